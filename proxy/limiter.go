@@ -1,0 +1,107 @@
+package proxy
+
+import (
+	"hash/maphash"
+	"math"
+	"net/netip"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// limiterShards is the number of independently locked parts of the limiter; far more than cores, so that two
+	// cores rarely want the same lock (S-7.5). It is a power of two.
+	limiterShards = 64
+	// limiterMaxClients bounds the clients tracked at once, so that a flood of addresses costs bounded memory
+	// (S-7.3): a client costs about 200 bytes.
+	limiterMaxClients = 1 << 20
+	// limiterMaxRetryAfter bounds the wait that a refused client is told, which at a tiny rate would not fit a
+	// time.Duration.
+	limiterMaxRetryAfter = 365 * 24 * time.Hour
+)
+
+// limiter is the rate limit of section 7: a token bucket for each client, global over all sites, in shards that each
+// have a lock of their own. The configuration comes with every request, so that a request sees one configuration from
+// its beginning to its end (S-3.1), and a bucket adopts a changed one when it is next asked (S-7.4). It is safe for
+// concurrent use.
+type limiter struct {
+	// now is the clock; it is monotonic in production.
+	now func() time.Time
+	// start is the time that the shards' usedAt are relative to.
+	start time.Time
+	// seed is random, so that no client can choose addresses that all fall into one shard.
+	seed   maphash.Seed
+	shards [limiterShards]limiterShard
+}
+
+// newLimiter makes a limiter that tracks no client yet. It reads the time from now, which is time.Now but in tests.
+func newLimiter(now func() time.Time) *limiter {
+	l := &limiter{now: now, start: now(), seed: maphash.MakeSeed()}
+	for i := range l.shards {
+		l.shards[i].init(limiterMaxClients / limiterShards)
+	}
+	return l
+}
+
+// allow takes a token from the client's bucket and reports whether there was one; a new client's bucket is full. When
+// there was none, retryAfter is the time until there is one, > 0, to be rounded up to whole seconds for Retry-After
+// (RFC 9110, section 10.2.3); a refused request takes nothing from the bucket. It does not allocate for a known client.
+func (l *limiter) allow(addr netip.Addr, cfg RateLimitConfig) (ok bool, retryAfter time.Duration) {
+	key := newClientKey(addr)
+	shard := &l.shards[maphash.Comparable(l.seed, key)%limiterShards]
+	now := l.now()
+	usedAt := now.Sub(l.start)
+
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	bucket := shard.clients[key]
+	if bucket == nil {
+		bucket = &clientBucket{tokens: rate.NewLimiter(rate.Limit(cfg.RequestsPerSecond), cfg.Burst)}
+		shard.add(key, bucket)
+	}
+	// Another core may have read the clock later and got the lock earlier; a bucket whose clock went back would earn
+	// the same tokens twice.
+	if usedAt < bucket.usedAt {
+		usedAt = bucket.usedAt
+		now = l.start.Add(usedAt)
+	}
+	bucket.usedAt = usedAt
+	return bucket.take(now, rate.Limit(cfg.RequestsPerSecond), cfg.Burst)
+}
+
+// tracked returns the number of clients that have a bucket.
+func (l *limiter) tracked() int {
+	total := 0
+	for i := range l.shards {
+		total += l.shards[i].len()
+	}
+	return total
+}
+
+// clientBucket is one client's token bucket. The lock of its shard guards it.
+type clientBucket struct {
+	tokens *rate.Limiter
+	// usedAt is the time of the latest request, refused ones included, since the limiter's start.
+	usedAt time.Duration
+}
+
+// take adopts limit and burst if they changed since the last request and takes one token. The tokens saved so far are
+// kept, capped to the new burst. When there is no token, it returns the time until there is one.
+func (b *clientBucket) take(now time.Time, limit rate.Limit, burst int) (ok bool, retryAfter time.Duration) {
+	if b.tokens.Limit() != limit {
+		b.tokens.SetLimitAt(now, limit)
+	}
+	if b.tokens.Burst() != burst {
+		b.tokens.SetBurstAt(now, burst)
+	}
+	if b.tokens.AllowN(now, 1) {
+		return true, 0
+	}
+	missing := 1 - b.tokens.TokensAt(now)
+	seconds := missing / float64(limit)
+	if seconds >= limiterMaxRetryAfter.Seconds() {
+		return false, limiterMaxRetryAfter
+	}
+	return false, max(time.Duration(math.Ceil(seconds*float64(time.Second))), 1)
+}
