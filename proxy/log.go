@@ -1,52 +1,142 @@
 package proxy
 
 import (
-	"fmt"
+	"errors"
 	"io"
 	"sync"
 	"time"
 )
 
+// logFlushTimeout bounds how long Close waits for the sinks to take the last lines: a stdout that nobody reads must
+// not keep the daemon from exiting (S-11.1).
+const logFlushTimeout = 2 * time.Second
+
+// logLineScratch is the size in bytes of the buffer on the stack that a line is laid out in. Nearly every line fits,
+// so that it costs no allocation; a longer one (up to a few dozen KiB, as values are clipped) moves to the heap.
+const logLineScratch = 512
+
 // Logger writes the daemon's lines (S-8) to stdout and, when configured, to a file. It is safe for concurrent use.
+//
+// Log never waits for I/O: a line is copied into the bounded buffer of each sink, and each sink has a goroutine of its
+// own that writes. A sink that is too slow loses whole lines, which are counted and reported; it stalls neither the
+// caller nor the other sink (S-8.4).
 type Logger struct {
-	mu  sync.Mutex
-	min Level
-	out io.Writer
+	min     Level
+	json    bool
+	path    string
+	stdout  *logSink
+	file    *logSink // nil when logging.log_file_path is not set
+	repeats logRepeats
+
+	closeOnce sync.Once
+	closeErr  error
 }
 
 // NewLogger opens the sinks that cfg names: stdout always, and the log file when its path is set. The error names the
-// key `logging.log_file_path`. The caller closes the Logger.
+// key `logging.log_file_path`. The caller closes the Logger; nothing is certain to have been written before that.
+//
+// A stdout that is an *os.File is duplicated and not closed; writing to it is then free of the SIGPIPE that a broken
+// pipe on descriptor 1 raises.
 func NewLogger(cfg LoggingConfig, stdout io.Writer) (*Logger, error) {
-	return &Logger{min: cfg.Level, out: stdout}, nil
+	l := &Logger{min: cfg.Level, json: cfg.Format == FormatJSON, path: cfg.FilePath}
+	var file logOutput
+	if l.path != "" {
+		var err error
+		if file, err = openLogFile(l.path); err != nil {
+			return nil, err
+		}
+	}
+	l.stdout = newLogSink("stdout", stdoutOutput(stdout), l.line)
+	if l.path != "" {
+		l.file = newLogSink("file", file, l.line)
+		l.stdout.other, l.file.other = l.file, l.stdout
+	}
+	l.repeats.init(l)
+	for _, s := range l.sinks() {
+		go s.run()
+	}
+	return l, nil
 }
 
 // Log writes one line of the event with its attributes in the order given, unless level is below the configured one.
+// It does not keep the attributes, and costs no allocation for a line of ordinary length.
 func (l *Logger) Log(level Level, event string, attrs ...Attr) {
 	if level < l.min {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	fmt.Fprintf(l.out, "%s %s %s", time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), level, event)
-	for _, a := range attrs {
-		if a.isNum {
-			fmt.Fprintf(l.out, " %s=%d", a.Key, a.num)
-		} else {
-			fmt.Fprintf(l.out, " %s=%q", a.Key, a.str)
-		}
-	}
-	fmt.Fprintln(l.out)
+	var scratch [logLineScratch]byte
+	l.write(startLine(scratch[:0], l.json, time.Now(), level, event).attrs(attrs).end())
 }
 
-// Repeating is Log for a failure that can repeat without end: lines of the same key are written at most once in 10 s,
-// and the next one carries the number of those left out as `repeated` (S-8.6).
+// Enabled reports whether lines of the level are written, for callers to which making the attributes is dear.
+func (l *Logger) Enabled(level Level) bool { return level >= l.min }
+
+// Repeating is Log for a failure that can repeat without end: lines of the same key are written at most once in 10 s.
+// The first is written at once; those that follow within 10 s are counted, and when the 10 s end one line with the
+// attributes of the last of them is written, with their number as `repeated` behind (S-8.6). Keys beyond 256 at a time
+// are treated as one. Lines still held back are written by Close.
 func (l *Logger) Repeating(level Level, key, event string, attrs ...Attr) {
-	l.Log(level, event, attrs...)
+	l.repeating(level, repeatKey{key: key}, event, attrs...)
 }
 
 // Reopen opens the log file's path anew and writes to it from then on, so that logrotate can rename the old one
-// (S-8.3). When that fails the old file stays in use.
-func (l *Logger) Reopen() error { return nil }
+// (S-8.3). Lines that wait in the buffer go to the new file, none is lost. When that fails the old file stays in use
+// and the error says why, naming `logging.log_file_path`. Without a log file it does nothing.
+func (l *Logger) Reopen() error {
+	if l.file == nil {
+		return nil
+	}
+	out, err := openLogFile(l.path)
+	if err != nil {
+		return err
+	}
+	return l.file.replace(out)
+}
 
-// Close writes what is buffered and closes the file. Lines logged afterwards are lost.
-func (l *Logger) Close() error { return nil }
+// Close writes the lines that Repeating holds back and all that is buffered, for at most 2 s, and closes the file.
+// Lines logged afterwards are lost. The error tells what could not be written; the Logger is closed all the same.
+func (l *Logger) Close() error {
+	l.closeOnce.Do(func() {
+		l.repeats.stop()
+		sinks := l.sinks()
+		for _, s := range sinks {
+			s.stop()
+		}
+		deadline := time.NewTimer(logFlushTimeout)
+		defer deadline.Stop()
+		expired := false
+		var errs []error
+		for _, s := range sinks {
+			if !expired {
+				select {
+				case <-s.done:
+				case <-deadline.C:
+					expired = true
+				}
+			}
+			errs = append(errs, s.finish())
+		}
+		l.closeErr = errors.Join(errs...)
+	})
+	return l.closeErr
+}
+
+// write hands a finished line to every sink.
+func (l *Logger) write(line []byte) {
+	l.stdout.append(line)
+	if l.file != nil {
+		l.file.append(line)
+	}
+}
+
+// line lays out a line whatever its level; the sinks use it to tell about themselves.
+func (l *Logger) line(level Level, event string, attrs ...Attr) []byte {
+	return startLine(nil, l.json, time.Now(), level, event).attrs(attrs).end()
+}
+
+func (l *Logger) sinks() []*logSink {
+	if l.file == nil {
+		return []*logSink{l.stdout}
+	}
+	return []*logSink{l.stdout, l.file}
+}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -63,5 +64,19 @@ func Millis(key string, d time.Duration) Attr {
 	return Attr{Key: key, num: d.Milliseconds(), isNum: true}
 }
 
-// Err makes the attribute `error` of an error's text.
-func Err(err error) Attr { return Attr{Key: "error", str: err.Error()} }
+// Addr makes an attribute of an IP address: an IPv4-mapped one as IPv4, without a zone, as fail2ban takes it. The invalid
+// address is shown as `-`.
+func Addr(key string, ip netip.Addr) Attr {
+	if !ip.IsValid() {
+		return Attr{Key: key, str: "-"}
+	}
+	return Attr{Key: key, str: ip.Unmap().WithZone("").String()}
+}
+
+// Err makes the attribute `error` of an error's text. The text of no error is `none`.
+func Err(err error) Attr {
+	if err == nil {
+		return Attr{Key: "error", str: "none"}
+	}
+	return Attr{Key: "error", str: err.Error()}
+}

@@ -1,0 +1,112 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// accessRecord is what the log says about one request. It is a plain value; its strings may come from the client.
+type accessRecord struct {
+	// ClientIP is the peer's address, from the socket.
+	ClientIP netip.Addr
+	// Host is the name that was asked for, lower-cased and without port; "" when there was none.
+	Host string
+	// Method is the request's method.
+	Method string
+	// Path is the path as it came, byte for byte. A query is cut off before it is logged.
+	Path string
+	// Status is the status code of the answer.
+	Status int
+	// Upstream is the `host:port` that the request was forwarded to; "" when it was not.
+	Upstream string
+	// Duration is the time from the request's head to the last byte of the response's body.
+	Duration time.Duration
+}
+
+// logRequest writes the REQUEST line of a request that has ended (S-8.1). More keys may come to stand behind these,
+// never between them. An empty host or upstream is shown as `-`. The query is not logged: queries carry session
+// identifiers, tokens and other secrets.
+func logRequest(l *Logger, rec accessRecord) {
+	if LevelInfo < l.min {
+		return
+	}
+	var scratch [logLineScratch]byte
+	l.write(startLine(scratch[:0], l.json, time.Now(), LevelInfo, "REQUEST").
+		addr("client_ip", rec.ClientIP).
+		str("host", orDash(rec.Host)).
+		str("method", rec.Method).
+		str("path", withoutQuery(rec.Path)).
+		num("status", int64(rec.Status)).
+		str("upstream", orDash(rec.Upstream)).
+		num("duration_ms", rec.Duration.Milliseconds()).
+		end())
+}
+
+// logRateLimit writes the RATE_LIMIT line of a request that was answered with 429. fail2ban bans by these lines
+// (S-8.5), so that each is written, however many there are.
+func logRateLimit(l *Logger, rec accessRecord) {
+	if LevelWarn < l.min {
+		return
+	}
+	var scratch [logLineScratch]byte
+	l.write(startLine(scratch[:0], l.json, time.Now(), LevelWarn, "RATE_LIMIT").
+		addr("client_ip", rec.ClientIP).
+		str("host", orDash(rec.Host)).
+		str("path", withoutQuery(rec.Path)).
+		num("status", 429).
+		end())
+}
+
+// logUpstreamError writes the UPSTREAM_ERROR line of a request that its upstream failed. A failure with the same host,
+// upstream and cause is a repeating one and written at most once in 10 s (S-8.6): that a request failed is still told
+// by its own REQUEST line, which names the upstream.
+func logUpstreamError(l *Logger, host, upstream string, err error) {
+	cause := upstreamCause(err)
+	l.repeating(LevelWarn, repeatKey{key: "UPSTREAM_ERROR", host: host, upstream: upstream, cause: cause}, "UPSTREAM_ERROR",
+		Str("host", orDash(host)), Str("upstream", orDash(upstream)), Str("error", cause))
+}
+
+// upstreamCause is the innermost part of a network error: `connection refused` rather than a chain of prefixes that
+// repeats the address, which has a key of its own, and holds a port that differs every time.
+func upstreamCause(err error) string {
+	for err != nil {
+		var inner error
+		switch e := err.(type) {
+		case *url.Error:
+			inner = e.Err
+		case *net.OpError:
+			inner = e.Err
+		case *os.SyscallError:
+			inner = e.Err
+		}
+		if inner == nil {
+			// A type of our own may wrap a network error to say what it was about.
+			if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
+				inner = op.Err
+			}
+		}
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+	return "unknown"
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// withoutQuery cuts the query off a request target.
+func withoutQuery(target string) string {
+	path, _, _ := strings.Cut(target, "?")
+	return path
+}

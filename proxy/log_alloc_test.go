@@ -1,0 +1,89 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// sampleRecord is a request like most others.
+func sampleRecord() accessRecord {
+	return accessRecord{
+		ClientIP: netip.MustParseAddr("203.0.113.50"), Host: "git.example.com", Method: "GET", Path: "/user/repo?token=secret",
+		Status: 200, Upstream: "127.0.0.1:3000", Duration: 45 * time.Millisecond,
+	}
+}
+
+// openLogger returns a Logger that the test closes.
+func openLogger(t testing.TB, cfg LoggingConfig, stdout io.Writer) *Logger {
+	t.Helper()
+	l, err := NewLogger(cfg, stdout)
+	if err != nil {
+		t.Fatalf("NewLogger: %v", err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func TestLogLinesCostNoAllocation(t *testing.T) {
+	refused := error(syscall.ECONNREFUSED)
+	for _, format := range []Format{FormatText, FormatJSON} {
+		l := openLogger(t, LoggingConfig{Format: format, FilePath: filepath.Join(t.TempDir(), "log")}, io.Discard)
+		rec := sampleRecord()
+		for _, tt := range []struct {
+			name string
+			log  func()
+		}{
+			{"a REQUEST line", func() { logRequest(l, rec) }},
+			{"a RATE_LIMIT line", func() { logRateLimit(l, rec) }},
+			{"an UPSTREAM_ERROR line that is held back", func() { logUpstreamError(l, rec.Host, rec.Upstream, refused) }},
+			{"a line of any event", func() { l.Log(LevelInfo, "SHUTDOWN", Str("reason", "a signal"), Int("requests", 3)) }},
+			{"a line below the level", func() { l.Log(LevelDebug, "CLIENT_GONE", Str("host", "a"), Err(io.EOF)) }},
+		} {
+			t.Run(string(format)+": "+tt.name, func(t *testing.T) {
+				// The two buffers of each sink grow to their size first.
+				for range 20_000 {
+					tt.log()
+				}
+				if got := testing.AllocsPerRun(2000, tt.log); got > 0 {
+					t.Errorf("got %v allocations a line, want 0", got)
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkLogRequest(b *testing.B) {
+	for _, format := range []Format{FormatText, FormatJSON} {
+		b.Run(string(format), func(b *testing.B) {
+			l := openLogger(b, LoggingConfig{Format: format, FilePath: filepath.Join(b.TempDir(), "log")}, io.Discard)
+			rec := sampleRecord()
+			b.ReportAllocs()
+			for b.Loop() {
+				logRequest(l, rec)
+			}
+		})
+		b.Run(string(format)+"/parallel", func(b *testing.B) {
+			l := openLogger(b, LoggingConfig{Format: format, FilePath: filepath.Join(b.TempDir(), "log")}, io.Discard)
+			rec := sampleRecord()
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					logRequest(l, rec)
+				}
+			})
+		})
+	}
+	b.Run("level off", func(b *testing.B) {
+		l := openLogger(b, LoggingConfig{Level: LevelError}, io.Discard)
+		err := errors.New("gone")
+		b.ReportAllocs()
+		for b.Loop() {
+			l.Log(LevelDebug, "CLIENT_GONE", Str("host", "a"), Err(err))
+		}
+	})
+}

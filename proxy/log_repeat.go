@@ -1,0 +1,134 @@
+package proxy
+
+import (
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// repeatWindow is the shortest time between two lines of the same repeating failure (S-8.6).
+	repeatWindow = 10 * time.Second
+	// maxRepeatKeys bounds the failures that are told apart at a time; all beyond share one more window.
+	maxRepeatKeys = 256
+	// maxRepeatKeyPart bounds the bytes of each part of a key that tell failures apart.
+	maxRepeatKeyPart = 256
+)
+
+// repeatKey tells repeating failures apart. It is several strings so that a key costs no allocation to look up.
+type repeatKey struct {
+	key, host, upstream, cause string
+}
+
+// bounded returns the key with each part clipped.
+func (k repeatKey) bounded() repeatKey {
+	clip := func(s string) string { return s[:min(len(s), maxRepeatKeyPart)] }
+	return repeatKey{clip(k.key), clip(k.host), clip(k.upstream), clip(k.cause)}
+}
+
+// clone returns a key that shares no memory with buffers of the caller.
+func (k repeatKey) clone() repeatKey {
+	return repeatKey{
+		strings.Clone(k.key), strings.Clone(k.host), strings.Clone(k.upstream), strings.Clone(k.cause),
+	}
+}
+
+// logRepeats holds the windows that are open. A window opens with the first line of its key and closes when nothing
+// came in it; a window in which lines were held back ends in one line for all of them and opens the next.
+type logRepeats struct {
+	log     *Logger
+	mu      sync.Mutex
+	windows map[repeatKey]*repeatedLine
+	stopped bool
+}
+
+// repeatedLine is an open window and the last line that was held back in it.
+type repeatedLine struct {
+	timer *time.Timer
+	held  int // lines held back
+	level Level
+	event string
+	attrs []byte // laid out, as the attributes' strings need not outlive the call
+}
+
+func (r *logRepeats) init(l *Logger) {
+	r.log = l
+	r.windows = make(map[repeatKey]*repeatedLine)
+}
+
+// repeating is Repeating for a key of several parts.
+func (l *Logger) repeating(level Level, key repeatKey, event string, attrs ...Attr) {
+	if level < l.min {
+		return
+	}
+	var scratch [logLineScratch]byte
+	ln := logLine{buf: scratch[:0], json: l.json}.attrs(attrs)
+	l.repeats.add(level, key.bounded(), event, ln.buf)
+}
+
+// add writes the line, or holds it back when the window of its key is open.
+func (r *logRepeats) add(level Level, key repeatKey, event string, attrs []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return
+	}
+	w := r.windows[key]
+	if w == nil && len(r.windows) >= maxRepeatKeys {
+		key = repeatKey{}
+		w = r.windows[key]
+	}
+	if w != nil {
+		w.held++
+		w.level, w.event, w.attrs = level, event, append(w.attrs[:0], attrs...)
+		return
+	}
+	r.write(level, event, attrs, 0)
+	key = key.clone()
+	r.windows[key] = &repeatedLine{timer: time.AfterFunc(repeatWindow, func() { r.windowEnded(key) })}
+}
+
+// windowEnded writes the line for those held back and begins the next window, or forgets the key when there was none.
+func (r *logRepeats) windowEnded(key repeatKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w := r.windows[key]
+	if r.stopped || w == nil {
+		return
+	}
+	if w.held == 0 {
+		delete(r.windows, key)
+		return
+	}
+	r.write(w.level, w.event, w.attrs, w.held)
+	w.held = 0
+	w.timer.Reset(repeatWindow)
+}
+
+// stop ends all windows, and writes at once what they hold back. Lines that come later are lost.
+func (r *logRepeats) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return
+	}
+	r.stopped = true
+	for _, w := range r.windows {
+		w.timer.Stop()
+		if w.held > 0 {
+			r.write(w.level, w.event, w.attrs, w.held)
+		}
+	}
+	r.windows = nil
+}
+
+// write writes a line of attributes that are laid out already, with `repeated` behind them when it stands for others.
+func (r *logRepeats) write(level Level, event string, attrs []byte, repeated int) {
+	var scratch [logLineScratch]byte
+	ln := startLine(scratch[:0], r.log.json, time.Now(), level, event)
+	ln.buf = append(ln.buf, attrs...)
+	if repeated > 0 {
+		ln = ln.num("repeated", int64(repeated))
+	}
+	r.log.write(ln.end())
+}

@@ -1,0 +1,237 @@
+package proxy
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+const (
+	// maxLogBuffer is the number of bytes of lines that wait for a slow sink; what does not fit is dropped.
+	maxLogBuffer = 1 << 20
+	// logErrorInterval is the shortest time between two LOG_WRITE_ERROR lines about one sink.
+	logErrorInterval = 10 * time.Second
+)
+
+// logSink is one place that lines go to: a bounded buffer that any goroutine may append to without waiting, and one
+// goroutine that swaps it for an empty one and writes. While it writes, lines gather for its next write.
+type logSink struct {
+	// name is "stdout" or "file", as it stands in lines about the sink.
+	name string
+	// other is the sink that is told about this one's troubles; nil when there is only one.
+	other *logSink
+	// line lays out a line about the sink.
+	line func(level Level, event string, attrs ...Attr) []byte
+	// done is closed when the goroutine has ended.
+	done chan struct{}
+
+	mu      sync.Mutex
+	wake    sync.Cond // pending, next or stopped has changed
+	pending []byte    // whole lines that are still to be written
+	dropped int       // lines that found the buffer full since the last swap
+	out     logOutput
+	next    *logOutput // replaces out before the next write
+	stopped bool
+
+	// The rest belongs to the goroutine, and to finish after its end.
+	spare    []byte    // the other one of the two buffers
+	torn     bool      // the output ends within a line
+	lost     int       // lines that an output did not take, or that were dropped meanwhile; not reported yet
+	lastErr  error     // why the last of them was lost
+	reported time.Time // when LOG_WRITE_ERROR was written last
+}
+
+func newLogSink(name string, out logOutput, line func(Level, string, ...Attr) []byte) *logSink {
+	s := &logSink{name: name, out: out, torn: out.torn, line: line, done: make(chan struct{})}
+	s.wake.L = &s.mu
+	return s
+}
+
+// append adds a line to what is to be written, or counts it as dropped when the buffer is full. It never waits.
+func (s *logSink) append(line []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.add(line) && !s.stopped {
+		s.dropped++
+	}
+}
+
+// offer adds a line about the other sink if there is room. It is not counted if there is none: two sinks that are both
+// full would tell each other without end.
+func (s *logSink) offer(line []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.add(line)
+}
+
+// add copies the line into the buffer if it fits. The caller holds mu.
+func (s *logSink) add(line []byte) bool {
+	if s.stopped || len(s.pending)+len(line) > maxLogBuffer {
+		return false
+	}
+	if len(s.pending) == 0 {
+		s.wake.Signal()
+	}
+	s.pending = append(s.pending, line...)
+	return true
+}
+
+// replace makes the sink write to out from its next write on, and closes the output before it.
+func (s *logSink) replace(out logOutput) error {
+	s.mu.Lock()
+	stopped, unused := s.stopped, s.next
+	if !stopped {
+		s.next = &out
+		s.wake.Signal()
+	}
+	s.mu.Unlock()
+	if unused != nil { // nothing was written since the last call
+		unused.close()
+	}
+	if stopped {
+		out.close()
+		return fmt.Errorf("%s: the log is closed", s.name)
+	}
+	return nil
+}
+
+// stop makes the goroutine end when it has written what waits. Lines appended later are lost.
+func (s *logSink) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	s.wake.Signal()
+}
+
+// finish closes the output and tells what was not written. It is called once, after stop, when the goroutine has ended
+// or has had its time.
+func (s *logSink) finish() error {
+	s.mu.Lock()
+	out, next := s.out, s.next
+	s.next = nil
+	s.mu.Unlock()
+	err := out.close()
+	if next != nil {
+		next.close()
+	}
+	select {
+	case <-s.done:
+	default:
+		return fmt.Errorf("%s: the last log lines were not taken within %v; check its reader", s.name, logFlushTimeout)
+	}
+	if s.lost > 0 {
+		return fmt.Errorf("%s: %d log lines lost: %w", s.name, s.lost, s.lastErr)
+	}
+	return err
+}
+
+// run writes what is appended until stop.
+func (s *logSink) run() {
+	defer close(s.done)
+	for {
+		batch, dropped, ok := s.take()
+		if !ok {
+			return
+		}
+		s.writeBatch(batch, dropped)
+	}
+}
+
+// take waits for something to do and swaps the buffers and, after a replace, the outputs. It returns the lines to
+// write and the number of lines dropped behind them, or false when the sink is stopped and all is written.
+func (s *logSink) take() (batch []byte, dropped int, ok bool) {
+	s.mu.Lock()
+	for len(s.pending) == 0 && s.next == nil && !s.stopped {
+		s.wake.Wait()
+	}
+	var old logOutput
+	if s.next != nil {
+		old, s.out, s.torn = s.out, *s.next, s.next.torn
+		s.next = nil
+	}
+	ok = len(s.pending) > 0 || !s.stopped
+	batch, dropped = s.pending, s.dropped
+	s.pending, s.spare, s.dropped = s.spare[:0], batch, 0
+	s.mu.Unlock()
+	old.close() // not under the lock: on a network file system this can take long
+	return batch, dropped, ok
+}
+
+// writeBatch writes the lines of a batch and then, when lines were dropped behind them, how many. After lines were lost
+// in writing it first writes how many those were; if that fails the batch is lost too.
+func (s *logSink) writeBatch(batch []byte, dropped int) {
+	if len(batch) == 0 {
+		return
+	}
+	if s.lost > 0 {
+		notice := s.line(LevelWarn, "LOG_DROPPED", Str("sink", s.name), Int("lines", s.lost))
+		if _, err := s.write(notice); err != nil {
+			s.fail(err, countLines(batch)+dropped)
+			return
+		}
+		s.lost, s.lastErr = 0, nil
+		s.tellOther(notice)
+	}
+	var notice []byte
+	if dropped > 0 {
+		notice = s.line(LevelWarn, "LOG_DROPPED", Str("sink", s.name), Int("lines", dropped))
+		batch = append(batch, notice...)
+		s.spare = batch
+	}
+	n, err := s.write(batch)
+	if err != nil {
+		missing := countLines(batch[n:])
+		if dropped > 0 {
+			missing += dropped - 1 // the notice was not written either, and is not a line that was lost
+		}
+		s.fail(err, missing)
+		return
+	}
+	if dropped > 0 {
+		s.tellOther(notice)
+	}
+}
+
+// write writes whole lines, and a newline before them when the last write ended within a line. It returns the number of
+// bytes of b that were written.
+func (s *logSink) write(b []byte) (int, error) {
+	out := s.out // changed by this goroutine alone
+	if s.torn {
+		if _, err := out.w.Write([]byte{'\n'}); err != nil {
+			return 0, err
+		}
+		s.torn = false
+	}
+	n, err := out.w.Write(b)
+	n = min(max(n, 0), len(b))
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	if n > 0 {
+		s.torn = b[n-1] != '\n'
+	}
+	return n, err
+}
+
+// fail counts lines that were lost in writing and tells the other sink, at most once in logErrorInterval.
+func (s *logSink) fail(err error, lines int) {
+	s.lost += lines
+	s.lastErr = err
+	now := time.Now()
+	if !s.reported.IsZero() && now.Sub(s.reported) < logErrorInterval {
+		return
+	}
+	s.reported = now
+	s.tellOther(s.line(LevelError, "LOG_WRITE_ERROR",
+		Str("sink", s.name), Err(err), Int("lines", s.lost)))
+}
+
+func (s *logSink) tellOther(line []byte) {
+	if s.other != nil {
+		s.other.offer(line)
+	}
+}
+
+func countLines(b []byte) int { return bytes.Count(b, []byte{'\n'}) }
