@@ -1,0 +1,180 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// acmeSource holds the certificates of one ACME listener (S-5.4). Handshakes read them from memory and cause nothing
+// else; Provision fills them at startup and Run renews them in the background.
+//
+// Every try to obtain one certificate is an acmeAttempt with an autocert.Manager of its own, so that the tries, their
+// errors and the waits between them are decided here: a Manager that serves handshakes orders inside them, retries
+// without end and keeps its errors to itself.
+type acmeSource struct {
+	key            string // the configuration table, as in `listeners[0].tls`
+	listener       string
+	cfg            TLSListenerConfig
+	httpChallenges bool
+	log            *Logger
+	transport      *http.Transport
+	refusals       *acmeRefusals
+
+	// domains is in the order of the file. It and byName are not changed after newACMESource.
+	domains []*acmeDomain
+	byName  map[string]*acmeDomain
+
+	// obtain makes one attempt; tests of the schedule replace it.
+	obtain func(ctx context.Context, d *acmeDomain) acmeOutcome
+	// asked tells whether Provision had to contact the CA.
+	asked bool
+
+	// mu guards the scheduling fields of all domains.
+	mu sync.Mutex
+}
+
+// acmeDomain is one name of `acme_domains` with its certificate.
+type acmeDomain struct {
+	name    string
+	cert    atomic.Pointer[tls.Certificate]
+	attempt atomic.Pointer[acmeAttempt]
+
+	// The rest is guarded by acmeSource.mu.
+
+	// renewAt is when the certificate is due for renewal; retryAt is the earliest next try after a failed one.
+	renewAt, retryAt time.Time
+	// unreachable counts the tries in a row that got no answer.
+	unreachable int
+	lastAttempt time.Time
+	lastError   string
+}
+
+// acmeNameStatus is what an operator wants to know of one name besides its certificate (S-10.1).
+type acmeNameStatus struct {
+	Domain      string    `json:"domain"`
+	LastAttempt time.Time `json:"last_attempt,omitzero"`
+	LastError   string    `json:"last_error,omitempty"`
+	// NextTry is when the CA is contacted next for this name.
+	NextTry time.Time `json:"next_try,omitzero"`
+}
+
+// newACMESource prepares the listener's cache directory and its connection to the CA; it contacts nobody.
+// listenerKey is the configuration's key of the listener, as in `listeners[0]`, and listener its address and port.
+// httpChallenges says that a redirect port answers HTTPChallenge. The error is a KeyError.
+func newACMESource(listenerKey, listener string, cfg TLSListenerConfig, httpChallenges bool,
+	log *Logger) (*acmeSource, error) {
+	key := listenerKey + ".tls"
+	if err := prepareACMECacheDir(cfg.ACMECacheDir); err != nil {
+		return nil, KeyError{Key: key + ".acme_cache_dir", Problem: err.Error()}
+	}
+	transport, err := newACMEBaseTransport(cfg.ACMECAPath)
+	if err != nil {
+		return nil, KeyError{Key: key + ".acme_ca_path", Problem: err.Error()}
+	}
+	refusals, err := loadACMERefusals(cfg.ACMECacheDir)
+	if err != nil {
+		// Losing this memory is no reason not to start: the CA's own limits are still there.
+		log.Log(LevelWarn, "ACME_ERROR", Str("directory", cfg.ACMEDirectory), Err(err))
+	}
+	s := &acmeSource{key: key, listener: listener, cfg: cfg, httpChallenges: httpChallenges, log: log,
+		transport: transport, refusals: refusals, byName: make(map[string]*acmeDomain)}
+	s.obtain = s.runAttempt
+	for _, name := range cfg.ACMEDomains {
+		name = normalServerName(name)
+		if s.byName[name] == nil {
+			d := &acmeDomain{name: name}
+			s.byName[name] = d
+			s.domains = append(s.domains, d)
+		}
+	}
+	return s, nil
+}
+
+// normalServerName returns a server name as it is looked up: lower-cased, without the root's dot.
+func normalServerName(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }
+
+// Certificate returns the certificate of exactly the hello's server name or, when the client sent none, that of a
+// listener with a single name. It never orders one (S-5.5).
+func (s *acmeSource) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
+	if hello.ServerName == "" {
+		if len(s.domains) != 1 {
+			return nil
+		}
+		return s.domains[0].cert.Load()
+	}
+	d := s.byName[normalServerName(hello.ServerName)]
+	if d == nil {
+		return nil
+	}
+	return d.cert.Load()
+}
+
+// Certificates lists the certificates in use, in the order of `acme_domains`.
+func (s *acmeSource) Certificates() []CertInfo {
+	var infos []CertInfo
+	for _, d := range s.domains {
+		cert := d.cert.Load()
+		if cert == nil {
+			continue
+		}
+		infos = append(infos, CertInfo{Listener: s.listener, Names: slices.Clone(cert.Leaf.DNSNames),
+			Source: TLSModeACME, NotAfter: cert.Leaf.NotAfter.UTC()})
+	}
+	return infos
+}
+
+// ChallengeCertificate answers the hello of a TLS-ALPN-01 validation, one that offers `acme-tls/1` and nothing else
+// (RFC 8737, section 3). Only a running attempt for exactly that name has an answer; without one it returns nil and
+// no error, which makes crypto/tls send unrecognized_name.
+func (s *acmeSource) ChallengeCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	d := s.byName[normalServerName(hello.ServerName)]
+	if d == nil {
+		return nil, nil
+	}
+	a := d.attempt.Load()
+	if a == nil {
+		return nil, nil
+	}
+	cert, err := a.challengeCertificate(d.name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: no answer to the TLS-ALPN-01 challenge: %w", d.name, err)
+	}
+	return cert, nil
+}
+
+// HTTPChallenge returns the key authorization for a request below /.well-known/acme-challenge/ (S-13.2; RFC 8555,
+// section 8.3). host may carry a port. ok is false unless an attempt for that host runs and knows the token.
+func (s *acmeSource) HTTPChallenge(host, path string) (keyAuth []byte, ok bool) {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	d := s.byName[normalServerName(host)]
+	if d == nil {
+		return nil, false
+	}
+	a := d.attempt.Load()
+	if a == nil {
+		return nil, false
+	}
+	return a.httpChallenge(d.name, path)
+}
+
+// Status reports on every name, in the order of `acme_domains`.
+func (s *acmeSource) Status() []acmeNameStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status := make([]acmeNameStatus, len(s.domains))
+	for i, d := range s.domains {
+		status[i] = acmeNameStatus{Domain: d.name, LastAttempt: d.lastAttempt, LastError: d.lastError,
+			NextTry: d.nextTry()}
+	}
+	return status
+}
