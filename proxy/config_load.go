@@ -1,0 +1,39 @@
+package proxy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// LoadConfig reads, parses and validates the configuration file at path. It is the one way to a Config, at startup, at
+// a reload and for `--validate` (S-1.2, S-3.2). allowWildcardBind is the command-line flag, which is OR-ed with the
+// file's key every time (S-1.3).
+//
+// The error is a ConfigErrors that holds everything that is wrong, in the order of the file. A fault of the file itself
+// (unreadable, too long, no TOML) is a single KeyError without a key, whose text begins with the path. Nothing is
+// opened for writing, created or bound.
+func LoadConfig(path string, allowWildcardBind bool) (*Config, error) {
+	data, err := readStableFile(path, maxConfigBytes, nil)
+	if err != nil {
+		return nil, ConfigErrors{{Problem: path + ": " + err.Error()}}
+	}
+	return configFromBytes(path, data, allowWildcardBind, systemEnvironment())
+}
+
+// configFromBytes is LoadConfig after the read: it parses and validates data as the contents of the file at path.
+func configFromBytes(path string, data []byte, allowWildcardBind bool, env environment) (*Config, error) {
+	if err := checkText(data); err != nil {
+		return nil, ConfigErrors{{Problem: path + ": " + err.Error()}}
+	}
+	raw, problems, err := parseConfig(data)
+	if err != nil {
+		return nil, ConfigErrors{{Problem: path + ": " + err.Error()}}
+	}
+	cfg := validate(raw, path, allowWildcardBind, env, problems)
+	if errs := problems.sorted(); len(errs) > 0 {
+		return nil, errs
+	}
+	sum := sha256.Sum256(data)
+	cfg.Hash = hex.EncodeToString(sum[:])
+	return cfg, nil
+}

@@ -1,0 +1,21 @@
+package proxy
+
+import "fmt"
+
+// validationReport is the one line that `--validate` prints for a good configuration (S-1.2), as in
+// `configuration OK: /etc/reverse-proxy/config.toml: 2 listeners, 3 sites`.
+func validationReport(cfg *Config) string {
+	sites := 0
+	for _, listener := range cfg.Listeners {
+		sites += len(listener.Sites)
+	}
+	return fmt.Sprintf("configuration OK: %s: %s, %s", cfg.Path, count(len(cfg.Listeners), "listener"), count(sites, "site"))
+}
+
+// count is a number with its noun, in the plural where it is not one.
+func count(number int, noun string) string {
+	if number == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", number, noun)
+}
