@@ -1,0 +1,143 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// adminMaxConnections is how many connections of the admin socket are served at once (S-10.3). Further ones wait
+	// in the listen queue: the idle ones in front of them are gone after adminReadTimeout, and a deployment that finds
+	// the daemon busy is better served late than refused.
+	adminMaxConnections = 16
+	// adminReadTimeout is the time that a client has to send its command (S-10.3).
+	adminReadTimeout = 5 * time.Second
+	// adminWriteTimeout is the time that a client has to take the answer.
+	adminWriteTimeout = 5 * time.Second
+	// adminCloseTimeout is what is left to both when the daemon ends.
+	adminCloseTimeout = time.Second
+	// adminMaxDrain is how many bytes after the command are read and thrown away, so that a client that is still
+	// writing gets the answer and not a broken pipe.
+	adminMaxDrain = 4 << 20
+)
+
+// adminHandlers is what the commands of the admin socket do. The functions are called concurrently.
+type adminHandlers struct {
+	// Reload reads the configuration again; it waits its turn behind other reloads.
+	Reload func(context.Context) ReloadResult
+	// Status describes the daemon.
+	Status func() Status
+}
+
+// adminFailure is the answer to what could not be carried out (S-10.2).
+type adminFailure struct {
+	Status  string `json:"status"`
+	Message string `json:"message"`
+}
+
+// serve answers one command a connection until ctx ends (S-10.1). It then closes the socket, removes its file, and
+// returns when every connection is done. Peers that are neither root nor the daemon's user are refused and logged.
+// The error is a permanent one of the listening socket, nil when ctx ended.
+func (s *adminSocket) serve(ctx context.Context, log *Logger, handlers adminHandlers) error {
+	ln := newBackoffListener(s.ln, "admin", log)
+	defer context.AfterFunc(ctx, func() {
+		s.Close()
+		ln.Close()
+	})()
+	defer s.Close()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	slots := make(chan struct{}, adminMaxConnections)
+	for {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		conn, err := ln.Accept()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			return err
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			s.serveConn(ctx, log, handlers, conn.(*net.UnixConn))
+		})
+	}
+}
+
+// serveConn reads one command, answers it, and closes the connection.
+func (s *adminSocket) serveConn(ctx context.Context, log *Logger, handlers adminHandlers, conn *net.UnixConn) {
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(s.readTimeout))
+	defer context.AfterFunc(ctx, func() {
+		conn.SetReadDeadline(time.Now())
+		conn.SetWriteDeadline(time.Now().Add(adminCloseTimeout))
+	})()
+	uid, err := s.peerUID(conn)
+	if err != nil {
+		log.Repeating(LevelWarn, "admin refused", "ADMIN_REFUSED", Err(err))
+		writeAdminReply(ctx, conn, adminFailure{adminStatusError, "permission denied"})
+		return
+	}
+	if !adminPeerAllowed(uid, s.uid) {
+		log.Repeating(LevelWarn, "admin refused", "ADMIN_REFUSED", Int("uid", int(uid)))
+		writeAdminReply(ctx, conn, adminFailure{adminStatusError, "permission denied"})
+		return
+	}
+	r := newAdminReader(conn)
+	command, err := readAdminCommand(r)
+	if err != nil && ctx.Err() != nil {
+		return
+	}
+	writeAdminReply(ctx, conn, adminReply(ctx, handlers, command, err))
+	drainAdminInput(conn, r, err)
+}
+
+// adminReply carries out a command, or renders why it could not be read. The table of commands is this switch.
+func adminReply(ctx context.Context, handlers adminHandlers, command string, readErr error) any {
+	if readErr != nil {
+		return adminFailure{adminStatusError, readErr.Error()}
+	}
+	switch command {
+	case "reload":
+		return handlers.Reload(ctx)
+	case "status":
+		return handlers.Status().complete()
+	}
+	return adminFailure{adminStatusError, unknownAdminCommand(command)}
+}
+
+// writeAdminReply writes the answer as one line of JSON. A client that does not take it in time gets it cut: there is
+// nobody to tell.
+func writeAdminReply(ctx context.Context, conn *net.UnixConn, reply any) {
+	timeout := adminWriteTimeout
+	if ctx.Err() != nil {
+		timeout = adminCloseTimeout
+	}
+	conn.SetWriteDeadline(time.Now().Add(timeout))
+	encoder := json.NewEncoder(conn)
+	// Paths and error texts are read by people and programs, never by a browser.
+	encoder.SetEscapeHTML(false)
+	encoder.Encode(reply)
+}
+
+// drainAdminInput ends the answer and then throws away what the client had sent or is still sending beyond its
+// command, for as long as the read deadline leaves and up to adminMaxDrain bytes. Closing a Unix socket with unread
+// bytes gives a client that is still writing an error, and it would never read the answer. Most clients send nothing
+// more, and nothing is waited for then.
+func drainAdminInput(conn *net.UnixConn, r *bufio.Reader, readErr error) {
+	conn.CloseWrite()
+	if !errors.Is(readErr, errAdminOverlong) && r.Buffered() == 0 {
+		return
+	}
+	io.CopyN(io.Discard, r, adminMaxDrain)
+}

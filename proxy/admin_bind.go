@@ -1,0 +1,176 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// adminSocketMode is the mode of the admin socket's file (S-10.4).
+const adminSocketMode = 0o600
+
+// errAdminSocketLive says that a process is listening on the admin socket already. Startup goes on without an admin
+// socket then (S-4.4); every other error of bindAdminSocket ends it.
+var errAdminSocketLive = errors.New("another process is listening on it; stop that one or choose another path")
+
+// adminSocket is the bound admin socket, and the identity of its file, by which it knows whether the path is still
+// its own when it is closed.
+type adminSocket struct {
+	path      string
+	ln        *net.UnixListener
+	dev, ino  uint64
+	closeOnce sync.Once
+	closeErr  error
+	// uid is the user that may connect besides root: the daemon's own.
+	uid uint32
+	// peerUID returns the user of the process that connected, and readTimeout is adminReadTimeout; they are fields for
+	// tests alone.
+	peerUID     func(*net.UnixConn) (uint32, error)
+	readTimeout time.Duration
+}
+
+// bindAdminSocket binds the Unix socket at path, of mode 0600. What is at path already is removed if it is a socket
+// that nobody listens on; anything else, a file, a directory or a symbolic link and its target, is left untouched and
+// an error, and so is a socket in use (errAdminSocketLive). Errors name the key admin_socket_path. The caller closes
+// the adminSocket.
+func bindAdminSocket(path string) (*adminSocket, error) {
+	if err := removeStaleSocket(path); err != nil {
+		return nil, err
+	}
+	ln, err := listenUnixPrivate(path)
+	if err != nil {
+		return nil, adminSocketError(path, err)
+	}
+	s := &adminSocket{
+		path: path, ln: ln, uid: uint32(os.Geteuid()),
+		peerUID: unixPeerUID, readTimeout: adminReadTimeout,
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		ln.Close()
+		return nil, adminSocketError(path, err)
+	}
+	s.dev, s.ino = fileIdentity(info)
+	if info.Mode().Perm() != adminSocketMode {
+		if err := os.Chmod(path, adminSocketMode); err != nil {
+			s.Close()
+			return nil, adminSocketError(path, err)
+		}
+	}
+	return s, nil
+}
+
+// Close removes the socket's file if it is still the one that was bound (S-10.5), and stops listening. It may be called
+// more than once. The file goes first: while the socket is open its inode number cannot be given to another file.
+func (s *adminSocket) Close() error {
+	s.closeOnce.Do(func() {
+		if info, err := os.Lstat(s.path); err == nil {
+			if dev, ino := fileIdentity(info); dev == s.dev && ino == s.ino {
+				s.closeErr = os.Remove(s.path)
+			}
+		}
+		s.closeErr = errors.Join(s.closeErr, s.ln.Close())
+	})
+	return s.closeErr
+}
+
+// removeStaleSocket makes way at path: it looks what is there without following a link, asks whether somebody answers,
+// and removes last. Nothing at path is not an error.
+func removeStaleSocket(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return adminSocketError(path, err)
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return KeyError{Key: "admin_socket_path", Problem: fmt.Sprintf(
+			"%s exists and is a %s, not a socket, and was left as it is; move it away or choose another path",
+			path, fileKind(info.Mode()))}
+	}
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	switch {
+	case err == nil:
+		conn.Close()
+		return fmt.Errorf("admin_socket_path: %s: %w", path, errAdminSocketLive)
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EPROTOTYPE), errors.Is(err, os.ErrDeadlineExceeded):
+		// Its queue of connections is full, or it is of another kind: nobody answers, but somebody is there.
+		return fmt.Errorf("admin_socket_path: %s: %w", path, errAdminSocketLive)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case !errors.Is(err, syscall.ECONNREFUSED):
+		return adminSocketError(path, err)
+	}
+	again, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && !os.SameFile(info, again) {
+		return fmt.Errorf("admin_socket_path: %s: %w", path, errAdminSocketLive)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return adminSocketError(path, err)
+	}
+	return nil
+}
+
+// listenUnixPrivate binds and listens at path with the socket's mode set before it has a name: Linux gives the file the
+// mode of the unbound socket, so that there is no moment at which others could connect, and no umask to change for
+// the whole process.
+func listenUnixPrivate(path string) (*net.UnixListener, error) {
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var chmodErr error
+		err := raw.Control(func(fd uintptr) { chmodErr = syscall.Fchmod(int(fd), adminSocketMode) })
+		return errors.Join(err, chmodErr)
+	}}
+	ln, err := config.Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	unixListener := ln.(*net.UnixListener)
+	// The file is removed by Close alone, which looks first whose it is.
+	unixListener.SetUnlinkOnClose(false)
+	return unixListener, nil
+}
+
+// adminSocketError renders a failure of the admin socket with its key, its cause and what to do about it.
+func adminSocketError(path string, err error) error {
+	advice := "choose a path that the daemon can create a socket at, or \"\" to go without"
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		advice = "create its directory (RuntimeDirectory= in a systemd unit), or set \"\" to go without"
+	case errors.Is(err, fs.ErrPermission):
+		advice = "give the daemon's user write permission to its directory, or set \"\" to go without"
+	case errors.Is(err, syscall.EADDRINUSE):
+		advice = "another process created it just now; stop that one or choose another path"
+	}
+	return KeyError{Key: "admin_socket_path", Problem: fmt.Sprintf("%s: %v; %s", path, adminCause(err), advice)}
+}
+
+// fileIdentity returns the device and inode numbers that tell a file from every other.
+func fileIdentity(info fs.FileInfo) (dev, ino uint64) {
+	stat := info.Sys().(*syscall.Stat_t)
+	return stat.Dev, stat.Ino
+}
+
+// fileKind names the type of a file for a message.
+func fileKind(mode fs.FileMode) string {
+	switch mode.Type() {
+	case 0:
+		return "regular file"
+	case fs.ModeDir:
+		return "directory"
+	case fs.ModeSymlink:
+		return "symbolic link"
+	case fs.ModeNamedPipe:
+		return "named pipe"
+	}
+	return "device"
+}

@@ -1,0 +1,140 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRunAdminCommandExitsByTheAnswer(t *testing.T) {
+	handlers := plainHandlers()
+	handlers.Reload = func(context.Context) ReloadResult {
+		return ReloadResult{Status: "error", Message: "bad", Errors: []string{"listeners: bad"}}
+	}
+	a := startAdmin(t, handlers, nil)
+	tests := []struct {
+		command string
+		code    int
+		want    string
+	}{
+		{"status", 0, `{"status":"ok","uptime_secs":1234,`},
+		{"reload", 1, `{"status":"error","message":"bad","errors":["listeners: bad"]}` + "\n"},
+		{"dance", 1, `{"status":"error","message":"unknown command: dance"}` + "\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.command, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := runAdminCommand(a.path, tt.command, &stdout, &stderr)
+			if code != tt.code || !strings.HasPrefix(stdout.String(), tt.want) || !strings.HasSuffix(stdout.String(), "}\n") {
+				t.Errorf("got exit code %d and %q, want %d and %q", code, stdout.String(), tt.code, tt.want)
+			}
+			if stderr.Len() > 0 {
+				t.Errorf("stderr: got %q, want nothing", stderr.String())
+			}
+		})
+	}
+}
+
+// answerOnce listens at a new socket, takes one connection and one line, and answers it.
+func answerOnce(t *testing.T, answer func(net.Conn)) string {
+	t.Helper()
+	path := filepath.Join(socketDir(t), "admin.sock")
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		conn.Read(make([]byte, 100))
+		answer(conn)
+	}()
+	return path
+}
+
+func TestRunAdminCommandTellsWhatIsWrong(t *testing.T) {
+	dir := socketDir(t)
+	file, stale := filepath.Join(dir, "file"), filepath.Join(dir, "stale")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	makeStaleSocket(t, stale)
+	answering := func(answer string) string {
+		return answerOnce(t, func(conn net.Conn) { io.WriteString(conn, answer) })
+	}
+	release := make(chan struct{})
+	defer close(release)
+	tests := []struct{ name, path, want string }{
+		{"the socket is missing", filepath.Join(dir, "missing"), "no such file or directory; is the daemon running"},
+		{"nobody listens", stale, "connection refused; the daemon that made this socket is no longer running"},
+		{"the path is a file", file, "is a regular file, not a socket"},
+		{"the path is a directory", dir, "is a directory, not a socket"},
+		{"no answer comes", answerOnce(t, func(net.Conn) { <-release }), "no answer within 200ms"},
+		{"the connection is closed", answering(""), "the connection was closed without an answer"},
+		{"the answer is no JSON", answering("HTTP/1.1 400 Bad\x1b[2J\r\n"), `the answer is not the daemon's: "HTTP/1.1 400 Bad\x1b[2J"`},
+		{"the answer has no status", answering("{}\n"), "the answer is not the daemon's"},
+		{"the answer has another status", answering(`{"status":"maybe"}` + "\n"), "the answer is not the daemon's"},
+		{"the answer is a list", answering("[]\n"), "the answer is not the daemon's"},
+		{"the answer is cut", answering(`{"status":"ok"`), "the answer is not a whole line (14 bytes)"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := runAdminCommandWithin(200*time.Millisecond, tt.path, "status", &stdout, &stderr)
+			if code != 1 || stdout.Len() > 0 {
+				t.Errorf("got exit code %d and %q on stdout, want 1 and nothing", code, stdout.String())
+			}
+			if got, want := stderr.String(), "reverse-proxy: status: "+tt.path+": "+tt.want; !strings.HasPrefix(got, want) {
+				t.Errorf("stderr: got %q, want it to begin with %q", got, want)
+			}
+			if got := stderr.String(); strings.Count(got, "\n") != 1 || !strings.HasSuffix(got, "\n") {
+				t.Errorf("stderr: got %q, want one line", got)
+			}
+		})
+	}
+}
+
+// failingWriter is a writer that always fails.
+type failingWriter struct{}
+
+func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestRunAdminCommandFailsWhenTheAnswerCannotBePrinted(t *testing.T) {
+	var stderr bytes.Buffer
+	a := startAdmin(t, plainHandlers(), nil)
+	if code := runAdminCommand(a.path, "status", failingWriter{}, &stderr); code != 1 {
+		t.Errorf("exit code: got %d, want 1", code)
+	}
+	if !strings.Contains(stderr.String(), "no space left") {
+		t.Errorf("stderr: got %q, want the cause", stderr.String())
+	}
+}
+
+func TestDescriptorUsageCountsWhatIsOpen(t *testing.T) {
+	before := descriptorUsage()
+	if before.Used < 3 || before.Allowed < before.Used {
+		t.Fatalf("got %+v, want at least the standard streams and no more than allowed", before)
+	}
+	for range 50 {
+		file, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+	}
+	// Other descriptors of the test process may come and go meanwhile.
+	if got := descriptorUsage().Used - before.Used; got < 40 || got > 60 {
+		t.Errorf("50 files later: got %d more descriptors, want about 50", got)
+	}
+}

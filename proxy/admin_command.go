@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// adminMaxCommand is the length of the longest command in bytes, its line end not counted (S-10.3).
+	adminMaxCommand = 4096
+	// adminClip is the most bytes of an unknown command that are repeated in the answer (S-10.2).
+	adminClip = 64
+)
+
+// errAdminInput is the answer to everything that is not one line with something in it.
+var errAdminInput = errors.New("invalid input")
+
+// errAdminOverlong is errAdminInput for a line of which more is to come: the client is still writing.
+var errAdminOverlong = fmt.Errorf("%w", errAdminInput)
+
+// newAdminReader returns a reader for readAdminCommand. Its buffer bounds what a client can make the daemon hold.
+func newAdminReader(conn io.Reader) *bufio.Reader {
+	return bufio.NewReaderSize(conn, adminMaxCommand+len("\r\n"))
+}
+
+// readAdminCommand reads one line of at most adminMaxCommand bytes and returns it without its `\n` or `\r\n`. A line
+// that is too long, blank, or not ended gives errAdminInput, whatever the cause: the end of the stream, or a deadline.
+func readAdminCommand(r *bufio.Reader) (string, error) {
+	line, err := r.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		return "", errAdminOverlong
+	}
+	if err != nil {
+		return "", errAdminInput
+	}
+	command := strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")
+	if len(command) > adminMaxCommand || strings.TrimSpace(command) == "" {
+		return "", errAdminInput
+	}
+	return command, nil
+}
+
+// unknownAdminCommand renders the message for a command that does not exist: clipped to adminClip bytes between two
+// characters, and with everything that is not printable ASCII escaped as in a Go string, so that it can be shown on a
+// terminal.
+func unknownAdminCommand(command string) string {
+	clipped := command
+	if len(clipped) > adminClip {
+		end := adminClip
+		for end > adminClip-utf8.UTFMax && !utf8.RuneStart(clipped[end]) {
+			end--
+		}
+		clipped = clipped[:end]
+	}
+	quoted := strconv.QuoteToASCII(clipped)
+	message := "unknown command: " + quoted[1:len(quoted)-1]
+	if len(clipped) < len(command) {
+		message += "..."
+	}
+	return message
+}

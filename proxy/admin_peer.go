@@ -1,0 +1,30 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// unixPeerUID returns the effective user of the process at the other end of conn, as it was when it connected
+// (SO_PEERCRED, unix(7)). The kernel vouches for it.
+func unixPeerUID(conn *net.UnixConn) (uint32, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var cred *unix.Ucred
+	var credErr error
+	err = raw.Control(func(fd uintptr) {
+		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err := errors.Join(err, credErr); err != nil {
+		return 0, err
+	}
+	return cred.Uid, nil
+}
+
+// adminPeerAllowed reports whether a peer of the given user may give commands to a daemon that runs as own: root may,
+// and the daemon's user itself (S-10.4).
+func adminPeerAllowed(peer, own uint32) bool { return peer == 0 || peer == own }
