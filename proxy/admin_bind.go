@@ -93,7 +93,7 @@ func removeStaleSocket(path string) error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return KeyError{Key: "admin_socket_path", Problem: fmt.Sprintf(
 			"%s exists and is a %s, not a socket, and was left as it is; move it away or choose another path",
-			path, fileKind(info.Mode()))}
+			path, nonSocketKind(info.Mode()))}
 	}
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	switch {
@@ -160,8 +160,8 @@ func fileIdentity(info fs.FileInfo) (dev, ino uint64) {
 	return stat.Dev, stat.Ino
 }
 
-// fileKind names the type of a file for a message.
-func fileKind(mode fs.FileMode) string {
+// nonSocketKind names what is there where a socket was expected, for a message, without an article.
+func nonSocketKind(mode fs.FileMode) string {
 	switch mode.Type() {
 	case 0:
 		return "regular file"

@@ -50,7 +50,7 @@ func runAdminCommandWithin(timeout time.Duration, socketPath, command string, st
 func askAdminSocket(timeout time.Duration, socketPath, command string) (line []byte, status string, err error) {
 	if info, err := os.Lstat(socketPath); err == nil && info.Mode().Type()&(fs.ModeSocket|fs.ModeSymlink) == 0 {
 		return nil, "", fmt.Errorf("is a %s, not a socket; name the daemon's admin_socket_path with --socket",
-			fileKind(info.Mode()))
+			nonSocketKind(info.Mode()))
 	}
 	deadline := time.Now().Add(timeout)
 	conn, err := net.DialTimeout("unix", socketPath, timeout)
