@@ -1,0 +1,388 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// PebbleOptions says how a Pebble is started. Only the two ports are required.
+type PebbleOptions struct {
+	// HTTPPort and TLSPort are the ports at which Pebble validates HTTP-01 and TLS-ALPN-01: those of the proxy under
+	// test, at the address that its name resolves to. 0 stands for a port at which nothing listens.
+	HTTPPort, TLSPort int
+	// ValiditySeconds is the lifetime of certificates; 0 for Pebble's 90 days.
+	ValiditySeconds int
+	// NonceReject is the percentage of requests that get a badNonce error; nil for Pebble's own default, which is 5.
+	NonceReject *int
+	// ValidationSleeps keeps Pebble's own random sleeps of up to 5 s before a validation.
+	ValidationSleeps bool
+	// Blocked are names, with all below them, for which orders are refused as rejectedIdentifier.
+	Blocked []string
+	// BinDir is a directory with the binaries of BuildPebble, which are built there if they are missing; "" builds
+	// them into a temporary directory for this Pebble alone.
+	BinDir string
+}
+
+// Pebble is a running ACME server, Let's Encrypt's own test server, with a DNS server of its own in which every name
+// is 127.0.0.1. Both are processes; Stop ends them.
+type Pebble struct {
+	// DirectoryURL is what goes into `acme_directory`, and CAFile into `acme_ca_path`.
+	DirectoryURL string
+	CAFile       string
+
+	opts          PebbleOptions
+	dir           string
+	binDir        string
+	managementURL string
+	dnsAddress    string
+	dnsManagement string
+	output        lockedBuffer
+
+	pebble, dns *pebbleProcess
+}
+
+// StartPebble starts a Pebble on free ports of 127.0.0.1 and waits until it answers.
+func StartPebble(opts PebbleOptions) (*Pebble, error) {
+	dir, err := os.MkdirTemp("", "pebble-")
+	if err != nil {
+		return nil, err
+	}
+	p := &Pebble{opts: opts, dir: dir, binDir: opts.BinDir, CAFile: filepath.Join(dir, "minica.pem")}
+	if p.binDir == "" {
+		p.binDir = filepath.Join(dir, "bin")
+	}
+	if err := p.prepare(); err != nil {
+		p.Stop()
+		return nil, err
+	}
+	// The ports are only known to be free at the moment of asking, so that another process can be quicker.
+	for try := 1; ; try++ {
+		err := p.start()
+		if err == nil {
+			return p, nil
+		}
+		p.stopProcesses()
+		if try == 3 {
+			p.Stop()
+			return nil, err
+		}
+	}
+}
+
+// prepare builds the binaries and copies what they need from Pebble's module.
+func (p *Pebble) prepare() error {
+	if err := BuildPebble(p.binDir); err != nil {
+		return err
+	}
+	module, err := goCommand("list", "-m", "-f", "{{.Dir}}", pebbleModule)
+	if err != nil {
+		return err
+	}
+	certs := filepath.Join(strings.TrimSpace(module), "test", "certs")
+	for from, to := range map[string]string{
+		"pebble.minica.pem":  "minica.pem",
+		"localhost/cert.pem": "cert.pem",
+		"localhost/key.pem":  "key.pem",
+	} {
+		data, err := os.ReadFile(filepath.Join(certs, filepath.FromSlash(from)))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(p.dir, to), data, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start chooses ports, writes the configuration and starts both processes.
+func (p *Pebble) start() error {
+	ports, err := freePorts(6)
+	if err != nil {
+		return err
+	}
+	local := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
+	p.DirectoryURL, p.managementURL = "https://"+local(0)+"/dir", "https://"+local(1)
+	p.dnsAddress, p.dnsManagement = local(2), local(3)
+	httpPort, tlsPort := p.opts.HTTPPort, p.opts.TLSPort
+	if httpPort == 0 {
+		httpPort = ports[4]
+	}
+	if tlsPort == 0 {
+		tlsPort = ports[5]
+	}
+	validity := p.opts.ValiditySeconds
+	if validity == 0 {
+		validity = 90 * 24 * 3600
+	}
+	config, err := json.MarshalIndent(map[string]any{"pebble": map[string]any{
+		"listenAddress":           local(0),
+		"managementListenAddress": local(1),
+		"certificate":             filepath.Join(p.dir, "cert.pem"),
+		"privateKey":              filepath.Join(p.dir, "key.pem"),
+		"httpPort":                httpPort,
+		"tlsPort":                 tlsPort,
+		"domainBlocklist":         p.opts.Blocked,
+		"retryAfter":              map[string]int{"authz": 1, "order": 1},
+		"keyAlgorithm":            "ecdsa",
+		// With several profiles Pebble takes one at random.
+		"profiles": map[string]any{"default": map[string]any{"description": "the only one",
+			"validityPeriod": validity}},
+	}}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, "pebble.json"), config, 0o600); err != nil {
+		return err
+	}
+	return p.startProcesses()
+}
+
+func (p *Pebble) startProcesses() error {
+	var err error
+	p.dns, err = startPebbleProcess(&p.output, nil, filepath.Join(p.binDir, "pebble-challtestsrv"),
+		"-dnsserver", p.dnsAddress, "-management", p.dnsManagement, "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "",
+		"-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "")
+	if err != nil {
+		return err
+	}
+	// Without reuse every order is validated, so that a challenge is tried whenever a test expects one.
+	env := []string{"PEBBLE_AUTHZREUSE=0"}
+	if !p.opts.ValidationSleeps {
+		env = append(env, "PEBBLE_VA_NOSLEEP=1")
+	}
+	if p.opts.NonceReject != nil {
+		env = append(env, "PEBBLE_WFE_NONCEREJECT="+strconv.Itoa(*p.opts.NonceReject))
+	}
+	p.pebble, err = startPebbleProcess(&p.output, env, filepath.Join(p.binDir, "pebble"),
+		"-config", filepath.Join(p.dir, "pebble.json"), "-dnsserver", p.dnsAddress)
+	if err != nil {
+		return err
+	}
+	return p.waitReady()
+}
+
+// waitReady polls both processes until they answer.
+func (p *Pebble) waitReady() error {
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := p.ping()
+		if err == nil {
+			return nil
+		}
+		exited := p.pebble.exited() || p.dns.exited()
+		if exited || time.Now().After(deadline) {
+			return fmt.Errorf("pebble does not answer (exited: %v): %w\n%s", exited, err, p.output.String())
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (p *Pebble) ping() error {
+	conn, err := net.DialTimeout("tcp", p.dnsAddress, time.Second)
+	if err != nil {
+		return err
+	}
+	conn.Close()
+	if _, err := p.RootsPEM(); err != nil {
+		return err
+	}
+	if _, err := p.get(p.DirectoryURL); err != nil {
+		return err
+	}
+	return p.SetIPv4("ready.example.test", "127.0.0.1")
+}
+
+// RootsPEM returns the root of the certificates that this Pebble issues. Every start makes a new one.
+func (p *Pebble) RootsPEM() ([]byte, error) { return p.get(p.managementURL + "/roots/0") }
+
+// get reads a page of Pebble's over TLS.
+func (p *Pebble) get(url string) ([]byte, error) {
+	roots := x509.NewCertPool()
+	pem, err := os.ReadFile(p.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	roots.AppendCertsFromPEM(pem)
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	resp, err := client.Get(url)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("GET %s: got %s, want 200", url, resp.Status)
+	}
+	return io.ReadAll(resp.Body)
+}
+
+// SetIPv4 makes Pebble find a name at an address other than 127.0.0.1. Two listeners that share Pebble's validation
+// port need that.
+func (p *Pebble) SetIPv4(host, ip string) error {
+	body, err := json.Marshal(map[string]any{"host": host, "addresses": []string{ip}})
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Post("http://"+p.dnsManagement+"/add-a", "application/json", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("set the address of %s: got %s, want 200", host, resp.Status)
+	}
+	return nil
+}
+
+// Output returns what both processes have written so far.
+func (p *Pebble) Output() string { return p.output.String() }
+
+// Orders returns how many orders clients have asked for, those that were refused included.
+func (p *Pebble) Orders() int { return strings.Count(p.output.String(), "POST /order-plz") }
+
+// Kill ends the processes and keeps the ports and files for Restart: the CA is down.
+func (p *Pebble) Kill() { p.stopProcesses() }
+
+// Restart ends the processes, if they run, and starts them with the same ports and files. Accounts, certificates and
+// addresses set by SetIPv4 are gone, and the root is a new one.
+func (p *Pebble) Restart() error {
+	p.stopProcesses()
+	err := p.startProcesses()
+	if err != nil {
+		p.stopProcesses()
+	}
+	return err
+}
+
+// Stop ends the processes and removes the files. It may be called more than once.
+func (p *Pebble) Stop() {
+	p.stopProcesses()
+	os.RemoveAll(p.dir)
+}
+
+func (p *Pebble) stopProcesses() {
+	p.pebble.stop()
+	p.dns.stop()
+	p.pebble, p.dns = nil, nil
+}
+
+// pebbleProcess is one of the two processes.
+type pebbleProcess struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+func startPebbleProcess(output io.Writer, env []string, path string, args ...string) (*pebbleProcess, error) {
+	cmd := exec.Command(path, args...)
+	cmd.Stdout, cmd.Stderr = output, output
+	cmd.Env = append(os.Environ(), env...)
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &pebbleProcess{cmd: cmd, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		cmd.Wait()
+	}()
+	return p, nil
+}
+
+func (p *pebbleProcess) exited() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *pebbleProcess) stop() {
+	if p == nil {
+		return
+	}
+	p.cmd.Process.Kill()
+	<-p.done
+}
+
+const pebbleModule = "github.com/letsencrypt/pebble/v2"
+
+// BuildPebble builds Pebble and its DNS server, tools of this module, into dir unless they are there. The working
+// directory must be inside this module.
+func BuildPebble(dir string) error {
+	_, err1 := os.Stat(filepath.Join(dir, "pebble"))
+	_, err2 := os.Stat(filepath.Join(dir, "pebble-challtestsrv"))
+	if errors.Join(err1, err2) == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	_, err := goCommand("build", "-o", dir+string(filepath.Separator), pebbleModule+"/cmd/pebble",
+		pebbleModule+"/cmd/pebble-challtestsrv")
+	return err
+}
+
+// goCommand runs the go command and returns what it writes to stdout.
+func goCommand(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	return string(out), nil
+}
+
+// freePorts returns n TCP ports of 127.0.0.1 at which nothing listens now.
+func freePorts(n int) ([]int, error) {
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// lockedBuffer is a bytes.Buffer that two processes write to and a test reads.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+// String returns everything written so far.
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
