@@ -33,7 +33,12 @@ func configFromBytes(path string, data []byte, allowWildcardBind bool, env envir
 	if errs := problems.sorted(); len(errs) > 0 {
 		return nil, errs
 	}
-	sum := sha256.Sum256(data)
-	cfg.Hash = hex.EncodeToString(sum[:])
+	cfg.Hash = hashOf(data)
 	return cfg, nil
+}
+
+// hashOf is the lower-case hexadecimal SHA-256 of a file's contents.
+func hashOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }

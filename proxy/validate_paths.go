@@ -18,7 +18,7 @@ const maxSocketPath = 107
 // adminSocketPath checks `admin_socket_path` (S-2.20). Whether the socket can be bound shows at step 5.
 func (v *validator) adminSocketPath(value *string) string {
 	const key = "admin_socket_path"
-	path := orDefault(value, "/run/reverse-proxy/admin.sock")
+	path := orDefault(value, defaultAdminSocketPath)
 	const example = `write an absolute path, as in "/run/reverse-proxy/admin.sock", or "" for no socket`
 	switch {
 	case path == "":

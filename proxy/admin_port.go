@@ -1,0 +1,47 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// adminPort is the admin socket as the daemon holds it: none where it is disabled, or held by another live process.
+type adminPort struct {
+	socket *adminSocket
+	log    *Logger
+}
+
+// bindAdmin binds the admin socket (step 5). A socket that a live process holds is the one thing that startup goes on
+// without (S-4.4).
+func bindAdmin(cfg *Config, log *Logger) (*adminPort, error) {
+	if cfg.AdminSocketPath == "" {
+		return &adminPort{}, nil
+	}
+	socket, err := bindAdminSocket(cfg.AdminSocketPath)
+	if errors.Is(err, errAdminSocketLive) {
+		log.Log(LevelWarn, "ADMIN_SOCKET_IN_USE", Str("path", cfg.AdminSocketPath), Err(err))
+		return &adminPort{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("admin_socket_path: %w", err)
+	}
+	return &adminPort{socket: socket, log: log}, nil
+}
+
+// serve answers commands until the context ends.
+func (a *adminPort) serve(ctx context.Context, handlers adminHandlers) {
+	if a.socket == nil {
+		return
+	}
+	if err := a.socket.serve(ctx, a.log, handlers); err != nil {
+		a.log.Log(LevelError, "ACCEPT_ERROR", Str("listener", "admin"), Err(err))
+	}
+}
+
+// close closes the socket and removes its path.
+func (a *adminPort) close() {
+	if a.socket != nil {
+		_ = a.socket.Close() // a path that cannot be removed is found stale and removed at the next start
+	}
+}

@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"net/http"
+	"time"
+)
+
+// The statuses that the proxy answers with by itself or that its log shows. 499 is nginx's: the client went away before
+// there was a response; it is logged and never sent.
+const (
+	statusOK               = http.StatusOK
+	statusBadRequest       = http.StatusBadRequest
+	statusNotFound         = http.StatusNotFound
+	statusMethodNotAllowed = http.StatusMethodNotAllowed
+	statusRequestTimeout   = http.StatusRequestTimeout
+	statusPayloadTooLarge  = http.StatusRequestEntityTooLarge
+	statusTooManyRequests  = http.StatusTooManyRequests
+	statusClientGone       = 499
+	statusBadGateway       = http.StatusBadGateway
+	statusGatewayTimeout   = http.StatusGatewayTimeout
+)
+
+// statusBody is the body of an answer: the status text and nothing about version, upstream or cause (S-6, Errors).
+func statusBody(status int) string {
+	switch status {
+	case statusOK:
+		return ""
+	case statusPayloadTooLarge:
+		return "Payload Too Large" // the standard library has the name of RFC 7231, before it was changed
+	}
+	return http.StatusText(status)
+}
+
+// send gives an answer of the proxy's own to the client. When the request's body was not read to its end the connection
+// does not outlive the answer, so that what is left of the body is never read as a request (S-6.13).
+func (x *exchange) send(a *answer) {
+	if a.abort {
+		x.abort = true
+		x.status = a.status
+		return
+	}
+	x.status = a.status
+	body := statusBody(a.status)
+	fields := append(a.fields, Field{"Date", time.Now().UTC().Format(http.TimeFormat)})
+	if body != "" {
+		fields.Add("Content-Type", "text/plain; charset=utf-8")
+	}
+	if err := x.client.Head(a.status, fields, int64(len(body)), x.bodyUnread()); err != nil {
+		x.abort = true
+		return
+	}
+	if body == "" || x.request.Method == http.MethodHead {
+		return
+	}
+	if _, err := x.client.Write([]byte(body)); err != nil {
+		x.abort = true
+	}
+}
+
+// bodyUnread reports whether bytes of the request's body may still be on their way.
+func (x *exchange) bodyUnread() bool {
+	if x.body != nil {
+		return !x.body.ended.Load()
+	}
+	return x.request.Body != nil
+}

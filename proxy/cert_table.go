@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// certTable finds the certificate for a server name. It is immutable; a reload builds a new one.
+type certTable struct {
+	// exact holds certificates by lower-cased name, wildcard those of `*.rest` by `rest`. A name has several where an
+	// operator has both an ECDSA and an RSA certificate for it.
+	exact, wildcard map[string][]*tls.Certificate
+	all             []*tls.Certificate
+}
+
+// newCertTable builds the table of the certificates, whose leaves are parsed. Names come from the certificate itself
+// (S-5.3): its DNS names or, as old private CAs have it, its common name when there are none.
+func newCertTable(certificates []*tls.Certificate) *certTable {
+	t := &certTable{exact: map[string][]*tls.Certificate{}, wildcard: map[string][]*tls.Certificate{}, all: certificates}
+	for _, certificate := range certificates {
+		for _, name := range coveredNames(certificate.Leaf) {
+			if rest, ok := strings.CutPrefix(name, "*."); ok {
+				t.wildcard[rest] = append(t.wildcard[rest], certificate)
+			} else {
+				t.exact[name] = append(t.exact[name], certificate)
+			}
+		}
+	}
+	return t
+}
+
+// coveredNames returns the lower-cased DNS names that a certificate covers.
+func coveredNames(leaf *x509.Certificate) []string {
+	names := slices.Clone(leaf.DNSNames)
+	if len(names) == 0 && leaf.Subject.CommonName != "" {
+		names = []string{leaf.Subject.CommonName}
+	}
+	for i := range names {
+		names[i] = lowerASCII(names[i])
+	}
+	return names
+}
+
+// find returns the certificate for the hello, or nil (S-5.2): the one that covers the server name, of several the first
+// that the client supports; without a server name the only one that there is.
+func (t *certTable) find(hello *tls.ClientHelloInfo) *tls.Certificate {
+	name := normalServerName(hello.ServerName)
+	if name == "" {
+		if len(t.all) == 1 {
+			return t.all[0]
+		}
+		return nil
+	}
+	candidates := t.exact[name]
+	if candidates == nil {
+		if _, rest, ok := strings.Cut(name, "."); ok { // a wildcard stands for one label (RFC 9525, section 6.3)
+			candidates = t.wildcard[rest]
+		}
+	}
+	for _, candidate := range candidates {
+		if len(candidates) == 1 || hello.SupportsCertificate(candidate) == nil {
+			return candidate
+		}
+	}
+	if len(candidates) > 0 {
+		return candidates[0]
+	}
+	return nil
+}
+
+// infos lists the certificates for `status`.
+func (t *certTable) infos(listener string, source TLSMode) []CertInfo {
+	infos := make([]CertInfo, len(t.all))
+	for i, certificate := range t.all {
+		infos[i] = CertInfo{
+			Listener: listener,
+			Names:    coveredNames(certificate.Leaf),
+			Source:   source,
+			NotAfter: certificate.Leaf.NotAfter.UTC(),
+		}
+	}
+	return infos
+}
+
+// loadCertificate reads one pair with its leaf parsed. The error names the pair's files.
+func loadCertificate(files CertificateFiles) (*tls.Certificate, error) {
+	certificate, err := tls.LoadX509KeyPair(files.CertPath, files.KeyPath)
+	if err != nil {
+		return nil, fmt.Errorf("%s and %s: %w", files.CertPath, files.KeyPath, err)
+	}
+	if certificate.Leaf == nil {
+		if certificate.Leaf, err = x509.ParseCertificate(certificate.Certificate[0]); err != nil {
+			return nil, fmt.Errorf("%s: %w", files.CertPath, err)
+		}
+	}
+	return &certificate, nil
+}

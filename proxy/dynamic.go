@@ -1,0 +1,101 @@
+package proxy
+
+import (
+	"crypto/x509"
+	"fmt"
+	"time"
+)
+
+// DynamicConfig is the part of a configuration that a reload replaces, as one immutable value behind an atomic pointer.
+// A request loads it once and uses that one to its end: never half of one configuration and half of another (S-3.1).
+type DynamicConfig struct {
+	// RateLimit is every client's token bucket.
+	RateLimit RateLimitConfig
+	// BodyLimit is the largest request body, in bytes.
+	BodyLimit int64
+	// HealthPath is answered with 200 on the HTTPS listeners; "" for no such path.
+	HealthPath string
+	// Path, Hash and LoadedAt tell which file this came from, for `status`.
+	Path, Hash string
+	LoadedAt   time.Time
+	// Sites is the number of sites over all listeners.
+	Sites int
+	// routes holds the sites by host, for each listener that runs.
+	routes []map[string]*Site
+}
+
+// Site is one host with its upstream, ready for use.
+type Site struct {
+	SiteConfig
+	// roots verify an https upstream; nil for http.
+	roots *x509.CertPool
+}
+
+// site returns the site of a lower-cased host on a running listener, or nil.
+func (d *DynamicConfig) site(listener int, host string) *Site {
+	return d.routes[listener][host]
+}
+
+// hosts returns the sites' names on a running listener, in no order.
+func (d *DynamicConfig) hosts(listener int) []string {
+	hosts := make([]string, 0, len(d.routes[listener]))
+	for host := range d.routes[listener] {
+		hosts = append(hosts, host)
+	}
+	return hosts
+}
+
+// buildDynamic makes the dynamic part of cfg for the listeners that run. At startup they are those of cfg itself; at a
+// reload the sites of a listener that was added to the file wait for a restart, as the listener does (S-3.4). It fails
+// when a site speaks https to its upstream and the system has no root certificates to verify it with.
+func buildDynamic(cfg *Config, running []ListenerConfig, now time.Time) (*DynamicConfig, error) {
+	dynamic := &DynamicConfig{
+		RateLimit:  cfg.RateLimit,
+		BodyLimit:  cfg.Body.LimitBytes,
+		HealthPath: cfg.HTTPSHealthPath,
+		Path:       cfg.Path,
+		Hash:       cfg.Hash,
+		LoadedAt:   now,
+		routes:     make([]map[string]*Site, len(running)),
+	}
+	roots := newRootsOnce()
+	for i, inFile := range matchListeners(running, cfg.Listeners) {
+		dynamic.routes[i] = map[string]*Site{}
+		if inFile < 0 {
+			continue
+		}
+		for j, siteConfig := range cfg.Listeners[inFile].Sites {
+			site := &Site{SiteConfig: siteConfig}
+			if siteConfig.UpstreamScheme == "https" {
+				var err error
+				if site.roots, err = roots(); err != nil {
+					key := fmt.Sprintf("listeners[%d].sites[%d].upstream_scheme", inFile, j)
+					return nil, ConfigErrors{{Key: key, Problem: err.Error()}}
+				}
+			}
+			dynamic.routes[i][siteConfig.Host] = site
+			dynamic.Sites++
+		}
+	}
+	return dynamic, nil
+}
+
+// newRootsOnce returns a function that reads the system's root certificates at its first call. A pool without a
+// certificate is an error: every request to an https upstream would be a 502.
+func newRootsOnce() func() (*x509.CertPool, error) {
+	var pool *x509.CertPool
+	return func() (*x509.CertPool, error) {
+		if pool != nil {
+			return pool, nil
+		}
+		system, err := x509.SystemCertPool()
+		if err != nil {
+			return nil, fmt.Errorf("the system's root certificates cannot be read: %w; install ca-certificates, or use \"http\"", err)
+		}
+		if system.Equal(x509.NewCertPool()) {
+			return nil, fmt.Errorf("the system has no root certificates to verify the upstream with; install ca-certificates, or use \"http\"")
+		}
+		pool = system
+		return pool, nil
+	}
+}

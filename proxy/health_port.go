@@ -1,0 +1,55 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"sync/atomic"
+)
+
+// healthPort is the health endpoint's socket and server (S-9). Without a port it is there and does nothing.
+type healthPort struct {
+	listener net.Listener
+	server   *http.Server
+	draining atomic.Bool
+	log      *Logger
+}
+
+// bindHealth binds the health port on 127.0.0.1 (step 4). It answers from step 8 on, like every port (S-4.3).
+func bindHealth(cfg *Config, shared *sharedState) (*healthPort, error) {
+	h := &healthPort{log: shared.log}
+	if cfg.HealthCheckPort == 0 {
+		return h, nil
+	}
+	ln, err := bind("health_check_port", "127.0.0.1", cfg.HealthCheckPort)
+	if err != nil {
+		return nil, err
+	}
+	h.listener = newBackoffListener(ln, ln.Addr().String(), shared.log)
+	h.server = newHealthServer(newHealthHandler(h.draining.Load))
+	return h, nil
+}
+
+// serve starts answering.
+func (h *healthPort) serve() {
+	if h.listener == nil {
+		return
+	}
+	go func() {
+		if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
+			h.log.Log(LevelError, "ACCEPT_ERROR", Str("listener", h.listener.Addr().String()), Err(err))
+		}
+	}()
+}
+
+// drain makes the endpoint say that this process is leaving.
+func (h *healthPort) drain() { h.draining.Store(true) }
+
+// close ends the endpoint.
+func (h *healthPort) close() {
+	if h.listener == nil {
+		return
+	}
+	_ = h.server.Close() // both are closed once for all; a second close has nothing to tell
+	_ = h.listener.Close()
+}

@@ -1,0 +1,149 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// listeners are all `[[listeners]]` entries of the running configuration, in its order.
+type listeners []*listener
+
+// bindListeners binds every port of every listener (step 6), or none.
+func bindListeners(cfg *Config) (all listeners, err error) {
+	defer func() {
+		if err != nil {
+			all.close()
+		}
+	}()
+	for i, config := range cfg.Listeners {
+		l, err := bindListener(i, config)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// close closes every socket and connection.
+func (all listeners) close() {
+	for _, l := range all {
+		l.close()
+	}
+}
+
+// loadTLS loads the certificates of every listener (step 7). Those that need nobody come first, so that a bad file is
+// found before a CA is asked; then all ACME listeners are provisioned at the same time, each accepting connections
+// already but answering only the CA's validations (S-4.3).
+func (all listeners) loadTLS(ctx context.Context, cfg *Config, dynamic *DynamicConfig, p *pipeline, shared *sharedState, notify *notifier) error {
+	var errs []error
+	for _, l := range all {
+		var err error
+		if l.source, err = newCertSource(l, dynamic, shared.log); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if errs != nil {
+		return errors.Join(errs...)
+	}
+	provisioned := make(chan error, len(all))
+	pending := 0
+	for _, l := range all {
+		if source, ok := l.source.(*acmeSource); ok {
+			l.startServing(cfg, &serverAdapter{pipeline: p, listener: l.index}, shared.log, shared.conns)
+			pending++
+			go func() { provisioned <- source.Provision(ctx) }()
+		}
+	}
+	if pending > 0 {
+		stopExtending := keepExtending(notify)
+		defer stopExtending()
+	}
+	for range pending {
+		if err := <-provisioned; err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// newCertSource makes the source of a listener's certificates and loads those that are files.
+func newCertSource(l *listener, dynamic *DynamicConfig, log *Logger) (CertSource, error) {
+	key := fmt.Sprintf("listeners[%d]", l.index)
+	switch l.config.TLS.Mode {
+	case TLSModeACME:
+		return newACMESource(key, l.address(), l.config.TLS, l.redirect != nil, log)
+	case TLSModeManual:
+		return newManualSource(key+".tls", l.address(), l.config.TLS.Certificates)
+	case TLSModeSelfSigned:
+		return newSelfSignedSource(l.address(), dynamic.hosts(l.index))
+	}
+	return nil, fmt.Errorf("%s.tls.mode: %q is no mode; validation should have refused it", key, l.config.TLS.Mode)
+}
+
+// Times of the messages that keep systemd from ending a start that waits for a CA (S-4.5).
+const (
+	extendEvery = 10 * time.Second
+	extendBy    = 30 * time.Second
+)
+
+// keepExtending asks for more time until the function that it returns is called.
+func keepExtending(notify *notifier) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		ticker := time.NewTicker(extendEvery)
+		defer ticker.Stop()
+		for {
+			notify.ExtendTimeout(extendBy)
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() { cancel(); done.Wait() }
+}
+
+// serve starts accepting on every socket and opens the gates (step 8), after a look at whether the descriptors that are
+// left, now that everything is open, cover the connections that will be accepted (S-2.22).
+func (all listeners) serve(cfg *Config, p *pipeline, shared *sharedState) error {
+	if err := checkDescriptors(cfg); err != nil {
+		return err
+	}
+	for _, l := range all {
+		if l.httpsServer == nil {
+			l.startServing(cfg, &serverAdapter{pipeline: p, listener: l.index}, shared.log, shared.conns)
+		}
+	}
+	for _, l := range all {
+		l.gate.open()
+	}
+	return nil
+}
+
+// checkDescriptors compares the descriptors that are free with those that max_connections can need: one for each client,
+// and one for its upstream. Validation can only estimate what else is open; here it is known.
+func checkDescriptors(cfg *Config) error {
+	open := descriptorUsage()
+	if needed := open.Used + 2*cfg.MaxConnections; needed > open.Allowed {
+		return fmt.Errorf("max_connections: %d connections and their upstreams need %d descriptors with the %d open already, and the limit is %d; raise LimitNOFILE (ulimit -n) or lower max_connections",
+			cfg.MaxConnections, needed, open.Used, open.Allowed)
+	}
+	return nil
+}
+
+// shutdown drains all listeners at once and returns whether all requests in flight had ended by the context's end.
+func (all listeners) shutdown(ctx context.Context) bool {
+	var wait sync.WaitGroup
+	errs := make([]error, len(all))
+	for i, l := range all {
+		wait.Go(func() { errs[i] = l.shutdown(ctx) })
+	}
+	wait.Wait()
+	return errors.Join(errs...) == nil
+}

@@ -1,0 +1,75 @@
+package proxy
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// pipeline is the way of every request, from its head to its log line. There is one for the life of the process,
+// shared by all listeners and protocols.
+type pipeline struct {
+	dynamic   *atomic.Pointer[DynamicConfig]
+	limiter   *limiter
+	upstreams *upstreams
+	log       *Logger
+	// bodyIdle is how long a body may stand still (S-6.9).
+	bodyIdle time.Duration
+	// inFlight counts the exchanges between their head and their last byte, for `status`.
+	inFlight atomic.Int64
+	stages   []stage
+}
+
+// newPipeline builds the pipeline of the process with its stages.
+func newPipeline(dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, bodyIdle time.Duration) *pipeline {
+	p := &pipeline{dynamic: dynamic, limiter: shared.limiter, upstreams: shared.upstreams, log: shared.log, bodyIdle: bodyIdle}
+	p.stages = p.requestStages()
+	return p
+}
+
+// requestStages is the one list of what happens to a request, in this order (S-6). A stage that returns an answer ends
+// it; the last one sends the upstream's.
+func (p *pipeline) requestStages() []stage {
+	return []stage{
+		{"rate limit", p.limitRate},      // S-7: cheapest first, so that a flood costs a map look-up
+		{"body limit", p.limitBody},      // a declared length over the limit ends here, the upstream untouched
+		{"proxy headers", p.proxyFields}, // S-6.3, S-6.4, S-6.12: what the upstream may believe
+		{"host routing", p.routeHost},    // S-6.1, S-6.2, S-6.14: which site, or 404
+		{"forward", p.forward},           // S-6.7 to S-6.10: the upstream's answer, or 502 and 504
+	}
+}
+
+// handle runs one exchange to its end and logs it. It returns when the last byte of the response was given to the
+// client's side; x.abort then says whether the adapter has to cut the connection.
+func (p *pipeline) handle(ctx context.Context, x *exchange) {
+	p.inFlight.Add(1)
+	defer p.inFlight.Add(-1)
+	x.start = time.Now()
+	x.config = p.dynamic.Load()
+	x.host = hostOf(x.request)
+	for _, stage := range p.stages {
+		if answer := stage.run(ctx, x); answer != nil {
+			x.send(answer)
+			break
+		}
+	}
+	if x.status != statusTooManyRequests {
+		logRequest(p.log, x.accessRecord())
+	}
+}
+
+// accessRecord gathers what the log line of the exchange says (S-8.1).
+func (x *exchange) accessRecord() accessRecord {
+	record := accessRecord{
+		ClientIP: x.request.Client,
+		Host:     x.host,
+		Method:   x.request.Method,
+		Path:     x.request.Target,
+		Status:   x.status,
+		Duration: time.Since(x.start),
+	}
+	if x.site != nil {
+		record.Upstream = x.site.Upstream
+	}
+	return record
+}

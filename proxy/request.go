@@ -1,0 +1,88 @@
+package proxy
+
+import (
+	"io"
+	"net/netip"
+)
+
+// Protocol is the version of HTTP in which a client sent its request.
+type Protocol uint8
+
+// The protocols that listeners speak.
+const (
+	HTTP10 Protocol = iota
+	HTTP11
+	HTTP2
+)
+
+// Request is one client's request as the stages see it, whichever protocol brought it. The adapter in front fills it,
+// the stages change Fields, and the adapter behind sends it. Strings may point into a read buffer: they are valid
+// until the exchange ends and are copied by whoever keeps them longer.
+type Request struct {
+	// Client is the peer's address as the socket has it, IPv4-mapped addresses unmapped; never taken from a header
+	// (S-6.3).
+	Client netip.Addr
+	// Protocol is the version that the client spoke.
+	Protocol Protocol
+	// Method is the method, in the client's spelling.
+	Method string
+	// Target is the path and query byte for byte as they came, or `*`; the scheme and authority of an absolute-form
+	// target are cut off (S-6.1, S-6.6).
+	Target string
+	// Authority is the host and optional port as the client sent them: from an absolute-form target, else from
+	// `:authority`, else from Host; "" when there was none.
+	Authority string
+	// AuthorityConflict tells that the client named two different hosts, which is answered with 400 (S-6.1).
+	AuthorityConflict bool
+	// Fields are the field lines of the head without Host and without the framing (Content-Length,
+	// Transfer-Encoding).
+	Fields Fields
+	// ContentLength is the length of the body in bytes; 0 for none, -1 when it is not known beforehand.
+	ContentLength int64
+	// Body is the body; nil when there is none.
+	Body io.Reader
+	// TrailerNames are the names that the client announced in `Trailer`.
+	TrailerNames []string
+	// Trailers returns the trailer fields; it may be called when Body has returned io.EOF. nil where there can be
+	// none.
+	Trailers func() Fields
+}
+
+// Response is an upstream's response as the forward stage sees it.
+type Response struct {
+	// Status is the final status code, 200 to 599.
+	Status int
+	// Fields are the field lines of the head without the framing.
+	Fields Fields
+	// ContentLength is the length that the head declared, also for HEAD and 304; -1 when it declared none.
+	ContentLength int64
+	// Body is the body; reading it returns an error other than io.EOF when it ends before its framing says so. The
+	// reader closes it.
+	Body io.ReadCloser
+	// TrailerNames are the names that the upstream announced in `Trailer`.
+	TrailerNames []string
+	// Trailers returns the trailer fields; it may be called when Body has returned io.EOF.
+	Trailers func() Fields
+}
+
+// clientWriter is the client's side of one exchange, as the stages see it: the answer goes out through it. Its
+// methods are called by one goroutine, but for Interrupt.
+type clientWriter interface {
+	// Inform sends an interim response (1xx).
+	Inform(status int, fields Fields) error
+	// Head sends the head of the final response. length is that of the body, -1 when it is not known, and is sent
+	// as Content-Length also where no body follows (HEAD, 304). closing ends the connection after the response
+	// (HTTP/1), or the stream (HTTP/2), because the request's body was not read to its end (S-6.13).
+	Head(status int, fields Fields, length int64, closing bool) error
+	// Write sends bytes of the body.
+	Write(p []byte) (int, error)
+	// Flush sends at once what Head and Write have buffered.
+	Flush() error
+	// Trailers sends the trailer fields after the body. announced are the names given to AnnounceTrailers.
+	Trailers(fields Fields)
+	// AnnounceTrailers names, before Head, the trailer fields that will follow.
+	AnnounceTrailers(names []string)
+	// Interrupt makes a blocked read of the request's body return with an error and, once the head was sent, a blocked
+	// Write too: before that the answer is still to be written. It may be called from another goroutine.
+	Interrupt()
+}

@@ -1,0 +1,39 @@
+package proxy
+
+import (
+	"context"
+	"os/signal"
+	"syscall"
+)
+
+// shutdown ends the daemon in the order of S-11.1: stop accepting, close idle connections, wait for requests in flight,
+// cut the rest, end the background tasks, remove the admin socket, write out the log.
+func (d *Daemon) shutdown() {
+	signal.Ignore(syscall.SIGHUP) // after signal.Stop its default action would kill the process during the drain
+	d.health.drain()              // 503 from now on, so that a balancer leaves (S-9.2)
+	d.notify.Stopping("waiting for requests in flight")
+	log := d.shared.log
+	log.Log(LevelInfo, "SHUTDOWN", Str("phase", "drain"), Int("requests_in_flight", int(d.pipeline.inFlight.Load())))
+
+	ctx, cancel := context.WithTimeout(context.Background(), d.config.ShutdownTimeout)
+	defer cancel()
+	go func() {
+		select {
+		case <-d.hurry:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	drained := d.listeners.shutdown(ctx)
+	cut := d.pipeline.inFlight.Load()
+	d.listeners.close()
+	d.stopBackgroundTasks()
+	d.admin.close()
+	d.health.close()
+	status := "complete"
+	if !drained {
+		status = "cut"
+	}
+	log.Log(LevelInfo, "SHUTDOWN", Str("phase", "done"), Str("status", status), Int("requests_cut", int(cut)))
+	d.shared.close()
+}

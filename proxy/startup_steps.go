@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// StartupError is the failure of one step of the startup.
+type StartupError struct {
+	// Step is the number of the step, 1 to 10, and Name what the log calls it.
+	Step int
+	Name string
+	// Cause is what failed; its text begins with the key or address at fault.
+	Cause error
+}
+
+// Error renders the failure, on one line for each error that the cause holds, each naming the step (S-4.2).
+func (e *StartupError) Error() string {
+	text := ""
+	for i, line := range errorLines(e.Cause) {
+		if i > 0 {
+			text += "\n"
+		}
+		text += fmt.Sprintf("startup step %d (%s): %s", e.Step, e.Name, line)
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *StartupError) Unwrap() error { return e.Cause }
+
+// errorLines lists the single errors that err holds, each on one line.
+func errorLines(err error) []string {
+	var config ConfigErrors
+	if errors.As(err, &config) {
+		return config.Lines()
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var lines []string
+		for _, part := range joined.Unwrap() {
+			lines = append(lines, errorLines(part)...)
+		}
+		return lines
+	}
+	return []string{err.Error()}
+}
+
+// stepLog times the steps of the startup and logs a line for each that is done (S-4.1). Steps before the third, which
+// opens the log, are logged when it is open.
+type stepLog struct {
+	log   *Logger
+	step  int
+	name  string
+	began time.Time
+	early []func(*Logger)
+}
+
+// begin says which step runs from now on.
+func (s *stepLog) begin(step int, name string) { s.step, s.name, s.began = step, name, time.Now() }
+
+// done logs the step that ran.
+func (s *stepLog) done() {
+	step, name, took := s.step, s.name, time.Since(s.began)
+	line := func(log *Logger) {
+		log.Log(LevelInfo, "STARTUP", Int("step", step), Str("name", name), Millis("duration_ms", took))
+	}
+	if s.log == nil {
+		s.early = append(s.early, line)
+		return
+	}
+	line(s.log)
+}
+
+// attach gives the log to write to, and writes the lines of the steps that ran before it was open.
+func (s *stepLog) attach(log *Logger) {
+	s.log = log
+	for _, line := range s.early {
+		line(log)
+	}
+	s.early = nil
+}
+
+// failed makes the error of the step that runs. It logs nothing: main prints the error, once.
+func (s *stepLog) failed(cause error) error {
+	return &StartupError{Step: s.step, Name: s.name, Cause: cause}
+}
+
+// cleanups is what has to be undone when a later step fails, last in first out.
+type cleanups []func()
+
+// add registers one thing, on the line after it was taken.
+func (c *cleanups) add(undo func()) { *c = append(*c, undo) }
+
+// run undoes everything in reverse order.
+func (c *cleanups) run() {
+	for i := len(*c) - 1; i >= 0; i-- {
+		(*c)[i]()
+	}
+}

@@ -1,0 +1,69 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/crypto/acme"
+)
+
+// challengeSource is a CertSource that also answers the CA's validations (TLS-ALPN-01, RFC 8737).
+type challengeSource interface {
+	ChallengeCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
+}
+
+// listenerTLSConfig is the TLS side of one HTTPS listener (S-5.1): versions, suites, protocols, and the choice of the
+// certificate. Handshakes other than the CA's validations wait at the gate.
+func listenerTLSConfig(source CertSource, g *gate, log *Logger) *tls.Config {
+	config := &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		CipherSuites: []uint16{ // those of TLS 1.2; the ones of 1.3 cannot be chosen and are all good
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+			tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+		},
+		NextProtos: []string{"h2", "http/1.1"},
+	}
+	challenges, acmeMode := source.(challengeSource)
+	if acmeMode {
+		config.NextProtos = append(config.NextProtos, acme.ALPNProto)
+	}
+	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if acmeMode && slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto}) {
+			return challenges.ChallengeCertificate(hello)
+		}
+		if err := g.wait(hello.Context()); err != nil {
+			return nil, err
+		}
+		certificate := source.Certificate(hello)
+		if certificate == nil {
+			logRefusedName(log, hello)
+		}
+		// Without a certificate and without an error crypto/tls sends the alert unrecognized_name (RFC 6066,
+		// section 3); an error would be internal_error.
+		return certificate, nil
+	}
+	return config
+}
+
+// logRefusedName logs a handshake for which there is no certificate (S-5.2).
+func logRefusedName(log *Logger, hello *tls.ClientHelloInfo) {
+	reason := "no certificate covers this name"
+	if hello.ServerName == "" {
+		reason = "no server name, and more than one certificate to choose from"
+	}
+	log.Log(LevelWarn, "TLS_REFUSED", Str("client_ip", clientIP(hello.Conn.RemoteAddr())),
+		Str("server_name", hello.ServerName), Str("error", reason))
+}
+
+// clientIP renders the address of a peer without port and zone.
+func clientIP(address net.Addr) string {
+	peer, err := netip.ParseAddrPort(address.String())
+	if err != nil {
+		return address.String()
+	}
+	return peer.Addr().Unmap().WithZone("").String()
+}

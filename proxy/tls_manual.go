@@ -1,0 +1,67 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// manualSource serves the certificates of files (S-5.3). The files are read again at a reload and swapped as one
+// (S-3.5).
+type manualSource struct {
+	listener string
+	key      string
+	files    []CertificateFiles
+	table    atomic.Pointer[certTable]
+}
+
+// newManualSource loads the pairs. key is that of the listener's `tls` table, for errors.
+func newManualSource(key, listener string, files []CertificateFiles) (*manualSource, error) {
+	s := &manualSource{listener: listener, key: key, files: files}
+	commit, err := s.prepare()
+	if err != nil {
+		return nil, err
+	}
+	commit()
+	return s, nil
+}
+
+// prepare reads the files and returns what puts their certificates to use. Nothing changes before that is called, and
+// nothing at all when a file is bad.
+func (s *manualSource) prepare() (commit func(), err error) {
+	var certificates []*tls.Certificate
+	var problems ConfigErrors
+	for i, files := range s.files {
+		key := s.key
+		if i > 0 {
+			key = fmt.Sprintf("%s.certificates[%d]", s.key, i-1)
+		}
+		certificate, err := loadCertificate(files)
+		switch {
+		case err != nil:
+			problems = append(problems, KeyError{Key: key, Problem: err.Error()})
+		case time.Now().After(certificate.Leaf.NotAfter):
+			problem := fmt.Sprintf("%s: the certificate expired at %s; install a new one",
+				files.CertPath, certificate.Leaf.NotAfter.UTC().Format(time.RFC3339))
+			problems = append(problems, KeyError{Key: key, Problem: problem})
+		default:
+			certificates = append(certificates, certificate)
+		}
+	}
+	if problems != nil {
+		return nil, problems
+	}
+	table := newCertTable(certificates)
+	return func() { s.table.Store(table) }, nil
+}
+
+// Certificate implements CertSource.
+func (s *manualSource) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
+	return s.table.Load().find(hello)
+}
+
+// Certificates implements CertSource.
+func (s *manualSource) Certificates() []CertInfo {
+	return s.table.Load().infos(s.listener, TLSModeManual)
+}

@@ -1,0 +1,93 @@
+package proxy
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"math/big"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// selfSignedLifetime is how long a throw-away certificate is valid: longer than any run of a quick start, shorter than
+// what would tempt anybody to use it for more.
+const selfSignedLifetime = 30 * 24 * time.Hour
+
+// selfSignedSource makes one certificate in memory for a listener's site names: for the quick start and local
+// development, never as a fallback of the other modes.
+type selfSignedSource struct {
+	listener string
+	table    atomic.Pointer[certTable]
+}
+
+// newSelfSignedSource makes the certificate for the names.
+func newSelfSignedSource(listener string, names []string) (*selfSignedSource, error) {
+	s := &selfSignedSource{listener: listener}
+	commit, err := s.prepare(names)
+	if err != nil {
+		return nil, err
+	}
+	commit()
+	return s, nil
+}
+
+// prepare makes a certificate for the names and returns what puts it to use. As long as the names stay the same the
+// certificate stays too, so that a client that was told to trust it goes on doing so.
+func (s *selfSignedSource) prepare(names []string) (commit func(), err error) {
+	names = slices.Sorted(slices.Values(names))
+	if table := s.table.Load(); table != nil && slices.Equal(coveredNames(table.all[0].Leaf), names) {
+		return func() {}, nil
+	}
+	certificate, err := selfSigned(names, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("%s: making a self-signed certificate: %w", s.listener, err)
+	}
+	table := newCertTable([]*tls.Certificate{certificate})
+	return func() { s.table.Store(table) }, nil
+}
+
+// selfSigned makes an ECDSA certificate for the names that signs itself.
+func selfSigned(names []string, now time.Time) (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber:          serial,
+		Subject:               pkix.Name{Organization: []string{"reverse-proxy self-signed, for development only"}},
+		DNSNames:              names,
+		NotBefore:             now.Add(-time.Hour), // a client's clock may be behind
+		NotAfter:              now.Add(selfSignedLifetime),
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
+}
+
+// Certificate implements CertSource.
+func (s *selfSignedSource) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
+	return s.table.Load().find(hello)
+}
+
+// Certificates implements CertSource.
+func (s *selfSignedSource) Certificates() []CertInfo {
+	return s.table.Load().infos(s.listener, TLSModeSelfSigned)
+}
