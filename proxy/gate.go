@@ -2,7 +2,10 @@ package proxy
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"sync"
+	"time"
 )
 
 // gate holds clients back until the daemon serves (S-4.3): in step 7 a listener in ACME mode already accepts, because
@@ -10,19 +13,42 @@ import (
 type gate struct {
 	once sync.Once
 	ch   chan struct{}
+	// patience is how long one client is held.
+	patience time.Duration
 }
 
-func newGate() *gate { return &gate{ch: make(chan struct{})} }
+// errStillStarting is why a client that was held was let go.
+var errStillStarting = errors.New("the daemon is still starting")
+
+func newGate(patience time.Duration) *gate { return &gate{ch: make(chan struct{}), patience: patience} }
 
 // open lets everybody through, from now on.
 func (g *gate) open() { g.once.Do(func() { close(g.ch) }) }
 
-// wait returns nil when the gate is open, and the context's cause if that ends before.
+// wait returns nil when the gate is open, and an error when the context ends or the client was held for the patience of
+// the gate: a client of a start that takes long gets its descriptor taken away, not a place in a growing queue.
 func (g *gate) wait(ctx context.Context) error {
+	select {
+	case <-g.ch: // the usual case, and not worth a timer
+		return nil
+	default:
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, g.patience, errStillStarting)
+	defer cancel()
 	select {
 	case <-g.ch:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// handler waits at the gate before it serves. It never answers what it holds back.
+func (g *gate) handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if g.wait(r.Context()) != nil {
+			panic(http.ErrAbortHandler)
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // listener is one `[[listeners]]` entry while the daemon runs: its sockets, its certificates and its two servers.
@@ -29,8 +30,8 @@ type listener struct {
 }
 
 // bindListener binds both ports of one entry (step 6). The error names the key of the port and its address.
-func bindListener(index int, config ListenerConfig) (*listener, error) {
-	l := &listener{index: index, config: config, gate: newGate(), failed: make(chan error, 2)}
+func bindListener(index int, config ListenerConfig, patience time.Duration) (*listener, error) {
+	l := &listener{index: index, config: config, gate: newGate(patience), failed: make(chan error, 2)}
 	var err error
 	if l.https, err = bind(fmt.Sprintf("listeners[%d].https_port", index), config.BindAddr, config.HTTPSPort); err != nil {
 		return nil, err
@@ -148,16 +149,6 @@ func newServer(cfg *Config, handler http.Handler, conns *connTracker) *http.Serv
 		// OPTIONS * is a request like others to a proxy; net/http would answer it by itself.
 		DisableGeneralOptionsHandler: true,
 	}
-}
-
-// handler waits at the gate before it serves. It never answers what it holds back.
-func (g *gate) handler(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if g.wait(r.Context()) != nil {
-			panic(http.ErrAbortHandler)
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // serverErrors is where net/http's server reports what it cannot tell a handler: failed handshakes above all, which any

@@ -19,7 +19,7 @@ func bindListeners(cfg *Config) (all listeners, err error) {
 		}
 	}()
 	for i, config := range cfg.Listeners {
-		l, err := bindListener(i, config)
+		l, err := bindListener(i, config, cfg.HeaderTimeout)
 		if err != nil {
 			return all, err
 		}

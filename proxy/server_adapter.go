@@ -52,12 +52,9 @@ func incoming(r *http.Request) *Request {
 	switch {
 	case r.ProtoMajor == 2:
 		request.Protocol = HTTP2
-		// net/http keeps a Host field beside `:authority`; they have to agree, or two parties route differently.
-		for _, host := range r.Header["Host"] {
-			if !strings.EqualFold(host, r.Host) {
-				request.AuthorityConflict = true
-			}
-		}
+		// net/http keeps Host fields beside `:authority`; they have to agree, or two parties route differently.
+		hosts := r.Header["Host"]
+		request.AuthorityConflict = len(hosts) > 1 || len(hosts) == 1 && !strings.EqualFold(hosts[0], r.Host)
 		request.Fields.Remove(func(f Field) bool { return f.Name == "Host" })
 	case !r.ProtoAtLeast(1, 1):
 		request.Protocol = HTTP10

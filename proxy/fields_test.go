@@ -1,0 +1,48 @@
+package proxy
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestFieldsAreFoundWhateverTheirCase(t *testing.T) {
+	fields := Fields{{"Accept", "a"}, {"x-one", "1"}, {"X-One", "2"}}
+	if got := fields.Get("X-ONE"); got != "1" {
+		t.Errorf("Get: got %q, want the first line's value %q", got, "1")
+	}
+	if got := fields.Get("absent"); got != "" {
+		t.Errorf("Get of an absent field: got %q, want \"\"", got)
+	}
+	if !fields.Has("ACCEPT") || fields.Has("Acc") {
+		t.Error("Has: want Accept and not Acc")
+	}
+	fields.Set("x-ONE", "3")
+	if diff := cmp.Diff(Fields{{"Accept", "a"}, {"x-ONE", "3"}}, fields); diff != "" {
+		t.Errorf("Set has to leave one line of the name (-want +got):\n%s", diff)
+	}
+}
+
+func TestTokensAreReadFromAllLinesOfAList(t *testing.T) {
+	fields := Fields{{"Connection", "close, X-A ,,"}, {"connection", "\tx-b"}, {"TE", "gzip;q=0.5, Trailers"}}
+	var tokens []string
+	fields.eachToken("Connection", func(token string) { tokens = append(tokens, token) })
+	if diff := cmp.Diff([]string{"close", "X-A", "x-b"}, tokens); diff != "" {
+		t.Errorf("tokens (-want +got):\n%s", diff)
+	}
+	if !fields.HasToken("te", "trailers") || fields.HasToken("te", "gzip") {
+		t.Error("HasToken: want trailers, and gzip only with its parameter")
+	}
+}
+
+func TestHopByHopFieldsAreRemovedWithAllThatConnectionNames(t *testing.T) {
+	fields := Fields{
+		{"Connection", "X-Hop, keep-alive"}, {"Keep-Alive", "timeout=5"}, {"x-hop", "1"}, {"Proxy-Authenticate", "Basic"},
+		{"Proxy-Authorization", "x"}, {"Proxy-Connection", "close"}, {"TE", "gzip"}, {"Trailer", "X-T"}, {"Trailers", "x"},
+		{"Transfer-Encoding", "chunked"}, {"Upgrade", "h2c"}, {"HTTP2-Settings", "AAMAAABkAAQAAP__"}, {"X-Stays", "1"},
+	}
+	removeHopByHop(&fields)
+	if diff := cmp.Diff(Fields{{"X-Stays", "1"}}, fields); diff != "" {
+		t.Errorf("left over (-want +got):\n%s", diff)
+	}
+}
