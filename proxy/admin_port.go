@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"fmt"
 )
 
 // adminPort is the admin socket as the daemon holds it: none where it is disabled, or held by another live process.
@@ -24,7 +23,7 @@ func bindAdmin(cfg *Config, log *Logger) (*adminPort, error) {
 		return &adminPort{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("admin_socket_path: %w", err)
+		return nil, err
 	}
 	return &adminPort{socket: socket, log: log}, nil
 }

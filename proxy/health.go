@@ -47,13 +47,13 @@ func writeHealthError(w http.ResponseWriter, status int) {
 	io.WriteString(w, http.StatusText(status))
 }
 
-// newHealthServer makes the server of the health port, HTTP/1.1 alone, with bounds on what a connection can cost. The
+// newHealthServer makes the server of the health port for its handler, HTTP/1.1 alone, with bounds on what a connection can cost. The
 // caller serves a listener on 127.0.0.1 with it and closes it.
-func newHealthServer(draining func() bool) *http.Server {
+func newHealthServer(handler http.Handler) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Server{
-		Handler:                      newHealthHandler(draining),
+		Handler:                      handler,
 		ReadHeaderTimeout:            healthTimeout,
 		ReadTimeout:                  healthTimeout,
 		WriteTimeout:                 healthTimeout,

@@ -24,7 +24,7 @@ func startHealth(t *testing.T, draining func() bool) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := newHealthServer(draining)
+	server := newHealthServer(newHealthHandler(draining))
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ln) }()
 	t.Cleanup(func() {
@@ -34,8 +34,8 @@ func startHealth(t *testing.T, draining func() bool) string {
 	return ln.Addr().String()
 }
 
-// exchange sends raw bytes on a new connection and returns the answer to them and its body.
-func exchange(t *testing.T, addr, request string) (*http.Response, string) {
+// sendRaw sends raw bytes on a new connection and returns the answer to them and its body.
+func sendRaw(t *testing.T, addr, request string) (*http.Response, string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -88,7 +88,7 @@ func TestHealthPort(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			addr := startHealth(t, func() bool { return tt.draining })
-			res, body := exchange(t, addr, tt.request)
+			res, body := sendRaw(t, addr, tt.request)
 			if res.StatusCode != tt.status || body != tt.body {
 				t.Errorf("got %d and %q, want %d and %q", res.StatusCode, body, tt.status, tt.body)
 			}
@@ -124,7 +124,7 @@ func TestHealthFollowsTheDrainOnAnOpenConnection(t *testing.T) {
 }
 
 func TestHealthServerIsBounded(t *testing.T) {
-	s := newHealthServer(func() bool { return false })
+	s := newHealthServer(http.NotFoundHandler())
 	for name, got := range map[string]time.Duration{
 		"ReadHeaderTimeout": s.ReadHeaderTimeout, "ReadTimeout": s.ReadTimeout,
 		"WriteTimeout": s.WriteTimeout, "IdleTimeout": s.IdleTimeout,

@@ -59,6 +59,7 @@ func (all listeners) loadTLS(ctx context.Context, cfg *Config, dynamic *DynamicC
 		}
 	}
 	if pending > 0 {
+		notify.Status("obtaining certificates")
 		stopExtending := keepExtending(notify)
 		defer stopExtending()
 	}

@@ -6,33 +6,33 @@ import (
 	"runtime/debug"
 )
 
-// buildVersion says what this program was built from (S-1.6).
-type buildVersion struct {
-	// Module is the version of the main module, `(devel)` where the build did not know one.
-	Module string
+// versionInfo says what this program was built from (S-1.6).
+type versionInfo struct {
+	// Version is the version of the main module, `(devel)` where the build did not know one.
+	Version string
 	// Revision is the VCS revision, with `+dirty` behind it when the tree had changes; `unknown` without VCS.
 	Revision string
-	// Go is the version of the Go toolchain.
-	Go string
+	// GoVersion is the version of the Go toolchain.
+	GoVersion string
 }
 
-// currentVersion reads the build information of the running program.
-func currentVersion() buildVersion {
+// readVersion reads the build information of the running program.
+func readVersion() versionInfo {
 	info, _ := debug.ReadBuildInfo()
 	return versionFromBuildInfo(info)
 }
 
 // versionFromBuildInfo picks the three versions out of info, which may be nil.
-func versionFromBuildInfo(info *debug.BuildInfo) buildVersion {
-	version := buildVersion{Module: "(devel)", Revision: "unknown", Go: runtime.Version()}
+func versionFromBuildInfo(info *debug.BuildInfo) versionInfo {
+	version := versionInfo{Version: "(devel)", Revision: "unknown", GoVersion: runtime.Version()}
 	if info == nil {
 		return version
 	}
 	if info.Main.Version != "" {
-		version.Module = info.Main.Version
+		version.Version = info.Main.Version
 	}
 	if info.GoVersion != "" {
-		version.Go = info.GoVersion
+		version.GoVersion = info.GoVersion
 	}
 	dirty := false
 	for _, setting := range info.Settings {
@@ -49,7 +49,10 @@ func versionFromBuildInfo(info *debug.BuildInfo) buildVersion {
 	return version
 }
 
-// String renders the versions as `--version` prints them.
-func (v buildVersion) String() string {
-	return fmt.Sprintf("reverse-proxy %s (revision %s, %s)", v.Module, v.Revision, v.Go)
+// String renders the versions on one line.
+func (v versionInfo) String() string {
+	return fmt.Sprintf("reverse-proxy %s (revision %s, %s)", v.Version, v.Revision, v.GoVersion)
 }
+
+// versionText is what `--version` prints.
+func versionText() string { return readVersion().String() }

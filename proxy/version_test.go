@@ -42,8 +42,11 @@ func TestVersionFromBuildInfo(t *testing.T) {
 	}
 }
 
-func TestCurrentVersionKnowsTheToolchain(t *testing.T) {
-	if got := currentVersion(); got.Go != runtime.Version() || got.Module == "" || got.Revision == "" {
+func TestReadVersionKnowsTheToolchain(t *testing.T) {
+	if got := readVersion(); got.GoVersion != runtime.Version() || got.Version == "" || got.Revision == "" {
 		t.Errorf("got %+v, want Go %s and no empty field", got, runtime.Version())
+	}
+	if got, want := versionText(), readVersion().String(); got != want {
+		t.Errorf("versionText: got %q, want %q", got, want)
 	}
 }

@@ -1,0 +1,139 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+)
+
+// notifyTimeout bounds the sending of one message: a service manager that has stopped reading must not stop the
+// daemon.
+const notifyTimeout = time.Second
+
+// notifyState is how far the service manager has been told the daemon to be.
+type notifyState int
+
+// The states, in the order in which a daemon goes through them; reloading leads back to ready.
+const (
+	notifyStarting notifyState = iota
+	notifyReady
+	notifyReloading
+	notifyStopping
+)
+
+// notifier tells the service manager about the daemon's state by the protocol of sd_notify(3) (S-4.5). Without
+// NOTIFY_SOCKET it does nothing. Each change of state and its message happen under one lock, so that READY=1 can never
+// follow STOPPING=1. After Ready a message that cannot be sent is lost in silence: the daemon's work is to serve. It
+// is safe for concurrent use.
+type notifier struct {
+	// socket is the address from NOTIFY_SOCKET, "" for none.
+	socket string
+	mu     sync.Mutex
+	state  notifyState
+}
+
+// newNotifier makes a notifier for the service manager that NOTIFY_SOCKET names.
+func newNotifier() *notifier { return &notifier{socket: os.Getenv("NOTIFY_SOCKET")} }
+
+// Ready says that startup is complete, with text for the status line. It returns an error, and the daemon remains starting, when NOTIFY_SOCKET is set
+// and the message cannot be sent: the service manager would wait for it in vain and kill the daemon. Only the first
+// call in the starting state does anything.
+func (n *notifier) Ready(text string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.state != notifyStarting {
+		return nil
+	}
+	if err := n.send(daemon.SdNotifyReady + "\n" + notifyStatusLine(text)); err != nil {
+		return fmt.Errorf("NOTIFY_SOCKET: %s: cannot tell the service manager: %w; "+
+			"start the daemon with Type=notify and NotifyAccess=main, or unset it", n.socket, adminCause(err))
+	}
+	n.state = notifyReady
+	return nil
+}
+
+// Status sets the line that `systemctl status` shows. It may be called in every state.
+func (n *notifier) Status(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.send(notifyStatusLine(text))
+}
+
+// Reloading says that a reload has begun, with the time of its beginning, which Type=notify-reload demands in the same
+// message. It does nothing unless the daemon is ready.
+func (n *notifier) Reloading() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.state != notifyReady {
+		return
+	}
+	n.state = notifyReloading
+	n.send(daemon.SdNotifyReloading + "\n" + strings.TrimSpace(daemon.SdNotifyMonotonicUsec()))
+}
+
+// Reloaded says that the reload has ended, with text for the status line. The protocol knows no failed reload: text is
+// the place to say so. It does nothing unless Reloading came before and the daemon has not begun to stop since.
+func (n *notifier) Reloaded(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.state != notifyReloading {
+		return
+	}
+	n.state = notifyReady
+	n.send(daemon.SdNotifyReady + "\n" + notifyStatusLine(text))
+}
+
+// Stopping says that the daemon has begun to end, with text for the status line. From then on there is no other state.
+func (n *notifier) Stopping(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.state == notifyStopping {
+		return
+	}
+	n.state = notifyStopping
+	n.send(daemon.SdNotifyStopping + "\n" + notifyStatusLine(text))
+}
+
+// ExtendTimeout asks the service manager to wait for the present start, reload or stop until d from now, while
+// something slow such as ACME goes on.
+func (n *notifier) ExtendTimeout(d time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.send("EXTEND_TIMEOUT_USEC=" + strconv.FormatInt(d.Microseconds(), 10))
+}
+
+// send sends one message as one datagram. The caller holds the lock. daemon.SdNotify would do the same without a time
+// limit.
+func (n *notifier) send(message string) error {
+	if n.socket == "" {
+		return nil
+	}
+	if n.socket[0] != '/' && n.socket[0] != '@' {
+		return errors.New("it is neither an absolute path nor an abstract name")
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: n.socket, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	conn.SetWriteDeadline(time.Now().Add(notifyTimeout))
+	_, err = conn.Write([]byte(message))
+	return err
+}
+
+// notifyStatusLine renders a status. Control characters become spaces: a line end would begin another assignment.
+func notifyStatusLine(text string) string {
+	return "STATUS=" + strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+}

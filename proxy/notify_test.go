@@ -1,0 +1,266 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// notifySocket listens as a service manager does and returns the socket. It is closed when the test ends.
+func notifySocket(t *testing.T, name string) *net.UnixConn {
+	t.Helper()
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// nextMessage returns the next datagram, and "" when none is there within the time given.
+func nextMessage(t *testing.T, conn *net.UnixConn, within time.Duration) string {
+	t.Helper()
+	conn.SetReadDeadline(time.Now().Add(within))
+	buf := make([]byte, 4096)
+	n, err := conn.Read(buf)
+	if err != nil && !os.IsTimeout(err) {
+		t.Fatal(err)
+	}
+	return string(buf[:n])
+}
+
+// startNotifier returns a notifier and the socket that it talks to.
+func startNotifier(t *testing.T) (*notifier, *net.UnixConn) {
+	t.Helper()
+	path := filepath.Join(socketDir(t), "notify")
+	conn := notifySocket(t, path)
+	t.Setenv("NOTIFY_SOCKET", path)
+	return newNotifier(), conn
+}
+
+func TestNotifierTellsTheStatesOfALife(t *testing.T) {
+	for _, kind := range []string{"a path", "an abstract name"} {
+		t.Run(kind, func(t *testing.T) {
+			name := filepath.Join(socketDir(t), "notify")
+			if kind == "an abstract name" {
+				name = "@reverse-proxy-test-" + strconv.Itoa(os.Getpid())
+			}
+			conn := notifySocket(t, name)
+			t.Setenv("NOTIFY_SOCKET", name)
+			n := newNotifier()
+			steps := []struct {
+				do   func()
+				want []string
+			}{
+				{func() { n.Status("provisioning\nREADY=1\x00") }, []string{"STATUS=provisioning READY=1 "}},
+				{func() { n.ExtendTimeout(90 * time.Second) }, []string{"EXTEND_TIMEOUT_USEC=90000000"}},
+				{func() {
+					if err := n.Ready("3 sites"); err != nil {
+						t.Errorf("Ready: got error %v, want none", err)
+					}
+				}, []string{"READY=1", "STATUS=3 sites"}},
+				{n.Reloading, []string{"RELOADING=1", "MONOTONIC_USEC="}},
+				{func() { n.Reloaded("2 sites") }, []string{"READY=1", "STATUS=2 sites"}},
+				{n.Reloading, []string{"RELOADING=1", "MONOTONIC_USEC="}},
+				{func() { n.Reloaded("failed: a: bad\nb: bad") }, []string{"READY=1", "STATUS=failed: a: bad b: bad"}},
+				{func() { n.Stopping("draining") }, []string{"STOPPING=1", "STATUS=draining"}},
+				{func() { n.Status("one request left") }, []string{"STATUS=one request left"}},
+			}
+			for i, step := range steps {
+				step.do()
+				lines := strings.Split(nextMessage(t, conn, 5*time.Second), "\n")
+				if len(lines) == 2 && strings.HasPrefix(lines[1], "MONOTONIC_USEC=") {
+					if usec, err := strconv.ParseInt(lines[1][len("MONOTONIC_USEC="):], 10, 64); err != nil || usec <= 0 {
+						t.Errorf("step %d: got %q, want a time in microseconds", i, lines[1])
+					}
+					lines[1] = "MONOTONIC_USEC="
+				}
+				if !slices.Equal(lines, step.want) {
+					t.Errorf("step %d: got %q, want %q", i, lines, step.want)
+				}
+			}
+		})
+	}
+}
+
+func TestNotifierIgnoresWhatDoesNotFitTheState(t *testing.T) {
+	tests := []struct {
+		name   string
+		before func(*notifier)
+		do     func(*notifier)
+	}{
+		{"no reload before READY", func(*notifier) {}, func(n *notifier) { n.Reloading(); n.Reloaded("") }},
+		{"no second READY", func(n *notifier) { n.Ready("") }, func(n *notifier) { n.Ready("") }},
+		{"no end of a reload that has not begun", func(n *notifier) { n.Ready("") }, func(n *notifier) { n.Reloaded("") }},
+		{"no second RELOADING in one reload", func(n *notifier) { n.Ready(""); n.Reloading() }, (*notifier).Reloading},
+		{"no READY after STOPPING", func(n *notifier) { n.Stopping("") }, func(n *notifier) { n.Ready("") }},
+		{"no RELOADING after STOPPING", func(n *notifier) { n.Ready(""); n.Stopping("") }, (*notifier).Reloading},
+		{"no READY of a reload that STOPPING overtook",
+			func(n *notifier) { n.Ready(""); n.Reloading(); n.Stopping("") }, func(n *notifier) { n.Reloaded("") }},
+		{"no second STOPPING", func(n *notifier) { n.Stopping("") }, func(n *notifier) { n.Stopping("") }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			n, conn := startNotifier(t)
+			tt.before(n)
+			n.Status("before")
+			for nextMessage(t, conn, 5*time.Second) != "STATUS=before" {
+			}
+			tt.do(n)
+			n.Status("after")
+			if got := nextMessage(t, conn, 5*time.Second); got != "STATUS=after" {
+				t.Errorf("got %q, want nothing", got)
+			}
+		})
+	}
+}
+
+func TestNotifierNeverSendsReadyAfterStopping(t *testing.T) {
+	n, conn := startNotifier(t)
+	if err := n.Ready(""); err != nil {
+		t.Fatal(err)
+	}
+	messages := make(chan []string)
+	go func() {
+		var got []string
+		for {
+			message := nextMessage(t, conn, 10*time.Second)
+			if message == "" || message == "STATUS=end" {
+				messages <- got
+				return
+			}
+			got = append(got, message)
+		}
+	}()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 25 {
+				n.Reloading()
+				n.Reloaded("")
+			}
+		})
+	}
+	wg.Go(func() { n.Stopping("") })
+	wg.Wait()
+	n.Status("end")
+	got := <-messages
+	stopping := slices.Index(got, "STOPPING=1\nSTATUS=")
+	if stopping != len(got)-1 {
+		t.Errorf("got STOPPING=1 at %d of %d messages, want it to be the last", stopping+1, len(got))
+	}
+}
+
+func TestNotifierWithoutASocketIsSilent(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", "")
+	n := newNotifier()
+	n.Status("x")
+	n.ExtendTimeout(time.Second)
+	if err := n.Ready("x"); err != nil {
+		t.Errorf("Ready: got error %v, want none", err)
+	}
+	n.Reloading()
+	n.Reloaded("x")
+	n.Stopping("x")
+}
+
+func TestNotifierReadyFailsWhenNobodyListens(t *testing.T) {
+	dir := socketDir(t)
+	tests := []struct{ name, socket, want string }{
+		{"the socket is missing", filepath.Join(dir, "missing"), "no such file or directory"},
+		{"an abstract name nobody has", "@reverse-proxy-nobody", "connection refused"},
+		{"a relative path", "notify", "neither an absolute path nor an abstract name"},
+		{"another kind of address", "vsock:2:1234", "neither an absolute path nor an abstract name"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("NOTIFY_SOCKET", tt.socket)
+			n := newNotifier()
+			n.Status("lost in silence")
+			err := n.Ready("")
+			if err == nil || !strings.HasPrefix(err.Error(), "NOTIFY_SOCKET: "+tt.socket) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got error %v, want one that names NOTIFY_SOCKET, %s and %q", err, tt.socket, tt.want)
+			}
+		})
+	}
+}
+
+func TestNotifierIsNotHeldUpByAManagerThatDoesNotRead(t *testing.T) {
+	n, _ := startNotifier(t)
+	begin := time.Now()
+	// The socket's queue takes some messages (net.unix.max_dgram_qlen), and then a sender has to wait.
+	var waited time.Duration
+	for i := 0; waited < notifyTimeout/2; i++ {
+		if i == 10_000 {
+			t.Skip("the queue of datagrams has no end here")
+		}
+		before := time.Now()
+		n.Status("nobody reads this")
+		waited = time.Since(before)
+	}
+	if took := time.Since(begin); took > 10*notifyTimeout {
+		t.Errorf("got %v until a full queue was given up, want about %v", took, notifyTimeout)
+	}
+}
+
+func TestWatchdogInterval(t *testing.T) {
+	own := strconv.Itoa(os.Getpid())
+	tests := []struct {
+		name, usec, pid string
+		want            time.Duration
+		wantErr         string
+	}{
+		{"nothing was asked for", "", "", 0, ""},
+		{"a pid alone asks for nothing", "", own, 0, ""},
+		{"half a minute", "30000000", "", 30 * time.Second, ""},
+		{"half a minute from this process", "30000000", own, 30 * time.Second, ""},
+		{"half a minute from another process", "30000000", "1", 0, ""},
+		{"no number", "30s", "", 0, `WATCHDOG_USEC: "30s"`},
+		{"zero", "0", "", 0, `WATCHDOG_USEC: "0"`},
+		{"below zero", "-1", "", 0, `WATCHDOG_USEC: "-1"`},
+		{"more than a duration holds", "9223372036854775807", "", 0, "WATCHDOG_USEC: "},
+		{"more than a number holds", "92233720368547758070", "", 0, "WATCHDOG_USEC: "},
+		{"a malformed pid", "30000000", "me", 0, `WATCHDOG_PID: "me"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("WATCHDOG_USEC", tt.usec)
+			t.Setenv("WATCHDOG_PID", tt.pid)
+			got, err := watchdogInterval()
+			if got != tt.want || (err == nil) != (tt.wantErr == "") {
+				t.Fatalf("got %v with error %v, want %v with %q", got, err, tt.want, tt.wantErr)
+			}
+			if err != nil && !strings.HasPrefix(err.Error(), tt.wantErr) {
+				t.Errorf("got error %q, want it to begin with %q", err, tt.wantErr)
+			}
+		})
+	}
+}
+
+func TestWatchdogSendsSignsOfLifeUntilTheContextEnds(t *testing.T) {
+	others := goleak.IgnoreCurrent()
+	n, conn := startNotifier(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		n.runWatchdog(ctx, 20*time.Millisecond)
+	}()
+	for i := range 5 {
+		if got := nextMessage(t, conn, 5*time.Second); got != "WATCHDOG=1" {
+			t.Errorf("sign %d: got %q, want WATCHDOG=1", i, got)
+		}
+	}
+	cancel()
+	<-done
+	goleak.VerifyNone(t, others)
+}

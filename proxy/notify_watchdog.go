@@ -1,0 +1,53 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+)
+
+// watchdogInterval returns the time within which the service manager wants a sign of life (sd_watchdog_enabled(3)):
+// WATCHDOG_USEC in microseconds, 0 where there is none or WATCHDOG_PID names another process. A value that is no
+// number in range is an error that names its variable.
+func watchdogInterval() (time.Duration, error) {
+	value := os.Getenv("WATCHDOG_USEC")
+	if value == "" {
+		return 0, nil
+	}
+	micros, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || micros <= 0 || micros > math.MaxInt64/int64(time.Microsecond) {
+		return 0, fmt.Errorf("WATCHDOG_USEC: %q is no number of microseconds above 0; "+
+			"correct WatchdogSec= in the unit, or unset it", value)
+	}
+	if value := os.Getenv("WATCHDOG_PID"); value != "" {
+		pid, err := strconv.Atoi(value)
+		if err != nil || pid <= 0 {
+			return 0, fmt.Errorf("WATCHDOG_PID: %q is no process number; correct or unset it", value)
+		}
+		if pid != os.Getpid() {
+			return 0, nil
+		}
+	}
+	return time.Duration(micros) * time.Microsecond, nil
+}
+
+// runWatchdog sends WATCHDOG=1 at once and then twice in every interval, which is > 0, until ctx ends.
+func (n *notifier) runWatchdog(ctx context.Context, interval time.Duration) {
+	ticker := time.NewTicker(max(interval/2, time.Millisecond))
+	defer ticker.Stop()
+	for {
+		n.mu.Lock()
+		n.send(daemon.SdNotifyWatchdog)
+		n.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
