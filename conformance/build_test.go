@@ -1,0 +1,97 @@
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"reverse-proxy/steps"
+)
+
+// projectRoot is the directory of go.mod: tests run in their package's directory.
+func projectRoot(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// featurePaths returns what FEATURES names, relative to the project's root or to features/, or all features.
+func featurePaths(root string) []string {
+	var paths []string
+	for name := range strings.FieldsSeq(os.Getenv("FEATURES")) {
+		path := filepath.Join(root, name)
+		file, _, _ := strings.Cut(path, ":")
+		if _, err := os.Stat(file); err != nil {
+			path = filepath.Join(root, "features", name)
+		}
+		paths = append(paths, path)
+	}
+	if paths == nil {
+		paths = []string{filepath.Join(root, "features")}
+	}
+	return paths
+}
+
+// buildSuite builds the binaries once, the daemon with counters of coverage and, where a C compiler is there, with the
+// race detector.
+func buildSuite(t *testing.T, root string) *steps.Suite {
+	t.Helper()
+	dir := t.TempDir()
+	daemon, sample := filepath.Join(dir, "reverse-proxy"), filepath.Join(dir, "sample-upstream")
+	flags := []string{"-cover", "-coverpkg=reverse-proxy/proxy,reverse-proxy/cmd/reverse-proxy"}
+	if raceDetectorWorks() {
+		flags = append(flags, "-race")
+	} else {
+		fmt.Println("no C compiler found: the daemon is built without the race detector")
+	}
+	goBuild(t, root, append(flags, "-o", daemon, "./cmd/reverse-proxy")...)
+	goBuild(t, root, "-o", sample, "./cmd/sample-upstream")
+	suite, err := steps.NewSuite(daemon, sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	suite.Root, suite.Diagnostics, suite.CoverDir = root, os.Stdout, coverDir(t, root)
+	return suite
+}
+
+// coverDir makes the directory of the daemons' counters; SUITE_COVERDIR chooses another one than out/cover/daemon.
+func coverDir(t *testing.T, root string) string {
+	t.Helper()
+	dir := os.Getenv("SUITE_COVERDIR")
+	if dir == "" {
+		dir = filepath.Join(root, "out", "cover", "daemon")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// raceDetectorWorks reports whether cgo can be used, which -race needs.
+func raceDetectorWorks() bool {
+	out, err := exec.Command("go", "env", "CGO_ENABLED", "CC").Output()
+	if err != nil {
+		return false
+	}
+	enabled, compiler, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	if enabled != "1" || len(strings.Fields(compiler)) == 0 {
+		return false
+	}
+	_, err = exec.LookPath(strings.Fields(compiler)[0])
+	return err == nil
+}
+
+func goBuild(t *testing.T, root string, args ...string) {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"build"}, args...)...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}

@@ -1,0 +1,95 @@
+package conformance
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/cucumber/godog"
+
+	"reverse-proxy/steps"
+)
+
+// fewestScenarios is how many scenarios a whole run must at least have: a feature file that is lost, or a tag that
+// matches nothing, would otherwise pass unnoticed.
+const fewestScenarios = 1
+
+// sideBySide is how many scenarios run at once. They mostly wait, so it is above the number of cores.
+const sideBySide = 4
+
+// TestFeatures runs features/ against the real binary. For development GODOG_TAGS picks scenarios by their tags,
+// FEATURES picks feature files or `file:line` (separated by spaces), and GODOG_SEED repeats an order.
+func TestFeatures(t *testing.T) {
+	root := projectRoot(t)
+	suite := buildSuite(t, root)
+	options := &godog.Options{
+		Strict:      true,
+		Format:      "progress",
+		NoColors:    true,
+		Output:      os.Stdout,
+		Concurrency: sideBySide,
+		Randomize:   seed(t),
+		Paths:       featurePaths(root),
+		Tags:        os.Getenv("GODOG_TAGS"),
+	}
+	picked := options.Tags != "" || os.Getenv("FEATURES") != ""
+	if !suite.CanBindPrivilegedPorts() {
+		fmt.Println("scenarios tagged @privileged-ports are left out: this user may not listen on port 443")
+		if options.Tags != "" {
+			options.Tags += " && "
+		}
+		options.Tags += "~@privileged-ports"
+	}
+	runner := godog.TestSuite{Name: "reverse-proxy", ScenarioInitializer: suite.InitializeScenario, Options: options}
+	status := runner.Run()
+
+	passed, ran := suite.Counts()
+	total, totalPassed := 0, 0
+	for _, uri := range slices.Sorted(maps.Keys(ran)) {
+		name, err := filepath.Rel(root, uri)
+		if err != nil {
+			name = uri
+		}
+		fmt.Printf("%s: %d scenarios (%d passed)\n", name, ran[uri], passed[uri])
+		total, totalPassed = total+ran[uri], totalPassed+passed[uri]
+	}
+	fmt.Printf("seed %d\n%d scenarios (%d passed)\n", options.Randomize, total, totalPassed)
+	if status != 0 {
+		t.Errorf("got the status %d of the suite, want 0; GODOG_SEED=%d repeats the order", status, options.Randomize)
+	}
+	if totalPassed != total {
+		t.Errorf("got %d scenarios that passed, want all %d: none may fail, be undefined, pending or skipped", totalPassed, total)
+	}
+	switch {
+	case picked:
+		fmt.Println("only some scenarios were picked, so their number is not looked at")
+	case total < fewestScenarios:
+		t.Errorf("got %d scenarios, want at least %d", total, fewestScenarios)
+	}
+}
+
+// seed returns the seed of the scenarios' order: one of its own for every run, unless GODOG_SEED repeats one.
+func seed(t *testing.T) int64 {
+	text := os.Getenv("GODOG_SEED")
+	if text == "" {
+		return time.Now().UnixNano()%1_000_000 + 1
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		t.Fatalf("GODOG_SEED=%s: it must be a number above 0", text)
+	}
+	return n
+}
+
+// TestNothingIsLeftBehind is in this place because tests run in the order of the source: no scenario may leave a
+// process.
+func TestNothingIsLeftBehind(t *testing.T) {
+	for _, process := range steps.Children(os.Getpid()) {
+		t.Errorf("process %s is left, want none", process)
+	}
+}

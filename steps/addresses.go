@@ -1,0 +1,109 @@
+package steps
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+)
+
+// The suite runs scenarios side by side, and several suites may run on one machine, so no two scenarios may want the
+// same address and port. A scenario therefore owns a /24 of 127.0.0.0/8, held by a UDP socket on its first address,
+// and single ports for what has to be on 127.0.0.1 or on a wildcard, held by UDP sockets of the same number. A UDP
+// socket keeps nobody from listening for TCP there, so that the daemon can take the port while it is reserved.
+
+const (
+	// lockPort is the UDP port that holds a scenario's block of addresses.
+	lockPort = 19999
+	// The ports below are all under the range from which kernels choose ephemeral ones, 32768 and up.
+	firstBlockPort, blockPorts   = 20000, 8000 // ports on a scenario's own addresses
+	firstSharedPort, sharedPorts = 28000, 4000 // ports on 127.0.0.1, [::1] and the wildcards
+)
+
+// addresses are what one scenario may listen on.
+type addresses struct {
+	mu     sync.Mutex
+	prefix string // "127.17.4."
+	locks  []net.PacketConn
+	ports  map[string]int // by the name that a feature gives it
+	used   map[int]bool
+}
+
+// newAddresses reserves a block.
+func newAddresses() (*addresses, error) {
+	for range 1000 {
+		prefix := fmt.Sprintf("127.%d.%d.", 1+rand.IntN(254), rand.IntN(256))
+		lock, err := net.ListenPacket("udp4", prefix+"1:"+strconv.Itoa(lockPort))
+		if err == nil {
+			return &addresses{prefix: prefix, locks: []net.PacketConn{lock}, ports: map[string]int{}, used: map[int]bool{}}, nil
+		}
+	}
+	return nil, fmt.Errorf("no free block of loopback addresses found")
+}
+
+// address returns the n-th address of the block; 1 to 9 are listeners, 10 to 99 upstreams, 100 and up clients.
+func (a *addresses) address(n int) string { return a.prefix + strconv.Itoa(n) }
+
+// port returns the port of that name on an address of the block, and chooses one that is free at the first time.
+func (a *addresses) port(name, address string) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if port, ok := a.ports[name]; ok {
+		return port, nil
+	}
+	for range 1000 {
+		port := firstBlockPort + rand.IntN(blockPorts)
+		if a.used[port] || !free(net.JoinHostPort(address, strconv.Itoa(port))) {
+			continue
+		}
+		a.ports[name], a.used[port] = port, true
+		return port, nil
+	}
+	return 0, fmt.Errorf("no free port found on %s", address)
+}
+
+// sharedPort is port for an address that other scenarios use as well: 127.0.0.1, ::1 or a wildcard.
+func (a *addresses) sharedPort(name string) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if port, ok := a.ports[name]; ok {
+		return port, nil
+	}
+	for range 1000 {
+		port := firstSharedPort + rand.IntN(sharedPorts)
+		lock, err := net.ListenPacket("udp", ":"+strconv.Itoa(port))
+		if err != nil {
+			continue
+		}
+		if !free(":" + strconv.Itoa(port)) {
+			_ = lock.Close()
+			continue
+		}
+		a.locks = append(a.locks, lock)
+		a.ports[name] = port
+		return port, nil
+	}
+	return 0, fmt.Errorf("no free port found for %s", name)
+}
+
+// close gives everything back.
+func (a *addresses) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, lock := range a.locks {
+		_ = lock.Close()
+	}
+	a.locks = nil
+}
+
+// free reports whether nobody listens for TCP on the address. SO_REUSEADDR, which net sets, lets ports pass that are
+// only waiting for the end of old connections, as it does for the daemon.
+func free(address string) bool {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return false
+	}
+	_ = listener.Close()
+	return true
+}

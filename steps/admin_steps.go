@@ -1,0 +1,123 @@
+package steps
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/cucumber/godog"
+)
+
+func (w *World) adminSteps() []step {
+	return []step{
+		{`the admin command {string} is sent`, w.adminCommand, "On a connection of its own, with a line end; waits for the answer and the end of the connection."},
+		{`{string} is sent to the admin socket`, w.adminBytes, "Exact bytes, with `\\n` and the other escapes; the sending half is closed then."},
+		{`the admin socket answers {string}`, w.adminIs, "The exact line."},
+		{`the admin socket answers with:`, w.adminJSON, "A table of paths and values: `status`, `errors[0]`, `listeners#` (the length). `*` stands for anything but nothing, a leading `~` for a part."},
+		{`the admin socket answers {string} with the message {string}`, w.adminMessage, "The status, and a part of the message."},
+		{`the admin socket's answer contains {string}`, w.adminContains, ""},
+		{`the admin socket answers nothing`, w.adminSilent, ""},
+	}
+}
+
+// adminAnswer is what the admin socket sent on one connection.
+type adminAnswer struct{ text string }
+
+// askAdmin sends bytes to the admin socket and reads to the end. Only with half does it close its sending side, which
+// tells the daemon that no more will come.
+func (w *World) askAdmin(data string, half bool) error {
+	if w.daemon != nil {
+		w.markLog()
+	}
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: w.adminSocket(), Net: "unix"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	// A command that is too long is answered before its end, so a failure to send it all is none.
+	_, _ = io.WriteString(conn, data)
+	if half {
+		_ = conn.CloseWrite()
+	}
+	answer, err := io.ReadAll(conn)
+	w.admin = &adminAnswer{text: string(answer)}
+	if err != nil && len(answer) == 0 {
+		return fmt.Errorf("no answer from the admin socket: %w", err)
+	}
+	return nil
+}
+
+func (w *World) adminCommand(command string) error {
+	if command == "reload" {
+		if err := w.writeConfig(); err != nil {
+			return err
+		}
+	}
+	return w.askAdmin(command+"\n", false)
+}
+
+func (w *World) adminBytes(text string) error {
+	data, err := unescape(text)
+	if err != nil {
+		return err
+	}
+	return w.askAdmin(data, true)
+}
+
+// adminLine returns the answer, which must be one line.
+func (w *World) adminLine() (string, error) {
+	if w.admin == nil {
+		return "", errors.New("nothing was sent to the admin socket yet")
+	}
+	line, ok := strings.CutSuffix(w.admin.text, "\n")
+	if !ok || strings.Contains(line, "\n") {
+		return "", fmt.Errorf("got %q, want exactly one line", clip(w.admin.text))
+	}
+	return line, nil
+}
+
+func (w *World) adminIs(want string) error {
+	line, err := w.adminLine()
+	if err == nil && line != want {
+		err = fmt.Errorf("got %q, want %q", line, want)
+	}
+	return err
+}
+
+func (w *World) adminJSON(table *godog.Table) error {
+	line, err := w.adminLine()
+	if err != nil {
+		return err
+	}
+	return checkJSON([]byte(line), table)
+}
+
+func (w *World) adminMessage(status, message string) error {
+	line, err := w.adminLine()
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(line, fmt.Sprintf(`"status":%q`, status)) {
+		return fmt.Errorf("got %s, want the status %q", line, status)
+	}
+	return contains(line, message)
+}
+
+func (w *World) adminContains(text string) error {
+	line, err := w.adminLine()
+	if err != nil {
+		return err
+	}
+	return contains(line, text)
+}
+
+func (w *World) adminSilent() error {
+	if w.admin == nil || w.admin.text != "" {
+		return fmt.Errorf("got %v, want nothing", w.admin)
+	}
+	return nil
+}

@@ -1,0 +1,294 @@
+package steps
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cucumber/godog"
+)
+
+func (w *World) answerSteps() []step {
+	return []step{
+		{`the answer is {int}`, w.answerIs, "The whole answer to the last request, with its body, and no error."},
+		{`the answer is {int} {string}`, w.answerIsWith, "The status and the exact body."},
+		{`the answer is the plain error {int} {string}`, w.plainError, "The status, Content-Type `text/plain; charset=utf-8`, the text as the whole body, and nothing that tells the version, the upstream or the cause: no Server, Via or X- field."},
+		{`the answer has the body {string}`, w.answerBody, ""},
+		{`the answer's body contains {string}`, w.answerContains, ""},
+		{`the answer has an empty body`, func() error { return w.answerBody("") }, ""},
+		{`the answer has a body of {int} bytes`, w.answerSize, ""},
+		{`the answer has the field {string} with {string}`, w.answerField, "Exactly one of that name, with that value."},
+		{`the answer has the fields {string} with {string}`, w.answerFields, "Several of one name: values separated by `|`."},
+		{`the answer has a field {string}`, w.answerHasField, ""},
+		{`the answer has no field {string}`, w.answerNoField, ""},
+		{`the answer has the trailer {string} with {string}`, w.answerTrailer, ""},
+		{`the answer was announced by {string}`, w.answerHint, "A field of a 1xx answer before it: `103 Link: </a.css>`."},
+		{`the answer came over {string}`, w.answerProto, "`HTTP/1.1` or `HTTP/2.0`."},
+		{`the answer came within {int} ms`, w.answerWithin, "From the request's start to the answer's end."},
+		{`the answer came after {int} ms`, w.answerAfter, "At the earliest."},
+		{`the answer's JSON has:`, w.answerJSON, "A table of paths and values: `headers.X-Real-Ip[0]`, `target`. For the sample upstream's echo."},
+		{`the request fails`, w.requestFails, "No answer, or not all of it."},
+		{`the answer is {int} and cut short`, w.answerCut, "The head came and the body ended with an error."},
+		{`the answer is {int} and cut short after {string}`, w.answerCutAfter, "The same with what came of the body."},
+	}
+}
+
+// answer returns the last exchange with its fields at rest.
+func (w *World) answer() (*exchange, error) {
+	if w.exchange == nil {
+		return nil, errors.New("no request was made yet")
+	}
+	if err := w.exchange.wait(); err != nil {
+		return nil, err
+	}
+	if w.exchange.headErr != nil {
+		return nil, fmt.Errorf("the request has failed: %w", w.exchange.headErr)
+	}
+	return w.exchange, nil
+}
+
+func (w *World) answerIs(status int) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	return x.expect(status)
+}
+
+func (w *World) answerIsWith(status int, body string) error {
+	return errors.Join(w.answerIs(status), w.answerBody(body))
+}
+
+func (w *World) plainError(status int, text string) error {
+	if err := w.answerIsWith(status, text); err != nil {
+		return err
+	}
+	for name := range w.exchange.header {
+		if slices.Contains([]string{"Server", "Via"}, name) || strings.HasPrefix(name, "X-") {
+			return fmt.Errorf("got the field %s, want none that tells more", name)
+		}
+	}
+	return w.answerField("Content-Type", "text/plain; charset=utf-8")
+}
+
+func (w *World) answerBody(text string) error {
+	want, err := unescape(text)
+	if err != nil {
+		return err
+	}
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if string(x.body) != want {
+		return fmt.Errorf("got the body %q, want %q", clip(string(x.body)), clip(want))
+	}
+	return nil
+}
+
+func (w *World) answerContains(text string) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	return contains(string(x.body), text)
+}
+
+func (w *World) answerSize(want int) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if x.size != int64(want) || x.err != nil {
+		return fmt.Errorf("got %d bytes (SHA-256 %s, error %v), want %d", x.size, hex.EncodeToString(x.sum.Sum(nil)), x.err, want)
+	}
+	return nil
+}
+
+func (w *World) answerField(name, want string) error { return w.answerFields(name, want) }
+
+func (w *World) answerFields(name, want string) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if got := strings.Join(x.header.Values(name), "|"); got != want || len(x.header.Values(name)) == 0 {
+		return fmt.Errorf("got %s: %q, want %q", name, x.header.Values(name), want)
+	}
+	return nil
+}
+
+func (w *World) answerHasField(name string) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if len(x.header.Values(name)) == 0 {
+		return fmt.Errorf("got the fields %v, want one %s", x.header, name)
+	}
+	return nil
+}
+
+func (w *World) answerNoField(name string) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if got := x.header.Values(name); len(got) > 0 {
+		return fmt.Errorf("got %s: %q, want no such field", name, got)
+	}
+	return nil
+}
+
+func (w *World) answerTrailer(name, want string) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if got := x.trailer.Get(name); got != want {
+		return fmt.Errorf("got the trailers %v, want %s: %s", x.trailer, name, want)
+	}
+	return nil
+}
+
+func (w *World) answerHint(want string) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(x.hints, want) {
+		return fmt.Errorf("got %q before the answer, want %q", x.hints, want)
+	}
+	return nil
+}
+
+func (w *World) answerProto(want string) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if x.proto != want {
+		return fmt.Errorf("got %s, want %s", x.proto, want)
+	}
+	return nil
+}
+
+func (w *World) answerWithin(ms int) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if got := x.ended.Sub(x.started); got > time.Duration(ms)*time.Millisecond {
+		return fmt.Errorf("got the answer after %v, want it within %d ms", got, ms)
+	}
+	return nil
+}
+
+func (w *World) answerAfter(ms int) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if got := x.ended.Sub(x.started); got < time.Duration(ms)*time.Millisecond {
+		return fmt.Errorf("got the answer after %v, want it not before %d ms", got, ms)
+	}
+	return nil
+}
+
+func (w *World) answerJSON(table *godog.Table) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	return checkJSON(x.body, table)
+}
+
+func (w *World) requestFails() error {
+	if w.exchange == nil {
+		return errors.New("no request was made yet")
+	}
+	return w.exchange.failure()
+}
+
+func (w *World) answerCut(status int) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if x.status != status || x.err == nil {
+		return fmt.Errorf("got %d %q with the error %v, want %d and an error", x.status, clip(string(x.body)), x.err, status)
+	}
+	return nil
+}
+
+func (w *World) answerCutAfter(status int, text string) error {
+	return errors.Join(w.answerCut(status), w.answerBody(text))
+}
+
+// checkJSON compares values of a JSON text, each found by its path, with the table's second column: `*` stands for
+// anything but null, an empty text, false or 0; a leading `~` for a text that the value contains.
+func checkJSON(text []byte, table *godog.Table) error {
+	var root any
+	if err := json.Unmarshal(text, &root); err != nil {
+		return fmt.Errorf("got %q, want JSON: %w", clip(string(text)), err)
+	}
+	rows, err := pairs(table)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		got, err := jsonAt(root, row[0])
+		if err != nil {
+			return fmt.Errorf("%w in %s", err, text)
+		}
+		part, isPart := strings.CutPrefix(row[1], "~")
+		switch {
+		case row[1] == "*" && !slices.Contains([]string{"", "null", "false", "0", "[]", "{}"}, got):
+		case isPart && strings.Contains(got, part):
+		case got == row[1]:
+		default:
+			return fmt.Errorf("%s: got %q, want %q, in %s", row[0], clip(got), row[1], text)
+		}
+	}
+	return nil
+}
+
+// jsonAt finds the value at a path such as `errors[0].key`; `#` at its end is an array's length. A text is returned
+// as it is, anything else as JSON.
+func jsonAt(root any, path string) (string, error) {
+	value := root
+	for part := range strings.SplitSeq(path, ".") {
+		match := pathPart.FindStringSubmatch(strings.TrimSuffix(part, "#"))
+		if match == nil {
+			return "", fmt.Errorf("%q is no path", path)
+		}
+		object, _ := value.(map[string]any)
+		next, ok := object[match[1]]
+		if !ok {
+			return "", fmt.Errorf("there is no %s", path)
+		}
+		value = next
+		if match[2] != "" {
+			list, _ := value.([]any)
+			var index int
+			_, _ = fmt.Sscan(match[2], &index)
+			if index >= len(list) {
+				return "", fmt.Errorf("there is no %s", path)
+			}
+			value = list[index]
+		}
+		if strings.HasSuffix(part, "#") {
+			list, _ := value.([]any)
+			return fmt.Sprint(len(list)), nil
+		}
+	}
+	if text, ok := value.(string); ok {
+		return text, nil
+	}
+	text, err := json.Marshal(value)
+	return string(text), err
+}

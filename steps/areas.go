@@ -1,0 +1,22 @@
+package steps
+
+// areas lists the whole vocabulary, in the order in which steps/README.md shows it. A new file of steps adds its area
+// here.
+func (w *World) areas() []area {
+	return []area{
+		{"Configuration", w.configSteps()},
+		{"Certificates and files", w.fileSteps()},
+		{"Upstreams", w.upstreamSteps()},
+		{"What an upstream received", w.receivedSteps()},
+		{"The daemon", w.daemonSteps()},
+		{"The service manager", w.notifySteps()},
+		{"Commands", w.commandSteps()},
+		{"Reload", w.reloadSteps()},
+		{"Requests", w.requestSteps()},
+		{"Answers", w.answerSteps()},
+		{"Raw connections", w.rawSteps()},
+		{"TLS handshakes", w.handshakeSteps()},
+		{"The log", w.logSteps()},
+		{"The admin socket", w.adminSteps()},
+	}
+}

@@ -1,0 +1,222 @@
+package steps
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// launch is how the daemon will be started.
+type launch struct {
+	flags []string
+	env   map[string]string
+	// noNotify leaves NOTIFY_SOCKET out.
+	noNotify bool
+	// descriptors is the limit of open files; 0 leaves it alone.
+	descriptors int
+	// inherited is the number of open files that the daemon gets from its parent.
+	inherited int
+}
+
+// defaultConfig is what every scenario begins with: one listener on an address of its own, with a certificate for
+// example.test and *.example.test, no sites, and limits that do not get in the way.
+func (w *World) defaultConfig() error {
+	health, err := w.addresses.sharedPort("health")
+	if err != nil {
+		return err
+	}
+	w.config = &config{root: map[string]any{
+		"health_check_port":     health,
+		"admin_socket_path":     w.adminSocket(),
+		"shutdown_timeout_secs": 10,
+		"logging":               map[string]any{"level": "debug"},
+		"rate_limit":            map[string]any{"requests_per_second": 1000, "burst": 1000},
+		"body":                  map[string]any{"limit_bytes": 1 << 20},
+	}}
+	return w.addListener()
+}
+
+// addListener adds a listener to the configuration, with addresses and a certificate of its own.
+func (w *World) addListener() error {
+	n := len(tables(w.config.root, "listeners"))
+	number := strconv.Itoa(n + 1)
+	addr := w.addresses.address(n + 1)
+	https, err := w.addresses.port("https"+number, addr)
+	if err != nil {
+		return err
+	}
+	http, err := w.addresses.port("http"+number, addr)
+	if err != nil {
+		return err
+	}
+	name := "listener" + number
+	if err := w.writeCertificate(name, certificate{names: []string{"example.test", "*.example.test"}}); err != nil {
+		return err
+	}
+	w.config.root["listeners"] = append(tables(w.config.root, "listeners"), map[string]any{
+		"bind_addr": addr, "http_port": http, "https_port": https,
+		"tls": map[string]any{"mode": "manual", "cert_path": w.certPath(name), "key_path": w.keyPath(name)},
+	})
+	return nil
+}
+
+func (w *World) configPath() string  { return filepath.Join(w.dir, "config.toml") }
+func (w *World) adminSocket() string { return filepath.Join(w.dir, "admin.sock") }
+
+// writeConfig puts the configuration where the daemon reads it, by a rename: a reload never sees half of it.
+func (w *World) writeConfig() error {
+	text, err := w.config.text()
+	if err != nil {
+		return err
+	}
+	next := w.configPath() + ".next"
+	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, w.configPath())
+}
+
+// startDaemon starts the daemon on the configuration as it stands, and does not wait for anything.
+func (w *World) startDaemon() error {
+	if err := w.writeConfig(); err != nil {
+		return err
+	}
+	args := append([]string{"--config", w.configPath()}, w.launch.flags...)
+	cmd := w.binary(args)
+	if w.launch.descriptors > 0 {
+		limit := fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, w.launch.descriptors)
+		cmd = exec.Command("/bin/sh", append([]string{"-c", limit, w.suite.Binary}, args...)...)
+	}
+	cmd.Env = w.environment()
+	for range w.launch.inherited {
+		file, err := os.Open(os.DevNull)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, file)
+	}
+	p, err := w.start("reverse-proxy", cmd)
+	if err != nil {
+		return err
+	}
+	p.daemon = true
+	w.daemon, w.logMark = p, 0
+	return nil
+}
+
+// awaitReady waits for READY=1, and fails at once when the daemon ends instead.
+func (w *World) awaitReady() error {
+	if w.launch.noNotify {
+		return w.eventually(func() error {
+			if !w.daemon.running() {
+				return w.endedEarly()
+			}
+			_, err := w.findLine("STARTUP", map[string]string{"step": "10"}, 0)
+			return err
+		})
+	}
+	select {
+	case <-w.notify.ready:
+		return nil
+	case <-w.daemon.exited:
+		return w.endedEarly()
+	case <-time.After(patience):
+		return fmt.Errorf("no READY=1 within %v", patience)
+	}
+}
+
+func (w *World) endedEarly() error {
+	return fmt.Errorf("the daemon ended before it was ready: %v: %s", w.daemon.cmd.ProcessState, w.daemon.stderr.text())
+}
+
+// binary makes a command of the daemon's binary with the scenario's environment.
+func (w *World) binary(args []string) *exec.Cmd {
+	cmd := exec.Command(w.suite.Binary, args...)
+	cmd.Env = w.environment()
+	return cmd
+}
+
+// environment is all that the daemon sees of the environment: the machine's own must not decide what a test says.
+func (w *World) environment() []string {
+	env := map[string]string{
+		"PATH":          os.Getenv("PATH"),
+		"HOME":          w.dir,
+		"TMPDIR":        w.dir,
+		"SSL_CERT_FILE": filepath.Join(w.dir, "ca.pem"),
+		"SSL_CERT_DIR":  filepath.Join(w.dir, "no-certificates"),
+		"GORACE":        "atexit_sleep_ms=0",
+	}
+	if w.suite.CoverDir != "" {
+		env["GOCOVERDIR"] = w.suite.CoverDir
+	}
+	if !w.launch.noNotify {
+		env["NOTIFY_SOCKET"] = w.notify.path
+	}
+	maps.Copy(env, w.launch.env)
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		list = append(list, name+"="+env[name])
+	}
+	return list
+}
+
+// runCommand runs the binary to its end with those arguments.
+func (w *World) runCommand(args []string) error {
+	p, err := w.start("reverse-proxy", w.binary(args))
+	if err != nil {
+		return err
+	}
+	w.command = p
+	_, err = p.wait(patience)
+	return err
+}
+
+// endpoint is an address that the configuration makes the daemon listen on, and the key that names it.
+type endpoint struct{ key, address string }
+
+// endpoints lists the TCP addresses of the configuration.
+func (w *World) endpoints() []endpoint {
+	var list []endpoint
+	port := func(key, addr string, value any) {
+		if text := fmt.Sprint(value); value != nil && text != "0" {
+			list = append(list, endpoint{key, net.JoinHostPort(addr, text)})
+		}
+	}
+	port("health_check_port", "127.0.0.1", w.config.root["health_check_port"])
+	for i, listener := range tables(w.config.root, "listeners") {
+		key := fmt.Sprintf("listeners[%d].", i)
+		port(key+"http_port", fmt.Sprint(listener["bind_addr"]), listener["http_port"])
+		port(key+"https_port", fmt.Sprint(listener["bind_addr"]), listener["https_port"])
+	}
+	return list
+}
+
+// nothingLeft reports what the daemon has left behind after its end: ports, its socket file, child processes.
+func (w *World) nothingLeft() error {
+	if w.daemon.running() {
+		return errors.New("the daemon still runs")
+	}
+	var left []error
+	for _, at := range w.endpoints() {
+		if _, ours := w.occupied[at.address]; !ours && !free(at.address) {
+			left = append(left, fmt.Errorf("%s: %s is still taken", at.key, at.address))
+		}
+	}
+	if info, err := os.Lstat(w.adminSocket()); err == nil && info.Mode()&os.ModeSocket != 0 {
+		left = append(left, fmt.Errorf("the admin socket %s is still there", w.adminSocket()))
+	}
+	members, err := processesWith(groupField, w.daemon.cmd.Process.Pid)
+	if len(members) > 0 {
+		left = append(left, fmt.Errorf("processes %v of the daemon's group are still there", members))
+	}
+	left = append(left, err)
+	return errors.Join(left...)
+}

@@ -1,0 +1,233 @@
+package steps
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cucumber/godog"
+)
+
+func (w *World) handshakeSteps() []step {
+	return []step{
+		{`a client shakes hands for {string}`, w.shakeHands, "With the listener that has the site, or the first; `none` sends no name. The certificate is looked at by the sentences below, and not verified before."},
+		{`a client shakes hands:`, w.shakeHandsTable, "A table of two columns: `name`, `listener`, `minimum` and `maximum` (`1.0` … `1.3`), `suites` (names of TLS 1.2, separated by commas), `protocols` (of ALPN, separated by commas)."},
+		{`the handshake succeeds`, w.handshakeSucceeds, ""},
+		{`the handshake fails`, w.handshakeFails, ""},
+		{`the handshake fails with the alert {string}`, w.handshakeAlert, "As crypto/tls words it: `unrecognized name`, `protocol version not supported`, `handshake failure`, `internal error`."},
+		{`the handshake speaks {string}`, w.handshakeVersion, "`TLS 1.2` or `TLS 1.3`."},
+		{`the handshake uses {string}`, w.handshakeSuite, "The cipher suite's name."},
+		{`the handshake agrees on {string}`, w.handshakeProtocol, "The protocol of ALPN; empty for none."},
+		{`the certificate is for {string}`, w.certificateFor, "All its DNS names, separated by commas."},
+		{`the certificate is {string}`, w.certificateIs, "The one of that name, as its file holds it now."},
+		{`the certificate is trusted for {string}`, w.certificateTrusted, "Its chain leads to the suite's CA and it covers the name."},
+	}
+}
+
+// handshake is a TLS handshake of a client that verifies nothing, so that a scenario can look at what it got.
+type handshake struct {
+	state *tls.ConnectionState
+	err   error
+}
+
+func (w *World) shakeHands(name string) error {
+	return w.handshakeWith(map[string]string{"name": name})
+}
+
+func (w *World) shakeHandsTable(table *godog.Table) error {
+	rows, err := pairMap(table)
+	if err != nil {
+		return err
+	}
+	return w.handshakeWith(rows)
+}
+
+var tlsVersions = map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+
+func (w *World) handshakeWith(rows map[string]string) error {
+	config := &tls.Config{InsecureSkipVerify: true}
+	listener := 0
+	host := "example.test"
+	for key, value := range rows {
+		var err error
+		ok := true
+		switch key {
+		case "name":
+			if value != "none" {
+				config.ServerName, host = value, value
+			}
+		case "listener":
+			listener, err = strconv.Atoi(value)
+		case "minimum":
+			config.MinVersion, ok = tlsVersions[value]
+		case "maximum":
+			config.MaxVersion, ok = tlsVersions[value]
+		case "suites":
+			config.CipherSuites, err = suites(names(value))
+		case "protocols":
+			config.NextProtos = names(value)
+		default:
+			return fmt.Errorf("%q is nothing that a hello has", key)
+		}
+		if err != nil || !ok {
+			return fmt.Errorf("%s %q: %w", key, value, errors.Join(err, errors.New("not known")))
+		}
+	}
+	address, err := w.dialAddress("https", host, listener)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(w.ctx, patience)
+	defer cancel()
+	conn, err := w.dialer("").DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	w.handshake = shake(ctx, conn, config)
+	return nil
+}
+
+// shake makes a handshake on the connection. In TLS 1.3 a refusal of the client's part comes only after the handshake,
+// and servers of this suite send nothing by themselves: a short look finds an alert.
+func shake(ctx context.Context, conn net.Conn, config *tls.Config) *handshake {
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return &handshake{err: err}
+	}
+	state := secure.ConnectionState()
+	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	if _, err := secure.Read(make([]byte, 1)); err != nil {
+		if alert := new(net.OpError); errors.As(err, &alert) && alert.Op == "remote error" {
+			return &handshake{err: err}
+		}
+	}
+	return &handshake{state: &state}
+}
+
+// suites finds cipher suites by name, also those that are not safe.
+func suites(names []string) ([]uint16, error) {
+	var ids []uint16
+	all := append(tls.CipherSuites(), tls.InsecureCipherSuites()...)
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(suite *tls.CipherSuite) bool { return suite.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no cipher suite %s", name)
+		}
+		ids = append(ids, all[i].ID)
+	}
+	return ids, nil
+}
+
+// shaken returns the state after a handshake that has succeeded.
+func (w *World) shaken() (*tls.ConnectionState, error) {
+	if w.handshake == nil {
+		return nil, errors.New("no handshake was made yet")
+	}
+	if w.handshake.err != nil {
+		return nil, fmt.Errorf("the handshake has failed: %w", w.handshake.err)
+	}
+	return w.handshake.state, nil
+}
+
+func (w *World) handshakeSucceeds() error {
+	_, err := w.shaken()
+	return err
+}
+
+func (w *World) handshakeFails() error {
+	if w.handshake.err == nil {
+		return errors.New("the handshake has succeeded")
+	}
+	return nil
+}
+
+func (w *World) handshakeAlert(want string) error {
+	if err := w.handshakeFails(); err != nil {
+		return err
+	}
+	if text := w.handshake.err.Error(); !strings.Contains(text, "remote error: tls: "+want) {
+		return fmt.Errorf("got the error %q, want the alert %q", text, want)
+	}
+	return nil
+}
+
+func (w *World) handshakeVersion(want string) error {
+	state, err := w.shaken()
+	if err != nil {
+		return err
+	}
+	if got := tls.VersionName(state.Version); got != want {
+		return fmt.Errorf("got %s, want %s", got, want)
+	}
+	return nil
+}
+
+func (w *World) handshakeSuite(want string) error {
+	state, err := w.shaken()
+	if err != nil {
+		return err
+	}
+	if got := tls.CipherSuiteName(state.CipherSuite); got != want {
+		return fmt.Errorf("got %s, want %s", got, want)
+	}
+	return nil
+}
+
+func (w *World) handshakeProtocol(want string) error {
+	state, err := w.shaken()
+	if err != nil {
+		return err
+	}
+	if state.NegotiatedProtocol != want {
+		return fmt.Errorf("got %q, want %q", state.NegotiatedProtocol, want)
+	}
+	return nil
+}
+
+func (w *World) certificateFor(list string) error {
+	state, err := w.shaken()
+	if err != nil {
+		return err
+	}
+	if got := state.PeerCertificates[0].DNSNames; !slices.Equal(got, names(list)) {
+		return fmt.Errorf("got a certificate for %v, want %s", got, list)
+	}
+	return nil
+}
+
+func (w *World) certificateIs(name string) error {
+	state, err := w.shaken()
+	if err != nil {
+		return err
+	}
+	pair, err := tls.LoadX509KeyPair(w.certPath(name), w.keyPath(name))
+	if err != nil {
+		return err
+	}
+	if !state.PeerCertificates[0].Equal(pair.Leaf) {
+		return fmt.Errorf("got the certificate %v for %v, want %v for %v", state.PeerCertificates[0].SerialNumber,
+			state.PeerCertificates[0].DNSNames, pair.Leaf.SerialNumber, pair.Leaf.DNSNames)
+	}
+	return nil
+}
+
+func (w *World) certificateTrusted(name string) error {
+	state, err := w.shaken()
+	if err != nil {
+		return err
+	}
+	chain := x509.NewCertPool()
+	for _, cert := range state.PeerCertificates[1:] {
+		chain.AddCert(cert)
+	}
+	_, err = state.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: name, Roots: w.suite.ca.pool, Intermediates: chain})
+	return err
+}

@@ -1,0 +1,56 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// patience bounds every wait of the suite. It is far longer than anything takes, because it only decides how long a
+// failing scenario runs.
+const patience = 20 * time.Second
+
+// pollInterval is the time between two looks at something that tells nobody when it changes.
+const pollInterval = 5 * time.Millisecond
+
+// eventually calls check until it returns nil, and returns its last error when that has not happened within patience.
+func (w *World) eventually(check func() error) error {
+	return w.within(patience, check)
+}
+
+// within is eventually with a limit of its own.
+func (w *World) within(limit time.Duration, check func() error) error {
+	ctx, cancel := context.WithTimeout(w.ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w (waited %v)", err, limit)
+		case <-tick.C:
+		}
+	}
+}
+
+// during calls check again and again for as long as that, and returns its first error: it is for what must not happen.
+func (w *World) during(span time.Duration, check func() error) error {
+	ctx, cancel := context.WithTimeout(w.ctx, span)
+	defer cancel()
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for {
+		if err := check(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

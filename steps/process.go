@@ -1,0 +1,126 @@
+package steps
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a program that a scenario started.
+type process struct {
+	name           string
+	cmd            *exec.Cmd
+	stdout, stderr output
+	started        time.Time
+	// exited is closed when the process has ended and all it printed is there.
+	exited chan struct{}
+	// endedAt is when it ended.
+	endedAt time.Time
+	// daemon says that the process serves until a signal ends it, and then has to end with 0.
+	daemon bool
+	// expected says that the scenario has looked at the exit itself.
+	expected bool
+}
+
+// start starts a program. The World ends it with the scenario.
+func (w *World) start(name string, cmd *exec.Cmd) (*process, error) {
+	p := &process{name: name, cmd: cmd, exited: make(chan struct{}), started: time.Now()}
+	cmd.Stdout, cmd.Stderr = &p.stdout, &p.stderr
+	if cmd.Dir == "" {
+		cmd.Dir = w.dir
+	}
+	// Nothing may outlive the suite, not even when it is killed. A group of its own lets a scenario see what a
+	// process has left behind.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("cannot start %s: %w", name, err)
+	}
+	w.processes = append(w.processes, p)
+	go func() {
+		_ = cmd.Wait()
+		p.endedAt = time.Now()
+		close(p.exited)
+	}()
+	return p, nil
+}
+
+// running reports whether the process has not ended yet.
+func (p *process) running() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// wait waits for the process's end and returns its exit code; a signal that killed it is an error.
+func (p *process) wait(limit time.Duration) (int, error) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-p.exited:
+	case <-timer.C:
+		return 0, fmt.Errorf("%s has not ended within %v", p.name, limit)
+	}
+	p.expected = true
+	code := p.cmd.ProcessState.ExitCode()
+	if code < 0 {
+		return 0, fmt.Errorf("%s was ended by %v", p.name, p.cmd.ProcessState)
+	}
+	return code, nil
+}
+
+// signal sends a signal to the process, which must be running.
+func (p *process) signal(sig os.Signal) error {
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		return fmt.Errorf("cannot send %v to %s: %w", sig, p.name, err)
+	}
+	return nil
+}
+
+// end ends the process if it still runs, and reports what is wrong with its end or with what it printed.
+func (p *process) end() error {
+	var problems []error
+	if p.running() {
+		_ = p.signal(syscall.SIGTERM)
+		code, err := p.wait(patience)
+		if err != nil && p.running() {
+			_ = p.signal(syscall.SIGKILL)
+			<-p.exited
+			problems = append(problems, fmt.Errorf("SIGTERM at the end of the scenario: %w", err))
+		} else if p.daemon && (err != nil || code != 0) {
+			problems = append(problems, fmt.Errorf("%s ended with %d after SIGTERM, want 0", p.name, code))
+		}
+	} else if p.daemon && !p.expected {
+		problems = append(problems, fmt.Errorf("%s ended by itself: %v", p.name, p.cmd.ProcessState))
+	}
+	for _, printed := range []string{p.stdout.text(), p.stderr.text()} {
+		for _, bad := range []string{"DATA RACE", "panic:", "fatal error:", "http: panic serving"} {
+			if strings.Contains(printed, bad) {
+				problems = append(problems, fmt.Errorf("%s printed %q", p.name, bad))
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// describe writes what the process printed, clipped, for a failed scenario.
+func (p *process) describe(out io.Writer) {
+	fmt.Fprintf(out, "%s (%s): %v\n", p.name, strings.Join(p.cmd.Args[1:], " "), p.cmd.ProcessState)
+	for _, stream := range []struct{ name, text string }{{"stdout", p.stdout.text()}, {"stderr", p.stderr.text()}} {
+		const most = 8 << 10
+		if len(stream.text) > most {
+			stream.text = "…" + stream.text[len(stream.text)-most:]
+		}
+		for line := range strings.Lines(stream.text) {
+			fmt.Fprintf(out, "  %s| %s\n", stream.name, strings.TrimSuffix(line, "\n"))
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package steps
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// rawConn is a client's connection that sends exact bytes and keeps everything that comes.
+type rawConn struct {
+	net.Conn
+	in output
+	// consumed is how many bytes of in belong to answers that were looked at.
+	consumed int
+	// method is that of the request that was sent last, which decides whether its answer has a body.
+	method string
+	// ended is closed when the other side has closed the connection, in whatever way; err and endedAt tell how and when.
+	ended   chan struct{}
+	err     error
+	opened  time.Time
+	endedAt time.Time
+}
+
+// openRaw opens a connection to where the URL leads: TLS for https, plain TCP for http and tcp.
+func (w *World) openRaw(name, url, client string) (*rawConn, error) {
+	scheme, host, ok := strings.Cut(url, "://")
+	if !ok {
+		return nil, fmt.Errorf("%q is no URL", url)
+	}
+	address := host
+	if scheme != "tcp" {
+		var err error
+		if address, err = w.dialAddress(scheme, host, 0); err != nil {
+			return nil, err
+		}
+	}
+	dialer := w.dialer(client)
+	if ip := net.ParseIP(hostOnly(address)); ip != nil && ip.To4() == nil {
+		dialer.LocalAddr = nil
+	}
+	conn, err := dialer.DialContext(w.ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	if scheme == "https" {
+		config := w.clientTLS(hostOnly(host), false)
+		config.NextProtos = []string{"http/1.1"}
+		if net.ParseIP(config.ServerName) != nil {
+			config = w.clientTLS("none", false)
+		}
+		secure := tls.Client(conn, config)
+		if err := secure.HandshakeContext(w.ctx); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		conn = secure
+	}
+	c := &rawConn{Conn: conn, ended: make(chan struct{}), opened: time.Now()}
+	go c.receive()
+	if old, ok := w.conns[name]; ok {
+		old.close()
+	}
+	w.conns[name], w.conn = c, c
+	return c, nil
+}
+
+func (c *rawConn) receive() {
+	_, err := io.Copy(&c.in, c.Conn)
+	c.err, c.endedAt = err, time.Now()
+	close(c.ended)
+}
+
+// sendBytes writes the bytes; what the other side does with them shows in what it answers.
+func (c *rawConn) sendBytes(data string) error {
+	if method, _, ok := strings.Cut(data, " "); ok {
+		c.method = method
+	}
+	_ = c.SetWriteDeadline(time.Now().Add(patience))
+	_, err := io.WriteString(c.Conn, data)
+	var netErr net.Error
+	if errors.As(err, &netErr) && netErr.Timeout() {
+		return fmt.Errorf("the other side has not taken the bytes within %v", patience)
+	}
+	return nil // a connection that is closed by now is no fault of the step
+}
+
+// nextAnswer parses the next answer from what has come so far. An error says that it is not there yet, or is none.
+func (c *rawConn) nextAnswer() (*exchange, error) {
+	text := c.in.text()
+	fresh := text[c.consumed:]
+	source := strings.NewReader(fresh)
+	reader := bufio.NewReader(source)
+	resp, err := http.ReadResponse(reader, &http.Request{Method: c.method})
+	if err != nil {
+		return nil, fmt.Errorf("no answer in %q: %w", clip(fresh), err)
+	}
+	x := newExchange()
+	x.status, x.proto, x.header = resp.StatusCode, resp.Proto, resp.Header
+	close(x.head)
+	close(x.done)
+	x.readBody(resp.Body)
+	untilClose := resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && resp.Body != http.NoBody
+	select {
+	case <-c.ended:
+	default:
+		if x.err != nil || untilClose && resp.StatusCode >= 200 {
+			return nil, fmt.Errorf("the answer is not whole yet: %q", clip(fresh))
+		}
+	}
+	x.trailer = resp.Trailer
+	c.consumed = len(text) - source.Len() - reader.Buffered()
+	return x, nil
+}
+
+// rest returns what has come after the answers that were looked at.
+func (c *rawConn) rest() string { return c.in.text()[c.consumed:] }
+
+// open reports whether the other side has not closed the connection.
+func (c *rawConn) open() bool {
+	select {
+	case <-c.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+func (c *rawConn) close() {
+	_ = c.Close()
+	<-c.ended
+}
+
+// rawBytes turns a document string into the bytes that it stands for: each line ends in CRLF, unless it ends in a
+// backslash, which joins it with the next; \r, \n, \t, \0, \\ and \xNN stand for those bytes.
+func rawBytes(text string) (string, error) {
+	var out strings.Builder
+	for line := range strings.SplitSeq(text, "\n") {
+		line, joined := strings.CutSuffix(line, `\`)
+		bytes, err := unescape(line)
+		if err != nil {
+			return "", err
+		}
+		out.WriteString(bytes)
+		if !joined {
+			out.WriteString("\r\n")
+		}
+	}
+	return out.String(), nil
+}
+
+// unescape replaces the escapes of rawBytes in one line.
+func unescape(text string) (string, error) {
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			out.WriteByte(text[i])
+			continue
+		}
+		i++
+		if i == len(text) {
+			return "", errors.New("a backslash stands alone at the end")
+		}
+		if simple := strings.IndexByte(`rnt0\`, text[i]); simple >= 0 {
+			out.WriteByte("\r\n\t\x00\\"[simple])
+			continue
+		}
+		if text[i] != 'x' || i+2 >= len(text) {
+			return "", fmt.Errorf(`\%c is no escape`, text[i])
+		}
+		code, err := strconv.ParseUint(text[i+1:i+3], 16, 8)
+		if err != nil {
+			return "", fmt.Errorf(`\x%s is no byte`, text[i+1:i+3])
+		}
+		out.WriteByte(byte(code))
+		i += 2
+	}
+	return out.String(), nil
+}

@@ -1,0 +1,213 @@
+package steps
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cucumber/godog"
+)
+
+func (w *World) rawSteps() []step {
+	return []step{
+		{`a client opens a connection to {string}`, w.openConn, "`https://NAME` (TLS, without HTTP/2), `http://NAME` (the redirect port) or `tcp://ADDRESS:PORT` (no TLS). The sentences below speak of the last connection that was opened or named."},
+		{`the client {string} opens a connection to {string}`, w.openConnNamed, ""},
+		{`the connection of the client {string} is looked at`, w.selectConn, ""},
+		{`the client sends:`, w.sendRaw, "Exact bytes on the connection: each line ends in CRLF, unless it ends in a backslash; `\\r`, `\\n`, `\\t`, `\\0`, `\\\\` and `\\xNN` are those bytes. A head needs an empty line at its end: leave one line empty before the closing quotes."},
+		{`the client sends {string}`, w.sendRawText, "The same escapes, and no line end of its own."},
+		{`the client sends {int} bytes`, w.sendRawBytes, ""},
+		{`the client closes its half of the connection`, w.closeHalf, ""},
+		{`the client closes the connection`, w.closeConn, ""},
+		{`the client receives the answer {int}`, w.receiveAnswer, "Waits for the next answer on the connection, whole; the sentences under Answers look at it."},
+		{`the client receives {string}`, w.receiveText, "Waits until that is part of what has come and was not looked at yet."},
+		{`the connection is closed`, w.connClosed, "Waits for the proxy to close it; what comes before that does not matter."},
+		{`the connection is closed with nothing more`, w.connClosedSilent, "Nothing comes after the answers that were looked at."},
+		{`the connection is closed within {int} ms`, w.connClosedWithin, "Since it was opened."},
+		{`the connection is not closed before {int} ms`, w.connClosedAfter, "Since it was opened. Waits for the end of the connection."},
+		{`the connection stays open`, w.connOpen, "Looks at it again and again for 200 ms."},
+	}
+}
+
+func (w *World) openConn(url string) error { return w.openConnNamed("", url) }
+
+func (w *World) openConnNamed(client, url string) error {
+	_, err := w.openRaw(client, url, client)
+	return err
+}
+
+func (w *World) selectConn(client string) error {
+	conn, ok := w.conns[client]
+	if !ok {
+		return fmt.Errorf("the client %q has opened no connection", client)
+	}
+	w.conn = conn
+	return nil
+}
+
+// opened returns the connection that the sentences speak of.
+func (w *World) opened() (*rawConn, error) {
+	if w.conn == nil {
+		return nil, errors.New("no connection was opened yet")
+	}
+	return w.conn, nil
+}
+
+func (w *World) sendRaw(text *godog.DocString) error {
+	data, err := rawBytes(text.Content)
+	if err != nil {
+		return err
+	}
+	conn, err := w.opened()
+	if err != nil {
+		return err
+	}
+	return conn.sendBytes(data)
+}
+
+func (w *World) sendRawText(text string) error {
+	data, err := unescape(text)
+	if err != nil {
+		return err
+	}
+	conn, err := w.opened()
+	if err != nil {
+		return err
+	}
+	return conn.sendBytes(data)
+}
+
+func (w *World) sendRawBytes(size int) error {
+	conn, err := w.opened()
+	if err != nil {
+		return err
+	}
+	block := make([]byte, 32<<10)
+	_, _ = letters{}.Read(block)
+	for size > 0 {
+		n := min(size, len(block))
+		if err := conn.sendBytes(string(block[:n])); err != nil {
+			return err
+		}
+		size -= n
+	}
+	return nil
+}
+
+func (w *World) closeHalf() error {
+	conn, err := w.opened()
+	if err != nil {
+		return err
+	}
+	half, ok := conn.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.New("the connection has no half to close")
+	}
+	return half.CloseWrite()
+}
+
+func (w *World) closeConn() error {
+	conn, err := w.opened()
+	if err != nil {
+		return err
+	}
+	conn.close()
+	return nil
+}
+
+func (w *World) receiveAnswer(status int) error {
+	conn, err := w.opened()
+	if err != nil {
+		return err
+	}
+	err = w.eventually(func() error {
+		x, err := conn.nextAnswer()
+		if err == nil {
+			w.exchange = x
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if w.exchange.status != status {
+		return fmt.Errorf("got %d %q, want %d", w.exchange.status, clip(string(w.exchange.body)), status)
+	}
+	return nil
+}
+
+func (w *World) receiveText(text string) error {
+	want, err := unescape(text)
+	if err != nil {
+		return err
+	}
+	conn, err := w.opened()
+	if err != nil {
+		return err
+	}
+	return w.eventually(func() error { return contains(conn.rest(), want) })
+}
+
+// awaitClose waits for the end of the connection.
+func (w *World) awaitClose() (*rawConn, error) {
+	conn, err := w.opened()
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-conn.ended:
+		return conn, nil
+	case <-time.After(patience):
+		return nil, fmt.Errorf("the connection is still open after %v; it received %q", patience, clip(conn.in.text()))
+	}
+}
+
+func (w *World) connClosed() error {
+	_, err := w.awaitClose()
+	return err
+}
+
+func (w *World) connClosedSilent() error {
+	conn, err := w.awaitClose()
+	if err != nil {
+		return err
+	}
+	if rest := conn.rest(); rest != "" {
+		return fmt.Errorf("got %q before the end, want nothing", clip(rest))
+	}
+	return nil
+}
+
+func (w *World) connClosedWithin(ms int) error {
+	conn, err := w.awaitClose()
+	if err != nil {
+		return err
+	}
+	if got := conn.endedAt.Sub(conn.opened); got > time.Duration(ms)*time.Millisecond {
+		return fmt.Errorf("the connection was closed after %v, want within %d ms", got, ms)
+	}
+	return nil
+}
+
+func (w *World) connClosedAfter(ms int) error {
+	conn, err := w.awaitClose()
+	if err != nil {
+		return err
+	}
+	if got := conn.endedAt.Sub(conn.opened); got < time.Duration(ms)*time.Millisecond {
+		return fmt.Errorf("the connection was closed after %v, want not before %d ms", got, ms)
+	}
+	return nil
+}
+
+func (w *World) connOpen() error {
+	conn, err := w.opened()
+	if err != nil {
+		return err
+	}
+	return w.during(200*time.Millisecond, func() error {
+		if !conn.open() {
+			return fmt.Errorf("the connection was closed (%v); it received %q", conn.err, clip(conn.in.text()))
+		}
+		return nil
+	})
+}

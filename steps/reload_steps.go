@@ -1,0 +1,161 @@
+package steps
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/cucumber/godog"
+)
+
+func (w *World) reloadSteps() []step {
+	return []step{
+		{`the configuration file is written`, w.writeConfig, "With the settings as they stand; the daemon is not told."},
+		{`the configuration is reloaded`, w.reload, "Writes the file, sends SIGHUP and waits for the success in the log."},
+		{`a reload is refused`, w.reloadRefused, "Writes the file, sends SIGHUP and waits for the refusal in the log."},
+		{`a reload is refused with:`, w.reloadRefusedWith, "The same; each row of the table is a key and a part of its error, each logged as CONFIG_ERROR."},
+		{`the configuration is reloaded {int} times`, w.reloadTimes, "Each by SIGHUP, and each waited for."},
+		{`a steady load on {string}`, w.startLoad, "Requests one after the other by four clients, over HTTP/1.1 and HTTP/2, until the next sentence."},
+		{`the steady load has lost no request`, w.endLoad, "All were answered 200, and there were some since the load began."},
+	}
+}
+
+// signalReload writes the configuration, sends SIGHUP and waits for the reload's line, which it returns.
+func (w *World) signalReload(want map[string]string) error {
+	if err := w.writeConfig(); err != nil {
+		return err
+	}
+	w.markLog()
+	if err := w.daemon.signal(syscall.SIGHUP); err != nil {
+		return err
+	}
+	line, err := w.awaitLine("CONFIG_RELOAD", nil, w.logMark)
+	if err == nil && !line.matches("CONFIG_RELOAD", want) {
+		err = fmt.Errorf("got the line %s %v, want %v", line.level, line.values, want)
+	}
+	return err
+}
+
+func (w *World) reload() error { return w.signalReload(map[string]string{"status": "success"}) }
+
+func (w *World) reloadRefused() error { return w.signalReload(map[string]string{"status": "error"}) }
+
+func (w *World) reloadRefusedWith(table *godog.Table) error {
+	errors, err := pairs(table)
+	if err != nil {
+		return err
+	}
+	if err := w.reloadRefused(); err != nil {
+		return err
+	}
+	for _, want := range errors {
+		if _, err := w.awaitLine("CONFIG_ERROR", map[string]string{"key": want[0], "error": "~" + want[1]}, w.logMark); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) reloadTimes(times int) error {
+	for range times {
+		if err := w.reload(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load is a steady stream of requests.
+type load struct {
+	stop    chan struct{}
+	results chan loadResult
+	clients int
+}
+
+// loadResult is what one client of a load has seen.
+type loadResult struct {
+	requests int
+	err      error
+}
+
+func (w *World) startLoad(url string) error {
+	l := &load{stop: make(chan struct{}), results: make(chan loadResult, 4)}
+	for i := range cap(l.results) {
+		r := request{url: url, proto: []string{"HTTP/1.1", "HTTP/2"}[i%2], client: fmt.Sprintf("load %d", i)}
+		// The first request is made here, so that the load runs when the step is over, and because a World's
+		// maps belong to the goroutine of its steps.
+		x, err := w.send(r)
+		if err != nil {
+			return err
+		}
+		if err := x.expect(200); err != nil {
+			return err
+		}
+		next, err := w.repeater(r)
+		if err != nil {
+			return err
+		}
+		l.clients++
+		go func() { l.results <- l.client(next) }()
+	}
+	w.load = l
+	w.cleanup(func() error { return l.end() })
+	return nil
+}
+
+// client makes requests until the load is stopped.
+func (l *load) client(next func() *exchange) (result loadResult) {
+	pause := time.NewTicker(time.Millisecond)
+	defer pause.Stop()
+	for {
+		select {
+		case <-l.stop:
+			return result
+		case <-pause.C:
+		}
+		if err := next().expect(200); err != nil {
+			result.err = fmt.Errorf("request %d: %w", result.requests+1, err)
+			return result
+		}
+		result.requests++
+	}
+}
+
+// end stops the load once, and returns the first failure.
+func (l *load) end() error {
+	select {
+	case <-l.stop:
+		return nil
+	default:
+		close(l.stop)
+	}
+	var failed error
+	for range l.clients {
+		result := <-l.results
+		if failed == nil && result.err != nil {
+			failed = result.err
+		}
+		if failed == nil && result.requests == 0 {
+			failed = fmt.Errorf("a client of the load has made no request")
+		}
+	}
+	return failed
+}
+
+func (w *World) endLoad() error { return w.load.end() }
+
+// expect waits for the end of the exchange and checks its status.
+func (x *exchange) expect(status int) error {
+	if err := x.wait(); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.err != nil {
+		return fmt.Errorf("%s: got the error %w, want %d", clip(x.request.url), x.err, status)
+	}
+	if x.status != status {
+		return fmt.Errorf("%s: got %d %q, want %d", clip(x.request.url), x.status, clip(string(x.body)), status)
+	}
+	return nil
+}

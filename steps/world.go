@@ -1,0 +1,195 @@
+// Package steps is the vocabulary of the acceptance suite: what the sentences in features/ do. It looks at the daemon
+// from outside only, through sockets, signals, files, output and exit codes, and imports nothing of package proxy.
+//
+// Each scenario has a World of its own, which owns everything that the scenario starts: a directory, a block of
+// loopback addresses, processes, upstreams and clients. steps/README.md lists all sentences.
+package steps
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/cucumber/godog"
+)
+
+// Suite is what all scenarios of one run share. Nothing in it changes while they run, apart from the counts.
+type Suite struct {
+	// Binary is the daemon under test.
+	Binary string
+	// SampleUpstream is the binary of cmd/sample-upstream.
+	SampleUpstream string
+	// Tools are other programs that scenarios start, by name, such as "pebble".
+	Tools map[string]string
+	// CoverDir is where the daemon leaves its coverage counters; "" for nowhere.
+	CoverDir string
+	// Root is the project's directory, for the files that it ships.
+	Root string
+	// Diagnostics receives what a failed scenario leaves to look at.
+	Diagnostics io.Writer
+
+	ca *authority
+	mu sync.Mutex // serialises writes to Diagnostics and guards the counts
+	// ran and passed count the scenarios, and those without an error, by feature file.
+	ran, passed map[string]int
+}
+
+// NewSuite prepares a suite. The fields besides Binary and SampleUpstream are set by the caller.
+func NewSuite(binary, sampleUpstream string) (*Suite, error) {
+	ca, err := newAuthority()
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the suite's CA: %w", err)
+	}
+	return &Suite{
+		Binary: binary, SampleUpstream: sampleUpstream, Tools: map[string]string{}, Diagnostics: io.Discard,
+		ca: ca, ran: map[string]int{}, passed: map[string]int{},
+	}, nil
+}
+
+// Counts returns how many scenarios of each feature file have passed, and how many have run.
+func (s *Suite) Counts() (passed, ran map[string]int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.passed), maps.Clone(s.ran)
+}
+
+// CanBindPrivilegedPorts reports whether this user may listen on ports below 1024, as scenarios tagged
+// @privileged-ports do.
+func (s *Suite) CanBindPrivilegedPorts() bool {
+	addresses, err := newAddresses()
+	if err != nil {
+		return false
+	}
+	defer addresses.close()
+	return free(addresses.address(1) + ":443")
+}
+
+// InitializeScenario is called by godog for each scenario. It makes the scenario's World and registers the steps on it.
+func (s *Suite) InitializeScenario(sc *godog.ScenarioContext) {
+	w := &World{suite: s}
+	w.register(sc)
+	sc.Before(func(ctx context.Context, scenario *godog.Scenario) (context.Context, error) {
+		return ctx, w.open(ctx)
+	})
+	sc.After(func(ctx context.Context, scenario *godog.Scenario, failed error) (context.Context, error) {
+		left := w.close()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.ran[scenario.Uri]++
+		if failed == nil && left == nil {
+			s.passed[scenario.Uri]++
+		} else {
+			fmt.Fprintf(s.Diagnostics, "\n--- %s: %s\n%v\n%s", scenario.Uri, scenario.Name, errors.Join(failed, left), w.report)
+		}
+		return ctx, left
+	})
+}
+
+// World is everything that one scenario has. Its methods are the steps.
+type World struct {
+	suite  *Suite
+	ctx    context.Context // ends with the scenario
+	cancel context.CancelFunc
+	// report is what the scenario's processes printed, for a failure.
+	report string
+
+	dir       string // the scenario's own directory
+	addresses *addresses
+	config    *config
+	launch    launch // how the daemon will be started
+
+	daemon     *process   // the last daemon that was started
+	processes  []*process // all processes that were started
+	command    *process   // the last command that was run to its end
+	notify     *notifySocket
+	upstreams  map[string]*upstream
+	transports map[string]transport
+	conns      map[string]*rawConn
+	conn       *rawConn // the last one that was used
+	exchange   *exchange
+	exchanges  map[string]*exchange // those that a scenario has named
+	batch      []*exchange          // the answers of a repeated request
+	handshake  *handshake
+	load       *load
+	admin      *adminAnswer
+	remembered map[string]string
+	occupied   map[string]net.Listener
+	logMark    int // index of the first line of the log that counts as new
+
+	// cleanups run at the end of the scenario in reverse, before its processes are ended.
+	cleanups []func() error
+}
+
+// open prepares an empty scenario.
+func (w *World) open(ctx context.Context) (err error) {
+	w.ctx, w.cancel = context.WithCancel(ctx)
+	// A Unix socket's address holds 107 bytes, so the directory's name is short.
+	if w.dir, err = os.MkdirTemp("", "rp"); err != nil {
+		return err
+	}
+	if w.addresses, err = newAddresses(); err != nil {
+		return err
+	}
+	w.upstreams = map[string]*upstream{}
+	w.transports = map[string]transport{}
+	w.conns = map[string]*rawConn{}
+	w.exchanges = map[string]*exchange{}
+	w.remembered = map[string]string{}
+	w.occupied = map[string]net.Listener{}
+	w.launch = launch{env: map[string]string{}}
+	if err = os.WriteFile(filepath.Join(w.dir, "ca.pem"), w.suite.ca.pem, 0o600); err != nil {
+		return err
+	}
+	if w.notify, err = newNotifySocket(filepath.Join(w.dir, "notify.sock")); err != nil {
+		return err
+	}
+	return w.defaultConfig()
+}
+
+// close ends everything that the scenario started, and reports what did not end as it should.
+func (w *World) close() error {
+	if w.cancel == nil {
+		return nil
+	}
+	var left []error
+	w.cancel()
+	for i := len(w.cleanups) - 1; i >= 0; i-- {
+		left = append(left, w.cleanups[i]())
+	}
+	for _, conn := range w.conns {
+		conn.close()
+	}
+	for _, transport := range w.transports {
+		transport.CloseIdleConnections()
+	}
+	for _, upstream := range w.upstreams {
+		upstream.close()
+	}
+	for _, listener := range w.occupied {
+		_ = listener.Close()
+	}
+	var report bytes.Buffer
+	for _, process := range w.processes {
+		left = append(left, process.end())
+		process.describe(&report)
+	}
+	w.report = report.String()
+	if w.notify != nil {
+		w.notify.close()
+	}
+	if w.addresses != nil {
+		w.addresses.close()
+	}
+	left = append(left, os.RemoveAll(w.dir))
+	return errors.Join(left...)
+}
+
+// cleanup registers what is to be done at the end of the scenario.
+func (w *World) cleanup(fn func() error) { w.cleanups = append(w.cleanups, fn) }
