@@ -1,0 +1,82 @@
+# The project's commands. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# How long each fuzz target runs, and the coverage of proxy/ below which `make test` fails, in percent.
+FUZZTIME ?= 30s
+COVERAGE ?= 85
+# The Debian packages that the tests use, each with a program of it that tells whether it is there.
+DEPS := gcc:gcc libc6-dev: fail2ban:fail2ban-regex strace:strace curl:curl openssl:openssl
+
+# The race detector needs a C compiler.
+RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/dev/null 2>&1 && echo -race)
+COVER := out/cover
+
+.PHONY: help build run acme test lint unit conformance cover threshold fuzz deps
+
+help: ## List the commands.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build the static binary bin/reverse-proxy.
+	@mkdir -p bin
+	GOFLAGS= CGO_ENABLED=0 go build -trimpath -buildvcs=auto -o bin/reverse-proxy ./cmd/reverse-proxy
+
+run: ## Serve https://localhost:8443/ with a sample upstream, until Ctrl-C.
+	go run ./cmd/quickstart
+
+acme: ## Run the proxy beside a Pebble, with certificates from it, until Ctrl-C.
+	go run ./cmd/quickstart -acme
+
+test: lint unit conformance cover threshold ## Check everything: formats, vet, staticcheck, unit tests, the suite, coverage.
+
+lint: ## Check formats, and run vet and staticcheck.
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+
+unit: ## Run the unit tests, with -race where a C compiler is there.
+	@[ -n "$(RACE)" ] || echo "no C compiler found: the unit tests run without the race detector"
+	@rm -rf $(COVER)/unit && mkdir -p $(COVER)/unit
+	go test $(RACE) -count=1 -cover -coverpkg=./proxy/...,./cmd/reverse-proxy/... \
+		$$(go list ./... | grep -v /conformance$$) -args -test.gocoverdir="$(CURDIR)/$(COVER)/unit"
+
+conformance: ## Run the acceptance suite: every feature against the binary.
+	@rm -rf $(COVER)/daemon && mkdir -p $(COVER)/daemon
+	go test -count=1 -timeout 15m -v ./conformance
+
+cover: ## Merge the counters of the last unit tests and of the last suite, and report them.
+	@rm -rf $(COVER)/merged && mkdir -p $(COVER)/merged
+	@go tool covdata merge -pcombine -i=$(COVER)/unit,$(COVER)/daemon -o $(COVER)/merged
+	@go tool covdata textfmt -i=$(COVER)/merged -o $(COVER)/all.txt
+	@go tool cover -func=$(COVER)/all.txt > $(COVER)/functions.txt
+	@go tool covdata percent -i=$(COVER)/merged
+
+threshold:
+	@go tool covdata percent -pkg=reverse-proxy/proxy -i=$(COVER)/merged | awk -v want=$(COVERAGE) \
+		'match($$0, /[0-9.]+% of statements/) {got = substr($$0, RSTART) + 0; found = 1} \
+		END {if (!found || got < want) {printf "coverage of proxy/ is %s %%, want at least %s %%\n", got, want; exit 1} \
+		printf "coverage of proxy/ is %s %% (at least %s %% wanted)\n", got, want}'
+
+fuzz: ## Run each fuzz target for FUZZTIME.
+	@for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+deps: ## Install the Debian packages that the tests use and that are missing.
+	@missing=(); \
+	for dep in $(DEPS); do \
+		package=$${dep%%:*}; program=$${dep#*:}; \
+		if [ -n "$$program" ]; then command -v $$program >/dev/null || missing+=("$$package"); \
+		elif ! dpkg -s "$$package" >/dev/null 2>&1; then missing+=("$$package"); fi; \
+	done; \
+	if [ $${#missing[@]} = 0 ]; then echo "all packages are there"; exit 0; fi; \
+	echo "missing: $${missing[*]}"; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; \
+	elif sudo -n true 2>/dev/null; then sudo=sudo; \
+	else echo "not root and no sudo without a password: install them yourself; going on without"; exit 0; fi; \
+	$$sudo apt-get update -q && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qy --no-install-recommends "$${missing[@]}"
