@@ -38,24 +38,29 @@ type Logger struct {
 // A stdout that is an *os.File is duplicated and not closed; writing to it is then free of the SIGPIPE that a broken
 // pipe on descriptor 1 raises.
 func NewLogger(cfg LoggingConfig, stdout io.Writer) (*Logger, error) {
-	l := &Logger{min: cfg.Level, json: cfg.Format == FormatJSON, path: cfg.FilePath}
-	var file logOutput
-	if l.path != "" {
-		var err error
-		if file, err = openLogFile(l.path); err != nil {
-			return nil, err
-		}
+	if cfg.FilePath == "" {
+		return newLogger(cfg, stdoutOutput(stdout), nil), nil
 	}
-	l.stdout = newLogSink("stdout", stdoutOutput(stdout), l.line)
-	if l.path != "" {
-		l.file = newLogSink("file", file, l.line)
+	file, err := openLogFile(cfg.FilePath)
+	if err != nil {
+		return nil, err
+	}
+	return newLogger(cfg, stdoutOutput(stdout), &file), nil
+}
+
+// newLogger starts a Logger that writes to outputs which are open already; file is nil when there is none.
+func newLogger(cfg LoggingConfig, stdout logOutput, file *logOutput) *Logger {
+	l := &Logger{min: cfg.Level, json: cfg.Format == FormatJSON, path: cfg.FilePath}
+	l.stdout = newLogSink("stdout", stdout, l.line)
+	if file != nil {
+		l.file = newLogSink("file", *file, l.line)
 		l.stdout.other, l.file.other = l.file, l.stdout
 	}
 	l.repeats.init(l)
 	for _, s := range l.sinks() {
 		go s.run()
 	}
-	return l, nil
+	return l
 }
 
 // Log writes one line of the event with its attributes in the order given, unless level is below the configured one.

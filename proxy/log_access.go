@@ -74,28 +74,19 @@ func logUpstreamError(l *Logger, host, upstream string, err error) {
 // upstreamCause is the innermost part of a network error: `connection refused` rather than a chain of prefixes that
 // repeats the address, which has a key of its own, and holds a port that differs every time.
 func upstreamCause(err error) string {
-	for err != nil {
-		var inner error
-		switch e := err.(type) {
-		case *url.Error:
-			inner = e.Err
-		case *net.OpError:
-			inner = e.Err
-		case *os.SyscallError:
-			inner = e.Err
-		}
-		if inner == nil {
-			// A type of our own may wrap a network error to say what it was about.
-			if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
-				inner = op.Err
-			}
-		}
-		if inner == nil {
-			return err.Error()
-		}
-		err = inner
+	if err == nil {
+		return "unknown"
 	}
-	return "unknown"
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		err = e.Err
+	}
+	if e, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = e.Err
+	}
+	return err.Error()
 }
 
 func orDash(s string) string {

@@ -3,7 +3,9 @@ package proxy
 import (
 	"errors"
 	"io"
+	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -30,7 +32,7 @@ func openLogger(t testing.TB, cfg LoggingConfig, stdout io.Writer) *Logger {
 }
 
 func TestLogLinesCostNoAllocation(t *testing.T) {
-	refused := error(syscall.ECONNREFUSED)
+	refused := error(&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
 	for _, format := range []Format{FormatText, FormatJSON} {
 		l := openLogger(t, LoggingConfig{Format: format, FilePath: filepath.Join(t.TempDir(), "log")}, io.Discard)
 		rec := sampleRecord()

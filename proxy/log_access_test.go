@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestRequestLines(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*accessRecord)
+		want   string
+	}{
+		{"the layout is that of the specification", func(*accessRecord) {},
+			"INFO REQUEST client_ip=203.0.113.50 host=git.example.com method=GET path=/user/repo status=200 " +
+				"upstream=127.0.0.1:3000 duration_ms=45"},
+		{"an empty host is a dash", func(r *accessRecord) { r.Host = "" },
+			"INFO REQUEST client_ip=203.0.113.50 host=- method=GET path=/user/repo status=200 upstream=127.0.0.1:3000 duration_ms=45"},
+		{"a request that was not forwarded has no upstream", func(r *accessRecord) { r.Upstream, r.Status = "", 404 },
+			"INFO REQUEST client_ip=203.0.113.50 host=git.example.com method=GET path=/user/repo status=404 upstream=- duration_ms=45"},
+		{"the query, which may hold a secret, is left out", func(r *accessRecord) { r.Path = "/a?token=secret?b" },
+			"INFO REQUEST client_ip=203.0.113.50 host=git.example.com method=GET path=/a status=200 upstream=127.0.0.1:3000 duration_ms=45"},
+		{"a duration is whole milliseconds", func(r *accessRecord) { r.Duration = 1999 * time.Microsecond },
+			"INFO REQUEST client_ip=203.0.113.50 host=git.example.com method=GET path=/user/repo status=200 upstream=127.0.0.1:3000 duration_ms=1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l, taken := capturingLogger(LoggingConfig{})
+			rec := sampleRecord()
+			tt.change(&rec)
+			logRequest(l, rec)
+			wantLines(t, "lines", withoutTimes(taken()), tt.want)
+		})
+	}
+}
+
+func TestEveryRateLimitLineIsWritten(t *testing.T) {
+	l, taken := capturingLogger(LoggingConfig{})
+	want := "WARN RATE_LIMIT client_ip=203.0.113.50 host=git.example.com path=/user/repo status=429"
+	logRateLimit(l, sampleRecord())
+	logRateLimit(l, sampleRecord())
+	wantLines(t, "lines", withoutTimes(taken()), want, want)
+}
+
+func TestUpstreamErrorsRepeatOnceInTenSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, lines := bubbleLogger(t, LoggingConfig{})
+		for range 100 {
+			logUpstreamError(l, "a.example.com", "127.0.0.1:3000", syscall.ECONNREFUSED)
+		}
+		logUpstreamError(l, "a.example.com", "127.0.0.1:3000", os.ErrDeadlineExceeded)
+		logUpstreamError(l, "b.example.com", "127.0.0.1:3000", syscall.ECONNREFUSED)
+		logUpstreamError(l, "a.example.com", "127.0.0.1:3001", syscall.ECONNREFUSED)
+		wantLines(t, "lines at once", lines(),
+			`WARN UPSTREAM_ERROR host=a.example.com upstream=127.0.0.1:3000 error="connection refused"`,
+			`WARN UPSTREAM_ERROR host=a.example.com upstream=127.0.0.1:3000 error="i/o timeout"`,
+			`WARN UPSTREAM_ERROR host=b.example.com upstream=127.0.0.1:3000 error="connection refused"`,
+			`WARN UPSTREAM_ERROR host=a.example.com upstream=127.0.0.1:3001 error="connection refused"`)
+		time.Sleep(repeatWindow)
+		wantLines(t, "lines after 10 s", lines()[4:],
+			`WARN UPSTREAM_ERROR host=a.example.com upstream=127.0.0.1:3000 error="connection refused" repeated=99`)
+	})
+}
+
+func TestUpstreamCauseIsTheInnermostPart(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000},
+		Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	for _, tt := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"a refused connection", refused, "connection refused"},
+		{"within the error of an HTTP client", &url.Error{Op: "Get", URL: "http://127.0.0.1:3000/?token=secret", Err: refused},
+			"connection refused"},
+		{"within an error that says more", fmt.Errorf("upstream 127.0.0.1:3000: %w", refused), "connection refused"},
+		{"a read that was reset", &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)},
+			"connection reset by peer"},
+		{"a name that does not resolve", &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "app.test"}},
+			"lookup app.test: no such host"},
+		{"an end too early", io.ErrUnexpectedEOF, "unexpected EOF"},
+		{"a time-out", context.DeadlineExceeded, "context deadline exceeded"},
+		{"an error of another kind", errors.New("malformed HTTP response"), "malformed HTTP response"},
+		{"no error", nil, "unknown"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := upstreamCause(tt.err); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,206 @@
+package proxy
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// fail2banFilters are the shipped filters by the format whose lines they read.
+var fail2banFilters = map[Format]string{
+	FormatText: filepath.Join("..", "deploy", "fail2ban", "filter.d", "reverse-proxy.conf"),
+	FormatJSON: filepath.Join("..", "deploy", "fail2ban", "filter.d", "reverse-proxy-json.conf"),
+}
+
+// needFail2ban skips the test where fail2ban is not installed, and fails it in CI.
+func needFail2ban(t *testing.T, tool string) {
+	t.Helper()
+	if _, err := exec.LookPath(tool); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not installed; in CI it must be: install the package fail2ban", tool)
+	}
+	t.Skipf("%s is not installed; install the package fail2ban", tool)
+}
+
+// bannedBy returns what the real fail2ban-regex takes out of each line of the log that the filter matches, in order.
+func bannedBy(t *testing.T, filter, output, log string) []string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "reverse-proxy.log")
+	if err := os.WriteFile(path, []byte(log), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd := exec.Command("fail2ban-regex", "-o", output, path, filter)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if _, exited := err.(*exec.ExitError); err != nil && !exited { // it exits 1 when no line matches
+		t.Fatal(err)
+	}
+	if stderr.Len() > 0 {
+		t.Fatalf("fail2ban-regex: %s", &stderr)
+	}
+	return strings.Fields(string(out))
+}
+
+func TestFail2banBansTheClientsOfRateLimitLines(t *testing.T) {
+	needFail2ban(t, "fail2ban-regex")
+	for format, filter := range fail2banFilters {
+		t.Run(string(format), func(t *testing.T) {
+			l, taken := capturingLogger(LoggingConfig{Format: format})
+			var want []string
+			for _, tt := range []struct{ ip, want string }{
+				{"203.0.113.50", "203.0.113.50"},
+				{"2001:db8::7", "2001:db8::7"},
+				{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2:3:4:5:6"},
+				{"::ffff:198.51.100.9", "198.51.100.9"},
+				{"fe80::1%eth0", "fe80::1"},
+			} {
+				rec := sampleRecord()
+				rec.ClientIP = netip.MustParseAddr(tt.ip)
+				logRateLimit(l, rec)
+				logRequest(l, rec)
+				want = append(want, tt.want)
+			}
+			// Keys that a later version puts behind must not blind the filter.
+			l.Log(LevelWarn, "RATE_LIMIT", Str("client_ip", "203.0.113.51"), Str("host", "-"), Str("path", "/"), Int("status", 429),
+				Str("user_agent", `a "b" c=d`), Int("port", 443))
+			want = append(want, "203.0.113.51")
+			if diff := cmp.Diff(want, bannedBy(t, filter, "<ip>", taken())); diff != "" {
+				t.Errorf("banned addresses (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFail2banReadsTheTimeOfALineAsUTC(t *testing.T) {
+	needFail2ban(t, "fail2ban-regex")
+	for format, line := range map[Format]string{
+		FormatText: "2026-01-02T03:04:05.678Z WARN RATE_LIMIT client_ip=203.0.113.50 host=git.example.com path=/login status=429\n",
+		FormatJSON: `{"time":"2026-01-02T03:04:05.678Z","level":"WARN","event":"RATE_LIMIT","client_ip":"203.0.113.50",` +
+			`"host":"git.example.com","path":"/login","status":429}` + "\n",
+	} {
+		t.Setenv("TZ", "America/New_York")
+		got := bannedBy(t, fail2banFilters[format], "<ip> <time>", line)
+		if diff := cmp.Diff([]string{"203.0.113.50", "1767323045"}, got); diff != "" {
+			t.Errorf("%s: address and time (-want +got):\n%s", format, diff)
+		}
+	}
+}
+
+func TestForgedLinesBanNobodyElse(t *testing.T) {
+	needFail2ban(t, "fail2ban-regex")
+	values := append([]string(nil), hostileValues...)
+	tokens := append([]string{"\n", "\r", " ", `"`, `\`, "=", "{", "}", ",", ":", "\u2028", "\x85", "\x00", "\x1b[2J", "WARN",
+		"RATE_LIMIT", "client_ip=1.2.3.4", `"client_ip":"1.2.3.4"`, "1.2.3.4", "host=a", "path=/", "status=429", `"status":429`,
+		"2026-01-02T03:04:05.678Z"}, hostileValues[2:10]...)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		var v strings.Builder
+		for range 1 + random.IntN(12) {
+			v.WriteString(tokens[random.IntN(len(tokens))])
+		}
+		values = append(values, v.String())
+	}
+	own := netip.MustParseAddr("203.0.113.50")
+	for format, filter := range fail2banFilters {
+		t.Run(string(format), func(t *testing.T) {
+			l, taken := capturingLogger(LoggingConfig{Level: LevelTrace, Format: format})
+			var log strings.Builder
+			want := 0
+			for _, v := range values {
+				rec := accessRecord{ClientIP: own, Host: v, Method: v, Path: v, Status: 429, Upstream: v}
+				logRequest(l, rec)
+				logRateLimit(l, rec)
+				want++
+				l.Log(LevelWarn, "UPSTREAM_ERROR", Str("host", v), Str("upstream", v), Err(textError(v)))
+				l.Log(LevelWarn, "TLS_REFUSED", Addr("client_ip", own), Str("server_name", v), Err(textError(v)))
+				log.WriteString(taken())
+			}
+			banned := bannedBy(t, filter, "<ip>", log.String())
+			if len(banned) != want {
+				t.Errorf("got %d matches, want %d: each RATE_LIMIT line and nothing else", len(banned), want)
+			}
+			for _, ip := range banned {
+				if ip != own.String() {
+					t.Errorf("got %s banned, want %s alone", ip, own)
+				}
+			}
+		})
+	}
+}
+
+func TestALineThatWasCutShortBansNobody(t *testing.T) {
+	needFail2ban(t, "fail2ban-regex")
+	for format, filter := range fail2banFilters {
+		t.Run(string(format), func(t *testing.T) {
+			l, taken := capturingLogger(LoggingConfig{Format: format})
+			logRateLimit(l, sampleRecord())
+			line := strings.TrimSuffix(taken(), "\n")
+			var torn strings.Builder
+			for i := range len(line) {
+				torn.WriteString(line[:i] + "\n")
+			}
+			if got := bannedBy(t, filter, "<ip>", torn.String()); len(got) != 0 {
+				t.Errorf("got %q, want no match", got)
+			}
+		})
+	}
+}
+
+// TestTheShippedJailLoads gives the jail to fail2ban's own configuration check, beside the installed defaults.
+func TestTheShippedJailLoads(t *testing.T) {
+	needFail2ban(t, "fail2ban-client")
+	for format, filter := range map[Format]string{FormatText: "reverse-proxy", FormatJSON: "reverse-proxy-json"} {
+		t.Run(string(format), func(t *testing.T) {
+			dir := t.TempDir()
+			etc := filepath.Join(dir, "fail2ban")
+			if err := os.CopyFS(etc, os.DirFS("/etc/fail2ban")); err != nil {
+				t.Fatal(err)
+			}
+			// The distribution's own jails look for logs that may not exist here.
+			if err := os.RemoveAll(filepath.Join(etc, "jail.d")); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.CopyFS(filepath.Join(etc, "jail.d"), os.DirFS("../deploy/fail2ban/jail.d")); err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range fail2banFilters {
+				text, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(etc, "filter.d", filepath.Base(path)), text, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			log := filepath.Join(dir, "proxy.log")
+			if err := os.WriteFile(log, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			local := fmt.Sprintf("[reverse-proxy]\nfilter = %s\nlogpath = %s\n", filter, log)
+			if err := os.WriteFile(filepath.Join(etc, "jail.local"), []byte(local), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.Command("fail2ban-client", "-c", etc, "-d").CombinedOutput()
+			if err != nil {
+				t.Fatalf("fail2ban-client -d: %v\n%s", err, out)
+			}
+			for _, want := range []string{"'set', 'reverse-proxy', 'addlogpath', '" + log, "'set', 'reverse-proxy', 'datepattern'",
+				"RATE_LIMIT", "'set', 'reverse-proxy', 'maxretry', 20"} {
+				if !strings.Contains(string(out), want) {
+					t.Errorf("fail2ban-client -d does not show %q:\n%s", want, out)
+				}
+			}
+		})
+	}
+}
