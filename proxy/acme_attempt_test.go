@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/crypto/acme/autocert"
 
-	"reverse-proxy/conformance"
+	"reverse-proxy/conformance/acmetest"
 )
 
 func TestACMECacheOfAnAttempt(t *testing.T) {
@@ -253,13 +253,13 @@ func TestACMERetryBackoff(t *testing.T) {
 func TestACMEShutdownEndsProvisioning(t *testing.T) {
 	ca, root := startFakeCA(t)
 	// The client of the acme package waits a second before it tries this again.
-	ca.Refuse(conformance.FakeCANewAccount, conformance.Refusal{Status: 500, Type: "busy"})
+	ca.Refuse(acmetest.FakeCANewAccount, acmetest.Refusal{Status: 500, Type: "busy"})
 	cfg := acmeTestConfig(t, ca.DirectoryURL, root, acmeTestName)
 	s := newTestACMESource(t, cfg, true, &acmeTestLog{})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Provision(ctx) }()
-	for ca.Requests(conformance.FakeCANewAccount) == 0 {
+	for ca.Requests(acmetest.FakeCANewAccount) == 0 {
 		<-time.After(time.Millisecond)
 	}
 	start := time.Now()

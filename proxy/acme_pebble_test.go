@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"reverse-proxy/conformance"
+	"reverse-proxy/conformance/acmetest"
 )
 
 // acmeFrontend is the least that a listener does for ACME: it answers challenges, and serves the certificates.
@@ -97,10 +97,10 @@ func (f *acmeFrontend) handshake(t *testing.T, name string, roots *x509.CertPool
 }
 
 // startPebble starts a Pebble that validates at the frontend and ends with the test.
-func startPebble(t *testing.T, f *acmeFrontend, opts conformance.PebbleOptions) *conformance.Pebble {
+func startPebble(t *testing.T, f *acmeFrontend, opts acmetest.PebbleOptions) *acmetest.Pebble {
 	t.Helper()
 	opts.HTTPPort, opts.TLSPort = f.httpPort, f.tlsPort
-	p, err := conformance.StartPebble(opts)
+	p, err := acmetest.StartPebble(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func startPebble(t *testing.T, f *acmeFrontend, opts conformance.PebbleOptions) 
 	return p
 }
 
-func pebbleRoots(t *testing.T, p *conformance.Pebble) *x509.CertPool {
+func pebbleRoots(t *testing.T, p *acmetest.Pebble) *x509.CertPool {
 	t.Helper()
 	pem, err := p.RootsPEM()
 	if err != nil {
@@ -132,7 +132,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 		t.Skip("starts processes")
 	}
 	bin := t.TempDir()
-	if err := conformance.BuildPebble(bin); err != nil {
+	if err := acmetest.BuildPebble(bin); err != nil {
 		t.Fatal(err)
 	}
 	const name = "www.example.test"
@@ -140,7 +140,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 	t.Run("a certificate is ordered by TLS-ALPN-01 and a restart needs no CA", func(t *testing.T) {
 		t.Parallel()
 		f := startACMEFrontend(t, true)
-		p := startPebble(t, f, conformance.PebbleOptions{BinDir: bin})
+		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name, "api.example.test")
 		var logged acmeTestLog
 		f.source = newTestACMESource(t, cfg, true, &logged)
@@ -180,7 +180,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 	t.Run("HTTP-01 is the fallback when TLS-ALPN-01 is not answered", func(t *testing.T) {
 		t.Parallel()
 		f := startACMEFrontend(t, false)
-		p := startPebble(t, f, conformance.PebbleOptions{BinDir: bin})
+		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name)
 		f.source = newTestACMESource(t, cfg, true, &acmeTestLog{})
 		if err := f.source.Provision(t.Context()); err != nil {
@@ -197,7 +197,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 	t.Run("a validation that fails is told in the CA's words and remembered", func(t *testing.T) {
 		t.Parallel()
 		f := startACMEFrontend(t, false)
-		p := startPebble(t, f, conformance.PebbleOptions{BinDir: bin})
+		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name)
 		f.source = newTestACMESource(t, cfg, false, &acmeTestLog{})
 		err := f.source.Provision(t.Context())
@@ -216,7 +216,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 	t.Run("one refused name hides nothing of the others", func(t *testing.T) {
 		t.Parallel()
 		f := startACMEFrontend(t, true)
-		p := startPebble(t, f, conformance.PebbleOptions{BinDir: bin, Blocked: []string{"bad.example.test"}})
+		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin, Blocked: []string{"bad.example.test"}})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, "bad.example.test", name)
 		var logged acmeTestLog
 		f.source = newTestACMESource(t, cfg, false, &logged)
@@ -231,7 +231,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 	t.Run("a short-lived certificate is renewed while handshakes go on", func(t *testing.T) {
 		t.Parallel()
 		f := startACMEFrontend(t, true)
-		p := startPebble(t, f, conformance.PebbleOptions{BinDir: bin, ValiditySeconds: 10})
+		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin, ValiditySeconds: 10})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name)
 		var logged acmeTestLog
 		f.source = newTestACMESource(t, cfg, true, &logged)

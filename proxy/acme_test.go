@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"reverse-proxy/conformance"
+	"reverse-proxy/conformance/acmetest"
 )
 
 const acmeTestName = "www.example.test"
@@ -26,9 +26,9 @@ func closedACMEDirectory(t *testing.T) string {
 }
 
 // startFakeCA starts a CA that refuses, and returns it with the file of its root.
-func startFakeCA(t *testing.T) (*conformance.FakeCA, string) {
+func startFakeCA(t *testing.T) (*acmetest.FakeCA, string) {
 	t.Helper()
-	ca := conformance.StartFakeCA()
+	ca := acmetest.StartFakeCA()
 	t.Cleanup(ca.Close)
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	if err := ca.WriteCAFile(file); err != nil {
@@ -239,7 +239,7 @@ func TestACMEProvisionByTheStateOfTheCache(t *testing.T) {
 func TestACMERefusalIsToldAndRemembered(t *testing.T) {
 	t.Run("a refused order waits for Retry-After, over restarts, without contact", func(t *testing.T) {
 		ca, root := startFakeCA(t)
-		ca.Refuse(conformance.FakeCANewOrder, conformance.Refusal{Status: 429,
+		ca.Refuse(acmetest.FakeCANewOrder, acmetest.Refusal{Status: 429,
 			Type: "urn:ietf:params:acme:error:rateLimited", Detail: "too many\ncertificates", RetryAfter: 2 * time.Hour})
 		cfg := acmeTestConfig(t, ca.DirectoryURL, root, acmeTestName)
 		s := newTestACMESource(t, cfg, true, &acmeTestLog{})
@@ -274,33 +274,33 @@ func TestACMERefusalIsToldAndRemembered(t *testing.T) {
 	})
 	t.Run("a CA's refusal does not hold for another CA", func(t *testing.T) {
 		first, root1 := startFakeCA(t)
-		first.Refuse(conformance.FakeCANewOrder, conformance.Refusal{Status: 403, Type: "first"})
+		first.Refuse(acmetest.FakeCANewOrder, acmetest.Refusal{Status: 403, Type: "first"})
 		cfg := acmeTestConfig(t, first.DirectoryURL, root1, acmeTestName)
 		wantACMEError(t, newTestACMESource(t, cfg, true, &acmeTestLog{}).Provision(t.Context()), "first")
 		second, root2 := startFakeCA(t)
-		second.Refuse(conformance.FakeCANewOrder, conformance.Refusal{Status: 403, Type: "second"})
+		second.Refuse(acmetest.FakeCANewOrder, acmetest.Refusal{Status: 403, Type: "second"})
 		cfg.ACMEDirectory, cfg.ACMECAPath = second.DirectoryURL, root2
 		wantACMEError(t, newTestACMESource(t, cfg, true, &acmeTestLog{}).Provision(t.Context()), "second")
 	})
 	t.Run("a refused account is asked for once and not for every name", func(t *testing.T) {
 		ca, root := startFakeCA(t)
-		ca.Refuse(conformance.FakeCANewAccount, conformance.Refusal{Status: 403,
+		ca.Refuse(acmetest.FakeCANewAccount, acmetest.Refusal{Status: 403,
 			Type: "urn:ietf:params:acme:error:unsupportedContact", Detail: "no such domain"})
 		names := []string{acmeTestName, "a.example.test", "b.example.test"}
 		cfg := acmeTestConfig(t, ca.DirectoryURL, root, names...)
 		wantACMEError(t, newTestACMESource(t, cfg, true, &acmeTestLog{}).Provision(t.Context()),
 			append(names, "unsupportedContact: no such domain")...)
-		if got := ca.Requests(conformance.FakeCANewAccount); got != 1 {
+		if got := ca.Requests(acmetest.FakeCANewAccount); got != 1 {
 			t.Errorf("got %d requests for an account, want 1", got)
 		}
 	})
 	t.Run("every name is tried when a name is refused", func(t *testing.T) {
 		ca, root := startFakeCA(t)
-		ca.Refuse(conformance.FakeCANewOrder, conformance.Refusal{Status: 400, Type: "rejectedIdentifier"})
+		ca.Refuse(acmetest.FakeCANewOrder, acmetest.Refusal{Status: 400, Type: "rejectedIdentifier"})
 		names := []string{acmeTestName, "a.example.test"}
 		cfg := acmeTestConfig(t, ca.DirectoryURL, root, names...)
 		wantACMEError(t, newTestACMESource(t, cfg, true, &acmeTestLog{}).Provision(t.Context()), names...)
-		if got := ca.Requests(conformance.FakeCANewOrder); got != 2 {
+		if got := ca.Requests(acmetest.FakeCANewOrder); got != 2 {
 			t.Errorf("got %d orders, want 2", got)
 		}
 	})

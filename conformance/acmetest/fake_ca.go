@@ -1,4 +1,4 @@
-package conformance
+package acmetest
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package conformance
+package acmetest
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -293,6 +294,8 @@ func startPebbleProcess(output io.Writer, env []string, path string, args ...str
 	cmd := exec.Command(path, args...)
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.Env = append(os.Environ(), env...)
+	// A group of its own keeps Ctrl-C away from it, and it does not outlive a test that is killed.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
