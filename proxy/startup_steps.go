@@ -32,16 +32,17 @@ func (e *StartupError) Unwrap() error { return e.Cause }
 
 // errorLines lists the single errors that err holds, each on one line.
 func errorLines(err error) []string {
-	var config ConfigErrors
-	if errors.As(err, &config) {
-		return config.Lines()
-	}
+	// What is joined comes first: errors.As would find the configuration errors of one part and lose the others.
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var lines []string
 		for _, part := range joined.Unwrap() {
 			lines = append(lines, errorLines(part)...)
 		}
 		return lines
+	}
+	var config ConfigErrors
+	if errors.As(err, &config) {
+		return config.Lines()
 	}
 	return []string{err.Error()}
 }
