@@ -20,7 +20,7 @@ type Drift struct {
 // drift lists the static keys in which other, a newly loaded configuration, differs from the running one, in the order
 // of the documentation. An added or a removed listener is one Drift with the key `listeners[i]`.
 func (c *Config) drift(other *Config) []Drift {
-	d := driftList{}
+	var d driftList
 	d.compare("allow_wildcard_bind", c.AllowWildcardBind, other.AllowWildcardBind)
 	d.compare("health_check_port", c.HealthCheckPort, other.HealthCheckPort)
 	d.compare("admin_socket_path", c.AdminSocketPath, other.AdminSocketPath)

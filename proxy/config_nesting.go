@@ -52,7 +52,7 @@ func checkNesting(data []byte) error {
 // one that is not closed.
 func skipString(data []byte, start int) int {
 	quote := data[start]
-	multiline := start+2 < len(data) && data[start+1] == quote && data[start+2] == quote
+	multiline := quoteRun(data, start) >= 3
 	i := start + 1
 	if multiline {
 		i = start + 3
@@ -66,9 +66,23 @@ func skipString(data []byte, start int) int {
 		case data[i] != quote:
 		case !multiline:
 			return i + 1
-		case i+2 < len(data) && data[i+1] == quote && data[i+2] == quote:
-			return i + 3
+		default:
+			// Up to two quotes before the closing three belong to the string (TOML 1.0, section String).
+			run := quoteRun(data, i)
+			if run >= 3 {
+				return i + min(run, 5)
+			}
+			i += run - 1
 		}
 	}
 	return len(data)
+}
+
+// quoteRun is how often the byte at data[start] stands there in a row, counted up to 6.
+func quoteRun(data []byte, start int) int {
+	run := 1
+	for run < 6 && start+run < len(data) && data[start+run] == data[start] {
+		run++
+	}
+	return run
 }

@@ -40,22 +40,28 @@ func nearest(name string, candidates []string) (string, bool) {
 	return best, bestDistance >= 0
 }
 
-// editDistance is the number of bytes to insert, delete or replace to turn a into b (Levenshtein).
+// editDistance is the number of bytes to insert, delete, replace, or swap with the next one, to turn a into b (the
+// optimal string alignment distance).
 func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
+	// The rows are those of the table of distances between the beginnings of a and of b: the one that is being
+	// filled, and the two before it.
+	var before []int
+	above, row := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
+		before, above, row = above, row, make([]int, len(b)+1)
 		row[0] = i + 1
 		for j := range len(b) {
-			cost := diagonal
+			replace := above[j]
 			if a[i] != b[j] {
-				cost++
+				replace++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			row[j+1] = min(replace, above[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
 	}
 	return row[len(b)]

@@ -48,7 +48,8 @@ func (v *validator) acmeDomains(key string, values []string) []string {
 // acmeCacheDir checks the cache's path. The directory need not exist yet, but what exists of the path has to let the
 // proxy create it.
 func (v *validator) acmeCacheDir(key string, value *string) string {
-	path := v.resolvePath(v.required(key, value, `write a directory for keys and certificates, as in "/var/lib/reverse-proxy/acme"`))
+	path := v.resolvePath(v.required(key, value,
+		`write a directory for keys and certificates, as in "/var/lib/reverse-proxy/acme"`))
 	if path == "" {
 		return ""
 	}
@@ -83,7 +84,8 @@ func (v *validator) acmeContact(key string, value *string) string {
 	case strings.ContainsFunc(local, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`,?&"<>()[]\:;`, r) }):
 		v.add(key, "%s has characters that no address has; write it %s", quoted(contact), example)
 	case hostnameProblem(strings.ToLower(domain)) != "":
-		v.add(key, "%s has no valid domain (%s); write it %s", quoted(contact), hostnameProblem(strings.ToLower(domain)), example)
+		v.add(key, "%s has no valid domain (%s); write it %s", quoted(contact),
+			hostnameProblem(strings.ToLower(domain)), example)
 	}
 	return contact
 }

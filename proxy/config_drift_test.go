@@ -1,0 +1,184 @@
+package proxy
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// driftBase is the configuration that runs in the tests of drift; DIR is replaced.
+const driftBase = `allow_wildcard_bind = false
+health_check_port = 9900
+https_health_path = "/health"
+admin_socket_path = "/run/admin.sock"
+shutdown_timeout_secs = 30
+connection_idle_timeout_secs = 60
+header_timeout_secs = 10
+body_idle_timeout_secs = 61
+max_connections = 1024
+[logging]
+level = "info"
+format = "text"
+log_file_path = "DIR/proxy.log"
+[rate_limit]
+requests_per_second = 100
+burst = 200
+eviction_interval_secs = 62
+eviction_age_secs = 300
+[body]
+limit_bytes = 104857600
+[[listeners]]
+bind_addr = "127.0.0.1"
+http_port = 80
+https_port = 443
+[listeners.tls]
+mode = "acme"
+acme_domains = ["a.example"]
+acme_cache_dir = "DIR/cache"
+acme_contact = "mailto:a@example.com"
+acme_directory = "staging"
+acme_ca_path = "DIR/a.pem"
+[[listeners.sites]]
+host = "a.example"
+upstream = "127.0.0.1:3000"
+upstream_scheme = "http"
+upstream_connect_timeout_secs = 5
+upstream_request_timeout_secs = 63
+[[listeners]]
+bind_addr = "127.0.0.2"
+[listeners.tls]
+mode = "manual"
+cert_path = "DIR/a.pem"
+key_path = "DIR/a.key"
+[[listeners.tls.certificates]]
+cert_path = "DIR/b.pem"
+key_path = "DIR/b.key"
+`
+
+func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
+	dir := certificateDir(t)
+	load := func(t *testing.T, pairs ...string) *Config {
+		t.Helper()
+		cfg, err := parseText(dir, edited(t, driftBase, pairs...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	running := load(t)
+	named := map[string]bool{}
+	for _, c := range []struct {
+		name, from, to string
+		want           []Drift
+	}{
+		{"nothing", "", "", nil},
+		{"the wildcard", "allow_wildcard_bind = false", "allow_wildcard_bind = true", []Drift{{"allow_wildcard_bind",
+			"false", "true"}}},
+		{"the health port", "9900", "0", []Drift{{"health_check_port", "9900", "0"}}},
+		{"the admin socket", `"/run/admin.sock"`, `""`, []Drift{{"admin_socket_path", "/run/admin.sock", ""}}},
+		{"the shutdown timeout", "30\n", "31\n", []Drift{{"shutdown_timeout_secs", "30", "31"}}},
+		{"the idle timeout", "60\n", "59\n", []Drift{{"connection_idle_timeout_secs", "60", "59"}}},
+		{"the header timeout", "10\n", "11\n", []Drift{{"header_timeout_secs", "10", "11"}}},
+		{"the body timeout", "61\n", "59\n", []Drift{{"body_idle_timeout_secs", "61", "59"}}},
+		{"the connections", "1024", "1000", []Drift{{"max_connections", "1024", "1000"}}},
+		{"the level", `"info"`, `"trace"`, []Drift{{"logging.level", "info", "trace"}}},
+		{"the format", `"text"`, `"json"`, []Drift{{"logging.format", "text", "json"}}},
+		{"the log file", "log_file_path = \"DIR/proxy.log\"\n", "", []Drift{{"logging.log_file_path",
+			dir + "/proxy.log", ""}}},
+		{"an address", "127.0.0.1\"\nhttp_port", "127.0.0.3\"\nhttp_port", []Drift{{"listeners[0].bind_addr",
+			"127.0.0.1", "127.0.0.3"}}},
+		{"a redirect port", "80\n", "81\n", []Drift{{"listeners[0].http_port", "80", "81"}}},
+		{"an HTTPS port", "443\n", "444\n", []Drift{{"listeners[0].https_port", "443", "444"}}},
+		{"a mode", `"acme"`, `"self_signed"`, []Drift{{"listeners[0].tls.mode", "acme", "self_signed"}}},
+		{"the domains", `["a.example"]`, `["a.example", "b.example"]`, []Drift{{"listeners[0].tls.acme_domains",
+			"a.example", "a.example, b.example"}}},
+		{"the cache", "DIR/cache", "DIR/cache2", []Drift{{"listeners[0].tls.acme_cache_dir", dir + "/cache",
+			dir + "/cache2"}}},
+		{"the contact", "mailto:a@", "mailto:b@", []Drift{{"listeners[0].tls.acme_contact", "mailto:a@example.com",
+			"mailto:b@example.com"}}},
+		{"the directory", `"staging"`, `"production"`, []Drift{{"listeners[0].tls.acme_directory", acmeStagingURL,
+			acmeProductionURL}}},
+		{"the CA's root", `acme_ca_path = "DIR/a.pem"`, `acme_ca_path = "DIR/b.pem"`,
+			[]Drift{{"listeners[0].tls.acme_ca_path", dir + "/a.pem", dir + "/b.pem"}}},
+		{"a first pair", "cert_path = \"DIR/a.pem\"\nkey_path = \"DIR/a.key\"",
+			"cert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\"", []Drift{
+				{"listeners[1].tls.cert_path", dir + "/a.pem", dir + "/b.pem"}, {"listeners[1].tls.key_path",
+					dir + "/a.key", dir + "/b.key"}}},
+		{"a second pair", "[[listeners.tls.certificates]]\ncert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\"\n", "",
+			[]Drift{
+				{"listeners[1].tls.certificates", dir + "/b.pem with " + dir + "/b.key", ""}}},
+		{"the health path", `"/health"`, `""`, nil},
+		{"the rate", "requests_per_second = 100", "requests_per_second = 1", nil},
+		{"the burst", "burst = 200", "burst = 1", nil},
+		{"the eviction interval", "62\n", "1\n", nil},
+		{"the eviction age", "300\n", "1\n", nil},
+		{"the body limit", "104857600", "1", nil},
+		{"a host", `host = "a.example"`, `host = "b.example"`, nil},
+		{"an upstream", `"127.0.0.1:3000"`, `"127.0.0.1:3001"`, nil},
+		{"a scheme", `"http"`, `"https"`, nil},
+		{"a connect timeout", "5\n", "6\n", nil},
+		{"a request timeout", "63\n", "6\n", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := running.drift(load(t, c.from, c.to))
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("the drift differs (-want +got):\n%s", diff)
+			}
+			for _, drift := range got {
+				named[tableName(drift.Key)] = true
+			}
+		})
+	}
+	// The documentation says of every key whether it is static, and each of those has to show up above.
+	for _, key := range documentedKeys(t) {
+		name := key.path
+		if key.table == "listeners.tls.certificates" {
+			name = key.table
+		}
+		if got := named[name]; got != (key.effect == "static") {
+			t.Errorf("%s: named as drift %v, documented as %s", key.path, got, key.effect)
+		}
+	}
+}
+
+// at makes listeners of these addresses; the port tells them apart.
+func at(addresses ...string) []ListenerConfig {
+	listeners := make([]ListenerConfig, len(addresses))
+	for i, address := range addresses {
+		listeners[i] = ListenerConfig{BindAddr: address, HTTPSPort: 443}
+	}
+	return listeners
+}
+
+func TestListenersAreMatchedByAddressAndThenInOrder(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		running, file []ListenerConfig
+		matches       []int
+		drift         []Drift
+	}{
+		{"the same ones", at("a", "b"), at("a", "b"), []int{0, 1}, nil},
+		{"another order is no drift", at("a", "b", "c"), at("c", "a", "b"), []int{1, 2, 0}, nil},
+		{"one added in front", at("a"), at("new", "a"), []int{1}, []Drift{{"listeners[0]", "", "new:443"}}},
+		{"one removed in front", at("a", "b"), at("b"), []int{-1, 0}, []Drift{{"listeners[0]", "a:443", ""}}},
+		{"one moved is one key that differs", at("a", "b", "c"), at("a", "x", "c"), []int{0, 1, 2},
+			[]Drift{{"listeners[1].bind_addr", "b", "x"}}},
+		{"two moved keep their order", at("a", "b", "c"), at("x", "b", "y"), []int{0, 1, 2},
+			[]Drift{{"listeners[0].bind_addr", "a", "x"}, {"listeners[2].bind_addr", "c", "y"}}},
+		{"one moved and one added", at("a", "b"), at("b", "x", "y"), []int{1, 0},
+			[]Drift{{"listeners[1].bind_addr", "a", "x"}, {"listeners[2]", "", "y:443"}}},
+		{"all gone", at("a", "b"), nil, []int{-1, -1}, []Drift{{"listeners[0]", "a:443", ""}, {"listeners[1]", "b:443",
+			""}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := matchListeners(c.running, c.file); !slices.Equal(got, c.matches) {
+				t.Errorf("got the matches %v, want %v", got, c.matches)
+			}
+			got := (&Config{Listeners: c.running}).drift(&Config{Listeners: c.file})
+			if diff := cmp.Diff(c.drift, got); diff != "" {
+				t.Errorf("the drift differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
