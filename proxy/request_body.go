@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"sync"
 	"sync/atomic"
 )
 
@@ -13,6 +14,8 @@ var errBodyTooLarge = errors.New("the request's body is over body.limit_bytes")
 // ends. It is read by one goroutine at a time, which may be another than that of the exchange; the atomic fields are
 // what the exchange reads meanwhile.
 type requestBody struct {
+	// mu is held while the source is read, so that detach can wait for the end of a read.
+	mu     sync.Mutex
 	source io.Reader
 	// left is how many bytes may still come.
 	left int64
@@ -33,6 +36,11 @@ func newRequestBody(r *Request, limit int64) *requestBody {
 
 // Read implements io.Reader. It returns errBodyTooLarge, and no byte beyond the limit, when the body is longer.
 func (b *requestBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.source == nil {
+		return 0, errExchangeOver
+	}
 	b.reading.Store(true)
 	n, err := b.source.Read(p)
 	b.reading.Store(false)
@@ -49,6 +57,14 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.failure.Store(&err)
 	}
 	return n, err
+}
+
+// detach waits for a read that is under way and lets no other reach the source. The caller has made reads of the source
+// fail, or would wait for bytes of the client.
+func (b *requestBody) detach() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.source = nil
 }
 
 // failed returns the error of reading the body, or nil.

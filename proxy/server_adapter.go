@@ -31,11 +31,32 @@ func (a *serverAdapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{request: incoming(r), client: client, listener: a.listener}
 	a.pipeline.handle(r.Context(), x)
 	if x.bodyUnread() {
-		_ = control.SetReadDeadline(time.Unix(1, 0)) // a goroutine may still wait for bytes of the body
+		endBody(x, control, r)
 	}
 	if x.abort {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// lingerTime is how long the rest of a body that nobody wants is read and thrown away after the answer. Closing a
+// connection on which bytes still arrive resets it, and the client could lose the answer (RFC 9112, section 9.6).
+const lingerTime = 2 * time.Second
+
+// endBody takes the body away from the upstream's side, which may still wait for bytes of it, and over HTTP/1 lingers
+// before the connection is closed. In HTTP/2 net/http resets the stream.
+func endBody(x *exchange, control *http.ResponseController, r *http.Request) {
+	past := time.Unix(1, 0)
+	_ = control.SetReadDeadline(past) // fails only where the connection is gone already, like all that follows
+	if x.body != nil {
+		x.body.detach()
+	}
+	if r.ProtoMajor != 1 || x.abort {
+		return
+	}
+	_ = control.Flush()
+	_ = control.SetReadDeadline(time.Now().Add(lingerTime))
+	_, _ = io.Copy(io.Discard, r.Body)
+	_ = control.SetReadDeadline(past) // net/http looks for the body's end again, and would wait for it
 }
 
 // incoming makes a Request of net/http's.

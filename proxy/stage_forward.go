@@ -59,13 +59,13 @@ func (p *pipeline) forwardFailed(clientCtx context.Context, x *exchange, cancell
 	switch {
 	case errors.Is(bodyError, errBodyTooLarge):
 		return answerStatus(statusPayloadTooLarge)
-	case clientCtx.Err() != nil:
-		return p.clientGone(x, context.Cause(clientCtx))
 	case cancelled == errClientIdle:
 		return answerStatus(statusRequestTimeout)
 	case cancelled == errBodyIdle:
 		logUpstreamError(p.log, x.host, x.site.Upstream, errBodyIdle)
 		return answerStatus(statusGatewayTimeout)
+	case clientCtx.Err() != nil: // after the idle watch, which interrupts the client's side too
+		return p.clientGone(x, context.Cause(clientCtx))
 	case bodyError != nil && isMalformedBody(bodyError):
 		return answerStatus(statusBadRequest)
 	case bodyError != nil:
