@@ -1,0 +1,232 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// testCertificate makes a certificate for names, self-signed.
+func testCertificate(t *testing.T, names ...string) *tls.Certificate {
+	t.Helper()
+	certificate, err := selfSigned(names, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certificate
+}
+
+func TestCertTableFindsTheCertificate(t *testing.T) {
+	one, wild, other := testCertificate(t, "A.example", "b.example"), testCertificate(t, "*.w.example"), testCertificate(t, "x.w.example")
+	table := newCertTable([]*tls.Certificate{one, wild, other})
+	for _, test := range []struct {
+		name, server string
+		want         *tls.Certificate
+	}{
+		{"by an exact name", "a.example", one},
+		{"by an upper-case name", "B.EXAMPLE", one},
+		{"by a name with the root's dot", "b.example.", one},
+		{"by a wildcard", "y.w.example", wild},
+		{"an exact name goes before a wildcard", "x.w.example", other},
+		{"a wildcard stands for one label only", "z.y.w.example", nil},
+		{"a wildcard does not stand for no label", "w.example", nil},
+		{"an unknown name has none", "c.example", nil},
+		{"no name has none where there are several", "", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := table.find(&tls.ClientHelloInfo{ServerName: test.server}); got != test.want {
+				t.Errorf("find(%q): got %v, want %v", test.server, got, test.want)
+			}
+		})
+	}
+	if got := newCertTable([]*tls.Certificate{one}).find(&tls.ClientHelloInfo{}); got != one {
+		t.Error("without a server name the only certificate has to be found")
+	}
+}
+
+// handshake runs one TLS handshake against a listener's configuration and returns the client's view of it.
+func handshake(t *testing.T, source CertSource, g *gate, client *tls.Config) (tls.ConnectionState, string, error) {
+	t.Helper()
+	log := new(syncBuffer)
+	logger, err := NewLogger(LoggingConfig{Format: FormatText}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	config := listenerTLSConfig(source, g, logger)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = tls.Server(conn, config).Handshake()
+	}()
+	client.InsecureSkipVerify = true
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", ln.Addr().String(), client)
+	var state tls.ConnectionState
+	if err == nil {
+		state = conn.ConnectionState()
+		_ = conn.Close()
+	}
+	<-ended
+	if err := logger.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return state, log.String(), err
+}
+
+// tableSource serves a table.
+type tableSource struct{ *certTable }
+
+func (s tableSource) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate { return s.find(hello) }
+func (s tableSource) Certificates() []CertInfo                                { return s.infos("", TLSModeManual) }
+
+func openGate() *gate {
+	g := newGate(time.Second)
+	g.open()
+	return g
+}
+
+func TestHandshakes(t *testing.T) {
+	two := tableSource{newCertTable([]*tls.Certificate{testCertificate(t, "a.example"), testCertificate(t, "b.example")})}
+	one := tableSource{newCertTable([]*tls.Certificate{testCertificate(t, "a.example")})}
+	const unrecognizedName = tls.AlertError(112)
+	for _, test := range []struct {
+		name   string
+		source CertSource
+		client *tls.Config
+		alert  error
+		log    string
+	}{
+		{"a covered name in TLS 1.3", two, &tls.Config{ServerName: "b.example"}, nil, ""},
+		{"a covered name in TLS 1.2", two, &tls.Config{ServerName: "b.example", MaxVersion: tls.VersionTLS12}, nil, ""},
+		{"TLS 1.1 is refused", two, &tls.Config{ServerName: "b.example", MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, tls.AlertError(70), ""},
+		{"a suite without forward secrecy is refused", two, &tls.Config{ServerName: "b.example", MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}}, tls.AlertError(40), ""},
+		{"ChaCha20 is not among the suites of TLS 1.2", two, &tls.Config{ServerName: "b.example", MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}}, tls.AlertError(40), ""},
+		{"a name that no certificate covers", two, &tls.Config{ServerName: "c.example"}, unrecognizedName, `TLS_REFUSED client_ip=127.0.0.1 server_name=c.example error="no certificate covers this name"`},
+		{"the same in TLS 1.2", two, &tls.Config{ServerName: "c.example", MaxVersion: tls.VersionTLS12}, unrecognizedName, "TLS_REFUSED"},
+		{"no name and two certificates", two, &tls.Config{}, unrecognizedName, `TLS_REFUSED client_ip=127.0.0.1 server_name="" error=`},
+		{"no name and one certificate", one, &tls.Config{}, nil, ""},
+		{"acme-tls/1 is not spoken outside of ACME mode", one, &tls.Config{ServerName: "a.example", NextProtos: []string{"acme-tls/1"}}, tls.AlertError(120), ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, log, err := handshake(t, test.source, openGate(), test.client)
+			if test.alert == nil && err != nil || test.alert != nil && (err == nil || err.Error() != "remote error: "+test.alert.Error()) {
+				t.Errorf("got %v, want the alert %v", err, test.alert) // crypto/tls has no exported type for a received alert
+			}
+			if test.log == "" && log != "" || !strings.Contains(log, test.log) {
+				t.Errorf("log: got %q, want %q", log, test.log)
+			}
+		})
+	}
+}
+
+func TestTheProtocolIsNegotiated(t *testing.T) {
+	source := tableSource{newCertTable([]*tls.Certificate{testCertificate(t, "a.example")})}
+	for _, test := range []struct {
+		offered []string
+		want    string
+	}{{[]string{"h2", "http/1.1"}, "h2"}, {[]string{"http/1.1"}, "http/1.1"}, {nil, ""}} {
+		state, _, err := handshake(t, source, openGate(), &tls.Config{ServerName: "a.example", NextProtos: test.offered})
+		if err != nil || state.NegotiatedProtocol != test.want {
+			t.Errorf("offered %v: got %q, %v, want %q", test.offered, state.NegotiatedProtocol, err, test.want)
+		}
+	}
+}
+
+func TestAClosedGateHoldsAHandshakeAndThenLetsItGo(t *testing.T) {
+	source := tableSource{newCertTable([]*tls.Certificate{testCertificate(t, "a.example")})}
+	if _, _, err := handshake(t, source, newGate(50*time.Millisecond), &tls.Config{ServerName: "a.example"}); err == nil {
+		t.Error("a handshake was completed while the gate was closed")
+	}
+	g := newGate(10 * time.Second)
+	time.AfterFunc(50*time.Millisecond, g.open)
+	if _, _, err := handshake(t, source, g, &tls.Config{ServerName: "a.example"}); err != nil {
+		t.Errorf("a handshake that waited for the gate: %v", err)
+	}
+}
+
+// writePair writes a certificate and its key into dir.
+func writePair(t *testing.T, dir, name string, certificate *tls.Certificate) CertificateFiles {
+	t.Helper()
+	cacheACMETestCert(t, dir, name, certificate) // key and chain in one file, which serves as both
+	path := filepath.Join(dir, name)
+	return CertificateFiles{CertPath: path, KeyPath: path}
+}
+
+func TestManualCertificatesAreReloadedAsOne(t *testing.T) {
+	dir := t.TempDir()
+	files := []CertificateFiles{writePair(t, dir, "one", testCertificate(t, "a.example")), writePair(t, dir, "two", testCertificate(t, "b.example"))}
+	source, err := newManualSource("listeners[0].tls", "127.0.0.1:443", files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := source.Certificate(&tls.ClientHelloInfo{ServerName: "a.example"})
+	if before == nil || len(source.Certificates()) != 2 {
+		t.Fatalf("got %v of %d certificates", before, len(source.Certificates()))
+	}
+	writePair(t, dir, "one", testCertificate(t, "c.example"))
+	if err := os.WriteFile(files[1].CertPath, []byte("garbage"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = source.prepare()
+	if err == nil || !strings.HasPrefix(err.Error(), "listeners[0].tls.certificates[0]: "+files[1].CertPath) {
+		t.Errorf("got %v, want the key and the file of the bad pair", err)
+	}
+	writePair(t, dir, "two", testCertificate(t, "b.example"))
+	commit, err := source.prepare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if source.Certificate(&tls.ClientHelloInfo{ServerName: "a.example"}) != before {
+		t.Error("the certificates changed before the reload was through")
+	}
+	commit()
+	if source.Certificate(&tls.ClientHelloInfo{ServerName: "a.example"}) != nil ||
+		source.Certificate(&tls.ClientHelloInfo{ServerName: "c.example"}) == nil {
+		t.Error("the new certificates are not in use")
+	}
+}
+
+func TestAnExpiredManualCertificateRefusesTheReload(t *testing.T) {
+	dir := t.TempDir()
+	expired := makeACMETestCert(t, "a.example", time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
+	_, err := newManualSource("listeners[2].tls", "127.0.0.1:443", []CertificateFiles{writePair(t, dir, "old", expired)})
+	if err == nil || !strings.Contains(err.Error(), "listeners[2].tls: ") || !strings.Contains(err.Error(), "expired at ") {
+		t.Errorf("got %v, want the key and that it expired", err)
+	}
+}
+
+func TestASelfSignedCertificateStaysWhileTheNamesDo(t *testing.T) {
+	source, err := newSelfSignedSource("127.0.0.1:443", []string{"b.example", "a.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello := &tls.ClientHelloInfo{ServerName: "a.example"}
+	first := source.Certificate(hello)
+	for _, step := range []struct {
+		names []string
+		same  bool
+	}{{[]string{"a.example", "b.example"}, true}, {[]string{"a.example", "c.example"}, false}} {
+		commit, err := source.prepare(step.names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commit()
+		if same := source.Certificate(hello) == first; same != step.same {
+			t.Errorf("names %v: the same certificate: %v, want %v", step.names, same, step.same)
+		}
+	}
+}
