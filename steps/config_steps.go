@@ -2,6 +2,7 @@ package steps
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/cucumber/godog"
@@ -23,6 +24,7 @@ func (w *World) configSteps() []step {
 		{`listener {int} makes its own certificate`, w.selfSigned, "Sets mode self_signed. Clients must not verify it then."},
 		{`listener {int} has the certificate {string}`, w.useCertificate, ""},
 		{`listener {int} also has the certificate {string}`, w.alsoCertificate, ""},
+		{`listener {int} orders a certificate for {string} from the CA at {string}`, w.useACME, "Mode acme, with the cache `${dir}/acme` and the suite's CA as the root to trust for the server; the names separated by commas."},
 		{`the configuration file is:`, w.setRaw, "The whole file as it stands, in place of the settings."},
 		{`the configuration file is {string}`, w.setRawText, "The same in one line; `\\n`, `\\x00` and so on are those bytes."},
 		{`the configuration file ends with:`, w.setTail, "Lines that follow whatever else the file holds."},
@@ -124,6 +126,13 @@ func (w *World) alsoCertificate(listener int, name string) error {
 		return err
 	}
 	return w.config.set(next+"key_path", w.keyPath(name))
+}
+
+func (w *World) useACME(listener int, list, directory string) error {
+	return w.config.set(w.tlsTable(listener), map[string]any{
+		"mode": "acme", "acme_domains": names(list), "acme_contact": "mailto:ops@example.test",
+		"acme_cache_dir": filepath.Join(w.dir, "acme"), "acme_directory": directory, "acme_ca_path": filepath.Join(w.dir, "ca.pem"),
+	})
 }
 
 func (w *World) setRaw(text *godog.DocString) error {

@@ -42,6 +42,7 @@ func (w *World) upstreamSteps() []step {
 		{`an HTTPS upstream {string}`, w.httpsUpstream, "Speaks TLS with a certificate for its address, from the CA that the daemon trusts."},
 		{`an HTTPS upstream {string} with a certificate for {string}`, w.httpsUpstreamFor, ""},
 		{`an HTTPS upstream {string} with a certificate that nobody trusts`, w.httpsUpstreamUntrusted, ""},
+		{`an HTTPS upstream {string} that waits`, w.httpsUpstreamWaits, "Answers with its name when it is released."},
 		{`no upstream {string}`, w.noUpstream, "Its address refuses connections."},
 		{`an upstream {string} that does not accept connections`, w.blackHole, "Connecting to it neither succeeds nor fails."},
 		{`the upstream {string} closes its connections`, w.dropUpstream, ""},
@@ -116,7 +117,7 @@ func (w *World) httpsUpstream(name string) error {
 }
 
 func (w *World) httpsUpstreamFor(name, list string) error {
-	return w.startHTTPS(name, w.suite.ca, names(list))
+	return w.startHTTPS(name, w.suite.ca, names(list), answering(plainAnswer(200, name)))
 }
 
 func (w *World) httpsUpstreamUntrusted(name string) error {
@@ -128,15 +129,23 @@ func (w *World) httpsUpstreamUntrusted(name string) error {
 	if err != nil {
 		return err
 	}
-	return w.startHTTPS(name, other, []string{hostOnly(address)})
+	return w.startHTTPS(name, other, []string{hostOnly(address)}, answering(plainAnswer(200, name)))
 }
 
-func (w *World) startHTTPS(name string, ca *authority, names []string) error {
+func (w *World) httpsUpstreamWaits(name string) error {
+	address, err := w.upstreamAddress(name)
+	if err != nil {
+		return err
+	}
+	return w.startHTTPS(name, w.suite.ca, []string{hostOnly(address)}, holding(plainAnswer(200, name)))
+}
+
+func (w *World) startHTTPS(name string, ca *authority, names []string, behave behaviour) error {
 	cert, err := ca.pair(names...)
 	if err != nil {
 		return err
 	}
-	return w.startUpstream(name, &tls.Config{Certificates: []tls.Certificate{cert}}, answering(plainAnswer(200, name)))
+	return w.startUpstream(name, &tls.Config{Certificates: []tls.Certificate{cert}}, behave)
 }
 
 func (w *World) noUpstream(name string) error {
