@@ -38,12 +38,18 @@ func TestFeatures(t *testing.T) {
 		Tags:        os.Getenv("GODOG_TAGS"),
 	}
 	picked := options.Tags != "" || os.Getenv("FEATURES") != ""
-	if !suite.CanBindPrivilegedPorts() {
-		fmt.Println("scenarios tagged @privileged-ports are left out: this user may not listen on port 443")
+	leaveOut := func(tag, why string) {
+		fmt.Printf("scenarios tagged %s are left out: %s\n", tag, why)
 		if options.Tags != "" {
 			options.Tags += " && "
 		}
-		options.Tags += "~@privileged-ports"
+		options.Tags += "~" + tag
+	}
+	if !suite.CanBindPrivilegedPorts() {
+		leaveOut("@privileged-ports", "this user may not listen on port 443")
+	}
+	if os.Geteuid() != 0 {
+		leaveOut("@root", "only root can play another user")
 	}
 	runner := godog.TestSuite{Name: "reverse-proxy", ScenarioInitializer: suite.InitializeScenario, Options: options}
 	status := runner.Run()

@@ -18,5 +18,7 @@ func (w *World) areas() []area {
 		{"TLS handshakes", w.handshakeSteps()},
 		{"The log", w.logSteps()},
 		{"The admin socket", w.adminSteps()},
+		{"Clients of the admin socket", w.adminClientSteps()},
+		{"The rate limit", w.rateLimitSteps()},
 	}
 }

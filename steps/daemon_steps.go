@@ -21,6 +21,7 @@ func (w *World) daemonSteps() []step {
 		{`the proxy will be started with at most {int} open files`, w.withDescriptors, "The soft and the hard limit."},
 		{`the proxy will be started with {int} inherited files`, w.withInherited, "Open descriptors that it gets from its parent."},
 		{`the proxy is sent {word}`, w.sendSignal, "`SIGTERM`, `SIGINT`, `SIGHUP`, `SIGUSR1`, `SIGUSR2`, `SIGKILL`, `SIGSTOP`, `SIGCONT`."},
+		{`the proxy is killed`, w.kill, "By SIGKILL, and waits for its end."},
 		{`the proxy exits with {int}`, w.exits, "Waits for it."},
 		{`the proxy exits with {int} within {int} seconds`, w.exitsWithin, ""},
 		{`the proxy is still running`, w.stillRuns, ""},
@@ -121,6 +122,16 @@ func (w *World) sendSignal(name string) error {
 	}
 	w.markLog()
 	return w.daemon.signal(sig)
+}
+
+func (w *World) kill() error {
+	if err := w.sendSignal("SIGKILL"); err != nil {
+		return err
+	}
+	if code, err := w.daemon.wait(patience); err == nil {
+		return fmt.Errorf("the daemon ended with %d, want it killed", code)
+	}
+	return nil
 }
 
 // markLog makes the lines that come from now on the new ones.

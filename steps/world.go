@@ -105,23 +105,24 @@ type World struct {
 	config    *config
 	launch    launch // how the daemon will be started
 
-	daemon     *process   // the last daemon that was started
-	processes  []*process // all processes that were started
-	command    *process   // the last command that was run to its end
-	notify     *notifySocket
-	upstreams  map[string]*upstream
-	transports map[string]transport
-	conns      map[string]*rawConn
-	conn       *rawConn // the last one that was used
-	exchange   *exchange
-	exchanges  map[string]*exchange // those that a scenario has named
-	batch      []*exchange          // the answers of a repeated request
-	handshake  *handshake
-	load       *load
-	admin      *adminAnswer
-	remembered map[string]string
-	occupied   map[string]net.Listener
-	logMark    int // index of the first line of the log that counts as new
+	daemon       *process   // the last daemon that was started
+	processes    []*process // all processes that were started
+	command      *process   // the last command that was run to its end
+	notify       *notifySocket
+	upstreams    map[string]*upstream
+	transports   map[string]transport
+	conns        map[string]*rawConn
+	conn         *rawConn // the last one that was used
+	exchange     *exchange
+	exchanges    map[string]*exchange // those that a scenario has named
+	batch        []*exchange          // the answers of a repeated request
+	handshake    *handshake
+	load         *load
+	admin        *adminAnswer
+	adminClients adminClients
+	remembered   map[string]string
+	occupied     map[string]net.Listener
+	logMark      int // index of the first line of the log that counts as new
 
 	// cleanups run at the end of the scenario in reverse, before its processes are ended.
 	cleanups []func() error

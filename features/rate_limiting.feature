@@ -1,0 +1,254 @@
+Feature: Rate limit
+  Every client has a token bucket: a burst of requests at once, and the rate after that. Who has no token left is
+  refused at once, by its address and by nothing that it says about itself.
+
+  Background:
+    Given the site "a.example.test" is served from the upstream "app"
+    And the setting "rate_limit.requests_per_second" is 0.001
+    And the setting "rate_limit.burst" is 3
+
+  Rule: A request without a token is refused at once
+
+    @S-7.1
+    Scenario: A burst is served, and what goes beyond it is refused
+      When the proxy is running
+      And a client requests "https://a.example.test/" 6 times
+      Then the first 3 of the answers are 200 and the others 429
+      And the answer is the plain error 429 "Too Many Requests"
+      And the upstream "app" received 3 requests
+
+    @S-7.1
+    Scenario: A refusal comes without delay and says when to come again
+      Given the setting "rate_limit.requests_per_second" is 0.01
+      And the setting "rate_limit.burst" is 1
+      When the proxy is running
+      And a client requests "https://a.example.test/" 2 times
+      Then the answer is 429
+      And the answer came within 1000 ms
+      And the answer has the field "Retry-After" with "100"
+
+    @S-7.1
+    Scenario: Retry-After is at least one whole second
+      Given the setting "rate_limit.requests_per_second" is 5
+      And the setting "rate_limit.burst" is 1
+      When the proxy is running
+      And the client "quick" requests "https://a.example.test/" until the answer is 429
+      Then the answer has the field "Retry-After" with "1"
+
+    @S-7.1
+    Scenario: The bucket fills again at the rate
+      Given the setting "rate_limit.requests_per_second" is 1
+      And the setting "rate_limit.burst" is 1
+      When the proxy is running
+      And the client "one" requests "https://a.example.test/" until the answer is 429
+      Then the client "one" requests "https://a.example.test/" until the answer is 200
+
+    @S-7.1
+    Scenario: Requests over one HTTP/2 connection are counted one by one
+      Given the setting "rate_limit.burst" is 2
+      When the proxy is running
+      And a client requests "https://a.example.test/1" over "HTTP/2"
+      And the answer is 200 "app"
+      And a client requests "https://a.example.test/2" over "HTTP/2"
+      And the answer is 200 "app"
+      And a client requests "https://a.example.test/3" over "HTTP/2"
+      Then the answer is the plain error 429 "Too Many Requests"
+      And the answer came over "HTTP/2.0"
+
+    @S-7.5
+    Scenario: Requests side by side get exactly the burst
+      Given the setting "rate_limit.burst" is 10
+      When the proxy is running
+      And a client requests "https://a.example.test/" 50 times at once
+      Then 10 of the answers are 200
+      And 40 of the answers are 429
+
+    @S-7.1 @S-8.5
+    Scenario: A refusal is logged with the client's address
+      When the proxy is running
+      And the client "loud" requests "https://a.example.test/login?x=1" 4 times
+      Then the log has a line "RATE_LIMIT" with:
+        | level     | WARN           |
+        | client_ip | ${client:loud} |
+        | host      | a.example.test |
+        | path      | ~/login        |
+        | status    | 429            |
+      And the log has 1 line "RATE_LIMIT"
+      And the log has 3 lines "REQUEST"
+
+  Rule: The limit comes before everything else that is done with a request
+
+    @S-7.1
+    Scenario: Requests for an unknown host are limited as well
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://a.example.test/    |
+        | header | Host: unknown.example.test |
+      And the answer is 404
+      And a client requests "https://a.example.test/" 3 times
+      Then the first 2 of the answers are 200 and the others 429
+
+    @S-7.1
+    Scenario: A body that is too large is not looked at when there is no token
+      Given the setting "body.limit_bytes" is 10
+      When the proxy is running
+      And the client "one" requests "https://a.example.test/" 3 times
+      And a client sends the request:
+        | url    | https://a.example.test/ |
+        | client | one                     |
+        | method | POST                    |
+        | bytes  | 11                      |
+      Then the answer is the plain error 429 "Too Many Requests"
+
+  Rule: A client is its address, over all sites and listeners
+
+    @S-7.2
+    Scenario: Two IPv4 addresses have a bucket each
+      When the proxy is running
+      And the client "one" requests "https://a.example.test/" 4 times
+      And the answer is 429
+      And the client "two" requests "https://a.example.test/" 4 times
+      Then the first 3 of the answers are 200 and the others 429
+
+    @S-7.2
+    Scenario: Two connections of one address share a bucket
+      Given the setting "rate_limit.burst" is 1
+      When the proxy is running
+      And a client requests "https://a.example.test/"
+      And the answer is 200 "app"
+      And a client requests "https://a.example.test/" over "HTTP/2"
+      Then the answer is 429
+
+    @S-7.2
+    Scenario: Two sites and two listeners share a client's bucket
+      Given the site "b.example.test" is served from the upstream "app"
+      And another listener
+      And the site "c.example.test" is served from the upstream "app"
+      When the proxy is running
+      And a client requests "https://a.example.test/"
+      And the answer is 200 "app"
+      And a client requests "https://b.example.test/"
+      And the answer is 200 "app"
+      And a client requests "https://c.example.test/"
+      And the answer is 200 "app"
+      And a client requests "https://c.example.test/"
+      Then the answer is 429
+
+    @S-7.2
+    Scenario: An IPv4 client of an IPv6 socket is the same client
+      Given another listener
+      And the site "b.example.test" is served from the upstream "app"
+      And the settings:
+        | allow_wildcard_bind      | true         |
+        | listeners[1].bind_addr   | "::"         |
+        | listeners[1].http_port   | 0            |
+        | listeners[1].https_port  | ${port:dual} |
+        | rate_limit.burst         | 2            |
+      When the proxy is running
+      And the client "one" requests "https://a.example.test/" 1 times
+      And the answer is 200 "app"
+      And a client sends the request:
+        | url    | https://127.0.0.1:${port:dual}/ |
+        | client | one                             |
+        | sni    | b.example.test                  |
+        | header | Host: b.example.test            |
+      And the answer is 200 "app"
+      And the client "one" requests "https://a.example.test/" 1 times
+      Then the answer is 429
+      And the log has 2 lines "REQUEST" with:
+        | client_ip | ${client:one} |
+      And the log has 1 line "RATE_LIMIT" with:
+        | client_ip | ${client:one} |
+
+    @S-7.2 @S-6.3
+    Scenario Outline: What a request says about its origin makes no other client of it: <field>
+      When the proxy is running
+      And a client requests "https://a.example.test/" 3 times
+      And a client sends the request:
+        | url    | https://a.example.test/ |
+        | header | <field>                 |
+      Then the answer is 429
+
+      Examples:
+        | field                                |
+        | X-Forwarded-For: 203.0.113.77        |
+        | X-Real-IP: 203.0.113.77              |
+        | Forwarded: for=203.0.113.77          |
+        | X-Client-IP: 203.0.113.77            |
+        | CF-Connecting-IP: 203.0.113.77       |
+
+  Rule: Clients that are gone are forgotten
+
+    @S-7.3
+    Scenario: A client that was silent for the age is evicted
+      Given the settings:
+        | rate_limit.eviction_interval_secs | 1 |
+        | rate_limit.eviction_age_secs      | 1 |
+      When the proxy is running
+      And the client "one" requests "https://a.example.test/" 4 times
+      And the answer is 429
+      Then the admin socket reports 0 rate-limited clients
+      And the client "one" requests "https://a.example.test/" 4 times
+      And the first 3 of the answers are 200 and the others 429
+
+    @S-7.3
+    Scenario: A client within the age is kept
+      Given the setting "rate_limit.eviction_interval_secs" is 1
+      When the proxy is running
+      And the client "one" requests "https://a.example.test/" 1 times
+      And the client "two" requests "https://a.example.test/" 1 times
+      Then the admin socket reports 2 rate-limited clients
+
+    @S-7.3
+    Scenario: A reload changes interval and age
+      When the proxy is running
+      And the client "one" requests "https://a.example.test/" 1 times
+      And the admin socket reports 1 rate-limited clients
+      And the settings:
+        | rate_limit.eviction_interval_secs | 1 |
+        | rate_limit.eviction_age_secs      | 1 |
+      And the configuration is reloaded
+      Then the admin socket reports 0 rate-limited clients
+
+  Rule: A reload changes the limits and forgets no client
+
+    @S-7.4 @S-3.6
+    Scenario: An empty bucket is empty after a reload
+      When the proxy is running
+      And the client "one" requests "https://a.example.test/" 4 times
+      And the answer is 429
+      And the configuration is reloaded
+      And the client "one" requests "https://a.example.test/" 1 times
+      Then the answer is 429
+
+    @S-7.4
+    Scenario: A larger burst fills nothing
+      When the proxy is running
+      And the client "one" requests "https://a.example.test/" 4 times
+      And the answer is 429
+      And the setting "rate_limit.burst" is 100
+      And the configuration is reloaded
+      And the client "one" requests "https://a.example.test/" 1 times
+      Then the answer is 429
+      And the client "two" requests "https://a.example.test/" 101 times
+      And the first 100 of the answers are 200 and the others 429
+
+    @S-7.4
+    Scenario: A smaller burst caps what a client had saved
+      Given the setting "rate_limit.burst" is 50
+      When the proxy is running
+      And the client "one" requests "https://a.example.test/" 1 times
+      And the answer is 200 "app"
+      And the setting "rate_limit.burst" is 2
+      And the configuration is reloaded
+      And the client "one" requests "https://a.example.test/" 4 times
+      Then the first 2 of the answers are 200 and the others 429
+
+    @S-7.4
+    Scenario: A higher rate fills a bucket from the next request on
+      When the proxy is running
+      And the client "one" requests "https://a.example.test/" 4 times
+      And the answer is 429
+      And the setting "rate_limit.requests_per_second" is 10
+      And the configuration is reloaded
+      Then the client "one" requests "https://a.example.test/" until the answer is 200
