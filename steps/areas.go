@@ -11,6 +11,7 @@ func (w *World) areas() []area {
 		{"The daemon", w.daemonSteps()},
 		{"The service manager", w.notifySteps()},
 		{"Commands", w.commandSteps()},
+		{"Validation", w.validationSteps()},
 		{"Reload", w.reloadSteps()},
 		{"Requests", w.requestSteps()},
 		{"Answers", w.answerSteps()},

@@ -18,8 +18,7 @@ func (w *World) configSteps() []step {
 		{`another listener`, w.addListener,
 			"Every scenario begins with one: an address and ports of its own, and in manual mode the certificate \"listener1\" for example.test and *.example.test. The second has \"listener2\" and so on."},
 		{`the setting {string} is {rest}`, w.set,
-			"Any key by its path, `listeners[0].sites[1].host`, with the value as in TOML: `5`, `\"text\"`, `[\"a\"]`. Tables are made on the way."},
-		{`the setting {string} is left out`, w.unset, "A key, a table or an entry: `listeners[1]`."},
+			"Any key by its path, `listeners[0].sites[1].host`, with the value as in TOML: `5`, `\"text\"`, `[\"a\"]`. Tables are made on the way. `left out` takes a key, a table or an entry (`listeners[1]`) out."},
 		{`the settings:`, w.setAll, "A table of paths and TOML values."},
 		{`listener {int} makes its own certificate`, w.selfSigned, "Sets mode self_signed. Clients must not verify it then."},
 		{`listener {int} has the certificate {string}`, w.useCertificate, ""},
@@ -94,9 +93,12 @@ func (w *World) removeSite(host string) error {
 	return nil
 }
 
-func (w *World) set(path, value string) error { return w.config.setTOML(path, value) }
-
-func (w *World) unset(path string) error { return w.config.remove(path) }
+func (w *World) set(path, value string) error {
+	if value == "left out" {
+		return w.config.remove(path)
+	}
+	return w.config.setTOML(path, value)
+}
 
 func (w *World) setAll(settings *godog.Table) error {
 	for _, row := range settings.Rows {

@@ -90,11 +90,6 @@ func (w *World) startDaemon() error {
 	}
 	args := append([]string{"--config", w.configPath()}, w.launch.flags...)
 	cmd := w.binary(args)
-	if w.launch.descriptors > 0 {
-		limit := fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, w.launch.descriptors)
-		cmd = exec.Command("/bin/sh", append([]string{"-c", limit, w.suite.Binary}, args...)...)
-	}
-	cmd.Env = w.environment()
 	for range w.launch.inherited {
 		file, err := os.Open(os.DevNull)
 		if err != nil {
@@ -137,9 +132,13 @@ func (w *World) endedEarly() error {
 	return fmt.Errorf("the daemon ended before it was ready: %v: %s", w.daemon.cmd.ProcessState, w.daemon.stderr.text())
 }
 
-// binary makes a command of the daemon's binary with the scenario's environment.
+// binary makes a command of the daemon's binary with the scenario's environment and limit of open files.
 func (w *World) binary(args []string) *exec.Cmd {
 	cmd := exec.Command(w.suite.Binary, args...)
+	if w.launch.descriptors > 0 {
+		limit := fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, w.launch.descriptors)
+		cmd = exec.Command("/bin/sh", append([]string{"-c", limit, w.suite.Binary}, args...)...)
+	}
 	cmd.Env = w.environment()
 	return cmd
 }
