@@ -24,6 +24,7 @@ type Logger struct {
 	min     Level
 	json    bool
 	path    string
+	mu      sync.Mutex // of the sinks
 	stdout  *logSink
 	file    *logSink // nil when logging.log_file_path is not set
 	repeats logRepeats
@@ -51,9 +52,9 @@ func NewLogger(cfg LoggingConfig, stdout io.Writer) (*Logger, error) {
 // newLogger starts a Logger that writes to outputs which are open already; file is nil when there is none.
 func newLogger(cfg LoggingConfig, stdout logOutput, file *logOutput) *Logger {
 	l := &Logger{min: cfg.Level, json: cfg.Format == FormatJSON, path: cfg.FilePath}
-	l.stdout = newLogSink("stdout", stdout, l.line)
+	l.stdout = newLogSink("stdout", stdout, &l.mu, l.line)
 	if file != nil {
-		l.file = newLogSink("file", *file, l.line)
+		l.file = newLogSink("file", *file, &l.mu, l.line)
 		l.stdout.other, l.file.other = l.file, l.stdout
 	}
 	l.repeats.init(l)
@@ -128,6 +129,8 @@ func (l *Logger) Close() error {
 
 // write hands a finished line to every sink.
 func (l *Logger) write(line []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.stdout.append(line)
 	if l.file != nil {
 		l.file.append(line)

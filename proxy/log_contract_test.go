@@ -48,31 +48,40 @@ func logEveryEvent(l *Logger) {
 	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Method: "POST", Path: "/login", Status: 429})
 	logRateLimit(l, accessRecord{ClientIP: netip.MustParseAddr("2001:db8::7"), Host: rec.Host, Path: "/login"})
 	logUpstreamError(l, rec.Host, rec.Upstream, syscall.ECONNREFUSED)
+	l.Log(LevelDebug, "CLIENT_GONE", Addr("client_ip", ip), Str("host", rec.Host), Err(errors.New("context canceled")))
+	l.Log(LevelDebug, "CONNECTION_ERROR", Str("listener", "127.0.0.1:443"),
+		Str("error", "http: TLS handshake error from 203.0.113.50:4711: EOF"))
+	l.Log(LevelWarn, "TLS_REFUSED", Addr("client_ip", ip), Str("server_name", "other.example.com"),
+		Err(errors.New("no certificate covers this name")))
+	l.Repeating(LevelError, "accept 127.0.0.1:443", "ACCEPT_ERROR", Str("listener", "127.0.0.1:443"), Err(syscall.EMFILE))
+	l.Log(LevelInfo, "SHUTDOWN", Str("phase", "drain"), Int("requests_in_flight", 3))
+	l.Log(LevelInfo, "SHUTDOWN", Str("phase", "done"), Str("status", "complete"), Int("requests_cut", 0))
 	l.Log(LevelInfo, "CONFIG_RELOAD", Str("status", "success"), Int("sites", 2))
+	l.Log(LevelError, "CONFIG_RELOAD", Str("status", "error"), Int("errors", 1))
 	l.Log(LevelError, "CONFIG_ERROR", Str("key", "listeners[1].sites[0].upstream"), Err(errors.New("port 0 is out of range")))
-	l.Log(LevelWarn, "CONFIG_DRIFT", Str("key", "max_connections"))
-	l.Log(LevelWarn, "TLS_REFUSED", Addr("client_ip", ip), Str("server_name", "other.example.com"), Err(errors.New("no certificate")))
-	l.Log(LevelDebug, "TLS_HANDSHAKE_ERROR", Addr("client_ip", ip), Err(errors.New("remote error: tls: bad certificate")))
-	l.Repeating(LevelWarn, "accept 127.0.0.1:443", "ACCEPT_ERROR", Str("listener", "127.0.0.1:443"), Err(syscall.EMFILE))
+	l.Log(LevelWarn, "CONFIG_DRIFT", Str("key", "max_connections"), Str("running", "1024"), Str("file", "2048"),
+		Str("action", "restart to apply"))
 	l.Log(LevelWarn, "ADMIN_REFUSED", Int("uid", 1000))
-	l.Log(LevelWarn, "ADMIN_SOCKET_IN_USE", Str("path", "/run/reverse-proxy/admin.sock"))
-	l.Log(LevelInfo, "ACME_PROVISION", Str("domain", rec.Host), Str("directory", "https://acme.example.com/directory"))
-	l.Log(LevelInfo, "ACME_RENEWED", Str("domain", rec.Host), Str("not_after", "2026-04-02T03:04:05Z"))
-	l.Log(LevelWarn, "ACME_ERROR", Str("domain", rec.Host), Str("directory", "https://acme.example.com/directory"),
+	l.Log(LevelWarn, "ADMIN_SOCKET_IN_USE", Str("path", "/run/reverse-proxy/admin.sock"), Err(errors.New("a process answers")))
+	directory := Str("directory", "https://acme.example.com/directory")
+	l.Log(LevelInfo, "ACME_PROVISION", Str("domain", rec.Host), Str("source", "order"), directory,
+		Str("not_after", "2026-04-02T03:04:05Z"))
+	l.Log(LevelInfo, "ACME_RENEWED", Str("domain", rec.Host), directory, Str("not_after", "2026-04-02T03:04:05Z"))
+	l.Log(LevelWarn, "ACME_ERROR", Str("domain", rec.Host), directory,
 		Err(errors.New("429 rateLimited: too many certificates")), Str("next_try", "2026-01-02T03:14:05Z"))
-	l.Log(LevelWarn, "ACME_UNREACHABLE", Str("directory", "https://acme.example.com/directory"), Err(errors.New("connection refused")))
-	l.Log(LevelError, "CERT_EXPIRED", Str("domain", rec.Host), Str("not_after", "2026-01-01T00:00:00Z"))
-	l.Log(LevelInfo, "SHUTDOWN", Str("signal", "SIGTERM"))
-	l.Log(LevelInfo, "LOG_REOPENED", Str("path", "/var/log/reverse-proxy/reverse-proxy.log"))
+	l.Log(LevelWarn, "ACME_UNREACHABLE", directory, Err(errors.New("connection refused")),
+		Str("next_try", "2026-01-02T03:14:05Z"))
+	l.Log(LevelError, "CERT_EXPIRED", Str("domain", rec.Host), Str("listener", "127.0.0.1:443"),
+		Str("not_after", "2026-01-01T00:00:00Z"))
+	l.Log(LevelInfo, "LOG_REOPENED", Str("status", "success"))
 	l.write(l.line(LevelWarn, "LOG_DROPPED", Str("sink", "stdout"), Int("lines", 1234)))
 	l.write(l.line(LevelError, "LOG_WRITE_ERROR", Str("sink", "file"),
-		Err(&os.PathError{Op: "write", Path: "/var/log/reverse-proxy/reverse-proxy.log", Err: syscall.ENOSPC}), Int("lines", 3)))
-	l.Log(LevelDebug, "CLIENT_GONE", Addr("client_ip", ip), Str("host", rec.Host))
+		Err(&os.PathError{Op: "write", Path: "/var/log/reverse-proxy/proxy.log", Err: syscall.ENOSPC}), Int("lines", 3)))
 	for _, v := range hostileValues {
 		logRequest(l, accessRecord{ClientIP: ip, Host: v, Method: v, Path: v, Status: 400, Upstream: v})
 	}
 	// What Repeating held back comes when the Logger is closed.
-	l.Repeating(LevelWarn, "accept 127.0.0.1:443", "ACCEPT_ERROR", Str("listener", "127.0.0.1:443"), Err(syscall.EMFILE))
+	l.Repeating(LevelError, "accept 127.0.0.1:443", "ACCEPT_ERROR", Str("listener", "127.0.0.1:443"), Err(syscall.EMFILE))
 }
 
 // TestLayout is the contract of the log's layout: whoever changes a golden file breaks the programs that read the log.

@@ -108,7 +108,7 @@ func TestErrOfNoErrorDoesNotCrash(t *testing.T) {
 // capturingLogger returns a Logger that writes nowhere, and a function that takes the lines logged since its last call.
 func capturingLogger(cfg LoggingConfig) (*Logger, func() string) {
 	l := &Logger{min: cfg.Level, json: cfg.Format == FormatJSON}
-	l.stdout = newLogSink("stdout", logOutput{}, l.line)
+	l.stdout = newLogSink("stdout", logOutput{}, &l.mu, l.line)
 	l.repeats.init(l)
 	return l, func() string {
 		taken := string(l.stdout.pending)

@@ -27,10 +27,11 @@ type logSink struct {
 	// done is closed when the goroutine has ended.
 	done chan struct{}
 
-	mu      sync.Mutex
-	wake    sync.Cond // pending, next or stopped has changed
-	pending []byte    // whole lines that are still to be written
-	dropped int       // lines that found the buffer full since the last swap
+	// mu guards the fields below it. All sinks of a Logger share it, so that they get the lines in the same order.
+	mu      *sync.Mutex
+	wake    *sync.Cond // pending, next or stopped has changed
+	pending []byte     // whole lines that are still to be written
+	dropped int        // lines that found the buffer full since the last swap
 	out     logOutput
 	next    *logOutput // replaces out before the next write
 	stopped bool
@@ -43,16 +44,14 @@ type logSink struct {
 	reported time.Time // when LOG_WRITE_ERROR was written last
 }
 
-func newLogSink(name string, out logOutput, line func(Level, string, ...Attr) []byte) *logSink {
-	s := &logSink{name: name, out: out, torn: out.torn, line: line, done: make(chan struct{})}
-	s.wake.L = &s.mu
-	return s
+func newLogSink(name string, out logOutput, mu *sync.Mutex, line func(Level, string, ...Attr) []byte) *logSink {
+	return &logSink{name: name, out: out, torn: out.torn, mu: mu, wake: sync.NewCond(mu), line: line,
+		done: make(chan struct{})}
 }
 
-// append adds a line to what is to be written, or counts it as dropped when the buffer is full. It never waits.
+// append adds a line to what is to be written, or counts it as dropped when the buffer is full. It never waits. The
+// caller holds mu.
 func (s *logSink) append(line []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if !s.add(line) && !s.stopped {
 		s.dropped++
 	}

@@ -374,7 +374,8 @@ func TestARealPipeThatNobodyReadsDoesNotStallOrHang(t *testing.T) {
 func TestManyGoroutinesLoseNoLineAndTearNone(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	path := filepath.Join(t.TempDir(), "log")
-	l, err := NewLogger(LoggingConfig{FilePath: path}, io.Discard)
+	var stdout bytes.Buffer
+	l, err := NewLogger(LoggingConfig{FilePath: path}, &stdout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -393,6 +394,9 @@ func TestManyGoroutinesLoseNoLineAndTearNone(t *testing.T) {
 	log, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !bytes.Equal(log, stdout.Bytes()) {
+		t.Error("the file has other lines than stdout, or the same in another order")
 	}
 	next := [8]int{}
 	for _, line := range withoutTimes(string(log)) {
