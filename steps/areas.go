@@ -13,6 +13,7 @@ func (w *World) areas() []area {
 		{"Commands", w.commandSteps()},
 		{"Validation", w.validationSteps()},
 		{"Reload", w.reloadSteps()},
+		{"Shutdown", w.shutdownSteps()},
 		{"Requests", w.requestSteps()},
 		{"Answers", w.answerSteps()},
 		{"Raw connections", w.rawSteps()},

@@ -1,7 +1,9 @@
 package steps
 
 import (
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -15,7 +17,9 @@ func (w *World) reloadSteps() []step {
 		{`a reload is refused`, w.reloadRefused, "Writes the file, sends SIGHUP and waits for the refusal in the log."},
 		{`a reload is refused with:`, w.reloadRefusedWith, "The same; each row of the table is a key and a part of its error, each logged as CONFIG_ERROR."},
 		{`the configuration is reloaded {int} times`, w.reloadTimes, "Each by SIGHUP, and each waited for."},
-		{`a steady load on {string}`, w.startLoad, "Requests one after the other by four clients, over HTTP/1.1 and HTTP/2, until the next sentence."},
+		{`a reload is refused in the end with {string}`, w.refusedInTheEnd, "Sends SIGHUP again and again until that is part of an error in the log."},
+		{`a steady load on {string}`, w.startSteadyLoad, "Requests one after the other by four clients, over HTTP/1.1 and HTTP/2, until the next sentence."},
+		{`the load has made {int} requests`, w.loadHasMade, "Of all its clients together. Waits for it."},
 		{`the steady load has lost no request`, w.endLoad, "All were answered 200, and there were some since the load began."},
 	}
 }
@@ -70,6 +74,10 @@ type load struct {
 	stop    chan struct{}
 	results chan loadResult
 	clients int
+	// made counts the requests that were answered.
+	made atomic.Int64
+	// untilRefused says that a client ends, without a failure, when connecting is refused.
+	untilRefused bool
 }
 
 // loadResult is what one client of a load has seen.
@@ -78,8 +86,10 @@ type loadResult struct {
 	err      error
 }
 
-func (w *World) startLoad(url string) error {
-	l := &load{stop: make(chan struct{}), results: make(chan loadResult, 4)}
+func (w *World) startSteadyLoad(url string) error { return w.startLoad(url, false) }
+
+func (w *World) startLoad(url string, untilRefused bool) error {
+	l := &load{stop: make(chan struct{}), results: make(chan loadResult, 4), untilRefused: untilRefused}
 	for i := range cap(l.results) {
 		r := request{url: url, proto: []string{"HTTP/1.1", "HTTP/2"}[i%2], client: fmt.Sprintf("load %d", i)}
 		// The first request is made here, so that the load runs when the step is over, and because a World's
@@ -113,11 +123,16 @@ func (l *load) client(next func() *exchange) (result loadResult) {
 			return result
 		case <-pause.C:
 		}
-		if err := next().expect(200); err != nil {
+		err := next().expect(200)
+		if l.untilRefused && errors.Is(err, syscall.ECONNREFUSED) {
+			return result // this request was never sent
+		}
+		if err != nil {
 			result.err = fmt.Errorf("request %d: %w", result.requests+1, err)
 			return result
 		}
 		result.requests++
+		l.made.Add(1)
 	}
 }
 
@@ -129,8 +144,13 @@ func (l *load) end() error {
 	default:
 		close(l.stop)
 	}
+	return l.await()
+}
+
+// await waits for the end of every client and returns the first failure.
+func (l *load) await() error {
 	var failed error
-	for range l.clients {
+	for ; l.clients > 0; l.clients-- {
 		result := <-l.results
 		if failed == nil && result.err != nil {
 			failed = result.err
@@ -140,6 +160,15 @@ func (l *load) end() error {
 		}
 	}
 	return failed
+}
+
+func (w *World) loadHasMade(want int) error {
+	return w.eventually(func() error {
+		if got := w.load.made.Load(); got < int64(want) {
+			return fmt.Errorf("got %d requests, want %d", got, want)
+		}
+		return nil
+	})
 }
 
 func (w *World) endLoad() error { return w.load.end() }
@@ -158,4 +187,21 @@ func (x *exchange) expect(status int) error {
 		return fmt.Errorf("%s: got %d %q, want %d", clip(x.request.url), x.status, clip(string(x.body)), status)
 	}
 	return nil
+}
+
+// refusedInTheEnd reloads until a reload is refused with the problem: meeting a change of the file takes some luck.
+func (w *World) refusedInTheEnd(problem string) error {
+	return w.eventually(func() error {
+		w.markLog()
+		if err := w.daemon.signal(syscall.SIGHUP); err != nil {
+			return err
+		}
+		if _, err := w.awaitLine("CONFIG_RELOAD", nil, w.logMark); err != nil {
+			return err
+		}
+		if _, err := w.findLine("CONFIG_ERROR", map[string]string{"error": "~" + problem}, 0); err != nil {
+			return fmt.Errorf("no reload was refused with %q: %w", problem, err)
+		}
+		return nil
+	})
 }

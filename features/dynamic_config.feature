@@ -1,0 +1,327 @@
+Feature: Dynamic configuration
+  A reload changes everything that is dynamic, or nothing at all, and nobody notices it who should not.
+
+  Background:
+    Given the site "git.example.test" is served from the upstream "old"
+
+  Rule: A reload changes what new requests get
+
+    @S-3.1 @S-3.2
+    Scenario: Routing
+      Given the proxy is running
+      And a client requests "https://git.example.test/"
+      And the answer is 200 "old"
+      When the site "git.example.test" is moved to the upstream "new"
+      And the site "www.example.test" is served from the upstream "new"
+      And the configuration is reloaded
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "new"
+      When a client requests "https://www.example.test/"
+      Then the answer is 200 "new"
+      And the log has a line "CONFIG_RELOAD" with:
+        | status | success |
+        | sites  | 2       |
+
+    @S-3.2
+    Scenario: A site that is taken out is unknown from then on
+      Given the site "www.example.test" is served from the upstream "old"
+      And the proxy is running
+      When the site "www.example.test" is taken out
+      And the configuration is reloaded
+      And a client requests "https://www.example.test/"
+      Then the answer is the plain error 404 "Not Found"
+
+    @S-3.2
+    Scenario: The rate limit
+      Given the proxy is running
+      When the setting "rate_limit.burst" is 2
+      And the setting "rate_limit.requests_per_second" is 0.001
+      And the configuration is reloaded
+      And the client "busy" requests "https://git.example.test/" 5 times
+      Then 2 of the answers are 200
+      And 3 of the answers are 429
+
+    @S-3.2
+    Scenario: The body limit
+      Given the proxy is running
+      When the setting "body.limit_bytes" is 10
+      And the configuration is reloaded
+      And a client sends "POST" to "https://git.example.test/" with 11 bytes
+      Then the answer is the plain error 413 "Payload Too Large"
+      And the upstream "old" received nothing
+
+    @S-3.2 @S-6.2
+    Scenario: The health path of the HTTPS listeners
+      Given the proxy is running
+      When the setting "https_health_path" is "/alive"
+      And the configuration is reloaded
+      And a client requests "https://git.example.test/alive"
+      Then the answer is 200 ""
+      And the upstream "old" received nothing
+      When a client requests "https://git.example.test/health"
+      Then the answer is 200 "old"
+
+    @S-3.2
+    Scenario: The time-outs of an upstream
+      Given an upstream "slow" that never answers
+      And the site "slow.example.test" is served from the upstream "slow"
+      And the proxy is running
+      When the setting "listeners[0].sites[1].upstream_request_timeout_secs" is 1
+      And the configuration is reloaded
+      And a client requests "https://slow.example.test/"
+      Then the answer is the plain error 504 "Gateway Timeout"
+      And the answer came within 10000 ms
+
+    @S-3.5
+    Scenario: The certificates of files
+      Given a certificate "web" for "git.example.test"
+      And listener 1 has the certificate "web"
+      And the proxy is running
+      And a client shakes hands for "other.example.test"
+      And the handshake fails with the alert "unrecognized name"
+      When a certificate "web" for "git.example.test, other.example.test"
+      And the configuration is reloaded
+      And a client shakes hands for "other.example.test"
+      Then the handshake succeeds
+      And the certificate is "web"
+
+  Rule: A request keeps to its end the configuration with which it began
+
+    @S-3.1
+    Scenario: A request in flight ends on its old upstream
+      Given an upstream "slow" that waits
+      And the site "slow.example.test" is served from the upstream "slow"
+      And the proxy is running
+      When the client "early" begins to request "https://slow.example.test/"
+      And the upstream "slow" received 1 request
+      And the site "slow.example.test" is moved to the upstream "new"
+      And the configuration is reloaded
+      And a client requests "https://slow.example.test/"
+      Then the answer is 200 "new"
+      And the client "early" has no answer yet
+      When the upstream "slow" is released
+      Then the client "early" is answered 200
+      And the answer has the body "slow"
+
+    @S-3.1 @S-3.6
+    Scenario: A download goes on when its site is taken out
+      Given an upstream "stream" that streams "one |two |three"
+      And the site "stream.example.test" is served from the upstream "stream"
+      And the proxy is running
+      When the client "early" begins to request "https://stream.example.test/" over "HTTP/2"
+      And the client "early" has received "one"
+      And the site "stream.example.test" is taken out
+      And the configuration is reloaded
+      And the upstream "stream" is released
+      And the upstream "stream" is released
+      Then the client "early" is answered 200
+      And the answer has the body "one two three"
+
+  Rule: A file that is not right changes nothing
+
+    @S-3.2
+    Scenario: All errors are logged and the old configuration serves on
+      Given the proxy is running
+      When the setting "rate_limit.burst" is 0
+      And the setting "listeners[0].sites[0].upstream" is "http://nowhere"
+      And a reload is refused with:
+        | rate_limit.burst               | 0      |
+        | listeners[0].sites[0].upstream | nowhere |
+      And the log has a new line "CONFIG_RELOAD" with:
+        | level  | ERROR |
+        | status | error |
+        | errors | 2     |
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "old"
+
+    @S-3.2
+    Scenario Outline: A configuration file that is <what> is refused
+      Given the proxy is running
+      When the configuration file is "<contents>"
+      And a reload is refused
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "old"
+
+      Examples:
+        | what           | contents                      |
+        | empty          |                               |
+        | half a table   | [rate_limit                   |
+        | binary         | \x00\x01\x02                  |
+        | another format | rate_limit: {burst: 1}        |
+
+    @S-3.5
+    Scenario: Certificate files that are bad refuse the reload, with everything else that is new
+      Given a certificate "web" for "git.example.test"
+      And listener 1 has the certificate "web"
+      And the proxy is running
+      When the certificate "web" has the key of another one
+      And the site "git.example.test" is moved to the upstream "new"
+      And a reload is refused
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "old"
+
+    @S-2.31
+    Scenario: The file that is read is the one of the start
+      Given the proxy is running
+      When "${config}" is deleted
+      And the proxy is sent SIGHUP
+      Then the log has a new line "CONFIG_ERROR" with:
+        | error | ~${config} |
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "old"
+
+    @S-1.3
+    Scenario: The flag of the command line holds at every reload
+      Given the setting "listeners[0].bind_addr" is "0.0.0.0"
+      And the setting "listeners[0].https_port" is ${port:wild}
+      And the setting "listeners[0].http_port" is 0
+      And the proxy will be started with "--allow-wildcard-bind"
+      And the proxy is running
+      When the configuration is reloaded 2 times
+      Then the log has 2 lines "CONFIG_RELOAD" with:
+        | status | success |
+
+  Rule: Static keys wait for a restart
+
+    @S-3.4
+    Scenario: What is dynamic is applied, and what is static is named once
+      Given the proxy is running
+      When the setting "shutdown_timeout_secs" is 7
+      And the setting "max_connections" is 77
+      And the site "git.example.test" is moved to the upstream "new"
+      And the configuration is reloaded
+      Then the log has 2 lines "CONFIG_DRIFT"
+      And the log has a line "CONFIG_DRIFT" with:
+        | level | WARN                  |
+        | key   | shutdown_timeout_secs |
+      And the log has a line "CONFIG_DRIFT" with:
+        | key | max_connections |
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "new"
+      When the configuration is reloaded 3 times
+      Then the log has 2 lines "CONFIG_DRIFT"
+
+    @S-3.4
+    Scenario: Another value of a static key is another drift
+      Given the proxy is running
+      When the setting "max_connections" is 77
+      And the configuration is reloaded
+      And the setting "max_connections" is 78
+      And the configuration is reloaded
+      Then the log has 2 lines "CONFIG_DRIFT" with:
+        | key | max_connections |
+
+    @S-3.4 @S-10.1
+    Scenario: The keys are returned to who asked for the reload
+      Given the proxy is running
+      When the setting "max_connections" is 77
+      And the configuration file is written
+      And the admin command "reload" is sent
+      Then the admin socket answers with:
+        | status              | ok              |
+        | restart_required[0] | max_connections |
+      When the admin command "reload" is sent
+      Then the admin socket answers with:
+        | status            | ok |
+      And the log has 1 line "CONFIG_DRIFT"
+
+    @S-3.4
+    Scenario: The sites of a listener whose redirect port changed in the file are served as the file has them
+      Given the proxy is running
+      When the setting "listeners[0].http_port" is 65000
+      And the site "git.example.test" is moved to the upstream "new"
+      And the configuration is reloaded
+      Then the log has a line "CONFIG_DRIFT" with:
+        | key | listeners[0].http_port |
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "new"
+
+    @S-3.4
+    Scenario: A listener that is new in the file waits for a restart, with its sites
+      Given the proxy is running
+      When another listener
+      And the site "two.example.test" is served from the upstream "new" by listener 2
+      And the configuration is reloaded
+      Then the log has a line "CONFIG_DRIFT" with:
+        | key | listeners[1] |
+      And "${addr2}:${https2}" refuses connections
+      When a client sends the request:
+        | url      | https://two.example.test/ |
+        | listener | 1                         |
+        | sni      | git.example.test          |
+      Then the answer is the plain error 404 "Not Found"
+
+  Rule: Nobody notices a reload
+
+    @S-3.6
+    Scenario: Fifty reloads during a steady load lose no request
+      Given the proxy is running
+      And a steady load on "https://git.example.test/"
+      When the configuration is reloaded 50 times
+      Then the steady load has lost no request
+
+    @S-3.6
+    Scenario: A connection lives on
+      Given the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        GET /before HTTP/1.1
+        Host: git.example.test
+
+        """
+      And the client receives the answer 200
+      When the configuration is reloaded
+      And the client sends:
+        """
+        GET /after HTTP/1.1
+        Host: git.example.test
+
+        """
+      Then the client receives the answer 200
+      And the upstream "old" received "GET /after"
+
+    @S-3.6 @S-6.8
+    Scenario: Idle connections to the upstream of a site that stays are kept
+      Given the proxy is running
+      When a client requests "https://git.example.test/"
+      And the site "www.example.test" is served from the upstream "new"
+      And the configuration is reloaded
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "old"
+      And the upstream "old" was connected to 1 time
+
+    @S-3.6 @S-7.4
+    Scenario: A client that has used its requests up is not let in again by a reload
+      Given the setting "rate_limit.burst" is 2
+      And the setting "rate_limit.requests_per_second" is 0.001
+      And the proxy is running
+      And the client "busy" requests "https://git.example.test/" 2 times
+      And 2 of the answers are 200
+      When the configuration is reloaded
+      And the client "busy" requests "https://git.example.test/" 1 times
+      Then 1 of the answers are 429
+
+  Rule: Reloads come one after the other
+
+    @S-3.3
+    Scenario: Many at once by signal and by socket leave the last file in use
+      Given the proxy is running
+      When the site "git.example.test" is moved to the upstream "new"
+      And the configuration file is written
+      And the proxy is sent SIGHUP
+      And the proxy is sent SIGHUP
+      And the admin command "reload" is sent
+      Then the admin socket answers with:
+        | status | ok |
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "new"
+      And every line of the log is well-formed
+
+    @S-2.30
+    Scenario: A file that changes while it is read is refused
+      Given the proxy is running
+      When a valid configuration "${config}" that is rewritten all the time
+      Then a reload is refused in the end with "changed while being read, please retry"
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "old"

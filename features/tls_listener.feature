@@ -1,0 +1,236 @@
+Feature: TLS listeners
+  Which versions and suites are spoken, and which certificate a client gets: always one that covers the name it asked for,
+  never a default one.
+
+  Background:
+    Given the site "git.example.test" is served from the upstream "app"
+
+  Rule: TLS 1.2 and 1.3, and nothing older
+
+    @S-5.1
+    Scenario Outline: A client that speaks <minimum> to <maximum> <outcome>
+      When the proxy is running
+      And a client shakes hands:
+        | name    | git.example.test |
+        | minimum | <minimum>        |
+        | maximum | <maximum>        |
+      Then the handshake <outcome>
+
+      Examples:
+        | minimum | maximum | outcome                                              |
+        | 1.0     | 1.0     | fails with the alert "protocol version not supported" |
+        | 1.0     | 1.1     | fails with the alert "protocol version not supported" |
+        | 1.0     | 1.2     | speaks "TLS 1.2"                                      |
+        | 1.2     | 1.3     | speaks "TLS 1.3"                                      |
+        | 1.3     | 1.3     | speaks "TLS 1.3"                                      |
+
+    @S-5.1
+    Scenario Outline: With an <key> key TLS 1.2 is spoken with <suite>: <outcome>
+      Given <kind> certificate "web" for "git.example.test"
+      And listener 1 has the certificate "web"
+      When the proxy is running
+      And a client shakes hands:
+        | name    | git.example.test |
+        | maximum | 1.2              |
+        | suites  | <suite>          |
+      Then the handshake <outcome>
+
+      Examples: the four that are spoken
+        | key   | kind   | suite                                   | outcome                                        |
+        | ECDSA | a      | TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 | uses "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" |
+        | ECDSA | a      | TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 | uses "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384" |
+        | RSA   | an RSA | TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256   | uses "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"   |
+        | RSA   | an RSA | TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384   | uses "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"   |
+
+      Examples: others that a client could offer
+        | key   | kind   | suite                                         | outcome                             |
+        | ECDSA | a      | TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 | fails with the alert "handshake failure" |
+        | ECDSA | a      | TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA          | fails with the alert "handshake failure" |
+        | RSA   | an RSA | TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256   | fails with the alert "handshake failure" |
+        | RSA   | an RSA | TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA            | fails with the alert "handshake failure" |
+        | RSA   | an RSA | TLS_RSA_WITH_AES_128_GCM_SHA256               | fails with the alert "handshake failure" |
+
+    @S-5.1
+    Scenario Outline: A client that offers the protocols "<offered>" agrees on "<agreed>"
+      When the proxy is running
+      And a client shakes hands:
+        | name      | git.example.test |
+        | protocols | <offered>        |
+      Then the handshake succeeds
+      And the handshake agrees on "<agreed>"
+
+      Examples:
+        | offered     | agreed   |
+        | h2,http/1.1 | h2       |
+        | http/1.1,h2 | h2       |
+        | http/1.1    | http/1.1 |
+
+    @S-5.1
+    Scenario: A client that offers no protocol speaks HTTP/1.1
+      When the proxy is running
+      And a client shakes hands for "git.example.test"
+      Then the handshake succeeds
+      And the handshake agrees on ""
+      When a client requests "https://git.example.test/" over "HTTP/1.1"
+      Then the answer is 200 "app"
+
+    @S-5.1
+    Scenario: A listener that is not in ACME mode does not answer a CA's validation
+      When the proxy is running
+      And a client shakes hands:
+        | name      | git.example.test |
+        | protocols | acme-tls/1       |
+      Then the handshake fails with the alert "no application protocol"
+
+  Rule: The name picks the certificate
+
+    @S-5.2 @S-5.3
+    Scenario Outline: Of two certificates a client that asks for <name> gets "<certificate>"
+      Given a certificate "first" for "git.example.test, www.git.example.test"
+      And a certificate "second" for "*.wild.example.test"
+      And listener 1 has the certificate "first"
+      And listener 1 also has the certificate "second"
+      When the proxy is running
+      And a client shakes hands for "<name>"
+      Then the handshake succeeds
+      And the certificate is "<certificate>"
+      And the certificate is trusted for "<name>"
+
+      Examples:
+        | name                  | certificate |
+        | git.example.test      | first       |
+        | www.git.example.test  | first       |
+        | GIT.Example.TEST      | first       |
+        | any.wild.example.test | second      |
+
+    @S-5.2
+    Scenario Outline: A name that no certificate covers gets an alert and no certificate: <name>
+      Given a certificate "first" for "git.example.test"
+      And a certificate "second" for "*.wild.example.test"
+      And listener 1 has the certificate "first"
+      And listener 1 also has the certificate "second"
+      When the proxy is running
+      And a client shakes hands for "<name>"
+      Then the handshake fails with the alert "unrecognized name"
+      And the log has a line "TLS_REFUSED" with:
+        | client_ip   | ~127.  |
+        | server_name | <name> |
+        | error       | ~name  |
+
+      Examples:
+        | name                    |
+        | other.example.test      |
+        | wild.example.test       |
+        | a.any.wild.example.test |
+
+    @S-5.2
+    Scenario: Without a name the certificate of a listener that has exactly one is used
+      When the proxy is running
+      And a client shakes hands for "none"
+      Then the handshake succeeds
+      And the certificate is "listener1"
+
+    @S-5.2
+    Scenario: Without a name a listener with two certificates refuses the handshake and logs the client
+      Given a certificate "first" for "git.example.test"
+      And a certificate "second" for "other.example.test"
+      And listener 1 has the certificate "first"
+      And listener 1 also has the certificate "second"
+      When the proxy is running
+      And a client shakes hands for "none"
+      Then the handshake fails with the alert "unrecognized name"
+      And the log has a line "TLS_REFUSED" with:
+        | client_ip | *              |
+        | error     | ~no server name |
+
+    @S-5.2
+    Scenario: A certificate of one listener is not shown by another
+      Given another listener
+      And the site "two.test" is served from the upstream "app" by listener 2
+      And a certificate "two" for "two.test"
+      And listener 2 has the certificate "two"
+      When the proxy is running
+      And a client shakes hands:
+        | name     | two.test |
+        | listener | 1        |
+      Then the handshake fails with the alert "unrecognized name"
+      When a client shakes hands:
+        | name     | two.test |
+        | listener | 2        |
+      Then the handshake succeeds
+      And the certificate is "two"
+
+    @S-5.3
+    Scenario: Of an ECDSA and an RSA certificate for one name a client gets the one it can verify
+      Given an RSA certificate "rsa" for "git.example.test"
+      And a certificate "ecdsa" for "git.example.test"
+      And listener 1 has the certificate "ecdsa"
+      And listener 1 also has the certificate "rsa"
+      When the proxy is running
+      And a client shakes hands:
+        | name    | git.example.test                      |
+        | maximum | 1.2                                   |
+        | suites  | TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 |
+      Then the handshake succeeds
+      And the certificate is "rsa"
+      When a client shakes hands:
+        | name    | git.example.test                        |
+        | maximum | 1.2                                     |
+        | suites  | TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 |
+      Then the handshake succeeds
+      And the certificate is "ecdsa"
+
+  Rule: A self-signed certificate is for the listener's sites alone
+
+    Scenario: A listener that makes its own certificate covers its sites
+      Given listener 1 makes its own certificate
+      And the site "other.example.test" is served from the upstream "app"
+      When the proxy is running
+      And a client shakes hands for "other.example.test"
+      Then the handshake succeeds
+      And the certificate is for "git.example.test, other.example.test"
+      When a client shakes hands for "third.example.test"
+      Then the handshake fails with the alert "unrecognized name"
+
+    @S-3.5
+    Scenario: A site that a reload brings gets a certificate too
+      Given listener 1 makes its own certificate
+      And the proxy is running
+      When the site "new.example.test" is served from the upstream "app"
+      And the configuration is reloaded
+      And a client shakes hands for "new.example.test"
+      Then the handshake succeeds
+      When a client sends the request:
+        | url    | https://new.example.test/ |
+        | verify | no                        |
+      Then the answer is 200 "app"
+
+  Rule: A client that does not go on is cut
+
+    @S-12.4
+    Scenario: A client that sends no hello is cut after header_timeout_secs
+      Given the setting "header_timeout_secs" is 1
+      When the proxy is running
+      And a client opens a connection to "tcp://${addr}:${https}"
+      Then the connection is not closed before 900 ms
+      And the connection is closed within 5000 ms
+
+    @S-12.4
+    Scenario: A client that sends its hello byte by byte is cut after header_timeout_secs
+      Given the setting "header_timeout_secs" is 1
+      When the proxy is running
+      And a client opens a connection to "tcp://${addr}:${https}"
+      And the client sends "\x16\x03\x01"
+      Then the connection is closed within 5000 ms
+
+    Scenario: Plain HTTP on the HTTPS port reaches no site
+      When the proxy is running
+      And a client opens a connection to "tcp://${addr}:${https}"
+      And the client sends:
+        """
+        GET / HTTP/1.1
+        Host: git.example.test
+
+        """
+      Then the connection is closed
+      And the upstream "app" received nothing
