@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"reverse-proxy/conformance/acmetest"
 	"reverse-proxy/steps"
 )
 
@@ -54,6 +55,10 @@ func buildSuite(t *testing.T, root string) *steps.Suite {
 	goBuild(t, root, "-o", sample, "./cmd/sample-upstream")
 	suite, err := steps.NewSuite(daemon, sample)
 	if err != nil {
+		t.Fatal(err)
+	}
+	suite.Tools["pebble"] = filepath.Join(dir, "pebble")
+	if err := acmetest.BuildPebble(suite.Tools["pebble"]); err != nil {
 		t.Fatal(err)
 	}
 	suite.Root, suite.Diagnostics, suite.CoverDir = root, os.Stdout, coverDir(t, root)

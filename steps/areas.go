@@ -18,6 +18,8 @@ func (w *World) areas() []area {
 		{"Answers", w.answerSteps()},
 		{"Raw connections", w.rawSteps()},
 		{"TLS handshakes", w.handshakeSteps()},
+		{"ACME servers", w.acmeServerSteps()},
+		{"ACME listeners", w.acmeSteps()},
 		{"The log", w.logSteps()},
 		{"The admin socket", w.adminSteps()},
 		{"Clients of the admin socket", w.adminClientSteps()},

@@ -120,6 +120,7 @@ type World struct {
 	load         *load
 	admin        *adminAnswer
 	adminClients adminClients
+	acme         *acmeServer
 	remembered   map[string]string
 	occupied     map[string]net.Listener
 	logMark      int // index of the first line of the log that counts as new

@@ -255,8 +255,11 @@ func (p *Pebble) SetIPv4(host, ip string) error {
 // Output returns what both processes have written so far.
 func (p *Pebble) Output() string { return p.output.String() }
 
-// Orders returns how many orders clients have asked for, those that were refused included.
-func (p *Pebble) Orders() int { return strings.Count(p.output.String(), "POST /order-plz") }
+// Orders returns how many orders were opened in all; not those that were refused, for a bad nonce above all.
+func (p *Pebble) Orders() int { return strings.Count(p.output.String(), "Added order ") }
+
+// Requests returns how many requests came in all.
+func (p *Pebble) Requests() int { return strings.Count(p.output.String(), " -> calling handler()") }
 
 // Kill ends the processes and keeps the ports and files for Restart: the CA is down.
 func (p *Pebble) Kill() { p.stopProcesses() }

@@ -1,0 +1,177 @@
+package steps
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"reverse-proxy/conformance/acmetest"
+)
+
+// acmeServer is the CA of a scenario, of one kind or another.
+type acmeServer struct {
+	directory string // the directory's URL
+	caFile    string // the root that the daemon has to trust for the server itself
+	pebble    *acmetest.Pebble
+	fake      *acmetest.FakeCA
+	counted   int // the requests at the last look
+	handshook *handshakes
+}
+
+// acmeServerSteps start the CA of a scenario.
+func (w *World) acmeServerSteps() []step {
+	return []step{
+		{`an ACME server`, w.pebble, "Let's Encrypt's test server Pebble, which validates at the two ports of the first listener. It never sleeps, and refuses 5 % of all nonces, as it is shipped."},
+		{`an ACME server as it is shipped`, w.pebbleShipped, "The same with its sleeps of up to 5 s before each validation."},
+		{`an ACME server whose certificates last {int} seconds`, w.pebbleShort, ""},
+		{`an ACME server that refuses the name {string}`, w.pebbleBlocking, ""},
+		{`an ACME server that reaches only the redirect port`, w.pebbleHTTP, "Its TLS-ALPN-01 validations find nobody."},
+		{`an ACME server that reaches no port`, w.pebbleBlind, ""},
+		{`an ACME server that refuses {word} with {int} {string}`, w.fakeCA, "Another server, which issues nothing and counts requests: `accounts` or `orders`, the HTTP status and the type of the problem document."},
+		{`an ACME server that refuses {word} with {int} {string} and names a wait of {int} seconds`, w.fakeCAFor, "In Retry-After."},
+		{`an ACME server that never answers`, w.silentCA, "It accepts connections."},
+		{`no ACME server`, w.noCA, "Its address refuses connections."},
+		{`the ACME server goes away`, w.killCA, ""},
+		{`the ACME server comes back`, w.restartCA, "At the same address, with a new root for what it issues."},
+	}
+}
+
+// startPebble starts a Pebble that validates at the first listener.
+func (w *World) startPebble(opts acmetest.PebbleOptions) error {
+	tools := w.suite.Tools["pebble"]
+	if tools == "" {
+		return errors.New("the suite has no pebble")
+	}
+	opts.BinDir = tools
+	p, err := acmetest.StartPebble(opts)
+	if err != nil {
+		return err
+	}
+	w.cleanup(func() error { p.Stop(); return nil })
+	w.acme = &acmeServer{directory: p.DirectoryURL, caFile: p.CAFile, pebble: p}
+	return nil
+}
+
+// validationPorts are the ports of the first listener.
+func (w *World) validationPorts() (opts acmetest.PebbleOptions, err error) {
+	first := tables(w.config.root, "listeners")[0]
+	if opts.HTTPPort, err = strconv.Atoi(fmt.Sprint(first["http_port"])); err != nil {
+		return opts, err
+	}
+	opts.TLSPort, err = strconv.Atoi(fmt.Sprint(first["https_port"]))
+	return opts, err
+}
+
+// pebbleWith starts a Pebble at the first listener's ports, with what change makes of its options.
+func (w *World) pebbleWith(change func(*acmetest.PebbleOptions)) error {
+	opts, err := w.validationPorts()
+	if err != nil {
+		return err
+	}
+	change(&opts)
+	return w.startPebble(opts)
+}
+
+func (w *World) pebble() error { return w.pebbleWith(func(*acmetest.PebbleOptions) {}) }
+
+func (w *World) pebbleShipped() error {
+	return w.pebbleWith(func(o *acmetest.PebbleOptions) { o.ValidationSleeps = true })
+}
+
+func (w *World) pebbleShort(seconds int) error {
+	return w.pebbleWith(func(o *acmetest.PebbleOptions) { o.ValiditySeconds = seconds })
+}
+
+func (w *World) pebbleBlocking(name string) error {
+	return w.pebbleWith(func(o *acmetest.PebbleOptions) { o.Blocked = []string{name} })
+}
+
+func (w *World) pebbleHTTP() error {
+	return w.pebbleWith(func(o *acmetest.PebbleOptions) { o.TLSPort = 0 })
+}
+
+func (w *World) pebbleBlind() error {
+	return w.pebbleWith(func(o *acmetest.PebbleOptions) { o.HTTPPort, o.TLSPort = 0, 0 })
+}
+
+func (w *World) fakeCA(what string, status int, problem string) error {
+	return w.fakeCAFor(what, status, problem, 0)
+}
+
+func (w *World) fakeCAFor(what string, status int, problem string, wait int) error {
+	path, ok := map[string]string{"accounts": acmetest.FakeCANewAccount, "orders": acmetest.FakeCANewOrder}[what]
+	if !ok {
+		return fmt.Errorf("%q is nothing that the ACME server can refuse; accounts and orders are", what)
+	}
+	ca := acmetest.StartFakeCA()
+	w.cleanup(func() error { ca.Close(); return nil })
+	ca.Refuse(path, acmetest.Refusal{Status: status, Type: problem, Detail: "refused by the suite",
+		RetryAfter: time.Duration(wait) * time.Second})
+	file := filepath.Join(w.dir, "acme-ca.pem")
+	w.acme = &acmeServer{directory: ca.DirectoryURL, caFile: file, fake: ca}
+	return ca.WriteCAFile(file)
+}
+
+// silentCA listens without a word. The kernel completes the connections.
+func (w *World) silentCA() error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	w.cleanup(listener.Close)
+	w.acme = &acmeServer{directory: "https://" + listener.Addr().String() + "/dir"}
+	return nil
+}
+
+func (w *World) noCA() error {
+	port, err := w.addresses.sharedPort("port:no ACME server")
+	w.acme = &acmeServer{directory: "https://127.0.0.1:" + strconv.Itoa(port) + "/dir"}
+	return err
+}
+
+func (w *World) killCA() error {
+	switch {
+	case w.acme == nil:
+		return errors.New("the scenario has no ACME server")
+	case w.acme.pebble != nil:
+		w.acme.pebble.Kill()
+	case w.acme.fake != nil:
+		w.acme.fake.Close()
+	}
+	return nil
+}
+
+func (w *World) restartCA() error {
+	if w.acme == nil || w.acme.pebble == nil {
+		return errors.New("the scenario has no ACME server that can come back")
+	}
+	if err := w.acme.pebble.Restart(); err != nil {
+		return err
+	}
+	return w.nameACMEDomains()
+}
+
+// requests counts what the server was asked so far.
+func (s *acmeServer) requests() (int, error) {
+	switch {
+	case s.fake != nil:
+		return s.fake.Requests(""), nil
+	case s.pebble != nil:
+		return s.pebble.Requests(), nil
+	}
+	return 0, errors.New("this ACME server counts nothing")
+}
+
+// orders counts the orders that the server was asked for; of a Pebble, those that it opened.
+func (s *acmeServer) orders() (int, error) {
+	switch {
+	case s.fake != nil:
+		return s.fake.Requests(acmetest.FakeCANewOrder), nil
+	case s.pebble != nil:
+		return s.pebble.Orders(), nil
+	}
+	return 0, errors.New("this ACME server counts nothing")
+}

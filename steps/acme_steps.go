@@ -1,0 +1,209 @@
+package steps
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// acmeSteps are what a scenario says of a listener in ACME mode.
+func (w *World) acmeSteps() []step {
+	return []step{
+		{`listener {int} gets certificates for {string} from the ACME server`, w.useACMEServer, "Sets mode acme, with the cache directory `acme1` for the first listener and so on. The ACME server finds the names at the listener's address; a second listener needs the ports of the first."},
+		{`the cache of listener {int} holds the certificate {string} for {string}`, w.fillCache, "One made by a sentence above, in autocert's format."},
+		{`the certificate comes from the ACME server`, w.certificateFromCA, "The last handshake's chain leads to its root, and covers the name that was asked for."},
+		{`the ACME server was asked for {int} order(s)`, w.ordersAre, "In all. Those that Pebble refuses do not count."},
+		{`the requests to the ACME server are counted`, w.countRequests, ""},
+		{`the ACME server was asked nothing since`, w.askedNothing, "Since they were counted."},
+		{`clients shake hands for {string} without end`, w.shakeWithoutEnd, "One after the other, each verifying what it gets by the ACME server's root."},
+		{`they see {int} certificates in turn and no handshake fails`, w.seeCertificates, "Waits up to a minute."},
+	}
+}
+
+// acmeDomains lists the names of the listeners in ACME mode with the address of the listener.
+func (w *World) acmeDomains() map[string]string {
+	domains := map[string]string{}
+	for _, listener := range tables(w.config.root, "listeners") {
+		table, _ := listener["tls"].(map[string]any)
+		list, _ := table["acme_domains"].([]string)
+		for _, name := range list {
+			domains[name] = fmt.Sprint(listener["bind_addr"])
+		}
+	}
+	return domains
+}
+
+// nameACMEDomains tells Pebble where each name is.
+func (w *World) nameACMEDomains() error {
+	if w.acme.pebble == nil {
+		return nil
+	}
+	for name, address := range w.acmeDomains() {
+		if err := w.acme.pebble.SetIPv4(name, address); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) cacheDir(listener int) string {
+	return filepath.Join(w.dir, fmt.Sprintf("acme%d", listener))
+}
+
+func (w *World) useACMEServer(listener int, list string) error {
+	if w.acme == nil {
+		return errors.New("the scenario has no ACME server")
+	}
+	table := map[string]any{"mode": "acme", "acme_domains": names(list), "acme_cache_dir": w.cacheDir(listener),
+		"acme_contact": "mailto:ops@example.test", "acme_directory": w.acme.directory}
+	if w.acme.caFile != "" {
+		table["acme_ca_path"] = w.acme.caFile
+	}
+	if err := w.config.set(w.tlsTable(listener), table); err != nil {
+		return err
+	}
+	return w.nameACMEDomains()
+}
+
+func (w *World) fillCache(listener int, certificate, name string) error {
+	key, err := os.ReadFile(w.keyPath(certificate))
+	if err != nil {
+		return err
+	}
+	chain, err := os.ReadFile(w.certPath(certificate))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(w.cacheDir(listener), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(w.cacheDir(listener), name), append(key, chain...), 0o600)
+}
+
+// acmeRoots is what clients trust that verify certificates of the ACME server.
+func (w *World) acmeRoots() (*x509.CertPool, error) {
+	if w.acme == nil || w.acme.pebble == nil {
+		return nil, errors.New("the scenario has no ACME server that issues certificates")
+	}
+	pem, err := w.acme.pebble.RootsPEM()
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("got no root from the ACME server: %q", clip(string(pem)))
+	}
+	return roots, nil
+}
+
+func (w *World) certificateFromCA() error {
+	state, err := w.shaken()
+	if err != nil {
+		return err
+	}
+	roots, err := w.acmeRoots()
+	if err != nil {
+		return err
+	}
+	chain := x509.NewCertPool()
+	for _, cert := range state.PeerCertificates[1:] {
+		chain.AddCert(cert)
+	}
+	_, err = state.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: state.ServerName, Roots: roots, Intermediates: chain})
+	return err
+}
+
+func (w *World) ordersAre(want int) error {
+	got, err := w.acme.orders()
+	if err == nil && got != want {
+		err = fmt.Errorf("got %d orders, want %d", got, want)
+	}
+	return err
+}
+
+func (w *World) countRequests() (err error) {
+	w.acme.counted, err = w.acme.requests()
+	return err
+}
+
+func (w *World) askedNothing() error {
+	got, err := w.acme.requests()
+	if err == nil && got != w.acme.counted {
+		err = fmt.Errorf("got %d requests since they were counted, want none", got-w.acme.counted)
+	}
+	return err
+}
+
+// handshakes are those that go on without end.
+type handshakes struct {
+	mu     sync.Mutex
+	count  int
+	failed error
+	seen   map[string]bool // serial numbers
+}
+
+func (w *World) shakeWithoutEnd(name string) error {
+	roots, err := w.acmeRoots()
+	if err != nil {
+		return err
+	}
+	address, err := w.dialAddress("https", name, 0)
+	if err != nil {
+		return err
+	}
+	h := &handshakes{seen: map[string]bool{}}
+	w.acme.handshook = h
+	ctx, cancel := context.WithCancel(w.ctx)
+	done := make(chan struct{})
+	w.cleanup(func() error { cancel(); <-done; return nil })
+	dialer := &tls.Dialer{NetDialer: w.dialer(""), Config: &tls.Config{ServerName: name, RootCAs: roots}}
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			conn, err := dialer.DialContext(ctx, "tcp", address)
+			if ctx.Err() == nil {
+				h.note(conn, err)
+			}
+			if conn != nil {
+				_ = conn.Close()
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(pollInterval):
+			}
+		}
+	}()
+	return nil
+}
+
+func (h *handshakes) note(conn net.Conn, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.count++
+	if err != nil {
+		h.failed = errors.Join(h.failed, fmt.Errorf("handshake %d at %s: %w", h.count, time.Now().UTC().Format(time.RFC3339), err))
+		return
+	}
+	h.seen[conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String()] = true
+}
+
+func (w *World) seeCertificates(want int) error {
+	var failed error
+	err := w.within(time.Minute, func() error {
+		h := w.acme.handshook
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if failed = h.failed; failed == nil && len(h.seen) < want {
+			return fmt.Errorf("got %d certificates in %d handshakes, want %d", len(h.seen), h.count, want)
+		}
+		return nil
+	})
+	return errors.Join(failed, err)
+}
