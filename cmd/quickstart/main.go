@@ -1,10 +1,13 @@
 // Command quickstart runs the proxy in front of a sample upstream on this machine's loopback address, as `make run`
 // does: it builds both, starts them with testdata/quickstart.toml, says what to type next, and stops them on Ctrl-C.
+// With -acme, as `make acme` does, it also runs Pebble, Let's Encrypt's test server, and the proxy gets its certificate
+// from there.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -22,15 +25,17 @@ import (
 const startTimeout = 30 * time.Second
 
 func main() {
+	acme := flag.Bool("acme", false, "get the certificate from a Pebble that runs beside the proxy")
+	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	if err := run(ctx); err != nil {
+	if err := run(ctx, *acme); err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, acme bool) error {
 	dir, err := os.MkdirTemp("", "reverse-proxy-quickstart-")
 	if err != nil {
 		return err
@@ -43,6 +48,22 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var next string
+	binary := filepath.Join(dir, "reverse-proxy")
+	if acme {
+		pebble, err := startPebble(dir)
+		if err != nil {
+			return err
+		}
+		defer pebble.Stop()
+		if err := useACME(config, dir, pebble); err != nil {
+			return err
+		}
+		next = fmt.Sprintf(acmeNextSteps, pebble.DirectoryURL, filepath.Join(dir, "roots.pem"),
+			filepath.Join(dir, "acme"), binary, config, config)
+	} else {
+		next = fmt.Sprintf(nextSteps, binary, config, binary, config, config)
+	}
 	upstream := program(ctx, filepath.Join(dir, "sample-upstream"), "-listen", "127.0.0.1:3000")
 	if err := upstream.Start(); err != nil {
 		return err
@@ -54,7 +75,6 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer ready.Close()
-	binary := filepath.Join(dir, "reverse-proxy")
 	proxy := program(ctx, binary, "--config", config)
 	proxy.Env = append(os.Environ(), "NOTIFY_SOCKET="+notify)
 	if err := proxy.Start(); err != nil {
@@ -65,8 +85,12 @@ func run(ctx context.Context) error {
 	if err := waitReady(ready, ended); err != nil {
 		return err
 	}
-	fmt.Printf(nextSteps, binary, config, binary, config, config)
-	return <-ended
+	fmt.Print(next)
+	// Wait reports the Ctrl-C itself when the proxy has stopped as it should.
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
 }
 
 // nextSteps is what a reader can try once the proxy serves.
