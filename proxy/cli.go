@@ -135,9 +135,10 @@ func runClient(c commandLine, stdout, stderr io.Writer) int {
 
 // runDaemon starts the proxy and serves until a signal ends it.
 func runDaemon(c commandLine, stdout, stderr io.Writer) int {
+	// The signals stay ours to the end of the process: given back, one that comes while the last lines are written would
+	// kill it, and a graceful shutdown would look like a crash.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, os.Interrupt)
-	defer signal.Stop(signals)
 	signal.Ignore(syscall.SIGPIPE) // a reader of stdout that leaves must not end the daemon
 	starting, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()

@@ -96,7 +96,7 @@ func (p *process) end() error {
 			<-p.exited
 			problems = append(problems, fmt.Errorf("SIGTERM at the end of the scenario: %w", err))
 		} else if p.daemon && (err != nil || code != 0) {
-			problems = append(problems, fmt.Errorf("%s ended with %d after SIGTERM, want 0", p.name, code))
+			problems = append(problems, fmt.Errorf("%s ended with %d (%v) after SIGTERM, want 0", p.name, code, err))
 		}
 	} else if p.daemon && !p.expected {
 		problems = append(problems, fmt.Errorf("%s ended by itself: %v", p.name, p.cmd.ProcessState))
