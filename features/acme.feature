@@ -182,7 +182,7 @@ Feature: Certificates from an ACME server
 
     @S-5.4
     Scenario: A short-lived certificate is renewed without one failed handshake
-      Given an ACME server whose certificates last 10 seconds
+      Given an ACME server whose certificates last 18 seconds
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the site "www.example.test" is served from the upstream "app"
       When the proxy is running

@@ -231,7 +231,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 	t.Run("a short-lived certificate is renewed while handshakes go on", func(t *testing.T) {
 		t.Parallel()
 		f := startACMEFrontend(t, true)
-		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin, ValiditySeconds: 10})
+		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin, ValiditySeconds: 15})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name)
 		var logged acmeTestLog
 		f.source = newTestACMESource(t, cfg, true, &logged)
@@ -251,6 +251,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 					logged.String())
 			}
 			serials[cert.SerialNumber.String()] = true
+			<-time.After(5 * time.Millisecond) // leaves the processor to Pebble
 			if time.Now().After(deadline) {
 				t.Fatalf("got %d certificates in time, want 3\n%s", len(serials), logged.String())
 			}
