@@ -51,6 +51,9 @@ func TestFeatures(t *testing.T) {
 	if os.Geteuid() != 0 {
 		leaveOut("@root", "only root can play another user")
 	}
+	if !suite.CanMount() {
+		leaveOut("@mount", "this user may not mount a file system")
+	}
 	runner := godog.TestSuite{Name: "reverse-proxy", ScenarioInitializer: suite.InitializeScenario, Options: options}
 	status := runner.Run()
 

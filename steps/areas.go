@@ -21,6 +21,7 @@ func (w *World) areas() []area {
 		{"ACME servers", w.acmeServerSteps()},
 		{"ACME listeners", w.acmeSteps()},
 		{"The log", w.logSteps()},
+		{"The log file and the other ends of the log", w.loggingSteps()},
 		{"The admin socket", w.adminSteps()},
 		{"Clients of the admin socket", w.adminClientSteps()},
 		{"The rate limit", w.rateLimitSteps()},

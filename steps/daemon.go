@@ -23,6 +23,8 @@ type launch struct {
 	descriptors int
 	// inherited is the number of open files that the daemon gets from its parent.
 	inherited int
+	// stdout is where the daemon's log goes instead of to the suite; nil for the suite.
+	stdout *os.File
 }
 
 // defaultConfig is what every scenario begins with: one listener on an address of its own, with a certificate for
@@ -97,6 +99,9 @@ func (w *World) startDaemon() error {
 		}
 		defer file.Close()
 		cmd.ExtraFiles = append(cmd.ExtraFiles, file)
+	}
+	if w.launch.stdout != nil {
+		cmd.Stdout = w.launch.stdout
 	}
 	p, err := w.start("reverse-proxy", cmd)
 	if err != nil {

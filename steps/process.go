@@ -30,7 +30,9 @@ type process struct {
 // start starts a program. The World ends it with the scenario.
 func (w *World) start(name string, cmd *exec.Cmd) (*process, error) {
 	p := &process{name: name, cmd: cmd, exited: make(chan struct{}), started: time.Now()}
-	cmd.Stdout, cmd.Stderr = &p.stdout, &p.stderr
+	if cmd.Stderr = &p.stderr; cmd.Stdout == nil {
+		cmd.Stdout = &p.stdout
+	}
 	if cmd.Dir == "" {
 		cmd.Dir = w.dir
 	}

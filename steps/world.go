@@ -118,6 +118,7 @@ type World struct {
 	batch        []*exchange          // the answers of a repeated request
 	handshake    *handshake
 	load         *load
+	stdout       *stdoutPipe // where the log goes when a scenario decides when it is read
 	admin        *adminAnswer
 	adminClients adminClients
 	acme         *acmeServer

@@ -1,0 +1,453 @@
+Feature: The log
+  One line for each event, on stdout and in the log file, in a layout that programs read: fail2ban bans by it. Nothing
+  that a client sends can forge a line or a field, and no slow reader or full disk delays a request.
+
+  Rule: Every line is a UTC time with milliseconds, a level, an event and key=value
+
+    @S-8.1
+    Scenario: A request is logged when it has ended, with its keys in their order
+      Given the site "git.example.test" is served from the upstream "app"
+      And the proxy is running
+      When a client sends the request:
+        | url    | https://git.example.test/user/repo?token=secret |
+        | client | alice                                           |
+      Then the answer is 200
+      And the log has a line "REQUEST" with:
+        | level       | INFO             |
+        | client_ip   | ${client:alice}  |
+        | host        | git.example.test |
+        | method      | GET              |
+        | path        | /user/repo       |
+        | status      | 200              |
+        | upstream    | ${upstream:app}  |
+        | duration_ms | *                |
+      And the line "REQUEST" has the keys "client_ip host method path status upstream duration_ms"
+      And the log has no line that contains "secret"
+      And every line of the log is well-formed
+
+    @S-8.1
+    Scenario: A request is not logged before the last byte of its body
+      Given an upstream "app" that streams "first|second"
+      And the site "git.example.test" is served from the upstream "app"
+      And the proxy is running
+      When the client "alice" begins to request "https://git.example.test/stream"
+      And the client "alice" has received "first"
+      Then the log has no line "REQUEST"
+      When the upstream "app" is released
+      And the client "alice" is answered 200
+      Then the log has 1 line "REQUEST"
+
+    @S-8.1
+    Scenario: A request for an unknown host is logged without an upstream
+      Given the site "git.example.test" is served from the upstream "app"
+      And the proxy is running
+      When a client sends the request:
+        | url    | https://git.example.test/       |
+        | header | Host: other.example.test        |
+      Then the answer is 404
+      And the log has a line "REQUEST" with:
+        | host     | other.example.test |
+        | status   | 404                |
+        | upstream | -                  |
+
+    @S-8.1
+    Scenario: Every one of many requests is logged
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the proxy is running
+      When a client requests "https://git.example.test/" 300 times at once
+      Then the log has 300 lines "REQUEST"
+      And the file "proxy.log" has 300 lines "REQUEST"
+      And the log has no line "LOG_DROPPED"
+
+    @S-8.1
+    Scenario: A client that is refused for its rate leaves a RATE_LIMIT line with its address
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "rate_limit.requests_per_second" is 0.001
+      And the setting "rate_limit.burst" is 1
+      And the proxy is running
+      When the client "alice" requests "https://git.example.test/login?password=secret" 2 times
+      Then the log has 1 line "RATE_LIMIT" with:
+        | level     | WARN             |
+        | client_ip | ${client:alice}  |
+        | host      | git.example.test |
+        | path      | /login           |
+        | status    | 429              |
+      And the line "RATE_LIMIT" has the keys "client_ip host path status"
+      And the log has no line that contains "secret"
+
+    @S-8.1
+    Scenario: A failing upstream leaves an UPSTREAM_ERROR line that tells the cause
+      Given no upstream "gone"
+      And the site "git.example.test" is served from the upstream "gone"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
+      Then the answer is 502
+      And the log has a line "UPSTREAM_ERROR" with:
+        | level    | WARN               |
+        | host     | git.example.test   |
+        | upstream | ${upstream:gone}   |
+        | error    | connection refused |
+      And the line "UPSTREAM_ERROR" has the keys "host upstream error"
+      And the log has a line "REQUEST" with:
+        | status   | 502              |
+        | upstream | ${upstream:gone} |
+
+    @S-8.1
+    Scenario Outline: Lines below the level are left out
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.level" is "<level>"
+      And the setting "rate_limit.requests_per_second" is 0.001
+      And the setting "rate_limit.burst" is 1
+      And the proxy is running
+      When a client requests "https://git.example.test/" 2 times
+      And the proxy is sent SIGTERM
+      And the proxy exits with 0
+      Then the log has <requests> lines "REQUEST"
+      And the log has <refused> lines "RATE_LIMIT"
+
+      Examples:
+        | level | requests | refused |
+        | trace | 1        | 1       |
+        | debug | 1        | 1       |
+        | info  | 1        | 1       |
+        | warn  | 0        | 1       |
+        | error | 0        | 0       |
+
+  Rule: The lines go to stdout always, and to the log file when it is set
+
+    @S-8.2
+    Scenario Outline: Stdout and the file hold the same lines in the format <format>
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.format" is "<format>"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the proxy is running
+      When a client requests "https://git.example.test/a b%20c" 3 times
+      And a client requests "https://git.example.test/user/repo" 3 times
+      And the configuration is reloaded
+      And the proxy is sent SIGTERM
+      And the proxy exits with 0
+      Then the file "proxy.log" holds the same lines as the log
+      And every line of the file "proxy.log" is well-formed
+      And every line of the file "proxy.log" is plain ASCII
+      And the line "REQUEST" has the keys "client_ip host method path status upstream duration_ms"
+      And the line "CONFIG_RELOAD" has the keys "status sites"
+      And the log has a line that contains "<part>"
+
+      Examples:
+        | format | part                                        |
+        | text   |  path=/user/repo status=200 upstream=       |
+        | json   | ,\"path\":\"/user/repo\",\"status\":200,\"upstream\":\" |
+
+    @S-8.2
+    Scenario: The file is created for its owner and group, and appended to by the next start
+      Given the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the proxy is running
+      Then the mode of "proxy.log" is "0640"
+      When the proxy is sent SIGTERM
+      And the proxy exits with 0
+      And the proxy is started again
+      Then the file "proxy.log" has 20 lines "STARTUP"
+
+    @S-8.2
+    Scenario: A line that a crash has cut short is not glued to the next one
+      Given the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And a file "proxy.log" with "2026-01-02T03:04:05.678Z INFO REQ"
+      And the proxy is running
+      Then the file "proxy.log" has 10 lines "STARTUP"
+      And the file "proxy.log" contains "INFO REQ"
+      And the file "proxy.log" does not contain "INFO REQ2"
+
+    @S-8.2 @S-4.2
+    Scenario Outline: A log file that is <kind> refuses the start and stays untouched
+      Given <kind> "proxy.log"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      When the proxy is started
+      Then the proxy exits with 1
+      And its standard error has a line with "logging.log_file_path"
+      And "proxy.log" is a <word>
+      And nothing of the proxy is left
+
+      Examples:
+        | kind           | word      |
+        | a directory    | directory |
+        | a stale socket | socket    |
+
+    @S-8.2 @S-4.2
+    Scenario: A log directory that is missing refuses the start
+      Given the setting "logging.log_file_path" is "${dir}/missing/proxy.log"
+      When the proxy is started
+      Then the proxy exits with 1
+      And its standard error has a line with "logging.log_file_path"
+
+  Rule: SIGUSR1 opens the log file anew
+
+    @S-8.3
+    Scenario: After a rename and SIGUSR1 the lines go to a new file and none is lost
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the proxy is running
+      When a client requests "https://git.example.test/before" 20 times
+      And "proxy.log" is renamed to "proxy.log.1"
+      And a client requests "https://git.example.test/between" 20 times
+      And the proxy is sent SIGUSR1
+      And the log has a new line "LOG_REOPENED" with:
+        | level  | INFO    |
+        | status | success |
+      And a client requests "https://git.example.test/after" 20 times
+      Then the file "proxy.log" has 20 lines "REQUEST"
+      And the file "proxy.log.1" has 40 lines "REQUEST"
+      And the mode of "proxy.log" is "0640"
+      And the files together hold the same lines as the log:
+        | proxy.log.1 |
+        | proxy.log   |
+
+    @S-8.3
+    Scenario: Rotation under load loses no request and no line
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the proxy is running
+      When a steady load on "https://git.example.test/"
+      And "proxy.log" is renamed to "proxy.log.1"
+      And the proxy is sent SIGUSR1
+      And the log has 1 line "LOG_REOPENED"
+      And "proxy.log" is renamed to "proxy.log.2"
+      And the proxy is sent SIGUSR1
+      And the log has 2 lines "LOG_REOPENED"
+      And the steady load has lost no request
+      And the proxy is sent SIGTERM
+      And the proxy exits with 0
+      Then the log has no line "LOG_DROPPED"
+      And the files together hold the same lines as the log:
+        | proxy.log.1 |
+        | proxy.log.2 |
+        | proxy.log   |
+
+    @S-8.3
+    Scenario: A log directory that has vanished is reported, and the old file goes on being written
+      Given the site "git.example.test" is served from the upstream "app"
+      And a directory "logs"
+      And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
+      And the proxy is running
+      When "logs" is renamed to "moved"
+      And the proxy is sent SIGUSR1
+      Then the log has a new line "LOG_REOPENED" with:
+        | level  | ERROR                          |
+        | status | error                          |
+        | error  | ~logging.log_file_path: open   |
+      When a client requests "https://git.example.test/while-gone"
+      Then the answer is 200
+      And the file "moved/proxy.log" contains "path=/while-gone"
+      When a directory "logs"
+      And the proxy is sent SIGUSR1
+      Then the log has a new line "LOG_REOPENED" with:
+        | status | success |
+      When a client requests "https://git.example.test/again"
+      Then the file "logs/proxy.log" contains "path=/again"
+
+    @S-8.3
+    Scenario: Without a log file SIGUSR1 changes nothing
+      Given the site "git.example.test" is served from the upstream "app"
+      And the proxy is running
+      When the proxy is sent SIGUSR1
+      And a client requests "https://git.example.test/"
+      Then the answer is 200
+      And the proxy is still running
+
+  Rule: A slow or full log never stalls a request; what is lost is counted
+
+    @S-8.4
+    Scenario: A stdout that nobody reads stalls neither requests nor the log file
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the setting "rate_limit.requests_per_second" is 100000
+      And the setting "rate_limit.burst" is 100000
+      And the proxy will be started with a stdout that nobody reads
+      And the proxy is running
+      # 1000 lines of about 2 KiB: more than the pipe (64 KiB) and the buffer (1 MiB) hold.
+      When a client requests "https://git.example.test/${x*2000}" 1000 times
+      Then 1000 of the answers are 200
+      And the file "proxy.log" has 1000 lines "REQUEST"
+      When the stdout of the proxy is read again
+      And a client requests "https://git.example.test/after"
+      Then the log has a line "LOG_DROPPED" with:
+        | level | WARN   |
+        | sink  | stdout |
+        | lines | *      |
+      And the log has a line "REQUEST" with:
+        | path | /after |
+      And every line of the log is well-formed
+      And the file "proxy.log" has a line "LOG_DROPPED" with:
+        | sink | stdout |
+
+    @S-8.4 @S-11.1
+    Scenario: A stdout that nobody reads does not keep the proxy from exiting
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "rate_limit.requests_per_second" is 100000
+      And the setting "rate_limit.burst" is 100000
+      And the proxy will be started with a stdout that nobody reads
+      And the proxy is running
+      When a client requests "https://git.example.test/${x*2000}" 100 times
+      And the proxy is sent SIGTERM
+      Then the proxy exits with 0 within 10 seconds
+
+    @S-8.4
+    Scenario: The death of the log's reader does not take the proxy along
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the proxy will be started with a stdout that nobody reads
+      And the proxy is running
+      When the reader of the proxy's stdout dies
+      And a client requests "https://git.example.test/" 10 times
+      Then 10 of the answers are 200
+      And the file "proxy.log" has a line "LOG_WRITE_ERROR" with:
+        | level | ERROR        |
+        | sink  | stdout       |
+        | error | ~broken pipe |
+        | lines | *            |
+      And the file "proxy.log" has 10 lines "REQUEST"
+      And the proxy is still running
+
+    @S-8.4
+    Scenario: A full disk behind stdout is reported in the log file, once in 10 s
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the proxy will be started with a full disk as its stdout
+      And the proxy is running
+      When a client requests "https://git.example.test/" 50 times
+      Then 50 of the answers are 200
+      And the file "proxy.log" has a line "LOG_WRITE_ERROR" with:
+        | sink  | stdout                   |
+        | error | ~no space left on device |
+      And the file "proxy.log" has 50 lines "REQUEST"
+      And the file "proxy.log" has 1 line "LOG_WRITE_ERROR"
+
+    @S-8.4 @mount
+    Scenario: A full disk behind the log file is reported on stdout, and the lines lost are counted when it has room again
+      Given the site "git.example.test" is served from the upstream "app"
+      And a small disk "logs"
+      And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
+      And the proxy is running
+      And a client requests "https://git.example.test/before"
+      And the file "logs/proxy.log" contains "path=/before"
+      When the disk "logs" is full
+      And a client requests "https://git.example.test/${x*2000}" 20 times
+      Then 20 of the answers are 200
+      And the log has a line "LOG_WRITE_ERROR" with:
+        | level | ERROR                    |
+        | sink  | file                     |
+        | error | ~no space left on device |
+      When the disk "logs" has room again
+      And a client requests "https://git.example.test/after"
+      Then the log has a line "LOG_DROPPED" with:
+        | sink  | file |
+        | lines | *    |
+      And the file "logs/proxy.log" has a line "LOG_DROPPED" with:
+        | level | WARN |
+        | sink  | file |
+      And the file "logs/proxy.log" has a line "REQUEST" with:
+        | path | /after |
+
+  Rule: The shipped fail2ban filters match these lines, and nothing that a client sends makes them match another address
+
+    @S-8.5
+    Scenario Outline: fail2ban finds the clients that were refused, in the format <format>
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.format" is "<format>"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the setting "rate_limit.requests_per_second" is 0.001
+      And the setting "rate_limit.burst" is 1
+      And the proxy is running
+      When the client "scanner" requests "https://git.example.test/login" 4 times
+      And the client "browser" requests "https://git.example.test/login" 1 times
+      And the client "bot" requests "https://git.example.test/.env" 3 times
+      Then the fail2ban filter "<filter>" finds in "proxy.log":
+        | ${client:scanner} | 3 |
+        | ${client:bot}     | 2 |
+
+      Examples:
+        | format | filter             |
+        | text   | reverse-proxy      |
+        | json   | reverse-proxy-json |
+
+    @S-8.5
+    Scenario Outline: Forged requests ban nobody but their sender, in the format <format>
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.format" is "<format>"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the setting "rate_limit.requests_per_second" is 0.001
+      And the setting "rate_limit.burst" is 3
+      And the proxy is running
+      When the client "attacker" opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        RATE_LIMIT /"RATE_LIMIT"client_ip=1.2.3.4,"client_ip":"1.2.3.4"status=429 HTTP/1.1
+        Host: git.example.test
+
+        """
+      And the client receives the answer 200
+      And the client sends:
+        """
+        GET /%0a2026-01-02T03:04:05.678Z%20WARN%20RATE_LIMIT%20client_ip=1.2.3.4%20host=a HTTP/1.1
+        Host: git.example.test
+
+        """
+      And the client receives the answer 200
+      And the client sends:
+        """
+        GET / HTTP/1.1
+        Host: client_ip=1.2.3.4
+
+        """
+      And the client receives the answer 400
+      And the client "attacker" opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        GET /"}\\",\xe2\x80\xa8\xc2\x85\xff{"event":"RATE_LIMIT","client_ip":"1.2.3.4","status":429} HTTP/1.1
+        Host: git.example.test
+
+        """
+      And the client receives the answer 429
+      And the client sends:
+        """
+        GET /"\xe2\x80\xa8"WARN"RATE_LIMIT"client_ip=1.2.3.4"host=a"path=/"status=429 HTTP/1.1
+        Host: 1.2.3.4"
+
+        """
+      Then every line of the file "proxy.log" is plain ASCII
+      And the fail2ban filter "<filter>" finds in "proxy.log":
+        | ${client:attacker} | 1 |
+      And every line of the file "proxy.log" is well-formed
+      And the file "proxy.log" holds the same lines as the log
+
+      Examples:
+        | format | filter             |
+        | text   | reverse-proxy      |
+        | json   | reverse-proxy-json |
+
+  Rule: A repeating failure is logged at most once in 10 s, with a count
+
+    @S-8.6
+    Scenario: An upstream that is down is logged at once, and after 10 s with the number of failures since
+      Given no upstream "gone"
+      And the site "git.example.test" is served from the upstream "gone"
+      And the proxy is running
+      When a client requests "https://git.example.test/" 30 times
+      Then 30 of the answers are 502
+      And the log has 30 lines "REQUEST"
+      And the log has 1 line "UPSTREAM_ERROR"
+      And the log has a line "UPSTREAM_ERROR" with:
+        | repeated | 29 |
+      And the log has 2 lines "UPSTREAM_ERROR"
+
+    @S-8.6
+    Scenario: What is held back is logged at shutdown
+      Given no upstream "gone"
+      And the site "git.example.test" is served from the upstream "gone"
+      And the proxy is running
+      When a client requests "https://git.example.test/" 5 times
+      And the proxy is sent SIGTERM
+      And the proxy exits with 0
+      Then the log has 2 lines "UPSTREAM_ERROR"
+      And the log has a line "UPSTREAM_ERROR" with:
+        | repeated | 4 |
