@@ -175,6 +175,11 @@ func TestReopenAfterARenameLosesNoLine(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
+	for i := range rotations {
+		if got := openDescriptors(t, fmt.Sprintf("%s.%d", path, i)); len(got) != 0 {
+			t.Errorf("file %d: got the descriptors %v, want none", i, got)
+		}
+	}
 	seen := map[string]int{}
 	for i := range rotations {
 		for _, line := range readLines(t, fmt.Sprintf("%s.%d", path, i)) {
@@ -213,6 +218,24 @@ func TestWhatIsLoggedAfterReopenIsInTheNewFile(t *testing.T) {
 		}
 		wantLines(t, "the new file", readLines(t, path), fmt.Sprintf("INFO LOG_REOPENED i=%d", i))
 	}
+}
+
+func TestANewFileDoesNotBeginWithWhatTheOldOneLacked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "log")
+		old := &scriptedOutput{err: syscall.ENOSPC, partial: 30}
+		l := newLogger(LoggingConfig{FilePath: path}, logOutput{w: io.Discard}, &logOutput{w: old})
+		l.Log(LevelInfo, "SHUTDOWN", Int("i", 1))
+		synctest.Wait()
+		if err := l.Reopen(); err != nil {
+			t.Fatal(err)
+		}
+		l.Log(LevelInfo, "SHUTDOWN", Int("i", 2))
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		wantLines(t, "the new file", readLines(t, path), "WARN LOG_DROPPED sink=file lines=1", "INFO SHUTDOWN i=2")
+	})
 }
 
 func TestReopeningFasterThanTheSinkWritesKeepsOneFileAndAllLines(t *testing.T) {

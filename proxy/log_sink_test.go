@@ -28,6 +28,7 @@ type scriptedOutput struct {
 	blocked chan struct{} // closed to let writes through; nil when they are not blocked
 	err     error         // what writes fail with, after having taken partial bytes
 	partial int
+	healthy int // the writes that succeed before err holds
 }
 
 func (o *scriptedOutput) Write(b []byte) (int, error) {
@@ -37,7 +38,7 @@ func (o *scriptedOutput) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.writes++
-	if o.err != nil {
+	if o.err != nil && o.writes > o.healthy {
 		n := min(o.partial, len(b))
 		o.taken.Write(b[:n])
 		return n, o.err
@@ -246,25 +247,35 @@ type shortOutput struct {
 func (o *shortOutput) Write(b []byte) (int, error) { return o.w.Write(b[:min(len(b), o.limit)]) }
 
 func TestLinesDroppedBehindABatchThatFailsAreCountedOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l, _, file := scriptedLogger(t)
-		file.blocked = make(chan struct{})
-		l.Log(LevelInfo, "SHUTDOWN", Int("i", 0))
-		synctest.Wait() // the goroutine is stuck with one line
-		total := 1
-		for total = 1; l.file.dropped < 10; total++ {
-			l.Log(LevelInfo, "SHUTDOWN", Str("pad", strings.Repeat("x", 2000)))
-			synctest.Wait()
-		}
-		file.fail(syscall.EIO, 0)
-		close(file.blocked)
-		synctest.Wait()
-		file.fail(nil, 0)
-		l.Log(LevelInfo, "SHUTDOWN", Int("i", total))
-		synctest.Wait()
-		wantLines(t, "file", file.lines(),
-			fmt.Sprintf("WARN LOG_DROPPED sink=file lines=%d", total), fmt.Sprintf("INFO SHUTDOWN i=%d", total))
-	})
+	for _, tt := range []struct {
+		name    string
+		healthy int
+		first   []string // what the file gets before it fails
+	}{
+		{"the write fails during which the buffer filled", 0, nil},
+		{"the write of the full buffer fails", 1, []string{"INFO SHUTDOWN i=0"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, _, file := scriptedLogger(t)
+				file.blocked, file.err, file.healthy = make(chan struct{}), syscall.EIO, tt.healthy
+				l.Log(LevelInfo, "SHUTDOWN", Int("i", 0))
+				synctest.Wait() // the goroutine is stuck with one line
+				total := 1
+				for ; l.file.dropped < 10; total++ {
+					l.Log(LevelInfo, "SHUTDOWN", Str("pad", strings.Repeat("x", 2000)))
+					synctest.Wait()
+				}
+				close(file.blocked)
+				synctest.Wait()
+				file.fail(nil, 0)
+				l.Log(LevelInfo, "SHUTDOWN", Int("i", total))
+				synctest.Wait()
+				wantLines(t, "file", file.lines(), append(tt.first,
+					fmt.Sprintf("WARN LOG_DROPPED sink=file lines=%d", total-tt.healthy), fmt.Sprintf("INFO SHUTDOWN i=%d", total))...)
+			})
+		})
+	}
 }
 
 func TestCloseWritesWhatIsBuffered(t *testing.T) {
