@@ -17,6 +17,7 @@ func (w *World) areas() []area {
 		{"Requests", w.requestSteps()},
 		{"Answers", w.answerSteps()},
 		{"Raw connections", w.rawSteps()},
+		{"Raw HTTP/2", w.h2Steps()},
 		{"TLS handshakes", w.handshakeSteps()},
 		{"ACME servers", w.acmeServerSteps()},
 		{"ACME listeners", w.acmeSteps()},

@@ -117,6 +117,7 @@ type World struct {
 	exchanges    map[string]*exchange // those that a scenario has named
 	batch        []*exchange          // the answers of a repeated request
 	handshake    *handshake
+	h2           *h2Result
 	load         *load
 	stdout       *stdoutPipe // where the log goes when a scenario decides when it is read
 	admin        *adminAnswer

@@ -1,0 +1,231 @@
+Feature: Host routing
+
+  The host of a request, and nothing else, decides to which upstream it goes.
+
+  Background:
+    Given the site "git.example.test" is served from the upstream "git"
+    And the site "www.example.test" is served from the upstream "www"
+
+  Rule: The host picks the site, lower-cased and without its port
+
+    @S-6.1
+    Scenario Outline: <host> over <protocol> is the site of <upstream>
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/ |
+        | protocol | <protocol>                |
+        | header   | Host: <host>              |
+      Then the answer is 200 "<upstream>"
+
+      Examples:
+        | host                   | protocol | upstream |
+        | git.example.test       | HTTP/1.1 | git      |
+        | www.example.test       | HTTP/1.1 | www      |
+        | GIT.Example.TEST       | HTTP/1.1 | git      |
+        | git.example.test:8443  | HTTP/1.1 | git      |
+        | Git.example.test:443   | HTTP/1.1 | git      |
+        | git.example.test.      | HTTP/1.1 | git      |
+        | git.example.test       | HTTP/2   | git      |
+        | www.example.test:8443  | HTTP/2   | www      |
+        | WWW.example.test       | HTTP/2   | www      |
+
+    @S-6.1
+    Scenario: The host of the request decides, not the name of the handshake
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/ |
+        | sni    | git.example.test          |
+        | header | Host: www.example.test    |
+      Then the answer is 200 "www"
+      And the upstream "git" received nothing
+
+    @S-6.1
+    Scenario: A host written in capitals in the configuration is the same site
+      Given the site "Mixed.Example.TEST" is served from the upstream "mixed"
+      When the proxy is running
+      And a client requests "https://mixed.example.test/"
+      Then the answer is 200 "mixed"
+
+  Rule: An unknown host is answered 404 and a missing or bad one 400
+
+    @S-6.1
+    Scenario Outline: <host> is answered 404
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/ |
+        | header | Host: <host>              |
+      Then the answer is the plain error 404 "Not Found"
+      And the upstream "git" received nothing
+      And the upstream "www" received nothing
+
+      Examples:
+        | host                   |
+        | unknown.example.test   |
+        | example.test           |
+        | a.git.example.test     |
+        | git.example.test.evil  |
+        | 127.0.0.1              |
+        | [::1]:443              |
+
+    @S-6.1
+    Scenario: An unknown host is answered 404 over HTTP/2
+      When the proxy is running
+      And a client requests "https://unknown.example.test/" over "HTTP/2"
+      Then the answer is the plain error 404 "Not Found"
+
+    @S-6.1
+    Scenario Outline: A request with <what> is answered 400
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\n<fields>Connection: close\r\n\r\n"
+      Then the client receives the answer 400
+      And the connection is closed with nothing more
+      And the upstream "git" received nothing
+      And the upstream "www" received nothing
+
+      Examples:
+        | what                          | fields                                               |
+        | no host                       |                                                      |
+        | an empty host                 | Host:\r\n                                            |
+        | a port alone                  | Host: :443\r\n                                       |
+        | two hosts                     | Host: git.example.test\r\nHost: www.example.test\r\n |
+        | the same host twice           | Host: git.example.test\r\nHost: git.example.test\r\n |
+        | a port that is no number      | Host: git.example.test:abc\r\n                       |
+        | a port above 65535            | Host: git.example.test:70000\r\n                     |
+        | a path in the host            | Host: git.example.test/x\r\n                         |
+        | user information in the host  | Host: user@git.example.test\r\n                      |
+        | a space in the host           | Host: git.example.test evil\r\n                      |
+        | a quote in the host           | Host: git.example.test\x22\r\n                       |
+
+    @S-6.1
+    Scenario: HTTP/1.0 without a host is answered 400
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.0\r\n\r\n"
+      Then the client receives the answer 400
+      And the connection is closed with nothing more
+
+  Rule: Two names that disagree are answered 400, and an absolute-form target overrides Host
+
+    @S-6.1
+    Scenario: Host and :authority that disagree are answered 400
+      When the proxy is running
+      And a client sends over HTTP/2 to "https://git.example.test" the fields:
+        | :method    | GET              |
+        | :scheme    | https            |
+        | :path      | /                |
+        | :authority | git.example.test |
+        | host       | www.example.test |
+      Then the answer is 400
+      And the upstream "git" received nothing
+      And the upstream "www" received nothing
+
+    @S-6.1
+    Scenario: Host and :authority that agree are one host
+      When the proxy is running
+      And a client sends over HTTP/2 to "https://git.example.test" the fields:
+        | :method    | GET              |
+        | :scheme    | https            |
+        | :path      | /a               |
+        | :authority | git.example.test |
+        | host       | git.example.test |
+      Then the answer is 200 "git"
+      And the upstream "git" received the field "Host" with "git.example.test"
+
+    @S-6.1
+    Scenario: Without :authority the host field of HTTP/2 counts
+      When the proxy is running
+      And a client sends over HTTP/2 to "https://git.example.test" the fields:
+        | :method | GET              |
+        | :scheme | https            |
+        | :path   | /a               |
+        | host    | www.example.test |
+      Then the answer is 200 "www"
+
+    @S-6.1
+    Scenario: Without any host HTTP/2 is answered 400
+      When the proxy is running
+      And a client sends over HTTP/2 to "https://git.example.test" the fields:
+        | :method | GET   |
+        | :scheme | https |
+        | :path   | /a    |
+      Then the answer is 400
+
+    @S-6.1
+    Scenario: An absolute-form target overrides Host, and reaches the upstream as a path
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        GET https://www.example.test/a%2fb?c=d HTTP/1.1
+        Host: git.example.test
+        Connection: close
+
+        """
+      Then the client receives the answer 200
+      And the answer has the body "www"
+      And the upstream "www" received "GET /a%2fb?c=d"
+      And the upstream "www" received the field "Host" with "www.example.test"
+      And the upstream "git" received nothing
+
+    @S-6.1
+    Scenario: An absolute-form target without a path means the root
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        GET https://www.example.test HTTP/1.1
+        Host: www.example.test
+        Connection: close
+
+        """
+      Then the client receives the answer 200
+      And the upstream "www" received "GET /"
+
+  Rule: The health path is answered whatever the host
+
+    @S-6.2
+    Scenario Outline: <method> of the health path with the host <host> is answered 200
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/health |
+        | method | <method>                        |
+        | header | Host: <host>                    |
+      Then the answer is 200 ""
+      And the upstream "git" received nothing
+
+      Examples:
+        | method | host                 |
+        | GET    | git.example.test     |
+        | HEAD   | git.example.test     |
+        | GET    | unknown.example.test |
+        | GET    | 127.0.0.1            |
+
+    @S-6.2
+    Scenario: The health path of HTTP/1.0 needs no host
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET /health HTTP/1.0\r\n\r\n"
+      Then the client receives the answer 200
+      And the answer has an empty body
+
+    @S-6.2
+    Scenario: Other methods on the health path go to the site
+      When the proxy is running
+      And a client sends "POST" to "https://git.example.test/health" with the body "x"
+      Then the answer is 200 "git"
+      And the upstream "git" received "POST /health"
+
+    @S-6.2
+    Scenario Outline: With the health path <path> the request for <target> goes <where>
+      Given the setting "https_health_path" is "<path>"
+      When the proxy is running
+      And a client requests "https://git.example.test<target>"
+      Then the answer is 200 "<where>"
+
+      Examples:
+        | path     | target    | where |
+        |          | /health   | git   |
+        | /-/alive | /health   | git   |
+        | /-/alive | /-/alive  |       |
+        | /health  | /health/x | git   |
