@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -25,6 +26,7 @@ func (w *World) daemonSteps() []step {
 		{`the proxy exits with {int}`, w.exits, "Waits for it."},
 		{`the proxy exits with {int} within {int} seconds`, w.exitsWithin, ""},
 		{`the proxy is still running`, w.stillRuns, ""},
+		{`the proxy has used at most {int} MiB of memory`, w.memoryAtMost, "The peak of its resident memory since its start."},
 		{`nothing of the proxy is left`, w.nothingLeft, "No port, no admin socket, no process of its group."},
 		{`its standard error is one line with {string}`, w.errorLine, "Exactly one line, which contains the text."},
 		{`its standard error has a line with {string}`, w.errorHas, ""},
@@ -156,6 +158,22 @@ func (w *World) exitsWithin(want, seconds int) error {
 func (w *World) stillRuns() error {
 	if !w.daemon.running() {
 		return fmt.Errorf("the daemon has ended: %v: %s", w.daemon.cmd.ProcessState, clip(w.daemon.stderr.text()))
+	}
+	return nil
+}
+
+func (w *World) memoryAtMost(want int) error {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.daemon.cmd.Process.Pid))
+	if err != nil {
+		return err
+	}
+	_, peak, _ := strings.Cut(string(status), "VmHWM:")
+	var kib int
+	if _, err := fmt.Sscan(peak, &kib); err != nil {
+		return fmt.Errorf("no VmHWM in %q: %w", status, err)
+	}
+	if kib > want<<10 {
+		return fmt.Errorf("got a peak of %d KiB, want at most %d MiB", kib, want)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ func (w *World) rawSteps() []step {
 		{`the client closes the connection`, w.closeConn, ""},
 		{`the client receives the answer {int}`, w.receiveAnswer, "Waits for the next answer on the connection, whole; the sentences under Answers look at it."},
 		{`the client receives {string}`, w.receiveText, "Waits until that is part of what has come and was not looked at yet."},
+		{`the answer had no end`, w.answerEndless, "What came of the next answer until the connection was closed is not whole: its length or its last chunk is missing."},
 		{`the connection is closed`, w.connClosed, "Waits for the proxy to close it; what comes before that does not matter."},
 		{`the connection is closed with nothing more`, w.connClosedSilent, "Nothing comes after the answers that were looked at."},
 		{`the connection is closed within {int} ms`, w.connClosedWithin, "Since it was opened."},
@@ -131,6 +132,18 @@ func (w *World) receiveAnswer(status int) error {
 	}
 	if w.exchange.status != status {
 		return fmt.Errorf("got %d %q, want %d", w.exchange.status, clip(string(w.exchange.body)), status)
+	}
+	return nil
+}
+
+func (w *World) answerEndless() error {
+	conn, err := w.awaitClose()
+	if err != nil {
+		return err
+	}
+	x, err := conn.nextAnswer()
+	if err == nil && x.err == nil {
+		return fmt.Errorf("got the whole answer %d %q, want one that breaks off", x.status, clip(string(x.body)))
 	}
 	return nil
 }

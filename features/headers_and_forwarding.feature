@@ -1,0 +1,761 @@
+Feature: Headers and forwarding
+
+  What reaches the upstream, and what comes back from it.
+
+  Background:
+    Given the site "git.example.test" is served from the upstream "app"
+
+  Rule: The proxy says who the client is, and nobody else does
+
+    @S-6.3
+    Scenario: The upstream gets the client's address, the protocol and the host
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200
+      And the upstream "app" received the field "Host" with "git.example.test"
+      And the upstream "app" received the field "X-Real-IP" with "${client:}"
+      And the upstream "app" received the field "X-Forwarded-For" with "${client:}"
+      And the upstream "app" received the field "X-Forwarded-Proto" with "https"
+      And the upstream "app" received the field "X-Forwarded-Host" with "git.example.test"
+
+    @S-6.3
+    Scenario Outline: The Host reaches the upstream as the client sent it over <protocol>
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/     |
+        | protocol | <protocol>                    |
+        | header   | Host: GIT.example.test:8443   |
+      Then the answer is 200
+      And the upstream "app" received the field "Host" with "GIT.example.test:8443"
+      And the upstream "app" received the field "X-Forwarded-Host" with "GIT.example.test:8443"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-6.3
+    Scenario Outline: A client's own <field> is replaced over <protocol>
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/ |
+        | protocol | <protocol>                |
+        | header   | <field>: <forged>         |
+        | header   | <field>: second           |
+      Then the answer is 200
+      And the upstream "app" received the field "<field>" with "<value>"
+
+      Examples:
+        | field             | forged       | value            | protocol |
+        | X-Real-IP         | 203.0.113.7  | ${client:}       | HTTP/1.1 |
+        | X-Forwarded-For   | 203.0.113.7  | ${client:}       | HTTP/1.1 |
+        | X-Forwarded-Proto | http         | https            | HTTP/1.1 |
+        | X-Forwarded-Host  | evil.example | git.example.test | HTTP/1.1 |
+        | x-real-ip         | 203.0.113.7  | ${client:}       | HTTP/2   |
+        | x-forwarded-for   | 203.0.113.7  | ${client:}       | HTTP/2   |
+        | x-forwarded-proto | http         | https            | HTTP/2   |
+        | x-forwarded-host  | evil.example | git.example.test | HTTP/2   |
+
+    @S-6.3
+    Scenario: A client's Forwarded is removed
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/             |
+        | header | Forwarded: for=203.0.113.7;proto=http |
+      Then the answer is 200
+      And the upstream "app" received no field "Forwarded"
+
+    @S-6.12
+    Scenario Outline: <field> could pass for a field of the proxy, and is dropped
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/ |
+        | header | <field>: 203.0.113.7      |
+        | header | X_Harmless: kept          |
+      Then the answer is 200
+      And the upstream "app" received no field "<field>"
+      And the upstream "app" received the field "X_Harmless" with "kept"
+
+      Examples:
+        | field             |
+        | Proxy             |
+        | X_Real_IP         |
+        | x_forwarded_for   |
+        | X-Forwarded_For   |
+        | X_Forwarded_Proto |
+        | X_Forwarded-Host  |
+
+  Rule: Hop-by-hop fields end here, in both directions
+
+    @S-6.4
+    Scenario Outline: <field> is not passed to the upstream
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/ |
+        | header | <field>: <value>          |
+      Then the answer is 200
+      And the upstream "app" received no field "<field>"
+
+      Examples:
+        | field               | value           |
+        | Keep-Alive          | timeout=5       |
+        | Proxy-Authenticate  | Basic           |
+        | Proxy-Authorization | Basic QQ==      |
+        | Proxy-Connection    | keep-alive      |
+        | TE                  | gzip            |
+        | Trailers            | X-A             |
+        | Connection          | X-Nothing       |
+
+    @S-6.4
+    Scenario: What Connection names is not passed to the upstream
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/        |
+        | header | Connection: X-Hop, close , x-two |
+        | header | X-Hop: one                       |
+        | header | X-Two: two                       |
+        | header | X-Three: three                   |
+      Then the answer is 200
+      And the upstream "app" received no field "X-Hop"
+      And the upstream "app" received no field "X-Two"
+      And the upstream "app" received the field "X-Three" with "three"
+
+    @S-6.4
+    Scenario Outline: Naming <field> in Connection does not remove it
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/ |
+        | header | Connection: <field>       |
+      Then the answer is 200
+      And the upstream "app" received the field "<field>" with "<value>"
+
+      Examples:
+        | field             | value            |
+        | X-Real-IP         | ${client:}       |
+        | X-Forwarded-For   | ${client:}       |
+        | X-Forwarded-Proto | https            |
+        | X-Forwarded-Host  | git.example.test |
+        | Host              | git.example.test |
+
+    @S-6.4
+    Scenario: TE passes as trailers alone
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/ |
+        | header | TE: gzip, trailers;q=0.5  |
+        | header | TE: trailers              |
+      Then the answer is 200
+      And the upstream "app" received the field "TE" with "trailers"
+
+    @S-6.4
+    Scenario: Hop-by-hop fields of an answer are not passed to the client
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 200 OK
+        Connection: keep-alive, X-Hop
+        Keep-Alive: timeout=5
+        Proxy-Authenticate: Basic
+        Proxy-Connection: keep-alive
+        Upgrade: h2c
+        X-Hop: one
+        X-Kept: two
+        Content-Length: 2
+
+        ok\
+        """
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "ok"
+      And the answer has no field "Keep-Alive"
+      And the answer has no field "Proxy-Authenticate"
+      And the answer has no field "Proxy-Connection"
+      And the answer has no field "Upgrade"
+      And the answer has no field "X-Hop"
+      And the answer has the field "X-Kept" with "two"
+
+    @S-6.4
+    Scenario: An answer's connection-close does not close the client's connection
+      Given an upstream "app" that answers and closes:
+        """
+        HTTP/1.1 200 OK
+        Connection: close
+        Content-Length: 2
+
+        ok\
+        """
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives the answer 200
+      And the answer has no field "Connection"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives the answer 200
+
+  Rule: All other fields pass as they are
+
+    @S-6.5
+    Scenario: Server is removed from answers, and no Server and no Via is added
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 200 OK
+        Server: secret/1.0
+        X-Powered-By: magic
+        Set-Cookie: a=1
+        Set-Cookie: b=2; Path=/
+        Content-Length: 2
+
+        ok\
+        """
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "ok"
+      And the answer has no field "Server"
+      And the answer has no field "Via"
+      And the answer has the field "X-Powered-By" with "magic"
+      And the answer has the fields "Set-Cookie" with "a=1|b=2; Path=/"
+
+    @S-6.5
+    Scenario: A Via of the upstream passes, and Date and Content-Type are not made up
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 200 OK
+        Via: 1.1 inner
+        Content-Length: 6
+
+        <html>\
+        """
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "<html>"
+      And the answer has the field "Via" with "1.1 inner"
+      And the answer has no field "Content-Type"
+      And the upstream "app" received no field "Via"
+
+    @S-6.5
+    Scenario Outline: The status <status> passes with its fields
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 <status> Whatever
+        Location: https://elsewhere.example/
+        ETag: "x"
+        Content-Length: 0
+
+        """
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is <status> ""
+      And the answer has the field "Location" with "https://elsewhere.example/"
+      And the answer has the field "ETag" with "\"x\""
+
+      Examples:
+        | status |
+        | 201    |
+        | 302    |
+        | 307    |
+        | 404    |
+        | 418    |
+        | 500    |
+        | 503    |
+        | 599    |
+
+    @S-6.5
+    Scenario: The fields of a request pass, and none is added but the proxy's own
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        GET /a HTTP/1.1
+        Host: git.example.test
+        Accept: text/html
+        Cookie: a=1; b=2
+        Authorization: Bearer x
+
+        """
+      Then the client receives the answer 200
+      And the upstream "app" received the field "Accept" with "text/html"
+      And the upstream "app" received the field "Cookie" with "a=1; b=2"
+      And the upstream "app" received the field "Authorization" with "Bearer x"
+      And the upstream "app" received no field "Accept-Encoding"
+      And the upstream "app" received no field "User-Agent"
+      And the upstream "app" received no field "Connection"
+      And the upstream "app" received no field "Content-Length"
+      And the upstream "app" received no field "Transfer-Encoding"
+
+    @S-6.5
+    Scenario: HEAD brings the length of the body and no body
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 200 OK
+        Content-Length: 1234
+
+        """
+      When the proxy is running
+      And a client sends "HEAD" to "https://git.example.test/"
+      Then the answer is 200 ""
+      And the answer has the field "Content-Length" with "1234"
+
+    @S-6.5
+    Scenario Outline: <status> passes without a body
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 <status> Whatever
+        ETag: "x"
+
+        """
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is <status> ""
+      And the answer has the field "ETag" with "\"x\""
+
+      Examples:
+        | status |
+        | 204    |
+        | 304    |
+
+  Rule: Path and query reach the upstream byte for byte
+
+    @S-6.6
+    Scenario Outline: <target> passes over <protocol>
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test<target> |
+        | protocol | <protocol>                       |
+      Then the answer is 200
+      And the upstream "app" received "GET <target>"
+
+      Examples:
+        | target                     | protocol |
+        | /                          | HTTP/1.1 |
+        | /a%20b                     | HTTP/1.1 |
+        | /a%2Fb%2fc                 | HTTP/1.1 |
+        | /a/../b/./c                | HTTP/1.1 |
+        | /a//b///                   | HTTP/1.1 |
+        | /?                         | HTTP/1.1 |
+        | /?a=1&a=2;b                | HTTP/1.1 |
+        | /?q=%zz                    | HTTP/1.1 |
+        | /a?b?c=/../d               | HTTP/1.1 |
+        | /%41%7e~!$&'()*+,;=:@      | HTTP/1.1 |
+        | /a%20b/../c//?q=%2f&&      | HTTP/2   |
+        | /a%2Fb%2fc                 | HTTP/2   |
+
+    @S-6.6
+    Scenario Outline: The target <target> on the wire passes as it is
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "<method> <target> HTTP/1.1\r\nHost: git.example.test\r\nConnection: close\r\n\r\n"
+      Then the client receives the answer 200
+      And the upstream "app" received "<method> <target>"
+
+      Examples:
+        | method  | target        |
+        | GET     | //a//b        |
+        | GET     | /a^b{c}       |
+        | OPTIONS | *             |
+        | PURGE   | /a            |
+        | GET     | /${x*8000}    |
+
+  Rule: Bodies stream in both directions
+
+    @S-6.7
+    Scenario Outline: An event that the upstream sends reaches the client at once over <protocol>
+      Given an upstream "app" that streams "data: one|data: two|data: three"
+      When the proxy is running
+      And the client "alice" begins to request "https://git.example.test/" over "<protocol>"
+      Then the client "alice" has received "data: one"
+      When the upstream "app" is released
+      Then the client "alice" has received "data: two"
+      When the upstream "app" is released
+      Then the client "alice" is answered 200
+      And the answer has the body "data: onedata: twodata: three"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-6.7
+    Scenario: The head of an answer reaches the client before its body
+      Given an upstream "app" that stops in the middle of its answer
+      When the proxy is running
+      And the client "alice" begins to request "https://git.example.test/"
+      Then the client "alice" has received "only half"
+      When the upstream "app" closes its connections
+      Then the request of the client "alice" fails
+
+    @S-6.7
+    Scenario Outline: A body of <bytes> bytes reaches the client whole over <protocol>
+      Given an upstream "app" that answers with <bytes> bytes
+      When the proxy is running
+      And a client requests "https://git.example.test/" over "<protocol>"
+      Then the answer is 200
+      And the answer has a body of <bytes> bytes
+      And the answer has the field "Content-Length" with "<bytes>"
+
+      Examples:
+        | bytes    | protocol |
+        | 0        | HTTP/1.1 |
+        | 1        | HTTP/1.1 |
+        | 50000000 | HTTP/1.1 |
+        | 50000000 | HTTP/2   |
+
+    @S-6.7
+    Scenario Outline: A body of <bytes> bytes reaches the upstream whole, <framing>, over <protocol>
+      Given the setting "body.limit_bytes" is 104857600
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/ |
+        | method   | POST                      |
+        | protocol | <protocol>                |
+        | bytes    | <bytes>                   |
+        | chunked  | <chunked>                 |
+      Then the answer is 200
+      And the upstream "app" received a body of <bytes> bytes
+
+      Examples:
+        | bytes    | framing       | chunked | protocol |
+        | 50000000 | with a length | no      | HTTP/1.1 |
+        | 50000000 | in chunks     | yes     | HTTP/1.1 |
+        | 50000000 | with a length | no      | HTTP/2   |
+        | 50000000 | in chunks     | yes     | HTTP/2   |
+
+    @S-6.7
+    Scenario: Megabytes on their way do not stay in memory
+      Given the setting "body.limit_bytes" is 1073741824
+      And an upstream "app" that answers with 300000000 bytes
+      When the proxy is running
+      And a client sends "POST" to "https://git.example.test/" with 300000000 bytes in chunks
+      Then the answer is 200
+      And the answer has a body of 300000000 bytes
+      And the proxy has used at most 150 MiB of memory
+
+    @S-6.7
+    Scenario Outline: Trailers of an answer reach the client over <protocol>
+      Given the sample upstream "sample"
+      And the site "www.example.test" is served from the upstream "sample"
+      When the proxy is running
+      And a client requests "https://www.example.test/trailers" over "<protocol>"
+      Then the answer is 200 "body with a trailer\n"
+      And the answer has the trailer "X-Checksum" with "42"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-6.7
+    Scenario Outline: Trailers of a request reach the upstream over <protocol>
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/ |
+        | method   | POST                      |
+        | protocol | <protocol>                |
+        | body     | hello                     |
+        | chunked  | yes                       |
+        | trailer  | X-Checksum: 42            |
+      Then the answer is 200
+      And the upstream "app" received the body "hello"
+      And the upstream "app" received the trailer "X-Checksum" with "42"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-6.7
+    Scenario Outline: 103 Early Hints reach the client over <protocol>
+      Given the sample upstream "sample"
+      And the site "www.example.test" is served from the upstream "sample"
+      When the proxy is running
+      And a client requests "https://www.example.test/hints" over "<protocol>"
+      Then the answer is 200 "after the hints\n"
+      And the answer was announced by "103 Link: </style.css>; rel=preload; as=style"
+      And the answer has no field "Link"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-6.7
+    Scenario: A client that waits for 100 Continue is told to go on
+      Given an upstream "app" that echoes bodies
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        POST / HTTP/1.1
+        Host: git.example.test
+        Content-Length: 5
+        Expect: 100-continue
+        Connection: close
+
+        """
+      Then the client receives "HTTP/1.1 100 Continue\r\n\r\n"
+      When the client sends "hello"
+      Then the client receives "\r\n\r\nhello"
+      And the connection is closed
+
+  Rule: Upstreams are asked over kept connections
+
+    @S-6.8
+    Scenario: One connection serves many requests
+      When the proxy is running
+      And a client requests "https://git.example.test/" 20 times
+      Then 20 of the answers are 200
+      And the upstream "app" was connected to 1 time
+
+    @S-6.8
+    Scenario: The upstream is asked over HTTP/1.1 whatever the client speaks
+      When the proxy is running
+      And a client requests "https://git.example.test/" over "HTTP/2"
+      Then the answer is 200
+      And the upstream "app" received the bytes:
+        """
+        GET / HTTP/1.1
+        Host: git.example.test
+        X-Forwarded-For: ${client:}
+        X-Forwarded-Host: git.example.test
+        X-Forwarded-Proto: https
+        X-Real-Ip: ${client:}
+        """
+
+    @S-6.8
+    Scenario: Redirects are the client's business
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 302 Found
+        Location: /elsewhere
+        Content-Length: 0
+
+        """
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 302
+      And the answer has the field "Location" with "/elsewhere"
+      And the upstream "app" received 1 request
+
+    @S-6.8
+    Scenario: A compressed body passes as it is, and none is asked for
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 200 OK
+        Content-Encoding: gzip
+        Content-Length: 4
+
+        \x1f\x8b\x08\x00\
+        """
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "\x1f\x8b\x08\x00"
+      And the answer has the field "Content-Encoding" with "gzip"
+
+    @S-6.8
+    Scenario Outline: A kept connection that the upstream has closed is replaced unnoticed for <method>
+      Given an upstream "app" that answers once on each connection and closes it
+      When the proxy is running
+      And a client sends "<method>" to "https://git.example.test/"
+      Then the answer is 200
+      When a client sends "<method>" to "https://git.example.test/"
+      Then the answer is 200
+      When a client sends "<method>" to "https://git.example.test/"
+      Then the answer is 200
+      And the upstream "app" received 3 requests
+
+      Examples:
+        | method |
+        | GET    |
+        | HEAD   |
+        | DELETE |
+
+    @S-6.8
+    Scenario: An upstream that was restarted is found again
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200
+      When the upstream "app" closes its connections
+      And a client requests "https://git.example.test/"
+      Then the answer is 200
+
+    @S-6.8
+    Scenario: An HTTPS upstream is verified and served from
+      Given an HTTPS upstream "secure"
+      And the site "www.example.test" is served from the upstream "secure"
+      And the setting "listeners[0].sites[1].upstream_scheme" is "https"
+      When the proxy is running
+      And a client requests "https://www.example.test/"
+      Then the answer is 200 "secure"
+      And the upstream "secure" received the field "Host" with "www.example.test"
+      And the upstream "secure" received the field "X-Forwarded-Proto" with "https"
+
+    @S-6.8
+    Scenario: A gRPC-like exchange keeps its trailers
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 200 OK
+        Transfer-Encoding: chunked
+        Trailer: Grpc-Status
+
+        2
+        ok
+        0
+        Grpc-Status: 0
+
+        """
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/ |
+        | protocol | HTTP/2                    |
+        | header   | TE: trailers              |
+      Then the answer is 200 "ok"
+      And the answer has the trailer "Grpc-Status" with "0"
+
+  Rule: When one side goes away, the other is told
+
+    @S-6.10
+    Scenario Outline: A client that goes away before the answer cancels the upstream's request, over <protocol>
+      Given an upstream "app" that never answers
+      When the proxy is running
+      And the client "alice" begins to request "https://git.example.test/" over "<protocol>"
+      Then the upstream "app" received 1 request
+      When the client "alice" goes away
+      Then the request to the upstream "app" is given up
+      And the log has a line "CLIENT_GONE" with:
+        | level | DEBUG |
+      And the log has no line "UPSTREAM_ERROR"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-6.10
+    Scenario Outline: A client that goes away in the middle of the answer cancels the upstream's request, over <protocol>
+      Given an upstream "app" that streams "one|two"
+      When the proxy is running
+      And the client "alice" begins to request "https://git.example.test/" over "<protocol>"
+      Then the client "alice" has received "one"
+      When the client "alice" goes away
+      Then the request to the upstream "app" is given up
+      And the log has a line "CLIENT_GONE" with:
+        | level | DEBUG |
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-6.10
+    Scenario: A client that goes away in the middle of its body gives the upstream no whole request
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100\r\n\r\nhalf"
+      Then the upstream "app" received 1 request
+      When the client closes the connection
+      Then the upstream "app" received no whole body
+      And the log has a line "CLIENT_GONE"
+
+    @S-6.10
+    Scenario Outline: An upstream that goes away in the middle of a body leaves no clean end, over <protocol>
+      Given an upstream "app" that sends half of its answer and closes
+      When the proxy is running
+      And a client requests "https://git.example.test/" over "<protocol>"
+      Then the answer is 200 and cut short after "only half\n"
+      And the log has a line "UPSTREAM_ERROR"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-6.10
+    Scenario: A chunked answer that breaks off does not end cleanly
+      Given an upstream "app" that answers and closes:
+        """
+        HTTP/1.1 200 OK
+        Transfer-Encoding: chunked
+
+        4
+        half
+        """
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives "half"
+      And the connection is closed
+      And the answer had no end
+
+  Rule: Odd methods and old clients
+
+    @S-6.14
+    Scenario Outline: <method> over <protocol> is answered 405
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/ |
+        | method   | <method>                  |
+        | protocol | <protocol>                |
+      Then the answer is 405
+      And the upstream "app" received nothing
+
+      Examples:
+        | method  | protocol |
+        | TRACE   | HTTP/1.1 |
+        | TRACE   | HTTP/2   |
+
+    @S-6.14
+    Scenario: CONNECT over HTTP/1.1 is answered 405
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "CONNECT git.example.test:443 HTTP/1.1\r\nHost: git.example.test:443\r\n\r\n"
+      Then the client receives the answer 405
+      And the upstream "app" received nothing
+
+    @S-6.14
+    Scenario: CONNECT over HTTP/2 is answered 405
+      When the proxy is running
+      And a client sends over HTTP/2 to "https://git.example.test" the fields:
+        | :method    | CONNECT              |
+        | :authority | git.example.test:443 |
+      Then the answer is 405
+      And the upstream "app" received nothing
+
+    @S-6.14
+    Scenario: Upgrade to h2c is not passed on
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/           |
+        | header | Connection: Upgrade, HTTP2-Settings |
+        | header | Upgrade: h2c                        |
+        | header | HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA |
+      Then the answer is 200 "app"
+      And the upstream "app" received no field "Upgrade"
+      And the upstream "app" received no field "HTTP2-Settings"
+
+    @S-6.14
+    Scenario: HTTP/1.0 works, without keep-alive
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET /a HTTP/1.0\r\nHost: git.example.test\r\nConnection: keep-alive\r\n\r\n"
+      Then the client receives the answer 200
+      And the answer has the body "app"
+      And the connection is closed with nothing more
+      And the upstream "app" received "GET /a"
+
+    @S-6.14
+    Scenario: HTTP/1.0 gets a chunked answer without chunks
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 200 OK
+        Transfer-Encoding: chunked
+
+        2
+        ok
+        0
+
+        """
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET /a HTTP/1.0\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives the answer 200
+      And the answer has the body "ok"
+      And the answer has no field "Transfer-Encoding"
+      And the connection is closed with nothing more
