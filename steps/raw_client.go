@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
@@ -102,7 +103,7 @@ func (c *rawConn) nextAnswer() (*exchange, error) {
 		return nil, fmt.Errorf("no answer in %q: %w", clip(fresh), err)
 	}
 	x := newExchange()
-	x.status, x.proto, x.header = resp.StatusCode, resp.Proto, resp.Header
+	x.status, x.proto, x.header = resp.StatusCode, resp.Proto, wireHeader(fresh)
 	close(x.head)
 	close(x.done)
 	x.readBody(resp.Body)
@@ -117,6 +118,17 @@ func (c *rawConn) nextAnswer() (*exchange, error) {
 	x.trailer = resp.Trailer
 	c.consumed = len(text) - source.Len() - reader.Buffered()
 	return x, nil
+}
+
+// wireHeader reads the fields of the head that the text begins with. net/http takes out those that it acts on itself,
+// Connection and Transfer-Encoding.
+func wireHeader(text string) http.Header {
+	reader := textproto.NewReader(bufio.NewReader(strings.NewReader(text)))
+	if _, err := reader.ReadLine(); err != nil {
+		return http.Header{}
+	}
+	header, _ := reader.ReadMIMEHeader() // net/http has parsed it already
+	return http.Header(header)
 }
 
 // rest returns what has come after the answers that were looked at.

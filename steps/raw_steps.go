@@ -25,7 +25,8 @@ func (w *World) rawSteps() []step {
 		{`the connection is closed with nothing more`, w.connClosedSilent, "Nothing comes after the answers that were looked at."},
 		{`the connection is closed within {int} ms`, w.connClosedWithin, "Since it was opened."},
 		{`the connection is not closed before {int} ms`, w.connClosedAfter, "Since it was opened. Waits for the end of the connection."},
-		{`the connection stays open`, w.connOpen, "Looks at it again and again for 200 ms."},
+		{`the connection stays open`, func() error { return w.connOpen(200) }, "Looks at it again and again for 200 ms."},
+		{`the connection stays open for {int} ms`, w.connOpen, ""},
 	}
 }
 
@@ -212,12 +213,12 @@ func (w *World) connClosedAfter(ms int) error {
 	return nil
 }
 
-func (w *World) connOpen() error {
+func (w *World) connOpen(ms int) error {
 	conn, err := w.opened()
 	if err != nil {
 		return err
 	}
-	return w.during(200*time.Millisecond, func() error {
+	return w.during(time.Duration(ms)*time.Millisecond, func() error {
 		if !conn.open() {
 			return fmt.Errorf("the connection was closed (%v); it received %q", conn.err, clip(conn.in.text()))
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os/exec"
 	"strconv"
@@ -45,6 +46,8 @@ func (w *World) upstreamSteps() []step {
 		{`an HTTPS upstream {string} that waits`, w.httpsUpstreamWaits, "Answers with its name when it is released."},
 		{`no upstream {string}`, w.noUpstream, "Its address refuses connections."},
 		{`an upstream {string} that does not accept connections`, w.blackHole, "Connecting to it neither succeeds nor fails."},
+		{`an upstream {string} that never speaks`, w.muteUpstream, "It accepts connections and reads and sends nothing."},
+		{`an upstream {string} that greets with {string}`, w.greetingUpstream, "It sends exact bytes as soon as it is connected to, as servers of other protocols do, and closes."},
 		{`the upstream {string} closes its connections`, w.dropUpstream, ""},
 		{`the upstream {string} goes away`, w.stopUpstream, "Closes its connections and refuses new ones."},
 		{`the sample upstream {string}`, w.sampleUpstream, "A process of cmd/sample-upstream: echoes what it got as JSON; /stream, /bytes/N, /sleep/MS, /status/N, /trailers, /hints, /early, /close-early, /garbage, /nothing."},
@@ -190,6 +193,53 @@ func (w *World) blackHole(name string) error {
 	return errors.New("the kernel goes on accepting connections for a queue of length 0")
 }
 
+// muteUpstream listens and leaves accepting to the kernel's queue, so that connections are made and nobody answers.
+func (w *World) muteUpstream(name string) error {
+	if err := w.noUpstream(name); err != nil {
+		return err
+	}
+	address, err := w.upstreamAddress(name)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	w.cleanup(listener.Close)
+	return nil
+}
+
+func (w *World) greetingUpstream(name, text string) error {
+	greeting, err := unescape(text)
+	if err != nil {
+		return err
+	}
+	if err := w.noUpstream(name); err != nil {
+		return err
+	}
+	address, err := w.upstreamAddress(name)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	w.cleanup(listener.Close)
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, greeting)
+			_ = conn.Close()
+		}
+	}()
+	return nil
+}
+
 func (w *World) dropUpstream(name string) error {
 	up, err := w.upstream(name)
 	if err != nil {
@@ -229,6 +279,7 @@ func (w *World) receivedSteps() []step {
 		{`the upstream {string} received {int} request(s)`, w.receivedCount, "Waits until there are that many, and fails if there are more."},
 		{`the upstream {string} received nothing`, w.receivedNothing, ""},
 		{`the upstream {string} received {string}`, w.receivedRequest, "The method and target of the last request: `GET /a%20b?c`."},
+		{`the upstream {string} received no {string}`, w.receivedNoRequest, "No request with that method and target."},
 		{`the upstream {string} received the field {string} with {string}`, w.receivedField, "Of the last request, here and below. Exactly one field of that name with that value."},
 		{`the upstream {string} received the fields {string} with {string}`, w.receivedFields, "Several of one name: values separated by `|`."},
 		{`the upstream {string} received no field {string}`, w.receivedNoField, ""},
@@ -295,6 +346,19 @@ func (w *World) receivedRequest(name, want string) error {
 	}
 	if got := req.method + " " + req.target; got != want {
 		return fmt.Errorf("got %q, want %q", clip(got), clip(want))
+	}
+	return nil
+}
+
+func (w *World) receivedNoRequest(name, unwanted string) error {
+	up, err := w.upstream(name)
+	if err != nil {
+		return err
+	}
+	for _, req := range up.received() {
+		if got := req.method + " " + req.target; got == unwanted {
+			return fmt.Errorf("got %q, want no such request", clip(got))
+		}
 	}
 	return nil
 }
