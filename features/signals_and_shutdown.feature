@@ -127,6 +127,7 @@ Feature: Signals and shutdown
       And the client receives the answer 200
       And the answer has the body "slow"
       And the connection is closed with nothing more
+      And the proxy exits with 0 within 10 seconds
 
     @S-11.1
     Scenario: What is still in flight after shutdown_timeout_secs is cut

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"syscall"
 )
 
 // The suite runs scenarios side by side, and several suites may run on one machine, so no two scenarios may want the
@@ -100,6 +101,10 @@ func (a *addresses) close() {
 // free reports whether nobody listens for TCP on the address. SO_REUSEADDR, which net sets, lets ports pass that are
 // only waiting for the end of old connections, as it does for the daemon.
 func free(address string) bool {
+	// A process that is being started holds copies of all descriptors until it executes its program, and with them this
+	// port after it was closed here. No process is started while the lock is held.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return false
