@@ -3,7 +3,6 @@ package proxy
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -83,18 +82,4 @@ func (t *certTable) infos(listener string, source TLSMode) []CertInfo {
 		}
 	}
 	return infos
-}
-
-// loadCertificate reads one pair with its leaf parsed. The error names the pair's files.
-func loadCertificate(files CertificateFiles) (*tls.Certificate, error) {
-	certificate, err := tls.LoadX509KeyPair(files.CertPath, files.KeyPath)
-	if err != nil {
-		return nil, fmt.Errorf("%s and %s: %w", files.CertPath, files.KeyPath, err)
-	}
-	if certificate.Leaf == nil {
-		if certificate.Leaf, err = x509.ParseCertificate(certificate.Certificate[0]); err != nil {
-			return nil, fmt.Errorf("%s: %w", files.CertPath, err)
-		}
-	}
-	return &certificate, nil
 }

@@ -37,17 +37,12 @@ func (s *manualSource) prepare() (commit func(), err error) {
 		if i > 0 {
 			key = fmt.Sprintf("%s.certificates[%d]", s.key, i-1)
 		}
-		certificate, err := loadCertificate(files)
-		switch {
-		case err != nil:
-			problems = append(problems, KeyError{Key: key, Problem: err.Error()})
-		case time.Now().After(certificate.Leaf.NotAfter):
-			problem := fmt.Sprintf("%s: the certificate expired at %s; install a new one",
-				files.CertPath, certificate.Leaf.NotAfter.UTC().Format(time.RFC3339))
-			problems = append(problems, KeyError{Key: key, Problem: problem})
-		default:
-			certificates = append(certificates, certificate)
+		certificate, problem := loadCertificatePair(files, time.Now())
+		if problem != nil {
+			problems = append(problems, KeyError{Key: key + "." + problem.Key, Problem: problem.Problem})
+			continue
 		}
+		certificates = append(certificates, certificate)
 	}
 	if problems != nil {
 		return nil, problems

@@ -182,7 +182,7 @@ func TestManualCertificatesAreReloadedAsOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = source.prepare()
-	if err == nil || !strings.HasPrefix(err.Error(), "listeners[0].tls.certificates[0]: "+files[1].CertPath) {
+	if err == nil || !strings.HasPrefix(err.Error(), "listeners[0].tls.certificates[0].cert_path: \""+files[1].CertPath) {
 		t.Errorf("got %v, want the key and the file of the bad pair", err)
 	}
 	writePair(t, dir, "two", testCertificate(t, "b.example"))
@@ -204,7 +204,7 @@ func TestAnExpiredManualCertificateRefusesTheReload(t *testing.T) {
 	dir := t.TempDir()
 	expired := makeACMETestCert(t, "a.example", time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
 	_, err := newManualSource("listeners[2].tls", "127.0.0.1:443", []CertificateFiles{writePair(t, dir, "old", expired)})
-	if err == nil || !strings.Contains(err.Error(), "listeners[2].tls: ") || !strings.Contains(err.Error(), "expired at ") {
+	if err == nil || !strings.Contains(err.Error(), "listeners[2].tls.cert_path: ") || !strings.Contains(err.Error(), "expired at ") {
 		t.Errorf("got %v, want the key and that it expired", err)
 	}
 }
