@@ -451,3 +451,30 @@ Feature: The log
       Then the log has 2 lines "UPSTREAM_ERROR"
       And the log has a line "UPSTREAM_ERROR" with:
         | repeated | 4 |
+
+    @S-8.6 @S-12.3
+    Scenario Outline: The <port> port that cannot accept says so once in 10 s, and goes on when it can
+      Given the site "git.example.test" is served from the upstream "app"
+      And the proxy is running
+      When the proxy can open no more files
+      And a client opens a connection to "tcp://<address>"
+      Then the log has a line "ACCEPT_ERROR" with:
+        | level    | ERROR                |
+        | listener | <address>            |
+        | error    | ~too many open files |
+      And the log has a line "ACCEPT_ERROR" with:
+        | listener | <address> |
+        | repeated | *         |
+      And the log has 2 lines "ACCEPT_ERROR" with:
+        | listener | <address> |
+      When the proxy can open files again
+      And a client requests "https://git.example.test/"
+      Then the answer is 200
+      And a client requests "<url>"
+      And the answer is <status>
+
+      Examples:
+        | port     | address             | url                               | status |
+        | HTTPS    | ${addr}:${https}    | https://git.example.test/a        | 200    |
+        | redirect | ${addr}:${http}     | http://git.example.test/a         | 301    |
+        | health   | 127.0.0.1:${health} | http://127.0.0.1:${health}/health | 200    |

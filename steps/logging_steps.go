@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/cucumber/godog"
+	"golang.org/x/sys/unix"
 )
 
 func (w *World) loggingSteps() []step {
@@ -27,6 +28,8 @@ func (w *World) loggingSteps() []step {
 		{`the stdout of the proxy is read again`, w.readStdout, "From then on, with all that waited: the sentences about the log hold again."},
 		{`the reader of the proxy's stdout dies`, w.closeStdout, "Of a stdout that nobody reads: writing to it is an error from then on."},
 		{`the proxy will be started with a full disk as its stdout`, w.fullStdout, "The device /dev/full."},
+		{`the proxy can open no more files`, w.exhaustDescriptors, "Every accept fails from then on; what is open stays open."},
+		{`the proxy can open files again`, w.restoreDescriptors, ""},
 		{`a small disk {string}`, w.smallDisk, "A directory with a file system of 64 KiB of its own. For scenarios with the tag @mount only."},
 		{`the disk {string} is full`, w.fillDisk, ""},
 		{`the disk {string} has room again`, w.freeDisk, ""},
@@ -210,6 +213,19 @@ func (w *World) fullStdout() error {
 	w.launch.stdout = f
 	w.cleanup(f.Close)
 	return nil
+}
+
+func (w *World) exhaustDescriptors() error {
+	pid := w.daemon.cmd.Process.Pid
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &w.descriptors); err != nil {
+		return err
+	}
+	none := unix.Rlimit{Cur: 0, Max: w.descriptors.Max}
+	return unix.Prlimit(pid, unix.RLIMIT_NOFILE, &none, nil)
+}
+
+func (w *World) restoreDescriptors() error {
+	return unix.Prlimit(w.daemon.cmd.Process.Pid, unix.RLIMIT_NOFILE, &w.descriptors, nil)
 }
 
 // smallDiskSize is the size of a small disk, in bytes.

@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"github.com/cucumber/godog"
+	"golang.org/x/sys/unix"
 )
 
 // Suite is what all scenarios of one run share. Nothing in it changes while they run, apart from the counts.
@@ -120,6 +121,7 @@ type World struct {
 	h2           *h2Result
 	load         *load
 	stdout       *stdoutPipe // where the log goes when a scenario decides when it is read
+	descriptors  unix.Rlimit // the daemon's own limit while a scenario has lowered it
 	admin        *adminAnswer
 	adminClients adminClients
 	acme         *acmeServer
