@@ -27,6 +27,7 @@ func bindHealth(cfg *Config, shared *sharedState) (*healthPort, error) {
 	}
 	h.listener = newBackoffListener(ln, ln.Addr().String(), shared.log)
 	h.server = newHealthServer(newHealthHandler(h.draining.Load))
+	h.server.ReadHeaderTimeout = cfg.HeaderTimeout // S-12.4
 	return h, nil
 }
 

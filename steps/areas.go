@@ -9,6 +9,7 @@ func (w *World) areas() []area {
 		{"Upstreams", w.upstreamSteps()},
 		{"What an upstream received", w.receivedSteps()},
 		{"The daemon", w.daemonSteps()},
+		{"Limits of the daemon's process", w.limitSteps()},
 		{"The service manager", w.notifySteps()},
 		{"Commands", w.commandSteps()},
 		{"Validation", w.validationSteps()},

@@ -104,7 +104,8 @@ type World struct {
 	dir       string // the scenario's own directory
 	addresses *addresses
 	config    *config
-	launch    launch // how the daemon will be started
+	launch    launch      // how the daemon will be started
+	files     unix.Rlimit // the daemon's limit of descriptors before a scenario has lowered it
 
 	daemon       *process   // the last daemon that was started
 	processes    []*process // all processes that were started

@@ -1,0 +1,245 @@
+Feature: Body size limit
+
+  A body over body.limit_bytes is answered 413: at once when its length tells so, else on the byte that crosses the limit.
+
+  Background:
+    Given the site "git.example.test" is served from the upstream "app"
+    And the setting "body.limit_bytes" is 100000
+
+  Rule: A body up to the limit passes
+
+    @S-6.7
+    Scenario Outline: <bytes> bytes pass <framing> over <protocol>
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/ |
+        | method   | POST                      |
+        | protocol | <protocol>                |
+        | bytes    | <bytes>                   |
+        | chunked  | <chunked>                 |
+      Then the answer is 200 "app"
+      And the upstream "app" received a body of <bytes> bytes
+
+      Examples:
+        | bytes  | framing       | chunked | protocol |
+        | 0      | with a length | no      | HTTP/1.1 |
+        | 1      | with a length | no      | HTTP/1.1 |
+        | 100000 | with a length | no      | HTTP/1.1 |
+        | 100000 | in chunks     | yes     | HTTP/1.1 |
+        | 100000 | with a length | no      | HTTP/2   |
+        | 100000 | in chunks     | yes     | HTTP/2   |
+
+  Rule: A length over the limit is answered 413 before the upstream is touched
+
+    @S-6.13
+    Scenario Outline: <bytes> bytes are answered 413 at once over <protocol>
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/ |
+        | method   | POST                      |
+        | protocol | <protocol>                |
+        | bytes    | <bytes>                   |
+      Then the answer is the plain error 413 "Payload Too Large"
+      And the upstream "app" received nothing
+      And the upstream "app" was connected to 0 times
+
+      Examples:
+        | bytes   | protocol |
+        | 100001  | HTTP/1.1 |
+        | 5000000 | HTTP/1.1 |
+        | 100001  | HTTP/2   |
+        | 5000000 | HTTP/2   |
+
+    @S-6.13
+    Scenario: The answer comes before any byte of the body, and the connection ends
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        POST / HTTP/1.1
+        Host: git.example.test
+        Content-Length: 100001
+
+        """
+      Then the client receives the answer 413
+      And the answer has the field "Connection" with "close"
+      And the connection is closed with nothing more
+      And the upstream "app" was connected to 0 times
+
+    @S-6.13
+    Scenario: A client that waits for 100 Continue is not told to send
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        POST / HTTP/1.1
+        Host: git.example.test
+        Content-Length: 100001
+        Expect: 100-continue
+
+        """
+      Then the client receives the answer 413
+      And the connection is closed with nothing more
+
+    @S-6.13
+    Scenario: What follows an answered request is never read as another
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        POST / HTTP/1.1
+        Host: git.example.test
+        Content-Length: 100001
+
+        GET /smuggled HTTP/1.1
+        Host: git.example.test
+
+        """
+      Then the client receives the answer 413
+      And the connection is closed with nothing more
+      And the upstream "app" received nothing
+
+    @S-6.13
+    Scenario Outline: The length <length> is answered <status>
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: <length>\r\n\r\n"
+      Then the client receives the answer <status>
+      And the connection is closed with nothing more
+      And the upstream "app" received nothing
+
+      Examples:
+        | length                   | status |
+        | 9223372036854775807      | 413    |
+        | 9223372036854775808      | 400    |
+        | 99999999999999999999999  | 400    |
+
+    @S-6.13
+    Scenario: Over HTTP/2 the stream is reset after the answer
+      When the proxy is running
+      And a client sends over HTTP/2 to "https://git.example.test", with 10 bytes of a body that does not end, the fields:
+        | :method        | POST             |
+        | :scheme        | https            |
+        | :path          | /                |
+        | :authority     | git.example.test |
+        | content-length | 100001           |
+      Then the answer is 413
+      And the stream is reset with "NO_ERROR"
+      And the upstream "app" was connected to 0 times
+
+  Rule: Without a length the byte that crosses the limit is answered 413
+
+    @S-6.13 @S-6.10
+    Scenario Outline: <bytes> bytes in chunks are answered 413 over <protocol>, and the upstream gets no whole body
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/ |
+        | method   | POST                      |
+        | protocol | <protocol>                |
+        | bytes    | <bytes>                   |
+        | chunked  | yes                       |
+      Then the answer is the plain error 413 "Payload Too Large"
+      And the upstream "app" received no whole body
+
+      Examples:
+        | bytes   | protocol |
+        | 100001  | HTTP/1.1 |
+        | 1000000 | HTTP/1.1 |
+        | 100001  | HTTP/2   |
+        | 1000000 | HTTP/2   |
+
+    @S-6.13
+    Scenario: After the crossing byte nothing more is read as a request, and the connection ends
+      Given the setting "body.limit_bytes" is 10
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        POST / HTTP/1.1
+        Host: git.example.test
+        Transfer-Encoding: chunked
+
+        b
+        12345678901
+        0
+
+        GET /smuggled HTTP/1.1
+        Host: git.example.test
+
+        """
+      Then the client receives the answer 413
+      And the connection is closed with nothing more
+      And the upstream "app" received no "GET /smuggled"
+
+    @S-6.13
+    Scenario: Only the body counts, not the lines around its chunks
+      Given the setting "body.limit_bytes" is 4
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        POST / HTTP/1.1
+        Host: git.example.test
+        Transfer-Encoding: chunked
+
+        1
+        a
+        1
+        b
+        1
+        c
+        1
+        d
+        0
+
+        """
+      Then the client receives the answer 200
+      And the upstream "app" received the body "abcd"
+
+    @S-6.13
+    Scenario: Over HTTP/2 the stream is reset after the answer to the crossing byte
+      Given the setting "body.limit_bytes" is 10
+      When the proxy is running
+      And a client sends over HTTP/2 to "https://git.example.test", with 11 bytes of a body that does not end, the fields:
+        | :method    | POST             |
+        | :scheme    | https            |
+        | :path      | /                |
+        | :authority | git.example.test |
+      Then the answer is 413
+      And the stream is reset with "NO_ERROR"
+
+  Rule: The limit belongs to the dynamic configuration
+
+    @S-3.1 @S-3.2
+    Scenario: A reload changes the limit for new requests
+      When the proxy is running
+      And a client sends "POST" to "https://git.example.test/" with 100001 bytes
+      Then the answer is 413
+      When the setting "body.limit_bytes" is 100001
+      And the configuration is reloaded
+      And a client sends "POST" to "https://git.example.test/" with 100001 bytes
+      Then the answer is 200
+      When the setting "body.limit_bytes" is 10
+      And the configuration is reloaded
+      And a client sends "POST" to "https://git.example.test/" with 11 bytes
+      Then the answer is 413
+
+    @S-3.1
+    Scenario: A request that began before a reload ends on the old limit
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 20\r\n\r\n1234567890"
+      Then the upstream "app" received 1 request
+      When the setting "body.limit_bytes" is 10
+      And the configuration is reloaded
+      And the client sends "1234567890"
+      Then the client receives the answer 200
+      And the upstream "app" received a body of 20 bytes
+
+    @S-6.7
+    Scenario: The limit is for requests, not for answers
+      Given an upstream "app" that answers with 200000 bytes
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200
+      And the answer has a body of 200000 bytes
