@@ -33,6 +33,7 @@ Feature: Signals and shutdown
       And a client requests "https://git.example.test/"
       Then the answer is 200 "new"
 
+    @S-11.1
     Scenario: A storm of SIGHUPs does no harm
       Given the proxy is running
       And a steady load on "https://git.example.test/"

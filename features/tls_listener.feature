@@ -182,6 +182,7 @@ Feature: TLS listeners
 
   Rule: A self-signed certificate is for the listener's sites alone
 
+    @S-5.2
     Scenario: A listener that makes its own certificate covers its sites
       Given listener 1 makes its own certificate
       And the site "other.example.test" is served from the upstream "app"
@@ -223,6 +224,7 @@ Feature: TLS listeners
       And the client sends "\x16\x03\x01"
       Then the connection is closed within 5000 ms
 
+    @S-4.3
     Scenario: Plain HTTP on the HTTPS port reaches no site
       When the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"

@@ -1,0 +1,101 @@
+package conformance_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// promise is a line of docs/promises.md.
+type promise struct {
+	planned bool
+	text    string
+}
+
+var (
+	promiseLine = regexp.MustCompile(`^- (S-\d+\.\d+)( \(planned: [^)]+\))?: (.+)$`)
+	promiseTag  = regexp.MustCompile(`^@S-`)
+)
+
+// readPromises parses docs/promises.md.
+func readPromises(t *testing.T) map[string]promise {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(projectRoot(t), "docs", "promises.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	promises := map[string]promise{}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSuffix(line, "\n")
+		if !strings.HasPrefix(line, "- ") {
+			continue
+		}
+		match := promiseLine.FindStringSubmatch(line)
+		if match == nil {
+			t.Errorf("got the line %q, want `- S-n.m: …` or `- S-n.m (planned: why): …`", line)
+			continue
+		}
+		if _, twice := promises[match[1]]; twice {
+			t.Errorf("got %s twice, want it once", match[1])
+		}
+		promises[match[1]] = promise{planned: match[2] != "", text: match[3]}
+	}
+	return promises
+}
+
+// allPromises are the numbers that must be there: the sections with the number of their promises, and the two of
+// section 2 that stand apart.
+func allPromises() []string {
+	var all []string
+	for i, last := range []int{6, 24, 6, 5, 6, 14, 5, 6, 2, 5, 2, 5, 3} {
+		for n := 1; n <= last; n++ {
+			all = append(all, fmt.Sprintf("S-%d.%d", i+1, n))
+		}
+	}
+	return append(all, "S-2.30", "S-2.31")
+}
+
+func TestEveryPromiseIsWritten(t *testing.T) {
+	promises := readPromises(t)
+	for _, number := range allPromises() {
+		if _, ok := promises[number]; !ok {
+			t.Errorf("got no promise %s in docs/promises.md, want one", number)
+		}
+	}
+	if got, want := len(promises), len(allPromises()); got != want {
+		t.Errorf("got %d promises, want %d", got, want)
+	}
+}
+
+func TestPromisesAndScenariosBelongTogether(t *testing.T) {
+	promises := readPromises(t)
+	scenarios, _ := readFeatures(t)
+	held := map[string]bool{}
+	for _, s := range scenarios {
+		if !slices.ContainsFunc(s.tags, promiseTag.MatchString) {
+			t.Errorf("%s: %s: got no tag of a promise, want one at least", s.file, s.title)
+		}
+		for _, tag := range s.tags {
+			number := strings.TrimPrefix(tag, "@")
+			if !promiseTag.MatchString(tag) {
+				continue
+			}
+			if _, ok := promises[number]; !ok {
+				t.Errorf("%s: %s: got the tag %s, want one that stands in docs/promises.md", s.file, s.title, tag)
+			}
+			held[number] = true
+		}
+	}
+	for number, promise := range promises {
+		switch {
+		case promise.planned && held[number]:
+			t.Errorf("%s is marked as planned and has a scenario, want the mark taken away", number)
+		case !promise.planned && !held[number]:
+			t.Errorf("%s has no scenario, want one with the tag @%s: %s", number, number, promise.text)
+		}
+	}
+}
