@@ -224,7 +224,7 @@ Feature: TLS listeners
       And the client sends "\x16\x03\x01"
       Then the connection is closed within 5000 ms
 
-    @S-4.3
+    @S-5.1
     Scenario: Plain HTTP on the HTTPS port reaches no site
       When the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"
