@@ -12,7 +12,7 @@ Feature: Connections
       When the proxy is running
       And a client requests "https://git.example.test/"
       Then the answer is 200
-      When the proxy cannot open any more files
+      When the proxy can open no more files
       And the client "alice" begins to request "<url>"
       Then the log has a line "ACCEPT_ERROR" with:
         | level    | ERROR |
@@ -36,7 +36,7 @@ Feature: Connections
       And a client opens a connection to "https://git.example.test"
       And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
-      When the proxy cannot open any more files
+      When the proxy can open no more files
       And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
       When the proxy can open files again

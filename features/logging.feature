@@ -190,6 +190,7 @@ Feature: The log
       When a client requests "https://git.example.test/before" 20 times
       And "proxy.log" is renamed to "proxy.log.1"
       And a client requests "https://git.example.test/between" 20 times
+      And the log has 40 lines "REQUEST"
       And the proxy is sent SIGUSR1
       And the log has a new line "LOG_REOPENED" with:
         | level  | INFO    |

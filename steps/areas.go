@@ -9,7 +9,7 @@ func (w *World) areas() []area {
 		{"Upstreams", w.upstreamSteps()},
 		{"What an upstream received", w.receivedSteps()},
 		{"The daemon", w.daemonSteps()},
-		{"Limits of the daemon's process", w.limitSteps()},
+		{"What the daemon costs", w.processorSteps()},
 		{"The service manager", w.notifySteps()},
 		{"Commands", w.commandSteps()},
 		{"Validation", w.validationSteps()},

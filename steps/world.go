@@ -104,8 +104,7 @@ type World struct {
 	dir       string // the scenario's own directory
 	addresses *addresses
 	config    *config
-	launch    launch      // how the daemon will be started
-	files     unix.Rlimit // the daemon's limit of descriptors before a scenario has lowered it
+	launch    launch // how the daemon will be started
 
 	daemon       *process   // the last daemon that was started
 	processes    []*process // all processes that were started

@@ -3,57 +3,15 @@ package steps
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-func (w *World) limitSteps() []step {
+func (w *World) processorSteps() []step {
 	return []step{
-		{`the proxy cannot open any more files`, w.starve, "Lowers the limit of the running daemon to what it has open."},
-		{`the proxy can open files again`, w.feed, ""},
 		{`the proxy uses at most {int} ms of processor time within {int} ms`, w.processorTime, "Waits that long."},
 	}
-}
-
-// starve lowers the daemon's limit of descriptors, which counts for new ones alone, so that accept fails with EMFILE.
-func (w *World) starve() error {
-	pid := w.daemon.cmd.Process.Pid
-	open, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), "fd"))
-	if err != nil {
-		return err
-	}
-	taken := map[int]bool{}
-	for _, fd := range open {
-		if n, err := strconv.Atoi(fd.Name()); err == nil {
-			taken[n] = true
-		}
-	}
-	// A new descriptor gets the lowest free number, and numbers from the limit on are refused.
-	lowest := 0
-	for taken[lowest] {
-		lowest++
-	}
-	return w.limitFiles(uint64(lowest))
-}
-
-func (w *World) feed() error { return w.limitFiles(w.files.Cur) }
-
-// limitFiles sets the daemon's soft limit of descriptors, and remembers what it was before the first time.
-func (w *World) limitFiles(limit uint64) error {
-	pid := w.daemon.cmd.Process.Pid
-	var now unix.Rlimit
-	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &now); err != nil {
-		return err
-	}
-	if w.files.Cur == 0 {
-		w.files = now
-	}
-	now.Cur = limit
-	return unix.Prlimit(pid, unix.RLIMIT_NOFILE, &now, nil)
 }
 
 // clockTicks is the unit of processor time in /proc, in ticks a second; Linux has the same on all machines.
