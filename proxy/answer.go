@@ -41,7 +41,7 @@ func (x *exchange) send(a *answer) {
 	}
 	x.status = a.status
 	body := statusBody(a.status)
-	fields := append(a.fields, Field{"Date", time.Now().UTC().Format(http.TimeFormat)})
+	fields := append(a.fields, Field{Name: "Date", Value: time.Now().UTC().Format(http.TimeFormat)})
 	if body != "" {
 		fields.Add("Content-Type", "text/plain; charset=utf-8")
 	}

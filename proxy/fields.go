@@ -1,76 +1,9 @@
 package proxy
 
-import "strings"
+import "reverse-proxy/proxy/http1"
 
-// Field is one field line of a head or of a trailer section: a name in its sender's spelling, and a value without
-// the white space around it (RFC 9110, section 5).
-type Field struct {
-	Name, Value string
-}
+// Field is one field line of a head or of a trailer section.
+type Field = http1.Field
 
-// Fields is a list of field lines in the order in which they came. Names are compared without regard to case. The
-// lists are short, so that a walk over them is cheaper than a map and keeps order and spelling.
-type Fields []Field
-
-// Get returns the value of the first line of that name, or "" when there is none.
-func (f Fields) Get(name string) string {
-	for i := range f {
-		if strings.EqualFold(f[i].Name, name) {
-			return f[i].Value
-		}
-	}
-	return ""
-}
-
-// Has reports whether there is a line of that name.
-func (f Fields) Has(name string) bool {
-	for i := range f {
-		if strings.EqualFold(f[i].Name, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// HasToken reports whether the comma-separated lists in all lines of that name hold the token, in any case.
-func (f Fields) HasToken(name, token string) bool {
-	found := false
-	f.eachToken(name, func(t string) { found = found || strings.EqualFold(t, token) })
-	return found
-}
-
-// eachToken calls visit with each element of the comma-separated lists in all lines of that name, empty ones left out.
-func (f Fields) eachToken(name string, visit func(token string)) {
-	for i := range f {
-		if !strings.EqualFold(f[i].Name, name) {
-			continue
-		}
-		for rest, more := f[i].Value, true; more; {
-			var token string
-			token, rest, more = strings.Cut(rest, ",")
-			if token = strings.Trim(token, " \t"); token != "" {
-				visit(token)
-			}
-		}
-	}
-}
-
-// Add appends a line.
-func (f *Fields) Add(name, value string) { *f = append(*f, Field{Name: name, Value: value}) }
-
-// Set replaces all lines of that name by one, at the end of the list.
-func (f *Fields) Set(name, value string) {
-	f.Remove(func(field Field) bool { return strings.EqualFold(field.Name, name) })
-	f.Add(name, value)
-}
-
-// Remove removes in place the lines for which the predicate holds, and keeps the order of the others.
-func (f *Fields) Remove(gone func(Field) bool) {
-	kept := (*f)[:0]
-	for _, field := range *f {
-		if !gone(field) {
-			kept = append(kept, field)
-		}
-	}
-	*f = kept
-}
+// Fields is a list of field lines in the order in which they came.
+type Fields = http1.Fields

@@ -12,7 +12,7 @@ var hopByHop = [...]string{
 // removeHopByHop removes the hop-by-hop fields and all that Connection names.
 func removeHopByHop(fields *Fields) {
 	var named []string
-	fields.eachToken("Connection", func(token string) { named = append(named, token) })
+	fields.EachToken("Connection", func(token string) { named = append(named, token) })
 	fields.Remove(func(field Field) bool {
 		return containsFold(hopByHop[:], field.Name) || containsFold(named, field.Name)
 	})

@@ -206,16 +206,16 @@ func TestTheSixthRequestOfABurstOfFiveIsRefused(t *testing.T) {
 func TestWhatTheUpstreamIsSent(t *testing.T) {
 	p := newTestPipeline(t)
 	r := getRequest("/x?y=%20")
-	r.Fields = Fields{
-		{"Accept", "*/*"}, {"X-Forwarded-For", "6.6.6.6"}, {"x_forwarded_for", "6.6.6.6"}, {"X-Real_IP", "6.6.6.6"}, {"Forwarded", "for=6.6.6.6"},
-		{"Proxy", "http://evil"}, {"X-Forwarded-Proto", "http"}, {"X-Forwarded-Host", "evil"},
-		{"Connection", "X-Hop, X-Real-IP, X-Forwarded-For"}, {"X-Hop", "1"}, {"TE", "trailers, gzip"}, {"Upgrade", "h2c"},
-	}
+	r.Fields = fieldList(
+		"Accept", "*/*", "X-Forwarded-For", "6.6.6.6", "x_forwarded_for", "6.6.6.6", "X-Real_IP", "6.6.6.6", "Forwarded", "for=6.6.6.6",
+		"Proxy", "http://evil", "X-Forwarded-Proto", "http", "X-Forwarded-Host", "evil",
+		"Connection", "X-Hop, X-Real-IP, X-Forwarded-For", "X-Hop", "1", "TE", "trailers, gzip", "Upgrade", "h2c",
+	)
 	p.run(t, r)
-	want := Fields{
-		{"Accept", "*/*"}, {"TE", "trailers"},
-		{"X-Real-IP", "192.0.2.7"}, {"X-Forwarded-For", "192.0.2.7"}, {"X-Forwarded-Proto", "https"}, {"X-Forwarded-Host", "A.test:8443"},
-	}
+	want := fieldList(
+		"Accept", "*/*", "TE", "trailers",
+		"X-Real-IP", "192.0.2.7", "X-Forwarded-For", "192.0.2.7", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "A.test:8443",
+	)
 	if diff := cmp.Diff(want, p.upstream.got.Fields); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
 	}
@@ -227,19 +227,19 @@ func TestWhatTheUpstreamIsSent(t *testing.T) {
 func TestWhatTheClientIsSent(t *testing.T) {
 	p := newTestPipeline(t)
 	p.upstream.answer = func(_ context.Context, _ *Request, _ *requestBody, inform func(int, Fields)) (*Response, error) {
-		inform(103, Fields{{"Link", "</a>"}})
+		inform(103, fieldList("Link", "</a>"))
 		return &Response{
 			Status: 201, ContentLength: -1, Body: io.NopCloser(strings.NewReader("streamed")),
-			Fields:       Fields{{"Server", "x"}, {"Connection", "X-Hop"}, {"X-Hop", "1"}, {"X-Kept", "1"}, {"Keep-Alive", "1"}},
+			Fields:       fieldList("Server", "x", "Connection", "X-Hop", "X-Hop", "1", "X-Kept", "1", "Keep-Alive", "1"),
 			TrailerNames: []string{"X-Sum"},
-			Trailers:     func() Fields { return Fields{{"X-Sum", "1"}, {"Content-Length", "5"}, {"X-Real-IP", "6.6.6.6"}} },
+			Trailers:     func() Fields { return fieldList("X-Sum", "1", "Content-Length", "5", "X-Real-IP", "6.6.6.6") },
 		}, nil
 	}
 	x, client, log := p.run(t, getRequest("/x?y"))
-	if diff := cmp.Diff(Fields{{"X-Kept", "1"}}, client.fields); diff != "" {
+	if diff := cmp.Diff(fieldList("X-Kept", "1"), client.fields); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(Fields{{"X-Sum", "1"}}, client.trailers, cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(fieldList("X-Sum", "1"), client.trailers, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("trailers (-want +got):\n%s", diff)
 	}
 	if client.status != 201 || client.length != -1 || client.body.String() != "streamed" || x.abort {

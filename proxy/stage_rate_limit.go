@@ -17,6 +17,6 @@ func (p *pipeline) limitRate(_ context.Context, x *exchange) *answer {
 	seconds := max(1, int((wait+time.Second-1)/time.Second))
 	return &answer{
 		status: statusTooManyRequests,
-		fields: Fields{{"Retry-After", strconv.Itoa(seconds)}},
+		fields: Fields{{Name: "Retry-After", Value: strconv.Itoa(seconds)}},
 	}
 }

@@ -1,4 +1,4 @@
-package proxy
+package http1
 
 import (
 	"testing"
@@ -26,23 +26,11 @@ func TestFieldsAreFoundWhateverTheirCase(t *testing.T) {
 func TestTokensAreReadFromAllLinesOfAList(t *testing.T) {
 	fields := Fields{{"Connection", "close, X-A ,,"}, {"connection", "\tx-b"}, {"TE", "gzip;q=0.5, Trailers"}}
 	var tokens []string
-	fields.eachToken("Connection", func(token string) { tokens = append(tokens, token) })
+	fields.EachToken("Connection", func(token string) { tokens = append(tokens, token) })
 	if diff := cmp.Diff([]string{"close", "X-A", "x-b"}, tokens); diff != "" {
 		t.Errorf("tokens (-want +got):\n%s", diff)
 	}
 	if !fields.HasToken("te", "trailers") || fields.HasToken("te", "gzip") {
 		t.Error("HasToken: want trailers, and gzip only with its parameter")
-	}
-}
-
-func TestHopByHopFieldsAreRemovedWithAllThatConnectionNames(t *testing.T) {
-	fields := Fields{
-		{"Connection", "X-Hop, keep-alive"}, {"Keep-Alive", "timeout=5"}, {"x-hop", "1"}, {"Proxy-Authenticate", "Basic"},
-		{"Proxy-Authorization", "x"}, {"Proxy-Connection", "close"}, {"TE", "gzip"}, {"Trailer", "X-T"}, {"Trailers", "x"},
-		{"Transfer-Encoding", "chunked"}, {"Upgrade", "h2c"}, {"HTTP2-Settings", "AAMAAABkAAQAAP__"}, {"X-Stays", "1"},
-	}
-	removeHopByHop(&fields)
-	if diff := cmp.Diff(Fields{{"X-Stays", "1"}}, fields); diff != "" {
-		t.Errorf("left over (-want +got):\n%s", diff)
 	}
 }

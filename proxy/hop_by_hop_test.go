@@ -1,0 +1,28 @@
+package proxy
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestHopByHopFieldsAreRemovedWithAllThatConnectionNames(t *testing.T) {
+	fields := fieldList(
+		"Connection", "X-Hop, keep-alive", "Keep-Alive", "timeout=5", "x-hop", "1", "Proxy-Authenticate", "Basic",
+		"Proxy-Authorization", "x", "Proxy-Connection", "close", "TE", "gzip", "Trailer", "X-T", "Trailers", "x",
+		"Transfer-Encoding", "chunked", "Upgrade", "h2c", "HTTP2-Settings", "AAMAAABkAAQAAP__", "X-Stays", "1",
+	)
+	removeHopByHop(&fields)
+	if diff := cmp.Diff(fieldList("X-Stays", "1"), fields); diff != "" {
+		t.Errorf("left over (-want +got):\n%s", diff)
+	}
+}
+
+// fieldList makes a list of fields of names and values in turn.
+func fieldList(namesAndValues ...string) Fields {
+	var fields Fields
+	for i := 0; i+1 < len(namesAndValues); i += 2 {
+		fields.Add(namesAndValues[i], namesAndValues[i+1])
+	}
+	return fields
+}

@@ -1,0 +1,68 @@
+package http1
+
+import "strconv"
+
+// AppendRequestLine appends a request line of HTTP/1.1. Method and target must be valid.
+func AppendRequestLine(dst []byte, method, target string) []byte {
+	dst = append(dst, method...)
+	dst = append(dst, ' ')
+	dst = append(dst, target...)
+	return append(dst, " HTTP/1.1\r\n"...)
+}
+
+// AppendField appends a field line. Name and value must be valid: there is no check here for line ends.
+func AppendField(dst []byte, name, value string) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, ':', ' ')
+	dst = append(dst, value...)
+	return append(dst, '\r', '\n')
+}
+
+// AppendFields appends the field lines of a list.
+func AppendFields(dst []byte, fields Fields) []byte {
+	for i := range fields {
+		dst = AppendField(dst, fields[i].Name, fields[i].Value)
+	}
+	return dst
+}
+
+// AppendIntField appends a field line whose value is a number, such as Content-Length.
+func AppendIntField(dst []byte, name string, value int64) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, ':', ' ')
+	dst = AppendInt(dst, value)
+	return append(dst, '\r', '\n')
+}
+
+// AppendInt appends a number in decimal digits.
+func AppendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
+
+// AppendChunkHead appends the line before a chunk of n bytes, n > 0 (RFC 9112, section 7.1).
+func AppendChunkHead(dst []byte, n int) []byte {
+	return append(strconv.AppendUint(dst, uint64(n), 16), '\r', '\n')
+}
+
+// AppendChunkEnd appends what follows the data of a chunk.
+func AppendChunkEnd(dst []byte) []byte { return append(dst, '\r', '\n') }
+
+// AppendLastChunk appends the end of a chunked body: the last chunk, the trailer section and the final empty line.
+func AppendLastChunk(dst []byte, trailers Fields) []byte {
+	dst = append(dst, '0', '\r', '\n')
+	dst = AppendFields(dst, trailers)
+	return append(dst, '\r', '\n')
+}
+
+// AppendStatusLine appends a status line of HTTP/1.1 with the reason phrase that the registry has for the status, or an
+// empty one.
+func AppendStatusLine(dst []byte, status int) []byte {
+	return AppendStatusLineReason(dst, status, Reason(status))
+}
+
+// AppendStatusLineReason appends a status line of HTTP/1.1 with a reason phrase of its own, which must be valid. The
+// status is 100 to 999.
+func AppendStatusLineReason(dst []byte, status int, reason string) []byte {
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = append(dst, byte('0'+status/100%10), byte('0'+status/10%10), byte('0'+status%10), ' ')
+	dst = append(dst, reason...)
+	return append(dst, '\r', '\n')
+}

@@ -1,0 +1,79 @@
+package http1
+
+// extension reads one byte of the rest of a chunk line behind its size: extensions, which are checked and then ignored
+// (RFC 9112, section 7.1.1), and the CR at its end. It reports whether the byte may stand there.
+func (d *ChunkedDecoder) extension(c byte) bool {
+	space := c == ' ' || c == '\t'
+	token := class[c]&classToken != 0
+	switch d.state {
+	case chunkExtension: // behind the size, or behind a whole extension and white space
+		switch {
+		case c == ';':
+			d.state = chunkName
+		default:
+			return space
+		}
+	case chunkName:
+		if token {
+			d.state = chunkInName
+		}
+		return token || space
+	case chunkInName, chunkAfterName:
+		switch {
+		case c == '=':
+			d.state = chunkValue
+		case c == ';':
+			d.state = chunkName
+		case c == '\r' && d.state == chunkInName:
+			d.state = chunkLineEnd
+		case space:
+			d.state = chunkAfterName
+		default:
+			return token && d.state == chunkInName
+		}
+	case chunkValue:
+		switch {
+		case c == '"':
+			d.state = chunkQuoted
+		case token:
+			d.state = chunkInValue
+		default:
+			return space
+		}
+	case chunkInValue:
+		switch {
+		case c == '\r':
+			d.state = chunkLineEnd
+		case c == ';':
+			d.state = chunkName
+		case space:
+			d.state = chunkExtension
+		default:
+			return token
+		}
+	case chunkQuoted:
+		switch c {
+		case '"':
+			d.state = chunkAfterQuoted
+		case '\\':
+			d.state = chunkEscape
+		default:
+			return class[c]&classQuoted != 0
+		}
+	case chunkAfterQuoted:
+		switch {
+		case c == '\r':
+			d.state = chunkLineEnd
+		case c == ';':
+			d.state = chunkName
+		case space:
+			d.state = chunkExtension
+		default:
+			return false
+		}
+	case chunkEscape:
+		d.state = chunkQuoted
+		return class[c]&classText != 0
+	}
+	return true
+}

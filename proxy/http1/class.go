@@ -1,0 +1,45 @@
+package http1
+
+// The classes of bytes that the grammars of RFC 9110 and RFC 3986 are made of.
+const (
+	classToken  = 1 << iota // tchar, RFC 9110, section 5.6.2
+	classPath               // a byte of a path but for %, ? and #
+	classHost               // a byte of a reg-name, RFC 3986, section 3.2.2, but for percent-encoding
+	classHex                // HEXDIG
+	classText               // a byte of a field value: visible, obs-text, space and tab; RFC 9110, section 5.5
+	classQuoted             // qdtext: text but for the quote and the backslash; RFC 9110, section 5.6.4
+)
+
+const alphanumerics = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// class tells the classes of each byte. Nothing writes to it.
+var class = classTable()
+
+func classTable() (table [256]uint8) {
+	mark := func(class uint8, bytes string) {
+		for i := range len(bytes) {
+			table[bytes[i]] |= class
+		}
+	}
+	mark(classToken, alphanumerics+"!#$%&'*+-.^_`|~")
+	mark(classHost, alphanumerics+"-._~!$&'()*+,;=")
+	mark(classHex, "0123456789ABCDEFabcdef")
+	mark(classText, "\t ")
+	for b := 0x21; b < 0x100; b++ {
+		if b == 0x7f {
+			continue
+		}
+		table[b] |= classText
+		// RFC 3986 allows fewer in a path. Real links hold the others, bytes beyond ASCII too, and no reader takes
+		// them for the end of the target.
+		if b != '%' && b != '?' && b != '#' {
+			table[b] |= classPath
+		}
+	}
+	for b := range 0x100 {
+		if table[b]&classText != 0 && b != '"' && b != '\\' {
+			table[b] |= classQuoted
+		}
+	}
+	return table
+}

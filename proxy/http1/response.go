@@ -1,0 +1,180 @@
+package http1
+
+import (
+	"bytes"
+	"unsafe"
+)
+
+// Response is a response head. Its strings alias the buffer that was parsed. The zero value is ready for use, and a value
+// that is used again keeps the memory of its field list.
+type Response struct {
+	// Status is 100 to 999.
+	Status int
+	// Minor is the minor version: 0 or 1.
+	Minor int
+	// Reason is the reason phrase; it may be empty.
+	Reason string
+	// Fields holds all field lines but Content-Length and Transfer-Encoding, hop-by-hop ones among them. The next Parse
+	// uses its memory again.
+	Fields Fields
+	// ContentLength is the declared length in bytes, -1 when none was declared. For a HEAD request and for 304 it is the
+	// length that the body would have had: BodyOf tells what follows.
+	ContentLength int64
+	// HasContentLength says that a length was declared.
+	HasContentLength bool
+	// Chunked says that Transfer-Encoding is chunked.
+	Chunked bool
+	// KeepAlive says that the connection may be used again after the body, by version and Connection field (RFC 9112,
+	// section 9.3). A body that ends with the connection has to be looked at beside it.
+	KeepAlive bool
+	// Upgrade is the value of the first Upgrade line if Connection names it, else "".
+	Upgrade string
+}
+
+// BodyKind is how the end of a body is found.
+type BodyKind uint8
+
+const (
+	// BodyNone says that the head is all.
+	BodyNone BodyKind = iota
+	// BodyLength says that the body has the declared length, which is not 0.
+	BodyLength
+	// BodyChunked says that the body is to be read with a ChunkedDecoder.
+	BodyChunked
+	// BodyUntilClose says that the body ends where the connection does: nobody can tell a whole from a truncated one.
+	BodyUntilClose
+)
+
+// BodyOf returns how the body of this response to a request of that method is framed, and the length of a BodyLength
+// (RFC 9112, section 6.3). What follows a 101, or a success of CONNECT, is not HTTP; both count as BodyNone.
+func (r *Response) BodyOf(method string) (kind BodyKind, length int64) {
+	switch {
+	case method == "HEAD", r.Status < 200, r.Status == 204, r.Status == 304, method == "CONNECT" && r.Status < 300:
+		return BodyNone, 0
+	case r.Chunked:
+		return BodyChunked, 0
+	case r.ContentLength > 0:
+		return BodyLength, r.ContentLength
+	case r.HasContentLength:
+		return BodyNone, 0
+	}
+	return BodyUntilClose, 0
+}
+
+// Parse parses the response head at the beginning of buf and returns its length in bytes, ErrIncomplete when it is not
+// there whole, or an *Error, whose status is 502. From is the length of buf at the last ErrIncomplete for this head, 0 at
+// first.
+func (r *Response) Parse(buf []byte, from int) (n int, err error) {
+	if !worthParsing(buf, from) {
+		return 0, ErrIncomplete
+	}
+	if len(buf) > MaxHeadBytes {
+		buf = buf[:MaxHeadBytes]
+	}
+	n, rejection := r.parse(buf)
+	switch {
+	case rejection != nil:
+		rejection.Status = 502
+		return 0, rejection
+	case n == 0 && len(buf) == MaxHeadBytes:
+		return 0, reject(502, "response head too large")
+	case n == 0:
+		return 0, ErrIncomplete
+	}
+	return n, nil
+}
+
+// parse does the work of Parse on a buffer of at most MaxHeadBytes; 0 without an error means that it is incomplete.
+func (r *Response) parse(buf []byte) (n int, err *Error) {
+	*r = Response{Fields: r.Fields[:0], ContentLength: -1}
+	i, err := r.parseLine(buf)
+	if i == 0 || err != nil {
+		return 0, err
+	}
+	l := lines{fields: r.Fields}
+	i, err = l.parse(buf, i, kindResponse)
+	if i == 0 || err != nil {
+		return 0, err
+	}
+	r.Fields = l.fields
+	r.KeepAlive = !l.close && (r.Minor == 1 || l.keepAlive)
+	if l.connectionHasUpgrade {
+		r.Upgrade = l.upgrade
+	}
+	if err := r.frame(&l); err != nil {
+		return 0, err
+	}
+	return i, nil
+}
+
+// frame reads what the head says about the body (RFC 9112, section 6). A response that has no body but declares one is
+// ambiguous: in front of another response (1xx) it is rejected, with 204 the connection is not used again. A 101 ends
+// HTTP on the connection, and its framing says nothing.
+func (r *Response) frame(l *lines) *Error {
+	if l.hasCoding {
+		if l.hasLength {
+			return reject(502, "Content-Length with Transfer-Encoding")
+		}
+		if r.Minor == 0 {
+			return reject(502, "Transfer-Encoding in HTTP/1.0")
+		}
+		if err := checkCoding(l.transferEncoding); err != nil {
+			return err
+		}
+		r.Chunked = true
+	}
+	if l.hasLength {
+		length, ok := parseLength(l.contentLength)
+		if !ok {
+			return reject(502, "malformed Content-Length")
+		}
+		r.ContentLength, r.HasContentLength = length, true
+	}
+	if r.Chunked || r.ContentLength > 0 {
+		switch {
+		case r.Status < 200 && r.Status != 101:
+			return reject(502, "body declared in a 1xx response")
+		case r.Status == 204:
+			r.KeepAlive = false
+		}
+	}
+	return nil
+}
+
+// parseLine parses the status line and returns the index behind it, or 0 when it is incomplete (RFC 9112, section 4).
+// The space before an empty reason phrase may be missing: many servers leave it out, and nothing is ambiguous then.
+func (r *Response) parseLine(buf []byte) (next int, err *Error) {
+	minor, i, err := parseVersion(buf, 0)
+	if i == 0 || err != nil {
+		return 0, err
+	}
+	r.Minor = minor
+	if len(buf) < i+6 {
+		if bytes.IndexByte(buf, '\n') >= 0 {
+			return 0, reject(502, "malformed status line")
+		}
+		return 0, nil
+	}
+	status := buf[i : i+4]
+	if status[0] != ' ' || status[1] == '0' || !isDigit(status[1]) || !isDigit(status[2]) || !isDigit(status[3]) {
+		return 0, reject(502, "malformed status line")
+	}
+	r.Status = int(status[1]-'0')*100 + int(status[2]-'0')*10 + int(status[3]-'0')
+	i += 4
+	start := i
+	if buf[i] == ' ' {
+		start++
+		i = scanText(buf, start)
+	}
+	if i+1 >= len(buf) {
+		if i < len(buf) && buf[i] != '\r' {
+			return 0, reject(502, "malformed status line")
+		}
+		return 0, nil
+	}
+	if buf[i] != '\r' || buf[i+1] != '\n' {
+		return 0, reject(502, "malformed status line")
+	}
+	r.Reason = unsafe.String(&buf[start], i-start)
+	return i + 2, nil
+}

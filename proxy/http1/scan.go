@@ -1,0 +1,78 @@
+package http1
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
+
+// Eight bytes are looked at as one word. The high bit of each byte of a result says whether that byte of the word is
+// looked for; no carry crosses from byte to byte, because the high bits are taken out before the addition.
+const (
+	lowBits  = 0x7f7f7f7f7f7f7f7f
+	highBits = 0x8080808080808080
+)
+
+// scanText returns the index of the first byte at or after i that no field value holds: a control character other than
+// the tab (RFC 9110, section 5.5). It is len(b) when there is none.
+func scanText(b []byte, i int) int {
+	for {
+		for i+8 <= len(b) {
+			word := binary.LittleEndian.Uint64(b[i:])
+			low := word & lowBits
+			// low+0x60 has the high bit for 0x20 and above, low+0x01 for 0x7f.
+			if found := (^(low + 0x6060606060606060) | (low + 0x0101010101010101)) &^ word & highBits; found != 0 {
+				i += bits.TrailingZeros64(found) >> 3
+				break
+			}
+			i += 8
+		}
+		for i < len(b) && class[b[i]]&classText != 0 {
+			i++
+			if i+8 <= len(b) {
+				break
+			}
+		}
+		if i >= len(b) || class[b[i]]&classText == 0 {
+			return i
+		}
+	}
+}
+
+// scanVisible returns the index of the first byte at or after i that is a space or a control character, or len(b).
+func scanVisible(b []byte, i int) int {
+	for i+8 <= len(b) {
+		word := binary.LittleEndian.Uint64(b[i:])
+		low := word & lowBits
+		// low+0x5f has the high bit for 0x21 and above, low+0x01 for 0x7f.
+		if found := (^(low + 0x5f5f5f5f5f5f5f5f) | (low + 0x0101010101010101)) &^ word & highBits; found != 0 {
+			return i + bits.TrailingZeros64(found)>>3
+		}
+		i += 8
+	}
+	for i < len(b) && b[i] > ' ' && b[i] != 0x7f {
+		i++
+	}
+	return i
+}
+
+// worthParsing reports whether a head that was incomplete when buf held `from` bytes can now be judged: an empty line
+// ends it, a line feed without carriage return is wrong, or the buffer holds as much as a head may have. Looking only at
+// what is new keeps the cost of a head that trickles in, byte by byte, linear in its length.
+func worthParsing(buf []byte, from int) bool {
+	if from == 0 || len(buf) >= MaxHeadBytes {
+		return true
+	}
+	for i := from; i < len(buf); {
+		next := bytes.IndexByte(buf[i:], '\n')
+		if next < 0 {
+			return false
+		}
+		i += next
+		if i == 0 || buf[i-1] != '\r' || i >= 3 && buf[i-2] == '\n' {
+			return true
+		}
+		i++
+	}
+	return false
+}

@@ -1,0 +1,87 @@
+package http1
+
+import "strings"
+
+// setTarget judges a request target that holds no space and no control character, and takes it apart (RFC 9112, section
+// 3.2): authority-form only with CONNECT, the asterisk only with OPTIONS, absolute-form only of http and https.
+func (r *Request) setTarget(target string) *Error {
+	r.Target, r.Authority, r.PathQuery = target, "", target
+	switch {
+	case r.Method == "CONNECT":
+		if colon := strings.LastIndexByte(target, ':'); colon < 0 || colon == len(target)-1 || !validAuthority(target) {
+			return reject(400, "target of CONNECT is not host:port")
+		}
+		r.Authority, r.PathQuery = target, ""
+		return nil
+	case target == "*":
+		if r.Method != "OPTIONS" {
+			return reject(400, "target * without OPTIONS")
+		}
+		return nil
+	case target[0] != '/':
+		rest := cutScheme(target)
+		if rest == "" {
+			return reject(400, "malformed target")
+		}
+		end := strings.IndexAny(rest, "/?#")
+		if end < 0 {
+			end = len(rest)
+		}
+		r.Authority, r.PathQuery = rest[:end], rest[end:]
+		if !validAuthority(r.Authority) {
+			return reject(400, "malformed authority in target")
+		}
+	}
+	if !validPathQuery(r.PathQuery) {
+		return reject(400, "malformed target")
+	}
+	return nil
+}
+
+// cutScheme returns what follows http:// or https:// in any case, and "" for anything else.
+func cutScheme(target string) string {
+	for _, scheme := range [...]string{"http://", "https://"} {
+		if len(target) > len(scheme) && EqualFold(target[:len(scheme)], scheme) {
+			return target[len(scheme):]
+		}
+	}
+	return ""
+}
+
+// validPathQuery judges the path and the query of a target. A percent sign in a path begins an encoded byte; in a query
+// it may stand alone, as links in the wild have it. A fragment is no part of a target, and what readers make of one
+// differs.
+func validPathQuery(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if class[s[i]]&classPath != 0 {
+			continue
+		}
+		switch s[i] {
+		case '%':
+			if i+2 >= len(s) || class[s[i+1]]&class[s[i+2]]&classHex == 0 {
+				return false
+			}
+			i += 2
+		case '?':
+			return strings.IndexByte(s[i:], '#') < 0
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// AppendTarget appends the target in the form that an origin server takes: path and query byte for byte as they came,
+// with the slash that an absolute-form may leave out, or the asterisk for OPTIONS of a whole server (RFC 9112, section
+// 3.2.4). For CONNECT it is the authority.
+func (r *Request) AppendTarget(dst []byte) []byte {
+	switch {
+	case r.Method == "CONNECT":
+		return append(dst, r.Authority...)
+	case r.PathQuery == "" && r.Method == "OPTIONS":
+		return append(dst, '*')
+	case r.PathQuery == "" || r.PathQuery[0] == '?':
+		dst = append(dst, '/')
+	}
+	return append(dst, r.PathQuery...)
+}
