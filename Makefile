@@ -21,7 +21,7 @@ help: ## List the commands.
 
 build: ## Build the static binary bin/reverse-proxy.
 	@mkdir -p bin
-	GOFLAGS= CGO_ENABLED=0 go build -trimpath -buildvcs=auto -o bin/reverse-proxy ./cmd/reverse-proxy
+	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -o bin/reverse-proxy ./cmd/reverse-proxy
 
 run: ## Serve https://localhost:8443/ with a sample upstream, until Ctrl-C.
 	go run ./cmd/quickstart

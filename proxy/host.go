@@ -34,8 +34,11 @@ func splitAuthority(authority string) (host string, ok bool) {
 		host = host[:colon]
 	}
 	host = strings.TrimSuffix(host, ".")
-	if host == "" || len(host) > 253 || host[0] == '.' || strings.Contains(host, "..") || !onlyBytes(host, isNameByte) {
+	if host == "" || len(host) > 253 || !onlyBytes(host, isNameByte) {
 		return "", false
+	}
+	if host[0] == '.' || host[len(host)-1] == '.' || strings.Contains(host, "..") {
+		return "", false // an empty label
 	}
 	return lowerASCII(host), true
 }
