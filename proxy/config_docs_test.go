@@ -152,9 +152,13 @@ func TestTheDocumentedDefaultsAreTheDefaults(t *testing.T) {
 
 func TestTheDocumentedExamplesAreValid(t *testing.T) {
 	dir := certificateDir(t)
-	examples := docExample.FindAllStringSubmatch(documentation(t), -1)
-	if len(examples) < 2 {
-		t.Fatalf("got %d examples in the documentation, want at least 2", len(examples))
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := docExample.FindAllStringSubmatch(documentation(t)+string(readme), -1)
+	if len(examples) < 3 {
+		t.Fatalf("got %d examples in the documentation and the README, want at least 3", len(examples))
 	}
 	// What the examples name on the reader's machine is put into the test's directory.
 	here := strings.NewReplacer("/etc/reverse-proxy/wiki.", "DIR/a.", "/etc/reverse-proxy/ci.", "DIR/b.",
