@@ -10,11 +10,14 @@ COVERAGE ?= 85
 # The Debian packages that the tests use, each with a program of it that tells whether it is there.
 DEPS := gcc:gcc libc6-dev: fail2ban:fail2ban-regex strace:strace curl:curl openssl:openssl
 
+# Caddy, which `make bench` builds from the module proxy, as Debian has none that is recent.
+CADDY_VERSION ?= v2.11.2
+
 # The race detector needs a C compiler.
 RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/dev/null 2>&1 && echo -race)
 COVER := out/cover
 
-.PHONY: help build run acme test lint unit conformance cover threshold fuzz deps
+.PHONY: help build run acme test lint unit conformance cover threshold fuzz bench deps
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +69,18 @@ fuzz: ## Run each fuzz target for FUZZTIME.
 			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 		done; \
 	done
+
+bench: export BENCH_CADDY ?= bench/out/bin/caddy-$(CADDY_VERSION)
+bench: ## Measure the CPU time a request beside nginx, HAProxy and Caddy (docs/performance.md).
+	@mkdir -p bench/out/bin
+	@[ -n "$${BENCH_BINARY:-}" ] || $(MAKE) --no-print-directory build
+	@case ",$${BENCH_PEERS:-caddy}," in *,caddy,*) [ -x "$$BENCH_CADDY" ] || { \
+		echo "building Caddy $(CADDY_VERSION), once"; \
+		GOFLAGS= CGO_ENABLED=0 GOBIN="$(CURDIR)/bench/out/bin" \
+			go install github.com/caddyserver/caddy/v2/cmd/caddy@$(CADDY_VERSION) && \
+		mv bench/out/bin/caddy "$$BENCH_CADDY" || echo "Caddy was not built; going on without"; };; esac
+	@go build -o bench/out/bin/bench ./bench
+	@bench/out/bin/bench
 
 deps: ## Install the Debian packages that the tests use and that are missing.
 	@missing=(); \

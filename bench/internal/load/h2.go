@@ -1,0 +1,261 @@
+//go:build linux
+
+package load
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/binary"
+	"fmt"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// Numbers of RFC 9113.
+const (
+	frameHeadBytes  = 9
+	maxFrameBytes   = 16 << 10
+	maxWindow       = 1<<31 - 1
+	firstWindow     = 1<<16 - 1
+	windowThreshold = 1 << 29
+)
+
+// h2 is an HTTP/2 connection with a fixed number of requests in flight. It is a client of its own, as it has to cost
+// less than a proxy does: all requests that follow from one read leave in one write.
+type h2 struct {
+	raw  *rawConn
+	tls  *tls.Conn
+	want int
+	// first is the header block of the first request, which fills the table of the compression, again that of all later.
+	first, again []byte
+	decoder      *hpack.Decoder
+	status       string
+	streams      []h2Stream
+	nextID       uint32
+	// in holds the frame that is not complete yet, out what the next write sends, block a header block in parts.
+	in, out, block []byte
+	// received counts the flow-controlled bytes since the last update of the connection's window.
+	received int
+}
+
+// h2Stream is a request in flight, id 0 when there is none.
+type h2Stream struct {
+	id  uint32
+	got int
+	ok  bool
+}
+
+func newH2(job Job) (*h2, error) {
+	if job.BodyBytes > 0 {
+		return nil, fmt.Errorf("the HTTP/2 client sends no bodies")
+	}
+	raw, conn, err := dialTLS(job.Addr, tlsConfig(job.ServerName, "h2"))
+	if err != nil {
+		return nil, err
+	}
+	raw.blocking = false
+	c := &h2{raw: raw, tls: conn, want: job.AnswerBytes, streams: make([]h2Stream, job.Streams), nextID: 1}
+	c.first, c.again = headerBlocks(job)
+	c.decoder = hpack.NewDecoder(4096, func(f hpack.HeaderField) {
+		if f.Name == ":status" {
+			c.status = f.Value
+		}
+	})
+	return c, nil
+}
+
+// headerBlocks renders the request twice with one compression table: the second block refers to the table only, and so
+// do all that follow.
+func headerBlocks(job Job) (first, again []byte) {
+	all := append([][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", job.ServerName},
+		{":path", job.Target}}, fields()...)
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	encode := func() []byte {
+		block.Reset()
+		for _, field := range all {
+			// Writing to a bytes.Buffer does not fail.
+			_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
+		}
+		return bytes.Clone(block.Bytes())
+	}
+	return encode(), encode()
+}
+
+func (c *h2) fd() int { return c.raw.fd }
+func (c *h2) close()  { _ = c.raw.Close() }
+
+// start sends the preface, settings with a window that never fills, and the first requests.
+func (c *h2) start() error {
+	c.out = append(c.out, http2.ClientPreface...)
+	var settings []byte
+	for id, value := range map[http2.SettingID]uint32{http2.SettingEnablePush: 0, http2.SettingInitialWindowSize: maxWindow} {
+		settings = binary.BigEndian.AppendUint16(settings, uint16(id))
+		settings = binary.BigEndian.AppendUint32(settings, value)
+	}
+	c.frame(http2.FrameSettings, 0, 0, settings)
+	c.frame(http2.FrameWindowUpdate, 0, 0, binary.BigEndian.AppendUint32(nil, maxWindow-firstWindow))
+	for i := range c.streams {
+		c.request(&c.streams[i])
+	}
+	return c.flush()
+}
+
+func (c *h2) frame(kind http2.FrameType, flags http2.Flags, stream uint32, payload []byte) {
+	c.out = append(c.out, byte(len(payload)>>16), byte(len(payload)>>8), byte(len(payload)), byte(kind), byte(flags))
+	c.out = binary.BigEndian.AppendUint32(c.out, stream)
+	c.out = append(c.out, payload...)
+}
+
+// request begins the next stream in s.
+func (c *h2) request(s *h2Stream) {
+	*s = h2Stream{id: c.nextID}
+	block := c.again
+	if c.nextID == 1 {
+		block = c.first
+	}
+	c.nextID += 2
+	c.frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders|http2.FlagHeadersEndStream, s.id, block)
+}
+
+func (c *h2) flush() error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	_, err := c.tls.Write(c.out)
+	c.out = c.out[:0]
+	return err
+}
+
+// readable takes all frames that are there, and sends in one write what follows.
+func (c *h2) readable(buf []byte) (int, error) {
+	complete := 0
+	for {
+		n, err := c.tls.Read(buf)
+		if isAgain(err) {
+			return complete, c.flush()
+		}
+		if err != nil {
+			return complete, err
+		}
+		p := buf[:n]
+		if len(c.in) > 0 {
+			c.in = append(c.in, p...)
+			p = c.in
+		}
+		rest, done, err := c.frames(p)
+		if err != nil {
+			return complete, err
+		}
+		complete += done
+		c.in = append(c.in[:0], rest...)
+	}
+}
+
+// frames takes the whole frames at the beginning of p and returns what is behind them.
+func (c *h2) frames(p []byte) (rest []byte, complete int, err error) {
+	for len(p) >= frameHeadBytes {
+		length := int(p[0])<<16 | int(p[1])<<8 | int(p[2])
+		if length > maxFrameBytes {
+			return nil, 0, fmt.Errorf("got a frame of %d bytes, want at most %d", length, maxFrameBytes)
+		}
+		if len(p) < frameHeadBytes+length {
+			break
+		}
+		done, err := c.take(http2.FrameType(p[3]), http2.Flags(p[4]), binary.BigEndian.Uint32(p[5:])&maxWindow,
+			p[frameHeadBytes:frameHeadBytes+length])
+		if err != nil {
+			return nil, 0, err
+		}
+		if done {
+			complete++
+		}
+		p = p[frameHeadBytes+length:]
+	}
+	return p, complete, nil
+}
+
+// take handles one frame and says whether it completed an answer.
+func (c *h2) take(kind http2.FrameType, flags http2.Flags, id uint32, payload []byte) (bool, error) {
+	switch kind {
+	case http2.FrameSettings:
+		if !flags.Has(http2.FlagSettingsAck) {
+			c.frame(http2.FrameSettings, http2.FlagSettingsAck, 0, nil)
+		}
+	case http2.FramePing:
+		if !flags.Has(http2.FlagPingAck) {
+			c.frame(http2.FramePing, http2.FlagPingAck, 0, payload)
+		}
+	case http2.FrameGoAway, http2.FrameRSTStream, http2.FramePushPromise:
+		return false, fmt.Errorf("got a %s frame for stream %d: %x", kind, id, payload)
+	case http2.FrameHeaders, http2.FrameContinuation:
+		return c.headers(kind, flags, id, payload)
+	case http2.FrameData:
+		return c.data(flags, id, payload)
+	}
+	return false, nil
+}
+
+// headers wants status 200 and a body behind it.
+func (c *h2) headers(kind http2.FrameType, flags http2.Flags, id uint32, payload []byte) (bool, error) {
+	if kind == http2.FrameHeaders {
+		if flags&(http2.FlagHeadersPadded|http2.FlagHeadersPriority|http2.FlagHeadersEndStream) != 0 {
+			return false, fmt.Errorf("got a HEADERS frame with flags %#x, want one with a body and without extras", flags)
+		}
+		c.block = c.block[:0]
+	}
+	c.block = append(c.block, payload...)
+	if !flags.Has(http2.FlagHeadersEndHeaders) {
+		return false, nil
+	}
+	s, err := c.stream(id)
+	if err != nil {
+		return false, err
+	}
+	c.status = ""
+	if _, err := c.decoder.Write(c.block); err != nil {
+		return false, err
+	}
+	if err := c.decoder.Close(); err != nil {
+		return false, err
+	}
+	if c.status != "200" || s.ok {
+		return false, fmt.Errorf("got the status %q, want one 200", c.status)
+	}
+	s.ok = true
+	return false, nil
+}
+
+// data counts a part of a body, and begins the next request at its end.
+func (c *h2) data(flags http2.Flags, id uint32, payload []byte) (bool, error) {
+	s, err := c.stream(id)
+	if err != nil {
+		return false, err
+	}
+	if flags.Has(http2.FlagDataPadded) {
+		return false, fmt.Errorf("got a padded DATA frame, want none")
+	}
+	s.got += len(payload)
+	if c.received += len(payload); c.received > windowThreshold {
+		c.frame(http2.FrameWindowUpdate, 0, 0, binary.BigEndian.AppendUint32(nil, uint32(c.received)))
+		c.received = 0
+	}
+	if !flags.Has(http2.FlagDataEndStream) {
+		return false, nil
+	}
+	if !s.ok || s.got != c.want {
+		return false, fmt.Errorf("got an answer of %d bytes (head: %v), want %d", s.got, s.ok, c.want)
+	}
+	c.request(s)
+	return true, nil
+}
+
+func (c *h2) stream(id uint32) (*h2Stream, error) {
+	for i := range c.streams {
+		if c.streams[i].id == id {
+			return &c.streams[i], nil
+		}
+	}
+	return nil, fmt.Errorf("got a frame for stream %d, which is not open", id)
+}

@@ -1,0 +1,118 @@
+//go:build linux
+
+package load
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// runHandshakes opens a connection for each request, from as many goroutines as the job has connections. A handshake
+// waits more than once, so that here the runtime's poller is the simpler way; it is not what the core is full of.
+func runHandshakes(job Job) (Result, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), job.Warmup+job.Window+patience)
+	defer cancel()
+	var (
+		count   atomic.Int64
+		stop    atomic.Bool
+		workers sync.WaitGroup
+		failed  = make(chan error, job.Connections)
+	)
+	request := h1Request(job)
+	for range job.Connections {
+		workers.Go(func() {
+			buf := make([]byte, 32<<10)
+			for !stop.Load() {
+				if err := once(ctx, job, request, buf); err != nil {
+					failed <- err
+					return
+				}
+				count.Add(1)
+			}
+		})
+	}
+	before, after, requests, err := watch(job, &count, failed)
+	stop.Store(true)
+	if err != nil {
+		cancel()
+	}
+	workers.Wait()
+	if err != nil {
+		return Result{}, err
+	}
+	if requests == 0 {
+		return Result{}, fmt.Errorf("%s: no answer in %s", job.Addr, job.Window)
+	}
+	return result(before, after, requests), nil
+}
+
+// watch reads the clocks and the counter at both edges of the window.
+func watch(job Job, count *atomic.Int64, failed <-chan error) (before, after reading, requests int, err error) {
+	if err = pass(job.Warmup, failed); err != nil {
+		return
+	}
+	first := count.Load()
+	if before, err = read(job); err != nil {
+		return
+	}
+	if err = pass(job.Window, failed); err != nil {
+		return
+	}
+	requests = int(count.Load() - first)
+	after, err = read(job)
+	return
+}
+
+// pass lets a time go by, unless an error comes first.
+func pass(d time.Duration, failed <-chan error) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case err := <-failed:
+		return err
+	case <-timer.C:
+		return nil
+	}
+}
+
+// once connects, shakes hands, asks, reads the answer and closes.
+func once(ctx context.Context, job Job, request, buf []byte) error {
+	plain, err := new(net.Dialer).DialContext(ctx, "tcp", job.Addr.String())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = plain.Close() }()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := plain.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	conn := tls.Client(plain, tlsConfig(job.ServerName, "http/1.1"))
+	if err := exchange(conn, job, request, buf); err != nil {
+		return fmt.Errorf("%s: %w", job.Addr, err)
+	}
+	return conn.Close()
+}
+
+// exchange sends a request and reads its answer, waiting for both.
+func exchange(conn io.ReadWriter, job Job, request, buf []byte) error {
+	if _, err := conn.Write(request); err != nil {
+		return err
+	}
+	var a answer
+	for {
+		n, err := conn.Read(buf)
+		if err != nil {
+			return err
+		}
+		if complete, err := a.feed(buf[:n], job.AnswerBytes); complete || err != nil {
+			return err
+		}
+	}
+}

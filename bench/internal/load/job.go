@@ -1,0 +1,149 @@
+//go:build linux
+
+// Package load is the load generator of the benchmark. It sends one kind of request over TLS, checks the status and the
+// length of every answer, and reads what processor time the proxy spent meanwhile.
+package load
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"reverse-proxy/bench/internal/procstat"
+)
+
+// Kinds of load.
+const (
+	// H1 keeps connections open and has one request in flight on each.
+	H1 = "h1"
+	// H2 keeps connections open and has Streams requests in flight on each.
+	H2 = "h2"
+	// Handshake opens a connection for each request.
+	Handshake = "handshake"
+	// Idle opens connections, sends one request on each, and lets them be.
+	Idle = "idle"
+)
+
+// Job says what to do. It travels as JSON.
+type Job struct {
+	// Kind is one of H1, H2, Handshake and Idle.
+	Kind string
+	// Addr is where the proxy listens, ServerName the site that it serves.
+	Addr       netip.AddrPort
+	ServerName string
+	// Target is asked for; with a POST if BodyBytes, the length of the request's body, is above 0.
+	Target    string
+	BodyBytes int
+	// AnswerBytes is the length that the body of every answer has to have.
+	AnswerBytes int
+	// Connections is how many are kept open (or used at once); Streams the requests in flight on each with H2.
+	Connections, Streams int
+	// Rate is how many requests are sent a second, 0 for as many as are answered. Only with H1.
+	Rate int
+	// Warmup passes before the Window that is measured. With Idle, Window is how long the connections are let be before
+	// the memory is read.
+	Warmup, Window time.Duration
+	// Pids are the processes of the proxy, Core the core that the load and the origin run on.
+	Pids []int
+	Core int
+}
+
+// Result is what was measured in the window.
+type Result struct {
+	// Requests is the number of answers, Seconds the length of the window.
+	Requests int
+	Seconds  float64
+	// ProxySeconds is the processor time of the proxy, CoreBusy the share of the time in which the load's core was busy.
+	ProxySeconds, CoreBusy float64
+	// Latencies are percentiles in microseconds from the time that a request was due, by name; only with a Rate.
+	Latencies map[string]float64 `json:",omitempty"`
+	// BytesPerConnection is the growth of the proxy's resident memory; only with Idle.
+	BytesPerConnection float64 `json:",omitempty"`
+}
+
+// Run does a job. It ends within a few seconds after Warmup and Window, also when the proxy does not answer.
+func Run(job Job) (Result, error) {
+	switch job.Kind {
+	case H1, H2:
+		return runLoop(job)
+	case Handshake:
+		return runHandshakes(job)
+	case Idle:
+		return runIdle(job)
+	}
+	return Result{}, fmt.Errorf("kind: got %q, want one of h1, h2, handshake and idle", job.Kind)
+}
+
+// fields are sent with each request, as a browser would: in the order of HTTP/1.1, the names in lower case for HTTP/2.
+func fields() [][2]string {
+	return [][2]string{
+		{"user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
+		{"accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
+		{"accept-language", "en-US,en;q=0.5"},
+		{"accept-encoding", "gzip, deflate, br"},
+		{"cookie", "session=5f0c0d3f8a7b4c1e9d2a6b8c4e1f7a90"},
+	}
+}
+
+// h1Request renders the request, its body included.
+func h1Request(job Job) []byte {
+	method := "GET"
+	if job.BodyBytes > 0 {
+		method = "POST"
+	}
+	request := []byte(method + " " + job.Target + " HTTP/1.1\r\nhost: " + job.ServerName + "\r\n")
+	for _, field := range fields() {
+		request = append(request, field[0]+": "+field[1]+"\r\n"...)
+	}
+	if job.BodyBytes > 0 {
+		request = append(request, "content-type: application/octet-stream\r\ncontent-length: "+
+			strconv.Itoa(job.BodyBytes)+"\r\n"...)
+	}
+	request = append(request, "\r\n"...)
+	for range job.BodyBytes {
+		request = append(request, 'b')
+	}
+	return request
+}
+
+// reading is the state of the clocks at one edge of the window.
+type reading struct {
+	at   time.Time
+	cpu  time.Duration
+	core procstat.CoreTime
+}
+
+func read(job Job) (reading, error) {
+	cpu, err := procstat.CPUTime(job.Pids)
+	if err != nil {
+		return reading{}, err
+	}
+	core, err := procstat.Core(job.Core)
+	return reading{time.Now(), cpu, core}, err
+}
+
+// result is what happened between two readings.
+func result(before, after reading, requests int) Result {
+	return Result{
+		Requests:     requests,
+		Seconds:      after.at.Sub(before.at).Seconds(),
+		ProxySeconds: (after.cpu - before.cpu).Seconds(),
+		CoreBusy:     procstat.BusyShare(before.core, after.core),
+	}
+}
+
+// percentiles names the latencies that are reported. It sorts what it gets.
+func percentiles(latencies []time.Duration) map[string]float64 {
+	if len(latencies) == 0 {
+		return nil
+	}
+	slices.Sort(latencies)
+	named := map[string]float64{}
+	for name, share := range map[string]float64{"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999} {
+		at := min(int(share*float64(len(latencies))), len(latencies)-1)
+		named[name] = float64(latencies[at].Nanoseconds()) / 1e3
+	}
+	return named
+}

@@ -1,0 +1,156 @@
+//go:build linux
+
+package load
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"reverse-proxy/bench/internal/epoll"
+)
+
+// client is a connection in the loop.
+type client interface {
+	// fd is its descriptor.
+	fd() int
+	// start sends the first requests.
+	start() error
+	// readable takes what arrived, sends what follows from it, and returns the number of answers that are complete now.
+	readable(buf []byte) (int, error)
+	// close ends it.
+	close()
+}
+
+// loop drives the connections of a window on one thread.
+type loop struct {
+	job     Job
+	poller  *epoll.Poller
+	clients map[int32]client
+	buf     []byte
+	// requests counts the answers of the window.
+	requests int
+	pace     *pace
+}
+
+// runLoop opens the connections, warms up and measures.
+func runLoop(job Job) (Result, error) {
+	poller, err := epoll.New(512)
+	if err != nil {
+		return Result{}, err
+	}
+	l := &loop{job: job, poller: poller, clients: map[int32]client{}, buf: make([]byte, 64<<10)}
+	defer l.close()
+	if err := l.open(); err != nil {
+		return Result{}, err
+	}
+	return l.measure()
+}
+
+func (l *loop) close() {
+	for _, c := range l.clients {
+		c.close()
+	}
+	_ = l.poller.Close()
+}
+
+func (l *loop) open() error {
+	if l.job.Rate > 0 {
+		l.pace = newPace(l.job.Rate)
+		// Sleeps end up to 50 µs late by default.
+		if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
+			return fmt.Errorf("prctl: timer slack: %w", err)
+		}
+	}
+	request := h1Request(l.job)
+	for range l.job.Connections {
+		var c client
+		var err error
+		if l.job.Kind == H2 {
+			c, err = newH2(l.job)
+		} else {
+			c, err = newH1(l.job, request, l.pace)
+		}
+		if err != nil {
+			return err
+		}
+		l.clients[int32(c.fd())] = c
+		if err := l.poller.Add(c.fd(), epoll.Readable); err != nil {
+			return err
+		}
+	}
+	if l.pace != nil {
+		l.pace.begin(time.Now())
+	}
+	for _, c := range l.clients {
+		if err := c.start(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure runs the loop through warm-up and window.
+func (l *loop) measure() (Result, error) {
+	edge := time.Now().Add(l.job.Warmup)
+	if err := l.runUntil(edge); err != nil {
+		return Result{}, err
+	}
+	l.requests = 0
+	if l.pace != nil {
+		l.pace.latencies = l.pace.latencies[:0]
+	}
+	before, err := read(l.job)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := l.runUntil(before.at.Add(l.job.Window)); err != nil {
+		return Result{}, err
+	}
+	after, err := read(l.job)
+	if err != nil {
+		return Result{}, err
+	}
+	if l.requests == 0 {
+		return Result{}, fmt.Errorf("%s: no answer in %s", l.job.Addr, l.job.Window)
+	}
+	r := result(before, after, l.requests)
+	if l.pace != nil {
+		r.Latencies = percentiles(l.pace.latencies)
+	}
+	return r, nil
+}
+
+// runUntil drives the connections until the time is over.
+func (l *loop) runUntil(end time.Time) error {
+	for {
+		now := time.Now()
+		if !now.Before(end) {
+			return nil
+		}
+		timeout := min(end.Sub(now), 50*time.Millisecond)
+		if l.pace != nil {
+			wait, err := l.pace.send(now)
+			if err != nil {
+				return err
+			}
+			timeout = min(timeout, wait)
+		}
+		events, err := l.poller.Wait(timeout)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			runtime.Gosched() // Wait keeps its thread from the scheduler
+		}
+		for _, event := range events {
+			n, err := l.clients[event.Fd].readable(l.buf)
+			if err != nil {
+				return fmt.Errorf("%s: %w", l.job.Addr, err)
+			}
+			l.requests += n
+		}
+	}
+}

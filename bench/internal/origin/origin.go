@@ -1,0 +1,286 @@
+//go:build linux
+
+// Package origin is the upstream of the benchmark: an HTTP/1.1 server that costs as little as one can. Its answers are
+// rendered before the first request, it is one thread on one epoll instance, and it looks at no more of a request than
+// its method, its target and its Content-Length.
+package origin
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"runtime"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"reverse-proxy/bench/internal/epoll"
+)
+
+// Targets that the origin knows; it answers 404 to all others.
+const (
+	// Small answers with SmallBytes.
+	Small = "/1k"
+	// Large answers with LargeBytes.
+	Large = "/1m"
+	// Sink reads a body to its end and answers with SinkBytes.
+	Sink = "/sink"
+	// Echo answers with the head of the request as it arrived, so that the fields that a proxy adds can be looked at.
+	Echo = "/echo"
+)
+
+// Lengths of the answers' bodies, in bytes.
+const (
+	SmallBytes = 1 << 10
+	LargeBytes = 1 << 20
+	SinkBytes  = 16
+)
+
+// maxHead bounds a request head, in bytes.
+const maxHead = 16 << 10
+
+// answers holds what is sent, head and body in one piece.
+type answers struct{ small, large, sink, missing []byte }
+
+func newAnswers() answers {
+	return answers{
+		small:   render("200 OK", bytes.Repeat([]byte("0123456789abcdef"), SmallBytes/16)),
+		large:   render("200 OK", bytes.Repeat([]byte("0123456789abcdef"), LargeBytes/16)),
+		sink:    render("200 OK", bytes.Repeat([]byte("s"), SinkBytes)),
+		missing: render("404 Not Found", []byte("no such target\n")),
+	}
+}
+
+// render gives an answer the fields that common application servers send.
+func render(status string, body []byte) []byte {
+	head := "HTTP/1.1 " + status + "\r\nServer: origin\r\nDate: Mon, 02 Nov 2026 10:00:00 GMT\r\n" +
+		"Content-Type: application/octet-stream\r\nContent-Length: " + strconv.Itoa(len(body)) +
+		"\r\nLast-Modified: Sun, 01 Nov 2026 10:00:00 GMT\r\nCache-Control: no-store\r\n\r\n"
+	return append([]byte(head), body...)
+}
+
+// server is the loop's state, for one goroutine.
+type server struct {
+	poller   *epoll.Poller
+	listener int
+	answers  answers
+	conns    map[int32]*conn
+	buf      []byte
+}
+
+// conn is a connection from a proxy.
+type conn struct {
+	fd int
+	// head holds the beginning of a request head whose end did not arrive yet.
+	head []byte
+	// answer is what the request in hand gets once its body is read; body is what is missing of that, in bytes.
+	answer []byte
+	body   int64
+	// out is what the socket did not take yet.
+	out []byte
+}
+
+// Serve answers on listener until ctx ends, which it notices within 100 ms, and closes all its connections. It takes
+// the listener over.
+func Serve(ctx context.Context, listener *net.TCPListener) error {
+	file, err := listener.File()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	if err := listener.Close(); err != nil {
+		return err
+	}
+	poller, err := epoll.New(256)
+	if err != nil {
+		return err
+	}
+	s := &server{poller: poller, listener: int(file.Fd()), answers: newAnswers(), conns: map[int32]*conn{},
+		buf: make([]byte, 256<<10)}
+	defer s.close()
+	if err := unix.SetNonblock(s.listener, true); err != nil {
+		return err
+	}
+	if err := poller.Add(s.listener, epoll.Readable); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		events, err := poller.Wait(100 * time.Millisecond)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			runtime.Gosched() // Wait keeps its thread from the scheduler
+		}
+		for _, event := range events {
+			if int(event.Fd) == s.listener {
+				s.accept()
+			} else if c := s.conns[event.Fd]; c != nil && !s.ready(c, event.Events) {
+				delete(s.conns, event.Fd)
+				_ = unix.Close(c.fd)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *server) close() {
+	for _, c := range s.conns {
+		_ = unix.Close(c.fd)
+	}
+	_ = s.poller.Close()
+}
+
+func (s *server) accept() {
+	for {
+		fd, _, err := unix.Accept4(s.listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		if err != nil {
+			return
+		}
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		if err := s.poller.Add(fd, epoll.Readable); err != nil {
+			_ = unix.Close(fd)
+			continue
+		}
+		s.conns[int32(fd)] = &conn{fd: fd}
+	}
+}
+
+// ready goes on with a connection and says whether it stays.
+func (s *server) ready(c *conn, events uint32) bool {
+	if events&epoll.Writable != 0 && len(c.out) > 0 {
+		if !c.flush() {
+			return false
+		}
+		if len(c.out) == 0 && s.poller.Modify(c.fd, epoll.Readable) != nil {
+			return false
+		}
+	}
+	if events&(epoll.Readable|unix.EPOLLERR|unix.EPOLLHUP) == 0 || len(c.out) > 0 {
+		return true
+	}
+	n, err := epoll.Read(c.fd, s.buf)
+	switch {
+	case err == unix.EAGAIN:
+		return true
+	case err != nil || n == 0:
+		return false
+	}
+	return s.consume(c, s.buf[:n])
+}
+
+// consume takes bytes of a connection: requests, pipelined ones too.
+func (s *server) consume(c *conn, p []byte) bool {
+	for len(p) > 0 {
+		if c.answer != nil {
+			n := min(int64(len(p)), c.body)
+			c.body -= n
+			p = p[n:]
+		} else {
+			if len(c.head) > 0 {
+				p = append(c.head, p...)
+				c.head = nil
+			}
+			end := bytes.Index(p, []byte("\r\n\r\n"))
+			if end < 0 {
+				c.head = append([]byte(nil), p...)
+				return len(p) <= maxHead
+			}
+			var ok bool
+			if c.answer, c.body, ok = s.route(p[:end+4]); !ok {
+				return false
+			}
+			p = p[end+4:]
+		}
+		if c.body == 0 {
+			answer := c.answer
+			c.answer = nil
+			if !s.send(c, answer) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// route finds the answer to a request and the length of its body. It knows no chunked bodies: ok is false then.
+func (s *server) route(head []byte) (answer []byte, body int64, ok bool) {
+	body, ok = bodyLength(head)
+	_, target, _ := bytes.Cut(head, []byte(" "))
+	target, _, _ = bytes.Cut(target, []byte(" "))
+	switch string(target) {
+	case Small:
+		answer = s.answers.small
+	case Large:
+		answer = s.answers.large
+	case Sink:
+		answer = s.answers.sink
+	case Echo:
+		answer = render("200 OK", head)
+	default:
+		answer = s.answers.missing
+	}
+	return answer, body, ok
+}
+
+// bodyLength reads Content-Length. Most heads here have none, and the search for the two letters that only it and few
+// others begin with is quick.
+func bodyLength(head []byte) (int64, bool) {
+	if bytes.HasPrefix(head, []byte("GET ")) {
+		return 0, true
+	}
+	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		switch {
+		case bytes.EqualFold(name, []byte("content-length")):
+			n, err := strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64)
+			return n, err == nil && n >= 0
+		case bytes.EqualFold(name, []byte("transfer-encoding")):
+			return 0, false
+		}
+	}
+	return 0, true
+}
+
+// send writes an answer, or keeps the rest for later.
+func (s *server) send(c *conn, answer []byte) bool {
+	if len(c.out) > 0 {
+		c.out = append(append([]byte(nil), c.out...), answer...)
+		return true
+	}
+	c.out = answer
+	if !c.flush() {
+		return false
+	}
+	return len(c.out) == 0 || s.poller.Modify(c.fd, epoll.Writable) == nil
+}
+
+// flush writes what is kept, as far as the socket takes it.
+func (c *conn) flush() bool {
+	for len(c.out) > 0 {
+		n, err := epoll.Write(c.fd, c.out)
+		if err == unix.EAGAIN {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+		c.out = c.out[n:]
+	}
+	return true
+}
+
+// Listen opens a listener on a free port of the loopback address.
+func Listen(ctx context.Context) (*net.TCPListener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	tcp, ok := listener.(*net.TCPListener)
+	if !ok {
+		return nil, fmt.Errorf("a %T is no TCP listener", listener)
+	}
+	return tcp, nil
+}

@@ -1,0 +1,58 @@
+// Package stats does the arithmetic of the benchmark's rounds.
+package stats
+
+import (
+	"math"
+	"slices"
+)
+
+// Median returns the middle of the values, the mean of the two middle ones if there are two, and NaN without values.
+func Median(values []float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// Ratio is what several rounds say about two peers.
+type Ratio struct{ Median, Min, Max float64 }
+
+// Ratios compares two peers round by round: what was measured next to each other had the same machine. A NaN stands for
+// a round that failed, and no ratio is made of it; ok is false if no round is left.
+func Ratios(ours, peer []float64) (Ratio, bool) {
+	var ratios []float64
+	for i := range min(len(ours), len(peer)) {
+		if ratio := ours[i] / peer[i]; !math.IsNaN(ratio) && !math.IsInf(ratio, 0) {
+			ratios = append(ratios, ratio)
+		}
+	}
+	if len(ratios) == 0 {
+		return Ratio{}, false
+	}
+	return Ratio{Median(ratios), slices.Min(ratios), slices.Max(ratios)}, true
+}
+
+// Valid returns the values that are numbers.
+func Valid(values []float64) []float64 {
+	return slices.DeleteFunc(slices.Clone(values), math.IsNaN)
+}
+
+// Rotate returns the values with the first n at the end: the order of round n.
+func Rotate[T any](values []T, n int) []T {
+	if len(values) == 0 {
+		return nil
+	}
+	n %= len(values)
+	return slices.Concat(values[n:], values[:n])
+}
+
+// Round keeps so many digits behind the point.
+func Round(value float64, digits int) float64 {
+	scale := math.Pow10(digits)
+	return math.Round(value*scale) / scale
+}

@@ -1,0 +1,251 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"reverse-proxy/bench/internal/load"
+	"reverse-proxy/bench/internal/stats"
+)
+
+// warmup passes before every window.
+const warmup = 700 * time.Millisecond
+
+// bench is a run.
+type bench struct {
+	settings settings
+	self     string
+	// dir is a temporary directory, on memory where there is one.
+	dir   string
+	files certificateFiles
+	// proxyCore and loadCore are the two cores, the same if there is only one.
+	proxyCore, loadCore int
+	origin              netip.AddrPort
+	progress            io.Writer
+}
+
+// outcome is what a scenario gave: for each peer a result a round, with an error in place of it where one failed.
+type outcome struct {
+	scenario scenario
+	peers    []peer
+	rounds   map[string][]round
+}
+
+// round is one window of one peer.
+type round struct {
+	result load.Result
+	err    error
+}
+
+// runAll measures all scenarios that the settings name. With an error come the outcomes so far.
+func runAll(ctx context.Context, s settings, progress io.Writer) ([]outcome, []peer, error) {
+	peers := findPeers(s)
+	if peers[0].missing != "" {
+		return nil, peers, errors.New(peers[0].missing)
+	}
+	b := &bench{settings: s, progress: progress}
+	var err error
+	if b.self, err = os.Executable(); err != nil {
+		return nil, peers, err
+	}
+	cores, err := allowedCores()
+	if err != nil {
+		return nil, peers, err
+	}
+	b.proxyCore, b.loadCore = cores[0], cores[len(cores)-1]
+	if len(cores) == 1 {
+		fmt.Fprintln(progress, "only one core: the proxy, the load and the origin share it")
+	}
+	parent := os.TempDir()
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		parent = "/dev/shm"
+	}
+	if b.dir, err = os.MkdirTemp(parent, "bench-"); err != nil {
+		return nil, peers, err
+	}
+	defer func() { _ = os.RemoveAll(b.dir) }()
+	// nginx's worker has to pass if it runs as another user.
+	if err := os.Chmod(b.dir, 0o711); err != nil {
+		return nil, peers, err
+	}
+	if b.files, err = writeCertificate(b.dir); err != nil {
+		return nil, peers, err
+	}
+	stopOrigin, err := b.startOrigin(ctx)
+	if err != nil {
+		return nil, peers, err
+	}
+	defer stopOrigin()
+	var outcomes []outcome
+	for _, sc := range scenarios() {
+		if !contains(s.scenarios, sc.name) {
+			continue
+		}
+		o, err := b.runScenario(ctx, sc, peers)
+		if err != nil {
+			return outcomes, peers, fmt.Errorf("%s: %w", sc.name, err)
+		}
+		outcomes = append(outcomes, o)
+	}
+	return outcomes, peers, nil
+}
+
+// startOrigin starts the origin beside the load and returns what stops it.
+func (b *bench) startOrigin(ctx context.Context) (func(), error) {
+	stdout := filepath.Join(b.dir, "origin")
+	process, err := startProcess(b.self, []string{"origin"}, []int{b.loadCore}, stdout, filepath.Join(b.dir, "origin-errors"), b.dir)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		text, _ := os.ReadFile(stdout)
+		if line, _, ok := strings.Cut(string(text), "\n"); ok {
+			if b.origin, err = netip.ParseAddrPort(line); err == nil {
+				return process.stop, nil
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			process.stop()
+			return nil, fmt.Errorf("origin: did not say where it listens: %w", ctx.Err())
+		}
+	}
+}
+
+// runScenario measures the peers of a scenario in interleaved rounds, each beginning with another one.
+func (b *bench) runScenario(ctx context.Context, sc scenario, all []peer) (outcome, error) {
+	o := outcome{scenario: sc, rounds: map[string][]round{}}
+	for _, p := range all {
+		if sc.measures(p.name) {
+			o.peers = append(o.peers, p)
+		}
+	}
+	running := map[string]*instance{}
+	defer func() {
+		for _, i := range running {
+			i.process.stop()
+		}
+	}()
+	rounds := b.settings.rounds
+	if sc.maxRounds > 0 {
+		rounds = min(rounds, sc.maxRounds)
+	}
+	for n := range rounds {
+		for _, p := range stats.Rotate(o.peers, n) {
+			if p.missing != "" {
+				continue
+			}
+			r := b.runRound(ctx, sc, p, running)
+			if ctx.Err() != nil {
+				return o, ctx.Err()
+			}
+			o.rounds[p.name] = append(o.rounds[p.name], r)
+			b.report(sc, n, p, r)
+		}
+	}
+	return o, nil
+}
+
+// runRound measures one window of a peer, which is started if it does not run.
+func (b *bench) runRound(ctx context.Context, sc scenario, p peer, running map[string]*instance) round {
+	i := running[p.name]
+	if i == nil || !i.process.running() {
+		var err error
+		if i, err = b.start(ctx, p, b.proxyCores(sc)); err != nil {
+			return round{err: err}
+		}
+		running[p.name] = i
+	}
+	result, err := b.runLoad(ctx, sc, i)
+	if err == nil {
+		err = i.takeLog()
+	}
+	if sc.fresh || err != nil {
+		i.process.stop()
+		delete(running, p.name)
+	}
+	return round{result, err}
+}
+
+func (b *bench) proxyCores(sc scenario) []int {
+	if sc.cores == 2 && b.loadCore != b.proxyCore {
+		return []int{b.proxyCore, b.loadCore}
+	}
+	return []int{b.proxyCore}
+}
+
+// runLoad runs the load generator as a process of its own.
+func (b *bench) runLoad(ctx context.Context, sc scenario, i *instance) (load.Result, error) {
+	job := sc.job
+	job.Addr, job.ServerName, job.Pids, job.Core = i.addr, siteName, i.pids, b.loadCore
+	job.Warmup, job.Window = warmup, b.settings.window
+	if sc.metric == memory {
+		job.Window = settle
+	}
+	text, err := json.Marshal(job)
+	if err != nil {
+		return load.Result{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, job.Warmup+job.Window+time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, b.self, "load", string(text))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := pinned(cmd, []int{b.loadCore}); err != nil {
+		return load.Result{}, err
+	}
+	if err := cmd.Wait(); err != nil {
+		return load.Result{}, fmt.Errorf("load: %w: %s", err, clip(stderr.String()))
+	}
+	var result load.Result
+	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {
+		return load.Result{}, fmt.Errorf("load: %w", err)
+	}
+	return result, nil
+}
+
+// report says how a round went.
+func (b *bench) report(sc scenario, n int, p peer, r round) {
+	what := fmt.Sprintf("%s round %d %s: ", sc.name, n+1, p.name)
+	switch {
+	case r.err != nil:
+		what += "failed: " + r.err.Error()
+	case sc.metric == memory:
+		what += fmt.Sprintf("%.1f KiB a connection", r.value(memory))
+	case sc.metric == latency:
+		what += fmt.Sprintf("p50 %.0f µs, p90 %.0f µs, p99 %.0f µs, p99.9 %.0f µs", r.percentile("p50"), r.percentile("p90"),
+			r.percentile("p99"), r.percentile("p99.9"))
+	default:
+		what += fmt.Sprintf("%.2f µs a request, %.0f requests/s, load's core %.0f %%", r.value(cpuTime), r.rate(),
+			100*r.result.CoreBusy)
+	}
+	fmt.Fprintln(b.progress, what)
+}
+
+func contains(list []string, name string) bool {
+	for _, each := range list {
+		if each == name {
+			return true
+		}
+	}
+	return false
+}

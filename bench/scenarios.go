@@ -1,0 +1,90 @@
+//go:build linux
+
+package main
+
+import (
+	"slices"
+	"time"
+
+	"reverse-proxy/bench/internal/load"
+	"reverse-proxy/bench/internal/origin"
+)
+
+// scenario is one kind of work.
+type scenario struct {
+	name string
+	// about says what it is, for the table.
+	about string
+	job   load.Job
+	// cores is how many cores the proxy has, 1 if not set.
+	cores int
+	// peers are the ones that it is measured against, all if empty.
+	peers []string
+	// fresh starts the proxies anew for each round, and no more than maxRounds are measured.
+	fresh     bool
+	maxRounds int
+	// metric is what is compared.
+	metric metric
+}
+
+// metric is what a scenario compares.
+type metric int
+
+const (
+	cpuTime metric = iota
+	memory
+	latency
+)
+
+// Rates of the paced scenarios, in requests a second. The slowest peer manages about twice the higher one on one core.
+const (
+	pacedRate   = 3000
+	latencyRate = 4000
+)
+
+// settle is how long idle connections are let be before the memory is read.
+const settle = 3 * time.Second
+
+// scenarios lists all, in the order of a run. Warm-up and window are filled in by the run.
+func scenarios() []scenario {
+	small := load.Job{Kind: load.H1, Target: origin.Small, AnswerBytes: origin.SmallBytes, Connections: 64}
+	with := func(job load.Job, change func(*load.Job)) load.Job {
+		change(&job)
+		return job
+	}
+	return []scenario{
+		{name: "h1-tls-1k", about: "GET of 1 KiB, 64 keep-alive connections", job: small},
+		{name: "h2-tls-1k", about: "GET of 1 KiB, 16 HTTP/2 connections of 32 streams", job: with(small, func(j *load.Job) {
+			j.Kind, j.Connections, j.Streams = load.H2, 16, 32
+		})},
+		{name: "h1-tls-1m", about: "GET of 1 MiB, 16 keep-alive connections", job: with(small, func(j *load.Job) {
+			j.Target, j.AnswerBytes, j.Connections = origin.Large, origin.LargeBytes, 16
+		})},
+		{name: "h1-tls-post-64k", about: "POST of 64 KiB, 32 keep-alive connections", job: with(small, func(j *load.Job) {
+			j.Target, j.AnswerBytes, j.BodyBytes, j.Connections = origin.Sink, origin.SinkBytes, 64<<10, 32
+		})},
+		{name: "tls-handshake", about: "a new connection for each GET of 1 KiB, 16 at once, X25519, ECDSA P-256",
+			job: with(small, func(j *load.Job) { j.Kind, j.Connections = load.Handshake, 16 })},
+		{name: "idle-memory", about: "2,000 idle TLS connections, each with one request behind it", metric: memory,
+			fresh: true, maxRounds: 3, job: with(small, func(j *load.Job) { j.Kind, j.Connections = load.Idle, 2000 })},
+		{name: "latency", about: "GET of 1 KiB at 4,000 requests a second over 64 connections", metric: latency,
+			job: with(small, func(j *load.Job) { j.Rate = latencyRate })},
+		{name: "paced-3k", about: "GET of 1 KiB at 3,000 requests a second over 64 connections",
+			job: with(small, func(j *load.Job) { j.Rate = pacedRate })},
+		{name: "h1-tls-1k-2cores", about: "as h1-tls-1k, the proxy on both cores, the load on one of them", job: small,
+			cores: 2, peers: []string{peerNginx, peerOther}},
+	}
+}
+
+func scenarioNames() []string {
+	var list []string
+	for _, s := range scenarios() {
+		list = append(list, s.name)
+	}
+	return list
+}
+
+// measures tells whether the scenario is measured against a peer.
+func (s scenario) measures(peer string) bool {
+	return len(s.peers) == 0 || peer == peerOurs || slices.Contains(s.peers, peer)
+}

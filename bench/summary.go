@@ -1,0 +1,85 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"math"
+
+	"reverse-proxy/bench/internal/stats"
+)
+
+// value is the figure that a scenario compares: CPU microseconds a request, KiB a connection, or the median latency in
+// microseconds. It is NaN for a round that failed.
+func (r round) value(m metric) float64 {
+	switch {
+	case r.err != nil:
+		return math.NaN()
+	case m == memory:
+		return r.result.BytesPerConnection / 1024
+	case m == latency:
+		return r.percentile("p50")
+	}
+	return r.result.ProxySeconds * 1e6 / float64(r.result.Requests)
+}
+
+// rate is the number of answers a second.
+func (r round) rate() float64 {
+	if r.err != nil {
+		return math.NaN()
+	}
+	return float64(r.result.Requests) / r.result.Seconds
+}
+
+// percentile is a latency in microseconds.
+func (r round) percentile(name string) float64 {
+	if value, ok := r.result.Latencies[name]; ok && r.err == nil {
+		return value
+	}
+	return math.NaN()
+}
+
+// each applies a function to the rounds of a peer.
+func each(rounds []round, f func(round) float64) []float64 {
+	values := make([]float64, len(rounds))
+	for i, r := range rounds {
+		values[i] = f(r)
+	}
+	return values
+}
+
+// median is the median of what a function says about the rounds that did not fail, NaN if none is left.
+func (o outcome) median(peer string, f func(round) float64) float64 {
+	return stats.Median(stats.Valid(each(o.rounds[peer], f)))
+}
+
+// ratio compares us to a peer.
+func (o outcome) ratio(peer string, f func(round) float64) (stats.Ratio, bool) {
+	return stats.Ratios(each(o.rounds[peerOurs], f), each(o.rounds[peer], f))
+}
+
+// main is the figure of a round that the scenario compares.
+func (o outcome) main() func(round) float64 {
+	return func(r round) float64 { return r.value(o.scenario.metric) }
+}
+
+// failed is the first error of a peer, nil if all rounds went well.
+func (o outcome) failed(peer string) error {
+	for _, r := range o.rounds[peer] {
+		if r.err != nil {
+			return r.err
+		}
+	}
+	return nil
+}
+
+// ourFailure is what of ours did not work: a comparison without us says nothing.
+func ourFailure(outcomes []outcome) error {
+	var errs []error
+	for _, o := range outcomes {
+		if err := o.failed(peerOurs); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
