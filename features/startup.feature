@@ -258,6 +258,24 @@ Feature: Startup
       When the connection of the client "secure" is looked at
       Then the connection is closed with nothing more
 
+    @S-4.3 @S-5.4
+    Scenario: A client that connects before step 8 is served after it
+      Given an ACME server as it is shipped
+      And listener 1 gets certificates for "git.example.test" from the ACME server
+      When the proxy is started
+      Then "${addr2}:${http2}" accepts connections
+      When a client opens a connection to "tcp://${addr2}:${http2}"
+      And the client sends:
+        """
+        GET /a HTTP/1.1
+        Host: git.example.test
+
+        """
+      Then the client receives the answer 301
+      And the first byte came after the line "STARTUP" with:
+        | step | 7 |
+      And the proxy is ready
+
   Rule: Per-listener router with shared State
 
     Background:

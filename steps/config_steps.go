@@ -36,7 +36,7 @@ func (w *World) addSite(host, upstream string) error {
 
 func (w *World) addSiteTo(host, upstream string, listener int) error {
 	if _, ok := w.upstreams[upstream]; !ok && !w.reserved(upstream) {
-		if err := w.startUpstream(upstream, nil, answering(plainAnswer(200, upstream))); err != nil {
+		if err := w.startUpstream(upstream, nil, plain(200, upstream)); err != nil {
 			return err
 		}
 	}
@@ -75,7 +75,7 @@ func (w *World) moveSite(host, upstream string) error {
 		return err
 	}
 	if _, ok := w.upstreams[upstream]; !ok && !w.reserved(upstream) {
-		if err := w.startUpstream(upstream, nil, answering(plainAnswer(200, upstream))); err != nil {
+		if err := w.startUpstream(upstream, nil, plain(200, upstream)); err != nil {
 			return err
 		}
 	}

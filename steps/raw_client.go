@@ -11,6 +11,7 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,17 @@ type rawConn struct {
 	err     error
 	opened  time.Time
 	endedAt time.Time
+	// firstByte is when something came for the first time, as nanoseconds since 1970; 0 for not yet.
+	firstByte atomic.Int64
+}
+
+// arrivals is where a connection's receiver puts what comes.
+type arrivals struct{ *rawConn }
+
+// Write takes what has come on the connection.
+func (a arrivals) Write(p []byte) (int, error) {
+	a.firstByte.CompareAndSwap(0, time.Now().UnixNano())
+	return a.in.Write(p)
 }
 
 // openRaw opens a connection to where the URL leads: TLS for https, plain TCP for http and tcp.
@@ -73,7 +85,7 @@ func (w *World) openRaw(name, url, client string) (*rawConn, error) {
 }
 
 func (c *rawConn) receive() {
-	_, err := io.Copy(&c.in, c.Conn)
+	_, err := io.Copy(arrivals{c}, c.Conn)
 	c.err, c.endedAt = err, time.Now()
 	close(c.ended)
 }

@@ -20,6 +20,7 @@ func (w *World) rawSteps() []step {
 		{`the client closes the connection`, w.closeConn, ""},
 		{`the client receives the answer {int}`, w.receiveAnswer, "Waits for the next answer on the connection, whole; the sentences under Answers look at it."},
 		{`the client receives {string}`, w.receiveText, "Waits until that is part of what has come and was not looked at yet."},
+		{`the first byte came after the line {string} with:`, w.firstByteAfter, "By the time of the log's line."},
 		{`the answer had no end`, w.answerEndless, "What came of the next answer until the connection was closed is not whole: its length or its last chunk is missing."},
 		{`the connection is closed`, w.connClosed, "Waits for the proxy to close it; what comes before that does not matter."},
 		{`the connection is closed with nothing more`, w.connClosedSilent, "Nothing comes after the answers that were looked at."},
@@ -133,6 +134,31 @@ func (w *World) receiveAnswer(status int) error {
 	}
 	if w.exchange.status != status {
 		return fmt.Errorf("got %d %q, want %d", w.exchange.status, clip(string(w.exchange.body)), status)
+	}
+	return nil
+}
+
+func (w *World) firstByteAfter(event string, table *godog.Table) error {
+	conn, err := w.opened()
+	if err != nil {
+		return err
+	}
+	want, err := pairMap(table)
+	if err != nil {
+		return err
+	}
+	line, err := w.awaitLine(event, want, 0)
+	if err != nil {
+		return err
+	}
+	logged, err := time.Parse(time.RFC3339, line.time)
+	if err != nil {
+		return err
+	}
+	// The line's time has whole milliseconds.
+	first := time.Unix(0, conn.firstByte.Load()).Truncate(time.Millisecond)
+	if first.Before(logged) {
+		return fmt.Errorf("got the first byte at %v, want it not before %v", first, logged)
 	}
 	return nil
 }

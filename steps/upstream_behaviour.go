@@ -26,6 +26,25 @@ func plainAnswer(status int, body string) string {
 		status, http.StatusText(status), len(body), body)
 }
 
+// plain answers with a body, or to HEAD with the head alone; the connection stays open.
+func plain(status int, body string) behaviour {
+	return func(c *upstreamConn, req *received) bool {
+		answer := plainAnswer(status, body)
+		if req.method == http.MethodHead {
+			answer = strings.TrimSuffix(answer, body)
+		}
+		return answering(answer)(c, req)
+	}
+}
+
+// thenClosing closes the connection after the behaviour.
+func thenClosing(behave behaviour) behaviour {
+	return func(c *upstreamConn, req *received) bool {
+		behave(c, req)
+		return false
+	}
+}
+
 // answeringAndClosing reads the request to its end, writes exact bytes and closes the connection.
 func answeringAndClosing(answer string) behaviour {
 	return func(c *upstreamConn, req *received) bool {

@@ -21,7 +21,7 @@ func (w *World) upstreamSteps() []step {
 		return func(name string) error { return w.startUpstream(name, nil, make(name)) }
 	}
 	return []step{
-		{`an upstream {string}`, behaving(func(name string) behaviour { return answering(plainAnswer(200, name)) }),
+		{`an upstream {string}`, behaving(func(name string) behaviour { return plain(200, name) }),
 			"Answers 200 with its name as the body. The sentences below, used again for the same name, change what it does from then on. Its address is `${upstream:NAME}`."},
 		{`an upstream {string} that answers {int} with the body {string}`, w.upstreamAnswers, ""},
 		{`an upstream {string} that answers:`, w.upstreamAnswersRaw, "Exact bytes: each line ends in CRLF unless it ends in a backslash; `\\r`, `\\n`, `\\t`, `\\0`, `\\\\` and `\\xNN` are those bytes. The connection stays open."},
@@ -35,7 +35,7 @@ func (w *World) upstreamSteps() []step {
 		{`an upstream {string} that sends half of its answer and closes`, behaving(func(string) behaviour {
 			return answeringAndClosing("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nonly half\n")
 		}), ""},
-		{`an upstream {string} that answers once on each connection and closes it`, behaving(func(name string) behaviour { return answeringAndClosing(plainAnswer(200, name)) }), "It does not announce that, so that the proxy may have kept the connection."},
+		{`an upstream {string} that answers once on each connection and closes it`, behaving(func(name string) behaviour { return thenClosing(plain(200, name)) }), "It does not announce that, so that the proxy may have kept the connection."},
 		{`an upstream {string} that waits`, behaving(func(name string) behaviour { return holding(plainAnswer(200, name)) }), "Answers with its name when it is released."},
 		{`an upstream {string} that streams {string}`, w.upstreamStreams, "Chunks separated by `|`. The first is sent at once, each other one when the upstream is released."},
 		{`an upstream {string} that sends {int} bytes, one every {int} ms`, w.upstreamTrickles, ""},
@@ -55,7 +55,7 @@ func (w *World) upstreamSteps() []step {
 }
 
 func (w *World) upstreamAnswers(name string, status int, body string) error {
-	return w.startUpstream(name, nil, answering(plainAnswer(status, body)))
+	return w.startUpstream(name, nil, plain(status, body))
 }
 
 func (w *World) rawUpstream(name string, text *godog.DocString, make func(string) behaviour) error {
@@ -120,7 +120,7 @@ func (w *World) httpsUpstream(name string) error {
 }
 
 func (w *World) httpsUpstreamFor(name, list string) error {
-	return w.startHTTPS(name, w.suite.ca, names(list), answering(plainAnswer(200, name)))
+	return w.startHTTPS(name, w.suite.ca, names(list), plain(200, name))
 }
 
 func (w *World) httpsUpstreamUntrusted(name string) error {
@@ -132,7 +132,7 @@ func (w *World) httpsUpstreamUntrusted(name string) error {
 	if err != nil {
 		return err
 	}
-	return w.startHTTPS(name, other, []string{hostOnly(address)}, answering(plainAnswer(200, name)))
+	return w.startHTTPS(name, other, []string{hostOnly(address)}, plain(200, name))
 }
 
 func (w *World) httpsUpstreamWaits(name string) error {
