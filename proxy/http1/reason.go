@@ -3,7 +3,7 @@ package http1
 // reasons holds the reason phrases of RFC 9110, section 15, and of the registry, by status minus 100. 413 has the name
 // that clients know (RFC 7231); RFC 9110 renamed it.
 var reasons = [...]string{
-	100 - 100: "Continue",
+	0:         "Continue", // 100
 	101 - 100: "Switching Protocols",
 	102 - 100: "Processing",
 	103 - 100: "Early Hints",
