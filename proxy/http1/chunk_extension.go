@@ -6,13 +6,6 @@ func (d *ChunkedDecoder) extension(c byte) bool {
 	space := c == ' ' || c == '\t'
 	token := class[c]&classToken != 0
 	switch d.state {
-	case chunkExtension: // behind the size, or behind a whole extension and white space
-		switch {
-		case c == ';':
-			d.state = chunkName
-		default:
-			return space
-		}
 	case chunkName:
 		if token {
 			d.state = chunkInName
@@ -47,7 +40,7 @@ func (d *ChunkedDecoder) extension(c byte) bool {
 		case c == ';':
 			d.state = chunkName
 		case space:
-			d.state = chunkExtension
+			d.state = chunkAfterValue
 		default:
 			return token
 		}
@@ -60,14 +53,14 @@ func (d *ChunkedDecoder) extension(c byte) bool {
 		default:
 			return class[c]&classQuoted != 0
 		}
-	case chunkAfterQuoted:
+	case chunkAfterQuoted, chunkAfterValue:
 		switch {
-		case c == '\r':
+		case c == '\r' && d.state == chunkAfterQuoted:
 			d.state = chunkLineEnd
 		case c == ';':
 			d.state = chunkName
 		case space:
-			d.state = chunkExtension
+			d.state = chunkAfterValue
 		default:
 			return false
 		}

@@ -17,15 +17,15 @@ type ChunkedDecoder struct {
 type chunkState uint8
 
 const (
-	chunkSize      chunkState = iota // in the hex digits of a chunk line
-	chunkExtension                   // in the rest of the line, see extension
-	chunkName                        // behind a semicolon
+	chunkSize chunkState = iota // in the hex digits of a chunk line
+	chunkName                   // behind a semicolon; for this and what follows see extension
 	chunkInName
 	chunkAfterName // white space behind a name
 	chunkValue     // behind an equals sign
 	chunkInValue
 	chunkQuoted
 	chunkAfterQuoted // behind the closing quote
+	chunkAfterValue  // white space behind a value
 	chunkEscape      // behind a backslash in a quoted value
 	chunkLineEnd     // behind the CR of the line
 	chunkData        // in the data
@@ -115,10 +115,11 @@ func (d *ChunkedDecoder) frame(src []byte, i int) int {
 				d.state = chunkLineEnd
 				break
 			}
-			d.state = chunkExtension
-			if !d.extension(c) {
-				return d.fail(i, 400, "malformed chunk line")
+			// White space may stand before the semicolon by the grammar, as what a recipient puts up with; not all do.
+			if c != ';' {
+				return d.fail(i, 400, "malformed chunk size")
 			}
+			d.state = chunkName
 		case chunkLineEnd:
 			d.line++
 			if c != '\n' {

@@ -57,7 +57,7 @@ func (l *lines) parse(buf []byte, i int, kind kind) (next int, err *Error) {
 		i = scanText(buf, i)
 		if i+1 >= len(buf) {
 			if i < len(buf) && buf[i] != '\r' {
-				return 0, reject(400, "control character in a field value")
+				return 0, badValue(buf[i])
 			}
 			return 0, nil
 		}

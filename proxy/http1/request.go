@@ -170,9 +170,7 @@ func (r *Request) parseLine(buf []byte) (next int, err *Error) {
 	if buf[i] != ' ' || i == start {
 		return 0, reject(400, "malformed request line")
 	}
-	if err := r.setTarget(unsafe.String(&buf[start], i-start)); err != nil {
-		return 0, err
-	}
+	r.Target = unsafe.String(&buf[start], i-start)
 	i++
 	r.Minor, i, err = parseVersion(buf, i)
 	if i == 0 || err != nil {
@@ -187,7 +185,7 @@ func (r *Request) parseLine(buf []byte) (next int, err *Error) {
 	if buf[i] != '\r' || buf[i+1] != '\n' {
 		return 0, reject(400, "malformed request line")
 	}
-	return i + 2, nil
+	return i + 2, r.setTarget(r.Target)
 }
 
 // parseVersion parses an HTTP-version (RFC 9112, section 2.3) and returns the index behind it, or 0 when it is

@@ -6,8 +6,8 @@ import (
 	"math/bits"
 )
 
-// Eight bytes are looked at as one word. The high bit of each byte of a result says whether that byte of the word is
-// looked for; no carry crosses from byte to byte, because the high bits are taken out before the addition.
+// Eight bytes are looked at as one word. In what odd returns, the high bit of each byte says whether that byte of the
+// word is looked for; no carry crosses from byte to byte, because the high bits are taken out before each addition.
 const (
 	lowBits  = 0x7f7f7f7f7f7f7f7f
 	highBits = 0x8080808080808080
@@ -16,36 +16,34 @@ const (
 // scanText returns the index of the first byte at or after i that no field value holds: a control character other than
 // the tab (RFC 9110, section 5.5). It is len(b) when there is none.
 func scanText(b []byte, i int) int {
-	for {
-		for i+8 <= len(b) {
-			word := binary.LittleEndian.Uint64(b[i:])
-			low := word & lowBits
-			// low+0x60 has the high bit for 0x20 and above, low+0x01 for 0x7f.
-			if found := (^(low + 0x6060606060606060) | (low + 0x0101010101010101)) &^ word & highBits; found != 0 {
-				i += bits.TrailingZeros64(found) >> 3
-				break
+	for i+8 <= len(b) {
+		word := binary.LittleEndian.Uint64(b[i:])
+		// The first addition makes 0x20 the lowest value, with the controls above all others; the second lifts
+		// those, and 0x7f, into the high bit.
+		moved := (word&lowBits + 0x6060606060606060) & lowBits
+		if found := (moved + 0x2121212121212121) &^ word & highBits; found != 0 {
+			i += bits.TrailingZeros64(found) >> 3
+			if b[i] != '\t' {
+				return i
 			}
-			i += 8
-		}
-		for i < len(b) && class[b[i]]&classText != 0 {
 			i++
-			if i+8 <= len(b) {
-				break
-			}
+			continue
 		}
-		if i >= len(b) || class[b[i]]&classText == 0 {
-			return i
-		}
+		i += 8
 	}
+	for i < len(b) && class[b[i]]&classText != 0 {
+		i++
+	}
+	return i
 }
 
 // scanVisible returns the index of the first byte at or after i that is a space or a control character, or len(b).
 func scanVisible(b []byte, i int) int {
 	for i+8 <= len(b) {
 		word := binary.LittleEndian.Uint64(b[i:])
-		low := word & lowBits
-		// low+0x5f has the high bit for 0x21 and above, low+0x01 for 0x7f.
-		if found := (^(low + 0x5f5f5f5f5f5f5f5f) | (low + 0x0101010101010101)) &^ word & highBits; found != 0 {
+		// As above, with 0x21 as the lowest value.
+		moved := (word&lowBits + 0x5f5f5f5f5f5f5f5f) & lowBits
+		if found := (moved + 0x2222222222222222) &^ word & highBits; found != 0 {
 			return i + bits.TrailingZeros64(found)>>3
 		}
 		i += 8

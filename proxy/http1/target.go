@@ -5,10 +5,11 @@ import "strings"
 // setTarget judges a request target that holds no space and no control character, and takes it apart (RFC 9112, section
 // 3.2): authority-form only with CONNECT, the asterisk only with OPTIONS, absolute-form only of http and https.
 func (r *Request) setTarget(target string) *Error {
-	r.Target, r.Authority, r.PathQuery = target, "", target
+	r.PathQuery = target
 	switch {
 	case r.Method == "CONNECT":
-		if colon := strings.LastIndexByte(target, ':'); colon < 0 || colon == len(target)-1 || !validAuthority(target) {
+		// The port has to be there, and a bracket or a colon at the end means that it is not.
+		if last := target[len(target)-1]; !isDigit(last) || strings.IndexByte(target, ':') < 0 || !validAuthority(target) {
 			return reject(400, "target of CONNECT is not host:port")
 		}
 		r.Authority, r.PathQuery = target, ""
