@@ -6,8 +6,8 @@ import (
 	"math/bits"
 )
 
-// Eight bytes are looked at as one word. In what odd returns, the high bit of each byte says whether that byte of the
-// word is looked for; no carry crosses from byte to byte, because the high bits are taken out before each addition.
+// Eight bytes are looked at as one word. In each result the high bit of a byte says whether that byte of the word is
+// looked for; no carry crosses from byte to byte, because the high bits are taken out before each addition.
 const (
 	lowBits  = 0x7f7f7f7f7f7f7f7f
 	highBits = 0x8080808080808080

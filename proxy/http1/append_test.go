@@ -1,0 +1,51 @@
+package http1
+
+import (
+	"math"
+	"net/http"
+	"testing"
+)
+
+func TestWhatIsAppended(t *testing.T) {
+	fields := Fields{{"A", "b"}, {"C", ""}}
+	tests := []struct {
+		name string
+		got  []byte
+		want string
+	}{
+		{"a request line", AppendRequestLine([]byte("<"), "GET", "/x?y"), "<GET /x?y HTTP/1.1\r\n"},
+		{"a field", AppendField([]byte("<"), "A", "b"), "<A: b\r\n"},
+		{"fields", AppendFields([]byte("<"), fields), "<A: b\r\nC: \r\n"},
+		{"a field with a number", AppendIntField([]byte("<"), "Content-Length", math.MaxInt64), "<Content-Length: 9223372036854775807\r\n"},
+		{"a number", AppendInt([]byte("<"), 0), "<0"},
+		{"a status line", AppendStatusLine([]byte("<"), 200), "<HTTP/1.1 200 OK\r\n"},
+		{"a status line with the name that 413 had", AppendStatusLine(nil, 413), "HTTP/1.1 413 Payload Too Large\r\n"},
+		{"a status line of an unknown status", AppendStatusLine(nil, 999), "HTTP/1.1 999 \r\n"},
+		{"a status line with a reason of its own", AppendStatusLineReason([]byte("<"), 299, "Fine"), "<HTTP/1.1 299 Fine\r\n"},
+		{"a chunk head", AppendChunkHead([]byte("<"), 0xabc), "<abc\r\n"},
+		{"a chunk end", AppendChunkEnd([]byte("<")), "<\r\n"},
+		{"a last chunk", AppendLastChunk([]byte("<"), nil), "<0\r\n\r\n"},
+		{"a last chunk with trailers", AppendLastChunk([]byte("<"), fields), "<0\r\nA: b\r\nC: \r\n\r\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if string(test.got) != test.want {
+				t.Errorf("got %q, want %q", test.got, test.want)
+			}
+		})
+	}
+}
+
+func TestReasonsAreThoseOfTheRegistry(t *testing.T) {
+	// net/http has the names of older standards for these.
+	own := map[int]string{413: "Payload Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
+	for status := 0; status < 1000; status++ {
+		want, ok := own[status]
+		if !ok {
+			want = http.StatusText(status)
+		}
+		if got := Reason(status); got != want {
+			t.Errorf("%d: got %q, want %q", status, got, want)
+		}
+	}
+}

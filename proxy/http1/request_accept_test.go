@@ -1,0 +1,158 @@
+package http1
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// acceptedRequests are heads that are valid, with what they say. Only what differs from a plain GET of / without fields
+// is listed in want: see plainRequest.
+var acceptedRequests = []struct {
+	name, head string
+	want       func(r *Request)
+}{
+	{"the least that HTTP/1.1 allows", "GET / HTTP/1.1\nHost: a\n\n", func(*Request) {}},
+	{"no white space behind the colon", "GET / HTTP/1.1\nHost:a\n\n", func(*Request) {}},
+	{"white space around a value", "GET / HTTP/1.1\nHost: \t a \t\nX: \t \n\n", func(r *Request) { r.Fields.Add("X", "") }},
+	{"names in any case", "GET / HTTP/1.1\nhOST: a\ncONTENT-lENGTH: 7\n\n", func(r *Request) {
+		r.ContentLength, r.HasContentLength = 7, true
+	}},
+	{"fields in their order and spelling", "GET / HTTP/1.1\nx-b: 1\nHost: a\nX-A: 2\nx-b: 3\n\n", func(r *Request) {
+		r.Fields = Fields{{"x-b", "1"}, {"X-A", "2"}, {"x-b", "3"}}
+	}},
+	{"a value of all that is allowed", "GET / HTTP/1.1\nHost: a\nX: a \t\x80\xff~!\"\n\n", func(r *Request) {
+		r.Fields.Add("X", "a \t\x80\xff~!\"")
+	}},
+	{"a long value with tabs", "GET / HTTP/1.1\nHost: a\nX: 12345678\t12345678\t\t1\t2345678901234567890\n\n", func(r *Request) {
+		r.Fields.Add("X", "12345678\t12345678\t\t1\t2345678901234567890")
+	}},
+	{"a name of all that a token may hold", "GET / HTTP/1.1\nHost: a\n!#$%&'*+-.^_`|~09Az: 1\n\n", func(r *Request) {
+		r.Fields.Add("!#$%&'*+-.^_`|~09Az", "1")
+	}},
+	{"a method of its own", "VERSION-CONTROL / HTTP/1.1\nHost: a\n\n", func(r *Request) { r.Method = "VERSION-CONTROL" }},
+	{"empty lines before it", "\n\n\n\nGET / HTTP/1.1\nHost: a\n\n", func(*Request) {}},
+	{"HTTP/1.0 without Host, which ends its connection", "GET / HTTP/1.0\n\n", func(r *Request) {
+		r.Minor, r.Host, r.HasHost, r.KeepAlive = 0, "", false, false
+	}},
+	{"HTTP/1.0 is not kept alive though it asks", "GET / HTTP/1.0\nHost: a\nConnection: keep-alive\n\n", func(r *Request) {
+		r.Minor, r.KeepAlive = 0, false
+		r.Fields.Add("Connection", "keep-alive")
+	}},
+	{
+		"HTTP/1.0 neither upgrades nor expects",
+		"POST / HTTP/1.0\nHost: a\nConnection: upgrade\nUpgrade: x\nExpect: 100-continue\nContent-Length: 1\n\n",
+		func(r *Request) {
+			r.Method, r.Minor, r.KeepAlive, r.ContentLength, r.HasContentLength = "POST", 0, false, 1, true
+			r.Fields = Fields{{"Connection", "upgrade"}, {"Upgrade", "x"}, {"Expect", "100-continue"}}
+		},
+	},
+	{"an empty Host", "GET / HTTP/1.1\nHost:\n\n", func(r *Request) { r.Host = "" }},
+	{"a Host with a port", "GET / HTTP/1.1\nHost: Git.Example.com.:65535\n\n", func(r *Request) { r.Host = "Git.Example.com.:65535" }},
+	{"a Host with an empty port", "GET / HTTP/1.1\nHost: a:\n\n", func(r *Request) { r.Host = "a:" }},
+	{"a Host that is an IPv6 address", "GET / HTTP/1.1\nHost: [2001:db8::1]:8443\n\n", func(r *Request) { r.Host = "[2001:db8::1]:8443" }},
+	{"a Host with an underscore", "GET / HTTP/1.1\nHost: a_b.test\n\n", func(r *Request) { r.Host = "a_b.test" }},
+	{"Connection: close", "GET / HTTP/1.1\nHost: a\nConnection: Close\n\n", func(r *Request) {
+		r.KeepAlive = false
+		r.Fields.Add("Connection", "Close")
+	}},
+	{"close among other options and lines", "GET / HTTP/1.1\nHost: a\nConnection: keep-alive\nConnection: ,x, close\n\n", func(r *Request) {
+		r.KeepAlive = false
+		r.Fields = Fields{{"Connection", "keep-alive"}, {"Connection", ",x, close"}}
+	}},
+	{"an upgrade", "GET / HTTP/1.1\nHost: a\nUpgrade: websocket\nConnection: keep-alive, Upgrade\n\n", func(r *Request) {
+		r.Upgrade = "websocket"
+		r.Fields = Fields{{"Upgrade", "websocket"}, {"Connection", "keep-alive, Upgrade"}}
+	}},
+	{"an Upgrade that Connection does not name", "GET / HTTP/1.1\nHost: a\nUpgrade: websocket\n\n", func(r *Request) {
+		r.Fields.Add("Upgrade", "websocket")
+	}},
+	{"trailers wanted", "GET / HTTP/1.1\nHost: a\nTE: gzip;q=0.5, Trailers\n\n", func(r *Request) {
+		r.TETrailers = true
+		r.Fields.Add("TE", "gzip;q=0.5, Trailers")
+	}},
+	{"trailers announced", "GET / HTTP/1.1\nHost: a\nTrailer: X-Sum\n\n", func(r *Request) { r.Fields.Add("Trailer", "X-Sum") }},
+	{"a length of nothing", "GET / HTTP/1.1\nHost: a\nContent-Length: 0\n\n", func(r *Request) { r.HasContentLength = true }},
+	{"a length with zeros in front", "GET / HTTP/1.1\nHost: a\nContent-Length: 007\n\n", func(r *Request) {
+		r.ContentLength, r.HasContentLength = 7, true
+	}},
+	{"the greatest length", "GET / HTTP/1.1\nHost: a\nContent-Length: 9223372036854775807\n\n", func(r *Request) {
+		r.ContentLength, r.HasContentLength = 1<<63-1, true
+	}},
+	{"a chunked body", "GET / HTTP/1.1\nHost: a\nTransfer-Encoding: Chunked\n\n", func(r *Request) { r.ContentLength, r.Chunked = -1, true }},
+	{"a body that waits for a 100", "GET / HTTP/1.1\nHost: a\nExpect: 100-Continue\nContent-Length: 1\n\n", func(r *Request) {
+		r.ContentLength, r.HasContentLength, r.ExpectContinue = 1, true, true
+		r.Fields.Add("Expect", "100-Continue")
+	}},
+	{"Expect without a body is nothing to wait for", "GET / HTTP/1.1\nHost: a\nExpect: 100-continue\n\n", func(r *Request) {
+		r.Fields.Add("Expect", "100-continue")
+	}},
+	{"a path and query byte for byte", "GET //a/../%2e%2E/b;c=d/?x=%20&y=[1]|{2}^`\\\"<>&%&100% HTTP/1.1\nHost: a\n\n", func(r *Request) {
+		r.Target = "//a/../%2e%2E/b;c=d/?x=%20&y=[1]|{2}^`\\\"<>&%&100%"
+		r.PathQuery = r.Target
+	}},
+	{"raw bytes in path and query", "GET /\x80ü[|]{}^`\"<>\\?\xff HTTP/1.1\nHost: a\n\n", func(r *Request) {
+		r.Target = "/\x80ü[|]{}^`\"<>\\?\xff"
+		r.PathQuery = r.Target
+	}},
+	{"an absolute-form", "GET HTTP://B.test:80/x?y HTTP/1.1\nHost: a\n\n", func(r *Request) {
+		r.Target, r.Authority, r.PathQuery = "HTTP://B.test:80/x?y", "B.test:80", "/x?y"
+	}},
+	{"an absolute-form without a path", "GET https://[::1] HTTP/1.1\nHost: a\n\n", func(r *Request) {
+		r.Target, r.Authority, r.PathQuery = "https://[::1]", "[::1]", ""
+	}},
+	{"an absolute-form with a query only", "GET http://b?x HTTP/1.1\nHost: a\n\n", func(r *Request) {
+		r.Target, r.Authority, r.PathQuery = "http://b?x", "b", "?x"
+	}},
+	{"OPTIONS of the server", "OPTIONS * HTTP/1.1\nHost: a\n\n", func(r *Request) { r.Method, r.Target, r.PathQuery = "OPTIONS", "*", "*" }},
+	{"CONNECT", "CONNECT b.test:443 HTTP/1.1\nHost: b.test:443\n\n", func(r *Request) {
+		r.Method, r.Target, r.Authority, r.PathQuery, r.Host = "CONNECT", "b.test:443", "b.test:443", "", "b.test:443"
+	}},
+}
+
+func plainRequest() *Request {
+	return &Request{Method: "GET", Target: "/", PathQuery: "/", Minor: 1, Host: "a", HasHost: true, KeepAlive: true}
+}
+
+func TestWhatAValidRequestHeadSays(t *testing.T) {
+	for _, test := range acceptedRequests {
+		t.Run(test.name, func(t *testing.T) {
+			want := plainRequest()
+			test.want(want)
+			head := crlf(test.head)
+			var got Request
+			n, err := got.Parse(append(head, "GET /next"...), 0)
+			if n != len(head) || err != nil {
+				t.Fatalf("got %d and error %v, want the length %d", n, err, len(head))
+			}
+			if diff := cmp.Diff(want, &got, equateEmptyFields); diff != "" {
+				t.Errorf("request (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestATargetIsPassedOnInOriginForm(t *testing.T) {
+	tests := []struct{ name, method, target, want string }{
+		{"the origin-form as it is", "GET", "//x/%2F?y=%", "//x/%2F?y=%"},
+		{"the absolute-form without its authority", "GET", "http://b.test/x?y", "/x?y"},
+		{"the absolute-form without a path as the root", "GET", "http://b.test", "/"},
+		{"the absolute-form with a query only gets the root", "GET", "http://b.test?y", "/?y"},
+		{"OPTIONS of an absolute-form without a path is OPTIONS of the server", "OPTIONS", "http://b.test", "*"},
+		{"OPTIONS of an absolute-form with a query keeps it", "OPTIONS", "http://b.test?y", "/?y"},
+		{"the asterisk as it is", "OPTIONS", "*", "*"},
+		{"the authority for CONNECT", "CONNECT", "b.test:1", "b.test:1"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var request Request
+			head := crlf(test.method + " " + test.target + " HTTP/1.1\nHost: a\n\n")
+			if _, err := request.Parse(head, 0); err != nil {
+				t.Fatal(err)
+			}
+			if got := string(request.AppendTarget([]byte("< "))); got != "< "+test.want {
+				t.Errorf("got %q, want %q", got, "< "+test.want)
+			}
+		})
+	}
+}
