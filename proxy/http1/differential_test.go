@@ -1,0 +1,235 @@
+package http1
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// readerSize is more than any input, so that net/http does not find a trailer section suspiciously long.
+const readerSize = 1 << 20
+
+// message is what a whole request says, in terms that both parsers share.
+type message struct {
+	Method, Target, Host string
+	Minor                int
+	Length               int64
+	Chunked              bool
+	Fields               http.Header
+	Body                 string
+	Trailers             http.Header
+	// Whole says that the body came to its end.
+	Whole bool
+}
+
+// headerOf turns fields into the map of net/http.
+func headerOf(fields Fields) http.Header {
+	header := http.Header{}
+	for _, field := range fields {
+		header.Add(field.Name, field.Value)
+	}
+	return header
+}
+
+// readOwn parses a request with its body with this package, and returns how many bytes it has and its trailers. Rejected
+// says that the head was not accepted, or that the body is wrong: then net/http may say what it likes.
+func readOwn(r *Request, data []byte) (m message, n int, trailers Fields, rejected bool) {
+	n, err := r.Parse(data, 0)
+	if err != nil {
+		return message{}, 0, nil, true
+	}
+	m = message{
+		Method: r.Method, Target: r.Target, Host: r.Host, Minor: r.Minor, Length: r.ContentLength, Chunked: r.Chunked,
+		Fields: headerOf(r.Fields),
+	}
+	if r.Authority != "" {
+		m.Host = r.Authority
+	}
+	body, size, trailers, whole, err := readOwnBody(data[n:], r.ContentLength, r.Chunked)
+	m.Body, m.Whole = string(body), whole
+	if whole {
+		m.Trailers = headerOf(trailers)
+	}
+	return m, n + size, trailers, err != nil
+}
+
+func readOwnBody(data []byte, length int64, chunked bool) (body []byte, n int, trailers Fields, whole bool, err error) {
+	if chunked {
+		var decoder ChunkedDecoder
+		body, n, whole, err = decodeInPieces(&decoder, data, len(data)+1)
+		return body, n, decoder.Trailers(), whole, err
+	}
+	n = int(min(length, int64(len(data))))
+	return data[:n], n, nil, int64(n) == length, nil
+}
+
+// readTheirs parses a request with its body with net/http, and returns how many bytes it leaves behind it.
+func readTheirs(t *testing.T, data []byte) (m message, rest int) {
+	t.Helper()
+	reader := bufio.NewReaderSize(bytes.NewReader(data), readerSize)
+	r, err := http.ReadRequest(reader)
+	if err != nil {
+		t.Fatalf("net/http rejects %q: %v", data, err)
+	}
+	m = message{
+		Method: r.Method, Target: r.RequestURI, Host: r.Host, Minor: r.ProtoMinor, Length: r.ContentLength,
+		Chunked: len(r.TransferEncoding) > 0, Fields: r.Header,
+	}
+	if m.Body, m.Whole = readBody(r.Body); m.Whole {
+		m.Trailers = withoutAnnounced(r.Trailer)
+	}
+	left, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, len(left)
+}
+
+// readBody reads a body of net/http. It is not whole when there is an error of any kind: for a trailer section that is cut
+// off, net/http has one of its own.
+func readBody(reader io.Reader) (body string, whole bool) {
+	bytes, err := io.ReadAll(reader)
+	return string(bytes), err == nil
+}
+
+// withoutAnnounced removes the trailers that were announced and did not come.
+func withoutAnnounced(trailers http.Header) http.Header {
+	came := http.Header{}
+	for name, values := range trailers {
+		if len(values) > 0 {
+			came[name] = values
+		}
+	}
+	return came
+}
+
+// levelHeader takes out what net/http does to header fields besides reading them: it makes a Cache-Control of a Pragma,
+// keeps Content-Length and Host among them at times, and takes the Trailer field away from a chunked message.
+func levelHeader(ours, theirs http.Header, chunked bool) {
+	if pragma := ours["Pragma"]; len(pragma) > 0 && pragma[0] == "no-cache" && ours["Cache-Control"] == nil {
+		delete(theirs, "Cache-Control")
+	}
+	if chunked {
+		ours.Del("Trailer")
+	}
+	theirs.Del("Content-Length")
+	theirs.Del("Host")
+}
+
+// FuzzDifferential holds that net/http understands what this package accepts in the same way, and that what is sent on
+// is, for both, the same request again with nothing behind it.
+func FuzzDifferential(f *testing.F) {
+	for _, test := range acceptedRequests {
+		f.Add(append(crlf(test.head), "seven ."...))
+	}
+	for _, test := range acceptedBodies {
+		f.Add(append(crlf("POST /x HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\nTrailer: X-Sum\n\n"), crlf(test.body)...))
+	}
+	for _, test := range rejectedBodies {
+		if len(test.body) < 1000 {
+			f.Add(append(crlf("POST /x HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\n\n"), test.body...))
+		}
+	}
+	f.Add(browserRequest)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		data = withoutEmptyLines(data)
+		var r Request
+		ours, n, trailers, rejected := readOwn(&r, data)
+		if rejected {
+			return
+		}
+		theirs, rest := readTheirs(t, data)
+		levelHeader(ours.Fields, theirs.Fields, ours.Chunked)
+		if diff := cmp.Diff(ours, theirs, equateEmptyFields); diff != "" {
+			t.Fatalf("net/http reads %q differently (-ours +theirs):\n%s", data, diff)
+		}
+		if ours.Whole && rest != len(data)-n {
+			t.Fatalf("net/http leaves %d bytes of %q, want %d", rest, data, len(data)-n)
+		}
+		if ours.Whole {
+			checkSentOn(t, &r, ours, trailers)
+		}
+	})
+}
+
+// checkSentOn writes a request as an upstream is sent it, and reads it back with both parsers.
+func checkSentOn(t *testing.T, r *Request, want message, trailers Fields) {
+	t.Helper()
+	target := string(r.AppendTarget(nil))
+	out := AppendRequestLine(nil, r.Method, target)
+	out = AppendField(out, "Host", want.Host)
+	switch {
+	case r.Chunked:
+		out = AppendField(out, "Transfer-Encoding", "chunked")
+	case r.HasContentLength:
+		out = AppendIntField(out, "Content-Length", r.ContentLength)
+	}
+	out = AppendFields(out, r.Fields)
+	out = AppendChunkEnd(out)
+	head := len(out)
+	if r.Chunked {
+		if want.Body != "" {
+			out = AppendChunkEnd(append(AppendChunkHead(out, len(want.Body)), want.Body...))
+		}
+		out = AppendLastChunk(out, trailers)
+	} else {
+		out = append(out, want.Body...)
+	}
+	if head > MaxHeadBytes || len(r.Fields) > MaxFields-2 || len(AppendFields(nil, trailers)) > MaxTrailerBytes-2 {
+		return // what we write in addition, spaces and the lines of the framing, may be what is too much
+	}
+	want.Target, want.Minor = target, 1
+
+	var again Request
+	got, n, _, rejected := readOwn(&again, out)
+	if rejected || n != len(out) {
+		t.Fatalf("sent on as %q: read to %d of %d, rejected: %v", out, n, len(out), rejected)
+	}
+	theirs, rest := readTheirs(t, out)
+	levelHeader(got.Fields, theirs.Fields, got.Chunked)
+	if diff := cmp.Diff(want, got, equateEmptyFields); diff != "" {
+		t.Fatalf("sent on as %q (-want +got):\n%s", out, diff)
+	}
+	if diff := cmp.Diff(want, theirs, equateEmptyFields); diff != "" || rest != 0 {
+		t.Fatalf("sent on as %q, net/http leaves %d bytes and reads (-want +got):\n%s", out, rest, diff)
+	}
+}
+
+// checkResponse holds that net/http understands a response that was accepted in the same way.
+func checkResponse(t *testing.T, data []byte, n int, r *Response) {
+	t.Helper()
+	reader := bufio.NewReaderSize(bytes.NewReader(data), readerSize)
+	theirs, err := http.ReadResponse(reader, &http.Request{Method: "GET"})
+	if err != nil {
+		t.Fatalf("net/http rejects %q: %v", data, err)
+	}
+	if theirs.StatusCode != r.Status || theirs.ProtoMinor != r.Minor || (len(theirs.TransferEncoding) > 0) != r.Chunked {
+		t.Fatalf("net/http reads %q as %d, HTTP/1.%d, %q", data, theirs.StatusCode, theirs.ProtoMinor, theirs.TransferEncoding)
+	}
+	header := headerOf(r.Fields)
+	levelHeader(header, theirs.Header, r.Chunked)
+	// net/http takes `Connection: close` away.
+	for _, name := range []string{"Host", "Connection"} {
+		theirs.Header.Del(name)
+		header.Del(name)
+	}
+	if diff := cmp.Diff(header, theirs.Header, equateEmptyFields); diff != "" {
+		t.Fatalf("net/http reads %q differently (-ours +theirs):\n%s", data, diff)
+	}
+	kind, length := r.BodyOf("GET")
+	if kind == BodyUntilClose {
+		return
+	}
+	body, _, _, whole, err := readOwnBody(data[n:], length, kind == BodyChunked)
+	if err != nil {
+		return
+	}
+	theirBody, theirWhole := readBody(theirs.Body)
+	if string(body) != theirBody || whole != theirWhole {
+		t.Fatalf("net/http reads the body of %q as %q (whole: %v), want %q (whole: %v)", data, theirBody, theirWhole, body, whole)
+	}
+}
