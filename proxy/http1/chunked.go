@@ -1,5 +1,7 @@
 package http1
 
+import "math"
+
 // ChunkedDecoder decodes a chunked body with its trailer section, in place and in pieces of any size (RFC 9112, section
 // 7.1). It reads nothing by itself. The zero value is ready for one body; Reset makes it ready for the next.
 type ChunkedDecoder struct {
@@ -35,7 +37,8 @@ const (
 	chunkFinished    // all read
 )
 
-// maxChunkDigits bounds the hex digits of a size, zeros in front counted: no size has more, and 16 cannot overflow.
+// maxChunkDigits bounds the hex digits of a size, zeros in front counted: 16 cannot overflow. Of these sizes, those that
+// no length can have are rejected.
 const maxChunkDigits = 16
 
 // Reset forgets the body and keeps the memory for its trailers.
@@ -125,6 +128,9 @@ func (d *ChunkedDecoder) frame(src []byte, i int) int {
 			if c != '\n' {
 				return d.fail(i, 400, "bare CR in a chunk line")
 			}
+			if d.remaining > math.MaxInt64 {
+				return d.fail(i, 400, "chunk size too large")
+			}
 			if d.line > MaxChunkLineBytes || !d.accountLine() {
 				return d.fail(i, 400, "chunk extensions too long")
 			}
@@ -151,11 +157,8 @@ func (d *ChunkedDecoder) frame(src []byte, i int) int {
 // accountLine reports whether the chunk lines so far are in proportion to their data: each may have 16 bytes, and twice
 // the size of its chunk, for nothing (the bounds of net/http).
 func (d *ChunkedDecoder) accountLine() bool {
-	if d.remaining >= MaxChunkExcessBytes {
-		d.excess = 0
-		return true
-	}
-	d.excess = max(0, d.excess+int64(d.line)-16-2*int64(d.remaining))
+	data := int64(min(d.remaining, MaxChunkExcessBytes)) // more would do no more, and twice the greatest size overflow
+	d.excess = max(0, d.excess+int64(d.line)-16-2*data)
 	return d.excess <= MaxChunkExcessBytes
 }
 

@@ -89,6 +89,7 @@ var rejectedBodies = []struct {
 	{"a size with a prefix", 400, "0x5\r\nhello\r\n", ""},
 	{"a size with an underscore", 400, "1_0\r\n", ""},
 	{"a size too great", 400, "10000000000000000\r\n", ""},
+	{"a size that no length can have", 400, "8000000000000000\r\nhello", ""},
 	{"a size of too many digits", 400, "00000000000000005\r\nhello\r\n", ""},
 	{"a space before the size", 400, " 5\r\nhello\r\n", ""},
 	{"a space behind the size", 400, "5 \r\nhello\r\n", ""},
@@ -166,6 +167,27 @@ func TestExtensionsInProportionToTheDataAreAllowed(t *testing.T) {
 	var decoder ChunkedDecoder
 	if data, _, done, err := decodeInPieces(&decoder, body, 4096); len(data) != 1_000_000 || !done || err != nil {
 		t.Errorf("got %d bytes, %v and error %v, want 1000000 and the end", len(data), done, err)
+	}
+}
+
+func TestTheGreatestSizeIsThatOfALength(t *testing.T) {
+	var decoder ChunkedDecoder
+	data, _, done, err := decodeInPieces(&decoder, []byte("7fffffffffffffff\r\nhello"), 100)
+	if string(data) != "hello" || done || err != nil {
+		t.Errorf("got %q, %v and error %v, want the data so far", data, done, err)
+	}
+}
+
+func TestALargeChunkMakesUpForExtensions(t *testing.T) {
+	small := []byte(strings.Repeat("1;"+strings.Repeat("x", 200)+"\r\na\r\n", 80))
+	large := AppendChunkEnd(append(AppendChunkHead(nil, 100_000), bytes.Repeat([]byte("x"), 100_000)...))
+	var body []byte
+	for range 3 {
+		body = append(append(body, small...), large...)
+	}
+	var decoder ChunkedDecoder
+	if data, _, _, err := decodeInPieces(&decoder, body, 4096); len(data) != 300_240 || err != nil {
+		t.Errorf("got %d bytes and error %v, want 300240", len(data), err)
 	}
 }
 

@@ -34,3 +34,11 @@ func TestTokensAreReadFromAllLinesOfAList(t *testing.T) {
 		t.Error("HasToken: want trailers, and gzip only with its parameter")
 	}
 }
+
+func TestFieldsAreRemovedInOrder(t *testing.T) {
+	fields := Fields{{"A", "1"}, {"B", "2"}, {"C", "3"}, {"B", "4"}}
+	fields.Remove(func(field Field) bool { return field.Name == "B" })
+	if diff := cmp.Diff(Fields{{"A", "1"}, {"C", "3"}}, fields); diff != "" {
+		t.Errorf("left over (-want +got):\n%s", diff)
+	}
+}
