@@ -17,7 +17,7 @@ func validAuthority(s string) bool {
 		}
 		host, port = s[1:end], s[end+1:]
 		address, err := netip.ParseAddr(host)
-		return err == nil && address.Is6() && address.Zone() == "" && !address.Is4In6() && validPort(port)
+		return err == nil && address.Is6() && address.Zone() == "" && validPort(port)
 	}
 	for i := range len(s) {
 		if class[s[i]]&classHost == 0 {

@@ -51,6 +51,9 @@ var acceptedRequests = []struct {
 	{"a Host with a port", "GET / HTTP/1.1\nHost: Git.Example.com.:65535\n\n", func(r *Request) { r.Host = "Git.Example.com.:65535" }},
 	{"a Host with an empty port", "GET / HTTP/1.1\nHost: a:\n\n", func(r *Request) { r.Host = "a:" }},
 	{"a Host that is an IPv6 address", "GET / HTTP/1.1\nHost: [2001:db8::1]:8443\n\n", func(r *Request) { r.Host = "[2001:db8::1]:8443" }},
+	{"a Host that is an IPv4 address in IPv6", "GET / HTTP/1.1\nHost: [::ffff:192.0.2.1]\n\n", func(r *Request) {
+		r.Host = "[::ffff:192.0.2.1]"
+	}},
 	{"a Host with an underscore", "GET / HTTP/1.1\nHost: a_b.test\n\n", func(r *Request) { r.Host = "a_b.test" }},
 	{"Connection: close", "GET / HTTP/1.1\nHost: a\nConnection: Close\n\n", func(r *Request) {
 		r.KeepAlive = false
@@ -66,6 +69,14 @@ var acceptedRequests = []struct {
 	}},
 	{"an Upgrade that Connection does not name", "GET / HTTP/1.1\nHost: a\nUpgrade: websocket\n\n", func(r *Request) {
 		r.Fields.Add("Upgrade", "websocket")
+	}},
+	{"several Upgrades, of which the first counts", "GET / HTTP/1.1\nHost: a\nUpgrade: x\nUpgrade: y\nConnection: upgrade\n\n", func(r *Request) {
+		r.Upgrade = "x"
+		r.Fields = Fields{{"Upgrade", "x"}, {"Upgrade", "y"}, {"Connection", "upgrade"}}
+	}},
+	{"trailers wanted in the first of two lines", "GET / HTTP/1.1\nHost: a\nTE: trailers\nTE: gzip\n\n", func(r *Request) {
+		r.TETrailers = true
+		r.Fields = Fields{{"TE", "trailers"}, {"TE", "gzip"}}
 	}},
 	{"trailers wanted", "GET / HTTP/1.1\nHost: a\nTE: gzip;q=0.5, Trailers\n\n", func(r *Request) {
 		r.TETrailers = true
@@ -84,12 +95,23 @@ var acceptedRequests = []struct {
 		r.ContentLength, r.HasContentLength, r.ExpectContinue = 1, true, true
 		r.Fields.Add("Expect", "100-Continue")
 	}},
+	{
+		"a chunked body that waits for a 100, in the first of two lines",
+		"GET / HTTP/1.1\nHost: a\nExpect: 100-continue\nExpect: x\nTransfer-Encoding: chunked\n\n",
+		func(r *Request) {
+			r.ContentLength, r.Chunked, r.ExpectContinue = -1, true, true
+			r.Fields = Fields{{"Expect", "100-continue"}, {"Expect", "x"}}
+		},
+	},
 	{"Expect without a body is nothing to wait for", "GET / HTTP/1.1\nHost: a\nExpect: 100-continue\n\n", func(r *Request) {
 		r.Fields.Add("Expect", "100-continue")
 	}},
 	{"a path and query byte for byte", "GET //a/../%2e%2E/b;c=d/?x=%20&y=[1]|{2}^`\\\"<>&%&100% HTTP/1.1\nHost: a\n\n", func(r *Request) {
 		r.Target = "//a/../%2e%2E/b;c=d/?x=%20&y=[1]|{2}^`\\\"<>&%&100%"
 		r.PathQuery = r.Target
+	}},
+	{"a path that ends in an encoded byte", "GET /a%2F HTTP/1.1\nHost: a\n\n", func(r *Request) {
+		r.Target, r.PathQuery = "/a%2F", "/a%2F"
 	}},
 	{"raw bytes in path and query", "GET /\x80ü[|]{}^`\"<>\\?\xff HTTP/1.1\nHost: a\n\n", func(r *Request) {
 		r.Target = "/\x80ü[|]{}^`\"<>\\?\xff"

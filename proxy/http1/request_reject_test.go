@@ -94,6 +94,7 @@ var rejectedRequests = []struct {
 	{"a Host with an empty bracket", 400, "GET / HTTP/1.1\r\nHost: []\r\n\r\n"},
 	{"a Host with a name in brackets", 400, "GET / HTTP/1.1\r\nHost: [a]\r\n\r\n"},
 	{"a Host with an IPv4 address in brackets", 400, "GET / HTTP/1.1\r\nHost: [127.0.0.1]\r\n\r\n"},
+	{"a Host with a zone that is not encoded", 400, "GET / HTTP/1.1\r\nHost: [fe80::1%eth0]\r\n\r\n"},
 	{"a Host with a zone", 400, "GET / HTTP/1.1\r\nHost: [fe80::1%25eth0]\r\n\r\n"},
 	{"a Host with an encoded byte", 400, "GET / HTTP/1.1\r\nHost: %61\r\n\r\n"},
 	{"a Host with a byte beyond ASCII", 400, "GET / HTTP/1.1\r\nHost: \xc3\xbc\r\n\r\n"},
@@ -156,6 +157,8 @@ var rejectedRequests = []struct {
 	{"a coding with a parameter before chunked", 501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x;q=\"1\", chunked\r\n\r\n"},
 	{"the coding that is none", 501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n"},
 	{"a coding that looks like chunked", 501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n"},
+	{"a trailer that would frame in chunks", 400, "GET / HTTP/1.1\r\nHost: a\r\nTrailer: Transfer-Encoding\r\n\r\n"},
+	{"a trailer that would announce trailers", 400, "GET / HTTP/1.1\r\nHost: a\r\nTrailer: trailer\r\n\r\n"},
 	{"a trailer that would frame", 400, "GET / HTTP/1.1\r\nHost: a\r\nTrailer: X, content-length\r\n\r\n"},
 
 	{"more fields than allowed", 431, "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: 1\r\n", MaxFields) + "\r\n"},
