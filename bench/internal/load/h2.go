@@ -55,14 +55,21 @@ func newH2(job Job) (*h2, error) {
 		return nil, err
 	}
 	raw.blocking = false
-	c := &h2{raw: raw, tls: conn, want: job.AnswerBytes, streams: make([]h2Stream, job.Streams), nextID: 1}
+	c := newH2State(job)
+	c.raw, c.tls = raw, conn
+	return c, nil
+}
+
+// newH2State makes the state of a connection that is not there yet.
+func newH2State(job Job) *h2 {
+	c := &h2{want: job.AnswerBytes, streams: make([]h2Stream, job.Streams), nextID: 1}
 	c.first, c.again = headerBlocks(job)
 	c.decoder = hpack.NewDecoder(4096, func(f hpack.HeaderField) {
 		if f.Name == ":status" {
 			c.status = f.Value
 		}
 	})
-	return c, nil
+	return c
 }
 
 // headerBlocks renders the request twice with one compression table: the second block refers to the table only, and so
