@@ -46,7 +46,7 @@ type column struct {
 }
 
 func (o outcome) columns() []column {
-	busy := column{"load core %", 0, func(r round) float64 { return 100 * r.result.CoreBusy }}
+	busy := column{"load core %", 0, round.busy}
 	switch o.scenario.metric {
 	case memory:
 		return []column{{"KiB a connection", 1, o.main()}}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -91,7 +92,7 @@ func runAll(ctx context.Context, s settings, progress io.Writer) ([]outcome, []p
 	defer stopOrigin()
 	var outcomes []outcome
 	for _, sc := range scenarios() {
-		if !contains(s.scenarios, sc.name) {
+		if !slices.Contains(s.scenarios, sc.name) {
 			continue
 		}
 		o, err := b.runScenario(ctx, sc, peers)
@@ -236,16 +237,7 @@ func (b *bench) report(sc scenario, n int, p peer, r round) {
 			r.percentile("p99"), r.percentile("p99.9"))
 	default:
 		what += fmt.Sprintf("%.2f µs a request, %.0f requests/s, load's core %.0f %%", r.value(cpuTime), r.rate(),
-			100*r.result.CoreBusy)
+			r.busy())
 	}
 	fmt.Fprintln(b.progress, what)
-}
-
-func contains(list []string, name string) bool {
-	for _, each := range list {
-		if each == name {
-			return true
-		}
-	}
-	return false
 }

@@ -31,6 +31,14 @@ func (r round) rate() float64 {
 	return float64(r.result.Requests) / r.result.Seconds
 }
 
+// busy is how much of the time the load's core had something to do, in percent.
+func (r round) busy() float64 {
+	if r.err != nil {
+		return math.NaN()
+	}
+	return 100 * r.result.CoreBusy
+}
+
 // percentile is a latency in microseconds.
 func (r round) percentile(name string) float64 {
 	if value, ok := r.result.Latencies[name]; ok && r.err == nil {
