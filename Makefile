@@ -7,8 +7,9 @@ SHELL := /bin/bash
 # How long each fuzz target runs, and the coverage of proxy/ below which `make test` fails, in percent.
 FUZZTIME ?= 30s
 COVERAGE ?= 85
-# The Debian packages that the tests use, each with a program of it that tells whether it is there.
-DEPS := gcc:gcc libc6-dev: fail2ban:fail2ban-regex strace:strace curl:curl openssl:openssl
+# The Debian packages that the tests and the benchmark use, each with a program of it that tells whether it is there.
+DEPS := gcc:gcc libc6-dev: fail2ban:fail2ban-regex strace:strace curl:curl openssl:openssl \
+	nginx-light:nginx haproxy:haproxy
 
 # Caddy, which `make bench` builds from the module proxy, as Debian has none that is recent.
 CADDY_VERSION ?= v2.11.2
@@ -82,8 +83,10 @@ bench: ## Measure the CPU time a request beside nginx, HAProxy and Caddy (docs/p
 	@go build -o bench/out/bin/bench ./bench
 	@bench/out/bin/bench
 
-deps: ## Install the Debian packages that the tests use and that are missing.
-	@missing=(); \
+# Under systemd nginx and HAProxy would take port 80 as soon as they are installed: they are masked until the next
+# start of the machine, and not enabled for it.
+deps: ## Install the Debian packages that the tests and the benchmark use and that are missing.
+	@export PATH="$$PATH:/usr/sbin:/sbin"; missing=(); \
 	for dep in $(DEPS); do \
 		package=$${dep%%:*}; program=$${dep#*:}; \
 		if [ -n "$$program" ]; then command -v $$program >/dev/null || missing+=("$$package"); \
@@ -94,4 +97,13 @@ deps: ## Install the Debian packages that the tests use and that are missing.
 	if [ "$$(id -u)" = 0 ]; then sudo=; \
 	elif sudo -n true 2>/dev/null; then sudo=sudo; \
 	else echo "not root and no sudo without a password: install them yourself; going on without"; exit 0; fi; \
-	$$sudo apt-get update -q && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -qy --no-install-recommends "$${missing[@]}"
+	services=(); \
+	if [ -d /run/systemd/system ]; then \
+		for package in "$${missing[@]}"; do \
+			case $$package in nginx-light) services+=(nginx);; haproxy) services+=(haproxy);; esac; \
+		done; \
+	fi; \
+	if [ $${#services[@]} != 0 ]; then $$sudo systemctl mask --runtime "$${services[@]}"; fi; \
+	$$sudo apt-get update -q; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$${missing[@]}"; \
+	if [ $${#services[@]} != 0 ]; then $$sudo systemctl disable "$${services[@]}" || true; fi

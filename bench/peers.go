@@ -91,6 +91,9 @@ func (p *peer) look(cure, versionArg string) {
 		return
 	}
 	p.version, _, _ = strings.Cut(strings.TrimSpace(string(out)), "\n")
+	if p.version == "" || p.version == "unknown" {
+		p.version = filepath.Base(path) // Caddy does not know its version when it was built by `go install`
+	}
 }
 
 // place is where and how a proxy runs: what the templates of the configurations refer to.
