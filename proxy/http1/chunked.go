@@ -37,9 +37,13 @@ const (
 	chunkFinished    // all read
 )
 
-// maxChunkDigits bounds the hex digits of a size, zeros in front counted: 16 cannot overflow. Of these sizes, those that
-// no length can have are rejected.
-const maxChunkDigits = 16
+const (
+	// maxChunkDigits bounds the hex digits of a size, zeros in front counted: 16 cannot overflow.
+	maxChunkDigits = 16
+	// maxChunkSize bounds a size in bytes to half of the greatest length. No chunk is that long, and readers who reckon
+	// with twice the size, as net/http does, overflow above it and see another body.
+	maxChunkSize = math.MaxInt64 / 2
+)
 
 // Reset forgets the body and keeps the memory for its trailers.
 func (d *ChunkedDecoder) Reset() {
@@ -128,7 +132,7 @@ func (d *ChunkedDecoder) frame(src []byte, i int) int {
 			if c != '\n' {
 				return d.fail(i, 400, "bare CR in a chunk line")
 			}
-			if d.remaining > math.MaxInt64 {
+			if d.remaining > maxChunkSize {
 				return d.fail(i, 400, "chunk size too large")
 			}
 			if d.line > MaxChunkLineBytes || !d.accountLine() {

@@ -90,6 +90,7 @@ var rejectedBodies = []struct {
 	{"a size with an underscore", 400, "1_0\r\n", ""},
 	{"a size too great", 400, "10000000000000000\r\n", ""},
 	{"a size that no length can have", 400, "8000000000000000\r\nhello", ""},
+	{"a size whose double no length can have", 400, "4000000000000000\r\nhello", ""},
 	{"a size of too many digits", 400, "00000000000000005\r\nhello\r\n", ""},
 	{"a space before the size", 400, " 5\r\nhello\r\n", ""},
 	{"a space behind the size", 400, "5 \r\nhello\r\n", ""},
@@ -173,9 +174,9 @@ func TestExtensionsInProportionToTheDataAreAllowed(t *testing.T) {
 	}
 }
 
-func TestTheGreatestSizeIsThatOfALength(t *testing.T) {
+func TestTheGreatestSizeIsHalfOfALength(t *testing.T) {
 	var decoder ChunkedDecoder
-	data, _, done, err := decodeInPieces(&decoder, []byte("7fffffffffffffff\r\nhello"), 100)
+	data, _, done, err := decodeInPieces(&decoder, []byte("3fffffffffffffff\r\nhello"), 100)
 	if string(data) != "hello" || done || err != nil {
 		t.Errorf("got %q, %v and error %v, want the data so far", data, done, err)
 	}

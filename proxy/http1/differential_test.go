@@ -136,13 +136,13 @@ func FuzzDifferential(f *testing.F) {
 	}
 	f.Add(browserRequest)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		data = withoutEmptyLines(data)
 		var r Request
 		ours, n, trailers, rejected := readOwn(&r, data)
 		if rejected {
 			return
 		}
-		theirs, rest := readTheirs(t, data)
+		// net/http's reader leaves the empty lines before a request to its server.
+		theirs, rest := readTheirs(t, withoutEmptyLines(data))
 		levelHeader(ours.Fields, theirs.Fields, ours.Chunked)
 		if diff := cmp.Diff(ours, theirs, equateEmptyFields); diff != "" {
 			t.Fatalf("net/http reads %q differently (-ours +theirs):\n%s", data, diff)
