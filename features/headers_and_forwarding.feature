@@ -513,10 +513,10 @@ Feature: Headers and forwarding
         """
         GET / HTTP/1.1
         Host: git.example.test
+        X-Real-IP: ${client:}
         X-Forwarded-For: ${client:}
-        X-Forwarded-Host: git.example.test
         X-Forwarded-Proto: https
-        X-Real-Ip: ${client:}
+        X-Forwarded-Host: git.example.test
         """
 
     @S-6.8

@@ -418,7 +418,7 @@ Feature: The log
         """
       Then every line of the file "proxy.log" is plain ASCII
       And the fail2ban filter "<filter>" finds in "proxy.log":
-        | ${client:attacker} | 1 |
+        | ${client:attacker} | 2 |
       And every line of the file "proxy.log" is well-formed
       And the file "proxy.log" holds the same lines as the log
 

@@ -15,6 +15,7 @@ const (
 	statusRequestTimeout   = http.StatusRequestTimeout
 	statusPayloadTooLarge  = http.StatusRequestEntityTooLarge
 	statusTooManyRequests  = http.StatusTooManyRequests
+	statusHeadTooLarge     = http.StatusRequestHeaderFieldsTooLarge
 	statusClientGone       = 499
 	statusBadGateway       = http.StatusBadGateway
 	statusGatewayTimeout   = http.StatusGatewayTimeout
@@ -49,18 +50,18 @@ func (x *exchange) send(a *answer) {
 		x.abort = true
 		return
 	}
-	if body == "" || x.request.Method == http.MethodHead {
-		return
+	if body != "" {
+		if _, err := x.client.Write([]byte(body)); err != nil {
+			x.abort = true
+			return
+		}
 	}
-	if _, err := x.client.Write([]byte(body)); err != nil {
+	if err := x.client.End(nil); err != nil {
 		x.abort = true
 	}
 }
 
 // bodyUnread reports whether bytes of the request's body may still be on their way.
 func (x *exchange) bodyUnread() bool {
-	if x.body != nil {
-		return !x.body.ended.Load()
-	}
-	return x.request.Body != nil
+	return x.request.Body != nil && (x.body.source == nil || !x.body.isEnded())
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/x509"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +30,8 @@ type Site struct {
 	SiteConfig
 	// roots verify an https upstream; nil for http.
 	roots *x509.CertPool
+	// pool holds the connections to the upstream; found at the first request.
+	pool atomic.Pointer[upstreamPool]
 }
 
 // site returns the site of a lower-cased host on a running listener, or nil.

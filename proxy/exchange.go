@@ -2,11 +2,14 @@ package proxy
 
 import (
 	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // exchange is one request on its way through the stages, with all that they find out about it. One goroutine works on
-// it from the head of the request to the last byte of the response.
+// it from the head of the request to the last byte of the response; a second one may send the request's body.
 type exchange struct {
 	// request is what the client sent; the header stages change its fields.
 	request *Request
@@ -16,8 +19,8 @@ type exchange struct {
 	config *DynamicConfig
 	// listener is the index of the listener that took the request.
 	listener int
-	// body is the request's body behind the limit and the idle watch; nil without a body.
-	body *requestBody
+	// body is the request's body behind the limit; its source is nil without a body.
+	body requestBody
 	// host is the lower-cased host without port; "" when the request named none, or none that is valid.
 	host string
 	// site is where routing sends the request; nil before routing, and where the proxy answers by itself.
@@ -29,6 +32,118 @@ type exchange struct {
 	abort bool
 	// start is when the head of the request was complete.
 	start time.Time
+	// watch is the deadline of whatever the exchange waits for; over HTTP/1.1 it is the connection's.
+	watch *watch
+	// goOn ends the wait for 100 (Continue).
+	goOn chan struct{}
+	// pump is the second goroutine, where there is one.
+	pump bodyPump
+
+	// mu guards what a cancellation needs.
+	mu sync.Mutex
+	// cause is why the exchange was cancelled; nil while it was not.
+	cause error
+	// upstream is the connection in use; nil outside of one.
+	upstream *upstreamConn
+	// stopDial ends the dial that is under way; nil outside of one.
+	stopDial context.CancelFunc
+	// answered tells that the head of the response was begun.
+	answered atomic.Bool
+}
+
+// Causes for which an exchange is cancelled.
+var (
+	errClientGone      = errors.New("the client went away")
+	errClientIdle      = errors.New("the client sent no byte of its body within body_idle_timeout_secs")
+	errBodyIdle        = errors.New("no byte of a body moved within body_idle_timeout_secs")
+	errUpstreamTimeout = errors.New("no response within upstream_request_timeout_secs")
+)
+
+// reset makes the exchange ready for the next request.
+func (x *exchange) reset(r *Request, client clientWriter, w *watch, listener int) {
+	x.request, x.client, x.watch, x.listener = r, client, w, listener
+	x.config, x.site, x.host = nil, nil, ""
+	x.body.reset()
+	x.status, x.abort = 0, false
+	x.cause, x.upstream, x.stopDial = nil, nil, nil
+	x.answered.Store(false)
+	if r.Continue {
+		x.goOn = make(chan struct{}, 1)
+	}
+}
+
+// cancel ends what the exchange waits for; the first cause counts.
+func (x *exchange) cancel(cause error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.cause == nil {
+		x.cause = cause
+	}
+	if x.stopDial != nil {
+		x.stopDial()
+	}
+	if x.upstream != nil {
+		x.upstream.interrupt()
+	}
+}
+
+// cancelled returns why the exchange was cancelled, or nil.
+func (x *exchange) cancelled() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.cause
+}
+
+// use makes the connection the one that a cancellation interrupts. It returns false when there was one already.
+func (x *exchange) use(conn *upstreamConn) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.upstream = conn
+	return x.cause == nil
+}
+
+// dialing makes stop what a cancellation calls. It returns false when there was one already.
+func (x *exchange) dialing(stop context.CancelFunc) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.stopDial = stop
+	return x.cause == nil
+}
+
+// dialed forgets what dialing was given.
+func (x *exchange) dialed() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.stopDial = nil
+}
+
+// look notices a client that left while the exchange waits for its upstream (S-6.10).
+func (x *exchange) look(p phase) {
+	if (p == phaseUpstream || p == phaseBody) && x.body.isEnded() && x.client.Gone() {
+		x.cancel(errClientGone)
+		x.client.Interrupt(true)
+	}
+}
+
+// extend gives a client more time that is slow to read but reads.
+func (x *exchange) extend(p phase) time.Duration {
+	if p == phaseBody && x.answered.Load() && x.client.Moving() {
+		return x.body.idle
+	}
+	return 0
+}
+
+// expire ends the exchange because of a clock.
+func (x *exchange) expire(p phase) {
+	switch {
+	case p == phaseUpstream:
+		x.cancel(errUpstreamTimeout)
+	case x.body.reading.Load():
+		x.cancel(errClientIdle)
+	default:
+		x.cancel(errBodyIdle)
+	}
+	x.client.Interrupt(x.answered.Load())
 }
 
 // answer is a response that the proxy gives by itself instead of forwarding.
@@ -45,5 +160,5 @@ func answerStatus(status int) *answer { return &answer{status: status} }
 // stage is one step of a request's way: it returns an answer to end the exchange with, or nil to let it go on.
 type stage struct {
 	name string
-	run  func(ctx context.Context, x *exchange) *answer
+	run  func(x *exchange) *answer
 }

@@ -2,8 +2,9 @@ package proxy
 
 import "reverse-proxy/proxy/http1"
 
-// Field is one field line of a head or of a trailer section.
-type Field = http1.Field
-
-// Fields is a list of field lines in the order in which they came.
-type Fields = http1.Fields
+// Field and Fields are the codec's: a head passes from the client's buffer to the upstream's connection, and back,
+// without being copied into another form.
+type (
+	Field  = http1.Field
+	Fields = http1.Fields
+)

@@ -1,6 +1,6 @@
 package proxy
 
-import "strings"
+import "reverse-proxy/proxy/http1"
 
 // hopByHop are the fields that concern one connection only and are not forwarded in either direction (S-6.4; RFC 9110,
 // section 7.6.1). Transfer-Encoding and Trailer belong to the framing, which each side has of its own.
@@ -11,17 +11,44 @@ var hopByHop = [...]string{
 
 // removeHopByHop removes the hop-by-hop fields and all that Connection names.
 func removeHopByHop(fields *Fields) {
-	var named []string
-	fields.EachToken("Connection", func(token string) { named = append(named, token) })
-	fields.Remove(func(field Field) bool {
-		return containsFold(hopByHop[:], field.Name) || containsFold(named, field.Name)
-	})
+	var names [4]string // enough for what is not hostile without an allocation
+	named := names[:0]
+	for _, field := range *fields {
+		if !isConnection(field.Name) {
+			continue
+		}
+		for list := field.Value; list != ""; {
+			var token string
+			token, list = http1.NextToken(list)
+			if token != "" && !http1.EqualFold(token, "close") && !http1.EqualFold(token, "keep-alive") {
+				named = append(named, token)
+			}
+		}
+	}
+	kept := (*fields)[:0]
+	for _, field := range *fields {
+		if !isHopByHop(field.Name) && !containsFold(named, field.Name) {
+			kept = append(kept, field)
+		}
+	}
+	*fields = kept
+}
+
+func isConnection(name string) bool { return len(name) == 10 && http1.EqualFold(name, "Connection") }
+
+// isHopByHop reports whether a field of that name is never forwarded.
+func isHopByHop(name string) bool {
+	switch len(name) {
+	case 2, 7, 8, 10, 14, 16, 17, 18, 19: // the lengths of the names in question
+		return containsFold(hopByHop[:], name)
+	}
+	return false
 }
 
 // containsFold reports whether the list holds the name, in any case.
 func containsFold(list []string, name string) bool {
 	for _, entry := range list {
-		if strings.EqualFold(entry, name) {
+		if len(entry) == len(name) && http1.EqualFold(entry, name) {
 			return true
 		}
 	}

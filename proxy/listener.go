@@ -21,8 +21,9 @@ type listener struct {
 	https, redirect net.Listener
 	// source is where the certificates come from; set in step 7.
 	source CertSource
-	// httpsServer and redirectServer serve the sockets once startServing was called.
-	httpsServer, redirectServer *http.Server
+	// sites and redirectServer serve the sockets once startServing was called.
+	sites          *siteServer
+	redirectServer *http.Server
 	// gate holds back all but the CA's validations until step 8.
 	gate *gate
 	// failed receives the error of a server that ended by itself, which is never expected.
@@ -74,81 +75,89 @@ func (l *listener) address() string { return l.config.address() }
 
 // startServing starts the servers of both sockets. It is called once, in step 8, or before provisioning in step 7 in
 // ACME mode; what they may answer before step 8 is decided by the gate.
-func (l *listener) startServing(cfg *Config, site http.Handler, logger *Logger, conns *connTracker) {
-	l.httpsServer = newServer(cfg, l.gate.handler(site), conns)
-	l.httpsServer.TLSConfig = listenerTLSConfig(l.source, l.gate, logger)
-	l.httpsServer.ErrorLog = log.New(serverErrors{logger, l.address()}, "", 0)
-	go l.serve(func() error {
-		return l.httpsServer.ServeTLS(newBackoffListener(l.https, l.address(), logger), "", "")
-	})
+func (l *listener) startServing(cfg *Config, p *pipeline, shared *sharedState) {
+	sites := &siteServer{
+		listener: l.index, address: l.address(), pipeline: p, registry: shared.conns, log: shared.log,
+		tls:           listenerTLSConfig(l.source, l.gate, shared.log),
+		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
+	}
+	sites.http2 = newHTTP2Server(sites)
+	l.sites = sites
+	go l.serve(func() error { return sites.serve(newBackoffListener(l.https, l.address(), shared.log)) })
 	if l.redirect == nil {
 		return
 	}
-	l.redirectServer = newServer(cfg, l.redirectHandler(), conns)
-	l.redirectServer.ErrorLog = log.New(serverErrors{logger, l.redirect.Addr().String()}, "", 0)
+	l.redirectServer = newRedirectServer(cfg, l.redirectHandler(), shared, l.redirect.Addr().String())
 	go l.serve(func() error {
-		return l.redirectServer.Serve(newBackoffListener(l.redirect, l.redirect.Addr().String(), logger))
+		return l.redirectServer.Serve(admittedListener{newBackoffListener(l.redirect, l.redirect.Addr().String(), shared.log), shared.conns})
 	})
 }
 
 func (l *listener) serve(run func() error) {
-	if err := run(); !errors.Is(err, http.ErrServerClosed) {
+	if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		l.failed <- fmt.Errorf("%s: accepting connections: %w", l.address(), err)
 	}
 }
 
-// servers returns the servers that were started.
+// close closes the sockets and cuts all connections; for the unwinding of a startup, and the end of a shutdown.
+func (l *listener) close() {
+	l.stopAccepting()
+	for _, server := range l.servers() {
+		_ = server.Close() // what is closed already is what is wanted
+	}
+}
+
+// servers returns the library's servers that were started.
 func (l *listener) servers() []*http.Server {
 	var servers []*http.Server
-	for _, server := range []*http.Server{l.httpsServer, l.redirectServer} {
-		if server != nil {
-			servers = append(servers, server)
-		}
+	if l.sites != nil {
+		servers = append(servers, l.sites.http2.server)
+	}
+	if l.redirectServer != nil {
+		servers = append(servers, l.redirectServer)
 	}
 	return servers
 }
 
-// close closes the sockets and cuts all connections; for the unwinding of a startup, and the end of a shutdown.
-func (l *listener) close() {
-	for _, server := range l.servers() {
-		_ = server.Close() // closing what is closed already is the aim
-	}
+// stopAccepting closes the sockets.
+func (l *listener) stopAccepting() {
 	_ = l.https.Close()
 	if l.redirect != nil {
 		_ = l.redirect.Close()
 	}
 }
 
-// shutdown stops accepting at once, closes idle connections and waits for requests in flight until the context ends
-// (S-11.1).
-func (l *listener) shutdown(ctx context.Context) error {
-	results := make(chan error, 2)
-	servers := l.servers()
-	for _, server := range servers {
-		go func() { results <- server.Shutdown(ctx) }()
+// drain stops accepting at once and lets requests in flight end (S-11.1). It does not wait.
+func (l *listener) drain(ctx context.Context) {
+	l.stopAccepting()
+	if l.sites != nil {
+		l.sites.shutdown(ctx)
 	}
-	var errs []error
-	for range servers {
-		errs = append(errs, <-results)
+	if l.redirectServer != nil {
+		go func() { _ = l.redirectServer.Shutdown(ctx) }() // its connections are counted where those of the sites are
 	}
-	return errors.Join(errs...)
 }
 
 // maxHeadBytes bounds a request head (S-6, Errors: 431). net/http allows 4096 bytes above what it is told.
 const maxHeadBytes = 64<<10 - 4096
 
-// newServer makes a server with the limits that hold on every port open to clients (S-12).
-func newServer(cfg *Config, handler http.Handler, conns *connTracker) *http.Server {
+// newRedirectServer makes the server of a redirect port, with the limits that hold on every port open to clients (S-12).
+func newRedirectServer(cfg *Config, handler http.Handler, shared *sharedState, address string) *http.Server {
 	return &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: cfg.HeaderTimeout, // also bounds the TLS handshake
+		ReadHeaderTimeout: cfg.HeaderTimeout,
 		IdleTimeout:       cfg.ConnectionIdleTimeout,
 		MaxHeaderBytes:    maxHeadBytes,
-		ConnState:         conns.changed,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 250},
+		ConnState:         shared.conns.plainState,
+		ErrorLog:          quietErrors(shared.log, address),
 		// OPTIONS * is a request like others to a proxy; net/http would answer it by itself.
 		DisableGeneralOptionsHandler: true,
 	}
+}
+
+// quietErrors is a logger for a library's server, whose complaints about clients are for debugging.
+func quietErrors(logger *Logger, address string) *log.Logger {
+	return log.New(serverErrors{logger, address}, "", 0)
 }
 
 // serverErrors is where net/http's server reports what it cannot tell a handler: failed handshakes above all, which any

@@ -53,7 +53,7 @@ func (all listeners) loadTLS(ctx context.Context, cfg *Config, dynamic *DynamicC
 	pending := 0
 	for _, l := range all {
 		if source, ok := l.source.(*acmeSource); ok {
-			l.startServing(cfg, &serverAdapter{pipeline: p, listener: l.index}, shared.log, shared.conns)
+			l.startServing(cfg, p, shared)
 			pending++
 			go func() { provisioned <- source.Provision(ctx) }()
 		}
@@ -117,8 +117,8 @@ func (all listeners) serve(cfg *Config, p *pipeline, shared *sharedState) error 
 		return err
 	}
 	for _, l := range all {
-		if l.httpsServer == nil {
-			l.startServing(cfg, &serverAdapter{pipeline: p, listener: l.index}, shared.log, shared.conns)
+		if l.sites == nil {
+			l.startServing(cfg, p, shared)
 		}
 	}
 	for _, l := range all {
@@ -138,13 +138,9 @@ func checkDescriptors(cfg *Config) error {
 	return nil
 }
 
-// shutdown drains all listeners at once and returns whether all requests in flight had ended by the context's end.
-func (all listeners) shutdown(ctx context.Context) bool {
-	var wait sync.WaitGroup
-	errs := make([]error, len(all))
-	for i, l := range all {
-		wait.Go(func() { errs[i] = l.shutdown(ctx) })
+// drain stops accepting everywhere and lets requests in flight end.
+func (all listeners) drain(ctx context.Context) {
+	for _, l := range all {
+		l.drain(ctx)
 	}
-	wait.Wait()
-	return errors.Join(errs...) == nil
 }

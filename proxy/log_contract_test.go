@@ -48,7 +48,10 @@ func logEveryEvent(l *Logger) {
 	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Method: "POST", Path: "/login", Status: 429})
 	logRateLimit(l, accessRecord{ClientIP: netip.MustParseAddr("2001:db8::7"), Host: rec.Host, Path: "/login"})
 	logUpstreamError(l, rec.Host, rec.Upstream, syscall.ECONNREFUSED)
+	l.Log(LevelInfo, "BAD_REQUEST", Addr("client_ip", ip), Int("status", 400), Str("error", "bare CR or LF in the head"))
 	l.Log(LevelDebug, "CLIENT_GONE", Addr("client_ip", ip), Str("host", rec.Host), Err(errors.New("context canceled")))
+	l.Log(LevelDebug, "CONNECTION_ERROR", Str("listener", "127.0.0.1:443"), Addr("client_ip", ip),
+		Err(errors.New("tls: client offered only unsupported versions: [301]")))
 	l.Log(LevelDebug, "CONNECTION_ERROR", Str("listener", "127.0.0.1:443"),
 		Str("error", "http: TLS handshake error from 203.0.113.50:4711: EOF"))
 	l.Log(LevelWarn, "TLS_REFUSED", Addr("client_ip", ip), Str("server_name", "other.example.com"),

@@ -1,9 +1,10 @@
 package proxy
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
+
+	"reverse-proxy/proxy/http1"
 )
 
 // pipeline is the way of every request, from its head to its log line. There is one for the life of the process,
@@ -41,14 +42,14 @@ func (p *pipeline) requestStages() []stage {
 
 // handle runs one exchange to its end and logs it. It returns when the last byte of the response was given to the
 // client's side; x.abort then says whether the adapter has to cut the connection.
-func (p *pipeline) handle(ctx context.Context, x *exchange) {
+func (p *pipeline) handle(x *exchange) {
 	p.inFlight.Add(1)
 	defer p.inFlight.Add(-1)
 	x.start = time.Now()
 	x.config = p.dynamic.Load()
 	x.host = hostOf(x.request)
 	for _, stage := range p.stages {
-		if answer := stage.run(ctx, x); answer != nil {
+		if answer := stage.run(x); answer != nil {
 			x.send(answer)
 			break
 		}
@@ -56,6 +57,19 @@ func (p *pipeline) handle(ctx context.Context, x *exchange) {
 	if x.status != statusTooManyRequests {
 		logRequest(p.log, x.accessRecord())
 	}
+}
+
+// refuse answers what is no request, after the limiter has had its say: what a client sends wrong costs it a token too,
+// and a flood of it fills no log.
+func (p *pipeline) refuse(x *exchange, refused *http1.Error) {
+	x.start = time.Now()
+	x.config = p.dynamic.Load()
+	if answer := p.limitRate(x); answer != nil {
+		x.send(answer)
+		return
+	}
+	x.send(answerStatus(refused.Status))
+	p.log.Log(LevelInfo, "BAD_REQUEST", Str("client_ip", x.request.ClientText), Int("status", refused.Status), Str("error", refused.Reason))
 }
 
 // accessRecord gathers what the log line of the exchange says (S-8.1).

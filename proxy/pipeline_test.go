@@ -1,127 +1,13 @@
 package proxy
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"io"
-	"net/netip"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 )
-
-// fakeUpstream is an upstreamClient that a test scripts.
-type fakeUpstream struct {
-	answer func(ctx context.Context, r *Request, body *requestBody, inform func(int, Fields)) (*Response, error)
-	got    *Request
-	calls  int
-}
-
-func (f *fakeUpstream) exchange(ctx context.Context, _ *Site, r *Request, body *requestBody, inform func(int, Fields)) (*Response, error) {
-	f.got = r
-	f.calls++
-	return f.answer(ctx, r, body, inform)
-}
-func (*fakeUpstream) keep(*DynamicConfig) {}
-func (*fakeUpstream) close()              {}
-
-// fakeClient is a clientWriter that records.
-type fakeClient struct {
-	status      int
-	interim     []int
-	fields      Fields
-	length      int64
-	closing     bool
-	body        bytes.Buffer
-	flushes     int
-	announced   []string
-	trailers    Fields
-	interrupted chan struct{}
-	writeErr    error
-}
-
-func (c *fakeClient) Inform(status int, _ Fields) error {
-	c.interim = append(c.interim, status)
-	return nil
-}
-func (c *fakeClient) Head(status int, fields Fields, length int64, closing bool) error {
-	c.status, c.fields, c.length, c.closing = status, append(Fields(nil), fields...), length, closing
-	return nil
-}
-func (c *fakeClient) Write(p []byte) (int, error) {
-	if c.writeErr != nil {
-		return 0, c.writeErr
-	}
-	return c.body.Write(p)
-}
-func (c *fakeClient) Flush() error                    { c.flushes++; return nil }
-func (c *fakeClient) Trailers(fields Fields)          { c.trailers = fields }
-func (c *fakeClient) AnnounceTrailers(names []string) { c.announced = names }
-func (c *fakeClient) Interrupt()                      { close(c.interrupted) }
-
-// testPipeline is a pipeline with one site, `a.test`, in front of a scripted upstream, and its log in memory.
-type testPipeline struct {
-	*pipeline
-	upstream *fakeUpstream
-	log      *bytes.Buffer
-}
-
-func newTestPipeline(t *testing.T) *testPipeline {
-	t.Helper()
-	cfg := &Config{
-		HTTPSHealthPath: "/health",
-		RateLimit:       RateLimitConfig{RequestsPerSecond: 1, Burst: 5},
-		Body:            BodyConfig{LimitBytes: 10},
-		Listeners: []ListenerConfig{{BindAddr: "127.0.0.1", HTTPSPort: 443, Sites: []SiteConfig{
-			{Host: "a.test", Upstream: "127.0.0.1:3000", UpstreamScheme: "http"},
-		}}},
-	}
-	dynamic, err := buildDynamic(cfg, cfg.Listeners, time.Unix(0, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pointer := new(atomic.Pointer[DynamicConfig])
-	pointer.Store(dynamic)
-	test := &testPipeline{upstream: &fakeUpstream{answer: okAnswer("hello")}, log: new(bytes.Buffer)}
-	logger, err := NewLogger(LoggingConfig{Level: LevelTrace, Format: FormatText}, test.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = logger.Close() })
-	test.pipeline = newPipeline(pointer, &sharedState{
-		log: logger, limiter: newLimiter(time.Now), upstreams: &upstreams{client: test.upstream},
-	}, time.Minute)
-	return test
-}
-
-// run sends one request through the stages and returns what the client got, and the log once it is written.
-func (p *testPipeline) run(t *testing.T, r *Request) (*exchange, *fakeClient, string) {
-	t.Helper()
-	client := &fakeClient{interrupted: make(chan struct{})}
-	x := &exchange{request: r, client: client}
-	p.handle(t.Context(), x)
-	if err := p.pipeline.log.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return x, client, p.log.String()
-}
-
-func okAnswer(body string) func(context.Context, *Request, *requestBody, func(int, Fields)) (*Response, error) {
-	return func(context.Context, *Request, *requestBody, func(int, Fields)) (*Response, error) {
-		return &Response{Status: 200, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body))}, nil
-	}
-}
-
-func getRequest(target string) *Request {
-	return &Request{
-		Client: netip.MustParseAddr("192.0.2.7"), Protocol: HTTP11, Method: "GET", Target: target, Authority: "A.test:8443",
-	}
-}
 
 func TestTheStagesStandInTheOrderOfTheContract(t *testing.T) {
 	var names []string
@@ -152,10 +38,10 @@ func TestAnswersOfTheProxyItself(t *testing.T) {
 		{"CONNECT", func(r *Request) { r.Method = "CONNECT" }, 405, "Method Not Allowed", false},
 		{"TRACE", func(r *Request) { r.Method = "TRACE" }, 405, "Method Not Allowed", false},
 		{"a declared length over the limit", func(r *Request) {
-			r.Method, r.ContentLength, r.Body = "POST", 11, strings.NewReader("01234567890")
+			r.Method, r.ContentLength, r.Body = "POST", 11, bodyOf("01234567890")
 		}, 413, "Payload Too Large", true},
 		{"a body for an unknown host is not read, so the connection ends", func(r *Request) {
-			r.Method, r.Authority, r.ContentLength, r.Body = "POST", "b.test", 1, strings.NewReader("x")
+			r.Method, r.Authority, r.ContentLength, r.Body = "POST", "b.test", 1, bodyOf("x")
 		}, 404, "Not Found", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -170,8 +56,8 @@ func TestAnswersOfTheProxyItself(t *testing.T) {
 			if client.length != int64(len(test.body)) {
 				t.Errorf("length: got %d, want %d", client.length, len(test.body))
 			}
-			if x.abort || p.upstream.calls > 0 {
-				t.Errorf("abort=%v, upstream calls=%d; want neither", x.abort, p.upstream.calls)
+			if x.abort || len(p.heads()) > 0 {
+				t.Errorf("abort=%v, upstream calls=%d; want neither", x.abort, len(p.heads()))
 			}
 		})
 	}
@@ -189,7 +75,7 @@ func TestTheHeadOfAnOwnAnswerToHEADHasNoBody(t *testing.T) {
 func TestTheSixthRequestOfABurstOfFiveIsRefused(t *testing.T) {
 	p := newTestPipeline(t)
 	for range 5 {
-		p.handle(t.Context(), &exchange{request: getRequest("/"), client: &fakeClient{}})
+		p.handleOne(getRequest("/"), &fakeClient{})
 	}
 	_, client, log := p.run(t, getRequest("/login?secret"))
 	if client.status != 429 || client.fields.Get("Retry-After") != "1" || client.body.String() != "Too Many Requests" {
@@ -198,8 +84,8 @@ func TestTheSixthRequestOfABurstOfFiveIsRefused(t *testing.T) {
 	if want := "WARN RATE_LIMIT client_ip=192.0.2.7 host=a.test path=/login status=429\n"; !strings.HasSuffix(log, want) {
 		t.Errorf("the log ends with %q, want %q and no REQUEST after it", log[strings.LastIndex(log[:len(log)-1], "\n")+1:], want)
 	}
-	if p.upstream.calls != 5 {
-		t.Errorf("the upstream was called %d times, want 5", p.upstream.calls)
+	if n := len(p.heads()); n != 5 {
+		t.Errorf("the upstream was asked %d times, want 5", n)
 	}
 }
 
@@ -212,34 +98,22 @@ func TestWhatTheUpstreamIsSent(t *testing.T) {
 		"Connection", "X-Hop, X-Real-IP, X-Forwarded-For", "X-Hop", "1", "TE", "trailers, gzip", "Upgrade", "h2c",
 	)
 	p.run(t, r)
-	want := fieldList(
-		"Accept", "*/*", "TE", "trailers",
-		"X-Real-IP", "192.0.2.7", "X-Forwarded-For", "192.0.2.7", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "A.test:8443",
-	)
-	if diff := cmp.Diff(want, p.upstream.got.Fields); diff != "" {
-		t.Errorf("fields (-want +got):\n%s", diff)
-	}
-	if p.upstream.got.Target != "/x?y=%20" || p.upstream.got.Authority != "A.test:8443" {
-		t.Errorf("got target %q and host %q, want both as they came", p.upstream.got.Target, p.upstream.got.Authority)
+	want := "GET /x?y=%20 HTTP/1.1\r\nHost: A.test:8443\r\nAccept: */*\r\nTE: trailers\r\nX-Real-IP: 192.0.2.7\r\n" +
+		"X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: A.test:8443\r\n\r\n"
+	if diff := cmp.Diff([]string{want}, p.heads()); diff != "" {
+		t.Errorf("heads (-want +got):\n%s", diff)
 	}
 }
 
 func TestWhatTheClientIsSent(t *testing.T) {
 	p := newTestPipeline(t)
-	p.upstream.answer = func(_ context.Context, _ *Request, _ *requestBody, inform func(int, Fields)) (*Response, error) {
-		inform(103, fieldList("Link", "</a>"))
-		return &Response{
-			Status: 201, ContentLength: -1, Body: io.NopCloser(strings.NewReader("streamed")),
-			Fields:       fieldList("Server", "x", "Connection", "X-Hop", "X-Hop", "1", "X-Kept", "1", "Keep-Alive", "1"),
-			TrailerNames: []string{"X-Sum"},
-			Trailers:     func() Fields { return fieldList("X-Sum", "1", "Content-Length", "5", "X-Real-IP", "6.6.6.6") },
-		}, nil
-	}
+	p.answer = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 201 Created\r\nServer: x\r\nConnection: X-Hop\r\nX-Hop: 1\r\n" +
+		"X-Kept: 1\r\nKeep-Alive: 1\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nstreamed\r\n0\r\nX-Sum: 1\r\nX-Real-IP: 6.6.6.6\r\n\r\n"
 	x, client, log := p.run(t, getRequest("/x?y"))
 	if diff := cmp.Diff(fieldList("X-Kept", "1"), client.fields); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(fieldList("X-Sum", "1"), client.trailers, cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(fieldList("X-Sum", "1"), client.trailers); diff != "" {
 		t.Errorf("trailers (-want +got):\n%s", diff)
 	}
 	if client.status != 201 || client.length != -1 || client.body.String() != "streamed" || x.abort {
@@ -248,46 +122,32 @@ func TestWhatTheClientIsSent(t *testing.T) {
 	if diff := cmp.Diff([]int{103}, client.interim); diff != "" {
 		t.Errorf("interim responses (-want +got):\n%s", diff)
 	}
-	if !strings.Contains(log, "INFO REQUEST client_ip=192.0.2.7 host=a.test method=GET path=/x status=201 upstream=127.0.0.1:3000 duration_ms=") {
+	if !strings.Contains(log, "INFO REQUEST client_ip=192.0.2.7 host=a.test method=GET path=/x status=201 upstream=127.0.0.1:") {
 		t.Errorf("log: %s", log)
 	}
 }
 
-// failing is an upstream whose exchange ends with err after it has read the request's body.
-func failing(err error) func(context.Context, *Request, *requestBody, func(int, Fields)) (*Response, error) {
-	return func(_ context.Context, _ *Request, body *requestBody, _ func(int, Fields)) (*Response, error) {
-		if body != nil {
-			if _, readErr := io.Copy(io.Discard, body); readErr != nil {
-				return nil, readErr
-			}
-		}
-		return nil, err
-	}
-}
-
-type timeoutError struct{}
-
-func (timeoutError) Error() string { return "timeout awaiting response headers" }
-func (timeoutError) Timeout() bool { return true }
-
 func TestFailuresOfTheUpstreamSide(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		err    error
-		body   io.Reader
+		answer string
+		body   *fakeBody
 		status int
 		log    string
 	}{
-		{"a refused connection is a 502", errors.New("connection refused"), nil, 502, `UPSTREAM_ERROR host=a.test upstream=127.0.0.1:3000 error="connection refused"`},
-		{"a time-out is a 504", timeoutError{}, nil, 504, `UPSTREAM_ERROR host=a.test upstream=127.0.0.1:3000 error="timeout awaiting response headers"`},
-		{"a deadline is a 504", context.DeadlineExceeded, nil, 504, "UPSTREAM_ERROR"},
-		{"a body that crosses the limit is a 413", nil, strings.NewReader("0123456789x"), 413, ""},
-		{"a malformed body is a 400", nil, io.MultiReader(strings.NewReader("x"), errReader{malformedBody{errors.New("bad chunk")}}), 400, ""},
-		{"a client that left in its body gets nothing", nil, errReader{io.ErrUnexpectedEOF}, 499, "DEBUG CLIENT_GONE"},
+		{"an upstream that closes is a 502", "", nil, 502, `UPSTREAM_ERROR host=a.test upstream=127.0.0.1:`},
+		{"no HTTP is a 502", "garbage\r\n\r\n", nil, 502, "UPSTREAM_ERROR"},
+		{"two lengths are a 502", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", nil, 502, "UPSTREAM_ERROR"},
+		{"switching protocols unasked is a 502", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", nil, 502, "UPSTREAM_ERROR"},
+		{"half a head is a 502", "HTTP/1.1 200 OK\r\nConte", nil, 502, "UPSTREAM_ERROR"},
+		{"a head over 64 KiB is a 502", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 70<<10) + "\r\n\r\n", nil, 502, "UPSTREAM_ERROR"},
+		{"a body that crosses the limit is a 413", "", &fakeBody{parts: []string{"0123456789x"}, err: io.EOF, ready: true}, 413, ""},
+		{"a malformed body is a 400", "", &fakeBody{parts: []string{"x"}, err: malformedBody{errors.New("bad chunk")}, ready: true}, 400, ""},
+		{"a client that left in its body gets nothing", "", &fakeBody{err: io.ErrUnexpectedEOF, ready: true}, 499, "DEBUG CLIENT_GONE"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := newTestPipeline(t)
-			p.upstream.answer = failing(test.err)
+			p.answer = test.answer
 			r := getRequest("/")
 			if test.body != nil {
 				r.Method, r.Body, r.ContentLength = "POST", test.body, -1
@@ -306,28 +166,20 @@ func TestFailuresOfTheUpstreamSide(t *testing.T) {
 	}
 }
 
-type errReader struct{ err error }
-
-func (r errReader) Read([]byte) (int, error) { return 0, r.err }
-
 func TestAResponseThatBreaksOffCutsTheConnection(t *testing.T) {
 	for _, test := range []struct {
-		name     string
-		body     io.Reader
-		writeErr error
-		log      string
+		name, answer string
+		writeErr     error
+		log          string
 	}{
-		{"when the upstream left", io.MultiReader(strings.NewReader("part"), errReader{io.ErrUnexpectedEOF}), nil, `UPSTREAM_ERROR host=a.test upstream=127.0.0.1:3000 error="unexpected EOF"`},
-		{"when the client left", strings.NewReader("whole"), errors.New("broken pipe"), "DEBUG CLIENT_GONE"},
+		{"when the upstream left", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart", nil, "UPSTREAM_ERROR host=a.test upstream=127.0.0.1:"},
+		{"when a chunk is broken", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\nzz\r\n", nil, "UPSTREAM_ERROR"},
+		{"when the client left", okResponse, errors.New("broken pipe"), "DEBUG CLIENT_GONE"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := newTestPipeline(t)
-			p.upstream.answer = func(context.Context, *Request, *requestBody, func(int, Fields)) (*Response, error) {
-				return &Response{Status: 200, ContentLength: 9, Body: io.NopCloser(test.body)}, nil
-			}
-			client := &fakeClient{writeErr: test.writeErr}
-			x := &exchange{request: getRequest("/"), client: client}
-			p.handle(t.Context(), x)
+			p.answer = test.answer
+			x := p.handleOne(getRequest("/"), &fakeClient{writeErr: test.writeErr})
 			if err := p.pipeline.log.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -341,21 +193,25 @@ func TestAResponseThatBreaksOffCutsTheConnection(t *testing.T) {
 	}
 }
 
+// reloadingBody changes the configuration while it is read.
+type reloadingBody struct {
+	fakeBody
+	reload func()
+}
+
+func (b *reloadingBody) next() ([]byte, error) {
+	b.reload()
+	return b.fakeBody.next()
+}
+
 func TestARequestKeepsItsConfigurationToTheEnd(t *testing.T) {
 	p := newTestPipeline(t)
 	other := *p.dynamic.Load()
 	other.BodyLimit = 1
-	p.upstream.answer = func(ctx context.Context, r *Request, body *requestBody, inform func(int, Fields)) (*Response, error) {
-		p.dynamic.Store(&other) // a reload while the body is on its way
-		if _, err := io.Copy(io.Discard, body); err != nil {
-			return nil, err
-		}
-		return okAnswer("ok")(ctx, r, body, inform)
-	}
 	r := getRequest("/")
-	r.Method, r.Body, r.ContentLength = "POST", strings.NewReader("12345"), -1
-	_, client, _ := p.run(t, r)
-	if client.status != 200 {
-		t.Errorf("got %d, want 200 by the limit that held when the request came", client.status)
+	r.Method, r.ContentLength = "POST", -1
+	r.Body = &reloadingBody{fakeBody: *bodyOf("12345"), reload: func() { p.dynamic.Store(&other) }}
+	if x := p.handleOne(r, &fakeClient{}); x.body.left != 5 {
+		t.Errorf("left of the limit: got %d, want 5 of the 10 that held when the request came", x.body.left)
 	}
 }

@@ -40,7 +40,7 @@ func (d *Daemon) applyFile() (*DynamicConfig, []Drift, error) {
 	}
 	useCertificates()
 	d.dynamic.Store(dynamic)
-	d.shared.upstreams.client.keep(dynamic)
+	d.shared.upstreams.keep(dynamic)
 	return dynamic, d.newDrift(d.config.drift(cfg)), nil
 }
 

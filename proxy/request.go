@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"io"
 	"net/netip"
 )
 
@@ -16,12 +15,13 @@ const (
 )
 
 // Request is one client's request as the stages see it, whichever protocol brought it. The adapter in front fills it,
-// the stages change Fields, and the adapter behind sends it. Strings may point into a read buffer: they are valid
-// until the exchange ends and are copied by whoever keeps them longer.
+// the stages change Fields, and the upstream side sends it. Strings may point into a read buffer: they are valid until
+// the exchange ends and are copied by whoever keeps them longer.
 type Request struct {
 	// Client is the peer's address as the socket has it, IPv4-mapped addresses unmapped; never taken from a header
-	// (S-6.3).
-	Client netip.Addr
+	// (S-6.3). ClientText is the same as text.
+	Client     netip.Addr
+	ClientText string
 	// Protocol is the version that the client spoke.
 	Protocol Protocol
 	// Method is the method, in the client's spelling.
@@ -40,29 +40,47 @@ type Request struct {
 	// ContentLength is the length of the body in bytes; 0 for none, -1 when it is not known beforehand.
 	ContentLength int64
 	// Body is the body; nil when there is none.
-	Body io.Reader
+	Body bodySource
 	// TrailerNames are the names that the client announced in `Trailer`.
 	TrailerNames []string
-	// Trailers returns the trailer fields; it may be called when Body has returned io.EOF. nil where there can be
-	// none.
-	Trailers func() Fields
+	// Upgrade is the protocol that the client wants to switch to (S-6.11); "" for none.
+	Upgrade string
+	// Continue tells that the client waits for 100 (Continue) before it sends its body.
+	Continue bool
+}
+
+// bodySource is a request's body as an adapter gives it.
+type bodySource interface {
+	// next returns the next bytes; they are valid until the next call. It returns io.EOF at the body's end, also
+	// together with the last bytes. Errors that are the client's framing are a malformedBody.
+	next() ([]byte, error)
+	// whole reports whether all that is still to come can be had without waiting.
+	whole() bool
+	// trailers returns the trailer fields; it may be called when next has returned io.EOF.
+	trailers() Fields
 }
 
 // Response is an upstream's response as the forward stage sees it.
 type Response struct {
-	// Status is the final status code, 200 to 599.
+	// Status is the final status code, 200 to 599, or 101.
 	Status int
 	// Fields are the field lines of the head without the framing.
 	Fields Fields
 	// ContentLength is the length that the head declared, also for HEAD and 304; -1 when it declared none.
 	ContentLength int64
-	// Body is the body; reading it returns an error other than io.EOF when it ends before its framing says so. The
-	// reader closes it.
-	Body io.ReadCloser
-	// TrailerNames are the names that the upstream announced in `Trailer`.
-	TrailerNames []string
-	// Trailers returns the trailer fields; it may be called when Body has returned io.EOF.
-	Trailers func() Fields
+	// Body is the body; it ends with io.EOF, and with another error when it ends before its framing says so.
+	Body responseBody
+}
+
+// responseBody is the body of an upstream's response.
+type responseBody interface {
+	// next returns the next bytes; they are valid until the next call. It returns io.EOF at the body's end, also
+	// together with the last bytes.
+	next() ([]byte, error)
+	// buffered returns how many bytes can be had without waiting.
+	buffered() int
+	// trailers returns the trailer fields; it may be called when next has returned io.EOF.
+	trailers() Fields
 }
 
 // clientWriter is the client's side of one exchange, as the stages see it: the answer goes out through it. Its
@@ -78,11 +96,15 @@ type clientWriter interface {
 	Write(p []byte) (int, error)
 	// Flush sends at once what Head and Write have buffered.
 	Flush() error
-	// Trailers sends the trailer fields after the body. announced are the names given to AnnounceTrailers.
-	Trailers(fields Fields)
-	// AnnounceTrailers names, before Head, the trailer fields that will follow.
+	// AnnounceTrailers names, before Head, the trailer fields that will follow. It may be left out.
 	AnnounceTrailers(names []string)
-	// Interrupt makes a blocked read of the request's body return with an error and, once the head was sent, a blocked
-	// Write too: before that the answer is still to be written. It may be called from another goroutine.
-	Interrupt()
+	// End ends the body, with trailer fields if there are any, and sends what is buffered.
+	End(trailers Fields) error
+	// Interrupt makes blocked reads of the request's body return with an error, and with writing also blocked Writes. It
+	// may be called from another goroutine.
+	Interrupt(writing bool)
+	// Gone reports whether the client is known to have left, without blocking.
+	Gone() bool
+	// Stalled reports whether bytes that were written have not reached the client since the last call.
+	Moving() bool
 }

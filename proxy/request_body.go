@@ -5,22 +5,28 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // errBodyTooLarge is what reading a request's body returns on the byte that crosses the limit.
 var errBodyTooLarge = errors.New("the request's body is over body.limit_bytes")
 
+// errExchangeOver is what reading a body returns that was taken away from the reader.
+var errExchangeOver = errors.New("the exchange is over")
+
 // requestBody is a request's body as the upstream side reads it: bounded, and watched so that one that stands still
-// ends. It is read by one goroutine at a time, which may be another than that of the exchange; the atomic fields are
-// what the exchange reads meanwhile.
+// ends. One goroutine at a time reads it; the atomic fields are what others look at meanwhile.
 type requestBody struct {
 	// mu is held while the source is read, so that detach can wait for the end of a read.
 	mu     sync.Mutex
-	source io.Reader
+	source bodySource
 	// left is how many bytes may still come.
 	left int64
-	// watch is told of every byte; nil before the forward stage.
-	watch *idleWatch
+	// watch is told of every byte; idle is how long none may come.
+	watch *watch
+	idle  time.Duration
+	// taken tells that bytes of the body were handed out, so that the request cannot be sent again.
+	taken bool
 	// ended tells that the body was read to its end, so that the connection can carry another request.
 	ended atomic.Bool
 	// reading tells that a read of the client is under way, so that a body that stands still is the client's doing.
@@ -29,35 +35,64 @@ type requestBody struct {
 	failure atomic.Pointer[error]
 }
 
-// newRequestBody wraps the body of r, of which at most limit bytes are let through.
-func newRequestBody(r *Request, limit int64) *requestBody {
-	return &requestBody{source: r.Body, left: limit}
+// reset forgets the body of the request before.
+func (b *requestBody) reset() {
+	b.source, b.watch, b.left, b.taken = nil, nil, 0, false
+	b.ended.Store(true)
+	b.reading.Store(false)
+	b.failure.Store(nil)
 }
 
-// Read implements io.Reader. It returns errBodyTooLarge, and no byte beyond the limit, when the body is longer.
-func (b *requestBody) Read(p []byte) (int, error) {
+// begin makes the body of a request readable, of which at most limit bytes are let through.
+func (b *requestBody) begin(source bodySource, limit int64) {
+	b.source, b.left = source, limit
+	b.ended.Store(false)
+}
+
+// watched makes each byte that comes move the deadline.
+func (b *requestBody) watched(w *watch, idle time.Duration) { b.watch, b.idle = w, idle }
+
+// present reports whether the request has a body that was not read to its end.
+func (b *requestBody) present() bool { return b.source != nil && !b.ended.Load() }
+
+// isEnded reports whether nothing of a body is still to come.
+func (b *requestBody) isEnded() bool { return b.ended.Load() }
+
+// next returns the next bytes, valid until the next call, and io.EOF at the end, also together with the last bytes. It
+// returns errBodyTooLarge, and no byte beyond the limit, when the body is longer.
+func (b *requestBody) next() ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.source == nil {
-		return 0, errExchangeOver
+		return nil, errExchangeOver
 	}
 	b.reading.Store(true)
-	n, err := b.source.Read(p)
+	data, err := b.source.next()
 	b.reading.Store(false)
-	b.watch.moved(n)
-	if int64(n) > b.left {
-		n, err = int(b.left), errBodyTooLarge
+	if len(data) > 0 {
+		b.taken = true
+		if b.watch != nil {
+			b.watch.set(phaseBody, b.idle)
+		}
 	}
-	b.left -= int64(n)
+	if int64(len(data)) > b.left {
+		data, err = data[:b.left], errBodyTooLarge
+	}
+	b.left -= int64(len(data))
 	switch {
 	case err == io.EOF:
-		b.watch.end()
 		b.ended.Store(true)
 	case err != nil:
 		b.failure.Store(&err)
 	}
-	return n, err
+	return data, err
 }
+
+// whole reports whether the rest of the body can be had without waiting for the client.
+func (b *requestBody) whole() bool { return b.source.whole() }
+
+// trailers returns the trailer fields of a body that has ended.
+func (b *requestBody) trailers() Fields { return b.source.trailers() }
 
 // detach waits for a read that is under way and lets no other reach the source. The caller has made reads of the source
 // fail, or would wait for bytes of the client.
@@ -69,18 +104,11 @@ func (b *requestBody) detach() {
 
 // failed returns the error of reading the body, or nil.
 func (b *requestBody) failed() error {
-	if b == nil {
-		return nil
-	}
 	if err := b.failure.Load(); err != nil {
 		return *err
 	}
 	return nil
 }
-
-// stalledByClient reports whether the body stands still because the client sends nothing, and not because the upstream
-// takes nothing. It may be called on a nil body, which never stands still.
-func (b *requestBody) stalledByClient() bool { return b != nil && b.reading.Load() }
 
 // malformedBody marks an error of reading the body that is the client's framing: a bad chunk, or a trailer that is none.
 type malformedBody struct{ error }

@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"context"
 	"io"
+	"sync"
 	"time"
 )
 
@@ -10,7 +12,12 @@ type sharedState struct {
 	log       *Logger
 	limiter   *limiter
 	upstreams *upstreams
-	conns     *connTracker
+	// sweeper holds all deadlines, and conns all client connections.
+	sweeper *sweeper
+	conns   *connRegistry
+	// stop ends the goroutines of the sweeper and of the pools, and tasks waits for them.
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
 }
 
 // newSharedState opens the log and makes the limiter, which keeps its state over reloads (S-3.6), and the upstream
@@ -20,17 +27,26 @@ func newSharedState(cfg *Config, stdout io.Writer) (*sharedState, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sharedState{
+	sweeper := newSweeper()
+	ctx, stop := context.WithCancel(context.Background())
+	shared := &sharedState{
+		stop:      stop,
 		log:       log,
 		limiter:   newLimiter(time.Now),
-		upstreams: &upstreams{client: newTransportClient()},
-		conns:     &connTracker{},
-	}, nil
+		upstreams: newUpstreams(),
+		sweeper:   sweeper,
+		conns:     newConnRegistry(cfg.MaxConnections, sweeper),
+	}
+	shared.tasks.Go(func() { shared.sweeper.run(ctx) })
+	shared.tasks.Go(func() { shared.upstreams.run(ctx) })
+	return shared, nil
 }
 
 // close ends the idle upstream connections and writes out the log. A log that cannot be written any more has nowhere to
 // report it to.
 func (s *sharedState) close() {
-	s.upstreams.client.close()
+	s.stop()
+	s.tasks.Wait()
+	s.upstreams.close()
 	_ = s.log.Close()
 }

@@ -24,9 +24,11 @@ func (d *Daemon) shutdown() {
 		case <-ctx.Done():
 		}
 	}()
-	drained := d.listeners.shutdown(ctx)
+	d.listeners.drain(ctx)
+	drained := d.shared.conns.drain(ctx)
 	cut := d.pipeline.inFlight.Load()
 	d.listeners.close()
+	d.shared.conns.close()
 	d.stopBackgroundTasks()
 	d.admin.close()
 	d.health.close()

@@ -1,71 +1,44 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"io"
 	"strings"
-	"sync"
-)
-
-// relayBufferBytes is the size of the buffer through which a response's body is copied: large enough that a long body
-// costs few system calls.
-const relayBufferBytes = 64 << 10
-
-var relayBuffers = sync.Pool{New: func() any { b := make([]byte, relayBufferBytes); return &b }}
-
-// Causes for which an exchange with an upstream is cancelled.
-var (
-	errClientIdle   = errors.New("the client sent no byte of its body within body_idle_timeout_secs")
-	errBodyIdle     = errors.New("no byte of a body moved within body_idle_timeout_secs")
-	errExchangeOver = errors.New("the exchange is over")
 )
 
 // forward sends the request to the site's upstream and its response to the client, both bodies streaming (S-6.7).
-func (p *pipeline) forward(clientCtx context.Context, x *exchange) *answer {
-	ctx, cancel := context.WithCancelCause(clientCtx)
-	defer cancel(errExchangeOver)
-	watch := newIdleWatch(p.bodyIdle, func() {
-		if x.body.stalledByClient() {
-			cancel(errClientIdle)
-		} else {
-			cancel(errBodyIdle)
-		}
-		x.client.Interrupt()
-	})
-	defer watch.stop()
-	if x.body != nil {
-		x.body.watch = watch
-		watch.begin()
-	}
-
-	inform := func(status int, fields Fields) {
-		removeHopByHop(&fields)
-		_ = x.client.Inform(status, fields) // a client that is gone is noticed by what follows
-	}
-	response, err := p.upstreams.client.exchange(ctx, x.site, x.request, x.body, inform)
+func (p *pipeline) forward(x *exchange) *answer {
+	pool := p.upstreams.pool(x.site)
+	x.body.watched(x.watch, p.bodyIdle)
+	conn, err := x.roundTrip(pool)
 	if err != nil {
-		return p.forwardFailed(clientCtx, x, context.Cause(ctx), err)
+		return p.forwardFailed(x, err)
 	}
-	defer response.Body.Close()
-	p.relay(ctx, x, watch, response)
+	if conn.head.Status == 101 {
+		p.tunnel(x, conn)
+		return nil
+	}
+	conn.body.begin(conn, x.request.Method)
+	complete := p.relay(x, conn)
+	x.finish(conn, pool, complete)
 	return nil
 }
 
 // forwardFailed finds the answer for an exchange that ended without a response, and logs whose fault it was (S-6,
-// Errors; S-6.10). cancelled is why the exchange was cancelled, nil if it was not.
-func (p *pipeline) forwardFailed(clientCtx context.Context, x *exchange, cancelled, err error) *answer {
-	bodyError := x.body.failed()
+// Errors; S-6.10).
+func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
+	bodyError, cause := x.body.failed(), x.cancelled()
+	x.watch.reset()
 	switch {
 	case errors.Is(bodyError, errBodyTooLarge):
 		return answerStatus(statusPayloadTooLarge)
-	case cancelled == errClientIdle:
+	case cause == errClientIdle:
 		return answerStatus(statusRequestTimeout)
-	case cancelled == errBodyIdle:
-		logUpstreamError(p.log, x.host, x.site.Upstream, errBodyIdle)
+	case cause == errClientGone:
+		return p.clientGone(x, cause)
+	case cause != nil:
+		logUpstreamError(p.log, x.host, x.site.Upstream, cause)
 		return answerStatus(statusGatewayTimeout)
-	case clientCtx.Err() != nil: // after the idle watch, which interrupts the client's side too
-		return p.clientGone(x, context.Cause(clientCtx))
 	case bodyError != nil && isMalformedBody(bodyError):
 		return answerStatus(statusBadRequest)
 	case bodyError != nil:
@@ -85,69 +58,81 @@ func (p *pipeline) clientGone(x *exchange, cause error) *answer {
 }
 
 func (p *pipeline) logClientGone(x *exchange, cause error) {
-	p.log.Log(LevelDebug, "CLIENT_GONE", Str("client_ip", x.request.Client.String()), Str("host", x.host), Err(cause))
-}
-
-// relay sends an upstream's response to the client, each part as soon as it has come.
-func (p *pipeline) relay(ctx context.Context, x *exchange, watch *idleWatch, response *Response) {
-	removeHopByHop(&response.Fields)
-	response.Fields.Remove(func(field Field) bool { return strings.EqualFold(field.Name, "Server") }) // S-6.5
-	x.client.AnnounceTrailers(response.TrailerNames)
-	x.status = response.Status
-	watch.begin()
-	defer watch.end()
-	err := x.client.Head(response.Status, response.Fields, response.ContentLength, x.bodyUnread())
-	if err == nil {
-		err = x.client.Flush()
-	}
-	if err != nil {
-		x.abort = true
-		p.logClientGone(x, err)
-		return
-	}
-	read, write := copyBody(x.client, response.Body, watch)
-	switch cancelled := context.Cause(ctx); {
-	case write != nil || cancelled != nil && cancelled != errBodyIdle:
-		x.abort = true
-		p.logClientGone(x, errors.Join(write, cancelled))
-	case read != nil:
-		// The client has a head that promises more than came: only a cut connection tells it so (S-6.10).
-		x.abort = true
-		if cancelled != nil {
-			read = cancelled
-		}
-		if x.body.failed() == nil {
-			logUpstreamError(p.log, x.host, x.site.Upstream, read)
-		}
-	case response.Trailers != nil:
-		trailers := response.Trailers()
-		trailers.Remove(forbiddenTrailer)
-		x.client.Trailers(trailers)
+	if p.log.Enabled(LevelDebug) {
+		p.log.Log(LevelDebug, "CLIENT_GONE", Str("client_ip", x.request.ClientText), Str("host", x.host), Err(cause))
 	}
 }
 
-// copyBody copies a response's body to the client and flushes whatever has come, so that an event that the upstream
-// flushed is not held back (S-6.7). It returns the error of reading and that of writing, nil at the body's end.
-func copyBody(client clientWriter, body io.Reader, watch *idleWatch) (read, write error) {
-	buffer := relayBuffers.Get().(*[]byte)
-	defer relayBuffers.Put(buffer)
+// relay sends an upstream's response to the client, each part as soon as it has come. It reports whether the client has
+// got all of it.
+func (p *pipeline) relay(x *exchange, conn *upstreamConn) bool {
+	head := &conn.head
+	removeHopByHop(&head.Fields)
+	head.Fields.Remove(isServerField) // S-6.5
+	x.status = head.Status
+	x.beginAnswer()
+	length := int64(-1)
+	if head.HasContentLength {
+		length = head.ContentLength
+	}
+	if err := x.client.Head(head.Status, head.Fields, length, x.bodyUnread()); err != nil {
+		return p.clientLost(x, err)
+	}
 	for {
-		n, err := body.Read(*buffer)
-		if n > 0 {
-			watch.moved(n)
-			if _, write := client.Write((*buffer)[:n]); write != nil {
-				return nil, write
+		if conn.body.buffered() == 0 && !conn.body.done { // the next read may wait, and what is there must not
+			if err := x.client.Flush(); err != nil {
+				return p.clientLost(x, err)
 			}
-			if write := client.Flush(); write != nil {
-				return nil, write
+		}
+		data, err := conn.body.next()
+		if err != nil && err != io.EOF {
+			return p.upstreamLost(x, err)
+		}
+		if len(data) > 0 {
+			if _, err := x.client.Write(data); err != nil {
+				return p.clientLost(x, err)
 			}
-			watch.moved(n)
+			x.watch.set(phaseBody, p.bodyIdle)
 		}
 		if err == io.EOF {
-			return nil, nil
-		}
-		if err != nil {
-			return err, nil
+			break
 		}
 	}
+	trailers := conn.body.trailers()
+	trailers.Remove(forbiddenTrailer)
+	if err := x.client.End(trailers); err != nil {
+		return p.clientLost(x, err)
+	}
+	return true
+}
+
+func isServerField(field Field) bool {
+	return len(field.Name) == 6 && strings.EqualFold(field.Name, "Server")
+}
+
+// clientLost ends a response that the client does not take.
+func (p *pipeline) clientLost(x *exchange, err error) bool {
+	x.abort = true
+	if cause := x.cancelled(); cause != nil {
+		err = cause
+	}
+	p.logClientGone(x, err)
+	return false
+}
+
+// upstreamLost ends a response that does not come to its end. The client has a head that promises more than came: only
+// a cut connection tells it so (S-6.10).
+func (p *pipeline) upstreamLost(x *exchange, err error) bool {
+	x.abort = true
+	cause := x.cancelled()
+	switch {
+	case cause == errClientGone || x.body.failed() != nil:
+		p.logClientGone(x, errors.Join(cause, x.body.failed()))
+		return false
+	case cause != nil:
+		err = cause
+	}
+	_ = x.client.Flush() // what came is the client's; whether it takes it does not matter any more
+	logUpstreamError(p.log, x.host, x.site.Upstream, err)
+	return false
 }

@@ -1,13 +1,12 @@
 package proxy
 
 import (
-	"context"
 	"net/http"
 )
 
 // routeHost finds the site of the request's host on the listener that took it (S-6.1). What has an answer whatever the
 // host comes first: the health path (S-6.2), and methods that make no sense to a reverse proxy (S-6.14).
-func (p *pipeline) routeHost(_ context.Context, x *exchange) *answer {
+func (p *pipeline) routeHost(x *exchange) *answer {
 	r := x.request
 	switch r.Method {
 	case http.MethodConnect, http.MethodTrace:

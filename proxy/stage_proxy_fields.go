@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"strings"
 )
 
@@ -21,7 +20,7 @@ var replaced = [...]string{
 
 // proxyFields makes the request's fields those that the upstream is to see. Hop-by-hop fields go first, so that a client
 // cannot remove what the proxy sets by naming it in Connection.
-func (p *pipeline) proxyFields(_ context.Context, x *exchange) *answer {
+func (p *pipeline) proxyFields(x *exchange) *answer {
 	r := x.request
 	trailers := r.Fields.HasToken("TE", "trailers")
 	removeHopByHop(&r.Fields)
@@ -29,9 +28,8 @@ func (p *pipeline) proxyFields(_ context.Context, x *exchange) *answer {
 	if trailers {
 		r.Fields.Add("TE", "trailers")
 	}
-	client := r.Client.WithZone("").String()
-	r.Fields.Add(fieldRealIP, client)
-	r.Fields.Add(fieldForwardedFor, client)
+	r.Fields.Add(fieldRealIP, r.ClientText)
+	r.Fields.Add(fieldForwardedFor, r.ClientText)
 	r.Fields.Add(fieldForwardedProto, "https")
 	r.Fields.Add(fieldForwardedHost, r.Authority)
 	return nil
@@ -40,17 +38,36 @@ func (p *pipeline) proxyFields(_ context.Context, x *exchange) *answer {
 // isReplaced reports whether a client's field is one of the replaced ones, or differs from one only by `_` for `-`:
 // CGI, WSGI and their kin turn both into the same variable (S-6.12).
 func isReplaced(name string) bool {
+	switch len(name) {
+	case 5, 9, 15, 16, 17: // the lengths of the names in question
+	default:
+		return false
+	}
 	for _, ours := range replaced {
-		if len(name) == len(ours) && strings.EqualFold(strings.ReplaceAll(name, "_", "-"), ours) {
+		if len(name) == len(ours) && equalFoldUnderscore(name, ours) {
 			return true
 		}
 	}
 	return false
 }
 
+// equalFoldUnderscore is EqualFold with `_` in name taken for `-`. Both have the same length.
+func equalFoldUnderscore(name, ours string) bool {
+	for i := range len(name) {
+		a, b := name[i], ours[i]
+		if a == '_' {
+			a = '-'
+		}
+		if a != b && (a|0x20 != b|0x20 || a|0x20 < 'a' || a|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
 // forbiddenTrailer reports whether a field may not stand in a trailer section that is passed on: framing, routing,
 // hop-by-hop fields, and what the proxy itself vouches for (RFC 9110, section 6.5.1).
 func forbiddenTrailer(field Field) bool {
-	return containsFold(hopByHop[:], field.Name) || isReplaced(field.Name) ||
+	return isHopByHop(field.Name) || isReplaced(field.Name) ||
 		strings.EqualFold(field.Name, "Host") || strings.EqualFold(field.Name, "Content-Length")
 }

@@ -1,14 +1,13 @@
 package proxy
 
 import (
-	"context"
 	"strconv"
 	"time"
 )
 
 // limitRate takes a token out of the client's bucket, or answers 429 at once with the seconds after which there is one
 // again in Retry-After (S-7.1).
-func (p *pipeline) limitRate(_ context.Context, x *exchange) *answer {
+func (p *pipeline) limitRate(x *exchange) *answer {
 	ok, wait := p.limiter.allow(x.request.Client, x.config.RateLimit)
 	if ok {
 		return nil

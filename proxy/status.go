@@ -20,7 +20,7 @@ func (d *Daemon) Status() Status {
 			FileDiffers: fileDiffers(dynamic.Path, dynamic.Hash),
 		},
 		LastReload:         d.last.Load(),
-		Connections:        int(d.shared.conns.open.Load()),
+		Connections:        d.shared.conns.count(),
 		RequestsInFlight:   int(d.pipeline.inFlight.Load()),
 		Descriptors:        descriptorUsage(),
 		RateLimitedClients: d.shared.limiter.tracked(),

@@ -1,0 +1,292 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"strings"
+
+	"reverse-proxy/proxy/http1"
+)
+
+// serveRequests answers the request whose first bytes are in the buffer, and all that follow it there. It returns whether
+// the connection lives on.
+func (w *http1Work) serveRequests() bool {
+	for {
+		if !w.serveOne() {
+			return false
+		}
+		if w.start == w.end {
+			return true
+		}
+		// What is left is the beginning of the next request (pipelining): it is answered in order.
+		w.end = copy(w.in, w.in[w.start:w.end])
+		w.start = 0
+		if !w.conn.watch.set(phaseHead, w.conn.server.headerTimeout) {
+			return false
+		}
+	}
+}
+
+// serveOne reads one request, answers it, and returns whether the connection can carry another one.
+func (w *http1Work) serveOne() bool {
+	c := w.conn
+	n, err := w.readHead()
+	if err != nil {
+		var refused *http1.Error
+		if errors.As(err, &refused) {
+			w.refuse(refused)
+		}
+		return false
+	}
+	w.start = n
+	w.begin()
+	x := &w.exchange
+	c.server.pipeline.handle(x)
+	if x.abort {
+		return false
+	}
+	unread := x.bodyUnread()
+	if w.flush() != nil {
+		return false
+	}
+	if unread {
+		c.lingerClose()
+		return false
+	}
+	w.body.release()
+	return !w.closeAfter
+}
+
+// readHead reads until a whole head is in the buffer, and parses it.
+func (w *http1Work) readHead() (n int, err error) {
+	looked := 0
+	for {
+		n, err = w.head.Parse(w.in[:w.end], looked)
+		if err != http1.ErrIncomplete {
+			return n, err
+		}
+		looked = w.end
+		if w.end == len(w.in) && !w.grow() {
+			return 0, &http1.Error{Status: statusHeadTooLarge, Reason: "the head is over 64 KiB"}
+		}
+		read, err := w.conn.tls.Read(w.in[w.end:])
+		w.end += read
+		if read == 0 && err != nil {
+			return 0, err
+		}
+	}
+}
+
+// grow makes room for a head that does not fit.
+func (w *http1Work) grow() bool {
+	if len(w.in) > http1.MaxHeadBytes {
+		return false
+	}
+	larger := make([]byte, http1.MaxHeadBytes+readBufferBytes)
+	copy(larger, w.in[:w.end])
+	w.in = larger
+	return true
+}
+
+// begin makes an exchange of the head that was parsed.
+func (w *http1Work) begin() {
+	c, head, r := w.conn, &w.head, &w.request
+	*r = Request{
+		Client: c.client, ClientText: c.clientText, Protocol: HTTP11,
+		Method: head.Method, Target: pathQuery(head), Authority: head.Host,
+		Fields: head.Fields, ContentLength: head.ContentLength, Continue: head.ExpectContinue,
+	}
+	if head.Minor == 0 {
+		r.Protocol, r.Continue = HTTP10, false
+	}
+	if !strings.EqualFold(head.Upgrade, "h2c") { // S-6.14
+		r.Upgrade = head.Upgrade
+	}
+	if head.Authority != "" {
+		r.Authority = head.Authority // an absolute-form target overrides Host (RFC 9112, section 3.2.2)
+	}
+	if head.Chunked || head.ContentLength > 0 {
+		w.body.begin(w)
+		r.Body, r.Upgrade = &w.body, ""
+		w.trailerNames = w.trailerNames[:0]
+		if head.Chunked && r.Fields.Has("Trailer") {
+			r.Fields.EachToken("Trailer", func(name string) {
+				if !forbiddenTrailer(Field{Name: name}) {
+					w.trailerNames = append(w.trailerNames, name)
+				}
+			})
+			r.TrailerNames = w.trailerNames
+		}
+	}
+	w.closeAfter = !head.KeepAlive || head.Minor == 0
+	w.chunked, w.bodyless = false, false
+	w.exchange.reset(r, w, &c.watch, c.server.listener)
+}
+
+// refuse answers a head that is not a request, counted by the limiter like any other, and closes the connection.
+func (w *http1Work) refuse(refused *http1.Error) {
+	c := w.conn
+	w.request = Request{Client: c.client, ClientText: c.clientText, Method: "-", Target: "-"}
+	w.exchange.reset(&w.request, w, &c.watch, c.server.listener)
+	w.closeAfter = true
+	w.start = w.end
+	c.server.pipeline.refuse(&w.exchange, refused)
+	if w.flush() == nil {
+		c.lingerClose()
+	}
+}
+
+// originForm cuts scheme and authority off an absolute-form target (RFC 9112, section 3.2.2), leaving the rest byte for
+// byte.
+func originForm(target string) string {
+	if target == "" || target[0] == '/' || target == "*" {
+		return target
+	}
+	_, rest, ok := strings.Cut(target, "://")
+	if !ok {
+		return target // authority-form, of CONNECT
+	}
+	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+		if rest[i] == '?' {
+			return "/" + rest[i:]
+		}
+		return rest[i:]
+	}
+	return "/"
+}
+
+// pathQuery returns the target as it goes upstream.
+func pathQuery(head *http1.Request) string {
+	if head.PathQuery == "" || head.PathQuery[0] == '?' { // absolute-form without a path
+		return string(head.AppendTarget(nil))
+	}
+	return head.PathQuery
+}
+
+// http1Body is the body of an HTTP/1 request, read from its connection.
+type http1Body struct {
+	work *http1Work
+	// left is how many bytes of a body of declared length are still to come.
+	left    int64
+	chunked bool
+	decoder http1.ChunkedDecoder
+	// failed is why the chunks cannot be decoded further.
+	failed error
+	// long is the buffer that is read into when what came with the head is used up.
+	long       *[]byte
+	start, end int
+}
+
+func (b *http1Body) begin(w *http1Work) {
+	b.work, b.left, b.chunked = w, w.head.ContentLength, w.head.Chunked
+	b.start, b.end, b.failed = 0, 0, nil
+	b.decoder.Reset()
+}
+
+// next implements bodySource.
+func (b *http1Body) next() ([]byte, error) {
+	for {
+		if b.failed != nil {
+			return nil, b.failed
+		}
+		waiting, err := b.waiting()
+		if err != nil {
+			return nil, err
+		}
+		if !b.chunked {
+			if int64(len(waiting)) >= b.left {
+				waiting = waiting[:b.left]
+				err = io.EOF
+			}
+			b.left -= int64(len(waiting))
+			b.consume(len(waiting))
+			return waiting, err
+		}
+		data, n, done, err := b.decoder.Decode(waiting)
+		b.consume(n)
+		if err != nil {
+			b.failed = malformedBody{err}
+			if len(data) > 0 { // what stands before the fault comes first
+				return data, nil
+			}
+			return nil, b.failed
+		}
+		if done {
+			return data, io.EOF
+		}
+		if len(data) > 0 {
+			return data, nil
+		}
+	}
+}
+
+// whole implements bodySource: a chunked body is taken for whole when its end is in the buffer, which the last five bytes
+// show where there are no trailers.
+func (b *http1Body) whole() bool {
+	w := b.work
+	waiting := w.in[w.start:w.end]
+	if !b.chunked {
+		return int64(len(waiting)) >= b.left
+	}
+	return false
+}
+
+// trailers implements bodySource.
+func (b *http1Body) trailers() Fields {
+	if !b.chunked {
+		return nil
+	}
+	return b.decoder.Trailers()
+}
+
+// waiting returns bytes that were read and not consumed, and reads if there are none.
+func (b *http1Body) waiting() ([]byte, error) {
+	w := b.work
+	if w.start < w.end {
+		return w.in[w.start:w.end], nil
+	}
+	if b.start == b.end {
+		if b.long == nil {
+			b.long = longBuffers.Get().(*[]byte)
+		}
+		limit := len(*b.long)
+		if !b.chunked {
+			limit = int(min(int64(limit), b.left))
+		}
+		n, err := w.conn.tls.Read((*b.long)[:limit])
+		if n == 0 {
+			if err == io.EOF || err == nil {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+		b.start, b.end = 0, n
+	}
+	return (*b.long)[b.start:b.end], nil
+}
+
+func (b *http1Body) consume(n int) {
+	if w := b.work; w.start < w.end {
+		w.start += n
+		return
+	}
+	b.start += n
+}
+
+// release gives the long buffer back. Bytes of a next request that were read into it move to the connection's buffer.
+func (b *http1Body) release() {
+	if b.long == nil {
+		return
+	}
+	if b.start < b.end {
+		w := b.work
+		w.start = 0
+		rest := (*b.long)[b.start:b.end]
+		if len(rest) > len(w.in) {
+			w.in = make([]byte, len(rest))
+		}
+		w.end = copy(w.in, rest)
+	}
+	longBuffers.Put(b.long)
+	b.long, b.start, b.end = nil, 0, 0
+}

@@ -1,0 +1,120 @@
+package proxy
+
+import (
+	"reverse-proxy/proxy/http1"
+)
+
+// Inform implements clientWriter.
+func (w *http1Work) Inform(status int, fields Fields) error {
+	if w.request.Protocol == HTTP10 {
+		return nil // HTTP/1.0 has no interim responses
+	}
+	w.out = http1.AppendStatusLine(w.out, status)
+	for i := range fields {
+		w.out = http1.AppendField(w.out, fields[i].Name, fields[i].Value)
+	}
+	w.out = append(w.out, "\r\n"...)
+	return w.flush()
+}
+
+// Head implements clientWriter.
+func (w *http1Work) Head(status int, fields Fields, length int64, closing bool) error {
+	w.closeAfter = w.closeAfter || closing || w.conn.server.draining()
+	w.bodyless = w.request.Method == "HEAD" || status == 204 || status == 304
+	w.chunked = length < 0 && !w.bodyless && w.request.Protocol == HTTP11
+	if length < 0 && !w.bodyless && !w.chunked {
+		w.closeAfter = true // HTTP/1.0 ends such a body with the connection
+	}
+	w.out = http1.AppendStatusLine(w.out, status)
+	for i := range fields {
+		w.out = http1.AppendField(w.out, fields[i].Name, fields[i].Value)
+	}
+	switch {
+	case length >= 0 && status != 204:
+		w.out = append(w.out, "Content-Length: "...)
+		w.out = http1.AppendInt(w.out, length)
+		w.out = append(w.out, "\r\n"...)
+	case w.chunked:
+		w.out = append(w.out, "Transfer-Encoding: chunked\r\n"...)
+	}
+	if w.closeAfter {
+		w.out = append(w.out, "Connection: close\r\n"...)
+	}
+	w.out = append(w.out, "\r\n"...)
+	return nil
+}
+
+// AnnounceTrailers implements clientWriter.
+func (w *http1Work) AnnounceTrailers(names []string) {}
+
+// Write implements clientWriter.
+func (w *http1Work) Write(p []byte) (int, error) {
+	if w.bodyless {
+		return len(p), nil
+	}
+	if w.chunked {
+		w.out = http1.AppendChunkHead(w.out, len(p))
+	}
+	for rest := p; len(rest) > 0; {
+		// A TLS record holds 16 KiB: fill one with what waits, and send the rest of a long part as it is.
+		if len(w.out) == 0 && len(rest) >= outBufferBytes {
+			if _, err := w.conn.tls.Write(rest); err != nil {
+				return 0, err
+			}
+			break
+		}
+		n := min(len(rest), outBufferBytes-len(w.out))
+		if n <= 0 {
+			if err := w.flush(); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		w.out = append(w.out, rest[:n]...)
+		rest = rest[n:]
+		if len(w.out) >= outBufferBytes {
+			if err := w.flush(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if w.chunked {
+		w.out = http1.AppendChunkEnd(w.out)
+	}
+	return len(p), nil
+}
+
+// Flush implements clientWriter.
+func (w *http1Work) Flush() error { return w.flush() }
+
+func (w *http1Work) flush() error {
+	if len(w.out) == 0 {
+		return nil
+	}
+	_, err := w.conn.tls.Write(w.out)
+	w.out = w.out[:0]
+	return err
+}
+
+// End implements clientWriter.
+func (w *http1Work) End(trailers Fields) error {
+	if w.chunked {
+		w.out = http1.AppendLastChunk(w.out, trailers)
+	}
+	return w.flush()
+}
+
+// Interrupt implements clientWriter.
+func (w *http1Work) Interrupt(writing bool) {
+	if writing {
+		w.conn.interrupt()
+		return
+	}
+	_ = w.conn.tcp.SetReadDeadline(pastDeadline) // fails only where the connection is gone already
+}
+
+// Gone implements clientWriter.
+func (w *http1Work) Gone() bool { return w.conn.hungUp() }
+
+// Moving implements clientWriter.
+func (w *http1Work) Moving() bool { return w.conn.moving() }

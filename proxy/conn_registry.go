@@ -1,0 +1,214 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// connRegistry is the one account of all client connections, of every listener and protocol: `status` and shutdown read
+// it, and max_connections holds by it (S-12.2).
+type connRegistry struct {
+	sweeper *sweeper
+	limit   int
+
+	// waiting is how many accepted connections wait for room.
+	waiting atomic.Int32
+
+	mu sync.Mutex
+	// room is signalled when a connection has ended.
+	room *sync.Cond
+	open int
+	// conns are the connections of HTTPS listeners, plain those of redirect ports with the time since when they are
+	// idle (zero while they are not).
+	conns    map[*clientConn]struct{}
+	plain    map[net.Conn]time.Time
+	draining bool
+	closed   bool
+	// ended is closed when draining and the last connection has ended.
+	ended chan struct{}
+}
+
+func newConnRegistry(limit int, s *sweeper) *connRegistry {
+	r := &connRegistry{sweeper: s, limit: limit, conns: map[*clientConn]struct{}{}, plain: map[net.Conn]time.Time{}, ended: make(chan struct{})}
+	r.room = sync.NewCond(&r.mu)
+	return r
+}
+
+// admit waits until there is room for one more connection, and takes it. At the limit the connection that has been idle
+// for longest is closed; where none is idle, new ones wait in the backlog. It returns false at the end.
+func (r *connRegistry) admit() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.open >= r.limit && !r.draining && !r.closed {
+		r.closeLongestIdle()
+		r.waiting.Add(1)
+		r.room.Wait()
+		r.waiting.Add(-1)
+	}
+	if r.draining || r.closed {
+		return false
+	}
+	r.open++
+	return true
+}
+
+// closeLongestIdle closes the connection that has been idle for longest. The caller holds mu.
+func (r *connRegistry) closeLongestIdle() {
+	var longest *clientConn
+	var longestPlain net.Conn
+	var idle time.Duration
+	for c := range r.conns {
+		if d, ok := c.idleFor(); ok && (longest == nil || d > idle) {
+			longest, idle = c, d
+		}
+	}
+	now := time.Now()
+	for c, since := range r.plain {
+		if d := now.Sub(since); !since.IsZero() && (longest == nil && longestPlain == nil || d > idle) {
+			longest, longestPlain, idle = nil, c, d
+		}
+	}
+	switch {
+	case longest != nil:
+		longest.interrupt()
+	case longestPlain != nil:
+		_ = longestPlain.Close()
+	}
+}
+
+// becameIdle makes connections that wait for room look again.
+func (r *connRegistry) becameIdle() {
+	if r.waiting.Load() == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.room.Broadcast()
+}
+
+// add registers a connection that was admitted. It returns false when everything is being closed.
+func (r *connRegistry) add(c *clientConn) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false
+	}
+	r.conns[c] = struct{}{}
+	r.sweeper.add(&c.watch)
+	return true
+}
+
+// remove forgets a connection of an HTTPS listener.
+func (r *connRegistry) remove(c *clientConn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.conns[c]; ok {
+		delete(r.conns, c)
+		r.sweeper.remove(&c.watch)
+		r.left()
+	}
+}
+
+// release gives back what admit took, for a connection that was never registered.
+func (r *connRegistry) release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left()
+}
+
+// left counts a connection that ended. The caller holds mu.
+func (r *connRegistry) left() {
+	r.open--
+	r.room.Signal()
+	if r.draining && r.open == 0 {
+		select {
+		case <-r.ended:
+		default:
+			close(r.ended)
+		}
+	}
+}
+
+// plainState is the ConnState hook of the redirect ports.
+func (r *connRegistry) plainState(c net.Conn, state http.ConnState) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch state {
+	case http.StateNew, http.StateActive:
+		r.plain[c] = time.Time{}
+	case http.StateIdle:
+		r.plain[c] = time.Now()
+		r.room.Broadcast()
+	case http.StateClosed, http.StateHijacked:
+		if _, ok := r.plain[c]; ok {
+			delete(r.plain, c)
+			r.left()
+		}
+	}
+}
+
+// count returns the number of open connections.
+func (r *connRegistry) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open
+}
+
+// drain closes idle connections, lets requests in flight end (S-11.1) and waits until every connection has ended or the
+// context has. It returns whether all have ended.
+func (r *connRegistry) drain(ctx context.Context) bool {
+	r.mu.Lock()
+	r.draining = true
+	r.room.Broadcast()
+	for c := range r.conns {
+		c.drain()
+	}
+	if r.open == 0 {
+		select {
+		case <-r.ended:
+		default:
+			close(r.ended)
+		}
+	}
+	r.mu.Unlock()
+	select {
+	case <-r.ended:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// close cuts every connection of the HTTPS listeners and admits no more.
+func (r *connRegistry) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	r.room.Broadcast()
+	for c := range r.conns {
+		c.cut()
+	}
+}
+
+// admittedListener lets a redirect port's server accept only what there is room for.
+type admittedListener struct {
+	net.Listener
+	registry *connRegistry
+}
+
+// Accept implements net.Listener.
+func (l admittedListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	if !l.registry.admit() {
+		_ = conn.Close()
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}

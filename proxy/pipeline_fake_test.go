@@ -1,0 +1,168 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// fakeBody is a bodySource of given parts, which ends with err.
+type fakeBody struct {
+	parts []string
+	err   error
+	ready bool
+}
+
+func (b *fakeBody) next() ([]byte, error) {
+	if len(b.parts) == 0 {
+		return nil, b.err
+	}
+	part := []byte(b.parts[0])
+	b.parts = b.parts[1:]
+	return part, nil
+}
+func (b *fakeBody) whole() bool    { return b.ready }
+func (*fakeBody) trailers() Fields { return nil }
+
+// bodyOf is a body that is there whole.
+func bodyOf(text string) *fakeBody { return &fakeBody{parts: []string{text}, err: io.EOF, ready: true} }
+
+// fakeClient is a clientWriter that records.
+type fakeClient struct {
+	status    int
+	interim   []int
+	fields    Fields
+	length    int64
+	closing   bool
+	body      bytes.Buffer
+	trailers  Fields
+	announced []string
+	method    string
+	writeErr  error
+}
+
+func (c *fakeClient) Inform(status int, _ Fields) error {
+	c.interim = append(c.interim, status)
+	return nil
+}
+func (c *fakeClient) Head(status int, fields Fields, length int64, closing bool) error {
+	c.status, c.fields, c.length, c.closing = status, cloneFields(fields), length, closing
+	return nil
+}
+func (c *fakeClient) Write(p []byte) (int, error) {
+	if c.writeErr != nil {
+		return 0, c.writeErr
+	}
+	if c.method == "HEAD" {
+		return len(p), nil
+	}
+	return c.body.Write(p)
+}
+func (c *fakeClient) Flush() error                    { return nil }
+func (c *fakeClient) End(trailers Fields) error       { c.trailers = cloneFields(trailers); return nil }
+func (c *fakeClient) AnnounceTrailers(names []string) { c.announced = names }
+func (c *fakeClient) Interrupt(bool)                  {}
+func (c *fakeClient) Gone() bool                      { return false }
+func (c *fakeClient) Moving() bool                    { return false }
+
+// cloneFields copies fields out of the buffer that they point into.
+func cloneFields(fields Fields) Fields {
+	var clone Fields
+	for _, field := range fields {
+		clone = append(clone, Field{Name: strings.Clone(field.Name), Value: strings.Clone(field.Value)})
+	}
+	return clone
+}
+
+// testPipeline is a pipeline with one site, `a.test`, in front of an upstream that answers with given bytes, and its log
+// in memory.
+type testPipeline struct {
+	*pipeline
+	// answer is what the upstream writes, after which it closes unless it is okResponse; got are the heads that it has
+	// read.
+	answer string
+	mu     sync.Mutex
+	got    []string
+	log    *bytes.Buffer
+}
+
+// heads returns what the upstream has received.
+func (p *testPipeline) heads() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.got)
+}
+
+const okResponse = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+func newTestPipeline(t *testing.T) *testPipeline {
+	t.Helper()
+	test := &testPipeline{answer: okResponse, log: new(bytes.Buffer)}
+	upstream := rawUpstream(t, func(head string, _ *bufio.Reader, conn net.Conn) {
+		test.mu.Lock()
+		test.got = append(test.got, head)
+		test.mu.Unlock()
+		_, _ = io.WriteString(conn, test.answer)
+		if test.answer != okResponse {
+			_ = conn.Close()
+		}
+	})
+	cfg := &Config{
+		HTTPSHealthPath: "/health",
+		RateLimit:       RateLimitConfig{RequestsPerSecond: 1, Burst: 5},
+		Body:            BodyConfig{LimitBytes: 10},
+		Listeners: []ListenerConfig{{BindAddr: "127.0.0.1", HTTPSPort: 443, Sites: []SiteConfig{
+			{Host: "a.test", Upstream: upstream, UpstreamScheme: "http", ConnectTimeout: time.Second, RequestTimeout: 5 * time.Second},
+		}}},
+	}
+	dynamic, err := buildDynamic(cfg, cfg.Listeners, time.Unix(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pointer := new(atomic.Pointer[DynamicConfig])
+	pointer.Store(dynamic)
+	logger, err := NewLogger(LoggingConfig{Level: LevelTrace, Format: FormatText}, test.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = logger.Close() })
+	shared := &sharedState{log: logger, limiter: newLimiter(time.Now), upstreams: newUpstreams()}
+	t.Cleanup(shared.upstreams.close)
+	test.pipeline = newPipeline(pointer, shared, time.Minute)
+	return test
+}
+
+// handleOne sends one request through the stages.
+func (p *testPipeline) handleOne(r *Request, client *fakeClient) *exchange {
+	x := new(exchange)
+	client.method = r.Method
+	x.reset(r, client, &watch{owner: x, sweeper: newSweeper()}, 0)
+	p.handle(x)
+	return x
+}
+
+// run is handleOne for the last request of a test: it returns what the client got, and the log once it is written.
+func (p *testPipeline) run(t *testing.T, r *Request) (*exchange, *fakeClient, string) {
+	t.Helper()
+	client := &fakeClient{}
+	x := p.handleOne(r, client)
+	if err := p.pipeline.log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return x, client, p.log.String()
+}
+
+func getRequest(target string) *Request {
+	return &Request{
+		Client: netip.MustParseAddr("192.0.2.7"), ClientText: "192.0.2.7", Protocol: HTTP11, Method: "GET", Target: target,
+		Authority: "A.test:8443",
+	}
+}

@@ -1,0 +1,80 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// siteServer serves the connections of one HTTPS listener: HTTP/1 by itself, HTTP/2 through a library.
+type siteServer struct {
+	listener      int
+	address       string
+	pipeline      *pipeline
+	tls           *tls.Config
+	registry      *connRegistry
+	log           *Logger
+	headerTimeout time.Duration
+	idleTimeout   time.Duration
+	isDraining    atomic.Bool
+	// http2 serves the connections that have agreed on HTTP/2.
+	http2 *http2Server
+	conns sync.WaitGroup
+}
+
+// draining reports whether connections are to end with the request in flight.
+func (s *siteServer) draining() bool { return s.isDraining.Load() }
+
+// serve accepts connections until the listener is closed, which is no error.
+func (s *siteServer) serve(ln net.Listener) error {
+	for {
+		conn, err := ln.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			return err
+		}
+		if !s.registry.admit() { // where there is no room this one waits here, and the next in the backlog
+			_ = conn.Close()
+			return nil
+		}
+		tcp, ok := conn.(*net.TCPConn)
+		if !ok {
+			s.registry.release()
+			return errors.Join(errors.New("the listener is not a TCP listener"), conn.Close())
+		}
+		c, err := newClientConn(s, tcp)
+		if err != nil || !s.registry.add(c) {
+			s.registry.release()
+			_ = tcp.Close() // it could not be served, and has received nothing
+			continue
+		}
+		s.conns.Go(func() {
+			defer c.close()
+			c.serve()
+		})
+	}
+}
+
+// handshakeFailed logs a handshake that was not completed: any scanner causes some, and so at debug.
+func (s *siteServer) handshakeFailed(c *clientConn, err error) {
+	if errors.Is(err, io.EOF) || !s.log.Enabled(LevelDebug) {
+		return
+	}
+	s.log.Log(LevelDebug, "CONNECTION_ERROR", Str("listener", s.address), Str("client_ip", c.clientText), Err(err))
+}
+
+// shutdown makes connections end with their request in flight; HTTP/2 clients are told by GOAWAY.
+func (s *siteServer) shutdown(ctx context.Context) {
+	s.isDraining.Store(true)
+	go func() { _ = s.http2.server.Shutdown(ctx) }() // its connections are counted where all are
+}
+
+// pastDeadline makes what is blocked return.
+var pastDeadline = time.Unix(1, 0)

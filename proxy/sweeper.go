@@ -1,0 +1,190 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// sweepInterval is the time between two looks at all deadlines: how late a time-out may be. The shortest that can be
+// configured is a second.
+const sweepInterval = 100 * time.Millisecond
+
+// sweeper holds the deadlines of all connections and exchanges. Setting one is a single store, without a timer and
+// without a system call: three SetDeadline calls a request would cost 6 % of it. One goroutine looks at all of them ten
+// times a second and interrupts what is late.
+type sweeper struct {
+	// clock is the time of the last sweep, in nanoseconds since start; what is set counts from it.
+	clock atomic.Int64
+	start time.Time
+
+	shards [sweepShards]sweepShard
+	next   atomic.Uint32
+}
+
+// sweepShards spreads adding and removing over several locks.
+const sweepShards = 16
+
+type sweepShard struct {
+	mu      sync.Mutex
+	watches []*watch
+}
+
+// phase is what a watched connection or exchange is waiting for; it decides what a time-out means. It fits into the low
+// bits of a deadline.
+type phase int64
+
+// The phases. phaseNone has no deadline.
+const (
+	phaseNone      phase = iota
+	phaseHandshake       // the TLS handshake
+	phaseIdle            // the next request
+	phaseHead            // the rest of a request's head
+	phaseBody            // bytes of a body, in either direction
+	phaseUpstream        // the head of the upstream's response
+	phaseLinger          // the end of a body that nobody wants
+	phaseExpired         // the deadline has passed and expire was called
+	phaseMask      = 15
+)
+
+// watch is one deadline. Its owner sets it, and the sweeper takes it when it has passed: whichever comes first wins, so
+// that a time-out never hits what its owner has already gone on to.
+type watch struct {
+	sweeper *sweeper
+	// word is the deadline on the sweeper's clock with the phase in its low bits.
+	word  atomic.Int64
+	owner watched
+	shard *sweepShard
+	index int
+}
+
+// watched is what a watch belongs to. Its methods run on the sweeper's goroutine and must not block.
+type watched interface {
+	// look is called when a sweep finds the phase in time, a few times a second.
+	look(p phase)
+	// extend is called when the deadline has passed, and returns how much longer to wait, 0 for no longer: what moved may
+	// show only in the kernel.
+	extend(p phase) time.Duration
+	// expire interrupts what the phase waits for.
+	expire(p phase)
+}
+
+func newSweeper() *sweeper { return &sweeper{start: time.Now()} }
+
+// add begins to watch.
+func (s *sweeper) add(w *watch) {
+	w.sweeper = s
+	w.shard = &s.shards[s.next.Add(1)%sweepShards]
+	w.shard.mu.Lock()
+	defer w.shard.mu.Unlock()
+	w.index = len(w.shard.watches)
+	w.shard.watches = append(w.shard.watches, w)
+}
+
+// remove ends watching. Neither function of the watch runs after it has returned.
+func (s *sweeper) remove(w *watch) {
+	shard := w.shard
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	last := len(shard.watches) - 1
+	shard.watches[w.index] = shard.watches[last]
+	shard.watches[w.index].index = w.index
+	shard.watches[last] = nil
+	shard.watches = shard.watches[:last]
+}
+
+// set begins a phase that may last for the timeout. It returns false, and changes nothing, when the deadline of the
+// phase before has passed: the connection is being interrupted.
+func (w *watch) set(p phase, timeout time.Duration) bool {
+	word := (w.sweeper.clock.Load()+int64(timeout)+int64(sweepInterval))&^phaseMask | int64(p)
+	old := w.word.Load()
+	for phase(old&phaseMask) != phaseExpired {
+		if w.word.CompareAndSwap(old, word) {
+			return true
+		}
+		old = w.word.Load()
+	}
+	return false
+}
+
+// clear ends the phase without another. It returns false when its deadline has passed.
+func (w *watch) clear() bool { return w.set(phaseNone, 0) }
+
+// reset forgets that a deadline has passed, for an answer that is still to be given.
+func (w *watch) reset() { w.word.Store(int64(phaseNone)) }
+
+// expired reports whether a deadline has passed.
+func (w *watch) expired() bool { return phase(w.word.Load()&phaseMask) == phaseExpired }
+
+// phase returns what the owner waits for.
+func (w *watch) phase() phase { return phase(w.word.Load() & phaseMask) }
+
+// idleFor returns how long the watch has been in phaseIdle, given the timeout that it was set with; false in any other
+// phase.
+func (w *watch) idleFor(timeout time.Duration) (time.Duration, bool) {
+	word := w.word.Load()
+	if phase(word&phaseMask) != phaseIdle {
+		return 0, false
+	}
+	return timeout - time.Duration(word&^phaseMask-w.sweeper.clock.Load()), true
+}
+
+// run sweeps until the context ends.
+func (s *sweeper) run(ctx context.Context) {
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			s.sweep()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// sweep looks at every watch once.
+func (s *sweeper) sweep() {
+	now := int64(time.Since(s.start))
+	s.clock.Store(now)
+	for i := range s.shards {
+		shard := &s.shards[i]
+		shard.mu.Lock()
+		for _, w := range shard.watches {
+			w.check(now)
+		}
+		shard.mu.Unlock()
+	}
+}
+
+func (w *watch) check(now int64) {
+	word := w.word.Load()
+	p := phase(word & phaseMask)
+	if p == phaseNone || p == phaseExpired {
+		return
+	}
+	if word&^phaseMask > now {
+		w.owner.look(p)
+		return
+	}
+	if again := w.owner.extend(p); again > 0 {
+		w.word.CompareAndSwap(word, (now+int64(again))&^phaseMask|int64(p))
+		return
+	}
+	if w.word.CompareAndSwap(word, int64(phaseExpired)) { // else its owner has gone on
+		w.owner.expire(p)
+	}
+}
+
+// each calls visit for every watch, for what looks at all connections. visit must not add or remove one.
+func (s *sweeper) each(visit func(*watch)) {
+	for i := range s.shards {
+		shard := &s.shards[i]
+		shard.mu.Lock()
+		for _, w := range shard.watches {
+			visit(w)
+		}
+		shard.mu.Unlock()
+	}
+}

@@ -1,0 +1,156 @@
+package proxy
+
+import (
+	"io"
+
+	"reverse-proxy/proxy/http1"
+)
+
+// upstreamBody is the body of an upstream's response, read in place.
+type upstreamBody struct {
+	conn *upstreamConn
+	kind http1.BodyKind
+	// left is how many bytes of a body of known length are still to come.
+	left    int64
+	decoder http1.ChunkedDecoder
+	// room is where in the connection's buffer the head ends, whose strings are still in use, and the body may be read.
+	room int
+	// full tells that the last read filled the room: there is more, and a larger buffer pays.
+	full bool
+	// long is the buffer of a long body.
+	long       *[]byte
+	start, end int
+	done       bool
+	// failed is why the chunks cannot be decoded further.
+	failed error
+}
+
+// begin prepares the body that follows the head that conn has read, in answer to a request of that method.
+func (b *upstreamBody) begin(conn *upstreamConn, method string) {
+	kind, length := conn.head.BodyOf(method)
+	*b = upstreamBody{conn: conn, kind: kind, left: length, decoder: b.decoder, room: conn.start}
+	b.decoder.Reset()
+	b.done = kind == http1.BodyNone || kind == http1.BodyLength && length == 0
+}
+
+// next returns the next bytes of the body; they are valid until the next call. It returns io.EOF at the body's end,
+// also together with the last bytes, and an error when the upstream ends it before.
+func (b *upstreamBody) next() ([]byte, error) {
+	if b.done {
+		return nil, io.EOF
+	}
+	for {
+		if b.failed != nil {
+			return nil, b.failed
+		}
+		waiting, err := b.waiting()
+		if err != nil {
+			if b.kind == http1.BodyUntilClose && err == io.ErrUnexpectedEOF {
+				b.done = true
+				return nil, io.EOF
+			}
+			return nil, err
+		}
+		switch b.kind {
+		case http1.BodyLength:
+			if int64(len(waiting)) >= b.left {
+				waiting = waiting[:b.left]
+				b.done = true
+			}
+			b.left -= int64(len(waiting))
+			b.consume(len(waiting))
+			return waiting, b.atEnd()
+		case http1.BodyUntilClose:
+			b.consume(len(waiting))
+			return waiting, nil
+		}
+		data, n, done, err := b.decoder.Decode(waiting)
+		b.consume(n)
+		b.done = done
+		if err != nil {
+			b.failed = err
+			if len(data) > 0 { // what stands before the fault comes first
+				return data, nil
+			}
+			return nil, err
+		}
+		if len(data) > 0 || done {
+			return data, b.atEnd()
+		}
+	}
+}
+
+// atEnd is io.EOF when the body is done.
+func (b *upstreamBody) atEnd() error {
+	if b.done {
+		return io.EOF
+	}
+	return nil
+}
+
+// waiting returns the bytes that were read and not consumed, and reads if there are none.
+func (b *upstreamBody) waiting() ([]byte, error) {
+	if b.buffered() == 0 {
+		if err := b.fill(); err != nil {
+			return nil, err
+		}
+	}
+	if b.end > b.start {
+		return (*b.long)[b.start:b.end], nil
+	}
+	return (*b.conn.buffer)[b.conn.start:b.conn.end], nil
+}
+
+// buffered returns how many bytes can be had without reading.
+func (b *upstreamBody) buffered() int { return b.end - b.start + b.conn.end - b.conn.start }
+
+func (b *upstreamBody) consume(n int) {
+	if b.end > b.start {
+		b.start += n
+		return
+	}
+	b.conn.start += n
+}
+
+// fill reads into the room behind the head, or into the long buffer where the body is long or comes fast.
+func (b *upstreamBody) fill() error {
+	if b.long == nil && (b.left > longBodyBytes || b.full) {
+		b.long = longBuffers.Get().(*[]byte)
+	}
+	if b.long == nil {
+		conn := b.conn
+		if conn.start = b.room; conn.start == len(*conn.buffer) {
+			b.full = true // the head has filled the buffer
+			return b.fill()
+		}
+		conn.end = conn.start
+		err := conn.fill()
+		b.full = conn.end == len(*conn.buffer)
+		return err
+	}
+	n, err := b.conn.Conn.Read(*b.long)
+	b.start, b.end = 0, n
+	if n > 0 {
+		return nil
+	}
+	if err == io.EOF || err == nil {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// release gives the buffers back.
+func (b *upstreamBody) release() {
+	if b.long != nil {
+		longBuffers.Put(b.long)
+		b.long = nil
+	}
+}
+
+// trailers returns the trailer fields of a chunked body that has ended.
+func (b *upstreamBody) trailers() Fields {
+	if b.kind != http1.BodyChunked {
+		return nil
+	}
+	return b.decoder.Trailers()
+}

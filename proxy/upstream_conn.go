@@ -1,0 +1,165 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"reverse-proxy/proxy/http1"
+)
+
+// Sizes of the buffers that bytes of upstreams are read into.
+const (
+	// upstreamBufferBytes holds a usual response whole.
+	upstreamBufferBytes = 16 << 10
+	// longBodyBufferBytes is what the body of a long response is read with: few system calls a megabyte.
+	longBodyBufferBytes = 128 << 10
+	// longBodyBytes is the length above which the larger buffer pays.
+	longBodyBytes = 64 << 10
+)
+
+// upstreamConn is one connection to an upstream. One exchange at a time owns it, or a pool does.
+type upstreamConn struct {
+	net.Conn
+	// fd is the socket, for looks that net.Conn does not offer; valid until Close.
+	fd int
+	// secure tells that Conn is a TLS connection, whose socket may hold bytes that are none of a response.
+	secure bool
+	// reused tells that the connection has served a request before.
+	reused bool
+	// idleSince is when it was put into its pool.
+	idleSince time.Time
+
+	// buffer holds what was read; buffer[start:end] is not consumed yet. It is nil while the connection is idle.
+	buffer     *[]byte
+	start, end int
+	// received tells that a byte has come since the request was begun.
+	received bool
+	// head is the response's head, whose strings point into headBytes.
+	head http1.Response
+	// response is what the forward stage gets.
+	response Response
+	body     upstreamBody
+}
+
+var (
+	upstreamBuffers = sync.Pool{New: func() any { b := make([]byte, upstreamBufferBytes); return &b }}
+	longBuffers     = sync.Pool{New: func() any { b := make([]byte, longBodyBufferBytes); return &b }}
+)
+
+// newUpstreamConn wraps a connection whose socket is raw; conn is raw itself or TLS over it.
+func newUpstreamConn(conn net.Conn, raw *net.TCPConn) (*upstreamConn, error) {
+	fd, err := descriptorOf(raw)
+	if err != nil {
+		return nil, err
+	}
+	_, secure := conn.(*tls.Conn)
+	return &upstreamConn{Conn: conn, fd: fd, secure: secure}, nil
+}
+
+// descriptorOf returns a connection's socket, valid until it is closed.
+func descriptorOf(conn *net.TCPConn) (fd int, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	err = raw.Control(func(descriptor uintptr) { fd = int(descriptor) })
+	return fd, err
+}
+
+// fit reports whether an idle connection can carry a request: the upstream has neither closed it nor sent a byte that
+// nobody asked for, which would be taken for the answer to the next request.
+func (u *upstreamConn) fit() bool {
+	var one [1]byte
+	n, err := peek(u.fd, one[:])
+	if u.secure {
+		// Session tickets come unasked; only the end is a reason.
+		return n > 0 || errors.Is(err, syscall.EAGAIN)
+	}
+	return n <= 0 && errors.Is(err, syscall.EAGAIN)
+}
+
+// peek looks at the bytes that wait at a socket without taking them and without waiting for any.
+func peek(fd int, p []byte) (int, error) {
+	for {
+		n, _, err := syscall.Recvfrom(fd, p, syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		if err != syscall.EINTR {
+			return n, err
+		}
+	}
+}
+
+// fill reads more bytes behind those that are there. It returns io.ErrUnexpectedEOF where the upstream has closed.
+func (u *upstreamConn) fill() error {
+	if u.buffer == nil {
+		u.buffer = upstreamBuffers.Get().(*[]byte)
+		u.start, u.end = 0, 0
+	}
+	if u.end == len(*u.buffer) {
+		return io.ErrShortBuffer
+	}
+	n, err := u.Conn.Read((*u.buffer)[u.end:])
+	u.end += n
+	if n > 0 {
+		u.received = true
+		return nil
+	}
+	if err == io.EOF || err == nil {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// grow makes room for a head that does not fit, up to the limit of a head.
+func (u *upstreamConn) grow() bool {
+	if len(*u.buffer) >= http1.MaxHeadBytes+upstreamBufferBytes {
+		return false
+	}
+	larger := make([]byte, http1.MaxHeadBytes+upstreamBufferBytes)
+	u.end = copy(larger, (*u.buffer)[u.start:u.end])
+	u.start = 0
+	u.releaseBuffer()
+	u.buffer = &larger
+	return true
+}
+
+// releaseBuffer gives the buffer back. Strings of the head that was parsed in it are no longer valid.
+func (u *upstreamConn) releaseBuffer() {
+	if u.buffer != nil && len(*u.buffer) == upstreamBufferBytes {
+		upstreamBuffers.Put(u.buffer)
+	}
+	u.buffer = nil
+}
+
+// errBadResponse is a response that an upstream may not send; its text says what is wrong.
+type errBadResponse string
+
+func (e errBadResponse) Error() string { return string(e) }
+
+// readHead reads the next head, interim or final, and parses it. Heads that are not HTTP/1 as it has to be are errors.
+func (u *upstreamConn) readHead() error {
+	looked := 0
+	for {
+		if u.end > u.start {
+			n, err := u.head.Parse((*u.buffer)[u.start:u.end], looked)
+			if err == nil {
+				u.start += n
+				return nil
+			}
+			if err != http1.ErrIncomplete {
+				return err
+			}
+			looked = u.end - u.start
+		}
+		if u.buffer != nil && u.end == len(*u.buffer) && !u.grow() {
+			return errBadResponse("its head is over 64 KiB")
+		}
+		if err := u.fill(); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+)
+
+// dialUpstream connects to the site's upstream, and completes the TLS handshake, both within the connect timeout
+// together (S-6.9). The certificate is verified against the system's roots with the upstream's name (S-6.8).
+// Cancelling the exchange ends it.
+func dialUpstream(x *exchange) (*upstreamConn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), x.site.ConnectTimeout)
+	defer cancel()
+	if !x.dialing(cancel) {
+		return nil, context.Canceled
+	}
+	defer x.dialed()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", x.site.Upstream)
+	if err != nil {
+		return nil, err
+	}
+	raw, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil, errors.Join(errors.New("the upstream's connection is not TCP"), conn.Close())
+	}
+	if x.site.UpstreamScheme == "https" {
+		host, _, err := net.SplitHostPort(x.site.Upstream)
+		if err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		secure := tls.Client(raw, &tls.Config{
+			RootCAs: x.site.roots, ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		})
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return nil, errors.Join(err, raw.Close())
+		}
+		conn = secure
+	}
+	upstream, err := newUpstreamConn(conn, raw)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return upstream, nil
+}

@@ -1,0 +1,175 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Bounds of the pool of each upstream.
+const (
+	// maxIdlePerUpstream bounds the idle connections kept to one upstream (S-6.8).
+	maxIdlePerUpstream = 256
+	// upstreamIdleTimeout closes a pooled connection that was not used: shorter than the keep-alive time-outs of common
+	// application servers (60 s to 75 s), so that we close first.
+	upstreamIdleTimeout = 50 * time.Second
+	// upstreamSweep is the time between two looks at the idle connections.
+	upstreamSweep = time.Second
+)
+
+// upstreamKey tells upstreams apart: a connection serves whatever site has the same.
+type upstreamKey struct {
+	address, scheme string
+}
+
+// upstreams is the process's side towards all upstreams: their idle connections, kept over reloads that keep the site.
+type upstreams struct {
+	mu    sync.Mutex
+	pools map[upstreamKey]*upstreamPool
+}
+
+func newUpstreams() *upstreams { return &upstreams{pools: map[upstreamKey]*upstreamPool{}} }
+
+// pool returns the pool of a site's upstream. It is looked up at the site's first request and kept with the site.
+func (u *upstreams) pool(site *Site) *upstreamPool {
+	if pool := site.pool.Load(); pool != nil {
+		return pool
+	}
+	key := upstreamKey{site.Upstream, site.UpstreamScheme}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	pool := u.pools[key]
+	if pool == nil {
+		pool = &upstreamPool{}
+		u.pools[key] = pool
+	}
+	site.pool.Store(pool)
+	return pool
+}
+
+// keep closes the pools of upstreams that the configuration no longer names; requests in flight end on them.
+func (u *upstreams) keep(dynamic *DynamicConfig) {
+	wanted := map[upstreamKey]bool{}
+	for _, sites := range dynamic.routes {
+		for _, site := range sites {
+			wanted[upstreamKey{site.Upstream, site.UpstreamScheme}] = true
+		}
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for key, pool := range u.pools {
+		if !wanted[key] {
+			pool.close()
+			delete(u.pools, key)
+		}
+	}
+}
+
+// close closes every pool.
+func (u *upstreams) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, pool := range u.pools {
+		pool.close()
+	}
+}
+
+// run closes connections that are idle for too long, or that their upstream has closed, until the context ends.
+func (u *upstreams) run(ctx context.Context) {
+	ticker := time.NewTicker(upstreamSweep)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			for _, pool := range u.all() {
+				pool.sweep(now)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (u *upstreams) all() []*upstreamPool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	pools := make([]*upstreamPool, 0, len(u.pools))
+	for _, pool := range u.pools {
+		pools = append(pools, pool)
+	}
+	return pools
+}
+
+// upstreamPool holds the idle connections to one upstream, the newest last: it is taken first, so that those that a
+// quiet time does not need grow old and are closed.
+type upstreamPool struct {
+	mu     sync.Mutex
+	idle   []*upstreamConn
+	closed bool
+}
+
+// take returns the newest idle connection that is fit for use, or nil.
+func (p *upstreamPool) take() *upstreamConn {
+	for {
+		p.mu.Lock()
+		last := len(p.idle) - 1
+		if last < 0 {
+			p.mu.Unlock()
+			return nil
+		}
+		conn := p.idle[last]
+		p.idle[last] = nil
+		p.idle = p.idle[:last]
+		p.mu.Unlock()
+		if conn.fit() {
+			return conn
+		}
+		conn.Close()
+	}
+}
+
+// put gives a connection back for the next request, or closes it when there are enough.
+func (p *upstreamPool) put(conn *upstreamConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || len(p.idle) >= maxIdlePerUpstream {
+		conn.Close()
+		return
+	}
+	conn.idleSince = time.Now()
+	p.idle = append(p.idle, conn)
+}
+
+// sweep closes what is idle for too long or no longer fit.
+func (p *upstreamPool) sweep(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	kept := p.idle[:0]
+	for _, conn := range p.idle {
+		if now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() {
+			conn.Close()
+			continue
+		}
+		kept = append(kept, conn)
+	}
+	clear(p.idle[len(kept):])
+	p.idle = kept
+}
+
+// close closes the idle connections, and those that come back later.
+func (p *upstreamPool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, conn := range p.idle {
+		conn.Close()
+	}
+	p.idle = nil
+}
+
+// len returns the number of idle connections.
+func (p *upstreamPool) len() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle)
+}
