@@ -44,9 +44,6 @@ func (w *http1Work) Head(status int, fields Fields, length int64, closing bool) 
 	return nil
 }
 
-// AnnounceTrailers implements clientWriter.
-func (w *http1Work) AnnounceTrailers(names []string) {}
-
 // Write implements clientWriter.
 func (w *http1Work) Write(p []byte) (int, error) {
 	if w.bodyless {

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 )
 
 // maxConcurrentStreams bounds the streams of one HTTP/2 connection (S-12.5).
@@ -175,11 +174,9 @@ func isStreamError(err error) bool {
 
 // http2Client is the clientWriter of a stream of the library's server.
 type http2Client struct {
-	w         http.ResponseWriter
-	r         *http.Request
-	control   *http.ResponseController
-	announced []string
-	headSent  atomic.Bool
+	w       http.ResponseWriter
+	r       *http.Request
+	control *http.ResponseController
 }
 
 // Inform implements clientWriter.
@@ -206,10 +203,6 @@ func (c *http2Client) Head(status int, fields Fields, length int64, _ bool) erro
 	if length >= 0 {
 		header.Set("Content-Length", strconv.FormatInt(length, 10))
 	}
-	for _, name := range c.announced {
-		header.Add("Trailer", name)
-	}
-	c.headSent.Store(true)
 	c.w.WriteHeader(status)
 	return nil
 }
@@ -244,17 +237,11 @@ func (c *http2Client) Write(p []byte) (int, error) {
 // Flush implements clientWriter.
 func (c *http2Client) Flush() error { return c.control.Flush() }
 
-// AnnounceTrailers implements clientWriter.
-func (c *http2Client) AnnounceTrailers(names []string) { c.announced = names }
-
 // End implements clientWriter.
 func (c *http2Client) End(trailers Fields) error {
 	header := c.w.Header()
 	for _, field := range trailers {
-		name := http.CanonicalHeaderKey(strings.Clone(field.Name))
-		if !containsFold(c.announced, name) {
-			name = http.TrailerPrefix + name
-		}
+		name := http.TrailerPrefix + http.CanonicalHeaderKey(field.Name)
 		header[name] = append(header[name], strings.Clone(field.Value))
 	}
 	return nil

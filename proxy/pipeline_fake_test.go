@@ -37,16 +37,15 @@ func bodyOf(text string) *fakeBody { return &fakeBody{parts: []string{text}, err
 
 // fakeClient is a clientWriter that records.
 type fakeClient struct {
-	status    int
-	interim   []int
-	fields    Fields
-	length    int64
-	closing   bool
-	body      bytes.Buffer
-	trailers  Fields
-	announced []string
-	method    string
-	writeErr  error
+	status   int
+	interim  []int
+	fields   Fields
+	length   int64
+	closing  bool
+	body     bytes.Buffer
+	trailers Fields
+	method   string
+	writeErr error
 }
 
 func (c *fakeClient) Inform(status int, _ Fields) error {
@@ -66,12 +65,11 @@ func (c *fakeClient) Write(p []byte) (int, error) {
 	}
 	return c.body.Write(p)
 }
-func (c *fakeClient) Flush() error                    { return nil }
-func (c *fakeClient) End(trailers Fields) error       { c.trailers = cloneFields(trailers); return nil }
-func (c *fakeClient) AnnounceTrailers(names []string) { c.announced = names }
-func (c *fakeClient) Interrupt(bool)                  {}
-func (c *fakeClient) Gone() bool                      { return false }
-func (c *fakeClient) Moving() bool                    { return false }
+func (c *fakeClient) Flush() error              { return nil }
+func (c *fakeClient) End(trailers Fields) error { c.trailers = cloneFields(trailers); return nil }
+func (c *fakeClient) Interrupt(bool)            {}
+func (c *fakeClient) Gone() bool                { return false }
+func (c *fakeClient) Moving() bool              { return false }
 
 // cloneFields copies fields out of the buffer that they point into.
 func cloneFields(fields Fields) Fields {

@@ -60,29 +60,6 @@ type bodySource interface {
 	trailers() Fields
 }
 
-// Response is an upstream's response as the forward stage sees it.
-type Response struct {
-	// Status is the final status code, 200 to 599, or 101.
-	Status int
-	// Fields are the field lines of the head without the framing.
-	Fields Fields
-	// ContentLength is the length that the head declared, also for HEAD and 304; -1 when it declared none.
-	ContentLength int64
-	// Body is the body; it ends with io.EOF, and with another error when it ends before its framing says so.
-	Body responseBody
-}
-
-// responseBody is the body of an upstream's response.
-type responseBody interface {
-	// next returns the next bytes; they are valid until the next call. It returns io.EOF at the body's end, also
-	// together with the last bytes.
-	next() ([]byte, error)
-	// buffered returns how many bytes can be had without waiting.
-	buffered() int
-	// trailers returns the trailer fields; it may be called when next has returned io.EOF.
-	trailers() Fields
-}
-
 // clientWriter is the client's side of one exchange, as the stages see it: the answer goes out through it. Its
 // methods are called by one goroutine, but for Interrupt.
 type clientWriter interface {
@@ -96,8 +73,6 @@ type clientWriter interface {
 	Write(p []byte) (int, error)
 	// Flush sends at once what Head and Write have buffered.
 	Flush() error
-	// AnnounceTrailers names, before Head, the trailer fields that will follow. It may be left out.
-	AnnounceTrailers(names []string)
 	// End ends the body, with trailer fields if there are any, and sends what is buffered.
 	End(trailers Fields) error
 	// Interrupt makes blocked reads of the request's body return with an error, and with writing also blocked Writes. It
@@ -105,6 +80,6 @@ type clientWriter interface {
 	Interrupt(writing bool)
 	// Gone reports whether the client is known to have left, without blocking.
 	Gone() bool
-	// Stalled reports whether bytes that were written have not reached the client since the last call.
+	// Moving reports whether bytes that were written have reached the client since the last call.
 	Moving() bool
 }

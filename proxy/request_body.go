@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -11,14 +10,9 @@ import (
 // errBodyTooLarge is what reading a request's body returns on the byte that crosses the limit.
 var errBodyTooLarge = errors.New("the request's body is over body.limit_bytes")
 
-// errExchangeOver is what reading a body returns that was taken away from the reader.
-var errExchangeOver = errors.New("the exchange is over")
-
 // requestBody is a request's body as the upstream side reads it: bounded, and watched so that one that stands still
 // ends. One goroutine at a time reads it; the atomic fields are what others look at meanwhile.
 type requestBody struct {
-	// mu is held while the source is read, so that detach can wait for the end of a read.
-	mu     sync.Mutex
 	source bodySource
 	// left is how many bytes may still come.
 	left int64
@@ -61,11 +55,6 @@ func (b *requestBody) isEnded() bool { return b.ended.Load() }
 // next returns the next bytes, valid until the next call, and io.EOF at the end, also together with the last bytes. It
 // returns errBodyTooLarge, and no byte beyond the limit, when the body is longer.
 func (b *requestBody) next() ([]byte, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.source == nil {
-		return nil, errExchangeOver
-	}
 	b.reading.Store(true)
 	data, err := b.source.next()
 	b.reading.Store(false)
@@ -93,14 +82,6 @@ func (b *requestBody) whole() bool { return b.source.whole() }
 
 // trailers returns the trailer fields of a body that has ended.
 func (b *requestBody) trailers() Fields { return b.source.trailers() }
-
-// detach waits for a read that is under way and lets no other reach the source. The caller has made reads of the source
-// fail, or would wait for bytes of the client.
-func (b *requestBody) detach() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.source = nil
-}
 
 // failed returns the error of reading the body, or nil.
 func (b *requestBody) failed() error {

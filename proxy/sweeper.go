@@ -108,14 +108,8 @@ func (w *watch) set(p phase, timeout time.Duration) bool {
 	return false
 }
 
-// clear ends the phase without another. It returns false when its deadline has passed.
-func (w *watch) clear() bool { return w.set(phaseNone, 0) }
-
 // reset forgets that a deadline has passed, for an answer that is still to be given.
 func (w *watch) reset() { w.word.Store(int64(phaseNone)) }
-
-// expired reports whether a deadline has passed.
-func (w *watch) expired() bool { return phase(w.word.Load()&phaseMask) == phaseExpired }
 
 // phase returns what the owner waits for.
 func (w *watch) phase() phase { return phase(w.word.Load() & phaseMask) }
@@ -174,17 +168,5 @@ func (w *watch) check(now int64) {
 	}
 	if w.word.CompareAndSwap(word, int64(phaseExpired)) { // else its owner has gone on
 		w.owner.expire(p)
-	}
-}
-
-// each calls visit for every watch, for what looks at all connections. visit must not add or remove one.
-func (s *sweeper) each(visit func(*watch)) {
-	for i := range s.shards {
-		shard := &s.shards[i]
-		shard.mu.Lock()
-		for _, w := range shard.watches {
-			visit(w)
-		}
-		shard.mu.Unlock()
 	}
 }

@@ -41,9 +41,7 @@ type upstreamConn struct {
 	received bool
 	// head is the response's head, whose strings point into headBytes.
 	head http1.Response
-	// response is what the forward stage gets.
-	response Response
-	body     upstreamBody
+	body upstreamBody
 }
 
 var (

@@ -166,10 +166,3 @@ func (p *upstreamPool) close() {
 	}
 	p.idle = nil
 }
-
-// len returns the number of idle connections.
-func (p *upstreamPool) len() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.idle)
-}
