@@ -48,9 +48,13 @@ func newLimiter(now func() time.Time) *limiter {
 // there was none, retryAfter is the time until there is one, > 0, to be rounded up to whole seconds for Retry-After
 // (RFC 9110, section 10.2.3); a refused request takes nothing from the bucket. It does not allocate for a known client.
 func (l *limiter) allow(addr netip.Addr, cfg RateLimitConfig) (ok bool, retryAfter time.Duration) {
+	return l.allowAt(l.now(), addr, cfg)
+}
+
+// allowAt is allow for a caller that has read the limiter's clock just now.
+func (l *limiter) allowAt(now time.Time, addr netip.Addr, cfg RateLimitConfig) (ok bool, retryAfter time.Duration) {
 	key := newClientKey(addr)
 	shard := &l.shards[maphash.Comparable(l.seed, key)%limiterShards]
-	now := l.now()
 	usedAt := now.Sub(l.start)
 
 	shard.mu.Lock()

@@ -71,7 +71,7 @@ func (l *Logger) Log(level Level, event string, attrs ...Attr) {
 		return
 	}
 	var scratch [logLineScratch]byte
-	l.write(startLine(scratch[:0], l.json, time.Now(), level, event).attrs(attrs).end())
+	l.write(startLine(scratch[:0], l.json, time.Now(), level, event).attrs(attrs).end(), atOnce)
 }
 
 // Enabled reports whether lines of the level are written, for callers to which making the attributes is dear.
@@ -128,12 +128,12 @@ func (l *Logger) Close() error {
 }
 
 // write hands a finished line to every sink.
-func (l *Logger) write(line []byte) {
+func (l *Logger) write(line []byte, when urgency) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stdout.append(line)
+	l.stdout.append(line, when)
 	if l.file != nil {
-		l.file.append(line)
+		l.file.append(line, when)
 	}
 }
 

@@ -26,6 +26,16 @@ type accessRecord struct {
 	Upstream string
 	// Duration is the time from the request's head to the last byte of the response's body.
 	Duration time.Duration
+	// Ended is the time of the line; the zero time stands for now.
+	Ended time.Time
+}
+
+// ended returns the time of the line.
+func (rec *accessRecord) ended() time.Time {
+	if rec.Ended.IsZero() {
+		return time.Now()
+	}
+	return rec.Ended
 }
 
 // logRequest writes the REQUEST line of a request that has ended (S-8.1). More keys may come to stand behind these,
@@ -36,7 +46,7 @@ func logRequest(l *Logger, rec accessRecord) {
 		return
 	}
 	var scratch [logLineScratch]byte
-	l.write(startLine(scratch[:0], l.json, time.Now(), LevelInfo, "REQUEST").
+	l.write(startLine(scratch[:0], l.json, rec.ended(), LevelInfo, "REQUEST").
 		addr("client_ip", rec.ClientIP).
 		str("host", orDash(rec.Host)).
 		str("method", rec.Method).
@@ -44,7 +54,7 @@ func logRequest(l *Logger, rec accessRecord) {
 		num("status", int64(rec.Status)).
 		str("upstream", orDash(rec.Upstream)).
 		num("duration_ms", rec.Duration.Milliseconds()).
-		end())
+		end(), batched)
 }
 
 // logRateLimit writes the RATE_LIMIT line of a request that was answered with 429. fail2ban bans by these lines
@@ -54,12 +64,12 @@ func logRateLimit(l *Logger, rec accessRecord) {
 		return
 	}
 	var scratch [logLineScratch]byte
-	l.write(startLine(scratch[:0], l.json, time.Now(), LevelWarn, "RATE_LIMIT").
+	l.write(startLine(scratch[:0], l.json, rec.ended(), LevelWarn, "RATE_LIMIT").
 		addr("client_ip", rec.ClientIP).
 		str("host", orDash(rec.Host)).
 		str("path", withoutQuery(rec.Path)).
 		num("status", 429).
-		end())
+		end(), atOnce)
 }
 
 // logUpstreamError writes the UPSTREAM_ERROR line of a request that its upstream failed. A failure with the same host,

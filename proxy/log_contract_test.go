@@ -77,9 +77,9 @@ func logEveryEvent(l *Logger) {
 	l.Log(LevelError, "CERT_EXPIRED", Str("domain", rec.Host), Str("listener", "127.0.0.1:443"),
 		Str("not_after", "2026-01-01T00:00:00Z"))
 	l.Log(LevelInfo, "LOG_REOPENED", Str("status", "success"))
-	l.write(l.line(LevelWarn, "LOG_DROPPED", Str("sink", "stdout"), Int("lines", 1234)))
+	l.write(l.line(LevelWarn, "LOG_DROPPED", Str("sink", "stdout"), Int("lines", 1234)), atOnce)
 	l.write(l.line(LevelError, "LOG_WRITE_ERROR", Str("sink", "file"),
-		Err(&os.PathError{Op: "write", Path: "/var/log/reverse-proxy/proxy.log", Err: syscall.ENOSPC}), Int("lines", 3)))
+		Err(&os.PathError{Op: "write", Path: "/var/log/reverse-proxy/proxy.log", Err: syscall.ENOSPC}), Int("lines", 3)), atOnce)
 	for _, v := range hostileValues {
 		logRequest(l, accessRecord{ClientIP: ip, Host: v, Method: v, Path: v, Status: 400, Upstream: v})
 	}

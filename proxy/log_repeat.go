@@ -130,5 +130,5 @@ func (r *logRepeats) write(level Level, event string, attrs []byte, repeated int
 	if repeated > 0 {
 		ln = ln.num("repeated", int64(repeated))
 	}
-	r.log.write(ln.end())
+	r.log.write(ln.end(), atOnce)
 }

@@ -11,12 +11,18 @@ import (
 const (
 	// maxLogBuffer is the number of bytes of lines that wait for a slow sink; what does not fit is dropped.
 	maxLogBuffer = 1 << 20
+	// logBatchInterval is how long a line that nobody waits for may stay in the buffer, so that many are written at once:
+	// a write for each would cost a request some 5 % more.
+	logBatchInterval = 100 * time.Millisecond
+	// logBatchBytes is how much is written at once at the least, before the interval is over.
+	logBatchBytes = 64 << 10
 	// logErrorInterval is the shortest time between two LOG_WRITE_ERROR lines about one sink.
 	logErrorInterval = 10 * time.Second
 )
 
 // logSink is one place that lines go to: a bounded buffer that any goroutine may append to without waiting, and one
-// goroutine that swaps it for an empty one and writes. While it writes, lines gather for its next write.
+// goroutine that swaps it for an empty one and writes. While it writes, and while nobody waits for them, lines gather for
+// its next write.
 type logSink struct {
 	// name is "stdout" or "file", as it stands in lines about the sink.
 	name string
@@ -29,9 +35,11 @@ type logSink struct {
 
 	// mu guards the fields below it. All sinks of a Logger share it, so that they get the lines in the same order.
 	mu      *sync.Mutex
-	wake    *sync.Cond // pending, next or stopped has changed
+	wake    *sync.Cond // due, next or stopped has changed
 	pending []byte     // whole lines that are still to be written
-	dropped int        // lines that found the buffer full since the last swap
+	due     bool       // pending is to be written now
+	timer   *time.Timer
+	dropped int // lines that found the buffer full since the last swap
 	out     logOutput
 	next    *logOutput // replaces out before the next write
 	stopped bool
@@ -45,36 +53,61 @@ type logSink struct {
 }
 
 func newLogSink(name string, out logOutput, mu *sync.Mutex, line func(Level, string, ...Attr) []byte) *logSink {
-	return &logSink{name: name, out: out, torn: out.torn, mu: mu, wake: sync.NewCond(mu), line: line,
+	s := &logSink{name: name, out: out, torn: out.torn, mu: mu, wake: sync.NewCond(mu), line: line,
 		done: make(chan struct{})}
+	s.timer = time.AfterFunc(time.Hour, s.batchEnded)
+	s.timer.Stop()
+	return s
 }
 
-// append adds a line to what is to be written, or counts it as dropped when the buffer is full. It never waits. The
-// caller holds mu.
-func (s *logSink) append(line []byte) {
-	if !s.add(line) && !s.stopped {
+// append adds a line to what is to be written, at once or with the batch, or counts it as dropped when the buffer is
+// full. It never waits. The caller holds mu.
+func (s *logSink) append(line []byte, when urgency) {
+	if !s.add(line, when) && !s.stopped {
 		s.dropped++
 	}
 }
+
+// urgency is when a line is to be written.
+type urgency bool
+
+const (
+	// atOnce is for lines that somebody may be waiting for: a person, a pipeline, fail2ban.
+	atOnce urgency = true
+	// batched is for lines that come with every request.
+	batched urgency = false
+)
 
 // offer adds a line about the other sink if there is room. It is not counted if there is none: two sinks that are both
 // full would tell each other without end.
 func (s *logSink) offer(line []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.add(line)
+	s.add(line, atOnce)
 }
 
 // add copies the line into the buffer if it fits. The caller holds mu.
-func (s *logSink) add(line []byte) bool {
+func (s *logSink) add(line []byte, when urgency) bool {
 	if s.stopped || len(s.pending)+len(line) > maxLogBuffer {
 		return false
 	}
-	if len(s.pending) == 0 {
-		s.wake.Signal()
+	if len(s.pending) == 0 && when == batched {
+		s.timer.Reset(logBatchInterval)
 	}
 	s.pending = append(s.pending, line...)
+	if !s.due && (when == atOnce || len(s.pending) >= logBatchBytes) {
+		s.due = true
+		s.wake.Signal()
+	}
 	return true
+}
+
+// batchEnded makes the goroutine write what has gathered.
+func (s *logSink) batchEnded() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.due = len(s.pending) > 0
+	s.wake.Signal()
 }
 
 // replace makes the sink write to out from its next write on, and closes the output before it.
@@ -101,6 +134,7 @@ func (s *logSink) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopped = true
+	s.timer.Stop()
 	s.wake.Signal()
 }
 
@@ -142,7 +176,7 @@ func (s *logSink) run() {
 // write and the number of lines dropped behind them, or false when the sink is stopped and all is written.
 func (s *logSink) take() (batch []byte, dropped int, ok bool) {
 	s.mu.Lock()
-	for len(s.pending) == 0 && s.next == nil && !s.stopped {
+	for !s.due && s.next == nil && !s.stopped {
 		s.wake.Wait()
 	}
 	var old logOutput
@@ -152,7 +186,7 @@ func (s *logSink) take() (batch []byte, dropped int, ok bool) {
 	}
 	ok = len(s.pending) > 0 || !s.stopped
 	batch, dropped = s.pending, s.dropped
-	s.pending, s.spare, s.dropped = s.spare[:0], batch, 0
+	s.pending, s.spare, s.dropped, s.due = s.spare[:0], batch, 0, false
 	s.mu.Unlock()
 	old.close() // not under the lock: on a network file system this can take long
 	return batch, dropped, ok

@@ -126,6 +126,50 @@ func TestABlockedStdoutStallsNeitherCallerNorFile(t *testing.T) {
 	})
 }
 
+func TestLinesOfRequestsAreWrittenInBatches(t *testing.T) {
+	rec := sampleRecord()
+	for _, tt := range []struct {
+		name  string
+		lines func(l *Logger)
+		after time.Duration
+		want  int // writes
+	}{
+		{"no line is written before the interval is over", func(l *Logger) { logRequest(l, rec) }, logBatchInterval - 1, 0},
+		{"all lines of the interval are written at once", func(l *Logger) {
+			for range 100 {
+				logRequest(l, rec)
+			}
+		}, logBatchInterval, 1},
+		{"an interval begins with its first line", func(l *Logger) {
+			time.Sleep(10 * logBatchInterval) // of the bubble's clock
+			logRequest(l, rec)
+		}, logBatchInterval - 1, 0},
+		{"a warning is written at once, with the lines before it", func(l *Logger) {
+			logRequest(l, rec)
+			logRateLimit(l, rec)
+		}, 0, 1},
+		{"a full batch does not wait for the interval", func(l *Logger) {
+			for range logBatchBytes / 100 {
+				logRequest(l, rec)
+			}
+		}, 0, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, stdout, file := scriptedLogger(t)
+				tt.lines(l)
+				time.Sleep(tt.after) // of the bubble's clock
+				synctest.Wait()
+				for name, o := range map[string]*scriptedOutput{"stdout": stdout, "file": file} {
+					if o.writes != tt.want {
+						t.Errorf("%s: got %d writes, want %d", name, o.writes, tt.want)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestLinesGatherWhileTheSinkWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, stdout, _ := scriptedLogger(t)

@@ -74,13 +74,15 @@ func (p *pipeline) refuse(x *exchange, refused *http1.Error) {
 
 // accessRecord gathers what the log line of the exchange says (S-8.1).
 func (x *exchange) accessRecord() accessRecord {
+	now := time.Now()
 	record := accessRecord{
 		ClientIP: x.request.Client,
 		Host:     x.host,
 		Method:   x.request.Method,
 		Path:     x.request.Target,
 		Status:   x.status,
-		Duration: time.Since(x.start),
+		Duration: now.Sub(x.start),
+		Ended:    now,
 	}
 	if x.site != nil {
 		record.Upstream = x.site.Upstream

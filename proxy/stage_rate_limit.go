@@ -8,7 +8,7 @@ import (
 // limitRate takes a token out of the client's bucket, or answers 429 at once with the seconds after which there is one
 // again in Retry-After (S-7.1).
 func (p *pipeline) limitRate(x *exchange) *answer {
-	ok, wait := p.limiter.allow(x.request.Client, x.config.RateLimit)
+	ok, wait := p.limiter.allowAt(x.start, x.request.Client, x.config.RateLimit)
 	if ok {
 		return nil
 	}
