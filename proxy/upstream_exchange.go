@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"runtime"
 	"strconv"
 	"sync"
 
@@ -94,6 +95,9 @@ func (x *exchange) tryOn(conn *upstreamConn, request []byte, pumped bool) error 
 	}
 	if pumped {
 		x.startPump(conn)
+	} else {
+		// Others may have work meanwhile: by then the answer is often there, and the read neither fails nor waits.
+		runtime.Gosched()
 	}
 	for {
 		err := conn.readHead()
