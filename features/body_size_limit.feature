@@ -139,7 +139,7 @@ Feature: Body size limit
         | bytes    | <bytes>                   |
         | chunked  | yes                       |
       Then the answer is the plain error 413 "Payload Too Large"
-      And the upstream "app" received no whole body
+      And the upstream "app" received no request whole
 
       Examples:
         | bytes   | protocol |

@@ -41,6 +41,10 @@ func (x *exchange) send(a *answer) {
 		return
 	}
 	x.status = a.status
+	if !x.beginAnswer() {
+		x.abort = true
+		return
+	}
 	body := statusBody(a.status)
 	fields := append(a.fields, Field{Name: "Date", Value: time.Now().UTC().Format(http.TimeFormat)})
 	if body != "" {

@@ -20,6 +20,7 @@ type clientConn struct {
 	server *siteServer
 	tls    *tls.Conn
 	tcp    *net.TCPConn
+	socket clientSocket
 	// fd is the socket, for looks that net.Conn does not offer; valid until close.
 	fd         int
 	client     netip.Addr
@@ -99,7 +100,8 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &clientConn{server: s, tcp: tcp, fd: fd, tls: tls.Server(tcp, s.tls)}
+	c := &clientConn{server: s, tcp: tcp, socket: clientSocket{TCPConn: tcp}, fd: fd}
+	c.tls = tls.Server(&c.socket, s.tls)
 	if address, ok := tcp.RemoteAddr().(*net.TCPAddr); ok {
 		c.client = address.AddrPort().Addr().Unmap()
 	}

@@ -19,11 +19,7 @@ func (x *exchange) awaitContinue() {
 	case <-x.goOn:
 		return
 	case <-timer.C:
-		x.mu.Lock()
-		defer x.mu.Unlock()
-		if x.cause == nil && !x.answered.Load() {
-			_ = x.client.Inform(100, nil) // a client that is gone is noticed by the read that follows
-		}
+		x.inform(100, nil)
 	}
 }
 
@@ -36,11 +32,19 @@ func (x *exchange) toldToContinue() {
 	x.endContinue()
 }
 
-// inform sends an interim response. The lock keeps it apart from the one that awaitContinue may send.
+// inform sends an interim response, unless the final one was begun or the exchange is cancelled. A client that is gone is
+// noticed by what follows.
 func (x *exchange) inform(status int, fields Fields) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	_ = x.client.Inform(status, fields) // a client that is gone is noticed by what follows
+	x.interim.Lock()
+	defer x.interim.Unlock()
+	if x.answered.Load() {
+		return
+	}
+	x.informing.Store(true)
+	defer x.informing.Store(false)
+	if x.cancelled() == nil { // looked at after informing was set: a cancellation from here on interrupts the write
+		_ = x.client.Inform(status, fields)
+	}
 }
 
 // endContinue ends the wait.

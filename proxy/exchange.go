@@ -38,6 +38,8 @@ type exchange struct {
 	goOn chan struct{}
 	// pump is the second goroutine, where there is one.
 	pump bodyPump
+	// out is the buffer in which the request is sent; nil while it is not.
+	out *[]byte
 
 	// mu guards what a cancellation needs.
 	mu sync.Mutex
@@ -49,6 +51,11 @@ type exchange struct {
 	stopDial context.CancelFunc
 	// answered tells that the head of the response was begun.
 	answered atomic.Bool
+
+	// interim is held while an interim response is sent, and informing tells that one is: two goroutines may have one to
+	// send, and none may come behind the head of the final one. It is not mu, which nobody may hold who waits for a client.
+	interim   sync.Mutex
+	informing atomic.Bool
 }
 
 // Causes for which an exchange is cancelled.
@@ -66,6 +73,7 @@ func (x *exchange) reset(r *Request, client clientWriter, w *watch, listener int
 	x.body.reset()
 	x.status, x.abort = 0, false
 	x.cause, x.upstream, x.stopDial = nil, nil, nil
+	x.pump.taken = false
 	x.answered.Store(false)
 	if r.Continue {
 		x.goOn = make(chan struct{}, 1)
@@ -143,7 +151,18 @@ func (x *exchange) expire(p phase) {
 	default:
 		x.cancel(errBodyIdle)
 	}
-	x.client.Interrupt(x.answered.Load())
+	x.client.Interrupt(x.answered.Load() || x.informing.Load())
+}
+
+// beginAnswer says that the response goes out from now on. It returns false when a deadline has passed before: writes are
+// not interrupted by that any more, and could wait for ever.
+func (x *exchange) beginAnswer() bool {
+	x.interim.Lock()
+	defer x.interim.Unlock()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.answered.Store(true)
+	return x.watch.set(phaseBody, x.body.idle)
 }
 
 // answer is a response that the proxy gives by itself instead of forwarding.

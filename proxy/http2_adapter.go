@@ -144,25 +144,21 @@ func incoming(c *clientConn, r *http.Request) *Request {
 
 // http2Body is the body of a request of the library's.
 type http2Body struct {
-	r      *http.Request
-	buffer *[]byte
+	r *http.Request
 }
 
-// next implements bodySource.
-func (b *http2Body) next() ([]byte, error) {
-	if b.buffer == nil {
-		b.buffer = longBuffers.Get().(*[]byte)
+// read implements bodySource. The library cannot tell whether something has come.
+func (b *http2Body) read(room []byte, wait bool) ([]byte, error) {
+	if !wait {
+		return nil, errNotReady
 	}
-	n, err := b.r.Body.Read(*b.buffer)
+	n, err := b.r.Body.Read(room)
 	var network net.Error
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF && !errors.As(err, &network) && !isStreamError(err) {
 		err = malformedBody{err}
 	}
-	return (*b.buffer)[:n], err
+	return room[:n], err
 }
-
-// whole implements bodySource.
-func (*http2Body) whole() bool { return false }
 
 // trailers implements bodySource.
 func (b *http2Body) trailers() Fields { return fieldsOf(b.r.Trailer) }

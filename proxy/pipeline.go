@@ -48,6 +48,7 @@ func (p *pipeline) handle(x *exchange) {
 	x.start = time.Now()
 	x.config = p.dynamic.Load()
 	x.host = hostOf(x.request)
+	x.body.watched(x.watch, p.bodyIdle)
 	for _, stage := range p.stages {
 		if answer := stage.run(x); answer != nil {
 			x.send(answer)
@@ -64,6 +65,7 @@ func (p *pipeline) handle(x *exchange) {
 func (p *pipeline) refuse(x *exchange, refused *http1.Error) {
 	x.start = time.Now()
 	x.config = p.dynamic.Load()
+	x.body.watched(x.watch, p.bodyIdle)
 	if answer := p.limitRate(x); answer != nil {
 		x.send(answer)
 		return

@@ -21,7 +21,10 @@ type fakeBody struct {
 	ready bool
 }
 
-func (b *fakeBody) next() ([]byte, error) {
+func (b *fakeBody) read(_ []byte, wait bool) ([]byte, error) {
+	if !wait && !b.ready {
+		return nil, errNotReady
+	}
 	if len(b.parts) == 0 {
 		return nil, b.err
 	}
@@ -29,7 +32,6 @@ func (b *fakeBody) next() ([]byte, error) {
 	b.parts = b.parts[1:]
 	return part, nil
 }
-func (b *fakeBody) whole() bool    { return b.ready }
 func (*fakeBody) trailers() Fields { return nil }
 
 // bodyOf is a body that is there whole.

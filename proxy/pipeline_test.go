@@ -199,9 +199,9 @@ type reloadingBody struct {
 	reload func()
 }
 
-func (b *reloadingBody) next() ([]byte, error) {
+func (b *reloadingBody) read(room []byte, wait bool) ([]byte, error) {
 	b.reload()
-	return b.fakeBody.next()
+	return b.fakeBody.read(room, wait)
 }
 
 func TestARequestKeepsItsConfigurationToTheEnd(t *testing.T) {

@@ -51,11 +51,10 @@ type Request struct {
 
 // bodySource is a request's body as an adapter gives it.
 type bodySource interface {
-	// next returns the next bytes; they are valid until the next call. It returns io.EOF at the body's end, also
-	// together with the last bytes. Errors that are the client's framing are a malformedBody.
-	next() ([]byte, error)
-	// whole reports whether all that is still to come can be had without waiting.
-	whole() bool
+	// read returns the next bytes, at most as many as there is room for, in the room or elsewhere; they are valid until
+	// the next call. Where nothing has come yet it waits, or returns errNotReady if it may not. It returns io.EOF at the
+	// body's end, also together with the last bytes. Errors that are the client's framing are a malformedBody.
+	read(room []byte, wait bool) ([]byte, error)
 	// trailers returns the trailer fields; it may be called when next has returned io.EOF.
 	trailers() Fields
 }

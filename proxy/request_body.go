@@ -19,8 +19,6 @@ type requestBody struct {
 	// watch is told of every byte; idle is how long none may come.
 	watch *watch
 	idle  time.Duration
-	// taken tells that bytes of the body were handed out, so that the request cannot be sent again.
-	taken bool
 	// ended tells that the body was read to its end, so that the connection can carry another request.
 	ended atomic.Bool
 	// reading tells that a read of the client is under way, so that a body that stands still is the client's doing.
@@ -31,7 +29,7 @@ type requestBody struct {
 
 // reset forgets the body of the request before.
 func (b *requestBody) reset() {
-	b.source, b.watch, b.left, b.taken = nil, nil, 0, false
+	b.source, b.watch, b.left = nil, nil, 0
 	b.ended.Store(true)
 	b.reading.Store(false)
 	b.failure.Store(nil)
@@ -52,17 +50,20 @@ func (b *requestBody) present() bool { return b.source != nil && !b.ended.Load()
 // isEnded reports whether nothing of a body is still to come.
 func (b *requestBody) isEnded() bool { return b.ended.Load() }
 
-// next returns the next bytes, valid until the next call, and io.EOF at the end, also together with the last bytes. It
-// returns errBodyTooLarge, and no byte beyond the limit, when the body is longer.
-func (b *requestBody) next() ([]byte, error) {
-	b.reading.Store(true)
-	data, err := b.source.next()
-	b.reading.Store(false)
+// read returns the next bytes as bodySource.read does. It returns errBodyTooLarge, and no byte beyond the limit, when the
+// body is longer.
+func (b *requestBody) read(room []byte, wait bool) ([]byte, error) {
+	if wait {
+		b.reading.Store(true)
+	}
+	data, err := b.source.read(room, wait)
+	if wait {
+		b.reading.Store(false)
+	} else if err == errNotReady {
+		return nil, err
+	}
 	if len(data) > 0 {
-		b.taken = true
-		if b.watch != nil {
-			b.watch.set(phaseBody, b.idle)
-		}
+		b.watch.set(phaseBody, b.idle)
 	}
 	if int64(len(data)) > b.left {
 		data, err = data[:b.left], errBodyTooLarge
@@ -76,9 +77,6 @@ func (b *requestBody) next() ([]byte, error) {
 	}
 	return data, err
 }
-
-// whole reports whether the rest of the body can be had without waiting for the client.
-func (b *requestBody) whole() bool { return b.source.whole() }
 
 // trailers returns the trailer fields of a body that has ended.
 func (b *requestBody) trailers() Fields { return b.source.trailers() }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"time"
 )
 
 func TestRequestBody(t *testing.T) {
@@ -28,11 +29,12 @@ func TestRequestBody(t *testing.T) {
 			var body requestBody
 			body.reset()
 			body.begin(test.source, test.limit)
+			body.watched(&watch{sweeper: newSweeper()}, time.Minute)
 			var got string
 			var err error
 			for err == nil {
 				var data []byte
-				data, err = body.next()
+				data, err = body.read(nil, true)
 				got += string(data)
 			}
 			if got != test.want || !errors.Is(err, test.err) {

@@ -9,7 +9,6 @@ import (
 // forward sends the request to the site's upstream and its response to the client, both bodies streaming (S-6.7).
 func (p *pipeline) forward(x *exchange) *answer {
 	pool := p.upstreams.pool(x.site)
-	x.body.watched(x.watch, p.bodyIdle)
 	conn, err := x.roundTrip(pool)
 	if err != nil {
 		return p.forwardFailed(x, err)
@@ -70,7 +69,9 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) bool {
 	removeHopByHop(&head.Fields)
 	head.Fields.Remove(isServerField) // S-6.5
 	x.status = head.Status
-	x.beginAnswer()
+	if !x.beginAnswer() {
+		return p.clientLost(x, errBodyIdle)
+	}
 	length := int64(-1)
 	if head.HasContentLength {
 		length = head.ContentLength

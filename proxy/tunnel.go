@@ -19,7 +19,10 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) {
 	}
 	client := w.conn
 	x.status = upstream.head.Status
-	x.beginAnswer()
+	if !x.beginAnswer() {
+		p.clientLost(x, errBodyIdle)
+		return
+	}
 	fields := upstream.head.Fields
 	removeHopByHop(&fields)
 	fields.Remove(isServerField)

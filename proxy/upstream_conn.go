@@ -42,6 +42,12 @@ type upstreamConn struct {
 	// head is the response's head, whose strings point into headBytes.
 	head http1.Response
 	body upstreamBody
+
+	// What one write without waiting needs; not for TLS.
+	raw       syscall.RawConn
+	writeOnce func(fd uintptr) bool
+	unsent    []byte
+	writeErr  error
 }
 
 var (
@@ -55,8 +61,14 @@ func newUpstreamConn(conn net.Conn, raw *net.TCPConn) (*upstreamConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, secure := conn.(*tls.Conn)
-	return &upstreamConn{Conn: conn, fd: fd, secure: secure}, nil
+	u := &upstreamConn{Conn: conn, fd: fd}
+	if _, u.secure = conn.(*tls.Conn); !u.secure {
+		if u.raw, err = raw.SyscallConn(); err != nil {
+			return nil, err
+		}
+		u.writeOnce = u.writeAvailable
+	}
+	return u, nil
 }
 
 // descriptorOf returns a connection's socket, valid until it is closed.
@@ -67,6 +79,41 @@ func descriptorOf(conn *net.TCPConn) (fd int, err error) {
 	}
 	err = raw.Control(func(descriptor uintptr) { fd = int(descriptor) })
 	return fd, err
+}
+
+// send writes a request, or its beginning, and returns what is left of it to be written by somebody who can wait: an
+// upstream may answer, and has to be heard, before it reads all of a long request.
+func (u *upstreamConn) send(p []byte) (rest []byte, err error) {
+	switch {
+	case len(p) <= outBufferBytes+1<<10: // the socket of an idle connection holds as much
+		_, err := u.Write(p)
+		return nil, err
+	case u.secure:
+		return p, nil
+	}
+	u.unsent, u.writeErr = p, nil
+	if err := u.raw.Write(u.writeOnce); err != nil {
+		return nil, err
+	}
+	rest, u.unsent = u.unsent, nil
+	return rest, u.writeErr
+}
+
+// writeAvailable writes once; it tells syscall.RawConn not to wait whatever comes of it.
+func (u *upstreamConn) writeAvailable(fd uintptr) bool {
+	for {
+		n, err := syscall.Write(int(fd), u.unsent)
+		switch err {
+		case nil:
+			u.unsent = u.unsent[n:]
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+		default:
+			u.writeErr = err
+		}
+		return true
+	}
 }
 
 // fit reports whether an idle connection can carry a request: the upstream has neither closed it nor sent a byte that

@@ -288,6 +288,7 @@ func (w *World) receivedSteps() []step {
 		{`the upstream {string} received a body of {int} bytes`, w.receivedBodySize, "Waits for it."},
 		{`the upstream {string} received the trailer {string} with {string}`, w.receivedTrailer, ""},
 		{`the upstream {string} received no whole body`, w.receivedCutBody, "The proxy gave the request up before its end."},
+		{`the upstream {string} received no request whole`, w.receivedNothingWhole, "What it received, if anything, was given up."},
 		{`the upstream {string} has {int} connection(s) open`, w.upstreamConns, "Waits for it."},
 		{`the upstream {string} was connected to {int} time(s)`, w.upstreamAccepted, "Connections in all, not requests."},
 		{`the request to the upstream {string} is given up`, w.upstreamGone, "The proxy closes the connection of the last request, where the upstream never answers, stops or streams."},
@@ -458,6 +459,21 @@ func (w *World) receivedCutBody(name string) error {
 		}
 		if req.bodyErr == nil {
 			return fmt.Errorf("the body of %d bytes has not failed (to its end: %v)", req.bodyBytes, req.done)
+		}
+		return nil
+	})
+}
+
+func (w *World) receivedNothingWhole(name string) error {
+	up, err := w.upstream(name)
+	if err != nil {
+		return err
+	}
+	return w.eventually(func() error {
+		for _, req := range up.received() {
+			if req.bodyErr == nil {
+				return fmt.Errorf("the body of %d bytes has not failed (to its end: %v)", req.bodyBytes, req.done)
+			}
 		}
 		return nil
 	})

@@ -1,0 +1,141 @@
+package proxy
+
+import (
+	"io"
+
+	"reverse-proxy/proxy/http1"
+)
+
+// http1Body is the body of an HTTP/1 request, read from its connection.
+type http1Body struct {
+	work *http1Work
+	// left is how many bytes of a body of declared length are still to come.
+	left    int64
+	chunked bool
+	decoder http1.ChunkedDecoder
+	// failed is why the chunks cannot be decoded further.
+	failed error
+	// long is the buffer that chunks are read into when what came with the head is used up.
+	long       *[]byte
+	start, end int
+}
+
+func (b *http1Body) begin(w *http1Work) {
+	b.work, b.left, b.chunked = w, w.head.ContentLength, w.head.Chunked
+	b.start, b.end, b.failed = 0, 0, nil
+	b.decoder.Reset()
+}
+
+// read implements bodySource.
+func (b *http1Body) read(room []byte, wait bool) ([]byte, error) {
+	b.work.conn.socket.try = !wait
+	defer func() { b.work.conn.socket.try = false }()
+	if b.chunked {
+		return b.readChunks(room)
+	}
+	w := b.work
+	var data []byte
+	if w.start < w.end {
+		data = w.in[w.start:min(int64(w.end), int64(w.start)+min(b.left, int64(len(room))))]
+		w.start += len(data)
+	} else {
+		n, err := w.conn.tls.Read(room[:min(b.left, int64(len(room)))])
+		if n == 0 {
+			return nil, endsEarly(err)
+		}
+		data = room[:n]
+	}
+	if b.left -= int64(len(data)); b.left == 0 {
+		return data, io.EOF
+	}
+	return data, nil
+}
+
+// endsEarly is the error of a read that got nothing: the end of the connection is none of the body.
+func endsEarly(err error) error {
+	if err == io.EOF || err == nil {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// readChunks returns decoded bytes, in place.
+func (b *http1Body) readChunks(room []byte) ([]byte, error) {
+	for {
+		if b.failed != nil {
+			return nil, b.failed
+		}
+		waiting, err := b.waiting(len(room))
+		if err != nil {
+			return nil, err
+		}
+		data, n, done, err := b.decoder.Decode(waiting[:min(len(waiting), len(room))])
+		b.consume(n)
+		if err != nil {
+			b.failed = malformedBody{err}
+			if len(data) > 0 { // what stands before the fault comes first
+				return data, nil
+			}
+			return nil, b.failed
+		}
+		if done {
+			return data, io.EOF
+		}
+		if len(data) > 0 {
+			return data, nil
+		}
+	}
+}
+
+// trailers implements bodySource.
+func (b *http1Body) trailers() Fields {
+	if !b.chunked {
+		return nil
+	}
+	return b.decoder.Trailers()
+}
+
+// waiting returns bytes that were read and not consumed, and reads up to limit if there are none.
+func (b *http1Body) waiting(limit int) ([]byte, error) {
+	w := b.work
+	if w.start < w.end {
+		return w.in[w.start:w.end], nil
+	}
+	if b.start == b.end {
+		if b.long == nil {
+			b.long = longBuffers.Get().(*[]byte)
+		}
+		n, err := w.conn.tls.Read((*b.long)[:min(limit, len(*b.long))])
+		if n == 0 {
+			return nil, endsEarly(err)
+		}
+		b.start, b.end = 0, n
+	}
+	return (*b.long)[b.start:b.end], nil
+}
+
+func (b *http1Body) consume(n int) {
+	if w := b.work; w.start < w.end {
+		w.start += n
+		return
+	}
+	b.start += n
+}
+
+// release gives the long buffer back. Bytes of a next request that were read into it move to the connection's buffer.
+func (b *http1Body) release() {
+	if b.long == nil {
+		return
+	}
+	if b.start < b.end {
+		w := b.work
+		w.start = 0
+		rest := (*b.long)[b.start:b.end]
+		if len(rest) > len(w.in) {
+			w.in = make([]byte, len(rest))
+		}
+		w.end = copy(w.in, rest)
+	}
+	longBuffers.Put(b.long)
+	b.long, b.start, b.end = nil, 0, 0
+}

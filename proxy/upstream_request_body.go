@@ -1,0 +1,221 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"reverse-proxy/proxy/http1"
+)
+
+// outBufferBytes is the size of the buffers in which heads are written, with as much of a body as fits.
+const outBufferBytes = 16 << 10
+
+// chunkHeadBytes is the room for the line before a chunk, whose size fits into eight digits.
+const chunkHeadBytes = 8 + len("\r\n")
+
+// gatherSlack is the room that is left behind gathered bytes of a body for their framing and usual trailers.
+const gatherSlack = 512
+
+var outBuffers = sync.Pool{New: func() any { b := make([]byte, 0, outBufferBytes+1<<10); return &b }}
+
+// outBuffer takes a buffer for the request: a large one where there is a body that could fill it.
+func (x *exchange) outBuffer() *[]byte {
+	if x.body.present() && uint64(x.request.ContentLength) > outBufferBytes/2 { // -1 too, which is not known
+		return longBuffers.Get().(*[]byte)
+	}
+	return outBuffers.Get().(*[]byte)
+}
+
+// releaseOut gives the buffer of the request back, unless a large head has made it large.
+func (x *exchange) releaseOut() {
+	if x.out == nil {
+		return
+	}
+	if cap(*x.out) == longBodyBufferBytes {
+		*x.out = (*x.out)[:longBodyBufferBytes]
+		longBuffers.Put(x.out)
+	} else {
+		putOutBuffer(x.out)
+	}
+	x.out = nil
+}
+
+// putOutBuffer gives a small buffer back.
+func putOutBuffer(b *[]byte) {
+	if cap(*b) <= 2*outBufferBytes {
+		*b = (*b)[:0]
+		outBuffers.Put(b)
+	}
+}
+
+// gatherBody appends the bytes of the body that have come, in its framing, and with wait at least some, so that they are
+// sent in one piece. It reports whether that was the rest of the body; else more follows when it comes, or when there is
+// room.
+func (x *exchange) gatherBody(out []byte, wait bool) (gathered []byte, whole bool, err error) {
+	offset := 0
+	if x.request.ContentLength < 0 {
+		offset = chunkHeadBytes
+	}
+	for cap(out)-len(out) > gatherSlack {
+		room := out[len(out)+offset : cap(out)-gatherSlack/2]
+		data, err := x.body.read(room, wait)
+		if err == errNotReady {
+			return out, false, nil
+		}
+		if err != nil && err != io.EOF {
+			return out, false, err
+		}
+		if offset == 0 && len(data) > 0 && &data[0] == &room[0] {
+			out = out[:len(out)+len(data)]
+		} else {
+			out = x.appendBodyPart(out, data, err == io.EOF)
+		}
+		if err == io.EOF {
+			return out, true, nil
+		}
+		wait = false
+	}
+	return out, false, nil
+}
+
+// appendBodyPart writes bytes of the body in its framing, and its end after the last.
+func (x *exchange) appendBodyPart(out, data []byte, last bool) []byte {
+	if x.request.ContentLength >= 0 {
+		return append(out, data...)
+	}
+	if len(data) > 0 {
+		out = http1.AppendChunkHead(out, len(data))
+		out = append(out, data...)
+		out = http1.AppendChunkEnd(out)
+	}
+	if last {
+		trailers := x.body.trailers()
+		trailers.Remove(forbiddenTrailer)
+		out = http1.AppendLastChunk(out, trailers)
+	}
+	return out
+}
+
+// bodyPump is the goroutine that sends a body which is still on its way, so that the response can be read meanwhile: an
+// upstream may answer before it has all of it.
+type bodyPump struct {
+	running bool
+	// taken tells that it has begun to take bytes of the body, so that the request cannot be sent again, and stopping that
+	// it must not begin any more. The exchange's mu guards both.
+	taken, stopping bool
+	done            chan struct{}
+	err             error
+}
+
+// errPumpStopped is the error of a pump that was stopped before it took anything.
+var errPumpStopped = errors.New("the exchange ended before the body was sent")
+
+// lastWriteTime is how long the rest of a body that was read whole may take when the answer to it is complete already.
+const lastWriteTime = time.Second
+
+// startPump starts sending what is left of the request in the buffer, and then the body as it comes unless that was all.
+func (x *exchange) startPump(conn *upstreamConn, rest []byte, whole bool) {
+	if x.pump.done == nil {
+		x.pump.done = make(chan struct{}, 1)
+	}
+	x.pump.running, x.pump.stopping, x.pump.err = true, false, nil
+	go func() {
+		x.pump.err = x.sendRest(conn, rest, whole)
+		if x.body.failed() != nil {
+			conn.interrupt() // there is nothing to wait for any more
+		}
+		x.pump.done <- struct{}{}
+	}()
+}
+
+// sendRest is the pump's work.
+func (x *exchange) sendRest(conn *upstreamConn, rest []byte, whole bool) error {
+	if len(rest) > 0 {
+		if _, err := conn.Write(rest); err != nil {
+			return err
+		}
+		x.bodyMoved(whole)
+	}
+	if whole {
+		return nil
+	}
+	x.awaitContinue()
+	if !x.beginTaking() {
+		return errPumpStopped
+	}
+	for {
+		part, whole, err := x.gatherBody((*x.out)[:0], true)
+		if err != nil {
+			return err
+		}
+		if len(part) > 0 {
+			if _, err := conn.Write(part); err != nil {
+				return err
+			}
+		}
+		x.bodyMoved(whole)
+		if whole {
+			return nil
+		}
+	}
+}
+
+// beginTaking marks the body as begun, unless the pump is to stop.
+func (x *exchange) beginTaking() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.pump.taken = !x.pump.stopping
+	return x.pump.taken
+}
+
+// stopTaking keeps the pump from beginning with the body, and reports whether it has.
+func (x *exchange) stopTaking() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.pump.stopping = true
+	return x.pump.taken
+}
+
+// bodyMoved sets the deadline after bytes of the body were sent: at the last one the upstream's time begins, unless it
+// has answered already.
+func (x *exchange) bodyMoved(last bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if last && !x.answered.Load() {
+		x.watch.set(phaseUpstream, x.site.RequestTimeout)
+		return
+	}
+	x.watch.set(phaseBody, x.body.idle)
+}
+
+// endPump waits for the pump, which it interrupts if the body is still on its way, and reports whether the body was sent
+// whole and the connection is as before.
+func (x *exchange) endPump(conn *upstreamConn) bool {
+	if !x.pump.running {
+		return true
+	}
+	x.pump.running = false
+	taken := x.stopTaking()
+	if x.request.Continue {
+		x.endContinue()
+	}
+	select {
+	case <-x.pump.done:
+		return x.pump.err == nil
+	default:
+	}
+	if x.body.isEnded() {
+		// All that is left is a write. It is nearly always done by now, unless the upstream has answered without reading.
+		_ = conn.SetWriteDeadline(time.Now().Add(lastWriteTime))
+		<-x.pump.done
+		return x.pump.err == nil && conn.SetWriteDeadline(time.Time{}) == nil
+	}
+	if taken {
+		x.client.Interrupt(false)
+	}
+	conn.interrupt()
+	<-x.pump.done
+	return false
+}
