@@ -28,8 +28,8 @@ func (b *http1Body) begin(w *http1Work) {
 
 // read implements bodySource.
 func (b *http1Body) read(room []byte, wait bool) ([]byte, error) {
-	b.work.conn.socket.try = !wait
-	defer func() { b.work.conn.socket.try = false }()
+	b.work.conn.socket.tryRead = !wait
+	defer func() { b.work.conn.socket.tryRead = false }()
 	if b.chunked {
 		return b.readChunks(room)
 	}

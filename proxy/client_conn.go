@@ -20,7 +20,7 @@ type clientConn struct {
 	server *siteServer
 	tls    *tls.Conn
 	tcp    *net.TCPConn
-	socket clientSocket
+	socket *socket
 	// fd is the socket, for looks that net.Conn does not offer; valid until close.
 	fd         int
 	client     netip.Addr
@@ -100,8 +100,11 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &clientConn{server: s, tcp: tcp, socket: clientSocket{TCPConn: tcp}, fd: fd}
-	c.tls = tls.Server(&c.socket, s.tls)
+	socket, err := newSocket(tcp)
+	if err != nil {
+		return nil, err
+	}
+	c := &clientConn{server: s, tcp: tcp, socket: socket, fd: fd, tls: tls.Server(socket, s.tls)}
 	if address, ok := tcp.RemoteAddr().(*net.TCPAddr); ok {
 		c.client = address.AddrPort().Addr().Unmap()
 	}
@@ -199,8 +202,11 @@ func (c *clientConn) interrupt() { _ = c.tcp.SetDeadline(pastDeadline) }
 
 // hungUp reports whether the client has closed the connection, or its sending half, which for a request that was sent
 // whole is how a client leaves (nginx takes it so too).
-func (c *clientConn) hungUp() bool {
-	fds := [1]unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLRDHUP}}
+func (c *clientConn) hungUp() bool { return hungUp(c.fd) }
+
+// hungUp reports whether the peer of a socket has closed it, or its sending half.
+func hungUp(fd int) bool {
+	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 	n, err := unix.Poll(fds[:], 0)
 	return err == nil && n > 0 && fds[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
 }

@@ -1,12 +1,9 @@
 package proxy
 
 import (
-	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"sync"
-	"syscall"
 	"time"
 
 	"reverse-proxy/proxy/http1"
@@ -27,8 +24,10 @@ type upstreamConn struct {
 	net.Conn
 	// fd is the socket, for looks that net.Conn does not offer; valid until Close.
 	fd int
-	// secure tells that Conn is a TLS connection, whose socket may hold bytes that are none of a response.
-	secure bool
+	// socket is what Conn reads and writes; with plain it is Conn. A socket under TLS may hold bytes that are none of a
+	// response.
+	socket *socket
+	plain  bool
 	// reused tells that the connection has served a request before.
 	reused bool
 	// idleSince is when it was put into its pool.
@@ -42,12 +41,6 @@ type upstreamConn struct {
 	// head is the response's head, whose strings point into headBytes.
 	head http1.Response
 	body upstreamBody
-
-	// What one write without waiting needs; not for TLS.
-	raw       syscall.RawConn
-	writeOnce func(fd uintptr) bool
-	unsent    []byte
-	writeErr  error
 }
 
 var (
@@ -55,20 +48,13 @@ var (
 	longBuffers     = sync.Pool{New: func() any { b := make([]byte, longBodyBufferBytes); return &b }}
 )
 
-// newUpstreamConn wraps a connection whose socket is raw; conn is raw itself or TLS over it.
-func newUpstreamConn(conn net.Conn, raw *net.TCPConn) (*upstreamConn, error) {
-	fd, err := descriptorOf(raw)
+// newUpstreamConn wraps a connection over the socket, which conn is itself where it does not speak TLS.
+func newUpstreamConn(conn net.Conn, raw *socket) (*upstreamConn, error) {
+	fd, err := descriptorOf(raw.TCPConn)
 	if err != nil {
 		return nil, err
 	}
-	u := &upstreamConn{Conn: conn, fd: fd}
-	if _, u.secure = conn.(*tls.Conn); !u.secure {
-		if u.raw, err = raw.SyscallConn(); err != nil {
-			return nil, err
-		}
-		u.writeOnce = u.writeAvailable
-	}
-	return u, nil
+	return &upstreamConn{Conn: conn, plain: conn == net.Conn(raw), socket: raw, fd: fd}, nil
 }
 
 // descriptorOf returns a connection's socket, valid until it is closed.
@@ -88,54 +74,20 @@ func (u *upstreamConn) send(p []byte) (rest []byte, err error) {
 	case len(p) <= outBufferBytes+1<<10: // the socket of an idle connection holds as much
 		_, err := u.Write(p)
 		return nil, err
-	case u.secure:
+	case !u.plain:
 		return p, nil
 	}
-	u.unsent, u.writeErr = p, nil
-	if err := u.raw.Write(u.writeOnce); err != nil {
-		return nil, err
-	}
-	rest, u.unsent = u.unsent, nil
-	return rest, u.writeErr
-}
-
-// writeAvailable writes once; it tells syscall.RawConn not to wait whatever comes of it.
-func (u *upstreamConn) writeAvailable(fd uintptr) bool {
-	for {
-		n, err := syscall.Write(int(fd), u.unsent)
-		switch err {
-		case nil:
-			u.unsent = u.unsent[n:]
-		case syscall.EINTR:
-			continue
-		case syscall.EAGAIN:
-		default:
-			u.writeErr = err
-		}
-		return true
-	}
+	return u.socket.TryWrite(p)
 }
 
 // fit reports whether an idle connection can carry a request: the upstream has neither closed it nor sent a byte that
 // nobody asked for, which would be taken for the answer to the next request.
 func (u *upstreamConn) fit() bool {
-	var one [1]byte
-	n, err := peek(u.fd, one[:])
-	if u.secure {
-		// Session tickets come unasked; only the end is a reason.
-		return n > 0 || errors.Is(err, syscall.EAGAIN)
+	waiting, err := waits(u.fd)
+	if err == nil && waiting && !u.plain {
+		return !hungUp(u.fd) // session tickets come unasked, and so does the end
 	}
-	return n <= 0 && errors.Is(err, syscall.EAGAIN)
-}
-
-// peek looks at the bytes that wait at a socket without taking them and without waiting for any.
-func peek(fd int, p []byte) (int, error) {
-	for {
-		n, _, err := syscall.Recvfrom(fd, p, syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		if err != syscall.EINTR {
-			return n, err
-		}
-	}
+	return err == nil && !waiting
 }
 
 // fill reads more bytes behind those that are there. It returns io.ErrUnexpectedEOF where the upstream has closed.

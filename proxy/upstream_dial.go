@@ -22,10 +22,15 @@ func dialUpstream(x *exchange) (*upstreamConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, ok := conn.(*net.TCPConn)
+	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return nil, errors.Join(errors.New("the upstream's connection is not TCP"), conn.Close())
 	}
+	raw, err := newSocket(tcp)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	conn = raw
 	if x.site.UpstreamScheme == "https" {
 		host, _, err := net.SplitHostPort(x.site.Upstream)
 		if err != nil {
