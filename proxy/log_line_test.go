@@ -111,6 +111,8 @@ func capturingLogger(cfg LoggingConfig) (*Logger, func() string) {
 	l.stdout = newLogSink("stdout", logOutput{}, &l.mu, l.line)
 	l.repeats.init(l)
 	return l, func() string {
+		l.mu.Lock() // the end of a batch looks at what is pending
+		defer l.mu.Unlock()
 		taken := string(l.stdout.pending)
 		l.stdout.pending = l.stdout.pending[:0]
 		return taken
