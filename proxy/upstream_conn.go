@@ -74,10 +74,8 @@ func descriptorOf(conn *net.TCPConn) (fd int, err error) {
 func (u *upstreamConn) fit() bool {
 	var one [1]byte
 	n, err := peek(u.fd, one[:])
-	if u.secure {
-		// Session tickets come unasked; only the end is a reason.
-		return n > 0 || errors.Is(err, syscall.EAGAIN)
-	}
+	// Over TLS too: session tickets come before the first answer and were read with it, and what waits now is the
+	// close_notify of an upstream that has closed, or worse.
 	return n <= 0 && errors.Is(err, syscall.EAGAIN)
 }
 
