@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -42,6 +43,8 @@ type upstreamConn struct {
 	// head is the response's head, whose strings point into headBytes.
 	head http1.Response
 	body upstreamBody
+	// one is room for a byte that nobody expects.
+	one [1]byte
 }
 
 var (
@@ -77,6 +80,17 @@ func (u *upstreamConn) fit() bool {
 	// Over TLS too: session tickets come before the first answer and were read with it, and what waits now is the
 	// close_notify of an upstream that has closed, or worse.
 	return n <= 0 && errors.Is(err, syscall.EAGAIN)
+}
+
+// readAhead reports whether TLS has read more than the response, and keeps it where a look at the socket does not show it:
+// another record, which would be taken for the answer to the next request, or the end of the connection.
+func (u *upstreamConn) readAhead() bool {
+	if !u.secure {
+		return false
+	}
+	u.interrupt() // what is there is returned all the same
+	n, err := u.Conn.Read(u.one[:])
+	return n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || u.Conn.SetDeadline(time.Time{}) != nil
 }
 
 // peek looks at the bytes that wait at a socket without taking them and without waiting for any.

@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"bufio"
+	"crypto/tls"
 	"io"
 	"net"
+	"sync"
 	"testing"
 )
 
@@ -47,5 +49,75 @@ func TestAPooledTLSConnectionThatTheUpstreamHasClosedIsNotUsed(t *testing.T) {
 	_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n") // which is not sent twice
 	if response, _ := readResponse(t, r, "POST"); response.StatusCode != 200 {
 		t.Errorf("got %d, want 200 by a new connection; log:\n%s", response.StatusCode, p.log)
+	}
+}
+
+// gathered writes several TLS records in one piece.
+type gathered struct {
+	net.Conn
+	mu      sync.Mutex
+	hold    bool
+	waiting []byte
+}
+
+func (g *gathered) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.hold {
+		g.waiting = append(g.waiting, p...)
+		return len(p), nil
+	}
+	return g.Conn.Write(p)
+}
+
+func (g *gathered) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.hold = false
+	_, _ = g.Conn.Write(g.waiting)
+}
+
+func TestASecondAnswerOfAnUpstreamIsNotTheNextClients(t *testing.T) {
+	const unasked = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+	for _, test := range []struct {
+		name   string
+		secure bool
+	}{{"in plain text", false}, {"in a TLS record of its own that was read with the first answer", true}} {
+		t.Run(test.name, func(t *testing.T) {
+			leaks(t)
+			serverTLS, roots := upstreamTLS(t)
+			upstream := scriptedUpstream(t, nil, func(n int, r *bufio.Reader, conn net.Conn) {
+				together := &gathered{Conn: conn}
+				var served net.Conn = together
+				if test.secure {
+					served = tls.Server(together, serverTLS)
+					r = bufio.NewReader(served)
+				}
+				for {
+					if _, err := readHead(r); err != nil {
+						return
+					}
+					together.hold = true
+					_, _ = io.WriteString(served, okResponse)
+					if n == 1 {
+						_, _ = io.WriteString(served, unasked)
+					}
+					together.release()
+				}
+			})
+			p := startPath(t, byName(upstream), func(o *pathOptions) {
+				if test.secure {
+					o.roots = roots
+				}
+			})
+			conn := p.dial(t)
+			r := bufio.NewReader(conn)
+			for range 3 {
+				_, _ = io.WriteString(conn, getA)
+				if _, body := readResponse(t, r, "GET"); body != "hello" {
+					t.Errorf("got the body %q, want %q", body, "hello")
+				}
+			}
+		})
 	}
 }
