@@ -115,6 +115,18 @@ func (p *dataPath) dial(t testing.TB) *tls.Conn {
 	return conn
 }
 
+// exchange sends bytes on a connection of their own and returns all that comes up to its end, and the error that it ended
+// with: nil for an orderly end.
+func (p *dataPath) exchange(t testing.TB, request string) (string, error) {
+	t.Helper()
+	conn := p.dial(t)
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	return string(answer), err
+}
+
 // idleUpstreams returns the number of connections in the pools.
 func (p *dataPath) idleUpstreams() int {
 	n := 0

@@ -103,7 +103,8 @@ func peek(fd int, p []byte) (int, error) {
 	}
 }
 
-// fill reads more bytes behind those that are there. It returns io.ErrUnexpectedEOF where the upstream has closed.
+// fill reads more bytes behind those that are there. It returns io.EOF where the upstream has closed in an orderly way:
+// TLS tells that from a connection that broke.
 func (u *upstreamConn) fill() error {
 	if u.buffer == nil {
 		u.buffer = upstreamBuffers.Get().(*[]byte)
@@ -118,7 +119,7 @@ func (u *upstreamConn) fill() error {
 		u.received = true
 		return nil
 	}
-	if err == io.EOF || err == nil {
+	if err == nil {
 		err = io.ErrUnexpectedEOF
 	}
 	return err
@@ -168,7 +169,9 @@ func (u *upstreamConn) readHead() error {
 		if u.buffer != nil && u.end == len(*u.buffer) && !u.grow() {
 			return errBadResponse("its head is over 64 KiB")
 		}
-		if err := u.fill(); err != nil {
+		if err := u.fill(); err == io.EOF {
+			return io.ErrUnexpectedEOF
+		} else if err != nil {
 			return err
 		}
 	}

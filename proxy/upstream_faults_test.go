@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -119,5 +120,25 @@ func TestASecondAnswerOfAnUpstreamIsNotTheNextClients(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestABodyThatATLSUpstreamBreaksOffNeverEndsCleanly(t *testing.T) {
+	leaks(t)
+	secure, roots := upstreamTLS(t)
+	upstream := scriptedUpstream(t, nil, func(_ int, _ *bufio.Reader, conn net.Conn) {
+		together := &gathered{Conn: conn}
+		served := tls.Server(together, secure)
+		if _, err := readHead(bufio.NewReader(served)); err != nil {
+			return
+		}
+		_, _ = io.WriteString(served, "HTTP/1.1 200 OK\r\n\r\nhalf") // its body ends with the connection
+		together.hold = true
+		_, _ = io.WriteString(served, "another half")
+		_, _ = conn.Write(together.waiting[:len(together.waiting)/2])
+	})
+	answer, _ := startPath(t, byName(upstream), func(o *pathOptions) { o.roots = roots }).exchange(t, getA)
+	if strings.HasSuffix(answer, "0\r\n\r\n") || !strings.Contains(answer, "half") {
+		t.Errorf("got %q, want what came and no end", answer)
 	}
 }
