@@ -142,3 +142,45 @@ func TestABodyThatATLSUpstreamBreaksOffNeverEndsCleanly(t *testing.T) {
 		t.Errorf("got %q, want what came and no end", answer)
 	}
 }
+
+// endSeen tells whether the end of a connection was read, as it is only where no close_notify came before it.
+type endSeen struct {
+	net.Conn
+	seen bool
+}
+
+func (e *endSeen) Read(p []byte) (int, error) {
+	n, err := e.Conn.Read(p)
+	e.seen = e.seen || err != nil
+	return n, err
+}
+
+func TestATruncatedBodyForAnHTTP10ClientIsNoOrderlyEnd(t *testing.T) {
+	leaks(t)
+	for _, test := range []struct {
+		name, answer string
+		orderly      bool
+	}{
+		{"a whole one is", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n\r\n", true},
+		{"a truncated one is not", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {
+				_, _ = readHead(r)
+				_, _ = io.WriteString(conn, test.answer)
+			})
+			raw, err := net.Dial("tcp", startPath(t, upstream, nil).addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end := &endSeen{Conn: raw}
+			conn := tls.Client(end, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"})
+			defer conn.Close()
+			_, _ = io.WriteString(conn, "GET / HTTP/1.0\r\nHost: a.test\r\n\r\n")
+			answer, _ := io.ReadAll(conn)
+			if !strings.HasSuffix(string(answer), "half") || end.seen == test.orderly {
+				t.Errorf("got %q, with close_notify %v, want %v: all that tells a client that it has everything", answer, !end.seen, test.orderly)
+			}
+		})
+	}
+}
