@@ -272,11 +272,19 @@ func (x *exchange) endPump(conn *upstreamConn) bool {
 	select {
 	case <-x.pump.done:
 	default:
-		if !x.body.isEnded() {
-			x.client.Interrupt(false)
-			conn.interrupt()
+		if x.body.isEnded() {
+			<-x.pump.done
+			break
 		}
+		failed := x.body.failure.Load()
+		x.client.Interrupt(false)
+		conn.interrupt()
 		<-x.pump.done
+		if failed == nil {
+			x.body.failure.Store(nil) // that the read was interrupted is not the client's doing
+		}
+		x.body.taken = true // the client cannot be read from again
+		return false
 	}
 	return x.pump.err == nil
 }

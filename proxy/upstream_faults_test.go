@@ -184,3 +184,27 @@ func TestATruncatedBodyForAnHTTP10ClientIsNoOrderlyEnd(t *testing.T) {
 		})
 	}
 }
+
+func TestAnUpstreamThatLeavesWhileABodyIsAwaitedIsABadGateway(t *testing.T) {
+	for _, test := range []struct{ name, head string }{
+		{"with a declared length", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100\r\n\r\nhalf"},
+		{"in chunks", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"},
+		{"that waits for 100", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			leaks(t)
+			upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {
+				_, _ = readHead(r)
+				if strings.Contains(test.head, "half") {
+					_, _ = io.ReadAtLeast(r, make([]byte, 100), 4)
+				}
+			})
+			p := startPath(t, upstream, nil)
+			answer, _ := p.exchange(t, test.head)
+			if !strings.Contains(answer, "502 Bad Gateway") {
+				t.Errorf("got %q, want 502; log:\n%s", answer, p.log)
+			}
+			waitFor(t, "the log line", func() bool { return strings.Contains(p.log.String(), "UPSTREAM_ERROR") })
+		})
+	}
+}
