@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // answering is an upstream's script that answers every request without a body, as long as it gets any.
@@ -206,5 +208,36 @@ func TestAnUpstreamThatLeavesWhileABodyIsAwaitedIsABadGateway(t *testing.T) {
 			}
 			waitFor(t, "the log line", func() bool { return strings.Contains(p.log.String(), "UPSTREAM_ERROR") })
 		})
+	}
+}
+
+func TestAConnectionOutlivesAGatewayTimeoutOrSaysThatItDoesNot(t *testing.T) {
+	leaks(t)
+	upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {
+		for {
+			head, err := readHead(r)
+			if err != nil {
+				return
+			}
+			if strings.HasPrefix(head, "GET /slow") {
+				continue
+			}
+			_, _ = io.WriteString(conn, okResponse)
+		}
+	})
+	p := startPath(t, upstream, func(o *pathOptions) { o.request = 200 * time.Millisecond })
+	conn := p.dial(t)
+	r := bufio.NewReader(conn)
+	_, _ = io.WriteString(conn, "GET /slow HTTP/1.1\r\nHost: a.test\r\n\r\n")
+	response, _ := readResponse(t, r, "GET")
+	if response.StatusCode != 504 {
+		t.Fatalf("got %d, want 504", response.StatusCode)
+	}
+	if response.Close {
+		return
+	}
+	_, _ = io.WriteString(conn, getA)
+	if response, err := http.ReadResponse(r, nil); err != nil || response.StatusCode != 200 {
+		t.Errorf("the connection was said to stay open, and the next request got %v, %v", response, err)
 	}
 }
