@@ -50,7 +50,8 @@ func (x *exchange) send(a *answer) {
 	if body != "" {
 		fields.Add("Content-Type", "text/plain; charset=utf-8")
 	}
-	if err := x.client.Head(a.status, fields, int64(len(body)), x.bodyUnread()); err != nil {
+	closing := x.bodyUnread() || x.cancelled() != nil // a cancellation has interrupted reading the client
+	if err := x.client.Head(a.status, fields, int64(len(body)), closing); err != nil {
 		x.abort = true
 		return
 	}

@@ -31,6 +31,8 @@ type clientConn struct {
 	work *http1Work
 	// one is where the first byte of a request is awaited.
 	one [1]byte
+	// aborted tells that the last response was not sent whole.
+	aborted bool
 	// unsent is what the kernel had not sent at the last look.
 	unsent int
 	// mu guards work for other goroutines, and streams, the number of HTTP/2 streams in flight.
@@ -158,9 +160,14 @@ func (c *clientConn) awaitRequest(timeout time.Duration) bool {
 	return n == 1 && err == nil && c.watch.set(phaseHead, c.server.headerTimeout)
 }
 
-// close ends the connection.
+// close ends the connection. After a response that was cut off there is no close_notify, so that a body which ends with
+// the connection does not seem to be whole (S-6.10).
 func (c *clientConn) close() {
 	c.server.registry.remove(c)
+	if c.aborted {
+		_ = c.tcp.Close()
+		return
+	}
 	_ = c.tls.Close() // sends close_notify if it can; there is nobody to tell if not
 }
 

@@ -42,6 +42,7 @@ func (w *http1Work) serveOne() bool {
 	x := &w.exchange
 	c.server.pipeline.handle(x)
 	if x.abort {
+		c.aborted = true
 		return false
 	}
 	unread := x.bodyUnread()

@@ -45,9 +45,10 @@ func (b *upstreamBody) next() ([]byte, error) {
 		}
 		waiting, err := b.waiting()
 		if err != nil {
-			if b.kind == http1.BodyUntilClose && err == io.ErrUnexpectedEOF {
+			if err == io.EOF && b.kind == http1.BodyUntilClose {
 				b.done = true
-				return nil, io.EOF
+			} else if err == io.EOF {
+				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
 		}
@@ -133,7 +134,7 @@ func (b *upstreamBody) fill() error {
 	if n > 0 {
 		return nil
 	}
-	if err == io.EOF || err == nil {
+	if err == nil {
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -41,6 +41,8 @@ type upstreamConn struct {
 	// head is the response's head, whose strings point into headBytes.
 	head http1.Response
 	body upstreamBody
+	// one is room for a byte that nobody expects.
+	one [1]byte
 }
 
 var (
@@ -84,13 +86,25 @@ func (u *upstreamConn) send(p []byte) (rest []byte, err error) {
 // nobody asked for, which would be taken for the answer to the next request.
 func (u *upstreamConn) fit() bool {
 	waiting, err := waits(u.fd)
-	if err == nil && waiting && !u.plain {
-		return !hungUp(u.fd) // session tickets come unasked, and so does the end
-	}
+	// Over TLS too: session tickets come before the first answer and were read with it, and what waits now is the
+	// close_notify of an upstream that has closed, or worse.
 	return err == nil && !waiting
 }
 
-// fill reads more bytes behind those that are there. It returns io.ErrUnexpectedEOF where the upstream has closed.
+// readAhead reports whether TLS has read more than the response, and keeps it where a look at the socket does not show it:
+// another record, which would be taken for the answer to the next request, or the end of the connection.
+func (u *upstreamConn) readAhead() bool {
+	if u.plain {
+		return false
+	}
+	u.socket.tryRead = true
+	n, err := u.Conn.Read(u.one[:])
+	u.socket.tryRead = false
+	return n > 0 || err != errNotReady
+}
+
+// fill reads more bytes behind those that are there. It returns io.EOF where the upstream has closed in an orderly way:
+// TLS tells that from a connection that broke.
 func (u *upstreamConn) fill() error {
 	if u.buffer == nil {
 		u.buffer = upstreamBuffers.Get().(*[]byte)
@@ -105,7 +119,7 @@ func (u *upstreamConn) fill() error {
 		u.received = true
 		return nil
 	}
-	if err == io.EOF || err == nil {
+	if err == nil {
 		err = io.ErrUnexpectedEOF
 	}
 	return err
@@ -155,7 +169,9 @@ func (u *upstreamConn) readHead() error {
 		if u.buffer != nil && u.end == len(*u.buffer) && !u.grow() {
 			return errBadResponse("its head is over 64 KiB")
 		}
-		if err := u.fill(); err != nil {
+		if err := u.fill(); err == io.EOF {
+			return io.ErrUnexpectedEOF
+		} else if err != nil {
 			return err
 		}
 	}

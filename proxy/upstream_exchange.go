@@ -167,7 +167,8 @@ func (x *exchange) finish(conn *upstreamConn, pool *upstreamPool, complete bool)
 	leftover := conn.body.buffered()
 	conn.body.release()
 	conn.releaseBuffer()
-	if !complete || !sent || leftover > 0 || !conn.head.KeepAlive || conn.body.kind == http1.BodyUntilClose || x.cancelled() != nil {
+	if !complete || !sent || leftover > 0 || !conn.head.KeepAlive || conn.body.kind == http1.BodyUntilClose || x.cancelled() != nil ||
+		conn.readAhead() {
 		conn.Close()
 		return
 	}

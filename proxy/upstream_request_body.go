@@ -212,10 +212,14 @@ func (x *exchange) endPump(conn *upstreamConn) bool {
 		<-x.pump.done
 		return x.pump.err == nil && conn.SetWriteDeadline(time.Time{}) == nil
 	}
+	failed := x.body.failure.Load()
 	if taken {
 		x.client.Interrupt(false)
 	}
 	conn.interrupt()
 	<-x.pump.done
+	if failed == nil {
+		x.body.failure.Store(nil) // that the read was interrupted is not the client's doing
+	}
 	return false
 }

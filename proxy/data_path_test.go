@@ -1,0 +1,222 @@
+package proxy
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// dataPath is the whole way of a request in this process, without the daemon around it: a listener on the loopback, TLS,
+// a siteServer, a pipeline with the one site a.test, the sweeper and the upstream pools.
+type dataPath struct {
+	*siteServer
+	shared *sharedState
+	// site is the one that requests for a.test go to.
+	site *Site
+	log  *syncBuffer
+	addr string
+}
+
+// pathOptions are what a test may change of a dataPath before it serves.
+type pathOptions struct {
+	header, idle, bodyIdle, connect, request time.Duration
+	connections                              int
+	bodyLimit                                int64
+	level                                    Level
+	// roots make the site's upstream one of https.
+	roots *x509.CertPool
+}
+
+// startPath starts a dataPath in front of an upstream. Everything has ended when the test has, or the test fails.
+func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPath {
+	t.Helper()
+	options := pathOptions{
+		header: 10 * time.Second, idle: 10 * time.Second, bodyIdle: 10 * time.Second, connect: 5 * time.Second,
+		request: 10 * time.Second, connections: 100, bodyLimit: 1 << 30, level: LevelTrace,
+	}
+	if change != nil {
+		change(&options)
+	}
+	cfg := &Config{
+		MaxConnections: options.connections, Logging: LoggingConfig{Level: options.level, Format: FormatText},
+		RateLimit: RateLimitConfig{RequestsPerSecond: 1e6, Burst: 1e6}, Body: BodyConfig{LimitBytes: options.bodyLimit},
+		Listeners: []ListenerConfig{{BindAddr: "127.0.0.1", HTTPSPort: 443, Sites: []SiteConfig{{
+			Host: "a.test", Upstream: upstream, UpstreamScheme: "http", ConnectTimeout: options.connect, RequestTimeout: options.request,
+		}}}},
+	}
+	dynamic, err := buildDynamic(cfg, cfg.Listeners, time.Unix(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &dataPath{site: dynamic.routes[0]["a.test"], log: new(syncBuffer)}
+	if options.roots != nil {
+		p.site.UpstreamScheme, p.site.roots = "https", options.roots
+	}
+	pointer := new(atomic.Pointer[DynamicConfig])
+	pointer.Store(dynamic)
+	p.shared, err = newSharedState(cfg, p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.shared.close)
+	source, err := newSelfSignedSource("a", []string{"a.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.siteServer = &siteServer{
+		address: "127.0.0.1:443", pipeline: newPipeline(pointer, p.shared, options.bodyIdle), registry: p.shared.conns,
+		log: p.shared.log, tls: listenerTLSConfig(source, openGate(), p.shared.log),
+		headerTimeout: options.header, idleTimeout: options.idle,
+	}
+	p.http2 = newHTTP2Server(p.siteServer)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.addr = ln.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- p.serve(ln) }()
+	t.Cleanup(func() {
+		_ = ln.Close()
+		p.isDraining.Store(true)
+		_ = p.http2.server.Close()
+		p.registry.close()
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+		p.conns.Wait()
+		if n := p.registry.count(); n != 0 {
+			t.Errorf("%d connections are counted after the last has ended", n)
+		}
+	})
+	return p
+}
+
+// dial opens a TLS connection that speaks HTTP/1.1.
+func (p *dataPath) dial(t testing.TB) *tls.Conn {
+	t.Helper()
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp", p.addr,
+		&tls.Config{InsecureSkipVerify: true, ServerName: "a.test", NextProtos: []string{"http/1.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	return conn
+}
+
+// exchange sends bytes on a connection of their own and returns all that comes up to its end, and the error that it ended
+// with: nil for an orderly end.
+func (p *dataPath) exchange(t testing.TB, request string) (string, error) {
+	t.Helper()
+	conn := p.dial(t)
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	return string(answer), err
+}
+
+// idleUpstreams returns the number of connections in the pools.
+func (p *dataPath) idleUpstreams() int {
+	n := 0
+	for _, pool := range p.shared.upstreams.all() {
+		pool.mu.Lock()
+		n += len(pool.idle)
+		pool.mu.Unlock()
+	}
+	return n
+}
+
+// scriptedUpstream accepts connections and hands each to serve, with its number from 1.
+func scriptedUpstream(t testing.TB, secure *tls.Config, serve func(n int, r *bufio.Reader, conn net.Conn)) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	open := map[net.Conn]bool{}
+	t.Cleanup(func() {
+		_ = ln.Close()
+		mu.Lock()
+		for conn := range open {
+			_ = conn.Close()
+		}
+		mu.Unlock()
+		running.Wait()
+	})
+	running.Go(func() {
+		for n := 1; ; n++ {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			open[conn] = true
+			mu.Unlock()
+			running.Go(func() {
+				defer func() {
+					_ = conn.Close()
+					mu.Lock()
+					delete(open, conn)
+					mu.Unlock()
+				}()
+				served := conn
+				if secure != nil {
+					served = tls.Server(conn, secure)
+				}
+				serve(n, bufio.NewReader(served), served)
+			})
+		}
+	})
+	return ln.Addr().String()
+}
+
+// upstreamTLS makes the TLS configuration of an upstream named localhost, and the roots that verify it.
+func upstreamTLS(t testing.TB) (*tls.Config, *x509.CertPool) {
+	t.Helper()
+	certificate, err := selfSigned([]string{"localhost"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(certificate.Leaf)
+	return &tls.Config{Certificates: []tls.Certificate{*certificate}}, roots
+}
+
+// byName turns an address on the loopback into one that TLS can verify.
+func byName(address string) string { return strings.Replace(address, "127.0.0.1", "localhost", 1) }
+
+// leaks fails the test when goroutines that began after this call are left at its end.
+func leaks(t testing.TB) {
+	others := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, others) })
+}
+
+// readResponse reads one response, whole.
+func readResponse(t testing.TB, r *bufio.Reader, method string) (*http.Response, string) {
+	t.Helper()
+	response, err := http.ReadResponse(r, &http.Request{Method: method})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+const getA = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
