@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"os"
 	"strconv"
 	"sync"
 
@@ -84,10 +85,12 @@ func (x *exchange) tryOn(conn *upstreamConn, request []byte, pumped bool) error 
 	if !x.use(conn) {
 		return x.cancelled()
 	}
+	waiting, timeout := phaseUpstream, x.site.RequestTimeout
 	if pumped {
-		x.watch.set(phaseBody, x.body.idle)
-	} else {
-		x.watch.set(phaseUpstream, x.site.RequestTimeout)
+		waiting, timeout = phaseBody, x.body.idle
+	}
+	if !x.watch.set(waiting, timeout) {
+		return os.ErrDeadlineExceeded // no other would ever end the wait
 	}
 	if _, err := conn.Write(request); err != nil {
 		return errUpstreamClosed{err}

@@ -241,3 +241,24 @@ func TestAConnectionOutlivesAGatewayTimeoutOrSaysThatItDoesNot(t *testing.T) {
 		t.Errorf("the connection was said to stay open, and the next request got %v, %v", response, err)
 	}
 }
+
+func TestAnUpstreamThatConnectsSlowlyHasADeadlineStill(t *testing.T) {
+	leaks(t)
+	secure, roots := upstreamTLS(t)
+	upstream := scriptedUpstream(t, nil, func(_ int, _ *bufio.Reader, conn net.Conn) {
+		time.Sleep(600 * time.Millisecond) // longer than a head may take
+		served := tls.Server(conn, secure)
+		_, _ = io.Copy(io.Discard, served) // and never an answer
+	})
+	p := startPath(t, byName(upstream), func(o *pathOptions) {
+		o.roots, o.header, o.connect, o.request = roots, 200*time.Millisecond, 5*time.Second, 200*time.Millisecond
+	})
+	conn := p.dial(t)
+	_, _ = io.WriteString(conn, getA)
+	answer, _ := bufio.NewReader(conn).ReadString('\n')
+	if !strings.Contains(answer, "504") {
+		t.Errorf("got %q, want 504", answer)
+	}
+	_ = conn.Close()
+	waitFor(t, "the connection's end", func() bool { return p.registry.count() == 0 })
+}
