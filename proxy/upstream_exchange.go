@@ -119,6 +119,7 @@ func (x *exchange) tryOn(conn *upstreamConn, request []byte, pumped bool) error 
 		}
 		fields := conn.head.Fields
 		removeHopByHop(&fields)
+		fields.Remove(isServerField) // S-6.5
 		x.inform(conn.head.Status, fields)
 	}
 }

@@ -262,3 +262,18 @@ func TestAnUpstreamThatConnectsSlowlyHasADeadlineStill(t *testing.T) {
 	_ = conn.Close()
 	waitFor(t, "the connection's end", func() bool { return p.registry.count() == 0 })
 }
+
+func TestManyInterimResponsesAreNoLongHead(t *testing.T) {
+	leaks(t)
+	upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {
+		_, _ = readHead(r)
+		_, _ = io.WriteString(conn, strings.Repeat("HTTP/1.1 102 Processing\r\nServer: x\r\n\r\n", 5000)+okResponse)
+	})
+	answer, _ := startPath(t, upstream, nil).exchange(t, strings.Replace(getA, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1))
+	if n := strings.Count(answer, "102 Processing"); n != 5000 || !strings.HasSuffix(answer, "hello") {
+		t.Errorf("got %d interim responses and an answer that ends with %q", n, answer[max(0, len(answer)-80):])
+	}
+	if strings.Contains(answer, "Server:") {
+		t.Error("an interim response names the server")
+	}
+}
