@@ -166,8 +166,13 @@ func (u *upstreamConn) readHead() error {
 			}
 			looked = u.end - u.start
 		}
-		if u.buffer != nil && u.end == len(*u.buffer) && !u.grow() {
-			return errBadResponse("its head is over 64 KiB")
+		if u.buffer != nil && u.end == len(*u.buffer) {
+			if u.start > 0 { // interim responses are behind us
+				u.end = copy(*u.buffer, (*u.buffer)[u.start:u.end])
+				u.start = 0
+			} else if !u.grow() {
+				return errBadResponse("its head is over 64 KiB")
+			}
 		}
 		if err := u.fill(); err == io.EOF {
 			return io.ErrUnexpectedEOF

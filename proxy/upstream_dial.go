@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"os"
+	"time"
 )
 
 // dialUpstream connects to the site's upstream, and completes the TLS handshake, both within the connect timeout
@@ -13,6 +15,11 @@ import (
 func dialUpstream(x *exchange) (*upstreamConn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), x.site.ConnectTimeout)
 	defer cancel()
+	// It is the context that ends the dial. The watch takes over from the deadline of the request's head, and makes the
+	// sweeper look for a client that leaves meanwhile.
+	if !x.watch.set(phaseUpstream, x.site.ConnectTimeout+time.Second) {
+		return nil, os.ErrDeadlineExceeded
+	}
 	if !x.dialing(cancel) {
 		return nil, context.Canceled
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"os"
 	"runtime"
 	"strconv"
 
@@ -72,7 +73,9 @@ func (x *exchange) tryOn(conn *upstreamConn, request []byte, whole bool) error {
 	if !x.use(conn) {
 		return x.cancelled()
 	}
-	x.watch.set(phaseUpstream, x.site.RequestTimeout)
+	if !x.watch.set(phaseUpstream, x.site.RequestTimeout) {
+		return os.ErrDeadlineExceeded // no other would ever end the wait
+	}
 	rest, err := conn.send(request)
 	if err != nil {
 		return errUpstreamClosed{err}
@@ -105,6 +108,7 @@ func (x *exchange) tryOn(conn *upstreamConn, request []byte, whole bool) error {
 		}
 		fields := conn.head.Fields
 		removeHopByHop(&fields)
+		fields.Remove(isServerField) // S-6.5
 		x.inform(conn.head.Status, fields)
 	}
 }

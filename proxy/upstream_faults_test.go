@@ -241,3 +241,39 @@ func TestAConnectionOutlivesAGatewayTimeoutOrSaysThatItDoesNot(t *testing.T) {
 		t.Errorf("the connection was said to stay open, and the next request got %v, %v", response, err)
 	}
 }
+
+func TestAnUpstreamThatConnectsSlowlyHasADeadlineStill(t *testing.T) {
+	leaks(t)
+	secure, roots := upstreamTLS(t)
+	upstream := scriptedUpstream(t, nil, func(_ int, _ *bufio.Reader, conn net.Conn) {
+		time.Sleep(600 * time.Millisecond) // longer than a head may take
+		served := tls.Server(conn, secure)
+		_, _ = io.Copy(io.Discard, served) // and never an answer
+	})
+	p := startPath(t, byName(upstream), func(o *pathOptions) {
+		o.roots, o.header, o.connect, o.request = roots, 200*time.Millisecond, 5*time.Second, 200*time.Millisecond
+	})
+	conn := p.dial(t)
+	_, _ = io.WriteString(conn, getA)
+	answer, _ := bufio.NewReader(conn).ReadString('\n')
+	if !strings.Contains(answer, "504") {
+		t.Errorf("got %q, want 504", answer)
+	}
+	_ = conn.Close()
+	waitFor(t, "the connection's end", func() bool { return p.registry.count() == 0 })
+}
+
+func TestManyInterimResponsesAreNoLongHead(t *testing.T) {
+	leaks(t)
+	upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {
+		_, _ = readHead(r)
+		_, _ = io.WriteString(conn, strings.Repeat("HTTP/1.1 102 Processing\r\nServer: x\r\n\r\n", 5000)+okResponse)
+	})
+	answer, _ := startPath(t, upstream, nil).exchange(t, strings.Replace(getA, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1))
+	if n := strings.Count(answer, "102 Processing"); n != 5000 || !strings.HasSuffix(answer, "hello") {
+		t.Errorf("got %d interim responses and an answer that ends with %q", n, answer[max(0, len(answer)-80):])
+	}
+	if strings.Contains(answer, "Server:") {
+		t.Error("an interim response names the server")
+	}
+}
