@@ -28,10 +28,10 @@ build: ## Build the static binary bin/reverse-proxy.
 	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -o bin/reverse-proxy ./cmd/reverse-proxy
 
 run: ## Serve https://localhost:8443/ with a sample upstream, until Ctrl-C.
-	go run ./cmd/quickstart
+	@mkdir -p out && go build -o out/quickstart ./cmd/quickstart && exec out/quickstart
 
 acme: ## Run the proxy beside a Pebble, with certificates from it, until Ctrl-C.
-	go run ./cmd/quickstart -acme
+	@mkdir -p out && go build -o out/quickstart ./cmd/quickstart && exec out/quickstart -acme
 
 test: lint unit conformance cover threshold ## Check everything: formats, vet, staticcheck, unit tests, the suite, coverage.
 
