@@ -18,6 +18,9 @@ CADDY_VERSION ?= v2.11.2
 RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/dev/null 2>&1 && echo -race)
 COVER := out/cover
 
+# The Git revision in a linked worktree, whose .git is a file: cmd/go records none there. Elsewhere nothing.
+REVISION = $$(if [ -f .git ]; then git rev-parse HEAD; [ -z "$$(git status --porcelain)" ] || echo +dirty; fi | tr -d '\n')
+
 .PHONY: help build run acme test lint unit conformance cover threshold fuzz bench deps
 
 help: ## List the commands.
@@ -25,7 +28,9 @@ help: ## List the commands.
 
 build: ## Build the static binary bin/reverse-proxy.
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -o bin/reverse-proxy ./cmd/reverse-proxy
+	@revision=$(REVISION); CGO_ENABLED=0 go build -trimpath -buildvcs=auto \
+		$${revision:+-ldflags "-X reverse-proxy/proxy.linkedRevision=$$revision"} -o bin/reverse-proxy ./cmd/reverse-proxy
+	@echo built bin/reverse-proxy
 
 run: ## Serve https://localhost:8443/ with a sample upstream, until Ctrl-C.
 	@mkdir -p out && go build -o out/quickstart ./cmd/quickstart && exec out/quickstart

@@ -38,7 +38,7 @@ Feature: Command line
     Scenario: --version tells version, revision and Go version
       When the command "reverse-proxy --version" is run
       Then the command exits with 0
-      And the command prints a line that matches "reverse-proxy \S+.*revision.* go1\.\d+.*"
+      And the command prints a line that matches "reverse-proxy \S+ \(revision ([0-9a-f]{40}(\+dirty)?|unknown), go1\.\d+\S*\)"
       And the command complains nothing
 
   Rule: --validate reports everything and starts nothing
