@@ -160,6 +160,7 @@ Feature: Command line
       And the command "reverse-proxy reload --socket ${admin_socket}" is run
       Then the command exits with 1
       And the command prints "\"status\":\"error\""
+      And the command prints "nothing was changed; 2 errors in the configuration"
       And the command prints "rate_limit.burst: "
       And the command prints "body.limit_bytes: "
       When a client requests "https://git.example.test/"
