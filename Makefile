@@ -8,7 +8,7 @@ SHELL := /bin/bash
 FUZZTIME ?= 30s
 COVERAGE ?= 85
 # The Debian packages that the tests and the benchmark use, each with a program of it that tells whether it is there.
-DEPS := gcc:gcc libc6-dev: fail2ban:fail2ban-regex strace:strace curl:curl openssl:openssl \
+DEPS := gcc:gcc libc6-dev: fail2ban:fail2ban-regex logrotate:logrotate jq:jq systemd:systemd-analyze strace:strace curl:curl openssl:openssl \
 	nginx-light:nginx haproxy:haproxy
 
 # Caddy, which `make bench` builds from the module proxy, as Debian has none that is recent.
@@ -18,6 +18,9 @@ CADDY_VERSION ?= v2.11.2
 RACE := $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v $$(go env CC) >/dev/null 2>&1 && echo -race)
 COVER := out/cover
 
+# The Git revision in a linked worktree, whose .git is a file: cmd/go records none there. Elsewhere nothing.
+REVISION = $$(if [ -f .git ]; then git rev-parse HEAD; [ -z "$$(git status --porcelain)" ] || echo +dirty; fi | tr -d '\n')
+
 .PHONY: help build run acme test lint unit conformance cover threshold fuzz bench deps
 
 help: ## List the commands.
@@ -25,13 +28,15 @@ help: ## List the commands.
 
 build: ## Build the static binary bin/reverse-proxy.
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -o bin/reverse-proxy ./cmd/reverse-proxy
+	@revision=$(REVISION); CGO_ENABLED=0 go build -trimpath -buildvcs=auto \
+		$${revision:+-ldflags "-X reverse-proxy/proxy.linkedRevision=$$revision"} -o bin/reverse-proxy ./cmd/reverse-proxy
+	@echo built bin/reverse-proxy
 
 run: ## Serve https://localhost:8443/ with a sample upstream, until Ctrl-C.
-	go run ./cmd/quickstart
+	@mkdir -p out && go build -o out/quickstart ./cmd/quickstart && exec out/quickstart
 
 acme: ## Run the proxy beside a Pebble, with certificates from it, until Ctrl-C.
-	go run ./cmd/quickstart -acme
+	@mkdir -p out && go build -o out/quickstart ./cmd/quickstart && exec out/quickstart -acme
 
 test: lint unit conformance cover threshold ## Check everything: formats, vet, staticcheck, unit tests, the suite, coverage.
 

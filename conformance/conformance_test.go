@@ -54,6 +54,13 @@ func TestFeatures(t *testing.T) {
 	if !suite.CanMount() {
 		leaveOut("@mount", "this user may not mount a file system")
 	}
+	if !suite.CanMakeNetworks() {
+		leaveOut("@network", "this user may not make a network namespace")
+	}
+	// In CI it must be there, and the scenarios say what is missing.
+	if !suite.HasLogrotate() && os.Getenv("CI") != "true" {
+		leaveOut("@logrotate", "logrotate is not installed; make deps installs it")
+	}
 	runner := godog.TestSuite{Name: "reverse-proxy", ScenarioInitializer: suite.InitializeScenario, Options: options}
 	status := runner.Run()
 

@@ -246,6 +246,20 @@ Feature: Admin socket
       And the proxy is sent SIGTERM
       Then the proxy exits with 0 within 4 seconds
 
+    @S-12.3 @S-8.6
+    Scenario: A client that cannot be accepted waits until it can be
+      When the proxy is running
+      And the proxy can open no more files
+      And one more client sends the admin command "status"
+      Then the log has a line "ACCEPT_ERROR" with:
+        | level    | ERROR                |
+        | listener | admin                |
+        | error    | ~too many open files |
+      And this client has no answer yet
+      When the proxy can open files again
+      Then this client is answered
+      And the admin socket answers "ok" with the message ""
+
   Rule: Nobody but root and the daemon's user may use it
 
     @S-10.4

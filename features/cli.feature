@@ -38,7 +38,7 @@ Feature: Command line
     Scenario: --version tells version, revision and Go version
       When the command "reverse-proxy --version" is run
       Then the command exits with 0
-      And the command prints a line that matches "reverse-proxy \S+.*revision.* go1\.\d+.*"
+      And the command prints a line that matches "reverse-proxy \S+ \(revision ([0-9a-f]{40}(\+dirty)?|unknown), go1\.\d+\S*\)"
       And the command complains nothing
 
   Rule: --validate reports everything and starts nothing
@@ -160,6 +160,7 @@ Feature: Command line
       And the command "reverse-proxy reload --socket ${admin_socket}" is run
       Then the command exits with 1
       And the command prints "\"status\":\"error\""
+      And the command prints "nothing was changed; 2 errors in the configuration"
       And the command prints "rate_limit.burst: "
       And the command prints "body.limit_bytes: "
       When a client requests "https://git.example.test/"

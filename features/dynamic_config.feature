@@ -201,6 +201,33 @@ Feature: Dynamic configuration
       When the configuration is reloaded 3 times
       Then the log has 2 lines "CONFIG_DRIFT"
 
+    @S-3.4 @S-2.21 @S-2.22
+    Scenario Outline: The static key <key> that is left out means <default>
+      Given the setting "<key>" is <other>
+      And the proxy is running
+      When the setting "<key>" is left out
+      And the configuration is reloaded
+      Then the log has a line "CONFIG_DRIFT" with:
+        | level  | WARN             |
+        | key    | <key>            |
+        | file   | <default>        |
+        | action | restart to apply |
+
+      Examples:
+        | key                          | other           | default                       |
+        | allow_wildcard_bind          | true            | false                         |
+        | health_check_port            | 0               | 9900                          |
+        | admin_socket_path            | ""              | /run/reverse-proxy/admin.sock |
+        | shutdown_timeout_secs        | 3               | 30                            |
+        | connection_idle_timeout_secs | 3               | 60                            |
+        | header_timeout_secs          | 3               | 10                            |
+        | body_idle_timeout_secs       | 3               | 60                            |
+        | max_connections              | 3               | 1024                          |
+        | logging.level                | "debug"         | info                          |
+        | logging.format               | "json"          | text                          |
+        | listeners[0].http_port       | 0               | 80                            |
+        | listeners[0].https_port      | ${port:default} | 443                           |
+
     @S-3.4
     Scenario: Another value of a static key is another drift
       Given the proxy is running

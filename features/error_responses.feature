@@ -111,6 +111,16 @@ Feature: Error responses
       And the answer came within 5000 ms
 
     @S-6.9
+    Scenario: Where no time to connect is set it is 5 s
+      Given an upstream "hole" that does not accept connections
+      And the site "www.example.test" is served from the upstream "hole"
+      When the proxy is running
+      And a client requests "https://www.example.test/"
+      Then the answer is the plain error 504 "Gateway Timeout"
+      And the answer came after 4900 ms
+      And the answer came within 15000 ms
+
+    @S-6.9
     Scenario: An upstream that does not shake hands in time is answered 504
       Given an upstream "mute" that never speaks
       And the site "www.example.test" is served from the upstream "mute"

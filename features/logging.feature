@@ -224,6 +224,30 @@ Feature: The log
         | proxy.log.2 |
         | proxy.log   |
 
+    @S-8.3 @logrotate
+    Scenario: logrotate with the shipped file loses no line, whether its file is compressed or not yet
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the proxy is running
+      When a steady load on "https://git.example.test/"
+      And logrotate rotates the logs with the shipped file
+      Then the log has a new line "LOG_REOPENED" with:
+        | status | success |
+      When the load has made 100 requests
+      And logrotate rotates the logs with the shipped file
+      Then the log has a new line "LOG_REOPENED" with:
+        | status | success |
+      When the load has made 200 requests
+      Then the steady load has lost no request
+      When the proxy is sent SIGTERM
+      Then the proxy exits with 0
+      And the log has no line "LOG_DROPPED"
+      And the mode of "proxy.log" is "0640"
+      And the files together hold the same lines as the log:
+        | proxy.log.2.gz |
+        | proxy.log.1    |
+        | proxy.log      |
+
     @S-8.3
     Scenario: A log directory that has vanished is reported, and the old file goes on being written
       Given the site "git.example.test" is served from the upstream "app"

@@ -160,6 +160,29 @@ Feature: Rate limit
       And the log has 1 line "RATE_LIMIT" with:
         | client_ip | ${client:one} |
 
+    @S-7.2 @S-6.3 @S-8.5 @network
+    Scenario: IPv6 clients of one /64 are one client, and one of another /64 is another
+      Given a network of its own with the addresses "2001:db8::1, 2001:db8:1:1::5, 2001:db8:1:1:ffff::6, 2001:db8:1:2::5"
+      And the setting "listeners[0].bind_addr" is "2001:db8::1"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the client "one" has the address "2001:db8:1:1::5"
+      And the client "neighbour" has the address "2001:db8:1:1:ffff::6"
+      And the client "stranger" has the address "2001:db8:1:2::5"
+      And an upstream "six"
+      And the site "b.example.test" is served from the upstream "six"
+      When the proxy is running
+      And the client "one" requests "https://b.example.test/" 2 times
+      Then 2 of the answers are 200
+      When the client "neighbour" requests "https://b.example.test/" 3 times
+      Then the first 1 of the answers are 200 and the others 429
+      And the upstream "six" received the field "X-Real-IP" with "2001:db8:1:1:ffff::6"
+      When the client "stranger" requests "https://b.example.test/" 3 times
+      Then 3 of the answers are 200
+      And the log has 2 lines "RATE_LIMIT" with:
+        | client_ip | 2001:db8:1:1:ffff::6 |
+      And the fail2ban filter "reverse-proxy" finds in "proxy.log":
+        | 2001:db8:1:1:ffff::6 | 2 |
+
     @S-7.2 @S-6.3
     Scenario Outline: What a request says about its origin makes no other client of it: <field>
       When the proxy is running

@@ -109,6 +109,14 @@ Feature: Signals and shutdown
       And the proxy exits with 0 within 5 seconds
 
     @S-11.1
+    Scenario: An idle HTTP/2 connection is told GOAWAY and closed at once
+      Given the proxy is running
+      And a client keeps an idle HTTP/2 connection to "https://git.example.test"
+      When the proxy is sent SIGTERM
+      Then the idle HTTP/2 connection is told GOAWAY with "NO_ERROR" and closed
+      And the proxy exits with 0 within 5 seconds
+
+    @S-11.1
     Scenario: The answer to a request in flight says that the connection ends
       Given an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"

@@ -68,7 +68,7 @@ func (d *Daemon) reportReload(dynamic *DynamicConfig, drift []Drift, err error) 
 		logConfigErrors(log, err)
 		return ReloadResult{
 			Status:  adminStatusError,
-			Message: fmt.Sprintf("%s: nothing was changed; %d error(s) in the configuration", d.config.Path, len(lines)),
+			Message: fmt.Sprintf("%s: nothing was changed; %s in the configuration", d.config.Path, count(len(lines), "error")),
 			Errors:  lines,
 		}
 	}

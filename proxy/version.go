@@ -1,10 +1,15 @@
 package proxy
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 )
+
+// linkedRevision is the revision for builds in which cmd/go finds none, in the form of versionInfo.Revision. Only the
+// linker sets it (-X, in the Makefile): cmd/go does not look into linked worktrees of Git, whose .git is a file.
+var linkedRevision string
 
 // versionInfo says what this program was built from (S-1.6).
 type versionInfo struct {
@@ -19,12 +24,13 @@ type versionInfo struct {
 // readVersion reads the build information of the running program.
 func readVersion() versionInfo {
 	info, _ := debug.ReadBuildInfo()
-	return versionFromBuildInfo(info)
+	return versionFromBuildInfo(info, linkedRevision)
 }
 
-// versionFromBuildInfo picks the three versions out of info, which may be nil.
-func versionFromBuildInfo(info *debug.BuildInfo) versionInfo {
-	version := versionInfo{Version: "(devel)", Revision: "unknown", GoVersion: runtime.Version()}
+// versionFromBuildInfo picks the three versions out of info, which may be nil; linked is the revision where info has
+// none, "" for unknown.
+func versionFromBuildInfo(info *debug.BuildInfo, linked string) versionInfo {
+	version := versionInfo{Version: "(devel)", Revision: cmp.Or(linked, "unknown"), GoVersion: runtime.Version()}
 	if info == nil {
 		return version
 	}

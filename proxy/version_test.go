@@ -8,15 +8,17 @@ import (
 
 func TestVersionFromBuildInfo(t *testing.T) {
 	tests := []struct {
-		name string
-		info *debug.BuildInfo
-		want string
+		name   string
+		info   *debug.BuildInfo
+		linked string
+		want   string
 	}{
 		{
 			"a clean checkout",
 			&debug.BuildInfo{GoVersion: "go1.99", Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
 				{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "abc123"}, {Key: "vcs.modified", Value: "false"},
 			}},
+			"",
 			"reverse-proxy v1.2.3 (revision abc123, go1.99)",
 		},
 		{
@@ -24,18 +26,26 @@ func TestVersionFromBuildInfo(t *testing.T) {
 			&debug.BuildInfo{GoVersion: "go1.99", Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
 				{Key: "vcs.modified", Value: "true"}, {Key: "vcs.revision", Value: "abc123"},
 			}},
+			"linked",
 			"reverse-proxy v1.2.3 (revision abc123+dirty, go1.99)",
 		},
 		{
 			"no version control",
 			&debug.BuildInfo{GoVersion: "go1.99"},
+			"",
 			"reverse-proxy (devel) (revision unknown, go1.99)",
 		},
-		{"no build information", nil, "reverse-proxy (devel) (revision unknown, " + runtime.Version() + ")"},
+		{
+			"a linked worktree",
+			&debug.BuildInfo{GoVersion: "go1.99"},
+			"abc123+dirty",
+			"reverse-proxy (devel) (revision abc123+dirty, go1.99)",
+		},
+		{"no build information", nil, "", "reverse-proxy (devel) (revision unknown, " + runtime.Version() + ")"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := versionFromBuildInfo(tt.info).String(); got != tt.want {
+			if got := versionFromBuildInfo(tt.info, tt.linked).String(); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

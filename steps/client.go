@@ -223,12 +223,20 @@ func (w *World) transport(r request, scheme, host string) (transport, error) {
 	default:
 		return nil, fmt.Errorf("%q is no protocol of the suite's client; HTTP/1.1 and HTTP/2 are", r.proto)
 	}
-	dialer := w.dialer(r.client)
 	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return dialer.DialContext(ctx, "tcp", address)
+		return w.dial(ctx, r.client, address)
 	}
 	t.DialTLSContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", address)
+		conn, err := w.dial(ctx, r.client, address)
+		if err != nil {
+			return nil, err
+		}
+		secure := tls.Client(conn, config)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		return secure, nil
 	}
 	w.transports[key] = t
 	return t, nil

@@ -86,7 +86,7 @@ func (w *World) handshakeWith(rows map[string]string) error {
 	}
 	ctx, cancel := context.WithTimeout(w.ctx, patience)
 	defer cancel()
-	conn, err := w.dialer("").DialContext(ctx, "tcp", address)
+	conn, err := w.dial(ctx, "", address)
 	if err != nil {
 		return err
 	}

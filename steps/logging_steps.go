@@ -22,7 +22,7 @@ func (w *World) loggingSteps() []step {
 		{`the file {string} has {int} line(s) {string}`, w.fileCountLines, "Exactly so many of the event by now; waits until there are that many."},
 		{`every line of the file {string} is well-formed`, w.fileWellFormed, "Each can be taken apart, as text or JSON."},
 		{`every line of the file {string} is plain ASCII`, w.fileASCII, "No control character, no colour, nothing beyond `~`; waits until there is a line."},
-		{`the files together hold the same lines as the log:`, w.filesSame, "A table of one column: the files in the order in which they were written. Waits for it."},
+		{`the files together hold the same lines as the log:`, w.filesSame, "A table of one column: the files in the order in which they were written, compressed ones (`.gz`) too. Waits for it."},
 		{`the fail2ban filter {string} finds in {string}:`, w.fail2banFinds, "The real fail2ban-regex with the shipped filter of that name. A table of two columns: each address that it would ban, and how often it matched; it must find nothing else. Waits for it."},
 		{`the proxy will be started with a stdout that nobody reads`, w.unreadStdout, "A pipe; the log can be looked at in its file only, or when it is read again."},
 		{`the stdout of the proxy is read again`, w.readStdout, "From then on, with all that waited: the sentences about the log hold again."},
@@ -124,11 +124,11 @@ func (w *World) filesSame(table *godog.Table) error {
 	return w.eventually(func() error {
 		var all []string
 		for _, row := range table.Rows {
-			text, err := os.ReadFile(w.path(row.Cells[0].Value))
+			text, err := w.readLog(row.Cells[0].Value)
 			if err != nil {
 				return err
 			}
-			all = append(all, completeLines(string(text))...)
+			all = append(all, completeLines(text)...)
 		}
 		if stdout := w.daemon.stdout.lines(); !slices.Equal(all, stdout) {
 			return fmt.Errorf("got %d lines in the files and %d on stdout, want the same", len(all), len(stdout))

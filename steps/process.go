@@ -40,7 +40,7 @@ func (w *World) start(name string, cmd *exec.Cmd) (*process, error) {
 	// process has left behind.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Start(); err != nil {
+	if err := w.inNetwork(cmd.Start); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}
 	w.processes = append(w.processes, p)

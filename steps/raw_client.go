@@ -54,11 +54,7 @@ func (w *World) openRaw(name, url, client string) (*rawConn, error) {
 			return nil, err
 		}
 	}
-	dialer := w.dialer(client)
-	if ip := net.ParseIP(hostOnly(address)); ip != nil && ip.To4() == nil {
-		dialer.LocalAddr = nil
-	}
-	conn, err := dialer.DialContext(w.ctx, "tcp", address)
+	conn, err := w.dial(w.ctx, client, address)
 	if err != nil {
 		return nil, err
 	}

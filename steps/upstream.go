@@ -78,7 +78,11 @@ func (w *World) startUpstream(name string, tlsConfig *tls.Config, behave behavio
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", address)
+	var listener net.Listener
+	err = w.inNetwork(func() (err error) {
+		listener, err = net.Listen("tcp", address)
+		return err
+	})
 	if err != nil {
 		return err
 	}

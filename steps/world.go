@@ -18,7 +18,10 @@ import (
 	"sync"
 
 	"github.com/cucumber/godog"
+	"golang.org/x/net/http2"
 	"golang.org/x/sys/unix"
+
+	"reverse-proxy/conformance/netns"
 )
 
 // Suite is what all scenarios of one run share. Nothing in it changes while they run, apart from the counts.
@@ -119,6 +122,8 @@ type World struct {
 	batch        []*exchange          // the answers of a repeated request
 	handshake    *handshake
 	h2           *h2Result
+	h2Framer     *http2.Framer  // of the idle HTTP/2 connection
+	network      *netns.Network // nil for the machine's own
 	load         *load
 	stdout       *stdoutPipe // where the log goes when a scenario decides when it is read
 	descriptors  unix.Rlimit // the daemon's own limit while a scenario has lowered it

@@ -66,7 +66,7 @@ The proxy serves https://www.example.test:8443/ with a certificate from the Pebb
   curl --cacert %s --resolve www.example.test:8443:127.0.0.1 https://www.example.test:8443/
   ls -l %s                        the account's key and the certificate
   %s status --config %s
-  $EDITOR %s        then reload
+  ${EDITOR:-vi} %s        then reload
 
 Ctrl-C stops everything.
 

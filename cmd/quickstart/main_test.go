@@ -1,0 +1,266 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"reverse-proxy/conformance/acmetest"
+	"reverse-proxy/conformance/netns"
+	"reverse-proxy/steps"
+)
+
+// inNetwork tells a copy of this test that it runs in a network of its own, where the quick start's ports are free.
+const inNetwork = "QUICKSTART_TEST_IN_NETWORK"
+
+// needNetwork runs the test again, in a network of its own and as a process, and reports whether the caller is that
+// process. It skips the test where only root's right to make a network is missing.
+func needNetwork(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(inNetwork) != "" {
+		return true
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("the quick start has fixed ports, and only root can make a network in which they are free")
+	}
+	network, err := netns.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer network.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+regexp.QuoteMeta(t.Name())+"$", "-test.v", "-test.timeout=4m")
+	cmd.Env = append(os.Environ(), inNetwork+"=yes")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := network.Do(cmd.Start); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("in a network of its own: %v\n%s", err, &out)
+	}
+	return false
+}
+
+// output is what a quick start has printed so far.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// quickstart is a quick start that runs in this process.
+type quickstart struct {
+	out    output
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+// begin starts a quick start from the project's root. Its temporary files are in a directory that end looks at.
+func begin(t *testing.T, acme bool) *quickstart {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "qs") // t.TempDir's names are too long for a socket in a directory below
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	t.Setenv("TMPDIR", dir)
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	q := &quickstart{cancel: cancel, ended: make(chan error, 1)}
+	go func() { q.ended <- run(ctx, nil, acme, &q.out) }()
+	return q
+}
+
+// end waits for the end and reports what was left behind. It returns the quick start's error.
+func (q *quickstart) end(t *testing.T) error {
+	t.Helper()
+	var err error
+	select {
+	case err = <-q.ended:
+	case <-time.After(time.Minute):
+		t.Fatalf("the quick start has not ended within a minute:\n%s", &q.out)
+	}
+	for _, pid := range steps.Children(os.Getpid()) {
+		t.Errorf("process %s is left, want none", pid)
+	}
+	for _, port := range []string{"3000", "8080", "8443", "9900"} {
+		if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
+			_ = conn.Close()
+			t.Errorf("port %s is still open, want it closed", port)
+		}
+	}
+	left, globErr := filepath.Glob(filepath.Join(os.TempDir(), "*"))
+	if globErr != nil || len(left) > 0 {
+		t.Errorf("%v is left in the temporary directory, want nothing (%v)", left, globErr)
+	}
+	return err
+}
+
+// awaitSteps waits until the quick start has said what to try, and returns the commands.
+func (q *quickstart) awaitSteps(t *testing.T) []string {
+	t.Helper()
+	const last = "Ctrl-C stops everything."
+	for deadline := time.Now().Add(2 * time.Minute); !strings.Contains(q.out.String(), last); time.Sleep(5 * time.Millisecond) {
+		select {
+		case err := <-q.ended:
+			t.Fatalf("the quick start has ended: %v\n%s", err, &q.out)
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the quick start was not ready within two minutes:\n%s", &q.out)
+		}
+	}
+	text, _, _ := strings.Cut(q.out.String(), last)
+	if i := strings.Index(text, "name=ready"); i < 0 || i > strings.Index(text, "Try, in another terminal") {
+		t.Errorf("got the commands before the startup's last line, want them after it:\n%s", text)
+	}
+	var commands []string
+	for line := range strings.Lines(text) {
+		if command, ok := strings.CutPrefix(line, "  "); ok {
+			command, _, _ = strings.Cut(strings.TrimSpace(command), "   ") // what it is for
+			commands = append(commands, command)
+		}
+	}
+	return commands
+}
+
+// tries are the printed commands, by what they hold, and what each has to print.
+var tries = []struct {
+	acme          bool
+	command, want string
+}{
+	{false, "curl -k https://localhost:8443/", `"upstream":"sample","method":"GET","target":"/"`},
+	{false, "curl -k --http1.1 https://localhost:8443/stream", "data: event 3"},
+	{false, "curl -i http://localhost:8080/", "Location: https://localhost:8443/"},
+	{false, "curl -i http://127.0.0.1:9900/health", "HTTP/1.1 200 OK"},
+	{false, "status --config", `"config":{"path":"`},
+	{false, "reload --config", `{"status":"ok","sites":1}`},
+	{false, "${EDITOR:-vi}", "config.toml"},
+	{true, "curl --cacert", `"host":"www.example.test:8443"`},
+	{true, "ls -l", "www.example.test"},
+	{true, "status --config", `"names":["www.example.test"],"source":"acme"`},
+	{true, "${EDITOR:-vi}", "config.toml"},
+}
+
+func TestEveryCommandThatIsPrintedWorks(t *testing.T) {
+	for _, program := range []string{"curl", "bash"} {
+		if _, err := exec.LookPath(program); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatalf("%s is not installed; in CI it must be: make deps", program)
+			}
+			t.Skipf("%s is not installed; make deps installs it", program)
+		}
+	}
+	if os.Getenv(inNetwork) == "" {
+		// Modules that are missing could not be fetched from inside.
+		if err := acmetest.BuildPebble(t.TempDir()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !needNetwork(t) {
+		return
+	}
+	t.Chdir(filepath.Join("..", ".."))
+	t.Setenv("EDITOR", "ls")
+	for _, acme := range []bool{false, true} {
+		q := begin(t, acme)
+		commands := q.awaitSteps(t)
+		for _, try := range tries {
+			if try.acme != acme {
+				continue
+			}
+			if len(commands) == 0 || !strings.Contains(commands[0], try.command) {
+				t.Fatalf("got the commands %q, want the next one with %q", commands, try.command)
+			}
+			out, err := exec.CommandContext(t.Context(), "bash", "-c", commands[0]).CombinedOutput()
+			if err != nil || !strings.Contains(string(out), try.want) {
+				t.Errorf("%s: got %v and %s, want %q in it", commands[0], err, out, try.want)
+			}
+			commands = commands[1:]
+		}
+		if len(commands) > 0 {
+			t.Errorf("got the commands %q as well, want each in the test's table", commands)
+		}
+		q.cancel()
+		if err := q.end(t); err != nil {
+			t.Errorf("got %v after Ctrl-C, want nil", err)
+		}
+	}
+}
+
+func TestAPortThatIsTakenIsNamedAndNothingIsLeft(t *testing.T) {
+	if !needNetwork(t) {
+		return
+	}
+	t.Chdir(filepath.Join("..", ".."))
+	for port, want := range map[string]string{
+		"3000": "sample-upstream: -listen 127.0.0.1:3000: listen tcp 127.0.0.1:3000: bind: address already in use",
+		"8443": "listeners[0].https_port: 127.0.0.1:8443: address already in use",
+	} {
+		listener, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := begin(t, false)
+		err = <-q.ended
+		_ = listener.Close()
+		q.ended <- err
+		if err := q.end(t); err == nil || !strings.Contains(err.Error(), "did not start") {
+			t.Errorf("port %s is taken: got %v, want an error that says what did not start", port, err)
+		}
+		if !strings.Contains(q.out.String(), want) {
+			t.Errorf("port %s is taken: got %s, want %q", port, &q.out, want)
+		}
+		if strings.Contains(q.out.String(), "The proxy serves") {
+			t.Errorf("port %s is taken: got %s, want no word of serving", port, &q.out)
+		}
+	}
+}
+
+func TestAProgramThatEndsEndsTheOthers(t *testing.T) {
+	if !needNetwork(t) {
+		return
+	}
+	t.Chdir(filepath.Join("..", ".."))
+	q := begin(t, false)
+	q.awaitSteps(t)
+	for _, pid := range steps.Children(os.Getpid()) {
+		name, err := os.ReadFile(filepath.Join("/proc", pid, "comm"))
+		if err == nil && strings.HasPrefix(string(name), "sample-upstream"[:15]) {
+			var number int
+			if _, err := fmt.Sscan(pid, &number); err != nil {
+				t.Fatal(err)
+			}
+			if err := syscall.Kill(number, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := q.end(t); err == nil || !strings.Contains(err.Error(), "the sample upstream has ended") {
+		t.Errorf("got %v, want it to say that the sample upstream has ended", err)
+	}
+}

@@ -1,0 +1,167 @@
+package conformance_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"reverse-proxy/steps"
+)
+
+var (
+	consoleBlock = regexp.MustCompile("(?s)\n```console\n(.*?)\n```\n")
+	consoleLine  = regexp.MustCompile(`(?m)^\$ (.*?)(?:\s{2,}# .*)?$`)
+	unitBlock    = regexp.MustCompile("(?s)\n```ini\n(.*?)\n```\n")
+)
+
+// documents returns README.md and docs/, by name, without docs/performance.md, which is about benchmarks.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	root := projectRoot(t)
+	paths, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("got the documents %v and %v, want some", paths, err)
+	}
+	texts := map[string]string{}
+	for _, path := range append(paths, filepath.Join(root, "README.md")) {
+		if name := filepath.Base(path); name != "performance.md" {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[name] = string(text)
+		}
+	}
+	return texts
+}
+
+// commandsIn returns the commands of a document in their order.
+func commandsIn(text string) []string {
+	var commands []string
+	for _, block := range consoleBlock.FindAllStringSubmatch(text, -1) {
+		for _, line := range consoleLine.FindAllStringSubmatch(block[1], -1) {
+			commands = append(commands, line[1])
+		}
+	}
+	return commands
+}
+
+func TestEveryCommandOfTheDocumentsIsInTheTable(t *testing.T) {
+	unseen := map[string]bool{}
+	for command := range documentedCommands {
+		unseen[command] = true
+	}
+	for name, text := range documents(t) {
+		for _, command := range commandsIn(text) {
+			if _, ok := documentedCommands[command]; !ok {
+				t.Errorf("%s: got the command %q, want what it does in documentedCommands", name, command)
+			}
+			delete(unseen, command)
+		}
+	}
+	for command := range unseen {
+		t.Errorf("got %q in documentedCommands, want only what a document shows", command)
+	}
+}
+
+// needPrograms skips a test where a program is not installed, and fails it in CI.
+func needPrograms(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err == nil {
+			continue
+		}
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not installed; in CI it must be: make deps", program)
+		}
+		t.Skipf("%s is not installed; make deps installs it", program)
+	}
+}
+
+func TestTheCommandsOfTheDocuments(t *testing.T) {
+	needPrograms(t, "bash", "curl", "jq", "openssl", "fail2ban-regex")
+	if !new(steps.Suite).HasLogrotate() {
+		needPrograms(t, "logrotate")
+	}
+	for name, text := range documents(t) {
+		commands := commandsIn(text)
+		if len(commands) == 0 {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			// Two requests reach an upstream that is not there, and those after them are over the limit.
+			const requests = "for i in 1 2 3; do curl -sk --resolve site.example.test:443:127.0.0.1 https://site.example.test/; done"
+			for _, command := range commands {
+				if strings.Contains(command, "proxy.log") {
+					m.run(requests)
+					m.await("grep -q ' RATE_LIMIT ' /var/log/reverse-proxy/proxy.log")
+				}
+				want := documentedCommands[command]
+				switch {
+				case strings.HasPrefix(command, "systemctl restart"):
+					m.stop()
+					m.start()
+				case want.elsewhere != "":
+				default:
+					out, code := m.run(command)
+					if code != want.code || !strings.Contains(out, want.prints) {
+						t.Errorf("%s: got the exit code %d and %q, want %d and %q in it", command, code, out, want.code, want.prints)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestTheUnitFileOfTheDocumentsIsValid(t *testing.T) {
+	needPrograms(t, "systemd-analyze")
+	units := unitBlock.FindAllStringSubmatch(documents(t)["operations.md"], -1)
+	if len(units) != 1 {
+		t.Fatalf("got %d unit files, want one", len(units))
+	}
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "reverse-proxy")
+	if err := os.WriteFile(binary, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	unit := filepath.Join(dir, "reverse-proxy.service")
+	text := strings.ReplaceAll(units[0][1], "/usr/local/bin/reverse-proxy", binary)
+	if err := os.WriteFile(unit, []byte(text+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// It complains of what it finds wrong, and exits with 0 nevertheless.
+	if out := output(t, dir, "systemd-analyze", "verify", "--man=no", unit); out != "" {
+		t.Errorf("got %q, want no complaint", out)
+	}
+}
+
+// TestOperationsNamesWhatThereIs compares the names that the document uses with the lists of all events and keys.
+func TestOperationsNamesWhatThereIs(t *testing.T) {
+	texts := documents(t)
+	event, key := regexp.MustCompile("`([A-Z]+(?:_[A-Z]+)+)"), regexp.MustCompile("`([a-z]+(?:_[a-z]+)+)`")
+	// Names of other things.
+	others := []string{"CAP_NET_BIND_SERVICE", "NOTIFY_SOCKET", "WATCHDOG_USEC", "restart_required", "not_after", "next_try", "server_name", "client_ip"}
+	for _, list := range []struct {
+		names *regexp.Regexp
+		in    string
+	}{{event, "log-format.md"}, {key, "configuration.md"}} {
+		found := list.names.FindAllStringSubmatch(texts["operations.md"], -1)
+		if len(found) < 5 {
+			t.Errorf("got %d names for %s, want some", len(found), list.in)
+		}
+		for _, name := range found {
+			steps := []string{"dynamic_config", "shared_state", "health_port", "admin_socket", "bind_listeners", "load_tls", "background_tasks"}
+			if slices.Contains(others, name[1]) || slices.Contains(steps, name[1]) {
+				continue
+			}
+			if !strings.Contains(texts[list.in], "| `"+name[1]+"` |") {
+				t.Errorf("operations.md names %s, want only what has a row in %s", name[1], list.in)
+			}
+		}
+	}
+}

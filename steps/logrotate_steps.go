@@ -1,0 +1,87 @@
+package steps
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+func (w *World) logrotateSteps() []step {
+	return []step{
+		{`logrotate rotates the logs with the shipped file`, w.logrotate, "The real logrotate, forced, with `deploy/logrotate/reverse-proxy` for this scenario's directory in place of /var/log/reverse-proxy, and a `systemctl` that sends the daemon the signal which the file asks for, and does nothing else. For scenarios with the tag @logrotate only."},
+	}
+}
+
+// logrotatePath is where logrotate is, which is not on everybody's PATH.
+func logrotatePath() (string, error) {
+	for _, name := range []string{"logrotate", "/usr/sbin/logrotate"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("logrotate is not installed; make deps installs it")
+}
+
+// HasLogrotate reports whether logrotate is there, as scenarios tagged @logrotate need.
+func (s *Suite) HasLogrotate() bool {
+	_, err := logrotatePath()
+	return err == nil
+}
+
+// fakeSystemctl stands in for systemd, which would know the daemon's main process by itself.
+const fakeSystemctl = `#!/bin/sh
+[ "$*" = "kill --kill-who=main --signal=SIGUSR1 reverse-proxy.service" ] && exec kill -USR1 %d
+`
+
+func (w *World) logrotate() error {
+	program, err := logrotatePath()
+	if err != nil {
+		return err
+	}
+	shipped, err := os.ReadFile(filepath.Join(w.suite.Root, "deploy", "logrotate", "reverse-proxy"))
+	if err != nil {
+		return err
+	}
+	const logs = "/var/log/reverse-proxy/*.log"
+	if n := strings.Count(string(shipped), "\n"+logs+" {\n"); n != 1 {
+		return fmt.Errorf("the shipped file names %s %d times, want once", logs, n)
+	}
+	text := strings.Replace(string(shipped), "\n"+logs+" {\n", "\n"+w.path("*.log")+" {\n", 1)
+	if err := os.WriteFile(w.path("logrotate.conf"), []byte(text), 0o600); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(w.path("bin"), 0o700); err != nil {
+		return err
+	}
+	script := fmt.Sprintf(fakeSystemctl, w.daemon.cmd.Process.Pid)
+	if err := os.WriteFile(w.path("bin/systemctl"), []byte(script), 0o700); err != nil {
+		return err
+	}
+	w.markLog()
+	cmd := exec.CommandContext(w.ctx, program, "--force", "--state", w.path("logrotate.state"), w.path("logrotate.conf"))
+	cmd.Env = []string{"PATH=" + w.path("bin") + ":/usr/bin:/bin"}
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		return fmt.Errorf("logrotate: %v: %s", err, clip(string(out)))
+	}
+	return nil
+}
+
+// readLog reads a log file, one that logrotate has compressed too.
+func (w *World) readLog(name string) (string, error) {
+	text, err := os.ReadFile(w.path(name))
+	if err != nil || filepath.Ext(name) != ".gz" {
+		return string(text), err
+	}
+	compressed, err := gzip.NewReader(bytes.NewReader(text))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	text, err = io.ReadAll(compressed)
+	return string(text), err
+}

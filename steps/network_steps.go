@@ -1,0 +1,78 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+
+	"reverse-proxy/conformance/netns"
+)
+
+func (w *World) networkSteps() []step {
+	return []step{
+		{`a network of its own with the addresses {string}`, w.ownNetwork, "IPv6 addresses separated by commas, beside 127.0.0.0/8 and ::1. The daemon is in it, with the connections of clients (requests, raw connections and handshakes) and the upstreams that are made from then on. For scenarios with the tag @network only."},
+		{`the client {string} has the address {string}`, w.setClientAddress, "In place of the one that it would be given."},
+	}
+}
+
+// CanMakeNetworks reports whether this user may make a network namespace, as scenarios tagged @network do.
+func (s *Suite) CanMakeNetworks() bool {
+	if os.Geteuid() != 0 {
+		return false
+	}
+	network, err := netns.New()
+	return err == nil && network.Close() == nil
+}
+
+func (w *World) ownNetwork(list string) error {
+	if w.daemon != nil {
+		return errors.New("the network has to be made before the daemon is started")
+	}
+	var addresses []netip.Addr
+	for _, name := range names(list) {
+		address, err := netip.ParseAddr(name)
+		if err != nil {
+			return err
+		}
+		addresses = append(addresses, address)
+	}
+	network, err := netns.New(addresses...)
+	if err != nil {
+		return err
+	}
+	w.network = network
+	w.cleanup(network.Close)
+	return nil
+}
+
+func (w *World) setClientAddress(client, address string) error {
+	if _, err := netip.ParseAddr(address); err != nil {
+		return err
+	}
+	w.remembered["client:"+client] = address
+	return nil
+}
+
+// inNetwork calls fn, which opens sockets or starts a process, in the scenario's network.
+func (w *World) inNetwork(fn func() error) error {
+	if w.network == nil {
+		return fn()
+	}
+	return w.network.Do(fn)
+}
+
+// dial connects from the address of the client, where that is of the same family.
+func (w *World) dial(ctx context.Context, client, address string) (conn net.Conn, err error) {
+	dialer := w.dialer(client)
+	to, from := net.ParseIP(hostOnly(address)), net.ParseIP(w.clientAddress(client))
+	if to != nil && (to.To4() == nil) != (from.To4() == nil) {
+		dialer.LocalAddr = nil
+	}
+	err = w.inNetwork(func() (err error) {
+		conn, err = dialer.DialContext(ctx, "tcp", address)
+		return err
+	})
+	return conn, err
+}
