@@ -197,7 +197,7 @@ func (c *clientConn) extend(p phase) time.Duration {
 func (c *clientConn) expire(p phase) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.work != nil && (p == phaseUpstream || p == phaseBody) {
+	if c.work != nil && (p == phaseUpstream || p == phaseBody || p == phaseTunnel) {
 		c.work.exchange.expire(p)
 		return
 	}

@@ -99,7 +99,7 @@ func (w *http1Work) begin() {
 	if head.Minor == 0 {
 		r.Protocol, r.Continue = HTTP10, false
 	}
-	if !strings.EqualFold(head.Upgrade, "h2c") { // S-6.14
+	if !http1.HasToken(head.Upgrade, "h2c") { // S-6.14
 		r.Upgrade = head.Upgrade
 	}
 	if head.Authority != "" {

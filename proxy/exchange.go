@@ -135,7 +135,7 @@ func (x *exchange) look(p phase) {
 
 // extend gives a client more time that is slow to read but reads.
 func (x *exchange) extend(p phase) time.Duration {
-	if p == phaseBody && x.answered.Load() && x.client.Moving() {
+	if (p == phaseBody || p == phaseTunnel) && x.answered.Load() && x.client.Moving() {
 		return x.body.idle
 	}
 	return 0

@@ -44,6 +44,7 @@ const (
 	phaseBody            // bytes of a body, in either direction
 	phaseUpstream        // the head of the upstream's response
 	phaseLinger          // the end of a body that nobody wants
+	phaseTunnel          // bytes after a switch of protocols, in either direction
 	phaseExpired         // the deadline has passed and expire was called
 	phaseMask      = 15
 )

@@ -19,7 +19,8 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) {
 	}
 	client := w.conn
 	x.status = upstream.head.Status
-	if !x.beginAnswer() {
+	// A client that has closed its sending half has not left, as it would have in phaseBody.
+	if !x.beginAnswer() || !x.watch.set(phaseTunnel, x.body.idle) {
 		p.clientLost(x, errBodyIdle)
 		return
 	}
@@ -68,12 +69,12 @@ func (x *exchange) copyTunnel(to, from net.Conn) {
 	for {
 		n, err := from.Read(room)
 		if n > 0 {
-			x.watch.set(phaseBody, x.body.idle)
+			x.watch.set(phaseTunnel, x.body.idle)
 			if _, err := to.Write(room[:n]); err != nil {
 				x.endTunnel(err)
 				return
 			}
-			x.watch.set(phaseBody, x.body.idle)
+			x.watch.set(phaseTunnel, x.body.idle)
 		}
 		if err == io.EOF {
 			if half, ok := to.(halfCloser); !ok || half.CloseWrite() != nil {

@@ -96,7 +96,7 @@ func (x *exchange) tryOn(conn *upstreamConn, request []byte, whole bool) error {
 			return err
 		}
 		switch status := conn.head.Status; {
-		case status == 101 && x.request.Upgrade != "":
+		case status == 101 && http1.HasToken(x.request.Upgrade, conn.head.Upgrade): // RFC 9110, section 7.8
 			return nil
 		case status == 101 || status > 599:
 			return errBadResponse("its status " + strconv.Itoa(status) + " is none that was asked for")

@@ -1,0 +1,81 @@
+package proxy
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestATunnelOutlivesTheEndOfWhatTheClientSends(t *testing.T) {
+	leaks(t)
+	upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {
+		_, _ = readHead(r)
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		all, _ := io.ReadAll(r) // up to the client's end
+		for range 5 {
+			time.Sleep(100 * time.Millisecond) // several sweeps long
+			_, _ = conn.Write(all)
+		}
+	})
+	p := startPath(t, upstream, nil)
+	conn := p.dial(t)
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	r := bufio.NewReader(conn)
+	if head, err := readHead(r); err != nil || !strings.Contains(head, " 101 ") {
+		t.Fatalf("got %q, %v", head, err)
+	}
+	_, _ = io.WriteString(conn, "ping")
+	if err := conn.CloseWrite(); err != nil { // close_notify
+		t.Fatal(err)
+	}
+	if err := conn.NetConn().(*net.TCPConn).CloseWrite(); err != nil { // and FIN, as most libraries send it
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(r)
+	if want := strings.Repeat("ping", 5); string(all) != want || err != nil {
+		t.Errorf("got %q, %v, want %q and an orderly end", all, err, want)
+	}
+}
+
+func TestTheProtocolsThatAnUpgradeMayLeadTo(t *testing.T) {
+	for _, test := range []struct {
+		name, offered, chosen string
+		sent                  string
+		status                int
+	}{
+		{"the one that was offered", "websocket", "websocket", "websocket", 101},
+		{"in another case", "websocket", "WebSocket", "websocket", 101},
+		{"one of several", "a, b", "b", "a, b", 101},
+		{"another one", "websocket", "h2c", "websocket", 502},
+		{"none", "websocket", "", "websocket", 502},
+		{"h2c is not offered", "h2c", "h2c", "", 502},
+		{"nor among others", "websocket, h2c", "h2c", "", 502},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			leaks(t)
+			heads := make(chan string, 1)
+			upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {
+				head, _ := readHead(r)
+				heads <- head
+				upgrade := ""
+				if test.chosen != "" {
+					upgrade = "Connection: Upgrade\r\nUpgrade: " + test.chosen + "\r\n"
+				}
+				_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n"+upgrade+"\r\n")
+			})
+			conn := startPath(t, upstream, nil).dial(t)
+			_, _ = fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", test.offered)
+			line, _ := bufio.NewReader(conn).ReadString('\n')
+			if want := fmt.Sprintf("HTTP/1.1 %d ", test.status); !strings.HasPrefix(line, want) {
+				t.Errorf("got %q, want %q", line, want)
+			}
+			if head := <-heads; strings.Contains(head, "Upgrade: ") != (test.sent != "") || !strings.Contains(head, test.sent) {
+				t.Errorf("the upstream got %q, want %q in Upgrade", head, test.sent)
+			}
+		})
+	}
+}
