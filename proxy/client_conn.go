@@ -34,7 +34,7 @@ type clientConn struct {
 	aborted bool
 	// unsent is what the kernel had not sent at the last look.
 	unsent int
-	// mu guards work for other goroutines, and streams, the number of HTTP/2 streams in flight.
+	// mu guards work and which request its exchange is for, for other goroutines, and streams, the number of HTTP/2 streams in flight.
 	mu      sync.Mutex
 	streams int
 	// http2 tells that the library's server has the connection, which tells clients itself that it ends.
@@ -171,9 +171,9 @@ func (c *clientConn) look(p phase) {
 	if p != phaseUpstream && p != phaseBody {
 		return
 	}
-	c.mu.Lock() // the exchange stays this connection's meanwhile
+	c.mu.Lock() // the exchange stays the same meanwhile
 	defer c.mu.Unlock()
-	if c.work != nil {
+	if c.work != nil && c.watch.phase() == p {
 		c.work.exchange.look(p)
 	}
 }
@@ -182,7 +182,7 @@ func (c *clientConn) look(p phase) {
 func (c *clientConn) extend(p phase) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.work == nil {
+	if c.work == nil || c.watch.phase() != p {
 		return 0
 	}
 	return c.work.exchange.extend(p)
@@ -192,6 +192,9 @@ func (c *clientConn) extend(p phase) time.Duration {
 func (c *clientConn) expire(p phase) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.watch.phase() != phaseExpired {
+		return // it was forgotten since, and this may be another request already
+	}
 	if c.work != nil && (p == phaseUpstream || p == phaseBody || p == phaseTunnel) {
 		c.work.exchange.expire(p)
 		return
