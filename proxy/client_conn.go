@@ -34,11 +34,14 @@ type clientConn struct {
 	aborted bool
 	// unsent is what the kernel had not sent at the last look.
 	unsent int
-	// mu guards work and which request its exchange is for, for other goroutines, and streams, the number of HTTP/2 streams in flight.
+	// mu guards work and which request its exchange is for, for other goroutines, and streams, the number of HTTP/2
+	// streams in flight.
 	mu      sync.Mutex
 	streams int
 	// http2 tells that the library's server has the connection, which tells clients itself that it ends.
 	http2 atomic.Bool
+	// asked tells that a first request has come, until which headerTimeout holds.
+	asked atomic.Bool
 	// served is closed when the library's server has come to the connection's end.
 	served chan struct{}
 }
@@ -130,6 +133,7 @@ func (c *clientConn) serve() {
 func (c *clientConn) serveHTTP1() {
 	timeout := c.server.headerTimeout // the first head is awaited as the handshake was
 	for c.awaitRequest(timeout) {
+		c.asked.Store(true)
 		timeout = c.server.idleTimeout
 		w := c.takeWork()
 		w.in[0], w.end = c.one[0], 1
