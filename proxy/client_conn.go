@@ -35,11 +35,14 @@ type clientConn struct {
 	aborted bool
 	// unsent is what the kernel had not sent at the last look.
 	unsent int
-	// mu guards work for other goroutines, and streams, the number of HTTP/2 streams in flight.
+	// mu guards work and which request its exchange is for, for other goroutines, and streams, the number of HTTP/2
+	// streams in flight.
 	mu      sync.Mutex
 	streams int
 	// http2 tells that the library's server has the connection, which tells clients itself that it ends.
 	http2 atomic.Bool
+	// asked tells that a first request has come, until which headerTimeout holds.
+	asked atomic.Bool
 	// served is closed when the library's server has come to the connection's end.
 	served chan struct{}
 }
@@ -135,6 +138,7 @@ func (c *clientConn) serve() {
 func (c *clientConn) serveHTTP1() {
 	timeout := c.server.headerTimeout // the first head is awaited as the handshake was
 	for c.awaitRequest(timeout) {
+		c.asked.Store(true)
 		timeout = c.server.idleTimeout
 		w := c.takeWork()
 		w.in[0], w.end = c.one[0], 1
@@ -176,9 +180,9 @@ func (c *clientConn) look(p phase) {
 	if p != phaseUpstream && p != phaseBody {
 		return
 	}
-	c.mu.Lock() // the exchange stays this connection's meanwhile
+	c.mu.Lock() // the exchange stays the same meanwhile
 	defer c.mu.Unlock()
-	if c.work != nil {
+	if c.work != nil && c.watch.phase() == p {
 		c.work.exchange.look(p)
 	}
 }
@@ -187,7 +191,7 @@ func (c *clientConn) look(p phase) {
 func (c *clientConn) extend(p phase) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.work == nil {
+	if c.work == nil || c.watch.phase() != p {
 		return 0
 	}
 	return c.work.exchange.extend(p)
@@ -197,6 +201,9 @@ func (c *clientConn) extend(p phase) time.Duration {
 func (c *clientConn) expire(p phase) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.watch.phase() != phaseExpired {
+		return // it was forgotten since, and this may be another request already
+	}
 	if c.work != nil && (p == phaseUpstream || p == phaseBody || p == phaseTunnel) {
 		c.work.exchange.expire(p)
 		return

@@ -79,3 +79,30 @@ func TestTheProtocolsThatAnUpgradeMayLeadTo(t *testing.T) {
 		})
 	}
 }
+
+func TestTheSweeperLeavesTheNextRequestAlone(t *testing.T) {
+	leaks(t)
+	p := startPath(t, scriptedUpstream(t, nil, answering(okResponse)), func(o *pathOptions) { o.level = LevelError })
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() { // it sees the exchange in every state
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				p.shared.sweeper.sweep()
+			}
+		}
+	}()
+	defer func() { close(stop); <-stopped }()
+	const requests = 500
+	conn := p.dial(t)
+	go func() { _, _ = io.WriteString(conn, strings.Repeat(getA, requests)) }()
+	r := bufio.NewReader(conn)
+	for range requests {
+		if _, body := readResponse(t, r, "GET"); body != "hello" {
+			t.Fatalf("got the body %q", body)
+		}
+	}
+}

@@ -3,12 +3,17 @@ package proxy
 import "time"
 
 // idleFor returns how long the connection has had no request in flight; false while it has one, or shakes hands.
-func (c *clientConn) idleFor() (time.Duration, bool) { return c.watch.idleFor(c.server.idleTimeout) }
+func (c *clientConn) idleFor() (time.Duration, bool) {
+	if !c.asked.Load() {
+		return c.watch.idleFor(c.server.headerTimeout)
+	}
+	return c.watch.idleFor(c.server.idleTimeout)
+}
 
 // drain ends the connection if it is idle. A request in flight is left to its end, after which its loop sees that the
 // server is draining.
 func (c *clientConn) drain() {
-	if !c.http2.Load() && c.watch.phase() == phaseIdle {
+	if !c.http2.Load() && c.watch.endIdle() {
 		_ = c.tcp.SetReadDeadline(pastDeadline)
 	}
 }

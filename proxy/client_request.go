@@ -121,14 +121,21 @@ func (w *http1Work) begin() {
 	}
 	w.closeAfter = !head.KeepAlive || head.Minor == 0
 	w.chunked, w.bodyless = false, false
-	w.exchange.reset(r, w, &c.watch, c.server.listener)
+	w.resetExchange()
+}
+
+// resetExchange makes the exchange that of the request. The sweeper may still be at the one before.
+func (w *http1Work) resetExchange() {
+	w.conn.mu.Lock()
+	defer w.conn.mu.Unlock()
+	w.exchange.reset(&w.request, w, &w.conn.watch, w.conn.server.listener)
 }
 
 // refuse answers a head that is not a request, counted by the limiter like any other, and closes the connection.
 func (w *http1Work) refuse(refused *http1.Error) {
 	c := w.conn
 	w.request = Request{Client: c.client, ClientText: c.clientText, Method: "-", Target: "-"}
-	w.exchange.reset(&w.request, w, &c.watch, c.server.listener)
+	w.resetExchange()
 	w.closeAfter = true
 	w.start = w.end
 	c.server.pipeline.refuse(&w.exchange, refused)

@@ -44,8 +44,8 @@ func (r *connRegistry) admit() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for r.open >= r.limit && !r.draining && !r.closed {
+		r.waiting.Add(1) // before the look, or what becomes idle during it would tell nobody
 		r.closeLongestIdle()
-		r.waiting.Add(1)
 		r.room.Wait()
 		r.waiting.Add(-1)
 	}
@@ -73,10 +73,14 @@ func (r *connRegistry) closeLongestIdle() {
 		}
 	}
 	switch {
-	case longest != nil:
-		longest.interrupt()
 	case longestPlain != nil:
+		r.plain[longestPlain] = time.Time{} // the next one that waits closes another one
 		_ = longestPlain.Close()
+	case longest == nil:
+	case longest.watch.endIdle():
+		longest.interrupt()
+	default: // a request has just come on it
+		r.closeLongestIdle()
 	}
 }
 

@@ -91,6 +91,7 @@ func (h *http2Server) changed(conn net.Conn, state http.ConnState) {
 
 // serveHTTP2 serves a connection that has agreed on HTTP/2 to its end.
 func (s *siteServer) serveHTTP2(c *clientConn) {
+	c.asked.Store(true) // there is no first head to be awaited for a shorter time
 	if !c.watch.set(phaseIdle, s.idleTimeout) {
 		return
 	}

@@ -112,6 +112,13 @@ func (w *watch) set(p phase, timeout time.Duration) bool {
 // reset forgets that a deadline has passed, for an answer that is still to be given.
 func (w *watch) reset() { w.word.Store(int64(phaseNone)) }
 
+// endIdle makes the owner find that the deadline of phaseIdle has passed, and reports whether it was still in that phase:
+// if so, it will not go on to a request.
+func (w *watch) endIdle() bool {
+	word := w.word.Load()
+	return phase(word&phaseMask) == phaseIdle && w.word.CompareAndSwap(word, int64(phaseExpired))
+}
+
 // phase returns what the owner waits for.
 func (w *watch) phase() phase { return phase(w.word.Load() & phaseMask) }
 

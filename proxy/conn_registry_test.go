@@ -1,0 +1,294 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+)
+
+// registryTest is a registry with connections that nobody serves; the test moves the clock.
+type registryTest struct {
+	*connRegistry
+	server *siteServer
+}
+
+func newRegistryTest(limit int) *registryTest {
+	r := newConnRegistry(limit, newSweeper())
+	return &registryTest{connRegistry: r, server: &siteServer{registry: r, headerTimeout: 10 * time.Second, idleTimeout: time.Minute}}
+}
+
+// advance moves the clock that deadlines count from.
+func (r *registryTest) advance(d time.Duration) { r.sweeper.clock.Add(int64(d)) }
+
+// tcpPair returns both ends of a connection on the loopback.
+func tcpPair(t testing.TB) (server, client *net.TCPConn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	dialled, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = dialled.Close(), accepted.Close() })
+	return accepted.(*net.TCPConn), dialled.(*net.TCPConn)
+}
+
+// open admits a connection that has had a request and is in the phase since now.
+func (r *registryTest) open(t testing.TB, p phase) *clientConn {
+	t.Helper()
+	tcp, _ := tcpPair(t)
+	c := &clientConn{server: r.server, tcp: tcp}
+	c.watch.owner = c
+	c.asked.Store(true)
+	if !r.admit() || !r.add(c) {
+		t.Fatal("the connection was not admitted")
+	}
+	timeout := r.server.idleTimeout
+	if p != phaseIdle {
+		timeout = r.server.headerTimeout
+	}
+	if !c.watch.set(p, timeout) {
+		t.Fatal("the connection was interrupted at once")
+	}
+	return c
+}
+
+// interrupted reports whether reads of the connection return at once.
+func interrupted(c *clientConn) bool {
+	var one [1]byte
+	fresh := time.AfterFunc(50*time.Millisecond, func() { _ = c.tcp.SetReadDeadline(time.Unix(2, 0)) })
+	start := time.Now()
+	_, err := c.tcp.Read(one[:])
+	fresh.Stop()
+	return errors.Is(err, os.ErrDeadlineExceeded) && time.Since(start) < 40*time.Millisecond
+}
+
+// admitting calls admit in a goroutine.
+func (r *registryTest) admitting(t testing.TB) <-chan bool {
+	admitted := make(chan bool, 1)
+	before := r.waiting.Load()
+	go func() { admitted <- r.admit() }()
+	waitFor(t, "admit to wait", func() bool { return r.waiting.Load() > before || len(admitted) > 0 })
+	return admitted
+}
+
+func TestAtTheLimitTheLongestIdleConnectionMakesRoom(t *testing.T) {
+	leaks(t)
+	r := newRegistryTest(4)
+	busy := r.open(t, phaseUpstream)
+	r.advance(time.Second)
+	longest := r.open(t, phaseIdle)
+	r.advance(time.Second)
+	later := r.open(t, phaseIdle)
+	fresh := r.open(t, phaseIdle) // which has sent no request yet
+	fresh.asked.Store(false)
+	fresh.watch.set(phaseIdle, r.server.headerTimeout)
+	admitted := r.admitting(t)
+	if len(admitted) > 0 {
+		t.Fatal("admitted over the limit")
+	}
+	if !interrupted(longest) {
+		t.Error("the longest idle connection was not closed")
+	}
+	for name, c := range map[string]*clientConn{"busy": busy, "idle for less": later, "new": fresh} {
+		if interrupted(c) {
+			t.Errorf("the connection that is %s was closed", name)
+		}
+	}
+	r.remove(longest)
+	if !<-admitted {
+		t.Error("not admitted into the room that was made")
+	}
+	if n := r.count(); n != 4 {
+		t.Errorf("%d connections are counted, want 4", n)
+	}
+}
+
+func TestConnectionsThatWaitCloseOneEach(t *testing.T) {
+	leaks(t)
+	r := newRegistryTest(3)
+	conns := []*clientConn{r.open(t, phaseIdle), r.open(t, phaseIdle), r.open(t, phaseUpstream)}
+	first, second := r.admitting(t), r.admitting(t)
+	for i, c := range conns {
+		if idle := i < 2; interrupted(c) != idle {
+			t.Errorf("connection %d: interrupted=%v, want %v", i, !idle, idle)
+		}
+	}
+	r.remove(conns[0])
+	r.remove(conns[1])
+	if !<-first || !<-second {
+		t.Error("not both were admitted")
+	}
+}
+
+func TestAConnectionThatIsClosedForRoomBeginsNoRequest(t *testing.T) {
+	for name, end := range map[string]func(*registryTest){
+		"at the limit": (*registryTest).closeIdle,
+		"at the end":   func(r *registryTest) { canceled, stop := context.WithCancel(t.Context()); stop(); r.drain(canceled) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRegistryTest(1)
+			c := r.open(t, phaseIdle)
+			end(r)
+			if c.watch.set(phaseHead, time.Second) {
+				t.Error("a request began on a connection whose reads are interrupted")
+			}
+			r = newRegistryTest(1)
+			c = r.open(t, phaseHead)
+			end(r)
+			if !c.watch.set(phaseUpstream, time.Second) || interrupted(c) {
+				t.Error("a connection with a request was interrupted")
+			}
+		})
+	}
+}
+
+func (r *registryTest) closeIdle() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closeLongestIdle()
+}
+
+func TestAConnectionThatBecomesIdleIsSeenByOneThatWaits(t *testing.T) {
+	leaks(t)
+	// The look of the one that waits and the moment at which the other becomes idle fall together in all ways. Many other
+	// connections make the look long.
+	r := newRegistryTest(300)
+	for range 299 {
+		r.open(t, phaseUpstream)
+	}
+	c := r.open(t, phaseUpstream)
+	for i := range 300 {
+		if !c.watch.set(phaseUpstream, time.Minute) {
+			t.Fatal("interrupted while a request was in flight")
+		}
+		admitted := make(chan bool, 1)
+		go func() { admitted <- r.admit() }()
+		time.Sleep(time.Duration(i%30) * time.Microsecond)
+		c.watch.set(phaseIdle, time.Minute)
+		r.becameIdle()
+		waitFor(t, "the idle connection to be closed", func() bool { return c.watch.phase() == phaseExpired })
+		r.remove(c)
+		if !<-admitted {
+			t.Fatal("not admitted")
+		}
+		c.watch.reset()
+		if !r.add(c) {
+			t.Fatal("not added")
+		}
+	}
+}
+
+func TestConnectionsOfARedirectPort(t *testing.T) {
+	leaks(t)
+	r := newRegistryTest(2)
+	busy, _ := tcpPair(t)
+	idle, _ := tcpPair(t)
+	for _, c := range []net.Conn{busy, idle} {
+		if !r.admit() {
+			t.Fatal("not admitted")
+		}
+		r.plainState(c, http.StateNew)
+		r.plainState(c, http.StateActive)
+	}
+	admitted := r.admitting(t)
+	time.Sleep(time.Millisecond)
+	r.plainState(idle, http.StateIdle)
+	var one [1]byte
+	if _, err := idle.Read(one[:]); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("reading the idle connection: %v, want it closed", err)
+	}
+	second := r.admitting(t)
+	r.plainState(idle, http.StateClosed)
+	r.plainState(idle, http.StateClosed) // which would be counted twice
+	select {
+	case <-admitted:
+	case <-second:
+		admitted = second
+	}
+	if n := r.count(); n != 2 {
+		t.Errorf("%d connections are counted, want 2", n)
+	}
+	r.plainState(busy, http.StateHijacked)
+	r.release()
+	if n := r.count() + int(r.waiting.Load()); n != 1 && n != 2 {
+		t.Errorf("%d connections are counted or wait, want the one that waited", n)
+	}
+	r.close()
+}
+
+func TestDrain(t *testing.T) {
+	leaks(t)
+	t.Run("ends at once without connections", func(t *testing.T) {
+		r := newRegistryTest(1)
+		for range 2 {
+			if !r.drain(t.Context()) {
+				t.Error("not drained")
+			}
+		}
+	})
+	t.Run("closes what is idle, waits for what is not, and admits nothing", func(t *testing.T) {
+		r := newRegistryTest(2)
+		idle, busy := r.open(t, phaseIdle), r.open(t, phaseBody)
+		waiting := make(chan bool, 1)
+		busyOnly := newRegistryTest(0)
+		go func() { waiting <- busyOnly.admit() }()
+		drained := make(chan bool, 1)
+		go func() { drained <- r.drain(t.Context()) }()
+		waitFor(t, "the idle connection to be closed", func() bool { return idle.watch.phase() == phaseExpired })
+		if r.admit() {
+			t.Error("admitted while draining")
+		}
+		r.remove(idle)
+		if interrupted(busy) || len(drained) > 0 {
+			t.Error("the request in flight was not waited for")
+		}
+		r.remove(busy)
+		r.remove(busy) // as a connection that is closed twice
+		if !<-drained {
+			t.Error("not drained")
+		}
+		busyOnly.drain(t.Context())
+		if <-waiting {
+			t.Error("a connection that waited was admitted while draining")
+		}
+	})
+	t.Run("gives up when its time is over", func(t *testing.T) {
+		r := newRegistryTest(1)
+		r.open(t, phaseBody)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if r.drain(ctx) {
+			t.Error("drained with a request in flight")
+		}
+	})
+}
+
+func TestCloseCutsEverything(t *testing.T) {
+	leaks(t)
+	r := newRegistryTest(3)
+	conns := []*clientConn{r.open(t, phaseIdle), r.open(t, phaseHandshake), r.open(t, phaseBody)}
+	r.close()
+	for i, c := range conns {
+		if !interrupted(c) {
+			t.Errorf("connection %d was not cut", i)
+		}
+	}
+	if r.admit() {
+		t.Error("admitted after the end")
+	}
+	if tcp, _ := tcpPair(t); r.add(&clientConn{server: r.server, tcp: tcp}) {
+		t.Error("added after the end")
+	}
+}
