@@ -118,13 +118,18 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	return c, nil
 }
 
-// serve runs the connection to its end.
-func (c *clientConn) serve() {
+// handshake completes the TLS handshake and reports whether the connection can be served.
+func (c *clientConn) handshake() bool {
 	c.watch.set(phaseHandshake, c.server.headerTimeout)
 	if err := c.tls.Handshake(); err != nil {
 		c.server.handshakeFailed(c, err)
-		return
+		return false
 	}
+	return true
+}
+
+// serve runs the connection from its handshake to its end.
+func (c *clientConn) serve() {
 	switch c.tls.ConnectionState().NegotiatedProtocol {
 	case "h2":
 		c.http2.Store(true)

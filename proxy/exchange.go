@@ -15,6 +15,8 @@ type exchange struct {
 	request *Request
 	// client is where the answer goes.
 	client clientWriter
+	// log is where it is told what went wrong on the way.
+	log *Logger
 	// config is the dynamic configuration that this request is served by to its end (S-3.1).
 	config *DynamicConfig
 	// listener is the index of the listener that took the request.

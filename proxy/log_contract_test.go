@@ -54,6 +54,8 @@ func logEveryEvent(l *Logger) {
 		Err(errors.New("tls: client offered only unsupported versions: [301]")))
 	l.Log(LevelDebug, "CONNECTION_ERROR", Str("listener", "127.0.0.1:443"),
 		Str("error", "http: TLS handshake error from 203.0.113.50:4711: EOF"))
+	l.Log(LevelError, "PANIC", Addr("client_ip", ip), Err(errors.New("runtime error: index out of range [5] with length 3")),
+		Str("stack", "goroutine 1 [running]:\nmain.main()\n"))
 	l.Log(LevelWarn, "TLS_REFUSED", Addr("client_ip", ip), Str("server_name", "other.example.com"),
 		Err(errors.New("no certificate covers this name")))
 	l.Repeating(LevelError, "accept 127.0.0.1:443", "ACCEPT_ERROR", Str("listener", "127.0.0.1:443"), Err(syscall.EMFILE))

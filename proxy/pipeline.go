@@ -46,7 +46,7 @@ func (p *pipeline) handle(x *exchange) {
 	p.inFlight.Add(1)
 	defer p.inFlight.Add(-1)
 	x.start = time.Now()
-	x.config = p.dynamic.Load()
+	x.log, x.config = p.log, p.dynamic.Load()
 	x.host = hostOf(x.request)
 	x.body.watched(x.watch, p.bodyIdle)
 	for _, stage := range p.stages {

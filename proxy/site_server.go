@@ -56,8 +56,17 @@ func (s *siteServer) serve(ln net.Listener) error {
 			continue
 		}
 		s.conns.Go(func() {
-			defer c.close()
-			c.serve()
+			defer contain(s.log, c.clientText, c.close)
+			if !c.handshake() {
+				c.close()
+				return
+			}
+			// In a goroutine of its own, whose stack is not as large as a handshake makes it.
+			s.conns.Go(func() {
+				defer c.close()
+				defer contain(s.log, c.clientText, c.cut)
+				c.serve()
+			})
 		})
 	}
 }

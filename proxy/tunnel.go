@@ -47,6 +47,7 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer contain(x.log, x.request.ClientText, func() { x.endTunnel(errPumpStopped) })
 		if _, err := upstream.Write(early); err != nil {
 			x.cancel(err)
 			return

@@ -122,6 +122,11 @@ func (x *exchange) startPump(conn *upstreamConn, rest []byte, whole bool) {
 	}
 	x.pump.running, x.pump.stopping, x.pump.err = true, false, nil
 	go func() {
+		defer contain(x.log, x.request.ClientText, func() {
+			x.pump.err = errPumpStopped
+			conn.interrupt()
+			x.pump.done <- struct{}{}
+		})
 		x.pump.err = x.sendRest(conn, rest, whole)
 		if x.body.failed() != nil {
 			conn.interrupt() // there is nothing to wait for any more
