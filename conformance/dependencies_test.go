@@ -55,3 +55,48 @@ func TestDependenciesAreDocumented(t *testing.T) {
 		t.Error("got no module in go.mod, want some")
 	}
 }
+
+func TestEveryDebianPackageIsDocumented(t *testing.T) {
+	root := projectRoot(t)
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "docs", "dependencies.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, programs, _ := strings.Cut(string(text), "\n## Programs\n")
+	deps := regexp.MustCompile(`(?m)^DEPS := ((?:.*\\\n)*.*)$`).FindStringSubmatch(string(makefile))
+	if deps == nil {
+		t.Fatal("got no DEPS in the Makefile, want the list of packages")
+	}
+	for entry := range strings.FieldsSeq(strings.ReplaceAll(deps[1], "\\\n", " ")) {
+		name, _, _ := strings.Cut(entry, ":")
+		if !strings.Contains(programs, "`"+name+"`") {
+			t.Errorf("docs/dependencies.md: got nothing about the package %s of the Makefile, want what it is for", name)
+		}
+	}
+}
+
+// TestTheArchitectureNamesFilesThatThereAre holds the file and directory names of docs/architecture.md.
+func TestTheArchitectureNamesFilesThatThereAre(t *testing.T) {
+	root := projectRoot(t)
+	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile("`([a-z0-9_*/-]+(?:\\.go|/|\\.md))`").FindAllStringSubmatch(string(text), -1)
+	if len(found) < 20 {
+		t.Errorf("got %d names of files, want some", len(found))
+	}
+	for _, name := range found {
+		path := name[1]
+		if !strings.Contains(path, "/") {
+			path = filepath.Join("proxy", path)
+		}
+		if matches, err := filepath.Glob(filepath.Join(root, path)); err != nil || len(matches) == 0 {
+			t.Errorf("docs/architecture.md: got %s, want only what is there (%v)", name[1], err)
+		}
+	}
+}

@@ -123,7 +123,7 @@ Feature: Certificates from an ACME server
       Then "${addr}:${https}" accepts connections
       When the service manager is told "EXTEND_TIMEOUT_USEC="
       And the proxy is sent SIGTERM
-      Then the proxy exits with 0 within 3 seconds
+      Then the proxy exits with 0 within 10 seconds
       And nothing of the proxy is left
 
   Rule: A valid cached certificate needs no CA
@@ -212,7 +212,7 @@ Feature: Certificates from an ACME server
     @S-5.4
     Scenario: A certificate that expires while the daemon runs serves on, loudly
       Given no ACME server
-      And a certificate "own" for "www.example.test" that is valid for 4 seconds
+      And a certificate "own" for "www.example.test" that is valid for 8 seconds
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the cache of listener 1 holds the certificate "own" for "www.example.test"
       When the proxy is running

@@ -140,7 +140,7 @@ Feature: Error responses
       And a client requests "https://git.example.test/" over "<protocol>"
       Then the answer is the plain error 504 "Gateway Timeout"
       And the answer came after 900 ms
-      And the answer came within 5000 ms
+      And the answer came within 15000 ms
       And the request to the upstream "app" is given up
       And the log has a line "UPSTREAM_ERROR"
 
@@ -161,13 +161,13 @@ Feature: Error responses
 
     @S-6.9
     Scenario: A body that moves is not cut by the time for an answer
-      Given an upstream "app" that sends 20 bytes, one every 100 ms
+      Given an upstream "app" that sends 40 bytes, one every 100 ms
       And the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 1
-      And the setting "body_idle_timeout_secs" is 1
+      And the setting "body_idle_timeout_secs" is 3
       When the proxy is running
       And a client requests "https://git.example.test/"
-      Then the answer is 200 "...................."
-      And the answer came after 1900 ms
+      Then the answer is 200 "........................................"
+      And the answer came after 3900 ms
 
     @S-6.9
     Scenario: An answer that stands still ends after body_idle_timeout_secs, and not cleanly
@@ -177,7 +177,7 @@ Feature: Error responses
       And a client requests "https://git.example.test/"
       Then the answer is 200 and cut short after "only half\n"
       And the answer came after 900 ms
-      And the answer came within 5000 ms
+      And the answer came within 15000 ms
       And the request to the upstream "app" is given up
 
     @S-6.9
@@ -374,7 +374,7 @@ Feature: Error responses
       Then the answer is 200
       When a client requests "https://git.example.test/" over "<protocol>"
       Then the answer is the plain error 429 "Too Many Requests"
-      And the answer has the field "Retry-After" with "10"
+      And the answer has the field "Retry-After" with a number from 1 to 10
 
       Examples:
         | protocol |

@@ -24,8 +24,9 @@ Feature: Rate limit
       When the proxy is running
       And a client requests "https://a.example.test/" 2 times
       Then the answer is 429
-      And the answer came within 1000 ms
-      And the answer has the field "Retry-After" with "100"
+      # Waiting for a token would take 100 s.
+      And the answer came within 10000 ms
+      And the answer has the field "Retry-After" with a number from 90 to 100
 
     @S-7.1
     Scenario: Retry-After is at least one whole second
@@ -206,7 +207,7 @@ Feature: Rate limit
     Scenario: A client that was silent for the age is evicted
       Given the settings:
         | rate_limit.eviction_interval_secs | 1 |
-        | rate_limit.eviction_age_secs      | 1 |
+        | rate_limit.eviction_age_secs      | 5 |
       When the proxy is running
       And the client "one" requests "https://a.example.test/" 4 times
       And the answer is 429

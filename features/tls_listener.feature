@@ -214,7 +214,7 @@ Feature: TLS listeners
       When the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"
       Then the connection is not closed before 900 ms
-      And the connection is closed within 5000 ms
+      And the connection is closed within 8000 ms
 
     @S-12.4
     Scenario: A client that sends its hello byte by byte is cut after header_timeout_secs
@@ -222,7 +222,7 @@ Feature: TLS listeners
       When the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"
       And the client sends "\x16\x03\x01"
-      Then the connection is closed within 5000 ms
+      Then the connection is closed within 8000 ms
 
     @S-5.1
     Scenario: Plain HTTP on the HTTPS port reaches no site

@@ -103,7 +103,7 @@ func TestAdminAnswersOneCommandWithOneLine(t *testing.T) {
 		{"a megabyte without a newline", strings.Repeat("x", 1<<20), invalid},
 		{"a megabyte and a newline", strings.Repeat("x", 1<<20) + "\n", invalid},
 	}
-	a := startAdmin(t, plainHandlers(), func(s *adminSocket) { s.readTimeout = time.Second })
+	a := startAdmin(t, plainHandlers(), nil)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := a.ask(t, tt.input); got != tt.want {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ func (w *World) answerSteps() []step {
 		{`the answer has an empty body`, func() error { return w.answerBody("") }, ""},
 		{`the answer has a body of {int} bytes`, w.answerSize, ""},
 		{`the answer has the field {string} with {string}`, w.answerField, "Exactly one of that name, with that value."},
+		{`the answer has the field {string} with a number from {int} to {int}`, w.answerFieldBetween, "Exactly one of that name."},
 		{`the answer has the fields {string} with {string}`, w.answerFields, "Several of one name: values separated by `|`."},
 		{`the answer has a field {string}`, w.answerHasField, ""},
 		{`the answer has no field {string}`, w.answerNoField, ""},
@@ -118,6 +120,21 @@ func (w *World) answerFields(name, want string) error {
 	}
 	if got := strings.Join(x.header.Values(name), "|"); got != want || len(x.header.Values(name)) == 0 {
 		return fmt.Errorf("got %s: %q, want %q", name, x.header.Values(name), want)
+	}
+	return nil
+}
+
+func (w *World) answerFieldBetween(name string, from, to int) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	values := x.header.Values(name)
+	if len(values) != 1 {
+		return fmt.Errorf("got the values %q of %s, want one", values, name)
+	}
+	if got, err := strconv.Atoi(values[0]); err != nil || got < from || got > to {
+		return fmt.Errorf("got %s: %s, want a number from %d to %d", name, values[0], from, to)
 	}
 	return nil
 }

@@ -54,6 +54,7 @@ func (w *World) openRaw(name, url, client string) (*rawConn, error) {
 			return nil, err
 		}
 	}
+	opened := time.Now() // the daemon's clocks begin later, so that what it closes is never closed too early by this one
 	conn, err := w.dial(w.ctx, client, address)
 	if err != nil {
 		return nil, err
@@ -71,7 +72,7 @@ func (w *World) openRaw(name, url, client string) (*rawConn, error) {
 		}
 		conn = secure
 	}
-	c := &rawConn{Conn: conn, ended: make(chan struct{}), opened: time.Now()}
+	c := &rawConn{Conn: conn, ended: make(chan struct{}), opened: opened}
 	go c.receive()
 	if old, ok := w.conns[name]; ok {
 		old.close()

@@ -48,6 +48,7 @@ type Pebble struct {
 
 	opts          PebbleOptions
 	dir           string
+	ports         *ports
 	binDir        string
 	managementURL string
 	dnsAddress    string
@@ -63,7 +64,7 @@ func StartPebble(opts PebbleOptions) (*Pebble, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pebble{opts: opts, dir: dir, binDir: opts.BinDir, CAFile: filepath.Join(dir, "minica.pem")}
+	p := &Pebble{opts: opts, dir: dir, ports: new(ports), binDir: opts.BinDir, CAFile: filepath.Join(dir, "minica.pem")}
 	if p.binDir == "" {
 		p.binDir = filepath.Join(dir, "bin")
 	}
@@ -71,7 +72,7 @@ func StartPebble(opts PebbleOptions) (*Pebble, error) {
 		p.Stop()
 		return nil, err
 	}
-	// The ports are only known to be free at the moment of asking, so that another process can be quicker.
+	// The ports are reserved among Pebbles and the suite's scenarios alone, so that another program can be quicker.
 	for try := 1; ; try++ {
 		err := p.start()
 		if err == nil {
@@ -113,10 +114,13 @@ func (p *Pebble) prepare() error {
 
 // start chooses ports, writes the configuration and starts both processes.
 func (p *Pebble) start() error {
-	ports, err := freePorts(6)
+	_ = p.ports.close() // those of a try before, which nobody has any more
+	reserved, err := reservePorts(6)
 	if err != nil {
 		return err
 	}
+	p.ports = reserved
+	ports := reserved.numbers
 	local := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
 	p.DirectoryURL, p.managementURL = "https://"+local(0)+"/dir", "https://"+local(1)
 	p.dnsAddress, p.dnsManagement = local(2), local(3)
@@ -278,6 +282,7 @@ func (p *Pebble) Restart() error {
 // Stop ends the processes and removes the files. It may be called more than once.
 func (p *Pebble) Stop() {
 	p.stopProcesses()
+	_ = p.ports.close() // UDP sockets that were never used
 	os.RemoveAll(p.dir)
 }
 
@@ -357,20 +362,6 @@ func goCommand(args ...string) (string, error) {
 		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, stderr.String())
 	}
 	return string(out), nil
-}
-
-// freePorts returns n TCP ports of 127.0.0.1 at which nothing listens now.
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
 
 // lockedBuffer is a bytes.Buffer that two processes write to and a test reads.
