@@ -11,11 +11,11 @@ import (
 func pooledConn(t *testing.T) (*upstreamConn, *net.TCPConn) {
 	t.Helper()
 	ours, theirs := tcpPair(t)
-	conn, err := newUpstreamConn(ours, ours)
+	fd, err := descriptorOf(ours)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return conn, theirs
+	return &upstreamConn{Conn: ours, fd: fd}, theirs
 }
 
 // isClosed reports whether our end was closed.
