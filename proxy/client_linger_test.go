@@ -1,0 +1,58 @@
+package proxy
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestAnAnswerIsReadByAClientThatStillSends has clients send more than any socket holds before they read: a connection that
+// was closed under them would be reset, and the answer lost.
+func TestAnAnswerIsReadByAClientThatStillSends(t *testing.T) {
+	for _, test := range []struct{ name, head, want string }{
+		{"a body that declares too much", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 16777216\r\n\r\n", "413 Payload Too Large"},
+		{"for an unknown host", "POST / HTTP/1.1\r\nHost: b.test\r\nTransfer-Encoding: chunked\r\n\r\n1000000\r\n", "404 Not Found"},
+		{"a head that is none", "POST / HTTP/1.1\r\nHost : a.test\r\nContent-Length: 16777216\r\n\r\n", "400 Bad Request"},
+		{"a chunk that is none", "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nzz", "400 Bad Request"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			leaks(t)
+			upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, _ net.Conn) { _, _ = io.Copy(io.Discard, r) })
+			p := startPath(t, upstream, func(o *pathOptions) { o.bodyLimit = 1 << 20 })
+			conn := p.dial(t)
+			_, _ = io.WriteString(conn, test.head)
+			block := make([]byte, 1<<20)
+			for range 16 {
+				if _, err := conn.Write(block); err != nil {
+					break // the other side has had enough; the answer is there all the same
+				}
+			}
+			answer, _ := io.ReadAll(conn)
+			if !strings.Contains(string(answer), test.want) || strings.Count(string(answer), "HTTP/1.1") != 1 {
+				t.Errorf("got %q, want %q and nothing else", answer, test.want)
+			}
+		})
+	}
+}
+
+func TestAClientThatNeverStopsSendingIsCutOff(t *testing.T) {
+	leaks(t)
+	p := startPath(t, "127.0.0.1:1", func(o *pathOptions) { o.bodyLimit = 10 })
+	conn := p.dial(t)
+	_, _ = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: %d\r\n\r\n", int64(1)<<40)
+	begin := time.Now()
+	for {
+		if _, err := conn.Write(make([]byte, 1000)); err != nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if lingered := time.Since(begin); lingered < lingerTime-2*sweepInterval || lingered > 4*lingerTime {
+		t.Errorf("lingered for %v, want %v", lingered, lingerTime)
+	}
+	waitFor(t, "the connection's end", func() bool { return p.registry.count() == 0 })
+}

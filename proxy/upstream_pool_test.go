@@ -1,0 +1,160 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"testing"
+	"time"
+)
+
+// pooledConn makes a connection of a pool and returns its other end.
+func pooledConn(t *testing.T) (*upstreamConn, *net.TCPConn) {
+	t.Helper()
+	ours, theirs := tcpPair(t)
+	fd, err := descriptorOf(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &upstreamConn{Conn: ours, fd: fd}, theirs
+}
+
+// isClosed reports whether our end was closed.
+func isClosed(conn *upstreamConn) bool {
+	return errors.Is(conn.SetDeadline(time.Time{}), net.ErrClosed)
+}
+
+func TestThePoolHandsOutTheNewestConnectionThatIsFit(t *testing.T) {
+	pool := new(upstreamPool)
+	if pool.take() != nil {
+		t.Error("an empty pool has handed out a connection")
+	}
+	oldest, _ := pooledConn(t)
+	older, _ := pooledConn(t)
+	talkative, talks := pooledConn(t)
+	gone, leaves := pooledConn(t)
+	newest, _ := pooledConn(t)
+	for _, conn := range []*upstreamConn{oldest, older, talkative, gone, newest} {
+		pool.put(conn)
+	}
+	if _, err := talks.Write([]byte("H")); err != nil {
+		t.Fatal(err)
+	}
+	if err := leaves.Close(); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the end and the byte to arrive", func() bool { return !gone.fit() && !talkative.fit() })
+	for i, want := range []*upstreamConn{newest, older, oldest, nil} {
+		if got := pool.take(); got != want {
+			t.Errorf("connection %d is not the newest that is fit", i)
+		}
+	}
+	for name, conn := range map[string]*upstreamConn{"that the upstream closed": gone, "with a byte that nobody asked for": talkative} {
+		if !isClosed(conn) {
+			t.Errorf("the connection %s was not closed", name)
+		}
+	}
+	if isClosed(newest) || isClosed(oldest) {
+		t.Error("a connection in use was closed")
+	}
+}
+
+// countedConn is a connection whose Close is counted.
+type countedConn struct {
+	net.Conn
+	closed int
+}
+
+func (c *countedConn) Close() error { c.closed++; return nil }
+
+func TestThePoolIsBounded(t *testing.T) {
+	pool := new(upstreamPool)
+	var conns []*countedConn
+	for range maxIdlePerUpstream + 2 {
+		conn := new(countedConn)
+		conns = append(conns, conn)
+		pool.put(&upstreamConn{Conn: conn})
+	}
+	for i, conn := range conns {
+		if want := i >= maxIdlePerUpstream; (conn.closed == 1) != want {
+			t.Errorf("connection %d was closed %d times", i+1, conn.closed)
+		}
+	}
+	pool.close()
+	late := new(countedConn)
+	pool.put(&upstreamConn{Conn: late})
+	for i, conn := range append(conns, late) {
+		if conn.closed != 1 {
+			t.Errorf("connection %d was closed %d times, want once", i+1, conn.closed)
+		}
+	}
+}
+
+func TestIdleConnectionsGrowOld(t *testing.T) {
+	pool := new(upstreamPool)
+	old, _ := pooledConn(t)
+	gone, leaves := pooledConn(t)
+	young, _ := pooledConn(t)
+	for _, conn := range []*upstreamConn{old, gone, young} {
+		pool.put(conn)
+	}
+	old.idleSince = old.idleSince.Add(-upstreamIdleTimeout)
+	_ = leaves.Close()
+	waitFor(t, "the end to arrive", func() bool { return !gone.fit() })
+	pool.sweep(time.Now())
+	if !isClosed(old) || !isClosed(gone) || isClosed(young) || len(pool.idle) != 1 {
+		t.Errorf("old closed=%v, gone closed=%v, young closed=%v, %d idle", isClosed(old), isClosed(gone), isClosed(young), len(pool.idle))
+	}
+	if pool.take() != young {
+		t.Error("the young connection is not handed out")
+	}
+}
+
+// routesTo makes a configuration with sites for upstreams.
+func routesTo(sites ...*Site) *DynamicConfig {
+	routes := map[string]*Site{}
+	for _, site := range sites {
+		routes[site.Host] = site
+	}
+	return &DynamicConfig{routes: []map[string]*Site{routes}}
+}
+
+func siteTo(host, upstream, scheme string) *Site {
+	return &Site{SiteConfig: SiteConfig{Host: host, Upstream: upstream, UpstreamScheme: scheme}}
+}
+
+func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {
+	u := newUpstreams()
+	kept, other, secure := siteTo("a", "10.0.0.1:1", "http"), siteTo("b", "10.0.0.2:1", "http"), siteTo("c", "10.0.0.1:1", "https")
+	pool := u.pool(kept)
+	if u.pool(kept) != pool || u.pool(siteTo("d", "10.0.0.1:1", "http")) != pool {
+		t.Error("two sites of one upstream have two pools")
+	}
+	if u.pool(other) == pool || u.pool(secure) == pool {
+		t.Error("two upstreams have one pool")
+	}
+	conns := map[*Site]*countedConn{}
+	for _, site := range []*Site{kept, other, secure} {
+		conns[site] = new(countedConn)
+		u.pool(site).put(&upstreamConn{Conn: conns[site]})
+	}
+	moved := siteTo("moved", "10.0.0.1:1", "http")
+	u.keep(routesTo(moved))
+	if u.pool(moved) != pool || conns[kept].closed != 0 {
+		t.Error("the pool of an upstream that is still named was not kept")
+	}
+	if conns[other].closed != 1 || conns[secure].closed != 1 {
+		t.Error("connections to upstreams that are named no more were not closed")
+	}
+	late := new(countedConn) // of a request that was in flight at the reload
+	u.pool(other).put(&upstreamConn{Conn: late})
+	if late.closed != 1 {
+		t.Error("a connection came back into a pool that is used no more")
+	}
+	if again := siteTo("again", "10.0.0.2:1", "http"); u.pool(again) == u.pool(other) {
+		t.Error("an upstream that is named again has the closed pool")
+	}
+	u.close()
+	if conns[kept].closed != 1 {
+		t.Error("connections are left at the end")
+	}
+}
