@@ -32,13 +32,10 @@ type clientConn struct {
 	one [1]byte
 	// unsent is what the kernel had not sent at the last look.
 	unsent int
-	// mu guards work for other goroutines, and streams, the number of HTTP/2 streams in flight.
-	mu      sync.Mutex
-	streams int
-	// http2 tells that the library's server has the connection, which tells clients itself that it ends.
-	http2 atomic.Bool
-	// served is closed when the library's server has come to the connection's end.
-	served chan struct{}
+	// mu guards work for other goroutines.
+	mu sync.Mutex
+	// http2 is set when the connection has agreed on HTTP/2.
+	http2 atomic.Pointer[h2Conn]
 }
 
 // http1Work is what one HTTP/1 request in flight needs, from a pool: the buffers, the parsed head and the exchange.
@@ -117,7 +114,6 @@ func (c *clientConn) serve() {
 	}
 	switch c.tls.ConnectionState().NegotiatedProtocol {
 	case "h2":
-		c.http2.Store(true)
 		c.server.serveHTTP2(c)
 	case "", "http/1.1":
 		c.serveHTTP1()
