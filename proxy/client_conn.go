@@ -35,16 +35,12 @@ type clientConn struct {
 	aborted bool
 	// unsent is what the kernel had not sent at the last look.
 	unsent int
-	// mu guards work and which request its exchange is for, for other goroutines, and streams, the number of HTTP/2
-	// streams in flight.
-	mu      sync.Mutex
-	streams int
-	// http2 tells that the library's server has the connection, which tells clients itself that it ends.
-	http2 atomic.Bool
+	// mu guards work and which request its exchange is for, for other goroutines.
+	mu sync.Mutex
 	// asked tells that a first request has come, until which headerTimeout holds.
 	asked atomic.Bool
-	// served is closed when the library's server has come to the connection's end.
-	served chan struct{}
+	// http2 is set when the connection has agreed on HTTP/2.
+	http2 atomic.Pointer[h2Conn]
 }
 
 // http1Work is what one HTTP/1 request in flight needs, from a pool: the buffers, the parsed head and the exchange.
@@ -132,7 +128,6 @@ func (c *clientConn) handshake() bool {
 func (c *clientConn) serve() {
 	switch c.tls.ConnectionState().NegotiatedProtocol {
 	case "h2":
-		c.http2.Store(true)
 		c.server.serveHTTP2(c)
 	case "", "http/1.1":
 		c.serveHTTP1()

@@ -18,6 +18,9 @@ type connRegistry struct {
 	// waiting is how many accepted connections wait for room.
 	waiting atomic.Int32
 
+	// grownWindows is what the windows of HTTP/2 connections have grown by, in bytes.
+	grownWindows atomic.Int64
+
 	mu sync.Mutex
 	// room is signalled when a connection has ended.
 	room *sync.Cond

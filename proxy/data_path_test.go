@@ -78,7 +78,6 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 		log: p.shared.log, tls: listenerTLSConfig(source, openGate(), p.shared.log),
 		headerTimeout: options.header, idleTimeout: options.idle,
 	}
-	p.http2 = newHTTP2Server(p.siteServer)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +88,6 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 	t.Cleanup(func() {
 		_ = ln.Close()
 		p.isDraining.Store(true)
-		_ = p.http2.server.Close()
 		p.registry.close()
 		if err := <-served; err != nil {
 			t.Errorf("serve: %v", err)

@@ -81,7 +81,6 @@ func (l *listener) startServing(cfg *Config, p *pipeline, shared *sharedState) {
 		tls:           listenerTLSConfig(l.source, l.gate, shared.log),
 		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
 	}
-	sites.http2 = newHTTP2Server(sites)
 	l.sites = sites
 	go l.serve(func() error { return sites.serve(newBackoffListener(l.https, l.address(), shared.log)) })
 	if l.redirect == nil {
@@ -99,24 +98,12 @@ func (l *listener) serve(run func() error) {
 	}
 }
 
-// close closes the sockets and cuts all connections; for the unwinding of a startup, and the end of a shutdown.
+// close closes the sockets and cuts the connections of the redirect port, the registry those of the sites; for the unwinding of a startup, and the end of a shutdown.
 func (l *listener) close() {
 	l.stopAccepting()
-	for _, server := range l.servers() {
-		_ = server.Close() // what is closed already is what is wanted
-	}
-}
-
-// servers returns the library's servers that were started.
-func (l *listener) servers() []*http.Server {
-	var servers []*http.Server
-	if l.sites != nil {
-		servers = append(servers, l.sites.http2.server)
-	}
 	if l.redirectServer != nil {
-		servers = append(servers, l.redirectServer)
+		_ = l.redirectServer.Close() // what is closed already is what is wanted
 	}
-	return servers
 }
 
 // stopAccepting closes the sockets.
@@ -131,7 +118,7 @@ func (l *listener) stopAccepting() {
 func (l *listener) drain(ctx context.Context) {
 	l.stopAccepting()
 	if l.sites != nil {
-		l.sites.shutdown(ctx)
+		l.sites.shutdown()
 	}
 	if l.redirectServer != nil {
 		go func() { _ = l.redirectServer.Shutdown(ctx) }() // its connections are counted where those of the sites are

@@ -21,7 +21,7 @@ type loggedEvent struct {
 	partly bool
 }
 
-var eventName = regexp.MustCompile(`^[A-Z]+(_[A-Z]+)*$`)
+var eventName = regexp.MustCompile(`^[A-Z]+[0-9]?(_[A-Z]+)*$`)
 
 // eventsInCode finds every event that the package writes: a call with a level, an event behind it, and attributes.
 func eventsInCode(t *testing.T) map[string]*loggedEvent {

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -11,7 +10,7 @@ import (
 	"time"
 )
 
-// siteServer serves the connections of one HTTPS listener: HTTP/1 by itself, HTTP/2 through a library.
+// siteServer serves the connections of one HTTPS listener: HTTP/1 and HTTP/2.
 type siteServer struct {
 	listener      int
 	address       string
@@ -22,9 +21,7 @@ type siteServer struct {
 	headerTimeout time.Duration
 	idleTimeout   time.Duration
 	isDraining    atomic.Bool
-	// http2 serves the connections that have agreed on HTTP/2.
-	http2 *http2Server
-	conns sync.WaitGroup
+	conns         sync.WaitGroup
 }
 
 // draining reports whether connections are to end with the request in flight.
@@ -79,11 +76,8 @@ func (s *siteServer) handshakeFailed(c *clientConn, err error) {
 	s.log.Log(LevelDebug, "CONNECTION_ERROR", Str("listener", s.address), Str("client_ip", c.clientText), Err(err))
 }
 
-// shutdown makes connections end with their request in flight; HTTP/2 clients are told by GOAWAY.
-func (s *siteServer) shutdown(ctx context.Context) {
-	s.isDraining.Store(true)
-	go func() { _ = s.http2.server.Shutdown(ctx) }() // its connections are counted where all are
-}
+// shutdown makes connections end with their request in flight.
+func (s *siteServer) shutdown() { s.isDraining.Store(true) }
 
 // pastDeadline makes what is blocked return.
 var pastDeadline = time.Unix(1, 0)

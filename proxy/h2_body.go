@@ -1,0 +1,124 @@
+package proxy
+
+import (
+	"io"
+	"sync"
+)
+
+// h2ChunkBytes is the size of the pieces in which the body of a request lies until the upstream's side takes it.
+const h2ChunkBytes = 16 << 10
+
+// h2Chunk is one piece.
+type h2Chunk struct {
+	next *h2Chunk
+	used int
+	data [h2ChunkBytes]byte
+}
+
+var h2Chunks = sync.Pool{New: func() any { return new(h2Chunk) }}
+
+// h2Body is the body of a request: what has come and was not taken yet. The window bounds it.
+type h2Body struct {
+	inWindow h2Window
+	// held is how many bytes lie in the chunks.
+	held        int64
+	first, last *h2Chunk
+	// from is where in the first chunk begins what was not taken.
+	from int
+	// declared is the length that the head has declared, -1 for none; received is what has come.
+	declared, received int64
+	arrivedTrailers    Fields
+	arrived            sync.Cond
+}
+
+func (b *h2Body) reset(mu *sync.Mutex) {
+	b.inWindow = h2Window{size: h2StreamWindow, open: h2StreamWindow}
+	b.held, b.received, b.declared, b.from = 0, 0, -1, 0
+	b.arrivedTrailers = nil
+	b.arrived.L = mu
+}
+
+// clear frees what nobody takes any more.
+func (b *h2Body) clear() {
+	for b.first != nil {
+		chunk := b.first
+		b.first = chunk.next
+		h2Chunks.Put(chunk)
+	}
+	b.last, b.from = nil, 0
+}
+
+// store keeps data that came. The caller holds mu.
+func (b *h2Body) store(data []byte) {
+	b.held += int64(len(data))
+	for len(data) > 0 {
+		if b.last == nil || b.last.used == h2ChunkBytes {
+			chunk := h2Chunks.Get().(*h2Chunk)
+			chunk.next, chunk.used = nil, 0
+			if b.last == nil {
+				b.first = chunk
+			} else {
+				b.last.next = chunk
+			}
+			b.last = chunk
+		}
+		n := copy(b.last.data[b.last.used:], data)
+		b.last.used += n
+		data = data[n:]
+	}
+}
+
+// take copies into room what lies there, as far as it fits, and frees the chunks that are empty then. The caller holds mu.
+func (b *h2Body) take(room []byte) int {
+	taken := 0
+	for b.first != nil && taken < len(room) {
+		chunk := b.first
+		n := copy(room[taken:], chunk.data[b.from:chunk.used])
+		taken += n
+		if b.from += n; b.from < chunk.used {
+			break
+		}
+		b.from = 0
+		if b.first = chunk.next; b.first == nil {
+			b.last = nil
+		}
+		h2Chunks.Put(chunk)
+	}
+	return taken
+}
+
+// read implements bodySource.
+func (s *h2Stream) read(room []byte, wait bool) ([]byte, error) {
+	h := s.conn
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for {
+		if n := s.take(room); n > 0 {
+			s.taken(int64(n))
+			h.wakeWriter()
+			if s.first == nil && s.remoteClosed && !s.gone {
+				return room[:n], io.EOF
+			}
+			return room[:n], nil
+		}
+		switch {
+		case s.gone:
+			return nil, errStreamGone
+		case s.remoteClosed:
+			return nil, io.EOF
+		case s.stopReading:
+			return nil, errInterrupted
+		case !wait:
+			return nil, errNotReady
+		}
+		s.arrived.Wait()
+	}
+}
+
+// trailers implements bodySource.
+func (s *h2Stream) trailers() Fields {
+	h := s.conn
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return s.arrivedTrailers
+}

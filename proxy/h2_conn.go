@@ -1,0 +1,190 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"reverse-proxy/proxy/http2"
+)
+
+// h2Conn is a connection that has agreed on HTTP/2. The goroutine of its clientConn reads the frames (h2_read.go); each
+// stream is an exchange on a goroutine of its own (h2_stream.go); one more writes, as long as there are streams
+// (h2_writer.go). An idle connection has neither buffers nor further goroutines.
+type h2Conn struct {
+	client *clientConn
+	server *siteServer
+	tls    *tls.Conn
+
+	// What follows belongs to the reading goroutine.
+
+	// in is the buffer that is read into, nil while the connection is idle; (*in)[start:end] was not looked at yet.
+	in         *[]byte
+	start, end int
+	// small is read into while the connection is idle.
+	small   [http2.HeaderBytes]byte
+	decoder *http2.HeadDecoder
+	block   h2Block
+	// greeted tells that the client's first SETTINGS have come.
+	greeted bool
+	// starting are the streams that begin when all frames that were read have been looked at: bodies that came with them
+	// are whole by then.
+	starting []*h2Stream
+	budgets  [h2Kinds]budget
+
+	// mu guards all that follows. It is taken after an exchange's lock, and no exchange's lock is taken under it.
+	mu      sync.Mutex
+	streams map[uint32]*h2Stream
+	// newest is the highest stream that the client has begun, acted the highest that was acted upon.
+	newest, acted uint32
+	// running is the number of streams whose exchange has not ended, also those that their client has reset.
+	running int
+	closedStreams
+	priorities map[uint32]http2.Priority
+	windows    h2Windows
+	workers    []*h2Worker
+	// heading tells that the rest of a head is awaited; idleSince is when the connection became idle.
+	heading   bool
+	idleSince int64
+
+	h2Output
+	h2Ending
+	// tasks are the goroutines of the connection but the reading one.
+	tasks sync.WaitGroup
+}
+
+// h2ReadBytes is the size of the buffer that frames are read into: more than the longest frame, and a TLS record beside it.
+const h2ReadBytes = 34 << 10
+
+var h2ReadBuffers = sync.Pool{New: func() any { b := make([]byte, h2ReadBytes); return &b }}
+
+// serveHTTP2 serves a connection that has agreed on HTTP/2 to its end.
+func (s *siteServer) serveHTTP2(c *clientConn) {
+	h := newH2Conn(c)
+	c.http2.Store(h)
+	c.asked.Store(true) // there is no first head to be awaited for a shorter time
+	h.greet()
+	if s.draining() { // it may have begun before the connection was seen to speak HTTP/2
+		h.drain()
+	}
+	h.finish(h.readContained())
+}
+
+// readContained is read, whose panic ends the connection in order.
+func (h *h2Conn) readContained() (err error) {
+	defer contain(h.server.log, h.client.clientText, func() {
+		err = &http2.Error{Code: http2.InternalError, Reason: "a mistake of the proxy's own"}
+	})
+	return h.read()
+}
+
+func newH2Conn(c *clientConn) *h2Conn {
+	h := &h2Conn{
+		client: c, server: c.server, tls: c.tls, decoder: http2.NewHeadDecoder(), streams: map[uint32]*h2Stream{},
+	}
+	for kind := range h.budgets {
+		h.budgets[kind] = budget{left: h2Allowances[kind].burst, at: h.now()}
+	}
+	h.h2Output.init(h)
+	h.windows.init()
+	return h
+}
+
+// now returns the time on the sweeper's clock, which is late by at most a sweep.
+func (h *h2Conn) now() int64 { return h.server.registry.sweeper.clock.Load() }
+
+// greet queues the server's preface (RFC 9113, section 3.4).
+func (h *h2Conn) greet() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := h.buffer()
+	*out = http2.AppendSettings(*out,
+		http2.Setting{ID: http2.SettingMaxConcurrentStreams, Value: maxConcurrentStreams},
+		http2.Setting{ID: http2.SettingInitialWindowSize, Value: h2StreamWindow},
+		http2.Setting{ID: http2.SettingMaxHeaderListSize, Value: http2.MaxHeaderListBytes},
+		http2.Setting{ID: http2.SettingNoRFC7540Priorities, Value: 1},
+	)
+	*out = http2.AppendWindowUpdate(*out, 0, h2ConnWindow-http2.InitialWindow)
+	h.wakeWriter()
+}
+
+// finish ends the connection after reading has ended with err: the client is told why where it can be, every exchange is
+// cancelled, and all goroutines have ended when it returns.
+func (h *h2Conn) finish(err error) {
+	var refused *http2.Error
+	h.mu.Lock()
+	switch {
+	case errors.As(err, &refused):
+		h.goAway(h.acted, refused.Code)
+	case h.ending: // the client knows
+	case errors.Is(err, os.ErrDeadlineExceeded) && h.cause == nil:
+		h.goAway(h.acted, http2.NoError)
+	default:
+		h.dead = true
+	}
+	h.closed = true
+	if h.drainTimer != nil {
+		h.drainTimer.Stop()
+	}
+	streams := h.abandon()
+	h.mu.Unlock()
+	h.server.logHTTP2(h.client, refused)
+	_ = h.client.tcp.SetWriteDeadline(time.Now().Add(lingerTime)) // fails only where the connection is gone already
+	for _, s := range streams {
+		s.exchange.cancel(h.whyGone())
+	}
+	h.mu.Lock()
+	for _, s := range streams {
+		s.unref()
+	}
+	h.dismissWorkers()
+	h.wakeWriter()
+	h.mu.Unlock()
+	h.tasks.Wait()
+	h.mu.Lock()
+	h.windows.release(&h.server.registry.grownWindows)
+	broken := h.dead
+	h.mu.Unlock()
+	h.releaseInput()
+	if refused != nil && !broken {
+		h.client.lingerClose()
+	}
+}
+
+// whyGone is what exchanges are cancelled with.
+func (h *h2Conn) whyGone() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cause != nil {
+		return h.cause
+	}
+	return errClientGone
+}
+
+// abandon takes all streams out of the connection, each with a reference for the caller. The caller holds mu.
+func (h *h2Conn) abandon() []*h2Stream {
+	streams := make([]*h2Stream, 0, len(h.streams))
+	for _, s := range h.streams {
+		s.refs++
+		streams = append(streams, s)
+		h.leave(s)
+	}
+	return streams
+}
+
+// logHTTP2 logs why a connection was ended. Only what bounds are there for is worth a line at any time.
+func (s *siteServer) logHTTP2(c *clientConn, refused *http2.Error) {
+	if refused == nil {
+		return
+	}
+	if refused.Code == http2.EnhanceYourCalm {
+		s.log.Repeating(LevelWarn, "http2 "+c.clientText, "HTTP2_ABUSE",
+			Str("client_ip", c.clientText), Str("code", refused.Code.String()), Str("error", refused.Reason))
+		return
+	}
+	if s.log.Enabled(LevelDebug) {
+		s.log.Log(LevelDebug, "CONNECTION_ERROR", Str("listener", s.address), Str("client_ip", c.clientText), Str("error", refused.Error()))
+	}
+}

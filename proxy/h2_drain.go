@@ -1,0 +1,77 @@
+package proxy
+
+import (
+	"time"
+
+	"reverse-proxy/proxy/http2"
+)
+
+// h2DrainWait is how long a client has to answer the PING behind the first GOAWAY before the last one is sent anyway.
+const h2DrainWait = time.Second
+
+// h2Ending is how far a connection is on the way to its end.
+type h2Ending struct {
+	// draining tells that the first GOAWAY was sent, final that the last was, and that no further stream is taken.
+	draining, final bool
+	drainTimer      *time.Timer
+	// ending tells that the connection ends as soon as all that there is was written.
+	ending bool
+	// cause is why the connection was cut; nil while it was not.
+	cause error
+}
+
+// drainPing marks the PING that follows the first GOAWAY.
+func drainPing() [8]byte { return [8]byte{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'} }
+
+// drain tells the client to begin no more streams, in two steps: the first names no last stream, as requests may be on
+// their way, and the second follows when they must have come (RFC 9113, section 6.8). The connection ends with its last
+// stream. It may be called from any goroutine.
+func (h *h2Conn) drain() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.draining || h.closed {
+		return
+	}
+	h.draining = true
+	out := h.buffer()
+	*out = http2.AppendGoAway(*out, http2.MaxWindow, http2.NoError)
+	*out = http2.AppendPing(*out, drainPing(), false)
+	h.drainTimer = time.AfterFunc(h2DrainWait, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.lastGoAway()
+	})
+	h.wakeWriter()
+}
+
+// lastGoAway tells the client which stream was the last. The caller holds mu.
+func (h *h2Conn) lastGoAway() {
+	if h.final || h.closed {
+		return
+	}
+	h.final = true
+	h.goAway(h.acted, http2.NoError)
+	h.endIfDone()
+	h.wakeWriter()
+}
+
+// endIfDone ends a connection that was drained, when it has no stream. The caller holds mu.
+func (h *h2Conn) endIfDone() {
+	if h.final && h.running == 0 {
+		h.ending = true
+	}
+}
+
+// goAway queues GOAWAY. The caller holds mu.
+func (h *h2Conn) goAway(last uint32, code http2.Code) {
+	out := h.buffer()
+	*out = http2.AppendGoAway(*out, last, code)
+}
+
+// cut ends the connection at once because of cause. It may be called from any goroutine.
+func (h *h2Conn) cut(cause error) {
+	h.mu.Lock()
+	h.cause = cause
+	h.mu.Unlock()
+	h.client.interrupt()
+}

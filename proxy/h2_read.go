@@ -1,0 +1,194 @@
+package proxy
+
+import (
+	"io"
+	"time"
+
+	"reverse-proxy/proxy/http2"
+)
+
+// read reads frames until the connection ends. The error is an *http2.Error for what the client may not do, and one of
+// reading otherwise.
+func (h *h2Conn) read() error {
+	if !h.client.watch.set(phaseHead, h.server.headerTimeout) {
+		return errClientGone
+	}
+	if err := h.readPreface(); err != nil {
+		return err
+	}
+	for {
+		err := h.frames()
+		h.begin()
+		if err != nil {
+			return err
+		}
+		h.watchHead()
+		if err := h.fill(); err != nil {
+			return err
+		}
+	}
+}
+
+// readPreface reads what a client sends before its first frame.
+func (h *h2Conn) readPreface() error {
+	for h.end-h.start < len(http2.Preface) {
+		n := h.end - h.start
+		if n > 0 && string((*h.in)[h.start:h.end]) != http2.Preface[:n] {
+			break
+		}
+		if err := h.fill(); err != nil {
+			return err
+		}
+	}
+	n := min(h.end-h.start, len(http2.Preface))
+	if string((*h.in)[h.start:h.start+n]) != http2.Preface {
+		return &http2.Error{Code: http2.ProtocolError, Reason: "the connection does not begin with the preface"}
+	}
+	h.start += n
+	return nil
+}
+
+// fill reads more bytes behind those that are there. While there is no stream and nothing is begun it waits without a
+// buffer, so that idle connections are cheap.
+func (h *h2Conn) fill() error {
+	if h.start == h.end {
+		h.start, h.end = 0, 0
+		if h.isIdle() {
+			h.releaseInput()
+			n, err := h.tls.Read(h.small[:])
+			if n == 0 {
+				return noProgress(err)
+			}
+			h.in = h2ReadBuffers.Get().(*[]byte)
+			h.end = copy(*h.in, h.small[:n])
+			return nil
+		}
+	}
+	if h.in == nil {
+		h.in = h2ReadBuffers.Get().(*[]byte)
+	}
+	if h.start > 0 && len(*h.in)-h.start < http2.HeaderBytes+http2.MaxFrameBytes {
+		h.end = copy(*h.in, (*h.in)[h.start:h.end])
+		h.start = 0
+	}
+	n, err := h.tls.Read((*h.in)[h.end:])
+	h.end += n
+	if n == 0 {
+		return noProgress(err)
+	}
+	return nil
+}
+
+func noProgress(err error) error {
+	if err == nil {
+		return io.ErrNoProgress
+	}
+	return err
+}
+
+// releaseInput gives the buffer back.
+func (h *h2Conn) releaseInput() {
+	if h.in != nil {
+		h2ReadBuffers.Put(h.in)
+		h.in = nil
+	}
+}
+
+// isIdle reports whether there is no stream.
+func (h *h2Conn) isIdle() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.running == 0
+}
+
+// frames looks at all frames that were read whole.
+func (h *h2Conn) frames() error {
+	for h.end-h.start >= http2.HeaderBytes {
+		head, err := http2.ParseHeader((*h.in)[h.start:h.end])
+		if err != nil {
+			return err
+		}
+		whole := http2.HeaderBytes + head.Length
+		if h.end-h.start < whole {
+			return nil
+		}
+		payload := (*h.in)[h.start+http2.HeaderBytes : h.start+whole]
+		h.start += whole
+		if err := h.frame(head, payload); err != nil {
+			if err.Stream == 0 {
+				return err
+			}
+			if err := h.streamFailed(err); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// watchHead gives the rest of a head that has begun to come the time that a head may take (S-12.4).
+func (h *h2Conn) watchHead() {
+	partial := h.block.open || h.end-h.start >= 4 && isHead(http2.Type((*h.in)[h.start+3]))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if partial == h.heading && h.greeted {
+		return
+	}
+	if !h.greeted {
+		return // the preface is awaited as a head is
+	}
+	h.heading = partial
+	switch {
+	case partial:
+		h.client.watch.set(phaseHead, h.server.headerTimeout)
+	case h.running == 0:
+		h.client.watch.set(phaseIdle, max(1, h.server.idleTimeout-time.Duration(h.now()-h.idleSince)))
+	default:
+		h.client.watch.set(phaseNone, 0)
+	}
+}
+
+func isHead(kind http2.Type) bool { return kind == http2.TypeHeaders || kind == http2.TypeContinuation }
+
+// begin starts the exchanges of the requests that were read, and lets the writer write what reading has caused.
+func (h *h2Conn) begin() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, s := range h.starting {
+		h.startStream(s)
+		h.starting[i] = nil
+	}
+	h.starting = h.starting[:0]
+	h.wakeWriter()
+}
+
+// frame does what a frame says.
+func (h *h2Conn) frame(head http2.Header, p []byte) *http2.Error {
+	if h.block.open && (head.Type != http2.TypeContinuation || head.Stream != h.block.stream) {
+		return &http2.Error{Code: http2.ProtocolError, Reason: "a header block is interrupted"}
+	}
+	if !h.greeted {
+		if head.Type != http2.TypeSettings || head.Has(http2.FlagAck) {
+			return &http2.Error{Code: http2.ProtocolError, Reason: "the first frame is not SETTINGS"}
+		}
+	}
+	switch head.Type {
+	case http2.TypeData:
+		return h.dataFrame(head, p)
+	case http2.TypeHeaders:
+		return h.headersFrame(head, p)
+	case http2.TypeContinuation:
+		return h.continuationFrame(head, p)
+	case http2.TypeSettings:
+		return h.settingsFrame(head, p)
+	case http2.TypeRSTStream:
+		return h.resetFrame(head, p)
+	case http2.TypePushPromise:
+		return &http2.Error{Code: http2.ProtocolError, Reason: "PUSH_PROMISE of a client"}
+	case http2.TypeGoAway:
+		if _, err := http2.ParseGoAway(head, p); err != nil {
+			return err
+		}
+	}
+	return h.controlFrame(head, p)
+}

@@ -1,0 +1,51 @@
+package proxy
+
+import (
+	"reverse-proxy/proxy/http1"
+	"reverse-proxy/proxy/http2"
+)
+
+// prepare makes an exchange of the head that was decoded. The caller holds the connection's mu.
+func (s *h2Stream) prepare(refused *http1.Error) {
+	c, head, r := s.conn.client, &s.head, &s.request
+	*r = Request{
+		Client: c.client, ClientText: c.clientText, Protocol: HTTP2,
+		Method: head.Method, Target: head.Path, Authority: head.Authority, AuthorityConflict: head.Conflict,
+		Fields: head.Fields,
+	}
+	if head.Method == "CONNECT" && head.Protocol == "" {
+		r.Target = head.Authority
+	}
+	if !s.remoteClosed {
+		r.Body, r.ContentLength, r.Continue = s, head.ContentLength, head.ExpectContinue
+		s.trailerNames = s.trailerNames[:0]
+		if r.ContentLength < 0 && r.Fields.Has("trailer") {
+			r.Fields.EachToken("trailer", func(name string) {
+				if !forbiddenTrailer(Field{Name: name}) {
+					s.trailerNames = append(s.trailerNames, name)
+				}
+			})
+			r.TrailerNames = s.trailerNames
+		}
+	}
+	s.refused = refused
+	s.exchange.reset(r, s, &s.watch, s.conn.server.listener)
+}
+
+// startStream starts the exchange. The caller holds mu.
+func (h *h2Conn) startStream(s *h2Stream) {
+	h.running++
+	if h.running == 1 && !h.heading {
+		h.client.watch.set(phaseNone, 0)
+	}
+	h.launch(s)
+}
+
+// malformed accounts for a stream that was reset because it carried no request: it costs the client a token as a request
+// does, and a flood of it fills no log.
+func (p *pipeline) malformed(c *clientConn, failed *http2.Error) {
+	if ok, _ := p.limiter.allow(c.client, p.dynamic.Load().RateLimit); !ok {
+		return
+	}
+	p.log.Log(LevelInfo, "BAD_REQUEST", Str("client_ip", c.clientText), Int("status", statusBadRequest), Str("error", failed.Reason))
+}

@@ -1,0 +1,154 @@
+package proxy
+
+import (
+	"errors"
+	"sync"
+
+	"reverse-proxy/proxy/http1"
+	"reverse-proxy/proxy/http2"
+)
+
+// h2Stream is one request over HTTP/2 with its response: the exchange, the body that comes (h2_body.go) and the client's
+// side of the answer (h2_response.go). It comes from a pool; its connection and its exchange hold references.
+type h2Stream struct {
+	conn *h2Conn
+	id   uint32
+
+	// head is the request's head; refused is what it is answered with when it is none that may go on, nil otherwise.
+	head     http2.Head
+	refused  *http1.Error
+	request  Request
+	exchange exchange
+	watch    watch
+	// trailerNames is the list behind request.TrailerNames, kept for its memory.
+	trailerNames []string
+
+	h2Answer
+
+	// What follows is guarded by the connection's mu.
+
+	// refs counts who may still use the stream.
+	refs int
+	// remoteClosed and localClosed tell that END_STREAM has come, and was queued.
+	remoteClosed, localClosed bool
+	// gone tells that the stream is closed by a reset or with its connection: nothing can come or go any more.
+	gone bool
+	// stopReading and stopWriting make the exchange's blocked calls return.
+	stopReading, stopWriting bool
+
+	h2Body
+	h2Pending
+}
+
+// errStreamGone is what using a stream returns that was reset or whose connection has ended.
+var errStreamGone = errors.New("the stream was reset or its connection has ended")
+
+// errInterrupted is what a blocked call returns when the exchange was ended by a clock or needs the body no more.
+var errInterrupted = errors.New("interrupted")
+
+var h2Streams = sync.Pool{New: func() any {
+	s := &h2Stream{}
+	s.head.Fields = make(Fields, 0, 32)
+	s.watch.owner = &s.exchange
+	return s
+}}
+
+// takeStream takes a stream from the pool for a request that begins.
+func (h *h2Conn) takeStream(id uint32) *h2Stream {
+	s := h2Streams.Get().(*h2Stream)
+	s.conn, s.id, s.refs = h, id, 1
+	s.refused = nil
+	s.remoteClosed, s.localClosed, s.gone = false, false, false
+	s.stopReading, s.stopWriting = false, false
+	s.watch.reset()
+	s.h2Answer.reset()
+	s.h2Body.reset(&h.mu)
+	s.h2Pending.reset(&h.mu)
+	return s
+}
+
+// unref gives up a reference. The caller holds mu.
+func (s *h2Stream) unref() {
+	if s.refs--; s.refs > 0 {
+		return
+	}
+	s.h2Body.clear()
+	s.conn = nil
+	if r := &s.request; cap(r.Fields) > cap(s.head.Fields) && cap(r.Fields) <= 2*http2.MaxFields {
+		s.head.Fields = r.Fields[:0] // the stages have made it longer
+	}
+	s.request = Request{}
+	s.head.Release()
+	h2Streams.Put(s)
+}
+
+// lookUp returns a stream that is open, or nil. The caller holds mu.
+func (h *h2Conn) lookUp(id uint32) *h2Stream { return h.streams[id] }
+
+// leave takes a stream out of the connection and makes all that wait for it return. The caller holds mu.
+func (h *h2Conn) leave(s *h2Stream) {
+	delete(h.streams, s.id)
+	s.gone = true
+	h.schedule.remove(s)
+	s.direct = nil
+	n := s.held
+	h.windows.held -= n
+	s.held = 0
+	s.h2Body.clear()
+	h.giveBack(n)
+	s.arrived.Broadcast()
+	s.sent.Broadcast()
+	if h.waiting > 0 {
+		h.room.Broadcast()
+	}
+}
+
+// reset ends a stream with RST_STREAM. The caller holds mu.
+func (h *h2Conn) reset(s *h2Stream, code http2.Code) {
+	h.sendReset(s.id, code)
+	h.leave(s)
+}
+
+// sendReset queues RST_STREAM. The caller holds mu.
+func (h *h2Conn) sendReset(id uint32, code http2.Code) {
+	h.remember(id, true)
+	if !h.closed {
+		h.control(http2.AppendRSTStream(*h.buffer(), id, code))
+	}
+}
+
+// run runs the stream's exchange to its end. It returns the code to reset the stream with when the response is not
+// complete.
+func (s *h2Stream) run() (code http2.Code) {
+	server := s.conn.server
+	x := &s.exchange
+	server.registry.sweeper.add(&s.watch)
+	defer server.registry.sweeper.remove(&s.watch)
+	defer contain(server.log, s.request.ClientText, func() { code = http2.InternalError })
+	if s.refused != nil {
+		server.pipeline.refuse(x, s.refused)
+	} else {
+		server.pipeline.handle(x)
+	}
+	if x.cancelled() != nil {
+		return http2.Cancel
+	}
+	return http2.InternalError
+}
+
+// end closes the stream after its exchange has ended; code is for a response that is not complete. The caller holds mu.
+func (s *h2Stream) end(code http2.Code) {
+	h := s.conn
+	if !s.gone {
+		switch {
+		case !s.localClosed: // the response could not be completed (S-6.10)
+			h.reset(s, code)
+		case !s.remoteClosed: // nobody reads the rest of the body (S-6.13; RFC 9113, section 8.1)
+			h.reset(s, http2.NoError)
+		default:
+			h.remember(s.id, false)
+			h.leave(s)
+		}
+	}
+	s.unref()
+}

@@ -1,0 +1,70 @@
+package proxy
+
+// h2Worker is a goroutine that has run a stream and waits for the next: while a connection is busy its streams share
+// goroutines whose stacks have grown already.
+type h2Worker struct {
+	// next takes the stream to run, nil for the end.
+	next chan *h2Stream
+}
+
+// launch runs a stream on a goroutine. The caller holds mu.
+func (h *h2Conn) launch(s *h2Stream) {
+	if last := len(h.workers) - 1; last >= 0 {
+		w := h.workers[last]
+		h.workers = h.workers[:last]
+		w.next <- s
+		return
+	}
+	h.tasks.Go(func() { h.work(s) })
+}
+
+// work runs one stream after the other.
+func (h *h2Conn) work(s *h2Stream) {
+	var w *h2Worker
+	for s != nil {
+		code := s.run()
+		h.mu.Lock()
+		s.end(code)
+		h.running--
+		idle := h.running == 0
+		if idle {
+			h.becomeIdle()
+		}
+		ended := idle || h.closed
+		if !ended {
+			if w == nil {
+				w = &h2Worker{next: make(chan *h2Stream, 1)}
+			}
+			h.workers = append(h.workers, w)
+		}
+		h.wakeWriter()
+		h.mu.Unlock()
+		if idle {
+			h.server.registry.becameIdle()
+		}
+		if ended {
+			return
+		}
+		s = <-w.next
+	}
+}
+
+// becomeIdle lets all go that only streams need. Frames that carry no request, PINGs above all, do not change that the
+// connection is idle from now on (S-12.1). The caller holds mu.
+func (h *h2Conn) becomeIdle() {
+	h.dismissWorkers()
+	h.idleSince = h.now()
+	if !h.heading {
+		h.client.watch.set(phaseIdle, h.server.idleTimeout)
+	}
+	h.endIfDone()
+}
+
+// dismissWorkers ends the workers that wait. The caller holds mu.
+func (h *h2Conn) dismissWorkers() {
+	for _, w := range h.workers {
+		w.next <- nil
+	}
+	clear(h.workers)
+	h.workers = h.workers[:0]
+}

@@ -1,0 +1,56 @@
+package http1
+
+// The judgements of parts of a message, for a codec that brings them in another form (proxy/http2): what is valid in one
+// version of HTTP has to be valid in the other, or a request could be smuggled from one into the other.
+
+// ValidAuthority reports whether s is a host with an optional port, as a Host field or the authority of a target holds
+// it: without user information, without percent-encoding, not empty.
+func ValidAuthority(s string) bool { return validAuthority(s) }
+
+// ValidPathQuery reports whether s is a path, which begins with a slash, with an optional query, as it stands in a
+// request target: no control character, no space, no fragment.
+func ValidPathQuery(s string) bool {
+	if s == "" || s[0] != '/' || len(s) > MaxTargetBytes {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return validPathQuery(s)
+}
+
+// ValidMethod reports whether s is a method that a request line may hold.
+func ValidMethod(s string) bool { return len(s) <= MaxMethodBytes && isToken(s) }
+
+// ValidLowerName reports whether s is the name of a field without a capital letter, as HTTP/2 wants it (RFC 9113,
+// section 8.2.1).
+func ValidLowerName(s string) bool {
+	for i := range len(s) {
+		if class[s[i]]&classToken == 0 || 'A' <= s[i] && s[i] <= 'Z' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// ValidValue reports whether s is a field value without white space around it: no control character but the tab (RFC
+// 9110, section 5.5).
+func ValidValue(s string) bool {
+	if s == "" {
+		return true
+	}
+	if first, last := s[0], s[len(s)-1]; first == ' ' || first == '\t' || last == ' ' || last == '\t' {
+		return false
+	}
+	for i := range len(s) {
+		if class[s[i]]&classText == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// ParseLength reads a Content-Length: digits only, one number, at most 2^63-1.
+func ParseLength(s string) (length int64, ok bool) { return parseLength(s) }

@@ -1,0 +1,85 @@
+package http2
+
+import "encoding/binary"
+
+// AppendHeader appends the header of a frame whose payload has that length.
+func AppendHeader(dst []byte, length int, kind Type, flags uint8, stream uint32) []byte {
+	return append(dst, byte(length>>16), byte(length>>8), byte(length), byte(kind), flags,
+		byte(stream>>24), byte(stream>>16), byte(stream>>8), byte(stream))
+}
+
+// AppendData appends a DATA frame.
+func AppendData(dst []byte, stream uint32, data []byte, end bool) []byte {
+	var flags uint8
+	if end {
+		flags = FlagEndStream
+	}
+	dst = AppendHeader(dst, len(data), TypeData, flags, stream)
+	return append(dst, data...)
+}
+
+// AppendRSTStream appends a RST_STREAM frame.
+func AppendRSTStream(dst []byte, stream uint32, code Code) []byte {
+	dst = AppendHeader(dst, 4, TypeRSTStream, 0, stream)
+	return binary.BigEndian.AppendUint32(dst, uint32(code))
+}
+
+// AppendWindowUpdate appends a WINDOW_UPDATE frame; stream 0 is the connection.
+func AppendWindowUpdate(dst []byte, stream, increment uint32) []byte {
+	dst = AppendHeader(dst, 4, TypeWindowUpdate, 0, stream)
+	return binary.BigEndian.AppendUint32(dst, increment)
+}
+
+// AppendPing appends a PING frame, or with ack the answer to one.
+func AppendPing(dst []byte, data [8]byte, ack bool) []byte {
+	var flags uint8
+	if ack {
+		flags = FlagAck
+	}
+	return append(AppendHeader(dst, 8, TypePing, flags, 0), data[:]...)
+}
+
+// AppendGoAway appends a GOAWAY frame. last is the highest stream that was or may be acted upon.
+func AppendGoAway(dst []byte, last uint32, code Code) []byte {
+	dst = AppendHeader(dst, 8, TypeGoAway, 0, 0)
+	dst = binary.BigEndian.AppendUint32(dst, last)
+	return binary.BigEndian.AppendUint32(dst, uint32(code))
+}
+
+// AppendSettings appends a SETTINGS frame.
+func AppendSettings(dst []byte, settings ...Setting) []byte {
+	dst = AppendHeader(dst, len(settings)*settingBytes, TypeSettings, 0, 0)
+	for _, s := range settings {
+		dst = binary.BigEndian.AppendUint16(dst, uint16(s.ID))
+		dst = binary.BigEndian.AppendUint32(dst, s.Value)
+	}
+	return dst
+}
+
+// AppendSettingsAck appends the acknowledgement of the peer's SETTINGS.
+func AppendSettingsAck(dst []byte) []byte { return AppendHeader(dst, 0, TypeSettings, FlagAck, 0) }
+
+// FinishHeaders makes frames of a header block that was encoded behind dst[at:], where HeaderBytes were left free for the
+// header of a HEADERS frame. A block that does not fit into a frame of maxFrame bytes goes on in CONTINUATION frames.
+func FinishHeaders(dst []byte, at int, stream uint32, end bool, maxFrame int) []byte {
+	var flags uint8
+	if end {
+		flags = FlagEndStream
+	}
+	length := len(dst) - at - HeaderBytes
+	if length <= maxFrame {
+		AppendHeader(dst[:at], length, TypeHeaders, flags|FlagEndHeaders, stream)
+		return dst
+	}
+	block := append([]byte(nil), dst[at+HeaderBytes:]...) // rare: heads of this length are
+	dst = AppendHeader(dst[:at], maxFrame, TypeHeaders, flags, stream)
+	dst = append(dst, block[:maxFrame]...)
+	for block = block[maxFrame:]; ; block = block[maxFrame:] {
+		if len(block) <= maxFrame {
+			dst = AppendHeader(dst, len(block), TypeContinuation, FlagEndHeaders, stream)
+			return append(dst, block...)
+		}
+		dst = AppendHeader(dst, maxFrame, TypeContinuation, 0, stream)
+		dst = append(dst, block[:maxFrame]...)
+	}
+}

@@ -1,0 +1,83 @@
+package http2
+
+import (
+	"golang.org/x/net/http2/hpack"
+
+	"reverse-proxy/proxy/http1"
+)
+
+// HeadDecoder decodes the header blocks of one connection, one after the other. Every block has to go through it, also
+// those of streams that are refused: the blocks share a table (RFC 7541, section 2.2).
+type HeadDecoder struct {
+	hpack *hpack.Decoder
+	// head takes the fields of the block; nil for one that nobody wants.
+	head *Head
+	// encoded and continuations are what the block has come to, inflated what it decodes to.
+	encoded, continuations, inflated int
+}
+
+// NewHeadDecoder makes the decoder of a connection.
+func NewHeadDecoder() *HeadDecoder {
+	d := &HeadDecoder{}
+	d.hpack = hpack.NewDecoder(HeaderTableBytes, d.field)
+	d.hpack.SetMaxStringLength(MaxHeaderBlockBytes)
+	return d
+}
+
+func (d *HeadDecoder) field(f hpack.HeaderField) {
+	d.inflated += int(f.Size())
+	if d.head == nil {
+		return
+	}
+	if d.inflated > MaxHeaderListBytes {
+		d.head.tooLarge = true
+	}
+	d.head.add(f.Name, f.Value)
+}
+
+// Begin begins a block with its first fragment. The fields go into head, nil to decode for the table alone; trailer says
+// that it is the trailers of a request.
+func (d *HeadDecoder) Begin(head *Head, trailer bool, fragment []byte) *Error {
+	d.head = head
+	d.encoded, d.continuations, d.inflated = 0, 0, 0
+	if head != nil {
+		head.reset(trailer)
+	}
+	return d.write(fragment)
+}
+
+// Continue takes the fragment of a CONTINUATION frame. A block that is longer than any honest one, in bytes or in frames,
+// ends the connection.
+func (d *HeadDecoder) Continue(fragment []byte) *Error {
+	if d.continuations++; d.continuations > MaxContinuations {
+		return connectionError(EnhanceYourCalm, "endless CONTINUATION")
+	}
+	return d.write(fragment)
+}
+
+func (d *HeadDecoder) write(fragment []byte) *Error {
+	if d.encoded += len(fragment); d.encoded > MaxHeaderBlockBytes {
+		return connectionError(EnhanceYourCalm, "a header block is too large")
+	}
+	if _, err := d.hpack.Write(fragment); err != nil {
+		return connectionError(CompressionError, "a header block cannot be decoded")
+	}
+	if d.inflated > MaxInflatedBytes {
+		return connectionError(EnhanceYourCalm, "a header block inflates")
+	}
+	return nil
+}
+
+// End ends the block. Malformed and refused say what is wrong with the head, if it has one: see Head.
+func (d *HeadDecoder) End() (malformed string, refused *http1.Error, err *Error) {
+	head := d.head
+	d.head = nil
+	if d.hpack.Close() != nil {
+		return "", nil, connectionError(CompressionError, "a header block is not complete")
+	}
+	if head == nil {
+		return "", nil, nil
+	}
+	malformed, refused = head.finish()
+	return malformed, refused, nil
+}

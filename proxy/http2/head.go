@@ -1,0 +1,254 @@
+package http2
+
+import (
+	"unsafe"
+
+	"reverse-proxy/proxy/http1"
+)
+
+// Head is the decoded header list of a request, or of its trailers. The zero value is ready for use, and a value that is
+// used again keeps the memory of its fields.
+type Head struct {
+	// Method, Scheme, Path, Authority and Protocol are the pseudo-header fields; "" where there was none.
+	Method, Scheme, Path, Authority, Protocol string
+	// Fields holds the regular fields but host and content-length, in their order. Several cookie fields have
+	// become one (RFC 9113, section 8.2.3).
+	Fields http1.Fields
+	// Host is the value of the host field. Conflict says that there were several, or that it is not `:authority`.
+	Host     string
+	Conflict bool
+	// ContentLength is the declared length of the body in bytes, -1 when none was declared.
+	ContentLength int64
+	// ExpectContinue says that the client waits for a 100 before it sends the body.
+	ExpectContinue bool
+	// Priority is what the client wants of the order of responses.
+	Priority Priority
+
+	pseudo    uint8
+	hosts     int
+	cookies   int
+	tooLarge  bool
+	regular   bool
+	trailer   bool
+	count     int
+	malformed string
+	// joined is the memory of a joined cookie field.
+	joined []byte
+}
+
+// The pseudo-header fields, as bits.
+const (
+	pseudoMethod = 1 << iota
+	pseudoScheme
+	pseudoPath
+	pseudoAuthority
+	pseudoProtocol
+)
+
+// reset makes the head empty.
+func (h *Head) reset(trailer bool) {
+	*h = Head{Fields: h.Fields[:0], joined: h.joined[:0], ContentLength: -1, Priority: DefaultPriority(), trailer: trailer}
+}
+
+// Release forgets the strings of the head, so that a value that is kept for use again does not keep them.
+func (h *Head) Release() {
+	clear(h.Fields[:cap(h.Fields)])
+	h.reset(false)
+}
+
+// spoil notes the first thing that is wrong.
+func (h *Head) spoil(reason string) {
+	if h.malformed == "" {
+		h.malformed = reason
+	}
+}
+
+// add takes one field of the list.
+func (h *Head) add(name, value string) {
+	if h.malformed != "" || h.tooLarge {
+		return
+	}
+	if name != "" && name[0] == ':' {
+		h.addPseudo(name, value)
+		return
+	}
+	h.regular = true
+	if h.count++; h.count > MaxFields {
+		h.tooLarge = true
+		return
+	}
+	if !http1.ValidLowerName(name) {
+		h.spoil("malformed or upper-case field name")
+		return
+	}
+	if !http1.ValidValue(value) {
+		h.spoil("control character or outer white space in a field value")
+		return
+	}
+	switch name {
+	case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
+		h.spoil("connection-specific field")
+	case "te":
+		if value != "trailers" {
+			h.spoil("te is not trailers")
+			return
+		}
+		h.Fields.Add(name, value)
+	case "host":
+		h.hosts++
+		h.Host = value
+	case "content-length":
+		h.addLength(value)
+	case "cookie":
+		h.cookies++
+		h.Fields.Add(name, value)
+	case "expect":
+		h.ExpectContinue = h.ExpectContinue || http1.HasToken(value, "100-continue")
+		h.Fields.Add(name, value)
+	case "priority":
+		h.Priority = ParsePriority(value)
+		h.Fields.Add(name, value)
+	default:
+		h.Fields.Add(name, value)
+	}
+}
+
+func (h *Head) addLength(value string) {
+	length, ok := http1.ParseLength(value)
+	switch {
+	case !ok:
+		h.spoil("malformed content-length")
+	case h.ContentLength >= 0:
+		h.spoil("several content-length")
+	case h.trailer:
+		h.spoil("content-length in the trailers")
+	}
+	h.ContentLength = length
+}
+
+// addPseudo takes a pseudo-header field (RFC 9113, section 8.3): each once, before all others, and none in trailers.
+func (h *Head) addPseudo(name, value string) {
+	var bit uint8
+	var place *string
+	switch name {
+	case ":method":
+		bit, place = pseudoMethod, &h.Method
+	case ":scheme":
+		bit, place = pseudoScheme, &h.Scheme
+	case ":path":
+		bit, place = pseudoPath, &h.Path
+	case ":authority":
+		bit, place = pseudoAuthority, &h.Authority
+	case ":protocol":
+		bit, place = pseudoProtocol, &h.Protocol
+	default:
+		h.spoil("unknown pseudo-header field")
+		return
+	}
+	switch {
+	case h.trailer:
+		h.spoil("pseudo-header field in the trailers")
+	case h.regular:
+		h.spoil("pseudo-header field after a regular one")
+	case h.pseudo&bit != 0:
+		h.spoil("pseudo-header field twice")
+	}
+	h.pseudo |= bit
+	*place = value
+}
+
+// finish judges the list as a whole. Malformed is what makes it no request at all, for which the stream ends with
+// PROTOCOL_ERROR (RFC 9113, section 8.1.1), or "". Refused is what HTTP/1 answers with a status.
+func (h *Head) finish() (malformed string, refused *http1.Error) {
+	switch {
+	case h.malformed != "":
+		return h.malformed, nil
+	case h.tooLarge:
+		return "", &http1.Error{Status: 431, Reason: "request head too large"}
+	case h.trailer:
+		return "", nil
+	}
+	if malformed := h.checkPseudo(); malformed != "" {
+		return malformed, nil
+	}
+	if h.cookies > 1 {
+		h.joinCookies()
+	}
+	return "", h.checkTarget()
+}
+
+// checkPseudo tells whether the pseudo-header fields that a request needs are there, and no others (RFC 9113, sections
+// 8.3.1 and 8.5; RFC 8441, section 4).
+func (h *Head) checkPseudo() (malformed string) {
+	const whole = pseudoMethod | pseudoScheme | pseudoPath
+	if h.Method == "CONNECT" && h.pseudo&pseudoProtocol == 0 {
+		if h.pseudo&(pseudoScheme|pseudoPath) != 0 || h.Authority == "" {
+			return "CONNECT with a scheme or path, or without an authority"
+		}
+		return ""
+	}
+	switch {
+	case h.pseudo&whole != whole:
+		return "no :method, :scheme or :path"
+	case h.Method == "" || h.Scheme == "" || h.Path == "":
+		return "empty :method, :scheme or :path"
+	case h.pseudo&pseudoProtocol != 0 && (h.Method != "CONNECT" || h.Authority == ""):
+		return ":protocol without CONNECT or :authority"
+	case h.Scheme != "https" && h.Scheme != "http":
+		return "the scheme is not http or https"
+	}
+	return ""
+}
+
+// checkTarget judges what goes into the request line and the Host field of HTTP/1, by the rules that hold there.
+func (h *Head) checkTarget() *http1.Error {
+	host := h.Authority
+	if h.pseudo&pseudoAuthority == 0 {
+		host = h.Host
+	}
+	h.Conflict = h.hosts > 1 || h.hosts == 1 && !http1.EqualFold(h.Host, host)
+	h.Authority = host
+	switch {
+	case len(h.Method) > http1.MaxMethodBytes:
+		return &http1.Error{Status: 501, Reason: "method too long"}
+	case !http1.ValidMethod(h.Method):
+		return &http1.Error{Status: 400, Reason: "malformed method"}
+	case len(h.Path) > http1.MaxTargetBytes:
+		return &http1.Error{Status: 414, Reason: "target too long"}
+	case host != "" && !http1.ValidAuthority(host):
+		return &http1.Error{Status: 400, Reason: "malformed :authority or host"}
+	case h.Protocol != "" && !http1.ValidMethod(h.Protocol):
+		return &http1.Error{Status: 400, Reason: "malformed :protocol"}
+	case h.Method == "CONNECT" && h.Protocol == "":
+		return nil
+	case h.Path == "*":
+		if h.Method != "OPTIONS" {
+			return &http1.Error{Status: 400, Reason: "target * without OPTIONS"}
+		}
+		return nil
+	case !http1.ValidPathQuery(h.Path):
+		return &http1.Error{Status: 400, Reason: "malformed :path"}
+	}
+	return nil
+}
+
+// joinCookies makes one field of several, as HTTP/1 has only one (RFC 9113, section 8.2.3).
+func (h *Head) joinCookies() {
+	first := -1
+	kept := h.Fields[:0]
+	for _, field := range h.Fields {
+		if field.Name != "cookie" {
+			kept = append(kept, field)
+			continue
+		}
+		if first < 0 {
+			first = len(kept)
+			kept = append(kept, field)
+		} else {
+			h.joined = append(h.joined, "; "...)
+		}
+		h.joined = append(h.joined, field.Value...)
+	}
+	h.Fields = kept
+	h.Fields[first].Value = unsafe.String(unsafe.SliceData(h.joined), len(h.joined))
+}
