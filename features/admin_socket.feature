@@ -279,6 +279,18 @@ Feature: Admin socket
       And the admin command "status" is sent
       And the admin socket answers "ok" with the message ""
 
+    @S-10.4 @root
+    Scenario: A daemon that runs as an ordinary user answers that user and root
+      Given the proxy will be started as an ordinary user
+      When the proxy is running
+      And the admin command "status" is sent
+      Then the admin socket answers "ok" with the message ""
+      And another user sends the admin command "reload"
+      And the admin socket answers "{\"status\":\"ok\",\"sites\":1}"
+      And the log has a new line "CONFIG_RELOAD" with:
+        | status | success |
+      And the log has no line "ADMIN_REFUSED"
+
   Rule: Only a socket that nobody uses is ever removed, and only an own one at the end
 
     @S-10.5

@@ -149,6 +149,29 @@ Feature: Dynamic configuration
         | binary         | \x00\x01\x02                  |
         | another format | rate_limit: {burst: 1}        |
 
+    @S-3.2 @root
+    Scenario: A configuration that the daemon's user may not read is refused
+      Given the proxy will be started as an ordinary user
+      And the proxy is running
+      When "${config}" has the mode "000"
+      And the proxy is sent SIGHUP
+      Then the log has a new line "CONFIG_ERROR" with:
+        | error | ~permission denied |
+      And the log has a new line "CONFIG_RELOAD" with:
+        | status | error |
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "old"
+
+    @S-3.5 @root
+    Scenario: A key that the daemon's user may no longer read refuses the reload
+      Given the proxy will be started as an ordinary user
+      And the proxy is running
+      When "${key:listener1}" has the mode "000"
+      And a reload is refused with:
+        | listeners[0].tls.key_path | permission denied |
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "old"
+
     @S-3.5
     Scenario: Certificate files that are bad refuse the reload, with everything else that is new
       Given a certificate "web" for "git.example.test"

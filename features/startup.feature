@@ -137,6 +137,17 @@ Feature: Startup
         | an HTTPS port that is taken      | ${addr}:${https} | listeners[0].https_port |
         | a redirect port that is taken    | ${addr}:${http}  | listeners[0].http_port  |
 
+    @S-4.2 @root @network
+    Scenario: Step 6 fails on a port below 1024 without the right to it
+      Given a network of its own with the addresses "::2"
+      And the proxy will be started as an ordinary user
+      And the setting "listeners[0].https_port" is 443
+      When the proxy is started
+      Then the proxy exits with 1
+      And its standard error is one line with "startup step 6 (bind_listeners): listeners[0].https_port: "
+      And its standard error is one line with "permission denied; ports below 1024 need CAP_NET_BIND_SERVICE"
+      And "admin.sock" does not exist
+
     @S-4.2 @S-5.4
     Scenario: Step 7 fails without a certificate and without a CA
       Given no upstream "ca"

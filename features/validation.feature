@@ -333,6 +333,15 @@ Feature: Validation of the configuration
         | key_path  | gone | no such file             |
         | key_path  | text | holds no PEM private key |
 
+    @S-2.5 @root
+    Scenario: A key that the daemon's user may not read
+      Given the proxy will be started as an ordinary user
+      And "${key:listener1}" has the mode "000"
+      When the proxy is started
+      Then the proxy exits with 1
+      And its standard error is one line with "listeners[0].tls.key_path: "
+      And its standard error is one line with "permission denied"
+
     @S-2.5
     Scenario: A key that does not fit its certificate
       Given a certificate "one" for "git.example.test"

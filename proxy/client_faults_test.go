@@ -106,3 +106,28 @@ func TestTheSweeperLeavesTheNextRequestAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestAClientThatDoesNotReadItsErrorsIsCutOff(t *testing.T) {
+	leaks(t)
+	p := startPath(t, "127.0.0.1:1", func(o *pathOptions) {
+		o.bodyIdle, o.header, o.level = 300*time.Millisecond, 300*time.Millisecond, LevelError
+	})
+	conn := p.dial(t)
+	_ = conn.NetConn().(*net.TCPConn).SetReadBuffer(4 << 10)
+	many := strings.Repeat("GET / HTTP/1.1\r\nHost: unknown.test\r\n\r\n", 1000)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			if _, err := io.WriteString(conn, many); err != nil {
+				return
+			}
+		}
+	}()
+	waitFor(t, "the connection to be cut", func() bool { return p.registry.count() == 0 })
+	cut := time.Now()
+	<-ended
+	if held := time.Since(cut); held > 3*time.Second {
+		t.Errorf("its socket was held for %v longer, to say goodbye to a client that does not listen", held)
+	}
+}

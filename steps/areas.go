@@ -10,6 +10,7 @@ func (w *World) areas() []area {
 		{"Upstreams", w.upstreamSteps()},
 		{"What an upstream received", w.receivedSteps()},
 		{"The daemon", w.daemonSteps()},
+		{"The daemon's user", w.userSteps()},
 		{"What the daemon costs", w.processorSteps()},
 		{"The service manager", w.notifySteps()},
 		{"Commands", w.commandSteps()},

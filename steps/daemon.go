@@ -23,6 +23,8 @@ type launch struct {
 	descriptors int
 	// inherited is the number of open files that the daemon gets from its parent.
 	inherited int
+	// ordinary says that the daemon runs as a user without rights.
+	ordinary bool
 	// stdout is where the daemon's log goes instead of to the suite; nil for the suite.
 	stdout *os.File
 }
@@ -82,6 +84,11 @@ func (w *World) writeConfig() error {
 	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
 		return err
 	}
+	if w.launch.ordinary {
+		if err := os.Chown(next, nobody, nobody); err != nil {
+			return err
+		}
+	}
 	return os.Rename(next, w.configPath())
 }
 
@@ -99,6 +106,11 @@ func (w *World) startDaemon() error {
 		}
 		defer file.Close()
 		cmd.ExtraFiles = append(cmd.ExtraFiles, file)
+	}
+	if w.launch.ordinary {
+		if err := w.ordinaryBinary(cmd); err != nil {
+			return err
+		}
 	}
 	if w.launch.stdout != nil {
 		cmd.Stdout = w.launch.stdout

@@ -38,7 +38,10 @@ func (w *World) start(name string, cmd *exec.Cmd) (*process, error) {
 	}
 	// Nothing may outlive the suite, not even when it is killed. A group of its own lets a scenario see what a
 	// process has left behind.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	cmd.SysProcAttr.Pdeathsig, cmd.SysProcAttr.Setpgid = syscall.SIGKILL, true
 	cmd.WaitDelay = 5 * time.Second
 	if err := w.inNetwork(cmd.Start); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
