@@ -63,6 +63,12 @@ func scenarios() []scenario {
 		{name: "h1-tls-post-64k", about: "POST of 64 KiB, 32 keep-alive connections", job: with(small, func(j *load.Job) {
 			j.Target, j.AnswerBytes, j.BodyBytes, j.Connections = origin.Sink, origin.SinkBytes, 64<<10, 32
 		})},
+		{name: "h2-tls-1m", about: "GET of 1 MiB, 8 HTTP/2 connections of 2 streams", job: with(small, func(j *load.Job) {
+			j.Kind, j.Target, j.AnswerBytes, j.Connections, j.Streams = load.H2, origin.Large, origin.LargeBytes, 8, 2
+		})},
+		{name: "h2-tls-post-64k", about: "POST of 64 KiB, 8 HTTP/2 connections of 4 streams", job: with(small, func(j *load.Job) {
+			j.Kind, j.Target, j.AnswerBytes, j.BodyBytes, j.Connections, j.Streams = load.H2, origin.Sink, origin.SinkBytes, 64<<10, 8, 4
+		})},
 		{name: "tls-handshake", about: "a new connection for each GET of 1 KiB, 16 at once, X25519, ECDSA P-256",
 			job: with(small, func(j *load.Job) { j.Kind, j.Connections = load.Handshake, 16 })},
 		{name: "idle-memory", about: "2,000 idle TLS connections, each with one request behind it", metric: memory,

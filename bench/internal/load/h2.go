@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -37,6 +38,7 @@ type h2 struct {
 	in, out, block []byte
 	// received counts the flow-controlled bytes since the last update of the connection's window.
 	received int
+	windows  h2Windows
 }
 
 // h2Stream is a request in flight, id 0 when there is none.
@@ -44,12 +46,10 @@ type h2Stream struct {
 	id  uint32
 	got int
 	ok  bool
+	h2Upload
 }
 
 func newH2(job Job) (*h2, error) {
-	if job.BodyBytes > 0 {
-		return nil, fmt.Errorf("the HTTP/2 client sends no bodies")
-	}
 	raw, conn, err := dialTLS(job.Addr, tlsConfig(job.ServerName, "h2"))
 	if err != nil {
 		return nil, err
@@ -64,6 +64,7 @@ func newH2(job Job) (*h2, error) {
 func newH2State(job Job) *h2 {
 	c := &h2{want: job.AnswerBytes, streams: make([]h2Stream, job.Streams), nextID: 1}
 	c.first, c.again = headerBlocks(job)
+	c.windows = h2Windows{conn: firstWindow, initial: firstWindow, body: bytes.Repeat([]byte{'b'}, job.BodyBytes)}
 	c.decoder = hpack.NewDecoder(4096, func(f hpack.HeaderField) {
 		if f.Name == ":status" {
 			c.status = f.Value
@@ -75,8 +76,16 @@ func newH2State(job Job) *h2 {
 // headerBlocks renders the request twice with one compression table: the second block refers to the table only, and so
 // do all that follow.
 func headerBlocks(job Job) (first, again []byte) {
-	all := append([][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", job.ServerName},
+	method := "GET"
+	if job.BodyBytes > 0 {
+		method = "POST"
+	}
+	all := append([][2]string{{":method", method}, {":scheme", "https"}, {":authority", job.ServerName},
 		{":path", job.Target}}, fields()...)
+	if job.BodyBytes > 0 {
+		all = append(all, [2]string{"content-type", "application/octet-stream"},
+			[2]string{"content-length", strconv.Itoa(job.BodyBytes)})
+	}
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	encode := func() []byte {
@@ -117,16 +126,21 @@ func (c *h2) frame(kind http2.FrameType, flags http2.Flags, stream uint32, paylo
 
 // request begins the next stream in s.
 func (c *h2) request(s *h2Stream) {
-	*s = h2Stream{id: c.nextID}
+	*s = h2Stream{id: c.nextID, h2Upload: h2Upload{left: len(c.windows.body), window: c.windows.initial}}
 	block := c.again
 	if c.nextID == 1 {
 		block = c.first
 	}
 	c.nextID += 2
-	c.frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders|http2.FlagHeadersEndStream, s.id, block)
+	flags := http2.FlagHeadersEndHeaders
+	if s.left == 0 {
+		flags |= http2.FlagHeadersEndStream
+	}
+	c.frame(http2.FrameHeaders, flags, s.id, block)
 }
 
 func (c *h2) flush() error {
+	c.upload()
 	if len(c.out) == 0 {
 		return nil
 	}
@@ -188,6 +202,7 @@ func (c *h2) take(kind http2.FrameType, flags http2.Flags, id uint32, payload []
 	switch kind {
 	case http2.FrameSettings:
 		if !flags.Has(http2.FlagSettingsAck) {
+			c.settings(payload)
 			c.frame(http2.FrameSettings, http2.FlagSettingsAck, 0, nil)
 		}
 	case http2.FramePing:
@@ -200,6 +215,8 @@ func (c *h2) take(kind http2.FrameType, flags http2.Flags, id uint32, payload []
 		return c.headers(kind, flags, id, payload)
 	case http2.FrameData:
 		return c.data(flags, id, payload)
+	case http2.FrameWindowUpdate:
+		return false, c.windowUpdate(id, payload)
 	}
 	return false, nil
 }

@@ -23,7 +23,7 @@ import (
 )
 
 // window is long enough for an answer on a machine that is busy with other things.
-const window = 200 * time.Millisecond
+const window = time.Second
 
 // server is a TLS server with an ECDSA P-256 certificate that stands for a proxy.
 func server(t *testing.T, handler http.HandlerFunc, change func(*tls.Config)) netip.AddrPort {
@@ -79,6 +79,7 @@ func TestEveryKindOfLoadIsAnswered(t *testing.T) {
 		"HTTP/1.1 with a body":           {H1, func(j *Job) { j.BodyBytes = 40000 }},
 		"HTTP/1.1 at a fixed rate":       {H1, func(j *Job) { j.Rate = 500 }},
 		"HTTP/2 with many streams":       {H2, func(*Job) {}},
+		"HTTP/2 with bodies":             {H2, func(j *Job) { j.BodyBytes = 40000 }},
 		"a connection for each request":  {Handshake, func(*Job) {}},
 		"connections that are left idle": {Idle, func(j *Job) { j.Connections = 10 }},
 	} {
@@ -149,11 +150,6 @@ func TestLoadFailsWhenNobodyListens(t *testing.T) {
 func TestJobThatNobodyCanDoIsAnError(t *testing.T) {
 	if _, err := Run(Job{Kind: "h9"}); err == nil || !strings.Contains(err.Error(), "h9") {
 		t.Errorf("got %v, want an error that names the kind", err)
-	}
-	j := job(H2, netip.MustParseAddrPort("127.0.0.1:1"))
-	j.BodyBytes = 1
-	if _, err := Run(j); err == nil || !strings.Contains(err.Error(), "no bodies") {
-		t.Errorf("got %v, want an error about bodies", err)
 	}
 }
 
