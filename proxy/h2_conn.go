@@ -104,6 +104,7 @@ func (h *h2Conn) greet() {
 		http2.Setting{ID: http2.SettingMaxConcurrentStreams, Value: maxConcurrentStreams},
 		http2.Setting{ID: http2.SettingInitialWindowSize, Value: h2StreamWindow},
 		http2.Setting{ID: http2.SettingMaxHeaderListSize, Value: http2.MaxHeaderListBytes},
+		http2.Setting{ID: http2.SettingEnableConnectProtocol, Value: 1},
 		http2.Setting{ID: http2.SettingNoRFC7540Priorities, Value: 1},
 	)
 	*out = http2.AppendWindowUpdate(*out, 0, h2ConnWindow-http2.InitialWindow)

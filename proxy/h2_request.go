@@ -16,7 +16,10 @@ func (s *h2Stream) prepare(refused *http1.Error) {
 	if head.Method == "CONNECT" && head.Protocol == "" {
 		r.Target = head.Authority
 	}
-	if !s.remoteClosed {
+	switch {
+	case head.Protocol != "":
+		s.prepareConnect(&refused)
+	case !s.remoteClosed:
 		r.Body, r.ContentLength, r.Continue = s, head.ContentLength, head.ExpectContinue
 		s.trailerNames = s.trailerNames[:0]
 		if r.ContentLength < 0 && r.Fields.Has("trailer") {

@@ -69,6 +69,10 @@ func (s *h2Stream) Head(status int, fields Fields, length int64, _ bool) error {
 	if status == 204 {
 		length = -1
 	}
+	if s.webSocketKey != "" && status < 300 {
+		// A success would tell the client that the upstream speaks WebSocket, which it has not said (RFC 8441, section 5).
+		status, fields, length, s.bodyless = statusBadGateway, nil, 0, true
+	}
 	s.headed, s.status, s.fields, s.length = true, status, fields, length
 	return nil
 }

@@ -23,6 +23,9 @@ type h2Stream struct {
 	// trailerNames is the list behind request.TrailerNames, kept for its memory.
 	trailerNames []string
 
+	// webSocketKey is the key of the handshake that the proxy makes for an extended CONNECT; "" otherwise.
+	webSocketKey string
+
 	h2Answer
 
 	// What follows is guarded by the connection's mu.
@@ -57,7 +60,7 @@ var h2Streams = sync.Pool{New: func() any {
 func (h *h2Conn) takeStream(id uint32) *h2Stream {
 	s := h2Streams.Get().(*h2Stream)
 	s.conn, s.id, s.refs = h, id, 1
-	s.refused = nil
+	s.refused, s.webSocketKey = nil, ""
 	s.remoteClosed, s.localClosed, s.gone = false, false, false
 	s.stopReading, s.stopWriting = false, false
 	s.watch.reset()

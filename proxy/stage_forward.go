@@ -14,8 +14,7 @@ func (p *pipeline) forward(x *exchange) *answer {
 		return p.forwardFailed(x, err)
 	}
 	if conn.head.Status == 101 {
-		p.tunnel(x, conn)
-		return nil
+		return p.tunnel(x, conn)
 	}
 	conn.body.begin(conn, x.request.Method)
 	complete := p.relay(x, conn)

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"io"
-	"net"
 
 	"reverse-proxy/proxy/http1"
 )
@@ -10,60 +9,84 @@ import (
 // tunnel carries an exchange on after the upstream has switched protocols (S-6.11): bytes pass both ways as they come, a
 // half that is closed is closed on the other side, and it ends when nothing has moved for as long as a body may stand
 // still. It counts as in flight to its end.
-func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) {
+func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 	defer x.release(upstream)
-	w, ok := x.client.(*http1Work)
-	if !ok { // a request to upgrade is never made of HTTP/2
+	client, ok := x.client.(tunnelClient)
+	if !ok {
 		x.abort = true
-		return
+		return nil
 	}
-	client := w.conn
+	if fault := client.checkSwitch(upstream.head.Fields); fault != nil {
+		return p.forwardFailed(x, fault)
+	}
 	x.status = upstream.head.Status
 	// A client that has closed its sending half has not left, as it would have in phaseBody.
 	if !x.beginAnswer() || !x.watch.set(phaseTunnel, x.body.idle) {
 		p.clientLost(x, errBodyIdle)
-		return
+		return nil
 	}
 	fields := upstream.head.Fields
 	removeHopByHop(&fields)
 	fields.Remove(isServerField)
-	w.out = http1.AppendStatusLine(w.out, 101)
-	for i := range fields {
-		w.out = http1.AppendField(w.out, fields[i].Name, fields[i].Value)
-	}
-	w.out = http1.AppendField(w.out, "Connection", "Upgrade")
-	w.out = http1.AppendField(w.out, "Upgrade", upstream.head.Upgrade)
-	w.out = append(w.out, "\r\n"...)
-	w.closeAfter = true
 	// What either side has sent right behind its head belongs to the new protocol.
-	w.out = append(w.out, (*upstream.buffer)[upstream.start:upstream.end]...)
+	conn, early, err := client.switchProtocol(fields, upstream.head.Upgrade, (*upstream.buffer)[upstream.start:upstream.end])
 	upstream.start = upstream.end
-	if err := w.flush(); err != nil {
+	if err != nil {
 		p.clientLost(x, err)
-		return
+		return nil
 	}
-	early := w.in[w.start:w.end]
-	w.start = w.end
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer contain(x.log, x.request.ClientText, func() { x.endTunnel(errPumpStopped) })
 		if _, err := upstream.Write(early); err != nil {
-			x.cancel(err)
+			x.endTunnel(err)
 			return
 		}
-		x.copyTunnel(upstream.Conn, client.tls)
+		x.copyTunnel(upstream.Conn, conn)
 	}()
-	x.copyTunnel(client.tls, upstream.Conn)
+	x.copyTunnel(conn, upstream.Conn)
 	<-done
 	x.abort = x.cancelled() != nil
+	return nil
+}
+
+// tunnelClient is the side of a client that can go on in another protocol.
+type tunnelClient interface {
+	// checkSwitch judges the fields with which the upstream has switched, before the client is told.
+	checkSwitch(fields Fields) error
+	// switchProtocol tells the client that the upstream has switched, and sends what it has sent since. It returns
+	// the connection to go on with, and what has come on it already.
+	switchProtocol(fields Fields, protocol string, sent []byte) (conn io.ReadWriter, early []byte, err error)
+}
+
+// checkSwitch implements tunnelClient: over HTTP/1 the client checks what it gets.
+func (w *http1Work) checkSwitch(Fields) error { return nil }
+
+// switchProtocol implements tunnelClient.
+func (w *http1Work) switchProtocol(fields Fields, protocol string, sent []byte) (io.ReadWriter, []byte, error) {
+	w.out = http1.AppendStatusLine(w.out, 101)
+	for i := range fields {
+		w.out = http1.AppendField(w.out, fields[i].Name, fields[i].Value)
+	}
+	w.out = http1.AppendField(w.out, "Connection", "Upgrade")
+	w.out = http1.AppendField(w.out, "Upgrade", protocol)
+	w.out = append(w.out, "\r\n"...)
+	w.closeAfter = true
+	w.out = append(w.out, sent...)
+	if err := w.flush(); err != nil {
+		return nil, nil, err
+	}
+	early := w.in[w.start:w.end]
+	w.start = w.end
+	return w.conn.tls, early, nil
 }
 
 // halfCloser is a connection whose sending half can be closed alone.
 type halfCloser interface{ CloseWrite() error }
 
 // copyTunnel copies one direction to its end and closes that half. When either side fails the whole tunnel ends.
-func (x *exchange) copyTunnel(to, from net.Conn) {
+func (x *exchange) copyTunnel(to io.Writer, from io.Reader) {
 	buffer := outBuffers.Get().(*[]byte)
 	defer putOutBuffer(buffer)
 	room := (*buffer)[:outBufferBytes]

@@ -1,0 +1,168 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// h2Client is a client that sends frame by frame, and gathers what it gets by stream.
+type h2Client struct {
+	t      *testing.T
+	framer *http2.Framer
+	block  bytes.Buffer
+	hpack  *hpack.Encoder
+	// streams are the answers so far.
+	streams map[uint32]*h2Result
+	// pings and acks count what came, goAways are the last streams and codes of the GOAWAY frames.
+	pings, acks int
+	goAways     []string
+	err         error
+	// order are the streams of the DATA frames.
+	order []uint32
+}
+
+// h2Result is what came on a stream.
+type h2Result struct {
+	heads  []string
+	body   bytes.Buffer
+	ended  bool
+	reset  string
+	credit uint32
+}
+
+func newH2Client(t *testing.T, d *testDaemon, settings ...http2.Setting) *h2Client {
+	t.Helper()
+	conn := d.dial(t, "h2")
+	c := &h2Client{t: t, framer: http2.NewFramer(conn, conn), streams: map[uint32]*h2Result{}}
+	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	c.framer.AllowIllegalWrites = true
+	c.hpack = hpack.NewEncoder(&c.block)
+	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
+		t.Fatal(err)
+	}
+	c.sent(c.framer.WriteSettings(settings...))
+	return c
+}
+
+// sent notes an error of sending: the connection may have been ended, which is looked at by who waits.
+func (c *h2Client) sent(err error) {
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+}
+
+// encode makes a header block.
+func (c *h2Client) encode(list ...string) []byte {
+	c.block.Reset()
+	for i := 0; i+1 < len(list); i += 2 {
+		_ = c.hpack.WriteField(hpack.HeaderField{Name: list[i], Value: list[i+1]}) // a bytes.Buffer takes everything
+	}
+	return bytes.Clone(c.block.Bytes())
+}
+
+// request sends a head with more fields behind the usual ones.
+func (c *h2Client) request(id uint32, method, path string, end bool, more ...string) {
+	list := append([]string{":method", method, ":scheme", "https", ":path", path, ":authority", "a.test"}, more...)
+	c.head(id, end, list...)
+}
+
+func (c *h2Client) head(id uint32, end bool, list ...string) {
+	c.sent(c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.encode(list...), EndHeaders: true, EndStream: end}))
+}
+
+func (c *h2Client) data(id uint32, data string, end bool) {
+	c.sent(c.framer.WriteData(id, end, []byte(data)))
+}
+
+func (c *h2Client) stream(id uint32) *h2Result {
+	if c.streams[id] == nil {
+		c.streams[id] = &h2Result{}
+	}
+	return c.streams[id]
+}
+
+// read takes one frame; false at the end of the connection.
+func (c *h2Client) read() bool {
+	f, err := c.framer.ReadFrame()
+	if err != nil {
+		var failed http2.StreamError
+		if errors.As(err, &failed) {
+			c.t.Errorf("got a frame that no client takes: %v", err)
+			return true
+		}
+		c.err = err
+		return false
+	}
+	s := c.stream(f.Header().StreamID)
+	switch f := f.(type) {
+	case *http2.MetaHeadersFrame:
+		var head strings.Builder
+		for _, field := range f.Fields {
+			fmt.Fprintf(&head, "%s: %s\n", field.Name, field.Value)
+		}
+		s.heads = append(s.heads, head.String())
+		s.ended = f.StreamEnded()
+	case *http2.DataFrame:
+		s.body.Write(f.Data())
+		s.ended = f.StreamEnded()
+		c.order = append(c.order, f.StreamID)
+	case *http2.RSTStreamFrame:
+		s.reset = f.ErrCode.String()
+	case *http2.GoAwayFrame:
+		c.goAways = append(c.goAways, fmt.Sprint(f.LastStreamID, " ", f.ErrCode))
+	case *http2.WindowUpdateFrame:
+		s.credit += f.Increment
+	case *http2.PingFrame:
+		if c.pings++; f.IsAck() {
+			c.acks++
+		} else {
+			c.sent(c.framer.WritePing(true, f.Data))
+		}
+	case *http2.SettingsFrame:
+		if !f.IsAck() {
+			c.sent(c.framer.WriteSettingsAck())
+		}
+	}
+	return true
+}
+
+// until reads until the condition holds, or fails.
+func (c *h2Client) until(what string, holds func() bool) {
+	c.t.Helper()
+	for !holds() {
+		if !c.read() {
+			c.t.Fatalf("waiting for %s: the connection ended: %v; GOAWAY %v, streams %v", what, c.err, c.goAways, slices.Sorted(maps.Keys(c.streams)))
+		}
+	}
+}
+
+// answer reads until the stream has ended, and returns it.
+func (c *h2Client) answer(id uint32) *h2Result {
+	c.t.Helper()
+	s := c.stream(id)
+	c.until(fmt.Sprintf("the end of stream %d", id), func() bool { return s.ended || s.reset != "" })
+	return s
+}
+
+// sync waits until all that was sent before was looked at: the answer to a PING says so.
+func (c *h2Client) sync() {
+	c.t.Helper()
+	want := c.acks + 1
+	c.sent(c.framer.WritePing(false, [8]byte{1}))
+	c.until("the answer to a PING", func() bool { return c.acks >= want })
+}
+
+// ended reads to the end of the connection.
+func (c *h2Client) ended() {
+	for c.read() {
+	}
+}

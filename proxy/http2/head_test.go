@@ -1,0 +1,332 @@
+package http2
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/http2/hpack"
+
+	"reverse-proxy/proxy/http1"
+)
+
+// encode makes a header block of names and values.
+func encode(list ...string) []byte {
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	for i := 0; i+1 < len(list); i += 2 {
+		_ = encoder.WriteField(hpack.HeaderField{Name: list[i], Value: list[i+1]}) // a bytes.Buffer takes everything
+	}
+	return block.Bytes()
+}
+
+// request is a request's list with more fields behind the pseudo-header ones.
+func request(more ...string) []string {
+	return append([]string{":method", "GET", ":scheme", "https", ":path", "/a?b", ":authority", "a.test"}, more...)
+}
+
+// without takes a field out of a list.
+func without(name string, list []string) []string {
+	var rest []string
+	for i := 0; i < len(list); i += 2 {
+		if list[i] != name {
+			rest = append(rest, list[i], list[i+1])
+		}
+	}
+	return rest
+}
+
+// with changes a field of a list.
+func with(name, value string, list []string) []string {
+	for i := 0; i < len(list); i += 2 {
+		if list[i] == name {
+			list[i+1] = value
+		}
+	}
+	return list
+}
+
+func decode(t *testing.T, head *Head, trailer bool, block []byte) (malformed string, refused *http1.Error) {
+	t.Helper()
+	d := NewHeadDecoder()
+	if err := d.Begin(head, trailer, block); err != nil {
+		t.Fatal(err)
+	}
+	malformed, refused, err := d.End()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return malformed, refused
+}
+
+func TestARequestIsDecoded(t *testing.T) {
+	var head Head
+	malformed, refused := decode(t, &head, false, encode(request(
+		"cookie", "a=1", "accept", "*/*", "cookie", "b=2", "te", "trailers", "host", "A.test", "content-length", "5",
+		"expect", "100-continue", "priority", "u=1, i", "x-empty", "", "cookie", "c=3")...))
+	if malformed != "" || refused != nil {
+		t.Fatalf("got %q %v, want it accepted", malformed, refused)
+	}
+	got := fmt.Sprint(head.Method, head.Scheme, head.Path, head.Authority, head.Conflict, head.ContentLength, head.ExpectContinue, head.Priority)
+	if want := fmt.Sprint("GET", "https", "/a?b", "a.test", false, 5, true, Priority{1, true}); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	want := "[{cookie a=1; b=2; c=3} {accept */*} {te trailers} {expect 100-continue} {priority u=1, i} {x-empty }]"
+	if got := fmt.Sprint(head.Fields); got != want {
+		t.Errorf("got the fields %s, want %s", got, want)
+	}
+	head.Release()
+	if len(head.Fields) != 0 || head.Method != "" {
+		t.Errorf("got %+v after Release, want nothing left", head)
+	}
+}
+
+func TestMalformedRequestsAreToldFromRefusedOnes(t *testing.T) {
+	long := strings.Repeat("a", 40<<10)
+	tests := []struct {
+		name string
+		list []string
+		// status is what it is refused with, 0 for a malformed one, -1 for one that passes.
+		status int
+	}{
+		{"OPTIONS *", with(":path", "*", with(":method", "OPTIONS", request())), -1},
+		{"CONNECT", []string{":method", "CONNECT", ":authority", "a.test:443"}, -1},
+		{"extended CONNECT", with(":method", "CONNECT", append([]string{":protocol", "websocket"}, request()...)), -1},
+		{"an authority in the host field alone", without(":authority", request("host", "a.test")), -1},
+		{"no authority at all", without(":authority", request()), -1},
+		{"no method", without(":method", request()), 0},
+		{"no scheme", without(":scheme", request()), 0},
+		{"no path", without(":path", request()), 0},
+		{"an empty path", with(":path", "", request()), 0},
+		{"a method twice", append([]string{":method", "GET"}, request()...), 0},
+		{"an authority twice", append([]string{":authority", "a.test"}, request()...), 0},
+		{"a pseudo-header field after a regular one", append([]string{"accept", "*/*"}, request()...), 0},
+		{"a pseudo-header field of responses", append([]string{":status", "200"}, request()...), 0},
+		{"a scheme that is none of ours", with(":scheme", "ftp", request()), 0},
+		{"CONNECT with a path", without(":scheme", with(":method", "CONNECT", request())), 0},
+		{"CONNECT without an authority", []string{":method", "CONNECT"}, 0},
+		{":protocol without CONNECT", append([]string{":protocol", "websocket"}, request()...), 0},
+		{"an upper-case name", request("Accept", "*/*"), 0},
+		{"an empty name", request("", "x"), 0},
+		{"a name with a space", request("a b", "x"), 0},
+		{"a name with a colon", request("a:", "x"), 0},
+		{"a name with a line feed", request("a\n", "x"), 0},
+		{"a value with a line feed", request("a", "x\ny: z"), 0},
+		{"a value with a carriage return", request("a", "x\ry"), 0},
+		{"a value with a zero", request("a", "x\x00y"), 0},
+		{"a value that begins with a space", request("a", " x"), 0},
+		{"a value that ends in a tab", request("a", "x\t"), 0},
+		{"connection", request("connection", "close"), 0},
+		{"keep-alive", request("keep-alive", "timeout=5"), 0},
+		{"proxy-connection", request("proxy-connection", "close"), 0},
+		{"transfer-encoding", request("transfer-encoding", "chunked"), 0},
+		{"upgrade", request("upgrade", "h2c"), 0},
+		{"te of gzip", request("te", "gzip"), 0},
+		{"te of trailers and gzip", request("te", "trailers, gzip"), 0},
+		{"content-length with a sign", request("content-length", "+5"), 0},
+		{"content-length twice", request("content-length", "5", "content-length", "5"), 0},
+		{"content-length over 2^63-1", request("content-length", "9223372036854775808"), 0},
+		{"a method with a space", with(":method", "GET /x", request()), 400},
+		{"a method with a line feed", with(":method", "GET\r\nX: y", request()), 400},
+		{"a method that is too long", with(":method", strings.Repeat("A", 33), request()), 501},
+		{"a path with a space", with(":path", "/a HTTP/1.1", request()), 400},
+		{"a path with a line feed", with(":path", "/a\r\nX: y", request()), 400},
+		{"a path with a fragment", with(":path", "/a#b", request()), 400},
+		{"a path without a slash", with(":path", "a", request()), 400},
+		{"a path with a scheme", with(":path", "https://b.test/", request()), 400},
+		{"the asterisk without OPTIONS", with(":path", "*", request()), 400},
+		{"a path that is too long", with(":path", "/"+long, request()), 414},
+		{"an authority with user information", with(":authority", "u@a.test", request()), 400},
+		{"an authority with a path", with(":authority", "a.test/x", request()), 400},
+		{"an authority with a line feed", with(":authority", "a.test\r\nX: y", request()), 400},
+		{"a host field with a line feed", without(":authority", request("host", "a.test/x")), 400},
+		{"a protocol that is no token", with(":method", "CONNECT", append([]string{":protocol", "a b"}, request()...)), 400},
+		{"129 fields", request(strings.Split(strings.Repeat("a,b,", 128)+"a,b", ",")...), 431},
+		{"a list of over 64 KiB", request("a", long, "b", long), 431},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var head Head
+			malformed, refused := decode(t, &head, false, encode(test.list...))
+			switch {
+			case test.status < 0 && (malformed != "" || refused != nil):
+				t.Errorf("got %q %v, want it accepted", malformed, refused)
+			case test.status == 0 && malformed == "":
+				t.Errorf("got %v, want it malformed", refused)
+			case test.status > 0 && (malformed != "" || refused == nil || refused.Status != test.status):
+				t.Errorf("got %q %v, want the status %d", malformed, refused, test.status)
+			}
+		})
+	}
+}
+
+func TestHostsThatDisagreeAreTold(t *testing.T) {
+	tests := []struct {
+		name     string
+		list     []string
+		conflict bool
+	}{
+		{"another host", request("host", "b.test"), true},
+		{"two hosts", request("host", "a.test", "host", "a.test"), true},
+		{"the same in capitals", request("host", "A.TEST"), false},
+		{"a host beside an empty authority", with(":authority", "", request("host", "b.test")), true},
+	}
+	for _, test := range tests {
+		var head Head
+		if malformed, refused := decode(t, &head, false, encode(test.list...)); malformed != "" || refused != nil || head.Conflict != test.conflict {
+			t.Errorf("%s: got the conflict %v (%q %v), want %v", test.name, head.Conflict, malformed, refused, test.conflict)
+		}
+	}
+}
+
+func TestTrailersHoldNoPseudoHeaderFieldAndNoLength(t *testing.T) {
+	for _, list := range [][]string{{":path", "/"}, {"content-length", "0"}, {"connection", "close"}, {"A", "b"}} {
+		var head Head
+		if malformed, _ := decode(t, &head, true, encode(list...)); malformed == "" {
+			t.Errorf("got the trailers %q accepted, want them malformed", list)
+		}
+	}
+	var head Head
+	if malformed, refused := decode(t, &head, true, encode("grpc-status", "0")); malformed != "" || refused != nil || head.Fields.Get("grpc-status") != "0" {
+		t.Errorf("got %q %v %v, want the trailer", malformed, refused, head.Fields)
+	}
+}
+
+func TestABlockInPiecesIsTheSame(t *testing.T) {
+	block := encode(request("cookie", "abc", "x-long", strings.Repeat("x", 300))...)
+	for size := 32; size < len(block); size += 7 {
+		d, head := NewHeadDecoder(), Head{}
+		err := d.Begin(&head, false, block[:size])
+		for rest := block[size:]; len(rest) > 0 && err == nil; {
+			n := min(size, len(rest))
+			err = d.Continue(rest[:n])
+			rest = rest[n:]
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if malformed, refused, err := d.End(); malformed != "" || refused != nil || err != nil || len(head.Fields) != 2 {
+			t.Errorf("pieces of %d: got %q %v %v and %v, want both fields", size, malformed, refused, err, head.Fields)
+		}
+	}
+}
+
+func TestEveryBlockKeepsTheTableInStep(t *testing.T) {
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	write := func(name, value string) []byte {
+		block.Reset()
+		_ = encoder.WriteField(hpack.HeaderField{Name: name, Value: value})
+		return bytes.Clone(block.Bytes())
+	}
+	first, second := write("x-a", "1"), write("x-a", "1")
+	d, head := NewHeadDecoder(), Head{}
+	if err := errors.Join(asError(d.Begin(nil, false, first)), asError(last(d.End()))); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Begin(&head, true, second); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := d.End(); err != nil || head.Fields.Get("x-a") != "1" {
+		t.Errorf("got %v %v, want the field that a block for nobody has put into the table", head.Fields, err)
+	}
+}
+
+func last(_ string, _ *http1.Error, err *Error) *Error { return err }
+
+// asError keeps a nil *Error from becoming an error that is not nil.
+func asError(err *Error) error {
+	if err == nil {
+		return nil
+	}
+	return err
+}
+
+func TestBlocksThatNoHonestClientSendsEndTheConnection(t *testing.T) {
+	bomb := encode("x", strings.Repeat("a", 3900))
+	indexed := bytes.Repeat([]byte{0x80 | 62}, 16<<10)
+	tests := []struct {
+		name string
+		feed func(d *HeadDecoder) *Error
+		code Code
+	}{
+		{"an index that there is not", func(d *HeadDecoder) *Error { return d.Begin(&Head{}, false, []byte{0xff, 0x80, 0x01}) }, CompressionError},
+		{"a block that breaks off", func(d *HeadDecoder) *Error {
+			_ = d.Begin(&Head{}, false, []byte{0x40, 5, 'a'})
+			return last(d.End())
+		}, CompressionError},
+		{"references that inflate", func(d *HeadDecoder) *Error {
+			if err := d.Begin(&Head{}, false, bomb); err != nil {
+				return err
+			}
+			return d.Continue(indexed)
+		}, EnhanceYourCalm},
+		{"references that inflate for nobody", func(d *HeadDecoder) *Error {
+			if err := d.Begin(nil, false, bomb); err != nil {
+				return err
+			}
+			return d.Continue(indexed)
+		}, EnhanceYourCalm},
+		{"CONTINUATION without end", func(d *HeadDecoder) *Error {
+			err := d.Begin(&Head{}, false, nil)
+			for range MaxContinuations + 1 {
+				if err == nil {
+					err = d.Continue(nil)
+				}
+			}
+			return err
+		}, EnhanceYourCalm},
+		{"a block of over 128 KiB", func(d *HeadDecoder) *Error {
+			piece := append([]byte{0, 1, 'a', 0x7f, 0x81, 0x7c}, make([]byte, 16000)...)
+			err := d.Begin(&Head{}, false, piece)
+			for range MaxContinuations {
+				if err == nil {
+					err = d.Continue(piece)
+				}
+			}
+			return err
+		}, EnhanceYourCalm},
+	}
+	for _, test := range tests {
+		if err := test.feed(NewHeadDecoder()); err == nil || err.Code != test.code || err.Stream != 0 {
+			t.Errorf("%s: got %v, want %s of the connection", test.name, err, test.code)
+		}
+	}
+}
+
+// FuzzHead decodes any block; what it accepts has to be the same request when it was written as HTTP/1.1 and parsed.
+func FuzzHead(f *testing.F) {
+	f.Add(encode(request("cookie", "a=1", "cookie", "b=2", "x-a", "b")...))
+	f.Add(encode(":method", "OPTIONS", ":scheme", "http", ":path", "*", ":authority", "[::1]:80"))
+	f.Add(encode(with(":path", "/a\r\nX: y", request())...))
+	f.Add(encode(request("content-length", "5", "host", "a.test", "te", "trailers")...))
+	f.Add([]byte{0x82, 0x87, 0x84, 0x41, 1, 'a', 0x40, 1, 'x', 1, 'y', 0xbe})
+	f.Fuzz(func(t *testing.T, block []byte) {
+		d, head := NewHeadDecoder(), Head{}
+		if d.Begin(&head, false, block) != nil {
+			return
+		}
+		malformed, refused, err := d.End()
+		if malformed != "" || refused != nil || err != nil || head.Authority == "" || head.Conflict || head.Method == "CONNECT" {
+			return
+		}
+		out := http1.AppendRequestLine(nil, head.Method, head.Path)
+		out = http1.AppendField(out, "Host", head.Authority)
+		out = http1.AppendFields(out, head.Fields)
+		if head.ContentLength >= 0 {
+			out = http1.AppendIntField(out, "Content-Length", head.ContentLength)
+		}
+		out = append(out, "\r\n"...)
+		var parsed http1.Request
+		n, parseErr := parsed.Parse(out, 0)
+		if parseErr != nil || n != len(out) {
+			t.Fatalf("got %v after %d of %d bytes, want a request that parses: %q", parseErr, n, len(out), out)
+		}
+		if parsed.Method != head.Method || parsed.PathQuery != head.Path || parsed.Host != head.Authority ||
+			fmt.Sprint(parsed.Fields) != fmt.Sprint(head.Fields) || parsed.ContentLength != max(0, head.ContentLength) || parsed.Chunked {
+			t.Fatalf("got %+v, want the same as %+v", parsed, head)
+		}
+	})
+}
