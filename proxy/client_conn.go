@@ -37,8 +37,6 @@ type clientConn struct {
 	unsent int
 	// mu guards work and which request its exchange is for, for other goroutines.
 	mu sync.Mutex
-	// asked tells that a first request has come, until which headerTimeout holds.
-	asked atomic.Bool
 	// http2 is set when the connection has agreed on HTTP/2.
 	http2 atomic.Pointer[h2Conn]
 }
@@ -136,10 +134,7 @@ func (c *clientConn) serve() {
 
 // serveHTTP1 answers one request after the other.
 func (c *clientConn) serveHTTP1() {
-	timeout := c.server.headerTimeout // the first head is awaited as the handshake was
-	for c.awaitRequest(timeout) {
-		c.asked.Store(true)
-		timeout = c.server.idleTimeout
+	for first := true; c.awaitRequest(first); first = false {
 		w := c.takeWork()
 		w.in[0], w.end = c.one[0], 1
 		more := w.serveRequests()
@@ -151,14 +146,18 @@ func (c *clientConn) serveHTTP1() {
 }
 
 // awaitRequest waits for the first byte of the next request, without a buffer. It returns false when the connection has
-// ended, or has been idle for too long.
-func (c *clientConn) awaitRequest(timeout time.Duration) bool {
-	if c.server.draining() || !c.watch.set(phaseIdle, timeout) {
+// ended, or has been idle for too long. The first request is awaited as the handshake was.
+func (c *clientConn) awaitRequest(first bool) bool {
+	waiting, timeout := phaseIdle, c.server.idleTimeout
+	if first {
+		waiting, timeout = phaseFirst, c.server.headerTimeout
+	}
+	if !c.watch.set(waiting, timeout) {
 		return false
 	}
 	c.server.registry.becameIdle()
 	if c.server.draining() { // it may have begun before the connection was seen to be idle
-		return false
+		c.drain()
 	}
 	n, err := c.tls.Read(c.one[:])
 	return n == 1 && err == nil && c.watch.set(phaseHead, c.server.headerTimeout)

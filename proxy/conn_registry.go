@@ -38,6 +38,7 @@ type connRegistry struct {
 func newConnRegistry(limit int, s *sweeper) *connRegistry {
 	r := &connRegistry{sweeper: s, limit: limit, conns: map[*clientConn]struct{}{}, plain: map[net.Conn]time.Time{}, ended: make(chan struct{})}
 	r.room = sync.NewCond(&r.mu)
+	s.swept = r.becameIdle // new connections become idle by a clock
 	return r
 }
 

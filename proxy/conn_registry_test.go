@@ -50,7 +50,6 @@ func (r *registryTest) open(t testing.TB, p phase) *clientConn {
 	tcp, _ := tcpPair(t)
 	c := &clientConn{server: r.server, tcp: tcp}
 	c.watch.owner = c
-	c.asked.Store(true)
 	if !r.admit() || !r.add(c) {
 		t.Fatal("the connection was not admitted")
 	}
@@ -92,8 +91,7 @@ func TestAtTheLimitTheLongestIdleConnectionMakesRoom(t *testing.T) {
 	r.advance(time.Second)
 	later := r.open(t, phaseIdle)
 	fresh := r.open(t, phaseIdle) // which has sent no request yet
-	fresh.asked.Store(false)
-	fresh.watch.set(phaseIdle, r.server.headerTimeout)
+	fresh.watch.set(phaseFirst, r.server.headerTimeout)
 	admitted := r.admitting(t)
 	if len(admitted) > 0 {
 		t.Fatal("admitted over the limit")
@@ -112,6 +110,43 @@ func TestAtTheLimitTheLongestIdleConnectionMakesRoom(t *testing.T) {
 	}
 	if n := r.count(); n != 4 {
 		t.Errorf("%d connections are counted, want 4", n)
+	}
+}
+
+func TestANewConnectionThatSaysNothingMakesRoomAfterAWhile(t *testing.T) {
+	leaks(t)
+	r := newRegistryTest(2)
+	silent := r.open(t, phaseFirst)
+	busy := r.open(t, phaseUpstream)
+	admitted := r.admitting(t)
+	r.sweeper.swept()
+	if silent.watch.phase() != phaseFirst {
+		t.Fatal("a new connection was closed before its request could come")
+	}
+	r.advance(freshGrace + 2*sweepInterval)
+	r.sweeper.swept()
+	waitFor(t, "the silent connection to be closed", func() bool { return silent.watch.phase() == phaseExpired })
+	if busy.watch.phase() != phaseUpstream {
+		t.Error("the connection with a request in flight was closed")
+	}
+	r.remove(silent)
+	if !<-admitted {
+		t.Error("not admitted into the room that was made")
+	}
+}
+
+func TestANewConnectionHasAMomentForItsRequestWhenTheServerDrains(t *testing.T) {
+	r := newRegistryTest(1)
+	c := r.open(t, phaseFirst)
+	c.drain()
+	c.watch.check(r.sweeper.clock.Load())
+	if c.watch.phase() != phaseFirst {
+		t.Fatal("a new connection was closed before its request could come")
+	}
+	r.advance(freshGrace + 2*sweepInterval)
+	c.watch.check(r.sweeper.clock.Load())
+	if !interrupted(c) {
+		t.Error("a connection that says nothing was waited for")
 	}
 }
 

@@ -64,7 +64,6 @@ var h2ReadBuffers = sync.Pool{New: func() any { b := make([]byte, h2ReadBytes); 
 func (s *siteServer) serveHTTP2(c *clientConn) {
 	h := newH2Conn(c)
 	c.http2.Store(h)
-	c.asked.Store(true) // there is no first head to be awaited for a shorter time
 	h.greet()
 	if s.draining() { // it may have begun before the connection was seen to speak HTTP/2
 		h.drain()

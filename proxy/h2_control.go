@@ -147,7 +147,7 @@ func (h *h2Conn) settingsFrame(head http2.Header, p []byte) *http2.Error {
 		h.greeted = true
 		h.heading = false
 		h.idleSince = h.now()
-		h.client.watch.set(phaseIdle, h.server.idleTimeout)
+		h.client.watch.set(phaseFirst, h.server.idleTimeout)
 	}
 	return nil
 }

@@ -142,7 +142,11 @@ func (h *h2Conn) watchHead() {
 	case partial:
 		h.client.watch.set(phaseHead, h.server.headerTimeout)
 	case h.running == 0:
-		h.client.watch.set(phaseIdle, max(1, h.server.idleTimeout-time.Duration(h.now()-h.idleSince)))
+		waiting := phaseIdle
+		if h.newest == 0 {
+			waiting = phaseFirst
+		}
+		h.client.watch.set(waiting, max(1, h.server.idleTimeout-time.Duration(h.now()-h.idleSince)))
 	default:
 		h.client.watch.set(phaseNone, 0)
 	}

@@ -18,6 +18,8 @@ type sweeper struct {
 	// clock is the time of the last sweep, in nanoseconds since start; what is set counts from it.
 	clock atomic.Int64
 	start time.Time
+	// swept is called after each sweep, with no lock held.
+	swept func()
 
 	shards [sweepShards]sweepShard
 	next   atomic.Uint32
@@ -44,6 +46,7 @@ const (
 	phaseBody            // bytes of a body, in either direction
 	phaseUpstream        // the head of the upstream's response
 	phaseLinger          // the end of a body that nobody wants
+	phaseFirst           // the first request of a connection
 	phaseTunnel          // bytes after a switch of protocols, in either direction
 	phaseExpired         // the deadline has passed and expire was called
 	phaseMask      = 15
@@ -112,21 +115,30 @@ func (w *watch) set(p phase, timeout time.Duration) bool {
 // reset forgets that a deadline has passed, for an answer that is still to be given.
 func (w *watch) reset() { w.word.Store(int64(phaseNone)) }
 
-// endIdle makes the owner find that the deadline of phaseIdle has passed, and reports whether it was still in that phase:
-// if so, it will not go on to a request.
+// endIdle makes the owner find that the deadline of phaseIdle or phaseFirst has passed, and reports whether it was still
+// in that phase: if so, it will not go on to a request.
 func (w *watch) endIdle() bool {
 	word := w.word.Load()
-	return phase(word&phaseMask) == phaseIdle && w.word.CompareAndSwap(word, int64(phaseExpired))
+	p := phase(word & phaseMask)
+	return (p == phaseIdle || p == phaseFirst) && w.word.CompareAndSwap(word, int64(phaseExpired))
+}
+
+// shorten leaves a phase only that much more time, if the owner is still in it.
+func (w *watch) shorten(p phase, timeout time.Duration) {
+	word := w.word.Load()
+	earlier := (w.sweeper.clock.Load()+int64(timeout)+int64(sweepInterval))&^phaseMask | int64(p)
+	if phase(word&phaseMask) == p && earlier < word {
+		w.word.CompareAndSwap(word, earlier)
+	}
 }
 
 // phase returns what the owner waits for.
 func (w *watch) phase() phase { return phase(w.word.Load() & phaseMask) }
 
-// idleFor returns how long the watch has been in phaseIdle, given the timeout that it was set with; false in any other
-// phase.
-func (w *watch) idleFor(timeout time.Duration) (time.Duration, bool) {
+// since returns how long the watch has been in a phase, given the timeout that it was set with; false in any other phase.
+func (w *watch) since(p phase, timeout time.Duration) (time.Duration, bool) {
 	word := w.word.Load()
-	if phase(word&phaseMask) != phaseIdle {
+	if phase(word&phaseMask) != p {
 		return 0, false
 	}
 	return timeout - time.Duration(word&^phaseMask-w.sweeper.clock.Load()), true
@@ -140,6 +152,9 @@ func (s *sweeper) run(ctx context.Context) {
 		select {
 		case <-ticker.C:
 			s.sweep()
+			if s.swept != nil {
+				s.swept()
+			}
 		case <-ctx.Done():
 			return
 		}

@@ -79,14 +79,14 @@ func TestIdleFor(t *testing.T) {
 	s := newSweeper()
 	w, _ := watching(s)
 	w.set(phaseHead, time.Minute)
-	if _, ok := w.idleFor(time.Minute); ok {
+	if _, ok := w.since(phaseIdle, time.Minute); ok {
 		t.Error("idle while a head is read")
 	}
 	w.set(phaseIdle, time.Minute)
 	for _, passed := range []time.Duration{sweepInterval, 10 * time.Second, time.Hour} {
 		s.clock.Store(int64(passed))
 		// The phase lies in the lowest bits, and a deadline is rounded up to the next sweep.
-		if idle, ok := w.idleFor(time.Minute); !ok || (idle-passed).Abs() > sweepInterval+phaseMask {
+		if idle, ok := w.since(phaseIdle, time.Minute); !ok || (idle-passed).Abs() > sweepInterval+phaseMask {
 			t.Errorf("idle for %v, want %v", idle, passed)
 		}
 	}
