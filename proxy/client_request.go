@@ -42,6 +42,7 @@ func (w *http1Work) serveOne() bool {
 	w.begin()
 	x := &w.exchange
 	c.server.pipeline.handle(x)
+	w.head.Fields = w.request.Fields[:0] // the stages have made the list longer: the next head uses its memory
 	if x.abort {
 		c.aborted = true
 		return false

@@ -33,6 +33,8 @@ type pathOptions struct {
 	connections                              int
 	bodyLimit                                int64
 	level                                    Level
+	// output is where the log goes in place of the dataPath's own.
+	output io.Writer
 	// roots make the site's upstream one of https.
 	roots *x509.CertPool
 }
@@ -64,7 +66,10 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 	}
 	pointer := new(atomic.Pointer[DynamicConfig])
 	pointer.Store(dynamic)
-	p.shared, err = newSharedState(cfg, p.log)
+	if options.output == nil {
+		options.output = p.log
+	}
+	p.shared, err = newSharedState(cfg, options.output)
 	if err != nil {
 		t.Fatal(err)
 	}
