@@ -64,10 +64,22 @@ type steadyExchange struct {
 // newSteadyExchange starts a dataPath with the log on, and a connection to it. The answer is what the client gets.
 func newSteadyExchange(t testing.TB, request, requestEnd, upstreamAnswer, answer string) *steadyExchange {
 	t.Helper()
+	s, _ := newSteadyPath(t, request, requestEnd, upstreamAnswer, answer, nil)
+	return s
+}
+
+// newSteadyPath is newSteadyExchange with further options, and the dataPath.
+func newSteadyPath(t testing.TB, request, requestEnd, upstreamAnswer, answer string, change func(*pathOptions)) (*steadyExchange, *dataPath) {
+	t.Helper()
 	upstream := steadyUpstream(t, []byte(requestEnd), []byte(upstreamAnswer))
-	p := startPath(t, upstream, func(o *pathOptions) { o.level, o.output = LevelInfo, io.Discard })
+	p := startPath(t, upstream, func(o *pathOptions) {
+		o.level, o.output = LevelInfo, io.Discard
+		if change != nil {
+			change(o)
+		}
+	})
 	conn := p.dial(t)
-	return &steadyExchange{conn: conn, request: []byte(request), answer: []byte(answer), buffer: make([]byte, 64<<10)}
+	return &steadyExchange{conn: conn, request: []byte(request), answer: []byte(answer), buffer: make([]byte, 64<<10)}, p
 }
 
 // newTLSExchange is a steadyExchange with a server that is nothing but TLS and the answer.
