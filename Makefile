@@ -51,6 +51,7 @@ unit: ## Run the unit tests, with -race where a C compiler is there.
 	@rm -rf $(COVER)/unit && mkdir -p $(COVER)/unit
 	go test $(RACE) -count=1 -cover -coverpkg=./proxy/...,./cmd/reverse-proxy/... \
 		$$(go list ./... | grep -v /conformance$$) -args -test.gocoverdir="$(CURDIR)/$(COVER)/unit"
+	@[ -z "$(RACE)" ] || go test -count=1 -run CostsNoAllocation ./proxy # which the race detector falsifies
 
 conformance: ## Run the acceptance suite: every feature against the binary.
 	@rm -rf $(COVER)/daemon && mkdir -p $(COVER)/daemon

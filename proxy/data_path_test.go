@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -33,6 +34,10 @@ type pathOptions struct {
 	connections                              int
 	bodyLimit                                int64
 	level                                    Level
+	// otherSites is how many sites there are besides a.test.
+	otherSites int
+	// output is where the log goes in place of the dataPath's own.
+	output io.Writer
 	// roots make the site's upstream one of https.
 	roots *x509.CertPool
 }
@@ -54,6 +59,11 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 			Host: "a.test", Upstream: upstream, UpstreamScheme: "http", ConnectTimeout: options.connect, RequestTimeout: options.request,
 		}}}},
 	}
+	for i := range options.otherSites {
+		other := cfg.Listeners[0].Sites[0]
+		other.Host = fmt.Sprintf("site-%d.test", i)
+		cfg.Listeners[0].Sites = append(cfg.Listeners[0].Sites, other)
+	}
 	dynamic, err := buildDynamic(cfg, cfg.Listeners, time.Unix(0, 0))
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +74,10 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 	}
 	pointer := new(atomic.Pointer[DynamicConfig])
 	pointer.Store(dynamic)
-	p.shared, err = newSharedState(cfg, p.log)
+	if options.output == nil {
+		options.output = p.log
+	}
+	p.shared, err = newSharedState(cfg, options.output)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,8 @@ func (b *requestBody) read(room []byte, wait bool) ([]byte, error) {
 	case err == io.EOF:
 		b.ended.Store(true)
 	case err != nil:
-		b.failure.Store(&err)
+		failure := err // the address of err itself would cost every call an allocation
+		b.failure.Store(&failure)
 	}
 	return data, err
 }

@@ -1,0 +1,194 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/tls"
+	"io"
+	"net"
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+)
+
+// steadyUpstream answers every request of given length, and allocates nothing once it runs.
+func steadyUpstream(t testing.TB, requestEnd, answer []byte) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	conns := make(chan net.Conn, 1)
+	t.Cleanup(func() {
+		_ = ln.Close()
+		select {
+		case conn := <-conns:
+			_ = conn.Close()
+		default:
+		}
+		<-ended
+	})
+	go func() {
+		defer close(ended)
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		conns <- conn
+		defer conn.Close()
+		buffer, n := make([]byte, 64<<10), 0
+		for {
+			read, err := conn.Read(buffer[n:])
+			if err != nil {
+				return
+			}
+			if n += read; bytes.HasSuffix(buffer[:n], requestEnd) {
+				n = 0
+				if _, err := conn.Write(answer); err != nil {
+					return
+				}
+			}
+		}
+	}()
+	return ln.Addr().String()
+}
+
+// steadyExchange is a client on a connection that sends the same request again and again, and allocates nothing.
+type steadyExchange struct {
+	conn            *tls.Conn
+	request, answer []byte
+	buffer          []byte
+}
+
+// newSteadyExchange starts a dataPath with the log on, and a connection to it. The answer is what the client gets.
+func newSteadyExchange(t testing.TB, request, requestEnd, upstreamAnswer, answer string) *steadyExchange {
+	t.Helper()
+	s, _ := newSteadyPath(t, request, requestEnd, upstreamAnswer, answer, nil)
+	return s
+}
+
+// newSteadyPath is newSteadyExchange with further options, and the dataPath.
+func newSteadyPath(t testing.TB, request, requestEnd, upstreamAnswer, answer string, change func(*pathOptions)) (*steadyExchange, *dataPath) {
+	t.Helper()
+	upstream := steadyUpstream(t, []byte(requestEnd), []byte(upstreamAnswer))
+	p := startPath(t, upstream, func(o *pathOptions) {
+		o.level, o.output = LevelInfo, io.Discard
+		if change != nil {
+			change(o)
+		}
+	})
+	conn := p.dial(t)
+	return &steadyExchange{conn: conn, request: []byte(request), answer: []byte(answer), buffer: make([]byte, 64<<10)}, p
+}
+
+// newTLSExchange is a steadyExchange with a server that is nothing but TLS and the answer.
+func newTLSExchange(t testing.TB, request, requestEnd, answer string) *steadyExchange {
+	t.Helper()
+	certificate, err := selfSigned([]string{"a.test"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := tcpPair(t)
+	server := tls.Server(ours, &tls.Config{Certificates: []tls.Certificate{*certificate}})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		end, answer := []byte(requestEnd), []byte(answer)
+		buffer, n := make([]byte, 64<<10), 0
+		for {
+			read, err := server.Read(buffer[n:])
+			if err != nil {
+				return
+			}
+			if n += read; bytes.HasSuffix(buffer[:n], end) {
+				n = 0
+				if _, err := server.Write(answer); err != nil {
+					return
+				}
+			}
+		}
+	}()
+	t.Cleanup(func() { _ = theirs.Close(); <-ended })
+	conn := tls.Client(theirs, &tls.Config{InsecureSkipVerify: true})
+	return &steadyExchange{conn: conn, request: []byte(request), answer: []byte(answer), buffer: make([]byte, 64<<10)}
+}
+
+// allocations returns how many there are in the process for each exchange, once the pools are filled.
+func (s *steadyExchange) allocations(t testing.TB) float64 {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it would empty the pools
+	for range 500 {
+		s.once(t)
+	}
+	const requests = 3000
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range requests {
+		s.once(t)
+	}
+	runtime.ReadMemStats(&after)
+	return float64(after.Mallocs-before.Mallocs) / requests
+}
+
+// once sends the request and reads the answer.
+func (s *steadyExchange) once(t testing.TB) {
+	if _, err := s.conn.Write(s.request); err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < len(s.answer); {
+		read, err := s.conn.Read(s.buffer[n:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += read
+		if n >= len(s.answer) && !bytes.Equal(s.buffer[:n], s.answer) {
+			t.Fatalf("got %q, want %q", s.buffer[:n], s.answer)
+		}
+	}
+}
+
+// browserGet is a request as browsers send it.
+const browserGet = "GET /user/repo/commits?page=2 HTTP/1.1\r\nHost: a.test\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n" +
+	"Accept: text/html,application/xhtml+xml\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br\r\nConnection: keep-alive\r\n" +
+	"Cookie: session=0123456789abcdef0123456789abcdef\r\nUpgrade-Insecure-Requests: 1\r\nSec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\n\r\n"
+
+var steadyExchanges = []struct{ name, request, requestEnd, upstreamAnswer, answer string }{
+	{"a short request", getA, "\r\n\r\n", okResponse, okResponse},
+	{"a browser's request", browserGet, "\r\n\r\n", "HTTP/1.1 200 OK\r\nServer: x\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello",
+		"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello"},
+	{"an answer in chunks", getA, "\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"},
+	{"a request with a body", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody", "body", okResponse, okResponse},
+}
+
+// TestARequestCostsNoAllocation counts the allocations of the process over some thousand requests on one connection, less
+// those of TLS: crypto/tls makes a small object for each record that it reads, at both ends of a connection.
+func TestARequestCostsNoAllocation(t *testing.T) {
+	if raceDetector {
+		t.Skip("sync.Pool forgets what it holds now and then under the race detector; make unit runs this without it too")
+	}
+	for _, test := range steadyExchanges {
+		t.Run(test.name, func(t *testing.T) {
+			ofTLS := newTLSExchange(t, test.request, test.requestEnd, test.answer).allocations(t)
+			got := newSteadyExchange(t, test.request, test.requestEnd, test.upstreamAnswer, test.answer).allocations(t)
+			// The sweeper's ticks and the log's batches are not those of a request.
+			if got-ofTLS >= 0.1 {
+				t.Errorf("%.2f allocations a request, of which %.2f are those of TLS; want no others", got, ofTLS)
+			}
+		})
+	}
+}
+
+// BenchmarkARequest is one request over TLS through the whole path, client and upstream in the same process.
+func BenchmarkARequest(b *testing.B) {
+	for _, bench := range steadyExchanges {
+		b.Run(bench.name, func(b *testing.B) {
+			s := newSteadyExchange(b, bench.request, bench.requestEnd, bench.upstreamAnswer, bench.answer)
+			s.once(b)
+			b.ReportAllocs() // two of them are those of TLS, at both ends
+			for b.Loop() {
+				s.once(b)
+			}
+		})
+	}
+}

@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+)
+
+// BenchmarkPipelineSites is the stages of a request up to its route, which do not depend on how many sites there are.
+func BenchmarkPipelineSites(b *testing.B) {
+	for _, sites := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("sites=%d", sites), func(b *testing.B) {
+			p := startPath(b, "127.0.0.1:1", func(o *pathOptions) { o.otherSites = sites - 1 })
+			stages := p.pipeline.stages[:4]
+			fields := fieldList("Accept", "*/*", "User-Agent", "x", "Accept-Encoding", "gzip", "Cookie", "a=b", "", "", "", "", "", "", "", "")
+			given := len(fields) - 4
+			x, r := new(exchange), getRequest("/user/repo")
+			b.ReportAllocs()
+			for b.Loop() {
+				r.Authority, r.Fields = "a.test", fields[:given]
+				x.reset(r, nil, nil, 0)
+				x.config, x.host = p.pipeline.dynamic.Load(), hostOf(r)
+				for i := range stages {
+					if answer := stages[i].run(x); answer != nil {
+						b.Fatalf("the stage %q answers %d", stages[i].name, answer.status)
+					}
+				}
+			}
+			if x.site != p.site {
+				b.Error("not routed to its site")
+			}
+		})
+	}
+}
+
+// BenchmarkARequestSites is a whole request beside few and many sites.
+func BenchmarkARequestSites(b *testing.B) {
+	for _, sites := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("sites=%d", sites), func(b *testing.B) {
+			benchmarkARequest(b, func(o *pathOptions) { o.otherSites = sites - 1 }, 0)
+		})
+	}
+}
+
+// BenchmarkARequestTracked is a whole request beside few and many client addresses that the limiter tracks. For the
+// limiter alone see BenchmarkLimiterAllow.
+func BenchmarkARequestTracked(b *testing.B) {
+	for _, clients := range []int{1, 1_000_000} {
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			benchmarkARequest(b, nil, clients-1)
+		})
+	}
+}
+
+func benchmarkARequest(b *testing.B, change func(*pathOptions), tracked int) {
+	s, p := newSteadyPath(b, browserGet, "\r\n\r\n", okResponse, okResponse, change)
+	for i := range tracked {
+		p.shared.limiter.allow(floodAddr(i), RateLimitConfig{RequestsPerSecond: 1e6, Burst: 1e6})
+	}
+	runtime.GC() // what was just made is not measured
+	s.once(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.once(b)
+	}
+}
