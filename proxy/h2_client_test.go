@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +29,9 @@ type h2Client struct {
 	err         error
 	// order are the streams of the DATA frames.
 	order []uint32
+	conn  net.Conn
+	// quiet tells to answer nothing, as another goroutine sends.
+	quiet bool
 }
 
 // h2Result is what came on a stream.
@@ -42,7 +46,7 @@ type h2Result struct {
 func newH2Client(t *testing.T, d *testDaemon, settings ...http2.Setting) *h2Client {
 	t.Helper()
 	conn := d.dial(t, "h2")
-	c := &h2Client{t: t, framer: http2.NewFramer(conn, conn), streams: map[uint32]*h2Result{}}
+	c := &h2Client{t: t, framer: http2.NewFramer(conn, conn), streams: map[uint32]*h2Result{}, conn: conn}
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.framer.AllowIllegalWrites = true
 	c.hpack = hpack.NewEncoder(&c.block)
@@ -124,11 +128,11 @@ func (c *h2Client) read() bool {
 	case *http2.PingFrame:
 		if c.pings++; f.IsAck() {
 			c.acks++
-		} else {
+		} else if !c.quiet {
 			c.sent(c.framer.WritePing(true, f.Data))
 		}
 	case *http2.SettingsFrame:
-		if !f.IsAck() {
+		if !f.IsAck() && !c.quiet {
 			c.sent(c.framer.WriteSettingsAck())
 		}
 	}

@@ -1,0 +1,151 @@
+package proxy
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/net/http2"
+)
+
+func TestWhatNoHonestClientDoesEndsTheConnection(t *testing.T) {
+	upstream := echoUpstream(t)
+	others := goleak.IgnoreCurrent()
+	d := startDaemon(t, upstream, "")
+	many := func(n int, send func(c *h2Client, i int)) func(c *h2Client) {
+		return func(c *h2Client) {
+			for i := 0; i < n && c.err == nil; i++ {
+				send(c, i)
+			}
+		}
+	}
+	tests := []struct {
+		name string
+		send func(c *h2Client)
+		code string
+		// breach is what the log calls it, "" where it is not worth a line.
+		breach string
+	}{
+		{"rapid reset", many(10000, func(c *h2Client, i int) {
+			c.request(uint32(2*i+1), "GET", "/silent", true)
+			c.sent(c.framer.WriteRSTStream(uint32(2*i+1), http2.ErrCodeCancel))
+		}), "ENHANCE_YOUR_CALM", "streams reset in bulk"},
+		{"streams over the limit without end", many(10000, func(c *h2Client, i int) { c.request(uint32(2*i+1), "GET", "/silent", true) }),
+			"ENHANCE_YOUR_CALM", "streams reset in bulk"},
+		{"CONTINUATION without end", func(c *h2Client) {
+			c.sent(c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.encode(":method", "GET")}))
+			many(10000, func(c *h2Client, i int) { c.sent(c.framer.WriteContinuation(1, false, c.encode("a", fmt.Sprint(i)))) })(c)
+		}, "ENHANCE_YOUR_CALM", "endless CONTINUATION"},
+		{"empty CONTINUATION without end", func(c *h2Client) {
+			c.sent(c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.encode(":method", "GET")}))
+			many(10000, func(c *h2Client, _ int) { c.sent(c.framer.WriteContinuation(1, false, nil)) })(c)
+		}, "ENHANCE_YOUR_CALM", "endless CONTINUATION"},
+		{"an HPACK bomb", func(c *h2Client) {
+			c.request(1, "GET", "/", true, "x", strings.Repeat("a", 3900))
+			c.sent(c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 3, BlockFragment: bytes.Repeat([]byte{0x80 | 62}, 16000), EndHeaders: true}))
+		}, "ENHANCE_YOUR_CALM", "a header block inflates"},
+		{"empty DATA", func(c *h2Client) {
+			c.request(1, "POST", "/", false)
+			many(10000, func(c *h2Client, _ int) { c.data(1, "", false) })(c)
+		}, "ENHANCE_YOUR_CALM", "a flood of empty frames"},
+		{"empty HEADERS", many(10000, func(c *h2Client, i int) {
+			c.sent(c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), EndHeaders: true}))
+		}), "ENHANCE_YOUR_CALM", "a flood of malformed requests"},
+		{"PING", many(100000, func(c *h2Client, _ int) { c.sent(c.framer.WritePing(false, [8]byte{})) }),
+			"ENHANCE_YOUR_CALM", "a flood of frames without a request"},
+		{"SETTINGS", many(100000, func(c *h2Client, _ int) { c.sent(c.framer.WriteSettings()) }), "ENHANCE_YOUR_CALM", "a flood of SETTINGS"},
+		{"PRIORITY", many(100000, func(c *h2Client, i int) {
+			c.sent(c.framer.WritePriority(uint32(2*i+1), http2.PriorityParam{StreamDep: 0}))
+		}), "ENHANCE_YOUR_CALM", "a flood of frames without a request"},
+		{"PRIORITY_UPDATE", many(100000, func(c *h2Client, i int) {
+			c.sent(c.framer.WriteRawFrame(0x10, 0, 0, fmt.Appendf([]byte{0, 0, byte(i >> 8), byte(i) | 1}, "u=1")))
+		}), "ENHANCE_YOUR_CALM", "a flood of frames without a request"},
+		{"WINDOW_UPDATE", many(100000, func(c *h2Client, _ int) { c.sent(c.framer.WriteWindowUpdate(0, 1)) }),
+			"ENHANCE_YOUR_CALM", "a flood of frames without a request"},
+		{"frames of an unknown type", many(100000, func(c *h2Client, _ int) { c.sent(c.framer.WriteRawFrame(0x77, 0, 0, nil)) }),
+			"ENHANCE_YOUR_CALM", "a flood of frames without a request"},
+		{"a window of the connection that overflows", func(c *h2Client) { c.sent(c.framer.WriteWindowUpdate(0, 1<<31-1)) },
+			"FLOW_CONTROL_ERROR", ""},
+		{"DATA over the window of the connection", func(c *h2Client) {
+			for id := uint32(1); id < 9; id += 2 {
+				c.request(id, "POST", "/silent", false)
+			}
+			many(100, func(c *h2Client, i int) { c.data(uint32(1+i%4*2), strings.Repeat("x", 16384), false) })(c)
+		}, "FLOW_CONTROL_ERROR", ""},
+		{"DATA on a stream that was not begun", func(c *h2Client) { c.data(1, "x", true) }, "PROTOCOL_ERROR", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			good := newH2Client(t, d)
+			c := newH2Client(t, d)
+			sent := make(chan struct{})
+			go func() { // the answers are read meanwhile
+				defer close(sent)
+				test.send(c)
+			}()
+			bad := &h2Client{t: t, framer: c.framer, streams: map[uint32]*h2Result{}, quiet: true}
+			good.request(1, "GET", "/", true)
+			if s := good.answer(1); len(s.heads) != 1 {
+				t.Errorf("got %q for an honest client meanwhile, want an answer", s.heads)
+			}
+			bad.ended()
+			<-sent
+			if len(bad.goAways) == 0 || !strings.HasSuffix(bad.goAways[len(bad.goAways)-1], " "+test.code) {
+				t.Errorf("got GOAWAY %q (%v), want %s", bad.goAways, bad.err, test.code)
+			}
+			if test.breach != "" {
+				waitFor(t, "the log line", func() bool { return strings.Contains(d.log.String(), "error=\""+test.breach+"\"") })
+			}
+			if d.pipeline.inFlight.Load() > 300 {
+				t.Errorf("got %d requests in flight, want no more than streams", d.pipeline.inFlight.Load())
+			}
+			waitFor(t, "the end of all exchanges", func() bool { return d.pipeline.inFlight.Load() == 0 })
+		})
+	}
+	d.stopWithin(t, 20*time.Second)
+	goleak.VerifyNone(t, others, goleak.IgnoreAnyFunction("reverse-proxy/proxy.rawUpstream.func2"),
+		goleak.IgnoreAnyFunction("reverse-proxy/proxy.rawUpstream.func2.1"))
+}
+
+func TestAHeadThatDoesNotComeWholeIsCutAndPINGsAreNoActivity(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "header_timeout_secs = 1\nconnection_idle_timeout_secs = 2\n")
+	tests := []struct {
+		name string
+		send func(c *h2Client, conn net.Conn)
+		// least and most are the time in which the connection has to end.
+		least, most time.Duration
+	}{
+		{"half a head", func(c *h2Client, _ net.Conn) {
+			c.sent(c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.encode(":method", "GET")}))
+		}, 500 * time.Millisecond, 1900 * time.Millisecond},
+		{"half a frame", func(_ *h2Client, conn net.Conn) { _, _ = conn.Write([]byte{0, 0, 5, 1, 5, 0, 0, 0, 1, 0x82}) },
+			500 * time.Millisecond, 1900 * time.Millisecond},
+		{"nothing but PINGs", func(c *h2Client, _ net.Conn) {
+			for range 30 {
+				time.Sleep(100 * time.Millisecond) // what a client does that wants to keep its connection
+				c.sent(c.framer.WritePing(false, [8]byte{}))
+			}
+		}, 1500 * time.Millisecond, 5 * time.Second},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := newH2Client(t, d)
+			c.sync()
+			begun := time.Now()
+			go test.send(c, c.conn)
+			reader := &h2Client{t: t, framer: c.framer, streams: map[uint32]*h2Result{}, quiet: true}
+			reader.ended()
+			if took := time.Since(begun); took < test.least || took > test.most {
+				t.Errorf("got the end after %v, want it between %v and %v", took, test.least, test.most)
+			}
+			if len(reader.goAways) == 0 || !strings.HasSuffix(reader.goAways[0], "NO_ERROR") {
+				t.Errorf("got GOAWAY %q, want one with NO_ERROR", reader.goAways)
+			}
+		})
+	}
+}

@@ -1,0 +1,333 @@
+package proxy
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+)
+
+func TestAResponseStopsAtTheWindowsAndGoesOn(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "")
+	c := newH2Client(t, d, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 10})
+	c.request(1, "GET", "/trailers", true) // 2 bytes and trailers
+	c.request(3, "GET", "/x", true)
+	if s := c.answer(1); s.body.String() != "hi" || len(s.heads) != 2 {
+		t.Errorf("got %q and %q, want the body and the trailers", s.body.String(), s.heads)
+	}
+	s := c.stream(3)
+	c.until("what the window lets go", func() bool { return s.body.Len() == 10 })
+	c.sync()
+	if s.body.Len() != 10 || s.ended {
+		t.Fatalf("got %d bytes, want no more than the window", s.body.Len())
+	}
+	c.sent(c.framer.WriteWindowUpdate(3, 5))
+	c.until("five more", func() bool { return s.body.Len() == 15 })
+	c.sent(c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 20})) // 10 more for open streams
+	c.until("ten more", func() bool { return s.body.Len() == 25 })
+	c.sent(c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})) // the window is negative now
+	c.sent(c.framer.WriteWindowUpdate(3, 20))
+	c.sync()
+	if s.body.Len() != 25 {
+		t.Errorf("got %d bytes, want none while the window is not positive", s.body.Len())
+	}
+	c.sent(c.framer.WriteWindowUpdate(3, 1000))
+	if c.answer(3); !strings.HasPrefix(s.body.String(), "GET /x HTTP/1.1\r\n") || s.reset != "" {
+		t.Errorf("got %q and the reset %q, want the whole body", s.body.String(), s.reset)
+	}
+	c.sent(c.framer.WriteWindowUpdate(3, 1<<31-1)) // the stream is over: it counts no more
+	c.request(5, "GET", "/silent", true)
+	c.sent(c.framer.WriteWindowUpdate(5, 1<<31-1))
+	c.sent(c.framer.WriteWindowUpdate(5, 1<<31-1))
+	if s := c.answer(5); s.reset != "FLOW_CONTROL_ERROR" {
+		t.Errorf("got the reset %q for a window that overflows, want FLOW_CONTROL_ERROR", s.reset)
+	}
+}
+
+func TestALargeResponseStopsAtTheWindowOfTheConnection(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "")
+	c := newH2Client(t, d, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
+	c.request(1, "GET", "/large", true)
+	s := c.stream(1)
+	c.until("what the window lets go", func() bool { return s.body.Len() == 65535 })
+	c.request(3, "HEAD", "/", true) // needs no window
+	if other := c.answer(3); len(other.heads) != 1 {
+		t.Errorf("got %q, want the head", other.heads)
+	}
+	for s.body.Len() < 3000000 {
+		before := s.body.Len()
+		c.sent(c.framer.WriteWindowUpdate(0, 100000))
+		c.until("more", func() bool { return s.body.Len() == min(3000000, before+100000) })
+	}
+	if c.answer(1); s.reset != "" || s.body.Len() != 3000000 {
+		t.Errorf("got %d bytes and the reset %q, want all", s.body.Len(), s.reset)
+	}
+}
+
+func TestAWindowThatIsNeverOpenedEndsTheStream(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "body_idle_timeout_secs = 1\n")
+	c := newH2Client(t, d, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+	c.request(1, "GET", "/", true)
+	if s := c.answer(1); s.reset != "CANCEL" || len(s.heads) != 1 || s.body.Len() != 0 {
+		t.Errorf("got %q, %d bytes and the reset %q, want the head and CANCEL", s.heads, s.body.Len(), s.reset)
+	}
+	waitFor(t, "the end of the exchange", func() bool { return d.pipeline.inFlight.Load() == 0 })
+}
+
+func TestABodyThatIsNotReadHoldsUpNoOther(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "")
+	c := newH2Client(t, d)
+	// More than the window of the connection in all, in pieces that the proxy has answered before it has seen them.
+	for id := uint32(1); id < 41; id += 2 {
+		c.request(id, "POST", "/early", false)
+		c.data(id, strings.Repeat("x", 16000), false)
+		if s := c.answer(id); len(s.heads) != 1 || !strings.Contains(s.heads[0], ":status: 401") {
+			t.Fatalf("stream %d: got %q, want 401", id, s.heads)
+		}
+		c.sync()
+	}
+	if c.stream(0).credit < 131072 {
+		t.Errorf("got a credit of %d for the connection, want at least half of its window again", c.stream(0).credit)
+	}
+}
+
+func TestACancelledStreamCancelsItsUpstream(t *testing.T) {
+	var begun, ended atomic.Int32
+	d := startDaemon(t, rawUpstream(t, func(_ string, _ *bufio.Reader, conn net.Conn) {
+		begun.Add(1)
+		_, _ = io.Copy(io.Discard, conn)
+		ended.Add(1)
+	}), "")
+	c := newH2Client(t, d)
+	c.request(1, "GET", "/", true)
+	c.request(3, "GET", "/", true)
+	waitFor(t, "both requests", func() bool { return begun.Load() == 2 })
+	c.sent(c.framer.WriteRSTStream(1, http2.ErrCodeCancel))
+	waitFor(t, "the end of the first", func() bool { return ended.Load() == 1 && d.pipeline.inFlight.Load() == 1 })
+	_ = c.conn.Close()
+	waitFor(t, "the end of the second", func() bool { return ended.Load() == 2 && d.pipeline.inFlight.Load() == 0 })
+}
+
+func TestAnUploadThatIsTakenWidensTheWindows(t *testing.T) {
+	w := h2Window{size: 100, open: 100}
+	for range 4 {
+		if !w.receive(50, 40) {
+			t.Fatal("got the window exceeded, want it open again")
+		}
+		w.give(50)
+	}
+	if !w.mayGrow() {
+		t.Error("got no growth after two windows that were taken at once, want it")
+	}
+	w.grow(100)
+	if w.size != 200 || w.mayGrow() || w.give(1) == 0 {
+		t.Errorf("got %+v, want the window opened by what it has grown", w)
+	}
+	w = h2Window{size: 100, open: 100}
+	for range 4 {
+		w.receive(50, 60)
+		w.give(50)
+	}
+	if w.mayGrow() {
+		t.Error("got growth though more than half of the window lay with us, want none")
+	}
+	if w.receive(1000, 1000) {
+		t.Error("got 1000 bytes taken with less of a window, want them refused")
+	}
+}
+
+func TestTheGrowthOfAllWindowsIsBounded(t *testing.T) {
+	registry := newConnRegistry(1, newSweeper())
+	grown := 0
+	for range 100 {
+		h := &h2Conn{server: &siteServer{registry: registry}}
+		h.windows.init()
+		for size := int64(2 * h2StreamWindow); size <= h2MaxStreamWindow && h.roomFor(size); size *= 2 {
+			grown++
+		}
+		if h.windows.size > h2MaxConnWindow {
+			t.Fatalf("got a window of %d, want at most %d", h.windows.size, h2MaxConnWindow)
+		}
+	}
+	if all := registry.grownWindows.Load(); all > h2GrownWindows || all < h2GrownWindows/2 || grown == 0 {
+		t.Errorf("got %d bytes of growth in all, want it close to and at most %d", all, h2GrownWindows)
+	}
+}
+
+func TestLargeBodiesPassBothWays(t *testing.T) {
+	d := startDaemon(t, rawUpstream(t, func(head string, r *bufio.Reader, conn net.Conn) {
+		var length int64
+		for line := range strings.Lines(head) {
+			_, _ = fmt.Sscanf(line, "content-length: %d", &length)
+			_, _ = fmt.Sscanf(line, "Content-Length: %d", &length)
+		}
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", length)
+		_, _ = io.CopyN(conn, r, length)
+	}), "")
+	// The limit of the body is below what windows are: it is raised for this.
+	dynamic := *d.pipeline.dynamic.Load()
+	dynamic.BodyLimit = 1 << 30
+	d.pipeline.dynamic.Store(&dynamic)
+	client := d.client(t, true)
+	const size = 20 << 20
+	response, err := client.Post("https://a.test/", "text/plain", &io.LimitedReader{R: letters{}, N: size})
+	if err == nil {
+		defer response.Body.Close()
+	}
+	if err != nil || response.StatusCode != 200 {
+		t.Fatalf("got %v %v, want 200", response, err)
+	}
+}
+
+// letters is an endless body.
+type letters struct{}
+
+func (letters) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
+}
+
+func TestUrgentStreamsGoFirstAndEqualsInTurn(t *testing.T) {
+	tests := []struct {
+		name string
+		send func(c *h2Client)
+		want string // the streams of the frames, a letter for each run
+	}{
+		{"equals share", func(c *h2Client) {
+			c.request(1, "GET", "/large", true)
+			c.request(3, "GET", "/large", true)
+		}, "1313"},
+		{"the urgent one goes first", func(c *h2Client) {
+			c.request(1, "GET", "/large", true, "priority", "u=5")
+			c.request(3, "GET", "/large", true, "priority", "u=1")
+		}, "31"},
+		{"one after the other where parts are of no use", func(c *h2Client) {
+			c.request(1, "GET", "/large", true, "priority", "u=3")
+			c.request(3, "GET", "/large", true, "priority", "u=3")
+		}, "13"},
+		{"PRIORITY_UPDATE overrides the field", func(c *h2Client) {
+			c.sent(c.framer.WriteRawFrame(0x10, 0, 0, []byte("\x00\x00\x00\x03u=0")))
+			c.request(1, "GET", "/large", true, "priority", "u=2")
+			c.request(3, "GET", "/large", true, "priority", "u=7")
+		}, "31"},
+		{"PRIORITY_UPDATE of a stream that has begun", func(c *h2Client) {
+			c.request(1, "GET", "/large", true, "priority", "u=2")
+			c.request(3, "GET", "/large", true, "priority", "u=7")
+			c.sent(c.framer.WriteRawFrame(0x10, 0, 0, []byte("\x00\x00\x00\x03u=0")))
+		}, "31"},
+	}
+	d := startDaemon(t, echoUpstream(t), "")
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := newH2Client(t, d, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
+			test.send(c)
+			// The window of the connection is used up by whoever came first; both wait for their turn now.
+			c.until("both heads", func() bool { return len(c.stream(1).heads) == 1 && len(c.stream(3).heads) == 1 })
+			c.until("what the window lets go", func() bool { return c.stream(1).body.Len()+c.stream(3).body.Len() == 65535 })
+			waitFor(t, "both to have more", func() bool { return scheduledStreams(d) == 2 })
+			c.order = nil
+			c.sent(c.framer.WriteWindowUpdate(0, 1<<30))
+			c.answer(1)
+			c.answer(3)
+			var got strings.Builder
+			for i, id := range c.order {
+				if i == 0 || c.order[i-1] != id {
+					fmt.Fprint(&got, id)
+				}
+			}
+			if got := got.String(); !strings.HasPrefix(got, test.want) && (len(test.want) < 3 || !strings.HasPrefix(got[1:], test.want)) {
+				t.Errorf("got the order %.40s, want it to begin with %s", got, test.want)
+			}
+			_ = c.conn.Close()
+			waitFor(t, "the end of the connection", func() bool { return d.shared.conns.count() == 0 })
+		})
+	}
+}
+
+// scheduledStreams counts the streams that wait for their turn.
+func scheduledStreams(d *testDaemon) (n int) {
+	registry := d.shared.conns
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	for c := range registry.conns {
+		if h := c.http2.Load(); h != nil {
+			h.mu.Lock()
+			for _, s := range h.streams {
+				if s.scheduled {
+					n++
+				}
+			}
+			h.mu.Unlock()
+		}
+	}
+	return n
+}
+
+func TestShutdownSaysGOAWAYTwiceAndLetsStreamsEnd(t *testing.T) {
+	release := make(chan struct{})
+	var begun atomic.Int32
+	d := startDaemon(t, rawUpstream(t, func(head string, r *bufio.Reader, conn net.Conn) {
+		begun.Add(1)
+		<-release
+		answerOK(head, r, conn)
+	}), "")
+	busy, idle := newH2Client(t, d), newH2Client(t, d)
+	idle.sync()
+	busy.request(1, "GET", "/", true)
+	waitFor(t, "the request", func() bool { return begun.Load() == 1 })
+	d.signals <- syscall.SIGTERM
+	busy.until("the first GOAWAY", func() bool { return len(busy.goAways) == 1 })
+	busy.request(3, "GET", "/", true) // it was on its way: it is still served
+	waitFor(t, "the second request", func() bool { return begun.Load() == 2 })
+	busy.until("the second GOAWAY", func() bool { return len(busy.goAways) == 2 })
+	idle.ended()
+	if got := fmt.Sprint(idle.goAways); got != "[2147483647 NO_ERROR 0 NO_ERROR]" {
+		t.Errorf("idle: got GOAWAY %s, want one without and one with the last stream", got)
+	}
+	busy.request(5, "GET", "/", true) // it is not looked at
+	close(release)
+	for _, id := range []uint32{1, 3} {
+		if s := busy.answer(id); s.body.String() != "ok" {
+			t.Errorf("stream %d: got %q, want ok", id, s.body.String())
+		}
+	}
+	busy.ended()
+	if got := fmt.Sprint(busy.goAways); got != "[2147483647 NO_ERROR 3 NO_ERROR]" || len(busy.stream(5).heads) != 0 {
+		t.Errorf("busy: got GOAWAY %s and %q for a late stream, want 3 as the last and nothing", got, busy.stream(5).heads)
+	}
+	d.stopWithin(t, 5*time.Second)
+}
+
+func TestManyClientsOfOneConnectionAreAllServed(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "")
+	client := d.client(t, true)
+	done := make(chan error, 200)
+	for i := range 200 {
+		go func() {
+			response, err := client.Post("https://a.test/", "text/plain", strings.NewReader(fmt.Sprint("body ", i)))
+			if err == nil {
+				var body []byte
+				body, err = io.ReadAll(response.Body)
+				_ = response.Body.Close()
+				if err == nil && !strings.Contains(string(body), fmt.Sprint("body ", i, "map[")) {
+					err = fmt.Errorf("got %q, want body %d", body, i)
+				}
+			}
+			done <- err
+		}()
+	}
+	for range 200 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
