@@ -184,6 +184,9 @@ func (c *clientConn) look(p phase) {
 
 // extend implements watched.
 func (c *clientConn) extend(p phase) time.Duration {
+	if p != phaseBody && p != phaseTunnel {
+		return 0
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.work == nil || c.watch.phase() != p {

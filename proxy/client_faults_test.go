@@ -131,3 +131,36 @@ func TestAClientThatDoesNotReadItsErrorsIsCutOff(t *testing.T) {
 		t.Errorf("its socket was held for %v longer, to say goodbye to a client that does not listen", held)
 	}
 }
+
+func TestAClientThatStopsReadingIsCutAfterTheTimeOutAndOneThatReadsSlowlyIsNot(t *testing.T) {
+	const idle = 2 * time.Second
+	for _, reads := range []bool{false, true} {
+		t.Run(fmt.Sprintf("reads=%v", reads), func(t *testing.T) {
+			leaks(t)
+			upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {
+				_, _ = readHead(r)
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+				for block := make([]byte, 1<<20); ; {
+					if _, err := conn.Write(block); err != nil {
+						return
+					}
+				}
+			})
+			p := startPath(t, upstream, func(o *pathOptions) { o.bodyIdle = idle })
+			conn := p.dial(t)
+			_, _ = io.WriteString(conn, getA)
+			begin := time.Now()
+			for reads && time.Since(begin) < 2*idle {
+				if _, err := conn.Read(make([]byte, 1000)); err != nil {
+					t.Fatalf("cut off after %v: %v", time.Since(begin), err)
+				}
+				time.Sleep(2 * time.Millisecond)
+			}
+			begin = time.Now()
+			waitFor(t, "the connection to be cut", func() bool { return p.registry.count() == 0 })
+			if stood := time.Since(begin); stood < idle-2*sweepInterval || stood > idle*9/5 {
+				t.Errorf("cut off after %v, want %v", stood, idle)
+			}
+		})
+	}
+}
