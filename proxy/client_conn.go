@@ -93,6 +93,8 @@ func (c *clientConn) giveWork() {
 	c.work = nil
 	c.mu.Unlock()
 	w.conn = nil
+	w.body.start, w.body.end = 0, 0 // what is left of a body must never reach the next connection
+	w.body.release()
 	if len(w.in) == readBufferBytes && cap(w.out) <= 2*outBufferBytes {
 		workPool.Put(w)
 	}
