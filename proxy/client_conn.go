@@ -88,6 +88,8 @@ func (c *clientConn) giveWork() {
 	c.work = nil
 	c.mu.Unlock()
 	w.conn = nil
+	w.body.start, w.body.end = 0, 0 // what is left of a body must never reach the next connection
+	w.body.release()
 	if len(w.in) == readBufferBytes && cap(w.out) <= 2*outBufferBytes {
 		workPool.Put(w)
 	}
@@ -188,6 +190,9 @@ func (c *clientConn) look(p phase) {
 
 // extend implements watched.
 func (c *clientConn) extend(p phase) time.Duration {
+	if p != phaseBody && p != phaseTunnel {
+		return 0
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.work == nil || c.watch.phase() != p {

@@ -131,3 +131,77 @@ func TestAClientThatDoesNotReadItsErrorsIsCutOff(t *testing.T) {
 		t.Errorf("its socket was held for %v longer, to say goodbye to a client that does not listen", held)
 	}
 }
+
+func TestAClientThatStopsReadingIsCutAfterTheTimeOutAndOneThatReadsSlowlyIsNot(t *testing.T) {
+	const idle = 2 * time.Second
+	for _, reads := range []bool{false, true} {
+		t.Run(fmt.Sprintf("reads=%v", reads), func(t *testing.T) {
+			leaks(t)
+			upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {
+				_, _ = readHead(r)
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+				for block := make([]byte, 1<<20); ; {
+					if _, err := conn.Write(block); err != nil {
+						return
+					}
+				}
+			})
+			p := startPath(t, upstream, func(o *pathOptions) { o.bodyIdle = idle })
+			conn := p.dial(t)
+			_, _ = io.WriteString(conn, getA)
+			begin := time.Now()
+			for reads && time.Since(begin) < 2*idle {
+				if _, err := conn.Read(make([]byte, 1000)); err != nil {
+					t.Fatalf("cut off after %v: %v", time.Since(begin), err)
+				}
+				time.Sleep(2 * time.Millisecond)
+			}
+			begin = time.Now()
+			waitFor(t, "the connection to be cut", func() bool { return p.registry.count() == 0 })
+			if stood := time.Since(begin); stood < idle-2*sweepInterval || stood > idle*9/5 {
+				t.Errorf("cut off after %v, want %v", stood, idle)
+			}
+		})
+	}
+}
+
+func TestWhatIsLeftOfABodyIsNoRequestOfAnotherClient(t *testing.T) {
+	leaks(t)
+	planted := make(chan string, 100)
+	upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {
+		for {
+			head, err := readHead(r)
+			if err != nil {
+				return
+			}
+			if strings.HasPrefix(head, "GET /planted ") {
+				planted <- head
+			}
+			if strings.HasPrefix(head, "GET ") {
+				_, _ = io.WriteString(conn, okResponse)
+			}
+		}
+	})
+	p := startPath(t, upstream, nil)
+	for range 20 { // the buffers come from a pool, and it may be another one than that of the client before
+		attacker := p.dial(t)
+		_, _ = io.WriteString(attacker, "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n")
+		time.Sleep(5 * time.Millisecond) // so that what follows is read into the buffer of the body
+		_, _ = io.WriteString(attacker, "1\r\nxGET /planted HTTP/1.1\r\nHost: a.test\r\n\r\n")
+		if response, _ := readResponse(t, bufio.NewReader(attacker), "POST"); response.StatusCode != 400 {
+			t.Fatalf("got %d for a chunk that is none", response.StatusCode)
+		}
+		_ = attacker.Close()
+		waitFor(t, "the connection's end", func() bool { return p.registry.count() == 0 })
+		other := p.dial(t)
+		_, _ = io.WriteString(other, getA)
+		readResponse(t, bufio.NewReader(other), "GET")
+		_ = other.CloseWrite()
+		if rest, _ := io.ReadAll(other); len(rest) > 0 {
+			t.Fatalf("another client got the answer to a request that it has not sent: %q", rest)
+		}
+	}
+	if len(planted) > 0 {
+		t.Errorf("the upstream got %q", <-planted)
+	}
+}

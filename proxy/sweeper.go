@@ -67,8 +67,8 @@ type watch struct {
 type watched interface {
 	// look is called when a sweep finds the phase in time, a few times a second.
 	look(p phase)
-	// extend is called when the deadline has passed, and returns how much longer to wait, 0 for no longer: what moved may
-	// show only in the kernel.
+	// extend is called at every sweep, and returns how long to wait from now, 0 for no longer than the deadline: what moved
+	// may show only in the kernel.
 	extend(p phase) time.Duration
 	// expire interrupts what the phase waits for.
 	expire(p phase)
@@ -183,13 +183,23 @@ func (w *watch) check(now int64) {
 	}
 	if word&^phaseMask > now {
 		w.owner.look(p)
+		w.extend(word, now)
 		return
 	}
-	if again := w.owner.extend(p); again > 0 {
-		w.word.CompareAndSwap(word, (now+int64(again))&^phaseMask|int64(p))
+	if w.extend(word, now) {
 		return
 	}
 	if w.word.CompareAndSwap(word, int64(phaseExpired)) { // else its owner has gone on
 		w.owner.expire(p)
 	}
+}
+
+// extend moves the deadline of what has moved, unless its owner has gone on, and reports whether something has.
+func (w *watch) extend(word, now int64) bool {
+	p := phase(word & phaseMask)
+	more := int64(w.owner.extend(p))
+	if later := (now+more)&^phaseMask | int64(p); more > 0 && later > word {
+		w.word.CompareAndSwap(word, later)
+	}
+	return more > 0
 }

@@ -70,6 +70,13 @@ func TestADeadlineIsExtendedByWhatMoved(t *testing.T) {
 	w.set(phaseBody, -time.Hour)
 	s.sweep()
 	s.sweep()
+	s.clock.Store(0)
+	w.set(phaseBody, time.Second)
+	owner.more = 2 * time.Hour
+	s.sweep() // which is in time, and moves the deadline all the same
+	if left := time.Duration(w.word.Load()); left < time.Hour {
+		t.Errorf("the deadline is in %v", left)
+	}
 	if len(owner.expired) > 0 || w.phase() != phaseBody || !w.set(phaseIdle, time.Hour) {
 		t.Error("the deadline passed in spite of the extension")
 	}
