@@ -19,6 +19,7 @@ func (w *World) areas() []area {
 		{"Answers", w.answerSteps()},
 		{"Raw connections", w.rawSteps()},
 		{"Raw HTTP/2", w.h2Steps()},
+		{"Attacks over HTTP/2", w.h2AttackSteps()},
 		{"TLS handshakes", w.handshakeSteps()},
 		{"ACME servers", w.acmeServerSteps()},
 		{"ACME listeners", w.acmeSteps()},

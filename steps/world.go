@@ -119,6 +119,7 @@ type World struct {
 	batch        []*exchange          // the answers of a repeated request
 	handshake    *handshake
 	h2           *h2Result
+	attacker     *attack
 	load         *load
 	stdout       *stdoutPipe // where the log goes when a scenario decides when it is read
 	descriptors  unix.Rlimit // the daemon's own limit while a scenario has lowered it
