@@ -215,8 +215,15 @@ func (c *clientConn) expire(p phase) {
 	c.interrupt()
 }
 
-// interrupt makes whatever the connection's goroutine waits for return with an error.
-func (c *clientConn) interrupt() { _ = c.tcp.SetDeadline(pastDeadline) }
+// interrupt makes whatever the connection's goroutine waits for return with an error. Over HTTP/2 it only reads: what is
+// being written goes on, as a record that breaks off would leave nothing that the client can be told.
+func (c *clientConn) interrupt() {
+	if c.http2.Load() != nil {
+		_ = c.tcp.SetReadDeadline(pastDeadline) // fails only where the connection is gone already
+		return
+	}
+	_ = c.tcp.SetDeadline(pastDeadline)
+}
 
 // hungUp reports whether the client has closed the connection, or its sending half, which for a request that was sent
 // whole is how a client leaves (nginx takes it so too).

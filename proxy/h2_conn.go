@@ -1,8 +1,8 @@
 package proxy
 
 import (
-	"crypto/tls"
 	"errors"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -16,7 +16,7 @@ import (
 type h2Conn struct {
 	client *clientConn
 	server *siteServer
-	tls    *tls.Conn
+	conn   net.Conn
 
 	// What follows belongs to the reading goroutine.
 
@@ -81,7 +81,7 @@ func (h *h2Conn) readContained() (err error) {
 
 func newH2Conn(c *clientConn) *h2Conn {
 	h := &h2Conn{
-		client: c, server: c.server, tls: c.tls, decoder: http2.NewHeadDecoder(), streams: map[uint32]*h2Stream{},
+		client: c, server: c.server, conn: c.tls, decoder: http2.NewHeadDecoder(), streams: map[uint32]*h2Stream{},
 	}
 	for kind := range h.budgets {
 		h.budgets[kind] = budget{left: h2Allowances[kind].burst, at: h.now()}
@@ -118,8 +118,10 @@ func (h *h2Conn) finish(err error) {
 	switch {
 	case errors.As(err, &refused):
 		h.goAway(h.acted, refused.Code)
+	case h.cause != nil:
+		h.dead = true
 	case h.ending: // the client knows
-	case errors.Is(err, os.ErrDeadlineExceeded) && h.cause == nil:
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		h.goAway(h.acted, http2.NoError)
 	default:
 		h.dead = true
@@ -129,9 +131,11 @@ func (h *h2Conn) finish(err error) {
 		h.drainTimer.Stop()
 	}
 	streams := h.abandon()
+	if !h.dead {
+		_ = h.client.tcp.SetWriteDeadline(time.Now().Add(lingerTime)) // fails only where the connection is gone already
+	}
 	h.mu.Unlock()
 	h.server.logHTTP2(h.client, refused)
-	_ = h.client.tcp.SetWriteDeadline(time.Now().Add(lingerTime)) // fails only where the connection is gone already
 	for _, s := range streams {
 		s.exchange.cancel(h.whyGone())
 	}
@@ -148,7 +152,10 @@ func (h *h2Conn) finish(err error) {
 	broken := h.dead
 	h.mu.Unlock()
 	h.releaseInput()
-	if refused != nil && !broken {
+	switch {
+	case broken:
+		_ = h.client.tcp.Close() // what TLS would still send at its end could only block
+	case refused != nil:
 		h.client.lingerClose()
 	}
 }

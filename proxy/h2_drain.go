@@ -73,5 +73,5 @@ func (h *h2Conn) cut(cause error) {
 	h.mu.Lock()
 	h.cause = cause
 	h.mu.Unlock()
-	h.client.interrupt()
+	_ = h.client.tcp.SetDeadline(pastDeadline) // fails only where the connection is gone already
 }

@@ -310,6 +310,9 @@ func TestShutdownSaysGOAWAYTwiceAndLetsStreamsEnd(t *testing.T) {
 func TestManyClientsOfOneConnectionAreAllServed(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	client := d.client(t, true)
+	if response, err := client.Get("https://a.test/"); err != nil || response.Body.Close() != nil {
+		t.Fatal(err)
+	}
 	done := make(chan error, 200)
 	for i := range 200 {
 		go func() {
@@ -328,6 +331,30 @@ func TestManyClientsOfOneConnectionAreAllServed(t *testing.T) {
 	for range 200 {
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+func TestAConnectionThatIsClosedToMakeRoomIsToldSo(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "")
+	for range 20 {
+		c := newH2Client(t, d)
+		c.until("the settings", func() bool { return c.stream(0).credit > 0 })
+		registry := d.shared.conns
+		waitFor(t, "the connection to be idle", func() bool {
+			registry.mu.Lock()
+			defer registry.mu.Unlock()
+			for conn := range registry.conns {
+				if _, idle := conn.idleFor(); idle {
+					registry.closeLongestIdle()
+					return true
+				}
+			}
+			return false
+		})
+		c.ended()
+		if got := fmt.Sprint(c.goAways); got != "[0 NO_ERROR]" || c.err != io.EOF {
+			t.Fatalf("got GOAWAY %s and %v, want one and a clean end", got, c.err)
 		}
 	}
 }

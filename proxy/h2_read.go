@@ -55,7 +55,7 @@ func (h *h2Conn) fill() error {
 		h.start, h.end = 0, 0
 		if h.isIdle() {
 			h.releaseInput()
-			n, err := h.tls.Read(h.small[:])
+			n, err := h.conn.Read(h.small[:])
 			if n == 0 {
 				return noProgress(err)
 			}
@@ -71,7 +71,7 @@ func (h *h2Conn) fill() error {
 		h.end = copy(*h.in, (*h.in)[h.start:h.end])
 		h.start = 0
 	}
-	n, err := h.tls.Read((*h.in)[h.end:])
+	n, err := h.conn.Read((*h.in)[h.end:])
 	h.end += n
 	if n == 0 {
 		return noProgress(err)

@@ -108,7 +108,7 @@ func (h *h2Conn) write() {
 		}
 		batch = h.collect(batch)
 		h.mu.Unlock()
-		_, err := h.tls.Write(*batch)
+		_, err := h.conn.Write(*batch)
 		h.mu.Lock()
 		if err != nil && !h.dead {
 			h.dead = true

@@ -22,6 +22,7 @@ func (w *World) areas() []area {
 		{"Raw connections", w.rawSteps()},
 		{"Raw HTTP/2", w.h2Steps()},
 		{"Idle HTTP/2 connections", w.goAwaySteps()},
+		{"Attacks over HTTP/2", w.h2AttackSteps()},
 		{"TLS handshakes", w.handshakeSteps()},
 		{"ACME servers", w.acmeServerSteps()},
 		{"ACME listeners", w.acmeSteps()},

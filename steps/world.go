@@ -124,6 +124,7 @@ type World struct {
 	h2           *h2Result
 	h2Framer     *http2.Framer  // of the idle HTTP/2 connection
 	network      *netns.Network // nil for the machine's own
+	attacker     *attack
 	load         *load
 	stdout       *stdoutPipe // where the log goes when a scenario decides when it is read
 	descriptors  unix.Rlimit // the daemon's own limit while a scenario has lowered it
