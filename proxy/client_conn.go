@@ -166,8 +166,13 @@ func (c *clientConn) awaitRequest(first bool) bool {
 }
 
 // close ends the connection. After a response that was cut off there is no close_notify, so that a body which ends with
-// the connection does not seem to be whole (S-6.10).
+// the connection does not seem to be whole (S-6.10). Where a client was cut because it does not take what it was sent, the
+// kernel throws that away too, or it would hold it for minutes.
 func (c *clientConn) close() {
+	if unsent, err := unix.IoctlGetInt(c.fd, unix.SIOCOUTQNSD); err == nil && unsent > 0 && c.watch.phase() == phaseExpired {
+		_ = c.tcp.SetLinger(0) // fails only where the connection is gone already
+		c.aborted = true
+	}
 	c.server.registry.remove(c)
 	if c.aborted {
 		_ = c.tcp.Close()
