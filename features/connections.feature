@@ -1,6 +1,6 @@
 Feature: Connections
 
-  What clients that are slow, and a shortage of descriptors, do to the daemon.
+  What clients that are slow or idle, their number, and a shortage of descriptors do to the daemon.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"
@@ -70,3 +70,303 @@ Feature: Connections
       Then the connection stays open
       When the client sends "mple.test\r\n\r\n"
       Then the client receives the answer 200
+
+    @S-12.4
+    Scenario Outline: A head that comes one byte at a time is cut all the same on <port>
+      Given the setting "header_timeout_secs" is 1
+      When the proxy is running
+      And a client opens a connection to "<url>"
+      And the client sends "GET /${x*100} HTTP/1.1\r\nHost: git.example.test\r\n", one byte every 200 ms
+      Then the connection is not closed before 900 ms
+      And the connection is closed within 8000 ms
+      And the upstream "app" received nothing
+
+      Examples:
+        | port              | url                      |
+        | the HTTPS port    | https://git.example.test |
+        | the redirect port | http://git.example.test  |
+
+    @S-12.4
+    Scenario: The head of a second request is cut like that of the first
+      Given the setting "header_timeout_secs" is 1
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\nGET /second HT"
+      Then the client receives the answer 200
+      And the connection is closed within 8000 ms
+      And the connection is closed with nothing more
+      And the upstream "app" received 1 request
+
+    @S-12.4
+    Scenario Outline: A handshake of which <what> comes is cut after header_timeout_secs
+      Given the setting "header_timeout_secs" is 1
+      When the proxy is running
+      And a client opens a connection to "tcp://${addr}:${https}"
+      And the client sends "<bytes>"
+      Then the connection is not closed before 900 ms
+      And the connection is closed within 8000 ms
+      And the log has a line "CONNECTION_ERROR" with:
+        | level     | DEBUG            |
+        | client_ip | ${client:}       |
+        | listener  | ${addr}:${https} |
+
+      Examples:
+        | what          | bytes                                |
+        | nothing       |                                      |
+        | half a record | \x16\x03\x01\x02\x00\x01\x00\x01\xfc |
+
+    @S-12.4
+    Scenario: A handshake that comes one byte at a time is cut all the same
+      Given the setting "header_timeout_secs" is 1
+      When the proxy is running
+      And a client opens a connection to "tcp://${addr}:${https}"
+      And the client sends "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03${x*100}", one byte every 200 ms
+      Then the connection is not closed before 900 ms
+      And the connection is closed within 8000 ms
+
+    @S-12.4
+    Scenario: A connection on which nothing was asked yet is closed after header_timeout_secs
+      Given the setting "header_timeout_secs" is 1
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      Then the connection is not closed before 900 ms
+      And the connection is closed within 8000 ms
+
+  Rule: A connection without a request in flight is closed after connection_idle_timeout_secs
+
+    @S-12.1
+    Scenario: An idle connection is closed in time
+      Given the setting "connection_idle_timeout_secs" is 1
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives the answer 200
+      And the connection is not closed before 900 ms
+      And the connection is closed within 8000 ms
+      And the connection is closed with nothing more
+
+    @S-12.1
+    Scenario: A connection of HTTP/2 without a request is closed in time
+      Given the setting "connection_idle_timeout_secs" is 1
+      When the proxy is running
+      And a client requests "https://git.example.test/" over "HTTP/2"
+      Then the answer is 200
+      When the admin command "status" is sent
+      Then the admin socket answers with:
+        | connections | 1 |
+      And the proxy has closed all connections
+
+    @S-12.1
+    Scenario: Each request begins the time anew
+      Given the setting "connection_idle_timeout_secs" is 2
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET /1 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives the answer 200
+      And the connection stays open for 1200 ms
+      When the client sends "GET /2 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives the answer 200
+      And the connection is not closed before 3100 ms
+
+    @S-12.1
+    Scenario Outline: A request in flight is not idle while its upstream thinks, over <protocol>
+      Given an upstream "app" that waits
+      And the setting "connection_idle_timeout_secs" is 1
+      And the setting "header_timeout_secs" is 1
+      When the proxy is running
+      And the client "alice" begins to request "https://git.example.test/" over "<protocol>"
+      And the upstream "app" received 1 request
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET /health HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      And the client receives the answer 200
+      Then the connection is closed
+      And the client "alice" has no answer yet
+      When the upstream "app" is released
+      Then the client "alice" is answered 200
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-12.1 @S-6.7
+    Scenario Outline: An answer that streams slowly is not idle over <protocol>
+      Given an upstream "app" that sends 25 bytes, one every 100 ms
+      And the setting "connection_idle_timeout_secs" is 1
+      When the proxy is running
+      And a client requests "https://git.example.test/" over "<protocol>"
+      Then the answer is 200 "........................."
+      And the answer came after 2400 ms
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-12.1 @S-6.9
+    Scenario: A body that comes slowly is not idle
+      Given an upstream "app" that echoes bodies
+      And the setting "connection_idle_timeout_secs" is 1
+      And the setting "header_timeout_secs" is 1
+      And the setting "body_idle_timeout_secs" is 1
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 15\r\n\r\n"
+      And the client sends "123456789012345", one byte every 150 ms
+      Then the client receives the answer 200
+      And the answer has the body "123456789012345"
+
+    @S-12.1
+    Scenario: PINGs of HTTP/2 do not keep a connection open
+      Given the setting "connection_idle_timeout_secs" is 1
+      When the proxy is running
+      And a client opens an HTTP/2 connection to "https://git.example.test" and sends a PING every 50 ms
+      Then the connection is not closed before 900 ms
+      And the connection is closed within 8000 ms
+
+  Rule: max_connections bounds them all
+
+    @S-12.2
+    Scenario: At the limit the connection that has been idle longest is closed to make room
+      Given the setting "max_connections" is 2
+      When the proxy is running
+      And the client "old" opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      And the client receives the answer 200
+      And the connection stays open for 300 ms
+      And the client "young" opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      And the client receives the answer 200
+      And the client "new" opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives the answer 200
+      When the connection of the client "old" is looked at
+      Then the connection is closed with nothing more
+      When the connection of the client "young" is looked at
+      Then the connection stays open
+      When the admin command "status" is sent
+      Then the admin socket answers with:
+        | connections | 2 |
+
+    @S-12.2
+    Scenario: A connection that has asked nothing yet is no older than it is
+      Given the setting "max_connections" is 2
+      When the proxy is running
+      And the client "old" opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      And the client receives the answer 200
+      And the connection stays open for 300 ms
+      And the client "fresh" opens a connection to "https://git.example.test"
+      And the connection stays open
+      And a client requests "https://git.example.test/"
+      Then the answer is 200
+      When the connection of the client "old" is looked at
+      Then the connection is closed with nothing more
+      When the connection of the client "fresh" is looked at
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives the answer 200
+
+    @S-12.2
+    Scenario Outline: Idle connections <where> make room as well
+      Given the setting "max_connections" is 1
+      When the proxy is running
+      And a client requests "<first>" over "<protocol>"
+      And a client requests "<second>"
+      Then the answer is <status>
+
+      Examples:
+        | where             | first                     | protocol | second                    | status |
+        | of HTTP/2         | https://git.example.test/ | HTTP/2   | https://git.example.test/ | 200    |
+        | of the HTTPS port | https://git.example.test/ | HTTP/1.1 | http://git.example.test/  | 301    |
+
+    @S-12.2
+    Scenario Outline: Without an idle one, new connections wait and are served when one ends, beside requests over <protocol>
+      Given an upstream "slow" that waits
+      And the site "slow.example.test" is served from the upstream "slow"
+      And the setting "max_connections" is 2
+      When the proxy is running
+      And the client "one" begins to request "https://slow.example.test/" over "<protocol>"
+      And the client "two" begins to request "https://slow.example.test/" over "<protocol>"
+      And the upstream "slow" received 2 requests
+      And the client "three" begins to request "https://git.example.test/"
+      And the client "four" begins to request "http://git.example.test/"
+      Then the client "three" has no answer yet
+      And the client "four" has no answer yet
+      And the admin command "status" is sent
+      And the admin socket answers with:
+        | connections        | 2 |
+        | requests_in_flight | 2 |
+      When the upstream "slow" is released
+      Then the client "three" is answered 200
+      And the answer has the body "app"
+      And the client "four" is answered 301
+      When the upstream "slow" is released
+      Then the client "one" is answered 200
+      And the client "two" is answered 200
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-12.2
+    Scenario: A request in flight is never cut for room
+      Given an upstream "app" that streams "one|two"
+      And the setting "max_connections" is 1
+      When the proxy is running
+      And the client "one" begins to request "https://git.example.test/"
+      And the client "one" has received "one"
+      And the client "two" begins to request "https://git.example.test/health"
+      Then the client "two" has no answer yet
+      When the upstream "app" is released
+      Then the client "one" is answered 200
+      And the answer has the body "onetwo"
+      And the client "two" is answered 200
+
+    @S-12.2 @S-12.4
+    Scenario Outline: Connections that say nothing to <port> do not keep others out for longer than header_timeout_secs
+      Given the setting "max_connections" is 2
+      And the setting "header_timeout_secs" is 1
+      When the proxy is running
+      And the client "silent" opens a connection to "tcp://${addr}:${<port>}"
+      And the client "still" opens a connection to "tcp://${addr}:${<port>}"
+      And a client requests "https://git.example.test/"
+      Then the answer is 200
+
+      Examples:
+        | port  |
+        | https |
+        | http  |
+
+    @S-12.2 @S-9.1
+    Scenario: The health port and the admin socket are not kept out
+      Given an upstream "app" that waits
+      And the setting "max_connections" is 1
+      When the proxy is running
+      And the client "one" begins to request "https://git.example.test/"
+      And the upstream "app" received 1 request
+      And the client "two" begins to request "https://git.example.test/"
+      And a client requests "http://127.0.0.1:${health}/health"
+      Then the answer is 200
+      When the admin command "status" is sent
+      Then the admin socket answers with:
+        | connections | 1 |
+      When the upstream "app" is released
+      Then the client "one" is answered 200
+      When the upstream "app" is released
+      Then the client "two" is answered 200
+
+    @S-12.2 @S-11.1
+    Scenario: A shutdown does not wait for connections that wait
+      Given an upstream "app" that waits
+      And the setting "max_connections" is 1
+      When the proxy is running
+      And the client "one" begins to request "https://git.example.test/"
+      And the upstream "app" received 1 request
+      And the client "two" begins to request "https://git.example.test/"
+      And the client "two" has no answer yet
+      And the proxy is sent SIGTERM
+      Then the request of the client "two" fails
+      When the upstream "app" is released
+      Then the client "one" is answered 200
+      And the proxy exits with 0 within 10 seconds

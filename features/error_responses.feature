@@ -79,15 +79,15 @@ Feature: Error responses
 
       Examples:
         | what                    | answer                                                                      |
-        | garbage                 | \x00\x01 this is not HTTP\r\n\r\n                                           |
+        | garbage                 | \x00\x01 this is not HTTP\n\n                                               |
         | nothing                 |                                                                             |
-        | half a head             | HTTP/1.1 200 OK\r\nContent-Le                                               |
-        | a status that is none   | HTTP/1.1 2x0 OK\r\n\r\n                                                     |
-        | two lengths             | HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc        |
-        | a length that is none   | HTTP/1.1 200 OK\r\nContent-Length: 2x\r\n\r\nab                             |
-        | an unknown coding       | HTTP/1.1 200 OK\r\nTransfer-Encoding: magic\r\n\r\nab                       |
-        | a field without a colon | HTTP/1.1 200 OK\r\nbroken field\r\nContent-Length: 0\r\n\r\n                |
-        | an endless head         | HTTP/1.1 200 OK\r\nX-Long: ${x*2000000}\r\nContent-Length: 0\r\n\r\n        |
+        | half a head             | HTTP/1.1 200 OK\nContent-Le                                                 |
+        | a status that is none   | HTTP/1.1 2x0 OK\n\n                                                         |
+        | two lengths             | HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 3\n\nabc                |
+        | a length that is none   | HTTP/1.1 200 OK\nContent-Length: 2x\n\nab                                   |
+        | an unknown coding       | HTTP/1.1 200 OK\nTransfer-Encoding: magic\n\nab                             |
+        | a field without a colon | HTTP/1.1 200 OK\nbroken field\nContent-Length: 0\n\n                        |
+        | an endless head         | HTTP/1.1 200 OK\nX-Long: ${x*2000000}\nContent-Length: 0\n\n                |
 
     @S-6.8
     Scenario: An upstream that closes without an answer is answered 502

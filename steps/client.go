@@ -223,11 +223,12 @@ func (w *World) transport(r request, scheme, host string) (transport, error) {
 	default:
 		return nil, fmt.Errorf("%q is no protocol of the suite's client; HTTP/1.1 and HTTP/2 are", r.proto)
 	}
+	from := w.clientAddress(r.client)
 	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return w.dial(ctx, r.client, address)
+		return w.dialFrom(ctx, from, address)
 	}
 	t.DialTLSContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		conn, err := w.dial(ctx, r.client, address)
+		conn, err := w.dialFrom(ctx, from, address)
 		if err != nil {
 			return nil, err
 		}

@@ -64,9 +64,14 @@ func (w *World) inNetwork(fn func() error) error {
 }
 
 // dial connects from the address of the client, where that is of the same family.
-func (w *World) dial(ctx context.Context, client, address string) (conn net.Conn, err error) {
-	dialer := w.dialer(client)
-	to, from := net.ParseIP(hostOnly(address)), net.ParseIP(w.clientAddress(client))
+func (w *World) dial(ctx context.Context, client, address string) (net.Conn, error) {
+	return w.dialFrom(ctx, w.clientAddress(client), address)
+}
+
+// dialFrom is dial from the address of a client, for goroutines beside that of the steps, which alone may ask for it.
+func (w *World) dialFrom(ctx context.Context, client, address string) (conn net.Conn, err error) {
+	to, from := net.ParseIP(hostOnly(address)), net.ParseIP(client)
+	dialer := &net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: from}}
 	if to != nil && (to.To4() == nil) != (from.To4() == nil) {
 		dialer.LocalAddr = nil
 	}

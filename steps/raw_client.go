@@ -11,6 +11,7 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -23,6 +24,9 @@ type rawConn struct {
 	consumed int
 	// method is that of the request that was sent last, which decides whether its answer has a body.
 	method string
+	// gate is closed when the client is to read what comes; until then it leaves it in the kernel.
+	gate               chan struct{}
+	gateMade, gateShut sync.Once
 	// ended is closed when the other side has closed the connection, in whatever way; err and endedAt tell how and when.
 	ended   chan struct{}
 	err     error
@@ -43,6 +47,16 @@ func (a arrivals) Write(p []byte) (int, error) {
 
 // openRaw opens a connection to where the URL leads: TLS for https, plain TCP for http and tcp.
 func (w *World) openRaw(name, url, client string) (*rawConn, error) {
+	c, err := w.dialRaw(name, url, client, "http/1.1")
+	if err != nil {
+		return nil, err
+	}
+	c.read()
+	return c, nil
+}
+
+// dialRaw is openRaw for a protocol of TLS, and for a client that does not read yet.
+func (w *World) dialRaw(name, url, client, protocol string) (*rawConn, error) {
 	scheme, host, ok := strings.Cut(url, "://")
 	if !ok {
 		return nil, fmt.Errorf("%q is no URL", url)
@@ -61,7 +75,7 @@ func (w *World) openRaw(name, url, client string) (*rawConn, error) {
 	}
 	if scheme == "https" {
 		config := w.clientTLS(hostOnly(host), false)
-		config.NextProtos = []string{"http/1.1"}
+		config.NextProtos = []string{protocol}
 		if net.ParseIP(config.ServerName) != nil {
 			config = w.clientTLS("none", false)
 		}
@@ -81,7 +95,17 @@ func (w *World) openRaw(name, url, client string) (*rawConn, error) {
 	return c, nil
 }
 
+// read makes the client read what comes, from now on.
+func (c *rawConn) read() { c.gateShut.Do(func() { close(c.reading()) }) }
+
+// reading returns the channel that read closes.
+func (c *rawConn) reading() chan struct{} {
+	c.gateMade.Do(func() { c.gate = make(chan struct{}) })
+	return c.gate
+}
+
 func (c *rawConn) receive() {
+	<-c.reading()
 	_, err := io.Copy(arrivals{c}, c.Conn)
 	c.err, c.endedAt = err, time.Now()
 	close(c.ended)
@@ -155,6 +179,7 @@ func (c *rawConn) open() bool {
 
 func (c *rawConn) close() {
 	_ = c.Close()
+	c.read()
 	<-c.ended
 }
 

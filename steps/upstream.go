@@ -22,6 +22,7 @@ type upstream struct {
 
 	mu       sync.Mutex
 	behave   behaviour
+	greeting string // what a connection is sent before anything was asked on it
 	requests []*received
 	conns    map[net.Conn]bool // the open ones
 	accepted int
@@ -42,6 +43,8 @@ type received struct {
 	body                  []byte // its beginning, up to keepBody
 	bodyBytes             int64
 	trailers              []field
+	// switched is what came after an answer of 101.
+	switched []byte
 	// bodyErr is why the body did not come to its end.
 	bodyErr error
 	// done says that the body was read to its end.
@@ -87,7 +90,7 @@ func (w *World) startUpstream(name string, tlsConfig *tls.Config, behave behavio
 		return err
 	}
 	if tlsConfig != nil {
-		listener = tls.NewListener(listener, tlsConfig)
+		listener = tls.NewListener(corkingListener{listener}, tlsConfig)
 	}
 	up := &upstream{
 		name: name, address: address, listener: listener, behave: behave,
@@ -120,6 +123,12 @@ func (c *upstreamConn) serve() {
 		delete(c.up.conns, c.Conn)
 		c.up.mu.Unlock()
 	}()
+	c.up.mu.Lock()
+	greeting := c.up.greeting
+	c.up.mu.Unlock()
+	if greeting != "" {
+		_, _ = io.WriteString(c, greeting)
+	}
 	for {
 		req, err := c.readHead()
 		if err != nil {

@@ -1,0 +1,384 @@
+Feature: Upgrade
+
+  A connection that the upstream has switched to another protocol, WebSocket above all, carries bytes in both directions until one
+  side ends it, or nothing has moved for body_idle_timeout_secs.
+
+  Background:
+    Given the site "git.example.test" is served from the upstream "app"
+
+  Rule: 101 passes, and from then on bytes pass both ways
+
+    @S-6.11
+    Scenario Outline: An upgrade to <protocol> passes
+      Given an upstream "app" that switches to "<protocol>"
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        GET /chat?room=1 HTTP/1.1
+        Host: git.example.test
+        Connection: keep-alive, Upgrade
+        Upgrade: <protocol>
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
+        Sec-WebSocket-Version: 13
+
+        """
+      Then the client receives "HTTP/1.1 101 Switching Protocols\r\n"
+      And the client receives "\r\nConnection: Upgrade\r\nUpgrade: <protocol>\r\n\r\n"
+      And the client receives "\r\nX-Kept: yes\r\n"
+      And the upstream "app" received the bytes:
+        """
+        GET /chat?room=1 HTTP/1.1
+        Host: git.example.test
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
+        Sec-WebSocket-Version: 13
+        X-Real-IP: ${client:}
+        X-Forwarded-For: ${client:}
+        X-Forwarded-Proto: https
+        X-Forwarded-Host: git.example.test
+        Connection: Upgrade
+        Upgrade: <protocol>
+        """
+      When the client sends "\x81\x85\x00\x00\x00\x00hello"
+      Then the upstream "app" received "\x81\x85\x00\x00\x00\x00hello" after the switch
+      And the client receives "\r\n\r\n\x81\x85\x00\x00\x00\x00hello"
+      When the client sends "GET / HTTP/1.1\r\n\r\n"
+      Then the client receives "helloGET / HTTP/1.1\r\n\r\n"
+      And the upstream "app" received 1 request
+
+      Examples:
+        | protocol    |
+        | websocket   |
+        | WebSocket   |
+        | my-proto/42 |
+
+    @S-6.11
+    Scenario: What the upstream sends right behind its head is the new protocol's
+      Given an upstream "app" that switches to "websocket" and says "HTTP/1.1 200 OK\r\n\r\n"
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      Then the client receives "\r\nUpgrade: websocket\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"
+
+    @S-6.11
+    Scenario: What the client sends right behind its head is the new protocol's
+      Given an upstream "app" that switches to "websocket"
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET /early HTTP/1.1\r\n\r\n"
+      Then the upstream "app" received "GET /early HTTP/1.1\r\n\r\n" after the switch
+      And the client receives "\r\nUpgrade: websocket\r\n\r\nGET /early HTTP/1.1\r\n\r\n"
+      And the upstream "app" received 1 request
+
+    @S-6.11 @S-6.7
+    Scenario: Megabytes pass both ways, and do not stay in memory
+      Given an upstream "app" that switches to "websocket"
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      And the client sends 20000000 bytes
+      And the client closes its half of the connection
+      Then the client receives "xxxxxxxx end"
+      And the connection is closed
+      And the proxy has used at most 120 MiB of memory
+
+    @S-6.11
+    Scenario: An upgrade over a kept connection, to an HTTPS upstream
+      Given an HTTPS upstream "secure"
+      And the site "www.example.test" is served from the upstream "secure"
+      And the setting "listeners[0].sites[1].upstream_scheme" is "https"
+      When the proxy is running
+      And a client requests "https://www.example.test/"
+      Then the answer is 200 "secure"
+      And the log has a line "REQUEST"
+      Given an upstream "secure" that switches to "websocket"
+      When a client opens a connection to "https://www.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: www.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      And the client sends "hello"
+      Then the client receives "\r\n\r\nhello"
+      And the upstream "secure" was connected to 1 time
+      When the client closes its half of the connection
+      Then the client receives "hello end"
+      And the connection is closed
+
+  Rule: Each half is closed by itself
+
+    @S-6.11
+    Scenario Outline: A client that has closed its half <which> still gets what the upstream sends, however late
+      Given an upstream "app" that switches to "websocket" and waits with its end
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      And the client sends "hello"
+      And the client receives "hello"
+      And <close>
+      Then the connection stays open for 500 ms
+      When the upstream "app" is released
+      Then the client receives "hello end"
+      And the connection is closed
+      And the log has a line "REQUEST" with:
+        | status   | 101             |
+        | method   | GET             |
+        | upstream | ${upstream:app} |
+
+      Examples:
+        | which             | close                                                   |
+        | of TLS            | the client closes its half of the connection            |
+        | of TLS and of TCP | the client closes its half of the connection and of TCP |
+
+    @S-6.11
+    Scenario: An upstream that has closed its half still gets what the client sends
+      Given an upstream "app" that switches to "websocket", says "bye" and closes its half
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      Then the client receives "\r\n\r\nbye"
+      And the connection is closed
+      When the client sends "still "
+      And the client sends "here"
+      Then the upstream "app" received "still here" after the switch
+      And the switched connection to the upstream "app" stays open for 300 ms
+      When the client closes its half of the connection
+      Then the switched connection to the upstream "app" is closed
+      And the log has a line "REQUEST" with:
+        | status | 101 |
+
+    @S-6.11 @S-6.10
+    Scenario: A client that goes away ends the upstream's connection
+      Given an upstream "app" that switches to "websocket"
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      And the client receives "HTTP/1.1 101"
+      And the client closes the connection
+      Then the switched connection to the upstream "app" is closed
+      And the upstream "app" has 0 connections open
+
+    @S-6.11 @S-6.10
+    Scenario: An upstream that goes away ends the client's connection
+      Given an upstream "app" that switches to "websocket"
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      And the client receives "HTTP/1.1 101"
+      And the upstream "app" closes its connections
+      Then the connection is closed
+
+  Rule: Only what stands still is ended by a clock
+
+    @S-6.11 @S-6.9
+    Scenario: Nothing in either direction for body_idle_timeout_secs ends it
+      Given an upstream "app" that switches to "websocket"
+      And the setting "body_idle_timeout_secs" is 1
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      Then the connection is not closed before 900 ms
+      And the connection is closed within 8000 ms
+      And the switched connection to the upstream "app" is closed
+      And the log has a line "REQUEST" with:
+        | status | 101 |
+
+    @S-6.11 @S-6.9 @S-12.1
+    Scenario: Bytes that move keep it, whatever the other clocks say
+      Given an upstream "app" that switches to "websocket"
+      And the settings:
+        | body_idle_timeout_secs                                | 1 |
+        | connection_idle_timeout_secs                          | 1 |
+        | header_timeout_secs                                   | 1 |
+        | listeners[0].sites[0].upstream_request_timeout_secs   | 1 |
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      And the client receives "HTTP/1.1 101"
+      And the client sends "0123456789012345678901234", one byte every 100 ms
+      Then the client receives "\r\n\r\n0123456789012345678901234"
+      And the connection stays open
+
+    @S-6.11 @S-3.6
+    Scenario Outline: It survives a reload that <what>
+      Given an upstream "app" that switches to "websocket"
+      And the proxy is running
+      When a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      And the client receives "HTTP/1.1 101"
+      And <change>
+      And the configuration is reloaded
+      And the client sends "still here"
+      Then the client receives "\r\n\r\nstill here"
+      And the connection stays open
+
+      Examples:
+        | what                | change                                                    |
+        | moves the site      | the site "git.example.test" is moved to the upstream "new" |
+        | takes the site out  | the site "git.example.test" is taken out                  |
+        | changes another key | the setting "body.limit_bytes" is 1                       |
+
+  Rule: It is a request in flight
+
+    @S-6.11 @S-10.1
+    Scenario: status counts it to its end
+      Given an upstream "app" that switches to "websocket"
+      And the proxy is running
+      When a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      And the client receives "HTTP/1.1 101"
+      And the admin command "status" is sent
+      Then the admin socket answers with:
+        | connections        | 1 |
+        | requests_in_flight | 1 |
+      When the client closes its half of the connection
+      And the connection is closed
+      Then the log has a line "REQUEST" with:
+        | status | 101 |
+      When the admin command "status" is sent
+      Then the admin socket answers with:
+        | requests_in_flight | 0 |
+
+    @S-6.11 @S-11.2
+    Scenario: A shutdown waits for it
+      Given an upstream "app" that switches to "websocket"
+      And the proxy is running
+      When a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      And the client receives "HTTP/1.1 101"
+      And the proxy is sent SIGTERM
+      And the log has a line "SHUTDOWN" with:
+        | phase              | drain |
+        | requests_in_flight | 1     |
+      And the client sends "still here"
+      Then the client receives "\r\n\r\nstill here"
+      And the connection stays open
+      When the client closes its half of the connection
+      Then the client receives "still here end"
+      And the connection is closed
+      And the proxy exits with 0 within 10 seconds
+      And the log has a line "SHUTDOWN" with:
+        | phase        | done     |
+        | status       | complete |
+        | requests_cut | 0        |
+
+    @S-6.11 @S-11.1
+    Scenario: What is still there after shutdown_timeout_secs is cut
+      Given an upstream "app" that switches to "websocket"
+      And the setting "shutdown_timeout_secs" is 1
+      And the proxy is running
+      When a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      And the client receives "HTTP/1.1 101"
+      And the proxy is sent SIGTERM
+      Then the connection is not closed before 900 ms
+      And the proxy exits with 0 within 10 seconds
+      And the switched connection to the upstream "app" is closed
+      And the log has a line "SHUTDOWN" with:
+        | phase        | done |
+        | status       | cut  |
+        | requests_cut | 1    |
+
+  Rule: Without a 101 nothing changes
+
+    @S-6.11
+    Scenario Outline: An upstream that answers <status> instead is an upstream like others
+      Given an upstream "app" that answers <status> with the body "no chat"
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET /chat HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      Then the client receives the answer <status>
+      And the answer has the body "no chat"
+      And the answer has no field "Upgrade"
+      When the client sends "GET /next HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives the answer <status>
+      And the upstream "app" received "GET /next"
+      And the upstream "app" was connected to 1 time
+
+      Examples:
+        | status |
+        | 200    |
+        | 400    |
+        | 403    |
+        | 426    |
+        | 503    |
+
+    @S-6.11
+    Scenario Outline: A 101 that nobody asked for, <how>, is answered 502
+      Given an upstream "app" that switches to "websocket"
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/ |
+        | protocol | <protocol>                |
+        | header   | <field>                   |
+      Then the answer is the plain error 502 "Bad Gateway"
+      And the log has a line "UPSTREAM_ERROR" with:
+        | error | ~101 |
+      And the upstream "app" has 0 connections open
+
+      Examples:
+        | how                            | protocol | field              |
+        | with a plain request           | HTTP/1.1 | X-Nothing: x       |
+        | without Upgrade in Connection  | HTTP/1.1 | Upgrade: websocket |
+        | over HTTP/2                    | HTTP/2   | X-Nothing: x       |
+
+    @S-6.11
+    Scenario: A 101 to a client of HTTP/1.0, which cannot ask, is answered 502
+      Given an upstream "app" that switches to "websocket"
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.0\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      Then the client receives the answer 502
+      And the upstream "app" received no field "Upgrade"
+
+    @S-6.11
+    Scenario Outline: A 101 that names <what> is answered 502
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 101 Switching Protocols
+        <fields>
+
+        """
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      Then the client receives the answer 502
+      And the log has a line "UPSTREAM_ERROR" with:
+        | error | ~101 |
+
+      Examples:
+        | what                    | fields                               |
+        | no protocol             | Connection: Upgrade                  |
+        | none in Connection      | Upgrade: websocket                   |
+        | one that was not wanted | Connection: Upgrade\nUpgrade: h2c   |
+
+    @S-6.11 @S-6.14
+    Scenario Outline: <upgrade> is not passed on as it is, because it hides requests from the proxy
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        GET / HTTP/1.1
+        Host: git.example.test
+        Connection: Upgrade, HTTP2-Settings
+        Upgrade: <upgrade>
+        HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA
+
+        """
+      Then the client receives the answer 200
+      And the upstream "app" received no field "Upgrade"
+      And the upstream "app" received no field "Connection"
+      And the upstream "app" received no field "HTTP2-Settings"
+
+      Examples:
+        | upgrade        |
+        | h2c            |
+        | H2C            |
+        | h2c, websocket |
+        | websocket, h2c |
+        | websocket,h2c  |
+
+    @S-6.11 @S-6.13
+    Scenario: A request with a body is not upgraded
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\nhello"
+      Then the client receives the answer 200
+      And the upstream "app" received the body "hello"
+      And the upstream "app" received no field "Upgrade"
