@@ -126,10 +126,12 @@ func TestAClientThatDoesNotReadItsErrorsIsCutOff(t *testing.T) {
 	}()
 	waitFor(t, "the connection to be cut", func() bool { return p.registry.count() == 0 })
 	cut := time.Now()
-	<-ended
+	p.conns.Wait()
 	if held := time.Since(cut); held > 3*time.Second {
 		t.Errorf("its socket was held for %v longer, to say goodbye to a client that does not listen", held)
 	}
+	_ = conn.Close()
+	<-ended
 }
 
 func TestAClientThatStopsReadingIsCutAfterTheTimeOutAndOneThatReadsSlowlyIsNot(t *testing.T) {

@@ -90,9 +90,6 @@ func (w *http1Work) flush() error {
 	}
 	_, err := w.conn.tls.Write(w.out)
 	w.out = w.out[:0]
-	if err != nil {
-		w.conn.aborted = true // closing would only wait for the client once more
-	}
 	return err
 }
 
