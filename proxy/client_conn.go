@@ -183,6 +183,11 @@ func (c *clientConn) close() {
 
 // look implements watched.
 func (c *clientConn) look(p phase) {
+	if p == phaseIdle {
+		if h := c.http2.Load(); h != nil {
+			h.cool()
+		}
+	}
 	if p != phaseUpstream && p != phaseBody {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"reverse-proxy/proxy/http2"
@@ -48,6 +49,8 @@ type h2Conn struct {
 	// heading tells that the rest of a head is awaited; idleSince is when the connection became idle.
 	heading   bool
 	idleSince int64
+	// warm tells that an idle connection still has its goroutines and buffers.
+	warm atomic.Bool
 
 	h2Output
 	h2Ending

@@ -1,5 +1,7 @@
 package proxy
 
+import "time"
+
 // h2Worker is a goroutine that has run a stream and waits for the next: while a connection is busy its streams share
 // goroutines whose stacks have grown already.
 type h2Worker struct {
@@ -30,7 +32,7 @@ func (h *h2Conn) work(s *h2Stream) {
 		if idle {
 			h.becomeIdle()
 		}
-		ended := idle || h.closed
+		ended := h.closed
 		if !ended {
 			if w == nil {
 				w = &h2Worker{next: make(chan *h2Stream, 1)}
@@ -49,15 +51,33 @@ func (h *h2Conn) work(s *h2Stream) {
 	}
 }
 
-// becomeIdle lets all go that only streams need. Frames that carry no request, PINGs above all, do not change that the
-// connection is idle from now on (S-12.1). The caller holds mu.
+// becomeIdle says that there is no stream. Frames that carry no request, PINGs above all, do not change that the connection
+// is idle from now on (S-12.1). The caller holds mu.
 func (h *h2Conn) becomeIdle() {
-	h.dismissWorkers()
+	h.warm.Store(true)
 	h.idleSince = h.now()
 	if !h.heading {
 		h.client.watch.set(phaseIdle, h.server.idleTimeout)
 	}
 	h.endIfDone()
+}
+
+// h2WarmTime is how long an idle connection keeps its goroutines and buffers: a client that asks for one thing after the
+// other finds them ready.
+const h2WarmTime = time.Second
+
+// cool lets all go that only streams need, when the connection has been idle for a while. The sweeper calls it.
+func (h *h2Conn) cool() {
+	if !h.warm.Load() {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.running == 0 && h.now()-h.idleSince >= int64(h2WarmTime) {
+		h.warm.Store(false)
+		h.dismissWorkers()
+		h.wakeWriter()
+	}
 }
 
 // dismissWorkers ends the workers that wait. The caller holds mu.

@@ -81,13 +81,16 @@ func (h *h2Conn) wakeWriter() {
 			h.writing = true
 			h.tasks.Go(h.write)
 		}
-	case h.parked && (h.hasOutput() || h.closed || h.ending || h.running == 0):
+	case h.parked && (h.hasOutput() || h.closed || h.ending || h.isCold()):
 		h.parked = false
 		h.wake <- struct{}{}
 	}
 }
 
-// write writes what there is until the connection is idle or closed.
+// isCold reports whether the connection has been idle for a while. The caller holds mu.
+func (h *h2Conn) isCold() bool { return h.running == 0 && !h.warm.Load() }
+
+// write writes what there is until the connection has been idle for a while or is closed.
 func (h *h2Conn) write() {
 	var batch *[]byte
 	// What can run now may have something to send as well: it gets the chance before the batch is made.
@@ -96,7 +99,7 @@ func (h *h2Conn) write() {
 	defer h.mu.Unlock()
 	for {
 		for !h.hasOutput() {
-			if h.closed || h.dead || h.ending || h.running == 0 {
+			if h.closed || h.dead || h.ending || h.isCold() {
 				h.endWriting(batch)
 				return
 			}

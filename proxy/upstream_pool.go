@@ -8,8 +8,9 @@ import (
 
 // Bounds of the pool of each upstream.
 const (
-	// maxIdlePerUpstream bounds the idle connections kept to one upstream (S-6.8).
-	maxIdlePerUpstream = 256
+	// maxIdlePerUpstream bounds the idle connections kept to one upstream (S-6.8). A few busy HTTP/2 connections have some
+	// hundred requests in flight together: with fewer kept, each wave of answers closes connections and the next dials anew.
+	maxIdlePerUpstream = 512
 	// upstreamIdleTimeout closes a pooled connection that was not used: shorter than the keep-alive time-outs of common
 	// application servers (60 s to 75 s), so that we close first.
 	upstreamIdleTimeout = 50 * time.Second

@@ -1,0 +1,166 @@
+package proxy
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2/hpack"
+
+	"reverse-proxy/proxy/http2"
+)
+
+// h2Loop is a connection without TLS on which requests are repeated, bytes for bytes.
+type h2Loop struct {
+	client net.Conn
+	h      *h2Conn
+	ended  chan struct{}
+	// again is a request as it is sent when the table knows its fields, but for its stream.
+	again  []byte
+	next   uint32
+	answer [4096]byte
+}
+
+func newH2Loop(tb testing.TB, server *siteServer) *h2Loop {
+	tb.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer ln.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	accepted, err := ln.Accept()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c, err := newClientConn(server, accepted.(*net.TCPConn))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	server.registry.sweeper.add(&c.watch)
+	l := &h2Loop{client: client, h: newH2Conn(c), ended: make(chan struct{}), next: 1}
+	l.h.conn = accepted
+	c.http2.Store(l.h)
+	l.h.greet()
+	go func() {
+		defer close(l.ended)
+		l.h.finish(l.h.read())
+		_ = accepted.Close()
+	}()
+	tb.Cleanup(func() {
+		_ = client.Close()
+		<-l.ended
+		server.registry.sweeper.remove(&c.watch)
+	})
+	// The window of the connection never holds this up.
+	greeting := http2.AppendWindowUpdate(http2.AppendSettings([]byte(http2.Preface)), 0, http2.MaxWindow-http2.InitialWindow)
+	if _, err := client.Write(greeting); err != nil {
+		tb.Fatal(err)
+	}
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	for range 2 {
+		block.Reset()
+		for _, f := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {":authority", "a.test"}, {"user-agent", "loop"}} {
+			_ = encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}) // a bytes.Buffer takes everything
+		}
+		head := http2.AppendHeader(nil, block.Len(), http2.TypeHeaders, http2.FlagEndHeaders|http2.FlagEndStream, 0)
+		l.again = append(head, block.Bytes()...)
+		l.request(tb, l.next)
+	}
+	return l
+}
+
+// request sends a request and reads to the end of its answer.
+func (l *h2Loop) request(tb testing.TB, id uint32) {
+	l.next = id + 2
+	l.again[5], l.again[6], l.again[7], l.again[8] = byte(id>>24), byte(id>>16), byte(id>>8), byte(id)
+	if _, err := l.client.Write(l.again); err != nil {
+		tb.Fatal(err)
+	}
+	for ended := false; !ended; {
+		if _, err := io.ReadFull(l.client, l.answer[:http2.HeaderBytes]); err != nil {
+			tb.Fatal(err)
+		}
+		head, failed := http2.ParseHeader(l.answer[:])
+		if failed != nil {
+			tb.Fatal(failed)
+		}
+		if _, err := io.ReadFull(l.client, l.answer[:head.Length]); err != nil {
+			tb.Fatal(err)
+		}
+		ended = head.Stream == id && head.Has(http2.FlagEndStream) && (head.Type == http2.TypeData || head.Type == http2.TypeHeaders)
+	}
+}
+
+// plainServer is a server that answers by itself, without an allocation.
+func plainServer(tb testing.TB) *siteServer {
+	server := h2FuzzServer(tb)
+	fields := Fields{{Name: "Content-Type", Value: "text/plain"}}
+	body := []byte("hello")
+	server.pipeline.stages = []stage{{"answer", func(x *exchange) *answer {
+		x.status = statusOK
+		if x.client.Head(statusOK, fields, int64(len(body)), false) != nil {
+			x.abort = true
+			return nil
+		}
+		if _, err := x.client.Write(body); err != nil || x.client.End(nil) != nil {
+			x.abort = true
+		}
+		return nil
+	}}}
+	return server
+}
+
+func TestARequestAllocatesNextToNothing(t *testing.T) {
+	server := plainServer(t)
+	l := newH2Loop(t, server)
+	const requests = 2000
+	for range 100 {
+		l.request(t, l.next)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range requests {
+		l.request(t, l.next)
+	}
+	runtime.ReadMemStats(&after)
+	// What the race detector and other tests allocate beside it is counted too: the bound is above what it takes.
+	if got := float64(after.Mallocs-before.Mallocs) / requests; got > 2 {
+		t.Errorf("got %.1f allocations a request, want at most 2", got)
+	}
+}
+
+func TestAnIdleConnectionKeepsNothing(t *testing.T) {
+	server := plainServer(t)
+	l := newH2Loop(t, server)
+	sweeper := server.registry.sweeper
+	waitFor(t, "the connection to be idle", func() bool { return l.h.isIdle() })
+	sweeper.sweep()
+	l.h.mu.Lock()
+	if l.h.idleSince = l.h.now() - int64(2*time.Second); !l.h.writing || len(l.h.workers) != 1 {
+		t.Errorf("got writing %v and %d workers, want both kept for a while", l.h.writing, len(l.h.workers))
+	}
+	l.h.mu.Unlock()
+	sweeper.sweep()
+	waitFor(t, "goroutines and buffers to be given up", func() bool {
+		l.h.mu.Lock()
+		defer l.h.mu.Unlock()
+		return !l.h.writing && len(l.h.workers) == 0 && l.h.out == nil
+	})
+	l.request(t, l.next)
+}
+
+func BenchmarkHTTP2Request(b *testing.B) {
+	l := newH2Loop(b, plainServer(b))
+	b.ReportAllocs()
+	for b.Loop() {
+		l.request(b, l.next)
+	}
+}
