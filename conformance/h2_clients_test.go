@@ -189,7 +189,7 @@ func gitServer(t *testing.T, git, root string) http.Handler {
 	}
 	handler := &cgi.Handler{
 		Path: backend, Stderr: t.Output(),
-		Env:  []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=test", "HOME=" + root, "GIT_CONFIG_NOSYSTEM=1"},
+		Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=test", "HOME=" + root, "GIT_CONFIG_NOSYSTEM=1"},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// CGI knows no body without a length.
