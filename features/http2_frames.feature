@@ -51,6 +51,33 @@ Feature: HTTP/2, frame by frame
       And the upstream "slow" is released
       Then its last stream is answered 200
 
+    @S-6.7
+    Scenario: Trailers pass both ways within one exchange
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 200 OK
+        Content-Type: application/grpc
+        Transfer-Encoding: chunked
+        Trailer: Grpc-Status
+
+        2
+        ok
+        0
+        Grpc-Status: 0
+
+        """
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it begins a stream for "/rpc"
+      And it sends "question" on its last stream
+      And it ends its last stream with the trailer fields "x-checksum=42; x-other=43"
+      Then its last stream is answered 200
+      And the answer has the body "ok"
+      And the answer has the trailer "Grpc-Status" with "0"
+      And the upstream "app" received the body "question"
+      And the upstream "app" received the trailer "X-Checksum" with "42"
+      And the upstream "app" received the trailer "X-Other" with "43"
+
     @S-6.13
     Scenario: An upstream's early answer is followed by a reset without an error, and the connection goes on
       Given an upstream "app" that answers before the body:
@@ -133,6 +160,17 @@ Feature: HTTP/2, frame by frame
         | A value with CR and LF       | :method=GET; :scheme=https; :path=/; :authority=git.example.test; x=a\r\nb: c                          |
         | A value with LF              | :method=GET; :scheme=https; :path=/; :authority=git.example.test; x=a\nb                               |
         | A value with NUL             | :method=GET; :scheme=https; :path=/; :authority=git.example.test; x=a\0b                               |
+        | connection                   | :method=GET; :scheme=https; :path=/; :authority=git.example.test; connection=close                     |
+        | keep-alive                   | :method=GET; :scheme=https; :path=/; :authority=git.example.test; keep-alive=timeout=5                 |
+        | proxy-connection             | :method=GET; :scheme=https; :path=/; :authority=git.example.test; proxy-connection=keep-alive          |
+        | transfer-encoding            | :method=GET; :scheme=https; :path=/; :authority=git.example.test; transfer-encoding=chunked            |
+        | upgrade                      | :method=GET; :scheme=https; :path=/; :authority=git.example.test; upgrade=websocket                    |
+        | te that is not trailers      | :method=GET; :scheme=https; :path=/; :authority=git.example.test; te=gzip                              |
+        | A length without a body      | :method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=5                    |
+        | Two lengths that disagree    | :method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=0; content-length=5  |
+        | A length that is no number   | :method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=five                 |
+        | A negative length            | :method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=-1                   |
+        | A length beyond all numbers  | :method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=99999999999999999999 |
 
     @S-6.1
     Scenario Outline: <what> is malformed
@@ -145,8 +183,10 @@ Feature: HTTP/2, frame by frame
 
       Examples:
         | what                          | fields                                                                              |
+        | A method that is no token     | :method=G ET; :scheme=https; :path=/; :authority=git.example.test                   |
         | A method that splits the line | :method=GET / HTTP/1.1\r\nx: y; :scheme=https; :path=/; :authority=git.example.test |
         | A path that splits the line   | :method=GET; :scheme=https; :path=/ HTTP/1.1\r\nx: y; :authority=git.example.test   |
+        | A space in the path           | :method=GET; :scheme=https; :path=/a b; :authority=git.example.test                 |
         | A path without a slash        | :method=GET; :scheme=https; :path=a; :authority=git.example.test                    |
 
     @S-6.1
@@ -160,8 +200,10 @@ Feature: HTTP/2, frame by frame
 
       Examples:
         | what                                  | body       |
+        | short of the length                   | abc        |
         | beyond the length                     | abcdefgh   |
         | beyond the length in the second frame | abcd\|efgh |
+        | that is none at all                   |            |
 
     @S-6.7
     Scenario: DATA of the declared length is a request like any other
@@ -233,7 +275,98 @@ Feature: HTTP/2, frame by frame
       And it sets INITIAL_WINDOW_SIZE to 2147483647
       Then it is ended with "FLOW_CONTROL_ERROR"
 
+    @S-12.5
+    Scenario: DATA beyond the window of a stream is thrown away
+      Given an upstream "full" that does not accept connections
+      And the site "full.example.test" is served from the upstream "full"
+      And the setting "body.limit_bytes" is 1073741824
+      When the proxy is running
+      And the memory of the proxy is remembered
+      And a client speaks HTTP/2 with "https://full.example.test"
+      And it begins a stream for "/"
+      And it sends 100000000 bytes on its last stream
+      Then its last stream is reset with "FLOW_CONTROL_ERROR"
+      And the memory of the proxy has grown by at most 48 MiB
+
+    @S-12.5
+    Scenario: DATA beyond the window of the connection ends it
+      Given an upstream "full" that does not accept connections
+      And the site "full.example.test" is served from the upstream "full"
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://full.example.test"
+      And it begins a stream for "/1"
+      And it sends 120000 bytes on its last stream
+      And it begins a stream for "/2"
+      And it sends 120000 bytes on its last stream
+      And it begins a stream for "/3"
+      And it sends 120000 bytes on its last stream
+      Then it is ended with "FLOW_CONTROL_ERROR"
+
   Rule: Floods end the connection, at bounded memory, while others are served
+
+    @S-12.5
+    Scenario Outline: A flood of <count> of <what> ends the connection
+      When the proxy is running
+      And a steady load on "https://git.example.test/"
+      And the load has made 20 requests
+      And the memory of the proxy is remembered
+      And the client "mallory" speaks HTTP/2 with "https://git.example.test"
+      And it floods the proxy with <count> of "<what>"
+      Then it is ended with "<codes>"
+      And the memory of the proxy has grown by at most 64 MiB
+      And the steady load has lost no request
+      And the proxy uses at most 400 ms of processor time within 1500 ms
+      And the log has 1 line "HTTP2_ABUSE" with:
+        | level     | WARN              |
+        | client_ip | ${client:mallory} |
+
+      Examples:
+        | count  | what                                  | codes                             |
+        | 10000  | streams that it resets                | ENHANCE_YOUR_CALM                 |
+        | 10000  | streams that it makes the proxy reset | ENHANCE_YOUR_CALM\|PROTOCOL_ERROR |
+        | 10000  | HEADERS without a byte                | ENHANCE_YOUR_CALM\|PROTOCOL_ERROR |
+        | 100000 | PING                                  | ENHANCE_YOUR_CALM                 |
+        | 100000 | SETTINGS                              | ENHANCE_YOUR_CALM                 |
+        | 100000 | SETTINGS without a setting            | ENHANCE_YOUR_CALM                 |
+        | 100000 | PRIORITY                              | ENHANCE_YOUR_CALM                 |
+        | 100000 | PRIORITY_UPDATE                       | ENHANCE_YOUR_CALM                 |
+        | 100000 | WINDOW_UPDATE                         | ENHANCE_YOUR_CALM                 |
+        | 100000 | frames of an unknown type             | ENHANCE_YOUR_CALM                 |
+        | 4000   | CONTINUATION                          | ENHANCE_YOUR_CALM                 |
+        | 100000 | CONTINUATION without a byte           | ENHANCE_YOUR_CALM                 |
+
+    @S-12.5
+    Scenario: A flood of DATA without a byte ends the connection
+      Given the site "upload.example.test" is served from the upstream "upload"
+      When the proxy is running
+      And a steady load on "https://git.example.test/"
+      And the load has made 20 requests
+      And the memory of the proxy is remembered
+      And the client "mallory" speaks HTTP/2 with "https://upload.example.test"
+      And it begins a stream for "/"
+      And it floods the proxy with 100000 of "DATA without a byte"
+      Then it is ended with "ENHANCE_YOUR_CALM"
+      And the memory of the proxy has grown by at most 64 MiB
+      And the steady load has lost no request
+      And the upstream "upload" received no request whole
+
+    @S-12.5
+    Scenario Outline: A flood of <what> by a client that reads nothing ends the connection
+      When the proxy is running
+      And a steady load on "https://git.example.test/"
+      And the load has made 20 requests
+      And the memory of the proxy is remembered
+      And the client "mallory", which reads nothing, speaks HTTP/2 with "https://git.example.test"
+      And it floods the proxy with 1000000 of "<what>"
+      Then it is closed
+      And the memory of the proxy has grown by at most 64 MiB
+      And the steady load has lost no request
+
+      Examples:
+        | what                   |
+        | PING                   |
+        | SETTINGS               |
+        | streams that it resets |
 
     @S-12.5
     Scenario: A small block of fields that stands for 48 MiB is refused
@@ -282,7 +415,40 @@ Feature: HTTP/2, frame by frame
       And the memory of the proxy has grown by at most 160 MiB
       And the steady load has lost no request
 
+    @S-12.5 @S-6.10
+    Scenario: Streams that are reset while the upstream sends let it go
+      Given an upstream "big" that answers with 50000000 bytes
+      And the site "big.example.test" is served from the upstream "big"
+      When the proxy is running
+      And a steady load on "https://git.example.test/"
+      And the load has made 20 requests
+      And the memory of the proxy is remembered
+      And the client "mallory", which opens no window beyond 300 bytes, speaks HTTP/2 with "https://big.example.test"
+      And it opens 100 streams for "/"
+      Then 100 of its streams have received something
+      When it resets all its streams
+      Then the upstream "big" has 0 connections open
+      When it opens 100 streams for "/"
+      Then 200 of its streams have received something
+      When it resets all its streams
+      Then the upstream "big" has 0 connections open
+      And it is still served
+      And the memory of the proxy has grown by at most 160 MiB
+      And the steady load has lost no request
+      When the admin command "status" is sent
+      Then the admin socket answers with:
+        | requests_in_flight | 0 |
+
   Rule: Who is slow is cut
+
+    @S-12.4 @S-12.5
+    Scenario: A block of fields that comes byte by byte is cut after header_timeout_secs
+      Given the setting "header_timeout_secs" is 1
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it sends "a byte of a header block" every 100 ms
+      Then it is ended with "none|NO_ERROR|PROTOCOL_ERROR|ENHANCE_YOUR_CALM" within 8000 ms
+      And the upstream "app" received nothing
 
     @S-6.9 @S-12.5
     Scenario: A body that comes slower than body_idle_timeout_secs ends its stream, and no other
@@ -307,3 +473,11 @@ Feature: HTTP/2, frame by frame
       And it ends its last stream
       Then its last stream is answered 200
       And the upstream "app" received the body "xxxxxxxxxxxxxxxx"
+
+    @S-12.1
+    Scenario: PINGs do not keep a connection without a stream open
+      Given the setting "connection_idle_timeout_secs" is 1
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it sends "a PING" every 200 ms
+      Then it is ended with "NO_ERROR" within 9000 ms
