@@ -88,6 +88,20 @@ func (a *addresses) sharedPort(name string) (int, error) {
 	return 0, fmt.Errorf("no free port found for %s", name)
 }
 
+// SharedPort reserves a port of 127.0.0.1, ::1 and the wildcards as a scenario does, for tests beside the scenarios.
+// The caller gives it back by release.
+func SharedPort() (port int, release func(), err error) {
+	a, err := newAddresses()
+	if err != nil {
+		return 0, nil, err
+	}
+	if port, err = a.sharedPort("shared"); err != nil {
+		a.close()
+		return 0, nil, err
+	}
+	return port, a.close, nil
+}
+
 // close gives everything back.
 func (a *addresses) close() {
 	a.mu.Lock()

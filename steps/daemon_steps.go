@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -163,14 +162,9 @@ func (w *World) stillRuns() error {
 }
 
 func (w *World) memoryAtMost(want int) error {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.daemon.cmd.Process.Pid))
+	kib, err := w.residentMemory("VmHWM")
 	if err != nil {
 		return err
-	}
-	_, peak, _ := strings.Cut(string(status), "VmHWM:")
-	var kib int
-	if _, err := fmt.Sscan(peak, &kib); err != nil {
-		return fmt.Errorf("no VmHWM in %q: %w", status, err)
 	}
 	if kib > want<<10 {
 		return fmt.Errorf("got a peak of %d KiB, want at most %d MiB", kib, want)

@@ -78,16 +78,7 @@ func (w *World) h2Send(url string, size int, unended bool, table *godog.Table) e
 
 // h2Dial opens a connection that has agreed on HTTP/2 and exchanged the settings of the client.
 func (w *World) h2Dial(url string) (*http2.Framer, *tls.Conn, error) {
-	scheme, host, _ := strings.Cut(url, "://")
-	address, err := w.dialAddress(scheme, host, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	config := w.clientTLS(hostOnly(host), false)
-	config.NextProtos = []string{"h2"}
-	ctx, cancel := context.WithTimeout(w.ctx, patience)
-	defer cancel()
-	conn, err := (&tls.Dialer{NetDialer: w.dialer(""), Config: config}).DialContext(ctx, "tcp", address)
+	conn, err := w.h2Connect("", url)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,7 +88,25 @@ func (w *World) h2Dial(url string) (*http2.Framer, *tls.Conn, error) {
 	}
 	framer := http2.NewFramer(conn, conn)
 	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	return framer, conn.(*tls.Conn), framer.WriteSettings()
+	return framer, conn, framer.WriteSettings()
+}
+
+// h2Connect opens a connection of that client that has agreed on HTTP/2, on which nothing was sent yet.
+func (w *World) h2Connect(client, url string) (*tls.Conn, error) {
+	scheme, host, _ := strings.Cut(url, "://")
+	address, err := w.dialAddress(scheme, host, 0)
+	if err != nil {
+		return nil, err
+	}
+	config := w.clientTLS(hostOnly(host), false)
+	config.NextProtos = []string{"h2"}
+	ctx, cancel := context.WithTimeout(w.ctx, patience)
+	defer cancel()
+	conn, err := (&tls.Dialer{NetDialer: w.dialer(client), Config: config}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*tls.Conn), nil
 }
 
 // readStream reads stream 1 to its end, and a little beyond, because a reset may follow a whole answer.

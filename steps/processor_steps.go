@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -11,6 +12,8 @@ import (
 func (w *World) processorSteps() []step {
 	return []step{
 		{`the proxy uses at most {int} ms of processor time within {int} ms`, w.processorTime, "Waits that long."},
+		{`the memory of the proxy is remembered`, w.rememberMemory, ""},
+		{`the memory of the proxy has grown by at most {int} MiB`, w.memoryGrowth, "The peak of its resident memory, over what it was when it was remembered."},
 	}
 }
 
@@ -33,6 +36,39 @@ func (w *World) usedProcessor() (time.Duration, error) {
 	}
 	system, err := strconv.Atoi(fields[12])
 	return time.Duration(user+system) * time.Second / clockTicks, err
+}
+
+// residentMemory returns a value of the daemon's /proc/PID/status, in KiB: VmRSS is the memory that it holds, and VmHWM
+// the most that it ever held.
+func (w *World) residentMemory(key string) (kib int, err error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.daemon.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	_, value, _ := strings.Cut(string(status), key+":")
+	if _, err := fmt.Sscan(value, &kib); err != nil {
+		return 0, fmt.Errorf("no %s in %q: %w", key, status, err)
+	}
+	return kib, nil
+}
+
+func (w *World) rememberMemory() (err error) {
+	w.memory, err = w.residentMemory("VmRSS")
+	return err
+}
+
+func (w *World) memoryGrowth(most int) error {
+	if w.memory == 0 {
+		return errors.New("the memory of the proxy was not remembered")
+	}
+	peak, err := w.residentMemory("VmHWM")
+	if err != nil {
+		return err
+	}
+	if grown := peak - w.memory; grown > most<<10 {
+		return fmt.Errorf("got a growth of %d KiB over %d KiB, want at most %d MiB", grown, w.memory, most)
+	}
+	return nil
 }
 
 func (w *World) processorTime(most, span int) error {

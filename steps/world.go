@@ -123,6 +123,8 @@ type World struct {
 	handshake    *handshake
 	h2           *h2Result
 	h2Framer     *http2.Framer  // of the idle HTTP/2 connection
+	h2Conn       *h2Conn        // the one whose frames a scenario decides
+	memory       int            // of the daemon when it was remembered, in KiB
 	network      *netns.Network // nil for the machine's own
 	attacker     *attack
 	load         *load

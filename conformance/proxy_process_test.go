@@ -1,0 +1,160 @@
+package conformance_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"reverse-proxy/steps"
+)
+
+// proxyConfig is the configuration of a daemon on loopback for the programs that are let loose on it; its limits do not
+// get in their way.
+const proxyConfig = `health_check_port = 0
+admin_socket_path = ""
+[rate_limit]
+requests_per_second = 1000000
+burst = 1000000
+[body]
+limit_bytes = 104857600
+[[listeners]]
+bind_addr = "127.0.0.1"
+http_port = 0
+https_port = %d
+[listeners.tls]
+mode = "self_signed"
+[[listeners.sites]]
+host = "localhost"
+upstream = %q
+`
+
+// startProxy starts the real binary on a port of 127.0.0.1, with a certificate that it makes itself, as the site
+// localhost in front of the handler. It returns the port, when the daemon serves. At the end of the test the daemon must
+// stop with exit code 0.
+func startProxy(t *testing.T, handler http.Handler) int {
+	t.Helper()
+	upstream := startUpstream(t, handler)
+	port, release, err := steps.SharedPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	dir := t.TempDir()
+	binary, config := filepath.Join(dir, "reverse-proxy"), filepath.Join(dir, "config.toml")
+	args := []string{"-o", binary, "./cmd/reverse-proxy"}
+	if raceDetectorWorks() {
+		args = append([]string{"-race"}, args...)
+	}
+	goBuild(t, projectRoot(t), args...)
+	if err := os.WriteFile(config, fmt.Appendf(nil, proxyConfig, port, upstream), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	daemon := exec.Command(binary, "--config", config)
+	daemon.Stdout, daemon.Stderr = log, log
+	daemon.Env = append(os.Environ(), "NOTIFY_SOCKET=", "GORACE=atexit_sleep_ms=0")
+	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := daemon.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- daemon.Wait() }()
+	t.Cleanup(func() {
+		_ = daemon.Process.Signal(syscall.SIGTERM)
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("got %v at the daemon's end, want exit code 0:\n%s", err, lastBytes(log.Name()))
+			}
+		case <-time.After(time.Minute):
+			_ = daemon.Process.Kill()
+			<-ended
+			t.Error("the daemon has not ended within a minute")
+		}
+	})
+	awaitAnswer(t, fmt.Sprintf("https://localhost:%d/", port), log.Name())
+	return port
+}
+
+// startUpstream serves the handler on a port of 127.0.0.1, and returns its address.
+func startUpstream(t *testing.T, handler http.Handler) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	served := make(chan struct{})
+	go func() {
+		_ = server.Serve(listener) // ends with Close, which is no error
+		close(served)
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-served
+	})
+	return listener.Addr().String()
+}
+
+// awaitAnswer waits until the URL is answered, whatever its status is.
+func awaitAnswer(t *testing.T, url, log string) {
+	t.Helper()
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
+	client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		resp, err := client.Get(url)
+		if err == nil {
+			_ = resp.Body.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: got %v for 30 s, want an answer; the daemon's log:\n%s", url, err, lastBytes(log))
+		}
+	}
+}
+
+// lastBytes returns the end of a file, for a message.
+func lastBytes(path string) string {
+	const most = 4 << 10
+	file, err := os.Open(path)
+	if err != nil {
+		return err.Error()
+	}
+	defer file.Close()
+	if size, err := file.Seek(0, io.SeekEnd); err == nil {
+		_, _ = file.Seek(max(0, size-most), io.SeekStart)
+	}
+	text, err := io.ReadAll(file)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// needProgram returns the path of a program of a Debian package. Where it is missing the test is skipped, and fails in
+// CI, where `make deps` has to have installed it.
+func needProgram(t *testing.T, program, debian string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err == nil {
+		return path
+	}
+	why := fmt.Sprintf("%s is not installed; make deps installs it, from the Debian package %s", program, debian)
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+	return ""
+}

@@ -1,0 +1,483 @@
+Feature: HTTP/2, frame by frame
+
+  What a client may send over HTTP/2, and what it may not: streams, windows, malformed requests, and floods of frames that
+  cost a server more than they cost the client.
+
+  Background:
+    Given the site "git.example.test" is served from the upstream "app"
+    And the setting "rate_limit.requests_per_second" is 1000000
+    And the setting "rate_limit.burst" is 1000000
+
+  Rule: Streams of one connection go on side by side
+
+    @S-12.5
+    Scenario: At most 250 streams are open at once, and one more is refused alone
+      Given an upstream "slow" that never answers
+      And the site "slow.example.test" is served from the upstream "slow"
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://slow.example.test"
+      Then it is told the setting MAX_CONCURRENT_STREAMS with 250
+      When it opens 250 streams for "/"
+      Then the upstream "slow" received 250 requests
+      When it opens 1 stream for "/more"
+      Then its last stream is reset with "REFUSED_STREAM|PROTOCOL_ERROR"
+      And it is still served
+      And the upstream "slow" received 250 requests
+
+    @S-12.5
+    Scenario: A stream that has ended makes room for another one
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it opens 250 streams for "/"
+      Then 250 of its streams are answered 200
+      When it opens 250 streams for "/"
+      Then 500 of its streams are answered 200
+      And 0 of its streams are reset with "REFUSED_STREAM"
+
+    @S-6.10
+    Scenario: A stream that is reset gives its upstream request up, and leaves the others alone
+      Given an upstream "slow" that waits
+      And the site "slow.example.test" is served from the upstream "slow"
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://slow.example.test"
+      And it opens 2 streams for "/"
+      Then the upstream "slow" received 2 requests
+      When it resets its last stream
+      Then the log has a line "CLIENT_GONE"
+      When the upstream "slow" is released
+      And the upstream "slow" is released
+      Then 1 of its streams are answered 200
+      When it opens 1 stream for "/again"
+      And the upstream "slow" is released
+      Then its last stream is answered 200
+
+    @S-6.7
+    Scenario: Trailers pass both ways within one exchange
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 200 OK
+        Content-Type: application/grpc
+        Transfer-Encoding: chunked
+        Trailer: Grpc-Status
+
+        2
+        ok
+        0
+        Grpc-Status: 0
+
+        """
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it begins a stream for "/rpc"
+      And it sends "question" on its last stream
+      And it ends its last stream with the trailer fields "x-checksum=42; x-other=43"
+      Then its last stream is answered 200
+      And the answer has the body "ok"
+      And the answer has the trailer "Grpc-Status" with "0"
+      And the upstream "app" received the body "question"
+      And the upstream "app" received the trailer "X-Checksum" with "42"
+      And the upstream "app" received the trailer "X-Other" with "43"
+
+    @S-6.13
+    Scenario: An upstream's early answer is followed by a reset without an error, and the connection goes on
+      Given an upstream "app" that answers before the body:
+        """
+        HTTP/1.1 401 Unauthorized
+        Content-Length: 3
+
+        no!\
+        """
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it begins a stream for "/upload"
+      And it sends "half" on its last stream
+      Then its last stream is answered 401
+      And the answer has the body "no!"
+      And its last stream is reset with "NO_ERROR"
+      And it is still served
+
+    @S-11.1 @S-11.2
+    Scenario: At shutdown the client is told to go, and its streams are answered before the end
+      Given an upstream "slow" that waits
+      And the site "slow.example.test" is served from the upstream "slow"
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://slow.example.test"
+      And it opens 2 streams for "/"
+      And the upstream "slow" received 2 requests
+      And the proxy is sent SIGTERM
+      Then it is told GOAWAY with "NO_ERROR"
+      When the upstream "slow" is released
+      And the upstream "slow" is released
+      Then 2 of its streams are answered 200
+      And it is ended with "NO_ERROR"
+      And the proxy exits with 0 within 10 seconds
+
+    @S-11.1
+    Scenario: A body that is still on its way at shutdown arrives whole
+      Given the proxy is running
+      When a client speaks HTTP/2 with "https://git.example.test"
+      And it begins a stream for "/upload"
+      And it sends "one " on its last stream
+      And the upstream "app" received 1 request
+      And the proxy is sent SIGTERM
+      Then it is told GOAWAY with "NO_ERROR"
+      When it sends "two" on its last stream
+      And it ends its last stream
+      Then its last stream is answered 200
+      And the upstream "app" received the body "one two"
+      And it is ended with "NO_ERROR"
+      And the proxy exits with 0 within 10 seconds
+
+  Rule: A malformed request ends its stream, reaches no upstream and costs the connection nothing else
+
+    @S-6.1
+    Scenario Outline: <what> is an error of the stream
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it opens a stream with the fields "<fields>"
+      Then its last stream is reset with "PROTOCOL_ERROR"
+      And a further stream of it is answered 200
+      And the upstream "app" received 1 request
+
+      Examples:
+        | what                         | fields                                                                                                 |
+        | No method                    | :scheme=https; :path=/; :authority=git.example.test                                                    |
+        | No scheme                    | :method=GET; :path=/; :authority=git.example.test                                                      |
+        | No path                      | :method=GET; :scheme=https; :authority=git.example.test                                                |
+        | An empty path                | :method=GET; :scheme=https; :path=; :authority=git.example.test                                        |
+        | An empty method              | :method=; :scheme=https; :path=/; :authority=git.example.test                                          |
+        | A method twice               | :method=GET; :method=POST; :scheme=https; :path=/; :authority=git.example.test                         |
+        | A path twice                 | :method=GET; :scheme=https; :path=/; :path=/b; :authority=git.example.test                             |
+        | A scheme twice               | :method=GET; :scheme=https; :scheme=https; :path=/; :authority=git.example.test                        |
+        | An authority twice           | :method=GET; :scheme=https; :path=/; :authority=git.example.test; :authority=git.example.test          |
+        | An unknown pseudo-field      | :method=GET; :scheme=https; :path=/; :authority=git.example.test; :what=1                              |
+        | A pseudo-field of answers    | :method=GET; :scheme=https; :path=/; :authority=git.example.test; :status=200                          |
+        | A pseudo-field after a field | :method=GET; :scheme=https; :path=/; accept=*/*; :authority=git.example.test                           |
+        | An upper-case name           | :method=GET; :scheme=https; :path=/; :authority=git.example.test; Accept=*/*                           |
+        | A name with a space          | :method=GET; :scheme=https; :path=/; :authority=git.example.test; x y=z                                |
+        | A name with a colon          | :method=GET; :scheme=https; :path=/; :authority=git.example.test; x:y=z                                |
+        | A name with a line end       | :method=GET; :scheme=https; :path=/; :authority=git.example.test; x\r\ny=z                             |
+        | A value with CR and LF       | :method=GET; :scheme=https; :path=/; :authority=git.example.test; x=a\r\nb: c                          |
+        | A value with LF              | :method=GET; :scheme=https; :path=/; :authority=git.example.test; x=a\nb                               |
+        | A value with NUL             | :method=GET; :scheme=https; :path=/; :authority=git.example.test; x=a\0b                               |
+        | connection                   | :method=GET; :scheme=https; :path=/; :authority=git.example.test; connection=close                     |
+        | keep-alive                   | :method=GET; :scheme=https; :path=/; :authority=git.example.test; keep-alive=timeout=5                 |
+        | proxy-connection             | :method=GET; :scheme=https; :path=/; :authority=git.example.test; proxy-connection=keep-alive          |
+        | transfer-encoding            | :method=GET; :scheme=https; :path=/; :authority=git.example.test; transfer-encoding=chunked            |
+        | upgrade                      | :method=GET; :scheme=https; :path=/; :authority=git.example.test; upgrade=websocket                    |
+        | te that is not trailers      | :method=GET; :scheme=https; :path=/; :authority=git.example.test; te=gzip                              |
+        | A length without a body      | :method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=5                    |
+        | Two lengths that disagree    | :method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=0; content-length=5  |
+        | A length that is no number   | :method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=five                 |
+        | A negative length            | :method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=-1                   |
+        | A length beyond all numbers  | :method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=99999999999999999999 |
+
+    @S-6.1
+    Scenario Outline: <what> is malformed
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it opens a stream with the fields "<fields>"
+      Then its last stream is malformed
+      And a further stream of it is answered 200
+      And the upstream "app" received 1 request
+
+      Examples:
+        | what                          | fields                                                                              |
+        | A method that is no token     | :method=G ET; :scheme=https; :path=/; :authority=git.example.test                   |
+        | A method that splits the line | :method=GET / HTTP/1.1\r\nx: y; :scheme=https; :path=/; :authority=git.example.test |
+        | A path that splits the line   | :method=GET; :scheme=https; :path=/ HTTP/1.1\r\nx: y; :authority=git.example.test   |
+        | A space in the path           | :method=GET; :scheme=https; :path=/a b; :authority=git.example.test                 |
+        | A path without a slash        | :method=GET; :scheme=https; :path=a; :authority=git.example.test                    |
+
+    @S-6.1
+    Scenario Outline: DATA <what> is an error of the stream
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it opens a stream with the fields ":method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=5" and the body "<body>"
+      Then its last stream is reset with "PROTOCOL_ERROR"
+      And the upstream "app" received no request whole
+      And a further stream of it is answered 200
+
+      Examples:
+        | what                                  | body       |
+        | short of the length                   | abc        |
+        | beyond the length                     | abcdefgh   |
+        | beyond the length in the second frame | abcd\|efgh |
+        | that is none at all                   |            |
+
+    @S-6.7
+    Scenario: DATA of the declared length is a request like any other
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it opens a stream with the fields ":method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=5" and the body "ab|cd|e"
+      Then its last stream is answered 200
+      And the upstream "app" received the body "abcde"
+      And the upstream "app" received the field "Content-Length" with "5"
+
+    @S-6.7
+    Scenario Outline: <what> in the trailers is an error of the stream
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it begins a stream for "/"
+      And it sends "half" on its last stream
+      And it ends its last stream with the trailer fields "<fields>"
+      Then its last stream is reset with "PROTOCOL_ERROR"
+      And the upstream "app" received no request whole
+      And a further stream of it is answered 200
+
+      Examples:
+        | what                | fields              |
+        | A pseudo-field      | x-a=1; :path=/other |
+        | An upper-case name  | X-A=1               |
+        | A value with CR, LF | x-a=1\r\nx-b: 2     |
+
+    @S-6.4
+    Scenario: te with trailers passes
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it opens a stream with the fields ":method=GET; :scheme=https; :path=/; :authority=git.example.test; te=trailers"
+      Then its last stream is answered 200
+      And the upstream "app" received the field "Te" with "trailers"
+
+    @S-6.7
+    Scenario: Cookies that a client has taken apart reach the upstream as one field
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it opens a stream with the fields ":method=GET; :scheme=https; :path=/; :authority=git.example.test; cookie=a=1; cookie=b=2; cookie=c=3"
+      Then its last stream is answered 200
+      And the upstream "app" received the field "Cookie" with "a=1; b=2; c=3"
+
+  Rule: Windows that a client breaks end its stream or its connection
+
+    @S-12.5
+    Scenario Outline: The window of the <what> beyond its maximum
+      Given an upstream "slow" that never answers
+      And the site "slow.example.test" is served from the upstream "slow"
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://slow.example.test"
+      And it opens 1 stream for "/"
+      And it opens the window of <what> by 2147483647
+      Then <end> with "FLOW_CONTROL_ERROR"
+
+      Examples:
+        | what       | end                      |
+        | connection | it is ended              |
+        | stream     | its last stream is reset |
+
+    @S-12.5
+    Scenario: Initial windows that carry a stream's window beyond its maximum
+      Given an upstream "slow" that never answers
+      And the site "slow.example.test" is served from the upstream "slow"
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://slow.example.test"
+      And it opens 1 stream for "/"
+      And it opens the window of stream by 1000000000
+      And it sets INITIAL_WINDOW_SIZE to 2147483647
+      Then it is ended with "FLOW_CONTROL_ERROR"
+
+    @S-12.5
+    Scenario: DATA beyond the window of a stream is thrown away
+      Given an upstream "full" that does not accept connections
+      And the site "full.example.test" is served from the upstream "full"
+      And the setting "body.limit_bytes" is 1073741824
+      When the proxy is running
+      And the memory of the proxy is remembered
+      And a client speaks HTTP/2 with "https://full.example.test"
+      And it begins a stream for "/"
+      And it sends 100000000 bytes on its last stream
+      Then its last stream is reset with "FLOW_CONTROL_ERROR"
+      And the memory of the proxy has grown by at most 48 MiB
+
+    @S-12.5
+    Scenario: DATA beyond the window of the connection ends it
+      Given an upstream "full" that does not accept connections
+      And the site "full.example.test" is served from the upstream "full"
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://full.example.test"
+      And it begins a stream for "/1"
+      And it sends 120000 bytes on its last stream
+      And it begins a stream for "/2"
+      And it sends 120000 bytes on its last stream
+      And it begins a stream for "/3"
+      And it sends 120000 bytes on its last stream
+      Then it is ended with "FLOW_CONTROL_ERROR"
+
+  Rule: Floods end the connection, at bounded memory, while others are served
+
+    @S-12.5
+    Scenario Outline: A flood of <count> of <what> ends the connection
+      When the proxy is running
+      And a steady load on "https://git.example.test/"
+      And the load has made 20 requests
+      And the memory of the proxy is remembered
+      And the client "mallory" speaks HTTP/2 with "https://git.example.test"
+      And it floods the proxy with <count> of "<what>"
+      Then it is ended with "<codes>"
+      And the memory of the proxy has grown by at most 64 MiB
+      And the steady load has lost no request
+      And the proxy uses at most 400 ms of processor time within 1500 ms
+      And the log has 1 line "HTTP2_ABUSE" with:
+        | level     | WARN              |
+        | client_ip | ${client:mallory} |
+
+      Examples:
+        | count  | what                                  | codes                             |
+        | 10000  | streams that it resets                | ENHANCE_YOUR_CALM                 |
+        | 10000  | streams that it makes the proxy reset | ENHANCE_YOUR_CALM\|PROTOCOL_ERROR |
+        | 10000  | HEADERS without a byte                | ENHANCE_YOUR_CALM\|PROTOCOL_ERROR |
+        | 100000 | PING                                  | ENHANCE_YOUR_CALM                 |
+        | 100000 | SETTINGS                              | ENHANCE_YOUR_CALM                 |
+        | 100000 | SETTINGS without a setting            | ENHANCE_YOUR_CALM                 |
+        | 100000 | PRIORITY                              | ENHANCE_YOUR_CALM                 |
+        | 100000 | PRIORITY_UPDATE                       | ENHANCE_YOUR_CALM                 |
+        | 100000 | WINDOW_UPDATE                         | ENHANCE_YOUR_CALM                 |
+        | 100000 | frames of an unknown type             | ENHANCE_YOUR_CALM                 |
+        | 4000   | CONTINUATION                          | ENHANCE_YOUR_CALM                 |
+        | 100000 | CONTINUATION without a byte           | ENHANCE_YOUR_CALM                 |
+
+    @S-12.5
+    Scenario: A flood of DATA without a byte ends the connection
+      Given the site "upload.example.test" is served from the upstream "upload"
+      When the proxy is running
+      And a steady load on "https://git.example.test/"
+      And the load has made 20 requests
+      And the memory of the proxy is remembered
+      And the client "mallory" speaks HTTP/2 with "https://upload.example.test"
+      And it begins a stream for "/"
+      And it floods the proxy with 100000 of "DATA without a byte"
+      Then it is ended with "ENHANCE_YOUR_CALM"
+      And the memory of the proxy has grown by at most 64 MiB
+      And the steady load has lost no request
+      And the upstream "upload" received no request whole
+
+    @S-12.5
+    Scenario Outline: A flood of <what> by a client that reads nothing ends the connection
+      When the proxy is running
+      And a steady load on "https://git.example.test/"
+      And the load has made 20 requests
+      And the memory of the proxy is remembered
+      And the client "mallory", which reads nothing, speaks HTTP/2 with "https://git.example.test"
+      And it floods the proxy with 1000000 of "<what>"
+      Then it is closed
+      And the memory of the proxy has grown by at most 64 MiB
+      And the steady load has lost no request
+
+      Examples:
+        | what                   |
+        | PING                   |
+        | SETTINGS               |
+        | streams that it resets |
+
+    @S-12.5
+    Scenario: A small block of fields that stands for 48 MiB is refused
+      When the proxy is running
+      And the memory of the proxy is remembered
+      And a steady load on "https://git.example.test/"
+      And the load has made 20 requests
+      And the client "mallory" speaks HTTP/2 with "https://git.example.test"
+      And it floods the proxy with 1 of "HPACK bombs"
+      Then its last stream is refused
+      And it floods the proxy with 100 of "HPACK bombs"
+      And its last stream is refused
+      And the memory of the proxy has grown by at most 64 MiB
+      And the steady load has lost no request
+
+    @S-12.5 @S-6.9
+    Scenario: Answers whose window is never opened wait at bounded memory, and not for ever
+      Given an upstream "big" that answers with 50000000 bytes
+      And the site "big.example.test" is served from the upstream "big"
+      And the setting "body_idle_timeout_secs" is 2
+      When the proxy is running
+      And a steady load on "https://git.example.test/"
+      And the load has made 20 requests
+      And the memory of the proxy is remembered
+      And the client "mallory", which opens no window, speaks HTTP/2 with "https://big.example.test"
+      And it opens 100 streams for "/"
+      Then 100 of its streams are reset with "CANCEL|INTERNAL_ERROR|ENHANCE_YOUR_CALM"
+      And the upstream "big" has 0 connections open
+      And the memory of the proxy has grown by at most 160 MiB
+      And the steady load has lost no request
+
+    @S-12.5 @S-6.9
+    Scenario: Answers whose windows are opened once wait at bounded memory, and not for ever
+      Given an upstream "big" that answers with 50000000 bytes
+      And the site "big.example.test" is served from the upstream "big"
+      And the setting "body_idle_timeout_secs" is 2
+      When the proxy is running
+      And a steady load on "https://git.example.test/"
+      And the load has made 20 requests
+      And the memory of the proxy is remembered
+      And the client "mallory", which opens no window beyond 600 bytes, speaks HTTP/2 with "https://big.example.test"
+      And it opens 100 streams for "/"
+      Then 100 of its streams have received something
+      And 100 of its streams are reset with "CANCEL|INTERNAL_ERROR|ENHANCE_YOUR_CALM"
+      And the upstream "big" has 0 connections open
+      And the memory of the proxy has grown by at most 160 MiB
+      And the steady load has lost no request
+
+    @S-12.5 @S-6.10
+    Scenario: Streams that are reset while the upstream sends let it go
+      Given an upstream "big" that answers with 50000000 bytes
+      And the site "big.example.test" is served from the upstream "big"
+      When the proxy is running
+      And a steady load on "https://git.example.test/"
+      And the load has made 20 requests
+      And the memory of the proxy is remembered
+      And the client "mallory", which opens no window beyond 300 bytes, speaks HTTP/2 with "https://big.example.test"
+      And it opens 100 streams for "/"
+      Then 100 of its streams have received something
+      When it resets all its streams
+      Then the upstream "big" has 0 connections open
+      When it opens 100 streams for "/"
+      Then 200 of its streams have received something
+      When it resets all its streams
+      Then the upstream "big" has 0 connections open
+      And it is still served
+      And the memory of the proxy has grown by at most 160 MiB
+      And the steady load has lost no request
+      When the admin command "status" is sent
+      Then the admin socket answers with:
+        | requests_in_flight | 0 |
+
+  Rule: Who is slow is cut
+
+    @S-12.4 @S-12.5
+    Scenario: A block of fields that comes byte by byte is cut after header_timeout_secs
+      Given the setting "header_timeout_secs" is 1
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it sends "a byte of a header block" every 100 ms
+      Then it is ended with "none|NO_ERROR|PROTOCOL_ERROR|ENHANCE_YOUR_CALM" within 8000 ms
+      And the upstream "app" received nothing
+
+    @S-6.9 @S-12.5
+    Scenario: A body that comes slower than body_idle_timeout_secs ends its stream, and no other
+      Given the setting "body_idle_timeout_secs" is 1
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it begins a stream for "/"
+      And it sends "a byte of DATA" every 4000 ms
+      Then its last stream is refused
+      And the upstream "app" received no whole body
+      And a further stream of it is answered 200
+
+    @S-6.9 @S-12.5
+    Scenario: A body that comes byte by byte in time is not cut, and others are served
+      Given the setting "body_idle_timeout_secs" is 2
+      And the setting "header_timeout_secs" is 1
+      And the setting "connection_idle_timeout_secs" is 1
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it begins a stream for "/slow"
+      And it sends "x" on its last stream 16 times, once every 250 ms
+      And it ends its last stream
+      Then its last stream is answered 200
+      And the upstream "app" received the body "xxxxxxxxxxxxxxxx"
+
+    @S-12.1
+    Scenario: PINGs do not keep a connection without a stream open
+      Given the setting "connection_idle_timeout_secs" is 1
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it sends "a PING" every 200 ms
+      Then it is ended with "NO_ERROR" within 9000 ms
