@@ -451,12 +451,12 @@ Feature: Upstreams and clients at fault
       And the upstream "app" was connected to 3 times
 
     @S-6.8
-    Scenario: No more than 256 idle connections are kept
-      Given an upstream "app" that answers once 300 requests wait
+    Scenario: No more than 512 idle connections are kept
+      Given an upstream "app" that answers once 550 requests wait
       When the proxy is running
-      And a client requests "https://git.example.test/" 300 times at once
-      Then 300 of the answers are 200
-      And the upstream "app" has 256 connections open
+      And a client requests "https://git.example.test/" 550 times at once
+      Then 550 of the answers are 200
+      And the upstream "app" has 512 connections open
 
     @S-6.8 @S-3.6
     Scenario: Sites with the same upstream share its connections, and a reload keeps them as long as one site stays

@@ -42,6 +42,8 @@ type h2Conn struct {
 	newest, acted uint32
 	// running is the number of streams whose exchange has not ended, also those that their client has reset.
 	running int
+	// done is how many of those their client takes for closed.
+	done int
 	closedStreams
 	priorities map[uint32]http2.Priority
 	windows    h2Windows

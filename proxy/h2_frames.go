@@ -123,7 +123,7 @@ func (h *h2Conn) openBlock(b *h2Block) *http2.Error {
 	case h.final: // the client knows that it is not looked at (RFC 9113, section 6.8)
 		h.remember(id, true)
 		return nil
-	case h.running+len(h.starting) >= maxConcurrentStreams:
+	case h.running+len(h.starting)-min(h.done, maxConcurrentStreams) >= maxConcurrentStreams:
 		b.failed = &http2.Error{Code: http2.RefusedStream, Stream: id, Reason: "too many streams"}
 	default:
 		b.s = h.takeStream(id)

@@ -19,6 +19,8 @@ type h2Answer struct {
 	fields   Fields
 	length   int64
 	bodyless bool
+	// closing tells that the request's body was not read to its end when the response began.
+	closing bool
 }
 
 func (a *h2Answer) reset() { *a = h2Answer{} }
@@ -62,9 +64,9 @@ func (s *h2Stream) Inform(status int, fields Fields) error {
 	return nil
 }
 
-// Head implements clientWriter. Closing needs nothing here: a stream whose body was not read is reset when its exchange
-// ends.
-func (s *h2Stream) Head(status int, fields Fields, length int64, _ bool) error {
+// Head implements clientWriter.
+func (s *h2Stream) Head(status int, fields Fields, length int64, closing bool) error {
+	s.closing = closing
 	s.bodyless = s.request.Method == "HEAD" || status == 204 || status == 304
 	if status == 204 {
 		length = -1
@@ -130,7 +132,7 @@ func (s *h2Stream) End(trailers Fields) error {
 		if err := s.queueHeaded(true); err != nil {
 			return err
 		}
-		s.localClosed = true
+		*h.buffer() = s.close(*h.buffer())
 		h.wakeWriter()
 		return nil
 	}
@@ -268,9 +270,8 @@ func (s *h2Stream) appendData(out []byte) []byte {
 // appendEnd appends the last data and the end of the response. The caller holds mu.
 func (s *h2Stream) appendEnd(out, data []byte) []byte {
 	h := s.conn
-	s.localClosed = true
 	if len(s.tail) == 0 {
-		return http2.AppendData(out, s.id, data, true)
+		return s.close(http2.AppendData(out, s.id, data, true))
 	}
 	if len(data) > 0 {
 		out = http2.AppendData(out, s.id, data, false)
@@ -281,7 +282,24 @@ func (s *h2Stream) appendEnd(out, data []byte) []byte {
 	for i := range s.tail {
 		out = h.encoder.AppendField(out, s.tail[i].Name, s.tail[i].Value)
 	}
-	return http2.FinishHeaders(out, at, s.id, true, h.peer.MaxFrame)
+	return s.close(http2.FinishHeaders(out, at, s.id, true, h.peer.MaxFrame))
+}
+
+// close says that the response has ended, and appends the reset of a stream the rest of whose body nobody reads (S-6.13;
+// RFC 9113, section 8.1): right behind the end, so that its client sees both together. A tunnel goes on in the other
+// direction. When both are closed the stream is so for its client, and another one may take its place. The caller holds mu.
+func (s *h2Stream) close(out []byte) []byte {
+	s.localClosed = true
+	if !s.remoteClosed && !s.closing {
+		return out
+	}
+	s.done = true
+	s.conn.done++
+	if s.remoteClosed || s.gone {
+		return out
+	}
+	s.resetQueued = true
+	return http2.AppendRSTStream(out, s.id, http2.NoError)
 }
 
 // Interrupt implements clientWriter.

@@ -34,6 +34,9 @@ type h2Stream struct {
 	refs int
 	// remoteClosed and localClosed tell that END_STREAM has come, and was queued.
 	remoteClosed, localClosed bool
+	// resetQueued tells that RST_STREAM follows END_STREAM, and done that the client takes the stream for closed while its
+	// exchange is still being tidied up.
+	resetQueued, done bool
 	// gone tells that the stream is closed by a reset or with its connection: nothing can come or go any more.
 	gone bool
 	// stopReading and stopWriting make the exchange's blocked calls return.
@@ -62,6 +65,7 @@ func (h *h2Conn) takeStream(id uint32) *h2Stream {
 	s.conn, s.id, s.refs = h, id, 1
 	s.refused, s.webSocketKey = nil, ""
 	s.remoteClosed, s.localClosed, s.gone = false, false, false
+	s.resetQueued, s.done = false, false
 	s.stopReading, s.stopWriting = false, false
 	s.watch.reset()
 	s.h2Answer.reset()
@@ -142,14 +146,17 @@ func (s *h2Stream) run() (code http2.Code) {
 // end closes the stream after its exchange has ended; code is for a response that is not complete. The caller holds mu.
 func (s *h2Stream) end(code http2.Code) {
 	h := s.conn
+	if s.done {
+		h.done--
+	}
 	if !s.gone {
 		switch {
 		case !s.localClosed: // the response could not be completed (S-6.10)
 			h.reset(s, code)
-		case !s.remoteClosed: // nobody reads the rest of the body (S-6.13; RFC 9113, section 8.1)
+		case !s.remoteClosed && !s.resetQueued:
 			h.reset(s, http2.NoError)
 		default:
-			h.remember(s.id, false)
+			h.remember(s.id, s.resetQueued)
 			h.leave(s)
 		}
 	}
