@@ -83,7 +83,9 @@ func (c *h2Client) head(id uint32, end bool, list ...string) {
 	c.sent(c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.encode(list...), EndHeaders: true, EndStream: end}))
 }
 
-func (c *h2Client) data(id uint32, data string, end bool) { c.sent(c.framer.WriteData(id, end, []byte(data))) }
+func (c *h2Client) data(id uint32, data string, end bool) {
+	c.sent(c.framer.WriteData(id, end, []byte(data)))
+}
 
 func (c *h2Client) stream(id uint32) *h2Result {
 	if c.streams[id] == nil {
