@@ -43,6 +43,7 @@ const (
 	h2SettingsFrames
 	h2EmptyFrames
 	h2Faults
+	h2LateData
 	h2Kinds
 )
 
@@ -63,6 +64,8 @@ var h2Allowances = [h2Kinds]struct {
 	h2EmptyFrames: {allowance{100, 10}, "a flood of empty frames"},
 	// Streams that end by the client's own fault. Honest clients with a bug make some.
 	h2Faults: {allowance{100, 10}, "a flood of malformed requests"},
+	// DATA of streams that we have reset. A client that uploads to several may have a window for each under way.
+	h2LateData: {allowance{8192, 500}, "a flood of DATA on closed streams"},
 }
 
 // h2ControlsEarned is how many more control frames each frame of ours earns.

@@ -68,6 +68,10 @@ func TestWhatNoHonestClientDoesEndsTheConnection(t *testing.T) {
 			"ENHANCE_YOUR_CALM", "a flood of frames without a request"},
 		{"frames of an unknown type", many(100000, func(c *h2Client, _ int) { c.sent(c.framer.WriteRawFrame(0x77, 0, 0, nil)) }),
 			"ENHANCE_YOUR_CALM", "a flood of frames without a request"},
+		{"DATA on a stream that was reset", func(c *h2Client) {
+			c.request(1, "GET", "/", false, "connection", "close")
+			many(100000, func(c *h2Client, _ int) { c.data(1, "x", false) })(c)
+		}, "ENHANCE_YOUR_CALM", "a flood of DATA on closed streams"},
 		{"a window of the connection that overflows", func(c *h2Client) { c.sent(c.framer.WriteWindowUpdate(0, 1<<31-1)) },
 			"FLOW_CONTROL_ERROR", ""},
 		{"DATA over the window of the connection", func(c *h2Client) {

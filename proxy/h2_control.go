@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"maps"
+
 	"reverse-proxy/proxy/http2"
 )
 
@@ -110,6 +112,9 @@ func (h *h2Conn) prioritise(id uint32, priority http2.Priority) *http2.Error {
 	case id > h.newest:
 		if h.priorities == nil {
 			h.priorities = map[uint32]http2.Priority{}
+		}
+		if len(h.priorities) >= h2PriorityUpdates { // those of streams that were passed over make room
+			maps.DeleteFunc(h.priorities, func(id uint32, _ http2.Priority) bool { return id <= h.newest })
 		}
 		if len(h.priorities) < h2PriorityUpdates {
 			h.priorities[id] = priority

@@ -208,7 +208,7 @@ func (h *h2Conn) dataFrame(head http2.Header, p []byte) *http2.Error {
 	case s == nil:
 		h.giveBack(int64(head.Length))
 		if _, ours := h.closedStreams.lookUp(head.Stream); ours {
-			return nil // it crossed our reset
+			return h.spend(h2LateData) // it crossed our reset
 		}
 		return &http2.Error{Code: http2.StreamClosed, Reason: "DATA on a closed stream"}
 	case s.remoteClosed:

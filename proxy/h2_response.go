@@ -1,10 +1,6 @@
 package proxy
 
-import (
-	"sync"
-
-	"reverse-proxy/proxy/http2"
-)
+import "reverse-proxy/proxy/http2"
 
 // h2SmallBytes is how much of a body a stream gathers before its exchange waits for the client to take it. A response of
 // no more goes out in one piece, with its head.
@@ -19,38 +15,11 @@ type h2Answer struct {
 	fields   Fields
 	length   int64
 	bodyless bool
-	// closing tells that the request's body was not read to its end when the response began.
-	closing bool
+	// switched tells that the stream has become a tunnel, whose directions end each by itself.
+	switched bool
 }
 
 func (a *h2Answer) reset() { *a = h2Answer{} }
-
-// h2Pending is data of a response that waits for its turn: buffer first, then direct, which is the exchange's own and
-// waits for it.
-type h2Pending struct {
-	buffer    []byte
-	start     int
-	direct    []byte
-	outWindow int64
-	priority  http2.Priority
-	scheduled bool
-	// ending tells that the response ends with what is pending, with the fields of tail as trailers if there are any.
-	ending bool
-	tail   Fields
-	// offered tells that what is pending is to be sent as soon as the windows let it.
-	offered bool
-	// progress tells that data was sent since Moving was asked last.
-	progress bool
-	sent     sync.Cond
-}
-
-func (p *h2Pending) reset(mu *sync.Mutex) {
-	*p = h2Pending{buffer: p.buffer[:0]}
-	p.sent.L = mu
-}
-
-// pending returns how many bytes wait.
-func (p *h2Pending) pending() int { return len(p.buffer) - p.start + len(p.direct) }
 
 // Inform implements clientWriter.
 func (s *h2Stream) Inform(status int, fields Fields) error {
@@ -64,9 +33,8 @@ func (s *h2Stream) Inform(status int, fields Fields) error {
 	return nil
 }
 
-// Head implements clientWriter.
-func (s *h2Stream) Head(status int, fields Fields, length int64, closing bool) error {
-	s.closing = closing
+// Head implements clientWriter. Closing needs nothing here: a stream whose body was not read is reset behind its response.
+func (s *h2Stream) Head(status int, fields Fields, length int64, _ bool) error {
 	s.bodyless = s.request.Method == "HEAD" || status == 204 || status == 304
 	if status == 204 {
 		length = -1
@@ -212,94 +180,6 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 	*buffer = http2.FinishHeaders(out, at, s.id, end, h.peer.MaxFrame)
 	h.earned++
 	return nil
-}
-
-// offer queues what is pending where its turn has come, and schedules it otherwise. The caller holds mu.
-func (s *h2Stream) offer() {
-	h := s.conn
-	n := int64(s.pending())
-	if n == 0 || s.scheduled {
-		return
-	}
-	s.offered = true
-	if s.outWindow <= 0 {
-		return
-	}
-	if h.schedule.empty() && s.direct == nil && n <= s.outWindow && n <= h.sendWindow && len(*h.buffer()) < h2BatchBytes {
-		for s.pending() > 0 {
-			*h.buffer() = s.appendData(*h.buffer())
-		}
-		return
-	}
-	h.schedule.add(s)
-}
-
-// appendData appends one frame of what is pending, as far as the windows let it, and what ends the response behind the
-// last; it schedules what is left. The caller holds mu, and has taken the stream out of the schedule.
-func (s *h2Stream) appendData(out []byte) []byte {
-	h := s.conn
-	data := s.direct
-	if s.start < len(s.buffer) {
-		data = s.buffer[s.start:]
-	}
-	n := min(len(data), h2DataBytes, h.peer.MaxFrame, int(min(s.outWindow, h.sendWindow, http2.MaxFrameBytes)))
-	data = data[:n]
-	if s.start < len(s.buffer) {
-		s.start += n
-	} else if s.direct = s.direct[n:]; len(s.direct) == 0 {
-		s.direct = nil
-	}
-	s.outWindow -= int64(n)
-	h.sendWindow -= int64(n)
-	h.earned++
-	s.progress = true
-	if s.pending() > 0 {
-		if s.outWindow > 0 {
-			h.schedule.add(s)
-		}
-		return http2.AppendData(out, s.id, data, false)
-	}
-	s.offered = false
-	s.sent.Broadcast()
-	if s.ending {
-		return s.appendEnd(out, data)
-	}
-	return http2.AppendData(out, s.id, data, false)
-}
-
-// appendEnd appends the last data and the end of the response. The caller holds mu.
-func (s *h2Stream) appendEnd(out, data []byte) []byte {
-	h := s.conn
-	if len(s.tail) == 0 {
-		return s.close(http2.AppendData(out, s.id, data, true))
-	}
-	if len(data) > 0 {
-		out = http2.AppendData(out, s.id, data, false)
-	}
-	at := len(out)
-	out = append(out, make([]byte, http2.HeaderBytes)...)
-	out = h.encoder.Begin(out)
-	for i := range s.tail {
-		out = h.encoder.AppendField(out, s.tail[i].Name, s.tail[i].Value)
-	}
-	return s.close(http2.FinishHeaders(out, at, s.id, true, h.peer.MaxFrame))
-}
-
-// close says that the response has ended, and appends the reset of a stream the rest of whose body nobody reads (S-6.13;
-// RFC 9113, section 8.1): right behind the end, so that its client sees both together. A tunnel goes on in the other
-// direction. When both are closed the stream is so for its client, and another one may take its place. The caller holds mu.
-func (s *h2Stream) close(out []byte) []byte {
-	s.localClosed = true
-	if !s.remoteClosed && !s.closing {
-		return out
-	}
-	s.done = true
-	s.conn.done++
-	if s.remoteClosed || s.gone {
-		return out
-	}
-	s.resetQueued = true
-	return http2.AppendRSTStream(out, s.id, http2.NoError)
 }
 
 // Interrupt implements clientWriter.
