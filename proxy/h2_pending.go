@@ -20,6 +20,8 @@ type h2Pending struct {
 	tail   Fields
 	// offered tells that what is pending is to be sent as soon as the windows let it.
 	offered bool
+	// stopped tells that the client was told to send no more of its body.
+	stopped bool
 	// progress tells that data was sent since Moving was asked last.
 	progress bool
 	sent     sync.Cond
@@ -47,7 +49,9 @@ func (s *h2Stream) offer() {
 	if h.schedule.empty() && s.direct == nil && n <= s.outWindow && n <= h.sendWindow && len(*h.buffer()) < h2BatchBytes {
 		for s.pending() > 0 {
 			*h.buffer() = s.appendData(*h.buffer())
+			s.settle()
 		}
+		h.schedule.remove(s) // a second frame has put it there
 		return
 	}
 	h.schedule.add(s)
@@ -89,9 +93,8 @@ func (s *h2Stream) appendData(out []byte) []byte {
 // appendEnd appends the last data and the end of the response. The caller holds mu.
 func (s *h2Stream) appendEnd(out, data []byte) []byte {
 	h := s.conn
-	s.localClosed = true
 	if len(s.tail) == 0 {
-		return http2.AppendData(out, s.id, data, true)
+		return s.closeLocal(http2.AppendData(out, s.id, data, true))
 	}
 	if len(data) > 0 {
 		out = http2.AppendData(out, s.id, data, false)
@@ -102,5 +105,25 @@ func (s *h2Stream) appendEnd(out, data []byte) []byte {
 	for i := range s.tail {
 		out = h.encoder.AppendField(out, s.tail[i].Name, s.tail[i].Value)
 	}
-	return http2.FinishHeaders(out, at, s.id, true, h.peer.MaxFrame)
+	return s.closeLocal(http2.FinishHeaders(out, at, s.id, true, h.peer.MaxFrame))
+}
+
+// closeLocal notes that the response has ended. A client that still sends its body is told to stop, as nobody will read
+// the rest (S-6.13; RFC 9113, section 8.1); the other half of a tunnel goes on. The caller holds mu.
+func (s *h2Stream) closeLocal(out []byte) []byte {
+	s.localClosed = true
+	if s.remoteClosed || s.webSocketKey != "" {
+		return out
+	}
+	s.stopped = true
+	return http2.AppendRSTStream(out, s.id, http2.NoError)
+}
+
+// settle takes a stream that closeLocal has reset out of the connection, when what it has appended is in its place:
+// leaving may append more. The caller holds mu.
+func (s *h2Stream) settle() {
+	if s.stopped && !s.gone {
+		s.conn.remember(s.id, true)
+		s.conn.leave(s)
+	}
 }

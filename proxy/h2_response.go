@@ -99,7 +99,8 @@ func (s *h2Stream) End(trailers Fields) error {
 		if err := s.queueHeaded(true); err != nil {
 			return err
 		}
-		s.localClosed = true
+		*h.buffer() = s.closeLocal(*h.buffer())
+		s.settle()
 		h.wakeWriter()
 		return nil
 	}
@@ -109,6 +110,7 @@ func (s *h2Stream) End(trailers Fields) error {
 	s.ending, s.tail = true, trailers
 	if empty {
 		*h.buffer() = s.appendEnd(*h.buffer(), nil)
+		s.settle()
 		h.wakeWriter()
 		return nil
 	}
