@@ -21,7 +21,9 @@ type h2Loop struct {
 	// again is a request as it is sent when the table knows its fields, but for its stream.
 	again  []byte
 	next   uint32
-	answer [4096]byte
+	answer [32 << 10]byte
+	// got is the length of the last answer's body.
+	got int
 }
 
 func newH2Loop(tb testing.TB, server *siteServer) *h2Loop {
@@ -79,7 +81,7 @@ func newH2Loop(tb testing.TB, server *siteServer) *h2Loop {
 
 // request sends a request and reads to the end of its answer.
 func (l *h2Loop) request(tb testing.TB, id uint32) {
-	l.next = id + 2
+	l.next, l.got = id+2, 0
 	l.again[5], l.again[6], l.again[7], l.again[8] = byte(id>>24), byte(id>>16), byte(id>>8), byte(id)
 	if _, err := l.client.Write(l.again); err != nil {
 		tb.Fatal(err)
@@ -95,15 +97,20 @@ func (l *h2Loop) request(tb testing.TB, id uint32) {
 		if _, err := io.ReadFull(l.client, l.answer[:head.Length]); err != nil {
 			tb.Fatal(err)
 		}
+		if head.Stream != 0 && head.Stream != id {
+			tb.Fatalf("got a frame on stream %d behind its end, want only frames of stream %d", head.Stream, id)
+		}
+		if head.Type == http2.TypeData {
+			l.got += head.Length
+		}
 		ended = head.Stream == id && head.Has(http2.FlagEndStream) && (head.Type == http2.TypeData || head.Type == http2.TypeHeaders)
 	}
 }
 
 // plainServer is a server that answers by itself, without an allocation.
-func plainServer(tb testing.TB) *siteServer {
+func plainServer(tb testing.TB, body []byte) *siteServer {
 	server := h2FuzzServer(tb)
 	fields := Fields{{Name: "Content-Type", Value: "text/plain"}}
-	body := []byte("hello")
 	server.pipeline.stages = []stage{{"answer", func(x *exchange) *answer {
 		x.status = statusOK
 		if x.client.Head(statusOK, fields, int64(len(body)), false) != nil {
@@ -113,13 +120,19 @@ func plainServer(tb testing.TB) *siteServer {
 		if _, err := x.client.Write(body); err != nil || x.client.End(nil) != nil {
 			x.abort = true
 		}
+		s := x.client.(*h2Stream)
+		s.conn.mu.Lock()
+		defer s.conn.mu.Unlock()
+		if s.scheduled {
+			tb.Error("got the stream waiting for its turn behind its end, want it out of the schedule")
+		}
 		return nil
 	}}}
 	return server
 }
 
 func TestARequestAllocatesNextToNothing(t *testing.T) {
-	server := plainServer(t)
+	server := plainServer(t, []byte("hello"))
 	l := newH2Loop(t, server)
 	const requests = 2000
 	for range 100 {
@@ -137,10 +150,22 @@ func TestARequestAllocatesNextToNothing(t *testing.T) {
 	}
 }
 
+func TestBodiesAroundTheSizeOfAFrameEndOnce(t *testing.T) {
+	for size := h2DataBytes - 3; size <= h2SmallBytes+3; size++ {
+		l := newH2Loop(t, plainServer(t, make([]byte, size)))
+		for range 30 {
+			if l.request(t, l.next); l.got != size {
+				t.Fatalf("got %d bytes, want %d", l.got, size)
+			}
+		}
+	}
+}
+
 func TestAnIdleConnectionKeepsNothing(t *testing.T) {
-	server := plainServer(t)
+	server := plainServer(t, []byte("hello"))
 	l := newH2Loop(t, server)
 	sweeper := server.registry.sweeper
+	l.request(t, l.next)
 	waitFor(t, "the connection to be idle", func() bool { return l.h.isIdle() })
 	sweeper.sweep()
 	l.h.mu.Lock()
@@ -158,7 +183,7 @@ func TestAnIdleConnectionKeepsNothing(t *testing.T) {
 }
 
 func BenchmarkHTTP2Request(b *testing.B) {
-	l := newH2Loop(b, plainServer(b))
+	l := newH2Loop(b, plainServer(b, []byte("hello")))
 	b.ReportAllocs()
 	for b.Loop() {
 		l.request(b, l.next)

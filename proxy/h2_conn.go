@@ -51,8 +51,10 @@ type h2Conn struct {
 	// heading tells that the rest of a head is awaited; idleSince is when the connection became idle.
 	heading   bool
 	idleSince int64
-	// warm tells that an idle connection still has its goroutines and buffers.
-	warm atomic.Bool
+	// served tells that there has been a request, again that those under way came soon after others, and warm that an
+	// idle connection still has its goroutines.
+	served, again bool
+	warm          atomic.Bool
 
 	h2Output
 	h2Ending

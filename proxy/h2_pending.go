@@ -47,7 +47,9 @@ func (s *h2Stream) offer() {
 	if h.schedule.empty() && s.direct == nil && n <= s.outWindow && n <= h.sendWindow && len(*h.buffer()) < h2BatchBytes {
 		for s.pending() > 0 {
 			*h.buffer() = s.appendData(*h.buffer())
+			s.settle()
 		}
+		h.schedule.remove(s) // a second frame has put it there
 		return
 	}
 	h.schedule.add(s)
@@ -119,4 +121,13 @@ func (s *h2Stream) close(out []byte) []byte {
 	}
 	s.resetQueued = true
 	return http2.AppendRSTStream(out, s.id, http2.NoError)
+}
+
+// settle takes a stream that close has reset out of the connection, when what it has appended is in its place:
+// leaving may append more. The caller holds mu.
+func (s *h2Stream) settle() {
+	if s.resetQueued && !s.gone {
+		s.conn.remember(s.id, true)
+		s.conn.leave(s)
+	}
 }

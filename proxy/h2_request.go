@@ -38,8 +38,11 @@ func (s *h2Stream) prepare(refused *http1.Error) {
 // startStream starts the exchange. The caller holds mu.
 func (h *h2Conn) startStream(s *h2Stream) {
 	h.running++
-	if h.running == 1 && !h.heading {
-		h.client.watch.set(phaseNone, 0)
+	if h.running == 1 {
+		h.again = h.served && h.now()-h.idleSince < int64(h2WarmTime)
+		if !h.heading {
+			h.client.watch.set(phaseNone, 0)
+		}
 	}
 	h.launch(s)
 }

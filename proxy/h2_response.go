@@ -101,6 +101,7 @@ func (s *h2Stream) End(trailers Fields) error {
 			return err
 		}
 		*h.buffer() = s.close(*h.buffer())
+		s.settle()
 		h.wakeWriter()
 		return nil
 	}
@@ -110,6 +111,7 @@ func (s *h2Stream) End(trailers Fields) error {
 	s.ending, s.tail = true, trailers
 	if empty {
 		*h.buffer() = s.appendEnd(*h.buffer(), nil)
+		s.settle()
 		h.wakeWriter()
 		return nil
 	}

@@ -153,10 +153,10 @@ func (s *h2Stream) end(code http2.Code) {
 		switch {
 		case !s.localClosed: // the response could not be completed (S-6.10)
 			h.reset(s, code)
-		case !s.remoteClosed && !s.resetQueued:
+		case !s.remoteClosed: // half of a tunnel
 			h.reset(s, http2.NoError)
 		default:
-			h.remember(s.id, s.resetQueued)
+			h.remember(s.id, false)
 			h.leave(s)
 		}
 	}

@@ -32,7 +32,7 @@ func (h *h2Conn) work(s *h2Stream) {
 		if idle {
 			h.becomeIdle()
 		}
-		ended := h.closed
+		ended := h.closed || idle && !h.warm.Load()
 		if !ended {
 			if w == nil {
 				w = &h2Worker{next: make(chan *h2Stream, 1)}
@@ -54,7 +54,11 @@ func (h *h2Conn) work(s *h2Stream) {
 // becomeIdle says that there is no stream. Frames that carry no request, PINGs above all, do not change that the connection
 // is idle from now on (S-12.1). The caller holds mu.
 func (h *h2Conn) becomeIdle() {
-	h.warm.Store(true)
+	h.served = true
+	h.warm.Store(h.again)
+	if !h.again {
+		h.dismissWorkers()
+	}
 	h.idleSince = h.now()
 	if !h.heading {
 		h.client.watch.set(phaseIdle, h.server.idleTimeout)
@@ -62,8 +66,8 @@ func (h *h2Conn) becomeIdle() {
 	h.endIfDone()
 }
 
-// h2WarmTime is how long an idle connection keeps its goroutines and buffers: a client that asks for one thing after the
-// other finds them ready.
+// h2WarmTime is how long an idle connection keeps its goroutines, if the request before came within that time too: a
+// client that asks for one thing after the other finds them ready.
 const h2WarmTime = time.Second
 
 // cool lets all go that only streams need, when the connection has been idle for a while. The sweeper calls it.

@@ -104,6 +104,7 @@ func (h *h2Conn) write() {
 				return
 			}
 			h.parked = true
+			batch = h.giveBuffers(batch)
 			h.mu.Unlock()
 			<-h.wake
 			runtime.Gosched()
@@ -124,15 +125,21 @@ func (h *h2Conn) write() {
 // endWriting ends the writer. The caller holds mu.
 func (h *h2Conn) endWriting(batch *[]byte) {
 	h.writing, h.parked = false, false
+	h.giveBuffers(batch)
+	if h.ending {
+		_ = h.client.tcp.SetReadDeadline(pastDeadline) // the reader ends the connection
+	}
+}
+
+// giveBuffers gives both buffers back, as there is nothing to write. The caller holds mu.
+func (h *h2Conn) giveBuffers(batch *[]byte) (none *[]byte) {
 	for _, b := range [...]*[]byte{batch, h.out} {
 		if b != nil && cap(*b) <= 2*h2BatchBytes {
 			h2Batches.Put(b)
 		}
 	}
 	h.out = nil
-	if h.ending {
-		_ = h.client.tcp.SetReadDeadline(pastDeadline) // the reader ends the connection
-	}
+	return nil
 }
 
 // collect makes the next batch: the frames that are ready, and data of the streams whose turn it is. It gives the memory
@@ -149,6 +156,7 @@ func (h *h2Conn) collect(last *[]byte) *[]byte {
 	for len(*batch) < h2BatchBytes && h.sendWindow > 0 && !h.schedule.empty() {
 		s := h.schedule.pick()
 		*batch = s.appendData(*batch)
+		s.settle()
 	}
 	if h.waiting > 0 {
 		h.room.Broadcast()
