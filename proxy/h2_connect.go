@@ -42,6 +42,7 @@ func (s *h2Stream) checkSwitch(fields Fields) error {
 // switchProtocol implements tunnelClient: the stream's data is the new protocol's from the 200 on.
 func (s *h2Stream) switchProtocol(fields Fields, _ string, sent []byte) (io.ReadWriter, []byte, error) {
 	fields.Remove(func(f Field) bool { return http1.EqualFold(f.Name, "Sec-WebSocket-Accept") })
+	s.tunnelled = true
 	s.headed, s.status, s.fields, s.length = true, statusOK, fields, -1
 	if _, err := s.Write(sent); err != nil {
 		return nil, nil, err

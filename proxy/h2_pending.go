@@ -112,7 +112,7 @@ func (s *h2Stream) appendEnd(out, data []byte) []byte {
 // the rest (S-6.13; RFC 9113, section 8.1); the other half of a tunnel goes on. The caller holds mu.
 func (s *h2Stream) closeLocal(out []byte) []byte {
 	s.localClosed = true
-	if s.remoteClosed || s.webSocketKey != "" {
+	if s.remoteClosed || s.tunnelled {
 		return out
 	}
 	s.stopped = true

@@ -25,6 +25,8 @@ type h2Stream struct {
 
 	// webSocketKey is the key of the handshake that the proxy makes for an extended CONNECT; "" otherwise.
 	webSocketKey string
+	// tunnelled tells that the upstream has switched, so that each half of the stream ends by itself.
+	tunnelled bool
 
 	h2Answer
 
@@ -60,7 +62,7 @@ var h2Streams = sync.Pool{New: func() any {
 func (h *h2Conn) takeStream(id uint32) *h2Stream {
 	s := h2Streams.Get().(*h2Stream)
 	s.conn, s.id, s.refs = h, id, 1
-	s.refused, s.webSocketKey = nil, ""
+	s.refused, s.webSocketKey, s.tunnelled = nil, "", false
 	s.remoteClosed, s.localClosed, s.gone = false, false, false
 	s.stopReading, s.stopWriting = false, false
 	s.watch.reset()
