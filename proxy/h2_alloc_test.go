@@ -166,7 +166,11 @@ func TestAnIdleConnectionKeepsNothing(t *testing.T) {
 	l := newH2Loop(t, server)
 	sweeper := server.registry.sweeper
 	l.request(t, l.next)
-	waitFor(t, "the connection to be idle", func() bool { return l.h.isIdle() })
+	waitFor(t, "the connection to be idle", func() bool {
+		l.h.mu.Lock()
+		defer l.h.mu.Unlock()
+		return l.h.running == 0
+	})
 	sweeper.sweep()
 	l.h.mu.Lock()
 	if l.h.idleSince = l.h.now() - int64(2*time.Second); !l.h.writing || len(l.h.workers) != 1 {

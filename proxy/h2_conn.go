@@ -21,10 +21,10 @@ type h2Conn struct {
 
 	// What follows belongs to the reading goroutine.
 
-	// in is the buffer that is read into, nil while the connection is idle; (*in)[start:end] was not looked at yet.
+	// in is the buffer that is read into, nil while nothing is begun; (*in)[start:end] was not looked at yet.
 	in         *[]byte
 	start, end int
-	// small is read into while the connection is idle.
+	// small is read into while nothing is begun.
 	small   [http2.HeaderBytes]byte
 	decoder *http2.HeadDecoder
 	block   h2Block

@@ -48,21 +48,19 @@ func (h *h2Conn) readPreface() error {
 	return nil
 }
 
-// fill reads more bytes behind those that are there. While there is no stream and nothing is begun it waits without a
-// buffer, so that idle connections are cheap.
+// fill reads more bytes behind those that are there. Where nothing is begun it waits without a buffer, so that idle
+// connections are cheap; what comes with the first bytes then lies in TLS's own.
 func (h *h2Conn) fill() error {
 	if h.start == h.end {
 		h.start, h.end = 0, 0
-		if h.isIdle() {
-			h.releaseInput()
-			n, err := h.conn.Read(h.small[:])
-			if n == 0 {
-				return noProgress(err)
-			}
-			h.in = h2ReadBuffers.Get().(*[]byte)
-			h.end = copy(*h.in, h.small[:n])
-			return nil
+		h.releaseInput()
+		n, err := h.conn.Read(h.small[:])
+		if n == 0 {
+			return noProgress(err)
 		}
+		h.in = h2ReadBuffers.Get().(*[]byte)
+		h.end = copy(*h.in, h.small[:n])
+		return nil
 	}
 	if h.in == nil {
 		h.in = h2ReadBuffers.Get().(*[]byte)
@@ -92,13 +90,6 @@ func (h *h2Conn) releaseInput() {
 		h2ReadBuffers.Put(h.in)
 		h.in = nil
 	}
-}
-
-// isIdle reports whether there is no stream.
-func (h *h2Conn) isIdle() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.running == 0
 }
 
 // frames looks at all frames that were read whole.
