@@ -92,6 +92,9 @@ func (s *h2Stream) read(room []byte, wait bool) ([]byte, error) {
 	h := s.conn
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !wait && !s.remoteClosed {
+		return nil, errNotReady // what is taken opens the window for more, which is for an upstream to do that takes it
+	}
 	for {
 		if n := s.take(room); n > 0 {
 			s.taken(int64(n))

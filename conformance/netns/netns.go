@@ -24,9 +24,22 @@ func New(addresses ...netip.Addr) (*Network, error) {
 	made := make(chan error, 1)
 	n := new(Network)
 	go func() {
-		// The thread is in the new namespace from here on, and is not given back: it ends with this goroutine.
+		// The thread comes back to where it was: one that ended would take along the processes that are to end with the
+		// thread which started them, and it may have started some.
 		runtime.LockOSThread()
-		made <- n.enterNew(addresses)
+		made <- func() error {
+			before, err := currentNamespace()
+			if err != nil {
+				return err
+			}
+			defer before.Close()
+			failed := n.enterNew(addresses)
+			if err := enter(before); err != nil {
+				return errors.Join(failed, err)
+			}
+			runtime.UnlockOSThread()
+			return failed
+		}()
 	}()
 	if err := <-made; err != nil {
 		_ = n.Close()
