@@ -435,9 +435,6 @@ Feature: HTTP/2, frame by frame
       And it is still served
       And the memory of the proxy has grown by at most 160 MiB
       And the steady load has lost no request
-      When the admin command "status" is sent
-      Then the admin socket answers with:
-        | requests_in_flight | 0 |
 
   Rule: Who is slow is cut
 
