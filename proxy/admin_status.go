@@ -112,17 +112,28 @@ func (s Status) complete() Status {
 
 // descriptorUsage counts the process's open descriptors and reads their limit.
 func descriptorUsage() DescriptorStatus {
-	var usage DescriptorStatus
-	if dir, err := os.Open("/proc/self/fd"); err == nil {
-		if names, err := dir.Readdirnames(-1); err == nil {
-			// The directory being read is one of them.
-			usage.Used = len(names) - 1
-		}
-		dir.Close()
+	return DescriptorStatus{Used: usedDescriptors(), Allowed: allowedDescriptors()}
+}
+
+// usedDescriptors counts the process's open descriptors; 0 where the system does not tell.
+func usedDescriptors() int {
+	dir, err := os.Open("/proc/self/fd")
+	if err != nil {
+		return 0
 	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return 0
+	}
+	return len(names) - 1 // the directory being read is one of them
+}
+
+// allowedDescriptors is the soft limit of RLIMIT_NOFILE; 0 where the system does not tell.
+func allowedDescriptors() int {
 	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
-		usage.Allowed = int(min(limit.Cur, 1<<31-1))
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 0
 	}
-	return usage
+	return int(min(limit.Cur, 1<<31-1))
 }

@@ -15,6 +15,7 @@ func (d *Daemon) Reload() ReloadResult {
 	dynamic, drift, err := d.applyFile()
 	result := d.reportReload(dynamic, drift, err)
 	d.last.Store(&ReloadStatus{Time: now(), Status: result.Status, Message: result.Message, Errors: result.Errors})
+	d.shared.metrics.process.reload(err == nil)
 	d.notify.Reloaded(d.reloadText(result))
 	return result
 }
@@ -39,6 +40,7 @@ func (d *Daemon) applyFile() (*DynamicConfig, []Drift, error) {
 		return nil, nil, err
 	}
 	useCertificates()
+	d.shared.metrics.adopt(dynamic)
 	d.dynamic.Store(dynamic)
 	d.shared.upstreams.keep(dynamic)
 	return dynamic, d.newDrift(d.config.drift(cfg)), nil
