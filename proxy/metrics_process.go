@@ -58,7 +58,22 @@ func (p *processSeries) handshake(result handshakeResult, version uint16) {
 	case tls.VersionTLS13:
 		at = 2
 	}
+	if !result.has(at) {
+		at = 0
+	}
 	p.handshakes[result][at].Add(1)
+}
+
+// has reports whether handshakes with the result are counted by that version: one that succeeds has a version, and one
+// whose client is gone is none of any.
+func (r handshakeResult) has(version int) bool {
+	switch r {
+	case handshakeDone:
+		return version > 0
+	case handshakeFailed:
+		return true
+	}
+	return version == 0
 }
 
 var reloadResults = [...]string{"success", "error"}

@@ -111,12 +111,9 @@ func writeBreaches(s *scrape, t *metricsText) { t.count(s.shared.metrics.process
 func writeHandshakes(s *scrape, t *metricsText) {
 	for result, name := range handshakeResults {
 		for version, text := range tlsVersions {
-			n := s.shared.metrics.process.handshakes[result][version].Load()
-			// A version is agreed on before it comes to a result; without one only failures are.
-			if done := handshakeResult(result) == handshakeDone; done && text == "" || !done && text != "" && n == 0 {
-				continue
+			if handshakeResult(result).has(version) {
+				t.count(s.shared.metrics.process.handshakes[result][version].Load(), name, text)
 			}
-			t.count(n, name, text)
 		}
 	}
 }
