@@ -22,8 +22,27 @@ type ReloadResult struct {
 	Errors []string `json:"errors,omitempty"`
 	// Sites is the number of sites of the new configuration.
 	Sites int `json:"sites,omitempty"`
-	// RestartRequired names the static keys that differ from those in use (S-3.4).
+	// RestartRequired names the static keys that differ from those in use, and were not named at an earlier reload
+	// (S-3.4).
 	RestartRequired []string `json:"restart_required,omitempty"`
+	// Difference is what was changed, and every static key that differs; nil where nothing does.
+	Difference *Difference `json:"difference,omitempty"`
+}
+
+// DiffResult is the answer to `diff`: what a reload of the file as it is now would do.
+type DiffResult struct {
+	// Status is "ok" when a reload would be accepted, and "error" when it would be refused.
+	Status string `json:"status"`
+	// Message says in one sentence that it would be refused; always set for an error.
+	Message string `json:"message,omitempty"`
+	// Errors is everything that is wrong with the new configuration, each naming its key.
+	Errors []string `json:"errors,omitempty"`
+	// Path is the configuration file.
+	Path string `json:"path,omitempty"`
+	// Changes is the number of things that differ.
+	Changes int `json:"changes"`
+	// Difference is what they are; nil where nothing differs.
+	Difference *Difference `json:"difference,omitempty"`
 }
 
 // Status is the answer to `status` (S-10.1): what an operator wants to know of a running daemon. Times are in UTC.

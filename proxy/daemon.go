@@ -77,6 +77,7 @@ func (d *Daemon) startBackgroundTasks() error {
 	d.tasks.Go(func() {
 		d.admin.serve(ctx, adminHandlers{
 			Reload: func(context.Context) ReloadResult { return d.Reload() },
+			Diff:   d.Diff,
 			Status: d.Status,
 		})
 	})
