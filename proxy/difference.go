@@ -98,14 +98,6 @@ func (d Difference) count() int {
 		len(d.Certificates) + len(d.RestartRequired)
 }
 
-// orNil is the difference for an answer that leaves out one in which nothing differs.
-func (d Difference) orNil() *Difference {
-	if d.count() == 0 {
-		return nil
-	}
-	return &d
-}
-
 // servedSite is a site with the listener that serves it.
 type servedSite struct {
 	listener string

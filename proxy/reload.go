@@ -17,7 +17,12 @@ func (d *Daemon) Reload() ReloadResult {
 		d.apply(prepared)
 	}
 	result := d.reportReload(prepared, err)
-	d.last.Store(&ReloadStatus{Time: now(), Status: result.Status, Message: result.Message, Errors: result.Errors})
+	last := &ReloadStatus{Time: now(), Status: result.Status, Message: result.Message, Errors: result.Errors}
+	if result.Difference != nil {
+		last.Changes = result.Difference.count()
+	}
+	d.last.Store(last)
+	d.history.add(*last)
 	d.notify.Reloaded(d.reloadText(result))
 	return result
 }
@@ -34,7 +39,7 @@ func (d *Daemon) Diff() DiffResult {
 		return DiffResult{Status: adminStatusError, Message: d.refusalText("a reload would be refused", lines), Errors: lines}
 	}
 	return DiffResult{Status: adminStatusOK, Path: d.config.Path, Changes: prepared.difference.count(),
-		Difference: prepared.difference.orNil()}
+		Difference: &prepared.difference}
 }
 
 // preparedReload is a reload in which nothing can fail any more.
@@ -75,6 +80,7 @@ func (d *Daemon) apply(prepared *preparedReload) {
 	prepared.certificates.commit()
 	d.dynamic.Store(prepared.dynamic)
 	d.shared.upstreams.keep(prepared.dynamic)
+	d.drift.Store(&prepared.difference.RestartRequired)
 }
 
 // newDrift returns what of the drift has not been reported yet, and remembers it (S-3.4). Drift that went away is
@@ -102,7 +108,7 @@ func (d *Daemon) reportReload(prepared *preparedReload, err error) ReloadResult 
 		return ReloadResult{Status: adminStatusError, Message: d.refusalText("nothing was changed", lines), Errors: lines}
 	}
 	log.Log(LevelInfo, "CONFIG_RELOAD", Str("status", "success"), Int("sites", prepared.dynamic.Sites))
-	result := ReloadResult{Status: adminStatusOK, Sites: prepared.dynamic.Sites, Difference: prepared.difference.orNil()}
+	result := ReloadResult{Status: adminStatusOK, Sites: prepared.dynamic.Sites, Difference: &prepared.difference}
 	for _, change := range d.newDrift(prepared.difference.RestartRequired) {
 		log.Log(LevelWarn, "CONFIG_DRIFT", Str("key", change.Key), Str("running", change.Running),
 			Str("file", change.File), Str("action", "restart to apply"))
