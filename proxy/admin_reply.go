@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,11 +33,11 @@ func renderReply(command string, line []byte, at time.Time) (renderedReply, erro
 	}
 	if failure.Status != adminStatusOK {
 		message := printableLine(failure.Message)
-		if len(failure.Errors) == 0 {
-			if message == "" {
-				message = "the daemon gives no reason"
-			}
-			return renderedReply{}, errors.New(message)
+		switch {
+		case len(failure.Errors) == 0 && message == unknownAdminCommand(command):
+			return renderedReply{}, fmt.Errorf("the daemon is of an older version, which does not know %s; restart it with this one", command)
+		case len(failure.Errors) == 0:
+			return renderedReply{}, errors.New(cmp.Or(message, "the daemon gives no reason"))
 		}
 		reply := renderedReply{code: refusedCode(command)}
 		if message != "" {
