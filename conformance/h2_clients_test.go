@@ -69,7 +69,7 @@ func sizes(w http.ResponseWriter, r *http.Request) {
 
 func TestCurlOverHTTP2(t *testing.T) {
 	curl := needProgram(t, "curl", "curl")
-	port := startProxy(t, http.HandlerFunc(sizes))
+	port := startProxy(t, http.HandlerFunc(sizes)).port
 	base := fmt.Sprintf("https://localhost:%d/", port)
 	common := []string{"--http2", "-k", "-sS", "--fail", "--max-time", "60"}
 	run := func(t *testing.T, args ...string) string {
@@ -169,7 +169,7 @@ var h2loadCounts = regexp.MustCompile(`requests: (\d+) total, (\d+) started, (\d
 
 func TestH2loadLosesNoRequest(t *testing.T) {
 	h2load := needProgram(t, "h2load", "nghttp2-client")
-	port := startProxy(t, http.HandlerFunc(sizes))
+	port := startProxy(t, http.HandlerFunc(sizes)).port
 	body := filepath.Join(t.TempDir(), "body")
 	if err := os.WriteFile(body, noise(3, 64<<10), 0o600); err != nil {
 		t.Fatal(err)
@@ -248,7 +248,7 @@ func TestGitClonesAndPushesOverHTTP2(t *testing.T) {
 	run("-C", "source", "commit", "-q", "-m", "six MiB")
 	run("clone", "-q", "--bare", "source", "served.git")
 	run("-C", "served.git", "config", "http.receivepack", "true")
-	url := fmt.Sprintf("https://localhost:%d/served.git", startProxy(t, gitServer(t, git, dir)))
+	url := fmt.Sprintf("https://localhost:%d/served.git", startProxy(t, gitServer(t, git, dir)).port)
 
 	run("clone", "-q", url, "first")
 	if got, want := run("-C", "first", "rev-parse", "HEAD^{tree}"), run("-C", "source", "rev-parse", "HEAD^{tree}"); got != want {
