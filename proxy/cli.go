@@ -28,6 +28,7 @@ type commandLine struct {
 	command                           string
 	config, socket                    string
 	validate, wildcard, version, help bool
+	json, text, watch                 bool
 }
 
 // parseCommandLine parses the arguments, and returns the command that they name with what goes with it. Flags may stand
@@ -70,8 +71,14 @@ func parseCommandLine(args []string) (cliCommand, commandLine, error) {
 			misplaced = fmt.Errorf("--%s goes with %s", f.Name, strings.Join(takers(commands, f.Name), " or "))
 		}
 	})
-	if misplaced == nil && c.config == "" {
+	switch {
+	case misplaced != nil:
+	case c.config == "":
 		misplaced = errors.New("--config needs a path")
+	case c.json && c.text:
+		misplaced = errors.New("--json does not go with --text")
+	case c.json && c.watch:
+		misplaced = errors.New("--json does not go with --watch")
 	}
 	return command, c, misplaced
 }
@@ -113,19 +120,6 @@ func runValidate(c commandLine, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stdout, validationReport(cfg))
 	return exitOK
-}
-
-// runClient sends the command to the running daemon (S-1.4). The socket is the one of --socket or of the configuration.
-func runClient(c commandLine, stdout, stderr io.Writer) int {
-	socket := c.socket
-	if socket == "" {
-		var err error
-		if socket, err = adminSocketPathIn(c.config); err != nil {
-			fmt.Fprintf(stderr, "reverse-proxy: %v; use --socket PATH\n", err)
-			return exitError
-		}
-	}
-	return runAdminCommand(socket, c.command, stdout, stderr)
 }
 
 // runDaemon starts the proxy and serves until a signal ends it.

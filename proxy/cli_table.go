@@ -42,7 +42,7 @@ func (c cliCommand) takes(name string) bool {
 
 // cliCommands lists everything that the program can be told to do; the first is what it does untold (S-1.1, S-1.4).
 func cliCommands() []cliCommand {
-	socket := []string{"config", "socket"}
+	socket, form := []string{"config", "socket"}, []string{"json", "text"}
 	return []cliCommand{
 		{
 			Summary: "run the proxy in the foreground, logging to stdout",
@@ -56,14 +56,20 @@ func cliCommands() []cliCommand {
 		},
 		{
 			Name:    "reload",
-			Summary: "make the running proxy read its configuration again",
-			Flags:   [][]string{socket},
+			Summary: "make the running proxy read its configuration again, and tell what that changed",
+			Flags:   [][]string{socket, form},
 			run:     runClient,
 		},
 		{
 			Name:    "status",
-			Summary: "print what the running proxy is doing, as JSON",
-			Flags:   [][]string{socket},
+			Summary: "tell what the running proxy is doing",
+			Flags:   [][]string{socket, form, {"watch"}},
+			run:     runClient,
+		},
+		{
+			Name:    "diff",
+			Summary: "tell what a reload of the configuration as it is now would change, and do nothing",
+			Flags:   [][]string{socket, form},
 			run:     runClient,
 		},
 	}
@@ -86,6 +92,12 @@ func cliFlags() []cliFlag {
 			toggle(func(c *commandLine) *bool { return &c.validate })},
 		{"allow-wildcard-bind", "", "permit 0.0.0.0 and :: as bind addresses",
 			toggle(func(c *commandLine) *bool { return &c.wildcard })},
+		{"json", "", "print JSON; diff, reload and status do so where stdout is no terminal",
+			toggle(func(c *commandLine) *bool { return &c.json })},
+		{"text", "", "print text for people, which is the default on a terminal",
+			toggle(func(c *commandLine) *bool { return &c.text })},
+		{"watch", "", "print the status again every 2 seconds, until Ctrl-C",
+			toggle(func(c *commandLine) *bool { return &c.watch })},
 		{"version", "", "print version, revision and Go version",
 			toggle(func(c *commandLine) *bool { return &c.version })},
 		{"help", "", "print this help",
@@ -114,8 +126,8 @@ type cliExit struct {
 // cliExits lists the exit codes of the program (S-1.5).
 func cliExits() []cliExit {
 	return []cliExit{
-		{exitOK, "done or graceful shutdown"},
-		{exitError, "configuration or startup failure"},
-		{exitUsage, "wrong usage"},
+		{exitOK, "done, or graceful shutdown; of diff: no change"},
+		{exitError, "configuration or startup failure, or the daemon cannot be asked; of diff: there are changes"},
+		{exitUsage, "wrong usage; of diff: a reload would be refused"},
 	}
 }

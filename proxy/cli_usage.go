@@ -33,14 +33,10 @@ func usageText() string {
 		}
 		b.WriteString(s.Names + " " + s.Summary)
 	}
-	b.WriteString(".\nExit codes: ")
-	for i, e := range cliExits() {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "%d %s", e.Code, e.Summary)
+	b.WriteString(".\nExit codes:\n")
+	for _, e := range cliExits() {
+		fmt.Fprintf(&b, "  %d  %s\n", e.Code, e.Summary)
 	}
-	b.WriteString(".\n")
 	return b.String()
 }
 

@@ -19,17 +19,17 @@ type manualSource struct {
 // newManualSource loads the pairs. key is that of the listener's `tls` table, for errors.
 func newManualSource(key, listener string, files []CertificateFiles) (*manualSource, error) {
 	s := &manualSource{listener: listener, key: key, files: files}
-	commit, err := s.prepare()
+	prepared, err := s.prepare()
 	if err != nil {
 		return nil, err
 	}
-	commit()
+	prepared.commit()
 	return s, nil
 }
 
-// prepare reads the files and returns what puts their certificates to use. Nothing changes before that is called, and
-// nothing at all when a file is bad.
-func (s *manualSource) prepare() (commit func(), err error) {
+// prepare reads the files. Nothing changes before their certificates are committed, and nothing at all when a file is
+// bad.
+func (s *manualSource) prepare() (preparedTable, error) {
 	var certificates []*tls.Certificate
 	var problems ConfigErrors
 	for i, files := range s.files {
@@ -45,10 +45,9 @@ func (s *manualSource) prepare() (commit func(), err error) {
 		certificates = append(certificates, certificate)
 	}
 	if problems != nil {
-		return nil, problems
+		return preparedTable{}, problems
 	}
-	table := newCertTable(certificates)
-	return func() { s.table.Store(table) }, nil
+	return preparedTable{newCertTable(certificates), &s.table}, nil
 }
 
 // Certificate implements CertSource.
