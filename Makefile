@@ -23,6 +23,10 @@ DEPS := \
 	nghttp2-client:h2load \
 	git:git \
 	chromium:chromium \
+	man-db:man \
+	mandoc:mandoc \
+	zsh:zsh \
+	fish:fish \
 	nginx-light:nginx \
 	haproxy:haproxy
 
