@@ -95,44 +95,31 @@ func (m *metrics) all() []*siteSeries {
 	return all
 }
 
-// SiteTraffic is what one site has served since the process started, or since the site was added by a reload.
-type SiteTraffic struct {
-	// Host is the site's host; "" for requests that were sent to no site: to unknown hosts, over the rate limit, malformed,
-	// and to the health path.
-	Host string `json:"host"`
-	// Requests are all requests that have ended.
-	Requests uint64 `json:"requests"`
-	// ClientErrors and ServerErrors are those that were answered with 4xx and 5xx.
-	ClientErrors uint64 `json:"client_errors"`
-	ServerErrors uint64 `json:"server_errors"`
-	// UpstreamErrors are the requests of which the upstream could not be reached or did not answer to the end.
-	UpstreamErrors uint64 `json:"upstream_errors"`
-	// BytesIn and BytesOut are the bytes of the bodies of requests and responses.
-	BytesIn  uint64 `json:"bytes_in"`
-	BytesOut uint64 `json:"bytes_out"`
-}
-
-// traffic sums up what every site has served, in the order of their hosts; the first is for requests without a site.
-func (m *metrics) traffic() []SiteTraffic {
-	all := m.all()
-	traffic := make([]SiteTraffic, len(all))
-	for i, series := range all {
-		total := series.sum()
-		entry := SiteTraffic{
-			Host: series.host, UpstreamErrors: total.upstreamErrors, BytesIn: total.bytesIn, BytesOut: total.bytesOut,
-		}
-		for _, classes := range total.requests {
-			for class, n := range classes {
-				entry.Requests += n
-				switch class {
-				case 4 - 1:
-					entry.ClientErrors += n
-				case 5 - 1:
-					entry.ServerErrors += n
-				}
+// siteTraffic sums up what the site has served since the process started, or since the site was added by a reload. The
+// host "" stands for the requests that were sent to no site: to unknown hosts, over the rate limit, malformed, and to the
+// health path.
+func (m *metrics) siteTraffic(host string) TrafficCounts {
+	series := m.none
+	if host != "" {
+		m.mu.Lock()
+		series = m.sites[host]
+		m.mu.Unlock()
+	}
+	if series == nil {
+		return TrafficCounts{}
+	}
+	total := series.sum()
+	counts := TrafficCounts{UpstreamErrors: total.upstreamErrors, BytesIn: total.bytesIn, BytesOut: total.bytesOut}
+	for _, classes := range total.requests {
+		for class, n := range classes {
+			counts.Requests += n
+			switch class {
+			case 4 - 1:
+				counts.ClientErrors += n
+			case 5 - 1:
+				counts.ServerErrors += n
 			}
 		}
-		traffic[i] = entry
 	}
-	return traffic
+	return counts
 }

@@ -137,8 +137,8 @@ func dynamicOf(listeners int, hosts ...string) *DynamicConfig {
 func TestSeriesFollowTheConfiguration(t *testing.T) {
 	m := newMetrics()
 	hosts := func() (hosts []string) {
-		for _, traffic := range m.traffic() {
-			hosts = append(hosts, traffic.Host)
+		for _, series := range m.all() {
+			hosts = append(hosts, series.host)
 		}
 		return hosts
 	}
@@ -157,13 +157,17 @@ func TestSeriesFollowTheConfiguration(t *testing.T) {
 		t.Errorf("after a reload (-want +got):\n%s", diff)
 	}
 	m.request(&exchange{request: &Request{Method: "GET"}, site: first.routes[0]["b.test"], status: 200}, 0) // still under way
-	want := []SiteTraffic{{}, {Host: "a.test", Requests: 2, ServerErrors: 2, UpstreamErrors: 2, BytesOut: 22}, {Host: "c.test"}}
-	if diff := cmp.Diff(want, m.traffic()); diff != "" {
-		t.Errorf("traffic after a reload (-want +got):\n%s", diff)
+	want := map[string]TrafficCounts{
+		"": {}, "a.test": {Requests: 2, ServerErrors: 2, UpstreamErrors: 2, BytesOut: 22}, "b.test": {}, "c.test": {},
+	}
+	for host, counts := range want {
+		if diff := cmp.Diff(counts, m.siteTraffic(host)); diff != "" {
+			t.Errorf("traffic of %q after a reload (-want +got):\n%s", host, diff)
+		}
 	}
 
 	m.adopt(dynamicOf(1, "b.test"))
-	if diff := cmp.Diff([]SiteTraffic{{}, {Host: "b.test"}}, m.traffic()); diff != "" {
+	if diff := cmp.Diff(TrafficCounts{}, m.siteTraffic("b.test")); diff != "" {
 		t.Errorf("a site that came back begins anew (-want +got):\n%s", diff)
 	}
 	for i := range 1000 {
