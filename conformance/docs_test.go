@@ -82,7 +82,7 @@ func needPrograms(t *testing.T, programs ...string) {
 }
 
 func TestTheCommandsOfTheDocuments(t *testing.T) {
-	needPrograms(t, "bash", "curl", "jq", "openssl", "fail2ban-regex")
+	needPrograms(t, "bash", "curl", "jq", "openssl", "fail2ban-server")
 	if !new(steps.Suite).HasLogrotate() {
 		needPrograms(t, "logrotate")
 	}
@@ -93,12 +93,17 @@ func TestTheCommandsOfTheDocuments(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t)
+			fail2ban := false
 			// Two requests reach an upstream that is not there, and those after them are over the limit.
 			const requests = "for i in 1 2 3; do curl -sk --resolve site.example.test:443:127.0.0.1 https://site.example.test/; done"
 			for _, command := range commands {
 				if strings.Contains(command, "proxy.log") {
 					m.run(requests)
 					m.await("grep -q ' RATE_LIMIT ' /var/log/reverse-proxy/proxy.log")
+				}
+				if strings.HasPrefix(command, "fail2ban-client") && !fail2ban {
+					m.startFail2ban()
+					fail2ban = true
 				}
 				want := documentedCommands[command]
 				switch {

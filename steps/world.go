@@ -115,6 +115,7 @@ type World struct {
 	terminalRead chan struct{} // closed when all that it wrote to its terminal was read
 	notify       *notifySocket
 	upstreams    map[string]*upstream
+	protocol     string // what clients speak on HTTPS ports where a sentence names none; "" for HTTP/1.1
 	transports   map[string]transport
 	conns        map[string]*rawConn
 	conn         *rawConn // the last one that was used
@@ -129,6 +130,7 @@ type World struct {
 	network      *netns.Network // nil for the machine's own
 	attacker     *attack
 	load         *load
+	fail2ban     *process    // the real fail2ban-server
 	stdout       *stdoutPipe // where the log goes when a scenario decides when it is read
 	descriptors  unix.Rlimit // the daemon's own limit while a scenario has lowered it
 	admin        *adminAnswer

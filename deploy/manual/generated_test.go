@@ -4,8 +4,10 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -51,4 +53,34 @@ func TestTheTablesOfTheConfigurationAreTheReference(t *testing.T) {
 		t.Fatalf("%s: got no line %q, want one in front of the tables", name, configTablesBegin)
 	}
 	compareGenerated(t, name, before+configTablesBegin+configTables(proxy.ConfigReference()))
+}
+
+// TestTheManPagesAndCompletionsAreTheTables holds the generated files of deploy/.
+func TestTheManPagesAndCompletionsAreTheTables(t *testing.T) {
+	line := proxy.CommandLineReference()
+	compareGenerated(t, "deploy/completions/bash/reverse-proxy", bashCompletion(line))
+	compareGenerated(t, "deploy/completions/zsh/_reverse-proxy", zshCompletion(line))
+	compareGenerated(t, "deploy/completions/fish/reverse-proxy.fish", fishCompletion(line))
+	comparePage(t, "deploy/man/reverse-proxy.8", func(date string) string { return commandPage(line, date) })
+	_, example, _ := strings.Cut(readFile(t, "README.md"), "\n```toml\n")
+	example, _, found := strings.Cut(example, "```\n")
+	if !found {
+		t.Fatal("README.md: got no configuration between ```toml and ```, want the one of the man page")
+	}
+	comparePage(t, "deploy/man/reverse-proxy.toml.5", func(date string) string { return configPage(proxy.ConfigReference(), example, date) })
+}
+
+// pageDate matches the date in the heading of a man page.
+var pageDate = regexp.MustCompile(`(?m)^\.TH \S+ \d "(\d{4}-\d\d-\d\d)"`)
+
+// comparePage compares a man page. Its date is that of the last change: the committed one, or today if -update has
+// something to change.
+func comparePage(t *testing.T, name string, render func(date string) string) {
+	t.Helper()
+	date := time.Now().UTC().Format(time.DateOnly)
+	committed, _ := os.ReadFile(filepath.Join(root, name)) // it may not be there yet
+	if found := pageDate.FindSubmatch(committed); found != nil && (!*update || render(string(found[1])) == string(committed)) {
+		date = string(found[1])
+	}
+	compareGenerated(t, name, render(date))
 }
