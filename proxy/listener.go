@@ -82,20 +82,25 @@ func (l *listener) startServing(cfg *Config, p *pipeline, shared *sharedState) {
 		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
 	}
 	l.sites = sites
-	go l.serve(func() error { return sites.serve(newBackoffListener(l.https, l.address(), shared.log)) })
+	l.serve(shared.conns, func() error { return sites.serve(newBackoffListener(l.https, l.address(), shared.log)) })
 	if l.redirect == nil {
 		return
 	}
 	l.redirectServer = newRedirectServer(cfg, l.redirectHandler(), shared, l.redirect.Addr().String())
-	go l.serve(func() error {
+	l.serve(shared.conns, func() error {
 		return l.redirectServer.Serve(admittedListener{newBackoffListener(l.redirect, l.redirect.Addr().String(), shared.log), shared.conns})
 	})
 }
 
-func (l *listener) serve(run func() error) {
-	if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		l.failed <- fmt.Errorf("%s: accepting connections: %w", l.address(), err)
-	}
+// serve runs a loop that accepts connections.
+func (l *listener) serve(registry *connRegistry, run func() error) {
+	ended := registry.accepts()
+	go func() {
+		defer ended()
+		if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			l.failed <- fmt.Errorf("%s: accepting connections: %w", l.address(), err)
+		}
+	}()
 }
 
 // close closes the sockets and cuts the connections of the redirect port, the registry those of the sites; for the unwinding of a startup, and the end of a shutdown.
