@@ -315,7 +315,11 @@ func TestShutdownWaitsForTheFirstRequestOfANewConnection(t *testing.T) {
 	fresh := newH2Client(t, d)
 	fresh.sync()
 	d.signals <- syscall.SIGTERM
-	waitFor(t, "the drain", func() bool { d.shared.conns.mu.Lock(); defer d.shared.conns.mu.Unlock(); return d.shared.conns.draining })
+	waitFor(t, "the drain", func() bool {
+		d.shared.conns.mu.Lock()
+		defer d.shared.conns.mu.Unlock()
+		return d.shared.conns.draining
+	})
 	fresh.sync()
 	if len(fresh.goAways) != 0 {
 		t.Errorf("got GOAWAY %v before the first request, want none", fresh.goAways)

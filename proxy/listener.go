@@ -30,17 +30,17 @@ type listener struct {
 	failed chan error
 }
 
-// bindListener binds both ports of one entry (step 6). The error names the key of the port and its address.
-func bindListener(index int, config ListenerConfig, patience time.Duration) (*listener, error) {
+// bindListener binds both ports of one entry (step 6), or takes the sockets that were passed for them. The error names the key of the port and its address.
+func bindListener(index int, config ListenerConfig, sockets inheritedSockets, patience time.Duration) (*listener, error) {
 	l := &listener{index: index, config: config, gate: newGate(patience), failed: make(chan error, 2)}
 	var err error
-	if l.https, err = bind(fmt.Sprintf("listeners[%d].https_port", index), config.BindAddr, config.HTTPSPort); err != nil {
+	if l.https, err = sockets.listen(fmt.Sprintf("listeners[%d].https_port", index), config.BindAddr, config.HTTPSPort); err != nil {
 		return nil, err
 	}
 	if config.HTTPPort == 0 {
 		return l, nil
 	}
-	if l.redirect, err = bind(fmt.Sprintf("listeners[%d].http_port", index), config.BindAddr, config.HTTPPort); err != nil {
+	if l.redirect, err = sockets.listen(fmt.Sprintf("listeners[%d].http_port", index), config.BindAddr, config.HTTPPort); err != nil {
 		return nil, errors.Join(err, l.https.Close())
 	}
 	return l, nil
