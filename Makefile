@@ -16,6 +16,7 @@ DEPS := \
 	systemd-journal-remote: \
 	logrotate:logrotate \
 	jq:jq \
+	iproute2:ss \
 	systemd:systemd-analyze \
 	strace:strace \
 	curl:curl \
