@@ -433,16 +433,16 @@ Feature: The log
       When the client "scanner" requests "https://git.example.test/login" 4 times
       And the client "browser" requests "https://git.example.test/login" 1 times
       And the client "bot" requests "https://git.example.test/.env" 3 times
-      Then the fail2ban filter "<filter>" finds in "proxy.log":
+      Then the fail2ban filter "reverse-proxy" finds in "proxy.log":
         | ${client:scanner} | 3 |
         | ${client:bot}     | 2 |
 
       Examples:
-        | format | filter             | protocol |
-        | text   | reverse-proxy      | HTTP/1.1 |
-        | json   | reverse-proxy-json | HTTP/1.1 |
-        | text   | reverse-proxy      | HTTP/2   |
-        | json   | reverse-proxy-json | HTTP/2   |
+        | format | protocol |
+        | text   | HTTP/1.1 |
+        | json   | HTTP/1.1 |
+        | text   | HTTP/2   |
+        | json   | HTTP/2   |
 
     @S-8.5
     Scenario Outline: Forged requests ban nobody but their sender, in the format <format>
@@ -489,15 +489,15 @@ Feature: The log
 
         """
       Then every line of the file "proxy.log" is plain ASCII
-      And the fail2ban filter "<filter>" finds in "proxy.log":
+      And the fail2ban filter "reverse-proxy" finds in "proxy.log":
         | ${client:attacker} | 2 |
       And every line of the file "proxy.log" is well-formed
       And the file "proxy.log" holds the same lines as the log
 
       Examples:
-        | format | filter             |
-        | text   | reverse-proxy      |
-        | json   | reverse-proxy-json |
+        | format |
+        | text   |
+        | json   |
 
   Rule: A repeating failure is logged at most once in 10 s, with a count
 

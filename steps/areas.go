@@ -34,8 +34,10 @@ func (w *World) areas() []area {
 		{"The log", w.logSteps()},
 		{"The log file and the other ends of the log", w.loggingSteps()},
 		{"Rotation of the log", w.logrotateSteps()},
+		{"fail2ban", w.fail2banSteps()},
 		{"The admin socket", w.adminSteps()},
 		{"Clients of the admin socket", w.adminClientSteps()},
 		{"The rate limit", w.rateLimitSteps()},
+		{"The metrics", w.metricsSteps()},
 	}
 }

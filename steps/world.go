@@ -129,6 +129,7 @@ type World struct {
 	network      *netns.Network // nil for the machine's own
 	attacker     *attack
 	load         *load
+	fail2ban     *process    // the real fail2ban-server
 	stdout       *stdoutPipe // where the log goes when a scenario decides when it is read
 	descriptors  unix.Rlimit // the daemon's own limit while a scenario has lowered it
 	admin        *adminAnswer
