@@ -16,6 +16,7 @@ DEPS := \
 	systemd-journal-remote: \
 	logrotate:logrotate \
 	jq:jq \
+	iproute2:ss \
 	systemd:systemd-analyze \
 	strace:strace \
 	curl:curl \
@@ -27,9 +28,9 @@ DEPS := \
 	mandoc:mandoc \
 	zsh:zsh \
 	fish:fish \
+	prometheus:promtool \
 	nginx-light:nginx \
-	haproxy:haproxy \
-	prometheus:promtool
+	haproxy:haproxy
 
 # Caddy, which `make bench` builds from the module proxy, as Debian has none that is recent.
 CADDY_VERSION ?= v2.11.2

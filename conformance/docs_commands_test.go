@@ -10,6 +10,9 @@ type documentedCommand struct {
 	elsewhere string
 }
 
+// noSystemd is why a command of systemd's is not run.
+const noSystemd = "there is no systemd where this test runs; it is a command of its own, without a part of ours"
+
 // documentedCommands are all commands that stand behind a `$` in a console block of README.md or of docs/, without
 // docs/performance.md, which is about benchmarks.
 var documentedCommands = map[string]documentedCommand{
@@ -44,6 +47,15 @@ var documentedCommands = map[string]documentedCommand{
 	"grep 'open files' /proc/$(reverse-proxy status | jq .pid)/limits":                                   {prints: "Max open files"},
 	"kill -HUP $(reverse-proxy status | jq .pid)":                                                        {},
 
+	"cp -p /usr/local/bin/reverse-proxy /usr/local/bin/reverse-proxy.old":                            {},
+	"cp -p /etc/reverse-proxy/config.toml /etc/reverse-proxy/config.toml.old":                        {},
+	"/usr/local/bin/reverse-proxy.new --version":                                                     {prints: "reverse-proxy "},
+	"reverse-proxy status | jq '.config.file_differs, .last_reload'":                                 {prints: "false\n"},
+	"mv /usr/local/bin/reverse-proxy /usr/local/bin/reverse-proxy.bad":                               {},
+	"cp -p /usr/local/bin/reverse-proxy.old /usr/local/bin/reverse-proxy":                            {},
+	"/usr/local/bin/reverse-proxy --validate --config /etc/reverse-proxy/config.toml":                {prints: "configuration OK: "},
+	"cp -p /etc/reverse-proxy/config.toml.old /etc/reverse-proxy/config.toml.new":                    {},
+	"mv /etc/reverse-proxy/config.toml.new /etc/reverse-proxy/config.toml":                           {},
 	"install -m 0755 reverse-proxy.new /usr/local/bin/reverse-proxy.new":                             {},
 	"/usr/local/bin/reverse-proxy.new --validate --config /etc/reverse-proxy/config.toml":            {prints: "configuration OK: "},
 	"mv /usr/local/bin/reverse-proxy.new /usr/local/bin/reverse-proxy":                               {},
@@ -62,6 +74,28 @@ var documentedCommands = map[string]documentedCommand{
 	"fail2ban-client reload":                                      {prints: "OK"},
 	"fail2ban-client status reverse-proxy-scan":                   {prints: "Currently banned:"},
 	"fail2ban-client set reverse-proxy-scan unbanip 203.0.113.50": {},
+
+	`curl -s -o /dev/null -w '%{http_code}\n' http://127.0.0.1:9900/health`:                                                       {prints: "200\n"},
+	"reverse-proxy status | jq '.config, .last_reload'":                                                                           {prints: `"file_differs": false`},
+	"reverse-proxy status | jq .config.file_differs":                                                                              {prints: "false\n"},
+	"reverse-proxy status | jq '.descriptors, .connections'":                                                                      {prints: `"allowed":`},
+	"reverse-proxy status | jq '.connections, .requests_in_flight'":                                                               {prints: "0\n"},
+	"journalctl -u reverse-proxy.service -n 50":                                                                                   {elsewhere: noSystemd},
+	"systemctl status reverse-proxy.service":                                                                                      {elsewhere: noSystemd},
+	"systemctl is-enabled reverse-proxy.service":                                                                                  {elsewhere: noSystemd},
+	"ss -Hltnp 'sport = :443 or sport = :80 or sport = :9900'":                                                                    {prints: `"reverse-proxy"`},
+	"ip -brief address show":                                                                                                      {prints: "127.0.0.1"},
+	"ls -ld /run/reverse-proxy /var/log/reverse-proxy /var/lib/reverse-proxy":                                                     {prints: "drwx"},
+	"grep -E ' (ACME_|CERT_EXPIRED)' /var/log/reverse-proxy/proxy.log | tail -n 20":                                               {code: 1},
+	"getent ahosts site.example.test":                                                                                             {code: 2},
+	"openssl s_client -connect 127.0.0.1:443 -servername site.example.test </dev/null 2>/dev/null | openssl x509 -noout -enddate": {prints: "notAfter="},
+	"curl -sS -o /dev/null -H 'Host: site.example.test' http://127.0.0.1:3000/":                                                   {prints: "Failed to connect", code: 7},
+	`curl -sS -o /dev/null -w '%{time_connect} %{time_starttransfer}\n' -H 'Host: site.example.test' http://127.0.0.1:3000/`:      {prints: "Failed to connect", code: 7},
+	`grep ' RATE_LIMIT ' /var/log/reverse-proxy/proxy.log | grep -o 'client_ip=[^ ]*' | sort | uniq -c | sort -rn | head`:         {prints: "client_ip=127.0.0.1"},
+	`ls -l /proc/$(reverse-proxy status | jq .pid)/fd | awk 'NR > 1 {print $NF}' | sed 's/:.*//' | sort | uniq -c`:                {prints: "socket"},
+	`ss -Htn state established '( sport = :443 )' | awk '{print $4}' | sed 's/:[0-9]*$//' | sort | uniq -c | sort -rn | head`:     {},
+	"df -h /var/log/reverse-proxy /var/lib/reverse-proxy":                                                                         {prints: "Filesystem"},
+	"du -sh /var/log/reverse-proxy":                                                                                               {prints: "log/reverse-proxy"},
 
 	"openssl x509 -noout -subject -enddate -in /etc/reverse-proxy/site.pem": {prints: "notAfter="},
 	"ls -l /var/lib/reverse-proxy/acme":                                     {prints: "acme_refusals.json"},

@@ -192,14 +192,14 @@ func TestPrometheusTakesTheScrapeConfigurationOfTheDocument(t *testing.T) {
 func TestPromtoolTakesAScrape(t *testing.T) {
 	promtool := needProgram(t, "promtool", "prometheus")
 	health := sharedPort(t)
-	daemon := startProxyWithHealth(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	port := startProxyWithHealth(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(w, r.Body)
-	}), health)
+	}), health).port
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	t.Cleanup(transport.CloseIdleConnections)
 	client := &http.Client{Transport: transport, Timeout: time.Minute}
 	for _, method := range []string{"GET", "POST", "PROPFIND", "GET"} {
-		request, err := http.NewRequest(method, fmt.Sprintf("https://localhost:%d/", daemon.port), strings.NewReader("hello"))
+		request, err := http.NewRequest(method, fmt.Sprintf("https://localhost:%d/", port), strings.NewReader("hello"))
 		if err != nil {
 			t.Fatal(err)
 		}
