@@ -31,7 +31,7 @@ var documentedCommands = map[string]documentedCommand{
 	"reverse-proxy --version": {prints: "reverse-proxy "},
 	"reverse-proxy --validate --config /etc/reverse-proxy/config.toml": {prints: "configuration OK: "},
 	"reverse-proxy --validate --config broken.toml":                    {prints: "listeners: missing", code: 1},
-	"reverse-proxy reload": {prints: `{"status":"ok","sites":1}`},
+	"reverse-proxy reload": {prints: `{"status":"ok","sites":1,"difference":{`},
 	"reverse-proxy status": {prints: `{"status":"ok","uptime_secs":`},
 
 	"curl -i http://127.0.0.1:9900/health":                                                               {prints: "HTTP/1.1 200 OK"},
