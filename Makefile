@@ -8,8 +8,28 @@ SHELL := /bin/bash
 FUZZTIME ?= 30s
 COVERAGE ?= 85
 # The Debian packages that the tests and the benchmark use, each with a program of it that tells whether it is there.
-DEPS := gcc:gcc libc6-dev: fail2ban:fail2ban-server python3-systemd: systemd-journal-remote: logrotate:logrotate jq:jq iproute2:ss systemd:systemd-analyze strace:strace curl:curl openssl:openssl \
-	nghttp2-client:h2load git:git nginx-light:nginx haproxy:haproxy
+DEPS := \
+	gcc:gcc \
+	libc6-dev: \
+	fail2ban:fail2ban-server \
+	python3-systemd: \
+	systemd-journal-remote: \
+	logrotate:logrotate \
+	jq:jq \
+	iproute2:ss \
+	systemd:systemd-analyze \
+	strace:strace \
+	curl:curl \
+	openssl:openssl \
+	nghttp2-client:h2load \
+	git:git \
+	chromium:chromium \
+	man-db:man \
+	mandoc:mandoc \
+	zsh:zsh \
+	fish:fish \
+	nginx-light:nginx \
+	haproxy:haproxy
 
 # Caddy, which `make bench` builds from the module proxy, as Debian has none that is recent.
 CADDY_VERSION ?= v2.11.2

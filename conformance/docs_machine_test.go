@@ -100,7 +100,7 @@ func newMachine(t *testing.T) *machine {
 	}
 	t.Cleanup(func() { _ = network.Close() })
 	m := &machine{t: t, dir: dir, network: network}
-	for _, name := range []string{"etc/reverse-proxy", "etc/logrotate.d",
+	for _, name := range []string{"etc/reverse-proxy", "etc/logrotate.d", "etc/systemd/system",
 		"usr/local/bin", "var/log/reverse-proxy", "var/lib/reverse-proxy/acme", "run/reverse-proxy", "bin", "work"} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
 			t.Fatal(err)

@@ -15,7 +15,6 @@ import (
 var (
 	consoleBlock = regexp.MustCompile("(?s)\n```console\n(.*?)\n```\n")
 	consoleLine  = regexp.MustCompile(`(?m)^\$ (.*?)(?:\s{2,}# .*)?$`)
-	unitBlock    = regexp.MustCompile("(?s)\n```ini\n(.*?)\n```\n")
 )
 
 // documents returns README.md and docs/, by name, without docs/performance.md, which is about benchmarks.
@@ -120,28 +119,6 @@ func TestTheCommandsOfTheDocuments(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestTheUnitFileOfTheDocumentsIsValid(t *testing.T) {
-	needPrograms(t, "systemd-analyze")
-	units := unitBlock.FindAllStringSubmatch(documents(t)["operations.md"], -1)
-	if len(units) != 1 {
-		t.Fatalf("got %d unit files, want one", len(units))
-	}
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "reverse-proxy")
-	if err := os.WriteFile(binary, []byte("#!/bin/sh\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	unit := filepath.Join(dir, "reverse-proxy.service")
-	text := strings.ReplaceAll(units[0][1], "/usr/local/bin/reverse-proxy", binary)
-	if err := os.WriteFile(unit, []byte(text+"\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	// It complains of what it finds wrong, and exits with 0 nevertheless.
-	if out := output(t, dir, "systemd-analyze", "verify", "--man=no", unit); out != "" {
-		t.Errorf("got %q, want no complaint", out)
 	}
 }
 

@@ -47,8 +47,12 @@ func noise(seed uint64, size int) []byte {
 	return data
 }
 
-// sizes answers a GET of /N with N bytes of noise, and a POST with the sum of what came.
+// sizes answers a GET of /N with N bytes of noise, a POST with the sum of what came, and anything to /refused with 403 at once.
 func sizes(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/refused" {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
 	if r.Method == http.MethodPost {
 		sum := sha256.New()
 		n, err := io.Copy(sum, r.Body)
@@ -65,7 +69,7 @@ func sizes(w http.ResponseWriter, r *http.Request) {
 
 func TestCurlOverHTTP2(t *testing.T) {
 	curl := needProgram(t, "curl", "curl")
-	port := startProxy(t, http.HandlerFunc(sizes))
+	port := startProxy(t, http.HandlerFunc(sizes)).port
 	base := fmt.Sprintf("https://localhost:%d/", port)
 	common := []string{"--http2", "-k", "-sS", "--fail", "--max-time", "60"}
 	run := func(t *testing.T, args ...string) string {
@@ -111,6 +115,29 @@ func TestCurlOverHTTP2(t *testing.T) {
 			}
 		})
 	}
+	for _, refused := range []struct {
+		name, path, status string
+		size               int64
+	}{
+		{"an upload over the limit shows 413", "", "413", 100<<20 + 1},
+		{"an upload that its upstream refuses unread shows the refusal", "refused", "403", 50 << 20},
+	} {
+		t.Run(refused.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "data")
+			if err := os.WriteFile(file, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Truncate(file, refused.size); err != nil {
+				t.Fatal(err)
+			}
+			for range 5 {
+				args := []string{"--http2", "-k", "-sS", "--max-time", "60", "-H", "Expect:", "-T", file, "-w", "%{http_version} %{response_code}", "-o", os.DevNull}
+				if got := clientProgram(t, t.TempDir(), curl, append(args, base+refused.path)...); got != "2 "+refused.status {
+					t.Fatalf("got %q, want HTTP/2 and %s", got, refused.status)
+				}
+			}
+		})
+	}
 	t.Run("200 transfers side by side on few connections all succeed", func(t *testing.T) {
 		args := []string{"--parallel", "--parallel-max", "50", "-w", "%{http_version} %{response_code} %{size_download}\n"}
 		for range 200 {
@@ -142,7 +169,7 @@ var h2loadCounts = regexp.MustCompile(`requests: (\d+) total, (\d+) started, (\d
 
 func TestH2loadLosesNoRequest(t *testing.T) {
 	h2load := needProgram(t, "h2load", "nghttp2-client")
-	port := startProxy(t, http.HandlerFunc(sizes))
+	port := startProxy(t, http.HandlerFunc(sizes)).port
 	body := filepath.Join(t.TempDir(), "body")
 	if err := os.WriteFile(body, noise(3, 64<<10), 0o600); err != nil {
 		t.Fatal(err)
@@ -221,7 +248,7 @@ func TestGitClonesAndPushesOverHTTP2(t *testing.T) {
 	run("-C", "source", "commit", "-q", "-m", "six MiB")
 	run("clone", "-q", "--bare", "source", "served.git")
 	run("-C", "served.git", "config", "http.receivepack", "true")
-	url := fmt.Sprintf("https://localhost:%d/served.git", startProxy(t, gitServer(t, git, dir)))
+	url := fmt.Sprintf("https://localhost:%d/served.git", startProxy(t, gitServer(t, git, dir)).port)
 
 	run("clone", "-q", url, "first")
 	if got, want := run("-C", "first", "rev-parse", "HEAD^{tree}"), run("-C", "source", "rev-parse", "HEAD^{tree}"); got != want {

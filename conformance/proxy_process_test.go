@@ -36,10 +36,18 @@ host = "localhost"
 upstream = %q
 `
 
+// proxyProcess is a daemon that serves.
+type proxyProcess struct {
+	// port is its port for HTTPS on 127.0.0.1.
+	port int
+	// log is the file that its log goes to.
+	log string
+}
+
 // startProxy starts the real binary on a port of 127.0.0.1, with a certificate that it makes itself, as the site
-// localhost in front of the handler. It returns the port, when the daemon serves. At the end of the test the daemon must
-// stop with exit code 0.
-func startProxy(t *testing.T, handler http.Handler) int {
+// localhost in front of the handler. It returns when the daemon serves. At the end of the test the daemon must stop with
+// exit code 0.
+func startProxy(t *testing.T, handler http.Handler) proxyProcess {
 	t.Helper()
 	upstream := startUpstream(t, handler)
 	port, release, err := steps.SharedPort()
@@ -85,7 +93,7 @@ func startProxy(t *testing.T, handler http.Handler) int {
 		}
 	})
 	awaitAnswer(t, fmt.Sprintf("https://localhost:%d/", port), log.Name())
-	return port
+	return proxyProcess{port, log.Name()}
 }
 
 // startUpstream serves the handler on a port of 127.0.0.1, and returns its address.

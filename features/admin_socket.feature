@@ -395,7 +395,7 @@ Feature: Admin socket
       When the proxy is running
       And the command "reverse-proxy reload --socket ${admin_socket}" is run
       Then the command exits with 0
-      And the command prints "{\"status\":\"ok\",\"sites\":1}"
+      And the command prints "{\"status\":\"ok\",\"sites\":1,"
 
     @S-1.4
     Scenario: reload exits with 1 when it did not

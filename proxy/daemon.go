@@ -29,8 +29,11 @@ type Daemon struct {
 	reloading sync.Mutex
 	// reported holds the drift of static keys that was reported, so that it is reported once (S-3.4).
 	reported map[string]string
-	// last is the last reload's result; nil before the first.
-	last atomic.Pointer[ReloadStatus]
+	// last is the last reload's result; nil before the first. history holds those before it too.
+	last    atomic.Pointer[ReloadStatus]
+	history reloadHistory
+	// drift is what of the static keys differed at the last reload that was accepted; nil before the first.
+	drift atomic.Pointer[[]Drift]
 
 	// reloadRequests takes SIGHUPs: while one waits for its turn, further ones are the same request.
 	reloadRequests chan struct{}
@@ -77,6 +80,7 @@ func (d *Daemon) startBackgroundTasks() error {
 	d.tasks.Go(func() {
 		d.admin.serve(ctx, adminHandlers{
 			Reload: func(context.Context) ReloadResult { return d.Reload() },
+			Diff:   d.Diff,
 			Status: d.Status,
 		})
 	})

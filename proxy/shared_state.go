@@ -15,6 +15,7 @@ type sharedState struct {
 	// sweeper holds all deadlines, and conns all client connections.
 	sweeper *sweeper
 	conns   *connRegistry
+	metrics *metrics
 	// stop ends the goroutines of the sweeper and of the pools, and tasks waits for them.
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
@@ -36,6 +37,7 @@ func newSharedState(cfg *Config, stdout io.Writer) (*sharedState, error) {
 		upstreams: newUpstreams(),
 		sweeper:   sweeper,
 		conns:     newConnRegistry(cfg.MaxConnections, sweeper),
+		metrics:   newMetrics(),
 	}
 	shared.tasks.Go(func() { shared.sweeper.run(ctx) })
 	shared.tasks.Go(func() { shared.upstreams.run(ctx) })

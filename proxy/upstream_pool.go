@@ -75,6 +75,22 @@ func (u *upstreams) close() {
 	}
 }
 
+// poolSize is how many connections to an upstream are idle and how many in use.
+type poolSize struct{ idle, used int }
+
+// sizes returns the sizes of the pools by address.
+func (u *upstreams) sizes() map[string]poolSize {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	sizes := make(map[string]poolSize, len(u.pools))
+	for key, pool := range u.pools {
+		size := sizes[key.address]
+		idle, used := pool.sizes()
+		sizes[key.address] = poolSize{size.idle + idle, size.used + used}
+	}
+	return sizes
+}
+
 // run closes connections that are idle for too long, or that their upstream has closed, until the context ends.
 func (u *upstreams) run(ctx context.Context) {
 	ticker := time.NewTicker(upstreamSweep)
@@ -107,6 +123,8 @@ type upstreamPool struct {
 	mu     sync.Mutex
 	idle   []*upstreamConn
 	closed bool
+	// used is how many connections are in use by an exchange.
+	used int
 }
 
 // take returns the newest idle connection that is fit for use, or nil.
@@ -121,18 +139,42 @@ func (p *upstreamPool) take() *upstreamConn {
 		conn := p.idle[last]
 		p.idle[last] = nil
 		p.idle = p.idle[:last]
+		p.used++
 		p.mu.Unlock()
 		if conn.fit() {
 			return conn
 		}
-		conn.Close()
+		p.drop(conn)
 	}
+}
+
+// dialed counts a connection that was made for an exchange.
+func (p *upstreamPool) dialed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.used++
+}
+
+// drop closes a connection that is in use.
+func (p *upstreamPool) drop(conn *upstreamConn) {
+	conn.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.used--
+}
+
+// sizes returns how many connections are idle and how many are in use.
+func (p *upstreamPool) sizes() (idle, used int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle), p.used
 }
 
 // put gives a connection back for the next request, or closes it when there are enough.
 func (p *upstreamPool) put(conn *upstreamConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.used--
 	if p.closed || len(p.idle) >= maxIdlePerUpstream {
 		conn.Close()
 		return

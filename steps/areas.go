@@ -39,5 +39,6 @@ func (w *World) areas() []area {
 		{"The admin socket", w.adminSteps()},
 		{"Clients of the admin socket", w.adminClientSteps()},
 		{"The rate limit", w.rateLimitSteps()},
+		{"The metrics", w.metricsSteps()},
 	}
 }

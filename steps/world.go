@@ -114,6 +114,7 @@ type World struct {
 	command      *process   // the last command that was run to its end
 	notify       *notifySocket
 	upstreams    map[string]*upstream
+	protocol     string // what clients speak on HTTPS ports where a sentence names none; "" for HTTP/1.1
 	transports   map[string]transport
 	conns        map[string]*rawConn
 	conn         *rawConn // the last one that was used
