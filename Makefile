@@ -28,6 +28,7 @@ DEPS := \
 	mandoc:mandoc \
 	zsh:zsh \
 	fish:fish \
+	prometheus:promtool \
 	nginx-light:nginx \
 	haproxy:haproxy
 
@@ -109,8 +110,8 @@ bench: ## Measure the CPU time a request beside nginx, HAProxy and Caddy (docs/p
 	@go build -o bench/out/bin/bench ./bench
 	@bench/out/bin/bench
 
-# Under systemd nginx and HAProxy would take port 80 as soon as they are installed: they are masked until the next
-# start of the machine, and not enabled for it.
+# Under systemd nginx and HAProxy would take port 80 as soon as they are installed, and Prometheus 9090: they are masked
+# until the next start of the machine, and not enabled for it.
 deps: ## Install the Debian packages that the tests and the benchmark use and that are missing.
 	@export PATH="$$PATH:/usr/sbin:/sbin"; missing=(); \
 	for dep in $(DEPS); do \
@@ -126,7 +127,7 @@ deps: ## Install the Debian packages that the tests and the benchmark use and th
 	services=(); \
 	if [ -d /run/systemd/system ]; then \
 		for package in "$${missing[@]}"; do \
-			case $$package in nginx-light) services+=(nginx);; haproxy) services+=(haproxy);; esac; \
+			case $$package in nginx-light) services+=(nginx);; haproxy|prometheus) services+=("$$package");; esac; \
 		done; \
 	fi; \
 	if [ $${#services[@]} != 0 ]; then $$sudo systemctl mask --runtime "$${services[@]}"; fi; \

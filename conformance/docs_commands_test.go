@@ -35,6 +35,8 @@ var documentedCommands = map[string]documentedCommand{
 	"reverse-proxy status": {prints: `{"status":"ok","uptime_secs":`},
 
 	"curl -i http://127.0.0.1:9900/health":                                                               {prints: "HTTP/1.1 200 OK"},
+	"curl -s http://127.0.0.1:9900/metrics":                                                              {prints: "\nreverse_proxy_build_info{"},
+	"curl -s http://127.0.0.1:9900/metrics | grep '^reverse_proxy_requests_total'":                       {prints: `reverse_proxy_requests_total{site="`},
 	"reverse-proxy status | jq '.version, .revision, .uptime_secs'":                                      {prints: "\"\n"},
 	"reverse-proxy status | jq .config":                                                                  {prints: `"file_differs": false`},
 	"reverse-proxy status | jq .last_reload":                                                             {prints: ""},
