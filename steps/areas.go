@@ -26,7 +26,6 @@ func (w *World) areas() []area {
 		{"Raw connections of slow clients", w.slowSteps()},
 		{"Raw HTTP/2", w.h2Steps()},
 		{"Idle HTTP/2 connections", w.goAwaySteps()},
-		{"Attacks over HTTP/2", w.h2AttackSteps()},
 		{"HTTP/2 connections, frame by frame", w.h2ConnSteps()},
 		{"Floods of HTTP/2 frames", w.h2FloodSteps()},
 		{"TLS handshakes", w.handshakeSteps()},
