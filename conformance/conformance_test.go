@@ -61,6 +61,9 @@ func TestFeatures(t *testing.T) {
 	if !suite.HasLogrotate() && os.Getenv("CI") != "true" {
 		leaveOut("@logrotate", "logrotate is not installed; make deps installs it")
 	}
+	if !suite.HasActivator() && os.Getenv("CI") != "true" {
+		leaveOut("@systemd", "systemd-socket-activate is not installed; make deps installs it")
+	}
 	runner := godog.TestSuite{Name: "reverse-proxy", ScenarioInitializer: suite.InitializeScenario, Options: options}
 	status := runner.Run()
 
