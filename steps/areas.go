@@ -15,6 +15,7 @@ func (w *World) areas() []area {
 		{"The daemon's user", w.userSteps()},
 		{"What the daemon costs", w.processorSteps()},
 		{"The service manager", w.notifySteps()},
+		{"Sockets of the service manager", w.activationSteps()},
 		{"Commands", w.commandSteps()},
 		{"Commands on a terminal", w.terminalSteps()},
 		{"Validation", w.validationSteps()},
