@@ -38,8 +38,8 @@ func TestDependenciesAreDocumented(t *testing.T) {
 		}
 	}
 	documented := map[string]bool{}
-	modulesOf, _, _ := strings.Cut(read("docs", "dependencies.md"), "\n## Programs\n") // whose rows are Debian's packages
-	for _, match := range dependencyRow.FindAllStringSubmatch(modulesOf, -1) {
+	text, _, _ := strings.Cut(read("docs", "dependencies.md"), "\n## Programs\n")
+	for _, match := range dependencyRow.FindAllStringSubmatch(text, -1) {
 		documented[match[1]] = true
 	}
 	for module := range wanted {

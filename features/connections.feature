@@ -223,14 +223,6 @@ Feature: Connections
       Then the client receives the answer 200
       And the answer has the body "123456789012345"
 
-    @S-12.1
-    Scenario: PINGs of HTTP/2 do not keep a connection open
-      Given the setting "connection_idle_timeout_secs" is 1
-      When the proxy is running
-      And a client opens an HTTP/2 connection to "https://git.example.test" and sends a PING every 50 ms
-      Then the connection is not closed before 900 ms
-      And the connection is closed within 8000 ms
-
   Rule: max_connections bounds them all
 
     @S-12.2
