@@ -8,8 +8,29 @@ SHELL := /bin/bash
 FUZZTIME ?= 30s
 COVERAGE ?= 85
 # The Debian packages that the tests and the benchmark use, each with a program of it that tells whether it is there.
-DEPS := gcc:gcc libc6-dev: fail2ban:fail2ban-regex logrotate:logrotate jq:jq systemd:systemd-analyze strace:strace curl:curl openssl:openssl \
-	nghttp2-client:h2load git:git chromium:chromium nginx-light:nginx haproxy:haproxy man-db:man mandoc:mandoc zsh:zsh fish:fish
+DEPS := \
+	gcc:gcc \
+	libc6-dev: \
+	fail2ban:fail2ban-server \
+	python3-systemd: \
+	systemd-journal-remote: \
+	logrotate:logrotate \
+	jq:jq \
+	iproute2:ss \
+	systemd:systemd-analyze \
+	strace:strace \
+	curl:curl \
+	openssl:openssl \
+	nghttp2-client:h2load \
+	git:git \
+	chromium:chromium \
+	man-db:man \
+	mandoc:mandoc \
+	zsh:zsh \
+	fish:fish \
+	prometheus:promtool \
+	nginx-light:nginx \
+	haproxy:haproxy
 
 # Caddy, which `make bench` builds from the module proxy, as Debian has none that is recent.
 CADDY_VERSION ?= v2.11.2
@@ -95,8 +116,8 @@ bench: ## Measure the CPU time a request beside nginx, HAProxy and Caddy (docs/p
 	@go build -o bench/out/bin/bench ./bench
 	@bench/out/bin/bench
 
-# Under systemd nginx and HAProxy would take port 80 as soon as they are installed: they are masked until the next
-# start of the machine, and not enabled for it.
+# Under systemd nginx and HAProxy would take port 80 as soon as they are installed, and Prometheus 9090: they are masked
+# until the next start of the machine, and not enabled for it.
 deps: ## Install the Debian packages that the tests and the benchmark use and that are missing.
 	@export PATH="$$PATH:/usr/sbin:/sbin"; missing=(); \
 	for dep in $(DEPS); do \
@@ -112,7 +133,7 @@ deps: ## Install the Debian packages that the tests and the benchmark use and th
 	services=(); \
 	if [ -d /run/systemd/system ]; then \
 		for package in "$${missing[@]}"; do \
-			case $$package in nginx-light) services+=(nginx);; haproxy) services+=(haproxy);; esac; \
+			case $$package in nginx-light) services+=(nginx);; haproxy|prometheus) services+=("$$package");; esac; \
 		done; \
 	fi; \
 	if [ $${#services[@]} != 0 ]; then $$sudo systemctl mask --runtime "$${services[@]}"; fi; \

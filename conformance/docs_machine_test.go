@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,6 +33,28 @@ type machine struct {
 // place moves the paths in a text into the machine.
 func (m *machine) place(text string) string {
 	return documentedPath.ReplaceAllString(text, "${1}"+m.dir+"/${2}/")
+}
+
+// copyPlaced copies a directory of text files, with their paths moved into the machine.
+func (m *machine) copyPlaced(from, to string) {
+	m.t.Helper()
+	files := os.DirFS(from)
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Join(to, filepath.Dir(name)), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, name), []byte(m.place(string(text))), 0o644)
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
 }
 
 // machineConfig is a configuration with the documents' paths and small limits.
@@ -93,12 +116,8 @@ func newMachine(t *testing.T) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.CopyFS(filepath.Join(dir, "etc", "fail2ban"), os.DirFS(filepath.Join(root, "deploy", "fail2ban"))); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(filepath.Join(root, "deploy"), filepath.Join(dir, "work", "deploy")); err != nil {
-		t.Fatal(err)
-	}
+	m.copyPlaced(filepath.Join(root, "deploy"), filepath.Join(dir, "work", "deploy"))
+	m.copyPlaced(filepath.Join(root, "deploy", "fail2ban"), filepath.Join(dir, "etc", "fail2ban"))
 	socket := fmt.Sprintf("admin_socket_path = %q\n", dir+"/run/reverse-proxy/admin.sock") // its default
 	for name, text := range map[string]string{
 		"etc/reverse-proxy/config.toml":                 socket + m.place(machineConfig),

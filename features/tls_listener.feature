@@ -194,8 +194,9 @@ Feature: TLS listeners
       Then the handshake fails with the alert "unrecognized name"
 
     @S-3.5
-    Scenario: A site that a reload brings gets a certificate too
-      Given listener 1 makes its own certificate
+    Scenario Outline: A site that a reload brings gets a certificate too over <protocol>
+      Given clients speak <protocol>
+      And listener 1 makes its own certificate
       And the proxy is running
       When the site "new.example.test" is served from the upstream "app"
       And the configuration is reloaded
@@ -205,6 +206,11 @@ Feature: TLS listeners
         | url    | https://new.example.test/ |
         | verify | no                        |
       Then the answer is 200 "app"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
   Rule: A client that does not go on is cut
 

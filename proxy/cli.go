@@ -111,17 +111,6 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	return command.run(c, stdout, stderr)
 }
 
-// runValidate checks the configuration and reports on it (S-1.2).
-func runValidate(c commandLine, stdout, stderr io.Writer) int {
-	cfg, err := LoadConfig(c.config, c.wildcard)
-	if err != nil {
-		fmt.Fprintln(stderr, strings.Join(errorLines(err), "\n"))
-		return exitError
-	}
-	fmt.Fprintln(stdout, validationReport(cfg))
-	return exitOK
-}
-
 // runDaemon starts the proxy and serves until a signal ends it.
 func runDaemon(c commandLine, stdout, stderr io.Writer) int {
 	// The signals stay ours to the end of the process: given back, one that comes while the last lines are written would

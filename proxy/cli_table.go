@@ -49,10 +49,16 @@ func cliCommands() []cliCommand {
 			Flags:   [][]string{{"config"}, {"validate"}, {"allow-wildcard-bind"}},
 			run: func(c commandLine, stdout, stderr io.Writer) int {
 				if c.validate {
-					return runValidate(c, stdout, stderr)
+					return runCheck(c, stdout, stderr)
 				}
 				return runDaemon(c, stdout, stderr)
 			},
+		},
+		{
+			Name:    "check",
+			Summary: "check the configuration as --validate does, and exit",
+			Flags:   [][]string{{"config"}, {"allow-wildcard-bind"}, {"json"}},
+			run:     runCheck,
 		},
 		{
 			Name:    "reload",
@@ -88,7 +94,7 @@ func cliFlags() []cliFlag {
 			text(func(c *commandLine) *string { return &c.config }, defaultConfigPath)},
 		{"socket", "PATH", "the admin socket (default: the configuration's admin_socket_path)",
 			text(func(c *commandLine) *string { return &c.socket }, "")},
-		{"validate", "", "check the configuration, report every error, and exit",
+		{"validate", "", "check the configuration, report every error, warn of what is probably wrong, and exit",
 			toggle(func(c *commandLine) *bool { return &c.validate })},
 		{"allow-wildcard-bind", "", "permit 0.0.0.0 and :: as bind addresses",
 			toggle(func(c *commandLine) *bool { return &c.wildcard })},

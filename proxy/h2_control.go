@@ -16,14 +16,21 @@ func (h *h2Conn) spend(kind h2Kind) *http2.Error {
 	return nil
 }
 
+// spendControl uses one of the control frames that are allowed. The caller holds mu.
+func (h *h2Conn) spendControl() *http2.Error {
+	controls := &h.budgets[h2Controls]
+	controls.left = min(h2Allowances[h2Controls].burst, controls.left+h2ControlsEarned*h.earned)
+	h.earned = 0
+	return h.spend(h2Controls)
+}
+
 // controlFrame does what the frames say that carry no request.
 func (h *h2Conn) controlFrame(head http2.Header, p []byte) *http2.Error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	controls := &h.budgets[h2Controls]
-	controls.left = min(h2Allowances[h2Controls].burst, controls.left+h2ControlsEarned*h.earned)
-	h.earned = 0
-	if err := h.spend(h2Controls); err != nil {
+	if head.Type == http2.TypeWindowUpdate && h.updates > 0 {
+		h.updates--
+	} else if err := h.spendControl(); err != nil {
 		return err
 	}
 	if h.flooded() {

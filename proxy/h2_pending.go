@@ -73,6 +73,7 @@ func (s *h2Stream) appendData(out []byte) []byte {
 	s.outWindow -= int64(n)
 	h.sendWindow -= int64(n)
 	h.earned++
+	h.updates += h2UpdatesEarned(n)
 	s.progress = true
 	if s.pending() > 0 {
 		if s.outWindow > 0 {

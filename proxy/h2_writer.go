@@ -31,8 +31,9 @@ type h2Output struct {
 	// peer are the client's settings, sendWindow the connection's window for what is sent.
 	peer       http2.PeerSettings
 	sendWindow int64
-	// earned is how many frames were sent that allow control frames of the client.
-	earned int64
+	// earned is how many frames were sent that allow control frames of the client, updates how many WINDOW_UPDATE frames
+	// it may send for the data that it was sent.
+	earned, updates int64
 	// room is signalled when out was taken; waiting is how many wait for it.
 	room    *sync.Cond
 	waiting int

@@ -23,6 +23,7 @@ func (d *Daemon) Reload() ReloadResult {
 	}
 	d.last.Store(last)
 	d.history.add(*last)
+	d.shared.metrics.process.reload(err == nil)
 	d.notify.Reloaded(d.reloadText(result))
 	return result
 }
@@ -78,6 +79,7 @@ func (d *Daemon) prepareReload() (*preparedReload, error) {
 // apply puts a prepared reload to use.
 func (d *Daemon) apply(prepared *preparedReload) {
 	prepared.certificates.commit()
+	d.shared.metrics.adopt(prepared.dynamic)
 	d.dynamic.Store(prepared.dynamic)
 	d.shared.upstreams.keep(prepared.dynamic)
 	d.drift.Store(&prepared.difference.RestartRequired)

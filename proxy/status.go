@@ -24,7 +24,7 @@ func (d *Daemon) Status() Status {
 			FileDiffers: fileDiffers(dynamic.Path, dynamic.Hash),
 		},
 		Time:               at,
-		SiteTraffic:        siteTraffic(d.config.Listeners, dynamic, d.traffic()),
+		SiteTraffic:        siteTraffic(d.config.Listeners, dynamic, d.shared.metrics.siteTraffic),
 		Reloads:            d.history.latest(),
 		Memory:             memoryUsage(),
 		MaxConnections:     d.config.MaxConnections,
@@ -56,9 +56,6 @@ func (d *Daemon) Status() Status {
 	}
 	return status.complete()
 }
-
-// traffic is what counts the sites' traffic, nil for nothing.
-func (d *Daemon) traffic() trafficCounter { return nil }
 
 // ACMEStatus is the state of one name of `acme_domains`.
 type ACMEStatus struct {

@@ -2,7 +2,7 @@ package proxy
 
 import (
 	"os"
-	"runtime/metrics"
+	runtimemetrics "runtime/metrics"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,25 +28,36 @@ type MemoryStatus struct {
 
 // descriptorUsage counts the process's open descriptors and reads their limit.
 func descriptorUsage() DescriptorStatus {
-	var usage DescriptorStatus
-	if dir, err := os.Open("/proc/self/fd"); err == nil {
-		if names, err := dir.Readdirnames(-1); err == nil {
-			// The directory being read is one of them.
-			usage.Used = len(names) - 1
-		}
-		dir.Close()
+	return DescriptorStatus{Used: usedDescriptors(), Allowed: allowedDescriptors()}
+}
+
+// usedDescriptors counts the process's open descriptors; 0 where the system does not tell.
+func usedDescriptors() int {
+	dir, err := os.Open("/proc/self/fd")
+	if err != nil {
+		return 0
 	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return 0
+	}
+	return len(names) - 1 // the directory being read is one of them
+}
+
+// allowedDescriptors is the soft limit of RLIMIT_NOFILE; 0 where the system does not tell.
+func allowedDescriptors() int {
 	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
-		usage.Allowed = int(min(limit.Cur, 1<<31-1))
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 0
 	}
-	return usage
+	return int(min(limit.Cur, 1<<31-1))
 }
 
 // memoryUsage reads the use of memory without stopping anything.
 func memoryUsage() MemoryStatus {
-	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/sched/goroutines:goroutines"}}
-	metrics.Read(samples)
+	samples := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/sched/goroutines:goroutines"}}
+	runtimemetrics.Read(samples)
 	usage := MemoryStatus{HeapBytes: int64(samples[0].Value.Uint64()), Goroutines: int(samples[1].Value.Uint64())}
 	if statm, err := os.ReadFile("/proc/self/statm"); err == nil {
 		usage.ResidentBytes = residentBytes(string(statm))

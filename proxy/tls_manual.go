@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"crypto/tls"
-	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -30,24 +29,38 @@ func newManualSource(key, listener string, files []CertificateFiles) (*manualSou
 // prepare reads the files. Nothing changes before their certificates are committed, and nothing at all when a file is
 // bad.
 func (s *manualSource) prepare() (preparedTable, error) {
+	certificates, problems := loadCertificatePairs(s.key, s.files, time.Now())
+	if problems != nil {
+		return preparedTable{}, problems
+	}
+	return preparedTable{newCertTable(certificates), &s.table}, nil
+}
+
+// loadCertificatePairs reads all pairs of a listener, whose `tls` table has the key, as they are at a time. There are
+// either certificates, one for each pair, or problems.
+func loadCertificatePairs(key string, files []CertificateFiles, at time.Time) ([]*tls.Certificate, ConfigErrors) {
 	var certificates []*tls.Certificate
 	var problems ConfigErrors
-	for i, files := range s.files {
-		key := s.key
-		if i > 0 {
-			key = fmt.Sprintf("%s.certificates[%d]", s.key, i-1)
-		}
-		certificate, problem := loadCertificatePair(files, time.Now())
+	for i, pair := range files {
+		certificate, problem := loadCertificatePair(pair, at)
 		if problem != nil {
-			problems = append(problems, KeyError{Key: key + "." + problem.Key, Problem: problem.Problem})
+			problems = append(problems, KeyError{Key: childKey(certificatePairKey(key, i), problem.Key), Problem: problem.Problem})
 			continue
 		}
 		certificates = append(certificates, certificate)
 	}
 	if problems != nil {
-		return preparedTable{}, problems
+		return nil, problems
 	}
-	return preparedTable{newCertTable(certificates), &s.table}, nil
+	return certificates, nil
+}
+
+// certificatePairKey is the key of the table of the i-th pair: the first one stands in the `tls` table itself.
+func certificatePairKey(key string, i int) string {
+	if i == 0 {
+		return key
+	}
+	return indexKey(childKey(key, "certificates"), i-1)
 }
 
 // Certificate implements CertSource.
