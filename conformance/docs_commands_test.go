@@ -13,6 +13,9 @@ type documentedCommand struct {
 // noSystemd is why a command of systemd's is not run.
 const noSystemd = "there is no systemd where this test runs; it is a command of its own, without a part of ours"
 
+// migrated is where the change from another server is tried.
+const migrated = "TestTheMigrationFromNginx puts the daemon in the place of a real nginx, and asks both"
+
 // documentedCommands are all commands that stand behind a `$` in a console block of README.md or of docs/, without
 // docs/performance.md, which is about benchmarks.
 var documentedCommands = map[string]documentedCommand{
@@ -31,7 +34,7 @@ var documentedCommands = map[string]documentedCommand{
 	"reverse-proxy --version": {prints: "reverse-proxy "},
 	"reverse-proxy --validate --config /etc/reverse-proxy/config.toml": {prints: "configuration OK: "},
 	"reverse-proxy --validate --config broken.toml":                    {prints: "listeners: missing", code: 1},
-	"reverse-proxy reload": {prints: `{"status":"ok","sites":1}`},
+	"reverse-proxy reload": {prints: `{"status":"ok","sites":1`},
 	"reverse-proxy status": {prints: `{"status":"ok","uptime_secs":`},
 
 	"curl -i http://127.0.0.1:9900/health":                                                               {prints: "HTTP/1.1 200 OK"},
@@ -96,6 +99,10 @@ var documentedCommands = map[string]documentedCommand{
 	`ss -Htn state established '( sport = :443 )' | awk '{print $4}' | sed 's/:[0-9]*$//' | sort | uniq -c | sort -rn | head`:     {},
 	"df -h /var/log/reverse-proxy /var/lib/reverse-proxy":                                                                         {prints: "Filesystem"},
 	"du -sh /var/log/reverse-proxy":                                                                                               {prints: "log/reverse-proxy"},
+
+	"systemctl stop nginx.service && systemctl start reverse-proxy.service":     {elsewhere: migrated},
+	`curl -sS -o /dev/null -w '%{http_code}\n' https://www.example.com/`:        {elsewhere: migrated},
+	"systemctl disable nginx.service && systemctl enable reverse-proxy.service": {elsewhere: noSystemd},
 
 	"openssl x509 -noout -subject -enddate -in /etc/reverse-proxy/site.pem": {prints: "notAfter="},
 	"ls -l /var/lib/reverse-proxy/acme":                                     {prints: "acme_refusals.json"},
