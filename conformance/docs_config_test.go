@@ -36,6 +36,17 @@ func (m *machine) readyFor(text string) {
 	}
 }
 
+var tomlACME = regexp.MustCompile(`(?m)^mode = "acme"\n(?:acme_.*\n)+`)
+
+// withoutCA puts certificates from files, of that name, in the place of those that a CA would give.
+func withoutCA(t *testing.T, text, name string) string {
+	t.Helper()
+	if n := len(tomlACME.FindAllString(text, -1)); n != 1 {
+		t.Fatalf("got %d listeners in mode acme, want one", n)
+	}
+	return tomlACME.ReplaceAllString(text, fmt.Sprintf("mode = \"manual\"\ncert_path = \"/etc/reverse-proxy/%[1]s.pem\"\nkey_path = \"/etc/reverse-proxy/%[1]s.key\"\n", name))
+}
+
 // TestTheConfigurationsOfTheDocuments starts the daemon with every whole configuration that a document shows, on a
 // machine that has its addresses and certificates. Those that need a CA are checked alone.
 func TestTheConfigurationsOfTheDocuments(t *testing.T) {

@@ -95,28 +95,52 @@ func TestTheMigrationFromNginx(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ask := func(args string) string {
-		out, _ := m.run("curl -sk --resolve '*:443:203.0.113.10' --resolve '*:80:203.0.113.10' -w '%{http_code} %{redirect_url}' " + args)
-		return out
-	}
 	if out, code := m.run(nginx + " -t -c " + file); code != 0 {
 		t.Fatalf("nginx -t: got %d and %s, want a valid block", code, out)
 	}
 	server := m.background(nginx, "-c", file)
 	m.await("curl -sk --resolve '*:443:203.0.113.10' https://www.example.com/")
 	for _, request := range migrationRequests {
-		if got, want := ask(request.args), request.same+request.nginx; got != want {
+		if got, want := m.ask(request.args), request.same+request.nginx; got != want {
 			t.Errorf("%s: got %q from nginx, want %q", request.name, got, want)
 		}
 	}
 	_ = server.Process.Kill()
 	_ = server.Wait() // it was killed
 	m.await("! curl -sk --resolve '*:443:203.0.113.10' https://www.example.com/")
+	m.checkMigrated()
+}
+
+// ask has curl ask the machine's address, whatever the name is.
+func (m *machine) ask(args string) string {
+	m.t.Helper()
+	out, _ := m.run("curl -sk --resolve '*:443:203.0.113.10' --resolve '*:80:203.0.113.10' -w '%{http_code} %{redirect_url}' " + args)
+	return out
+}
+
+// checkMigrated starts the daemon and asks it what the other server was asked.
+func (m *machine) checkMigrated() {
+	m.t.Helper()
 	m.start()
 	defer m.stop()
 	for _, request := range migrationRequests {
-		if got, want := ask(request.args), request.same+request.ours; got != want {
-			t.Errorf("%s: got %q, want %q", request.name, got, want)
+		if got, want := m.ask(request.args), request.same+request.ours; got != want {
+			m.t.Errorf("%s: got %q, want %q", request.name, got, want)
 		}
 	}
+}
+
+// TestTheMigrationFromCaddy asks the daemon the same with the translation of docs/from-caddy.md, and certificates from
+// files, as there is no CA.
+func TestTheMigrationFromCaddy(t *testing.T) {
+	needPrograms(t, "curl", "openssl", "ip")
+	config := withoutCA(t, blocks(t, "from-caddy.md", "toml")[0], "www")
+	m := bareMachine(t)
+	m.readyFor(config)
+	m.configure(config)
+	m.upstream("127.0.0.1:3000", http.HandlerFunc(echoUpstream))
+	if err := os.WriteFile(filepath.Join(m.dir, "work", "upload"), make([]byte, 3_000_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.checkMigrated()
 }
