@@ -38,7 +38,8 @@ func TestDependenciesAreDocumented(t *testing.T) {
 		}
 	}
 	documented := map[string]bool{}
-	for _, match := range dependencyRow.FindAllStringSubmatch(read("docs", "dependencies.md"), -1) {
+	text, _, _ := strings.Cut(read("docs", "dependencies.md"), "\n## Programs\n")
+	for _, match := range dependencyRow.FindAllStringSubmatch(text, -1) {
 		documented[match[1]] = true
 	}
 	for module := range wanted {

@@ -31,6 +31,21 @@ Feature: Status for people
         | no reload since the start                 |                    |                        |
 
     @S-1.4 @S-10.1
+    Scenario: Each site's traffic and errors
+      Given the site "www.example.test" is served from the upstream "app"
+      And an upstream "gone" that answers 503 with the body "sorry"
+      And the site "gone.example.test" is served from the upstream "gone"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
+      And a client requests "https://git.example.test/"
+      And a client requests "https://gone.example.test/"
+      Then the answer is 503 "sorry"
+      When the command "reverse-proxy status --text --config ${config}" is run
+      Then the command prints a line that matches "git\.example\.test .* 2    0    0 .* 6 B"
+      And the command prints a line that matches "gone\.example\.test .* 1    0    1 .*"
+      And the command prints a line that matches "www\.example\.test .* 0    0    0 .* 0 B"
+
+    @S-1.4 @S-10.1
     Scenario: The latest reloads, and why they were refused
       Given the proxy is running
       When the site "git.example.test" is moved to the upstream "app2"

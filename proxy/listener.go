@@ -97,7 +97,7 @@ func (l *listener) serve(registry *connRegistry, run func() error) {
 	ended := registry.accepts()
 	go func() {
 		defer ended()
-		if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			l.failed <- fmt.Errorf("%s: accepting connections: %w", l.address(), err)
 		}
 	}()
@@ -126,7 +126,26 @@ func (l *listener) drain(ctx context.Context) {
 		l.sites.shutdown()
 	}
 	if l.redirectServer != nil {
-		go func() { _ = l.redirectServer.Shutdown(ctx) }() // its connections are counted where those of the sites are
+		go drainRedirects(ctx, l.redirectServer) // its connections are counted where those of the sites are
+	}
+}
+
+// redirectDrainInterval is the time between two looks for idle connections of a redirect port that drains.
+const redirectDrainInterval = 250 * time.Millisecond
+
+// drainRedirects closes the idle connections of a redirect port, and new ones that have been silent for five seconds,
+// until the context ends, and makes every answer the last one of its connection. Server.Shutdown would do the same, but
+// closes a connection without an answer when its first request comes after the call.
+func drainRedirects(ctx context.Context, server *http.Server) {
+	ticker := time.NewTicker(redirectDrainInterval)
+	defer ticker.Stop()
+	for {
+		server.SetKeepAlivesEnabled(false) // which also closes what is idle
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

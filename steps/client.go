@@ -39,6 +39,9 @@ type exchange struct {
 	cancel  context.CancelFunc
 	// head is closed when the answer's head is there or the request has failed; done when all has ended.
 	head, done chan struct{}
+	// connected is closed when the request has a connection.
+	connected   chan struct{}
+	onConnected sync.Once
 
 	mu      sync.Mutex
 	status  int
@@ -104,7 +107,9 @@ func (w *World) repeater(r request) (func() *exchange, error) {
 }
 
 func newExchange() *exchange {
-	return &exchange{head: make(chan struct{}), done: make(chan struct{}), sum: sha256.New()}
+	return &exchange{
+		head: make(chan struct{}), done: make(chan struct{}), connected: make(chan struct{}), sum: sha256.New(),
+	}
 }
 
 // message renders the request for net/http.
@@ -197,8 +202,9 @@ func (x *exchange) hint(code int, header textproto.MIMEHeader) error {
 
 func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	x.kept = info.Reused
+	x.mu.Unlock()
+	x.onConnected.Do(func() { close(x.connected) }) // a request that is tried again has another connection
 }
 
 // wait waits for the end of the exchange, good or bad.

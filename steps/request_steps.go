@@ -266,6 +266,14 @@ func (w *World) getAtOnce(url string, times int) error {
 			return err
 		}
 		w.batch = append(w.batch, x)
+		if len(w.batch) > 1 {
+			continue
+		}
+		// The others find a connection of HTTP/2 then; without one net/http shakes hands for each of them.
+		select {
+		case <-x.connected:
+		case <-x.done:
+		}
 	}
 	for _, x := range w.batch {
 		if err := x.wait(); err != nil {
