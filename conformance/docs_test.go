@@ -122,7 +122,7 @@ func TestOperationsNamesWhatThereIs(t *testing.T) {
 	texts := documents(t)
 	event, key := regexp.MustCompile("`([A-Z]+(?:_[A-Z]+)+)"), regexp.MustCompile("`([a-z]+(?:_[a-z]+)+)`")
 	// Names of other things.
-	others := []string{"CAP_NET_BIND_SERVICE", "NOTIFY_SOCKET", "WATCHDOG_USEC", "restart_required", "not_after", "next_try", "server_name", "client_ip"}
+	others := []string{"CAP_NET_BIND_SERVICE", "NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS", "no_new_privs", "restart_required", "not_after", "next_try", "server_name", "client_ip"}
 	for _, list := range []struct {
 		names *regexp.Regexp
 		in    string

@@ -24,6 +24,8 @@ type Daemon struct {
 	admin    *adminPort
 	// listeners are those of config, in its order.
 	listeners listeners
+	// sandbox is what the process has given up; set in step 9.
+	sandbox SandboxStatus
 
 	// reloading serialises reloads (S-3.3) and guards the fields below it.
 	reloading sync.Mutex
@@ -46,6 +48,7 @@ func newDaemon(cfg *Config, opts Options, dynamic *atomic.Pointer[DynamicConfig]
 	return &Daemon{
 		config: cfg, options: opts, started: now(), dynamic: dynamic, shared: shared, pipeline: pipeline,
 		notify: notify, health: health, admin: admin, listeners: listeners,
+		sandbox:        SandboxStatus{State: sandboxOff},
 		reported:       map[string]string{},
 		reloadRequests: make(chan struct{}, 1),
 		stop:           make(chan struct{}),

@@ -13,6 +13,7 @@ func (d *Daemon) Reload() ReloadResult {
 	defer d.reloading.Unlock()
 	d.notify.Reloading()
 	dynamic, drift, err := d.applyFile()
+	err = d.sandbox.explain(err)
 	result := d.reportReload(dynamic, drift, err)
 	d.last.Store(&ReloadStatus{Time: now(), Status: result.Status, Message: result.Message, Errors: result.Errors})
 	d.notify.Reloaded(d.reloadText(result))
