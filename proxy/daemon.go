@@ -84,9 +84,17 @@ func (d *Daemon) startBackgroundTasks() error {
 		})
 	})
 	if watchdog > 0 {
-		d.tasks.Go(func() { d.notify.runWatchdog(ctx, watchdog) })
+		d.tasks.Go(func() { d.notify.runWatchdog(ctx, watchdog, d.alive) })
 	}
 	return nil
+}
+
+// alive returns true when it has seen what every connection needs at work: the account of the connections and the
+// limiter can be taken hold of, and the sweeper has gone round since. It returns false when the context ends.
+func (d *Daemon) alive(ctx context.Context) bool {
+	d.shared.conns.count()
+	d.shared.limiter.tracked()
+	return d.shared.conns.sweeper.awaitSweep(ctx)
 }
 
 // stopBackgroundTasks ends them and waits until they have.
