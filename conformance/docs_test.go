@@ -86,13 +86,14 @@ func TestTheCommandsOfTheDocuments(t *testing.T) {
 	if !new(steps.Suite).HasLogrotate() {
 		needPrograms(t, "logrotate")
 	}
+	binary := buildDaemon(t)
 	for name, text := range documents(t) {
 		commands := commandsIn(text)
 		if len(commands) == 0 {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			m := newMachine(t)
+			m := newMachine(t, binary)
 			fail2ban := false
 			// Two requests reach an upstream that is not there, and those after them are over the limit.
 			const requests = "for i in 1 2 3; do curl -sk --resolve site.example.test:443:127.0.0.1 https://site.example.test/; done"
