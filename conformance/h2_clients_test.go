@@ -46,8 +46,12 @@ func noise(seed uint64, size int) []byte {
 	return data
 }
 
-// sizes answers a GET of /N with N bytes of noise, and a POST with the sum of what came.
+// sizes answers a GET of /N with N bytes of noise, a POST with the sum of what came, and anything to /refused with 403 at once.
 func sizes(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/refused" {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
 	if r.Method == http.MethodPost {
 		sum := sha256.New()
 		n, err := io.Copy(sum, r.Body)
@@ -107,6 +111,29 @@ func TestCurlOverHTTP2(t *testing.T) {
 			got := runWithInput(t, curl, data, append(append(common[:len(common):len(common)], args...), base)...)
 			if got != want {
 				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+	for _, refused := range []struct {
+		name, path, status string
+		size               int64
+	}{
+		{"an upload over the limit shows 413", "", "413", 100<<20 + 1},
+		{"an upload that its upstream refuses unread shows the refusal", "refused", "403", 50 << 20},
+	} {
+		t.Run(refused.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "data")
+			if err := os.WriteFile(file, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Truncate(file, refused.size); err != nil {
+				t.Fatal(err)
+			}
+			for range 5 {
+				args := []string{"--http2", "-k", "-sS", "--max-time", "60", "-H", "Expect:", "-T", file, "-w", "%{http_version} %{response_code}", "-o", os.DevNull}
+				if got := clientProgram(t, t.TempDir(), curl, append(args, base+refused.path)...); got != "2 "+refused.status {
+					t.Fatalf("got %q, want HTTP/2 and %s", got, refused.status)
+				}
 			}
 		})
 	}

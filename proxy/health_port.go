@@ -15,27 +15,28 @@ type healthPort struct {
 	log      *Logger
 }
 
-// bindHealth binds the health port on 127.0.0.1 (step 4). It answers from step 8 on, like every port (S-4.3).
-func bindHealth(cfg *Config, shared *sharedState) (*healthPort, error) {
+// bindHealth binds the health port on 127.0.0.1 (step 4), or takes the socket that was passed for it. It answers from step 8 on, like every port (S-4.3).
+func bindHealth(cfg *Config, sockets inheritedSockets, shared *sharedState) (*healthPort, error) {
 	h := &healthPort{log: shared.log}
 	if cfg.HealthCheckPort == 0 {
 		return h, nil
 	}
-	ln, err := bind("health_check_port", "127.0.0.1", cfg.HealthCheckPort)
+	ln, err := sockets.listen("health_check_port", "127.0.0.1", cfg.HealthCheckPort)
 	if err != nil {
 		return nil, err
 	}
 	h.listener = newBackoffListener(ln, ln.Addr().String(), shared.log)
-	h.server = newHealthServer(newHealthHandler(h.draining.Load))
+	h.server = newHealthServer(nil)
 	h.server.ReadHeaderTimeout = cfg.HeaderTimeout // S-12.4
 	return h, nil
 }
 
-// serve starts answering.
-func (h *healthPort) serve() {
+// serve starts answering, scrapes with the handler.
+func (h *healthPort) serve(metrics http.Handler) {
 	if h.listener == nil {
 		return
 	}
+	h.server.Handler = newHealthHandler(h.draining.Load, metrics)
 	go func() {
 		if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
 			h.log.Log(LevelError, "ACCEPT_ERROR", Str("listener", h.listener.Addr().String()), Err(err))

@@ -61,7 +61,12 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	steps.done()
 
 	steps.begin(4, "health_port")
-	health, err := bindHealth(cfg, shared)
+	sockets, err := inheritSockets(cfg)
+	if err != nil {
+		return nil, steps.failed(err)
+	}
+	undo.add(sockets.close)
+	health, err := bindHealth(cfg, sockets, shared)
 	if err != nil {
 		return nil, steps.failed(err)
 	}
@@ -77,7 +82,7 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	steps.done()
 
 	steps.begin(6, "bind_listeners")
-	listeners, err := bindListeners(cfg)
+	listeners, err := bindListeners(cfg, sockets)
 	if err != nil {
 		return nil, steps.failed(err)
 	}
@@ -96,7 +101,9 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	if err != nil {
 		return nil, steps.failed(err)
 	}
-	health.serve()
+	health.serve(newMetricsHandler(scrape{
+		dynamic: dynamic, shared: shared, pipeline: pipeline, listeners: listeners, draining: health.draining.Load,
+	}))
 	steps.done()
 
 	d = newDaemon(cfg, opts, dynamic, shared, notify, health, admin, listeners, pipeline)
