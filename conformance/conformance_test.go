@@ -64,6 +64,9 @@ func TestFeatures(t *testing.T) {
 	if !suite.HasFail2ban() && os.Getenv("CI") != "true" {
 		leaveOut("@fail2ban", "fail2ban is not installed; make deps installs it")
 	}
+	if !suite.HasActivator() && os.Getenv("CI") != "true" {
+		leaveOut("@systemd", "systemd-socket-activate is not installed; make deps installs it")
+	}
 	runner := godog.TestSuite{Name: "reverse-proxy", ScenarioInitializer: suite.InitializeScenario, Options: options}
 	status := runner.Run()
 

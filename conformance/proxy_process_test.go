@@ -18,13 +18,13 @@ import (
 
 // proxyConfig is the configuration of a daemon on loopback for the programs that are let loose on it; its limits do not
 // get in their way.
-const proxyConfig = `health_check_port = 0
+const proxyConfig = `health_check_port = %d
 admin_socket_path = ""
 [rate_limit]
 requests_per_second = 1000000
 burst = 1000000
 [body]
-limit_bytes = 104857600
+limit_bytes = 1073741824
 [[listeners]]
 bind_addr = "127.0.0.1"
 http_port = 0
@@ -49,17 +49,30 @@ type proxyProcess struct {
 // exit code 0.
 func startProxy(t *testing.T, handler http.Handler) proxyProcess {
 	t.Helper()
-	upstream := startUpstream(t, handler)
+	return startProxyWithHealth(t, handler, 0)
+}
+
+// sharedPort returns a port of 127.0.0.1 that nobody else takes while the test runs.
+func sharedPort(t *testing.T) int {
+	t.Helper()
 	port, release, err := steps.SharedPort()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(release)
+	return port
+}
+
+// startProxyWithHealth is startProxy with a health port; 0 for none.
+func startProxyWithHealth(t *testing.T, handler http.Handler, health int) proxyProcess {
+	t.Helper()
+	upstream := startUpstream(t, handler)
+	port := sharedPort(t)
 	dir := t.TempDir()
 	binary, config := filepath.Join(dir, "reverse-proxy"), filepath.Join(dir, "config.toml")
 	root := projectRoot(t)
 	buildDaemon(t, root, binary)
-	if err := os.WriteFile(config, fmt.Appendf(nil, proxyConfig, port, upstream), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, proxyConfig, health, port, upstream), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	log, err := os.Create(filepath.Join(dir, "log"))

@@ -70,10 +70,11 @@ func (c *checker) lookUp(ctx context.Context, name string) lookup {
 	}
 	addrs, err := c.env.resolve(ctx, name)
 	var dns *net.DNSError
+	var address *net.AddrError // what the resolver says of a name whose addresses are all of no use
 	switch {
 	case err == nil && len(addrs) > 0:
 		return lookup{addrs: addrs}
-	case err == nil, errors.As(err, &dns) && dns.IsNotFound:
+	case err == nil, errors.As(err, &address), errors.As(err, &dns) && dns.IsNotFound:
 		return lookup{problem: fmt.Sprintf("the name %s has no address; correct it, or make it known to the machine's resolver", quoted(name))}
 	case ctx.Err() != nil, errors.As(err, &dns) && dns.IsTimeout:
 		return lookup{problem: fmt.Sprintf("the name %s was not looked up in time; look at the machine's resolver", quoted(name))}

@@ -35,6 +35,8 @@ func checkTestEnvironment() checkEnvironment {
 				return nil, &net.DNSError{Err: "i/o timeout", Name: name, IsTimeout: true}
 			case "broken.internal":
 				return nil, &net.DNSError{Err: "server \x1b[2Jmisbehaving", Name: name}
+			case "useless.internal":
+				return nil, &net.AddrError{Err: "no suitable address found", Addr: name}
 			case "empty.internal":
 				return nil, nil
 			}
@@ -100,6 +102,8 @@ func TestWarningsTellWhatIsLegalAndProbablyWrong(t *testing.T) {
 			`listeners[0].sites[0].upstream: the name "nowhere.internal" has no address; correct it, or make it known to the machine's resolver`}},
 		{"a name with an empty answer", []string{upstream, `upstream = "empty.internal:3000"`}, []string{
 			`listeners[0].sites[0].upstream: the name "empty.internal" has no address; correct it, or make it known to the machine's resolver`}},
+		{"a name with addresses of no use", []string{upstream, `upstream = "useless.internal:3000"`}, []string{
+			`listeners[0].sites[0].upstream: the name "useless.internal" has no address; correct it, or make it known to the machine's resolver`}},
 		{"a resolver that hangs", []string{upstream, `upstream = "hangs.internal:3000"`}, []string{
 			`listeners[0].sites[0].upstream: the name "hangs.internal" was not looked up in time; look at the machine's resolver`}},
 		{"a resolver that gives up", []string{upstream, `upstream = "slow.internal:3000"`}, []string{

@@ -205,6 +205,9 @@ func (c *clientConn) look(p phase) {
 
 // extend implements watched.
 func (c *clientConn) extend(p phase) time.Duration {
+	if p == phaseFirst && c.hasReceived() {
+		return 2 * sweepInterval // the request is there, and about to be read
+	}
 	if p != phaseBody && p != phaseTunnel {
 		return 0
 	}

@@ -1,6 +1,10 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // idleFor returns how long the connection has had no request in flight; false while it has one, or shakes hands.
 // One that has not asked for anything yet is idle after freshGrace: its request is most likely on its way.
@@ -16,22 +20,33 @@ func (c *clientConn) idleFor() (time.Duration, bool) {
 	return fresh - freshGrace, ok && fresh > freshGrace
 }
 
-// freshGrace is how long a new connection has for its first request before it may have to make room for another one, or
-// is closed because the daemon ends.
+// freshGrace is how long a new connection has for its first request before it may have to make room for another one.
 const freshGrace = time.Second
 
-// drain ends the connection if it is idle, and a new one if no request comes soon. A request in flight is left to its end, after which its loop sees that the
-// server is draining. An HTTP/2 client is told.
+// freshDrainGrace is how long a new connection has for its first request, from the end of its handshake on, when the daemon
+// ends: two retransmissions of a packet that was lost. Other than one that was used, it may not be closed at any time:
+// its client has reason to expect an answer. net/http has the same time for the redirect ports.
+const freshDrainGrace = 5 * time.Second
+
+// drain ends the connection if it is idle, and a new one if no request comes soon. A request in flight, or on its way through
+// the kernel, is left to its end, after which its loop sees that the server is draining. An HTTP/2 client is told.
 func (c *clientConn) drain() {
 	if h := c.http2.Load(); h != nil {
 		h.drain()
 		return
 	}
-	if c.watch.phase() == phaseFirst {
-		c.watch.shorten(phaseFirst, freshGrace)
-	} else if c.watch.endIdle() {
+	switch p := c.watch.phase(); {
+	case p == phaseFirst, p == phaseIdle && c.hasReceived():
+		c.watch.shorten(p, freshDrainGrace)
+	case c.watch.endIdle():
 		_ = c.tcp.SetReadDeadline(pastDeadline)
 	}
+}
+
+// hasReceived reports whether there are bytes that were not read yet.
+func (c *clientConn) hasReceived() bool {
+	n, err := unix.IoctlGetInt(c.fd, unix.SIOCINQ)
+	return err == nil && n > 0
 }
 
 // cut ends the connection at once, with whatever is in flight.

@@ -68,7 +68,7 @@ func ConfigReference() []ConfigTable {
 			secondsKey("body_idle_timeout_secs", "60", false, "S-6.9",
 				"Ends a request or response in which no byte of a body moved for this long. A body that moves is never cut."),
 			{Name: "max_connections", Type: integerKey, Min: "1", Max: "1073741824", Default: "1024", Promise: "S-2.22",
-				Text: "Client connections at once. Twice this, two for each listener and 64 more have to fit the process's limit of file descriptors (`ulimit -n`, `LimitNOFILE=`)."},
+				Text: "Client connections at once, and connections to upstreams at once. Twice this, two for each listener and 64 more have to fit the process's limit of file descriptors (`ulimit -n`, `LimitNOFILE=`)."},
 		}},
 		{Path: "logging", Keys: []ConfigKey{
 			{Name: "level", Type: stringKey, Values: []string{"trace", "debug", "info", "warn", "error"}, Default: `"info"`, Promise: "S-8.2",

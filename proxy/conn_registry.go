@@ -29,11 +29,13 @@ type connRegistry struct {
 	admitted uint64
 	// conns are the connections of HTTPS listeners, plain those of redirect ports with the time since when they are
 	// idle (zero while they are not).
-	conns    map[*clientConn]struct{}
-	plain    map[net.Conn]time.Time
-	draining bool
-	closed   bool
-	// ended is closed when draining and the last connection has ended.
+	conns map[*clientConn]struct{}
+	plain map[net.Conn]time.Time
+	// accepting is how many loops accept connections.
+	accepting int
+	draining  bool
+	closed    bool
+	// ended is closed when draining, and the last loop and the last connection have ended.
 	ended chan struct{}
 }
 
@@ -44,18 +46,33 @@ func newConnRegistry(limit int, s *sweeper) *connRegistry {
 	return r
 }
 
+// accepts counts a loop that accepts connections; the loop calls the function that it returns when it has ended. A drain
+// waits for it: what was accepted must not be forgotten because it was not counted yet.
+func (r *connRegistry) accepts() (ended func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.accepting++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.accepting--
+		r.endIfDrained()
+	}
+}
+
 // admit waits until there is room for one more connection, and takes it. At the limit the connection that has been idle
-// for longest is closed; where none is idle, new ones wait in the backlog. It returns false at the end.
+// for longest is closed; where none is idle, new ones wait in the backlog. During a drain what was accepted just before is
+// still let in (S-11.2). It returns false at the end.
 func (r *connRegistry) admit() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.open >= r.limit && !r.draining && !r.closed {
+	for r.open >= r.limit && !r.closed {
 		r.waiting.Add(1) // before the look, or what becomes idle during it would tell nobody
 		r.closeLongestIdle()
 		r.room.Wait()
 		r.waiting.Add(-1)
 	}
-	if r.draining || r.closed {
+	if r.closed {
 		return false
 	}
 	r.open++
@@ -135,12 +152,18 @@ func (r *connRegistry) release() {
 func (r *connRegistry) left() {
 	r.open--
 	r.room.Signal()
-	if r.draining && r.open == 0 {
-		select {
-		case <-r.ended:
-		default:
-			close(r.ended)
-		}
+	r.endIfDrained()
+}
+
+// endIfDrained ends a drain when nothing is left to wait for. The caller holds mu.
+func (r *connRegistry) endIfDrained() {
+	if !r.draining || r.open > 0 || r.accepting > 0 {
+		return
+	}
+	select {
+	case <-r.ended:
+	default:
+		close(r.ended)
 	}
 }
 
@@ -170,7 +193,7 @@ func (r *connRegistry) count() int {
 }
 
 // drain closes idle connections, lets requests in flight end (S-11.1) and waits until every connection has ended or the
-// context has. It returns whether all have ended.
+// context has. The sockets are closed already. It returns whether all have ended.
 func (r *connRegistry) drain(ctx context.Context) bool {
 	r.mu.Lock()
 	r.draining = true
@@ -178,13 +201,7 @@ func (r *connRegistry) drain(ctx context.Context) bool {
 	for c := range r.conns {
 		c.drain()
 	}
-	if r.open == 0 {
-		select {
-		case <-r.ended:
-		default:
-			close(r.ended)
-		}
-	}
+	r.endIfDrained()
 	r.mu.Unlock()
 	select {
 	case <-r.ended:

@@ -48,7 +48,17 @@ func tcpPair(t testing.TB) (server, client *net.TCPConn) {
 func (r *registryTest) open(t testing.TB, p phase) *clientConn {
 	t.Helper()
 	tcp, _ := tcpPair(t)
-	c := &clientConn{server: r.server, tcp: tcp}
+	return r.openOn(t, tcp, p)
+}
+
+// openOn is open for a connection that the test has made.
+func (r *registryTest) openOn(t testing.TB, tcp *net.TCPConn, p phase) *clientConn {
+	t.Helper()
+	fd, err := descriptorOf(tcp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &clientConn{server: r.server, tcp: tcp, fd: fd}
 	c.watch.owner = c
 	if !r.admit() || !r.add(c) {
 		t.Fatal("the connection was not admitted")
@@ -143,7 +153,7 @@ func TestANewConnectionHasAMomentForItsRequestWhenTheServerDrains(t *testing.T) 
 	if c.watch.phase() != phaseFirst {
 		t.Fatal("a new connection was closed before its request could come")
 	}
-	r.advance(freshGrace + 2*sweepInterval)
+	r.advance(freshDrainGrace + 2*sweepInterval)
 	c.watch.check(r.sweeper.clock.Load())
 	if !interrupted(c) {
 		t.Error("a connection that says nothing was waited for")
@@ -273,18 +283,12 @@ func TestDrain(t *testing.T) {
 			}
 		}
 	})
-	t.Run("closes what is idle, waits for what is not, and admits nothing", func(t *testing.T) {
+	t.Run("closes what is idle, and waits for what is not", func(t *testing.T) {
 		r := newRegistryTest(2)
 		idle, busy := r.open(t, phaseIdle), r.open(t, phaseBody)
-		waiting := make(chan bool, 1)
-		busyOnly := newRegistryTest(0)
-		go func() { waiting <- busyOnly.admit() }()
 		drained := make(chan bool, 1)
 		go func() { drained <- r.drain(t.Context()) }()
 		waitFor(t, "the idle connection to be closed", func() bool { return idle.watch.phase() == phaseExpired })
-		if r.admit() {
-			t.Error("admitted while draining")
-		}
 		r.remove(idle)
 		if interrupted(busy) || len(drained) > 0 {
 			t.Error("the request in flight was not waited for")
@@ -294,9 +298,66 @@ func TestDrain(t *testing.T) {
 		if !<-drained {
 			t.Error("not drained")
 		}
-		busyOnly.drain(t.Context())
-		if <-waiting {
-			t.Error("a connection that waited was admitted while draining")
+	})
+	t.Run("waits for loops that may have accepted one more, and lets that in", func(t *testing.T) {
+		r := newRegistryTest(1)
+		ended := r.accepts()
+		drained := make(chan bool, 1)
+		go func() { drained <- r.drain(t.Context()) }()
+		waitFor(t, "the drain to begin", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.draining })
+		last := r.open(t, phaseHandshake)
+		ended()
+		if len(drained) > 0 {
+			t.Error("the connection that was accepted last was not waited for")
+		}
+		r.remove(last)
+		if !<-drained {
+			t.Error("not drained")
+		}
+	})
+	t.Run("lets one that waits for room in when there is some, or at the end not", func(t *testing.T) {
+		r := newRegistryTest(1)
+		busy := r.open(t, phaseBody)
+		ended := r.accepts()
+		first, second := make(chan bool, 1), make(chan bool, 1)
+		go func() { first <- r.admit() }()
+		ctx, cancel := context.WithCancel(t.Context())
+		drained := make(chan bool, 1)
+		go func() { drained <- r.drain(ctx) }()
+		waitFor(t, "a connection to wait", func() bool { return r.waiting.Load() == 1 })
+		r.remove(busy)
+		if !<-first {
+			t.Error("not admitted into the room that was made")
+		}
+		go func() { second <- r.admit() }()
+		waitFor(t, "another one to wait", func() bool { return r.waiting.Load() == 1 })
+		cancel()
+		if <-drained {
+			t.Error("drained with a connection that waits")
+		}
+		r.close()
+		if <-second {
+			t.Error("admitted after the end")
+		}
+		ended()
+	})
+	t.Run("takes a connection on which bytes have come for one with a request", func(t *testing.T) {
+		r := newRegistryTest(1)
+		tcp, peer := tcpPair(t)
+		c := r.openOn(t, tcp, phaseIdle)
+		if _, err := peer.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "the byte to come", c.hasReceived)
+		c.drain()
+		if c.watch.phase() != phaseIdle {
+			t.Error("closed with a request on it")
+		}
+		c.watch.set(phaseFirst, time.Second)
+		r.advance(time.Minute)
+		c.watch.check(r.sweeper.clock.Load())
+		if c.watch.phase() != phaseFirst {
+			t.Error("expired with a first request on it")
 		}
 	})
 	t.Run("gives up when its time is over", func(t *testing.T) {

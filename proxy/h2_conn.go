@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,7 +38,7 @@ type h2Conn struct {
 
 	// mu guards all that follows. It is taken after an exchange's lock, and no exchange's lock is taken under it.
 	mu      sync.Mutex
-	streams map[uint32]*h2Stream
+	streams openStreams
 	// newest is the highest stream that the client has begun, acted the highest that was acted upon.
 	newest, acted uint32
 	// running is the number of streams whose exchange has not ended, also those that their client has reset.
@@ -88,7 +89,7 @@ func (h *h2Conn) readContained() (err error) {
 
 func newH2Conn(c *clientConn) *h2Conn {
 	h := &h2Conn{
-		client: c, server: c.server, conn: c.tls, decoder: http2.NewHeadDecoder(), streams: map[uint32]*h2Stream{},
+		client: c, server: c.server, conn: c.tls, decoder: http2.NewHeadDecoder(),
 	}
 	for kind := range h.budgets {
 		h.budgets[kind] = budget{left: h2Allowances[kind].burst, at: h.now()}
@@ -179,10 +180,9 @@ func (h *h2Conn) whyGone() error {
 
 // abandon takes all streams out of the connection, each with a reference for the caller. The caller holds mu.
 func (h *h2Conn) abandon() []*h2Stream {
-	streams := make([]*h2Stream, 0, len(h.streams))
-	for _, s := range h.streams {
+	streams := slices.Clone(h.streams)
+	for _, s := range streams {
 		s.refs++
-		streams = append(streams, s)
 		h.leave(s)
 	}
 	return streams

@@ -11,6 +11,8 @@ const h2DrainWait = time.Second
 
 // h2Ending is how far a connection is on the way to its end.
 type h2Ending struct {
+	// postponed tells that the end waits for the first request.
+	postponed bool
 	// draining tells that the first GOAWAY was sent, final that the last was, and that no further stream is taken.
 	draining, final bool
 	drainTimer      *time.Timer
@@ -25,12 +27,36 @@ func drainPing() [8]byte { return [8]byte{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'
 
 // drain tells the client to begin no more streams, in two steps: the first names no last stream, as requests may be on
 // their way, and the second follows when they must have come (RFC 9113, section 6.8). The connection ends with its last
-// stream. It may be called from any goroutine.
+// stream. A new connection is told behind its first request, or after freshDrainGrace. It may be called from any goroutine.
 func (h *h2Conn) drain() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.newest != 0 {
+		h.firstGoAway()
+	} else if !h.postponed && !h.draining && !h.closed {
+		h.postponed = true
+		h.drainTimer = time.AfterFunc(freshDrainGrace, func() {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.firstGoAway()
+		})
+	}
+}
+
+// drainAfterFirst begins a drain that was postponed, when the first request has come. The caller holds mu.
+func (h *h2Conn) drainAfterFirst() {
+	if h.postponed && h.newest != 0 {
+		h.firstGoAway()
+	}
+}
+
+// firstGoAway begins the drain. The caller holds mu.
+func (h *h2Conn) firstGoAway() {
 	if h.draining || h.closed {
 		return
+	}
+	if h.drainTimer != nil {
+		h.drainTimer.Stop()
 	}
 	h.draining = true
 	out := h.buffer()

@@ -291,12 +291,15 @@ func TestShutdownSaysGOAWAYTwiceAndLetsStreamsEnd(t *testing.T) {
 	release := make(chan struct{})
 	var begun atomic.Int32
 	d := startDaemon(t, rawUpstream(t, func(head string, r *bufio.Reader, conn net.Conn) {
-		begun.Add(1)
-		<-release
+		if !strings.HasPrefix(head, "GET /idle ") {
+			begun.Add(1)
+			<-release
+		}
 		answerOK(head, r, conn)
 	}), "")
 	busy, idle := newH2Client(t, d), newH2Client(t, d)
-	idle.sync()
+	idle.request(1, "GET", "/idle", true)
+	idle.answer(1)
 	busy.request(1, "GET", "/", true)
 	waitFor(t, "the request", func() bool { return begun.Load() == 1 })
 	d.signals <- syscall.SIGTERM
@@ -305,7 +308,7 @@ func TestShutdownSaysGOAWAYTwiceAndLetsStreamsEnd(t *testing.T) {
 	waitFor(t, "the second request", func() bool { return begun.Load() == 2 })
 	busy.until("the second GOAWAY", func() bool { return len(busy.goAways) == 2 })
 	idle.ended()
-	if got := fmt.Sprint(idle.goAways); got != "[2147483647 NO_ERROR 0 NO_ERROR]" {
+	if got := fmt.Sprint(idle.goAways); got != "[2147483647 NO_ERROR 1 NO_ERROR]" {
 		t.Errorf("idle: got GOAWAY %s, want one without and one with the last stream", got)
 	}
 	busy.request(5, "GET", "/", true) // it is not looked at
@@ -318,6 +321,31 @@ func TestShutdownSaysGOAWAYTwiceAndLetsStreamsEnd(t *testing.T) {
 	busy.ended()
 	if got := fmt.Sprint(busy.goAways); got != "[2147483647 NO_ERROR 3 NO_ERROR]" || len(busy.stream(5).heads) != 0 {
 		t.Errorf("busy: got GOAWAY %s and %q for a late stream, want 3 as the last and nothing", got, busy.stream(5).heads)
+	}
+	d.stopWithin(t, 5*time.Second)
+}
+
+func TestShutdownWaitsForTheFirstRequestOfANewConnection(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "")
+	fresh := newH2Client(t, d)
+	fresh.sync()
+	d.signals <- syscall.SIGTERM
+	waitFor(t, "the drain", func() bool {
+		d.shared.conns.mu.Lock()
+		defer d.shared.conns.mu.Unlock()
+		return d.shared.conns.draining
+	})
+	fresh.sync()
+	if len(fresh.goAways) != 0 {
+		t.Errorf("got GOAWAY %v before the first request, want none", fresh.goAways)
+	}
+	fresh.request(1, "GET", "/", true)
+	if s := fresh.answer(1); !strings.Contains(s.body.String(), "map[") {
+		t.Errorf("got %q, want the request's echo", s.body.String())
+	}
+	fresh.ended()
+	if got := fmt.Sprint(fresh.goAways); got != "[2147483647 NO_ERROR 1 NO_ERROR]" {
+		t.Errorf("got GOAWAY %s, want one without and one with the last stream", got)
 	}
 	d.stopWithin(t, 5*time.Second)
 }

@@ -155,7 +155,7 @@ func (h *h2Conn) beginStream(b h2Block, refused *http1.Error) *http2.Error {
 	s.remoteClosed = b.end
 	s.declared = s.head.ContentLength
 	s.prepare(refused)
-	h.streams[s.id] = s
+	h.streams.add(s)
 	h.starting = append(h.starting, s)
 	return nil
 }

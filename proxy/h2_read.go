@@ -154,6 +154,7 @@ func (h *h2Conn) begin() {
 		h.starting[i] = nil
 	}
 	h.starting = h.starting[:0]
+	h.drainAfterFirst()
 	h.wakeWriter()
 }
 

@@ -57,7 +57,7 @@ func (h *h2Conn) becomeIdle() {
 	h.served = true
 	h.warm.Store(h.again)
 	if !h.again {
-		h.dismissWorkers()
+		h.shed()
 	}
 	h.idleSince = h.now()
 	if !h.heading {
@@ -79,9 +79,18 @@ func (h *h2Conn) cool() {
 	defer h.mu.Unlock()
 	if h.running == 0 && h.now()-h.idleSince >= int64(h2WarmTime) {
 		h.warm.Store(false)
-		h.dismissWorkers()
+		h.shed()
 		h.wakeWriter()
 	}
+}
+
+// shed ends what only streams need, and gives back the memory that many of them have left. The caller holds mu.
+func (h *h2Conn) shed() {
+	h.dismissWorkers()
+	if cap(h.workers) > keptStreams {
+		h.workers = nil
+	}
+	h.streams.trim()
 }
 
 // dismissWorkers ends the workers that wait. The caller holds mu.

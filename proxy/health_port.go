@@ -15,13 +15,13 @@ type healthPort struct {
 	log      *Logger
 }
 
-// bindHealth binds the health port on 127.0.0.1 (step 4). It answers from step 8 on, like every port (S-4.3).
-func bindHealth(cfg *Config, shared *sharedState) (*healthPort, error) {
+// bindHealth binds the health port on 127.0.0.1 (step 4), or takes the socket that was passed for it. It answers from step 8 on, like every port (S-4.3).
+func bindHealth(cfg *Config, sockets inheritedSockets, shared *sharedState) (*healthPort, error) {
 	h := &healthPort{log: shared.log}
 	if cfg.HealthCheckPort == 0 {
 		return h, nil
 	}
-	ln, err := bind("health_check_port", "127.0.0.1", cfg.HealthCheckPort)
+	ln, err := sockets.listen("health_check_port", "127.0.0.1", cfg.HealthCheckPort)
 	if err != nil {
 		return nil, err
 	}

@@ -30,17 +30,17 @@ type listener struct {
 	failed chan error
 }
 
-// bindListener binds both ports of one entry (step 6). The error names the key of the port and its address.
-func bindListener(index int, config ListenerConfig, patience time.Duration) (*listener, error) {
+// bindListener binds both ports of one entry (step 6), or takes the sockets that were passed for them. The error names the key of the port and its address.
+func bindListener(index int, config ListenerConfig, sockets inheritedSockets, patience time.Duration) (*listener, error) {
 	l := &listener{index: index, config: config, gate: newGate(patience), failed: make(chan error, 2)}
 	var err error
-	if l.https, err = bind(fmt.Sprintf("listeners[%d].https_port", index), config.BindAddr, config.HTTPSPort); err != nil {
+	if l.https, err = sockets.listen(fmt.Sprintf("listeners[%d].https_port", index), config.BindAddr, config.HTTPSPort); err != nil {
 		return nil, err
 	}
 	if config.HTTPPort == 0 {
 		return l, nil
 	}
-	if l.redirect, err = bind(fmt.Sprintf("listeners[%d].http_port", index), config.BindAddr, config.HTTPPort); err != nil {
+	if l.redirect, err = sockets.listen(fmt.Sprintf("listeners[%d].http_port", index), config.BindAddr, config.HTTPPort); err != nil {
 		return nil, errors.Join(err, l.https.Close())
 	}
 	return l, nil
@@ -82,20 +82,25 @@ func (l *listener) startServing(cfg *Config, p *pipeline, shared *sharedState) {
 		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
 	}
 	l.sites = sites
-	go l.serve(func() error { return sites.serve(newBackoffListener(l.https, l.address(), shared.log)) })
+	l.serve(shared.conns, func() error { return sites.serve(newBackoffListener(l.https, l.address(), shared.log)) })
 	if l.redirect == nil {
 		return
 	}
 	l.redirectServer = newRedirectServer(cfg, l.redirectHandler(), shared, l.redirect.Addr().String())
-	go l.serve(func() error {
+	l.serve(shared.conns, func() error {
 		return l.redirectServer.Serve(admittedListener{newBackoffListener(l.redirect, l.redirect.Addr().String(), shared.log), shared.conns})
 	})
 }
 
-func (l *listener) serve(run func() error) {
-	if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		l.failed <- fmt.Errorf("%s: accepting connections: %w", l.address(), err)
-	}
+// serve runs a loop that accepts connections.
+func (l *listener) serve(registry *connRegistry, run func() error) {
+	ended := registry.accepts()
+	go func() {
+		defer ended()
+		if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			l.failed <- fmt.Errorf("%s: accepting connections: %w", l.address(), err)
+		}
+	}()
 }
 
 // close closes the sockets and cuts the connections of the redirect port, the registry those of the sites; for the unwinding of a startup, and the end of a shutdown.
@@ -121,7 +126,26 @@ func (l *listener) drain(ctx context.Context) {
 		l.sites.shutdown()
 	}
 	if l.redirectServer != nil {
-		go func() { _ = l.redirectServer.Shutdown(ctx) }() // its connections are counted where those of the sites are
+		go drainRedirects(ctx, l.redirectServer) // its connections are counted where those of the sites are
+	}
+}
+
+// redirectDrainInterval is the time between two looks for idle connections of a redirect port that drains.
+const redirectDrainInterval = 250 * time.Millisecond
+
+// drainRedirects closes the idle connections of a redirect port, and new ones that have been silent for five seconds,
+// until the context ends, and makes every answer the last one of its connection. Server.Shutdown would do the same, but
+// closes a connection without an answer when its first request comes after the call.
+func drainRedirects(ctx context.Context, server *http.Server) {
+	ticker := time.NewTicker(redirectDrainInterval)
+	defer ticker.Stop()
+	for {
+		server.SetKeepAlivesEnabled(false) // which also closes what is idle
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

@@ -11,15 +11,15 @@ import (
 // listeners are all `[[listeners]]` entries of the running configuration, in its order.
 type listeners []*listener
 
-// bindListeners binds every port of every listener (step 6), or none.
-func bindListeners(cfg *Config) (all listeners, err error) {
+// bindListeners binds every port of every listener (step 6), or none, and takes the sockets that were passed.
+func bindListeners(cfg *Config, sockets inheritedSockets) (all listeners, err error) {
 	defer func() {
 		if err != nil {
 			all.close()
 		}
 	}()
 	for i, config := range cfg.Listeners {
-		l, err := bindListener(i, config, cfg.HeaderTimeout)
+		l, err := bindListener(i, config, sockets, cfg.HeaderTimeout)
 		if err != nil {
 			return all, err
 		}

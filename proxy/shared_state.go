@@ -34,7 +34,7 @@ func newSharedState(cfg *Config, stdout io.Writer) (*sharedState, error) {
 		stop:      stop,
 		log:       log,
 		limiter:   newLimiter(time.Now),
-		upstreams: newUpstreams(),
+		upstreams: newUpstreams(cfg.MaxConnections),
 		sweeper:   sweeper,
 		conns:     newConnRegistry(cfg.MaxConnections, sweeper),
 		metrics:   newMetrics(),

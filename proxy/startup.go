@@ -61,7 +61,12 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	steps.done()
 
 	steps.begin(4, "health_port")
-	health, err := bindHealth(cfg, shared)
+	sockets, err := inheritSockets(cfg)
+	if err != nil {
+		return nil, steps.failed(err)
+	}
+	undo.add(sockets.close)
+	health, err := bindHealth(cfg, sockets, shared)
 	if err != nil {
 		return nil, steps.failed(err)
 	}
@@ -77,7 +82,7 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	steps.done()
 
 	steps.begin(6, "bind_listeners")
-	listeners, err := bindListeners(cfg)
+	listeners, err := bindListeners(cfg, sockets)
 	if err != nil {
 		return nil, steps.failed(err)
 	}

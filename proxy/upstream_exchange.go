@@ -38,7 +38,7 @@ func (x *exchange) roundTrip(pool *upstreamPool) (conn *upstreamConn, err error)
 	for {
 		if conn == nil {
 			began := time.Now()
-			if conn, err = dialUpstream(x); err != nil {
+			if conn, err = dialUpstream(x, pool.all); err != nil {
 				return nil, err
 			}
 			sent = time.Now()

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -27,9 +28,13 @@ type upstreamKey struct {
 type upstreams struct {
 	mu    sync.Mutex
 	pools map[upstreamKey]*upstreamPool
+	slots *upstreamSlots
 }
 
-func newUpstreams() *upstreams { return &upstreams{pools: map[upstreamKey]*upstreamPool{}} }
+// newUpstreams makes a side that holds at most that many connections, idle or in use.
+func newUpstreams(connections int) *upstreams {
+	return &upstreams{pools: map[upstreamKey]*upstreamPool{}, slots: newUpstreamSlots(connections)}
+}
 
 // pool returns the pool of a site's upstream. It is looked up at the site's first request and kept with the site.
 func (u *upstreams) pool(site *Site) *upstreamPool {
@@ -41,7 +46,7 @@ func (u *upstreams) pool(site *Site) *upstreamPool {
 	defer u.mu.Unlock()
 	pool := u.pools[key]
 	if pool == nil {
-		pool = &upstreamPool{}
+		pool = &upstreamPool{all: u}
 		u.pools[key] = pool
 	}
 	site.pool.Store(pool)
@@ -107,6 +112,22 @@ func (u *upstreams) run(ctx context.Context) {
 	}
 }
 
+// makeRoom closes the connection that has been idle longest, whatever its upstream, if there is one.
+func (u *upstreams) makeRoom() {
+	for {
+		var oldest *upstreamPool
+		var since time.Time
+		for _, pool := range u.all() {
+			if at, ok := pool.idleLongest(); ok && (oldest == nil || at.Before(since)) {
+				oldest, since = pool, at
+			}
+		}
+		if oldest == nil || oldest.closeOldest() {
+			return
+		}
+	}
+}
+
 func (u *upstreams) all() []*upstreamPool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -120,6 +141,8 @@ func (u *upstreams) all() []*upstreamPool {
 // upstreamPool holds the idle connections to one upstream, the newest last: it is taken first, so that those that a
 // quiet time does not need grow old and are closed.
 type upstreamPool struct {
+	// all is what the pool is part of.
+	all    *upstreams
 	mu     sync.Mutex
 	idle   []*upstreamConn
 	closed bool
@@ -179,8 +202,35 @@ func (p *upstreamPool) put(conn *upstreamConn) {
 		conn.Close()
 		return
 	}
+	// Somebody else who waits for a slot was first to look for an idle connection, and did not find this one.
+	if p.all.slots.wanted.Load() > 0 {
+		conn.Close()
+		return
+	}
 	conn.idleSince = time.Now()
 	p.idle = append(p.idle, conn)
+}
+
+// idleLongest tells since when the oldest idle connection is idle; false if none is.
+func (p *upstreamPool) idleLongest() (time.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) == 0 {
+		return time.Time{}, false
+	}
+	return p.idle[0].idleSince, true
+}
+
+// closeOldest closes the oldest idle connection; false if there is none.
+func (p *upstreamPool) closeOldest() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) == 0 {
+		return false
+	}
+	p.idle[0].Close()
+	p.idle = slices.Delete(p.idle, 0, 1)
+	return true
 }
 
 // sweep closes what is idle for too long or no longer fit.

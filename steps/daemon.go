@@ -25,6 +25,11 @@ type launch struct {
 	inherited int
 	// ordinary says that the daemon runs as a user without rights.
 	ordinary bool
+	// sockets are passed to the daemon as by a service manager; activated says that systemd-socket-activate does it.
+	sockets   []heldSocket
+	activated bool
+	// listens says that LISTEN_PID is the daemon's own number without sockets too.
+	listens bool
 	// stdout is where the daemon's log goes instead of to the suite; nil for the suite.
 	stdout *os.File
 }
@@ -109,6 +114,15 @@ func (w *World) startDaemon() error {
 	}
 	if w.launch.ordinary {
 		if err := w.ordinaryBinary(cmd); err != nil {
+			return err
+		}
+	}
+	if len(w.launch.sockets) > 0 || w.launch.listens {
+		cmd = w.passSockets(cmd)
+	}
+	if w.launch.activated {
+		var err error
+		if cmd, err = w.activate(cmd); err != nil {
 			return err
 		}
 	}

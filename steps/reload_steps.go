@@ -106,7 +106,7 @@ func (w *World) startLoad(url string, untilRefused bool) error {
 			return err
 		}
 		l.clients++
-		go func() { l.results <- l.client(next) }()
+		go func() { l.results <- l.client(func() error { return next().expect(200) }) }()
 	}
 	w.load = l
 	w.cleanup(func() error { return l.end() })
@@ -114,7 +114,7 @@ func (w *World) startLoad(url string, untilRefused bool) error {
 }
 
 // client makes requests until the load is stopped.
-func (l *load) client(next func() *exchange) (result loadResult) {
+func (l *load) client(next func() error) (result loadResult) {
 	pause := time.NewTicker(time.Millisecond)
 	defer pause.Stop()
 	for {
@@ -123,7 +123,7 @@ func (l *load) client(next func() *exchange) (result loadResult) {
 			return result
 		case <-pause.C:
 		}
-		err := next().expect(200)
+		err := next()
 		if l.untilRefused && errors.Is(err, syscall.ECONNREFUSED) {
 			return result // this request was never sent
 		}

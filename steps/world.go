@@ -109,9 +109,10 @@ type World struct {
 	config    *config
 	launch    launch // how the daemon will be started
 
-	daemon       *process   // the last daemon that was started
-	processes    []*process // all processes that were started
-	command      *process   // the last command that was run to its end
+	daemon       *process      // the last daemon that was started
+	processes    []*process    // all processes that were started
+	command      *process      // the last command that was run
+	terminalRead chan struct{} // closed when all that it wrote to its terminal was read
 	notify       *notifySocket
 	upstreams    map[string]*upstream
 	protocol     string // what clients speak on HTTPS ports where a sentence names none; "" for HTTP/1.1
