@@ -44,7 +44,7 @@ func buildSuite(t *testing.T, root string) *steps.Suite {
 	t.Helper()
 	dir := t.TempDir()
 	daemon, sample := filepath.Join(dir, "reverse-proxy"), filepath.Join(dir, "sample-upstream")
-	buildDaemon(t, root, daemon)
+	buildCoveredDaemon(t, root, daemon)
 	goBuild(t, root, "-o", sample, "./cmd/sample-upstream")
 	suite, err := steps.NewSuite(daemon, sample)
 	if err != nil {
@@ -58,8 +58,8 @@ func buildSuite(t *testing.T, root string) *steps.Suite {
 	return suite
 }
 
-// buildDaemon builds the daemon with counters of coverage and, where a C compiler is there, with the race detector.
-func buildDaemon(t *testing.T, root, binary string) {
+// buildCoveredDaemon builds the daemon with counters of coverage and, where a C compiler is there, with the race detector.
+func buildCoveredDaemon(t *testing.T, root, binary string) {
 	t.Helper()
 	flags := []string{"-cover", "-coverpkg=reverse-proxy/proxy,reverse-proxy/cmd/reverse-proxy"}
 	if raceDetectorWorks() {

@@ -71,7 +71,7 @@ func startProxyWithHealth(t *testing.T, handler http.Handler, health int) proxyP
 	dir := t.TempDir()
 	binary, config := filepath.Join(dir, "reverse-proxy"), filepath.Join(dir, "config.toml")
 	root := projectRoot(t)
-	buildDaemon(t, root, binary)
+	buildCoveredDaemon(t, root, binary)
 	if err := os.WriteFile(config, fmt.Appendf(nil, proxyConfig, health, port, upstream), 0o600); err != nil {
 		t.Fatal(err)
 	}
