@@ -51,12 +51,12 @@ func withoutCA(t *testing.T, text, name string) string {
 // machine that has its addresses and certificates. Those that need a CA are checked alone.
 func TestTheConfigurationsOfTheDocuments(t *testing.T) {
 	needPrograms(t, "ip", "openssl", "curl")
-	found := 0
+	binary, found := buildDaemon(t), 0
 	for name, text := range documents(t) {
 		for i, block := range tomlBlock.FindAllStringSubmatch(text, -1) {
 			found++
 			t.Run(fmt.Sprintf("%s-%d", name, i+1), func(t *testing.T) {
-				m := bareMachine(t)
+				m := bareMachine(t, binary)
 				m.readyFor(block[1])
 				m.configure(block[1])
 				if out, code := m.run("reverse-proxy --validate --config /etc/reverse-proxy/config.toml"); code != 0 {

@@ -52,7 +52,7 @@ func TestGiteaBehindTheProxy(t *testing.T) {
 	git := needProgram(t, "git", "git")
 	config := blocks(t, "gitea.md", "toml")[0]
 	config = withoutCA(t, config, "git")
-	m := bareMachine(t)
+	m := bareMachine(t, buildDaemon(t))
 	m.readyFor(config)
 	m.configure(config)
 	m.upstream("127.0.0.1:3000", giteaStandIn(gitServer(t, git, filepath.Join(m.dir, "work", "served"))))

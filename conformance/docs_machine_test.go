@@ -86,10 +86,18 @@ case " $* " in
 esac
 `
 
-// newMachine makes a machine with a daemon that runs on machineConfig.
-func newMachine(t *testing.T) *machine {
+// buildDaemon builds the binary for one machine, or for several.
+func buildDaemon(t *testing.T) string {
 	t.Helper()
-	m := bareMachine(t)
+	path := filepath.Join(t.TempDir(), "reverse-proxy")
+	goBuild(t, projectRoot(t), "-o", path, "./cmd/reverse-proxy")
+	return path
+}
+
+// newMachine makes a machine with a daemon that runs on machineConfig.
+func newMachine(t *testing.T, binary string) *machine {
+	t.Helper()
+	m := bareMachine(t, binary)
 	m.configure(machineConfig)
 	m.start()
 	t.Cleanup(m.stop)
@@ -98,7 +106,7 @@ func newMachine(t *testing.T) *machine {
 
 // bareMachine makes a machine with the binary and all that is shipped, and with a certificate for site.example.test, but
 // without a configuration.
-func bareMachine(t *testing.T) *machine {
+func bareMachine(t *testing.T, binary string) *machine {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can make a network in which the default ports are free")
@@ -121,7 +129,7 @@ func bareMachine(t *testing.T) *machine {
 		}
 	}
 	root := projectRoot(t)
-	goBuild(t, root, "-o", filepath.Join(dir, "usr/local/bin/reverse-proxy"), "./cmd/reverse-proxy")
+	output(t, dir, "cp", binary, "usr/local/bin/reverse-proxy")
 	output(t, dir, "cp", "usr/local/bin/reverse-proxy", "work/reverse-proxy.new") // the new version
 	m.certify("etc/reverse-proxy/site.pem", "etc/reverse-proxy/site.key", "site.example.test")
 	shipped, err := os.ReadFile(filepath.Join(root, "deploy", "logrotate", "reverse-proxy"))

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -62,7 +63,7 @@ var migrationRequests = []struct {
 		same: "GET / host=www.example.com body=0 X-Real-IP=203.0.113.10 X-Forwarded-For=203.0.113.10 X-Forwarded-Proto=https\n200 "},
 	{name: "an upload", args: "--data-binary @upload https://www.example.com/upload",
 		same: "POST /upload host=www.example.com body=3000000 X-Real-IP=203.0.113.10 X-Forwarded-For=203.0.113.10 X-Forwarded-Proto=https\n200 "},
-	{name: "an upload that is too large", args: "-o /dev/null -H 'Expect:' -H 'Content-Length: 104857601' --data-binary x https://www.example.com/upload", same: "413 "},
+	{name: "an upload that is too large", args: "-o /dev/null -X POST -H 'Expect:' -T large https://www.example.com/upload", same: "413 "},
 	{name: "a WebSocket", args: "--http1.1 --max-time 5 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' https://www.example.com/ws",
 		same: "switched101 "},
 	{name: "a forged address", args: "-H 'X-Forwarded-For: 10.9.9.9' -H 'X-Real-IP: 10.9.9.9' https://www.example.com/",
@@ -83,13 +84,11 @@ func TestTheMigrationFromNginx(t *testing.T) {
 	needPrograms(t, "curl", "openssl", "ip")
 	nginx := needProgram(t, "nginx", "nginx-light")
 	config := blocks(t, "from-nginx.md", "toml")[0]
-	m := bareMachine(t)
+	m := bareMachine(t, buildDaemon(t))
 	m.readyFor(config)
 	m.configure(config)
 	m.upstream("127.0.0.1:3000", http.HandlerFunc(echoUpstream))
-	if err := os.WriteFile(filepath.Join(m.dir, "work", "upload"), make([]byte, 3_000_000), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	m.writeUploads()
 	text := fmt.Sprintf(nginxFrame, m.dir, m.place(blocks(t, "from-nginx.md", "nginx")[0]))
 	file := filepath.Join(m.dir, "nginx.conf")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -109,6 +108,17 @@ func TestTheMigrationFromNginx(t *testing.T) {
 	_ = server.Wait() // it was killed
 	m.await("! curl -sk --resolve '*:443:203.0.113.10' https://www.example.com/")
 	m.checkMigrated()
+}
+
+// writeUploads makes the files that the requests send: one of 3 MB, and one of a byte over 100 MiB, which takes no room.
+func (m *machine) writeUploads() {
+	m.t.Helper()
+	for name, size := range map[string]int64{"upload": 3_000_000, "large": 100<<20 + 1} {
+		path := filepath.Join(m.dir, "work", name)
+		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, size)); err != nil {
+			m.t.Fatal(err)
+		}
+	}
 }
 
 // ask has curl ask the machine's address, whatever the name is.
@@ -135,12 +145,10 @@ func (m *machine) checkMigrated() {
 func TestTheMigrationFromCaddy(t *testing.T) {
 	needPrograms(t, "curl", "openssl", "ip")
 	config := withoutCA(t, blocks(t, "from-caddy.md", "toml")[0], "www")
-	m := bareMachine(t)
+	m := bareMachine(t, buildDaemon(t))
 	m.readyFor(config)
 	m.configure(config)
 	m.upstream("127.0.0.1:3000", http.HandlerFunc(echoUpstream))
-	if err := os.WriteFile(filepath.Join(m.dir, "work", "upload"), make([]byte, 3_000_000), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	m.writeUploads()
 	m.checkMigrated()
 }
