@@ -34,6 +34,15 @@ var documentedCommands = map[string]documentedCommand{
 	"systemctl enable --now reverse-proxy.service":                                               {elsewhere: "no systemd runs on the test's machine"},
 	"cp deploy/systemd/reverse-proxy.service /etc/systemd/system/":                               {},
 
+	"cp deploy/systemd/reverse-proxy.socket /etc/systemd/system/": {},
+	"systemctl edit reverse-proxy.socket":                         {elsewhere: "it opens an editor"},
+	"systemctl stop reverse-proxy.service":                        {elsewhere: "no systemd runs on the test's machine"},
+	"systemctl enable --now reverse-proxy.socket":                 {elsewhere: "no systemd runs on the test's machine"},
+	"systemctl start reverse-proxy.service":                       {elsewhere: "no systemd runs on the test's machine"},
+
+	"reverse-proxy status | jq .sandbox":                             {prints: `"state": "o`},
+	"grep NoNewPrivs /proc/$(reverse-proxy status | jq .pid)/status": {prints: "NoNewPrivs:\t1"},
+
 	"reverse-proxy --version":                                     {prints: "reverse-proxy "},
 	"reverse-proxy --validate --config broken.toml":               {prints: "listeners: missing", code: 1},
 	"reverse-proxy check --config /etc/reverse-proxy/config.toml": {prints: "configuration OK: "},
