@@ -118,9 +118,10 @@ var documentedCommands = map[string]documentedCommand{
 	"df -h /var/log/reverse-proxy /var/lib/reverse-proxy":                                                                         {prints: "Filesystem"},
 	"du -sh /var/log/reverse-proxy": {prints: "log/reverse-proxy"},
 
-	"systemctl stop nginx.service && systemctl start reverse-proxy.service":     {elsewhere: migrated},
-	`curl -sS -o /dev/null -w '%{http_code}\n' https://www.example.com/`:        {elsewhere: migrated},
-	"systemctl disable nginx.service && systemctl enable reverse-proxy.service": {elsewhere: noSystemd},
+	"install -o reverse-proxy -m 0400 /etc/letsencrypt/live/www.example.com/fullchain.pem /etc/letsencrypt/live/www.example.com/privkey.pem /etc/reverse-proxy/": {elsewhere: migrated},
+	"systemctl stop nginx.service && systemctl start reverse-proxy.service":                                                                                      {elsewhere: migrated},
+	`curl -sS -o /dev/null -w '%{http_code}\n' https://www.example.com/`:                                                                                         {elsewhere: migrated},
+	"systemctl disable nginx.service && systemctl enable reverse-proxy.service":                                                                                  {elsewhere: noSystemd},
 
 	`curl -sS -o /dev/null -w '%{http_code} %{redirect_url}\n' http://git.example.com/`:                      {elsewhere: gitea},
 	"git clone https://git.example.com/alice/project.git":                                                    {elsewhere: gitea},
