@@ -42,7 +42,9 @@ COVER := out/cover
 # The Git revision in a linked worktree, whose .git is a file: cmd/go records none there. Elsewhere nothing.
 REVISION = $$(if [ -f .git ]; then git rev-parse HEAD; [ -z "$$(git status --porcelain)" ] || echo +dirty; fi | tr -d '\n')
 
-.PHONY: help build run acme test lint unit conformance cover threshold fuzz bench deps
+VERSION ?=
+
+.PHONY: help build packages run acme test lint unit conformance cover threshold fuzz bench deps
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +54,10 @@ build: ## Build the static binary bin/reverse-proxy.
 	@revision=$(REVISION); CGO_ENABLED=0 go build -trimpath -buildvcs=auto \
 		$${revision:+-ldflags "-X reverse-proxy/proxy.linkedRevision=$$revision"} -o bin/reverse-proxy ./cmd/reverse-proxy
 	@echo built bin/reverse-proxy
+
+packages: ## Build binaries, .deb, .rpm and SBOM for amd64 and arm64 into out/packages/ (VERSION=1.2.3 if no tag says it).
+	@go run ./deploy/packages $(if $(VERSION),-version $(VERSION))
+	@cd out/packages && ls -sh1 | tail -n +2
 
 run: ## Serve https://localhost:8443/ with a sample upstream, until Ctrl-C.
 	@mkdir -p out && go build -o out/quickstart ./cmd/quickstart && exec out/quickstart

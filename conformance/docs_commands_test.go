@@ -13,6 +13,12 @@ type documentedCommand struct {
 // noSystemd is why a command of systemd's is not run.
 const noSystemd = "there is no systemd where this test runs; it is a command of its own, without a part of ours"
 
+// migrated is where the change from another server is tried.
+const migrated = "TestTheMigrationFromNginx puts the daemon in the place of a real nginx, and asks both"
+
+// gitea is where the commands of docs/gitea.md are tried.
+const gitea = "TestGiteaBehindTheProxy runs it, with git's own server behind the daemon"
+
 // documentedCommands are all commands that stand behind a `$` in a console block of README.md or of docs/, without
 // docs/performance.md, which is about benchmarks.
 var documentedCommands = map[string]documentedCommand{
@@ -104,6 +110,20 @@ var documentedCommands = map[string]documentedCommand{
 	`ss -Htn state established '( sport = :443 )' | awk '{print $4}' | sed 's/:[0-9]*$//' | sort | uniq -c | sort -rn | head`:     {},
 	"df -h /var/log/reverse-proxy /var/lib/reverse-proxy":                                                                         {prints: "Filesystem"},
 	"du -sh /var/log/reverse-proxy":                                                                                               {prints: "log/reverse-proxy"},
+
+	"systemctl stop nginx.service && systemctl start reverse-proxy.service":     {elsewhere: migrated},
+	`curl -sS -o /dev/null -w '%{http_code}\n' https://www.example.com/`:        {elsewhere: migrated},
+	"systemctl disable nginx.service && systemctl enable reverse-proxy.service": {elsewhere: noSystemd},
+
+	`curl -sS -o /dev/null -w '%{http_code} %{redirect_url}\n' http://git.example.com/`:                      {elsewhere: gitea},
+	"git clone https://git.example.com/alice/project.git":                                                    {elsewhere: gitea},
+	"git -C project -c user.name=Alice -c user.email=alice@example.com commit --allow-empty -m 'over HTTPS'": {elsewhere: gitea},
+	"git -C project push": {elsewhere: gitea},
+	"git clone --depth 1 https://git.example.com/alice/project.git shallow": {elsewhere: gitea},
+	"curl -sSN --max-time 5 https://git.example.com/user/events":            {elsewhere: gitea},
+
+	"systemctl stop caddy.service && systemctl start reverse-proxy.service":     {elsewhere: noSystemd},
+	"systemctl disable caddy.service && systemctl enable reverse-proxy.service": {elsewhere: noSystemd},
 
 	"openssl x509 -noout -subject -enddate -in /etc/reverse-proxy/site.pem": {prints: "notAfter="},
 	"ls -l /var/lib/reverse-proxy/acme":                                     {prints: "acme_refusals.json"},

@@ -38,6 +38,15 @@ func (all preparedTables) tables() []*certTable {
 	return tables
 }
 
+// certificates lists what all listeners have in use.
+func (all listeners) certificates() []CertInfo {
+	var infos []CertInfo
+	for _, l := range all {
+		infos = append(infos, l.source.Certificates()...)
+	}
+	return infos
+}
+
 // tables are the certificates in use, by the listeners' index; nil for one in ACME mode.
 func (all listeners) tables() []*certTable {
 	tables := make([]*certTable, len(all))

@@ -60,8 +60,8 @@ func newDaemon(cfg *Config, opts Options, dynamic *atomic.Pointer[DynamicConfig]
 // now is the wall clock, in UTC, as all that is shown to an operator has it.
 func now() time.Time { return time.Now().UTC() }
 
-// startBackgroundTasks starts what runs beside the requests (step 9): certificate renewal, the limiter's eviction, the
-// reloads that signals ask for, the admin socket, and systemd's watchdog. It fails when systemd asks for a watchdog in
+// startBackgroundTasks starts what runs beside the requests (step 9): certificate renewal and watch, the limiter's eviction,
+// the reloads that signals ask for, the admin socket, and systemd's watchdog. It fails when systemd asks for a watchdog in
 // words that are none.
 func (d *Daemon) startBackgroundTasks() error {
 	watchdog, err := watchdogInterval()
@@ -76,6 +76,7 @@ func (d *Daemon) startBackgroundTasks() error {
 		}
 	}
 	d.tasks.Go(func() { d.shared.limiter.run(ctx, func() RateLimitConfig { return d.dynamic.Load().RateLimit }) })
+	d.tasks.Go(func() { newCertWatch(d.shared.log, d.listeners.certificates).run(ctx) })
 	d.tasks.Go(func() { d.reloadOnRequest(ctx) })
 	d.tasks.Go(func() {
 		d.admin.serve(ctx, adminHandlers{

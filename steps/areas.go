@@ -25,6 +25,7 @@ func (w *World) areas() []area {
 		{"Answers", w.answerSteps()},
 		{"Raw connections", w.rawSteps()},
 		{"Raw connections of slow clients", w.slowSteps()},
+		{"WebSockets", w.webSocketSteps()},
 		{"Raw HTTP/2", w.h2Steps()},
 		{"Idle HTTP/2 connections", w.goAwaySteps()},
 		{"HTTP/2 connections, frame by frame", w.h2ConnSteps()},
