@@ -67,6 +67,12 @@ func TestFeatures(t *testing.T) {
 	if !suite.HasActivator() && os.Getenv("CI") != "true" {
 		leaveOut("@systemd", "systemd-socket-activate is not installed; make deps installs it")
 	}
+	if !suite.HasStrace() && os.Getenv("CI") != "true" {
+		leaveOut("@strace", "strace is not installed; make deps installs it")
+	}
+	if !suite.HasLandlock() {
+		leaveOut("@landlock", "this kernel has no Landlock; that the daemon says so is looked at")
+	}
 	runner := godog.TestSuite{Name: "reverse-proxy", ScenarioInitializer: suite.InitializeScenario, Options: options}
 	status := runner.Run()
 

@@ -3,9 +3,7 @@ package conformance_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 )
 
 // fail2banClientWrapper leads the client to the machine's own server.
@@ -52,14 +50,6 @@ func (m *machine) startFail2ban() {
 			m.t.Fatal(err)
 		}
 	}
-	server := exec.Command("fail2ban-server", "-c", filepath.Join(m.dir, "etc/fail2ban"), "-xf", "start")
-	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := m.network.Do(server.Start); err != nil {
-		m.t.Fatal(err)
-	}
-	m.t.Cleanup(func() {
-		_ = server.Process.Kill()
-		_ = server.Wait() // it was killed
-	})
+	m.background("fail2ban-server", "-c", filepath.Join(m.dir, "etc/fail2ban"), "-xf", "start")
 	m.await("fail2ban-client ping")
 }

@@ -24,7 +24,7 @@ admin_socket_path = ""
 requests_per_second = 1000000
 burst = 1000000
 [body]
-limit_bytes = 104857600
+limit_bytes = 1073741824
 [[listeners]]
 bind_addr = "127.0.0.1"
 http_port = 0

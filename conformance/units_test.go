@@ -10,7 +10,7 @@ import (
 )
 
 // shippedUnits are the unit files in deploy/systemd.
-var shippedUnits = []string{"reverse-proxy.service"}
+var shippedUnits = []string{"reverse-proxy.service", "reverse-proxy.socket"}
 
 // unitDirectory copies the shipped units into a directory of the test's own, with a program that stands for the daemon:
 // systemd looks whether it is there.

@@ -111,6 +111,25 @@ Feature: HTTP/2, frame by frame
       And it is ended with "NO_ERROR"
       And the proxy exits with 0 within 10 seconds
 
+    @S-11.1 @S-11.2
+    Scenario: At shutdown GOAWAY comes twice: first for no stream, and then with the last one, behind which none is looked at
+      Given an upstream "slow" that waits
+      And the site "slow.example.test" is served from the upstream "slow"
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://slow.example.test"
+      And it opens 2 streams for "/"
+      And the upstream "slow" received 2 requests
+      And the proxy is sent SIGTERM
+      Then its GOAWAY frames are "NO_ERROR all; NO_ERROR 3"
+      When it opens 1 stream for "/"
+      And it is still served
+      And the upstream "slow" is released
+      And the upstream "slow" is released
+      Then 2 of its streams are answered 200
+      And it is ended with "NO_ERROR"
+      And the upstream "slow" received 2 requests
+      And the proxy exits with 0 within 10 seconds
+
     @S-11.1
     Scenario: A body that is still on its way at shutdown arrives whole
       Given the proxy is running

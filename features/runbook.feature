@@ -82,6 +82,20 @@ Feature: The runbook
       When a client shakes hands for "www.example.test"
       Then the certificate is "own"
 
+  Rule: A certificate from files ends
+
+    @S-5.3
+    Scenario: Nobody renews it
+      Given a certificate "short" for "git.example.test" that is valid for 6 seconds
+      And listener 1 has the certificate "short"
+      When the proxy is running
+      Then the runbook tells under "A certificate from files ends" what was written
+      # What the section says to do.
+      When a certificate "short" for "git.example.test"
+      And the configuration is reloaded
+      And a client shakes hands for "git.example.test"
+      Then the certificate is trusted for "git.example.test"
+
   Rule: The TLS handshake fails
 
     @S-5.2

@@ -55,6 +55,8 @@ type Status struct {
 	GoVersion string `json:"go_version"`
 	// PID is the number of the process.
 	PID int `json:"pid"`
+	// Sandbox is what the process has given up since its start.
+	Sandbox SandboxStatus `json:"sandbox"`
 	// Config is the configuration in use.
 	Config ConfigStatus `json:"config"`
 	// LastReload is how the latest reload ended; null when there was none.

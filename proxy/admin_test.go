@@ -124,7 +124,7 @@ func TestAdminStatusHasEveryField(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range []string{
-		"status", "uptime_secs", "sites", "version", "revision", "go_version", "pid", "config", "last_reload",
+		"status", "uptime_secs", "sites", "version", "revision", "go_version", "pid", "sandbox", "config", "last_reload",
 		"listeners", "certificates", "connections", "requests_in_flight", "descriptors", "rate_limited_clients",
 	} {
 		if _, ok := fields[key]; !ok {

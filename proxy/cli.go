@@ -121,7 +121,7 @@ func runDaemon(c commandLine, stdout, stderr io.Writer) int {
 	starting, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()
 
-	daemon, err := Start(starting, Options{ConfigPath: c.config, AllowWildcardBind: c.wildcard, Stdout: stdout})
+	daemon, err := Start(starting, Options{ConfigPath: c.config, AllowWildcardBind: c.wildcard, Confine: true, Stdout: stdout})
 	if err != nil {
 		if starting.Err() != nil {
 			return exitOK // it was told to stop before it served, and has released everything

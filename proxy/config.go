@@ -28,6 +28,8 @@ type Config struct {
 	BodyIdleTimeout time.Duration
 	// MaxConnections bounds the client connections open at once (S-12.2).
 	MaxConnections int
+	// Sandbox tells that the process gives up after its start what it no longer needs (S-4.7).
+	Sandbox bool
 	// Logging says what is logged and where to (S-8).
 	Logging LoggingConfig
 	// RateLimit is the token bucket that every client address gets. Dynamic (S-7).

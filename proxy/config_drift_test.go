@@ -17,6 +17,7 @@ connection_idle_timeout_secs = 60
 header_timeout_secs = 10
 body_idle_timeout_secs = 61
 max_connections = 1024
+sandbox = "on"
 [logging]
 level = "info"
 format = "text"
@@ -82,6 +83,7 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 		{"the header timeout", "10\n", "11\n", []Drift{{"header_timeout_secs", "10", "11"}}},
 		{"the body timeout", "61\n", "59\n", []Drift{{"body_idle_timeout_secs", "61", "59"}}},
 		{"the connections", "1024", "1000", []Drift{{"max_connections", "1024", "1000"}}},
+		{"the sandbox", `"on"`, `"off"`, []Drift{{"sandbox", "on", "off"}}},
 		{"the level", `"info"`, `"trace"`, []Drift{{"logging.level", "info", "trace"}}},
 		{"the format", `"text"`, `"json"`, []Drift{{"logging.format", "text", "json"}}},
 		{"the log file", "log_file_path = \"DIR/proxy.log\"\n", "", []Drift{{"logging.log_file_path",

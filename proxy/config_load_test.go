@@ -34,6 +34,7 @@ func TestLoadConfigFillsInTheDefaults(t *testing.T) {
 		HeaderTimeout:         10 * time.Second,
 		BodyIdleTimeout:       time.Minute,
 		MaxConnections:        1024,
+		Sandbox:               true,
 		Logging:               LoggingConfig{Level: LevelInfo, Format: FormatText},
 		RateLimit: RateLimitConfig{
 			RequestsPerSecond: 100, Burst: 200, EvictionInterval: time.Minute, EvictionAge: 5 * time.Minute,

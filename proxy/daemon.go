@@ -24,6 +24,8 @@ type Daemon struct {
 	admin    *adminPort
 	// listeners are those of config, in its order.
 	listeners listeners
+	// sandbox is what the process has given up; set in step 9.
+	sandbox SandboxStatus
 
 	// reloading serialises reloads (S-3.3) and guards the fields below it.
 	reloading sync.Mutex
@@ -49,6 +51,7 @@ func newDaemon(cfg *Config, opts Options, dynamic *atomic.Pointer[DynamicConfig]
 	return &Daemon{
 		config: cfg, options: opts, started: now(), dynamic: dynamic, shared: shared, pipeline: pipeline,
 		notify: notify, health: health, admin: admin, listeners: listeners,
+		sandbox:        SandboxStatus{State: sandboxOff},
 		reported:       map[string]string{},
 		reloadRequests: make(chan struct{}, 1),
 		stop:           make(chan struct{}),
@@ -86,9 +89,17 @@ func (d *Daemon) startBackgroundTasks() error {
 		})
 	})
 	if watchdog > 0 {
-		d.tasks.Go(func() { d.notify.runWatchdog(ctx, watchdog) })
+		d.tasks.Go(func() { d.notify.runWatchdog(ctx, watchdog, d.alive) })
 	}
 	return nil
+}
+
+// alive returns true when it has seen what every connection needs at work: the account of the connections and the
+// limiter can be taken hold of, and the sweeper has gone round since. It returns false when the context ends.
+func (d *Daemon) alive(ctx context.Context) bool {
+	d.shared.conns.count()
+	d.shared.limiter.tracked()
+	return d.shared.conns.sweeper.awaitSweep(ctx)
 }
 
 // stopBackgroundTasks ends them and waits until they have.

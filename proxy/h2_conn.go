@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -151,7 +150,7 @@ func (h *h2Conn) finish(err error) {
 	for _, s := range streams {
 		s.unref()
 	}
-	h.dismissWorkers()
+	h.dismissWorkers(0)
 	h.wakeWriter()
 	h.mu.Unlock()
 	h.tasks.Wait()
@@ -180,9 +179,12 @@ func (h *h2Conn) whyGone() error {
 
 // abandon takes all streams out of the connection, each with a reference for the caller. The caller holds mu.
 func (h *h2Conn) abandon() []*h2Stream {
-	streams := slices.Clone(h.streams)
+	streams := make([]*h2Stream, 0, len(h.streams))
+	for _, open := range h.streams {
+		open.stream.refs++
+		streams = append(streams, open.stream)
+	}
 	for _, s := range streams {
-		s.refs++
 		h.leave(s)
 	}
 	return streams

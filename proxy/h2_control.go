@@ -144,7 +144,8 @@ func (h *h2Conn) settingsFrame(head http2.Header, p []byte) *http2.Error {
 	}
 	h.encoder.SetTableSize(h.peer.HeaderTableSize)
 	if change := h.peer.InitialWindow - before; change != 0 {
-		for _, s := range h.streams {
+		for _, open := range h.streams {
+			s := open.stream
 			if s.outWindow += change; s.outWindow > http2.MaxWindow {
 				return &http2.Error{Code: http2.FlowControlError, Reason: "SETTINGS_INITIAL_WINDOW_SIZE makes a window overflow"}
 			}

@@ -276,8 +276,8 @@ func scheduledStreams(d *testDaemon) (n int) {
 	for c := range registry.conns {
 		if h := c.http2.Load(); h != nil {
 			h.mu.Lock()
-			for _, s := range h.streams {
-				if s.scheduled {
+			for _, open := range h.streams {
+				if open.stream.scheduled {
 					n++
 				}
 			}

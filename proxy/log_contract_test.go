@@ -69,6 +69,8 @@ func logEveryEvent(l *Logger) {
 		Str("action", "restart to apply"))
 	l.Log(LevelWarn, "ADMIN_REFUSED", Int("uid", 1000))
 	l.Log(LevelWarn, "ADMIN_SOCKET_IN_USE", Str("path", "/run/reverse-proxy/admin.sock"), Err(errors.New("a process answers")))
+	SandboxStatus{State: sandboxOn, LandlockABI: 7}.log(l)
+	SandboxStatus{State: sandboxUnavailable, Error: "the kernel was built without Landlock"}.log(l)
 	directory := Str("directory", "https://acme.example.com/directory")
 	l.Log(LevelInfo, "ACME_PROVISION", Str("domain", rec.Host), Str("source", "order"), directory,
 		Str("not_after", "2026-04-02T03:04:05Z"))

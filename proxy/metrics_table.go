@@ -44,6 +44,10 @@ func metricFamilies() []metricFamily {
 			"Requests whose upstream could not be reached or did not answer to the end", writeUpstreamErrors},
 		{"reverse_proxy_upstream_connections", gaugeMetric, []string{"upstream", "state"},
 			"Connections to upstreams, idle in the pool or in use", writeUpstreamConnections},
+		{"reverse_proxy_upstream_connections_max", gaugeMetric, nil,
+			"The most connections to upstreams that may be open, max_connections", writeMaxUpstreamConnections},
+		{"reverse_proxy_upstream_requests_waiting", gaugeMetric, nil,
+			"Requests that wait for one of those connections", writeUpstreamWaiting},
 
 		{"reverse_proxy_rate_limit_rejections_total", counterMetric, nil,
 			"Requests that were refused by the rate limit", writeRejections},

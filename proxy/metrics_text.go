@@ -14,6 +14,8 @@ type metricsText struct {
 	buf []byte
 	// family is the one whose samples are written.
 	family *metricFamily
+	// bounds are the texts of the histograms' bounds, made at the first.
+	bounds []string
 }
 
 // begin writes the head of a family.
@@ -62,14 +64,16 @@ func (t *metricsText) truth(is bool, values ...string) {
 
 // histogram writes the samples of a histogram of durations, in seconds.
 func (t *metricsText) histogram(h *histogramTotals, values ...string) {
+	if t.bounds == nil {
+		for _, bound := range durationBounds {
+			t.bounds = append(t.bounds, strconv.FormatFloat(bound.Seconds(), 'g', -1, 64))
+		}
+		t.bounds = append(t.bounds, "+Inf")
+	}
 	count := uint64(0)
 	for i, n := range h.buckets {
-		bound := "+Inf"
-		if i < len(durationBounds) {
-			bound = strconv.FormatFloat(durationBounds[i].Seconds(), 'g', -1, 64)
-		}
 		count += n
-		t.name("_bucket", values, bound)
+		t.name("_bucket", values, t.bounds[i])
 		t.buf = strconv.AppendUint(t.buf, count, 10)
 		t.buf = append(t.buf, '\n')
 	}
@@ -111,6 +115,20 @@ func (t *metricsText) label(separator byte, name, value string) {
 	t.buf = append(t.buf, separator)
 	t.buf = append(t.buf, name...)
 	t.buf = append(t.buf, `="`...)
-	t.buf = append(t.buf, labelEscapes.Replace(strings.ToValidUTF8(value, "\uFFFD"))...)
+	if isPlainLabel(value) {
+		t.buf = append(t.buf, value...)
+	} else {
+		t.buf = append(t.buf, labelEscapes.Replace(strings.ToValidUTF8(value, "\uFFFD"))...)
+	}
 	t.buf = append(t.buf, '"')
+}
+
+// isPlainLabel reports whether a value stands in an answer as it is.
+func isPlainLabel(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

@@ -82,6 +82,12 @@ func writeUpstreamConnections(s *scrape, t *metricsText) {
 	}
 }
 
+func writeMaxUpstreamConnections(s *scrape, t *metricsText) { t.size(s.shared.upstreams.slots.limit) }
+
+func writeUpstreamWaiting(s *scrape, t *metricsText) {
+	t.size(int(s.shared.upstreams.slots.wanted.Load()))
+}
+
 func writeRejections(s *scrape, t *metricsText) { t.count(s.shared.metrics.process.limited()) }
 
 func writeTracked(s *scrape, t *metricsText) { t.size(s.shared.limiter.tracked()) }

@@ -90,15 +90,16 @@ func (n *notifier) Reloaded(text string) {
 	n.send(daemon.SdNotifyReady + "\n" + notifyStatusLine(text))
 }
 
-// Stopping says that the daemon has begun to end, with text for the status line. From then on there is no other state.
-func (n *notifier) Stopping(text string) {
+// Stopping says that the daemon has begun to end, with text for the status line, and that this may take so long: the
+// configuration, and not the unit, says when a shutdown is too slow. From then on there is no other state.
+func (n *notifier) Stopping(text string, within time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.state == notifyStopping {
 		return
 	}
 	n.state = notifyStopping
-	n.send(daemon.SdNotifyStopping + "\n" + notifyStatusLine(text))
+	n.send(daemon.SdNotifyStopping + "\n" + notifyStatusLine(text) + "\n" + extendTimeout(within))
 }
 
 // ExtendTimeout asks the service manager to wait for the present start, reload or stop until d from now, while
@@ -106,7 +107,11 @@ func (n *notifier) Stopping(text string) {
 func (n *notifier) ExtendTimeout(d time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.send("EXTEND_TIMEOUT_USEC=" + strconv.FormatInt(d.Microseconds(), 10))
+	n.send(extendTimeout(d))
+}
+
+func extendTimeout(d time.Duration) string {
+	return "EXTEND_TIMEOUT_USEC=" + strconv.FormatInt(d.Microseconds(), 10)
 }
 
 // send sends one message as one datagram. The caller holds the lock. daemon.SdNotify would do the same without a time

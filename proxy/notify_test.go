@@ -72,7 +72,7 @@ func TestNotifierTellsTheStatesOfALife(t *testing.T) {
 				{func() { n.Reloaded("2 sites") }, []string{"READY=1", "STATUS=2 sites"}},
 				{n.Reloading, []string{"RELOADING=1", "MONOTONIC_USEC="}},
 				{func() { n.Reloaded("failed: a: bad\nb: bad") }, []string{"READY=1", "STATUS=failed: a: bad b: bad"}},
-				{func() { n.Stopping("draining") }, []string{"STOPPING=1", "STATUS=draining"}},
+				{func() { n.Stopping("draining", 40*time.Second) }, []string{"STOPPING=1", "STATUS=draining", "EXTEND_TIMEOUT_USEC=40000000"}},
 				{func() { n.Status("one request left") }, []string{"STATUS=one request left"}},
 			}
 			for i, step := range steps {
@@ -102,11 +102,11 @@ func TestNotifierIgnoresWhatDoesNotFitTheState(t *testing.T) {
 		{"no second READY", func(n *notifier) { n.Ready("") }, func(n *notifier) { n.Ready("") }},
 		{"no end of a reload that has not begun", func(n *notifier) { n.Ready("") }, func(n *notifier) { n.Reloaded("") }},
 		{"no second RELOADING in one reload", func(n *notifier) { n.Ready(""); n.Reloading() }, (*notifier).Reloading},
-		{"no READY after STOPPING", func(n *notifier) { n.Stopping("") }, func(n *notifier) { n.Ready("") }},
-		{"no RELOADING after STOPPING", func(n *notifier) { n.Ready(""); n.Stopping("") }, (*notifier).Reloading},
+		{"no READY after STOPPING", func(n *notifier) { n.Stopping("", time.Second) }, func(n *notifier) { n.Ready("") }},
+		{"no RELOADING after STOPPING", func(n *notifier) { n.Ready(""); n.Stopping("", time.Second) }, (*notifier).Reloading},
 		{"no READY of a reload that STOPPING overtook",
-			func(n *notifier) { n.Ready(""); n.Reloading(); n.Stopping("") }, func(n *notifier) { n.Reloaded("") }},
-		{"no second STOPPING", func(n *notifier) { n.Stopping("") }, func(n *notifier) { n.Stopping("") }},
+			func(n *notifier) { n.Ready(""); n.Reloading(); n.Stopping("", time.Second) }, func(n *notifier) { n.Reloaded("") }},
+		{"no second STOPPING", func(n *notifier) { n.Stopping("", time.Second) }, func(n *notifier) { n.Stopping("", time.Second) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -150,11 +150,11 @@ func TestNotifierNeverSendsReadyAfterStopping(t *testing.T) {
 			}
 		})
 	}
-	wg.Go(func() { n.Stopping("") })
+	wg.Go(func() { n.Stopping("", time.Second) })
 	wg.Wait()
 	n.Status("end")
 	got := <-messages
-	stopping := slices.Index(got, "STOPPING=1\nSTATUS=")
+	stopping := slices.Index(got, "STOPPING=1\nSTATUS=\nEXTEND_TIMEOUT_USEC=1000000")
 	if stopping != len(got)-1 {
 		t.Errorf("got STOPPING=1 at %d of %d messages, want it to be the last", stopping+1, len(got))
 	}
@@ -170,7 +170,7 @@ func TestNotifierWithoutASocketIsSilent(t *testing.T) {
 	}
 	n.Reloading()
 	n.Reloaded("x")
-	n.Stopping("x")
+	n.Stopping("x", time.Second)
 }
 
 func TestNotifierReadyFailsWhenNobodyListens(t *testing.T) {
@@ -253,7 +253,7 @@ func TestWatchdogSendsSignsOfLifeUntilTheContextEnds(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		n.runWatchdog(ctx, 20*time.Millisecond)
+		n.runWatchdog(ctx, 20*time.Millisecond, func(context.Context) bool { return true })
 	}()
 	for i := range 5 {
 		if got := nextMessage(t, conn, 5*time.Second); got != "WATCHDOG=1" {
@@ -263,4 +263,47 @@ func TestWatchdogSendsSignsOfLifeUntilTheContextEnds(t *testing.T) {
 	cancel()
 	<-done
 	goleak.VerifyNone(t, others)
+}
+
+func TestWatchdogIsSilentWhileTheDaemonIsStuck(t *testing.T) {
+	d := startDaemon(t, "127.0.0.1:9", "")
+	for _, tt := range []struct {
+		name           string
+		stick, unloose func()
+	}{
+		{"the account of the connections", d.shared.conns.mu.Lock, d.shared.conns.mu.Unlock},
+		{"the limiter", d.shared.limiter.shards[0].mu.Lock, d.shared.limiter.shards[0].mu.Unlock},
+		{"the sweeper", d.shared.conns.sweeper.shards[0].mu.Lock, d.shared.conns.sweeper.shards[0].mu.Unlock},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n, conn := startNotifier(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				n.runWatchdog(ctx, 20*time.Millisecond, d.alive)
+			}()
+			next := func() string { return nextMessage(t, conn, 5*time.Second) }
+			if got := next(); got != "WATCHDOG=1" {
+				t.Errorf("got %q, want a sign of life", got)
+			}
+			tt.stick()
+			// A look that was over already may still be told of, and a sweep that has begun satisfies one more.
+			silent := false
+			for range 4 {
+				if silent = nextMessage(t, conn, 500*time.Millisecond) == ""; silent {
+					break
+				}
+			}
+			tt.unloose()
+			if !silent {
+				t.Error("got signs of life of a daemon that is stuck, want none")
+			}
+			if got := next(); got != "WATCHDOG=1" {
+				t.Errorf("got %q, want a sign of life again", got)
+			}
+			cancel()
+			<-done
+		})
+	}
 }

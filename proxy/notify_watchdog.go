@@ -36,11 +36,15 @@ func watchdogInterval() (time.Duration, error) {
 	return time.Duration(micros) * time.Microsecond, nil
 }
 
-// runWatchdog sends WATCHDOG=1 at once and then twice in every interval, which is > 0, until ctx ends.
-func (n *notifier) runWatchdog(ctx context.Context, interval time.Duration) {
+// runWatchdog sends WATCHDOG=1 at once and then twice in every interval, which is > 0, until ctx ends. Each time it asks
+// alive first, which returns when the daemon is seen to make progress: one that is stuck sends nothing.
+func (n *notifier) runWatchdog(ctx context.Context, interval time.Duration, alive func(context.Context) bool) {
 	ticker := time.NewTicker(max(interval/2, time.Millisecond))
 	defer ticker.Stop()
 	for {
+		if !alive(ctx) {
+			return
+		}
 		n.mu.Lock()
 		n.send(daemon.SdNotifyWatchdog)
 		n.mu.Unlock()

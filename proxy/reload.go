@@ -53,7 +53,8 @@ type preparedReload struct {
 }
 
 // prepareReload reads, parses and validates the file, and makes ready everything that could fail. It changes nothing.
-func (d *Daemon) prepareReload() (*preparedReload, error) {
+func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
+	defer func() { err = d.sandbox.explain(err) }()
 	select {
 	case <-d.stop:
 		return nil, errShuttingDown

@@ -4,14 +4,18 @@ import (
 	"context"
 	"os/signal"
 	"syscall"
+	"time"
 )
+
+// shutdownSpare is what a shutdown takes at most besides the wait for requests: a log on a slow disk is written out.
+const shutdownSpare = 10 * time.Second
 
 // shutdown ends the daemon in the order of S-11.1: stop accepting, close idle connections, wait for requests in flight,
 // cut the rest, end the background tasks, remove the admin socket, write out the log.
 func (d *Daemon) shutdown() {
 	signal.Ignore(syscall.SIGHUP) // after signal.Stop its default action would kill the process during the drain
 	d.health.drain()              // 503 from now on, so that a balancer leaves (S-9.2)
-	d.notify.Stopping("waiting for requests in flight")
+	d.notify.Stopping("waiting for requests in flight", d.config.ShutdownTimeout+shutdownSpare)
 	log := d.shared.log
 	log.Log(LevelInfo, "SHUTDOWN", Str("phase", "drain"), Int("requests_in_flight", int(d.pipeline.inFlight.Load())))
 

@@ -13,6 +13,9 @@ type Options struct {
 	ConfigPath string
 	// AllowWildcardBind is the flag, OR-ed with the file's key at startup and at every reload (S-1.3).
 	AllowWildcardBind bool
+	// Confine lets the configuration's sandbox have its way. It is for a process that does nothing else: the restrictions
+	// hold for all of it, and for good.
+	Confine bool
 	// Stdout is where the log goes besides its file.
 	Stdout io.Writer
 }
@@ -109,6 +112,10 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	d = newDaemon(cfg, opts, dynamic, shared, notify, health, admin, listeners, pipeline)
 
 	steps.begin(9, "background_tasks")
+	if opts.Confine { // from here on nothing is opened or bound that is not in the table
+		d.sandbox = confine(cfg, sandboxTable(cfg))
+		d.sandbox.log(shared.log)
+	}
 	err = d.startBackgroundTasks()
 	if err != nil {
 		return nil, steps.failed(err)

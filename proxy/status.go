@@ -17,6 +17,7 @@ func (d *Daemon) Status() Status {
 		Revision:   build.Revision,
 		GoVersion:  build.GoVersion,
 		PID:        os.Getpid(),
+		Sandbox:    d.sandbox,
 		Config: ConfigStatus{
 			Path:        dynamic.Path,
 			Hash:        dynamic.Hash,

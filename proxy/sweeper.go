@@ -187,6 +187,21 @@ func (s *sweeper) sweep() {
 	}
 }
 
+// awaitSweep waits until a sweep has begun since the call. It returns false when the context ends before.
+func (s *sweeper) awaitSweep(ctx context.Context) bool {
+	before := s.clock.Load()
+	ticker := time.NewTicker(sweepInterval / 4)
+	defer ticker.Stop()
+	for s.clock.Load() == before {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
 func (w *watch) check(now int64) {
 	word := w.word.Load()
 	p := phase(word & phaseMask)

@@ -54,6 +54,7 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env environme
 		HeaderTimeout:         v.seconds("header_timeout_secs", raw.HeaderTimeoutSecs, 10),
 		BodyIdleTimeout:       v.seconds("body_idle_timeout_secs", raw.BodyIdleTimeoutSecs, 60),
 		MaxConnections:        v.maxConnections(raw.MaxConnections),
+		Sandbox:               v.sandbox(raw.Sandbox),
 		Logging:               v.logging(raw.Logging),
 		RateLimit:             v.rateLimit(raw.RateLimit),
 		Body:                  v.body(raw.Body),
@@ -64,6 +65,15 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env environme
 	v.separateCacheDirs(cfg.Listeners)
 	v.descriptors(cfg)
 	return cfg
+}
+
+// sandbox resolves `sandbox` (S-4.7).
+func (v *validator) sandbox(value *string) bool {
+	text := orDefault(value, sandboxOn)
+	if text != sandboxOn && text != sandboxOff {
+		v.add("sandbox", "%s is no state; write \"on\" or \"off\"", quoted(text))
+	}
+	return text != sandboxOff
 }
 
 // orDefault is the value of a key, or its default where the file does not have it.

@@ -16,6 +16,7 @@ func (w *World) areas() []area {
 		{"What the daemon costs", w.processorSteps()},
 		{"The service manager", w.notifySteps()},
 		{"Sockets of the service manager", w.activationSteps()},
+		{"The sandbox", w.sandboxSteps()},
 		{"Commands", w.commandSteps()},
 		{"Commands on a terminal", w.terminalSteps()},
 		{"Validation", w.validationSteps()},

@@ -30,6 +30,8 @@ type launch struct {
 	activated bool
 	// listens says that LISTEN_PID is the daemon's own number without sockets too.
 	listens bool
+	// noLandlock says that the kernel does not know Landlock.
+	noLandlock bool
 	// stdout is where the daemon's log goes instead of to the suite; nil for the suite.
 	stdout *os.File
 }
@@ -123,6 +125,12 @@ func (w *World) startDaemon() error {
 	if w.launch.activated {
 		var err error
 		if cmd, err = w.activate(cmd); err != nil {
+			return err
+		}
+	}
+	if w.launch.noLandlock {
+		var err error
+		if cmd, err = tracedWithoutLandlock(cmd); err != nil {
 			return err
 		}
 	}

@@ -71,6 +71,7 @@ func (w *World) connectWebSocket(url string) error {
 	if err != nil {
 		return err
 	}
+	//lint:ignore SA1019 net/http's takes neither a connection dialled by somebody else nor a :protocol (RFC 8441)
 	client, err := (&http2.Transport{DisableCompression: true}).NewClientConn(conn)
 	if err != nil {
 		_ = conn.Close()
@@ -111,6 +112,7 @@ func (w *World) connectWebSocket(url string) error {
 // close.
 type webSocketStream struct {
 	net.Conn
+	//lint:ignore SA1019 net/http's has no :protocol (RFC 8441)
 	client *http2.ClientConn
 	in     io.ReadCloser
 	out    *io.PipeWriter

@@ -1,0 +1,109 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/landlock-lsm/go-landlock/landlock"
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/sys/unix"
+)
+
+// The states of a sandbox.
+const (
+	sandboxOn          = "on"
+	sandboxOff         = "off"
+	sandboxUnavailable = "unavailable"
+)
+
+// SandboxStatus says what the process has given up.
+type SandboxStatus struct {
+	// State is "on", "off" by the configuration, or "unavailable" where the kernel has no Landlock, or not for us; new
+	// privileges are given up then all the same.
+	State string `json:"state"`
+	// LandlockABI is the kernel's version of Landlock; later ones restrict more. 0 while the state is not "on".
+	LandlockABI int `json:"landlock_abi,omitempty"`
+	// Error is why it is unavailable.
+	Error string `json:"error,omitempty"`
+}
+
+// What is restricted. A right that the kernel does not know yet is left out (best effort).
+const (
+	// sandboxFS is every right in the file system of Landlock's ABI 9; the table gives some back.
+	sandboxFS = landlock.AccessFSSet(1<<17 - 1)
+	// sandboxNet is binding a TCP port: all that the daemon has are bound. Connecting is what a proxy does. Landlock's ABI 7
+	// knows neither MPTCP nor UDP, which the names of upstreams need anyway.
+	sandboxNet = landlock.AccessNetSet(ll.AccessNetBindTCP)
+)
+
+// confine makes the process, with all its threads and for good, unable to gain privileges and to do in the file system
+// and with sockets anything but what the table says (Landlock, landlock(7)). It does what the kernel can and never fails:
+// a proxy that serves without a sandbox is better than none, and the result says so.
+func confine(cfg *Config, table []sandboxRow) SandboxStatus {
+	if !cfg.Sandbox {
+		return SandboxStatus{State: sandboxOff}
+	}
+	if err := ll.AllThreadsPrctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return SandboxStatus{State: sandboxUnavailable, Error: fmt.Sprintf("no_new_privs: %v", err)}
+	}
+	abi, err := ll.LandlockGetABIVersion()
+	if err != nil {
+		return SandboxStatus{State: sandboxUnavailable, Error: landlockCause(err)}
+	}
+	scoped := landlock.ScopedSet(ll.ScopeSignal)
+	if !strings.HasPrefix(os.Getenv("NOTIFY_SOCKET"), "@") {
+		scoped |= ll.ScopeAbstractUnixSocket
+	}
+	var rules []landlock.Rule
+	for _, row := range table {
+		for _, dir := range row.directories() {
+			rules = append(rules, landlock.PathAccess(row.rights, dir).IgnoreIfMissing())
+		}
+	}
+	config := landlock.MustConfig(sandboxFS, sandboxNet, scoped).BestEffort()
+	if err := config.Restrict(rules...); err != nil {
+		return SandboxStatus{State: sandboxUnavailable, Error: err.Error()}
+	}
+	return SandboxStatus{State: sandboxOn, LandlockABI: abi}
+}
+
+// landlockCause says why there is no Landlock.
+func landlockCause(err error) string {
+	switch {
+	case errors.Is(err, unix.ENOSYS):
+		return "the kernel was built without Landlock"
+	case errors.Is(err, unix.EOPNOTSUPP):
+		return "Landlock is switched off at boot (lsm=)"
+	case errors.Is(err, unix.EPERM):
+		return "a filter of system calls forbids Landlock (SystemCallFilter= in a unit, seccomp in a container)"
+	}
+	return err.Error()
+}
+
+// explain adds to the errors of a reload what the sandbox may have to do with them.
+func (s SandboxStatus) explain(err error) error {
+	var refused ConfigErrors
+	if s.State != sandboxOn || !errors.As(err, &refused) {
+		return err
+	}
+	explained := slices.Clone(refused)
+	for i := range explained {
+		if strings.Contains(explained[i].Problem, "permission denied") {
+			explained[i].Problem += "; or restart the daemon: its sandbox has the directories that the configuration named at the start"
+		}
+	}
+	return explained
+}
+
+// log tells the state once.
+func (s SandboxStatus) log(log *Logger) {
+	switch s.State {
+	case sandboxOn:
+		log.Log(LevelInfo, "SANDBOX", Str("status", s.State), Int("landlock_abi", s.LandlockABI))
+	case sandboxUnavailable:
+		log.Log(LevelWarn, "SANDBOX", Str("status", s.State), Str("error", s.Error))
+	}
+}
