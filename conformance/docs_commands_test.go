@@ -22,7 +22,9 @@ const gitea = "TestGiteaBehindTheProxy runs it, with git's own server behind the
 // documentedCommands are all commands that stand behind a `$` in a console block of README.md or of docs/, without
 // docs/performance.md, which is about benchmarks.
 var documentedCommands = map[string]documentedCommand{
-	"make run":  {elsewhere: "cmd/quickstart has a test of its own, which runs what it prints"},
+	"make run":      {elsewhere: "cmd/quickstart has a test of its own, which runs what it prints"},
+	"make packages": {elsewhere: "TestPackages runs it"},
+	"dpkg -i out/packages/reverse-proxy_*_amd64.deb": {elsewhere: "TestPackages installs it, into a copy of the machine"},
 	"make test": {elsewhere: "this test is part of it"},
 	"FEATURES=host_routing.feature go test ./conformance -run TestFeatures -v":                   {elsewhere: "TestFeatures is run by every run of the suite"},
 	"GODOG_TAGS=@S-6.1 go test ./conformance -run TestFeatures -v":                               {elsewhere: "TestFeatures is run by every run of the suite"},
