@@ -105,6 +105,7 @@ var documentedCommands = map[string]documentedCommand{
 	"reverse-proxy status | jq '.connections, .requests_in_flight'":                 {prints: "0\n"},
 	"journalctl -u reverse-proxy.service -n 50":                                     {elsewhere: noSystemd},
 	"systemctl status reverse-proxy.service":                                        {elsewhere: noSystemd},
+	"systemctl cat reverse-proxy.socket":                                            {elsewhere: noSystemd},
 	"systemctl is-enabled reverse-proxy.service":                                    {elsewhere: noSystemd},
 	"ss -Hltnp 'sport = :443 or sport = :80 or sport = :9900'":                      {prints: `"reverse-proxy"`},
 	"ip -brief address show":                                                        {prints: "127.0.0.1"},
