@@ -118,7 +118,7 @@ func TestCurlOverHTTP2(t *testing.T) {
 		name, path, status string
 		size               int64
 	}{
-		{"an upload over the limit shows 413", "", "413", 100<<20 + 1},
+		{"an upload over the limit shows 413", "", "413", proxyBodyLimit + 1},
 		{"an upload that its upstream refuses unread shows the refusal", "refused", "403", 50 << 20},
 	} {
 		t.Run(refused.name, func(t *testing.T) {

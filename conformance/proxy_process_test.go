@@ -16,6 +16,9 @@ import (
 	"reverse-proxy/steps"
 )
 
+// proxyBodyLimit is the longest body that the daemon takes: a pack of 100 MiB, with all that git has to say about it.
+const proxyBodyLimit = 128 << 20
+
 // proxyConfig is the configuration of a daemon on loopback for the programs that are let loose on it; its limits do not
 // get in their way.
 const proxyConfig = `health_check_port = %d
@@ -24,7 +27,7 @@ admin_socket_path = ""
 requests_per_second = 1000000
 burst = 1000000
 [body]
-limit_bytes = 1073741824
+limit_bytes = %d
 [[listeners]]
 bind_addr = "127.0.0.1"
 http_port = 0
@@ -72,7 +75,7 @@ func startProxyWithHealth(t *testing.T, handler http.Handler, health int) proxyP
 	binary, config := filepath.Join(dir, "reverse-proxy"), filepath.Join(dir, "config.toml")
 	root := projectRoot(t)
 	buildCoveredDaemon(t, root, binary)
-	if err := os.WriteFile(config, fmt.Appendf(nil, proxyConfig, health, port, upstream), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, proxyConfig, health, proxyBodyLimit, port, upstream), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	log, err := os.Create(filepath.Join(dir, "log"))
