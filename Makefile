@@ -8,8 +8,29 @@ SHELL := /bin/bash
 FUZZTIME ?= 30s
 COVERAGE ?= 85
 # The Debian packages that the tests and the benchmark use, each with a program of it that tells whether it is there.
-DEPS := gcc:gcc libc6-dev: fail2ban:fail2ban-regex logrotate:logrotate jq:jq systemd:systemd-analyze strace:strace curl:curl openssl:openssl \
-	nghttp2-client:h2load git:git nginx-light:nginx haproxy:haproxy
+DEPS := \
+	gcc:gcc \
+	libc6-dev: \
+	fail2ban:fail2ban-server \
+	python3-systemd: \
+	systemd-journal-remote: \
+	logrotate:logrotate \
+	jq:jq \
+	iproute2:ss \
+	systemd:systemd-analyze \
+	strace:strace \
+	curl:curl \
+	openssl:openssl \
+	nghttp2-client:h2load \
+	git:git \
+	chromium:chromium \
+	man-db:man \
+	mandoc:mandoc \
+	zsh:zsh \
+	fish:fish \
+	prometheus:promtool \
+	nginx-light:nginx \
+	haproxy:haproxy
 
 # Caddy, which `make bench` builds from the module proxy, as Debian has none that is recent.
 CADDY_VERSION ?= v2.11.2
@@ -21,7 +42,9 @@ COVER := out/cover
 # The Git revision in a linked worktree, whose .git is a file: cmd/go records none there. Elsewhere nothing.
 REVISION = $$(if [ -f .git ]; then git rev-parse HEAD; [ -z "$$(git status --porcelain)" ] || echo +dirty; fi | tr -d '\n')
 
-.PHONY: help build run acme test lint unit conformance cover threshold fuzz bench deps
+VERSION ?=
+
+.PHONY: help build packages run acme test lint unit conformance cover threshold fuzz bench deps
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +54,10 @@ build: ## Build the static binary bin/reverse-proxy.
 	@revision=$(REVISION); CGO_ENABLED=0 go build -trimpath -buildvcs=auto \
 		$${revision:+-ldflags "-X reverse-proxy/proxy.linkedRevision=$$revision"} -o bin/reverse-proxy ./cmd/reverse-proxy
 	@echo built bin/reverse-proxy
+
+packages: ## Build binaries, .deb, .rpm and SBOM for amd64 and arm64 into out/packages/ (VERSION=1.2.3 if no tag says it).
+	@go run ./deploy/packages $(if $(VERSION),-version $(VERSION))
+	@cd out/packages && ls -sh1 | tail -n +2
 
 run: ## Serve https://localhost:8443/ with a sample upstream, until Ctrl-C.
 	@mkdir -p out && go build -o out/quickstart ./cmd/quickstart && exec out/quickstart
@@ -89,8 +116,8 @@ bench: ## Measure the CPU time a request beside nginx, HAProxy and Caddy (docs/p
 	@go build -o bench/out/bin/bench ./bench
 	@bench/out/bin/bench
 
-# Under systemd nginx and HAProxy would take port 80 as soon as they are installed: they are masked until the next
-# start of the machine, and not enabled for it.
+# Under systemd nginx and HAProxy would take port 80 as soon as they are installed, and Prometheus 9090: they are masked
+# until the next start of the machine, and not enabled for it.
 deps: ## Install the Debian packages that the tests and the benchmark use and that are missing.
 	@export PATH="$$PATH:/usr/sbin:/sbin"; missing=(); \
 	for dep in $(DEPS); do \
@@ -106,7 +133,7 @@ deps: ## Install the Debian packages that the tests and the benchmark use and th
 	services=(); \
 	if [ -d /run/systemd/system ]; then \
 		for package in "$${missing[@]}"; do \
-			case $$package in nginx-light) services+=(nginx);; haproxy) services+=(haproxy);; esac; \
+			case $$package in nginx-light) services+=(nginx);; haproxy|prometheus) services+=("$$package");; esac; \
 		done; \
 	fi; \
 	if [ $${#services[@]} != 0 ]; then $$sudo systemctl mask --runtime "$${services[@]}"; fi; \

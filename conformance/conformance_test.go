@@ -61,6 +61,9 @@ func TestFeatures(t *testing.T) {
 	if !suite.HasLogrotate() && os.Getenv("CI") != "true" {
 		leaveOut("@logrotate", "logrotate is not installed; make deps installs it")
 	}
+	if !suite.HasFail2ban() && os.Getenv("CI") != "true" {
+		leaveOut("@fail2ban", "fail2ban is not installed; make deps installs it")
+	}
 	if !suite.HasActivator() && os.Getenv("CI") != "true" {
 		leaveOut("@systemd", "systemd-socket-activate is not installed; make deps installs it")
 	}

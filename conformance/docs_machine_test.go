@@ -3,6 +3,9 @@ package conformance_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +37,28 @@ func (m *machine) place(text string) string {
 	return documentedPath.ReplaceAllString(text, "${1}"+m.dir+"/${2}/")
 }
 
+// copyPlaced copies a directory of text files, with their paths moved into the machine.
+func (m *machine) copyPlaced(from, to string) {
+	m.t.Helper()
+	files := os.DirFS(from)
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Join(to, filepath.Dir(name)), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, name), []byte(m.place(string(text))), 0o644)
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
 // machineConfig is a configuration with the documents' paths and small limits.
 const machineConfig = `[logging]
 log_file_path = "/var/log/reverse-proxy/proxy.log"
@@ -61,7 +86,27 @@ case " $* " in
 esac
 `
 
-func newMachine(t *testing.T) *machine {
+// buildDaemon builds the binary for one machine, or for several.
+func buildDaemon(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "reverse-proxy")
+	goBuild(t, projectRoot(t), "-o", path, "./cmd/reverse-proxy")
+	return path
+}
+
+// newMachine makes a machine with a daemon that runs on machineConfig.
+func newMachine(t *testing.T, binary string) *machine {
+	t.Helper()
+	m := bareMachine(t, binary)
+	m.configure(machineConfig)
+	m.start()
+	t.Cleanup(m.stop)
+	return m
+}
+
+// bareMachine makes a machine with the binary and all that is shipped, and with a certificate for site.example.test, but
+// without a configuration.
+func bareMachine(t *testing.T, binary string) *machine {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can make a network in which the default ports are free")
@@ -84,24 +129,16 @@ func newMachine(t *testing.T) *machine {
 		}
 	}
 	root := projectRoot(t)
-	goBuild(t, root, "-o", filepath.Join(dir, "usr/local/bin/reverse-proxy"), "./cmd/reverse-proxy")
+	output(t, dir, "cp", binary, "usr/local/bin/reverse-proxy")
 	output(t, dir, "cp", "usr/local/bin/reverse-proxy", "work/reverse-proxy.new") // the new version
-	output(t, dir, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-		"-subj", "/CN=site.example.test", "-addext", "subjectAltName=DNS:site.example.test",
-		"-keyout", "etc/reverse-proxy/site.key", "-out", "etc/reverse-proxy/site.pem")
+	m.certify("etc/reverse-proxy/site.pem", "etc/reverse-proxy/site.key", "site.example.test")
 	shipped, err := os.ReadFile(filepath.Join(root, "deploy", "logrotate", "reverse-proxy"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.CopyFS(filepath.Join(dir, "etc", "fail2ban"), os.DirFS(filepath.Join(root, "deploy", "fail2ban"))); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(filepath.Join(root, "deploy"), filepath.Join(dir, "work", "deploy")); err != nil {
-		t.Fatal(err)
-	}
-	socket := fmt.Sprintf("admin_socket_path = %q\n", dir+"/run/reverse-proxy/admin.sock") // its default
+	m.copyPlaced(filepath.Join(root, "deploy"), filepath.Join(dir, "work", "deploy"))
+	m.copyPlaced(filepath.Join(root, "deploy", "fail2ban"), filepath.Join(dir, "etc", "fail2ban"))
 	for name, text := range map[string]string{
-		"etc/reverse-proxy/config.toml":                 socket + m.place(machineConfig),
 		"etc/logrotate.d/reverse-proxy":                 m.place(string(shipped)),
 		"var/lib/reverse-proxy/acme/acme_refusals.json": `{"refusals": []}`,
 		"work/broken.toml":                              "[rate_limit]\nrequests_per_second = 1\nburst = 1\n[body]\nlimit_bytes = 1\n",
@@ -115,9 +152,68 @@ func newMachine(t *testing.T) *machine {
 			t.Fatal(err)
 		}
 	}
-	m.start()
-	t.Cleanup(m.stop)
 	return m
+}
+
+// configure writes the daemon's configuration: the text, its paths moved into the machine, and the admin socket's default.
+func (m *machine) configure(text string) {
+	m.t.Helper()
+	if !strings.Contains(text, "admin_socket_path") {
+		text = "admin_socket_path = \"/run/reverse-proxy/admin.sock\"\n" + text
+	}
+	if err := os.WriteFile(filepath.Join(m.dir, "etc/reverse-proxy/config.toml"), []byte(m.place(text)), 0o644); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// certify makes a certificate for the names, signed by itself, in two files of the machine.
+func (m *machine) certify(certificate, key string, names ...string) {
+	m.t.Helper()
+	for _, path := range []string{certificate, key} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(m.dir, path)), 0o755); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	output(m.t, m.dir, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+		"-subj", "/CN="+names[0], "-addext", "subjectAltName=DNS:"+strings.Join(names, ",DNS:"), "-keyout", key, "-out", certificate)
+}
+
+// background starts a program on the machine, which ends with the test.
+func (m *machine) background(name string, args ...string) *exec.Cmd {
+	m.t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Stderr = m.dir, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := m.network.Do(cmd.Start); err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()
+	})
+	return cmd
+}
+
+// upstream serves the handler on an address of the machine, to the end of the test.
+func (m *machine) upstream(address string, handler http.Handler) {
+	m.t.Helper()
+	var listener net.Listener
+	if err := m.network.Do(func() (err error) {
+		listener, err = net.Listen("tcp", address)
+		return err
+	}); err != nil {
+		m.t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	served := make(chan struct{})
+	go func() {
+		_ = server.Serve(listener) // ends with Close, which is no error
+		close(served)
+	}()
+	m.t.Cleanup(func() {
+		_ = server.Close()
+		<-served
+	})
 }
 
 // start starts the daemon as the documents say, and waits until it serves.

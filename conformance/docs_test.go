@@ -82,23 +82,29 @@ func needPrograms(t *testing.T, programs ...string) {
 }
 
 func TestTheCommandsOfTheDocuments(t *testing.T) {
-	needPrograms(t, "bash", "curl", "jq", "openssl", "fail2ban-regex")
+	needPrograms(t, "bash", "curl", "jq", "openssl", "fail2ban-server", "ss", "ip")
 	if !new(steps.Suite).HasLogrotate() {
 		needPrograms(t, "logrotate")
 	}
+	binary := buildDaemon(t)
 	for name, text := range documents(t) {
 		commands := commandsIn(text)
 		if len(commands) == 0 {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			m := newMachine(t)
+			m := newMachine(t, binary)
+			fail2ban := false
 			// Two requests reach an upstream that is not there, and those after them are over the limit.
 			const requests = "for i in 1 2 3; do curl -sk --resolve site.example.test:443:127.0.0.1 https://site.example.test/; done"
 			for _, command := range commands {
 				if strings.Contains(command, "proxy.log") {
 					m.run(requests)
 					m.await("grep -q ' RATE_LIMIT ' /var/log/reverse-proxy/proxy.log")
+				}
+				if strings.HasPrefix(command, "fail2ban-client") && !fail2ban {
+					m.startFail2ban()
+					fail2ban = true
 				}
 				want := documentedCommands[command]
 				switch {
@@ -117,28 +123,68 @@ func TestTheCommandsOfTheDocuments(t *testing.T) {
 	}
 }
 
-// TestOperationsNamesWhatThereIs compares the names that the document uses with the lists of all events and keys.
-func TestOperationsNamesWhatThereIs(t *testing.T) {
+var (
+	heading     = regexp.MustCompile(`(?m)^## (.+)$`)
+	ruleHeading = regexp.MustCompile(`(?m)^  Rule: (.+)$`)
+)
+
+// TestEverySymptomOfTheRunbookIsProvoked compares the sections of the runbook with the rules of its feature.
+func TestEverySymptomOfTheRunbookIsProvoked(t *testing.T) {
+	feature, err := os.ReadFile(filepath.Join(projectRoot(t), "features", "runbook.feature"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var symptoms, rules []string
+	for _, match := range heading.FindAllStringSubmatch(documents(t)["runbook.md"], -1) {
+		symptoms = append(symptoms, match[1])
+	}
+	for _, match := range ruleHeading.FindAllStringSubmatch(string(feature), -1) {
+		rules = append(rules, match[1])
+	}
+	if len(symptoms) == 0 || !slices.Equal(symptoms, rules) {
+		t.Errorf("got the sections %q and the rules %q, want the same in the same order", symptoms, rules)
+	}
+}
+
+// guidePages are those for operators, which speak of events and keys.
+var guidePages = []string{"operations.md", "runbook.md", "upgrade.md", "from-nginx.md", "from-caddy.md"}
+
+// TestTheGuideNamesWhatThereIs compares the names that the operators' pages use with the lists of all events and keys.
+func TestTheGuideNamesWhatThereIs(t *testing.T) {
 	texts := documents(t)
 	event, key := regexp.MustCompile("`([A-Z]+(?:_[A-Z]+)+)"), regexp.MustCompile("`([a-z]+(?:_[a-z]+)+)`")
 	// Names of other things.
-	others := []string{"CAP_NET_BIND_SERVICE", "NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS", "no_new_privs", "restart_required", "not_after", "next_try", "server_name", "client_ip"}
-	for _, list := range []struct {
-		names *regexp.Regexp
-		in    string
-	}{{event, "log-format.md"}, {key, "configuration.md"}} {
-		found := list.names.FindAllStringSubmatch(texts["operations.md"], -1)
-		if len(found) < 5 {
-			t.Errorf("got %d names for %s, want some", len(found), list.in)
-		}
-		for _, name := range found {
-			steps := []string{"dynamic_config", "shared_state", "health_port", "admin_socket", "bind_listeners", "load_tls", "background_tasks"}
-			if slices.Contains(others, name[1]) || slices.Contains(steps, name[1]) {
-				continue
-			}
-			if !strings.Contains(texts[list.in], "| `"+name[1]+"` |") {
-				t.Errorf("operations.md names %s, want only what has a row in %s", name[1], list.in)
+	others := []string{"CAP_NET_BIND_SERVICE", "NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS", "no_new_privs", "ERR_SSL_UNRECOGNIZED_NAME_ALERT", "restart_required", "not_after",
+		"next_try", "server_name", "client_ip", "file_differs", "requests_cut", "duration_ms"}
+	steps := []string{"dynamic_config", "shared_state", "health_port", "admin_socket", "bind_listeners", "load_tls", "background_tasks"}
+	named := 0
+	for _, page := range guidePages {
+		// The directives of another server, which stand on the left.
+		foreign := map[string]bool{}
+		if strings.HasPrefix(page, "from-") {
+			for _, row := range regexp.MustCompile(`(?m)^\| (.*?) \|`).FindAllStringSubmatch(texts[page], -1) {
+				for _, name := range regexp.MustCompile(`[a-z]+(?:_[a-z]+)+`).FindAllString(row[1], -1) {
+					foreign[name] = true
+				}
 			}
 		}
+		for _, list := range []struct {
+			names *regexp.Regexp
+			in    string
+		}{{event, "log-format.md"}, {key, "configuration.md"}} {
+			found := list.names.FindAllStringSubmatch(texts[page], -1)
+			named += len(found)
+			for _, name := range found {
+				if foreign[name[1]] || slices.Contains(others, name[1]) || slices.Contains(steps, name[1]) {
+					continue
+				}
+				if !strings.Contains(texts[list.in], "| `"+name[1]+"` |") {
+					t.Errorf("%s names %s, want only what has a row in %s", page, name[1], list.in)
+				}
+			}
+		}
+	}
+	if named < 50 {
+		t.Errorf("got %d names in all, want those of the guide", named)
 	}
 }

@@ -72,7 +72,7 @@ func TestEveryCriterionOfTheSeedIsATitle(t *testing.T) {
 // features are the subjects that each have a file of their own, by its name.
 var features = []string{
 	"acme", "admin_socket", "body_size_limit", "cli", "connections", "dynamic_config", "error_responses",
-	"headers_and_forwarding", "health_check", "host_routing", "http2_frames", "http_redirect", "logging", "rate_limiting",
+	"headers_and_forwarding", "health_check", "host_routing", "http2_frames", "http_redirect", "logging", "metrics", "rate_limiting",
 	"signals_and_shutdown", "startup", "tls_listener", "validation",
 }
 

@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/http/cgi"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,8 +46,12 @@ func noise(seed uint64, size int) []byte {
 	return data
 }
 
-// sizes answers a GET of /N with N bytes of noise, and a POST with the sum of what came.
+// sizes answers a GET of /N with N bytes of noise, a POST with the sum of what came, and anything to /refused with 403 at once.
 func sizes(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/refused" {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
 	if r.Method == http.MethodPost {
 		sum := sha256.New()
 		n, err := io.Copy(sum, r.Body)
@@ -65,7 +68,7 @@ func sizes(w http.ResponseWriter, r *http.Request) {
 
 func TestCurlOverHTTP2(t *testing.T) {
 	curl := needProgram(t, "curl", "curl")
-	port := startProxy(t, http.HandlerFunc(sizes))
+	port := startProxy(t, http.HandlerFunc(sizes)).port
 	base := fmt.Sprintf("https://localhost:%d/", port)
 	common := []string{"--http2", "-k", "-sS", "--fail", "--max-time", "60"}
 	run := func(t *testing.T, args ...string) string {
@@ -111,6 +114,29 @@ func TestCurlOverHTTP2(t *testing.T) {
 			}
 		})
 	}
+	for _, refused := range []struct {
+		name, path, status string
+		size               int64
+	}{
+		{"an upload over the limit shows 413", "", "413", 100<<20 + 1},
+		{"an upload that its upstream refuses unread shows the refusal", "refused", "403", 50 << 20},
+	} {
+		t.Run(refused.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "data")
+			if err := os.WriteFile(file, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Truncate(file, refused.size); err != nil {
+				t.Fatal(err)
+			}
+			for range 5 {
+				args := []string{"--http2", "-k", "-sS", "--max-time", "60", "-H", "Expect:", "-T", file, "-w", "%{http_version} %{response_code}", "-o", os.DevNull}
+				if got := clientProgram(t, t.TempDir(), curl, append(args, base+refused.path)...); got != "2 "+refused.status {
+					t.Fatalf("got %q, want HTTP/2 and %s", got, refused.status)
+				}
+			}
+		})
+	}
 	t.Run("200 transfers side by side on few connections all succeed", func(t *testing.T) {
 		args := []string{"--parallel", "--parallel-max", "50", "-w", "%{http_version} %{response_code} %{size_download}\n"}
 		for range 200 {
@@ -142,7 +168,7 @@ var h2loadCounts = regexp.MustCompile(`requests: (\d+) total, (\d+) started, (\d
 
 func TestH2loadLosesNoRequest(t *testing.T) {
 	h2load := needProgram(t, "h2load", "nghttp2-client")
-	port := startProxy(t, http.HandlerFunc(sizes))
+	port := startProxy(t, http.HandlerFunc(sizes)).port
 	body := filepath.Join(t.TempDir(), "body")
 	if err := os.WriteFile(body, noise(3, 64<<10), 0o600); err != nil {
 		t.Fatal(err)
@@ -176,74 +202,5 @@ func TestH2loadLosesNoRequest(t *testing.T) {
 				t.Errorf("got\n%s\nwant the protocol h2", out)
 			}
 		})
-	}
-}
-
-// gitServer serves the repositories in a directory by git's own CGI program.
-func gitServer(t *testing.T, git, root string) http.Handler {
-	t.Helper()
-	path := strings.TrimSpace(clientProgram(t, t.TempDir(), git, "--exec-path"))
-	backend := filepath.Join(path, "git-http-backend")
-	if _, err := os.Stat(backend); err != nil {
-		t.Fatal(err)
-	}
-	handler := &cgi.Handler{
-		Path: backend, Stderr: t.Output(),
-		Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=test", "HOME=" + root, "GIT_CONFIG_NOSYSTEM=1"},
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// CGI knows no body without a length.
-		body, err := io.ReadAll(io.LimitReader(r.Body, 64<<20))
-		if err != nil {
-			panic(http.ErrAbortHandler)
-		}
-		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
-		handler.ServeHTTP(w, r)
-	})
-}
-
-func TestGitClonesAndPushesOverHTTP2(t *testing.T) {
-	git := needProgram(t, "git", "git")
-	dir := t.TempDir()
-	run := func(args ...string) string {
-		t.Helper()
-		common := []string{"-c", "user.name=Test", "-c", "user.email=test@example.test", "-c", "http.sslVerify=false",
-			"-c", "http.version=HTTP/2", "-c", "http.postBuffer=65536", "-c", "protocol.version=2", "-c", "init.defaultBranch=main"}
-		return clientProgram(t, dir, git, append(common, args...)...)
-	}
-	run("init", "-q", "source")
-	for i := range 24 {
-		if err := os.WriteFile(filepath.Join(dir, "source", fmt.Sprintf("file%d", i)), noise(uint64(10+i), 256<<10), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	run("-C", "source", "add", ".")
-	run("-C", "source", "commit", "-q", "-m", "six MiB")
-	run("clone", "-q", "--bare", "source", "served.git")
-	run("-C", "served.git", "config", "http.receivepack", "true")
-	url := fmt.Sprintf("https://localhost:%d/served.git", startProxy(t, gitServer(t, git, dir)))
-
-	run("clone", "-q", url, "first")
-	if got, want := run("-C", "first", "rev-parse", "HEAD^{tree}"), run("-C", "source", "rev-parse", "HEAD^{tree}"); got != want {
-		t.Errorf("got the tree %s, want %s", got, want)
-	}
-	// More than http.postBuffer goes without a length.
-	if err := os.WriteFile(filepath.Join(dir, "first", "more"), noise(99, 3<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	run("-C", "first", "add", "more")
-	run("-C", "first", "commit", "-q", "-m", "three MiB more")
-	run("-C", "first", "push", "-q", "origin", "HEAD")
-	run("clone", "-q", url, "second")
-	run("-C", "second", "fsck", "--strict")
-	if got, want := run("-C", "second", "rev-parse", "HEAD"), run("-C", "first", "rev-parse", "HEAD"); got != want {
-		t.Errorf("got the commit %s after the push, want %s", got, want)
-	}
-	trace, err := os.ReadFile(filepath.Join(dir, "trace"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Contains(trace, []byte("HTTP/2 200")) || bytes.Contains(trace, []byte("HTTP/1.1 ")) {
-		t.Errorf("git has not spoken HTTP/2 alone:\n%s", lastBytes(filepath.Join(dir, "trace")))
 	}
 }

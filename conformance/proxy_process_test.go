@@ -18,13 +18,13 @@ import (
 
 // proxyConfig is the configuration of a daemon on loopback for the programs that are let loose on it; its limits do not
 // get in their way.
-const proxyConfig = `health_check_port = 0
+const proxyConfig = `health_check_port = %d
 admin_socket_path = ""
 [rate_limit]
 requests_per_second = 1000000
 burst = 1000000
 [body]
-limit_bytes = 104857600
+limit_bytes = 1073741824
 [[listeners]]
 bind_addr = "127.0.0.1"
 http_port = 0
@@ -36,17 +36,38 @@ host = "localhost"
 upstream = %q
 `
 
+// proxyProcess is a daemon that serves.
+type proxyProcess struct {
+	// port is its port for HTTPS on 127.0.0.1.
+	port int
+	// log is the file that its log goes to.
+	log string
+}
+
 // startProxy starts the real binary on a port of 127.0.0.1, with a certificate that it makes itself, as the site
-// localhost in front of the handler. It returns the port, when the daemon serves. At the end of the test the daemon must
-// stop with exit code 0.
-func startProxy(t *testing.T, handler http.Handler) int {
+// localhost in front of the handler. It returns when the daemon serves. At the end of the test the daemon must stop with
+// exit code 0.
+func startProxy(t *testing.T, handler http.Handler) proxyProcess {
 	t.Helper()
-	upstream := startUpstream(t, handler)
+	return startProxyWithHealth(t, handler, 0)
+}
+
+// sharedPort returns a port of 127.0.0.1 that nobody else takes while the test runs.
+func sharedPort(t *testing.T) int {
+	t.Helper()
 	port, release, err := steps.SharedPort()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(release)
+	return port
+}
+
+// startProxyWithHealth is startProxy with a health port; 0 for none.
+func startProxyWithHealth(t *testing.T, handler http.Handler, health int) proxyProcess {
+	t.Helper()
+	upstream := startUpstream(t, handler)
+	port := sharedPort(t)
 	dir := t.TempDir()
 	binary, config := filepath.Join(dir, "reverse-proxy"), filepath.Join(dir, "config.toml")
 	args := []string{"-o", binary, "./cmd/reverse-proxy"}
@@ -54,7 +75,7 @@ func startProxy(t *testing.T, handler http.Handler) int {
 		args = append([]string{"-race"}, args...)
 	}
 	goBuild(t, projectRoot(t), args...)
-	if err := os.WriteFile(config, fmt.Appendf(nil, proxyConfig, port, upstream), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, proxyConfig, health, port, upstream), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	log, err := os.Create(filepath.Join(dir, "log"))
@@ -85,7 +106,7 @@ func startProxy(t *testing.T, handler http.Handler) int {
 		}
 	})
 	awaitAnswer(t, fmt.Sprintf("https://localhost:%d/", port), log.Name())
-	return port
+	return proxyProcess{port, log.Name()}
 }
 
 // startUpstream serves the handler on a port of 127.0.0.1, and returns its address.

@@ -165,7 +165,7 @@ Feature: Admin socket
     Scenario: A second command is not answered
       When the proxy is running
       And "reload\nstatus\nreload\n" is sent to the admin socket
-      Then the admin socket answers "{\"status\":\"ok\",\"sites\":1}"
+      Then the admin socket answers "{\"status\":\"ok\",\"sites\":1,\"difference\":{}}"
       And the log has 1 line "CONFIG_RELOAD"
 
     @S-10.2
@@ -286,7 +286,7 @@ Feature: Admin socket
       And the admin command "status" is sent
       Then the admin socket answers "ok" with the message ""
       And another user sends the admin command "reload"
-      And the admin socket answers "{\"status\":\"ok\",\"sites\":1}"
+      And the admin socket answers "{\"status\":\"ok\",\"sites\":1,\"difference\":{}}"
       And the log has a new line "CONFIG_RELOAD" with:
         | status | success |
       And the log has no line "ADMIN_REFUSED"
@@ -395,7 +395,7 @@ Feature: Admin socket
       When the proxy is running
       And the command "reverse-proxy reload --socket ${admin_socket}" is run
       Then the command exits with 0
-      And the command prints "{\"status\":\"ok\",\"sites\":1}"
+      And the command prints "{\"status\":\"ok\",\"sites\":1,"
 
     @S-1.4
     Scenario: reload exits with 1 when it did not

@@ -28,6 +28,8 @@ Feature: Body size limit
         | 100000 | in chunks     | yes     | HTTP/1.1 |
         | 100000 | with a length | no      | HTTP/2   |
         | 100000 | in chunks     | yes     | HTTP/2   |
+        | 0      | with a length | no      | HTTP/2   |
+        | 1      | with a length | no      | HTTP/2   |
 
   Rule: A length over the limit is answered 413 before the upstream is touched
 
@@ -211,7 +213,8 @@ Feature: Body size limit
   Rule: The limit belongs to the dynamic configuration
 
     @S-3.1 @S-3.2
-    Scenario: A reload changes the limit for new requests
+    Scenario Outline: A reload changes the limit for new requests over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client sends "POST" to "https://git.example.test/" with 100001 bytes
       Then the answer is 413
@@ -223,6 +226,11 @@ Feature: Body size limit
       And the configuration is reloaded
       And a client sends "POST" to "https://git.example.test/" with 11 bytes
       Then the answer is 413
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-3.1
     Scenario: A request that began before a reload ends on the old limit
@@ -237,9 +245,15 @@ Feature: Body size limit
       And the upstream "app" received a body of 20 bytes
 
     @S-6.7
-    Scenario: The limit is for requests, not for answers
-      Given an upstream "app" that answers with 200000 bytes
+    Scenario Outline: The limit is for requests, not for answers, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that answers with 200000 bytes
       When the proxy is running
       And a client requests "https://git.example.test/"
       Then the answer is 200
       And the answer has a body of 200000 bytes
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |

@@ -7,8 +7,9 @@ Feature: Dynamic configuration
   Rule: A reload changes what new requests get
 
     @S-3.1 @S-3.2
-    Scenario: Routing
-      Given the proxy is running
+    Scenario Outline: Routing over <protocol>
+      Given clients speak <protocol>
+      And the proxy is running
       And a client requests "https://git.example.test/"
       And the answer is 200 "old"
       When the site "git.example.test" is moved to the upstream "new"
@@ -22,18 +23,30 @@ Feature: Dynamic configuration
         | status | success |
         | sites  | 2       |
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-3.2
-    Scenario: A site that is taken out is unknown from then on
-      Given the site "www.example.test" is served from the upstream "old"
+    Scenario Outline: A site that is taken out is unknown from then on over <protocol>
+      Given clients speak <protocol>
+      And the site "www.example.test" is served from the upstream "old"
       And the proxy is running
       When the site "www.example.test" is taken out
       And the configuration is reloaded
       And a client requests "https://www.example.test/"
       Then the answer is the plain error 404 "Not Found"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-3.2
-    Scenario: The rate limit
-      Given the proxy is running
+    Scenario Outline: The rate limit over <protocol>
+      Given clients speak <protocol>
+      And the proxy is running
       When the setting "rate_limit.burst" is 2
       And the setting "rate_limit.requests_per_second" is 0.001
       And the configuration is reloaded
@@ -41,18 +54,30 @@ Feature: Dynamic configuration
       Then 2 of the answers are 200
       And 3 of the answers are 429
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-3.2
-    Scenario: The body limit
-      Given the proxy is running
+    Scenario Outline: The body limit over <protocol>
+      Given clients speak <protocol>
+      And the proxy is running
       When the setting "body.limit_bytes" is 10
       And the configuration is reloaded
       And a client sends "POST" to "https://git.example.test/" with 11 bytes
       Then the answer is the plain error 413 "Payload Too Large"
       And the upstream "old" received nothing
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-3.2 @S-6.2
-    Scenario: The health path of the HTTPS listeners
-      Given the proxy is running
+    Scenario Outline: The health path of the HTTPS listeners over <protocol>
+      Given clients speak <protocol>
+      And the proxy is running
       When the setting "https_health_path" is "/alive"
       And the configuration is reloaded
       And a client requests "https://git.example.test/alive"
@@ -61,9 +86,15 @@ Feature: Dynamic configuration
       When a client requests "https://git.example.test/health"
       Then the answer is 200 "old"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-3.2
-    Scenario: The time-outs of an upstream
-      Given an upstream "slow" that never answers
+    Scenario Outline: The time-outs of an upstream over <protocol>
+      Given clients speak <protocol>
+      And an upstream "slow" that never answers
       And the site "slow.example.test" is served from the upstream "slow"
       And the proxy is running
       When the setting "listeners[0].sites[1].upstream_request_timeout_secs" is 1
@@ -71,6 +102,11 @@ Feature: Dynamic configuration
       And a client requests "https://slow.example.test/"
       Then the answer is the plain error 504 "Gateway Timeout"
       And the answer came within 10000 ms
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-3.5
     Scenario: The certificates of files
@@ -88,8 +124,9 @@ Feature: Dynamic configuration
   Rule: A request keeps to its end the configuration with which it began
 
     @S-3.1
-    Scenario: A request in flight ends on its old upstream
-      Given an upstream "slow" that waits
+    Scenario Outline: A request in flight ends on its old upstream over <protocol>
+      Given clients speak <protocol>
+      And an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
       And the proxy is running
       When the client "early" begins to request "https://slow.example.test/"
@@ -103,12 +140,18 @@ Feature: Dynamic configuration
       Then the client "early" is answered 200
       And the answer has the body "slow"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-3.1 @S-3.6
-    Scenario: A download goes on when its site is taken out
-      Given an upstream "stream" that streams "one |two |three"
+    Scenario Outline: A download goes on when its site is taken out over <protocol>
+      Given clients speak <protocol>
+      And an upstream "stream" that streams "one |two |three"
       And the site "stream.example.test" is served from the upstream "stream"
       And the proxy is running
-      When the client "early" begins to request "https://stream.example.test/" over "HTTP/2"
+      When the client "early" begins to request "https://stream.example.test/"
       And the client "early" has received "one"
       And the site "stream.example.test" is taken out
       And the configuration is reloaded
@@ -116,6 +159,11 @@ Feature: Dynamic configuration
       And the upstream "stream" is released
       Then the client "early" is answered 200
       And the answer has the body "one two three"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
   Rule: A file that is not right changes nothing
 
@@ -276,8 +324,9 @@ Feature: Dynamic configuration
       And the log has 1 line "CONFIG_DRIFT"
 
     @S-3.4
-    Scenario: The sites of a listener whose redirect port changed in the file are served as the file has them
-      Given the proxy is running
+    Scenario Outline: The sites of a listener whose redirect port changed in the file are served as the file has them over <protocol>
+      Given clients speak <protocol>
+      And the proxy is running
       When the setting "listeners[0].http_port" is 65000
       And the site "git.example.test" is moved to the upstream "new"
       And the configuration is reloaded
@@ -286,9 +335,15 @@ Feature: Dynamic configuration
       When a client requests "https://git.example.test/"
       Then the answer is 200 "new"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-3.4
-    Scenario: A listener that is new in the file waits for a restart, with its sites
-      Given the proxy is running
+    Scenario Outline: A listener that is new in the file waits for a restart, with its sites, over <protocol>
+      Given clients speak <protocol>
+      And the proxy is running
       When another listener
       And the site "two.example.test" is served from the upstream "new" by listener 2
       And the configuration is reloaded
@@ -301,6 +356,11 @@ Feature: Dynamic configuration
         | sni      | git.example.test          |
       Then the answer is the plain error 404 "Not Found"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
   Rule: Nobody notices a reload
 
     @S-3.6
@@ -311,39 +371,43 @@ Feature: Dynamic configuration
       Then the steady load has lost no request
 
     @S-3.6
-    Scenario: A connection lives on
-      Given the proxy is running
-      And a client opens a connection to "https://git.example.test"
-      And the client sends:
-        """
-        GET /before HTTP/1.1
-        Host: git.example.test
-
-        """
-      And the client receives the answer 200
+    Scenario Outline: A connection lives on over <protocol>
+      Given clients speak <protocol>
+      And the proxy is running
+      And a client requests "https://git.example.test/before"
+      And the answer is 200 "old"
       When the configuration is reloaded
-      And the client sends:
-        """
-        GET /after HTTP/1.1
-        Host: git.example.test
-
-        """
-      Then the client receives the answer 200
+      And a client requests "https://git.example.test/after"
+      Then the answer is 200 "old"
+      And the answer came over the connection of the one before
       And the upstream "old" received "GET /after"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-3.6 @S-6.8
-    Scenario: Idle connections to the upstream of a site that stays are kept
-      Given the proxy is running
+    Scenario Outline: Idle connections to the upstream of a site that stays are kept over <protocol>
+      Given clients speak <protocol>
+      And the proxy is running
       When a client requests "https://git.example.test/"
+      And the log has a line "REQUEST"
       And the site "www.example.test" is served from the upstream "new"
       And the configuration is reloaded
       And a client requests "https://git.example.test/"
       Then the answer is 200 "old"
       And the upstream "old" was connected to 1 time
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-3.6 @S-7.4
-    Scenario: A client that has used its requests up is not let in again by a reload
-      Given the setting "rate_limit.burst" is 2
+    Scenario Outline: A client that has used its requests up is not let in again by a reload over <protocol>
+      Given clients speak <protocol>
+      And the setting "rate_limit.burst" is 2
       And the setting "rate_limit.requests_per_second" is 0.001
       And the proxy is running
       And the client "busy" requests "https://git.example.test/" 2 times
@@ -351,6 +415,11 @@ Feature: Dynamic configuration
       When the configuration is reloaded
       And the client "busy" requests "https://git.example.test/" 1 times
       Then 1 of the answers are 429
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
   Rule: Reloads come one after the other
 

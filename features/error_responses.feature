@@ -26,8 +26,9 @@ Feature: Error responses
         | HTTP/2   |
 
     @S-6.8
-    Scenario: An upstream whose name cannot be resolved is answered 502, and takes no other site down
-      Given the site "lost.example.test" is served from the upstream "lost"
+    Scenario Outline: An upstream whose name cannot be resolved is answered 502, and takes no other site down, over <protocol>
+      Given clients speak <protocol>
+      And the site "lost.example.test" is served from the upstream "lost"
       And the setting "listeners[0].sites[1].upstream" is "no-such-host.invalid:80"
       When the proxy is running
       And a client requests "https://lost.example.test/"
@@ -35,9 +36,15 @@ Feature: Error responses
       When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.8
-    Scenario: An HTTPS upstream whose certificate nobody vouches for is answered 502
-      Given an HTTPS upstream "shady" with a certificate that nobody trusts
+    Scenario Outline: An HTTPS upstream whose certificate nobody vouches for is answered 502 over <protocol>
+      Given clients speak <protocol>
+      And an HTTPS upstream "shady" with a certificate that nobody trusts
       And the site "www.example.test" is served from the upstream "shady"
       And the setting "listeners[0].sites[1].upstream_scheme" is "https"
       When the proxy is running
@@ -47,9 +54,15 @@ Feature: Error responses
       And the log has a line "UPSTREAM_ERROR" with:
         | error | ~certificate |
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.8
-    Scenario: An HTTPS upstream with a certificate for another name is answered 502
-      Given an HTTPS upstream "other" with a certificate for "other.example.test"
+    Scenario Outline: An HTTPS upstream with a certificate for another name is answered 502 over <protocol>
+      Given clients speak <protocol>
+      And an HTTPS upstream "other" with a certificate for "other.example.test"
       And the site "www.example.test" is served from the upstream "other"
       And the setting "listeners[0].sites[1].upstream_scheme" is "https"
       When the proxy is running
@@ -57,18 +70,30 @@ Feature: Error responses
       Then the answer is the plain error 502 "Bad Gateway"
       And the upstream "other" received nothing
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.8
-    Scenario: An upstream that does not speak TLS where it should is answered 502
-      Given an upstream "mail" that greets with "220 mail.example.test ESMTP\r\n"
+    Scenario Outline: An upstream that does not speak TLS where it should is answered 502 over <protocol>
+      Given clients speak <protocol>
+      And an upstream "mail" that greets with "220 mail.example.test ESMTP\r\n"
       And the site "www.example.test" is served from the upstream "mail"
       And the setting "listeners[0].sites[1].upstream_scheme" is "https"
       When the proxy is running
       And a client requests "https://www.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.8
-    Scenario Outline: An upstream that answers <what> is answered 502
-      Given an upstream "app" that answers and closes:
+    Scenario Outline: An upstream that answers <what> is answered 502 over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that answers and closes:
         """
         <answer>\
         """
@@ -78,30 +103,46 @@ Feature: Error responses
       And the log has a line "UPSTREAM_ERROR"
 
       Examples:
-        | what                    | answer                                                                      |
-        | garbage                 | \x00\x01 this is not HTTP\n\n                                               |
-        | nothing                 |                                                                             |
-        | half a head             | HTTP/1.1 200 OK\nContent-Le                                                 |
-        | a status that is none   | HTTP/1.1 2x0 OK\n\n                                                         |
-        | two lengths             | HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 3\n\nabc                |
-        | a length that is none   | HTTP/1.1 200 OK\nContent-Length: 2x\n\nab                                   |
-        | an unknown coding       | HTTP/1.1 200 OK\nTransfer-Encoding: magic\n\nab                             |
-        | a field without a colon | HTTP/1.1 200 OK\nbroken field\nContent-Length: 0\n\n                        |
-        | an endless head         | HTTP/1.1 200 OK\nX-Long: ${x*2000000}\nContent-Length: 0\n\n                |
+        | what                    | answer                                                       | protocol |
+        | garbage                 | \x00\x01 this is not HTTP\n\n                                | HTTP/1.1 |
+        | nothing                 |                                                              | HTTP/1.1 |
+        | half a head             | HTTP/1.1 200 OK\nContent-Le                                  | HTTP/1.1 |
+        | a status that is none   | HTTP/1.1 2x0 OK\n\n                                          | HTTP/1.1 |
+        | two lengths             | HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 3\n\nabc | HTTP/1.1 |
+        | a length that is none   | HTTP/1.1 200 OK\nContent-Length: 2x\n\nab                    | HTTP/1.1 |
+        | an unknown coding       | HTTP/1.1 200 OK\nTransfer-Encoding: magic\n\nab              | HTTP/1.1 |
+        | a field without a colon | HTTP/1.1 200 OK\nbroken field\nContent-Length: 0\n\n         | HTTP/1.1 |
+        | an endless head         | HTTP/1.1 200 OK\nX-Long: ${x*2000000}\nContent-Length: 0\n\n | HTTP/1.1 |
+        | garbage                 | \x00\x01 this is not HTTP\n\n                                | HTTP/2   |
+        | nothing                 |                                                              | HTTP/2   |
+        | half a head             | HTTP/1.1 200 OK\nContent-Le                                  | HTTP/2   |
+        | a status that is none   | HTTP/1.1 2x0 OK\n\n                                          | HTTP/2   |
+        | two lengths             | HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 3\n\nabc | HTTP/2   |
+        | a length that is none   | HTTP/1.1 200 OK\nContent-Length: 2x\n\nab                    | HTTP/2   |
+        | an unknown coding       | HTTP/1.1 200 OK\nTransfer-Encoding: magic\n\nab              | HTTP/2   |
+        | a field without a colon | HTTP/1.1 200 OK\nbroken field\nContent-Length: 0\n\n         | HTTP/2   |
+        | an endless head         | HTTP/1.1 200 OK\nX-Long: ${x*2000000}\nContent-Length: 0\n\n | HTTP/2   |
 
     @S-6.8
-    Scenario: An upstream that closes without an answer is answered 502
-      Given an upstream "app" that closes without answering
+    Scenario Outline: An upstream that closes without an answer is answered 502 over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that closes without answering
       When the proxy is running
       And a client sends "POST" to "https://git.example.test/" with the body "x"
       Then the answer is the plain error 502 "Bad Gateway"
       And the upstream "app" received 1 request
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
   Rule: A timeout is answered 504
 
     @S-6.9
-    Scenario: An upstream that cannot be connected to in time is answered 504
-      Given an upstream "hole" that does not accept connections
+    Scenario Outline: An upstream that cannot be connected to in time is answered 504 over <protocol>
+      Given clients speak <protocol>
+      And an upstream "hole" that does not accept connections
       And the site "www.example.test" is served from the upstream "hole"
       And the setting "listeners[0].sites[1].upstream_connect_timeout_secs" is 1
       When the proxy is running
@@ -109,6 +150,11 @@ Feature: Error responses
       Then the answer is the plain error 504 "Gateway Timeout"
       And the answer came after 900 ms
       And the answer came within 5000 ms
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-6.9
     Scenario: Where no time to connect is set it is 5 s
@@ -121,8 +167,9 @@ Feature: Error responses
       And the answer came within 15000 ms
 
     @S-6.9
-    Scenario: An upstream that does not shake hands in time is answered 504
-      Given an upstream "mute" that never speaks
+    Scenario Outline: An upstream that does not shake hands in time is answered 504 over <protocol>
+      Given clients speak <protocol>
+      And an upstream "mute" that never speaks
       And the site "www.example.test" is served from the upstream "mute"
       And the setting "listeners[0].sites[1].upstream_scheme" is "https"
       And the setting "listeners[0].sites[1].upstream_connect_timeout_secs" is 1
@@ -131,6 +178,11 @@ Feature: Error responses
       Then the answer is the plain error 504 "Gateway Timeout"
       And the answer came after 900 ms
       And the answer came within 5000 ms
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-6.9
     Scenario Outline: An upstream that does not answer in time is answered 504 over <protocol>
@@ -160,8 +212,9 @@ Feature: Error responses
       Then the client receives the answer 200
 
     @S-6.9
-    Scenario: A body that moves is not cut by the time for an answer
-      Given an upstream "app" that sends 40 bytes, one every 100 ms
+    Scenario Outline: A body that moves is not cut by the time for an answer over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that sends 40 bytes, one every 100 ms
       And the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 1
       And the setting "body_idle_timeout_secs" is 3
       When the proxy is running
@@ -169,9 +222,15 @@ Feature: Error responses
       Then the answer is 200 "........................................"
       And the answer came after 3900 ms
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.9
-    Scenario: An answer that stands still ends after body_idle_timeout_secs, and not cleanly
-      Given an upstream "app" that stops in the middle of its answer
+    Scenario Outline: An answer that stands still ends after body_idle_timeout_secs, and not cleanly, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that stops in the middle of its answer
       And the setting "body_idle_timeout_secs" is 1
       When the proxy is running
       And a client requests "https://git.example.test/"
@@ -179,6 +238,11 @@ Feature: Error responses
       And the answer came after 900 ms
       And the answer came within 15000 ms
       And the request to the upstream "app" is given up
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-6.9
     Scenario: A request's body that stands still ends after body_idle_timeout_secs
@@ -347,12 +411,19 @@ Feature: Error responses
       And the upstream "app" received nothing
 
     @S-6.1
-    Scenario: A request head of a little under 64 KiB passes
+    Scenario Outline: A request head of a little under 64 KiB passes over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
-      And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nX-Long: ${x*65000}\r\n\r\n"
-      Then the client receives the answer 200
+      And a client sends the request:
+        | url    | https://git.example.test/ |
+        | header | X-Long: ${x*65000}        |
+      Then the answer is 200
       And the upstream "app" received 1 request
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-6.1
     Scenario: A request head of more than 64 KiB over HTTP/2 reaches no upstream

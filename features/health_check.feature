@@ -64,8 +64,9 @@ Feature: Health
   Rule: It tells that this process serves
 
     @S-9.2
-    Scenario: An upstream that is down makes no difference, and none is asked
-      Given no upstream "gone"
+    Scenario Outline: An upstream that is down makes no difference, and none is asked, over <protocol>
+      Given clients speak <protocol>
+      And no upstream "gone"
       And the site "b.example.test" is served from the upstream "gone"
       When the proxy is running
       And a client requests "https://b.example.test/"
@@ -74,9 +75,15 @@ Feature: Health
       Then the answer is 200
       And the upstream "app" received nothing
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-9.2 @S-11.1
-    Scenario: During shutdown it is 503
-      Given an upstream "slow" that waits
+    Scenario Outline: During shutdown it is 503 over <protocol>
+      Given clients speak <protocol>
+      And an upstream "slow" that waits
       And the site "c.example.test" is served from the upstream "slow"
       When the proxy is running
       And the client "one" begins to request "https://c.example.test/"
@@ -89,6 +96,11 @@ Feature: Health
       And the client "one" is answered 200
       And the proxy exits with 0
       And "127.0.0.1:${health}" refuses connections
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-4.2 @S-9.1
     Scenario: A health port that is taken ends the start
@@ -119,21 +131,34 @@ Feature: Health
         | HEAD   | HTTP/2   | a.example.test       |
 
     @S-6.2
-    Scenario: Another method goes to the site
+    Scenario Outline: Another method goes to the site over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client sends "POST" to "https://a.example.test/health" with the body "x"
       Then the answer is 200 "app"
       And the upstream "app" received "POST /health"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.2
-    Scenario: An empty path is none
-      Given the setting "https_health_path" is ""
+    Scenario Outline: An empty path is none over <protocol>
+      Given clients speak <protocol>
+      And the setting "https_health_path" is ""
       When the proxy is running
       And a client requests "https://a.example.test/health"
       Then the answer is 200 "app"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.2 @S-3.1
-    Scenario: A reload changes the path
+    Scenario Outline: A reload changes the path over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client requests "https://a.example.test/up"
       And the answer is 200 "app"
@@ -144,3 +169,8 @@ Feature: Health
       And the answer has an empty body
       And a client requests "https://a.example.test/health"
       And the answer is 200 "app"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |

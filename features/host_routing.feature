@@ -18,19 +18,25 @@ Feature: Host routing
       Then the answer is 200 "<upstream>"
 
       Examples:
-        | host                   | protocol | upstream |
-        | git.example.test       | HTTP/1.1 | git      |
-        | www.example.test       | HTTP/1.1 | www      |
-        | GIT.Example.TEST       | HTTP/1.1 | git      |
-        | git.example.test:8443  | HTTP/1.1 | git      |
-        | Git.example.test:443   | HTTP/1.1 | git      |
-        | git.example.test.      | HTTP/1.1 | git      |
-        | git.example.test       | HTTP/2   | git      |
-        | www.example.test:8443  | HTTP/2   | www      |
-        | WWW.example.test       | HTTP/2   | www      |
+        | host                  | protocol | upstream |
+        | git.example.test      | HTTP/1.1 | git      |
+        | www.example.test      | HTTP/1.1 | www      |
+        | GIT.Example.TEST      | HTTP/1.1 | git      |
+        | git.example.test:8443 | HTTP/1.1 | git      |
+        | Git.example.test:443  | HTTP/1.1 | git      |
+        | git.example.test.     | HTTP/1.1 | git      |
+        | git.example.test      | HTTP/2   | git      |
+        | www.example.test:8443 | HTTP/2   | www      |
+        | WWW.example.test      | HTTP/2   | www      |
+        | www.example.test      | HTTP/2   | www      |
+        | GIT.Example.TEST      | HTTP/2   | git      |
+        | git.example.test:8443 | HTTP/2   | git      |
+        | Git.example.test:443  | HTTP/2   | git      |
+        | git.example.test.     | HTTP/2   | git      |
 
     @S-6.1
-    Scenario: The host of the request decides, not the name of the handshake
+    Scenario Outline: The host of the request decides, not the name of the handshake, over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client sends the request:
         | url    | https://git.example.test/ |
@@ -39,17 +45,29 @@ Feature: Host routing
       Then the answer is 200 "www"
       And the upstream "git" received nothing
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.1
-    Scenario: A host written in capitals in the configuration is the same site
-      Given the site "Mixed.Example.TEST" is served from the upstream "mixed"
+    Scenario Outline: A host written in capitals in the configuration is the same site over <protocol>
+      Given clients speak <protocol>
+      And the site "Mixed.Example.TEST" is served from the upstream "mixed"
       When the proxy is running
       And a client requests "https://mixed.example.test/"
       Then the answer is 200 "mixed"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
   Rule: An unknown host is answered 404 and a missing or bad one 400
 
     @S-6.1
-    Scenario Outline: <host> is answered 404
+    Scenario Outline: <host> over <protocol> is answered 404
+      Given clients speak <protocol>
       When the proxy is running
       And a client sends the request:
         | url    | https://git.example.test/ |
@@ -59,19 +77,19 @@ Feature: Host routing
       And the upstream "www" received nothing
 
       Examples:
-        | host                   |
-        | unknown.example.test   |
-        | example.test           |
-        | a.git.example.test     |
-        | git.example.test.evil  |
-        | 127.0.0.1              |
-        | [::1]:443              |
-
-    @S-6.1
-    Scenario: An unknown host is answered 404 over HTTP/2
-      When the proxy is running
-      And a client requests "https://unknown.example.test/" over "HTTP/2"
-      Then the answer is the plain error 404 "Not Found"
+        | host                  | protocol |
+        | unknown.example.test  | HTTP/1.1 |
+        | example.test          | HTTP/1.1 |
+        | a.git.example.test    | HTTP/1.1 |
+        | git.example.test.evil | HTTP/1.1 |
+        | 127.0.0.1             | HTTP/1.1 |
+        | [::1]:443             | HTTP/1.1 |
+        | unknown.example.test  | HTTP/2   |
+        | example.test          | HTTP/2   |
+        | a.git.example.test    | HTTP/2   |
+        | git.example.test.evil | HTTP/2   |
+        | 127.0.0.1             | HTTP/2   |
+        | [::1]:443             | HTTP/2   |
 
     @S-6.1
     Scenario Outline: A request with <what> is answered 400
@@ -185,7 +203,8 @@ Feature: Host routing
   Rule: The health path is answered whatever the host
 
     @S-6.2
-    Scenario Outline: <method> of the health path with the host <host> is answered 200
+    Scenario Outline: <method> of the health path with the host <host> is answered 200 over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client sends the request:
         | url    | https://git.example.test/health |
@@ -195,11 +214,15 @@ Feature: Host routing
       And the upstream "git" received nothing
 
       Examples:
-        | method | host                 |
-        | GET    | git.example.test     |
-        | HEAD   | git.example.test     |
-        | GET    | unknown.example.test |
-        | GET    | 127.0.0.1            |
+        | method | host                 | protocol |
+        | GET    | git.example.test     | HTTP/1.1 |
+        | HEAD   | git.example.test     | HTTP/1.1 |
+        | GET    | unknown.example.test | HTTP/1.1 |
+        | GET    | 127.0.0.1            | HTTP/1.1 |
+        | GET    | git.example.test     | HTTP/2   |
+        | HEAD   | git.example.test     | HTTP/2   |
+        | GET    | unknown.example.test | HTTP/2   |
+        | GET    | 127.0.0.1            | HTTP/2   |
 
     @S-6.2
     Scenario: The health path of HTTP/1.0 needs no host
@@ -210,22 +233,33 @@ Feature: Host routing
       And the answer has an empty body
 
     @S-6.2
-    Scenario: Other methods on the health path go to the site
+    Scenario Outline: Other methods on the health path go to the site over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client sends "POST" to "https://git.example.test/health" with the body "x"
       Then the answer is 200 "git"
       And the upstream "git" received "POST /health"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.2
-    Scenario Outline: With the health path <path> the request for <target> goes <where>
-      Given the setting "https_health_path" is "<path>"
+    Scenario Outline: With the health path <path> the request for <target> goes <where> over <protocol>
+      Given clients speak <protocol>
+      And the setting "https_health_path" is "<path>"
       When the proxy is running
       And a client requests "https://git.example.test<target>"
       Then the answer is 200 "<where>"
 
       Examples:
-        | path     | target    | where |
-        |          | /health   | git   |
-        | /-/alive | /health   | git   |
-        | /-/alive | /-/alive  |       |
-        | /health  | /health/x | git   |
+        | path     | target    | where | protocol |
+        |          | /health   | git   | HTTP/1.1 |
+        | /-/alive | /health   | git   | HTTP/1.1 |
+        | /-/alive | /-/alive  |       | HTTP/1.1 |
+        | /health  | /health/x | git   | HTTP/1.1 |
+        |          | /health   | git   | HTTP/2   |
+        | /-/alive | /health   | git   | HTTP/2   |
+        | /-/alive | /-/alive  |       | HTTP/2   |
+        | /health  | /health/x | git   | HTTP/2   |

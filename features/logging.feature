@@ -5,8 +5,9 @@ Feature: The log
   Rule: Every line is a UTC time with milliseconds, a level, an event and key=value
 
     @S-8.1
-    Scenario: A request is logged when it has ended, with its keys in their order
-      Given the site "git.example.test" is served from the upstream "app"
+    Scenario Outline: A request is logged when it has ended, with its keys in their order, over <protocol>
+      Given clients speak <protocol>
+      And the site "git.example.test" is served from the upstream "app"
       And the proxy is running
       When a client sends the request:
         | url    | https://git.example.test/user/repo?token=secret |
@@ -25,9 +26,15 @@ Feature: The log
       And the log has no line that contains "secret"
       And every line of the log is well-formed
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-8.1
-    Scenario: A request is not logged before the last byte of its body
-      Given an upstream "app" that streams "first|second"
+    Scenario Outline: A request is not logged before the last byte of its body over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that streams "first|second"
       And the site "git.example.test" is served from the upstream "app"
       And the proxy is running
       When the client "alice" begins to request "https://git.example.test/stream"
@@ -37,9 +44,15 @@ Feature: The log
       And the client "alice" is answered 200
       Then the log has 1 line "REQUEST"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-8.1
-    Scenario: A request for an unknown host is logged without an upstream
-      Given the site "git.example.test" is served from the upstream "app"
+    Scenario Outline: A request for an unknown host is logged without an upstream over <protocol>
+      Given clients speak <protocol>
+      And the site "git.example.test" is served from the upstream "app"
       And the proxy is running
       When a client sends the request:
         | url    | https://git.example.test/       |
@@ -50,9 +63,15 @@ Feature: The log
         | status   | 404                |
         | upstream | -                  |
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-8.1
-    Scenario: Every one of many requests is logged
-      Given the site "git.example.test" is served from the upstream "app"
+    Scenario Outline: Every one of many requests is logged over <protocol>
+      Given clients speak <protocol>
+      And the site "git.example.test" is served from the upstream "app"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy is running
       When a client requests "https://git.example.test/" 300 times at once
@@ -60,9 +79,15 @@ Feature: The log
       And the file "proxy.log" has 300 lines "REQUEST"
       And the log has no line "LOG_DROPPED"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-8.1
-    Scenario: A client that is refused for its rate leaves a RATE_LIMIT line with its address
-      Given the site "git.example.test" is served from the upstream "app"
+    Scenario Outline: A client that is refused for its rate leaves a RATE_LIMIT line with its address over <protocol>
+      Given clients speak <protocol>
+      And the site "git.example.test" is served from the upstream "app"
       And the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 1
       And the proxy is running
@@ -76,9 +101,15 @@ Feature: The log
       And the line "RATE_LIMIT" has the keys "client_ip host path status"
       And the log has no line that contains "secret"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-8.1
-    Scenario: A failing upstream leaves an UPSTREAM_ERROR line that tells the cause
-      Given no upstream "gone"
+    Scenario Outline: A failing upstream leaves an UPSTREAM_ERROR line that tells the cause over <protocol>
+      Given clients speak <protocol>
+      And no upstream "gone"
       And the site "git.example.test" is served from the upstream "gone"
       And the proxy is running
       When a client requests "https://git.example.test/"
@@ -92,6 +123,11 @@ Feature: The log
       And the log has a line "REQUEST" with:
         | status   | 502              |
         | upstream | ${upstream:gone} |
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-8.1
     Scenario Outline: Lines below the level are left out
@@ -117,8 +153,9 @@ Feature: The log
   Rule: The lines go to stdout always, and to the log file when it is set
 
     @S-8.2
-    Scenario Outline: Stdout and the file hold the same lines in the format <format>
-      Given the site "git.example.test" is served from the upstream "app"
+    Scenario Outline: Stdout and the file hold the same lines in the format <format> over <protocol>
+      Given clients speak <protocol>
+      And the site "git.example.test" is served from the upstream "app"
       And the setting "logging.format" is "<format>"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy is running
@@ -135,9 +172,11 @@ Feature: The log
       And the log has a line that contains "<part>"
 
       Examples:
-        | format | part                                        |
-        | text   |  path=/user/repo status=200 upstream=       |
-        | json   | ,\"path\":\"/user/repo\",\"status\":200,\"upstream\":\" |
+        | format | protocol | part                                                    |
+        | text   | HTTP/1.1 | path=/user/repo status=200 upstream=                    |
+        | json   | HTTP/1.1 | ,\"path\":\"/user/repo\",\"status\":200,\"upstream\":\" |
+        | text   | HTTP/2   | path=/user/repo status=200 upstream=                    |
+        | json   | HTTP/2   | ,\"path\":\"/user/repo\",\"status\":200,\"upstream\":\" |
 
     @S-8.2
     Scenario: The file is created for its owner and group, and appended to by the next start
@@ -283,8 +322,9 @@ Feature: The log
   Rule: A slow or full log never stalls a request; what is lost is counted
 
     @S-8.4
-    Scenario: A stdout that nobody reads stalls neither requests nor the log file
-      Given the site "git.example.test" is served from the upstream "app"
+    Scenario Outline: A stdout that nobody reads stalls neither requests nor the log file over <protocol>
+      Given clients speak <protocol>
+      And the site "git.example.test" is served from the upstream "app"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the setting "rate_limit.requests_per_second" is 100000
       And the setting "rate_limit.burst" is 100000
@@ -306,6 +346,11 @@ Feature: The log
       And every line of the log is well-formed
       And the file "proxy.log" has a line "LOG_DROPPED" with:
         | sink | stdout |
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-8.4 @S-11.1
     Scenario: A stdout that nobody reads does not keep the proxy from exiting
@@ -378,8 +423,9 @@ Feature: The log
   Rule: The shipped fail2ban filters match these lines, and nothing that a client sends makes them match another address
 
     @S-8.5
-    Scenario Outline: fail2ban finds the clients that were refused, in the format <format>
-      Given the site "git.example.test" is served from the upstream "app"
+    Scenario Outline: fail2ban finds the clients that were refused, in the format <format>, over <protocol>
+      Given clients speak <protocol>
+      And the site "git.example.test" is served from the upstream "app"
       And the setting "logging.format" is "<format>"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the setting "rate_limit.requests_per_second" is 0.001
@@ -388,14 +434,16 @@ Feature: The log
       When the client "scanner" requests "https://git.example.test/login" 4 times
       And the client "browser" requests "https://git.example.test/login" 1 times
       And the client "bot" requests "https://git.example.test/.env" 3 times
-      Then the fail2ban filter "<filter>" finds in "proxy.log":
+      Then the fail2ban filter "reverse-proxy" finds in "proxy.log":
         | ${client:scanner} | 3 |
         | ${client:bot}     | 2 |
 
       Examples:
-        | format | filter             |
-        | text   | reverse-proxy      |
-        | json   | reverse-proxy-json |
+        | format | protocol |
+        | text   | HTTP/1.1 |
+        | json   | HTTP/1.1 |
+        | text   | HTTP/2   |
+        | json   | HTTP/2   |
 
     @S-8.5
     Scenario Outline: Forged requests ban nobody but their sender, in the format <format>
@@ -442,15 +490,15 @@ Feature: The log
 
         """
       Then every line of the file "proxy.log" is plain ASCII
-      And the fail2ban filter "<filter>" finds in "proxy.log":
+      And the fail2ban filter "reverse-proxy" finds in "proxy.log":
         | ${client:attacker} | 2 |
       And every line of the file "proxy.log" is well-formed
       And the file "proxy.log" holds the same lines as the log
 
       Examples:
-        | format | filter             |
-        | text   | reverse-proxy      |
-        | json   | reverse-proxy-json |
+        | format |
+        | text   |
+        | json   |
 
   Rule: A repeating failure is logged at most once in 10 s, with a count
 
@@ -468,8 +516,9 @@ Feature: The log
       And the log has 2 lines "UPSTREAM_ERROR"
 
     @S-8.6
-    Scenario: What is held back is logged at shutdown
-      Given no upstream "gone"
+    Scenario Outline: What is held back is logged at shutdown over <protocol>
+      Given clients speak <protocol>
+      And no upstream "gone"
       And the site "git.example.test" is served from the upstream "gone"
       And the proxy is running
       When a client requests "https://git.example.test/" 5 times
@@ -478,6 +527,11 @@ Feature: The log
       Then the log has 2 lines "UPSTREAM_ERROR"
       And the log has a line "UPSTREAM_ERROR" with:
         | repeated | 4 |
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-8.6 @S-12.3
     Scenario Outline: The <port> port that cannot accept says so once in 10 s, and goes on when it can

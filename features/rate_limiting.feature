@@ -10,16 +10,23 @@ Feature: Rate limit
   Rule: A request without a token is refused at once
 
     @S-7.1
-    Scenario: A burst is served, and what goes beyond it is refused
+    Scenario Outline: A burst is served, and what goes beyond it is refused, over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client requests "https://a.example.test/" 6 times
       Then the first 3 of the answers are 200 and the others 429
       And the answer is the plain error 429 "Too Many Requests"
       And the upstream "app" received 3 requests
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-7.1
-    Scenario: A refusal comes without delay and says when to come again
-      Given the setting "rate_limit.requests_per_second" is 0.01
+    Scenario Outline: A refusal comes without delay and says when to come again over <protocol>
+      Given clients speak <protocol>
+      And the setting "rate_limit.requests_per_second" is 0.01
       And the setting "rate_limit.burst" is 1
       When the proxy is running
       And a client requests "https://a.example.test/" 2 times
@@ -28,21 +35,38 @@ Feature: Rate limit
       And the answer came within 10000 ms
       And the answer has the field "Retry-After" with a number from 90 to 100
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-7.1
-    Scenario: Retry-After is at least one whole second
-      Given the setting "rate_limit.requests_per_second" is 5
+    Scenario Outline: Retry-After is at least one whole second over <protocol>
+      Given clients speak <protocol>
+      And the setting "rate_limit.requests_per_second" is 5
       And the setting "rate_limit.burst" is 1
       When the proxy is running
       And the client "quick" requests "https://a.example.test/" until the answer is 429
       Then the answer has the field "Retry-After" with "1"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-7.1
-    Scenario: The bucket fills again at the rate
-      Given the setting "rate_limit.requests_per_second" is 1
+    Scenario Outline: The bucket fills again at the rate over <protocol>
+      Given clients speak <protocol>
+      And the setting "rate_limit.requests_per_second" is 1
       And the setting "rate_limit.burst" is 1
       When the proxy is running
       And the client "one" requests "https://a.example.test/" until the answer is 429
       Then the client "one" requests "https://a.example.test/" until the answer is 200
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-7.1
     Scenario: Requests over one HTTP/2 connection are counted one by one
@@ -57,15 +81,22 @@ Feature: Rate limit
       And the answer came over "HTTP/2.0"
 
     @S-7.5
-    Scenario: Requests side by side get exactly the burst
-      Given the setting "rate_limit.burst" is 10
+    Scenario Outline: Requests side by side get exactly the burst over <protocol>
+      Given clients speak <protocol>
+      And the setting "rate_limit.burst" is 10
       When the proxy is running
       And a client requests "https://a.example.test/" 50 times at once
       Then 10 of the answers are 200
       And 40 of the answers are 429
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-7.1 @S-8.5
-    Scenario: A refusal is logged with the client's address
+    Scenario Outline: A refusal is logged with the client's address over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And the client "loud" requests "https://a.example.test/login?x=1" 4 times
       Then the log has a line "RATE_LIMIT" with:
@@ -77,10 +108,16 @@ Feature: Rate limit
       And the log has 1 line "RATE_LIMIT"
       And the log has 3 lines "REQUEST"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
   Rule: The limit comes before everything else that is done with a request
 
     @S-7.1
-    Scenario: Requests for an unknown host are limited as well
+    Scenario Outline: Requests for an unknown host are limited as well over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client sends the request:
         | url    | https://a.example.test/    |
@@ -89,9 +126,15 @@ Feature: Rate limit
       And a client requests "https://a.example.test/" 3 times
       Then the first 2 of the answers are 200 and the others 429
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-7.1
-    Scenario: A body that is too large is not looked at when there is no token
-      Given the setting "body.limit_bytes" is 10
+    Scenario Outline: A body that is too large is not looked at when there is no token over <protocol>
+      Given clients speak <protocol>
+      And the setting "body.limit_bytes" is 10
       When the proxy is running
       And the client "one" requests "https://a.example.test/" 3 times
       And a client sends the request:
@@ -101,15 +144,26 @@ Feature: Rate limit
         | bytes  | 11                      |
       Then the answer is the plain error 429 "Too Many Requests"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
   Rule: A client is its address, over all sites and listeners
 
     @S-7.2
-    Scenario: Two IPv4 addresses have a bucket each
+    Scenario Outline: Two IPv4 addresses have a bucket each over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And the client "one" requests "https://a.example.test/" 4 times
       And the answer is 429
       And the client "two" requests "https://a.example.test/" 4 times
       Then the first 3 of the answers are 200 and the others 429
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-7.2
     Scenario: Two connections of one address share a bucket
@@ -121,8 +175,9 @@ Feature: Rate limit
       Then the answer is 429
 
     @S-7.2
-    Scenario: Two sites and two listeners share a client's bucket
-      Given the site "b.example.test" is served from the upstream "app"
+    Scenario Outline: Two sites and two listeners share a client's bucket over <protocol>
+      Given clients speak <protocol>
+      And the site "b.example.test" is served from the upstream "app"
       And another listener
       And the site "c.example.test" is served from the upstream "app"
       When the proxy is running
@@ -135,9 +190,15 @@ Feature: Rate limit
       And a client requests "https://c.example.test/"
       Then the answer is 429
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-7.2
-    Scenario: An IPv4 client of an IPv6 socket is the same client
-      Given another listener
+    Scenario Outline: An IPv4 client of an IPv6 socket is the same client over <protocol>
+      Given clients speak <protocol>
+      And another listener
       And the site "b.example.test" is served from the upstream "app"
       And the settings:
         | allow_wildcard_bind      | true         |
@@ -160,6 +221,11 @@ Feature: Rate limit
         | client_ip | ${client:one} |
       And the log has 1 line "RATE_LIMIT" with:
         | client_ip | ${client:one} |
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-7.2 @S-6.3 @S-8.5 @network
     Scenario: IPv6 clients of one /64 are one client, and one of another /64 is another
@@ -185,7 +251,8 @@ Feature: Rate limit
         | 2001:db8:1:1:ffff::6 | 2 |
 
     @S-7.2 @S-6.3
-    Scenario Outline: What a request says about its origin makes no other client of it: <field>
+    Scenario Outline: What a request over <protocol> says about its origin makes no other client of it: <field>
+      Given clients speak <protocol>
       When the proxy is running
       And a client requests "https://a.example.test/" 3 times
       And a client sends the request:
@@ -194,12 +261,17 @@ Feature: Rate limit
       Then the answer is 429
 
       Examples:
-        | field                                |
-        | X-Forwarded-For: 203.0.113.77        |
-        | X-Real-IP: 203.0.113.77              |
-        | Forwarded: for=203.0.113.77          |
-        | X-Client-IP: 203.0.113.77            |
-        | CF-Connecting-IP: 203.0.113.77       |
+        | field                          | protocol |
+        | X-Forwarded-For: 203.0.113.77  | HTTP/1.1 |
+        | X-Real-IP: 203.0.113.77        | HTTP/1.1 |
+        | Forwarded: for=203.0.113.77    | HTTP/1.1 |
+        | X-Client-IP: 203.0.113.77      | HTTP/1.1 |
+        | CF-Connecting-IP: 203.0.113.77 | HTTP/1.1 |
+        | X-Forwarded-For: 203.0.113.77  | HTTP/2   |
+        | X-Real-IP: 203.0.113.77        | HTTP/2   |
+        | Forwarded: for=203.0.113.77    | HTTP/2   |
+        | X-Client-IP: 203.0.113.77      | HTTP/2   |
+        | CF-Connecting-IP: 203.0.113.77 | HTTP/2   |
 
   Rule: Clients that are gone are forgotten
 
@@ -237,7 +309,8 @@ Feature: Rate limit
   Rule: A reload changes the limits and forgets no client
 
     @S-7.4 @S-3.6
-    Scenario: An empty bucket is empty after a reload
+    Scenario Outline: An empty bucket is empty after a reload over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And the client "one" requests "https://a.example.test/" 4 times
       And the answer is 429
@@ -245,8 +318,14 @@ Feature: Rate limit
       And the client "one" requests "https://a.example.test/" 1 times
       Then the answer is 429
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-7.4
-    Scenario: A larger burst fills nothing
+    Scenario Outline: A larger burst fills nothing over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And the client "one" requests "https://a.example.test/" 4 times
       And the answer is 429
@@ -257,9 +336,15 @@ Feature: Rate limit
       And the client "two" requests "https://a.example.test/" 101 times
       And the first 100 of the answers are 200 and the others 429
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-7.4
-    Scenario: A smaller burst caps what a client had saved
-      Given the setting "rate_limit.burst" is 50
+    Scenario Outline: A smaller burst caps what a client had saved over <protocol>
+      Given clients speak <protocol>
+      And the setting "rate_limit.burst" is 50
       When the proxy is running
       And the client "one" requests "https://a.example.test/" 1 times
       And the answer is 200 "app"
@@ -268,11 +353,22 @@ Feature: Rate limit
       And the client "one" requests "https://a.example.test/" 4 times
       Then the first 2 of the answers are 200 and the others 429
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-7.4
-    Scenario: A higher rate fills a bucket from the next request on
+    Scenario Outline: A higher rate fills a bucket from the next request on over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And the client "one" requests "https://a.example.test/" 4 times
       And the answer is 429
       And the setting "rate_limit.requests_per_second" is 10
       And the configuration is reloaded
       Then the client "one" requests "https://a.example.test/" until the answer is 200
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |

@@ -26,12 +26,18 @@ Feature: Signals and shutdown
         | SIGINT  |
 
     @S-3.2
-    Scenario: SIGHUP reloads
-      Given the proxy is running
+    Scenario Outline: SIGHUP reloads over <protocol>
+      Given clients speak <protocol>
+      And the proxy is running
       When the site "git.example.test" is moved to the upstream "new"
       And the configuration is reloaded
       And a client requests "https://git.example.test/"
       Then the answer is 200 "new"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-11.1
     Scenario: A storm of SIGHUPs does no harm
@@ -45,8 +51,9 @@ Feature: Signals and shutdown
         | status | error |
 
     @S-8.3
-    Scenario: SIGUSR1 reopens the log
-      Given the setting "logging.log_file_path" is "${dir}/proxy.log"
+    Scenario Outline: SIGUSR1 reopens the log over <protocol>
+      Given clients speak <protocol>
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy is running
       When "proxy.log" is renamed to "proxy.log.1"
       And the proxy is sent SIGUSR1
@@ -54,6 +61,11 @@ Feature: Signals and shutdown
       And a client requests "https://git.example.test/after"
       Then the file "proxy.log" contains "path=/after"
       And the file "proxy.log.1" does not contain "path=/after"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
   Rule: A request that was accepted before the signal is answered in full
 
@@ -79,8 +91,9 @@ Feature: Signals and shutdown
         | HTTP/2   |
 
     @S-11.2
-    Scenario: A download goes on to its end
-      Given an upstream "stream" that streams "one |two |three"
+    Scenario Outline: A download goes on to its end over <protocol>
+      Given clients speak <protocol>
+      And an upstream "stream" that streams "one |two |three"
       And the site "stream.example.test" is served from the upstream "stream"
       And the proxy is running
       When the client "early" begins to request "https://stream.example.test/"
@@ -92,6 +105,11 @@ Feature: Signals and shutdown
       Then the client "early" is answered 200
       And the answer has the body "one two three"
       And the proxy exits with 0 within 10 seconds
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-11.1
     Scenario: An idle connection is closed at once
@@ -139,8 +157,9 @@ Feature: Signals and shutdown
       And the proxy exits with 0 within 10 seconds
 
     @S-11.1
-    Scenario: What is still in flight after shutdown_timeout_secs is cut
-      Given the setting "shutdown_timeout_secs" is 1
+    Scenario Outline: What is still in flight after shutdown_timeout_secs is cut over <protocol>
+      Given clients speak <protocol>
+      And the setting "shutdown_timeout_secs" is 1
       And an upstream "stuck" that never answers
       And the site "stuck.example.test" is served from the upstream "stuck"
       And the proxy is running
@@ -154,9 +173,15 @@ Feature: Signals and shutdown
         | status       | cut  |
         | requests_cut | 1    |
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-11.1
-    Scenario Outline: A second signal ends the wait at once
-      Given the setting "shutdown_timeout_secs" is 300
+    Scenario Outline: A second signal ends the wait for a request over <protocol> at once
+      Given clients speak <protocol>
+      And the setting "shutdown_timeout_secs" is 300
       And an upstream "stuck" that never answers
       And the site "stuck.example.test" is served from the upstream "stuck"
       And the proxy is running
@@ -170,14 +195,18 @@ Feature: Signals and shutdown
       And "${admin_socket}" does not exist
 
       Examples:
-        | first   | second  |
-        | SIGTERM | SIGTERM |
-        | SIGTERM | SIGINT  |
-        | SIGINT  | SIGTERM |
+        | first   | second  | protocol |
+        | SIGTERM | SIGTERM | HTTP/1.1 |
+        | SIGTERM | SIGINT  | HTTP/1.1 |
+        | SIGINT  | SIGTERM | HTTP/1.1 |
+        | SIGTERM | SIGTERM | HTTP/2   |
+        | SIGTERM | SIGINT  | HTTP/2   |
+        | SIGINT  | SIGTERM | HTTP/2   |
 
     @S-11.1
-    Scenario: SIGHUP during the drain neither kills the process nor ends the wait
-      Given an upstream "slow" that waits
+    Scenario Outline: SIGHUP during the drain neither kills the process nor ends the wait over <protocol>
+      Given clients speak <protocol>
+      And an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
       And the proxy is running
       When the client "early" begins to request "https://slow.example.test/"
@@ -189,6 +218,11 @@ Feature: Signals and shutdown
       And the upstream "slow" is released
       Then the client "early" is answered 200
       And the proxy exits with 0 within 10 seconds
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-11.1 @S-11.2
     Scenario: SIGTERM under load loses no request that was accepted
@@ -202,8 +236,9 @@ Feature: Signals and shutdown
   Rule: Everybody else learns of it
 
     @S-9.2
-    Scenario: The health port says that the daemon leaves
-      Given an upstream "slow" that waits
+    Scenario Outline: The health port says that the daemon leaves over <protocol>
+      Given clients speak <protocol>
+      And an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
       And the proxy is running
       And a client requests "http://127.0.0.1:${health}/health"
@@ -218,6 +253,11 @@ Feature: Signals and shutdown
       When the upstream "slow" is released
       Then the client "early" is answered 200
       And the proxy exits with 0 within 10 seconds
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-4.5
     Scenario: The service manager is told of a reload and of the end

@@ -295,15 +295,22 @@ Feature: Startup
       And the site "www.example.test" is served from the upstream "web"
 
     @S-6.1
-    Scenario: Each listener routes its own sites
+    Scenario Outline: Each listener routes its own sites over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client requests "https://git.example.test/"
       Then the answer is 200 "app"
       When a client requests "https://www.example.test/"
       Then the answer is 200 "web"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.1
-    Scenario: The site of another listener is unknown
+    Scenario Outline: The site of another listener is unknown over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client sends the request:
         | url      | https://www.example.test/ |
@@ -311,9 +318,15 @@ Feature: Startup
       Then the answer is the plain error 404 "Not Found"
       And the upstream "web" received nothing
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-7.2
-    Scenario: The listeners share one rate limit
-      Given the setting "rate_limit.requests_per_second" is 0.001
+    Scenario Outline: The listeners share one rate limit over <protocol>
+      Given clients speak <protocol>
+      And the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 2
       When the proxy is running
       And a client requests "https://git.example.test/"
@@ -325,9 +338,15 @@ Feature: Startup
       When a client requests "https://www.example.test/"
       Then the answer is 429
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-3.1
-    Scenario: One reload changes all listeners
-      Given the proxy is running
+    Scenario Outline: One reload changes all listeners over <protocol>
+      Given clients speak <protocol>
+      And the proxy is running
       When the site "git.example.test" is moved to the upstream "app2"
       And the site "www.example.test" is moved to the upstream "web2"
       And the configuration is reloaded
@@ -336,6 +355,11 @@ Feature: Startup
       When a client requests "https://www.example.test/"
       Then the answer is 200 "web2"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
   Rule: Middleware stack in correct order: rate limiting → body limit → headers → routing → proxy
 
     Background:
@@ -343,8 +367,9 @@ Feature: Startup
       And the setting "body.limit_bytes" is 100
 
     @S-7.1
-    Scenario: A request over the rate limit is answered so, whatever else is wrong with it
-      Given the setting "rate_limit.requests_per_second" is 0.001
+    Scenario Outline: A request over the rate limit is answered so, whatever else is wrong with it, over <protocol>
+      Given clients speak <protocol>
+      And the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 1
       When the proxy is running
       And a client requests "https://git.example.test/"
@@ -352,26 +377,49 @@ Feature: Startup
       When a client sends "POST" to "https://unknown.example.test/" with 101 bytes
       Then the answer is the plain error 429 "Too Many Requests"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.1
-    Scenario: A body over the limit is answered so, before its host is looked for
+    Scenario Outline: A body over the limit is answered so, before its host is looked for, over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client sends "POST" to "https://unknown.example.test/" with 101 bytes
       Then the answer is the plain error 413 "Payload Too Large"
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.1
-    Scenario: A host that is unknown is answered so, before any upstream is asked
+    Scenario Outline: A host that is unknown is answered so, before any upstream is asked, over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client sends "POST" to "https://unknown.example.test/" with 100 bytes
       Then the answer is the plain error 404 "Not Found"
       And the upstream "app" received nothing
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.3
-    Scenario: The upstream gets the request with the proxy's fields
+    Scenario Outline: The upstream gets the request with the proxy's fields over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client sends "POST" to "https://git.example.test/" with 100 bytes
       Then the answer is 200 "app"
       And the upstream "app" received the field "X-Forwarded-Proto" with "https"
       And the upstream "app" received a body of 100 bytes
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
   Rule: ConnectInfo<SocketAddr> propagated to routers for X-Real-IP
 
@@ -450,8 +498,9 @@ Feature: Startup
   Rule: Graceful shutdown on SIGTERM/SIGINT
 
     @S-11.1 @S-11.2 @S-4.5
-    Scenario Outline: <signal> lets a request in flight end and exits with 0
-      Given an upstream "slow" that waits
+    Scenario Outline: <signal> lets a request in flight over <protocol> end and exits with 0
+      Given clients speak <protocol>
+      And an upstream "slow" that waits
       And the site "git.example.test" is served from the upstream "slow"
       And the proxy is running
       When the client "alice" begins to request "https://git.example.test/"
@@ -466,9 +515,11 @@ Feature: Startup
       And "admin.sock" does not exist
 
       Examples:
-        | signal  |
-        | SIGTERM |
-        | SIGINT  |
+        | signal  | protocol |
+        | SIGTERM | HTTP/1.1 |
+        | SIGINT  | HTTP/1.1 |
+        | SIGTERM | HTTP/2   |
+        | SIGINT  | HTTP/2   |
 
     @S-11.1
     Scenario: SIGTERM before the daemon is ready ends it at once, with nothing left
@@ -529,8 +580,9 @@ Feature: Startup
   Rule: Health check endpoint responds on local port and HTTPS
 
     @S-6.2 @S-9.1
-    Scenario: Both answer 200 with an empty body
-      Given the site "git.example.test" is served from the upstream "app"
+    Scenario Outline: Both answer 200 with an empty body over <protocol>
+      Given clients speak <protocol>
+      And the site "git.example.test" is served from the upstream "app"
       When the proxy is running
       And a client requests "http://127.0.0.1:${health}/health"
       Then the answer is 200 ""
@@ -538,9 +590,15 @@ Feature: Startup
       Then the answer is 200 ""
       And the upstream "app" received nothing
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
   @S-4.3 @S-6.2 @S-9.1 @S-10.1 @S-13.1
-  Scenario: Integration test: full proxy startup with test config, verify all endpoints work
-    Given the sample upstream "git"
+  Scenario Outline: Integration test: full proxy startup with test config, verify all endpoints work
+    Given clients speak <protocol>
+    And the sample upstream "git"
     And the sample upstream "www"
     And the site "git.example.test" is served from the upstream "git"
     And another listener
@@ -552,9 +610,10 @@ Feature: Startup
       | upstream | git               |
       | target   | /user/repo?tab=1  |
       | host     | git.example.test  |
-    When a client requests "https://www.example.test/" over "HTTP/2"
+    And the answer came over "<version>"
+    When a client requests "https://www.example.test/"
     Then the answer is 200
-    And the answer came over "HTTP/2.0"
+    And the answer came over "<version>"
     And the answer's JSON has:
       | upstream | www              |
       | host     | www.example.test |
@@ -574,9 +633,15 @@ Feature: Startup
       | sites  | 2  |
     And every line of the log is well-formed
 
+    Examples:
+      | protocol | version  |
+      | HTTP/1.1 | HTTP/1.1 |
+      | HTTP/2   | HTTP/2.0 |
+
   @S-3.2
-  Scenario: Integration test: config reload via SIGHUP updates routing
-    Given the site "git.example.test" is served from the upstream "app"
+  Scenario Outline: Integration test: config reload via SIGHUP updates routing
+    Given clients speak <protocol>
+    And the site "git.example.test" is served from the upstream "app"
     And the proxy is running
     When a client requests "https://git.example.test/"
     Then the answer is 200 "app"
@@ -594,9 +659,15 @@ Feature: Startup
     And a client requests "https://new.example.test/"
     Then the answer is 404
 
+    Examples:
+      | protocol |
+      | HTTP/1.1 |
+      | HTTP/2   |
+
   @S-3.2 @S-10.1
-  Scenario: Integration test: config reload via admin socket updates routing with feedback
-    Given the site "git.example.test" is served from the upstream "app"
+  Scenario Outline: Integration test: config reload via admin socket updates routing with feedback
+    Given clients speak <protocol>
+    And the site "git.example.test" is served from the upstream "app"
     And the proxy is running
     When the site "git.example.test" is moved to the upstream "app2"
     And the admin command "reload" is sent
@@ -613,3 +684,8 @@ Feature: Startup
       | errors[0] | ~listeners[0].sites[0].upstream: |
     When a client requests "https://git.example.test/"
     Then the answer is 200 "app2"
+
+    Examples:
+      | protocol |
+      | HTTP/1.1 |
+      | HTTP/2   |

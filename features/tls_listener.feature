@@ -161,6 +161,23 @@ Feature: TLS listeners
       And the certificate is "two"
 
     @S-5.3
+    Scenario: A certificate that ends soon is told of, and one that has ended is served on and told of as an error
+      Given a certificate "short" for "git.example.test" that is valid for 6 seconds
+      And listener 1 has the certificate "short"
+      When the proxy is running
+      Then the log has a line "CERT_EXPIRES" with:
+        | level     | WARN             |
+        | domain    | git.example.test |
+        | not_after | *                |
+        | days_left | 0                |
+      And the log has a line "CERT_EXPIRED" with:
+        | level     | ERROR            |
+        | domain    | git.example.test |
+      When a client shakes hands for "git.example.test"
+      Then the handshake succeeds
+      And the certificate is "short"
+
+    @S-5.3
     Scenario: Of an ECDSA and an RSA certificate for one name a client gets the one it can verify
       Given an RSA certificate "rsa" for "git.example.test"
       And a certificate "ecdsa" for "git.example.test"
@@ -194,8 +211,9 @@ Feature: TLS listeners
       Then the handshake fails with the alert "unrecognized name"
 
     @S-3.5
-    Scenario: A site that a reload brings gets a certificate too
-      Given listener 1 makes its own certificate
+    Scenario Outline: A site that a reload brings gets a certificate too over <protocol>
+      Given clients speak <protocol>
+      And listener 1 makes its own certificate
       And the proxy is running
       When the site "new.example.test" is served from the upstream "app"
       And the configuration is reloaded
@@ -205,6 +223,11 @@ Feature: TLS listeners
         | url    | https://new.example.test/ |
         | verify | no                        |
       Then the answer is 200 "app"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
   Rule: A client that does not go on is cut
 

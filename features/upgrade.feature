@@ -53,12 +53,17 @@ Feature: Upgrade
         | my-proto/42 |
 
     @S-6.11
-    Scenario: What the upstream sends right behind its head is the new protocol's
-      Given an upstream "app" that switches to "websocket" and says "HTTP/1.1 200 OK\r\n\r\n"
+    Scenario Outline: What the upstream sends right behind its head is the new protocol's over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that switches to "websocket" and says "HTTP/1.1 200 OK\r\n\r\n"
       When the proxy is running
-      And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-      Then the client receives "\r\nUpgrade: websocket\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"
+      And a client opens a WebSocket to "https://git.example.test/"
+      Then the client receives "HTTP/1.1 200 OK\r\n\r\n"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-6.11
     Scenario: What the client sends right behind its head is the new protocol's
@@ -71,20 +76,26 @@ Feature: Upgrade
       And the upstream "app" received 1 request
 
     @S-6.11 @S-6.7
-    Scenario: Megabytes pass both ways, and do not stay in memory
-      Given an upstream "app" that switches to "websocket"
+    Scenario Outline: Megabytes pass both ways, and do not stay in memory, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that switches to "websocket"
       When the proxy is running
-      And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      And a client opens a WebSocket to "https://git.example.test/"
       And the client sends 20000000 bytes
       And the client closes its half of the connection
       Then the client receives "xxxxxxxx end"
       And the connection is closed
       And the proxy has used at most 120 MiB of memory
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.11
-    Scenario: An upgrade over a kept connection, to an HTTPS upstream
-      Given an HTTPS upstream "secure"
+    Scenario Outline: An upgrade over a kept connection, to an HTTPS upstream, over <protocol>
+      Given clients speak <protocol>
+      And an HTTPS upstream "secure"
       And the site "www.example.test" is served from the upstream "secure"
       And the setting "listeners[0].sites[1].upstream_scheme" is "https"
       When the proxy is running
@@ -92,23 +103,27 @@ Feature: Upgrade
       Then the answer is 200 "secure"
       And the log has a line "REQUEST"
       Given an upstream "secure" that switches to "websocket"
-      When a client opens a connection to "https://www.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: www.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      When a client opens a WebSocket to "https://www.example.test/"
       And the client sends "hello"
-      Then the client receives "\r\n\r\nhello"
+      Then the client receives "hello"
       And the upstream "secure" was connected to 1 time
       When the client closes its half of the connection
       Then the client receives "hello end"
       And the connection is closed
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
   Rule: Each half is closed by itself
 
     @S-6.11
-    Scenario Outline: A client that has closed its half <which> still gets what the upstream sends, however late
-      Given an upstream "app" that switches to "websocket" and waits with its end
+    Scenario Outline: A client of <protocol> that has closed its half <which> still gets what the upstream sends, however late
+      Given clients speak <protocol>
+      And an upstream "app" that switches to "websocket" and waits with its end
       When the proxy is running
-      And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      And a client opens a WebSocket to "https://git.example.test/"
       And the client sends "hello"
       And the client receives "hello"
       And <close>
@@ -122,17 +137,18 @@ Feature: Upgrade
         | upstream | ${upstream:app} |
 
       Examples:
-        | which             | close                                                   |
-        | of TLS            | the client closes its half of the connection            |
-        | of TLS and of TCP | the client closes its half of the connection and of TCP |
+        | which             | close                                                   | protocol |
+        | of TLS            | the client closes its half of the connection            | HTTP/1.1 |
+        | of TLS and of TCP | the client closes its half of the connection and of TCP | HTTP/1.1 |
+        | of TLS            | the client closes its half of the connection            | HTTP/2   |
 
     @S-6.11
-    Scenario: An upstream that has closed its half still gets what the client sends
-      Given an upstream "app" that switches to "websocket", says "bye" and closes its half
+    Scenario Outline: An upstream that has closed its half still gets what the client sends over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that switches to "websocket", says "bye" and closes its half
       When the proxy is running
-      And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-      Then the client receives "\r\n\r\nbye"
+      And a client opens a WebSocket to "https://git.example.test/"
+      Then the client receives "bye"
       And the connection is closed
       When the client sends "still "
       And the client sends "here"
@@ -143,86 +159,109 @@ Feature: Upgrade
       And the log has a line "REQUEST" with:
         | status | 101 |
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.11 @S-6.10
-    Scenario: A client that goes away ends the upstream's connection
-      Given an upstream "app" that switches to "websocket"
+    Scenario Outline: A client that goes away ends the upstream's connection over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that switches to "websocket"
       When the proxy is running
-      And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-      And the client receives "HTTP/1.1 101"
+      And a client opens a WebSocket to "https://git.example.test/"
       And the client closes the connection
       Then the switched connection to the upstream "app" is closed
       And the upstream "app" has 0 connections open
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.11 @S-6.10
-    Scenario: An upstream that goes away ends the client's connection
-      Given an upstream "app" that switches to "websocket"
+    Scenario Outline: An upstream that goes away ends the client's connection over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that switches to "websocket"
       When the proxy is running
-      And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-      And the client receives "HTTP/1.1 101"
+      And a client opens a WebSocket to "https://git.example.test/"
       And the upstream "app" closes its connections
       Then the connection is closed
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
   Rule: Only what stands still is ended by a clock
 
     @S-6.11 @S-6.9
-    Scenario: Nothing in either direction for body_idle_timeout_secs ends it
-      Given an upstream "app" that switches to "websocket"
+    Scenario Outline: Nothing in either direction for body_idle_timeout_secs ends it over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that switches to "websocket"
       And the setting "body_idle_timeout_secs" is 1
       When the proxy is running
-      And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      And a client opens a WebSocket to "https://git.example.test/"
       Then the connection is not closed before 900 ms
       And the connection is closed within 8000 ms
       And the switched connection to the upstream "app" is closed
       And the log has a line "REQUEST" with:
         | status | 101 |
 
-    @S-6.11 @S-6.9 @S-12.1
-    Scenario: Bytes that move keep it, whatever the other clocks say
-      Given an upstream "app" that switches to "websocket"
-      And the settings:
-        | body_idle_timeout_secs                                | 1 |
-        | connection_idle_timeout_secs                          | 1 |
-        | header_timeout_secs                                   | 1 |
-        | listeners[0].sites[0].upstream_request_timeout_secs   | 1 |
-      When the proxy is running
-      And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-      And the client receives "HTTP/1.1 101"
-      And the client sends "0123456789012345678901234", one byte every 100 ms
-      Then the client receives "\r\n\r\n0123456789012345678901234"
-      And the connection stays open
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
-    @S-6.11 @S-3.6
-    Scenario Outline: It survives a reload that <what>
-      Given an upstream "app" that switches to "websocket"
-      And the proxy is running
-      When a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-      And the client receives "HTTP/1.1 101"
-      And <change>
-      And the configuration is reloaded
-      And the client sends "still here"
-      Then the client receives "\r\n\r\nstill here"
+    @S-6.11 @S-6.9 @S-12.1
+    Scenario Outline: Bytes that move keep it, whatever the other clocks say, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that switches to "websocket"
+      And the settings:
+        | body_idle_timeout_secs                                | 2 |
+        | connection_idle_timeout_secs                          | 2 |
+        | header_timeout_secs                                   | 2 |
+        | listeners[0].sites[0].upstream_request_timeout_secs   | 2 |
+      When the proxy is running
+      And a client opens a WebSocket to "https://git.example.test/"
+      And the client sends "012345678901234567890123456789", one byte every 100 ms
+      Then the client receives "012345678901234567890123456789"
       And the connection stays open
 
       Examples:
-        | what                | change                                                    |
-        | moves the site      | the site "git.example.test" is moved to the upstream "new" |
-        | takes the site out  | the site "git.example.test" is taken out                  |
-        | changes another key | the setting "body.limit_bytes" is 1                       |
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-6.11 @S-3.6
+    Scenario Outline: It survives a reload that <what> over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that switches to "websocket"
+      And the proxy is running
+      When a client opens a WebSocket to "https://git.example.test/"
+      And <change>
+      And the configuration is reloaded
+      And the client sends "still here"
+      Then the client receives "still here"
+      And the connection stays open
+
+      Examples:
+        | what                | change                                                     | protocol |
+        | moves the site      | the site "git.example.test" is moved to the upstream "new" | HTTP/1.1 |
+        | takes the site out  | the site "git.example.test" is taken out                   | HTTP/1.1 |
+        | changes another key | the setting "body.limit_bytes" is 1                        | HTTP/1.1 |
+        | moves the site      | the site "git.example.test" is moved to the upstream "new" | HTTP/2   |
+        | takes the site out  | the site "git.example.test" is taken out                   | HTTP/2   |
+        | changes another key | the setting "body.limit_bytes" is 1                        | HTTP/2   |
 
   Rule: It is a request in flight
 
     @S-6.11 @S-10.1
-    Scenario: status counts it to its end
-      Given an upstream "app" that switches to "websocket"
+    Scenario Outline: status counts it to its end over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that switches to "websocket"
       And the proxy is running
-      When a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-      And the client receives "HTTP/1.1 101"
+      When a client opens a WebSocket to "https://git.example.test/"
       And the admin command "status" is sent
       Then the admin socket answers with:
         | connections        | 1 |
@@ -235,19 +274,23 @@ Feature: Upgrade
       Then the admin socket answers with:
         | requests_in_flight | 0 |
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.11 @S-11.2
-    Scenario: A shutdown waits for it
-      Given an upstream "app" that switches to "websocket"
+    Scenario Outline: A shutdown waits for it over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that switches to "websocket"
       And the proxy is running
-      When a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-      And the client receives "HTTP/1.1 101"
+      When a client opens a WebSocket to "https://git.example.test/"
       And the proxy is sent SIGTERM
       And the log has a line "SHUTDOWN" with:
         | phase              | drain |
         | requests_in_flight | 1     |
       And the client sends "still here"
-      Then the client receives "\r\n\r\nstill here"
+      Then the client receives "still here"
       And the connection stays open
       When the client closes its half of the connection
       Then the client receives "still here end"
@@ -258,14 +301,18 @@ Feature: Upgrade
         | status       | complete |
         | requests_cut | 0        |
 
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
     @S-6.11 @S-11.1
-    Scenario: What is still there after shutdown_timeout_secs is cut
-      Given an upstream "app" that switches to "websocket"
+    Scenario Outline: What is still there after shutdown_timeout_secs is cut over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that switches to "websocket"
       And the setting "shutdown_timeout_secs" is 1
       And the proxy is running
-      When a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-      And the client receives "HTTP/1.1 101"
+      When a client opens a WebSocket to "https://git.example.test/"
       And the proxy is sent SIGTERM
       Then the connection is not closed before 900 ms
       And the proxy exits with 0 within 10 seconds
@@ -274,6 +321,11 @@ Feature: Upgrade
         | phase        | done |
         | status       | cut  |
         | requests_cut | 1    |
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
   Rule: Without a 101 nothing changes
 

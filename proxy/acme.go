@@ -34,6 +34,8 @@ type acmeSource struct {
 
 	// obtain makes one attempt; tests of the schedule replace it.
 	obtain func(ctx context.Context, d *acmeDomain) acmeOutcome
+	// attempts counts the attempts by how they ended.
+	attempts [len(acmeResults)]atomic.Uint64
 	// asked tells whether Provision had to contact the CA.
 	asked bool
 

@@ -77,6 +77,24 @@ func (s *acmeSource) newAttempt(ctx context.Context, d *acmeDomain) *acmeAttempt
 	return a
 }
 
+// acmeResults are the names of the results of attempts: a certificate, the CA's refusal, and a CA that was not reached.
+var acmeResults = [...]string{"success", "refused", "unreachable"}
+
+// try makes one attempt and counts it, unless it was given up because the daemon ends.
+func (s *acmeSource) try(ctx context.Context, d *acmeDomain) acmeOutcome {
+	outcome := s.obtain(ctx, d)
+	switch {
+	case outcome.err == nil:
+		s.attempts[0].Add(1)
+	case ctx.Err() != nil:
+	case outcome.refused:
+		s.attempts[1].Add(1)
+	default:
+		s.attempts[2].Add(1)
+	}
+	return outcome
+}
+
 // runAttempt makes one attempt for one name, during which the name's challenges are answered.
 func (s *acmeSource) runAttempt(ctx context.Context, d *acmeDomain) acmeOutcome {
 	ctx, cancel := context.WithTimeout(ctx, acmeAttemptTimeout)

@@ -50,7 +50,7 @@ func (s *acmeSource) Provision(ctx context.Context) error {
 		s.asked = true
 		outcome := general
 		if outcome == nil {
-			o := s.obtain(ctx, d)
+			o := s.try(ctx, d)
 			outcome = &o
 		}
 		if ctx.Err() != nil && outcome.err != nil {

@@ -84,7 +84,7 @@ func (s *acmeSource) renewDue(ctx context.Context) {
 		}
 		outcome := general
 		if outcome == nil {
-			o := s.obtain(ctx, d)
+			o := s.try(ctx, d)
 			outcome = &o
 		}
 		if outcome.err == nil {

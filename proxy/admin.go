@@ -31,6 +31,8 @@ const (
 type adminHandlers struct {
 	// Reload reads the configuration again; it waits its turn behind other reloads.
 	Reload func(context.Context) ReloadResult
+	// Diff tells what a reload would do; it waits its turn as a reload does.
+	Diff func() DiffResult
 	// Status describes the daemon.
 	Status func() Status
 }
@@ -110,6 +112,8 @@ func adminReply(ctx context.Context, handlers adminHandlers, command string, rea
 	switch command {
 	case "reload":
 		return handlers.Reload(ctx)
+	case "diff":
+		return handlers.Diff()
 	case "status":
 		return handlers.Status().complete()
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -21,52 +23,83 @@ const (
 	adminClientMaxReply = 16 << 20
 )
 
-// runAdminCommand sends one command to the daemon that listens at socketPath, prints its line of JSON on stdout, and
-// returns the exit code: 0 when the answer's status is "ok", else 1 (S-1.4). When there is no such answer, it prints
-// nothing on stdout and one line with the cause on stderr, and returns 1.
-func runAdminCommand(socketPath, command string, stdout, stderr io.Writer) int {
-	return runAdminCommandWithin(adminClientTimeout, socketPath, command, stdout, stderr)
+// adminClient asks the daemon that listens at a socket, and prints its answer.
+type adminClient struct {
+	socket, command string
+	// text asks for the answer as people read it, in place of the daemon's line of JSON.
+	text bool
+	// timeout bounds one question with its answer.
+	timeout        time.Duration
+	stdout, stderr io.Writer
 }
 
-// runAdminCommandWithin is runAdminCommand with a time limit of the caller's.
-func runAdminCommandWithin(timeout time.Duration, socketPath, command string, stdout, stderr io.Writer) int {
-	line, status, err := askAdminSocket(timeout, socketPath, command)
+// run sends the command, prints the answer and returns the exit code (S-1.4): 0 when the answer's status is "ok", else
+// 1; for `diff` 0 for no change, 1 for changes, and exitRefused for a file that a reload would refuse. Where there is no
+// such answer, it prints nothing on stdout and one line with the cause on stderr, and returns 1.
+func (a adminClient) run(ctx context.Context) int {
+	line, status, err := a.ask(ctx)
 	if err != nil {
-		fmt.Fprintf(stderr, "reverse-proxy: %s: %s: %v\n", command, socketPath, err)
-		return 1
+		return a.complain(err)
 	}
-	if _, err := stdout.Write(append(line, '\n')); err != nil {
-		fmt.Fprintf(stderr, "reverse-proxy: %s: cannot write the answer: %v\n", command, err)
-		return 1
+	var reply renderedReply
+	if a.text || a.command == "diff" {
+		if reply, err = renderReply(a.command, line, now()); err != nil {
+			return a.complain(err)
+		}
+	} else if status != adminStatusOK {
+		reply.code = exitError
 	}
-	if status != adminStatusOK {
-		return 1
+	if !a.text {
+		reply.out, reply.problems = []string{string(printableJSON(line))}, nil
 	}
-	return 0
+	if err := writeLines(a.stdout, reply.out); err != nil {
+		return a.complain(fmt.Errorf("cannot write the answer: %w", err))
+	}
+	if writeLines(a.stderr, reply.problems) != nil {
+		return exitError // there is nowhere left to tell it
+	}
+	return reply.code
 }
 
-// askAdminSocket sends one command and returns the line of the answer, without its end, and the status in it. The
-// errors say what to do, and do not name the socket.
-func askAdminSocket(timeout time.Duration, socketPath, command string) (line []byte, status string, err error) {
-	if info, err := os.Lstat(socketPath); err == nil && info.Mode().Type()&(fs.ModeSocket|fs.ModeSymlink) == 0 {
+// complain tells on one line why there is no answer.
+func (a adminClient) complain(err error) int {
+	fmt.Fprintf(a.stderr, "reverse-proxy: %s: %s: %v\n", a.command, a.socket, err)
+	return exitError
+}
+
+// writeLines writes lines, in one piece.
+func writeLines(w io.Writer, lines []string) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
+	return err
+}
+
+// ask sends the command and returns the line of the answer, without its end, and the status in it. The errors say what
+// to do, and do not name the socket. When ctx ends, it returns at once.
+func (a adminClient) ask(ctx context.Context) (line []byte, status string, err error) {
+	if info, err := os.Lstat(a.socket); err == nil && info.Mode().Type()&(fs.ModeSocket|fs.ModeSymlink) == 0 {
 		return nil, "", fmt.Errorf("is a %s, not a socket; name the daemon's admin_socket_path with --socket",
 			nonSocketKind(info.Mode()))
 	}
-	deadline := time.Now().Add(timeout)
-	conn, err := net.DialTimeout("unix", socketPath, timeout)
+	deadline := time.Now().Add(a.timeout)
+	dialer := net.Dialer{Deadline: deadline}
+	conn, err := dialer.DialContext(ctx, "unix", a.socket)
 	if err != nil {
 		return nil, "", adminDialError(err)
 	}
 	defer conn.Close()
 	conn.SetDeadline(deadline)
+	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Now()) })()
 	// A daemon that refuses this user answers without reading: the failure to write is then not the whole story.
-	_, writeErr := io.WriteString(conn, command+"\n")
+	_, writeErr := io.WriteString(conn, a.command+"\n")
 
 	r := bufio.NewReader(io.LimitReader(conn, adminClientMaxReply))
 	line, err = r.ReadBytes('\n')
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, "", fmt.Errorf("no answer within %v; look at the daemon's log", timeout)
+		return nil, "", fmt.Errorf("no answer within %v; look at the daemon's log", a.timeout)
 	case len(line) == 0 && writeErr != nil:
 		return nil, "", fmt.Errorf("cannot send the command: %w", adminCause(writeErr))
 	case len(line) == 0:

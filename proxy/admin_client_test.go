@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func TestRunAdminCommandExitsByTheAnswer(t *testing.T) {
+func TestTheAdminClientExitsByTheAnswer(t *testing.T) {
 	handlers := plainHandlers()
 	handlers.Reload = func(context.Context) ReloadResult {
 		return ReloadResult{Status: "error", Message: "bad", Errors: []string{"listeners: bad"}}
@@ -31,7 +31,7 @@ func TestRunAdminCommandExitsByTheAnswer(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.command, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			code := runAdminCommand(a.path, tt.command, &stdout, &stderr)
+			code := adminClient{a.path, tt.command, false, adminClientTimeout, &stdout, &stderr}.run(t.Context())
 			if code != tt.code || !strings.HasPrefix(stdout.String(), tt.want) || !strings.HasSuffix(stdout.String(), "}\n") {
 				t.Errorf("got exit code %d and %q, want %d and %q", code, stdout.String(), tt.code, tt.want)
 			}
@@ -63,7 +63,7 @@ func answerOnce(t *testing.T, answer func(net.Conn)) string {
 	return path
 }
 
-func TestRunAdminCommandTellsWhatIsWrong(t *testing.T) {
+func TestTheAdminClientTellsWhatIsWrong(t *testing.T) {
 	dir := socketDir(t)
 	file, stale := filepath.Join(dir, "file"), filepath.Join(dir, "stale")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -96,7 +96,7 @@ func TestRunAdminCommandTellsWhatIsWrong(t *testing.T) {
 			if tt.name == silent {
 				limit = 200 * time.Millisecond
 			}
-			code := runAdminCommandWithin(limit, tt.path, "status", &stdout, &stderr)
+			code := adminClient{tt.path, "status", false, limit, &stdout, &stderr}.run(t.Context())
 			if code != 1 || stdout.Len() > 0 {
 				t.Errorf("got exit code %d and %q on stdout, want 1 and nothing", code, stdout.String())
 			}
@@ -115,10 +115,10 @@ type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
-func TestRunAdminCommandFailsWhenTheAnswerCannotBePrinted(t *testing.T) {
+func TestTheAdminClientFailsWhenTheAnswerCannotBePrinted(t *testing.T) {
 	var stderr bytes.Buffer
 	a := startAdmin(t, plainHandlers(), nil)
-	if code := runAdminCommand(a.path, "status", failingWriter{}, &stderr); code != 1 {
+	if code := (adminClient{a.path, "status", false, adminClientTimeout, failingWriter{}, &stderr}).run(t.Context()); code != 1 {
 		t.Errorf("exit code: got %d, want 1", code)
 	}
 	if !strings.Contains(stderr.String(), "no space left") {

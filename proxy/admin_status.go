@@ -1,10 +1,6 @@
 package proxy
 
-import (
-	"os"
-	"syscall"
-	"time"
-)
+import "time"
 
 // The values of the field `status` in every answer of the admin socket.
 const (
@@ -22,8 +18,27 @@ type ReloadResult struct {
 	Errors []string `json:"errors,omitempty"`
 	// Sites is the number of sites of the new configuration.
 	Sites int `json:"sites,omitempty"`
-	// RestartRequired names the static keys that differ from those in use (S-3.4).
+	// RestartRequired names the static keys that differ from those in use, and were not named at an earlier reload
+	// (S-3.4).
 	RestartRequired []string `json:"restart_required,omitempty"`
+	// Difference is what was changed, and every static key that differs; nil for an error.
+	Difference *Difference `json:"difference,omitempty"`
+}
+
+// DiffResult is the answer to `diff`: what a reload of the file as it is now would do.
+type DiffResult struct {
+	// Status is "ok" when a reload would be accepted, and "error" when it would be refused.
+	Status string `json:"status"`
+	// Message says in one sentence that it would be refused; always set for an error.
+	Message string `json:"message,omitempty"`
+	// Errors is everything that is wrong with the new configuration, each naming its key.
+	Errors []string `json:"errors,omitempty"`
+	// Path is the configuration file.
+	Path string `json:"path,omitempty"`
+	// Changes is the number of things that differ.
+	Changes int `json:"changes"`
+	// Difference is what they are; nil for an error.
+	Difference *Difference `json:"difference,omitempty"`
 }
 
 // Status is the answer to `status` (S-10.1): what an operator wants to know of a running daemon. Times are in UTC.
@@ -50,6 +65,18 @@ type Status struct {
 	Listeners []ListenerStatus `json:"listeners"`
 	// Certificates are those in use, over all listeners.
 	Certificates []CertInfo `json:"certificates"`
+	// Time is the daemon's clock.
+	Time time.Time `json:"time"`
+	// SiteTraffic is every site with what it has served since the start, in the order of the hosts.
+	SiteTraffic []SiteTraffic `json:"site_traffic"`
+	// ACME is the state of each name that certificates are ordered for, over all listeners.
+	ACME []ACMEStatus `json:"acme"`
+	// Reloads are the latest reloads, the last one first, at most maxReloadHistory.
+	Reloads []ReloadStatus `json:"reloads"`
+	// Memory is the use of memory.
+	Memory MemoryStatus `json:"memory"`
+	// MaxConnections is the most client connections that are served at once.
+	MaxConnections int `json:"max_connections"`
 	// Connections is the number of client connections open now.
 	Connections int `json:"connections"`
 	// RequestsInFlight is the number of requests whose answer has not ended.
@@ -70,16 +97,8 @@ type ConfigStatus struct {
 	LoadedAt time.Time `json:"loaded_at"`
 	// FileDiffers says that the file on disk has other contents by now, or cannot be read.
 	FileDiffers bool `json:"file_differs"`
-}
-
-// ReloadStatus says how a reload ended, by whatever way it was asked for.
-type ReloadStatus struct {
-	// Time is when it ended.
-	Time time.Time `json:"time"`
-	// Status, Message and Errors are those of its ReloadResult.
-	Status  string   `json:"status"`
-	Message string   `json:"message,omitempty"`
-	Errors  []string `json:"errors,omitempty"`
+	// RestartRequired are the static keys that differed from those in use at the last reload.
+	RestartRequired []Drift `json:"restart_required"`
 }
 
 // ListenerStatus is one entry of `[[listeners]]` as it is served.
@@ -92,14 +111,6 @@ type ListenerStatus struct {
 	TLSMode TLSMode `json:"tls_mode"`
 }
 
-// DescriptorStatus is the use of file descriptors by the process.
-type DescriptorStatus struct {
-	// Used is the number open now; 0 where the system does not tell.
-	Used int `json:"used"`
-	// Allowed is the most that may be open, the soft limit of RLIMIT_NOFILE; 0 where the system does not tell.
-	Allowed int `json:"allowed"`
-}
-
 // complete fills what has only one right value: the status, and lists that are empty and not null.
 func (s Status) complete() Status {
 	s.Status = adminStatusOK
@@ -109,22 +120,17 @@ func (s Status) complete() Status {
 	if s.Certificates == nil {
 		s.Certificates = []CertInfo{}
 	}
+	if s.SiteTraffic == nil {
+		s.SiteTraffic = []SiteTraffic{}
+	}
+	if s.ACME == nil {
+		s.ACME = []ACMEStatus{}
+	}
+	if s.Reloads == nil {
+		s.Reloads = []ReloadStatus{}
+	}
+	if s.Config.RestartRequired == nil {
+		s.Config.RestartRequired = []Drift{}
+	}
 	return s
-}
-
-// descriptorUsage counts the process's open descriptors and reads their limit.
-func descriptorUsage() DescriptorStatus {
-	var usage DescriptorStatus
-	if dir, err := os.Open("/proc/self/fd"); err == nil {
-		if names, err := dir.Readdirnames(-1); err == nil {
-			// The directory being read is one of them.
-			usage.Used = len(names) - 1
-		}
-		dir.Close()
-	}
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
-		usage.Allowed = int(min(limit.Cur, 1<<31-1))
-	}
-	return usage
 }

@@ -60,6 +60,7 @@ func (x *exchange) send(a *answer) {
 			x.abort = true
 			return
 		}
+		x.wrote(len(body))
 	}
 	if err := x.client.End(nil); err != nil {
 		x.abort = true

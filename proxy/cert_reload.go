@@ -1,23 +1,82 @@
 package proxy
 
-import "errors"
+import (
+	"errors"
+	"sync/atomic"
+)
 
-// prepareCertificates reads or makes anew the certificates of every listener that can change at a reload (S-3.5) and
-// returns what puts all of them to use. With an error nothing has changed, and nothing will.
-func (all listeners) prepareCertificates(dynamic *DynamicConfig) (commit func(), err error) {
-	var commits []func()
+// preparedTable is the certificates of one listener that a reload has read or made, and not yet put to use.
+type preparedTable struct {
+	table *certTable
+	place *atomic.Pointer[certTable]
+}
+
+// commit puts the certificates to use.
+func (p preparedTable) commit() { p.place.Store(p.table) }
+
+// preparedTables are those of all listeners, by their index; nil for one in ACME mode, whose certificates come and go
+// by renewal alone.
+type preparedTables []*preparedTable
+
+// commit puts all of them to use.
+func (all preparedTables) commit() {
+	for _, prepared := range all {
+		if prepared != nil {
+			prepared.commit()
+		}
+	}
+}
+
+// tables are the certificates as they will be in use.
+func (all preparedTables) tables() []*certTable {
+	tables := make([]*certTable, len(all))
+	for i, prepared := range all {
+		if prepared != nil {
+			tables[i] = prepared.table
+		}
+	}
+	return tables
+}
+
+// certificates lists what all listeners have in use.
+func (all listeners) certificates() []CertInfo {
+	var infos []CertInfo
+	for _, l := range all {
+		infos = append(infos, l.source.Certificates()...)
+	}
+	return infos
+}
+
+// tables are the certificates in use, by the listeners' index; nil for one in ACME mode.
+func (all listeners) tables() []*certTable {
+	tables := make([]*certTable, len(all))
+	for i, l := range all {
+		switch source := l.source.(type) {
+		case *manualSource:
+			tables[i] = source.table.Load()
+		case *selfSignedSource:
+			tables[i] = source.table.Load()
+		}
+	}
+	return tables
+}
+
+// prepareCertificates reads or makes anew the certificates of every listener that can change at a reload (S-3.5). With
+// an error, and before they are committed, nothing has changed.
+func (all listeners) prepareCertificates(dynamic *DynamicConfig) (preparedTables, error) {
+	tables := make(preparedTables, len(all))
 	var problems ConfigErrors
 	var errs []error
-	for _, l := range all {
-		var commitOne func()
+	for i, l := range all {
+		var prepared preparedTable
 		var err error
 		switch source := l.source.(type) {
 		case *manualSource:
-			commitOne, err = source.prepare()
+			prepared, err = source.prepare()
 		case *selfSignedSource:
-			commitOne, err = source.prepare(dynamic.hosts(l.index))
+			prepared, err = source.prepare(dynamic.hosts(l.index))
 		default:
-			continue // ACME: certificates come and go by renewal alone
+			continue
 		}
 		var refused ConfigErrors
 		switch {
@@ -26,18 +85,11 @@ func (all listeners) prepareCertificates(dynamic *DynamicConfig) (commit func(),
 		case err != nil:
 			errs = append(errs, err)
 		default:
-			commits = append(commits, commitOne)
+			tables[i] = &prepared
 		}
 	}
 	if problems != nil {
 		return nil, problems
 	}
-	if errs != nil {
-		return nil, errors.Join(errs...)
-	}
-	return func() {
-		for _, commit := range commits {
-			commit()
-		}
-	}, nil
+	return tables, errors.Join(errs...)
 }

@@ -70,6 +70,13 @@ func (t *certTable) find(hello *tls.ClientHelloInfo) *tls.Certificate {
 	return nil
 }
 
+// covers tells whether a client that names this server gets a certificate for it.
+func (t *certTable) covers(name string) bool {
+	name = normalServerName(name)
+	_, rest, _ := strings.Cut(name, ".")
+	return len(t.exact[name]) > 0 || len(t.wildcard[rest]) > 0
+}
+
 // infos lists the certificates for `status`.
 func (t *certTable) infos(listener string, source TLSMode) []CertInfo {
 	infos := make([]CertInfo, len(t.all))

@@ -15,6 +15,8 @@ type CertInfo struct {
 	Source TLSMode `json:"source"`
 	// NotAfter is when it expires, in UTC.
 	NotAfter time.Time `json:"not_after"`
+	// DaysLeft is the number of whole days until then, negative when it is past; nil where nobody has counted.
+	DaysLeft *int `json:"days_left,omitempty"`
 }
 
 // CertSource is where one listener's certificates come from. It is asked in every handshake and so does no I/O and

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -22,115 +23,92 @@ const (
 // defaultConfigPath is the file that is read when --config names none.
 const defaultConfigPath = "/etc/reverse-proxy/config.toml"
 
-const usageText = `usage: reverse-proxy [--config PATH] [--validate] [--allow-wildcard-bind]
-       reverse-proxy reload [--config PATH | --socket PATH]
-       reverse-proxy status [--config PATH | --socket PATH]
-
-Without a command it runs the proxy in the foreground, logging to stdout.
-
-  --config PATH           the configuration file (default ` + defaultConfigPath + `)
-  --validate              check the configuration, report every error, and exit
-  --allow-wildcard-bind   permit 0.0.0.0 and :: as bind addresses
-  --version               print version, revision and Go version
-  --help                  print this help
-
-  reload                  make the running proxy read its configuration again
-  status                  print what the running proxy is doing, as JSON
-  --socket PATH           the admin socket (default: the configuration's admin_socket_path)
-
-Signals: SIGHUP reload, SIGUSR1 reopen the log file, SIGTERM and SIGINT shut down.
-Exit codes: 0 done or graceful shutdown, 1 configuration or startup failure, 2 wrong usage.
-`
-
 // commandLine is what the arguments ask for.
 type commandLine struct {
 	command                           string
 	config, socket                    string
 	validate, wildcard, version, help bool
+	json, text, watch                 bool
 }
 
-// parseCommandLine parses the arguments. Flags may stand before and after the command. Every error is one of usage.
-func parseCommandLine(args []string) (commandLine, error) {
+// parseCommandLine parses the arguments, and returns the command that they name with what goes with it. Flags may stand
+// before and after the command. Every error is one of usage.
+func parseCommandLine(args []string) (cliCommand, commandLine, error) {
 	var c commandLine
-	flags := flag.NewFlagSet("reverse-proxy", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.StringVar(&c.config, "config", defaultConfigPath, "")
-	flags.StringVar(&c.socket, "socket", "", "")
-	flags.BoolVar(&c.validate, "validate", false, "")
-	flags.BoolVar(&c.wildcard, "allow-wildcard-bind", false, "")
-	flags.BoolVar(&c.version, "version", false, "")
-	flags.BoolVar(&c.help, "help", false, "")
-	flags.BoolVar(&c.help, "h", false, "")
+	commands := cliCommands()
+	command := commands[0]
+	set := flag.NewFlagSet("reverse-proxy", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	for _, f := range cliFlags() {
+		f.bind(set, &c, f.Name)
+	}
+	set.BoolVar(&c.help, "h", false, "")
 	for {
-		if err := flags.Parse(args); err != nil {
-			return c, err
+		if err := set.Parse(args); err != nil {
+			return command, c, err
 		}
-		if flags.NArg() == 0 {
+		if set.NArg() == 0 {
 			break
 		}
-		command := flags.Arg(0)
+		name := set.Arg(0)
+		at := slices.IndexFunc(commands[1:], func(known cliCommand) bool { return known.Name == name })
 		switch {
-		case command != "reload" && command != "status":
-			return c, fmt.Errorf("unknown command %q", command)
-		case c.command != "":
-			return c, fmt.Errorf("one command at a time: %q after %q", command, c.command)
+		case at < 0:
+			return command, c, fmt.Errorf("unknown command %q", name)
+		case command.Name != "":
+			return command, c, fmt.Errorf("one command at a time: %q after %q", name, command.Name)
 		}
-		c.command, args = command, flags.Args()[1:]
+		command, args = commands[1+at], set.Args()[1:]
 	}
+	c.command = command.Name
+	var misplaced error
+	set.Visit(func(f *flag.Flag) {
+		switch {
+		case misplaced != nil || command.takes(f.Name):
+		case command.Name != "":
+			misplaced = fmt.Errorf("--%s does not go with %s", f.Name, command.Name)
+		default:
+			misplaced = fmt.Errorf("--%s goes with %s", f.Name, strings.Join(takers(commands, f.Name), " or "))
+		}
+	})
 	switch {
+	case misplaced != nil:
 	case c.config == "":
-		return c, errors.New("--config needs a path")
-	case c.socket != "" && c.command == "":
-		return c, errors.New("--socket goes with reload or status")
-	case c.command != "" && (c.validate || c.wildcard):
-		return c, fmt.Errorf("--validate and --allow-wildcard-bind do not go with %s", c.command)
+		misplaced = errors.New("--config needs a path")
+	case c.json && c.text:
+		misplaced = errors.New("--json does not go with --text")
+	case c.json && c.watch:
+		misplaced = errors.New("--json does not go with --watch")
 	}
-	return c, nil
+	return command, c, misplaced
+}
+
+// takers names the commands that take the flag.
+func takers(commands []cliCommand, name string) []string {
+	var names []string
+	for _, command := range commands {
+		if command.takes(name) {
+			names = append(names, command.Name)
+		}
+	}
+	return names
 }
 
 // Main is the program: it runs what the arguments ask for and returns the exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
-	c, err := parseCommandLine(args)
+	command, c, err := parseCommandLine(args)
 	switch {
 	case err != nil:
 		fmt.Fprintf(stderr, "reverse-proxy: %v; see reverse-proxy --help\n", err)
 		return exitUsage
 	case c.help:
-		fmt.Fprint(stdout, usageText)
+		fmt.Fprint(stdout, usageText())
 		return exitOK
 	case c.version:
 		fmt.Fprintln(stdout, versionText())
 		return exitOK
-	case c.command != "":
-		return runClient(c, stdout, stderr)
-	case c.validate:
-		return runValidate(c, stdout, stderr)
 	}
-	return runDaemon(c, stdout, stderr)
-}
-
-// runValidate checks the configuration and reports on it (S-1.2).
-func runValidate(c commandLine, stdout, stderr io.Writer) int {
-	cfg, err := LoadConfig(c.config, c.wildcard)
-	if err != nil {
-		fmt.Fprintln(stderr, strings.Join(errorLines(err), "\n"))
-		return exitError
-	}
-	fmt.Fprintln(stdout, validationReport(cfg))
-	return exitOK
-}
-
-// runClient sends the command to the running daemon (S-1.4). The socket is the one of --socket or of the configuration.
-func runClient(c commandLine, stdout, stderr io.Writer) int {
-	socket := c.socket
-	if socket == "" {
-		var err error
-		if socket, err = adminSocketPathIn(c.config); err != nil {
-			fmt.Fprintf(stderr, "reverse-proxy: %v; use --socket PATH\n", err)
-			return exitError
-		}
-	}
-	return runAdminCommand(socket, c.command, stdout, stderr)
+	return command.run(c, stdout, stderr)
 }
 
 // runDaemon starts the proxy and serves until a signal ends it.

@@ -37,6 +37,8 @@ type clientConn struct {
 	unsent int
 	// mu guards work and which request its exchange is for, for other goroutines.
 	mu sync.Mutex
+	// serving tells that the handshake is complete.
+	serving atomic.Bool
 	// http2 is set when the connection has agreed on HTTP/2.
 	http2 atomic.Pointer[h2Conn]
 }
@@ -117,10 +119,13 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 // handshake completes the TLS handshake and reports whether the connection can be served.
 func (c *clientConn) handshake() bool {
 	c.watch.set(phaseHandshake, c.server.headerTimeout)
-	if err := c.tls.Handshake(); err != nil {
+	err := c.tls.Handshake()
+	c.server.countHandshake(c, err)
+	if err != nil {
 		c.server.handshakeFailed(c, err)
 		return false
 	}
+	c.serving.Store(true)
 	return true
 }
 

@@ -134,7 +134,7 @@ func (w *http1Work) resetExchange() {
 // refuse answers a head that is not a request, counted by the limiter like any other, and closes the connection.
 func (w *http1Work) refuse(refused *http1.Error) {
 	c := w.conn
-	w.request = Request{Client: c.client, ClientText: c.clientText, Method: "-", Target: "-"}
+	w.request = Request{Client: c.client, ClientText: c.clientText, Protocol: HTTP11, Method: "-", Target: "-"}
 	w.resetExchange()
 	w.closeAfter = true
 	w.start = w.end

@@ -5,11 +5,16 @@ import "fmt"
 // validationReport is the one line that `--validate` prints for a good configuration (S-1.2), as in
 // `configuration OK: /etc/reverse-proxy/config.toml: 2 listeners, 3 sites`.
 func validationReport(cfg *Config) string {
+	return fmt.Sprintf("configuration OK: %s: %s, %s", cfg.Path, count(len(cfg.Listeners), "listener"), count(siteCount(cfg), "site"))
+}
+
+// siteCount is the number of sites over all listeners.
+func siteCount(cfg *Config) int {
 	sites := 0
 	for _, listener := range cfg.Listeners {
 		sites += len(listener.Sites)
 	}
-	return fmt.Sprintf("configuration OK: %s: %s, %s", cfg.Path, count(len(cfg.Listeners), "listener"), count(sites, "site"))
+	return sites
 }
 
 // count is a number with its noun, in the plural where it is not one.

@@ -25,6 +25,8 @@ type connRegistry struct {
 	// room is signalled when a connection has ended.
 	room *sync.Cond
 	open int
+	// admitted is how many were ever open.
+	admitted uint64
 	// conns are the connections of HTTPS listeners, plain those of redirect ports with the time since when they are
 	// idle (zero while they are not).
 	conns map[*clientConn]struct{}
@@ -74,6 +76,7 @@ func (r *connRegistry) admit() bool {
 		return false
 	}
 	r.open++
+	r.admitted++
 	return true
 }
 

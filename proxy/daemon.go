@@ -31,8 +31,11 @@ type Daemon struct {
 	reloading sync.Mutex
 	// reported holds the drift of static keys that was reported, so that it is reported once (S-3.4).
 	reported map[string]string
-	// last is the last reload's result; nil before the first.
-	last atomic.Pointer[ReloadStatus]
+	// last is the last reload's result; nil before the first. history holds those before it too.
+	last    atomic.Pointer[ReloadStatus]
+	history reloadHistory
+	// drift is what of the static keys differed at the last reload that was accepted; nil before the first.
+	drift atomic.Pointer[[]Drift]
 
 	// reloadRequests takes SIGHUPs: while one waits for its turn, further ones are the same request.
 	reloadRequests chan struct{}
@@ -60,8 +63,8 @@ func newDaemon(cfg *Config, opts Options, dynamic *atomic.Pointer[DynamicConfig]
 // now is the wall clock, in UTC, as all that is shown to an operator has it.
 func now() time.Time { return time.Now().UTC() }
 
-// startBackgroundTasks starts what runs beside the requests (step 9): certificate renewal, the limiter's eviction, the
-// reloads that signals ask for, the admin socket, and systemd's watchdog. It fails when systemd asks for a watchdog in
+// startBackgroundTasks starts what runs beside the requests (step 9): certificate renewal and watch, the limiter's eviction,
+// the reloads that signals ask for, the admin socket, and systemd's watchdog. It fails when systemd asks for a watchdog in
 // words that are none.
 func (d *Daemon) startBackgroundTasks() error {
 	watchdog, err := watchdogInterval()
@@ -76,10 +79,12 @@ func (d *Daemon) startBackgroundTasks() error {
 		}
 	}
 	d.tasks.Go(func() { d.shared.limiter.run(ctx, func() RateLimitConfig { return d.dynamic.Load().RateLimit }) })
+	d.tasks.Go(func() { newCertWatch(d.shared.log, d.listeners.certificates).run(ctx) })
 	d.tasks.Go(func() { d.reloadOnRequest(ctx) })
 	d.tasks.Go(func() {
 		d.admin.serve(ctx, adminHandlers{
 			Reload: func(context.Context) ReloadResult { return d.Reload() },
+			Diff:   d.Diff,
 			Status: d.Status,
 		})
 	})

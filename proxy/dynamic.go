@@ -32,6 +32,8 @@ type Site struct {
 	roots *x509.CertPool
 	// pool holds the connections to the upstream; found at the first request.
 	pool atomic.Pointer[upstreamPool]
+	// series are the numbers of its host; set before the configuration is used.
+	series *siteSeries
 }
 
 // site returns the site of a lower-cased host on a running listener, or nil.

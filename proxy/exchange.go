@@ -34,6 +34,7 @@ type exchange struct {
 	abort bool
 	// start is when the head of the request was complete.
 	start time.Time
+	exchangeCounts
 	// watch is the deadline of whatever the exchange waits for; over HTTP/1.1 it is the connection's.
 	watch *watch
 	// goOn ends the wait for 100 (Continue).
@@ -74,6 +75,7 @@ func (x *exchange) reset(r *Request, client clientWriter, w *watch, listener int
 	x.config, x.site, x.host = nil, nil, ""
 	x.body.reset()
 	x.status, x.abort = 0, false
+	x.exchangeCounts = exchangeCounts{}
 	x.cause, x.upstream, x.stopDial = nil, nil, nil
 	x.pump.taken = false
 	x.answered.Store(false)

@@ -54,8 +54,8 @@ var h2Allowances = [h2Kinds]struct {
 }{
 	// A browser that leaves a page of pictures resets all of them at once, a few times a minute.
 	h2Resets: {allowance{250, 10}, "streams reset in bulk"},
-	// PING, PRIORITY, PRIORITY_UPDATE, WINDOW_UPDATE and frames of unknown types. Each frame that we send earns some more,
-	// as clients open a window for what they get, and measure by PING how fast it comes.
+	// PING, PRIORITY, PRIORITY_UPDATE, frames of unknown types, and WINDOW_UPDATE beyond what data has earned. Each frame
+	// that we send earns some more, as clients measure by PING how fast it comes.
 	h2Controls: {allowance{1000, 100}, "a flood of frames without a request"},
 	// A client sends one, and seldom another when it changes its windows.
 	h2SettingsFrames: {allowance{50, 1}, "a flood of SETTINGS"},
@@ -70,6 +70,12 @@ var h2Allowances = [h2Kinds]struct {
 
 // h2ControlsEarned is how many more control frames each frame of ours earns.
 const h2ControlsEarned = 3
+
+// h2UpdatesEarned returns how many WINDOW_UPDATE frames a DATA frame of n bytes earns: one for its stream and one for the
+// connection, and one for each KiB, as some clients open both windows for every 4 KiB that they have read. There is no
+// bound to what is earned: over a long path all updates for a window of the client's own, however large it is, may come
+// when nothing is sent any more, and each costs us less than the data did.
+func h2UpdatesEarned(n int) int64 { return 2 + int64(n)/(1<<10) }
 
 // budget is what is left of an allowance.
 type budget struct {

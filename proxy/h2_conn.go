@@ -37,7 +37,7 @@ type h2Conn struct {
 
 	// mu guards all that follows. It is taken after an exchange's lock, and no exchange's lock is taken under it.
 	mu      sync.Mutex
-	streams map[uint32]*h2Stream
+	streams openStreams
 	// newest is the highest stream that the client has begun, acted the highest that was acted upon.
 	newest, acted uint32
 	// running is the number of streams whose exchange has not ended, also those that their client has reset.
@@ -88,7 +88,7 @@ func (h *h2Conn) readContained() (err error) {
 
 func newH2Conn(c *clientConn) *h2Conn {
 	h := &h2Conn{
-		client: c, server: c.server, conn: c.tls, decoder: http2.NewHeadDecoder(), streams: map[uint32]*h2Stream{},
+		client: c, server: c.server, conn: c.tls, decoder: http2.NewHeadDecoder(),
 	}
 	for kind := range h.budgets {
 		h.budgets[kind] = budget{left: h2Allowances[kind].burst, at: h.now()}
@@ -150,7 +150,7 @@ func (h *h2Conn) finish(err error) {
 	for _, s := range streams {
 		s.unref()
 	}
-	h.dismissWorkers()
+	h.dismissWorkers(0)
 	h.wakeWriter()
 	h.mu.Unlock()
 	h.tasks.Wait()
@@ -180,9 +180,11 @@ func (h *h2Conn) whyGone() error {
 // abandon takes all streams out of the connection, each with a reference for the caller. The caller holds mu.
 func (h *h2Conn) abandon() []*h2Stream {
 	streams := make([]*h2Stream, 0, len(h.streams))
-	for _, s := range h.streams {
-		s.refs++
-		streams = append(streams, s)
+	for _, open := range h.streams {
+		open.stream.refs++
+		streams = append(streams, open.stream)
+	}
+	for _, s := range streams {
 		h.leave(s)
 	}
 	return streams
@@ -194,6 +196,7 @@ func (s *siteServer) logHTTP2(c *clientConn, refused *http2.Error) {
 		return
 	}
 	if refused.Code == http2.EnhanceYourCalm {
+		s.pipeline.metrics.process.breaches.Add(1)
 		s.log.repeating(LevelWarn, repeatKey{key: "http2", host: c.clientText, cause: refused.Reason}, "HTTP2_ABUSE",
 			Str("client_ip", c.clientText), Str("code", refused.Code.String()), Str("error", refused.Reason))
 		return

@@ -16,14 +16,21 @@ func (h *h2Conn) spend(kind h2Kind) *http2.Error {
 	return nil
 }
 
+// spendControl uses one of the control frames that are allowed. The caller holds mu.
+func (h *h2Conn) spendControl() *http2.Error {
+	controls := &h.budgets[h2Controls]
+	controls.left = min(h2Allowances[h2Controls].burst, controls.left+h2ControlsEarned*h.earned)
+	h.earned = 0
+	return h.spend(h2Controls)
+}
+
 // controlFrame does what the frames say that carry no request.
 func (h *h2Conn) controlFrame(head http2.Header, p []byte) *http2.Error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	controls := &h.budgets[h2Controls]
-	controls.left = min(h2Allowances[h2Controls].burst, controls.left+h2ControlsEarned*h.earned)
-	h.earned = 0
-	if err := h.spend(h2Controls); err != nil {
+	if head.Type == http2.TypeWindowUpdate && h.updates > 0 {
+		h.updates--
+	} else if err := h.spendControl(); err != nil {
 		return err
 	}
 	if h.flooded() {
@@ -137,7 +144,8 @@ func (h *h2Conn) settingsFrame(head http2.Header, p []byte) *http2.Error {
 	}
 	h.encoder.SetTableSize(h.peer.HeaderTableSize)
 	if change := h.peer.InitialWindow - before; change != 0 {
-		for _, s := range h.streams {
+		for _, open := range h.streams {
+			s := open.stream
 			if s.outWindow += change; s.outWindow > http2.MaxWindow {
 				return &http2.Error{Code: http2.FlowControlError, Reason: "SETTINGS_INITIAL_WINDOW_SIZE makes a window overflow"}
 			}

@@ -7,28 +7,35 @@ import (
 )
 
 // h2Window is the window of what a client may send, on a stream or on a connection (RFC 9113, section 5.2). It is opened
-// again when half of it was used up by what an upstream has taken, and grows while upstreams take all that comes: then it
-// is the window that holds the client up.
+// again when half of it was used up by what an upstream has taken, so that few frames are needed for a form. A stream's
+// grows while its upstream waits for more: then it is the window that holds the upload up, and from then on it is opened
+// for each eighth, so that nearly all of it can be under way over a long path.
 type h2Window struct {
 	// size is what a client may have under way or with us at a time, open what it may send now, and owed what was taken
 	// and is not opened again yet.
 	size, open, owed int64
-	// taken is what was taken since the window grew, peak the most that lay with us meanwhile.
-	taken, peak int64
+	// wide tells that it has grown.
+	wide bool
+	// taken is what was taken in this period of two windows, and drained that nothing was left with us at some moment of
+	// its second half.
+	taken   int64
+	drained bool
 }
 
-// receive counts n bytes that came, of which held lie with us now; false when they were more than the client may send.
-func (w *h2Window) receive(n, held int64) bool {
+// receive counts n bytes that came; false when they were more than the client may send.
+func (w *h2Window) receive(n int64) bool {
 	w.open -= n
-	w.peak = max(w.peak, held)
 	return w.open >= 0
 }
 
 // give counts n bytes that were taken, and returns by how much to open the window, 0 for not now.
 func (w *h2Window) give(n int64) uint32 {
 	w.owed += n
-	w.taken += n
-	if w.owed < w.size/2 {
+	least := w.size / 2
+	if w.wide {
+		least = w.size / 8
+	}
+	if w.owed < least {
 		return 0
 	}
 	increment := w.owed
@@ -37,14 +44,28 @@ func (w *h2Window) give(n int64) uint32 {
 	return uint32(increment)
 }
 
-// mayGrow reports whether two windows were taken without half of one ever lying with us.
-func (w *h2Window) mayGrow() bool { return w.taken >= 2*w.size && w.peak <= w.size/2 }
+// mayGrow counts n bytes that an upstream has taken while held still lie with us, and reports whether the window may grow:
+// whenever two windows were taken, if meanwhile the upstream had to wait for the client. Over a long path a whole window
+// may come at once, so that how much lies with us at a time tells nothing, but an upstream that is slower than the client
+// never finds us empty.
+func (w *h2Window) mayGrow(n, held int64) bool {
+	w.taken += n
+	if held == 0 && w.taken > w.size {
+		w.drained = true
+	}
+	if w.taken < 2*w.size {
+		return false
+	}
+	grows := w.drained
+	w.taken, w.drained = 0, false
+	return grows
+}
 
 // grow makes the window n bytes larger.
 func (w *h2Window) grow(n int64) {
 	w.size += n
 	w.owed += n
-	w.taken, w.peak = 0, 0
+	w.wide = true
 }
 
 // h2Windows are a connection's windows for what its client sends.
@@ -82,7 +103,7 @@ func (s *h2Stream) taken(n int64) {
 		return
 	}
 	if !s.remoteClosed {
-		if s.inWindow.mayGrow() && s.inWindow.size < h2MaxStreamWindow && h.roomFor(2*s.inWindow.size) {
+		if s.inWindow.mayGrow(n, s.held) && s.inWindow.size < h2MaxStreamWindow && h.roomFor(2*s.inWindow.size) {
 			s.inWindow.grow(s.inWindow.size)
 		}
 		if increment := s.inWindow.give(n); increment > 0 {

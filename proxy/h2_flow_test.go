@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -115,30 +116,44 @@ func TestACancelledStreamCancelsItsUpstream(t *testing.T) {
 	waitFor(t, "the end of the second", func() bool { return ended.Load() == 2 && d.pipeline.inFlight.Load() == 0 })
 }
 
-func TestAnUploadThatIsTakenWidensTheWindows(t *testing.T) {
-	w := h2Window{size: 100, open: 100}
-	for range 4 {
-		if !w.receive(50, 40) {
-			t.Fatal("got the window exceeded, want it open again")
-		}
-		w.give(50)
+func TestAWindowGrowsWhileItHoldsTheUploadUp(t *testing.T) {
+	tests := []struct {
+		name string
+		// held is what is left with us after each of the takes of 50 bytes.
+		held []int64
+		want []bool
+	}{
+		{"The upstream takes all at once", []int64{0, 0, 0, 0}, []bool{false, false, false, true}},
+		{"The window comes in a burst", []int64{50, 0, 50, 0}, []bool{false, false, false, true}},
+		{"The upstream never comes to the end", []int64{50, 50, 50, 50, 50, 50, 50, 50}, make([]bool, 8)},
+		{"Only the first bytes were taken at once", []int64{0, 50, 50, 50}, make([]bool, 4)},
+		{"A stall does not forbid it for ever", []int64{100, 100, 50, 50, 50, 0, 50, 0}, []bool{7: true}},
+		{"It grows once in two windows", []int64{0, 0, 0, 0, 0, 0, 0, 0}, []bool{3: true, 7: true}},
 	}
-	if !w.mayGrow() {
-		t.Error("got no growth after two windows that were taken at once, want it")
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := h2Window{size: 100, open: 100}
+			var got []bool
+			for _, held := range test.held {
+				got = append(got, w.mayGrow(50, held))
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestAWindowThatGrowsIsOpenedByThat(t *testing.T) {
+	w := h2Window{size: 100, open: 100}
+	if !w.receive(40) || w.give(40) != 0 {
+		t.Fatal("got the window exceeded, or opened again before half of it was used up")
 	}
 	w.grow(100)
-	if w.size != 200 || w.mayGrow() || w.give(1) == 0 {
-		t.Errorf("got %+v, want the window opened by what it has grown", w)
+	if w.give(1) != 141 || w.open != 201 || w.size != 200 {
+		t.Errorf("got %+v, want the window opened by what was taken and by what it has grown", w)
 	}
-	w = h2Window{size: 100, open: 100}
-	for range 4 {
-		w.receive(50, 60)
-		w.give(50)
-	}
-	if w.mayGrow() {
-		t.Error("got growth though more than half of the window lay with us, want none")
-	}
-	if w.receive(1000, 1000) {
+	if w.receive(1000) {
 		t.Error("got 1000 bytes taken with less of a window, want them refused")
 	}
 }
@@ -261,8 +276,8 @@ func scheduledStreams(d *testDaemon) (n int) {
 	for c := range registry.conns {
 		if h := c.http2.Load(); h != nil {
 			h.mu.Lock()
-			for _, s := range h.streams {
-				if s.scheduled {
+			for _, open := range h.streams {
+				if open.stream.scheduled {
 					n++
 				}
 			}

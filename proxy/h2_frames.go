@@ -155,7 +155,7 @@ func (h *h2Conn) beginStream(b h2Block, refused *http1.Error) *http2.Error {
 	s.remoteClosed = b.end
 	s.declared = s.head.ContentLength
 	s.prepare(refused)
-	h.streams[s.id] = s
+	h.streams.add(s)
 	h.starting = append(h.starting, s)
 	return nil
 }
@@ -200,7 +200,7 @@ func (h *h2Conn) dataFrame(head http2.Header, p []byte) *http2.Error {
 	if idle := h.checkIdle(head.Stream); idle != nil {
 		return idle
 	}
-	if !h.windows.receive(int64(head.Length), h.windows.held+int64(len(data))) {
+	if !h.windows.receive(int64(head.Length)) {
 		return &http2.Error{Code: http2.FlowControlError, Reason: "DATA over the window of the connection"}
 	}
 	s := h.lookUp(head.Stream)
@@ -214,7 +214,7 @@ func (h *h2Conn) dataFrame(head http2.Header, p []byte) *http2.Error {
 	case s.remoteClosed:
 		h.giveBack(int64(head.Length))
 		return &http2.Error{Code: http2.StreamClosed, Stream: head.Stream, Reason: "DATA after the end of the stream"}
-	case !s.inWindow.receive(int64(head.Length), s.held+int64(len(data))):
+	case !s.inWindow.receive(int64(head.Length)):
 		h.giveBack(int64(head.Length))
 		return &http2.Error{Code: http2.FlowControlError, Stream: head.Stream, Reason: "DATA over the window of the stream"}
 	}

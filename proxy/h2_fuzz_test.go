@@ -25,7 +25,7 @@ func h2FuzzServer(tb testing.TB) *siteServer {
 	tb.Cleanup(func() { _ = logger.Close() })
 	pointer := new(atomic.Pointer[DynamicConfig])
 	pointer.Store(&DynamicConfig{RateLimit: RateLimitConfig{RequestsPerSecond: 1e9, Burst: 1 << 30}, BodyLimit: 1 << 20})
-	p := &pipeline{dynamic: pointer, limiter: newLimiter(time.Now), log: logger, bodyIdle: time.Minute}
+	p := &pipeline{dynamic: pointer, limiter: newLimiter(time.Now), log: logger, metrics: newMetrics(), bodyIdle: time.Minute}
 	p.stages = []stage{{"body limit", p.limitBody}, {"echo", func(x *exchange) *answer {
 		x.body.watched(x.watch, p.bodyIdle)
 		var body []byte

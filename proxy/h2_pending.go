@@ -73,6 +73,7 @@ func (s *h2Stream) appendData(out []byte) []byte {
 	s.outWindow -= int64(n)
 	h.sendWindow -= int64(n)
 	h.earned++
+	h.updates += h2UpdatesEarned(n)
 	s.progress = true
 	if s.pending() > 0 {
 		if s.outWindow > 0 {
@@ -106,9 +107,9 @@ func (s *h2Stream) appendEnd(out, data []byte) []byte {
 	return s.close(http2.FinishHeaders(out, at, s.id, true, h.peer.MaxFrame))
 }
 
-// close says that the response has ended, and appends the reset of a stream the rest of whose body nobody reads (S-6.13;
-// RFC 9113, section 8.1): right behind the end, so that its client sees both together. A tunnel goes on in the other
-// direction. When both are closed the stream is so for its client, and another one may take its place. The caller holds mu.
+// close says that the response has ended, and queues the reset of a stream the rest of whose body nobody reads (S-6.13;
+// RFC 9113, section 8.1), to be sent right behind the batch with the end. A tunnel goes on in the other direction. When
+// both are closed the stream is so for its client, and another one may take its place. The caller holds mu.
 func (s *h2Stream) close(out []byte) []byte {
 	s.localClosed = true
 	if !s.remoteClosed && s.switched {
@@ -120,7 +121,8 @@ func (s *h2Stream) close(out []byte) []byte {
 		return out
 	}
 	s.resetQueued = true
-	return http2.AppendRSTStream(out, s.id, http2.NoError)
+	s.conn.resets = http2.AppendRSTStream(s.conn.resets, s.id, http2.NoError)
+	return out
 }
 
 // settle takes a stream that close has reset out of the connection, when what it has appended is in its place:

@@ -51,6 +51,7 @@ func (h *h2Conn) startStream(s *h2Stream) {
 // does, and a flood of it fills no log.
 func (p *pipeline) malformed(c *clientConn, failed *http2.Error) {
 	if ok, _ := p.limiter.allow(c.client, p.dynamic.Load().RateLimit); !ok {
+		p.metrics.process.lanes[0].limited.Add(1)
 		return
 	}
 	p.log.Log(LevelInfo, "BAD_REQUEST", Str("client_ip", c.clientText), Int("status", statusBadRequest), Str("error", failed.Reason))

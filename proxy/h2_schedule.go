@@ -9,7 +9,8 @@ import (
 // 9218, section 10): the most urgent first; of the same urgency, those that are incremental in turn and the others one
 // after the other, by their number, with both kinds alternating so that neither starves.
 type h2Schedule struct {
-	levels [8]h2Level
+	// levels are made when they are first used: most clients know one urgency.
+	levels [8]*h2Level
 	// busy has a bit for each level that is not empty.
 	busy uint8
 }
@@ -26,7 +27,11 @@ func (q *h2Schedule) add(s *h2Stream) {
 		return
 	}
 	s.scheduled = true
-	level := &q.levels[s.priority.Urgency]
+	level := q.levels[s.priority.Urgency]
+	if level == nil {
+		level = &h2Level{}
+		q.levels[s.priority.Urgency] = level
+	}
 	q.busy |= 1 << s.priority.Urgency
 	if s.priority.Incremental {
 		level.turns = append(level.turns, s)
@@ -42,7 +47,7 @@ func (q *h2Schedule) remove(s *h2Stream) {
 		return
 	}
 	s.scheduled = false
-	level := &q.levels[s.priority.Urgency]
+	level := q.levels[s.priority.Urgency]
 	list := &level.ordered
 	if s.priority.Incremental {
 		list = &level.turns
@@ -60,7 +65,7 @@ func (q *h2Schedule) empty() bool { return q.busy == 0 }
 
 // pick takes out the stream that may send one frame now. It has to be added again if it has more.
 func (q *h2Schedule) pick() *h2Stream {
-	level := &q.levels[bits.TrailingZeros8(q.busy)]
+	level := q.levels[bits.TrailingZeros8(q.busy)]
 	var s *h2Stream
 	if len(level.ordered) > 0 && (level.orderedNext || len(level.turns) == 0) {
 		s = level.ordered[0]

@@ -90,11 +90,11 @@ func (s *h2Stream) unref() {
 }
 
 // lookUp returns a stream that is open, or nil. The caller holds mu.
-func (h *h2Conn) lookUp(id uint32) *h2Stream { return h.streams[id] }
+func (h *h2Conn) lookUp(id uint32) *h2Stream { return h.streams.find(id) }
 
 // leave takes a stream out of the connection and makes all that wait for it return. The caller holds mu.
 func (h *h2Conn) leave(s *h2Stream) {
-	delete(h.streams, s.id)
+	h.streams.remove(s.id)
 	s.gone = true
 	h.schedule.remove(s)
 	s.direct = nil

@@ -57,7 +57,9 @@ func (h *h2Conn) becomeIdle() {
 	h.served = true
 	h.warm.Store(h.again)
 	if !h.again {
-		h.dismissWorkers()
+		h.shed()
+	} else if len(h.workers) > h2WarmWorkers {
+		h.dismissWorkers(h2WarmWorkers)
 	}
 	h.idleSince = h.now()
 	if !h.heading {
@@ -70,6 +72,9 @@ func (h *h2Conn) becomeIdle() {
 // client that asks for one thing after the other finds them ready.
 const h2WarmTime = time.Second
 
+// h2WarmWorkers is how many goroutines a connection keeps meanwhile: with their stacks, more would cost more than they save.
+const h2WarmWorkers = 8
+
 // cool lets all go that only streams need, when the connection has been idle for a while. The sweeper calls it.
 func (h *h2Conn) cool() {
 	if !h.warm.Load() {
@@ -79,16 +84,26 @@ func (h *h2Conn) cool() {
 	defer h.mu.Unlock()
 	if h.running == 0 && h.now()-h.idleSince >= int64(h2WarmTime) {
 		h.warm.Store(false)
-		h.dismissWorkers()
+		h.shed()
 		h.wakeWriter()
 	}
 }
 
-// dismissWorkers ends the workers that wait. The caller holds mu.
-func (h *h2Conn) dismissWorkers() {
-	for _, w := range h.workers {
+// shed ends what only streams need, and gives back the memory that many of them have left. The caller holds mu.
+func (h *h2Conn) shed() {
+	h.dismissWorkers(0)
+	if cap(h.workers) > keptStreams {
+		h.workers = nil
+	}
+	h.streams.trim()
+}
+
+// dismissWorkers ends the workers that wait, but for so many. The caller holds mu.
+func (h *h2Conn) dismissWorkers(keep int) {
+	ending := h.workers[keep:]
+	for _, w := range ending {
 		w.next <- nil
 	}
-	clear(h.workers)
-	h.workers = h.workers[:0]
+	clear(ending)
+	h.workers = h.workers[:keep]
 }

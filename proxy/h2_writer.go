@@ -22,13 +22,18 @@ type h2Output struct {
 	out *[]byte
 	// controls is how many bytes of out are answers to control frames.
 	controls int
+	// resets are the frames that reset streams whose response has ended before their request did. They go out behind the
+	// batch with the ends, in a TLS record of their own: curl 7.88 forgets what it has got of a response when the reset
+	// comes in the same record, and reports a stream error in place of the status.
+	resets   []byte
 	encoder  *http2.HeadEncoder
 	schedule h2Schedule
 	// peer are the client's settings, sendWindow the connection's window for what is sent.
 	peer       http2.PeerSettings
 	sendWindow int64
-	// earned is how many frames were sent that allow control frames of the client.
-	earned int64
+	// earned is how many frames were sent that allow control frames of the client, updates how many WINDOW_UPDATE frames
+	// it may send for the data that it was sent.
+	earned, updates int64
 	// room is signalled when out was taken; waiting is how many wait for it.
 	room    *sync.Cond
 	waiting int
@@ -111,8 +116,13 @@ func (h *h2Conn) write() {
 			h.mu.Lock()
 		}
 		batch = h.collect(batch)
+		resets := h.resets // all of these are of streams that end in this batch
+		h.resets = nil
 		h.mu.Unlock()
 		_, err := h.conn.Write(*batch)
+		if err == nil && len(resets) > 0 {
+			_, err = h.conn.Write(resets)
+		}
 		h.mu.Lock()
 		if err != nil && !h.dead {
 			h.dead = true

@@ -19,17 +19,19 @@ const (
 )
 
 // newHealthHandler answers the health port (section 9): GET or HEAD of /health gets 200 and nothing more, 503 while
-// draining returns true, so that a balancer leaves (S-9.2), and everything else 404. It says that this process serves,
-// and never asks an upstream.
-func newHealthHandler(draining func() bool) http.Handler {
+// draining returns true, so that a balancer leaves (S-9.2), /metrics goes to the handler of scrapes, also while draining,
+// and everything else gets 404. It says that this process serves, and never asks an upstream.
+func newHealthHandler(draining func() bool, metrics http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		read := r.Method == http.MethodGet || r.Method == http.MethodHead
 		if !read {
 			// What is left of a body is not read as a request (S-6.13).
 			w.Header().Set("Connection", "close")
 		}
-		switch {
-		case !read || r.URL.EscapedPath() != healthPath:
+		switch path := r.URL.EscapedPath(); {
+		case read && path == metricsPath:
+			metrics.ServeHTTP(w, r)
+		case !read || path != healthPath:
 			writeHealthError(w, http.StatusNotFound)
 		case draining():
 			w.Header().Set("Connection", "close")

@@ -26,16 +26,17 @@ func bindHealth(cfg *Config, sockets inheritedSockets, shared *sharedState) (*he
 		return nil, err
 	}
 	h.listener = newBackoffListener(ln, ln.Addr().String(), shared.log)
-	h.server = newHealthServer(newHealthHandler(h.draining.Load))
+	h.server = newHealthServer(nil)
 	h.server.ReadHeaderTimeout = cfg.HeaderTimeout // S-12.4
 	return h, nil
 }
 
-// serve starts answering.
-func (h *healthPort) serve() {
+// serve starts answering, scrapes with the handler.
+func (h *healthPort) serve(metrics http.Handler) {
 	if h.listener == nil {
 		return
 	}
+	h.server.Handler = newHealthHandler(h.draining.Load, metrics)
 	go func() {
 		if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
 			h.log.Log(LevelError, "ACCEPT_ERROR", Str("listener", h.listener.Addr().String()), Err(err))

@@ -24,7 +24,7 @@ func startHealth(t *testing.T, draining func() bool) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := newHealthServer(newHealthHandler(draining))
+	server := newHealthServer(newHealthHandler(draining, http.NotFoundHandler()))
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ln) }()
 	t.Cleanup(func() {

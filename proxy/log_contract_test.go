@@ -79,6 +79,8 @@ func logEveryEvent(l *Logger) {
 		Err(errors.New("429 rateLimited: too many certificates")), Str("next_try", "2026-01-02T03:14:05Z"))
 	l.Log(LevelWarn, "ACME_UNREACHABLE", directory, Err(errors.New("connection refused")),
 		Str("next_try", "2026-01-02T03:14:05Z"))
+	l.Log(LevelWarn, "CERT_EXPIRES", Str("domain", rec.Host), Str("listener", "127.0.0.1:443"),
+		Str("not_after", "2026-01-09T00:00:00Z"), Int("days_left", 6))
 	l.Log(LevelError, "CERT_EXPIRED", Str("domain", rec.Host), Str("listener", "127.0.0.1:443"),
 		Str("not_after", "2026-01-01T00:00:00Z"))
 	l.Log(LevelInfo, "LOG_REOPENED", Str("status", "success"))

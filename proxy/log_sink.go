@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -50,6 +51,9 @@ type logSink struct {
 	lost     int       // lines that an output did not take, or that were dropped meanwhile; not reported yet
 	lastErr  error     // why the last of them was lost
 	reported time.Time // when LOG_WRITE_ERROR was written last
+
+	// missing is how many lines the sink has not got since its start, for whatever reason.
+	missing atomic.Uint64
 }
 
 func newLogSink(name string, out logOutput, mu *sync.Mutex, line func(Level, string, ...Attr) []byte) *logSink {
@@ -65,6 +69,7 @@ func newLogSink(name string, out logOutput, mu *sync.Mutex, line func(Level, str
 func (s *logSink) append(line []byte, when urgency) {
 	if !s.add(line, when) && !s.stopped {
 		s.dropped++
+		s.missing.Add(1)
 	}
 }
 
@@ -201,6 +206,7 @@ func (s *logSink) writeBatch(batch []byte, dropped int) {
 	if s.lost > 0 {
 		notice := s.line(LevelWarn, "LOG_DROPPED", Str("sink", s.name), Int("lines", s.lost))
 		if _, err := s.write(notice); err != nil {
+			s.missing.Add(uint64(countLines(batch)))
 			s.fail(err, countLines(batch)+dropped)
 			return
 		}
@@ -219,6 +225,7 @@ func (s *logSink) writeBatch(batch []byte, dropped int) {
 		if dropped > 0 {
 			missing += dropped - 1 // the notice was not written either, and is not a line that was lost
 		}
+		s.missing.Add(uint64(max(missing-dropped, 0))) // what was dropped has been counted
 		s.fail(err, missing)
 		return
 	}

@@ -317,6 +317,12 @@ func TestLinesDroppedBehindABatchThatFailsAreCountedOnce(t *testing.T) {
 				synctest.Wait()
 				wantLines(t, "file", file.lines(), append(tt.first,
 					fmt.Sprintf("WARN LOG_DROPPED sink=file lines=%d", total-tt.healthy), fmt.Sprintf("INFO SHUTDOWN i=%d", total))...)
+				if got, want := l.file.missing.Load(), uint64(total-tt.healthy); got != want {
+					t.Errorf("the metric: got %d lines, want %d", got, want)
+				}
+				if got := l.stdout.missing.Load(); got != 0 {
+					t.Errorf("the metric of stdout: got %d lines, want 0", got)
+				}
 			})
 		})
 	}

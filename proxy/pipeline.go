@@ -14,6 +14,7 @@ type pipeline struct {
 	limiter   *limiter
 	upstreams *upstreams
 	log       *Logger
+	metrics   *metrics
 	// bodyIdle is how long a body may stand still (S-6.9).
 	bodyIdle time.Duration
 	// inFlight counts the exchanges between their head and their last byte, for `status`.
@@ -21,9 +22,11 @@ type pipeline struct {
 	stages   []stage
 }
 
-// newPipeline builds the pipeline of the process with its stages.
+// newPipeline builds the pipeline of the process with its stages. It counts for the sites of the first configuration; a reload
+// makes those of the next one known.
 func newPipeline(dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, bodyIdle time.Duration) *pipeline {
-	p := &pipeline{dynamic: dynamic, limiter: shared.limiter, upstreams: shared.upstreams, log: shared.log, bodyIdle: bodyIdle}
+	p := &pipeline{dynamic: dynamic, limiter: shared.limiter, upstreams: shared.upstreams, log: shared.log, metrics: shared.metrics, bodyIdle: bodyIdle}
+	p.metrics.adopt(dynamic.Load())
 	p.stages = p.requestStages()
 	return p
 }
@@ -55,8 +58,10 @@ func (p *pipeline) handle(x *exchange) {
 			break
 		}
 	}
-	if x.status != statusTooManyRequests {
-		logRequest(p.log, x.accessRecord())
+	record := x.accessRecord()
+	p.metrics.request(x, record.Duration)
+	if !x.limited { // its line is another one
+		logRequest(p.log, record)
 	}
 }
 
@@ -66,6 +71,7 @@ func (p *pipeline) refuse(x *exchange, refused *http1.Error) {
 	x.start = time.Now()
 	x.config = p.dynamic.Load()
 	x.body.watched(x.watch, p.bodyIdle)
+	defer func() { p.metrics.request(x, time.Since(x.start)) }()
 	if answer := p.limitRate(x); answer != nil {
 		x.send(answer)
 		return

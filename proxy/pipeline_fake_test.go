@@ -134,7 +134,7 @@ func newTestPipeline(t *testing.T) *testPipeline {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = logger.Close() })
-	shared := &sharedState{log: logger, limiter: newLimiter(time.Now), upstreams: newUpstreams()}
+	shared := &sharedState{log: logger, limiter: newLimiter(time.Now), upstreams: newUpstreams(1000), metrics: newMetrics()}
 	t.Cleanup(shared.upstreams.close)
 	test.pipeline = newPipeline(pointer, shared, time.Minute)
 	return test

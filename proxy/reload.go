@@ -12,37 +12,78 @@ func (d *Daemon) Reload() ReloadResult {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	d.notify.Reloading()
-	dynamic, drift, err := d.applyFile()
-	err = d.sandbox.explain(err)
-	result := d.reportReload(dynamic, drift, err)
-	d.last.Store(&ReloadStatus{Time: now(), Status: result.Status, Message: result.Message, Errors: result.Errors})
+	prepared, err := d.prepareReload()
+	if err == nil {
+		d.apply(prepared)
+	}
+	result := d.reportReload(prepared, err)
+	last := &ReloadStatus{Time: now(), Status: result.Status, Message: result.Message, Errors: result.Errors}
+	if result.Difference != nil {
+		last.Changes = result.Difference.count()
+	}
+	d.last.Store(last)
+	d.history.add(*last)
+	d.shared.metrics.process.reload(err == nil)
 	d.notify.Reloaded(d.reloadText(result))
 	return result
 }
 
-// applyFile reads, parses and validates the file, makes ready everything that could fail, and only then swaps.
-func (d *Daemon) applyFile() (*DynamicConfig, []Drift, error) {
+// Diff tells what Reload would do with the file as it is now, and does nothing: no line is logged, the service manager
+// hears nothing, and no drift counts as reported. It takes its turn among the reloads, so that it never compares with
+// half of one.
+func (d *Daemon) Diff() DiffResult {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	prepared, err := d.prepareReload()
+	if err != nil {
+		lines := errorLines(err)
+		return DiffResult{Status: adminStatusError, Message: d.refusalText("a reload would be refused", lines), Errors: lines}
+	}
+	return DiffResult{Status: adminStatusOK, Path: d.config.Path, Changes: prepared.difference.count(),
+		Difference: &prepared.difference}
+}
+
+// preparedReload is a reload in which nothing can fail any more.
+type preparedReload struct {
+	config       *Config
+	dynamic      *DynamicConfig
+	certificates preparedTables
+	// difference is what it changes.
+	difference Difference
+}
+
+// prepareReload reads, parses and validates the file, and makes ready everything that could fail. It changes nothing.
+func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
+	defer func() { err = d.sandbox.explain(err) }()
 	select {
 	case <-d.stop:
-		return nil, nil, errShuttingDown
+		return nil, errShuttingDown
 	default:
 	}
 	cfg, err := LoadConfig(d.config.Path, d.options.AllowWildcardBind)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	dynamic, err := buildDynamic(cfg, d.config.Listeners, now())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	useCertificates, err := d.listeners.prepareCertificates(dynamic)
+	certificates, err := d.listeners.prepareCertificates(dynamic)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	useCertificates()
-	d.dynamic.Store(dynamic)
-	d.shared.upstreams.keep(dynamic)
-	return dynamic, d.newDrift(d.config.drift(cfg)), nil
+	running := configState{d.config, d.dynamic.Load(), d.listeners.tables()}
+	difference := running.differenceTo(configState{cfg, dynamic, certificates.tables()})
+	return &preparedReload{cfg, dynamic, certificates, difference}, nil
+}
+
+// apply puts a prepared reload to use.
+func (d *Daemon) apply(prepared *preparedReload) {
+	prepared.certificates.commit()
+	d.shared.metrics.adopt(prepared.dynamic)
+	d.dynamic.Store(prepared.dynamic)
+	d.shared.upstreams.keep(prepared.dynamic)
+	d.drift.Store(&prepared.difference.RestartRequired)
 }
 
 // newDrift returns what of the drift has not been reported yet, and remembers it (S-3.4). Drift that went away is
@@ -60,27 +101,28 @@ func (d *Daemon) newDrift(all []Drift) []Drift {
 	return fresh
 }
 
-// reportReload logs the outcome and makes the answer for whoever asked.
-func (d *Daemon) reportReload(dynamic *DynamicConfig, drift []Drift, err error) ReloadResult {
+// reportReload logs the outcome and makes the answer for whoever asked. prepared was applied, and is nil with an error.
+func (d *Daemon) reportReload(prepared *preparedReload, err error) ReloadResult {
 	log := d.shared.log
 	if err != nil {
 		lines := errorLines(err)
 		log.Log(LevelError, "CONFIG_RELOAD", Str("status", "error"), Int("errors", len(lines)))
 		logConfigErrors(log, err)
-		return ReloadResult{
-			Status:  adminStatusError,
-			Message: fmt.Sprintf("%s: nothing was changed; %s in the configuration", d.config.Path, count(len(lines), "error")),
-			Errors:  lines,
-		}
+		return ReloadResult{Status: adminStatusError, Message: d.refusalText("nothing was changed", lines), Errors: lines}
 	}
-	log.Log(LevelInfo, "CONFIG_RELOAD", Str("status", "success"), Int("sites", dynamic.Sites))
-	result := ReloadResult{Status: adminStatusOK, Sites: dynamic.Sites}
-	for _, change := range drift {
+	log.Log(LevelInfo, "CONFIG_RELOAD", Str("status", "success"), Int("sites", prepared.dynamic.Sites))
+	result := ReloadResult{Status: adminStatusOK, Sites: prepared.dynamic.Sites, Difference: &prepared.difference}
+	for _, change := range d.newDrift(prepared.difference.RestartRequired) {
 		log.Log(LevelWarn, "CONFIG_DRIFT", Str("key", change.Key), Str("running", change.Running),
 			Str("file", change.File), Str("action", "restart to apply"))
 		result.RestartRequired = append(result.RestartRequired, change.Key)
 	}
 	return result
+}
+
+// refusalText is the message about a file that was refused with these errors.
+func (d *Daemon) refusalText(outcome string, errors []string) string {
+	return fmt.Sprintf("%s: %s; %s in the configuration", d.config.Path, outcome, count(len(errors), "error"))
 }
 
 // logConfigErrors logs each error on a line of its own.

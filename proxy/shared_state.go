@@ -15,6 +15,7 @@ type sharedState struct {
 	// sweeper holds all deadlines, and conns all client connections.
 	sweeper *sweeper
 	conns   *connRegistry
+	metrics *metrics
 	// stop ends the goroutines of the sweeper and of the pools, and tasks waits for them.
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
@@ -33,9 +34,10 @@ func newSharedState(cfg *Config, stdout io.Writer) (*sharedState, error) {
 		stop:      stop,
 		log:       log,
 		limiter:   newLimiter(time.Now),
-		upstreams: newUpstreams(),
+		upstreams: newUpstreams(cfg.MaxConnections),
 		sweeper:   sweeper,
 		conns:     newConnRegistry(cfg.MaxConnections, sweeper),
+		metrics:   newMetrics(),
 	}
 	shared.tasks.Go(func() { shared.sweeper.run(ctx) })
 	shared.tasks.Go(func() { shared.upstreams.run(ctx) })

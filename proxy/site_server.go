@@ -76,6 +76,21 @@ func (s *siteServer) handshakeFailed(c *clientConn, err error) {
 	s.log.Log(LevelDebug, "CONNECTION_ERROR", Str("listener", s.address), Str("client_ip", c.clientText), Err(err))
 }
 
+// countHandshake counts a handshake that has ended.
+func (s *siteServer) countHandshake(c *clientConn, err error) {
+	result := handshakeDone
+	switch {
+	case err == nil:
+	case c.watch.phase() == phaseExpired:
+		result = handshakeLate
+	case errors.Is(err, io.EOF):
+		result = handshakeClosed
+	default:
+		result = handshakeFailed
+	}
+	s.pipeline.metrics.process.handshake(result, c.tls.ConnectionState().Version)
+}
+
 // shutdown makes connections end with their request in flight.
 func (s *siteServer) shutdown() { s.isDraining.Store(true) }
 

@@ -14,7 +14,7 @@ func (p *pipeline) forward(x *exchange) *answer {
 		return p.forwardFailed(x, err)
 	}
 	if conn.head.Status == 101 {
-		return p.tunnel(x, conn)
+		return p.tunnel(x, conn, pool)
 	}
 	conn.body.begin(conn, x.request.Method)
 	complete := p.relay(x, conn)
@@ -35,18 +35,24 @@ func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 	case cause == errClientGone:
 		return p.clientGone(x, cause)
 	case cause != nil:
-		logUpstreamError(p.log, x.host, x.site.Upstream, cause)
+		p.upstreamFailed(x, cause)
 		return answerStatus(statusGatewayTimeout)
 	case bodyError != nil && isMalformedBody(bodyError):
 		return answerStatus(statusBadRequest)
 	case bodyError != nil:
 		return p.clientGone(x, bodyError)
 	}
-	logUpstreamError(p.log, x.host, x.site.Upstream, err)
+	p.upstreamFailed(x, err)
 	if isTimeout(err) {
 		return answerStatus(statusGatewayTimeout)
 	}
 	return answerStatus(statusBadGateway)
+}
+
+// upstreamFailed notes that the upstream is at fault.
+func (p *pipeline) upstreamFailed(x *exchange, err error) {
+	x.upstreamAtFault = true
+	logUpstreamError(p.log, x.host, x.site.Upstream, err)
 }
 
 // clientGone ends an exchange whose client went away before there was a response.
@@ -92,6 +98,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) bool {
 			if _, err := x.client.Write(data); err != nil {
 				return p.clientLost(x, err)
 			}
+			x.wrote(len(data))
 			x.watch.set(phaseBody, p.bodyIdle)
 		}
 		if err == io.EOF {
@@ -133,6 +140,6 @@ func (p *pipeline) upstreamLost(x *exchange, err error) bool {
 		err = cause
 	}
 	_ = x.client.Flush() // what came is the client's; whether it takes it does not matter any more
-	logUpstreamError(p.log, x.host, x.site.Upstream, err)
+	p.upstreamFailed(x, err)
 	return false
 }

@@ -12,6 +12,7 @@ func (p *pipeline) limitRate(x *exchange) *answer {
 	if ok {
 		return nil
 	}
+	x.limited = true
 	logRateLimit(p.log, x.accessRecord())
 	seconds := max(1, int((wait+time.Second-1)/time.Second))
 	return &answer{

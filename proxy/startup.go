@@ -104,7 +104,9 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	if err != nil {
 		return nil, steps.failed(err)
 	}
-	health.serve()
+	health.serve(newMetricsHandler(scrape{
+		dynamic: dynamic, shared: shared, pipeline: pipeline, listeners: listeners, draining: health.draining.Load,
+	}))
 	steps.done()
 
 	d = newDaemon(cfg, opts, dynamic, shared, notify, health, admin, listeners, pipeline)

@@ -1,10 +1,14 @@
 package proxy
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // Status gathers what an operator wants to know of the running daemon (S-10.1).
 func (d *Daemon) Status() Status {
 	dynamic := d.dynamic.Load()
+	at := now()
 	build := readVersion()
 	status := Status{
 		UptimeSecs: int64(now().Sub(d.started).Seconds()),
@@ -20,11 +24,19 @@ func (d *Daemon) Status() Status {
 			LoadedAt:    dynamic.LoadedAt,
 			FileDiffers: fileDiffers(dynamic.Path, dynamic.Hash),
 		},
+		Time:               at,
+		SiteTraffic:        siteTraffic(d.config.Listeners, dynamic, d.shared.metrics.siteTraffic),
+		Reloads:            d.history.latest(),
+		Memory:             memoryUsage(),
+		MaxConnections:     d.config.MaxConnections,
 		LastReload:         d.last.Load(),
 		Connections:        d.shared.conns.count(),
 		RequestsInFlight:   int(d.pipeline.inFlight.Load()),
 		Descriptors:        descriptorUsage(),
 		RateLimitedClients: d.shared.limiter.tracked(),
+	}
+	if drift := d.drift.Load(); drift != nil {
+		status.Config.RestartRequired = *drift
 	}
 	for _, l := range d.listeners {
 		listener := ListenerStatus{HTTPS: l.address(), TLSMode: l.config.TLS.Mode}
@@ -32,9 +44,36 @@ func (d *Daemon) Status() Status {
 			listener.HTTP = l.redirect.Addr().String()
 		}
 		status.Listeners = append(status.Listeners, listener)
-		status.Certificates = append(status.Certificates, l.source.Certificates()...)
+		for _, certificate := range l.source.Certificates() {
+			days := daysLeft(certificate.NotAfter, at)
+			certificate.DaysLeft = &days
+			status.Certificates = append(status.Certificates, certificate)
+		}
+		if source, ok := l.source.(*acmeSource); ok {
+			for _, name := range source.Status() {
+				status.ACME = append(status.ACME, ACMEStatus{l.address(), name})
+			}
+		}
 	}
 	return status.complete()
+}
+
+// ACMEStatus is the state of one name of `acme_domains`.
+type ACMEStatus struct {
+	// Listener is the address and port of the listener that the certificate is for.
+	Listener string `json:"listener"`
+	acmeNameStatus
+}
+
+// daysLeft is the number of whole days until the end; negative behind it.
+func daysLeft(end, at time.Time) int {
+	const day = 24 * time.Hour
+	left := end.Sub(at)
+	days := int(left / day)
+	if left < 0 && left%day != 0 {
+		days--
+	}
+	return days
 }
 
 // fileDiffers reports whether the configuration file holds other bytes than those in use, or cannot be read.

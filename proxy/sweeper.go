@@ -161,6 +161,18 @@ func (s *sweeper) run(ctx context.Context) {
 	}
 }
 
+// each calls see for every watch. It holds a lock, and so does not block.
+func (s *sweeper) each(see func(w *watch)) {
+	for i := range s.shards {
+		shard := &s.shards[i]
+		shard.mu.Lock()
+		for _, w := range shard.watches {
+			see(w)
+		}
+		shard.mu.Unlock()
+	}
+}
+
 // sweep looks at every watch once.
 func (s *sweeper) sweep() {
 	now := int64(time.Since(s.start))

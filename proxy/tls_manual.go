@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"crypto/tls"
-	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -19,27 +18,33 @@ type manualSource struct {
 // newManualSource loads the pairs. key is that of the listener's `tls` table, for errors.
 func newManualSource(key, listener string, files []CertificateFiles) (*manualSource, error) {
 	s := &manualSource{listener: listener, key: key, files: files}
-	commit, err := s.prepare()
+	prepared, err := s.prepare()
 	if err != nil {
 		return nil, err
 	}
-	commit()
+	prepared.commit()
 	return s, nil
 }
 
-// prepare reads the files and returns what puts their certificates to use. Nothing changes before that is called, and
-// nothing at all when a file is bad.
-func (s *manualSource) prepare() (commit func(), err error) {
+// prepare reads the files. Nothing changes before their certificates are committed, and nothing at all when a file is
+// bad.
+func (s *manualSource) prepare() (preparedTable, error) {
+	certificates, problems := loadCertificatePairs(s.key, s.files, time.Now())
+	if problems != nil {
+		return preparedTable{}, problems
+	}
+	return preparedTable{newCertTable(certificates), &s.table}, nil
+}
+
+// loadCertificatePairs reads all pairs of a listener, whose `tls` table has the key, as they are at a time. There are
+// either certificates, one for each pair, or problems.
+func loadCertificatePairs(key string, files []CertificateFiles, at time.Time) ([]*tls.Certificate, ConfigErrors) {
 	var certificates []*tls.Certificate
 	var problems ConfigErrors
-	for i, files := range s.files {
-		key := s.key
-		if i > 0 {
-			key = fmt.Sprintf("%s.certificates[%d]", s.key, i-1)
-		}
-		certificate, problem := loadCertificatePair(files, time.Now())
+	for i, pair := range files {
+		certificate, problem := loadCertificatePair(pair, at)
 		if problem != nil {
-			problems = append(problems, KeyError{Key: key + "." + problem.Key, Problem: problem.Problem})
+			problems = append(problems, KeyError{Key: childKey(certificatePairKey(key, i), problem.Key), Problem: problem.Problem})
 			continue
 		}
 		certificates = append(certificates, certificate)
@@ -47,8 +52,15 @@ func (s *manualSource) prepare() (commit func(), err error) {
 	if problems != nil {
 		return nil, problems
 	}
-	table := newCertTable(certificates)
-	return func() { s.table.Store(table) }, nil
+	return certificates, nil
+}
+
+// certificatePairKey is the key of the table of the i-th pair: the first one stands in the `tls` table itself.
+func certificatePairKey(key string, i int) string {
+	if i == 0 {
+		return key
+	}
+	return indexKey(childKey(key, "certificates"), i-1)
 }
 
 // Certificate implements CertSource.

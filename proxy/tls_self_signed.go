@@ -28,27 +28,26 @@ type selfSignedSource struct {
 // newSelfSignedSource makes the certificate for the names.
 func newSelfSignedSource(listener string, names []string) (*selfSignedSource, error) {
 	s := &selfSignedSource{listener: listener}
-	commit, err := s.prepare(names)
+	prepared, err := s.prepare(names)
 	if err != nil {
 		return nil, err
 	}
-	commit()
+	prepared.commit()
 	return s, nil
 }
 
-// prepare makes a certificate for the names and returns what puts it to use. As long as the names stay the same the
-// certificate stays too, so that a client that was told to trust it goes on doing so.
-func (s *selfSignedSource) prepare(names []string) (commit func(), err error) {
+// prepare makes a certificate for the names. As long as the names stay the same the certificate stays too, so that a
+// client that was told to trust it goes on doing so.
+func (s *selfSignedSource) prepare(names []string) (preparedTable, error) {
 	names = slices.Sorted(slices.Values(names))
 	if table := s.table.Load(); table != nil && slices.Equal(coveredNames(table.all[0].Leaf), names) {
-		return func() {}, nil
+		return preparedTable{table, &s.table}, nil
 	}
 	certificate, err := selfSigned(names, time.Now())
 	if err != nil {
-		return nil, fmt.Errorf("%s: making a self-signed certificate: %w", s.listener, err)
+		return preparedTable{}, fmt.Errorf("%s: making a self-signed certificate: %w", s.listener, err)
 	}
-	table := newCertTable([]*tls.Certificate{certificate})
-	return func() { s.table.Store(table) }, nil
+	return preparedTable{newCertTable([]*tls.Certificate{certificate}), &s.table}, nil
 }
 
 // selfSigned makes an ECDSA certificate for the names that signs itself.

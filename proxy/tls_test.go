@@ -186,14 +186,14 @@ func TestManualCertificatesAreReloadedAsOne(t *testing.T) {
 		t.Errorf("got %v, want the key and the file of the bad pair", err)
 	}
 	writePair(t, dir, "two", testCertificate(t, "b.example"))
-	commit, err := source.prepare()
+	prepared, err := source.prepare()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if source.Certificate(&tls.ClientHelloInfo{ServerName: "a.example"}) != before {
 		t.Error("the certificates changed before the reload was through")
 	}
-	commit()
+	prepared.commit()
 	if source.Certificate(&tls.ClientHelloInfo{ServerName: "a.example"}) != nil ||
 		source.Certificate(&tls.ClientHelloInfo{ServerName: "c.example"}) == nil {
 		t.Error("the new certificates are not in use")
@@ -220,11 +220,11 @@ func TestASelfSignedCertificateStaysWhileTheNamesDo(t *testing.T) {
 		names []string
 		same  bool
 	}{{[]string{"a.example", "b.example"}, true}, {[]string{"a.example", "c.example"}, false}} {
-		commit, err := source.prepare(step.names)
+		prepared, err := source.prepare(step.names)
 		if err != nil {
 			t.Fatal(err)
 		}
-		commit()
+		prepared.commit()
 		if same := source.Certificate(hello) == first; same != step.same {
 			t.Errorf("names %v: the same certificate: %v, want %v", step.names, same, step.same)
 		}

@@ -9,8 +9,8 @@ import (
 // tunnel carries an exchange on after the upstream has switched protocols (S-6.11): bytes pass both ways as they come, a
 // half that is closed is closed on the other side, and it ends when nothing has moved for as long as a body may stand
 // still. It counts as in flight to its end.
-func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
-	defer x.release(upstream)
+func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn, pool *upstreamPool) *answer {
+	defer x.release(upstream, pool)
 	client, ok := x.client.(tunnelClient)
 	if !ok {
 		x.abort = true
@@ -29,12 +29,14 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 	removeHopByHop(&fields)
 	fields.Remove(isServerField)
 	// What either side has sent right behind its head belongs to the new protocol.
-	conn, early, err := client.switchProtocol(fields, upstream.head.Upgrade, (*upstream.buffer)[upstream.start:upstream.end])
+	late := (*upstream.buffer)[upstream.start:upstream.end]
+	conn, early, err := client.switchProtocol(fields, upstream.head.Upgrade, late)
 	upstream.start = upstream.end
 	if err != nil {
 		p.clientLost(x, err)
 		return nil
 	}
+	x.sent += int64(len(late))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -43,9 +45,10 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 			x.endTunnel(err)
 			return
 		}
-		x.copyTunnel(upstream.Conn, conn)
+		x.received += int64(len(early))
+		x.copyTunnel(upstream.Conn, conn, &x.received)
 	}()
-	x.copyTunnel(conn, upstream.Conn)
+	x.copyTunnel(conn, upstream.Conn, &x.sent)
 	<-done
 	x.abort = x.cancelled() != nil
 	return nil
@@ -85,8 +88,8 @@ func (w *http1Work) switchProtocol(fields Fields, protocol string, sent []byte) 
 // halfCloser is a connection whose sending half can be closed alone.
 type halfCloser interface{ CloseWrite() error }
 
-// copyTunnel copies one direction to its end and closes that half. When either side fails the whole tunnel ends.
-func (x *exchange) copyTunnel(to io.Writer, from io.Reader) {
+// copyTunnel copies one direction to its end, adds to how many bytes passed, and closes that half. When either side fails the whole tunnel ends.
+func (x *exchange) copyTunnel(to io.Writer, from io.Reader, passed *int64) {
 	buffer := outBuffers.Get().(*[]byte)
 	defer putOutBuffer(buffer)
 	room := (*buffer)[:outBufferBytes]
@@ -98,6 +101,7 @@ func (x *exchange) copyTunnel(to io.Writer, from io.Reader) {
 				x.endTunnel(err)
 				return
 			}
+			*passed += int64(n)
 			x.watch.set(phaseTunnel, x.body.idle)
 		}
 		if err == io.EOF {

@@ -28,6 +28,8 @@ type upstreamConn struct {
 	// response.
 	socket *socket
 	plain  bool
+	// slots is where the connection has its slot from; nil when it was given back.
+	slots *upstreamSlots
 	// reused tells that the connection has served a request before.
 	reused bool
 	// idleSince is when it was put into its pool.
@@ -50,13 +52,24 @@ var (
 	longBuffers     = sync.Pool{New: func() any { b := make([]byte, longBodyBufferBytes); return &b }}
 )
 
-// newUpstreamConn wraps a connection over the socket, which conn is itself where it does not speak TLS.
-func newUpstreamConn(conn net.Conn, raw *socket) (*upstreamConn, error) {
+// newUpstreamConn wraps a connection over the socket, which conn is itself where it does not speak TLS. Closing it gives its
+// slot back.
+func newUpstreamConn(conn net.Conn, raw *socket, slots *upstreamSlots) (*upstreamConn, error) {
 	fd, err := descriptorOf(raw.TCPConn)
 	if err != nil {
 		return nil, err
 	}
-	return &upstreamConn{Conn: conn, plain: conn == net.Conn(raw), socket: raw, fd: fd}, nil
+	return &upstreamConn{Conn: conn, plain: conn == net.Conn(raw), socket: raw, fd: fd, slots: slots}, nil
+}
+
+// Close closes the connection, and then lets another take its slot. Its owner calls it once.
+func (u *upstreamConn) Close() error {
+	err := u.Conn.Close()
+	if u.slots != nil {
+		u.slots.release()
+		u.slots = nil
+	}
+	return err
 }
 
 // descriptorOf returns a connection's socket, valid until it is closed.

@@ -11,8 +11,8 @@ import (
 
 // dialUpstream connects to the site's upstream, and completes the TLS handshake, both within the connect timeout
 // together (S-6.9). The certificate is verified against the system's roots with the upstream's name (S-6.8).
-// Cancelling the exchange ends it.
-func dialUpstream(x *exchange) (*upstreamConn, error) {
+// Waiting for a slot, where all connections are in use, counts as connecting. Cancelling the exchange ends it.
+func dialUpstream(x *exchange, all *upstreams) (upstream *upstreamConn, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), x.site.ConnectTimeout)
 	defer cancel()
 	// It is the context that ends the dial. The watch takes over from the deadline of the request's head, and makes the
@@ -24,6 +24,14 @@ func dialUpstream(x *exchange) (*upstreamConn, error) {
 		return nil, context.Canceled
 	}
 	defer x.dialed()
+	if err := all.slots.acquire(ctx, all.makeRoom); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			all.slots.release()
+		}
+	}()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", x.site.Upstream)
 	if err != nil {
@@ -51,7 +59,7 @@ func dialUpstream(x *exchange) (*upstreamConn, error) {
 		}
 		conn = secure
 	}
-	upstream, err := newUpstreamConn(conn, raw)
+	upstream, err = newUpstreamConn(conn, raw, all.slots)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}

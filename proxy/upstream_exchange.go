@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"time"
 
 	"reverse-proxy/proxy/http1"
 )
@@ -33,18 +34,24 @@ func (x *exchange) roundTrip(pool *upstreamPool) (conn *upstreamConn, err error)
 		}
 	}
 	conn = pool.take()
+	sent := x.start // within what the stages before took
 	for {
 		if conn == nil {
-			if conn, err = dialUpstream(x); err != nil {
+			began := time.Now()
+			if conn, err = dialUpstream(x, pool.all); err != nil {
 				return nil, err
 			}
+			sent = time.Now()
+			x.connectTime = sent.Sub(began)
+			pool.dialed()
 		}
 		reused := conn.reused
 		err = x.tryOn(conn, *x.out, whole)
 		if err == nil {
+			x.responseTime = time.Since(sent)
 			return conn, nil
 		}
-		x.release(conn)
+		x.release(conn, pool)
 		if !reused || !x.mayRepeat(err) {
 			return nil, err
 		}
@@ -151,7 +158,7 @@ func (x *exchange) appendRequest(out []byte) []byte {
 func needsLength(method string) bool { return method == "POST" || method == "PUT" || method == "PATCH" }
 
 // release closes a connection on which the exchange failed.
-func (x *exchange) release(conn *upstreamConn) {
+func (x *exchange) release(conn *upstreamConn, pool *upstreamPool) {
 	x.use(nil)
 	if x.pump.running {
 		conn.interrupt()
@@ -159,7 +166,7 @@ func (x *exchange) release(conn *upstreamConn) {
 	x.endPump(conn)
 	conn.body.release()
 	conn.releaseBuffer()
-	conn.Close()
+	pool.drop(conn)
 }
 
 // finish ends the exchange with the upstream: the connection goes back into the pool when both messages were complete and
@@ -173,7 +180,7 @@ func (x *exchange) finish(conn *upstreamConn, pool *upstreamPool, complete bool)
 	conn.releaseBuffer()
 	if !complete || !sent || leftover > 0 || !conn.head.KeepAlive || conn.body.kind == http1.BodyUntilClose || x.cancelled() != nil ||
 		conn.readAhead() {
-		conn.Close()
+		pool.drop(conn)
 		return
 	}
 	conn.reused = true

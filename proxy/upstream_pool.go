@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -27,9 +28,13 @@ type upstreamKey struct {
 type upstreams struct {
 	mu    sync.Mutex
 	pools map[upstreamKey]*upstreamPool
+	slots *upstreamSlots
 }
 
-func newUpstreams() *upstreams { return &upstreams{pools: map[upstreamKey]*upstreamPool{}} }
+// newUpstreams makes a side that holds at most that many connections, idle or in use.
+func newUpstreams(connections int) *upstreams {
+	return &upstreams{pools: map[upstreamKey]*upstreamPool{}, slots: newUpstreamSlots(connections)}
+}
 
 // pool returns the pool of a site's upstream. It is looked up at the site's first request and kept with the site.
 func (u *upstreams) pool(site *Site) *upstreamPool {
@@ -41,7 +46,7 @@ func (u *upstreams) pool(site *Site) *upstreamPool {
 	defer u.mu.Unlock()
 	pool := u.pools[key]
 	if pool == nil {
-		pool = &upstreamPool{}
+		pool = &upstreamPool{all: u}
 		u.pools[key] = pool
 	}
 	site.pool.Store(pool)
@@ -75,6 +80,22 @@ func (u *upstreams) close() {
 	}
 }
 
+// poolSize is how many connections to an upstream are idle and how many in use.
+type poolSize struct{ idle, used int }
+
+// sizes returns the sizes of the pools by address.
+func (u *upstreams) sizes() map[string]poolSize {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	sizes := make(map[string]poolSize, len(u.pools))
+	for key, pool := range u.pools {
+		size := sizes[key.address]
+		idle, used := pool.sizes()
+		sizes[key.address] = poolSize{size.idle + idle, size.used + used}
+	}
+	return sizes
+}
+
 // run closes connections that are idle for too long, or that their upstream has closed, until the context ends.
 func (u *upstreams) run(ctx context.Context) {
 	ticker := time.NewTicker(upstreamSweep)
@@ -86,6 +107,22 @@ func (u *upstreams) run(ctx context.Context) {
 				pool.sweep(now)
 			}
 		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// makeRoom closes the connection that has been idle longest, whatever its upstream, if there is one.
+func (u *upstreams) makeRoom() {
+	for {
+		var oldest *upstreamPool
+		var since time.Time
+		for _, pool := range u.all() {
+			if at, ok := pool.idleLongest(); ok && (oldest == nil || at.Before(since)) {
+				oldest, since = pool, at
+			}
+		}
+		if oldest == nil || oldest.closeOldest() {
 			return
 		}
 	}
@@ -104,9 +141,13 @@ func (u *upstreams) all() []*upstreamPool {
 // upstreamPool holds the idle connections to one upstream, the newest last: it is taken first, so that those that a
 // quiet time does not need grow old and are closed.
 type upstreamPool struct {
+	// all is what the pool is part of.
+	all    *upstreams
 	mu     sync.Mutex
 	idle   []*upstreamConn
 	closed bool
+	// used is how many connections are in use by an exchange.
+	used int
 }
 
 // take returns the newest idle connection that is fit for use, or nil.
@@ -121,24 +162,75 @@ func (p *upstreamPool) take() *upstreamConn {
 		conn := p.idle[last]
 		p.idle[last] = nil
 		p.idle = p.idle[:last]
+		p.used++
 		p.mu.Unlock()
 		if conn.fit() {
 			return conn
 		}
-		conn.Close()
+		p.drop(conn)
 	}
+}
+
+// dialed counts a connection that was made for an exchange.
+func (p *upstreamPool) dialed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.used++
+}
+
+// drop closes a connection that is in use.
+func (p *upstreamPool) drop(conn *upstreamConn) {
+	conn.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.used--
+}
+
+// sizes returns how many connections are idle and how many are in use.
+func (p *upstreamPool) sizes() (idle, used int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle), p.used
 }
 
 // put gives a connection back for the next request, or closes it when there are enough.
 func (p *upstreamPool) put(conn *upstreamConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.used--
 	if p.closed || len(p.idle) >= maxIdlePerUpstream {
+		conn.Close()
+		return
+	}
+	// Somebody else who waits for a slot was first to look for an idle connection, and did not find this one.
+	if p.all.slots.wanted.Load() > 0 {
 		conn.Close()
 		return
 	}
 	conn.idleSince = time.Now()
 	p.idle = append(p.idle, conn)
+}
+
+// idleLongest tells since when the oldest idle connection is idle; false if none is.
+func (p *upstreamPool) idleLongest() (time.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) == 0 {
+		return time.Time{}, false
+	}
+	return p.idle[0].idleSince, true
+}
+
+// closeOldest closes the oldest idle connection; false if there is none.
+func (p *upstreamPool) closeOldest() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) == 0 {
+		return false
+	}
+	p.idle[0].Close()
+	p.idle = slices.Delete(p.idle, 0, 1)
+	return true
 }
 
 // sweep closes what is idle for too long or no longer fit.

@@ -24,7 +24,7 @@ func isClosed(conn *upstreamConn) bool {
 }
 
 func TestThePoolHandsOutTheNewestConnectionThatIsFit(t *testing.T) {
-	pool := new(upstreamPool)
+	pool := &upstreamPool{all: newUpstreams(10)}
 	if pool.take() != nil {
 		t.Error("an empty pool has handed out a connection")
 	}
@@ -67,7 +67,7 @@ type countedConn struct {
 func (c *countedConn) Close() error { c.closed++; return nil }
 
 func TestThePoolIsBounded(t *testing.T) {
-	pool := new(upstreamPool)
+	pool := &upstreamPool{all: newUpstreams(10)}
 	var conns []*countedConn
 	for range maxIdlePerUpstream + 2 {
 		conn := new(countedConn)
@@ -90,7 +90,7 @@ func TestThePoolIsBounded(t *testing.T) {
 }
 
 func TestIdleConnectionsGrowOld(t *testing.T) {
-	pool := new(upstreamPool)
+	pool := &upstreamPool{all: newUpstreams(10)}
 	old, _ := pooledConn(t)
 	gone, leaves := pooledConn(t)
 	young, _ := pooledConn(t)
@@ -123,7 +123,7 @@ func siteTo(host, upstream, scheme string) *Site {
 }
 
 func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {
-	u := newUpstreams()
+	u := newUpstreams(10)
 	kept, other, secure := siteTo("a", "10.0.0.1:1", "http"), siteTo("b", "10.0.0.2:1", "http"), siteTo("c", "10.0.0.1:1", "https")
 	pool := u.pool(kept)
 	if u.pool(kept) != pool || u.pool(siteTo("d", "10.0.0.1:1", "http")) != pool {

@@ -11,6 +11,10 @@ import (
 // linker sets it (-X, in the Makefile): cmd/go does not look into linked worktrees of Git, whose .git is a file.
 var linkedRevision string
 
+// linkedVersion is the version of a release, which `make packages` knows and links in; it goes before the one of the
+// build information.
+var linkedVersion string
+
 // versionInfo says what this program was built from (S-1.6).
 type versionInfo struct {
 	// Version is the version of the main module, `(devel)` where the build did not know one.
@@ -24,7 +28,9 @@ type versionInfo struct {
 // readVersion reads the build information of the running program.
 func readVersion() versionInfo {
 	info, _ := debug.ReadBuildInfo()
-	return versionFromBuildInfo(info, linkedRevision)
+	version := versionFromBuildInfo(info, linkedRevision)
+	version.Version = cmp.Or(linkedVersion, version.Version)
+	return version
 }
 
 // versionFromBuildInfo picks the three versions out of info, which may be nil; linked is the revision where info has

@@ -30,6 +30,7 @@ func (w *World) answerSteps() []step {
 		{`the answer has the trailer {string} with {string}`, w.answerTrailer, ""},
 		{`the answer was announced by {string}`, w.answerHint, "A field of a 1xx answer before it: `103 Link: </a.css>`."},
 		{`the answer came over {string}`, w.answerProto, "`HTTP/1.1` or `HTTP/2.0`."},
+		{`the answer came over the connection of the one before`, w.answerKept, "The client has opened no other one for it."},
 		{`the answer came within {int} ms`, w.answerWithin, "From the request's start to the answer's end."},
 		{`the answer came after {int} ms`, w.answerAfter, "At the earliest."},
 		{`the answer's JSON has:`, w.answerJSON, "A table of paths and values: `headers.X-Real-Ip[0]`, `target`. For the sample upstream's echo."},
@@ -190,6 +191,17 @@ func (w *World) answerProto(want string) error {
 	}
 	if x.proto != want {
 		return fmt.Errorf("got %s, want %s", x.proto, want)
+	}
+	return nil
+}
+
+func (w *World) answerKept() error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if !x.kept {
+		return errors.New("the request went over a connection of its own, want the one of the request before")
 	}
 	return nil
 }

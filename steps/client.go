@@ -19,10 +19,10 @@ import (
 	"time"
 )
 
-// request is what a client of a scenario sends. The zero values make a GET over HTTP/1.1 by the nameless client.
+// request is what a client of a scenario sends. The zero values make a GET by the nameless client.
 type request struct {
 	method, url string
-	proto       string // "HTTP/1.1" or "HTTP/2"
+	proto       string // "HTTP/1.1" or "HTTP/2"; "" for what the scenario's clients speak
 	client      string // each has connections and an address of its own
 	sni         string // the name of the TLS hello; "" for the URL's, "none" for no name at all
 	listener    int    // 1 for the first; 0 for the one that has the URL's host
@@ -39,6 +39,9 @@ type exchange struct {
 	cancel  context.CancelFunc
 	// head is closed when the answer's head is there or the request has failed; done when all has ended.
 	head, done chan struct{}
+	// connected is closed when the request has a connection.
+	connected   chan struct{}
+	onConnected sync.Once
 
 	mu      sync.Mutex
 	status  int
@@ -52,6 +55,7 @@ type exchange struct {
 	err     error    // why there is no answer, or not all of it
 	headErr error
 	tls     *tls.ConnectionState
+	kept    bool // the request went over a connection that had served another one
 	started time.Time
 	ended   time.Time
 }
@@ -85,6 +89,9 @@ func (w *World) repeater(r request) (func() *exchange, error) {
 	if r.method == "" {
 		r.method = http.MethodGet
 	}
+	if r.proto == "" && scheme == "https" {
+		r.proto = w.protocol
+	}
 	transport, err := w.transport(r, scheme, host)
 	if err != nil {
 		return nil, err
@@ -93,14 +100,16 @@ func (w *World) repeater(r request) (func() *exchange, error) {
 		ctx, cancel := context.WithTimeout(w.ctx, 2*patience)
 		x := newExchange()
 		x.request, x.cancel, x.started = r, cancel, time.Now()
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: x.hint})
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: x.hint, GotConn: x.gotConn})
 		go x.run(transport, r.message(scheme, host, target).WithContext(ctx))
 		return x
 	}, nil
 }
 
 func newExchange() *exchange {
-	return &exchange{head: make(chan struct{}), done: make(chan struct{}), sum: sha256.New()}
+	return &exchange{
+		head: make(chan struct{}), done: make(chan struct{}), connected: make(chan struct{}), sum: sha256.New(),
+	}
 }
 
 // message renders the request for net/http.
@@ -140,6 +149,10 @@ func (x *exchange) run(t transport, req *http.Request) {
 	defer close(x.done)
 	defer x.cancel()
 	resp, err := t.RoundTrip(req)
+	if err == nil && x.request.proto == "HTTP/2" && resp.ProtoMajor != 2 {
+		_ = resp.Body.Close()
+		err = fmt.Errorf("got the answer %d over %s, want it over HTTP/2", resp.StatusCode, resp.Proto)
+	}
 	x.mu.Lock()
 	if err != nil {
 		x.err, x.headErr, x.ended = err, err, time.Now()
@@ -185,6 +198,13 @@ func (x *exchange) hint(code int, header textproto.MIMEHeader) error {
 		}
 	}
 	return nil
+}
+
+func (x *exchange) gotConn(info httptrace.GotConnInfo) {
+	x.mu.Lock()
+	x.kept = info.Reused
+	x.mu.Unlock()
+	x.onConnected.Do(func() { close(x.connected) }) // a request that is tried again has another connection
 }
 
 // wait waits for the end of the exchange, good or bad.

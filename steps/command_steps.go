@@ -26,18 +26,24 @@ func (w *World) commandSteps() []step {
 }
 
 func (w *World) runLine(line string) error {
-	line, err := w.expand(line)
+	words, err := w.commandWords(line)
 	if err != nil {
 		return err
 	}
+	return w.runCommand(words)
+}
+
+// commandWords splits a command of the daemon's binary into its arguments, and writes the configuration that it reads.
+func (w *World) commandWords(line string) ([]string, error) {
+	line, err := w.expand(line)
+	if err != nil {
+		return nil, err
+	}
 	words := strings.Fields(line)
 	if len(words) == 0 || words[0] != "reverse-proxy" {
-		return fmt.Errorf("%q is no command of the daemon's binary", line)
+		return nil, fmt.Errorf("%q is no command of the daemon's binary", line)
 	}
-	if err := w.writeConfig(); err != nil {
-		return err
-	}
-	return w.runCommand(words[1:])
+	return words[1:], w.writeConfig()
 }
 
 func (w *World) commandExits(want int) error {

@@ -41,6 +41,7 @@ func (w *World) h2ConnSteps() []step {
 		{`a further stream of it is answered {int}`, w.h2Further, "A GET of /, on the same connection."},
 		{`it is told the setting {word} with {int}`, w.h2Told, "`MAX_CONCURRENT_STREAMS`. Waits for it."},
 		{`it is told GOAWAY with {string}`, w.h2Farewell, "The error code's name; alternatives separated by `|`. Waits for it. The last stream that it names is at least the last that was opened."},
+		{`its GOAWAY frames are {string}`, w.h2Farewells, "All of them in their order, each as the code and the last stream, separated by `; `: `NO_ERROR 3`; `all` for the highest number that there is, by which no stream is refused. Waits for them."},
 		{`it is closed`, w.h2Closed, "Waits for the proxy to close it."},
 		{`it is ended with {string}`, w.h2Ended, "GOAWAY with that code, alternatives separated by `|`, and then closed; `none` for closed without GOAWAY. Waits for it."},
 		{`it is ended with {string} within {int} ms`, w.h2EndedWithin, "Since it was opened."},
@@ -377,6 +378,30 @@ func (w *World) h2Farewell(codes string) error {
 		got := c.goAways[len(c.goAways)-1]
 		if !oneOf(got.code, codes) || got.last < c.last {
 			return fmt.Errorf("got GOAWAY with %s after the stream %d, want %s after the stream %d", got.code, got.last, codes, c.last)
+		}
+		return nil
+	})
+}
+
+func (w *World) h2Farewells(want string) error {
+	c, err := w.spoken()
+	if err != nil {
+		return err
+	}
+	c.receive()
+	return w.eventually(func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		var frames []string
+		for _, f := range c.goAways {
+			last := fmt.Sprint(f.last)
+			if f.last == 1<<31-1 {
+				last = "all"
+			}
+			frames = append(frames, f.code+" "+last)
+		}
+		if got := strings.Join(frames, "; "); got != want {
+			return fmt.Errorf("got the GOAWAY frames %q, want %q", got, want)
 		}
 		return nil
 	})

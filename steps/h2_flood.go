@@ -37,6 +37,7 @@ var h2Floods = map[string]func(c *h2Conn, i int) error{
 	"HEADERS without a byte": func(c *h2Conn, _ int) error {
 		return c.out.WriteHeaders(http2.HeadersFrameParam{StreamID: c.newStream(), EndHeaders: true, EndStream: true})
 	},
+	"requests":                    func(c *h2Conn, _ int) error { return c.open(c.get("/"), true) },
 	"DATA without a byte":         func(c *h2Conn, _ int) error { return c.out.WriteData(c.last, false, nil) },
 	"CONTINUATION without a byte": func(c *h2Conn, i int) error { return c.endless(i, nil) },
 	"CONTINUATION": func(c *h2Conn, i int) error {

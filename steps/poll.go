@@ -20,9 +20,14 @@ func (w *World) eventually(check func() error) error {
 
 // within is eventually with a limit of its own.
 func (w *World) within(limit time.Duration, check func() error) error {
+	return w.withinEvery(limit, pollInterval, check)
+}
+
+// withinEvery is within for a check that is dear, such as a program that is run for it.
+func (w *World) withinEvery(limit, interval time.Duration, check func() error) error {
 	ctx, cancel := context.WithTimeout(w.ctx, limit)
 	defer cancel()
-	tick := time.NewTicker(pollInterval)
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		err := check()

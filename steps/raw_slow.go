@@ -7,8 +7,6 @@ import (
 	"net"
 	"strings"
 	"time"
-
-	"golang.org/x/net/http2"
 )
 
 func (w *World) slowSteps() []step {
@@ -18,7 +16,6 @@ func (w *World) slowSteps() []step {
 		{`{int} clients that read nothing request {string}`, w.requestUnread, "Over a connection each."},
 		{`the client reads what has come`, w.readUnread, "And all that still comes."},
 		{`the client closes its half of the connection and of TCP`, w.closeHalfTCP, ""},
-		{`a client opens an HTTP/2 connection to {string} and sends a PING every {int} ms`, w.openPinging, "To the end of the connection, which the sentences on raw connections look at."},
 		{`the proxy has closed all connections`, w.noConnections, "As `status` counts them. Waits for it."},
 	}
 }
@@ -118,33 +115,6 @@ func (w *World) closeHalfTCP() error {
 		return err
 	}
 	return tcp.CloseWrite()
-}
-
-func (w *World) openPinging(url string, ms int) error {
-	conn, err := w.dialRaw("", url, "", "h2")
-	if err != nil {
-		return err
-	}
-	conn.read()
-	if err := conn.sendBytes(http2.ClientPreface); err != nil {
-		return err
-	}
-	framer := http2.NewFramer(conn, nil)
-	if err := framer.WriteSettings(); err != nil {
-		return err
-	}
-	go func() {
-		tick := time.NewTicker(time.Duration(ms) * time.Millisecond)
-		defer tick.Stop()
-		for framer.WritePing(false, [8]byte{'a', 'l', 'i', 'v', 'e'}) == nil {
-			select {
-			case <-tick.C:
-			case <-conn.ended:
-				return
-			}
-		}
-	}()
-	return nil
 }
 
 func (w *World) noConnections() error {

@@ -12,7 +12,8 @@ import (
 
 func (w *World) requestSteps() []step {
 	return []step{
-		{`a client requests {string}`, w.get, "GET over HTTP/1.1, and waits for its end. `https://NAME/…` goes to the listener that has the site, or to the first; `http://NAME/…` to its redirect port; a URL with an IP address and a port as it stands. The path is sent byte for byte. No redirect is followed."},
+		{`clients speak {word}`, w.speak, "`HTTP/1.1` or `HTTP/2`, with HTTPS ports, in every sentence below that names no protocol. Without this sentence it is HTTP/1.1. Redirect ports and the health port are asked over HTTP/1.1 always."},
+		{`a client requests {string}`, w.get, "GET, and waits for its end. `https://NAME/…` goes to the listener that has the site, or to the first; `http://NAME/…` to its redirect port; a URL with an IP address and a port as it stands. The path is sent byte for byte. No redirect is followed."},
 		{`a client requests {string} over {string}`, w.getOver, "`HTTP/1.1` or `HTTP/2`."},
 		{`a client sends {string} to {string}`, w.sendMethod, "A method without a body."},
 		{`a client sends {string} to {string} with the body {string}`, w.sendBody, ""},
@@ -20,7 +21,7 @@ func (w *World) requestSteps() []step {
 		{`a client sends {string} to {string} with {int} bytes in chunks`, w.sendChunked, "Without a Content-Length."},
 		{`a client sends the request:`, w.sendTable, "A table of two columns: `url`, `method`, `protocol`, `client` (another one has an address and connections of its own), `sni` (`none` for no name), `listener` (1, 2 …), `header` (`Name: value`, any number of rows), `body`, `bytes` (a body of that size), `chunked` (`yes`), `trailer` (`Name: value`), `verify` (`no`)."},
 		{`the client {string} begins the request:`, w.beginTable, "The same table; does not wait. The client's answer is looked at with the sentence below."},
-		{`the client {string} begins to request {string}`, w.begin, "GET over HTTP/1.1; does not wait."},
+		{`the client {string} begins to request {string}`, w.begin, "GET; does not wait."},
 		{`the client {string} begins to request {string} over {string}`, w.beginOver, ""},
 		{`the client {string} has received {string}`, w.hasReceived, "Waits until that is part of the body, while the answer may go on."},
 		{`the client {string} has no answer yet`, w.noAnswerYet, ""},
@@ -32,6 +33,14 @@ func (w *World) requestSteps() []step {
 		{`a client requests {string} {int} times at once`, w.getAtOnce, "Side by side."},
 		{`{int} of the answers are {int}`, w.countAnswers, "Of the last repeated request."},
 	}
+}
+
+func (w *World) speak(proto string) error {
+	if proto != "HTTP/1.1" && proto != "HTTP/2" {
+		return fmt.Errorf("%q is no protocol of the suite's client; HTTP/1.1 and HTTP/2 are", proto)
+	}
+	w.protocol = proto
+	return nil
 }
 
 // exchangeNow sends a request, waits for its end and makes its answer the current one.
@@ -257,6 +266,14 @@ func (w *World) getAtOnce(url string, times int) error {
 			return err
 		}
 		w.batch = append(w.batch, x)
+		if len(w.batch) > 1 {
+			continue
+		}
+		// The others find a connection of HTTP/2 then; without one net/http shakes hands for each of them.
+		select {
+		case <-x.connected:
+		case <-x.done:
+		}
 	}
 	for _, x := range w.batch {
 		if err := x.wait(); err != nil {

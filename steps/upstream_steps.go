@@ -291,6 +291,7 @@ func (w *World) receivedSteps() []step {
 		{`the upstream {string} received no request whole`, w.receivedNothingWhole, "What it received, if anything, was given up."},
 		{`the upstream {string} has {int} connection(s) open`, w.upstreamConns, "Waits for it."},
 		{`the upstream {string} was connected to {int} time(s)`, w.upstreamAccepted, "Connections in all, not requests."},
+		{`the upstream {string} was connected to at most {int} times`, w.upstreamAcceptedAtMost, ""},
 		{`the request to the upstream {string} is given up`, w.upstreamGone, "The proxy closes the connection of the last request, where the upstream never answers, stops or streams."},
 	}
 }
@@ -501,6 +502,19 @@ func (w *World) upstreamAccepted(name string, want int) error {
 	defer up.mu.Unlock()
 	if up.accepted != want {
 		return fmt.Errorf("got %d connections, want %d", up.accepted, want)
+	}
+	return nil
+}
+
+func (w *World) upstreamAcceptedAtMost(name string, most int) error {
+	up, err := w.upstream(name)
+	if err != nil {
+		return err
+	}
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	if up.accepted > most {
+		return fmt.Errorf("got %d connections, want at most %d", up.accepted, most)
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package steps
 
 import (
+	"crypto/sha1"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"time"
@@ -59,7 +61,11 @@ func switching(protocol string, script switchScript) behaviour {
 		if c.readBody(req) != nil {
 			return false
 		}
-		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+protocol+"\r\nX-Kept: yes\r\n\r\n"+script.greeting)
+		accepted := ""
+		if key := value(req.fields, "Sec-WebSocket-Key"); key != "" {
+			accepted = "Sec-WebSocket-Accept: " + webSocketAccept(key) + "\r\n"
+		}
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+protocol+"\r\n"+accepted+"X-Kept: yes\r\n\r\n"+script.greeting)
 		if closer, ok := c.Conn.(interface{ CloseWrite() error }); ok && script.half {
 			_ = closer.CloseWrite()
 		}
@@ -80,6 +86,12 @@ func switching(protocol string, script switchScript) behaviour {
 			}
 		}
 	}
+}
+
+// webSocketAccept is the answer to a key, RFC 6455, section 4.2.2.
+func webSocketAccept(key string) string {
+	hash := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(hash[:])
 }
 
 func (w *World) receivedAfterSwitch(name, text string) error {

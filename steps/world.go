@@ -109,11 +109,13 @@ type World struct {
 	config    *config
 	launch    launch // how the daemon will be started
 
-	daemon       *process   // the last daemon that was started
-	processes    []*process // all processes that were started
-	command      *process   // the last command that was run to its end
+	daemon       *process      // the last daemon that was started
+	processes    []*process    // all processes that were started
+	command      *process      // the last command that was run
+	terminalRead chan struct{} // closed when all that it wrote to its terminal was read
 	notify       *notifySocket
 	upstreams    map[string]*upstream
+	protocol     string // what clients speak on HTTPS ports where a sentence names none; "" for HTTP/1.1
 	transports   map[string]transport
 	conns        map[string]*rawConn
 	conn         *rawConn // the last one that was used
@@ -126,8 +128,8 @@ type World struct {
 	h2Conn       *h2Conn        // the one whose frames a scenario decides
 	memory       int            // of the daemon when it was remembered, in KiB
 	network      *netns.Network // nil for the machine's own
-	attacker     *attack
 	load         *load
+	fail2ban     *process    // the real fail2ban-server
 	stdout       *stdoutPipe // where the log goes when a scenario decides when it is read
 	descriptors  unix.Rlimit // the daemon's own limit while a scenario has lowered it
 	admin        *adminAnswer

@@ -14,7 +14,8 @@ const (
 	// MaxHeadBytes bounds a request or response head with its final empty line, and with the empty lines before a
 	// request; one byte more is a 431 (S-6).
 	MaxHeadBytes = 64 << 10
-	// MaxFields bounds the field lines of a head or a trailer section, those of the framing counted; more are a 431.
+	// MaxFields bounds the field lines of a head or a trailer section, those of the framing counted; more are a 431. It bounds
+	// also the options in Connection; more are a 400.
 	MaxFields = 128
 	// MaxMethodBytes bounds a method; a longer one is none that anybody implements: 501 (RFC 9112, section 3).
 	MaxMethodBytes = 32

@@ -20,6 +20,10 @@ type lines struct {
 	hasHost, hasLength, hasCoding          bool
 	close, keepAlive, connectionHasUpgrade bool
 	expectContinue, teTrailers             bool
+
+	// options counts what Connection names. More than a head may have fields is an attack: each has to be looked for among
+	// them.
+	options int
 }
 
 // parse reads field lines from buf[i:] up to the empty line that ends them, and returns the index behind it, or 0 when
@@ -127,7 +131,9 @@ func (l *lines) take(name, value string, kind kind) (taken bool, err *Error) {
 			return false, reject(400, "forbidden name in Trailer")
 		}
 	case EqualFold(name, "Connection"):
-		l.connection(value)
+		if l.connection(value); l.options > MaxFields {
+			return false, reject(400, "too many options in Connection")
+		}
 	case EqualFold(name, "Upgrade"):
 		if l.upgrade == "" {
 			l.upgrade = value
@@ -145,6 +151,9 @@ func (l *lines) connection(value string) {
 	for value != "" {
 		var option string
 		option, value = NextToken(value)
+		if option != "" {
+			l.options++
+		}
 		switch {
 		case EqualFold(option, "keep-alive"):
 			l.keepAlive = true

@@ -162,6 +162,8 @@ var rejectedRequests = []struct {
 	{"a trailer that would frame", 400, "GET / HTTP/1.1\r\nHost: a\r\nTrailer: X, content-length\r\n\r\n"},
 
 	{"more fields than allowed", 431, "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: 1\r\n", MaxFields) + "\r\n"},
+	{"more connection options than allowed", 400, "GET / HTTP/1.1\r\nHost: a\r\nConnection: " + strings.Repeat("a,", MaxFields) + "b\r\n\r\n"},
+	{"more connection options than allowed on two lines", 400, "GET / HTTP/1.1\r\nHost: a\r\nConnection: " + strings.Repeat("a,", MaxFields) + "\r\nConnection: b\r\n\r\n"},
 	{"a head that is one byte too long", 431, headOfSize(MaxHeadBytes + 1)},
 	{"a field without end", 431, "GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", MaxHeadBytes)},
 	{"a name without end", 431, "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("x", MaxHeadBytes)},
@@ -193,6 +195,7 @@ func TestTheBoundsOfARequestHeadAreAllowed(t *testing.T) {
 	tests := []struct{ name, head string }{
 		{"a head as long as allowed", headOfSize(MaxHeadBytes)},
 		{"as many fields as allowed", "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: 1\r\n", MaxFields-1) + "\r\n"},
+		{"as many connection options as allowed", "GET / HTTP/1.1\r\nHost: a\r\nConnection: " + strings.Repeat("a, ", MaxFields) + "\r\n\r\n"},
 		{"a target as long as allowed", "GET /" + strings.Repeat("x", MaxTargetBytes-1) + " HTTP/1.1\r\nHost: a\r\n\r\n"},
 		{"a method as long as allowed", strings.Repeat("M", MaxMethodBytes) + " / HTTP/1.1\r\nHost: a\r\n\r\n"},
 	}

@@ -94,6 +94,7 @@ var rejectedResponses = []struct{ name, head string }{
 	{"a body declared in a 103", "HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\n"},
 	{"a chunked body declared in a 100", "HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\n"},
 	{"more fields than allowed", "HTTP/1.1 200 OK\r\n" + strings.Repeat("X: 1\r\n", MaxFields+1) + "\r\n"},
+	{"more connection options than allowed", "HTTP/1.1 200 OK\r\nConnection: " + strings.Repeat("a,", MaxFields) + "b\r\n\r\n"},
 	{"a head without end", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", MaxHeadBytes)},
 	{"a reason phrase without end", "HTTP/1.1 200 " + strings.Repeat("x", MaxHeadBytes)},
 }

@@ -115,6 +115,31 @@ func TestAClientMayMakeTheTableSmaller(t *testing.T) {
 	checkBlock(t, d, response(e, 200, "x-a", "1"), ":status", "200", "x-a", "1")
 }
 
+func TestTheTableStaysInStepWhenAClientEmptiesIt(t *testing.T) {
+	e, d := NewHeadEncoder(), hpack.NewDecoder(4096, nil)
+	for i := range 40 {
+		value := fmt.Sprint(i, strings.Repeat("y", 700))
+		for range 2 {
+			checkBlock(t, d, response(e, 200, "x-a", value), ":status", "200", "x-a", value)
+		}
+		e.SetTableSize(0)
+		e.SetTableSize(HeaderTableBytes)
+	}
+	if len(e.table.bytes) > 2*HeaderTableBytes {
+		t.Errorf("got %d bytes kept, want at most %d", len(e.table.bytes), 2*HeaderTableBytes)
+	}
+}
+
+func TestTrailersTellANewSizeOfTheTableToo(t *testing.T) {
+	e, d := NewHeadEncoder(), hpack.NewDecoder(4096, nil)
+	checkBlock(t, d, response(e, 200, "x-a", "1"), ":status", "200", "x-a", "1")
+	e.SetTableSize(0)
+	checkBlock(t, d, e.AppendField(e.Begin(nil), "X-Sum", "1"), "x-sum", "1")
+	if got := e.Begin(nil); len(got) != 0 {
+		t.Errorf("got %x at the beginning of the next block, want the size told once", got)
+	}
+}
+
 func FuzzEncoder(f *testing.F) {
 	f.Add("Content-Type", "text/html", "set-cookie", "a=b", uint32(4096))
 	f.Add("x-a", "", "x-b", strings.Repeat("y", 900), uint32(100))

@@ -208,6 +208,24 @@ func TestAppendedFramesAreReadByAnotherCodec(t *testing.T) {
 	}
 }
 
+func TestAnErrorHasItsCodeAndReason(t *testing.T) {
+	for code, want := range map[Code]string{
+		NoError: "NO_ERROR: x", ProtocolError: "PROTOCOL_ERROR: x", FlowControlError: "FLOW_CONTROL_ERROR: x",
+		EnhanceYourCalm: "ENHANCE_YOUR_CALM: x",
+	} {
+		if got := connectionError(code, "x").Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestABlockThatFitsIsOneFrame(t *testing.T) {
+	got := FinishHeaders(append(make([]byte, HeaderBytes), "abc"...), 0, 7, false, 3)
+	if want := append(AppendHeader(nil, 3, TypeHeaders, FlagEndHeaders, 7), "abc"...); !bytes.Equal(got, want) {
+		t.Errorf("got %x, want %x", got, want)
+	}
+}
+
 func TestAPriorityIsRead(t *testing.T) {
 	tests := []struct {
 		value string

@@ -232,7 +232,8 @@ func (h *Head) checkTarget() *http1.Error {
 	return nil
 }
 
-// joinCookies makes one field of several, as HTTP/1 has only one (RFC 9113, section 8.2.3).
+// joinCookies makes one field of several, as HTTP/1 has only one (RFC 9113, section 8.2.3). One without a value adds
+// nothing: behind it the field would end with a space, which is none of a value's.
 func (h *Head) joinCookies() {
 	first := -1
 	kept := h.Fields[:0]
@@ -244,7 +245,8 @@ func (h *Head) joinCookies() {
 		if first < 0 {
 			first = len(kept)
 			kept = append(kept, field)
-		} else {
+		}
+		if len(h.joined) > 0 && field.Value != "" {
 			h.joined = append(h.joined, "; "...)
 		}
 		h.joined = append(h.joined, field.Value...)

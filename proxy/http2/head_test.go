@@ -194,6 +194,29 @@ func TestTrailersHoldNoPseudoHeaderFieldAndNoLength(t *testing.T) {
 	}
 }
 
+func TestCookieFieldsWithoutAValueAddNothing(t *testing.T) {
+	tests := []struct {
+		cookies []string
+		want    string
+	}{
+		{[]string{"a=1", "", "b=2"}, "a=1; b=2"},
+		{[]string{"", "a=1", ""}, "a=1"},
+		{[]string{"", ""}, ""},
+		{[]string{""}, ""},
+	}
+	for _, test := range tests {
+		list := request()
+		for _, value := range test.cookies {
+			list = append(list, "cookie", value)
+		}
+		var head Head
+		malformed, refused := decode(t, &head, false, encode(list...))
+		if malformed != "" || refused != nil || len(head.Fields) != 1 || head.Fields[0].Value != test.want {
+			t.Errorf("%q: got %v (%s, %v), want one cookie field with %q", test.cookies, head.Fields, malformed, refused, test.want)
+		}
+	}
+}
+
 func TestABlockInPiecesIsTheSame(t *testing.T) {
 	block := encode(request("cookie", "abc", "x-long", strings.Repeat("x", 300))...)
 	for size := 32; size < len(block); size += 7 {

@@ -39,6 +39,8 @@ type h2 struct {
 	// received counts the flow-controlled bytes since the last update of the connection's window.
 	received int
 	windows  h2Windows
+	// once tells that no request follows an answer.
+	once bool
 }
 
 // h2Stream is a request in flight, id 0 when there is none.
@@ -271,7 +273,11 @@ func (c *h2) data(flags http2.Flags, id uint32, payload []byte) (bool, error) {
 	if !s.ok || s.got != c.want {
 		return false, fmt.Errorf("got an answer of %d bytes (head: %v), want %d", s.got, s.ok, c.want)
 	}
-	c.request(s)
+	if c.once {
+		*s = h2Stream{}
+	} else {
+		c.request(s)
+	}
 	return true, nil
 }
 

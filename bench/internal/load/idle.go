@@ -3,11 +3,14 @@
 package load
 
 import (
-	"crypto/tls"
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"reverse-proxy/bench/internal/epoll"
 	"reverse-proxy/bench/internal/procstat"
 )
 
@@ -38,8 +41,7 @@ func runIdle(job Job) (Result, error) {
 		return Result{}, closeAll(conns, err)
 	}
 	for i, c := range conns {
-		c.raw.blocking = false
-		if _, err := c.tls.Read(buf); !isAgain(err) {
+		if err := c.alive(buf); err != nil {
 			return Result{}, closeAll(conns, fmt.Errorf("%s: idle connection %d of %d ended: %w",
 				job.Addr, i+1, len(conns), err))
 		}
@@ -54,24 +56,64 @@ func runIdle(job Job) (Result, error) {
 // idleConn is a connection that waits.
 type idleConn struct {
 	raw *rawConn
-	tls *tls.Conn
+	// alive takes what has come meanwhile without a request, and returns an error if the connection has ended.
+	alive func(buf []byte) error
 }
 
 // openIdle opens n connections and sends one request on each. With an error come those that were opened before.
 func openIdle(job Job, n int, request, buf []byte) ([]idleConn, error) {
 	var conns []idleConn
-	config := tlsConfig(job.ServerName, "http/1.1")
 	for range n {
-		raw, conn, err := dialTLS(job.Addr, config)
-		if err != nil {
-			return conns, err
+		c, err := openOneIdle(job, request, buf)
+		if c.raw != nil {
+			conns = append(conns, c)
 		}
-		conns = append(conns, idleConn{raw, conn})
-		if err := exchange(conn, job, request, buf); err != nil {
+		if err != nil {
 			return conns, fmt.Errorf("%s: connection %d: %w", job.Addr, len(conns), err)
 		}
 	}
 	return conns, nil
+}
+
+// openOneIdle opens a connection and sends one request on it.
+func openOneIdle(job Job, request, buf []byte) (idleConn, error) {
+	if job.Streams > 0 {
+		return openIdleH2(job, buf)
+	}
+	raw, conn, err := dialTLS(job.Addr, tlsConfig(job.ServerName, "http/1.1"))
+	if err != nil {
+		return idleConn{}, err
+	}
+	alive := func(buf []byte) error {
+		raw.blocking = false
+		if _, err := conn.Read(buf); !isAgain(err) {
+			return cmp.Or(err, errors.New("it has got something that it did not ask for"))
+		}
+		return nil
+	}
+	return idleConn{raw, alive}, exchange(conn, job, request, buf)
+}
+
+// openIdleH2 does so over HTTP/2.
+func openIdleH2(job Job, buf []byte) (idleConn, error) {
+	job.Streams = 1
+	c, err := newH2(job)
+	if err != nil {
+		return idleConn{}, err
+	}
+	c.once = true
+	conn := idleConn{c.raw, func(buf []byte) error { _, err := c.readable(buf); return err }}
+	if err := c.start(); err != nil {
+		return conn, err
+	}
+	for {
+		if err := epoll.Await(c.raw.fd, unix.POLLIN, patience); err != nil {
+			return conn, err
+		}
+		if complete, err := c.readable(buf); complete > 0 || err != nil {
+			return conn, err
+		}
+	}
 }
 
 // closeAll closes the connections and hands the error on.

@@ -38,7 +38,8 @@ type Job struct {
 	BodyBytes int
 	// AnswerBytes is the length that the body of every answer has to have.
 	AnswerBytes int
-	// Connections is how many are kept open (or used at once); Streams the requests in flight on each with H2.
+	// Connections is how many are kept open (or used at once); Streams the requests in flight on each with H2. With Idle
+	// the connections speak HTTP/2 if it is not 0.
 	Connections, Streams int
 	// Rate is how many requests are sent a second, 0 for as many as are answered. Only with H1.
 	Rate int

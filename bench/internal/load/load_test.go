@@ -81,7 +81,8 @@ func TestEveryKindOfLoadIsAnswered(t *testing.T) {
 		"HTTP/2 with many streams":       {H2, func(*Job) {}},
 		"HTTP/2 with bodies":             {H2, func(j *Job) { j.BodyBytes = 40000 }},
 		"a connection for each request":  {Handshake, func(*Job) {}},
-		"connections that are left idle": {Idle, func(j *Job) { j.Connections = 10 }},
+		"connections that are left idle": {Idle, func(j *Job) { j.Connections, j.Streams = 10, 0 }},
+		"HTTP/2 left idle":               {Idle, func(j *Job) { j.Connections = 10 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var requests atomic.Int64

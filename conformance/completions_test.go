@@ -1,0 +1,161 @@
+package conformance_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"reverse-proxy/proxy"
+)
+
+// bashComplete calls the completion function as bash does: `=` is a word of its own (COMP_WORDBREAKS).
+const bashComplete = `
+source "$1"
+shift
+for line; do
+    read -ra COMP_WORDS <<<"${line//=/ = }"
+    [[ $line == *' ' ]] && COMP_WORDS+=('')
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+    _reverse_proxy
+    printf '%s\n' "${COMPREPLY[@]}" '<DONE>'
+done
+`
+
+const fishComplete = `
+source $argv[1]
+for line in $argv[2..-1]
+    complete -C $line | string split -f 1 \t
+    echo '<DONE>'
+end
+`
+
+// zshComplete types the lines into an interactive zsh on a terminal of its own, with a tab behind each. Its completion
+// system hands every candidate to compadd, which is caught.
+const zshComplete = `
+zmodload zsh/zpty
+export HITS=$PWD/.hits
+zpty z zsh -f -i
+zpty -w z "fpath=(${(q)1:h} \$fpath); source ${(q)2}"
+zpty -r z out '*<READY>*'
+for line in $argv[3,-1]; do
+    zpty -w -n z $line$'\t\C-y'
+    zpty -r z out '*<DONE>*'
+done
+zpty -d z
+cat $HITS
+`
+
+const zshInside = `
+autoload -Uz compinit
+compinit -u -D
+compadd() {
+    if [[ ${@[1,(i)(-|--)]} != *-[a-zA-Z]#(O|A|D)\ * ]]; then
+        local -a found
+        builtin compadd -A found "$@"
+        (( $#found )) && print -rl -- $found >>$HITS
+    fi
+    builtin compadd "$@"
+}
+_done() {
+    zle kill-whole-line
+    print -r -- '<DONE>' >>$HITS
+    print -r -- '<DO''NE>'
+}
+zle -N _done
+bindkey '^Y' _done
+bindkey '^I' complete-word
+print -r -- '<REA''DY>'
+`
+
+// flagsOf are the flags that may stand with a command, `--` in front.
+func flagsOf(line proxy.CommandLine, command proxy.CommandReference) []string {
+	flags := []string{"--help", "--version"}
+	for _, group := range command.Flags {
+		for _, name := range group {
+			flags = append(flags, "--"+name)
+		}
+	}
+	return flags
+}
+
+// completionCases are lines with what a tab behind them has to offer, for the program's own commands and flags.
+func completionCases() map[string][]string {
+	line := proxy.CommandLineReference()
+	files := []string{"site.toml", "sub"}
+	cases := map[string][]string{
+		"reverse-proxy relo":                       {"reload"},
+		"reverse-proxy --config site.toml stat":    {"status"},
+		"reverse-proxy --val":                      {"--validate"},
+		"reverse-proxy --config ":                  files,
+		"reverse-proxy status --socket ":           files,
+		"reverse-proxy --config site.toml --allow": {"--allow-wildcard-bind"},
+		"reverse-proxy --config reload --validat":  {"--validate"}, // the file has the name of a command
+		"reverse-proxy --config=site.toml --valid": {"--validate"},
+		"reverse-proxy reload nothing":             nil,
+	}
+	var commands []string
+	for _, command := range line.Commands[1:] {
+		commands = append(commands, command.Name)
+		cases["reverse-proxy "+command.Name+" --"] = flagsOf(line, command)
+	}
+	cases["reverse-proxy "] = commands
+	cases["reverse-proxy --"] = flagsOf(line, line.Commands[0])
+	return cases
+}
+
+func TestCompletionsInRealShells(t *testing.T) {
+	needPrograms(t, "bash", "zsh", "fish")
+	completions := filepath.Join(projectRoot(t), "deploy", "completions")
+	cases := completionCases()
+	lines := []string{}
+	for line := range cases {
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	for _, shell := range []struct {
+		// bare is the flag by which the shell reads nobody's settings.
+		name, file, bare, script string
+	}{
+		{"bash", "bash/reverse-proxy", "--norc", bashComplete},
+		{"fish", "fish/reverse-proxy.fish", "--no-config", fishComplete},
+		{"zsh", "zsh/_reverse-proxy", "-f", zshComplete},
+	} {
+		t.Run(shell.name, func(t *testing.T) {
+			dir := t.TempDir()
+			work := filepath.Join(dir, "work")
+			if err := os.MkdirAll(filepath.Join(work, "sub"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			for name, text := range map[string]string{"work/site.toml": "", "script": shell.script, "inside": zshInside} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			file := filepath.Join(completions, shell.file)
+			clientProgram(t, work, shell.name, "-n", file) // its syntax
+			args := []string{shell.bare, filepath.Join(dir, "script"), file}
+			if shell.name == "zsh" {
+				args = append(args, filepath.Join(dir, "inside"))
+			}
+			out := clientProgram(t, work, shell.name, append(args, lines...)...)
+			answers := strings.Split(out, "<DONE>\n")
+			if len(answers) != len(lines)+1 {
+				t.Fatalf("got %d answers, want %d:\n%s", len(answers)-1, len(lines), out)
+			}
+			for i, line := range lines {
+				got := []string{}
+				for offered := range strings.FieldsSeq(answers[i]) {
+					got = append(got, strings.TrimSuffix(offered, "/"))
+				}
+				slices.Sort(got)
+				want := slices.Clone(cases[line])
+				slices.Sort(want)
+				if got = slices.Compact(got); !slices.Equal(got, want) {
+					t.Errorf("%q: got %v, want %v", line, got, want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,92 @@
+package conformance_test
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	tomlBlock   = regexp.MustCompile("(?s)\n```toml\n(.*?)\n```\n")
+	tomlAddress = regexp.MustCompile(`(?m)^bind_addr = "([^"]+)"`)
+	tomlHost    = regexp.MustCompile(`(?m)^host = "([^"]+)"`)
+	tomlPair    = regexp.MustCompile(`(?m)^cert_path = "/([^"]+)".*\nkey_path = "/([^"]+)"`)
+	tomlHealth  = regexp.MustCompile(`(?m)^health_check_port = (\d+)`)
+)
+
+// readyFor gives the machine what a configuration needs: its addresses, and a certificate for all its hosts.
+func (m *machine) readyFor(text string) {
+	m.t.Helper()
+	for _, match := range tomlAddress.FindAllStringSubmatch(text, -1) {
+		if strings.HasPrefix(match[1], "127.") || match[1] == "::1" {
+			continue
+		}
+		if out, code := m.run("ip address replace " + match[1] + " dev lo"); code != 0 {
+			m.t.Fatalf("cannot give the machine the address %s: %s", match[1], out)
+		}
+	}
+	var hosts []string
+	for _, match := range tomlHost.FindAllStringSubmatch(text, -1) {
+		hosts = append(hosts, match[1])
+	}
+	for _, match := range tomlPair.FindAllStringSubmatch(text, -1) {
+		m.certify(match[1], match[2], hosts...)
+	}
+}
+
+var tomlACME = regexp.MustCompile(`(?m)^mode = "acme"\n(?:acme_.*\n)+`)
+
+// withoutCA puts certificates from files, of that name, in the place of those that a CA would give.
+func withoutCA(t *testing.T, text, name string) string {
+	t.Helper()
+	if n := len(tomlACME.FindAllString(text, -1)); n != 1 {
+		t.Fatalf("got %d listeners in mode acme, want one", n)
+	}
+	return tomlACME.ReplaceAllString(text, fmt.Sprintf("mode = \"manual\"\ncert_path = \"/etc/reverse-proxy/%[1]s.pem\"\nkey_path = \"/etc/reverse-proxy/%[1]s.key\"\n", name))
+}
+
+// TestTheConfigurationsOfTheDocuments starts the daemon with every whole configuration that a document shows, on a
+// machine that has its addresses and certificates. Those that need a CA are checked alone.
+func TestTheConfigurationsOfTheDocuments(t *testing.T) {
+	needPrograms(t, "ip", "openssl", "curl")
+	binary, found := buildDaemon(t), 0
+	for name, text := range documents(t) {
+		for i, block := range tomlBlock.FindAllStringSubmatch(text, -1) {
+			found++
+			t.Run(fmt.Sprintf("%s-%d", name, i+1), func(t *testing.T) {
+				m := bareMachine(t, binary)
+				m.readyFor(block[1])
+				m.configure(block[1])
+				if out, code := m.run("reverse-proxy --validate --config /etc/reverse-proxy/config.toml"); code != 0 {
+					t.Fatalf("got %d and %s, want a valid configuration", code, out)
+				}
+				if strings.Contains(block[1], `mode = "acme"`) {
+					return
+				}
+				if port := tomlHealth.FindStringSubmatch(block[1]); port != nil && port[1] != "9900" {
+					t.Fatalf("got the health port %s, want 9900, at which this test asks", port[1])
+				}
+				m.start()
+				m.stop()
+			})
+		}
+	}
+	if found < 5 {
+		t.Errorf("got %d configurations, want those of README.md and of the guide", found)
+	}
+}
+
+// blocks returns the code blocks of a document in a language.
+func blocks(t *testing.T, document, language string) []string {
+	t.Helper()
+	var all []string
+	for _, match := range regexp.MustCompile("(?s)\n```"+language+"\n(.*?)\n```\n").FindAllStringSubmatch(documents(t)[document], -1) {
+		all = append(all, match[1])
+	}
+	if slices.Contains(all, "") || len(all) == 0 {
+		t.Fatalf("%s: got the %s blocks %q, want some", document, language, all)
+	}
+	return all
+}

@@ -1,0 +1,91 @@
+package conformance_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"reverse-proxy/proxy"
+)
+
+// manPages are the man pages that are shipped.
+func manPages(t *testing.T) []string {
+	t.Helper()
+	pages, err := filepath.Glob(filepath.Join(projectRoot(t), "deploy", "man", "*.[58]"))
+	if err != nil || len(pages) != 2 {
+		t.Fatalf("got the man pages %v and %v, want two", pages, err)
+	}
+	return pages
+}
+
+func TestManPagesAreWithoutWarnings(t *testing.T) {
+	needPrograms(t, "mandoc", "groff", "man")
+	for _, page := range manPages(t) {
+		t.Run(filepath.Base(page), func(t *testing.T) {
+			dir := t.TempDir()
+			// Each is silent when it finds nothing: the one reads as the BSDs do, the others as Linux does.
+			if out := output(t, dir, "mandoc", "-T", "lint", "-W", "style", page); out != "" {
+				t.Errorf("mandoc: got %q, want nothing", out)
+			}
+			cmd := exec.Command("groff", "-ww", "-man", "-Tutf8", page)
+			var complaints strings.Builder
+			cmd.Stderr = &complaints
+			if _, err := cmd.Output(); err != nil || complaints.Len() > 0 {
+				t.Errorf("groff: got %v and %q, want success and no warning", err, complaints.String())
+			}
+		})
+	}
+}
+
+// TestManPagesAreReadAsTheyAreMeant holds what a reader sees of the pages, which the commands' and keys' own tables say.
+func TestManPagesAreReadAsTheyAreMeant(t *testing.T) {
+	needPrograms(t, "man")
+	read := func(t *testing.T, name string) string {
+		t.Helper()
+		cmd := exec.Command("man", "--warnings", "-l", filepath.Join(projectRoot(t), "deploy", "man", name))
+		cmd.Env = append(os.Environ(), "MANWIDTH=2000", "LC_ALL=C.UTF-8", "MANPAGER=cat", "MAN_KEEP_FORMATTING=")
+		var complaints strings.Builder
+		cmd.Stderr = &complaints
+		out, err := cmd.Output()
+		if err != nil || complaints.Len() > 0 {
+			t.Fatalf("man: got %v and %q, want success and no warning", err, complaints.String())
+		}
+		return strings.Join(strings.Fields(string(out)), " ")
+	}
+	wanted := func(t *testing.T, page string, texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if !strings.Contains(page, strings.Join(strings.Fields(text), " ")) {
+				t.Errorf("got no %q in the page, want it there:\n%s", text, page)
+				return
+			}
+		}
+	}
+	t.Run("reverse-proxy(8)", func(t *testing.T) {
+		page, line := read(t, "reverse-proxy.8"), proxy.CommandLineReference()
+		for _, flag := range line.Flags {
+			wanted(t, page, "--"+flag.Name+" "+flag.Value, flag.Summary[1:])
+		}
+		for _, command := range line.Commands {
+			wanted(t, page, strings.TrimSpace("reverse-proxy "+command.Name)+" [", command.Summary[1:])
+		}
+	})
+	t.Run("reverse-proxy.toml(5)", func(t *testing.T) {
+		page := read(t, "reverse-proxy.toml.5")
+		for _, table := range proxy.ConfigReference() {
+			header := "Top level"
+			if table.Path != "" {
+				header = "[" + table.Path + "]"
+			}
+			wanted(t, page, header, strings.ReplaceAll(table.About, "`", ""))
+			for _, key := range table.Keys {
+				wanted(t, page, key.Name+" ("+key.Type, strings.ReplaceAll(key.Text, "`", ""))
+				if key.Default != "" {
+					wanted(t, page, "Default: "+key.Default+".")
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,49 @@
+package manual
+
+import (
+	"slices"
+	"strings"
+
+	"reverse-proxy/proxy"
+)
+
+// completionNotice is the first comment of a generated completion.
+const completionNotice = "Written by go test ./deploy/manual -update from the tables of the program. Do not edit."
+
+// everywhere are the flags that every command takes.
+func everywhere() []string { return []string{"version", "help"} }
+
+// takenFlags are the flags that a command takes, in the order of the table.
+func takenFlags(line proxy.CommandLine, command proxy.CommandReference) []proxy.FlagReference {
+	var taken []proxy.FlagReference
+	for _, flag := range line.Flags {
+		own := slices.ContainsFunc(command.Flags, func(group []string) bool { return slices.Contains(group, flag.Name) })
+		if own || slices.Contains(everywhere(), flag.Name) {
+			taken = append(taken, flag)
+		}
+	}
+	return taken
+}
+
+// withValue are the flags that have a value: of PATH if paths, else of anything else, which nobody can complete.
+func withValue(line proxy.CommandLine, paths bool) []string {
+	var names []string
+	for _, flag := range line.Flags {
+		if flag.Value != "" && (flag.Value == "PATH") == paths {
+			names = append(names, "--"+flag.Name)
+		}
+	}
+	return names
+}
+
+// commandNames are the words that name a command.
+func commandNames(line proxy.CommandLine) []string {
+	var names []string
+	for _, command := range line.Commands[1:] {
+		names = append(names, command.Name)
+	}
+	return names
+}
+
+// singleQuoted is text in the single quotes of bash and zsh.
+func singleQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

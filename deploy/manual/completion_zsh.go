@@ -1,0 +1,55 @@
+package manual
+
+import (
+	"fmt"
+	"strings"
+
+	"reverse-proxy/proxy"
+)
+
+// zshCompletion is the completion for zsh.
+func zshCompletion(line proxy.CommandLine) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "#compdef reverse-proxy\n# Completion of reverse-proxy(8) for zsh.\n# %s\n", completionNotice)
+	out.WriteString("\n_reverse-proxy() {\n    local command= i\n    local -a commands flags\n    commands=(\n")
+	for _, command := range line.Commands[1:] {
+		fmt.Fprintf(&out, "        %s\n", singleQuoted(command.Name+":"+command.Summary))
+	}
+	fmt.Fprintf(&out, "    )\n    for ((i = 2; i < CURRENT; i++)); do\n        case $words[i] in\n        (%s) ((i++)) ;;\n        (%s) command=$words[i] ;;\n        esac\n    done\n",
+		strings.Join(append(withValue(line, true), withValue(line, false)...), "|"), strings.Join(commandNames(line), "|"))
+	out.WriteString("    case $command in\n")
+	for _, command := range append(line.Commands[1:len(line.Commands):len(line.Commands)], line.Commands[0]) {
+		pattern := command.Name
+		if pattern == "" {
+			pattern = "*"
+		}
+		fmt.Fprintf(&out, "    (%s)\n        flags=(\n", pattern)
+		for _, flag := range takenFlags(line, command) {
+			fmt.Fprintf(&out, "            %s\n", singleQuoted(zshFlag(flag)))
+		}
+		out.WriteString("        )\n        ;;\n")
+	}
+	out.WriteString(`    esac
+    if [[ -n $command ]]; then
+        _arguments $flags '*: :'
+    else
+        _arguments $flags '1:command:(($commands))'
+    fi
+}
+
+_reverse-proxy "$@"
+`)
+	return out.String()
+}
+
+// zshFlag is a flag as _arguments takes it.
+func zshFlag(flag proxy.FlagReference) string {
+	summary := strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, ":", `\:`).Replace(flag.Summary)
+	switch flag.Value {
+	case "":
+		return "--" + flag.Name + "[" + summary + "]"
+	case "PATH":
+		return "--" + flag.Name + "=[" + summary + "]:" + flag.Value + ":_files"
+	}
+	return "--" + flag.Name + "=[" + summary + "]:" + flag.Value + ": "
+}

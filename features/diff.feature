@@ -1,0 +1,205 @@
+Feature: Preview of a reload
+  `reverse-proxy diff` asks the running daemon what a reload of the file as it is now would change, and changes nothing.
+  `reverse-proxy reload` tells by the same comparison what it has changed.
+
+  Background:
+    Given the site "git.example.test" is served from the upstream "old"
+
+  Rule: The exit code tells whether a reload would change anything, or would be refused
+
+    @S-1.4 @S-3.2
+    Scenario: 0 for no change
+      Given the proxy is running
+      When the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command exits with 0
+      And the command prints "${config}: no change"
+      And the command complains nothing
+
+    @S-1.4 @S-3.2
+    Scenario: 1 for changes, each on a line of its own
+      Given the site "gone.example.test" is served from the upstream "old"
+      And the proxy is running
+      When the site "git.example.test" is moved to the upstream "new"
+      And the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 7
+      And the site "gone.example.test" is taken out
+      And the site "new.example.test" is served from the upstream "new"
+      And the setting "rate_limit.burst" is 77
+      And the setting "https_health_path" is "/alive"
+      And the setting "max_connections" is 99
+      And the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command exits with 1
+      And the command complains nothing
+      And the command names every one of:
+        | ${config}: 6 changes                                                                              |                                        |
+        | site added: new.example.test on ${addr}:${https}, upstream http://${upstream:new}                 |                                        |
+        | site removed: gone.example.test on ${addr}:${https}, upstream http://${upstream:old}              |                                        |
+        | site changed: git.example.test: upstream ${upstream:old} -> ${upstream:new}                       | , upstream_request_timeout_secs 60 -> 7 |
+        | setting changed: rate_limit.burst                                                                 | -> 77                                  |
+        | setting changed: https_health_path                                                                | -> /alive                              |
+        | restart needed: max_connections                                                                   | -> 99                                  |
+
+    @S-1.4 @S-3.2
+    Scenario: 2 for a file that a reload would refuse, with every error
+      Given the proxy is running
+      When the setting "rate_limit.burst" is 0
+      And the setting "body.limit_bytes" is 0
+      And the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command exits with 2
+      And the command prints nothing
+      And the command complains in 3 lines
+      And the command names every one of:
+        | ${config}: a reload would be refused; 2 errors in the configuration |
+        | rate_limit.burst: 0 is out of range                                 |
+        | body.limit_bytes: 0 is out of range                                 |
+
+    @S-1.4
+    Scenario: 1 with one line on stderr, and none on stdout, when there is no daemon to ask
+      When the command "reverse-proxy diff --config ${config}" is run
+      Then the command exits with 1
+      And the command prints nothing
+      And the command complains in 1 line
+      And the command complains "reverse-proxy: diff: ${admin_socket}: no such file or directory; is the daemon running"
+
+    @S-1.4 @S-3.2
+    Scenario: The daemon's answer is JSON where there is no terminal, with the same exit codes
+      Given the proxy is running
+      When the command "reverse-proxy diff --config ${config}" is run
+      Then the command exits with 0
+      And the command prints "{\"status\":\"ok\",\"path\":\"${config}\",\"changes\":0,\"difference\":{}}"
+      When the setting "rate_limit.burst" is 77
+      And the command "reverse-proxy diff --json --config ${config}" is run
+      Then the command exits with 1
+      And the command prints "\"settings\":[{\"key\":\"rate_limit.burst\",\"old\":"
+      When the setting "rate_limit.burst" is 0
+      And the command "reverse-proxy diff --config ${config}" is run
+      Then the command exits with 2
+      And the command prints "\"errors\":[\"rate_limit.burst: 0 is out of range;"
+      And the command complains nothing
+
+  Rule: Certificates are compared by what is in their files
+
+    @S-3.5
+    Scenario: A renewed certificate shows its old and its new end
+      Given the proxy is running
+      When a certificate "listener1" for "example.test, *.example.test, other.test" that is valid for 3600 seconds
+      And the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command exits with 1
+      And the command names every one of:
+        | certificate changed: example.test, *.example.test -> example.test, *.example.test, other.test on ${addr}:${https}, expires | -> |
+      When the configuration is reloaded
+      And the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command exits with 0
+
+    @S-3.5
+    Scenario: A bad certificate is told as a refusal
+      Given the proxy is running
+      When the certificate "listener1" has the key of another one
+      And the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command exits with 2
+      And the command complains "listeners[0].tls.key_path: "
+
+  Rule: A listener that is new in the file waits for a restart, with its sites
+
+    @S-3.4
+    Scenario: Both are told
+      Given the proxy is running
+      When another listener
+      And the site "two.example.test" is served from the upstream "new" by listener 2
+      And the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command exits with 1
+      And the command names every one of:
+        | restart needed: listeners[1] (none) -> ${addr2}:${https2}                                         |
+        | restart needed: site two.example.test on ${addr2}:${https2}, upstream http://${upstream:new}      |
+
+  Rule: A preview leaves no trace
+
+    @S-3.2 @S-3.4
+    Scenario: Nothing is changed, nothing is logged, and no drift counts as reported
+      Given the proxy is running
+      When the site "git.example.test" is moved to the upstream "new"
+      And the setting "max_connections" is 99
+      And what the log holds is past
+      And the command "reverse-proxy diff --config ${config}" is run
+      Then the command exits with 1
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "old"
+      And the log has 0 lines "CONFIG_RELOAD"
+      And the log has 0 lines "CONFIG_DRIFT"
+      When the admin command "status" is sent
+      Then the admin socket answers with:
+        | last_reload | null |
+        | reloads#    | 0    |
+      When the configuration is reloaded
+      Then the log has a line "CONFIG_DRIFT" with:
+        | key | max_connections |
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "new"
+
+  Rule: reload tells what it has changed
+
+    @S-1.4 @S-3.2
+    Scenario: The lines are those of the preview
+      Given the proxy is running
+      When the site "git.example.test" is moved to the upstream "new"
+      And the setting "max_connections" is 99
+      And the command "reverse-proxy reload --text --config ${config}" is run
+      Then the command exits with 0
+      And the command names every one of:
+        | reloaded: 1 site, 2 changes                                                                       |
+        | site changed: git.example.test: upstream ${upstream:old} -> ${upstream:new}                       |
+        | restart needed: max_connections                                                                   |
+      When the command "reverse-proxy reload --text --config ${config}" is run
+      Then the command prints "reloaded: 1 site, 1 change"
+
+    @S-1.4 @S-3.2
+    Scenario: The protocol's answer has the same difference
+      Given the proxy is running
+      When the site "git.example.test" is moved to the upstream "new"
+      And the configuration file is written
+      And the admin command "diff" is sent
+      Then the admin socket answers with:
+        | status                               | ok               |
+        | changes                              | 1                |
+        | difference.sites_changed[0].host     | git.example.test |
+        | difference.sites_changed[0].keys#    | 1                |
+        | difference.sites_changed[0].keys[0].key | upstream      |
+        | difference.sites_changed[0].keys[0].old | ${upstream:old} |
+        | difference.sites_changed[0].keys[0].new | ${upstream:new} |
+      When the admin command "reload" is sent
+      Then the admin socket answers with:
+        | status                               | ok               |
+        | sites                                | 1                |
+        | difference.sites_changed[0].keys[0].new | ${upstream:new} |
+
+    @S-1.4 @S-3.2
+    Scenario: A refused reload exits with 1 and tells every error
+      Given the proxy is running
+      When the setting "rate_limit.burst" is 0
+      And the command "reverse-proxy reload --text --config ${config}" is run
+      Then the command exits with 1
+      And the command prints nothing
+      And the command complains in 2 lines
+      And the command complains "${config}: nothing was changed; 1 error in the configuration"
+
+  Rule: An answer that is none of this daemon's is one clear line
+
+    @S-1.4
+    Scenario Outline: <what> makes <command> exit with 1
+      Given something else answers "<answer>" at the socket "${admin_socket}"
+      When the command "reverse-proxy <command> --text --config ${config}" is run
+      Then the command exits with 1
+      And the command prints nothing
+      And the command complains in 1 line
+      And the command complains "reverse-proxy: <command>: ${admin_socket}: <says>"
+      And no escape codes were written
+
+      Examples:
+        | what                          | command | answer                                                                | says                                                    |
+        | An older daemon               | diff    | {\"status\":\"error\",\"message\":\"unknown command: diff\"}\\n | the daemon is of an older version, which does not know diff; restart it with this one |
+        | A web server                  | diff    | HTTP/1.1 400 Bad Request\\r\\n\\r\\n                              | the answer is not the daemon's: \"HTTP/1.1 400 Bad Request\" |
+        | Nothing                       | diff    |                                                                       | the connection was closed without an answer             |
+        | Half a line                   | status  | {\"status\":\"ok\"                                                  | the answer is not a whole line                          |
+        | A terminal's commands         | status  | \\x1b[2J\\x1b]0;owned\\x07\\n                                     | the answer is not the daemon's:                         |
+        | Another kind of JSON          | status  | {\"status\":\"ok\",\"listeners\":{\"x\":1}}\\n                    | the answer is not the daemon's:                         |
+        | A difference that is a number | reload  | {\"status\":\"ok\",\"difference\":5}\\n                             | the answer is not the daemon's:                         |
+        | A refusal of this user        | diff    | {\"status\":\"error\",\"message\":\"permission denied\"}\\n       | permission denied                                       |

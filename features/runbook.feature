@@ -1,0 +1,319 @@
+Feature: The runbook
+  docs/runbook.md tells what to do by symptom. Each rule has the title of one of its sections, provokes that symptom, and
+  compares what the daemon writes with what the section shows: an operator who looks for it must find it.
+
+  Background:
+    Given the site "git.example.test" is served from the upstream "app"
+
+  Rule: It does not start
+
+    @S-4.2
+    Scenario: A mistyped key
+      Given the setting "listeners[0].sites[0].upsteam" is "127.0.0.1:3000"
+      When the proxy is started
+      Then the proxy exits with 1
+      And the runbook tells under "It does not start" what was written
+
+  Rule: A port is in use
+
+    @S-4.2 @S-4.4
+    Scenario: Something listens on the HTTPS port, and on the admin socket
+      Given something else listens on "${addr}:${https}"
+      And a live socket "admin.sock"
+      When the proxy is started
+      Then the proxy exits with 1
+      And the runbook tells under "A port is in use" what was written
+
+  Rule: It does not start after a reboot
+
+    @S-4.2
+    Scenario: An address that is not there yet, and then a directory that is not there any more
+      Given the setting "listeners[0].bind_addr" is "192.0.2.1"
+      When the proxy is started
+      Then the proxy exits with 1
+      And the command "reverse-proxy --config ${config}" is run
+      And the command exits with 1
+      When the setting "admin_socket_path" is "${dir}/run/admin.sock"
+      And the proxy is started
+      Then the proxy exits with 1
+      And the runbook tells under "It does not start after a reboot" what was written
+
+  Rule: The start fails without a certificate
+
+    @S-4.2 @S-5.4
+    Scenario: A CA that does not answer
+      Given no upstream "ca"
+      And listener 1 orders a certificate for "git.example.test" from the CA at "https://${upstream:ca}/directory"
+      When the proxy is started
+      Then the proxy exits with 1
+      And the runbook tells under "The start fails without a certificate" what was written
+
+  Rule: A reload is refused
+
+    @S-9.1
+    Scenario: A value that is out of range
+      Given the proxy is running
+      And the setting "rate_limit.burst" is 0
+      When the command "reverse-proxy reload --config ${config}" is run
+      Then the command exits with 1
+      And the runbook tells under "A reload is refused" what was written
+
+  Rule: A change has no effect
+
+    @S-9.1
+    Scenario: A static key
+      Given the proxy is running
+      And the setting "max_connections" is 512
+      When the command "reverse-proxy reload --config ${config}" is run
+      Then the command exits with 0
+      And the command prints "\"restart_required\":[\"max_connections\"]"
+      And the runbook tells under "A change has no effect" what was written
+
+  Rule: A certificate does not renew
+
+    @S-5.4
+    Scenario: A CA that cannot be reached, until the certificate has ended
+      Given no ACME server
+      And a certificate "own" for "www.example.test" that is valid for 8 seconds
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      And the cache of listener 1 holds the certificate "own" for "www.example.test"
+      When the proxy is running
+      Then the runbook tells under "A certificate does not renew" what was written
+      When a client shakes hands for "www.example.test"
+      Then the certificate is "own"
+
+  Rule: A certificate from files ends
+
+    @S-5.3
+    Scenario: Nobody renews it
+      Given a certificate "short" for "git.example.test" that is valid for 6 seconds
+      And listener 1 has the certificate "short"
+      When the proxy is running
+      Then the runbook tells under "A certificate from files ends" what was written
+      # What the section says to do.
+      When a certificate "short" for "git.example.test"
+      And the configuration is reloaded
+      And a client shakes hands for "git.example.test"
+      Then the certificate is trusted for "git.example.test"
+
+  Rule: The TLS handshake fails
+
+    @S-5.2
+    Scenario: A name that no certificate covers
+      Given the proxy is running
+      When a client shakes hands for "other.example.org"
+      Then the handshake fails with the alert "unrecognized name"
+      And the runbook tells under "The TLS handshake fails" what was written
+
+  Rule: 502
+
+    @S-8.1
+    Scenario: An upstream that is down
+      Given no upstream "gone"
+      And the site "git.example.test" is moved to the upstream "gone"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
+      Then the answer is 502
+      And the runbook tells under "502" what was written
+
+    @S-8.1
+    Scenario Outline: An upstream that <what>
+      Given <upstream>
+      And the site "git.example.test" is moved to the upstream "bad"
+      And the setting "<setting>" is <value>
+      And the proxy is running
+      When a client requests "https://git.example.test/"
+      Then the answer is 502
+      And the runbook has a row under "502" for the error of the line "UPSTREAM_ERROR"
+
+      Examples:
+        | what                                | upstream                                                | setting                            | value                 |
+        | is down                             | no upstream "bad"                                       | body.limit_bytes                   | 1000                  |
+        | has a name that does not resolve    | no upstream "bad"                                       | listeners[0].sites[0].upstream     | "nowhere.invalid:80"  |
+        | closes without an answer            | an upstream "bad" that closes without answering         | body.limit_bytes                   | 1000                  |
+        | has a certificate that nobody trusts | an HTTPS upstream "bad" with a certificate that nobody trusts | listeners[0].sites[0].upstream_scheme | "https"      |
+        | has a certificate for another name  | an HTTPS upstream "bad" with a certificate for "other.example.test" | listeners[0].sites[0].upstream_scheme | "https"  |
+        | speaks no TLS                       | an upstream "bad" that greets with "220 mail ESMTP\r\n" | listeners[0].sites[0].upstream_scheme | "https"            |
+        | wants TLS                           | an HTTPS upstream "bad"                                 | body.limit_bytes                   | 1000                  |
+        | speaks another protocol             | an upstream "bad" that greets with "220 mail ESMTP\r\n" | body.limit_bytes                   | 1000                  |
+
+  Rule: 504
+
+    @S-6.9
+    Scenario Outline: An upstream that <what>
+      Given <upstream>
+      And the site "git.example.test" is moved to the upstream "slow"
+      And the setting "listeners[0].sites[0].upstream_connect_timeout_secs" is 1
+      And the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 1
+      And the proxy is running
+      When a client requests "https://git.example.test/"
+      Then the answer is 504
+      And the runbook tells under "504" what was written
+      And the runbook has a row under "504" for the error of the line "UPSTREAM_ERROR"
+
+      Examples:
+        | what                        | upstream                                         |
+        | is behind a firewall        | an upstream "slow" that does not accept connections |
+        | thinks for too long         | an upstream "slow" that never answers            |
+
+  Rule: 429 for everybody
+
+    @S-7.1 @S-6.3
+    Scenario: Clients behind one address share a bucket, whatever their headers say
+      Given the setting "rate_limit.requests_per_second" is 0.001
+      And the setting "rate_limit.burst" is 2
+      And the proxy is running
+      When a client sends the request:
+        | url    | https://git.example.test/     |
+        | client | balancer                      |
+        | header | X-Forwarded-For: 203.0.113.50 |
+      And a client sends the request:
+        | url    | https://git.example.test/     |
+        | client | balancer                      |
+        | header | X-Forwarded-For: 203.0.113.51 |
+      And a client sends the request:
+        | url    | https://git.example.test/     |
+        | client | balancer                      |
+        | header | X-Forwarded-For: 203.0.113.52 |
+      Then the answer is 429
+      And the log has a line "RATE_LIMIT" with:
+        | client_ip | ${client:balancer} |
+      And the runbook tells under "429 for everybody" what was written
+      # What the section says to do.
+      When the setting "rate_limit.burst" is 1000
+      And the setting "rate_limit.requests_per_second" is 1000
+      And the configuration is reloaded
+      And the client "balancer" requests "https://git.example.test/" until the answer is 200
+
+  Rule: 404 on a site that exists
+
+    @S-6.1
+    Scenario: A site of another listener
+      Given another listener
+      And the site "other.example.test" is served from the upstream "app" by listener 2
+      And the proxy is running
+      When a client sends the request:
+        | url      | https://git.example.test/ |
+        | header   | Host: other.example.test  |
+      Then the answer is 404
+      And the runbook tells under "404 on a site that exists" what was written
+
+  Rule: 400, 408, 413, 431
+
+    @S-8.1
+    Scenario: A body and a head that are too large
+      Given the proxy is running
+      When a client sends "POST" to "https://git.example.test/upload" with 2000000 bytes
+      Then the answer is 413
+      When a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        GET / HTTP/1.1
+        Host: git.example.test
+        Cookie: ${x*70000}
+
+        """
+      And the client receives the answer 431
+      Then the runbook tells under "400, 408, 413, 431" what was written
+
+  Rule: A download or an upload breaks off
+
+    @S-6.10
+    Scenario Outline: An upstream that <what> of its answer
+      Given an upstream "app" that <does>
+      And the setting "body_idle_timeout_secs" is 1
+      And the proxy is running
+      When the client "alice" begins to request "https://git.example.test/"
+      Then the request of the client "alice" fails
+      And the runbook has a row under "A download or an upload breaks off" for the error of the line "UPSTREAM_ERROR"
+
+      Examples:
+        | what                   | does                                |
+        | closes in the middle   | sends half of its answer and closes |
+        | stands in the middle   | stops in the middle of its answer   |
+
+  Rule: Descriptors are exhausted
+
+    @S-8.6 @S-12.3
+    Scenario: A limit that is used up
+      Given the proxy is running
+      When the proxy can open no more files
+      And a client opens a connection to "tcp://${addr}:${https}"
+      Then the runbook tells under "Descriptors are exhausted" what was written
+      When the proxy can open files again
+      And a client requests "https://git.example.test/"
+      Then the answer is 200
+
+  Rule: New connections hang
+
+    @S-12.2
+    Scenario: max_connections busy clients, and one more that waits for its turn
+      Given an upstream "app" that waits
+      And the setting "max_connections" is 1
+      And the proxy is running
+      When the client "alice" begins to request "https://git.example.test/"
+      And the upstream "app" received 1 request
+      And the client "bob" begins to request "https://git.example.test/"
+      And the admin command "status" is sent
+      Then the admin socket answers with:
+        | connections        | 1 |
+        | requests_in_flight | 1 |
+      And the log has no line "ACCEPT_ERROR"
+      And the client "bob" has no answer yet
+      When the upstream "app" is released
+      Then the client "alice" is answered 200
+      When the upstream "app" is released
+      Then the client "bob" is answered 200
+
+  Rule: The disk is full
+
+    @S-8.4 @mount
+    Scenario: No room for the log file, and then again
+      Given a small disk "logs"
+      And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
+      And the proxy is running
+      And a client requests "https://git.example.test/before"
+      And the file "logs/proxy.log" contains "path=/before"
+      When the disk "logs" is full
+      And a client requests "https://git.example.test/${x*2000}" 20 times
+      Then 20 of the answers are 200
+      And the log has a line "LOG_WRITE_ERROR"
+      When the disk "logs" has room again
+      And a client requests "https://git.example.test/after"
+      Then the file "logs/proxy.log" has a line "LOG_DROPPED" with:
+        | sink | file |
+      And the runbook tells under "The disk is full" what was written
+
+  Rule: Lines are missing in the log
+
+    @S-8.3
+    Scenario: A new log file that cannot be opened
+      Given a directory "logs"
+      And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
+      And the proxy is running
+      When "logs" is renamed to "moved"
+      And the proxy is sent SIGUSR1
+      Then the runbook tells under "Lines are missing in the log" what was written
+      When a client requests "https://git.example.test/while-gone"
+      Then the file "moved/proxy.log" contains "path=/while-gone"
+
+  Rule: The admin commands find nobody
+
+    @S-10.4
+    Scenario: A daemon that does not run
+      When the command "reverse-proxy status --config ${config}" is run
+      Then the command exits with 1
+      And the runbook tells under "The admin commands find nobody" what was written
+
+  Rule: It takes long to stop
+
+    @S-11.1
+    Scenario: A request that does not end
+      Given an upstream "app" that never answers
+      And the setting "shutdown_timeout_secs" is 1
+      And the proxy is running
+      When the client "alice" begins to request "https://git.example.test/"
+      And the upstream "app" received 1 request
+      And the proxy is sent SIGTERM
+      Then the proxy exits with 0
+      And the runbook tells under "It takes long to stop" what was written

@@ -1,0 +1,111 @@
+package proxy
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// exitRefused is the exit code of `diff` when a reload would be refused.
+const exitRefused = 2
+
+// renderedReply is an answer of the daemon as people read it.
+type renderedReply struct {
+	// out and problems are the lines for stdout and for stderr.
+	out, problems []string
+	// code is the exit code.
+	code int
+}
+
+// renderReply renders the answer to a command for people. line is untrusted: it may come from another version, or from
+// another program altogether. The error tells in one line what is wrong with it.
+func renderReply(command string, line []byte, at time.Time) (renderedReply, error) {
+	var failure struct {
+		Status  string   `json:"status"`
+		Message string   `json:"message"`
+		Errors  []string `json:"errors"`
+	}
+	if err := json.Unmarshal(line, &failure); err != nil {
+		return renderedReply{}, replyProblem(err)
+	}
+	if failure.Status != adminStatusOK {
+		message := printableLine(failure.Message)
+		switch {
+		case len(failure.Errors) == 0 && message == unknownAdminCommand(command):
+			return renderedReply{}, fmt.Errorf("the daemon is of an older version, which does not know %s; restart it with this one", command)
+		case len(failure.Errors) == 0:
+			return renderedReply{}, errors.New(cmp.Or(message, "the daemon gives no reason"))
+		}
+		reply := renderedReply{code: refusedCode(command)}
+		if message != "" {
+			reply.problems = append(reply.problems, message)
+		}
+		for _, problem := range failure.Errors[:min(len(failure.Errors), maxTextRows)] {
+			reply.problems = append(reply.problems, printableLine(problem))
+		}
+		return reply, nil
+	}
+	switch command {
+	case "diff":
+		return renderDiff(line)
+	case "reload":
+		return renderReload(line)
+	}
+	var status Status
+	if err := json.Unmarshal(line, &status); err != nil {
+		return renderedReply{}, replyProblem(err)
+	}
+	return renderedReply{out: strings.Split(strings.TrimSuffix(status.text(at), "\n"), "\n")}, nil
+}
+
+// refusedCode is the exit code for a configuration that the daemon refuses.
+func refusedCode(command string) int {
+	if command == "diff" {
+		return exitRefused
+	}
+	return exitError
+}
+
+// replyProblem is the error about an answer that is no answer of a daemon.
+func replyProblem(err error) error {
+	return fmt.Errorf("the answer is not the daemon's: %s; is this its socket?", printable(err.Error()))
+}
+
+// renderDiff renders what a reload would do. The exit code tells whether it would change anything.
+func renderDiff(line []byte) (renderedReply, error) {
+	var result DiffResult
+	if err := json.Unmarshal(line, &result); err != nil {
+		return renderedReply{}, replyProblem(err)
+	}
+	path := printableLine(result.Path)
+	if result.Difference == nil || result.Difference.count() == 0 {
+		return renderedReply{out: []string{path + ": no change"}}, nil
+	}
+	head := fmt.Sprintf("%s: %s", path, count(result.Difference.count(), "change"))
+	return renderedReply{out: append([]string{head}, result.Difference.lines()...), code: exitError}, nil
+}
+
+// renderReload renders what a reload did.
+func renderReload(line []byte) (renderedReply, error) {
+	var result ReloadResult
+	if err := json.Unmarshal(line, &result); err != nil {
+		return renderedReply{}, replyProblem(err)
+	}
+	head := fmt.Sprintf("reloaded: %s", count(result.Sites, "site"))
+	if result.Difference == nil {
+		// An older daemon does not tell what it changed, but which keys need a restart.
+		lines := textLines{head}
+		for i, key := range result.RestartRequired {
+			lines.addf(i, len(result.RestartRequired), "restart needed: %s", printable(key))
+		}
+		return renderedReply{out: lines}, nil
+	}
+	if result.Difference.count() == 0 {
+		return renderedReply{out: []string{head + ", no change"}}, nil
+	}
+	head += ", " + count(result.Difference.count(), "change")
+	return renderedReply{out: append([]string{head}, result.Difference.lines()...)}, nil
+}

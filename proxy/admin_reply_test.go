@@ -1,0 +1,205 @@
+package proxy
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// replyTime is when the answers of the tests are read.
+var replyTime = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+// replyExamples are the answers in testdata/admin, each the line of JSON that a daemon sends, by the command that was
+// asked.
+var replyExamples = []struct{ name, file, command string }{
+	{"status of a daemon that serves", "status_busy", "status"},
+	{"status of a daemon that has just been started", "status_fresh", "status"},
+	{"status of an older daemon", "status_older", "status"},
+	{"status with all that a terminal could take for a command", "status_hostile", "status"},
+	{"diff with all kinds of changes", "diff_changes", "diff"},
+	{"diff without a change", "diff_none", "diff"},
+	{"diff of a file that would be refused", "diff_refused", "diff"},
+	{"reload that changed something", "reload_changes", "reload"},
+	{"reload of an older daemon", "reload_older", "reload"},
+	{"reload that was refused", "reload_refused", "reload"},
+	{"status that is refused", "status_denied", "status"},
+}
+
+// replyText is what is shown of an answer: stdout, and then stderr and the exit code where there is something to tell.
+func replyText(command string, line []byte) string {
+	reply, err := renderReply(command, line, replyTime)
+	if err != nil {
+		return "stderr: " + err.Error() + "\n"
+	}
+	text := ""
+	for _, line := range reply.out {
+		text += line + "\n"
+	}
+	for _, problem := range reply.problems {
+		text += "stderr: " + problem + "\n"
+	}
+	return text + fmt.Sprintf("exit code %d\n", reply.code)
+}
+
+func TestAnswersAreShownToPeopleAsInTheGoldenFiles(t *testing.T) {
+	for _, example := range replyExamples {
+		t.Run(example.name, func(t *testing.T) {
+			path := filepath.Join("..", "testdata", "admin", example.file)
+			line, err := os.ReadFile(path + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := replyText(example.command, line)
+			if os.Getenv("UPDATE_GOLDEN") != "" {
+				if err := os.WriteFile(path+".golden", []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path + ".golden")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("%s.golden differs (-want +got):\n%s", path, diff)
+			}
+			checkPrintable(t, got)
+		})
+	}
+}
+
+// checkPrintable fails the test if the text holds anything that a terminal acts on besides lines' ends.
+func checkPrintable(t *testing.T, text string) {
+	t.Helper()
+	for i, r := range text {
+		if r != '\n' && !unicode.IsPrint(r) || r == unicode.ReplacementChar && !strings.HasPrefix(text[i:], "\ufffd") {
+			t.Fatalf("got %q at byte %d, want printable characters alone: %q", r, i, text)
+		}
+	}
+}
+
+func TestAnswersThatAreNoneAreOneClearLine(t *testing.T) {
+	for _, c := range []struct{ name, command, line, want string }{
+		{"a number where a text belongs", "status", `{"status":"ok","version":5}`, "the answer is not the daemon's: json: cannot unmarshal number"},
+		{"a text where a list belongs", "status", `{"status":"ok","listeners":"x"}`, "the answer is not the daemon's: json: cannot unmarshal string"},
+		{"a list where the difference belongs", "diff", `{"status":"ok","difference":[]}`, "the answer is not the daemon's: json: cannot unmarshal array"},
+		{"a time that is none", "status", `{"status":"ok","time":"yesterday\u001b[2J"}`, `the answer is not the daemon's: parsing time`},
+		{"a number beyond all bounds", "reload", `{"status":"ok","sites":1e400}`, "the answer is not the daemon's: json: cannot unmarshal number"},
+		{"errors that are numbers", "reload", `{"status":"error","errors":[1]}`, "the answer is not the daemon's: json: cannot unmarshal number"},
+		{"no JSON", "status", "\x1b[2J", "the answer is not the daemon's: invalid character"},
+		{"an error without a reason", "status", `{"status":"error"}`, "the daemon gives no reason"},
+		{"a reason that forges a line", "status", `{"status":"error","message":"no\nroot\u001b[31m"}`, `no\u000aroot\u001b[31m`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := renderReply(c.command, []byte(c.line), replyTime)
+			if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+				t.Fatalf("got %v, want %q", err, c.want)
+			}
+			checkPrintable(t, err.Error())
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %q, want one line", err)
+			}
+		})
+	}
+}
+
+func TestAHugeAnswerIsCut(t *testing.T) {
+	status := Status{Status: "ok"}
+	for i := range maxTextRows + 5 {
+		status.SiteTraffic = append(status.SiteTraffic, SiteTraffic{SiteSummary: SiteSummary{Host: fmt.Sprintf("%d.example", i)}})
+	}
+	if got := status.text(replyTime); !strings.Contains(got, "\nand 5 more, which --json shows\n") || strings.Contains(got, "2001.example") {
+		t.Errorf("got %d lines, want %d sites and the number of the others", strings.Count(got, "\n"), maxTextRows)
+	}
+	difference := Difference{Settings: make([]KeyChange, maxTextRows+7)}
+	lines := difference.lines()
+	if last := lines[len(lines)-1]; len(lines) != maxTextRows+1 || last != "setting changed: 7 more, which --json shows" {
+		t.Errorf("got %d lines with %q at the end, want %d and the number of the others", len(lines), last, maxTextRows+1)
+	}
+}
+
+func TestTextsAreMadePrintable(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"plain text stays", "git.example.com: 404, grün", "git.example.com: 404, grün"},
+		{"an escape", "\x1b]0;owned\x07", `\u001b]0;owned\u0007`},
+		{"a control of eight bits", "\u009b2J", `\u009b2J`},
+		{"the same as a byte", "\x9b2J", `\x9b2J`},
+		{"line ends", "a\r\nb\tc\u2028d", `a\u000d\u000ab\u0009c\u2028d`},
+		{"a turned direction", "abc\u202ecba", `abc\u202ecba`},
+		{"a tag beyond the first plane", "x\U000e0041", `x\U000e0041`},
+		{"a long one", strings.Repeat("ä", maxCellRunes+1), strings.Repeat("ä", maxCellRunes) + "..."},
+		{"one that just fits", strings.Repeat("ä", maxCellRunes), strings.Repeat("ä", maxCellRunes)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := printable(c.text); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestJSONIsMadePrintableAndKeepsItsMeaning(t *testing.T) {
+	for _, line := range []string{
+		`{"status":"ok","a":"grün"}`, "{\"a\":\"\u009b2J\u202e\x7f\"}", "{\r\"a\" :\t[1,\"\U000e0041\U0001f600\"]}", `{"a":"\u001b\\"}`,
+	} {
+		safe := printableJSON([]byte(line))
+		checkPrintable(t, string(safe))
+		var before, after any
+		if err := json.Unmarshal([]byte(line), &before); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(safe, &after); err != nil || !cmp.Equal(before, after) {
+			t.Errorf("%q became %q: %v; got %v, want %v", line, safe, err, after, before)
+		}
+	}
+}
+
+// FuzzReply renders whatever stands in place of a daemon's answer, in all three commands and as JSON.
+func FuzzReply(f *testing.F) {
+	for _, example := range replyExamples {
+		line, err := os.ReadFile(filepath.Join("..", "testdata", "admin", example.file+".json"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		for _, command := range []string{"status", "diff", "reload"} {
+			reply, err := renderReply(command, line, replyTime)
+			if err != nil {
+				checkPrintable(t, err.Error())
+				if strings.Contains(err.Error(), "\n") {
+					t.Errorf("the error is not one line: %q", err)
+				}
+				continue
+			}
+			for _, shown := range append(reply.out, reply.problems...) {
+				checkPrintable(t, shown)
+				if strings.Contains(shown, "\n") {
+					t.Errorf("a line holds another one: %q", shown)
+				}
+			}
+			if reply.code < 0 || reply.code > 2 || reply.code == 2 && command != "diff" {
+				t.Errorf("%s: got the exit code %d", command, reply.code)
+			}
+		}
+		if !json.Valid(line) {
+			return
+		}
+		safe := printableJSON(line)
+		checkPrintable(t, string(safe))
+		var before, after any
+		if json.Unmarshal(line, &before) != nil {
+			return // a number beyond what Go reads
+		}
+		if err := json.Unmarshal(safe, &after); err != nil || !cmp.Equal(before, after) {
+			t.Errorf("%q became %q: %v", line, safe, err)
+		}
+	})
+}

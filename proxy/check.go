@@ -1,0 +1,110 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+)
+
+// checkTimeout bounds what `check` waits for, which is the system's resolver alone.
+const checkTimeout = 2 * time.Second
+
+// CheckResult is the answer of `check --json`.
+type CheckResult struct {
+	// Status is "ok" for a configuration that can be used, however many warnings it has, and else "error".
+	Status string `json:"status"`
+	// Path is the file.
+	Path string `json:"path"`
+	// Listeners and Sites are their numbers, of a configuration that can be used.
+	Listeners int `json:"listeners"`
+	Sites     int `json:"sites"`
+	// Errors is everything that is wrong, and Warnings everything that is legal and probably wrong, both with the key
+	// at fault.
+	Errors   []CheckProblem `json:"errors"`
+	Warnings []CheckProblem `json:"warnings"`
+}
+
+// CheckProblem is one error or warning.
+type CheckProblem struct {
+	// Key is the key with its indices; "" where no key is at fault.
+	Key string `json:"key"`
+	// Problem says what is wrong with its value, and behind a semicolon what would be right.
+	Problem string `json:"problem"`
+}
+
+// runCheck checks the configuration and reports on it (S-1.2), for `check` and `--validate`. The report goes to stdout;
+// errors and warnings go to stderr, so that who reads stdout sees the same line with and without warnings, and a
+// pipeline that keeps stderr keeps them. It creates, changes and binds nothing, and asks nobody but the system's
+// resolver for the upstreams' names.
+func runCheck(c commandLine, stdout, stderr io.Writer) int {
+	cfg, err := LoadConfig(c.config, c.wildcard)
+	var warnings []KeyError
+	if err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+		defer cancel()
+		warnings = configWarnings(ctx, cfg, systemCheckEnvironment(cfg))
+	}
+	code := exitOK
+	if err != nil {
+		code = exitError
+	}
+	if c.json {
+		if encodeErr := writeCheckResult(stdout, checkResult(c.config, cfg, err, warnings)); encodeErr != nil {
+			fmt.Fprintf(stderr, "reverse-proxy: check: cannot write the answer: %v\n", encodeErr)
+			return exitError
+		}
+		return code
+	}
+	if err != nil {
+		_ = writeLines(stderr, errorLines(err))
+		return code
+	}
+	report := validationReport(cfg)
+	lines := make([]string, len(warnings))
+	for i, warning := range warnings {
+		lines[i] = "warning: " + warning.Error()
+	}
+	if len(lines) > 0 {
+		report += ", " + count(len(lines), "warning")
+	}
+	_ = writeLines(stderr, lines)
+	if err := writeLines(stdout, []string{report}); err != nil {
+		fmt.Fprintf(stderr, "reverse-proxy: check: cannot write the answer: %v\n", err)
+		return exitError
+	}
+	return code
+}
+
+// checkResult makes the answer for programs.
+func checkResult(path string, cfg *Config, err error, warnings []KeyError) CheckResult {
+	result := CheckResult{Status: adminStatusOK, Path: path, Errors: []CheckProblem{}, Warnings: checkProblems(warnings)}
+	if err == nil {
+		result.Listeners, result.Sites = len(cfg.Listeners), siteCount(cfg)
+		return result
+	}
+	result.Status = adminStatusError
+	if config, ok := err.(ConfigErrors); ok {
+		result.Errors = checkProblems(config)
+	} else {
+		result.Errors = append(result.Errors, CheckProblem{Problem: err.Error()})
+	}
+	return result
+}
+
+// checkProblems lists problems for programs; never nil.
+func checkProblems(problems []KeyError) []CheckProblem {
+	list := make([]CheckProblem, len(problems))
+	for i, problem := range problems {
+		list[i] = CheckProblem(problem)
+	}
+	return list
+}
+
+// writeCheckResult writes the answer as one line of JSON.
+func writeCheckResult(w io.Writer, result CheckResult) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(result)
+}

@@ -1,0 +1,160 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// checkEnvironment is what the warnings of `check` ask of the machine besides the configuration's own files.
+type checkEnvironment struct {
+	// now is the time that certificates are judged by.
+	now func() time.Time
+	// resolve finds the addresses of a name.
+	resolve func(ctx context.Context, name string) ([]netip.Addr, error)
+	// isLocal tells whether an address is one of this machine.
+	isLocal func(netip.Addr) bool
+	// writable tells why this process's user cannot write to a file that is there, or nil.
+	writable func(path string) error
+	// account is the user that the daemon runs as, as far as that can be told.
+	account account
+}
+
+// systemCheckEnvironment is the environment of this process, for a daemon with this admin socket.
+func systemCheckEnvironment(cfg *Config) checkEnvironment {
+	return checkEnvironment{
+		now: time.Now,
+		resolve: func(ctx context.Context, name string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+		},
+		isLocal:  isLocalAddress,
+		writable: writableByUs,
+		account:  daemonAccount(cfg, os.Geteuid()),
+	}
+}
+
+// isLocalAddress tells whether the address is a loopback one or one of this machine's interfaces.
+func isLocalAddress(addr netip.Addr) bool {
+	if addr.IsLoopback() || addr.IsUnspecified() {
+		return true
+	}
+	interfaces, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, one := range interfaces {
+		if prefix, err := netip.ParsePrefix(one.String()); err == nil && prefix.Addr() == addr.WithZone("") {
+			return true
+		}
+	}
+	return false
+}
+
+// account is a user with its groups. The zero account is nobody in particular.
+type account struct {
+	known  bool
+	uid    uint32
+	groups []uint32
+	name   string
+}
+
+// daemonAccount is the user that the daemon runs as, where the one who checks is root and so is refused nothing: the
+// owner of the admin socket, or of the directory that systemd has made for it, else of the log file's directory. An
+// owner that is root tells nothing. Anybody else checks for himself, which access(2) judges better.
+func daemonAccount(cfg *Config, euid int) account {
+	if euid != 0 {
+		return account{}
+	}
+	var places []string
+	if cfg.AdminSocketPath != "" {
+		places = append(places, cfg.AdminSocketPath, filepath.Dir(cfg.AdminSocketPath))
+	}
+	if cfg.Logging.FilePath != "" {
+		places = append(places, filepath.Dir(cfg.Logging.FilePath))
+	}
+	for _, place := range places {
+		info, err := os.Lstat(place)
+		if err != nil {
+			continue
+		}
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 {
+			return lookUpAccount(stat.Uid)
+		}
+	}
+	return account{}
+}
+
+// lookUpAccount finds the groups and the name of a user in /etc/passwd and /etc/group. A user that is not there has
+// none.
+func lookUpAccount(uid uint32) account {
+	text := strconv.FormatUint(uint64(uid), 10)
+	a := account{known: true, uid: uid, name: "the user " + text}
+	found, err := user.LookupId(text)
+	if err != nil {
+		return a
+	}
+	a.name = quoted(found.Username)
+	groups, err := found.GroupIds()
+	if err != nil {
+		groups = []string{found.Gid}
+	}
+	for _, group := range groups {
+		if gid, err := strconv.ParseUint(group, 10, 32); err == nil {
+			a.groups = append(a.groups, uint32(gid))
+		}
+	}
+	return a
+}
+
+// The bits of a file's mode for everybody else, as may wants them.
+const (
+	mayRead  = 4
+	mayWrite = 2
+)
+
+// errNoAccess says that a user may not do what was asked.
+var errNoAccess = errors.New("permission denied")
+
+// may tells by the owner and the mode of a file whether the account may use it so. Nobody in particular may, and so
+// may root. An access control list can give more than this knows: a warning is not an error.
+func (a account) may(path string, want os.FileMode) error {
+	if !a.known || a.uid == 0 {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil // that it is missing is somebody else's problem
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	shift := 0
+	switch {
+	case stat.Uid == a.uid:
+		shift = 6
+	case a.inGroup(stat.Gid):
+		shift = 3
+	}
+	if info.Mode().Perm()>>shift&want == want {
+		return nil
+	}
+	return errNoAccess
+}
+
+// inGroup tells whether the account is in the group.
+func (a account) inGroup(gid uint32) bool {
+	for _, group := range a.groups {
+		if group == gid {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,88 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// maxLookups is how many names of upstreams are looked up at once.
+const maxLookups = 16
+
+// lookup is what became of the name of an upstream.
+type lookup struct {
+	addrs []netip.Addr
+	// problem says why there are none, and what to do; "" where there are some.
+	problem string
+}
+
+// splitUpstream splits a valid `host:port`; the host is without brackets.
+func splitUpstream(upstream string) (host string, port int) {
+	host, text, _ := net.SplitHostPort(upstream) // validation has refused what is none
+	port, _ = strconv.Atoi(text)
+	return host, port
+}
+
+// resolveUpstreams finds the addresses of all upstreams, each name once and maxLookups at a time. Asking the system's
+// resolver is the one thing in which `check` leaves the machine, and it is bounded by ctx: a name that nobody can look
+// up is a site that answers 502, and nothing else tells.
+func (c *checker) resolveUpstreams(ctx context.Context) map[string]lookup {
+	found := make(map[string]lookup)
+	var mu sync.Mutex
+	var running sync.WaitGroup
+	slots := make(chan struct{}, maxLookups)
+	for _, listener := range c.cfg.Listeners {
+		for _, site := range listener.Sites {
+			host, _ := splitUpstream(site.Upstream)
+			mu.Lock()
+			_, known := found[host]
+			found[host] = lookup{}
+			if addr, err := netip.ParseAddr(host); err == nil {
+				found[host], known = lookup{addrs: []netip.Addr{addr}}, true
+			}
+			mu.Unlock()
+			if known {
+				continue
+			}
+			running.Go(func() {
+				slots <- struct{}{}
+				defer func() { <-slots }()
+				result := c.lookUp(ctx, host)
+				mu.Lock()
+				defer mu.Unlock()
+				found[host] = result
+			})
+		}
+	}
+	running.Wait()
+	return found
+}
+
+// lookUp finds the addresses of one name.
+func (c *checker) lookUp(ctx context.Context, name string) lookup {
+	if ctx.Err() != nil {
+		return lookup{problem: fmt.Sprintf("the name %s was not looked up in time; look at the machine's resolver", quoted(name))}
+	}
+	addrs, err := c.env.resolve(ctx, name)
+	var dns *net.DNSError
+	var address *net.AddrError // what the resolver says of a name whose addresses are all of no use
+	switch {
+	case err == nil && len(addrs) > 0:
+		return lookup{addrs: addrs}
+	case err == nil, errors.As(err, &address), errors.As(err, &dns) && dns.IsNotFound:
+		return lookup{problem: fmt.Sprintf("the name %s has no address; correct it, or make it known to the machine's resolver", quoted(name))}
+	case ctx.Err() != nil, errors.As(err, &dns) && dns.IsTimeout:
+		return lookup{problem: fmt.Sprintf("the name %s was not looked up in time; look at the machine's resolver", quoted(name))}
+	}
+	cause := err.Error()
+	if dns != nil {
+		cause = dns.Err
+	}
+	return lookup{problem: fmt.Sprintf("the name %s cannot be looked up: %s; look at the machine's resolver",
+		quoted(name), printable(strings.TrimSpace(cause)))}
+}

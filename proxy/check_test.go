@@ -1,0 +1,335 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// checkTestEnvironment knows two names, and 192.0.2.7 as an address of this machine.
+func checkTestEnvironment() checkEnvironment {
+	return checkEnvironment{
+		now: func() time.Time { return configNow },
+		resolve: func(ctx context.Context, name string) ([]netip.Addr, error) {
+			switch name {
+			case "localhost":
+				return []netip.Addr{netip.MustParseAddr("::1"), netip.MustParseAddr("127.0.0.1")}, nil
+			case "app.internal":
+				return []netip.Addr{netip.MustParseAddr("10.0.0.5")}, nil
+			case "hangs.internal":
+				<-ctx.Done()
+				return nil, ctx.Err()
+			case "slow.internal":
+				return nil, &net.DNSError{Err: "i/o timeout", Name: name, IsTimeout: true}
+			case "broken.internal":
+				return nil, &net.DNSError{Err: "server \x1b[2Jmisbehaving", Name: name}
+			case "useless.internal":
+				return nil, &net.AddrError{Err: "no suitable address found", Addr: name}
+			case "empty.internal":
+				return nil, nil
+			}
+			return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+		},
+		isLocal:  func(addr netip.Addr) bool { return addr.IsLoopback() || addr.String() == "192.0.2.7" },
+		writable: func(string) error { return nil },
+	}
+}
+
+// warningLines checks text as a configuration file in dir, and returns its warnings, with the directory written as DIR.
+func warningLines(t *testing.T, dir, text string, env checkEnvironment, wildcard bool) []string {
+	t.Helper()
+	cfg, err := configFromBytes(filepath.Join(dir, "config.toml"), []byte(strings.ReplaceAll(text, "DIR", dir)), wildcard, configEnvironment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	var lines []string
+	for _, warning := range configWarnings(ctx, cfg, env) {
+		lines = append(lines, strings.ReplaceAll(warning.Error(), dir, "DIR"))
+	}
+	return lines
+}
+
+func TestWarningsTellWhatIsLegalAndProbablyWrong(t *testing.T) {
+	// The long-lived certificates that the edits name; those of certificateDir live for two days.
+	dir := certificateDir(t)
+	writeConfigPair(t, dir, "b", configNow.Add(40*time.Hour))
+	const upstream = `upstream = "127.0.0.1:3000"`
+	for _, c := range []struct {
+		name  string
+		edits []string
+		want  []string
+	}{
+		{"nothing", nil, nil},
+		{"limits that just do", []string{"burst = 200", "burst = 30", "requests_per_second = 100", "requests_per_second = 1",
+			"104857600", "65536"}, nil},
+		{"a small burst", []string{"burst = 200", "burst = 29"}, []string{
+			"rate_limit.burst: 29 is less than what a browser asks for at once to show a page, and the rest gets 429; write 30 or more"}},
+		{"a slow refill", []string{"requests_per_second = 100", "requests_per_second = 0.25"}, []string{
+			"rate_limit.requests_per_second: 0.25 lets a client that has used its burst up wait for 4 s; write 1 or more"}},
+		{"a tiny body limit", []string{"104857600", "65535"}, []string{
+			"body.limit_bytes: 65535 refuses a form with a small picture, or a push of Git, with 413; write 65536 or more"}},
+		{"few connections", []string{"[rate_limit]", "max_connections = 31\n[rate_limit]"}, []string{
+			"max_connections: 31 are used up by a few browsers, which open six each over HTTP/1.1; write 32 or more"}},
+		{"a site that a manual certificate covers", []string{`mode = "self_signed"`, "mode = \"manual\"\ncert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\"",
+			`"a.example"`, `"b.example"`}, nil},
+		{"a site that none covers", []string{`mode = "self_signed"`, "mode = \"manual\"\ncert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\""}, []string{
+			`listeners[0].sites[0].host: "a.example" is covered by no certificate of its listener, so that no client can connect to it; ` +
+				`add a certificate for it to [listeners.tls], or correct the name`}},
+		{"an ACME listener in order", []string{`mode = "self_signed"`, acmeTLS, "8443", "443"}, nil},
+		{"a site and a name that do not meet, the staging CA, and no port of the CA's", []string{`mode = "self_signed"`,
+			strings.Replace(acmeTLS, `["a.example"]`, `["B.example"]`, 1) + "\nacme_directory = \"staging\""}, []string{
+			`listeners[0].tls.acme_directory: no browser trusts the certificates of "staging"; write "production" when the first one has come`,
+			`listeners[0].https_port: the CA connects to the ports 443 and 80 alone, and this listener has 8443 and 8080; write one of the two, or let a router lead there`,
+			`listeners[0].tls.acme_domains[0]: "b.example" is no site of this listener, so that its certificate is of no use; add the site, or leave the name out`,
+			`listeners[0].sites[0].host: "a.example" is covered by no certificate of its listener, so that no client can connect to it; add the name to acme_domains, or correct it`}},
+		{"a CA of one's own may use any port", []string{`mode = "self_signed"`, acmeTLS + "\nacme_directory = \"https://ca.internal/directory\""}, nil},
+		{"names with an address", []string{upstream, `upstream = "app.internal:3000"`}, nil},
+		{"a name without an address", []string{upstream, `upstream = "nowhere.internal:3000"`}, []string{
+			`listeners[0].sites[0].upstream: the name "nowhere.internal" has no address; correct it, or make it known to the machine's resolver`}},
+		{"a name with an empty answer", []string{upstream, `upstream = "empty.internal:3000"`}, []string{
+			`listeners[0].sites[0].upstream: the name "empty.internal" has no address; correct it, or make it known to the machine's resolver`}},
+		{"a name with addresses of no use", []string{upstream, `upstream = "useless.internal:3000"`}, []string{
+			`listeners[0].sites[0].upstream: the name "useless.internal" has no address; correct it, or make it known to the machine's resolver`}},
+		{"a resolver that hangs", []string{upstream, `upstream = "hangs.internal:3000"`}, []string{
+			`listeners[0].sites[0].upstream: the name "hangs.internal" was not looked up in time; look at the machine's resolver`}},
+		{"a resolver that gives up", []string{upstream, `upstream = "slow.internal:3000"`}, []string{
+			`listeners[0].sites[0].upstream: the name "slow.internal" was not looked up in time; look at the machine's resolver`}},
+		{"a resolver at fault", []string{upstream, `upstream = "broken.internal:3000"`}, []string{
+			`listeners[0].sites[0].upstream: the name "broken.internal" cannot be looked up: server \u001b[2Jmisbehaving; look at the machine's resolver`}},
+		{"an upstream that is the listener itself", []string{upstream, `upstream = "127.0.0.1:8443"`}, []string{
+			`listeners[0].sites[0].upstream: "127.0.0.1:8443" is this proxy's own listeners[0].https_port, so that requests go round until they fail; ` +
+				`write the address of the program behind the proxy`}},
+		{"by a name, the redirect port", []string{upstream, `upstream = "localhost:8080"`}, []string{
+			`listeners[0].sites[0].upstream: "localhost:8080" is this proxy's own listeners[0].http_port, so that requests go round until they fail; ` +
+				`write the address of the program behind the proxy`}},
+		{"the health port", []string{upstream, `upstream = "127.0.0.1:9900"`}, []string{
+			`listeners[0].sites[0].upstream: "127.0.0.1:9900" is this proxy's own health_check_port, so that requests go round until they fail; ` +
+				`write the address of the program behind the proxy`}},
+		{"the port of another address", []string{upstream, `upstream = "127.0.0.2:8443"`}, nil},
+		{"a port that is off", []string{upstream, `upstream = "127.0.0.1:8081"`, "8080", "0"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := warningLines(t, dir, edited(t, minimalConfig, c.edits...), checkTestEnvironment(), false)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("the warnings differ (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAWildcardAddressIsEveryLocalOne(t *testing.T) {
+	for upstream, want := range map[string]int{"127.0.0.1:8443": 1, "192.0.2.7:8080": 1, "192.0.2.8:8443": 0, "[::1]:8443": 1} {
+		text := edited(t, minimalConfig, `bind_addr = "127.0.0.1"`, `bind_addr = "::"`, "127.0.0.1:3000", upstream)
+		if got := warningLines(t, t.TempDir(), text, checkTestEnvironment(), true); len(got) != want {
+			t.Errorf("%s: got the warnings %q, want %d", upstream, got, want)
+		}
+	}
+}
+
+func TestCertificatesNearTheirEndGetAWarning(t *testing.T) {
+	dir := t.TempDir()
+	text := edited(t, minimalConfig, `mode = "self_signed"`, manualTLS)
+	for _, c := range []struct {
+		name string
+		left time.Duration
+		at   time.Time
+		want string
+	}{
+		{"a third of its life is left", 17 * time.Hour, configNow, ""},
+		{"less than that", 15 * time.Hour, configNow, `listeners[0].tls.cert_path: the certificate for "a.example" expires at 2026-06-02T03:00:00Z, in 15 h 0 min; renew it, and see why it was not`},
+		{"it has not begun", 48 * time.Hour, configNow.Add(-time.Minute), `listeners[0].tls.cert_path: the certificate for "a.example" is not valid before 2026-06-01T12:00:00Z; look at the clock, or wait until then`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			writeConfigPair(t, dir, "a", configNow.Add(c.left))
+			env := checkTestEnvironment()
+			env.now = func() time.Time { return c.at }
+			if got := strings.Join(warningLines(t, dir, text, env, false), "\n"); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestALogFileOfSomebodyElseGetsAWarning(t *testing.T) {
+	dir := t.TempDir()
+	text := minimalConfig + "[logging]\nlog_file_path = \"DIR/proxy.log\"\n"
+	refusing := checkTestEnvironment()
+	refusing.writable = func(string) error { return errors.New("permission denied") }
+	if got := warningLines(t, dir, text, refusing, false); got != nil {
+		t.Errorf("without a file: got %q, want nothing", got)
+	}
+	path := writeConfigFile(t, dir, "proxy.log", "")
+	want := `logging.log_file_path: "DIR/proxy.log" cannot be written by this user: permission denied; give the file to the user that the proxy runs as, or remove it`
+	if got := strings.Join(warningLines(t, dir, text, refusing, false), "\n"); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	stranger := checkTestEnvironment()
+	stranger.account = account{known: true, uid: uint32(os.Getuid()) + 1, name: `"proxy"`}
+	want = `logging.log_file_path: "DIR/proxy.log" cannot be written by "proxy", as which the proxy seems to run: permission denied; give the file to that user, or remove it`
+	if got := strings.Join(warningLines(t, dir, text, stranger, false), "\n"); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if err := os.Chmod(path, 0o602); err != nil {
+		t.Fatal(err)
+	}
+	if got := warningLines(t, dir, text, stranger, false); got != nil {
+		t.Errorf("a file for everybody: got %q, want nothing", got)
+	}
+}
+
+func TestAnAccountMayWhatOwnerGroupAndOthersMay(t *testing.T) {
+	path := writeConfigFile(t, t.TempDir(), "file", "")
+	uid, gid := uint32(os.Getuid()), uint32(os.Getgid())
+	for _, c := range []struct {
+		name    string
+		account account
+		mode    os.FileMode
+		want    os.FileMode
+		may     bool
+	}{
+		{"nobody in particular", account{}, 0, mayRead | mayWrite, true},
+		{"root", account{known: true}, 0, mayRead, true},
+		{"others read", account{known: true, uid: uid + 1}, 0o604, mayRead, true},
+		{"others do not write", account{known: true, uid: uid + 1}, 0o604, mayWrite, false},
+		{"a group writes", account{known: true, uid: uid + 1, groups: []uint32{gid + 1, gid}}, 0o620, mayWrite, true},
+		{"a group is kept out although others are not", account{known: true, uid: uid + 1, groups: []uint32{gid}}, 0o604, mayRead, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := os.Chmod(path, c.mode); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.account.may(path, c.want); (err == nil) != c.may {
+				t.Errorf("got %v, want allowed %v", err, c.may)
+			}
+		})
+	}
+	if err := (account{known: true, uid: 1}).may(path+".gone", mayRead); err != nil {
+		t.Errorf("a file that is not there: got %v, want nothing", err)
+	}
+}
+
+func TestTheDaemonsUserIsTheOwnerOfItsSocketOrLog(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give files to other users; the acceptance suite in CI is run as root")
+	}
+	dir := t.TempDir()
+	cfg := &Config{AdminSocketPath: filepath.Join(dir, "run", "admin.sock"), Logging: LoggingConfig{FilePath: filepath.Join(dir, "log", "proxy.log")}}
+	if got := daemonAccount(cfg, 0); got.known {
+		t.Errorf("before there is anything: got %+v, want nobody", got)
+	}
+	for i, name := range []string{"log", "run"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(filepath.Join(dir, name), 61000+i, 61000); err != nil {
+			t.Fatal(err)
+		}
+		want := account{known: true, uid: uint32(61000 + i), name: fmt.Sprintf("the user %d", 61000+i)}
+		if diff := cmp.Diff(want, daemonAccount(cfg, 0), cmp.AllowUnexported(account{})); diff != "" {
+			t.Errorf("with the directory %s (-want +got):\n%s", name, diff)
+		}
+	}
+	if got := daemonAccount(cfg, 1000); got.known {
+		t.Errorf("for a user that is not root: got %+v, want nobody", got)
+	}
+	if nobody := lookUpAccount(65534); nobody.name != `"nobody"` || len(nobody.groups) == 0 {
+		t.Errorf("got %+v, want the name and the group of nobody", nobody)
+	}
+}
+
+func TestEveryNameIsLookedUpOnceAndAFewAtATime(t *testing.T) {
+	text := strings.Replace(minimalConfig, "127.0.0.1:3000", "app.internal:3000", 1)
+	for i := range 200 {
+		text += fmt.Sprintf("[[listeners.sites]]\nhost = \"%d.example\"\nupstream = \"n%d.internal:80\"\n", i, i/2)
+	}
+	var asked, running, most atomic.Int32
+	env := checkTestEnvironment()
+	env.resolve = func(context.Context, string) ([]netip.Addr, error) {
+		asked.Add(1)
+		now := running.Add(1)
+		for {
+			before := most.Load()
+			if now <= before || most.CompareAndSwap(before, now) {
+				break
+			}
+		}
+		defer running.Add(-1)
+		return []netip.Addr{netip.MustParseAddr("10.0.0.1")}, nil
+	}
+	if got := warningLines(t, t.TempDir(), text, env, false); len(got) > 0 {
+		t.Logf("on a machine this busy some names had no time: %d", len(got))
+	}
+	if asked.Load() > 101 || most.Load() > maxLookups {
+		t.Errorf("got %d questions, %d at once, want at most 101, %d at once", asked.Load(), most.Load(), maxLookups)
+	}
+}
+
+func TestTheNumberOfWarningsIsBounded(t *testing.T) {
+	c := checker{}
+	for range maxConfigErrors + 50 {
+		c.warn("key", "bad")
+	}
+	if last := c.warnings[len(c.warnings)-1]; len(c.warnings) != maxConfigErrors+1 || last.Problem != "more than 1000 warnings; the rest is left out" {
+		t.Errorf("got %d warnings and %q at the end", len(c.warnings), last)
+	}
+}
+
+func TestCheckReportsOnStdoutAndWarnsOnStderr(t *testing.T) {
+	dir := t.TempDir()
+	good := writeConfigFile(t, dir, "good.toml", edited(t, minimalConfig, "[rate_limit]", "max_connections = 64\n[rate_limit]"))
+	warned := writeConfigFile(t, dir, "warned.toml", edited(t, minimalConfig, "[rate_limit]", "max_connections = 64\n[rate_limit]", "burst = 200", "burst = 5"))
+	bad := writeConfigFile(t, dir, "bad.toml", edited(t, minimalConfig, "burst = 200", "burst = 0", "limit_bytes = 104857600", "limit_bytes = -1"))
+	for _, c := range []struct {
+		name           string
+		args           []string
+		code           int
+		stdout, stderr string
+	}{
+		{"a good one", []string{"check", "--config", good}, 0, "configuration OK: " + good + ": 1 listener, 1 site\n", ""},
+		{"one with a warning", []string{"check", "--config", warned}, 0, "configuration OK: " + warned + ": 1 listener, 1 site, 1 warning\n",
+			"warning: rate_limit.burst: 5 is less than "},
+		{"the same by --validate", []string{"--validate", "--config", warned}, 0, "configuration OK: " + warned + ": 1 listener, 1 site, 1 warning\n",
+			"warning: rate_limit.burst: 5 is less than "},
+		{"a bad one", []string{"check", "--config", bad}, 1, "", "rate_limit.burst: 0 is out of range; write a number above 0, up to 1000000000\nbody.limit_bytes: "},
+		{"a good one as JSON", []string{"check", "--json", "--config", good}, 0, `{"status":"ok","path":"` + good + `","listeners":1,"sites":1,"errors":[],"warnings":[]}` + "\n", ""},
+		{"a warning as JSON", []string{"check", "--json", "--config", warned}, 0, `{"status":"ok","path":"` + warned + `","listeners":1,"sites":1,"errors":[],"warnings":[{"key":"rate_limit.burst","problem":"5 is`, ""},
+		{"a bad one as JSON", []string{"check", "--json", "--config", bad}, 1, `{"status":"error","path":"` + bad + `","listeners":0,"sites":0,"errors":[{"key":"rate_limit.burst","problem":"0 is out of range;`, ""},
+		{"a missing one as JSON", []string{"check", "--json", "--config", dir + "/gone"}, 1, `{"status":"error","path":"` + dir + `/gone","listeners":0,"sites":0,"errors":[{"key":"","problem":"` + dir + `/gone: no such file`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			if code := Main(c.args, &stdout, &stderr); code != c.code {
+				t.Errorf("got the exit code %d, want %d", code, c.code)
+			}
+			if got := stdout.String(); !strings.HasPrefix(got, c.stdout) || c.stdout == "" && got != "" {
+				t.Errorf("stdout: got %q, want %q", got, c.stdout)
+			}
+			if got := stderr.String(); !strings.HasPrefix(got, c.stderr) || c.stderr == "" && got != "" {
+				t.Errorf("stderr: got %q, want %q", got, c.stderr)
+			}
+			if c.args[1] == "--json" && !json.Valid(stdout.Bytes()) {
+				t.Errorf("got %q, want JSON", stdout.String())
+			}
+		})
+	}
+	var stderr bytes.Buffer
+	for _, args := range [][]string{{"check", "--config", good}, {"check", "--json", "--config", good}} {
+		if code := Main(args, failingWriter{}, &stderr); code != exitError {
+			t.Errorf("%v where nothing can be written: got the exit code %d, want 1", args, code)
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The bounds below which a limit is legal and probably wrong.
+const (
+	// pageRequests is how many requests a browser makes at once for a page with its scripts, styles and pictures.
+	pageRequests = 30
+	// formBytes is the size of a form with a small picture, in bytes.
+	formBytes = 64 << 10
+	// fewConnections is what a handful of browsers opens over HTTP/1.1, at six connections each.
+	fewConnections = 32
+	// expiryDays is how long before its end a certificate that nobody renews by itself is worth a warning, in days. One
+	// of a short life is so in the last third of it.
+	expiryDays = 14
+)
+
+// checker collects warnings.
+type checker struct {
+	env      checkEnvironment
+	cfg      *Config
+	warnings []KeyError
+}
+
+// configWarnings lists what is legal in a valid configuration and probably wrong, in the order of the documentation.
+// ctx bounds the time that names of upstreams are looked up.
+func configWarnings(ctx context.Context, cfg *Config, env checkEnvironment) []KeyError {
+	c := &checker{env: env, cfg: cfg}
+	if cfg.MaxConnections < fewConnections {
+		c.warn("max_connections", "%d are used up by a few browsers, which open six each over HTTP/1.1; write %d or more",
+			cfg.MaxConnections, fewConnections)
+	}
+	c.logFile()
+	c.limits()
+	addresses := c.resolveUpstreams(ctx)
+	for i, listener := range cfg.Listeners {
+		c.listener(indexKey("listeners", i), listener, addresses)
+	}
+	return c.warnings
+}
+
+// warn adds a warning about the key, and after maxConfigErrors of them nothing.
+func (c *checker) warn(key, format string, args ...any) {
+	switch len(c.warnings) {
+	case maxConfigErrors + 1:
+	case maxConfigErrors:
+		c.warnings = append(c.warnings, KeyError{Problem: fmt.Sprintf("more than %d warnings; the rest is left out", maxConfigErrors)})
+	default:
+		c.warnings = append(c.warnings, KeyError{Key: key, Problem: fmt.Sprintf(format, args...)})
+	}
+}
+
+// writableByUs asks access(2) whether this process's user may write to the file.
+func writableByUs(path string) error {
+	return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
+}
+
+// logFile warns of a log file that the daemon cannot write: of an existing one that is somebody else's. Validation has
+// looked at its directory.
+func (c *checker) logFile() {
+	const key = "logging.log_file_path"
+	path := c.cfg.Logging.FilePath
+	if path == "" {
+		return
+	}
+	if _, err := os.Stat(path); err != nil {
+		return
+	}
+	if err := c.env.writable(path); err != nil {
+		c.warn(key, "%s cannot be written by this user: %v; give the file to the user that the proxy runs as, or remove it",
+			quoted(path), err)
+		return
+	}
+	if err := c.env.account.may(path, mayWrite); err != nil {
+		c.warn(key, "%s cannot be written by %s, as which the proxy seems to run: %v; give the file to that user, or remove it",
+			quoted(path), c.env.account.name, err)
+	}
+}
+
+// limits warns of limits that the load of one page in a browser hits.
+func (c *checker) limits() {
+	limit := c.cfg.RateLimit
+	if limit.RequestsPerSecond < 1 {
+		c.warn("rate_limit.requests_per_second", "%v lets a client that has used its burst up wait for %.0f s; write 1 or more",
+			limit.RequestsPerSecond, 1/limit.RequestsPerSecond)
+	}
+	if limit.Burst < pageRequests {
+		c.warn("rate_limit.burst", "%d is less than what a browser asks for at once to show a page, and the rest gets 429; write %d or more",
+			limit.Burst, pageRequests)
+	}
+	if c.cfg.Body.LimitBytes < formBytes {
+		c.warn("body.limit_bytes", "%d refuses a form with a small picture, or a push of Git, with 413; write %d or more",
+			c.cfg.Body.LimitBytes, formBytes)
+	}
+}
+
+// listener warns of what is wrong with one listener and its sites. addresses are those of the upstreams' names.
+func (c *checker) listener(key string, listener ListenerConfig, addresses map[string]lookup) {
+	covers := func(string) bool { return true }
+	remedy := ""
+	switch listener.TLS.Mode {
+	case TLSModeManual:
+		covers = c.manualCertificates(childKey(key, "tls"), listener.TLS).covers
+		remedy = "add a certificate for it to [listeners.tls], or correct the name"
+	case TLSModeACME:
+		covers = c.acme(key, listener)
+		remedy = "add the name to acme_domains, or correct it"
+	}
+	for i, site := range listener.Sites {
+		siteKey := indexKey(childKey(key, "sites"), i)
+		if !covers(site.Host) {
+			c.warn(childKey(siteKey, "host"), "%s is covered by no certificate of its listener, so that no client can connect to it; %s",
+				quoted(site.Host), remedy)
+		}
+		c.upstream(childKey(siteKey, "upstream"), site, addresses)
+	}
+}
+
+// manualCertificates warns of certificates that end soon, have not begun, or cannot be read by the daemon's user, and
+// returns the table of them.
+func (c *checker) manualCertificates(key string, cfg TLSListenerConfig) *certTable {
+	at := c.env.now()
+	certificates, problems := loadCertificatePairs(key, cfg.Certificates, at)
+	for _, problem := range problems { // it was good a moment ago
+		c.warn(problem.Key, "%s", problem.Problem)
+	}
+	for i, certificate := range certificates {
+		pairKey := certificatePairKey(key, i)
+		leaf := certificate.Leaf
+		if left := leaf.NotAfter.Sub(at); left < min(expiryDays*24*time.Hour, leaf.NotAfter.Sub(leaf.NotBefore)/3) {
+			c.warn(childKey(pairKey, "cert_path"), "the certificate for %s expires at %s, in %s; renew it, and see why it was not",
+				certificateNames(leaf), leaf.NotAfter.UTC().Format(time.RFC3339), durationText(left))
+		}
+		if at.Before(leaf.NotBefore) {
+			c.warn(childKey(pairKey, "cert_path"), "the certificate for %s is not valid before %s; look at the clock, or wait until then",
+				certificateNames(leaf), leaf.NotBefore.UTC().Format(time.RFC3339))
+		}
+		c.readable(childKey(pairKey, "cert_path"), cfg.Certificates[i].CertPath)
+		c.readable(childKey(pairKey, "key_path"), cfg.Certificates[i].KeyPath)
+	}
+	return newCertTable(certificates)
+}
+
+// readable warns of a file that the daemon's user cannot read.
+func (c *checker) readable(key, path string) {
+	if err := c.env.account.may(path, mayRead); err != nil {
+		c.warn(key, "%s cannot be read by %s, as which the proxy seems to run: %v; let that user read it",
+			quoted(path), c.env.account.name, err)
+	}
+}
+
+// acme warns of names and ports that do not go together, and returns what tells whether a site's name is covered.
+func (c *checker) acme(key string, listener ListenerConfig) func(string) bool {
+	tlsKey := childKey(key, "tls")
+	if listener.TLS.ACMEDirectory == acmeStagingURL {
+		c.warn(childKey(tlsKey, "acme_directory"), "no browser trusts the certificates of \"staging\"; write \"production\" when the first one has come")
+	}
+	public := listener.TLS.ACMEDirectory == acmeStagingURL || listener.TLS.ACMEDirectory == acmeProductionURL
+	if public && listener.HTTPSPort != 443 && listener.HTTPPort != 80 {
+		c.warn(childKey(key, "https_port"), "the CA connects to the ports 443 and 80 alone, and this listener has %d and %d; "+
+			"write one of the two, or let a router lead there", listener.HTTPSPort, listener.HTTPPort)
+	}
+	served, ordered := map[string]bool{}, map[string]bool{}
+	for _, site := range listener.Sites {
+		served[site.Host] = true
+	}
+	for i, name := range listener.TLS.ACMEDomains {
+		name = normalServerName(name)
+		ordered[name] = true
+		if !served[name] {
+			c.warn(indexKey(childKey(tlsKey, "acme_domains"), i), "%s is no site of this listener, so that its certificate is of no use; "+
+				"add the site, or leave the name out", quoted(name))
+		}
+	}
+	return func(host string) bool { return ordered[normalServerName(host)] }
+}
+
+// upstream warns of an upstream whose name has no address, or that is this proxy itself.
+func (c *checker) upstream(key string, site SiteConfig, addresses map[string]lookup) {
+	host, port := splitUpstream(site.Upstream)
+	found := addresses[host]
+	if found.problem != "" {
+		c.warn(key, "%s", found.problem)
+		return
+	}
+	for _, addr := range found.addrs {
+		if owner := c.ownPort(addr, port); owner != "" {
+			c.warn(key, "%s is this proxy's own %s, so that requests go round until they fail; write the address of the program behind the proxy",
+				quoted(site.Upstream), owner)
+			return
+		}
+	}
+}
+
+// ownPort names the key of the port of this configuration that an address and port lead to, or "".
+func (c *checker) ownPort(addr netip.Addr, port int) string {
+	addr = addr.Unmap()
+	if port == c.cfg.HealthCheckPort && (addr == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || addr == netip.IPv4Unspecified()) {
+		return "health_check_port"
+	}
+	for i, listener := range c.cfg.Listeners {
+		bound, err := netip.ParseAddr(listener.BindAddr)
+		if err != nil || bound != addr && !(bound.IsUnspecified() && c.env.isLocal(addr)) {
+			continue
+		}
+		switch port {
+		case listener.HTTPSPort:
+			return childKey(indexKey("listeners", i), "https_port")
+		case listener.HTTPPort:
+			return childKey(indexKey("listeners", i), "http_port")
+		}
+	}
+	return ""
+}

@@ -1,0 +1,60 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// runClient asks the running daemon (S-1.4). The socket is the one of --socket or of the configuration. The answer is
+// shown as people read it on a terminal or with --text, and else as the daemon's line of JSON: programs and scripts,
+// which have no terminal, were promised that.
+func runClient(c commandLine, stdout, stderr io.Writer) int {
+	socket := c.socket
+	if socket == "" {
+		var err error
+		if socket, err = adminSocketPathIn(c.config); err != nil {
+			fmt.Fprintf(stderr, "reverse-proxy: %v; use --socket PATH\n", err)
+			return exitError
+		}
+	}
+	client := adminClient{socket: socket, command: c.command, timeout: adminClientTimeout, stdout: stdout, stderr: stderr,
+		text: c.text || !c.json && isTerminal(stdout)}
+	if !c.watch {
+		return client.run(context.Background())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return watcher{client: client, interval: watchInterval, screen: screenOf(stdout)}.run(ctx)
+}
+
+// isTerminal tells whether w is a terminal.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// screenOf returns a function that tells the size of the terminal behind w, in rows and columns, or nil when w is none,
+// or one that does not move its cursor.
+func screenOf(w io.Writer) func() (rows, columns int) {
+	if !isTerminal(w) || os.Getenv("TERM") == "dumb" {
+		return nil
+	}
+	fd := int(w.(*os.File).Fd())
+	return func() (rows, columns int) {
+		size, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
+		if err != nil || size.Row == 0 || size.Col == 0 {
+			return 24, 80 // a serial line does not know
+		}
+		return int(size.Row), int(size.Col)
+	}
+}

@@ -1,0 +1,139 @@
+package proxy
+
+import (
+	"flag"
+	"io"
+	"slices"
+)
+
+// cliFlag is one flag of the program. The usage text, the man page and the shell completions are made from the table
+// of them, so that none can tell of a flag that another does not know.
+type cliFlag struct {
+	// Name is what stands after the two hyphens.
+	Name string
+	// Value is the placeholder of the value, such as PATH; "" for a flag that has none.
+	Value string
+	// Summary says in a line what the flag does.
+	Summary string
+	// bind makes the flag known to a set, to be stored in the command line.
+	bind func(*flag.FlagSet, *commandLine, string)
+}
+
+// cliCommand is one thing that the program can be told to do.
+type cliCommand struct {
+	// Name is the word on the command line; "" is the daemon itself, which runs when no command is named.
+	Name string
+	// Summary says in a line what it does.
+	Summary string
+	// Flags are the names of the flags that it takes besides --version and --help, in the order of the usage text; a
+	// group of flags of which only one makes sense is one entry.
+	Flags [][]string
+	// run does it and returns the exit code.
+	run func(c commandLine, stdout, stderr io.Writer) int
+}
+
+// takes tells whether the command takes the flag.
+func (c cliCommand) takes(name string) bool {
+	if name == "version" || name == "help" || name == "h" {
+		return true
+	}
+	return slices.ContainsFunc(c.Flags, func(group []string) bool { return slices.Contains(group, name) })
+}
+
+// cliCommands lists everything that the program can be told to do; the first is what it does untold (S-1.1, S-1.4).
+func cliCommands() []cliCommand {
+	socket, form := []string{"config", "socket"}, []string{"json", "text"}
+	return []cliCommand{
+		{
+			Summary: "run the proxy in the foreground, logging to stdout",
+			Flags:   [][]string{{"config"}, {"validate"}, {"allow-wildcard-bind"}},
+			run: func(c commandLine, stdout, stderr io.Writer) int {
+				if c.validate {
+					return runCheck(c, stdout, stderr)
+				}
+				return runDaemon(c, stdout, stderr)
+			},
+		},
+		{
+			Name:    "check",
+			Summary: "check the configuration as --validate does, and exit",
+			Flags:   [][]string{{"config"}, {"allow-wildcard-bind"}, {"json"}},
+			run:     runCheck,
+		},
+		{
+			Name:    "reload",
+			Summary: "make the running proxy read its configuration again, and tell what that changed",
+			Flags:   [][]string{socket, form},
+			run:     runClient,
+		},
+		{
+			Name:    "status",
+			Summary: "tell what the running proxy is doing",
+			Flags:   [][]string{socket, form, {"watch"}},
+			run:     runClient,
+		},
+		{
+			Name:    "diff",
+			Summary: "tell what a reload of the configuration as it is now would change, and do nothing",
+			Flags:   [][]string{socket, form},
+			run:     runClient,
+		},
+	}
+}
+
+// cliFlags lists every flag, in the order of the usage text (S-1.1).
+func cliFlags() []cliFlag {
+	text := func(to func(*commandLine) *string, value string) func(*flag.FlagSet, *commandLine, string) {
+		return func(set *flag.FlagSet, c *commandLine, name string) { set.StringVar(to(c), name, value, "") }
+	}
+	toggle := func(to func(*commandLine) *bool) func(*flag.FlagSet, *commandLine, string) {
+		return func(set *flag.FlagSet, c *commandLine, name string) { set.BoolVar(to(c), name, false, "") }
+	}
+	return []cliFlag{
+		{"config", "PATH", "the configuration file (default " + defaultConfigPath + ")",
+			text(func(c *commandLine) *string { return &c.config }, defaultConfigPath)},
+		{"socket", "PATH", "the admin socket (default: the configuration's admin_socket_path)",
+			text(func(c *commandLine) *string { return &c.socket }, "")},
+		{"validate", "", "check the configuration, report every error, warn of what is probably wrong, and exit",
+			toggle(func(c *commandLine) *bool { return &c.validate })},
+		{"allow-wildcard-bind", "", "permit 0.0.0.0 and :: as bind addresses",
+			toggle(func(c *commandLine) *bool { return &c.wildcard })},
+		{"json", "", "print JSON; diff, reload and status do so where stdout is no terminal",
+			toggle(func(c *commandLine) *bool { return &c.json })},
+		{"text", "", "print text for people, which is the default on a terminal",
+			toggle(func(c *commandLine) *bool { return &c.text })},
+		{"watch", "", "print the status again every 2 seconds, until Ctrl-C",
+			toggle(func(c *commandLine) *bool { return &c.watch })},
+		{"version", "", "print version, revision and Go version",
+			toggle(func(c *commandLine) *bool { return &c.version })},
+		{"help", "", "print this help",
+			toggle(func(c *commandLine) *bool { return &c.help })},
+	}
+}
+
+// cliSignal is a signal that the daemon obeys, for the usage text and the man page.
+type cliSignal struct{ Names, Summary string }
+
+// cliSignals lists the signals that the daemon obeys (S-11).
+func cliSignals() []cliSignal {
+	return []cliSignal{
+		{"SIGHUP", "reload"},
+		{"SIGUSR1", "reopen the log file"},
+		{"SIGTERM and SIGINT", "shut down"},
+	}
+}
+
+// cliExit is an exit code of the program, for the usage text and the man page.
+type cliExit struct {
+	Code    int
+	Summary string
+}
+
+// cliExits lists the exit codes of the program (S-1.5).
+func cliExits() []cliExit {
+	return []cliExit{
+		{exitOK, "done, or graceful shutdown; of diff: no change"},
+		{exitError, "configuration or startup failure, or the daemon cannot be asked; of diff: there are changes"},
+		{exitUsage, "wrong usage; of diff: a reload would be refused"},
+	}
+}

@@ -1,0 +1,110 @@
+package proxy
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWrongUsageIsToldInOneLineAndExitsWith2(t *testing.T) {
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"an unknown flag":                     {[]string{"--confg", "x"}, "flag provided but not defined: -confg"},
+		"an unknown command":                  {[]string{"restart"}, `unknown command "restart"`},
+		"two commands":                        {[]string{"reload", "status"}, `one command at a time: "status" after "reload"`},
+		"a flag of a command without it":      {[]string{"--socket", "/s"}, "--socket goes with reload or status"},
+		"a flag of the daemon with a command": {[]string{"reload", "--validate"}, "--validate does not go with reload"},
+		"a flag before a command":             {[]string{"--allow-wildcard-bind", "status"}, "--allow-wildcard-bind does not go with status"},
+		"an empty path":                       {[]string{"--config="}, "--config needs a path"},
+		"no value":                            {[]string{"--config"}, "flag needs an argument: -config"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			if code := Main(tt.args, &stdout, &stderr); code != exitUsage {
+				t.Errorf("exit code %d, want %d", code, exitUsage)
+			}
+			// The list of takers grows with the commands.
+			if got := stderr.String(); !strings.HasPrefix(got, "reverse-proxy: "+tt.want) || strings.Count(got, "\n") != 1 {
+				t.Errorf("complained %q, want one line with %q", got, tt.want)
+			}
+			if stdout.Len() != 0 {
+				t.Errorf("printed %q, want nothing", stdout.String())
+			}
+		})
+	}
+}
+
+func TestUsageTextIsTheGoldenFile(t *testing.T) {
+	const golden = "testdata/usage.txt"
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(golden, []byte(usageText()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(filepath.FromSlash(golden))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), usageText()); diff != "" {
+		t.Errorf("--help differs from %s (UPDATE_GOLDEN=1 rewrites it); -want +got:\n%s", golden, diff)
+	}
+	for _, line := range strings.Split(usageText(), "\n") {
+		if len(line) > 120 {
+			t.Errorf("a line of %d columns: %s", len(line), line)
+		}
+	}
+}
+
+func TestTheTablesOfCommandsAndFlagsFitEachOther(t *testing.T) {
+	var known []string
+	for _, f := range cliFlags() {
+		if f.Summary == "" || f.bind == nil {
+			t.Errorf("--%s lacks a summary or a place to be stored", f.Name)
+		}
+		f.bind(flag.NewFlagSet("", flag.ContinueOnError), new(commandLine), f.Name)
+		known = append(known, f.Name)
+	}
+	taken := []string{"version", "help"}
+	for i, command := range cliCommands() {
+		if (command.Name == "") != (i == 0) || command.Summary == "" || command.run == nil {
+			t.Errorf("command %d (%q) lacks a name, a summary or something to run", i, command.Name)
+		}
+		for _, group := range command.Flags {
+			for _, name := range group {
+				if !slices.Contains(known, name) {
+					t.Errorf("%q takes --%s, which is not in the table of flags", command.Name, name)
+				}
+				taken = append(taken, name)
+			}
+		}
+	}
+	for _, name := range known {
+		if !slices.Contains(taken, name) {
+			t.Errorf("no command takes --%s", name)
+		}
+	}
+}
+
+func TestHelpAndVersionGoWithEveryCommand(t *testing.T) {
+	for _, command := range cliCommands() {
+		for _, f := range []string{"--help", "-h", "--version"} {
+			args := []string{f}
+			if command.Name != "" {
+				args = []string{command.Name, f}
+			}
+			if code := Main(args, io.Discard, io.Discard); code != exitOK {
+				t.Errorf("%v: exit code %d, want %d", args, code, exitOK)
+			}
+		}
+	}
+}

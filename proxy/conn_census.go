@@ -1,0 +1,70 @@
+package proxy
+
+import "time"
+
+// The protocols and states that connections are counted by. A connection that shakes hands has no protocol yet.
+const (
+	connShaking = iota
+	connHTTP1
+	connHTTP2
+	connRedirect
+)
+
+const (
+	connIdle = iota
+	connActive
+)
+
+var (
+	connProtocols = [...]string{connShaking: "unknown", connHTTP1: "HTTP/1", connHTTP2: "HTTP/2", connRedirect: "redirect"}
+	connStates    = [len(connProtocols)][2]string{
+		connShaking:  {connActive: "handshake"},
+		connHTTP1:    {connIdle: "idle", connActive: "active"},
+		connHTTP2:    {connIdle: "idle", connActive: "active"},
+		connRedirect: {connIdle: "idle", connActive: "active"},
+	}
+)
+
+// census counts the open connections by protocol and state. It goes through them as the sweeper does, in parts, so that it
+// keeps neither new nor ending connections waiting for long; what changes meanwhile may be counted or not.
+func (r *connRegistry) census() (census [len(connProtocols)][2]int) {
+	r.sweeper.each(func(w *watch) {
+		if c, ok := w.owner.(*clientConn); ok {
+			protocol, state := c.state()
+			census[protocol][state]++
+		}
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, since := range r.plain {
+		if since == (time.Time{}) {
+			census[connRedirect][connActive]++
+		} else {
+			census[connRedirect][connIdle]++
+		}
+	}
+	return census
+}
+
+// state tells what the connection is at. One that has not asked for anything yet is idle.
+func (c *clientConn) state() (protocol, state int) {
+	if !c.serving.Load() {
+		return connShaking, connActive
+	}
+	protocol, state = connHTTP1, connActive
+	if c.http2.Load() != nil {
+		protocol = connHTTP2
+	}
+	switch c.watch.phase() {
+	case phaseIdle, phaseFirst:
+		state = connIdle
+	}
+	return protocol, state
+}
+
+// counts returns the number of open connections and how many were ever admitted.
+func (r *connRegistry) counts() (open int, admitted uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open, r.admitted
+}

@@ -1,0 +1,207 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/tls"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Difference is what a reload does to the running configuration, or what it would do: the answer to `diff`, and part of
+// the answer to `reload`. Lists that are empty are left out. Times are in UTC.
+type Difference struct {
+	// SitesAdded, SitesRemoved and SitesChanged are the sites that differ on the listeners that run, in the order of
+	// their hosts.
+	SitesAdded   []SiteSummary `json:"sites_added,omitempty"`
+	SitesRemoved []SiteSummary `json:"sites_removed,omitempty"`
+	SitesChanged []SiteChange  `json:"sites_changed,omitempty"`
+	// SitesWaiting are the sites of listeners that are new in the file: they are served after a restart (S-3.4).
+	SitesWaiting []SiteSummary `json:"sites_waiting,omitempty"`
+	// Settings are the dynamic keys outside of the sites that differ: the limits, and the health path.
+	Settings []KeyChange `json:"settings,omitempty"`
+	// Certificates are those that differ from the ones in use, by their contents.
+	Certificates []CertificateChange `json:"certificates,omitempty"`
+	// RestartRequired are the static keys that differ: they take effect at a restart, and at no reload.
+	RestartRequired []Drift `json:"restart_required,omitempty"`
+}
+
+// KeyChange is one key with its value in use and its new one, both as the file has them.
+type KeyChange struct {
+	Key string `json:"key"`
+	Old string `json:"old"`
+	New string `json:"new"`
+}
+
+// SiteSummary is one site in short.
+type SiteSummary struct {
+	// Host is the name that is served, and Listener the `bind_addr:https_port` that serves it.
+	Host     string `json:"host"`
+	Listener string `json:"listener"`
+	// Upstream is the URL that requests are forwarded to, as in `http://127.0.0.1:3000`.
+	Upstream string `json:"upstream"`
+}
+
+// SiteChange is one site that is served before and after.
+type SiteChange struct {
+	// Host is its name, and Listener the one that serves it afterwards.
+	Host     string `json:"host"`
+	Listener string `json:"listener"`
+	// Keys are the keys of `[[listeners.sites]]` that differ; `listener` stands for a move to another listener.
+	Keys []KeyChange `json:"keys"`
+}
+
+// CertificateChange is one certificate that was renewed or replaced in its place.
+type CertificateChange struct {
+	// Listener is the `bind_addr:https_port` that serves it.
+	Listener string `json:"listener"`
+	// Source is the TLS mode of the listener.
+	Source TLSMode `json:"source"`
+	// OldNames and NewNames are the DNS names that it covers.
+	OldNames []string `json:"old_names"`
+	NewNames []string `json:"new_names"`
+	// OldNotAfter and NewNotAfter are when it expires.
+	OldNotAfter time.Time `json:"old_not_after"`
+	NewNotAfter time.Time `json:"new_not_after"`
+}
+
+// configState is a configuration as it is in use, or as a reload would put it to use.
+type configState struct {
+	// static holds the static keys.
+	static *Config
+	// dynamic holds the rest, by the listeners that run.
+	dynamic *DynamicConfig
+	// certificates are the tables of the listeners that run, and nil for one in ACME mode, whose certificates come and
+	// go by renewal and not by reload.
+	certificates []*certTable
+}
+
+// differenceTo is what a reload from this state to the next one changes. It is the only judge of that: `diff` and
+// `reload` both ask it, so that the preview and the report cannot disagree.
+func (s configState) differenceTo(next configState) Difference {
+	d := Difference{RestartRequired: s.static.drift(next.static)}
+	d.Settings = changedKeys(s.dynamic.settings(), next.dynamic.settings())
+	d.sites(s.static.Listeners, s.dynamic, next.dynamic)
+	d.waiting(s.static.Listeners, next.static.Listeners)
+	for i, listener := range s.static.Listeners {
+		if s.certificates[i] != nil && next.certificates[i] != nil {
+			d.certificates(listener, s.certificates[i].all, next.certificates[i].all)
+		}
+	}
+	return d
+}
+
+// count is the number of things that differ; a changed site is one of them, however many of its keys do.
+func (d Difference) count() int {
+	return len(d.SitesAdded) + len(d.SitesRemoved) + len(d.SitesChanged) + len(d.SitesWaiting) + len(d.Settings) +
+		len(d.Certificates) + len(d.RestartRequired)
+}
+
+// servedSite is a site with the listener that serves it.
+type servedSite struct {
+	listener string
+	config   SiteConfig
+}
+
+// servedSites are the sites on the running listeners, by host.
+func servedSites(running []ListenerConfig, dynamic *DynamicConfig) map[string]servedSite {
+	sites := make(map[string]servedSite, dynamic.Sites)
+	for i, listener := range running {
+		for host, site := range dynamic.routes[i] {
+			sites[host] = servedSite{listener.address(), site.SiteConfig}
+		}
+	}
+	return sites
+}
+
+// sites compares the sites on the running listeners. A host is served once over all of them (S-2.7).
+func (d *Difference) sites(running []ListenerConfig, old, next *DynamicConfig) {
+	before, after := servedSites(running, old), servedSites(running, next)
+	for _, host := range slices.Sorted(maps.Keys(before)) {
+		if _, stays := after[host]; !stays {
+			d.SitesRemoved = append(d.SitesRemoved, before[host].summary())
+		}
+	}
+	for _, host := range slices.Sorted(maps.Keys(after)) {
+		was, is := before[host], after[host]
+		if was.config.Host == "" {
+			d.SitesAdded = append(d.SitesAdded, is.summary())
+		} else if keys := changedKeys(was.keys(), is.keys()); keys != nil {
+			d.SitesChanged = append(d.SitesChanged, SiteChange{Host: host, Listener: is.listener, Keys: keys})
+		}
+	}
+}
+
+// waiting lists the sites of the listeners in the file that are none of the running ones.
+func (d *Difference) waiting(running, file []ListenerConfig) {
+	matched := make(map[int]bool)
+	for _, j := range matchListeners(running, file) {
+		matched[j] = true
+	}
+	for j, listener := range file {
+		if matched[j] {
+			continue
+		}
+		for _, site := range listener.Sites {
+			d.SitesWaiting = append(d.SitesWaiting, servedSite{listener.address(), site}.summary())
+		}
+	}
+}
+
+// certificates compares those of one listener place by place. Which files there are is static, so that a reload leaves
+// their number as it is.
+func (d *Difference) certificates(listener ListenerConfig, old, next []*tls.Certificate) {
+	for i := range min(len(old), len(next)) {
+		if slices.EqualFunc(old[i].Certificate, next[i].Certificate, bytes.Equal) {
+			continue
+		}
+		d.Certificates = append(d.Certificates, CertificateChange{
+			Listener: listener.address(), Source: listener.TLS.Mode,
+			OldNames: coveredNames(old[i].Leaf), NewNames: coveredNames(next[i].Leaf),
+			OldNotAfter: old[i].Leaf.NotAfter.UTC(), NewNotAfter: next[i].Leaf.NotAfter.UTC(),
+		})
+	}
+}
+
+// keyValue is one key with its value as the file has it.
+type keyValue struct{ key, value string }
+
+// changedKeys lists the keys whose values differ. Both lists have the same keys in the same order.
+func changedKeys(old, next []keyValue) []KeyChange {
+	var changes []KeyChange
+	for i := range old {
+		if old[i].value != next[i].value {
+			changes = append(changes, KeyChange{Key: old[i].key, Old: old[i].value, New: next[i].value})
+		}
+	}
+	return changes
+}
+
+// settings are the dynamic keys outside of the sites, in the order of the documentation.
+func (d *DynamicConfig) settings() []keyValue {
+	return []keyValue{
+		{"https_health_path", d.HealthPath},
+		{"rate_limit.requests_per_second", strconv.FormatFloat(d.RateLimit.RequestsPerSecond, 'f', -1, 64)},
+		{"rate_limit.burst", strconv.Itoa(d.RateLimit.Burst)},
+		{"rate_limit.eviction_interval_secs", inSeconds(d.RateLimit.EvictionInterval)},
+		{"rate_limit.eviction_age_secs", inSeconds(d.RateLimit.EvictionAge)},
+		{"body.limit_bytes", strconv.FormatInt(d.BodyLimit, 10)},
+	}
+}
+
+// keys are the keys of the site besides its host, in the order of the documentation, and its listener.
+func (s servedSite) keys() []keyValue {
+	return []keyValue{
+		{"listener", s.listener},
+		{"upstream", s.config.Upstream},
+		{"upstream_scheme", s.config.UpstreamScheme},
+		{"upstream_connect_timeout_secs", inSeconds(s.config.ConnectTimeout)},
+		{"upstream_request_timeout_secs", inSeconds(s.config.RequestTimeout)},
+	}
+}
+
+// summary is the site in short.
+func (s servedSite) summary() SiteSummary {
+	return SiteSummary{Host: s.config.Host, Listener: s.listener, Upstream: s.config.UpstreamScheme + "://" + s.config.Upstream}
+}

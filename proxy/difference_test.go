@@ -1,0 +1,264 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// stateOf is a configuration as it would be in use on the running listeners, without certificates.
+func stateOf(t *testing.T, cfg *Config, running []ListenerConfig) configState {
+	t.Helper()
+	dynamic, err := buildDynamic(cfg, running, configNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return configState{cfg, dynamic, make([]*certTable, len(running))}
+}
+
+// differenceOf compares two configurations of which the first one runs.
+func differenceOf(t *testing.T, running, next *Config) Difference {
+	t.Helper()
+	return stateOf(t, running, running.Listeners).differenceTo(stateOf(t, next, running.Listeners))
+}
+
+func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
+	dir := certificateDir(t)
+	load := func(t *testing.T, pairs ...string) *Config {
+		t.Helper()
+		cfg, err := parseText(dir, edited(t, driftBase, pairs...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	running := load(t)
+	const first = "127.0.0.1:443"
+	site := func(keys ...KeyChange) Difference {
+		return Difference{SitesChanged: []SiteChange{{"a.example", first, keys}}}
+	}
+	setting := func(key, was, is string) Difference {
+		return Difference{Settings: []KeyChange{{key, was, is}}}
+	}
+	named := map[string]bool{}
+	for _, c := range []struct {
+		name  string
+		edits []string
+		want  Difference
+	}{
+		{"nothing", nil, Difference{}},
+		{"a comment", []string{"health_check_port = 9900", "health_check_port = 9_900 # the same"}, Difference{}},
+		{"the health path", []string{`"/health"`, `""`}, setting("https_health_path", "/health", "")},
+		{"the rate", []string{"requests_per_second = 100", "requests_per_second = 0.5"},
+			setting("rate_limit.requests_per_second", "100", "0.5")},
+		{"the burst", []string{"burst = 200", "burst = 1"}, setting("rate_limit.burst", "200", "1")},
+		{"the eviction interval", []string{"62\n", "1\n"}, setting("rate_limit.eviction_interval_secs", "62", "1")},
+		{"the eviction age", []string{"300\n", "1\n"}, setting("rate_limit.eviction_age_secs", "300", "1")},
+		{"the body limit", []string{"104857600", "1"}, setting("body.limit_bytes", "104857600", "1")},
+		{"an upstream", []string{`"127.0.0.1:3000"`, `"127.0.0.1:3001"`},
+			site(KeyChange{"upstream", "127.0.0.1:3000", "127.0.0.1:3001"})},
+		{"a scheme", []string{`"http"`, `"https"`}, site(KeyChange{"upstream_scheme", "http", "https"})},
+		{"two timeouts of one site", []string{"5\n", "6\n", "63\n", "7\n"}, site(
+			KeyChange{"upstream_connect_timeout_secs", "5", "6"}, KeyChange{"upstream_request_timeout_secs", "63", "7"})},
+		{"another host is one site less and one more", []string{`host = "a.example"`, `host = "b.example"`}, Difference{
+			SitesRemoved: []SiteSummary{{"a.example", first, "http://127.0.0.1:3000"}},
+			SitesAdded:   []SiteSummary{{"b.example", first, "http://127.0.0.1:3000"}},
+		}},
+		{"a static key waits for a restart", []string{"1024", "77"},
+			Difference{RestartRequired: []Drift{{"max_connections", "1024", "77"}}}},
+		{"a site on the second listener", []string{"DIR/b.key\"\n",
+			"DIR/b.key\"\n[[listeners.sites]]\nhost = \"b.example\"\nupstream = \"127.0.0.1:1\"\n"},
+			Difference{SitesAdded: []SiteSummary{{"b.example", "127.0.0.2:443", "http://127.0.0.1:1"}}}},
+		{"a listener that moves keeps its sites, and they are the same ones", []string{
+			"bind_addr = \"127.0.0.1\"\nhttp_port = 80\nhttps_port = 443\n", "bind_addr = \"127.0.0.9\"\nhttp_port = 80\nhttps_port = 443\n"},
+			Difference{RestartRequired: []Drift{{"listeners[0].bind_addr", "127.0.0.1", "127.0.0.9"}}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := differenceOf(t, running, load(t, c.edits...))
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("the difference differs (-want +got):\n%s", diff)
+			}
+			for _, change := range got.Settings {
+				named[change.Key] = true
+			}
+			for _, changed := range got.SitesChanged {
+				for _, change := range changed.Keys {
+					named["listeners.sites."+change.Key] = true
+				}
+			}
+			if got.SitesAdded != nil {
+				named["listeners.sites.host"] = true
+			}
+		})
+	}
+	// The reference says of every key whether it is dynamic, and each of those has to show up above.
+	for _, table := range ConfigReference() {
+		for _, key := range table.Keys {
+			path := childKey(table.Path, key.Name)
+			if got := named[path]; got != key.Dynamic {
+				t.Errorf("%s: named in a difference %v, described as dynamic %v", path, got, key.Dynamic)
+			}
+		}
+	}
+}
+
+func TestTheDifferenceFollowsSitesFromListenerToListener(t *testing.T) {
+	two := minimalConfig + secondListener
+	for _, c := range []struct {
+		name, running, file string
+		want                Difference
+	}{
+		{"a site that moves is one site that changes", two,
+			edited(t, two, `host = "a.example"`, `host = "c.example"`, `host = "b.example"`, `host = "a.example"`),
+			Difference{
+				SitesAdded:   []SiteSummary{{"c.example", "127.0.0.1:8443", "http://127.0.0.1:3000"}},
+				SitesRemoved: []SiteSummary{{"b.example", "127.0.0.2:8443", "http://127.0.0.1:3001"}},
+				SitesChanged: []SiteChange{{"a.example", "127.0.0.2:8443", []KeyChange{
+					{"listener", "127.0.0.1:8443", "127.0.0.2:8443"}, {"upstream", "127.0.0.1:3000", "127.0.0.1:3001"},
+				}}},
+			}},
+		{"a listener that is new in the file waits with its sites", minimalConfig, two, Difference{
+			SitesWaiting:    []SiteSummary{{"b.example", "127.0.0.2:8443", "http://127.0.0.1:3001"}},
+			RestartRequired: []Drift{{"listeners[1]", "", "127.0.0.2:8443"}},
+		}},
+		{"a listener that the file no longer has loses its sites", two, minimalConfig, Difference{
+			SitesRemoved:    []SiteSummary{{"b.example", "127.0.0.2:8443", "http://127.0.0.1:3001"}},
+			RestartRequired: []Drift{{"listeners[1]", "127.0.0.2:8443", ""}},
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			running, err := parseText(dir, c.running)
+			if err != nil {
+				t.Fatal(err)
+			}
+			next, err := parseText(dir, c.file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, differenceOf(t, running, next)); diff != "" {
+				t.Errorf("the difference differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTheDifferenceShowsRenewedCertificates(t *testing.T) {
+	cfg, err := parseText(t.TempDir(), minimalConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, other := testCertificate(t, "a.example"), testCertificate(t, "a.example", "b.example")
+	with := func(table *certTable) configState {
+		state := stateOf(t, cfg, cfg.Listeners)
+		state.certificates[0] = table
+		return state
+	}
+	running := with(newCertTable([]*tls.Certificate{old, other}))
+	if got := running.differenceTo(with(newCertTable([]*tls.Certificate{old, other}))); got.count() != 0 {
+		t.Errorf("the same certificates: got %+v, want no difference", got)
+	}
+	got := running.differenceTo(with(newCertTable([]*tls.Certificate{old, testCertificate(t, "c.example")})))
+	if len(got.Certificates) != 1 {
+		t.Fatalf("got the certificates %+v, want the second one alone", got.Certificates)
+	}
+	change := got.Certificates[0]
+	if change.Listener != "127.0.0.1:8443" || !cmp.Equal(change.OldNames, []string{"a.example", "b.example"}) ||
+		!cmp.Equal(change.NewNames, []string{"c.example"}) || change.OldNotAfter.IsZero() || change.NewNotAfter.Location() != time.UTC {
+		t.Errorf("got %+v, want the listener, the names and the times of both", change)
+	}
+	if got := with(nil).differenceTo(with(nil)); got.count() != 0 {
+		t.Errorf("ACME mode: got %+v, want no difference", got)
+	}
+}
+
+// setField changes one field of a struct to another value than it has.
+func setField(t *testing.T, field reflect.Value) {
+	t.Helper()
+	switch field.Kind() {
+	case reflect.String:
+		field.SetString(field.String() + "x")
+	case reflect.Int, reflect.Int64:
+		field.SetInt(field.Int() + int64(time.Second))
+	case reflect.Float64:
+		field.SetFloat(field.Float() + 1)
+	default:
+		t.Fatalf("a field of kind %s: teach this test to change it", field.Kind())
+	}
+}
+
+func TestNoFieldOfASiteIsForgottenInTheDifference(t *testing.T) {
+	site := SiteConfig{Host: "a.example", Upstream: "127.0.0.1:1", UpstreamScheme: "http"}
+	for i := range reflect.TypeFor[SiteConfig]().NumField() {
+		name := reflect.TypeFor[SiteConfig]().Field(i).Name
+		if name == "Host" {
+			continue // another host is another site
+		}
+		changed := site
+		setField(t, reflect.ValueOf(&changed).Elem().Field(i))
+		if got := changedKeys(servedSite{"l", site}.keys(), servedSite{"l", changed}.keys()); len(got) != 1 {
+			t.Errorf("%s: got the changes %v, want one", name, got)
+		}
+	}
+	limit := RateLimitConfig{}
+	for i := range reflect.TypeFor[RateLimitConfig]().NumField() {
+		changed := limit
+		setField(t, reflect.ValueOf(&changed).Elem().Field(i))
+		got := changedKeys((&DynamicConfig{RateLimit: limit}).settings(), (&DynamicConfig{RateLimit: changed}).settings())
+		if len(got) != 1 {
+			t.Errorf("RateLimitConfig.%s: got the changes %v, want one", reflect.TypeFor[RateLimitConfig]().Field(i).Name, got)
+		}
+	}
+}
+
+func TestDiffTellsWhatAReloadThenDoesAndChangesNothing(t *testing.T) {
+	d := startDaemon(t, "127.0.0.1:1", "")
+	before := d.dynamic.Load()
+	if got := d.Diff(); got.Status != "ok" || got.Changes != 0 || got.Difference.count() != 0 {
+		t.Errorf("the file as it runs: got %+v, want no difference", got)
+	}
+	d.writeConfig(t, "127.0.0.1:2", "connection_idle_timeout_secs = 7\n")
+	preview := d.Diff()
+	if preview.Status != "ok" || preview.Changes != 2 {
+		t.Fatalf("got %+v, want the upstream and the static key", preview)
+	}
+	d.Diff()
+	if d.dynamic.Load() != before || len(d.reported) != 0 || d.last.Load() != nil {
+		t.Error("a diff has changed the configuration, the reported drift or the last reload")
+	}
+	done := d.Reload()
+	if diff := cmp.Diff(preview.Difference, done.Difference); diff != "" {
+		t.Errorf("the reload differs from its preview (-diff +reload):\n%s", diff)
+	}
+	after := d.Diff()
+	if after.Changes != 1 || len(after.Difference.RestartRequired) != 1 {
+		t.Errorf("after the reload: got %+v, want the static key alone", after)
+	}
+	d.stopWithin(t, 20*time.Second)
+	for event, want := range map[string]int{"CONFIG_RELOAD": 1, "CONFIG_DRIFT": 1, "CONFIG_ERROR": 0} {
+		if got := strings.Count(d.log.String(), event); got != want {
+			t.Errorf("%s: got %d lines, want %d, of the reload alone; log:\n%s", event, got, want, d.log)
+		}
+	}
+}
+
+func TestDiffOfABadFileHasItsErrors(t *testing.T) {
+	d := startDaemon(t, "127.0.0.1:1", "")
+	d.writeConfig(t, "no port", "")
+	got := d.Diff()
+	if got.Status != "error" || len(got.Errors) != 1 || !strings.Contains(got.Errors[0], "listeners[0].sites[0].upstream: ") {
+		t.Errorf("got %+v, want the error of the upstream", got)
+	}
+	if want := d.Daemon.config.Path + ": a reload would be refused; 1 error in the configuration"; got.Message != want {
+		t.Errorf("got the message %q, want %q", got.Message, want)
+	}
+	text, err := json.Marshal(got)
+	if err != nil || !strings.Contains(string(text), `"changes":0`) {
+		t.Errorf("got %s, %v, want the number of changes even where it is 0", text, err)
+	}
+}

@@ -1,0 +1,104 @@
+package proxy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// maxTextRows is how many rows of one kind are shown to people; `--json` has all of them.
+const maxTextRows = 2000
+
+// lines renders the difference for people, one thing that differs on each line, so that a line says all by itself.
+func (d Difference) lines() []string {
+	var lines textLines
+	for i, site := range d.SitesAdded {
+		lines.addf(i, len(d.SitesAdded), "site added: %s", site.text())
+	}
+	for i, site := range d.SitesRemoved {
+		lines.addf(i, len(d.SitesRemoved), "site removed: %s", site.text())
+	}
+	for i, site := range d.SitesChanged {
+		changes := make([]string, 0, len(site.Keys))
+		for _, key := range site.Keys {
+			if len(changes) == maxTextRows {
+				break
+			}
+			changes = append(changes, key.text())
+		}
+		lines.addf(i, len(d.SitesChanged), "site changed: %s: %s", printable(site.Host), strings.Join(changes, ", "))
+	}
+	for i, setting := range d.Settings {
+		lines.addf(i, len(d.Settings), "setting changed: %s", setting.text())
+	}
+	for i, certificate := range d.Certificates {
+		lines.addf(i, len(d.Certificates), "certificate changed: %s", certificate.text())
+	}
+	for i, site := range d.SitesWaiting {
+		lines.addf(i, len(d.SitesWaiting), "restart needed: site %s", site.text())
+	}
+	for i, drift := range d.RestartRequired {
+		lines.addf(i, len(d.RestartRequired), "restart needed: %s", drift.text())
+	}
+	return lines
+}
+
+// textLines collects lines, and of each kind no more than maxTextRows.
+type textLines []string
+
+// addf adds the line about the i-th of count things of its kind.
+func (l *textLines) addf(i, count int, format string, args ...any) {
+	switch {
+	case i < maxTextRows:
+		*l = append(*l, fmt.Sprintf(format, args...))
+	case i == maxTextRows:
+		kind, _, _ := strings.Cut(format, ":")
+		*l = append(*l, fmt.Sprintf("%s: %d more, which --json shows", kind, count-i))
+	}
+}
+
+// text is the site in a line for people.
+func (s SiteSummary) text() string {
+	return fmt.Sprintf("%s on %s, upstream %s", printable(s.Host), printable(s.Listener), printable(s.Upstream))
+}
+
+// text is the change in a line for people.
+func (c KeyChange) text() string {
+	return fmt.Sprintf("%s %s -> %s", printable(c.Key), valueText(c.Old), valueText(c.New))
+}
+
+// text is the drift in a line for people.
+func (d Drift) text() string { return KeyChange{d.Key, d.Running, d.File}.text() }
+
+// text is the change in a line for people.
+func (c CertificateChange) text() string {
+	names := namesText(c.NewNames)
+	if was := namesText(c.OldNames); was != names {
+		names = was + " -> " + names
+	}
+	return fmt.Sprintf("%s on %s, expires %s -> %s", names, printable(c.Listener), timeText(c.OldNotAfter), timeText(c.NewNotAfter))
+}
+
+// valueText shows a value; one that is not there has to be seen too.
+func valueText(value string) string {
+	if value == "" {
+		return "(none)"
+	}
+	return printable(value)
+}
+
+// namesText lists the names of a certificate.
+func namesText(names []string) string {
+	if len(names) == 0 {
+		return "(no name)"
+	}
+	return printable(strings.Join(names[:min(len(names), maxTextRows)], ", "))
+}
+
+// timeText shows a time in UTC, to the second; "-" for none.
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return printable(t.UTC().Format("2006-01-02 15:04:05 UTC"))
+}

@@ -1,0 +1,149 @@
+package proxy
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/cpu"
+)
+
+// methodClass is what a request's method is counted as: one that is common, or other.
+type methodClass int
+
+// methodOther is every method that is not common; its name is no method's, as those of clients are in capitals or kept
+// out.
+const methodOther methodClass = 7
+
+// methodClasses are the names of the classes.
+var methodClasses = [...]string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+	methodOther: "other",
+}
+
+// classOfMethod returns the class of a method; methods are case-sensitive (RFC 9110, section 9.1).
+func classOfMethod(method string) methodClass {
+	switch method {
+	case http.MethodGet:
+		return 0
+	case http.MethodHead:
+		return 1
+	case http.MethodPost:
+		return 2
+	case http.MethodPut:
+		return 3
+	case http.MethodPatch:
+		return 4
+	case http.MethodDelete:
+		return 5
+	case http.MethodOptions:
+		return 6
+	}
+	return methodOther
+}
+
+// statusClasses are the names of the classes of status codes: the first digit (RFC 9110, section 15).
+var statusClasses = [...]string{"1xx", "2xx", "3xx", "4xx", "5xx"}
+
+// classOfStatus returns the index of a status's class. What is no status, where an exchange has ended without any, is the
+// proxy's own fault and so 5xx.
+func classOfStatus(status int) int {
+	if status < 100 || status > 599 {
+		return len(statusClasses) - 1
+	}
+	return status/100 - 1
+}
+
+// siteSeries are the numbers of one site.
+type siteSeries struct {
+	host string
+	// lanes are made when they are first counted to: a site that nobody asks for costs next to nothing.
+	lanes []atomic.Pointer[siteLane]
+}
+
+// siteLane is one lane of a site's numbers.
+type siteLane struct {
+	requests       [len(methodClasses)][len(statusClasses)]atomic.Uint64
+	duration       histogramLane
+	connect        histogramLane
+	response       histogramLane
+	upstreamErrors atomic.Uint64
+	bytesIn        atomic.Uint64
+	bytesOut       atomic.Uint64
+	_              cpu.CacheLinePad // a neighbour on the same line would slow the cores down as one number for all does
+}
+
+// lane returns the lane of a number.
+func (s *siteSeries) lane(index uint32) *siteLane {
+	at := &s.lanes[index]
+	if l := at.Load(); l != nil {
+		return l
+	}
+	at.CompareAndSwap(nil, new(siteLane)) // else another request was first
+	return at.Load()
+}
+
+// siteTotals are the numbers of a site, summed up over its lanes.
+type siteTotals struct {
+	requests                          [len(methodClasses)][len(statusClasses)]uint64
+	duration, connect, response       histogramTotals
+	upstreamErrors, bytesIn, bytesOut uint64
+}
+
+// sum reads the numbers of all lanes. Requests that end meanwhile may be in some of them and not yet in others.
+func (s *siteSeries) sum() siteTotals {
+	var total siteTotals
+	for i := range s.lanes {
+		l := s.lanes[i].Load()
+		if l == nil {
+			continue
+		}
+		for method := range l.requests {
+			for class := range l.requests[method] {
+				total.requests[method][class] += l.requests[method][class].Load()
+			}
+		}
+		total.duration.add(&l.duration)
+		total.connect.add(&l.connect)
+		total.response.add(&l.response)
+		total.upstreamErrors += l.upstreamErrors.Load()
+		total.bytesIn += l.bytesIn.Load()
+		total.bytesOut += l.bytesOut.Load()
+	}
+	return total
+}
+
+// request counts a request that has ended: all that is known of it is counted here and nowhere else, whatever protocol
+// the client speaks. took is the time from its head to its end.
+func (m *metrics) request(x *exchange, took time.Duration) {
+	series := m.none
+	if x.site != nil && x.site.series != nil {
+		series = x.site.series
+	}
+	at := m.free.Get().(*lane)
+	l := series.lane(at.index)
+	l.requests[classOfMethod(x.request.Method)][classOfStatus(x.status)].Add(1)
+	if x.status != http.StatusSwitchingProtocols { // a tunnel lasts as long as somebody is there
+		l.duration.observe(took)
+	}
+	m.process.lanes[at.index].protocols[x.request.Protocol].Add(1)
+	if x.limited {
+		m.process.lanes[at.index].limited.Add(1)
+	}
+	if n := x.taken(); n > 0 {
+		l.bytesIn.Add(uint64(n))
+	}
+	if x.sent > 0 {
+		l.bytesOut.Add(uint64(x.sent))
+	}
+	if x.connectTime > 0 {
+		l.connect.observe(x.connectTime)
+	}
+	if x.responseTime > 0 {
+		l.response.observe(x.responseTime)
+	}
+	if x.upstreamAtFault {
+		l.upstreamErrors.Add(1)
+	}
+	m.free.Put(at)
+}

@@ -1,0 +1,99 @@
+package proxy
+
+// metricKind is the type of a family in Prometheus' terms.
+type metricKind string
+
+const (
+	counterMetric   metricKind = "counter"
+	gaugeMetric     metricKind = "gauge"
+	histogramMetric metricKind = "histogram"
+)
+
+// metricFamily is one row of the table of all metrics.
+type metricFamily struct {
+	name   string
+	kind   metricKind
+	labels []string
+	// help is one sentence on what it counts, without its end.
+	help string
+	// write writes the samples.
+	write func(s *scrape, t *metricsText)
+}
+
+// metricFamilies is the one table of what GET /metrics answers, in this order. docs/metrics.md has the same rows.
+func metricFamilies() []metricFamily {
+	return []metricFamily{
+		{"reverse_proxy_requests_total", counterMetric, []string{"site", "method", "status"},
+			"Requests that have ended, by site, method and the class of the status", writeRequests},
+		{"reverse_proxy_requests_by_protocol_total", counterMetric, []string{"protocol"},
+			"Requests that have ended, by the version of HTTP", writeProtocols},
+		{"reverse_proxy_requests_in_flight", gaugeMetric, nil,
+			"Requests whose answer has not ended, tunnels among them", writeInFlight},
+		{"reverse_proxy_request_duration_seconds", histogramMetric, []string{"site"},
+			"Time from a request's head to the end of its answer, tunnels left out", writeDurations},
+		{"reverse_proxy_request_body_bytes_total", counterMetric, []string{"site"},
+			"Bytes of bodies and tunnels that clients have sent, counted when the request ends", writeBytesIn},
+		{"reverse_proxy_response_body_bytes_total", counterMetric, []string{"site"},
+			"Bytes of bodies and tunnels that clients were sent, counted when the request ends", writeBytesOut},
+
+		{"reverse_proxy_upstream_connect_duration_seconds", histogramMetric, []string{"site"},
+			"Time that connecting to an upstream took, TLS included, where it succeeded", writeConnects},
+		{"reverse_proxy_upstream_response_duration_seconds", histogramMetric, []string{"site"},
+			"Time from sending a request to an upstream to the head of its response", writeResponses},
+		{"reverse_proxy_upstream_errors_total", counterMetric, []string{"site"},
+			"Requests whose upstream could not be reached or did not answer to the end", writeUpstreamErrors},
+		{"reverse_proxy_upstream_connections", gaugeMetric, []string{"upstream", "state"},
+			"Connections to upstreams, idle in the pool or in use", writeUpstreamConnections},
+		{"reverse_proxy_upstream_connections_max", gaugeMetric, nil,
+			"The most connections to upstreams that may be open, max_connections", writeMaxUpstreamConnections},
+		{"reverse_proxy_upstream_requests_waiting", gaugeMetric, nil,
+			"Requests that wait for one of those connections", writeUpstreamWaiting},
+
+		{"reverse_proxy_rate_limit_rejections_total", counterMetric, nil,
+			"Requests that were refused by the rate limit", writeRejections},
+		{"reverse_proxy_rate_limit_clients", gaugeMetric, nil,
+			"Client addresses that the rate limit keeps a bucket for", writeTracked},
+
+		{"reverse_proxy_connections", gaugeMetric, []string{"protocol", "state"},
+			"Connections of clients, by protocol and state", writeConnections},
+		{"reverse_proxy_connections_accepted_total", counterMetric, nil,
+			"Connections of clients that were accepted", writeAccepted},
+		{"reverse_proxy_connections_max", gaugeMetric, nil,
+			"The most connections of clients that may be open, max_connections", writeMaxConnections},
+		{"reverse_proxy_connections_waiting", gaugeMetric, nil,
+			"Connections that were accepted and wait for room, each with a backlog behind it", writeWaiting},
+		{"reverse_proxy_http2_breaches_total", counterMetric, nil,
+			"HTTP/2 connections that were ended because their client went beyond a bound", writeBreaches},
+
+		{"reverse_proxy_tls_handshakes_total", counterMetric, []string{"result", "version"},
+			"TLS handshakes of clients that have ended, by result and version", writeHandshakes},
+		{"reverse_proxy_certificate_expiry_timestamp_seconds", gaugeMetric, []string{"listener", "name", "source"},
+			"When the certificate for a name expires, in seconds since 1970", writeExpiries},
+		{"reverse_proxy_acme_attempts_total", counterMetric, []string{"result"},
+			"Attempts to obtain a certificate from an ACME server", writeACMEAttempts},
+		{"reverse_proxy_acme_failing_names", gaugeMetric, nil,
+			"Names whose last attempt to obtain a certificate failed", writeACMEFailing},
+
+		{"reverse_proxy_config_reloads_total", counterMetric, []string{"result"},
+			"Reloads of the configuration", writeReloads},
+		{"reverse_proxy_config_last_reload_successful", gaugeMetric, nil,
+			"Whether the last reload succeeded; 1 before the first", writeLastReload},
+		{"reverse_proxy_config_last_reload_success_timestamp_seconds", gaugeMetric, nil,
+			"When the configuration in use was loaded, in seconds since 1970", writeLoadedAt},
+		{"reverse_proxy_sites", gaugeMetric, nil, "Sites that are served, over all listeners", writeSites},
+		{"reverse_proxy_log_lines_dropped_total", counterMetric, []string{"sink"},
+			"Lines that a sink of the log has not got", writeDropped},
+		{"reverse_proxy_draining", gaugeMetric, nil, "Whether the process is shutting down", writeDraining},
+		{"reverse_proxy_build_info", gaugeMetric, []string{"version", "revision", "go_version"},
+			"What the program was built from; always 1", writeBuild},
+
+		{"process_cpu_seconds_total", counterMetric, nil, "Processor time of the process, in seconds", writeCPU},
+		{"process_resident_memory_bytes", gaugeMetric, nil, "Resident memory of the process", writeResident},
+		{"process_virtual_memory_bytes", gaugeMetric, nil, "Virtual memory of the process", writeVirtual},
+		{"process_open_fds", gaugeMetric, nil, "File descriptors that are open", writeOpenFiles},
+		{"process_max_fds", gaugeMetric, nil, "File descriptors that may be open", writeMaxFiles},
+		{"process_start_time_seconds", gaugeMetric, nil, "When the process started, in seconds since 1970", writeStart},
+		{"go_goroutines", gaugeMetric, nil, "Goroutines", writeGoroutines},
+		{"go_memstats_heap_alloc_bytes", gaugeMetric, nil, "Bytes of the heap's objects", writeHeap},
+	}
+}

@@ -1,0 +1,179 @@
+package proxy
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// scrapeOf makes the scrape of a daemon in this process.
+func scrapeOf(d *Daemon) *scrape {
+	return &scrape{dynamic: d.dynamic, shared: d.shared, pipeline: d.pipeline, listeners: d.listeners, draining: d.health.draining.Load}
+}
+
+// samples reads the samples of an answer, each as `name{labels}` with its value.
+func samples(t testing.TB, answer string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for line := range strings.Lines(answer) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(line, "# ") {
+			continue
+		}
+		at := strings.LastIndexByte(line, ' ')
+		if at < 0 {
+			t.Fatalf("got the line %q, want a sample", line)
+		}
+		if _, twice := found[line[:at]]; twice {
+			t.Errorf("got %s twice, want each series once", line[:at])
+		}
+		found[line[:at]] = line[at+1:]
+	}
+	return found
+}
+
+// wantSamples compares some of the samples.
+func wantSamples(t testing.TB, got map[string]string, want map[string]string) {
+	t.Helper()
+	for name, value := range want {
+		if got[name] != value {
+			t.Errorf("%s: got %q, want %q", name, got[name], value)
+		}
+	}
+}
+
+// countedExchange is an exchange that has ended, of a site's series or of none.
+func countedExchange(series *siteSeries, method string, status int) *exchange {
+	x := &exchange{request: &Request{Method: method, Protocol: HTTP11}, status: status}
+	if series != nil {
+		x.site = &Site{series: series}
+	}
+	return x
+}
+
+func TestRequestsAreCountedByClassesWhateverClientsSend(t *testing.T) {
+	for _, test := range []struct {
+		method string
+		status int
+		want   string // method and class
+	}{
+		{"GET", 200, "GET 2xx"}, {"HEAD", 204, "HEAD 2xx"}, {"POST", 101, "POST 1xx"}, {"PUT", 302, "PUT 3xx"},
+		{"PATCH", 404, "PATCH 4xx"}, {"DELETE", 499, "DELETE 4xx"}, {"OPTIONS", 599, "OPTIONS 5xx"},
+		{"get", 200, "other 2xx"}, {"PROPFIND", 207, "other 2xx"}, {"", 400, "other 4xx"}, {"G\"\n", 100, "other 1xx"},
+		{"GET", 0, "GET 5xx"}, {"GET", 99, "GET 5xx"}, {"GET", 600, "GET 5xx"}, {"GET", -1, "GET 5xx"},
+	} {
+		t.Run(fmt.Sprintf("%s %d", test.method, test.status), func(t *testing.T) {
+			m := newMetrics()
+			m.request(countedExchange(nil, test.method, test.status), time.Second)
+			var got []string
+			for method, classes := range m.none.sum().requests {
+				for class, n := range classes {
+					for range n {
+						got = append(got, methodClasses[method]+" "+statusClasses[class])
+					}
+				}
+			}
+			if diff := cmp.Diff([]string{test.want}, got); diff != "" {
+				t.Errorf("counted (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestNoCountIsLostAmongGoroutines counts from many goroutines while others read.
+func TestNoCountIsLostAmongGoroutines(t *testing.T) {
+	m := newMetrics()
+	series := m.newSeries("a.test")
+	const goroutines, requests = 16, 2000
+	var counting sync.WaitGroup
+	for range goroutines {
+		counting.Go(func() {
+			x := countedExchange(series, "GET", 200)
+			x.sent, x.responseTime, x.limited = 10, time.Millisecond, true
+			for range requests {
+				m.request(x, time.Minute)
+				if total := series.sum(); total.requests[0][1] == 0 {
+					t.Error("got no request, want at least our own")
+				}
+			}
+		})
+	}
+	counting.Wait()
+	total := series.sum()
+	want := siteTotals{bytesOut: 10 * goroutines * requests}
+	want.requests[0][1] = goroutines * requests
+	want.duration.buckets[len(durationBounds)] = goroutines * requests
+	want.duration.sum = uint64(goroutines * requests * time.Minute)
+	want.response.buckets[0] = goroutines * requests
+	want.response.sum = uint64(goroutines * requests * time.Millisecond)
+	if total != want {
+		t.Errorf("got %+v, want %+v", total, want)
+	}
+	if got := m.process.limited(); got != goroutines*requests {
+		t.Errorf("got %d refused, want %d", got, goroutines*requests)
+	}
+	if got := m.process.byProtocol(HTTP11); got != goroutines*requests {
+		t.Errorf("got %d over HTTP/1.1, want %d", got, goroutines*requests)
+	}
+}
+
+// dynamicOf makes the configuration of some hosts, each on every one of the listeners.
+func dynamicOf(listeners int, hosts ...string) *DynamicConfig {
+	dynamic := &DynamicConfig{Sites: listeners * len(hosts)}
+	for range listeners {
+		routes := map[string]*Site{}
+		for _, host := range hosts {
+			routes[host] = &Site{SiteConfig: SiteConfig{Host: host}}
+		}
+		dynamic.routes = append(dynamic.routes, routes)
+	}
+	return dynamic
+}
+
+func TestSeriesFollowTheConfiguration(t *testing.T) {
+	m := newMetrics()
+	hosts := func() (hosts []string) {
+		for _, series := range m.all() {
+			hosts = append(hosts, series.host)
+		}
+		return hosts
+	}
+	first := dynamicOf(2, "a.test", "b.test")
+	m.adopt(first)
+	if diff := cmp.Diff([]string{"", "a.test", "b.test"}, hosts()); diff != "" {
+		t.Errorf("at first (-want +got):\n%s", diff)
+	}
+	for _, routes := range first.routes { // both listeners count for the same host
+		m.request(&exchange{request: &Request{Method: "GET"}, site: routes["a.test"], status: 502, exchangeCounts: exchangeCounts{upstreamAtFault: true, sent: 11}}, 0)
+		m.request(&exchange{request: &Request{Method: "GET"}, site: routes["b.test"], status: 404}, 0)
+	}
+
+	m.adopt(dynamicOf(1, "c.test", "a.test"))
+	if diff := cmp.Diff([]string{"", "a.test", "c.test"}, hosts()); diff != "" {
+		t.Errorf("after a reload (-want +got):\n%s", diff)
+	}
+	m.request(&exchange{request: &Request{Method: "GET"}, site: first.routes[0]["b.test"], status: 200}, 0) // still under way
+	want := map[string]TrafficCounts{
+		"": {}, "a.test": {Requests: 2, ServerErrors: 2, UpstreamErrors: 2, BytesOut: 22}, "b.test": {}, "c.test": {},
+	}
+	for host, counts := range want {
+		if diff := cmp.Diff(counts, m.siteTraffic(host)); diff != "" {
+			t.Errorf("traffic of %q after a reload (-want +got):\n%s", host, diff)
+		}
+	}
+
+	m.adopt(dynamicOf(1, "b.test"))
+	if diff := cmp.Diff(TrafficCounts{}, m.siteTraffic("b.test")); diff != "" {
+		t.Errorf("a site that came back begins anew (-want +got):\n%s", diff)
+	}
+	for i := range 1000 {
+		m.adopt(dynamicOf(1, fmt.Sprintf("site-%d.test", i)))
+	}
+	if got := len(m.all()); got != 2 {
+		t.Errorf("got %d series after a thousand reloads, want 2: of one site and of none", got)
+	}
+}

@@ -1,0 +1,151 @@
+package proxy
+
+import (
+	"cmp"
+	"slices"
+)
+
+// The functions of the table that write what belongs to requests, by site.
+
+// writeRequests writes the requests. A method that a site has not seen has no series, but GET: so that the failures of
+// one that it has seen are there before the first, and a rate sees that one too.
+func writeRequests(s *scrape, t *metricsText) {
+	for i, series := range s.series {
+		for method, classes := range s.totals[i].requests {
+			if method > 0 && classes == [len(statusClasses)]uint64{} {
+				continue
+			}
+			for class, n := range classes {
+				t.count(n, series.host, methodClasses[method], statusClasses[class])
+			}
+		}
+	}
+}
+
+func writeProtocols(s *scrape, t *metricsText) {
+	for protocol, name := range protocolNames {
+		t.count(s.shared.metrics.process.byProtocol(Protocol(protocol)), name)
+	}
+}
+
+func writeInFlight(s *scrape, t *metricsText) { t.size(int(s.pipeline.inFlight.Load())) }
+
+func writeDurations(s *scrape, t *metricsText) {
+	for i, series := range s.series {
+		t.histogram(&s.totals[i].duration, series.host)
+	}
+}
+
+func writeBytesIn(s *scrape, t *metricsText) {
+	for i, series := range s.series {
+		t.count(s.totals[i].bytesIn, series.host)
+	}
+}
+
+func writeBytesOut(s *scrape, t *metricsText) {
+	for i, series := range s.series {
+		t.count(s.totals[i].bytesOut, series.host)
+	}
+}
+
+// The first of the series is that of requests without a site, and so without an upstream.
+
+func writeConnects(s *scrape, t *metricsText) {
+	for i, series := range s.series[1:] {
+		t.histogram(&s.totals[1+i].connect, series.host)
+	}
+}
+
+func writeResponses(s *scrape, t *metricsText) {
+	for i, series := range s.series[1:] {
+		t.histogram(&s.totals[1+i].response, series.host)
+	}
+}
+
+func writeUpstreamErrors(s *scrape, t *metricsText) {
+	for i, series := range s.series[1:] {
+		t.count(s.totals[1+i].upstreamErrors, series.host)
+	}
+}
+
+// writeUpstreamConnections sums up the pools by address: one address may be spoken to in both schemes.
+func writeUpstreamConnections(s *scrape, t *metricsText) {
+	sizes := s.shared.upstreams.sizes()
+	addresses := make([]string, 0, len(sizes))
+	for address := range sizes {
+		addresses = append(addresses, address)
+	}
+	slices.Sort(addresses)
+	for _, address := range addresses {
+		t.size(sizes[address].idle, address, "idle")
+		t.size(sizes[address].used, address, "active")
+	}
+}
+
+func writeMaxUpstreamConnections(s *scrape, t *metricsText) { t.size(s.shared.upstreams.slots.limit) }
+
+func writeUpstreamWaiting(s *scrape, t *metricsText) {
+	t.size(int(s.shared.upstreams.slots.wanted.Load()))
+}
+
+func writeRejections(s *scrape, t *metricsText) { t.count(s.shared.metrics.process.limited()) }
+
+func writeTracked(s *scrape, t *metricsText) { t.size(s.shared.limiter.tracked()) }
+
+func writeConnections(s *scrape, t *metricsText) {
+	census := s.shared.conns.census()
+	for protocol, states := range census {
+		for state, n := range states {
+			if shown := connStates[protocol][state]; shown != "" {
+				t.size(n, connProtocols[protocol], shown)
+			}
+		}
+	}
+}
+
+func writeAccepted(s *scrape, t *metricsText) {
+	_, admitted := s.shared.conns.counts()
+	t.count(admitted)
+}
+
+func writeMaxConnections(s *scrape, t *metricsText) { t.size(s.shared.conns.limit) }
+
+func writeWaiting(s *scrape, t *metricsText) { t.size(int(s.shared.conns.waiting.Load())) }
+
+func writeBreaches(s *scrape, t *metricsText) { t.count(s.shared.metrics.process.breaches.Load()) }
+
+func writeHandshakes(s *scrape, t *metricsText) {
+	for result, name := range handshakeResults {
+		for version, text := range tlsVersions {
+			if handshakeResult(result).has(version) {
+				t.count(s.shared.metrics.process.handshakes[result][version].Load(), name, text)
+			}
+		}
+	}
+}
+
+// writeExpiries writes the first expiry where two certificates of a listener are for the same name, as with an ECDSA and
+// an RSA key.
+func writeExpiries(s *scrape, t *metricsText) {
+	type key struct{ listener, name, source string }
+	expiries := map[key]CertInfo{}
+	var keys []key
+	for _, l := range s.listeners {
+		for _, certificate := range l.source.Certificates() {
+			for _, name := range certificate.Names {
+				k := key{certificate.Listener, name, string(certificate.Source)}
+				before, ok := expiries[k]
+				if !ok {
+					keys = append(keys, k)
+				}
+				if !ok || certificate.NotAfter.Before(before.NotAfter) {
+					expiries[k] = certificate
+				}
+			}
+		}
+	}
+	slices.SortFunc(keys, func(a, b key) int { return cmp.Or(cmp.Compare(a.listener, b.listener), cmp.Compare(a.name, b.name)) })
+	for _, k := range keys {
+		t.time(expiries[k].NotAfter, k.listener, k.name, k.source)
+	}
+}

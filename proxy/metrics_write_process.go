@@ -1,0 +1,127 @@
+package proxy
+
+import (
+	"bytes"
+	"os"
+	"runtime"
+	runtimemetrics "runtime/metrics"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// The functions of the table that write what belongs to the daemon and its process.
+
+func writeACMEAttempts(s *scrape, t *metricsText) {
+	var attempts [len(acmeResults)]uint64
+	for _, source := range s.acme() {
+		for result := range attempts {
+			attempts[result] += source.attempts[result].Load()
+		}
+	}
+	for result, n := range attempts {
+		t.count(n, acmeResults[result])
+	}
+}
+
+func writeACMEFailing(s *scrape, t *metricsText) {
+	failing := 0
+	for _, source := range s.acme() {
+		for _, name := range source.Status() {
+			if name.LastError != "" {
+				failing++
+			}
+		}
+	}
+	t.size(failing)
+}
+
+// acme lists the sources of the listeners in ACME mode.
+func (s *scrape) acme() []*acmeSource {
+	var sources []*acmeSource
+	for _, l := range s.listeners {
+		if source, ok := l.source.(*acmeSource); ok {
+			sources = append(sources, source)
+		}
+	}
+	return sources
+}
+
+func writeReloads(s *scrape, t *metricsText) {
+	for result, name := range reloadResults {
+		t.count(s.shared.metrics.process.reloads[result].Load(), name)
+	}
+}
+
+func writeLastReload(s *scrape, t *metricsText) {
+	t.truth(!s.shared.metrics.process.reloadFailed.Load())
+}
+
+func writeLoadedAt(s *scrape, t *metricsText) { t.time(s.dynamic.Load().LoadedAt) }
+
+func writeSites(s *scrape, t *metricsText) { t.size(s.dynamic.Load().Sites) }
+
+func writeDropped(s *scrape, t *metricsText) {
+	for _, sink := range s.shared.log.sinks() {
+		t.count(sink.missing.Load(), sink.name)
+	}
+}
+
+func writeDraining(s *scrape, t *metricsText) { t.truth(s.draining()) }
+
+func writeBuild(_ *scrape, t *metricsText) {
+	build := readVersion()
+	t.count(1, build.Version, build.Revision, build.GoVersion)
+}
+
+// What the system does not tell is left out.
+
+func writeCPU(_ *scrape, t *metricsText) {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) == nil {
+		t.number((time.Duration(usage.Utime.Nano()) + time.Duration(usage.Stime.Nano())).Seconds())
+	}
+}
+
+func writeVirtual(_ *scrape, t *metricsText) { writePages(t, 0) }
+
+func writeResident(_ *scrape, t *metricsText) { writePages(t, 1) }
+
+// writePages writes a field of /proc/self/statm, which counts in pages (proc_pid_statm(5)).
+func writePages(t *metricsText, field int) {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return
+	}
+	fields := bytes.Fields(text)
+	if field >= len(fields) {
+		return
+	}
+	if pages, err := strconv.ParseUint(string(fields[field]), 10, 63); err == nil {
+		t.count(pages * uint64(os.Getpagesize()))
+	}
+}
+
+func writeOpenFiles(_ *scrape, t *metricsText) {
+	if used := usedDescriptors(); used > 0 {
+		t.size(used)
+	}
+}
+
+func writeMaxFiles(_ *scrape, t *metricsText) {
+	if allowed := allowedDescriptors(); allowed > 0 {
+		t.size(allowed)
+	}
+}
+
+func writeStart(s *scrape, t *metricsText) { t.time(s.shared.metrics.started) }
+
+func writeGoroutines(_ *scrape, t *metricsText) { t.size(runtime.NumGoroutine()) }
+
+func writeHeap(_ *scrape, t *metricsText) {
+	sample := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	runtimemetrics.Read(sample)
+	if sample[0].Value.Kind() == runtimemetrics.KindUint64 {
+		t.count(sample[0].Value.Uint64())
+	}
+}

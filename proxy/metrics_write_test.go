@@ -1,0 +1,206 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// written returns the samples that a function of the table writes.
+func written(t *testing.T, s *scrape, name string) map[string]string {
+	t.Helper()
+	families := metricFamilies()
+	for i := range families {
+		if families[i].name == name {
+			text := metricsText{family: &families[i]}
+			families[i].write(s, &text)
+			return samples(t, string(text.buf))
+		}
+	}
+	t.Fatalf("got no metric %s, want one", name)
+	return nil
+}
+
+// fixedSource is a CertSource of given certificates.
+type fixedSource []CertInfo
+
+func (s fixedSource) Certificate(*tls.ClientHelloInfo) *tls.Certificate { return nil }
+func (s fixedSource) Certificates() []CertInfo                          { return s }
+
+func TestEachNameHasTheExpiryThatComesFirst(t *testing.T) {
+	at := func(seconds int64) time.Time { return time.Unix(seconds, 0) }
+	s := &scrape{listeners: listeners{
+		{source: fixedSource{
+			{Listener: "a:1", Source: TLSModeManual, Names: []string{"x.test", "y.test"}, NotAfter: at(300)},
+			{Listener: "a:1", Source: TLSModeManual, Names: []string{"x.test", "x.test"}, NotAfter: at(200)}, // its RSA twin
+			{Listener: "a:1", Source: TLSModeManual, Names: []string{"y.test"}, NotAfter: at(400)},
+			{Listener: "a:1", Source: TLSModeManual, NotAfter: at(100)}, // of no name
+		}},
+		{source: fixedSource{{Listener: "b:1", Source: TLSModeACME, Names: []string{"x.test", "*.x.test"}, NotAfter: at(500)}}},
+	}}
+	const name = "reverse_proxy_certificate_expiry_timestamp_seconds"
+	want := map[string]string{
+		name + `{listener="a:1",name="x.test",source="manual"}`: "200",
+		name + `{listener="a:1",name="y.test",source="manual"}`: "300",
+		name + `{listener="b:1",name="x.test",source="acme"}`:   "500",
+		name + `{listener="b:1",name="*.x.test",source="acme"}`: "500",
+	}
+	if diff := cmp.Diff(want, written(t, s, name)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAttemptsAreCountedByTheirResult(t *testing.T) {
+	cfg := acmeTestConfig(t, acmeTestDirectory, "", "a.example.test", "b.example.test")
+	var log acmeTestLog
+	source := newTestACMESource(t, cfg, true, &log)
+	s := &scrape{listeners: listeners{{source: source}, {source: fixedSource{}}}}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, attempt := range []struct {
+		ctx     context.Context
+		outcome acmeOutcome
+	}{
+		{t.Context(), acmeOutcome{cert: new(tls.Certificate)}},
+		{t.Context(), acmeOutcome{err: errors.New("no"), refused: true}},
+		{t.Context(), acmeOutcome{err: errors.New("no"), refused: true}},
+		{t.Context(), acmeOutcome{err: errors.New("connection refused")}},
+		{ended, acmeOutcome{err: errors.New("given up")}}, // the daemon ends: nobody has failed
+		{ended, acmeOutcome{cert: new(tls.Certificate)}},
+	} {
+		source.obtain = func(context.Context, *acmeDomain) acmeOutcome { return attempt.outcome }
+		source.try(attempt.ctx, source.domains[0])
+	}
+	const name = "reverse_proxy_acme_attempts_total"
+	want := map[string]string{name + `{result="success"}`: "2", name + `{result="refused"}`: "2", name + `{result="unreachable"}`: "1"}
+	if diff := cmp.Diff(want, written(t, s, name)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	wantFailing := func(want string) {
+		t.Helper()
+		wantSamples(t, written(t, s, "reverse_proxy_acme_failing_names"), map[string]string{"reverse_proxy_acme_failing_names": want})
+	}
+	wantFailing("0")
+	source.failed(source.domains[1], acmeOutcome{err: errors.New("no")})
+	wantFailing("1")
+}
+
+func TestHandshakesAreCountedByResultAndVersion(t *testing.T) {
+	m := newMetrics()
+	for _, h := range []struct {
+		result  handshakeResult
+		version uint16
+	}{
+		{handshakeDone, tls.VersionTLS12}, {handshakeDone, tls.VersionTLS13}, {handshakeDone, tls.VersionTLS13},
+		{handshakeFailed, 0}, {handshakeFailed, tls.VersionTLS12}, {handshakeFailed, 0x0300},
+		{handshakeClosed, tls.VersionTLS13}, {handshakeLate, 0},
+	} {
+		m.process.handshake(h.result, h.version)
+	}
+	const name = "reverse_proxy_tls_handshakes_total"
+	want := map[string]string{
+		name + `{result="success",version="1.2"}`: "1", name + `{result="success",version="1.3"}`: "2",
+		name + `{result="error",version=""}`: "2", name + `{result="error",version="1.2"}`: "1", name + `{result="error",version="1.3"}`: "0",
+		name + `{result="closed",version=""}`: "1", name + `{result="timeout",version=""}`: "1",
+	}
+	if diff := cmp.Diff(want, written(t, &scrape{shared: &sharedState{metrics: m}}, name)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPoolsAreCountedByAddress(t *testing.T) {
+	all := newUpstreams(100)
+	site := func(address, scheme string) *Site {
+		return &Site{SiteConfig: SiteConfig{Upstream: address, UpstreamScheme: scheme}}
+	}
+	plain, secure, other := all.pool(site("127.0.0.1:1", "http")), all.pool(site("127.0.0.1:1", "https")), all.pool(site("127.0.0.1:2", "http"))
+	conn := func(pool *upstreamPool) *upstreamConn {
+		c, _ := pooledConn(t)
+		pool.dialed()
+		return c
+	}
+	first, second := conn(plain), conn(plain)
+	conn(secure)
+	plain.put(first)
+	plain.drop(second)
+	if got := plain.take(); got != first {
+		t.Fatal("got another connection, want the one that was put back")
+	}
+	plain.put(first)
+	other.put(conn(other))
+	other.close()
+	const name = "reverse_proxy_upstream_connections"
+	want := map[string]string{
+		name + `{upstream="127.0.0.1:1",state="idle"}`: "1", name + `{upstream="127.0.0.1:1",state="active"}`: "1",
+		name + `{upstream="127.0.0.1:2",state="idle"}`: "0", name + `{upstream="127.0.0.1:2",state="active"}`: "0",
+	}
+	if diff := cmp.Diff(want, written(t, &scrape{shared: &sharedState{upstreams: all}}, name)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestAScrapeWaitsForNoReloadAndNoLog scrapes while a reload is under way and while nobody takes the log.
+func TestAScrapeWaitsForNoReloadAndNoLog(t *testing.T) {
+	d := startDaemon(t, rawUpstream(t, answerOK), "")
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	d.shared.log.stdout.mu.Lock()
+	defer d.shared.log.stdout.mu.Unlock()
+	answered := make(chan string, 1)
+	go func() { answered <- string(scrapeOf(d.Daemon).append(nil)) }()
+	select {
+	case answer := <-answered:
+		wantSamples(t, samples(t, answer), map[string]string{"reverse_proxy_sites": "1"})
+	case <-time.After(10 * time.Second):
+		t.Error("the scrape has not ended within 10 s, want it to wait for nothing")
+	}
+}
+
+// TestReloadsAreCounted reloads a daemon, with a good file and a bad one.
+func TestReloadsAreCounted(t *testing.T) {
+	upstream := rawUpstream(t, answerOK)
+	d := startDaemon(t, upstream, "")
+	at := func() map[string]string {
+		found := written(t, scrapeOf(d.Daemon), "reverse_proxy_config_reloads_total")
+		maps.Copy(found, written(t, scrapeOf(d.Daemon), "reverse_proxy_config_last_reload_successful"))
+		return found
+	}
+	const success, failure, last = `reverse_proxy_config_reloads_total{result="success"}`, `reverse_proxy_config_reloads_total{result="error"}`,
+		"reverse_proxy_config_last_reload_successful"
+	wantSamples(t, at(), map[string]string{success: "0", failure: "0", last: "1"})
+	d.writeConfig(t, upstream, "nonsense = 1")
+	d.Reload()
+	wantSamples(t, at(), map[string]string{success: "0", failure: "1", last: "0"})
+	d.writeConfig(t, upstream, "")
+	d.Reload()
+	wantSamples(t, at(), map[string]string{success: "1", failure: "1", last: "1"})
+}
+
+// BenchmarkScrape tells what an answer costs with many sites.
+func BenchmarkScrape(b *testing.B) {
+	p := startPath(b, "127.0.0.1:1", func(o *pathOptions) { o.otherSites, o.output = 1000, io.Discard })
+	s := &scrape{dynamic: p.pipeline.dynamic, shared: p.shared, pipeline: p.pipeline, draining: func() bool { return false }}
+	for b.Loop() {
+		b.SetBytes(int64(len(s.append(nil))))
+	}
+}
+
+// BenchmarkCountARequest is what a request costs for being counted.
+func BenchmarkCountARequest(b *testing.B) {
+	m := newMetrics()
+	series := m.newSeries("a.test")
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		x := countedExchange(series, "GET", 200)
+		x.sent, x.responseTime = 1000, time.Millisecond
+		for pb.Next() {
+			m.request(x, 2*time.Millisecond)
+		}
+	})
+}

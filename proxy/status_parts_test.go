@@ -1,0 +1,136 @@
+package proxy
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestTheHistoryOfReloadsIsBounded(t *testing.T) {
+	var h reloadHistory
+	if got := h.latest(); len(got) != 0 {
+		t.Errorf("got %v before the first reload, want nothing", got)
+	}
+	many := make([]string, 1000)
+	for i := range maxReloadHistory + 3 {
+		h.add(ReloadStatus{Message: fmt.Sprint(i), Errors: many})
+	}
+	got := h.latest()
+	if len(got) != maxReloadHistory || got[0].Message != "12" || got[maxReloadHistory-1].Message != "3" {
+		t.Errorf("got %d reloads from %q to %q, want the last %d, the latest first", len(got), got[0].Message,
+			got[len(got)-1].Message, maxReloadHistory)
+	}
+	if errs := got[0].Errors; len(errs) != maxHistoryErrors+1 || errs[maxHistoryErrors] != "and 990 more" {
+		t.Errorf("got %d errors ending in %q, want %d and how many more there were", len(errs), errs[len(errs)-1], maxHistoryErrors)
+	}
+	if len(many) != 1000 || many[maxHistoryErrors] != "" {
+		t.Error("remembering a reload has changed its result")
+	}
+}
+
+func TestDaysLeftAreWholeDays(t *testing.T) {
+	for _, c := range []struct {
+		left time.Duration
+		want int
+	}{
+		{0, 0}, {23 * time.Hour, 0}, {24 * time.Hour, 1}, {60*24*time.Hour - time.Second, 59}, {-time.Second, -1}, {-24 * time.Hour, -1},
+		{-25 * time.Hour, -2},
+	} {
+		if got := daysLeft(configNow.Add(c.left), configNow); got != c.want {
+			t.Errorf("%v before the end: got %d days, want %d", c.left, got, c.want)
+		}
+	}
+}
+
+func TestTheTrafficOfEverySiteIsListed(t *testing.T) {
+	cfg, err := parseText(t.TempDir(), minimalConfig+secondListener)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := stateOf(t, cfg, cfg.Listeners)
+	want := []SiteTraffic{
+		{SiteSummary{"a.example", "127.0.0.1:8443", "http://127.0.0.1:3000"}, &TrafficCounts{Requests: 9}},
+		{SiteSummary{"b.example", "127.0.0.2:8443", "http://127.0.0.1:3001"}, &TrafficCounts{Requests: 9}},
+	}
+	count := func(host string) TrafficCounts { return TrafficCounts{Requests: uint64(len(host))} }
+	if diff := cmp.Diff(want, siteTraffic(cfg.Listeners, state.dynamic, count)); diff != "" {
+		t.Errorf("the traffic differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestMemoryIsRead(t *testing.T) {
+	got := memoryUsage()
+	if got.HeapBytes <= 0 || got.Goroutines < 1 || got.ResidentBytes < got.HeapBytes/2 {
+		t.Errorf("got %+v, want a heap that is resident, and a goroutine", got)
+	}
+	page := int64(os.Getpagesize())
+	for statm, want := range map[string]int64{"100 25 7 1 0 9 0\n": 25 * page, "": 0, "100": 0, "100 x": 0} {
+		if got := residentBytes(statm); got != want {
+			t.Errorf("statm %q: got %d bytes, want %d", statm, got, want)
+		}
+	}
+}
+
+func TestQuantitiesAreShortAndClear(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 102400: "100 KiB", 1<<40 + 1<<39: "1.5 TiB", 1<<64 - 1: "16.0 EiB"} {
+		if got := bytesText(n); got != want {
+			t.Errorf("%d bytes: got %q, want %q", n, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{0: "0 s", 61 * time.Second: "1 min 1 s", 2*time.Hour + 3*time.Minute: "2 h 3 min",
+		49 * time.Hour: "2 d 1 h"} {
+		if got := durationText(d); got != want {
+			t.Errorf("%d ns: got %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestATableStandsInColumns(t *testing.T) {
+	var b strings.Builder
+	small := table{header: []string{"NAME", ">COUNT", "REST"}}
+	small.row("ä", "5", "x")
+	small.row("long one", "1234567", "")
+	small.row("", "", "more")
+	small.write(&b)
+	want := "NAME        COUNT  REST\nä               5  x\nlong one  1234567\n                   more\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("the table differs (-want +got):\n%s", diff)
+	}
+	b.Reset()
+	empty := table{header: []string{"NAME"}}
+	empty.write(&b)
+	if b.String() != "" {
+		t.Errorf("a table without rows: got %q, want nothing", b.String())
+	}
+}
+
+func TestStatusOfTheDaemonTellsOfReloadsAndSites(t *testing.T) {
+	d := startDaemon(t, "127.0.0.1:1", "")
+	first := d.Status()
+	if len(first.SiteTraffic) != 1 || first.SiteTraffic[0].Host != "a.test" || first.Reloads == nil || len(first.Reloads) != 0 {
+		t.Errorf("got the sites %v and the reloads %v, want a.test and none", first.SiteTraffic, first.Reloads)
+	}
+	if first.Certificates[0].DaysLeft == nil || *first.Certificates[0].DaysLeft != 29 {
+		t.Errorf("got the days %v, want 29 of the 30 of a self-signed certificate", first.Certificates[0].DaysLeft)
+	}
+	if first.MaxConnections != 200 || first.Memory.HeapBytes == 0 || first.Time.Location() != time.UTC {
+		t.Errorf("got %d connections, the memory %v and the time %v", first.MaxConnections, first.Memory, first.Time)
+	}
+	d.writeConfig(t, "127.0.0.1:2", "connection_idle_timeout_secs = 7\n")
+	d.Reload()
+	d.writeConfig(t, "nowhere", "")
+	d.Reload()
+	status := d.Status()
+	results := []string{status.Reloads[0].Status, status.Reloads[1].Status}
+	if !slices.Equal(results, []string{"error", "ok"}) || status.Reloads[1].Changes != 2 || len(status.Reloads[0].Errors) != 1 {
+		t.Errorf("got the reloads %+v, want the refused one first, and then the one with two changes", status.Reloads)
+	}
+	if want := []Drift{{"connection_idle_timeout_secs", "60", "7"}}; !cmp.Equal(want, status.Config.RestartRequired) {
+		t.Errorf("got %v for a restart, want %v, which the refused reload leaves", status.Config.RestartRequired, want)
+	}
+}

@@ -1,0 +1,79 @@
+package proxy
+
+import (
+	"os"
+	runtimemetrics "runtime/metrics"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// DescriptorStatus is the use of file descriptors by the process.
+type DescriptorStatus struct {
+	// Used is the number open now; 0 where the system does not tell.
+	Used int `json:"used"`
+	// Allowed is the most that may be open, the soft limit of RLIMIT_NOFILE; 0 where the system does not tell.
+	Allowed int `json:"allowed"`
+}
+
+// MemoryStatus is the use of memory by the process, in bytes.
+type MemoryStatus struct {
+	// ResidentBytes is what the system counts as resident; 0 where it does not tell.
+	ResidentBytes int64 `json:"resident_bytes"`
+	// HeapBytes is what live and not yet collected objects take.
+	HeapBytes int64 `json:"heap_bytes"`
+	// Goroutines is the number of goroutines.
+	Goroutines int `json:"goroutines"`
+}
+
+// descriptorUsage counts the process's open descriptors and reads their limit.
+func descriptorUsage() DescriptorStatus {
+	return DescriptorStatus{Used: usedDescriptors(), Allowed: allowedDescriptors()}
+}
+
+// usedDescriptors counts the process's open descriptors; 0 where the system does not tell.
+func usedDescriptors() int {
+	dir, err := os.Open("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return 0
+	}
+	return len(names) - 1 // the directory being read is one of them
+}
+
+// allowedDescriptors is the soft limit of RLIMIT_NOFILE; 0 where the system does not tell.
+func allowedDescriptors() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 0
+	}
+	return int(min(limit.Cur, 1<<31-1))
+}
+
+// memoryUsage reads the use of memory without stopping anything.
+func memoryUsage() MemoryStatus {
+	samples := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/sched/goroutines:goroutines"}}
+	runtimemetrics.Read(samples)
+	usage := MemoryStatus{HeapBytes: int64(samples[0].Value.Uint64()), Goroutines: int(samples[1].Value.Uint64())}
+	if statm, err := os.ReadFile("/proc/self/statm"); err == nil {
+		usage.ResidentBytes = residentBytes(string(statm))
+	}
+	return usage
+}
+
+// residentBytes is the second number of /proc/self/statm, which counts pages (proc(5)); 0 where there is none.
+func residentBytes(statm string) int64 {
+	fields := strings.Fields(statm)
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
+}

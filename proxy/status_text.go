@@ -1,0 +1,184 @@
+package proxy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// text renders the status for people at a time of the reader's clock: first what holds for the process, then a table
+// each of listeners, sites, certificates, ACME and reloads. What an older daemon does not tell is "-". The status is
+// untrusted: everything in it is made printable, and its tables are cut to maxTextRows.
+func (s Status) text(at time.Time) string {
+	var b strings.Builder
+	if !s.Time.IsZero() {
+		at = s.Time // ages and days by the daemon's own clock
+	}
+	s.writeProcess(&b)
+	s.writeListeners(&b)
+	s.writeSites(&b)
+	s.writeCertificates(&b, at)
+	s.writeACME(&b)
+	s.writeReloads(&b)
+	return b.String()
+}
+
+// writeProcess writes what holds for the process as a whole.
+func (s Status) writeProcess(b *strings.Builder) {
+	t := table{}
+	t.row("version", fmt.Sprintf("%s (revision %s, %s)", textOrDash(s.Version), textOrDash(s.Revision), textOrDash(s.GoVersion)))
+	t.row("process", fmt.Sprintf("%d, up %s", s.PID, durationText(time.Duration(clampSeconds(s.UptimeSecs))*time.Second)))
+	t.row("configuration", fmt.Sprintf("%s, in use since %s", textOrDash(s.Config.Path), timeText(s.Config.LoadedAt)))
+	if s.Config.FileDiffers {
+		t.row("", "the file on disk differs from what is in use; `reverse-proxy diff` tells how")
+	}
+	name := "restart needed"
+	for _, drift := range s.Config.RestartRequired[:min(len(s.Config.RestartRequired), 50)] {
+		t.row(name, drift.text())
+		name = ""
+	}
+	t.row("connections", fmt.Sprintf("%d of %s, %s in flight, %s tracked by the rate limit", s.Connections,
+		numberOrDash(int64(s.MaxConnections)), count(s.RequestsInFlight, "request"), count(s.RateLimitedClients, "client")))
+	t.row("descriptors", fmt.Sprintf("%s of %s", numberOrDash(int64(s.Descriptors.Used)), numberOrDash(int64(s.Descriptors.Allowed))))
+	t.row("memory", fmt.Sprintf("%s resident, %s heap, %s goroutines", bytesOrDash(s.Memory.ResidentBytes),
+		bytesOrDash(s.Memory.HeapBytes), numberOrDash(int64(s.Memory.Goroutines))))
+	t.write(b)
+}
+
+// writeListeners writes the table of listeners.
+func (s Status) writeListeners(b *strings.Builder) {
+	t := table{header: []string{"LISTENER", "REDIRECT", "CERTIFICATES"}}
+	for _, listener := range s.Listeners {
+		t.row(textOrDash(listener.HTTPS), textOrDash(listener.HTTP), textOrDash(string(listener.TLSMode)))
+	}
+	t.write(b)
+}
+
+// writeSites writes the table of sites. A daemon that does not list them tells their number at least.
+func (s Status) writeSites(b *strings.Builder) {
+	if s.SiteTraffic == nil {
+		fmt.Fprintf(b, "\n%s; this daemon does not list them\n", count(s.Sites, "site"))
+		return
+	}
+	t := table{header: []string{"SITE", "LISTENER", "UPSTREAM", ">REQUESTS", ">4XX", ">5XX", ">IN", ">OUT"}}
+	for _, site := range s.SiteTraffic {
+		cells := []string{textOrDash(site.Host), textOrDash(site.Listener), textOrDash(site.Upstream), "-", "-", "-", "-", "-"}
+		if c := site.Counts; c != nil {
+			copy(cells[3:], []string{strconv.FormatUint(c.Requests, 10), strconv.FormatUint(c.ClientErrors, 10),
+				strconv.FormatUint(c.ServerErrors, 10), bytesText(c.BytesIn), bytesText(c.BytesOut)})
+		}
+		t.row(cells...)
+	}
+	t.write(b)
+}
+
+// writeCertificates writes the table of certificates, the one that ends first at the top.
+func (s Status) writeCertificates(b *strings.Builder, at time.Time) {
+	t := table{header: []string{"CERTIFICATE", "LISTENER", "SOURCE", "EXPIRES", ">DAYS LEFT"}}
+	byEnd := slices.Clone(s.Certificates)
+	slices.SortStableFunc(byEnd, func(a, b CertInfo) int { return a.NotAfter.Compare(b.NotAfter) })
+	for _, certificate := range byEnd {
+		days := "-"
+		if certificate.DaysLeft != nil {
+			days = strconv.Itoa(*certificate.DaysLeft)
+		} else if !certificate.NotAfter.IsZero() {
+			days = strconv.Itoa(daysLeft(certificate.NotAfter, at))
+		}
+		t.row(namesText(certificate.Names), textOrDash(certificate.Listener), textOrDash(string(certificate.Source)),
+			timeText(certificate.NotAfter), days)
+	}
+	t.write(b)
+}
+
+// writeACME writes the table of the names that certificates are ordered for.
+func (s Status) writeACME(b *strings.Builder) {
+	t := table{header: []string{"ACME NAME", "LISTENER", "LAST ATTEMPT", "NEXT TRY", "LAST ERROR"}}
+	for _, name := range s.ACME {
+		t.row(textOrDash(name.Domain), textOrDash(name.Listener), timeText(name.LastAttempt), timeText(name.NextTry),
+			cmp.Or(printable(name.LastError), "-"))
+	}
+	t.write(b)
+}
+
+// writeReloads writes the table of reloads, the last one first.
+func (s Status) writeReloads(b *strings.Builder) {
+	reloads := s.Reloads
+	if reloads == nil && s.LastReload != nil {
+		reloads = []ReloadStatus{*s.LastReload} // an older daemon
+	}
+	if len(reloads) == 0 {
+		b.WriteString("\nno reload since the start\n")
+		return
+	}
+	t := table{header: []string{"RELOAD", "RESULT", "WHAT"}}
+	for _, reload := range reloads {
+		what := count(reload.Changes, "change")
+		if reload.Status != adminStatusOK {
+			what = cmp.Or(printableLine(reload.Message), "-")
+		}
+		t.row(timeText(reload.Time), textOrDash(reload.Status), what)
+		for _, problem := range reload.Errors[:min(len(reload.Errors), maxHistoryErrors+1)] {
+			t.row("", "", printableLine(problem))
+		}
+	}
+	t.write(b)
+}
+
+// textOrDash is the text made printable, or a dash for none.
+func textOrDash(text string) string { return cmp.Or(printable(text), "-") }
+
+// numberOrDash is the number, or a dash for 0, which stands for one that is not known.
+func numberOrDash(n int64) string {
+	if n == 0 {
+		return "-"
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// bytesOrDash is the number of bytes, or a dash for none.
+func bytesOrDash(n int64) string {
+	if n <= 0 {
+		return "-"
+	}
+	return bytesText(uint64(n))
+}
+
+// bytesText shows a number of bytes in its largest binary unit, with three digits at least.
+func bytesText(n uint64) string {
+	if n < 1024 {
+		return strconv.FormatUint(n, 10) + " B"
+	}
+	value, unit := float64(n), 0
+	for value >= 1024 && unit < 6 {
+		value /= 1024
+		unit++
+	}
+	digits := 1
+	if value >= 100 {
+		digits = 0
+	}
+	return strconv.FormatFloat(value, 'f', digits, 64) + " " + string(" KMGTPE"[unit]) + "iB"
+}
+
+// clampSeconds bounds a number of seconds from outside to what a time.Duration holds.
+func clampSeconds(secs int64) int64 {
+	const century = 100 * 365 * 24 * 60 * 60
+	return min(max(secs, 0), century)
+}
+
+// durationText shows a duration in its two largest units.
+func durationText(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d >= day:
+		return fmt.Sprintf("%d d %d h", d/day, d%day/time.Hour)
+	case d >= time.Hour:
+		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
+	case d >= time.Minute:
+		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
+	}
+	return fmt.Sprintf("%d s", d/time.Second)
+}

@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	// watchInterval is the time from one picture of `status --watch` to the next.
+	watchInterval = 2 * time.Second
+	// watchTimeout is how long one picture may take: a daemon that hangs is worth telling soon.
+	watchTimeout = 5 * time.Second
+)
+
+// The escape sequences that redraw a screen without a flicker: the cursor home, the rest of a line cleared, and the
+// rest of the screen (ECMA-48, sections 8.3.21, 8.3.41 and 8.3.39).
+const (
+	cursorHome  = "\x1b[H"
+	clearLine   = "\x1b[K"
+	clearBottom = "\x1b[J"
+)
+
+// watcher shows the daemon's status again and again.
+type watcher struct {
+	client   adminClient
+	interval time.Duration
+	// screen tells the size of the terminal in rows and columns; nil where there is none, and one picture follows the
+	// other then.
+	screen func() (rows, columns int)
+}
+
+// run shows the status until ctx ends, which is the usual end and gives 0. A daemon that is not there, or goes away, is
+// told in place of its status, and asked again. The exit code is 1 when the picture cannot be written.
+func (w watcher) run(ctx context.Context) int {
+	w.client.timeout = watchTimeout
+	ticker := time.NewTicker(w.interval)
+	defer ticker.Stop()
+	for {
+		lines := w.picture(ctx)
+		if ctx.Err() != nil {
+			return exitOK
+		}
+		if err := w.draw(lines); err != nil {
+			return w.client.complain(fmt.Errorf("cannot write the answer: %w", err))
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return exitOK
+		}
+	}
+}
+
+// picture asks once, and returns the lines to show.
+func (w watcher) picture(ctx context.Context) []string {
+	line, _, err := w.client.ask(ctx)
+	if err == nil {
+		var reply renderedReply
+		if reply, err = renderReply(w.client.command, line, now()); err == nil {
+			return append(reply.out, reply.problems...)
+		}
+	}
+	return []string{
+		fmt.Sprintf("%s: no status from %s: %s", timeText(now()), printableLine(w.client.socket), printableLine(err.Error())),
+		fmt.Sprintf("trying again every %v, until Ctrl-C", w.interval),
+	}
+}
+
+// draw shows the lines: on a terminal in place of those before, cut to its size, else below them.
+func (w watcher) draw(lines []string) error {
+	if w.screen == nil {
+		return writeLines(w.client.stdout, append(lines, ""))
+	}
+	rows, columns := w.screen()
+	lines = fitScreen(lines, rows-1, columns)
+	text := cursorHome + strings.Join(lines, clearLine+"\n") + clearLine
+	return writeLines(w.client.stdout, []string{text, clearBottom})
+}
+
+// fitScreen cuts the lines to a size, and tells so on the last one when there are more.
+func fitScreen(lines []string, rows, columns int) []string {
+	rows, columns = max(rows, 1), max(columns, 1)
+	var fitting []string
+	for i, line := range lines {
+		if i == rows-1 && len(lines) > rows {
+			line = fmt.Sprintf("and %d more lines", len(lines)-i)
+		}
+		if i == rows {
+			break
+		}
+		if cut := []rune(line); len(cut) > columns {
+			line = string(cut[:columns])
+		}
+		fitting = append(fitting, line)
+	}
+	return fitting
+}
