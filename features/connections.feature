@@ -378,7 +378,7 @@ Feature: Connections
       And the client "one" begins to request "https://git.example.test/"
       And the upstream "app" received 1 request
       And the client "two" begins to request "https://git.example.test/"
-      And the client "two" has no answer yet
+      And the proxy has accepted 2 connections on "${addr}:${https}"
       And the proxy is sent SIGTERM
       And "${addr}:${https}" refuses connections
       When the upstream "app" is released
@@ -403,7 +403,7 @@ Feature: Connections
       And the client "one" begins to request "https://stuck.example.test/"
       And the upstream "stuck" received 1 request
       And the client "two" begins to request "https://stuck.example.test/"
-      And the client "two" has no answer yet
+      And the proxy has accepted 2 connections on "${addr}:${https}"
       And the proxy is sent SIGTERM
       Then the request of the client "two" fails
       And the proxy exits with 0 within 10 seconds
