@@ -84,7 +84,7 @@ func (w *World) sandboxMatchesKernel() error {
 		want = map[string]string{"status": "unavailable"}
 		answer = `"sandbox":{"state":"unavailable","error":"`
 	}
-	if _, err := w.findLine("SANDBOX", want, 0); err != nil {
+	if err := w.eventually(func() error { _, err := w.findLine("SANDBOX", want, 0); return err }); err != nil {
 		return err
 	}
 	if err := w.adminCommand("status"); err != nil {

@@ -1,13 +1,17 @@
 package steps
 
 import (
+	"encoding/binary"
 	"fmt"
+	"net/netip"
+	"os"
 	"strings"
 )
 
 func (w *World) shutdownSteps() []step {
 	return []step{
 		{`the proxy is sent {word} {int} times`, w.signalTimes, "One after the other, without waiting for anything."},
+		{`the proxy has accepted {int} connection(s) on {string}`, w.acceptedConnections, "An IPv4 address and port: those that are open, and not in the kernel's backlog. Waits for it."},
 		{`the service manager is told a status with {string}`, w.toldStatus, "Part of a STATUS= line. Waits for it."},
 		{`clients that stop when connections are refused load {string}`, w.startLoadUntilRefused,
 			"Four clients, over HTTP/1.1 and HTTP/2, each request after the other."},
@@ -27,6 +31,35 @@ func (w *World) signalTimes(name string, times int) error {
 		}
 	}
 	return nil
+}
+
+// acceptedConnections looks into the kernel's table of sockets, where a connection that nobody has accepted yet has no
+// inode.
+func (w *World) acceptedConnections(want int, address string) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil || !at.Addr().Is4() {
+		return fmt.Errorf("%q is no IPv4 address and port", address)
+	}
+	ip := at.Addr().As4()
+	local := fmt.Sprintf("%08X:%04X", binary.NativeEndian.Uint32(ip[:]), at.Port())
+	const established, localField, stateField, inodeField = "01", 1, 3, 9
+	return w.eventually(func() error {
+		table, err := os.ReadFile("/proc/net/tcp")
+		if err != nil {
+			return err
+		}
+		got := 0
+		for line := range strings.Lines(string(table)) {
+			fields := strings.Fields(line)
+			if len(fields) > inodeField && fields[localField] == local && fields[stateField] == established && fields[inodeField] != "0" {
+				got++
+			}
+		}
+		if got != want {
+			return fmt.Errorf("got %d connections accepted on %s, want %d", got, address, want)
+		}
+		return nil
+	})
 }
 
 func (w *World) toldStatus(part string) error {
