@@ -75,7 +75,8 @@ func TestTheImage(t *testing.T) {
 			}
 			checkoutOf(t, root, s.path(work))
 		case "RUN":
-			s.run("cd " + work + " && export GOCACHE=" + strings.TrimSpace(output(t, root, "go", "env", "GOCACHE")) + " && " + rest)
+			caches := strings.Fields(output(t, root, "go", "env", "GOCACHE", "GOMODCACHE")) // so that nothing is built or fetched twice
+			s.run(fmt.Sprintf("cd %s && export GOCACHE=%s GOMODCACHE=%s && %s", work, caches[0], caches[1], rest))
 		default:
 			t.Fatalf("got %s in the first stage, want an instruction that this test knows", word)
 		}
