@@ -28,6 +28,9 @@ DEPS := \
 	mandoc:mandoc \
 	zsh:zsh \
 	fish:fish \
+	rpm:rpm \
+	lintian:lintian \
+	docker-compose:docker-compose \
 	prometheus:promtool \
 	nginx-light:nginx \
 	haproxy:haproxy

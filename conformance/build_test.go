@@ -39,19 +39,12 @@ func featurePaths(root string) []string {
 	return paths
 }
 
-// buildSuite builds the binaries once, the daemon with counters of coverage and, where a C compiler is there, with the
-// race detector.
+// buildSuite builds the binaries once.
 func buildSuite(t *testing.T, root string) *steps.Suite {
 	t.Helper()
 	dir := t.TempDir()
 	daemon, sample := filepath.Join(dir, "reverse-proxy"), filepath.Join(dir, "sample-upstream")
-	flags := []string{"-cover", "-coverpkg=reverse-proxy/proxy,reverse-proxy/cmd/reverse-proxy"}
-	if raceDetectorWorks() {
-		flags = append(flags, "-race")
-	} else {
-		fmt.Println("no C compiler found: the daemon is built without the race detector")
-	}
-	goBuild(t, root, append(flags, "-o", daemon, "./cmd/reverse-proxy")...)
+	buildCoveredDaemon(t, root, daemon)
 	goBuild(t, root, "-o", sample, "./cmd/sample-upstream")
 	suite, err := steps.NewSuite(daemon, sample)
 	if err != nil {
@@ -63,6 +56,18 @@ func buildSuite(t *testing.T, root string) *steps.Suite {
 	}
 	suite.Root, suite.Diagnostics, suite.CoverDir = root, os.Stdout, coverDir(t, root)
 	return suite
+}
+
+// buildCoveredDaemon builds the daemon with counters of coverage and, where a C compiler is there, with the race detector.
+func buildCoveredDaemon(t *testing.T, root, binary string) {
+	t.Helper()
+	flags := []string{"-cover", "-coverpkg=reverse-proxy/proxy,reverse-proxy/cmd/reverse-proxy"}
+	if raceDetectorWorks() {
+		flags = append(flags, "-race")
+	} else {
+		fmt.Println("no C compiler found: the daemon is built without the race detector")
+	}
+	goBuild(t, root, append(flags, "-o", binary, "./cmd/reverse-proxy")...)
 }
 
 // coverDir makes the directory of the daemons' counters; SUITE_COVERDIR chooses another one than out/cover/daemon.

@@ -22,7 +22,9 @@ const gitea = "TestGiteaBehindTheProxy runs it, with git's own server behind the
 // documentedCommands are all commands that stand behind a `$` in a console block of README.md or of docs/, without
 // docs/performance.md, which is about benchmarks.
 var documentedCommands = map[string]documentedCommand{
-	"make run":  {elsewhere: "cmd/quickstart has a test of its own, which runs what it prints"},
+	"make run":      {elsewhere: "cmd/quickstart has a test of its own, which runs what it prints"},
+	"make packages": {elsewhere: "TestPackages runs it"},
+	"dpkg -i out/packages/reverse-proxy_*_amd64.deb": {elsewhere: "TestPackages installs it, into a copy of the machine"},
 	"make test": {elsewhere: "this test is part of it"},
 	"FEATURES=host_routing.feature go test ./conformance -run TestFeatures -v":                   {elsewhere: "TestFeatures is run by every run of the suite"},
 	"GODOG_TAGS=@S-6.1 go test ./conformance -run TestFeatures -v":                               {elsewhere: "TestFeatures is run by every run of the suite"},
@@ -103,6 +105,7 @@ var documentedCommands = map[string]documentedCommand{
 	"reverse-proxy status | jq '.connections, .requests_in_flight'":                 {prints: "0\n"},
 	"journalctl -u reverse-proxy.service -n 50":                                     {elsewhere: noSystemd},
 	"systemctl status reverse-proxy.service":                                        {elsewhere: noSystemd},
+	"systemctl cat reverse-proxy.socket":                                            {elsewhere: noSystemd},
 	"systemctl is-enabled reverse-proxy.service":                                    {elsewhere: noSystemd},
 	"ss -Hltnp 'sport = :443 or sport = :80 or sport = :9900'":                      {prints: `"reverse-proxy"`},
 	"ip -brief address show":                                                        {prints: "127.0.0.1"},
@@ -118,9 +121,10 @@ var documentedCommands = map[string]documentedCommand{
 	"df -h /var/log/reverse-proxy /var/lib/reverse-proxy":                                                                         {prints: "Filesystem"},
 	"du -sh /var/log/reverse-proxy": {prints: "log/reverse-proxy"},
 
-	"systemctl stop nginx.service && systemctl start reverse-proxy.service":     {elsewhere: migrated},
-	`curl -sS -o /dev/null -w '%{http_code}\n' https://www.example.com/`:        {elsewhere: migrated},
-	"systemctl disable nginx.service && systemctl enable reverse-proxy.service": {elsewhere: noSystemd},
+	"install -o reverse-proxy -m 0400 /etc/letsencrypt/live/www.example.com/fullchain.pem /etc/letsencrypt/live/www.example.com/privkey.pem /etc/reverse-proxy/": {elsewhere: migrated},
+	"systemctl stop nginx.service && systemctl start reverse-proxy.service":                                                                                      {elsewhere: migrated},
+	`curl -sS -o /dev/null -w '%{http_code}\n' https://www.example.com/`:                                                                                         {elsewhere: migrated},
+	"systemctl disable nginx.service && systemctl enable reverse-proxy.service":                                                                                  {elsewhere: noSystemd},
 
 	`curl -sS -o /dev/null -w '%{http_code} %{redirect_url}\n' http://git.example.com/`:                      {elsewhere: gitea},
 	"git clone https://git.example.com/alice/project.git":                                                    {elsewhere: gitea},

@@ -89,6 +89,7 @@ func TestTheMigrationFromNginx(t *testing.T) {
 	m.configure(config)
 	m.upstream("127.0.0.1:3000", http.HandlerFunc(echoUpstream))
 	m.writeUploads()
+	m.certify("etc/letsencrypt/live/www.example.com/fullchain.pem", "etc/letsencrypt/live/www.example.com/privkey.pem", "www.example.com")
 	text := fmt.Sprintf(nginxFrame, m.dir, m.place(blocks(t, "from-nginx.md", "nginx")[0]))
 	file := filepath.Join(m.dir, "nginx.conf")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -107,7 +108,45 @@ func TestTheMigrationFromNginx(t *testing.T) {
 	_ = server.Process.Kill()
 	_ = server.Wait() // it was killed
 	m.await("! curl -sk --resolve '*:443:203.0.113.10' https://www.example.com/")
+	copied := false
+	for _, command := range commandsIn(documents(t)["from-nginx.md"]) {
+		if strings.HasPrefix(command, "install ") {
+			m.certbot(command)
+			copied = true
+		}
+	}
+	if !copied {
+		t.Error("got no command that installs the certificate, want one")
+	}
 	m.checkMigrated()
+	m.checkRenewal()
+}
+
+// certbot runs what copies certbot's files, for a user that every machine has.
+func (m *machine) certbot(command string) {
+	m.t.Helper()
+	if out, code := m.run(strings.ReplaceAll(command, "-o reverse-proxy", "-o nobody")); code != 0 {
+		m.t.Fatalf("%s: got %d and %s, want success", command, code, out)
+	}
+}
+
+// checkRenewal renews certbot's certificate and runs the documented hook, behind which the new one has to be served.
+func (m *machine) checkRenewal() {
+	m.t.Helper()
+	m.start()
+	defer m.stop()
+	const live = "etc/letsencrypt/live/www.example.com"
+	m.certify(live+"/fullchain.pem", live+"/privkey.pem", "www.example.com")
+	hook := filepath.Join(m.dir, "work", "hook")
+	if err := os.WriteFile(hook, []byte(strings.ReplaceAll(m.place(blocks(m.t, "from-nginx.md", "sh")[0]), "-o reverse-proxy", "-o nobody")), 0o700); err != nil {
+		m.t.Fatal(err)
+	}
+	m.certbot("RENEWED_LINEAGE=/" + live + " " + hook)
+	served, _ := m.run("openssl s_client -connect 203.0.113.10:443 -servername www.example.com </dev/null 2>/dev/null | openssl x509 -noout -fingerprint")
+	renewed, code := m.run("openssl x509 -noout -fingerprint -in /" + live + "/fullchain.pem")
+	if code != 0 || served != renewed {
+		m.t.Errorf("got the certificate %q after the hook, want %q", served, renewed)
+	}
 }
 
 // writeUploads makes the files that the requests send: one of 3 MB, and one of a byte over 100 MiB, which takes no room.

@@ -73,11 +73,8 @@ func startProxyWithHealth(t *testing.T, handler http.Handler, health int) proxyP
 	port := sharedPort(t)
 	dir := t.TempDir()
 	binary, config := filepath.Join(dir, "reverse-proxy"), filepath.Join(dir, "config.toml")
-	args := []string{"-o", binary, "./cmd/reverse-proxy"}
-	if raceDetectorWorks() {
-		args = append([]string{"-race"}, args...)
-	}
-	goBuild(t, projectRoot(t), args...)
+	root := projectRoot(t)
+	buildCoveredDaemon(t, root, binary)
 	if err := os.WriteFile(config, fmt.Appendf(nil, proxyConfig, health, proxyBodyLimit, port, upstream), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +85,7 @@ func startProxyWithHealth(t *testing.T, handler http.Handler, health int) proxyP
 	t.Cleanup(func() { _ = log.Close() })
 	daemon := exec.Command(binary, "--config", config)
 	daemon.Stdout, daemon.Stderr = log, log
-	daemon.Env = append(os.Environ(), "NOTIFY_SOCKET=", "GORACE=atexit_sleep_ms=0")
+	daemon.Env = append(os.Environ(), "NOTIFY_SOCKET=", "GOCOVERDIR="+coverDir(t, root), "GORACE=atexit_sleep_ms=0")
 	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := daemon.Start(); err != nil {
 		t.Fatal(err)

@@ -233,16 +233,23 @@ Feature: Body size limit
         | HTTP/2   |
 
     @S-3.1
-    Scenario: A request that began before a reload ends on the old limit
+    Scenario Outline: A request that began before a reload ends on the old limit over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
-      And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 20\r\n\r\n1234567890"
+      And the client "alice" begins to upload to "https://git.example.test/"
+      And the client "alice" uploads "1234567890"
       Then the upstream "app" received 1 request
       When the setting "body.limit_bytes" is 10
       And the configuration is reloaded
-      And the client sends "1234567890"
-      Then the client receives the answer 200
+      And the client "alice" uploads "1234567890"
+      And the client "alice" ends its upload
+      Then the client "alice" is answered 200
       And the upstream "app" received a body of 20 bytes
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-6.7
     Scenario Outline: The limit is for requests, not for answers, over <protocol>

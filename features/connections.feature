@@ -369,8 +369,8 @@ Feature: Connections
         | HTTP/1.1 |
         | HTTP/2   |
 
-    @S-12.2 @S-11.1
-    Scenario Outline: A shutdown does not wait for connections that wait over <protocol>
+    @S-12.2 @S-11.1 @S-11.2
+    Scenario Outline: At a shutdown the one that was accepted and waits for room is served over <protocol>, and those that were not accepted fail
       Given clients speak <protocol>
       And an upstream "app" that waits
       And the setting "max_connections" is 1
@@ -379,10 +379,35 @@ Feature: Connections
       And the upstream "app" received 1 request
       And the client "two" begins to request "https://git.example.test/"
       And the client "two" has no answer yet
+      And the client "three" begins to request "https://git.example.test/"
+      And the client "three" has no answer yet
       And the proxy is sent SIGTERM
-      Then the request of the client "two" fails
+      Then the request of the client "three" fails
       When the upstream "app" is released
       Then the client "one" is answered 200
+      When the upstream "app" is released
+      Then the client "two" is answered 200
+      And the proxy exits with 0 within 10 seconds
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-12.2 @S-11.1
+    Scenario Outline: A shutdown waits for one that waits for room over <protocol> no longer than for others
+      Given clients speak <protocol>
+      And the setting "shutdown_timeout_secs" is 1
+      And an upstream "stuck" that never answers
+      And the site "stuck.example.test" is served from the upstream "stuck"
+      And the setting "max_connections" is 1
+      When the proxy is running
+      And the client "one" begins to request "https://stuck.example.test/"
+      And the upstream "stuck" received 1 request
+      And the client "two" begins to request "https://stuck.example.test/"
+      And the client "two" has no answer yet
+      And the proxy is sent SIGTERM
+      Then the request of the client "two" fails
       And the proxy exits with 0 within 10 seconds
 
       Examples:

@@ -292,6 +292,7 @@ Feature: The log
       Given the site "git.example.test" is served from the upstream "app"
       And a directory "logs"
       And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
+      And the setting "sandbox" is "off"
       And the proxy is running
       When "logs" is renamed to "moved"
       And the proxy is sent SIGUSR1

@@ -24,6 +24,15 @@ Feature: The runbook
       Then the proxy exits with 1
       And the runbook tells under "A port is in use" what was written
 
+  Rule: It does not start with the socket unit
+
+    @S-4.6 @S-4.2
+    Scenario: A port without its socket
+      Given a socket on "${addr}:${https}" is held outside
+      When the proxy is started
+      Then the proxy exits with 1
+      And the runbook tells under "It does not start with the socket unit" what was written
+
   Rule: It does not start after a reboot
 
     @S-4.2
@@ -155,6 +164,22 @@ Feature: The runbook
         | what                        | upstream                                         |
         | is behind a firewall        | an upstream "slow" that does not accept connections |
         | thinks for too long         | an upstream "slow" that never answers            |
+
+    @S-6.9
+    Scenario: As many requests as there may be wait for a slow upstream
+      Given an upstream "app" that never answers
+      And the setting "max_connections" is 1
+      And the setting "listeners[0].sites[0].upstream_connect_timeout_secs" is 1
+      And the proxy is running
+      When the client "alice" begins to request "https://git.example.test/first" over "HTTP/2"
+      And the upstream "app" received 1 request
+      And a client sends the request:
+        | url      | https://git.example.test/second |
+        | client   | alice                           |
+        | protocol | HTTP/2                          |
+      Then the answer is 504
+      And the runbook tells under "504" what was written
+      And the runbook has a row under "504" for the error of the line "UPSTREAM_ERROR"
 
   Rule: 429 for everybody
 

@@ -74,6 +74,22 @@ Feature: Sandbox
       And a client requests "https://git.example.test/after"
       Then the file "logs/proxy.log" contains "path=/after"
 
+    @S-4.7 @S-8.3 @landlock
+    Scenario: A log directory that was made anew is another one, and the log says so; a restart takes it
+      Given a directory "logs"
+      And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
+      And the proxy is running
+      When "logs" is renamed to "moved"
+      And a directory "logs"
+      And the proxy is sent SIGUSR1
+      Then the log has a new line "LOG_REOPENED" with:
+        | status | error                                                                          |
+        | error  | ~permission denied; let the daemon's user write there, or restart it if its directory was made anew |
+      When a client requests "https://git.example.test/again"
+      Then the file "moved/proxy.log" contains "path=/again"
+      When the proxy is started again
+      Then "logs/proxy.log" is a file
+
     @S-4.7 @S-11.1
     Scenario: The end leaves nothing behind
       Given the proxy is running

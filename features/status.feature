@@ -59,6 +59,29 @@ Feature: Status for people
         | rate_limit.burst: 0 is out of range |                                        |
         | the file on disk differs from what is in use |                               |
 
+    @S-10.1 @S-5.5
+    Scenario: The last attempt, the last error and the next try of a name whose renewal fails
+      Given no ACME server
+      And a certificate "own" for "www.example.test" that is valid for 60 seconds
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      And the cache of listener 1 holds the certificate "own" for "www.example.test"
+      And the site "www.example.test" is served from the upstream "app"
+      And the proxy is running
+      And the log has a line "ACME_ERROR" with:
+        | domain | www.example.test |
+      When the command "reverse-proxy status --text --config ${config}" is run
+      Then the command exits with 0
+      And the command prints a line that matches "ACME NAME +LISTENER +LAST ATTEMPT +NEXT TRY +LAST ERROR"
+      And the command prints a line that matches "www\.example\.test +\S+ +20\S+ \S+ UTC +20\S+ \S+ UTC +.*connection refused.*"
+      When the admin command "status" is sent
+      Then the admin socket answers with:
+        | acme#                | 1                |
+        | acme[0].domain       | www.example.test |
+        | acme[0].listener     | ${addr}:${https} |
+        | acme[0].last_attempt | ~Z               |
+        | acme[0].last_error   | ~refused         |
+        | acme[0].next_try     | ~Z               |
+
     @S-10.1
     Scenario: At most ten reloads are remembered, the latest first
       Given the proxy is running

@@ -380,25 +380,57 @@ Feature: Upgrade
       And the upstream "app" received no field "Upgrade"
 
     @S-6.11
-    Scenario Outline: A 101 that names <what> is answered 502
-      Given an upstream "app" that answers:
+    Scenario Outline: A WebSocket over <protocol> that the upstream answers with <status> is answered <answer>
+      Given clients speak <protocol>
+      And an upstream "app" that answers <status> with the body "no chat"
+      When the proxy is running
+      And a client asks for a WebSocket at "https://git.example.test/"
+      Then the answer is <answer> "<body>"
+      And the answer has no field "Upgrade"
+      And the upstream "app" received the field "Upgrade" with "websocket"
+
+      # Over HTTP/2 a success would mean that the WebSocket is open (RFC 8441, section 5).
+      Examples:
+        | protocol | status | answer | body    |
+        | HTTP/1.1 | 200    | 200    | no chat |
+        | HTTP/1.1 | 403    | 403    | no chat |
+        | HTTP/2   | 200    | 502    |         |
+        | HTTP/2   | 403    | 403    | no chat |
+
+    @S-6.11 @S-6.14
+    Scenario: An extended CONNECT to another protocol than WebSocket is answered 501
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it opens a stream with the fields ":method=CONNECT; :protocol=connect-udp; :scheme=https; :path=/; :authority=git.example.test"
+      Then its last stream is answered 501
+      And the upstream "app" received nothing
+      And it is still served
+
+    @S-6.11
+    Scenario Outline: A 101 that names <what> is answered 502 over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that answers:
         """
         HTTP/1.1 101 Switching Protocols
         <fields>
 
         """
       When the proxy is running
-      And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-      Then the client receives the answer 502
+      And a client asks for a WebSocket at "https://git.example.test/"
+      Then the answer is the plain error 502 "Bad Gateway"
       And the log has a line "UPSTREAM_ERROR" with:
-        | error | ~101 |
+        | error | ~<error> |
 
       Examples:
-        | what                    | fields                               |
-        | no protocol             | Connection: Upgrade                  |
-        | none in Connection      | Upgrade: websocket                   |
-        | one that was not wanted | Connection: Upgrade\nUpgrade: h2c   |
+        | what                    | fields                                                           | protocol | error                |
+        | no protocol             | Connection: Upgrade                                              | HTTP/1.1 | 101                  |
+        | none in Connection      | Upgrade: websocket                                               | HTTP/1.1 | 101                  |
+        | one that was not wanted | Connection: Upgrade\nUpgrade: h2c                                | HTTP/1.1 | 101                  |
+        | no protocol             | Connection: Upgrade                                              | HTTP/2   | 101                  |
+        | none in Connection      | Upgrade: websocket                                               | HTTP/2   | 101                  |
+        | one that was not wanted | Connection: Upgrade\nUpgrade: h2c                                | HTTP/2   | 101                  |
+        | no key                  | Connection: Upgrade\nUpgrade: websocket                          | HTTP/2   | Sec-WebSocket-Accept |
+        | another key             | Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Accept: x | HTTP/2   | Sec-WebSocket-Accept |
 
     @S-6.11 @S-6.14
     Scenario Outline: <upgrade> is not passed on as it is, because it hides requests from the proxy

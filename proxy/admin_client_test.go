@@ -75,13 +75,23 @@ func TestTheAdminClientTellsWhatIsWrong(t *testing.T) {
 	}
 	release := make(chan struct{})
 	defer close(release)
-	const silent = "no answer comes"
+	const silent, trickle = "no answer comes", "an answer comes a byte at a time and never ends"
+	drip := func(conn net.Conn) {
+		for {
+			if _, err := io.WriteString(conn, " "); err != nil {
+				return
+			}
+			time.Sleep(time.Millisecond) // the pace of the peer, nothing waits for it
+		}
+	}
 	tests := []struct{ name, path, want string }{
 		{"the socket is missing", filepath.Join(dir, "missing"), "no such file or directory; is the daemon running"},
 		{"nobody listens", stale, "connection refused; the daemon that made this socket is no longer running"},
 		{"the path is a file", file, "is a regular file, not a socket"},
 		{"the path is a directory", dir, "is a directory, not a socket"},
 		{silent, answerOnce(t, func(net.Conn) { <-release }), "no answer within 200ms"},
+		{trickle, answerOnce(t, drip), "no answer within 200ms"},
+		{"the answer is huge", answering(strings.Repeat("x", adminClientMaxReply+1000)), "the answer is not a whole line (16777216 bytes)"},
 		{"the connection is closed", answering(""), "the connection was closed without an answer"},
 		{"the answer is no JSON", answering("HTTP/1.1 400 Bad\x1b[2J\r\n"), `the answer is not the daemon's: "HTTP/1.1 400 Bad\x1b[2J"`},
 		{"the answer has no status", answering("{}\n"), "the answer is not the daemon's"},
@@ -93,7 +103,7 @@ func TestTheAdminClientTellsWhatIsWrong(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			limit := 20 * time.Second
-			if tt.name == silent {
+			if tt.name == silent || tt.name == trickle {
 				limit = 200 * time.Millisecond
 			}
 			code := adminClient{tt.path, "status", false, limit, &stdout, &stderr}.run(t.Context())

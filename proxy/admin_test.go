@@ -290,7 +290,7 @@ func TestAdminEndOfTheContextClosesEverything(t *testing.T) {
 
 func TestAdminClientThatDoesNotReadIsCut(t *testing.T) {
 	handlers := plainHandlers()
-	handlers.Status = func() Status { return Status{Version: strings.Repeat("v", 8<<20)} }
+	handlers.Status = func() Status { return Status{Version: strings.Repeat("v", 2<<20)} }
 	a := startAdmin(t, handlers, nil)
 	conn := a.dial(t)
 	io.WriteString(conn, "status\n")

@@ -69,6 +69,8 @@ func ConfigReference() []ConfigTable {
 				"Ends a request or response in which no byte of a body moved for this long. A body that moves is never cut."),
 			{Name: "max_connections", Type: integerKey, Min: "1", Max: "1073741824", Default: "1024", Promise: "S-2.22",
 				Text: "Client connections at once, and connections to upstreams at once. Twice this, two for each listener and 64 more have to fit the process's limit of file descriptors (`ulimit -n`, `LimitNOFILE=`)."},
+			{Name: "sandbox", Type: stringKey, Values: []string{"on", "off"}, Default: `"on"`, Promise: "S-4.7",
+				Text: "`on`: once it serves, the process gives up all rights to files, sockets and privileges that this configuration does not need, with Landlock, as far as the kernel has it; `off`: it keeps them."},
 		}},
 		{Path: "logging", Keys: []ConfigKey{
 			{Name: "level", Type: stringKey, Values: []string{"trace", "debug", "info", "warn", "error"}, Default: `"info"`, Promise: "S-8.2",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -261,4 +262,27 @@ func TestDiffOfABadFileHasItsErrors(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), `"changes":0`) {
 		t.Errorf("got %s, %v, want the number of changes even where it is 0", text, err)
 	}
+}
+
+func TestDiffReloadAndStatusGoTogether(t *testing.T) {
+	d := startDaemon(t, "127.0.0.1:1", "")
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			for range 10 {
+				switch i {
+				case 0:
+					d.Reload()
+				case 1:
+					d.Status()
+				default:
+					// Nothing differs: half of a reload would show as a difference.
+					if got := d.Diff(); got.Status != "ok" || got.Changes != 0 {
+						t.Errorf("got %+v, want no change", got)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
 }

@@ -131,7 +131,10 @@ func plainServer(tb testing.TB, body []byte) *siteServer {
 	return server
 }
 
-func TestARequestAllocatesNextToNothing(t *testing.T) {
+func TestAnHTTP2RequestCostsNoAllocation(t *testing.T) {
+	if raceDetector {
+		t.Skip("sync.Pool forgets what it holds now and then under the race detector; make unit runs this without it too")
+	}
 	server := plainServer(t, []byte("hello"))
 	l := newH2Loop(t, server)
 	const requests = 2000
@@ -144,7 +147,7 @@ func TestARequestAllocatesNextToNothing(t *testing.T) {
 		l.request(t, l.next)
 	}
 	runtime.ReadMemStats(&after)
-	// What the race detector and other tests allocate beside it is counted too: the bound is above what it takes.
+	// The sweeper's ticks are counted too.
 	if got := float64(after.Mallocs-before.Mallocs) / requests; got > 2 {
 		t.Errorf("got %.1f allocations a request, want at most 2", got)
 	}

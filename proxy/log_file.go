@@ -61,7 +61,7 @@ func logFileError(err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		advice = "; create its directory"
 	case errors.Is(err, fs.ErrPermission):
-		advice = "; let the daemon's user write there"
+		advice = "; let the daemon's user write there, or restart it if its directory was made anew"
 	}
 	return fmt.Errorf("logging.log_file_path: %w%s", err, advice)
 }

@@ -101,7 +101,7 @@ func TestPathsThatAreNoLogFileAreRefused(t *testing.T) {
 
 func TestAPathThatMayNotBeWrittenSaysWhatToDo(t *testing.T) {
 	got := logFileError(&fs.PathError{Op: "open", Path: "/l", Err: syscall.EACCES}).Error()
-	if want := "logging.log_file_path: open /l: permission denied; let the daemon's user write there"; got != want {
+	if want := "logging.log_file_path: open /l: permission denied; let the daemon's user write there, or restart it if its directory was made anew"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -133,7 +133,11 @@ func (r request) message(scheme, host, target string) *http.Request {
 		req.Header["User-Agent"] = nil // so that net/http adds none of its own
 	}
 	if r.body != nil {
-		req.Body, req.ContentLength = io.NopCloser(r.body), r.length
+		body, ok := r.body.(io.ReadCloser)
+		if !ok {
+			body = io.NopCloser(r.body)
+		}
+		req.Body, req.ContentLength = body, r.length
 	}
 	for _, f := range r.trailer {
 		if req.Trailer == nil {

@@ -255,17 +255,6 @@ func (c *h2Conn) get(target string) [][2]string {
 	return [][2]string{{":method", "GET"}, {":scheme", "https"}, {":path", target}, {":authority", c.host}}
 }
 
-// lastStream returns a copy of what is known of the stream that was opened last.
-func (c *h2Conn) lastStream() (h2Stream, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s, ok := c.streams[c.last]
-	if !ok {
-		return h2Stream{}, errors.New("no stream was opened yet")
-	}
-	return *s, nil
-}
-
 // closed reports whether the proxy has closed the connection.
 func (c *h2Conn) closed() bool {
 	select {

@@ -55,20 +55,12 @@ func (w *World) opened() (*rawConn, error) {
 	return w.conn, nil
 }
 
-func (w *World) sendRaw(text *godog.DocString) error {
-	data, err := rawBytes(text.Content)
-	if err != nil {
-		return err
-	}
-	conn, err := w.opened()
-	if err != nil {
-		return err
-	}
-	return conn.sendBytes(data)
-}
+func (w *World) sendRaw(text *godog.DocString) error { return w.sendBytes(rawBytes(text.Content)) }
 
-func (w *World) sendRawText(text string) error {
-	data, err := unescape(text)
+func (w *World) sendRawText(text string) error { return w.sendBytes(unescape(text)) }
+
+// sendBytes sends what rawBytes or unescape has made of a text.
+func (w *World) sendBytes(data string, err error) error {
 	if err != nil {
 		return err
 	}

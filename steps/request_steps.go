@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -224,6 +225,10 @@ func (w *World) goAway(client string) error {
 		return err
 	}
 	x.cancel()
+	if body, ok := w.uploads[client]; ok {
+		// net/http waits for a read of the body that is under way.
+		_ = body.CloseWithError(context.Canceled)
+	}
 	return x.wait()
 }
 

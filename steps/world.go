@@ -121,7 +121,8 @@ type World struct {
 	conn         *rawConn // the last one that was used
 	exchange     *exchange
 	exchanges    map[string]*exchange // those that a scenario has named
-	batch        []*exchange          // the answers of a repeated request
+	uploads      map[string]*io.PipeWriter
+	batch        []*exchange // the answers of a repeated request
 	handshake    *handshake
 	h2           *h2Result
 	h2Framer     *http2.Framer  // of the idle HTTP/2 connection
@@ -157,6 +158,7 @@ func (w *World) open(ctx context.Context) (err error) {
 	w.transports = map[string]transport{}
 	w.conns = map[string]*rawConn{}
 	w.exchanges = map[string]*exchange{}
+	w.uploads = map[string]*io.PipeWriter{}
 	w.remembered = map[string]string{}
 	w.occupied = map[string]net.Listener{}
 	w.launch = launch{env: map[string]string{}}

@@ -158,7 +158,7 @@ var tries = []struct {
 	{false, "curl -i http://localhost:8080/", "Location: https://localhost:8443/"},
 	{false, "curl -i http://127.0.0.1:9900/health", "HTTP/1.1 200 OK"},
 	{false, "status --config", `"config":{"path":"`},
-	{false, "reload --config", `{"status":"ok","sites":1}`},
+	{false, "reload --config", `{"status":"ok","sites":1,`},
 	{false, "${EDITOR:-vi}", "config.toml"},
 	{true, "curl --cacert", `"host":"www.example.test:8443"`},
 	{true, "ls -l", "www.example.test"},

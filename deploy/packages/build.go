@@ -42,12 +42,17 @@ func (p project) packages(ctx context.Context, r release, arch, dir string) erro
 	return nil
 }
 
+// neutral is an environment in which no setting of the user decides about a build.
+func neutral() []string {
+	return []string{"GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off"}
+}
+
 // build builds the static binary. No path of this machine, no setting of this user and no state of Git's gets into it:
 // the version and the revision are linked in.
 func (p project) build(ctx context.Context, r release, arch, path string) error {
 	const version = "reverse-proxy/proxy.linkedVersion"
 	const revision = "reverse-proxy/proxy.linkedRevision"
-	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off"}
+	env := append(neutral(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	_, err := command(ctx, p.root, env, "go", "build", "-trimpath", "-buildvcs=false",
 		"-ldflags", fmt.Sprintf("-s -w -X %s=v%s -X %s=%s", version, r.version, revision, r.revision), "-o", path, "./cmd/reverse-proxy")
 	return err
@@ -56,7 +61,7 @@ func (p project) build(ctx context.Context, r release, arch, path string) error 
 // nfpm makes one package of what is in the stage.
 func (p project) nfpm(ctx context.Context, r release, arch, kind, stage, dir string) error {
 	module := filepath.Join(p.root, "deploy", "packages", "nfpm")
-	path, err := command(ctx, module, []string{"GOFLAGS=", "GOWORK=off"}, "go", "tool", "-n", "nfpm")
+	path, err := command(ctx, module, neutral(), "go", "tool", "-n", "nfpm")
 	if err != nil {
 		return err
 	}

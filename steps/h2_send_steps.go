@@ -1,0 +1,146 @@
+package steps
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+func (w *World) h2SendSteps() []step {
+	return []step{
+		{`it opens a stream with the fields {string}`, w.h2Open, "Exactly these, as `name=value`, separated by `; `, with the escapes of raw connections. The stream has no body."},
+		{`it opens a stream with the fields {string} and the body {string}`, w.h2OpenBody, "A DATA frame for each text between `|`, the last of which ends the stream."},
+		{`it opens {int} stream(s) for {string}`, w.h2OpenMany, "Each is a GET of that target."},
+		{`it begins a stream for {string}`, w.h2Begin, "A POST of that target whose body has not begun."},
+		{`it sends {string} on its last stream`, w.h2Data, "As DATA that does not end the stream."},
+		{`it sends {int} bytes on its last stream`, w.h2DataSize, "As DATA that does not end the stream, whatever the windows are."},
+		{`it ends its last stream`, w.h2End, ""},
+		{`it ends its last stream with the trailer fields {string}`, w.h2Trailers, "As `name=value`, separated by `; `."},
+		{`it resets its last stream`, w.h2Cancel, "With CANCEL."},
+		{`it resets all its streams`, w.h2CancelAll, "With CANCEL, those that are not over."},
+	}
+}
+
+// fieldList reads fields as `name=value`, separated by `; `.
+func fieldList(text string) ([][2]string, error) {
+	var fields [][2]string
+	for part := range strings.SplitSeq(text, "; ") {
+		end := strings.IndexByte(part[min(1, len(part)):], '=') + 1
+		if end < 1 {
+			return nil, fmt.Errorf("%q is no name=value", part)
+		}
+		name, err := unescape(part[:end])
+		if err != nil {
+			return nil, err
+		}
+		value, err := unescape(part[end+1:])
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, [2]string{name, value})
+	}
+	return fields, nil
+}
+
+func (w *World) h2Open(text string) error {
+	fields, err := fieldList(text)
+	if err != nil {
+		return err
+	}
+	return w.onH2(func(c *h2Conn) error { return c.open(fields, true) })
+}
+
+func (w *World) h2OpenBody(text, body string) error {
+	fields, err := fieldList(text)
+	if err != nil {
+		return err
+	}
+	return w.onH2(func(c *h2Conn) error {
+		err := c.open(fields, false)
+		parts := strings.Split(body, "|")
+		for i, part := range parts {
+			err = errors.Join(err, c.out.WriteData(c.last, i == len(parts)-1, []byte(part)))
+		}
+		return err
+	})
+}
+
+func (w *World) h2OpenMany(count int, target string) error {
+	for range count {
+		if err := w.onH2(func(c *h2Conn) error { return c.open(c.get(target), true) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) h2Begin(target string) error {
+	return w.onH2(func(c *h2Conn) error {
+		fields := c.get(target)
+		fields[0][1] = "POST"
+		return c.open(fields, false)
+	})
+}
+
+func (w *World) h2Data(text string) error {
+	return w.onH2(func(c *h2Conn) error { return c.out.WriteData(c.last, false, []byte(text)) })
+}
+
+func (w *World) h2DataSize(size int) error {
+	return w.onH2(func(c *h2Conn) error {
+		for ; size > 0; size -= 16 << 10 {
+			if err := c.out.WriteData(c.last, false, make([]byte, min(size, 16<<10))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (w *World) h2End() error {
+	return w.onH2(func(c *h2Conn) error { return c.out.WriteData(c.last, true, nil) })
+}
+
+func (w *World) h2Trailers(text string) error {
+	fields, err := fieldList(text)
+	if err != nil {
+		return err
+	}
+	return w.onH2(func(c *h2Conn) error {
+		c.block.Reset()
+		for _, f := range fields {
+			if err := c.encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}); err != nil {
+				return err
+			}
+		}
+		return c.out.WriteHeaders(http2.HeadersFrameParam{
+			StreamID: c.last, BlockFragment: c.block.Bytes(), EndHeaders: true, EndStream: true,
+		})
+	})
+}
+
+func (w *World) h2Cancel() error {
+	return w.onH2(func(c *h2Conn) error { return c.out.WriteRSTStream(c.last, http2.ErrCodeCancel) })
+}
+
+func (w *World) h2CancelAll() error {
+	return w.onH2(func(c *h2Conn) error {
+		c.mu.Lock()
+		var open []uint32
+		for id, s := range c.streams {
+			if !s.over {
+				open = append(open, id)
+				s.end(errors.New("the client has reset the stream"))
+			}
+		}
+		c.mu.Unlock()
+		var failed error
+		for _, id := range open {
+			failed = errors.Join(failed, c.out.WriteRSTStream(id, http2.ErrCodeCancel))
+		}
+		return failed
+	})
+}
