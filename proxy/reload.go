@@ -16,14 +16,9 @@ func (d *Daemon) Reload() ReloadResult {
 	if err == nil {
 		d.apply(prepared)
 	}
-	result := d.reportReload(prepared, err)
-	last := &ReloadStatus{Time: now(), Status: result.Status, Message: result.Message, Errors: result.Errors}
-	if result.Difference != nil {
-		last.Changes = result.Difference.count()
-	}
-	d.last.Store(last)
-	d.history.add(*last)
-	d.shared.metrics.process.reload(err == nil)
+	result, drift := d.reloadResult(prepared, err)
+	d.remember(result)
+	d.logReload(result, drift, err) // who reads it in the log finds it in `status` too
 	d.notify.Reloaded(d.reloadText(result))
 	return result
 }
@@ -101,23 +96,45 @@ func (d *Daemon) newDrift(all []Drift) []Drift {
 	return fresh
 }
 
-// reportReload logs the outcome and makes the answer for whoever asked. prepared was applied, and is nil with an error.
-func (d *Daemon) reportReload(prepared *preparedReload, err error) ReloadResult {
-	log := d.shared.log
+// reloadResult makes the answer for whoever asked, and returns what of the drift is to be reported. prepared was applied,
+// and is nil with an error.
+func (d *Daemon) reloadResult(prepared *preparedReload, err error) (ReloadResult, []Drift) {
 	if err != nil {
 		lines := errorLines(err)
-		log.Log(LevelError, "CONFIG_RELOAD", Str("status", "error"), Int("errors", len(lines)))
-		logConfigErrors(log, err)
-		return ReloadResult{Status: adminStatusError, Message: d.refusalText("nothing was changed", lines), Errors: lines}
+		return ReloadResult{Status: adminStatusError, Message: d.refusalText("nothing was changed", lines), Errors: lines}, nil
 	}
-	log.Log(LevelInfo, "CONFIG_RELOAD", Str("status", "success"), Int("sites", prepared.dynamic.Sites))
 	result := ReloadResult{Status: adminStatusOK, Sites: prepared.dynamic.Sites, Difference: &prepared.difference}
-	for _, change := range d.newDrift(prepared.difference.RestartRequired) {
-		log.Log(LevelWarn, "CONFIG_DRIFT", Str("key", change.Key), Str("running", change.Running),
-			Str("file", change.File), Str("action", "restart to apply"))
+	drift := d.newDrift(prepared.difference.RestartRequired)
+	for _, change := range drift {
 		result.RestartRequired = append(result.RestartRequired, change.Key)
 	}
-	return result
+	return result, drift
+}
+
+// remember keeps the outcome for `status` and counts it.
+func (d *Daemon) remember(result ReloadResult) {
+	last := &ReloadStatus{Time: now(), Status: result.Status, Message: result.Message, Errors: result.Errors}
+	if result.Difference != nil {
+		last.Changes = result.Difference.count()
+	}
+	d.last.Store(last)
+	d.history.add(*last)
+	d.shared.metrics.process.reload(result.Status == adminStatusOK)
+}
+
+// logReload logs the outcome.
+func (d *Daemon) logReload(result ReloadResult, drift []Drift, err error) {
+	log := d.shared.log
+	if err != nil {
+		log.Log(LevelError, "CONFIG_RELOAD", Str("status", "error"), Int("errors", len(result.Errors)))
+		logConfigErrors(log, err)
+		return
+	}
+	log.Log(LevelInfo, "CONFIG_RELOAD", Str("status", "success"), Int("sites", result.Sites))
+	for _, change := range drift {
+		log.Log(LevelWarn, "CONFIG_DRIFT", Str("key", change.Key), Str("running", change.Running),
+			Str("file", change.File), Str("action", "restart to apply"))
+	}
 }
 
 // refusalText is the message about a file that was refused with these errors.
