@@ -22,6 +22,7 @@ Feature: Status for people
         | connections    0 of                       | 0 requests in flight |                      |
         | descriptors                               | of                 |                        |
         | memory                                    | MiB resident       | goroutines             |
+        | sandbox                                   |                    |                        |
         | ${addr}:${https}                          | ${addr}:${http}    | manual                 |
         | ${addr2}:${https2}                        | -                  | self_signed            |
         | git.example.test                          | ${addr}:${https}   | http://${upstream:app} |

@@ -30,6 +30,17 @@ type SandboxStatus struct {
 	Error string `json:"error,omitempty"`
 }
 
+// text renders the state for people. It is untrusted where it comes from a daemon.
+func (s SandboxStatus) text() string {
+	switch {
+	case s.Error != "":
+		return textOrDash(s.State) + ": " + printable(s.Error)
+	case s.LandlockABI != 0:
+		return fmt.Sprintf("%s, Landlock ABI %d", textOrDash(s.State), s.LandlockABI)
+	}
+	return textOrDash(s.State)
+}
+
 // What is restricted. A right that the kernel does not know yet is left out (best effort).
 const (
 	// sandboxFS is every right in the file system of Landlock's ABI 9; the table gives some back.

@@ -297,3 +297,19 @@ func TestSandboxRowsFollowSymbolicLinks(t *testing.T) {
 		})
 	}
 }
+
+func TestTheStateOfTheSandboxIsOneLineForPeople(t *testing.T) {
+	for _, test := range []struct {
+		status SandboxStatus
+		want   string
+	}{
+		{SandboxStatus{State: sandboxOn, LandlockABI: 7}, "on, Landlock ABI 7"},
+		{SandboxStatus{State: sandboxOff}, "off"},
+		{SandboxStatus{State: sandboxUnavailable, Error: "the kernel\nhas none"}, "unavailable: the kernel\\u000ahas none"},
+		{SandboxStatus{}, "-"}, // an older daemon
+	} {
+		if got := test.status.text(); got != test.want {
+			t.Errorf("%+v: got %q, want %q", test.status, got, test.want)
+		}
+	}
+}

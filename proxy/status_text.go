@@ -45,6 +45,7 @@ func (s Status) writeProcess(b *strings.Builder) {
 	t.row("descriptors", fmt.Sprintf("%s of %s", numberOrDash(int64(s.Descriptors.Used)), numberOrDash(int64(s.Descriptors.Allowed))))
 	t.row("memory", fmt.Sprintf("%s resident, %s heap, %s goroutines", bytesOrDash(s.Memory.ResidentBytes),
 		bytesOrDash(s.Memory.HeapBytes), numberOrDash(int64(s.Memory.Goroutines))))
+	t.row("sandbox", s.Sandbox.text())
 	t.write(b)
 }
 

@@ -79,7 +79,7 @@ func TestWatchRedrawsATerminalAndStaysOnIt(t *testing.T) {
 		cursorHome + "version        - (re" + clearLine,
 		"process        0, up" + clearLine,
 		"configuration  -, in" + clearLine,
-		"and 5 more lines" + clearLine, "",
+		"and 6 more lines" + clearLine, "",
 	}
 	if diff := cmp.Diff(want, strings.Split(picture, "\n")); diff != "" {
 		t.Errorf("the picture differs (-want +got):\n%s", diff)
