@@ -150,7 +150,7 @@ func (h *h2Conn) finish(err error) {
 	for _, s := range streams {
 		s.unref()
 	}
-	h.dismissWorkers(0)
+	h.dismissWorkers()
 	h.wakeWriter()
 	h.mu.Unlock()
 	h.tasks.Wait()
