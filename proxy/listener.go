@@ -30,7 +30,8 @@ type listener struct {
 	failed chan error
 }
 
-// bindListener binds both ports of one entry (step 6), or takes the sockets that were passed for them. The error names the key of the port and its address.
+// bindListener binds both ports of one entry (step 6), or takes the sockets that were passed for them. The error names the
+// key of the port and its address.
 func bindListener(index int, config ListenerConfig, sockets inheritedSockets, patience time.Duration) (*listener, error) {
 	l := &listener{index: index, config: config, gate: newGate(patience), failed: make(chan error, 2)}
 	var err error

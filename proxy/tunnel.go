@@ -88,7 +88,8 @@ func (w *http1Work) switchProtocol(fields Fields, protocol string, sent []byte) 
 // halfCloser is a connection whose sending half can be closed alone.
 type halfCloser interface{ CloseWrite() error }
 
-// copyTunnel copies one direction to its end, adds to how many bytes passed, and closes that half. When either side fails the whole tunnel ends.
+// copyTunnel copies one direction to its end, adds to how many bytes passed, and closes that half. When either side fails
+// the whole tunnel ends.
 func (x *exchange) copyTunnel(to io.Writer, from io.Reader, passed *int64) {
 	buffer := outBuffers.Get().(*[]byte)
 	defer putOutBuffer(buffer)
