@@ -25,6 +25,8 @@ type clientConn struct {
 	fd         int
 	client     netip.Addr
 	clientText string
+	// account is what the client holds; set when the connection is registered.
+	account *clientAccount
 	// watch is the deadline of what the connection waits for.
 	watch watch
 	// work is what a request in flight needs; nil while the connection is idle.

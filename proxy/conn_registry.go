@@ -31,6 +31,8 @@ type connRegistry struct {
 	// idle (zero while they are not).
 	conns map[*clientConn]struct{}
 	plain map[net.Conn]time.Time
+	// clients are the accounts of the clients of conns.
+	clients accounts
 	// accepting is how many loops accept connections.
 	accepting int
 	draining  bool
@@ -40,7 +42,7 @@ type connRegistry struct {
 }
 
 func newConnRegistry(limit int, s *sweeper) *connRegistry {
-	r := &connRegistry{sweeper: s, limit: limit, conns: map[*clientConn]struct{}{}, plain: map[net.Conn]time.Time{}, ended: make(chan struct{})}
+	r := &connRegistry{sweeper: s, limit: limit, conns: map[*clientConn]struct{}{}, plain: map[net.Conn]time.Time{}, clients: accounts{}, ended: make(chan struct{})}
 	r.room = sync.NewCond(&r.mu)
 	s.swept = r.becameIdle // new connections become idle by a clock
 	return r
@@ -126,6 +128,7 @@ func (r *connRegistry) add(c *clientConn) bool {
 		return false
 	}
 	r.conns[c] = struct{}{}
+	c.account = r.clients.open(newClientKey(c.client))
 	r.sweeper.add(&c.watch)
 	return true
 }
@@ -136,6 +139,7 @@ func (r *connRegistry) remove(c *clientConn) {
 	defer r.mu.Unlock()
 	if _, ok := r.conns[c]; ok {
 		delete(r.conns, c)
+		r.clients.close(c.account)
 		r.sweeper.remove(&c.watch)
 		r.left()
 	}
