@@ -47,7 +47,7 @@ REVISION = $$(if [ -f .git ]; then git rev-parse HEAD; [ -z "$$(git status --por
 
 VERSION ?=
 
-.PHONY: help build packages run acme test lint unit conformance cover threshold fuzz bench deps
+.PHONY: help build packages run acme test lint unit conformance cover threshold fuzz bench bench-compare deps
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -118,6 +118,15 @@ bench: ## Measure the CPU time a request beside nginx, HAProxy and Caddy (docs/p
 		mv bench/out/bin/caddy "$$BENCH_CADDY" || echo "Caddy was not built; going on without"; };; esac
 	@go build -o bench/out/bin/bench ./bench
 	@bench/out/bin/bench
+
+BASE ?= HEAD~1
+
+bench-compare: build ## Compare the CPU time per request with the commit BASE (HEAD~1) in 15 short rounds, and judge each scenario.
+	@mkdir -p out && rm -rf out/base && git worktree prune && git worktree add -q --detach out/base "$(BASE)"
+	@trap 'git worktree remove --force out/base' EXIT; \
+	$(MAKE) --no-print-directory -C out/base build; \
+	BENCH_BINARY=bin/reverse-proxy BENCH_BINARY2=out/base/bin/reverse-proxy BENCH_NOISE=1 BENCH_PEERS=$${BENCH_PEERS:-none} \
+		BENCH_ROUNDS=$${BENCH_ROUNDS:-15} BENCH_SECONDS=$${BENCH_SECONDS:-1} $(MAKE) --no-print-directory bench
 
 # Under systemd nginx and HAProxy would take port 80 as soon as they are installed, and Prometheus 9090: they are masked
 # until the next start of the machine, and not enabled for it.

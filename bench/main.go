@@ -73,6 +73,9 @@ func publish(s settings, peers []peer, outcomes []outcome, stdout io.Writer) err
 		table += "- " + p.name + ": " + state + "\n"
 	}
 	table += "\n" + renderTable(outcomes)
+	if s.noise {
+		table += renderVerdicts(outcomes)
+	}
 	if _, err := io.WriteString(stdout, "\n"+table); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 const (
 	peerOurs    = "reverse-proxy"
 	peerOther   = "reverse-proxy-b"
+	peerAgain   = "reverse-proxy-b-again"
 	peerNginx   = "nginx"
 	peerHAProxy = "haproxy"
 	peerCaddy   = "caddy"
@@ -47,7 +48,7 @@ func findPeers(s settings) []peer {
 	for _, name := range s.peers {
 		p := peer{name: name}
 		switch name {
-		case peerOther:
+		case peerOther, peerAgain:
 			p = ours
 			p.name, p.program, p.missing = name, s.other, ""
 			p.look("set BENCH_BINARY2", "--version")

@@ -80,7 +80,7 @@ func scenarios() []scenario {
 		{name: "paced-3k", about: "GET of 1 KiB at 3,000 requests a second over 64 connections",
 			job: with(small, func(j *load.Job) { j.Rate = pacedRate })},
 		{name: "h1-tls-1k-2cores", about: "as h1-tls-1k, the proxy on both cores, the load on one of them", job: small,
-			cores: 2, peers: []string{peerNginx, peerOther}},
+			cores: 2, peers: []string{peerNginx, peerOther, peerAgain}},
 	}
 }
 

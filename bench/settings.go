@@ -19,6 +19,8 @@ type settings struct {
 	window time.Duration
 	// binary is our program, other, if set, a second build of it that is measured as a peer.
 	binary, other string
+	// noise measures the second build twice, as two peers: what comparing a build with itself shows.
+	noise bool
 	// caddy is the program of Caddy, which no Debian package brings.
 	caddy string
 	// nginxLogBuffer lets nginx batch its log for 200 ms, as we do.
@@ -52,7 +54,15 @@ func readSettings(getenv func(string) string) (settings, error) {
 	if s.peers, err = names(getenv, "BENCH_PEERS", s.peers); err != nil {
 		return s, err
 	}
-	if s.other != "" {
+	if got := getenv("BENCH_NOISE"); got != "" {
+		if s.noise, err = strconv.ParseBool(got); err != nil || s.noise && s.other == "" {
+			return s, fmt.Errorf("BENCH_NOISE: got %q; write 1, and set BENCH_BINARY2 as well", got)
+		}
+	}
+	switch {
+	case s.noise:
+		s.peers = append([]string{peerOther, peerAgain}, s.peers...)
+	case s.other != "":
 		s.peers = append([]string{peerOther}, s.peers...)
 	}
 	if got := getenv("BENCH_ROUNDS"); got != "" {

@@ -47,6 +47,7 @@ func TestSettingsFollowTheEnvironment(t *testing.T) {
 		"another build":             {[]string{"BENCH_BINARY", "/x/a"}, func(s *settings) { s.binary = "/x/a" }},
 		"two builds against others": {[]string{"BENCH_BINARY2", "/x/b"}, func(s *settings) { s.other, s.peers = "/x/b", append([]string{peerOther}, s.peers...) }},
 		"two builds alone":          {[]string{"BENCH_BINARY2", "/x/b", "BENCH_PEERS", "none"}, func(s *settings) { s.other, s.peers = "/x/b", []string{peerOther} }},
+		"a build against itself":    {[]string{"BENCH_BINARY2", "/x/b", "BENCH_NOISE", "1", "BENCH_PEERS", "none"}, func(s *settings) { s.other, s.noise, s.peers = "/x/b", true, []string{peerOther, peerAgain} }},
 		"a log line a request":      {[]string{"BENCH_NGINX_LOG", "unbuffered"}, func(s *settings) { s.nginxLogBuffer = false }},
 		"places":                    {[]string{"BENCH_CADDY", "/x/caddy", "BENCH_OUT", "/x/out"}, func(s *settings) { s.caddy, s.out = "/x/caddy", "/x/out" }},
 	} {
@@ -71,6 +72,7 @@ func TestSettingsThatCannotBeAreErrorsThatNameTheKey(t *testing.T) {
 		"BENCH_ROUNDS":    {"0", "-1", "101", "x", "1.5"},
 		"BENCH_SECONDS":   {"0", "0.1", "61", "NaN", "x"},
 		"BENCH_NGINX_LOG": {"yes"},
+		"BENCH_NOISE":     {"maybe", "1"}, // there is no second build
 	} {
 		for _, value := range values {
 			if _, err := readSettings(env(key, value)); err == nil || !strings.HasPrefix(err.Error(), key+": ") {

@@ -25,16 +25,38 @@ type Ratio struct{ Median, Min, Max float64 }
 // Ratios compares two peers round by round: what was measured next to each other had the same machine. A NaN stands for
 // a round that failed, and no ratio is made of it; ok is false if no round is left.
 func Ratios(ours, peer []float64) (Ratio, bool) {
+	ratios := EachRatio(ours, peer)
+	if len(ratios) == 0 {
+		return Ratio{}, false
+	}
+	return Ratio{Median(ratios), slices.Min(ratios), slices.Max(ratios)}, true
+}
+
+// EachRatio returns the ratio of each round in which neither peer failed.
+func EachRatio(ours, peer []float64) []float64 {
 	var ratios []float64
 	for i := range min(len(ours), len(peer)) {
 		if ratio := ours[i] / peer[i]; !math.IsNaN(ratio) && !math.IsInf(ratio, 0) {
 			ratios = append(ratios, ratio)
 		}
 	}
-	if len(ratios) == 0 {
-		return Ratio{}, false
+	return ratios
+}
+
+// MedianError estimates the standard error of the median of the values from their median absolute deviation, which a
+// few rounds that a busy machine spoiled do not move. It is NaN for fewer than two values.
+func MedianError(values []float64) float64 {
+	if len(values) < 2 {
+		return math.NaN()
 	}
-	return Ratio{Median(ratios), slices.Min(ratios), slices.Max(ratios)}, true
+	// For normally distributed values, the standard deviation is 1.4826 times the median absolute deviation, and the
+	// standard error of the median is sqrt(π/2) times that of the mean.
+	middle := Median(values)
+	deviations := make([]float64, len(values))
+	for i, value := range values {
+		deviations[i] = math.Abs(value - middle)
+	}
+	return math.Sqrt(math.Pi/2) * 1.4826 * Median(deviations) / math.Sqrt(float64(len(values)))
 }
 
 // Valid returns the values that are numbers.

@@ -2,6 +2,7 @@ package stats
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -101,5 +102,19 @@ func TestRound(t *testing.T) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+func TestTheErrorOfAMedianShrinksWithMoreValuesAndIgnoresOutliers(t *testing.T) {
+	few := []float64{9, 10, 11, 10, 9, 11}
+	many := slices.Concat(few, few, few, few)
+	if a, b := MedianError(few), MedianError(many); !(b > 0 && b < a) {
+		t.Errorf("got %.3f for 6 values and %.3f for 24 like them, want less for more", a, b)
+	}
+	if a, b := MedianError([]float64{9, 10, 11, 10, 9, 11, 10}), MedianError([]float64{9, 10, 11, 10, 9, 11, 1000}); b > 2*a {
+		t.Errorf("got %.3f with an outlier and %.3f without, want it to count little", b, a)
+	}
+	if got := MedianError([]float64{1}); !math.IsNaN(got) {
+		t.Errorf("got %.3f for one value, want NaN", got)
 	}
 }

@@ -1,0 +1,60 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"reverse-proxy/bench/internal/stats"
+)
+
+// leastDifference is the smallest change of a median that is called a difference, however steady the rounds were.
+const leastDifference = 0.01
+
+// verdict says whether a scenario costs more or less than with the build before, and how much of a change the noise of the
+// machine could have made up.
+type verdict struct {
+	// ratio is the median of ours over the build before, and noise how far from 1 a median may lie by chance.
+	ratio, noise float64
+}
+
+// compare judges a scenario by three columns of figures: ours, the build before, and the build before once more. The
+// noise is what the build before shows when it is compared with itself, and twice the standard error of both medians.
+// The ratio is NaN when fewer than two rounds are whole.
+func compare(ours, before, again []float64) verdict {
+	changed, self := stats.EachRatio(ours, before), stats.EachRatio(again, before)
+	ownError := math.Hypot(stats.MedianError(changed), stats.MedianError(self))
+	noise := math.Abs(stats.Median(self)-1) + 2*ownError
+	if math.IsNaN(noise) {
+		return verdict{math.NaN(), math.NaN()}
+	}
+	return verdict{stats.Median(changed), max(noise, leastDifference)}
+}
+
+// String returns the verdict as a word.
+func (v verdict) String() string {
+	switch {
+	case math.IsNaN(v.ratio):
+		return "not measured"
+	case v.ratio > 1+v.noise:
+		return "dearer"
+	case v.ratio < 1-v.noise:
+		return "cheaper"
+	}
+	return "no difference"
+}
+
+// renderVerdicts makes the table that says which scenarios differ from the build before.
+func renderVerdicts(outcomes []outcome) string {
+	rows := [][]string{{"scenario", "ours / before", "noise ±", "verdict"}}
+	for _, o := range outcomes {
+		figures := func(peer string) []float64 { return each(o.rounds[peer], o.main()) }
+		v := compare(figures(peerOurs), figures(peerOther), figures(peerAgain))
+		rows = append(rows, []string{o.scenario.name, number(v.ratio, 3), number(v.noise, 3), v.String()})
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "### Compared with the build before\n\n%s\n", alignRows(rows))
+	return text.String()
+}
