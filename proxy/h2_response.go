@@ -169,6 +169,9 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 		h.room.Wait()
 		h.waiting--
 	}
+	if h.server.draining() {
+		h.firstGoAway() // ahead of the head, as Connection: close is part of one over HTTP/1.1
+	}
 	buffer := h.buffer()
 	out, at := *buffer, len(*buffer)
 	out = append(out, make([]byte, http2.HeaderBytes)...)

@@ -83,7 +83,8 @@ func (l *listener) startServing(cfg *Config, p *pipeline, shared *sharedState) {
 		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
 	}
 	l.sites = sites
-	l.serve(shared.conns, func() error { return sites.serve(newBackoffListener(l.https, l.address(), shared.log)) })
+	https := newBackoffListener(l.https, l.address(), shared.log)
+	l.serve(shared.conns, func() error { return sites.serve(https) })
 	if l.redirect == nil {
 		return
 	}
@@ -120,12 +121,9 @@ func (l *listener) stopAccepting() {
 	}
 }
 
-// drain stops accepting at once and lets requests in flight end (S-11.1). It does not wait.
+// drain closes the sockets and lets the connections of the redirect port end. It does not wait.
 func (l *listener) drain(ctx context.Context) {
 	l.stopAccepting()
-	if l.sites != nil {
-		l.sites.shutdown()
-	}
 	if l.redirectServer != nil {
 		go drainRedirects(ctx, l.redirectServer) // its connections are counted where those of the sites are
 	}

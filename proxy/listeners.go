@@ -138,8 +138,14 @@ func checkDescriptors(cfg *Config) error {
 	return nil
 }
 
-// drain stops accepting everywhere and lets requests in flight end.
+// drain stops accepting everywhere and lets requests in flight end (S-11.1). It does not wait. The connections learn of
+// it first: an answer that is given after a port has closed says that its connection ends.
 func (all listeners) drain(ctx context.Context) {
+	for _, l := range all {
+		if l.sites != nil {
+			l.sites.shutdown()
+		}
+	}
 	for _, l := range all {
 		l.drain(ctx)
 	}

@@ -10,8 +10,9 @@ import (
 // shutdownSpare is what a shutdown takes at most besides the wait for requests: a log on a slow disk is written out.
 const shutdownSpare = 10 * time.Second
 
-// shutdown ends the daemon in the order of S-11.1: stop accepting, close idle connections, wait for requests in flight,
-// cut the rest, end the background tasks, remove the admin socket, write out the log.
+// shutdown ends the daemon in the order of S-11.1: make answers the last of their connections, stop accepting, close idle
+// connections, wait for requests in flight, cut the rest, end the background tasks, remove the admin socket, write out the
+// log.
 func (d *Daemon) shutdown() {
 	signal.Ignore(syscall.SIGHUP) // after signal.Stop its default action would kill the process during the drain
 	d.health.drain()              // 503 from now on, so that a balancer leaves (S-9.2)

@@ -24,7 +24,7 @@ type siteServer struct {
 	conns         sync.WaitGroup
 }
 
-// draining reports whether connections are to end with the request in flight.
+// draining reports whether connections are to end with the request in flight. It is true before the first port closes.
 func (s *siteServer) draining() bool { return s.isDraining.Load() }
 
 // serve accepts connections until the listener is closed, which is no error.
