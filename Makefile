@@ -70,11 +70,12 @@ acme: ## Run the proxy beside a Pebble, with certificates from it, until Ctrl-C.
 
 test: lint unit conformance cover threshold ## Check everything: formats, vet, staticcheck, unit tests, the suite, coverage.
 
-lint: ## Check formats, and run vet and staticcheck.
+lint: ## Check formats, run vet and staticcheck, and count the files of the core that refer to each other in a cycle.
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool staticcheck ./...
+	@go run ./conformance/cycles ./proxy
 
 unit: ## Run the unit tests, with -race where a C compiler is there.
 	@[ -n "$(RACE)" ] || echo "no C compiler found: the unit tests run without the race detector"
