@@ -62,11 +62,11 @@ packages: ## Build binaries, .deb, .rpm and SBOM for amd64 and arm64 into out/pa
 	@go run ./deploy/packages $(if $(VERSION),-version $(VERSION))
 	@cd out/packages && ls -sh1 | tail -n +2
 
-run: ## Serve https://localhost:8443/ with a sample upstream, until Ctrl-C.
-	@mkdir -p out && go build -o out/quickstart ./cmd/quickstart && exec out/quickstart
+run: ## Serve https://localhost:8443/ until Ctrl-C, with a sample upstream or your own application (UPSTREAM=127.0.0.1:5173).
+	@mkdir -p out && go build -o out/quickstart ./cmd/quickstart && exec out/quickstart $(if $(UPSTREAM),-upstream "$(UPSTREAM)")
 
-acme: ## Run the proxy beside a Pebble, with certificates from it, until Ctrl-C.
-	@mkdir -p out && go build -o out/quickstart ./cmd/quickstart && exec out/quickstart -acme
+acme: ## Run the proxy next to a Pebble, with certificates from it, until Ctrl-C.
+	@mkdir -p out && go build -o out/quickstart ./cmd/quickstart && exec out/quickstart -acme $(if $(UPSTREAM),-upstream "$(UPSTREAM)")
 
 test: lint unit conformance cover threshold ## Check everything: formats, vet, staticcheck, unit tests, the suite, coverage.
 

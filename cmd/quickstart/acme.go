@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"reverse-proxy/conformance/acmetest"
 )
@@ -22,8 +21,8 @@ acme_ca_path = %q`
 
 // startPebble starts a Pebble that validates at the quick start's ports. Its programs and all that it needs are in dir,
 // and so is the root of what it issues, as roots.pem.
-func startPebble(dir string) (*acmetest.Pebble, error) {
-	pebble, err := acmetest.StartPebble(acmetest.PebbleOptions{HTTPPort: 8080, TLSPort: 8443,
+func startPebble(dir string, chosen ports) (*acmetest.Pebble, error) {
+	pebble, err := acmetest.StartPebble(acmetest.PebbleOptions{HTTPPort: chosen.http, TLSPort: chosen.https,
 		BinDir: filepath.Join(dir, "pebble")})
 	if err != nil {
 		return nil, err
@@ -45,29 +44,12 @@ func useACME(config, dir string, pebble *acmetest.Pebble) error {
 	if err != nil {
 		return err
 	}
-	text := string(contents)
-	for pattern, value := range map[string]string{
-		`(?m)^mode = "self_signed"$`: fmt.Sprintf(acmeTLS, acmeName, filepath.Join(dir, "acme"), pebble.DirectoryURL, pebble.CAFile),
-		`(?m)^host = "localhost"$`:   fmt.Sprintf("host = %q", acmeName),
-	} {
-		line := regexp.MustCompile(pattern)
-		if !line.MatchString(text) {
-			return fmt.Errorf("%s: no line %s to change", config, pattern)
-		}
-		text = line.ReplaceAllLiteralString(text, value)
+	text, err := replaceLines(string(contents), map[string]string{
+		`mode = "self_signed"`: fmt.Sprintf(acmeTLS, acmeName, filepath.Join(dir, "acme"), pebble.DirectoryURL, pebble.CAFile),
+		`host = "localhost"`:   fmt.Sprintf("host = %q", acmeName),
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", config, err)
 	}
 	return os.WriteFile(config, []byte(text), 0o600)
 }
-
-// acmeNextSteps is what a reader can try beside a Pebble.
-const acmeNextSteps = `
-The proxy serves https://www.example.test:8443/ with a certificate from the Pebble at %s. Try, in another terminal:
-
-  curl --cacert %s --resolve www.example.test:8443:127.0.0.1 https://www.example.test:8443/
-  ls -l %s                        the account's key and the certificate
-  %s status --config %s
-  ${EDITOR:-vi} %s        then reload
-
-Ctrl-C stops everything.
-
-`

@@ -19,7 +19,8 @@ import (
 )
 
 func main() {
-	acme := flag.Bool("acme", false, "get the certificate from a Pebble that runs beside the proxy")
+	acme := flag.Bool("acme", false, "get the certificate from a Pebble that runs next to the proxy")
+	upstream := flag.String("upstream", "", "the `address` (host:port) of an application to put the proxy in front of; without it a sample upstream runs")
 	flag.Parse()
 	// SIGHUP comes when the terminal is closed.
 	signals := make(chan os.Signal, 8)
@@ -34,15 +35,21 @@ func main() {
 			again <- struct{}{}
 		}
 	}()
-	if err := run(ctx, again, *acme, os.Stdout); err != nil {
+	if err := run(ctx, again, options{acme: *acme, upstream: *upstream}, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
 }
 
+// options are what the command line says.
+type options struct {
+	acme     bool
+	upstream string
+}
+
 // run runs everything until ctx ends, which is no error, or until one of the programs does. It leaves nothing behind.
 // Each value of again hurries a program that is being stopped.
-func run(ctx context.Context, again <-chan struct{}, acme bool, out io.Writer) (err error) {
+func run(ctx context.Context, again <-chan struct{}, o options, out io.Writer) (err error) {
 	defer func() {
 		if ctx.Err() != nil {
 			err = nil // whatever was under way was told to end
@@ -56,14 +63,22 @@ func run(ctx context.Context, again <-chan struct{}, acme bool, out io.Writer) (
 	if err := build(ctx, dir, out); err != nil {
 		return err
 	}
-	config, err := writeConfig(dir)
+	chosen, err := choosePorts(out, o.upstream == "")
+	if err != nil {
+		return err
+	}
+	application := o.upstream
+	if application == "" {
+		application = loopback(chosen.upstream)
+	}
+	config, err := writeConfig(dir, chosen, application)
 	if err != nil {
 		return err
 	}
 	binary := filepath.Join(dir, "reverse-proxy")
-	next := fmt.Sprintf(nextSteps, binary, config, binary, config, config)
-	if acme {
-		pebble, err := startPebble(dir)
+	next := nextSteps(chosen, o.upstream, binary, config)
+	if o.acme {
+		pebble, err := startPebble(dir, chosen)
 		if err != nil {
 			return err
 		}
@@ -71,14 +86,17 @@ func run(ctx context.Context, again <-chan struct{}, acme bool, out io.Writer) (
 		if err := useACME(config, dir, pebble); err != nil {
 			return err
 		}
-		next = fmt.Sprintf(acmeNextSteps, pebble.DirectoryURL, filepath.Join(dir, "roots.pem"),
-			filepath.Join(dir, "acme"), binary, config, config)
+		next = acmeNextSteps(chosen, pebble.DirectoryURL, dir, binary, config)
 	}
-	upstream, err := startProgram(ctx, out, "listening on", filepath.Join(dir, "sample-upstream"), "-listen", "127.0.0.1:3000")
-	if err != nil {
-		return err
+	sampleEnded := make(<-chan struct{}) // never, without a sample
+	sample := &program{}
+	if o.upstream == "" {
+		if sample, err = startProgram(ctx, out, "listening on", filepath.Join(dir, "sample-upstream"), "-listen", application); err != nil {
+			return err
+		}
+		defer sample.stop(again)
+		sampleEnded = sample.ended
 	}
-	defer upstream.stop(again)
 	proxy, err := startProgram(ctx, out, "STARTUP step=10 ", binary, "--config", config)
 	if err != nil {
 		return err
@@ -90,26 +108,10 @@ func run(ctx context.Context, again <-chan struct{}, acme bool, out io.Writer) (
 		return nil
 	case <-proxy.ended:
 		return errors.Join(errors.New("the proxy has ended"), proxy.err)
-	case <-upstream.ended:
-		return errors.Join(errors.New("the sample upstream has ended"), upstream.err)
+	case <-sampleEnded:
+		return errors.Join(errors.New("the sample upstream has ended"), sample.err)
 	}
 }
-
-// nextSteps is what a reader can try once the proxy serves.
-const nextSteps = `
-The proxy serves https://localhost:8443/ in front of a sample upstream on 127.0.0.1:3000. Try, in another terminal:
-
-  curl -k https://localhost:8443/                     what the upstream was sent
-  curl -k --http1.1 https://localhost:8443/stream     events, each as it comes
-  curl -i http://localhost:8080/                      the redirect to https
-  curl -i http://127.0.0.1:9900/health                the health port
-  %s status --config %s
-  %s reload --config %s
-  ${EDITOR:-vi} %s        then reload
-
-Ctrl-C stops everything.
-
-`
 
 // build compiles the two programs into dir.
 func build(ctx context.Context, dir string, out io.Writer) error {
@@ -122,14 +124,36 @@ func build(ctx context.Context, dir string, out io.Writer) error {
 	return nil
 }
 
-// writeConfig copies the quick start's configuration into dir, with the admin socket there too.
-func writeConfig(dir string) (string, error) {
-	contents, err := os.ReadFile(filepath.Join("testdata", "quickstart.toml"))
+// writeConfig copies the quick start's configuration into dir, with the admin socket there too, the chosen ports and the
+// upstream.
+func writeConfig(dir string, chosen ports, upstream string) (string, error) {
+	source := filepath.Join("testdata", "quickstart.toml")
+	contents, err := os.ReadFile(source)
 	if err != nil {
 		return "", err
 	}
-	socket := regexp.MustCompile(`(?m)^admin_socket_path = .*$`)
-	text := socket.ReplaceAllString(string(contents), fmt.Sprintf("admin_socket_path = %q", filepath.Join(dir, "admin.sock")))
 	path := filepath.Join(dir, "config.toml")
+	text, err := replaceLines(string(contents), map[string]string{
+		`admin_socket_path = .*`: fmt.Sprintf("admin_socket_path = %q", filepath.Join(dir, "admin.sock")),
+		`health_check_port = .*`: fmt.Sprintf("health_check_port = %d", chosen.health),
+		`http_port = .*`:         fmt.Sprintf("http_port = %d", chosen.http),
+		`https_port = .*`:        fmt.Sprintf("https_port = %d", chosen.https),
+		`upstream = .*`:          fmt.Sprintf("upstream = %q", upstream),
+	})
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", source, err)
+	}
 	return path, os.WriteFile(path, []byte(text), 0o600)
+}
+
+// replaceLines puts a text in place of each line that a pattern matches whole. A pattern without such a line is an error.
+func replaceLines(text string, changes map[string]string) (string, error) {
+	for pattern, value := range changes {
+		line := regexp.MustCompile("(?m)^" + pattern + "$")
+		if !line.MatchString(text) {
+			return "", fmt.Errorf("no line %s to change", pattern)
+		}
+		text = line.ReplaceAllLiteralString(text, value)
+	}
+	return text, nil
 }

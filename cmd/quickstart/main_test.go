@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,7 +82,7 @@ type quickstart struct {
 }
 
 // begin starts a quick start from the project's root. Its temporary files are in a directory that end looks at.
-func begin(t *testing.T, acme bool) *quickstart {
+func begin(t *testing.T, o options) *quickstart {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "qs") // t.TempDir's names are too long for a socket in a directory below
 	if err != nil {
@@ -91,7 +93,7 @@ func begin(t *testing.T, acme bool) *quickstart {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	q := &quickstart{cancel: cancel, ended: make(chan error, 1)}
-	go func() { q.ended <- run(ctx, nil, acme, &q.out) }()
+	go func() { q.ended <- run(ctx, nil, o, &q.out) }()
 	return q
 }
 
@@ -187,7 +189,7 @@ func TestEveryCommandThatIsPrintedWorks(t *testing.T) {
 	t.Chdir(filepath.Join("..", ".."))
 	t.Setenv("EDITOR", "ls")
 	for _, acme := range []bool{false, true} {
-		q := begin(t, acme)
+		q := begin(t, options{acme: acme})
 		commands := q.awaitSteps(t)
 		for _, try := range tries {
 			if try.acme != acme {
@@ -212,32 +214,81 @@ func TestEveryCommandThatIsPrintedWorks(t *testing.T) {
 	}
 }
 
-func TestAPortThatIsTakenIsNamedAndNothingIsLeft(t *testing.T) {
+func TestOtherPortsAreTakenWhereTheUsualOnesAreInUse(t *testing.T) {
 	if !needNetwork(t) {
 		return
 	}
 	t.Chdir(filepath.Join("..", ".."))
-	for port, want := range map[string]string{
-		"3000": "sample-upstream: -listen 127.0.0.1:3000: listen tcp 127.0.0.1:3000: bind: address already in use",
-		"8443": "listeners[0].https_port: 127.0.0.1:8443: address already in use",
-	} {
+	for _, port := range []string{"3000", "8080", "8443", "9900"} {
 		listener, err := net.Listen("tcp", "127.0.0.1:"+port)
 		if err != nil {
 			t.Fatal(err)
 		}
-		q := begin(t, false)
-		err = <-q.ended
-		_ = listener.Close()
-		q.ended <- err
-		if err := q.end(t); err == nil || !strings.Contains(err.Error(), "did not start") {
-			t.Errorf("port %s is taken: got %v, want an error that says what did not start", port, err)
+		defer listener.Close()
+	}
+	for _, acme := range []bool{false, true} {
+		q := begin(t, options{acme: acme})
+		command := q.awaitSteps(t)[0]
+		for _, port := range []string{"8080", "8443", "9900"} {
+			if want := "port " + port + " is in use; taking "; !strings.Contains(q.out.String(), want) {
+				t.Errorf("got %s, want %q in it", &q.out, want)
+			}
 		}
-		if !strings.Contains(q.out.String(), want) {
-			t.Errorf("port %s is taken: got %s, want %q", port, &q.out, want)
+		out, err := exec.CommandContext(t.Context(), "bash", "-c", command).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), `"upstream":"sample"`) {
+			t.Errorf("%s: got %v and %s, want the sample upstream's answer", command, err, out)
 		}
-		if strings.Contains(q.out.String(), "The proxy serves") {
-			t.Errorf("port %s is taken: got %s, want no word of serving", port, &q.out)
+		q.cancel()
+		if err := <-q.ended; err != nil {
+			t.Errorf("got %v after Ctrl-C, want nil", err)
 		}
+	}
+}
+
+func TestItRunsInFrontOfAnApplicationOfTheReaders(t *testing.T) {
+	if !needNetwork(t) {
+		return
+	}
+	t.Chdir(filepath.Join("..", ".."))
+	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s of the application", r.URL.Path)
+	}))
+	defer application.Close()
+	q := begin(t, options{upstream: application.Listener.Addr().String()})
+	commands := q.awaitSteps(t)
+	out, err := exec.CommandContext(t.Context(), "bash", "-c", commands[0]+"page").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "/page of the application") {
+		t.Errorf("%s: got %v and %s, want the application's answer", commands[0], err, out)
+	}
+	for _, command := range commands {
+		if strings.Contains(command, "/stream") {
+			t.Errorf("got the command %s, which only the sample upstream answers", command)
+		}
+	}
+	if len(steps.Children(os.Getpid())) != 1 {
+		t.Errorf("got the processes %v, want only the proxy", steps.Children(os.Getpid()))
+	}
+	q.cancel()
+	if err := q.end(t); err != nil {
+		t.Errorf("got %v after Ctrl-C, want nil", err)
+	}
+}
+
+func TestAnUpstreamThatIsNoneIsRefusedWithTheKey(t *testing.T) {
+	if !needNetwork(t) {
+		return
+	}
+	t.Chdir(filepath.Join("..", ".."))
+	q := begin(t, options{upstream: "http://127.0.0.1:5173"})
+	err := q.end(t)
+	if err == nil || !strings.Contains(err.Error(), "did not start") {
+		t.Errorf("got %v, want an error that says what did not start", err)
+	}
+	if want := "listeners[0].sites[0].upstream: "; !strings.Contains(q.out.String(), want) {
+		t.Errorf("got %s, want %q in it", &q.out, want)
+	}
+	if strings.Contains(q.out.String(), "The proxy serves") {
+		t.Errorf("got %s, want no word of serving", &q.out)
 	}
 }
 
@@ -246,7 +297,7 @@ func TestAProgramThatEndsEndsTheOthers(t *testing.T) {
 		return
 	}
 	t.Chdir(filepath.Join("..", ".."))
-	q := begin(t, false)
+	q := begin(t, options{})
 	q.awaitSteps(t)
 	for _, pid := range steps.Children(os.Getpid()) {
 		name, err := os.ReadFile(filepath.Join("/proc", pid, "comm"))
