@@ -165,7 +165,7 @@ Feature: Admin socket
     Scenario: A second command is not answered
       When the proxy is running
       And "reload\nstatus\nreload\n" is sent to the admin socket
-      Then the admin socket answers "{\"status\":\"ok\",\"sites\":1,\"difference\":{}}"
+      Then the admin socket answers "{\"status\":\"ok\",\"sites\":1,\"difference\":{},\"path\":\"${config}\"}"
       And the log has 1 line "CONFIG_RELOAD"
 
     @S-10.2
@@ -286,7 +286,7 @@ Feature: Admin socket
       And the admin command "status" is sent
       Then the admin socket answers "ok" with the message ""
       And another user sends the admin command "reload"
-      And the admin socket answers "{\"status\":\"ok\",\"sites\":1,\"difference\":{}}"
+      And the admin socket answers "{\"status\":\"ok\",\"sites\":1,\"difference\":{},\"path\":\"${config}\"}"
       And the log has a new line "CONFIG_RELOAD" with:
         | status | success |
       And the log has no line "ADMIN_REFUSED"

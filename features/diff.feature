@@ -52,10 +52,10 @@ Feature: Preview of a reload
         | rate_limit.burst: 0 is out of range                                 |
         | body.limit_bytes: 0 is out of range                                 |
 
-    @S-1.4
-    Scenario: 1 with one line on stderr, and none on stdout, when there is no daemon to ask
+    @S-1.4 @S-1.5
+    Scenario: 2 with one line on stderr, and none on stdout, when there is no daemon to ask
       When the command "reverse-proxy diff --config ${config}" is run
-      Then the command exits with 1
+      Then the command exits with 2
       And the command prints nothing
       And the command complains in 1 line
       And the command complains "reverse-proxy: diff: ${admin_socket}: no such file or directory; is the daemon running"
@@ -184,22 +184,22 @@ Feature: Preview of a reload
   Rule: An answer that is none of this daemon's is one clear line
 
     @S-1.4
-    Scenario Outline: <what> makes <command> exit with 1
+    Scenario Outline: <what> makes <command> exit with <code>
       Given something else answers "<answer>" at the socket "${admin_socket}"
       When the command "reverse-proxy <command> --text --config ${config}" is run
-      Then the command exits with 1
+      Then the command exits with <code>
       And the command prints nothing
       And the command complains in 1 line
       And the command complains "reverse-proxy: <command>: ${admin_socket}: <says>"
       And no escape codes were written
 
       Examples:
-        | what                          | command | answer                                                                | says                                                    |
-        | An older daemon               | diff    | {\"status\":\"error\",\"message\":\"unknown command: diff\"}\\n | the daemon is of an older version, which does not know diff; restart it with this one |
-        | A web server                  | diff    | HTTP/1.1 400 Bad Request\\r\\n\\r\\n                              | the answer is not the daemon's: \"HTTP/1.1 400 Bad Request\" |
-        | Nothing                       | diff    |                                                                       | the connection was closed without an answer             |
-        | Half a line                   | status  | {\"status\":\"ok\"                                                  | the answer is not a whole line                          |
-        | A terminal's commands         | status  | \\x1b[2J\\x1b]0;owned\\x07\\n                                     | the answer is not the daemon's:                         |
-        | Another kind of JSON          | status  | {\"status\":\"ok\",\"listeners\":{\"x\":1}}\\n                    | the answer is not the daemon's:                         |
-        | A difference that is a number | reload  | {\"status\":\"ok\",\"difference\":5}\\n                             | the answer is not the daemon's:                         |
-        | A refusal of this user        | diff    | {\"status\":\"error\",\"message\":\"permission denied\"}\\n       | permission denied                                       |
+        | what                          | command | code | answer                                                                | says                                                    |
+        | An older daemon               | diff    | 2    | {\"status\":\"error\",\"message\":\"unknown command: diff\"}\\n | the daemon is of an older version, which does not know diff; restart it with this one |
+        | A web server                  | diff    | 2    | HTTP/1.1 400 Bad Request\\r\\n\\r\\n                              | the answer is not the daemon's: \"HTTP/1.1 400 Bad Request\" |
+        | Nothing                       | diff    | 2    |                                                                       | the connection was closed without an answer             |
+        | Half a line                   | status  | 1    | {\"status\":\"ok\"                                                  | the answer is not a whole line                          |
+        | A terminal's commands         | status  | 1    | \\x1b[2J\\x1b]0;owned\\x07\\n                                     | the answer is not the daemon's:                         |
+        | Another kind of JSON          | status  | 1    | {\"status\":\"ok\",\"listeners\":{\"x\":1}}\\n                    | the answer is not the daemon's:                         |
+        | A difference that is a number | reload  | 1    | {\"status\":\"ok\",\"difference\":5}\\n                             | the answer is not the daemon's:                         |
+        | A refusal of this user        | diff    | 2    | {\"status\":\"error\",\"message\":\"permission denied\"}\\n       | permission denied                                       |

@@ -35,12 +35,16 @@ type adminHandlers struct {
 	Diff func() DiffResult
 	// Status describes the daemon.
 	Status func() Status
+	// ConfigPath is the absolute path of the configuration file that the daemon runs.
+	ConfigPath string
 }
 
 // adminFailure is the answer to what could not be carried out (S-10.2).
 type adminFailure struct {
 	Status  string `json:"status"`
 	Message string `json:"message"`
+	// Path is the daemon's configuration file, in the answer to a command that expects another one.
+	Path string `json:"path,omitempty"`
 }
 
 // serve answers one command a connection until ctx ends (S-10.1). It then closes the socket, removes its file, and
@@ -87,12 +91,12 @@ func (s *adminSocket) serveConn(ctx context.Context, log *Logger, handlers admin
 	uid, err := s.peerUID(conn)
 	if err != nil {
 		log.Repeating(LevelWarn, "admin refused", "ADMIN_REFUSED", Err(err))
-		writeAdminReply(ctx, conn, adminFailure{adminStatusError, "permission denied"})
+		writeAdminReply(ctx, conn, adminFailure{Status: adminStatusError, Message: "permission denied"})
 		return
 	}
 	if !adminPeerAllowed(uid, s.uid) {
 		log.Repeating(LevelWarn, "admin refused", "ADMIN_REFUSED", Int("uid", int(uid)))
-		writeAdminReply(ctx, conn, adminFailure{adminStatusError, "permission denied"})
+		writeAdminReply(ctx, conn, adminFailure{Status: adminStatusError, Message: "permission denied"})
 		return
 	}
 	r := newAdminReader(conn)
@@ -104,10 +108,20 @@ func (s *adminSocket) serveConn(ctx context.Context, log *Logger, handlers admin
 	drainAdminInput(conn, r, err)
 }
 
-// adminReply carries out a command, or renders why it could not be read. The table of commands is this switch.
-func adminReply(ctx context.Context, handlers adminHandlers, command string, readErr error) any {
-	if readErr != nil {
-		return adminFailure{adminStatusError, readErr.Error()}
+// adminReply carries out the command on a line, or renders why it could not be read. A command that expects another
+// configuration file than the daemon's is not carried out (S-1.7). The table of commands is this switch.
+func adminReply(ctx context.Context, handlers adminHandlers, line string, err error) any {
+	var command string
+	var expected *configFile
+	if err == nil {
+		command, expected, err = cutConfigFile(line)
+	}
+	if err != nil {
+		return adminFailure{Status: adminStatusError, Message: err.Error()}
+	}
+	known := command == "reload" || command == "diff" || command == "status"
+	if known && expected != nil && !expected.is(handlers.ConfigPath) {
+		return adminFailure{adminStatusError, wrongConfigText(handlers.ConfigPath, expected.Path), handlers.ConfigPath}
 	}
 	switch command {
 	case "reload":
@@ -117,7 +131,7 @@ func adminReply(ctx context.Context, handlers adminHandlers, command string, rea
 	case "status":
 		return handlers.Status().complete()
 	}
-	return adminFailure{adminStatusError, unknownAdminCommand(command)}
+	return adminFailure{Status: adminStatusError, Message: unknownAdminCommand(line)}
 }
 
 // writeAdminReply writes the answer as one line of JSON. A client that does not take it in time gets it cut: there is

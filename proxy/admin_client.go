@@ -26,6 +26,8 @@ const (
 // adminClient asks the daemon that listens at a socket, and prints its answer.
 type adminClient struct {
 	socket, command string
+	// config is the configuration file that the daemon must run; "" for any.
+	config string
 	// text asks for the answer as people read it, in place of the daemon's line of JSON.
 	text bool
 	// timeout bounds one question with its answer.
@@ -34,8 +36,8 @@ type adminClient struct {
 }
 
 // run sends the command, prints the answer and returns the exit code (S-1.4): 0 when the answer's status is "ok", else
-// 1; for `diff` 0 for no change, 1 for changes, and exitRefused for a file that a reload would refuse. Where there is no
-// such answer, it prints nothing on stdout and one line with the cause on stderr, and returns 1.
+// failureCode; of `diff` 0 for no change and 1 for changes. Where there is no such answer, it prints nothing on stdout
+// and one line with the cause on stderr.
 func (a adminClient) run(ctx context.Context) int {
 	line, status, err := a.ask(ctx)
 	if err != nil {
@@ -47,7 +49,7 @@ func (a adminClient) run(ctx context.Context) int {
 			return a.complain(err)
 		}
 	} else if status != adminStatusOK {
-		reply.code = exitError
+		reply.code = failureCode(a.command)
 	}
 	if !a.text {
 		reply.out, reply.problems = []string{string(printableJSON(line))}, nil
@@ -56,7 +58,7 @@ func (a adminClient) run(ctx context.Context) int {
 		return a.complain(fmt.Errorf("cannot write the answer: %w", err))
 	}
 	if writeLines(a.stderr, reply.problems) != nil {
-		return exitError // there is nowhere left to tell it
+		return failureCode(a.command) // there is nowhere left to tell it
 	}
 	return reply.code
 }
@@ -64,6 +66,15 @@ func (a adminClient) run(ctx context.Context) int {
 // complain tells on one line why there is no answer.
 func (a adminClient) complain(err error) int {
 	fmt.Fprintf(a.stderr, "reverse-proxy: %s: %s: %v\n", a.command, a.socket, err)
+	return failureCode(a.command)
+}
+
+// failureCode is the exit code of a command whose daemon cannot be asked, or refuses. It is 2 for `diff`, whose 1 says
+// that there are changes (S-1.5).
+func failureCode(command string) int {
+	if command == "diff" {
+		return exitUsage
+	}
 	return exitError
 }
 
@@ -76,9 +87,73 @@ func writeLines(w io.Writer, lines []string) error {
 	return err
 }
 
-// ask sends the command and returns the line of the answer, without its end, and the status in it. The errors say what
-// to do, and do not name the socket. When ctx ends, it returns at once.
+// ask sends the command, with the configuration file that it is for, and returns the line of the answer, without its
+// end, and the status in it. The errors say what to do, and do not name the socket. When ctx ends, it returns at once.
 func (a adminClient) ask(ctx context.Context) (line []byte, status string, err error) {
+	if a.config == "" {
+		return a.exchange(ctx, a.command)
+	}
+	expected, err := newConfigFile(a.config)
+	if err != nil {
+		return nil, "", err
+	}
+	request := withConfigFile(a.command, expected)
+	if len(request) > adminMaxCommand {
+		return nil, "", fmt.Errorf("the path in --config is too long to be sent (%d bytes); use --socket without it", len(expected.Path))
+	}
+	line, status, err = a.exchange(ctx, request)
+	if err != nil || !isUnknownCommand(line, request) {
+		return line, status, err
+	}
+	if err := a.checkOlderDaemon(ctx, expected); err != nil {
+		return nil, "", err
+	}
+	return a.exchange(ctx, a.command)
+}
+
+// isUnknownCommand reports whether the answer says that the daemon does not know the request.
+func isUnknownCommand(line []byte, request string) bool {
+	var reply adminFailure
+	return json.Unmarshal(line, &reply) == nil && reply.Status == adminStatusError &&
+		reply.Message == unknownAdminCommand(request)
+}
+
+// checkOlderDaemon asks a daemon that cannot check the configuration file itself which one it runs. An upgrade needs that:
+// the new program reloads the old daemon until that is restarted.
+func (a adminClient) checkOlderDaemon(ctx context.Context, expected configFile) error {
+	line, _, err := a.exchange(ctx, "status")
+	if err != nil {
+		return err
+	}
+	var status Status
+	if err := json.Unmarshal(line, &status); err != nil {
+		return replyProblem(err)
+	}
+	switch {
+	case status.Config.Path == "":
+		return errors.New("the daemon is of an older version and does not tell which configuration it runs; use --socket without --config")
+	case !expected.is(status.Config.Path):
+		return wrongConfigError(wrongConfigText(status.Config.Path, expected.Path))
+	}
+	return nil
+}
+
+// wrongConfigError says that the daemon runs another configuration file than the one that the command is for.
+type wrongConfigError string
+
+func (e wrongConfigError) Error() string { return printableLine(string(e)) }
+
+// wrongConfigIn returns the wrongConfigError that the answer to `status` stands for, or nil.
+func wrongConfigIn(line []byte) error {
+	var reply adminFailure
+	if json.Unmarshal(line, &reply) == nil && reply.Status == adminStatusError && reply.Path != "" {
+		return wrongConfigError(reply.Message)
+	}
+	return nil
+}
+
+// exchange sends one line and returns the line of the answer.
+func (a adminClient) exchange(ctx context.Context, request string) (line []byte, status string, err error) {
 	if info, err := os.Lstat(a.socket); err == nil && info.Mode().Type()&(fs.ModeSocket|fs.ModeSymlink) == 0 {
 		return nil, "", fmt.Errorf("is a %s, not a socket; name the daemon's admin_socket_path with --socket",
 			nonSocketKind(info.Mode()))
@@ -93,7 +168,7 @@ func (a adminClient) ask(ctx context.Context) (line []byte, status string, err e
 	conn.SetDeadline(deadline)
 	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Now()) })()
 	// A daemon that refuses this user answers without reading: the failure to write is then not the whole story.
-	_, writeErr := io.WriteString(conn, a.command+"\n")
+	_, writeErr := io.WriteString(conn, request+"\n")
 
 	r := bufio.NewReader(io.LimitReader(conn, adminClientMaxReply))
 	line, err = r.ReadBytes('\n')

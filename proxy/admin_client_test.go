@@ -31,7 +31,7 @@ func TestTheAdminClientExitsByTheAnswer(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.command, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			code := adminClient{a.path, tt.command, false, adminClientTimeout, &stdout, &stderr}.run(t.Context())
+			code := adminClient{socket: a.path, command: tt.command, timeout: adminClientTimeout, stdout: &stdout, stderr: &stderr}.run(t.Context())
 			if code != tt.code || !strings.HasPrefix(stdout.String(), tt.want) || !strings.HasSuffix(stdout.String(), "}\n") {
 				t.Errorf("got exit code %d and %q, want %d and %q", code, stdout.String(), tt.code, tt.want)
 			}
@@ -106,7 +106,7 @@ func TestTheAdminClientTellsWhatIsWrong(t *testing.T) {
 			if tt.name == silent || tt.name == trickle {
 				limit = 200 * time.Millisecond
 			}
-			code := adminClient{tt.path, "status", false, limit, &stdout, &stderr}.run(t.Context())
+			code := adminClient{socket: tt.path, command: "status", timeout: limit, stdout: &stdout, stderr: &stderr}.run(t.Context())
 			if code != 1 || stdout.Len() > 0 {
 				t.Errorf("got exit code %d and %q on stdout, want 1 and nothing", code, stdout.String())
 			}
@@ -128,7 +128,7 @@ func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("no space
 func TestTheAdminClientFailsWhenTheAnswerCannotBePrinted(t *testing.T) {
 	var stderr bytes.Buffer
 	a := startAdmin(t, plainHandlers(), nil)
-	if code := (adminClient{a.path, "status", false, adminClientTimeout, failingWriter{}, &stderr}).run(t.Context()); code != 1 {
+	if code := (adminClient{socket: a.path, command: "status", timeout: adminClientTimeout, stdout: failingWriter{}, stderr: &stderr}).run(t.Context()); code != 1 {
 		t.Errorf("exit code: got %d, want 1", code)
 	}
 	if !strings.Contains(stderr.String(), "no space left") {

@@ -94,7 +94,7 @@ func FuzzAdminCommand(f *testing.F) {
 				t.Fatalf("message %q holds the byte %#x, want printable ASCII alone", message, c)
 			}
 		}
-		line, err := json.Marshal(adminFailure{adminStatusError, message})
+		line, err := json.Marshal(adminFailure{Status: adminStatusError, Message: message})
 		if err != nil || strings.Contains(string(line), "\n") {
 			t.Fatalf("answer %q with error %v, want one line of JSON", line, err)
 		}

@@ -1,35 +1,57 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-
-	"github.com/BurntSushi/toml"
+	"path/filepath"
 )
 
 // defaultAdminSocketPath is where the admin socket is when the file names no path.
 const defaultAdminSocketPath = "/run/reverse-proxy/admin.sock"
 
-// adminSocketPathIn reads where the admin socket of a configuration is, for the commands that talk to it. It validates
-// nothing else: whether the file is right is for the daemon to say, and it cannot be asked without its socket. A file
-// that is no TOML at all leaves the default path, as that is where most daemons are.
+// adminSocketPathIn reads the path of the admin socket from a configuration, for the commands that talk to the daemon.
+// It validates nothing else: whether the file is right is for the daemon to say. A file that cannot be read, is not
+// TOML or holds no key is an error and never stands for the default path: the daemon there may be another one (S-1.7).
 func adminSocketPathIn(configPath string) (string, error) {
 	contents, err := readStableFile(configPath, maxConfigBytes, nil)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", configPath, err)
 	}
-	only := struct {
-		Path string `toml:"admin_socket_path"`
-	}{Path: defaultAdminSocketPath}
-	if _, err := toml.Decode(string(contents), &only); err != nil {
-		var syntax toml.ParseError
-		if errors.As(err, &syntax) {
-			return defaultAdminSocketPath, nil
-		}
+	path, err := adminSocketPathOf(contents)
+	if err != nil {
 		return "", fmt.Errorf("%s: %w", configPath, err)
 	}
-	if only.Path == "" {
-		return "", fmt.Errorf("%s: admin_socket_path: the admin socket is disabled", configPath)
+	return path, nil
+}
+
+// adminSocketPathOf finds the path in the text of a configuration. The errors do not name the file.
+func adminSocketPathOf(contents []byte) (string, error) {
+	if len(bytes.TrimSpace(contents)) == 0 {
+		return "", errors.New("is empty, so that it does not say where the admin socket is")
 	}
-	return only.Path, nil
+	if err := checkNesting(contents); err != nil {
+		return "", err
+	}
+	tree, _, err := decodeTOML(string(contents))
+	if err != nil {
+		return "", err
+	}
+	if len(tree) == 0 {
+		return "", errors.New("holds no key, so that it does not say where the admin socket is")
+	}
+	value, found := tree["admin_socket_path"]
+	if !found {
+		return defaultAdminSocketPath, nil
+	}
+	path, ok := value.(string)
+	switch {
+	case !ok:
+		return "", errors.New("admin_socket_path: must be a string")
+	case path == "":
+		return "", errors.New("admin_socket_path: the admin socket is disabled")
+	case !filepath.IsAbs(path):
+		return "", errors.New("admin_socket_path: must be an absolute path")
+	}
+	return path, nil
 }

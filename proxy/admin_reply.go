@@ -9,9 +9,6 @@ import (
 	"time"
 )
 
-// exitRefused is the exit code of `diff` when a reload would be refused.
-const exitRefused = 2
-
 // renderedReply is an answer of the daemon as people read it.
 type renderedReply struct {
 	// out and problems are the lines for stdout and for stderr.
@@ -39,7 +36,7 @@ func renderReply(command string, line []byte, at time.Time) (renderedReply, erro
 		case len(failure.Errors) == 0:
 			return renderedReply{}, errors.New(cmp.Or(message, "the daemon gives no reason"))
 		}
-		reply := renderedReply{code: refusedCode(command)}
+		reply := renderedReply{code: failureCode(command)}
 		if message != "" {
 			reply.problems = append(reply.problems, message)
 		}
@@ -59,14 +56,6 @@ func renderReply(command string, line []byte, at time.Time) (renderedReply, erro
 		return renderedReply{}, replyProblem(err)
 	}
 	return renderedReply{out: strings.Split(strings.TrimSuffix(status.text(at), "\n"), "\n")}, nil
-}
-
-// refusedCode is the exit code for a configuration that the daemon refuses.
-func refusedCode(command string) int {
-	if command == "diff" {
-		return exitRefused
-	}
-	return exitError
 }
 
 // replyProblem is the error about an answer that is no answer of a daemon.

@@ -23,6 +23,8 @@ type ReloadResult struct {
 	RestartRequired []string `json:"restart_required,omitempty"`
 	// Difference is what was changed, and every static key that differs; nil for an error.
 	Difference *Difference `json:"difference,omitempty"`
+	// Path is the configuration file that the daemon runs.
+	Path string `json:"path,omitempty"`
 }
 
 // DiffResult is the answer to `diff`: what a reload of the file as it is now would do.
@@ -33,7 +35,7 @@ type DiffResult struct {
 	Message string `json:"message,omitempty"`
 	// Errors is everything that is wrong with the new configuration, each naming its key.
 	Errors []string `json:"errors,omitempty"`
-	// Path is the configuration file.
+	// Path is the configuration file that the daemon runs.
 	Path string `json:"path,omitempty"`
 	// Changes is the number of things that differ.
 	Changes int `json:"changes"`
@@ -89,7 +91,7 @@ type Status struct {
 
 // ConfigStatus says which configuration is in use.
 type ConfigStatus struct {
-	// Path is the file, as it was given at startup.
+	// Path is the file that was named at startup, as an absolute path.
 	Path string `json:"path"`
 	// Hash is the SHA-256 of the bytes that were read, in hexadecimal.
 	Hash string `json:"hash"`

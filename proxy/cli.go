@@ -29,6 +29,8 @@ type commandLine struct {
 	config, socket                    string
 	validate, wildcard, version, help bool
 	json, text, watch                 bool
+	// configGiven reports whether --config stands on the command line.
+	configGiven bool
 }
 
 // parseCommandLine parses the arguments, and returns the command that they name with what goes with it. Flags may stand
@@ -63,6 +65,7 @@ func parseCommandLine(args []string) (cliCommand, commandLine, error) {
 	c.command = command.Name
 	var misplaced error
 	set.Visit(func(f *flag.Flag) {
+		c.configGiven = c.configGiven || f.Name == "config"
 		switch {
 		case misplaced != nil || command.takes(f.Name):
 		case command.Name != "":

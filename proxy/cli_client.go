@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// runClient asks the running daemon (S-1.4). The socket is the one of --socket or of the configuration. The answer is
+// runClient asks the running daemon (S-1.4). The socket is the one of --socket or of the configuration, and the daemon must
+// run that configuration, unless --socket is all that names it (S-1.7). The answer is
 // shown as people read it on a terminal or with --text, and else as the daemon's line of JSON: programs and scripts,
 // which have no terminal, were promised that.
 func runClient(c commandLine, stdout, stderr io.Writer) int {
@@ -19,12 +20,15 @@ func runClient(c commandLine, stdout, stderr io.Writer) int {
 	if socket == "" {
 		var err error
 		if socket, err = adminSocketPathIn(c.config); err != nil {
-			fmt.Fprintf(stderr, "reverse-proxy: %v; use --socket PATH\n", err)
-			return exitError
+			fmt.Fprintf(stderr, "reverse-proxy: %s: %v; or use --socket PATH to name the daemon's socket\n", c.command, err)
+			return failureCode(c.command)
 		}
 	}
 	client := adminClient{socket: socket, command: c.command, timeout: adminClientTimeout, stdout: stdout, stderr: stderr,
 		text: c.text || !c.json && isTerminal(stdout)}
+	if c.socket == "" || c.configGiven {
+		client.config = c.config
+	}
 	if !c.watch {
 		return client.run(context.Background())
 	}

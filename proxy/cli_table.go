@@ -132,8 +132,8 @@ type cliExit struct {
 // cliExits lists the exit codes of the program (S-1.5).
 func cliExits() []cliExit {
 	return []cliExit{
-		{exitOK, "done, or graceful shutdown; of diff: no change"},
-		{exitError, "configuration or startup failure, or the daemon cannot be asked; of diff: there are changes"},
-		{exitUsage, "wrong usage; of diff: a reload would be refused"},
+		{exitOK, "done, or graceful shutdown; of diff: no difference"},
+		{exitError, "configuration or startup failure, or the daemon cannot be asked; of diff: there are differences"},
+		{exitUsage, "wrong usage; of diff: also a file that would be refused, or a daemon that cannot be asked"},
 	}
 }

@@ -86,6 +86,8 @@ func (d *Daemon) startBackgroundTasks() error {
 			Reload: func(context.Context) ReloadResult { return d.Reload() },
 			Diff:   d.Diff,
 			Status: d.Status,
+
+			ConfigPath: d.config.Path,
 		})
 	})
 	if watchdog > 0 {

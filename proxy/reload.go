@@ -32,7 +32,8 @@ func (d *Daemon) Diff() DiffResult {
 	prepared, err := d.prepareReload()
 	if err != nil {
 		lines := errorLines(err)
-		return DiffResult{Status: adminStatusError, Message: d.refusalText("a reload would be refused", lines), Errors: lines}
+		return DiffResult{Status: adminStatusError, Message: d.refusalText("a reload would be refused", lines), Errors: lines,
+			Path: d.config.Path}
 	}
 	return DiffResult{Status: adminStatusOK, Path: d.config.Path, Changes: prepared.difference.count(),
 		Difference: &prepared.difference}
@@ -101,9 +102,11 @@ func (d *Daemon) newDrift(all []Drift) []Drift {
 func (d *Daemon) reloadResult(prepared *preparedReload, err error) (ReloadResult, []Drift) {
 	if err != nil {
 		lines := errorLines(err)
-		return ReloadResult{Status: adminStatusError, Message: d.refusalText("nothing was changed", lines), Errors: lines}, nil
+		return ReloadResult{Status: adminStatusError, Message: d.refusalText("nothing was changed", lines), Errors: lines,
+			Path: d.config.Path}, nil
 	}
-	result := ReloadResult{Status: adminStatusOK, Sites: prepared.dynamic.Sites, Difference: &prepared.difference}
+	result := ReloadResult{Status: adminStatusOK, Sites: prepared.dynamic.Sites, Difference: &prepared.difference,
+		Path: d.config.Path}
 	drift := d.newDrift(prepared.difference.RestartRequired)
 	for _, change := range drift {
 		result.RestartRequired = append(result.RestartRequired, change.Key)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -32,15 +33,19 @@ type watcher struct {
 }
 
 // run shows the status until ctx ends, which is the usual end and gives 0. A daemon that is not there, or goes away, is
-// told in place of its status, and asked again. The exit code is 1 when the picture cannot be written.
+// told in place of its status, and asked again. The exit code is 1 when the picture cannot be written, and when the
+// daemon runs another configuration file than --config names (S-1.7).
 func (w watcher) run(ctx context.Context) int {
 	w.client.timeout = watchTimeout
 	ticker := time.NewTicker(w.interval)
 	defer ticker.Stop()
 	for {
-		lines := w.picture(ctx)
-		if ctx.Err() != nil {
+		lines, err := w.picture(ctx)
+		switch {
+		case ctx.Err() != nil:
 			return exitOK
+		case err != nil:
+			return w.client.complain(err)
 		}
 		if err := w.draw(lines); err != nil {
 			return w.client.complain(fmt.Errorf("cannot write the answer: %w", err))
@@ -53,19 +58,25 @@ func (w watcher) run(ctx context.Context) int {
 	}
 }
 
-// picture asks once, and returns the lines to show.
-func (w watcher) picture(ctx context.Context) []string {
+// picture asks once, and returns the lines to show. Its error, a wrongConfigError, is one that asking again cannot mend.
+func (w watcher) picture(ctx context.Context) ([]string, error) {
 	line, _, err := w.client.ask(ctx)
+	if err == nil {
+		err = wrongConfigIn(line)
+	}
+	if _, wrong := errors.AsType[wrongConfigError](err); wrong {
+		return nil, err
+	}
 	if err == nil {
 		var reply renderedReply
 		if reply, err = renderReply(w.client.command, line, now()); err == nil {
-			return append(reply.out, reply.problems...)
+			return append(reply.out, reply.problems...), nil
 		}
 	}
 	return []string{
 		fmt.Sprintf("%s: no status from %s: %s", timeText(now()), printableLine(w.client.socket), printableLine(err.Error())),
 		fmt.Sprintf("trying again every %v, until Ctrl-C", w.interval),
-	}
+	}, nil
 }
 
 // draw shows the lines: on a terminal in place of those before, cut to its size, else below them.

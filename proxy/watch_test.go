@@ -124,3 +124,17 @@ func TestAFileIsNoTerminal(t *testing.T) {
 		t.Error("a file and a buffer are taken for terminals")
 	}
 }
+
+func TestWatchEndsWhereAnotherDaemonAnswers(t *testing.T) {
+	handlers := plainHandlers()
+	handlers.ConfigPath = "/etc/other.toml"
+	a := startAdmin(t, handlers, nil)
+	var stdout, stderr bytes.Buffer
+	w := watcher{interval: time.Hour, client: adminClient{socket: a.path, command: "status", config: "/etc/mine.toml", stdout: &stdout, stderr: &stderr}}
+	if code := w.run(t.Context()); code != exitError || !strings.Contains(stderr.String(), "this daemon runs /etc/other.toml, not /etc/mine.toml") {
+		t.Errorf("got the exit code %d and %q, want 1 and both files", code, stderr.String())
+	}
+	if stdout.Len() != 0 {
+		t.Errorf("got %q on stdout, want nothing", stdout.String())
+	}
+}

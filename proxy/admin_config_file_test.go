@@ -1,0 +1,269 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestTheExpectedConfigurationPassesOverTheWire(t *testing.T) {
+	for _, path := range []string{"/etc/x.toml", "/a b/\"c\".toml", "/tab\tand\nline.toml", "/grün/<&>.toml", "/"} {
+		want := configFile{Path: path, Device: 1<<64 - 1, Inode: 7}
+		line := withConfigFile("reload", want)
+		if strings.ContainsAny(line, "\n\r") {
+			t.Errorf("%q: got %q, want one line", path, line)
+		}
+		command, got, err := cutConfigFile(line)
+		if err != nil || command != "reload" || got == nil || *got != want {
+			t.Errorf("%q: got %q, %+v and the error %v, want what was sent", path, command, got, err)
+		}
+	}
+}
+
+func TestALineIsCutIntoCommandAndExpectedConfiguration(t *testing.T) {
+	for _, c := range []struct {
+		line, command string
+		file          *configFile
+		err           error
+	}{
+		{"reload", "reload", nil, nil},
+		{"status now", "status now", nil, nil},
+		{" {}", "", nil, errAdminInput},
+		{`reload {"config":"/a"}`, "reload", &configFile{Path: "/a"}, nil},
+		{`reload {"config":"/a","device":1,"inode":2} `, "reload", &configFile{"/a", 1, 2}, nil},
+		{`reload {}`, "", nil, errAdminInput},
+		{`reload {"config":""}`, "", nil, errAdminInput},
+		{`reload {"config":"a.toml"}`, "", nil, errAdminInput},
+		{`reload {"config":"/a","force":true}`, "", nil, errAdminInput},
+		{`reload {"config":"/a"} {"config":"/b"}`, "", nil, errAdminInput},
+		{`reload {"config":"/a"}}`, "", nil, errAdminInput},
+		{`reload {"config":"/a"`, "", nil, errAdminInput},
+		{`reload {"config":5}`, "", nil, errAdminInput},
+		{`reload {"config":"/a","inode":-1}`, "", nil, errAdminInput},
+	} {
+		command, file, err := cutConfigFile(c.line)
+		if command != c.command || err != c.err || err == nil && !cmp.Equal(file, c.file) {
+			t.Errorf("%s: got %q, %+v and the error %v, want %q, %+v and %v", c.line, command, file, err, c.command, c.file, c.err)
+		}
+	}
+}
+
+func TestAConfigurationIsRecognizedUnderAnotherName(t *testing.T) {
+	dir := t.TempDir()
+	running, other := writeConfigFile(t, dir, "running.toml", "a"), writeConfigFile(t, dir, "other.toml", "a")
+	inside := filepath.Join(dir, "sub")
+	if err := os.Mkdir(inside, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link, hard := filepath.Join(inside, "link.toml"), filepath.Join(dir, "hard.toml")
+	if err := errors.Join(os.Symlink("../running.toml", link), os.Link(running, hard)); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(inside)
+	for _, c := range []struct {
+		name, path string
+		want       bool
+	}{
+		{"the path itself", running, true},
+		{"a longer way to it", filepath.Join(dir, "sub") + "/../running.toml", true},
+		{"a relative path", "../running.toml", true},
+		{"a symbolic link", link, true},
+		{"a relative path through a symbolic link", "link.toml", true},
+		// A bind mount, too, is another name of the same inode.
+		{"a hard link", hard, true},
+		{"another file with the same text", other, false},
+		{"a file that is missing", filepath.Join(dir, "missing.toml"), false},
+	} {
+		file, err := newConfigFile(c.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := file.is(running); got != c.want {
+			t.Errorf("%s: recognized %v, want %v", c.name, got, c.want)
+		}
+	}
+
+	before, err := newConfigFile(running)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(other, running); err != nil {
+		t.Fatal(err)
+	}
+	if !before.is(running) {
+		t.Error("a file that was replaced since the client looked: got another one, want the same by its path")
+	}
+	if before.is(filepath.Join(dir, "gone.toml")) {
+		t.Error("a daemon whose file is gone: got the same file, want another one")
+	}
+}
+
+func TestADaemonRefusesCommandsForAnotherConfiguration(t *testing.T) {
+	handlers := plainHandlers()
+	handlers.ConfigPath = "/etc/mine.toml"
+	called := func(string) {}
+	handlers.Reload = func(context.Context) ReloadResult { called("reload"); return ReloadResult{Status: "ok"} }
+	handlers.Diff = func() DiffResult { called("diff"); return DiffResult{Status: "ok"} }
+	handlers.Status = func() Status { called("status"); return Status{} }
+	for _, command := range []string{"reload", "diff", "status"} {
+		var calls []string
+		called = func(name string) { calls = append(calls, name) }
+		got := adminReply(t.Context(), handlers, command+` {"config":"/etc/yours.toml"}`, nil)
+		failure, ok := got.(adminFailure)
+		if !ok || failure.Status != adminStatusError || failure.Path != "/etc/mine.toml" ||
+			!strings.HasPrefix(failure.Message, "this daemon runs /etc/mine.toml, not /etc/yours.toml; nothing was changed; ") {
+			t.Errorf("%s: got %+v, want a refusal that names both files", command, got)
+		}
+		if calls != nil {
+			t.Errorf("%s: %v was carried out, want nothing", command, calls)
+		}
+		adminReply(t.Context(), handlers, command+` {"config":"/etc/mine.toml"}`, nil)
+		adminReply(t.Context(), handlers, command, nil)
+		if diff := cmp.Diff([]string{command, command}, calls); diff != "" {
+			t.Errorf("%s for this file, and for any (-want +got):\n%s", command, diff)
+		}
+	}
+	if got := adminReply(t.Context(), handlers, `dance {"config":"/etc/yours.toml"}`, nil); !strings.HasPrefix(got.(adminFailure).Message, "unknown command: dance") {
+		t.Errorf("got %+v, want an unknown command", got)
+	}
+}
+
+// olderDaemon answers as a daemon did before commands could carry the file that they are for, and returns the socket and
+// the lines that it was sent.
+func olderDaemon(t *testing.T, config string) (socket string, asked func() []string) {
+	t.Helper()
+	path := filepath.Join(socketDir(t), "admin.sock")
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var lines []string
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			line, _ := readAdminCommand(newAdminReader(conn))
+			mu.Lock()
+			lines = append(lines, line)
+			mu.Unlock()
+			switch line {
+			case "status":
+				io.WriteString(conn, `{"status":"ok","config":{"path":"`+config+`"}}`+"\n")
+			case "reload", "diff":
+				io.WriteString(conn, `{"status":"ok","sites":3}`+"\n")
+			default:
+				writeAdminReply(t.Context(), conn.(*net.UnixConn), adminFailure{Status: "error", Message: unknownAdminCommand(line)})
+			}
+			conn.Close()
+		}
+	}()
+	t.Cleanup(func() { ln.Close(); <-done })
+	return path, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return lines
+	}
+}
+
+func TestADaemonOfAnOlderVersionIsAskedForItsConfigurationFirst(t *testing.T) {
+	dir := t.TempDir()
+	mine := writeConfigFile(t, dir, "mine.toml", "a = 1\n")
+	for _, c := range []struct {
+		name, command, running string
+		code                   int
+		says                   string
+		last                   string
+	}{
+		{"it runs the file", "reload", mine, exitOK, "", "reload"},
+		{"it runs the file, and is asked for a difference", "diff", mine, exitOK, "", "diff"},
+		{"it runs another file", "reload", "/etc/other.toml", exitError, "this daemon runs /etc/other.toml, not " + mine, "status"},
+		{"it runs another file, and is asked for a difference", "diff", "/etc/other.toml", exitUsage, "this daemon runs /etc/other.toml", "status"},
+		{"it does not tell", "reload", "", exitError, "does not tell which configuration it runs; use --socket without --config", "status"},
+		{"it forges a line", "reload", `/a\u001b[2J\nb`, exitError, `this daemon runs /a\u001b[2J\u000ab, not`, "status"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			socket, asked := olderDaemon(t, c.running)
+			var stdout, stderr bytes.Buffer
+			client := adminClient{socket: socket, command: c.command, config: mine, timeout: adminClientTimeout, stdout: &stdout, stderr: &stderr}
+			if code := client.run(t.Context()); code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
+			}
+			if !strings.Contains(stderr.String(), c.says) || (c.says != "") != (strings.Count(stderr.String(), "\n") == 1) {
+				t.Errorf("complained %q, want one line with %q", stderr.String(), c.says)
+			}
+			if lines := asked(); lines[len(lines)-1] != c.last {
+				t.Errorf("the daemon was sent %q, want %q at last", lines, c.last)
+			}
+		})
+	}
+}
+
+func TestAPathThatDoesNotFitACommandIsAnError(t *testing.T) {
+	a := startAdmin(t, plainHandlers(), nil)
+	var stdout, stderr bytes.Buffer
+	client := adminClient{socket: a.path, command: "diff", config: "/" + strings.Repeat("x", adminMaxCommand), timeout: adminClientTimeout,
+		stdout: &stdout, stderr: &stderr}
+	if code := client.run(t.Context()); code != exitUsage || !strings.Contains(stderr.String(), "too long to be sent") {
+		t.Errorf("got the exit code %d and %q, want %d and the cause", code, stderr.String(), exitUsage)
+	}
+}
+
+func TestTheAdminSocketIsFoundInTheConfigurationOrNotAtAll(t *testing.T) {
+	for _, c := range []struct{ name, text, path, err string }{
+		{"the default", "max_connections = 5\n", defaultAdminSocketPath, ""},
+		{"a path", "admin_socket_path = \"/run/x.sock\"\nnonsense = true\n", "/run/x.sock", ""},
+		{"a key that differs in case is another key", "Admin_Socket_Path = \"/run/x.sock\"\n", defaultAdminSocketPath, ""},
+		{"an empty file", "", "", "is empty"},
+		{"white space", " \n\t\n", "", "is empty"},
+		{"a comment", "# nothing yet\n", "", "holds no key"},
+		{"no TOML", "[[listeners\n", "", "line 2, column"},
+		{"a file cut short", "admin_socket_path = \"/run/", "", "line 1, column"},
+		{"a number", "admin_socket_path = 5\n", "", "admin_socket_path: must be a string"},
+		{"a table", "[admin_socket_path]\n", "", "admin_socket_path: must be a string"},
+		{"a relative path", "admin_socket_path = \"x.sock\"\n", "", "admin_socket_path: must be an absolute path"},
+		{"no socket", "admin_socket_path = \"\"\n", "", "admin_socket_path: the admin socket is disabled"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := writeConfigFile(t, t.TempDir(), "config.toml", c.text)
+			path, err := adminSocketPathIn(file)
+			if path != c.path || (err != nil) != (c.err != "") {
+				t.Fatalf("got %q and the error %v, want %q", path, err, c.path)
+			}
+			if err != nil && !strings.HasPrefix(err.Error(), file+": "+c.err) {
+				t.Errorf("got the error %v, want it to begin with the file and %q", err, c.err)
+			}
+		})
+	}
+}
+
+// FuzzCutConfigFile looks for a line that becomes an expected configuration without a path to compare.
+func FuzzCutConfigFile(f *testing.F) {
+	for _, line := range []string{"reload", `reload {"config":"/a"}`, `diff {"config":"/a","device":1,"inode":2}`, "status {", `x {"config":"a"}`, `reload {"config":"/\u0000\ud800"}`} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		command, file, err := cutConfigFile(line)
+		switch {
+		case err != nil && err != errAdminInput:
+			t.Errorf("got the error %v, want %v", err, errAdminInput)
+		case err == nil && file == nil && command != line:
+			t.Errorf("got %q, want the line %q as it is", command, line)
+		case err == nil && file != nil && !filepath.IsAbs(file.Path):
+			t.Errorf("got %+v, want an absolute path", file)
+		}
+	})
+}
