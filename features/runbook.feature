@@ -257,6 +257,22 @@ Feature: The runbook
         | closes in the middle   | sends half of its answer and closes |
         | stands in the middle   | stops in the middle of its answer   |
 
+    @S-6.16
+    Scenario: An upstream that ends TLS without close_notify
+      Given an HTTPS upstream "secure"
+      And an upstream "secure" that answers and breaks off:
+        """
+        HTTP/1.1 200 OK
+
+        hello\
+        """
+      And the site "git.example.test" is moved to the upstream "secure"
+      And the setting "listeners[0].sites[0].upstream_scheme" is "https"
+      And the proxy is running
+      When the client "alice" begins to request "https://git.example.test/"
+      Then the request of the client "alice" fails
+      And the runbook has a row under "A download or an upload breaks off" for the error of the line "UPSTREAM_ERROR"
+
   Rule: Descriptors are exhausted
 
     @S-8.6 @S-12.3

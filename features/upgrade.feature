@@ -254,6 +254,30 @@ Feature: Upgrade
         | takes the site out  | the site "git.example.test" is taken out                   | HTTP/2   |
         | changes another key | the setting "body.limit_bytes" is 1                        | HTTP/2   |
 
+  Rule: A side that breaks off does not seem to have ended
+
+    @S-6.11 @S-6.16
+    Scenario Outline: A client of <protocol> sees the end of an upstream's bytes, <how>: it <ends>
+      Given clients speak <protocol>
+      And an HTTPS upstream "secure"
+      And the site "www.example.test" is served from the upstream "secure"
+      And the setting "listeners[0].sites[1].upstream_scheme" is "https"
+      And an upstream "<upstream>" that switches to "websocket", says "bye" and <does>
+      When the proxy is running
+      And a client opens a WebSocket to "https://<site>.example.test/"
+      Then the client receives "bye"
+      When the client closes its half of the connection
+      Then the connection <ends>
+
+      Examples:
+        | how                   | ends         | upstream | site | does            | protocol |
+        | by a FIN of plain TCP | ends cleanly | app      | git  | closes its half | HTTP/1.1 |
+        | by a FIN of plain TCP | ends cleanly | app      | git  | closes its half | HTTP/2   |
+        | by close_notify       | ends cleanly | secure   | www  | closes its half | HTTP/1.1 |
+        | by close_notify       | ends cleanly | secure   | www  | closes its half | HTTP/2   |
+        | by a FIN under TLS    | breaks off   | secure   | www  | breaks off      | HTTP/1.1 |
+        | by a FIN under TLS    | breaks off   | secure   | www  | breaks off      | HTTP/2   |
+
   Rule: It is a request in flight
 
     @S-6.11 @S-10.1

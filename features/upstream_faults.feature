@@ -184,6 +184,61 @@ Feature: Upstreams and clients at fault
         | has a folded trailer            | HTTP/2   | Transfer-Encoding: chunked | 4\nhalf\n0\nX-A: b\n c\n\n        |
         | has a trailer that is a length  | HTTP/2   | Transfer-Encoding: chunked | 4\nhalf\n0\nContent-Length: 4\n\n |
 
+    @S-6.16
+    Scenario Outline: A body without a length that <how> is <what> over <protocol>
+      Given clients speak <protocol>
+      And an HTTPS upstream "secure"
+      And the site "secure.example.test" is served from the upstream "secure"
+      And the setting "listeners[0].sites[2].upstream_scheme" is "https"
+      And an upstream "<upstream>" that answers and <ends>:
+        """
+        HTTP/1.1 200 OK
+
+        hello\
+        """
+      When the proxy is running
+      And a client requests "https://<site>.example.test/"
+      Then the answer is 200 <what>
+      And the log has <errors> lines "UPSTREAM_ERROR" with:
+        | error | the TLS connection ended without close_notify |
+
+      Examples:
+        | how                      | ends       | what                        | errors | upstream | site   | protocol |
+        | ends with the connection | closes     | "hello"                     | 0      | app      | git    | HTTP/1.1 |
+        | ends with the connection | closes     | "hello"                     | 0      | app      | git    | HTTP/2   |
+        | ends with close_notify   | closes     | "hello"                     | 0      | secure   | secure | HTTP/1.1 |
+        | ends with close_notify   | closes     | "hello"                     | 0      | secure   | secure | HTTP/2   |
+        | ends with TCP alone      | breaks off | and cut short after "hello" | 1      | secure   | secure | HTTP/1.1 |
+        | ends with TCP alone      | breaks off | and cut short after "hello" | 1      | secure   | secure | HTTP/2   |
+
+    @S-6.16 @S-6.10
+    Scenario Outline: A body without a length that ends in a reset <how> is cut short over <protocol>
+      Given clients speak <protocol>
+      And an HTTPS upstream "secure"
+      And the site "secure.example.test" is served from the upstream "secure"
+      And the setting "listeners[0].sites[2].upstream_scheme" is "https"
+      And an upstream "<upstream>" that answers and resets the connection when it is released:
+        """
+        HTTP/1.1 200 OK
+
+        hello\
+        """
+      When the proxy is running
+      And the client "alice" begins to request "https://<site>.example.test/"
+      Then the client "alice" has received "hello"
+      When the upstream "<upstream>" is released
+      Then the request of the client "alice" fails
+      And the log has a line "UPSTREAM_ERROR" with:
+        | error | connection reset by peer |
+      And the runbook has a row under "A download or an upload breaks off" for the error of the line "UPSTREAM_ERROR"
+
+      Examples:
+        | how      | upstream | site   | protocol |
+        |          | app      | git    | HTTP/1.1 |
+        |          | app      | git    | HTTP/2   |
+        | over TLS | secure   | secure | HTTP/1.1 |
+        | over TLS | secure   | secure | HTTP/2   |
+
     @S-6.10
     Scenario Outline: What is behind <what> belongs to nobody over <protocol>
       Given clients speak <protocol>

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -19,6 +20,11 @@ type socket struct {
 	raw syscall.RawConn
 	// tryRead makes Read return errNotReady in place of waiting. The goroutine that reads sets it around its read.
 	tryRead bool
+	// ended reports whether a read has met the end of the connection; it belongs to the goroutine that reads.
+	ended bool
+	// broken reports whether a system call has returned the error that broke the connection. The kernel reports it once;
+	// what is read afterwards looks like an orderly end.
+	broken atomic.Bool
 
 	// What the reader and the writer hand to their functions, which are made once: a closure a call is an allocation.
 	readOnce, writeMost func(fd uintptr) bool
@@ -79,6 +85,7 @@ func (s *socket) Read(p []byte) (int, error) {
 	case s.read.errno != 0:
 		return 0, s.failed("read", s.read.errno)
 	case s.read.n == 0:
+		s.ended = true
 		return 0, io.EOF
 	}
 	return s.read.n, nil
@@ -97,6 +104,9 @@ func (s *socket) doRead(fd uintptr) bool {
 			return s.tryRead
 		}
 		c.n, c.errno = n, errno
+		if errno != 0 {
+			s.broken.Store(true)
+		}
 		return true
 	}
 }
@@ -133,6 +143,9 @@ func (s *socket) doWrite(fd uintptr) bool {
 		case syscall.EAGAIN:
 			return c.try
 		default:
+			if errno != syscall.EPIPE { // which is what comes after the error, or after an orderly end
+				s.broken.Store(true)
+			}
 			c.errno = errno
 			return true
 		}

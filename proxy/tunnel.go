@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"io"
 
 	"reverse-proxy/proxy/http1"
@@ -8,7 +9,7 @@ import (
 
 // tunnel carries an exchange on after the upstream has switched protocols (S-6.11): bytes pass both ways as they come, a
 // half that is closed is closed on the other side, and it ends when nothing has moved for as long as a body may stand
-// still. It counts as in flight to its end.
+// still, or when either side breaks off, of which the other sees no clean end. It counts as in flight to its end.
 func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn, pool *upstreamPool) *answer {
 	defer x.release(upstream, pool)
 	client, ok := x.client.(tunnelClient)
@@ -46,11 +47,12 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn, pool *upstreamPoo
 			return
 		}
 		x.received += int64(len(early))
-		x.copyTunnel(upstream.Conn, conn, &x.received)
+		x.copyTunnel(upstream, conn, &x.received)
 	}()
-	x.copyTunnel(conn, upstream.Conn, &x.sent)
+	x.copyTunnel(conn, upstream, &x.sent)
 	<-done
 	x.abort = x.cancelled() != nil
+	upstream.cut = x.abort
 	return nil
 }
 
@@ -82,7 +84,22 @@ func (w *http1Work) switchProtocol(fields Fields, protocol string, sent []byte) 
 	}
 	early := w.in[w.start:w.end]
 	w.start = w.end
-	return w.conn.tls, early, nil
+	return http1Tunnel{w.conn.tls, w.conn.socket}, early, nil
+}
+
+// http1Tunnel is a client's connection after a switch.
+type http1Tunnel struct {
+	*tls.Conn
+	socket *socket
+}
+
+// Read returns io.EOF only where the client has ended its half in order.
+func (t http1Tunnel) Read(p []byte) (int, error) {
+	n, err := t.Conn.Read(p)
+	if err == io.EOF {
+		err = t.socket.endError(true)
+	}
+	return n, err
 }
 
 // halfCloser is a connection whose sending half can be closed alone.

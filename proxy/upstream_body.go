@@ -129,7 +129,7 @@ func (b *upstreamBody) fill() error {
 		b.full = conn.end == len(*conn.buffer)
 		return err
 	}
-	n, err := b.conn.Conn.Read(*b.long)
+	n, err := b.conn.Read(*b.long)
 	b.start, b.end = 0, n
 	if n > 0 {
 		return nil

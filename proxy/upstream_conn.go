@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -35,6 +36,9 @@ type upstreamConn struct {
 	// idleSince is when it was put into its pool.
 	idleSince time.Time
 
+	// cut makes Close end TLS without close_notify: what the upstream was sent is not whole.
+	cut bool
+
 	// buffer holds what was read; buffer[start:end] is not consumed yet. It is nil while the connection is idle.
 	buffer     *[]byte
 	start, end int
@@ -64,7 +68,12 @@ func newUpstreamConn(conn net.Conn, raw *socket, slots *upstreamSlots) (*upstrea
 
 // Close closes the connection, and then lets another take its slot. Its owner calls it once.
 func (u *upstreamConn) Close() error {
-	err := u.Conn.Close()
+	var err error
+	if u.cut {
+		err = u.socket.Close()
+	} else {
+		err = u.Conn.Close()
+	}
 	if u.slots != nil {
 		u.slots.release()
 		u.slots = nil
@@ -104,6 +113,24 @@ func (u *upstreamConn) fit() bool {
 	return err == nil && !waiting
 }
 
+// Read reads from the upstream. It returns io.EOF only for an end that the upstream meant (S-6.16).
+func (u *upstreamConn) Read(p []byte) (int, error) {
+	n, err := u.Conn.Read(p)
+	if err == io.EOF && u.socket != nil {
+		err = u.socket.endError(!u.plain)
+	}
+	return n, err
+}
+
+// CloseWrite closes the sending half, over TLS with close_notify.
+func (u *upstreamConn) CloseWrite() error {
+	half, ok := u.Conn.(halfCloser)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
+}
+
 // readAhead reports whether TLS has read more than the response, and keeps it where a look at the socket does not show it:
 // another record, which would be taken for the answer to the next request, or the end of the connection.
 func (u *upstreamConn) readAhead() bool {
@@ -116,8 +143,8 @@ func (u *upstreamConn) readAhead() bool {
 	return n > 0 || err != errNotReady
 }
 
-// fill reads more bytes behind those that are there. It returns io.EOF where the upstream has closed in an orderly way:
-// TLS tells that from a connection that broke.
+// fill reads more bytes behind those that are there. It returns io.EOF only where the upstream has closed the connection in
+// an orderly way.
 func (u *upstreamConn) fill() error {
 	if u.buffer == nil {
 		u.buffer = upstreamBuffers.Get().(*[]byte)
@@ -126,7 +153,7 @@ func (u *upstreamConn) fill() error {
 	if u.end == len(*u.buffer) {
 		return io.ErrShortBuffer
 	}
-	n, err := u.Conn.Read((*u.buffer)[u.end:])
+	n, err := u.Read((*u.buffer)[u.end:])
 	u.end += n
 	if n > 0 {
 		u.received = true

@@ -10,6 +10,7 @@ func (w *World) areas() []area {
 		{"Upstreams", w.upstreamSteps()},
 		{"Upstreams that switch protocols", w.switchSteps()},
 		{"Upstreams that are odd or at fault", w.faultSteps()},
+		{"How upstreams end their connections", w.endSteps()},
 		{"What an upstream received", w.receivedSteps()},
 		{"The daemon", w.daemonSteps()},
 		{"The daemon's user", w.userSteps()},

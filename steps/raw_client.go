@@ -45,6 +45,22 @@ func (a arrivals) Write(p []byte) (int, error) {
 	return a.in.Write(p)
 }
 
+// errNoCloseNotify is the end of a TLS connection that was not said within TLS. crypto/tls takes it for a clean one.
+var errNoCloseNotify = errors.New("the TLS connection ended without close_notify")
+
+// watchedConn notices when a read meets the end of the connection, which TLS never asks for after close_notify.
+type watchedConn struct {
+	net.Conn
+	ended bool // belongs to the goroutine that reads
+}
+
+// Read implements net.Conn.
+func (c *watchedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.ended = c.ended || err == io.EOF
+	return n, err
+}
+
 // openRaw opens a connection to where the URL leads: TLS for https, plain TCP for http and tcp.
 func (w *World) openRaw(name, url, client string) (*rawConn, error) {
 	c, err := w.dialRaw(name, url, client, "http/1.1")
@@ -79,7 +95,7 @@ func (w *World) dialRaw(name, url, client, protocol string) (*rawConn, error) {
 		if net.ParseIP(config.ServerName) != nil {
 			config = w.clientTLS("none", false)
 		}
-		secure := tls.Client(conn, config)
+		secure := tls.Client(&watchedConn{Conn: conn}, config)
 		if err := secure.HandshakeContext(w.ctx); err != nil {
 			_ = conn.Close()
 			return nil, err
@@ -107,6 +123,11 @@ func (c *rawConn) reading() chan struct{} {
 func (c *rawConn) receive() {
 	<-c.reading()
 	_, err := io.Copy(arrivals{c}, c.Conn)
+	if secure, ok := c.Conn.(*tls.Conn); ok && err == nil {
+		if under, ok := secure.NetConn().(*watchedConn); ok && under.ended {
+			err = errNoCloseNotify
+		}
+	}
 	c.err, c.endedAt = err, time.Now()
 	close(c.ended)
 }

@@ -99,6 +99,9 @@ func (c *rawConn) tcp() (*net.TCPConn, error) {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
 	}
+	if watched, ok := conn.(*watchedConn); ok {
+		conn = watched.Conn
+	}
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return nil, errors.New("the connection is not one of TCP")

@@ -24,6 +24,8 @@ func (w *World) rawSteps() []step {
 		{`the answer had no end`, w.answerEndless, "What came of the next answer until the connection was closed is not whole: its length or its last chunk is missing."},
 		{`the connection is closed`, w.connClosed, "Waits for the proxy to close it; what comes before that does not matter."},
 		{`the connection is closed with nothing more`, w.connClosedSilent, "Nothing comes after the answers that were looked at."},
+		{`the connection breaks off`, w.connBreaksOff, "It ends, but not cleanly: with an error, or over TLS without close_notify. Waits for it."},
+		{`the connection ends cleanly`, w.connEndsCleanly, "Over TLS with close_notify. Waits for it."},
 		{`the connection is closed within {int} ms`, w.connClosedWithin, "Since it was opened."},
 		{`the connection is not closed before {int} ms`, w.connClosedAfter, "Since it was opened. Waits for the end of the connection."},
 		{`the connection stays open`, func() error { return w.connOpen(200) }, "Looks at it again and again for 200 ms."},
@@ -195,6 +197,22 @@ func (w *World) awaitClose() (*rawConn, error) {
 
 func (w *World) connClosed() error {
 	_, err := w.awaitClose()
+	return err
+}
+
+func (w *World) connBreaksOff() error {
+	conn, err := w.awaitClose()
+	if err == nil && conn.err == nil {
+		err = errors.New("the connection has ended cleanly")
+	}
+	return err
+}
+
+func (w *World) connEndsCleanly() error {
+	conn, err := w.awaitClose()
+	if err == nil && conn.err != nil {
+		err = fmt.Errorf("the connection has broken off: %w", conn.err)
+	}
 	return err
 }
 

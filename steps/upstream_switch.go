@@ -61,11 +61,7 @@ func switching(protocol string, script switchScript) behaviour {
 		if c.readBody(req) != nil {
 			return false
 		}
-		accepted := ""
-		if key := value(req.fields, "Sec-WebSocket-Key"); key != "" {
-			accepted = "Sec-WebSocket-Accept: " + webSocketAccept(key) + "\r\n"
-		}
-		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+protocol+"\r\n"+accepted+"X-Kept: yes\r\n\r\n"+script.greeting)
+		_, _ = io.WriteString(c, switchAnswer(req, protocol)+script.greeting)
 		if closer, ok := c.Conn.(interface{ CloseWrite() error }); ok && script.half {
 			_ = closer.CloseWrite()
 		}
@@ -86,6 +82,15 @@ func switching(protocol string, script switchScript) behaviour {
 			}
 		}
 	}
+}
+
+// switchAnswer is the 101 to a request.
+func switchAnswer(req *received, protocol string) string {
+	accepted := ""
+	if key := value(req.fields, "Sec-WebSocket-Key"); key != "" {
+		accepted = "Sec-WebSocket-Accept: " + webSocketAccept(key) + "\r\n"
+	}
+	return "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + protocol + "\r\n" + accepted + "X-Kept: yes\r\n\r\n"
 }
 
 // webSocketAccept is the answer to a key, RFC 6455, section 4.2.2.
