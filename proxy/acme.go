@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,9 +98,6 @@ func newACMESource(listenerKey, listener string, cfg TLSListenerConfig, httpChal
 	}
 	return s, nil
 }
-
-// normalServerName returns a server name as it is looked up: lower-cased, without the root's dot.
-func normalServerName(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }
 
 // Certificate returns the certificate of exactly the hello's server name or, when the client sent none, that of a
 // listener with a single name. It never orders one (S-5.5).

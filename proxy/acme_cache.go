@@ -92,9 +92,6 @@ func readFileLimited(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// logTime renders a time as it stands in log lines and error texts.
-func logTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
 // acmeCache is the autocert.Cache of one attempt. It hides a certificate that is there already, so that a renewal
 // orders a new one; it writes the new one and the account key to the directory; and it keeps challenge tokens in
 // memory only, so that no request from outside reads the disk.

@@ -37,18 +37,6 @@ func (s *acmeSource) Run(ctx context.Context) {
 	}
 }
 
-// sleepContext sleeps for d and reports whether ctx is still there at the end.
-func sleepContext(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // nextTry is when the name's certificate is to be ordered next. The caller holds acmeSource.mu.
 func (d *acmeDomain) nextTry() time.Time {
 	if d.retryAt.After(d.renewAt) {

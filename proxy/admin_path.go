@@ -7,9 +7,6 @@ import (
 	"path/filepath"
 )
 
-// defaultAdminSocketPath is where the admin socket is when the file names no path.
-const defaultAdminSocketPath = "/run/reverse-proxy/admin.sock"
-
 // adminSocketPathIn reads the path of the admin socket from a configuration, for the commands that talk to the daemon.
 // It validates nothing else: whether the file is right is for the daemon to say. A file that cannot be read, is not
 // TOML or holds no key is an error and never stands for the default path: the daemon there may be another one (S-1.7).

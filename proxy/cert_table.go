@@ -90,3 +90,6 @@ func (t *certTable) infos(listener string, source TLSMode) []CertInfo {
 	}
 	return infos
 }
+
+// normalServerName returns a server name as it is looked up: lower-cased, without the root's dot.
+func normalServerName(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }

@@ -34,7 +34,7 @@ func newCertWatch(log *Logger, certificates func() []CertInfo) *certWatch {
 
 // run looks until the context ends.
 func (w *certWatch) run(ctx context.Context) {
-	for sleepContext(ctx, w.look(now())) {
+	for sleepContext(ctx, w.look(time.Now())) {
 	}
 }
 
@@ -65,4 +65,19 @@ func (w *certWatch) look(at time.Time) time.Duration {
 	}
 	w.warned = seen
 	return max(wait, 10*time.Millisecond)
+}
+
+// logTime renders a time as it stands in log lines and error texts.
+func logTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// sleepContext sleeps for d and reports whether ctx is still there at the end.
+func sleepContext(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
 }

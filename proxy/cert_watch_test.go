@@ -16,7 +16,7 @@ func watchedLines(t *testing.T, during time.Duration, certificates func(since ti
 	t.Helper()
 	var lines []string
 	synctest.Test(t, func(t *testing.T) {
-		began := now()
+		began := time.Now().UTC()
 		var out bytes.Buffer
 		log, err := NewLogger(LoggingConfig{Level: LevelInfo}, &out)
 		if err != nil {
@@ -24,7 +24,7 @@ func watchedLines(t *testing.T, during time.Duration, certificates func(since ti
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), during)
 		defer cancel()
-		newCertWatch(log, func() []CertInfo { return certificates(now().Sub(began)) }).run(ctx)
+		newCertWatch(log, func() []CertInfo { return certificates(time.Now().UTC().Sub(began)) }).run(ctx)
 		if err := log.Close(); err != nil {
 			t.Error(err)
 		}

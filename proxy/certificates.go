@@ -28,3 +28,14 @@ type CertSource interface {
 	// Certificates lists what is in use.
 	Certificates() []CertInfo
 }
+
+// daysLeft is the number of whole days until the end; negative behind it.
+func daysLeft(end, at time.Time) int {
+	const day = 24 * time.Hour
+	left := end.Sub(at)
+	days := int(left / day)
+	if left < 0 && left%day != 0 {
+		days--
+	}
+	return days
+}

@@ -40,27 +40,14 @@ type Config struct {
 	Listeners []ListenerConfig
 }
 
-// LoggingConfig is the `[logging]` table. All of it is static.
-type LoggingConfig struct {
-	// Level is the least severe level that is written.
-	Level Level
-	// Format is the layout of a line.
-	Format Format
-	// FilePath is the absolute path of the log file, written besides stdout; "" for none.
-	FilePath string
-}
+// The values of `sandbox`.
+const (
+	sandboxOn  = "on"
+	sandboxOff = "off"
+)
 
-// RateLimitConfig is the `[rate_limit]` table. All of it is dynamic.
-type RateLimitConfig struct {
-	// RequestsPerSecond is the rate at which a client's bucket fills, in requests a second; > 0.
-	RequestsPerSecond float64
-	// Burst is the size of a client's bucket, in requests; > 0.
-	Burst int
-	// EvictionInterval is the time between two sweeps over the tracked clients.
-	EvictionInterval time.Duration
-	// EvictionAge is how long a client must have been silent to be forgotten by a sweep.
-	EvictionAge time.Duration
-}
+// defaultAdminSocketPath is where the admin socket is when the file names no path.
+const defaultAdminSocketPath = "/run/reverse-proxy/admin.sock"
 
 // BodyConfig is the `[body]` table. All of it is dynamic.
 type BodyConfig struct {

@@ -2,19 +2,6 @@ package proxy
 
 import "strings"
 
-// hostOf returns the host that a request is for, lower-cased and without port or a final dot; "" when it named none,
-// two different ones, or none that is valid (S-6.1).
-func hostOf(r *Request) string {
-	if r.AuthorityConflict {
-		return ""
-	}
-	host, ok := splitAuthority(r.Authority)
-	if !ok {
-		return ""
-	}
-	return host
-}
-
 // splitAuthority takes the host out of a `host[:port]`, lower-cased and without one final dot. It is not ok for an
 // empty host, a port that is not a number up to 65535, user information, and characters that no host name or address
 // has (RFC 3986, section 3.2.2, without percent-encoding: DNS names have none).

@@ -21,6 +21,18 @@ const (
 	limiterMaxRetryAfter = 365 * 24 * time.Hour
 )
 
+// RateLimitConfig is the `[rate_limit]` table. All of it is dynamic.
+type RateLimitConfig struct {
+	// RequestsPerSecond is the rate at which a client's bucket fills, in requests a second; > 0.
+	RequestsPerSecond float64
+	// Burst is the size of a client's bucket, in requests; > 0.
+	Burst int
+	// EvictionInterval is the time between two sweeps over the tracked clients.
+	EvictionInterval time.Duration
+	// EvictionAge is how long a client must have been silent to be forgotten by a sweep.
+	EvictionAge time.Duration
+}
+
 // limiter is the rate limit of section 7: a token bucket for each client, global over all sites, in shards that each
 // have a lock of their own. The configuration comes with every request, so that a request sees one configuration from
 // its beginning to its end (S-3.1), and a bucket adopts a changed one when it is next asked (S-7.4). It is safe for

@@ -15,6 +15,16 @@ const logFlushTimeout = 2 * time.Second
 // so that it costs no allocation; a longer one (up to a few dozen KiB, as values are clipped) moves to the heap.
 const logLineScratch = 512
 
+// LoggingConfig is the `[logging]` table. All of it is static.
+type LoggingConfig struct {
+	// Level is the least severe level that is written.
+	Level Level
+	// Format is the layout of a line.
+	Format Format
+	// FilePath is the absolute path of the log file, written besides stdout; "" for none.
+	FilePath string
+}
+
 // Logger writes the daemon's lines (S-8) to stdout and, when configured, to a file. It is safe for concurrent use.
 //
 // Log never waits for I/O: a line is copied into the bounded buffer of each sink, and each sink has a goroutine of its

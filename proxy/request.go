@@ -82,3 +82,16 @@ type clientWriter interface {
 	// Moving reports whether bytes that were written have reached the client since the last call.
 	Moving() bool
 }
+
+// hostOf returns the host that a request is for, lower-cased and without port or a final dot; "" when it named none,
+// two different ones, or none that is valid (S-6.1).
+func hostOf(r *Request) string {
+	if r.AuthorityConflict {
+		return ""
+	}
+	host, ok := splitAuthority(r.Authority)
+	if !ok {
+		return ""
+	}
+	return host
+}

@@ -12,12 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The states of a sandbox.
-const (
-	sandboxOn          = "on"
-	sandboxOff         = "off"
-	sandboxUnavailable = "unavailable"
-)
+// sandboxUnavailable is the state of a sandbox that the kernel does not offer, next to sandboxOn and sandboxOff.
+const sandboxUnavailable = "unavailable"
 
 // SandboxStatus says what the process has given up.
 type SandboxStatus struct {

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"os"
-	"time"
 )
 
 // Status gathers what an operator wants to know of the running daemon (S-10.1).
@@ -63,17 +62,6 @@ type ACMEStatus struct {
 	// Listener is the address and port of the listener that the certificate is for.
 	Listener string `json:"listener"`
 	acmeNameStatus
-}
-
-// daysLeft is the number of whole days until the end; negative behind it.
-func daysLeft(end, at time.Time) int {
-	const day = 24 * time.Hour
-	left := end.Sub(at)
-	days := int(left / day)
-	if left < 0 && left%day != 0 {
-		days--
-	}
-	return days
 }
 
 // fileDiffers reports whether the configuration file holds other bytes than those in use, or cannot be read.

@@ -1,0 +1,59 @@
+package proxy
+
+import "errors"
+
+// certificates lists what all listeners have in use.
+func (all listeners) certificates() []CertInfo {
+	var infos []CertInfo
+	for _, l := range all {
+		infos = append(infos, l.source.Certificates()...)
+	}
+	return infos
+}
+
+// tables are the certificates in use, by the listeners' index; nil for one in ACME mode.
+func (all listeners) tables() []*certTable {
+	tables := make([]*certTable, len(all))
+	for i, l := range all {
+		switch source := l.source.(type) {
+		case *manualSource:
+			tables[i] = source.table.Load()
+		case *selfSignedSource:
+			tables[i] = source.table.Load()
+		}
+	}
+	return tables
+}
+
+// prepareCertificates reads or makes anew the certificates of every listener that can change at a reload (S-3.5). With
+// an error, and before they are committed, nothing has changed.
+func (all listeners) prepareCertificates(dynamic *DynamicConfig) (preparedTables, error) {
+	tables := make(preparedTables, len(all))
+	var problems ConfigErrors
+	var errs []error
+	for i, l := range all {
+		var prepared preparedTable
+		var err error
+		switch source := l.source.(type) {
+		case *manualSource:
+			prepared, err = source.prepare()
+		case *selfSignedSource:
+			prepared, err = source.prepare(dynamic.hosts(l.index))
+		default:
+			continue
+		}
+		var refused ConfigErrors
+		switch {
+		case errors.As(err, &refused):
+			problems = append(problems, refused...)
+		case err != nil:
+			errs = append(errs, err)
+		default:
+			tables[i] = &prepared
+		}
+	}
+	if problems != nil {
+		return nil, problems
+	}
+	return tables, errors.Join(errs...)
+}
