@@ -130,6 +130,37 @@ Feature: HTTP/2, frame by frame
       And the upstream "slow" received 2 requests
       And the proxy exits with 0 within 10 seconds
 
+    @S-12.12 @S-11.2
+    Scenario: A request that comes in one piece with the answer to the PING of a shutdown is answered
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it opens 1 stream for "/"
+      Then its last stream is answered 200
+      When the proxy is sent SIGTERM
+      And it opens 3 streams for "/more" and answers the proxy's PING, in one piece
+      Then 4 of its streams are answered 200
+      And its GOAWAY frames are "NO_ERROR all; NO_ERROR 7"
+      And it is ended with "NO_ERROR"
+      And the proxy exits with 0 within 10 seconds
+
+    @S-12.12 @S-11.2
+    Scenario: So is one in flight, and those that come after it
+      Given an upstream "slow" that waits
+      And the site "slow.example.test" is served from the upstream "slow"
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://slow.example.test"
+      And it opens 1 stream for "/"
+      And the upstream "slow" received 1 request
+      And the proxy is sent SIGTERM
+      And "${addr}:${https}" refuses connections
+      And it opens 1 stream for "/" and answers the proxy's PING, in one piece
+      Then its GOAWAY frames are "NO_ERROR all; NO_ERROR 3"
+      When the upstream "slow" is released
+      And the upstream "slow" is released
+      Then 2 of its streams are answered 200
+      And it is ended with "NO_ERROR"
+      And the proxy exits with 0 within 10 seconds
+
     @S-11.1
     Scenario: A body that is still on its way at shutdown arrives whole
       Given the proxy is running

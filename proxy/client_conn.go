@@ -37,8 +37,10 @@ type clientConn struct {
 	aborted bool
 	// unsent is what the kernel had not sent at the last look.
 	unsent int
-	// mu guards work and which request its exchange is for, for other goroutines.
+	// mu guards work and which request its exchange is for, for other goroutines, and what follows.
 	mu sync.Mutex
+	// drained says that a drain has ended the connection as idle, wasCut that it was ended with whatever was in flight.
+	drained, wasCut bool
 	// serving tells that the handshake is complete.
 	serving atomic.Bool
 	// http2 is set when the connection has agreed on HTTP/2.
@@ -169,7 +171,7 @@ func (c *clientConn) awaitRequest(first bool) bool {
 		c.drain()
 	}
 	n, err := c.tls.Read(c.one[:])
-	return n == 1 && err == nil && c.watch.set(phaseHead, c.server.headerTimeout)
+	return n == 1 && err == nil && (c.watch.set(phaseHead, c.server.headerTimeout) || c.revive())
 }
 
 // close ends the connection. After a response that was cut off there is no close_notify, so that a body which ends with

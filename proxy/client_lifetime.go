@@ -35,12 +35,30 @@ func (c *clientConn) drain() {
 		h.drain()
 		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch p := c.watch.phase(); {
 	case p == phaseFirst, p == phaseIdle && c.hasReceived():
 		c.watch.shorten(p, freshDrainGrace)
 	case c.watch.endIdle():
+		c.drained = true
 		_ = c.tcp.SetReadDeadline(pastDeadline)
 	}
+}
+
+// revive takes back that a drain has ended the connection as idle. The connection's goroutine calls it when it has read
+// the first byte of a request nevertheless: it had left the kernel before the drain looked there, and so was received
+// before the connection ended (S-12.12). It reports whether the request is to be served.
+func (c *clientConn) revive() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.drained || c.wasCut {
+		return false
+	}
+	c.drained = false
+	_ = c.tcp.SetReadDeadline(time.Time{}) // fails only where the connection is gone already
+	c.watch.reset()
+	return c.watch.set(phaseHead, c.server.headerTimeout)
 }
 
 // hasReceived reports whether there are bytes that were not read yet.
@@ -57,6 +75,7 @@ func (c *clientConn) cut() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.wasCut = true
 	if c.work != nil {
 		c.work.exchange.cancel(errShuttingDown)
 	}

@@ -32,6 +32,32 @@ type h2Client struct {
 	conn  net.Conn
 	// quiet tells to answer nothing, as another goroutine sends.
 	quiet bool
+	out   batch
+}
+
+// batch is a writer that can keep what is written.
+type batch struct {
+	to io.Writer
+	// kept is what waits for flush; nil while everything goes on at once.
+	kept *bytes.Buffer
+}
+
+func (b *batch) Write(p []byte) (int, error) {
+	if b.kept != nil {
+		return b.kept.Write(p)
+	}
+	return b.to.Write(p)
+}
+
+// record gathers the frames that follow, up to the call of the function that it returns, which sends them as one TLS record.
+func (c *h2Client) record() (send func()) {
+	c.out.kept = new(bytes.Buffer)
+	return func() {
+		record := c.out.kept.Bytes()
+		c.out.kept = nil
+		_, err := c.conn.Write(record)
+		c.sent(err)
+	}
 }
 
 // h2Result is what came on a stream.
@@ -46,7 +72,8 @@ type h2Result struct {
 func newH2Client(t *testing.T, d *testDaemon, settings ...http2.Setting) *h2Client {
 	t.Helper()
 	conn := d.dial(t, "h2")
-	c := &h2Client{t: t, framer: http2.NewFramer(conn, conn), streams: map[uint32]*h2Result{}, conn: conn}
+	c := &h2Client{t: t, streams: map[uint32]*h2Result{}, conn: conn, out: batch{to: conn}}
+	c.framer = http2.NewFramer(&c.out, conn)
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.framer.AllowIllegalWrites = true
 	c.hpack = hpack.NewEncoder(&c.block)

@@ -31,7 +31,7 @@ type h2Conn struct {
 	// greeted tells that the client's first SETTINGS have come.
 	greeted bool
 	// starting are the streams that begin when all frames that were read have been looked at: bodies that came with them
-	// are whole by then.
+	// are whole by then. It changes under mu.
 	starting []*h2Stream
 	budgets  [h2Kinds]budget
 
@@ -40,8 +40,9 @@ type h2Conn struct {
 	streams openStreams
 	// newest is the highest stream that the client has begun, acted the highest that was acted upon.
 	newest, acted uint32
-	// running is the number of streams whose exchange has not ended, also those that their client has reset.
-	running int
+	// incoming is the number of requests that are acted upon and whose exchange has not begun; running is the number of
+	// streams whose exchange has begun and not ended, also those that their client has reset.
+	incoming, running int
 	// done is how many of those their client takes for closed.
 	done int
 	closedStreams

@@ -81,9 +81,10 @@ func (h *h2Conn) lastGoAway() {
 	h.wakeWriter()
 }
 
-// endIfDone ends a connection that was drained, when it has no stream. The caller holds mu.
+// endIfDone ends a connection that was drained when it has no stream, and none that the last GOAWAY named is about to
+// begin (S-12.12). The caller holds mu.
 func (h *h2Conn) endIfDone() {
-	if h.final && h.running == 0 {
+	if h.final && h.running == 0 && h.incoming == 0 {
 		h.ending = true
 	}
 }

@@ -123,11 +123,12 @@ func (h *h2Conn) openBlock(b *h2Block) *http2.Error {
 	case h.final: // the client knows that it is not looked at (RFC 9113, section 6.8)
 		h.remember(id, true)
 		return nil
-	case h.running+len(h.starting)-min(h.done, maxConcurrentStreams) >= maxConcurrentStreams:
+	case h.running+h.incoming-min(h.done, maxConcurrentStreams) >= maxConcurrentStreams:
 		b.failed = &http2.Error{Code: http2.RefusedStream, Stream: id, Reason: "too many streams"}
 	default:
 		b.s = h.takeStream(id)
 		h.acted = id
+		h.incoming++
 	}
 	return nil
 }
@@ -143,6 +144,8 @@ func (h *h2Conn) beginStream(b h2Block, refused *http1.Error) *http2.Error {
 	if b.failed != nil {
 		if s != nil {
 			s.unref()
+			h.incoming--
+			h.endIfDone()
 		}
 		return b.failed
 	}

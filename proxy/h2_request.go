@@ -37,6 +37,7 @@ func (s *h2Stream) prepare(refused *http1.Error) {
 
 // startStream starts the exchange. The caller holds mu.
 func (h *h2Conn) startStream(s *h2Stream) {
+	h.incoming--
 	h.running++
 	if h.running == 1 {
 		h.again = h.served && h.now()-h.idleSince < int64(h2WarmTime)

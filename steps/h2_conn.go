@@ -40,6 +40,7 @@ type h2Conn struct {
 	settings map[http2.SettingID]uint32
 	goAways  []h2Farewell
 	pongs    int
+	pings    [][8]byte // those of the proxy
 	err      error
 	endedAt  time.Time
 }
@@ -177,6 +178,8 @@ func (c *h2Conn) take(frame http2.Frame) {
 	case *http2.PingFrame:
 		if frame.IsAck() {
 			c.pongs++
+		} else {
+			c.pings = append(c.pings, frame.Data)
 		}
 	case *http2.SettingsFrame:
 		if frame.IsAck() {

@@ -14,6 +14,7 @@ func (w *World) h2SendSteps() []step {
 		{`it opens a stream with the fields {string}`, w.h2Open, "Exactly these, as `name=value`, separated by `; `, with the escapes of raw connections. The stream has no body."},
 		{`it opens a stream with the fields {string} and the body {string}`, w.h2OpenBody, "A DATA frame for each text between `|`, the last of which ends the stream."},
 		{`it opens {int} stream(s) for {string}`, w.h2OpenMany, "Each is a GET of that target."},
+		{`it opens {int} stream(s) for {string} and answers the proxy's PING, in one piece`, w.h2OpenAndAnswer, "In one TLS record, with the PING last. Waits for the PING, which other sentences leave unanswered."},
 		{`it begins a stream for {string}`, w.h2Begin, "A POST of that target whose body has not begun."},
 		{`it sends {string} on its last stream`, w.h2Data, "As DATA that does not end the stream."},
 		{`it sends {int} bytes on its last stream`, w.h2DataSize, "As DATA that does not end the stream, whatever the windows are."},
@@ -75,6 +76,28 @@ func (w *World) h2OpenMany(count int, target string) error {
 		}
 	}
 	return nil
+}
+
+func (w *World) h2OpenAndAnswer(count int, target string) error {
+	var ping [8]byte
+	err := w.awaitH2(func(c *h2Conn) error {
+		if len(c.pings) == 0 {
+			return fmt.Errorf("got no PING (GOAWAYs: %v, end: %v)", c.goAways, c.err)
+		}
+		ping = c.pings[len(c.pings)-1]
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return w.onH2(func(c *h2Conn) error {
+		for range count {
+			if err := c.open(c.get(target), true); err != nil {
+				return err
+			}
+		}
+		return c.out.WritePing(true, ping)
+	})
 }
 
 func (w *World) h2Begin(target string) error {
