@@ -437,8 +437,51 @@ Feature: Dynamic configuration
       Then the answer is 200 "new"
       And every line of the log is well-formed
 
-    @S-2.30
-    Scenario: A file that changes while it is read is refused
+    @S-2.32
+    Scenario Outline: SIGHUP waits for a file that is <state> while it is replaced
+      Given the proxy is running
+      When the site "git.example.test" is moved to the upstream "new"
+      And the configuration file is <state> for 200 ms
+      And the proxy is sent SIGHUP
+      Then the log has a line "CONFIG_RELOAD" with:
+        | status | success |
+      And the log has 0 lines "CONFIG_ERROR"
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "new"
+
+      Examples:
+        | state   |
+        | empty   |
+        | missing |
+
+    @S-2.32
+    Scenario Outline: So does the command <command> on the socket
+      Given the proxy is running
+      When the site "git.example.test" is moved to the upstream "new"
+      And the configuration file is empty for 200 ms
+      And "<command>\n" is sent to the admin socket
+      Then the admin socket answers with:
+        | status                              | ok               |
+        | difference.sites_changed[0].host    | git.example.test |
+
+      Examples:
+        | command |
+        | reload  |
+        | diff    |
+
+    @S-2.32
+    Scenario: A file that stays empty is refused, and the old configuration serves on
+      Given the proxy is running
+      And a file "${config}" with ""
+      When "reload\n" is sent to the admin socket
+      Then the admin socket answers with:
+        | status    | error     |
+        | errors[0] | ~is empty |
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "old"
+
+    @S-2.30 @S-2.32
+    Scenario: A file that never stops changing is refused
       Given the proxy is running
       When a valid configuration "${config}" that is rewritten all the time
       Then a reload is refused in the end with "changed while being read, please retry"

@@ -14,13 +14,25 @@ import (
 // opened for writing, created or bound.
 func LoadConfig(path string, allowWildcardBind bool) (*Config, error) {
 	data, err := readStableFile(path, maxConfigBytes, nil)
+	return configFromRead(path, data, err, allowWildcardBind)
+}
+
+// reloadConfig is LoadConfig for a running daemon, which waits for a file that is being replaced (S-2.32). It waits no
+// longer when stop is closed.
+func reloadConfig(path string, allowWildcardBind bool, stop <-chan struct{}) (*Config, error) {
+	data, err := readSettledFile(path, maxConfigBytes, stop)
+	return configFromRead(path, data, err, allowWildcardBind)
+}
+
+// configFromRead is LoadConfig after the read, which has returned data or an error.
+func configFromRead(path string, data []byte, err error, allowWildcardBind bool) (*Config, error) {
 	if err != nil {
 		return nil, ConfigErrors{{Problem: path + ": " + err.Error()}}
 	}
 	return configFromBytes(path, data, allowWildcardBind, systemEnvironment())
 }
 
-// configFromBytes is LoadConfig after the read: it parses and validates data as the contents of the file at path.
+// configFromBytes parses and validates data as the contents of the file at path.
 func configFromBytes(path string, data []byte, allowWildcardBind bool, env environment) (*Config, error) {
 	if err := checkText(data); err != nil {
 		return nil, ConfigErrors{{Problem: path + ": " + err.Error()}}

@@ -18,6 +18,9 @@ const maxConfigBytes = 1 << 20
 // errChangedWhileRead is what a reader gets when the file is not the same before and after the read (S-2.30).
 var errChangedWhileRead = errors.New("changed while being read, please retry")
 
+// errNoFile is what a reader gets where there is no file.
+var errNoFile = errors.New("no such file; create it or correct the path")
+
 // readStableFile reads the regular file at path, of at most limit bytes, and refuses it when its size, modification
 // time or inode differ before and after the read: a half-written file must not be taken for the whole (S-2.30).
 // Symbolic links are followed. It never blocks on a named pipe and opens nothing but regular files. beforeSecondLook,
@@ -98,7 +101,7 @@ func fileKind(mode fs.FileMode) string {
 func fileProblem(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return errors.New("no such file; create it or correct the path")
+		return errNoFile
 	case errors.Is(err, fs.ErrPermission):
 		return errors.New("permission denied; let the user that runs the proxy read it")
 	}

@@ -56,7 +56,7 @@ func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
 		return nil, errShuttingDown
 	default:
 	}
-	cfg, err := LoadConfig(d.config.Path, d.options.AllowWildcardBind)
+	cfg, err := reloadConfig(d.config.Path, d.options.AllowWildcardBind, d.stop)
 	if err != nil {
 		return nil, err
 	}

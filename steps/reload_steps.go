@@ -3,6 +3,7 @@ package steps
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -13,6 +14,7 @@ import (
 func (w *World) reloadSteps() []step {
 	return []step{
 		{`the configuration file is written`, w.writeConfig, "With the settings as they stand; the daemon is not told."},
+		{`the configuration file is {word} for {int} ms`, w.configGap, "`empty` or `missing`, and then as the settings stand. Does not wait for that."},
 		{`the configuration is reloaded`, w.reload, "Writes the file, sends SIGHUP and waits for the success in the log."},
 		{`a reload is refused`, w.reloadRefused, "Writes the file, sends SIGHUP and waits for the refusal in the log."},
 		{`a reload is refused with:`, w.reloadRefusedWith, "The same; each row of the table is a key and a part of its error, each logged as CONFIG_ERROR."},
@@ -22,6 +24,31 @@ func (w *World) reloadSteps() []step {
 		{`the load has made {int} requests`, w.loadHasMade, "Of all its clients together. Waits for it."},
 		{`the steady load has lost no request`, w.endLoad, "All were answered 200, and there were some since the load began."},
 	}
+}
+
+// configGap leaves the configuration file empty or missing for a time, as a program does that replaces it in place.
+func (w *World) configGap(state string, ms int) error {
+	text, err := w.config.text()
+	if err != nil {
+		return err
+	}
+	switch state {
+	case "empty":
+		err = os.Truncate(w.configPath(), 0)
+	case "missing":
+		err = os.Remove(w.configPath())
+	default:
+		err = fmt.Errorf("got the state %q, want empty or missing", state)
+	}
+	if err != nil {
+		return err
+	}
+	written := make(chan error, 1)
+	time.AfterFunc(time.Duration(ms)*time.Millisecond, func() {
+		written <- os.WriteFile(w.configPath(), []byte(text), 0o600)
+	})
+	w.cleanup(func() error { return <-written })
+	return nil
 }
 
 // signalReload writes the configuration, sends SIGHUP and waits for the reload's line, which it returns.
