@@ -18,6 +18,7 @@ Feature: Headers and forwarding
       And the upstream "app" received the field "X-Forwarded-For" with "${client:}"
       And the upstream "app" received the field "X-Forwarded-Proto" with "https"
       And the upstream "app" received the field "X-Forwarded-Host" with "git.example.test"
+      And the upstream "app" received the field "X-Forwarded-Port" with "${https}"
 
       Examples:
         | protocol |
@@ -57,10 +58,12 @@ Feature: Headers and forwarding
         | X-Forwarded-For   | 203.0.113.7  | ${client:}       | HTTP/1.1 |
         | X-Forwarded-Proto | http         | https            | HTTP/1.1 |
         | X-Forwarded-Host  | evil.example | git.example.test | HTTP/1.1 |
+        | X-Forwarded-Port  | 80           | ${https}         | HTTP/1.1 |
         | x-real-ip         | 203.0.113.7  | ${client:}       | HTTP/2   |
         | x-forwarded-for   | 203.0.113.7  | ${client:}       | HTTP/2   |
         | x-forwarded-proto | http         | https            | HTTP/2   |
         | x-forwarded-host  | evil.example | git.example.test | HTTP/2   |
+        | x-forwarded-port  | 80           | ${https}         | HTTP/2   |
 
     @S-6.3
     Scenario Outline: A client's Forwarded is removed over <protocol>
@@ -90,19 +93,66 @@ Feature: Headers and forwarding
       And the upstream "app" received the field "X_Harmless" with "kept"
 
       Examples:
-        | field             | protocol |
-        | Proxy             | HTTP/1.1 |
-        | X_Real_IP         | HTTP/1.1 |
-        | x_forwarded_for   | HTTP/1.1 |
-        | X-Forwarded_For   | HTTP/1.1 |
-        | X_Forwarded_Proto | HTTP/1.1 |
-        | X_Forwarded-Host  | HTTP/1.1 |
-        | Proxy             | HTTP/2   |
-        | X_Real_IP         | HTTP/2   |
-        | x_forwarded_for   | HTTP/2   |
-        | X-Forwarded_For   | HTTP/2   |
-        | X_Forwarded_Proto | HTTP/2   |
-        | X_Forwarded-Host  | HTTP/2   |
+        | field                | protocol |
+        | Proxy                | HTTP/1.1 |
+        | X_Real_IP            | HTTP/1.1 |
+        | x_forwarded_for      | HTTP/1.1 |
+        | X-Forwarded_For      | HTTP/1.1 |
+        | X_Forwarded_Proto    | HTTP/1.1 |
+        | X_Forwarded-Host     | HTTP/1.1 |
+        | x_forwarded_port     | HTTP/1.1 |
+        | X-Forwarded-Prefix   | HTTP/1.1 |
+        | X-Forwarded-Ssl      | HTTP/1.1 |
+        | X_Forwarded-Server   | HTTP/1.1 |
+        | X-Forwarded-Anything | HTTP/1.1 |
+        | X-Original-URL       | HTTP/1.1 |
+        | x-original_url       | HTTP/1.1 |
+        | X-Rewrite-URL        | HTTP/1.1 |
+        | X-Client-IP          | HTTP/1.1 |
+        | True-Client-IP       | HTTP/1.1 |
+        | TRUE_CLIENT_IP       | HTTP/1.1 |
+        | Front-End-Https      | HTTP/1.1 |
+        | Content_Length       | HTTP/1.1 |
+        | Transfer_Encoding    | HTTP/1.1 |
+        | Proxy                | HTTP/2   |
+        | X_Real_IP            | HTTP/2   |
+        | x_forwarded_for      | HTTP/2   |
+        | X-Forwarded_For      | HTTP/2   |
+        | X_Forwarded_Proto    | HTTP/2   |
+        | X_Forwarded-Host     | HTTP/2   |
+        | x_forwarded_port     | HTTP/2   |
+        | X-Forwarded-Prefix   | HTTP/2   |
+        | X-Forwarded-Ssl      | HTTP/2   |
+        | X_Forwarded-Server   | HTTP/2   |
+        | X-Forwarded-Anything | HTTP/2   |
+        | X-Original-URL       | HTTP/2   |
+        | x-original_url       | HTTP/2   |
+        | X-Rewrite-URL        | HTTP/2   |
+        | X-Client-IP          | HTTP/2   |
+        | True-Client-IP       | HTTP/2   |
+        | TRUE_CLIENT_IP       | HTTP/2   |
+        | Front-End-Https      | HTTP/2   |
+        | Content_Length       | HTTP/2   |
+        | Transfer_Encoding    | HTTP/2   |
+
+    @S-6.12
+    Scenario Outline: A name that only resembles a dropped one passes over <protocol>: <field>
+      Given clients speak <protocol>
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/ |
+        | header | <field>: kept             |
+      Then the answer is 200
+      And the upstream "app" received the field "<field>" with "kept"
+
+      Examples:
+        | field           | protocol |
+        | X-Forward       | HTTP/1.1 |
+        | X-Original-URLs | HTTP/1.1 |
+        | Proxy-Status    | HTTP/1.1 |
+        | X-Forward       | HTTP/2   |
+        | X-Original-URLs | HTTP/2   |
+        | Proxy-Status    | HTTP/2   |
 
   Rule: Hop-by-hop fields end here, in both directions
 
@@ -160,15 +210,90 @@ Feature: Headers and forwarding
         | X-Forwarded-Host  | git.example.test |
         | Host              | git.example.test |
 
-    @S-6.4
-    Scenario: TE passes as trailers alone
+    @S-6.4 @S-6.18
+    Scenario Outline: TE passes as trailers only, with Connection to say that it ends at the upstream, over <protocol>
+      Given clients speak <protocol>
       When the proxy is running
       And a client sends the request:
         | url    | https://git.example.test/ |
-        | header | TE: gzip, trailers;q=0.5  |
-        | header | TE: trailers              |
+        | header | TE: <te>                  |
       Then the answer is 200
       And the upstream "app" received the field "TE" with "trailers"
+      And the upstream "app" received the field "Connection" with "TE"
+
+      Examples:
+        | te             | protocol |
+        | gzip, trailers | HTTP/1.1 |
+        | trailers       | HTTP/1.1 |
+        | trailers       | HTTP/2   |
+
+    @S-6.18
+    Scenario: A WebSocket handshake with TE has one Connection field
+      Given an upstream "app" that switches to "websocket"
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        GET /chat HTTP/1.1
+        Host: git.example.test
+        Connection: Upgrade, TE
+        Upgrade: websocket
+        TE: trailers
+
+        """
+      Then the client receives "HTTP/1.1 101 Switching Protocols\r\n"
+      And the upstream "app" received the field "Connection" with "Upgrade, TE"
+      And the upstream "app" received the field "TE" with "trailers"
+
+    @S-6.18
+    Scenario Outline: Only tokens of <announced> stand in the Trailer field over HTTP/1.1
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        POST / HTTP/1.1
+        Host: git.example.test
+        Transfer-Encoding: chunked
+        Trailer: <announced>
+        Trailer: X-Sum
+
+        5
+        hello
+        0
+        X-Sum: 42
+
+        """
+      Then the client receives the answer 200
+      And the upstream "app" received the field "Trailer" with "<passed>"
+      And the upstream "app" received the trailer "X-Sum" with "42"
+
+      Examples:
+        | announced                 | passed         |
+        | a b:c, "x"                | X-Sum          |
+        | "a, b", (c), d;e, X-Other | X-Other, X-Sum |
+        | Host, X-Forwarded-For, TE | X-Sum          |
+
+    @S-6.18
+    Scenario Outline: Only tokens of <announced> stand in the Trailer field over HTTP/2
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/ |
+        | method   | POST                      |
+        | protocol | HTTP/2                    |
+        | body     | hello                     |
+        | chunked  | yes                       |
+        | header   | Trailer: <announced>      |
+        | trailer  | X-Sum: 42                 |
+      Then the answer is 200
+      And the upstream "app" received the field "Trailer" with "<passed>"
+      And the upstream "app" received the trailer "X-Sum" with "42"
+
+      # The client announces X-Sum by itself.
+      Examples:
+        | announced                 | passed         |
+        | a b:c, "x"                | X-Sum          |
+        | "a, b", (c), d;e, X-Other | X-Sum, X-Other |
+        | Host, X-Forwarded-For, TE | X-Sum          |
 
     @S-6.4
     Scenario Outline: Hop-by-hop fields of an answer are not passed to the client over <protocol>
@@ -235,6 +360,7 @@ Feature: Headers and forwarding
         """
         HTTP/1.1 200 OK
         Server: secret/1.0
+        Alt-Svc: h3=":4433"; ma=86400
         X-Powered-By: magic
         Set-Cookie: a=1
         Set-Cookie: b=2; Path=/
@@ -246,6 +372,7 @@ Feature: Headers and forwarding
       And a client requests "https://git.example.test/"
       Then the answer is 200 "ok"
       And the answer has no field "Server"
+      And the answer has no field "Alt-Svc"
       And the answer has no field "Via"
       And the answer has the field "X-Powered-By" with "magic"
       And the answer has the fields "Set-Cookie" with "a=1|b=2; Path=/"
@@ -256,7 +383,115 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.5
-    Scenario Outline: A Via of the upstream passes, and Date and Content-Type are not made up, over <protocol>
+    Scenario Outline: What is removed from a head is removed from interim answers and trailers too, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that answers:
+        """
+        HTTP/1.1 103 Early Hints
+        Server: secret/1.0
+        Alt-Svc: h3=":4433"
+        Keep-Alive: timeout=5
+        Connection: X-Hop
+        X-Hop: 1
+        Link: </style.css>
+
+        HTTP/1.1 200 OK
+        Transfer-Encoding: chunked
+
+        2
+        ok
+        0
+        Server: secret/1.0
+        Alt-Svc: h3=":4433"
+        Keep-Alive: timeout=5
+        Connection: X-Hop
+        X-Hop: 1
+        X-Forwarded-Kept: 2
+        X-Sum: 42
+
+        """
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/ |
+        | header | TE: trailers              |
+      Then the answer is 200 "ok"
+      And the answer was announced by nothing but "103 Link: </style.css>"
+      And the answer has the trailer "X-Sum" with "42"
+      And the answer has the trailer "X-Forwarded-Kept" with "2"
+      And the answer has no trailer "Server"
+      And the answer has no trailer "Alt-Svc"
+      And the answer has no trailer "Keep-Alive"
+      And the answer has no trailer "X-Hop"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-6.5
+    Scenario Outline: A Date is added where there is none, and one of the upstream passes, over <protocol>: <upstream>
+      Given clients speak <protocol>
+      And an upstream "app" that answers:
+        """
+        HTTP/1.1 200 OK
+        <upstream>
+        Content-Length: 2
+
+        ok\
+        """
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "ok"
+      And the answer has <date>
+
+      Examples:
+        | upstream                            | date                                              | protocol |
+        | X-No: date                          | a Date that is now                                | HTTP/1.1 |
+        | Date: Tue, 01 Nov 1994 08:12:31 GMT | the field "Date" with "Tue, 01 Nov 1994 08:12:31 GMT" | HTTP/1.1 |
+        | X-No: date                          | a Date that is now                                | HTTP/2   |
+        | date: Tue, 01 Nov 1994 08:12:31 GMT | the field "Date" with "Tue, 01 Nov 1994 08:12:31 GMT" | HTTP/2   |
+
+    @S-6.5
+    Scenario Outline: The proxy's own answers have a Date over <protocol>: <url>
+      Given clients speak <protocol>
+      When the proxy is running
+      And a client requests "<url>"
+      Then the answer is <status>
+      And the answer has a Date that is now
+
+      Examples:
+        | url                            | status | protocol |
+        | https://git.example.test/health | 200   | HTTP/1.1 |
+        | https://no.example.test/       | 404    | HTTP/1.1 |
+        | https://git.example.test/health | 200   | HTTP/2   |
+        | https://no.example.test/       | 404    | HTTP/2   |
+
+    @S-6.5
+    Scenario Outline: The reason phrase "<sent>" reaches a client over HTTP/1.1 as "<received>"
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 <status><sent>
+        Content-Length: 2
+
+        ok\
+        """
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives "HTTP/1.1 <status> <received>\r\n"
+
+      Examples:
+        | status | sent               | received        |
+        | 200    | \x20Fine           | Fine            |
+        | 299    | \x20All well   | All well        |
+        | 404    | \x20           | Not Found       |
+        | 404    |                    | Not Found       |
+        | 299    | \x20           |                 |
+        | 503    | \x20Caf\xc3\xa9 | Caf\xc3\xa9     |
+        | 200    | \x20${x*200}   | OK              |
+
+    @S-6.5
+    Scenario Outline: A Via of the upstream passes, and Content-Type is not made up, over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that answers:
         """
@@ -634,6 +869,7 @@ Feature: Headers and forwarding
         X-Forwarded-For: ${client:}
         X-Forwarded-Proto: https
         X-Forwarded-Host: git.example.test
+        X-Forwarded-Port: ${https}
         """
 
       Examples:
@@ -865,6 +1101,57 @@ Feature: Headers and forwarding
         | TRACE   | HTTP/1.1 |
         | TRACE   | HTTP/2   |
 
+    @S-6.18
+    Scenario Outline: OPTIONS with Max-Forwards <value> is answered by the proxy over <protocol>
+      Given clients speak <protocol>
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/ |
+        | method | OPTIONS                   |
+        | header | Max-Forwards: <value>     |
+      Then the answer is 200 ""
+      And the answer has the field "Allow" with "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+      And the upstream "app" received nothing
+
+      Examples:
+        | value | protocol |
+        | 0     | HTTP/1.1 |
+        | 000   | HTTP/1.1 |
+        | 0     | HTTP/2   |
+
+    @S-6.18
+    Scenario Outline: Max-Forwards <value> of <method> reaches the upstream as <passed> over <protocol>
+      Given clients speak <protocol>
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/ |
+        | method | <method>                  |
+        | header | Max-Forwards: <value>     |
+      Then the answer is 200 "app"
+      And the upstream "app" received the field "Max-Forwards" with "<passed>"
+
+      Examples:
+        | method  | value                   | passed     | protocol |
+        | OPTIONS | 1                       | 0          | HTTP/1.1 |
+        | OPTIONS | 10                      | 9          | HTTP/1.1 |
+        | OPTIONS | 99999999999999999999999 | 2147483647 | HTTP/1.1 |
+        | OPTIONS | -1                      | -1         | HTTP/1.1 |
+        | OPTIONS | none                    | none       | HTTP/1.1 |
+        | OPTIONS | 0, 1                    | 0, 1       | HTTP/1.1 |
+        | GET     | 0                       | 0          | HTTP/1.1 |
+        | OPTIONS | 1                       | 0          | HTTP/2   |
+        | OPTIONS | none                    | none       | HTTP/2   |
+        | GET     | 0                       | 0          | HTTP/2   |
+
+    @S-6.18
+    Scenario: OPTIONS with Max-Forwards 0 for an unknown host is answered 404
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://no.example.test/ |
+        | method | OPTIONS                  |
+        | header | Max-Forwards: 0          |
+      Then the answer is 404
+
     @S-6.14
     Scenario: CONNECT over HTTP/1.1 is answered 405
       When the proxy is running
@@ -882,17 +1169,27 @@ Feature: Headers and forwarding
       Then the answer is 405
       And the upstream "app" received nothing
 
-    @S-6.14
-    Scenario: Upgrade to h2c is not passed on
+    @S-6.14 @S-6.18
+    Scenario Outline: Upgrade to h2c is not passed on: <upgrade>
       When the proxy is running
       And a client sends the request:
         | url    | https://git.example.test/           |
         | header | Connection: Upgrade, HTTP2-Settings |
-        | header | Upgrade: h2c                        |
+        | header | Upgrade: <upgrade>                  |
         | header | HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA |
       Then the answer is 200 "app"
       And the upstream "app" received no field "Upgrade"
       And the upstream "app" received no field "HTTP2-Settings"
+
+      Examples:
+        | upgrade          |
+        | h2c              |
+        | H2C              |
+        | h2c/2.0          |
+        | h2c-14           |
+        | websocket, h2c/2 |
+        | x, h2c ,y        |
+        | HTTP/2.0         |
 
     @S-6.14
     Scenario: HTTP/1.0 works, without keep-alive

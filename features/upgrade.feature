@@ -36,6 +36,7 @@ Feature: Upgrade
         X-Forwarded-For: ${client:}
         X-Forwarded-Proto: https
         X-Forwarded-Host: git.example.test
+        X-Forwarded-Port: ${https}
         Connection: Upgrade
         Upgrade: <protocol>
         """

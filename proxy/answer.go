@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"time"
 )
 
 // The statuses that the proxy answers with by itself or that its log shows. 499 is nginx's: the client went away before
@@ -46,12 +45,12 @@ func (x *exchange) send(a *answer) {
 		return
 	}
 	body := statusBody(a.status)
-	fields := append(a.fields, Field{Name: "Date", Value: time.Now().UTC().Format(http.TimeFormat)})
+	fields := append(a.fields, Field{Name: "Date", Value: x.dates.now()})
 	if body != "" {
 		fields.Add("Content-Type", "text/plain; charset=utf-8")
 	}
 	closing := x.bodyUnread() || x.cancelled() != nil // a cancellation has interrupted reading the client
-	if err := x.client.Head(a.status, fields, int64(len(body)), closing); err != nil {
+	if err := x.client.Head(a.status, "", fields, int64(len(body)), closing); err != nil {
 		x.abort = true
 		return
 	}

@@ -93,14 +93,14 @@ func (w *http1Work) grow() bool {
 func (w *http1Work) begin() {
 	c, head, r := w.conn, &w.head, &w.request
 	*r = Request{
-		Client: c.client, ClientText: c.clientText, Protocol: HTTP11,
+		Client: c.client, ClientText: c.clientText, Port: c.server.port, Protocol: HTTP11,
 		Method: head.Method, Target: pathQuery(head), Authority: head.Host,
 		Fields: head.Fields, ContentLength: head.ContentLength, Continue: head.ExpectContinue,
 	}
 	if head.Minor == 0 {
 		r.Protocol, r.Continue = HTTP10, false
 	}
-	if !http1.HasToken(head.Upgrade, "h2c") { // S-6.14
+	if !offersHTTP(head.Upgrade) { // S-6.14, S-6.18
 		r.Upgrade = head.Upgrade
 	}
 	if head.Authority != "" {
@@ -111,11 +111,7 @@ func (w *http1Work) begin() {
 		r.Body, r.Upgrade = &w.body, ""
 		w.trailerNames = w.trailerNames[:0]
 		if head.Chunked && r.Fields.Has("Trailer") {
-			r.Fields.EachToken("Trailer", func(name string) {
-				if !forbiddenTrailer(Field{Name: name}) {
-					w.trailerNames = append(w.trailerNames, name)
-				}
-			})
+			w.trailerNames = appendTrailerNames(w.trailerNames, r.Fields)
 			r.TrailerNames = w.trailerNames
 		}
 	}
@@ -129,6 +125,20 @@ func (w *http1Work) resetExchange() {
 	w.conn.mu.Lock()
 	defer w.conn.mu.Unlock()
 	w.exchange.reset(&w.request, w, &w.conn.watch, w.conn.server.listener)
+}
+
+// offersHTTP reports whether an Upgrade field offers HTTP itself, in whatever version: `h2c`, `h2c/2.0`, `HTTP/2.0`. In such a
+// tunnel requests would pass that no stage has seen.
+func offersHTTP(upgrade string) bool {
+	for upgrade != "" {
+		var protocol string
+		protocol, upgrade = http1.NextToken(upgrade)
+		name, _, _ := strings.Cut(protocol, "/")
+		if http1.EqualFold(name, "http") || http1.EqualFold(name, "h2") || len(name) >= 3 && http1.EqualFold(name[:3], "h2c") {
+			return true
+		}
+	}
+	return false
 }
 
 // refuse answers a head that is not a request, counted by the limiter like any other, and closes the connection.

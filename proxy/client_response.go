@@ -5,11 +5,11 @@ import (
 )
 
 // Inform implements clientWriter.
-func (w *http1Work) Inform(status int, fields Fields) error {
+func (w *http1Work) Inform(status int, reason string, fields Fields) error {
 	if w.request.Protocol == HTTP10 {
 		return nil // HTTP/1.0 has no interim responses
 	}
-	w.out = http1.AppendStatusLine(w.out, status)
+	w.out = http1.AppendStatusLine(w.out, status, reason)
 	for i := range fields {
 		w.out = http1.AppendField(w.out, fields[i].Name, fields[i].Value)
 	}
@@ -18,14 +18,14 @@ func (w *http1Work) Inform(status int, fields Fields) error {
 }
 
 // Head implements clientWriter.
-func (w *http1Work) Head(status int, fields Fields, length int64, closing bool) error {
+func (w *http1Work) Head(status int, reason string, fields Fields, length int64, closing bool) error {
 	w.closeAfter = w.closeAfter || closing || w.conn.server.draining()
 	w.bodyless = w.request.Method == "HEAD" || status == 204 || status == 304
 	w.chunked = length < 0 && !w.bodyless && w.request.Protocol == HTTP11
 	if length < 0 && !w.bodyless && !w.chunked {
 		w.closeAfter = true // HTTP/1.0 ends such a body with the connection
 	}
-	w.out = http1.AppendStatusLine(w.out, status)
+	w.out = http1.AppendStatusLine(w.out, status, reason)
 	for i := range fields {
 		w.out = http1.AppendField(w.out, fields[i].Name, fields[i].Value)
 	}

@@ -104,7 +104,7 @@ func TestHowResponsesAreFramed(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorkTest(t, test.request)
-			if err := w.Head(test.status, fieldList("X-A", "1"), test.length, test.closing); err != nil {
+			if err := w.Head(test.status, "", fieldList("X-A", "1"), test.length, test.closing); err != nil {
 				t.Fatal(err)
 			}
 			for _, part := range test.parts {
@@ -133,7 +133,7 @@ func TestHowResponsesAreFramed(t *testing.T) {
 func TestADrainingServerEndsTheConnectionWithTheResponse(t *testing.T) {
 	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
 	w.conn.server.isDraining.Store(true)
-	_ = w.Head(200, nil, 0, false)
+	_ = w.Head(200, "", nil, 0, false)
 	_ = w.End(nil)
 	if got, want := w.sent(t), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -143,7 +143,7 @@ func TestADrainingServerEndsTheConnectionWithTheResponse(t *testing.T) {
 func TestInterimResponses(t *testing.T) {
 	for protocol, want := range map[Protocol]string{HTTP11: "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", HTTP10: ""} {
 		w := newWorkTest(t, Request{Method: "GET", Protocol: protocol})
-		if err := w.Inform(103, fieldList("Link", "</a>")); err != nil {
+		if err := w.Inform(103, "", fieldList("Link", "</a>")); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.sent(t); got != want {
@@ -173,7 +173,7 @@ func TestLongBodiesPassWhole(t *testing.T) {
 					body, err := io.ReadAll(response.Body)
 					read <- fmt.Sprint(string(body), err)
 				}()
-				_ = w.Head(200, nil, length, false)
+				_ = w.Head(200, "", nil, length, false)
 				before := w.below.writes.Load()
 				for rest := text; rest != ""; {
 					n := min(size, len(rest))

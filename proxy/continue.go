@@ -19,7 +19,7 @@ func (x *exchange) awaitContinue() {
 	case <-x.goOn:
 		return
 	case <-timer.C:
-		x.inform(100, nil)
+		x.inform(100, "", nil)
 	}
 }
 
@@ -28,13 +28,13 @@ func (x *exchange) toldToContinue() {
 	if !x.request.Continue {
 		return
 	}
-	x.inform(100, nil)
+	x.inform(100, "", nil)
 	x.endContinue()
 }
 
 // inform sends an interim response, unless the final one was begun or the exchange is cancelled. A client that is gone is
 // noticed by what follows.
-func (x *exchange) inform(status int, fields Fields) {
+func (x *exchange) inform(status int, reason string, fields Fields) {
 	x.interim.Lock()
 	defer x.interim.Unlock()
 	if x.answered.Load() {
@@ -43,7 +43,7 @@ func (x *exchange) inform(status int, fields Fields) {
 	x.informing.Store(true)
 	defer x.informing.Store(false)
 	if x.cancelled() == nil { // looked at after informing was set: a cancellation from here on interrupts the write
-		_ = x.client.Inform(status, fields)
+		_ = x.client.Inform(status, reason, fields)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 )
@@ -79,7 +80,7 @@ func newSteadyPath(t testing.TB, request, requestEnd, upstreamAnswer, answer str
 		}
 	})
 	conn := p.dial(t)
-	return &steadyExchange{conn: conn, request: []byte(request), answer: []byte(answer), buffer: make([]byte, 64<<10)}, p
+	return &steadyExchange{conn: conn, request: []byte(request), answer: datedAnswer(answer), buffer: make([]byte, 64<<10)}, p
 }
 
 // newTLSExchange is a steadyExchange with a server that is nothing but TLS and the answer.
@@ -94,7 +95,7 @@ func newTLSExchange(t testing.TB, request, requestEnd, answer string) *steadyExc
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		end, answer := []byte(requestEnd), []byte(answer)
+		end, answer := []byte(requestEnd), datedAnswer(answer)
 		buffer, n := make([]byte, 64<<10), 0
 		for {
 			read, err := server.Read(buffer[n:])
@@ -111,7 +112,20 @@ func newTLSExchange(t testing.TB, request, requestEnd, answer string) *steadyExc
 	}()
 	t.Cleanup(func() { _ = theirs.Close(); <-ended })
 	conn := tls.Client(theirs, &tls.Config{InsecureSkipVerify: true})
-	return &steadyExchange{conn: conn, request: []byte(request), answer: []byte(answer), buffer: make([]byte, 64<<10)}
+	return &steadyExchange{conn: conn, request: []byte(request), answer: datedAnswer(answer), buffer: make([]byte, 64<<10)}
+}
+
+// someDate stands for the time of an answer.
+const someDate = "Date: Sat, 01 Jan 2000 00:00:00 GMT"
+
+// datedAnswer puts the Date into an answer where the proxy does.
+func datedAnswer(answer string) []byte {
+	for _, framing := range []string{"Content-Length: ", "Transfer-Encoding: "} {
+		if head, rest, ok := strings.Cut(answer, framing); ok {
+			return []byte(head + someDate + "\r\n" + framing + rest)
+		}
+	}
+	panic("an answer without framing")
 }
 
 // allocations returns how many there are in the process for each exchange, once the pools are filled.
@@ -141,6 +155,9 @@ func (s *steadyExchange) once(t testing.TB) {
 			t.Fatal(err)
 		}
 		n += read
+		if at := bytes.Index(s.buffer[:n], []byte("Date: ")); at >= 0 {
+			copy(s.buffer[at:n], someDate)
+		}
 		if n >= len(s.answer) && !bytes.Equal(s.buffer[:n], s.answer) {
 			t.Fatalf("got %q, want %q", s.buffer[:n], s.answer)
 		}

@@ -248,9 +248,18 @@ func checkUpstream(t *testing.T, got []byte, sent []seenRequest, from int, raw [
 		if from == len(sent) {
 			t.Fatalf("the upstream got %q, which the client has not sent", got)
 		}
-		for name, want := range map[string]string{"X-Real-IP": "127.0.0.1", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": r.host} {
+		for name, want := range map[string]string{"X-Real-IP": "127.0.0.1", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": r.host, "X-Forwarded-Port": "443"} {
 			if n := countFields(r.head.Fields, name); n != 1 || r.head.Fields.Get(name) != want {
 				t.Fatalf("the upstream got %d lines of %s: %q", n, name, got)
+			}
+		}
+		for _, field := range r.head.Fields {
+			switch field.Name {
+			case "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port":
+			default:
+				if believed.has(field.Name) {
+					t.Fatalf("the upstream got the client's %s: %q", field.Name, got)
+				}
 			}
 		}
 		if r.broken {
@@ -273,7 +282,7 @@ func checkUpstream(t *testing.T, got []byte, sent []seenRequest, from int, raw [
 
 func countFields(fields Fields, name string) (n int) {
 	for _, field := range fields {
-		if len(field.Name) == len(name) && equalFoldUnderscore(field.Name, name) {
+		if newFieldSet(true, []string{name}).has(field.Name) {
 			n++
 		}
 	}

@@ -87,7 +87,7 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 		t.Fatal(err)
 	}
 	p.siteServer = &siteServer{
-		address: "127.0.0.1:443", pipeline: newPipeline(pointer, p.shared, options.bodyIdle), registry: p.shared.conns,
+		address: "127.0.0.1:443", port: "443", pipeline: newPipeline(pointer, p.shared, options.bodyIdle), registry: p.shared.conns,
 		log: p.shared.log, tls: listenerTLSConfig(source, openGate(), p.shared.log),
 		headerTimeout: options.header, idleTimeout: options.idle,
 	}

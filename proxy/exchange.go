@@ -17,6 +17,8 @@ type exchange struct {
 	client clientWriter
 	// log is where it is told what went wrong on the way.
 	log *Logger
+	// dates is where the text of a Date comes from.
+	dates *dateText
 	// config is the dynamic configuration that this request is served by to its end (S-3.1).
 	config *DynamicConfig
 	// listener is the index of the listener that took the request.

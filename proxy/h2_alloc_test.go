@@ -113,7 +113,7 @@ func plainServer(tb testing.TB, body []byte) *siteServer {
 	fields := Fields{{Name: "Content-Type", Value: "text/plain"}}
 	server.pipeline.stages = []stage{{"answer", func(x *exchange) *answer {
 		x.status = statusOK
-		if x.client.Head(statusOK, fields, int64(len(body)), false) != nil {
+		if x.client.Head(statusOK, "", fields, int64(len(body)), false) != nil {
 			x.abort = true
 			return nil
 		}

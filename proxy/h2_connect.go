@@ -40,7 +40,7 @@ func (s *h2Stream) checkSwitch(fields Fields) error {
 }
 
 // switchProtocol implements tunnelClient: the stream's data is the new protocol's from the 200 on.
-func (s *h2Stream) switchProtocol(fields Fields, _ string, sent []byte) (io.ReadWriter, []byte, error) {
+func (s *h2Stream) switchProtocol(_ string, fields Fields, _ string, sent []byte) (io.ReadWriter, []byte, error) {
 	fields.Remove(func(f Field) bool { return http1.EqualFold(f.Name, "Sec-WebSocket-Accept") })
 	s.headed, s.status, s.fields, s.length, s.switched = true, statusOK, fields, -1, true
 	if _, err := s.Write(sent); err != nil {

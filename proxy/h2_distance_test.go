@@ -110,7 +110,7 @@ func newFarClient(t *testing.T, answerBytes int, window uint32) *farClient {
 		}
 		x.status = statusOK
 		x.beginAnswer()
-		err := x.client.Head(statusOK, nil, int64(answerBytes), x.bodyUnread())
+		err := x.client.Head(statusOK, "", nil, int64(answerBytes), x.bodyUnread())
 		for left := answerBytes; left > 0 && err == nil; left -= len(room) {
 			_, err = x.client.Write(room[:min(left, len(room))])
 		}

@@ -39,7 +39,7 @@ func h2FuzzServer(tb testing.TB) *siteServer {
 		}
 		x.status = statusOK
 		x.beginAnswer()
-		if x.client.Head(statusOK, Fields{{Name: "X-Path", Value: x.request.Target}}, -1, x.bodyUnread()) != nil {
+		if x.client.Head(statusOK, "", Fields{{Name: "X-Path", Value: x.request.Target}}, -1, x.bodyUnread()) != nil {
 			x.abort = true
 			return nil
 		}

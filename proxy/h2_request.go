@@ -9,7 +9,7 @@ import (
 func (s *h2Stream) prepare(refused *http1.Error) {
 	c, head, r := s.conn.client, &s.head, &s.request
 	*r = Request{
-		Client: c.client, ClientText: c.clientText, Protocol: HTTP2,
+		Client: c.client, ClientText: c.clientText, Port: c.server.port, Protocol: HTTP2,
 		Method: head.Method, Target: head.Path, Authority: head.Authority, AuthorityConflict: head.Conflict,
 		Fields: head.Fields,
 	}
@@ -23,11 +23,7 @@ func (s *h2Stream) prepare(refused *http1.Error) {
 		r.Body, r.ContentLength, r.Continue = s, head.ContentLength, head.ExpectContinue
 		s.trailerNames = s.trailerNames[:0]
 		if r.ContentLength < 0 && r.Fields.Has("trailer") {
-			r.Fields.EachToken("trailer", func(name string) {
-				if !forbiddenTrailer(Field{Name: name}) {
-					s.trailerNames = append(s.trailerNames, name)
-				}
-			})
+			s.trailerNames = appendTrailerNames(s.trailerNames, r.Fields)
 			r.TrailerNames = s.trailerNames
 		}
 	}

@@ -22,7 +22,7 @@ type h2Answer struct {
 func (a *h2Answer) reset() { *a = h2Answer{} }
 
 // Inform implements clientWriter.
-func (s *h2Stream) Inform(status int, fields Fields) error {
+func (s *h2Stream) Inform(status int, _ string, fields Fields) error {
 	h := s.conn
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -34,14 +34,14 @@ func (s *h2Stream) Inform(status int, fields Fields) error {
 }
 
 // Head implements clientWriter. Closing needs nothing here: a stream whose body was not read is reset behind its response.
-func (s *h2Stream) Head(status int, fields Fields, length int64, _ bool) error {
+func (s *h2Stream) Head(status int, _ string, fields Fields, length int64, _ bool) error {
 	s.bodyless = s.request.Method == "HEAD" || status == 204 || status == 304
 	if status == 204 {
 		length = -1
 	}
 	if s.webSocketKey != "" && status < 300 {
 		// A success would tell the client that the upstream speaks WebSocket, which it has not said (RFC 8441, section 5).
-		status, fields, length, s.bodyless = statusBadGateway, nil, 0, true
+		status, fields, length, s.bodyless = statusBadGateway, Fields{{Name: "Date", Value: fields.Get("Date")}}, 0, true
 	}
 	s.headed, s.status, s.fields, s.length = true, status, fields, length
 	return nil

@@ -2,15 +2,17 @@ package proxy
 
 import "reverse-proxy/proxy/http1"
 
-// hopByHop are the fields that concern one connection only and are not forwarded in either direction (S-6.4; RFC 9110,
-// section 7.6.1). Transfer-Encoding and Trailer belong to the framing, which each side has of its own.
-var hopByHop = [...]string{
+// hopByHopFields are the fields that concern one connection only and are not forwarded in either direction (S-6.4; RFC
+// 9110, section 7.6.1). Transfer-Encoding and Trailer belong to the framing, which each side has of its own.
+var hopByHopFields = []string{
 	"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
 	"TE", "Trailer", "Trailers", "Transfer-Encoding", "Upgrade", "HTTP2-Settings",
 }
 
-// removeHopByHop removes the hop-by-hop fields and all that Connection names.
-func removeHopByHop(fields *Fields) {
+var hopByHop = newFieldSet(false, hopByHopFields) // never written to
+
+// removeHopByHop removes the hop-by-hop fields, all that Connection names, and those of a set.
+func removeHopByHop(fields *Fields, also *fieldSet) {
 	var names [4]string // enough for what is not hostile without an allocation
 	named := names[:0]
 	for _, field := range *fields {
@@ -27,7 +29,7 @@ func removeHopByHop(fields *Fields) {
 	}
 	kept := (*fields)[:0]
 	for _, field := range *fields {
-		if !isHopByHop(field.Name) && !containsFold(named, field.Name) {
+		if !hopByHop.has(field.Name) && !also.has(field.Name) && !containsFold(named, field.Name) {
 			kept = append(kept, field)
 		}
 	}
@@ -35,15 +37,6 @@ func removeHopByHop(fields *Fields) {
 }
 
 func isConnection(name string) bool { return len(name) == 10 && http1.EqualFold(name, "Connection") }
-
-// isHopByHop reports whether a field of that name is never forwarded.
-func isHopByHop(name string) bool {
-	switch len(name) {
-	case 2, 7, 8, 10, 14, 16, 17, 18, 19: // the lengths of the names in question
-		return containsFold(hopByHop[:], name)
-	}
-	return false
-}
 
 // containsFold reports whether the list holds the name, in any case.
 func containsFold(list []string, name string) bool {

@@ -78,7 +78,7 @@ func (l *listener) address() string { return l.config.address() }
 // ACME mode; what they may answer before step 8 is decided by the gate.
 func (l *listener) startServing(cfg *Config, p *pipeline, shared *sharedState) {
 	sites := &siteServer{
-		listener: l.index, address: l.address(), pipeline: p, registry: shared.conns, log: shared.log,
+		listener: l.index, address: l.address(), port: strconv.Itoa(l.config.HTTPSPort), pipeline: p, registry: shared.conns, log: shared.log,
 		tls:           listenerTLSConfig(l.source, l.gate, shared.log),
 		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
 	}

@@ -19,6 +19,7 @@ type pipeline struct {
 	bodyIdle time.Duration
 	// inFlight counts the exchanges between their head and their last byte, for `status`.
 	inFlight atomic.Int64
+	dates    dateText
 	stages   []stage
 }
 
@@ -49,7 +50,7 @@ func (p *pipeline) handle(x *exchange) {
 	p.inFlight.Add(1)
 	defer p.inFlight.Add(-1)
 	x.start = time.Now()
-	x.log, x.config = p.log, p.dynamic.Load()
+	x.log, x.dates, x.config = p.log, &p.dates, p.dynamic.Load()
 	x.host = hostOf(x.request)
 	x.body.watched(x.watch, p.bodyIdle)
 	for _, stage := range p.stages {
@@ -69,7 +70,7 @@ func (p *pipeline) handle(x *exchange) {
 // and a flood of it fills no log.
 func (p *pipeline) refuse(x *exchange, refused *http1.Error) {
 	x.start = time.Now()
-	x.config = p.dynamic.Load()
+	x.dates, x.config = &p.dates, p.dynamic.Load()
 	x.body.watched(x.watch, p.bodyIdle)
 	defer func() { p.metrics.request(x, time.Since(x.start)) }()
 	if answer := p.limitRate(x); answer != nil {

@@ -40,6 +40,7 @@ func bodyOf(text string) *fakeBody { return &fakeBody{parts: []string{text}, err
 // fakeClient is a clientWriter that records.
 type fakeClient struct {
 	status   int
+	reason   string
 	interim  []int
 	fields   Fields
 	length   int64
@@ -50,12 +51,12 @@ type fakeClient struct {
 	writeErr error
 }
 
-func (c *fakeClient) Inform(status int, _ Fields) error {
+func (c *fakeClient) Inform(status int, _ string, _ Fields) error {
 	c.interim = append(c.interim, status)
 	return nil
 }
-func (c *fakeClient) Head(status int, fields Fields, length int64, closing bool) error {
-	c.status, c.fields, c.length, c.closing = status, cloneFields(fields), length, closing
+func (c *fakeClient) Head(status int, reason string, fields Fields, length int64, closing bool) error {
+	c.status, c.reason, c.fields, c.length, c.closing = status, strings.Clone(reason), cloneFields(fields), length, closing
 	return nil
 }
 func (c *fakeClient) Write(p []byte) (int, error) {
@@ -163,6 +164,6 @@ func (p *testPipeline) run(t *testing.T, r *Request) (*exchange, *fakeClient, st
 func getRequest(target string) *Request {
 	return &Request{
 		Client: netip.MustParseAddr("192.0.2.7"), ClientText: "192.0.2.7", Protocol: HTTP11, Method: "GET", Target: target,
-		Authority: "A.test:8443",
+		Authority: "A.test:8443", Port: "8443",
 	}
 }

@@ -98,8 +98,9 @@ func TestWhatTheUpstreamIsSent(t *testing.T) {
 		"Connection", "X-Hop, X-Real-IP, X-Forwarded-For", "X-Hop", "1", "TE", "trailers, gzip", "Upgrade", "h2c",
 	)
 	p.run(t, r)
-	want := "GET /x?y=%20 HTTP/1.1\r\nHost: A.test:8443\r\nAccept: */*\r\nTE: trailers\r\nX-Real-IP: 192.0.2.7\r\n" +
-		"X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: A.test:8443\r\n\r\n"
+	want := "GET /x?y=%20 HTTP/1.1\r\nHost: A.test:8443\r\nAccept: */*\r\nX-Real-IP: 192.0.2.7\r\n" +
+		"X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: A.test:8443\r\nX-Forwarded-Port: 8443\r\n" +
+		"Connection: TE\r\nTE: trailers\r\n\r\n"
 	if diff := cmp.Diff([]string{want}, p.heads()); diff != "" {
 		t.Errorf("heads (-want +got):\n%s", diff)
 	}
@@ -107,16 +108,16 @@ func TestWhatTheUpstreamIsSent(t *testing.T) {
 
 func TestWhatTheClientIsSent(t *testing.T) {
 	p := newTestPipeline(t)
-	p.answer = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 201 Created\r\nServer: x\r\nConnection: X-Hop\r\nX-Hop: 1\r\n" +
-		"X-Kept: 1\r\nKeep-Alive: 1\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nstreamed\r\n0\r\nX-Sum: 1\r\nX-Real-IP: 6.6.6.6\r\n\r\n"
+	p.answer = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 201 Made\r\nServer: x\r\nDate: Tue, 01 Nov 1994 08:12:31 GMT\r\nConnection: X-Hop\r\nX-Hop: 1\r\n" +
+		"X-Kept: 1\r\nKeep-Alive: 1\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nstreamed\r\n0\r\nX-Sum: 1\r\nServer: x\r\nAlt-Svc: x\r\n\r\n"
 	x, client, log := p.run(t, getRequest("/x?y"))
-	if diff := cmp.Diff(fieldList("X-Kept", "1"), client.fields); diff != "" {
+	if diff := cmp.Diff(fieldList("Date", "Tue, 01 Nov 1994 08:12:31 GMT", "X-Kept", "1"), client.fields); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(fieldList("X-Sum", "1"), client.trailers); diff != "" {
 		t.Errorf("trailers (-want +got):\n%s", diff)
 	}
-	if client.status != 201 || client.length != -1 || client.body.String() != "streamed" || x.abort {
+	if client.status != 201 || client.reason != "Made" || client.length != -1 || client.body.String() != "streamed" || x.abort {
 		t.Errorf("got %d, length %d, %q, abort=%v", client.status, client.length, client.body.String(), x.abort)
 	}
 	if diff := cmp.Diff([]int{103}, client.interim); diff != "" {

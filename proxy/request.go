@@ -32,6 +32,8 @@ type Request struct {
 	// Authority is the host and optional port as the client sent them: from an absolute-form target, else from
 	// `:authority`, else from Host; "" when there was none.
 	Authority string
+	// Port is the port of the listener that took the request, as text.
+	Port string
 	// AuthorityConflict tells that the client named two different hosts, which is answered with 400 (S-6.1).
 	AuthorityConflict bool
 	// Fields are the field lines of the head without Host and without the framing (Content-Length,
@@ -43,6 +45,10 @@ type Request struct {
 	Body bodySource
 	// TrailerNames are the names that the client announced in `Trailer`.
 	TrailerNames []string
+	// AcceptsTrailers tells that the client's TE accepts trailers. It is set when TE is taken out of Fields.
+	AcceptsTrailers bool
+	// LastHop tells that the request must not be forwarded: it is OPTIONS with `Max-Forwards: 0`.
+	LastHop bool
 	// Upgrade is the protocol that the client wants to switch to (S-6.11); "" for none.
 	Upgrade string
 	// Continue tells that the client waits for 100 (Continue) before it sends its body.
@@ -62,12 +68,12 @@ type bodySource interface {
 // clientWriter is the client's side of one exchange, as the stages see it: the answer goes out through it. Its
 // methods are called by one goroutine, but for Interrupt.
 type clientWriter interface {
-	// Inform sends an interim response (1xx).
-	Inform(status int, fields Fields) error
-	// Head sends the head of the final response. length is that of the body, -1 when it is not known, and is sent
+	// Inform sends an interim response (1xx). An empty reason stands for the registered phrase of the status.
+	Inform(status int, reason string, fields Fields) error
+	// Head sends the head of the final response. reason is as for Inform. length is that of the body, -1 when it is not known, and is sent
 	// as Content-Length also where no body follows (HEAD, 304). closing ends the connection after the response
 	// (HTTP/1), or the stream (HTTP/2), because the request's body was not read to its end (S-6.13).
-	Head(status int, fields Fields, length int64, closing bool) error
+	Head(status int, reason string, fields Fields, length int64, closing bool) error
 	// Write sends bytes of the body.
 	Write(p []byte) (int, error)
 	// Flush sends at once what Head and Write have buffered.

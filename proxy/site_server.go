@@ -14,6 +14,7 @@ import (
 type siteServer struct {
 	listener      int
 	address       string
+	port          string
 	pipeline      *pipeline
 	tls           *tls.Config
 	registry      *connRegistry

@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"io"
-	"strings"
 )
 
 // forward sends the request to the site's upstream and its response to the client, both bodies streaming (S-6.7).
@@ -71,8 +70,10 @@ func (p *pipeline) logClientGone(x *exchange, cause error) {
 // got all of it.
 func (p *pipeline) relay(x *exchange, conn *upstreamConn) bool {
 	head := &conn.head
-	removeHopByHop(&head.Fields)
-	head.Fields.Remove(isServerField) // S-6.5
+	cleanResponse(&head.Fields)
+	if !head.Fields.Has("Date") { // RFC 9110, section 6.6.1
+		head.Fields.Add("Date", x.dates.now())
+	}
 	x.status = head.Status
 	if !x.beginAnswer() {
 		return p.clientLost(x, errBodyIdle)
@@ -81,7 +82,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) bool {
 	if head.HasContentLength {
 		length = head.ContentLength
 	}
-	if err := x.client.Head(head.Status, head.Fields, length, x.bodyUnread()); err != nil {
+	if err := x.client.Head(head.Status, passedReason(head.Reason), head.Fields, length, x.bodyUnread()); err != nil {
 		return p.clientLost(x, err)
 	}
 	for {
@@ -106,15 +107,11 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) bool {
 		}
 	}
 	trailers := conn.body.trailers()
-	trailers.Remove(forbiddenTrailer)
+	cleanResponse(&trailers)
 	if err := x.client.End(trailers); err != nil {
 		return p.clientLost(x, err)
 	}
 	return true
-}
-
-func isServerField(field Field) bool {
-	return len(field.Name) == 6 && strings.EqualFold(field.Name, "Server")
 }
 
 // clientLost ends a response that the client does not take.

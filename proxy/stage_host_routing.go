@@ -23,6 +23,9 @@ func (p *pipeline) routeHost(x *exchange) *answer {
 	if site == nil {
 		return answerStatus(statusNotFound)
 	}
+	if r.LastHop { // RFC 9110, section 7.6.2
+		return &answer{status: statusOK, fields: Fields{{Name: "Allow", Value: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}}}
+	}
 	x.site = site
 	return nil
 }

@@ -27,11 +27,10 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn, pool *upstreamPoo
 		return nil
 	}
 	fields := upstream.head.Fields
-	removeHopByHop(&fields)
-	fields.Remove(isServerField)
+	cleanResponse(&fields)
 	// What either side has sent right behind its head belongs to the new protocol.
 	late := (*upstream.buffer)[upstream.start:upstream.end]
-	conn, early, err := client.switchProtocol(fields, upstream.head.Upgrade, late)
+	conn, early, err := client.switchProtocol(passedReason(upstream.head.Reason), fields, upstream.head.Upgrade, late)
 	upstream.start = upstream.end
 	if err != nil {
 		p.clientLost(x, err)
@@ -62,15 +61,15 @@ type tunnelClient interface {
 	checkSwitch(fields Fields) error
 	// switchProtocol tells the client that the upstream has switched, and sends what it has sent since. It returns
 	// the connection to go on with, and what has come on it already.
-	switchProtocol(fields Fields, protocol string, sent []byte) (conn io.ReadWriter, early []byte, err error)
+	switchProtocol(reason string, fields Fields, protocol string, sent []byte) (conn io.ReadWriter, early []byte, err error)
 }
 
 // checkSwitch implements tunnelClient: over HTTP/1 the client checks what it gets.
 func (w *http1Work) checkSwitch(Fields) error { return nil }
 
 // switchProtocol implements tunnelClient.
-func (w *http1Work) switchProtocol(fields Fields, protocol string, sent []byte) (io.ReadWriter, []byte, error) {
-	w.out = http1.AppendStatusLine(w.out, 101)
+func (w *http1Work) switchProtocol(reason string, fields Fields, protocol string, sent []byte) (io.ReadWriter, []byte, error) {
+	w.out = http1.AppendStatusLine(w.out, 101, reason)
 	for i := range fields {
 		w.out = http1.AppendField(w.out, fields[i].Name, fields[i].Value)
 	}

@@ -114,9 +114,8 @@ func (x *exchange) tryOn(conn *upstreamConn, request []byte, whole bool) error {
 			continue
 		}
 		fields := conn.head.Fields
-		removeHopByHop(&fields)
-		fields.Remove(isServerField) // S-6.5
-		x.inform(conn.head.Status, fields)
+		cleanResponse(&fields)
+		x.inform(conn.head.Status, passedReason(conn.head.Reason), fields)
 	}
 }
 
@@ -146,9 +145,19 @@ func (x *exchange) appendRequest(out []byte) []byte {
 		out = http1.AppendInt(out, max(0, r.ContentLength))
 		out = append(out, "\r\n"...)
 	}
+	switch {
+	case r.Upgrade != "" && r.AcceptsTrailers:
+		out = append(out, "Connection: Upgrade, TE\r\n"...)
+	case r.Upgrade != "":
+		out = append(out, "Connection: Upgrade\r\n"...)
+	case r.AcceptsTrailers:
+		out = append(out, "Connection: TE\r\n"...) // RFC 9110, section 10.1.4
+	}
 	if r.Upgrade != "" {
-		out = http1.AppendField(out, "Connection", "Upgrade")
 		out = http1.AppendField(out, "Upgrade", r.Upgrade)
+	}
+	if r.AcceptsTrailers {
+		out = append(out, "TE: trailers\r\n"...)
 	}
 	return append(out, "\r\n"...)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +29,10 @@ func (w *World) answerSteps() []step {
 		{`the answer has a field {string}`, w.answerHasField, ""},
 		{`the answer has no field {string}`, w.answerNoField, ""},
 		{`the answer has the trailer {string} with {string}`, w.answerTrailer, ""},
+		{`the answer has no trailer {string}`, w.answerNoTrailer, ""},
+		{`the answer has a Date that is now`, w.answerDated, "Exactly one, of a moment between the request and the answer."},
 		{`the answer was announced by {string}`, w.answerHint, "A field of a 1xx answer before it: `103 Link: </a.css>`."},
+		{`the answer was announced by nothing but {string}`, w.answerOnlyHint, "All fields of all 1xx answers before it."},
 		{`the answer came over {string}`, w.answerProto, "`HTTP/1.1` or `HTTP/2.0`."},
 		{`the answer came over the connection of the one before`, w.answerKept, "The client has opened no other one for it."},
 		{`the answer came within {int} ms`, w.answerWithin, "From the request's start to the answer's end."},
@@ -169,6 +173,48 @@ func (w *World) answerTrailer(name, want string) error {
 	}
 	if got := x.trailer.Get(name); got != want {
 		return fmt.Errorf("got the trailers %v, want %s: %s", x.trailer, name, want)
+	}
+	return nil
+}
+
+func (w *World) answerNoTrailer(name string) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if got := x.trailer.Values(name); len(got) > 0 {
+		return fmt.Errorf("got the trailer %s: %q, want none", name, got)
+	}
+	return nil
+}
+
+func (w *World) answerDated() error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	values := x.header.Values("Date")
+	if len(values) != 1 {
+		return fmt.Errorf("got the values %q of Date, want one", values)
+	}
+	date, err := time.Parse(http.TimeFormat, values[0])
+	if err != nil {
+		return err
+	}
+	// A Date has whole seconds.
+	if date.Before(x.started.Add(-2*time.Second)) || date.After(x.ended.Add(time.Second)) {
+		return fmt.Errorf("got the Date %s, want one from %v to %v", values[0], x.started, x.ended)
+	}
+	return nil
+}
+
+func (w *World) answerOnlyHint(want string) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(x.hints, []string{want}) {
+		return fmt.Errorf("got %q before the answer, want %q only", x.hints, want)
 	}
 	return nil
 }

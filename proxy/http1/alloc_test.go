@@ -36,7 +36,7 @@ func TestNothingIsAllocated(t *testing.T) {
 			out = AppendFields(out, request.Fields)
 			out = AppendIntField(out, "Content-Length", 1<<40)
 			out = AppendChunkHead(out, 1<<20)
-			out = AppendStatusLine(out, 200)
+			out = AppendStatusLine(out, 200, "")
 			out = AppendLastChunk(out, request.Fields)
 		}},
 	}

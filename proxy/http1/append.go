@@ -52,15 +52,12 @@ func AppendLastChunk(dst []byte, trailers Fields) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// AppendStatusLine appends a status line of HTTP/1.1 with the reason phrase that the registry has for the status, or an
-// empty one.
-func AppendStatusLine(dst []byte, status int) []byte {
-	return AppendStatusLineReason(dst, status, Reason(status))
-}
-
-// AppendStatusLineReason appends a status line of HTTP/1.1 with a reason phrase of its own, which must be valid. The
-// status is 100 to 999.
-func AppendStatusLineReason(dst []byte, status int, reason string) []byte {
+// AppendStatusLine appends a status line of HTTP/1.1. The reason phrase must be valid; for an empty one it takes that of the
+// registry, where the status has one. The status is 100 to 999.
+func AppendStatusLine(dst []byte, status int, reason string) []byte {
+	if reason == "" {
+		reason = Reason(status)
+	}
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = append(dst, byte('0'+status/100%10), byte('0'+status/10%10), byte('0'+status%10), ' ')
 	dst = append(dst, reason...)

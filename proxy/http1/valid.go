@@ -24,6 +24,9 @@ func ValidPathQuery(s string) bool {
 // ValidMethod reports whether s is a method that a request line may hold.
 func ValidMethod(s string) bool { return len(s) <= MaxMethodBytes && isToken(s) }
 
+// ValidToken reports whether s is a token, as names of fields and options of lists are (RFC 9110, section 5.6.2).
+func ValidToken(s string) bool { return isToken(s) }
+
 // ValidLowerName reports whether s is the name of a field without a capital letter, as HTTP/2 wants it (RFC 9113,
 // section 8.2.1).
 func ValidLowerName(s string) bool {

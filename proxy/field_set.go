@@ -1,0 +1,70 @@
+package proxy
+
+// fieldSet is a set of field names, compared without regard to case. A look-up allocates nothing, and costs one load for
+// most names that are not in the set. It is built once, from one list, and never changes.
+type fieldSet struct {
+	// underscores makes `_` in a name that is looked up count as `-`.
+	underscores bool
+	// byLength holds the names by their length. initials holds the first letters of those of a length, as bits.
+	byLength [][]string
+	initials []uint32
+	// prefixes are the entries of the list that end in `*`, without it.
+	prefixes []string
+}
+
+// newFieldSet builds the set of a list of names. `X-Foo-*` stands for all names that begin with `X-Foo-`.
+func newFieldSet(underscores bool, list []string) *fieldSet {
+	longest := 0
+	for _, name := range list {
+		longest = max(longest, len(name))
+	}
+	s := &fieldSet{underscores: underscores, byLength: make([][]string, longest+1), initials: make([]uint32, longest+1)}
+	for _, name := range list {
+		n := len(name)
+		if name[n-1] == '*' {
+			s.prefixes = append(s.prefixes, name[:n-1])
+			continue
+		}
+		s.byLength[n] = append(s.byLength[n], name)
+		s.initials[n] |= initial(name)
+	}
+	return s
+}
+
+// initial returns the bit of a name's first letter, in any case. Other bytes may share the bit of a letter.
+func initial(name string) uint32 { return 1 << (name[0] & 31) }
+
+// has reports whether the name is in the set.
+func (s *fieldSet) has(name string) bool {
+	n := len(name)
+	if n == 0 {
+		return false
+	}
+	if n < len(s.byLength) && s.initials[n]&initial(name) != 0 {
+		for _, ours := range s.byLength[n] {
+			if s.same(name, ours) {
+				return true
+			}
+		}
+	}
+	for _, prefix := range s.prefixes {
+		if n >= len(prefix) && initial(name) == initial(prefix) && s.same(name[:len(prefix)], prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// same compares a name with one of the list. Both have the same length.
+func (s *fieldSet) same(name, ours string) bool {
+	for i := range len(name) {
+		a, b := name[i], ours[i]
+		if a == '_' && s.underscores {
+			a = '-'
+		}
+		if a != b && (a|0x20 != b|0x20 || a|0x20 < 'a' || a|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}

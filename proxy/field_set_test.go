@@ -1,0 +1,109 @@
+package proxy
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// fieldSpellings returns spellings of a name that a set must not tell apart.
+func fieldSpellings(name string, underscores bool) []string {
+	spellings := []string{name, strings.ToLower(name), strings.ToUpper(name)}
+	if underscores {
+		for _, spelling := range spellings {
+			spellings = append(spellings, strings.ReplaceAll(spelling, "-", "_"), strings.Replace(spelling, "-", "_", 1))
+		}
+	}
+	return spellings
+}
+
+// To be in the list is all that a name needs: whatever its length and its letters are, and whatever else is in the list.
+func TestANameThatIsAddedToAListIsFound(t *testing.T) {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ-"
+	random := rand.New(rand.NewPCG(1, 2))
+	name := func() string {
+		b := []byte{letters[random.IntN(26)]}
+		for n := random.IntN(60); n > 0; n-- {
+			b = append(b, letters[random.IntN(len(letters))])
+		}
+		return string(b)
+	}
+	for _, list := range [][]string{nil, believedFields, hopByHopFields, concealedFields} {
+		for range 500 {
+			underscores := random.IntN(2) == 0
+			added := name()
+			longer := append([]string{name(), name(), added}, list...)
+			set := newFieldSet(underscores, longer)
+			for _, entry := range longer {
+				entry = strings.Replace(entry, "*", name(), 1)
+				for _, spelling := range fieldSpellings(entry, underscores) {
+					if !set.has(spelling) {
+						t.Fatalf("%q is in the list (underscores=%v), and the set has no %q", entry, underscores, spelling)
+					}
+				}
+				if strings.Contains(entry, "-") && !underscores && newFieldSet(false, []string{entry}).has(strings.ReplaceAll(entry, "-", "_")) {
+					t.Fatalf("%q is taken for another name with underscores", entry)
+				}
+			}
+		}
+	}
+}
+
+func TestANameThatIsNotInAListIsNotFound(t *testing.T) {
+	for _, list := range [][]string{believedFields, hopByHopFields, concealedFields} {
+		set := newFieldSet(true, list)
+		for _, entry := range list {
+			if strings.HasSuffix(entry, "*") {
+				entry = entry[:len(entry)-1]
+				if other := entry[:len(entry)-1]; set.has(other) {
+					t.Errorf("%q is found, and only begins a prefix", other)
+				}
+				continue
+			}
+			// The byte 0x20 from a letter is its other case; from anything else it is another byte.
+			for i := range entry {
+				for _, c := range []byte{entry[i] ^ 1, entry[i] ^ 0x40, entry[i] ^ 0x80, 0, 'Q'} {
+					other := entry[:i] + string([]byte{c}) + entry[i+1:]
+					if !strings.EqualFold(other, entry) && newFieldSet(true, []string{entry}).has(other) {
+						t.Errorf("%q is found, and is not %q", other, entry)
+					}
+				}
+			}
+			for _, other := range []string{entry + "X", entry[1:], entry[:len(entry)-1], "X" + entry} {
+				if newFieldSet(true, []string{entry}).has(other) {
+					t.Errorf("%q is found, and is not %q", other, entry)
+				}
+			}
+		}
+		if set.has("") {
+			t.Error("the empty name is found")
+		}
+	}
+}
+
+func TestLookingUpAFieldAllocatesNothing(t *testing.T) {
+	names := []string{"X-Real-IP", "x_forwarded_anything", "User-Agent", "a", strings.Repeat("x", 300)}
+	if n := testing.AllocsPerRun(100, func() {
+		for _, name := range names {
+			_ = believed.has(name) || hopByHop.has(name)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkProxyFields(b *testing.B) {
+	names := []string{"user-agent", "accept", "accept-encoding", "accept-language", "cookie", "referer", "sec-fetch-dest", "sec-fetch-mode"}
+	fields := make(Fields, 0, 32)
+	p := &pipeline{}
+	x := &exchange{request: &Request{ClientText: "192.0.2.7", Authority: "a.test"}}
+	for b.Loop() {
+		fields = fields[:0]
+		for _, name := range names {
+			fields = append(fields, Field{Name: name, Value: "x"})
+		}
+		x.request.Fields = fields
+		p.proxyFields(x)
+		fields = x.request.Fields
+	}
+}
