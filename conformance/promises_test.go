@@ -69,6 +69,7 @@ func allPromises() []string {
 		"S-2.31",
 		"S-2.32",
 		"S-6.16",
+		"S-12.12",
 	}
 	for section, last := range lastOf {
 		for n := 1; n <= last; n++ {
