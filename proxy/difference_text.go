@@ -38,7 +38,7 @@ func (d Difference) lines() []string {
 		lines.addf(i, len(d.SitesWaiting), "restart needed: site %s", site.text())
 	}
 	for i, drift := range d.RestartRequired {
-		lines.addf(i, len(d.RestartRequired), "restart needed: %s", drift.text())
+		lines.addf(i, len(d.RestartRequired), "restart needed: %s", driftText(drift))
 	}
 	return lines
 }
@@ -67,8 +67,8 @@ func (c KeyChange) text() string {
 	return fmt.Sprintf("%s %s -> %s", printable(c.Key), valueText(c.Old), valueText(c.New))
 }
 
-// text is the drift in a line for people.
-func (d Drift) text() string { return KeyChange{d.Key, d.Running, d.File}.text() }
+// driftText returns a key that needs a restart in a line for people.
+func driftText(d Drift) string { return KeyChange{d.Key, d.Running, d.File}.text() }
 
 // text is the change in a line for people.
 func (c CertificateChange) text() string {

@@ -70,8 +70,8 @@ func confine(cfg *Config, table []sandboxRow) SandboxStatus {
 			rules = append(rules, landlock.PathAccess(row.rights, dir).IgnoreIfMissing())
 		}
 	}
-	config := landlock.MustConfig(sandboxFS, sandboxNet, scoped).BestEffort()
-	if err := config.Restrict(rules...); err != nil {
+	restriction := landlock.MustConfig(sandboxFS, sandboxNet, scoped).BestEffort()
+	if err := restriction.Restrict(rules...); err != nil {
 		return SandboxStatus{State: sandboxUnavailable, Error: err.Error()}
 	}
 	return SandboxStatus{State: sandboxOn, LandlockABI: abi}

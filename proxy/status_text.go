@@ -37,7 +37,7 @@ func (s Status) writeProcess(b *strings.Builder) {
 	}
 	name := "restart needed"
 	for _, drift := range s.Config.RestartRequired[:min(len(s.Config.RestartRequired), 50)] {
-		t.row(name, drift.text())
+		t.row(name, driftText(drift))
 		name = ""
 	}
 	t.row("connections", fmt.Sprintf("%d of %s, %s in flight, %s tracked by the rate limit", s.Connections,
