@@ -98,6 +98,7 @@ func (w *http1Work) End(trailers Fields) error {
 	if w.chunked {
 		w.out = http1.AppendLastChunk(w.out, trailers)
 	}
+	w.exchange.releaseResponse() // all of it was copied, and the client may take its time
 	return w.flush()
 }
 

@@ -139,9 +139,12 @@ func (p *dataPath) exchange(t testing.TB, request string) (string, error) {
 }
 
 // idleUpstreams returns the number of connections in the pools.
-func (p *dataPath) idleUpstreams() int {
+func (p *dataPath) idleUpstreams() int { return idleConns(p.shared.upstreams) }
+
+// idleConns returns the number of idle connections to all upstreams.
+func idleConns(all *upstreams) int {
 	n := 0
-	for _, pool := range p.shared.upstreams.all() {
+	for _, pool := range all.all() {
 		pool.mu.Lock()
 		n += len(pool.idle)
 		pool.mu.Unlock()

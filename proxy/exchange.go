@@ -43,8 +43,11 @@ type exchange struct {
 	goOn chan struct{}
 	// pump is the second goroutine, where there is one.
 	pump bodyPump
-	// out is the buffer in which the request is sent; nil while it is not.
-	out *[]byte
+	// out is the buffer in which the request is sent; nil while it is not. composed tells that it holds all of the request.
+	out      *[]byte
+	composed bool
+	// response is what was read of a response whose connection was given back; nil before that and after it was released.
+	response *upstreamResponse
 
 	// mu guards what a cancellation needs.
 	mu sync.Mutex

@@ -109,6 +109,9 @@ func (s *h2Stream) End(trailers Fields) error {
 		return err
 	}
 	s.ending, s.tail = true, trailers
+	if len(trailers) == 0 {
+		s.exchange.releaseResponse() // all of it was copied, and the client may take its time
+	}
 	if empty {
 		*h.buffer() = s.appendEnd(*h.buffer(), nil)
 		s.settle()

@@ -15,9 +15,11 @@ func (p *pipeline) forward(x *exchange) *answer {
 	if conn.head.Status == 101 {
 		return p.tunnel(x, conn, pool)
 	}
-	conn.body.begin(conn, x.request.Method)
-	complete := p.relay(x, conn)
-	x.finish(conn, pool, complete)
+	conn.body.begin(conn.upstreamResponse, x.request.Method)
+	if !p.relay(x, conn, pool) {
+		x.release(conn, pool)
+	}
+	x.releaseResponse()
 	return nil
 }
 
@@ -66,77 +68,82 @@ func (p *pipeline) logClientGone(x *exchange, cause error) {
 	}
 }
 
-// relay sends an upstream's response to the client, each part as soon as it has come. It reports whether the client has
-// got all of it.
-func (p *pipeline) relay(x *exchange, conn *upstreamConn) bool {
-	head := &conn.head
+// relay sends an upstream's response to the client, each part as soon as it has come. It reports whether the connection was
+// given back, which it is before the last part is written: from then on only the client is waited for.
+func (p *pipeline) relay(x *exchange, conn *upstreamConn, pool *upstreamPool) (given bool) {
+	response := conn.upstreamResponse
+	head, body := &response.head, &response.body
 	cleanResponse(&head.Fields)
 	if !head.Fields.Has("Date") { // RFC 9110, section 6.6.1
 		head.Fields.Add("Date", x.dates.now())
 	}
 	x.status = head.Status
 	if !x.beginAnswer() {
-		return p.clientLost(x, errBodyIdle)
+		p.clientLost(x, errBodyIdle)
+		return false
 	}
 	length := int64(-1)
 	if head.HasContentLength {
 		length = head.ContentLength
 	}
 	if err := x.client.Head(head.Status, passedReason(head.Reason), head.Fields, length, x.bodyUnread()); err != nil {
-		return p.clientLost(x, err)
+		p.clientLost(x, err)
+		return false
 	}
-	for {
-		if conn.body.buffered() == 0 && !conn.body.done { // the next read may wait, and what is there must not
+	for !given {
+		if body.buffered() == 0 && !body.done { // the next read may wait, and what is there must not
 			if err := x.client.Flush(); err != nil {
-				return p.clientLost(x, err)
+				p.clientLost(x, err)
+				return false
 			}
 		}
-		data, err := conn.body.next()
+		data, err := body.next()
 		if err != nil && err != io.EOF {
-			return p.upstreamLost(x, err)
+			p.upstreamLost(x, err)
+			return false
+		}
+		if err == io.EOF {
+			x.giveBack(conn, pool)
+			given = true
 		}
 		if len(data) > 0 {
 			if _, err := x.client.Write(data); err != nil {
-				return p.clientLost(x, err)
+				p.clientLost(x, err)
+				return given
 			}
 			x.wrote(len(data))
 			x.watch.set(phaseBody, p.bodyIdle)
 		}
-		if err == io.EOF {
-			break
-		}
 	}
-	trailers := conn.body.trailers()
+	trailers := body.trailers()
 	cleanResponse(&trailers)
 	if err := x.client.End(trailers); err != nil {
-		return p.clientLost(x, err)
+		p.clientLost(x, err)
 	}
 	return true
 }
 
 // clientLost ends a response that the client does not take.
-func (p *pipeline) clientLost(x *exchange, err error) bool {
+func (p *pipeline) clientLost(x *exchange, err error) {
 	x.abort = true
 	if cause := x.cancelled(); cause != nil {
 		err = cause
 	}
 	p.logClientGone(x, err)
-	return false
 }
 
 // upstreamLost ends a response that does not come to its end. The client has a head that promises more than came: only
 // a cut connection tells it so (S-6.10).
-func (p *pipeline) upstreamLost(x *exchange, err error) bool {
+func (p *pipeline) upstreamLost(x *exchange, err error) {
 	x.abort = true
 	cause := x.cancelled()
 	switch {
 	case cause == errClientGone || x.body.failed() != nil:
 		p.logClientGone(x, errors.Join(cause, x.body.failed()))
-		return false
+		return
 	case cause != nil:
 		err = cause
 	}
 	_ = x.client.Flush() // what came is the client's; whether it takes it does not matter any more
 	p.upstreamFailed(x, err)
-	return false
 }

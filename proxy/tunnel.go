@@ -29,14 +29,15 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn, pool *upstreamPoo
 	fields := upstream.head.Fields
 	cleanResponse(&fields)
 	// What either side has sent right behind its head belongs to the new protocol.
-	late := (*upstream.buffer)[upstream.start:upstream.end]
+	late := upstream.buffer[upstream.start:upstream.end]
 	conn, early, err := client.switchProtocol(passedReason(upstream.head.Reason), fields, upstream.head.Upgrade, late)
-	upstream.start = upstream.end
+	sent := len(late)
+	upstream.detach().release()
 	if err != nil {
 		p.clientLost(x, err)
 		return nil
 	}
-	x.sent += int64(len(late))
+	x.sent += int64(sent)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -8,12 +8,12 @@ import (
 
 // upstreamBody is the body of an upstream's response, read in place.
 type upstreamBody struct {
-	conn *upstreamConn
-	kind http1.BodyKind
+	response *upstreamResponse
+	kind     http1.BodyKind
 	// left is how many bytes of a body of known length are still to come.
 	left    int64
 	decoder http1.ChunkedDecoder
-	// room is where in the connection's buffer the head ends, whose strings are still in use, and the body may be read.
+	// room is where in the response's buffer the head ends, whose strings are still in use, and the body may be read.
 	room int
 	// full tells that the last read filled the room: there is more, and a larger buffer pays.
 	full bool
@@ -25,10 +25,10 @@ type upstreamBody struct {
 	failed error
 }
 
-// begin prepares the body that follows the head that conn has read, in answer to a request of that method.
-func (b *upstreamBody) begin(conn *upstreamConn, method string) {
-	kind, length := conn.head.BodyOf(method)
-	*b = upstreamBody{conn: conn, kind: kind, left: length, decoder: b.decoder, room: conn.start}
+// begin prepares the body that follows the head of the response, in answer to a request of that method.
+func (b *upstreamBody) begin(r *upstreamResponse, method string) {
+	kind, length := r.head.BodyOf(method)
+	*b = upstreamBody{response: r, kind: kind, left: length, decoder: b.decoder, room: r.start}
 	b.decoder.Reset()
 	b.done = kind == http1.BodyNone || kind == http1.BodyLength && length == 0
 }
@@ -99,18 +99,18 @@ func (b *upstreamBody) waiting() ([]byte, error) {
 	if b.end > b.start {
 		return (*b.long)[b.start:b.end], nil
 	}
-	return (*b.conn.buffer)[b.conn.start:b.conn.end], nil
+	return b.response.buffer[b.response.start:b.response.end], nil
 }
 
 // buffered returns how many bytes can be had without reading.
-func (b *upstreamBody) buffered() int { return b.end - b.start + b.conn.end - b.conn.start }
+func (b *upstreamBody) buffered() int { return b.end - b.start + b.response.end - b.response.start }
 
 func (b *upstreamBody) consume(n int) {
 	if b.end > b.start {
 		b.start += n
 		return
 	}
-	b.conn.start += n
+	b.response.start += n
 }
 
 // fill reads into the room behind the head, or into the long buffer where the body is long or comes fast.
@@ -119,17 +119,17 @@ func (b *upstreamBody) fill() error {
 		b.long = longBuffers.Get().(*[]byte)
 	}
 	if b.long == nil {
-		conn := b.conn
-		if conn.start = b.room; conn.start == len(*conn.buffer) {
+		r := b.response
+		if r.start = b.room; r.start == len(r.buffer) {
 			b.full = true // the head has filled the buffer
 			return b.fill()
 		}
-		conn.end = conn.start
-		err := conn.fill()
-		b.full = conn.end == len(*conn.buffer)
+		r.end = r.start
+		err := r.fill()
+		b.full = r.end == len(r.buffer)
 		return err
 	}
-	n, err := b.conn.Read(*b.long)
+	n, err := b.response.conn.Read(*b.long)
 	b.start, b.end = 0, n
 	if n > 0 {
 		return nil
@@ -140,7 +140,7 @@ func (b *upstreamBody) fill() error {
 	return err
 }
 
-// release gives the buffers back.
+// release gives the long buffer back.
 func (b *upstreamBody) release() {
 	if b.long != nil {
 		longBuffers.Put(b.long)

@@ -34,10 +34,11 @@ func (c *piecesConn) Read(p []byte) (int, error) {
 // readBody reads the response on the connection to its end, and returns its body, its trailers, how many bytes that do not
 // belong to it were read, and the error.
 func readBody(conn *upstreamConn, method string) (body []byte, trailers Fields, left int, err error) {
+	conn.begin()
 	if err := conn.readHead(); err != nil {
 		return nil, nil, 0, err
 	}
-	conn.body.begin(conn, method)
+	conn.body.begin(conn.upstreamResponse, method)
 	field := conn.head.Fields.Get("X-Mark") // has to outlive the body
 	for {
 		var data []byte
@@ -51,8 +52,7 @@ func readBody(conn *upstreamConn, method string) (body []byte, trailers Fields, 
 		return nil, nil, 0, fmt.Errorf("the head's field was overwritten with %q", got)
 	}
 	trailers, left = cloneFields(conn.body.trailers()), conn.body.buffered()
-	conn.body.release()
-	conn.releaseBuffer()
+	conn.detach().release()
 	return body, trailers, left, err
 }
 

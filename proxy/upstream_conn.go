@@ -6,8 +6,6 @@ import (
 	"net"
 	"sync"
 	"time"
-
-	"reverse-proxy/proxy/http1"
 )
 
 // Sizes of the buffers that bytes of upstreams are read into.
@@ -39,22 +37,15 @@ type upstreamConn struct {
 	// cut makes Close end TLS without close_notify: what the upstream was sent is not whole.
 	cut bool
 
-	// buffer holds what was read; buffer[start:end] is not consumed yet. It is nil while the connection is idle.
-	buffer     *[]byte
-	start, end int
+	// upstreamResponse is the response that is being read; nil while the connection is idle.
+	*upstreamResponse
 	// received tells that a byte has come since the request was begun.
 	received bool
-	// head is the response's head, whose strings point into headBytes.
-	head http1.Response
-	body upstreamBody
 	// one is room for a byte that nobody expects.
 	one [1]byte
 }
 
-var (
-	upstreamBuffers = sync.Pool{New: func() any { b := make([]byte, upstreamBufferBytes); return &b }}
-	longBuffers     = sync.Pool{New: func() any { b := make([]byte, longBodyBufferBytes); return &b }}
-)
+var longBuffers = sync.Pool{New: func() any { b := make([]byte, longBodyBufferBytes); return &b }}
 
 // newUpstreamConn wraps a connection over the socket, which conn is itself where it does not speak TLS. Closing it gives its
 // slot back.
@@ -64,6 +55,25 @@ func newUpstreamConn(conn net.Conn, raw *socket, slots *upstreamSlots) (*upstrea
 		return nil, err
 	}
 	return &upstreamConn{Conn: conn, plain: conn == net.Conn(raw), socket: raw, fd: fd, slots: slots}, nil
+}
+
+// begin makes the connection ready to read the response to a request.
+func (u *upstreamConn) begin() {
+	u.received = false
+	if u.upstreamResponse == nil {
+		u.upstreamResponse = upstreamResponses.Get().(*upstreamResponse)
+		u.upstreamResponse.conn = u
+	}
+}
+
+// detach takes the response off the connection, which knows nothing of it from then on.
+func (u *upstreamConn) detach() *upstreamResponse {
+	r := u.upstreamResponse
+	u.upstreamResponse = nil
+	if r != nil {
+		r.conn = nil
+	}
+	return r
 }
 
 // Close closes the connection, and then lets another take its slot. Its owner calls it once.
@@ -141,83 +151,4 @@ func (u *upstreamConn) readAhead() bool {
 	n, err := u.Conn.Read(u.one[:])
 	u.socket.tryRead = false
 	return n > 0 || err != errNotReady
-}
-
-// fill reads more bytes behind those that are there. It returns io.EOF only where the upstream has closed the connection in
-// an orderly way.
-func (u *upstreamConn) fill() error {
-	if u.buffer == nil {
-		u.buffer = upstreamBuffers.Get().(*[]byte)
-		u.start, u.end = 0, 0
-	}
-	if u.end == len(*u.buffer) {
-		return io.ErrShortBuffer
-	}
-	n, err := u.Read((*u.buffer)[u.end:])
-	u.end += n
-	if n > 0 {
-		u.received = true
-		return nil
-	}
-	if err == nil {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// grow makes room for a head that does not fit, up to the limit of a head.
-func (u *upstreamConn) grow() bool {
-	if len(*u.buffer) >= http1.MaxHeadBytes+upstreamBufferBytes {
-		return false
-	}
-	larger := make([]byte, http1.MaxHeadBytes+upstreamBufferBytes)
-	u.end = copy(larger, (*u.buffer)[u.start:u.end])
-	u.start = 0
-	u.releaseBuffer()
-	u.buffer = &larger
-	return true
-}
-
-// releaseBuffer gives the buffer back. Strings of the head that was parsed in it are no longer valid.
-func (u *upstreamConn) releaseBuffer() {
-	if u.buffer != nil && len(*u.buffer) == upstreamBufferBytes {
-		upstreamBuffers.Put(u.buffer)
-	}
-	u.buffer = nil
-}
-
-// errBadResponse is a response that an upstream may not send; its text says what is wrong.
-type errBadResponse string
-
-func (e errBadResponse) Error() string { return string(e) }
-
-// readHead reads the next head, interim or final, and parses it. Heads that are not HTTP/1 as it has to be are errors.
-func (u *upstreamConn) readHead() error {
-	looked := 0
-	for {
-		if u.end > u.start {
-			n, err := u.head.Parse((*u.buffer)[u.start:u.end], looked)
-			if err == nil {
-				u.start += n
-				return nil
-			}
-			if err != http1.ErrIncomplete {
-				return err
-			}
-			looked = u.end - u.start
-		}
-		if u.buffer != nil && u.end == len(*u.buffer) {
-			if u.start > 0 { // interim responses are behind us
-				u.end = copy(*u.buffer, (*u.buffer)[u.start:u.end])
-				u.start = 0
-			} else if !u.grow() {
-				return errBadResponse("its head is over 64 KiB")
-			}
-		}
-		if err := u.fill(); err == io.EOF {
-			return io.ErrUnexpectedEOF
-		} else if err != nil {
-			return err
-		}
-	}
 }

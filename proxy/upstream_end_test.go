@@ -121,10 +121,11 @@ func TestAResetThatAWriteHasSeenIsNoEndOfABody(t *testing.T) {
 	if _, err := io.WriteString(theirs, "HTTP/1.1 200 OK\r\n\r\nhello"); err != nil {
 		t.Fatal(err)
 	}
+	conn.begin()
 	if err := conn.readHead(); err != nil {
 		t.Fatal(err)
 	}
-	conn.body.begin(conn, "POST")
+	conn.body.begin(conn.upstreamResponse, "POST")
 	_ = theirs.SetLinger(0)
 	_ = theirs.Close()
 	waitFor(t, "a write to fail", func() bool {
@@ -141,6 +142,6 @@ func TestAResetThatAWriteHasSeenIsNoEndOfABody(t *testing.T) {
 		t.Errorf("got %q and a clean end, want an error", body)
 	}
 	conn.body.release()
-	conn.releaseBuffer()
+	conn.detach().release()
 	_ = conn.Close()
 }

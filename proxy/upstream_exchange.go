@@ -18,21 +18,13 @@ func (e errUpstreamClosed) Unwrap() error { return e.error }
 
 // roundTrip sends the request to the site's upstream and reads the head of its response. A pooled connection that turns
 // out to be dead is replaced by a new one where that is safe (S-6.8). The connection that it returns is the exchange's
-// until finish.
+// until giveBack or release. Nothing is written out before there is a connection to write it to (S-12.8).
 func (x *exchange) roundTrip(pool *upstreamPool) (conn *upstreamConn, err error) {
-	x.out = x.outBuffer()
 	defer func() {
 		if err != nil || !x.pump.running {
 			x.releaseOut()
 		}
 	}()
-	*x.out = x.appendRequest((*x.out)[:0])
-	whole := true
-	if x.body.present() {
-		if *x.out, whole, err = x.gatherBody(*x.out, false); err != nil {
-			return nil, err
-		}
-	}
 	conn = pool.take()
 	sent := x.start // within what the stages before took
 	for {
@@ -45,8 +37,13 @@ func (x *exchange) roundTrip(pool *upstreamPool) (conn *upstreamConn, err error)
 			x.connectTime = sent.Sub(began)
 			pool.dialed()
 		}
+		whole, err := x.compose()
+		if err != nil {
+			pool.put(conn) // nothing was sent on it
+			return nil, err
+		}
 		reused := conn.reused
-		err = x.tryOn(conn, *x.out, whole)
+		err = x.tryOn(conn, whole)
 		if err == nil {
 			x.responseTime = time.Since(sent)
 			return conn, nil
@@ -57,6 +54,21 @@ func (x *exchange) roundTrip(pool *upstreamPool) (conn *upstreamConn, err error)
 		}
 		conn = nil // another pooled one could be as dead
 	}
+}
+
+// compose writes the request into the buffer, with what has come of its body, and reports whether that is all of it. Where
+// it was written before, for a connection that was dead, it is left as it is.
+func (x *exchange) compose() (whole bool, err error) {
+	if x.out != nil {
+		return x.composed, nil
+	}
+	x.out = x.outBuffer()
+	*x.out = x.appendRequest((*x.out)[:0])
+	x.composed = true
+	if x.body.present() {
+		*x.out, x.composed, err = x.gatherBody(*x.out, false)
+	}
+	return x.composed, err
 }
 
 // mayRepeat reports whether a request that failed on a pooled connection may be sent again: nothing of a response was
@@ -75,15 +87,15 @@ func (x *exchange) mayRepeat(err error) bool {
 }
 
 // tryOn sends the request on one connection and reads the final response's head. Interim ones go to the client.
-func (x *exchange) tryOn(conn *upstreamConn, request []byte, whole bool) error {
-	conn.received = false
+func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
+	conn.begin()
 	if !x.use(conn) {
 		return x.cancelled()
 	}
 	if !x.watch.set(phaseUpstream, x.site.RequestTimeout) {
 		return os.ErrDeadlineExceeded // no other would ever end the wait
 	}
-	rest, err := conn.send(request)
+	rest, err := conn.send(*x.out)
 	if err != nil {
 		return errUpstreamClosed{err}
 	}
@@ -91,6 +103,9 @@ func (x *exchange) tryOn(conn *upstreamConn, request []byte, whole bool) error {
 		x.watch.set(phaseBody, x.body.idle)
 		x.startPump(conn, rest, whole)
 	} else {
+		if x.request.Body == nil {
+			x.releaseOut() // it can be written again
+		}
 		// Others may have work meanwhile: by then the answer is often there, and the read neither fails nor waits.
 		runtime.Gosched()
 	}
@@ -166,34 +181,43 @@ func (x *exchange) appendRequest(out []byte) []byte {
 // section 8.6).
 func needsLength(method string) bool { return method == "POST" || method == "PUT" || method == "PATCH" }
 
-// release closes a connection on which the exchange failed.
+// release closes a connection on which the exchange failed, or which has become a tunnel.
 func (x *exchange) release(conn *upstreamConn, pool *upstreamPool) {
 	x.use(nil)
 	if x.pump.running {
 		conn.interrupt()
 	}
 	x.endPump(conn)
-	conn.body.release()
-	conn.releaseBuffer()
+	conn.detach().release()
 	pool.drop(conn)
 }
 
-// finish ends the exchange with the upstream: the connection goes back into the pool when both messages were complete and
-// nothing follows the response.
-func (x *exchange) finish(conn *upstreamConn, pool *upstreamPool, complete bool) {
+// giveBack ends the exchange with the upstream as soon as the response has been read to its end, whether or not the client
+// has taken it (S-12.7). The connection goes back into the pool when both messages were complete and nothing follows the
+// response; what was read of the response stays with the exchange until releaseResponse.
+func (x *exchange) giveBack(conn *upstreamConn, pool *upstreamPool) {
 	x.use(nil)
 	sent := x.endPump(conn)
 	x.releaseOut()
-	leftover := conn.body.buffered()
-	conn.body.release()
-	conn.releaseBuffer()
-	if !complete || !sent || leftover > 0 || !conn.head.KeepAlive || conn.body.kind == http1.BodyUntilClose || x.cancelled() != nil ||
-		conn.readAhead() {
+	r := conn.detach()
+	x.response = r
+	if !sent || !r.reusable() || x.cancelled() != nil || conn.readAhead() {
 		pool.drop(conn)
 		return
 	}
 	conn.reused = true
 	pool.put(conn)
+}
+
+// reusable reports whether the connection of a response that was read to its end can carry another request.
+func (r *upstreamResponse) reusable() bool {
+	return r.head.KeepAlive && r.body.kind != http1.BodyUntilClose && r.body.buffered() == 0
+}
+
+// releaseResponse releases what is left of a response whose connection was given back. Whoever calls it has copied the rest.
+func (x *exchange) releaseResponse() {
+	x.response.release()
+	x.response = nil
 }
 
 // interrupt makes blocked reads and writes return.

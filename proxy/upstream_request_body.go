@@ -112,8 +112,9 @@ type bodyPump struct {
 // errPumpStopped is the error of a pump that was stopped before it took anything.
 var errPumpStopped = errors.New("the exchange ended before the body was sent")
 
-// lastWriteTime is how long the rest of a body that was read whole may take when the answer to it is complete already.
-const lastWriteTime = time.Second
+// lastWriteTime is how long the rest of a body that was read whole may take when the answer to it is complete already. The
+// end of the answer waits for that.
+const lastWriteTime = 100 * time.Millisecond
 
 // startPump starts sending what is left of the request in the buffer, and then the body as it comes unless that was all.
 func (x *exchange) startPump(conn *upstreamConn, rest []byte, whole bool) {

@@ -1,0 +1,106 @@
+package proxy
+
+import (
+	"io"
+	"sync"
+
+	"reverse-proxy/proxy/http1"
+)
+
+// upstreamResponse is what has been read of one response: its bytes, its head and the state of its body. It is apart from
+// the connection, so that the connection can serve the next request while the client has yet to take the response (S-12.7).
+type upstreamResponse struct {
+	// conn is where the rest of the response comes from; nil after the connection was given back.
+	conn *upstreamConn
+	// buffer holds what was read; buffer[start:end] is not consumed yet.
+	buffer     []byte
+	start, end int
+	// head is the response's head. Its strings point into buffer.
+	head http1.Response
+	body upstreamBody
+}
+
+// maxKeptFields bounds the field list that a pooled response keeps.
+const maxKeptFields = 64
+
+var upstreamResponses = sync.Pool{New: func() any { return &upstreamResponse{buffer: make([]byte, upstreamBufferBytes)} }}
+
+// release returns the memory of the response to the pool, unless a large head has made it large. Strings of the head are
+// invalid from then on. A nil response has none.
+func (r *upstreamResponse) release() {
+	if r == nil {
+		return
+	}
+	r.body.release()
+	if len(r.buffer) != upstreamBufferBytes || cap(r.head.Fields) > maxKeptFields {
+		return
+	}
+	r.conn, r.start, r.end = nil, 0, 0
+	upstreamResponses.Put(r)
+}
+
+// fill reads more bytes after those that are there. It returns io.EOF only where the upstream has closed the connection in
+// an orderly way.
+func (r *upstreamResponse) fill() error {
+	if r.end == len(r.buffer) {
+		return io.ErrShortBuffer
+	}
+	n, err := r.conn.Read(r.buffer[r.end:])
+	r.end += n
+	if n > 0 {
+		r.conn.received = true
+		return nil
+	}
+	if err == nil {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// grow makes room for a head that does not fit, up to the limit of a head.
+func (r *upstreamResponse) grow() bool {
+	if len(r.buffer) >= http1.MaxHeadBytes+upstreamBufferBytes {
+		return false
+	}
+	larger := make([]byte, http1.MaxHeadBytes+upstreamBufferBytes)
+	r.end = copy(larger, r.buffer[r.start:r.end])
+	r.start = 0
+	r.buffer = larger
+	return true
+}
+
+// errBadResponse is a response that an upstream may not send; its text says what is wrong.
+type errBadResponse string
+
+func (e errBadResponse) Error() string { return string(e) }
+
+// readHead reads the next head, interim or final, and parses it. Heads that are not HTTP/1 as it has to be are errors.
+func (r *upstreamResponse) readHead() error {
+	looked := 0
+	for {
+		if r.end > r.start {
+			n, err := r.head.Parse(r.buffer[r.start:r.end], looked)
+			if err == nil {
+				r.start += n
+				return nil
+			}
+			if err != http1.ErrIncomplete {
+				return err
+			}
+			looked = r.end - r.start
+		}
+		if r.end == len(r.buffer) {
+			if r.start > 0 { // interim responses are behind us
+				r.end = copy(r.buffer, r.buffer[r.start:r.end])
+				r.start = 0
+			} else if !r.grow() {
+				return errBadResponse("its head is over 64 KiB")
+			}
+		}
+		if err := r.fill(); err == io.EOF {
+			return io.ErrUnexpectedEOF
+		} else if err != nil {
+			return err
+		}
+	}
+}
