@@ -29,8 +29,8 @@ func (d *HeadDecoder) field(f hpack.HeaderField) {
 	if d.head == nil {
 		return
 	}
-	if d.inflated > MaxHeaderListBytes {
-		d.head.tooLarge = true
+	if d.inflated > MaxHeaderListBytes && d.head.tooLarge == "" {
+		d.head.tooLarge = listTooLarge
 	}
 	d.head.add(f.Name, f.Value)
 }

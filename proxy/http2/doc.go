@@ -18,7 +18,8 @@ const (
 	// MaxHeaderListBytes bounds a decoded header list, each field counted with 32 bytes more than its name and value
 	// (RFC 9113, section 6.5.2). It is what HTTP/1 allows a head to have; one byte more is a 431 (S-6).
 	MaxHeaderListBytes = http1.MaxHeadBytes
-	// MaxFields bounds the fields of a header list, pseudo-header fields not counted, as in HTTP/1.
+	// MaxFields bounds the fields of a header list, as in HTTP/1. Pseudo-header fields do not count, and neither do the cookie
+	// fields of a request, which become one: browsers send one for each cookie. MaxHeaderListBytes bounds them.
 	MaxFields = http1.MaxFields
 	// MaxHeaderBlockBytes bounds a header block as it is sent, over all its frames. A block longer than the largest list
 	// has no honest reason; some room is left for heads that are a little too large, which get their 431.

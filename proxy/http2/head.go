@@ -11,8 +11,8 @@ import (
 type Head struct {
 	// Method, Scheme, Path, Authority and Protocol are the pseudo-header fields; "" where there was none.
 	Method, Scheme, Path, Authority, Protocol string
-	// Fields holds the regular fields but host and content-length, in their order. Several cookie fields have
-	// become one (RFC 9113, section 8.2.3).
+	// Fields holds the regular fields but host and content-length, in their order. A request's cookie fields are joined
+	// into one, in the place of the first (RFC 9113, section 8.2.3).
 	Fields http1.Fields
 	// Host is the value of the host field. Conflict says that there were several, or that it is not `:authority`.
 	Host     string
@@ -26,15 +26,26 @@ type Head struct {
 
 	pseudo    uint8
 	hosts     int
-	cookies   int
-	tooLarge  bool
 	regular   bool
 	trailer   bool
 	count     int
 	malformed string
-	// joined is the memory of a joined cookie field.
+	// tooLarge is the bound that the list exceeds, "" if it keeps all of them.
+	tooLarge string
+	// cookie is the place of the cookie field in Fields, -1 if there is none. joined holds its value once there were
+	// two, and keeps its memory.
+	cookie int
 	joined []byte
 }
+
+// keptCookieBytes is how much memory for joined cookies a Head keeps when it is used again. Few sites need more.
+const keptCookieBytes = 8 << 10
+
+// The bounds of a head, as the log names them.
+const (
+	tooManyFields = "too many field lines"
+	listTooLarge  = "request head too large"
+)
 
 // The pseudo-header fields, as bits.
 const (
@@ -47,12 +58,15 @@ const (
 
 // reset makes the head empty.
 func (h *Head) reset(trailer bool) {
-	*h = Head{Fields: h.Fields[:0], joined: h.joined[:0], ContentLength: -1, Priority: DefaultPriority(), trailer: trailer}
+	*h = Head{Fields: h.Fields[:0], joined: h.joined[:0], cookie: -1, ContentLength: -1, Priority: DefaultPriority(), trailer: trailer}
 }
 
 // Release forgets the strings of the head, so that a value that is kept for use again does not keep them.
 func (h *Head) Release() {
 	clear(h.Fields[:cap(h.Fields)])
+	if cap(h.joined) > keptCookieBytes {
+		h.joined = nil
+	}
 	h.reset(false)
 }
 
@@ -65,7 +79,7 @@ func (h *Head) spoil(reason string) {
 
 // add takes one field of the list.
 func (h *Head) add(name, value string) {
-	if h.malformed != "" || h.tooLarge {
+	if h.malformed != "" || h.tooLarge != "" {
 		return
 	}
 	if name != "" && name[0] == ':' {
@@ -73,8 +87,12 @@ func (h *Head) add(name, value string) {
 		return
 	}
 	h.regular = true
-	if h.count++; h.count > MaxFields {
-		h.tooLarge = true
+	cookie := name == "cookie" && !h.trailer
+	if !cookie {
+		h.count++
+	}
+	if h.count > MaxFields {
+		h.tooLarge = tooManyFields
 		return
 	}
 	if !http1.ValidLowerName(name) {
@@ -100,8 +118,11 @@ func (h *Head) add(name, value string) {
 	case "content-length":
 		h.addLength(value)
 	case "cookie":
-		h.cookies++
-		h.Fields.Add(name, value)
+		if cookie {
+			h.addCookie(value)
+		} else {
+			h.Fields.Add(name, value)
+		}
 	case "expect":
 		h.ExpectContinue = h.ExpectContinue || http1.HasToken(value, "100-continue")
 		h.Fields.Add(name, value)
@@ -163,16 +184,16 @@ func (h *Head) finish() (malformed string, refused *http1.Error) {
 	switch {
 	case h.malformed != "":
 		return h.malformed, nil
-	case h.tooLarge:
-		return "", &http1.Error{Status: 431, Reason: "request head too large"}
+	case h.tooLarge != "":
+		return "", &http1.Error{Status: 431, Reason: h.tooLarge}
 	case h.trailer:
 		return "", nil
 	}
 	if malformed := h.checkPseudo(); malformed != "" {
 		return malformed, nil
 	}
-	if h.cookies > 1 {
-		h.joinCookies()
+	if len(h.joined) > 0 {
+		h.Fields[h.cookie].Value = unsafe.String(unsafe.SliceData(h.joined), len(h.joined))
 	}
 	return "", h.checkTarget()
 }
@@ -232,25 +253,25 @@ func (h *Head) checkTarget() *http1.Error {
 	return nil
 }
 
-// joinCookies makes one field of several, as HTTP/1 has only one (RFC 9113, section 8.2.3). One without a value adds
-// nothing: behind it the field would end with a space, which is none of a value's.
-func (h *Head) joinCookies() {
-	first := -1
-	kept := h.Fields[:0]
-	for _, field := range h.Fields {
-		if field.Name != "cookie" {
-			kept = append(kept, field)
-			continue
-		}
-		if first < 0 {
-			first = len(kept)
-			kept = append(kept, field)
-		}
-		if len(h.joined) > 0 && field.Value != "" {
-			h.joined = append(h.joined, "; "...)
-		}
-		h.joined = append(h.joined, field.Value...)
+// addCookie appends a cookie field to those before, as HTTP/1 has only one (RFC 9113, section 8.2.3). Each field is copied
+// once, whatever their number. One without a value adds nothing: after it the joined value would end with a space, which a
+// field value may not.
+func (h *Head) addCookie(value string) {
+	if h.cookie < 0 {
+		h.cookie = len(h.Fields)
+		h.Fields.Add("cookie", value)
+		return
 	}
-	h.Fields = kept
-	h.Fields[first].Value = unsafe.String(unsafe.SliceData(h.joined), len(h.joined))
+	if value == "" {
+		return
+	}
+	first := &h.Fields[h.cookie]
+	if first.Value == "" {
+		first.Value = value
+		return
+	}
+	if len(h.joined) == 0 {
+		h.joined = append(h.joined, first.Value...)
+	}
+	h.joined = append(append(h.joined, "; "...), value...)
 }

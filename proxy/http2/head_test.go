@@ -217,6 +217,77 @@ func TestCookieFieldsWithoutAValueAddNothing(t *testing.T) {
 	}
 }
 
+// repeated is a list of n fields of one name, each with its number as the value.
+func repeated(n int, name string) []string {
+	var list []string
+	for i := range n {
+		list = append(list, name, fmt.Sprint("v", i))
+	}
+	return list
+}
+
+func TestBoundsOfAHeadAreToldApart(t *testing.T) {
+	long := strings.Repeat("a", 40<<10)
+	tests := []struct {
+		name    string
+		list    []string
+		trailer bool
+		// reason is the bound that is met, "" for a list that passes.
+		reason string
+	}{
+		{"128 fields", request(repeated(128, "x-a")...), false, ""},
+		{"128 fields and 500 cookies", request(append(repeated(500, "cookie"), repeated(128, "x-a")...)...), false, ""},
+		{"129 fields", request(repeated(129, "x-a")...), false, tooManyFields},
+		{"129 fields after a cookie", request(append(repeated(1, "cookie"), repeated(129, "x-a")...)...), false, tooManyFields},
+		{"129 fields, and then over 64 KiB", request(append(repeated(129, "x-a"), "x-b", long, "x-b", long)...), false, tooManyFields},
+		{"over 64 KiB of two fields", request("x-a", long, "x-b", long), false, listTooLarge},
+		{"over 64 KiB of cookies without a value", request(strings.Split(strings.Repeat("cookie,,", 1725)+"cookie,", ",")...), false, listTooLarge},
+		{"over 64 KiB, and then 129 fields", request(append([]string{"x-b", long, "x-b", long}, repeated(129, "x-a")...)...), false, listTooLarge},
+		{"129 cookies in trailers", repeated(129, "cookie"), true, tooManyFields},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var head Head
+			malformed, refused := decode(t, &head, test.trailer, encode(test.list...))
+			switch {
+			case malformed != "":
+				t.Errorf("got the list malformed: %s", malformed)
+			case test.reason == "" && refused != nil:
+				t.Errorf("got %v, want the list accepted", refused)
+			case test.reason != "" && (refused == nil || refused.Status != 431 || refused.Reason != test.reason):
+				t.Errorf("got %v, want 431 for %q", refused, test.reason)
+			}
+		})
+	}
+}
+
+// TestManyCookiesBecomeOneFieldWithoutMoreMemory decodes nearly as many cookies as fit into a list, again and again.
+func TestManyCookiesBecomeOneFieldWithoutMoreMemory(t *testing.T) {
+	const n = 1400
+	list := request(append(repeated(n, "cookie"), "x-last", "1")...)
+	var want strings.Builder
+	for i := range n {
+		fmt.Fprintf(&want, "; v%d", i)
+	}
+	block := encode(list...)
+	var head Head
+	for range 3 {
+		if malformed, refused := decode(t, &head, false, block); malformed != "" || refused != nil {
+			t.Fatalf("got %q %v, want the list accepted", malformed, refused)
+		}
+		if len(head.Fields) != 2 || head.Fields[0].Name != "cookie" || head.Fields[0].Value != want.String()[2:] || head.Fields.Get("x-last") != "1" {
+			t.Fatalf("got %d fields, want all cookies in one and the field after them", len(head.Fields))
+		}
+		if cap(head.Fields) > MaxFields {
+			t.Fatalf("got room for %d fields, want cookies to need one", cap(head.Fields))
+		}
+		head.Release()
+		if cap(head.joined) > keptCookieBytes {
+			t.Fatalf("got %d bytes kept, want at most %d", cap(head.joined), keptCookieBytes)
+		}
+	}
+}
+
 func TestABlockInPiecesIsTheSame(t *testing.T) {
 	block := encode(request("cookie", "abc", "x-long", strings.Repeat("x", 300))...)
 	for size := 32; size < len(block); size += 7 {
@@ -322,6 +393,8 @@ func TestBlocksThatNoHonestClientSendsEndTheConnection(t *testing.T) {
 // FuzzHead decodes any block; what it accepts has to be the same request when it was written as HTTP/1.1 and parsed.
 func FuzzHead(f *testing.F) {
 	f.Add(encode(request("cookie", "a=1", "cookie", "b=2", "x-a", "b")...))
+	f.Add(encode(request(append(repeated(200, "cookie"), "cookie", "", "x-a", "b", "cookie", "c")...)...))
+	f.Add(encode(request(append(repeated(126, "x-a"), repeated(4, "cookie")...)...)...))
 	f.Add(encode(":method", "OPTIONS", ":scheme", "http", ":path", "*", ":authority", "[::1]:80"))
 	f.Add(encode(with(":path", "/a\r\nX: y", request())...))
 	f.Add(encode(request("content-length", "5", "host", "a.test", "te", "trailers")...))
@@ -334,6 +407,9 @@ func FuzzHead(f *testing.F) {
 		malformed, refused, err := d.End()
 		if malformed != "" || refused != nil || err != nil || head.Authority == "" || head.Conflict || head.Method == "CONNECT" {
 			return
+		}
+		if len(head.Fields)+2 > http1.MaxFields {
+			return // with Host and Content-Length it is more than the other parser takes
 		}
 		out := http1.AppendRequestLine(nil, head.Method, head.Path)
 		out = http1.AppendField(out, "Host", head.Authority)
