@@ -69,6 +69,8 @@ func allPromises() []string {
 		"S-2.31",
 		"S-2.32",
 		"S-6.16",
+		"S-6.17",
+		"S-6.18",
 		"S-12.12",
 	}
 	for section, last := range lastOf {

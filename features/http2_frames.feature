@@ -296,6 +296,74 @@ Feature: HTTP/2, frame by frame
       Then its last stream is answered 200
       And the upstream "app" received the field "Cookie" with "a=1; b=2; c=3"
 
+    @S-6.17
+    Scenario Outline: Cookies do not count against the fields of a request: <cookies> and <others> others
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it opens a stream for "/" with <cookies> cookies and <others> other fields
+      Then its last stream is answered 200
+      And the upstream "app" received <cookies> cookies in one field
+
+      Examples:
+        | cookies | others |
+        | 120     | 20     |
+        | 180     | 20     |
+        | 1000    | 128    |
+
+    @S-6.17
+    Scenario Outline: The log names the bound that a head has met: <cookies> cookies and <others> other fields
+      When the proxy is running
+      And the client "mallory" speaks HTTP/2 with "https://git.example.test"
+      And it opens a stream for "/" with <cookies> cookies and <others> other fields
+      Then its last stream is answered 431
+      And the upstream "app" received nothing
+      And the log has a line "BAD_REQUEST" with:
+        | client_ip | ${client:mallory} |
+        | status    | 431               |
+        | error     | <error>           |
+      And a further stream of it is answered 200
+
+      Examples:
+        | cookies | others | error                  |
+        | 0       | 129    | too many field lines   |
+        | 10      | 129    | too many field lines   |
+        | 1600    | 0      | request head too large |
+
+    @S-6.18
+    Scenario Outline: A <method> whose end comes in an empty DATA frame is not sent chunked
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it opens a stream with the fields ":method=<method>; :scheme=https; :path=/; :authority=git.example.test" and the body "<body>"
+      Then its last stream is answered 200
+      And the upstream "app" received no field "Transfer-Encoding"
+      And the upstream "app" received the body "<received>"
+
+      Examples:
+        | method | body     | received |
+        | GET    |          |          |
+        | DELETE |          |          |
+        | POST   |          |          |
+        | POST   | name=one | name=one |
+        | POST   | ab\|cd\| | abcd     |
+
+  Rule: RST_STREAM answers only streams that are open
+
+    @S-12.5
+    Scenario Outline: A bad PRIORITY frame for an idle stream is ignored: <what>
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it sends a PRIORITY frame <what>
+      Then it is still served
+      And it was sent no RST_STREAM
+      And a further stream of it is answered 200
+
+      Examples:
+        | what                                        |
+        | of 4 bytes for the stream 1                 |
+        | of 0 bytes for the stream 7                 |
+        | by which the stream 1 depends on itself     |
+        | by which the stream 1001 depends on itself  |
+
   Rule: Windows that a client breaks end its stream or its connection
 
     @S-12.5

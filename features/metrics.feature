@@ -97,6 +97,22 @@ Feature: Metrics
         | reverse_proxy_requests_total{site="a.example.test",method="GET",status="2xx"} | 0    |
         | reverse_proxy_upstream_errors_total{site=""}                                  | none |
 
+    @S-9.3
+    Scenario Outline: A request that is refused over HTTP/2 counts once, as over HTTP/1.1: <what>
+      Given the proxy is running
+      And the client "mallory" speaks HTTP/2 with "https://a.example.test"
+      When it opens a stream with the fields ":method=<method>; :scheme=https; :path=/; :authority=a.example.test; x-a=1<field>"
+      Then its last stream is malformed
+      And the metrics have:
+        | reverse_proxy_requests_total{site="",method="other",status="4xx"} | 1 |
+        | reverse_proxy_request_duration_seconds_count{site=""}             | 1 |
+
+      Examples:
+        | what                    | method | field              |
+        | an upper-case name      | GET    | ; X-A=1            |
+        | a field of connections  | GET    | ; connection=close |
+        | a length without a body | POST   | ; content-length=5 |
+
     @S-9.3 @S-8.1
     Scenario: An upstream's 429 is its site's answer, and no rejection by the limit
       Given an upstream "strict" that answers 429 with the body "no"

@@ -95,6 +95,9 @@ func (b *http1Body) trailers() Fields {
 	return b.decoder.Trailers()
 }
 
+// wholeLength implements bodySource: the length of chunks is known when they were read.
+func (b *http1Body) wholeLength() (length int64, ok bool) { return 0, false }
+
 // waiting returns bytes that were read and not consumed, and reads up to limit if there are none.
 func (b *http1Body) waiting(limit int) ([]byte, error) {
 	w := b.work

@@ -118,6 +118,14 @@ func (s *h2Stream) read(room []byte, wait bool) ([]byte, error) {
 	}
 }
 
+// wholeLength implements bodySource.
+func (s *h2Stream) wholeLength() (length int64, ok bool) {
+	h := s.conn
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return s.received, s.remoteClosed && len(s.arrivedTrailers) == 0
+}
+
 // trailers implements bodySource.
 func (s *h2Stream) trailers() Fields {
 	h := s.conn

@@ -114,6 +114,18 @@ func (c *h2Client) data(id uint32, data string, end bool) {
 	c.sent(c.framer.WriteData(id, end, []byte(data)))
 }
 
+// together sends the frames that send writes in one piece, so that the proxy reads them at once.
+func (c *h2Client) together(send func()) {
+	var frames bytes.Buffer
+	alone := c.framer
+	c.framer = http2.NewFramer(&frames, nil)
+	c.framer.AllowIllegalWrites = true
+	send()
+	c.framer = alone
+	_, err := c.conn.Write(frames.Bytes())
+	c.sent(err)
+}
+
 func (c *h2Client) stream(id uint32) *h2Result {
 	if c.streams[id] == nil {
 		c.streams[id] = &h2Result{}

@@ -50,7 +50,11 @@ func (h *h2Conn) controlFrame(head http2.Header, p []byte) *http2.Error {
 	case http2.TypeWindowUpdate:
 		return h.windowUpdate(head, p)
 	case http2.TypePriority:
-		return http2.CheckPriority(head, p)
+		err := http2.CheckPriority(head, p)
+		if err != nil && err.Stream != 0 && h.lookUp(err.Stream) == nil {
+			return nil // a stream that is idle or closed is not reset (RFC 9113, sections 5.1 and 6.4)
+		}
+		return err
 	case http2.TypePriorityUpdate:
 		id, value, err := http2.ParsePriorityUpdate(head, p)
 		if err != nil {
@@ -64,9 +68,15 @@ func (h *h2Conn) controlFrame(head http2.Header, p []byte) *http2.Error {
 // windowUpdate opens a window. The caller holds mu.
 func (h *h2Conn) windowUpdate(head http2.Header, p []byte) *http2.Error {
 	increment, err := http2.ParseWindowUpdate(head, p)
-	if err == nil && head.Stream != 0 || err != nil && err.Stream != 0 {
+	if err != nil && err.Stream == 0 {
+		return err
+	}
+	if head.Stream != 0 {
 		if idle := h.checkIdle(head.Stream); idle != nil {
 			return idle
+		}
+		if h.lookUp(head.Stream) == nil {
+			return nil // it crossed the end of the stream
 		}
 	}
 	if err != nil {
@@ -79,9 +89,6 @@ func (h *h2Conn) windowUpdate(head http2.Header, p []byte) *http2.Error {
 		return nil
 	}
 	s := h.lookUp(head.Stream)
-	if s == nil {
-		return nil // it crossed the end of the stream
-	}
 	if s.outWindow += int64(increment); s.outWindow > http2.MaxWindow {
 		return &http2.Error{Code: http2.FlowControlError, Stream: head.Stream, Reason: "the window of a stream overflows"}
 	}

@@ -272,7 +272,7 @@ func (h *h2Conn) cancel(s *h2Stream) {
 	s.unref()
 }
 
-// streamFailed ends a stream by the client's fault.
+// streamFailed ends a stream by the client's fault: one that is open, or one whose request was refused before it was.
 func (h *h2Conn) streamFailed(failed *http2.Error) *http2.Error {
 	h.mu.Lock()
 	s := h.lookUp(failed.Stream)
@@ -289,6 +289,6 @@ func (h *h2Conn) streamFailed(failed *http2.Error) *http2.Error {
 	if failed.Code == http2.RefusedStream {
 		return h.spend(h2Resets)
 	}
-	h.server.pipeline.malformed(h.client, failed)
+	h.server.pipeline.malformed(h.client, failed, s == nil)
 	return h.spend(h2Faults)
 }

@@ -44,11 +44,17 @@ func (h *h2Conn) startStream(s *h2Stream) {
 	h.launch(s)
 }
 
-// malformed accounts for a stream that was reset because it carried no request: it costs the client a token as a request
-// does, and a flood of it fills no log.
-func (p *pipeline) malformed(c *clientConn, failed *http2.Error) {
-	if ok, _ := p.limiter.allow(c.client, p.dynamic.Load().RateLimit); !ok {
+// malformed accounts for a stream that was reset by the client's fault: it costs the client a token as a request does, and
+// a flood of it fills no log. refused reports that no exchange had begun, so that nothing else counts the request.
+func (p *pipeline) malformed(c *clientConn, failed *http2.Error, refused bool) {
+	allowed, _ := p.limiter.allow(c.client, p.dynamic.Load().RateLimit)
+	switch {
+	case refused:
+		p.metrics.refused(HTTP2, statusBadRequest, !allowed)
+	case !allowed:
 		p.metrics.process.lanes[0].limited.Add(1)
+	}
+	if !allowed {
 		return
 	}
 	p.log.Log(LevelInfo, "BAD_REQUEST", Str("client_ip", c.clientText), Int("status", statusBadRequest), Str("error", failed.Reason))

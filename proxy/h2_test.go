@@ -102,6 +102,41 @@ func TestHTTP2CarriesRequestsAndResponses(t *testing.T) {
 			c.data(1, "hello", false)
 			c.head(1, true, "x-sum", "42")
 		}, []string{":status: 200"}, "hellomap[X-Sum:[42]]", ""},
+		{"an end in an empty DATA frame", func(c *h2Client) {
+			c.together(func() {
+				c.request(1, "GET", "/", false)
+				c.data(1, "", true)
+			})
+		}, []string{":status: 200"}, "\r\n\r\nmap[]", ""},
+		{"a form without a length that has come whole", func(c *h2Client) {
+			c.together(func() {
+				c.request(1, "POST", "/", false)
+				c.data(1, "he", false)
+				c.data(1, "llo", true)
+			})
+		}, []string{":status: 200"}, "Content-Length: 5\r\n\r\nhello", ""},
+		{"an empty form without a length", func(c *h2Client) {
+			c.together(func() {
+				c.request(1, "POST", "/", false)
+				c.data(1, "", true)
+			})
+		}, []string{":status: 200"}, "Content-Length: 0\r\n\r\nmap[]", ""},
+		{"a body that has come whole, with trailers", func(c *h2Client) {
+			c.together(func() {
+				c.request(1, "POST", "/", false, "trailer", "x-sum")
+				c.data(1, "hello", false)
+				c.head(1, true, "x-sum", "42")
+			})
+		}, []string{":status: 200"}, "hellomap[X-Sum:[42]]", ""},
+		{"a body over the limit that has come whole", func(c *h2Client) {
+			c.together(func() {
+				c.request(1, "POST", "/", false)
+				for range 7 {
+					c.data(1, strings.Repeat("x", 15000), false)
+				}
+				c.data(1, "", true)
+			})
+		}, []string{":status: 413"}, "Payload Too Large", ""},
 		{"padding", func(c *h2Client) {
 			c.request(1, "POST", "/", false, "content-length", "5")
 			c.sent(c.framer.WriteDataPadded(1, true, []byte("hello"), make([]byte, 200)))
@@ -172,6 +207,9 @@ func TestHTTP2CarriesRequestsAndResponses(t *testing.T) {
 			test.send(c)
 			s := c.answer(1)
 			c.sync()
+			if strings.HasPrefix(test.name, "an end") && strings.Contains(s.body.String(), "Transfer-Encoding") {
+				t.Errorf("got %q, want no body", s.body.String())
+			}
 			if len(s.heads) != len(test.heads) || s.reset != test.reset || !strings.Contains(s.body.String(), test.body) {
 				t.Fatalf("got the heads %q, the body %.500q and the reset %q, want %q, %q and %q", s.heads, s.body.String(), s.reset, test.heads, test.body, test.reset)
 			}

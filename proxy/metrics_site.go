@@ -147,3 +147,13 @@ func (m *metrics) request(x *exchange, took time.Duration) {
 	}
 	m.free.Put(at)
 }
+
+// refused counts a request that was given up before it became an exchange, as one that was answered with that status. limited
+// reports that the client had no token left for it.
+func (m *metrics) refused(protocol Protocol, status int, limited bool) {
+	x := exchange{request: &Request{Protocol: protocol, Method: "-"}, status: status}
+	if x.limited = limited; limited {
+		x.status = http.StatusTooManyRequests
+	}
+	m.request(&x, 0)
+}

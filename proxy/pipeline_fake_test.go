@@ -34,6 +34,8 @@ func (b *fakeBody) read(_ []byte, wait bool) ([]byte, error) {
 }
 func (*fakeBody) trailers() Fields { return nil }
 
+func (b *fakeBody) wholeLength() (length int64, ok bool) { return 0, false }
+
 // bodyOf is a body that is there whole.
 func bodyOf(text string) *fakeBody { return &fakeBody{parts: []string{text}, err: io.EOF, ready: true} }
 

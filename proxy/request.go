@@ -63,6 +63,8 @@ type bodySource interface {
 	read(room []byte, wait bool) ([]byte, error)
 	// trailers returns the trailer fields; it may be called when next has returned io.EOF.
 	trailers() Fields
+	// wholeLength returns the length of a body that nothing was read of yet, if its end has come and no trailers follow it.
+	wholeLength() (length int64, ok bool)
 }
 
 // clientWriter is the client's side of one exchange, as the stages see it: the answer goes out through it. Its

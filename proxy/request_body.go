@@ -82,6 +82,24 @@ func (b *requestBody) read(room []byte, wait bool) ([]byte, error) {
 // trailers returns the trailer fields of a body that has ended.
 func (b *requestBody) trailers() Fields { return b.source.trailers() }
 
+// settleLength notes the length of a body whose end has come by now, so that it is not sent in chunks, and that there is
+// none where it is empty (S-6.18).
+func (x *exchange) settleLength() {
+	if x.body.source == nil || x.request.ContentLength >= 0 {
+		return
+	}
+	n, ok := x.body.source.wholeLength()
+	if !ok {
+		return
+	}
+	x.request.ContentLength = n
+	if n == 0 {
+		x.request.Body = nil
+		x.body.source = nil
+		x.body.ended.Store(true)
+	}
+}
+
 // failed returns the error of reading the body, or nil.
 func (b *requestBody) failed() error {
 	if err := b.failure.Load(); err != nil {

@@ -62,6 +62,7 @@ func (x *exchange) compose() (whole bool, err error) {
 	if x.out != nil {
 		return x.composed, nil
 	}
+	x.settleLength()
 	x.out = x.outBuffer()
 	*x.out = x.appendRequest((*x.out)[:0])
 	x.composed = true

@@ -41,6 +41,7 @@ type h2Conn struct {
 	goAways  []h2Farewell
 	pongs    int
 	pings    [][8]byte // those of the proxy
+	resets   int       // all RST_STREAM frames, also those of streams that were not opened
 	err      error
 	endedAt  time.Time
 }
@@ -169,6 +170,7 @@ func (c *h2Conn) take(frame http2.Frame) {
 			}()
 		}
 	case *http2.RSTStreamFrame:
+		c.resets++
 		if s != nil {
 			s.reset = frame.ErrCode.String()
 			s.end(fmt.Errorf("the stream was reset with %s", s.reset))

@@ -13,9 +13,12 @@ func (w *World) h2SendSteps() []step {
 	return []step{
 		{`it opens a stream with the fields {string}`, w.h2Open, "Exactly these, as `name=value`, separated by `; `, with the escapes of raw connections. The stream has no body."},
 		{`it opens a stream with the fields {string} and the body {string}`, w.h2OpenBody, "A DATA frame for each text between `|`, the last of which ends the stream."},
+		{`it opens a stream for {string} with {int} cookie(s) and {int} other field(s)`, w.h2OpenCookies, "A GET. Each cookie is a field of its own, as browsers send them: `c0=v0`, `c1=v1` …; the other fields are `x-0`, `x-1` …."},
 		{`it opens {int} stream(s) for {string}`, w.h2OpenMany, "Each is a GET of that target."},
 		{`it opens {int} stream(s) for {string} and answers the proxy's PING, in one piece`, w.h2OpenAndAnswer, "In one TLS record, with the PING last. Waits for the PING, which other sentences leave unanswered."},
 		{`it begins a stream for {string}`, w.h2Begin, "A POST of that target whose body has not begun."},
+		{`it sends a PRIORITY frame of {int} bytes for the stream {int}`, w.h2Priority, "Bytes of 0; `a PRIORITY frame of 5 bytes` makes the stream depend on stream 0, which it may."},
+		{`it sends a PRIORITY frame by which the stream {int} depends on itself`, w.h2SelfDependent, ""},
 		{`it sends {string} on its last stream`, w.h2Data, "As DATA that does not end the stream."},
 		{`it sends {int} bytes on its last stream`, w.h2DataSize, "As DATA that does not end the stream, whatever the windows are."},
 		{`it ends its last stream`, w.h2End, ""},
@@ -100,6 +103,22 @@ func (w *World) h2OpenAndAnswer(count int, target string) error {
 	})
 }
 
+func (w *World) h2OpenCookies(target string, cookies, others int) error {
+	return w.onH2(func(c *h2Conn) error {
+		fields := c.get(target)
+		for i := range others {
+			fields = append(fields, [2]string{fmt.Sprint("x-", i), "v"})
+		}
+		for i := range cookies {
+			fields = append(fields, [2]string{"cookie", cookie(i)})
+		}
+		return c.open(fields, true)
+	})
+}
+
+// cookie is the i-th cookie of a client that has many.
+func cookie(i int) string { return fmt.Sprintf("c%d=v%d", i, i) }
+
 func (w *World) h2Begin(target string) error {
 	return w.onH2(func(c *h2Conn) error {
 		fields := c.get(target)
@@ -110,6 +129,18 @@ func (w *World) h2Begin(target string) error {
 
 func (w *World) h2Data(text string) error {
 	return w.onH2(func(c *h2Conn) error { return c.out.WriteData(c.last, false, []byte(text)) })
+}
+
+func (w *World) h2Priority(size, stream int) error {
+	return w.onH2(func(c *h2Conn) error {
+		return c.out.WriteRawFrame(http2.FramePriority, 0, uint32(stream), make([]byte, size))
+	})
+}
+
+func (w *World) h2SelfDependent(stream int) error {
+	return w.onH2(func(c *h2Conn) error {
+		return c.out.WritePriority(uint32(stream), http2.PriorityParam{StreamDep: uint32(stream)})
+	})
 }
 
 func (w *World) h2DataSize(size int) error {

@@ -19,6 +19,7 @@ func (w *World) h2StreamSteps() []step {
 		{`{int} of its streams are answered {int}`, w.h2CountAnswered, "Whole answers; waits until there are that many."},
 		{`{int} of its streams have received something`, w.h2CountBegun, "A byte of a body; waits until there are that many."},
 		{`{int} of its streams are reset with {string}`, w.h2CountReset, "Alternatives separated by `|`. Waits until there are that many."},
+		{`it was sent no RST_STREAM`, w.h2NoReset, "Not on any stream, also none that it has not opened. Looks at what has come: `it is still served` waits."},
 		{`a further stream of it is answered {int}`, w.h2Further, "A GET of /, on the same connection."},
 	}
 }
@@ -49,6 +50,19 @@ func (w *World) h2Answered(status int) error {
 		w.exchange = s.x
 		return nil
 	})
+}
+
+func (w *World) h2NoReset() error {
+	c, err := w.spoken()
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.resets > 0 {
+		return fmt.Errorf("got %d RST_STREAM frames, want none", c.resets)
+	}
+	return nil
 }
 
 func (w *World) h2Refused() error {

@@ -16,6 +16,7 @@ func (w *World) receivedSteps() []step {
 		{`the upstream {string} received {string}`, w.receivedRequest, "The method and target of the last request: `GET /a%20b?c`."},
 		{`the upstream {string} received no {string}`, w.receivedNoRequest, "No request with that method and target."},
 		{`the upstream {string} received the field {string} with {string}`, w.receivedField, "Of the last request, here and below. Exactly one field of that name with that value."},
+		{`the upstream {string} received {int} cookies in one field`, w.receivedCookies, "Those of `it opens a stream for … with … cookies`."},
 		{`the upstream {string} received the fields {string} with {string}`, w.receivedFields, "Several of one name: values separated by `|`."},
 		{`the upstream {string} received no field {string}`, w.receivedNoField, ""},
 		{`the upstream {string} received the bytes:`, w.receivedBytes, "The exact head, each line ended by CRLF and the empty line added."},
@@ -109,6 +110,14 @@ func (w *World) receivedField(name, field, want string) error {
 		return fmt.Errorf("got %s: %q, want one, %q", field, got, want)
 	}
 	return nil
+}
+
+func (w *World) receivedCookies(name string, count int) error {
+	var all []string
+	for i := range count {
+		all = append(all, cookie(i))
+	}
+	return w.receivedField(name, "Cookie", strings.Join(all, "; "))
 }
 
 func (w *World) receivedFields(name, field, want string) error {
