@@ -47,7 +47,7 @@ REVISION = $$(if [ -f .git ]; then git rev-parse HEAD; [ -z "$$(git status --por
 
 VERSION ?=
 
-.PHONY: help build packages run acme test lint unit conformance cover threshold fuzz bench bench-compare deps
+.PHONY: help build packages run acme test lint unit conformance cover threshold soak fuzz bench bench-compare deps
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +100,10 @@ threshold:
 		'match($$0, /[0-9.]+% of statements/) {got = substr($$0, RSTART) + 0; found = 1} \
 		END {if (!found || got < want) {printf "coverage of proxy/ is %s %%, want at least %s %%\n", got, want; exit 1} \
 		printf "coverage of proxy/ is %s %% (at least %s %% wanted)\n", got, want}'
+
+soak: export SOAK_MINUTES ?= 30
+soak: ## Run a million requests with an identity each, and then everything at once for SOAK_MINUTES.
+	go test -count=1 -timeout 0 -v -run '^TestSoak$$' ./conformance/soak
 
 fuzz: ## Run each fuzz target for FUZZTIME.
 	@for package in $$(go list ./...); do \
