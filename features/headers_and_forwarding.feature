@@ -194,6 +194,52 @@ Feature: Headers and forwarding
       And the upstream "app" received the field "X-Three" with "three"
 
     @S-6.4
+    Scenario: Every Connection line of a request counts, and every name in it
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/         |
+        | header | Connection: X-First               |
+        | header | Connection: X-A, X-B, X-C, X-D    |
+        | header | Connection: keep-alive, X-Last    |
+        | header | X-First: 1                        |
+        | header | X-Last: 2                         |
+        | header | X-D: 3                            |
+        | header | X-Kept: 4                         |
+      Then the answer is 200
+      And the upstream "app" received no field "X-First"
+      And the upstream "app" received no field "X-D"
+      And the upstream "app" received no field "X-Last"
+      And the upstream "app" received the field "X-Kept" with "4"
+
+    @S-6.4
+    Scenario Outline: Every Connection line of an answer counts over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that answers:
+        """
+        HTTP/1.1 200 OK
+        Connection: X-First
+        X-First: 1
+        Connection: keep-alive
+        X-Last: 2
+        Connection: X-A, X-Last
+        X-Kept: 3
+        Content-Length: 2
+
+        ok\
+        """
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "ok"
+      And the answer has no field "X-First"
+      And the answer has no field "X-Last"
+      And the answer has the field "X-Kept" with "3"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-6.4
     Scenario Outline: Naming <field> in Connection does not remove it
       When the proxy is running
       And a client sends the request:

@@ -296,6 +296,18 @@ Feature: Rate limit
       Then the admin socket reports 2 rate-limited clients
 
     @S-7.3
+    Scenario: A client is kept for the age, however often the interval is over
+      Given the settings:
+        | rate_limit.eviction_interval_secs | 1   |
+        | rate_limit.requests_per_second    | 0.4 |
+        | rate_limit.burst                  | 1   |
+      When the proxy is running
+      And the client "silent" requests "https://a.example.test/" 1 times
+      And the client "busy" requests "https://a.example.test/" until the answer is 429
+      And the client "busy" requests "https://a.example.test/" until the answer is 200
+      Then the admin socket reports 2 rate-limited clients
+
+    @S-7.3
     Scenario: A reload changes interval and age
       When the proxy is running
       And the client "one" requests "https://a.example.test/" 1 times

@@ -18,6 +18,17 @@ func TestHopByHopFieldsAreRemovedWithAllThatConnectionNames(t *testing.T) {
 	}
 }
 
+func TestEveryConnectionLineCountsAndEveryNameInIt(t *testing.T) {
+	fields := fieldList(
+		"X-1", "", "Connection", "X-1", "X-2", "", "Connection", "keep-alive, X-2,, close , x-3,X-4", "X-3", "", "X-4", "",
+		"connection", "X-5, X-6, X-7", "X-5", "", "X-6", "", "X-7", "", "X-7", "again", "X-Stays", "1",
+	)
+	removeHopByHop(&fields)
+	if diff := cmp.Diff(fieldList("X-Stays", "1"), fields); diff != "" {
+		t.Errorf("left over (-want +got):\n%s", diff)
+	}
+}
+
 // fieldList makes a list of fields of names and values in turn.
 func fieldList(namesAndValues ...string) Fields {
 	var fields Fields

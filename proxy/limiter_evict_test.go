@@ -91,3 +91,32 @@ func TestLimiterRunSweepsAtTheIntervalAndFollowsReloads(t *testing.T) {
 		<-done
 	})
 }
+
+func TestLimiterKeepsAClientForTheAgeHoweverShortTheIntervalIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		l := newLimiter(time.Now)
+		cfg := limiterConfig(1e-9, 1)
+		cfg.EvictionInterval, cfg.EvictionAge = time.Second, time.Hour
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			l.run(ctx, func() RateLimitConfig { return cfg })
+		}()
+		l.allow(floodAddr(1), cfg)
+		time.Sleep(30 * time.Minute)
+		l.allow(floodAddr(1), cfg) // is refused, and use all the same
+		for range 59 {
+			time.Sleep(time.Minute)
+			if got := l.tracked(); got != 1 {
+				t.Fatalf("within the age: got %d tracked, want 1", got)
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		if got := l.tracked(); got != 0 {
+			t.Errorf("when the age is over: got %d tracked, want 0", got)
+		}
+		cancel()
+		<-done
+	})
+}

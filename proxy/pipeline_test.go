@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -86,6 +87,25 @@ func TestTheSixthRequestOfABurstOfFiveIsRefused(t *testing.T) {
 	}
 	if n := len(p.heads()); n != 5 {
 		t.Errorf("the upstream was asked %d times, want 5", n)
+	}
+}
+
+// TestRetryAfterIsRoundedUp refuses requests at a rate by which the next token comes after so many seconds: a client that
+// comes again when it was told must find it.
+func TestRetryAfterIsRoundedUp(t *testing.T) {
+	for wait, want := range map[float64]string{0.01: "1", 1: "1", 1.25: "2", 2.5: "3", 3: "3", 100.125: "101"} {
+		p := newTestPipeline(t)
+		start := time.Now()
+		p.limiter = newLimiter(func() time.Time { return start })
+		x := &exchange{request: getRequest("/"), start: start}
+		x.config = &DynamicConfig{RateLimit: RateLimitConfig{RequestsPerSecond: 1 / wait, Burst: 1}}
+		if answer := p.limitRate(x); answer != nil {
+			t.Fatalf("%v s: got %d for the first request, want none", wait, answer.status)
+		}
+		answer := p.limitRate(x)
+		if answer == nil || answer.status != 429 || answer.fields.Get("Retry-After") != want {
+			t.Errorf("%v s: got %+v, want 429 with Retry-After %s", wait, answer, want)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -87,6 +88,50 @@ func TestWhichRequestsAreSentAgain(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestARequestWhoseBodyWasBegunIsNotSentAgain has the upstream close a kept connection in the middle of a body that comes in
+// pieces. What was taken of it is gone, so that there is nothing to send again (S-6.8).
+func TestARequestWhoseBodyWasBegunIsNotSentAgain(t *testing.T) {
+	for name, framing := range map[string]struct{ head, piece string }{
+		"declared": {"Content-Length: 100\r\n", "piece"},
+		"chunked":  {"Transfer-Encoding: chunked\r\n", "5\r\npiece\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			leaks(t)
+			var heads atomic.Int32
+			taken := make(chan struct{}, 1)
+			upstream := scriptedUpstream(t, nil, func(n int, r *bufio.Reader, conn net.Conn) {
+				for i := 0; ; i++ {
+					if _, err := readHead(r); err != nil {
+						return
+					}
+					heads.Add(1)
+					if n == 1 && i == 1 {
+						for piece := range 2 { // the second one cannot have come with the head
+							if _, err := io.CopyN(io.Discard, r, int64(len(framing.piece))); err != nil {
+								t.Errorf("piece %d: %v", piece, err)
+							}
+							taken <- struct{}{}
+						}
+						return
+					}
+					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+				}
+			})
+			conn := startPath(t, upstream, nil).dial(t)
+			r := bufio.NewReader(conn)
+			_, _ = io.WriteString(conn, getA)
+			readResponse(t, r, "GET")
+			_, _ = io.WriteString(conn, "PUT / HTTP/1.1\r\nHost: a.test\r\n"+framing.head+"\r\n"+framing.piece)
+			<-taken
+			_, _ = io.WriteString(conn, framing.piece)
+			<-taken
+			if response, _ := readResponse(t, r, "PUT"); response.StatusCode != 502 || heads.Load() != 2 {
+				t.Errorf("got %d after %d requests, want 502 after 2", response.StatusCode, heads.Load())
+			}
+		})
 	}
 }
 

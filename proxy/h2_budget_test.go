@@ -1,0 +1,124 @@
+package proxy
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/http2"
+)
+
+// TestStreamsThatAreResetOneAtATimeCost resets each stream when its exchange is under way, and waits for its end: neither
+// the bound on streams nor the refusals beyond it see anything of this.
+func TestStreamsThatAreResetOneAtATimeCost(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "")
+	c := newH2Client(t, d)
+	for id := uint32(1); id < 20_000; id += 2 {
+		c.request(id, "GET", "/silent", true)
+		c.sent(c.framer.WriteRSTStream(id, http2.ErrCodeCancel))
+		c.sent(c.framer.WritePing(false, [8]byte{1}))
+		for acks := c.acks; c.acks == acks; {
+			if !c.read() {
+				if len(c.goAways) == 0 || !strings.HasSuffix(c.goAways[len(c.goAways)-1], " ENHANCE_YOUR_CALM") {
+					t.Errorf("got GOAWAY %q, want ENHANCE_YOUR_CALM", c.goAways)
+				}
+				return
+			}
+		}
+		waitFor(t, "the end of the exchange", func() bool { return d.pipeline.inFlight.Load() == 0 })
+	}
+	t.Error("got 10,000 resets served, want the connection ended")
+}
+
+// TestAStreamThatIsResetMakesNoRoomAtOnce sends so many streams in one record that the last is over the bound, though some
+// have been reset by then: their exchanges have not ended.
+func TestAStreamThatIsResetMakesNoRoomAtOnce(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "")
+	c := newH2Client(t, d)
+	c.sync()
+	var record bytes.Buffer
+	direct := c.framer
+	c.framer = http2.NewFramer(&record, nil)
+	for i := range uint32(maxConcurrentStreams) {
+		c.request(2*i+1, "GET", "/silent", true)
+		if i < 50 {
+			c.sent(c.framer.WriteRSTStream(2*i+1, http2.ErrCodeCancel))
+		}
+	}
+	const last = 2*maxConcurrentStreams + 1
+	c.request(last, "GET", "/", true)
+	c.framer = direct
+	if _, err := c.conn.Write(record.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if s := c.answer(last); s.reset != "REFUSED_STREAM" {
+		t.Errorf("got %q and the reset %q, want REFUSED_STREAM", s.heads, s.reset)
+	}
+	waitFor(t, "the end of what was reset", func() bool { return d.pipeline.inFlight.Load() == maxConcurrentStreams-50 })
+	c.request(last+2, "GET", "/", true)
+	if s := c.answer(last + 2); len(s.heads) != 1 {
+		t.Errorf("got the reset %q when exchanges have ended, want an answer", s.reset)
+	}
+}
+
+// TestRequestsInBitsWithoutAByteCost makes each request of HEADERS and a few CONTINUATION frames without a byte: fewer than
+// what ends one header block, but a flood over many.
+func TestRequestsInBitsWithoutAByteCost(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "")
+	c := newH2Client(t, d)
+	go func() {
+		for id := uint32(1); id < 20_000 && c.err == nil; id += 2 {
+			block := c.encode(":method", "GET", ":scheme", "https", ":path", "/none", ":authority", "a.test")
+			c.sent(c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block, EndStream: true}))
+			for i := range 4 {
+				c.sent(c.framer.WriteContinuation(id, i == 3, nil))
+			}
+		}
+	}()
+	reader := &h2Client{t: t, framer: c.framer, streams: map[uint32]*h2Result{}, quiet: true}
+	reader.ended()
+	if len(reader.goAways) == 0 || !strings.HasSuffix(reader.goAways[len(reader.goAways)-1], " ENHANCE_YOUR_CALM") {
+		t.Errorf("got GOAWAY %q, want ENHANCE_YOUR_CALM", reader.goAways)
+	}
+}
+
+// TestEveryMalformedStreamTakesAToken has a client that sends nothing else: it is refused in the end, as the limiter counts
+// what a client sends wrong, over whatever protocol.
+func TestEveryMalformedStreamTakesAToken(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "")
+	config := *d.dynamic.Load()
+	config.RateLimit.RequestsPerSecond, config.RateLimit.Burst = 0.0001, 10
+	d.dynamic.Store(&config)
+	c := newH2Client(t, d)
+	for i := range uint32(10) {
+		c.request(2*i+1, "GET", "/", true, "connection", "close")
+		if s := c.answer(2*i + 1); s.reset != "PROTOCOL_ERROR" {
+			t.Fatalf("stream %d: got the reset %q, want PROTOCOL_ERROR", 2*i+1, s.reset)
+		}
+	}
+	c.request(21, "GET", "/", true)
+	if s := c.answer(21); len(s.heads) != 1 || !strings.Contains(s.heads[0], ":status: 429") {
+		t.Errorf("got %q after 10 malformed streams with a burst of 10, want 429", s.heads)
+	}
+}
+
+func TestABudgetComesBackUpToItsBurst(t *testing.T) {
+	const second = int64(1e9)
+	a := allowance{burst: 10, perSecond: 5}
+	b := budget{left: a.burst}
+	count := func(now int64) (n int) {
+		for b.take(a, now) {
+			n++
+		}
+		return n
+	}
+	for _, step := range []struct {
+		at   int64
+		want int
+	}{{0, 10}, {second, 4}, {3 * second, 9}, {1000 * second, 10}} {
+		// What was taken in vain is owed: one less comes back.
+		if got := count(step.at); got != step.want {
+			t.Errorf("after %d s: got %d, want %d", step.at/second, got, step.want)
+		}
+	}
+}
