@@ -185,3 +185,12 @@ Feature: Attacks over HTTP/2
       And a client speaks HTTP/2 with "https://git.example.test"
       And it sends "a PING" every 200 ms
       Then it is ended with "NO_ERROR" within 9000 ms
+
+    @S-12.1
+    Scenario: PINGs do not keep a connection open that has had a request
+      Given the setting "connection_idle_timeout_secs" is 1
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And a further stream of it is answered 200
+      And it sends "a PING" every 200 ms
+      Then it is ended with "NO_ERROR" within 15000 ms
