@@ -79,6 +79,8 @@ type Status struct {
 	Memory MemoryStatus `json:"memory"`
 	// MaxConnections is the most client connections that are served at once.
 	MaxConnections int `json:"max_connections"`
+	// MaxConnectionsPerClient is how many of them one client may hold while others wait.
+	MaxConnectionsPerClient int `json:"max_connections_per_client"`
 	// Connections is the number of client connections open now.
 	Connections int `json:"connections"`
 	// RequestsInFlight is the number of requests whose answer has not ended.

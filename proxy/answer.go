@@ -44,12 +44,18 @@ func (x *exchange) send(a *answer) {
 		x.abort = true
 		return
 	}
-	body := statusBody(a.status)
+	body, contentType := statusBody(a.status), "text/plain; charset=utf-8"
+	if a.body != "" {
+		body = a.body
+	}
+	if a.contentType != "" {
+		contentType = a.contentType
+	}
 	fields := append(a.fields, Field{Name: "Date", Value: x.dates.now()})
 	if body != "" {
-		fields.Add("Content-Type", "text/plain; charset=utf-8")
+		fields.Add("Content-Type", contentType)
 	}
-	closing := x.bodyUnread() || x.cancelled() != nil // a cancellation has interrupted reading the client
+	closing := a.closing || x.bodyUnread() || x.cancelled() != nil // a cancellation has interrupted reading the client
 	if err := x.client.Head(a.status, "", fields, int64(len(body)), closing); err != nil {
 		x.abort = true
 		return

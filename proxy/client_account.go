@@ -6,14 +6,23 @@ import "sync/atomic"
 // connections, on every port and over every protocol. It exists while the client has a connection.
 type clientAccount struct {
 	key clientKey
-	// conns is the number of the client's connections. The registry's mu guards it.
-	conns int
+	// conns is the number of the client's connections, and leaving how many of them were told to make room. The registry's
+	// mu guards both.
+	conns, leaving int
 	// upstreams is the number of upstream connections that requests of the client use.
 	upstreams atomic.Int32
 }
 
 // accounts finds the account of each client that has a connection. Its owner guards it.
 type accounts map[clientKey]*clientAccount
+
+// held returns the number of connections of a client.
+func (a accounts) held(key clientKey) int {
+	if account := a[key]; account != nil {
+		return account.conns
+	}
+	return 0
+}
 
 // open counts one more connection of a client and returns the client's account.
 func (a accounts) open(key clientKey) *clientAccount {

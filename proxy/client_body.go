@@ -39,7 +39,7 @@ func (b *http1Body) read(room []byte, wait bool) ([]byte, error) {
 		data = w.in[w.start:min(int64(w.end), int64(w.start)+min(b.left, int64(len(room))))]
 		w.start += len(data)
 	} else {
-		n, err := w.conn.tls.Read(room[:min(b.left, int64(len(room)))])
+		n, err := w.conn.stream.Read(room[:min(b.left, int64(len(room)))])
 		if n == 0 {
 			return nil, endsEarly(err)
 		}
@@ -108,7 +108,7 @@ func (b *http1Body) waiting(limit int) ([]byte, error) {
 		if b.long == nil {
 			b.long = longBuffers.Get().(*[]byte)
 		}
-		n, err := w.conn.tls.Read((*b.long)[:min(limit, len(*b.long))])
+		n, err := w.conn.stream.Read((*b.long)[:min(limit, len(*b.long))])
 		if n == 0 {
 			return nil, endsEarly(err)
 		}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"net/netip"
@@ -14,10 +15,15 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// clientConn is one connection of a client to an HTTPS listener. One goroutine serves it, from the handshake to its end.
-// While it waits for a request it holds neither buffers nor an exchange, so that idle connections are cheap.
+// clientConn is one connection of a client to a port of a listener, over TLS or, on a redirect port, in the clear. One
+// goroutine serves it, from the handshake to its end. While it waits for a request it holds neither buffers nor an exchange,
+// so that idle connections are cheap.
 type clientConn struct {
+	connEntry
 	server *siteServer
+	// stream is what requests are read from and answers written to: tls, or the socket where there is no TLS.
+	stream net.Conn
+	// tls is nil on a redirect port.
 	tls    *tls.Conn
 	tcp    *net.TCPConn
 	socket *socket
@@ -25,8 +31,6 @@ type clientConn struct {
 	fd         int
 	client     netip.Addr
 	clientText string
-	// account is what the client holds; set when the connection is registered.
-	account *clientAccount
 	// watch is the deadline of what the connection waits for.
 	watch watch
 	// work is what a request in flight needs; nil while the connection is idle.
@@ -45,6 +49,10 @@ type clientConn struct {
 	serving atomic.Bool
 	// http2 is set when the connection has agreed on HTTP/2.
 	http2 atomic.Pointer[h2Conn]
+	// heard is when the last bytes of the handshake came, on the sweeper's clock.
+	heard atomic.Int64
+	// letGo ends the wait of a handshake at the gate; nil outside of one.
+	letGo atomic.Pointer[context.CancelFunc]
 }
 
 // http1Work is what one HTTP/1 request in flight needs, from a pool: the buffers, the parsed head and the exchange.
@@ -111,19 +119,38 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &clientConn{server: s, tcp: tcp, socket: socket, fd: fd, tls: tls.Server(socket, s.tls)}
-	if address, ok := tcp.RemoteAddr().(*net.TCPAddr); ok {
-		c.client = address.AddrPort().Addr().Unmap()
+	c := &clientConn{server: s, stream: socket, tcp: tcp, socket: socket, fd: fd}
+	if !s.redirects() {
+		c.tls = tls.Server(socket, s.tls)
+		c.stream = c.tls
+		c.heard.Store(s.registry.sweeper.clock.Load())
+		socket.received = func() { c.heard.Store(s.registry.sweeper.clock.Load()) }
 	}
+	c.client = peerOf(tcp)
 	c.clientText = c.client.WithZone("").String()
 	c.watch.owner = c
 	return c, nil
 }
 
-// handshake completes the TLS handshake and reports whether the connection can be served.
+// handshake completes the TLS handshake, where there is one, and reports whether the connection can be served.
 func (c *clientConn) handshake() bool {
-	c.watch.set(phaseHandshake, c.server.headerTimeout)
-	err := c.tls.Handshake()
+	if c.tls == nil {
+		c.serving.Store(true)
+		return true
+	}
+	if !c.watch.set(phaseHandshake, c.server.headerTimeout) {
+		return false
+	}
+	ctx := context.Background()
+	if !c.server.gate.isOpen() {
+		var letGo context.CancelFunc
+		ctx, letGo = context.WithCancel(ctx)
+		defer letGo()
+		c.letGo.Store(&letGo)
+		defer c.letGo.Store(nil)
+	}
+	err := c.tls.HandshakeContext(ctx)
+	c.socket.received = nil
 	c.server.countHandshake(c, err)
 	if err != nil {
 		c.server.handshakeFailed(c, err)
@@ -135,6 +162,10 @@ func (c *clientConn) handshake() bool {
 
 // serve runs the connection from its handshake to its end.
 func (c *clientConn) serve() {
+	if c.tls == nil {
+		c.serveHTTP1()
+		return
+	}
 	switch c.tls.ConnectionState().NegotiatedProtocol {
 	case "h2":
 		c.server.serveHTTP2(c)
@@ -170,7 +201,7 @@ func (c *clientConn) awaitRequest(first bool) bool {
 	if c.server.draining() { // it may have begun before the connection was seen to be idle
 		c.drain()
 	}
-	n, err := c.tls.Read(c.one[:])
+	n, err := c.stream.Read(c.one[:])
 	return n == 1 && err == nil && (c.watch.set(phaseHead, c.server.headerTimeout) || c.revive())
 }
 
@@ -187,7 +218,7 @@ func (c *clientConn) close() {
 		_ = c.tcp.Close()
 		return
 	}
-	_ = c.tls.Close() // sends close_notify if it can; there is nobody to tell if not
+	_ = c.stream.Close() // sends close_notify if it can; there is nobody to tell if not
 }
 
 // look implements watched.
@@ -240,6 +271,9 @@ func (c *clientConn) expire(p phase) {
 // interrupt makes whatever the connection's goroutine waits for return with an error. Over HTTP/2 it only reads: what is
 // being written goes on, as a record that breaks off would leave nothing that the client can be told.
 func (c *clientConn) interrupt() {
+	if letGo := c.letGo.Load(); letGo != nil {
+		(*letGo)()
+	}
 	if c.http2.Load() != nil {
 		_ = c.tcp.SetReadDeadline(pastDeadline) // fails only where the connection is gone already
 		return
@@ -274,7 +308,7 @@ func (c *clientConn) moving() bool {
 func (c *clientConn) lingerClose() {
 	_ = c.tcp.SetReadDeadline(time.Time{}) // an interrupted read of the body may have set it
 	c.watch.reset()
-	if !c.watch.set(phaseLinger, lingerTime) || c.tls.CloseWrite() != nil {
+	if !c.watch.set(phaseLinger, lingerTime) || c.tls != nil && c.tls.CloseWrite() != nil {
 		return
 	}
 	_ = c.tcp.CloseWrite()

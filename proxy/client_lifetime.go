@@ -1,15 +1,27 @@
 package proxy
 
 import (
+	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// idleFor returns how long the connection has had no request in flight; false while it has one, or shakes hands.
-// One that has not asked for anything yet is idle after freshGrace: its request is most likely on its way.
+// deadline implements accountedConn.
+func (c *clientConn) deadline() *watch { return &c.watch }
+
+// peer implements accountedConn.
+func (c *clientConn) peer() netip.Addr { return c.client }
+
+// idleFor implements accountedConn. A connection without a request in flight is idle. One that has not asked for anything
+// yet is idle after freshGrace, as its request is most likely on its way, and so is one of whose handshake nothing has come
+// for that long (S-12.10).
 func (c *clientConn) idleFor() (time.Duration, bool) {
-	if c.watch.phase() == phaseIdle {
+	switch c.watch.phase() {
+	case phaseHandshake:
+		silent := time.Duration(c.watch.sweeper.clock.Load() - c.heard.Load())
+		return silent - freshGrace, silent > freshGrace
+	case phaseIdle:
 		return c.watch.since(phaseIdle, c.server.idleTimeout)
 	}
 	timeout := c.server.headerTimeout
@@ -25,8 +37,32 @@ const freshGrace = time.Second
 
 // freshDrainGrace is how long a new connection has for its first request, from the end of its handshake on, when the daemon
 // ends: two retransmissions of a packet that was lost. Other than one that was used, it may not be closed at any time:
-// its client has reason to expect an answer. net/http has the same time for the redirect ports.
+// its client has reason to expect an answer.
 const freshDrainGrace = 5 * time.Second
+
+// use implements accountedConn.
+func (c *clientConn) use() connUse {
+	switch c.watch.phase() {
+	case phaseHandshake:
+		return useHandshake
+	case phaseIdle, phaseFirst:
+		return useWaiting
+	case phaseHead:
+		return useHead
+	case phaseLinger:
+		return useLinger
+	}
+	return useRequest
+}
+
+// endIdle implements accountedConn. A request whose bytes have come is not lost.
+func (c *clientConn) endIdle() bool {
+	if c.hasReceived() || !c.watch.endIdle() {
+		return false
+	}
+	c.interrupt()
+	return true
+}
 
 // drain ends the connection if it is idle, and a new one if no request comes soon. A request in flight, or on its way through
 // the kernel, is left to its end, after which its loop sees that the server is draining. An HTTP/2 client is told.
@@ -40,7 +76,7 @@ func (c *clientConn) drain() {
 	switch p := c.watch.phase(); {
 	case p == phaseFirst, p == phaseIdle && c.hasReceived():
 		c.watch.shorten(p, freshDrainGrace)
-	case c.watch.endIdle():
+	case p == phaseIdle && c.watch.endIdle():
 		c.drained = true
 		_ = c.tcp.SetReadDeadline(pastDeadline)
 	}
@@ -67,17 +103,18 @@ func (c *clientConn) hasReceived() bool {
 	return err == nil && n > 0
 }
 
-// cut ends the connection at once, with whatever is in flight.
-func (c *clientConn) cut() {
+// cut implements accountedConn.
+func (c *clientConn) cut(cause error) {
 	if h := c.http2.Load(); h != nil {
-		h.cut(errShuttingDown)
+		h.cut(cause)
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wasCut = true
+	c.watch.end() // nothing new begins
 	if c.work != nil {
-		c.work.exchange.cancel(errShuttingDown)
+		c.work.exchange.cancel(cause)
 	}
 	c.interrupt()
 }

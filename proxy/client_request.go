@@ -40,7 +40,7 @@ func (w *http1Work) serveOne() bool {
 	w.start = n
 	w.begin()
 	x := &w.exchange
-	c.server.pipeline.handle(x)
+	c.server.handler.handle(x)
 	w.head.Fields = w.request.Fields[:0] // the stages have made the list longer: the next head uses its memory
 	if x.abort {
 		c.aborted = true
@@ -70,7 +70,7 @@ func (w *http1Work) readHead() (n int, err error) {
 		if w.end == len(w.in) && !w.grow() {
 			return 0, &http1.Error{Status: statusHeadTooLarge, Reason: "the head is over 64 KiB"}
 		}
-		read, err := w.conn.tls.Read(w.in[w.end:])
+		read, err := w.conn.stream.Read(w.in[w.end:])
 		w.end += read
 		if read == 0 && err != nil {
 			return 0, err
@@ -148,29 +148,10 @@ func (w *http1Work) refuse(refused *http1.Error) {
 	w.resetExchange()
 	w.closeAfter = true
 	w.start = w.end
-	c.server.pipeline.refuse(&w.exchange, refused)
+	c.server.handler.refuse(&w.exchange, refused)
 	if w.flush() == nil {
 		c.lingerClose()
 	}
-}
-
-// originForm cuts scheme and authority off an absolute-form target (RFC 9112, section 3.2.2), leaving the rest byte for
-// byte.
-func originForm(target string) string {
-	if target == "" || target[0] == '/' || target == "*" {
-		return target
-	}
-	_, rest, ok := strings.Cut(target, "://")
-	if !ok {
-		return target // authority-form, of CONNECT
-	}
-	if i := strings.IndexAny(rest, "/?"); i >= 0 {
-		if rest[i] == '?' {
-			return "/" + rest[i:]
-		}
-		return rest[i:]
-	}
-	return "/"
 }
 
 // pathQuery returns the target as it goes upstream.

@@ -55,7 +55,7 @@ func (w *http1Work) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		// A TLS record holds 16 KiB: fill one with what waits, and send the rest of a long part as it is.
 		if len(w.out) == 0 && len(rest) >= outBufferBytes {
-			if _, err := w.conn.tls.Write(rest); err != nil {
+			if _, err := w.conn.stream.Write(rest); err != nil {
 				return 0, err
 			}
 			break
@@ -88,7 +88,7 @@ func (w *http1Work) flush() error {
 	if len(w.out) == 0 {
 		return nil
 	}
-	_, err := w.conn.tls.Write(w.out)
+	_, err := w.conn.stream.Write(w.out)
 	w.out = w.out[:0]
 	return err
 }

@@ -52,7 +52,7 @@ func newWorkTest(t *testing.T, request Request) *workTest {
 	if err := <-shaken; err != nil {
 		t.Fatal(err)
 	}
-	c := &clientConn{server: new(siteServer), tls: server, tcp: ours}
+	c := &clientConn{server: new(siteServer), stream: server, tls: server, tcp: ours}
 	if c.fd, err = descriptorOf(ours); err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,8 @@ type Config struct {
 	BodyIdleTimeout time.Duration
 	// MaxConnections bounds the client connections open at once (S-12.2).
 	MaxConnections int
+	// MaxConnectionsPerClient is `max_connections_per_client`; 0 when it is not set. ConnectionShare is what holds.
+	MaxConnectionsPerClient int
 	// Sandbox tells that the process gives up after its start what it no longer needs (S-4.7).
 	Sandbox bool
 	// Logging says what is logged and where to (S-8).

@@ -29,12 +29,21 @@ func (c *Config) drift(other *Config) []Drift {
 	d.compare("header_timeout_secs", inSeconds(c.HeaderTimeout), inSeconds(other.HeaderTimeout))
 	d.compare("body_idle_timeout_secs", inSeconds(c.BodyIdleTimeout), inSeconds(other.BodyIdleTimeout))
 	d.compare("max_connections", c.MaxConnections, other.MaxConnections)
+	d.compare("max_connections_per_client", orUnset(c.MaxConnectionsPerClient), orUnset(other.MaxConnectionsPerClient))
 	d.compare("sandbox", onOff(c.Sandbox), onOff(other.Sandbox))
 	d.compare("logging.level", strings.ToLower(c.Logging.Level.String()), strings.ToLower(other.Logging.Level.String()))
 	d.compare("logging.format", c.Logging.Format, other.Logging.Format)
 	d.compare("logging.log_file_path", c.Logging.FilePath, other.Logging.FilePath)
 	d.listeners(c.Listeners, other.Listeners)
 	return d
+}
+
+// orUnset renders a number that is 0 when its key is not set.
+func orUnset(number int) string {
+	if number == 0 {
+		return ""
+	}
+	return strconv.Itoa(number)
 }
 
 // onOff renders the value of `sandbox`.

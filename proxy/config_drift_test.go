@@ -17,6 +17,7 @@ connection_idle_timeout_secs = 60
 header_timeout_secs = 10
 body_idle_timeout_secs = 61
 max_connections = 1024
+max_connections_per_client = 1
 sandbox = "on"
 [logging]
 level = "info"
@@ -82,7 +83,9 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 		{"the idle timeout", "60\n", "59\n", []Drift{{"connection_idle_timeout_secs", "60", "59"}}},
 		{"the header timeout", "10\n", "11\n", []Drift{{"header_timeout_secs", "10", "11"}}},
 		{"the body timeout", "61\n", "59\n", []Drift{{"body_idle_timeout_secs", "61", "59"}}},
-		{"the connections", "1024", "1000", []Drift{{"max_connections", "1024", "1000"}}},
+		{"the connections", "= 1024", "= 1000", []Drift{{"max_connections", "1024", "1000"}}},
+		{"a client's share of the connections", "per_client = 1", "per_client = 200", []Drift{{"max_connections_per_client", "1", "200"}}},
+		{"the default for a client's share", "max_connections_per_client = 1\n", "", []Drift{{"max_connections_per_client", "1", ""}}},
 		{"the sandbox", `"on"`, `"off"`, []Drift{{"sandbox", "on", "off"}}},
 		{"the level", `"info"`, `"trace"`, []Drift{{"logging.level", "info", "trace"}}},
 		{"the format", `"text"`, `"json"`, []Drift{{"logging.format", "text", "json"}}},

@@ -14,6 +14,7 @@ type rawConfig struct {
 	HeaderTimeoutSecs         *int64        `toml:"header_timeout_secs"`
 	BodyIdleTimeoutSecs       *int64        `toml:"body_idle_timeout_secs"`
 	MaxConnections            *int64        `toml:"max_connections"`
+	MaxConnectionsPerClient   *int64        `toml:"max_connections_per_client"`
 	Sandbox                   *string       `toml:"sandbox"`
 	Logging                   rawLogging    `toml:"logging"`
 	RateLimit                 rawRateLimit  `toml:"rate_limit"`

@@ -69,6 +69,8 @@ func ConfigReference() []ConfigTable {
 				"Ends a request or response in which no byte of a body moved for this long. A body that moves is never cut."),
 			{Name: "max_connections", Type: integerKey, Min: "1", Max: "1073741824", Default: "1024", Promise: "S-2.22",
 				Text: "Client connections at once, and connections to upstreams at once. Twice this, two for each listener and 64 more have to fit the process's limit of file descriptors (`ulimit -n`, `LimitNOFILE=`)."},
+			{Name: "max_connections_per_client", Type: integerKey, Min: "1", Need: unsetKey, Promise: "S-12.6",
+				Text: "Client connections that one client, an IPv4 address or a /64 of IPv6, may hold while others wait at `max_connections`; when nobody waits it may hold all. At most `max_connections`; without it a quarter of that, at least 1."},
 			{Name: "sandbox", Type: stringKey, Values: []string{"on", "off"}, Default: `"on"`, Promise: "S-4.7",
 				Text: "`on`: once it serves, the process gives up all rights to files, sockets and privileges that this configuration does not need, with Landlock, as far as the kernel has it; `off`: it keeps them."},
 		}},

@@ -1,7 +1,5 @@
 package proxy
 
-import "time"
-
 // The protocols and states that connections are counted by. A connection that shakes hands has no protocol yet.
 const (
 	connShaking = iota
@@ -29,30 +27,23 @@ var (
 // keeps neither new nor ending connections waiting for long; what changes meanwhile may be counted or not.
 func (r *connRegistry) census() (census [len(connProtocols)][2]int) {
 	r.sweeper.each(func(w *watch) {
-		if c, ok := w.owner.(*clientConn); ok {
+		if c, ok := w.owner.(accountedConn); ok {
 			protocol, state := c.state()
 			census[protocol][state]++
 		}
 	})
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, since := range r.plain {
-		if since == (time.Time{}) {
-			census[connRedirect][connActive]++
-		} else {
-			census[connRedirect][connIdle]++
-		}
-	}
 	return census
 }
 
-// state tells what the connection is at. One that has not asked for anything yet is idle.
+// state implements accountedConn. A connection that has not asked for anything yet is idle.
 func (c *clientConn) state() (protocol, state int) {
-	if !c.serving.Load() {
-		return connShaking, connActive
-	}
 	protocol, state = connHTTP1, connActive
-	if c.http2.Load() != nil {
+	switch {
+	case c.server.redirects():
+		protocol = connRedirect
+	case !c.serving.Load():
+		return connShaking, connActive
+	case c.http2.Load() != nil:
 		protocol = connHTTP2
 	}
 	switch c.watch.phase() {
@@ -67,4 +58,12 @@ func (r *connRegistry) counts() (open int, admitted uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.open, r.admitted
+}
+
+// limited returns how many connections were refused because their client held its share, and how many were cut because
+// their client held more than it.
+func (r *connRegistry) limited() (refused, cut uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refused, r.cutForOthers
 }

@@ -1,8 +1,8 @@
 package proxy
 
 import (
-	"net/http"
 	"testing"
+	"time"
 )
 
 func TestTheCensusCountsByProtocolAndState(t *testing.T) {
@@ -23,12 +23,9 @@ func TestTheCensusCountsByProtocolAndState(t *testing.T) {
 		serving(p, true)
 	}
 	r.sweeper.add(&watch{owner: new(exchange)}) // a stream is no connection
-	for _, state := range []http.ConnState{http.StateNew, http.StateActive, http.StateIdle} {
-		_, conn := tcpPair(t)
-		if !r.admit() {
-			t.Fatal("the connection was not admitted")
-		}
-		r.plainState(conn, state)
+	r.server = &siteServer{registry: r.connRegistry, headerTimeout: time.Second, idleTimeout: time.Second}
+	for _, p := range []phase{phaseNone, phaseFirst, phaseHead} {
+		r.open(t, p)
 	}
 	want := [len(connProtocols)][2]int{
 		connShaking: {connActive: 2}, connHTTP1: {connIdle: 2, connActive: 6}, connHTTP2: {connIdle: 2, connActive: 1},

@@ -2,18 +2,21 @@ package proxy
 
 import (
 	"context"
-	"net"
-	"net/http"
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // connRegistry is the one account of all client connections, of every listener and protocol: `status` and shutdown read
-// it, and max_connections holds by it (S-12.2).
+// it, and max_connections and the clients' shares of it hold by it (S-12.2, S-12.6).
 type connRegistry struct {
 	sweeper *sweeper
 	limit   int
+	// share is how many connections one client may hold while others wait.
+	share int
+	// onCut is called, with mu held, when a connection was cut because its client held more than its share.
+	onCut func(client netip.Addr, held int)
 
 	// waiting is how many accepted connections wait for room.
 	waiting atomic.Int32
@@ -21,18 +24,19 @@ type connRegistry struct {
 	// grownWindows is what the windows of HTTP/2 connections have grown by, in bytes.
 	grownWindows atomic.Int64
 
-	mu sync.Mutex
-	// room is signalled when a connection has ended.
-	room *sync.Cond
+	mu   sync.Mutex
 	open int
-	// admitted is how many were ever open.
-	admitted uint64
-	// conns are the connections of HTTPS listeners, plain those of redirect ports with the time since when they are
-	// idle (zero while they are not).
-	conns map[*clientConn]struct{}
-	plain map[net.Conn]time.Time
-	// clients are the accounts of the clients of conns.
+	// admitted is how many were ever open; refused and cutForOthers count what the shares did.
+	admitted, refused, cutForOthers uint64
+	conns                           map[accountedConn]struct{}
+	// clients are the accounts of all clients with connections.
 	clients accounts
+	// queue are the connections that wait for room, in the order in which they were accepted, and leaving those that were
+	// told to make room. For the first ones of the queue, as many as promised says, others are leaving.
+	queue    []*ticket
+	promised int
+	leaving  []leavingConn
+	idle     idleList
 	// accepting is how many loops accept connections.
 	accepting int
 	draining  bool
@@ -41,9 +45,9 @@ type connRegistry struct {
 	ended chan struct{}
 }
 
-func newConnRegistry(limit int, s *sweeper) *connRegistry {
-	r := &connRegistry{sweeper: s, limit: limit, conns: map[*clientConn]struct{}{}, plain: map[net.Conn]time.Time{}, clients: accounts{}, ended: make(chan struct{})}
-	r.room = sync.NewCond(&r.mu)
+func newConnRegistry(limit, share int, s *sweeper) *connRegistry {
+	r := &connRegistry{sweeper: s, limit: limit, share: share, conns: map[accountedConn]struct{}{}, clients: accounts{},
+		onCut: func(netip.Addr, int) {}, idle: idleList{at: -1}, ended: make(chan struct{})}
 	s.swept = r.becameIdle // new connections become idle by a clock
 	return r
 }
@@ -62,130 +66,108 @@ func (r *connRegistry) accepts() (ended func()) {
 	}
 }
 
-// admit waits until there is room for one more connection, and takes it. At the limit the connection that has been idle
-// for longest is closed; where none is idle, new ones wait in the backlog. During a drain what was accepted just before is
-// still let in (S-11.2). It returns false at the end.
-func (r *connRegistry) admit() bool {
+// admit asks for room for a connection of a client that was accepted. It does not wait; the ticket says what becomes of the
+// connection. It returns false when the listener is to accept no further ones until then: what comes next waits in the
+// backlog. During a drain what was accepted just before is still let in (S-11.2).
+func (r *connRegistry) admit(key clientKey) (t *ticket, acceptOn bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.open >= r.limit && !r.closed {
-		r.waiting.Add(1) // before the look, or what becomes idle during it would tell nobody
-		r.closeLongestIdle()
-		r.room.Wait()
-		r.waiting.Add(-1)
+	t = &ticket{key: key, done: decided, result: ended}
+	switch {
+	case r.closed:
+		return t, false
+	case r.open < r.limit && len(r.queue) == 0:
+		r.take(t)
+		return t, true
 	}
-	if r.closed {
-		return false
-	}
+	t.done = make(chan struct{})
+	r.queue = append(r.queue, t)
+	r.waiting.Add(1) // before the look, or what becomes idle during it would tell nobody
+	r.makeRoom()
+	return t, r.promised == len(r.queue) && r.promised <= maxPromised
+}
+
+// take gives the ticket the room that there is. The caller holds mu.
+func (r *connRegistry) take(t *ticket) {
 	r.open++
 	r.admitted++
-	return true
+	t.account = r.clients.open(t.key)
+	t.result = admitted
 }
 
-// closeLongestIdle closes the connection that has been idle for longest. The caller holds mu.
-func (r *connRegistry) closeLongestIdle() {
-	var longest *clientConn
-	var longestPlain net.Conn
-	var idle time.Duration
-	for c := range r.conns {
-		if d, ok := c.idleFor(); ok && (longest == nil || d > idle) {
-			longest, idle = c, d
-		}
-	}
-	now := time.Now()
-	for c, since := range r.plain {
-		if d := now.Sub(since); !since.IsZero() && (longest == nil && longestPlain == nil || d > idle) {
-			longest, longestPlain, idle = nil, c, d
-		}
-	}
-	switch {
-	case longestPlain != nil:
-		r.plain[longestPlain] = time.Time{} // the next one that waits closes another one
-		_ = longestPlain.Close()
-	case longest == nil:
-	case longest.watch.endIdle():
-		longest.interrupt()
-	default: // a request has just come on it
-		r.closeLongestIdle()
-	}
+// admitTicket is take for a ticket that waits.
+func (r *connRegistry) admitTicket(t *ticket) {
+	r.take(t)
+	close(t.done)
 }
 
-// becameIdle makes connections that wait for room look again.
+// becameIdle looks for room again for connections that wait.
 func (r *connRegistry) becameIdle() {
 	if r.waiting.Load() == 0 {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.room.Broadcast()
+	r.makeRoom()
 }
 
 // add registers a connection that was admitted. It returns false when everything is being closed.
-func (r *connRegistry) add(c *clientConn) bool {
+func (r *connRegistry) add(c accountedConn, t *ticket) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return false
 	}
+	e := c.entry()
+	e.account, e.number = t.account, r.admitted
 	r.conns[c] = struct{}{}
-	c.account = r.clients.open(newClientKey(c.client))
-	r.sweeper.add(&c.watch)
+	r.sweeper.add(c.deadline())
 	return true
 }
 
-// remove forgets a connection of an HTTPS listener.
-func (r *connRegistry) remove(c *clientConn) {
+// remove forgets a connection that was registered.
+func (r *connRegistry) remove(c accountedConn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, ok := r.conns[c]; ok {
-		delete(r.conns, c)
-		r.clients.close(c.account)
-		r.sweeper.remove(&c.watch)
-		r.left()
+	if _, ok := r.conns[c]; !ok {
+		return
 	}
+	delete(r.conns, c)
+	e := c.entry()
+	if e.leaving {
+		e.account.leaving--
+		r.leaving = slices.DeleteFunc(r.leaving, func(l leavingConn) bool { return l.conn == c })
+	}
+	r.sweeper.remove(c.deadline())
+	r.left(e.account)
 }
 
-// release gives back what admit took, for a connection that was never registered.
-func (r *connRegistry) release() {
+// release gives back what a ticket has got, for a connection that was never registered.
+func (r *connRegistry) release(t *ticket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.left()
+	r.left(t.account)
 }
 
-// left counts a connection that ended. The caller holds mu.
-func (r *connRegistry) left() {
+// left counts a connection of a client that ended. The caller holds mu.
+func (r *connRegistry) left(account *clientAccount) {
+	r.clients.close(account)
 	r.open--
-	r.room.Signal()
+	if len(r.queue) > 0 {
+		r.makeRoom()
+	}
 	r.endIfDrained()
 }
 
 // endIfDrained ends a drain when nothing is left to wait for. The caller holds mu.
 func (r *connRegistry) endIfDrained() {
-	if !r.draining || r.open > 0 || r.accepting > 0 {
+	if !r.draining || r.open > 0 || r.accepting > 0 || len(r.queue) > 0 {
 		return
 	}
 	select {
 	case <-r.ended:
 	default:
 		close(r.ended)
-	}
-}
-
-// plainState is the ConnState hook of the redirect ports.
-func (r *connRegistry) plainState(c net.Conn, state http.ConnState) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch state {
-	case http.StateNew, http.StateActive:
-		r.plain[c] = time.Time{}
-	case http.StateIdle:
-		r.plain[c] = time.Now()
-		r.room.Broadcast()
-	case http.StateClosed, http.StateHijacked:
-		if _, ok := r.plain[c]; ok {
-			delete(r.plain, c)
-			r.left()
-		}
 	}
 }
 
@@ -201,7 +183,6 @@ func (r *connRegistry) count() int {
 func (r *connRegistry) drain(ctx context.Context) bool {
 	r.mu.Lock()
 	r.draining = true
-	r.room.Broadcast()
 	for c := range r.conns {
 		c.drain()
 	}
@@ -215,32 +196,17 @@ func (r *connRegistry) drain(ctx context.Context) bool {
 	}
 }
 
-// close cuts every connection of the HTTPS listeners and admits no more.
+// close cuts every connection and admits no more.
 func (r *connRegistry) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
-	r.room.Broadcast()
+	for _, t := range r.queue {
+		t.decide(ended)
+	}
+	r.queue = nil
+	r.waiting.Store(0)
 	for c := range r.conns {
-		c.cut()
+		c.cut(errShuttingDown)
 	}
-}
-
-// admittedListener lets a redirect port's server accept only what there is room for.
-type admittedListener struct {
-	net.Listener
-	registry *connRegistry
-}
-
-// Accept implements net.Listener.
-func (l admittedListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	if !l.registry.admit() {
-		_ = conn.Close()
-		return nil, net.ErrClosed
-	}
-	return conn, nil
 }

@@ -2,9 +2,9 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
-	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -14,11 +14,19 @@ import (
 type registryTest struct {
 	*connRegistry
 	server *siteServer
+	// clients is how many clients there were.
+	clientsSeen uint64
 }
 
 func newRegistryTest(limit int) *registryTest {
-	r := newConnRegistry(limit, newSweeper())
-	return &registryTest{connRegistry: r, server: &siteServer{registry: r, headerTimeout: 10 * time.Second, idleTimeout: time.Minute}}
+	r := newConnRegistry(limit, max(1, limit/4), newSweeper())
+	return &registryTest{connRegistry: r, server: &siteServer{tls: &tls.Config{}, registry: r, headerTimeout: 10 * time.Second, idleTimeout: time.Minute}}
+}
+
+// newClient returns the key of a client that was not there before.
+func (r *registryTest) newClient() clientKey {
+	r.clientsSeen++
+	return clientKey{hi: r.clientsSeen}
 }
 
 // advance moves the clock that deadlines count from.
@@ -60,7 +68,7 @@ func (r *registryTest) openOn(t testing.TB, tcp *net.TCPConn, p phase) *clientCo
 	}
 	c := &clientConn{server: r.server, tcp: tcp, fd: fd}
 	c.watch.owner = c
-	if !r.admit() || !r.add(c) {
+	if ticket, _ := r.admit(r.newClient()); ticket.wait() != admitted || !r.add(c, ticket) {
 		t.Fatal("the connection was not admitted")
 	}
 	timeout := r.server.idleTimeout
@@ -83,13 +91,20 @@ func interrupted(c *clientConn) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) && time.Since(start) < 40*time.Millisecond
 }
 
-// admitting calls admit in a goroutine.
-func (r *registryTest) admitting(t testing.TB) <-chan bool {
-	admitted := make(chan bool, 1)
-	before := r.waiting.Load()
-	go func() { admitted <- r.admit() }()
-	waitFor(t, "admit to wait", func() bool { return r.waiting.Load() > before || len(admitted) > 0 })
-	return admitted
+// admitting asks for room for a connection of a new client.
+func (r *registryTest) admitting() *ticket {
+	t, _ := r.admit(r.newClient())
+	return t
+}
+
+// decided reports whether it is decided what becomes of the connection.
+func (t *ticket) decided() bool {
+	select {
+	case <-t.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func TestAtTheLimitTheLongestIdleConnectionMakesRoom(t *testing.T) {
@@ -102,8 +117,8 @@ func TestAtTheLimitTheLongestIdleConnectionMakesRoom(t *testing.T) {
 	later := r.open(t, phaseIdle)
 	fresh := r.open(t, phaseIdle) // which has sent no request yet
 	fresh.watch.set(phaseFirst, r.server.headerTimeout)
-	admitted := r.admitting(t)
-	if len(admitted) > 0 {
+	waiting := r.admitting()
+	if waiting.decided() {
 		t.Fatal("admitted over the limit")
 	}
 	if !interrupted(longest) {
@@ -115,7 +130,7 @@ func TestAtTheLimitTheLongestIdleConnectionMakesRoom(t *testing.T) {
 		}
 	}
 	r.remove(longest)
-	if !<-admitted {
+	if waiting.wait() != admitted {
 		t.Error("not admitted into the room that was made")
 	}
 	if n := r.count(); n != 4 {
@@ -128,7 +143,7 @@ func TestANewConnectionThatSaysNothingMakesRoomAfterAWhile(t *testing.T) {
 	r := newRegistryTest(2)
 	silent := r.open(t, phaseFirst)
 	busy := r.open(t, phaseUpstream)
-	admitted := r.admitting(t)
+	waiting := r.admitting()
 	r.sweeper.swept()
 	if silent.watch.phase() != phaseFirst {
 		t.Fatal("a new connection was closed before its request could come")
@@ -140,7 +155,7 @@ func TestANewConnectionThatSaysNothingMakesRoomAfterAWhile(t *testing.T) {
 		t.Error("the connection with a request in flight was closed")
 	}
 	r.remove(silent)
-	if !<-admitted {
+	if waiting.wait() != admitted {
 		t.Error("not admitted into the room that was made")
 	}
 }
@@ -164,7 +179,7 @@ func TestConnectionsThatWaitCloseOneEach(t *testing.T) {
 	leaks(t)
 	r := newRegistryTest(3)
 	conns := []*clientConn{r.open(t, phaseIdle), r.open(t, phaseIdle), r.open(t, phaseUpstream)}
-	first, second := r.admitting(t), r.admitting(t)
+	first, second := r.admitting(), r.admitting()
 	for i, c := range conns {
 		if idle := i < 2; interrupted(c) != idle {
 			t.Errorf("connection %d: interrupted=%v, want %v", i, !idle, idle)
@@ -172,14 +187,14 @@ func TestConnectionsThatWaitCloseOneEach(t *testing.T) {
 	}
 	r.remove(conns[0])
 	r.remove(conns[1])
-	if !<-first || !<-second {
+	if first.wait() != admitted || second.wait() != admitted {
 		t.Error("not both were admitted")
 	}
 }
 
 func TestAConnectionThatIsClosedForRoomBeginsNoRequest(t *testing.T) {
 	for name, end := range map[string]func(*registryTest){
-		"at the limit": (*registryTest).closeIdle,
+		"at the limit": func(r *registryTest) { r.closeIdle() },
 		"at the end":   func(r *registryTest) { canceled, stop := context.WithCancel(t.Context()); stop(); r.drain(canceled) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -199,10 +214,13 @@ func TestAConnectionThatIsClosedForRoomBeginsNoRequest(t *testing.T) {
 	}
 }
 
-func (r *registryTest) closeIdle() {
+// closeIdle closes the connection that has been idle for longest.
+func (r *connRegistry) closeIdle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.closeLongestIdle()
+	if conn := r.nextIdle(false); conn != nil && conn.endIdle() {
+		r.isLeaving(conn)
+	}
 }
 
 func TestAConnectionThatBecomesIdleIsSeenByOneThatWaits(t *testing.T) {
@@ -218,59 +236,24 @@ func TestAConnectionThatBecomesIdleIsSeenByOneThatWaits(t *testing.T) {
 		if !c.watch.set(phaseUpstream, time.Minute) {
 			t.Fatal("interrupted while a request was in flight")
 		}
-		admitted := make(chan bool, 1)
-		go func() { admitted <- r.admit() }()
+		waiting := make(chan *ticket, 1)
+		key := r.newClient()
+		go func() { t, _ := r.admit(key); waiting <- t }()
 		time.Sleep(time.Duration(i%30) * time.Microsecond)
 		c.watch.set(phaseIdle, time.Minute)
 		r.becameIdle()
 		waitFor(t, "the idle connection to be closed", func() bool { return c.watch.phase() == phaseExpired })
 		r.remove(c)
-		if !<-admitted {
+		next := <-waiting
+		if next.wait() != admitted {
 			t.Fatal("not admitted")
 		}
 		c.watch.reset()
-		if !r.add(c) {
+		c.leaving = false
+		if !r.add(c, next) {
 			t.Fatal("not added")
 		}
 	}
-}
-
-func TestConnectionsOfARedirectPort(t *testing.T) {
-	leaks(t)
-	r := newRegistryTest(2)
-	busy, _ := tcpPair(t)
-	idle, _ := tcpPair(t)
-	for _, c := range []net.Conn{busy, idle} {
-		if !r.admit() {
-			t.Fatal("not admitted")
-		}
-		r.plainState(c, http.StateNew)
-		r.plainState(c, http.StateActive)
-	}
-	admitted := r.admitting(t)
-	time.Sleep(time.Millisecond)
-	r.plainState(idle, http.StateIdle)
-	var one [1]byte
-	if _, err := idle.Read(one[:]); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("reading the idle connection: %v, want it closed", err)
-	}
-	second := r.admitting(t)
-	r.plainState(idle, http.StateClosed)
-	r.plainState(idle, http.StateClosed) // which would be counted twice
-	select {
-	case <-admitted:
-	case <-second:
-		admitted = second
-	}
-	if n := r.count(); n != 2 {
-		t.Errorf("%d connections are counted, want 2", n)
-	}
-	r.plainState(busy, http.StateHijacked)
-	r.release()
-	if n := r.count() + int(r.waiting.Load()); n != 1 && n != 2 {
-		t.Errorf("%d connections are counted or wait, want the one that waited", n)
-	}
-	r.close()
 }
 
 func TestDrain(t *testing.T) {
@@ -301,12 +284,12 @@ func TestDrain(t *testing.T) {
 	})
 	t.Run("waits for loops that may have accepted one more, and lets that in", func(t *testing.T) {
 		r := newRegistryTest(1)
-		ended := r.accepts()
+		loop := r.accepts()
 		drained := make(chan bool, 1)
 		go func() { drained <- r.drain(t.Context()) }()
 		waitFor(t, "the drain to begin", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.draining })
 		last := r.open(t, phaseHandshake)
-		ended()
+		loop()
 		if len(drained) > 0 {
 			t.Error("the connection that was accepted last was not waited for")
 		}
@@ -318,28 +301,25 @@ func TestDrain(t *testing.T) {
 	t.Run("lets one that waits for room in when there is some, or at the end not", func(t *testing.T) {
 		r := newRegistryTest(1)
 		busy := r.open(t, phaseBody)
-		ended := r.accepts()
-		first, second := make(chan bool, 1), make(chan bool, 1)
-		go func() { first <- r.admit() }()
+		loop := r.accepts()
+		first := r.admitting()
 		ctx, cancel := context.WithCancel(t.Context())
 		drained := make(chan bool, 1)
 		go func() { drained <- r.drain(ctx) }()
-		waitFor(t, "a connection to wait", func() bool { return r.waiting.Load() == 1 })
 		r.remove(busy)
-		if !<-first {
+		if first.wait() != admitted {
 			t.Error("not admitted into the room that was made")
 		}
-		go func() { second <- r.admit() }()
-		waitFor(t, "another one to wait", func() bool { return r.waiting.Load() == 1 })
+		second := r.admitting()
 		cancel()
 		if <-drained {
 			t.Error("drained with a connection that waits")
 		}
 		r.close()
-		if <-second {
+		if second.wait() != ended {
 			t.Error("admitted after the end")
 		}
-		ended()
+		loop()
 	})
 	t.Run("takes a connection on which bytes have come for one with a request", func(t *testing.T) {
 		r := newRegistryTest(1)
@@ -381,10 +361,10 @@ func TestCloseCutsEverything(t *testing.T) {
 			t.Errorf("connection %d was not cut", i)
 		}
 	}
-	if r.admit() {
+	if r.admitting().wait() != ended {
 		t.Error("admitted after the end")
 	}
-	if tcp, _ := tcpPair(t); r.add(&clientConn{server: r.server, tcp: tcp}) {
+	if tcp, _ := tcpPair(t); r.add(&clientConn{server: r.server, tcp: tcp}, &ticket{}) {
 		t.Error("added after the end")
 	}
 }

@@ -86,8 +86,9 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 	if err != nil {
 		t.Fatal(err)
 	}
+	handler := newPipeline(pointer, p.shared, options.bodyIdle)
 	p.siteServer = &siteServer{
-		address: "127.0.0.1:443", port: "443", pipeline: newPipeline(pointer, p.shared, options.bodyIdle), registry: p.shared.conns,
+		address: "127.0.0.1:443", port: "443", handler: handler, pipeline: handler, registry: p.shared.conns,
 		log: p.shared.log, tls: listenerTLSConfig(source, openGate(), p.shared.log),
 		headerTimeout: options.header, idleTimeout: options.idle,
 	}

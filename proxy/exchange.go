@@ -178,6 +178,10 @@ func (x *exchange) beginAnswer() bool {
 type answer struct {
 	status int
 	fields Fields
+	// body and contentType stand in place of the status text and its type where they are not "".
+	body, contentType string
+	// closing ends the connection after the answer (HTTP/1), or resets the stream (HTTP/2).
+	closing bool
 	// abort tells to send nothing and cut the connection: there is nobody left to answer.
 	abort bool
 }

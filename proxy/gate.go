@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -25,13 +24,24 @@ func newGate(patience time.Duration) *gate { return &gate{ch: make(chan struct{}
 // open lets everybody through, from now on.
 func (g *gate) open() { g.once.Do(func() { close(g.ch) }) }
 
+// isOpen reports whether the gate lets everybody through. Where there is no gate, everybody is let through.
+func (g *gate) isOpen() bool {
+	if g == nil {
+		return true
+	}
+	select {
+	case <-g.ch:
+		return true
+	default:
+		return false
+	}
+}
+
 // wait returns nil when the gate is open, and an error when the context ends or the client was held for the patience of
 // the gate: a client of a start that takes long gets its descriptor taken away, not a place in a growing queue.
 func (g *gate) wait(ctx context.Context) error {
-	select {
-	case <-g.ch: // the usual case, and not worth a timer
+	if g.isOpen() { // the usual case, and not worth a timer
 		return nil
-	default:
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, g.patience, errStillStarting)
 	defer cancel()
@@ -41,14 +51,4 @@ func (g *gate) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// handler waits at the gate before it serves. It never answers what it holds back.
-func (g *gate) handler(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if g.wait(r.Context()) != nil {
-			panic(http.ErrAbortHandler)
-		}
-		next.ServeHTTP(w, r)
-	})
 }

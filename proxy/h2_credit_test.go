@@ -111,7 +111,7 @@ func heldBytes(d *testDaemon) (n int64) {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	for c := range registry.conns {
-		if h := c.http2.Load(); h != nil {
+		if h := c.(*clientConn).http2.Load(); h != nil {
 			h.mu.Lock()
 			n += h.windows.held
 			h.mu.Unlock()

@@ -159,7 +159,7 @@ func TestAWindowThatGrowsIsOpenedByThat(t *testing.T) {
 }
 
 func TestTheGrowthOfAllWindowsIsBounded(t *testing.T) {
-	registry := newConnRegistry(1, newSweeper())
+	registry := newConnRegistry(1, 1, newSweeper())
 	grown := 0
 	for range 100 {
 		h := &h2Conn{server: &siteServer{registry: registry}}
@@ -274,7 +274,7 @@ func scheduledStreams(d *testDaemon) (n int) {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	for c := range registry.conns {
-		if h := c.http2.Load(); h != nil {
+		if h := c.(*clientConn).http2.Load(); h != nil {
 			h.mu.Lock()
 			for _, open := range h.streams {
 				if open.stream.scheduled {
@@ -385,15 +385,10 @@ func TestAConnectionThatIsClosedToMakeRoomIsToldSo(t *testing.T) {
 		c.until("the settings", func() bool { return c.stream(0).credit > 0 })
 		registry := d.shared.conns
 		waitFor(t, "the connection to be idle", func() bool {
+			registry.closeIdle()
 			registry.mu.Lock()
 			defer registry.mu.Unlock()
-			for conn := range registry.conns {
-				if _, idle := conn.idleFor(); idle {
-					registry.closeLongestIdle()
-					return true
-				}
-			}
-			return false
+			return len(registry.leaving) == 1
 		})
 		c.ended()
 		if got := fmt.Sprint(c.goAways); got != "[0 NO_ERROR]" || c.err != io.EOF {

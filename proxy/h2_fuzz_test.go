@@ -48,7 +48,7 @@ func h2FuzzServer(tb testing.TB) *siteServer {
 		}
 		return nil
 	}}}
-	registry := newConnRegistry(100, newSweeper())
+	registry := newConnRegistry(100, 100, newSweeper())
 	return &siteServer{
 		pipeline: p, registry: registry, log: logger, tls: &tls.Config{}, headerTimeout: time.Minute, idleTimeout: time.Minute,
 	}

@@ -28,7 +28,7 @@ func bindListeners(cfg *Config, sockets inheritedSockets) (all listeners, err er
 	return all, nil
 }
 
-// close closes every socket and connection.
+// close closes every socket.
 func (all listeners) close() {
 	for _, l := range all {
 		l.close()
@@ -140,13 +140,13 @@ func checkDescriptors(cfg *Config) error {
 
 // drain stops accepting everywhere and lets requests in flight end (S-11.1). It does not wait. The connections learn of
 // it first: an answer that is given after a port has closed says that its connection ends.
-func (all listeners) drain(ctx context.Context) {
+func (all listeners) drain() {
 	for _, l := range all {
-		if l.sites != nil {
-			l.sites.shutdown()
+		for _, server := range []*siteServer{l.sites, l.redirects} {
+			if server != nil {
+				server.shutdown()
+			}
 		}
 	}
-	for _, l := range all {
-		l.drain(ctx)
-	}
+	all.close()
 }

@@ -62,6 +62,8 @@ func metricFamilies() []metricFamily {
 			"The most connections of clients that may be open, max_connections", writeMaxConnections},
 		{"reverse_proxy_connections_waiting", gaugeMetric, nil,
 			"Connections that were accepted and wait for room, each with a backlog behind it", writeWaiting},
+		{"reverse_proxy_connections_over_share_total", counterMetric, []string{"action"},
+			"Connections of clients at max_connections_per_client that were refused, or cut for others, at max_connections", writeOverShare},
 		{"reverse_proxy_http2_breaches_total", counterMetric, nil,
 			"HTTP/2 connections that were ended because their client went beyond a bound", writeBreaches},
 

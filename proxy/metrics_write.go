@@ -112,6 +112,12 @@ func writeMaxConnections(s *scrape, t *metricsText) { t.size(s.shared.conns.limi
 
 func writeWaiting(s *scrape, t *metricsText) { t.size(int(s.shared.conns.waiting.Load())) }
 
+func writeOverShare(s *scrape, t *metricsText) {
+	refused, cut := s.shared.conns.limited()
+	t.count(refused, "refused")
+	t.count(cut, "cut")
+}
+
 func writeBreaches(s *scrape, t *metricsText) { t.count(s.shared.metrics.process.breaches.Load()) }
 
 func writeHandshakes(s *scrape, t *metricsText) {

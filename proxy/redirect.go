@@ -1,9 +1,13 @@
 package proxy
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
+
+	"reverse-proxy/proxy/http1"
 )
 
 // acmeChallengePrefix is where a CA fetches an HTTP-01 key authorization (RFC 8555, section 8.3).
@@ -14,58 +18,97 @@ type httpChallengeSource interface {
 	HTTPChallenge(host, path string) (keyAuthorization []byte, ok bool)
 }
 
-// redirectHandler serves the redirect port (S-13): the CA's validations in ACME mode, also before step 8, and a redirect
-// to https for everything else. Nothing is ever proxied from here.
-func (l *listener) redirectHandler() http.Handler {
-	challenges, acmeMode := l.source.(httpChallengeSource)
-	redirect := l.gate.handler(http.HandlerFunc(l.redirectToHTTPS))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !acmeMode || !strings.HasPrefix(r.URL.Path, acmeChallengePrefix) {
-			redirect.ServeHTTP(w, r)
-			return
-		}
-		keyAuthorization, ok := challenges.HTTPChallenge(r.Host, r.URL.Path)
-		if !ok {
-			plainAnswer(w, statusNotFound)
-			return
-		}
-		w.Header().Set("Content-Type", "application/octet-stream") // RFC 8555, section 8.3
-		_, _ = w.Write(keyAuthorization)                           // a CA that left asks again
-	})
+// redirector answers the requests of a redirect port (S-13): the CA's validations in ACME mode, also before step 8, and a
+// redirect to https for everything else. It proxies nothing.
+type redirector struct {
+	httpsPort int
+	// challenges is nil when the listener is not in ACME mode.
+	challenges httpChallengeSource
+	gate       *gate
+	log        *Logger
+	dates      dateText
+	// bodyIdle is how long an answer may stand still.
+	bodyIdle time.Duration
 }
 
-// redirectToHTTPS sends a client to the same host, path and query on the HTTPS port (S-13.1).
-func (l *listener) redirectToHTTPS(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
-		plainAnswer(w, statusMethodNotAllowed)
-		return
+// newRedirector makes the redirector of a listener whose certificates come from source.
+func newRedirector(httpsPort int, source CertSource, g *gate, log *Logger, bodyIdle time.Duration) *redirector {
+	challenges, _ := source.(httpChallengeSource)
+	return &redirector{httpsPort: httpsPort, challenges: challenges, gate: g, log: log, bodyIdle: bodyIdle}
+}
+
+// handle implements requestHandler. Every answer is the last of its connection: the client's next request goes to another
+// port.
+func (r *redirector) handle(x *exchange) {
+	x.dates = &r.dates
+	x.body.watched(x.watch, r.bodyIdle)
+	path, _, _ := strings.Cut(x.request.Target, "?")
+	switch {
+	case r.challenges != nil && strings.HasPrefix(path, acmeChallengePrefix):
+		x.send(r.challenge(x.request.Authority, path))
+	case r.waitAtGate(x):
+		x.send(r.redirect(x.request))
+	default:
+		x.abort = true
 	}
-	host, ok := splitAuthority(r.Host)
-	target := originForm(r.RequestURI)
+}
+
+// refuse implements requestHandler.
+func (r *redirector) refuse(x *exchange, refused *http1.Error) {
+	x.dates = &r.dates
+	x.body.watched(x.watch, r.bodyIdle)
+	if r.log.Enabled(LevelDebug) {
+		r.log.Log(LevelDebug, "CONNECTION_ERROR", Str("client_ip", x.request.ClientText), Str("error", refused.Reason))
+	}
+	x.send(lastAnswer(refused.Status))
+}
+
+// lastAnswer is the answer of a status, after which the connection ends.
+func lastAnswer(status int) *answer { return &answer{status: status, closing: true} }
+
+// challenge answers a CA's validation.
+func (r *redirector) challenge(host, path string) *answer {
+	keyAuthorization, ok := r.challenges.HTTPChallenge(host, path)
+	if !ok {
+		return lastAnswer(statusNotFound)
+	}
+	a := lastAnswer(statusOK)
+	a.body, a.contentType = string(keyAuthorization), "application/octet-stream" // RFC 8555, section 8.3
+	return a
+}
+
+// redirect sends a client to the same host, path and query on the HTTPS port (S-13.1).
+func (r *redirector) redirect(request *Request) *answer {
+	if request.Method == http.MethodConnect || request.Method == http.MethodTrace {
+		return lastAnswer(statusMethodNotAllowed)
+	}
+	host, ok := splitAuthority(request.Authority)
+	target := request.Target
 	if target == "*" {
 		target = "/"
 	}
 	if !ok || !onlyBytes(target, isTargetByte) {
-		plainAnswer(w, statusBadRequest)
-		return
+		return lastAnswer(statusBadRequest)
 	}
-	if port := l.config.HTTPSPort; port != 443 {
-		host += ":" + strconv.Itoa(port)
+	if r.httpsPort != 443 {
+		host += ":" + strconv.Itoa(r.httpsPort)
 	}
-	w.Header()["Location"] = []string{"https://" + host + target}
-	plainAnswer(w, http.StatusMovedPermanently)
+	a := lastAnswer(http.StatusMovedPermanently)
+	a.fields.Add("Location", "https://"+host+target)
+	return a
+}
+
+// waitAtGate waits until the daemon serves. It returns false when the client was held for too long or has left.
+func (r *redirector) waitAtGate(x *exchange) bool {
+	if r.gate.isOpen() {
+		return true
+	}
+	ctx, letGo := context.WithCancel(context.Background())
+	defer letGo()
+	defer x.dialed()
+	return x.watch.set(phaseUpstream, r.gate.patience+time.Second) && x.dialing(letGo) && r.gate.wait(ctx) == nil
 }
 
 // isTargetByte accepts what may stand in a Location besides the delimiters of a URI: visible ASCII. Nothing that could
 // end the line, or that a client would have had to encode, is repeated.
 func isTargetByte(c byte) bool { return c > ' ' && c < 0x7f }
-
-// plainAnswer gives an answer of the proxy's own on the ports that do not go through the stages.
-func plainAnswer(w http.ResponseWriter, status int) {
-	body := statusBody(status)
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.Header().Set("Connection", "close") // the client's next request goes to another port
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(body)) // a client that left needs no answer
-}

@@ -1,11 +1,11 @@
 package proxy
 
 import (
-	"bufio"
-	"net/http"
-	"net/http/httptest"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
 // challengeSourceForTest answers one HTTP-01 challenge.
@@ -15,7 +15,31 @@ func (challengeSourceForTest) HTTPChallenge(host, path string) ([]byte, bool) {
 	return []byte("token.key"), host == "a.example:80" && path == acmeChallengePrefix+"token"
 }
 
+// redirectPort answers the requests of one connection as a redirect port does, and returns what it sends.
+func redirectPort(t *testing.T, r *redirector, request string) (head, body string) {
+	t.Helper()
+	leaks(t)
+	registry := newRegistryTest(10)
+	s := &siteServer{registry: registry.connRegistry, handler: r, log: r.log, headerTimeout: time.Minute, idleTimeout: time.Minute}
+	tcp, client := tcpPair(t)
+	ticket, _ := registry.admit(registry.newClient())
+	served := make(chan struct{})
+	go func() { defer close(served); s.serveConn(tcp, ticket); s.conns.Wait() }()
+	if _, err := io.WriteString(client, request); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = client.Close()
+	<-served
+	head, body, _ = strings.Cut(string(answer), "\r\n\r\n")
+	return head + "\r\n", body
+}
+
 func TestTheRedirectPort(t *testing.T) {
+	logger := openLogger(t, LoggingConfig{}, io.Discard)
 	for _, test := range []struct {
 		name     string
 		port     int
@@ -26,28 +50,35 @@ func TestTheRedirectPort(t *testing.T) {
 		{"to the default port", 443, "GET /a/b?c=d HTTP/1.1\r\nHost: A.example\r\n\r\n", 301, "https://a.example/a/b?c=d"},
 		{"to another port", 8443, "GET / HTTP/1.1\r\nHost: a.example:8080\r\n\r\n", 301, "https://a.example:8443/"},
 		{"path and query byte for byte", 443, "GET //x/../%2f?q=%zz&r=a+b HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example//x/../%2f?q=%zz&r=a+b"},
+		{"a URL in the query is no authority", 443, "GET /r?to=http://b/ HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/r?to=http://b/"},
 		{"every method", 443, "DELETE /x HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/x"},
+		{"HEAD has no body", 443, "HEAD /x HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/x"},
+		{"HTTP/1.0", 443, "GET /x HTTP/1.0\r\nHost: a.example\r\n\r\n", 301, "https://a.example/x"},
 		{"an absolute-form target", 443, "GET http://b.example/y HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://b.example/y"},
+		{"an absolute-form target without a path", 443, "GET http://b.example?q HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://b.example/?q"},
 		{"an IPv6 host", 443, "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 301, "https://[::1]/"},
 		{"OPTIONS of the server", 443, "OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/"},
 		{"no host", 443, "GET / HTTP/1.0\r\n\r\n", 400, ""},
 		{"a host that is none", 443, "GET / HTTP/1.1\r\nHost: a.example/evil\r\n\r\n", 400, ""},
 		{"a target that is not ASCII", 443, "GET /\xff HTTP/1.1\r\nHost: a.example\r\n\r\n", 400, ""},
+		{"no request", 443, "\x16\x03\x01\x02\x00\x01\r\n\r\n", 400, ""},
 		{"CONNECT", 443, "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", 405, ""},
+		{"TRACE", 443, "TRACE / HTTP/1.1\r\nHost: a.example\r\n\r\n", 405, ""},
 		{"a challenge path in manual mode is redirected too", 443, "GET /.well-known/acme-challenge/x HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/.well-known/acme-challenge/x"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := &listener{config: ListenerConfig{HTTPSPort: test.port}, gate: openGate(), source: tableSource{}}
-			r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(test.request)))
-			if err != nil {
-				t.Fatal(err)
+			head, body := redirectPort(t, newRedirector(test.port, tableSource{}, openGate(), logger, time.Minute), test.request)
+			if !strings.HasPrefix(head, fmt.Sprintf("HTTP/1.1 %d ", test.status)) || !strings.Contains(head, "\r\nConnection: close\r\n") {
+				t.Errorf("got the head %q, want the status %d and the end of the connection", head, test.status)
 			}
-			w := httptest.NewRecorder()
-			l.redirectHandler().ServeHTTP(w, r)
-			if got := w.Header().Get("Location"); w.Code != test.status || got != test.location {
-				t.Errorf("got %d to %q, want %d to %q", w.Code, got, test.status, test.location)
+			if test.location != "" && !strings.Contains(head, "\r\nLocation: "+test.location+"\r\n") {
+				t.Errorf("got the head %q, want the Location %s", head, test.location)
 			}
-			if body, want := w.Body.String(), statusBody(test.status); body != want {
+			want := statusBody(test.status)
+			if strings.HasPrefix(test.request, "HEAD ") {
+				want = ""
+			}
+			if body != want {
 				t.Errorf("body: got %q, want %q", body, want)
 			}
 		})
@@ -55,24 +86,29 @@ func TestTheRedirectPort(t *testing.T) {
 }
 
 func TestTheRedirectPortAnswersChallengesFirst(t *testing.T) {
-	closed := newGate(0)
+	logger := openLogger(t, LoggingConfig{}, io.Discard)
 	for _, test := range []struct {
-		name, path string
-		status     int
-		body       string
+		name, path, want string
 	}{
-		{"the key authorization of a token, before the daemon serves", acmeChallengePrefix + "token", 200, "token.key"},
-		{"an unknown token", acmeChallengePrefix + "other", 404, "Not Found"},
+		{"the key authorization of a token, before the daemon serves", "token", "HTTP/1.1 200 OK\r\n…Content-Type: application/octet-stream\r\n…token.key"},
+		{"an unknown token", "other", "HTTP/1.1 404 Not Found\r\n…Content-Type: text/plain; charset=utf-8\r\n…Not Found"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := &listener{config: ListenerConfig{HTTPSPort: 443}, gate: closed, source: challengeSourceForTest{}}
-			r := httptest.NewRequest("GET", test.path, nil)
-			r.Host = "a.example:80"
-			w := httptest.NewRecorder()
-			l.redirectHandler().ServeHTTP(w, r)
-			if w.Code != test.status || w.Body.String() != test.body {
-				t.Errorf("got %d %q, want %d %q", w.Code, w.Body, test.status, test.body)
+			head, body := redirectPort(t, newRedirector(443, challengeSourceForTest{}, newGate(0), logger, time.Minute),
+				"GET "+acmeChallengePrefix+test.path+" HTTP/1.1\r\nHost: a.example:80\r\n\r\n")
+			want := strings.Split(test.want, "…")
+			if !strings.HasPrefix(head, want[0]) || !strings.Contains(head, want[1]) || body != want[2] {
+				t.Errorf("got %q and %q, want %q", head, body, want)
 			}
 		})
+	}
+}
+
+func TestTheRedirectPortHoldsEverybodyElseBackUntilTheDaemonServes(t *testing.T) {
+	logger := openLogger(t, LoggingConfig{}, io.Discard)
+	head, body := redirectPort(t, newRedirector(443, challengeSourceForTest{}, newGate(0), logger, time.Minute),
+		"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+	if head != "\r\n" || body != "" {
+		t.Errorf("got %q and %q, want no answer", head, body)
 	}
 }

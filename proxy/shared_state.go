@@ -36,17 +36,19 @@ func newSharedState(cfg *Config, stdout io.Writer) (*sharedState, error) {
 		limiter:   newLimiter(time.Now),
 		upstreams: newUpstreams(cfg.MaxConnections),
 		sweeper:   sweeper,
-		conns:     newConnRegistry(cfg.MaxConnections, sweeper),
+		conns:     newConnRegistry(cfg.MaxConnections, cfg.ConnectionShare(), sweeper),
 		metrics:   newMetrics(),
 	}
+	shared.conns.onCut = logCut(log, cfg.ConnectionShare())
 	shared.tasks.Go(func() { shared.sweeper.run(ctx) })
 	shared.tasks.Go(func() { shared.upstreams.run(ctx) })
 	return shared, nil
 }
 
-// close ends the idle upstream connections and writes out the log. A log that cannot be written any more has nowhere to
-// report it to.
+// close cuts the connections of clients, ends the idle upstream connections and writes out the log. A log that cannot be
+// written any more has nowhere to report it to.
 func (s *sharedState) close() {
+	s.conns.close()
 	s.stop()
 	s.tasks.Wait()
 	s.upstreams.close()

@@ -29,10 +29,9 @@ func (d *Daemon) shutdown() {
 		case <-ctx.Done():
 		}
 	}()
-	d.listeners.drain(ctx)
+	d.listeners.drain()
 	drained := d.shared.conns.drain(ctx)
 	cut := d.pipeline.inFlight.Load()
-	d.listeners.close()
 	d.shared.conns.close()
 	d.stopBackgroundTasks()
 	d.admin.close()

@@ -5,18 +5,27 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"reverse-proxy/proxy/http1"
 )
 
-// siteServer serves the connections of one HTTPS listener: HTTP/1 and HTTP/2.
+// siteServer serves the connections of one port of a listener: HTTP/1 and HTTP/2 over TLS, or HTTP/1 in the clear on the
+// redirect port.
 type siteServer struct {
-	listener      int
-	address       string
-	port          string
-	pipeline      *pipeline
+	listener int
+	address  string
+	// port is the port of the listener, for fields that name it.
+	port string
+	// handler answers requests over HTTP/1, and pipeline those over HTTP/2.
+	handler  requestHandler
+	pipeline *pipeline
+	// tls is nil on a redirect port. Handshakes wait at the gate.
 	tls           *tls.Config
+	gate          *gate
 	registry      *connRegistry
 	log           *Logger
 	headerTimeout time.Duration
@@ -25,7 +34,19 @@ type siteServer struct {
 	conns         sync.WaitGroup
 }
 
-// draining reports whether connections are to end with the request in flight. It is true before the first port closes.
+// requestHandler answers what comes over HTTP/1.
+type requestHandler interface {
+	// handle answers a request. It returns when the last byte of the response was given to the client's side; x.abort then
+	// says whether the connection has to be cut.
+	handle(x *exchange)
+	// refuse answers what is no request.
+	refuse(x *exchange, refused *http1.Error)
+}
+
+// redirects reports whether the server is that of a redirect port.
+func (s *siteServer) redirects() bool { return s.tls == nil }
+
+// draining reports whether connections are to end with the request in flight.
 func (s *siteServer) draining() bool { return s.isDraining.Load() }
 
 // serve accepts connections until the listener is closed, which is no error.
@@ -38,35 +59,90 @@ func (s *siteServer) serve(ln net.Listener) error {
 			}
 			return err
 		}
-		if !s.registry.admit() { // where there is no room this one waits here, and the next in the backlog
-			_ = conn.Close()
-			return nil
-		}
 		tcp, ok := conn.(*net.TCPConn)
 		if !ok {
-			s.registry.release()
 			return errors.Join(errors.New("the listener is not a TCP listener"), conn.Close())
 		}
-		c, err := newClientConn(s, tcp)
-		if err != nil || !s.registry.add(c) {
-			s.registry.release()
-			_ = tcp.Close() // it could not be served, and has received nothing
-			continue
-		}
-		s.conns.Go(func() {
-			defer contain(s.log, c.clientText, c.close)
-			if !c.handshake() {
-				c.close()
-				return
+		t, acceptOn := s.registry.admit(newClientKey(peerOf(tcp)))
+		if !acceptOn {
+			switch t.wait() {
+			case refused: // at once: others may wait behind it
+				s.refuse(tcp, t)
+				continue
+			case ended:
+				_ = tcp.Close() // it could not be served, and has received nothing
+				return nil
 			}
-			// In a goroutine of its own, whose stack is not as large as a handshake makes it.
-			s.conns.Go(func() {
-				defer c.close()
-				defer contain(s.log, c.clientText, c.cut)
-				c.serve()
-			})
-		})
+		}
+		s.conns.Go(func() { s.serveConn(tcp, t) })
 	}
+}
+
+// serveConn serves a connection that was accepted, when there is room for it.
+func (s *siteServer) serveConn(tcp *net.TCPConn, t *ticket) {
+	switch t.wait() {
+	case refused:
+		s.refuse(tcp, t)
+		return
+	case ended:
+		_ = tcp.Close() // it could not be served, and has received nothing
+		return
+	}
+	c, err := newClientConn(s, tcp)
+	if err != nil || !s.registry.add(c, t) {
+		s.registry.release(t)
+		_ = tcp.Close() // as above
+		return
+	}
+	defer contain(s.log, c.clientText, c.close)
+	if !c.handshake() {
+		c.close()
+		return
+	}
+	// In a goroutine of its own, whose stack is not as large as a handshake makes it.
+	s.conns.Go(func() {
+		defer c.close()
+		defer contain(s.log, c.clientText, func() { c.cut(errShuttingDown) })
+		c.serve()
+	})
+}
+
+// refuse resets a connection that there is no room for because its client holds its share of all connections. A reset
+// leaves nothing behind in the kernel.
+func (s *siteServer) refuse(tcp *net.TCPConn, t *ticket) {
+	client := peerOf(tcp)
+	_ = tcp.SetLinger(0) // fails only where the connection is gone already
+	_ = tcp.Close()
+	s.log.repeating(LevelWarn, repeatKey{key: "share", host: shareHolder(client)}, "CONNECTION_REFUSED",
+		Addr("client_ip", client), Str("limit", "max_connections_per_client"), Int("held", t.held), Int("share", s.registry.share))
+}
+
+// logCut returns the function that logs the connections that are cut because their clients hold more than their share.
+func logCut(log *Logger, share int) func(client netip.Addr, held int) {
+	return func(client netip.Addr, held int) {
+		log.repeating(LevelWarn, repeatKey{key: "over share", host: shareHolder(client)}, "CONNECTION_CUT",
+			Addr("client_ip", client), Str("limit", "max_connections_per_client"), Int("held", held), Int("share", share))
+	}
+}
+
+// shareHolder names the client that a share is of: an IPv4 address, or the /64 of an IPv6 one.
+func shareHolder(client netip.Addr) string {
+	if !client.Is6() {
+		return client.String()
+	}
+	prefix, err := client.WithZone("").Prefix(64)
+	if err != nil {
+		return client.String()
+	}
+	return prefix.String()
+}
+
+// peerOf returns the address of a connection's client, IPv4-mapped addresses unmapped.
+func peerOf(tcp *net.TCPConn) netip.Addr {
+	if address, ok := tcp.RemoteAddr().(*net.TCPAddr); ok {
+		return address.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
 }
 
 // handshakeFailed logs a handshake that was not completed: any scanner causes some, and so at debug.

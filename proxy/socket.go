@@ -18,6 +18,8 @@ import (
 type socket struct {
 	*net.TCPConn
 	raw syscall.RawConn
+	// received, if it is not nil, is called when bytes have come. The goroutine that reads sets it.
+	received func()
 	// tryRead makes Read return errNotReady in place of waiting. The goroutine that reads sets it around its read.
 	tryRead bool
 	// ended reports whether a read has met the end of the connection; it belongs to the goroutine that reads.
@@ -87,6 +89,9 @@ func (s *socket) Read(p []byte) (int, error) {
 	case s.read.n == 0:
 		s.ended = true
 		return 0, io.EOF
+	}
+	if s.received != nil {
+		s.received()
 	}
 	return s.read.n, nil
 }

@@ -33,7 +33,7 @@ func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 		return answerStatus(statusPayloadTooLarge)
 	case cause == errClientIdle:
 		return answerStatus(statusRequestTimeout)
-	case cause == errClientGone:
+	case cause == errClientGone, cause == errOverShare:
 		return p.clientGone(x, cause)
 	case cause != nil:
 		p.upstreamFailed(x, cause)
@@ -138,7 +138,7 @@ func (p *pipeline) upstreamLost(x *exchange, err error) {
 	x.abort = true
 	cause := x.cancelled()
 	switch {
-	case cause == errClientGone || x.body.failed() != nil:
+	case cause == errClientGone, cause == errOverShare, x.body.failed() != nil:
 		p.logClientGone(x, errors.Join(cause, x.body.failed()))
 		return
 	case cause != nil:

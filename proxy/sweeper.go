@@ -115,13 +115,19 @@ func (w *watch) set(p phase, timeout time.Duration) bool {
 // reset forgets that a deadline has passed, for an answer that is still to be given.
 func (w *watch) reset() { w.word.Store(int64(phaseNone)) }
 
-// endIdle makes the owner find that the deadline of phaseIdle or phaseFirst has passed, and reports whether it was still
-// in that phase: if so, it will not go on to a request.
+// endIdle makes the owner find that the deadline of phaseIdle, phaseFirst or phaseHandshake has passed, and reports whether
+// it was still in that phase: if so, it will not go on to a request.
 func (w *watch) endIdle() bool {
 	word := w.word.Load()
-	p := phase(word & phaseMask)
-	return (p == phaseIdle || p == phaseFirst) && w.word.CompareAndSwap(word, int64(phaseExpired))
+	switch phase(word & phaseMask) {
+	case phaseIdle, phaseFirst, phaseHandshake:
+		return w.word.CompareAndSwap(word, int64(phaseExpired))
+	}
+	return false
 }
+
+// end makes the owner find that the deadline of whatever it is in has passed.
+func (w *watch) end() { w.word.Store(int64(phaseExpired)) }
 
 // shorten leaves a phase only that much more time, if the owner is still in it.
 func (w *watch) shorten(p phase, timeout time.Duration) {

@@ -63,6 +63,7 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env environme
 	v.ports(cfg)
 	v.uniqueHosts(cfg.Listeners)
 	v.separateCacheDirs(cfg.Listeners)
+	cfg.MaxConnectionsPerClient = v.maxConnectionsPerClient(raw.MaxConnectionsPerClient, cfg.MaxConnections)
 	v.descriptors(cfg)
 	return cfg
 }

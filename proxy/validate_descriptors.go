@@ -19,6 +19,26 @@ func (v *validator) maxConnections(value *int64) int {
 	return int(number)
 }
 
+// maxConnectionsPerClient checks `max_connections_per_client`, a part of max_connections (S-12.6). Without the key it is 0.
+func (v *validator) maxConnectionsPerClient(value *int64, maxConnections int) int {
+	if value == nil {
+		return 0
+	}
+	if *value < 1 || *value > int64(maxConnections) {
+		v.addFault("max_connections_per_client", "%d is out of range; write a number of connections from 1 to max_connections (%d)",
+			*value, maxConnections)
+	}
+	return int(*value)
+}
+
+// ConnectionShare is how many of max_connections one client may hold while others wait (S-12.6).
+func (c *Config) ConnectionShare() int {
+	if c.MaxConnectionsPerClient > 0 {
+		return c.MaxConnectionsPerClient
+	}
+	return max(1, c.MaxConnections/4)
+}
+
 // descriptorsNeeded is the number of file descriptors that cfg can make the process use: each client connection may
 // have one upstream connection, each listener has two ports, and some are kept spare (S-2.22).
 func descriptorsNeeded(cfg *Config) int {

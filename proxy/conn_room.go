@@ -1,0 +1,201 @@
+package proxy
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// errOverShare is why a connection is cut whose client holds more than its share while others wait.
+var errOverShare = errors.New("its client held more than max_connections_per_client while others waited")
+
+const (
+	// leaveTime is how long a connection that was told to make room is waited for before another one is told.
+	leaveTime = 3 * sweepInterval
+	// maxPromised is how many accepted connections wait for others that are leaving, while their listeners accept on. Their
+	// descriptors are among spareDescriptors.
+	maxPromised = 16
+	// settledIdle is how long a connection of a client within its share is idle before it makes room for a client that
+	// holds its share: a connection that is used again and again would be closed under its client's next request.
+	settledIdle = 5 * time.Second
+	// longestIdleKept is how many connections one look for idle ones finds.
+	longestIdleKept = 64
+	// looksPerSweep bounds how many connections are looked at between two sweeps for clients that hold their share.
+	looksPerSweep = 200_000
+)
+
+// idleList lists the connections that have been idle for longest, as the last look at all connections found them.
+type idleList struct {
+	// longest begins with the one that has been idle for longest.
+	longest []idleConn
+	// at is the time of the look on the sweeper's clock, and looked how many connections were looked at since then.
+	at     int64
+	looked int
+}
+
+type idleConn struct {
+	conn accountedConn
+	idle time.Duration
+}
+
+// leavingConn is a connection that was told to make room.
+type leavingConn struct {
+	conn accountedConn
+	// at is when it was told, on the sweeper's clock.
+	at int64
+}
+
+// makeRoom gives those that wait the room that there is, and has others leave for the rest (S-12.2, S-12.6): an idle
+// connection, or else one of a client that holds more than its share. A client that holds its share itself is refused
+// where nobody is idle. All others wait. The caller holds mu.
+func (r *connRegistry) makeRoom() {
+	for len(r.queue) > 0 && r.open < r.limit {
+		t := r.queue[0]
+		r.queue = slices.Delete(r.queue, 0, 1)
+		r.admitTicket(t)
+	}
+	r.promised = min(r.leavingSoon(), len(r.queue))
+	for i := r.promised; i < len(r.queue); {
+		t := r.queue[i]
+		held := r.clients.held(t.key)
+		switch {
+		case i == r.promised && r.tellToLeave(held >= r.share):
+			r.promised++
+		case held >= r.share:
+			r.queue = slices.Delete(r.queue, i, i+1)
+			r.refused++
+			t.held = held
+			t.decide(refused)
+			continue
+		}
+		i++
+	}
+	r.waiting.Store(int32(len(r.queue)))
+}
+
+// leavingSoon returns how many connections were told to leave just now and have not left yet.
+func (r *connRegistry) leavingSoon() (n int) {
+	for _, l := range r.leaving {
+		if r.sweeper.clock.Load()-l.at <= int64(leaveTime) {
+			n++
+		}
+	}
+	return n
+}
+
+// tellToLeave has one connection make room for one of a client that does or does not hold its share, and reports whether
+// there was one.
+func (r *connRegistry) tellToLeave(holdsShare bool) bool {
+	for conn := r.nextIdle(holdsShare); conn != nil; conn = r.nextIdle(holdsShare) {
+		if conn.endIdle() { // else a request has just come on it
+			r.isLeaving(conn)
+			return true
+		}
+	}
+	if holdsShare {
+		return false
+	}
+	conn := r.overShare()
+	if conn == nil {
+		return false
+	}
+	r.isLeaving(conn)
+	r.cutForOthers++
+	conn.cut(errOverShare)
+	r.onCut(conn.peer(), conn.entry().account.conns)
+	return true
+}
+
+func (r *connRegistry) isLeaving(conn accountedConn) {
+	e := conn.entry()
+	e.leaving = true
+	e.account.leaving++
+	r.leaving = append(r.leaving, leavingConn{conn, r.sweeper.clock.Load()})
+}
+
+// nextIdle takes the connection that has been idle for longest, of those that may make room, out of the list. One look
+// serves for many: a connection that becomes idle later has been idle for less.
+func (r *connRegistry) nextIdle(holdsShare bool) accountedConn {
+	list := &r.idle
+	now := r.sweeper.clock.Load()
+	if list.at != now {
+		list.longest, list.at, list.looked = list.longest[:0], now, 0
+	}
+	if conn := r.takeIdle(holdsShare); conn != nil {
+		return conn
+	}
+	if holdsShare && list.looked >= looksPerSweep {
+		return nil // it must not cost the others their time to be refused
+	}
+	list.looked += len(r.conns)
+	list.longest = list.longest[:0]
+	for conn := range r.conns {
+		if conn.entry().leaving {
+			continue
+		}
+		if idle, ok := conn.idleFor(); ok && r.mayMakeRoom(conn, idle, holdsShare) {
+			list.insert(idleConn{conn, idle})
+		}
+	}
+	return r.takeIdle(holdsShare)
+}
+
+// insert puts a connection into the list if it is one of the longest.
+func (l *idleList) insert(c idleConn) {
+	at, _ := slices.BinarySearchFunc(l.longest, c, func(a, b idleConn) int { return int(b.idle - a.idle) })
+	if at == longestIdleKept {
+		return
+	}
+	if len(l.longest) == longestIdleKept {
+		l.longest = l.longest[:longestIdleKept-1]
+	}
+	l.longest = slices.Insert(l.longest, at, c)
+}
+
+// takeIdle takes the first connection of the list that may make room and is still idle.
+func (r *connRegistry) takeIdle(holdsShare bool) accountedConn {
+	for i, c := range r.idle.longest {
+		if _, there := r.conns[c.conn]; !there || c.conn.entry().leaving {
+			continue
+		}
+		// One that was used since the look has been idle for less.
+		if idle, ok := c.conn.idleFor(); ok && idle >= c.idle && r.mayMakeRoom(c.conn, idle, holdsShare) {
+			r.idle.longest = slices.Delete(r.idle.longest, i, i+1)
+			return c.conn
+		}
+	}
+	return nil
+}
+
+// mayMakeRoom reports whether a connection that is idle makes room for one of a client that does or does not hold its
+// share.
+func (r *connRegistry) mayMakeRoom(conn accountedConn, idle time.Duration, holdsShare bool) bool {
+	return !holdsShare || idle >= settledIdle || conn.entry().account.conns >= r.share
+}
+
+// overShare returns the connection to cut of the client that holds most above its share, or nil if none does: the one
+// whose end costs least, and of those the youngest.
+func (r *connRegistry) overShare() accountedConn {
+	var heaviest *clientAccount
+	most := r.share
+	for _, account := range r.clients {
+		if staying := account.conns - account.leaving; staying > most {
+			heaviest, most = account, staying
+		}
+	}
+	if heaviest == nil {
+		return nil
+	}
+	var chosen accountedConn
+	var use connUse
+	for conn := range r.conns {
+		e := conn.entry()
+		if e.account != heaviest || e.leaving {
+			continue
+		}
+		if u := conn.use(); chosen == nil || u < use || u == use && e.number > chosen.entry().number {
+			chosen, use = conn, u
+		}
+	}
+	return chosen
+}

@@ -1,0 +1,334 @@
+package proxy
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// crowd is a simulation of clients and their connections over the account alone: nothing is served, and the test moves the
+// clock. It checks what the account decides at the moment at which it does.
+type crowd struct {
+	t       testing.TB
+	r       *connRegistry
+	conns   map[*crowdConn]struct{}
+	tickets []*ticket
+	// cuts and closed are how many connections were cut, and closed while they were idle.
+	cuts, closed int
+}
+
+// crowdConn is a connection in the simulation.
+type crowdConn struct {
+	connEntry
+	crowd     *crowd
+	watch     watch
+	busy      connUse // useWaiting for idle
+	idleSince int64
+	told      bool
+}
+
+func newCrowd(t testing.TB, limit, share int) *crowd {
+	return &crowd{t: t, r: newConnRegistry(limit, share, newSweeper()), conns: map[*crowdConn]struct{}{}}
+}
+
+func (c *crowdConn) deadline() *watch { return &c.watch }
+func (c *crowdConn) peer() netip.Addr { return netip.IPv4Unspecified() }
+func (c *crowdConn) use() connUse     { return c.busy }
+func (c *crowdConn) state() (int, int) {
+	return connHTTP1, connActive
+}
+func (c *crowdConn) drain() {}
+
+func (c *crowdConn) idleFor() (time.Duration, bool) {
+	return time.Duration(c.crowd.r.sweeper.clock.Load() - c.idleSince), c.busy == useWaiting
+}
+
+func (c *crowdConn) endIdle() bool {
+	if c.busy != useWaiting {
+		return false
+	}
+	c.crowd.closed++
+	c.crowd.tell(c)
+	return true
+}
+
+func (c *crowdConn) cut(error) {
+	w := c.crowd
+	w.cuts++
+	if held := c.account.conns - c.account.leaving + 1; held <= w.r.share { // this one is counted as leaving already
+		w.t.Errorf("cut a connection of a client that holds %d, want more than its share of %d", held, w.r.share)
+	}
+	for other := range w.conns {
+		if other.busy == useWaiting && !other.told {
+			w.t.Error("cut a connection while another one was idle")
+		}
+		if other.account == c.account && !other.told && other.busy < c.busy {
+			w.t.Error("cut a connection whose end costs its client more than that of another one")
+		}
+	}
+	w.tell(c)
+}
+
+// tell notes that the account has told a connection to leave.
+func (w *crowd) tell(c *crowdConn) {
+	if c.told {
+		w.t.Error("told a connection twice to leave")
+	}
+	if w.r.open < w.r.limit || len(w.r.queue) == 0 {
+		w.t.Errorf("told a connection to leave with %d of %d open and %d that wait", w.r.open, w.r.limit, len(w.r.queue))
+	}
+	c.told = true
+}
+
+// connect makes a client open a connection.
+func (w *crowd) connect(client int) {
+	key := clientKey{hi: uint64(client)}
+	idle := w.idleFor(key)
+	held := w.r.clients.held(key)
+	full := w.r.open == w.r.limit
+	t, _ := w.r.admit(key)
+	w.tickets = append(w.tickets, t)
+	if t.decided() && t.result == refused && (!full || held < w.r.share || idle) {
+		w.t.Errorf("refused client %d, which holds %d with a share of %d; at the limit: %v, idle ones: %v", client, held, w.r.share, full, idle)
+	}
+	w.seat()
+}
+
+// idleFor reports whether a connection is idle that makes room for a client that holds its share.
+func (w *crowd) idleFor(key clientKey) bool {
+	for c := range w.conns {
+		if idle, ok := c.idleFor(); ok && !c.told && w.r.mayMakeRoom(c, idle, w.r.clients.held(key) >= w.r.share) {
+			return true
+		}
+	}
+	return false
+}
+
+// seat registers the connections that were admitted.
+func (w *crowd) seat() {
+	var waiting []*ticket
+	for _, t := range w.tickets {
+		switch {
+		case !t.decided():
+			waiting = append(waiting, t)
+		case t.result == admitted:
+			c := &crowdConn{crowd: w, busy: useHandshake}
+			c.watch.owner = new(exchange)
+			if !w.r.add(c, t) {
+				w.t.Fatal("not added")
+			}
+			w.conns[c] = struct{}{}
+		}
+	}
+	w.tickets = waiting
+	if w.r.open > w.r.limit || w.r.open != len(w.conns) {
+		w.t.Fatalf("%d connections are counted and %d are there, at most %d may be", w.r.open, len(w.conns), w.r.limit)
+	}
+}
+
+// leave ends a connection.
+func (w *crowd) leave(c *crowdConn) {
+	delete(w.conns, c)
+	w.r.remove(c)
+	w.seat()
+}
+
+// settle lets those go that were told to, and reports what must not be then: a client within its share that waits while
+// somebody is idle or above the share.
+func (w *crowd) settle() {
+	for more := true; more; {
+		more = false
+		for c := range w.conns {
+			if c.told {
+				w.leave(c)
+				more = true
+			}
+		}
+	}
+	w.tick()
+	if len(w.tickets) == 0 {
+		return
+	}
+	held := map[*clientAccount]int{}
+	for c := range w.conns {
+		if c.told {
+			return // the tick has found one
+		}
+		if c.busy == useWaiting {
+			w.t.Error("a connection is idle while others wait")
+		}
+		if held[c.account]++; held[c.account] > w.r.share {
+			w.t.Errorf("a client holds %d, more than its share of %d, while others wait", held[c.account], w.r.share)
+		}
+	}
+}
+
+func (w *crowd) tick() {
+	w.r.sweeper.clock.Add(int64(sweepInterval))
+	w.r.sweeper.swept()
+	w.seat()
+}
+
+// any returns one of the connections.
+func (w *crowd) any(random *rand.Rand) *crowdConn {
+	var all []*crowdConn
+	for c := range w.conns {
+		if !c.told {
+			all = append(all, c)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	// The order of a map is not the seed's.
+	best := all[0]
+	at := random.Uint64()
+	for _, c := range all {
+		if (c.number^at)*0x9e3779b97f4a7c15 < (best.number^at)*0x9e3779b97f4a7c15 {
+			best = c
+		}
+	}
+	return best
+}
+
+func TestSharesHoldWhateverClientsDo(t *testing.T) {
+	for seed := range uint64(60) {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 1))
+			limit := 1 + random.IntN(40)
+			w := newCrowd(t, limit, 1+random.IntN(limit))
+			clients := 1 + random.IntN(10)
+			for range 1500 {
+				switch c := w.any(random); random.IntN(8) {
+				case 0, 1, 2:
+					client := random.IntN(clients)
+					for range 1 + random.IntN(3) {
+						w.connect(client * random.IntN(2)) // one of them is at it more than all others
+					}
+				case 3, 4:
+					if c != nil {
+						c.busy = useHead + connUse(random.IntN(3))
+					}
+				case 5:
+					if c != nil {
+						c.busy, c.idleSince = useWaiting, w.r.sweeper.clock.Load()
+						w.r.becameIdle()
+					}
+				case 6:
+					if c != nil {
+						w.leave(c)
+					}
+				case 7:
+					w.tick()
+					if random.IntN(3) == 0 {
+						w.settle()
+					}
+				}
+				w.seat()
+				if t.Failed() {
+					t.FailNow()
+				}
+			}
+		})
+	}
+}
+
+func TestOneClientMayHoldAllWhileNobodyWaits(t *testing.T) {
+	w := newCrowd(t, 64, 16)
+	for range 64 {
+		w.connect(1)
+	}
+	for range 100 {
+		w.tick()
+	}
+	if len(w.conns) != 64 || w.cuts+w.closed != 0 {
+		t.Errorf("got %d connections with %d cut and %d closed, want all 64", len(w.conns), w.cuts, w.closed)
+	}
+}
+
+func TestAClientThatHoldsAllGivesWayToAnother(t *testing.T) {
+	w := newCrowd(t, 64, 16)
+	for range 64 {
+		w.connect(1)
+	}
+	for c := range w.conns {
+		c.busy = useRequest
+	}
+	w.connect(1)
+	if w.r.refused != 1 || w.cuts != 0 {
+		t.Fatalf("got %d refused and %d cut, want one more of the client that holds all to be refused", w.r.refused, w.cuts)
+	}
+	for client := 2; client < 50; client++ {
+		w.connect(client)
+		for range 2 {
+			w.settle()
+		}
+	}
+	if got := w.r.clients.held(clientKey{hi: 1}); got != 16 || w.cuts != 48 || w.r.refused != 1 {
+		t.Errorf("the client holds %d, %d were cut and %d refused; want its share of 16, 48 and the 1", got, w.cuts, w.r.refused)
+	}
+	w.connect(50)
+	if len(w.tickets) != 1 || w.cuts != 48 {
+		t.Error("with everybody within the share a further client has to wait")
+	}
+}
+
+func TestAConnectionThatDoesNotLeaveIsNotWaitedForLong(t *testing.T) {
+	w := newCrowd(t, 4, 1)
+	for range 4 {
+		w.connect(1)
+	}
+	for want := 1; want <= 3; want++ {
+		if want == 1 {
+			w.connect(2)
+		}
+		if w.cuts != want {
+			t.Fatalf("%d were cut, want %d", w.cuts, want)
+		}
+		for range leaveTime/sweepInterval + 1 {
+			w.tick()
+		}
+	}
+}
+
+func TestAnIdleConnectionOfAClientWithinItsShareIsNotForThoseThatHoldTheirs(t *testing.T) {
+	w := newCrowd(t, 8, 2)
+	w.connect(1)
+	for c := range w.conns {
+		c.busy, c.idleSince = useWaiting, w.r.sweeper.clock.Load()
+	}
+	for range 7 {
+		w.connect(2)
+	}
+	for range 20 {
+		w.connect(2)
+		w.tick()
+	}
+	if w.closed != 0 || w.r.refused != 20 {
+		t.Fatalf("%d were closed and %d refused, want the 20 refused", w.closed, w.r.refused)
+	}
+	for range settledIdle / sweepInterval {
+		w.tick()
+	}
+	w.connect(2)
+	if w.closed != 1 {
+		t.Errorf("%d were closed, want the one that has been idle for %v", w.closed, settledIdle)
+	}
+}
+
+func TestAcceptingGoesOnWhileOthersLeave(t *testing.T) {
+	w := newCrowd(t, 100, 25)
+	for range 100 {
+		w.connect(1)
+	}
+	for client := 2; client < 2+maxPromised; client++ {
+		if _, acceptOn := w.r.admit(clientKey{hi: uint64(client)}); !acceptOn {
+			t.Fatalf("client %d: the listener has to wait, though one is leaving for it", client)
+		}
+	}
+	if _, acceptOn := w.r.admit(clientKey{hi: 100}); acceptOn {
+		t.Error("the listener accepts on without a bound")
+	}
+}
