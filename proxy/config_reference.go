@@ -149,7 +149,7 @@ func siteReference() ConfigTable {
 		{Name: "host", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.16",
 			Text: "The name that is served, without a port; no wildcard, no IP address, no underscore. International names in their `xn--` form. Capital letters make no difference. Once over all listeners."},
 		{Name: "upstream", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.17",
-			Text: "`host:port` to forward to: a DNS name, an IPv4 address or an IPv6 address in brackets. Looked up when it is connected to."},
+			Text: "`host:port` to forward to: a DNS name, an IPv4 address or an IPv6 address in brackets. A name is looked up at its first request, at every reload and every 30 seconds."},
 		{Name: "upstream_scheme", Type: stringKey, Values: []string{"http", "https"}, Default: `"http"`, Dynamic: true, Promise: "S-2.18",
 			Text: "`http` or `https`. With `https` the upstream's certificate is verified against the system's roots."},
 		secondsKey("upstream_connect_timeout_secs", "5", true, "S-6.9", "Time to connect, the upstream's TLS handshake included; then 504."),

@@ -48,6 +48,8 @@ func logEveryEvent(l *Logger) {
 	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Method: "POST", Path: "/login", Status: 429})
 	logRateLimit(l, accessRecord{ClientIP: netip.MustParseAddr("2001:db8::7"), Host: rec.Host, Path: "/login"})
 	logUpstreamError(l, rec.Host, rec.Upstream, syscall.ECONNREFUSED)
+	l.Log(LevelInfo, "UPSTREAM_ADDRESSES", Str("name", "app.internal"), Str("old", "10.0.0.1"), Str("new", "10.0.0.2,10.0.0.3"))
+	l.Log(LevelWarn, "UPSTREAM_LOOKUP", Str("name", "app.internal"), Str("error", "lookup app.internal: no such host"), Str("kept", "10.0.0.1"))
 	l.Log(LevelInfo, "BAD_REQUEST", Addr("client_ip", ip), Int("status", 400), Str("error", "bare CR or LF in the head"))
 	l.Log(LevelWarn, "HTTP2_ABUSE", Addr("client_ip", ip), Str("code", "ENHANCE_YOUR_CALM"), Str("error", "streams reset in bulk"))
 	l.Log(LevelWarn, "CONNECTION_REFUSED", Addr("client_ip", ip), Str("limit", "max_connections_per_client"), Int("held", 256), Int("share", 256))

@@ -80,6 +80,7 @@ func (d *Daemon) apply(prepared *preparedReload) {
 	d.dynamic.Store(prepared.dynamic)
 	d.shared.upstreams.keep(prepared.dynamic)
 	d.drift.Store(&prepared.difference.RestartRequired)
+	d.shared.upstreams.names.refreshAll()
 }
 
 // newDrift returns what of the drift has not been reported yet, and remembers it (S-3.4). Drift that went away is

@@ -40,6 +40,7 @@ func newSharedState(cfg *Config, stdout io.Writer) (*sharedState, error) {
 		metrics:   newMetrics(),
 	}
 	shared.conns.onCut = logCut(log, cfg.ConnectionShare())
+	shared.upstreams.names.log = log
 	shared.tasks.Go(func() { shared.sweeper.run(ctx) })
 	shared.tasks.Go(func() { shared.upstreams.run(ctx) })
 	return shared, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -29,6 +30,8 @@ type upstreamConn struct {
 	plain  bool
 	// slots is where the connection has its slot from; nil when it was given back.
 	slots *upstreamSlots
+	// address is which of the addresses of the upstream's name it leads to; the zero one where that has no name.
+	address netip.Addr
 	// reused tells that the connection has served a request before.
 	reused bool
 	// idleSince is when it was put into its pool.

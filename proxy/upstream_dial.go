@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 )
@@ -32,8 +33,7 @@ func dialUpstream(x *exchange, all *upstreams) (upstream *upstreamConn, err erro
 			all.slots.release()
 		}
 	}()
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", x.site.Upstream)
+	conn, address, err := all.pool(x.site).connect(ctx, x.site.Upstream)
 	if err != nil {
 		return nil, err
 	}
@@ -63,5 +63,16 @@ func dialUpstream(x *exchange, all *upstreams) (upstream *upstreamConn, err erro
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	upstream.address = address
 	return upstream, nil
+}
+
+// connect connects to the upstream, and returns at which address of its name; the zero one where it has no name.
+func (p *upstreamPool) connect(ctx context.Context, upstream string) (net.Conn, netip.Addr, error) {
+	if p.name == nil {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", upstream)
+		return conn, netip.Addr{}, err
+	}
+	_, port := splitUpstream(upstream)
+	return p.name.connect(ctx, uint16(port), dialTCP)
 }

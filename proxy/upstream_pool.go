@@ -29,11 +29,15 @@ type upstreams struct {
 	mu    sync.Mutex
 	pools map[upstreamKey]*upstreamPool
 	slots *upstreamSlots
+	// names are those of the upstreams that are not IP addresses.
+	names *upstreamNames
 }
 
 // newUpstreams makes a side that holds at most that many connections, idle or in use.
 func newUpstreams(connections int) *upstreams {
-	return &upstreams{pools: map[upstreamKey]*upstreamPool{}, slots: newUpstreamSlots(connections)}
+	u := &upstreams{pools: map[upstreamKey]*upstreamPool{}, slots: newUpstreamSlots(connections)}
+	u.names = newUpstreamNames(systemLookUp, u.moved)
+	return u
 }
 
 // pool returns the pool of a site's upstream. It is looked up at the site's first request and kept with the site.
@@ -46,7 +50,8 @@ func (u *upstreams) pool(site *Site) *upstreamPool {
 	defer u.mu.Unlock()
 	pool := u.pools[key]
 	if pool == nil {
-		pool = &upstreamPool{all: u}
+		host, _ := splitUpstream(site.Upstream)
+		pool = &upstreamPool{all: u, name: u.names.of(host)}
 		u.pools[key] = pool
 	}
 	site.pool.Store(pool)
@@ -55,10 +60,12 @@ func (u *upstreams) pool(site *Site) *upstreamPool {
 
 // keep closes the pools of upstreams that the configuration no longer names; requests in flight end on them.
 func (u *upstreams) keep(dynamic *DynamicConfig) {
-	wanted := map[upstreamKey]bool{}
+	wanted, hosts := map[upstreamKey]bool{}, map[string]bool{}
 	for _, sites := range dynamic.routes {
 		for _, site := range sites {
 			wanted[upstreamKey{site.Upstream, site.UpstreamScheme}] = true
+			host, _ := splitUpstream(site.Upstream)
+			hosts[host] = true
 		}
 	}
 	u.mu.Lock()
@@ -69,10 +76,21 @@ func (u *upstreams) keep(dynamic *DynamicConfig) {
 			delete(u.pools, key)
 		}
 	}
+	u.names.keep(hosts)
+}
+
+// moved closes the idle connections to addresses that a name does not have any more (S-6.19).
+func (u *upstreams) moved(name *upstreamName) {
+	for _, pool := range u.all() {
+		if pool.name == name {
+			pool.sweep(time.Now())
+		}
+	}
 }
 
 // close closes every pool.
 func (u *upstreams) close() {
+	u.names.close()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, pool := range u.pools {
@@ -103,6 +121,7 @@ func (u *upstreams) run(ctx context.Context) {
 	for {
 		select {
 		case now := <-ticker.C:
+			u.names.refresh(now)
 			for _, pool := range u.all() {
 				pool.sweep(now)
 			}
@@ -142,7 +161,9 @@ func (u *upstreams) all() []*upstreamPool {
 // quiet time does not need grow old and are closed.
 type upstreamPool struct {
 	// all is what the pool is part of.
-	all    *upstreams
+	all *upstreams
+	// name is the upstream's; nil where its address is in the configuration.
+	name   *upstreamName
 	mu     sync.Mutex
 	idle   []*upstreamConn
 	closed bool
@@ -198,7 +219,7 @@ func (p *upstreamPool) put(conn *upstreamConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.used--
-	if p.closed || len(p.idle) >= maxIdlePerUpstream {
+	if p.closed || len(p.idle) >= maxIdlePerUpstream || !p.leads(conn) {
 		conn.Close()
 		return
 	}
@@ -233,13 +254,13 @@ func (p *upstreamPool) closeOldest() bool {
 	return true
 }
 
-// sweep closes what is idle for too long or no longer fit.
+// sweep closes what is idle for too long, no longer fit, or leads to where the upstream was.
 func (p *upstreamPool) sweep(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	kept := p.idle[:0]
 	for _, conn := range p.idle {
-		if now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() {
+		if now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() || !p.leads(conn) {
 			conn.Close()
 			continue
 		}
@@ -247,6 +268,11 @@ func (p *upstreamPool) sweep(now time.Time) {
 	}
 	clear(p.idle[len(kept):])
 	p.idle = kept
+}
+
+// leads reports whether the connection leads to where the upstream is: its name may have got other addresses since.
+func (p *upstreamPool) leads(conn *upstreamConn) bool {
+	return p.name == nil || p.name.has(conn.address)
 }
 
 // close closes the idle connections, and those that come back later.

@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -156,5 +158,39 @@ func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {
 	u.close()
 	if conns[kept].closed != 1 {
 		t.Error("connections are left at the end")
+	}
+}
+
+// TestConnectionsToAddressesThatANameHadBeforeAreNotUsedAgain is S-6.19.
+func TestConnectionsToAddressesThatANameHadBeforeAreNotUsedAgain(t *testing.T) {
+	addresses := parseAddresses("10.0.0.1", "10.0.0.2")
+	u := newUpstreams(10)
+	defer u.close()
+	u.names.lookUp = func(context.Context, string) ([]netip.Addr, error) { return addresses, nil }
+	pool, other := u.pool(siteTo("a", "app.test:80", "http")), u.pool(siteTo("b", "10.0.0.1:80", "http"))
+	if _, err := pool.name.addresses(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	connTo := func(address string) *upstreamConn {
+		conn, _ := pooledConn(t)
+		conn.address = netip.MustParseAddr(address)
+		return conn
+	}
+	idleOld, idleKept, usedOld, usedKept := connTo("10.0.0.1"), connTo("10.0.0.2"), connTo("10.0.0.1"), connTo("10.0.0.2")
+	byAddress, _ := pooledConn(t)
+	pool.put(idleKept)
+	pool.put(idleOld)
+	other.put(byAddress)
+	addresses = parseAddresses("10.0.0.2", "10.0.0.3")
+	u.names.refreshAll()
+	if !isClosed(idleOld) || isClosed(idleKept) || isClosed(byAddress) {
+		t.Errorf("the idle connection to the old address is closed: %v, to one that stays: %v, of another upstream: %v; want only the first",
+			isClosed(idleOld), isClosed(idleKept), isClosed(byAddress))
+	}
+	pool.put(usedOld)
+	pool.put(usedKept)
+	if !isClosed(usedOld) || isClosed(usedKept) {
+		t.Errorf("the connection in use to the old address is closed: %v, to one that stays: %v; want only the first",
+			isClosed(usedOld), isClosed(usedKept))
 	}
 }

@@ -7,6 +7,7 @@ func (w *World) areas() []area {
 		{"Configuration", w.configSteps()},
 		{"Certificates and files", w.fileSteps()},
 		{"Networks", w.networkSteps()},
+		{"Names and their addresses", w.nameSteps()},
 		{"Upstreams", w.upstreamSteps()},
 		{"Upstreams that switch protocols", w.switchSteps()},
 		{"Upstreams that are odd or at fault", w.faultSteps()},

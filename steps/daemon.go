@@ -134,6 +134,9 @@ func (w *World) startDaemon() error {
 			return err
 		}
 	}
+	if w.names != nil {
+		cmd = w.names.withNames(cmd)
+	}
 	if w.launch.stdout != nil {
 		cmd.Stdout = w.launch.stdout
 	}

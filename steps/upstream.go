@@ -81,8 +81,13 @@ func (w *World) startUpstream(name string, tlsConfig *tls.Config, behave behavio
 	if err != nil {
 		return err
 	}
+	return w.startUpstreamAt(name, address, tlsConfig, behave)
+}
+
+// startUpstreamAt makes an upstream listen at an address.
+func (w *World) startUpstreamAt(name, address string, tlsConfig *tls.Config, behave behaviour) error {
 	var listener net.Listener
-	err = w.inNetwork(func() (err error) {
+	err := w.inNetwork(func() (err error) {
 		listener, err = net.Listen("tcp", address)
 		return err
 	})

@@ -129,6 +129,7 @@ type World struct {
 	h2Conn       *h2Conn        // the one whose frames a scenario decides
 	memory       int            // of the daemon when it was remembered, in KiB
 	network      *netns.Network // nil for the machine's own
+	names        *ownedNames    // nil for the machine's own
 	load         *load
 	fail2ban     *process    // the real fail2ban-server
 	stdout       *stdoutPipe // where the log goes when a scenario decides when it is read

@@ -1,0 +1,118 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+)
+
+const (
+	// nextAddressDelay is how long a connection attempt has to itself before the next address is tried beside it (RFC 8305,
+	// section 5).
+	nextAddressDelay = 250 * time.Millisecond
+	// lookUpPatience is how long a request whose upstream cannot be reached at any address waits for a look-up, by which it
+	// may find out that the upstream has moved.
+	lookUpPatience = 500 * time.Millisecond
+	// renewInterval is the least time between a look-up and one that such a request causes.
+	renewInterval = time.Second
+)
+
+// dialFunc connects to one address.
+type dialFunc func(ctx context.Context, to netip.AddrPort) (net.Conn, error)
+
+func dialTCP(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", to.String())
+}
+
+// connect connects to the upstream at one of the addresses of its name, and returns which. Where none can be reached the
+// name is looked up again, so that a server that was replaced is found at once.
+func (n *upstreamName) connect(ctx context.Context, port uint16, dial dialFunc) (net.Conn, netip.Addr, error) {
+	addresses, err := n.addresses(ctx)
+	if err != nil {
+		return nil, netip.Addr{}, err
+	}
+	conn, address, err := dialInTurn(ctx, addresses, port, dial)
+	if err != nil {
+		n.renew(ctx)
+		if found := *n.found.Load(); ctx.Err() == nil && !sameAddresses(found, addresses) {
+			conn, address, err = dialInTurn(ctx, found, port, dial)
+		}
+	}
+	if err == nil {
+		n.prefer(address)
+	}
+	return conn, address, err
+}
+
+// renew looks the name up outside of its turn, and waits for that for a while. It neither does so again and again, nor waits
+// for a server that did not answer last time.
+func (n *upstreamName) renew(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lookUpPatience)
+	defer cancel()
+	if due, failing := n.dueBy(time.Now().Add(lookUpInterval - renewInterval)); !due || failing {
+		return
+	}
+	select {
+	case <-n.begin().done:
+	case <-ctx.Done():
+	}
+}
+
+// dialInTurn tries the addresses in their order, each as soon as the one before has failed or has not answered for a
+// while. The first connection counts. The error is the first one.
+func dialInTurn(ctx context.Context, addresses []netip.Addr, port uint16, dial dialFunc) (net.Conn, netip.Addr, error) {
+	if len(addresses) == 1 {
+		conn, err := dial(ctx, netip.AddrPortFrom(addresses[0], port))
+		return conn, addresses[0], err
+	}
+	ctx, cancel := context.WithCancel(ctx) // ends the attempts that are not needed any more
+	defer cancel()
+	type result struct {
+		conn    net.Conn
+		address netip.Addr
+		err     error
+	}
+	results := make(chan result)
+	next, pending := 0, 0
+	try := func() {
+		address := addresses[next]
+		next++
+		pending++
+		go func() {
+			conn, err := dial(ctx, netip.AddrPortFrom(address, port))
+			results <- result{conn, address, err}
+		}()
+	}
+	timer := time.NewTimer(nextAddressDelay)
+	defer timer.Stop()
+	var first error
+	for try(); ; {
+		select {
+		case r := <-results:
+			pending--
+			if r.err == nil {
+				cancel()
+				go func() { // an attempt that has succeeded at the same moment
+					for range pending {
+						if late := <-results; late.err == nil {
+							_ = late.conn.Close()
+						}
+					}
+				}()
+				return r.conn, r.address, nil
+			}
+			if first == nil {
+				first = r.err
+			}
+			if next == len(addresses) && pending == 0 {
+				return nil, netip.Addr{}, first
+			}
+		case <-timer.C:
+		}
+		if next < len(addresses) {
+			try()
+			timer.Reset(nextAddressDelay)
+		}
+	}
+}

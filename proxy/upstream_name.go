@@ -1,0 +1,194 @@
+package proxy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// lookUpFunc finds the addresses of a name.
+type lookUpFunc func(ctx context.Context, name string) ([]netip.Addr, error)
+
+// systemLookUp asks the system's resolver: /etc/hosts, and the servers of /etc/resolv.conf, both read again when they change.
+func systemLookUp(ctx context.Context, name string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+}
+
+// upstreamName is the name of an upstream with the addresses that were found for it last.
+type upstreamName struct {
+	name  string
+	names *upstreamNames
+	// found holds the addresses, in the order in which they are tried; nil until a look-up has succeeded. The slice is never
+	// changed.
+	found atomic.Pointer[[]netip.Addr]
+
+	mu sync.Mutex
+	// running is the look-up that is under way; nil for none.
+	running *lookUp
+	// due is when the next look-up has to begin, and failing whether the last one has failed.
+	due     time.Time
+	failing bool
+	// interval is the time from the next look-up to the one after it, where it is not lookUpInterval; 0 where it is.
+	interval time.Duration
+	// turn is the name's place in a lane; nil for none. The mu of names guards it.
+	turn *lookUpTurn
+}
+
+// lookUp is one look-up; err is set when done is closed.
+type lookUp struct {
+	began time.Time
+	done  chan struct{}
+	err   error
+}
+
+// addresses returns the addresses of the name. Only while none are known does it wait, for a look-up.
+func (n *upstreamName) addresses(ctx context.Context) ([]netip.Addr, error) {
+	if found := n.found.Load(); found != nil {
+		return *found, nil
+	}
+	run := n.begin()
+	select {
+	case <-run.done:
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, &net.DNSError{Err: "no answer within upstream_connect_timeout_secs", Name: n.name, IsTimeout: true}
+		}
+		return nil, ctx.Err()
+	}
+	if found := n.found.Load(); found != nil {
+		return *found, nil
+	}
+	return nil, run.err
+}
+
+// has reports whether the address is one of those that were found last.
+func (n *upstreamName) has(address netip.Addr) bool {
+	found := n.found.Load()
+	return found != nil && slices.Contains(*found, address)
+}
+
+// prefer puts an address that was reached before those that were tried in vain.
+func (n *upstreamName) prefer(address netip.Addr) {
+	found := n.found.Load()
+	if found == nil || (*found)[0] == address {
+		return
+	}
+	at := slices.Index(*found, address)
+	if at < 0 {
+		return
+	}
+	order := append([]netip.Addr{address}, slices.Delete(slices.Clone(*found), at, at+1)...)
+	n.found.CompareAndSwap(found, &order) // a look-up that has just ended knows better
+}
+
+// dueBy reports whether the next look-up has to begin by then, which it never has for a name that nobody has asked for yet,
+// and whether the last one has failed.
+func (n *upstreamName) dueBy(then time.Time) (due, failing bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return !n.due.IsZero() && !then.Before(n.due), n.failing
+}
+
+// dueAgain makes another look-up follow the next one sooner than others do.
+func (n *upstreamName) dueAgain(interval time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.interval = interval
+}
+
+// begin begins a look-up, or joins the one that is under way.
+func (n *upstreamName) begin() *lookUp {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.running != nil {
+		return n.running
+	}
+	run := &lookUp{began: time.Now(), done: make(chan struct{})}
+	if !n.names.start(func() { n.finish(run) }) {
+		run.err = errNamesClosed
+		close(run.done)
+		return run
+	}
+	n.running, n.due, n.interval = run, run.began.Add(cmp.Or(n.interval, lookUpInterval)), 0
+	return run
+}
+
+// finish does the look-up and publishes what it has found. One that fails keeps the last addresses (S-6.19).
+func (n *upstreamName) finish(run *lookUp) {
+	ctx, cancel := context.WithTimeout(n.names.ctx, lookUpTimeout)
+	defer cancel()
+	addresses, err := n.names.lookUp(ctx, n.name)
+	addresses = uniqueAddresses(addresses)
+	if err == nil && len(addresses) == 0 {
+		err = &net.DNSError{Err: "no address", Name: n.name, IsNotFound: true}
+	}
+	n.mu.Lock()
+	failed := n.failing
+	n.failing, n.running = err != nil, nil
+	n.mu.Unlock()
+	switch {
+	case err == nil:
+		n.publish(addresses)
+	case !failed && n.names.ctx.Err() == nil:
+		n.names.logFailure(n, err)
+	}
+	run.err = err
+	close(run.done)
+}
+
+// publish makes the addresses the ones to connect to.
+func (n *upstreamName) publish(addresses []netip.Addr) {
+	before := n.found.Swap(&addresses)
+	if before == nil || sameAddresses(*before, addresses) {
+		return
+	}
+	n.names.logChange(n, *before, addresses)
+	n.names.moved(n)
+}
+
+// uniqueAddresses returns the addresses in their order, each once and in one form.
+func uniqueAddresses(addresses []netip.Addr) []netip.Addr {
+	var unique []netip.Addr
+	for _, address := range addresses {
+		if address = address.Unmap(); address.IsValid() && !slices.Contains(unique, address) {
+			unique = append(unique, address)
+		}
+	}
+	return unique
+}
+
+// sameAddresses reports whether two lists of unique addresses hold the same ones, in whatever order: servers rotate them.
+func sameAddresses(a, b []netip.Addr) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for _, address := range a {
+		if !slices.Contains(b, address) {
+			return false
+		}
+	}
+	return true
+}
+
+// addressList renders addresses for the log, in an order that does not depend on the server's.
+func addressList(addresses []netip.Addr) string {
+	sorted := slices.SortedFunc(slices.Values(addresses), netip.Addr.Compare)
+	var text strings.Builder
+	for i, address := range sorted {
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		text.WriteString(address.String())
+	}
+	return text.String()
+}
+
+// errNamesClosed is the error of a look-up that comes too late.
+var errNamesClosed = errors.New("the daemon is shutting down")
