@@ -72,7 +72,10 @@ func allPromises() []string {
 		"S-6.17",
 		"S-6.18",
 		"S-6.19",
+		"S-12.6",
+		"S-12.10",
 		"S-12.12",
+		"S-13.4",
 	}
 	for section, last := range lastOf {
 		for n := 1; n <= last; n++ {
