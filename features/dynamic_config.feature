@@ -28,6 +28,43 @@ Feature: Dynamic configuration
         | HTTP/1.1 |
         | HTTP/2   |
 
+    @S-3.2 @S-6.8
+    Scenario Outline: A site that goes to another upstream and back is served as before over <protocol>
+      Given clients speak <protocol>
+      And the proxy is running
+      And a client requests "https://git.example.test/"
+      And the answer is 200 "old"
+      When the site "git.example.test" is moved to the upstream "new"
+      And the configuration is reloaded
+      And a client requests "https://git.example.test/"
+      And the answer is 200 "new"
+      And the site "git.example.test" is moved to the upstream "old"
+      And the configuration is reloaded
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "old"
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "old"
+      And the last 2 requests to the upstream "old" came over 1 connection
+      And the upstream "new" has 0 connections open
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-3.4
+    Scenario: A static key that changes, goes back and changes again is named each time
+      When the proxy is running
+      And the setting "max_connections" is 64
+      And the configuration is reloaded
+      And the log has 1 line "CONFIG_DRIFT"
+      And the setting "max_connections" is left out
+      And the configuration is reloaded
+      And the log has 1 line "CONFIG_DRIFT"
+      And the setting "max_connections" is 64
+      And the configuration is reloaded
+      Then the log has 2 lines "CONFIG_DRIFT"
+
     @S-3.2
     Scenario Outline: A site that is taken out is unknown from then on over <protocol>
       Given clients speak <protocol>

@@ -14,6 +14,7 @@ import (
 // idle, whatever else comes (S-12.1).
 func TestNoFrameKeepsAConnectionWithoutAStreamOpen(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "connection_idle_timeout_secs = 1\n")
+	malformed := uint32(1) // the last stream of that client
 	for name, send := range map[string]func(c *h2Client){
 		"PING":                       func(c *h2Client) { c.sent(c.framer.WritePing(false, [8]byte{})) },
 		"SETTINGS":                   func(c *h2Client) { c.sent(c.framer.WriteSettings()) },
@@ -22,6 +23,12 @@ func TestNoFrameKeepsAConnectionWithoutAStreamOpen(t *testing.T) {
 		"PRIORITY_UPDATE":            func(c *h2Client) { c.sent(c.framer.WriteRawFrame(0x10, 0, 0, []byte("\x00\x00\x00\x09u=1"))) },
 		"a frame of unknown type":    func(c *h2Client) { c.sent(c.framer.WriteRawFrame(0x77, 0, 0, nil)) },
 		"RST_STREAM of what is over": func(c *h2Client) { c.sent(c.framer.WriteRSTStream(1, http2.ErrCodeCancel)) },
+		"heads of malformed requests, in two pieces": func(c *h2Client) {
+			block := c.encode(":method", "GET", "connection", "close")
+			malformed += 2
+			c.sent(c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: malformed, BlockFragment: block, EndStream: true}))
+			c.sent(c.framer.WriteContinuation(malformed, true, nil))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
