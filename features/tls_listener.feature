@@ -259,3 +259,66 @@ Feature: TLS listeners
         """
       Then the connection is closed
       And the upstream "app" received nothing
+
+  Rule: Plain HTTP on the HTTPS port is told so
+
+    @S-5.14
+    Scenario Outline: <what> gets 400 and the end of the connection
+      When the proxy is running
+      And a client opens a connection to "tcp://${addr}:${https}"
+      And the client sends "<bytes>"
+      Then the client receives the answer 400
+      And the answer has the body "<body>"
+      And the answer has the field "Content-Type" with "text/plain; charset=utf-8"
+      And the answer has the field "Connection" with "close"
+      And the connection is closed within 8000 ms
+      And the connection is closed with nothing more
+      And the upstream "app" received nothing
+      And the log has a line "BAD_REQUEST" with:
+        | client_ip | ${client:}                     |
+        | status    | 400                            |
+        | error     | plain HTTP on a port for HTTPS |
+
+      Examples:
+        | what                       | bytes                                                                                            | body                    |
+        | A request                  | GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n                                               | This port speaks HTTPS. |
+        | HEAD                       | HEAD / HTTP/1.1\r\nHost: git.example.test\r\n\r\n                                              |                         |
+        | An absolute-form target    | GET http://git.example.test/ HTTP/1.1\r\nHost: git.example.test\r\n\r\n                        | This port speaks HTTPS. |
+        | A long method              | PROPFIND / HTTP/1.1\r\nHost: git.example.test\r\n\r\n                                          | This port speaks HTTPS. |
+        | HTTP/1.0                   | GET / HTTP/1.0\r\n\r\n                                                                          | This port speaks HTTPS. |
+        | An upload that is sent     | POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 200000\r\n\r\n${x*200000}         | This port speaks HTTPS. |
+        | An upload that never comes | POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 200000\r\n\r\n                    | This port speaks HTTPS. |
+        | HTTP/2 in the clear        | PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n                                                               | This port speaks HTTPS. |
+
+    @S-5.14
+    Scenario: What is neither TLS nor HTTP is answered nothing
+      When the proxy is running
+      And a client opens a connection to "tcp://${addr}:${https}"
+      And the client sends "SSH-2.0-OpenSSH_9.2\r\n"
+      Then the connection is closed with nothing more
+
+    @S-5.14 @S-7.1
+    Scenario: It costs a token like any other request
+      Given the setting "rate_limit.requests_per_second" is 0.001
+      And the setting "rate_limit.burst" is 1
+      When the proxy is running
+      And a client opens a connection to "tcp://${addr}:${https}"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives the answer 400
+      When a client opens a connection to "tcp://${addr}:${https}"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives the answer 429
+      And the connection is closed
+
+    @S-5.14 @S-4.3
+    Scenario: In step 7 it is not answered
+      Given the setting "header_timeout_secs" is 2
+      And an HTTPS upstream "ca" that waits
+      And listener 1 orders a certificate for "git.example.test" from the CA at "https://${upstream:ca}/directory"
+      When the proxy is started
+      Then the upstream "ca" received 1 request
+      When a client opens a connection to "tcp://${addr}:${https}"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the connection is closed with nothing more
+      When the upstream "ca" is released
+      Then the proxy exits with 1

@@ -154,6 +154,7 @@ func (c *clientConn) handshake() bool {
 	c.server.countHandshake(c, err)
 	if err != nil {
 		c.server.handshakeFailed(c, err)
+		c.refusePlainHTTP(err)
 		return false
 	}
 	c.serving.Store(true)
@@ -306,9 +307,7 @@ func (c *clientConn) moving() bool {
 // lingerClose closes the sending half and reads what still comes for a while: closing a connection on which bytes arrive
 // resets it, and the client could lose the answer (RFC 9112, section 9.6).
 func (c *clientConn) lingerClose() {
-	_ = c.tcp.SetReadDeadline(time.Time{}) // an interrupted read of the body may have set it
-	c.watch.reset()
-	if !c.watch.set(phaseLinger, lingerTime) || c.tls != nil && c.tls.CloseWrite() != nil {
+	if !c.beginLinger() || c.tls != nil && c.tls.CloseWrite() != nil {
 		return
 	}
 	_ = c.tcp.CloseWrite()
@@ -319,6 +318,18 @@ func (c *clientConn) lingerClose() {
 			return
 		}
 	}
+}
+
+// beginLinger starts the clock of lingerClose. It returns false when the connection was cut.
+func (c *clientConn) beginLinger() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.wasCut {
+		return false
+	}
+	_ = c.tcp.SetReadDeadline(time.Time{}) // an interrupted read of the body may have set it
+	c.watch.reset()
+	return c.watch.set(phaseLinger, lingerTime)
 }
 
 // lingerTime is how long the rest of a body that nobody wants is read and thrown away after the answer.

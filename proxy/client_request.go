@@ -143,12 +143,17 @@ func offersHTTP(upgrade string) bool {
 
 // refuse answers a head that is not a request, counted by the limiter like any other, and closes the connection.
 func (w *http1Work) refuse(refused *http1.Error) {
+	w.refuseWith("-", answerStatus(refused.Status), refused.Reason)
+}
+
+// refuseWith is refuse with an answer and the reason for the log.
+func (w *http1Work) refuseWith(method string, a *answer, reason string) {
 	c := w.conn
-	w.request = Request{Client: c.client, ClientText: c.clientText, Protocol: HTTP11, Method: "-", Target: "-"}
+	w.request = Request{Client: c.client, ClientText: c.clientText, Protocol: HTTP11, Method: method, Target: "-"}
 	w.resetExchange()
 	w.closeAfter = true
 	w.start = w.end
-	c.server.handler.refuse(&w.exchange, refused)
+	c.server.handler.refuse(&w.exchange, a, reason)
 	if w.flush() == nil {
 		c.lingerClose()
 	}

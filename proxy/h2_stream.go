@@ -133,7 +133,7 @@ func (s *h2Stream) run() (code http2.Code) {
 	defer server.registry.sweeper.remove(&s.watch)
 	defer contain(server.log, s.request.ClientText, func() { code = http2.InternalError })
 	if s.refused != nil {
-		server.pipeline.refuse(x, s.refused)
+		server.pipeline.refuse(x, answerStatus(s.refused.Status), s.refused.Reason)
 	} else {
 		server.pipeline.handle(x)
 	}

@@ -3,8 +3,6 @@ package proxy
 import (
 	"sync/atomic"
 	"time"
-
-	"reverse-proxy/proxy/http1"
 )
 
 // pipeline is the way of every request, from its head to its log line. There is one for the life of the process,
@@ -66,19 +64,19 @@ func (p *pipeline) handle(x *exchange) {
 	}
 }
 
-// refuse answers what is no request, after the limiter has had its say: what a client sends wrong costs it a token too,
-// and a flood of it fills no log.
-func (p *pipeline) refuse(x *exchange, refused *http1.Error) {
+// refuse implements requestHandler. The limiter has its say before: what a client sends wrong costs it a token too, and a
+// flood of it fills no log.
+func (p *pipeline) refuse(x *exchange, a *answer, reason string) {
 	x.start = time.Now()
 	x.dates, x.config = &p.dates, p.dynamic.Load()
 	x.body.watched(x.watch, p.bodyIdle)
 	defer func() { p.metrics.request(x, time.Since(x.start)) }()
-	if answer := p.limitRate(x); answer != nil {
-		x.send(answer)
+	if limited := p.limitRate(x); limited != nil {
+		x.send(limited)
 		return
 	}
-	x.send(answerStatus(refused.Status))
-	p.log.Log(LevelInfo, "BAD_REQUEST", Str("client_ip", x.request.ClientText), Int("status", refused.Status), Str("error", refused.Reason))
+	x.send(a)
+	p.log.Log(LevelInfo, "BAD_REQUEST", Str("client_ip", x.request.ClientText), Int("status", a.status), Str("error", reason))
 }
 
 // accessRecord gathers what the log line of the exchange says (S-8.1).

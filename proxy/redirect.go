@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"reverse-proxy/proxy/http1"
 )
 
 // acmeChallengePrefix is where a CA fetches an HTTP-01 key authorization (RFC 8555, section 8.3).
@@ -54,13 +52,13 @@ func (r *redirector) handle(x *exchange) {
 }
 
 // refuse implements requestHandler.
-func (r *redirector) refuse(x *exchange, refused *http1.Error) {
+func (r *redirector) refuse(x *exchange, a *answer, reason string) {
 	x.dates = &r.dates
 	x.body.watched(x.watch, r.bodyIdle)
 	if r.log.Enabled(LevelDebug) {
-		r.log.Log(LevelDebug, "CONNECTION_ERROR", Str("client_ip", x.request.ClientText), Str("error", refused.Reason))
+		r.log.Log(LevelDebug, "CONNECTION_ERROR", Str("client_ip", x.request.ClientText), Str("error", reason))
 	}
-	x.send(lastAnswer(refused.Status))
+	x.send(a)
 }
 
 // lastAnswer is the answer of a status, after which the connection ends.

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"reverse-proxy/proxy/http1"
 )
 
 // siteServer serves the connections of one port of a listener: HTTP/1 and HTTP/2 over TLS, or HTTP/1 in the clear on the
@@ -39,8 +37,8 @@ type requestHandler interface {
 	// handle answers a request. It returns when the last byte of the response was given to the client's side; x.abort then
 	// says whether the connection has to be cut.
 	handle(x *exchange)
-	// refuse answers what is no request.
-	refuse(x *exchange, refused *http1.Error)
+	// refuse gives the answer to what is no request; reason is for the log.
+	refuse(x *exchange, a *answer, reason string)
 }
 
 // redirects reports whether the server is that of a redirect port.
