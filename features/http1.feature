@@ -67,7 +67,89 @@ Feature: HTTP/1.1
         | A bare LF behind the version        | 400    | malformed request line             | GET / HTTP/1.1\x0aX-A: b                     |
         | A bare CR behind the version        | 400    | malformed request line             | GET / HTTP/1.1\rX-A: b                       |
 
-    @S-6.1 @S-6.13
+    @S-6.18
+    Scenario Outline: What no head can have is refused at once, however it comes: <what>
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "<first>"
+      And the client sends "<second>"
+      Then the client receives the answer <status>
+      And the connection is closed with nothing more
+      And the upstream "app" was connected to 0 times
+      And the log has a line "BAD_REQUEST" with:
+        | client_ip | ${client:} |
+        | status    | <status>   |
+        | error     | <error>    |
+
+      Examples: the client waits for the answer to what it takes for a whole head
+        | what                              | status | error                          | first                                             | second     |
+        | Two CRs for the empty line        | 400    | bare CR or LF in the head      | GET / HTTP/1.1\r\nHost: git.example.test\r\n      | \r\r\n     |
+        | Two CRs, one of them sent before  | 400    | bare CR or LF in the head      | GET / HTTP/1.1\r\nHost: git.example.test\r\n\r    | \r\n       |
+        | Two CRs at a line's end           | 400    | bare CR or LF in the head      | GET / HTTP/1.1\r\nHost: git.example.test          | \r\r\n     |
+        | Two CRs at the first line's end   | 400    | malformed request line         | GET / HTTP/1.1                                    | \r\r\n     |
+        | Two CRs in an empty line before   | 400    | malformed request line         | \r                                                | \r\n       |
+        | A bare CR in a value              | 400    | bare CR or LF in the head      | GET / HTTP/1.1\r\nHost: git.example.test\r\nX: a  | \rb        |
+        | A bare CR in a name               | 400    | field line without a colon     | GET / HTTP/1.1\r\nHost: git.example.test\r\nX     | \rY: b     |
+        | A bare CR before a line's end     | 400    | bare CR or LF in the head      | GET / HTTP/1.1\r\nHost: git.example.test\r\nX: a\r | b          |
+        | An escape in a value              | 400    | control character in a field value | GET / HTTP/1.1\r\nHost: git.example.test\r\nX: | a\x1b      |
+        | A name with a space               | 400    | white space in a field name    | GET / HTTP/1.1\r\nHost: git.example.test\r\nX     | \x20Y      |
+        | A folded line                     | 400    | folded field line              | GET / HTTP/1.1\r\nHost: git.example.test\r\n      | \x20a      |
+        | Another protocol                  | 400    | malformed HTTP version         | GET / HT                                          | CP         |
+        | A version that is not spoken      | 505    | HTTP version not supported     | GET / HTTP/                                       | 3.0        |
+        | A method that is too long         | 501    | method too long                | ${X*30}                                           | XXX        |
+        | More field lines than are allowed | 431    | more than 128 field lines      | GET / HTTP/1.1\r\nHost: git.example.test\r\n${X: a\r\n*127} | X: a\r\n |
+        | Two CRs, the second one sent later | 400    | bare CR or LF in the head      | GET / HTTP/1.1\r\nHost: git.example.test\r\n\r    | \r         |
+
+    @S-6.18
+    Scenario Outline: What no trailer section can have is refused at once: <what>
+      Given an upstream "app" that reads no body
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
+      And the client sends "<first>"
+      And the client sends "<second>"
+      Then the client receives the answer 400
+      And the connection is closed with nothing more
+
+      Examples:
+        | what                          | first    | second   |
+        | Two CRs for the empty line    | X: a\r\n | \r\r\n   |
+        | Two CRs at a line's end       | X: a     | \r\r\n   |
+        | A bare CR in a value          | X: a\r   | b        |
+        | A name with a space           | X        | \x20Y   |
+
+    @S-6.17
+    Scenario Outline: A request with <count> field lines is answered <status>
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n<fields>\r\n"
+      Then the client receives the answer <status>
+      And the log has <lines> lines "BAD_REQUEST" with:
+        | status | 431                       |
+        | error  | more than 128 field lines |
+
+      Examples:
+        | count | status | lines | fields                     |
+        | 128   | 200    | 0     | ${Cookie: a=b\r\n*127}     |
+        | 129   | 431    | 1     | ${Cookie: a=b\r\n*128}     |
+
+    @S-6.17
+    Scenario Outline: A request head of <size> bytes is answered <status>
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nX: ${x*30000}\r\nX: ${x*30000}\r\nX: ${x*<rest>}\r\n\r\n"
+      Then the client receives the answer <status>
+      And the log has <lines> lines "BAD_REQUEST" with:
+        | status | 431                      |
+        | error  | request head over 64 KiB |
+
+      # The first two lines have 40 bytes, the next two 30,005 each, and the last two 7 around what is left.
+      Examples:
+        | size  | rest | status | lines |
+        | 65536 | 5479 | 200    | 0     |
+        | 65537 | 5480 | 431    | 1     |
+
+    @S-6.1 @S-6.13 @S-6.17
     Scenario Outline: <what> among the fields is answered <status>
       When the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -104,8 +186,8 @@ Feature: HTTP/1.1
         | A name beyond ASCII                    | 400    | malformed field name                  | X-\xc3\xa4: b                                              |
         | An empty name                          | 400    | malformed field name                  | : b                                                        |
         | A line without a colon                 | 400    | field line without a colon            | broken                                                     |
-        | 129 fields with Host                   | 431    | too many field lines                  | ${X-A: b\r\n*127}X-A: b                                    |
-        | More than 64 KiB in three fields       | 431    | request head too large                | X-A: ${x*30000}\r\nX-B: ${x*30000}\r\nX-C: ${x*6000}       |
+        | 129 fields with Host                   | 431    | more than 128 field lines             | ${X-A: b\r\n*127}X-A: b                                    |
+        | More than 64 KiB in three fields       | 431    | request head over 64 KiB              | X-A: ${x*30000}\r\nX-B: ${x*30000}\r\nX-C: ${x*6000}       |
         | A second Host                          | 400    | several Host                          | Host: www.example.test                                     |
         | The same Host again                    | 400    | several Host                          | Host: git.example.test                                     |
         | A second Host in capitals              | 400    | several Host                          | HOST: git.example.test                                     |

@@ -71,8 +71,30 @@ Feature: Upstreams and clients at fault
         | A coding before chunked             | unknown transfer coding               | HTTP/1.1 200 OK\nTransfer-Encoding: gzip, chunked\n\n0\n\n                                    |
         | A coding in HTTP/1.0                | Transfer-Encoding in HTTP/1.0         | HTTP/1.0 200 OK\nTransfer-Encoding: chunked\n\n0\n\n                                          |
         | A 103 with a body                   | body declared in a 1xx response       | HTTP/1.1 103 Early Hints\nContent-Length: 2\n\nok                                             |
-        | 129 fields                          | too many field lines                  | HTTP/1.1 200 OK\n${X-A: b\n*129}\n                                                            |
-        | A head of more than 64 KiB          | response head too large               | HTTP/1.1 200 OK\nX-A: ${x*66000}\n\n                                                          |
+        | 257 fields                          | more than 256 field lines             | HTTP/1.1 200 OK\n${X-A: b\n*257}\n                                                            |
+        | A head of more than 64 KiB          | response head over 64 KiB             | HTTP/1.1 200 OK\nX-A: ${x*66000}\n\n                                                          |
+
+    @S-6.17
+    Scenario Outline: An answer with 256 field lines passes over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that answers:
+        """
+        HTTP/1.1 200 OK
+        Content-Length: 2
+        ${Set-Cookie: a=1\r\n*254}X-Last: yes
+
+        ok\
+        """
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "ok"
+      And the answer has the field "X-Last" with "yes"
+      And the answer has the fields "Set-Cookie" with "${a=1|*253}a=1"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
 
     @S-6.8
     Scenario Outline: A 101 in front of the answer is answered 502 over <protocol>

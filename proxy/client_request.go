@@ -68,7 +68,7 @@ func (w *http1Work) readHead() (n int, err error) {
 		}
 		looked = w.end
 		if w.end == len(w.in) && !w.grow() {
-			return 0, &http1.Error{Status: statusHeadTooLarge, Reason: "the head is over 64 KiB"}
+			return 0, &http1.Error{Status: statusHeadTooLarge, Reason: "request head over 64 KiB"}
 		}
 		read, err := w.conn.stream.Read(w.in[w.end:])
 		w.end += read

@@ -94,7 +94,7 @@ func (r *upstreamResponse) readHead() error {
 				r.end = copy(r.buffer, r.buffer[r.start:r.end])
 				r.start = 0
 			} else if !r.grow() {
-				return errBadResponse("its head is over 64 KiB")
+				return errBadResponse("response head over 64 KiB")
 			}
 		}
 		if err := r.fill(); err == io.EOF {

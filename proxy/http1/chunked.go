@@ -11,8 +11,8 @@ type ChunkedDecoder struct {
 	line      int    // bytes of the chunk line read so far
 	excess    int64  // bytes of chunk lines beyond what their data allows
 	err       *Error
-	trailer   []byte // the trailer section read so far
-	lineStart int    // of the last line in trailer
+	trailer   []byte   // the trailer section read so far
+	scan      headScan // of the trailer section
 	fields    Fields
 }
 

@@ -9,14 +9,17 @@
 // Strings in what was parsed alias the buffer that was given: they hold as long as it is not overwritten.
 package http1
 
-// The bounds of what is accepted. All are in bytes but MaxFields.
+// The bounds of what is accepted. All are in bytes but those of fields.
 const (
 	// MaxHeadBytes bounds a request or response head with its final empty line, and with the empty lines before a
 	// request; one byte more is a 431 (S-6).
 	MaxHeadBytes = 64 << 10
-	// MaxFields bounds the field lines of a head or a trailer section, those of the framing counted; more are a 431. It bounds
-	// also the options in Connection; more are a 400.
+	// MaxFields bounds the field lines of a request head or a trailer section, those of the framing counted; more are a 431.
+	// It bounds also the options in Connection; more are a 400.
 	MaxFields = 128
+	// MaxResponseFields bounds the field lines of a response head: some applications set a cookie for each of a hundred
+	// things.
+	MaxResponseFields = 256
 	// MaxMethodBytes bounds a method; a longer one is none that anybody implements: 501 (RFC 9112, section 3).
 	MaxMethodBytes = 32
 	// MaxTargetBytes bounds a request target; a longer one is a 414. RFC 9112, section 3, asks for 8000 at least.

@@ -53,6 +53,9 @@ func withoutEmptyLines(data []byte) []byte {
 }
 
 func FuzzRequest(f *testing.F) {
+	for _, bareCR := range []string{"GET / HTTP/1.1\r\nHost: a\r\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\r\n", "GET / HTTP/1.1\r\nA\rB: c\r\n\r\n", "\r\r\nGET / HTTP/1.1\r\n\r\n"} {
+		f.Add([]byte(bareCR), uint8(0))
+	}
 	for _, test := range acceptedRequests {
 		f.Add(crlf(test.head), uint8(6))
 	}
@@ -65,6 +68,9 @@ func FuzzRequest(f *testing.F) {
 	startLine := regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32} [!-~\u0080-\u00ff]+ HTTP/1\\.[01]$")
 	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
 		var r Request
+		if len(data) < 1000 {
+			checkPromptness(t, newRequestParser, data)
+		}
 		n, err := checkPieces(t, &r, new(Request), data, pieceSize(size))
 		if err != nil {
 			return
@@ -77,6 +83,9 @@ func FuzzRequest(f *testing.F) {
 }
 
 func FuzzResponse(f *testing.F) {
+	for _, bareCR := range []string{"HTTP/1.1 200 OK\r\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n\r\r\n", "HTTP/1.1 200 O\rK\r\n\r\n"} {
+		f.Add([]byte(bareCR), uint8(0))
+	}
 	for _, test := range acceptedResponses {
 		f.Add(crlf(test.head), uint8(6))
 	}
@@ -89,6 +98,9 @@ func FuzzResponse(f *testing.F) {
 	startLine := regexp.MustCompile("^HTTP/1\\.[01] [1-9][0-9][0-9]( [\t -~\u0080-\u00ff]*)?$")
 	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
 		var r Response
+		if len(data) < 1000 {
+			checkPromptness(t, newResponseParser, data)
+		}
 		n, err := checkPieces(t, &r, new(Response), data, pieceSize(size))
 		if err != nil {
 			return
@@ -99,6 +111,9 @@ func FuzzResponse(f *testing.F) {
 }
 
 func FuzzChunked(f *testing.F) {
+	for _, bareCR := range []string{"0\r\n\r\r\n", "0\r\nA: b\r\r\n\r\n", "0\r\nA: b\r\n\r\r\n"} {
+		f.Add([]byte(bareCR), uint8(0))
+	}
 	for _, test := range acceptedBodies {
 		f.Add(crlf(test.body), uint8(2))
 	}

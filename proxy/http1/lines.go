@@ -11,6 +11,25 @@ const (
 	kindTrailer
 )
 
+// maxFields returns how many lines a section may have.
+func (k kind) maxFields() int {
+	if k == kindResponse {
+		return MaxResponseFields
+	}
+	return MaxFields
+}
+
+// tooManyFields says which bound was met.
+func (k kind) tooManyFields() string {
+	switch k {
+	case kindResponse:
+		return "more than 256 field lines"
+	case kindTrailer:
+		return "more than 128 trailer lines"
+	}
+	return "more than 128 field lines"
+}
+
 // lines is a section of field lines, and what they say about their message and its connection.
 type lines struct {
 	fields Fields // all but those of the framing
@@ -31,7 +50,7 @@ type lines struct {
 // before the colon and control characters in a value are rejected: RFC 9112, sections 2.2, 5.1 and 5.2, leaves a choice
 // in some of these, and each choice is a way to have two readers differ.
 func (l *lines) parse(buf []byte, i int, kind kind) (next int, err *Error) {
-	fields, count := l.fields[:0], 0
+	fields, count, most := l.fields[:0], 0, kind.maxFields()
 	for {
 		start := i
 		for i < len(buf) && class[buf[i]]&classToken != 0 {
@@ -74,8 +93,8 @@ func (l *lines) parse(buf []byte, i int, kind kind) (next int, err *Error) {
 		}
 		value := unsafe.String(&buf[start], end-start)
 		i += 2
-		if count++; count > MaxFields {
-			return 0, reject(431, "too many field lines")
+		if count++; count > most {
+			return 0, reject(431, kind.tooManyFields())
 		}
 		if special[len(name)&31]&(1<<(name[0]&31)) != 0 && len(name) < 32 {
 			if taken, err := l.take(name, value, kind); err != nil {

@@ -3,6 +3,7 @@ package http1
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,7 +51,7 @@ func checkPieces(t *testing.T, whole, inPieces parser, data []byte, size int) (n
 		t.Fatalf("in pieces of %d: got %d and error %v, want %d and %v", size, gotN, gotErr, n, err)
 	}
 	if err == nil {
-		if diff := cmp.Diff(whole, inPieces, equateEmptyFields); diff != "" {
+		if diff := cmp.Diff(whole, inPieces, equateEmptyFields, cmpopts.IgnoreTypes(headScan{})); diff != "" {
 			t.Fatalf("in pieces of %d (-whole +pieces):\n%s", size, diff)
 		}
 	}
@@ -102,30 +103,108 @@ func TestAResponseInPiecesIsTheSameResponse(t *testing.T) {
 	}
 }
 
-func TestAHeadThatTricklesInIsParsedOnlyWhenItCanBeJudged(t *testing.T) {
-	tests := []struct {
-		name string
-		buf  string
-		from int
-		want bool
-	}{
-		{"the first bytes", "G", 0, true},
-		{"more of a line", "GET / HTTP/1.1", 5, false},
-		{"a whole line", "GET / HTTP/1.1\r\nHost: a\r\n", 16, false},
-		{"the empty line", "GET / HTTP/1.1\r\n\r\n", 16, true},
-		{"half of the empty line was there", "GET / HTTP/1.1\r\n\r\n", 17, true},
-		{"the empty line was there, which a call would have told", "GET / HTTP/1.1\r\n\r\nX", 18, false},
-		{"a bare line feed", "GET / HTTP/1.1\nHost", 5, true},
-		{"a line feed whose carriage return came before", "GET /\r\nX", 6, false},
-		{"a line feed as the very first byte", "\n", 0, true},
-		{"an empty line first", "\r\n", 1, false},
-		{"as much as a head may have", string(bytes.Repeat([]byte("x"), MaxHeadBytes)), MaxHeadBytes - 1, true},
+// meanings are the reasons for refusing a head whose lines are well-formed. In pieces they may be told at its end.
+var meanings = map[string]bool{
+	"several Content-Length": true, "several Transfer-Encoding": true, "several Host": true, "no Host": true, "malformed Host": true,
+	"malformed Content-Length": true, "malformed Transfer-Encoding": true, "unknown transfer coding": true,
+	"Content-Length with Transfer-Encoding": true, "Transfer-Encoding in HTTP/1.0": true, "forbidden name in Trailer": true,
+	"too many options in Connection": true, "body declared in a 1xx response": true,
+}
+
+// checkPromptness parses the beginnings of data, each a byte longer than the one before: a byte that no head can have is
+// refused with that byte, also where all before it was seen in an earlier call.
+func checkPromptness(t *testing.T, fresh func() parser, data []byte) {
+	t.Helper()
+	inPieces := fresh()
+	for end := 1; end <= len(data); end++ {
+		_, wantErr := fresh().Parse(data[:end], 0)
+		_, err := inPieces.Parse(data[:end], end-1)
+		var want, got *Error
+		if errors.As(wantErr, &want) && meanings[want.Reason] {
+			return
+		}
+		errors.As(err, &got)
+		if (want == nil) != (got == nil) || want != nil && *want != *got {
+			t.Fatalf("%q came byte by byte: got error %v, want %v, at the last byte", data[:end], err, wantErr)
+		}
+		if wantErr != ErrIncomplete {
+			return
+		}
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			if got := worthParsing([]byte(test.buf), test.from); got != test.want {
-				t.Errorf("got %v, want %v", got, test.want)
+}
+
+func newRequestParser() parser  { return new(Request) }
+func newResponseParser() parser { return new(Response) }
+
+func TestWhatNoHeadCanHaveIsRefusedWithItsFirstByte(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		fresh func() parser
+		heads []string
+	}{
+		{"requests", newRequestParser, []string{
+			"\r\r\n", "\r\n\r\r\n", strings.Repeat("\r\n", maxEmptyLines+1), "GET / HTTP/1.1\r\r\n", "GET / HTTP/1.1\r\nHost: a\r\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\r\n",
+			"GET / HTTP/1.1\r\nHost: a\rb", "GET / HTTP/1.1\r\nHo\rst: a", "GET\r / HTTP/1.1", "GET /\r", "GET / HTTP/1.1\rHost", "GET / HTTP/1.1 \r\n",
+			"GET / HTTP/1.1\r\nHost: a\r\n b", "GET / HTTP/1.1\r\nHost : a", "GET / HTTP/1.1\r\n: a", "GET / HTTP/1.1\r\nHost\r\n", "GET / HTTP/1.1\r\nHost: a\x00",
+			"GET  /", " GET", "G(T /", "GET / HTTQ", "GET / http/1.1", "GET / HTTP/2.0", "GET / HTTP/1.10", "GET / HTTP/1.1\n", "GET foo HTTP/1.1\r\n",
+			strings.Repeat("x", MaxMethodBytes+1), "GET /" + strings.Repeat("x", MaxTargetBytes) + " ",
+			"GET / HTTP/1.1\r\n" + strings.Repeat("A: b\r\n", MaxFields+1),
+		}},
+		{"responses", newResponseParser, []string{
+			"\r\n", "HTTP/1.1 200 OK\r\r\n", "HTTP/1.1 200 OK\r\n\r\r\n", "HTTP/1.1 200 OK\r\nA: b\r\r\n", "HTTP/1.1 200 O\rK", "HTTP/1.1\r\n", "HTTP/1.1  200", "HTTP/1.1 2x0",
+			"HTTP/1.1 099", "HTTP/1.1 2000", "HTTP/1.1 200\n", "HTTP/3.1", "SSH-2.0-x\r\n", "220 ready\r\n",
+			"HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", MaxResponseFields+1),
+		}},
+	} {
+		for _, head := range test.heads {
+			_, err := test.fresh().Parse([]byte(head), 0)
+			if err == nil || err == ErrIncomplete {
+				t.Errorf("%s: %.60q is not refused: %v", test.name, head, err)
 			}
-		})
+			checkPromptness(t, test.fresh, []byte(head))
+		}
+	}
+}
+
+// A trailer section has the same grammar as the fields of a head, and the same clients wait for an answer to it.
+func TestWhatNoTrailerCanHaveIsRefusedWithItsFirstByte(t *testing.T) {
+	for _, section := range []string{"\r\r\n", "\rx", "A: b\r\r\n", "A: b\rc", "A b", " A: b", "A\r\n", "A: b\r\n c", "A: b\x00", "A: b\n", "A: b\r\n\r\r\n",
+		strings.Repeat("A: b\r\n", MaxFields+1)} {
+		var pieces ChunkedDecoder
+		data := []byte("0\r\n" + section)
+		refused := false
+		for end := 1; end <= len(data) && !refused; end++ {
+			var whole ChunkedDecoder
+			_, _, done, wantErr := whole.Decode(data[:end])
+			_, _, _, err := pieces.Decode(data[end-1 : end])
+			if refused = wantErr != nil; done || refused != (err != nil) {
+				t.Errorf("%q came byte by byte: got error %v, want %v, at byte %d; the end: %v", data, err, wantErr, end, done)
+				break
+			}
+		}
+		if !refused {
+			t.Errorf("%q is not refused", section)
+		}
+	}
+}
+
+// What a head costs does not grow with the number of pieces in which it comes: each byte is looked at a few times at most.
+func TestAHeadThatTricklesInIsLookedAtOnce(t *testing.T) {
+	for _, head := range []string{
+		"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 60<<10), "GET / HTTP/1.1\r\n" + strings.Repeat("x", 60<<10), "GET /" + strings.Repeat("x", 30<<10),
+		"GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: 1\r\n", MaxFields-1),
+	} {
+		s := newRequestScan()
+		looked := 0
+		for end := 1; end <= len(head); end++ {
+			at := s.at
+			if found := s.look([]byte(head[:end])); found >= headAtFault {
+				t.Fatalf("%.40q: refused at byte %d", head, end)
+			}
+			looked += s.at - at
+		}
+		if looked != len(head) {
+			t.Errorf("%.40q: looked at %d bytes of %d", head, looked, len(head))
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package http1
 
 import (
-	"bytes"
 	"encoding/binary"
 	"unsafe"
 )
@@ -40,6 +39,8 @@ type Request struct {
 	Upgrade string
 	// TETrailers says that TE holds `trailers`: the client wants them.
 	TETrailers bool
+
+	scan headScan
 }
 
 const (
@@ -49,10 +50,13 @@ const (
 
 // Parse parses the request head at the beginning of buf and returns its length in bytes, ErrIncomplete when it is not
 // there whole, or an *Error. From is the length of buf at the last ErrIncomplete for this head, 0 at first: it makes
-// looking again cheap, and what is wrong in a head that came in pieces may be told only when the head is whole. After an
-// *Error the method and the target are set if they were read, for the log.
+// looking again cheap. A byte that no head can have is refused as soon as it is there. What is wrong with the meaning of the
+// fields may be told only when the head is whole, if it came in pieces. After an *Error the method and the target are set if
+// they were read, for the log.
 func (r *Request) Parse(buf []byte, from int) (n int, err error) {
-	if !worthParsing(buf, from) {
+	if from == 0 {
+		r.scan = newRequestScan()
+	} else if len(buf) < MaxHeadBytes && r.scan.look(buf) == headGoesOn {
 		return 0, ErrIncomplete
 	}
 	if len(buf) > MaxHeadBytes {
@@ -63,7 +67,7 @@ func (r *Request) Parse(buf []byte, from int) (n int, err error) {
 	case rejection != nil:
 		return 0, rejection
 	case n == 0 && len(buf) == MaxHeadBytes:
-		return 0, reject(431, "request head too large")
+		return 0, reject(431, "request head over 64 KiB")
 	case n == 0:
 		return 0, ErrIncomplete
 	}
@@ -72,7 +76,7 @@ func (r *Request) Parse(buf []byte, from int) (n int, err error) {
 
 // parse does the work of Parse on a buffer of at most MaxHeadBytes; 0 without an error means that it is incomplete.
 func (r *Request) parse(buf []byte) (n int, err *Error) {
-	*r = Request{Fields: r.Fields[:0]}
+	*r = Request{Fields: r.Fields[:0], scan: r.scan}
 	i, err := r.parseLine(buf)
 	if i == 0 || err != nil {
 		return 0, err
@@ -191,9 +195,11 @@ func (r *Request) parseLine(buf []byte) (next int, err *Error) {
 // parseVersion parses an HTTP-version (RFC 9112, section 2.3) and returns the index behind it, or 0 when it is
 // incomplete. Only 1.0 and 1.1 are known.
 func parseVersion(buf []byte, i int) (minor, next int, err *Error) {
-	if len(buf)-i < 8 {
-		if bytes.IndexByte(buf[i:], '\n') >= 0 {
-			return 0, 0, reject(400, "malformed HTTP version")
+	if len(buf)-i < versionBytes {
+		for at, c := range buf[i:] {
+			if !isVersionByte(at, c) {
+				return 0, 0, reject(400, "malformed HTTP version")
+			}
 		}
 		return 0, 0, nil
 	}

@@ -1,7 +1,6 @@
 package http1
 
 import (
-	"bytes"
 	"unsafe"
 )
 
@@ -29,6 +28,8 @@ type Response struct {
 	KeepAlive bool
 	// Upgrade is the value of the first Upgrade line if Connection names it, else "".
 	Upgrade string
+
+	scan headScan
 }
 
 // BodyKind is how the end of a body is found.
@@ -65,7 +66,9 @@ func (r *Response) BodyOf(method string) (kind BodyKind, length int64) {
 // there whole, or an *Error, whose status is 502. From is the length of buf at the last ErrIncomplete for this head, 0 at
 // first.
 func (r *Response) Parse(buf []byte, from int) (n int, err error) {
-	if !worthParsing(buf, from) {
+	if from == 0 {
+		r.scan = newResponseScan()
+	} else if len(buf) < MaxHeadBytes && r.scan.look(buf) == headGoesOn {
 		return 0, ErrIncomplete
 	}
 	if len(buf) > MaxHeadBytes {
@@ -77,7 +80,7 @@ func (r *Response) Parse(buf []byte, from int) (n int, err error) {
 		rejection.Status = 502
 		return 0, rejection
 	case n == 0 && len(buf) == MaxHeadBytes:
-		return 0, reject(502, "response head too large")
+		return 0, reject(502, "response head over 64 KiB")
 	case n == 0:
 		return 0, ErrIncomplete
 	}
@@ -86,7 +89,7 @@ func (r *Response) Parse(buf []byte, from int) (n int, err error) {
 
 // parse does the work of Parse on a buffer of at most MaxHeadBytes; 0 without an error means that it is incomplete.
 func (r *Response) parse(buf []byte) (n int, err *Error) {
-	*r = Response{Fields: r.Fields[:0], ContentLength: -1}
+	*r = Response{Fields: r.Fields[:0], ContentLength: -1, scan: r.scan}
 	i, err := r.parseLine(buf)
 	if i == 0 || err != nil {
 		return 0, err
@@ -149,15 +152,14 @@ func (r *Response) parseLine(buf []byte) (next int, err *Error) {
 		return 0, err
 	}
 	r.Minor = minor
-	if len(buf) < i+6 {
-		if bytes.IndexByte(buf, '\n') >= 0 {
+	status := buf[i:min(i+statusBytes, len(buf))]
+	for at, c := range status {
+		if !isStatusByte(at, c) {
 			return 0, reject(502, "malformed status line")
 		}
-		return 0, nil
 	}
-	status := buf[i : i+4]
-	if status[0] != ' ' || status[1] == '0' || !isDigit(status[1]) || !isDigit(status[2]) || !isDigit(status[3]) {
-		return 0, reject(502, "malformed status line")
+	if i+statusBytes >= len(buf) {
+		return 0, nil
 	}
 	r.Status = int(status[1]-'0')*100 + int(status[2]-'0')*10 + int(status[3]-'0')
 	i += 4

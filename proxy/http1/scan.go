@@ -1,7 +1,6 @@
 package http1
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -52,25 +51,4 @@ func scanVisible(b []byte, i int) int {
 		i++
 	}
 	return i
-}
-
-// worthParsing reports whether a head that was incomplete when buf held `from` bytes can now be judged: an empty line
-// ends it, a line feed without carriage return is wrong, or the buffer holds as much as a head may have. Looking only at
-// what is new keeps the cost of a head that trickles in, byte by byte, linear in its length.
-func worthParsing(buf []byte, from int) bool {
-	if from == 0 || len(buf) >= MaxHeadBytes {
-		return true
-	}
-	for i := from; i < len(buf); {
-		next := bytes.IndexByte(buf[i:], '\n')
-		if next < 0 {
-			return false
-		}
-		i += next
-		if i == 0 || buf[i-1] != '\r' || i >= 3 && buf[i-2] == '\n' {
-			return true
-		}
-		i++
-	}
-	return false
 }

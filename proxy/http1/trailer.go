@@ -1,41 +1,30 @@
 package http1
 
-import "bytes"
-
-// readTrailer collects the trailer section, which may come in pieces, up to its empty line, and parses it (RFC 9112,
-// section 7.1.2). Fields that frame or route a message are rejected in it (RFC 9110, section 6.5.1). It returns the index
-// up to which src is used up.
+// readTrailer collects the trailer section, which may come in pieces, up to its empty line, and parses it (RFC 9112, section
+// 7.1.2). Fields that frame or route a message are rejected in it (RFC 9110, section 6.5.1). It returns the index up to
+// which src is used up.
 func (d *ChunkedDecoder) readTrailer(src []byte, i int) int {
-	if len(d.trailer) == 0 && len(src)-i >= 2 && src[i] == '\r' && src[i+1] == '\n' {
-		d.state = chunkFinished
-		return i + 2
+	if len(d.trailer) == 0 {
+		if len(src)-i >= 2 && src[i] == '\r' && src[i+1] == '\n' {
+			d.state = chunkFinished
+			return i + 2
+		}
+		d.scan = newTrailerScan()
 	}
-	for i < len(src) {
-		end := bytes.IndexByte(src[i:], '\n') + 1
-		whole := end > 0
-		if !whole {
-			end = len(src) - i
-		}
-		if len(d.trailer)+end > MaxTrailerBytes {
-			return d.fail(i, 431, "trailer section too large")
-		}
-		d.trailer = append(d.trailer, src[i:i+end]...)
-		i += end
-		if !whole {
-			return i
-		}
-		line := d.trailer[d.lineStart:]
-		if len(line) < 2 || line[len(line)-2] != '\r' {
-			return d.fail(i, 400, "bare LF in the trailer section")
-		}
-		d.lineStart = len(d.trailer)
-		if len(line) == 2 {
-			return d.parseTrailer(i)
-		}
+	before := len(d.trailer)
+	if before == MaxTrailerBytes {
+		return d.fail(i, 431, "trailer section over 8 KiB")
 	}
-	return i
+	d.trailer = append(d.trailer, src[i:min(len(src), i+MaxTrailerBytes-before)]...)
+	found := d.scan.look(d.trailer)
+	d.trailer = d.trailer[:d.scan.at] // what follows the section is of the next message
+	if found == headGoesOn {
+		return i + len(d.trailer) - before
+	}
+	return d.parseTrailer(i + len(d.trailer) - before)
 }
 
+// parseTrailer parses a section that is whole, or whose last byte is wrong.
 func (d *ChunkedDecoder) parseTrailer(i int) int {
 	l := lines{fields: d.fields}
 	n, err := l.parse(d.trailer, 0, kindTrailer)

@@ -43,8 +43,8 @@ const keptCookieBytes = 8 << 10
 
 // The bounds of a head, as the log names them.
 const (
-	tooManyFields = "too many field lines"
-	listTooLarge  = "request head too large"
+	tooManyFields = "more than 128 field lines"
+	listTooLarge  = "request head over 64 KiB"
 )
 
 // The pseudo-header fields, as bits.
