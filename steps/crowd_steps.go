@@ -73,8 +73,14 @@ func (w *World) crowd(client string, count int, url, protocol string, use crowdC
 			}
 		})
 	}
-	begun.Wait()
-	return nil
+	all := make(chan struct{})
+	go func() { begun.Wait(); close(all) }() // which ends with the members, at the latest
+	select {
+	case <-all:
+		return nil
+	case <-time.After(patience):
+		return fmt.Errorf("not all %d connections to %s were opened or refused within %v", count, address, patience)
+	}
 }
 
 // crowdMember uses one connection to its end, or that of the context.
