@@ -122,3 +122,44 @@ func TestABudgetComesBackUpToItsBurst(t *testing.T) {
 		}
 	}
 }
+
+// TestEarlyAnswersDoNotLoosenTheBoundOnStreams ends many streams by an answer before their body, whose client takes them for
+// closed while they are tidied up. That makes room once for each, and not for ever.
+func TestEarlyAnswersDoNotLoosenTheBoundOnStreams(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "")
+	c := newH2Client(t, d)
+	id := uint32(1)
+	for range maxConcurrentStreams + 10 {
+		c.request(id, "POST", "/early", false)
+		c.answer(id)
+		id += 2
+	}
+	waitFor(t, "the end of all exchanges", func() bool { return d.pipeline.inFlight.Load() == 0 })
+	for range maxConcurrentStreams {
+		c.request(id, "GET", "/silent", true)
+		id += 2
+	}
+	c.request(id, "GET", "/", true)
+	if s := c.answer(id); s.reset != "REFUSED_STREAM" {
+		t.Errorf("got %q and the reset %q for one stream more than the bound, want REFUSED_STREAM", s.heads, s.reset)
+	}
+}
+
+func TestAbuseIsCountedEachTimeAndLoggedOnce(t *testing.T) {
+	d := startDaemon(t, echoUpstream(t), "")
+	for range 3 {
+		c := newH2Client(t, d)
+		go func() {
+			for c.err == nil {
+				c.sent(c.framer.WriteSettings())
+			}
+		}()
+		reader := &h2Client{t: t, framer: c.framer, streams: map[uint32]*h2Result{}, quiet: true}
+		reader.ended()
+	}
+	waitFor(t, "the third breach", func() bool { return d.shared.metrics.process.breaches.Load() == 3 })
+	waitFor(t, "the line", func() bool { return strings.Contains(d.log.String(), " HTTP2_ABUSE ") })
+	if got := strings.Count(d.log.String(), " HTTP2_ABUSE "); got != 1 {
+		t.Errorf("got %d lines about the same client and cause within a moment, want one", got)
+	}
+}

@@ -236,3 +236,45 @@ func TestARequestKeepsItsConfigurationToTheEnd(t *testing.T) {
 		t.Errorf("left of the limit: got %d, want 5 of the 10 that held when the request came", x.body.left)
 	}
 }
+
+// TestEveryStageUsesTheConfigurationOfTheRequest reloads between the beginning of a request and each stage (S-3.1).
+func TestEveryStageUsesTheConfigurationOfTheRequest(t *testing.T) {
+	p := newTestPipeline(t)
+	config := p.dynamic.Load()
+	p.dynamic.Store(&DynamicConfig{RateLimit: RateLimitConfig{RequestsPerSecond: 1e-9, Burst: 1}})
+	for i := range 3 {
+		r := getRequest("/")
+		r.Method, r.Body, r.ContentLength = "POST", bodyOf("0123456789"), 10
+		x := &exchange{request: r, config: config, host: "a.test", start: time.Now()}
+		for _, stage := range p.stages[:4] {
+			if answer := stage.run(x); answer != nil {
+				t.Errorf("request %d: got %d of the stage %q, want it to pass by the old configuration", i+1, answer.status, stage.name)
+			}
+		}
+		if x.site == nil || x.body.left != 10 {
+			t.Errorf("request %d: got the site %v and %d bytes of a body allowed, want those of the old configuration", i+1, x.site, x.body.left)
+		}
+	}
+}
+
+// TestTheTrailersOfARequestHoldNothingThatAHeadMayNot sends as trailers what is taken out of heads.
+func TestTheTrailersOfARequestHoldNothingThatAHeadMayNot(t *testing.T) {
+	x := &exchange{request: &Request{ContentLength: -1}}
+	x.body.source = &trailingBody{fields: fieldList(
+		"X-Sum", "1", "X-Real-IP", "6.6.6.6", "x_forwarded_for", "6.6.6.6", "X-Forwarded-Proto", "http", "Forwarded", "for=6.6.6.6", "Proxy", "x",
+		"Connection", "close", "TE", "trailers", "Transfer-Encoding", "chunked", "Upgrade", "h2c", "Content-Length", "5", "Host", "evil",
+		"Keep-Alive", "1", "Proxy-Authorization", "x", "Trailer", "X-Sum", "X-Last", "2",
+	)}
+	if got, want := string(x.appendBodyPart(nil, nil, true)), "0\r\nX-Sum: 1\r\nX-Last: 2\r\n\r\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// trailingBody is a body that has ended, with trailer fields.
+type trailingBody struct {
+	fakeBody
+	fields Fields
+}
+
+func (b *trailingBody) read([]byte, bool) ([]byte, error) { return nil, io.EOF }
+func (b *trailingBody) trailers() Fields                  { return b.fields }

@@ -1,0 +1,130 @@
+package proxy
+
+import (
+	"bufio"
+	"crypto/tls"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+)
+
+// TestNoClockIsLongerThanItsKey brings connections into each phase and looks at the deadline that is set. Every key has
+// another value, far above what the test takes, so that no clock can be taken for another, or for a longer one.
+func TestNoClockIsLongerThanItsKey(t *testing.T) {
+	const header, idle, body, request = 1000 * time.Second, 2000 * time.Second, 3000 * time.Second, 4000 * time.Second
+	const half = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nha"
+	begin := func(text string) func(*testing.T, net.Conn) {
+		return func(_ *testing.T, conn net.Conn) { _, _ = io.WriteString(conn, text) }
+	}
+	frames := func(send func(f *http2.Framer)) func(*testing.T, net.Conn) {
+		return func(_ *testing.T, conn net.Conn) {
+			_, _ = io.WriteString(conn, http2.ClientPreface)
+			f := http2.NewFramer(conn, conn)
+			_ = f.WriteSettings()
+			send(f)
+		}
+	}
+	for _, test := range []struct {
+		name     string
+		protocol string
+		do       func(t *testing.T, conn net.Conn)
+		phase    phase
+		timeout  time.Duration
+	}{
+		{"the handshake", "", begin(""), phaseHandshake, header},
+		{"the first request", "http/1.1", begin(""), phaseFirst, header},
+		{"the rest of a head", "http/1.1", begin("GET / HT"), phaseHead, header},
+		{"the next request", "http/1.1", func(t *testing.T, conn net.Conn) {
+			_, _ = io.WriteString(conn, getA)
+			readResponse(t, bufio.NewReader(conn), "GET")
+		}, phaseIdle, idle},
+		{"the rest of a second head", "http/1.1", func(t *testing.T, conn net.Conn) {
+			_, _ = io.WriteString(conn, getA)
+			readResponse(t, bufio.NewReader(conn), "GET")
+			_, _ = io.WriteString(conn, "GET / HT")
+		}, phaseHead, header},
+		{"the rest of a head that came with the request before", "http/1.1", begin(getA + "GET / HT"), phaseHead, header},
+		{"the rest of a body", "http/1.1", begin(half), phaseBody, body},
+		{"the upstream", "http/1.1", begin("GET /silent HTTP/1.1\r\nHost: a.test\r\n\r\n"), phaseUpstream, request},
+		{"the upstream after a body in two parts", "http/1.1", func(_ *testing.T, conn net.Conn) {
+			_, _ = io.WriteString(conn, "POST /silent HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nha")
+			_, _ = io.WriteString(conn, "lf") // in a TLS record of its own
+		}, phaseUpstream, request},
+		{"the preface", "h2", begin(http2.ClientPreface[:8]), phaseHead, header},
+		{"the first stream", "h2", frames(func(*http2.Framer) {}), phaseFirst, idle},
+		{"the rest of a header block", "h2", frames(func(f *http2.Framer) {
+			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0x82}})
+		}), phaseHead, header},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := startPath(t, echoUpstream(t), func(o *pathOptions) {
+				o.header, o.idle, o.bodyIdle, o.request = header, idle, body, request
+			})
+			var conn net.Conn
+			var err error
+			switch test.protocol {
+			case "":
+				conn, err = net.Dial("tcp", p.addr)
+			case "h2":
+				conn, err = tls.Dial("tcp", p.addr, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test", NextProtos: []string{"h2"}})
+			default:
+				conn = p.dial(t)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+			test.do(t, conn)
+			waitFor(t, "the phase with its deadline", func() bool {
+				w := onlyWatch(p)
+				if w == nil {
+					return false
+				}
+				elapsed, ok := w.since(test.phase, test.timeout)
+				// A sweep may have been since the deadline was set, and the deadline is set a sweep later than is due.
+				return ok && elapsed >= -2*sweepInterval && elapsed < 100*time.Second
+			})
+		})
+	}
+}
+
+// onlyWatch returns the watch of the one connection that there is.
+func onlyWatch(p *dataPath) *watch {
+	p.registry.mu.Lock()
+	defer p.registry.mu.Unlock()
+	for c := range p.registry.conns {
+		return c.deadline()
+	}
+	return nil
+}
+
+// TestASetTimeLastsThatLong looks at both ends of a deadline on the sweeper's clock: it has not passed before its time, and
+// has passed two sweeps after it.
+func TestASetTimeLastsThatLong(t *testing.T) {
+	for _, timeout := range []time.Duration{time.Second, time.Minute, time.Hour} {
+		s := newSweeper()
+		owner := &recordingOwner{}
+		w := &watch{owner: owner}
+		s.add(w)
+		w.set(phaseIdle, timeout)
+		w.check(int64(timeout))
+		if owner.expired != 0 {
+			t.Errorf("%v: got it expired at its time, want a sweep's grace", timeout)
+		}
+		w.check(int64(timeout + 2*sweepInterval))
+		if owner.expired != 1 {
+			t.Errorf("%v: got it expired %d times after it, want once", timeout, owner.expired)
+		}
+	}
+}
+
+// recordingOwner counts how often its watch has expired.
+type recordingOwner struct{ expired int }
+
+func (o *recordingOwner) look(phase)                 {}
+func (o *recordingOwner) extend(phase) time.Duration { return 0 }
+func (o *recordingOwner) expire(phase)               { o.expired++ }
