@@ -23,8 +23,8 @@ Feature: fail2ban
       Given the setting "logging.format" is "<format>"
       And the proxy is running
       And fail2ban watches "proxy.log" with the shipped jails
-      # 20 of them are over the limit.
-      When the client "flooder" requests "https://git.example.test/login" 90 times
+      When the client "flooder" requests "https://git.example.test/login" 70 times
+      And the client "flooder" goes on requesting "https://git.example.test/login" until the jail "reverse-proxy" bans it
       And the client "guesser" requests "https://locked.example.test/login" 60 times
       And the client "crawler" requests "https://empty.example.test/page" 30 times
       And the client "crawler" requests "https://unknown.example.test/page" 30 times
@@ -40,7 +40,8 @@ Feature: fail2ban
       And the client "author" requests "https://empty.example.test/wp-login.php" 2 times
       # An office behind one address is over the limit for a moment.
       And the client "office" requests "https://git.example.test/" 89 times
-      And the client "judge" requests "https://empty.example.test/.env" 90 times
+      And the client "judge" requests "https://empty.example.test/.env" 70 times
+      And the client "judge" goes on requesting "https://empty.example.test/.env" until the jail "reverse-proxy" bans it
       Then fail2ban has banned nobody but:
         | reverse-proxy        | ${client:flooder} |
         | reverse-proxy-denied | ${client:guesser} |
@@ -54,6 +55,31 @@ Feature: fail2ban
         | format |
         | text   |
         | json   |
+
+  Rule: A page is no offence, however many of its images are refused
+
+    @S-7.7 @S-8.5
+    Scenario Outline: 600 images at once over <protocol> in the format <format>, and an attacker who goes on
+      Given the setting "logging.format" is "<format>"
+      And clients speak <protocol>
+      And the proxy is running
+      And fail2ban watches "proxy.log" with the shipped jails
+      When the client "visitor" loads "https://git.example.test/thumbnail" 600 times as a browser does
+      Then 70 of the answers are 200
+      And 530 of the answers are 429
+      When the client "attacker" requests "https://empty.example.test/.env" 70 times
+      And the client "attacker" goes on requesting "https://empty.example.test/.env" until the jail "reverse-proxy" bans it
+      Then fail2ban has banned nobody but:
+        | reverse-proxy        | ${client:attacker} |
+        | reverse-proxy-denied | ${client:attacker} |
+        | reverse-proxy-scan   | ${client:attacker} |
+
+      Examples:
+        | protocol | format |
+        | HTTP/1.1 | text   |
+        | HTTP/2   | text   |
+        | HTTP/1.1 | json   |
+        | HTTP/2   | json   |
 
   Rule: A rotation of the log hides nobody
 
@@ -76,7 +102,8 @@ Feature: fail2ban
       And the log has a new line "LOG_REOPENED"
       And the client "guesser" requests "https://locked.example.test/login" 10 times
       And the client "scanner" requests "https://empty.example.test/.env" 1 times
-      And the client "judge" requests "https://empty.example.test/.env" 90 times
+      And the client "judge" requests "https://empty.example.test/.env" 70 times
+      And the client "judge" goes on requesting "https://empty.example.test/.env" until the jail "reverse-proxy" bans it
       Then fail2ban has banned nobody but:
         | reverse-proxy-denied | ${client:guesser} |
         | reverse-proxy-scan   | ${client:scanner} |

@@ -60,11 +60,22 @@ func newLimiter(now func() time.Time) *limiter {
 // there was none, retryAfter is the time until there is one, > 0, to be rounded up to whole seconds for Retry-After
 // (RFC 9110, section 10.2.3); a refused request takes nothing from the bucket. It does not allocate for a known client.
 func (l *limiter) allow(addr netip.Addr, cfg RateLimitConfig) (ok bool, retryAfter time.Duration) {
-	return l.allowAt(l.now(), addr, cfg)
+	verdict := l.allowAt(l.now(), addr, cfg)
+	return verdict.ok, verdict.retryAfter
 }
 
-// allowAt is allow for a caller that has read the limiter's clock just now.
-func (l *limiter) allowAt(now time.Time, addr netip.Addr, cfg RateLimitConfig) (ok bool, retryAfter time.Duration) {
+// limitVerdict is what the limiter says about one request.
+type limitVerdict struct {
+	// ok reports whether there was a token; retryAfter is the time until there is one when there was not.
+	ok         bool
+	retryAfter time.Duration
+	// due reports whether a refusal has to be logged, and unlogged is how many were not since the last one that was.
+	due      bool
+	unlogged int
+}
+
+// allowAt is allow for a caller that has read the limiter's clock just now and logs refusals.
+func (l *limiter) allowAt(now time.Time, addr netip.Addr, cfg RateLimitConfig) limitVerdict {
 	key := newClientKey(addr)
 	shard := &l.shards[maphash.Comparable(l.seed, key)%limiterShards]
 	usedAt := now.Sub(l.start)
@@ -83,7 +94,12 @@ func (l *limiter) allowAt(now time.Time, addr netip.Addr, cfg RateLimitConfig) (
 		now = l.start.Add(usedAt)
 	}
 	bucket.usedAt = usedAt
-	return bucket.take(now, rate.Limit(cfg.RequestsPerSecond), cfg.Burst)
+	var verdict limitVerdict
+	verdict.ok, verdict.retryAfter = bucket.take(now, rate.Limit(cfg.RequestsPerSecond), cfg.Burst)
+	if !verdict.ok {
+		verdict.due, verdict.unlogged = bucket.refusals.add(usedAt)
+	}
+	return verdict
 }
 
 // tracked returns the number of clients that have a bucket.
@@ -100,6 +116,8 @@ type clientBucket struct {
 	tokens *rate.Limiter
 	// usedAt is the time of the latest request, refused ones included, since the limiter's start.
 	usedAt time.Duration
+	// refusals decides which of the client's refusals are logged.
+	refusals refusalLog
 }
 
 // take adopts limit and burst if they changed since the last request and takes one token. The tokens saved so far are

@@ -264,3 +264,34 @@ func TestLimiterDoesNotAllocateForAKnownClient(t *testing.T) {
 		}
 	}
 }
+
+func TestRefusalsAreLoggedOnceASecondForEachClient(t *testing.T) {
+	clock := new(limiterClock)
+	l, limit := newLimiter(clock.now), RateLimitConfig{RequestsPerSecond: 0.001, Burst: 1}
+	one, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	ask := func(addr netip.Addr) limitVerdict { return l.allowAt(clock.now(), addr, limit) }
+	for _, addr := range []netip.Addr{one, other} {
+		if got := ask(addr); !got.ok || got.due || got.unlogged != 0 {
+			t.Errorf("%v: got %+v for a request that is allowed, want nothing to log", addr, got)
+		}
+		if got := ask(addr); got.ok || !got.due || got.unlogged != 0 {
+			t.Errorf("%v: got %+v for the first refusal, want a line", addr, got)
+		}
+	}
+	for i := range 350 {
+		if got := ask(one); got.ok || got.due {
+			t.Fatalf("refusal %d in the same second: got %+v, want no line", i, got)
+		}
+	}
+	clock.advance(refusalLogEvery - 1)
+	if got := ask(one); got.due {
+		t.Errorf("before the second is over: got %+v, want no line", got)
+	}
+	clock.advance(1)
+	if got := ask(one); !got.due || got.unlogged != 351 {
+		t.Errorf("a second later: got %+v, want a line for 351 more", got)
+	}
+	if got := ask(other); !got.due || got.unlogged != 0 {
+		t.Errorf("the other client: got %+v, want a line for itself only", got)
+	}
+}

@@ -57,19 +57,22 @@ func logRequest(l *Logger, rec accessRecord) {
 		end(), batched)
 }
 
-// logRateLimit writes the RATE_LIMIT line of a request that was answered with 429. fail2ban bans by these lines
-// (S-8.5), so that each is written, however many there are.
-func logRateLimit(l *Logger, rec accessRecord) {
+// logRateLimit writes the RATE_LIMIT line of a request that was answered with 429, and of the client's unlogged ones before
+// it. fail2ban bans by these lines (S-8.5).
+func logRateLimit(l *Logger, rec accessRecord, unlogged int) {
 	if LevelWarn < l.min {
 		return
 	}
 	var scratch [logLineScratch]byte
-	l.write(startLine(scratch[:0], l.json, rec.ended(), LevelWarn, "RATE_LIMIT").
+	line := startLine(scratch[:0], l.json, rec.ended(), LevelWarn, "RATE_LIMIT").
 		addr("client_ip", rec.ClientIP).
 		str("host", orDash(rec.Host)).
 		str("path", withoutQuery(rec.Path)).
-		num("status", 429).
-		end(), atOnce)
+		num("status", 429)
+	if unlogged > 0 {
+		line = line.num("repeated", int64(unlogged))
+	}
+	l.write(line.end(), atOnce)
 }
 
 // logUpstreamError writes the UPSTREAM_ERROR line of a request that its upstream failed. A failure with the same host,

@@ -45,8 +45,8 @@ func TestRequestLines(t *testing.T) {
 func TestEveryRateLimitLineIsWritten(t *testing.T) {
 	l, taken := capturingLogger(LoggingConfig{})
 	want := "WARN RATE_LIMIT client_ip=203.0.113.50 host=git.example.com path=/user/repo status=429"
-	logRateLimit(l, sampleRecord())
-	logRateLimit(l, sampleRecord())
+	logRateLimit(l, sampleRecord(), 0)
+	logRateLimit(l, sampleRecord(), 0)
 	wantLines(t, "lines", withoutTimes(taken()), want, want)
 }
 

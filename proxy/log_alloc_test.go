@@ -41,7 +41,7 @@ func TestLogLinesCostNoAllocation(t *testing.T) {
 			log  func()
 		}{
 			{"a REQUEST line", func() { logRequest(l, rec) }},
-			{"a RATE_LIMIT line", func() { logRateLimit(l, rec) }},
+			{"a RATE_LIMIT line", func() { logRateLimit(l, rec, 0) }},
 			{"an UPSTREAM_ERROR line that is held back", func() { logUpstreamError(l, rec.Host, rec.Upstream, refused) }},
 			{"a line of any event", func() { l.Log(LevelInfo, "SHUTDOWN", Str("reason", "a signal"), Int("requests", 3)) }},
 			{"a line below the level", func() { l.Log(LevelDebug, "CLIENT_GONE", Str("host", "a"), Err(io.EOF)) }},

@@ -66,7 +66,7 @@ func TestFail2banBansTheClientsOfRateLimitLines(t *testing.T) {
 			} {
 				rec := sampleRecord()
 				rec.ClientIP = netip.MustParseAddr(tt.ip)
-				logRateLimit(l, rec)
+				logRateLimit(l, rec, 0)
 				logRequest(l, rec)
 				want = append(want, tt.want)
 			}
@@ -119,7 +119,7 @@ func TestForgedLinesBanNobodyElse(t *testing.T) {
 			for _, v := range values {
 				rec := accessRecord{ClientIP: own, Host: v, Method: v, Path: v, Status: 429, Upstream: v}
 				logRequest(l, rec)
-				logRateLimit(l, rec)
+				logRateLimit(l, rec, 0)
 				want++
 				l.Log(LevelWarn, "UPSTREAM_ERROR", Str("host", v), Str("upstream", v), Err(textError(v)))
 				l.Log(LevelWarn, "TLS_REFUSED", Addr("client_ip", own), Str("server_name", v), Err(textError(v)))
@@ -143,7 +143,7 @@ func TestALineThatWasCutShortBansNobody(t *testing.T) {
 	for _, format := range logFormats {
 		t.Run(string(format), func(t *testing.T) {
 			l, taken := capturingLogger(LoggingConfig{Format: format})
-			logRateLimit(l, sampleRecord())
+			logRateLimit(l, sampleRecord(), 0)
 			line := strings.TrimSuffix(taken(), "\n")
 			var torn strings.Builder
 			for i := range len(line) {

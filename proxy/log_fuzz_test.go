@@ -144,7 +144,7 @@ func FuzzRequestLine(f *testing.F) {
 			}
 			logRequest(l, rec)
 			check(request)
-			logRateLimit(l, rec)
+			logRateLimit(l, rec, 0)
 			check(rateLimit)
 			logUpstreamError(l, host, upstream, textError(method))
 			l.repeats.stop()

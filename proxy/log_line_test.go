@@ -139,7 +139,7 @@ func TestLinesBelowTheLevelAreNotWritten(t *testing.T) {
 			if min <= LevelInfo {
 				want = append(want, "INFO")
 			}
-			logRateLimit(l, accessRecord{})
+			logRateLimit(l, accessRecord{}, 0)
 			logUpstreamError(l, "", "", nil)
 			if min <= LevelWarn {
 				want = append(want, "WARN", "WARN")

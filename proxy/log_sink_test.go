@@ -146,7 +146,7 @@ func TestLinesOfRequestsAreWrittenInBatches(t *testing.T) {
 		}, logBatchInterval - 1, 0},
 		{"a warning is written at once, with the lines before it", func(l *Logger) {
 			logRequest(l, rec)
-			logRateLimit(l, rec)
+			logRateLimit(l, rec, 0)
 		}, 0, 1},
 		{"a full batch does not wait for the interval", func(l *Logger) {
 			for range logBatchBytes / 100 {

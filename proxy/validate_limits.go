@@ -28,7 +28,7 @@ func (v *validator) rateLimit(raw rawRateLimit) RateLimitConfig {
 		}
 	}
 	if raw.Burst == nil {
-		v.add(burstKey, "missing; write the requests that one client may make at once, as in 200")
+		v.add(burstKey, "missing; write the requests that one client may make at once, as in 1000")
 	} else if *raw.Burst < 1 || *raw.Burst > maxBurst {
 		v.add(burstKey, "%d is out of range; write a number above 0, up to %d", *raw.Burst, maxBurst)
 	} else {

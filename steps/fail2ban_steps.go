@@ -19,6 +19,7 @@ func (w *World) fail2banSteps() []step {
 		{`fail2ban watches {string} with the shipped jails`, func(log string) error { return w.fail2banWatches(log, "") }, "The real fail2ban-server with Debian's configuration and the jails of `deploy/fail2ban`, all of them turned on. To ban is to write the address to a file, and loopback addresses are treated like others. Waits until it watches. For scenarios with the tag @fail2ban only, as all of these."},
 		{`fail2ban watches {string} with the shipped jails and bans at the first offence`, func(log string) error { return w.fail2banWatches(log, "maxretry = 1\n") }, ""},
 		{`fail2ban has counted {int} offence(s) in the jail {string}`, w.fail2banCounted, "Since it was started, of all addresses together. Waits for it."},
+		{`the client {string} goes on requesting {string} until the jail {string} bans it`, w.untilBanned, "Ten times a second, whatever it is answered."},
 		{`fail2ban has banned nobody but:`, w.fail2banBanned, "A table of two columns: each jail and an address that it has banned. Waits until all are, and fails when there is another."},
 	}
 }
@@ -154,6 +155,28 @@ func (w *World) fail2banCounted(want int, jail string) error {
 			err = fmt.Errorf("got %d offences in the jail %s, want %d", got, jail, want)
 		}
 		return err
+	})
+}
+
+// untilBanned requests the URL again and again until a jail has banned the client.
+func (w *World) untilBanned(client, url, jail string) error {
+	address, err := w.expand("${client:" + client + "}")
+	if err != nil {
+		return err
+	}
+	ban := jail + " " + address
+	return w.withinEvery(fail2banPatience, 100*time.Millisecond, func() error {
+		if err := w.exchangeNow(request{url: url, client: client}); err != nil {
+			return err
+		}
+		text, err := os.ReadFile(w.path("banned"))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if bans := completeLines(string(text)); !slices.Contains(bans, ban) {
+			return fmt.Errorf("fail2ban has banned %q, and not yet %q", bans, ban)
+		}
+		return nil
 	})
 }
 

@@ -32,6 +32,7 @@ func (w *World) requestSteps() []step {
 		{`a client requests {string} {int} times`, w.getTimes, "One after the other, over one connection."},
 		{`the client {string} requests {string} {int} times`, w.getTimesAs, ""},
 		{`a client requests {string} {int} times at once`, w.getAtOnce, "Side by side."},
+		{`the client {string} loads {string} {int} times as a browser does`, w.loadPage, "All at once over HTTP/2, and six at a time over HTTP/1.1."},
 		{`{int} of the answers are {int}`, w.countAnswers, "Of the last repeated request."},
 	}
 }
@@ -259,6 +260,38 @@ func (w *World) getTimesAs(client, url string, times int) error {
 			return err
 		}
 		w.batch = append(w.batch, w.exchange)
+	}
+	return nil
+}
+
+// loadPage requests the URL as often as a page has images.
+func (w *World) loadPage(client, url string, times int) error {
+	w.batch = nil
+	running := times
+	if w.protocol != "HTTP/2" {
+		running = 6
+	}
+	for i := range times {
+		if i >= running {
+			if err := w.batch[i-running].wait(); err != nil {
+				return err
+			}
+		}
+		x, err := w.send(request{url: url, client: client})
+		if err != nil {
+			return err
+		}
+		w.batch = append(w.batch, x)
+		if i == 0 { // the others share its connection
+			if err := x.wait(); err != nil {
+				return err
+			}
+		}
+	}
+	for _, x := range w.batch {
+		if err := x.wait(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
