@@ -197,6 +197,97 @@ Feature: TLS listeners
       Then the handshake succeeds
       And the certificate is "ecdsa"
 
+  Rule: A session belongs to the server name that it was made for
+
+    @S-5.13
+    Scenario Outline: A session of TLS <version> for <first> is offered for <second>: the handshake <outcome>
+      Given a certificate "web" for "git.example.test, www.example.test"
+      And listener 1 has the certificate "web"
+      When the proxy is running
+      And a client shakes hands:
+        | name    | <first>   |
+        | minimum | <version> |
+        | maximum | <version> |
+        | session | alice     |
+      Then the handshake is a full one
+      When a client shakes hands:
+        | name    | <second>  |
+        | minimum | <version> |
+        | maximum | <version> |
+        | session | alice     |
+      Then the handshake <outcome>
+
+      Examples:
+        | version | first            | second             | outcome                                  |
+        | 1.2     | git.example.test | git.example.test   | is resumed                               |
+        | 1.2     | git.example.test | GIT.example.test   | is resumed                               |
+        | 1.2     | git.example.test | www.example.test   | is a full one                            |
+        | 1.2     | git.example.test | none               | is a full one                            |
+        | 1.2     | none             | none               | is resumed                               |
+        | 1.2     | none             | git.example.test   | is a full one                            |
+        | 1.2     | git.example.test | other.example.test | fails with the alert "unrecognized name" |
+        | 1.3     | git.example.test | git.example.test   | is resumed                               |
+        | 1.3     | git.example.test | GIT.example.test   | is resumed                               |
+        | 1.3     | git.example.test | www.example.test   | is a full one                            |
+        | 1.3     | git.example.test | none               | is a full one                            |
+        | 1.3     | none             | none               | is resumed                               |
+        | 1.3     | none             | git.example.test   | is a full one                            |
+        | 1.3     | git.example.test | other.example.test | fails with the alert "unrecognized name" |
+
+    @S-5.13
+    Scenario Outline: A reload keeps the sessions of TLS <version> of the names that are still served, and no others
+      Given a certificate "web" for "git.example.test, www.example.test"
+      And listener 1 has the certificate "web"
+      When the proxy is running
+      And a client shakes hands:
+        | name    | git.example.test |
+        | minimum | <version>        |
+        | maximum | <version>        |
+        | session | alice            |
+      And a client shakes hands:
+        | name    | www.example.test |
+        | minimum | <version>        |
+        | maximum | <version>        |
+        | session | bob              |
+      When a certificate "web" for "git.example.test"
+      And the configuration is reloaded
+      And a client shakes hands:
+        | name    | git.example.test |
+        | minimum | <version>        |
+        | maximum | <version>        |
+        | session | alice            |
+      Then the handshake is resumed
+      When a client shakes hands:
+        | name    | www.example.test |
+        | minimum | <version>        |
+        | maximum | <version>        |
+        | session | bob              |
+      Then the handshake fails with the alert "unrecognized name"
+      And the log has a line "TLS_REFUSED" with:
+        | server_name | www.example.test |
+
+      Examples:
+        | version |
+        | 1.2     |
+        | 1.3     |
+
+    @S-5.13
+    Scenario: Two pairs for the same names are one certificate for a client without a name
+      Given an RSA certificate "rsa" for "git.example.test, www.example.test"
+      And a certificate "ecdsa" for "www.example.test, git.example.test"
+      And listener 1 has the certificate "ecdsa"
+      And listener 1 also has the certificate "rsa"
+      When the proxy is running
+      And a client shakes hands:
+        | name    | none                                  |
+        | maximum | 1.2                                   |
+        | suites  | TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 |
+      Then the handshake succeeds
+      And the certificate is "rsa"
+      When a client shakes hands for "none"
+      Then the handshake succeeds
+      And the certificate is "ecdsa"
+
   Rule: A self-signed certificate is for the listener's sites alone
 
     @S-5.2

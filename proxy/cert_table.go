@@ -13,6 +13,8 @@ type certTable struct {
 	// operator has both an ECDSA and an RSA certificate for it.
 	exact, wildcard map[string][]*tls.Certificate
 	all             []*tls.Certificate
+	// nameless are the certificates for clients that send no name: all of them, where all have the same names.
+	nameless []*tls.Certificate
 }
 
 // newCertTable builds the table of the certificates, whose leaves are parsed. Names come from the certificate itself
@@ -28,7 +30,28 @@ func newCertTable(certificates []*tls.Certificate) *certTable {
 			}
 		}
 	}
+	if allCoverTheSame(certificates) {
+		t.nameless = certificates
+	}
 	return t
+}
+
+// allCoverTheSame reports whether the certificates have the same names, as an ECDSA and an RSA certificate of one site have
+// (S-5.13).
+func allCoverTheSame(certificates []*tls.Certificate) bool {
+	var first []string
+	for i, certificate := range certificates {
+		names := coveredNames(certificate.Leaf)
+		slices.Sort(names)
+		names = slices.Compact(names)
+		if i == 0 {
+			first = names
+		}
+		if !slices.Equal(names, first) {
+			return false
+		}
+	}
+	return true
 }
 
 // coveredNames returns the lower-cased DNS names that a certificate covers.
@@ -44,17 +67,13 @@ func coveredNames(leaf *x509.Certificate) []string {
 }
 
 // find returns the certificate for the hello, or nil (S-5.2): the one that covers the server name, of several the first
-// that the client supports; without a server name the only one that there is.
+// that the client supports; without a server name one of those that there are, if all have the same names.
 func (t *certTable) find(hello *tls.ClientHelloInfo) *tls.Certificate {
 	name := normalServerName(hello.ServerName)
-	if name == "" {
-		if len(t.all) == 1 {
-			return t.all[0]
-		}
-		return nil
-	}
 	candidates := t.exact[name]
-	if candidates == nil {
+	if name == "" {
+		candidates = t.nameless
+	} else if candidates == nil {
 		if _, rest, ok := strings.Cut(name, "."); ok { // a wildcard stands for one label (RFC 9525, section 6.3)
 			candidates = t.wildcard[rest]
 		}

@@ -219,7 +219,7 @@ func (d *testDaemon) onlyHTTP2(t *testing.T) *h2Conn {
 func TestARequestThatTLSHadReadBeforeADrainIsAnswered(t *testing.T) {
 	release := make(chan struct{})
 	d := startDaemon(t, rawUpstream(t, func(head string, r *bufio.Reader, conn net.Conn) {
-		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 2\r\n\r\no")
 		if strings.HasPrefix(head, "GET /first ") {
 			<-release
 		}
@@ -255,7 +255,7 @@ func TestARequestThatTLSHadReadBeforeADrainIsAnswered(t *testing.T) {
 	waitFor(t, "the drain", d.shared.conns.isDraining)
 	close(release)
 	rest, err := io.ReadAll(answers)
-	if want := "okHTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"; string(rest) != want || err != nil {
+	if want := "okHTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"; string(rest) != want || err != nil {
 		t.Errorf("got %q (%v), want %q", rest, err, want)
 	}
 	d.stopWithin(t, 20*time.Second)

@@ -15,7 +15,7 @@ type challengeSource interface {
 }
 
 // listenerTLSConfig is the TLS side of one HTTPS listener (S-5.1): versions, suites, protocols, and the choice of the
-// certificate. Handshakes other than the CA's validations wait at the gate.
+// certificate and the sessions that resume. Handshakes other than the CA's validations wait at the gate.
 func listenerTLSConfig(source CertSource, g *gate, log *Logger) *tls.Config {
 	config := &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -46,6 +46,7 @@ func listenerTLSConfig(source CertSource, g *gate, log *Logger) *tls.Config {
 		// section 3); an error would be internal_error.
 		return certificate, nil
 	}
+	bindSessions(config, source)
 	return config
 }
 

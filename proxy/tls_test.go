@@ -46,6 +46,19 @@ func TestCertTableFindsTheCertificate(t *testing.T) {
 	if got := newCertTable([]*tls.Certificate{one}).find(&tls.ClientHelloInfo{}); got != one {
 		t.Error("without a server name the only certificate has to be found")
 	}
+	for name, test := range map[string]struct {
+		certificates []*tls.Certificate
+		want         bool
+	}{
+		"two certificates for the same names": {[]*tls.Certificate{testCertificate(t, "a.example", "*.b.example"), testCertificate(t, "*.B.example", "A.example", "a.example")}, true},
+		"one with a name more":                {[]*tls.Certificate{one, testCertificate(t, "a.example", "b.example", "c.example")}, false},
+		"two for different names":             {[]*tls.Certificate{one, wild}, false},
+		"no certificate":                      {nil, false},
+	} {
+		if got := newCertTable(test.certificates).find(&tls.ClientHelloInfo{}); (got != nil) != test.want {
+			t.Errorf("%s, and a client without a server name: got a certificate: %v, want %v", name, got != nil, test.want)
+		}
+	}
 }
 
 // handshake runs one TLS handshake against a listener's configuration and returns the client's view of it.

@@ -18,8 +18,10 @@ import (
 func (w *World) handshakeSteps() []step {
 	return []step{
 		{`a client shakes hands for {string}`, w.shakeHands, "With the listener that has the site, or the first; `none` sends no name. The certificate is looked at by the sentences below, and not verified before."},
-		{`a client shakes hands:`, w.shakeHandsTable, "A table of two columns: `name`, `listener`, `minimum` and `maximum` (`1.0` … `1.3`), `suites` (names of TLS 1.2, separated by commas), `protocols` (of ALPN, separated by commas)."},
+		{`a client shakes hands:`, w.shakeHandsTable, "A table of two columns: `name`, `listener`, `minimum` and `maximum` (`1.0` … `1.3`), `suites` (names of TLS 1.2, separated by commas), `protocols` (of ALPN, separated by commas), `session` (a name under which the session is kept, and offered in the next handshake that has the same)."},
 		{`the handshake succeeds`, w.handshakeSucceeds, ""},
+		{`the handshake is resumed`, w.handshakeResumed, "With the session of the one before."},
+		{`the handshake is a full one`, w.handshakeFull, "It has succeeded, and was not resumed."},
 		{`the handshake fails`, w.handshakeFails, ""},
 		{`the handshake fails with the alert {string}`, w.handshakeAlert, "As crypto/tls words it: `unrecognized name`, `protocol version not supported`, `handshake failure`, `internal error`."},
 		{`the handshake speaks {string}`, w.handshakeVersion, "`TLS 1.2` or `TLS 1.3`."},
@@ -55,6 +57,7 @@ func (w *World) handshakeWith(rows map[string]string) error {
 	config := &tls.Config{InsecureSkipVerify: true}
 	listener := 0
 	host := "example.test"
+	var sessions *sessionCache
 	for key, value := range rows {
 		var err error
 		ok := true
@@ -73,6 +76,9 @@ func (w *World) handshakeWith(rows map[string]string) error {
 			config.CipherSuites, err = suites(names(value))
 		case "protocols":
 			config.NextProtos = names(value)
+		case "session":
+			sessions = w.sessionsOf(value)
+			config.ClientSessionCache = sessions
 		default:
 			return fmt.Errorf("%q is nothing that a hello has", key)
 		}
@@ -91,25 +97,30 @@ func (w *World) handshakeWith(rows map[string]string) error {
 		return err
 	}
 	defer conn.Close()
-	w.handshake = shake(ctx, conn, config)
+	w.handshake = shake(ctx, conn, config, sessions)
 	return nil
 }
 
 // shake makes a handshake on the connection. In TLS 1.3 a refusal of the client's part comes only after the handshake,
-// and servers of this suite send nothing by themselves: a short look finds an alert.
-func shake(ctx context.Context, conn net.Conn, config *tls.Config) *handshake {
+// and servers of this suite send nothing by themselves: a short look finds an alert. A new session is waited for.
+func shake(ctx context.Context, conn net.Conn, config *tls.Config, sessions *sessionCache) *handshake {
+	had := sessions.count()
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return &handshake{err: err}
 	}
 	state := secure.ConnectionState()
-	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
-	if _, err := secure.Read(make([]byte, 1)); err != nil {
-		if alert := new(net.OpError); errors.As(err, &alert) && alert.Op == "remote error" {
-			return &handshake{err: err}
+	for end := time.Now().Add(patience); ; {
+		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		if _, err := secure.Read(make([]byte, 1)); err != nil {
+			if alert := new(net.OpError); errors.As(err, &alert) && alert.Op == "remote error" {
+				return &handshake{err: err}
+			}
+		}
+		if sessions == nil || state.DidResume || sessions.count() > had || time.Now().After(end) {
+			return &handshake{state: &state}
 		}
 	}
-	return &handshake{state: &state}
 }
 
 // suites finds cipher suites by name, also those that are not safe.

@@ -124,6 +124,8 @@ type World struct {
 	uploads      map[string]*io.PipeWriter
 	batch        []*exchange // the answers of a repeated request
 	handshake    *handshake
+	// sessions are the TLS sessions of clients, by the name that a scenario gives them.
+	sessions     map[string]*sessionCache
 	h2           *h2Result
 	h2Framer     *http2.Framer  // of the idle HTTP/2 connection
 	h2Conn       *h2Conn        // the one whose frames a scenario decides

@@ -1,0 +1,39 @@
+package proxy
+
+import "crypto/tls"
+
+// sessionNameLabel marks the server name among what a session ticket holds.
+const sessionNameLabel = "reverse-proxy server name: "
+
+// bindSessions makes the sessions of a listener belong to the server name that they were made for, no name being one too
+// (S-5.13; RFC 6066, section 3). crypto/tls by itself resumes a session of TLS 1.2 under any name, and one of TLS 1.3 also
+// under a name that no certificate covers. A ticket that does not fit is ignored: a full handshake follows, which picks the
+// certificate or refuses the name. The keys of tickets stay those of the configuration, which crypto/tls renews every day;
+// they outlive reloads, as the configuration does.
+func bindSessions(config *tls.Config, source CertSource) {
+	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+		session.Extra = append(session.Extra, []byte(sessionNameLabel+normalServerName(state.ServerName)))
+		return config.EncryptTicket(state, session)
+	}
+	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+		session, err := config.DecryptTicket(ticket, state)
+		if session == nil || err != nil || !isSessionOf(session, state.ServerName) {
+			return nil, err
+		}
+		if source.Certificate(&tls.ClientHelloInfo{ServerName: state.ServerName}) == nil {
+			return nil, nil // the name is no longer served
+		}
+		return session, nil
+	}
+}
+
+// isSessionOf reports whether a session was made for the server name.
+func isSessionOf(session *tls.SessionState, name string) bool {
+	name = sessionNameLabel + normalServerName(name)
+	for _, extra := range session.Extra {
+		if string(extra) == name {
+			return true
+		}
+	}
+	return false
+}

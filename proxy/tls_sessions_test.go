@@ -1,0 +1,144 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// oneSession is a client's session cache that holds the session of the last handshake, whatever the name.
+type oneSession struct {
+	last atomic.Pointer[tls.ClientSessionState]
+}
+
+func (s *oneSession) Get(string) (*tls.ClientSessionState, bool) {
+	last := s.last.Load()
+	return last, last != nil
+}
+
+func (s *oneSession) Put(_ string, session *tls.ClientSessionState) {
+	if session != nil {
+		s.last.Store(session)
+	}
+}
+
+// swappedSource is a CertSource whose table can be replaced, as by a reload.
+type swappedSource struct {
+	tableSource
+	table atomic.Pointer[certTable]
+}
+
+func (s *swappedSource) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
+	return s.table.Load().find(hello)
+}
+
+// sessionServer accepts handshakes by the configuration of a listener and sends each client a byte, with which a ticket of
+// TLS 1.3 arrives.
+func sessionServer(t *testing.T, source CertSource) string {
+	t.Helper()
+	logger, err := NewLogger(LoggingConfig{Format: FormatText}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = logger.Close() })
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := listenerTLSConfig(source, openGate(), logger)
+	ended := make(chan struct{})
+	t.Cleanup(func() { _ = ln.Close(); <-ended })
+	go func() {
+		defer close(ended)
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			server := tls.Server(conn, config)
+			if server.Handshake() == nil {
+				_, _ = server.Write([]byte("x"))
+			}
+			_ = server.Close()
+		}
+	}()
+	return ln.Addr().String()
+}
+
+// resume makes a handshake with the session in the cache, and reports whether it was resumed. An unsafe client that asks for
+// another name than its session's is what this is about: it verifies nothing.
+func resume(t *testing.T, address, name string, version uint16, cache *oneSession) (resumed bool, err error) {
+	t.Helper()
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", address, &tls.Config{
+		ServerName: name, InsecureSkipVerify: true, MinVersion: version, MaxVersion: version, ClientSessionCache: cache,
+	})
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+		return false, err
+	}
+	return conn.ConnectionState().DidResume, nil
+}
+
+func TestASessionBelongsToItsServerName(t *testing.T) {
+	both := newCertTable([]*tls.Certificate{testCertificate(t, "a.example"), testCertificate(t, "b.example")})
+	same := newCertTable([]*tls.Certificate{testCertificate(t, "a.example", "b.example"), testCertificate(t, "a.example", "b.example")})
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for _, test := range []struct {
+			name          string
+			before, after *certTable
+			first, second string
+			resumed       bool
+			refused       bool
+		}{
+			{"the same name", both, both, "a.example", "a.example", true, false},
+			{"the same name in capitals", both, both, "a.example", "A.Example", true, false},
+			{"another name", both, both, "a.example", "b.example", false, false},
+			{"another name of the same certificate", same, same, "a.example", "b.example", false, false},
+			{"a name that no certificate covers", both, both, "a.example", "c.example", false, true},
+			{"a name that is no longer served", both, newCertTable([]*tls.Certificate{testCertificate(t, "b.example")}), "a.example", "a.example", false, true},
+			{"a name with a new certificate", both, same, "a.example", "a.example", true, false},
+			{"no name after a name", same, same, "a.example", "", false, false},
+			{"a name after no name", same, same, "", "a.example", false, false},
+			{"no name twice", same, same, "", "", true, false},
+			{"no name, and several certificates since", same, both, "", "", false, true},
+		} {
+			t.Run(tls.VersionName(version)+", "+test.name, func(t *testing.T) {
+				source := &swappedSource{}
+				source.table.Store(test.before)
+				address := sessionServer(t, source)
+				cache := &oneSession{}
+				if resumed, err := resume(t, address, test.first, version, cache); err != nil || resumed {
+					t.Fatalf("the first handshake: resumed %v, error %v", resumed, err)
+				}
+				source.table.Store(test.after)
+				resumed, err := resume(t, address, test.second, version, cache)
+				if resumed != test.resumed || (err != nil) != test.refused {
+					t.Errorf("got resumed %v and error %v, want %v and refused %v", resumed, err, test.resumed, test.refused)
+				}
+			})
+		}
+	}
+}
+
+// A session that was resumed gets a ticket that can be resumed again, and belongs to the name still.
+func TestASessionCanBeResumedAgain(t *testing.T) {
+	source := tableSource{newCertTable([]*tls.Certificate{testCertificate(t, "a.example", "b.example")})}
+	address := sessionServer(t, source)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		cache := &oneSession{}
+		for i, name := range []string{"a.example", "a.example", "a.example", "b.example", "b.example"} {
+			want := i != 0 && i != 3
+			if resumed, err := resume(t, address, name, version, cache); err != nil || resumed != want {
+				t.Errorf("%s, handshake %d, for %s: got resumed %v and error %v, want %v", tls.VersionName(version), i+1, name, resumed, err, want)
+			}
+		}
+	}
+}
