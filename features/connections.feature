@@ -412,3 +412,72 @@ Feature: Connections
         | protocol |
         | HTTP/1.1 |
         | HTTP/2   |
+
+  Rule: No connection is without a clock, on the redirect and health ports either
+
+    @S-12.9 @S-13.4
+    Scenario Outline: <what> ends soon after the answer
+      Given the setting "body_idle_timeout_secs" is 3600
+      And the setting "connection_idle_timeout_secs" is 3600
+      When the proxy is running
+      And a client opens a connection to "http://git.example.test"
+      And the client sends "<bytes>"
+      Then the client receives the answer 301
+      And the proxy has closed all connections
+
+      Examples:
+        | what                       | bytes                                                                                                 |
+        | A body that never comes    | POST /x HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100\r\n\r\n                             |
+        | Half a chunk               | POST /x HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nhalf            |
+        | A client that waits for us | POST /x HTTP/1.1\r\nHost: git.example.test\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n     |
+        | A GET                      | GET /x HTTP/1.1\r\nHost: git.example.test\r\n\r\n                                                      |
+
+    @S-12.9 @S-13.4
+    Scenario: A body that trickles ends soon after the answer
+      Given the setting "body_idle_timeout_secs" is 3600
+      When the proxy is running
+      And the client "slow" keeps 1 connections to "http://git.example.test" open, which send "POST /x HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100000\r\n\r\n" and then "x" every 100 ms
+      Then the metrics have:
+        | reverse_proxy_connections_accepted_total | >2 |
+
+    @S-12.9 @S-9.1
+    Scenario Outline: <what> to the health port ends by a clock
+      When the proxy is running
+      And a client opens a connection to "tcp://127.0.0.1:${health}"
+      And the client sends "<bytes>"
+      Then the connection is closed within 15000 ms
+
+      Examples:
+        | what                    | bytes                                                                                      |
+        | A body that never comes | POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n                         |
+        | Half a chunk            | POST /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nhalf        |
+
+    @S-12.9 @S-11.1
+    Scenario Outline: A shutdown waits for no body that <port> does not want
+      Given the setting "shutdown_timeout_secs" is 300
+      And the setting "body_idle_timeout_secs" is 3600
+      And the proxy is running
+      And the client "mallory" opens a connection to "<url>"
+      And the client sends "POST /x HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100\r\n\r\n"
+      And the client receives the answer <status>
+      And the client "mallet" opens a connection to "<url>"
+      And the client sends "POST /x HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nhalf"
+      And the client receives the answer <status>
+      When the proxy is sent SIGTERM
+      Then the proxy exits with 0 within 15 seconds
+      And the log has a line "SHUTDOWN" with:
+        | phase  | done     |
+        | status | complete |
+
+      Examples:
+        | port              | url                       | status |
+        | the redirect port | http://git.example.test   | 301    |
+        | the health port   | tcp://127.0.0.1:${health} | 404    |
+
+    @S-12.9 @S-9.1
+    Scenario: Connections to the health port are few, whoever holds them
+      When the proxy is running
+      And the client "mallory" keeps 200 connections to "tcp://127.0.0.1:${health}" open, which send "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
+      Then the client "alice" is answered 200 by "http://127.0.0.1:${health}/health" over 7 new connections, most of them within a second
+      And a client requests "https://git.example.test/"
+      And the answer is 200 "app"

@@ -49,8 +49,8 @@ func writeHealthError(w http.ResponseWriter, status int) {
 	io.WriteString(w, http.StatusText(status))
 }
 
-// newHealthServer makes the server of the health port for its handler, HTTP/1.1 alone, with bounds on what a connection can cost. The
-// caller serves a listener on 127.0.0.1 with it and closes it.
+// newHealthServer makes the server of the health port for its handler, only for HTTP/1.1, with bounds on the number of
+// connections, on what one can cost, and on how long each part of it may take. The caller serves a listener on 127.0.0.1 with it and closes it.
 func newHealthServer(handler http.Handler) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
@@ -63,6 +63,7 @@ func newHealthServer(handler http.Handler) *http.Server {
 		MaxHeaderBytes:               healthMaxHeaderBytes,
 		DisableGeneralOptionsHandler: true,
 		Protocols:                    &protocols,
+		ConnState:                    new(healthConns).changed,
 		// net/http would write faults of its clients to stderr, in a layout that is not the log's.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}

@@ -1,0 +1,52 @@
+package proxy
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+)
+
+// healthMaxConns bounds the connections of the health port, which count neither as clients nor against max_connections. Their
+// descriptors are among spareDescriptors.
+const healthMaxConns = 16
+
+// healthConns are the open connections of the health port. One too many closes the oldest of the address that holds most: a
+// check or a scrape takes milliseconds, and whoever holds a connection for longer has had its time.
+type healthConns struct {
+	mu sync.Mutex
+	// open begins with the oldest.
+	open []net.Conn
+}
+
+// changed is the ConnState hook of the port's server.
+func (h *healthConns) changed(conn net.Conn, state http.ConnState) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		h.open = append(h.open, conn)
+		if len(h.open) > healthMaxConns {
+			surplus := h.surplus()
+			_ = h.open[surplus].Close() // fails only where the connection is gone already
+			h.open = slices.Delete(h.open, surplus, surplus+1)
+		}
+	case http.StateClosed, http.StateHijacked:
+		h.open = slices.DeleteFunc(h.open, func(c net.Conn) bool { return c == conn })
+	}
+}
+
+// surplus returns the index of the connection to close. The caller holds mu.
+func (h *healthConns) surplus() (oldest int) {
+	held := map[string]int{}
+	for _, conn := range h.open {
+		held[clientIP(conn.RemoteAddr())]++
+	}
+	most := 0
+	for i, conn := range h.open {
+		if n := held[clientIP(conn.RemoteAddr())]; n > most {
+			oldest, most = i, n
+		}
+	}
+	return oldest
+}
