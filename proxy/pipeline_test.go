@@ -278,3 +278,25 @@ type trailingBody struct {
 
 func (b *trailingBody) read([]byte, bool) ([]byte, error) { return nil, io.EOF }
 func (b *trailingBody) trailers() Fields                  { return b.fields }
+
+// TestWhatIsNoRequestTakesATokenToo refuses as many heads as there are tokens, and then has none for a request.
+func TestWhatIsNoRequestTakesATokenToo(t *testing.T) {
+	p := newTestPipeline(t)
+	refuse := func() int {
+		x, client := new(exchange), &fakeClient{}
+		x.reset(&Request{Client: getRequest("/").Client, Method: "-", Target: "-"}, client, &watch{owner: x, sweeper: newSweeper()}, 0)
+		p.refuse(x, answerStatus(statusBadRequest), "no request")
+		return client.status
+	}
+	for i := range 5 {
+		if got := refuse(); got != statusBadRequest {
+			t.Errorf("head %d: got %d, want 400", i+1, got)
+		}
+	}
+	if got := refuse(); got != statusTooManyRequests {
+		t.Errorf("got %d for one more than the burst, want 429", got)
+	}
+	if x := p.handleOne(getRequest("/"), &fakeClient{}); x.status != statusTooManyRequests {
+		t.Errorf("got %d for a request after them, want 429", x.status)
+	}
+}
