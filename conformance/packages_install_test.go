@@ -77,7 +77,7 @@ func installDeb(t *testing.T, built, next builtPackages) {
 	}
 	s.servesAsInstalled()
 
-	s.run("sed -i 's/^burst = 200.*/burst = 123/' /etc/reverse-proxy/config.toml && touch /var/lib/reverse-proxy/key && echo 'a line of a log' >> /var/log/reverse-proxy/proxy.log")
+	s.run("sed -i 's/^burst = 1000.*/burst = 123/' /etc/reverse-proxy/config.toml && touch /var/lib/reverse-proxy/key && echo 'a line of a log' >> /var/log/reverse-proxy/proxy.log")
 	s.run("dpkg --force-confdef --force-confold -i /next.deb")
 	if out := s.run("reverse-proxy --version"); !strings.Contains(out, "v99.1 ") {
 		t.Errorf("got %q after the upgrade, want the version 99.1", out)
@@ -90,10 +90,15 @@ func installDeb(t *testing.T, built, next builtPackages) {
 	s.run("[ ! -e /usr/bin/reverse-proxy ] && grep -x 'burst = 123' /etc/reverse-proxy/config.toml && [ -e /var/lib/reverse-proxy/key ] && getent passwd reverse-proxy")
 	s.run("rm -r /var/lib/reverse-proxy && dpkg -i --force-confold /next.deb")
 	s.servesAsInstalled()
+	// A key of the administrator's, for the daemon only. Whoever is made a system user next must not be able to read it.
+	s.run("install -o reverse-proxy -g reverse-proxy -m 0440 /dev/null /etc/reverse-proxy/site.key && id reverse-proxy > /id")
 	s.run("dpkg -P reverse-proxy")
+	s.run("id reverse-proxy | diff - /id && getent passwd reverse-proxy | grep nologin")
+	s.run("useradd --system --user-group next && ! runuser -u next -- cat /etc/reverse-proxy/site.key && userdel next")
+	s.run("rm -r /etc/reverse-proxy /id")
 
-	// What every installation leaves: the lists, caches and logs of dpkg and of those that it tells.
-	bookkeeping := regexp.MustCompile(`^/(var/(lib/(dpkg|systemd)|cache|log)/|etc/(passwd|group|shadow|gshadow|subuid|subgid)-$|etc/\.pwd\.lock$|etc/ld\.so\.cache$|(first|next)\.deb$)|^-/(etc|var/lib|var/log)/reverse-proxy`)
+	// What every installation leaves: the user, and the lists, caches and logs of dpkg and of those that it tells.
+	bookkeeping := regexp.MustCompile(`^/(var/(lib/(dpkg|systemd)|cache|log)/|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc/\.pwd\.lock$|etc/ld\.so\.cache$|(first|next)\.deb$)|^-/(etc|var/lib|var/log)/reverse-proxy`)
 	for _, name := range s.changed() {
 		if !bookkeeping.MatchString(name) || strings.Contains(name, "/log/reverse-proxy") {
 			t.Errorf("got %s after the purge, want nothing left", name)
@@ -169,7 +174,7 @@ func installRPM(t *testing.T, built, next builtPackages) {
 	s.run(rpm + "--nosignature -i /first.rpm")
 	s.run("rpm -V --nodeps reverse-proxy")
 	s.servesAsInstalled()
-	s.run("sed -i 's/^burst = 200.*/burst = 123/' /etc/reverse-proxy/config.toml")
+	s.run("sed -i 's/^burst = 1000.*/burst = 123/' /etc/reverse-proxy/config.toml")
 	s.run(rpm + "--nosignature -U /next.rpm && reverse-proxy --version | grep -F 'v99.1 '")
 	s.run("grep -x 'burst = 123' /etc/reverse-proxy/config.toml && grep 'A later version' /etc/reverse-proxy/config.toml.rpmnew")
 
@@ -182,5 +187,5 @@ func installRPM(t *testing.T, built, next builtPackages) {
 	if got, want := s.systemctlCalls(), "--quiet disable --now reverse-proxy.socket; --quiet disable --now reverse-proxy.service; daemon-reload"; got != want {
 		t.Errorf("a removal: got %q told to systemctl, want %q", got, want)
 	}
-	s.run("[ ! -e /usr/bin/reverse-proxy ] && grep -x 'burst = 123' /etc/reverse-proxy/config.toml.rpmsave && ! rpm -q reverse-proxy")
+	s.run("[ ! -e /usr/bin/reverse-proxy ] && grep -x 'burst = 123' /etc/reverse-proxy/config.toml.rpmsave && getent passwd reverse-proxy && ! rpm -q reverse-proxy")
 }
