@@ -123,6 +123,28 @@ Feature: TLS listeners
         | wild.example.test       |
         | a.any.wild.example.test |
 
+    @S-5.15 @S-8.6
+    Scenario: Refused handshakes of one client are logged at most once in 10 s, whatever the names, and those of another by themselves
+      When the proxy is running
+      And a client shakes hands for "one.example.org"
+      And a client shakes hands for "two.example.org"
+      And a client shakes hands for "three.example.org"
+      And a client shakes hands:
+        | name   | four.example.org |
+        | client | bob              |
+      Then the handshake fails with the alert "unrecognized name"
+      And the log has 2 lines "TLS_REFUSED"
+      And the log has a line "TLS_REFUSED" with:
+        | client_ip   | ${client:}      |
+        | server_name | one.example.org |
+      And the log has a line "TLS_REFUSED" with:
+        | client_ip   | ${client:bob}    |
+        | server_name | four.example.org |
+      And the log has a line "TLS_REFUSED" with:
+        | client_ip   | ${client:}        |
+        | server_name | three.example.org |
+        | repeated    | 2                 |
+
     @S-5.2
     Scenario: Without a name the certificate of a listener that has exactly one is used
       When the proxy is running

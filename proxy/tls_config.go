@@ -50,14 +50,29 @@ func listenerTLSConfig(source CertSource, g *gate, log *Logger) *tls.Config {
 	return config
 }
 
-// logRefusedName logs a handshake for which there is no certificate (S-5.2).
+// logRefusedName logs a handshake for which there is no certificate (S-5.2). Of one client it is a repeating failure, whatever
+// names it asks for (S-5.15).
 func logRefusedName(log *Logger, hello *tls.ClientHelloInfo) {
 	reason := "no certificate covers this name"
 	if hello.ServerName == "" {
 		reason = "no server name, and more than one certificate to choose from"
 	}
-	log.Log(LevelWarn, "TLS_REFUSED", Str("client_ip", clientIP(hello.Conn.RemoteAddr())),
-		Str("server_name", hello.ServerName), Str("error", reason))
+	address := hello.Conn.RemoteAddr()
+	log.repeating(LevelWarn, repeatKey{key: "tls", host: clientPrefix(address), cause: reason}, "TLS_REFUSED",
+		Str("client_ip", clientIP(address)), Str("server_name", hello.ServerName), Str("error", reason))
+}
+
+// clientPrefix returns what tells clients apart: an IPv4 address, or the /64 of an IPv6 address.
+func clientPrefix(address net.Addr) string {
+	peer, err := netip.ParseAddrPort(address.String())
+	if err != nil {
+		return address.String()
+	}
+	ip := peer.Addr().Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
 // clientIP renders the address of a peer without port and zone.

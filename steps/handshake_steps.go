@@ -18,7 +18,7 @@ import (
 func (w *World) handshakeSteps() []step {
 	return []step{
 		{`a client shakes hands for {string}`, w.shakeHands, "With the listener that has the site, or the first; `none` sends no name. The certificate is looked at by the sentences below, and not verified before."},
-		{`a client shakes hands:`, w.shakeHandsTable, "A table of two columns: `name`, `listener`, `minimum` and `maximum` (`1.0` … `1.3`), `suites` (names of TLS 1.2, separated by commas), `protocols` (of ALPN, separated by commas), `session` (a name under which the session is kept, and offered in the next handshake that has the same)."},
+		{`a client shakes hands:`, w.shakeHandsTable, "A table of two columns: `name`, `client`, `listener`, `minimum` and `maximum` (`1.0` … `1.3`), `suites` (names of TLS 1.2, separated by commas), `protocols` (of ALPN, separated by commas), `session` (a name under which the session is kept, and offered in the next handshake that has the same)."},
 		{`the handshake succeeds`, w.handshakeSucceeds, ""},
 		{`the handshake is resumed`, w.handshakeResumed, "With the session of the one before."},
 		{`the handshake is a full one`, w.handshakeFull, "It has succeeded, and was not resumed."},
@@ -56,7 +56,7 @@ var tlsVersions = map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionT
 func (w *World) handshakeWith(rows map[string]string) error {
 	config := &tls.Config{InsecureSkipVerify: true}
 	listener := 0
-	host := "example.test"
+	host, client := "example.test", ""
 	var sessions *sessionCache
 	for key, value := range rows {
 		var err error
@@ -66,6 +66,8 @@ func (w *World) handshakeWith(rows map[string]string) error {
 			if value != "none" {
 				config.ServerName, host = value, value
 			}
+		case "client":
+			client = value
 		case "listener":
 			listener, err = strconv.Atoi(value)
 		case "minimum":
@@ -92,7 +94,7 @@ func (w *World) handshakeWith(rows map[string]string) error {
 	}
 	ctx, cancel := context.WithTimeout(w.ctx, patience)
 	defer cancel()
-	conn, err := w.dial(ctx, "", address)
+	conn, err := w.dial(ctx, client, address)
 	if err != nil {
 		return err
 	}
