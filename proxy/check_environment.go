@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -36,7 +37,7 @@ func systemCheckEnvironment(cfg *Config) checkEnvironment {
 		},
 		isLocal:  isLocalAddress,
 		writable: writableByUs,
-		account:  daemonAccount(cfg, os.Geteuid()),
+		account:  daemonAccount(cfg, os.Geteuid(), user.Lookup),
 	}
 }
 
@@ -67,8 +68,10 @@ type account struct {
 
 // daemonAccount is the user that the daemon runs as, where the one who checks is root and so is refused nothing: the
 // owner of the admin socket, or of the directory that systemd has made for it, else of the log file's directory. An
-// owner that is root tells nothing. Anybody else checks for himself, which access(2) judges better.
-func daemonAccount(cfg *Config, euid int) account {
+// owner that is root tells nothing. Before the first start it is the user that the unit and the packages name, where lookUp
+// finds it and no admin socket of root's shows that the daemon runs as root. Anybody else checks for himself, which
+// access(2) judges better.
+func daemonAccount(cfg *Config, euid int, lookUp func(name string) (*user.User, error)) account {
 	if euid != 0 {
 		return account{}
 	}
@@ -87,9 +90,20 @@ func daemonAccount(cfg *Config, euid int) account {
 		if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != 0 {
 			return lookUpAccount(stat.Uid)
 		}
+		if place == cfg.AdminSocketPath {
+			return account{} // root's own daemon
+		}
+	}
+	if found, err := lookUp(daemonUser); err == nil {
+		if uid, err := strconv.ParseUint(found.Uid, 10, 32); err == nil {
+			return lookUpAccount(uint32(uid))
+		}
 	}
 	return account{}
 }
+
+// daemonUser is the user that the unit and the packages run the daemon as.
+const daemonUser = "reverse-proxy"
 
 // lookUpAccount finds the groups and the name of a user in /etc/passwd and /etc/group. A user that is not there has
 // none.
@@ -115,22 +129,42 @@ func lookUpAccount(uid uint32) account {
 
 // The bits of a file's mode for everybody else, as may wants them.
 const (
-	mayRead  = 4
-	mayWrite = 2
+	mayRead   = 4
+	mayWrite  = 2
+	maySearch = 1
 )
 
 // errNoAccess says that a user may not do what was asked.
 var errNoAccess = errors.New("permission denied")
 
-// may tells by the owner and the mode of a file whether the account may use it so. Nobody in particular may, and so
-// may root. An access control list can give more than this knows: a warning is not an error.
+// may tells by owners and modes whether the account may use a file so, and reach it through every directory on the way. Nobody
+// in particular may, and so may root. An access control list can give more than this knows: a warning is not an error.
 func (a account) may(path string, want os.FileMode) error {
 	if !a.known || a.uid == 0 {
 		return nil
 	}
-	info, err := os.Stat(path)
+	resolved, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil // that it is missing is somebody else's problem
+	}
+	for _, way := range []string{path, resolved} {
+		for dir := filepath.Dir(way); ; dir = filepath.Dir(dir) {
+			if a.mayUse(dir, maySearch) != nil {
+				return fmt.Errorf("%w to search %s", errNoAccess, quoted(dir))
+			}
+			if dir == filepath.Dir(dir) {
+				break
+			}
+		}
+	}
+	return a.mayUse(resolved, want)
+}
+
+// mayUse is may for a file that can be reached.
+func (a account) mayUse(path string, want os.FileMode) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

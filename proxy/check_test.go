@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -177,6 +178,7 @@ func TestALogFileOfSomebodyElseGetsAWarning(t *testing.T) {
 	if got := strings.Join(warningLines(t, dir, text, refusing, false), "\n"); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	openWay(t, dir)
 	stranger := checkTestEnvironment()
 	stranger.account = account{known: true, uid: uint32(os.Getuid()) + 1, name: `"proxy"`}
 	want = `logging.log_file_path: "DIR/proxy.log" cannot be written by "proxy", as which the proxy seems to run: permission denied; give the file to that user, or remove it`
@@ -192,7 +194,9 @@ func TestALogFileOfSomebodyElseGetsAWarning(t *testing.T) {
 }
 
 func TestAnAccountMayWhatOwnerGroupAndOthersMay(t *testing.T) {
-	path := writeConfigFile(t, t.TempDir(), "file", "")
+	dir := t.TempDir()
+	openWay(t, dir)
+	path := writeConfigFile(t, dir, "file", "")
 	uid, gid := uint32(os.Getuid()), uint32(os.Getgid())
 	for _, c := range []struct {
 		name    string
@@ -228,7 +232,7 @@ func TestTheDaemonsUserIsTheOwnerOfItsSocketOrLog(t *testing.T) {
 	}
 	dir := t.TempDir()
 	cfg := &Config{AdminSocketPath: filepath.Join(dir, "run", "admin.sock"), Logging: LoggingConfig{FilePath: filepath.Join(dir, "log", "proxy.log")}}
-	if got := daemonAccount(cfg, 0); got.known {
+	if got := daemonAccount(cfg, 0, noUser); got.known {
 		t.Errorf("before there is anything: got %+v, want nobody", got)
 	}
 	for i, name := range []string{"log", "run"} {
@@ -239,11 +243,11 @@ func TestTheDaemonsUserIsTheOwnerOfItsSocketOrLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := account{known: true, uid: uint32(61000 + i), name: fmt.Sprintf("the user %d", 61000+i)}
-		if diff := cmp.Diff(want, daemonAccount(cfg, 0), cmp.AllowUnexported(account{})); diff != "" {
+		if diff := cmp.Diff(want, daemonAccount(cfg, 0, noUser), cmp.AllowUnexported(account{})); diff != "" {
 			t.Errorf("with the directory %s (-want +got):\n%s", name, diff)
 		}
 	}
-	if got := daemonAccount(cfg, 1000); got.known {
+	if got := daemonAccount(cfg, 1000, noUser); got.known {
 		t.Errorf("for a user that is not root: got %+v, want nobody", got)
 	}
 	if nobody := lookUpAccount(65534); nobody.name != `"nobody"` || len(nobody.groups) == 0 {
@@ -330,6 +334,78 @@ func TestCheckReportsOnStdoutAndWarnsOnStderr(t *testing.T) {
 	for _, args := range [][]string{{"check", "--config", good}, {"check", "--json", "--config", good}} {
 		if code := Main(args, failingWriter{}, &stderr); code != exitError {
 			t.Errorf("%v where nothing can be written: got the exit code %d, want 1", args, code)
+		}
+	}
+}
+
+// noUser is a machine without a user for the daemon.
+func noUser(name string) (*user.User, error) { return nil, user.UnknownUserError(name) }
+
+func TestBeforeTheFirstStartTheDaemonsUserIsThatOfThePackages(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root is asked for another user; the acceptance suite in CI is run as root")
+	}
+	dir := t.TempDir()
+	cfg := &Config{AdminSocketPath: filepath.Join(dir, "run", "admin.sock")}
+	packaged := func(name string) (*user.User, error) {
+		if name != "reverse-proxy" {
+			t.Errorf("asked for %q, want reverse-proxy", name)
+		}
+		return &user.User{Uid: "61000"}, nil
+	}
+	if got := daemonAccount(cfg, 0, packaged); !got.known || got.uid != 61000 {
+		t.Errorf("got %+v, want the user of the packages", got)
+	}
+	if got := daemonAccount(cfg, 1000, packaged); got.known {
+		t.Errorf("for a user that is not root: got %+v, want nobody", got)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "run"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := daemonAccount(cfg, 0, packaged); got.uid != 61000 {
+		t.Errorf("with a directory of root's: got %+v, want the user of the packages", got)
+	}
+	makeStaleSocket(t, cfg.AdminSocketPath)
+	if got := daemonAccount(cfg, 0, packaged); got.known {
+		t.Errorf("with a socket of root's: got %+v, want nobody", got)
+	}
+}
+
+func TestAFileBehindADirectoryOfOthersIsOutOfReach(t *testing.T) {
+	dir := t.TempDir()
+	openWay(t, dir)
+	live, archive := filepath.Join(dir, "live"), filepath.Join(dir, "archive")
+	if err := errors.Join(os.Mkdir(live, 0o755), os.Mkdir(archive, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	key := writeConfigFile(t, archive, "key1.pem", "")
+	link := filepath.Join(live, "key.pem")
+	if err := errors.Join(os.Chmod(key, 0o644), os.Symlink("../archive/key1.pem", link)); err != nil {
+		t.Fatal(err)
+	}
+	stranger := account{known: true, uid: uint32(os.Getuid()) + 1}
+	if err := stranger.may(link, mayRead); err != nil {
+		t.Errorf("all open: got %v, want nothing", err)
+	}
+	for _, closed := range []string{live, archive} {
+		if err := os.Chmod(closed, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := stranger.may(link, mayRead); err == nil || !strings.Contains(err.Error(), closed) {
+			t.Errorf("%s closed: got %v, want an error that names it", closed, err)
+		}
+		if err := os.Chmod(closed, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// openWay lets everybody search a directory of the test, which others may not by default.
+func openWay(t *testing.T, dir string) {
+	t.Helper()
+	for ; dir != filepath.Clean(os.TempDir()) && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

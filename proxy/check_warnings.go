@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,6 +39,7 @@ func configWarnings(ctx context.Context, cfg *Config, env checkEnvironment) []Ke
 		c.warn("max_connections", "%d are used up by a few browsers, which open six each over HTTP/1.1; write %d or more",
 			cfg.MaxConnections, fewConnections)
 	}
+	c.readable("", cfg.Path)
 	c.logFile()
 	c.limits()
 	addresses := c.resolveUpstreams(ctx)
@@ -72,6 +74,7 @@ func (c *checker) logFile() {
 		return
 	}
 	if _, err := os.Stat(path); err != nil {
+		c.usable(key, filepath.Dir(path), mayWrite|maySearch, "written")
 		return
 	}
 	if err := c.env.writable(path); err != nil {
@@ -150,16 +153,23 @@ func (c *checker) manualCertificates(key string, cfg TLSListenerConfig) *certTab
 }
 
 // readable warns of a file that the daemon's user cannot read.
-func (c *checker) readable(key, path string) {
-	if err := c.env.account.may(path, mayRead); err != nil {
-		c.warn(key, "%s cannot be read by %s, as which the proxy seems to run: %v; let that user read it",
-			quoted(path), c.env.account.name, err)
+func (c *checker) readable(key, path string) { c.usable(key, path, mayRead, "read") }
+
+// usable warns of a file or directory that the daemon's user cannot use as it has to. What is missing is left to others.
+func (c *checker) usable(key, path string, want os.FileMode, how string) {
+	if err := c.env.account.may(path, want); err != nil {
+		c.warn(key, "%s cannot be %s by %s, as which the proxy seems to run: %v; give that user, or a group of its, the permission",
+			quoted(path), how, c.env.account.name, err)
 	}
 }
 
 // acme warns of names and ports that do not go together, and returns what tells whether a site's name is covered.
 func (c *checker) acme(key string, listener ListenerConfig) func(string) bool {
 	tlsKey := childKey(key, "tls")
+	c.usable(childKey(tlsKey, "acme_cache_dir"), listener.TLS.ACMECacheDir, mayRead|mayWrite|maySearch, "read and written")
+	if path := listener.TLS.ACMECAPath; path != "" {
+		c.readable(childKey(tlsKey, "acme_ca_path"), path)
+	}
 	if listener.TLS.ACMEDirectory == acmeStagingURL {
 		c.warn(childKey(tlsKey, "acme_directory"), "no browser trusts the certificates of \"staging\"; write \"production\" when the first one has come")
 	}
