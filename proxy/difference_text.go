@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -64,6 +65,9 @@ func (s SiteSummary) text() string {
 
 // text is the change in a line for people.
 func (c KeyChange) text() string {
+	if isListKey(c.Key) && c.Old != "" && c.New != "" {
+		return printable(c.Key) + " " + listChangeText(strings.Split(c.Old, ", "), strings.Split(c.New, ", "))
+	}
 	return fmt.Sprintf("%s %s -> %s", printable(c.Key), valueText(c.Old), valueText(c.New))
 }
 
@@ -75,6 +79,8 @@ func (c CertificateChange) text() string {
 	names := namesText(c.NewNames)
 	if was := namesText(c.OldNames); was != names {
 		names = was + " -> " + names
+	} else if !slices.Equal(c.OldNames, c.NewNames) {
+		names += " (" + listChangeText(c.OldNames, c.NewNames) + ")"
 	}
 	return fmt.Sprintf("%s on %s, expires %s -> %s", names, printable(c.Listener), timeText(c.OldNotAfter), timeText(c.NewNotAfter))
 }

@@ -1,0 +1,46 @@
+package proxy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestAChangedListShowsWhatWasAddedAndRemoved(t *testing.T) {
+	var long []string
+	for i := range 100 {
+		long = append(long, fmt.Sprintf("%d.example.com", i))
+	}
+	swapped := append([]string{}, long...)
+	swapped[98] = "new.example.com"
+	for _, c := range []struct {
+		name string
+		got  string
+		want string
+	}{
+		{"one of many", KeyChange{"listeners[0].tls.acme_domains", strings.Join(long, ", "), strings.Join(swapped, ", ")}.text(),
+			"listeners[0].tls.acme_domains added new.example.com; removed 98.example.com"},
+		{"of a key that needs a restart", driftText(Drift{"listeners[0].tls.certificates", "/a.pem with /a.key", "/a.pem with /a.key, /b.pem with /b.key"}),
+			"listeners[0].tls.certificates added /b.pem with /b.key"},
+		{"only removed", KeyChange{"listeners[0].tls.acme_domains", "a.test, b.test", "a.test"}.text(), "listeners[0].tls.acme_domains removed b.test"},
+		{"another order", KeyChange{"listeners[0].tls.acme_domains", "a.test, b.test", "b.test, a.test"}.text(),
+			"listeners[0].tls.acme_domains the same in another order or number"},
+		{"none before", KeyChange{"listeners[0].tls.acme_domains", "", "a.test"}.text(), "listeners[0].tls.acme_domains (none) -> a.test"},
+		{"no list", KeyChange{"listeners[0].tls.acme_contact", "a, b", "a, c"}.text(), "listeners[0].tls.acme_contact a, b -> a, c"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, c.got, c.want)
+		}
+	}
+	names := CertificateChange{OldNames: long, NewNames: swapped}.text()
+	if !strings.Contains(names, "(added new.example.com; removed 98.example.com)") {
+		t.Errorf("got %q, want the names that came and went", names)
+	}
+	many := listChangeText(nil, long)
+	if !strings.HasSuffix(many, "19.example.com and 80 more, which --json shows") {
+		t.Errorf("got %q, want %d names and the number of the others", many, maxListedEntries)
+	}
+	if hostile := listChangeText(nil, []string{"\x1b[2J"}); strings.Contains(hostile, "\x1b") {
+		t.Errorf("got %q, want it printable", hostile)
+	}
+}
