@@ -47,7 +47,7 @@ REVISION = $$(if [ -f .git ]; then git rev-parse HEAD; [ -z "$$(git status --por
 
 VERSION ?=
 
-.PHONY: help build packages run acme test lint unit conformance cover threshold soak fuzz bench bench-compare deps
+.PHONY: help build packages run acme test lint unit conformance cover threshold soak mutants fuzz bench bench-compare deps
 
 help: ## List the commands.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ threshold:
 soak: export SOAK_MINUTES ?= 30
 soak: ## Run a million requests with an identity each, and then everything at once for SOAK_MINUTES.
 	go test -count=1 -timeout 0 -v -run '^TestSoak$$' ./conformance/soak
+
+mutants: ## Break each promise by a small edit, and show that the tests notice (MUTANTS=regexp for some).
+	go run ./conformance/mutants $(if $(MUTANTS),-run '$(MUTANTS)')
 
 fuzz: ## Run each fuzz target for FUZZTIME.
 	@for package in $$(go list ./...); do \

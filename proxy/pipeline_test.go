@@ -41,6 +41,9 @@ func TestAnswersOfTheProxyItself(t *testing.T) {
 		{"a declared length over the limit", func(r *Request) {
 			r.Method, r.ContentLength, r.Body = "POST", 11, bodyOf("01234567890")
 		}, 413, "Payload Too Large", true},
+		{"a declared length over the limit, before a byte of the body comes", func(r *Request) {
+			r.Method, r.ContentLength, r.Body = "POST", 11, &fakeBody{parts: []string{"01234567890"}, err: io.EOF}
+		}, 413, "Payload Too Large", true},
 		{"a body for an unknown host is not read, so the connection ends", func(r *Request) {
 			r.Method, r.Authority, r.ContentLength, r.Body = "POST", "b.test", 1, bodyOf("x")
 		}, 404, "Not Found", true},
