@@ -30,6 +30,7 @@ Feature: Socket activation
     Scenario: A connection that was accepted and has not asked yet is answered during the shutdown
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
+      And the proxy has accepted 1 connection on "${addr}:${https}"
       And the proxy is sent SIGTERM
       And "${addr}:${https}" refuses connections
       When the client sends:
@@ -49,6 +50,7 @@ Feature: Socket activation
       Given the proxy is running
       And a client opens a connection to "http://git.example.test"
       And the client sends "GET /a HTTP/1.1\r\n"
+      And the proxy has accepted 1 connection on "${addr}:${http}"
       And the proxy is sent SIGTERM
       And "${addr}:${http}" refuses connections
       When the client sends "Host: git.example.test\r\n\r\n"
@@ -62,6 +64,7 @@ Feature: Socket activation
       Given the setting "shutdown_timeout_secs" is 300
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
+      And the proxy has accepted 1 connection on "${addr}:${https}"
       When the proxy is sent SIGTERM
       Then the connection is closed with nothing more
       And the proxy exits with 0 within 20 seconds

@@ -262,11 +262,12 @@ func TestACMEShutdownEndsProvisioning(t *testing.T) {
 	for ca.Requests(acmetest.FakeCANewAccount) == 0 {
 		<-time.After(time.Millisecond)
 	}
-	start := time.Now()
 	cancel()
-	err := <-done
-	if took := time.Since(start); took > 500*time.Millisecond {
-		t.Errorf("got an end after %v, want it at once", took)
+	var err error
+	select {
+	case err = <-done:
+	case <-time.After(patience):
+		t.Fatal("the retries did not end")
 	}
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)

@@ -43,8 +43,8 @@ func TestAClientThatNeverStopsSendingIsCutOff(t *testing.T) {
 	leaks(t)
 	p := startPath(t, "127.0.0.1:1", func(o *pathOptions) { o.bodyLimit = 10 })
 	conn := p.dial(t)
-	_, _ = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: %d\r\n\r\n", int64(1)<<40)
 	begin := time.Now()
+	_, _ = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: %d\r\n\r\n", int64(1)<<40)
 	for {
 		if _, err := conn.Write(make([]byte, 1000)); err != nil {
 			break

@@ -208,7 +208,7 @@ func TestWhatTheSocketTellsOfTheClient(t *testing.T) {
 	wrote := make(chan struct{})
 	go func() { // more than the socket holds
 		defer close(wrote)
-		_ = w.conn.tls.SetWriteDeadline(time.Now().Add(10 * time.Second))
+		_ = w.conn.tls.SetWriteDeadline(time.Now().Add(patience))
 		_, _ = w.conn.tls.Write(make([]byte, 32<<20))
 	}()
 	waitFor(t, "the socket to fill up", func() bool { w.Moving(); time.Sleep(20 * time.Millisecond); return w.conn.unsent > 0 && !w.Moving() })

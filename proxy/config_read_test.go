@@ -175,7 +175,7 @@ func TestLoadConfigRefusesAFileThatIsRewrittenAllTheTime(t *testing.T) {
 		}
 	}()
 	want := path + ": changed while being read, please retry"
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	var last error
 	seen := false
 	for !seen && time.Now().Before(deadline) {

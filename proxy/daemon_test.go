@@ -21,6 +21,10 @@ import (
 	"go.uber.org/goleak"
 )
 
+// patience bounds every wait of a test for something that has to happen. It decides only how long a test that fails takes:
+// what takes a millisecond on an idle machine may take many seconds where others keep all cores busy.
+const patience = 2 * time.Minute
+
 // loopback hands every test a loopback address of its own, so that fixed ports never collide.
 var loopback atomic.Uint32
 
@@ -53,17 +57,27 @@ type testDaemon struct {
 	address string
 	dir     string
 	config  string
+	// site are the keys of the site that its time-outs are set by.
+	site    string
 	log     *syncBuffer
 	signals chan os.Signal
 	ended   chan error
 }
 
 // startDaemon starts a daemon with one self-signed listener for the site a.test, on ports 8443 and 8080 of an address of
-// its own. extra is put at the top of the configuration.
+// its own. extra is put at the top of the configuration. Its time-outs are longer than any test takes, where extra does not
+// set them.
 func startDaemon(t *testing.T, upstream, extra string) *testDaemon {
+	t.Helper()
+	return startDaemonWithSite(t, upstream, extra, "upstream_connect_timeout_secs = 600\nupstream_request_timeout_secs = 600\n")
+}
+
+// startDaemonWithSite is startDaemon with keys of the site.
+func startDaemonWithSite(t *testing.T, upstream, extra, site string) *testDaemon {
 	t.Helper()
 	d := &testDaemon{address: freeAddress(), dir: t.TempDir(), log: new(syncBuffer), signals: make(chan os.Signal, 4), ended: make(chan error, 1)}
 	d.config = filepath.Join(d.dir, "config.toml")
+	d.site = site
 	d.writeConfig(t, upstream, extra)
 	daemon, err := Start(t.Context(), Options{ConfigPath: d.config, Stdout: d.log})
 	if err != nil {
@@ -71,7 +85,7 @@ func startDaemon(t *testing.T, upstream, extra string) *testDaemon {
 	}
 	d.Daemon = daemon
 	go func() { d.ended <- daemon.Run(d.signals) }()
-	t.Cleanup(func() { d.stopWithin(t, 20*time.Second) })
+	t.Cleanup(func() { d.stopWithin(t, patience) })
 	return d
 }
 
@@ -98,8 +112,7 @@ mode = "self_signed"
 [[listeners.sites]]
 host = "a.test"
 upstream = %q
-upstream_request_timeout_secs = 2
-`, extra, filepath.Join(d.dir, "admin.sock"), d.address, upstream)
+%s`, extra, filepath.Join(d.dir, "admin.sock"), d.address, upstream, d.site)
 	if err := os.WriteFile(d.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -126,13 +139,13 @@ func (d *testDaemon) stopWithin(t *testing.T, limit time.Duration) {
 // dial opens a TLS connection with the given protocols.
 func (d *testDaemon) dial(t *testing.T, protocols ...string) *tls.Conn {
 	t.Helper()
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp", d.address+":8443",
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", d.address+":8443",
 		&tls.Config{InsecureSkipVerify: true, ServerName: "a.test", NextProtos: protocols})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	return conn
 }
 
@@ -158,7 +171,7 @@ func (d *testDaemon) client(t *testing.T, http2 bool) *http.Client {
 		ForceAttemptHTTP2: http2,
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: 20 * time.Second,
+	return &http.Client{Transport: transport, Timeout: patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
@@ -179,7 +192,7 @@ func rawUpstream(t *testing.T, serve func(head string, r *bufio.Reader, conn net
 			}
 			running.Go(func() {
 				defer conn.Close()
-				_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+				_ = conn.SetDeadline(time.Now().Add(patience))
 				r := bufio.NewReader(conn)
 				for {
 					head, err := readHead(r)
@@ -217,7 +230,7 @@ func answerOK(_ string, _ *bufio.Reader, conn net.Conn) {
 
 func waitFor(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !condition() {
 		if time.Now().After(deadline) {
 			t.Fatalf("timed out waiting for %s", what)
@@ -398,7 +411,7 @@ func TestABodyThatStandsStillEnds(t *testing.T) {
 
 func TestAnUpstreamThatIsSilentIsAGatewayTimeout(t *testing.T) {
 	upstream := rawUpstream(t, func(_ string, r *bufio.Reader, _ net.Conn) { _, _ = io.Copy(io.Discard, r) })
-	d := startDaemon(t, upstream, "")
+	d := startDaemonWithSite(t, upstream, "", "upstream_request_timeout_secs = 1\n")
 	if answer := d.raw(t, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(answer, "HTTP/1.1 504 ") {
 		t.Errorf("got %q, want a 504", answer)
 	}
@@ -419,7 +432,7 @@ func TestAClientThatLeavesCancelsTheUpstreamRequest(t *testing.T) {
 	_ = conn.Close()
 	select {
 	case <-cancelled:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Error("the upstream's connection is still open")
 	}
 	// The upstream's time-out, the other end that there is, would leave status=504.
@@ -437,7 +450,7 @@ func TestTheDaemonLeavesNothingBehind(t *testing.T) {
 		_ = response.Body.Close()
 	}
 	client.CloseIdleConnections()
-	d.stopWithin(t, 10*time.Second)
+	d.stopWithin(t, patience)
 	if _, err := os.Lstat(filepath.Join(d.dir, "admin.sock")); !os.IsNotExist(err) {
 		t.Errorf("the admin socket's file is still there: %v", err)
 	}

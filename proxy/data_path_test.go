@@ -46,8 +46,7 @@ type pathOptions struct {
 func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPath {
 	t.Helper()
 	options := pathOptions{
-		header: 10 * time.Second, idle: 10 * time.Second, bodyIdle: 10 * time.Second, connect: 5 * time.Second,
-		request: 10 * time.Second, connections: 100, bodyLimit: 1 << 30, level: LevelTrace,
+		header: patience, idle: patience, bodyIdle: patience, connect: patience, request: patience, connections: 100, bodyLimit: 1 << 30, level: LevelTrace,
 	}
 	if change != nil {
 		change(&options)
@@ -115,15 +114,18 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 }
 
 // dial opens a TLS connection that speaks HTTP/1.1.
-func (p *dataPath) dial(t testing.TB) *tls.Conn {
+func (p *dataPath) dial(t testing.TB) *tls.Conn { return p.dialFor(t, "http/1.1") }
+
+// dialFor opens a TLS connection that speaks the protocol.
+func (p *dataPath) dialFor(t testing.TB, protocol string) *tls.Conn {
 	t.Helper()
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp", p.addr,
-		&tls.Config{InsecureSkipVerify: true, ServerName: "a.test", NextProtos: []string{"http/1.1"}})
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", p.addr,
+		&tls.Config{InsecureSkipVerify: true, ServerName: "a.test", NextProtos: []string{protocol}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	return conn
 }
 

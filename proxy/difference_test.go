@@ -240,7 +240,7 @@ func TestDiffTellsWhatAReloadThenDoesAndChangesNothing(t *testing.T) {
 	if after.Changes != 1 || len(after.Difference.RestartRequired) != 1 {
 		t.Errorf("after the reload: got %+v, want the static key alone", after)
 	}
-	d.stopWithin(t, 20*time.Second)
+	d.stopWithin(t, patience)
 	for event, want := range map[string]int{"CONFIG_RELOAD": 1, "CONFIG_DRIFT": 1, "CONFIG_ERROR": 0} {
 		if got := strings.Count(d.log.String(), event); got != want {
 			t.Errorf("%s: got %d lines, want %d, of the reload alone; log:\n%s", event, got, want, d.log)

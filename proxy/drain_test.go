@@ -166,7 +166,7 @@ func TestARequestThatWasReadBeforeTheEndOfADrainIsAnswered(t *testing.T) {
 					t.Errorf("stream %d: got %q, want nothing for a stream after the last", id, heads)
 				}
 			}
-			d.stopWithin(t, 20*time.Second)
+			d.stopWithin(t, patience)
 		})
 	}
 }
@@ -196,7 +196,7 @@ func TestAHeadThatWasBegunBeforeTheEndOfADrainIsAnswered(t *testing.T) {
 	if got := fmt.Sprint(c.goAways); got != "[2147483647 NO_ERROR 3 NO_ERROR]" {
 		t.Errorf("got GOAWAY %s, want the stream as the last", got)
 	}
-	d.stopWithin(t, 20*time.Second)
+	d.stopWithin(t, patience)
 }
 
 // onlyHTTP2 returns the one HTTP/2 connection that there is.
@@ -258,7 +258,7 @@ func TestARequestThatTLSHadReadBeforeADrainIsAnswered(t *testing.T) {
 	if want := "okHTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"; string(rest) != want || err != nil {
 		t.Errorf("got %q (%v), want %q", rest, err, want)
 	}
-	d.stopWithin(t, 20*time.Second)
+	d.stopWithin(t, patience)
 }
 
 // isDraining reports whether the drain has looked at every connection.

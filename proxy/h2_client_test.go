@@ -71,7 +71,12 @@ type h2Result struct {
 
 func newH2Client(t *testing.T, d *testDaemon, settings ...http2.Setting) *h2Client {
 	t.Helper()
-	conn := d.dial(t, "h2")
+	return newH2ClientOn(t, d.dial(t, "h2"), settings...)
+}
+
+// newH2ClientOn is newH2Client for a connection that the test has made.
+func newH2ClientOn(t *testing.T, conn net.Conn, settings ...http2.Setting) *h2Client {
+	t.Helper()
 	c := &h2Client{t: t, streams: map[uint32]*h2Result{}, conn: conn, out: batch{to: conn}}
 	c.framer = http2.NewFramer(&c.out, conn)
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -322,7 +321,7 @@ func TestShutdownSaysGOAWAYTwiceAndLetsStreamsEnd(t *testing.T) {
 	if got := fmt.Sprint(busy.goAways); got != "[2147483647 NO_ERROR 3 NO_ERROR]" || len(busy.stream(5).heads) != 0 {
 		t.Errorf("busy: got GOAWAY %s and %q for a late stream, want 3 as the last and nothing", got, busy.stream(5).heads)
 	}
-	d.stopWithin(t, 5*time.Second)
+	d.stopWithin(t, patience)
 }
 
 func TestShutdownWaitsForTheFirstRequestOfANewConnection(t *testing.T) {
@@ -347,7 +346,7 @@ func TestShutdownWaitsForTheFirstRequestOfANewConnection(t *testing.T) {
 	if got := fmt.Sprint(fresh.goAways); got != "[2147483647 NO_ERROR 1 NO_ERROR]" {
 		t.Errorf("got GOAWAY %s, want one without and one with the last stream", got)
 	}
-	d.stopWithin(t, 5*time.Second)
+	d.stopWithin(t, patience)
 }
 
 func TestManyClientsOfOneConnectionAreAllServed(t *testing.T) {

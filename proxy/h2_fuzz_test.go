@@ -109,7 +109,7 @@ func FuzzHTTP2Connection(f *testing.F) {
 			h.finish(h.read())
 			_ = accepted.Close()
 		}()
-		_ = client.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = client.SetDeadline(time.Now().Add(patience))
 		go func() {
 			_, _ = io.WriteString(client, http2.Preface) // the connection may be ended at any time
 			_, _ = client.Write(frames)
@@ -118,7 +118,7 @@ func FuzzHTTP2Connection(f *testing.F) {
 		_, _ = io.Copy(io.Discard, client)
 		select {
 		case <-ended:
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("the connection did not end with its client")
 		}
 		h.mu.Lock()

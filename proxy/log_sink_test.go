@@ -410,12 +410,12 @@ func TestARealPipeThatNobodyReadsDoesNotStallOrHang(t *testing.T) {
 			for i := range 40_000 {
 				l.Log(LevelInfo, "SHUTDOWN", Int("i", i), Str("pad", strings.Repeat("x", 50)))
 			}
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > patience {
 				t.Errorf("logging took %v, want no wait for the pipe", took)
 			}
 			start = time.Now()
 			err = l.Close()
-			if took := time.Since(start); took > logFlushTimeout+2*time.Second {
+			if took := time.Since(start); took > patience {
 				t.Errorf("Close took %v, want about %v", took, logFlushTimeout)
 			}
 			if err == nil || !strings.Contains(err.Error(), "stdout: ") {

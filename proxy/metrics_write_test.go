@@ -157,7 +157,7 @@ func TestAScrapeWaitsForNoReloadAndNoLog(t *testing.T) {
 	select {
 	case answer := <-answered:
 		wantSamples(t, samples(t, answer), map[string]string{"reverse_proxy_sites": "1"})
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Error("the scrape has not ended within 10 s, want it to wait for nothing")
 	}
 }

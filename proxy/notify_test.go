@@ -77,7 +77,7 @@ func TestNotifierTellsTheStatesOfALife(t *testing.T) {
 			}
 			for i, step := range steps {
 				step.do()
-				lines := strings.Split(nextMessage(t, conn, 5*time.Second), "\n")
+				lines := strings.Split(nextMessage(t, conn, patience), "\n")
 				if len(lines) == 2 && strings.HasPrefix(lines[1], "MONOTONIC_USEC=") {
 					if usec, err := strconv.ParseInt(lines[1][len("MONOTONIC_USEC="):], 10, 64); err != nil || usec <= 0 {
 						t.Errorf("step %d: got %q, want a time in microseconds", i, lines[1])
@@ -113,11 +113,11 @@ func TestNotifierIgnoresWhatDoesNotFitTheState(t *testing.T) {
 			n, conn := startNotifier(t)
 			tt.before(n)
 			n.Status("before")
-			for nextMessage(t, conn, 5*time.Second) != "STATUS=before" {
+			for nextMessage(t, conn, patience) != "STATUS=before" {
 			}
 			tt.do(n)
 			n.Status("after")
-			if got := nextMessage(t, conn, 5*time.Second); got != "STATUS=after" {
+			if got := nextMessage(t, conn, patience); got != "STATUS=after" {
 				t.Errorf("got %q, want nothing", got)
 			}
 		})
@@ -133,7 +133,7 @@ func TestNotifierNeverSendsReadyAfterStopping(t *testing.T) {
 	go func() {
 		var got []string
 		for {
-			message := nextMessage(t, conn, 10*time.Second)
+			message := nextMessage(t, conn, patience)
 			if message == "" || message == "STATUS=end" {
 				messages <- got
 				return
@@ -256,7 +256,7 @@ func TestWatchdogSendsSignsOfLifeUntilTheContextEnds(t *testing.T) {
 		n.runWatchdog(ctx, 20*time.Millisecond, func(context.Context) bool { return true })
 	}()
 	for i := range 5 {
-		if got := nextMessage(t, conn, 5*time.Second); got != "WATCHDOG=1" {
+		if got := nextMessage(t, conn, patience); got != "WATCHDOG=1" {
 			t.Errorf("sign %d: got %q, want WATCHDOG=1", i, got)
 		}
 	}
@@ -283,7 +283,7 @@ func TestWatchdogIsSilentWhileTheDaemonIsStuck(t *testing.T) {
 				defer close(done)
 				n.runWatchdog(ctx, 20*time.Millisecond, d.alive)
 			}()
-			next := func() string { return nextMessage(t, conn, 5*time.Second) }
+			next := func() string { return nextMessage(t, conn, patience) }
 			if got := next(); got != "WATCHDOG=1" {
 				t.Errorf("got %q, want a sign of life", got)
 			}

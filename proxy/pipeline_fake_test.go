@@ -123,7 +123,7 @@ func newTestPipeline(t *testing.T) *testPipeline {
 		RateLimit:       RateLimitConfig{RequestsPerSecond: 1, Burst: 5},
 		Body:            BodyConfig{LimitBytes: 10},
 		Listeners: []ListenerConfig{{BindAddr: "127.0.0.1", HTTPSPort: 443, Sites: []SiteConfig{
-			{Host: "a.test", Upstream: upstream, UpstreamScheme: "http", ConnectTimeout: time.Second, RequestTimeout: 5 * time.Second},
+			{Host: "a.test", Upstream: upstream, UpstreamScheme: "http", ConnectTimeout: patience, RequestTimeout: patience},
 		}}},
 	}
 	dynamic, err := buildDynamic(cfg, cfg.Listeners, time.Unix(0, 0))

@@ -152,7 +152,7 @@ func TestAWriteThatWaitsIsInterruptedByADeadline(t *testing.T) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) || !isTimeout(err) {
 			t.Errorf("got %v, want a time-out", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the write was not interrupted")
 	}
 }
@@ -186,7 +186,7 @@ func TestWaitingBytesAreSeenAndNotTaken(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			deadline := time.Now().Add(10 * time.Second)
+			deadline := time.Now().Add(patience)
 			for {
 				waiting, err := waits(fd)
 				if waiting == tt.waiting && errors.Is(err, tt.err) {

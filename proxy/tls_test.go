@@ -83,11 +83,11 @@ func handshake(t *testing.T, source CertSource, g *gate, client *tls.Config) (tl
 			return
 		}
 		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(patience))
 		_ = tls.Server(conn, config).Handshake()
 	}()
 	client.InsecureSkipVerify = true
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", ln.Addr().String(), client)
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", ln.Addr().String(), client)
 	var state tls.ConnectionState
 	if err == nil {
 		state = conn.ConnectionState()
@@ -164,7 +164,7 @@ func TestAClosedGateHoldsAHandshakeAndThenLetsItGo(t *testing.T) {
 	if _, _, err := handshake(t, source, newGate(50*time.Millisecond), &tls.Config{ServerName: "a.example"}); err == nil {
 		t.Error("a handshake was completed while the gate was closed")
 	}
-	g := newGate(10 * time.Second)
+	g := newGate(patience)
 	time.AfterFunc(50*time.Millisecond, g.open)
 	if _, _, err := handshake(t, source, g, &tls.Config{ServerName: "a.example"}); err != nil {
 		t.Errorf("a handshake that waited for the gate: %v", err)

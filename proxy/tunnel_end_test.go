@@ -32,7 +32,7 @@ func watchTLS(t testing.TB, conn net.Conn, begin func(net.Conn) *tls.Conn) watch
 	if err != nil {
 		t.Error(err)
 	}
-	_ = raw.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = raw.SetDeadline(time.Now().Add(patience))
 	return watchedTLS{begin(raw), raw}
 }
 

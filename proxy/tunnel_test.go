@@ -62,15 +62,15 @@ func TestATunnelInWhichNothingMovesEnds(t *testing.T) {
 		_, _ = readHead(r)
 		_, _ = io.WriteString(conn, switching)
 		for range 5 {
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(500 * time.Millisecond) // less than the time-out, which all of them together are longer than
 			_, _ = io.WriteString(conn, "x")
 		}
 		_, _ = io.Copy(io.Discard, r)
 	})
-	p := startPath(t, upstream, func(o *pathOptions) { o.bodyIdle = 300 * time.Millisecond })
+	p := startPath(t, upstream, func(o *pathOptions) { o.bodyIdle = 2 * time.Second })
 	begin := time.Now()
 	answer, _ := p.exchange(t, upgradeA)
-	if !strings.HasSuffix(answer, "xxxxx") || time.Since(begin) < 700*time.Millisecond {
+	if !strings.HasSuffix(answer, "xxxxx") || time.Since(begin) < 4*time.Second {
 		t.Errorf("got %q after %v, want all that moved", answer, time.Since(begin))
 	}
 	waitFor(t, "the connection's end", func() bool { return p.registry.count() == 0 })

@@ -225,7 +225,7 @@ func TestAConnectionOutlivesAGatewayTimeoutOrSaysThatItDoesNot(t *testing.T) {
 			_, _ = io.WriteString(conn, okResponse)
 		}
 	})
-	p := startPath(t, upstream, func(o *pathOptions) { o.request = 200 * time.Millisecond })
+	p := startPath(t, upstream, func(o *pathOptions) { o.request = 2 * time.Second })
 	conn := p.dial(t)
 	r := bufio.NewReader(conn)
 	_, _ = io.WriteString(conn, "GET /slow HTTP/1.1\r\nHost: a.test\r\n\r\n")
@@ -251,7 +251,7 @@ func TestAnUpstreamThatConnectsSlowlyHasADeadlineStill(t *testing.T) {
 		_, _ = io.Copy(io.Discard, served) // and never an answer
 	})
 	p := startPath(t, byName(upstream), func(o *pathOptions) {
-		o.roots, o.header, o.connect, o.request = roots, 200*time.Millisecond, 5*time.Second, 200*time.Millisecond
+		o.roots, o.header, o.connect, o.request = roots, 200*time.Millisecond, patience, 200*time.Millisecond
 	})
 	conn := p.dial(t)
 	_, _ = io.WriteString(conn, getA)
