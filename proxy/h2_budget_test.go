@@ -59,7 +59,8 @@ func TestAStreamThatIsResetMakesNoRoomAtOnce(t *testing.T) {
 		t.Errorf("got %q and the reset %q, want REFUSED_STREAM", s.heads, s.reset)
 	}
 	waitFor(t, "the end of what was reset", func() bool { return d.pipeline.inFlight.Load() == maxConcurrentStreams-50 })
-	c.request(last+2, "GET", "/", true)
+	// For an unknown host: all connections to upstreams are in use.
+	c.head(last+2, true, ":method", "GET", ":scheme", "https", ":path", "/", ":authority", "b.test")
 	if s := c.answer(last + 2); len(s.heads) != 1 {
 		t.Errorf("got the reset %q when exchanges have ended, want an answer", s.reset)
 	}
