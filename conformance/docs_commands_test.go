@@ -26,6 +26,7 @@ var documentedCommands = map[string]documentedCommand{
 	"make packages": {elsewhere: "TestPackages runs it"},
 	"dpkg -i out/packages/reverse-proxy_*_amd64.deb": {elsewhere: "TestPackages installs it, into a copy of the machine"},
 	"make test": {elsewhere: "this test is part of it"},
+	"make soak": {elsewhere: "it takes half an hour; TestNoRequestIsMixedUpOrLost is a part of it"},
 	"FEATURES=host_routing.feature go test ./conformance -run TestFeatures -v":                   {elsewhere: "TestFeatures is run by every run of the suite"},
 	"GODOG_TAGS=@S-6.1 go test ./conformance -run TestFeatures -v":                               {elsewhere: "TestFeatures is run by every run of the suite"},
 	"GODOG_SEED=1234 go test ./conformance -run TestFeatures -v":                                 {elsewhere: "TestFeatures is run by every run of the suite"},
