@@ -143,6 +143,31 @@ Feature: Attacks over HTTP/2
       And the memory of the proxy has grown by at most 160 MiB
       And the steady load has lost no request
 
+  Rule: A client that takes nothing is gone after body_idle_timeout_secs, whatever it makes TLS and HTTP/2 wait for
+
+    @S-12.9
+    Scenario Outline: More under way than the kernel takes, and then <what>
+      Given an upstream "big" that answers with 20000000 bytes
+      And the site "big.example.test" is served from the upstream "big"
+      And the setting "max_connections" is 8
+      And the setting "body_idle_timeout_secs" is 2
+      And the setting "connection_idle_timeout_secs" is 2
+      And the setting "health_check_port" is 0
+      When the proxy is running
+      And 4 clients "mallory", which read nothing and have opened their windows, ask for "https://big.example.test/" twice
+      And they send "<what>"
+      Then the proxy has closed all connections
+      And the kernel holds nothing for the clients "mallory"
+      When a client requests "https://git.example.test/"
+      Then the answer is 200
+
+      Examples:
+        | what                  |
+        | nothing               |
+        | a record of garbage   |
+        | a PING every 50 ms    |
+        | a request every 50 ms |
+
   Rule: Who is slow is cut
 
     @S-12.4 @S-12.5

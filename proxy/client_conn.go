@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -39,8 +38,15 @@ type clientConn struct {
 	one [1]byte
 	// aborted tells that the last response was not sent whole.
 	aborted bool
-	// unsent is what the kernel had not sent at the last look.
-	unsent int
+	// unsent is what the kernel had not sent at the last look, looked when that was, and moved when it was seen to change.
+	// stuck is since when a write waits of which nothing moves, 0 where none does. They are the sweeper's.
+	unsent               int
+	looked, moved, stuck int64
+	// late is the phase whose deadline has passed last, forced that the connection was ended by force.
+	late   atomic.Int64
+	forced atomic.Bool
+	// flushed is signalled when close is to wait no longer for the kernel.
+	flushed chan struct{}
 	// mu guards work and which request its exchange is for, for other goroutines, and what follows.
 	mu sync.Mutex
 	// drained says that a drain has ended the connection as idle, wasCut that it was ended with whatever was in flight.
@@ -119,7 +125,7 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &clientConn{server: s, stream: socket, tcp: tcp, socket: socket, fd: fd}
+	c := &clientConn{server: s, stream: socket, tcp: tcp, socket: socket, fd: fd, flushed: make(chan struct{}, 1)}
 	if !s.redirects() {
 		c.tls = tls.Server(socket, s.tls)
 		c.stream = c.tls
@@ -206,28 +212,19 @@ func (c *clientConn) awaitRequest(first bool) bool {
 	return n == 1 && err == nil && (c.watch.set(phaseHead, c.server.headerTimeout) || c.revive())
 }
 
-// close ends the connection. After a response that was cut off there is no close_notify, so that a body which ends with
-// the connection does not seem to be whole (S-6.10). Where a client was cut because it does not take what it was sent, the
-// kernel throws that away too, or it would hold it for minutes.
-func (c *clientConn) close() {
-	if unsent, err := unix.IoctlGetInt(c.fd, unix.SIOCOUTQNSD); err == nil && unsent > 0 && c.watch.phase() == phaseExpired {
-		_ = c.tcp.SetLinger(0) // fails only where the connection is gone already
-		c.aborted = true
-	}
-	c.server.registry.remove(c)
-	if c.aborted {
-		_ = c.tcp.Close()
-		return
-	}
-	_ = c.stream.Close() // sends close_notify if it can; there is nobody to tell if not
-}
-
 // look implements watched.
 func (c *clientConn) look(p phase) {
+	if c.isStuck() {
+		c.cutStuck(p)
+		return
+	}
 	if p == phaseIdle {
 		if h := c.http2.Load(); h != nil {
 			h.cool()
 		}
+	}
+	if p == phaseFlush && c.isFlushed() {
+		c.endFlush()
 	}
 	if p != phaseUpstream && p != phaseBody {
 		return
@@ -244,7 +241,16 @@ func (c *clientConn) extend(p phase) time.Duration {
 	if p == phaseFirst && c.hasReceived() {
 		return 2 * sweepInterval // the request is there, and about to be read
 	}
-	if p != phaseBody && p != phaseTunnel {
+	switch p {
+	case phaseStreams:
+		return c.server.bodyIdle() // until it is stuck
+	case phaseFlush:
+		if c.moving() {
+			return c.server.bodyIdle()
+		}
+		return 0
+	case phaseBody, phaseTunnel:
+	default:
 		return 0
 	}
 	c.mu.Lock()
@@ -262,8 +268,13 @@ func (c *clientConn) expire(p phase) {
 	if c.watch.phase() != phaseExpired {
 		return // it was forgotten since, and this may be another request already
 	}
+	c.late.Store(int64(p))
 	if c.work != nil && (p == phaseUpstream || p == phaseBody || p == phaseTunnel) {
 		c.work.exchange.expire(p)
+		return
+	}
+	if p == phaseFlush {
+		c.endFlush()
 		return
 	}
 	c.interrupt()
@@ -293,53 +304,13 @@ func hungUp(fd int) bool {
 	return err == nil && n > 0 && fds[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
 }
 
-// moving reports whether the kernel has sent some of what was written since the last call.
+// moving reports whether the kernel has sent some of what was written since the sweep before, to all that ask in one sweep.
 func (c *clientConn) moving() bool {
-	unsent, err := unix.IoctlGetInt(c.fd, unix.SIOCOUTQ)
-	if err != nil {
-		return false
-	}
-	moved := unsent != c.unsent
-	c.unsent = unsent
-	return moved
-}
-
-// lingerClose closes the sending half and reads what still comes for a while: closing a connection on which bytes arrive
-// resets it, and the client could lose the answer (RFC 9112, section 9.6).
-func (c *clientConn) lingerClose() {
-	if !c.beginLinger() || c.tls != nil && c.tls.CloseWrite() != nil {
-		return
-	}
-	_ = c.tcp.CloseWrite()
-	rest := longBuffers.Get().(*[]byte)
-	defer longBuffers.Put(rest)
-	for {
-		if _, err := syscallRead(c.tcp, *rest); err != nil {
-			return
+	if now := c.server.registry.sweeper.clock.Load(); now != c.looked {
+		c.looked = now
+		if unsent, err := unix.IoctlGetInt(c.fd, unix.SIOCOUTQ); err == nil && unsent != c.unsent {
+			c.unsent, c.moved = unsent, now
 		}
 	}
-}
-
-// beginLinger starts the clock of lingerClose. It returns false when the connection was cut.
-func (c *clientConn) beginLinger() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.wasCut {
-		return false
-	}
-	_ = c.tcp.SetReadDeadline(time.Time{}) // an interrupted read of the body may have set it
-	c.watch.reset()
-	return c.watch.set(phaseLinger, lingerTime)
-}
-
-// lingerTime is how long the rest of a body that nobody wants is read and thrown away after the answer.
-const lingerTime = 2 * time.Second
-
-// syscallRead reads the bytes as they are on the wire; nobody decrypts what is thrown away.
-func syscallRead(conn *net.TCPConn, p []byte) (int, error) {
-	n, err := conn.Read(p)
-	if n == 0 && err == nil {
-		err = syscall.EPIPE
-	}
-	return n, err
+	return c.moved == c.looked
 }

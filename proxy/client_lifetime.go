@@ -105,14 +105,18 @@ func (c *clientConn) hasReceived() bool {
 
 // cut implements accountedConn.
 func (c *clientConn) cut(cause error) {
-	if h := c.http2.Load(); h != nil {
+	h := c.http2.Load()
+	if h != nil {
 		h.cut(cause)
-		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wasCut = true
 	c.watch.end() // nothing new begins
+	c.endFlush()
+	if h != nil {
+		return
+	}
 	if c.work != nil {
 		c.work.exchange.cancel(cause)
 	}

@@ -52,7 +52,7 @@ func newWorkTest(t *testing.T, request Request) *workTest {
 	if err := <-shaken; err != nil {
 		t.Fatal(err)
 	}
-	c := &clientConn{server: new(siteServer), stream: server, tls: server, tcp: ours}
+	c := &clientConn{server: &siteServer{registry: newConnRegistry(1, 1, newSweeper())}, stream: server, tls: server, tcp: ours}
 	if c.fd, err = descriptorOf(ours); err != nil {
 		t.Fatal(err)
 	}
@@ -202,8 +202,12 @@ func TestLongBodiesPassWhole(t *testing.T) {
 
 func TestWhatTheSocketTellsOfTheClient(t *testing.T) {
 	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
-	if w.Gone() || w.Moving() {
-		t.Errorf("a client that does nothing: gone=%v, moving=%v", w.Gone(), w.Moving())
+	moving := func() bool { // what a look in a sweep of its own says
+		w.conn.server.registry.sweeper.clock.Add(1)
+		return w.Moving()
+	}
+	if w.Gone() || moving() {
+		t.Errorf("a client that does nothing: gone=%v, moving=%v", w.Gone(), moving())
 	}
 	wrote := make(chan struct{})
 	go func() { // more than the socket holds
@@ -211,12 +215,15 @@ func TestWhatTheSocketTellsOfTheClient(t *testing.T) {
 		_ = w.conn.tls.SetWriteDeadline(time.Now().Add(patience))
 		_, _ = w.conn.tls.Write(make([]byte, 32<<20))
 	}()
-	waitFor(t, "the socket to fill up", func() bool { w.Moving(); time.Sleep(20 * time.Millisecond); return w.conn.unsent > 0 && !w.Moving() })
+	waitFor(t, "the socket to fill up", func() bool { moving(); time.Sleep(20 * time.Millisecond); return w.conn.unsent > 0 && !moving() })
 	if _, err := io.ReadAtLeast(w.client, make([]byte, 8<<20), 8<<20); err != nil {
 		t.Fatal(err)
 	}
-	if !w.Moving() {
+	if !moving() {
 		t.Error("a client that reads is not seen to")
+	}
+	if !w.Moving() {
+		t.Error("a client that reads is seen to by the first that asks in a sweep, and not by the second")
 	}
 	if w.Gone() {
 		t.Error("a client that only reads is said to have left")

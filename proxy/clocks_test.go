@@ -128,3 +128,4 @@ type recordingOwner struct{ expired int }
 func (o *recordingOwner) look(phase)                 {}
 func (o *recordingOwner) extend(phase) time.Duration { return 0 }
 func (o *recordingOwner) expire(phase)               { o.expired++ }
+func (*recordingOwner) overdue()                     {}

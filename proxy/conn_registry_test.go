@@ -70,7 +70,7 @@ func (r *registryTest) openOn(t testing.TB, tcp *net.TCPConn, p phase) *clientCo
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &clientConn{server: r.server, tcp: tcp, fd: fd}
+	c := &clientConn{server: r.server, tcp: tcp, fd: fd, socket: new(socket)}
 	c.watch.owner = c
 	if ticket, _ := r.admit(r.newClient()); ticket.wait() != admitted || !r.add(c, ticket) {
 		t.Fatal("the connection was not admitted")

@@ -163,6 +163,10 @@ func (x *exchange) expire(p phase) {
 	x.client.Interrupt(x.answered.Load() || x.informing.Load())
 }
 
+// overdue implements watched. A request over HTTP/2 waits for nothing that expire does not interrupt; its connection has a
+// watch of its own.
+func (x *exchange) overdue() {}
+
 // beginAnswer says that the response goes out from now on. It returns false when a deadline has passed before: writes are
 // not interrupted by that any more, and could wait for ever.
 func (x *exchange) beginAnswer() bool {

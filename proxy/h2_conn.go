@@ -139,6 +139,7 @@ func (h *h2Conn) finish(err error) {
 		h.drainTimer.Stop()
 	}
 	streams := h.abandon()
+	h.client.watch.set(phaseLinger, lingerTime) // one that is late has a deadline already
 	if !h.dead {
 		_ = h.client.tcp.SetWriteDeadline(time.Now().Add(lingerTime)) // fails only where the connection is gone already
 	}
@@ -157,12 +158,14 @@ func (h *h2Conn) finish(err error) {
 	h.tasks.Wait()
 	h.mu.Lock()
 	h.windows.release(&h.server.registry.grownWindows)
-	broken := h.dead
+	broken, brokenOff := h.dead, h.cause != nil || h.failed
 	h.mu.Unlock()
 	h.releaseInput()
+	h.client.aborted = broken // what TLS would still send at its end could only block
 	switch {
+	case brokenOff:
+		h.client.abort() // what it was sent is not whole
 	case broken:
-		_ = h.client.tcp.Close() // what TLS would still send at its end could only block
 	case refused != nil:
 		h.client.lingerClose()
 	}

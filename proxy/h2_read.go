@@ -139,7 +139,7 @@ func (h *h2Conn) watchHead() {
 		}
 		h.client.watch.set(waiting, max(1, h.server.idleTimeout-time.Duration(h.now()-h.idleSince)))
 	default:
-		h.client.watch.set(phaseNone, 0)
+		h.client.watch.set(phaseStreams, h.server.pipeline.bodyIdle)
 	}
 }
 

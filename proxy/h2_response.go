@@ -224,17 +224,5 @@ func (s *h2Stream) Moving() bool {
 		s.progress = false
 		return true
 	}
-	return s.outWindow > 0 && h.sendWindow > 0 && h.kernelMoves()
-}
-
-// kernelMoves reports whether bytes have left the kernel since the sweep before, for all streams that ask in one sweep.
-// The caller holds mu.
-func (h *h2Conn) kernelMoves() bool {
-	if now := h.now(); now != h.looked {
-		h.looked = now
-		if h.client.moving() {
-			h.moved = now
-		}
-	}
-	return h.moved == h.looked
+	return s.outWindow > 0 && h.sendWindow > 0 && h.client.moving()
 }

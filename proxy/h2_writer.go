@@ -43,8 +43,8 @@ type h2Output struct {
 	// closed tells that no stream may begin or go on, and that the writer ends when it has written what there is; dead
 	// that nothing can be written.
 	closed, dead bool
-	// moved is when bytes were last seen to leave the kernel.
-	moved, looked int64
+	// failed says that a write has failed, so that what was sent is not whole.
+	failed bool
 }
 
 func (o *h2Output) init(h *h2Conn) {
@@ -124,6 +124,9 @@ func (h *h2Conn) write() {
 			_, err = h.conn.Write(resets)
 		}
 		h.mu.Lock()
+		if err != nil {
+			h.failed = true
+		}
 		if err != nil && !h.dead {
 			h.dead = true
 			h.room.Broadcast()

@@ -44,6 +44,17 @@ type requestHandler interface {
 // redirects reports whether the server is that of a redirect port.
 func (s *siteServer) redirects() bool { return s.tls == nil }
 
+// bodyIdle returns how long bytes of a body may stand still.
+func (s *siteServer) bodyIdle() time.Duration {
+	if s.pipeline != nil {
+		return s.pipeline.bodyIdle
+	}
+	if r, ok := s.handler.(*redirector); ok {
+		return r.bodyIdle
+	}
+	return s.idleTimeout
+}
+
 // draining reports whether connections are to end with the request in flight.
 func (s *siteServer) draining() bool { return s.isDraining.Load() }
 

@@ -28,6 +28,9 @@ type socket struct {
 	// what is read afterwards looks like an orderly end.
 	broken atomic.Bool
 
+	// writing says that a write is under way, for the sweeper.
+	writing atomic.Bool
+
 	// What the reader and the writer hand to their functions, which are made once: a closure a call is an allocation.
 	readOnce, writeMost func(fd uintptr) bool
 	read                readCall
@@ -127,7 +130,9 @@ func (s *socket) TryWrite(p []byte) (rest []byte, err error) { return s.writeCal
 
 func (s *socket) writeCall(p []byte, try bool) (rest []byte, err error) {
 	s.write = writeCall{rest: p, try: try}
+	s.writing.Store(true)
 	err = s.raw.Write(s.writeMost)
+	s.writing.Store(false)
 	rest = s.write.rest
 	s.write.rest = nil
 	if err == nil && s.write.errno != 0 {

@@ -48,7 +48,9 @@ const (
 	phaseLinger          // the end of a body that nobody wants
 	phaseFirst           // the first request of a connection
 	phaseTunnel          // bytes after a switch of protocols, in either direction
-	phaseExpired         // the deadline has passed and expire was called
+	phaseStreams         // streams of HTTP/2, each of which has a watch of its own
+	phaseFlush           // the kernel to send what was written, after the connection's last byte
+	phaseExpired         // the deadline has passed and expire was called; overdue is called at another one
 	phaseMask      = 15
 )
 
@@ -72,7 +74,15 @@ type watched interface {
 	extend(p phase) time.Duration
 	// expire interrupts what the phase waits for.
 	expire(p phase)
+	// overdue is called when the owner still is in the phase endTime after expire was called. It ends it by force.
+	overdue()
 }
+
+// endTime is how long an owner has from when its deadline has passed to its end (S-12.9).
+const endTime = 4 * time.Second
+
+// expired is the word of a watch whose deadline has passed at a time.
+func expired(now int64) int64 { return (now+int64(endTime))&^phaseMask | int64(phaseExpired) }
 
 func newSweeper() *sweeper { return &sweeper{start: time.Now()} }
 
@@ -118,16 +128,18 @@ func (w *watch) reset() { w.word.Store(int64(phaseNone)) }
 // endIdle makes the owner find that the deadline of phaseIdle, phaseFirst or phaseHandshake has passed, and reports whether
 // it was still in that phase: if so, it will not go on to a request.
 func (w *watch) endIdle() bool {
+	p := w.phase()
+	return (p == phaseIdle || p == phaseFirst || p == phaseHandshake) && w.endIn(p)
+}
+
+// endIn makes the owner find that the deadline of a phase has passed, and reports whether it was still in it.
+func (w *watch) endIn(p phase) bool {
 	word := w.word.Load()
-	switch phase(word & phaseMask) {
-	case phaseIdle, phaseFirst, phaseHandshake:
-		return w.word.CompareAndSwap(word, int64(phaseExpired))
-	}
-	return false
+	return phase(word&phaseMask) == p && w.word.CompareAndSwap(word, expired(w.sweeper.clock.Load()))
 }
 
 // end makes the owner find that the deadline of whatever it is in has passed.
-func (w *watch) end() { w.word.Store(int64(phaseExpired)) }
+func (w *watch) end() { w.word.Store(expired(w.sweeper.clock.Load())) }
 
 // shorten leaves a phase only that much more time, if the owner is still in it.
 func (w *watch) shorten(p phase, timeout time.Duration) {
@@ -211,7 +223,13 @@ func (s *sweeper) awaitSweep(ctx context.Context) bool {
 func (w *watch) check(now int64) {
 	word := w.word.Load()
 	p := phase(word & phaseMask)
-	if p == phaseNone || p == phaseExpired {
+	switch deadline := word &^ phaseMask; {
+	case p == phaseNone:
+		return
+	case p == phaseExpired:
+		if deadline != 0 && deadline <= now && w.word.CompareAndSwap(word, int64(phaseExpired)) {
+			w.owner.overdue()
+		}
 		return
 	}
 	if word&^phaseMask > now {
@@ -222,7 +240,7 @@ func (w *watch) check(now int64) {
 	if w.extend(word, now) {
 		return
 	}
-	if w.word.CompareAndSwap(word, int64(phaseExpired)) { // else its owner has gone on
+	if w.word.CompareAndSwap(word, expired(now)) { // else its owner has gone on
 		w.owner.expire(p)
 	}
 }

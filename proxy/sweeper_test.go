@@ -16,6 +16,8 @@ type fakeWatched struct {
 	more time.Duration
 	// at is when expire was called.
 	at time.Time
+	// forced is when overdue was called after that, each time.
+	forced []time.Duration
 }
 
 func (f *fakeWatched) look(p phase) { f.looks = append(f.looks, p) }
@@ -25,6 +27,7 @@ func (f *fakeWatched) extend(phase) time.Duration {
 	return more
 }
 func (f *fakeWatched) expire(p phase) { f.expired, f.at = append(f.expired, p), time.Now() }
+func (f *fakeWatched) overdue()       { f.forced = append(f.forced, time.Since(f.at)) }
 
 // watching adds a watch for a fakeWatched.
 func watching(s *sweeper) (*watch, *fakeWatched) {
@@ -60,6 +63,39 @@ func TestADeadlineExpiresOnceAndHoldsUntilItIsForgotten(t *testing.T) {
 	w.reset()
 	if !w.set(phaseBody, time.Hour) {
 		t.Error("no phase could be set after the deadline was forgotten")
+	}
+}
+
+// TestWhatIsInterruptedAndDoesNotEndIsEndedByForce runs on synctest's clock.
+func TestWhatIsInterruptedAndDoesNotEndIsEndedByForce(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		end  func(w *watch)
+	}{
+		{"by its deadline", func(*watch) {}},
+		{"as idle, to make room", func(w *watch) { w.endIdle() }},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			s := newSweeper()
+			w, owner := watching(s)
+			w.set(phaseIdle, time.Second)
+			owner.at = time.Now()
+			test.end(w)
+			go s.run(ctx)
+			time.Sleep(30*time.Second + sweepInterval/2)
+			synctest.Wait()
+			if len(owner.forced) != 1 || owner.forced[0] < endTime || owner.forced[0] > 5*time.Second {
+				t.Errorf("%s: forced after %v, want once within 5 s", test.name, owner.forced)
+			}
+			w.reset()
+			time.Sleep(30 * time.Second)
+			synctest.Wait()
+			if len(owner.forced) != 1 {
+				t.Errorf("%s: forced again after it had ended", test.name)
+			}
+			stop()
+		})
 	}
 }
 
@@ -130,6 +166,7 @@ type countingWatched struct{ expired atomic.Int32 }
 func (*countingWatched) look(phase)                 {}
 func (*countingWatched) extend(phase) time.Duration { return 0 }
 func (c *countingWatched) expire(phase)             { c.expired.Add(1) }
+func (c *countingWatched) overdue()                 {}
 
 func TestEitherTheOwnerOrTheSweeperComesFirst(t *testing.T) {
 	s := newSweeper()

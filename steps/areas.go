@@ -37,6 +37,7 @@ func (w *World) areas() []area {
 		{"What the streams of an HTTP/2 connection send", w.h2SendSteps()},
 		{"What the streams of an HTTP/2 connection receive", w.h2StreamSteps()},
 		{"Floods of HTTP/2 frames", w.h2FloodSteps()},
+		{"HTTP/2 clients that read nothing", w.unreadSteps()},
 		{"TLS handshakes", w.handshakeSteps()},
 		{"ACME servers", w.acmeServerSteps()},
 		{"ACME listeners", w.acmeSteps()},

@@ -125,10 +125,12 @@ type World struct {
 	batch        []*exchange // the answers of a repeated request
 	handshake    *handshake
 	// sessions are the TLS sessions of clients, by the name that a scenario gives them.
-	sessions     map[string]*sessionCache
-	h2           *h2Result
-	h2Framer     *http2.Framer  // of the idle HTTP/2 connection
-	h2Conn       *h2Conn        // the one whose frames a scenario decides
+	sessions map[string]*sessionCache
+	h2       *h2Result
+	h2Framer *http2.Framer // of the idle HTTP/2 connection
+	h2Conn   *h2Conn       // the one whose frames a scenario decides
+	// greedy are the clients that ask for much and read nothing.
+	greedy       []*greedyClient
 	memory       int            // of the daemon when it was remembered, in KiB
 	network      *netns.Network // nil for the machine's own
 	names        *ownedNames    // nil for the machine's own

@@ -1,0 +1,187 @@
+package proxy
+
+import (
+	"net"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// close ends the connection; every way to its end leads here. After a response that was cut off there is no close_notify, so
+// that a body which ends with the connection does not seem to be whole (S-6.10). What the kernel has not sent yet still
+// belongs to the connection, which ends when the client has taken it. Where the client does not, the kernel throws it away
+// too: it would hold it for minutes otherwise (S-12.9).
+func (c *clientConn) close() {
+	discard := c.takesNothing() || c.isCut()
+	if !discard && !c.aborted {
+		c.watch.set(phaseLinger, lingerTime) // one that is late has a deadline already
+		if c.tls != nil {
+			_ = c.tls.CloseWrite() // sends close_notify if it can; there is nobody to tell if not
+		}
+	}
+	if discard || !c.flush() {
+		_ = c.tcp.SetLinger(0) // fails only where the connection is gone already
+	}
+	c.server.registry.remove(c) // nobody looks at the descriptor any more
+	_ = c.tcp.Close()
+}
+
+// isCut reports whether the connection was ended with whatever was in flight.
+func (c *clientConn) isCut() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wasCut
+}
+
+// takesNothing reports whether the connection was cut because the client does not take what it is sent.
+func (c *clientConn) takesNothing() bool {
+	if c.watch.phase() != phaseExpired || c.unsentBytes() == 0 {
+		return false
+	}
+	switch phase(c.late.Load()) {
+	case phaseIdle, phaseFirst, phaseHead, phaseNone:
+		return c.forced.Load() // it is late with a request; what it was sent before it may still be reading
+	}
+	return true
+}
+
+// flush waits until the kernel has sent all that was written, and nothing where it has done so already, which is usual. It
+// returns false when none of it has moved for as long as a body may stand still.
+func (c *clientConn) flush() bool {
+	if c.isFlushed() {
+		return true
+	}
+	if c.forced.Load() || !c.beginFlush() {
+		return false
+	}
+	_ = c.tcp.CloseWrite() // the client sees the end as soon as it has read the rest
+	<-c.flushed
+	return c.watch.phase() != phaseExpired
+}
+
+// beginFlush starts the clock of flush. It returns false when the connection was cut.
+func (c *clientConn) beginFlush() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.wasCut {
+		return false
+	}
+	c.watch.reset()
+	return c.watch.set(phaseFlush, c.server.bodyIdle())
+}
+
+// isFlushed reports whether nothing is left to be sent, or nobody to send it to.
+func (c *clientConn) isFlushed() bool {
+	if c.unsentBytes() == 0 {
+		return true
+	}
+	info, err := unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	return err != nil || info.State == unix.BPF_TCP_CLOSE
+}
+
+// endFlush ends the wait of flush.
+func (c *clientConn) endFlush() {
+	select {
+	case c.flushed <- struct{}{}:
+	default:
+	}
+}
+
+// unsentBytes returns how many bytes the kernel has not sent yet.
+func (c *clientConn) unsentBytes() int {
+	unsent, err := unix.IoctlGetInt(c.fd, unix.SIOCOUTQNSD)
+	if err != nil {
+		return 0
+	}
+	return unsent
+}
+
+// overdue implements watched: the connection was interrupted endTime ago, and something still waits for its client.
+func (c *clientConn) overdue() {
+	c.abort()
+	c.endFlush()
+}
+
+// abort makes whatever reads or writes the connection return, and close throw away what the kernel holds. Other than a
+// deadline, which crypto/tls moves when it sends close_notify, it cannot be taken back. The descriptor stays the
+// connection's until close.
+func (c *clientConn) abort() {
+	c.forced.Store(true)
+	_ = c.tcp.SetLinger(0) // all of these fail only where the connection is gone already
+	_ = c.tcp.CloseRead()
+	_ = c.tcp.CloseWrite()
+	_ = c.tcp.SetDeadline(pastDeadline)
+}
+
+// isStuck reports whether a write has waited for the client for as long as a body may stand still, and nothing has moved.
+// Requests and frames that still come do not count, and neither does who writes: crypto/tls answers a KeyUpdate, and sends
+// alerts, where it reads. The sweeper calls it.
+func (c *clientConn) isStuck() bool {
+	switch now := c.server.registry.sweeper.clock.Load(); {
+	case !c.socket.writing.Load():
+		c.stuck = 0
+	case c.stuck == 0 || c.moving():
+		c.stuck = now
+	default:
+		return now-c.stuck >= int64(c.server.bodyIdle())
+	}
+	return false
+}
+
+// cutStuck ends a connection in a phase to which the client takes nothing.
+func (c *clientConn) cutStuck(p phase) {
+	if !c.watch.endIn(p) {
+		return // it has gone on, and the next sweep sees how
+	}
+	c.late.Store(int64(phaseBody))
+	if h := c.http2.Load(); h != nil {
+		h.cut(errBodyIdle)
+	}
+	c.mu.Lock()
+	if c.work != nil {
+		c.work.exchange.cancel(errBodyIdle)
+	}
+	c.mu.Unlock()
+	c.abort()
+}
+
+// lingerClose closes the sending half and reads what still comes for a while: closing a connection on which bytes arrive
+// resets it, and the client could lose the answer (RFC 9112, section 9.6).
+func (c *clientConn) lingerClose() {
+	if !c.beginLinger() || c.tls != nil && c.tls.CloseWrite() != nil {
+		return
+	}
+	_ = c.tcp.CloseWrite()
+	rest := longBuffers.Get().(*[]byte)
+	defer longBuffers.Put(rest)
+	for {
+		if _, err := syscallRead(c.tcp, *rest); err != nil {
+			return
+		}
+	}
+}
+
+// beginLinger starts the clock of lingerClose. It returns false when the connection was cut.
+func (c *clientConn) beginLinger() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.wasCut {
+		return false
+	}
+	_ = c.tcp.SetReadDeadline(time.Time{}) // an interrupted read of the body may have set it
+	c.watch.reset()
+	return c.watch.set(phaseLinger, lingerTime)
+}
+
+// lingerTime is how long the rest of a body that nobody wants is read and thrown away after the answer.
+const lingerTime = 2 * time.Second
+
+// syscallRead reads the bytes as they are on the wire; nobody decrypts what is thrown away.
+func syscallRead(conn *net.TCPConn, p []byte) (int, error) {
+	n, err := conn.Read(p)
+	if n == 0 && err == nil {
+		err = syscall.EPIPE
+	}
+	return n, err
+}

@@ -1,0 +1,178 @@
+package steps
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+func (w *World) unreadSteps() []step {
+	return []step{
+		{`{int} clients {string}, which read nothing and have opened their windows, ask for {string} twice`, w.openGreedy, "Over HTTP/2, a connection each, from one address, with windows as large as they can be. The sentence below speaks of them."},
+		{`they send {string}`, w.greedySend, "`nothing`; `a record of garbage`, which TLS answers with an alert; `a PING every 50 ms` or `a request every 50 ms`, until the connection ends. Does not wait."},
+		{`the kernel holds nothing for the clients {string}`, w.kernelHoldsNothing, "No socket of the proxy's side of their connections is left, in whatever state. Waits for it."},
+	}
+}
+
+// greedyClient is a client that asks for much and reads nothing.
+type greedyClient struct {
+	net.Conn
+	raw     *net.TCPConn
+	frames  bytes.Buffer
+	out     *http2.Framer
+	block   bytes.Buffer
+	encoder *hpack.Encoder
+	host    string
+	next    uint32
+}
+
+// request writes the HEADERS of a GET.
+func (c *greedyClient) request(target string) error {
+	c.block.Reset()
+	for _, f := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":path", target}, {":authority", c.host}} {
+		if err := c.encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}); err != nil {
+			return err
+		}
+	}
+	c.next += 2
+	return c.out.WriteHeaders(http2.HeadersFrameParam{StreamID: c.next, BlockFragment: c.block.Bytes(), EndHeaders: true, EndStream: true})
+}
+
+// flush sends the frames that were written.
+func (c *greedyClient) flush() error {
+	_ = c.SetWriteDeadline(time.Now().Add(patience))
+	_, err := c.Write(c.frames.Bytes())
+	c.frames.Reset()
+	return err
+}
+
+func (w *World) openGreedy(count int, client, url string) error {
+	scheme, rest, _ := strings.Cut(url, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	for range count {
+		conn, err := w.h2Connect(client, scheme+"://"+host)
+		if err != nil {
+			return err
+		}
+		raw, ok := conn.NetConn().(*net.TCPConn)
+		if !ok {
+			return errors.New("the connection is not one of TCP")
+		}
+		c := &greedyClient{Conn: conn, raw: raw, host: hostOnly(host), next: ^uint32(0)}
+		c.out = http2.NewFramer(&c.frames, nil)
+		c.encoder = hpack.NewEncoder(&c.block)
+		w.cleanup(func() error { _ = c.raw.Close(); return nil }) // the daemon has ended it already
+		const largest = 1<<31 - 1
+		err = errors.Join(
+			c.out.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: largest}),
+			c.out.WriteWindowUpdate(0, largest-65535),
+			c.request("/"+path), c.request("/"+path),
+		)
+		if err != nil {
+			return err
+		}
+		if _, err := c.Write(append([]byte(http2.ClientPreface), c.frames.Bytes()...)); err != nil {
+			return err
+		}
+		c.frames.Reset()
+		w.greedy = append(w.greedy, c)
+	}
+	// They do what comes next when the kernel takes no more for them.
+	return w.eventually(func() error {
+		held := 0
+		for _, s := range w.socketsOf(client) {
+			if s.unsent > 100<<10 {
+				held++
+			}
+		}
+		if held < count {
+			return fmt.Errorf("got %d connections that cannot be written to, want %d", held, count)
+		}
+		return nil
+	})
+}
+
+func (w *World) greedySend(what string) error {
+	var write func(c *greedyClient) error
+	switch what {
+	case "nothing":
+		return nil
+	case "a record of garbage":
+		for _, c := range w.greedy {
+			if _, err := c.raw.Write(append([]byte{0x17, 3, 3, 0, 0x28}, make([]byte, 40)...)); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "a PING every 50 ms":
+		write = func(c *greedyClient) error { return c.out.WritePing(false, [8]byte{'m', 'o', 'r', 'e'}) }
+	case "a request every 50 ms":
+		write = func(c *greedyClient) error { return c.request("/") }
+	default:
+		return fmt.Errorf("%q is nothing that can be sent", what)
+	}
+	var running sync.WaitGroup
+	w.cleanup(func() error {
+		for _, c := range w.greedy {
+			_ = c.raw.Close()
+		}
+		running.Wait()
+		return nil
+	})
+	for _, c := range w.greedy {
+		running.Go(func() {
+			tick := time.NewTicker(50 * time.Millisecond)
+			defer tick.Stop()
+			for range tick.C {
+				if write(c) != nil || c.flush() != nil {
+					return
+				}
+			}
+		})
+	}
+	return nil
+}
+
+// kernelSocket is a socket of the proxy's side of a client's connection, as /proc/net/tcp has it.
+type kernelSocket struct {
+	state  string
+	unsent int
+}
+
+// socketsOf returns the sockets of the proxy's side of the connections of a client of IPv4.
+func (w *World) socketsOf(client string) (sockets []kernelSocket) {
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		return nil
+	}
+	ip := net.ParseIP(w.clientAddress(client)).To4()
+	peer := fmt.Sprintf("%08X:", binary.LittleEndian.Uint32(ip))
+	for line := range strings.Lines(string(table)) {
+		f := strings.Fields(line)
+		if len(f) < 5 || !strings.HasPrefix(f[2], peer) {
+			continue
+		}
+		s := kernelSocket{state: f[3]}
+		_, _ = fmt.Sscanf(f[4], "%x:", &s.unsent) // 0 where it is none
+		sockets = append(sockets, s)
+	}
+	return sockets
+}
+
+func (w *World) kernelHoldsNothing(client string) error {
+	return w.eventually(func() error {
+		if sockets := w.socketsOf(client); len(sockets) > 0 {
+			return fmt.Errorf("got the sockets %v, want none", sockets)
+		}
+		return nil
+	})
+}
