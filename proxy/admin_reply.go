@@ -20,6 +20,11 @@ type renderedReply struct {
 // renderReply renders the answer to a command for people. line is untrusted: it may come from another version, or from
 // another program altogether. The error tells in one line what is wrong with it.
 func renderReply(command string, line []byte, at time.Time) (renderedReply, error) {
+	return renderReplyWithin(command, line, at, 0)
+}
+
+// renderReplyWithin is renderReply for a screen of so many columns; 0 for any.
+func renderReplyWithin(command string, line []byte, at time.Time, columns int) (renderedReply, error) {
 	var failure struct {
 		Status  string   `json:"status"`
 		Message string   `json:"message"`
@@ -55,7 +60,7 @@ func renderReply(command string, line []byte, at time.Time) (renderedReply, erro
 	if err := json.Unmarshal(line, &status); err != nil {
 		return renderedReply{}, replyProblem(err)
 	}
-	return renderedReply{out: strings.Split(strings.TrimSuffix(status.text(at), "\n"), "\n")}, nil
+	return renderedReply{out: strings.Split(strings.TrimSuffix(status.textWithin(at, columns), "\n"), "\n")}, nil
 }
 
 // replyProblem is the error about an answer that is no answer of a daemon.

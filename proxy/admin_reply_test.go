@@ -74,6 +74,48 @@ func TestAnswersAreShownToPeopleAsInTheGoldenFiles(t *testing.T) {
 	}
 }
 
+func TestStatusFitsIntoNarrowScreensAsInTheGoldenFiles(t *testing.T) {
+	line, err := os.ReadFile(filepath.Join("..", "testdata", "admin", "status_busy.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var status Status
+	if err := json.Unmarshal(line, &status); err != nil {
+		t.Fatal(err)
+	}
+	for _, columns := range []int{60, 80, 100, 132} {
+		path := filepath.Join("..", "testdata", "admin", fmt.Sprintf("status_busy_%d.golden", columns))
+		got := status.textWithin(replyTime, columns)
+		if os.Getenv("UPDATE_GOLDEN") != "" {
+			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("%s differs (-want +got):\n%s", path, diff)
+		}
+		// What the screen cuts off must not be a number or an end.
+		shown := strings.Join(fitScreen(strings.Split(got, "\n"), 1000, columns), "\n")
+		if !strings.Contains(shown, "EXPIRES") {
+			t.Errorf("%d columns: EXPIRES is hidden in\n%s", columns, shown)
+		}
+		for _, certificate := range status.Certificates {
+			if !strings.Contains(shown, timeText(certificate.NotAfter)) {
+				t.Errorf("%d columns: the end %s is cut in\n%s", columns, timeText(certificate.NotAfter), shown)
+			}
+		}
+		for _, site := range status.SiteTraffic {
+			if c := site.Counts; c != nil && !strings.Contains(shown, fmt.Sprintf("%d", c.Requests)) {
+				t.Errorf("%d columns: the number %d is cut in\n%s", columns, c.Requests, shown)
+			}
+		}
+	}
+}
+
 // checkPrintable fails the test if the text holds anything that a terminal acts on besides lines' ends.
 func checkPrintable(t *testing.T, text string) {
 	t.Helper()

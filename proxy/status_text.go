@@ -12,16 +12,19 @@ import (
 // text renders the status for people at a time of the reader's clock: first what holds for the process, then a table
 // each of listeners, sites, certificates, ACME and reloads. What an older daemon does not tell is "-". The status is
 // untrusted: everything in it is made printable, and its tables are cut to maxTextRows.
-func (s Status) text(at time.Time) string {
+func (s Status) text(at time.Time) string { return s.textWithin(at, 0) }
+
+// textWithin is text for a screen of so many columns, of which the tables show what matters most; 0 for any.
+func (s Status) textWithin(at time.Time, columns int) string {
 	var b strings.Builder
 	if !s.Time.IsZero() {
 		at = s.Time // ages and days by the daemon's own clock
 	}
 	s.writeProcess(&b)
-	s.writeListeners(&b)
-	s.writeSites(&b)
-	s.writeCertificates(&b, at)
-	s.writeACME(&b)
+	s.writeListeners(&b, columns)
+	s.writeSites(&b, columns)
+	s.writeCertificates(&b, at, columns)
+	s.writeACME(&b, columns)
 	s.writeReloads(&b)
 	return b.String()
 }
@@ -50,8 +53,8 @@ func (s Status) writeProcess(b *strings.Builder) {
 }
 
 // writeListeners writes the table of listeners.
-func (s Status) writeListeners(b *strings.Builder) {
-	t := table{header: []string{"LISTENER", "REDIRECT", "CERTIFICATES"}}
+func (s Status) writeListeners(b *strings.Builder, columns int) {
+	t := table{columns: columns, header: []string{"LISTENER", "REDIRECT", "CERTIFICATES"}}
 	for _, listener := range s.Listeners {
 		t.row(textOrDash(listener.HTTPS), textOrDash(listener.HTTP), textOrDash(string(listener.TLSMode)))
 	}
@@ -59,12 +62,13 @@ func (s Status) writeListeners(b *strings.Builder) {
 }
 
 // writeSites writes the table of sites. A daemon that does not list them tells their number at least.
-func (s Status) writeSites(b *strings.Builder) {
+func (s Status) writeSites(b *strings.Builder, columns int) {
 	if s.SiteTraffic == nil {
 		fmt.Fprintf(b, "\n%s; this daemon does not list them\n", count(s.Sites, "site"))
 		return
 	}
-	t := table{header: []string{"SITE", "LISTENER", "UPSTREAM", ">REQUESTS", ">4XX", ">5XX", ">IN", ">OUT"}}
+	t := table{columns: columns, expendable: []string{"LISTENER", "UPSTREAM", ">IN", ">OUT", ">4XX"},
+		header: []string{"SITE", "LISTENER", "UPSTREAM", ">REQUESTS", ">4XX", ">5XX", ">IN", ">OUT"}}
 	for _, site := range s.SiteTraffic {
 		cells := []string{textOrDash(site.Host), textOrDash(site.Listener), textOrDash(site.Upstream), "-", "-", "-", "-", "-"}
 		if c := site.Counts; c != nil {
@@ -77,8 +81,9 @@ func (s Status) writeSites(b *strings.Builder) {
 }
 
 // writeCertificates writes the table of certificates, the one that ends first at the top.
-func (s Status) writeCertificates(b *strings.Builder, at time.Time) {
-	t := table{header: []string{"CERTIFICATE", "LISTENER", "SOURCE", "EXPIRES", ">DAYS LEFT"}}
+func (s Status) writeCertificates(b *strings.Builder, at time.Time, columns int) {
+	t := table{columns: columns, expendable: []string{"SOURCE", "LISTENER", ">DAYS LEFT"},
+		header: []string{"CERTIFICATE", "LISTENER", "SOURCE", "EXPIRES", ">DAYS LEFT"}}
 	byEnd := slices.Clone(s.Certificates)
 	slices.SortStableFunc(byEnd, func(a, b CertInfo) int { return a.NotAfter.Compare(b.NotAfter) })
 	for _, certificate := range byEnd {
@@ -95,8 +100,9 @@ func (s Status) writeCertificates(b *strings.Builder, at time.Time) {
 }
 
 // writeACME writes the table of the names that certificates are ordered for.
-func (s Status) writeACME(b *strings.Builder) {
-	t := table{header: []string{"ACME NAME", "LISTENER", "LAST ATTEMPT", "NEXT TRY", "LAST ERROR"}}
+func (s Status) writeACME(b *strings.Builder, columns int) {
+	t := table{columns: columns, expendable: []string{"LISTENER", "LAST ATTEMPT"}, openEnd: true,
+		header: []string{"ACME NAME", "LISTENER", "LAST ATTEMPT", "NEXT TRY", "LAST ERROR"}}
 	for _, name := range s.ACME {
 		t.row(textOrDash(name.Domain), textOrDash(name.Listener), timeText(name.LastAttempt), timeText(name.NextTry),
 			cmp.Or(printable(name.LastError), "-"))

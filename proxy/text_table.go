@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -11,6 +12,12 @@ import (
 type table struct {
 	header []string
 	rows   [][]string
+	// columns is the width that the table has to fit into; 0 for any.
+	columns int
+	// expendable names the columns that are left out where the table is too wide, in this order.
+	expendable []string
+	// openEnd reports whether the last column is free text, which the edge of the screen may cut.
+	openEnd bool
 	// more counts the rows beyond maxTextRows, which are not kept.
 	more int
 }
@@ -33,6 +40,7 @@ func (t *table) write(b *strings.Builder) {
 	if b.Len() > 0 {
 		b.WriteByte('\n')
 	}
+	t.fit()
 	var widths []int
 	var right []bool
 	all := t.rows
@@ -58,6 +66,64 @@ func (t *table) write(b *strings.Builder) {
 	if t.more > 0 {
 		fmt.Fprintf(b, "and %d more, which --json shows\n", t.more)
 	}
+}
+
+// fit makes the table fit into its columns: it leaves the expendable ones out, and then clips the first one, which holds names.
+// It never cuts a number or a time.
+func (t *table) fit() {
+	if t.columns <= 0 || t.header == nil {
+		return
+	}
+	for _, name := range t.expendable {
+		if t.width() <= t.columns {
+			return
+		}
+		if i := slices.Index(t.header, name); i >= 0 {
+			t.header = slices.Delete(slices.Clone(t.header), i, i+1)
+			for r, row := range t.rows {
+				if i < len(row) {
+					t.rows[r] = slices.Delete(slices.Clone(row), i, i+1)
+				}
+			}
+		}
+	}
+	if over := t.width() - t.columns; over > 0 {
+		room := max(t.columnWidth(0)-over, minNameColumns)
+		for r, row := range t.rows {
+			if name := []rune(row[0]); len(name) > room {
+				row = slices.Clone(row)
+				row[0] = string(name[:room-len("...")]) + "..."
+				t.rows[r] = row
+			}
+		}
+	}
+}
+
+// minNameColumns is the least that a clipped name is shown in.
+const minNameColumns = 12
+
+// width is that of the widest row, without what an open end holds beyond its header.
+func (t *table) width() int {
+	total := 0
+	for i := range t.header {
+		if t.openEnd && i == len(t.header)-1 {
+			total += len(t.header[i]) + 2
+		} else {
+			total += t.columnWidth(i) + 2
+		}
+	}
+	return total - 2
+}
+
+// columnWidth is that of the widest cell in a column.
+func (t *table) columnWidth(i int) int {
+	width := utf8.RuneCountInString(strings.TrimPrefix(t.header[i], ">"))
+	for _, row := range t.rows {
+		if i < len(row) {
+			width = max(width, utf8.RuneCountInString(row[i]))
+		}
+	}
+	return width
 }
 
 // writeRow writes one row without spaces at its end.

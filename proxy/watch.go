@@ -68,8 +68,12 @@ func (w watcher) picture(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if err == nil {
+		columns := 0
+		if w.screen != nil {
+			_, columns = w.screen()
+		}
 		var reply renderedReply
-		if reply, err = renderReply(w.client.command, line, now()); err == nil {
+		if reply, err = renderReplyWithin(w.client.command, line, now(), columns); err == nil {
 			return append(reply.out, reply.problems...), nil
 		}
 	}
