@@ -1,0 +1,130 @@
+package proxy
+
+import "reverse-proxy/proxy/http1"
+
+// upstreamFate is what becomes of an upstream connection after an exchange. A larger one is kinder.
+type upstreamFate uint8
+
+// The fates of a connection.
+const (
+	// fateClose is that of a connection on which something may be left, or that has ended.
+	fateClose upstreamFate = iota
+	// fatePin keeps the connection for further requests on the client's own connection, and for nobody else.
+	fatePin
+	// fateReuse lets any client use it.
+	fateReuse
+)
+
+// upstreamUse is what an exchange has done to a connection, as far as it decides about the connection's fate.
+type upstreamUse struct {
+	// ownConnection reports whether the client has a connection that carries one exchange at a time (HTTP/1.1), to which the
+	// upstream's can be pinned, and pinned whether it has been.
+	ownConnection, pinned bool
+
+	// authenticates reports whether the request has credentials that authenticate the connection.
+	authenticates bool
+	// strayBody reports whether the request had a body though its method defines none: an upstream that does not read it takes
+	// it for the next request.
+	strayBody bool
+	// expects reports whether the upstream was told to expect a body (Expect: 100-continue), and invited whether it has asked
+	// for it. One that answers without asking may read the body or not (RFC 9110, section 10.1.1).
+	expects, invited bool
+	// unsent reports whether the request was not sent whole, and early whether the final response came before it was.
+	unsent, early bool
+
+	// offers reports whether the response offers a scheme that authenticates the connection, or says that one has.
+	offers bool
+	// unfinished reports whether the response was not read to an end that leaves the connection open, and closing whether the
+	// upstream closes it.
+	unfinished, closing bool
+	// surplus reports whether bytes follow the response.
+	surplus bool
+	// cancelled reports whether the exchange was cancelled: then somebody may be about to interrupt the connection.
+	cancelled bool
+}
+
+// fate decides whether another request may use the connection: only where nothing of this one can be left on it (S-6.15).
+func (u upstreamUse) fate() upstreamFate {
+	switch {
+	case u.cancelled, u.unsent, u.unfinished, u.closing: // it is at no boundary between messages
+		return fateClose
+	case u.early, u.surplus, u.strayBody, u.expects && !u.invited: // the two sides may not agree on where that is
+		return fateClose
+	case u.authenticates, u.offers, u.pinned: // it may be somebody's
+		if u.ownConnection {
+			return fatePin
+		}
+		return fateClose
+	}
+	return fateReuse
+}
+
+// isStrayBody reports whether a method defines no meaning for a body (RFC 9110, section 9.3).
+func isStrayBody(method string) bool {
+	switch method {
+	case "GET", "HEAD", "DELETE", "OPTIONS":
+		return true
+	}
+	return false
+}
+
+// authenticatesConnection reports whether a request has credentials of a scheme that authenticates the connection in place
+// of the request. All lines count: which one the upstream takes is its business.
+func authenticatesConnection(fields Fields) bool {
+	for i := range fields {
+		if len(fields[i].Name) == len("Authorization") && http1.EqualFold(fields[i].Name, "Authorization") &&
+			namesConnectionScheme(fields[i].Value) {
+			return true
+		}
+	}
+	return false
+}
+
+// offersConnectionAuth reports whether a response offers such a scheme, or says whether the connection stays authenticated
+// (Persistent-Auth), which only an upstream says that has such a scheme.
+func offersConnectionAuth(fields Fields) bool {
+	for i := range fields {
+		switch name := fields[i].Name; len(name) {
+		case len("WWW-Authenticate"):
+			if http1.EqualFold(name, "WWW-Authenticate") && namesConnectionScheme(fields[i].Value) {
+				return true
+			}
+		case len("Persistent-Auth"):
+			if http1.EqualFold(name, "Persistent-Auth") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// namesConnectionScheme reports whether a member of a list of challenges or credentials begins with NTLM or Negotiate. A
+// comma within a quoted string counts too, and what stands before the first letter does not: taking too much for such a
+// scheme costs a connection, taking too little gives one user's identity to another.
+func namesConnectionScheme(list string) bool {
+	for i := 0; i < len(list); {
+		for i < len(list) && !isLetter(list[i]) {
+			i++
+		}
+		start := i
+		for i < len(list) && isLetter(list[i]) {
+			i++
+		}
+		if scheme := list[start:i]; (i == len(list) || !isSchemeByte(list[i])) &&
+			(http1.EqualFold(scheme, "NTLM") || http1.EqualFold(scheme, "Negotiate")) {
+			return true
+		}
+		for i < len(list) && list[i] != ',' {
+			i++
+		}
+	}
+	return false
+}
+
+// isLetter reports whether a byte is a letter of ASCII.
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+// isSchemeByte reports whether a byte that follows letters makes them the beginning of a longer name.
+func isSchemeByte(c byte) bool {
+	return isLetter(c) || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' || c == '+'
+}
