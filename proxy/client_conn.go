@@ -34,6 +34,8 @@ type clientConn struct {
 	watch watch
 	// work is what a request in flight needs; nil while the connection is idle.
 	work *http1Work
+	// pin keeps the upstream's connection that belongs to this one.
+	pin upstreamPin
 	// one is where the first byte of a request is awaited.
 	one [1]byte
 	// aborted tells that the last response was not sent whole.
@@ -183,6 +185,7 @@ func (c *clientConn) serve() {
 
 // serveHTTP1 answers one request after the other.
 func (c *clientConn) serveHTTP1() {
+	defer c.pin.release()
 	for first := true; c.awaitRequest(first); first = false {
 		w := c.takeWork()
 		w.in[0], w.end = c.one[0], 1

@@ -41,6 +41,10 @@ type exchange struct {
 	watch *watch
 	// goOn ends the wait for 100 (Continue).
 	goOn chan struct{}
+	// seen is what has been seen of the exchange with the upstream that decides about the connection's next use.
+	seen seenUse
+	// pin is where a connection is kept that nobody but the client's own connection may use; nil over HTTP/2.
+	pin *upstreamPin
 	// pump is the second goroutine, where there is one.
 	pump bodyPump
 	// out is the buffer in which the request is sent; nil while it is not. composed tells that it holds all of the request.

@@ -27,6 +27,8 @@ type socket struct {
 	// broken reports whether a system call has returned the error that broke the connection. The kernel reports it once;
 	// what is read afterwards looks like an orderly end.
 	broken atomic.Bool
+	// waited reports whether a write has had to wait for room since it was reset.
+	waited atomic.Bool
 
 	// writing says that a write is under way, for the sweeper.
 	writing atomic.Bool
@@ -151,6 +153,7 @@ func (s *socket) doWrite(fd uintptr) bool {
 			c.rest = c.rest[n:]
 		case syscall.EINTR:
 		case syscall.EAGAIN:
+			s.waited.Store(true)
 			return c.try
 		default:
 			if errno != syscall.EPIPE { // which is what comes after the error, or after an orderly end

@@ -32,6 +32,8 @@ type upstreamConn struct {
 	slots *upstreamSlots
 	// address is which of the addresses of the upstream's name it leads to; the zero one where that has no name.
 	address netip.Addr
+	// pinned reports whether only one client's connection may use it.
+	pinned bool
 	// reused tells that the connection has served a request before.
 	reused bool
 	// idleSince is when it was put into its pool.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,7 +26,9 @@ func (x *exchange) roundTrip(pool *upstreamPool) (conn *upstreamConn, err error)
 			x.releaseOut()
 		}
 	}()
-	conn = pool.take()
+	if conn = x.pin.take(pool, x.site.Host); conn == nil {
+		conn = pool.take()
+	}
 	sent := x.start // within what the stages before took
 	for {
 		if conn == nil {
@@ -66,11 +69,19 @@ func (x *exchange) compose() (whole bool, err error) {
 	x.out = x.outBuffer()
 	*x.out = x.appendRequest((*x.out)[:0])
 	x.composed = true
+	expectAt := len(*x.out) - len(expectLine) - len("\r\n")
 	if x.body.present() {
 		*x.out, x.composed, err = x.gatherBody(*x.out, false)
 	}
+	x.seen.expects = x.request.Continue && !x.composed
+	if x.request.Continue && x.composed { // nobody waits for an invitation any more
+		*x.out = slices.Delete(*x.out, expectAt, expectAt+len(expectLine))
+	}
 	return x.composed, err
 }
+
+// expectLine is the field line by which an upstream is told that it is to ask for the body. It is the last one of a head.
+const expectLine = "Expect: 100-continue\r\n"
 
 // mayRepeat reports whether a request that failed on a pooled connection may be sent again: nothing of a response was
 // read, nothing of a body was taken that is not in the buffer, and the method may be repeated by a proxy (RFC 9110,
@@ -90,6 +101,7 @@ func (x *exchange) mayRepeat(err error) bool {
 // tryOn sends the request on one connection and reads the final response's head. Interim ones go to the client.
 func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
 	conn.begin()
+	x.seen = seenUse{expects: x.seen.expects}
 	if !x.use(conn) {
 		return x.cancelled()
 	}
@@ -118,6 +130,7 @@ func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
 			}
 			return err
 		}
+		x.seen.head(x, &conn.head)
 		switch status := conn.head.Status; {
 		case status == 101 && http1.HasToken(x.request.Upgrade, conn.head.Upgrade): // RFC 9110, section 7.8
 			return nil
@@ -141,6 +154,9 @@ func (x *exchange) appendRequest(out []byte) []byte {
 	out = http1.AppendRequestLine(out, r.Method, r.Target)
 	out = http1.AppendField(out, "Host", r.Authority)
 	for i := range r.Fields {
+		if name := r.Fields[i].Name; len(name) == len("Expect") && http1.EqualFold(name, "Expect") {
+			continue
+		}
 		out = http1.AppendField(out, r.Fields[i].Name, r.Fields[i].Value)
 	}
 	switch {
@@ -175,6 +191,9 @@ func (x *exchange) appendRequest(out []byte) []byte {
 	if r.AcceptsTrailers {
 		out = append(out, "TE: trailers\r\n"...)
 	}
+	if r.Continue {
+		out = append(out, expectLine...)
+	}
 	return append(out, "\r\n"...)
 }
 
@@ -194,25 +213,27 @@ func (x *exchange) release(conn *upstreamConn, pool *upstreamPool) {
 }
 
 // giveBack ends the exchange with the upstream as soon as the response has been read to its end, whether or not the client
-// has taken it (S-12.7). The connection goes back into the pool when both messages were complete and nothing follows the
-// response; what was read of the response stays with the exchange until releaseResponse.
+// has taken it (S-12.7). What becomes of the connection depends on what the two messages have left on it; what was read of
+// the response stays with the exchange until releaseResponse.
 func (x *exchange) giveBack(conn *upstreamConn, pool *upstreamPool) {
 	x.use(nil)
-	sent := x.endPump(conn)
+	use := x.useOf(conn)
 	x.releaseOut()
 	r := conn.detach()
 	x.response = r
-	if !sent || !r.reusable() || x.cancelled() != nil || conn.readAhead() {
-		pool.drop(conn)
-		return
+	fate := use.fate()
+	if fate != fateClose && conn.readAhead() {
+		fate = fateClose
 	}
 	conn.reused = true
-	pool.put(conn)
-}
-
-// reusable reports whether the connection of a response that was read to its end can carry another request.
-func (r *upstreamResponse) reusable() bool {
-	return r.head.KeepAlive && r.body.kind != http1.BodyUntilClose && r.body.buffered() == 0
+	switch fate {
+	case fateReuse:
+		pool.put(conn)
+	case fatePin:
+		x.pin.hold(conn, pool, x.site.Host)
+	default:
+		pool.drop(conn)
+	}
 }
 
 // releaseResponse releases what is left of a response whose connection was given back. Whoever calls it has copied the rest.

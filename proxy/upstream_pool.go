@@ -163,9 +163,11 @@ type upstreamPool struct {
 	// all is what the pool is part of.
 	all *upstreams
 	// name is the upstream's; nil where its address is in the configuration.
-	name   *upstreamName
-	mu     sync.Mutex
-	idle   []*upstreamConn
+	name *upstreamName
+	mu   sync.Mutex
+	idle []*upstreamConn
+	// pinned are idle connections that only one client's connection may use.
+	pinned []*upstreamConn
 	closed bool
 	// used is how many connections are in use by an exchange.
 	used int
@@ -211,7 +213,7 @@ func (p *upstreamPool) drop(conn *upstreamConn) {
 func (p *upstreamPool) sizes() (idle, used int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.idle), p.used
+	return len(p.idle) + len(p.pinned), p.used
 }
 
 // put gives a connection back for the next request, or closes it when there are enough.
@@ -236,21 +238,28 @@ func (p *upstreamPool) put(conn *upstreamConn) {
 func (p *upstreamPool) idleLongest() (time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) == 0 {
-		return time.Time{}, false
+	switch {
+	case len(p.pinned) > 0 && (len(p.idle) == 0 || p.pinned[0].idleSince.Before(p.idle[0].idleSince)):
+		return p.pinned[0].idleSince, true
+	case len(p.idle) > 0:
+		return p.idle[0].idleSince, true
 	}
-	return p.idle[0].idleSince, true
+	return time.Time{}, false
 }
 
 // closeOldest closes the oldest idle connection; false if there is none.
 func (p *upstreamPool) closeOldest() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) == 0 {
+	list := &p.idle
+	if len(p.pinned) > 0 && (len(p.idle) == 0 || p.pinned[0].idleSince.Before(p.idle[0].idleSince)) {
+		list = &p.pinned
+	}
+	if len(*list) == 0 {
 		return false
 	}
-	p.idle[0].Close()
-	p.idle = slices.Delete(p.idle, 0, 1)
+	(*list)[0].Close()
+	*list = slices.Delete(*list, 0, 1)
 	return true
 }
 
@@ -258,16 +267,18 @@ func (p *upstreamPool) closeOldest() bool {
 func (p *upstreamPool) sweep(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	kept := p.idle[:0]
-	for _, conn := range p.idle {
-		if now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() || !p.leads(conn) {
-			conn.Close()
-			continue
+	for _, list := range []*[]*upstreamConn{&p.idle, &p.pinned} {
+		kept := (*list)[:0]
+		for _, conn := range *list {
+			if now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() || !p.leads(conn) {
+				conn.Close()
+				continue
+			}
+			kept = append(kept, conn)
 		}
-		kept = append(kept, conn)
+		clear((*list)[len(kept):])
+		*list = kept
 	}
-	clear(p.idle[len(kept):])
-	p.idle = kept
 }
 
 // leads reports whether the connection leads to where the upstream is: its name may have got other addresses since.
@@ -280,8 +291,8 @@ func (p *upstreamPool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for _, conn := range p.idle {
+	for _, conn := range append(p.idle, p.pinned...) {
 		conn.Close()
 	}
-	p.idle = nil
+	p.idle, p.pinned = nil, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"reverse-proxy/proxy/http1"
@@ -107,6 +108,9 @@ type bodyPump struct {
 	taken, stopping bool
 	done            chan struct{}
 	err             error
+	// last is set before the last write begins, and waited when it is over: whether it had to wait for the upstream.
+	last   atomic.Bool
+	waited bool
 }
 
 // errPumpStopped is the error of a pump that was stopped before it took anything.
@@ -122,6 +126,8 @@ func (x *exchange) startPump(conn *upstreamConn, rest []byte, whole bool) {
 		x.pump.done = make(chan struct{}, 1)
 	}
 	x.pump.running, x.pump.stopping, x.pump.err = true, false, nil
+	x.pump.waited = false
+	x.pump.last.Store(false)
 	go func() {
 		defer contain(x.log, x.request.ClientText, func() {
 			x.pump.err = errPumpStopped
@@ -139,10 +145,9 @@ func (x *exchange) startPump(conn *upstreamConn, rest []byte, whole bool) {
 // sendRest is the pump's work.
 func (x *exchange) sendRest(conn *upstreamConn, rest []byte, whole bool) error {
 	if len(rest) > 0 {
-		if _, err := conn.Write(rest); err != nil {
+		if err := x.sendPart(conn, rest, whole); err != nil {
 			return err
 		}
-		x.bodyMoved(whole)
 	}
 	if whole {
 		return nil
@@ -156,16 +161,26 @@ func (x *exchange) sendRest(conn *upstreamConn, rest []byte, whole bool) error {
 		if err != nil {
 			return err
 		}
-		if len(part) > 0 {
-			if _, err := conn.Write(part); err != nil {
-				return err
-			}
-		}
-		x.bodyMoved(whole)
-		if whole {
-			return nil
+		if err := x.sendPart(conn, part, whole); err != nil || whole {
+			return err
 		}
 	}
+}
+
+// sendPart writes a part of the request.
+func (x *exchange) sendPart(conn *upstreamConn, part []byte, last bool) error {
+	if last {
+		conn.socket.waited.Store(false)
+		x.pump.last.Store(true)
+	}
+	if len(part) > 0 {
+		if _, err := conn.Write(part); err != nil {
+			return err
+		}
+	}
+	x.pump.waited = last && conn.socket.waited.Load()
+	x.bodyMoved(last)
+	return nil
 }
 
 // beginTaking marks the body as begun, unless the pump is to stop.

@@ -12,6 +12,7 @@ func (w *World) areas() []area {
 		{"Upstreams that switch protocols", w.switchSteps()},
 		{"Upstreams that are odd or at fault", w.faultSteps()},
 		{"How upstreams end their connections", w.endSteps()},
+		{"Upstreams on whose connections something is left", w.reuseSteps()},
 		{"What an upstream received", w.receivedSteps()},
 		{"The daemon", w.daemonSteps()},
 		{"The daemon's user", w.userSteps()},

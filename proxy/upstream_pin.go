@@ -1,0 +1,75 @@
+package proxy
+
+import (
+	"slices"
+	"time"
+)
+
+// upstreamPin is where a client's connection keeps the upstream's connection that nobody else may use: the upstream takes
+// it for somebody (S-6.15). While no request uses it, it lies in its pool, which closes it like an idle one when it is no
+// longer fit, too old, or in the way. The goroutine of the client's connection owns the pin.
+type upstreamPin struct {
+	conn *upstreamConn
+	pool *upstreamPool
+	// host is the site at which the upstream has learnt who it is.
+	host string
+}
+
+// take returns the connection that is pinned for a request to the site and fit for use, or nil.
+func (p *upstreamPin) take(pool *upstreamPool, host string) *upstreamConn {
+	if p == nil || p.conn == nil || p.pool != pool || p.host != host {
+		return nil
+	}
+	conn := p.conn
+	p.conn = nil
+	if !pool.unpark(conn) {
+		return nil
+	}
+	if !conn.fit() {
+		pool.drop(conn)
+		return nil
+	}
+	return conn
+}
+
+// hold keeps a connection that an exchange has used. Where another one was kept, that is closed.
+func (p *upstreamPin) hold(conn *upstreamConn, pool *upstreamPool, host string) {
+	p.release()
+	conn.pinned = true
+	p.conn, p.pool, p.host = conn, pool, host
+	pool.park(conn)
+}
+
+// release closes the connection, if there is one.
+func (p *upstreamPin) release() {
+	if p.conn != nil && p.pool.unpark(p.conn) {
+		p.pool.drop(p.conn)
+	}
+	*p = upstreamPin{}
+}
+
+// park makes a pinned connection idle until its client wants it again, or closes it where it may not be used again.
+func (p *upstreamPool) park(conn *upstreamConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.used--
+	if p.closed || !p.leads(conn) {
+		conn.Close()
+		return
+	}
+	conn.idleSince = time.Now()
+	p.pinned = append(p.pinned, conn)
+}
+
+// unpark takes a pinned connection into use again. It returns false when it was closed meanwhile.
+func (p *upstreamPool) unpark(conn *upstreamConn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := slices.Index(p.pinned, conn)
+	if at < 0 {
+		return false
+	}
+	p.pinned = slices.Delete(p.pinned, at, at+1)
+	p.used++
+	return true
+}

@@ -1,0 +1,56 @@
+package proxy
+
+import "reverse-proxy/proxy/http1"
+
+// seenUse is what is seen of an exchange with the upstream while it goes on.
+type seenUse struct {
+	// expects reports whether the request is sent with an Expect, and invited whether a 100 has come.
+	expects, invited bool
+	// offers reports whether a response, interim or final, offers to authenticate the connection.
+	offers bool
+	// early reports whether the final response came before the last write of the request had begun, and overlapped whether it
+	// came while that may still have been under way.
+	early, overlapped bool
+}
+
+// head notes what the head of a response says, interim or final, before its fields are cleaned.
+func (s *seenUse) head(x *exchange, head *http1.Response) {
+	s.offers = s.offers || offersConnectionAuth(head.Fields)
+	switch {
+	case head.Status == 100:
+		s.invited = true
+	case head.Status >= 200 && x.pump.running:
+		s.early = !x.pump.last.Load()
+		s.overlapped = len(x.pump.done) == 0
+	}
+}
+
+// useOf returns what the exchange has done to the connection, with the response read to its end. It waits for what is left
+// of the request to be sent, or makes it stop.
+func (x *exchange) useOf(conn *upstreamConn) upstreamUse {
+	sent := x.endPump(conn)
+	r, request := conn.upstreamResponse, x.request
+	return upstreamUse{
+		ownConnection: x.pin != nil,
+		pinned:        conn.pinned,
+		authenticates: authenticatesConnection(request.Fields) || sent && authenticatesConnection(x.sentTrailers()),
+		strayBody:     x.body.source != nil && request.ContentLength != 0 && isStrayBody(request.Method),
+		expects:       x.seen.expects,
+		invited:       x.seen.invited,
+		unsent:        !sent,
+		early:         x.seen.early || x.seen.overlapped && x.pump.waited,
+		offers:        x.seen.offers || offersConnectionAuth(r.body.trailers()),
+		unfinished:    r.body.kind == http1.BodyUntilClose,
+		closing:       !r.head.KeepAlive,
+		surplus:       r.body.buffered() > 0,
+		cancelled:     x.cancelled() != nil,
+	}
+}
+
+// sentTrailers returns the trailer fields of a request that was sent whole.
+func (x *exchange) sentTrailers() Fields {
+	if x.body.source == nil {
+		return nil
+	}
+	return x.body.trailers()
+}
