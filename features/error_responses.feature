@@ -227,7 +227,7 @@ Feature: Error responses
         | HTTP/1.1 |
         | HTTP/2   |
 
-    @S-6.9
+    @S-6.9 @S-8.7
     Scenario Outline: An answer that stands still ends after body_idle_timeout_secs, and not cleanly, over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that stops in the middle of its answer
@@ -238,6 +238,9 @@ Feature: Error responses
       And the answer came after 900 ms
       And the answer came within 15000 ms
       And the request to the upstream "app" is given up
+      And the log has a line "REQUEST" with:
+        | status | 200                    |
+        | ended  | body_idle_timeout_secs |
 
       Examples:
         | protocol |

@@ -196,7 +196,7 @@ Feature: Upgrade
 
   Rule: Only what stands still is ended by a clock
 
-    @S-6.11 @S-6.9
+    @S-6.11 @S-6.9 @S-8.7
     Scenario Outline: Nothing in either direction for body_idle_timeout_secs ends it over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
@@ -207,7 +207,8 @@ Feature: Upgrade
       And the connection is closed within 8000 ms
       And the switched connection to the upstream "app" is closed
       And the log has a line "REQUEST" with:
-        | status | 101 |
+        | status | 101                    |
+        | ended  | body_idle_timeout_secs |
 
       Examples:
         | protocol |

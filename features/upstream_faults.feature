@@ -469,7 +469,7 @@ Feature: Upstreams and clients at fault
         | HTTP/1.1 |
         | HTTP/2   |
 
-    @S-6.9 @S-6.10 @S-6.7
+    @S-6.9 @S-6.10 @S-6.7 @S-8.7
     Scenario: A client that reads nothing is given up after body_idle_timeout_secs, and disturbs nobody
       Given an upstream "app" that answers with 300000000 bytes
       And the setting "body_idle_timeout_secs" is 1
@@ -484,8 +484,9 @@ Feature: Upstreams and clients at fault
         | client_ip | ${client:} |
         | error     | ~moved     |
       And the log has a line "REQUEST" with:
-        | host     | git.example.test |
-        | status   | 200              |
+        | host     | git.example.test       |
+        | status   | 200                    |
+        | ended    | body_idle_timeout_secs |
       And the upstream "app" has 0 connections open
       And the log has no line "UPSTREAM_ERROR"
       And the proxy has used at most 120 MiB of memory

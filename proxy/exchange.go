@@ -78,6 +78,17 @@ var (
 	errUpstreamTimeout = errors.New("no response within upstream_request_timeout_secs")
 )
 
+// clockOf returns the key of the clock that has cancelled an exchange, or "" for any other cause (S-8.7).
+func clockOf(cause error) string {
+	switch cause {
+	case errBodyIdle, errClientIdle:
+		return "body_idle_timeout_secs"
+	case errUpstreamTimeout:
+		return "upstream_request_timeout_secs"
+	}
+	return ""
+}
+
 // reset makes the exchange ready for the next request.
 func (x *exchange) reset(r *Request, client clientWriter, w *watch, listener int) {
 	x.request, x.client, x.watch, x.listener = r, client, w, listener

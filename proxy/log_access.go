@@ -26,6 +26,8 @@ type accessRecord struct {
 	Upstream string
 	// Duration is the time from the request's head to the last byte of the response's body.
 	Duration time.Duration
+	// EndedBy is the key of the clock that has cut the answer off; "" when none has.
+	EndedBy string
 	// Ended is the time of the line; the zero time stands for now.
 	Ended time.Time
 }
@@ -46,15 +48,18 @@ func logRequest(l *Logger, rec accessRecord) {
 		return
 	}
 	var scratch [logLineScratch]byte
-	l.write(startLine(scratch[:0], l.json, rec.ended(), LevelInfo, "REQUEST").
+	line := startLine(scratch[:0], l.json, rec.ended(), LevelInfo, "REQUEST").
 		addr("client_ip", rec.ClientIP).
 		str("host", orDash(rec.Host)).
 		str("method", rec.Method).
 		str("path", withoutQuery(rec.Path)).
 		num("status", int64(rec.Status)).
 		str("upstream", orDash(rec.Upstream)).
-		num("duration_ms", rec.Duration.Milliseconds()).
-		end(), batched)
+		num("duration_ms", rec.Duration.Milliseconds())
+	if rec.EndedBy != "" {
+		line = line.str("ended", rec.EndedBy)
+	}
+	l.write(line.end(), batched)
 }
 
 // logRateLimit writes the RATE_LIMIT line of a request that was answered with 429, and of the client's unlogged ones before

@@ -45,6 +45,9 @@ func logEveryEvent(l *Logger) {
 	l.Log(LevelInfo, "STARTUP", Int("step", 1), Str("name", "config"), Millis("duration_ms", 12*time.Millisecond))
 	logRequest(l, rec)
 	logRequest(l, accessRecord{ClientIP: netip.MustParseAddr("::ffff:203.0.113.9"), Method: "GET", Path: "/", Status: 404})
+	cut := sampleRecord()
+	cut.Path, cut.Status, cut.EndedBy = "/socket", 101, "body_idle_timeout_secs"
+	logRequest(l, cut)
 	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Method: "POST", Path: "/login", Status: 429}, 0)
 	logRateLimit(l, accessRecord{ClientIP: netip.MustParseAddr("2001:db8::7"), Host: rec.Host, Path: "/login"}, 0)
 	logUpstreamError(l, rec.Host, rec.Upstream, syscall.ECONNREFUSED)

@@ -151,7 +151,7 @@ func TestTheShippedFiltersNameNobodyElse(t *testing.T) {
 		for _, forged := range hostileValues {
 			l, taken := capturingLogger(LoggingConfig{Format: format})
 			record := sampleRecord()
-			record.Host, record.Path, record.Status = forged, "/.env"+forged, 404
+			record.Host, record.Path, record.Status, record.EndedBy = forged, "/.env"+forged, 404, "body_idle_timeout_secs"
 			logRequest(l, record)
 			logRateLimit(l, record, 3)
 			log := taken()

@@ -94,5 +94,8 @@ func (x *exchange) accessRecord() accessRecord {
 	if x.site != nil {
 		record.Upstream = x.site.Upstream
 	}
+	if x.abort {
+		record.EndedBy = clockOf(x.cancelled())
+	}
 	return record
 }
