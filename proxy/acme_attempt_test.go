@@ -276,3 +276,44 @@ func TestACMEShutdownEndsProvisioning(t *testing.T) {
 		t.Error("got a remembered refusal, want none for a shutdown")
 	}
 }
+
+func TestAnAttemptIsCountedByItsResult(t *testing.T) {
+	var log acmeTestLog
+	source := newTestACMESource(t, acmeTestConfig(t, acmeTestDirectory, "", "a.example.test", "b.example.test"), true, &log)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, attempt := range []struct {
+		ctx     context.Context
+		outcome acmeOutcome
+	}{
+		{t.Context(), acmeOutcome{cert: new(tls.Certificate)}},
+		{t.Context(), acmeOutcome{err: errors.New("no"), refused: true}},
+		{t.Context(), acmeOutcome{err: errors.New("no"), refused: true}},
+		{t.Context(), acmeOutcome{err: errors.New("connection refused")}},
+		{ended, acmeOutcome{err: errors.New("given up")}}, // the daemon ends: nobody has failed
+		{ended, acmeOutcome{cert: new(tls.Certificate)}},
+	} {
+		source.obtain = func(context.Context, *acmeDomain) acmeOutcome { return attempt.outcome }
+		source.try(attempt.ctx, source.domains[0])
+	}
+	for result, want := range []uint64{2, 2, 1} {
+		if got := source.attempts[result].Load(); got != want {
+			t.Errorf("%s: %d attempts counted, want %d", acmeResults[result], got, want)
+		}
+	}
+	failing := func() (names []string) {
+		for _, name := range source.Status() {
+			if name.LastError != "" {
+				names = append(names, name.Domain)
+			}
+		}
+		return names
+	}
+	if got := failing(); len(got) != 0 {
+		t.Errorf("%v fail, want none", got)
+	}
+	source.failed(source.domains[1], acmeOutcome{err: errors.New("no")})
+	if got := failing(); len(got) != 1 || got[0] != "b.example.test" {
+		t.Errorf("%v fail, want b.example.test", got)
+	}
+}

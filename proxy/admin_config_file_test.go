@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config/configtest"
 )
 
 func TestTheExpectedConfigurationPassesOverTheWire(t *testing.T) {
@@ -59,7 +61,7 @@ func TestALineIsCutIntoCommandAndExpectedConfiguration(t *testing.T) {
 
 func TestAConfigurationIsRecognizedUnderAnotherName(t *testing.T) {
 	dir := t.TempDir()
-	running, other := writeConfigFile(t, dir, "running.toml", "a"), writeConfigFile(t, dir, "other.toml", "a")
+	running, other := configtest.WriteFile(t, dir, "running.toml", "a"), configtest.WriteFile(t, dir, "other.toml", "a")
 	inside := filepath.Join(dir, "sub")
 	if err := os.Mkdir(inside, 0o700); err != nil {
 		t.Fatal(err)
@@ -181,7 +183,7 @@ func olderDaemon(t *testing.T, config string) (socket string, asked func() []str
 
 func TestADaemonOfAnOlderVersionIsAskedForItsConfigurationFirst(t *testing.T) {
 	dir := t.TempDir()
-	mine := writeConfigFile(t, dir, "mine.toml", "a = 1\n")
+	mine := configtest.WriteFile(t, dir, "mine.toml", "a = 1\n")
 	for _, c := range []struct {
 		name, command, running string
 		code                   int
@@ -238,7 +240,7 @@ func TestTheAdminSocketIsFoundInTheConfigurationOrNotAtAll(t *testing.T) {
 		{"no socket", "admin_socket_path = \"\"\n", "", "admin_socket_path: the admin socket is disabled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			file := writeConfigFile(t, t.TempDir(), "config.toml", c.text)
+			file := configtest.WriteFile(t, t.TempDir(), "config.toml", c.text)
 			path, err := adminSocketPathIn(file)
 			if path != c.path || (err != nil) != (c.err != "") {
 				t.Fatalf("got %q and the error %v, want %q", path, err, c.path)

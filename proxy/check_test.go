@@ -17,12 +17,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config/configtest"
 )
 
 // checkTestEnvironment knows two names, and 192.0.2.7 as an address of this machine.
 func checkTestEnvironment() checkEnvironment {
 	return checkEnvironment{
-		now: func() time.Time { return configNow },
+		now: func() time.Time { return configtest.Now },
 		resolve: func(ctx context.Context, name string) ([]netip.Addr, error) {
 			switch name {
 			case "localhost":
@@ -51,7 +53,7 @@ func checkTestEnvironment() checkEnvironment {
 // warningLines checks text as a configuration file in dir, and returns its warnings, with the directory written as DIR.
 func warningLines(t *testing.T, dir, text string, env checkEnvironment, wildcard bool) []string {
 	t.Helper()
-	cfg, err := configFromBytes(filepath.Join(dir, "config.toml"), []byte(strings.ReplaceAll(text, "DIR", dir)), wildcard, configEnvironment())
+	cfg, err := configOf(dir, text, wildcard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,9 +67,9 @@ func warningLines(t *testing.T, dir, text string, env checkEnvironment, wildcard
 }
 
 func TestWarningsTellWhatIsLegalAndProbablyWrong(t *testing.T) {
-	// The long-lived certificates that the edits name; those of certificateDir live for two days.
-	dir := certificateDir(t)
-	writeConfigPair(t, dir, "b", configNow.Add(40*time.Hour))
+	// The long-lived certificates that the edits name; those of configtest.CertificateDir live for two days.
+	dir := configtest.CertificateDir(t)
+	configtest.WritePair(t, dir, "b", configtest.Now.Add(40*time.Hour))
 	const upstream = `upstream = "127.0.0.1:3000"`
 	for _, c := range []struct {
 		name  string
@@ -90,14 +92,14 @@ func TestWarningsTellWhatIsLegalAndProbablyWrong(t *testing.T) {
 		{"a site that none covers", []string{`mode = "self_signed"`, "mode = \"manual\"\ncert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\""}, []string{
 			`listeners[0].sites[0].host: "a.example" is covered by no certificate of its listener, so that no client can connect to it; ` +
 				`add a certificate for it to [listeners.tls], or correct the name`}},
-		{"an ACME listener in order", []string{`mode = "self_signed"`, acmeTLS, "8443", "443"}, nil},
+		{"an ACME listener in order", []string{`mode = "self_signed"`, configtest.ACME, "8443", "443"}, nil},
 		{"a site and a name that do not meet, the staging CA, and no port of the CA's", []string{`mode = "self_signed"`,
-			strings.Replace(acmeTLS, `["a.example"]`, `["B.example"]`, 1) + "\nacme_directory = \"staging\""}, []string{
+			strings.Replace(configtest.ACME, `["a.example"]`, `["B.example"]`, 1) + "\nacme_directory = \"staging\""}, []string{
 			`listeners[0].tls.acme_directory: no browser trusts the certificates of "staging"; write "production" when the first one has come`,
 			`listeners[0].https_port: the CA connects to the ports 443 and 80 alone, and this listener has 8443 and 8080; write one of the two, or let a router lead there`,
 			`listeners[0].tls.acme_domains[0]: "b.example" is no site of this listener, so that its certificate is of no use; add the site, or leave the name out`,
 			`listeners[0].sites[0].host: "a.example" is covered by no certificate of its listener, so that no client can connect to it; add the name to acme_domains, or correct it`}},
-		{"a CA of one's own may use any port", []string{`mode = "self_signed"`, acmeTLS + "\nacme_directory = \"https://ca.internal/directory\""}, nil},
+		{"a CA of one's own may use any port", []string{`mode = "self_signed"`, configtest.ACME + "\nacme_directory = \"https://ca.internal/directory\""}, nil},
 		{"names with an address", []string{upstream, `upstream = "app.internal:3000"`}, nil},
 		{"a name without an address", []string{upstream, `upstream = "nowhere.internal:3000"`}, []string{
 			`listeners[0].sites[0].upstream: the name "nowhere.internal" has no address; correct it, or make it known to the machine's resolver`}},
@@ -124,7 +126,7 @@ func TestWarningsTellWhatIsLegalAndProbablyWrong(t *testing.T) {
 		{"a port that is off", []string{upstream, `upstream = "127.0.0.1:8081"`, "8080", "0"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := warningLines(t, dir, edited(t, minimalConfig, c.edits...), checkTestEnvironment(), false)
+			got := warningLines(t, dir, configtest.Edited(t, configtest.Minimal, c.edits...), checkTestEnvironment(), false)
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("the warnings differ (-want +got):\n%s", diff)
 			}
@@ -134,7 +136,7 @@ func TestWarningsTellWhatIsLegalAndProbablyWrong(t *testing.T) {
 
 func TestAWildcardAddressIsEveryLocalOne(t *testing.T) {
 	for upstream, want := range map[string]int{"127.0.0.1:8443": 1, "192.0.2.7:8080": 1, "192.0.2.8:8443": 0, "[::1]:8443": 1} {
-		text := edited(t, minimalConfig, `bind_addr = "127.0.0.1"`, `bind_addr = "::"`, "127.0.0.1:3000", upstream)
+		text := configtest.Edited(t, configtest.Minimal, `bind_addr = "127.0.0.1"`, `bind_addr = "::"`, "127.0.0.1:3000", upstream)
 		if got := warningLines(t, t.TempDir(), text, checkTestEnvironment(), true); len(got) != want {
 			t.Errorf("%s: got the warnings %q, want %d", upstream, got, want)
 		}
@@ -143,19 +145,19 @@ func TestAWildcardAddressIsEveryLocalOne(t *testing.T) {
 
 func TestCertificatesNearTheirEndGetAWarning(t *testing.T) {
 	dir := t.TempDir()
-	text := edited(t, minimalConfig, `mode = "self_signed"`, manualTLS)
+	text := configtest.Edited(t, configtest.Minimal, `mode = "self_signed"`, configtest.Manual)
 	for _, c := range []struct {
 		name string
 		left time.Duration
 		at   time.Time
 		want string
 	}{
-		{"a third of its life is left", 17 * time.Hour, configNow, ""},
-		{"less than that", 15 * time.Hour, configNow, `listeners[0].tls.cert_path: the certificate for "a.example" expires at 2026-06-02T03:00:00Z, in 15 h 0 min; renew it, and see why it was not`},
-		{"it has not begun", 48 * time.Hour, configNow.Add(-time.Minute), `listeners[0].tls.cert_path: the certificate for "a.example" is not valid before 2026-06-01T12:00:00Z; look at the clock, or wait until then`},
+		{"a third of its life is left", 17 * time.Hour, configtest.Now, ""},
+		{"less than that", 15 * time.Hour, configtest.Now, `listeners[0].tls.cert_path: the certificate for "a.example" expires at 2026-06-02T03:00:00Z, in 15 h 0 min; renew it, and see why it was not`},
+		{"it has not begun", 48 * time.Hour, configtest.Now.Add(-time.Minute), `listeners[0].tls.cert_path: the certificate for "a.example" is not valid before 2026-06-01T12:00:00Z; look at the clock, or wait until then`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			writeConfigPair(t, dir, "a", configNow.Add(c.left))
+			configtest.WritePair(t, dir, "a", configtest.Now.Add(c.left))
 			env := checkTestEnvironment()
 			env.now = func() time.Time { return c.at }
 			if got := strings.Join(warningLines(t, dir, text, env, false), "\n"); got != c.want {
@@ -167,13 +169,13 @@ func TestCertificatesNearTheirEndGetAWarning(t *testing.T) {
 
 func TestALogFileOfSomebodyElseGetsAWarning(t *testing.T) {
 	dir := t.TempDir()
-	text := minimalConfig + "[logging]\nlog_file_path = \"DIR/proxy.log\"\n"
+	text := configtest.Minimal + "[logging]\nlog_file_path = \"DIR/proxy.log\"\n"
 	refusing := checkTestEnvironment()
 	refusing.writable = func(string) error { return errors.New("permission denied") }
 	if got := warningLines(t, dir, text, refusing, false); got != nil {
 		t.Errorf("without a file: got %q, want nothing", got)
 	}
-	path := writeConfigFile(t, dir, "proxy.log", "")
+	path := configtest.WriteFile(t, dir, "proxy.log", "")
 	want := `logging.log_file_path: "DIR/proxy.log" cannot be written by this user: permission denied; give the file to the user that the proxy runs as, or remove it`
 	if got := strings.Join(warningLines(t, dir, text, refusing, false), "\n"); got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -196,7 +198,7 @@ func TestALogFileOfSomebodyElseGetsAWarning(t *testing.T) {
 func TestAnAccountMayWhatOwnerGroupAndOthersMay(t *testing.T) {
 	dir := t.TempDir()
 	openWay(t, dir)
-	path := writeConfigFile(t, dir, "file", "")
+	path := configtest.WriteFile(t, dir, "file", "")
 	uid, gid := uint32(os.Getuid()), uint32(os.Getgid())
 	for _, c := range []struct {
 		name    string
@@ -256,7 +258,7 @@ func TestTheDaemonsUserIsTheOwnerOfItsSocketOrLog(t *testing.T) {
 }
 
 func TestEveryNameIsLookedUpOnceAndAFewAtATime(t *testing.T) {
-	text := strings.Replace(minimalConfig, "127.0.0.1:3000", "app.internal:3000", 1)
+	text := strings.Replace(configtest.Minimal, "127.0.0.1:3000", "app.internal:3000", 1)
 	for i := range 200 {
 		text += fmt.Sprintf("[[listeners.sites]]\nhost = \"%d.example\"\nupstream = \"n%d.internal:80\"\n", i, i/2)
 	}
@@ -294,9 +296,9 @@ func TestTheNumberOfWarningsIsBounded(t *testing.T) {
 
 func TestCheckReportsOnStdoutAndWarnsOnStderr(t *testing.T) {
 	dir := t.TempDir()
-	good := writeConfigFile(t, dir, "good.toml", edited(t, minimalConfig, "[rate_limit]", "max_connections = 64\n[rate_limit]"))
-	warned := writeConfigFile(t, dir, "warned.toml", edited(t, minimalConfig, "[rate_limit]", "max_connections = 64\n[rate_limit]", "burst = 200", "burst = 5"))
-	bad := writeConfigFile(t, dir, "bad.toml", edited(t, minimalConfig, "burst = 200", "burst = 0", "limit_bytes = 104857600", "limit_bytes = -1"))
+	good := configtest.WriteFile(t, dir, "good.toml", configtest.Edited(t, configtest.Minimal, "[rate_limit]", "max_connections = 64\n[rate_limit]"))
+	warned := configtest.WriteFile(t, dir, "warned.toml", configtest.Edited(t, configtest.Minimal, "[rate_limit]", "max_connections = 64\n[rate_limit]", "burst = 200", "burst = 5"))
+	bad := configtest.WriteFile(t, dir, "bad.toml", configtest.Edited(t, configtest.Minimal, "burst = 200", "burst = 0", "limit_bytes = 104857600", "limit_bytes = -1"))
 	for _, c := range []struct {
 		name           string
 		args           []string
@@ -378,7 +380,7 @@ func TestAFileBehindADirectoryOfOthersIsOutOfReach(t *testing.T) {
 	if err := errors.Join(os.Mkdir(live, 0o755), os.Mkdir(archive, 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	key := writeConfigFile(t, archive, "key1.pem", "")
+	key := configtest.WriteFile(t, archive, "key1.pem", "")
 	link := filepath.Join(live, "key.pem")
 	if err := errors.Join(os.Chmod(key, 0o644), os.Symlink("../archive/key1.pem", link)); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"reverse-proxy/proxy/config/configtest"
 )
 
 // docExample matches a whole configuration.
@@ -21,7 +23,7 @@ func documentation(t *testing.T) string {
 }
 
 func TestTheDocumentedExamplesAreValid(t *testing.T) {
-	dir := certificateDir(t)
+	dir := configtest.CertificateDir(t)
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +46,7 @@ func TestTheDocumentedExamplesAreValid(t *testing.T) {
 }
 
 func TestTheDocumentedErrorsAreTheRealOnes(t *testing.T) {
-	_, err := parseText(t.TempDir(), minimalConfig+"[[listeners.sites]]\nhost = \"b.example\"\nupsteam = \"127.0.0.1:1\"\n")
+	_, err := parseText(t.TempDir(), configtest.Minimal+"[[listeners.sites]]\nhost = \"b.example\"\nupsteam = \"127.0.0.1:1\"\n")
 	for _, line := range configErrorLines(t, "\x00", err) {
 		if !strings.Contains(documentation(t), "\n"+line+"\n") {
 			t.Errorf("the documentation does not show %q", line)

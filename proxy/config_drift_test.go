@@ -5,64 +5,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config/configtest"
 )
 
-// driftBase is the configuration that runs in the tests of drift; DIR is replaced.
-const driftBase = `allow_wildcard_bind = false
-health_check_port = 9900
-https_health_path = "/health"
-admin_socket_path = "/run/admin.sock"
-shutdown_timeout_secs = 30
-connection_idle_timeout_secs = 60
-header_timeout_secs = 10
-body_idle_timeout_secs = 61
-max_connections = 1024
-max_connections_per_client = 1
-sandbox = "on"
-[logging]
-level = "info"
-format = "text"
-log_file_path = "DIR/proxy.log"
-[rate_limit]
-requests_per_second = 100
-burst = 200
-eviction_interval_secs = 62
-eviction_age_secs = 300
-[body]
-limit_bytes = 104857600
-[[listeners]]
-bind_addr = "127.0.0.1"
-http_port = 80
-https_port = 443
-[listeners.tls]
-mode = "acme"
-acme_domains = ["a.example"]
-acme_cache_dir = "DIR/cache"
-acme_contact = "mailto:a@example.com"
-acme_directory = "staging"
-acme_ca_path = "DIR/a.pem"
-[[listeners.sites]]
-host = "a.example"
-upstream = "127.0.0.1:3000"
-upstream_scheme = "http"
-upstream_connect_timeout_secs = 5
-upstream_request_timeout_secs = 63
-[[listeners]]
-bind_addr = "127.0.0.2"
-[listeners.tls]
-mode = "manual"
-cert_path = "DIR/a.pem"
-key_path = "DIR/a.key"
-[[listeners.tls.certificates]]
-cert_path = "DIR/b.pem"
-key_path = "DIR/b.key"
-`
-
 func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
-	dir := certificateDir(t)
+	dir := configtest.CertificateDir(t)
 	load := func(t *testing.T, pairs ...string) *Config {
 		t.Helper()
-		cfg, err := parseText(dir, edited(t, driftBase, pairs...))
+		cfg, err := parseText(dir, configtest.Edited(t, configtest.EveryKey, pairs...))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,15 +7,17 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"reverse-proxy/proxy/config/configtest"
 )
 
 // FuzzParseConfig looks for bytes that crash the parsing or validation of a file, that yield an error with more than
 // one line (which could forge a line of the log), or a configuration out of its own bounds.
 func FuzzParseConfig(f *testing.F) {
-	f.Add([]byte(minimalConfig))
-	f.Add([]byte(minimalConfig + secondListener))
-	f.Add([]byte(strings.Replace(minimalConfig, `mode = "self_signed"`, acmeTLS, 1)))
-	f.Add([]byte(strings.Replace(minimalConfig, `mode = "self_signed"`, manualTLS, 1)))
+	f.Add([]byte(configtest.Minimal))
+	f.Add([]byte(configtest.Minimal + configtest.SecondListener))
+	f.Add([]byte(strings.Replace(configtest.Minimal, `mode = "self_signed"`, configtest.ACME, 1)))
+	f.Add([]byte(strings.Replace(configtest.Minimal, `mode = "self_signed"`, configtest.Manual, 1)))
 	seeds, err := filepath.Glob("../testdata/config/*.toml")
 	if err != nil || len(seeds) == 0 {
 		f.Fatalf("got the seeds %v and the error %v, want some seeds", seeds, err)

@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config/configtest"
 )
 
 func TestLoadConfigFillsInTheDefaults(t *testing.T) {
-	path := writeConfigFile(t, t.TempDir(), "config.toml", edited(t, minimalConfig,
+	path := configtest.WriteFile(t, t.TempDir(), "config.toml", configtest.Edited(t, configtest.Minimal,
 		"http_port = 8080\nhttps_port = 8443\n", ""))
 	got, err := LoadConfig(path, false)
 	if err != nil {
@@ -57,7 +59,7 @@ func TestLoadConfigFillsInTheDefaults(t *testing.T) {
 }
 
 func TestLoadConfigTakesEveryKeyFromTheFile(t *testing.T) {
-	dir := certificateDir(t)
+	dir := configtest.CertificateDir(t)
 	text, err := os.ReadFile("../testdata/config/every_key.toml")
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +115,7 @@ func TestACMEDirectoryWordsBecomeURLs(t *testing.T) {
 		"\nacme_directory = \"production\"": acmeProductionURL,
 		"\nacme_directory = \"staging\"":    acmeStagingURL,
 	} {
-		cfg, err := parseText(t.TempDir(), edited(t, minimalConfig, `mode = "self_signed"`, acmeTLS+line))
+		cfg, err := parseText(t.TempDir(), configtest.Edited(t, configtest.Minimal, `mode = "self_signed"`, configtest.ACME+line))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +148,7 @@ func TestTheReportCountsListenersAndSites(t *testing.T) {
 func TestValidationCreatesNothing(t *testing.T) {
 	dir := t.TempDir()
 	text := "logging.log_file_path = \"DIR/proxy.log\"\nadmin_socket_path = \"DIR/admin.sock\"\n" +
-		edited(t, minimalConfig, `mode = "self_signed"`, acmeTLS)
+		configtest.Edited(t, configtest.Minimal, `mode = "self_signed"`, configtest.ACME)
 	if _, err := parseText(dir, text); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +168,7 @@ func TestDescriptorsNeededCountsBothSidesAndTheListeners(t *testing.T) {
 func TestALimitTooLowForAnyConnectionIsNotAnsweredWithANumber(t *testing.T) {
 	env := configEnvironment()
 	env.descriptorLimit = func() uint64 { return 64 }
-	_, err := configFromBytes("c", []byte(minimalConfig), false, env)
+	_, err := configFromBytes("c", []byte(configtest.Minimal), false, env)
 	want := []string{"max_connections: 1024 needs 2114 file descriptors, but the process may open 64; " +
 		"raise the limit (LimitNOFILE= of the unit, ulimit -n) to 2114"}
 	if diff := cmp.Diff(want, configErrorLines(t, "/nowhere", err)); diff != "" {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config/configtest"
 )
 
 func TestTextThatIsNoTOMLGetsLineAndColumn(t *testing.T) {
@@ -49,7 +51,7 @@ func TestUnknownKeysAreNamedWithTheirIndicesAndWhatWasMeant(t *testing.T) {
 				"host, upstream, upstream_scheme, upstream_connect_timeout_secs, upstream_request_timeout_secs"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := parseText(t.TempDir(), c.top+"\n"+minimalConfig+c.end+"\n")
+			_, err := parseText(t.TempDir(), c.top+"\n"+configtest.Minimal+c.end+"\n")
 			if diff := cmp.Diff([]string{c.want}, configErrorLines(t, "\x00", err)); diff != "" {
 				t.Errorf("the errors differ (-want +got):\n%s", diff)
 			}
@@ -76,17 +78,17 @@ func TestValuesOfTheWrongTypeAreNamedAndHideTheirConsequences(t *testing.T) {
 		{"a number among sites", "", "[listeners.tls]\nmode = \"self_signed\"\n[[listeners.sites]]\nhost = \"a.example\"\nupstream = \"127.0.0.1:3000\"\n",
 			"sites = [5]\ntls = {mode = \"self_signed\"}\n",
 			"listeners[0].sites[0]: is the number 5; a table is needed, as in [[listeners.sites]]"},
-		{"a string for a list of domains", "", `mode = "self_signed"`, strings.Replace(acmeTLS, `["a.example"]`,
+		{"a string for a list of domains", "", `mode = "self_signed"`, strings.Replace(configtest.ACME, `["a.example"]`,
 			`"a.example"`, 1),
 			`listeners[0].tls.acme_domains: is the string "a.example"; an array of strings is needed, as in ["a.example"]`},
-		{"a number in a list of domains", "", `mode = "self_signed"`, strings.Replace(acmeTLS, `["a.example"]`,
+		{"a number in a list of domains", "", `mode = "self_signed"`, strings.Replace(configtest.ACME, `["a.example"]`,
 			`["a.example", 5]`, 1),
 			"listeners[0].tls.acme_domains[1]: is the number 5; a string is needed, in quotes"},
 		{"a long string is clipped", "max_connections = \"" + strings.Repeat("x", 1000) + "\"", "", "",
 			`max_connections: is the string "` + strings.Repeat("x", 128) + `…"; a whole number is needed, without quotes`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := parseText(t.TempDir(), c.top+"\n"+edited(t, minimalConfig, c.from, c.to))
+			_, err := parseText(t.TempDir(), c.top+"\n"+configtest.Edited(t, configtest.Minimal, c.from, c.to))
 			if diff := cmp.Diff([]string{c.want}, configErrorLines(t, "\x00", err)); diff != "" {
 				t.Errorf("the errors differ (-want +got):\n%s", diff)
 			}

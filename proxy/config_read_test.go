@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config/configtest"
 )
 
 func TestFaultsOfTheFileAreOneErrorThatBeginsWithThePath(t *testing.T) {
@@ -29,7 +31,7 @@ func TestFaultsOfTheFileAreOneErrorThatBeginsWithThePath(t *testing.T) {
 	if err := os.Symlink("loop", loop); err != nil {
 		t.Fatal(err)
 	}
-	huge := writeConfigFile(t, dir, "huge", "")
+	huge := configtest.WriteFile(t, dir, "huge", "")
 	// A sparse file of 1 TiB: reading it whole would not end well.
 	if err := os.Truncate(huge, 1<<40); err != nil {
 		t.Fatal(err)
@@ -43,15 +45,15 @@ func TestFaultsOfTheFileAreOneErrorThatBeginsWithThePath(t *testing.T) {
 		{"a link to itself", loop, "cannot be read: too many levels of symbolic links"},
 		{"a path through a file", huge + "/config.toml", "cannot be read: not a directory"},
 		{"a huge file", huge, "is 1099511627776 bytes long; at most 1048576 are read"},
-		{"one byte too much", writeConfigFile(t, dir, "long", strings.Repeat("#", 1<<20+1)),
+		{"one byte too much", configtest.WriteFile(t, dir, "long", strings.Repeat("#", 1<<20+1)),
 			"is 1048577 bytes long; at most 1048576 are read"},
-		{"an empty file", writeConfigFile(t, dir, "empty", ""),
+		{"an empty file", configtest.WriteFile(t, dir, "empty", ""),
 			"is empty; a configuration has at least [rate_limit], [body] and one [[listeners]]"},
-		{"a file of white space", writeConfigFile(t, dir, "blank", " \n\t\n"),
+		{"a file of white space", configtest.WriteFile(t, dir, "blank", " \n\t\n"),
 			"is empty; a configuration has at least [rate_limit], [body] and one [[listeners]]"},
-		{"a file with a zero byte", writeConfigFile(t, dir, "zero", "a = 1\n\x00"),
+		{"a file with a zero byte", configtest.WriteFile(t, dir, "zero", "a = 1\n\x00"),
 			"is binary: a zero byte at offset 6; a configuration is TOML, in UTF-8"},
-		{"a file in Latin-1", writeConfigFile(t, dir, "latin", "# fine\n# b\xfccher\n"),
+		{"a file in Latin-1", configtest.WriteFile(t, dir, "latin", "# fine\n# b\xfccher\n"),
 			"is not UTF-8: byte 0xfc at offset 10 (line 2); save it as UTF-8"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -65,7 +67,7 @@ func TestFaultsOfTheFileAreOneErrorThatBeginsWithThePath(t *testing.T) {
 
 func TestAFileThatTheUserMayNotReadIsAnErrorOfItsOwn(t *testing.T) {
 	dir := t.TempDir()
-	path := writeConfigFile(t, dir, "config.toml", minimalConfig)
+	path := configtest.WriteFile(t, dir, "config.toml", configtest.Minimal)
 	if err := os.Chmod(path, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +129,7 @@ func TestAFileThatChangesWhileItIsReadIsRefused(t *testing.T) {
 		{"it goes away", os.Remove},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			path := writeConfigFile(t, t.TempDir(), "file", "text")
+			path := configtest.WriteFile(t, t.TempDir(), "file", "text")
 			_, err := readStableFile(path, 100, func() {
 				if err := c.change(path); err != nil {
 					t.Error(err)
@@ -142,7 +144,7 @@ func TestAFileThatChangesWhileItIsReadIsRefused(t *testing.T) {
 
 func TestAFileThatStaysIsRead(t *testing.T) {
 	dir := t.TempDir()
-	path := writeConfigFile(t, dir, "file", "text")
+	path := configtest.WriteFile(t, dir, "file", "text")
 	link := filepath.Join(dir, "link")
 	if err := os.Symlink("file", link); err != nil {
 		t.Fatal(err)
@@ -157,8 +159,8 @@ func TestAFileThatStaysIsRead(t *testing.T) {
 
 // A writer that never stops is what the check is for; the test ends at the first refusal.
 func TestLoadConfigRefusesAFileThatIsRewrittenAllTheTime(t *testing.T) {
-	text := []byte(minimalConfig + strings.Repeat("# padding\n", 80_000))
-	path := writeConfigFile(t, t.TempDir(), "config.toml", string(text))
+	text := []byte(configtest.Minimal + strings.Repeat("# padding\n", 80_000))
+	path := configtest.WriteFile(t, t.TempDir(), "config.toml", string(text))
 	stop, done := make(chan struct{}), make(chan error, 1)
 	go func() {
 		for {

@@ -9,13 +9,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config/configtest"
 )
 
-// referenceText is driftBase, in which every key stands, with the line of one key replaced; "" takes the key out.
+// referenceText is configtest.EveryKey, in which every key stands, with the line of one key replaced; "" takes the key out.
 func referenceText(t *testing.T, table ConfigTable, key ConfigKey, line string) string {
 	t.Helper()
 	here := ""
-	lines := strings.SplitAfter(driftBase, "\n")
+	lines := strings.SplitAfter(configtest.EveryKey, "\n")
 	for i, text := range lines {
 		if strings.HasPrefix(text, "[") {
 			here = strings.Trim(text, "[]\n")
@@ -25,15 +27,15 @@ func referenceText(t *testing.T, table ConfigTable, key ConfigKey, line string) 
 			return strings.Join(lines, "")
 		}
 	}
-	t.Fatalf("%s: not in driftBase, where every key has to stand", childKey(table.Path, key.Name))
+	t.Fatalf("%s: not in configtest.EveryKey, where every key has to stand", childKey(table.Path, key.Name))
 	return ""
 }
 
-// forEachKey runs test for every key of the reference. load parses driftBase, in which the key has the value, or is left
+// forEachKey runs test for every key of the reference. load parses configtest.EveryKey, in which the key has the value, or is left
 // out if that is "".
 func forEachKey(t *testing.T, test func(t *testing.T, key ConfigKey, path string, load func(value string) (*Config, []string))) {
 	t.Helper()
-	dir := certificateDir(t)
+	dir := configtest.CertificateDir(t)
 	env := configEnvironment()
 	env.descriptorLimit = func() uint64 { return 1 << 32 }
 	for _, table := range ConfigReference() {

@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config/configtest"
 )
 
 // stateOf is a configuration as it would be in use on the running listeners, without certificates.
 func stateOf(t *testing.T, cfg *Config, running []ListenerConfig) configState {
 	t.Helper()
-	dynamic, err := buildDynamic(cfg, running, configNow)
+	dynamic, err := buildDynamic(cfg, running, configtest.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,10 +31,10 @@ func differenceOf(t *testing.T, running, next *Config) Difference {
 }
 
 func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
-	dir := certificateDir(t)
+	dir := configtest.CertificateDir(t)
 	load := func(t *testing.T, pairs ...string) *Config {
 		t.Helper()
-		cfg, err := parseText(dir, edited(t, driftBase, pairs...))
+		cfg, err := configOf(dir, configtest.Edited(t, configtest.EveryKey, pairs...), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,13 +111,13 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 }
 
 func TestTheDifferenceFollowsSitesFromListenerToListener(t *testing.T) {
-	two := minimalConfig + secondListener
+	two := configtest.Minimal + configtest.SecondListener
 	for _, c := range []struct {
 		name, running, file string
 		want                Difference
 	}{
 		{"a site that moves is one site that changes", two,
-			edited(t, two, `host = "a.example"`, `host = "c.example"`, `host = "b.example"`, `host = "a.example"`),
+			configtest.Edited(t, two, `host = "a.example"`, `host = "c.example"`, `host = "b.example"`, `host = "a.example"`),
 			Difference{
 				SitesAdded:   []SiteSummary{{"c.example", "127.0.0.1:8443", "http://127.0.0.1:3000"}},
 				SitesRemoved: []SiteSummary{{"b.example", "127.0.0.2:8443", "http://127.0.0.1:3001"}},
@@ -123,22 +125,22 @@ func TestTheDifferenceFollowsSitesFromListenerToListener(t *testing.T) {
 					{"listener", "127.0.0.1:8443", "127.0.0.2:8443"}, {"upstream", "127.0.0.1:3000", "127.0.0.1:3001"},
 				}}},
 			}},
-		{"a listener that is new in the file waits with its sites", minimalConfig, two, Difference{
+		{"a listener that is new in the file waits with its sites", configtest.Minimal, two, Difference{
 			SitesWaiting:    []SiteSummary{{"b.example", "127.0.0.2:8443", "http://127.0.0.1:3001"}},
 			RestartRequired: []Drift{{"listeners[1]", "", "127.0.0.2:8443"}},
 		}},
-		{"a listener that the file no longer has loses its sites", two, minimalConfig, Difference{
+		{"a listener that the file no longer has loses its sites", two, configtest.Minimal, Difference{
 			SitesRemoved:    []SiteSummary{{"b.example", "127.0.0.2:8443", "http://127.0.0.1:3001"}},
 			RestartRequired: []Drift{{"listeners[1]", "127.0.0.2:8443", ""}},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			running, err := parseText(dir, c.running)
+			running, err := configOf(dir, c.running, false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			next, err := parseText(dir, c.file)
+			next, err := configOf(dir, c.file, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -150,7 +152,7 @@ func TestTheDifferenceFollowsSitesFromListenerToListener(t *testing.T) {
 }
 
 func TestTheDifferenceShowsRenewedCertificates(t *testing.T) {
-	cfg, err := parseText(t.TempDir(), minimalConfig)
+	cfg, err := configOf(t.TempDir(), configtest.Minimal, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,10 @@
 package proxy
 
 import (
-	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"maps"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -56,39 +55,22 @@ func TestEachNameHasTheExpiryThatComesFirst(t *testing.T) {
 	}
 }
 
-func TestAttemptsAreCountedByTheirResult(t *testing.T) {
-	cfg := acmeTestConfig(t, acmeTestDirectory, "", "a.example.test", "b.example.test")
-	var log acmeTestLog
-	source := newTestACMESource(t, cfg, true, &log)
-	s := &scrape{listeners: listeners{{source: source}, {source: fixedSource{}}}}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	for _, attempt := range []struct {
-		ctx     context.Context
-		outcome acmeOutcome
-	}{
-		{t.Context(), acmeOutcome{cert: new(tls.Certificate)}},
-		{t.Context(), acmeOutcome{err: errors.New("no"), refused: true}},
-		{t.Context(), acmeOutcome{err: errors.New("no"), refused: true}},
-		{t.Context(), acmeOutcome{err: errors.New("connection refused")}},
-		{ended, acmeOutcome{err: errors.New("given up")}}, // the daemon ends: nobody has failed
-		{ended, acmeOutcome{cert: new(tls.Certificate)}},
-	} {
-		source.obtain = func(context.Context, *acmeDomain) acmeOutcome { return attempt.outcome }
-		source.try(attempt.ctx, source.domains[0])
+func TestAttemptsAreWrittenByTheirResult(t *testing.T) {
+	source, err := newACMESource("listeners[0]", "127.0.0.1:443", TLSListenerConfig{Mode: TLSModeACME, ACMEDomains: []string{"a.example.test"},
+		ACMECacheDir: filepath.Join(t.TempDir(), "acme"), ACMEContact: "mailto:ops@example.test", ACMEDirectory: "https://ca.example.test/"}, true, quietLogger(t))
+	if err != nil {
+		t.Fatal(err)
 	}
+	for result, n := range []uint64{2, 3, 1} {
+		source.attempts[result].Add(n)
+	}
+	s := &scrape{listeners: listeners{{source: source}, {source: fixedSource{}}}}
 	const name = "reverse_proxy_acme_attempts_total"
-	want := map[string]string{name + `{result="success"}`: "2", name + `{result="refused"}`: "2", name + `{result="unreachable"}`: "1"}
+	want := map[string]string{name + `{result="success"}`: "2", name + `{result="refused"}`: "3", name + `{result="unreachable"}`: "1"}
 	if diff := cmp.Diff(want, written(t, s, name)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	wantFailing := func(want string) {
-		t.Helper()
-		wantSamples(t, written(t, s, "reverse_proxy_acme_failing_names"), map[string]string{"reverse_proxy_acme_failing_names": want})
-	}
-	wantFailing("0")
-	source.failed(source.domains[1], acmeOutcome{err: errors.New("no")})
-	wantFailing("1")
+	wantSamples(t, written(t, s, "reverse_proxy_acme_failing_names"), map[string]string{"reverse_proxy_acme_failing_names": "0"})
 }
 
 func TestHandshakesAreCountedByResultAndVersion(t *testing.T) {

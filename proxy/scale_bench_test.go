@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"net/netip"
 	"runtime"
 	"testing"
 )
@@ -55,7 +56,7 @@ func BenchmarkARequestTracked(b *testing.B) {
 func benchmarkARequest(b *testing.B, change func(*pathOptions), tracked int) {
 	s, p := newSteadyPath(b, browserGet, "\r\n\r\n", okResponse, okResponse, change)
 	for i := range tracked {
-		p.shared.limiter.allow(floodAddr(i), RateLimitConfig{RequestsPerSecond: 1e6, Burst: 1e6})
+		p.shared.limiter.allow(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), RateLimitConfig{RequestsPerSecond: 1e6, Burst: 1e6})
 	}
 	runtime.GC() // what was just made is not measured
 	s.once(b)

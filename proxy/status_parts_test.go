@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config/configtest"
 )
 
 func TestTheHistoryOfReloadsIsBounded(t *testing.T) {
@@ -41,14 +43,14 @@ func TestDaysLeftAreWholeDays(t *testing.T) {
 		{0, 0}, {23 * time.Hour, 0}, {24 * time.Hour, 1}, {60*24*time.Hour - time.Second, 59}, {-time.Second, -1}, {-24 * time.Hour, -1},
 		{-25 * time.Hour, -2},
 	} {
-		if got := daysLeft(configNow.Add(c.left), configNow); got != c.want {
+		if got := daysLeft(configtest.Now.Add(c.left), configtest.Now); got != c.want {
 			t.Errorf("%v before the end: got %d days, want %d", c.left, got, c.want)
 		}
 	}
 }
 
 func TestTheTrafficOfEverySiteIsListed(t *testing.T) {
-	cfg, err := parseText(t.TempDir(), minimalConfig+secondListener)
+	cfg, err := configOf(t.TempDir(), configtest.Minimal+configtest.SecondListener, false)
 	if err != nil {
 		t.Fatal(err)
 	}

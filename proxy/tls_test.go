@@ -2,12 +2,16 @@ package proxy
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/config/configtest"
 )
 
 // testCertificate makes a certificate for names, self-signed.
@@ -174,8 +178,14 @@ func TestAClosedGateHoldsAHandshakeAndThenLetsItGo(t *testing.T) {
 // writePair writes a certificate and its key into dir.
 func writePair(t *testing.T, dir, name string, certificate *tls.Certificate) CertificateFiles {
 	t.Helper()
-	cacheACMETestCert(t, dir, name, certificate) // key and chain in one file, which serves as both
-	path := filepath.Join(dir, name)
+	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Key and chain in one file, which serves as both.
+	pair := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
+	pair = append(pair, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})...)
+	path := configtest.WriteFile(t, dir, name, string(pair))
 	return CertificateFiles{CertPath: path, KeyPath: path}
 }
 
@@ -215,8 +225,9 @@ func TestManualCertificatesAreReloadedAsOne(t *testing.T) {
 
 func TestAnExpiredManualCertificateRefusesTheReload(t *testing.T) {
 	dir := t.TempDir()
-	expired := makeACMETestCert(t, "a.example", time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
-	_, err := newManualSource("listeners[2].tls", "127.0.0.1:443", []CertificateFiles{writePair(t, dir, "old", expired)})
+	configtest.WritePair(t, dir, "old", time.Now().Add(-time.Hour))
+	_, err := newManualSource("listeners[2].tls", "127.0.0.1:443", []CertificateFiles{
+		{CertPath: filepath.Join(dir, "old.pem"), KeyPath: filepath.Join(dir, "old.key")}})
 	if err == nil || !strings.Contains(err.Error(), "listeners[2].tls.cert_path: ") || !strings.Contains(err.Error(), "expired at ") {
 		t.Errorf("got %v, want the key and that it expired", err)
 	}

@@ -9,9 +9,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config/configtest"
 )
 
-// ruleExample is one example of a rule from testdata/config/rules_*.txt: an edit of minimalConfig and the errors that
+// ruleExample is one example of a rule from testdata/config/rules_*.txt: an edit of configtest.Minimal and the errors that
 // it gets, none for an accepted one.
 type ruleExample struct {
 	rule, name string
@@ -68,13 +70,13 @@ func ruleExamples(t *testing.T, path string) []ruleExample {
 // text is the example's configuration.
 func (e ruleExample) text(t *testing.T) string {
 	t.Helper()
-	return e.top + edited(t, minimalConfig, e.edits...) + e.end
+	return e.top + configtest.Edited(t, configtest.Minimal, e.edits...) + e.end
 }
 
 // ruleDir is a directory with all that the examples name in DIR.
 func ruleDir(t *testing.T) string {
 	t.Helper()
-	dir := certificateDir(t)
+	dir := configtest.CertificateDir(t)
 	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +136,7 @@ func TestEveryErrorSaysWhatWouldBeRight(t *testing.T) {
 
 func TestAWildcardIsAllowedByTheFlagOrTheKey(t *testing.T) {
 	dir := t.TempDir()
-	wildcard := edited(t, minimalConfig, "127.0.0.1", "0.0.0.0")
+	wildcard := configtest.Edited(t, configtest.Minimal, "127.0.0.1", "0.0.0.0")
 	for _, c := range []struct {
 		name     string
 		text     string

@@ -1,0 +1,174 @@
+// Package configtest has the configurations and files that tests of a configuration begin with.
+package configtest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Minimal is the shortest configuration that is valid: the tests of the rules are edits of it.
+const Minimal = `[rate_limit]
+requests_per_second = 100
+burst = 200
+[body]
+limit_bytes = 104857600
+[[listeners]]
+bind_addr = "127.0.0.1"
+http_port = 8080
+https_port = 8443
+[listeners.tls]
+mode = "self_signed"
+[[listeners.sites]]
+host = "a.example"
+upstream = "127.0.0.1:3000"
+`
+
+// SecondListener is a listener to append to Minimal that is in nobody's way.
+const SecondListener = `[[listeners]]
+bind_addr = "127.0.0.2"
+http_port = 8080
+https_port = 8443
+[listeners.tls]
+mode = "self_signed"
+[[listeners.sites]]
+host = "b.example"
+upstream = "127.0.0.1:3001"
+`
+
+// The edits that put Minimal's listener into another mode. DIR stands for the test's directory.
+const (
+	ACME = `mode = "acme"
+acme_domains = ["a.example"]
+acme_cache_dir = "DIR/cache"
+acme_contact = "mailto:admin@example.com"`
+	Manual = `mode = "manual"
+cert_path = "DIR/a.pem"
+key_path = "DIR/a.key"`
+)
+
+// Now is the time that the tests' certificates are judged by.
+var Now = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+// Edited replaces in text the first of each pair by the second, which fails the test where there is nothing to replace.
+func Edited(t *testing.T, text string, pairs ...string) string {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("the configuration does not contain %q:\n%s", pairs[i], text)
+		}
+		text = strings.Replace(text, pairs[i], pairs[i+1], 1)
+	}
+	return text
+}
+
+// CertificateDir is a directory with the pairs a and b, an expired one, and files that are no certificates.
+func CertificateDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	WritePair(t, dir, "a", Now.Add(24*time.Hour))
+	WritePair(t, dir, "b", Now.Add(24*time.Hour))
+	WritePair(t, dir, "expired", Now.Add(-time.Hour))
+	WriteFile(t, dir, "text.pem", "no certificate in here\n")
+	WriteFile(t, dir, "damaged.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+	WriteFile(t, dir, "encrypted.key",
+		"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
+	WriteFile(t, dir, "damaged.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+	return dir
+}
+
+// WritePair writes name.pem and name.key, for the host name.example.
+func WritePair(t *testing.T, dir, name string, notAfter time.Time) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: name + ".example"},
+		DNSNames:     []string{name + ".example"},
+		NotBefore:    notAfter.Add(-48 * time.Hour),
+		NotAfter:     notAfter,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	WriteFile(t, dir, name+".pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
+	WriteFile(t, dir, name+".key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+}
+
+// WriteFile writes a file and returns its path.
+func WriteFile(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// EveryKey is the configuration that runs in the tests of drift; DIR is replaced.
+const EveryKey = `allow_wildcard_bind = false
+health_check_port = 9900
+https_health_path = "/health"
+admin_socket_path = "/run/admin.sock"
+shutdown_timeout_secs = 30
+connection_idle_timeout_secs = 60
+header_timeout_secs = 10
+body_idle_timeout_secs = 61
+max_connections = 1024
+max_connections_per_client = 1
+sandbox = "on"
+[logging]
+level = "info"
+format = "text"
+log_file_path = "DIR/proxy.log"
+[rate_limit]
+requests_per_second = 100
+burst = 200
+eviction_interval_secs = 62
+eviction_age_secs = 300
+[body]
+limit_bytes = 104857600
+[[listeners]]
+bind_addr = "127.0.0.1"
+http_port = 80
+https_port = 443
+[listeners.tls]
+mode = "acme"
+acme_domains = ["a.example"]
+acme_cache_dir = "DIR/cache"
+acme_contact = "mailto:a@example.com"
+acme_directory = "staging"
+acme_ca_path = "DIR/a.pem"
+[[listeners.sites]]
+host = "a.example"
+upstream = "127.0.0.1:3000"
+upstream_scheme = "http"
+upstream_connect_timeout_secs = 5
+upstream_request_timeout_secs = 63
+[[listeners]]
+bind_addr = "127.0.0.2"
+[listeners.tls]
+mode = "manual"
+cert_path = "DIR/a.pem"
+key_path = "DIR/a.key"
+[[listeners.tls.certificates]]
+cert_path = "DIR/b.pem"
+key_path = "DIR/b.key"
+`
