@@ -11,7 +11,7 @@ Feature: Attacks over HTTP/2
 
   Rule: Floods end the connection, at bounded memory, while others are served
 
-    @S-12.5
+    @S-12.5 @S-12.11
     Scenario Outline: A flood of <count> of <what> ends the connection
       When the proxy is running
       And a steady load on "https://git.example.test/"
@@ -33,6 +33,7 @@ Feature: Attacks over HTTP/2
         | 10000  | streams that it resets                | ENHANCE_YOUR_CALM                 | streams reset in bulk               |
         | 10000  | streams that it makes the proxy reset | ENHANCE_YOUR_CALM\|PROTOCOL_ERROR | *                                   |
         | 10000  | HEADERS without a byte                | ENHANCE_YOUR_CALM\|PROTOCOL_ERROR | a flood of malformed requests       |
+        | 100000 | HEADERS on a stream that was reset    | ENHANCE_YOUR_CALM                 | a flood of HEADERS on closed streams |
         | 100000 | PING                                  | ENHANCE_YOUR_CALM                 | a flood of frames without a request |
         | 100000 | SETTINGS                              | ENHANCE_YOUR_CALM                 | a flood of SETTINGS                 |
         | 100000 | SETTINGS without a setting            | ENHANCE_YOUR_CALM                 | a flood of SETTINGS                 |
@@ -167,6 +168,19 @@ Feature: Attacks over HTTP/2
         | a record of garbage   |
         | a PING every 50 ms    |
         | a request every 50 ms |
+
+  Rule: A client that changes its mind is no attacker
+
+    @S-12.11
+    Scenario: A map that is zoomed cancels 30 requests three times a second, and is served on
+      Given an upstream "tiles" that never answers
+      And the site "map.example.test" is served from the upstream "tiles"
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://map.example.test"
+      And it opens 30 streams for "/tile" and resets them, 20 times, once every 330 ms
+      Then it is still served
+      And it was sent no RST_STREAM
+      And the log has no line "HTTP2_ABUSE"
 
   Rule: Who is slow is cut
 

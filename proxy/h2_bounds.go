@@ -43,7 +43,7 @@ const (
 	h2SettingsFrames
 	h2EmptyFrames
 	h2Faults
-	h2LateData
+	h2LateHeads
 	h2Kinds
 )
 
@@ -52,8 +52,10 @@ var h2Allowances = [h2Kinds]struct {
 	allowance
 	breach string
 }{
-	// A browser that leaves a page of pictures resets all of them at once, a few times a minute.
-	h2Resets: {allowance{250, 10}, "streams reset in bulk"},
+	// A browser that leaves a page of pictures resets all of them at once; a map that is zoomed cancels 30 tiles three times a
+	// second, for as long as somebody plays with it. Each cost a request, which the rate limit counts, and a stream counts
+	// as running until its upstream was let go.
+	h2Resets: {allowance{250, 200}, "streams reset in bulk"},
 	// PING, PRIORITY, PRIORITY_UPDATE, frames of unknown types, and WINDOW_UPDATE beyond what data has earned. Each frame
 	// that we send earns some more, as clients measure by PING how fast it comes.
 	h2Controls: {allowance{1000, 100}, "a flood of frames without a request"},
@@ -64,9 +66,17 @@ var h2Allowances = [h2Kinds]struct {
 	h2EmptyFrames: {allowance{100, 10}, "a flood of empty frames"},
 	// Streams that end by the client's own fault. Honest clients with a bug make some.
 	h2Faults: {allowance{100, 10}, "a flood of malformed requests"},
-	// DATA of streams that we have reset. A client that uploads to several may have a window for each under way.
-	h2LateData: {allowance{8192, 500}, "a flood of DATA on closed streams"},
+	// Header blocks of streams that we have reset, which can only be trailers, and of those after the last GOAWAY. A client
+	// has at most as many streams under way.
+	h2LateHeads: {allowance{maxConcurrentStreams, 10}, "a flood of HEADERS on closed streams"},
 }
+
+// What a client may still send on a stream that we have reset is what it had under way: at most the stream's window. A frame
+// counts for at least h2LateFrameBytes, and each stream has h2LateSlack for frames that are shorter.
+const (
+	h2LateFrameBytes = 64
+	h2LateSlack      = 4 << 10
+)
 
 // h2ControlsEarned is how many more control frames each frame of ours earns.
 const h2ControlsEarned = 3

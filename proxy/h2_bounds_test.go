@@ -74,6 +74,15 @@ func TestWhatNoHonestClientDoesEndsTheConnection(t *testing.T) {
 			c.request(1, "GET", "/", false, "connection", "close")
 			many(100000, func(c *h2Client, _ int) { c.data(1, "x", false) })(c)
 		}, "ENHANCE_YOUR_CALM", "a flood of DATA on closed streams"},
+		{"HEADERS on a stream that was reset", func(c *h2Client) {
+			c.request(1, "GET", "/", false, "connection", "close")
+			many(100000, func(c *h2Client, _ int) { c.head(1, true, "x-sum", "42") })(c)
+		}, "ENHANCE_YOUR_CALM", "a flood of HEADERS on closed streams"},
+		{"large DATA on a stream that was reset", func(c *h2Client) {
+			c.request(1, "GET", "/", false, "connection", "close")
+			block := strings.Repeat("x", 16384)
+			many(1000, func(c *h2Client, _ int) { c.data(1, block, false) })(c)
+		}, "ENHANCE_YOUR_CALM", "a flood of DATA on closed streams"},
 		{"a window of the connection that overflows", func(c *h2Client) { c.sent(c.framer.WriteWindowUpdate(0, 1<<31-1)) },
 			"FLOW_CONTROL_ERROR", ""},
 		{"DATA on a stream that was not begun", func(c *h2Client) { c.data(1, "x", true) }, "PROTOCOL_ERROR", ""},
@@ -170,5 +179,28 @@ func TestAHeadThatDoesNotComeWholeIsCutAndPINGsAreNoActivity(t *testing.T) {
 				t.Errorf("got GOAWAY %q, want one with NO_ERROR", reader.goAways)
 			}
 		})
+	}
+}
+
+// TestAMapThatIsZoomedIsServedOn cancels 30 requests three times a second for an hour of the sweeper's clock, and resets without
+// a pause after it.
+func TestAMapThatIsZoomedIsServedOn(t *testing.T) {
+	resets := h2Allowances[h2Resets].allowance
+	b := budget{left: resets.burst}
+	now := int64(0)
+	for range 3 * 3600 {
+		now += int64(time.Second) / 3
+		for range 30 {
+			if !b.take(resets, now) {
+				t.Fatalf("got the end after %v, want none", time.Duration(now))
+			}
+		}
+	}
+	taken := 0
+	for b.take(resets, now) {
+		taken++
+	}
+	if int64(taken) > resets.burst {
+		t.Errorf("got %d resets at once, want at most %d", taken, resets.burst)
 	}
 }

@@ -1,11 +1,15 @@
 package proxy
 
+import "reverse-proxy/proxy/http2"
+
 // closedStreams remembers how the streams that closed last were closed: a client may have sent frames before our reset
 // reached it, which are ignored, but none after it has closed a stream itself (RFC 9113, section 5.1).
 type closedStreams struct {
 	// ring holds their numbers, with closedByUs where we reset one.
 	ring []uint32
 	next int
+	// late is how many bytes may still come on those that we reset.
+	late int64
 }
 
 // closedByUs is the bit that no stream's number has.
@@ -22,6 +26,21 @@ func (c *closedStreams) remember(id uint32, ours bool) {
 	}
 	c.ring[c.next] = id
 	c.next = (c.next + 1) % len(c.ring)
+}
+
+// rememberReset notes a stream that we reset while its client may have had that much under way.
+func (c *closedStreams) rememberReset(id uint32, window int64) {
+	c.remember(id, true)
+	c.late += max(0, window) + h2LateSlack
+}
+
+// spendLate counts a DATA frame on a stream that we have reset, and makes the error that ends the connection when no client
+// can have had so much under way. The caller holds mu.
+func (c *closedStreams) spendLate(length int) *http2.Error {
+	if c.late -= max(h2LateFrameBytes, int64(length)); c.late < 0 {
+		return &http2.Error{Code: http2.EnhanceYourCalm, Reason: "a flood of DATA on closed streams"}
+	}
+	return nil
 }
 
 // lookUp tells whether the stream is one that closed, and whether by our reset.

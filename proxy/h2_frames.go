@@ -112,7 +112,7 @@ func (h *h2Conn) openBlock(b *h2Block) *http2.Error {
 	if id <= h.newest {
 		switch known, ours := h.closedStreams.lookUp(id); {
 		case ours:
-			return nil // it crossed our reset
+			return h.spend(h2LateHeads) // it crossed our reset
 		case known:
 			return &http2.Error{Code: http2.StreamClosed, Reason: "HEADERS on a closed stream"}
 		}
@@ -121,8 +121,8 @@ func (h *h2Conn) openBlock(b *h2Block) *http2.Error {
 	h.newest = id
 	switch {
 	case h.final: // the client knows that it is not looked at (RFC 9113, section 6.8)
-		h.remember(id, true)
-		return nil
+		h.rememberReset(id, h2StreamWindow)
+		return h.spend(h2LateHeads)
 	case h.running+h.incoming-min(h.done, maxConcurrentStreams) >= maxConcurrentStreams:
 		b.failed = &http2.Error{Code: http2.RefusedStream, Stream: id, Reason: "too many streams"}
 	default:
@@ -211,7 +211,7 @@ func (h *h2Conn) dataFrame(head http2.Header, p []byte) *http2.Error {
 	case s == nil:
 		h.giveBack(int64(head.Length))
 		if _, ours := h.closedStreams.lookUp(head.Stream); ours {
-			return h.spend(h2LateData) // it crossed our reset
+			return h.spendLate(head.Length) // it crossed our reset
 		}
 		return &http2.Error{Code: http2.StreamClosed, Reason: "DATA on a closed stream"}
 	case s.remoteClosed:
@@ -280,7 +280,7 @@ func (h *h2Conn) streamFailed(failed *http2.Error) *http2.Error {
 		s.refs++
 		h.reset(s, failed.Code)
 	} else {
-		h.sendReset(failed.Stream, failed.Code)
+		h.sendReset(failed.Stream, failed.Code, h2StreamWindow)
 	}
 	h.mu.Unlock()
 	if s != nil {

@@ -129,7 +129,7 @@ func (s *h2Stream) close(out []byte) []byte {
 // leaving may append more. The caller holds mu.
 func (s *h2Stream) settle() {
 	if s.resetQueued && !s.gone {
-		s.conn.remember(s.id, true)
+		s.conn.rememberReset(s.id, s.inWindow.open)
 		s.conn.leave(s)
 	}
 }

@@ -112,13 +112,18 @@ func (h *h2Conn) leave(s *h2Stream) {
 
 // reset ends a stream with RST_STREAM. The caller holds mu.
 func (h *h2Conn) reset(s *h2Stream, code http2.Code) {
-	h.sendReset(s.id, code)
+	window := s.inWindow.open
+	if s.remoteClosed {
+		window = 0
+	}
+	h.sendReset(s.id, code, window)
 	h.leave(s)
 }
 
-// sendReset queues RST_STREAM. The caller holds mu.
-func (h *h2Conn) sendReset(id uint32, code http2.Code) {
-	h.remember(id, true)
+// sendReset queues RST_STREAM for a stream on which the client may have as many bytes under way as the window lets it. The
+// caller holds mu.
+func (h *h2Conn) sendReset(id uint32, code http2.Code, window int64) {
+	h.rememberReset(id, window)
 	if !h.closed {
 		h.control(http2.AppendRSTStream(*h.buffer(), id, code))
 	}

@@ -14,6 +14,7 @@ import (
 func (w *World) h2FloodSteps() []step {
 	return []step{
 		{`it floods the proxy with {int} of {string}`, w.h2Flood, "As fast as they are taken, and fewer where the connection ends before. What: " + floodNames() + "."},
+		{`it opens {int} streams for {string} and resets them, {int} times, once every {int} ms`, w.h2Zoom, "As a map does that is zoomed: the resets come half the time later. Waits until it is done, and fails where the connection ends before."},
 		{`it sends {string} every {int} ms`, w.h2Drip, "`a byte of DATA` of its last stream, `a byte of a header block` of a new one or `a PING`, until the connection ends; does not wait."},
 		{`it sends {string} on its last stream {int} times, once every {int} ms`, w.h2Repeat, "As DATA that does not end the stream. Waits until it is done."},
 	}
@@ -37,7 +38,15 @@ var h2Floods = map[string]func(c *h2Conn, i int) error{
 	"HEADERS without a byte": func(c *h2Conn, _ int) error {
 		return c.out.WriteHeaders(http2.HeadersFrameParam{StreamID: c.newStream(), EndHeaders: true, EndStream: true})
 	},
-	"requests":                    func(c *h2Conn, _ int) error { return c.open(c.get("/"), true) },
+	"requests": func(c *h2Conn, _ int) error { return c.open(c.get("/"), true) },
+	"HEADERS on a stream that was reset": func(c *h2Conn, i int) error {
+		if i == 0 { // a request that is malformed, and whose end has not come
+			if err := c.open([][2]string{{":method", "POST"}, {"connection", "close"}}, false); err != nil {
+				return err
+			}
+		}
+		return c.out.WriteHeaders(http2.HeadersFrameParam{StreamID: c.last, BlockFragment: []byte{0x88}, EndHeaders: true, EndStream: true})
+	},
 	"DATA without a byte":         func(c *h2Conn, _ int) error { return c.out.WriteData(c.last, false, nil) },
 	"CONTINUATION without a byte": func(c *h2Conn, i int) error { return c.endless(i, nil) },
 	"CONTINUATION": func(c *h2Conn, i int) error {
@@ -174,6 +183,29 @@ func (w *World) h2Repeat(text string, times, ms int) error {
 	for range times {
 		if err := w.h2Data(text); err != nil {
 			return err
+		}
+		select {
+		case <-tick.C:
+		case <-w.ctx.Done():
+			return w.ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (w *World) h2Zoom(count int, target string, times, ms int) error {
+	tick := time.NewTicker(time.Duration(ms) * time.Millisecond / 2)
+	defer tick.Stop()
+	for i := range 2 * times {
+		do := w.h2CancelAll
+		if i%2 == 0 {
+			do = func() error { return w.h2OpenMany(count, target) }
+		}
+		if err := do(); err != nil {
+			return err
+		}
+		if w.h2Conn.closed() {
+			return fmt.Errorf("the connection was ended with %s in round %d, want it to go on", w.h2Conn.farewell(), i/2+1)
 		}
 		select {
 		case <-tick.C:
