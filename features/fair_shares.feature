@@ -91,6 +91,28 @@ Feature: Fair shares of the connections
       And the client "mallet" keeps 60 connections to "tcp://[2001:db8:1::1]:${https}" open, which send "\x16\x03\x01\x02\x00\x01\x00\x01\xfc"
       Then the client "alice" is answered 200 by "https://six.example.test/" over 7 new connections, most of them within a second
 
+  Rule: A connection that says nothing gives way after a second
+
+    @S-12.10
+    Scenario Outline: Four clients within their shares say nothing to the <port> port, and a fifth one is served
+      Given the settings:
+        | max_connections            | 4   |
+        | max_connections_per_client | 4   |
+        | header_timeout_secs        | 300 |
+      And the proxy is running
+      And the client "one" opens a connection to "tcp://${addr}:${<port>}"
+      And the client "two" opens a connection to "tcp://${addr}:${<port>}"
+      And the client "three" opens a connection to "tcp://${addr}:${<port>}"
+      And the client "four" opens a connection to "tcp://${addr}:${<port>}"
+      When the client "five" requests "https://git.example.test/" 1 times
+      Then the answer is 200
+      And the log has no line "CONNECTION_CUT"
+
+      Examples:
+        | port  |
+        | https |
+        | http  |
+
   Rule: A share is enforced only while others wait
 
     @S-12.6

@@ -1,0 +1,101 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"testing"
+	"time"
+)
+
+// silentTest is a server of HTTPS whose clock the test moves, with a connection to it.
+type silentTest struct {
+	*registryTest
+	client *net.TCPConn
+	served chan struct{}
+}
+
+func newSilentTest(t *testing.T, g *gate) *silentTest {
+	t.Helper()
+	leaks(t)
+	s := &silentTest{registryTest: newRegistryTest(1), served: make(chan struct{})}
+	logger := openLogger(t, LoggingConfig{}, io.Discard)
+	source, err := newSelfSignedSource("a", []string{"a.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.server.log, s.server.gate, s.server.tls = logger, g, listenerTLSConfig(source, g, logger)
+	s.server.pipeline = &pipeline{metrics: newMetrics()}
+	tcp, client := tcpPair(t)
+	s.client = client
+	ticket, _ := s.admit(s.newClient())
+	go func() { defer close(s.served); s.server.serveConn(tcp, ticket); s.server.conns.Wait() }()
+	waitFor(t, "the handshake to begin", func() bool { return s.conn() != nil && s.conn().watch.phase() == phaseHandshake })
+	return s
+}
+
+// conn returns the connection when it is registered.
+func (s *silentTest) conn() *clientConn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		return c.(*clientConn)
+	}
+	return nil
+}
+
+// ended fails the test when the server does not end the connection.
+func (s *silentTest) ended(t *testing.T) {
+	t.Helper()
+	select {
+	case <-s.served:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the connection was not ended")
+	}
+}
+
+func TestAHandshakeOfWhichNothingComesGivesWayAfterASecond(t *testing.T) {
+	s := newSilentTest(t, openGate())
+	s.advance(freshGrace)
+	waiting := s.admitting()
+	if s.conn().watch.phase() != phaseHandshake {
+		t.Fatal("it gave way within its first second")
+	}
+	// A part of a ClientHello begins the second anew.
+	if _, err := io.WriteString(s.client, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc"); err != nil {
+		t.Fatal(err)
+	}
+	conn := s.conn()
+	waitFor(t, "the bytes to be heard", func() bool { return conn.heard.Load() == s.sweeper.clock.Load() })
+	s.advance(freshGrace)
+	s.sweeper.swept()
+	if conn.watch.phase() != phaseHandshake {
+		t.Fatal("it gave way within a second of its last byte")
+	}
+	s.advance(sweepInterval)
+	s.sweeper.swept()
+	s.ended(t)
+	if waiting.wait() != admitted {
+		t.Error("not admitted into the room that was made")
+	}
+}
+
+func TestAHandshakeThatWaitsAtTheGateCanBeCut(t *testing.T) {
+	s := newSilentTest(t, newGate(time.Hour))
+	s.advance(sweepInterval)
+	shaken := make(chan error, 1)
+	client := tls.Client(s.client, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"})
+	go func() { shaken <- client.HandshakeContext(context.Background()) }()
+	conn := s.conn()
+	waitFor(t, "the ClientHello to be read", func() bool { return conn.heard.Load() == s.sweeper.clock.Load() })
+	s.advance(freshGrace + sweepInterval)
+	waiting := s.admitting()
+	s.ended(t)
+	if <-shaken == nil {
+		t.Error("the handshake was completed")
+	}
+	if waiting.wait() != admitted {
+		t.Error("not admitted into the room that was made")
+	}
+}
