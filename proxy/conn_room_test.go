@@ -275,6 +275,34 @@ func TestAClientThatHoldsAllGivesWayToAnother(t *testing.T) {
 	}
 }
 
+// TestTheHeaviestClientLosesItsYoungestConnection has two clients above their share, and one more that waits.
+func TestTheHeaviestClientLosesItsYoungestConnection(t *testing.T) {
+	w := newCrowd(t, 64, 16)
+	for i := range 64 {
+		w.connect(1 + i%3/2) // the first holds two thirds
+	}
+	for c := range w.conns {
+		c.busy = useRequest
+	}
+	w.connect(3)
+	for c := range w.conns {
+		if !c.told {
+			continue
+		}
+		if c.account.conns != 43 {
+			t.Errorf("cut a connection of a client that holds %d, want one of the client that holds 43", c.account.conns)
+		}
+		for other := range w.conns {
+			if other.account == c.account && other.number > c.number {
+				t.Fatalf("cut connection %d while %d is younger", c.number, other.number)
+			}
+		}
+	}
+	if w.cuts != 1 {
+		t.Errorf("%d were cut, want one", w.cuts)
+	}
+}
+
 func TestAConnectionThatDoesNotLeaveIsNotWaitedForLong(t *testing.T) {
 	w := newCrowd(t, 4, 1)
 	for range 4 {

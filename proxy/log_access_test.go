@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -48,6 +49,16 @@ func TestEveryRateLimitLineIsWritten(t *testing.T) {
 	logRateLimit(l, sampleRecord(), 0)
 	logRateLimit(l, sampleRecord(), 0)
 	wantLines(t, "lines", withoutTimes(taken()), want, want)
+}
+
+func TestARateLimitLineTellsHowManyItStandsFor(t *testing.T) {
+	for format, want := range map[Format]string{FormatText: " status=429 repeated=351", FormatJSON: `,"status":429,"repeated":351}`} {
+		l, taken := capturingLogger(LoggingConfig{Format: format})
+		logRateLimit(l, sampleRecord(), 351)
+		if got := strings.TrimSpace(taken()); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: got %q, want it to end in %q", format, got, want)
+		}
+	}
 }
 
 func TestUpstreamErrorsRepeatOnceInTenSeconds(t *testing.T) {
