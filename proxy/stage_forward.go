@@ -18,6 +18,7 @@ func (p *pipeline) forward(x *exchange) *answer {
 	conn.body.begin(conn.upstreamResponse, x.request.Method)
 	if !p.relay(x, conn, pool) {
 		x.release(conn, pool)
+		x.releaseOut() // the pump needs it no longer, and the next request of this exchange must not find it
 	}
 	x.releaseResponse()
 	return nil

@@ -100,3 +100,23 @@ func TestAnUpstreamConnectionIsGivenBackThoughTheClientDoesNotRead(t *testing.T)
 	}
 	<-sent
 }
+
+// TestAnExchangeThatBrokeOffLeavesNothingForTheNext has an upstream break off its answer while the request's body is sent by
+// a goroutine of its own. The exchange, and with it the buffer of the request, may serve another client next.
+func TestAnExchangeThatBrokeOffLeavesNothingForTheNext(t *testing.T) {
+	p := newTestPipeline(t)
+	p.answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart"
+	r := getRequest("/first")
+	r.Method, r.ContentLength, r.Body = "POST", -1, &fakeBody{parts: []string{"secret"}, err: io.EOF}
+	x := p.handleOne(r, &fakeClient{})
+	if !x.abort || x.out != nil {
+		t.Errorf("abort=%v, got the buffer %v, want the answer broken off and the buffer given back", x.abort, x.out != nil)
+	}
+	x.reset(getRequest("/second"), &fakeClient{}, x.watch, 0)
+	x.watch.reset()
+	p.handle(x)
+	heads := p.heads()
+	if last := heads[len(heads)-1]; !strings.HasPrefix(last, "GET /second ") {
+		t.Errorf("got %q at the upstream for the second request, want that one", last)
+	}
+}
