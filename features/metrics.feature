@@ -94,7 +94,7 @@ Feature: Metrics
       Then the metrics have:
         | reverse_proxy_requests_total{site="",method="GET",status="2xx"}               | 1    |
         | reverse_proxy_requests_total{site="",method="GET",status="4xx"}               | 1    |
-        | reverse_proxy_requests_total{site="a.example.test",method="GET",status="2xx"} | 0    |
+        | reverse_proxy_requests_total{site="a.example.test",method="GET",status="2xx"} | none |
         | reverse_proxy_upstream_errors_total{site=""}                                  | none |
 
     @S-9.3
@@ -148,11 +148,11 @@ Feature: Metrics
       And a client requests "https://b.example.test/"
       And the answer is 502
       Then the metrics have:
-        | reverse_proxy_requests_total{site="b.example.test",method="GET",status="5xx"}         | 1 |
-        | reverse_proxy_upstream_errors_total{site="b.example.test"}                            | 1 |
-        | reverse_proxy_upstream_connect_duration_seconds_count{site="b.example.test"}          | 0 |
-        | reverse_proxy_upstream_response_duration_seconds_count{site="b.example.test"}         | 0 |
-        | reverse_proxy_upstream_errors_total{site="a.example.test"}                            | 0 |
+        | reverse_proxy_requests_total{site="b.example.test",method="GET",status="5xx"}         | 1    |
+        | reverse_proxy_upstream_errors_total{site="b.example.test"}                            | 1    |
+        | reverse_proxy_upstream_connect_duration_seconds_count{site="b.example.test"}          | 0    |
+        | reverse_proxy_upstream_response_duration_seconds_count{site="b.example.test"}         | 0    |
+        | reverse_proxy_upstream_errors_total{site="a.example.test"}                            | none |
 
     @S-9.3
     Scenario: A request in flight is seen while it is
@@ -162,10 +162,10 @@ Feature: Metrics
       And the client "one" begins to request "https://b.example.test/"
       And the upstream "slow" received 1 request
       Then the metrics have:
-        | reverse_proxy_requests_in_flight                                               | 1 |
-        | reverse_proxy_connections{protocol="HTTP/1",state="active"}                    | 1 |
-        | reverse_proxy_upstream_connections{upstream="${upstream:slow}",state="active"} | 1 |
-        | reverse_proxy_requests_total{site="b.example.test",method="GET",status="2xx"}  | 0 |
+        | reverse_proxy_requests_in_flight                                               | 1    |
+        | reverse_proxy_connections{protocol="HTTP/1",state="active"}                    | 1    |
+        | reverse_proxy_upstream_connections{upstream="${upstream:slow}",state="active"} | 1    |
+        | reverse_proxy_requests_total{site="b.example.test",method="GET",status="2xx"}  | none |
       And the upstream "slow" is released
       And the client "one" is answered 200
       And the metrics have:
@@ -208,6 +208,7 @@ Feature: Metrics
       And the setting "rate_limit.burst" is 1000000
       And the setting "logging.level" is "warn"
       When the proxy is running
+      And a client requests "https://a.example.test/"
       And a client sends 10000 requests with different hosts, methods and paths to "https://a.example.test"
       Then the metrics have:
         | reverse_proxy_requests_total{site="",method="other",status="4xx"} | 10000 |
@@ -217,11 +218,33 @@ Feature: Metrics
     @S-9.3
     Scenario: So do five hundred over HTTP/2
       When the proxy is running
+      And a client requests "https://a.example.test/"
       And a client sends 500 requests with different hosts, methods and paths to "https://a.example.test" over HTTP/2
       Then the metrics have:
         | reverse_proxy_requests_total{site="",method="other",status="4xx"} | 500 |
       And the metrics have the sites "a.example.test"
       And the metrics have 15 series of "reverse_proxy_requests_total"
+
+    @S-9.3
+    Scenario: A site has no series before its first request, and all of them after it
+      Given the site "b.example.test" is served from the upstream "app"
+      When the proxy is running
+      And a client requests "https://a.example.test/"
+      And the answer is 200
+      Then the metrics have the sites "a.example.test"
+      And the metrics have:
+        | reverse_proxy_requests_total{site="a.example.test",method="GET",status="2xx"}   | 1    |
+        | reverse_proxy_requests_total{site="a.example.test",method="GET",status="5xx"}   | 0    |
+        | reverse_proxy_upstream_errors_total{site="a.example.test"}                      | 0    |
+        | reverse_proxy_request_duration_seconds_bucket{site="a.example.test",le="+Inf"}  | 1    |
+        | reverse_proxy_request_duration_seconds_bucket{site="a.example.test",le="0.001"} | *    |
+        | reverse_proxy_request_duration_seconds_bucket{site="a.example.test",le="30"}    | 1    |
+        | reverse_proxy_upstream_connect_duration_seconds_count{site="a.example.test"}    | 1    |
+        | reverse_proxy_requests_total{site="b.example.test",method="GET",status="5xx"}   | none |
+        | reverse_proxy_upstream_errors_total{site="b.example.test"}                      | none |
+        | reverse_proxy_request_duration_seconds_count{site="b.example.test"}             | none |
+        | reverse_proxy_sites                                                             | 2    |
+        | reverse_proxy_requests_total{site="",method="GET",status="4xx"}                 | 0    |
 
     @S-9.3 @S-3.1
     Scenario: A reload keeps the numbers of sites that stay, and drops those of sites that are gone
@@ -235,11 +258,21 @@ Feature: Metrics
       When the site "b.example.test" is taken out
       And the site "c.example.test" is served from the upstream "app"
       And the configuration is reloaded
-      Then the metrics have the sites "a.example.test,c.example.test"
+      Then the metrics have the sites "a.example.test"
       And the metrics have:
         | reverse_proxy_requests_total{site="a.example.test",method="GET",status="2xx"} | 1 |
-        | reverse_proxy_requests_total{site="c.example.test",method="GET",status="2xx"} | 0 |
         | reverse_proxy_sites                                                           | 2 |
+      When a client requests "https://c.example.test/"
+      And the answer is 200
+      Then the metrics have the sites "a.example.test,c.example.test"
+      And the metrics have:
+        | reverse_proxy_requests_total{site="c.example.test",method="GET",status="2xx"} | 1 |
+      When the site "b.example.test" is served from the upstream "app"
+      And the configuration is reloaded
+      And a client requests "https://b.example.test/"
+      And the answer is 200
+      Then the metrics have:
+        | reverse_proxy_requests_total{site="b.example.test",method="GET",status="2xx"} | 1 |
 
   Rule: The daemon's own doings are counted
 

@@ -3,6 +3,7 @@ package proxy
 import (
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,25 +75,19 @@ func (m *metrics) adopt(dynamic *DynamicConfig) {
 	m.sites = sites
 }
 
-// all returns the series of every configured site in the order of their hosts, behind that of requests without a site.
-func (m *metrics) all() []*siteSeries {
+// inUse returns the series of requests without a site, and after it those of the sites that have had a request, in the order
+// of their hosts. A site without one costs a scrape neither bytes nor memory.
+func (m *metrics) inUse() []*siteSeries {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	all := make([]*siteSeries, 0, len(m.sites)+1)
-	all = append(all, m.none)
+	used := []*siteSeries{m.none}
 	for _, series := range m.sites {
-		all = append(all, series)
-	}
-	slices.SortFunc(all, func(a, b *siteSeries) int {
-		switch {
-		case a.host < b.host:
-			return -1
-		case a.host > b.host:
-			return 1
+		if series.used() {
+			used = append(used, series)
 		}
-		return 0
-	})
-	return all
+	}
+	slices.SortFunc(used[1:], func(a, b *siteSeries) int { return strings.Compare(a.host, b.host) })
+	return used
 }
 
 // siteTraffic sums up what the site has served since the process started, or since the site was added by a reload. The

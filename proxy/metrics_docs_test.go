@@ -42,7 +42,11 @@ func TestTheDocumentHasTheTableOfMetrics(t *testing.T) {
 func TestAScrapeHasTheMetricsOfTheTable(t *testing.T) {
 	d := startDaemon(t, rawUpstream(t, answerOK), "")
 	d.raw(t, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
-	answer := string(scrapeOf(d.Daemon).append(nil))
+	var answer string
+	waitFor(t, "the request to be counted", func() bool {
+		answer = answerOf(scrapeOf(d.Daemon))
+		return strings.Contains(answer, `site="a.test"`)
+	})
 	families := metricFamilies()
 	var names, declared []string
 	for _, family := range families {

@@ -1,15 +1,15 @@
 package proxy
 
 import (
+	"io"
 	"net/http"
-	"strconv"
 	"sync/atomic"
 )
 
 // metricsPath is where the health port answers scrapes.
 const metricsPath = "/metrics"
 
-// maxScrapes is how many scrapes are answered at a time; each holds its answer in memory until its client has taken it.
+// maxScrapes is how many scrapes are answered at a time; each holds the numbers of the sites in use until its client has taken the answer.
 const maxScrapes = 4
 
 // scrape is where the numbers of an answer come from. All of it is read without waiting: for no request, no reload and no
@@ -21,25 +21,29 @@ type scrape struct {
 	listeners listeners
 	draining  func() bool
 
-	// series and totals are those of the sites, read once an answer.
+	// series are those of the sites in use, and totals their numbers, read once for each answer.
 	series []*siteSeries
 	totals []siteTotals
 }
 
-// append writes the whole answer behind buf.
-func (s *scrape) append(buf []byte) []byte {
-	s.series = s.shared.metrics.all()
+// write writes the whole answer to out, in pieces: its size grows with the sites in use, and what a scrape holds of it
+// does not. It ends early where out fails.
+func (s *scrape) write(out io.Writer) {
+	s.series = s.shared.metrics.inUse()
 	s.totals = make([]siteTotals, len(s.series))
 	for i, series := range s.series {
 		s.totals[i] = series.sum()
 	}
-	text := metricsText{buf: buf}
+	text := metricsText{out: out}
 	families := metricFamilies()
 	for i := range families {
 		text.begin(&families[i])
 		families[i].write(s, &text)
+		if text.failed {
+			return
+		}
 	}
-	return text.buf
+	text.flush()
 }
 
 // newMetricsHandler answers scrapes: GET and HEAD of the path were seen to. More than maxScrapes at a time are answered
@@ -55,10 +59,11 @@ func newMetricsHandler(source scrape) http.Handler {
 			writeHealthError(w, http.StatusServiceUnavailable)
 			return
 		}
-		s := source // each scrape has its own totals
-		answer := s.append(nil)
 		w.Header().Set("Content-Type", metricsContentType)
-		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
-		_, _ = w.Write(answer) // a scraper that has left misses nothing
+		if r.Method == http.MethodHead {
+			return
+		}
+		s := source // each scrape has its own totals
+		s.write(w)
 	})
 }

@@ -26,7 +26,7 @@ func TestAScrapeTellsWhatWasServed(t *testing.T) {
 	d.raw(t, "BREW / HTTP/1.1\r\nHost: other.test\r\nConnection: close\r\n\r\n")
 	var answer string
 	waitFor(t, "all four to be counted", func() bool {
-		answer = string(scrapeOf(d.Daemon).append(nil))
+		answer = answerOf(scrapeOf(d.Daemon))
 		return strings.Contains(answer, `reverse_proxy_requests_total{site="a.test",method="GET",status="2xx"} 2`) &&
 			strings.Contains(answer, `reverse_proxy_requests_total{site="",method="other",status="4xx"} 2`)
 	})

@@ -83,6 +83,16 @@ func (s *siteSeries) lane(index uint32) *siteLane {
 	return at.Load()
 }
 
+// used reports whether a request of the site was ever counted.
+func (s *siteSeries) used() bool {
+	for i := range s.lanes {
+		if s.lanes[i].Load() != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // siteTotals are the numbers of a site, summed up over its lanes.
 type siteTotals struct {
 	requests                          [len(methodClasses)][len(statusClasses)]uint64

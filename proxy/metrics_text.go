@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -9,13 +10,37 @@ import (
 // metricsContentType is the type of Prometheus' text format, which all versions of it and OpenMetrics' scrapers take.
 const metricsContentType = "text/plain; version=0.0.4; charset=utf-8"
 
-// metricsText is a scrape's answer as it grows, in Prometheus' text format.
+// metricsPiece is the size from which on a part of an answer is written out.
+const metricsPiece = 32 << 10
+
+// metricsText writes a scrape's answer, in Prometheus' text format.
 type metricsText struct {
+	// out is where pieces of the answer go, and failed is set when it takes no more.
+	out    io.Writer
+	failed bool
+	// buf is the piece that is not yet written.
 	buf []byte
 	// family is the one whose samples are written.
 	family *metricFamily
 	// bounds are the texts of the histograms' bounds, made at the first.
 	bounds []string
+}
+
+// flush writes out what is left in buf.
+func (t *metricsText) flush() {
+	if !t.failed {
+		_, err := t.out.Write(t.buf)
+		t.failed = err != nil // a scraper that has left misses nothing
+	}
+	t.buf = t.buf[:0]
+}
+
+// endLine ends a line, and writes the piece out when it is large enough.
+func (t *metricsText) endLine() {
+	t.buf = append(t.buf, '\n')
+	if len(t.buf) >= metricsPiece {
+		t.flush()
+	}
 }
 
 // begin writes the head of a family.
@@ -28,7 +53,7 @@ func (t *metricsText) begin(family *metricFamily) {
 		t.buf = append(t.buf, family.name...)
 		t.buf = append(t.buf, ' ')
 		t.buf = append(t.buf, line[1]...)
-		t.buf = append(t.buf, '\n')
+		t.endLine()
 	}
 }
 
@@ -36,7 +61,7 @@ func (t *metricsText) begin(family *metricFamily) {
 func (t *metricsText) count(n uint64, values ...string) {
 	t.name("", values, "")
 	t.buf = strconv.AppendUint(t.buf, n, 10)
-	t.buf = append(t.buf, '\n')
+	t.endLine()
 }
 
 // size is count for what is an int, and not below 0.
@@ -75,18 +100,18 @@ func (t *metricsText) histogram(h *histogramTotals, values ...string) {
 		count += n
 		t.name("_bucket", values, t.bounds[i])
 		t.buf = strconv.AppendUint(t.buf, count, 10)
-		t.buf = append(t.buf, '\n')
+		t.endLine()
 	}
 	t.name("_sum", values, "")
 	t.float(float64(h.sum) / float64(time.Second))
 	t.name("_count", values, "")
 	t.buf = strconv.AppendUint(t.buf, count, 10)
-	t.buf = append(t.buf, '\n')
+	t.endLine()
 }
 
 func (t *metricsText) float(n float64) {
 	t.buf = strconv.AppendFloat(t.buf, n, 'f', -1, 64)
-	t.buf = append(t.buf, '\n')
+	t.endLine()
 }
 
 // name writes a sample's name, its labels, and `le` where there is a bound.

@@ -2,9 +2,9 @@ package proxy
 
 import (
 	"crypto/tls"
-	"io"
 	"maps"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,9 +17,11 @@ func written(t *testing.T, s *scrape, name string) map[string]string {
 	families := metricFamilies()
 	for i := range families {
 		if families[i].name == name {
-			text := metricsText{family: &families[i]}
+			var answer strings.Builder
+			text := metricsText{out: &answer, family: &families[i]}
 			families[i].write(s, &text)
-			return samples(t, string(text.buf))
+			text.flush()
+			return samples(t, answer.String())
 		}
 	}
 	t.Fatalf("got no metric %s, want one", name)
@@ -135,7 +137,7 @@ func TestAScrapeWaitsForNoReloadAndNoLog(t *testing.T) {
 	d.shared.log.stdout.mu.Lock()
 	defer d.shared.log.stdout.mu.Unlock()
 	answered := make(chan string, 1)
-	go func() { answered <- string(scrapeOf(d.Daemon).append(nil)) }()
+	go func() { answered <- answerOf(scrapeOf(d.Daemon)) }()
 	select {
 	case answer := <-answered:
 		wantSamples(t, samples(t, answer), map[string]string{"reverse_proxy_sites": "1"})
@@ -164,12 +166,19 @@ func TestReloadsAreCounted(t *testing.T) {
 	wantSamples(t, at(), map[string]string{success: "1", failure: "1", last: "1"})
 }
 
-// BenchmarkScrape tells what an answer costs with many sites.
+// BenchmarkScrape measures what an answer costs with many sites, with none of them in use and with all.
 func BenchmarkScrape(b *testing.B) {
-	p := startPath(b, "127.0.0.1:1", func(o *pathOptions) { o.otherSites, o.output = 1000, io.Discard })
-	s := &scrape{dynamic: p.pipeline.dynamic, shared: p.shared, pipeline: p.pipeline, draining: func() bool { return false }}
-	for b.Loop() {
-		b.SetBytes(int64(len(s.append(nil))))
+	for name, used := range map[string]int{"idle": 0, "used": 10_000} {
+		b.Run(name, func(b *testing.B) {
+			s := scrapeOfSites(b, 10_000, used)
+			var size pieces
+			b.ReportAllocs()
+			for b.Loop() {
+				size = pieces{}
+				s.write(&size)
+			}
+			b.SetBytes(int64(size.total))
+		})
 	}
 }
 
