@@ -7,17 +7,18 @@ import (
 // The statuses that the proxy answers with by itself or that its log shows. 499 is nginx's: the client went away before
 // there was a response; it is logged and never sent.
 const (
-	statusOK               = http.StatusOK
-	statusBadRequest       = http.StatusBadRequest
-	statusNotFound         = http.StatusNotFound
-	statusMethodNotAllowed = http.StatusMethodNotAllowed
-	statusRequestTimeout   = http.StatusRequestTimeout
-	statusPayloadTooLarge  = http.StatusRequestEntityTooLarge
-	statusTooManyRequests  = http.StatusTooManyRequests
-	statusHeadTooLarge     = http.StatusRequestHeaderFieldsTooLarge
-	statusClientGone       = 499
-	statusBadGateway       = http.StatusBadGateway
-	statusGatewayTimeout   = http.StatusGatewayTimeout
+	statusOK                 = http.StatusOK
+	statusBadRequest         = http.StatusBadRequest
+	statusNotFound           = http.StatusNotFound
+	statusMethodNotAllowed   = http.StatusMethodNotAllowed
+	statusRequestTimeout     = http.StatusRequestTimeout
+	statusPayloadTooLarge    = http.StatusRequestEntityTooLarge
+	statusTooManyRequests    = http.StatusTooManyRequests
+	statusHeadTooLarge       = http.StatusRequestHeaderFieldsTooLarge
+	statusClientGone         = 499
+	statusBadGateway         = http.StatusBadGateway
+	statusGatewayTimeout     = http.StatusGatewayTimeout
+	statusServiceUnavailable = http.StatusServiceUnavailable
 )
 
 // statusBody is the body of an answer: the status text and nothing about version, upstream or cause (S-6, Errors).

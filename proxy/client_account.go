@@ -1,6 +1,6 @@
 package proxy
 
-import "sync/atomic"
+import "reverse-proxy/proxy/share"
 
 // clientAccount is what one client holds of what all clients share (S-12.6): an IPv4 address or an IPv6 /64, over all its
 // connections, on every port and over every protocol. It exists while the client has a connection.
@@ -9,8 +9,8 @@ type clientAccount struct {
 	// conns is the number of the client's connections, and leaving how many of them were told to make room. The registry's
 	// mu guards both.
 	conns, leaving int
-	// upstreams is the number of upstream connections that requests of the client use.
-	upstreams atomic.Int32
+	// upstreams is what the client's requests use of the connections to upstreams.
+	upstreams share.Client
 }
 
 // accounts finds the account of each client that has a connection. Its owner guards it.

@@ -93,7 +93,7 @@ func (w *http1Work) grow() bool {
 func (w *http1Work) begin() {
 	c, head, r := w.conn, &w.head, &w.request
 	*r = Request{
-		Client: c.client, ClientText: c.clientText, Port: c.server.port, Protocol: HTTP11,
+		Client: c.client, ClientText: c.clientText, Account: c.account, Port: c.server.port, Protocol: HTTP11,
 		Method: head.Method, Target: pathQuery(head), Authority: head.Host,
 		Fields: head.Fields, ContentLength: head.ContentLength, Continue: head.ExpectContinue,
 	}
@@ -150,7 +150,7 @@ func (w *http1Work) refuse(refused *http1.Error) {
 // refuseWith is refuse with an answer and the reason for the log.
 func (w *http1Work) refuseWith(method string, a *answer, reason string) {
 	c := w.conn
-	w.request = Request{Client: c.client, ClientText: c.clientText, Protocol: HTTP11, Method: method, Target: "-"}
+	w.request = Request{Client: c.client, ClientText: c.clientText, Account: c.account, Protocol: HTTP11, Method: method, Target: "-"}
 	w.resetExchange()
 	w.closeAfter = true
 	w.start = w.end

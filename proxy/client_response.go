@@ -55,7 +55,7 @@ func (w *http1Work) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		// A TLS record holds 16 KiB: fill one with what waits, and send the rest of a long part as it is.
 		if len(w.out) == 0 && len(rest) >= outBufferBytes {
-			if _, err := w.conn.stream.Write(rest); err != nil {
+			if err := w.send(rest); err != nil {
 				return 0, err
 			}
 			break
@@ -88,8 +88,16 @@ func (w *http1Work) flush() error {
 	if len(w.out) == 0 {
 		return nil
 	}
-	_, err := w.conn.stream.Write(w.out)
+	err := w.send(w.out)
 	w.out = w.out[:0]
+	return err
+}
+
+// send writes to the client, which may take its time.
+func (w *http1Work) send(p []byte) error {
+	w.exchange.blocks()
+	_, err := w.conn.stream.Write(p)
+	w.exchange.unblocks()
 	return err
 }
 

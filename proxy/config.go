@@ -122,6 +122,8 @@ type SiteConfig struct {
 	ConnectTimeout time.Duration
 	// RequestTimeout bounds the time from the request's last byte sent to the response's head (S-6.9).
 	RequestTimeout time.Duration
+	// MaxConnections bounds the connections to the upstream, and is its share of all; 0 for no bound (S-12.6).
+	MaxConnections int
 }
 
 // The addresses behind the two words that `acme_directory` takes besides a URL.

@@ -71,7 +71,7 @@ func TestLoadConfigTakesEveryKeyFromTheFile(t *testing.T) {
 	got.Hash = ""
 	site := SiteConfig{
 		Host: "git.example.com", Upstream: "[::1]:3443", UpstreamScheme: "https",
-		ConnectTimeout: 11 * time.Second, RequestTimeout: 12 * time.Second,
+		ConnectTimeout: 11 * time.Second, RequestTimeout: 12 * time.Second, MaxConnections: 13,
 	}
 	want := &Config{
 		Path:                    filepath.Join(dir, "config.toml"),

@@ -77,4 +77,5 @@ type rawSite struct {
 	UpstreamScheme             *string `toml:"upstream_scheme"`
 	UpstreamConnectTimeoutSecs *int64  `toml:"upstream_connect_timeout_secs"`
 	UpstreamRequestTimeoutSecs *int64  `toml:"upstream_request_timeout_secs"`
+	UpstreamMaxConnections     *int64  `toml:"upstream_max_connections"`
 }

@@ -154,5 +154,7 @@ func siteReference() ConfigTable {
 			Text: "`http` or `https`. With `https` the upstream's certificate is verified against the system's roots."},
 		secondsKey("upstream_connect_timeout_secs", "5", true, "S-6.9", "Time to connect, the upstream's TLS handshake included; then 504."),
 		secondsKey("upstream_request_timeout_secs", "60", true, "S-6.9", "Time from the request's last byte sent to the head of the response; then 504."),
+		{Name: "upstream_max_connections", Type: integerKey, Min: "1", Need: unsetKey, Dynamic: true, Promise: "S-12.6",
+			Text: "The most connections to the upstream, idle ones included; requests beyond wait, and get 503 after `upstream_connect_timeout_secs`. One client may hold a quarter of them while others wait. Sites with the same upstream have the same bound. Without it the upstream may have all connections, and half of them, `max_connections` in all, while others wait."},
 	}}
 }

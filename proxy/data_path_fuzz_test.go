@@ -202,8 +202,8 @@ func (p *fuzzedPath) run(t *testing.T, request []byte, piece int, answer []byte,
 	<-wrote
 	waitFor(t, "the connection's end", func() bool { return p.registry.count() == 0 && p.pipeline.inFlight.Load() == 0 })
 	for _, pool := range p.shared.upstreams.all() {
-		for conn := pool.take(); conn != nil; conn = pool.take() {
-			_ = conn.Close()
+		for conn := pool.take(nil); conn != nil; conn = pool.take(nil) {
+			pool.drop(conn)
 		}
 	}
 	p.settleUpstream(t)

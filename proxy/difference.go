@@ -198,6 +198,7 @@ func (s servedSite) keys() []keyValue {
 		{"upstream_scheme", s.config.UpstreamScheme},
 		{"upstream_connect_timeout_secs", inSeconds(s.config.ConnectTimeout)},
 		{"upstream_request_timeout_secs", inSeconds(s.config.RequestTimeout)},
+		{"upstream_max_connections", orUnset(s.config.MaxConnections)},
 	}
 }
 

@@ -68,6 +68,8 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		{"a scheme", []string{`"http"`, `"https"`}, site(KeyChange{"upstream_scheme", "http", "https"})},
 		{"two timeouts of one site", []string{"5\n", "6\n", "63\n", "7\n"}, site(
 			KeyChange{"upstream_connect_timeout_secs", "5", "6"}, KeyChange{"upstream_request_timeout_secs", "63", "7"})},
+		{"an upstream's own bound", []string{"upstream_max_connections = 1\n", "upstream_max_connections = 15\n"}, site(KeyChange{"upstream_max_connections", "1", "15"})},
+		{"an upstream's own bound that goes", []string{"upstream_max_connections = 1\n", ""}, site(KeyChange{"upstream_max_connections", "1", ""})},
 		{"another host is one site less and one more", []string{`host = "a.example"`, `host = "b.example"`}, Difference{
 			SitesRemoved: []SiteSummary{{"a.example", first, "http://127.0.0.1:3000"}},
 			SitesAdded:   []SiteSummary{{"b.example", first, "http://127.0.0.1:3000"}},

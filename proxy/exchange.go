@@ -59,8 +59,13 @@ type exchange struct {
 	cause error
 	// upstream is the connection in use; nil outside of one.
 	upstream *upstreamConn
-	// stopDial ends the dial that is under way; nil outside of one.
+	// stopDial ends the dial that is under way; nil outside of one. opening is the connection that is dialed.
 	stopDial context.CancelFunc
+	opening  *upstreamConn
+	// uses tells this use of the connection from others.
+	uses uint64
+	// blockedSince is since when, on the sweeper's clock, the exchange waits for its client; 0 while it does not.
+	blockedSince atomic.Int64
 	// answered tells that the head of the response was begun.
 	answered atomic.Bool
 
@@ -96,7 +101,8 @@ func (x *exchange) reset(r *Request, client clientWriter, w *watch, listener int
 	x.body.reset()
 	x.status, x.abort = 0, false
 	x.exchangeCounts = exchangeCounts{}
-	x.cause, x.upstream, x.stopDial = nil, nil, nil
+	x.cause, x.upstream, x.stopDial, x.opening = nil, nil, nil, nil
+	x.blockedSince.Store(0)
 	x.pump.taken = false
 	x.answered.Store(false)
 	if r.Continue {
@@ -108,6 +114,11 @@ func (x *exchange) reset(r *Request, client clientWriter, w *watch, listener int
 func (x *exchange) cancel(cause error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.cancelLocked(cause)
+}
+
+// cancelLocked is cancel for a caller that holds mu.
+func (x *exchange) cancelLocked(cause error) {
 	if x.cause == nil {
 		x.cause = cause
 	}
@@ -131,7 +142,17 @@ func (x *exchange) use(conn *upstreamConn) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.upstream = conn
+	if conn != nil {
+		x.uses = conn.uses
+	}
 	return x.cause == nil
+}
+
+// opens makes the connection the one that is being dialed.
+func (x *exchange) opens(conn *upstreamConn) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.opening, x.uses = conn, conn.uses
 }
 
 // dialing makes stop what a cancellation calls. It returns false when there was one already.
@@ -146,7 +167,7 @@ func (x *exchange) dialing(stop context.CancelFunc) bool {
 func (x *exchange) dialed() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.stopDial = nil
+	x.stopDial, x.opening = nil, nil
 }
 
 // look notices a client that left while the exchange waits for its upstream (S-6.10).

@@ -76,6 +76,9 @@ func (s *h2Stream) appendData(out []byte) []byte {
 	h.updates += h2UpdatesEarned(n)
 	s.progress = true
 	if s.pending() > 0 {
+		if s.exchange.blockedSince.Load() != 0 {
+			s.exchange.blocks() // from now on
+		}
 		if s.outWindow > 0 {
 			h.schedule.add(s)
 		}

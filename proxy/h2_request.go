@@ -9,7 +9,7 @@ import (
 func (s *h2Stream) prepare(refused *http1.Error) {
 	c, head, r := s.conn.client, &s.head, &s.request
 	*r = Request{
-		Client: c.client, ClientText: c.clientText, Port: c.server.port, Protocol: HTTP2,
+		Client: c.client, ClientText: c.clientText, Account: c.account, Port: c.server.port, Protocol: HTTP2,
 		Method: head.Method, Target: head.Path, Authority: head.Authority, AuthorityConflict: head.Conflict,
 		Fields: head.Fields,
 	}

@@ -126,6 +126,11 @@ func (s *h2Stream) drain() error {
 	h := s.conn
 	s.offer()
 	h.wakeWriter()
+	if s.pending() == 0 {
+		return nil
+	}
+	s.exchange.blocks()
+	defer s.exchange.unblocks()
 	for s.pending() > 0 {
 		if err := s.blocked(); err != nil {
 			s.direct = nil
@@ -169,7 +174,9 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 			break
 		}
 		h.waiting++
+		s.exchange.blocks()
 		h.room.Wait()
+		s.exchange.unblocks()
 		h.waiting--
 	}
 	if h.server.draining() {

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/cpu"
+
+	"reverse-proxy/proxy/share"
 )
 
 // processSeries are the numbers that belong to no site.
@@ -16,6 +18,7 @@ type processSeries struct {
 
 	handshakes   [len(handshakeResults)][len(tlsVersions)]atomic.Uint64
 	breaches     atomic.Uint64
+	shares       [share.Limits]atomic.Uint64
 	reloads      [len(reloadResults)]atomic.Uint64
 	reloadFailed atomic.Bool // the last one
 }

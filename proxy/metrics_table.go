@@ -48,6 +48,8 @@ func metricFamilies() []metricFamily {
 			"The most connections to upstreams that may be open, max_connections", writeMaxUpstreamConnections},
 		{"reverse_proxy_upstream_requests_waiting", gaugeMetric, nil,
 			"Requests that wait for one of those connections", writeUpstreamWaiting},
+		{"reverse_proxy_upstream_connections_over_share_total", counterMetric, []string{"limit"},
+			"Requests that were refused or cut so that others get connections to upstreams, by what they had met", writeShares},
 
 		{"reverse_proxy_rate_limit_rejections_total", counterMetric, nil,
 			"Requests that were refused by the rate limit", writeRejections},

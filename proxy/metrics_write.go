@@ -3,6 +3,8 @@ package proxy
 import (
 	"cmp"
 	"slices"
+
+	"reverse-proxy/proxy/share"
 )
 
 // The functions of the table that write what belongs to requests, by site.
@@ -82,10 +84,10 @@ func writeUpstreamConnections(s *scrape, t *metricsText) {
 	}
 }
 
-func writeMaxUpstreamConnections(s *scrape, t *metricsText) { t.size(s.shared.upstreams.slots.limit) }
+func writeMaxUpstreamConnections(s *scrape, t *metricsText) { t.size(s.shared.upstreams.slots.Limit()) }
 
 func writeUpstreamWaiting(s *scrape, t *metricsText) {
-	t.size(int(s.shared.upstreams.slots.wanted.Load()))
+	t.size(s.shared.upstreams.slots.Wanted())
 }
 
 func writeRejections(s *scrape, t *metricsText) { t.count(s.shared.metrics.process.limited()) }
@@ -116,6 +118,12 @@ func writeOverShare(s *scrape, t *metricsText) {
 	refused, cut := s.shared.conns.limited()
 	t.count(refused, "refused")
 	t.count(cut, "cut")
+}
+
+func writeShares(s *scrape, t *metricsText) {
+	for limit := range share.Limits {
+		t.count(s.shared.metrics.process.shares[limit].Load(), limit.String())
+	}
 }
 
 func writeBreaches(s *scrape, t *metricsText) { t.count(s.shared.metrics.process.breaches.Load()) }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/share"
 )
 
 // written returns the samples that a function of the table writes.
@@ -106,14 +108,15 @@ func TestPoolsAreCountedByAddress(t *testing.T) {
 	plain, secure, other := all.pool(site("127.0.0.1:1", "http")), all.pool(site("127.0.0.1:1", "https")), all.pool(site("127.0.0.1:2", "http"))
 	conn := func(pool *upstreamPool) *upstreamConn {
 		c, _ := pooledConn(t)
-		pool.dialed()
+		share.Enter(&all.nobody, &pool.share)
+		pool.use(c, nil)
 		return c
 	}
 	first, second := conn(plain), conn(plain)
 	conn(secure)
 	plain.put(first)
 	plain.drop(second)
-	if got := plain.take(); got != first {
+	if got := plain.take(nil); got != first {
 		t.Fatal("got another connection, want the one that was put back")
 	}
 	plain.put(first)

@@ -22,6 +22,8 @@ type Request struct {
 	// (S-6.3). ClientText is the same as text.
 	Client     netip.Addr
 	ClientText string
+	// Account is what the client holds of what all clients share (S-12.6).
+	Account *clientAccount
 	// Protocol is the version that the client spoke.
 	Protocol Protocol
 	// Method is the method, in the client's spelling.

@@ -29,6 +29,9 @@ func (p *pipeline) forward(x *exchange) *answer {
 func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 	bodyError, cause := x.body.failed(), x.cancelled()
 	x.watch.reset()
+	if met := x.shareOf(err); met != nil {
+		return p.refuseByShare(x, met)
+	}
 	switch {
 	case errors.Is(bodyError, errBodyTooLarge):
 		return answerStatus(statusPayloadTooLarge)
@@ -127,6 +130,10 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn, pool *upstreamPool) (g
 // clientLost ends a response that the client does not take.
 func (p *pipeline) clientLost(x *exchange, err error) {
 	x.abort = true
+	if met := x.shareOf(nil); met != nil {
+		p.gaveWay(x, met)
+		return
+	}
 	if cause := x.cancelled(); cause != nil {
 		err = cause
 	}
@@ -137,6 +144,10 @@ func (p *pipeline) clientLost(x *exchange, err error) {
 // a cut connection tells it so (S-6.10).
 func (p *pipeline) upstreamLost(x *exchange, err error) {
 	x.abort = true
+	if met := x.shareOf(nil); met != nil {
+		p.gaveWay(x, met)
+		return
+	}
 	cause := x.cancelled()
 	switch {
 	case cause == errClientGone, cause == errOverShare, x.body.failed() != nil:

@@ -52,6 +52,9 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn, pool *upstreamPoo
 	x.copyTunnel(conn, upstream, &x.sent)
 	<-done
 	x.abort = x.cancelled() != nil
+	if met := x.shareOf(nil); met != nil {
+		p.gaveWay(x, met)
+	}
 	upstream.cut = x.abort
 	return nil
 }

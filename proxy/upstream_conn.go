@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"reverse-proxy/proxy/share"
 )
 
 // Sizes of the buffers that bytes of upstreams are read into.
@@ -28,8 +30,6 @@ type upstreamConn struct {
 	// response.
 	socket *socket
 	plain  bool
-	// slots is where the connection has its slot from; nil when it was given back.
-	slots *upstreamSlots
 	// address is which of the addresses of the upstream's name it leads to; the zero one where that has no name.
 	address netip.Addr
 	// pinned reports whether only one client's connection may use it.
@@ -38,6 +38,17 @@ type upstreamConn struct {
 	reused bool
 	// idleSince is when it was put into its pool.
 	idleSince time.Time
+
+	// What follows is guarded by the pool's mu while the connection is in use. holder is the exchange that uses it, client
+	// what that one's client holds, and since when it began, on the sweeper's clock.
+	holder *exchange
+	client *share.Client
+	since  int64
+	// uses counts the exchanges that have used it. ending tells that this one was ended for others.
+	uses   uint64
+	ending bool
+	// at is its place among those in use.
+	at int
 
 	// cut makes Close end TLS without close_notify: what the upstream was sent is not whole.
 	cut bool
@@ -52,14 +63,20 @@ type upstreamConn struct {
 
 var longBuffers = sync.Pool{New: func() any { b := make([]byte, longBodyBufferBytes); return &b }}
 
-// newUpstreamConn wraps a connection over the socket, which conn is itself where it does not speak TLS. Closing it gives its
-// slot back.
-func newUpstreamConn(conn net.Conn, raw *socket, slots *upstreamSlots) (*upstreamConn, error) {
+// newUpstreamConn wraps a connection over the socket.
+func newUpstreamConn(conn net.Conn, raw *socket) (*upstreamConn, error) {
+	u := &upstreamConn{}
+	return u, u.over(conn, raw)
+}
+
+// over makes it a connection over the socket, which conn is itself where it does not speak TLS.
+func (u *upstreamConn) over(conn net.Conn, raw *socket) error {
 	fd, err := descriptorOf(raw.TCPConn)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &upstreamConn{Conn: conn, plain: conn == net.Conn(raw), socket: raw, fd: fd, slots: slots}, nil
+	u.Conn, u.plain, u.socket, u.fd = conn, conn == net.Conn(raw), raw, fd
+	return nil
 }
 
 // begin makes the connection ready to read the response to a request.
@@ -81,19 +98,15 @@ func (u *upstreamConn) detach() *upstreamResponse {
 	return r
 }
 
-// Close closes the connection, and then lets another take its slot. Its owner calls it once.
+// Close closes the connection, if it was ever opened.
 func (u *upstreamConn) Close() error {
-	var err error
-	if u.cut {
-		err = u.socket.Close()
-	} else {
-		err = u.Conn.Close()
+	switch {
+	case u.Conn == nil:
+		return nil
+	case u.cut:
+		return u.socket.Close()
 	}
-	if u.slots != nil {
-		u.slots.release()
-		u.slots = nil
-	}
-	return err
+	return u.Conn.Close()
 }
 
 // descriptorOf returns a connection's socket, valid until it is closed.

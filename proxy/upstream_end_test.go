@@ -114,7 +114,7 @@ func TestAResetThatAWriteHasSeenIsNoEndOfABody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := newUpstreamConn(raw, raw, nil)
+	conn, err := newUpstreamConn(raw, raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,19 +26,18 @@ func (x *exchange) roundTrip(pool *upstreamPool) (conn *upstreamConn, err error)
 			x.releaseOut()
 		}
 	}()
-	if conn = x.pin.take(pool, x.site.Host); conn == nil {
-		conn = pool.take()
+	if conn = x.pin.take(pool, x.site.Host, x); conn == nil {
+		conn = pool.take(x)
 	}
 	sent := x.start // within what the stages before took
 	for {
 		if conn == nil {
 			began := time.Now()
-			if conn, err = dialUpstream(x, pool.all); err != nil {
+			if conn, err = x.connect(pool); err != nil {
 				return nil, err
 			}
 			sent = time.Now()
 			x.connectTime = sent.Sub(began)
-			pool.dialed()
 		}
 		whole, err := x.compose()
 		if err != nil {

@@ -3,6 +3,8 @@ package proxy
 import (
 	"slices"
 	"time"
+
+	"reverse-proxy/proxy/share"
 )
 
 // upstreamPin is where a client's connection keeps the upstream's connection that nobody else may use: the upstream takes
@@ -16,13 +18,13 @@ type upstreamPin struct {
 }
 
 // take returns the connection that is pinned for a request to the site and fit for use, or nil.
-func (p *upstreamPin) take(pool *upstreamPool, host string) *upstreamConn {
+func (p *upstreamPin) take(pool *upstreamPool, host string, x *exchange) *upstreamConn {
 	if p == nil || p.conn == nil || p.pool != pool || p.host != host {
 		return nil
 	}
 	conn := p.conn
 	p.conn = nil
-	if !pool.unpark(conn) {
+	if !pool.unpark(conn, x) {
 		return nil
 	}
 	if !conn.fit() {
@@ -42,34 +44,55 @@ func (p *upstreamPin) hold(conn *upstreamConn, pool *upstreamPool, host string) 
 
 // release closes the connection, if there is one.
 func (p *upstreamPin) release() {
-	if p.conn != nil && p.pool.unpark(p.conn) {
-		p.pool.drop(p.conn)
+	if p.conn != nil {
+		p.pool.mu.Lock()
+		pinned := p.pool.unpin(p.conn)
+		p.pool.mu.Unlock()
+		if pinned {
+			p.pool.discard(p.conn)
+		}
 	}
 	*p = upstreamPin{}
 }
 
-// park makes a pinned connection idle until its client wants it again, or closes it where it may not be used again.
+// park makes a pinned connection idle until its client wants it again, or closes it where it may not be used again, or where
+// requests wait for its slot.
 func (p *upstreamPool) park(conn *upstreamConn) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.used--
-	if p.closed || !p.leads(conn) {
-		conn.Close()
-		return
+	client := p.leave(conn)
+	kept := !p.closed && p.leads(conn) && p.all.slots.Wanted() == 0
+	if kept {
+		conn.idleSince = time.Now()
+		p.pinned = append(p.pinned, conn)
+		p.all.idle.Add(1)
 	}
-	conn.idleSince = time.Now()
-	p.pinned = append(p.pinned, conn)
+	p.mu.Unlock()
+	share.Leave(client, &p.share)
+	if !kept {
+		p.discard(conn)
+	}
 }
 
 // unpark takes a pinned connection into use again. It returns false when it was closed meanwhile.
-func (p *upstreamPool) unpark(conn *upstreamConn) bool {
+func (p *upstreamPool) unpark(conn *upstreamConn, x *exchange) bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	if !p.unpin(conn) {
+		p.mu.Unlock()
+		return false
+	}
+	client := p.enter(conn, x)
+	p.mu.Unlock()
+	share.Enter(client, &p.share)
+	return true
+}
+
+// unpin takes a connection out of those that are pinned. It returns false when it was closed meanwhile. The caller holds mu.
+func (p *upstreamPool) unpin(conn *upstreamConn) bool {
 	at := slices.Index(p.pinned, conn)
 	if at < 0 {
 		return false
 	}
 	p.pinned = slices.Delete(p.pinned, at, at+1)
-	p.used++
+	p.all.idle.Add(-1)
 	return true
 }

@@ -13,6 +13,7 @@ import (
 func pinnedConn(t *testing.T, pin *upstreamPin, pool *upstreamPool, host string) *upstreamConn {
 	t.Helper()
 	conn, _ := pooledConn(t)
+	inUse(pool, conn)
 	pin.hold(conn, pool, host)
 	return conn
 }
@@ -23,20 +24,20 @@ func TestAPinnedConnectionIsOnlyForTheSiteAndTheClientItWasUsedBy(t *testing.T) 
 	pool, other := all.pool(siteTo("a", "10.0.0.1:80", "http")), all.pool(siteTo("b", "10.0.0.2:80", "http"))
 	var pin, another upstreamPin
 	conn := pinnedConn(t, &pin, pool, "a")
-	if pool.take() != nil {
+	if pool.take(nil) != nil {
 		t.Error("anybody gets the connection")
 	}
-	if another.take(pool, "a") != nil || (*upstreamPin)(nil).take(pool, "a") != nil {
+	if another.take(pool, "a", nil) != nil || (*upstreamPin)(nil).take(pool, "a", nil) != nil {
 		t.Error("another client gets the connection")
 	}
-	if pin.take(other, "a") != nil || pin.take(pool, "b") != nil {
+	if pin.take(other, "a", nil) != nil || pin.take(pool, "b", nil) != nil {
 		t.Error("the client gets the connection for another upstream or at another site")
 	}
 	for range 2 {
-		if got := pin.take(pool, "a"); got != conn {
+		if got := pin.take(pool, "a", nil); got != conn {
 			t.Fatalf("the client got %p, want its connection %p", got, conn)
 		}
-		if pin.take(pool, "a") != nil {
+		if pin.take(pool, "a", nil) != nil {
 			t.Error("the client gets the connection twice")
 		}
 		pin.hold(conn, pool, "a")
@@ -62,7 +63,7 @@ func TestAPinnedConnectionIsClosedLikeAnIdleOne(t *testing.T) {
 	}{
 		{"when others need its place", func(t *testing.T, all *upstreams, pool *upstreamPool, _ *upstreamConn, _ net.Conn) {
 			younger, _ := pooledConn(t)
-			pool.put(younger)
+			giveIdle(pool, younger)
 			all.makeRoom()
 			if isClosed(younger) {
 				t.Error("a younger connection was closed first")
@@ -87,12 +88,13 @@ func TestAPinnedConnectionIsClosedLikeAnIdleOne(t *testing.T) {
 			pool := all.pool(siteTo("a", "10.0.0.1:80", "http"))
 			conn, theirs := pooledConn(t)
 			var pin upstreamPin
+			inUse(pool, conn)
 			pin.hold(conn, pool, "a")
 			test.close(t, all, pool, conn, theirs)
 			if !isClosed(conn) {
 				t.Error("the connection is still open")
 			}
-			if pin.take(pool, "a") != nil {
+			if pin.take(pool, "a", nil) != nil {
 				t.Error("the client gets a closed connection")
 			}
 			pin.release()
@@ -162,7 +164,7 @@ func TestTheLastWriteOfARequestKnowsWhetherItHadToWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := newUpstreamConn(raw, raw, nil)
+	conn, err := newUpstreamConn(raw, raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,180 +1,41 @@
 package proxy
 
 import (
-	"context"
 	"slices"
 	"sync"
 	"time"
+
+	"reverse-proxy/proxy/share"
 )
 
-// Bounds of the pool of each upstream.
-const (
-	// maxIdlePerUpstream bounds the idle connections kept to one upstream (S-6.8). A few busy HTTP/2 connections have some
-	// hundred requests in flight together: with fewer kept, each wave of answers closes connections and the next dials anew.
-	maxIdlePerUpstream = 512
-	// upstreamIdleTimeout closes a pooled connection that was not used: shorter than the keep-alive time-outs of common
-	// application servers (60 s to 75 s), so that we close first.
-	upstreamIdleTimeout = 50 * time.Second
-	// upstreamSweep is the time between two looks at the idle connections.
-	upstreamSweep = time.Second
-)
-
-// upstreamKey tells upstreams apart: a connection serves whatever site has the same.
-type upstreamKey struct {
-	address, scheme string
-}
-
-// upstreams is the process's side towards all upstreams: their idle connections, kept over reloads that keep the site.
-type upstreams struct {
-	mu    sync.Mutex
-	pools map[upstreamKey]*upstreamPool
-	slots *upstreamSlots
-	// names are those of the upstreams that are not IP addresses.
-	names *upstreamNames
-}
-
-// newUpstreams makes a side that holds at most that many connections, idle or in use.
-func newUpstreams(connections int) *upstreams {
-	u := &upstreams{pools: map[upstreamKey]*upstreamPool{}, slots: newUpstreamSlots(connections)}
-	u.names = newUpstreamNames(systemLookUp, u.moved)
-	return u
-}
-
-// pool returns the pool of a site's upstream. It is looked up at the site's first request and kept with the site.
-func (u *upstreams) pool(site *Site) *upstreamPool {
-	if pool := site.pool.Load(); pool != nil {
-		return pool
-	}
-	key := upstreamKey{site.Upstream, site.UpstreamScheme}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	pool := u.pools[key]
-	if pool == nil {
-		host, _ := splitUpstream(site.Upstream)
-		pool = &upstreamPool{all: u, name: u.names.of(host)}
-		u.pools[key] = pool
-	}
-	site.pool.Store(pool)
-	return pool
-}
-
-// keep closes the pools of upstreams that the configuration no longer names; requests in flight end on them.
-func (u *upstreams) keep(dynamic *DynamicConfig) {
-	wanted, hosts := map[upstreamKey]bool{}, map[string]bool{}
-	for _, sites := range dynamic.routes {
-		for _, site := range sites {
-			wanted[upstreamKey{site.Upstream, site.UpstreamScheme}] = true
-			host, _ := splitUpstream(site.Upstream)
-			hosts[host] = true
-		}
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for key, pool := range u.pools {
-		if !wanted[key] {
-			pool.close()
-			delete(u.pools, key)
-		}
-	}
-	u.names.keep(hosts)
-}
-
-// moved closes the idle connections to addresses that a name does not have any more (S-6.19).
-func (u *upstreams) moved(name *upstreamName) {
-	for _, pool := range u.all() {
-		if pool.name == name {
-			pool.sweep(time.Now())
-		}
-	}
-}
-
-// close closes every pool.
-func (u *upstreams) close() {
-	u.names.close()
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, pool := range u.pools {
-		pool.close()
-	}
-}
-
-// poolSize is how many connections to an upstream are idle and how many in use.
-type poolSize struct{ idle, used int }
-
-// sizes returns the sizes of the pools by address.
-func (u *upstreams) sizes() map[string]poolSize {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	sizes := make(map[string]poolSize, len(u.pools))
-	for key, pool := range u.pools {
-		size := sizes[key.address]
-		idle, used := pool.sizes()
-		sizes[key.address] = poolSize{size.idle + idle, size.used + used}
-	}
-	return sizes
-}
-
-// run closes connections that are idle for too long, or that their upstream has closed, until the context ends.
-func (u *upstreams) run(ctx context.Context) {
-	ticker := time.NewTicker(upstreamSweep)
-	defer ticker.Stop()
-	for {
-		select {
-		case now := <-ticker.C:
-			u.names.refresh(now)
-			for _, pool := range u.all() {
-				pool.sweep(now)
-			}
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// makeRoom closes the connection that has been idle longest, whatever its upstream, if there is one.
-func (u *upstreams) makeRoom() {
-	for {
-		var oldest *upstreamPool
-		var since time.Time
-		for _, pool := range u.all() {
-			if at, ok := pool.idleLongest(); ok && (oldest == nil || at.Before(since)) {
-				oldest, since = pool, at
-			}
-		}
-		if oldest == nil || oldest.closeOldest() {
-			return
-		}
-	}
-}
-
-func (u *upstreams) all() []*upstreamPool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	pools := make([]*upstreamPool, 0, len(u.pools))
-	for _, pool := range u.pools {
-		pools = append(pools, pool)
-	}
-	return pools
-}
-
-// upstreamPool holds the idle connections to one upstream, the newest last: it is taken first, so that those that a
-// quiet time does not need grow old and are closed.
+// upstreamPool holds the connections to one upstream. Of the idle ones the newest is last: it is taken first, so that those
+// that a quiet time does not need grow old and are closed.
 type upstreamPool struct {
 	// all is what the pool is part of.
 	all *upstreams
 	// name is the upstream's; nil where its address is in the configuration.
 	name *upstreamName
+	// share is what the connections count as.
+	share share.Upstream
+
+	// mu guards what follows. Nothing of share.Slots is called under it.
 	mu   sync.Mutex
 	idle []*upstreamConn
 	// pinned are idle connections that only one client's connection may use.
 	pinned []*upstreamConn
 	closed bool
-	// used is how many connections are in use by an exchange.
-	used int
+	// busy are the connections that an exchange uses, those that are being opened among them, in no order.
+	busy []*upstreamConn
+}
+
+func newUpstreamPool(all *upstreams) *upstreamPool {
+	p := &upstreamPool{all: all}
+	p.share.Held = p.heldBy
+	return p
 }
 
 // take returns the newest idle connection that is fit for use, or nil.
-func (p *upstreamPool) take() *upstreamConn {
+func (p *upstreamPool) take(x *exchange) *upstreamConn {
 	for {
 		p.mu.Lock()
 		last := len(p.idle) - 1
@@ -185,8 +46,10 @@ func (p *upstreamPool) take() *upstreamConn {
 		conn := p.idle[last]
 		p.idle[last] = nil
 		p.idle = p.idle[:last]
-		p.used++
+		client := p.enter(conn, x)
 		p.mu.Unlock()
+		p.all.idle.Add(-1)
+		share.Enter(client, &p.share)
 		if conn.fit() {
 			return conn
 		}
@@ -194,91 +57,170 @@ func (p *upstreamPool) take() *upstreamConn {
 	}
 }
 
-// dialed counts a connection that was made for an exchange.
-func (p *upstreamPool) dialed() {
+// use makes a connection that was counted already the exchange's.
+func (p *upstreamPool) use(conn *upstreamConn, x *exchange) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.used++
+	p.enter(conn, x)
+}
+
+// enter puts a connection among those in use, and returns whose client uses it. The caller holds mu.
+func (p *upstreamPool) enter(conn *upstreamConn, x *exchange) *share.Client {
+	conn.holder, conn.client = x, p.all.clientOf(x)
+	conn.since, conn.ending = x.clock(), false
+	conn.uses++
+	conn.at = len(p.busy)
+	p.busy = append(p.busy, conn)
+	return conn.client
+}
+
+// leave takes a connection out of those in use, and returns whose client has used it. The caller holds mu.
+func (p *upstreamPool) leave(conn *upstreamConn) *share.Client {
+	last := len(p.busy) - 1
+	p.busy[conn.at] = p.busy[last]
+	p.busy[conn.at].at = conn.at
+	p.busy[last] = nil
+	p.busy = p.busy[:last]
+	conn.holder = nil
+	return conn.client
+}
+
+// heldBy returns how many of the connections a client uses.
+func (p *upstreamPool) heldBy(client *share.Client) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range p.busy {
+		if conn.client == client {
+			n++
+		}
+	}
+	return n
 }
 
 // drop closes a connection that is in use.
 func (p *upstreamPool) drop(conn *upstreamConn) {
-	conn.Close()
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.used--
+	client := p.leave(conn)
+	p.mu.Unlock()
+	share.Leave(client, &p.share)
+	p.discard(conn)
+}
+
+// discard closes a connection that is not in use, and lets another take its slot.
+func (p *upstreamPool) discard(conn *upstreamConn) {
+	_ = conn.Close() // there is nobody to tell
+	p.all.slots.Freed(&p.share)
 }
 
 // sizes returns how many connections are idle and how many are in use.
 func (p *upstreamPool) sizes() (idle, used int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.idle) + len(p.pinned), p.used
+	return len(p.idle) + len(p.pinned), len(p.busy)
 }
 
-// put gives a connection back for the next request, or closes it when there are enough.
+// put gives a connection back for the next request: one that waits, or one that is to come. It closes it when there are
+// enough, or when somebody waits for its slot.
 func (p *upstreamPool) put(conn *upstreamConn) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.used--
-	if p.closed || len(p.idle) >= maxIdlePerUpstream || !p.leads(conn) {
-		conn.Close()
-		return
+	client := p.leave(conn)
+	kept := p.all.slots.Wanted() == 0 && p.keep(conn)
+	p.mu.Unlock()
+	share.Leave(client, &p.share)
+	if !kept {
+		p.pass(conn)
 	}
-	// Somebody else who waits for a slot was first to look for an idle connection, and did not find this one.
-	if p.all.slots.wanted.Load() > 0 {
-		conn.Close()
-		return
+}
+
+// keep makes a connection idle, and reports whether there is room for it. The caller holds mu.
+func (p *upstreamPool) keep(conn *upstreamConn) bool {
+	if p.closed || len(p.idle) >= maxIdlePerUpstream || !p.leads(conn) {
+		return false
 	}
 	conn.idleSince = time.Now()
 	p.idle = append(p.idle, conn)
+	p.all.idle.Add(1)
+	return true
+}
+
+// pass hands a connection that is neither idle nor in use to a request that waits for it. Where another upstream's comes
+// first it is closed, and where none does it becomes idle.
+func (p *upstreamPool) pass(conn *upstreamConn) (verdict share.Verdict) {
+	p.mu.Lock()
+	fit := !p.closed && !conn.pinned && p.leads(conn)
+	p.mu.Unlock()
+	verdict = share.Close
+	if fit {
+		verdict = p.all.slots.Hand(&p.share, conn)
+	}
+	if verdict == share.Handed {
+		return verdict
+	}
+	p.mu.Lock()
+	kept := verdict == share.Keep && p.keep(conn)
+	p.mu.Unlock()
+	if kept {
+		return verdict
+	}
+	p.discard(conn)
+	return share.Close
+}
+
+// takeNewest takes the newest idle connection that anybody may use out of the pool, for pass; nil if there is none.
+func (p *upstreamPool) takeNewest() *upstreamConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := len(p.idle) - 1
+	if last < 0 {
+		return nil
+	}
+	conn := p.idle[last]
+	p.idle = slices.Delete(p.idle, last, last+1)
+	p.all.idle.Add(-1)
+	return conn
+}
+
+// takeOldest takes the oldest idle connection out of the pool; nil if there is none.
+func (p *upstreamPool) takeOldest() *upstreamConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.oldest()
+	if list == nil {
+		return nil
+	}
+	conn := (*list)[0]
+	*list = slices.Delete(*list, 0, 1)
+	p.all.idle.Add(-1)
+	return conn
+}
+
+// oldest returns the list that begins with the oldest idle connection; nil if none is idle. The caller holds mu.
+func (p *upstreamPool) oldest() *[]*upstreamConn {
+	switch {
+	case len(p.pinned) > 0 && (len(p.idle) == 0 || p.pinned[0].idleSince.Before(p.idle[0].idleSince)):
+		return &p.pinned
+	case len(p.idle) > 0:
+		return &p.idle
+	}
+	return nil
 }
 
 // idleLongest tells since when the oldest idle connection is idle; false if none is.
 func (p *upstreamPool) idleLongest() (time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case len(p.pinned) > 0 && (len(p.idle) == 0 || p.pinned[0].idleSince.Before(p.idle[0].idleSince)):
-		return p.pinned[0].idleSince, true
-	case len(p.idle) > 0:
-		return p.idle[0].idleSince, true
+	list := p.oldest()
+	if list == nil {
+		return time.Time{}, false
 	}
-	return time.Time{}, false
-}
-
-// closeOldest closes the oldest idle connection; false if there is none.
-func (p *upstreamPool) closeOldest() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	list := &p.idle
-	if len(p.pinned) > 0 && (len(p.idle) == 0 || p.pinned[0].idleSince.Before(p.idle[0].idleSince)) {
-		list = &p.pinned
-	}
-	if len(*list) == 0 {
-		return false
-	}
-	(*list)[0].Close()
-	*list = slices.Delete(*list, 0, 1)
-	return true
+	return (*list)[0].idleSince, true
 }
 
 // sweep closes what is idle for too long, no longer fit, or leads to where the upstream was.
 func (p *upstreamPool) sweep(now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, list := range []*[]*upstreamConn{&p.idle, &p.pinned} {
-		kept := (*list)[:0]
-		for _, conn := range *list {
-			if now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() || !p.leads(conn) {
-				conn.Close()
-				continue
-			}
-			kept = append(kept, conn)
-		}
-		clear((*list)[len(kept):])
-		*list = kept
-	}
+	p.remove(func(conn *upstreamConn) bool {
+		return now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() || !p.leads(conn)
+	})
 }
 
 // leads reports whether the connection leads to where the upstream is: its name may have got other addresses since.
@@ -289,10 +231,30 @@ func (p *upstreamPool) leads(conn *upstreamConn) bool {
 // close closes the idle connections, and those that come back later.
 func (p *upstreamPool) close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.closed = true
-	for _, conn := range append(p.idle, p.pinned...) {
-		conn.Close()
+	p.mu.Unlock()
+	p.remove(func(*upstreamConn) bool { return true })
+}
+
+// remove closes the idle connections for which the condition holds.
+func (p *upstreamPool) remove(condition func(*upstreamConn) bool) {
+	p.mu.Lock()
+	var removed []*upstreamConn
+	for _, list := range []*[]*upstreamConn{&p.idle, &p.pinned} {
+		kept := (*list)[:0]
+		for _, conn := range *list {
+			if condition(conn) {
+				removed = append(removed, conn)
+			} else {
+				kept = append(kept, conn)
+			}
+		}
+		clear((*list)[len(kept):])
+		*list = kept
 	}
-	p.idle, p.pinned = nil, nil
+	p.mu.Unlock()
+	p.all.idle.Add(-int32(len(removed)))
+	for _, conn := range removed {
+		p.discard(conn)
+	}
 }

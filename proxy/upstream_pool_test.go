@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/share"
 )
 
 // pooledConn makes a connection of a pool and returns its other end.
@@ -20,14 +22,26 @@ func pooledConn(t *testing.T) (*upstreamConn, *net.TCPConn) {
 	return &upstreamConn{Conn: ours, fd: fd}, theirs
 }
 
+// giveIdle gives a connection that was in use back to its pool.
+func giveIdle(pool *upstreamPool, conn *upstreamConn) {
+	inUse(pool, conn)
+	pool.put(conn)
+}
+
+// inUse makes a connection one of the pool that is in use.
+func inUse(pool *upstreamPool, conn *upstreamConn) {
+	share.Enter(&pool.all.nobody, &pool.share)
+	pool.use(conn, nil)
+}
+
 // isClosed reports whether our end was closed.
 func isClosed(conn *upstreamConn) bool {
 	return errors.Is(conn.SetDeadline(time.Time{}), net.ErrClosed)
 }
 
 func TestThePoolHandsOutTheNewestConnectionThatIsFit(t *testing.T) {
-	pool := &upstreamPool{all: newUpstreams(10)}
-	if pool.take() != nil {
+	pool := newUpstreamPool(newUpstreams(10))
+	if pool.take(nil) != nil {
 		t.Error("an empty pool has handed out a connection")
 	}
 	oldest, _ := pooledConn(t)
@@ -36,7 +50,7 @@ func TestThePoolHandsOutTheNewestConnectionThatIsFit(t *testing.T) {
 	gone, leaves := pooledConn(t)
 	newest, _ := pooledConn(t)
 	for _, conn := range []*upstreamConn{oldest, older, talkative, gone, newest} {
-		pool.put(conn)
+		giveIdle(pool, conn)
 	}
 	if _, err := talks.Write([]byte("H")); err != nil {
 		t.Fatal(err)
@@ -46,7 +60,7 @@ func TestThePoolHandsOutTheNewestConnectionThatIsFit(t *testing.T) {
 	}
 	waitFor(t, "the end and the byte to arrive", func() bool { return !gone.fit() && !talkative.fit() })
 	for i, want := range []*upstreamConn{newest, older, oldest, nil} {
-		if got := pool.take(); got != want {
+		if got := pool.take(nil); got != want {
 			t.Errorf("connection %d is not the newest that is fit", i)
 		}
 	}
@@ -69,12 +83,12 @@ type countedConn struct {
 func (c *countedConn) Close() error { c.closed++; return nil }
 
 func TestThePoolIsBounded(t *testing.T) {
-	pool := &upstreamPool{all: newUpstreams(10)}
+	pool := newUpstreamPool(newUpstreams(10))
 	var conns []*countedConn
 	for range maxIdlePerUpstream + 2 {
 		conn := new(countedConn)
 		conns = append(conns, conn)
-		pool.put(&upstreamConn{Conn: conn})
+		giveIdle(pool, &upstreamConn{Conn: conn})
 	}
 	for i, conn := range conns {
 		if want := i >= maxIdlePerUpstream; (conn.closed == 1) != want {
@@ -83,7 +97,7 @@ func TestThePoolIsBounded(t *testing.T) {
 	}
 	pool.close()
 	late := new(countedConn)
-	pool.put(&upstreamConn{Conn: late})
+	giveIdle(pool, &upstreamConn{Conn: late})
 	for i, conn := range append(conns, late) {
 		if conn.closed != 1 {
 			t.Errorf("connection %d was closed %d times, want once", i+1, conn.closed)
@@ -92,12 +106,12 @@ func TestThePoolIsBounded(t *testing.T) {
 }
 
 func TestIdleConnectionsGrowOld(t *testing.T) {
-	pool := &upstreamPool{all: newUpstreams(10)}
+	pool := newUpstreamPool(newUpstreams(10))
 	old, _ := pooledConn(t)
 	gone, leaves := pooledConn(t)
 	young, _ := pooledConn(t)
 	for _, conn := range []*upstreamConn{old, gone, young} {
-		pool.put(conn)
+		giveIdle(pool, conn)
 	}
 	old.idleSince = old.idleSince.Add(-upstreamIdleTimeout)
 	_ = leaves.Close()
@@ -106,7 +120,7 @@ func TestIdleConnectionsGrowOld(t *testing.T) {
 	if !isClosed(old) || !isClosed(gone) || isClosed(young) || len(pool.idle) != 1 {
 		t.Errorf("old closed=%v, gone closed=%v, young closed=%v, %d idle", isClosed(old), isClosed(gone), isClosed(young), len(pool.idle))
 	}
-	if pool.take() != young {
+	if pool.take(nil) != young {
 		t.Error("the young connection is not handed out")
 	}
 }
@@ -137,7 +151,7 @@ func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {
 	conns := map[*Site]*countedConn{}
 	for _, site := range []*Site{kept, other, secure} {
 		conns[site] = new(countedConn)
-		u.pool(site).put(&upstreamConn{Conn: conns[site]})
+		giveIdle(u.pool(site), &upstreamConn{Conn: conns[site]})
 	}
 	moved := siteTo("moved", "10.0.0.1:1", "http")
 	u.keep(routesTo(moved))
@@ -148,7 +162,7 @@ func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {
 		t.Error("connections to upstreams that are named no more were not closed")
 	}
 	late := new(countedConn) // of a request that was in flight at the reload
-	u.pool(other).put(&upstreamConn{Conn: late})
+	giveIdle(u.pool(other), &upstreamConn{Conn: late})
 	if late.closed != 1 {
 		t.Error("a connection came back into a pool that is used no more")
 	}
@@ -178,17 +192,17 @@ func TestConnectionsToAddressesThatANameHadBeforeAreNotUsedAgain(t *testing.T) {
 	}
 	idleOld, idleKept, usedOld, usedKept := connTo("10.0.0.1"), connTo("10.0.0.2"), connTo("10.0.0.1"), connTo("10.0.0.2")
 	byAddress, _ := pooledConn(t)
-	pool.put(idleKept)
-	pool.put(idleOld)
-	other.put(byAddress)
+	giveIdle(pool, idleKept)
+	giveIdle(pool, idleOld)
+	giveIdle(other, byAddress)
 	addresses = parseAddresses("10.0.0.2", "10.0.0.3")
 	u.names.refreshAll()
 	if !isClosed(idleOld) || isClosed(idleKept) || isClosed(byAddress) {
 		t.Errorf("the idle connection to the old address is closed: %v, to one that stays: %v, of another upstream: %v; want only the first",
 			isClosed(idleOld), isClosed(idleKept), isClosed(byAddress))
 	}
-	pool.put(usedOld)
-	pool.put(usedKept)
+	giveIdle(pool, usedOld)
+	giveIdle(pool, usedKept)
 	if !isClosed(usedOld) || isClosed(usedKept) {
 		t.Errorf("the connection in use to the old address is closed: %v, to one that stays: %v; want only the first",
 			isClosed(usedOld), isClosed(usedKept))

@@ -61,7 +61,13 @@ func (x *exchange) gatherBody(out []byte, wait bool) (gathered []byte, whole boo
 	}
 	for cap(out)-len(out) > gatherSlack {
 		room := out[len(out)+offset : cap(out)-gatherSlack/2]
+		if wait {
+			x.blocks()
+		}
 		data, err := x.body.read(room, wait)
+		if wait {
+			x.unblocks()
+		}
 		if err == errNotReady {
 			return out, false, nil
 		}

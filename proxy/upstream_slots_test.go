@@ -2,110 +2,34 @@ package proxy
 
 import (
 	"bufio"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 )
-
-func TestSlotsGoToWhoWaitsLongest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		slots := newUpstreamSlots(2)
-		for range 2 {
-			if err := slots.acquire(t.Context(), func() { t.Error("room was made though a slot was free") }); err != nil {
-				t.Fatal(err)
-			}
-		}
-		var order []int
-		for i := range 3 {
-			go func() {
-				if err := slots.acquire(t.Context(), func() {}); err != nil {
-					t.Error(err)
-				}
-				order = append(order, i)
-			}()
-			synctest.Wait()
-		}
-		for range 3 {
-			slots.release()
-			synctest.Wait()
-		}
-		if want := []int{0, 1, 2}; !slices.Equal(order, want) {
-			t.Errorf("slots went to %v, want %v", order, want)
-		}
-		if slots.wanted.Load() != 0 || slots.free != 0 {
-			t.Errorf("%d wait and %d are free, want none of either", slots.wanted.Load(), slots.free)
-		}
-	})
-}
-
-func TestWaitingForASlotEndsWithTheContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		slots := newUpstreamSlots(1)
-		if err := slots.acquire(t.Context(), func() {}); err != nil {
-			t.Fatal(err)
-		}
-		late, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		err := slots.acquire(late, func() {})
-		if !isTimeout(err) || err.Error() != "all 1 connections to upstreams (max_connections) stayed in use: context deadline exceeded" {
-			t.Errorf("got %v, want a timeout that names the limit", err)
-		}
-		gone, leave := context.WithCancel(t.Context())
-		leave()
-		if err := slots.acquire(gone, func() {}); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want the cancellation", err)
-		}
-		slots.release()
-		if slots.free != 1 || slots.wanted.Load() != 0 {
-			t.Errorf("%d are free and %d wait, want 1 and none", slots.free, slots.wanted.Load())
-		}
-	})
-}
-
-func TestASlotThatComesWithTheEndOfTheWaitIsNotLost(t *testing.T) {
-	for range 200 {
-		slots := newUpstreamSlots(1)
-		_ = slots.acquire(t.Context(), func() {})
-		ctx, cancel := context.WithCancel(t.Context())
-		var both sync.WaitGroup
-		both.Go(func() {
-			if slots.acquire(ctx, func() {}) == nil {
-				slots.release()
-			}
-		})
-		both.Go(slots.release)
-		both.Go(cancel)
-		both.Wait()
-		if slots.free != 1 {
-			t.Fatalf("%d slots are free, want 1", slots.free)
-		}
-	}
-}
 
 func TestTheConnectionThatIsIdleLongestMakesRoom(t *testing.T) {
 	all := newUpstreams(3)
 	first, second := all.pool(siteTo("a", "10.0.0.1:1", "http")), all.pool(siteTo("b", "10.0.0.2:1", "http"))
+	third := all.pool(siteTo("c", "10.0.0.3:1", "http"))
 	var conns []*countedConn
 	for i, pool := range []*upstreamPool{first, second, first} {
-		if err := all.slots.acquire(t.Context(), func() { t.Errorf("no slot for connection %d", i) }); err != nil {
+		conn, err := pool.acquire(t.Context(), nil)
+		if err != nil {
 			t.Fatal(err)
 		}
 		conns = append(conns, &countedConn{})
-		conn := &upstreamConn{Conn: conns[i], slots: all.slots}
+		conn.Conn = conns[i]
 		pool.put(conn)
 		conn.idleSince = time.Unix(int64(1000-i), 0)
 	}
 	for i, want := range [][]int{{0, 1, 0}, {1, 1, 0}, {1, 1, 1}} {
 		// The first pool's oldest is its first, whatever the clock says.
-		if err := all.slots.acquire(t.Context(), all.makeRoom); err != nil {
+		if _, err := third.acquire(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
 		got := []int{conns[0].closed, conns[1].closed, conns[2].closed}
@@ -116,28 +40,29 @@ func TestTheConnectionThatIsIdleLongestMakesRoom(t *testing.T) {
 }
 
 func TestASlotIsGivenBackWhenItsConnectionIsClosed(t *testing.T) {
-	slots := newUpstreamSlots(1)
-	if err := slots.acquire(t.Context(), func() {}); err != nil {
+	all := newUpstreams(1)
+	pool := newUpstreamPool(all)
+	conn, err := pool.acquire(t.Context(), nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	conn := &slotConn{slots: slots}
-	if err := (&upstreamConn{Conn: conn, slots: slots}).Close(); err != nil {
-		t.Fatal(err)
-	}
-	if conn.free != 0 || slots.free != 1 {
-		t.Errorf("%d slots were free when the connection was closed and %d are after it, want 0 and 1", conn.free, slots.free)
+	closing := &slotConn{}
+	conn.Conn = closing
+	go pool.drop(conn)
+	if _, err := pool.acquire(t.Context(), nil); err != nil || !closing.closed.Load() {
+		t.Errorf("got the slot with %v before the connection was closed: %v", err, !closing.closed.Load())
 	}
 }
 
-// slotConn is a connection that notes how many slots are free when it is closed.
+// slotConn is a connection that takes its time to close.
 type slotConn struct {
 	net.Conn
-	slots *upstreamSlots
-	free  int
+	closed atomic.Bool
 }
 
 func (c *slotConn) Close() error {
-	c.free = c.slots.free
+	runtime.Gosched()
+	c.closed.Store(true)
 	return nil
 }
 
@@ -165,7 +90,7 @@ func TestConnectionsToUpstreamsNeverOutnumberMaxConnections(t *testing.T) {
 		c.request(2*i+1, "GET", fmt.Sprintf("/%d", i), true)
 	}
 	waitFor(t, "the rest to wait for a connection", func() bool {
-		return d.shared.upstreams.slots.wanted.Load() == streams-limit && open.Load() == limit
+		return d.shared.upstreams.slots.Wanted() == streams-limit && open.Load() == limit
 	})
 	for answered := 1; answered <= streams; answered++ { // one by one, so that all others hold their connections
 		goOn <- struct{}{}

@@ -36,6 +36,8 @@ type validator struct {
 	env environment
 	// dir is the directory of the configuration file: relative paths in it are taken from there.
 	dir string
+	// connections is max_connections, of which other numbers are parts.
+	connections int
 }
 
 // validate turns the raw configuration into a resolved one: every default filled in, every value checked against the
@@ -59,9 +61,11 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env environme
 		RateLimit:             v.rateLimit(raw.RateLimit),
 		Body:                  v.body(raw.Body),
 	}
+	v.connections = cfg.MaxConnections
 	cfg.Listeners = v.listeners(raw.Listeners, cfg.AllowWildcardBind)
 	v.ports(cfg)
 	v.uniqueHosts(cfg.Listeners)
+	v.oneBoundEach(cfg.Listeners)
 	v.separateCacheDirs(cfg.Listeners)
 	cfg.MaxConnectionsPerClient = v.maxConnectionsPerClient(raw.MaxConnectionsPerClient, cfg.MaxConnections)
 	v.descriptors(cfg)

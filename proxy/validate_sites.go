@@ -17,6 +17,7 @@ func (v *validator) sites(key string, raws []rawSite) []SiteConfig {
 			UpstreamScheme: v.upstreamScheme(childKey(site, "upstream_scheme"), raw.UpstreamScheme),
 			ConnectTimeout: v.seconds(childKey(site, "upstream_connect_timeout_secs"), raw.UpstreamConnectTimeoutSecs, 5),
 			RequestTimeout: v.seconds(childKey(site, "upstream_request_timeout_secs"), raw.UpstreamRequestTimeoutSecs, 60),
+			MaxConnections: v.upstreamConnections(childKey(site, "upstream_max_connections"), raw.UpstreamMaxConnections),
 		}
 	}
 	return sites

@@ -30,7 +30,7 @@ func (w *World) areas() []area {
 		{"Answers", w.answerSteps()},
 		{"Raw connections", w.rawSteps()},
 		{"Raw connections of slow clients", w.slowSteps()},
-		{"Clients that crowd others out", w.crowdSteps()},
+		{"Clients that crowd others out", append(w.crowdSteps(), w.crowdHTTP2Steps()...)},
 		{"WebSockets", w.webSocketSteps()},
 		{"Raw HTTP/2", w.h2Steps()},
 		{"Idle HTTP/2 connections", w.goAwaySteps()},

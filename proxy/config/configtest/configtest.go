@@ -162,6 +162,7 @@ upstream = "127.0.0.1:3000"
 upstream_scheme = "http"
 upstream_connect_timeout_secs = 5
 upstream_request_timeout_secs = 63
+upstream_max_connections = 1
 [[listeners]]
 bind_addr = "127.0.0.2"
 [listeners.tls]

@@ -1,0 +1,139 @@
+Feature: Fair shares of the connections to upstreams
+
+  What one client asks for, and what one upstream does, keeps no request of another client to another upstream waiting for
+  longer than a second.
+
+  Background:
+    Given the site "git.example.test" is served from the upstream "app"
+    And an upstream "stuck" that never answers
+    And the site "stuck.example.test" is served from the upstream "stuck"
+    And an upstream "events" that streams "data: 1\n\n"
+    And the site "events.example.test" is served from the upstream "events"
+    And an upstream "large" that answers with 10000000 bytes
+    And the site "large.example.test" is served from the upstream "large"
+    And an upstream "tunnel" that switches to "websocket"
+    And the site "tunnel.example.test" is served from the upstream "tunnel"
+    And an upstream "slow" that sends its head one byte every 100 ms
+    And the site "slow.example.test" is served from the upstream "slow"
+    And an upstream "deaf" that does not accept connections
+    And the site "deaf.example.test" is served from the upstream "deaf"
+
+  Rule: While one client keeps connections to upstreams busy, another one is answered within a second
+
+    @S-12.6
+    Scenario Outline: <what>, over HTTP/2
+      Given the setting "max_connections" is 64
+      And the proxy is running
+      When the client "mallory" asks "https://<site>.example.test" for "/" over 1 HTTP/2 connections with windows of <window> bytes, 70 requests each, 1000 a second
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
+
+      Examples:
+        | what                              | site   | window |
+        | Event streams                     | events | 100000 |
+        | Requests that are never answered  | stuck  | 100000 |
+        | Heads that trickle                | slow   | 100000 |
+        | Large responses that nobody takes | large  | 0      |
+
+    @S-12.6
+    Scenario Outline: <what>, over HTTP/1.1
+      Given the settings:
+        | max_connections            | 64 |
+        | max_connections_per_client | 60 |
+      And the proxy is running
+      When the client "mallory" keeps 60 connections to "https://<site>.example.test" open, which send "GET / HTTP/1.1\r\nHost: <site>.example.test\r\n<fields>\r\n"
+      And the client "mallet" asks "https://<site>.example.test" for "/" over 1 HTTP/2 connections with windows of 0 bytes, 70 requests each, 1000 a second
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
+
+      Examples:
+        | what                             | site   | fields                                          |
+        | Event streams                    | events |                                                 |
+        | Requests that are never answered | stuck  |                                                 |
+        | WebSockets                       | tunnel | Connection: Upgrade\r\nUpgrade: websocket\r\n |
+
+    @S-12.6 @S-12.7
+    Scenario: Small responses that nobody takes
+      Given the setting "max_connections" is 64
+      And an upstream "app" that answers with 1024 bytes
+      And the proxy is running
+      When the client "mallory" asks "https://git.example.test" for "/" over 5 HTTP/2 connections with windows of 0 bytes, 240 requests each, 95 a second
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 15 new connections, most of them within a second
+
+    @S-12.6 @S-12.7
+    Scenario Outline: Responses of <bytes> bytes that are taken byte by byte
+      Given the setting "max_connections" is 64
+      And an upstream "app" that answers with <bytes> bytes
+      And the proxy is running
+      When the client "mallory" asks "https://git.example.test" for "/" over 5 HTTP/2 connections with windows of 0 bytes, 240 requests each, 500 a second, and takes a byte of each response every 2000 ms
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 15 new connections, most of them within a second
+
+      Examples:
+        | bytes   |
+        | 1024    |
+        | 1000000 |
+
+    @S-12.6
+    Scenario: Event streams, within the default bounds
+      Given the proxy is running
+      When the client "mallory" asks "https://events.example.test" for "/" over 5 HTTP/2 connections with windows of 100000 bytes, 240 requests each, 1000 a second
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
+
+    @S-12.6
+    Scenario: All connections of an upstream with a bound of its own
+      Given the setting "listeners[0].sites[2].upstream_max_connections" is 8
+      And the proxy is running
+      When the client "mallory" asks "https://events.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 70 requests each, 1000 a second
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
+      And the log has no line "UPSTREAM_SHARE" with:
+        | client_ip | ${client:alice} |
+
+  Rule: While one upstream does not answer, requests to another one are answered within a second
+
+    @S-12.6
+    Scenario Outline: An upstream that <what>
+      Given the setting "max_connections" is 64
+      And the proxy is running
+      When the client "ann" asks "https://<site>.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 30 requests each, 1000 a second
+      And the client "bob" asks "https://<site>.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 30 requests each, 1000 a second
+      And the client "carol" asks "https://<site>.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 30 requests each, 1000 a second
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
+
+      Examples:
+        | what                  | site   |
+        | is silent             | stuck  |
+        | trickles              | slow   |
+        | accepts no connection | deaf   |
+        | streams               | events |
+
+  Rule: A share is enforced only while others wait, and says so
+
+    @S-12.6
+    Scenario: One client may use all connections
+      Given the setting "max_connections" is 32
+      And the proxy is running
+      When the client "mallory" asks "https://events.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 32 requests each, 1000 a second
+      Then the upstream "events" received 32 requests
+      And the log has no line "UPSTREAM_SHARE"
+      And the metrics have:
+        | reverse_proxy_upstream_connections_over_share_total{limit="client"}   | 0 |
+        | reverse_proxy_upstream_connections_over_share_total{limit="upstream"} | 0 |
+
+    @S-12.6 @S-8.6
+    Scenario: A client that gives way is told so, and the log and the metrics say who held what
+      Given the setting "max_connections" is 16
+      And the proxy is running
+      When the client "mallory" asks "https://stuck.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second
+      And the upstream "stuck" received 16 requests
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 1 new connections, most of them within a second
+      And the log has a line "UPSTREAM_SHARE" with:
+        | level     | WARN               |
+        | client_ip | ${client:mallory}  |
+        | host      | stuck.example.test |
+        | upstream  | ${upstream:stuck}  |
+        | limit     | client             |
+        | held      | 16                 |
+        | share     | 4                  |
+      And the log has a line "REQUEST" with:
+        | client_ip | ${client:mallory} |
+        | status    | 429               |
+      And the metrics have:
+        | reverse_proxy_upstream_connections_over_share_total{limit="client"} | >0 |

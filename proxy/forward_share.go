@@ -1,0 +1,44 @@
+package proxy
+
+import (
+	"errors"
+
+	"reverse-proxy/proxy/share"
+)
+
+// shareRetrySecs is what a request that was refused by a share is told to wait.
+const shareRetrySecs = "1"
+
+// shareOf returns the share that has ended the exchange, if it is one.
+func (x *exchange) shareOf(err error) *shareError {
+	var met *shareError
+	if errors.As(x.cancelled(), &met) || errors.As(err, &met) {
+		return met
+	}
+	return nil
+}
+
+// refuseByShare answers an exchange that had to give way before its response had begun.
+func (p *pipeline) refuseByShare(x *exchange, met *shareError) *answer {
+	p.gaveWay(x, met)
+	a := &answer{status: statusServiceUnavailable, fields: Fields{{Name: "Retry-After", Value: shareRetrySecs}}}
+	switch met.limit {
+	case share.OfClient:
+		a.status = statusTooManyRequests
+	case share.Stalled: // before the response there is only the request's body to hold up
+		return answerStatus(statusRequestTimeout)
+	}
+	return a
+}
+
+// gaveWay counts an exchange that had to give way for others, and tells who held what.
+func (p *pipeline) gaveWay(x *exchange, met *shareError) {
+	p.metrics.process.shares[met.limit].Add(1)
+	key := repeatKey{key: "share", cause: met.limit.String(), upstream: x.site.Upstream}
+	if met.limit == share.OfClient || met.limit == share.Stalled {
+		key.host = x.request.ClientText
+	}
+	p.log.repeating(LevelWarn, key, "UPSTREAM_SHARE",
+		Str("client_ip", x.request.ClientText), Str("host", x.host), Str("upstream", x.site.Upstream),
+		Str("limit", met.limit.String()), Int("held", met.held), Int("share", met.of))
+}

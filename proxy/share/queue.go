@@ -1,0 +1,48 @@
+package share
+
+// displace makes room in a full queue for a request of the client to the upstream: the client with most requests that wait
+// gives way where that is more than its share of the queue, else the upstream that most wait for, else the client with more
+// than this one has. It reports whether it is the new request itself that is refused, and because of what. The caller holds
+// mu.
+func (s *Slots) displace(c *Client, u *Upstream) (limit Limit, refused bool) {
+	client, upstream := c, u
+	for _, l := range s.lines {
+		if l.client.waiting > client.waiting {
+			client = l.client
+		}
+		if l.upstream.waiting > upstream.waiting {
+			upstream = l.upstream
+		}
+	}
+	switch {
+	case client.waiting > quarter(s.queue):
+		limit = OfClient
+	case upstream.waiting > half(s.queue):
+		limit = OfUpstream
+	case client.waiting > c.waiting+1:
+		limit = OfClient
+	default:
+		return None, true
+	}
+	if limit == OfClient && client == c || limit == OfUpstream && upstream == u {
+		return limit, true
+	}
+	s.refuseNewest(limit, client, upstream)
+	return None, false
+}
+
+// refuseNewest refuses the request of the client, or to the upstream, that came last. The caller holds mu.
+func (s *Slots) refuseNewest(limit Limit, c *Client, u *Upstream) {
+	var newest *line
+	for _, l := range s.lines {
+		if limit == OfClient && l.client != c || limit == OfUpstream && l.upstream != u {
+			continue
+		}
+		if newest == nil || l.waiters[len(l.waiters)-1].turn > newest.waiters[len(newest.waiters)-1].turn {
+			newest = l
+		}
+	}
+	if newest != nil {
+		s.remove(newest, len(newest.waiters)-1).Ready <- Grant{Refused: true, Limit: limit}
+	}
+}

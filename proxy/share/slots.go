@@ -1,0 +1,256 @@
+package share
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// leastQueue is how many requests may wait at least, however few slots there are: a page of pictures over one HTTP/2
+// connection.
+const leastQueue = 256
+
+// Slots are the connections to all upstreams together, and the requests that wait for one. It is safe for concurrent use.
+type Slots struct {
+	// limit is how many connections there may be, queue how many requests may wait.
+	limit, queue int
+	// wanted is how many wait, for a look without the lock.
+	wanted atomic.Int32
+
+	mu sync.Mutex
+	// free is how many connections may still be opened.
+	free int
+	// lines are those who wait, a line for each pair of a client and an upstream, in no order.
+	lines []*line
+	// byPair finds a line.
+	byPair map[pair]*line
+	// turn numbers those who wait in the order in which they came.
+	turn uint64
+}
+
+// pair is a client with an upstream.
+type pair struct {
+	client   *Client
+	upstream *Upstream
+}
+
+// line are the requests of one client that wait for one upstream, first come first served.
+type line struct {
+	pair
+	at      int
+	waiters []*Waiter
+}
+
+// Waiter is a request that waits for a connection.
+type Waiter struct {
+	pair
+	turn uint64
+	// since is when it came.
+	since time.Time
+	// Ready gives the end of the wait, once.
+	Ready chan Grant
+}
+
+// Grant is how a wait ends.
+type Grant struct {
+	// Conn is a connection to use, which was counted for the waiter; nil for a slot to open one with.
+	Conn any
+	// Refused tells that the wait is over for nothing, because of Limit.
+	Refused bool
+	Limit   Limit
+}
+
+// New returns slots for so many connections, with none in use.
+func New(limit int) *Slots {
+	return &Slots{limit: limit, free: limit, queue: max(limit, leastQueue), byPair: map[pair]*line{}}
+}
+
+// Wanted returns how many requests wait, without a lock.
+func (s *Slots) Wanted() int { return int(s.wanted.Load()) }
+
+// Limit returns how many connections there may be.
+func (s *Slots) Limit() int { return s.limit }
+
+// Acquire takes a slot for a connection of the client to the upstream and counts the connection as used. Where there is
+// none the request waits, or is refused because too many wait: then it is the largest of them that gives way.
+func (s *Slots) Acquire(c *Client, u *Upstream, now time.Time) (w *Waiter, refused bool, limit Limit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.free > 0 && !u.full() {
+		s.free--
+		u.open++
+		Enter(c, u)
+		return nil, false, None
+	}
+	if s.Wanted() >= s.queue {
+		if limit, refused := s.displace(c, u); refused {
+			return nil, true, limit
+		}
+	}
+	w = &Waiter{pair: pair{c, u}, turn: s.turn, since: now, Ready: make(chan Grant, 1)}
+	s.turn++
+	l := s.byPair[w.pair]
+	if l == nil {
+		l = &line{pair: w.pair, at: len(s.lines)}
+		s.byPair[w.pair] = l
+		s.lines = append(s.lines, l)
+	}
+	l.waiters = append(l.waiters, w)
+	c.waiting++
+	u.waiting++
+	s.wanted.Add(1)
+	return w, false, None
+}
+
+// Cancel ends a wait. It returns false when the wait has ended already, with a grant that the waiter must look at.
+func (s *Slots) Cancel(w *Waiter) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.byPair[w.pair]
+	if l == nil {
+		return false
+	}
+	for i, other := range l.waiters {
+		if other == w {
+			s.remove(l, i)
+			return true
+		}
+	}
+	return false
+}
+
+// remove takes a waiter out of its line. The caller holds mu.
+func (s *Slots) remove(l *line, i int) *Waiter {
+	w := l.waiters[i]
+	copy(l.waiters[i:], l.waiters[i+1:])
+	last := len(l.waiters) - 1
+	l.waiters[last] = nil
+	l.waiters = l.waiters[:last]
+	w.client.waiting--
+	w.upstream.waiting--
+	s.wanted.Add(-1)
+	if last == 0 {
+		end := len(s.lines) - 1
+		s.lines[l.at] = s.lines[end]
+		s.lines[l.at].at = l.at
+		s.lines[end] = nil
+		s.lines = s.lines[:end]
+		delete(s.byPair, l.pair)
+	}
+	return w
+}
+
+// Freed gives back the slot of a connection to the upstream that was closed and is not counted as used any more. It goes to
+// whoever is next.
+func (s *Slots) Freed(u *Upstream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u.open--
+	s.free++
+	for s.free > 0 {
+		l := s.next(nil)
+		if l == nil {
+			return
+		}
+		s.free--
+		l.upstream.open++
+		Enter(l.client, l.upstream)
+		s.remove(l, 0).Ready <- Grant{}
+	}
+}
+
+// Verdict is what to do with a connection that is not in use any more.
+type Verdict uint8
+
+// The verdicts.
+const (
+	// Keep the connection: nobody waits who could use it or its slot.
+	Keep Verdict = iota
+	// Handed says that somebody who waits has got it.
+	Handed
+	// Close it, and call Freed: somebody waits for its slot.
+	Close
+)
+
+// Hand offers a connection to the upstream that is open and not in use. A waiter for that upstream gets it, counted as used,
+// if it is next.
+func (s *Slots) Hand(u *Upstream, conn any) Verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.next(u)
+	switch {
+	case l == nil:
+		return Keep
+	case l.upstream != u:
+		return Close
+	}
+	Enter(l.client, u)
+	s.remove(l, 0).Ready <- Grant{Conn: conn}
+	return Handed
+}
+
+// next returns the line whose first waiter gets the next slot: of those within their shares the one that has waited
+// longest, or else of those whose client is within its share, or else of all. A connection to given can be handed over where
+// there is one, so that its own bound does not count. The caller holds mu.
+func (s *Slots) next(given *Upstream) *line {
+	var first [3]*line // by rank
+	for _, l := range s.lines {
+		if l.upstream != given && l.upstream.full() {
+			continue
+		}
+		rank := s.rank(l.pair)
+		if first[rank] == nil || l.waiters[0].turn < first[rank].waiters[0].turn {
+			first[rank] = l
+		}
+	}
+	for _, l := range first {
+		if l != nil {
+			return l
+		}
+	}
+	return nil
+}
+
+// rank is the order in which requests get slots: a client that is within its share goes before one that is not, whatever
+// their upstreams have. What an upstream has above its share may be that other client's doing.
+func (s *Slots) rank(p pair) int {
+	switch s.reached(p.client, p.upstream) {
+	case None:
+		return 0
+	case OfUpstream:
+		return 1
+	}
+	return 2
+}
+
+// reached returns the share that the client, or the upstream, has reached, so that it is within its shares no more.
+func (s *Slots) reached(c *Client, u *Upstream) Limit {
+	most := int(u.most.Load())
+	switch {
+	case c.Used() >= quarter(s.limit), most > 0 && u.Held(c) >= quarter(most):
+		return OfClient
+	case u.Used() >= s.ofUpstream(u):
+		return OfUpstream
+	}
+	return None
+}
+
+// ofUpstream returns the share of an upstream: its own bound, or half of all.
+func (s *Slots) ofUpstream(u *Upstream) int {
+	if most := int(u.most.Load()); most > 0 {
+		return min(most, s.limit)
+	}
+	return half(s.limit)
+}
+
+// Reached tells which share keeps a request of the client to the upstream waiting, how much of it is held, and its size.
+func (s *Slots) Reached(c *Client, u *Upstream) (limit Limit, held, of int) {
+	most := int(u.most.Load())
+	switch limit = s.reached(c, u); {
+	case limit == OfClient && c.Used() < quarter(s.limit):
+		return limit, u.Held(c), quarter(most)
+	case limit == OfUpstream:
+		return limit, u.Used(), s.ofUpstream(u)
+	}
+	return limit, c.Used(), quarter(s.limit)
+}

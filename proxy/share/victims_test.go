@@ -1,0 +1,117 @@
+package share
+
+import (
+	"testing"
+	"time"
+)
+
+// TestWhoGivesWay fills 8 slots (2 for a client, 4 for an upstream) and has a request wait that is within its shares.
+func TestWhoGivesWay(t *testing.T) {
+	start := time.Unix(1000, 0)
+	type holder struct {
+		client, upstream int
+		state            State
+		age              time.Duration
+	}
+	const soon = stalled - time.Millisecond
+	for _, test := range []struct {
+		name    string
+		holders []holder
+		bound   int // of the upstream 0, that the request waits for
+		waited  time.Duration
+		victim  int // -1 for none
+		limit   Limit
+	}{
+		{"nobody before the patience ends", fill(holder{0, 1, Blocked, time.Hour}, 8), 0, patience - time.Millisecond, -1, None},
+		{"nobody while all are within their shares and move", []holder{{0, 1, Streaming, 9}, {0, 1, Streaming, 9}, {1, 1, Waiting, time.Hour}, {1, 1, Blocked, soon},
+			{2, 2, Streaming, 9}, {2, 2, Streaming, 9}, {3, 2, Waiting, time.Hour}, {3, 2, Waiting, time.Hour}}, 0, patience, -1, None},
+		{"the one that its client has blocked longest, of a client above its share", []holder{{0, 1, Blocked, time.Second}, {0, 2, Blocked, 2 * time.Second},
+			{0, 1, Waiting, time.Hour}, {1, 1, Blocked, time.Hour}, {1, 2, Streaming, 9}, {2, 1, Streaming, 9}, {2, 2, Streaming, 9}, {3, 2, Streaming, 9}}, 0, patience, 1, OfClient},
+		{"then the one that waits longest for its upstream", []holder{{0, 1, Waiting, time.Second}, {0, 2, Waiting, 2 * time.Second},
+			{0, 1, Streaming, 1}, {1, 1, Blocked, time.Hour}, {1, 2, Streaming, 9}, {2, 1, Streaming, 9}, {2, 2, Streaming, 9}, {3, 2, Streaming, 9}}, 0, patience, 1, OfClient},
+		{"then the newest that streams", []holder{{0, 1, Streaming, 9}, {0, 2, Blocked, 3},
+			{0, 1, Streaming, 4}, {1, 1, Blocked, time.Hour}, {1, 2, Streaming, 1}, {2, 1, Streaming, 1}, {2, 2, Streaming, 1}, {3, 2, Streaming, 1}}, 0, patience, 1, OfClient},
+		{"one of an upstream above its share", []holder{{0, 1, Waiting, 9}, {0, 1, Waiting, 9}, {1, 1, Waiting, 9}, {1, 1, Waiting, 99}, {2, 1, Waiting, 9},
+			{2, 2, Waiting, time.Hour}, {3, 2, Waiting, time.Hour}, {3, 2, Waiting, time.Hour}}, 0, patience, 3, OfUpstream},
+		{"the one that its client has blocked longest, where nobody is above a share", []holder{{0, 1, Blocked, time.Second}, {0, 1, Streaming, 9},
+			{1, 1, Blocked, 2 * time.Second}, {1, 1, Waiting, time.Hour}, {2, 2, Streaming, 9}, {2, 2, Streaming, 9}, {3, 2, Streaming, 9}, {3, 2, Streaming, 9}}, 0, patience, 2, Stalled},
+		{"one of a client above its share, where it is that which gives the same upstream more than its share", []holder{{0, 0, Waiting, 9}, {0, 0, Waiting, 99}, {0, 0, Waiting, 9}, {0, 0, Waiting, 9}, {0, 0, Waiting, 9},
+			{1, 1, Blocked, time.Hour}, {2, 1, Streaming, 9}, {3, 1, Streaming, 9}}, 0, patience, 1, OfClient},
+		{"nobody for an upstream that clients within their shares give more than its share", []holder{{0, 0, Waiting, 9}, {0, 0, Waiting, 99}, {1, 0, Waiting, 9}, {1, 0, Waiting, 9}, {2, 0, Waiting, 9},
+			{3, 1, Blocked, time.Hour}, {3, 1, Streaming, 9}, {3, 1, Streaming, 9}}, 0, patience, -1, None},
+		{"only one that uses the upstream whose own bound is met", []holder{{0, 0, Waiting, 1}, {0, 0, Waiting, 2}, {1, 0, Streaming, 9}, {2, 0, Streaming, 9},
+			{3, 1, Blocked, time.Hour}, {3, 1, Blocked, time.Hour}, {3, 1, Blocked, time.Hour}}, 4, patience, 1, OfClient},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := New(8)
+			clients := []*Client{{}, {}, {}, {}, {}}
+			upstreams := []*Upstream{{}, {}, {}}
+			for i, u := range upstreams {
+				u.Held = func(c *Client) (n int) {
+					for _, h := range test.holders {
+						if clients[h.client] == c && h.upstream == i {
+							n++
+						}
+					}
+					return n
+				}
+			}
+			upstreams[0].Bound(test.bound)
+			var holders []Holder
+			for _, h := range test.holders {
+				if w, refused, _ := s.Acquire(clients[h.client], upstreams[h.upstream], start); w != nil || refused {
+					t.Fatal("there is no slot for a holder")
+				}
+				holders = append(holders, Holder{Client: clients[h.client], Upstream: upstreams[h.upstream], State: h.state, For: h.age})
+			}
+			if w, _, _ := s.Acquire(clients[4], upstreams[0], start); w == nil {
+				t.Fatal("the request does not wait")
+			}
+			victims := s.Victims(start.Add(test.waited), holders)
+			switch {
+			case test.victim < 0 && len(victims) == 0:
+			case len(victims) != 1 || victims[0].At != test.victim || victims[0].Limit != test.limit:
+				t.Errorf("got %+v, want %d because of %v", victims, test.victim, test.limit)
+			case len(s.Victims(start.Add(test.waited), holders)) != 0:
+				t.Error("another one is ended while the first is about to go")
+			}
+		})
+	}
+}
+
+func fill[T any](one T, n int) (all []T) {
+	for range n {
+		all = append(all, one)
+	}
+	return all
+}
+
+// TestAFullQueueRefusesWhoeverHasMostInIt fills the queue.
+func TestAFullQueueRefusesWhoeverHasMostInIt(t *testing.T) {
+	start := time.Unix(1000, 0)
+	held := func(*Client) int { return 0 }
+	crowd, other, third := &Client{}, &Client{}, &Client{}
+	busy, quiet := &Upstream{Held: held}, &Upstream{Held: held}
+	s := New(1)
+	_, _, _ = s.Acquire(crowd, busy, start)
+	var waiters []*Waiter
+	for range leastQueue {
+		w, _, _ := s.Acquire(crowd, busy, start)
+		waiters = append(waiters, w)
+	}
+	if _, refused, limit := s.Acquire(crowd, quiet, start); !refused || limit != OfClient {
+		t.Errorf("the crowd's next request is refused %v for %v, want for its share", refused, limit)
+	}
+	if w, refused, _ := s.Acquire(other, quiet, start); w == nil || refused {
+		t.Fatal("another client's request may not wait")
+	}
+	if last := waiters[leastQueue-1]; len(last.Ready) != 1 || !(<-last.Ready).Refused || s.Cancel(last) {
+		t.Error("the crowd's newest request was not refused for that")
+	}
+	if !s.Cancel(waiters[0]) || s.Wanted() != leastQueue-1 {
+		t.Errorf("%d requests wait, want %d", s.Wanted(), leastQueue-1)
+	}
+	if w, refused, _ := s.Acquire(third, busy, start); w == nil || refused {
+		t.Error("there is room again, and the request may not wait")
+	}
+}

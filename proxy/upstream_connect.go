@@ -1,0 +1,124 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"reverse-proxy/proxy/share"
+)
+
+// connect returns a connection to the upstream of the exchange's site: a new one, or one that another exchange has just given
+// back. Waiting for it, where all connections are in use, counts as connecting (S-6.9). Cancelling the exchange ends it.
+func (x *exchange) connect(pool *upstreamPool) (*upstreamConn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), x.site.ConnectTimeout)
+	defer cancel()
+	// It is the context that ends the dial. The watch takes over from the deadline of the request's head, and makes the
+	// sweeper look for a client that leaves meanwhile.
+	if !x.watch.set(phaseUpstream, x.site.ConnectTimeout+time.Second) {
+		return nil, os.ErrDeadlineExceeded
+	}
+	if !x.dialing(cancel) {
+		return nil, context.Canceled
+	}
+	defer x.dialed()
+	for {
+		conn, err := pool.acquire(ctx, x)
+		if err != nil {
+			return nil, err
+		}
+		if conn.Conn == nil {
+			x.opens(conn)
+			if err := dialUpstream(ctx, pool, x.site, conn); err != nil {
+				pool.drop(conn)
+				return nil, err
+			}
+			return conn, nil
+		}
+		if conn.fit() {
+			return conn, nil
+		}
+		pool.drop(conn)
+	}
+}
+
+// acquire takes a slot for one connection, and waits for it until the context ends. The connection that it returns is in use;
+// it has still to be opened unless another exchange has given it back.
+func (p *upstreamPool) acquire(ctx context.Context, x *exchange) (*upstreamConn, error) {
+	client, slots := p.all.clientOf(x), p.all.slots
+	waiter, refused, limit := slots.Acquire(client, &p.share, time.Now())
+	if refused {
+		return nil, p.refused(client, limit)
+	}
+	conn := &upstreamConn{}
+	if waiter != nil {
+		p.all.press()
+		p.makeRoom()
+		grant, ok := p.wait(ctx, waiter)
+		switch {
+		case !ok:
+			return nil, p.waitFailed(ctx, client)
+		case grant.Refused:
+			return nil, p.refused(client, grant.Limit)
+		}
+		if handed, ok := grant.Conn.(*upstreamConn); ok {
+			conn = handed
+		}
+	}
+	p.use(conn, x)
+	return conn, nil
+}
+
+// wait waits for the grant, or for the end of the context. A grant that comes at the same moment counts.
+func (p *upstreamPool) wait(ctx context.Context, waiter *share.Waiter) (share.Grant, bool) {
+	select {
+	case grant := <-waiter.Ready:
+		return grant, true
+	case <-ctx.Done():
+	}
+	if p.all.slots.Cancel(waiter) {
+		return share.Grant{}, false
+	}
+	return <-waiter.Ready, true
+}
+
+// shareError ends an exchange for which there was no connection to its upstream, or from which its connection was taken
+// for others (S-12.6).
+type shareError struct {
+	// limit is the share that was met; held of of are in use by the one whose share it is.
+	limit    share.Limit
+	held, of int
+}
+
+// Error implements error.
+func (e *shareError) Error() string {
+	switch e.limit {
+	case share.OfClient:
+		return fmt.Sprintf("others wait for connections to upstreams, and the client uses %d; its share is %d", e.held, e.of)
+	case share.OfUpstream:
+		return fmt.Sprintf("others wait for connections to upstreams, and %d are to this one; its share is %d", e.held, e.of)
+	case share.Stalled:
+		return "others wait for connections to upstreams, and the client has held this one up for longest"
+	}
+	return "too many requests wait for connections to upstreams"
+}
+
+// refused is the error of a request that may not even wait, or that waits no longer, because of a share of the queue.
+func (p *upstreamPool) refused(client *share.Client, limit share.Limit) error {
+	e := &shareError{limit: limit}
+	_, e.held, e.of = p.all.slots.Reached(client, &p.share)
+	return e
+}
+
+// waitFailed is the error of a request whose wait has ended with the context.
+func (p *upstreamPool) waitFailed(ctx context.Context, client *share.Client) error {
+	if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if limit, held, of := p.all.slots.Reached(client, &p.share); limit != share.None {
+		return &shareError{limit: limit, held: held, of: of}
+	}
+	return fmt.Errorf("all %d connections to upstreams (max_connections) stayed in use: %w", p.all.slots.Limit(), context.DeadlineExceeded)
+}

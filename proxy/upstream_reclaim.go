@@ -1,0 +1,159 @@
+package proxy
+
+import (
+	"context"
+	"time"
+
+	"reverse-proxy/proxy/share"
+)
+
+// reclaimInterval is the time between two looks at who could give way to those who wait for a connection.
+const reclaimInterval = 50 * time.Millisecond
+
+// clientOf returns what the exchange's client holds.
+func (u *upstreams) clientOf(x *exchange) *share.Client {
+	if x == nil || x.request == nil || x.request.Account == nil {
+		return &u.nobody
+	}
+	return &x.request.Account.upstreams
+}
+
+// press says that a request has to wait.
+func (u *upstreams) press() {
+	select {
+	case u.pressed <- struct{}{}:
+	default: // it was said already
+	}
+}
+
+// makeRoom lets an idle connection go to a request that waits for this pool's upstream: one of the pool's own, or else the
+// slot of the connection that has been idle longest, whatever its upstream.
+func (p *upstreamPool) makeRoom() {
+	if p.all.idle.Load() == 0 {
+		return
+	}
+	if conn := p.takeNewest(); conn != nil && p.pass(conn) != share.Keep {
+		return
+	}
+	p.all.makeRoom()
+}
+
+// makeRoom lets the connection that has been idle longest, whatever its upstream, go to a request that waits.
+func (u *upstreams) makeRoom() {
+	var oldest *upstreamPool
+	var since time.Time
+	for _, pool := range u.all() {
+		if at, ok := pool.idleLongest(); ok && (oldest == nil || at.Before(since)) {
+			oldest, since = pool, at
+		}
+	}
+	if oldest == nil {
+		return
+	}
+	if conn := oldest.takeOldest(); conn != nil {
+		oldest.pass(conn)
+	}
+}
+
+// reclaimWhilePressed looks again and again, for as long as requests wait.
+func (u *upstreams) reclaimWhilePressed(ctx context.Context) {
+	ticker := time.NewTicker(reclaimInterval)
+	defer ticker.Stop()
+	for u.slots.Wanted() > 0 {
+		select {
+		case now := <-ticker.C:
+			u.reclaim(now)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// reclaim ends exchanges whose client or upstream has more than its share, or whose client holds them up, for the requests
+// that have waited for too long though they are within their shares.
+func (u *upstreams) reclaim(now time.Time) {
+	if u.idle.Load() > 0 {
+		u.makeRoom() // it may have become idle while a request came to wait
+	}
+	var uses []use
+	var holders []share.Holder
+	for _, pool := range u.all() {
+		uses, holders = pool.holders(uses, holders)
+	}
+	for _, victim := range u.slots.Victims(now, holders) {
+		uses[victim.At].end(&shareError{limit: victim.Limit, held: victim.Held, of: victim.Of})
+	}
+}
+
+// use is the use of a connection by one exchange.
+type use struct {
+	pool  *upstreamPool
+	conn  *upstreamConn
+	x     *exchange
+	count uint64
+}
+
+// holders appends the uses of the pool's connections, and what they are to the shares.
+func (p *upstreamPool) holders(uses []use, holders []share.Holder) ([]use, []share.Holder) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range p.busy {
+		x := conn.holder
+		if x == nil {
+			continue
+		}
+		state, since := x.state(conn.since)
+		holders = append(holders, share.Holder{
+			Client: conn.client, Upstream: &p.share, State: state, For: time.Duration(x.clock() - since), Ending: conn.ending,
+		})
+		uses = append(uses, use{p, conn, x, conn.uses})
+	}
+	return uses, holders
+}
+
+// end ends the exchange if it still uses the connection.
+func (u *use) end(cause error) {
+	if !u.x.giveWay(u.conn, u.count, cause) {
+		return
+	}
+	u.pool.mu.Lock()
+	defer u.pool.mu.Unlock()
+	if u.conn.uses == u.count {
+		u.conn.ending = true
+	}
+}
+
+// giveWay cancels the exchange if it is that use of the connection. It reports whether it is.
+func (x *exchange) giveWay(conn *upstreamConn, count uint64, cause error) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.upstream != conn && x.opening != conn || x.uses != count || x.cause != nil {
+		return false
+	}
+	x.cancelLocked(cause)
+	x.client.Interrupt(x.answered.Load() || x.informing.Load())
+	return true
+}
+
+// state returns what an exchange that has used a connection since then waits for, and since when.
+func (x *exchange) state(used int64) (state share.State, since int64) {
+	if blocked := x.blockedSince.Load(); blocked != 0 {
+		return share.Blocked, blocked
+	}
+	if !x.answered.Load() {
+		return share.Waiting, used
+	}
+	return share.Streaming, used
+}
+
+// clock returns the time on the sweeper's clock, which is late by at most a sweep.
+func (x *exchange) clock() int64 {
+	if x == nil || x.watch == nil || x.watch.sweeper == nil {
+		return 0 // in tests
+	}
+	return x.watch.sweeper.clock.Load()
+}
+
+// blocks notes that the exchange waits for its client, and unblocks that it does not any more.
+func (x *exchange) blocks()   { x.blockedSince.Store(max(1, x.clock())) }
+func (x *exchange) unblocks() { x.blockedSince.Store(0) }

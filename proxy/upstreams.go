@@ -1,0 +1,155 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"reverse-proxy/proxy/share"
+)
+
+// Bounds of the pool of each upstream.
+const (
+	// maxIdlePerUpstream bounds the idle connections kept to one upstream (S-6.8). A few busy HTTP/2 connections have some
+	// hundred requests in flight together: with fewer kept, each wave of answers closes connections and the next dials anew.
+	maxIdlePerUpstream = 512
+	// upstreamIdleTimeout closes a pooled connection that was not used: shorter than the keep-alive time-outs of common
+	// application servers (60 s to 75 s), so that we close first.
+	upstreamIdleTimeout = 50 * time.Second
+	// upstreamSweep is the time between two looks at the idle connections.
+	upstreamSweep = time.Second
+)
+
+// upstreamKey tells upstreams apart: a connection serves whatever site has the same.
+type upstreamKey struct {
+	address, scheme string
+}
+
+// upstreams is the process's side towards all upstreams: their idle connections, kept over reloads that keep the site.
+type upstreams struct {
+	mu    sync.Mutex
+	pools map[upstreamKey]*upstreamPool
+	slots *share.Slots
+	// names are those of the upstreams that are not IP addresses.
+	names *upstreamNames
+	// idle is how many connections are idle, for a look without locks.
+	idle atomic.Int32
+	// pressed is signalled when a request has to wait for a connection.
+	pressed chan struct{}
+	// nobody is the client of requests that have none, in tests.
+	nobody share.Client
+}
+
+// newUpstreams makes a side that holds at most that many connections, idle or in use.
+func newUpstreams(connections int) *upstreams {
+	u := &upstreams{pools: map[upstreamKey]*upstreamPool{}, slots: share.New(connections), pressed: make(chan struct{}, 1)}
+	u.names = newUpstreamNames(systemLookUp, u.moved)
+	return u
+}
+
+// pool returns the pool of a site's upstream. It is looked up at the site's first request and kept with the site.
+func (u *upstreams) pool(site *Site) *upstreamPool {
+	if pool := site.pool.Load(); pool != nil {
+		return pool
+	}
+	key := upstreamKey{site.Upstream, site.UpstreamScheme}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	pool := u.pools[key]
+	if pool == nil {
+		pool = newUpstreamPool(u)
+		host, _ := splitUpstream(site.Upstream)
+		pool.name = u.names.of(host)
+		u.pools[key] = pool
+	}
+	pool.share.Bound(site.MaxConnections)
+	site.pool.Store(pool)
+	return pool
+}
+
+// keep closes the pools of upstreams that the configuration no longer names; requests in flight end on them.
+func (u *upstreams) keep(dynamic *DynamicConfig) {
+	wanted, hosts := map[upstreamKey]bool{}, map[string]bool{}
+	for _, sites := range dynamic.routes {
+		for _, site := range sites {
+			wanted[upstreamKey{site.Upstream, site.UpstreamScheme}] = true
+			host, _ := splitUpstream(site.Upstream)
+			hosts[host] = true
+		}
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for key, pool := range u.pools {
+		if !wanted[key] {
+			pool.close()
+			delete(u.pools, key)
+		}
+	}
+	u.names.keep(hosts)
+}
+
+// moved closes the idle connections to addresses that a name does not have any more (S-6.19).
+func (u *upstreams) moved(name *upstreamName) {
+	for _, pool := range u.all() {
+		if pool.name == name {
+			pool.sweep(time.Now())
+		}
+	}
+}
+
+// close closes every pool.
+func (u *upstreams) close() {
+	u.names.close()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, pool := range u.pools {
+		pool.close()
+	}
+}
+
+// poolSize is how many connections to an upstream are idle and how many in use.
+type poolSize struct{ idle, used int }
+
+// sizes returns the sizes of the pools by address.
+func (u *upstreams) sizes() map[string]poolSize {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	sizes := make(map[string]poolSize, len(u.pools))
+	for key, pool := range u.pools {
+		size := sizes[key.address]
+		idle, used := pool.sizes()
+		sizes[key.address] = poolSize{size.idle + idle, size.used + used}
+	}
+	return sizes
+}
+
+// run closes connections that are idle for too long, or that their upstream has closed, until the context ends. While
+// requests wait for a connection it makes those give way that have more than their share.
+func (u *upstreams) run(ctx context.Context) {
+	ticker := time.NewTicker(upstreamSweep)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			u.names.refresh(now)
+			for _, pool := range u.all() {
+				pool.sweep(now)
+			}
+		case <-u.pressed:
+			u.reclaimWhilePressed(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (u *upstreams) all() []*upstreamPool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	pools := make([]*upstreamPool, 0, len(u.pools))
+	for _, pool := range u.pools {
+		pools = append(pools, pool)
+	}
+	return pools
+}
