@@ -156,8 +156,8 @@ Feature: Signals and shutdown
       And the connection is closed with nothing more
       And the proxy exits with 0 within 10 seconds
 
-    @S-11.1
-    Scenario Outline: What is still in flight after shutdown_timeout_secs is cut over <protocol>
+    @S-11.1 @S-8.1
+    Scenario Outline: What is still in flight after shutdown_timeout_secs is cut and logged over <protocol>
       Given clients speak <protocol>
       And the setting "shutdown_timeout_secs" is 1
       And an upstream "stuck" that never answers
@@ -172,6 +172,8 @@ Feature: Signals and shutdown
         | phase        | done |
         | status       | cut  |
         | requests_cut | 1    |
+      And the log has a line "REQUEST" with:
+        | host | stuck.example.test |
 
       Examples:
         | protocol |

@@ -332,7 +332,7 @@ Feature: Upgrade
         | HTTP/1.1 |
         | HTTP/2   |
 
-    @S-6.11 @S-11.1
+    @S-6.11 @S-11.1 @S-8.1
     Scenario Outline: What is still there after shutdown_timeout_secs is cut over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
@@ -347,6 +347,9 @@ Feature: Upgrade
         | phase        | done |
         | status       | cut  |
         | requests_cut | 1    |
+      And the log has a line "REQUEST" with:
+        | host   | git.example.test |
+        | status | 101              |
 
       Examples:
         | protocol |

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // connRegistry is the one account of all client connections, of every listener and protocol: `status` and shutdown read
@@ -208,5 +209,17 @@ func (r *connRegistry) close() {
 	r.waiting.Store(0)
 	for c := range r.conns {
 		c.cut(errShuttingDown)
+	}
+	r.endIfDrained()
+}
+
+// awaitEnd waits until the connections that close has cut have ended, and with them their exchanges, so that each can still
+// write its line. It waits no longer than the time given.
+func (r *connRegistry) awaitEnd(limit time.Duration) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-r.ended:
+	case <-timer.C:
 	}
 }
