@@ -152,6 +152,22 @@ Feature: Preview of a reload
       Then the command prints "reloaded: 1 site, 1 change"
 
     @S-1.4 @S-3.2
+    Scenario: Of a long list that changes it says what was added and what was removed
+      Given an ACME server
+      And listener 1 gets certificates for "git.example.test, a-name-that-is-long-01.example.test, a-name-that-is-long-02.example.test, a-name-that-is-long-03.example.test, a-name-that-is-long-04.example.test, a-name-that-is-long-05.example.test, a-name-that-is-long-06.example.test, a-name-that-is-long-07.example.test, a-name-that-is-long-08.example.test, a-name-that-is-long-09.example.test, last-of-them.example.test" from the ACME server
+      And the proxy is running
+      When the setting "listeners[0].tls.acme_domains" is ["git.example.test", "a-name-that-is-long-01.example.test", "a-name-that-is-long-02.example.test", "a-name-that-is-long-03.example.test", "a-name-that-is-long-04.example.test", "a-name-that-is-long-05.example.test", "a-name-that-is-long-06.example.test", "a-name-that-is-long-07.example.test", "a-name-that-is-long-08.example.test", "a-name-that-is-long-09.example.test", "new.example.test"]
+      And the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command exits with 1
+      And the command names every one of:
+        | restart needed: listeners[0].tls.acme_domains added new.example.test; removed last-of-them.example.test |
+      When the command "reverse-proxy reload --text --config ${config}" is run
+      Then the command exits with 0
+      And the command names every one of:
+        | reloaded: 1 site, 1 change                                                                              |
+        | restart needed: listeners[0].tls.acme_domains added new.example.test; removed last-of-them.example.test |
+
+    @S-1.4 @S-3.2
     Scenario: The protocol's answer has the same difference
       Given the proxy is running
       When the site "git.example.test" is moved to the upstream "new"
