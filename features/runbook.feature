@@ -166,6 +166,19 @@ Feature: The runbook
         | thinks for too long         | an upstream "slow" that never answers            |
 
     @S-6.9
+    Scenario: An upstream that takes a connection and says nothing, where TLS is expected
+      Given an upstream "slow" that never speaks
+      And the site "git.example.test" is moved to the upstream "slow"
+      And the setting "listeners[0].sites[0].upstream_scheme" is "https"
+      And the setting "listeners[0].sites[0].upstream_connect_timeout_secs" is 1
+      And the proxy is running
+      When a client requests "https://git.example.test/"
+      Then the answer is 504
+      And the log has a line "UPSTREAM_ERROR" with:
+        | error | no end of the TLS handshake within upstream_connect_timeout_secs: context deadline exceeded |
+      And the runbook has a row under "504" for the error of the line "UPSTREAM_ERROR"
+
+    @S-6.9
     Scenario: As many requests as there may be wait for a slow upstream
       Given an upstream "app" that never answers
       And the setting "max_connections" is 1

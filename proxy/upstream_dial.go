@@ -4,41 +4,53 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 )
 
+// errUpstreamHandshake is the failure of a TLS handshake for which no time was left.
+var errUpstreamHandshake = fmt.Errorf("no end of the TLS handshake within upstream_connect_timeout_secs: %w", context.DeadlineExceeded)
+
 // dialUpstream opens the connection to the site's upstream, and completes the TLS handshake, both within the context
 // (S-6.9). The certificate is verified against the system's roots with the upstream's name (S-6.8).
-func dialUpstream(ctx context.Context, pool *upstreamPool, site *Site, upstream *upstreamConn) error {
+func dialUpstream(ctx context.Context, pool *upstreamPool, site *Site, upstream *upstreamConn) (err error) {
 	conn, address, err := pool.connect(ctx, site.Upstream)
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil {
+			_ = conn.Close() // its failure would hide the cause
+		}
+	}()
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		return errors.Join(errors.New("the upstream's connection is not TCP"), conn.Close())
+		return errors.New("the upstream's connection is not TCP")
 	}
 	raw, err := newSocket(tcp)
 	if err != nil {
-		return errors.Join(err, conn.Close())
+		return err
 	}
 	conn = raw
 	if site.UpstreamScheme == "https" {
 		host, _, err := net.SplitHostPort(site.Upstream)
 		if err != nil {
-			return errors.Join(err, conn.Close())
+			return err
 		}
 		secure := tls.Client(raw, &tls.Config{
 			RootCAs: site.roots, ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		})
 		if err := secure.HandshakeContext(ctx); err != nil {
-			return errors.Join(err, raw.Close())
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = errUpstreamHandshake
+			}
+			return err
 		}
 		conn = secure
 	}
 	if err := upstream.over(conn, raw); err != nil {
-		return errors.Join(err, conn.Close())
+		return err
 	}
 	upstream.address = address
 	return nil
