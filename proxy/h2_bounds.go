@@ -39,6 +39,7 @@ type h2Kind int
 
 const (
 	h2Resets h2Kind = iota
+	h2Refusals
 	h2Controls
 	h2SettingsFrames
 	h2EmptyFrames
@@ -54,8 +55,11 @@ var h2Allowances = [h2Kinds]struct {
 }{
 	// A browser that leaves a page of pictures resets all of them at once; a map that is zoomed cancels 30 tiles three times a
 	// second, for as long as somebody plays with it. Each cost a request, which the rate limit counts, and a stream counts
-	// as running until its upstream was let go.
+	// as running until its upstream was let go. A reset that comes too late counts too.
 	h2Resets: {allowance{250, 200}, "streams reset in bulk"},
+	// Streams over the bound on those at once. A client that has not seen our SETTINGS yet may begin some hundreds, and one that
+	// resets streams takes them for closed before they are.
+	h2Refusals: {allowance{250, 200}, "a flood of streams over the bound"},
 	// PING, PRIORITY, PRIORITY_UPDATE, frames of unknown types, and WINDOW_UPDATE beyond what data has earned. Each frame
 	// that we send earns some more, as clients measure by PING how fast it comes.
 	h2Controls: {allowance{1000, 100}, "a flood of frames without a request"},

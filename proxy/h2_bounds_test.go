@@ -37,7 +37,7 @@ func TestWhatNoHonestClientDoesEndsTheConnection(t *testing.T) {
 			c.sent(c.framer.WriteRSTStream(uint32(2*i+1), http2.ErrCodeCancel))
 		}), "ENHANCE_YOUR_CALM", "streams reset in bulk"},
 		{"streams over the limit without end", many(10000, func(c *h2Client, i int) { c.request(uint32(2*i+1), "GET", "/silent", true) }),
-			"ENHANCE_YOUR_CALM", "streams reset in bulk"},
+			"ENHANCE_YOUR_CALM", "a flood of streams over the bound"},
 		{"CONTINUATION without end", func(c *h2Client) {
 			c.sent(c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.encode(":method", "GET")}))
 			many(10000, func(c *h2Client, i int) { c.sent(c.framer.WriteContinuation(1, false, c.encode("a", fmt.Sprint(i)))) })(c)

@@ -58,6 +58,9 @@ func TestAStreamThatIsResetMakesNoRoomAtOnce(t *testing.T) {
 	if s := c.answer(last); s.reset != "REFUSED_STREAM" {
 		t.Errorf("got %q and the reset %q, want REFUSED_STREAM", s.heads, s.reset)
 	}
+	waitFor(t, "the refused request to be counted", func() bool {
+		return strings.Contains(answerOf(scrapeOf(d.Daemon)), `reverse_proxy_requests_total{site="",method="other",status="4xx"} 1`)
+	})
 	waitFor(t, "the end of what was reset", func() bool { return d.pipeline.inFlight.Load() == maxConcurrentStreams-50 })
 	// For an unknown host: all connections to upstreams are in use.
 	c.head(last+2, true, ":method", "GET", ":scheme", "https", ":path", "/", ":authority", "b.test")

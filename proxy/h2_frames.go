@@ -31,7 +31,7 @@ func (h *h2Conn) headersFrame(head http2.Header, p []byte) *http2.Error {
 	if err := h.openBlock(b); err != nil {
 		return err
 	}
-	if self && b.failed == nil {
+	if self && b.s != nil && b.failed == nil { // a stream that is closed is not reset again
 		b.failed = &http2.Error{Code: http2.ProtocolError, Stream: b.stream, Reason: "a stream depends on itself"}
 	}
 	var fields *http2.Head
@@ -169,7 +169,10 @@ func (h *h2Conn) endTrailers(b h2Block) *http2.Error {
 	defer h.mu.Unlock()
 	s := b.s
 	defer s.unref()
-	if b.failed != nil || s.gone {
+	if s.gone { // it has ended since the block began
+		return nil
+	}
+	if b.failed != nil {
 		return b.failed
 	}
 	s.arrivedTrailers = b.trailers.Fields
@@ -254,7 +257,7 @@ func (h *h2Conn) resetFrame(head http2.Header, p []byte) *http2.Error {
 	s := h.lookUp(head.Stream)
 	if s == nil {
 		h.mu.Unlock()
-		return h.spend(h2Controls) // it crossed the end of the stream
+		return h.spend(h2Resets) // it crossed the end of the stream, and was meant as a reset like any other
 	}
 	s.refs++
 	h.remember(s.id, false)
@@ -276,10 +279,12 @@ func (h *h2Conn) cancel(s *h2Stream) {
 func (h *h2Conn) streamFailed(failed *http2.Error) *http2.Error {
 	h.mu.Lock()
 	s := h.lookUp(failed.Stream)
-	if s != nil {
+	closed, _ := h.closedStreams.lookUp(failed.Stream) // it has ended since its frame was looked at
+	switch {
+	case s != nil:
 		s.refs++
 		h.reset(s, failed.Code)
-	} else {
+	case !closed:
 		h.sendReset(failed.Stream, failed.Code, h2StreamWindow)
 	}
 	h.mu.Unlock()
@@ -287,8 +292,9 @@ func (h *h2Conn) streamFailed(failed *http2.Error) *http2.Error {
 		h.cancel(s)
 	}
 	if failed.Code == http2.RefusedStream {
-		return h.spend(h2Resets)
+		h.server.pipeline.metrics.refused(HTTP2, statusTooManyRequests, false)
+		return h.spend(h2Refusals)
 	}
-	h.server.pipeline.malformed(h.client, failed, s == nil)
+	h.server.pipeline.malformed(h.client, failed, s == nil && !closed)
 	return h.spend(h2Faults)
 }
