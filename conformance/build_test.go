@@ -63,7 +63,7 @@ func buildCoveredDaemon(t *testing.T, root, binary string) {
 	t.Helper()
 	var flags []string
 	if !coverageIsOff() {
-		flags = []string{"-cover", "-coverpkg=reverse-proxy/proxy,reverse-proxy/cmd/reverse-proxy"}
+		flags = append(flags, "-cover", "-coverpkg=reverse-proxy/proxy/...,reverse-proxy/cmd/reverse-proxy")
 	}
 	if raceDetectorWorks() {
 		flags = append(flags, "-race")
@@ -107,9 +107,11 @@ func raceDetectorWorks() bool {
 	return err == nil
 }
 
+// goBuild builds a program that looks users and names up as the static binary does, and not through the C library that
+// the race detector links.
 func goBuild(t *testing.T, root string, args ...string) {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"build"}, args...)...)
+	cmd := exec.Command("go", append([]string{"build", "-tags=osusergo,netgo"}, args...)...)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build %s: %v\n%s", strings.Join(args, " "), err, out)

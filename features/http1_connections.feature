@@ -123,6 +123,7 @@ Feature: HTTP/1.1 connections
       Given an upstream "bare" that answers:
         """
         HTTP/1.1 <status> Whatever
+        Date: Thu, 01 Jan 1970 00:00:00 GMT
         <fields>
 
         """
@@ -139,10 +140,10 @@ Feature: HTTP/1.1 connections
       Examples:
         | what | method | status | fields                     | passes                       |
         | HEAD | HEAD   | 200    | Content-Length: 1234       | \r\nContent-Length: 1234\r\n |
-        | HEAD | HEAD   | 200    | Transfer-Encoding: chunked | HTTP/1.1 200 OK\r\n\r\n      |
+        | HEAD | HEAD   | 200    | Transfer-Encoding: chunked | HTTP/1.1 200 Whatever\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n |
         | HEAD | HEAD   | 404    | X-A: b                     | \r\nX-A: b\r\n               |
         | 204  | GET    | 204    | X-A: b                     | \r\nX-A: b\r\n               |
-        | 204  | GET    | 204    | Content-Length: 0          | HTTP/1.1 204 No Content\r\n\r\n |
+        | 204  | GET    | 204    | Content-Length: 0          | HTTP/1.1 204 Whatever\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n |
         | 304  | GET    | 304    | Content-Length: 1234       | \r\nContent-Length: 1234\r\n |
         | 304  | GET    | 304    | ETag: a                    | \r\nETag: a\r\n              |
 
