@@ -117,7 +117,7 @@ func (p *upstreamPool) waitFailed(ctx context.Context, client *share.Client) err
 	if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	if limit, held, of := p.all.slots.Reached(client, &p.share); limit != share.None {
+	if limit, held, of := p.all.slots.Reached(client, &p.share); p.all.slots.OthersWait(client, &p.share, limit) {
 		return &shareError{limit: limit, held: held, of: of}
 	}
 	return fmt.Errorf("all %d connections to upstreams (max_connections) stayed in use: %w", p.all.slots.Limit(), context.DeadlineExceeded)

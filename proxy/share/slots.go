@@ -243,6 +243,20 @@ func (s *Slots) ofUpstream(u *Upstream) int {
 	return half(s.limit)
 }
 
+// OthersWait reports whether requests wait that the client's share, or the upstream's, holds up: those of other clients, or
+// to other upstreams. A share is enforced only then (S-12.6).
+func (s *Slots) OthersWait(c *Client, u *Upstream, limit Limit) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch limit {
+	case OfClient:
+		return s.Wanted() > c.waiting
+	case OfUpstream:
+		return s.Wanted() > u.waiting
+	}
+	return false
+}
+
 // Reached tells which share keeps a request of the client to the upstream waiting, how much of it is held, and its size.
 func (s *Slots) Reached(c *Client, u *Upstream) (limit Limit, held, of int) {
 	most := int(u.most.Load())
