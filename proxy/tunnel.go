@@ -55,7 +55,7 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn, pool *upstreamPoo
 	if met := x.shareOf(nil); met != nil {
 		p.gaveWay(x, met)
 	}
-	upstream.cut = x.abort
+	upstream.cut, upstream.delivers = x.abort, !x.abort
 	return nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"reverse-proxy/proxy/share"
 )
 
@@ -52,6 +54,8 @@ type upstreamConn struct {
 
 	// cut makes Close end TLS without close_notify: what the upstream was sent is not whole.
 	cut bool
+	// delivers makes Close leave what is unsent to the kernel.
+	delivers bool
 
 	// upstreamResponse is the response that is being read; nil while the connection is idle.
 	*upstreamResponse
@@ -98,15 +102,28 @@ func (u *upstreamConn) detach() *upstreamResponse {
 	return r
 }
 
-// Close closes the connection, if it was ever opened.
+// Close closes the connection, if it was ever opened. What the kernel has still to send is thrown away, or it would keep
+// that for minutes for an upstream that reads nothing (S-12.9); only the end of a tunnel is delivered.
 func (u *upstreamConn) Close() error {
 	switch {
 	case u.Conn == nil:
 		return nil
+	case !u.delivers && u.hasUnsent():
+		_ = u.socket.SetLinger(0) // fails only where the connection is gone already
+		return u.socket.Close()   // a close_notify could only wait behind the rest
 	case u.cut:
 		return u.socket.Close()
 	}
 	return u.Conn.Close()
+}
+
+// hasUnsent reports whether the upstream has not acknowledged all that was sent to it.
+func (u *upstreamConn) hasUnsent() bool {
+	if u.socket == nil {
+		return false
+	}
+	unsent, err := unix.IoctlGetInt(u.fd, unix.SIOCOUTQ)
+	return err == nil && unsent > 0
 }
 
 // descriptorOf returns a connection's socket, valid until it is closed.
