@@ -5,18 +5,6 @@ import (
 	"sync"
 )
 
-// h2ChunkBytes is the size of the pieces in which the body of a request lies until the upstream's side takes it.
-const h2ChunkBytes = 16 << 10
-
-// h2Chunk is one piece.
-type h2Chunk struct {
-	next *h2Chunk
-	used int
-	data [h2ChunkBytes]byte
-}
-
-var h2Chunks = sync.Pool{New: func() any { return new(h2Chunk) }}
-
 // h2Body is the body of a request: what has come and was not taken yet. The window bounds it.
 type h2Body struct {
 	inWindow h2Window
@@ -43,7 +31,7 @@ func (b *h2Body) clear() {
 	for b.first != nil {
 		chunk := b.first
 		b.first = chunk.next
-		h2Chunks.Put(chunk)
+		chunk.release()
 	}
 	b.last, b.from = nil, 0
 }
@@ -52,9 +40,8 @@ func (b *h2Body) clear() {
 func (b *h2Body) store(data []byte) {
 	b.held += int64(len(data))
 	for len(data) > 0 {
-		if b.last == nil || b.last.used == h2ChunkBytes {
-			chunk := h2Chunks.Get().(*h2Chunk)
-			chunk.next, chunk.used = nil, 0
+		if b.last == nil || b.last.used == len(b.last.data) {
+			chunk := takeChunk(b.held)
 			if b.last == nil {
 				b.first = chunk
 			} else {
@@ -82,7 +69,7 @@ func (b *h2Body) take(room []byte) int {
 		if b.first = chunk.next; b.first == nil {
 			b.last = nil
 		}
-		h2Chunks.Put(chunk)
+		chunk.release()
 	}
 	return taken
 }
