@@ -11,6 +11,8 @@ type clientAccount struct {
 	conns, leaving int
 	// upstreams is what the client's requests use of the connections to upstreams.
 	upstreams share.Client
+	// parked is what the client's parked answers hold. The mu of parkedAnswers guards it.
+	parked int64
 }
 
 // accounts finds the account of each client that has a connection. Its owner guards it.

@@ -24,6 +24,8 @@ type connRegistry struct {
 
 	// grownWindows is what the windows of HTTP/2 connections have grown by, in bytes.
 	grownWindows atomic.Int64
+	// parked are the answers over HTTP/2 that wait for their clients alone.
+	parked parkedAnswers
 
 	mu   sync.Mutex
 	open int
@@ -48,7 +50,8 @@ type connRegistry struct {
 
 func newConnRegistry(limit, share int, s *sweeper) *connRegistry {
 	r := &connRegistry{sweeper: s, limit: limit, share: share, conns: map[accountedConn]struct{}{}, clients: accounts{},
-		onCut: func(netip.Addr, int) {}, idle: idleList{at: -1}, ended: make(chan struct{})}
+		onCut: func(netip.Addr, int) {}, idle: idleList{at: -1}, ended: make(chan struct{}),
+		parked: parkedAnswers{limit: parkedBytes}}
 	s.swept = r.becameIdle // new connections become idle by a clock
 	return r
 }

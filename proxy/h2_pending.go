@@ -78,6 +78,9 @@ func (s *h2Stream) appendData(out []byte) []byte {
 	if s.pending() > 0 {
 		if s.exchange.blockedSince.Load() != 0 {
 			s.exchange.blocks() // from now on
+			if s.parked {
+				h.server.registry.parked.moved(&s.place)
+			}
 		}
 		if s.outWindow > 0 {
 			h.schedule.add(s)

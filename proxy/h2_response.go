@@ -131,6 +131,9 @@ func (s *h2Stream) drain() error {
 	}
 	s.exchange.blocks()
 	defer s.exchange.unblocks()
+	if s.park() {
+		defer s.unpark()
+	}
 	for s.pending() > 0 {
 		if err := s.blocked(); err != nil {
 			s.direct = nil
@@ -172,6 +175,10 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 		}
 		if h.out == nil || len(*h.out) < h2QueueBytes {
 			break
+		}
+		if status >= 200 && !s.parked && s.park() {
+			defer s.unpark()
+			continue // room may have come meanwhile
 		}
 		h.waiting++
 		s.exchange.blocks()

@@ -42,6 +42,10 @@ type h2Stream struct {
 	// stopReading and stopWriting make the exchange's blocked calls return.
 	stopReading, stopWriting bool
 
+	// place is the stream's among the parked answers; parked tells that it waits there, and evicted that it had to give way.
+	place           parkedAnswer
+	parked, evicted bool
+
 	h2Body
 	h2Pending
 }
@@ -67,6 +71,7 @@ func (h *h2Conn) takeStream(id uint32) *h2Stream {
 	s.remoteClosed, s.localClosed, s.gone = false, false, false
 	s.resetQueued, s.done = false, false
 	s.stopReading, s.stopWriting = false, false
+	s.parked, s.evicted = false, false
 	s.watch.reset()
 	s.h2Answer.reset()
 	s.h2Body.reset(&h.mu)
@@ -80,7 +85,7 @@ func (s *h2Stream) unref() {
 		return
 	}
 	s.h2Body.clear()
-	s.conn = nil
+	s.conn, s.place.conn = nil, nil
 	if r := &s.request; cap(r.Fields) > cap(s.head.Fields) && cap(r.Fields) <= 2*http2.MaxFields {
 		s.head.Fields = r.Fields[:0] // the stages have made it longer
 	}

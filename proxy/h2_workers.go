@@ -9,6 +9,9 @@ type h2Worker struct {
 	next chan *h2Stream
 }
 
+// h2KeptWorkers is how many goroutines without a stream a connection keeps.
+const h2KeptWorkers = 64
+
 // launch runs a stream on a goroutine. The caller holds mu.
 func (h *h2Conn) launch(s *h2Stream) {
 	if last := len(h.workers) - 1; last >= 0 {
@@ -26,13 +29,16 @@ func (h *h2Conn) work(s *h2Stream) {
 	for s != nil {
 		code := s.run()
 		h.mu.Lock()
+		evicted := s.evicted
 		s.end(code)
 		h.running--
 		idle := h.running == 0
 		if idle {
 			h.becomeIdle()
 		}
-		ended := h.closed || idle && !h.warm.Load()
+		// A goroutine whose stream had to give way for its memory is not kept, nor more of them than streams need that
+		// come at once.
+		ended := h.closed || idle && !h.warm.Load() || evicted || len(h.workers) >= h2KeptWorkers
 		if !ended {
 			if w == nil {
 				w = &h2Worker{next: make(chan *h2Stream, 1)}

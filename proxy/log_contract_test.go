@@ -58,6 +58,7 @@ func logEveryEvent(l *Logger) {
 	l.Log(LevelWarn, "CONNECTION_REFUSED", Addr("client_ip", ip), Str("limit", "max_connections_per_client"), Int("held", 256), Int("share", 256))
 	l.Log(LevelWarn, "CONNECTION_CUT", Addr("client_ip", ip), Str("limit", "max_connections_per_client"), Int("held", 900), Int("share", 256))
 	l.Log(LevelWarn, "UPSTREAM_SHARE", Addr("client_ip", ip), Str("host", "git.example.com"), Str("upstream", "127.0.0.1:3000"), Str("limit", "client"), Int("held", 900), Int("share", 256))
+	l.Log(LevelWarn, "ANSWER_SHARE", Addr("client_ip", ip), Int("held", 9437184), Int("share", 4194304))
 	l.Log(LevelDebug, "CLIENT_GONE", Addr("client_ip", ip), Str("host", rec.Host), Err(errors.New("context canceled")))
 	l.Log(LevelDebug, "CONNECTION_ERROR", Str("listener", "127.0.0.1:443"), Addr("client_ip", ip),
 		Err(errors.New("tls: client offered only unsupported versions: [301]")))

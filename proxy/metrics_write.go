@@ -126,6 +126,8 @@ func writeShares(s *scrape, t *metricsText) {
 	}
 }
 
+func writeParked(s *scrape, t *metricsText) { t.count(s.shared.conns.parked.resets()) }
+
 func writeBreaches(s *scrape, t *metricsText) { t.count(s.shared.metrics.process.breaches.Load()) }
 
 func writeHandshakes(s *scrape, t *metricsText) {

@@ -1,5 +1,7 @@
 package steps
 
+import "slices"
+
 // areas lists the whole vocabulary, in the order in which steps/README.md shows it. A new file of steps adds its area
 // here.
 func (w *World) areas() []area {
@@ -30,7 +32,7 @@ func (w *World) areas() []area {
 		{"Answers", w.answerSteps()},
 		{"Raw connections", w.rawSteps()},
 		{"Raw connections of slow clients", w.slowSteps()},
-		{"Clients that crowd others out", append(w.crowdSteps(), w.crowdHTTP2Steps()...)},
+		{"Clients that crowd others out", slices.Concat(w.crowdSteps(), w.crowdHTTP2Steps(), w.crowdMemorySteps())},
 		{"WebSockets", w.webSocketSteps()},
 		{"Raw HTTP/2", w.h2Steps()},
 		{"Idle HTTP/2 connections", w.goAwaySteps()},

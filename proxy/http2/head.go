@@ -70,6 +70,9 @@ func (h *Head) Release() {
 	h.reset(false)
 }
 
+// Memory returns how many bytes the head keeps beside the strings that it shares with the table.
+func (h *Head) Memory() int { return cap(h.Fields)*int(unsafe.Sizeof(http1.Field{})) + cap(h.joined) }
+
 // spoil notes the first thing that is wrong.
 func (h *Head) spoil(reason string) {
 	if h.malformed == "" {

@@ -1,0 +1,61 @@
+package proxy
+
+import "reverse-proxy/proxy/http2"
+
+// park enters the stream among the parked answers when it begins to wait for its client and holds no connection to an
+// upstream. The caller holds mu, which park gives up while others give way. It reports whether the stream was entered.
+func (s *h2Stream) park() bool {
+	h := s.conn
+	if h.client.account == nil || s.exchange.upstream != nil || s.switched {
+		return false // the shares of upstream connections bound those
+	}
+	cost := parkedStreamBytes + int64(cap(s.buffer)+len(s.direct)+s.head.Memory())
+	s.place.conn, s.place.stream, s.parked = h, s.id, true
+	if !h.server.registry.parked.enter(&s.place, h.client.account, cost) {
+		return true
+	}
+	h.mu.Unlock()
+	h.server.evictParked()
+	h.mu.Lock()
+	return true
+}
+
+// unpark takes the stream out again. The caller holds mu.
+func (s *h2Stream) unpark() {
+	s.parked = false
+	s.conn.server.registry.parked.leave(&s.place)
+}
+
+// evictParked resets parked answers until the others have room. The caller holds no lock.
+func (server *siteServer) evictParked() {
+	parked := &server.registry.parked
+	for {
+		victim, ok := parked.victim()
+		if !ok {
+			return
+		}
+		if victim.conn.evict(victim.stream) {
+			logParked(server.log, victim.conn.client.clientText, victim.held, parked.limit)
+		}
+	}
+}
+
+// logParked says that an answer had to give way, and what its client held.
+func logParked(log *Logger, client string, held, limit int64) {
+	log.repeating(LevelWarn, repeatKey{key: "parked", host: client}, "ANSWER_SHARE",
+		Str("client_ip", client), Int("held", int(held)), Int("share", int(limit/4)))
+}
+
+// evict resets a stream that waits for its client. It reports whether the stream still did.
+func (h *h2Conn) evict(stream uint32) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.lookUp(stream)
+	if s == nil || s.gone || !s.parked {
+		return false
+	}
+	s.evicted = true
+	h.reset(s, http2.Cancel)
+	h.wakeWriter()
+	return true
+}

@@ -1,0 +1,133 @@
+package proxy
+
+import "sync"
+
+const (
+	// parkedBytes bounds what answers may hold that no upstream is needed for any more and that their clients do not take.
+	parkedBytes = 16 << 20
+	// parkedStreamBytes is what such an answer costs beside its bytes: the stack of its goroutine, the stream and its
+	// exchange, and what the collector has not collected yet.
+	parkedStreamBytes = 32 << 10
+)
+
+// parkedAnswers are the answers over HTTP/2 that are with us, hold no connection to an upstream, and wait for clients that
+// do not take them (S-12.8). The shares of upstream connections do not bound those. The one that has been blocked longest
+// is first.
+type parkedAnswers struct {
+	// mu is taken after the mu of a connection, and nothing is taken under it.
+	mu          sync.Mutex
+	held, limit int64
+	first, last *parkedAnswer
+	// reset counts the answers that had to give way.
+	reset uint64
+}
+
+// parkedAnswer is a stream's place among the parked answers; the mu of parkedAnswers guards it.
+type parkedAnswer struct {
+	prev, next *parkedAnswer
+	account    *clientAccount
+	conn       *h2Conn
+	stream     uint32
+	cost       int64
+	in         bool
+}
+
+// parkedVictim is an answer that has to give way. The stream may have ended meanwhile, so it is looked up.
+type parkedVictim struct {
+	conn   *h2Conn
+	stream uint32
+	// held is what the answers of the victim's client held.
+	held int64
+}
+
+// enter adds an answer that costs that many bytes. It reports whether others have to give way now.
+func (p *parkedAnswers) enter(e *parkedAnswer, account *clientAccount, cost int64) (over bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e.account, e.cost, e.in = account, cost, true
+	p.append(e)
+	p.held += cost
+	account.parked += cost
+	return p.held > p.limit
+}
+
+// leave removes an answer, which may have had to give way before.
+func (p *parkedAnswers) leave(e *parkedAnswer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e.in {
+		p.remove(e)
+	}
+}
+
+// moved says that the client has taken a part of the answer: it is blocked from now on.
+func (p *parkedAnswers) moved(e *parkedAnswer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e.in {
+		p.unlink(e)
+		p.append(e)
+	}
+}
+
+// victim removes the answer that has to give way and returns it; false when all have room. It is the one that has been
+// blocked longest of those whose client has more than a quarter of the room, or else of all.
+func (p *parkedAnswers) victim() (v parkedVictim, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held <= p.limit || p.first == nil {
+		return v, false
+	}
+	e := p.first
+	for e != nil && e.account.parked <= p.limit/4 {
+		e = e.next
+	}
+	if e == nil {
+		e = p.first
+	}
+	v = parkedVictim{conn: e.conn, stream: e.stream, held: e.account.parked}
+	p.remove(e)
+	p.reset++
+	return v, true
+}
+
+// resets returns how many answers had to give way.
+func (p *parkedAnswers) resets() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reset
+}
+
+// append makes an answer the last. The caller holds mu.
+func (p *parkedAnswers) append(e *parkedAnswer) {
+	e.prev, e.next = p.last, nil
+	if p.last == nil {
+		p.first = e
+	} else {
+		p.last.next = e
+	}
+	p.last = e
+}
+
+// remove takes an answer out, with what it holds. The caller holds mu.
+func (p *parkedAnswers) remove(e *parkedAnswer) {
+	p.unlink(e)
+	p.held -= e.cost
+	e.account.parked -= e.cost
+	e.account, e.in = nil, false
+}
+
+// unlink takes an answer out of the list. The caller holds mu.
+func (p *parkedAnswers) unlink(e *parkedAnswer) {
+	if e.prev == nil {
+		p.first = e.next
+	} else {
+		e.prev.next = e.next
+	}
+	if e.next == nil {
+		p.last = e.prev
+	} else {
+		e.next.prev = e.prev
+	}
+	e.prev, e.next = nil, nil
+}

@@ -1,0 +1,122 @@
+package steps
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http2"
+)
+
+func (w *World) crowdMemorySteps() []step {
+	return []step{
+		{`the client {string}, which opens no window, makes over {int} HTTP/2 connections to {string} {int} requests each of {string}`, w.openParked,
+			"As small as HPACK makes them. Waits until the proxy has read all of them. What: " + parkedNames() + "."},
+	}
+}
+
+// parkedRequest is a kind of requests that cost a client little.
+type parkedRequest struct {
+	// method is the byte of the field, entry what the first request puts into the dynamic table, and repeated how often
+	// each request refers to it.
+	method   byte
+	entry    [2]string
+	repeated int
+	// body is sent without the end of the stream.
+	body string
+}
+
+var parkedRequests = map[string]parkedRequest{
+	"a few bytes":                  {method: 0x82},
+	"127 times a field of 400":     {method: 0x82, entry: [2]string{"x-a", strings.Repeat("v", 400)}, repeated: 127},
+	"127 times a cookie of 400":    {method: 0x82, entry: [2]string{"cookie", strings.Repeat("v", 400)}, repeated: 127},
+	"a body of one byte, and more": {method: 0x83, body: "x"},
+}
+
+func parkedNames() string {
+	return "`" + strings.Join(slices.Sorted(maps.Keys(parkedRequests)), "`, `") + "`"
+}
+
+// block returns the header block of the first request, or of a later one, which refers to the table for everything.
+func (r parkedRequest) block(host string, first bool) []byte {
+	// The newest entry of the dynamic table has the index 62.
+	block, authority, entry := []byte{r.method, 0x87, 0x84}, byte(0x80|62), byte(0x80|62)
+	if r.repeated > 0 {
+		authority++
+	}
+	if !first {
+		return append(append(block, authority), bytes.Repeat([]byte{entry}, r.repeated)...)
+	}
+	block = hpackString(append(block, 0x41), host)
+	if r.repeated > 0 {
+		block = hpackString(hpackString(append(block, 0x40), r.entry[0]), r.entry[1])
+	}
+	return append(block, bytes.Repeat([]byte{entry}, max(0, r.repeated-1))...)
+}
+
+func (w *World) openParked(client string, conns int, url string, requests int, what string) error {
+	kind, ok := parkedRequests[what]
+	if !ok {
+		return fmt.Errorf("%q is no request; %s are", what, parkedNames())
+	}
+	for range conns {
+		if err := w.openParkedOn(client, url, requests, kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) openParkedOn(client, url string, requests int, kind parkedRequest) error {
+	conn, err := w.h2Connect(client, url)
+	if err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	w.cleanup(func() error {
+		_ = conn.Close() // the daemon may have ended it
+		<-ended
+		return nil
+	})
+	var sent bytes.Buffer
+	out := http2.NewFramer(&sent, conn)
+	sent.WriteString(http2.ClientPreface)
+	err = out.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+	_, host, _ := strings.Cut(url, "://")
+	for i := range uint32(requests) {
+		err = errors.Join(err, out.WriteHeaders(http2.HeadersFrameParam{
+			StreamID: 2*i + 1, BlockFragment: kind.block(host, i == 0), EndHeaders: true, EndStream: kind.body == "",
+		}))
+		if kind.body != "" {
+			err = errors.Join(err, out.WriteData(2*i+1, false, []byte(kind.body)))
+		}
+	}
+	err = errors.Join(err, out.WritePing(false, [8]byte{'r', 'e', 'a', 'd'}))
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	if err == nil {
+		_, err = conn.Write(sent.Bytes())
+	}
+	for err == nil {
+		var frame http2.Frame
+		if frame, err = out.ReadFrame(); err != nil {
+			break
+		}
+		if ping, ok := frame.(*http2.PingFrame); ok && ping.IsAck() {
+			break
+		}
+	}
+	_ = conn.SetDeadline(time.Time{})
+	go func() {
+		defer close(ended)
+		_, _ = io.Copy(io.Discard, conn)
+	}()
+	if err != nil {
+		return fmt.Errorf("the connection ended before its requests were read: %w", err)
+	}
+	return nil
+}
