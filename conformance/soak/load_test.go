@@ -26,10 +26,10 @@ func TestALoadFindsWhatAProxyDoesWrong(t *testing.T) {
 		{"none", func(*httputil.ReverseProxy) {}, ""},
 		{"the field of another request", func(p *httputil.ReverseProxy) {
 			swap := lastOf()
-			direct := p.Director
-			p.Director = func(r *http.Request) {
-				direct(r)
-				r.Header.Set("Cookie", swap(r.Header.Get("Cookie")))
+			rewrite := p.Rewrite
+			p.Rewrite = func(r *httputil.ProxyRequest) {
+				rewrite(r)
+				r.Out.Header.Set("Cookie", swap(r.Out.Header.Get("Cookie")))
 			}
 		}, "got Cookie"},
 		{"the answer to another request", func(p *httputil.ReverseProxy) {
@@ -91,7 +91,9 @@ func loadThrough(t *testing.T, n int, mistake func(p *httputil.ReverseProxy)) (l
 	proxies := map[string]http.Handler{}
 	for host, upstream := range load.Sites() {
 		p := &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0)}
-		p.Director = func(r *http.Request) { r.URL.Scheme, r.URL.Host = "http", upstream }
+		p.Rewrite = func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", upstream, r.In.Host
+		}
 		mistake(p)
 		proxies[host] = p
 	}
