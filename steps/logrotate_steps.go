@@ -60,7 +60,7 @@ func (w *World) logrotate() error {
 		return err
 	}
 	script := fmt.Sprintf(fakeSystemctl, w.daemon.cmd.Process.Pid)
-	if err := os.WriteFile(w.path("bin/systemctl"), []byte(script), 0o700); err != nil {
+	if err := writeProgram(w.path("bin/systemctl"), []byte(script)); err != nil {
 		return err
 	}
 	w.markLog()

@@ -14,7 +14,7 @@ type notifySocket struct {
 	got  []string
 	// onReady are run at once by the receiver when READY=1 comes, before anything else can happen in the scenario.
 	onReady func()
-	// asked tells that onReady has asked the ports, and silent which of them did not answer.
+	// asked reports whether onReady has asked the ports, and silent which of them did not answer.
 	asked  bool
 	silent []string
 	// ready is closed at the first READY=1.

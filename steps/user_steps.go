@@ -27,13 +27,21 @@ func (w *World) ordinaryBinary(cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(own, binary, 0o755); err != nil {
+	if err := writeProgram(own, binary); err != nil {
 		return err
 	}
 	cmd.Path, cmd.Args[0] = own, own
 	cmd.Env = append(cmd.Env, "GOCOVERDIR="+w.dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	return w.giveDirectory()
+}
+
+// writeProgram writes a file that is to be executed. No process is forked meanwhile: until its exec it would hold the file
+// open for writing, and the kernel refuses to run such a file ("text file busy").
+func writeProgram(path string, contents []byte) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, contents, 0o755)
 }
 
 // giveDirectory gives the scenario's directory and all in it to the ordinary user.
