@@ -83,7 +83,7 @@ func startProcess(program string, args []string, cores []int, stdout, stderr str
 	return p, nil
 }
 
-// running tells whether the program has not ended.
+// running reports whether the program has not ended.
 func (p *process) running() bool {
 	select {
 	case <-p.ended:

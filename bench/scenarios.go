@@ -92,7 +92,7 @@ func scenarioNames() []string {
 	return list
 }
 
-// measures tells whether the scenario is measured against a peer.
+// measures reports whether the scenario is measured against a peer.
 func (s scenario) measures(peer string) bool {
 	return len(s.peers) == 0 || peer == peerOurs || slices.Contains(s.peers, peer)
 }

@@ -35,7 +35,7 @@ type acmeSource struct {
 	obtain func(ctx context.Context, d *acmeDomain) acmeOutcome
 	// attempts counts the attempts by how they ended.
 	attempts [len(acmeResults)]atomic.Uint64
-	// asked tells whether Provision had to contact the CA.
+	// asked reports whether Provision had to contact the CA.
 	asked bool
 
 	// mu guards the scheduling fields of all domains.

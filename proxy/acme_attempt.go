@@ -34,9 +34,9 @@ type acmeOutcome struct {
 	// cert is the new certificate, nil when err is set.
 	cert *tls.Certificate
 	err  error
-	// refused tells that the CA said no, so that the wait is remembered over restarts; otherwise it was not reached.
+	// refused reports whether the CA said no, so that the wait is remembered over restarts; otherwise it was not reached.
 	refused bool
-	// general tells that the attempt failed before it came to the name, so that other names would fail likewise.
+	// general reports whether the attempt failed before it came to the name, so that other names would fail likewise.
 	general bool
 	// retryAfter is the least wait that the CA asked for, or 0.
 	retryAfter time.Duration

@@ -35,7 +35,7 @@ type acmeRefusal struct {
 	NextTry     time.Time `json:"next_try"`
 }
 
-// waiting tells whether the CA must not be asked at that time. A refusal from the future was written under a wrong
+// waiting reports whether the CA must not be asked at that time. A refusal from the future was written under a wrong
 // clock and says nothing.
 func (e acmeRefusal) waiting(now time.Time) bool {
 	return now.Before(e.NextTry) && !e.LastAttempt.After(now.Add(time.Hour))

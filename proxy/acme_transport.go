@@ -73,9 +73,9 @@ type acmeTransport struct {
 
 // acmeReport is what an attempt's transport saw.
 type acmeReport struct {
-	// answered tells that the CA gave at least one HTTP answer.
+	// answered reports whether the CA gave at least one HTTP answer.
 	answered bool
-	// asked tells that an order was asked for, and orders counts those that the CA opened.
+	// asked reports whether an order was asked for, and orders counts those that the CA opened.
 	asked  bool
 	orders int
 	// problems are the CA's distinct reasons, the oldest first.
@@ -86,7 +86,7 @@ type acmeReport struct {
 	netErr error
 }
 
-// refused tells whether the failed attempt counts as a refusal, to be remembered over restarts: the CA said no, or an
+// refused reports whether the failed attempt counts as a refusal, to be remembered over restarts: the CA said no, or an
 // order was opened and came to nothing. No answer at all is no refusal.
 func (r acmeReport) refused() bool {
 	return len(r.problems) > 0 || r.orders > 0 || r.answered && r.netErr == nil

@@ -119,7 +119,7 @@ func TestBindAdminSocketLeavesEverythingElseUntouched(t *testing.T) {
 		name string
 		make func(dir, path string) error
 		kind string
-		// check tells whether what was made is still there.
+		// check reports whether what was made is still there.
 		check func(dir, path string) error
 	}{
 		{

@@ -68,7 +68,7 @@ func replyProblem(err error) error {
 	return fmt.Errorf("the answer is not the daemon's: %s; is this its socket?", printable(err.Error()))
 }
 
-// renderDiff renders what a reload would do. The exit code tells whether it would change anything.
+// renderDiff renders what a reload would do. The exit code reports whether it would change anything.
 func renderDiff(line []byte) (renderedReply, error) {
 	var result DiffResult
 	if err := json.Unmarshal(line, &result); err != nil {

@@ -89,7 +89,7 @@ func (t *certTable) find(hello *tls.ClientHelloInfo) *tls.Certificate {
 	return nil
 }
 
-// covers tells whether a client that names this server gets a certificate for it.
+// covers reports whether a client that names this server gets a certificate for it.
 func (t *certTable) covers(name string) bool {
 	name = normalServerName(name)
 	_, rest, _ := strings.Cut(name, ".")

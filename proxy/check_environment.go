@@ -20,7 +20,7 @@ type checkEnvironment struct {
 	now func() time.Time
 	// resolve finds the addresses of a name.
 	resolve func(ctx context.Context, name string) ([]netip.Addr, error)
-	// isLocal tells whether an address is one of this machine.
+	// isLocal reports whether an address is one of this machine.
 	isLocal func(netip.Addr) bool
 	// writable tells why this process's user cannot write to a file that is there, or nil.
 	writable func(path string) error
@@ -41,7 +41,7 @@ func systemCheckEnvironment(cfg *Config) checkEnvironment {
 	}
 }
 
-// isLocalAddress tells whether the address is a loopback one or one of this machine's interfaces.
+// isLocalAddress reports whether the address is a loopback one or one of this machine's interfaces.
 func isLocalAddress(addr netip.Addr) bool {
 	if addr.IsLoopback() || addr.IsUnspecified() {
 		return true
@@ -183,7 +183,7 @@ func (a account) mayUse(path string, want os.FileMode) error {
 	return errNoAccess
 }
 
-// inGroup tells whether the account is in the group.
+// inGroup reports whether the account is in the group.
 func (a account) inGroup(gid uint32) bool {
 	for _, group := range a.groups {
 		if group == gid {

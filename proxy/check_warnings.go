@@ -163,7 +163,7 @@ func (c *checker) usable(key, path string, want os.FileMode, how string) {
 	}
 }
 
-// acme warns of names and ports that do not go together, and returns what tells whether a site's name is covered.
+// acme warns of names and ports that do not go together, and returns what reports whether a site's name is covered.
 func (c *checker) acme(key string, listener ListenerConfig) func(string) bool {
 	tlsKey := childKey(key, "tls")
 	c.usable(childKey(tlsKey, "acme_cache_dir"), listener.TLS.ACMECacheDir, mayRead|mayWrite|maySearch, "read and written")

@@ -37,7 +37,7 @@ func runClient(c commandLine, stdout, stderr io.Writer) int {
 	return watcher{client: client, interval: watchInterval, screen: screenOf(stdout)}.run(ctx)
 }
 
-// isTerminal tells whether w is a terminal.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	if !ok {

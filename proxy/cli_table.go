@@ -32,7 +32,7 @@ type cliCommand struct {
 	run func(c commandLine, stdout, stderr io.Writer) int
 }
 
-// takes tells whether the command takes the flag.
+// takes reports whether the command takes the flag.
 func (c cliCommand) takes(name string) bool {
 	if name == "version" || name == "help" || name == "h" {
 		return true

@@ -38,7 +38,7 @@ type clientConn struct {
 	pin upstreamPin
 	// one is where the first byte of a request is awaited.
 	one [1]byte
-	// aborted tells that the last response was not sent whole.
+	// aborted reports whether the last response was not sent whole.
 	aborted bool
 	// unsent is what the kernel had not sent at the last look, looked when that was, and moved when it was seen to change.
 	// stuck is since when a write waits of which nothing moves, 0 where none does. They are the sweeper's.
@@ -53,7 +53,7 @@ type clientConn struct {
 	mu sync.Mutex
 	// drained says that a drain has ended the connection as idle, wasCut that it was ended with whatever was in flight.
 	drained, wasCut bool
-	// serving tells that the handshake is complete.
+	// serving reports whether the handshake is complete.
 	serving atomic.Bool
 	// http2 is set when the connection has agreed on HTTP/2.
 	http2 atomic.Pointer[h2Conn]
@@ -79,9 +79,9 @@ type http1Work struct {
 	// trailerNames is the list behind request.TrailerNames, kept for its memory.
 	trailerNames []string
 
-	// chunked tells that the response's body is sent in chunks; bodyless that none is sent.
+	// chunked reports whether the response's body is sent in chunks; bodyless that none is sent.
 	chunked, bodyless bool
-	// closeAfter tells that the connection ends with this response.
+	// closeAfter reports whether the connection ends with this response.
 	closeAfter bool
 }
 

@@ -30,7 +30,7 @@ type Config struct {
 	MaxConnections int
 	// MaxConnectionsPerClient is `max_connections_per_client`; 0 when it is not set. ConnectionShare is what holds.
 	MaxConnectionsPerClient int
-	// Sandbox tells that the process gives up after its start what it no longer needs (S-4.7).
+	// Sandbox reports whether the process gives up after its start what it no longer needs (S-4.7).
 	Sandbox bool
 	// Logging says what is logged and where to (S-8).
 	Logging LoggingConfig

@@ -5,7 +5,7 @@ package proxy
 type ConfigTable struct {
 	// Path is the name of the table in its header, as in `listeners.tls`; "" for the top level.
 	Path string
-	// IsArray tells that the table may stand several times, under a header in double brackets.
+	// IsArray reports whether the table may stand several times, under a header in double brackets.
 	IsArray bool
 	// About are sentences about the table in Markdown, of which only code in backticks is used; "" for none.
 	About string

@@ -120,7 +120,7 @@ type seenRequest struct {
 	head         http1.Request
 	target, host string
 	body         []byte
-	// whole tells that its body is at its end; broken that it cannot be.
+	// whole reports whether its body is at its end; broken that it cannot be.
 	whole, broken bool
 	// end is the index behind it.
 	end int
@@ -216,7 +216,7 @@ func (p *fuzzedPath) run(t *testing.T, request []byte, piece int, answer []byte,
 }
 
 // settleUpstream waits until the upstream has accepted and ended all connections. One that is accepted behind all others
-// tells that there are no more to come.
+// reports whether there are no more to come.
 func (p *fuzzedPath) settleUpstream(t *testing.T) {
 	p.mu.Lock() // held until the upstream can know the connection
 	last, err := net.Dial("tcp", p.upstream)

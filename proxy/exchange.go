@@ -31,7 +31,7 @@ type exchange struct {
 	site *Site
 	// status is the status of the final response that was sent, for the log; 0 before that.
 	status int
-	// abort tells that the response was begun and could not be completed: the adapter cuts the connection or stream,
+	// abort reports whether the response was begun and could not be completed: the adapter cuts the connection or stream,
 	// so that a truncated body never ends cleanly (S-6.10).
 	abort bool
 	// start is when the head of the request was complete.
@@ -47,7 +47,7 @@ type exchange struct {
 	pin *upstreamPin
 	// pump is the second goroutine, where there is one.
 	pump bodyPump
-	// out is the buffer in which the request is sent; nil while it is not. composed tells that it holds all of the request.
+	// out is the buffer in which the request is sent; nil while it is not. composed reports whether it holds all of the request.
 	out      *[]byte
 	composed bool
 	// response is what was read of a response whose connection was given back; nil before that and after it was released.
@@ -66,10 +66,10 @@ type exchange struct {
 	uses uint64
 	// blockedSince is since when, on the sweeper's clock, the exchange waits for its client; 0 while it does not.
 	blockedSince atomic.Int64
-	// answered tells that the head of the response was begun.
+	// answered reports whether the head of the response was begun.
 	answered atomic.Bool
 
-	// interim is held while an interim response is sent, and informing tells that one is: two goroutines may have one to
+	// interim is held while an interim response is sent, and informing reports whether one is: two goroutines may have one to
 	// send, and none may come behind the head of the final one. It is not mu, which nobody may hold who waits for a client.
 	interim   sync.Mutex
 	informing atomic.Bool

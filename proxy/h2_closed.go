@@ -15,7 +15,7 @@ type closedStreams struct {
 // closedByUs is the bit that no stream's number has.
 const closedByUs = 1 << 31
 
-// remember notes a stream that was closed; ours tells that we reset it.
+// remember notes a stream that was closed; ours reports whether we reset it.
 func (c *closedStreams) remember(id uint32, ours bool) {
 	if ours {
 		id |= closedByUs
@@ -43,7 +43,7 @@ func (c *closedStreams) spendLate(length int) *http2.Error {
 	return nil
 }
 
-// lookUp tells whether the stream is one that closed, and whether by our reset.
+// lookUp reports whether the stream is one that closed, and whether by our reset.
 func (c *closedStreams) lookUp(id uint32) (known, ours bool) {
 	for _, closed := range c.ring {
 		if closed&^closedByUs == id {

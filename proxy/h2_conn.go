@@ -28,7 +28,7 @@ type h2Conn struct {
 	small   [http2.HeaderBytes]byte
 	decoder *http2.HeadDecoder
 	block   h2Block
-	// greeted tells that the client's first SETTINGS have come.
+	// greeted reports whether the client's first SETTINGS have come.
 	greeted bool
 	// starting are the streams that begin when all frames that were read have been looked at: bodies that came with them
 	// are whole by then. It changes under mu.
@@ -49,10 +49,10 @@ type h2Conn struct {
 	priorities map[uint32]http2.Priority
 	windows    h2Windows
 	workers    []*h2Worker
-	// heading tells that the rest of a head is awaited; idleSince is when the connection became idle.
+	// heading reports whether the rest of a head is awaited; idleSince is when the connection became idle.
 	heading   bool
 	idleSince int64
-	// served tells that there has been a request, again that those under way came soon after others, and warm that an
+	// served reports whether there has been a request, again that those under way came soon after others, and warm that an
 	// idle connection still has its goroutines.
 	served, again bool
 	warm          atomic.Bool

@@ -11,12 +11,12 @@ const h2DrainWait = time.Second
 
 // h2Ending is how far a connection is on the way to its end.
 type h2Ending struct {
-	// postponed tells that the end waits for the first request.
+	// postponed reports whether the end waits for the first request.
 	postponed bool
-	// draining tells that the first GOAWAY was sent, final that the last was, and that no further stream is taken.
+	// draining reports whether the first GOAWAY was sent, final that the last was, and that no further stream is taken.
 	draining, final bool
 	drainTimer      *time.Timer
-	// ending tells that the connection ends as soon as all that there is was written.
+	// ending reports whether the connection ends as soon as all that there is was written.
 	ending bool
 	// cause is why the connection was cut; nil while it was not.
 	cause error

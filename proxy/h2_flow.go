@@ -14,7 +14,7 @@ type h2Window struct {
 	// size is what a client may have under way or with us at a time, open what it may send now, and owed what was taken
 	// and is not opened again yet.
 	size, open, owed int64
-	// wide tells that it has grown.
+	// wide reports whether it has grown.
 	wide bool
 	// taken is what was taken in this period of two windows, and drained that nothing was left with us at some moment of
 	// its second half.

@@ -7,14 +7,14 @@ import (
 
 // h2Block is a header block that is being read.
 type h2Block struct {
-	// open tells that CONTINUATION is to follow.
+	// open reports whether CONTINUATION is to follow.
 	open   bool
 	stream uint32
 	// s is the stream that the block belongs to, nil where it is decoded for the table alone.
 	s *h2Stream
 	// trailers takes the fields of a block that follows a body; nil for that of a request.
 	trailers *http2.Head
-	// end tells that the request ends with the block.
+	// end reports whether the request ends with the block.
 	end bool
 	// failed is what is wrong with the stream, to be told when the block was decoded.
 	failed *http2.Error

@@ -15,12 +15,12 @@ type h2Pending struct {
 	outWindow int64
 	priority  http2.Priority
 	scheduled bool
-	// ending tells that the response ends with what is pending, with the fields of tail as trailers if there are any.
+	// ending reports whether the response ends with what is pending, with the fields of tail as trailers if there are any.
 	ending bool
 	tail   Fields
-	// offered tells that what is pending is to be sent as soon as the windows let it.
+	// offered reports whether what is pending is to be sent as soon as the windows let it.
 	offered bool
-	// progress tells that data was sent since Moving was asked last.
+	// progress reports whether data was sent since Moving was asked last.
 	progress bool
 	sent     sync.Cond
 }

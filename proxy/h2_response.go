@@ -8,14 +8,14 @@ const h2SmallBytes = 16 << 10
 
 // h2Answer is the response as the exchange makes it; its goroutine's own.
 type h2Answer struct {
-	// headed tells that Head was called and the head not queued yet: it goes with the first part of the body. Until then
+	// headed reports whether Head was called and the head not queued yet: it goes with the first part of the body. Until then
 	// the fields are what the caller of Head has.
 	headed   bool
 	status   int
 	fields   Fields
 	length   int64
 	bodyless bool
-	// switched tells that the stream has become a tunnel, whose directions end each by itself.
+	// switched reports whether the stream has become a tunnel, whose directions end each by itself.
 	switched bool
 }
 

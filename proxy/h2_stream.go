@@ -34,15 +34,15 @@ type h2Stream struct {
 	refs int
 	// remoteClosed and localClosed tell that END_STREAM has come, and was queued.
 	remoteClosed, localClosed bool
-	// resetQueued tells that RST_STREAM follows END_STREAM, and done that the client takes the stream for closed while its
+	// resetQueued reports whether RST_STREAM follows END_STREAM, and done that the client takes the stream for closed while its
 	// exchange is still being tidied up.
 	resetQueued, done bool
-	// gone tells that the stream is closed by a reset or with its connection: nothing can come or go any more.
+	// gone reports whether the stream is closed by a reset or with its connection: nothing can come or go any more.
 	gone bool
 	// stopReading and stopWriting make the exchange's blocked calls return.
 	stopReading, stopWriting bool
 
-	// place is the stream's among the parked answers; parked tells that it waits there, and evicted that it had to give way.
+	// place is the stream's among the parked answers; parked reports whether it waits there, and evicted that it had to give way.
 	place           parkedAnswer
 	parked, evicted bool
 

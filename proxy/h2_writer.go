@@ -37,10 +37,10 @@ type h2Output struct {
 	// room is signalled when out was taken; waiting is how many wait for it.
 	room    *sync.Cond
 	waiting int
-	// writing tells that the writing goroutine runs, parked that it waits for wake.
+	// writing reports whether the writing goroutine runs, parked that it waits for wake.
 	writing, parked bool
 	wake            chan struct{}
-	// closed tells that no stream may begin or go on, and that the writer ends when it has written what there is; dead
+	// closed reports whether no stream may begin or go on, and that the writer ends when it has written what there is; dead
 	// that nothing can be written.
 	closed, dead bool
 	// failed says that a write has failed, so that what was sent is not whole.

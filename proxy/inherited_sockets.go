@@ -113,7 +113,7 @@ type wantedPort struct {
 	// name is what FileDescriptorName= may call its socket.
 	name    string
 	address netip.AddrPort
-	// optional tells that the daemon binds it by itself where it was not passed.
+	// optional reports whether the daemon binds it by itself where it was not passed.
 	optional bool
 }
 

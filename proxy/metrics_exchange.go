@@ -4,9 +4,9 @@ import "time"
 
 // exchangeCounts is what an exchange finds out on its way that is counted at its end (metrics.request).
 type exchangeCounts struct {
-	// limited tells that the rate limit has refused the request.
+	// limited reports whether the rate limit has refused the request.
 	limited bool
-	// upstreamAtFault tells that the upstream could not be reached, or did not answer to the end.
+	// upstreamAtFault reports whether the upstream could not be reached, or did not answer to the end.
 	upstreamAtFault bool
 	// connectTime is what connecting to the upstream took, TLS included; 0 where a connection was there.
 	connectTime time.Duration

@@ -36,7 +36,7 @@ type Request struct {
 	Authority string
 	// Port is the port of the listener that took the request, as text.
 	Port string
-	// AuthorityConflict tells that the client named two different hosts, which is answered with 400 (S-6.1).
+	// AuthorityConflict reports whether the client named two different hosts, which is answered with 400 (S-6.1).
 	AuthorityConflict bool
 	// Fields are the field lines of the head without Host and without the framing (Content-Length,
 	// Transfer-Encoding).
@@ -47,13 +47,13 @@ type Request struct {
 	Body bodySource
 	// TrailerNames are the names that the client announced in `Trailer`.
 	TrailerNames []string
-	// AcceptsTrailers tells that the client's TE accepts trailers. It is set when TE is taken out of Fields.
+	// AcceptsTrailers reports whether the client's TE accepts trailers. It is set when TE is taken out of Fields.
 	AcceptsTrailers bool
-	// LastHop tells that the request must not be forwarded: it is OPTIONS with `Max-Forwards: 0`.
+	// LastHop reports whether the request must not be forwarded: it is OPTIONS with `Max-Forwards: 0`.
 	LastHop bool
 	// Upgrade is the protocol that the client wants to switch to (S-6.11); "" for none.
 	Upgrade string
-	// Continue tells that the client waits for 100 (Continue) before it sends its body.
+	// Continue reports whether the client waits for 100 (Continue) before it sends its body.
 	Continue bool
 }
 

@@ -19,9 +19,9 @@ type requestBody struct {
 	// watch is told of every byte; idle is how long none may come.
 	watch *watch
 	idle  time.Duration
-	// ended tells that the body was read to its end, so that the connection can carry another request.
+	// ended reports whether the body was read to its end, so that the connection can carry another request.
 	ended atomic.Bool
-	// reading tells that a read of the client is under way, so that a body that stands still is the client's doing.
+	// reading reports whether a read of the client is under way, so that a body that stands still is the client's doing.
 	reading atomic.Bool
 	// failure is the error that reading ended with, if it was not io.EOF.
 	failure atomic.Pointer[error]

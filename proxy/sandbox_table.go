@@ -28,7 +28,7 @@ type sandboxRow struct {
 	// path is a file for rows with the rights to the directory that it is in, as files are replaced by a rename, and those of
 	// its symbolic links; "" for a row that does not apply.
 	path string
-	// tree tells that path is itself the directory.
+	// tree reports whether path is itself the directory.
 	tree   bool
 	rights landlock.AccessFSSet
 }

@@ -14,7 +14,7 @@ var (
 )
 
 // endError returns io.EOF where the end that a read has met is one that the peer meant, and an error where the connection
-// broke off: anybody on the way can end a TCP connection, and a peer that crashes ends it too. secure tells that the end
+// broke off: anybody on the way can end a TCP connection, and a peer that crashes ends it too. secure reports whether the end
 // was read by TLS over the socket.
 //
 // crypto/tls returns io.EOF both for close_notify and for an end of the connection between two records. It never asks the

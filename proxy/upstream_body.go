@@ -15,7 +15,7 @@ type upstreamBody struct {
 	decoder http1.ChunkedDecoder
 	// room is where in the response's buffer the head ends, whose strings are still in use, and the body may be read.
 	room int
-	// full tells that the last read filled the room: there is more, and a larger buffer pays.
+	// full reports whether the last read filled the room: there is more, and a larger buffer pays.
 	full bool
 	// long is the buffer of a long body.
 	long       *[]byte

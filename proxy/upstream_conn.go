@@ -36,7 +36,7 @@ type upstreamConn struct {
 	address netip.Addr
 	// pinned reports whether only one client's connection may use it.
 	pinned bool
-	// reused tells that the connection has served a request before.
+	// reused reports whether the connection has served a request before.
 	reused bool
 	// idleSince is when it was put into its pool.
 	idleSince time.Time
@@ -46,7 +46,7 @@ type upstreamConn struct {
 	holder *exchange
 	client *share.Client
 	since  int64
-	// uses counts the exchanges that have used it. ending tells that this one was ended for others.
+	// uses counts the exchanges that have used it. ending reports whether this one was ended for others.
 	uses   uint64
 	ending bool
 	// at is its place among those in use.
@@ -59,7 +59,7 @@ type upstreamConn struct {
 
 	// upstreamResponse is the response that is being read; nil while the connection is idle.
 	*upstreamResponse
-	// received tells that a byte has come since the request was begun.
+	// received reports whether a byte has come since the request was begun.
 	received bool
 	// one is room for a byte that nobody expects.
 	one [1]byte

@@ -23,7 +23,7 @@ func rawOf(conn net.Conn) *net.TCPConn {
 // ends are the ways in which an upstream can end its connection.
 var ends = []struct {
 	name string
-	// clean tells that it ends a body over TLS, and plain that it does without.
+	// clean reports whether it ends a body over TLS, and plain that it does without.
 	clean, plain bool
 	do           func(conn net.Conn)
 }{

@@ -18,7 +18,7 @@ func TestWhichRequestsAreSentAgain(t *testing.T) {
 	type failure struct {
 		name string
 		do   func(conn net.Conn)
-		// unanswered tells that nothing of an answer was sent.
+		// unanswered reports whether nothing of an answer was sent.
 		unanswered bool
 	}
 	failures := []failure{

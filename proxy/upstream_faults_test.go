@@ -145,7 +145,7 @@ func TestABodyThatATLSUpstreamBreaksOffNeverEndsCleanly(t *testing.T) {
 	}
 }
 
-// endSeen tells whether the end of a connection was read, as it is only where no close_notify came before it.
+// endSeen reports whether the end of a connection was read, as it is only where no close_notify came before it.
 type endSeen struct {
 	net.Conn
 	seen bool

@@ -109,7 +109,7 @@ func (x *exchange) appendBodyPart(out, data []byte, last bool) []byte {
 // upstream may answer before it has all of it.
 type bodyPump struct {
 	running bool
-	// taken tells that it has begun to take bytes of the body, so that the request cannot be sent again, and stopping that
+	// taken reports whether it has begun to take bytes of the body, so that the request cannot be sent again, and stopping that
 	// it must not begin any more. The exchange's mu guards both.
 	taken, stopping bool
 	done            chan struct{}

@@ -3,7 +3,7 @@
 // nothing of configuration, connections or goroutines, and allocates next to nothing in steady state.
 //
 // It accepts what RFC 9113, RFC 7541, RFC 8441 and RFC 9218 call valid and rejects everything else with an *Error, which
-// tells whether the stream or the connection ends by it, and with which code.
+// reports whether the stream or the connection ends by it, and with which code.
 //
 // Payloads that were parsed alias the buffer that was given: they hold as long as it is not overwritten.
 package http2

@@ -201,7 +201,7 @@ func (h *Head) finish() (malformed string, refused *http1.Error) {
 	return "", h.checkTarget()
 }
 
-// checkPseudo tells whether the pseudo-header fields that a request needs are there, and no others (RFC 9113, sections
+// checkPseudo reports whether the pseudo-header fields that a request needs are there, and no others (RFC 9113, sections
 // 8.3.1 and 8.5; RFC 8441, section 4).
 func (h *Head) checkPseudo() (malformed string) {
 	const whole = pseudoMethod | pseudoScheme | pseudoPath

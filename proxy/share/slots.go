@@ -55,7 +55,7 @@ type Waiter struct {
 type Grant struct {
 	// Conn is a connection to use, which was counted for the waiter; nil for a slot to open one with.
 	Conn any
-	// Refused tells that the wait is over for nothing, because of Limit.
+	// Refused reports whether the wait is over for nothing, because of Limit.
 	Refused bool
 	Limit   Limit
 }

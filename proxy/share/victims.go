@@ -34,7 +34,7 @@ type Holder struct {
 	State    State
 	// For is how long it has been in that state.
 	For time.Duration
-	// Ending tells that it was chosen before, and its connection will soon be free.
+	// Ending reports whether it was chosen before, and its connection will soon be free.
 	Ending bool
 
 	limit Limit
@@ -80,7 +80,7 @@ type need struct {
 	// of is the upstream of which it has to be a connection: the request's own, where that has met its share or its own bound;
 	// nil for any.
 	of *Upstream
-	// ofClient tells that it has to be one of a client above its share, as no other would make the upstream have less.
+	// ofClient reports whether it has to be one of a client above its share, as no other would make the upstream have less.
 	ofClient bool
 }
 

@@ -39,7 +39,7 @@ type h2 struct {
 	// received counts the flow-controlled bytes since the last update of the connection's window.
 	received int
 	windows  h2Windows
-	// once tells that no request follows an answer.
+	// once reports whether no request follows an answer.
 	once bool
 }
 
