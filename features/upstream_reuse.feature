@@ -85,7 +85,7 @@ Feature: What is left on connections to upstreams
       And the answer has the body "bob"
 
     @S-6.15
-    Scenario: An identity that the upstream alone speaks of counts too
+    Scenario: An identity that only the upstream mentions counts too
       Given an upstream "app" that authenticates connections
       And the proxy is running
       When the client "alice" opens a connection to "https://git.example.test"

@@ -18,7 +18,7 @@ const maxConfigBytes = 1 << 20
 // errChangedWhileRead is what a reader gets when the file is not the same before and after the read (S-2.30).
 var errChangedWhileRead = errors.New("changed while being read, please retry")
 
-// errNoFile is what a reader gets where there is no file.
+// errNoFile is the error of reading a file that does not exist.
 var errNoFile = errors.New("no such file; create it or correct the path")
 
 // readStableFile reads the regular file at path, of at most limit bytes, and refuses it when its size, modification

@@ -24,7 +24,7 @@ type connRegistry struct {
 
 	// grownWindows is what the windows of HTTP/2 connections have grown by, in bytes.
 	grownWindows atomic.Int64
-	// parked are the answers over HTTP/2 that wait for their clients alone.
+	// parked are the answers over HTTP/2 of which nothing but the client is waited for.
 	parked parkedAnswers
 
 	mu   sync.Mutex

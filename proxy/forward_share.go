@@ -31,7 +31,7 @@ func (p *pipeline) refuseByShare(x *exchange, met *shareError) *answer {
 	return a
 }
 
-// gaveWay counts an exchange that had to give way for others, and tells who held what.
+// gaveWay counts an exchange that had to give way to others, and logs what its client or upstream held.
 func (p *pipeline) gaveWay(x *exchange, met *shareError) {
 	p.metrics.process.shares[met.limit].Add(1)
 	key := repeatKey{key: "share", cause: met.limit.String(), upstream: x.site.Upstream}

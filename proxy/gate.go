@@ -24,7 +24,7 @@ func newGate(patience time.Duration) *gate { return &gate{ch: make(chan struct{}
 // open lets everybody through, from now on.
 func (g *gate) open() { g.once.Do(func() { close(g.ch) }) }
 
-// isOpen reports whether the gate lets everybody through. Where there is no gate, everybody is let through.
+// isOpen reports whether the gate lets everybody through. Without a gate it is always true.
 func (g *gate) isOpen() bool {
 	if g == nil {
 		return true

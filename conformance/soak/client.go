@@ -44,7 +44,7 @@ func newClient(l *Load, i int, http2 bool) *client {
 	return c
 }
 
-// renew gives the client new connections. The caller holds mu, or is alone.
+// renew gives the client new connections. The caller holds mu, or nothing else uses the client yet.
 func (c *client) renew() {
 	if c.transport != nil {
 		c.transport.CloseIdleConnections()
