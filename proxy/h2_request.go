@@ -11,7 +11,7 @@ func (s *h2Stream) prepare(refused *http1.Error) {
 	*r = Request{
 		Client: c.client, ClientText: c.clientText, Account: c.account, Port: c.server.port, Protocol: HTTP2,
 		Method: head.Method, Target: head.Path, Authority: head.Authority, AuthorityConflict: head.Conflict,
-		Fields: head.Fields,
+		Fields: head.Fields, Cookies: head.Cookies,
 	}
 	if head.Method == "CONNECT" && head.Protocol == "" {
 		r.Target = head.Authority

@@ -41,6 +41,9 @@ type Request struct {
 	// Fields are the field lines of the head without Host and without the framing (Content-Length,
 	// Transfer-Encoding).
 	Fields Fields
+	// Cookies are values that are still to be joined to that of the cookie field. They are joined only where the request is
+	// written out (S-12.8).
+	Cookies []string
 	// ContentLength is the length of the body in bytes; 0 for none, -1 when it is not known beforehand.
 	ContentLength int64
 	// Body is the body; nil when there is none.

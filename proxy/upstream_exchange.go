@@ -153,8 +153,14 @@ func (x *exchange) appendRequest(out []byte) []byte {
 	out = http1.AppendRequestLine(out, r.Method, r.Target)
 	out = http1.AppendField(out, "Host", r.Authority)
 	for i := range r.Fields {
-		if name := r.Fields[i].Name; len(name) == len("Expect") && http1.EqualFold(name, "Expect") {
-			continue
+		if name := r.Fields[i].Name; len(name) == len("Expect") {
+			if http1.EqualFold(name, "Expect") {
+				continue
+			}
+			if len(r.Cookies) > 0 && name == "cookie" {
+				out = http1.AppendCookie(out, name, r.Fields[i].Value, r.Cookies)
+				continue
+			}
 		}
 		out = http1.AppendField(out, r.Fields[i].Name, r.Fields[i].Value)
 	}

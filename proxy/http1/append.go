@@ -18,6 +18,18 @@ func AppendField(dst []byte, name, value string) []byte {
 	return append(dst, '\r', '\n')
 }
 
+// AppendCookie appends the field line of a cookie whose value came in pieces, joined as RFC 9113, section 8.2.3, says.
+func AppendCookie(dst []byte, name, first string, others []string) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, ':', ' ')
+	dst = append(dst, first...)
+	for _, value := range others {
+		dst = append(dst, ';', ' ')
+		dst = append(dst, value...)
+	}
+	return append(dst, '\r', '\n')
+}
+
 // AppendFields appends the field lines of a list.
 func AppendFields(dst []byte, fields Fields) []byte {
 	for i := range fields {

@@ -73,12 +73,15 @@ func TestARequestIsDecoded(t *testing.T) {
 	if want := fmt.Sprint("GET", "https", "/a?b", "a.test", false, 5, true, Priority{1, true}); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	want := "[{cookie a=1; b=2; c=3} {accept */*} {te trailers} {expect 100-continue} {priority u=1, i} {x-empty }]"
+	want := "[{cookie a=1} {accept */*} {te trailers} {expect 100-continue} {priority u=1, i} {x-empty }]"
 	if got := fmt.Sprint(head.Fields); got != want {
 		t.Errorf("got the fields %s, want %s", got, want)
 	}
+	if got := joinedCookie(&head); got != "a=1; b=2; c=3" {
+		t.Errorf("got the cookie %q, want all values in their order", got)
+	}
 	head.Release()
-	if len(head.Fields) != 0 || head.Method != "" {
+	if len(head.Fields) != 0 || len(head.Cookies) != 0 || head.Method != "" {
 		t.Errorf("got %+v after Release, want nothing left", head)
 	}
 }
@@ -211,10 +214,15 @@ func TestCookieFieldsWithoutAValueAddNothing(t *testing.T) {
 		}
 		var head Head
 		malformed, refused := decode(t, &head, false, encode(list...))
-		if malformed != "" || refused != nil || len(head.Fields) != 1 || head.Fields[0].Value != test.want {
-			t.Errorf("%q: got %v (%s, %v), want one cookie field with %q", test.cookies, head.Fields, malformed, refused, test.want)
+		if malformed != "" || refused != nil || len(head.Fields) != 1 || joinedCookie(&head) != test.want {
+			t.Errorf("%q: got %v %q (%s, %v), want one cookie field with %q", test.cookies, head.Fields, head.Cookies, malformed, refused, test.want)
 		}
 	}
+}
+
+// joinedCookie returns the cookie of a head as HTTP/1 has it.
+func joinedCookie(head *Head) string {
+	return strings.Join(append([]string{head.Fields.Get("cookie")}, head.Cookies...), "; ")
 }
 
 // repeated is a list of n fields of one name, each with its number as the value.
@@ -275,15 +283,34 @@ func TestManyCookiesBecomeOneFieldWithoutMoreMemory(t *testing.T) {
 		if malformed, refused := decode(t, &head, false, block); malformed != "" || refused != nil {
 			t.Fatalf("got %q %v, want the list accepted", malformed, refused)
 		}
-		if len(head.Fields) != 2 || head.Fields[0].Name != "cookie" || head.Fields[0].Value != want.String()[2:] || head.Fields.Get("x-last") != "1" {
+		if len(head.Fields) != 2 || head.Fields[0].Name != "cookie" || joinedCookie(&head) != want.String()[2:] || head.Fields.Get("x-last") != "1" {
 			t.Fatalf("got %d fields, want all cookies in one and the field after them", len(head.Fields))
 		}
 		if cap(head.Fields) > MaxFields {
 			t.Fatalf("got room for %d fields, want cookies to need one", cap(head.Fields))
 		}
 		head.Release()
-		if cap(head.joined) > keptCookieBytes {
-			t.Fatalf("got %d bytes kept, want at most %d", cap(head.joined), keptCookieBytes)
+		if cap(head.Cookies) > keptCookies {
+			t.Fatalf("got room for %d cookies kept, want at most %d", cap(head.Cookies), keptCookies)
+		}
+	}
+}
+
+// TestReferencesToAFieldCostNoMoreThanThemselves decodes fields that the block only refers to (S-12.8).
+func TestReferencesToAFieldCostNoMoreThanThemselves(t *testing.T) {
+	for _, name := range []string{"cookie", "x-a"} {
+		const references = 127
+		block := encode(request(name, strings.Repeat("v", 400))...)
+		block = append(block, bytes.Repeat([]byte{0x80 | 62}, references)...) // the newest entry of the table
+		var head Head
+		if malformed, refused := decode(t, &head, false, block); malformed != "" || refused != nil {
+			t.Fatalf("got %q %v, want the list accepted", malformed, refused)
+		}
+		if got := head.Fields.Get(name); len(got) != 400 {
+			t.Errorf("%s: got a value of %d bytes, want that of the table", name, len(got))
+		}
+		if got, most := head.Memory(), 64*references; got > most {
+			t.Errorf("%s: got %d bytes for %d references, want at most %d", name, got, references, most)
 		}
 	}
 }
