@@ -5,10 +5,11 @@ package proxy
 type fieldSet struct {
 	// underscores makes `_` in a name that is looked up count as `-`.
 	underscores bool
-	// byLength holds the names by their length. initials holds the first letters of those of a length, as bits.
+	// initials holds, for each length of a name modulo 64, the first letters of the entries that a name of that length may be,
+	// as bits.
+	initials [64]uint32
+	// byLength holds the names by their length, and prefixes the entries of the list that end in `*`, without it.
 	byLength [][]string
-	initials []uint32
-	// prefixes are the entries of the list that end in `*`, without it.
 	prefixes []string
 }
 
@@ -18,15 +19,18 @@ func newFieldSet(underscores bool, list []string) *fieldSet {
 	for _, name := range list {
 		longest = max(longest, len(name))
 	}
-	s := &fieldSet{underscores: underscores, byLength: make([][]string, longest+1), initials: make([]uint32, longest+1)}
+	s := &fieldSet{underscores: underscores, byLength: make([][]string, longest+1)}
 	for _, name := range list {
 		n := len(name)
-		if name[n-1] == '*' {
-			s.prefixes = append(s.prefixes, name[:n-1])
+		if name[n-1] != '*' {
+			s.byLength[n] = append(s.byLength[n], name)
+			s.initials[n&63] |= initial(name)
 			continue
 		}
-		s.byLength[n] = append(s.byLength[n], name)
-		s.initials[n] |= initial(name)
+		s.prefixes = append(s.prefixes, name[:n-1])
+		for i := range s.initials {
+			s.initials[i] |= initial(name)
+		}
 	}
 	return s
 }
@@ -34,13 +38,16 @@ func newFieldSet(underscores bool, list []string) *fieldSet {
 // initial returns the bit of a name's first letter, in any case. Other bytes may share the bit of a letter.
 func initial(name string) uint32 { return 1 << (name[0] & 31) }
 
-// has reports whether the name is in the set.
+// has reports whether the name, which is not empty, is in the set. It is small enough to be inlined, and settles most names
+// by itself.
 func (s *fieldSet) has(name string) bool {
+	return s.initials[len(name)&63]>>(name[0]&31)&1 != 0 && s.find(name)
+}
+
+// find looks the name up.
+func (s *fieldSet) find(name string) bool {
 	n := len(name)
-	if n == 0 {
-		return false
-	}
-	if n < len(s.byLength) && s.initials[n]&initial(name) != 0 {
+	if n < len(s.byLength) {
 		for _, ours := range s.byLength[n] {
 			if s.same(name, ours) {
 				return true
@@ -48,7 +55,7 @@ func (s *fieldSet) has(name string) bool {
 		}
 	}
 	for _, prefix := range s.prefixes {
-		if n >= len(prefix) && initial(name) == initial(prefix) && s.same(name[:len(prefix)], prefix) {
+		if n >= len(prefix) && s.same(name[:len(prefix)], prefix) {
 			return true
 		}
 	}

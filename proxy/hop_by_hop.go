@@ -11,7 +11,8 @@ var hopByHopFields = []string{
 
 var hopByHop = newFieldSet(false, hopByHopFields) // never written to
 
-// removeHopByHop removes the hop-by-hop fields, all that Connection names, and those of a set.
+// removeHopByHop removes the hop-by-hop fields, all that Connection names, those of a set, and any without a name, which no
+// codec lets pass.
 func removeHopByHop(fields *Fields, also *fieldSet) {
 	var names [4]string // enough for what is not hostile without an allocation
 	named := names[:0]
@@ -29,7 +30,7 @@ func removeHopByHop(fields *Fields, also *fieldSet) {
 	}
 	kept := (*fields)[:0]
 	for _, field := range *fields {
-		if !hopByHop.has(field.Name) && !also.has(field.Name) && !containsFold(named, field.Name) {
+		if field.Name != "" && !hopByHop.has(field.Name) && !also.has(field.Name) && !containsFold(named, field.Name) {
 			kept = append(kept, field)
 		}
 	}

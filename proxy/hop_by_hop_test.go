@@ -18,6 +18,17 @@ func TestHopByHopFieldsAreRemovedWithAllThatConnectionNames(t *testing.T) {
 	}
 }
 
+func TestAFieldWithoutANameIsNotForwarded(t *testing.T) {
+	fields := fieldList("", "1", "X-Stays", "1")
+	removeHopByHop(&fields, concealed)
+	if diff := cmp.Diff(fieldList("X-Stays", "1"), fields); diff != "" {
+		t.Errorf("left over (-want +got):\n%s", diff)
+	}
+	if !forbiddenTrailer(Field{}) {
+		t.Error("a trailer field without a name is forwarded")
+	}
+}
+
 func TestEveryConnectionLineCountsAndEveryNameInIt(t *testing.T) {
 	fields := fieldList(
 		"X-1", "", "Connection", "X-1", "X-2", "", "Connection", "keep-alive, X-2,, close , x-3,X-4", "X-3", "", "X-4", "",

@@ -74,7 +74,9 @@ func parseForwards(value string) (forwards int, ok bool) {
 
 // forbiddenTrailer reports whether a field of that name may not be in a request's trailer section that is passed on:
 // framing, routing, hop-by-hop fields, and what the proxy itself vouches for (RFC 9110, section 6.5.1).
-func forbiddenTrailer(field Field) bool { return hopByHop.has(field.Name) || believed.has(field.Name) }
+func forbiddenTrailer(field Field) bool {
+	return field.Name == "" || hopByHop.has(field.Name) || believed.has(field.Name)
+}
 
 // appendTrailerNames appends the names that Trailer announces and that may be passed on. What is not a token is left out: an
 // upstream could read it in another way than its sender meant it (S-6.18).

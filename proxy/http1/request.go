@@ -50,13 +50,15 @@ const (
 
 // Parse parses the request head at the beginning of buf and returns its length in bytes, ErrIncomplete when it is not
 // there whole, or an *Error. From is the length of buf at the last ErrIncomplete for this head, 0 at first: it makes
-// looking again cheap. A byte that no head can have is refused as soon as it is there. What is wrong with the meaning of the
+// looking again cheap. A buffer that has at least doubled since is parsed at once, which is cheaper than to scan it first
+// and still linear over all calls; that is the usual case of a connection that waits for one byte and then reads the rest.
+// A byte that no head can have is refused as soon as it is there. What is wrong with the meaning of the
 // fields may be told only when the head is whole, if it came in pieces. After an *Error the method and the target are set if
 // they were read, for the log.
 func (r *Request) Parse(buf []byte, from int) (n int, err error) {
 	if from == 0 {
 		r.scan = newRequestScan()
-	} else if len(buf) < MaxHeadBytes && r.scan.look(buf) == headGoesOn {
+	} else if len(buf) < min(MaxHeadBytes, 2*from) && r.scan.look(buf) == headGoesOn {
 		return 0, ErrIncomplete
 	}
 	if len(buf) > MaxHeadBytes {

@@ -68,7 +68,7 @@ func (r *Response) BodyOf(method string) (kind BodyKind, length int64) {
 func (r *Response) Parse(buf []byte, from int) (n int, err error) {
 	if from == 0 {
 		r.scan = newResponseScan()
-	} else if len(buf) < MaxHeadBytes && r.scan.look(buf) == headGoesOn {
+	} else if len(buf) < min(MaxHeadBytes, 2*from) && r.scan.look(buf) == headGoesOn {
 		return 0, ErrIncomplete
 	}
 	if len(buf) > MaxHeadBytes {
