@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	tomlBlock   = regexp.MustCompile("(?s)\n```toml\n(.*?)\n```\n")
+	tomlBlock   = regexp.MustCompile("(?s)\n```toml( append)?\n(.*?)\n```\n")
 	tomlAddress = regexp.MustCompile(`(?m)^bind_addr = "([^"]+)"`)
 	tomlHost    = regexp.MustCompile(`(?m)^host = "([^"]+)"`)
 	tomlPair    = regexp.MustCompile(`(?m)^cert_path = "/([^"]+)".*\nkey_path = "/([^"]+)"`)
@@ -47,25 +47,46 @@ func withoutCA(t *testing.T, text, name string) string {
 	return tomlACME.ReplaceAllString(text, fmt.Sprintf("mode = \"manual\"\ncert_path = \"/etc/reverse-proxy/%[1]s.pem\"\nkey_path = \"/etc/reverse-proxy/%[1]s.key\"\n", name))
 }
 
+// configurations returns the whole configurations that a document shows. A block that is marked "append" continues the one
+// before it.
+func configurations(text string) []string {
+	var all []string
+	for _, block := range tomlBlock.FindAllStringSubmatch(text, -1) {
+		config := block[2] + "\n"
+		if block[1] != "" && len(all) > 0 {
+			config = all[len(all)-1] + config
+		}
+		all = append(all, config)
+	}
+	return all
+}
+
+func TestABlockThatIsMarkedAppendContinuesTheOneBefore(t *testing.T) {
+	const text = "\n```toml\na = 1\n```\nthen\n```toml append\nb = 2\n```\n\n```toml\nc = 3\n```\n"
+	if got, want := configurations(text), []string{"a = 1\n", "a = 1\nb = 2\n", "c = 3\n"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // TestTheConfigurationsOfTheDocuments starts the daemon with every whole configuration that a document shows, on a
 // machine that has its addresses and certificates. Those that need a CA are checked alone.
 func TestTheConfigurationsOfTheDocuments(t *testing.T) {
 	needPrograms(t, "ip", "openssl", "curl")
 	binary, found := buildDaemon(t), 0
 	for name, text := range documents(t) {
-		for i, block := range tomlBlock.FindAllStringSubmatch(text, -1) {
+		for i, config := range configurations(text) {
 			found++
 			t.Run(fmt.Sprintf("%s-%d", name, i+1), func(t *testing.T) {
 				m := bareMachine(t, binary)
-				m.readyFor(block[1])
-				m.configure(block[1])
+				m.readyFor(config)
+				m.configure(config)
 				if out, code := m.run("reverse-proxy --validate --config /etc/reverse-proxy/config.toml"); code != 0 {
 					t.Fatalf("got %d and %s, want a valid configuration", code, out)
 				}
-				if strings.Contains(block[1], `mode = "acme"`) {
+				if strings.Contains(config, `mode = "acme"`) {
 					return
 				}
-				if port := tomlHealth.FindStringSubmatch(block[1]); port != nil && port[1] != "9900" {
+				if port := tomlHealth.FindStringSubmatch(config); port != nil && port[1] != "9900" {
 					t.Fatalf("got the health port %s, want 9900, at which this test asks", port[1])
 				}
 				m.start()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"testing"
 )
 
 // fail2banClientWrapper leads the client to the machine's own server.
@@ -52,4 +54,33 @@ func (m *machine) startFail2ban() {
 	}
 	m.background("fail2ban-server", "-c", filepath.Join(m.dir, "etc/fail2ban"), "-xf", "start")
 	m.await("fail2ban-client ping")
+}
+
+// TestTheJailForContainersBansInTheChainOfDocker shows what Debian's fail2ban makes of the jail that docs/operations.md
+// has for containers: rules in INPUT would not see packets to a published port.
+func TestTheJailForContainersBansInTheChainOfDocker(t *testing.T) {
+	needPrograms(t, "fail2ban-server")
+	m := bareMachine(t, buildDaemon(t))
+	m.configure(machineConfig)
+	m.start()
+	defer m.stop()
+	m.startFail2ban()
+	m.copyPlaced("/etc/fail2ban/action.d", filepath.Join(m.dir, "etc/fail2ban/action.d"))
+	if err := os.Remove(filepath.Join(m.dir, "etc/fail2ban/jail.local")); err != nil {
+		t.Fatal(err)
+	}
+	tried := false
+	for _, command := range commandsIn(documents(t)["operations.md"]) {
+		if strings.Contains(command, "DOCKER") {
+			tried = true
+			if out, code := m.run(command); code != 0 {
+				t.Fatalf("%s: got %d and %s, want success", command, code, out)
+			}
+		}
+	}
+	out, code := m.run("fail2ban-client -d")
+	const want = "'reverse-proxy', 'action', 'iptables-multiport', [['actionstart'"
+	if !tried || code != 0 || !strings.Contains(out, want) || !strings.Contains(out, "['chain', 'DOCKER-USER']") {
+		t.Errorf("got the command %t, the exit code %d and %s, want %s and the chain DOCKER-USER", tried, code, out, want)
+	}
 }
