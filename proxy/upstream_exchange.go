@@ -134,7 +134,7 @@ func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
 		case status == 101 && http1.HasToken(x.request.Upgrade, conn.head.Upgrade): // RFC 9110, section 7.8
 			return nil
 		case status == 101 || status > 599:
-			return errBadResponse("its status " + strconv.Itoa(status) + " is none that was asked for")
+			return errBadResponse("unexpected status " + strconv.Itoa(status))
 		case status >= 200:
 			return nil
 		case status == 100:
