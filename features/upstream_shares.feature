@@ -104,6 +104,35 @@ Feature: Fair shares of the connections to upstreams
         | accepts no connection | deaf   |
         | streams               | events |
 
+    @S-12.6
+    Scenario: Two upstreams that hang, each with its share
+      Given the setting "max_connections" is 64
+      And the proxy is running
+      When the client "ann" asks "https://stuck.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second
+      And the client "bob" asks "https://stuck.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second
+      And the client "carol" asks "https://deaf.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second
+      And the client "dave" asks "https://deaf.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
+      And the log has a line "UPSTREAM_SHARE" with:
+        | limit | reserve |
+        | held  | 32      |
+        | share | 4       |
+      And the metrics have:
+        | reverse_proxy_upstream_connections_over_share_total{limit="reserve"} | >0 |
+
+    @S-12.6
+    Scenario Outline: A client whose own requests to an upstream that hangs <what>
+      Given the setting "max_connections" is 64
+      And the proxy is running
+      When the client "alice" asks "https://stuck.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, <own> requests each, 1000 a second
+      And the client "bob" asks "https://events.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, <others> requests each, 1000 a second
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
+
+      Examples:
+        | what                          | own | others |
+        | use all connections           | 70  | 1      |
+        | use the share of one client   | 16  | 70     |
+
   Rule: A share is enforced only while others wait, and says so
 
     @S-12.6

@@ -99,6 +99,8 @@ func (e *shareError) Error() string {
 		return fmt.Sprintf("others wait for connections to upstreams, and the client uses %d; its share is %d", e.held, e.of)
 	case share.OfUpstream:
 		return fmt.Sprintf("others wait for connections to upstreams, and %d are to this one; its share is %d", e.held, e.of)
+	case share.Reserve:
+		return fmt.Sprintf("another upstream has too few connections, and %d are to this one; it gives way above %d", e.held, e.of)
 	case share.Stalled:
 		return "others wait for connections to upstreams, and the client has held this one up for longest"
 	}

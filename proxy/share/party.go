@@ -63,15 +63,21 @@ const (
 	OfUpstream
 	// Stalled is no share: a client held up its own response, or its own request, longer than all others.
 	Stalled
+	// Reserve is no share either: other upstreams used more than the reserve, which an upstream that used less needed.
+	Reserve
 	// Limits is how many there are.
 	Limits
 )
 
 // String returns the limit's name in logs and metrics.
 func (l Limit) String() string {
-	return [...]string{"queue", "client", "upstream", "stalled"}[l]
+	return [...]string{"queue", "client", "upstream", "stalled", "reserve"}[l]
 }
 
 // quarter and half are the shares of n of a client and of an upstream.
 func quarter(n int) int { return max(1, n/4) }
 func half(n int) int    { return max(1, n/2) }
+
+// reserve is how many connections of n an upstream can get, however many other upstreams hold all of them: several that hang
+// can do so without one of them being above its share. Nothing is kept free for it; those that use more give way.
+func reserve(n int) int { return max(1, n/16) }

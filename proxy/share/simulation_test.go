@@ -144,12 +144,25 @@ func (w *world) free(u *Upstream) {
 	}
 }
 
-// expected is the model's choice: of those who could be served the one within its shares that came first, else the one whose
-// client is within its share, else the first.
+// expected is the model's choice: of those who could be served, those whose client is within its share, or else all; of these,
+// those whose upstream uses less than the reserve, or else less than its share, or else all; of these, the one that came
+// first.
 func (w *world) expected(given *Upstream) *Waiter {
-	for _, limit := range []Limit{None, OfUpstream, OfClient} {
+	limit := w.slots.limit
+	for _, within := range []bool{true, false} {
+		for _, most := range []int{max(1, limit/16), limit} {
+			for _, waiter := range w.waiting {
+				u := waiter.upstream
+				if u != given && w.full(u) || (w.slots.reached(waiter.client, u) != OfClient) != within {
+					continue
+				}
+				if u.Used() < min(most, w.slots.ofUpstream(u)) {
+					return waiter
+				}
+			}
+		}
 		for _, waiter := range w.waiting {
-			if (waiter.upstream == given || !w.full(waiter.upstream)) && w.slots.reached(waiter.client, waiter.upstream) == limit {
+			if (waiter.upstream == given || !w.full(waiter.upstream)) && (w.slots.reached(waiter.client, waiter.upstream) != OfClient) == within {
 				return waiter
 			}
 		}
@@ -220,7 +233,7 @@ func (w *world) reclaim() {
 		if v.Limit == Stalled && (h.state != Blocked || w.now.Sub(h.since) < stalled) {
 			w.t.Fatalf("a request that its client does not hold up was ended for that")
 		}
-		if v.Limit != Stalled && v.Held <= v.Of {
+		if v.Limit != Stalled && v.Held <= v.Of && !(v.Limit == OfClient && v.Held == v.Of && w.waitsToo(h)) {
 			w.t.Fatalf("a request was ended that is within its share: %+v", v)
 		}
 		ended = append(ended, h)
@@ -233,6 +246,16 @@ func (w *world) reclaim() {
 			}
 		}
 	}
+}
+
+// waitsToo reports whether the holder's client waits for another upstream.
+func (w *world) waitsToo(h *holding) bool {
+	for _, waiter := range w.waiting {
+		if waiter.client == h.client && waiter.upstream != h.upstream {
+			return true
+		}
+	}
+	return false
 }
 
 // check holds after every step.
@@ -257,13 +280,17 @@ func (w *world) check() {
 	}
 }
 
-// reclaimable reports whether somebody can be ended for the waiter: a client or an upstream is above its share.
+// reclaimable reports whether somebody can be ended for the waiter: a client or an upstream is above its share, or an upstream
+// above the reserve that the waiter's needs.
 func (w *world) reclaimable(waiter *Waiter) bool {
 	if w.full(waiter.upstream) || w.slots.reached(waiter.client, waiter.upstream) != None {
 		return false
 	}
 	for _, h := range w.holding {
 		if h.client.Used() > quarter(w.slots.limit) || h.upstream.Used() > w.slots.ofUpstream(h.upstream) {
+			return true
+		}
+		if few := max(1, w.slots.limit/16); waiter.upstream.Used() < few && h.upstream.Used() > few {
 			return true
 		}
 	}

@@ -189,60 +189,6 @@ func (s *Slots) Hand(u *Upstream, conn any) Verdict {
 	return Handed
 }
 
-// next returns the line whose first waiter gets the next slot: of those within their shares the one that has waited
-// longest, or else of those whose client is within its share, or else of all. A connection to given can be handed over where
-// there is one, so that its own bound does not count. The caller holds mu.
-func (s *Slots) next(given *Upstream) *line {
-	var first [3]*line // by rank
-	for _, l := range s.lines {
-		if l.upstream != given && l.upstream.full() {
-			continue
-		}
-		rank := s.rank(l.pair)
-		if first[rank] == nil || l.waiters[0].turn < first[rank].waiters[0].turn {
-			first[rank] = l
-		}
-	}
-	for _, l := range first {
-		if l != nil {
-			return l
-		}
-	}
-	return nil
-}
-
-// rank is the order in which requests get slots: a client that is within its share goes before one that is not, whatever
-// their upstreams have. What an upstream has above its share may be that other client's doing.
-func (s *Slots) rank(p pair) int {
-	switch s.reached(p.client, p.upstream) {
-	case None:
-		return 0
-	case OfUpstream:
-		return 1
-	}
-	return 2
-}
-
-// reached returns the share that the client, or the upstream, has reached, so that it is within its shares no more.
-func (s *Slots) reached(c *Client, u *Upstream) Limit {
-	most := int(u.most.Load())
-	switch {
-	case c.Used() >= quarter(s.limit), most > 0 && u.Held(c) >= quarter(most):
-		return OfClient
-	case u.Used() >= s.ofUpstream(u):
-		return OfUpstream
-	}
-	return None
-}
-
-// ofUpstream returns the share of an upstream: its own bound, or half of all.
-func (s *Slots) ofUpstream(u *Upstream) int {
-	if most := int(u.most.Load()); most > 0 {
-		return min(most, s.limit)
-	}
-	return half(s.limit)
-}
-
 // OthersWait reports whether requests wait that the client's share, or the upstream's, holds up: those of other clients, or
 // to other upstreams. A share is enforced only then (S-12.6).
 func (s *Slots) OthersWait(c *Client, u *Upstream, limit Limit) bool {

@@ -1,10 +1,6 @@
 package share
 
-import (
-	"cmp"
-	"slices"
-	"time"
-)
+import "time"
 
 const (
 	// patience is how long a request within its shares waits before another one is ended for it: where connections come
@@ -47,11 +43,13 @@ type Victim struct {
 	Held, Of int
 }
 
-// Victims chooses which holders to end for those who wait though their client is within its share, and have waited for long enough: one for each,
-// first of those whose client or upstream is above its share, then of those whose client holds them up.
+// Victims chooses which holders to end for those who wait, and have waited for long enough: one for each. For a request of a
+// client within its share it is one whose client or upstream is above its share, or else one whose client holds it up; where
+// the request's upstream uses less than the reserve, any of an upstream that uses more. For a request of another client it is
+// one of its own, to another upstream.
 func (s *Slots) Victims(now time.Time, holders []Holder) []Victim {
-	needy := s.needy(now)
-	if len(needy) == 0 {
+	needs := s.needs(now)
+	if len(needs) == 0 {
 		return nil
 	}
 	c := chooser{slots: s, holders: holders, clients: map[*Client]int{}, upstreams: map[*Upstream]int{}, pairs: map[pair]int{}}
@@ -66,8 +64,12 @@ func (s *Slots) Victims(now time.Time, holders []Holder) []Victim {
 		c.upstreams[h.Upstream]++
 		c.pairs[pair{h.Client, h.Upstream}]++
 	}
+	ending = min(ending, len(needs))
+	for _, n := range needs[:ending] {
+		c.serve(n)
+	}
 	var victims []Victim
-	for _, n := range needy[min(ending, len(needy)):] {
+	for _, n := range needs[ending:] {
 		if v, ok := c.choose(n); ok {
 			victims = append(victims, v)
 		}
@@ -75,54 +77,8 @@ func (s *Slots) Victims(now time.Time, holders []Holder) []Victim {
 	return victims
 }
 
-// need is a request that somebody is to give way for.
-type need struct {
-	// of is the upstream of which it has to be a connection: the request's own, where that has met its share or its own bound;
-	// nil for any.
-	of *Upstream
-	// ofClient reports whether it has to be one of a client above its share, as no other would make the upstream have less.
-	ofClient bool
-}
-
-// needy returns what is needed for each request whose client is within its share and that has waited for too long, the
-// longest waiting first.
-func (s *Slots) needy(now time.Time) []need {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var waiters []*Waiter
-	for _, l := range s.lines {
-		if s.rank(l.pair) > 1 {
-			continue
-		}
-		for _, w := range l.waiters[:min(quarter(s.limit), len(l.waiters))] {
-			if now.Sub(w.since) >= patience {
-				waiters = append(waiters, w)
-			}
-		}
-	}
-	slices.SortFunc(waiters, func(a, b *Waiter) int { return cmp.Compare(a.turn, b.turn) })
-	var needs []need
-	granted := map[any]int{} // what each would hold after those before it
-	for _, w := range waiters {
-		c, u := w.client, w.upstream
-		if c.Used()+granted[c] >= quarter(s.limit) {
-			continue
-		}
-		granted[c]++
-		switch {
-		case u.full():
-			needs = append(needs, need{of: u})
-		case u.Used()+granted[u] >= s.ofUpstream(u):
-			needs = append(needs, need{of: u, ofClient: true})
-		default:
-			granted[u]++
-			needs = append(needs, need{})
-		}
-	}
-	return needs
-}
-
-// chooser chooses victims, with counts in which those that are being ended count no more.
+// chooser chooses victims, with counts in which those that are being ended count no more, and those that get their
+// connections do.
 type chooser struct {
 	slots     *Slots
 	holders   []Holder
@@ -134,17 +90,16 @@ type chooser struct {
 // choose chooses one holder for a need.
 func (c *chooser) choose(n need) (Victim, bool) {
 	best := -1
+	own := n.own && c.clients[n.client] >= quarter(c.slots.limit) // it may have had to give way before
 	for i := range c.holders {
 		h := &c.holders[i]
 		if h.Ending || n.of != nil && h.Upstream != n.of {
 			continue
 		}
-		h.limit = c.above(h)
-		if n.ofClient && h.limit != OfClient {
-			continue
-		}
-		if h.limit == None && h.State == Blocked && h.For >= stalled {
-			h.limit = Stalled
+		if own {
+			h.limit = c.ownLimit(h, n)
+		} else {
+			h.limit = c.limit(h, n)
 		}
 		if h.limit != None && (best < 0 || worse(h, &c.holders[best])) {
 			best = i
@@ -160,14 +115,56 @@ func (c *chooser) choose(n need) (Victim, bool) {
 	c.clients[h.Client]--
 	c.upstreams[h.Upstream]--
 	c.pairs[pair{h.Client, h.Upstream}]--
+	c.serve(n)
 	return v, true
+}
+
+// serve counts the connection that the request of a need will get.
+func (c *chooser) serve(n need) {
+	c.clients[n.client]++
+	c.upstreams[n.upstream]++
+	c.pairs[n.pair]++
+}
+
+// limit returns why the holder may be ended for a request of a client within its share; None if it may not. For an upstream
+// below the reserve no other one is brought below it: that one's requests would get the connection.
+func (c *chooser) limit(h *Holder, n need) Limit {
+	above := c.above(h)
+	spare := c.upstreams[h.Upstream] > reserve(c.slots.limit)
+	switch {
+	case above == OfClient, above == OfUpstream && !n.ofClient:
+		return above
+	case h.State == Blocked && h.For >= stalled && !n.ofClient && (spare || !n.reserve):
+		return Stalled
+	case n.reserve && spare && !n.ofClient:
+		return Reserve
+	}
+	return None
+}
+
+// ownLimit returns why the holder may be ended for a request of its own client, which has reached its share, to another
+// upstream; None if it may not. The upstream may be above its share, or use more than the reserve that the other one needs.
+// Else the client's connections are spread over the upstreams that it asks: what one does not answer makes room for another.
+func (c *chooser) ownLimit(h *Holder, n need) Limit {
+	if h.Client != n.client || h.Upstream == n.upstream {
+		return None
+	}
+	used, own, spread := c.upstreams[h.Upstream], c.pairs[pair{h.Client, h.Upstream}], c.pairs[n.pair]
+	switch {
+	case used > c.slots.ofUpstream(h.Upstream):
+		return OfUpstream
+	case n.reserve && used > reserve(c.slots.limit):
+		return Reserve
+	case h.rank() != Streaming && h.For >= patience && (own > spread+1 || spread == 0):
+		return OfClient
+	}
+	return None
 }
 
 // above returns the share that the holder's client or upstream is above.
 func (c *chooser) above(h *Holder) Limit {
-	most := int(h.Upstream.most.Load())
 	switch {
-	case c.clients[h.Client] > quarter(c.slots.limit), most > 0 && c.pairs[pair{h.Client, h.Upstream}] > quarter(most):
+	case c.clients[h.Client] > quarter(c.slots.limit), c.aboveOwnBound(h):
 		return OfClient
 	case c.upstreams[h.Upstream] > c.slots.ofUpstream(h.Upstream):
 		return OfUpstream
@@ -175,29 +172,49 @@ func (c *chooser) above(h *Holder) Limit {
 	return None
 }
 
+// aboveOwnBound reports whether the holder's client is above its share of an upstream that has a bound of its own.
+func (c *chooser) aboveOwnBound(h *Holder) bool {
+	most := int(h.Upstream.most.Load())
+	return most > 0 && c.pairs[pair{h.Client, h.Upstream}] > quarter(most)
+}
+
 // held returns how much the holder's client, or its upstream, holds of how much.
 func (c *chooser) held(h *Holder) (held, of int) {
 	switch {
+	case h.limit == Reserve:
+		return c.upstreams[h.Upstream], reserve(c.slots.limit)
 	case h.limit == OfUpstream:
 		return c.upstreams[h.Upstream], c.slots.ofUpstream(h.Upstream)
-	case h.limit == OfClient && c.clients[h.Client] <= quarter(c.slots.limit):
+	case h.limit == OfClient && c.clients[h.Client] <= quarter(c.slots.limit) && c.aboveOwnBound(h):
 		return c.pairs[pair{h.Client, h.Upstream}], quarter(int(h.Upstream.most.Load()))
 	}
 	return c.clients[h.Client], quarter(c.slots.limit)
 }
 
-// worse reports whether a is to be ended before b: one that is above a share before one that is not; then one that its
-// client has blocked, for longest; then one that waits for its upstream, for longest; then the newest.
+// worse reports whether a is to be ended before b: one that is above a share before one that is not, and one that its client
+// holds up before one that is above the reserve; then one that its client has blocked, for longest; then one that waits for
+// its upstream, for longest; then the newest.
 func worse(a, b *Holder) bool {
 	switch {
-	case (a.limit == Stalled) != (b.limit == Stalled):
-		return b.limit == Stalled
+	case a.order() != b.order():
+		return a.order() < b.order()
 	case a.rank() != b.rank():
 		return a.rank() > b.rank()
 	case a.rank() == Streaming:
 		return a.For < b.For
 	}
 	return a.For > b.For
+}
+
+// order returns the place of the holder's limit among all that one may be ended for.
+func (h *Holder) order() int {
+	switch h.limit {
+	case Stalled:
+		return 1
+	case Reserve:
+		return 2
+	}
+	return 0
 }
 
 // rank is the state in which the holder counts: a client that has only just begun to block is streaming.

@@ -23,8 +23,10 @@ func TestWhoGivesWay(t *testing.T) {
 		limit   Limit
 	}{
 		{"nobody before the patience ends", fill(holder{0, 1, Blocked, time.Hour}, 8), 0, patience - time.Millisecond, -1, None},
-		{"nobody while all are within their shares and move", []holder{{0, 1, Streaming, 9}, {0, 1, Streaming, 9}, {1, 1, Waiting, time.Hour}, {1, 1, Blocked, soon},
+		{"nobody while all are within their shares and move", []holder{{0, 0, Streaming, 9}, {0, 1, Streaming, 9}, {1, 1, Waiting, time.Hour}, {1, 1, Blocked, soon},
 			{2, 2, Streaming, 9}, {2, 2, Streaming, 9}, {3, 2, Waiting, time.Hour}, {3, 2, Waiting, time.Hour}}, 0, patience, -1, None},
+		{"the one that waits longest, for an upstream without a connection", []holder{{0, 1, Streaming, 9}, {0, 1, Streaming, 9}, {1, 1, Waiting, 3 * time.Second}, {1, 1, Blocked, soon},
+			{2, 2, Streaming, 9}, {2, 2, Streaming, 9}, {3, 2, Waiting, 5 * time.Second}, {3, 2, Waiting, 4 * time.Second}}, 0, patience, 6, Reserve},
 		{"the one that its client has blocked longest, of a client above its share", []holder{{0, 1, Blocked, time.Second}, {0, 2, Blocked, 2 * time.Second},
 			{0, 1, Waiting, time.Hour}, {1, 1, Blocked, time.Hour}, {1, 2, Streaming, 9}, {2, 1, Streaming, 9}, {2, 2, Streaming, 9}, {3, 2, Streaming, 9}}, 0, patience, 1, OfClient},
 		{"then the one that waits longest for its upstream", []holder{{0, 1, Waiting, time.Second}, {0, 2, Waiting, 2 * time.Second},
@@ -113,5 +115,45 @@ func TestAFullQueueRefusesWhoeverHasMostInIt(t *testing.T) {
 	}
 	if w, refused, _ := s.Acquire(third, busy, start); w == nil || refused {
 		t.Error("there is room again, and the request may not wait")
+	}
+}
+
+// TestAClientAtItsShareGivesWayToItself fills 8 slots, 2 of them by a client that then asks for another upstream.
+func TestAClientAtItsShareGivesWayToItself(t *testing.T) {
+	start := time.Unix(1000, 0)
+	for _, test := range []struct {
+		name   string
+		state  State
+		age    time.Duration
+		second int // the upstream of the client's second request; the first is to 1
+		asks   int // 3 has no connection; 0 and 2 have some
+		want   bool
+	}{
+		{"a request that waits", Waiting, time.Second, 1, 3, true},
+		{"one of two that are spread already, for an upstream below the reserve", Waiting, time.Second, 2, 3, true},
+		{"none for the same upstream", Waiting, time.Second, 1, 1, false},
+		{"none that waits for a moment", Waiting, patience - 1, 1, 2, false},
+		{"none that streams, for an upstream with connections", Streaming, time.Second, 1, 2, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := New(8)
+			var upstreams [4]Upstream
+			var client Client
+			var holders []Holder
+			hold := func(c *Client, u int, state State, age time.Duration) {
+				s.Acquire(c, &upstreams[u], start)
+				holders = append(holders, Holder{Client: c, Upstream: &upstreams[u], State: state, For: age})
+			}
+			hold(&client, 1, test.state, test.age)
+			hold(&client, test.second, test.state, test.age)
+			for i := range 6 { // each of another client, within all shares
+				hold(&Client{}, 2*(i%2), Streaming, time.Hour)
+			}
+			s.Acquire(&client, &upstreams[test.asks], start)
+			victims := s.Victims(start.Add(patience), holders)
+			if got := len(victims) == 1 && victims[0].At < 2; got != test.want || len(victims) > 1 {
+				t.Errorf("got %+v, want one of the client's own: %v", victims, test.want)
+			}
+		})
 	}
 }

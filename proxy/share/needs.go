@@ -1,0 +1,76 @@
+package share
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// need is a request that somebody is to give way for.
+type need struct {
+	pair
+	// of is the upstream of which it has to be a connection: the request's own, where that has met its share or its own bound;
+	// nil for any.
+	of *Upstream
+	// ofClient reports whether it has to be one of a client above its share, as no other would make the upstream have less.
+	ofClient bool
+	// own reports whether it has to be one of the request's own client, which has reached its share.
+	own bool
+	// reserve reports whether the request's upstream uses less than the reserve.
+	reserve bool
+}
+
+// needs returns what is needed for each request that has waited for too long, in the order in which they get slots.
+func (s *Slots) needs(now time.Time) []need {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var needs []need
+	granted := map[any]int{} // what each would hold after those before it
+	for _, w := range s.impatient(now) {
+		if n, ok := s.need(w.pair, granted); ok {
+			needs = append(needs, n)
+		}
+	}
+	return needs
+}
+
+// impatient returns those who have waited for too long, in the order in which they get slots. The caller holds mu.
+func (s *Slots) impatient(now time.Time) []*Waiter {
+	var byRank [ranks][]*Waiter
+	for _, l := range s.lines {
+		rank := s.rank(l.pair)
+		for _, w := range l.waiters[:min(quarter(s.limit), len(l.waiters))] {
+			if now.Sub(w.since) >= patience {
+				byRank[rank] = append(byRank[rank], w)
+			}
+		}
+	}
+	for _, waiters := range byRank {
+		slices.SortFunc(waiters, func(a, b *Waiter) int { return cmp.Compare(a.turn, b.turn) })
+	}
+	return slices.Concat(byRank[:]...)
+}
+
+// need returns what a request needs, with what was granted to those before it; false if nobody may be ended for it. The caller
+// holds mu.
+func (s *Slots) need(p pair, granted map[any]int) (n need, ok bool) {
+	c, u := p.client, p.upstream
+	n = need{pair: p, reserve: u.Used()+granted[u] < reserve(s.limit)}
+	over := u.Used()+granted[u] >= s.ofUpstream(u)
+	switch {
+	case c.Used() >= quarter(s.limit) && !over && !u.full():
+		granted[u]++
+		n.own = true
+		return n, true
+	case c.Used()+granted[c] >= quarter(s.limit), s.reached(c, u) == OfClient:
+		return need{}, false
+	case u.full():
+		n.of = u
+	case over:
+		n.of, n.ofClient = u, true
+	default:
+		granted[u]++
+	}
+	granted[c]++
+	return n, true
+}

@@ -1,0 +1,71 @@
+package share
+
+// The ranks of requests that wait, lowest first. A client within its share goes before one that has reached it, whatever their
+// upstreams have: what an upstream has above its share may be that other client's doing.
+const (
+	// belowReserve is a request to an upstream that uses less than the reserve, withinShare one to an upstream that uses less
+	// than its share, and aboveShare any other.
+	belowReserve = iota
+	withinShare
+	aboveShare
+	// clientReached is added where the client has reached its share.
+	clientReached
+	// ranks is how many there are.
+	ranks = 2 * clientReached
+)
+
+// next returns the line whose first waiter gets the next slot: of those of the lowest rank the one that has waited longest. A
+// connection to given can be handed over where there is one, so that its own bound does not count. The caller holds mu.
+func (s *Slots) next(given *Upstream) *line {
+	var first [ranks]*line
+	for _, l := range s.lines {
+		if l.upstream != given && l.upstream.full() {
+			continue
+		}
+		rank := s.rank(l.pair)
+		if first[rank] == nil || l.waiters[0].turn < first[rank].waiters[0].turn {
+			first[rank] = l
+		}
+	}
+	for _, l := range first {
+		if l != nil {
+			return l
+		}
+	}
+	return nil
+}
+
+// rank returns the rank of a request of the client to the upstream.
+func (s *Slots) rank(p pair) int {
+	rank := aboveShare
+	switch used, share := p.upstream.Used(), s.ofUpstream(p.upstream); {
+	case used < min(share, reserve(s.limit)):
+		rank = belowReserve
+	case used < share:
+		rank = withinShare
+	}
+	if s.reached(p.client, p.upstream) == OfClient {
+		rank += clientReached
+	}
+	return rank
+}
+
+// reached returns the share that the client, or the upstream, has reached, so that it is within its shares no more.
+func (s *Slots) reached(c *Client, u *Upstream) Limit {
+	most := int(u.most.Load())
+	switch {
+	case c.Used() >= quarter(s.limit), most > 0 && u.Held(c) >= quarter(most):
+		return OfClient
+	case u.Used() >= s.ofUpstream(u):
+		return OfUpstream
+	}
+	return None
+}
+
+// ofUpstream returns the share of an upstream: its own bound, or half of all.
+func (s *Slots) ofUpstream(u *Upstream) int {
+	if most := int(u.most.Load()); most > 0 {
+		return min(most, s.limit)
+	}
+	return half(s.limit)
+}
