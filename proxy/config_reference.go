@@ -53,26 +53,26 @@ const (
 // ConfigReference describes every key of the configuration file, in the order of the file.
 func ConfigReference() []ConfigTable {
 	return []ConfigTable{
-		{Path: "", About: "These stand before the first table of the file.", Keys: []ConfigKey{
+		{Path: "", About: "Write these before the first table of the file.", Keys: []ConfigKey{
 			{Name: "allow_wildcard_bind", Type: booleanKey, Default: "false", Promise: "S-1.3",
 				Text: "Allows `0.0.0.0` and `::` as `bind_addr`. The flag `--allow-wildcard-bind` does the same, at startup and at every reload."},
 			{Name: "health_check_port", Type: integerKey, Min: "0", Max: "65535", Default: "9900", Promise: "S-9.1",
-				Text: "Port of `GET /health` on 127.0.0.1, for balancers and supervisors; `0` disables it. No listener may have the port on 127.0.0.1 or a wildcard address."},
+				Text: "Port on 127.0.0.1 of `GET /health`, for supervisors, and of `GET /metrics`, for Prometheus; `0` disables it. No listener may use the port on 127.0.0.1 or on a wildcard address."},
 			{Name: "https_health_path", Type: stringKey, Default: `"/health"`, Dynamic: true, Promise: "S-6.2",
-				Text: "Path that every HTTPS listener answers with 200 itself, whatever the host; `\"\"` disables it. Begins with `/`, without a query."},
+				Text: "Path that every HTTPS listener answers with 200 itself, for `GET` and `HEAD` and any host; `\"\"` disables it. Begins with `/`, without a query."},
 			{Name: "admin_socket_path", Type: stringKey, Default: `"/run/reverse-proxy/admin.sock"`, Promise: "S-2.20",
-				Text: "Unix socket of `reverse-proxy reload` and `reverse-proxy status`; `\"\"` disables it. Absolute, without `..`, at most 107 bytes."},
+				Text: "Unix socket for `reverse-proxy reload`, `status` and `diff`; `\"\"` disables it. Absolute, without `..`, at most 107 bytes."},
 			secondsKey("shutdown_timeout_secs", "30", false, "S-11.1", "How long a shutdown waits for requests in flight."),
-			secondsKey("connection_idle_timeout_secs", "60", false, "S-12.1", "After this time a connection without a request in flight is closed."),
-			secondsKey("header_timeout_secs", "10", false, "S-12.4", "Time for a TLS handshake, and for a complete request head."),
+			secondsKey("connection_idle_timeout_secs", "60", false, "S-12.1", "A connection without a request in flight is closed after this time."),
+			secondsKey("header_timeout_secs", "10", false, "S-12.4", "Time limit for a TLS handshake, and for receiving a request head."),
 			secondsKey("body_idle_timeout_secs", "60", false, "S-6.9",
-				"Ends a request or response in which no byte of a body moved for this long. A body that moves is never cut."),
+				"Ends a request or response if no byte of its body has moved for this long. A body that keeps moving is never cut."),
 			{Name: "max_connections", Type: integerKey, Min: "1", Max: "1073741824", Default: "1024", Promise: "S-2.22",
-				Text: "Client connections at once, and connections to upstreams at once. Twice this, two for each listener and 64 more have to fit the process's limit of file descriptors (`ulimit -n`, `LimitNOFILE=`)."},
+				Text: "The most client connections at once, and the most connections to upstreams at once. The process's limit of file descriptors (`ulimit -n`, `LimitNOFILE=`) must be at least twice this number, plus two for each listener and 64."},
 			{Name: "max_connections_per_client", Type: integerKey, Min: "1", Need: unsetKey, Promise: "S-12.6",
-				Text: "Client connections that one client, an IPv4 address or a /64 of IPv6, may hold while others wait at `max_connections`; when nobody waits it may hold all. At most `max_connections`; without it a quarter of that, at least 1."},
+				Text: "The most connections that one client, an IPv4 address or a /64 of IPv6, may hold while others wait because `max_connections` is reached. While nobody waits, one client may hold all. At most `max_connections`; if not set, a quarter of it, at least 1."},
 			{Name: "sandbox", Type: stringKey, Values: []string{"on", "off"}, Default: `"on"`, Promise: "S-4.7",
-				Text: "`on`: once it serves, the process gives up all rights to files, sockets and privileges that this configuration does not need, with Landlock, as far as the kernel has it; `off`: it keeps them."},
+				Text: "`on`: once it serves, the process gives up all rights to files, sockets and privileges that this configuration does not need, with Landlock, as far as the kernel supports it. `off`: it keeps them."},
 		}},
 		{Path: "logging", Keys: []ConfigKey{
 			{Name: "level", Type: stringKey, Values: []string{"trace", "debug", "info", "warn", "error"}, Default: `"info"`, Promise: "S-8.2",
@@ -80,19 +80,19 @@ func ConfigReference() []ConfigTable {
 			{Name: "format", Type: stringKey, Values: []string{"text", "json"}, Default: `"text"`, Promise: "S-8.2",
 				Text: "`text` (`key=value`) or `json`."},
 			{Name: "log_file_path", Type: stringKey, Need: unsetKey, Promise: "S-2.23",
-				Text: "A file to write besides standard output. Absolute; its directory exists and is writable."},
+				Text: "A file to write the log to, in addition to standard output. Absolute; its directory must exist and be writable."},
 		}},
 		{Path: "rate_limit", About: "A token bucket for each client: an IPv4 address, or a /64 of IPv6.", Keys: []ConfigKey{
 			{Name: "requests_per_second", Type: numberKey, Min: "0.0001", Max: "1000000000", Need: requiredKey, Dynamic: true, Promise: "S-2.8",
-				Text: "The rate at which a client's bucket fills."},
+				Text: "Requests per second that a client may make on average: the rate at which its bucket fills."},
 			{Name: "burst", Type: integerKey, Min: "1", Max: "1000000000", Need: requiredKey, Dynamic: true, Promise: "S-2.8",
-				Text: "The size of the bucket: requests that a client may make at once."},
-			secondsKey("eviction_interval_secs", "60", true, "S-7.3", "Time between two sweeps over the clients that are remembered."),
-			secondsKey("eviction_age_secs", "300", true, "S-7.3", "A client that was silent for this long is forgotten by a sweep."),
+				Text: "Requests that a client may make at once: the size of its bucket."},
+			secondsKey("eviction_interval_secs", "60", true, "S-7.3", "Time between two sweeps that forget silent clients."),
+			secondsKey("eviction_age_secs", "300", true, "S-7.3", "A sweep forgets clients that have been silent for this long."),
 		}},
 		{Path: "body", Keys: []ConfigKey{
 			{Name: "limit_bytes", Type: integerKey, Min: "1", Need: requiredKey, Dynamic: true, Promise: "S-2.9",
-				Text: "The largest request body, in bytes. A larger one gets 413."},
+				Text: "The largest request body, in bytes, for all sites. A larger one gets 413."},
 		}},
 		listenerReference(),
 		tlsReference(),
@@ -111,50 +111,50 @@ func secondsKey(name, otherwise string, dynamic bool, promise, text string) Conf
 
 func listenerReference() ConfigTable {
 	return ConfigTable{Path: "listeners", IsArray: true,
-		About: "One table for each address; at least one. No two sockets may be in each other's way: a wildcard address takes its port on " +
-			"every address of its family, and `::` on those of IPv4 as well.",
+		About: "One table for each address; at least one. No two sockets may conflict: a wildcard address takes its port on every address of " +
+			"its family, and `::` takes it on IPv4 addresses as well.",
 		Keys: []ConfigKey{
 			{Name: "bind_addr", Type: stringKey, Need: requiredKey, Promise: "S-2.2",
 				Text: "The IP address to listen on, IPv6 without brackets. A wildcard needs `allow_wildcard_bind`."},
 			{Name: "http_port", Type: integerKey, Min: "0", Max: "65535", Default: "80", Promise: "S-13.1",
-				Text: "Port of the redirect to HTTPS, and of HTTP-01 challenges; `0` disables it."},
+				Text: "Port that redirects to HTTPS and answers HTTP-01 challenges; `0` disables it."},
 			{Name: "https_port", Type: integerKey, Min: "1", Max: "65535", Default: "443", Promise: "S-2.12",
-				Text: "Port that serves the sites. Not the `http_port`."},
+				Text: "Port that serves the sites. Must differ from `http_port`."},
 		}}
 }
 
 func tlsReference() ConfigTable {
-	return ConfigTable{Path: "listeners.tls", About: "Only the keys of the chosen mode are looked at.", Keys: []ConfigKey{
+	return ConfigTable{Path: "listeners.tls", About: "Only the keys of the chosen mode are read.", Keys: []ConfigKey{
 		{Name: "mode", Type: stringKey, Values: []string{"acme", "manual", "self_signed"}, Need: requiredKey, Promise: "S-5.4",
-			Text: "`acme`: certificates are ordered from an ACME server. `manual`: they are read from files. `self_signed`: one is made in memory for the listener's sites, for trying things out; nobody trusts it."},
+			Text: "`acme`: certificates are ordered from an ACME server. `manual`: they are read from files. `self_signed`: one is created in memory for the listener's sites, for trying things out; no client trusts it."},
 		{Name: "acme_domains", Type: stringsKey, Need: "required by `acme`", Promise: "S-2.4",
-			Text: "Names to hold certificates for, each one its own. Public names with a dot; no wildcards."},
+			Text: "Names to order certificates for, one certificate for each. Public names with a dot; no wildcards."},
 		{Name: "acme_cache_dir", Type: stringKey, Need: "required by `acme`", Promise: "S-2.24",
-			Text: "Directory of the account key, the keys and the certificates. Created with mode 0700 if missing. No two listeners may share one."},
+			Text: "Directory for the account key, the keys and the certificates. Created with mode 0700 if missing. Each listener needs its own."},
 		{Name: "acme_contact", Type: stringKey, Need: "required by `acme`", Promise: "S-2.19",
 			Text: "Where the CA can reach you: `mailto:` and one address."},
 		{Name: "acme_directory", Type: stringKey, Default: `"production"`, Promise: "S-5.4",
-			Text: "`production` and `staging` are those of Let's Encrypt; else an `https://` URL."},
+			Text: "`production` or `staging` of Let's Encrypt, or the `https://` URL of another directory."},
 		{Name: "acme_ca_path", Type: stringKey, Need: unsetKey, Promise: "S-5.4",
-			Text: "PEM file of roots to trust for the ACME server itself, for a private CA or Pebble."},
+			Text: "PEM file of root certificates to trust for the ACME server itself, for a private CA or Pebble."},
 		{Name: "cert_path", Type: stringKey, Need: "required by `manual`", Promise: "S-2.5",
-			Text: "PEM file of a certificate chain, the leaf first. Not expired. Its contents are dynamic."},
+			Text: "PEM file of a certificate chain, the leaf first, not expired. A reload reads it again."},
 		{Name: "key_path", Type: stringKey, Need: "required by `manual`", Promise: "S-2.5",
-			Text: "PEM file of the private key that belongs to it, not encrypted. Its contents are dynamic."},
+			Text: "PEM file of the matching private key, not encrypted. A reload reads it again."},
 	}}
 }
 
 func siteReference() ConfigTable {
 	return ConfigTable{Path: "listeners.sites", IsArray: true, About: "A reload adds, changes and removes sites.", Keys: []ConfigKey{
 		{Name: "host", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.16",
-			Text: "The name that is served, without a port; no wildcard, no IP address, no underscore. International names in their `xn--` form. Capital letters make no difference. Once over all listeners."},
+			Text: "The name that is served, without a port; no wildcard, no IP address, no underscore. International names in their `xn--` form. Case does not matter. Each host may appear only once in the file, on whatever listener."},
 		{Name: "upstream", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.17",
 			Text: "`host:port` to forward to: a DNS name, an IPv4 address or an IPv6 address in brackets. A name is looked up at its first request, at every reload and every 30 seconds."},
 		{Name: "upstream_scheme", Type: stringKey, Values: []string{"http", "https"}, Default: `"http"`, Dynamic: true, Promise: "S-2.18",
-			Text: "`http` or `https`. With `https` the upstream's certificate is verified against the system's roots."},
-		secondsKey("upstream_connect_timeout_secs", "5", true, "S-6.9", "Time to connect, the upstream's TLS handshake included; then 504."),
-		secondsKey("upstream_request_timeout_secs", "60", true, "S-6.9", "Time from the request's last byte sent to the head of the response; then 504."),
+			Text: "`http` or `https`. With `https` the upstream's certificate is verified against the system's root certificates, or those of `SSL_CERT_FILE`."},
+		secondsKey("upstream_connect_timeout_secs", "5", true, "S-6.9", "Time limit for connecting, including the upstream's TLS handshake; then 504."),
+		secondsKey("upstream_request_timeout_secs", "60", true, "S-6.9", "Time limit from the last byte of the request to the head of the response; then 504."),
 		{Name: "upstream_max_connections", Type: integerKey, Min: "1", Need: unsetKey, Dynamic: true, Promise: "S-12.6",
-			Text: "The most connections to the upstream, idle ones included; requests beyond wait, and get 503 after `upstream_connect_timeout_secs`. One client may hold a quarter of them while others wait. Sites with the same upstream have the same bound. Without it the upstream may have all connections, and half of them, `max_connections` in all, while others wait."},
+			Text: "The most connections to the upstream, including idle ones. Further requests wait, and get 503 after `upstream_connect_timeout_secs`. While others wait, one client may hold a quarter of them. Sites with the same upstream must have the same value. If not set, the upstream may use all `max_connections`, and half of them while others wait."},
 	}}
 }

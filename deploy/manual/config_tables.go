@@ -16,7 +16,7 @@ func configTables(tables []proxy.ConfigTable) string {
 	for _, table := range tables {
 		fmt.Fprintf(&out, "\n## %s\n\n", configTableTitle(table))
 		if table.About != "" {
-			fmt.Fprintf(&out, "%s\n\n", wrap(table.About, 120))
+			fmt.Fprintf(&out, "%s\n\n", wrap(table.About, 100))
 		}
 		out.WriteString("| key | type | default | takes effect | what it does |\n|---|---|---|---|---|\n")
 		for _, key := range table.Keys {
