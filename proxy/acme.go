@@ -34,7 +34,7 @@ type acmeSource struct {
 	// obtain makes one attempt; tests of the schedule replace it.
 	obtain func(ctx context.Context, d *acmeDomain) acmeOutcome
 	// attempts counts the attempts by how they ended.
-	attempts [len(acmeResults)]atomic.Uint64
+	attempts [len(CertAttempts{})]atomic.Uint64
 	// asked reports whether Provision had to contact the CA.
 	asked bool
 
@@ -56,15 +56,6 @@ type acmeDomain struct {
 	unreachable int
 	lastAttempt time.Time
 	lastError   string
-}
-
-// acmeNameStatus is what an operator wants to know of one name besides its certificate (S-10.1).
-type acmeNameStatus struct {
-	Domain      string    `json:"domain"`
-	LastAttempt time.Time `json:"last_attempt,omitzero"`
-	LastError   string    `json:"last_error,omitempty"`
-	// NextTry is when the CA is contacted next for this name.
-	NextTry time.Time `json:"next_try,omitzero"`
 }
 
 // newACMESource prepares the listener's cache directory and its connection to the CA; it contacts nobody.
@@ -165,13 +156,30 @@ func (s *acmeSource) HTTPChallenge(host, path string) (keyAuth []byte, ok bool) 
 	return a.httpChallenge(d.name, path)
 }
 
-// Status reports on every name, in the order of `acme_domains`.
-func (s *acmeSource) Status() []acmeNameStatus {
+// AsksCA implements CertSource.
+func (s *acmeSource) AsksCA() bool { return true }
+
+// Table implements CertSource.
+func (s *acmeSource) Table() *certTable { return nil }
+
+// Prepare implements CertSource. The names are fixed at the start, and the certificates of them are renewed by Run.
+func (s *acmeSource) Prepare([]string) (*preparedTable, error) { return nil, nil }
+
+// Attempts implements CertSource.
+func (s *acmeSource) Attempts() (counts CertAttempts) {
+	for result := range counts {
+		counts[result] = s.attempts[result].Load()
+	}
+	return counts
+}
+
+// Names reports on every name, in the order of `acme_domains`.
+func (s *acmeSource) Names() []CertNameStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	status := make([]acmeNameStatus, len(s.domains))
+	status := make([]CertNameStatus, len(s.domains))
 	for i, d := range s.domains {
-		status[i] = acmeNameStatus{Domain: d.name, LastAttempt: d.lastAttempt, LastError: d.lastError,
+		status[i] = CertNameStatus{Domain: d.name, LastAttempt: d.lastAttempt, LastError: d.lastError,
 			NextTry: d.nextTry()}
 	}
 	return status

@@ -77,9 +77,6 @@ func (s *acmeSource) newAttempt(ctx context.Context, d *acmeDomain) *acmeAttempt
 	return a
 }
 
-// acmeResults are the names of the results of attempts: a certificate, the CA's refusal, and a CA that was not reached.
-var acmeResults = [...]string{"success", "refused", "unreachable"}
-
 // try makes one attempt and counts it, unless it was given up because the daemon ends.
 func (s *acmeSource) try(ctx context.Context, d *acmeDomain) acmeOutcome {
 	outcome := s.obtain(ctx, d)

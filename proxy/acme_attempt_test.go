@@ -298,11 +298,11 @@ func TestAnAttemptIsCountedByItsResult(t *testing.T) {
 	}
 	for result, want := range []uint64{2, 2, 1} {
 		if got := source.attempts[result].Load(); got != want {
-			t.Errorf("%s: %d attempts counted, want %d", acmeResults[result], got, want)
+			t.Errorf("%s: %d attempts counted, want %d", attemptResults[result], got, want)
 		}
 	}
 	failing := func() (names []string) {
-		for _, name := range source.Status() {
+		for _, name := range source.Names() {
 			if name.LastError != "" {
 				names = append(names, name.Domain)
 			}

@@ -141,7 +141,7 @@ func TestACMERenewal(t *testing.T) {
 			back.Store(true)
 			acmeTestDays(0.1)
 			wantACMELogLine(t, log, "ACME_RENEWED")
-			if got := s.Status()[0]; got.LastError != "" || time.Until(got.NextTry) < 50*24*time.Hour {
+			if got := s.Names()[0]; got.LastError != "" || time.Until(got.NextTry) < 50*24*time.Hour {
 				t.Errorf("got status %+v, want the failures forgotten", got)
 			}
 		})
@@ -161,7 +161,7 @@ func TestACMERenewal(t *testing.T) {
 			if err := s.Provision(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if got := s.Status()[0].NextTry; !got.Equal(e.NextTry) {
+			if got := s.Names()[0].NextTry; !got.Equal(e.NextTry) {
 				t.Errorf("got the next try at %v, want %v", got, e.NextTry)
 			}
 		})

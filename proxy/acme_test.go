@@ -249,7 +249,7 @@ func TestACMERefusalIsToldAndRemembered(t *testing.T) {
 		if strings.Contains(err.Error(), "\n") {
 			t.Errorf("got %q, want the CA's words on one line", err)
 		}
-		status := s.Status()[0]
+		status := s.Names()[0]
 		if wait := status.NextTry.Sub(start); wait < 2*time.Hour || wait > 2*time.Hour+time.Minute {
 			t.Errorf("got the next try after %v, want the two hours of Retry-After", wait)
 		}

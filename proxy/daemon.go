@@ -74,9 +74,7 @@ func (d *Daemon) startBackgroundTasks() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	d.background = cancel
 	for _, l := range d.listeners {
-		if source, ok := l.source.(*acmeSource); ok {
-			d.tasks.Go(func() { source.Run(ctx) })
-		}
+		d.tasks.Go(func() { l.source.Run(ctx) })
 	}
 	d.tasks.Go(func() { d.shared.limiter.run(ctx, func() RateLimitConfig { return d.dynamic.Load().RateLimit }) })
 	d.tasks.Go(func() { newCertWatch(d.shared.log, d.listeners.certificates).run(ctx) })

@@ -52,10 +52,10 @@ func (all listeners) loadTLS(ctx context.Context, cfg *Config, dynamic *DynamicC
 	provisioned := make(chan error, len(all))
 	pending := 0
 	for _, l := range all {
-		if source, ok := l.source.(*acmeSource); ok {
+		if l.source.AsksCA() {
 			l.startServing(cfg, p, shared)
 			pending++
-			go func() { provisioned <- source.Provision(ctx) }()
+			go func() { provisioned <- l.source.Provision(ctx) }()
 		}
 	}
 	if pending > 0 {

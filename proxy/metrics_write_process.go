@@ -13,38 +13,27 @@ import (
 // The functions of the table that write what belongs to the daemon and its process.
 
 func writeACMEAttempts(s *scrape, t *metricsText) {
-	var attempts [len(acmeResults)]uint64
-	for _, source := range s.acme() {
-		for result := range attempts {
-			attempts[result] += source.attempts[result].Load()
+	var attempts CertAttempts
+	for _, l := range s.listeners {
+		for result, n := range l.source.Attempts() {
+			attempts[result] += n
 		}
 	}
 	for result, n := range attempts {
-		t.count(n, acmeResults[result])
+		t.count(n, attemptResults[result])
 	}
 }
 
 func writeACMEFailing(s *scrape, t *metricsText) {
 	failing := 0
-	for _, source := range s.acme() {
-		for _, name := range source.Status() {
+	for _, l := range s.listeners {
+		for _, name := range l.source.Names() {
 			if name.LastError != "" {
 				failing++
 			}
 		}
 	}
 	t.size(failing)
-}
-
-// acme lists the sources of the listeners in ACME mode.
-func (s *scrape) acme() []*acmeSource {
-	var sources []*acmeSource
-	for _, l := range s.listeners {
-		if source, ok := l.source.(*acmeSource); ok {
-			sources = append(sources, source)
-		}
-	}
-	return sources
 }
 
 func writeReloads(s *scrape, t *metricsText) {

@@ -31,21 +31,23 @@ func written(t *testing.T, s *scrape, name string) map[string]string {
 }
 
 // fixedSource is a CertSource of given certificates.
-type fixedSource []CertInfo
+type fixedSource struct {
+	tableSource
+	certificates []CertInfo
+}
 
-func (s fixedSource) Certificate(*tls.ClientHelloInfo) *tls.Certificate { return nil }
-func (s fixedSource) Certificates() []CertInfo                          { return s }
+func (s *fixedSource) Certificates() []CertInfo { return s.certificates }
 
 func TestEachNameHasTheExpiryThatComesFirst(t *testing.T) {
 	at := func(seconds int64) time.Time { return time.Unix(seconds, 0) }
 	s := &scrape{listeners: listeners{
-		{source: fixedSource{
+		{source: &fixedSource{certificates: []CertInfo{
 			{Listener: "a:1", Source: TLSModeManual, Names: []string{"x.test", "y.test"}, NotAfter: at(300)},
 			{Listener: "a:1", Source: TLSModeManual, Names: []string{"x.test", "x.test"}, NotAfter: at(200)}, // its RSA twin
 			{Listener: "a:1", Source: TLSModeManual, Names: []string{"y.test"}, NotAfter: at(400)},
 			{Listener: "a:1", Source: TLSModeManual, NotAfter: at(100)}, // of no name
-		}},
-		{source: fixedSource{{Listener: "b:1", Source: TLSModeACME, Names: []string{"x.test", "*.x.test"}, NotAfter: at(500)}}},
+		}}},
+		{source: &fixedSource{certificates: []CertInfo{{Listener: "b:1", Source: TLSModeACME, Names: []string{"x.test", "*.x.test"}, NotAfter: at(500)}}}},
 	}}
 	const name = "reverse_proxy_certificate_expiry_timestamp_seconds"
 	want := map[string]string{
@@ -68,7 +70,7 @@ func TestAttemptsAreWrittenByTheirResult(t *testing.T) {
 	for result, n := range []uint64{2, 3, 1} {
 		source.attempts[result].Add(n)
 	}
-	s := &scrape{listeners: listeners{{source: source}, {source: fixedSource{}}}}
+	s := &scrape{listeners: listeners{{source: source}, {source: &fixedSource{}}}}
 	const name = "reverse_proxy_acme_attempts_total"
 	want := map[string]string{name + `{result="success"}`: "2", name + `{result="refused"}`: "3", name + `{result="unreachable"}`: "1"}
 	if diff := cmp.Diff(want, written(t, s, name)); diff != "" {

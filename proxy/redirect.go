@@ -11,28 +11,21 @@ import (
 // acmeChallengePrefix is where a CA fetches an HTTP-01 key authorization (RFC 8555, section 8.3).
 const acmeChallengePrefix = "/.well-known/acme-challenge/"
 
-// httpChallengeSource is a CertSource that also answers HTTP-01 validations.
-type httpChallengeSource interface {
-	HTTPChallenge(host, path string) (keyAuthorization []byte, ok bool)
-}
-
 // redirector answers the requests of a redirect port (S-13): the CA's validations in ACME mode, also before step 8, and a
 // redirect to https for everything else. It proxies nothing.
 type redirector struct {
 	httpsPort int
-	// challenges is nil when the listener is not in ACME mode.
-	challenges httpChallengeSource
-	gate       *gate
-	log        *Logger
-	dates      dateText
+	source    CertSource
+	gate      *gate
+	log       *Logger
+	dates     dateText
 	// bodyIdle is how long an answer may stand still.
 	bodyIdle time.Duration
 }
 
 // newRedirector makes the redirector of a listener whose certificates come from source.
 func newRedirector(httpsPort int, source CertSource, g *gate, log *Logger, bodyIdle time.Duration) *redirector {
-	challenges, _ := source.(httpChallengeSource)
-	return &redirector{httpsPort: httpsPort, challenges: challenges, gate: g, log: log, bodyIdle: bodyIdle}
+	return &redirector{httpsPort: httpsPort, source: source, gate: g, log: log, bodyIdle: bodyIdle}
 }
 
 // handle implements requestHandler. Every answer is the last of its connection: the client's next request goes to another
@@ -42,7 +35,7 @@ func (r *redirector) handle(x *exchange) {
 	x.body.watched(x.watch, r.bodyIdle)
 	path, _, _ := strings.Cut(x.request.Target, "?")
 	switch {
-	case r.challenges != nil && strings.HasPrefix(path, acmeChallengePrefix):
+	case r.source.AsksCA() && strings.HasPrefix(path, acmeChallengePrefix):
 		x.send(r.challenge(x.request.Authority, path))
 	case r.waitAtGate(x):
 		x.send(r.redirect(x.request))
@@ -66,7 +59,7 @@ func lastAnswer(status int) *answer { return &answer{status: status, closing: tr
 
 // challenge answers a CA's validation.
 func (r *redirector) challenge(host, path string) *answer {
-	keyAuthorization, ok := r.challenges.HTTPChallenge(host, path)
+	keyAuthorization, ok := r.source.HTTPChallenge(host, path)
 	if !ok {
 		return lastAnswer(statusNotFound)
 	}

@@ -11,7 +11,9 @@ import (
 // challengeSourceForTest answers one HTTP-01 challenge.
 type challengeSourceForTest struct{ tableSource }
 
-func (challengeSourceForTest) HTTPChallenge(host, path string) ([]byte, bool) {
+func (*challengeSourceForTest) AsksCA() bool { return true }
+
+func (*challengeSourceForTest) HTTPChallenge(host, path string) ([]byte, bool) {
 	return []byte("token.key"), host == "a.example:80" && path == acmeChallengePrefix+"token"
 }
 
@@ -67,7 +69,7 @@ func TestTheRedirectPort(t *testing.T) {
 		{"a challenge path in manual mode is redirected too", 443, "GET /.well-known/acme-challenge/x HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/.well-known/acme-challenge/x"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			head, body := redirectPort(t, newRedirector(test.port, tableSource{}, openGate(), logger, time.Minute), test.request)
+			head, body := redirectPort(t, newRedirector(test.port, &tableSource{}, openGate(), logger, time.Minute), test.request)
 			if !strings.HasPrefix(head, fmt.Sprintf("HTTP/1.1 %d ", test.status)) || !strings.Contains(head, "\r\nConnection: close\r\n") {
 				t.Errorf("got the head %q, want the status %d and the end of the connection", head, test.status)
 			}
@@ -94,7 +96,7 @@ func TestTheRedirectPortAnswersChallengesFirst(t *testing.T) {
 		{"an unknown token", "other", "HTTP/1.1 404 Not Found\r\n…Content-Type: text/plain; charset=utf-8\r\n…Not Found"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			head, body := redirectPort(t, newRedirector(443, challengeSourceForTest{}, newGate(0), logger, time.Minute),
+			head, body := redirectPort(t, newRedirector(443, &challengeSourceForTest{}, newGate(0), logger, time.Minute),
 				"GET "+acmeChallengePrefix+test.path+" HTTP/1.1\r\nHost: a.example:80\r\n\r\n")
 			want := strings.Split(test.want, "…")
 			if !strings.HasPrefix(head, want[0]) || !strings.Contains(head, want[1]) || body != want[2] {
@@ -106,7 +108,7 @@ func TestTheRedirectPortAnswersChallengesFirst(t *testing.T) {
 
 func TestTheRedirectPortHoldsEverybodyElseBackUntilTheDaemonServes(t *testing.T) {
 	logger := openLogger(t, LoggingConfig{}, io.Discard)
-	head, body := redirectPort(t, newRedirector(443, challengeSourceForTest{}, newGate(0), logger, time.Minute),
+	head, body := redirectPort(t, newRedirector(443, &challengeSourceForTest{}, newGate(0), logger, time.Minute),
 		"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
 	if head != "\r\n" || body != "" {
 		t.Errorf("got %q and %q, want no answer", head, body)

@@ -11,16 +11,11 @@ func (all listeners) certificates() []CertInfo {
 	return infos
 }
 
-// tables are the certificates in use, by the listeners' index; nil for one in ACME mode.
+// tables are the certificates in use, by the listeners' index; nil for one that a reload does not change.
 func (all listeners) tables() []*certTable {
 	tables := make([]*certTable, len(all))
 	for i, l := range all {
-		switch source := l.source.(type) {
-		case *manualSource:
-			tables[i] = source.table.Load()
-		case *selfSignedSource:
-			tables[i] = source.table.Load()
-		}
+		tables[i] = l.source.Table()
 	}
 	return tables
 }
@@ -32,16 +27,7 @@ func (all listeners) prepareCertificates(dynamic *DynamicConfig) (preparedTables
 	var problems ConfigErrors
 	var errs []error
 	for i, l := range all {
-		var prepared preparedTable
-		var err error
-		switch source := l.source.(type) {
-		case *manualSource:
-			prepared, err = source.prepare()
-		case *selfSignedSource:
-			prepared, err = source.prepare(dynamic.hosts(l.index))
-		default:
-			continue
-		}
+		prepared, err := l.source.Prepare(dynamic.hosts(l.index))
 		var refused ConfigErrors
 		switch {
 		case errors.As(err, &refused):
@@ -49,7 +35,7 @@ func (all listeners) prepareCertificates(dynamic *DynamicConfig) (preparedTables
 		case err != nil:
 			errs = append(errs, err)
 		default:
-			tables[i] = &prepared
+			tables[i] = prepared
 		}
 	}
 	if problems != nil {

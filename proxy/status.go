@@ -49,10 +49,8 @@ func (d *Daemon) Status() Status {
 			certificate.DaysLeft = &days
 			status.Certificates = append(status.Certificates, certificate)
 		}
-		if source, ok := l.source.(*acmeSource); ok {
-			for _, name := range source.Status() {
-				status.ACME = append(status.ACME, ACMEStatus{l.address(), name})
-			}
+		for _, name := range l.source.Names() {
+			status.ACME = append(status.ACME, ACMEStatus{l.address(), name})
 		}
 	}
 	return status.complete()
@@ -62,7 +60,7 @@ func (d *Daemon) Status() Status {
 type ACMEStatus struct {
 	// Listener is the address and port of the listener that the certificate is for.
 	Listener string `json:"listener"`
-	acmeNameStatus
+	CertNameStatus
 }
 
 // fileDiffers reports whether the configuration file holds other bytes than those in use, or cannot be read.

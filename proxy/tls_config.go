@@ -9,11 +9,6 @@ import (
 	"golang.org/x/crypto/acme"
 )
 
-// challengeSource is a CertSource that also answers the CA's validations (TLS-ALPN-01, RFC 8737).
-type challengeSource interface {
-	ChallengeCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
-}
-
 // listenerTLSConfig is the TLS side of one HTTPS listener (S-5.1): versions, suites, protocols, and the choice of the
 // certificate and the sessions that resume. Handshakes other than the CA's validations wait at the gate.
 func listenerTLSConfig(source CertSource, g *gate, log *Logger) *tls.Config {
@@ -27,13 +22,12 @@ func listenerTLSConfig(source CertSource, g *gate, log *Logger) *tls.Config {
 		},
 		NextProtos: []string{"h2", "http/1.1"},
 	}
-	challenges, acmeMode := source.(challengeSource)
-	if acmeMode {
+	if source.AsksCA() {
 		config.NextProtos = append(config.NextProtos, acme.ALPNProto)
 	}
 	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		if acmeMode && slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto}) {
-			return challenges.ChallengeCertificate(hello)
+		if source.AsksCA() && slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto}) {
+			return source.ChallengeCertificate(hello)
 		}
 		if err := g.wait(hello.Context()); err != nil {
 			return nil, err

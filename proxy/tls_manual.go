@@ -2,23 +2,21 @@ package proxy
 
 import (
 	"crypto/tls"
-	"sync/atomic"
 	"time"
 )
 
 // manualSource serves the certificates of files (S-5.3). The files are read again at a reload and swapped as one
 // (S-3.5).
 type manualSource struct {
-	listener string
-	key      string
-	files    []CertificateFiles
-	table    atomic.Pointer[certTable]
+	localSource
+	key   string
+	files []CertificateFiles
 }
 
 // newManualSource loads the pairs. key is that of the listener's `tls` table, for errors.
 func newManualSource(key, listener string, files []CertificateFiles) (*manualSource, error) {
-	s := &manualSource{listener: listener, key: key, files: files}
-	prepared, err := s.prepare()
+	s := &manualSource{localSource: localSource{listener: listener, mode: TLSModeManual}, key: key, files: files}
+	prepared, err := s.Prepare(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -26,14 +24,13 @@ func newManualSource(key, listener string, files []CertificateFiles) (*manualSou
 	return s, nil
 }
 
-// prepare reads the files. Nothing changes before their certificates are committed, and nothing at all when a file is
-// bad.
-func (s *manualSource) prepare() (preparedTable, error) {
+// Prepare implements CertSource. It reads all files; one that is bad keeps all of them from being used.
+func (s *manualSource) Prepare([]string) (*preparedTable, error) {
 	certificates, problems := loadCertificatePairs(s.key, s.files, time.Now())
 	if problems != nil {
-		return preparedTable{}, problems
+		return nil, problems
 	}
-	return preparedTable{newCertTable(certificates), &s.table}, nil
+	return &preparedTable{newCertTable(certificates), &s.table}, nil
 }
 
 // loadCertificatePairs reads all pairs of a listener, whose `tls` table has the key, as they are at a time. There are
@@ -61,14 +58,4 @@ func certificatePairKey(key string, i int) string {
 		return key
 	}
 	return indexKey(childKey(key, "certificates"), i-1)
-}
-
-// Certificate implements CertSource.
-func (s *manualSource) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
-	return s.table.Load().find(hello)
-}
-
-// Certificates implements CertSource.
-func (s *manualSource) Certificates() []CertInfo {
-	return s.table.Load().infos(s.listener, TLSModeManual)
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"sync/atomic"
 	"time"
 )
 
@@ -20,15 +19,12 @@ const selfSignedLifetime = 30 * 24 * time.Hour
 
 // selfSignedSource makes one certificate in memory for a listener's site names: for the quick start and local
 // development, never as a fallback of the other modes.
-type selfSignedSource struct {
-	listener string
-	table    atomic.Pointer[certTable]
-}
+type selfSignedSource struct{ localSource }
 
 // newSelfSignedSource makes the certificate for the names.
 func newSelfSignedSource(listener string, names []string) (*selfSignedSource, error) {
-	s := &selfSignedSource{listener: listener}
-	prepared, err := s.prepare(names)
+	s := &selfSignedSource{localSource{listener: listener, mode: TLSModeSelfSigned}}
+	prepared, err := s.Prepare(names)
 	if err != nil {
 		return nil, err
 	}
@@ -36,18 +32,18 @@ func newSelfSignedSource(listener string, names []string) (*selfSignedSource, er
 	return s, nil
 }
 
-// prepare makes a certificate for the names. As long as the names stay the same the certificate stays too, so that a
+// Prepare implements CertSource. It makes a certificate for the names. As long as the names stay the same the certificate stays too, so that a
 // client that was told to trust it goes on doing so.
-func (s *selfSignedSource) prepare(names []string) (preparedTable, error) {
+func (s *selfSignedSource) Prepare(names []string) (*preparedTable, error) {
 	names = slices.Sorted(slices.Values(names))
 	if table := s.table.Load(); table != nil && slices.Equal(coveredNames(table.all[0].Leaf), names) {
-		return preparedTable{table, &s.table}, nil
+		return &preparedTable{table, &s.table}, nil
 	}
 	certificate, err := selfSigned(names, time.Now())
 	if err != nil {
-		return preparedTable{}, fmt.Errorf("%s: making a self-signed certificate: %w", s.listener, err)
+		return nil, fmt.Errorf("%s: making a self-signed certificate: %w", s.listener, err)
 	}
-	return preparedTable{newCertTable([]*tls.Certificate{certificate}), &s.table}, nil
+	return &preparedTable{newCertTable([]*tls.Certificate{certificate}), &s.table}, nil
 }
 
 // selfSigned makes an ECDSA certificate for the names that signs itself.
@@ -79,14 +75,4 @@ func selfSigned(names []string, now time.Time) (*tls.Certificate, error) {
 		return nil, err
 	}
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
-}
-
-// Certificate implements CertSource.
-func (s *selfSignedSource) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
-	return s.table.Load().find(hello)
-}
-
-// Certificates implements CertSource.
-func (s *selfSignedSource) Certificates() []CertInfo {
-	return s.table.Load().infos(s.listener, TLSModeSelfSigned)
 }

@@ -25,16 +25,6 @@ func (s *oneSession) Put(_ string, session *tls.ClientSessionState) {
 	}
 }
 
-// swappedSource is a CertSource whose table can be replaced, as by a reload.
-type swappedSource struct {
-	tableSource
-	table atomic.Pointer[certTable]
-}
-
-func (s *swappedSource) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
-	return s.table.Load().find(hello)
-}
-
 // sessionServer accepts handshakes by the configuration of a listener and sends each client a byte, with which a ticket of
 // TLS 1.3 arrives.
 func sessionServer(t *testing.T, source CertSource) string {
@@ -111,7 +101,7 @@ func TestASessionBelongsToItsServerName(t *testing.T) {
 			{"no name, and several certificates since", same, both, "", "", false, true},
 		} {
 			t.Run(tls.VersionName(version)+", "+test.name, func(t *testing.T) {
-				source := &swappedSource{}
+				source := &tableSource{}
 				source.table.Store(test.before)
 				address := sessionServer(t, source)
 				cache := &oneSession{}
@@ -130,7 +120,7 @@ func TestASessionBelongsToItsServerName(t *testing.T) {
 
 // A session that was resumed gets a ticket that can be resumed again, and belongs to the name still.
 func TestASessionCanBeResumedAgain(t *testing.T) {
-	source := tableSource{newCertTable([]*tls.Certificate{testCertificate(t, "a.example", "b.example")})}
+	source := newTableSource(testCertificate(t, "a.example", "b.example"))
 	address := sessionServer(t, source)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		cache := &oneSession{}

@@ -105,10 +105,15 @@ func handshake(t *testing.T, source CertSource, g *gate, client *tls.Config) (tl
 }
 
 // tableSource serves a table.
-type tableSource struct{ *certTable }
+type tableSource struct{ localSource }
 
-func (s tableSource) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate { return s.find(hello) }
-func (s tableSource) Certificates() []CertInfo                                { return s.infos("", TLSModeManual) }
+func newTableSource(certificates ...*tls.Certificate) *tableSource {
+	s := &tableSource{localSource{mode: TLSModeManual}}
+	s.table.Store(newCertTable(certificates))
+	return s
+}
+
+func (s *tableSource) Prepare([]string) (*preparedTable, error) { return nil, nil }
 
 func openGate() *gate {
 	g := newGate(time.Second)
@@ -117,8 +122,8 @@ func openGate() *gate {
 }
 
 func TestHandshakes(t *testing.T) {
-	two := tableSource{newCertTable([]*tls.Certificate{testCertificate(t, "a.example"), testCertificate(t, "b.example")})}
-	one := tableSource{newCertTable([]*tls.Certificate{testCertificate(t, "a.example")})}
+	two := newTableSource(testCertificate(t, "a.example"), testCertificate(t, "b.example"))
+	one := newTableSource(testCertificate(t, "a.example"))
 	const unrecognizedName = tls.AlertError(112)
 	for _, test := range []struct {
 		name   string
@@ -151,7 +156,7 @@ func TestHandshakes(t *testing.T) {
 }
 
 func TestTheProtocolIsNegotiated(t *testing.T) {
-	source := tableSource{newCertTable([]*tls.Certificate{testCertificate(t, "a.example")})}
+	source := newTableSource(testCertificate(t, "a.example"))
 	for _, test := range []struct {
 		offered []string
 		want    string
@@ -164,7 +169,7 @@ func TestTheProtocolIsNegotiated(t *testing.T) {
 }
 
 func TestAClosedGateHoldsAHandshakeAndThenLetsItGo(t *testing.T) {
-	source := tableSource{newCertTable([]*tls.Certificate{testCertificate(t, "a.example")})}
+	source := newTableSource(testCertificate(t, "a.example"))
 	if _, _, err := handshake(t, source, newGate(50*time.Millisecond), &tls.Config{ServerName: "a.example"}); err == nil {
 		t.Error("a handshake was completed while the gate was closed")
 	}
@@ -204,12 +209,12 @@ func TestManualCertificatesAreReloadedAsOne(t *testing.T) {
 	if err := os.WriteFile(files[1].CertPath, []byte("garbage"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = source.prepare()
+	_, err = source.Prepare(nil)
 	if err == nil || !strings.HasPrefix(err.Error(), "listeners[0].tls.certificates[0].cert_path: \""+files[1].CertPath) {
 		t.Errorf("got %v, want the key and the file of the bad pair", err)
 	}
 	writePair(t, dir, "two", testCertificate(t, "b.example"))
-	prepared, err := source.prepare()
+	prepared, err := source.Prepare(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +249,7 @@ func TestASelfSignedCertificateStaysWhileTheNamesDo(t *testing.T) {
 		names []string
 		same  bool
 	}{{[]string{"a.example", "b.example"}, true}, {[]string{"a.example", "c.example"}, false}} {
-		prepared, err := source.prepare(step.names)
+		prepared, err := source.Prepare(step.names)
 		if err != nil {
 			t.Fatal(err)
 		}
