@@ -47,7 +47,7 @@ func (c *clientConn) takesNothing() bool {
 }
 
 // flush waits until the kernel has sent all that was written, and nothing where it has done so already, which is usual. It
-// returns false when none of it has moved for as long as a body may stand still.
+// returns false when none of it has moved for flushTime.
 func (c *clientConn) flush() bool {
 	if c.isFlushed() {
 		return true
@@ -68,7 +68,16 @@ func (c *clientConn) beginFlush() bool {
 		return false
 	}
 	c.watch.reset()
-	return c.watch.set(phaseFlush, c.server.bodyIdle())
+	return c.watch.set(phaseFlush, c.server.flushTime())
+}
+
+// flushTime returns how long a client may read nothing of an answer of which only the kernel holds a rest. A stop does not
+// wait longer for a client that has gone silent than it must.
+func (s *siteServer) flushTime() time.Duration {
+	if s.draining() {
+		return min(s.bodyIdle(), drainFlushTime)
+	}
+	return s.bodyIdle()
 }
 
 // isFlushed reports whether nothing is left to be sent, or nobody to send it to.
@@ -173,6 +182,9 @@ func (c *clientConn) beginLinger() bool {
 	c.watch.reset()
 	return c.watch.set(phaseLinger, lingerTime)
 }
+
+// drainFlushTime is how long a client may read nothing of a complete answer while the daemon ends.
+const drainFlushTime = 5 * time.Second
 
 // lingerTime is how long the rest of a body that nobody wants is read and thrown away after the answer.
 const lingerTime = 2 * time.Second

@@ -249,7 +249,7 @@ func (c *clientConn) extend(p phase) time.Duration {
 		return c.server.bodyIdle() // until it is stuck
 	case phaseFlush:
 		if c.moving() {
-			return c.server.bodyIdle()
+			return c.server.flushTime()
 		}
 		return 0
 	case phaseBody, phaseTunnel:

@@ -67,6 +67,9 @@ func (c *clientConn) endIdle() bool {
 // drain ends the connection if it is idle, and a new one if no request comes soon. A request in flight, or on its way through
 // the kernel, is left to its end, after which its loop sees that the server is draining. An HTTP/2 client is told.
 func (c *clientConn) drain() {
+	c.mu.Lock() // the end of the connection may be about to begin
+	c.watch.shorten(phaseFlush, c.server.flushTime())
+	c.mu.Unlock()
 	if h := c.http2.Load(); h != nil {
 		h.drain()
 		return
