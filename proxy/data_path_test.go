@@ -23,7 +23,7 @@ type dataPath struct {
 	*siteServer
 	shared *sharedState
 	// site is the one that requests for a.test go to.
-	site *Site
+	site *route
 	log  *syncBuffer
 	addr string
 }
@@ -69,7 +69,7 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 	}
 	p := &dataPath{site: dynamic.routes[0]["a.test"], log: new(syncBuffer)}
 	if options.roots != nil {
-		p.site.UpstreamScheme, p.site.roots = "https", options.roots
+		p.site.site.UpstreamScheme, p.site.roots = "https", options.roots
 	}
 	pointer := new(atomic.Pointer[DynamicConfig])
 	pointer.Store(dynamic)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -104,31 +105,35 @@ type servedSite struct {
 	config   SiteConfig
 }
 
-// servedSites are the sites on the running listeners, by host.
-func servedSites(running []ListenerConfig, dynamic *DynamicConfig) map[string]servedSite {
-	sites := make(map[string]servedSite, dynamic.Sites)
-	for i, listener := range running {
-		for host, site := range dynamic.routes[i] {
-			sites[host] = servedSite{listener.address(), site.SiteConfig}
-		}
+// servedSites are the sites on the running listeners, by their routes.
+func servedSites(running []ListenerConfig, dynamic *DynamicConfig) map[routeID]servedSite {
+	sites := make(map[routeID]servedSite, dynamic.Sites)
+	for i, r := range dynamic.routes.all() {
+		sites[r.id()] = servedSite{running[i].address(), r.site}
 	}
 	return sites
 }
 
-// sites compares the sites on the running listeners. A host is served once over all of them (S-2.7).
+// inOrder returns the identities in the order of their hosts.
+func inOrder(sites map[routeID]servedSite) []routeID {
+	return slices.SortedFunc(maps.Keys(sites), func(a, b routeID) int { return strings.Compare(a.host, b.host) })
+}
+
+// sites compares the sites on the running listeners.
 func (d *Difference) sites(running []ListenerConfig, old, next *DynamicConfig) {
 	before, after := servedSites(running, old), servedSites(running, next)
-	for _, host := range slices.Sorted(maps.Keys(before)) {
-		if _, stays := after[host]; !stays {
-			d.SitesRemoved = append(d.SitesRemoved, before[host].summary())
+	for _, id := range inOrder(before) {
+		if _, stays := after[id]; !stays {
+			d.SitesRemoved = append(d.SitesRemoved, before[id].summary())
 		}
 	}
-	for _, host := range slices.Sorted(maps.Keys(after)) {
-		was, is := before[host], after[host]
-		if was.config.Host == "" {
+	for _, id := range inOrder(after) {
+		was, stayed := before[id]
+		is := after[id]
+		if !stayed {
 			d.SitesAdded = append(d.SitesAdded, is.summary())
 		} else if keys := changedKeys(was.keys(), is.keys()); keys != nil {
-			d.SitesChanged = append(d.SitesChanged, SiteChange{Host: host, Listener: is.listener, Keys: keys})
+			d.SitesChanged = append(d.SitesChanged, SiteChange{Host: id.host, Listener: is.listener, Keys: keys})
 		}
 	}
 }

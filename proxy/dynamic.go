@@ -3,7 +3,6 @@ package proxy
 import (
 	"crypto/x509"
 	"fmt"
-	"sync/atomic"
 	"time"
 )
 
@@ -21,33 +20,8 @@ type DynamicConfig struct {
 	LoadedAt   time.Time
 	// Sites is the number of sites over all listeners.
 	Sites int
-	// routes holds the sites by host, for each listener that runs.
-	routes []map[string]*Site
-}
-
-// Site is one host with its upstream, ready for use.
-type Site struct {
-	SiteConfig
-	// roots verify an https upstream; nil for http.
-	roots *x509.CertPool
-	// pool holds the connections to the upstream; found at the first request.
-	pool atomic.Pointer[upstreamPool]
-	// series are the numbers of its host; set before the configuration is used.
-	series *siteSeries
-}
-
-// site returns the site of a lower-cased host on a running listener, or nil.
-func (d *DynamicConfig) site(listener int, host string) *Site {
-	return d.routes[listener][host]
-}
-
-// hosts returns the sites' names on a running listener, in no order.
-func (d *DynamicConfig) hosts(listener int) []string {
-	hosts := make([]string, 0, len(d.routes[listener]))
-	for host := range d.routes[listener] {
-		hosts = append(hosts, host)
-	}
-	return hosts
+	// routes holds the routes to the sites.
+	routes routeTable
 }
 
 // buildDynamic makes the dynamic part of cfg for the listeners that run. At startup they are those of cfg itself; at a
@@ -61,24 +35,24 @@ func buildDynamic(cfg *Config, running []ListenerConfig, now time.Time) (*Dynami
 		Path:       cfg.Path,
 		Hash:       cfg.Hash,
 		LoadedAt:   now,
-		routes:     make([]map[string]*Site, len(running)),
+		routes:     make(routeTable, len(running)),
 	}
 	roots := newRootsOnce()
 	for i, inFile := range matchListeners(running, cfg.Listeners) {
-		dynamic.routes[i] = map[string]*Site{}
+		dynamic.routes[i] = map[string]*route{}
 		if inFile < 0 {
 			continue
 		}
 		for j, siteConfig := range cfg.Listeners[inFile].Sites {
-			site := &Site{SiteConfig: siteConfig}
+			r := &route{site: siteConfig}
 			if siteConfig.UpstreamScheme == "https" {
 				var err error
-				if site.roots, err = roots(); err != nil {
+				if r.roots, err = roots(); err != nil {
 					key := fmt.Sprintf("listeners[%d].sites[%d].upstream_scheme", inFile, j)
 					return nil, ConfigErrors{{Key: key, Problem: err.Error()}}
 				}
 			}
-			dynamic.routes[i][siteConfig.Host] = site
+			dynamic.routes[i][siteConfig.Host] = r
 			dynamic.Sites++
 		}
 	}

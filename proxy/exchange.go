@@ -27,8 +27,8 @@ type exchange struct {
 	body requestBody
 	// host is the lower-cased host without port; "" when the request named none, or none that is valid.
 	host string
-	// site is where routing sends the request; nil before routing, and where the proxy answers by itself.
-	site *Site
+	// route is where the request goes; nil before routing, and where the proxy answers by itself.
+	route *route
 	// status is the status of the final response that was sent, for the log; 0 before that.
 	status int
 	// abort reports whether the response was begun and could not be completed: the adapter cuts the connection or stream,
@@ -97,7 +97,7 @@ func clockOf(cause error) string {
 // reset makes the exchange ready for the next request.
 func (x *exchange) reset(r *Request, client clientWriter, w *watch, listener int) {
 	x.request, x.client, x.watch, x.listener = r, client, w, listener
-	x.config, x.site, x.host = nil, nil, ""
+	x.config, x.route, x.host = nil, nil, ""
 	x.body.reset()
 	x.status, x.abort = 0, false
 	x.exchangeCounts = exchangeCounts{}

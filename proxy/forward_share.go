@@ -34,11 +34,11 @@ func (p *pipeline) refuseByShare(x *exchange, met *shareError) *answer {
 // gaveWay counts an exchange that had to give way to others, and logs what its client or upstream held.
 func (p *pipeline) gaveWay(x *exchange, met *shareError) {
 	p.metrics.process.shares[met.limit].Add(1)
-	key := repeatKey{key: "share", cause: met.limit.String(), upstream: x.site.Upstream}
+	key := repeatKey{key: "share", cause: met.limit.String(), upstream: x.route.site.Upstream}
 	if met.limit == share.OfClient || met.limit == share.Stalled {
 		key.host = x.request.ClientText
 	}
 	p.log.repeating(LevelWarn, key, "UPSTREAM_SHARE",
-		Str("client_ip", x.request.ClientText), Str("host", x.host), Str("upstream", x.site.Upstream),
+		Str("client_ip", x.request.ClientText), Str("host", x.host), Str("upstream", x.route.site.Upstream),
 		Str("limit", met.limit.String()), Int("held", met.held), Int("share", met.of))
 }

@@ -80,7 +80,7 @@ func newCertSource(l *listener, dynamic *DynamicConfig, log *Logger) (CertSource
 	case TLSModeManual:
 		return newManualSource(key+".tls", l.address(), l.config.TLS.Certificates)
 	case TLSModeSelfSigned:
-		return newSelfSignedSource(l.address(), dynamic.hosts(l.index))
+		return newSelfSignedSource(l.address(), dynamic.routes.hosts(l.index))
 	}
 	return nil, fmt.Errorf("%s.tls.mode: %q is no mode; validation should have refused it", key, l.config.TLS.Mode)
 }

@@ -25,8 +25,8 @@ type metrics struct {
 
 	// mu guards sites; no request takes it.
 	mu sync.Mutex
-	// sites are the series of the configured hosts.
-	sites map[string]*siteSeries
+	// sites are the series of the routes.
+	sites map[routeID]*siteSeries
 	// none is that of requests that were sent to no site.
 	none *siteSeries
 	// process are the numbers that belong to no site.
@@ -40,7 +40,7 @@ const maxLanes = 16
 type lane struct{ index uint32 }
 
 func newMetrics() *metrics {
-	m := &metrics{started: now(), count: 1, sites: map[string]*siteSeries{}}
+	m := &metrics{started: now(), count: 1, sites: map[routeID]*siteSeries{}}
 	for m.count < maxLanes && int(m.count) < runtime.GOMAXPROCS(0) {
 		m.count *= 2
 	}
@@ -55,22 +55,21 @@ func (m *metrics) newSeries(host string) *siteSeries {
 	return &siteSeries{host: host, lanes: make([]atomic.Pointer[siteLane], m.count)}
 }
 
-// adopt gives the sites of a configuration, before it is used, their series: a host that had one keeps it, also on another
+// adopt gives the routes of a configuration, before it is used, their series: a host that had one keeps it, also on another
 // listener. Those of hosts that are gone are dropped, so that reloads do not make them ever more; a request that is still
 // under way counts for nobody then.
 func (m *metrics) adopt(dynamic *DynamicConfig) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	sites := make(map[string]*siteSeries, dynamic.Sites)
-	for _, routes := range dynamic.routes {
-		for host, site := range routes {
-			if sites[host] == nil {
-				if sites[host] = m.sites[host]; sites[host] == nil {
-					sites[host] = m.newSeries(host)
-				}
+	sites := make(map[routeID]*siteSeries, dynamic.Sites)
+	for _, r := range dynamic.routes.all() {
+		id := r.id()
+		if sites[id] == nil {
+			if sites[id] = m.sites[id]; sites[id] == nil {
+				sites[id] = m.newSeries(id.host)
 			}
-			site.series = sites[host]
 		}
+		r.series = sites[id]
 	}
 	m.sites = sites
 }
@@ -97,7 +96,7 @@ func (m *metrics) siteTraffic(host string) TrafficCounts {
 	series := m.none
 	if host != "" {
 		m.mu.Lock()
-		series = m.sites[host]
+		series = m.sites[routeID{host}]
 		m.mu.Unlock()
 	}
 	if series == nil {

@@ -127,8 +127,8 @@ func (s *siteSeries) sum() siteTotals {
 // the client speaks. took is the time from its head to its end.
 func (m *metrics) request(x *exchange, took time.Duration) {
 	series := m.none
-	if x.site != nil && x.site.series != nil {
-		series = x.site.series
+	if x.route != nil && x.route.series != nil {
+		series = x.route.series
 	}
 	at := m.free.Get().(*lane)
 	l := series.lane(at.index)

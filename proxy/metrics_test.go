@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -59,7 +58,7 @@ func wantSamples(t testing.TB, got map[string]string, want map[string]string) {
 func countedExchange(series *siteSeries, method string, status int) *exchange {
 	x := &exchange{request: &Request{Method: method, Protocol: HTTP11}, status: status}
 	if series != nil {
-		x.site = &Site{series: series}
+		x.route = &route{series: series}
 	}
 	return x
 }
@@ -134,9 +133,9 @@ func TestNoCountIsLostAmongGoroutines(t *testing.T) {
 func dynamicOf(listeners int, hosts ...string) *DynamicConfig {
 	dynamic := &DynamicConfig{Sites: listeners * len(hosts)}
 	for range listeners {
-		routes := map[string]*Site{}
+		routes := map[string]*route{}
 		for _, host := range hosts {
-			routes[host] = &Site{SiteConfig: SiteConfig{Host: host}}
+			routes[host] = &route{site: SiteConfig{Host: host}}
 		}
 		dynamic.routes = append(dynamic.routes, routes)
 	}
@@ -146,7 +145,12 @@ func dynamicOf(listeners int, hosts ...string) *DynamicConfig {
 func TestSeriesFollowTheConfiguration(t *testing.T) {
 	m := newMetrics()
 	hosts := func() []string {
-		return slices.Sorted(maps.Keys(m.sites))
+		var hosts []string
+		for id := range m.sites {
+			hosts = append(hosts, id.host)
+		}
+		slices.Sort(hosts)
+		return hosts
 	}
 	first := dynamicOf(2, "a.test", "b.test")
 	m.adopt(first)
@@ -154,15 +158,15 @@ func TestSeriesFollowTheConfiguration(t *testing.T) {
 		t.Errorf("at first (-want +got):\n%s", diff)
 	}
 	for _, routes := range first.routes { // both listeners count for the same host
-		m.request(&exchange{request: &Request{Method: "GET"}, site: routes["a.test"], status: 502, exchangeCounts: exchangeCounts{upstreamAtFault: true, sent: 11}}, 0)
-		m.request(&exchange{request: &Request{Method: "GET"}, site: routes["b.test"], status: 404}, 0)
+		m.request(&exchange{request: &Request{Method: "GET"}, route: routes["a.test"], status: 502, exchangeCounts: exchangeCounts{upstreamAtFault: true, sent: 11}}, 0)
+		m.request(&exchange{request: &Request{Method: "GET"}, route: routes["b.test"], status: 404}, 0)
 	}
 
 	m.adopt(dynamicOf(1, "c.test", "a.test"))
 	if diff := cmp.Diff([]string{"a.test", "c.test"}, hosts()); diff != "" {
 		t.Errorf("after a reload (-want +got):\n%s", diff)
 	}
-	m.request(&exchange{request: &Request{Method: "GET"}, site: first.routes[0]["b.test"], status: 200}, 0) // still under way
+	m.request(&exchange{request: &Request{Method: "GET"}, route: first.routes[0]["b.test"], status: 200}, 0) // still under way
 	want := map[string]TrafficCounts{
 		"": {}, "a.test": {Requests: 2, ServerErrors: 2, UpstreamErrors: 2, BytesOut: 22}, "b.test": {}, "c.test": {},
 	}

@@ -104,8 +104,8 @@ func TestHandshakesAreCountedByResultAndVersion(t *testing.T) {
 
 func TestPoolsAreCountedByAddress(t *testing.T) {
 	all := newUpstreams(100)
-	site := func(address, scheme string) *Site {
-		return &Site{SiteConfig: SiteConfig{Upstream: address, UpstreamScheme: scheme}}
+	site := func(address, scheme string) *route {
+		return &route{site: SiteConfig{Upstream: address, UpstreamScheme: scheme}}
 	}
 	plain, secure, other := all.pool(site("127.0.0.1:1", "http")), all.pool(site("127.0.0.1:1", "https")), all.pool(site("127.0.0.1:2", "http"))
 	conn := func(pool *upstreamPool) *upstreamConn {

@@ -91,8 +91,8 @@ func (x *exchange) accessRecord() accessRecord {
 		Duration: now.Sub(x.start),
 		Ended:    now,
 	}
-	if x.site != nil {
-		record.Upstream = x.site.Upstream
+	if x.route != nil {
+		record.Upstream = x.route.site.Upstream
 	}
 	if x.abort {
 		record.EndedBy = clockOf(x.cancelled())

@@ -254,8 +254,8 @@ func TestEveryStageUsesTheConfigurationOfTheRequest(t *testing.T) {
 				t.Errorf("request %d: got %d of the stage %q, want it to pass by the old configuration", i+1, answer.status, stage.name)
 			}
 		}
-		if x.site == nil || x.body.left != 10 {
-			t.Errorf("request %d: got the site %v and %d bytes of a body allowed, want those of the old configuration", i+1, x.site, x.body.left)
+		if x.route == nil || x.body.left != 10 {
+			t.Errorf("request %d: got the site %v and %d bytes of a body allowed, want those of the old configuration", i+1, x.route, x.body.left)
 		}
 	}
 }

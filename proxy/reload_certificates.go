@@ -27,7 +27,7 @@ func (all listeners) prepareCertificates(dynamic *DynamicConfig) (preparedTables
 	var problems ConfigErrors
 	var errs []error
 	for i, l := range all {
-		prepared, err := l.source.Prepare(dynamic.hosts(l.index))
+		prepared, err := l.source.Prepare(dynamic.routes.hosts(l.index))
 		var refused ConfigErrors
 		switch {
 		case errors.As(err, &refused):

@@ -27,7 +27,7 @@ func BenchmarkPipelineSites(b *testing.B) {
 					}
 				}
 			}
-			if x.site != p.site {
+			if x.route != p.site {
 				b.Error("not routed to its site")
 			}
 		})

@@ -7,7 +7,7 @@ import (
 
 // forward sends the request to the site's upstream and its response to the client, both bodies streaming (S-6.7).
 func (p *pipeline) forward(x *exchange) *answer {
-	pool := p.upstreams.pool(x.site)
+	pool := p.upstreams.pool(x.route)
 	conn, err := x.roundTrip(pool)
 	if err != nil {
 		return p.forwardFailed(x, err)
@@ -57,7 +57,7 @@ func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 // upstreamFailed notes that the upstream is at fault.
 func (p *pipeline) upstreamFailed(x *exchange, err error) {
 	x.upstreamAtFault = true
-	logUpstreamError(p.log, x.host, x.site.Upstream, err)
+	logUpstreamError(p.log, x.host, x.route.site.Upstream, err)
 }
 
 // clientGone ends an exchange whose client went away before there was a response.

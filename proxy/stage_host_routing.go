@@ -4,7 +4,7 @@ import (
 	"net/http"
 )
 
-// routeHost finds the site of the request's host on the listener that took it (S-6.1). What has an answer whatever the
+// routeHost finds the route of the request's host on the listener that took it (S-6.1). What has an answer whatever the
 // host comes first: the health path (S-6.2), and methods that make no sense to a reverse proxy (S-6.14).
 func (p *pipeline) routeHost(x *exchange) *answer {
 	r := x.request
@@ -19,13 +19,13 @@ func (p *pipeline) routeHost(x *exchange) *answer {
 	if x.host == "" {
 		return answerStatus(statusBadRequest)
 	}
-	site := x.config.site(x.listener, x.host)
-	if site == nil {
+	found := x.config.routes.find(x.listener, x.host)
+	if found == nil {
 		return answerStatus(statusNotFound)
 	}
 	if r.LastHop { // RFC 9110, section 7.6.2
 		return &answer{status: statusOK, fields: Fields{{Name: "Allow", Value: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}}}
 	}
-	x.site = site
+	x.route = found
 	return nil
 }

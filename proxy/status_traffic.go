@@ -1,10 +1,5 @@
 package proxy
 
-import (
-	"maps"
-	"slices"
-)
-
 // SiteTraffic is one site with what it has served since the start of the daemon, or since it was added.
 type SiteTraffic struct {
 	SiteSummary
@@ -30,9 +25,9 @@ type TrafficCounts struct {
 func siteTraffic(running []ListenerConfig, dynamic *DynamicConfig, count func(host string) TrafficCounts) []SiteTraffic {
 	served := servedSites(running, dynamic)
 	traffic := make([]SiteTraffic, 0, len(served))
-	for _, host := range slices.Sorted(maps.Keys(served)) {
-		counts := count(host)
-		traffic = append(traffic, SiteTraffic{SiteSummary: served[host].summary(), Counts: &counts})
+	for _, id := range inOrder(served) {
+		counts := count(id.host)
+		traffic = append(traffic, SiteTraffic{SiteSummary: served[id].summary(), Counts: &counts})
 	}
 	return traffic
 }

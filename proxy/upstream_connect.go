@@ -13,11 +13,11 @@ import (
 // connect returns a connection to the upstream of the exchange's site: a new one, or one that another exchange has just given
 // back. Waiting for it, where all connections are in use, counts as connecting (S-6.9). Cancelling the exchange ends it.
 func (x *exchange) connect(pool *upstreamPool) (*upstreamConn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), x.site.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), x.route.site.ConnectTimeout)
 	defer cancel()
 	// It is the context that ends the dial. The watch takes over from the deadline of the request's head, and makes the
 	// sweeper look for a client that leaves meanwhile.
-	if !x.watch.set(phaseUpstream, x.site.ConnectTimeout+time.Second) {
+	if !x.watch.set(phaseUpstream, x.route.site.ConnectTimeout+time.Second) {
 		return nil, os.ErrDeadlineExceeded
 	}
 	if !x.dialing(cancel) {
@@ -31,7 +31,7 @@ func (x *exchange) connect(pool *upstreamPool) (*upstreamConn, error) {
 		}
 		if conn.Conn == nil {
 			x.opens(conn)
-			if err := dialUpstream(ctx, pool, x.site, conn); err != nil {
+			if err := dialUpstream(ctx, pool, x.route, conn); err != nil {
 				pool.drop(conn)
 				return nil, err
 			}

@@ -12,10 +12,10 @@ import (
 // errUpstreamHandshake is the failure of a TLS handshake for which no time was left.
 var errUpstreamHandshake = fmt.Errorf("no end of the TLS handshake within upstream_connect_timeout_secs: %w", context.DeadlineExceeded)
 
-// dialUpstream opens the connection to the site's upstream, and completes the TLS handshake, both within the context
+// dialUpstream opens the connection to the route's upstream, and completes the TLS handshake, both within the context
 // (S-6.9). The certificate is verified against the system's roots with the upstream's name (S-6.8).
-func dialUpstream(ctx context.Context, pool *upstreamPool, site *Site, upstream *upstreamConn) (err error) {
-	conn, address, err := pool.connect(ctx, site.Upstream)
+func dialUpstream(ctx context.Context, pool *upstreamPool, r *route, upstream *upstreamConn) (err error) {
+	conn, address, err := pool.connect(ctx, r.site.Upstream)
 	if err != nil {
 		return err
 	}
@@ -33,13 +33,13 @@ func dialUpstream(ctx context.Context, pool *upstreamPool, site *Site, upstream 
 		return err
 	}
 	conn = raw
-	if site.UpstreamScheme == "https" {
-		host, _, err := net.SplitHostPort(site.Upstream)
+	if r.site.UpstreamScheme == "https" {
+		host, _, err := net.SplitHostPort(r.site.Upstream)
 		if err != nil {
 			return err
 		}
 		secure := tls.Client(raw, &tls.Config{
-			RootCAs: site.roots, ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+			RootCAs: r.roots, ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		})
 		if err := secure.HandshakeContext(ctx); err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {

@@ -26,7 +26,7 @@ func (x *exchange) roundTrip(pool *upstreamPool) (conn *upstreamConn, err error)
 			x.releaseOut()
 		}
 	}()
-	if conn = x.pin.take(pool, x.site.Host, x); conn == nil {
+	if conn = x.pin.take(pool, x.route.site.Host, x); conn == nil {
 		conn = pool.take(x)
 	}
 	sent := x.start // within what the stages before took
@@ -104,7 +104,7 @@ func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
 	if !x.use(conn) {
 		return x.cancelled()
 	}
-	if !x.watch.set(phaseUpstream, x.site.RequestTimeout) {
+	if !x.watch.set(phaseUpstream, x.route.site.RequestTimeout) {
 		return os.ErrDeadlineExceeded // no other would ever end the wait
 	}
 	rest, err := conn.send(*x.out)
@@ -235,7 +235,7 @@ func (x *exchange) giveBack(conn *upstreamConn, pool *upstreamPool) {
 	case fateReuse:
 		pool.put(conn)
 	case fatePin:
-		x.pin.hold(conn, pool, x.site.Host)
+		x.pin.hold(conn, pool, x.route.site.Host)
 	default:
 		pool.drop(conn)
 	}

@@ -363,7 +363,7 @@ func TestNamesAreForgottenWithTheirSites(t *testing.T) {
 		defer all.close()
 		all.names.lookUp = dns.lookUp
 		kept := siteTo("a", "app.test:80", "http")
-		for _, site := range []*Site{kept, siteTo("b", "app.test:81", "https"), siteTo("c", "old.test:80", "http")} {
+		for _, site := range []*route{kept, siteTo("b", "app.test:81", "https"), siteTo("c", "old.test:80", "http")} {
 			if _, err := all.pool(site).name.addresses(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -168,7 +168,7 @@ func TestTheLastWriteOfARequestKnowsWhetherItHadToWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &exchange{watch: &watch{sweeper: newSweeper()}, site: siteTo("a", "10.0.0.1:80", "http")}
+	x := &exchange{watch: &watch{sweeper: newSweeper()}, route: siteTo("a", "10.0.0.1:80", "http")}
 	if err := x.sendPart(conn, []byte("hello"), true); err != nil || x.pump.waited || !x.pump.last.Load() {
 		t.Errorf("got %v, waited=%v, last=%v; want a last write that had room", err, x.pump.waited, x.pump.last.Load())
 	}

@@ -126,16 +126,16 @@ func TestIdleConnectionsGrowOld(t *testing.T) {
 }
 
 // routesTo makes a configuration with sites for upstreams.
-func routesTo(sites ...*Site) *DynamicConfig {
-	routes := map[string]*Site{}
+func routesTo(sites ...*route) *DynamicConfig {
+	routes := map[string]*route{}
 	for _, site := range sites {
-		routes[site.Host] = site
+		routes[site.site.Host] = site
 	}
-	return &DynamicConfig{routes: []map[string]*Site{routes}}
+	return &DynamicConfig{routes: routeTable{routes}}
 }
 
-func siteTo(host, upstream, scheme string) *Site {
-	return &Site{SiteConfig: SiteConfig{Host: host, Upstream: upstream, UpstreamScheme: scheme}}
+func siteTo(host, upstream, scheme string) *route {
+	return &route{site: SiteConfig{Host: host, Upstream: upstream, UpstreamScheme: scheme}}
 }
 
 func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {
@@ -148,8 +148,8 @@ func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {
 	if u.pool(other) == pool || u.pool(secure) == pool {
 		t.Error("two upstreams have one pool")
 	}
-	conns := map[*Site]*countedConn{}
-	for _, site := range []*Site{kept, other, secure} {
+	conns := map[*route]*countedConn{}
+	for _, site := range []*route{kept, other, secure} {
 		conns[site] = new(countedConn)
 		giveIdle(u.pool(site), &upstreamConn{Conn: conns[site]})
 	}

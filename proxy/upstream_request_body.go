@@ -211,7 +211,7 @@ func (x *exchange) bodyMoved(last bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if last && !x.answered.Load() {
-		x.watch.set(phaseUpstream, x.site.RequestTimeout)
+		x.watch.set(phaseUpstream, x.route.site.RequestTimeout)
 		return
 	}
 	x.watch.set(phaseBody, x.body.idle)

@@ -48,11 +48,12 @@ func newUpstreams(connections int) *upstreams {
 	return u
 }
 
-// pool returns the pool of a site's upstream. It is looked up at the site's first request and kept with the site.
-func (u *upstreams) pool(site *Site) *upstreamPool {
-	if pool := site.pool.Load(); pool != nil {
+// pool returns the pool of a route's upstream. It is looked up at the route's first request and kept with the route.
+func (u *upstreams) pool(r *route) *upstreamPool {
+	if pool := r.pool.Load(); pool != nil {
 		return pool
 	}
+	site := &r.site
 	key := upstreamKey{site.Upstream, site.UpstreamScheme}
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -64,19 +65,17 @@ func (u *upstreams) pool(site *Site) *upstreamPool {
 		u.pools[key] = pool
 	}
 	pool.share.Bound(site.MaxConnections)
-	site.pool.Store(pool)
+	r.pool.Store(pool)
 	return pool
 }
 
 // keep closes the pools of upstreams that the configuration no longer names; requests in flight end on them.
 func (u *upstreams) keep(dynamic *DynamicConfig) {
 	wanted, hosts := map[upstreamKey]bool{}, map[string]bool{}
-	for _, sites := range dynamic.routes {
-		for _, site := range sites {
-			wanted[upstreamKey{site.Upstream, site.UpstreamScheme}] = true
-			host, _ := splitUpstream(site.Upstream)
-			hosts[host] = true
-		}
+	for _, r := range dynamic.routes.all() {
+		wanted[upstreamKey{r.site.Upstream, r.site.UpstreamScheme}] = true
+		host, _ := splitUpstream(r.site.Upstream)
+		hosts[host] = true
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
