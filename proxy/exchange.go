@@ -47,9 +47,10 @@ type exchange struct {
 	pin *upstreamPin
 	// pump is the second goroutine, where there is one.
 	pump bodyPump
-	// out is the buffer in which the request is sent; nil while it is not. composed reports whether it holds all of the request.
-	out      *[]byte
-	composed bool
+	// out is the buffer in which the request is sent; nil while it is not. composed reports whether it holds all of the request,
+	// gathered whether it holds bytes of the body, which cannot be read again.
+	out                *[]byte
+	composed, gathered bool
 	// response is what was read of a response whose connection was given back; nil before that and after it was released.
 	response *upstreamResponse
 

@@ -105,6 +105,17 @@ func (s *h2Stream) read(room []byte, wait bool) ([]byte, error) {
 	}
 }
 
+// await implements bodyAwaiter.
+func (s *h2Stream) await() int {
+	h := s.conn
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s.first == nil && !s.gone && !s.remoteClosed && !s.stopReading {
+		s.arrived.Wait()
+	}
+	return int(s.held)
+}
+
 // wholeLength implements bodySource.
 func (s *h2Stream) wholeLength() (length int64, ok bool) {
 	h := s.conn

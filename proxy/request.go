@@ -60,6 +60,18 @@ type Request struct {
 	Continue bool
 }
 
+// headBytes returns about how long the head of the request is.
+func (r *Request) headBytes() int {
+	n := len(r.Method) + len(r.Target) + len(r.Authority)
+	for i := range r.Fields {
+		n += len(r.Fields[i].Name) + len(r.Fields[i].Value) + len(": \r\n")
+	}
+	for _, value := range r.Cookies {
+		n += len(value) + len("; ")
+	}
+	return n
+}
+
 // bodySource is a request's body as an adapter gives it.
 type bodySource interface {
 	// read returns the next bytes, at most as many as there is room for, in the room or elsewhere; they are valid until
@@ -70,6 +82,12 @@ type bodySource interface {
 	trailers() Fields
 	// wholeLength returns the length of a body that nothing was read of yet, if its end has come and no trailers follow it.
 	wholeLength() (length int64, ok bool)
+}
+
+// bodyAwaiter is a bodySource that can wait for bytes without room for them.
+type bodyAwaiter interface {
+	// await waits until a read will not wait, and returns how many bytes have come.
+	await() int
 }
 
 // clientWriter is the client's side of one exchange, as the stages see it: the answer goes out through it. Its

@@ -100,6 +100,13 @@ func (x *exchange) settleLength() {
 	}
 }
 
+// await waits until the source, which is the body's, has bytes or no more will come. It returns how many it has.
+func (b *requestBody) await(source bodyAwaiter) int {
+	b.reading.Store(true)
+	defer b.reading.Store(false)
+	return source.await()
+}
+
 // failed returns the error of reading the body, or nil.
 func (b *requestBody) failed() error {
 	if err := b.failure.Load(); err != nil {

@@ -41,9 +41,17 @@ type socket struct {
 
 // readCall is one read.
 type readCall struct {
-	p     []byte
-	n     int
-	errno syscall.Errno
+	p []byte
+	// lender lends p where it is not nil.
+	lender roomLender
+	n      int
+	errno  syscall.Errno
+}
+
+// roomLender lends the room for a read, and takes it back while there is nothing to read.
+type roomLender interface {
+	lend() []byte
+	takeBack()
 }
 
 // writeCall is one write.
@@ -81,9 +89,16 @@ func (s *socket) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	s.read.p = p
+	return s.readCall(p, nil)
+}
+
+// ReadLent is Read into room that is lent: a wait may be long, and needs none (S-12.8).
+func (s *socket) ReadLent(from roomLender) (int, error) { return s.readCall(nil, from) }
+
+func (s *socket) readCall(p []byte, from roomLender) (int, error) {
+	s.read.p, s.read.lender = p, from
 	err := s.raw.Read(s.readOnce)
-	s.read.p = nil
+	s.read.p, s.read.lender = nil, nil
 	switch {
 	case err != nil: // closed, or interrupted by a deadline
 		return 0, err
@@ -104,6 +119,9 @@ func (s *socket) Read(p []byte) (int, error) {
 // doRead reads once. It returns false to be called again when there is something to read.
 func (s *socket) doRead(fd uintptr) bool {
 	c := &s.read
+	if c.lender != nil {
+		c.p = c.lender.lend()
+	}
 	for {
 		n, errno := readSocket(fd, c.p)
 		switch errno {
@@ -111,6 +129,9 @@ func (s *socket) doRead(fd uintptr) bool {
 			continue
 		case syscall.EAGAIN:
 			c.errno = errno
+			if c.lender != nil {
+				c.lender.takeBack()
+			}
 			return s.tryRead
 		}
 		c.n, c.errno = n, errno

@@ -159,8 +159,15 @@ func (u *upstreamConn) fit() bool {
 }
 
 // Read reads from the upstream. It returns io.EOF only for an end that the upstream meant (S-6.16).
-func (u *upstreamConn) Read(p []byte) (int, error) {
-	n, err := u.Conn.Read(p)
+func (u *upstreamConn) Read(p []byte) (int, error) { return u.meant(u.Conn.Read(p)) }
+
+// readLent is Read into room that is lent, over a connection without TLS.
+func (u *upstreamConn) readLent(from roomLender) (int, error) {
+	return u.meant(u.socket.ReadLent(from))
+}
+
+// meant finds out whether the upstream meant the end that a read has met.
+func (u *upstreamConn) meant(n int, err error) (int, error) {
 	if err == io.EOF && u.socket != nil {
 		err = u.socket.endError(!u.plain)
 	}

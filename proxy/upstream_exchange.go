@@ -69,8 +69,12 @@ func (x *exchange) compose() (whole bool, err error) {
 	*x.out = x.appendRequest((*x.out)[:0])
 	x.composed = true
 	expectAt := len(*x.out) - len(expectLine) - len("\r\n")
+	x.gathered = false
 	if x.body.present() {
-		*x.out, x.composed, err = x.gatherBody(*x.out, false)
+		var out []byte
+		head := len(*x.out)
+		out, x.composed, err = x.gatherBody(*x.out, false)
+		*x.out, x.gathered = out, len(out) > head // gatherBody may have taken another buffer
 	}
 	x.seen.expects = x.request.Continue && !x.composed
 	if x.request.Continue && x.composed { // nobody waits for an invitation any more

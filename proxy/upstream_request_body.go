@@ -21,13 +21,33 @@ const gatherSlack = 512
 
 var outBuffers = sync.Pool{New: func() any { b := make([]byte, 0, outBufferBytes+1<<10); return &b }}
 
-// outBuffer takes a buffer for the request: a large one where there is a body that could fill it.
+// outBuffer takes a buffer for the request: a large one only for a large head. A body takes a large one where it fills the
+// small one, not where it may: a client can leave it at a byte (S-12.8).
 func (x *exchange) outBuffer() *[]byte {
-	if x.body.present() && uint64(x.request.ContentLength) > outBufferBytes/2 { // -1 too, which is not known
-		return longBuffers.Get().(*[]byte)
+	if x.request.headBytes() > outBufferBytes {
+		return takeLongOut()
 	}
 	return outBuffers.Get().(*[]byte)
 }
+
+// takeLongOut takes a large buffer for a request.
+func takeLongOut() *[]byte {
+	b := longBuffers.Get().(*[]byte)
+	*b = (*b)[:0]
+	return b
+}
+
+// growOut puts a large buffer in place of the small one, with what was written.
+func (x *exchange) growOut(written []byte) []byte {
+	larger := takeLongOut()
+	*larger = append(*larger, written...)
+	x.releaseOut()
+	x.out = larger
+	return *larger
+}
+
+// outIsLarge reports whether the request has taken more than a small buffer.
+func (x *exchange) outIsLarge() bool { return x.out != nil && cap(*x.out) > outBufferBytes+1<<10 }
 
 // releaseOut gives the buffer of the request back, unless a large head has made it large.
 func (x *exchange) releaseOut() {
@@ -59,7 +79,13 @@ func (x *exchange) gatherBody(out []byte, wait bool) (gathered []byte, whole boo
 	if x.request.ContentLength < 0 {
 		offset = chunkHeadBytes
 	}
-	for cap(out)-len(out) > gatherSlack {
+	for {
+		if cap(out)-len(out) <= gatherSlack {
+			if cap(out) >= longBodyBufferBytes {
+				return out, false, nil
+			}
+			out = x.growOut(out)
+		}
 		room := out[len(out)+offset : cap(out)-gatherSlack/2]
 		if wait {
 			x.blocks()
@@ -84,7 +110,6 @@ func (x *exchange) gatherBody(out []byte, wait bool) (gathered []byte, whole boo
 		}
 		wait = false
 	}
-	return out, false, nil
 }
 
 // appendBodyPart writes bytes of the body in its framing, and its end after the last.
@@ -158,11 +183,15 @@ func (x *exchange) sendRest(conn *upstreamConn, rest []byte, whole bool) error {
 	if whole {
 		return nil
 	}
+	if x.outIsLarge() && (!x.gathered || !conn.reused) {
+		x.releaseOut() // it is not needed again, or can be written again
+	}
 	x.awaitContinue()
 	if !x.beginTaking() {
 		return errPumpStopped
 	}
 	for {
+		x.awaitPart()
 		part, whole, err := x.gatherBody((*x.out)[:0], true)
 		if err != nil {
 			return err
@@ -170,6 +199,23 @@ func (x *exchange) sendRest(conn *upstreamConn, rest []byte, whole bool) error {
 		if err := x.sendPart(conn, part, whole); err != nil || whole {
 			return err
 		}
+	}
+}
+
+// awaitPart takes a buffer for the next part of the body, where it can be only when some of it has come: a client may take
+// its time (S-12.8).
+func (x *exchange) awaitPart() {
+	if source, ok := x.body.source.(bodyAwaiter); ok {
+		x.releaseOut()
+		x.blocks()
+		n := x.body.await(source)
+		x.unblocks()
+		if n > outBufferBytes {
+			x.out = takeLongOut()
+		}
+	}
+	if x.out == nil {
+		x.out = outBuffers.Get().(*[]byte)
 	}
 }
 

@@ -1,0 +1,168 @@
+package proxy
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// countingLender lends the same room again and again.
+type countingLender struct {
+	room        [16]byte
+	lent, taken int
+	// waits gets a value whenever the room was taken back.
+	waits chan struct{}
+}
+
+func (l *countingLender) lend() []byte { l.lent++; return l.room[:] }
+func (l *countingLender) takeBack()    { l.taken++; l.waits <- struct{}{} }
+
+func TestRoomIsLentOnlyWhileThereIsSomethingToRead(t *testing.T) {
+	ours, theirs := socketPair(t)
+	lender := &countingLender{waits: make(chan struct{}, 8)}
+	got := make(chan string, 1)
+	go func() {
+		n, err := ours.ReadLent(lender)
+		if err != nil {
+			t.Error(err)
+		}
+		got <- string(lender.room[:n])
+	}()
+	<-lender.waits
+	if _, err := theirs.Write([]byte("late")); err != nil {
+		t.Fatal(err)
+	}
+	if text := <-got; text != "late" || lender.lent != lender.taken+1 {
+		t.Errorf("got %q, lent %d times and taken back %d times, want %q, taken back once less than lent", text, lender.lent, lender.taken, "late")
+	}
+}
+
+// TestAResponseThatIsWaitedForHasNoBuffer interrupts the wait, as a clock does, and reads the response then (S-12.8).
+func TestAResponseThatIsWaitedForHasNoBuffer(t *testing.T) {
+	ours, theirs := socketPair(t)
+	conn, err := newUpstreamConn(ours, ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.begin()
+	for _, interim := range []string{"", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"} {
+		if _, err := io.WriteString(theirs, interim); err != nil {
+			t.Fatal(err)
+		}
+		if interim != "" {
+			if err := conn.readHead(); err != nil || conn.head.Status != 103 {
+				t.Fatalf("got the status %d, %v; want the interim response", conn.head.Status, err)
+			}
+		}
+		if err := conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.readHead(); !isTimeout(err) {
+			t.Fatalf("got %v, want the wait interrupted", err)
+		}
+		if conn.buffer != nil {
+			t.Errorf("after %q, got a buffer of %d bytes, want none while nothing comes", interim, len(conn.buffer))
+		}
+		if err := conn.SetReadDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	head := "HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", upstreamBufferBytes) + "\r\nContent-Length: 4\r\n\r\n"
+	go func() { _, _ = io.WriteString(theirs, head+"body") }() // the read fails where the write does
+	if err := conn.readHead(); err != nil || conn.head.Status != 200 || len(conn.head.Fields.Get("X-A")) != upstreamBufferBytes {
+		t.Fatalf("got %v, want the head that does not fit into a buffer", err)
+	}
+	conn.body.begin(conn.upstreamResponse, "GET")
+	data, err := conn.body.next()
+	for err == nil && len(data) < len("body") {
+		var more []byte
+		more, err = conn.body.next()
+		data = append(data, more...)
+	}
+	if string(data) != "body" {
+		t.Errorf("got %q, %v; want the body", data, err)
+	}
+	conn.detach().release()
+}
+
+// awaitedBody is a body of which some bytes come when it is waited for.
+type awaitedBody struct {
+	fakeBody
+	waited func() int
+}
+
+func (b *awaitedBody) await() int { return b.waited() }
+
+// TestABodyThatIsWaitedForHasNoBuffer looks at the buffer of an exchange while its client sends nothing (S-12.8).
+func TestABodyThatIsWaitedForHasNoBuffer(t *testing.T) {
+	for _, come := range []int{0, 1, outBufferBytes + 1} {
+		x := &exchange{request: &Request{Method: "POST", ContentLength: -1}, watch: &watch{sweeper: newSweeper()}}
+		x.body.begin(&awaitedBody{waited: func() int {
+			if x.out != nil {
+				t.Errorf("got a buffer of %d bytes, want none while nothing comes", cap(*x.out))
+			}
+			return come
+		}}, 1<<20)
+		x.out = takeLongOut()
+		x.awaitPart()
+		if x.out == nil || x.outIsLarge() != (come > outBufferBytes) {
+			t.Errorf("%d bytes have come: got a large buffer is %v", come, x.outIsLarge())
+		}
+		x.releaseOut()
+	}
+}
+
+// TestABufferIsAsLargeAsWhatIsThere composes requests, the bodies of which could all be long.
+func TestABufferIsAsLargeAsWhatIsThere(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		length int64
+		field  int
+		come   int
+		large  bool
+	}{
+		{"nothing of a body of unknown length", -1, 10, 0, false},
+		{"nothing of a long body", 1 << 20, 10, 0, false},
+		{"a byte of a body of unknown length", -1, 10, 1, false},
+		{"much of a body of unknown length", -1, 10, 50_000, true},
+		{"much of a long body", 1 << 20, 10, 50_000, true},
+		{"a head that is nearly 64 KiB", -1, 60_000, 0, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			x := &exchange{request: &Request{
+				Method: "POST", Target: "/", Authority: "a.test", ContentLength: test.length,
+				Fields: Fields{{Name: "X-A", Value: strings.Repeat("a", test.field)}},
+			}, watch: &watch{sweeper: newSweeper()}}
+			x.body.begin(&comeBody{left: test.come}, 1<<20)
+			x.body.watched(x.watch, time.Minute)
+			x.request.Body = x.body.source
+			whole, err := x.compose()
+			if err != nil || whole {
+				t.Fatalf("got whole=%v, %v; want more to come", whole, err)
+			}
+			if x.outIsLarge() != test.large || x.gathered != (test.come > 0) {
+				t.Errorf("got a buffer of %d bytes, and bytes of the body in it is %v", cap(*x.out), x.gathered)
+			}
+			if got := strings.Count(string(*x.out), "z"); got != test.come {
+				t.Errorf("got %d bytes of the body, want all %d that have come", got, test.come)
+			}
+			x.releaseOut()
+		})
+	}
+}
+
+// comeBody is a body of which so many bytes have come, 1,000 a read, and no more.
+type comeBody struct{ left int }
+
+func (b *comeBody) read(room []byte, _ bool) ([]byte, error) {
+	n := min(b.left, 1000, len(room))
+	if n == 0 {
+		return nil, errNotReady
+	}
+	b.left -= n
+	return append(room[:0], strings.Repeat("z", n)...), nil
+}
+
+func (b *comeBody) trailers() Fields           { return nil }
+func (b *comeBody) wholeLength() (int64, bool) { return 0, false }
