@@ -45,6 +45,8 @@ func buildSuite(t *testing.T, root string) *steps.Suite {
 	dir := t.TempDir()
 	daemon, sample := filepath.Join(dir, "reverse-proxy"), filepath.Join(dir, "sample-upstream")
 	buildCoveredDaemon(t, root, daemon)
+	released := filepath.Join(dir, "reverse-proxy-released")
+	goBuild(t, root, "-o", released, "./cmd/reverse-proxy")
 	goBuild(t, root, "-o", sample, "./cmd/sample-upstream")
 	suite, err := steps.NewSuite(daemon, sample)
 	if err != nil {
@@ -54,6 +56,7 @@ func buildSuite(t *testing.T, root string) *steps.Suite {
 	if err := acmetest.BuildPebble(suite.Tools["pebble"]); err != nil {
 		t.Fatal(err)
 	}
+	suite.Released = released
 	suite.Root, suite.Diagnostics, suite.CoverDir = root, os.Stdout, coverDir(t, root)
 	return suite
 }

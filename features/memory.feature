@@ -36,3 +36,29 @@ Feature: Memory
       Then the log has no line "ANSWER_SHARE"
       And the metrics have:
         | reverse_proxy_answers_over_share_total | 0 |
+
+  Rule: 1 MiB from clients costs at most 64 MiB
+
+    # Each row sends about 1 MiB. HPACK makes a field of a byte, so that most are a few hundred bytes in the memory of a proxy
+    # that takes them literally. 1024 is the default of max_connections.
+    @S-12.8
+    Scenario Outline: <requests> requests on each of <connections> connections, each of "<what>", to the upstream "<upstream>" with max_connections = <bound>
+      Given the setting "max_connections" is <bound>
+      And the proxy will be started as it is released
+      And the proxy is running
+      And the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
+      And the memory of the proxy is remembered
+      When the client "mallory", which opens no window, makes over <connections> HTTP/2 connections to "https://<upstream>.example.test" <requests> requests each of "<what>"
+      Then the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
+      And the memory of the proxy has grown by at most 64 MiB
+
+      Examples:
+        | bound | upstream | connections | requests | what                                                   |
+        | 256   | small    | 29          | 250      | 127 times a field of 400                               |
+        | 256   | small    | 29          | 250      | 127 times a cookie of 400                              |
+        | 256   | small    | 240         | 250      | a few bytes                                            |
+        | 1024  | stuck    | 29          | 250      | 127 times a field of 400                               |
+        | 1024  | stuck    | 29          | 250      | 127 times a cookie of 400                              |
+        | 1024  | stuck    | 240         | 250      | a few bytes                                            |
+        | 1024  | stuck    | 120         | 250      | a body of one byte, and more                           |
+        | 1024  | stuck    | 27          | 250      | 127 times a field of 400, a body of one byte, and more |

@@ -32,10 +32,11 @@ type parkedRequest struct {
 }
 
 var parkedRequests = map[string]parkedRequest{
-	"a few bytes":                  {method: 0x82},
-	"127 times a field of 400":     {method: 0x82, entry: [2]string{"x-a", strings.Repeat("v", 400)}, repeated: 127},
-	"127 times a cookie of 400":    {method: 0x82, entry: [2]string{"cookie", strings.Repeat("v", 400)}, repeated: 127},
-	"a body of one byte, and more": {method: 0x83, body: "x"},
+	"a few bytes":                                            {method: 0x82},
+	"127 times a field of 400":                               {method: 0x82, entry: [2]string{"x-a", strings.Repeat("v", 400)}, repeated: 127},
+	"127 times a cookie of 400":                              {method: 0x82, entry: [2]string{"cookie", strings.Repeat("v", 400)}, repeated: 127},
+	"a body of one byte, and more":                           {method: 0x83, body: "x"},
+	"127 times a field of 400, a body of one byte, and more": {method: 0x83, entry: [2]string{"x-a", strings.Repeat("v", 400)}, repeated: 127, body: "x"},
 }
 
 func parkedNames() string {

@@ -32,6 +32,8 @@ type launch struct {
 	listens bool
 	// noLandlock says that the kernel does not know Landlock.
 	noLandlock bool
+	// released says that it is the daemon as it is released.
+	released bool
 	// stdout is where the daemon's log goes instead of to the suite; nil for the suite.
 	stdout *os.File
 }
@@ -176,10 +178,14 @@ func (w *World) endedEarly() error {
 
 // binary makes a command of the daemon's binary with the scenario's environment and limit of open files.
 func (w *World) binary(args []string) *exec.Cmd {
-	cmd := exec.Command(w.suite.Binary, args...)
+	path := w.suite.Binary
+	if w.launch.released {
+		path = w.suite.Released
+	}
+	cmd := exec.Command(path, args...)
 	if w.launch.descriptors > 0 {
 		limit := fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, w.launch.descriptors)
-		cmd = exec.Command("/bin/sh", append([]string{"-c", limit, w.suite.Binary}, args...)...)
+		cmd = exec.Command("/bin/sh", append([]string{"-c", limit, path}, args...)...)
 	}
 	cmd.Env = w.environment()
 	return cmd

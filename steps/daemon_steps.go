@@ -20,6 +20,7 @@ func (w *World) daemonSteps() []step {
 		{`the proxy will be started without a service manager`, w.withoutNotify, "NOTIFY_SOCKET is not set."},
 		{`the proxy will be started with at most {int} open files`, w.withDescriptors, "The soft and the hard limit."},
 		{`the proxy will be started with {int} inherited files`, w.withInherited, "Open descriptors that it gets from its parent."},
+		{`the proxy will be started as it is released`, w.asReleased, "Built without the race detector and the counters of coverage, with which it takes a multiple of the memory."},
 		{`the proxy is sent {word}`, w.sendSignal, "`SIGTERM`, `SIGINT`, `SIGHUP`, `SIGUSR1`, `SIGUSR2`, `SIGKILL`, `SIGSTOP`, `SIGCONT`."},
 		{`the proxy is killed`, w.kill, "By SIGKILL, and waits for its end."},
 		{`the proxy exits with {int}`, w.exits, "Waits for it."},
@@ -160,6 +161,8 @@ func (w *World) stillRuns() error {
 	}
 	return nil
 }
+
+func (w *World) asReleased() error { w.launch.released = true; return nil }
 
 func (w *World) memoryAtMost(want int) error {
 	kib, err := w.residentMemory("VmHWM")

@@ -28,6 +28,8 @@ import (
 type Suite struct {
 	// Binary is the daemon under test.
 	Binary string
+	// Released is the daemon as it is released: built without what the tests see into Binary by.
+	Released string
 	// SampleUpstream is the binary of cmd/sample-upstream.
 	SampleUpstream string
 	// Tools are other programs that scenarios start, by name, such as "pebble".

@@ -7,7 +7,8 @@ import (
 )
 
 // leastQueue is how many requests may wait at least, however few slots there are: a page of pictures over one HTTP/2
-// connection.
+// connection. Where there are many slots half as many may wait: each that waits has a goroutine, and costs nearly as much
+// memory as one that has a slot (S-12.8).
 const leastQueue = 256
 
 // Slots are the connections to all upstreams together, and the requests that wait for one. It is safe for concurrent use.
@@ -62,7 +63,7 @@ type Grant struct {
 
 // New returns slots for so many connections, with none in use.
 func New(limit int) *Slots {
-	return &Slots{limit: limit, free: limit, queue: max(limit, leastQueue), byPair: map[pair]*line{}}
+	return &Slots{limit: limit, free: limit, queue: max(limit/2, leastQueue), byPair: map[pair]*line{}}
 }
 
 // Wanted returns how many requests wait, without a lock.
