@@ -35,6 +35,7 @@ func statusBody(status int) string {
 // send gives an answer of the proxy's own to the client. When the request's body was not read to its end the connection
 // does not outlive the answer, so that what is left of the body is never read as a request (S-6.13).
 func (x *exchange) send(a *answer) {
+	x.turn.give()
 	if a.abort {
 		x.abort = true
 		x.status = a.status

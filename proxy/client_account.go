@@ -1,6 +1,10 @@
 package proxy
 
-import "reverse-proxy/proxy/share"
+import (
+	"sync/atomic"
+
+	"reverse-proxy/proxy/share"
+)
 
 // clientAccount is what one client holds of what all clients share (S-12.6): an IPv4 address or an IPv6 /64, over all its
 // connections, on every port and over every protocol. It exists while the client has a connection.
@@ -13,6 +17,8 @@ type clientAccount struct {
 	upstreams share.Client
 	// parked is what the client's parked answers hold. The mu of parkedAnswers guards it.
 	parked int64
+	// turns are what the client's goroutines take in order to compute; nil while it has never had crowdConns connections.
+	turns atomic.Pointer[turns]
 }
 
 // accounts finds the account of each client that has a connection. Its owner guards it.
@@ -33,7 +39,9 @@ func (a accounts) open(key clientKey) *clientAccount {
 		account = &clientAccount{key: key}
 		a[key] = account
 	}
-	account.conns++
+	if account.conns++; account.conns == crowdConns && account.turns.Load() == nil {
+		account.turns.Store(newTurns())
+	}
 	return account
 }
 

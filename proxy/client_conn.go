@@ -30,6 +30,8 @@ type clientConn struct {
 	fd         int
 	client     netip.Addr
 	clientText string
+	// turn is what the connection's goroutine holds while it computes a handshake or looks at frames.
+	turn turn
 	// watch is the deadline of what the connection waits for.
 	watch watch
 	// work is what a request in flight needs; nil while the connection is idle.
@@ -132,7 +134,11 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 		c.tls = tls.Server(socket, s.tls)
 		c.stream = c.tls
 		c.heard.Store(s.registry.sweeper.clock.Load())
-		socket.received = func() { c.heard.Store(s.registry.sweeper.clock.Load()) }
+		socket.received = func() {
+			c.heard.Store(s.registry.sweeper.clock.Load())
+			c.turn.take(c.account)
+		}
+		socket.waits = c.turn.give
 	}
 	c.client = peerOf(tcp)
 	c.clientText = c.client.WithZone("").String()
@@ -157,8 +163,10 @@ func (c *clientConn) handshake() bool {
 		c.letGo.Store(&letGo)
 		defer c.letGo.Store(nil)
 	}
+	defer c.turn.give() // also after a panic
 	err := c.tls.HandshakeContext(ctx)
-	c.socket.received = nil
+	c.socket.received, c.socket.waits = nil, nil
+	c.turn.give()
 	c.server.countHandshake(c, err)
 	if err != nil {
 		c.server.handshakeFailed(c, err)

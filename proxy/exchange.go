@@ -45,6 +45,8 @@ type exchange struct {
 	seen seenUse
 	// pin is where a connection is kept that nobody but the client's own connection may use; nil over HTTP/2.
 	pin *upstreamPin
+	// turn is what the exchange's goroutine holds up to where it may wait for an upstream or the client.
+	turn turn
 	// pump is the second goroutine, where there is one.
 	pump bodyPump
 	// out is the buffer in which the request is sent; nil while it is not. composed reports whether it holds all of the request,

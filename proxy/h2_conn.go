@@ -81,6 +81,7 @@ func (s *siteServer) serveHTTP2(c *clientConn) {
 
 // readContained is read, whose panic ends the connection in order.
 func (h *h2Conn) readContained() (err error) {
+	defer h.client.turn.give()
 	defer contain(h.server.log, h.client.clientText, func() {
 		err = &http2.Error{Code: http2.InternalError, Reason: "a mistake of the proxy's own"}
 	})

@@ -17,8 +17,10 @@ func (h *h2Conn) read() error {
 		return err
 	}
 	for {
+		h.takeTurn()
 		err := h.frames()
 		h.begin()
+		h.client.turn.give()
 		if err != nil {
 			return err
 		}
@@ -27,6 +29,22 @@ func (h *h2Conn) read() error {
 			return err
 		}
 	}
+}
+
+// takeTurn waits for a turn to look at what was read. Until then the connection is not idle, as a request may be among it
+// that would be lost with the connection.
+func (h *h2Conn) takeTurn() {
+	c := h.client
+	if c.turn.try(c.account) {
+		return
+	}
+	h.mu.Lock()
+	if h.greeted && !h.heading {
+		h.heading = true // watchHead finds out what is awaited afterwards
+		c.watch.set(phaseHead, h.server.headerTimeout)
+	}
+	h.mu.Unlock()
+	c.turn.take(c.account)
 }
 
 // readPreface reads what a client sends before its first frame.

@@ -141,6 +141,8 @@ func (s *h2Stream) run() (code http2.Code) {
 	x := &s.exchange
 	server.registry.sweeper.add(&s.watch)
 	defer server.registry.sweeper.remove(&s.watch)
+	x.turn.take(s.request.Account)
+	defer x.turn.give() // also after a panic
 	defer contain(server.log, s.request.ClientText, func() { code = http2.InternalError })
 	if s.refused != nil {
 		server.pipeline.refuse(x, answerStatus(s.refused.Status), s.refused.Reason)

@@ -31,6 +31,7 @@ func newRedirector(httpsPort int, source CertSource, g *gate, log *Logger, bodyI
 // handle implements requestHandler. Every answer is the last of its connection: the client's next request goes to another
 // port.
 func (r *redirector) handle(x *exchange) {
+	x.turn.give()
 	x.dates = &r.dates
 	x.body.watched(x.watch, r.bodyIdle)
 	path, _, _ := strings.Cut(x.request.Target, "?")

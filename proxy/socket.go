@@ -20,6 +20,8 @@ type socket struct {
 	raw syscall.RawConn
 	// received, if it is not nil, is called when bytes have come. The goroutine that reads sets it.
 	received func()
+	// waits, if it is not nil, is called before a read, and before a write waits for room. The goroutine that does both sets it.
+	waits func()
 	// tryRead makes Read return errNotReady in place of waiting. The goroutine that reads sets it around its read.
 	tryRead bool
 	// ended reports whether a read has met the end of the connection; it belongs to the goroutine that reads.
@@ -96,6 +98,9 @@ func (s *socket) Read(p []byte) (int, error) {
 func (s *socket) ReadLent(from roomLender) (int, error) { return s.readCall(nil, from) }
 
 func (s *socket) readCall(p []byte, from roomLender) (int, error) {
+	if s.waits != nil {
+		s.waits()
+	}
 	s.read.p, s.read.lender = p, from
 	err := s.raw.Read(s.readOnce)
 	s.read.p, s.read.lender = nil, nil
@@ -175,6 +180,9 @@ func (s *socket) doWrite(fd uintptr) bool {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			s.waited.Store(true)
+			if s.waits != nil && !c.try {
+				s.waits()
+			}
 			return c.try
 		default:
 			if errno != syscall.EPIPE { // which is what comes after the error, or after an orderly end

@@ -7,6 +7,7 @@ import (
 
 // forward sends the request to the site's upstream and its response to the client, both bodies streaming (S-6.7).
 func (p *pipeline) forward(x *exchange) *answer {
+	x.turn.give()
 	pool := p.upstreams.pool(x.route)
 	conn, err := x.roundTrip(pool)
 	if err != nil {
@@ -29,6 +30,7 @@ func (p *pipeline) forward(x *exchange) *answer {
 func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 	bodyError, cause := x.body.failed(), x.cancelled()
 	x.watch.reset()
+	x.turn.take(x.request.Account) // those that have waited for the same may all be here at once
 	if met := x.shareOf(err); met != nil {
 		return p.refuseByShare(x, met)
 	}

@@ -29,6 +29,9 @@ func listenerTLSConfig(source CertSource, g *gate, log *Logger) *tls.Config {
 		if source.AsksCA() && slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto}) {
 			return source.ChallengeCertificate(hello)
 		}
+		if s, ok := hello.Conn.(*socket); ok && !g.isOpen() && s.waits != nil {
+			s.waits()
+		}
 		if err := g.wait(hello.Context()); err != nil {
 			return nil, err
 		}
