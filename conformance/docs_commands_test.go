@@ -88,7 +88,7 @@ var documentedCommands = map[string]documentedCommand{
 	"grep -E ' (WARN|ERROR) ' /var/log/reverse-proxy/proxy.log | tail -n 20":                                                                      {prints: " WARN RATE_LIMIT "},
 	"logrotate --debug /etc/logrotate.d/reverse-proxy":                                                                                            {prints: "proxy.log"},
 	"mv /var/log/reverse-proxy/proxy.log /var/log/reverse-proxy/proxy.log.1":                                                                      {},
-	"kill -USR1 $(reverse-proxy status | jq .pid)":                                                                                                {},
+	"reverse-proxy reopen --text":                                                                                                                 {prints: "reopened: "},
 	"cp deploy/fail2ban/filter.d/*.conf /etc/fail2ban/filter.d/":                                                                                  {},
 	"cp deploy/fail2ban/jail.d/reverse-proxy.conf /etc/fail2ban/jail.d/":                                                                          {},
 	"fail2ban-regex /var/log/reverse-proxy/proxy.log /etc/fail2ban/filter.d/reverse-proxy.conf":                                                   {prints: "Failregex: "},

@@ -1,5 +1,5 @@
 Feature: Admin commands ask the right daemon
-  `reload`, `status` and `diff` find the admin socket in the configuration file that --config names. They fail, and change
+  `reload`, `status`, `diff` and `reopen` find the admin socket in the configuration file that --config names. They fail, and change
   nothing, when that file does not say where the socket is, and when the daemon at the socket runs another file.
 
   Background:
@@ -18,12 +18,14 @@ Feature: Admin commands ask the right daemon
       And the command complains "reverse-proxy: <command>: ${dir}/other.toml: <says>"
       And the command complains "use --socket PATH"
       And the log has no line "CONFIG_RELOAD"
+      And the log has no line "LOG_REOPENED"
 
       Examples:
         | command | what                        | text                             | code | says                                   |
         | reload  | an empty file               |                                  | 1    | is empty                               |
         | status  | an empty file               |                                  | 1    | is empty                               |
         | diff    | an empty file               |                                  | 2    | is empty                               |
+        | reopen  | an empty file               |                                  | 1    | is empty                               |
         | reload  | nothing but white space     | \n\n                             | 1    | is empty                               |
         | reload  | nothing but a comment       | # later\n                        | 1    | holds no key                           |
         | reload  | what is no TOML             | [[listeners                      | 1    | line 1                                 |
@@ -47,6 +49,7 @@ Feature: Admin commands ask the right daemon
         | reload  | 1    |
         | status  | 1    |
         | diff    | 2    |
+        | reopen  | 1    |
 
   Rule: A daemon that runs another file refuses, and changes nothing
 
@@ -61,6 +64,7 @@ Feature: Admin commands ask the right daemon
       And the command names every one of:
         | this daemon runs ${config}, not ${dir}/other.toml; nothing was changed | --socket |
       And the log has no line "CONFIG_RELOAD"
+      And the log has no line "LOG_REOPENED"
       When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
 
@@ -72,6 +76,8 @@ Feature: Admin commands ask the right daemon
         | status  | json | 1    |
         | diff    | text | 2    |
         | diff    | json | 2    |
+        | reopen  | text | 1    |
+        | reopen  | json | 1    |
 
     @S-1.7
     Scenario: --config is held against the daemon of --socket too, whether the file is there or not

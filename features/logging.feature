@@ -219,7 +219,7 @@ Feature: The log
       Then the proxy exits with 1
       And its standard error has a line with "logging.log_file_path"
 
-  Rule: SIGUSR1 opens the log file anew
+  Rule: SIGUSR1 and `reopen` open the log file anew
 
     @S-8.3
     Scenario: After a rename and SIGUSR1 the lines go to a new file and none is lost
@@ -286,6 +286,80 @@ Feature: The log
         | proxy.log.2.gz |
         | proxy.log.1    |
         | proxy.log      |
+
+    @S-8.3 @logrotate
+    Scenario: logrotate with the shipped file sends the signal where the admin socket is turned off
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the setting "admin_socket_path" is ""
+      And the proxy is running
+      When logrotate rotates the logs with the shipped file
+      Then the log has a new line "LOG_REOPENED" with:
+        | status | success |
+
+    @S-8.3 @logrotate
+    Scenario: logrotate with the shipped file needs no systemd
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the proxy is running
+      When logrotate rotates the logs with the shipped file on a machine without systemd
+      Then the log has a new line "LOG_REOPENED" with:
+        | status | success |
+
+    @S-8.3 @S-1.4
+    Scenario: `reopen` does what SIGUSR1 does, and says so
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the proxy is running
+      When a client requests "https://git.example.test/before" 20 times
+      And the log has 20 lines "REQUEST"
+      And "proxy.log" is renamed to "proxy.log.1"
+      And the command "reverse-proxy reopen --text --config ${config}" is run
+      Then the command exits with 0
+      And the command prints "reopened: ${dir}/proxy.log"
+      And the log has a new line "LOG_REOPENED" with:
+        | level  | INFO    |
+        | status | success |
+      When a client requests "https://git.example.test/after" 20 times
+      Then the file "proxy.log" has 20 lines "REQUEST"
+      And the file "proxy.log.1" has 20 lines "REQUEST"
+
+    @S-8.3 @S-10.1
+    Scenario: `reopen` answers programs with one line of JSON
+      Given the setting "logging.log_file_path" is "${dir}/proxy.log"
+      And the site "git.example.test" is served from the upstream "app"
+      And the proxy is running
+      When the admin command "reopen" is sent
+      Then the admin socket answers with:
+        | status        | ok               |
+        | log_file_path | ${dir}/proxy.log |
+
+    @S-8.3 @S-1.4
+    Scenario: `reopen` fails when the new file cannot be opened, and the old one goes on being written
+      Given the site "git.example.test" is served from the upstream "app"
+      And a directory "logs"
+      And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
+      And the setting "sandbox" is "off"
+      And the proxy is running
+      When "logs" is renamed to "moved"
+      And the command "reverse-proxy reopen --text --config ${config}" is run
+      Then the command exits with 1
+      And the command prints nothing
+      And the command complains in 1 line
+      And the command complains "logging.log_file_path: open ${dir}/logs/proxy.log: no such file or directory; create its directory"
+      And the log has a new line "LOG_REOPENED" with:
+        | level  | ERROR |
+        | status | error |
+      When a client requests "https://git.example.test/while-gone"
+      Then the file "moved/proxy.log" contains "path=/while-gone"
+
+    @S-8.3
+    Scenario: `reopen` without a log file has nothing to do
+      Given the site "git.example.test" is served from the upstream "app"
+      And the proxy is running
+      When the command "reverse-proxy reopen --text --config ${config}" is run
+      Then the command exits with 0
+      And the command prints "logging.log_file_path is not set; nothing to reopen"
 
     @S-8.3
     Scenario: A log directory that has vanished is reported, and the old file goes on being written

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -35,6 +36,8 @@ type adminHandlers struct {
 	Diff func() DiffResult
 	// Status describes the daemon.
 	Status func() Status
+	// Reopen opens the log file anew.
+	Reopen func() ReopenResult
 	// ConfigPath is the absolute path of the configuration file that the daemon runs.
 	ConfigPath string
 }
@@ -119,7 +122,7 @@ func adminReply(ctx context.Context, handlers adminHandlers, line string, err er
 	if err != nil {
 		return adminFailure{Status: adminStatusError, Message: err.Error()}
 	}
-	known := command == "reload" || command == "diff" || command == "status"
+	known := slices.Contains([]string{"reload", "diff", "status", "reopen"}, command)
 	if known && expected != nil && !expected.is(handlers.ConfigPath) {
 		return adminFailure{adminStatusError, wrongConfigText(handlers.ConfigPath, expected.Path), handlers.ConfigPath}
 	}
@@ -130,6 +133,8 @@ func adminReply(ctx context.Context, handlers adminHandlers, line string, err er
 		return handlers.Diff()
 	case "status":
 		return handlers.Status().complete()
+	case "reopen":
+		return handlers.Reopen()
 	}
 	return adminFailure{Status: adminStatusError, Message: unknownAdminCommand(line)}
 }

@@ -116,7 +116,8 @@ func TestADaemonRefusesCommandsForAnotherConfiguration(t *testing.T) {
 	handlers.Reload = func(context.Context) ReloadResult { called("reload"); return ReloadResult{Status: "ok"} }
 	handlers.Diff = func() DiffResult { called("diff"); return DiffResult{Status: "ok"} }
 	handlers.Status = func() Status { called("status"); return Status{} }
-	for _, command := range []string{"reload", "diff", "status"} {
+	handlers.Reopen = func() ReopenResult { called("reopen"); return ReopenResult{Status: "ok"} }
+	for _, command := range []string{"reload", "diff", "status", "reopen"} {
 		var calls []string
 		called = func(name string) { calls = append(calls, name) }
 		got := adminReply(t.Context(), handlers, command+` {"config":"/etc/yours.toml"}`, nil)

@@ -55,6 +55,8 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 		return renderDiff(line)
 	case "reload":
 		return renderReload(line)
+	case "reopen":
+		return renderReopen(line)
 	}
 	var status Status
 	if err := json.Unmarshal(line, &status); err != nil {

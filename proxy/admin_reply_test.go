@@ -202,7 +202,7 @@ func TestJSONIsMadePrintableAndKeepsItsMeaning(t *testing.T) {
 	}
 }
 
-// FuzzReply renders whatever stands in place of a daemon's answer, in all three commands and as JSON.
+// FuzzReply renders whatever is in place of a daemon's answer, for every command and as JSON.
 func FuzzReply(f *testing.F) {
 	for _, example := range replyExamples {
 		line, err := os.ReadFile(filepath.Join("..", "testdata", "admin", example.file+".json"))
@@ -212,7 +212,7 @@ func FuzzReply(f *testing.F) {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		for _, command := range []string{"status", "diff", "reload"} {
+		for _, command := range []string{"status", "diff", "reload", "reopen"} {
 			reply, err := renderReply(command, line, replyTime)
 			if err != nil {
 				checkPrintable(t, err.Error())

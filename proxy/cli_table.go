@@ -62,19 +62,25 @@ func cliCommands() []cliCommand {
 		},
 		{
 			Name:    "reload",
-			Summary: "make the running proxy read its configuration again, and tell what that changed",
+			Summary: "make the running proxy read its configuration again, and show what that changed",
 			Flags:   [][]string{socket, form},
 			run:     runClient,
 		},
 		{
 			Name:    "status",
-			Summary: "tell what the running proxy is doing",
+			Summary: "show what the running proxy is doing",
 			Flags:   [][]string{socket, form, {"watch"}},
 			run:     runClient,
 		},
 		{
 			Name:    "diff",
-			Summary: "tell what a reload of the configuration as it is now would change, and do nothing",
+			Summary: "show what a reload of the configuration as it is now would change, and change nothing",
+			Flags:   [][]string{socket, form},
+			run:     runClient,
+		},
+		{
+			Name:    "reopen",
+			Summary: "make the running proxy open its log file anew, after logrotate has renamed it",
 			Flags:   [][]string{socket, form},
 			run:     runClient,
 		},
@@ -94,13 +100,13 @@ func cliFlags() []cliFlag {
 			text(func(c *commandLine) *string { return &c.config }, defaultConfigPath)},
 		{"socket", "PATH", "the admin socket (default: the configuration's admin_socket_path)",
 			text(func(c *commandLine) *string { return &c.socket }, "")},
-		{"validate", "", "check the configuration, report every error, warn of what is probably wrong, and exit",
+		{"validate", "", "check the configuration, report every error, warn of probable mistakes, and exit",
 			toggle(func(c *commandLine) *bool { return &c.validate })},
 		{"allow-wildcard-bind", "", "permit 0.0.0.0 and :: as bind addresses",
 			toggle(func(c *commandLine) *bool { return &c.wildcard })},
-		{"json", "", "print JSON; diff, reload and status do so where stdout is no terminal",
+		{"json", "", "print JSON; diff, reload, reopen and status do so if stdout is not a terminal",
 			toggle(func(c *commandLine) *bool { return &c.json })},
-		{"text", "", "print text for people, which is the default on a terminal",
+		{"text", "", "print text for people, the default on a terminal",
 			toggle(func(c *commandLine) *bool { return &c.text })},
 		{"watch", "", "print the status again every 2 seconds, until Ctrl-C",
 			toggle(func(c *commandLine) *bool { return &c.watch })},
@@ -132,8 +138,8 @@ type cliExit struct {
 // cliExits lists the exit codes of the program (S-1.5).
 func cliExits() []cliExit {
 	return []cliExit{
-		{exitOK, "done, or graceful shutdown; of diff: no difference"},
-		{exitError, "configuration or startup failure, or the daemon cannot be asked; of diff: there are differences"},
-		{exitUsage, "wrong usage; of diff: also a file that would be refused, or a daemon that cannot be asked"},
+		{exitOK, "success, or graceful shutdown; of diff: no difference"},
+		{exitError, "configuration, startup or command failed, or the daemon cannot be reached; of diff: differences"},
+		{exitUsage, "wrong usage; of diff: also, the file would be refused, or the daemon cannot be reached"},
 	}
 }

@@ -61,7 +61,7 @@ func ConfigReference() []ConfigTable {
 			{Name: "https_health_path", Type: stringKey, Default: `"/health"`, Dynamic: true, Promise: "S-6.2",
 				Text: "Path that every HTTPS listener answers with 200 itself, for `GET` and `HEAD` and any host; `\"\"` disables it. Begins with `/`, without a query."},
 			{Name: "admin_socket_path", Type: stringKey, Default: `"/run/reverse-proxy/admin.sock"`, Promise: "S-2.20",
-				Text: "Unix socket for `reverse-proxy reload`, `status` and `diff`; `\"\"` disables it. Absolute, without `..`, at most 107 bytes."},
+				Text: "Unix socket for `reverse-proxy reload`, `status`, `diff` and `reopen`; `\"\"` disables it. Absolute, without `..`, at most 107 bytes."},
 			secondsKey("shutdown_timeout_secs", "30", false, "S-11.1", "How long a shutdown waits for requests in flight."),
 			secondsKey("connection_idle_timeout_secs", "60", false, "S-12.1", "A connection without a request in flight is closed after this time."),
 			secondsKey("header_timeout_secs", "10", false, "S-12.4", "Time limit for a TLS handshake, and for receiving a request head."),

@@ -84,6 +84,7 @@ func (d *Daemon) startBackgroundTasks() error {
 			Reload: func(context.Context) ReloadResult { return d.Reload() },
 			Diff:   d.Diff,
 			Status: d.Status,
+			Reopen: d.ReopenLog,
 
 			ConfigPath: d.config.Path,
 		})

@@ -38,6 +38,8 @@ type Logger struct {
 	stdout  *logSink
 	file    *logSink // nil when logging.log_file_path is not set
 	repeats logRepeats
+	// reopening orders calls of Reopen, so that the file that was opened last is the one that is used.
+	reopening sync.Mutex
 
 	closeOnce sync.Once
 	closeErr  error
@@ -102,6 +104,8 @@ func (l *Logger) Reopen() error {
 	if l.file == nil {
 		return nil
 	}
+	l.reopening.Lock()
+	defer l.reopening.Unlock()
 	out, err := openLogFile(l.path)
 	if err != nil {
 		return err

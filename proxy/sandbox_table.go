@@ -39,7 +39,7 @@ func sandboxTable(cfg *Config) []sandboxRow {
 	rows := []sandboxRow{
 		// A reload reads the configuration, which a deployment replaces by a rename, or as a symbolic link.
 		{path: cfg.Path, rights: sandboxRead},
-		// SIGUSR1 opens the log file anew, after logrotate has renamed it, and looks how it ends.
+		// SIGUSR1 and `reopen` open the log file anew, after logrotate has renamed it, and look how it ends.
 		{path: cfg.Logging.FilePath, rights: sandboxAppend},
 		// The socket's file goes at the end.
 		{path: cfg.AdminSocketPath, rights: sandboxUnlink},

@@ -25,7 +25,7 @@ func (d *Daemon) handleSignals(ctx context.Context, signals <-chan os.Signal) {
 			default: // one waits already, and will read the file when its turn comes
 			}
 		case syscall.SIGUSR1:
-			d.reopenLog()
+			d.ReopenLog()
 		case syscall.SIGTERM, os.Interrupt:
 			switch {
 			case !stopping:
@@ -49,13 +49,4 @@ func (d *Daemon) reloadOnRequest(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// reopenLog opens the log file anew (S-8.3).
-func (d *Daemon) reopenLog() {
-	if err := d.shared.log.Reopen(); err != nil {
-		d.shared.log.Log(LevelError, "LOG_REOPENED", Str("status", "error"), Err(err))
-		return
-	}
-	d.shared.log.Log(LevelInfo, "LOG_REOPENED", Str("status", "success"))
 }

@@ -14,7 +14,8 @@ import (
 
 func (w *World) logrotateSteps() []step {
 	return []step{
-		{`logrotate rotates the logs with the shipped file`, w.logrotate, "The real logrotate, forced, with `deploy/logrotate/reverse-proxy` for this scenario's directory in place of /var/log/reverse-proxy, and a `systemctl` that sends the daemon the signal which the file asks for, and does nothing else. For scenarios with the tag @logrotate only."},
+		{`logrotate rotates the logs with the shipped file`, func() error { return w.logrotate(fmt.Sprintf(fakeSystemctl, w.daemon.cmd.Process.Pid)) }, "The real logrotate, forced, with `deploy/logrotate/reverse-proxy` for this scenario's directory in place of /var/log/reverse-proxy, a `reverse-proxy` that reads the scenario's configuration unless told otherwise, and a `systemctl` that sends the daemon the signal which the file asks for, and does nothing else. For scenarios with the tag @logrotate only."},
+		{`logrotate rotates the logs with the shipped file on a machine without systemd`, func() error { return w.logrotate("#!/bin/sh\nexit 1\n") }, "The same, with a `systemctl` that fails."},
 	}
 }
 
@@ -39,7 +40,13 @@ const fakeSystemctl = `#!/bin/sh
 [ "$*" = "kill --kill-who=main --signal=SIGUSR1 reverse-proxy.service" ] && exec kill -USR1 %d
 `
 
-func (w *World) logrotate() error {
+// configuredProxy stands in for the installed program, whose configuration is at the default path.
+const configuredProxy = `#!/bin/sh
+exec %s "$@" --config %s
+`
+
+// logrotate rotates the logs with the shipped file, on a machine with that systemctl.
+func (w *World) logrotate(systemctl string) error {
 	program, err := logrotatePath()
 	if err != nil {
 		return err
@@ -59,8 +66,8 @@ func (w *World) logrotate() error {
 	if err := os.MkdirAll(w.path("bin"), 0o700); err != nil {
 		return err
 	}
-	script := fmt.Sprintf(fakeSystemctl, w.daemon.cmd.Process.Pid)
-	if err := writeProgram(w.path("bin/systemctl"), []byte(script)); err != nil {
+	proxy := fmt.Sprintf(configuredProxy, w.suite.Binary, w.configPath())
+	if err := errors.Join(writeProgram(w.path("bin/systemctl"), []byte(systemctl)), writeProgram(w.path("bin/reverse-proxy"), []byte(proxy))); err != nil {
 		return err
 	}
 	w.markLog()
