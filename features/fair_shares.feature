@@ -91,6 +91,22 @@ Feature: Fair shares of the connections
       And the client "mallet" keeps 60 connections to "tcp://[2001:db8:1::1]:${https}" open, which send "\x16\x03\x01\x02\x00\x01\x00\x01\xfc"
       Then the client "alice" is answered 200 by "https://six.example.test/" over 7 new connections, most of them within a second
 
+  Rule: While one client is as fast as it can, another one is answered within a second
+
+    @S-12.6
+    Scenario: Handshakes that cost their client nothing
+      Given an RSA certificate "rsa" for "git.example.test"
+      And listener 1 has the certificate "rsa"
+      And the proxy is running
+      When the client "mallory" begins handshakes with "https://git.example.test" as fast as it can, 250 at a time
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
+
+    @S-12.6
+    Scenario: Heads that cost their client nothing
+      Given the proxy is running
+      When the client "mallory" floods "https://git.example.test" with requests of "127 times a field of 400" for "nobody.example.test", over 200 HTTP/2 connections
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
+
   Rule: A connection that says nothing gives way after a second
 
     @S-12.10
