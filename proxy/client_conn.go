@@ -42,6 +42,8 @@ type clientConn struct {
 	one [1]byte
 	// aborted reports whether the last response was not sent whole.
 	aborted bool
+	// revived reports whether the connection was ended as idle when it had a request, and so ends with that.
+	revived bool
 	// unsent is what the kernel had not sent at the last look, looked when that was, and moved when it was seen to change.
 	// stuck is since when a write waits of which nothing moves, 0 where none does. They are the sweeper's.
 	unsent               int
@@ -53,8 +55,8 @@ type clientConn struct {
 	flushed chan struct{}
 	// mu guards work and which request its exchange is for, for other goroutines, and what follows.
 	mu sync.Mutex
-	// drained says that a drain has ended the connection as idle, wasCut that it was ended with whatever was in flight.
-	drained, wasCut bool
+	// wasCut reports whether the connection was ended with whatever was in flight.
+	wasCut bool
 	// serving reports whether the handshake is complete.
 	serving atomic.Bool
 	// http2 is set when the connection has agreed on HTTP/2.
@@ -220,7 +222,7 @@ func (c *clientConn) awaitRequest(first bool) bool {
 		c.drain()
 	}
 	n, err := c.stream.Read(c.one[:])
-	return n == 1 && err == nil && (c.watch.set(phaseHead, c.server.headerTimeout) || c.revive())
+	return n == 1 && err == nil && (c.watch.set(phaseHead, c.server.headerTimeout) || c.reviveHTTP1())
 }
 
 // look implements watched.

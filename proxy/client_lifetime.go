@@ -57,7 +57,12 @@ func (c *clientConn) use() connUse {
 
 // endIdle implements accountedConn. A request whose bytes have come is not lost.
 func (c *clientConn) endIdle() bool {
-	if c.hasReceived() || !c.watch.endIdle() {
+	if c.hasReceived() {
+		return false
+	}
+	c.mu.Lock() // revive comes before all of it, or after
+	defer c.mu.Unlock()
+	if !c.watch.endIdle() {
 		return false
 	}
 	c.interrupt()
@@ -80,24 +85,41 @@ func (c *clientConn) drain() {
 	case p == phaseFirst, p == phaseIdle && c.hasReceived():
 		c.watch.shorten(p, freshDrainGrace)
 	case p == phaseIdle && c.watch.endIdle():
-		c.drained = true
 		_ = c.tcp.SetReadDeadline(pastDeadline)
 	}
 }
 
-// revive takes back that a drain has ended the connection as idle. The connection's goroutine calls it when it has read
-// the first byte of a request nevertheless: it had left the kernel before the drain looked there, and so was received
-// before the connection ended (S-12.12). It reports whether the request is to be served.
-func (c *clientConn) revive() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.drained || c.wasCut {
+// revive takes back that the connection was ended as idle: by a drain, to make room, or by its clock. The connection's
+// goroutine calls it when it has read a request nevertheless, which had left the kernel before its end was decided, and so was
+// received before the connection ended (S-12.12). It sets the clock of what follows, and reports whether the request is to be
+// served. The connection ends with it.
+func (c *clientConn) revive(p phase, timeout time.Duration) bool {
+	if !c.takeBackEnd(p, timeout) {
 		return false
 	}
-	c.drained = false
-	_ = c.tcp.SetReadDeadline(time.Time{}) // fails only where the connection is gone already
+	c.revived = true
+	return true
+}
+
+// reviveHTTP1 is revive for the first byte of a head.
+func (c *clientConn) reviveHTTP1() bool {
+	if !c.revive(phaseHead, c.server.headerTimeout) {
+		return false
+	}
+	c.server.registry.stays(c)
+	return true
+}
+
+// takeBackEnd is revive under the lock that those hold who end the connection.
+func (c *clientConn) takeBackEnd(p phase, timeout time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.wasCut || c.forced.Load() {
+		return false
+	}
+	_ = c.tcp.SetDeadline(time.Time{}) // fails only where the connection is gone already
 	c.watch.reset()
-	return c.watch.set(phaseHead, c.server.headerTimeout)
+	return c.watch.set(p, timeout)
 }
 
 // hasReceived reports whether there are bytes that were not read yet.

@@ -19,7 +19,7 @@ func (w *http1Work) Inform(status int, reason string, fields Fields) error {
 
 // Head implements clientWriter.
 func (w *http1Work) Head(status int, reason string, fields Fields, length int64, closing bool) error {
-	w.closeAfter = w.closeAfter || closing || w.conn.server.draining()
+	w.closeAfter = w.closeAfter || closing || w.conn.revived || w.conn.server.draining()
 	w.bodyless = w.request.Method == "HEAD" || status == 204 || status == 304
 	w.chunked = length < 0 && !w.bodyless && w.request.Protocol == HTTP11
 	if length < 0 && !w.bodyless && !w.chunked {

@@ -129,6 +129,27 @@ func (r *connRegistry) add(c accountedConn, t *ticket) bool {
 	return true
 }
 
+// stays takes back that a connection was told to make room: a request had come on it.
+func (r *connRegistry) stays(c accountedConn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.staysLocked(c) {
+		r.makeRoom()
+	}
+}
+
+// staysLocked forgets that a connection is leaving, and reports whether it was. The caller holds mu.
+func (r *connRegistry) staysLocked(c accountedConn) bool {
+	e := c.entry()
+	if !e.leaving {
+		return false
+	}
+	e.leaving = false
+	e.account.leaving--
+	r.leaving = slices.DeleteFunc(r.leaving, func(l leavingConn) bool { return l.conn == c })
+	return true
+}
+
 // remove forgets a connection that was registered.
 func (r *connRegistry) remove(c accountedConn) {
 	r.mu.Lock()
@@ -137,13 +158,9 @@ func (r *connRegistry) remove(c accountedConn) {
 		return
 	}
 	delete(r.conns, c)
-	e := c.entry()
-	if e.leaving {
-		e.account.leaving--
-		r.leaving = slices.DeleteFunc(r.leaving, func(l leavingConn) bool { return l.conn == c })
-	}
+	r.staysLocked(c)
 	r.sweeper.remove(c.deadline())
-	r.left(e.account)
+	r.left(c.entry().account)
 }
 
 // release gives back what a ticket has got, for a connection that was never registered.

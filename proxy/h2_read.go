@@ -25,6 +25,9 @@ func (h *h2Conn) read() error {
 			return err
 		}
 		h.watchHead()
+		if h.client.revived {
+			h.server.registry.stays(h.client)
+		}
 		if err := h.fill(); err != nil {
 			return err
 		}
@@ -149,7 +152,7 @@ func (h *h2Conn) watchHead() {
 	h.heading = partial
 	switch {
 	case partial:
-		h.client.watch.set(phaseHead, h.server.headerTimeout)
+		h.goOn(phaseHead, h.server.headerTimeout)
 	case h.running == 0:
 		waiting := phaseIdle
 		if h.newest == 0 {
@@ -157,7 +160,7 @@ func (h *h2Conn) watchHead() {
 		}
 		h.client.watch.set(waiting, max(1, h.server.idleTimeout-time.Duration(h.now()-h.idleSince)))
 	default:
-		h.client.watch.set(phaseStreams, h.server.pipeline.bodyIdle)
+		h.goOn(phaseStreams, h.server.pipeline.bodyIdle)
 	}
 }
 
@@ -174,6 +177,15 @@ func (h *h2Conn) begin() {
 	h.starting = h.starting[:0]
 	h.drainAfterFirst()
 	h.wakeWriter()
+}
+
+// goOn sets the clock of a request that has come. Where the connection was ended as idle at that moment, which the client
+// cannot have known, the request is answered all the same, and the connection drained. The caller holds mu.
+func (h *h2Conn) goOn(p phase, timeout time.Duration) {
+	if h.client.watch.set(p, timeout) || h.cause != nil || !h.client.revive(p, timeout) {
+		return
+	}
+	h.firstGoAway()
 }
 
 // frame does what a frame says.

@@ -38,7 +38,7 @@ func (h *h2Conn) startStream(s *h2Stream) {
 	if h.running == 1 {
 		h.again = h.served && h.now()-h.idleSince < int64(h2WarmTime)
 		if !h.heading {
-			h.client.watch.set(phaseStreams, h.server.pipeline.bodyIdle)
+			h.goOn(phaseStreams, h.server.pipeline.bodyIdle)
 		}
 	}
 	h.launch(s)
