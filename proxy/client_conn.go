@@ -44,9 +44,9 @@ type clientConn struct {
 	aborted bool
 	// revived reports whether the connection was ended as idle when it had a request, and so ends with that.
 	revived bool
-	// unsent is what the kernel had not sent at the last look, looked when that was, and moved when it was seen to change.
+	// taken is what the client's side had taken at the last look, looked when that was, and moved when it was seen to change.
 	// stuck is since when a write waits of which nothing moves, 0 where none does. They are the sweeper's.
-	unsent               int
+	taken                uint64
 	looked, moved, stuck int64
 	// late is the phase whose deadline has passed last, forced that the connection was ended by force.
 	late   atomic.Int64
@@ -315,15 +315,4 @@ func hungUp(fd int) bool {
 	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 	n, err := unix.Poll(fds[:], 0)
 	return err == nil && n > 0 && fds[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
-}
-
-// moving reports whether the kernel has sent some of what was written since the sweep before, to all that ask in one sweep.
-func (c *clientConn) moving() bool {
-	if now := c.server.registry.sweeper.clock.Load(); now != c.looked {
-		c.looked = now
-		if unsent, err := unix.IoctlGetInt(c.fd, unix.SIOCOUTQ); err == nil && unsent != c.unsent {
-			c.unsent, c.moved = unsent, now
-		}
-	}
-	return c.moved == c.looked
 }

@@ -215,7 +215,7 @@ func TestWhatTheSocketTellsOfTheClient(t *testing.T) {
 		_ = w.conn.tls.SetWriteDeadline(time.Now().Add(patience))
 		_, _ = w.conn.tls.Write(make([]byte, 32<<20))
 	}()
-	waitFor(t, "the socket to fill up", func() bool { moving(); time.Sleep(20 * time.Millisecond); return w.conn.unsent > 0 && !moving() })
+	waitFor(t, "the socket to fill up", func() bool { moving(); time.Sleep(20 * time.Millisecond); return w.conn.unsentBytes() > 0 && !moving() })
 	if _, err := io.ReadAtLeast(w.client, make([]byte, 8<<20), 8<<20); err != nil {
 		t.Fatal(err)
 	}
