@@ -8,6 +8,8 @@ Feature: Memory
     And the site "small.example.test" is served from the upstream "small"
     And an upstream "stuck" that never answers
     And the site "stuck.example.test" is served from the upstream "stuck"
+    And an upstream "large" that answers with 2000000 bytes
+    And the site "large.example.test" is served from the upstream "large"
     And the setting "max_connections" is 256
     And the setting "rate_limit.requests_per_second" is 1000000
     And the setting "rate_limit.burst" is 1000000
@@ -62,3 +64,4 @@ Feature: Memory
         | 1024  | stuck    | 240         | 250      | a few bytes                                            |
         | 1024  | stuck    | 120         | 250      | a body of one byte, and more                           |
         | 1024  | stuck    | 27          | 250      | 127 times a field of 400, a body of one byte, and more |
+        | 1024  | large    | 5           | 250      | a few bytes                                            |

@@ -17,8 +17,9 @@ type upstreamBody struct {
 	room int
 	// full reports whether the last read filled the room: there is more, and a larger buffer pays.
 	full bool
-	// long is the buffer of a long body.
+	// long is the buffer of a long body, and longs what it was taken from.
 	long       *[]byte
+	longs      *longBodies
 	start, end int
 	done       bool
 	// failed is why the chunks cannot be decoded further.
@@ -115,21 +116,19 @@ func (b *upstreamBody) consume(n int) {
 
 // fill reads into the room behind the head, or into the long buffer where the body is long or comes fast.
 func (b *upstreamBody) fill() error {
-	if b.long == nil && (b.left > longBodyBytes || b.full) {
-		b.long = longBuffers.Get().(*[]byte)
+	r := b.response
+	if filled := b.room == len(r.buffer); b.long == nil && (b.left > longBodyBytes || b.full || filled) {
+		b.longs = r.conn.longs
+		b.long = b.longs.take(filled)
 	}
 	if b.long == nil {
-		r := b.response
-		if r.start = b.room; r.start == len(r.buffer) {
-			b.full = true // the head has filled the buffer
-			return b.fill()
-		}
+		r.start = b.room
 		r.end = r.start
 		err := r.fill()
 		b.full = r.end == len(r.buffer)
 		return err
 	}
-	n, err := b.response.conn.Read(*b.long)
+	n, err := r.conn.Read(*b.long)
 	b.start, b.end = 0, n
 	if n > 0 {
 		return nil
@@ -143,7 +142,7 @@ func (b *upstreamBody) fill() error {
 // release gives the long buffer back.
 func (b *upstreamBody) release() {
 	if b.long != nil {
-		longBuffers.Put(b.long)
+		b.longs.give(b.long)
 		b.long = nil
 	}
 }

@@ -34,6 +34,8 @@ type upstreamConn struct {
 	plain  bool
 	// address is which of the addresses of the upstream's name it leads to; the zero one where that has no name.
 	address netip.Addr
+	// longs bounds the long buffers of responses.
+	longs *longBodies
 	// pinned reports whether only one client's connection may use it.
 	pinned bool
 	// reused reports whether the connection has served a request before.

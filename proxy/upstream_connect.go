@@ -52,7 +52,7 @@ func (p *upstreamPool) acquire(ctx context.Context, x *exchange) (*upstreamConn,
 	if refused {
 		return nil, p.refused(client, limit)
 	}
-	conn := &upstreamConn{}
+	conn := &upstreamConn{longs: &p.all.longs}
 	if waiter != nil {
 		p.all.press()
 		p.makeRoom()

@@ -34,7 +34,8 @@ type upstreams struct {
 	// names are those of the upstreams that are not IP addresses.
 	names *upstreamNames
 	// idle is how many connections are idle, for a look without locks.
-	idle atomic.Int32
+	idle  atomic.Int32
+	longs longBodies
 	// pressed is signalled when a request has to wait for a connection.
 	pressed chan struct{}
 	// nobody is the client of requests that have none, in tests.
