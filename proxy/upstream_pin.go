@@ -56,7 +56,9 @@ func (p *upstreamPin) release() {
 }
 
 // park makes a pinned connection idle until its client wants it again, or closes it where it may not be used again, or where
-// requests wait for its slot.
+// requests wait for its slot. It gives no grace: an idle connection counts as nobody's in the shares, so a client that came
+// back just in time could hold any number of slots that others wait for (S-12.6). What the client loses is its
+// authentication: the upstream offers it anew on the next connection, and the client repeats the handshake.
 func (p *upstreamPool) park(conn *upstreamConn) {
 	p.mu.Lock()
 	client := p.leave(conn)
