@@ -454,3 +454,21 @@ Feature: HTTP/1.1 connections
         | CONNECT | [::1]:22             |
         | TRACE   | /                    |
         | TRACE   | /a?b                 |
+
+    @S-6.14
+    Scenario Outline: What follows a refused CONNECT is not read as a request, as its sender may mean it for a tunnel: <status>
+      Given the setting "rate_limit.burst" is <burst>
+      And the setting "rate_limit.requests_per_second" is 0.01
+      When the proxy is running
+      And a client requests "https://git.example.test/first"
+      And a client opens a connection to "https://git.example.test"
+      And the client sends "CONNECT git.example.test:443 HTTP/1.1\r\nHost: git.example.test\r\n\r\nGET /inner HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives the answer <status>
+      And the answer has the field "Connection" with "close"
+      And the connection is closed with nothing more
+      And the upstream "app" received 1 request
+
+      Examples:
+        | burst | status |
+        | 9     | 405    |
+        | 1     | 429    |

@@ -48,7 +48,7 @@ func (w *http1Work) serveOne() bool {
 		c.aborted = true
 		return false
 	}
-	unread := x.bodyUnread()
+	unread := x.bodyUnread() || opensTunnel(&w.head)
 	if w.flush() != nil {
 		return false
 	}
@@ -119,7 +119,7 @@ func (w *http1Work) begin() {
 			r.TrailerNames = w.trailerNames
 		}
 	}
-	w.closeAfter = !head.KeepAlive || head.Minor == 0
+	w.closeAfter = !head.KeepAlive || head.Minor == 0 || opensTunnel(head)
 	w.chunked, w.bodyless = false, false
 	w.resetExchange()
 }
@@ -145,6 +145,10 @@ func offersHTTP(upgrade string) bool {
 	}
 	return false
 }
+
+// opensTunnel reports whether a request asks for a tunnel, which is always refused. What follows it may be meant for the
+// tunnel, by somebody for whom the client has sent it ahead, and must not be read as a request (RFC 9931).
+func opensTunnel(head *http1.Request) bool { return head.Method == "CONNECT" }
 
 // refuse answers a head that is not a request, counted by the limiter like any other, and closes the connection.
 func (w *http1Work) refuse(refused *http1.Error) {
