@@ -610,6 +610,25 @@ Feature: The log
         | HTTP/1.1 |
         | HTTP/2   |
 
+    @S-8.6 @network
+    Scenario: What an IPv6 client does from all addresses of its /64 is one failure
+      Given a network of its own with the addresses "2001:db8:1::1,2001:db8:2::a,2001:db8:2::b"
+      And the setting "listeners[0].bind_addr" is "2001:db8:1::1"
+      And the client "mallory" has the address "2001:db8:2::a"
+      And the client "mallet" has the address "2001:db8:2::b"
+      And the site "six.example.test" is served from the upstream "six"
+      And the proxy is running
+      When the client "mallory" speaks HTTP/2 with "https://six.example.test"
+      And it floods the proxy with 10000 of "PING"
+      Then it is ended with "ENHANCE_YOUR_CALM"
+      When the client "mallet" speaks HTTP/2 with "https://six.example.test"
+      And it floods the proxy with 10000 of "PING"
+      Then it is ended with "ENHANCE_YOUR_CALM"
+      And the log has a line "HTTP2_ABUSE" with:
+        | client_ip | 2001:db8:2::b |
+        | repeated  | 1             |
+      And the log has 2 lines "HTTP2_ABUSE"
+
     @S-8.6 @S-12.3
     Scenario Outline: The <port> port that cannot accept says so once in 10 s, and goes on when it can
       Given the site "git.example.test" is served from the upstream "app"

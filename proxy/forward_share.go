@@ -36,7 +36,7 @@ func (p *pipeline) gaveWay(x *exchange, met *shareError) {
 	p.metrics.process.shares[met.limit].Add(1)
 	key := repeatKey{key: "share", cause: met.limit.String(), upstream: x.route.site.Upstream}
 	if met.limit == share.OfClient || met.limit == share.Stalled {
-		key.host = x.request.ClientText
+		key.host = shareHolder(x.request.Client)
 	}
 	p.log.repeating(LevelWarn, key, "UPSTREAM_SHARE",
 		Str("client_ip", x.request.ClientText), Str("host", x.host), Str("upstream", x.route.site.Upstream),

@@ -202,7 +202,7 @@ func (s *siteServer) logHTTP2(c *clientConn, refused *http2.Error) {
 	}
 	if refused.Code == http2.EnhanceYourCalm {
 		s.pipeline.metrics.process.breaches.Add(1)
-		s.log.repeating(LevelWarn, repeatKey{key: "http2", host: c.clientText, cause: refused.Reason}, "HTTP2_ABUSE",
+		s.log.repeating(LevelWarn, repeatKey{key: "http2", host: shareHolder(c.client), cause: refused.Reason}, "HTTP2_ABUSE",
 			Str("client_ip", c.clientText), Str("code", refused.Code.String()), Str("error", refused.Reason))
 		return
 	}

@@ -1,6 +1,10 @@
 package proxy
 
-import "reverse-proxy/proxy/http2"
+import (
+	"net/netip"
+
+	"reverse-proxy/proxy/http2"
+)
 
 // park enters the stream among the parked answers when it begins to wait for its client and holds no connection to an
 // upstream. The caller holds mu, which park gives up while others give way. It reports whether the stream was entered.
@@ -35,15 +39,15 @@ func (server *siteServer) evictParked() {
 			return
 		}
 		if victim.conn.evict(victim.stream) {
-			logParked(server.log, victim.conn.client.clientText, victim.held, parked.limit)
+			logParked(server.log, victim.conn.client.client, victim.held, parked.limit)
 		}
 	}
 }
 
 // logParked says that an answer had to give way, and what its client held.
-func logParked(log *Logger, client string, held, limit int64) {
-	log.repeating(LevelWarn, repeatKey{key: "parked", host: client}, "ANSWER_SHARE",
-		Str("client_ip", client), Int("held", int(held)), Int("share", int(limit/4)))
+func logParked(log *Logger, client netip.Addr, held, limit int64) {
+	log.repeating(LevelWarn, repeatKey{key: "parked", host: shareHolder(client)}, "ANSWER_SHARE",
+		Addr("client_ip", client), Int("held", int(held)), Int("share", int(limit/4)))
 }
 
 // evict resets a stream that waits for its client. It reports whether the stream still did.

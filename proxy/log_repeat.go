@@ -9,7 +9,8 @@ import (
 const (
 	// repeatWindow is the shortest time between two lines of the same repeating failure (S-8.6).
 	repeatWindow = 10 * time.Second
-	// maxRepeatKeys bounds the failures that are told apart at a time; all beyond share one more window.
+	// maxRepeatKeys bounds the failures of one event that are told apart at a time; all beyond share one more window. The bound
+	// is that of each event, so that those which clients cause do not hide others.
 	maxRepeatKeys = 256
 	// maxRepeatKeyPart bounds the bytes of each part of a key that tell failures apart.
 	maxRepeatKeyPart = 256
@@ -18,18 +19,20 @@ const (
 // repeatKey tells repeating failures apart. It is several strings so that a key costs no allocation to look up.
 type repeatKey struct {
 	key, host, upstream, cause string
+	// rest is the event of the failures that share a window, as they are too many to be told apart; "" for any other key.
+	rest string
 }
 
 // bounded returns the key with each part clipped.
 func (k repeatKey) bounded() repeatKey {
 	clip := func(s string) string { return s[:min(len(s), maxRepeatKeyPart)] }
-	return repeatKey{clip(k.key), clip(k.host), clip(k.upstream), clip(k.cause)}
+	return repeatKey{key: clip(k.key), host: clip(k.host), upstream: clip(k.upstream), cause: clip(k.cause)}
 }
 
 // clone returns a key that shares no memory with buffers of the caller.
 func (k repeatKey) clone() repeatKey {
 	return repeatKey{
-		strings.Clone(k.key), strings.Clone(k.host), strings.Clone(k.upstream), strings.Clone(k.cause),
+		strings.Clone(k.key), strings.Clone(k.host), strings.Clone(k.upstream), strings.Clone(k.cause), k.rest,
 	}
 }
 
@@ -39,21 +42,24 @@ type logRepeats struct {
 	log     *Logger
 	mu      sync.Mutex
 	windows map[repeatKey]*repeatedLine
+	// open is how many windows each event has.
+	open    map[string]int
 	stopped bool
 }
 
 // repeatedLine is an open window and the last line that was held back in it.
 type repeatedLine struct {
 	timer *time.Timer
+	event string
 	held  int // lines held back
 	level Level
-	event string
 	attrs []byte // laid out, as the attributes' strings need not outlive the call
 }
 
 func (r *logRepeats) init(l *Logger) {
 	r.log = l
 	r.windows = make(map[repeatKey]*repeatedLine)
+	r.open = make(map[string]int)
 }
 
 // repeating is Repeating for a key of several parts.
@@ -74,18 +80,19 @@ func (r *logRepeats) add(level Level, key repeatKey, event string, attrs []byte)
 		return
 	}
 	w := r.windows[key]
-	if w == nil && len(r.windows) >= maxRepeatKeys {
-		key = repeatKey{}
+	if w == nil && r.open[event] >= maxRepeatKeys {
+		key = repeatKey{rest: event}
 		w = r.windows[key]
 	}
 	if w != nil {
 		w.held++
-		w.level, w.event, w.attrs = level, event, append(w.attrs[:0], attrs...)
+		w.level, w.attrs = level, append(w.attrs[:0], attrs...)
 		return
 	}
 	r.write(level, event, attrs, 0)
 	key = key.clone()
-	r.windows[key] = &repeatedLine{timer: time.AfterFunc(repeatWindow, func() { r.windowEnded(key) })}
+	r.windows[key] = &repeatedLine{event: event, timer: time.AfterFunc(repeatWindow, func() { r.windowEnded(key) })}
+	r.open[event]++
 }
 
 // windowEnded writes the line for those held back and begins the next window, or forgets the key when there was none.
@@ -98,6 +105,7 @@ func (r *logRepeats) windowEnded(key repeatKey) {
 	}
 	if w.held == 0 {
 		delete(r.windows, key)
+		r.open[w.event]--
 		return
 	}
 	r.write(w.level, w.event, w.attrs, w.held)

@@ -93,6 +93,28 @@ func TestTheKeysOfRepeatingFailuresAreBounded(t *testing.T) {
 	})
 }
 
+func TestARepeatingFailureOfOneEventHidesNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, lines := bubbleLogger(t, LoggingConfig{})
+		for round := range 3 { // the bound comes back with the windows
+			for i := range 2 * maxRepeatKeys {
+				l.Repeating(LevelWarn, fmt.Sprint("client", i), "HTTP2_ABUSE", Int("i", i))
+			}
+			before := len(lines())
+			for range 2 {
+				l.Repeating(LevelWarn, "a", "UPSTREAM_ERROR", Str("upstream", "a"))
+				l.Repeating(LevelWarn, "b", "UPSTREAM_ERROR", Str("upstream", "b"))
+			}
+			wantLines(t, fmt.Sprintf("lines of the other event, round %d", round), lines()[before:],
+				"WARN UPSTREAM_ERROR upstream=a", "WARN UPSTREAM_ERROR upstream=b")
+			time.Sleep(3 * repeatWindow)
+		}
+		if got := openWindows(l); got != 0 {
+			t.Errorf("%d windows are open after the silence, want none", got)
+		}
+	})
+}
+
 func TestLongRepeatingKeysAreClipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, lines := bubbleLogger(t, LoggingConfig{})

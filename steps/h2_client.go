@@ -102,11 +102,16 @@ func (w *World) h2Connect(client, url string) (*tls.Conn, error) {
 	config.NextProtos = []string{"h2"}
 	ctx, cancel := context.WithTimeout(w.ctx, patience)
 	defer cancel()
-	conn, err := (&tls.Dialer{NetDialer: w.dialer(client), Config: config}).DialContext(ctx, "tcp", address)
+	conn, err := w.dial(ctx, client, address)
 	if err != nil {
 		return nil, err
 	}
-	return conn.(*tls.Conn), nil
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return secure, nil
 }
 
 // readStream reads stream 1 to its end, and a little beyond, because a reset may follow a whole answer.
