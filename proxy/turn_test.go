@@ -226,19 +226,17 @@ func TestAStreamBeginsInATurnOfItsOwn(t *testing.T) {
 	for range cap(turns.taken) {
 		turns.take()
 	}
-	c.request(1, "GET", "/", true)
+	c.request(1, "GET", "/silent", true)
 	waitFor(t, "the request to be read", func() bool { return served.watch.phase() == phaseHead })
 	p.reclaim()
 	for range 3 {
 		p.answered(t, "127.0.0.2")
 	}
-	if n := p.pipeline.inFlight.Load(); n != 0 {
-		t.Errorf("%d exchanges have begun while all turns were taken", n)
-	}
+	waitFor(t, "nothing to be in flight, as all turns are taken", func() bool { return p.pipeline.inFlight.Load() == 0 })
 	for range cap(turns.taken) {
 		turns.give()
 	}
-	c.answer(1)
+	waitFor(t, "the exchange to begin", func() bool { return p.pipeline.inFlight.Load() == 1 })
 }
 
 func TestFailedExchangesAreAnsweredInTurns(t *testing.T) {
