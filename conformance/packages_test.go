@@ -56,6 +56,7 @@ func TestPackages(t *testing.T) {
 	t.Run("the binaries are static and know their version", func(t *testing.T) { inspectBinaries(t, built) })
 	t.Run("the SBOM lists what go version -m does", func(t *testing.T) { inspectSBOM(t, built) })
 	t.Run("both kinds hold the same files, for each architecture", func(t *testing.T) { inspectContents(t, built) })
+	t.Run("both kinds name their origin, and the changes", func(t *testing.T) { inspectOrigin(t, built) })
 	t.Run("lintian finds no error", func(t *testing.T) { judgeDeb(t, built) })
 	next := nextVersion(t, built)
 	t.Run("the .deb is installed, upgraded, removed and purged", func(t *testing.T) { installDeb(t, built, next) })
@@ -159,14 +160,15 @@ func inspectContents(t *testing.T, built builtPackages) {
 	wanted := []string{
 		"/etc/fail2ban/filter.d/reverse-proxy.conf", "/etc/logrotate.d/reverse-proxy", "/etc/reverse-proxy", "/etc/reverse-proxy/config.toml",
 		"/usr/bin/reverse-proxy", "/usr/lib/systemd/system/reverse-proxy.service", "/usr/share/bash-completion/completions/reverse-proxy",
-		"/usr/share/doc/reverse-proxy/copyright", "/etc/fail2ban/jail.d/reverse-proxy.conf",
+		"/usr/share/doc/reverse-proxy/copyright", "/usr/share/doc/reverse-proxy/README.md", "/usr/share/doc/reverse-proxy/docs/operations.md",
+		"/usr/share/doc/reverse-proxy/docs/runbook.md", "/usr/share/doc/reverse-proxy/changelog.gz", "/etc/fail2ban/jail.d/reverse-proxy.conf",
 		"/usr/share/fish/vendor_completions.d/reverse-proxy.fish", "/usr/share/man/man5/reverse-proxy.toml.5.gz",
 		"/usr/share/man/man8/reverse-proxy.8.gz", "/var/lib/reverse-proxy", "/var/log/reverse-proxy",
 	}
 	// What only one kind has, as its distributions want it.
-	own := regexp.MustCompile(`^/usr/share/(zsh/|lintian/|doc/reverse-proxy/changelog\.)`)
+	own := regexp.MustCompile(`^/usr/share/(zsh/|lintian/|doc/reverse-proxy/changelog\.Debian)`)
 	// A deb has the directories above its files too.
-	docDirectory := regexp.MustCompile(`^/usr/share/doc/reverse-proxy(/examples(/[a-z]+)?)?$`)
+	docDirectory := regexp.MustCompile(`^/usr/share/doc/reverse-proxy(/docs|/examples(/[a-z]+)?)?$`)
 	var first []string
 	for _, pattern := range []string{"*_amd64.deb", "*_arm64.deb", "*.x86_64.rpm", "*.aarch64.rpm"} {
 		var listed string
@@ -204,6 +206,32 @@ func inspectContents(t *testing.T, built builtPackages) {
 		if strings.HasPrefix(name, "/etc/") && !isDir && !strings.Contains(conffiles+"\n", name+"\n") {
 			t.Errorf("%s: got no conffile, want every file in /etc to be one:\n%s", name, conffiles)
 		}
+	}
+}
+
+// inspectOrigin compares who the packages say made them, and that both say what has changed.
+func inspectOrigin(t *testing.T, built builtPackages) {
+	deb, rpm := built.file(t, "*_amd64.deb"), built.file(t, "*.x86_64.rpm")
+	fields := output(t, built.dir, "dpkg-deb", "-f", deb, "Maintainer", "Homepage")
+	want := regexp.MustCompile(`^Maintainer: (\S.* <\S+@\S+>)\nHomepage: (https://\S+)$`).FindStringSubmatch(fields)
+	if want == nil {
+		t.Fatalf("got %q, want a maintainer with an address, and a homepage", fields)
+	}
+	got := output(t, built.dir, "bash", "-c", `rpm -qp --queryformat '%{PACKAGER}\n%{URL}\n' "$0" 2>/dev/null`, rpm)
+	if got != want[1]+"\n"+want[2] {
+		t.Errorf("got %q from the .rpm, want %q", got, want[1:])
+	}
+	wanted, err := os.ReadFile(filepath.Join(built.checkout, "CHANGELOG.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const inDeb = `dpkg-deb --fsys-tarfile "$0" | tar -xO ./usr/share/doc/reverse-proxy/changelog.gz | gzip -dc`
+	if got := output(t, built.dir, "bash", "-o", "pipefail", "-c", inDeb, deb); got != strings.TrimSpace(string(wanted)) {
+		t.Errorf("got the changes %q in the .deb, want those of CHANGELOG.md", got)
+	}
+	const inRPM = `rpm -qp --changelog "$0" 2>/dev/null`
+	if got := output(t, built.dir, "bash", "-c", inRPM, rpm); !strings.Contains(got, want[1]) || !strings.Contains(got, "changelog.gz") {
+		t.Errorf("got the changelog %q from the .rpm, want one by %s that leads to the changes", got, want[1])
 	}
 }
 

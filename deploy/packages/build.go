@@ -65,7 +65,7 @@ func (p project) nfpm(ctx context.Context, r release, arch, kind, stage, dir str
 	if err != nil {
 		return err
 	}
-	env := []string{"VERSION=" + r.version, "ARCH=" + arch, fmt.Sprintf("SOURCE_DATE_EPOCH=%d", r.time.Unix())}
+	env := []string{"VERSION=" + r.version, "ARCH=" + arch, "MAINTAINER=" + maintainer, "HOMEPAGE=" + homepage, fmt.Sprintf("SOURCE_DATE_EPOCH=%d", r.time.Unix())}
 	_, err = command(ctx, stage, env, strings.TrimSpace(path), "package", "--config", "deploy/packages/nfpm.yaml", "--packager", kind, "--target", dir)
 	return err
 }

@@ -130,7 +130,7 @@ func TestStagedFilesHaveTheirModesAndNothingElse(t *testing.T) {
 
 func TestTheChangelogNamesTheRevision(t *testing.T) {
 	got := changelog(release{version: "1.2.3", revision: "abc", time: commitTime})
-	for _, want := range []string{`semver: "1.2.3"`, "date: 2026-01-02T03:04:05Z", `note: "Built from revision abc."`} {
+	for _, want := range []string{`semver: "1.2.3"`, "date: 2026-01-02T03:04:05Z", `note: "Built from revision abc; the changes of the program are in changelog.gz."`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got %q, want %q in it", got, want)
 		}

@@ -11,9 +11,6 @@ import (
 	"time"
 )
 
-// maintainer stands in the packages; the project has no address of its own.
-const maintainer = "The reverse-proxy authors <root@localhost>"
-
 // stage puts what nfpm.yaml names into a directory: the binary, the files of deploy/, and what is made for the packages
 // alone. There they have modes that do not depend on the umask with which the sources were checked out.
 func (p project) stage(ctx context.Context, r release, binary, stage string) error {
@@ -37,6 +34,9 @@ func (p project) stage(ctx context.Context, r release, binary, stage string) err
 	if err != nil {
 		return err
 	}
+	if err := p.stageDocuments(stage); err != nil {
+		return err
+	}
 	notices, err := p.copyright(ctx, binary)
 	if err != nil {
 		return err
@@ -49,11 +49,30 @@ func (p project) stage(ctx context.Context, r release, binary, stage string) err
 	return nil
 }
 
-// changelog is the list of changes as nfpm takes it, which makes those of both kinds of packages of it. What has changed
-// stands in the history of Git, which the revision leads to.
+// stageDocuments copies README.md and docs/, with the links between them intact, and the changes for operators, compressed as
+// distributions want it.
+func (p project) stageDocuments(stage string) error {
+	names, err := filepath.Glob(filepath.Join(p.root, "docs", "*.md"))
+	if err != nil {
+		return err
+	}
+	for _, path := range append(names, filepath.Join(p.root, "README.md")) {
+		name, err := filepath.Rel(p.root, path)
+		if err != nil {
+			return err
+		}
+		if err := copyFile(path, filepath.Join(stage, name), 0o644); err != nil {
+			return err
+		}
+	}
+	return compressFile(filepath.Join(p.root, "CHANGELOG.md"), filepath.Join(stage, "changelog.gz"))
+}
+
+// changelog is the changelog of the packaging as nfpm reads it; nfpm makes that of both kinds of packages from it. The changes
+// of the program are in CHANGELOG.md.
 func changelog(r release) string {
 	return fmt.Sprintf("- semver: %q\n  date: %s\n  packager: %q\n  deb:\n    urgency: medium\n    distributions: [unstable]\n  changes:\n    - note: %q\n",
-		r.version, r.time.Format(time.RFC3339), maintainer, "Built from revision "+r.revision+".")
+		r.version, r.time.Format(time.RFC3339), maintainer, "Built from revision "+r.revision+"; the changes of the program are in changelog.gz.")
 }
 
 // copyFile copies a file, and makes the directory that it goes to.
