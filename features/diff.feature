@@ -211,7 +211,7 @@ Feature: Preview of a reload
 
       Examples:
         | what                          | command | code | answer                                                                | says                                                    |
-        | An older daemon               | diff    | 2    | {\"status\":\"error\",\"message\":\"unknown command: diff\"}\\n | the daemon is of an older version, which does not know diff; restart it with this one |
+        | An older daemon               | diff    | 2    | {\"status\":\"error\",\"message\":\"unknown command: diff\"}\\n | the daemon is an older version that does not know diff; restart it with this version |
         | A web server                  | diff    | 2    | HTTP/1.1 400 Bad Request\\r\\n\\r\\n                              | the answer is not the daemon's: \"HTTP/1.1 400 Bad Request\" |
         | Nothing                       | diff    | 2    |                                                                       | the connection was closed without an answer             |
         | Half a line                   | status  | 1    | {\"status\":\"ok\"                                                  | the answer is not a whole line                          |

@@ -131,7 +131,7 @@ func (a adminClient) checkOlderDaemon(ctx context.Context, expected configFile) 
 	}
 	switch {
 	case status.Config.Path == "":
-		return errors.New("the daemon is of an older version and does not tell which configuration it runs; use --socket without --config")
+		return errors.New("the daemon is an older version that does not report which configuration it runs; use --socket without --config")
 	case !expected.is(status.Config.Path):
 		return wrongConfigError(wrongConfigText(status.Config.Path, expected.Path))
 	}

@@ -195,7 +195,7 @@ func TestADaemonOfAnOlderVersionIsAskedForItsConfigurationFirst(t *testing.T) {
 		{"it runs the file, and is asked for a difference", "diff", mine, exitOK, "", "diff"},
 		{"it runs another file", "reload", "/etc/other.toml", exitError, "this daemon runs /etc/other.toml, not " + mine, "status"},
 		{"it runs another file, and is asked for a difference", "diff", "/etc/other.toml", exitUsage, "this daemon runs /etc/other.toml", "status"},
-		{"it does not tell", "reload", "", exitError, "does not tell which configuration it runs; use --socket without --config", "status"},
+		{"it does not tell", "reload", "", exitError, "does not report which configuration it runs; use --socket without --config", "status"},
 		{"it forges a line", "reload", `/a\u001b[2J\nb`, exitError, `this daemon runs /a\u001b[2J\u000ab, not`, "status"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

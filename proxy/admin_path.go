@@ -25,7 +25,7 @@ func adminSocketPathIn(configPath string) (string, error) {
 // adminSocketPathOf finds the path in the text of a configuration. The errors do not name the file.
 func adminSocketPathOf(contents []byte) (string, error) {
 	if len(bytes.TrimSpace(contents)) == 0 {
-		return "", errors.New("is empty, so that it does not say where the admin socket is")
+		return "", errors.New("is empty, so it does not say where the admin socket is")
 	}
 	if err := checkNesting(contents); err != nil {
 		return "", err
@@ -35,7 +35,7 @@ func adminSocketPathOf(contents []byte) (string, error) {
 		return "", err
 	}
 	if len(tree) == 0 {
-		return "", errors.New("holds no key, so that it does not say where the admin socket is")
+		return "", errors.New("holds no key, so it does not say where the admin socket is")
 	}
 	value, found := tree["admin_socket_path"]
 	if !found {

@@ -37,9 +37,9 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 		message := printableLine(failure.Message)
 		switch {
 		case len(failure.Errors) == 0 && message == unknownAdminCommand(command):
-			return renderedReply{}, fmt.Errorf("the daemon is of an older version, which does not know %s; restart it with this one", command)
+			return renderedReply{}, fmt.Errorf("the daemon is an older version that does not know %s; restart it with this version", command)
 		case len(failure.Errors) == 0:
-			return renderedReply{}, errors.New(cmp.Or(message, "the daemon gives no reason"))
+			return renderedReply{}, errors.New(cmp.Or(message, "the daemon gave no reason"))
 		}
 		reply := renderedReply{code: failureCode(command)}
 		if message != "" {

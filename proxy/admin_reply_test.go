@@ -135,7 +135,7 @@ func TestAnswersThatAreNoneAreOneClearLine(t *testing.T) {
 		{"a number beyond all bounds", "reload", `{"status":"ok","sites":1e400}`, "the answer is not the daemon's: json: cannot unmarshal number"},
 		{"errors that are numbers", "reload", `{"status":"error","errors":[1]}`, "the answer is not the daemon's: json: cannot unmarshal number"},
 		{"no JSON", "status", "\x1b[2J", "the answer is not the daemon's: invalid character"},
-		{"an error without a reason", "status", `{"status":"error"}`, "the daemon gives no reason"},
+		{"an error without a reason", "status", `{"status":"error"}`, "the daemon gave no reason"},
 		{"a reason that forges a line", "status", `{"status":"error","message":"no\nroot\u001b[31m"}`, `no\u000aroot\u001b[31m`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -34,7 +34,7 @@ func (s *h2Stream) prepareConnect(refused **http1.Error) {
 func (s *h2Stream) checkSwitch(fields Fields) error {
 	hash := sha1.Sum([]byte(s.webSocketKey + webSocketGUID)) // a mark of having understood, not of secrecy
 	if s.webSocketKey == "" || fields.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(hash[:]) {
-		return errBadResponse("its Sec-WebSocket-Accept is not the one of the key")
+		return errBadResponse("its Sec-WebSocket-Accept does not match the key")
 	}
 	return nil
 }

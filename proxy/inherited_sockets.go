@@ -59,7 +59,7 @@ func inheritSockets(cfg *Config) (sockets inheritedSockets, err error) {
 	}()
 	n, err := strconv.ParseUint(count, 10, 16) // more cannot be open
 	if err != nil {
-		return nil, fmt.Errorf("%q is no number of sockets; correct it, or unset it to let the daemon bind its ports", count)
+		return nil, fmt.Errorf("%q is not a number of sockets; correct it, or unset it to let the daemon bind its ports", count)
 	}
 	name := strings.Split(names, ":")
 	for i := range int(n) {
@@ -79,18 +79,18 @@ func inheritSockets(cfg *Config) (sockets inheritedSockets, err error) {
 func inheritSocket(fd int) (*inheritedSocket, error) {
 	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	if err != nil {
-		return nil, fmt.Errorf("descriptor %d: %w; pass sockets alone", fd, socketCause(err))
+		return nil, fmt.Errorf("descriptor %d: %w; pass only sockets", fd, socketCause(err))
 	}
 	syscall.CloseOnExec(fd)
 	file := os.NewFile(uintptr(fd), "inherited")
 	defer file.Close()
 	protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
 	if err != nil || listening == 0 || protocol != unix.IPPROTO_TCP && protocol != unix.IPPROTO_MPTCP {
-		return nil, fmt.Errorf("descriptor %d is no listening TCP socket; use ListenStream= with an address and a port, and Accept=no", fd)
+		return nil, fmt.Errorf("descriptor %d is not a listening TCP socket; use ListenStream= with an address and a port, and Accept=no", fd)
 	}
 	ln, err := net.FileListener(file)
 	if err != nil {
-		return nil, fmt.Errorf("descriptor %d: %w; pass listening TCP sockets alone", fd, err)
+		return nil, fmt.Errorf("descriptor %d: %w; pass only listening TCP sockets", fd, err)
 	}
 	address := ln.Addr().(*net.TCPAddr).AddrPort()
 	return &inheritedSocket{Listener: ln, address: netip.AddrPortFrom(address.Addr().Unmap(), address.Port())}, nil

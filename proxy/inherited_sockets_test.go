@@ -101,7 +101,7 @@ func TestInheritSocketTakesListeningTCPSocketsAlone(t *testing.T) {
 	}{
 		{"IPv4", listener("tcp4", "127.0.0.1:0"), ""},
 		{"IPv6", listener("tcp6", "[::1]:0"), ""},
-		{"a Unix socket", func(t *testing.T) int { return listener("unix", socketDir(t)+"/s")(t) }, "is no listening TCP socket"},
+		{"a Unix socket", func(t *testing.T) int { return listener("unix", socketDir(t)+"/s")(t) }, "is not a listening TCP socket"},
 		{"UDP", func(t *testing.T) int {
 			conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 			if err != nil {
@@ -109,8 +109,8 @@ func TestInheritSocketTakesListeningTCPSocketsAlone(t *testing.T) {
 			}
 			t.Cleanup(func() { conn.Close() })
 			return duplicate(t, conn)
-		}, "is no listening TCP socket"},
-		{"a connection", func(t *testing.T) int { conn, _ := tcpPair(t); return duplicate(t, conn) }, "is no listening TCP socket"},
+		}, "is not a listening TCP socket"},
+		{"a connection", func(t *testing.T) int { conn, _ := tcpPair(t); return duplicate(t, conn) }, "is not a listening TCP socket"},
 		{"a file", func(t *testing.T) int {
 			fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 			if err != nil {
@@ -170,9 +170,9 @@ func TestInheritSocketsReadsTheEnvironment(t *testing.T) {
 		{"for another process", "1", "2", ""},
 		{"for nobody", "", "2", ""},
 		{"none", own, "0", ""},
-		{"no number", own, "two", `LISTEN_FDS: "two" is no number of sockets`},
-		{"below zero", own, "-1", `LISTEN_FDS: "-1" is no number of sockets`},
-		{"more than there can be", own, "18446744073709551617", "is no number of sockets"},
+		{"no number", own, "two", `LISTEN_FDS: "two" is not a number of sockets`},
+		{"below zero", own, "-1", `LISTEN_FDS: "-1" is not a number of sockets`},
+		{"more than there can be", own, "18446744073709551617", "is not a number of sockets"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -32,7 +32,7 @@ func ParseLevel(s string) (Level, error) {
 			return LevelTrace + Level(i), nil
 		}
 	}
-	return 0, fmt.Errorf("%q is no log level; use trace, debug, info, warn or error", s)
+	return 0, fmt.Errorf("%q is not a log level; use trace, debug, info, warn or error", s)
 }
 
 // Format is the layout of a log line.

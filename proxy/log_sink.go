@@ -157,7 +157,7 @@ func (s *logSink) finish() error {
 	select {
 	case <-s.done:
 	default:
-		return fmt.Errorf("%s: the last log lines were not taken within %v; check its reader", s.name, logFlushTimeout)
+		return fmt.Errorf("%s: the last log lines were not accepted within %v; check its reader", s.name, logFlushTimeout)
 	}
 	if s.lost > 0 {
 		return fmt.Errorf("%s: %d log lines lost: %w", s.name, s.lost, s.lastErr)

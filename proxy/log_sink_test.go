@@ -361,7 +361,7 @@ func TestCloseIsBoundedWhenStdoutIsBlocked(t *testing.T) {
 		if took := time.Since(start); took != logFlushTimeout {
 			t.Errorf("Close took %v, want %v", took, logFlushTimeout)
 		}
-		if want := "stdout: the last log lines were not taken within 2s; check its reader"; err == nil || err.Error() != want {
+		if want := "stdout: the last log lines were not accepted within 2s; check its reader"; err == nil || err.Error() != want {
 			t.Errorf("got error %v, want %s", err, want)
 		}
 		wantLines(t, "file", file.lines(), "INFO SHUTDOWN")

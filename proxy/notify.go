@@ -52,7 +52,7 @@ func (n *notifier) Ready(text string) error {
 		return nil
 	}
 	if err := n.send(daemon.SdNotifyReady + "\n" + notifyStatusLine(text)); err != nil {
-		return fmt.Errorf("NOTIFY_SOCKET: %s: cannot tell the service manager: %w; "+
+		return fmt.Errorf("NOTIFY_SOCKET: %s: cannot notify the service manager: %w; "+
 			"start the daemon with Type=notify and NotifyAccess=main, or unset it", n.socket, adminCause(err))
 	}
 	n.state = notifyReady

@@ -21,13 +21,13 @@ func watchdogInterval() (time.Duration, error) {
 	}
 	micros, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || micros <= 0 || micros > math.MaxInt64/int64(time.Microsecond) {
-		return 0, fmt.Errorf("WATCHDOG_USEC: %q is no number of microseconds above 0; "+
+		return 0, fmt.Errorf("WATCHDOG_USEC: %q is not a number of microseconds above 0; "+
 			"correct WatchdogSec= in the unit, or unset it", value)
 	}
 	if value := os.Getenv("WATCHDOG_PID"); value != "" {
 		pid, err := strconv.Atoi(value)
 		if err != nil || pid <= 0 {
-			return 0, fmt.Errorf("WATCHDOG_PID: %q is no process number; correct or unset it", value)
+			return 0, fmt.Errorf("WATCHDOG_PID: %q is not a process ID; correct or unset it", value)
 		}
 		if pid != os.Getpid() {
 			return 0, nil

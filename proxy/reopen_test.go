@@ -12,7 +12,7 @@ func TestTheAnswerToReopenIsRendered(t *testing.T) {
 		{"no log file", `{"status":"ok","path":"/c","log_file_path":""}`, "logging.log_file_path is not set; nothing to reopen", ""},
 		{"a forged line", `{"status":"ok","log_file_path":"/a\u001b[2J\nb"}`, `reopened: /a\u001b[2J\u000ab`, ""},
 		{"a failure", `{"status":"error","message":"logging.log_file_path: open /x: no such file"}`, "", "logging.log_file_path: open /x: no such file"},
-		{"an older daemon", `{"status":"error","message":"unknown command: reopen"}`, "", "the daemon is of an older version, which does not know reopen; restart it with this one"},
+		{"an older daemon", `{"status":"error","message":"unknown command: reopen"}`, "", "the daemon is an older version that does not know reopen; restart it with this version"},
 		{"another program", `{"status":"ok","log_file_path":5}`, "", "the answer is not the daemon's: "},
 	} {
 		reply, err := renderReply("reopen", []byte(c.line), replyTime)

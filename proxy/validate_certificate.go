@@ -77,7 +77,7 @@ func checkKeyPEM(text []byte) error {
 		case block == nil:
 			return errors.New("holds no PEM private key; a file with -----BEGIN PRIVATE KEY----- is needed")
 		case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
-			return errors.New("holds an encrypted key; store it without a passphrase, readable by the proxy's user alone")
+			return errors.New("holds an encrypted key; store it without a passphrase, readable only by the proxy's user")
 		case block.Type == "PRIVATE KEY" || strings.HasSuffix(block.Type, " PRIVATE KEY"):
 			return nil
 		}
