@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"reverse-proxy/proxy"
+	"reverse-proxy/proxy/config"
 )
 
 // somewhere is a place in a temporary directory, with a certificate.
@@ -78,7 +78,7 @@ func TestOurConfigurationIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := proxy.LoadConfig(path, false)
+	config, err := config.Load(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"reverse-proxy/proxy"
+	"reverse-proxy/proxy/config"
 )
 
 // manPages are the man pages that are shipped.
@@ -74,7 +75,7 @@ func TestManPagesAreReadAsTheyAreMeant(t *testing.T) {
 	})
 	t.Run("reverse-proxy.toml(5)", func(t *testing.T) {
 		page := read(t, "reverse-proxy.toml.5")
-		for _, table := range proxy.ConfigReference() {
+		for _, table := range config.Reference() {
 			header := "Top level"
 			if table.Path != "" {
 				header = "[" + table.Path + "]"

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 const (
@@ -28,7 +30,7 @@ var temporaryAcceptErrors = [...]error{
 type backoffListener struct {
 	net.Listener
 	name      string
-	log       *Logger
+	log       *eventlog.Logger
 	closed    chan struct{}
 	closeOnce sync.Once
 }
@@ -36,7 +38,7 @@ type backoffListener struct {
 // newBackoffListener wraps ln so that a temporary error of Accept never ends a server: it is logged as ACCEPT_ERROR
 // with name, at most once in 10 s (S-8.6), and Accept tries again after 5 ms, doubled with every further error in a
 // row up to 1 s (S-12.3). Other errors, net.ErrClosed among them, are returned. Close ends the pause at once.
-func newBackoffListener(ln net.Listener, name string, log *Logger) net.Listener {
+func newBackoffListener(ln net.Listener, name string, log *eventlog.Logger) net.Listener {
 	return &backoffListener{Listener: ln, name: name, log: log, closed: make(chan struct{})}
 }
 
@@ -48,7 +50,7 @@ func (l *backoffListener) Accept() (net.Conn, error) {
 		if err == nil || !isTemporaryAcceptError(err) {
 			return conn, err
 		}
-		l.log.Repeating(LevelError, "accept "+l.name, "ACCEPT_ERROR", Str("listener", l.name), Err(err))
+		l.log.Repeating(eventlog.LevelError, "accept "+l.name, "ACCEPT_ERROR", eventlog.Str("listener", l.name), eventlog.Err(err))
 		if !l.wait(pause) {
 			return nil, net.ErrClosed
 		}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 // scriptedListener is a listener that returns the results of a script, one an Accept, and blocks until it is closed
@@ -72,12 +74,12 @@ func repeatError(err error, n int) []error {
 }
 
 // acceptTestLogger returns a logger into a buffer; read it after Close.
-func acceptTestLogger(t *testing.T) (*Logger, *bytes.Buffer) {
+func acceptTestLogger(t *testing.T) (*eventlog.Logger, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
-	log, err := NewLogger(LoggingConfig{Level: LevelTrace, Format: FormatText}, &out)
+	log, err := eventlog.New(eventlog.Options{Level: eventlog.LevelTrace, Format: eventlog.FormatText}, &out)
 	if err != nil {
-		t.Fatalf("NewLogger: %v", err)
+		t.Fatalf("eventlog.New: %v", err)
 	}
 	return log, &out
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 const (
@@ -53,7 +55,7 @@ type adminFailure struct {
 // serve answers one command a connection until ctx ends (S-10.1). It then closes the socket, removes its file, and
 // returns when every connection is done. Peers that are neither root nor the daemon's user are refused and logged.
 // The error is a permanent one of the listening socket, nil when ctx ended.
-func (s *adminSocket) serve(ctx context.Context, log *Logger, handlers adminHandlers) error {
+func (s *adminSocket) serve(ctx context.Context, log *eventlog.Logger, handlers adminHandlers) error {
 	ln := newBackoffListener(s.ln, "admin", log)
 	defer context.AfterFunc(ctx, func() {
 		s.Close()
@@ -84,7 +86,7 @@ func (s *adminSocket) serve(ctx context.Context, log *Logger, handlers adminHand
 }
 
 // serveConn reads one command, answers it, and closes the connection.
-func (s *adminSocket) serveConn(ctx context.Context, log *Logger, handlers adminHandlers, conn *net.UnixConn) {
+func (s *adminSocket) serveConn(ctx context.Context, log *eventlog.Logger, handlers adminHandlers, conn *net.UnixConn) {
 	defer conn.Close()
 	conn.SetReadDeadline(time.Now().Add(s.readTimeout))
 	defer context.AfterFunc(ctx, func() {
@@ -93,12 +95,12 @@ func (s *adminSocket) serveConn(ctx context.Context, log *Logger, handlers admin
 	})()
 	uid, err := s.peerUID(conn)
 	if err != nil {
-		log.Repeating(LevelWarn, "admin refused", "ADMIN_REFUSED", Err(err))
+		log.Repeating(eventlog.LevelWarn, "admin refused", "ADMIN_REFUSED", eventlog.Err(err))
 		writeAdminReply(ctx, conn, adminFailure{Status: adminStatusError, Message: "permission denied"})
 		return
 	}
 	if !adminPeerAllowed(uid, s.uid) {
-		log.Repeating(LevelWarn, "admin refused", "ADMIN_REFUSED", Int("uid", int(uid)))
+		log.Repeating(eventlog.LevelWarn, "admin refused", "ADMIN_REFUSED", eventlog.Int("uid", int(uid)))
 		writeAdminReply(ctx, conn, adminFailure{Status: adminStatusError, Message: "permission denied"})
 		return
 	}

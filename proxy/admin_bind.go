@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"reverse-proxy/proxy/config"
 )
 
 // adminSocketMode is the mode of the admin socket's file (S-10.4).
@@ -91,7 +93,7 @@ func removeStaleSocket(path string) error {
 		return adminSocketError(path, err)
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return KeyError{Key: "admin_socket_path", Problem: fmt.Sprintf(
+		return config.KeyError{Key: "admin_socket_path", Problem: fmt.Sprintf(
 			"%s exists and is a %s, not a socket, and was left as it is; move it away or choose another path",
 			path, nonSocketKind(info.Mode()))}
 	}
@@ -151,7 +153,7 @@ func adminSocketError(path string, err error) error {
 	case errors.Is(err, syscall.EADDRINUSE):
 		advice = "another process created it just now; stop that one or choose another path"
 	}
-	return KeyError{Key: "admin_socket_path", Problem: fmt.Sprintf("%s: %v; %s", path, adminCause(err), advice)}
+	return config.KeyError{Key: "admin_socket_path", Problem: fmt.Sprintf("%s: %v; %s", path, adminCause(err), advice)}
 }
 
 // fileIdentity returns the device and inode numbers that tell a file from every other.

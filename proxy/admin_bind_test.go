@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"reverse-proxy/proxy/config"
 )
 
 // socketDir returns a directory whose path is short enough for Unix sockets, whatever the test is called.
@@ -185,7 +187,7 @@ func TestBindAdminSocketLeavesEverythingElseUntouched(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := bindAdminSocket(path)
-			var keyErr KeyError
+			var keyErr config.KeyError
 			if !errors.As(err, &keyErr) || keyErr.Key != "admin_socket_path" {
 				t.Fatalf("got error %v, want a KeyError of admin_socket_path", err)
 			}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 const (
@@ -52,7 +54,7 @@ func (a adminClient) run(ctx context.Context) int {
 		reply.code = failureCode(a.command)
 	}
 	if !a.text {
-		reply.out, reply.problems = []string{string(printableJSON(line))}, nil
+		reply.out, reply.problems = []string{string(eventlog.PrintableJSON(line))}, nil
 	}
 	if err := writeLines(a.stdout, reply.out); err != nil {
 		return a.complain(fmt.Errorf("cannot write the answer: %w", err))
@@ -141,7 +143,7 @@ func (a adminClient) checkOlderDaemon(ctx context.Context, expected configFile) 
 // wrongConfigError says that the daemon runs another configuration file than the one that the command is for.
 type wrongConfigError string
 
-func (e wrongConfigError) Error() string { return printableLine(string(e)) }
+func (e wrongConfigError) Error() string { return eventlog.PrintableLine(string(e)) }
 
 // wrongConfigIn returns the wrongConfigError that the answer to `status` stands for, or nil.
 func wrongConfigIn(line []byte) error {

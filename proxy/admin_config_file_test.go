@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
 )
 
@@ -227,9 +228,9 @@ func TestAPathThatDoesNotFitACommandIsAnError(t *testing.T) {
 
 func TestTheAdminSocketIsFoundInTheConfigurationOrNotAtAll(t *testing.T) {
 	for _, c := range []struct{ name, text, path, err string }{
-		{"the default", "max_connections = 5\n", defaultAdminSocketPath, ""},
+		{"the default", "max_connections = 5\n", config.DefaultAdminSocketPath, ""},
 		{"a path", "admin_socket_path = \"/run/x.sock\"\nnonsense = true\n", "/run/x.sock", ""},
-		{"a key that differs in case is another key", "Admin_Socket_Path = \"/run/x.sock\"\n", defaultAdminSocketPath, ""},
+		{"a key that differs in case is another key", "Admin_Socket_Path = \"/run/x.sock\"\n", config.DefaultAdminSocketPath, ""},
 		{"an empty file", "", "", "is empty"},
 		{"white space", " \n\t\n", "", "is empty"},
 		{"a comment", "# nothing yet\n", "", "holds no key"},

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+
+	"reverse-proxy/proxy/config"
 )
 
 // adminSocketPathIn reads the path of the admin socket from a configuration, for the commands that talk to the daemon.
 // It validates nothing else: whether the file is right is for the daemon to say. A file that cannot be read, is not
 // TOML or holds no key is an error and never stands for the default path: the daemon there may be another one (S-1.7).
 func adminSocketPathIn(configPath string) (string, error) {
-	contents, err := readStableFile(configPath, maxConfigBytes, nil)
+	contents, err := config.ReadStableFile(configPath, config.MaxBytes, nil)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", configPath, err)
 	}
@@ -27,10 +29,10 @@ func adminSocketPathOf(contents []byte) (string, error) {
 	if len(bytes.TrimSpace(contents)) == 0 {
 		return "", errors.New("is empty, so it does not say where the admin socket is")
 	}
-	if err := checkNesting(contents); err != nil {
+	if err := config.CheckNesting(contents); err != nil {
 		return "", err
 	}
-	tree, _, err := decodeTOML(string(contents))
+	tree, _, err := config.DecodeTOML(string(contents))
 	if err != nil {
 		return "", err
 	}
@@ -39,7 +41,7 @@ func adminSocketPathOf(contents []byte) (string, error) {
 	}
 	value, found := tree["admin_socket_path"]
 	if !found {
-		return defaultAdminSocketPath, nil
+		return config.DefaultAdminSocketPath, nil
 	}
 	path, ok := value.(string)
 	switch {

@@ -3,23 +3,26 @@ package proxy
 import (
 	"context"
 	"errors"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // adminPort is the admin socket as the daemon holds it: none where it is disabled, or held by another live process.
 type adminPort struct {
 	socket *adminSocket
-	log    *Logger
+	log    *eventlog.Logger
 }
 
 // bindAdmin binds the admin socket (step 5). A socket that a live process holds is the one thing that startup goes on
 // without (S-4.4).
-func bindAdmin(cfg *Config, log *Logger) (*adminPort, error) {
+func bindAdmin(cfg *config.Config, log *eventlog.Logger) (*adminPort, error) {
 	if cfg.AdminSocketPath == "" {
 		return &adminPort{}, nil
 	}
 	socket, err := bindAdminSocket(cfg.AdminSocketPath)
 	if errors.Is(err, errAdminSocketLive) {
-		log.Log(LevelWarn, "ADMIN_SOCKET_IN_USE", Str("path", cfg.AdminSocketPath), Err(err))
+		log.Log(eventlog.LevelWarn, "ADMIN_SOCKET_IN_USE", eventlog.Str("path", cfg.AdminSocketPath), eventlog.Err(err))
 		return &adminPort{}, nil
 	}
 	if err != nil {
@@ -34,7 +37,7 @@ func (a *adminPort) serve(ctx context.Context, handlers adminHandlers) {
 		return
 	}
 	if err := a.socket.serve(ctx, a.log, handlers); err != nil {
-		a.log.Log(LevelError, "ACCEPT_ERROR", Str("listener", "admin"), Err(err))
+		a.log.Log(eventlog.LevelError, "ACCEPT_ERROR", eventlog.Str("listener", "admin"), eventlog.Err(err))
 	}
 }
 

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // renderedReply is an answer of the daemon as people read it.
@@ -34,7 +37,7 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 		return renderedReply{}, replyProblem(err)
 	}
 	if failure.Status != adminStatusOK {
-		message := printableLine(failure.Message)
+		message := eventlog.PrintableLine(failure.Message)
 		switch {
 		case len(failure.Errors) == 0 && message == unknownAdminCommand(command):
 			return renderedReply{}, fmt.Errorf("the daemon is an older version that does not know %s; restart it with this version", command)
@@ -46,7 +49,7 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 			reply.problems = append(reply.problems, message)
 		}
 		for _, problem := range failure.Errors[:min(len(failure.Errors), maxTextRows)] {
-			reply.problems = append(reply.problems, printableLine(problem))
+			reply.problems = append(reply.problems, eventlog.PrintableLine(problem))
 		}
 		return reply, nil
 	}
@@ -67,7 +70,7 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 
 // replyProblem is the error about an answer that is no answer of a daemon.
 func replyProblem(err error) error {
-	return fmt.Errorf("the answer is not the daemon's: %s; is this its socket?", printable(err.Error()))
+	return fmt.Errorf("the answer is not the daemon's: %s; is this its socket?", eventlog.Printable(err.Error()))
 }
 
 // renderDiff renders what a reload would do. The exit code reports whether it would change anything.
@@ -76,11 +79,11 @@ func renderDiff(line []byte) (renderedReply, error) {
 	if err := json.Unmarshal(line, &result); err != nil {
 		return renderedReply{}, replyProblem(err)
 	}
-	path := printableLine(result.Path)
+	path := eventlog.PrintableLine(result.Path)
 	if result.Difference == nil || result.Difference.count() == 0 {
 		return renderedReply{out: []string{path + ": no change"}}, nil
 	}
-	head := fmt.Sprintf("%s: %s", path, count(result.Difference.count(), "change"))
+	head := fmt.Sprintf("%s: %s", path, config.Count(result.Difference.count(), "change"))
 	return renderedReply{out: append([]string{head}, result.Difference.lines()...), code: exitError}, nil
 }
 
@@ -90,18 +93,18 @@ func renderReload(line []byte) (renderedReply, error) {
 	if err := json.Unmarshal(line, &result); err != nil {
 		return renderedReply{}, replyProblem(err)
 	}
-	head := fmt.Sprintf("reloaded: %s", count(result.Sites, "site"))
+	head := fmt.Sprintf("reloaded: %s", config.Count(result.Sites, "site"))
 	if result.Difference == nil {
 		// An older daemon does not tell what it changed, but which keys need a restart.
 		lines := textLines{head}
 		for i, key := range result.RestartRequired {
-			lines.addf(i, len(result.RestartRequired), "restart needed: %s", printable(key))
+			lines.addf(i, len(result.RestartRequired), "restart needed: %s", eventlog.Printable(key))
 		}
 		return renderedReply{out: lines}, nil
 	}
 	if result.Difference.count() == 0 {
 		return renderedReply{out: []string{head + ", no change"}}, nil
 	}
-	head += ", " + count(result.Difference.count(), "change")
+	head += ", " + config.Count(result.Difference.count(), "change")
 	return renderedReply{out: append([]string{head}, result.Difference.lines()...)}, nil
 }

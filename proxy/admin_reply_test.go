@@ -11,6 +11,8 @@ import (
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 // replyTime is when the answers of the tests are read.
@@ -175,11 +177,11 @@ func TestTextsAreMadePrintable(t *testing.T) {
 		{"line ends", "a\r\nb\tc\u2028d", `a\u000d\u000ab\u0009c\u2028d`},
 		{"a turned direction", "abc\u202ecba", `abc\u202ecba`},
 		{"a tag beyond the first plane", "x\U000e0041", `x\U000e0041`},
-		{"a long one", strings.Repeat("ä", maxCellRunes+1), strings.Repeat("ä", maxCellRunes) + "..."},
-		{"one that just fits", strings.Repeat("ä", maxCellRunes), strings.Repeat("ä", maxCellRunes)},
+		{"a long one", strings.Repeat("ä", eventlog.MaxCellRunes+1), strings.Repeat("ä", eventlog.MaxCellRunes) + "..."},
+		{"one that just fits", strings.Repeat("ä", eventlog.MaxCellRunes), strings.Repeat("ä", eventlog.MaxCellRunes)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := printable(c.text); got != c.want {
+			if got := eventlog.Printable(c.text); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -190,7 +192,7 @@ func TestJSONIsMadePrintableAndKeepsItsMeaning(t *testing.T) {
 	for _, line := range []string{
 		`{"status":"ok","a":"grün"}`, "{\"a\":\"\u009b2J\u202e\x7f\"}", "{\r\"a\" :\t[1,\"\U000e0041\U0001f600\"]}", `{"a":"\u001b\\"}`,
 	} {
-		safe := printableJSON([]byte(line))
+		safe := eventlog.PrintableJSON([]byte(line))
 		checkPrintable(t, string(safe))
 		var before, after any
 		if err := json.Unmarshal([]byte(line), &before); err != nil {
@@ -234,7 +236,7 @@ func FuzzReply(f *testing.F) {
 		if !json.Valid(line) {
 			return
 		}
-		safe := printableJSON(line)
+		safe := eventlog.PrintableJSON(line)
 		checkPrintable(t, string(safe))
 		var before, after any
 		if json.Unmarshal(line, &before) != nil {

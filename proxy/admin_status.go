@@ -1,6 +1,11 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
+)
 
 // The values of the field `status` in every answer of the admin socket.
 const (
@@ -66,7 +71,7 @@ type Status struct {
 	// Listeners are the addresses that are served, in the order of the configuration.
 	Listeners []ListenerStatus `json:"listeners"`
 	// Certificates are those in use, over all listeners.
-	Certificates []CertInfo `json:"certificates"`
+	Certificates []cert.Info `json:"certificates"`
 	// Time is the daemon's clock.
 	Time time.Time `json:"time"`
 	// SiteTraffic is every site with what it has served since the start, in the order of the hosts.
@@ -102,7 +107,7 @@ type ConfigStatus struct {
 	// FileDiffers says that the file on disk has other contents by now, or cannot be read.
 	FileDiffers bool `json:"file_differs"`
 	// RestartRequired are the static keys that differed from those in use at the last reload.
-	RestartRequired []Drift `json:"restart_required"`
+	RestartRequired []config.Drift `json:"restart_required"`
 }
 
 // ListenerStatus is one entry of `[[listeners]]` as it is served.
@@ -111,8 +116,8 @@ type ListenerStatus struct {
 	HTTPS string `json:"https"`
 	// HTTP is the address and port of the redirect; "" when there is none.
 	HTTP string `json:"http,omitempty"`
-	// TLSMode is where its certificates come from.
-	TLSMode TLSMode `json:"tls_mode"`
+	// config.TLSMode is where its certificates come from.
+	TLSMode config.TLSMode `json:"tls_mode"`
 }
 
 // complete fills what has only one right value: the status, and lists that are empty and not null.
@@ -122,7 +127,7 @@ func (s Status) complete() Status {
 		s.Listeners = []ListenerStatus{}
 	}
 	if s.Certificates == nil {
-		s.Certificates = []CertInfo{}
+		s.Certificates = []cert.Info{}
 	}
 	if s.SiteTraffic == nil {
 		s.SiteTraffic = []SiteTraffic{}
@@ -134,7 +139,7 @@ func (s Status) complete() Status {
 		s.Reloads = []ReloadStatus{}
 	}
 	if s.Config.RestartRequired == nil {
-		s.Config.RestartRequired = []Drift{}
+		s.Config.RestartRequired = []config.Drift{}
 	}
 	return s
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 // adminServer is an admin socket that is being served, for tests.
@@ -33,7 +35,7 @@ func startAdmin(t *testing.T, handlers adminHandlers, adjust func(*adminSocket))
 	others := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, others) })
 	var out bytes.Buffer
-	log, err := NewLogger(LoggingConfig{Level: LevelTrace, Format: FormatText}, &out)
+	log, err := eventlog.New(eventlog.Options{Level: eventlog.LevelTrace, Format: eventlog.FormatText}, &out)
 	if err != nil {
 		t.Fatal(err)
 	}

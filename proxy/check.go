@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"reverse-proxy/proxy/config"
 )
 
 // checkTimeout bounds what `check` waits for, which is the system's resolver alone.
@@ -39,8 +41,8 @@ type CheckProblem struct {
 // pipeline that keeps stderr keeps them. It creates, changes and binds nothing, and asks nobody but the system's
 // resolver for the upstreams' names.
 func runCheck(c commandLine, stdout, stderr io.Writer) int {
-	cfg, err := LoadConfig(c.config, c.wildcard)
-	var warnings []KeyError
+	cfg, err := config.Load(c.config, c.wildcard)
+	var warnings []config.KeyError
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 		defer cancel()
@@ -61,13 +63,13 @@ func runCheck(c commandLine, stdout, stderr io.Writer) int {
 		_ = writeLines(stderr, errorLines(err))
 		return code
 	}
-	report := validationReport(cfg)
+	report := config.Report(cfg)
 	lines := make([]string, len(warnings))
 	for i, warning := range warnings {
 		lines[i] = "warning: " + warning.Error()
 	}
 	if len(lines) > 0 {
-		report += ", " + count(len(lines), "warning")
+		report += ", " + config.Count(len(lines), "warning")
 	}
 	_ = writeLines(stderr, lines)
 	if err := writeLines(stdout, []string{report}); err != nil {
@@ -78,14 +80,14 @@ func runCheck(c commandLine, stdout, stderr io.Writer) int {
 }
 
 // checkResult makes the answer for programs.
-func checkResult(path string, cfg *Config, err error, warnings []KeyError) CheckResult {
+func checkResult(path string, cfg *config.Config, err error, warnings []config.KeyError) CheckResult {
 	result := CheckResult{Status: adminStatusOK, Path: path, Errors: []CheckProblem{}, Warnings: checkProblems(warnings)}
 	if err == nil {
-		result.Listeners, result.Sites = len(cfg.Listeners), siteCount(cfg)
+		result.Listeners, result.Sites = len(cfg.Listeners), config.SiteCount(cfg)
 		return result
 	}
 	result.Status = adminStatusError
-	if config, ok := err.(ConfigErrors); ok {
+	if config, ok := err.(config.Errors); ok {
 		result.Errors = checkProblems(config)
 	} else {
 		result.Errors = append(result.Errors, CheckProblem{Problem: err.Error()})
@@ -94,7 +96,7 @@ func checkResult(path string, cfg *Config, err error, warnings []KeyError) Check
 }
 
 // checkProblems lists problems for programs; never nil.
-func checkProblems(problems []KeyError) []CheckProblem {
+func checkProblems(problems []config.KeyError) []CheckProblem {
 	list := make([]CheckProblem, len(problems))
 	for i, problem := range problems {
 		list[i] = CheckProblem(problem)

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"reverse-proxy/proxy/config"
 )
 
 // checkEnvironment is what the warnings of `check` ask of the machine besides the configuration's own files.
@@ -29,7 +31,7 @@ type checkEnvironment struct {
 }
 
 // systemCheckEnvironment is the environment of this process, for a daemon with this admin socket.
-func systemCheckEnvironment(cfg *Config) checkEnvironment {
+func systemCheckEnvironment(cfg *config.Config) checkEnvironment {
 	return checkEnvironment{
 		now: time.Now,
 		resolve: func(ctx context.Context, name string) ([]netip.Addr, error) {
@@ -71,7 +73,7 @@ type account struct {
 // owner that is root tells nothing. Before the first start it is the user that the unit and the packages name, where lookUp
 // finds it and no admin socket of root's shows that the daemon runs as root. Anybody else checks for himself, which
 // access(2) judges better.
-func daemonAccount(cfg *Config, euid int, lookUp func(name string) (*user.User, error)) account {
+func daemonAccount(cfg *config.Config, euid int, lookUp func(name string) (*user.User, error)) account {
 	if euid != 0 {
 		return account{}
 	}
@@ -114,7 +116,7 @@ func lookUpAccount(uid uint32) account {
 	if err != nil {
 		return a
 	}
-	a.name = quoted(found.Username)
+	a.name = config.Quoted(found.Username)
 	groups, err := found.GroupIds()
 	if err != nil {
 		groups = []string{found.Gid}
@@ -150,7 +152,7 @@ func (a account) may(path string, want os.FileMode) error {
 	for _, way := range []string{path, resolved} {
 		for dir := filepath.Dir(way); ; dir = filepath.Dir(dir) {
 			if a.mayUse(dir, maySearch) != nil {
-				return fmt.Errorf("%w to search %s", errNoAccess, quoted(dir))
+				return fmt.Errorf("%w to search %s", errNoAccess, config.Quoted(dir))
 			}
 			if dir == filepath.Dir(dir) {
 				break

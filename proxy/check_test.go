@@ -18,7 +18,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // checkTestEnvironment knows two names, and 192.0.2.7 as an address of this machine.
@@ -233,7 +235,7 @@ func TestTheDaemonsUserIsTheOwnerOfItsSocketOrLog(t *testing.T) {
 		t.Skip("only root can give files to other users; the acceptance suite in CI is run as root")
 	}
 	dir := t.TempDir()
-	cfg := &Config{AdminSocketPath: filepath.Join(dir, "run", "admin.sock"), Logging: LoggingConfig{FilePath: filepath.Join(dir, "log", "proxy.log")}}
+	cfg := &config.Config{AdminSocketPath: filepath.Join(dir, "run", "admin.sock"), Logging: eventlog.Options{FilePath: filepath.Join(dir, "log", "proxy.log")}}
 	if got := daemonAccount(cfg, 0, noUser); got.known {
 		t.Errorf("before there is anything: got %+v, want nobody", got)
 	}
@@ -286,10 +288,10 @@ func TestEveryNameIsLookedUpOnceAndAFewAtATime(t *testing.T) {
 
 func TestTheNumberOfWarningsIsBounded(t *testing.T) {
 	c := checker{}
-	for range maxConfigErrors + 50 {
+	for range config.MaxErrors + 50 {
 		c.warn("key", "bad")
 	}
-	if last := c.warnings[len(c.warnings)-1]; len(c.warnings) != maxConfigErrors+1 || last.Problem != "more than 1000 warnings; the rest is left out" {
+	if last := c.warnings[len(c.warnings)-1]; len(c.warnings) != config.MaxErrors+1 || last.Problem != "more than 1000 warnings; the rest is left out" {
 		t.Errorf("got %d warnings and %q at the end", len(c.warnings), last)
 	}
 }
@@ -348,7 +350,7 @@ func TestBeforeTheFirstStartTheDaemonsUserIsThatOfThePackages(t *testing.T) {
 		t.Skip("only root is asked for another user; the acceptance suite in CI is run as root")
 	}
 	dir := t.TempDir()
-	cfg := &Config{AdminSocketPath: filepath.Join(dir, "run", "admin.sock")}
+	cfg := &config.Config{AdminSocketPath: filepath.Join(dir, "run", "admin.sock")}
 	packaged := func(name string) (*user.User, error) {
 		if name != "reverse-proxy" {
 			t.Errorf("asked for %q, want reverse-proxy", name)

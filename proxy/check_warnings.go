@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
 )
 
 // The bounds below which a limit is legal and probably wrong.
@@ -27,13 +30,13 @@ const (
 // checker collects warnings.
 type checker struct {
 	env      checkEnvironment
-	cfg      *Config
-	warnings []KeyError
+	cfg      *config.Config
+	warnings []config.KeyError
 }
 
 // configWarnings lists what is legal in a valid configuration and probably wrong, in the order of the documentation.
 // ctx bounds the time that names of upstreams are looked up.
-func configWarnings(ctx context.Context, cfg *Config, env checkEnvironment) []KeyError {
+func configWarnings(ctx context.Context, cfg *config.Config, env checkEnvironment) []config.KeyError {
 	c := &checker{env: env, cfg: cfg}
 	if cfg.MaxConnections < fewConnections {
 		c.warn("max_connections", "%d are used up by a few browsers, which open six each over HTTP/1.1; write %d or more",
@@ -44,19 +47,19 @@ func configWarnings(ctx context.Context, cfg *Config, env checkEnvironment) []Ke
 	c.limits()
 	addresses := c.resolveUpstreams(ctx)
 	for i, listener := range cfg.Listeners {
-		c.listener(indexKey("listeners", i), listener, addresses)
+		c.listener(config.IndexKey("listeners", i), listener, addresses)
 	}
 	return c.warnings
 }
 
-// warn adds a warning about the key, and after maxConfigErrors of them nothing.
+// warn adds a warning about the key, and after config.MaxErrors of them nothing.
 func (c *checker) warn(key, format string, args ...any) {
 	switch len(c.warnings) {
-	case maxConfigErrors + 1:
-	case maxConfigErrors:
-		c.warnings = append(c.warnings, KeyError{Problem: fmt.Sprintf("more than %d warnings; the rest is left out", maxConfigErrors)})
+	case config.MaxErrors + 1:
+	case config.MaxErrors:
+		c.warnings = append(c.warnings, config.KeyError{Problem: fmt.Sprintf("more than %d warnings; the rest is left out", config.MaxErrors)})
 	default:
-		c.warnings = append(c.warnings, KeyError{Key: key, Problem: fmt.Sprintf(format, args...)})
+		c.warnings = append(c.warnings, config.KeyError{Key: key, Problem: fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -79,12 +82,12 @@ func (c *checker) logFile() {
 	}
 	if err := c.env.writable(path); err != nil {
 		c.warn(key, "%s cannot be written by this user: %v; give the file to the user that the proxy runs as, or remove it",
-			quoted(path), err)
+			config.Quoted(path), err)
 		return
 	}
 	if err := c.env.account.may(path, mayWrite); err != nil {
 		c.warn(key, "%s cannot be written by %s, as which the proxy seems to run: %v; give the file to that user, or remove it",
-			quoted(path), c.env.account.name, err)
+			config.Quoted(path), c.env.account.name, err)
 	}
 }
 
@@ -106,50 +109,50 @@ func (c *checker) limits() {
 }
 
 // listener warns of what is wrong with one listener and its sites. addresses are those of the upstreams' names.
-func (c *checker) listener(key string, listener ListenerConfig, addresses map[string]lookup) {
+func (c *checker) listener(key string, listener config.Listener, addresses map[string]lookup) {
 	covers := func(string) bool { return true }
 	remedy := ""
 	switch listener.TLS.Mode {
-	case TLSModeManual:
-		covers = c.manualCertificates(childKey(key, "tls"), listener.TLS).covers
+	case config.TLSModeManual:
+		covers = c.manualCertificates(config.ChildKey(key, "tls"), listener.TLS).Covers
 		remedy = "add a certificate for it to [listeners.tls], or correct the name"
-	case TLSModeACME:
+	case config.TLSModeACME:
 		covers = c.acme(key, listener)
 		remedy = "add the name to acme_domains, or correct it"
 	}
 	for i, site := range listener.Sites {
-		siteKey := indexKey(childKey(key, "sites"), i)
+		siteKey := config.IndexKey(config.ChildKey(key, "sites"), i)
 		if !covers(site.Host) {
-			c.warn(childKey(siteKey, "host"), "%s is covered by no certificate of its listener, so that no client can connect to it; %s",
-				quoted(site.Host), remedy)
+			c.warn(config.ChildKey(siteKey, "host"), "%s is covered by no certificate of its listener, so that no client can connect to it; %s",
+				config.Quoted(site.Host), remedy)
 		}
-		c.upstream(childKey(siteKey, "upstream"), site, addresses)
+		c.upstream(config.ChildKey(siteKey, "upstream"), site, addresses)
 	}
 }
 
 // manualCertificates warns of certificates that end soon, have not begun, or cannot be read by the daemon's user, and
 // returns the table of them.
-func (c *checker) manualCertificates(key string, cfg TLSListenerConfig) *certTable {
+func (c *checker) manualCertificates(key string, cfg config.TLS) *cert.Table {
 	at := c.env.now()
-	certificates, problems := loadCertificatePairs(key, cfg.Certificates, at)
+	certificates, problems := cert.LoadPairs(key, cfg.Certificates, at)
 	for _, problem := range problems { // it was good a moment ago
 		c.warn(problem.Key, "%s", problem.Problem)
 	}
 	for i, certificate := range certificates {
-		pairKey := certificatePairKey(key, i)
+		pairKey := cert.PairKey(key, i)
 		leaf := certificate.Leaf
 		if left := leaf.NotAfter.Sub(at); left < min(expiryDays*24*time.Hour, leaf.NotAfter.Sub(leaf.NotBefore)/3) {
-			c.warn(childKey(pairKey, "cert_path"), "the certificate for %s expires at %s, in %s; renew it, and see why it was not",
-				certificateNames(leaf), leaf.NotAfter.UTC().Format(time.RFC3339), durationText(left))
+			c.warn(config.ChildKey(pairKey, "cert_path"), "the certificate for %s expires at %s, in %s; renew it, and see why it was not",
+				config.CertificateNames(leaf), leaf.NotAfter.UTC().Format(time.RFC3339), durationText(left))
 		}
 		if at.Before(leaf.NotBefore) {
-			c.warn(childKey(pairKey, "cert_path"), "the certificate for %s is not valid before %s; look at the clock, or wait until then",
-				certificateNames(leaf), leaf.NotBefore.UTC().Format(time.RFC3339))
+			c.warn(config.ChildKey(pairKey, "cert_path"), "the certificate for %s is not valid before %s; look at the clock, or wait until then",
+				config.CertificateNames(leaf), leaf.NotBefore.UTC().Format(time.RFC3339))
 		}
-		c.readable(childKey(pairKey, "cert_path"), cfg.Certificates[i].CertPath)
-		c.readable(childKey(pairKey, "key_path"), cfg.Certificates[i].KeyPath)
+		c.readable(config.ChildKey(pairKey, "cert_path"), cfg.Certificates[i].CertPath)
+		c.readable(config.ChildKey(pairKey, "key_path"), cfg.Certificates[i].KeyPath)
 	}
-	return newCertTable(certificates)
+	return cert.NewTable(certificates)
 }
 
 // readable warns of a file that the daemon's user cannot read.
@@ -159,23 +162,23 @@ func (c *checker) readable(key, path string) { c.usable(key, path, mayRead, "rea
 func (c *checker) usable(key, path string, want os.FileMode, how string) {
 	if err := c.env.account.may(path, want); err != nil {
 		c.warn(key, "%s cannot be %s by %s, as which the proxy seems to run: %v; give that user, or a group of its, the permission",
-			quoted(path), how, c.env.account.name, err)
+			config.Quoted(path), how, c.env.account.name, err)
 	}
 }
 
 // acme warns of names and ports that do not go together, and returns what reports whether a site's name is covered.
-func (c *checker) acme(key string, listener ListenerConfig) func(string) bool {
-	tlsKey := childKey(key, "tls")
-	c.usable(childKey(tlsKey, "acme_cache_dir"), listener.TLS.ACMECacheDir, mayRead|mayWrite|maySearch, "read and written")
+func (c *checker) acme(key string, listener config.Listener) func(string) bool {
+	tlsKey := config.ChildKey(key, "tls")
+	c.usable(config.ChildKey(tlsKey, "acme_cache_dir"), listener.TLS.ACMECacheDir, mayRead|mayWrite|maySearch, "read and written")
 	if path := listener.TLS.ACMECAPath; path != "" {
-		c.readable(childKey(tlsKey, "acme_ca_path"), path)
+		c.readable(config.ChildKey(tlsKey, "acme_ca_path"), path)
 	}
-	if listener.TLS.ACMEDirectory == acmeStagingURL {
-		c.warn(childKey(tlsKey, "acme_directory"), "no browser trusts the certificates of \"staging\"; write \"production\" when the first one has come")
+	if listener.TLS.ACMEDirectory == config.ACMEStagingURL {
+		c.warn(config.ChildKey(tlsKey, "acme_directory"), "no browser trusts the certificates of \"staging\"; write \"production\" when the first one has come")
 	}
-	public := listener.TLS.ACMEDirectory == acmeStagingURL || listener.TLS.ACMEDirectory == acmeProductionURL
+	public := listener.TLS.ACMEDirectory == config.ACMEStagingURL || listener.TLS.ACMEDirectory == config.ACMEProductionURL
 	if public && listener.HTTPSPort != 443 && listener.HTTPPort != 80 {
-		c.warn(childKey(key, "https_port"), "the CA connects to the ports 443 and 80 alone, and this listener has %d and %d; "+
+		c.warn(config.ChildKey(key, "https_port"), "the CA connects to the ports 443 and 80 alone, and this listener has %d and %d; "+
 			"write one of the two, or let a router lead there", listener.HTTPSPort, listener.HTTPPort)
 	}
 	served, ordered := map[string]bool{}, map[string]bool{}
@@ -183,18 +186,18 @@ func (c *checker) acme(key string, listener ListenerConfig) func(string) bool {
 		served[site.Host] = true
 	}
 	for i, name := range listener.TLS.ACMEDomains {
-		name = normalServerName(name)
+		name = cert.NormalName(name)
 		ordered[name] = true
 		if !served[name] {
-			c.warn(indexKey(childKey(tlsKey, "acme_domains"), i), "%s is no site of this listener, so that its certificate is of no use; "+
-				"add the site, or leave the name out", quoted(name))
+			c.warn(config.IndexKey(config.ChildKey(tlsKey, "acme_domains"), i), "%s is no site of this listener, so that its certificate is of no use; "+
+				"add the site, or leave the name out", config.Quoted(name))
 		}
 	}
-	return func(host string) bool { return ordered[normalServerName(host)] }
+	return func(host string) bool { return ordered[cert.NormalName(host)] }
 }
 
 // upstream warns of an upstream whose name has no address, or that is this proxy itself.
-func (c *checker) upstream(key string, site SiteConfig, addresses map[string]lookup) {
+func (c *checker) upstream(key string, site config.Site, addresses map[string]lookup) {
 	host, port := splitUpstream(site.Upstream)
 	found := addresses[host]
 	if found.problem != "" {
@@ -204,7 +207,7 @@ func (c *checker) upstream(key string, site SiteConfig, addresses map[string]loo
 	for _, addr := range found.addrs {
 		if owner := c.ownPort(addr, port); owner != "" {
 			c.warn(key, "%s is this proxy's own %s, so that requests go round until they fail; write the address of the program behind the proxy",
-				quoted(site.Upstream), owner)
+				config.Quoted(site.Upstream), owner)
 			return
 		}
 	}
@@ -223,9 +226,9 @@ func (c *checker) ownPort(addr netip.Addr, port int) string {
 		}
 		switch port {
 		case listener.HTTPSPort:
-			return childKey(indexKey("listeners", i), "https_port")
+			return config.ChildKey(config.IndexKey("listeners", i), "https_port")
 		case listener.HTTPPort:
-			return childKey(indexKey("listeners", i), "http_port")
+			return config.ChildKey(config.IndexKey("listeners", i), "http_port")
 		}
 	}
 	return ""

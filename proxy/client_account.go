@@ -3,13 +3,14 @@ package proxy
 import (
 	"sync/atomic"
 
+	"reverse-proxy/proxy/limit"
 	"reverse-proxy/proxy/share"
 )
 
 // clientAccount is what one client holds of what all clients share (S-12.6): an IPv4 address or an IPv6 /64, over all its
 // connections, on every port and over every protocol. It exists while the client has a connection.
 type clientAccount struct {
-	key clientKey
+	key limit.Key
 	// conns is the number of the client's connections, and leaving how many of them were told to make room. The registry's
 	// mu guards both.
 	conns, leaving int
@@ -22,10 +23,10 @@ type clientAccount struct {
 }
 
 // accounts finds the account of each client that has a connection. Its owner guards it.
-type accounts map[clientKey]*clientAccount
+type accounts map[limit.Key]*clientAccount
 
 // held returns the number of connections of a client.
-func (a accounts) held(key clientKey) int {
+func (a accounts) held(key limit.Key) int {
 	if account := a[key]; account != nil {
 		return account.conns
 	}
@@ -33,7 +34,7 @@ func (a accounts) held(key clientKey) int {
 }
 
 // open counts one more connection of a client and returns the client's account.
-func (a accounts) open(key clientKey) *clientAccount {
+func (a accounts) open(key limit.Key) *clientAccount {
 	account := a[key]
 	if account == nil {
 		account = &clientAccount{key: key}

@@ -3,11 +3,13 @@ package proxy
 import (
 	"net/netip"
 	"testing"
+
+	"reverse-proxy/proxy/limit"
 )
 
 func TestAccountsAreOneForEachClientAndEndWithItsLastConnection(t *testing.T) {
 	all := accounts{}
-	key := func(address string) clientKey { return newClientKey(netip.MustParseAddr(address)) }
+	key := func(address string) limit.Key { return limit.NewKey(netip.MustParseAddr(address)) }
 	first, second := all.open(key("192.0.2.1")), all.open(key("::ffff:192.0.2.1"))
 	if first != second {
 		t.Error("an IPv4 address and its IPv4-mapped form have two accounts, want one")

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 // close ends the connection; every way to its end leads here. After a response that was cut off there is no close_notify, so
@@ -15,7 +17,7 @@ import (
 func (c *clientConn) close() {
 	discard := c.takesNothing() || c.isCut()
 	if !discard && !c.aborted {
-		c.watch.set(phaseLinger, lingerTime) // one that is late has a deadline already
+		c.watch.Set(deadline.PhaseLinger, lingerTime) // one that is late has a deadline already
 		if c.tls != nil {
 			_ = c.tls.CloseWrite() // sends close_notify if it can; there is nobody to tell if not
 		}
@@ -36,11 +38,11 @@ func (c *clientConn) isCut() bool {
 
 // takesNothing reports whether the connection was cut because the client does not take what it is sent.
 func (c *clientConn) takesNothing() bool {
-	if c.watch.phase() != phaseExpired || c.unsentBytes() == 0 {
+	if c.watch.Phase() != deadline.PhaseExpired || c.unsentBytes() == 0 {
 		return false
 	}
-	switch phase(c.late.Load()) {
-	case phaseIdle, phaseFirst, phaseHead, phaseNone:
+	switch deadline.Phase(c.late.Load()) {
+	case deadline.PhaseIdle, deadline.PhaseFirst, deadline.PhaseHead, deadline.PhaseNone:
 		return c.forced.Load() // it is late with a request; what it was sent before it may still be reading
 	}
 	return true
@@ -57,7 +59,7 @@ func (c *clientConn) flush() bool {
 	}
 	_ = c.tcp.CloseWrite() // the client sees the end as soon as it has read the rest
 	<-c.flushed
-	return c.watch.phase() != phaseExpired
+	return c.watch.Phase() != deadline.PhaseExpired
 }
 
 // beginFlush starts the clock of flush. It returns false when the connection was cut.
@@ -67,8 +69,8 @@ func (c *clientConn) beginFlush() bool {
 	if c.wasCut {
 		return false
 	}
-	c.watch.reset()
-	return c.watch.set(phaseFlush, c.server.flushTime())
+	c.watch.Reset()
+	return c.watch.Set(deadline.PhaseFlush, c.server.flushTime())
 }
 
 // flushTime returns how long a client may read nothing of an answer of which only the kernel holds a rest. A stop does not
@@ -106,8 +108,8 @@ func (c *clientConn) unsentBytes() int {
 	return unsent
 }
 
-// overdue implements watched: the connection was interrupted endTime ago, and something still waits for its client.
-func (c *clientConn) overdue() {
+// Overdue implements watched: the connection was interrupted deadline.endTime ago, and something still waits for its client.
+func (c *clientConn) Overdue() {
 	c.abort()
 	c.endFlush()
 }
@@ -127,7 +129,7 @@ func (c *clientConn) abort() {
 // Requests and frames that still come do not count, and neither does who writes: crypto/tls answers a KeyUpdate, and sends
 // alerts, where it reads. The sweeper calls it.
 func (c *clientConn) isStuck() bool {
-	switch now := c.server.registry.sweeper.clock.Load(); {
+	switch now := c.server.registry.sweeper.Clock.Load(); {
 	case !c.socket.writing.Load():
 		c.stuck = 0
 	case c.stuck == 0 || c.moving():
@@ -139,11 +141,11 @@ func (c *clientConn) isStuck() bool {
 }
 
 // cutStuck ends a connection in a phase to which the client takes nothing.
-func (c *clientConn) cutStuck(p phase) {
-	if !c.watch.endIn(p) {
+func (c *clientConn) cutStuck(p deadline.Phase) {
+	if !c.watch.EndIn(p) {
 		return // it has gone on, and the next sweep sees how
 	}
-	c.late.Store(int64(phaseBody))
+	c.late.Store(int64(deadline.PhaseBody))
 	if h := c.http2.Load(); h != nil {
 		h.cut(errBodyIdle)
 	}
@@ -179,8 +181,8 @@ func (c *clientConn) beginLinger() bool {
 		return false
 	}
 	_ = c.tcp.SetReadDeadline(time.Time{}) // an interrupted read of the body may have set it
-	c.watch.reset()
-	return c.watch.set(phaseLinger, lingerTime)
+	c.watch.Reset()
+	return c.watch.Set(deadline.PhaseLinger, lingerTime)
 }
 
 // drainFlushTime is how long a client may read nothing of a complete answer while the daemon ends.

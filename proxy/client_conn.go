@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http1"
 )
 
@@ -33,7 +34,7 @@ type clientConn struct {
 	// turn is what the connection's goroutine holds while it computes a handshake or looks at frames.
 	turn turn
 	// watch is the deadline of what the connection waits for.
-	watch watch
+	watch deadline.Watch
 	// work is what a request in flight needs; nil while the connection is idle.
 	work *http1Work
 	// pin keeps the upstream's connection that belongs to this one.
@@ -135,16 +136,16 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	if !s.redirects() {
 		c.tls = tls.Server(socket, s.tls)
 		c.stream = c.tls
-		c.heard.Store(s.registry.sweeper.clock.Load())
+		c.heard.Store(s.registry.sweeper.Clock.Load())
 		socket.received = func() {
-			c.heard.Store(s.registry.sweeper.clock.Load())
+			c.heard.Store(s.registry.sweeper.Clock.Load())
 			c.turn.take(c.account)
 		}
 		socket.waits = c.turn.give
 	}
 	c.client = peerOf(tcp)
 	c.clientText = c.client.WithZone("").String()
-	c.watch.owner = c
+	c.watch.Owner = c
 	return c, nil
 }
 
@@ -154,7 +155,7 @@ func (c *clientConn) handshake() bool {
 		c.serving.Store(true)
 		return true
 	}
-	if !c.watch.set(phaseHandshake, c.server.headerTimeout) {
+	if !c.watch.Set(deadline.PhaseHandshake, c.server.headerTimeout) {
 		return false
 	}
 	ctx := context.Background()
@@ -210,11 +211,11 @@ func (c *clientConn) serveHTTP1() {
 // awaitRequest waits for the first byte of the next request, without a buffer. It returns false when the connection has
 // ended, or has been idle for too long. The first request is awaited as the handshake was.
 func (c *clientConn) awaitRequest(first bool) bool {
-	waiting, timeout := phaseIdle, c.server.idleTimeout
+	waiting, timeout := deadline.PhaseIdle, c.server.idleTimeout
 	if first {
-		waiting, timeout = phaseFirst, c.server.headerTimeout
+		waiting, timeout = deadline.PhaseFirst, c.server.headerTimeout
 	}
-	if !c.watch.set(waiting, timeout) {
+	if !c.watch.Set(waiting, timeout) {
 		return false
 	}
 	c.server.registry.becameIdle()
@@ -222,71 +223,71 @@ func (c *clientConn) awaitRequest(first bool) bool {
 		c.drain()
 	}
 	n, err := c.stream.Read(c.one[:])
-	return n == 1 && err == nil && (c.watch.set(phaseHead, c.server.headerTimeout) || c.reviveHTTP1())
+	return n == 1 && err == nil && (c.watch.Set(deadline.PhaseHead, c.server.headerTimeout) || c.reviveHTTP1())
 }
 
-// look implements watched.
-func (c *clientConn) look(p phase) {
+// Look implements watched.
+func (c *clientConn) Look(p deadline.Phase) {
 	if c.isStuck() {
 		c.cutStuck(p)
 		return
 	}
-	if p == phaseIdle {
+	if p == deadline.PhaseIdle {
 		if h := c.http2.Load(); h != nil {
 			h.cool()
 		}
 	}
-	if p == phaseFlush && c.isFlushed() {
+	if p == deadline.PhaseFlush && c.isFlushed() {
 		c.endFlush()
 	}
-	if p != phaseUpstream && p != phaseBody {
+	if p != deadline.PhaseUpstream && p != deadline.PhaseBody {
 		return
 	}
 	c.mu.Lock() // the exchange stays the same meanwhile
 	defer c.mu.Unlock()
-	if c.work != nil && c.watch.phase() == p {
-		c.work.exchange.look(p)
+	if c.work != nil && c.watch.Phase() == p {
+		c.work.exchange.Look(p)
 	}
 }
 
-// extend implements watched.
-func (c *clientConn) extend(p phase) time.Duration {
-	if p == phaseFirst && c.hasReceived() {
-		return 2 * sweepInterval // the request is there, and about to be read
+// Extend implements watched.
+func (c *clientConn) Extend(p deadline.Phase) time.Duration {
+	if p == deadline.PhaseFirst && c.hasReceived() {
+		return 2 * deadline.Interval // the request is there, and about to be read
 	}
 	switch p {
-	case phaseStreams:
+	case deadline.PhaseStreams:
 		return c.server.bodyIdle() // until it is stuck
-	case phaseFlush:
+	case deadline.PhaseFlush:
 		if c.moving() {
 			return c.server.flushTime()
 		}
 		return 0
-	case phaseBody, phaseTunnel:
+	case deadline.PhaseBody, deadline.PhaseTunnel:
 	default:
 		return 0
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.work == nil || c.watch.phase() != p {
+	if c.work == nil || c.watch.Phase() != p {
 		return 0
 	}
-	return c.work.exchange.extend(p)
+	return c.work.exchange.Extend(p)
 }
 
-// expire implements watched: it ends what the connection waits for.
-func (c *clientConn) expire(p phase) {
+// Expire implements watched: it ends what the connection waits for.
+func (c *clientConn) Expire(p deadline.Phase) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.watch.phase() != phaseExpired {
+	if c.watch.Phase() != deadline.PhaseExpired {
 		return // it was forgotten since, and this may be another request already
 	}
 	c.late.Store(int64(p))
-	if c.work != nil && (p == phaseUpstream || p == phaseBody || p == phaseTunnel) {
-		c.work.exchange.expire(p)
+	if c.work != nil && (p == deadline.PhaseUpstream || p == deadline.PhaseBody || p == deadline.PhaseTunnel) {
+		c.work.exchange.Expire(p)
 		return
 	}
-	if p == phaseFlush {
+	if p == deadline.PhaseFlush {
 		c.endFlush()
 		return
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 func TestATunnelOutlivesTheEndOfWhatTheClientSends(t *testing.T) {
@@ -82,7 +84,7 @@ func TestTheProtocolsThatAnUpgradeMayLeadTo(t *testing.T) {
 
 func TestTheSweeperLeavesTheNextRequestAlone(t *testing.T) {
 	leaks(t)
-	p := startPath(t, scriptedUpstream(t, nil, answering(okResponse)), func(o *pathOptions) { o.level = LevelError })
+	p := startPath(t, scriptedUpstream(t, nil, answering(okResponse)), func(o *pathOptions) { o.level = eventlog.LevelError })
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() { // it sees the exchange in every state
 		defer close(stopped)
@@ -91,7 +93,7 @@ func TestTheSweeperLeavesTheNextRequestAlone(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				p.shared.sweeper.sweep()
+				p.shared.sweeper.Sweep()
 			}
 		}
 	}()
@@ -112,7 +114,7 @@ func TestAClientThatDoesNotReadItsErrorsIsCutOff(t *testing.T) {
 	p := startPath(t, "127.0.0.1:1", func(o *pathOptions) {
 		// The idle time-out too: where the kernel drops what the client has no room for, its acknowledgements go with it,
 		// no further request comes, and the connection is idle.
-		o.bodyIdle, o.header, o.idle, o.level = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond, LevelError
+		o.bodyIdle, o.header, o.idle, o.level = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond, eventlog.LevelError
 	})
 	conn := p.dial(t)
 	_ = conn.NetConn().(*net.TCPConn).SetReadBuffer(4 << 10)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 // TestADrainDoesNotWaitLongForAClientThatReadsNothing has a client ask for an answer that the kernel holds, and read none of
@@ -47,13 +49,13 @@ func TestADrainDoesNotWaitLongForAClientThatReadsNothing(t *testing.T) {
 				for one := range p.registry.conns {
 					conn, _ = one.(*clientConn)
 				}
-				return conn != nil && conn.watch.phase() == phaseFlush
+				return conn != nil && conn.watch.Phase() == deadline.PhaseFlush
 			})
 			p.isDraining.Store(true)
 			conn.drain()
-			limit := test.want + 2*sweepInterval
+			limit := test.want + 2*deadline.Interval
 			waitFor(t, "a short clock", func() bool { // the sweeper may just have lengthened the one before
-				left, flushing := conn.watch.since(phaseFlush, 0)
+				left, flushing := conn.watch.Since(deadline.PhaseFlush, 0)
 				return flushing && -left <= limit
 			})
 		})

@@ -5,10 +5,12 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 // deadline implements accountedConn.
-func (c *clientConn) deadline() *watch { return &c.watch }
+func (c *clientConn) deadline() *deadline.Watch { return &c.watch }
 
 // peer implements accountedConn.
 func (c *clientConn) peer() netip.Addr { return c.client }
@@ -17,18 +19,18 @@ func (c *clientConn) peer() netip.Addr { return c.client }
 // yet is idle after freshGrace, as its request is most likely on its way, and so is one of whose handshake nothing has come
 // for that long (S-12.10).
 func (c *clientConn) idleFor() (time.Duration, bool) {
-	switch c.watch.phase() {
-	case phaseHandshake:
-		silent := time.Duration(c.watch.sweeper.clock.Load() - c.heard.Load())
+	switch c.watch.Phase() {
+	case deadline.PhaseHandshake:
+		silent := time.Duration(c.watch.Sweeper.Clock.Load() - c.heard.Load())
 		return silent - freshGrace, silent > freshGrace
-	case phaseIdle:
-		return c.watch.since(phaseIdle, c.server.idleTimeout)
+	case deadline.PhaseIdle:
+		return c.watch.Since(deadline.PhaseIdle, c.server.idleTimeout)
 	}
 	timeout := c.server.headerTimeout
 	if c.http2.Load() != nil {
 		timeout = c.server.idleTimeout
 	}
-	fresh, ok := c.watch.since(phaseFirst, timeout)
+	fresh, ok := c.watch.Since(deadline.PhaseFirst, timeout)
 	return fresh - freshGrace, ok && fresh > freshGrace
 }
 
@@ -42,14 +44,14 @@ const freshDrainGrace = 5 * time.Second
 
 // use implements accountedConn.
 func (c *clientConn) use() connUse {
-	switch c.watch.phase() {
-	case phaseHandshake:
+	switch c.watch.Phase() {
+	case deadline.PhaseHandshake:
 		return useHandshake
-	case phaseIdle, phaseFirst:
+	case deadline.PhaseIdle, deadline.PhaseFirst:
 		return useWaiting
-	case phaseHead:
+	case deadline.PhaseHead:
 		return useHead
-	case phaseLinger:
+	case deadline.PhaseLinger:
 		return useLinger
 	}
 	return useRequest
@@ -62,7 +64,7 @@ func (c *clientConn) endIdle() bool {
 	}
 	c.mu.Lock() // revive comes before all of it, or after
 	defer c.mu.Unlock()
-	if !c.watch.endIdle() {
+	if !c.watch.EndIdle() {
 		return false
 	}
 	c.interrupt()
@@ -73,7 +75,7 @@ func (c *clientConn) endIdle() bool {
 // the kernel, is left to its end, after which its loop sees that the server is draining. An HTTP/2 client is told.
 func (c *clientConn) drain() {
 	c.mu.Lock() // the end of the connection may be about to begin
-	c.watch.shorten(phaseFlush, c.server.flushTime())
+	c.watch.Shorten(deadline.PhaseFlush, c.server.flushTime())
 	c.mu.Unlock()
 	if h := c.http2.Load(); h != nil {
 		h.drain()
@@ -81,10 +83,10 @@ func (c *clientConn) drain() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch p := c.watch.phase(); {
-	case p == phaseFirst, p == phaseIdle && c.hasReceived():
-		c.watch.shorten(p, freshDrainGrace)
-	case p == phaseIdle && c.watch.endIdle():
+	switch p := c.watch.Phase(); {
+	case p == deadline.PhaseFirst, p == deadline.PhaseIdle && c.hasReceived():
+		c.watch.Shorten(p, freshDrainGrace)
+	case p == deadline.PhaseIdle && c.watch.EndIdle():
 		_ = c.tcp.SetReadDeadline(pastDeadline)
 	}
 }
@@ -93,7 +95,7 @@ func (c *clientConn) drain() {
 // goroutine calls it when it has read a request nevertheless, which had left the kernel before its end was decided, and so was
 // received before the connection ended (S-12.12). It sets the clock of what follows, and reports whether the request is to be
 // served. The connection ends with it.
-func (c *clientConn) revive(p phase, timeout time.Duration) bool {
+func (c *clientConn) revive(p deadline.Phase, timeout time.Duration) bool {
 	if !c.takeBackEnd(p, timeout) {
 		return false
 	}
@@ -103,7 +105,7 @@ func (c *clientConn) revive(p phase, timeout time.Duration) bool {
 
 // reviveHTTP1 is revive for the first byte of a head.
 func (c *clientConn) reviveHTTP1() bool {
-	if !c.revive(phaseHead, c.server.headerTimeout) {
+	if !c.revive(deadline.PhaseHead, c.server.headerTimeout) {
 		return false
 	}
 	c.server.registry.stays(c)
@@ -111,15 +113,15 @@ func (c *clientConn) reviveHTTP1() bool {
 }
 
 // takeBackEnd is revive under the lock that those hold who end the connection.
-func (c *clientConn) takeBackEnd(p phase, timeout time.Duration) bool {
+func (c *clientConn) takeBackEnd(p deadline.Phase, timeout time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.wasCut || c.forced.Load() {
 		return false
 	}
 	_ = c.tcp.SetDeadline(time.Time{}) // fails only where the connection is gone already
-	c.watch.reset()
-	return c.watch.set(p, timeout)
+	c.watch.Reset()
+	return c.watch.Set(p, timeout)
 }
 
 // hasReceived reports whether there are bytes that were not read yet.
@@ -137,7 +139,7 @@ func (c *clientConn) cut(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wasCut = true
-	c.watch.end() // nothing new begins
+	c.watch.End() // nothing new begins
 	c.endFlush()
 	if h != nil {
 		return

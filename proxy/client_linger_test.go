@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 // TestAnAnswerIsReadByAClientThatStillSends has clients send more than any socket holds before they read: a connection that
@@ -51,7 +53,7 @@ func TestAClientThatNeverStopsSendingIsCutOff(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if lingered := time.Since(begin); lingered < lingerTime-2*sweepInterval || lingered > 4*lingerTime {
+	if lingered := time.Since(begin); lingered < lingerTime-2*deadline.Interval || lingered > 4*lingerTime {
 		t.Errorf("lingered for %v, want %v", lingered, lingerTime)
 	}
 	waitFor(t, "the connection's end", func() bool { return p.registry.count() == 0 })

@@ -10,7 +10,7 @@ import (
 // moving reports whether the client's side has taken some of what was written since the sweep before, to all that ask in one
 // sweep. What the kernel has queued meanwhile does not count.
 func (c *clientConn) moving() bool {
-	if now := c.server.registry.sweeper.clock.Load(); now != c.looked {
+	if now := c.server.registry.sweeper.Clock.Load(); now != c.looked {
 		first := c.looked == 0
 		c.looked = now
 		if taken, ok := takenBytes(c.fd); ok && taken != c.taken {

@@ -12,7 +12,7 @@ import (
 func TestWhatIsQueuedDoesNotMoveByItself(t *testing.T) {
 	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
 	moving := func() bool { // what a look in a sweep of its own says
-		w.conn.server.registry.sweeper.clock.Add(1)
+		w.conn.server.registry.sweeper.Clock.Add(1)
 		return w.Moving()
 	}
 	acknowledged := func() uint64 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http1"
 )
 
@@ -22,7 +23,7 @@ func (w *http1Work) serveRequests() bool {
 		// What is left is the beginning of the next request (pipelining): it is answered in order.
 		w.end = copy(w.in, w.in[w.start:w.end])
 		w.start = 0
-		if !w.conn.watch.set(phaseHead, w.conn.server.headerTimeout) {
+		if !w.conn.watch.Set(deadline.PhaseHead, w.conn.server.headerTimeout) {
 			return false
 		}
 	}

@@ -11,6 +11,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/deadline"
 )
 
 // countingConn counts what is written to it.
@@ -34,7 +37,7 @@ type workTest struct {
 
 func newWorkTest(t *testing.T, request Request) *workTest {
 	t.Helper()
-	certificate, err := selfSigned([]string{"a.test"}, time.Now())
+	certificate, err := cert.MakeSelfSigned([]string{"a.test"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +55,7 @@ func newWorkTest(t *testing.T, request Request) *workTest {
 	if err := <-shaken; err != nil {
 		t.Fatal(err)
 	}
-	c := &clientConn{server: &siteServer{registry: newConnRegistry(1, 1, newSweeper())}, stream: server, tls: server, tcp: ours}
+	c := &clientConn{server: &siteServer{registry: newConnRegistry(1, 1, deadline.NewSweeper())}, stream: server, tls: server, tcp: ours}
 	if c.fd, err = descriptorOf(ours); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +206,7 @@ func TestLongBodiesPassWhole(t *testing.T) {
 func TestWhatTheSocketTellsOfTheClient(t *testing.T) {
 	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
 	moving := func() bool { // what a look in a sweep of its own says
-		w.conn.server.registry.sweeper.clock.Add(1)
+		w.conn.server.registry.sweeper.Clock.Add(1)
 		return w.Moving()
 	}
 	if w.Gone() || moving() {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 // onlyConn returns the daemon's only connection of a client, as soon as it is idle.
@@ -19,7 +21,7 @@ func onlyConn(t *testing.T, d *testDaemon) (conn *clientConn) {
 		for one := range r.conns {
 			conn, _ = one.(*clientConn)
 		}
-		return conn != nil && conn.watch.phase() == phaseIdle
+		return conn != nil && conn.watch.Phase() == deadline.PhaseIdle
 	})
 	return conn
 }
@@ -38,12 +40,12 @@ func TestARequestThatIsReadAsItsConnectionEndsAsIdleIsAnswered(t *testing.T) {
 		t.Helper()
 		conn := onlyConn(t, d)
 		before := begun.Load()
-		if !conn.watch.endIn(phaseIdle) {
+		if !conn.watch.EndIn(deadline.PhaseIdle) {
 			t.Fatal("the connection is not idle")
 		}
 		send()
 		waitFor(t, "the request", func() bool { return begun.Load() > before })
-		conn.expire(phaseIdle)
+		conn.Expire(deadline.PhaseIdle)
 		hold <- struct{}{}
 	}
 	t.Run("HTTP/1.1", func(t *testing.T) {

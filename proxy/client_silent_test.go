@@ -7,6 +7,10 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // silentTest is a server of HTTPS whose clock the test moves, with a connection to it.
@@ -20,8 +24,8 @@ func newSilentTest(t *testing.T, g *gate) *silentTest {
 	t.Helper()
 	leaks(t)
 	s := &silentTest{registryTest: newRegistryTest(1), served: make(chan struct{})}
-	logger := openLogger(t, LoggingConfig{}, io.Discard)
-	source, err := newSelfSignedSource("a", []string{"a.test"})
+	logger := openLogger(t, eventlog.Options{}, io.Discard)
+	source, err := cert.NewSelfSigned("a", []string{"a.test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +35,7 @@ func newSilentTest(t *testing.T, g *gate) *silentTest {
 	s.client = client
 	ticket, _ := s.admit(s.newClient())
 	go func() { defer close(s.served); s.server.serveConn(tcp, ticket); s.server.conns.Wait() }()
-	waitFor(t, "the handshake to begin", func() bool { return s.conn() != nil && s.conn().watch.phase() == phaseHandshake })
+	waitFor(t, "the handshake to begin", func() bool { return s.conn() != nil && s.conn().watch.Phase() == deadline.PhaseHandshake })
 	return s
 }
 
@@ -59,7 +63,7 @@ func TestAHandshakeOfWhichNothingComesGivesWayAfterASecond(t *testing.T) {
 	s := newSilentTest(t, openGate())
 	s.advance(freshGrace)
 	waiting := s.admitting()
-	if s.conn().watch.phase() != phaseHandshake {
+	if s.conn().watch.Phase() != deadline.PhaseHandshake {
 		t.Fatal("it gave way within its first second")
 	}
 	// A part of a ClientHello begins the second anew.
@@ -67,14 +71,14 @@ func TestAHandshakeOfWhichNothingComesGivesWayAfterASecond(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn := s.conn()
-	waitFor(t, "the bytes to be heard", func() bool { return conn.heard.Load() == s.sweeper.clock.Load() })
+	waitFor(t, "the bytes to be heard", func() bool { return conn.heard.Load() == s.sweeper.Clock.Load() })
 	s.advance(freshGrace)
-	s.sweeper.swept()
-	if conn.watch.phase() != phaseHandshake {
+	s.sweeper.Swept()
+	if conn.watch.Phase() != deadline.PhaseHandshake {
 		t.Fatal("it gave way within a second of its last byte")
 	}
-	s.advance(sweepInterval)
-	s.sweeper.swept()
+	s.advance(deadline.Interval)
+	s.sweeper.Swept()
 	s.ended(t)
 	if waiting.wait() != admitted {
 		t.Error("not admitted into the room that was made")
@@ -83,13 +87,13 @@ func TestAHandshakeOfWhichNothingComesGivesWayAfterASecond(t *testing.T) {
 
 func TestAHandshakeThatWaitsAtTheGateCanBeCut(t *testing.T) {
 	s := newSilentTest(t, newGate(time.Hour))
-	s.advance(sweepInterval)
+	s.advance(deadline.Interval)
 	shaken := make(chan error, 1)
 	client := tls.Client(s.client, &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"})
 	go func() { shaken <- client.HandshakeContext(context.Background()) }()
 	conn := s.conn()
-	waitFor(t, "the ClientHello to be read", func() bool { return conn.heard.Load() == s.sweeper.clock.Load() })
-	s.advance(freshGrace + sweepInterval)
+	waitFor(t, "the ClientHello to be read", func() bool { return conn.heard.Load() == s.sweeper.Clock.Load() })
+	s.advance(freshGrace + deadline.Interval)
 	waiting := s.admitting()
 	s.ended(t)
 	if <-shaken == nil {

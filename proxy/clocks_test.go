@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 // TestNoClockIsLongerThanItsKey brings connections into each phase and looks at the deadline that is set. Every key has
@@ -31,33 +33,33 @@ func TestNoClockIsLongerThanItsKey(t *testing.T) {
 		name     string
 		protocol string
 		do       func(t *testing.T, conn net.Conn)
-		phase    phase
+		phase    deadline.Phase
 		timeout  time.Duration
 	}{
-		{"the handshake", "", begin(""), phaseHandshake, header},
-		{"the first request", "http/1.1", begin(""), phaseFirst, header},
-		{"the rest of a head", "http/1.1", begin("GET / HT"), phaseHead, header},
+		{"the handshake", "", begin(""), deadline.PhaseHandshake, header},
+		{"the first request", "http/1.1", begin(""), deadline.PhaseFirst, header},
+		{"the rest of a head", "http/1.1", begin("GET / HT"), deadline.PhaseHead, header},
 		{"the next request", "http/1.1", func(t *testing.T, conn net.Conn) {
 			_, _ = io.WriteString(conn, getA)
 			readResponse(t, bufio.NewReader(conn), "GET")
-		}, phaseIdle, idle},
+		}, deadline.PhaseIdle, idle},
 		{"the rest of a second head", "http/1.1", func(t *testing.T, conn net.Conn) {
 			_, _ = io.WriteString(conn, getA)
 			readResponse(t, bufio.NewReader(conn), "GET")
 			_, _ = io.WriteString(conn, "GET / HT")
-		}, phaseHead, header},
-		{"the rest of a head that came with the request before", "http/1.1", begin(getA + "GET / HT"), phaseHead, header},
-		{"the rest of a body", "http/1.1", begin(half), phaseBody, body},
-		{"the upstream", "http/1.1", begin("GET /silent HTTP/1.1\r\nHost: a.test\r\n\r\n"), phaseUpstream, request},
+		}, deadline.PhaseHead, header},
+		{"the rest of a head that came with the request before", "http/1.1", begin(getA + "GET / HT"), deadline.PhaseHead, header},
+		{"the rest of a body", "http/1.1", begin(half), deadline.PhaseBody, body},
+		{"the upstream", "http/1.1", begin("GET /silent HTTP/1.1\r\nHost: a.test\r\n\r\n"), deadline.PhaseUpstream, request},
 		{"the upstream after a body in two parts", "http/1.1", func(_ *testing.T, conn net.Conn) {
 			_, _ = io.WriteString(conn, "POST /silent HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nha")
 			_, _ = io.WriteString(conn, "lf") // in a TLS record of its own
-		}, phaseUpstream, request},
-		{"the preface", "h2", begin(http2.ClientPreface[:8]), phaseHead, header},
-		{"the first stream", "h2", frames(func(*http2.Framer) {}), phaseFirst, idle},
+		}, deadline.PhaseUpstream, request},
+		{"the preface", "h2", begin(http2.ClientPreface[:8]), deadline.PhaseHead, header},
+		{"the first stream", "h2", frames(func(*http2.Framer) {}), deadline.PhaseFirst, idle},
 		{"the rest of a header block", "h2", frames(func(f *http2.Framer) {
 			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0x82}})
-		}), phaseHead, header},
+		}), deadline.PhaseHead, header},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := startPath(t, echoUpstream(t), func(o *pathOptions) {
@@ -84,16 +86,16 @@ func TestNoClockIsLongerThanItsKey(t *testing.T) {
 				if w == nil {
 					return false
 				}
-				elapsed, ok := w.since(test.phase, test.timeout)
+				elapsed, ok := w.Since(test.phase, test.timeout)
 				// A sweep may have been since the deadline was set, and the deadline is set a sweep later than is due.
-				return ok && elapsed >= -2*sweepInterval && elapsed < 100*time.Second
+				return ok && elapsed >= -2*deadline.Interval && elapsed < 100*time.Second
 			})
 		})
 	}
 }
 
 // onlyWatch returns the watch of the one connection that there is.
-func onlyWatch(p *dataPath) *watch {
+func onlyWatch(p *dataPath) *deadline.Watch {
 	p.registry.mu.Lock()
 	defer p.registry.mu.Unlock()
 	for c := range p.registry.conns {
@@ -106,16 +108,16 @@ func onlyWatch(p *dataPath) *watch {
 // has passed two sweeps after it.
 func TestASetTimeLastsThatLong(t *testing.T) {
 	for _, timeout := range []time.Duration{time.Second, time.Minute, time.Hour} {
-		s := newSweeper()
+		s := deadline.NewSweeper()
 		owner := &recordingOwner{}
-		w := &watch{owner: owner}
-		s.add(w)
-		w.set(phaseIdle, timeout)
-		w.check(int64(timeout))
+		w := &deadline.Watch{Owner: owner}
+		s.Add(w)
+		w.Set(deadline.PhaseIdle, timeout)
+		w.Check(int64(timeout))
 		if owner.expired != 0 {
 			t.Errorf("%v: got it expired at its time, want a sweep's grace", timeout)
 		}
-		w.check(int64(timeout + 2*sweepInterval))
+		w.Check(int64(timeout + 2*deadline.Interval))
 		if owner.expired != 1 {
 			t.Errorf("%v: got it expired %d times after it, want once", timeout, owner.expired)
 		}
@@ -125,7 +127,7 @@ func TestASetTimeLastsThatLong(t *testing.T) {
 // recordingOwner counts how often its watch has expired.
 type recordingOwner struct{ expired int }
 
-func (o *recordingOwner) look(phase)                 {}
-func (o *recordingOwner) extend(phase) time.Duration { return 0 }
-func (o *recordingOwner) expire(phase)               { o.expired++ }
-func (*recordingOwner) overdue()                     {}
+func (o *recordingOwner) Look(deadline.Phase)                 {}
+func (o *recordingOwner) Extend(deadline.Phase) time.Duration { return 0 }
+func (o *recordingOwner) Expire(deadline.Phase)               { o.expired++ }
+func (*recordingOwner) Overdue()                              {}

@@ -3,6 +3,9 @@ package proxy
 import (
 	"net/netip"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/limit"
 )
 
 // accountedConn is a client's connection as the account of all connections sees it, on whichever port and over whichever
@@ -11,7 +14,7 @@ type accountedConn interface {
 	// entry returns what the registry keeps with the connection.
 	entry() *connEntry
 	// deadline returns the connection's clock, for the sweeper.
-	deadline() *watch
+	deadline() *deadline.Watch
 	// idleFor returns how long the connection has been idle; false while it is in use.
 	idleFor() (time.Duration, bool)
 	// use returns what the connection is in use for.
@@ -55,7 +58,7 @@ const (
 
 // ticket is the place of a connection that was accepted in the queue for room.
 type ticket struct {
-	key clientKey
+	key limit.Key
 	// account is the client's account; set when the connection is admitted.
 	account *clientAccount
 	// held is how many connections the client had when this one was refused.

@@ -1,5 +1,9 @@
 package proxy
 
+import (
+	"reverse-proxy/proxy/deadline"
+)
+
 // The protocols and states that connections are counted by. A connection that shakes hands has no protocol yet.
 const (
 	connShaking = iota
@@ -26,8 +30,8 @@ var (
 // census counts the open connections by protocol and state. It goes through them as the sweeper does, in parts, so that it
 // keeps neither new nor ending connections waiting for long; what changes meanwhile may be counted or not.
 func (r *connRegistry) census() (census [len(connProtocols)][2]int) {
-	r.sweeper.each(func(w *watch) {
-		if c, ok := w.owner.(accountedConn); ok {
+	r.sweeper.Each(func(w *deadline.Watch) {
+		if c, ok := w.Owner.(accountedConn); ok {
 			protocol, state := c.state()
 			census[protocol][state]++
 		}
@@ -46,8 +50,8 @@ func (c *clientConn) state() (protocol, state int) {
 	case c.http2.Load() != nil:
 		protocol = connHTTP2
 	}
-	switch c.watch.phase() {
-	case phaseIdle, phaseFirst:
+	switch c.watch.Phase() {
+	case deadline.PhaseIdle, deadline.PhaseFirst:
 		state = connIdle
 	}
 	return protocol, state

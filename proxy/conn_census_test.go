@@ -3,28 +3,30 @@ package proxy
 import (
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 func TestTheCensusCountsByProtocolAndState(t *testing.T) {
 	r := newRegistryTest(100)
-	serving := func(p phase, http2 bool) {
+	serving := func(p deadline.Phase, http2 bool) {
 		c := r.open(t, p)
 		c.serving.Store(true)
 		if http2 {
 			c.http2.Store(new(h2Conn))
 		}
 	}
-	r.open(t, phaseNone) // accepted, and not begun yet
-	r.open(t, phaseHandshake)
-	for _, p := range []phase{phaseIdle, phaseFirst, phaseHead, phaseUpstream, phaseBody, phaseTunnel, phaseLinger, phaseNone} {
+	r.open(t, deadline.PhaseNone) // accepted, and not begun yet
+	r.open(t, deadline.PhaseHandshake)
+	for _, p := range []deadline.Phase{deadline.PhaseIdle, deadline.PhaseFirst, deadline.PhaseHead, deadline.PhaseUpstream, deadline.PhaseBody, deadline.PhaseTunnel, deadline.PhaseLinger, deadline.PhaseNone} {
 		serving(p, false)
 	}
-	for _, p := range []phase{phaseIdle, phaseIdle, phaseNone} {
+	for _, p := range []deadline.Phase{deadline.PhaseIdle, deadline.PhaseIdle, deadline.PhaseNone} {
 		serving(p, true)
 	}
-	r.sweeper.add(&watch{owner: new(exchange)}) // a stream is no connection
+	r.sweeper.Add(&deadline.Watch{Owner: new(exchange)}) // a stream is no connection
 	r.server = &siteServer{registry: r.connRegistry, headerTimeout: time.Second, idleTimeout: time.Second}
-	for _, p := range []phase{phaseNone, phaseFirst, phaseHead} {
+	for _, p := range []deadline.Phase{deadline.PhaseNone, deadline.PhaseFirst, deadline.PhaseHead} {
 		r.open(t, p)
 	}
 	want := [len(connProtocols)][2]int{

@@ -7,12 +7,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/limit"
 )
 
 // connRegistry is the one account of all client connections, of every listener and protocol: `status` and shutdown read
 // it, and max_connections and the clients' shares of it hold by it (S-12.2, S-12.6).
 type connRegistry struct {
-	sweeper *sweeper
+	sweeper *deadline.Sweeper
 	limit   int
 	// share is how many connections one client may hold while others wait.
 	share int
@@ -48,11 +51,11 @@ type connRegistry struct {
 	ended chan struct{}
 }
 
-func newConnRegistry(limit, share int, s *sweeper) *connRegistry {
+func newConnRegistry(limit, share int, s *deadline.Sweeper) *connRegistry {
 	r := &connRegistry{sweeper: s, limit: limit, share: share, conns: map[accountedConn]struct{}{}, clients: accounts{},
 		onCut: func(netip.Addr, int) {}, idle: idleList{at: -1}, ended: make(chan struct{}),
 		parked: parkedAnswers{limit: parkedBytes}}
-	s.swept = r.becameIdle // new connections become idle by a clock
+	s.Swept = r.becameIdle // new connections become idle by a clock
 	return r
 }
 
@@ -73,7 +76,7 @@ func (r *connRegistry) accepts() (ended func()) {
 // admit asks for room for a connection of a client that was accepted. It does not wait; the ticket says what becomes of the
 // connection. It returns false when the listener is to accept no further ones until then: what comes next waits in the
 // backlog. During a drain what was accepted just before is still let in (S-11.2).
-func (r *connRegistry) admit(key clientKey) (t *ticket, acceptOn bool) {
+func (r *connRegistry) admit(key limit.Key) (t *ticket, acceptOn bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t = &ticket{key: key, done: decided, result: ended}
@@ -125,7 +128,7 @@ func (r *connRegistry) add(c accountedConn, t *ticket) bool {
 	e := c.entry()
 	e.account, e.number = t.account, r.admitted
 	r.conns[c] = struct{}{}
-	r.sweeper.add(c.deadline())
+	r.sweeper.Add(c.deadline())
 	return true
 }
 
@@ -159,7 +162,7 @@ func (r *connRegistry) remove(c accountedConn) {
 	}
 	delete(r.conns, c)
 	r.staysLocked(c)
-	r.sweeper.remove(c.deadline())
+	r.sweeper.Remove(c.deadline())
 	r.left(c.entry().account)
 }
 

@@ -3,11 +3,16 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/limit"
 )
 
 // registryTest is a registry with connections that nobody serves; the test moves the clock.
@@ -21,18 +26,18 @@ type registryTest struct {
 }
 
 func newRegistryTest(limit int) *registryTest {
-	r := newConnRegistry(limit, max(1, limit/4), newSweeper())
+	r := newConnRegistry(limit, max(1, limit/4), deadline.NewSweeper())
 	return &registryTest{connRegistry: r, peers: map[*clientConn]*net.TCPConn{}, server: &siteServer{tls: &tls.Config{}, registry: r, headerTimeout: 10 * time.Second, idleTimeout: time.Minute}}
 }
 
 // newClient returns the key of a client that was not there before.
-func (r *registryTest) newClient() clientKey {
+func (r *registryTest) newClient() limit.Key {
 	r.clientsSeen++
-	return clientKey{hi: r.clientsSeen}
+	return numberedKey(r.clientsSeen)
 }
 
 // advance moves the clock that deadlines count from.
-func (r *registryTest) advance(d time.Duration) { r.sweeper.clock.Add(int64(d)) }
+func (r *registryTest) advance(d time.Duration) { r.sweeper.Clock.Add(int64(d)) }
 
 // tcpPair returns both ends of a connection on the loopback.
 func tcpPair(t testing.TB) (server, client *net.TCPConn) {
@@ -55,7 +60,7 @@ func tcpPair(t testing.TB) (server, client *net.TCPConn) {
 }
 
 // open admits a connection that has had a request and is in the phase since now.
-func (r *registryTest) open(t testing.TB, p phase) *clientConn {
+func (r *registryTest) open(t testing.TB, p deadline.Phase) *clientConn {
 	t.Helper()
 	tcp, peer := tcpPair(t)
 	c := r.openOn(t, tcp, p)
@@ -64,22 +69,22 @@ func (r *registryTest) open(t testing.TB, p phase) *clientConn {
 }
 
 // openOn is open for a connection that the test has made.
-func (r *registryTest) openOn(t testing.TB, tcp *net.TCPConn, p phase) *clientConn {
+func (r *registryTest) openOn(t testing.TB, tcp *net.TCPConn, p deadline.Phase) *clientConn {
 	t.Helper()
 	fd, err := descriptorOf(tcp)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &clientConn{server: r.server, tcp: tcp, fd: fd, socket: new(socket)}
-	c.watch.owner = c
+	c.watch.Owner = c
 	if ticket, _ := r.admit(r.newClient()); ticket.wait() != admitted || !r.add(c, ticket) {
 		t.Fatal("the connection was not admitted")
 	}
 	timeout := r.server.idleTimeout
-	if p != phaseIdle {
+	if p != deadline.PhaseIdle {
 		timeout = r.server.headerTimeout
 	}
-	if !c.watch.set(p, timeout) {
+	if !c.watch.Set(p, timeout) {
 		t.Fatal("the connection was interrupted at once")
 	}
 	return c
@@ -115,13 +120,13 @@ func (t *ticket) decided() bool {
 func TestAtTheLimitTheLongestIdleConnectionMakesRoom(t *testing.T) {
 	leaks(t)
 	r := newRegistryTest(4)
-	busy := r.open(t, phaseUpstream)
+	busy := r.open(t, deadline.PhaseUpstream)
 	r.advance(time.Second)
-	longest := r.open(t, phaseIdle)
+	longest := r.open(t, deadline.PhaseIdle)
 	r.advance(time.Second)
-	later := r.open(t, phaseIdle)
-	fresh := r.open(t, phaseIdle) // which has sent no request yet
-	fresh.watch.set(phaseFirst, r.server.headerTimeout)
+	later := r.open(t, deadline.PhaseIdle)
+	fresh := r.open(t, deadline.PhaseIdle) // which has sent no request yet
+	fresh.watch.Set(deadline.PhaseFirst, r.server.headerTimeout)
 	waiting := r.admitting()
 	if waiting.decided() {
 		t.Fatal("admitted over the limit")
@@ -146,17 +151,17 @@ func TestAtTheLimitTheLongestIdleConnectionMakesRoom(t *testing.T) {
 func TestANewConnectionThatSaysNothingMakesRoomAfterAWhile(t *testing.T) {
 	leaks(t)
 	r := newRegistryTest(2)
-	silent := r.open(t, phaseFirst)
-	busy := r.open(t, phaseUpstream)
+	silent := r.open(t, deadline.PhaseFirst)
+	busy := r.open(t, deadline.PhaseUpstream)
 	waiting := r.admitting()
-	r.sweeper.swept()
-	if silent.watch.phase() != phaseFirst {
+	r.sweeper.Swept()
+	if silent.watch.Phase() != deadline.PhaseFirst {
 		t.Fatal("a new connection was closed before its request could come")
 	}
-	r.advance(freshGrace + 2*sweepInterval)
-	r.sweeper.swept()
-	waitFor(t, "the silent connection to be closed", func() bool { return silent.watch.phase() == phaseExpired })
-	if busy.watch.phase() != phaseUpstream {
+	r.advance(freshGrace + 2*deadline.Interval)
+	r.sweeper.Swept()
+	waitFor(t, "the silent connection to be closed", func() bool { return silent.watch.Phase() == deadline.PhaseExpired })
+	if busy.watch.Phase() != deadline.PhaseUpstream {
 		t.Error("the connection with a request in flight was closed")
 	}
 	r.remove(silent)
@@ -167,14 +172,14 @@ func TestANewConnectionThatSaysNothingMakesRoomAfterAWhile(t *testing.T) {
 
 func TestANewConnectionHasAMomentForItsRequestWhenTheServerDrains(t *testing.T) {
 	r := newRegistryTest(1)
-	c := r.open(t, phaseFirst)
+	c := r.open(t, deadline.PhaseFirst)
 	c.drain()
-	c.watch.check(r.sweeper.clock.Load())
-	if c.watch.phase() != phaseFirst {
+	c.watch.Check(r.sweeper.Clock.Load())
+	if c.watch.Phase() != deadline.PhaseFirst {
 		t.Fatal("a new connection was closed before its request could come")
 	}
-	r.advance(freshDrainGrace + 2*sweepInterval)
-	c.watch.check(r.sweeper.clock.Load())
+	r.advance(freshDrainGrace + 2*deadline.Interval)
+	c.watch.Check(r.sweeper.Clock.Load())
 	if !r.interrupted(t, c) {
 		t.Error("a connection that says nothing was waited for")
 	}
@@ -183,7 +188,7 @@ func TestANewConnectionHasAMomentForItsRequestWhenTheServerDrains(t *testing.T) 
 func TestConnectionsThatWaitCloseOneEach(t *testing.T) {
 	leaks(t)
 	r := newRegistryTest(3)
-	conns := []*clientConn{r.open(t, phaseIdle), r.open(t, phaseIdle), r.open(t, phaseUpstream)}
+	conns := []*clientConn{r.open(t, deadline.PhaseIdle), r.open(t, deadline.PhaseIdle), r.open(t, deadline.PhaseUpstream)}
 	first, second := r.admitting(), r.admitting()
 	for i, c := range conns {
 		if idle := i < 2; r.interrupted(t, c) != idle {
@@ -204,15 +209,15 @@ func TestAConnectionThatIsClosedForRoomBeginsNoRequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRegistryTest(1)
-			c := r.open(t, phaseIdle)
+			c := r.open(t, deadline.PhaseIdle)
 			end(r)
-			if c.watch.set(phaseHead, time.Second) {
+			if c.watch.Set(deadline.PhaseHead, time.Second) {
 				t.Error("a request began on a connection whose reads are interrupted")
 			}
 			r = newRegistryTest(1)
-			c = r.open(t, phaseHead)
+			c = r.open(t, deadline.PhaseHead)
 			end(r)
-			if !c.watch.set(phaseUpstream, time.Second) || r.interrupted(t, c) {
+			if !c.watch.Set(deadline.PhaseUpstream, time.Second) || r.interrupted(t, c) {
 				t.Error("a connection with a request was interrupted")
 			}
 		})
@@ -234,26 +239,26 @@ func TestAConnectionThatBecomesIdleIsSeenByOneThatWaits(t *testing.T) {
 	// connections make the look long.
 	r := newRegistryTest(300)
 	for range 299 {
-		r.open(t, phaseUpstream)
+		r.open(t, deadline.PhaseUpstream)
 	}
-	c := r.open(t, phaseUpstream)
+	c := r.open(t, deadline.PhaseUpstream)
 	for i := range 300 {
-		if !c.watch.set(phaseUpstream, time.Minute) {
+		if !c.watch.Set(deadline.PhaseUpstream, time.Minute) {
 			t.Fatal("interrupted while a request was in flight")
 		}
 		waiting := make(chan *ticket, 1)
 		key := r.newClient()
 		go func() { t, _ := r.admit(key); waiting <- t }()
 		time.Sleep(time.Duration(i%30) * time.Microsecond)
-		c.watch.set(phaseIdle, time.Minute)
+		c.watch.Set(deadline.PhaseIdle, time.Minute)
 		r.becameIdle()
-		waitFor(t, "the idle connection to be closed", func() bool { return c.watch.phase() == phaseExpired })
+		waitFor(t, "the idle connection to be closed", func() bool { return c.watch.Phase() == deadline.PhaseExpired })
 		r.remove(c)
 		next := <-waiting
 		if next.wait() != admitted {
 			t.Fatal("not admitted")
 		}
-		c.watch.reset()
+		c.watch.Reset()
 		c.leaving = false
 		if !r.add(c, next) {
 			t.Fatal("not added")
@@ -273,10 +278,10 @@ func TestDrain(t *testing.T) {
 	})
 	t.Run("closes what is idle, and waits for what is not", func(t *testing.T) {
 		r := newRegistryTest(2)
-		idle, busy := r.open(t, phaseIdle), r.open(t, phaseBody)
+		idle, busy := r.open(t, deadline.PhaseIdle), r.open(t, deadline.PhaseBody)
 		drained := make(chan bool, 1)
 		go func() { drained <- r.drain(t.Context()) }()
-		waitFor(t, "the idle connection to be closed", func() bool { return idle.watch.phase() == phaseExpired })
+		waitFor(t, "the idle connection to be closed", func() bool { return idle.watch.Phase() == deadline.PhaseExpired })
 		r.remove(idle)
 		if r.interrupted(t, busy) || len(drained) > 0 {
 			t.Error("the request in flight was not waited for")
@@ -293,7 +298,7 @@ func TestDrain(t *testing.T) {
 		drained := make(chan bool, 1)
 		go func() { drained <- r.drain(t.Context()) }()
 		waitFor(t, "the drain to begin", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.draining })
-		last := r.open(t, phaseHandshake)
+		last := r.open(t, deadline.PhaseHandshake)
 		loop()
 		if len(drained) > 0 {
 			t.Error("the connection that was accepted last was not waited for")
@@ -305,7 +310,7 @@ func TestDrain(t *testing.T) {
 	})
 	t.Run("lets one that waits for room in when there is some, or at the end not", func(t *testing.T) {
 		r := newRegistryTest(1)
-		busy := r.open(t, phaseBody)
+		busy := r.open(t, deadline.PhaseBody)
 		loop := r.accepts()
 		first := r.admitting()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -329,25 +334,25 @@ func TestDrain(t *testing.T) {
 	t.Run("takes a connection on which bytes have come for one with a request", func(t *testing.T) {
 		r := newRegistryTest(1)
 		tcp, peer := tcpPair(t)
-		c := r.openOn(t, tcp, phaseIdle)
+		c := r.openOn(t, tcp, deadline.PhaseIdle)
 		if _, err := peer.Write([]byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		waitFor(t, "the byte to come", c.hasReceived)
 		c.drain()
-		if c.watch.phase() != phaseIdle {
+		if c.watch.Phase() != deadline.PhaseIdle {
 			t.Error("closed with a request on it")
 		}
-		c.watch.set(phaseFirst, time.Second)
+		c.watch.Set(deadline.PhaseFirst, time.Second)
 		r.advance(time.Minute)
-		c.watch.check(r.sweeper.clock.Load())
-		if c.watch.phase() != phaseFirst {
+		c.watch.Check(r.sweeper.Clock.Load())
+		if c.watch.Phase() != deadline.PhaseFirst {
 			t.Error("expired with a first request on it")
 		}
 	})
 	t.Run("gives up when its time is over", func(t *testing.T) {
 		r := newRegistryTest(1)
-		r.open(t, phaseBody)
+		r.open(t, deadline.PhaseBody)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		if r.drain(ctx) {
@@ -359,7 +364,7 @@ func TestDrain(t *testing.T) {
 func TestCloseCutsEverything(t *testing.T) {
 	leaks(t)
 	r := newRegistryTest(3)
-	conns := []*clientConn{r.open(t, phaseIdle), r.open(t, phaseHandshake), r.open(t, phaseBody)}
+	conns := []*clientConn{r.open(t, deadline.PhaseIdle), r.open(t, deadline.PhaseHandshake), r.open(t, deadline.PhaseBody)}
 	r.close()
 	for i, c := range conns {
 		if !r.interrupted(t, c) {
@@ -372,4 +377,11 @@ func TestCloseCutsEverything(t *testing.T) {
 	if tcp, _ := tcpPair(t); r.add(&clientConn{server: r.server, tcp: tcp}, &ticket{}) {
 		t.Error("added after the end")
 	}
+}
+
+// numberedKey is the key of one of many clients, each of which has a network of IPv6 for itself.
+func numberedKey(number uint64) limit.Key {
+	var address [16]byte
+	binary.BigEndian.PutUint64(address[:], number)
+	return limit.NewKey(netip.AddrFrom16(address))
 }

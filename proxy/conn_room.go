@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 // errOverShare is why a connection is cut whose client holds more than its share while others wait.
@@ -11,9 +13,9 @@ var errOverShare = errors.New("its client held more than max_connections_per_cli
 
 const (
 	// leaveTime is how long a connection that was told to make room is waited for before another one is told.
-	leaveTime = 3 * sweepInterval
+	leaveTime = 3 * deadline.Interval
 	// maxPromised is how many accepted connections wait for others that are leaving, while their listeners accept on. Their
-	// descriptors are among spareDescriptors.
+	// descriptors are among config.spareDescriptors.
 	maxPromised = 16
 	// settledIdle is how long a connection of a client within its share is idle before it makes room for a client that
 	// holds its share: a connection that is used again and again would be closed under its client's next request.
@@ -76,7 +78,7 @@ func (r *connRegistry) makeRoom() {
 // leavingSoon returns how many connections were told to leave just now and have not left yet.
 func (r *connRegistry) leavingSoon() (n int) {
 	for _, l := range r.leaving {
-		if r.sweeper.clock.Load()-l.at <= int64(leaveTime) {
+		if r.sweeper.Clock.Load()-l.at <= int64(leaveTime) {
 			n++
 		}
 	}
@@ -110,14 +112,14 @@ func (r *connRegistry) isLeaving(conn accountedConn) {
 	e := conn.entry()
 	e.leaving = true
 	e.account.leaving++
-	r.leaving = append(r.leaving, leavingConn{conn, r.sweeper.clock.Load()})
+	r.leaving = append(r.leaving, leavingConn{conn, r.sweeper.Clock.Load()})
 }
 
 // nextIdle takes the connection that has been idle for longest, of those that may make room, out of the list. One look
 // serves for many: a connection that becomes idle later has been idle for less.
 func (r *connRegistry) nextIdle(holdsShare bool) accountedConn {
 	list := &r.idle
-	now := r.sweeper.clock.Load()
+	now := r.sweeper.Clock.Load()
 	if list.at != now {
 		list.longest, list.at, list.looked = list.longest[:0], now, 0
 	}

@@ -6,6 +6,9 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/limit"
 )
 
 // crowd is a simulation of clients and their connections over the account alone: nothing is served, and the test moves the
@@ -23,26 +26,26 @@ type crowd struct {
 type crowdConn struct {
 	connEntry
 	crowd     *crowd
-	watch     watch
+	watch     deadline.Watch
 	busy      connUse // useWaiting for idle
 	idleSince int64
 	told      bool
 }
 
 func newCrowd(t testing.TB, limit, share int) *crowd {
-	return &crowd{t: t, r: newConnRegistry(limit, share, newSweeper()), conns: map[*crowdConn]struct{}{}}
+	return &crowd{t: t, r: newConnRegistry(limit, share, deadline.NewSweeper()), conns: map[*crowdConn]struct{}{}}
 }
 
-func (c *crowdConn) deadline() *watch { return &c.watch }
-func (c *crowdConn) peer() netip.Addr { return netip.IPv4Unspecified() }
-func (c *crowdConn) use() connUse     { return c.busy }
+func (c *crowdConn) deadline() *deadline.Watch { return &c.watch }
+func (c *crowdConn) peer() netip.Addr          { return netip.IPv4Unspecified() }
+func (c *crowdConn) use() connUse              { return c.busy }
 func (c *crowdConn) state() (int, int) {
 	return connHTTP1, connActive
 }
 func (c *crowdConn) drain() {}
 
 func (c *crowdConn) idleFor() (time.Duration, bool) {
-	return time.Duration(c.crowd.r.sweeper.clock.Load() - c.idleSince), c.busy == useWaiting
+	return time.Duration(c.crowd.r.sweeper.Clock.Load() - c.idleSince), c.busy == useWaiting
 }
 
 func (c *crowdConn) endIdle() bool {
@@ -84,7 +87,7 @@ func (w *crowd) tell(c *crowdConn) {
 
 // connect makes a client open a connection.
 func (w *crowd) connect(client int) {
-	key := clientKey{hi: uint64(client)}
+	key := numberedKey(uint64(client))
 	idle := w.idleFor(key)
 	held := w.r.clients.held(key)
 	full := w.r.open == w.r.limit
@@ -97,7 +100,7 @@ func (w *crowd) connect(client int) {
 }
 
 // idleFor reports whether a connection is idle that makes room for a client that holds its share.
-func (w *crowd) idleFor(key clientKey) bool {
+func (w *crowd) idleFor(key limit.Key) bool {
 	for c := range w.conns {
 		if idle, ok := c.idleFor(); ok && !c.told && w.r.mayMakeRoom(c, idle, w.r.clients.held(key) >= w.r.share) {
 			return true
@@ -115,7 +118,7 @@ func (w *crowd) seat() {
 			waiting = append(waiting, t)
 		case t.result == admitted:
 			c := &crowdConn{crowd: w, busy: useHandshake}
-			c.watch.owner = new(exchange)
+			c.watch.Owner = new(exchange)
 			if !w.r.add(c, t) {
 				w.t.Fatal("not added")
 			}
@@ -166,8 +169,8 @@ func (w *crowd) settle() {
 }
 
 func (w *crowd) tick() {
-	w.r.sweeper.clock.Add(int64(sweepInterval))
-	w.r.sweeper.swept()
+	w.r.sweeper.Clock.Add(int64(deadline.Interval))
+	w.r.sweeper.Swept()
 	w.seat()
 }
 
@@ -213,7 +216,7 @@ func TestSharesHoldWhateverClientsDo(t *testing.T) {
 					}
 				case 5:
 					if c != nil {
-						c.busy, c.idleSince = useWaiting, w.r.sweeper.clock.Load()
+						c.busy, c.idleSince = useWaiting, w.r.sweeper.Clock.Load()
 						w.r.becameIdle()
 					}
 				case 6:
@@ -266,7 +269,7 @@ func TestAClientThatHoldsAllGivesWayToAnother(t *testing.T) {
 			w.settle()
 		}
 	}
-	if got := w.r.clients.held(clientKey{hi: 1}); got != 16 || w.cuts != 48 || w.r.refused != 1 {
+	if got := w.r.clients.held(numberedKey(1)); got != 16 || w.cuts != 48 || w.r.refused != 1 {
 		t.Errorf("the client holds %d, %d were cut and %d refused; want its share of 16, 48 and the 1", got, w.cuts, w.r.refused)
 	}
 	w.connect(50)
@@ -315,7 +318,7 @@ func TestAConnectionThatDoesNotLeaveIsNotWaitedForLong(t *testing.T) {
 		if w.cuts != want {
 			t.Fatalf("%d were cut, want %d", w.cuts, want)
 		}
-		for range leaveTime/sweepInterval + 1 {
+		for range leaveTime/deadline.Interval + 1 {
 			w.tick()
 		}
 	}
@@ -325,7 +328,7 @@ func TestAnIdleConnectionOfAClientWithinItsShareIsNotForThoseThatHoldTheirs(t *t
 	w := newCrowd(t, 8, 2)
 	w.connect(1)
 	for c := range w.conns {
-		c.busy, c.idleSince = useWaiting, w.r.sweeper.clock.Load()
+		c.busy, c.idleSince = useWaiting, w.r.sweeper.Clock.Load()
 	}
 	for range 7 {
 		w.connect(2)
@@ -337,7 +340,7 @@ func TestAnIdleConnectionOfAClientWithinItsShareIsNotForThoseThatHoldTheirs(t *t
 	if w.closed != 0 || w.r.refused != 20 {
 		t.Fatalf("%d were closed and %d refused, want the 20 refused", w.closed, w.r.refused)
 	}
-	for range settledIdle / sweepInterval {
+	for range settledIdle / deadline.Interval {
 		w.tick()
 	}
 	w.connect(2)
@@ -352,11 +355,11 @@ func TestAcceptingGoesOnWhileOthersLeave(t *testing.T) {
 		w.connect(1)
 	}
 	for client := 2; client < 2+maxPromised; client++ {
-		if _, acceptOn := w.r.admit(clientKey{hi: uint64(client)}); !acceptOn {
+		if _, acceptOn := w.r.admit(numberedKey(uint64(client))); !acceptOn {
 			t.Fatalf("client %d: the listener has to wait, though one is leaving for it", client)
 		}
 	}
-	if _, acceptOn := w.r.admit(clientKey{hi: 100}); acceptOn {
+	if _, acceptOn := w.r.admit(numberedKey(100)); acceptOn {
 		t.Error("the listener accepts on without a bound")
 	}
 }

@@ -8,12 +8,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/limit"
 )
 
 // Daemon is the running proxy: what Start brought up and Run keeps until a signal ends it.
 type Daemon struct {
 	// config is the configuration of the start: its static keys hold until a restart.
-	config   *Config
+	config   *config.Config
 	options  Options
 	started  time.Time
 	dynamic  *atomic.Pointer[DynamicConfig]
@@ -35,7 +39,7 @@ type Daemon struct {
 	last    atomic.Pointer[ReloadStatus]
 	history reloadHistory
 	// drift is what of the static keys differed at the last reload that was accepted; nil before the first.
-	drift atomic.Pointer[[]Drift]
+	drift atomic.Pointer[[]config.Drift]
 
 	// reloadRequests takes SIGHUPs: while one waits for its turn, further ones are the same request.
 	reloadRequests chan struct{}
@@ -46,12 +50,12 @@ type Daemon struct {
 	tasks      sync.WaitGroup
 }
 
-func newDaemon(cfg *Config, opts Options, dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, notify *notifier,
+func newDaemon(cfg *config.Config, opts Options, dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, notify *notifier,
 	health *healthPort, admin *adminPort, listeners listeners, pipeline *pipeline) *Daemon {
 	return &Daemon{
 		config: cfg, options: opts, started: now(), dynamic: dynamic, shared: shared, pipeline: pipeline,
 		notify: notify, health: health, admin: admin, listeners: listeners,
-		sandbox:        SandboxStatus{State: sandboxOff},
+		sandbox:        SandboxStatus{State: config.SandboxOff},
 		reported:       map[string]string{},
 		reloadRequests: make(chan struct{}, 1),
 		stop:           make(chan struct{}),
@@ -76,8 +80,8 @@ func (d *Daemon) startBackgroundTasks() error {
 	for _, l := range d.listeners {
 		d.tasks.Go(func() { l.source.Run(ctx) })
 	}
-	d.tasks.Go(func() { d.shared.limiter.run(ctx, func() RateLimitConfig { return d.dynamic.Load().RateLimit }) })
-	d.tasks.Go(func() { newCertWatch(d.shared.log, d.listeners.certificates).run(ctx) })
+	d.tasks.Go(func() { d.shared.limiter.Run(ctx, func() limit.Config { return d.dynamic.Load().RateLimit }) })
+	d.tasks.Go(func() { cert.NewWatch(d.shared.log, d.listeners.certificates).Run(ctx) })
 	d.tasks.Go(func() { d.reloadOnRequest(ctx) })
 	d.tasks.Go(func() {
 		d.admin.serve(ctx, adminHandlers{
@@ -99,8 +103,8 @@ func (d *Daemon) startBackgroundTasks() error {
 // limiter can be taken hold of, and the sweeper has gone round since. It returns false when the context ends.
 func (d *Daemon) alive(ctx context.Context) bool {
 	d.shared.conns.count()
-	d.shared.limiter.tracked()
-	return d.shared.conns.sweeper.awaitSweep(ctx)
+	d.shared.limiter.Tracked()
+	return d.shared.conns.sweeper.AwaitSweep(ctx)
 }
 
 // stopBackgroundTasks ends them and waits until they have.

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // steadyUpstream answers every request of given length, and allocates nothing once it runs.
@@ -74,7 +77,7 @@ func newSteadyPath(t testing.TB, request, requestEnd, upstreamAnswer, answer str
 	t.Helper()
 	upstream := steadyUpstream(t, []byte(requestEnd), []byte(upstreamAnswer))
 	p := startPath(t, upstream, func(o *pathOptions) {
-		o.level, o.output = LevelInfo, io.Discard
+		o.level, o.output = eventlog.LevelInfo, io.Discard
 		if change != nil {
 			change(o)
 		}
@@ -86,7 +89,7 @@ func newSteadyPath(t testing.TB, request, requestEnd, upstreamAnswer, answer str
 // newTLSExchange is a steadyExchange with a server that is nothing but TLS and the answer.
 func newTLSExchange(t testing.TB, request, requestEnd, answer string) *steadyExchange {
 	t.Helper()
-	certificate, err := selfSigned([]string{"a.test"}, time.Now())
+	certificate, err := cert.MakeSelfSigned([]string{"a.test"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

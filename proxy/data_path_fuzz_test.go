@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/http1"
 )
 
@@ -46,7 +47,7 @@ func newFuzzedPath(f *testing.F) *fuzzedPath {
 	p.upstream = scriptedUpstream(f, nil, p.serveUpstream)
 	p.dataPath = startPath(f, p.upstream, func(o *pathOptions) {
 		o.header, o.idle, o.request, o.bodyIdle = 2*time.Second, 2*time.Second, 2*time.Second, 2*time.Second
-		o.bodyLimit, o.level = 1000, LevelError
+		o.bodyLimit, o.level = 1000, eventlog.LevelError
 	})
 	p.client = &tls.Config{
 		InsecureSkipVerify: true, ServerName: "a.test", NextProtos: []string{"http/1.1"}, ClientSessionCache: tls.NewLRUClientSessionCache(1),

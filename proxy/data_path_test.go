@@ -15,6 +15,11 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/limit"
 )
 
 // dataPath is the whole way of a request in this process, without the daemon around it: a listener on the loopback, TLS,
@@ -33,7 +38,7 @@ type pathOptions struct {
 	header, idle, bodyIdle, connect, request time.Duration
 	connections                              int
 	bodyLimit                                int64
-	level                                    Level
+	level                                    eventlog.Level
 	// otherSites is how many sites there are besides a.test.
 	otherSites int
 	// output is where the log goes in place of the dataPath's own.
@@ -46,15 +51,15 @@ type pathOptions struct {
 func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPath {
 	t.Helper()
 	options := pathOptions{
-		header: patience, idle: patience, bodyIdle: patience, connect: patience, request: patience, connections: 100, bodyLimit: 1 << 30, level: LevelTrace,
+		header: patience, idle: patience, bodyIdle: patience, connect: patience, request: patience, connections: 100, bodyLimit: 1 << 30, level: eventlog.LevelTrace,
 	}
 	if change != nil {
 		change(&options)
 	}
-	cfg := &Config{
-		MaxConnections: options.connections, Logging: LoggingConfig{Level: options.level, Format: FormatText},
-		RateLimit: RateLimitConfig{RequestsPerSecond: 1e6, Burst: 1e6}, Body: BodyConfig{LimitBytes: options.bodyLimit},
-		Listeners: []ListenerConfig{{BindAddr: "127.0.0.1", HTTPSPort: 443, Sites: []SiteConfig{{
+	cfg := &config.Config{
+		MaxConnections: options.connections, Logging: eventlog.Options{Level: options.level, Format: eventlog.FormatText},
+		RateLimit: limit.Config{RequestsPerSecond: 1e6, Burst: 1e6}, Body: config.Body{LimitBytes: options.bodyLimit},
+		Listeners: []config.Listener{{BindAddr: "127.0.0.1", HTTPSPort: 443, Sites: []config.Site{{
 			Host: "a.test", Upstream: upstream, UpstreamScheme: "http", ConnectTimeout: options.connect, RequestTimeout: options.request,
 		}}}},
 	}
@@ -81,7 +86,7 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 		t.Fatal(err)
 	}
 	t.Cleanup(p.shared.close)
-	source, err := newSelfSignedSource("a", []string{"a.test"})
+	source, err := cert.NewSelfSigned("a", []string{"a.test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +209,7 @@ func scriptedUpstream(t testing.TB, secure *tls.Config, serve func(n int, r *buf
 // upstreamTLS makes the TLS configuration of an upstream named localhost, and the roots that verify it.
 func upstreamTLS(t testing.TB) (*tls.Config, *x509.CertPool) {
 	t.Helper()
-	certificate, err := selfSigned([]string{"localhost"}, time.Now())
+	certificate, err := cert.MakeSelfSigned([]string{"localhost"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
 )
 
 // Difference is what a reload does to the running configuration, or what it would do: the answer to `diff`, and part of
@@ -25,7 +28,7 @@ type Difference struct {
 	// Certificates are those that differ from the ones in use, by their contents.
 	Certificates []CertificateChange `json:"certificates,omitempty"`
 	// RestartRequired are the static keys that differ: they take effect at a restart, and at no reload.
-	RestartRequired []Drift `json:"restart_required,omitempty"`
+	RestartRequired []config.Drift `json:"restart_required,omitempty"`
 }
 
 // KeyChange is one key with its value in use and its new one, both as the file has them.
@@ -58,7 +61,7 @@ type CertificateChange struct {
 	// Listener is the `bind_addr:https_port` that serves it.
 	Listener string `json:"listener"`
 	// Source is the TLS mode of the listener.
-	Source TLSMode `json:"source"`
+	Source config.TLSMode `json:"source"`
 	// OldNames and NewNames are the DNS names that it covers.
 	OldNames []string `json:"old_names"`
 	NewNames []string `json:"new_names"`
@@ -70,24 +73,24 @@ type CertificateChange struct {
 // configState is a configuration as it is in use, or as a reload would put it to use.
 type configState struct {
 	// static holds the static keys.
-	static *Config
+	static *config.Config
 	// dynamic holds the rest, by the listeners that run.
 	dynamic *DynamicConfig
 	// certificates are the tables of the listeners that run, and nil for one in ACME mode, whose certificates come and
 	// go by renewal and not by reload.
-	certificates []*certTable
+	certificates []*cert.Table
 }
 
 // differenceTo is what a reload from this state to the next one changes. It is the only judge of that: `diff` and
 // `reload` both ask it, so that the preview and the report cannot disagree.
 func (s configState) differenceTo(next configState) Difference {
-	d := Difference{RestartRequired: s.static.drift(next.static)}
+	d := Difference{RestartRequired: s.static.Drift(next.static)}
 	d.Settings = changedKeys(s.dynamic.settings(), next.dynamic.settings())
 	d.sites(s.static.Listeners, s.dynamic, next.dynamic)
 	d.waiting(s.static.Listeners, next.static.Listeners)
 	for i, listener := range s.static.Listeners {
 		if s.certificates[i] != nil && next.certificates[i] != nil {
-			d.certificates(listener, s.certificates[i].all, next.certificates[i].all)
+			d.certificates(listener, s.certificates[i].All, next.certificates[i].All)
 		}
 	}
 	return d
@@ -102,14 +105,14 @@ func (d Difference) count() int {
 // servedSite is a site with the listener that serves it.
 type servedSite struct {
 	listener string
-	config   SiteConfig
+	config   config.Site
 }
 
 // servedSites are the sites on the running listeners, by their routes.
-func servedSites(running []ListenerConfig, dynamic *DynamicConfig) map[routeID]servedSite {
+func servedSites(running []config.Listener, dynamic *DynamicConfig) map[routeID]servedSite {
 	sites := make(map[routeID]servedSite, dynamic.Sites)
 	for i, r := range dynamic.routes.all() {
-		sites[r.id()] = servedSite{running[i].address(), r.site}
+		sites[r.id()] = servedSite{running[i].Address(), r.site}
 	}
 	return sites
 }
@@ -120,7 +123,7 @@ func inOrder(sites map[routeID]servedSite) []routeID {
 }
 
 // sites compares the sites on the running listeners.
-func (d *Difference) sites(running []ListenerConfig, old, next *DynamicConfig) {
+func (d *Difference) sites(running []config.Listener, old, next *DynamicConfig) {
 	before, after := servedSites(running, old), servedSites(running, next)
 	for _, id := range inOrder(before) {
 		if _, stays := after[id]; !stays {
@@ -139,9 +142,9 @@ func (d *Difference) sites(running []ListenerConfig, old, next *DynamicConfig) {
 }
 
 // waiting lists the sites of the listeners in the file that are none of the running ones.
-func (d *Difference) waiting(running, file []ListenerConfig) {
+func (d *Difference) waiting(running, file []config.Listener) {
 	matched := make(map[int]bool)
-	for _, j := range matchListeners(running, file) {
+	for _, j := range config.MatchListeners(running, file) {
 		matched[j] = true
 	}
 	for j, listener := range file {
@@ -149,21 +152,21 @@ func (d *Difference) waiting(running, file []ListenerConfig) {
 			continue
 		}
 		for _, site := range listener.Sites {
-			d.SitesWaiting = append(d.SitesWaiting, servedSite{listener.address(), site}.summary())
+			d.SitesWaiting = append(d.SitesWaiting, servedSite{listener.Address(), site}.summary())
 		}
 	}
 }
 
 // certificates compares those of one listener place by place. Which files there are is static, so that a reload leaves
 // their number as it is.
-func (d *Difference) certificates(listener ListenerConfig, old, next []*tls.Certificate) {
+func (d *Difference) certificates(listener config.Listener, old, next []*tls.Certificate) {
 	for i := range min(len(old), len(next)) {
 		if slices.EqualFunc(old[i].Certificate, next[i].Certificate, bytes.Equal) {
 			continue
 		}
 		d.Certificates = append(d.Certificates, CertificateChange{
-			Listener: listener.address(), Source: listener.TLS.Mode,
-			OldNames: coveredNames(old[i].Leaf), NewNames: coveredNames(next[i].Leaf),
+			Listener: listener.Address(), Source: listener.TLS.Mode,
+			OldNames: cert.CoveredNames(old[i].Leaf), NewNames: cert.CoveredNames(next[i].Leaf),
 			OldNotAfter: old[i].Leaf.NotAfter.UTC(), NewNotAfter: next[i].Leaf.NotAfter.UTC(),
 		})
 	}
@@ -189,8 +192,8 @@ func (d *DynamicConfig) settings() []keyValue {
 		{"https_health_path", d.HealthPath},
 		{"rate_limit.requests_per_second", strconv.FormatFloat(d.RateLimit.RequestsPerSecond, 'f', -1, 64)},
 		{"rate_limit.burst", strconv.Itoa(d.RateLimit.Burst)},
-		{"rate_limit.eviction_interval_secs", inSeconds(d.RateLimit.EvictionInterval)},
-		{"rate_limit.eviction_age_secs", inSeconds(d.RateLimit.EvictionAge)},
+		{"rate_limit.eviction_interval_secs", config.InSeconds(d.RateLimit.EvictionInterval)},
+		{"rate_limit.eviction_age_secs", config.InSeconds(d.RateLimit.EvictionAge)},
 		{"body.limit_bytes", strconv.FormatInt(d.BodyLimit, 10)},
 	}
 }
@@ -201,9 +204,9 @@ func (s servedSite) keys() []keyValue {
 		{"listener", s.listener},
 		{"upstream", s.config.Upstream},
 		{"upstream_scheme", s.config.UpstreamScheme},
-		{"upstream_connect_timeout_secs", inSeconds(s.config.ConnectTimeout)},
-		{"upstream_request_timeout_secs", inSeconds(s.config.RequestTimeout)},
-		{"upstream_max_connections", orUnset(s.config.MaxConnections)},
+		{"upstream_connect_timeout_secs", config.InSeconds(s.config.ConnectTimeout)},
+		{"upstream_request_timeout_secs", config.InSeconds(s.config.RequestTimeout)},
+		{"upstream_max_connections", config.OrUnset(s.config.MaxConnections)},
 	}
 }
 

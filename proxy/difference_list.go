@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 // maxListedEntries is how many entries of a changed list are shown to people; `--json` has all of them.
@@ -40,7 +42,7 @@ func listChangeText(old, next []string) string {
 func entriesText(entries []string) string {
 	shown := make([]string, 0, maxListedEntries)
 	for _, entry := range entries[:min(len(entries), maxListedEntries)] {
-		shown = append(shown, printable(entry))
+		shown = append(shown, eventlog.Printable(entry))
 	}
 	text := strings.Join(shown, ", ")
 	if more := len(entries) - len(shown); more > 0 {

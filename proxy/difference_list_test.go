@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"reverse-proxy/proxy/config"
 )
 
 func TestAChangedListShowsWhatWasAddedAndRemoved(t *testing.T) {
@@ -20,7 +22,7 @@ func TestAChangedListShowsWhatWasAddedAndRemoved(t *testing.T) {
 	}{
 		{"one of many", KeyChange{"listeners[0].tls.acme_domains", strings.Join(long, ", "), strings.Join(swapped, ", ")}.text(),
 			"listeners[0].tls.acme_domains added new.example.com; removed 98.example.com"},
-		{"of a key that needs a restart", driftText(Drift{"listeners[0].tls.certificates", "/a.pem with /a.key", "/a.pem with /a.key, /b.pem with /b.key"}),
+		{"of a key that needs a restart", driftText(config.Drift{Key: "listeners[0].tls.certificates", Running: "/a.pem with /a.key", File: "/a.pem with /a.key, /b.pem with /b.key"}),
 			"listeners[0].tls.certificates added /b.pem with /b.key"},
 		{"only removed", KeyChange{"listeners[0].tls.acme_domains", "a.test, b.test", "a.test"}.text(), "listeners[0].tls.acme_domains removed b.test"},
 		{"another order", KeyChange{"listeners[0].tls.acme_domains", "a.test, b.test", "b.test, a.test"}.text(),

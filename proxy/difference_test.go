@@ -11,28 +11,31 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
+	"reverse-proxy/proxy/limit"
 )
 
 // stateOf is a configuration as it would be in use on the running listeners, without certificates.
-func stateOf(t *testing.T, cfg *Config, running []ListenerConfig) configState {
+func stateOf(t *testing.T, cfg *config.Config, running []config.Listener) configState {
 	t.Helper()
 	dynamic, err := buildDynamic(cfg, running, configtest.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return configState{cfg, dynamic, make([]*certTable, len(running))}
+	return configState{cfg, dynamic, make([]*cert.Table, len(running))}
 }
 
 // differenceOf compares two configurations of which the first one runs.
-func differenceOf(t *testing.T, running, next *Config) Difference {
+func differenceOf(t *testing.T, running, next *config.Config) Difference {
 	t.Helper()
 	return stateOf(t, running, running.Listeners).differenceTo(stateOf(t, next, running.Listeners))
 }
 
 func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 	dir := configtest.CertificateDir(t)
-	load := func(t *testing.T, pairs ...string) *Config {
+	load := func(t *testing.T, pairs ...string) *config.Config {
 		t.Helper()
 		cfg, err := configOf(dir, configtest.Edited(t, configtest.EveryKey, pairs...), false)
 		if err != nil {
@@ -75,13 +78,13 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 			SitesAdded:   []SiteSummary{{"b.example", first, "http://127.0.0.1:3000"}},
 		}},
 		{"a static key waits for a restart", []string{"1024", "77"},
-			Difference{RestartRequired: []Drift{{"max_connections", "1024", "77"}}}},
+			Difference{RestartRequired: []config.Drift{{Key: "max_connections", Running: "1024", File: "77"}}}},
 		{"a site on the second listener", []string{"DIR/b.key\"\n",
 			"DIR/b.key\"\n[[listeners.sites]]\nhost = \"b.example\"\nupstream = \"127.0.0.1:1\"\n"},
 			Difference{SitesAdded: []SiteSummary{{"b.example", "127.0.0.2:443", "http://127.0.0.1:1"}}}},
 		{"a listener that moves keeps its sites, and they are the same ones", []string{
 			"bind_addr = \"127.0.0.1\"\nhttp_port = 80\nhttps_port = 443\n", "bind_addr = \"127.0.0.9\"\nhttp_port = 80\nhttps_port = 443\n"},
-			Difference{RestartRequired: []Drift{{"listeners[0].bind_addr", "127.0.0.1", "127.0.0.9"}}}},
+			Difference{RestartRequired: []config.Drift{{Key: "listeners[0].bind_addr", Running: "127.0.0.1", File: "127.0.0.9"}}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := differenceOf(t, running, load(t, c.edits...))
@@ -102,9 +105,9 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		})
 	}
 	// The reference says of every key whether it is dynamic, and each of those has to show up above.
-	for _, table := range ConfigReference() {
+	for _, table := range config.Reference() {
 		for _, key := range table.Keys {
-			path := childKey(table.Path, key.Name)
+			path := config.ChildKey(table.Path, key.Name)
 			if got := named[path]; got != key.Dynamic {
 				t.Errorf("%s: named in a difference %v, described as dynamic %v", path, got, key.Dynamic)
 			}
@@ -129,11 +132,11 @@ func TestTheDifferenceFollowsSitesFromListenerToListener(t *testing.T) {
 			}},
 		{"a listener that is new in the file waits with its sites", configtest.Minimal, two, Difference{
 			SitesWaiting:    []SiteSummary{{"b.example", "127.0.0.2:8443", "http://127.0.0.1:3001"}},
-			RestartRequired: []Drift{{"listeners[1]", "", "127.0.0.2:8443"}},
+			RestartRequired: []config.Drift{{Key: "listeners[1]", Running: "", File: "127.0.0.2:8443"}},
 		}},
 		{"a listener that the file no longer has loses its sites", two, configtest.Minimal, Difference{
 			SitesRemoved:    []SiteSummary{{"b.example", "127.0.0.2:8443", "http://127.0.0.1:3001"}},
-			RestartRequired: []Drift{{"listeners[1]", "127.0.0.2:8443", ""}},
+			RestartRequired: []config.Drift{{Key: "listeners[1]", Running: "127.0.0.2:8443", File: ""}},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -159,16 +162,16 @@ func TestTheDifferenceShowsRenewedCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	old, other := testCertificate(t, "a.example"), testCertificate(t, "a.example", "b.example")
-	with := func(table *certTable) configState {
+	with := func(table *cert.Table) configState {
 		state := stateOf(t, cfg, cfg.Listeners)
 		state.certificates[0] = table
 		return state
 	}
-	running := with(newCertTable([]*tls.Certificate{old, other}))
-	if got := running.differenceTo(with(newCertTable([]*tls.Certificate{old, other}))); got.count() != 0 {
+	running := with(cert.NewTable([]*tls.Certificate{old, other}))
+	if got := running.differenceTo(with(cert.NewTable([]*tls.Certificate{old, other}))); got.count() != 0 {
 		t.Errorf("the same certificates: got %+v, want no difference", got)
 	}
-	got := running.differenceTo(with(newCertTable([]*tls.Certificate{old, testCertificate(t, "c.example")})))
+	got := running.differenceTo(with(cert.NewTable([]*tls.Certificate{old, testCertificate(t, "c.example")})))
 	if len(got.Certificates) != 1 {
 		t.Fatalf("got the certificates %+v, want the second one alone", got.Certificates)
 	}
@@ -198,9 +201,9 @@ func setField(t *testing.T, field reflect.Value) {
 }
 
 func TestNoFieldOfASiteIsForgottenInTheDifference(t *testing.T) {
-	site := SiteConfig{Host: "a.example", Upstream: "127.0.0.1:1", UpstreamScheme: "http"}
-	for i := range reflect.TypeFor[SiteConfig]().NumField() {
-		name := reflect.TypeFor[SiteConfig]().Field(i).Name
+	site := config.Site{Host: "a.example", Upstream: "127.0.0.1:1", UpstreamScheme: "http"}
+	for i := range reflect.TypeFor[config.Site]().NumField() {
+		name := reflect.TypeFor[config.Site]().Field(i).Name
 		if name == "Host" {
 			continue // another host is another site
 		}
@@ -210,13 +213,13 @@ func TestNoFieldOfASiteIsForgottenInTheDifference(t *testing.T) {
 			t.Errorf("%s: got the changes %v, want one", name, got)
 		}
 	}
-	limit := RateLimitConfig{}
-	for i := range reflect.TypeFor[RateLimitConfig]().NumField() {
-		changed := limit
+	bound := limit.Config{}
+	for i := range reflect.TypeFor[limit.Config]().NumField() {
+		changed := bound
 		setField(t, reflect.ValueOf(&changed).Elem().Field(i))
-		got := changedKeys((&DynamicConfig{RateLimit: limit}).settings(), (&DynamicConfig{RateLimit: changed}).settings())
+		got := changedKeys((&DynamicConfig{RateLimit: bound}).settings(), (&DynamicConfig{RateLimit: changed}).settings())
 		if len(got) != 1 {
-			t.Errorf("RateLimitConfig.%s: got the changes %v, want one", reflect.TypeFor[RateLimitConfig]().Field(i).Name, got)
+			t.Errorf("limit.Config.%s: got the changes %v, want one", reflect.TypeFor[limit.Config]().Field(i).Name, got)
 		}
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // maxTextRows is how many rows of one kind are shown to people; `--json` has all of them.
@@ -27,7 +30,7 @@ func (d Difference) lines() []string {
 			}
 			changes = append(changes, key.text())
 		}
-		lines.addf(i, len(d.SitesChanged), "site changed: %s: %s", printable(site.Host), strings.Join(changes, ", "))
+		lines.addf(i, len(d.SitesChanged), "site changed: %s: %s", eventlog.Printable(site.Host), strings.Join(changes, ", "))
 	}
 	for i, setting := range d.Settings {
 		lines.addf(i, len(d.Settings), "setting changed: %s", setting.text())
@@ -60,19 +63,19 @@ func (l *textLines) addf(i, count int, format string, args ...any) {
 
 // text is the site in a line for people.
 func (s SiteSummary) text() string {
-	return fmt.Sprintf("%s on %s, upstream %s", printable(s.Host), printable(s.Listener), printable(s.Upstream))
+	return fmt.Sprintf("%s on %s, upstream %s", eventlog.Printable(s.Host), eventlog.Printable(s.Listener), eventlog.Printable(s.Upstream))
 }
 
 // text is the change in a line for people.
 func (c KeyChange) text() string {
 	if isListKey(c.Key) && c.Old != "" && c.New != "" {
-		return printable(c.Key) + " " + listChangeText(strings.Split(c.Old, ", "), strings.Split(c.New, ", "))
+		return eventlog.Printable(c.Key) + " " + listChangeText(strings.Split(c.Old, ", "), strings.Split(c.New, ", "))
 	}
-	return fmt.Sprintf("%s %s -> %s", printable(c.Key), valueText(c.Old), valueText(c.New))
+	return fmt.Sprintf("%s %s -> %s", eventlog.Printable(c.Key), valueText(c.Old), valueText(c.New))
 }
 
 // driftText returns a key that needs a restart in a line for people.
-func driftText(d Drift) string { return KeyChange{d.Key, d.Running, d.File}.text() }
+func driftText(d config.Drift) string { return KeyChange{d.Key, d.Running, d.File}.text() }
 
 // text is the change in a line for people.
 func (c CertificateChange) text() string {
@@ -82,7 +85,7 @@ func (c CertificateChange) text() string {
 	} else if !slices.Equal(c.OldNames, c.NewNames) {
 		names += " (" + listChangeText(c.OldNames, c.NewNames) + ")"
 	}
-	return fmt.Sprintf("%s on %s, expires %s -> %s", names, printable(c.Listener), timeText(c.OldNotAfter), timeText(c.NewNotAfter))
+	return fmt.Sprintf("%s on %s, expires %s -> %s", names, eventlog.Printable(c.Listener), timeText(c.OldNotAfter), timeText(c.NewNotAfter))
 }
 
 // valueText shows a value; one that is not there has to be seen too.
@@ -90,7 +93,7 @@ func valueText(value string) string {
 	if value == "" {
 		return "(none)"
 	}
-	return printable(value)
+	return eventlog.Printable(value)
 }
 
 // namesText lists the names of a certificate.
@@ -98,7 +101,7 @@ func namesText(names []string) string {
 	if len(names) == 0 {
 		return "(no name)"
 	}
-	return printable(strings.Join(names[:min(len(names), maxTextRows)], ", "))
+	return eventlog.Printable(strings.Join(names[:min(len(names), maxTextRows)], ", "))
 }
 
 // timeText shows a time in UTC, to the second; "-" for none.
@@ -106,5 +109,5 @@ func timeText(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return printable(t.UTC().Format("2006-01-02 15:04:05 UTC"))
+	return eventlog.Printable(t.UTC().Format("2006-01-02 15:04:05 UTC"))
 }

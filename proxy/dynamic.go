@@ -4,13 +4,16 @@ import (
 	"crypto/x509"
 	"fmt"
 	"time"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/limit"
 )
 
 // DynamicConfig is the part of a configuration that a reload replaces, as one immutable value behind an atomic pointer.
 // A request loads it once and uses that one to its end: never half of one configuration and half of another (S-3.1).
 type DynamicConfig struct {
 	// RateLimit is every client's token bucket.
-	RateLimit RateLimitConfig
+	RateLimit limit.Config
 	// BodyLimit is the largest request body, in bytes.
 	BodyLimit int64
 	// HealthPath is answered with 200 on the HTTPS listeners; "" for no such path.
@@ -27,7 +30,7 @@ type DynamicConfig struct {
 // buildDynamic makes the dynamic part of cfg for the listeners that run. At startup they are those of cfg itself; at a
 // reload the sites of a listener that was added to the file wait for a restart, as the listener does (S-3.4). It fails
 // when a site speaks https to its upstream and the system has no root certificates to verify it with.
-func buildDynamic(cfg *Config, running []ListenerConfig, now time.Time) (*DynamicConfig, error) {
+func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) (*DynamicConfig, error) {
 	dynamic := &DynamicConfig{
 		RateLimit:  cfg.RateLimit,
 		BodyLimit:  cfg.Body.LimitBytes,
@@ -38,7 +41,7 @@ func buildDynamic(cfg *Config, running []ListenerConfig, now time.Time) (*Dynami
 		routes:     make(routeTable, len(running)),
 	}
 	roots := newRootsOnce()
-	for i, inFile := range matchListeners(running, cfg.Listeners) {
+	for i, inFile := range config.MatchListeners(running, cfg.Listeners) {
 		dynamic.routes[i] = map[string]*route{}
 		if inFile < 0 {
 			continue
@@ -49,7 +52,7 @@ func buildDynamic(cfg *Config, running []ListenerConfig, now time.Time) (*Dynami
 				var err error
 				if r.roots, err = roots(); err != nil {
 					key := fmt.Sprintf("listeners[%d].sites[%d].upstream_scheme", inFile, j)
-					return nil, ConfigErrors{{Key: key, Problem: err.Error()}}
+					return nil, config.Errors{{Key: key, Problem: err.Error()}}
 				}
 			}
 			dynamic.routes[i][siteConfig.Host] = r

@@ -6,6 +6,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // exchange is one request on its way through the stages, with all that they find out about it. One goroutine works on
@@ -16,7 +19,7 @@ type exchange struct {
 	// client is where the answer goes.
 	client clientWriter
 	// log is where it is told what went wrong on the way.
-	log *Logger
+	log *eventlog.Logger
 	// dates is where the text of a Date comes from.
 	dates *dateText
 	// config is the dynamic configuration that this request is served by to its end (S-3.1).
@@ -38,7 +41,7 @@ type exchange struct {
 	start time.Time
 	exchangeCounts
 	// watch is the deadline of whatever the exchange waits for; over HTTP/1.1 it is the connection's.
-	watch *watch
+	watch *deadline.Watch
 	// goOn ends the wait for 100 (Continue).
 	goOn chan struct{}
 	// seen is what has been seen of the exchange with the upstream that decides about the connection's next use.
@@ -98,7 +101,7 @@ func clockOf(cause error) string {
 }
 
 // reset makes the exchange ready for the next request.
-func (x *exchange) reset(r *Request, client clientWriter, w *watch, listener int) {
+func (x *exchange) reset(r *Request, client clientWriter, w *deadline.Watch, listener int) {
 	x.request, x.client, x.watch, x.listener = r, client, w, listener
 	x.config, x.route, x.host = nil, nil, ""
 	x.body.reset()
@@ -173,26 +176,26 @@ func (x *exchange) dialed() {
 	x.stopDial, x.opening = nil, nil
 }
 
-// look notices a client that left while the exchange waits for its upstream (S-6.10).
-func (x *exchange) look(p phase) {
-	if (p == phaseUpstream || p == phaseBody) && x.body.isEnded() && x.client.Gone() {
+// Look notices a client that left while the exchange waits for its upstream (S-6.10).
+func (x *exchange) Look(p deadline.Phase) {
+	if (p == deadline.PhaseUpstream || p == deadline.PhaseBody) && x.body.isEnded() && x.client.Gone() {
 		x.cancel(errClientGone)
 		x.client.Interrupt(true)
 	}
 }
 
-// extend gives a client more time that is slow to read but reads.
-func (x *exchange) extend(p phase) time.Duration {
-	if (p == phaseBody || p == phaseTunnel) && x.answered.Load() && x.client.Moving() {
+// Extend gives a client more time that is slow to read but reads.
+func (x *exchange) Extend(p deadline.Phase) time.Duration {
+	if (p == deadline.PhaseBody || p == deadline.PhaseTunnel) && x.answered.Load() && x.client.Moving() {
 		return x.body.idle
 	}
 	return 0
 }
 
-// expire ends the exchange because of a clock.
-func (x *exchange) expire(p phase) {
+// Expire ends the exchange because of a clock.
+func (x *exchange) Expire(p deadline.Phase) {
 	switch {
-	case p == phaseUpstream:
+	case p == deadline.PhaseUpstream:
 		x.cancel(errUpstreamTimeout)
 	case x.body.reading.Load():
 		x.cancel(errClientIdle)
@@ -202,9 +205,9 @@ func (x *exchange) expire(p phase) {
 	x.client.Interrupt(x.answered.Load() || x.informing.Load())
 }
 
-// overdue implements watched. A request over HTTP/2 waits for nothing that expire does not interrupt; its connection has a
+// Overdue implements watched. A request over HTTP/2 waits for nothing that expire does not interrupt; its connection has a
 // watch of its own.
-func (x *exchange) overdue() {}
+func (x *exchange) Overdue() {}
 
 // beginAnswer says that the response goes out from now on. It returns false when a deadline has passed before: writes are
 // not interrupted by that any more, and could wait for ever.
@@ -214,7 +217,7 @@ func (x *exchange) beginAnswer() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.answered.Store(true)
-	return x.watch.set(phaseBody, x.body.idle)
+	return x.watch.Set(deadline.PhaseBody, x.body.idle)
 }
 
 // answer is a response that the proxy gives by itself instead of forwarding.

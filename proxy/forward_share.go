@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 
+	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/share"
 )
 
@@ -34,11 +35,11 @@ func (p *pipeline) refuseByShare(x *exchange, met *shareError) *answer {
 // gaveWay counts an exchange that had to give way to others, and logs what its client or upstream held.
 func (p *pipeline) gaveWay(x *exchange, met *shareError) {
 	p.metrics.process.shares[met.limit].Add(1)
-	key := repeatKey{key: "share", cause: met.limit.String(), upstream: x.route.site.Upstream}
+	key := eventlog.RepeatKey{Key: "share", Cause: met.limit.String(), Upstream: x.route.site.Upstream}
 	if met.limit == share.OfClient || met.limit == share.Stalled {
-		key.host = shareHolder(x.request.Client)
+		key.Host = shareHolder(x.request.Client)
 	}
-	p.log.repeating(LevelWarn, key, "UPSTREAM_SHARE",
-		Str("client_ip", x.request.ClientText), Str("host", x.host), Str("upstream", x.route.site.Upstream),
-		Str("limit", met.limit.String()), Int("held", met.held), Int("share", met.of))
+	p.log.RepeatingBy(eventlog.LevelWarn, key, "UPSTREAM_SHARE",
+		eventlog.Str("client_ip", x.request.ClientText), eventlog.Str("host", x.host), eventlog.Str("upstream", x.route.site.Upstream),
+		eventlog.Str("limit", met.limit.String()), eventlog.Int("held", met.held), eventlog.Int("share", met.of))
 }

@@ -45,7 +45,7 @@ func newH2Loop(tb testing.TB, server *siteServer) *h2Loop {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	server.registry.sweeper.add(&c.watch)
+	server.registry.sweeper.Add(&c.watch)
 	l := &h2Loop{client: client, h: newH2Conn(c), ended: make(chan struct{}), next: 1}
 	l.h.conn = accepted
 	c.http2.Store(l.h)
@@ -58,7 +58,7 @@ func newH2Loop(tb testing.TB, server *siteServer) *h2Loop {
 	tb.Cleanup(func() {
 		_ = client.Close()
 		<-l.ended
-		server.registry.sweeper.remove(&c.watch)
+		server.registry.sweeper.Remove(&c.watch)
 	})
 	// The window of the connection never holds this up.
 	greeting := http2.AppendWindowUpdate(http2.AppendSettings([]byte(http2.Preface)), 0, http2.MaxWindow-http2.InitialWindow)
@@ -174,13 +174,13 @@ func TestAnIdleConnectionKeepsNothing(t *testing.T) {
 		defer l.h.mu.Unlock()
 		return l.h.running == 0
 	})
-	sweeper.sweep()
+	sweeper.Sweep()
 	l.h.mu.Lock()
 	if l.h.idleSince = l.h.now() - int64(2*time.Second); !l.h.writing || len(l.h.workers) != 1 {
 		t.Errorf("got writing %v and %d workers, want both kept for a while", l.h.writing, len(l.h.workers))
 	}
 	l.h.mu.Unlock()
-	sweeper.sweep()
+	sweeper.Sweep()
 	waitFor(t, "goroutines and buffers to be given up", func() bool {
 		l.h.mu.Lock()
 		defer l.h.mu.Unlock()

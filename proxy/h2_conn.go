@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/http2"
 )
 
@@ -101,7 +103,7 @@ func newH2Conn(c *clientConn) *h2Conn {
 }
 
 // now returns the time on the sweeper's clock, which is late by at most a sweep.
-func (h *h2Conn) now() int64 { return h.server.registry.sweeper.clock.Load() }
+func (h *h2Conn) now() int64 { return h.server.registry.sweeper.Clock.Load() }
 
 // greet queues the server's preface (RFC 9113, section 3.4).
 func (h *h2Conn) greet() {
@@ -140,7 +142,7 @@ func (h *h2Conn) finish(err error) {
 		h.drainTimer.Stop()
 	}
 	streams := h.abandon()
-	h.client.watch.set(phaseLinger, lingerTime) // one that is late has a deadline already
+	h.client.watch.Set(deadline.PhaseLinger, lingerTime) // one that is late has a deadline already
 	if !h.dead {
 		_ = h.client.tcp.SetWriteDeadline(time.Now().Add(lingerTime)) // fails only where the connection is gone already
 	}
@@ -202,11 +204,11 @@ func (s *siteServer) logHTTP2(c *clientConn, refused *http2.Error) {
 	}
 	if refused.Code == http2.EnhanceYourCalm {
 		s.pipeline.metrics.process.breaches.Add(1)
-		s.log.repeating(LevelWarn, repeatKey{key: "http2", host: shareHolder(c.client), cause: refused.Reason}, "HTTP2_ABUSE",
-			Str("client_ip", c.clientText), Str("code", refused.Code.String()), Str("error", refused.Reason))
+		s.log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "http2", Host: shareHolder(c.client), Cause: refused.Reason}, "HTTP2_ABUSE",
+			eventlog.Str("client_ip", c.clientText), eventlog.Str("code", refused.Code.String()), eventlog.Str("error", refused.Reason))
 		return
 	}
-	if s.log.Enabled(LevelDebug) {
-		s.log.Log(LevelDebug, "CONNECTION_ERROR", Str("listener", s.address), Str("client_ip", c.clientText), Str("error", refused.Error()))
+	if s.log.Enabled(eventlog.LevelDebug) {
+		s.log.Log(eventlog.LevelDebug, "CONNECTION_ERROR", eventlog.Str("listener", s.address), eventlog.Str("client_ip", c.clientText), eventlog.Str("error", refused.Error()))
 	}
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"maps"
 
+	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http2"
 )
 
@@ -167,7 +168,7 @@ func (h *h2Conn) settingsFrame(head http2.Header, p []byte) *http2.Error {
 		h.greeted = true
 		h.heading = false
 		h.idleSince = h.now()
-		h.client.watch.set(phaseFirst, h.server.idleTimeout)
+		h.client.watch.Set(deadline.PhaseFirst, h.server.idleTimeout)
 	}
 	return nil
 }

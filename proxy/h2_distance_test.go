@@ -137,7 +137,7 @@ func newFarClient(t *testing.T, answerBytes int, window uint32) *farClient {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.registry.sweeper.add(&c.watch)
+	server.registry.sweeper.Add(&c.watch)
 	up, down := newFarPipe(), newFarPipe()
 	h := newH2Conn(c)
 	h.conn = &farConn{Conn: accepted, in: up, out: down}
@@ -152,7 +152,7 @@ func newFarClient(t *testing.T, answerBytes int, window uint32) *farClient {
 	t.Cleanup(func() {
 		up.end()
 		<-ended
-		server.registry.sweeper.remove(&c.watch)
+		server.registry.sweeper.Remove(&c.watch)
 		_ = socket.Close()
 		_ = accepted.Close()
 	})

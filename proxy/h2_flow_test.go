@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/http2"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 func TestAResponseStopsAtTheWindowsAndGoesOn(t *testing.T) {
@@ -158,7 +160,7 @@ func TestAWindowThatGrowsIsOpenedByThat(t *testing.T) {
 }
 
 func TestTheGrowthOfAllWindowsIsBounded(t *testing.T) {
-	registry := newConnRegistry(1, 1, newSweeper())
+	registry := newConnRegistry(1, 1, deadline.NewSweeper())
 	grown := 0
 	for range 100 {
 		h := &h2Conn{server: &siteServer{registry: registry}}

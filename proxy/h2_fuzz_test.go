@@ -12,20 +12,23 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/http2"
+	"reverse-proxy/proxy/limit"
 )
 
 // h2FuzzServer is a server whose one stage reads the body of a request and sends it back.
 func h2FuzzServer(tb testing.TB) *siteServer {
 	tb.Helper()
-	logger, err := NewLogger(LoggingConfig{Level: LevelWarn, Format: FormatText}, io.Discard)
+	logger, err := eventlog.New(eventlog.Options{Level: eventlog.LevelWarn, Format: eventlog.FormatText}, io.Discard)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = logger.Close() })
 	pointer := new(atomic.Pointer[DynamicConfig])
-	pointer.Store(&DynamicConfig{RateLimit: RateLimitConfig{RequestsPerSecond: 1e9, Burst: 1 << 30}, BodyLimit: 1 << 20})
-	p := &pipeline{dynamic: pointer, limiter: newLimiter(time.Now), log: logger, metrics: newMetrics(), bodyIdle: time.Minute}
+	pointer.Store(&DynamicConfig{RateLimit: limit.Config{RequestsPerSecond: 1e9, Burst: 1 << 30}, BodyLimit: 1 << 20})
+	p := &pipeline{dynamic: pointer, limiter: limit.New(time.Now), log: logger, metrics: newMetrics(), bodyIdle: time.Minute}
 	p.stages = []stage{{"body limit", p.limitBody}, {"echo", func(x *exchange) *answer {
 		x.body.watched(x.watch, p.bodyIdle)
 		var body []byte
@@ -48,7 +51,7 @@ func h2FuzzServer(tb testing.TB) *siteServer {
 		}
 		return nil
 	}}}
-	registry := newConnRegistry(100, 100, newSweeper())
+	registry := newConnRegistry(100, 100, deadline.NewSweeper())
 	return &siteServer{
 		pipeline: p, registry: registry, log: logger, tls: &tls.Config{}, headerTimeout: time.Minute, idleTimeout: time.Minute,
 	}
@@ -97,8 +100,8 @@ func FuzzHTTP2Connection(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server.registry.sweeper.add(&c.watch)
-		defer server.registry.sweeper.remove(&c.watch)
+		server.registry.sweeper.Add(&c.watch)
+		defer server.registry.sweeper.Remove(&c.watch)
 		h := newH2Conn(c)
 		h.conn = accepted // no TLS: it would only slow this down
 		c.http2.Store(h)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/netip"
 
+	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/http2"
 )
 
@@ -45,9 +46,9 @@ func (server *siteServer) evictParked() {
 }
 
 // logParked says that an answer had to give way, and what its client held.
-func logParked(log *Logger, client netip.Addr, held, limit int64) {
-	log.repeating(LevelWarn, repeatKey{key: "parked", host: shareHolder(client)}, "ANSWER_SHARE",
-		Addr("client_ip", client), Int("held", int(held)), Int("share", int(limit/4)))
+func logParked(log *eventlog.Logger, client netip.Addr, held, limit int64) {
+	log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "parked", Host: shareHolder(client)}, "ANSWER_SHARE",
+		eventlog.Addr("client_ip", client), eventlog.Int("held", int(held)), eventlog.Int("share", int(limit/4)))
 }
 
 // evict resets a stream that waits for its client. It reports whether the stream still did.

@@ -4,13 +4,14 @@ import (
 	"io"
 	"time"
 
+	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http2"
 )
 
 // read reads frames until the connection ends. The error is an *http2.Error for what the client may not do, and one of
 // reading otherwise.
 func (h *h2Conn) read() error {
-	if !h.client.watch.set(phaseHead, h.server.headerTimeout) {
+	if !h.client.watch.Set(deadline.PhaseHead, h.server.headerTimeout) {
 		return errClientGone
 	}
 	if err := h.readPreface(); err != nil {
@@ -44,7 +45,7 @@ func (h *h2Conn) takeTurn() {
 	h.mu.Lock()
 	if h.greeted && !h.heading {
 		h.heading = true // watchHead finds out what is awaited afterwards
-		c.watch.set(phaseHead, h.server.headerTimeout)
+		c.watch.Set(deadline.PhaseHead, h.server.headerTimeout)
 	}
 	h.mu.Unlock()
 	c.turn.take(c.account)
@@ -152,15 +153,15 @@ func (h *h2Conn) watchHead() {
 	h.heading = partial
 	switch {
 	case partial:
-		h.goOn(phaseHead, h.server.headerTimeout)
+		h.goOn(deadline.PhaseHead, h.server.headerTimeout)
 	case h.running == 0:
-		waiting := phaseIdle
+		waiting := deadline.PhaseIdle
 		if h.newest == 0 {
-			waiting = phaseFirst
+			waiting = deadline.PhaseFirst
 		}
-		h.client.watch.set(waiting, max(1, h.server.idleTimeout-time.Duration(h.now()-h.idleSince)))
+		h.client.watch.Set(waiting, max(1, h.server.idleTimeout-time.Duration(h.now()-h.idleSince)))
 	default:
-		h.goOn(phaseStreams, h.server.pipeline.bodyIdle)
+		h.goOn(deadline.PhaseStreams, h.server.pipeline.bodyIdle)
 	}
 }
 
@@ -181,8 +182,8 @@ func (h *h2Conn) begin() {
 
 // goOn sets the clock of a request that has come. Where the connection was ended as idle at that moment, which the client
 // cannot have known, the request is answered all the same, and the connection drained. The caller holds mu.
-func (h *h2Conn) goOn(p phase, timeout time.Duration) {
-	if h.client.watch.set(p, timeout) || h.cause != nil || !h.client.revive(p, timeout) {
+func (h *h2Conn) goOn(p deadline.Phase, timeout time.Duration) {
+	if h.client.watch.Set(p, timeout) || h.cause != nil || !h.client.revive(p, timeout) {
 		return
 	}
 	h.firstGoAway()

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/http1"
 	"reverse-proxy/proxy/http2"
 )
@@ -38,7 +40,7 @@ func (h *h2Conn) startStream(s *h2Stream) {
 	if h.running == 1 {
 		h.again = h.served && h.now()-h.idleSince < int64(h2WarmTime)
 		if !h.heading {
-			h.goOn(phaseStreams, h.server.pipeline.bodyIdle)
+			h.goOn(deadline.PhaseStreams, h.server.pipeline.bodyIdle)
 		}
 	}
 	h.launch(s)
@@ -47,7 +49,7 @@ func (h *h2Conn) startStream(s *h2Stream) {
 // malformed accounts for a stream that was reset by the client's fault: it costs the client a token as a request does, and
 // a flood of it fills no log. refused reports that no exchange had begun, so that nothing else counts the request.
 func (p *pipeline) malformed(c *clientConn, failed *http2.Error, refused bool) {
-	allowed, _ := p.limiter.allow(c.client, p.dynamic.Load().RateLimit)
+	allowed, _ := p.limiter.Allow(c.client, p.dynamic.Load().RateLimit)
 	switch {
 	case refused:
 		p.metrics.refused(HTTP2, statusBadRequest, !allowed)
@@ -57,5 +59,5 @@ func (p *pipeline) malformed(c *clientConn, failed *http2.Error, refused bool) {
 	if !allowed {
 		return
 	}
-	p.log.Log(LevelInfo, "BAD_REQUEST", Str("client_ip", c.clientText), Int("status", statusBadRequest), Str("error", failed.Reason))
+	p.log.Log(eventlog.LevelInfo, "BAD_REQUEST", eventlog.Str("client_ip", c.clientText), eventlog.Int("status", statusBadRequest), eventlog.Str("error", failed.Reason))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 
+	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http1"
 	"reverse-proxy/proxy/http2"
 )
@@ -19,7 +20,7 @@ type h2Stream struct {
 	refused  *http1.Error
 	request  Request
 	exchange exchange
-	watch    watch
+	watch    deadline.Watch
 	// trailerNames is the list behind request.TrailerNames, kept for its memory.
 	trailerNames []string
 
@@ -59,7 +60,7 @@ var errInterrupted = errors.New("interrupted")
 var h2Streams = sync.Pool{New: func() any {
 	s := &h2Stream{}
 	s.head.Fields = make(Fields, 0, 32)
-	s.watch.owner = &s.exchange
+	s.watch.Owner = &s.exchange
 	return s
 }}
 
@@ -72,7 +73,7 @@ func (h *h2Conn) takeStream(id uint32) *h2Stream {
 	s.resetQueued, s.done = false, false
 	s.stopReading, s.stopWriting = false, false
 	s.parked, s.evicted = false, false
-	s.watch.reset()
+	s.watch.Reset()
 	s.h2Answer.reset()
 	s.h2Body.reset(&h.mu)
 	s.h2Pending.reset(&h.mu)
@@ -139,8 +140,8 @@ func (h *h2Conn) sendReset(id uint32, code http2.Code, window int64) {
 func (s *h2Stream) run() (code http2.Code) {
 	server := s.conn.server
 	x := &s.exchange
-	server.registry.sweeper.add(&s.watch)
-	defer server.registry.sweeper.remove(&s.watch)
+	server.registry.sweeper.Add(&s.watch)
+	defer server.registry.sweeper.Remove(&s.watch)
 	x.turn.take(s.request.Account)
 	defer x.turn.give() // also after a panic
 	defer contain(server.log, s.request.ClientText, func() { code = http2.InternalError })

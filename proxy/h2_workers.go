@@ -1,6 +1,10 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"reverse-proxy/proxy/deadline"
+)
 
 // h2Worker is a goroutine that has run a stream and waits for the next: while a connection is busy its streams share
 // goroutines whose stacks have grown already.
@@ -67,7 +71,7 @@ func (h *h2Conn) becomeIdle() {
 	}
 	h.idleSince = h.now()
 	if !h.heading {
-		h.client.watch.set(phaseIdle, h.server.idleTimeout)
+		h.client.watch.Set(deadline.PhaseIdle, h.server.idleTimeout)
 	}
 	h.endIfDone()
 }

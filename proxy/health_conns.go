@@ -8,7 +8,7 @@ import (
 )
 
 // healthMaxConns bounds the connections of the health port, which count neither as clients nor against max_connections. Their
-// descriptors are among spareDescriptors.
+// descriptors are among config.spareDescriptors.
 const healthMaxConns = 16
 
 // healthConns are the open connections of the health port. One too many closes the oldest of the address that holds most: a

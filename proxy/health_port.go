@@ -5,6 +5,9 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // healthPort is the health endpoint's socket and server (S-9). Without a port it is there and does nothing.
@@ -12,11 +15,11 @@ type healthPort struct {
 	listener net.Listener
 	server   *http.Server
 	draining atomic.Bool
-	log      *Logger
+	log      *eventlog.Logger
 }
 
 // bindHealth binds the health port on 127.0.0.1 (step 4), or takes the socket that was passed for it. It answers from step 8 on, like every port (S-4.3).
-func bindHealth(cfg *Config, sockets inheritedSockets, shared *sharedState) (*healthPort, error) {
+func bindHealth(cfg *config.Config, sockets inheritedSockets, shared *sharedState) (*healthPort, error) {
 	h := &healthPort{log: shared.log}
 	if cfg.HealthCheckPort == 0 {
 		return h, nil
@@ -39,7 +42,7 @@ func (h *healthPort) serve(metrics http.Handler) {
 	h.server.Handler = newHealthHandler(h.draining.Load, metrics)
 	go func() {
 		if err := h.server.Serve(h.listener); !errors.Is(err, http.ErrServerClosed) {
-			h.log.Log(LevelError, "ACCEPT_ERROR", Str("listener", h.listener.Addr().String()), Err(err))
+			h.log.Log(eventlog.LevelError, "ACCEPT_ERROR", eventlog.Str("listener", h.listener.Addr().String()), eventlog.Err(err))
 		}
 	}()
 }

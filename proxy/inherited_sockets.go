@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"reverse-proxy/proxy/config"
 )
 
 // firstInherited is the descriptor of the first socket that a service manager passes (sd_listen_fds(3)).
@@ -43,7 +45,7 @@ type inheritedSockets []*inheritedSocket
 // LISTEN_FDNAMES (sd_listen_fds(3)), and gives each to the port of the configuration that has its address. It works for
 // all or not at all: a socket that no port wants, and a listener's port without a socket while there are others, is an
 // error that names both sides. The health port may have one. The variables are unset.
-func inheritSockets(cfg *Config) (sockets inheritedSockets, err error) {
+func inheritSockets(cfg *config.Config) (sockets inheritedSockets, err error) {
 	pid, count, names := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
 	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
 		_ = os.Unsetenv(name) // cannot fail for a name like these
@@ -120,7 +122,7 @@ type wantedPort struct {
 func (p wantedPort) String() string { return fmt.Sprintf("%s %s", p.key, p.address) }
 
 // wantedPorts lists the ports of the configuration.
-func wantedPorts(cfg *Config) (ports []wantedPort) {
+func wantedPorts(cfg *config.Config) (ports []wantedPort) {
 	add := func(key, name, addr string, port int, optional bool) {
 		if port == 0 {
 			return

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"reverse-proxy/proxy/config"
 )
 
 // fakeSockets makes sockets without descriptors from "address name" texts.
@@ -21,8 +23,8 @@ func fakeSockets(texts ...string) (all inheritedSockets) {
 }
 
 // twoListeners is a configuration with four ports and a health port.
-func twoListeners() *Config {
-	return &Config{HealthCheckPort: 9900, Listeners: []ListenerConfig{
+func twoListeners() *config.Config {
+	return &config.Config{HealthCheckPort: 9900, Listeners: []config.Listener{
 		{BindAddr: "127.0.0.1", HTTPSPort: 443, HTTPPort: 80},
 		{BindAddr: "::1", HTTPSPort: 443, HTTPPort: 0},
 	}}

@@ -7,17 +7,20 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
 )
 
 // listener is one `[[listeners]]` entry while the daemon runs: its sockets, its certificates and its two servers.
 type listener struct {
 	index  int
-	config ListenerConfig
+	config config.Listener
 	// https and redirect are the bound sockets; redirect is nil when http_port is 0. They are bound in step 6 and
 	// accept from step 8 on, in ACME mode from step 7.
 	https, redirect net.Listener
 	// source is where the certificates come from; set in step 7.
-	source CertSource
+	source cert.Source
 	// sites and redirects serve the sockets once startServing was called.
 	sites, redirects *siteServer
 	// gate holds back all but the CA's validations until step 8.
@@ -28,7 +31,7 @@ type listener struct {
 
 // bindListener binds both ports of one entry (step 6), or takes the sockets that were passed for them. The error names the
 // key of the port and its address.
-func bindListener(index int, config ListenerConfig, sockets inheritedSockets, patience time.Duration) (*listener, error) {
+func bindListener(index int, config config.Listener, sockets inheritedSockets, patience time.Duration) (*listener, error) {
 	l := &listener{index: index, config: config, gate: newGate(patience), failed: make(chan error, 2)}
 	var err error
 	if l.https, err = sockets.listen(fmt.Sprintf("listeners[%d].https_port", index), config.BindAddr, config.HTTPSPort); err != nil {
@@ -68,11 +71,11 @@ func bindAdvice(err error) string {
 }
 
 // address names the listener in the log and in `status`.
-func (l *listener) address() string { return l.config.address() }
+func (l *listener) address() string { return l.config.Address() }
 
 // startServing starts the servers of both sockets. It is called once, in step 8, or before provisioning in step 7 in
 // ACME mode; what they may answer before step 8 is decided by the gate.
-func (l *listener) startServing(cfg *Config, p *pipeline, shared *sharedState) {
+func (l *listener) startServing(cfg *config.Config, p *pipeline, shared *sharedState) {
 	l.sites = &siteServer{
 		listener: l.index, address: l.address(), port: strconv.Itoa(l.config.HTTPSPort), handler: p, pipeline: p, registry: shared.conns, log: shared.log,
 		tls: listenerTLSConfig(l.source, l.gate, shared.log), gate: l.gate,

@@ -6,13 +6,18 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"reverse-proxy/proxy/acmecert"
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // listeners are all `[[listeners]]` entries of the running configuration, in its order.
 type listeners []*listener
 
 // bindListeners binds every port of every listener (step 6), or none, and takes the sockets that were passed.
-func bindListeners(cfg *Config, sockets inheritedSockets) (all listeners, err error) {
+func bindListeners(cfg *config.Config, sockets inheritedSockets) (all listeners, err error) {
 	defer func() {
 		if err != nil {
 			all.close()
@@ -38,7 +43,7 @@ func (all listeners) close() {
 // loadTLS loads the certificates of every listener (step 7). Those that need nobody come first, so that a bad file is
 // found before a CA is asked; then all ACME listeners are provisioned at the same time, each accepting connections
 // already but answering only the CA's validations (S-4.3).
-func (all listeners) loadTLS(ctx context.Context, cfg *Config, dynamic *DynamicConfig, p *pipeline, shared *sharedState, notify *notifier) error {
+func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *DynamicConfig, p *pipeline, shared *sharedState, notify *notifier) error {
 	var errs []error
 	for _, l := range all {
 		var err error
@@ -72,15 +77,15 @@ func (all listeners) loadTLS(ctx context.Context, cfg *Config, dynamic *DynamicC
 }
 
 // newCertSource makes the source of a listener's certificates and loads those that are files.
-func newCertSource(l *listener, dynamic *DynamicConfig, log *Logger) (CertSource, error) {
+func newCertSource(l *listener, dynamic *DynamicConfig, log *eventlog.Logger) (cert.Source, error) {
 	key := fmt.Sprintf("listeners[%d]", l.index)
 	switch l.config.TLS.Mode {
-	case TLSModeACME:
-		return newACMESource(key, l.address(), l.config.TLS, l.redirect != nil, log)
-	case TLSModeManual:
-		return newManualSource(key+".tls", l.address(), l.config.TLS.Certificates)
-	case TLSModeSelfSigned:
-		return newSelfSignedSource(l.address(), dynamic.routes.hosts(l.index))
+	case config.TLSModeACME:
+		return acmecert.New(key, l.address(), l.config.TLS, l.redirect != nil, log)
+	case config.TLSModeManual:
+		return cert.NewManual(key+".tls", l.address(), l.config.TLS.Certificates)
+	case config.TLSModeSelfSigned:
+		return cert.NewSelfSigned(l.address(), dynamic.routes.hosts(l.index))
 	}
 	return nil, fmt.Errorf("%s.tls.mode: %q is no mode; validation should have refused it", key, l.config.TLS.Mode)
 }
@@ -112,7 +117,7 @@ func keepExtending(notify *notifier) (stop func()) {
 
 // serve starts accepting on every socket and opens the gates (step 8), after a look at whether the descriptors that are
 // left, now that everything is open, cover the connections that will be accepted (S-2.22).
-func (all listeners) serve(cfg *Config, p *pipeline, shared *sharedState) error {
+func (all listeners) serve(cfg *config.Config, p *pipeline, shared *sharedState) error {
 	if err := checkDescriptors(cfg); err != nil {
 		return err
 	}
@@ -129,7 +134,7 @@ func (all listeners) serve(cfg *Config, p *pipeline, shared *sharedState) error 
 
 // checkDescriptors compares the descriptors that are free with those that max_connections can need: one for each client,
 // and one for its upstream. Validation can only estimate what else is open; here it is known.
-func checkDescriptors(cfg *Config) error {
+func checkDescriptors(cfg *config.Config) error {
 	open := descriptorUsage()
 	if needed := open.Used + 2*cfg.MaxConnections; needed > open.Allowed {
 		return fmt.Errorf("max_connections: %d connections and their upstreams need %d descriptors with the %d open already, and the limit is %d; raise LimitNOFILE (ulimit -n) or lower max_connections",

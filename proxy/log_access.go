@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 // accessRecord is what the log says about one request. It is a plain value; its strings may come from the client.
@@ -43,50 +45,50 @@ func (rec *accessRecord) ended() time.Time {
 // logRequest writes the REQUEST line of a request that has ended (S-8.1). More keys may come to stand behind these,
 // never between them. An empty host or upstream is shown as `-`. The query is not logged: queries carry session
 // identifiers, tokens and other secrets.
-func logRequest(l *Logger, rec accessRecord) {
-	if LevelInfo < l.min {
+func logRequest(l *eventlog.Logger, rec accessRecord) {
+	if !l.Enabled(eventlog.LevelInfo) {
 		return
 	}
-	var scratch [logLineScratch]byte
-	line := startLine(scratch[:0], l.json, rec.ended(), LevelInfo, "REQUEST").
-		addr("client_ip", rec.ClientIP).
-		str("host", orDash(rec.Host)).
-		str("method", rec.Method).
-		str("path", withoutQuery(rec.Path)).
-		num("status", int64(rec.Status)).
-		str("upstream", orDash(rec.Upstream)).
-		num("duration_ms", rec.Duration.Milliseconds())
+	var scratch [eventlog.LineScratch]byte
+	line := l.StartLine(scratch[:0], rec.ended(), eventlog.LevelInfo, "REQUEST").
+		Addr("client_ip", rec.ClientIP).
+		Str("host", orDash(rec.Host)).
+		Str("method", rec.Method).
+		Str("path", withoutQuery(rec.Path)).
+		Num("status", int64(rec.Status)).
+		Str("upstream", orDash(rec.Upstream)).
+		Num("duration_ms", rec.Duration.Milliseconds())
 	if rec.EndedBy != "" {
-		line = line.str("ended", rec.EndedBy)
+		line = line.Str("ended", rec.EndedBy)
 	}
-	l.write(line.end(), batched)
+	l.Write(line.End(), eventlog.Batched)
 }
 
 // logRateLimit writes the RATE_LIMIT line of a request that was answered with 429, and of the client's unlogged ones before
 // it. fail2ban bans by these lines (S-8.5).
-func logRateLimit(l *Logger, rec accessRecord, unlogged int) {
-	if LevelWarn < l.min {
+func logRateLimit(l *eventlog.Logger, rec accessRecord, unlogged int) {
+	if !l.Enabled(eventlog.LevelWarn) {
 		return
 	}
-	var scratch [logLineScratch]byte
-	line := startLine(scratch[:0], l.json, rec.ended(), LevelWarn, "RATE_LIMIT").
-		addr("client_ip", rec.ClientIP).
-		str("host", orDash(rec.Host)).
-		str("path", withoutQuery(rec.Path)).
-		num("status", 429)
+	var scratch [eventlog.LineScratch]byte
+	line := l.StartLine(scratch[:0], rec.ended(), eventlog.LevelWarn, "RATE_LIMIT").
+		Addr("client_ip", rec.ClientIP).
+		Str("host", orDash(rec.Host)).
+		Str("path", withoutQuery(rec.Path)).
+		Num("status", 429)
 	if unlogged > 0 {
-		line = line.num("repeated", int64(unlogged))
+		line = line.Num("repeated", int64(unlogged))
 	}
-	l.write(line.end(), atOnce)
+	l.Write(line.End(), eventlog.AtOnce)
 }
 
 // logUpstreamError writes the UPSTREAM_ERROR line of a request that its upstream failed. A failure with the same host,
 // upstream and cause is a repeating one and written at most once in 10 s (S-8.6): that a request failed is still told
 // by its own REQUEST line, which names the upstream.
-func logUpstreamError(l *Logger, host, upstream string, err error) {
+func logUpstreamError(l *eventlog.Logger, host, upstream string, err error) {
 	cause := upstreamCause(err)
-	l.repeating(LevelWarn, repeatKey{key: "UPSTREAM_ERROR", host: host, upstream: upstream, cause: cause}, "UPSTREAM_ERROR",
-		Str("host", orDash(host)), Str("upstream", orDash(upstream)), Str("error", cause))
+	l.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "UPSTREAM_ERROR", Host: host, Upstream: upstream, Cause: cause}, "UPSTREAM_ERROR",
+		eventlog.Str("host", orDash(host)), eventlog.Str("upstream", orDash(upstream)), eventlog.Str("error", cause))
 }
 
 // upstreamCause is the innermost part of a network error: `connection refused` rather than a chain of prefixes that

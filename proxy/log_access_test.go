@@ -8,11 +8,14 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 func TestRequestLines(t *testing.T) {
@@ -34,7 +37,7 @@ func TestRequestLines(t *testing.T) {
 			"INFO REQUEST client_ip=203.0.113.50 host=git.example.com method=GET path=/user/repo status=200 upstream=127.0.0.1:3000 duration_ms=1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l, taken := capturingLogger(LoggingConfig{})
+			l, taken := eventlog.Capturing(eventlog.Options{})
 			rec := sampleRecord()
 			tt.change(&rec)
 			logRequest(l, rec)
@@ -44,7 +47,7 @@ func TestRequestLines(t *testing.T) {
 }
 
 func TestEveryRateLimitLineIsWritten(t *testing.T) {
-	l, taken := capturingLogger(LoggingConfig{})
+	l, taken := eventlog.Capturing(eventlog.Options{})
 	want := "WARN RATE_LIMIT client_ip=203.0.113.50 host=git.example.com path=/user/repo status=429"
 	logRateLimit(l, sampleRecord(), 0)
 	logRateLimit(l, sampleRecord(), 0)
@@ -52,8 +55,8 @@ func TestEveryRateLimitLineIsWritten(t *testing.T) {
 }
 
 func TestARateLimitLineTellsHowManyItStandsFor(t *testing.T) {
-	for format, want := range map[Format]string{FormatText: " status=429 repeated=351", FormatJSON: `,"status":429,"repeated":351}`} {
-		l, taken := capturingLogger(LoggingConfig{Format: format})
+	for format, want := range map[eventlog.Format]string{eventlog.FormatText: " status=429 repeated=351", eventlog.FormatJSON: `,"status":429,"repeated":351}`} {
+		l, taken := eventlog.Capturing(eventlog.Options{Format: format})
 		logRateLimit(l, sampleRecord(), 351)
 		if got := strings.TrimSpace(taken()); !strings.HasSuffix(got, want) {
 			t.Errorf("%s: got %q, want it to end in %q", format, got, want)
@@ -63,7 +66,7 @@ func TestARateLimitLineTellsHowManyItStandsFor(t *testing.T) {
 
 func TestUpstreamErrorsRepeatOnceInTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, lines := bubbleLogger(t, LoggingConfig{})
+		l, lines := bubbleLogger(t, eventlog.Options{})
 		for range 100 {
 			logUpstreamError(l, "a.example.com", "127.0.0.1:3000", syscall.ECONNREFUSED)
 		}
@@ -75,7 +78,7 @@ func TestUpstreamErrorsRepeatOnceInTenSeconds(t *testing.T) {
 			`WARN UPSTREAM_ERROR host=a.example.com upstream=127.0.0.1:3000 error="i/o timeout"`,
 			`WARN UPSTREAM_ERROR host=b.example.com upstream=127.0.0.1:3000 error="connection refused"`,
 			`WARN UPSTREAM_ERROR host=a.example.com upstream=127.0.0.1:3001 error="connection refused"`)
-		time.Sleep(repeatWindow)
+		time.Sleep(eventlog.RepeatWindow)
 		wantLines(t, "lines after 10 s", lines()[4:],
 			`WARN UPSTREAM_ERROR host=a.example.com upstream=127.0.0.1:3000 error="connection refused" repeated=99`)
 	})
@@ -107,5 +110,22 @@ func TestUpstreamCauseIsTheInnermostPart(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestLinesOfRequestsBelowTheLevelAreNotWritten(t *testing.T) {
+	for level, want := range map[eventlog.Level][]string{eventlog.LevelTrace: {"INFO", "WARN", "WARN"}, eventlog.LevelInfo: {"INFO", "WARN", "WARN"},
+		eventlog.LevelWarn: {"WARN", "WARN"}, eventlog.LevelError: nil} {
+		l, taken := eventlog.Capturing(eventlog.Options{Level: level})
+		logRequest(l, accessRecord{})
+		logRateLimit(l, accessRecord{}, 0)
+		logUpstreamError(l, "", "", nil)
+		var got []string
+		for line := range strings.Lines(taken()) {
+			got = append(got, strings.Fields(line)[1])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("level %v: got lines of the levels %q, want %q", level, got, want)
+		}
 	}
 }

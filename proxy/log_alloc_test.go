@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 // sampleRecord is a request like most others.
@@ -21,11 +23,11 @@ func sampleRecord() accessRecord {
 }
 
 // openLogger returns a Logger that the test closes.
-func openLogger(t testing.TB, cfg LoggingConfig, stdout io.Writer) *Logger {
+func openLogger(t testing.TB, cfg eventlog.Options, stdout io.Writer) *eventlog.Logger {
 	t.Helper()
-	l, err := NewLogger(cfg, stdout)
+	l, err := eventlog.New(cfg, stdout)
 	if err != nil {
-		t.Fatalf("NewLogger: %v", err)
+		t.Fatalf("eventlog.New: %v", err)
 	}
 	t.Cleanup(func() { l.Close() })
 	return l
@@ -33,8 +35,8 @@ func openLogger(t testing.TB, cfg LoggingConfig, stdout io.Writer) *Logger {
 
 func TestLogLinesCostNoAllocation(t *testing.T) {
 	refused := error(&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
-	for _, format := range []Format{FormatText, FormatJSON} {
-		l := openLogger(t, LoggingConfig{Format: format, FilePath: filepath.Join(t.TempDir(), "log")}, io.Discard)
+	for _, format := range []eventlog.Format{eventlog.FormatText, eventlog.FormatJSON} {
+		l := openLogger(t, eventlog.Options{Format: format, FilePath: filepath.Join(t.TempDir(), "log")}, io.Discard)
 		rec := sampleRecord()
 		for _, tt := range []struct {
 			name string
@@ -43,8 +45,10 @@ func TestLogLinesCostNoAllocation(t *testing.T) {
 			{"a REQUEST line", func() { logRequest(l, rec) }},
 			{"a RATE_LIMIT line", func() { logRateLimit(l, rec, 0) }},
 			{"an UPSTREAM_ERROR line that is held back", func() { logUpstreamError(l, rec.Host, rec.Upstream, refused) }},
-			{"a line of any event", func() { l.Log(LevelInfo, "SHUTDOWN", Str("reason", "a signal"), Int("requests", 3)) }},
-			{"a line below the level", func() { l.Log(LevelDebug, "CLIENT_GONE", Str("host", "a"), Err(io.EOF)) }},
+			{"a line of any event", func() {
+				l.Log(eventlog.LevelInfo, "SHUTDOWN", eventlog.Str("reason", "a signal"), eventlog.Int("requests", 3))
+			}},
+			{"a line below the level", func() { l.Log(eventlog.LevelDebug, "CLIENT_GONE", eventlog.Str("host", "a"), eventlog.Err(io.EOF)) }},
 		} {
 			t.Run(string(format)+": "+tt.name, func(t *testing.T) {
 				// The two buffers of each sink grow to their size first.
@@ -60,9 +64,9 @@ func TestLogLinesCostNoAllocation(t *testing.T) {
 }
 
 func BenchmarkLogRequest(b *testing.B) {
-	for _, format := range []Format{FormatText, FormatJSON} {
+	for _, format := range []eventlog.Format{eventlog.FormatText, eventlog.FormatJSON} {
 		b.Run(string(format), func(b *testing.B) {
-			l := openLogger(b, LoggingConfig{Format: format, FilePath: filepath.Join(b.TempDir(), "log")}, io.Discard)
+			l := openLogger(b, eventlog.Options{Format: format, FilePath: filepath.Join(b.TempDir(), "log")}, io.Discard)
 			rec := sampleRecord()
 			b.ReportAllocs()
 			for b.Loop() {
@@ -70,7 +74,7 @@ func BenchmarkLogRequest(b *testing.B) {
 			}
 		})
 		b.Run(string(format)+"/parallel", func(b *testing.B) {
-			l := openLogger(b, LoggingConfig{Format: format, FilePath: filepath.Join(b.TempDir(), "log")}, io.Discard)
+			l := openLogger(b, eventlog.Options{Format: format, FilePath: filepath.Join(b.TempDir(), "log")}, io.Discard)
 			rec := sampleRecord()
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
@@ -81,11 +85,11 @@ func BenchmarkLogRequest(b *testing.B) {
 		})
 	}
 	b.Run("level off", func(b *testing.B) {
-		l := openLogger(b, LoggingConfig{Level: LevelError}, io.Discard)
+		l := openLogger(b, eventlog.Options{Level: eventlog.LevelError}, io.Discard)
 		err := errors.New("gone")
 		b.ReportAllocs()
 		for b.Loop() {
-			l.Log(LevelDebug, "CLIENT_GONE", Str("host", "a"), Err(err))
+			l.Log(eventlog.LevelDebug, "CLIENT_GONE", eventlog.Str("host", "a"), eventlog.Err(err))
 		}
 	})
 }

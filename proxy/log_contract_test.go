@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // hostileValues are what attackers put into hosts, methods and paths to forge lines and fields.
@@ -39,10 +42,10 @@ var hostileValues = []string{
 }
 
 // logEveryEvent writes each event of the daemon once, with the keys that belong to it.
-func logEveryEvent(l *Logger) {
+func logEveryEvent(l *eventlog.Logger) {
 	ip := netip.MustParseAddr("203.0.113.50")
 	rec := sampleRecord()
-	l.Log(LevelInfo, "STARTUP", Int("step", 1), Str("name", "config"), Millis("duration_ms", 12*time.Millisecond))
+	l.Log(eventlog.LevelInfo, "STARTUP", eventlog.Int("step", 1), eventlog.Str("name", "config"), eventlog.Millis("duration_ms", 12*time.Millisecond))
 	logRequest(l, rec)
 	logRequest(l, accessRecord{ClientIP: netip.MustParseAddr("::ffff:203.0.113.9"), Method: "GET", Path: "/", Status: 404})
 	cut := sampleRecord()
@@ -51,68 +54,68 @@ func logEveryEvent(l *Logger) {
 	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Method: "POST", Path: "/login", Status: 429}, 0)
 	logRateLimit(l, accessRecord{ClientIP: netip.MustParseAddr("2001:db8::7"), Host: rec.Host, Path: "/login"}, 0)
 	logUpstreamError(l, rec.Host, rec.Upstream, syscall.ECONNREFUSED)
-	l.Log(LevelInfo, "UPSTREAM_ADDRESSES", Str("name", "app.internal"), Str("old", "10.0.0.1"), Str("new", "10.0.0.2,10.0.0.3"))
-	l.Log(LevelWarn, "UPSTREAM_LOOKUP", Str("name", "app.internal"), Str("error", "lookup app.internal: no such host"), Str("kept", "10.0.0.1"))
-	l.Log(LevelInfo, "BAD_REQUEST", Addr("client_ip", ip), Int("status", 400), Str("error", "bare CR or LF in the head"))
-	l.Log(LevelWarn, "HTTP2_ABUSE", Addr("client_ip", ip), Str("code", "ENHANCE_YOUR_CALM"), Str("error", "streams reset in bulk"))
-	l.Log(LevelWarn, "CONNECTION_REFUSED", Addr("client_ip", ip), Str("limit", "max_connections_per_client"), Int("held", 256), Int("share", 256))
-	l.Log(LevelWarn, "CONNECTION_CUT", Addr("client_ip", ip), Str("limit", "max_connections_per_client"), Int("held", 900), Int("share", 256))
-	l.Log(LevelWarn, "UPSTREAM_SHARE", Addr("client_ip", ip), Str("host", "git.example.com"), Str("upstream", "127.0.0.1:3000"), Str("limit", "client"), Int("held", 900), Int("share", 256))
-	l.Log(LevelWarn, "ANSWER_SHARE", Addr("client_ip", ip), Int("held", 9437184), Int("share", 4194304))
-	l.Log(LevelDebug, "CLIENT_GONE", Addr("client_ip", ip), Str("host", rec.Host), Err(errors.New("context canceled")))
-	l.Log(LevelDebug, "CONNECTION_ERROR", Str("listener", "127.0.0.1:443"), Addr("client_ip", ip),
-		Err(errors.New("tls: client offered only unsupported versions: [301]")))
-	l.Log(LevelDebug, "CONNECTION_ERROR", Str("listener", "127.0.0.1:443"),
-		Str("error", "http: TLS handshake error from 203.0.113.50:4711: EOF"))
-	l.Log(LevelError, "PANIC", Addr("client_ip", ip), Err(errors.New("runtime error: index out of range [5] with length 3")),
-		Str("stack", "goroutine 1 [running]:\nmain.main()\n"))
-	l.Log(LevelWarn, "TLS_REFUSED", Addr("client_ip", ip), Str("server_name", "other.example.com"),
-		Err(errors.New("no certificate covers this name")))
-	l.Repeating(LevelError, "accept 127.0.0.1:443", "ACCEPT_ERROR", Str("listener", "127.0.0.1:443"), Err(syscall.EMFILE))
-	l.Log(LevelInfo, "SHUTDOWN", Str("phase", "drain"), Int("requests_in_flight", 3))
-	l.Log(LevelInfo, "SHUTDOWN", Str("phase", "done"), Str("status", "complete"), Int("requests_cut", 0))
-	l.Log(LevelInfo, "CONFIG_RELOAD", Str("status", "success"), Int("sites", 2))
-	l.Log(LevelError, "CONFIG_RELOAD", Str("status", "error"), Int("errors", 1))
-	l.Log(LevelError, "CONFIG_ERROR", Str("key", "listeners[1].sites[0].upstream"), Err(errors.New("port 0 is out of range")))
-	l.Log(LevelWarn, "CONFIG_DRIFT", Str("key", "max_connections"), Str("running", "1024"), Str("file", "2048"),
-		Str("action", "restart to apply"))
-	l.Log(LevelWarn, "ADMIN_REFUSED", Int("uid", 1000))
-	l.Log(LevelWarn, "ADMIN_SOCKET_IN_USE", Str("path", "/run/reverse-proxy/admin.sock"), Err(errors.New("a process answers")))
-	SandboxStatus{State: sandboxOn, LandlockABI: 7}.log(l)
+	l.Log(eventlog.LevelInfo, "UPSTREAM_ADDRESSES", eventlog.Str("name", "app.internal"), eventlog.Str("old", "10.0.0.1"), eventlog.Str("new", "10.0.0.2,10.0.0.3"))
+	l.Log(eventlog.LevelWarn, "UPSTREAM_LOOKUP", eventlog.Str("name", "app.internal"), eventlog.Str("error", "lookup app.internal: no such host"), eventlog.Str("kept", "10.0.0.1"))
+	l.Log(eventlog.LevelInfo, "BAD_REQUEST", eventlog.Addr("client_ip", ip), eventlog.Int("status", 400), eventlog.Str("error", "bare CR or LF in the head"))
+	l.Log(eventlog.LevelWarn, "HTTP2_ABUSE", eventlog.Addr("client_ip", ip), eventlog.Str("code", "ENHANCE_YOUR_CALM"), eventlog.Str("error", "streams reset in bulk"))
+	l.Log(eventlog.LevelWarn, "CONNECTION_REFUSED", eventlog.Addr("client_ip", ip), eventlog.Str("limit", "max_connections_per_client"), eventlog.Int("held", 256), eventlog.Int("share", 256))
+	l.Log(eventlog.LevelWarn, "CONNECTION_CUT", eventlog.Addr("client_ip", ip), eventlog.Str("limit", "max_connections_per_client"), eventlog.Int("held", 900), eventlog.Int("share", 256))
+	l.Log(eventlog.LevelWarn, "UPSTREAM_SHARE", eventlog.Addr("client_ip", ip), eventlog.Str("host", "git.example.com"), eventlog.Str("upstream", "127.0.0.1:3000"), eventlog.Str("limit", "client"), eventlog.Int("held", 900), eventlog.Int("share", 256))
+	l.Log(eventlog.LevelWarn, "ANSWER_SHARE", eventlog.Addr("client_ip", ip), eventlog.Int("held", 9437184), eventlog.Int("share", 4194304))
+	l.Log(eventlog.LevelDebug, "CLIENT_GONE", eventlog.Addr("client_ip", ip), eventlog.Str("host", rec.Host), eventlog.Err(errors.New("context canceled")))
+	l.Log(eventlog.LevelDebug, "CONNECTION_ERROR", eventlog.Str("listener", "127.0.0.1:443"), eventlog.Addr("client_ip", ip),
+		eventlog.Err(errors.New("tls: client offered only unsupported versions: [301]")))
+	l.Log(eventlog.LevelDebug, "CONNECTION_ERROR", eventlog.Str("listener", "127.0.0.1:443"),
+		eventlog.Str("error", "http: TLS handshake error from 203.0.113.50:4711: EOF"))
+	l.Log(eventlog.LevelError, "PANIC", eventlog.Addr("client_ip", ip), eventlog.Err(errors.New("runtime error: index out of range [5] with length 3")),
+		eventlog.Str("stack", "goroutine 1 [running]:\nmain.main()\n"))
+	l.Log(eventlog.LevelWarn, "TLS_REFUSED", eventlog.Addr("client_ip", ip), eventlog.Str("server_name", "other.example.com"),
+		eventlog.Err(errors.New("no certificate covers this name")))
+	l.Repeating(eventlog.LevelError, "accept 127.0.0.1:443", "ACCEPT_ERROR", eventlog.Str("listener", "127.0.0.1:443"), eventlog.Err(syscall.EMFILE))
+	l.Log(eventlog.LevelInfo, "SHUTDOWN", eventlog.Str("phase", "drain"), eventlog.Int("requests_in_flight", 3))
+	l.Log(eventlog.LevelInfo, "SHUTDOWN", eventlog.Str("phase", "done"), eventlog.Str("status", "complete"), eventlog.Int("requests_cut", 0))
+	l.Log(eventlog.LevelInfo, "CONFIG_RELOAD", eventlog.Str("status", "success"), eventlog.Int("sites", 2))
+	l.Log(eventlog.LevelError, "CONFIG_RELOAD", eventlog.Str("status", "error"), eventlog.Int("errors", 1))
+	l.Log(eventlog.LevelError, "CONFIG_ERROR", eventlog.Str("key", "listeners[1].sites[0].upstream"), eventlog.Err(errors.New("port 0 is out of range")))
+	l.Log(eventlog.LevelWarn, "CONFIG_DRIFT", eventlog.Str("key", "max_connections"), eventlog.Str("running", "1024"), eventlog.Str("file", "2048"),
+		eventlog.Str("action", "restart to apply"))
+	l.Log(eventlog.LevelWarn, "ADMIN_REFUSED", eventlog.Int("uid", 1000))
+	l.Log(eventlog.LevelWarn, "ADMIN_SOCKET_IN_USE", eventlog.Str("path", "/run/reverse-proxy/admin.sock"), eventlog.Err(errors.New("a process answers")))
+	SandboxStatus{State: config.SandboxOn, LandlockABI: 7}.log(l)
 	SandboxStatus{State: sandboxUnavailable, Error: "the kernel was built without Landlock"}.log(l)
-	directory := Str("directory", "https://acme.example.com/directory")
-	l.Log(LevelInfo, "ACME_PROVISION", Str("domain", rec.Host), Str("source", "order"), directory,
-		Str("not_after", "2026-04-02T03:04:05Z"))
-	l.Log(LevelInfo, "ACME_RENEWED", Str("domain", rec.Host), directory, Str("not_after", "2026-04-02T03:04:05Z"))
-	l.Log(LevelWarn, "ACME_ERROR", Str("domain", rec.Host), directory,
-		Err(errors.New("429 rateLimited: too many certificates")), Str("next_try", "2026-01-02T03:14:05Z"))
-	l.Log(LevelWarn, "ACME_UNREACHABLE", directory, Err(errors.New("connection refused")),
-		Str("next_try", "2026-01-02T03:14:05Z"))
-	l.Log(LevelWarn, "CERT_EXPIRES", Str("domain", rec.Host), Str("listener", "127.0.0.1:443"),
-		Str("not_after", "2026-01-09T00:00:00Z"), Int("days_left", 6))
-	l.Log(LevelError, "CERT_EXPIRED", Str("domain", rec.Host), Str("listener", "127.0.0.1:443"),
-		Str("not_after", "2026-01-01T00:00:00Z"))
-	l.Log(LevelInfo, "LOG_REOPENED", Str("status", "success"))
-	l.write(l.line(LevelWarn, "LOG_DROPPED", Str("sink", "stdout"), Int("lines", 1234)), atOnce)
-	l.write(l.line(LevelError, "LOG_WRITE_ERROR", Str("sink", "file"),
-		Err(&os.PathError{Op: "write", Path: "/var/log/reverse-proxy/proxy.log", Err: syscall.ENOSPC}), Int("lines", 3)), atOnce)
+	directory := eventlog.Str("directory", "https://acme.example.com/directory")
+	l.Log(eventlog.LevelInfo, "ACME_PROVISION", eventlog.Str("domain", rec.Host), eventlog.Str("source", "order"), directory,
+		eventlog.Str("not_after", "2026-04-02T03:04:05Z"))
+	l.Log(eventlog.LevelInfo, "ACME_RENEWED", eventlog.Str("domain", rec.Host), directory, eventlog.Str("not_after", "2026-04-02T03:04:05Z"))
+	l.Log(eventlog.LevelWarn, "ACME_ERROR", eventlog.Str("domain", rec.Host), directory,
+		eventlog.Err(errors.New("429 rateLimited: too many certificates")), eventlog.Str("next_try", "2026-01-02T03:14:05Z"))
+	l.Log(eventlog.LevelWarn, "ACME_UNREACHABLE", directory, eventlog.Err(errors.New("connection refused")),
+		eventlog.Str("next_try", "2026-01-02T03:14:05Z"))
+	l.Log(eventlog.LevelWarn, "CERT_EXPIRES", eventlog.Str("domain", rec.Host), eventlog.Str("listener", "127.0.0.1:443"),
+		eventlog.Str("not_after", "2026-01-09T00:00:00Z"), eventlog.Int("days_left", 6))
+	l.Log(eventlog.LevelError, "CERT_EXPIRED", eventlog.Str("domain", rec.Host), eventlog.Str("listener", "127.0.0.1:443"),
+		eventlog.Str("not_after", "2026-01-01T00:00:00Z"))
+	l.Log(eventlog.LevelInfo, "LOG_REOPENED", eventlog.Str("status", "success"))
+	l.Log(eventlog.LevelWarn, "LOG_DROPPED", eventlog.Str("sink", "stdout"), eventlog.Int("lines", 1234))
+	l.Log(eventlog.LevelError, "LOG_WRITE_ERROR", eventlog.Str("sink", "file"),
+		eventlog.Err(&os.PathError{Op: "write", Path: "/var/log/reverse-proxy/proxy.log", Err: syscall.ENOSPC}), eventlog.Int("lines", 3))
 	for _, v := range hostileValues {
 		logRequest(l, accessRecord{ClientIP: ip, Host: v, Method: v, Path: v, Status: 400, Upstream: v})
 	}
 	// What Repeating held back comes when the Logger is closed.
-	l.Repeating(LevelError, "accept 127.0.0.1:443", "ACCEPT_ERROR", Str("listener", "127.0.0.1:443"), Err(syscall.EMFILE))
+	l.Repeating(eventlog.LevelError, "accept 127.0.0.1:443", "ACCEPT_ERROR", eventlog.Str("listener", "127.0.0.1:443"), eventlog.Err(syscall.EMFILE))
 }
 
 // TestLayout is the contract of the log's layout: whoever changes a golden file breaks the programs that read the log.
 // Run it with UPDATE_GOLDEN=1 to write the files anew.
 func TestLayout(t *testing.T) {
-	for _, format := range []Format{FormatText, FormatJSON} {
+	for _, format := range []eventlog.Format{eventlog.FormatText, eventlog.FormatJSON} {
 		t.Run(string(format)+" lines are those of the golden file, on stdout and in the log file", func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "reverse-proxy.log")
 			var stdout bytes.Buffer
 			synctest.Test(t, func(t *testing.T) {
 				time.Sleep(826*24*time.Hour + 3*time.Hour + 4*time.Minute + 5678*time.Millisecond) // a time that shows all digits
-				l, err := NewLogger(LoggingConfig{Level: LevelTrace, Format: format, FilePath: path}, &stdout)
+				l, err := eventlog.New(eventlog.Options{Level: eventlog.LevelTrace, Format: format, FilePath: path}, &stdout)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -146,12 +149,12 @@ func TestLayout(t *testing.T) {
 }
 
 func TestTextAndJSONHaveTheSameKeysInTheSameOrder(t *testing.T) {
-	text, textTaken := capturingLogger(LoggingConfig{Level: LevelTrace})
-	asJSON, jsonTaken := capturingLogger(LoggingConfig{Level: LevelTrace, Format: FormatJSON})
+	text, textTaken := eventlog.Capturing(eventlog.Options{Level: eventlog.LevelTrace})
+	asJSON, jsonTaken := eventlog.Capturing(eventlog.Options{Level: eventlog.LevelTrace, Format: eventlog.FormatJSON})
 	logEveryEvent(text)
 	logEveryEvent(asJSON)
-	text.repeats.stop()
-	asJSON.repeats.stop()
+	text.Close()
+	asJSON.Close()
 	textLines := strings.SplitAfter(textTaken(), "\n")
 	jsonLines := strings.SplitAfter(jsonTaken(), "\n")
 	if len(textLines) != len(jsonLines) {

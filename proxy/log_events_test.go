@@ -23,15 +23,19 @@ type loggedEvent struct {
 
 var eventName = regexp.MustCompile(`^[A-Z]+[0-9]?(_[A-Z]+)*$`)
 
-// eventsInCode finds every event that the package writes: a call with a level, an event behind it, and attributes.
+// eventsInCode finds every event that the packages write: a call with a level, an event behind it, and attributes.
 func eventsInCode(t *testing.T) map[string]*loggedEvent {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
+	leaves, err := filepath.Glob("*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
 	events := map[string]*loggedEvent{}
-	for _, name := range files {
+	for _, name := range append(files, leaves...) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
@@ -52,8 +56,8 @@ func eventsInCode(t *testing.T) map[string]*loggedEvent {
 func addEvent(events map[string]*loggedEvent, call *ast.CallExpr) {
 	level, event := "", ""
 	for i, arg := range call.Args {
-		if ident, ok := arg.(*ast.Ident); ok && strings.HasPrefix(ident.Name, "Level") {
-			level = strings.ToUpper(strings.TrimPrefix(ident.Name, "Level"))
+		if name, ok := strings.CutPrefix(lastName(arg), "Level"); ok {
+			level = strings.ToUpper(name)
 		}
 		text := stringLiteral(arg)
 		if level == "" || !eventName.MatchString(text) {
@@ -74,11 +78,22 @@ func addEvent(events map[string]*loggedEvent, call *ast.CallExpr) {
 				e.keys[key] = true
 			}
 		}
-		if fn, ok := call.Fun.(*ast.Ident); ok && fn.Name == "startLine" { // its keys follow in a chain of calls
+		if strings.EqualFold(lastName(call.Fun), "startLine") { // its keys follow in a chain of calls
 			e.partly = true
 		}
 		return
 	}
+}
+
+// lastName is the name of an identifier, with or without its package; "" of any other expression.
+func lastName(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	}
+	return ""
 }
 
 // attrKey is the key of an attribute that is made in place: Str("host", …).
@@ -87,7 +102,7 @@ func attrKey(arg ast.Expr) string {
 	if !ok {
 		return ""
 	}
-	if fn, ok := call.Fun.(*ast.Ident); ok && fn.Name == "Err" {
+	if lastName(call.Fun) == "Err" {
 		return "error"
 	}
 	if len(call.Args) == 0 {

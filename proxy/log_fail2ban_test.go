@@ -11,13 +11,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 // fail2banFilter is the shipped filter for lines of either format.
 var fail2banFilter = filepath.Join("..", "deploy", "fail2ban", "filter.d", "reverse-proxy.conf")
 
 // logFormats are the formats that the filter reads.
-var logFormats = []Format{FormatText, FormatJSON}
+var logFormats = []eventlog.Format{eventlog.FormatText, eventlog.FormatJSON}
 
 // needFail2ban skips the test where fail2ban is not installed, and fails it in CI.
 func needFail2ban(t *testing.T, tool string) {
@@ -55,7 +57,7 @@ func TestFail2banBansTheClientsOfRateLimitLines(t *testing.T) {
 	needFail2ban(t, "fail2ban-regex")
 	for _, format := range logFormats {
 		t.Run(string(format), func(t *testing.T) {
-			l, taken := capturingLogger(LoggingConfig{Format: format})
+			l, taken := eventlog.Capturing(eventlog.Options{Format: format})
 			var want []string
 			for _, tt := range []struct{ ip, want string }{
 				{"203.0.113.50", "203.0.113.50"},
@@ -71,8 +73,8 @@ func TestFail2banBansTheClientsOfRateLimitLines(t *testing.T) {
 				want = append(want, tt.want)
 			}
 			// Keys that a later version puts behind must not blind the filter.
-			l.Log(LevelWarn, "RATE_LIMIT", Str("client_ip", "203.0.113.51"), Str("host", "-"), Str("path", "/"), Int("status", 429),
-				Str("user_agent", `a "b" c=d`), Int("port", 443))
+			l.Log(eventlog.LevelWarn, "RATE_LIMIT", eventlog.Str("client_ip", "203.0.113.51"), eventlog.Str("host", "-"), eventlog.Str("path", "/"), eventlog.Int("status", 429),
+				eventlog.Str("user_agent", `a "b" c=d`), eventlog.Int("port", 443))
 			want = append(want, "203.0.113.51")
 			if diff := cmp.Diff(want, bannedBy(t, fail2banFilter, "<ip>", taken())); diff != "" {
 				t.Errorf("banned addresses (-want +got):\n%s", diff)
@@ -83,9 +85,9 @@ func TestFail2banBansTheClientsOfRateLimitLines(t *testing.T) {
 
 func TestFail2banReadsTheTimeOfALineAsUTC(t *testing.T) {
 	needFail2ban(t, "fail2ban-regex")
-	for format, line := range map[Format]string{
-		FormatText: "2026-01-02T03:04:05.678Z WARN RATE_LIMIT client_ip=203.0.113.50 host=git.example.com path=/login status=429\n",
-		FormatJSON: `{"time":"2026-01-02T03:04:05.678Z","level":"WARN","event":"RATE_LIMIT","client_ip":"203.0.113.50",` +
+	for format, line := range map[eventlog.Format]string{
+		eventlog.FormatText: "2026-01-02T03:04:05.678Z WARN RATE_LIMIT client_ip=203.0.113.50 host=git.example.com path=/login status=429\n",
+		eventlog.FormatJSON: `{"time":"2026-01-02T03:04:05.678Z","level":"WARN","event":"RATE_LIMIT","client_ip":"203.0.113.50",` +
 			`"host":"git.example.com","path":"/login","status":429}` + "\n",
 	} {
 		t.Setenv("TZ", "America/New_York")
@@ -113,7 +115,7 @@ func TestForgedLinesBanNobodyElse(t *testing.T) {
 	own := netip.MustParseAddr("203.0.113.50")
 	for _, format := range logFormats {
 		t.Run(string(format), func(t *testing.T) {
-			l, taken := capturingLogger(LoggingConfig{Level: LevelTrace, Format: format})
+			l, taken := eventlog.Capturing(eventlog.Options{Level: eventlog.LevelTrace, Format: format})
 			var log strings.Builder
 			want := 0
 			for _, v := range values {
@@ -121,8 +123,8 @@ func TestForgedLinesBanNobodyElse(t *testing.T) {
 				logRequest(l, rec)
 				logRateLimit(l, rec, 0)
 				want++
-				l.Log(LevelWarn, "UPSTREAM_ERROR", Str("host", v), Str("upstream", v), Err(textError(v)))
-				l.Log(LevelWarn, "TLS_REFUSED", Addr("client_ip", own), Str("server_name", v), Err(textError(v)))
+				l.Log(eventlog.LevelWarn, "UPSTREAM_ERROR", eventlog.Str("host", v), eventlog.Str("upstream", v), eventlog.Err(textError(v)))
+				l.Log(eventlog.LevelWarn, "TLS_REFUSED", eventlog.Addr("client_ip", own), eventlog.Str("server_name", v), eventlog.Err(textError(v)))
 				log.WriteString(taken())
 			}
 			banned := bannedBy(t, fail2banFilter, "<ip>", log.String())
@@ -142,7 +144,7 @@ func TestALineThatWasCutShortBansNobody(t *testing.T) {
 	needFail2ban(t, "fail2ban-regex")
 	for _, format := range logFormats {
 		t.Run(string(format), func(t *testing.T) {
-			l, taken := capturingLogger(LoggingConfig{Format: format})
+			l, taken := eventlog.Capturing(eventlog.Options{Format: format})
 			logRateLimit(l, sampleRecord(), 0)
 			line := strings.TrimSuffix(taken(), "\n")
 			var torn strings.Builder

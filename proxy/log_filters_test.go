@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/limit"
 )
 
 // shippedFilter is a shipped fail2ban filter as package regexp understands it: a second judge of the log's lines, which works
@@ -99,12 +102,12 @@ func TestTheShippedFiltersMatchTheLinesOfTheLog(t *testing.T) {
 	own := "203.0.113.50"
 	for _, c := range []struct {
 		name                  string
-		log                   func(*Logger, accessRecord)
+		log                   func(*eventlog.Logger, accessRecord)
 		edit                  func(*accessRecord)
 		limited, denied, scan bool
 	}{
-		{"refused", func(l *Logger, r accessRecord) { logRateLimit(l, r, 0) }, nil, true, false, false},
-		{"refused again and again", func(l *Logger, r accessRecord) { logRateLimit(l, r, 4711) }, nil, true, false, false},
+		{"refused", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, 0) }, nil, true, false, false},
+		{"refused again and again", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, 4711) }, nil, true, false, false},
 		{"answered 200", logRequest, nil, false, false, false},
 		{"answered 401", logRequest, func(r *accessRecord) { r.Status = 401 }, false, true, false},
 		{"answered 403", logRequest, func(r *accessRecord) { r.Status = 403 }, false, true, false},
@@ -118,7 +121,7 @@ func TestTheShippedFiltersMatchTheLinesOfTheLog(t *testing.T) {
 	} {
 		for _, format := range logFormats {
 			for _, address := range []string{own, "2001:db8::7", "fe80::1%eth0"} {
-				l, taken := capturingLogger(LoggingConfig{Format: format})
+				l, taken := eventlog.Capturing(eventlog.Options{Format: format})
 				record := sampleRecord()
 				record.ClientIP = netip.MustParseAddr(address)
 				if c.edit != nil {
@@ -149,7 +152,7 @@ func TestTheShippedFiltersNameNobodyElse(t *testing.T) {
 	}
 	for _, format := range logFormats {
 		for _, forged := range hostileValues {
-			l, taken := capturingLogger(LoggingConfig{Format: format})
+			l, taken := eventlog.Capturing(eventlog.Options{Format: format})
 			record := sampleRecord()
 			record.Host, record.Path, record.Status, record.EndedBy = forged, "/.env"+forged, 404, "body_idle_timeout_secs"
 			logRequest(l, record)
@@ -201,13 +204,13 @@ func jailNumbers(t *testing.T, jail string) (maxretry int, findtime time.Duratio
 
 func TestTheShippedJailBansWhoGoesOnAndNobodyForOnePage(t *testing.T) {
 	maxretry, findtime := jailNumbers(t, "reverse-proxy")
-	limit := RateLimitConfig{RequestsPerSecond: 1, Burst: 10}
+	bound := limit.Config{RequestsPerSecond: 1, Burst: 10}
 	// lines counts the lines about a client that asks so often, for so long.
 	lines := func(every, for_ time.Duration) int {
 		now := time.Unix(1_700_000_000, 0)
-		l, addr, count := newLimiter(func() time.Time { return now }), netip.MustParseAddr("203.0.113.50"), 0
+		l, addr, count := limit.New(func() time.Time { return now }), netip.MustParseAddr("203.0.113.50"), 0
 		for range for_ / every {
-			if verdict := l.allowAt(now, addr, limit); !verdict.ok && verdict.due {
+			if verdict := l.AllowAt(now, addr, bound); !verdict.OK && verdict.Due {
 				count++
 			}
 			now = now.Add(every)

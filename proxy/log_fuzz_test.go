@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 // logField is one key of a parsed line with its value.
@@ -96,7 +98,7 @@ func parseJSONLine(line string) ([]logField, error) {
 
 // shownValue is what a reader gets for a value that was logged.
 func shownValue(v string) string {
-	if shown := clipLogValue(v); shown != v {
+	if shown := eventlog.ClipValue(v); shown != v {
 		return shown + "…"
 	}
 	return v
@@ -119,14 +121,14 @@ func FuzzRequestLine(f *testing.F) {
 		upstreamError := []logField{{"level", "WARN"}, {"event", "UPSTREAM_ERROR"}, {"host", orDash(host)},
 			{"upstream", orDash(upstream)}, {"error", method}}
 		for _, layout := range []struct {
-			format Format
+			format eventlog.Format
 			parse  func(string) ([]logField, error)
 			value  func(string) string
 		}{
-			{FormatText, parseTextLine, shownValue},
-			{FormatJSON, parseJSONLine, func(v string) string { return string([]rune(shownValue(v))) }},
+			{eventlog.FormatText, parseTextLine, shownValue},
+			{eventlog.FormatJSON, parseJSONLine, func(v string) string { return string([]rune(shownValue(v))) }},
 		} {
-			l, taken := capturingLogger(LoggingConfig{Format: layout.format})
+			l, taken := eventlog.Capturing(eventlog.Options{Format: layout.format})
 			check := func(want []logField) {
 				t.Helper()
 				line := taken()
@@ -147,7 +149,7 @@ func FuzzRequestLine(f *testing.F) {
 			logRateLimit(l, rec, 0)
 			check(rateLimit)
 			logUpstreamError(l, host, upstream, textError(method))
-			l.repeats.stop()
+			l.Close()
 			check(upstreamError)
 		}
 	})

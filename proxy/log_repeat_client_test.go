@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/http1"
 	"reverse-proxy/proxy/http2"
 	"reverse-proxy/proxy/share"
@@ -23,14 +25,14 @@ func TestTheAddressesOfOneClientAreOneRepeatingFailure(t *testing.T) {
 		"UPSTREAM_SHARE": func(s *siteServer, client netip.Addr) {
 			x := &exchange{
 				request: &Request{Client: client, ClientText: client.String(), Fields: http1.Fields{}},
-				route:   &route{site: SiteConfig{Upstream: "192.0.2.9:80"}},
+				route:   &route{site: config.Site{Upstream: "192.0.2.9:80"}},
 			}
 			s.pipeline.gaveWay(x, &shareError{limit: share.OfClient, held: 2, of: 1})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l, lines := bubbleLogger(t, LoggingConfig{})
+				l, lines := bubbleLogger(t, eventlog.Options{})
 				s := &siteServer{log: l, pipeline: &pipeline{log: l, metrics: newMetrics()}}
 				for _, client := range clients {
 					log(s, netip.MustParseAddr(client))

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config"
 )
 
 // scrapeOf makes the scrape of a daemon in this process.
@@ -135,7 +137,7 @@ func dynamicOf(listeners int, hosts ...string) *DynamicConfig {
 	for range listeners {
 		routes := map[string]*route{}
 		for _, host := range hosts {
-			routes[host] = &route{site: SiteConfig{Host: host}}
+			routes[host] = &route{site: config.Site{Host: host}}
 		}
 		dynamic.routes = append(dynamic.routes, routes)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/share"
 )
 
@@ -92,7 +93,7 @@ func writeUpstreamWaiting(s *scrape, t *metricsText) {
 
 func writeRejections(s *scrape, t *metricsText) { t.count(s.shared.metrics.process.limited()) }
 
-func writeTracked(s *scrape, t *metricsText) { t.size(s.shared.limiter.tracked()) }
+func writeTracked(s *scrape, t *metricsText) { t.size(s.shared.limiter.Tracked()) }
 
 func writeConnections(s *scrape, t *metricsText) {
 	census := s.shared.conns.census()
@@ -144,7 +145,7 @@ func writeHandshakes(s *scrape, t *metricsText) {
 // an RSA key.
 func writeExpiries(s *scrape, t *metricsText) {
 	type key struct{ listener, name, source string }
-	expiries := map[key]CertInfo{}
+	expiries := map[key]cert.Info{}
 	var keys []key
 	for _, l := range s.listeners {
 		for _, certificate := range l.source.Certificates() {

@@ -8,19 +8,21 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"reverse-proxy/proxy/cert"
 )
 
 // The functions of the table that write what belongs to the daemon and its process.
 
 func writeACMEAttempts(s *scrape, t *metricsText) {
-	var attempts CertAttempts
+	var attempts cert.Attempts
 	for _, l := range s.listeners {
 		for result, n := range l.source.Attempts() {
 			attempts[result] += n
 		}
 	}
 	for result, n := range attempts {
-		t.count(n, attemptResults[result])
+		t.count(n, cert.AttemptResults[result])
 	}
 }
 
@@ -51,8 +53,8 @@ func writeLoadedAt(s *scrape, t *metricsText) { t.time(s.dynamic.Load().LoadedAt
 func writeSites(s *scrape, t *metricsText) { t.size(s.dynamic.Load().Sites) }
 
 func writeDropped(s *scrape, t *metricsText) {
-	for _, sink := range s.shared.log.sinks() {
-		t.count(sink.missing.Load(), sink.name)
+	for sink, lines := range s.shared.log.MissingLines {
+		t.count(lines, sink)
 	}
 }
 

@@ -3,13 +3,15 @@ package proxy
 import (
 	"crypto/tls"
 	"maps"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/share"
 )
 
@@ -30,24 +32,24 @@ func written(t *testing.T, s *scrape, name string) map[string]string {
 	return nil
 }
 
-// fixedSource is a CertSource of given certificates.
+// fixedSource is a cert.Source of given certificates.
 type fixedSource struct {
 	tableSource
-	certificates []CertInfo
+	certificates []cert.Info
 }
 
-func (s *fixedSource) Certificates() []CertInfo { return s.certificates }
+func (s *fixedSource) Certificates() []cert.Info { return s.certificates }
 
 func TestEachNameHasTheExpiryThatComesFirst(t *testing.T) {
 	at := func(seconds int64) time.Time { return time.Unix(seconds, 0) }
 	s := &scrape{listeners: listeners{
-		{source: &fixedSource{certificates: []CertInfo{
-			{Listener: "a:1", Source: TLSModeManual, Names: []string{"x.test", "y.test"}, NotAfter: at(300)},
-			{Listener: "a:1", Source: TLSModeManual, Names: []string{"x.test", "x.test"}, NotAfter: at(200)}, // its RSA twin
-			{Listener: "a:1", Source: TLSModeManual, Names: []string{"y.test"}, NotAfter: at(400)},
-			{Listener: "a:1", Source: TLSModeManual, NotAfter: at(100)}, // of no name
+		{source: &fixedSource{certificates: []cert.Info{
+			{Listener: "a:1", Source: config.TLSModeManual, Names: []string{"x.test", "y.test"}, NotAfter: at(300)},
+			{Listener: "a:1", Source: config.TLSModeManual, Names: []string{"x.test", "x.test"}, NotAfter: at(200)}, // its RSA twin
+			{Listener: "a:1", Source: config.TLSModeManual, Names: []string{"y.test"}, NotAfter: at(400)},
+			{Listener: "a:1", Source: config.TLSModeManual, NotAfter: at(100)}, // of no name
 		}}},
-		{source: &fixedSource{certificates: []CertInfo{{Listener: "b:1", Source: TLSModeACME, Names: []string{"x.test", "*.x.test"}, NotAfter: at(500)}}}},
+		{source: &fixedSource{certificates: []cert.Info{{Listener: "b:1", Source: config.TLSModeACME, Names: []string{"x.test", "*.x.test"}, NotAfter: at(500)}}}},
 	}}
 	const name = "reverse_proxy_certificate_expiry_timestamp_seconds"
 	want := map[string]string{
@@ -61,16 +63,21 @@ func TestEachNameHasTheExpiryThatComesFirst(t *testing.T) {
 	}
 }
 
+// attemptedSource is a source that has asked a CA for one name.
+type attemptedSource struct {
+	tableSource
+	counted cert.Attempts
+}
+
+func (s *attemptedSource) Attempts() cert.Attempts { return s.counted }
+
+func (s *attemptedSource) Names() []cert.NameStatus {
+	return []cert.NameStatus{{Domain: "a.example.test"}}
+}
+
 func TestAttemptsAreWrittenByTheirResult(t *testing.T) {
-	source, err := newACMESource("listeners[0]", "127.0.0.1:443", TLSListenerConfig{Mode: TLSModeACME, ACMEDomains: []string{"a.example.test"},
-		ACMECacheDir: filepath.Join(t.TempDir(), "acme"), ACMEContact: "mailto:ops@example.test", ACMEDirectory: "https://ca.example.test/"}, true, quietLogger(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for result, n := range []uint64{2, 3, 1} {
-		source.attempts[result].Add(n)
-	}
-	s := &scrape{listeners: listeners{{source: source}, {source: &fixedSource{}}}}
+	source, other := &attemptedSource{counted: cert.Attempts{2, 1, 1}}, &attemptedSource{counted: cert.Attempts{0, 2, 0}}
+	s := &scrape{listeners: listeners{{source: source}, {source: other}, {source: &fixedSource{}}}}
 	const name = "reverse_proxy_acme_attempts_total"
 	want := map[string]string{name + `{result="success"}`: "2", name + `{result="refused"}`: "3", name + `{result="unreachable"}`: "1"}
 	if diff := cmp.Diff(want, written(t, s, name)); diff != "" {
@@ -105,7 +112,7 @@ func TestHandshakesAreCountedByResultAndVersion(t *testing.T) {
 func TestPoolsAreCountedByAddress(t *testing.T) {
 	all := newUpstreams(100)
 	site := func(address, scheme string) *route {
-		return &route{site: SiteConfig{Upstream: address, UpstreamScheme: scheme}}
+		return &route{site: config.Site{Upstream: address, UpstreamScheme: scheme}}
 	}
 	plain, secure, other := all.pool(site("127.0.0.1:1", "http")), all.pool(site("127.0.0.1:1", "https")), all.pool(site("127.0.0.1:2", "http"))
 	conn := func(pool *upstreamPool) *upstreamConn {
@@ -139,8 +146,9 @@ func TestAScrapeWaitsForNoReloadAndNoLog(t *testing.T) {
 	d := startDaemon(t, rawUpstream(t, answerOK), "")
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	d.shared.log.stdout.mu.Lock()
-	defer d.shared.log.stdout.mu.Unlock()
+	d.log.mu.Lock() // the writer of the log waits for it
+	defer d.log.mu.Unlock()
+	d.shared.log.Log(eventlog.LevelInfo, "SHUTDOWN")
 	answered := make(chan string, 1)
 	go func() { answered <- answerOf(scrapeOf(d.Daemon)) }()
 	select {

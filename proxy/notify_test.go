@@ -272,8 +272,8 @@ func TestWatchdogIsSilentWhileTheDaemonIsStuck(t *testing.T) {
 		stick, unloose func()
 	}{
 		{"the account of the connections", d.shared.conns.mu.Lock, d.shared.conns.mu.Unlock},
-		{"the limiter", d.shared.limiter.shards[0].mu.Lock, d.shared.limiter.shards[0].mu.Unlock},
-		{"the sweeper", d.shared.conns.sweeper.shards[0].mu.Lock, d.shared.conns.sweeper.shards[0].mu.Unlock},
+		{"the limiter", d.shared.limiter.LockAll, d.shared.limiter.UnlockAll},
+		{"the sweeper", d.shared.conns.sweeper.LockAll, d.shared.conns.sweeper.UnlockAll},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			n, conn := startNotifier(t)

@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 func TestAPanicIsLoggedAndUndone(t *testing.T) {
 	var out bytes.Buffer
-	log := newLogger(LoggingConfig{Level: LevelInfo}, stdoutOutput(&out), nil)
+	log, err := eventlog.New(eventlog.Options{Level: eventlog.LevelInfo}, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
 	undone := false
 	func() {
 		defer contain(log, "203.0.113.50", func() { undone = true })

@@ -3,15 +3,18 @@ package proxy
 import (
 	"sync/atomic"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/limit"
 )
 
 // pipeline is the way of every request, from its head to its log line. There is one for the life of the process,
 // shared by all listeners and protocols.
 type pipeline struct {
 	dynamic   *atomic.Pointer[DynamicConfig]
-	limiter   *limiter
+	limiter   *limit.Limiter
 	upstreams *upstreams
-	log       *Logger
+	log       *eventlog.Logger
 	metrics   *metrics
 	// bodyIdle is how long a body may stand still (S-6.9).
 	bodyIdle time.Duration
@@ -76,7 +79,7 @@ func (p *pipeline) refuse(x *exchange, a *answer, reason string) {
 		return
 	}
 	x.send(a)
-	p.log.Log(LevelInfo, "BAD_REQUEST", Str("client_ip", x.request.ClientText), Int("status", a.status), Str("error", reason))
+	p.log.Log(eventlog.LevelInfo, "BAD_REQUEST", eventlog.Str("client_ip", x.request.ClientText), eventlog.Int("status", a.status), eventlog.Str("error", reason))
 }
 
 // accessRecord gathers what the log line of the exchange says (S-8.1).

@@ -12,6 +12,11 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/limit"
 )
 
 // fakeBody is a bodySource of given parts, which ends with err.
@@ -118,11 +123,11 @@ func newTestPipeline(t *testing.T) *testPipeline {
 			_ = conn.Close()
 		}
 	})
-	cfg := &Config{
+	cfg := &config.Config{
 		HTTPSHealthPath: "/health",
-		RateLimit:       RateLimitConfig{RequestsPerSecond: 1, Burst: 5},
-		Body:            BodyConfig{LimitBytes: 10},
-		Listeners: []ListenerConfig{{BindAddr: "127.0.0.1", HTTPSPort: 443, Sites: []SiteConfig{
+		RateLimit:       limit.Config{RequestsPerSecond: 1, Burst: 5},
+		Body:            config.Body{LimitBytes: 10},
+		Listeners: []config.Listener{{BindAddr: "127.0.0.1", HTTPSPort: 443, Sites: []config.Site{
 			{Host: "a.test", Upstream: upstream, UpstreamScheme: "http", ConnectTimeout: patience, RequestTimeout: patience},
 		}}},
 	}
@@ -132,12 +137,12 @@ func newTestPipeline(t *testing.T) *testPipeline {
 	}
 	pointer := new(atomic.Pointer[DynamicConfig])
 	pointer.Store(dynamic)
-	logger, err := NewLogger(LoggingConfig{Level: LevelTrace, Format: FormatText}, test.log)
+	logger, err := eventlog.New(eventlog.Options{Level: eventlog.LevelTrace, Format: eventlog.FormatText}, test.log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = logger.Close() })
-	shared := &sharedState{log: logger, limiter: newLimiter(time.Now), upstreams: newUpstreams(1000), metrics: newMetrics()}
+	shared := &sharedState{log: logger, limiter: limit.New(time.Now), upstreams: newUpstreams(1000), metrics: newMetrics()}
 	t.Cleanup(shared.upstreams.close)
 	test.pipeline = newPipeline(pointer, shared, time.Minute)
 	return test
@@ -147,7 +152,7 @@ func newTestPipeline(t *testing.T) *testPipeline {
 func (p *testPipeline) handleOne(r *Request, client *fakeClient) *exchange {
 	x := new(exchange)
 	client.method = r.Method
-	x.reset(r, client, &watch{owner: x, sweeper: newSweeper()}, 0)
+	x.reset(r, client, &deadline.Watch{Owner: x, Sweeper: deadline.NewSweeper()}, 0)
 	p.handle(x)
 	return x
 }

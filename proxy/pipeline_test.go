@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/limit"
 )
 
 func TestTheStagesStandInTheOrderOfTheContract(t *testing.T) {
@@ -99,9 +102,9 @@ func TestRetryAfterIsRoundedUp(t *testing.T) {
 	for wait, want := range map[float64]string{0.01: "1", 1: "1", 1.25: "2", 2.5: "3", 3: "3", 100.125: "101"} {
 		p := newTestPipeline(t)
 		start := time.Now()
-		p.limiter = newLimiter(func() time.Time { return start })
+		p.limiter = limit.New(func() time.Time { return start })
 		x := &exchange{request: getRequest("/"), start: start}
-		x.config = &DynamicConfig{RateLimit: RateLimitConfig{RequestsPerSecond: 1 / wait, Burst: 1}}
+		x.config = &DynamicConfig{RateLimit: limit.Config{RequestsPerSecond: 1 / wait, Burst: 1}}
 		if answer := p.limitRate(x); answer != nil {
 			t.Fatalf("%v s: got %d for the first request, want none", wait, answer.status)
 		}
@@ -244,7 +247,7 @@ func TestARequestKeepsItsConfigurationToTheEnd(t *testing.T) {
 func TestEveryStageUsesTheConfigurationOfTheRequest(t *testing.T) {
 	p := newTestPipeline(t)
 	config := p.dynamic.Load()
-	p.dynamic.Store(&DynamicConfig{RateLimit: RateLimitConfig{RequestsPerSecond: 1e-9, Burst: 1}})
+	p.dynamic.Store(&DynamicConfig{RateLimit: limit.Config{RequestsPerSecond: 1e-9, Burst: 1}})
 	for i := range 3 {
 		r := getRequest("/")
 		r.Method, r.Body, r.ContentLength = "POST", bodyOf("0123456789"), 10
@@ -287,7 +290,7 @@ func TestWhatIsNoRequestTakesATokenToo(t *testing.T) {
 	p := newTestPipeline(t)
 	refuse := func() int {
 		x, client := new(exchange), &fakeClient{}
-		x.reset(&Request{Client: getRequest("/").Client, Method: "-", Target: "-"}, client, &watch{owner: x, sweeper: newSweeper()}, 0)
+		x.reset(&Request{Client: getRequest("/").Client, Method: "-", Target: "-"}, client, &deadline.Watch{Owner: x, Sweeper: deadline.NewSweeper()}, 0)
 		p.refuse(x, answerStatus(statusBadRequest), "no request")
 		return client.status
 	}

@@ -6,6 +6,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // acmeChallengePrefix is where a CA fetches an HTTP-01 key authorization (RFC 8555, section 8.3).
@@ -15,16 +20,16 @@ const acmeChallengePrefix = "/.well-known/acme-challenge/"
 // redirect to https for everything else. It proxies nothing.
 type redirector struct {
 	httpsPort int
-	source    CertSource
+	source    cert.Source
 	gate      *gate
-	log       *Logger
+	log       *eventlog.Logger
 	dates     dateText
 	// bodyIdle is how long an answer may stand still.
 	bodyIdle time.Duration
 }
 
 // newRedirector makes the redirector of a listener whose certificates come from source.
-func newRedirector(httpsPort int, source CertSource, g *gate, log *Logger, bodyIdle time.Duration) *redirector {
+func newRedirector(httpsPort int, source cert.Source, g *gate, log *eventlog.Logger, bodyIdle time.Duration) *redirector {
 	return &redirector{httpsPort: httpsPort, source: source, gate: g, log: log, bodyIdle: bodyIdle}
 }
 
@@ -49,8 +54,8 @@ func (r *redirector) handle(x *exchange) {
 func (r *redirector) refuse(x *exchange, a *answer, reason string) {
 	x.dates = &r.dates
 	x.body.watched(x.watch, r.bodyIdle)
-	if r.log.Enabled(LevelDebug) {
-		r.log.Log(LevelDebug, "CONNECTION_ERROR", Str("client_ip", x.request.ClientText), Str("error", reason))
+	if r.log.Enabled(eventlog.LevelDebug) {
+		r.log.Log(eventlog.LevelDebug, "CONNECTION_ERROR", eventlog.Str("client_ip", x.request.ClientText), eventlog.Str("error", reason))
 	}
 	x.send(a)
 }
@@ -74,12 +79,12 @@ func (r *redirector) redirect(request *Request) *answer {
 	if request.Method == http.MethodConnect || request.Method == http.MethodTrace {
 		return lastAnswer(statusMethodNotAllowed)
 	}
-	host, ok := splitAuthority(request.Authority)
+	host, ok := config.SplitAuthority(request.Authority)
 	target := request.Target
 	if target == "*" {
 		target = "/"
 	}
-	if !ok || !onlyBytes(target, isTargetByte) {
+	if !ok || !config.OnlyBytes(target, isTargetByte) {
 		return lastAnswer(statusBadRequest)
 	}
 	if r.httpsPort != 443 {
@@ -98,7 +103,7 @@ func (r *redirector) waitAtGate(x *exchange) bool {
 	ctx, letGo := context.WithCancel(context.Background())
 	defer letGo()
 	defer x.dialed()
-	return x.watch.set(phaseUpstream, r.gate.patience+time.Second) && x.dialing(letGo) && r.gate.wait(ctx) == nil
+	return x.watch.Set(deadline.PhaseUpstream, r.gate.patience+time.Second) && x.dialing(letGo) && r.gate.wait(ctx) == nil
 }
 
 // isTargetByte accepts what may stand in a Location besides the delimiters of a URI: visible ASCII. Nothing that could

@@ -3,6 +3,10 @@ package proxy
 import (
 	"errors"
 	"fmt"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // Reload puts the configuration file, as it is now, to use: it is what SIGHUP, the admin socket and `reverse-proxy
@@ -41,9 +45,9 @@ func (d *Daemon) Diff() DiffResult {
 
 // preparedReload is a reload in which nothing can fail any more.
 type preparedReload struct {
-	config       *Config
+	config       *config.Config
 	dynamic      *DynamicConfig
-	certificates preparedTables
+	certificates cert.PreparedAll
 	// difference is what it changes.
 	difference Difference
 }
@@ -56,7 +60,7 @@ func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
 		return nil, errShuttingDown
 	default:
 	}
-	cfg, err := reloadConfig(d.config.Path, d.options.AllowWildcardBind, d.stop)
+	cfg, err := config.Reload(d.config.Path, d.options.AllowWildcardBind, d.stop)
 	if err != nil {
 		return nil, err
 	}
@@ -69,13 +73,13 @@ func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
 		return nil, err
 	}
 	running := configState{d.config, d.dynamic.Load(), d.listeners.tables()}
-	difference := running.differenceTo(configState{cfg, dynamic, certificates.tables()})
+	difference := running.differenceTo(configState{cfg, dynamic, certificates.Tables()})
 	return &preparedReload{cfg, dynamic, certificates, difference}, nil
 }
 
 // apply puts a prepared reload to use.
 func (d *Daemon) apply(prepared *preparedReload) {
-	prepared.certificates.commit()
+	prepared.certificates.Commit()
 	d.shared.metrics.adopt(prepared.dynamic)
 	d.dynamic.Store(prepared.dynamic)
 	d.shared.upstreams.keep(prepared.dynamic)
@@ -85,8 +89,8 @@ func (d *Daemon) apply(prepared *preparedReload) {
 
 // newDrift returns what of the drift has not been reported yet, and remembers it (S-3.4). Drift that went away is
 // forgotten, and reported again should it come back.
-func (d *Daemon) newDrift(all []Drift) []Drift {
-	var fresh []Drift
+func (d *Daemon) newDrift(all []config.Drift) []config.Drift {
+	var fresh []config.Drift
 	reported := make(map[string]string, len(all))
 	for _, drift := range all {
 		if before, ok := d.reported[drift.Key]; !ok || before != drift.File {
@@ -100,7 +104,7 @@ func (d *Daemon) newDrift(all []Drift) []Drift {
 
 // reloadResult makes the answer for whoever asked, and returns what of the drift is to be reported. prepared was applied,
 // and is nil with an error.
-func (d *Daemon) reloadResult(prepared *preparedReload, err error) (ReloadResult, []Drift) {
+func (d *Daemon) reloadResult(prepared *preparedReload, err error) (ReloadResult, []config.Drift) {
 	if err != nil {
 		lines := errorLines(err)
 		return ReloadResult{Status: adminStatusError, Message: d.refusalText("nothing was changed", lines), Errors: lines,
@@ -127,34 +131,34 @@ func (d *Daemon) remember(result ReloadResult) {
 }
 
 // logReload logs the outcome.
-func (d *Daemon) logReload(result ReloadResult, drift []Drift, err error) {
+func (d *Daemon) logReload(result ReloadResult, drift []config.Drift, err error) {
 	log := d.shared.log
 	if err != nil {
-		log.Log(LevelError, "CONFIG_RELOAD", Str("status", "error"), Int("errors", len(result.Errors)))
+		log.Log(eventlog.LevelError, "CONFIG_RELOAD", eventlog.Str("status", "error"), eventlog.Int("errors", len(result.Errors)))
 		logConfigErrors(log, err)
 		return
 	}
-	log.Log(LevelInfo, "CONFIG_RELOAD", Str("status", "success"), Int("sites", result.Sites))
+	log.Log(eventlog.LevelInfo, "CONFIG_RELOAD", eventlog.Str("status", "success"), eventlog.Int("sites", result.Sites))
 	for _, change := range drift {
-		log.Log(LevelWarn, "CONFIG_DRIFT", Str("key", change.Key), Str("running", change.Running),
-			Str("file", change.File), Str("action", "restart to apply"))
+		log.Log(eventlog.LevelWarn, "CONFIG_DRIFT", eventlog.Str("key", change.Key), eventlog.Str("running", change.Running),
+			eventlog.Str("file", change.File), eventlog.Str("action", "restart to apply"))
 	}
 }
 
 // refusalText is the message about a file that was refused with these errors.
 func (d *Daemon) refusalText(outcome string, errors []string) string {
-	return fmt.Sprintf("%s: %s; %s in the configuration", d.config.Path, outcome, count(len(errors), "error"))
+	return fmt.Sprintf("%s: %s; %s in the configuration", d.config.Path, outcome, config.Count(len(errors), "error"))
 }
 
 // logConfigErrors logs each error on a line of its own.
-func logConfigErrors(log *Logger, err error) {
-	var config ConfigErrors
+func logConfigErrors(log *eventlog.Logger, err error) {
+	var config config.Errors
 	if !errors.As(err, &config) {
-		log.Log(LevelError, "CONFIG_ERROR", Str("key", ""), Err(err))
+		log.Log(eventlog.LevelError, "CONFIG_ERROR", eventlog.Str("key", ""), eventlog.Err(err))
 		return
 	}
 	for _, e := range config {
-		log.Log(LevelError, "CONFIG_ERROR", Str("key", e.Key), Str("error", e.Problem))
+		log.Log(eventlog.LevelError, "CONFIG_ERROR", eventlog.Str("key", e.Key), eventlog.Str("error", e.Problem))
 	}
 }
 

@@ -1,10 +1,15 @@
 package proxy
 
-import "errors"
+import (
+	"errors"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
+)
 
 // certificates lists what all listeners have in use.
-func (all listeners) certificates() []CertInfo {
-	var infos []CertInfo
+func (all listeners) certificates() []cert.Info {
+	var infos []cert.Info
 	for _, l := range all {
 		infos = append(infos, l.source.Certificates()...)
 	}
@@ -12,8 +17,8 @@ func (all listeners) certificates() []CertInfo {
 }
 
 // tables are the certificates in use, by the listeners' index; nil for one that a reload does not change.
-func (all listeners) tables() []*certTable {
-	tables := make([]*certTable, len(all))
+func (all listeners) tables() []*cert.Table {
+	tables := make([]*cert.Table, len(all))
 	for i, l := range all {
 		tables[i] = l.source.Table()
 	}
@@ -22,13 +27,13 @@ func (all listeners) tables() []*certTable {
 
 // prepareCertificates reads or makes anew the certificates of every listener that can change at a reload (S-3.5). With
 // an error, and before they are committed, nothing has changed.
-func (all listeners) prepareCertificates(dynamic *DynamicConfig) (preparedTables, error) {
-	tables := make(preparedTables, len(all))
-	var problems ConfigErrors
+func (all listeners) prepareCertificates(dynamic *DynamicConfig) (cert.PreparedAll, error) {
+	tables := make(cert.PreparedAll, len(all))
+	var problems config.Errors
 	var errs []error
 	for i, l := range all {
 		prepared, err := l.source.Prepare(dynamic.routes.hosts(l.index))
-		var refused ConfigErrors
+		var refused config.Errors
 		switch {
 		case errors.As(err, &refused):
 			problems = append(problems, refused...)

@@ -3,6 +3,8 @@ package proxy
 import (
 	"encoding/json"
 	"fmt"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 // ReopenResult is the answer to `reopen` (S-10.1).
@@ -22,11 +24,11 @@ type ReopenResult struct {
 func (d *Daemon) ReopenLog() ReopenResult {
 	result := ReopenResult{Status: adminStatusOK, Path: d.config.Path, LogFilePath: d.config.Logging.FilePath}
 	if err := d.shared.log.Reopen(); err != nil {
-		d.shared.log.Log(LevelError, "LOG_REOPENED", Str("status", "error"), Err(err))
+		d.shared.log.Log(eventlog.LevelError, "LOG_REOPENED", eventlog.Str("status", "error"), eventlog.Err(err))
 		result.Status, result.Message = adminStatusError, err.Error()
 		return result
 	}
-	d.shared.log.Log(LevelInfo, "LOG_REOPENED", Str("status", "success"))
+	d.shared.log.Log(eventlog.LevelInfo, "LOG_REOPENED", eventlog.Str("status", "success"))
 	return result
 }
 
@@ -38,7 +40,7 @@ func renderReopen(line []byte) (renderedReply, error) {
 	}
 	text := "logging.log_file_path is not set; nothing to reopen"
 	if result.LogFilePath != "" {
-		text = fmt.Sprintf("reopened: %s", printableLine(result.LogFilePath))
+		text = fmt.Sprintf("reopened: %s", eventlog.PrintableLine(result.LogFilePath))
 	}
 	return renderedReply{out: []string{text}}, nil
 }

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"net/netip"
+
+	"reverse-proxy/proxy/config"
 )
 
 // Protocol is the version of HTTP in which a client sent its request.
@@ -120,7 +122,7 @@ func hostOf(r *Request) string {
 	if r.AuthorityConflict {
 		return ""
 	}
-	host, ok := splitAuthority(r.Authority)
+	host, ok := config.SplitAuthority(r.Authority)
 	if !ok {
 		return ""
 	}

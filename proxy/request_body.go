@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync/atomic"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 // errBodyTooLarge is what reading a request's body returns on the byte that crosses the limit.
@@ -17,7 +19,7 @@ type requestBody struct {
 	// left is how many bytes may still come.
 	left int64
 	// watch is told of every byte; idle is how long none may come.
-	watch *watch
+	watch *deadline.Watch
 	idle  time.Duration
 	// ended reports whether the body was read to its end, so that the connection can carry another request.
 	ended atomic.Bool
@@ -42,7 +44,7 @@ func (b *requestBody) begin(source bodySource, limit int64) {
 }
 
 // watched makes each byte that comes move the deadline.
-func (b *requestBody) watched(w *watch, idle time.Duration) { b.watch, b.idle = w, idle }
+func (b *requestBody) watched(w *deadline.Watch, idle time.Duration) { b.watch, b.idle = w, idle }
 
 // present reports whether the request has a body that was not read to its end.
 func (b *requestBody) present() bool { return b.source != nil && !b.ended.Load() }
@@ -63,7 +65,7 @@ func (b *requestBody) read(room []byte, wait bool) ([]byte, error) {
 		return nil, err
 	}
 	if len(data) > 0 {
-		b.watch.set(phaseBody, b.idle)
+		b.watch.Set(deadline.PhaseBody, b.idle)
 	}
 	if int64(len(data)) > b.left {
 		data, err = data[:b.left], errBodyTooLarge

@@ -5,6 +5,8 @@ import (
 	"io"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 func TestRequestBody(t *testing.T) {
@@ -29,7 +31,7 @@ func TestRequestBody(t *testing.T) {
 			var body requestBody
 			body.reset()
 			body.begin(test.source, test.limit)
-			body.watched(&watch{sweeper: newSweeper()}, time.Minute)
+			body.watched(&deadline.Watch{Sweeper: deadline.NewSweeper()}, time.Minute)
 			var got string
 			var err error
 			for err == nil {

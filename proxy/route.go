@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"iter"
 	"sync/atomic"
+
+	"reverse-proxy/proxy/config"
 )
 
 // routeID identifies a route over reloads, in the metrics, `diff` and `status`. A host is served once over all listeners
@@ -14,7 +16,7 @@ type routeID struct{ host string }
 // its own; pools and series are found by what they are for and live on.
 type route struct {
 	// site is what the file says. It never changes.
-	site SiteConfig
+	site config.Site
 	// roots verify an https upstream; nil for http.
 	roots *x509.CertPool
 	// pool holds the connections to the upstream; found at the first request.

@@ -3,12 +3,14 @@ package proxy
 import (
 	"slices"
 	"testing"
+
+	"reverse-proxy/proxy/config"
 )
 
 func TestARouteIsFoundByListenerAndHost(t *testing.T) {
 	table := routeTable{
-		{"a.test": {site: SiteConfig{Host: "a.test"}}, "b.test": {site: SiteConfig{Host: "b.test"}}},
-		{"c.test": {site: SiteConfig{Host: "c.test"}}},
+		{"a.test": {site: config.Site{Host: "a.test"}}, "b.test": {site: config.Site{Host: "b.test"}}},
+		{"c.test": {site: config.Site{Host: "c.test"}}},
 		{}, // a listener whose sites were taken out of the file
 	}
 	for _, test := range []struct {

@@ -10,9 +10,12 @@ import (
 	"github.com/landlock-lsm/go-landlock/landlock"
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
 )
 
-// sandboxUnavailable is the state of a sandbox that the kernel does not offer, next to sandboxOn and sandboxOff.
+// sandboxUnavailable is the state of a sandbox that the kernel does not offer, next to config.SandboxOn and config.SandboxOff.
 const sandboxUnavailable = "unavailable"
 
 // SandboxStatus says what the process has given up.
@@ -30,7 +33,7 @@ type SandboxStatus struct {
 func (s SandboxStatus) text() string {
 	switch {
 	case s.Error != "":
-		return textOrDash(s.State) + ": " + printable(s.Error)
+		return textOrDash(s.State) + ": " + eventlog.Printable(s.Error)
 	case s.LandlockABI != 0:
 		return fmt.Sprintf("%s, Landlock ABI %d", textOrDash(s.State), s.LandlockABI)
 	}
@@ -49,9 +52,9 @@ const (
 // confine makes the process, with all its threads and for good, unable to gain privileges and to do in the file system
 // and with sockets anything but what the table says (Landlock, landlock(7)). It does what the kernel can and never fails:
 // a proxy that serves without a sandbox is better than none, and the result says so.
-func confine(cfg *Config, table []sandboxRow) SandboxStatus {
+func confine(cfg *config.Config, table []sandboxRow) SandboxStatus {
 	if !cfg.Sandbox {
-		return SandboxStatus{State: sandboxOff}
+		return SandboxStatus{State: config.SandboxOff}
 	}
 	if err := ll.AllThreadsPrctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return SandboxStatus{State: sandboxUnavailable, Error: fmt.Sprintf("no_new_privs: %v", err)}
@@ -74,7 +77,7 @@ func confine(cfg *Config, table []sandboxRow) SandboxStatus {
 	if err := restriction.Restrict(rules...); err != nil {
 		return SandboxStatus{State: sandboxUnavailable, Error: err.Error()}
 	}
-	return SandboxStatus{State: sandboxOn, LandlockABI: abi}
+	return SandboxStatus{State: config.SandboxOn, LandlockABI: abi}
 }
 
 // landlockCause says why there is no Landlock.
@@ -92,8 +95,8 @@ func landlockCause(err error) string {
 
 // explain adds to the errors of a reload what the sandbox may have to do with them.
 func (s SandboxStatus) explain(err error) error {
-	var refused ConfigErrors
-	if s.State != sandboxOn || !errors.As(err, &refused) {
+	var refused config.Errors
+	if s.State != config.SandboxOn || !errors.As(err, &refused) {
 		return err
 	}
 	explained := slices.Clone(refused)
@@ -106,11 +109,11 @@ func (s SandboxStatus) explain(err error) error {
 }
 
 // log tells the state once.
-func (s SandboxStatus) log(log *Logger) {
+func (s SandboxStatus) log(log *eventlog.Logger) {
 	switch s.State {
-	case sandboxOn:
-		log.Log(LevelInfo, "SANDBOX", Str("status", s.State), Int("landlock_abi", s.LandlockABI))
+	case config.SandboxOn:
+		log.Log(eventlog.LevelInfo, "SANDBOX", eventlog.Str("status", s.State), eventlog.Int("landlock_abi", s.LandlockABI))
 	case sandboxUnavailable:
-		log.Log(LevelWarn, "SANDBOX", Str("status", s.State), Str("error", s.Error))
+		log.Log(eventlog.LevelWarn, "SANDBOX", eventlog.Str("status", s.State), eventlog.Str("error", s.Error))
 	}
 }

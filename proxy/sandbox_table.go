@@ -7,6 +7,8 @@ import (
 
 	"github.com/landlock-lsm/go-landlock/landlock"
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+
+	"reverse-proxy/proxy/config"
 )
 
 // The rights to what lies in a directory, however deep. There is none to execute anything.
@@ -35,7 +37,7 @@ type sandboxRow struct {
 
 // sandboxTable is everything in the file system that a daemon with this configuration may touch after its start. What
 // is not here it can neither open, make, rename nor remove; what it has open already (its sockets, the log) it keeps.
-func sandboxTable(cfg *Config) []sandboxRow {
+func sandboxTable(cfg *config.Config) []sandboxRow {
 	rows := []sandboxRow{
 		// A reload reads the configuration, which a deployment replaces by a rename, or as a symbolic link.
 		{path: cfg.Path, rights: sandboxRead},

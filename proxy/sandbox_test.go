@@ -15,19 +15,22 @@ import (
 
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // sandboxChildDir tells the process that TestInsideTheSandbox starts where its files are.
 const sandboxChildDir = "REVERSE_PROXY_TEST_SANDBOX"
 
 // sandboxedConfig is a configuration whose files lie in the directories that makeSandboxFiles makes.
-func sandboxedConfig(dir string) *Config {
-	return &Config{
+func sandboxedConfig(dir string) *config.Config {
+	return &config.Config{
 		Path: filepath.Join(dir, "config", "config.toml"), Sandbox: true, AdminSocketPath: filepath.Join(dir, "run", "admin.sock"),
-		Logging: LoggingConfig{FilePath: filepath.Join(dir, "log", "proxy.log")},
-		Listeners: []ListenerConfig{
-			{TLS: TLSListenerConfig{ACMECacheDir: filepath.Join(dir, "acme"), ACMECAPath: filepath.Join(dir, "roots", "ca.pem")}},
-			{TLS: TLSListenerConfig{Certificates: []CertificateFiles{{
+		Logging: eventlog.Options{FilePath: filepath.Join(dir, "log", "proxy.log")},
+		Listeners: []config.Listener{
+			{TLS: config.TLS{ACMECacheDir: filepath.Join(dir, "acme"), ACMECAPath: filepath.Join(dir, "roots", "ca.pem")}},
+			{TLS: config.TLS{Certificates: []config.CertificateFiles{{
 				CertPath: filepath.Join(dir, "live", "site.pem"), KeyPath: filepath.Join(dir, "keys", "site.key")}}}},
 		},
 	}
@@ -223,7 +226,7 @@ func TestInsideTheSandbox(t *testing.T) {
 		}
 		t.Skipf("this kernel has no Landlock (%v), so that only no_new_privs was looked at", err)
 	}
-	if results["state"] != sandboxOn || results["abi"] != fmt.Sprint(abi) {
+	if results["state"] != config.SandboxOn || results["abi"] != fmt.Sprint(abi) {
 		t.Fatalf("got the state %q, ABI %s and %q, want on with ABI %d", results["state"], results["abi"], results["error"], abi)
 	}
 	attempts, allowed := sandboxAttempts(dir)
@@ -247,12 +250,12 @@ func TestInsideTheSandbox(t *testing.T) {
 }
 
 func TestSandboxExplainsWhatItMayHaveRefused(t *testing.T) {
-	refused := ConfigErrors{{Key: "a", Problem: "permission denied; let the user read it"}, {Key: "b", Problem: "missing"}}
+	refused := config.Errors{{Key: "a", Problem: "permission denied; let the user read it"}, {Key: "b", Problem: "missing"}}
 	other := errors.New("permission denied")
-	for _, state := range []string{sandboxOn, sandboxOff, sandboxUnavailable} {
+	for _, state := range []string{config.SandboxOn, config.SandboxOff, sandboxUnavailable} {
 		s := SandboxStatus{State: state}
 		lines := errorLines(s.explain(refused))
-		if got := strings.HasSuffix(lines[0], "named at the start"); got != (state == sandboxOn) || lines[1] != "b: missing" {
+		if got := strings.HasSuffix(lines[0], "named at the start"); got != (state == config.SandboxOn) || lines[1] != "b: missing" {
 			t.Errorf("%s: got %q", state, lines)
 		}
 		if s.explain(other) != other || s.explain(nil) != nil {
@@ -304,8 +307,8 @@ func TestTheStateOfTheSandboxIsOneLineForPeople(t *testing.T) {
 		status SandboxStatus
 		want   string
 	}{
-		{SandboxStatus{State: sandboxOn, LandlockABI: 7}, "on, Landlock ABI 7"},
-		{SandboxStatus{State: sandboxOff}, "off"},
+		{SandboxStatus{State: config.SandboxOn, LandlockABI: 7}, "on, Landlock ABI 7"},
+		{SandboxStatus{State: config.SandboxOff}, "off"},
 		{SandboxStatus{State: sandboxUnavailable, Error: "the kernel\nhas none"}, "unavailable: the kernel\\u000ahas none"},
 		{SandboxStatus{}, "-"}, // an older daemon
 	} {

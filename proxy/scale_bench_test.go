@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"runtime"
 	"testing"
+
+	"reverse-proxy/proxy/limit"
 )
 
 // BenchmarkPipelineSites is the stages of a request up to its route, which do not depend on how many sites there are.
@@ -44,7 +46,7 @@ func BenchmarkARequestSites(b *testing.B) {
 }
 
 // BenchmarkARequestTracked is a whole request beside few and many client addresses that the limiter tracks. For the
-// limiter alone see BenchmarkLimiterAllow.
+// limiter alone see limit.BenchmarkLimiterAllow.
 func BenchmarkARequestTracked(b *testing.B) {
 	for _, clients := range []int{1, 1_000_000} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
@@ -56,7 +58,7 @@ func BenchmarkARequestTracked(b *testing.B) {
 func benchmarkARequest(b *testing.B, change func(*pathOptions), tracked int) {
 	s, p := newSteadyPath(b, browserGet, "\r\n\r\n", okResponse, okResponse, change)
 	for i := range tracked {
-		p.shared.limiter.allow(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), RateLimitConfig{RequestsPerSecond: 1e6, Burst: 1e6})
+		p.shared.limiter.Allow(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), limit.Config{RequestsPerSecond: 1e6, Burst: 1e6})
 	}
 	runtime.GC() // what was just made is not measured
 	s.once(b)

@@ -5,15 +5,20 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/limit"
 )
 
 // sharedState is what all listeners and requests share and what outlives every reload (step 3).
 type sharedState struct {
-	log       *Logger
-	limiter   *limiter
+	log       *eventlog.Logger
+	limiter   *limit.Limiter
 	upstreams *upstreams
 	// sweeper holds all deadlines, and conns all client connections.
-	sweeper *sweeper
+	sweeper *deadline.Sweeper
 	conns   *connRegistry
 	metrics *metrics
 	// stop ends the goroutines of the sweeper and of the pools, and tasks waits for them.
@@ -23,17 +28,17 @@ type sharedState struct {
 
 // newSharedState opens the log and makes the limiter, which keeps its state over reloads (S-3.6), and the upstream
 // client. The error names the key of the log file.
-func newSharedState(cfg *Config, stdout io.Writer) (*sharedState, error) {
-	log, err := NewLogger(cfg.Logging, stdout)
+func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) {
+	log, err := eventlog.New(cfg.Logging, stdout)
 	if err != nil {
 		return nil, err
 	}
-	sweeper := newSweeper()
+	sweeper := deadline.NewSweeper()
 	ctx, stop := context.WithCancel(context.Background())
 	shared := &sharedState{
 		stop:      stop,
 		log:       log,
-		limiter:   newLimiter(time.Now),
+		limiter:   limit.New(time.Now),
 		upstreams: newUpstreams(cfg.MaxConnections),
 		sweeper:   sweeper,
 		conns:     newConnRegistry(cfg.MaxConnections, cfg.ConnectionShare(), sweeper),
@@ -41,7 +46,7 @@ func newSharedState(cfg *Config, stdout io.Writer) (*sharedState, error) {
 	}
 	shared.conns.onCut = logCut(log, cfg.ConnectionShare())
 	shared.upstreams.names.log = log
-	shared.tasks.Go(func() { shared.sweeper.run(ctx) })
+	shared.tasks.Go(func() { shared.sweeper.Run(ctx) })
 	shared.tasks.Go(func() { shared.upstreams.run(ctx) })
 	return shared, nil
 }

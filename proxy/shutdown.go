@@ -5,6 +5,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 // shutdownSpare is what a shutdown takes at most besides the wait for requests: a log on a slow disk is written out.
@@ -22,7 +24,7 @@ func (d *Daemon) shutdown() {
 	d.health.drain()              // 503 from now on, so that a balancer leaves (S-9.2)
 	d.notify.Stopping("waiting for requests in flight", d.config.ShutdownTimeout+shutdownSpare)
 	log := d.shared.log
-	log.Log(LevelInfo, "SHUTDOWN", Str("phase", "drain"), Int("requests_in_flight", int(d.pipeline.inFlight.Load())))
+	log.Log(eventlog.LevelInfo, "SHUTDOWN", eventlog.Str("phase", "drain"), eventlog.Int("requests_in_flight", int(d.pipeline.inFlight.Load())))
 
 	ctx, cancel := context.WithTimeout(context.Background(), d.config.ShutdownTimeout)
 	defer cancel()
@@ -45,6 +47,6 @@ func (d *Daemon) shutdown() {
 	if !drained {
 		status = "cut"
 	}
-	log.Log(LevelInfo, "SHUTDOWN", Str("phase", "done"), Str("status", status), Int("requests_cut", int(cut)))
+	log.Log(eventlog.LevelInfo, "SHUTDOWN", eventlog.Str("phase", "done"), eventlog.Str("status", status), eventlog.Int("requests_cut", int(cut)))
 	d.shared.close()
 }

@@ -9,6 +9,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/limit"
 )
 
 // siteServer serves the connections of one port of a listener: HTTP/1 and HTTP/2 over TLS, or HTTP/1 in the clear on the
@@ -25,7 +29,7 @@ type siteServer struct {
 	tls           *tls.Config
 	gate          *gate
 	registry      *connRegistry
-	log           *Logger
+	log           *eventlog.Logger
 	headerTimeout time.Duration
 	idleTimeout   time.Duration
 	isDraining    atomic.Bool
@@ -72,7 +76,7 @@ func (s *siteServer) serve(ln net.Listener) error {
 		if !ok {
 			return errors.Join(errors.New("the listener is not a TCP listener"), conn.Close())
 		}
-		t, acceptOn := s.registry.admit(newClientKey(peerOf(tcp)))
+		t, acceptOn := s.registry.admit(limit.NewKey(peerOf(tcp)))
 		if !acceptOn {
 			switch t.wait() {
 			case refused: // at once: others may wait behind it
@@ -122,15 +126,15 @@ func (s *siteServer) refuse(tcp *net.TCPConn, t *ticket) {
 	client := peerOf(tcp)
 	_ = tcp.SetLinger(0) // fails only where the connection is gone already
 	_ = tcp.Close()
-	s.log.repeating(LevelWarn, repeatKey{key: "share", host: shareHolder(client)}, "CONNECTION_REFUSED",
-		Addr("client_ip", client), Str("limit", "max_connections_per_client"), Int("held", t.held), Int("share", s.registry.share))
+	s.log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "share", Host: shareHolder(client)}, "CONNECTION_REFUSED",
+		eventlog.Addr("client_ip", client), eventlog.Str("limit", "max_connections_per_client"), eventlog.Int("held", t.held), eventlog.Int("share", s.registry.share))
 }
 
 // logCut returns the function that logs the connections that are cut because their clients hold more than their share.
-func logCut(log *Logger, share int) func(client netip.Addr, held int) {
+func logCut(log *eventlog.Logger, share int) func(client netip.Addr, held int) {
 	return func(client netip.Addr, held int) {
-		log.repeating(LevelWarn, repeatKey{key: "over share", host: shareHolder(client)}, "CONNECTION_CUT",
-			Addr("client_ip", client), Str("limit", "max_connections_per_client"), Int("held", held), Int("share", share))
+		log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "over share", Host: shareHolder(client)}, "CONNECTION_CUT",
+			eventlog.Addr("client_ip", client), eventlog.Str("limit", "max_connections_per_client"), eventlog.Int("held", held), eventlog.Int("share", share))
 	}
 }
 
@@ -156,10 +160,10 @@ func peerOf(tcp *net.TCPConn) netip.Addr {
 
 // handshakeFailed logs a handshake that was not completed: any scanner causes some, and so at debug.
 func (s *siteServer) handshakeFailed(c *clientConn, err error) {
-	if errors.Is(err, io.EOF) || !s.log.Enabled(LevelDebug) {
+	if errors.Is(err, io.EOF) || !s.log.Enabled(eventlog.LevelDebug) {
 		return
 	}
-	s.log.Log(LevelDebug, "CONNECTION_ERROR", Str("listener", s.address), Str("client_ip", c.clientText), Err(err))
+	s.log.Log(eventlog.LevelDebug, "CONNECTION_ERROR", eventlog.Str("listener", s.address), eventlog.Str("client_ip", c.clientText), eventlog.Err(err))
 }
 
 // countHandshake counts a handshake that has ended.
@@ -167,7 +171,7 @@ func (s *siteServer) countHandshake(c *clientConn, err error) {
 	result := handshakeDone
 	switch {
 	case err == nil:
-	case c.watch.phase() == phaseExpired:
+	case c.watch.Phase() == deadline.PhaseExpired:
 		result = handshakeLate
 	case errors.Is(err, io.EOF):
 		result = handshakeClosed

@@ -3,6 +3,9 @@ package proxy
 import (
 	"errors"
 	"io"
+
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // forward sends the request to the site's upstream and its response to the client, both bodies streaming (S-6.7).
@@ -29,7 +32,7 @@ func (p *pipeline) forward(x *exchange) *answer {
 // Errors; S-6.10).
 func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 	bodyError, cause := x.body.failed(), x.cancelled()
-	x.watch.reset()
+	x.watch.Reset()
 	x.turn.take(x.request.Account) // those that have waited for the same may all be here at once
 	if met := x.shareOf(err); met != nil {
 		return p.refuseByShare(x, met)
@@ -69,8 +72,8 @@ func (p *pipeline) clientGone(x *exchange, cause error) *answer {
 }
 
 func (p *pipeline) logClientGone(x *exchange, cause error) {
-	if p.log.Enabled(LevelDebug) {
-		p.log.Log(LevelDebug, "CLIENT_GONE", Str("client_ip", x.request.ClientText), Str("host", x.host), Err(cause))
+	if p.log.Enabled(eventlog.LevelDebug) {
+		p.log.Log(eventlog.LevelDebug, "CLIENT_GONE", eventlog.Str("client_ip", x.request.ClientText), eventlog.Str("host", x.host), eventlog.Err(cause))
 	}
 }
 
@@ -118,7 +121,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn, pool *upstreamPool) (g
 				return given
 			}
 			x.wrote(len(data))
-			x.watch.set(phaseBody, p.bodyIdle)
+			x.watch.Set(deadline.PhaseBody, p.bodyIdle)
 		}
 	}
 	trailers := body.trailers()

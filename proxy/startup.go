@@ -5,6 +5,8 @@ import (
 	"io"
 	"path/filepath"
 	"sync/atomic"
+
+	"reverse-proxy/proxy/config"
 )
 
 // Options are what the command line says about how to start.
@@ -38,7 +40,7 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	if err != nil {
 		return nil, steps.failed(err)
 	}
-	cfg, err := LoadConfig(path, opts.AllowWildcardBind)
+	cfg, err := config.Load(path, opts.AllowWildcardBind)
 	if err != nil {
 		return nil, steps.failed(err)
 	}

@@ -5,11 +5,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config"
 )
 
 func TestStartupErrorHasALineForEachError(t *testing.T) {
-	first := ConfigErrors{{Key: "listeners[0].tls.acme_domains", Problem: "a"}, {Key: "listeners[0].tls.acme_domains", Problem: "b"}}
-	second := ConfigErrors{{Key: "listeners[1].tls.acme_domains", Problem: "c"}}
+	first := config.Errors{{Key: "listeners[0].tls.acme_domains", Problem: "a"}, {Key: "listeners[0].tls.acme_domains", Problem: "b"}}
+	second := config.Errors{{Key: "listeners[1].tls.acme_domains", Problem: "c"}}
 	for _, tc := range []struct {
 		name  string
 		cause error

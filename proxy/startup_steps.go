@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // StartupError is the failure of one step of the startup.
@@ -40,7 +43,7 @@ func errorLines(err error) []string {
 		}
 		return lines
 	}
-	var config ConfigErrors
+	var config config.Errors
 	if errors.As(err, &config) {
 		return config.Lines()
 	}
@@ -50,11 +53,11 @@ func errorLines(err error) []string {
 // stepLog times the steps of the startup and logs a line for each that is done (S-4.1). Steps before the third, which
 // opens the log, are logged when it is open.
 type stepLog struct {
-	log   *Logger
+	log   *eventlog.Logger
 	step  int
 	name  string
 	began time.Time
-	early []func(*Logger)
+	early []func(*eventlog.Logger)
 }
 
 // begin says which step runs from now on.
@@ -63,8 +66,8 @@ func (s *stepLog) begin(step int, name string) { s.step, s.name, s.began = step,
 // done logs the step that ran.
 func (s *stepLog) done() {
 	step, name, took := s.step, s.name, time.Since(s.began)
-	line := func(log *Logger) {
-		log.Log(LevelInfo, "STARTUP", Int("step", step), Str("name", name), Millis("duration_ms", took))
+	line := func(log *eventlog.Logger) {
+		log.Log(eventlog.LevelInfo, "STARTUP", eventlog.Int("step", step), eventlog.Str("name", name), eventlog.Millis("duration_ms", took))
 	}
 	if s.log == nil {
 		s.early = append(s.early, line)
@@ -74,7 +77,7 @@ func (s *stepLog) done() {
 }
 
 // attach gives the log to write to, and writes the lines of the steps that ran before it was open.
-func (s *stepLog) attach(log *Logger) {
+func (s *stepLog) attach(log *eventlog.Logger) {
 	s.log = log
 	for _, line := range s.early {
 		line(log)

@@ -2,6 +2,9 @@ package proxy
 
 import (
 	"os"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
 )
 
 // Status gathers what an operator wants to know of the running daemon (S-10.1).
@@ -33,7 +36,7 @@ func (d *Daemon) Status() Status {
 		Connections:             d.shared.conns.count(),
 		RequestsInFlight:        int(d.pipeline.inFlight.Load()),
 		Descriptors:             descriptorUsage(),
-		RateLimitedClients:      d.shared.limiter.tracked(),
+		RateLimitedClients:      d.shared.limiter.Tracked(),
 	}
 	if drift := d.drift.Load(); drift != nil {
 		status.Config.RestartRequired = *drift
@@ -45,7 +48,7 @@ func (d *Daemon) Status() Status {
 		}
 		status.Listeners = append(status.Listeners, listener)
 		for _, certificate := range l.source.Certificates() {
-			days := daysLeft(certificate.NotAfter, at)
+			days := cert.DaysLeft(certificate.NotAfter, at)
 			certificate.DaysLeft = &days
 			status.Certificates = append(status.Certificates, certificate)
 		}
@@ -60,11 +63,11 @@ func (d *Daemon) Status() Status {
 type ACMEStatus struct {
 	// Listener is the address and port of the listener that the certificate is for.
 	Listener string `json:"listener"`
-	CertNameStatus
+	cert.NameStatus
 }
 
 // fileDiffers reports whether the configuration file holds other bytes than those in use, or cannot be read.
 func fileDiffers(path, hash string) bool {
-	contents, err := readStableFile(path, maxConfigBytes, nil)
-	return err != nil || hashOf(contents) != hash
+	contents, err := config.ReadStableFile(path, config.MaxBytes, nil)
+	return err != nil || config.HashOf(contents) != hash
 }

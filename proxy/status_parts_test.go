@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
 )
 
@@ -43,7 +45,7 @@ func TestDaysLeftAreWholeDays(t *testing.T) {
 		{0, 0}, {23 * time.Hour, 0}, {24 * time.Hour, 1}, {60*24*time.Hour - time.Second, 59}, {-time.Second, -1}, {-24 * time.Hour, -1},
 		{-25 * time.Hour, -2},
 	} {
-		if got := daysLeft(configtest.Now.Add(c.left), configtest.Now); got != c.want {
+		if got := cert.DaysLeft(configtest.Now.Add(c.left), configtest.Now); got != c.want {
 			t.Errorf("%v before the end: got %d days, want %d", c.left, got, c.want)
 		}
 	}
@@ -132,7 +134,7 @@ func TestStatusOfTheDaemonTellsOfReloadsAndSites(t *testing.T) {
 	if !slices.Equal(results, []string{"error", "ok"}) || status.Reloads[1].Changes != 2 || len(status.Reloads[0].Errors) != 1 {
 		t.Errorf("got the reloads %+v, want the refused one first, and then the one with two changes", status.Reloads)
 	}
-	if want := []Drift{{"connection_idle_timeout_secs", "60", "7"}}; !cmp.Equal(want, status.Config.RestartRequired) {
+	if want := []config.Drift{{Key: "connection_idle_timeout_secs", Running: "60", File: "7"}}; !cmp.Equal(want, status.Config.RestartRequired) {
 		t.Errorf("got %v for a restart, want %v, which the refused reload leaves", status.Config.RestartRequired, want)
 	}
 }

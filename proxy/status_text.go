@@ -7,6 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // text renders the status for people at a time of the reader's clock: first what holds for the process, then a table
@@ -44,7 +48,7 @@ func (s Status) writeProcess(b *strings.Builder) {
 		name = ""
 	}
 	t.row("connections", fmt.Sprintf("%d of %s, %s in flight, %s tracked by the rate limit", s.Connections,
-		numberOrDash(int64(s.MaxConnections)), count(s.RequestsInFlight, "request"), count(s.RateLimitedClients, "client")))
+		numberOrDash(int64(s.MaxConnections)), config.Count(s.RequestsInFlight, "request"), config.Count(s.RateLimitedClients, "client")))
 	t.row("descriptors", fmt.Sprintf("%s of %s", numberOrDash(int64(s.Descriptors.Used)), numberOrDash(int64(s.Descriptors.Allowed))))
 	t.row("memory", fmt.Sprintf("%s resident, %s heap, %s goroutines", bytesOrDash(s.Memory.ResidentBytes),
 		bytesOrDash(s.Memory.HeapBytes), numberOrDash(int64(s.Memory.Goroutines))))
@@ -64,7 +68,7 @@ func (s Status) writeListeners(b *strings.Builder, columns int) {
 // writeSites writes the table of sites. A daemon that does not list them tells their number at least.
 func (s Status) writeSites(b *strings.Builder, columns int) {
 	if s.SiteTraffic == nil {
-		fmt.Fprintf(b, "\n%s; this daemon does not list them\n", count(s.Sites, "site"))
+		fmt.Fprintf(b, "\n%s; this daemon does not list them\n", config.Count(s.Sites, "site"))
 		return
 	}
 	t := table{columns: columns, expendable: []string{"LISTENER", "UPSTREAM", ">IN", ">OUT", ">4XX"},
@@ -85,13 +89,13 @@ func (s Status) writeCertificates(b *strings.Builder, at time.Time, columns int)
 	t := table{columns: columns, expendable: []string{"SOURCE", "LISTENER", ">DAYS LEFT"},
 		header: []string{"CERTIFICATE", "LISTENER", "SOURCE", "EXPIRES", ">DAYS LEFT"}}
 	byEnd := slices.Clone(s.Certificates)
-	slices.SortStableFunc(byEnd, func(a, b CertInfo) int { return a.NotAfter.Compare(b.NotAfter) })
+	slices.SortStableFunc(byEnd, func(a, b cert.Info) int { return a.NotAfter.Compare(b.NotAfter) })
 	for _, certificate := range byEnd {
 		days := "-"
 		if certificate.DaysLeft != nil {
 			days = strconv.Itoa(*certificate.DaysLeft)
 		} else if !certificate.NotAfter.IsZero() {
-			days = strconv.Itoa(daysLeft(certificate.NotAfter, at))
+			days = strconv.Itoa(cert.DaysLeft(certificate.NotAfter, at))
 		}
 		t.row(namesText(certificate.Names), textOrDash(certificate.Listener), textOrDash(string(certificate.Source)),
 			timeText(certificate.NotAfter), days)
@@ -105,7 +109,7 @@ func (s Status) writeACME(b *strings.Builder, columns int) {
 		header: []string{"ACME NAME", "LISTENER", "LAST ATTEMPT", "NEXT TRY", "LAST ERROR"}}
 	for _, name := range s.ACME {
 		t.row(textOrDash(name.Domain), textOrDash(name.Listener), timeText(name.LastAttempt), timeText(name.NextTry),
-			cmp.Or(printable(name.LastError), "-"))
+			cmp.Or(eventlog.Printable(name.LastError), "-"))
 	}
 	t.write(b)
 }
@@ -122,20 +126,20 @@ func (s Status) writeReloads(b *strings.Builder) {
 	}
 	t := table{header: []string{"RELOAD", "RESULT", "WHAT"}}
 	for _, reload := range reloads {
-		what := count(reload.Changes, "change")
+		what := config.Count(reload.Changes, "change")
 		if reload.Status != adminStatusOK {
-			what = cmp.Or(printableLine(reload.Message), "-")
+			what = cmp.Or(eventlog.PrintableLine(reload.Message), "-")
 		}
 		t.row(timeText(reload.Time), textOrDash(reload.Status), what)
 		for _, problem := range reload.Errors[:min(len(reload.Errors), maxHistoryErrors+1)] {
-			t.row("", "", printableLine(problem))
+			t.row("", "", eventlog.PrintableLine(problem))
 		}
 	}
 	t.write(b)
 }
 
 // textOrDash is the text made printable, or a dash for none.
-func textOrDash(text string) string { return cmp.Or(printable(text), "-") }
+func textOrDash(text string) string { return cmp.Or(eventlog.Printable(text), "-") }
 
 // numberOrDash is the number, or a dash for 0, which stands for one that is not known.
 func numberOrDash(n int64) string {

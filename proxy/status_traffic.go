@@ -1,5 +1,9 @@
 package proxy
 
+import (
+	"reverse-proxy/proxy/config"
+)
+
 // SiteTraffic is one site with what it has served since the start of the daemon, or since it was added.
 type SiteTraffic struct {
 	SiteSummary
@@ -22,7 +26,7 @@ type TrafficCounts struct {
 }
 
 // siteTraffic lists the sites on the running listeners, by host, with what count tells of them.
-func siteTraffic(running []ListenerConfig, dynamic *DynamicConfig, count func(host string) TrafficCounts) []SiteTraffic {
+func siteTraffic(running []config.Listener, dynamic *DynamicConfig, count func(host string) TrafficCounts) []SiteTraffic {
 	served := servedSites(running, dynamic)
 	traffic := make([]SiteTraffic, 0, len(served))
 	for _, id := range inOrder(served) {

@@ -7,11 +7,14 @@ import (
 	"slices"
 
 	"golang.org/x/crypto/acme"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // listenerTLSConfig is the TLS side of one HTTPS listener (S-5.1): versions, suites, protocols, and the choice of the
 // certificate and the sessions that resume. Handshakes other than the CA's validations wait at the gate.
-func listenerTLSConfig(source CertSource, g *gate, log *Logger) *tls.Config {
+func listenerTLSConfig(source cert.Source, g *gate, log *eventlog.Logger) *tls.Config {
 	config := &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		CipherSuites: []uint16{ // those of TLS 1.2; the ones of 1.3 cannot be chosen and are all good
@@ -49,14 +52,14 @@ func listenerTLSConfig(source CertSource, g *gate, log *Logger) *tls.Config {
 
 // logRefusedName logs a handshake for which there is no certificate (S-5.2). Of one client it is a repeating failure, whatever
 // names it asks for (S-5.15).
-func logRefusedName(log *Logger, hello *tls.ClientHelloInfo) {
+func logRefusedName(log *eventlog.Logger, hello *tls.ClientHelloInfo) {
 	reason := "no certificate covers this name"
 	if hello.ServerName == "" {
 		reason = "no server name, and more than one certificate to choose from"
 	}
 	address := hello.Conn.RemoteAddr()
-	log.repeating(LevelWarn, repeatKey{key: "tls", host: clientPrefix(address), cause: reason}, "TLS_REFUSED",
-		Str("client_ip", clientIP(address)), Str("server_name", hello.ServerName), Str("error", reason))
+	log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "tls", Host: clientPrefix(address), Cause: reason}, "TLS_REFUSED",
+		eventlog.Str("client_ip", clientIP(address)), eventlog.Str("server_name", hello.ServerName), eventlog.Str("error", reason))
 }
 
 // clientPrefix returns what tells clients apart: an IPv4 address, or the /64 of an IPv6 address.

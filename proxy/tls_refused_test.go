@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 // peerConn is a connection of which only the peer's address is known.
@@ -21,7 +23,7 @@ func (c peerConn) RemoteAddr() net.Addr {
 
 func TestARefusedNameIsARepeatingFailureOfItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, lines := bubbleLogger(t, LoggingConfig{})
+		l, lines := bubbleLogger(t, eventlog.Options{})
 		refuse := func(peer, name string) {
 			logRefusedName(l, &tls.ClientHelloInfo{Conn: peerConn{peer: peer}, ServerName: name})
 		}
@@ -40,7 +42,7 @@ func TestARefusedNameIsARepeatingFailureOfItsClient(t *testing.T) {
 			"WARN TLS_REFUSED client_ip=192.0.2.2 server_name=a.example"+notCovered,
 			"WARN TLS_REFUSED client_ip=2001:db8::1 server_name=a.example"+notCovered,
 			"WARN TLS_REFUSED client_ip=2001:db8:0:1::1 server_name=a.example"+notCovered)
-		time.Sleep(repeatWindow + time.Second)
+		time.Sleep(eventlog.RepeatWindow + time.Second)
 		got := map[string]bool{}
 		for _, line := range lines()[5:] {
 			got[line] = true

@@ -1,6 +1,10 @@
 package proxy
 
-import "crypto/tls"
+import (
+	"crypto/tls"
+
+	"reverse-proxy/proxy/cert"
+)
 
 // sessionNameLabel marks the server name among what a session ticket holds.
 const sessionNameLabel = "reverse-proxy server name: "
@@ -10,9 +14,9 @@ const sessionNameLabel = "reverse-proxy server name: "
 // under a name that no certificate covers. A ticket that does not fit is ignored: a full handshake follows, which picks the
 // certificate or refuses the name. The keys of tickets stay those of the configuration, which crypto/tls renews every day;
 // they outlive reloads, as the configuration does.
-func bindSessions(config *tls.Config, source CertSource) {
+func bindSessions(config *tls.Config, source cert.Source) {
 	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
-		session.Extra = append(session.Extra, []byte(sessionNameLabel+normalServerName(state.ServerName)))
+		session.Extra = append(session.Extra, []byte(sessionNameLabel+cert.NormalName(state.ServerName)))
 		return config.EncryptTicket(state, session)
 	}
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
@@ -29,7 +33,7 @@ func bindSessions(config *tls.Config, source CertSource) {
 
 // isSessionOf reports whether a session was made for the server name.
 func isSessionOf(session *tls.SessionState, name string) bool {
-	name = sessionNameLabel + normalServerName(name)
+	name = sessionNameLabel + cert.NormalName(name)
 	for _, extra := range session.Extra {
 		if string(extra) == name {
 			return true

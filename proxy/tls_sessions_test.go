@@ -7,6 +7,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // oneSession is a client's session cache that holds the session of the last handshake, whatever the name.
@@ -27,9 +30,9 @@ func (s *oneSession) Put(_ string, session *tls.ClientSessionState) {
 
 // sessionServer accepts handshakes by the configuration of a listener and sends each client a byte, with which a ticket of
 // TLS 1.3 arrives.
-func sessionServer(t *testing.T, source CertSource) string {
+func sessionServer(t *testing.T, source cert.Source) string {
 	t.Helper()
-	logger, err := NewLogger(LoggingConfig{Format: FormatText}, io.Discard)
+	logger, err := eventlog.New(eventlog.Options{Format: eventlog.FormatText}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,12 +81,12 @@ func resume(t *testing.T, address, name string, version uint16, cache *oneSessio
 }
 
 func TestASessionBelongsToItsServerName(t *testing.T) {
-	both := newCertTable([]*tls.Certificate{testCertificate(t, "a.example"), testCertificate(t, "b.example")})
-	same := newCertTable([]*tls.Certificate{testCertificate(t, "a.example", "b.example"), testCertificate(t, "a.example", "b.example")})
+	both := cert.NewTable([]*tls.Certificate{testCertificate(t, "a.example"), testCertificate(t, "b.example")})
+	same := cert.NewTable([]*tls.Certificate{testCertificate(t, "a.example", "b.example"), testCertificate(t, "a.example", "b.example")})
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, test := range []struct {
 			name          string
-			before, after *certTable
+			before, after *cert.Table
 			first, second string
 			resumed       bool
 			refused       bool
@@ -93,7 +96,7 @@ func TestASessionBelongsToItsServerName(t *testing.T) {
 			{"another name", both, both, "a.example", "b.example", false, false},
 			{"another name of the same certificate", same, same, "a.example", "b.example", false, false},
 			{"a name that no certificate covers", both, both, "a.example", "c.example", false, true},
-			{"a name that is no longer served", both, newCertTable([]*tls.Certificate{testCertificate(t, "b.example")}), "a.example", "a.example", false, true},
+			{"a name that is no longer served", both, cert.NewTable([]*tls.Certificate{testCertificate(t, "b.example")}), "a.example", "a.example", false, true},
 			{"a name with a new certificate", both, same, "a.example", "a.example", true, false},
 			{"no name after a name", same, same, "a.example", "", false, false},
 			{"a name after no name", same, same, "", "a.example", false, false},
@@ -102,13 +105,13 @@ func TestASessionBelongsToItsServerName(t *testing.T) {
 		} {
 			t.Run(tls.VersionName(version)+", "+test.name, func(t *testing.T) {
 				source := &tableSource{}
-				source.table.Store(test.before)
+				source.Use(test.before)
 				address := sessionServer(t, source)
 				cache := &oneSession{}
 				if resumed, err := resume(t, address, test.first, version, cache); err != nil || resumed {
 					t.Fatalf("the first handshake: resumed %v, error %v", resumed, err)
 				}
-				source.table.Store(test.after)
+				source.Use(test.after)
 				resumed, err := resume(t, address, test.second, version, cache)
 				if resumed != test.resumed || (err != nil) != test.refused {
 					t.Errorf("got resumed %v and error %v, want %v and refused %v", resumed, err, test.resumed, test.refused)

@@ -11,13 +11,16 @@ import (
 	"testing"
 	"time"
 
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // testCertificate makes a certificate for names, self-signed.
 func testCertificate(t *testing.T, names ...string) *tls.Certificate {
 	t.Helper()
-	certificate, err := selfSigned(names, time.Now())
+	certificate, err := cert.MakeSelfSigned(names, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +29,7 @@ func testCertificate(t *testing.T, names ...string) *tls.Certificate {
 
 func TestCertTableFindsTheCertificate(t *testing.T) {
 	one, wild, other := testCertificate(t, "A.example", "b.example"), testCertificate(t, "*.w.example"), testCertificate(t, "x.w.example")
-	table := newCertTable([]*tls.Certificate{one, wild, other})
+	table := cert.NewTable([]*tls.Certificate{one, wild, other})
 	for _, test := range []struct {
 		name, server string
 		want         *tls.Certificate
@@ -42,12 +45,12 @@ func TestCertTableFindsTheCertificate(t *testing.T) {
 		{"no name has none where there are several", "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := table.find(&tls.ClientHelloInfo{ServerName: test.server}); got != test.want {
+			if got := table.Find(&tls.ClientHelloInfo{ServerName: test.server}); got != test.want {
 				t.Errorf("find(%q): got %v, want %v", test.server, got, test.want)
 			}
 		})
 	}
-	if got := newCertTable([]*tls.Certificate{one}).find(&tls.ClientHelloInfo{}); got != one {
+	if got := cert.NewTable([]*tls.Certificate{one}).Find(&tls.ClientHelloInfo{}); got != one {
 		t.Error("without a server name the only certificate has to be found")
 	}
 	for name, test := range map[string]struct {
@@ -59,17 +62,17 @@ func TestCertTableFindsTheCertificate(t *testing.T) {
 		"two for different names":             {[]*tls.Certificate{one, wild}, false},
 		"no certificate":                      {nil, false},
 	} {
-		if got := newCertTable(test.certificates).find(&tls.ClientHelloInfo{}); (got != nil) != test.want {
+		if got := cert.NewTable(test.certificates).Find(&tls.ClientHelloInfo{}); (got != nil) != test.want {
 			t.Errorf("%s, and a client without a server name: got a certificate: %v, want %v", name, got != nil, test.want)
 		}
 	}
 }
 
 // handshake runs one TLS handshake against a listener's configuration and returns the client's view of it.
-func handshake(t *testing.T, source CertSource, g *gate, client *tls.Config) (tls.ConnectionState, string, error) {
+func handshake(t *testing.T, source cert.Source, g *gate, client *tls.Config) (tls.ConnectionState, string, error) {
 	t.Helper()
 	log := new(syncBuffer)
-	logger, err := NewLogger(LoggingConfig{Format: FormatText}, log)
+	logger, err := eventlog.New(eventlog.Options{Format: eventlog.FormatText}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,15 +108,13 @@ func handshake(t *testing.T, source CertSource, g *gate, client *tls.Config) (tl
 }
 
 // tableSource serves a table.
-type tableSource struct{ localSource }
+type tableSource struct{ cert.Given }
 
 func newTableSource(certificates ...*tls.Certificate) *tableSource {
-	s := &tableSource{localSource{mode: TLSModeManual}}
-	s.table.Store(newCertTable(certificates))
+	s := &tableSource{}
+	s.Use(cert.NewTable(certificates))
 	return s
 }
-
-func (s *tableSource) Prepare([]string) (*preparedTable, error) { return nil, nil }
 
 func openGate() *gate {
 	g := newGate(time.Second)
@@ -127,7 +128,7 @@ func TestHandshakes(t *testing.T) {
 	const unrecognizedName = tls.AlertError(112)
 	for _, test := range []struct {
 		name   string
-		source CertSource
+		source cert.Source
 		client *tls.Config
 		alert  error
 		log    string
@@ -181,7 +182,7 @@ func TestAClosedGateHoldsAHandshakeAndThenLetsItGo(t *testing.T) {
 }
 
 // writePair writes a certificate and its key into dir.
-func writePair(t *testing.T, dir, name string, certificate *tls.Certificate) CertificateFiles {
+func writePair(t *testing.T, dir, name string, certificate *tls.Certificate) config.CertificateFiles {
 	t.Helper()
 	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
 	if err != nil {
@@ -191,13 +192,13 @@ func writePair(t *testing.T, dir, name string, certificate *tls.Certificate) Cer
 	pair := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
 	pair = append(pair, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})...)
 	path := configtest.WriteFile(t, dir, name, string(pair))
-	return CertificateFiles{CertPath: path, KeyPath: path}
+	return config.CertificateFiles{CertPath: path, KeyPath: path}
 }
 
 func TestManualCertificatesAreReloadedAsOne(t *testing.T) {
 	dir := t.TempDir()
-	files := []CertificateFiles{writePair(t, dir, "one", testCertificate(t, "a.example")), writePair(t, dir, "two", testCertificate(t, "b.example"))}
-	source, err := newManualSource("listeners[0].tls", "127.0.0.1:443", files)
+	files := []config.CertificateFiles{writePair(t, dir, "one", testCertificate(t, "a.example")), writePair(t, dir, "two", testCertificate(t, "b.example"))}
+	source, err := cert.NewManual("listeners[0].tls", "127.0.0.1:443", files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +222,7 @@ func TestManualCertificatesAreReloadedAsOne(t *testing.T) {
 	if source.Certificate(&tls.ClientHelloInfo{ServerName: "a.example"}) != before {
 		t.Error("the certificates changed before the reload was through")
 	}
-	prepared.commit()
+	prepared.Commit()
 	if source.Certificate(&tls.ClientHelloInfo{ServerName: "a.example"}) != nil ||
 		source.Certificate(&tls.ClientHelloInfo{ServerName: "c.example"}) == nil {
 		t.Error("the new certificates are not in use")
@@ -231,7 +232,7 @@ func TestManualCertificatesAreReloadedAsOne(t *testing.T) {
 func TestAnExpiredManualCertificateRefusesTheReload(t *testing.T) {
 	dir := t.TempDir()
 	configtest.WritePair(t, dir, "old", time.Now().Add(-time.Hour))
-	_, err := newManualSource("listeners[2].tls", "127.0.0.1:443", []CertificateFiles{
+	_, err := cert.NewManual("listeners[2].tls", "127.0.0.1:443", []config.CertificateFiles{
 		{CertPath: filepath.Join(dir, "old.pem"), KeyPath: filepath.Join(dir, "old.key")}})
 	if err == nil || !strings.Contains(err.Error(), "listeners[2].tls.cert_path: ") || !strings.Contains(err.Error(), "expired at ") {
 		t.Errorf("got %v, want the key and that it expired", err)
@@ -239,7 +240,7 @@ func TestAnExpiredManualCertificateRefusesTheReload(t *testing.T) {
 }
 
 func TestASelfSignedCertificateStaysWhileTheNamesDo(t *testing.T) {
-	source, err := newSelfSignedSource("127.0.0.1:443", []string{"b.example", "a.example"})
+	source, err := cert.NewSelfSigned("127.0.0.1:443", []string{"b.example", "a.example"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +254,7 @@ func TestASelfSignedCertificateStaysWhileTheNamesDo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		prepared.commit()
+		prepared.Commit()
 		if same := source.Certificate(hello) == first; same != step.same {
 			t.Errorf("names %v: the same certificate: %v, want %v", step.names, same, step.same)
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 
+	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http1"
 )
 
@@ -21,8 +22,8 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn, pool *upstreamPoo
 		return p.forwardFailed(x, fault)
 	}
 	x.status = upstream.head.Status
-	// A client that has closed its sending half has not left, as it would have in phaseBody.
-	if !x.beginAnswer() || !x.watch.set(phaseTunnel, x.body.idle) {
+	// A client that has closed its sending half has not left, as it would have in deadline.PhaseBody.
+	if !x.beginAnswer() || !x.watch.Set(deadline.PhaseTunnel, x.body.idle) {
 		p.clientLost(x, errBodyIdle)
 		return nil
 	}
@@ -117,13 +118,13 @@ func (x *exchange) copyTunnel(to io.Writer, from io.Reader, passed *int64) {
 	for {
 		n, err := from.Read(room)
 		if n > 0 {
-			x.watch.set(phaseTunnel, x.body.idle)
+			x.watch.Set(deadline.PhaseTunnel, x.body.idle)
 			if _, err := to.Write(room[:n]); err != nil {
 				x.endTunnel(err)
 				return
 			}
 			*passed += int64(n)
-			x.watch.set(phaseTunnel, x.body.idle)
+			x.watch.Set(deadline.PhaseTunnel, x.body.idle)
 		}
 		if err == io.EOF {
 			if half, ok := to.(halfCloser); !ok || half.CloseWrite() != nil {

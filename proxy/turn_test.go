@@ -13,6 +13,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/limit"
 )
 
 func TestAClientHasAsManyTurnsAsThereAreProcessors(t *testing.T) {
@@ -67,7 +70,7 @@ func TestAGoroutineHoldsOneTurn(t *testing.T) {
 }
 
 func TestAClientWithManyConnectionsTakesTurns(t *testing.T) {
-	all, key := accounts{}, newClientKey(netip.MustParseAddr("192.0.2.1"))
+	all, key := accounts{}, limit.NewKey(netip.MustParseAddr("192.0.2.1"))
 	var account *clientAccount
 	for n := range crowdConns {
 		if account != nil && account.turns.Load() != nil {
@@ -105,7 +108,7 @@ func newTurnTestWith(t *testing.T, upstream string) *turnTest {
 	}
 	p.registry.mu.Lock()
 	defer p.registry.mu.Unlock()
-	p.account = p.registry.clients[newClientKey(netip.MustParseAddr("127.0.0.1"))]
+	p.account = p.registry.clients[limit.NewKey(netip.MustParseAddr("127.0.0.1"))]
 	return p
 }
 
@@ -227,7 +230,7 @@ func TestAStreamBeginsInATurnOfItsOwn(t *testing.T) {
 		turns.take()
 	}
 	c.request(1, "GET", "/silent", true)
-	waitFor(t, "the request to be read", func() bool { return served.watch.phase() == phaseHead })
+	waitFor(t, "the request to be read", func() bool { return served.watch.Phase() == deadline.PhaseHead })
 	p.reclaim()
 	for range 3 {
 		p.answered(t, "127.0.0.2")
@@ -252,13 +255,13 @@ func TestFailedExchangesAreAnsweredInTurns(t *testing.T) {
 	conn := p.dial(t)
 	send(t, conn, "GET /ends HTTP/1.1\r\nHost: a.test\r\n\r\n")
 	served := p.lastConn()
-	waitFor(t, "the request to be sent", func() bool { return served.watch.phase() == phaseUpstream })
+	waitFor(t, "the request to be sent", func() bool { return served.watch.Phase() == deadline.PhaseUpstream })
 	waitFor(t, "the turn to be given back", func() bool { return len(turns.taken) == 0 })
 	for range cap(turns.taken) {
 		turns.take()
 	}
 	close(release)
-	waitFor(t, "the exchange to fail", func() bool { return served.watch.phase() == phaseNone })
+	waitFor(t, "the exchange to fail", func() bool { return served.watch.Phase() == deadline.PhaseNone })
 	for range 3 {
 		p.answered(t, "127.0.0.2") // with 502
 	}

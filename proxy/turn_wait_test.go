@@ -9,6 +9,10 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/eventlog"
 )
 
 // TestNobodyWaitsForOthersWithATurn: as a crowd of a client's connections waits for something, the client's next connection is
@@ -101,12 +105,12 @@ func send(t *testing.T, conn io.Writer, text string) {
 func TestAHandshakeWaitsAtTheGateWithoutATurn(t *testing.T) {
 	leaks(t)
 	server, client := tcpPair(t)
-	source, err := newSelfSignedSource("a", []string{"a.test"})
+	source, err := cert.NewSelfSigned("a", []string{"a.test"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := newGate(time.Hour)
-	config := listenerTLSConfig(source, g, openLogger(t, LoggingConfig{}, io.Discard))
+	config := listenerTLSConfig(source, g, openLogger(t, eventlog.Options{}, io.Discard))
 	var asked, holds atomic.Bool
 	certificate := config.GetCertificate
 	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -162,13 +166,13 @@ func TestAConnectionThatWaitsForItsTurnIsNotIdle(t *testing.T) {
 	c := newH2ClientOn(t, p.dialFor(t, "h2"))
 	c.sync()
 	served := p.lastConn()
-	waitFor(t, "the connection to be idle", func() bool { return served.watch.phase() == phaseFirst })
+	waitFor(t, "the connection to be idle", func() bool { return served.watch.Phase() == deadline.PhaseFirst })
 	turns := p.account.turns.Load()
 	for range cap(turns.taken) {
 		turns.take()
 	}
 	c.request(1, "GET", "/", true)
-	waitFor(t, "the request to be read", func() bool { return served.watch.phase() == phaseHead })
+	waitFor(t, "the request to be read", func() bool { return served.watch.Phase() == deadline.PhaseHead })
 	if served.endIdle() {
 		t.Error("it was ended as idle, with a request that was read")
 	}
@@ -176,7 +180,7 @@ func TestAConnectionThatWaitsForItsTurnIsNotIdle(t *testing.T) {
 		turns.give()
 	}
 	c.answer(1)
-	waitFor(t, "the connection to be idle", func() bool { return served.watch.phase() == phaseIdle })
+	waitFor(t, "the connection to be idle", func() bool { return served.watch.Phase() == deadline.PhaseIdle })
 }
 
 // lastConn returns the connection that was registered last.

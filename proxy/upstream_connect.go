@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/share"
 )
 
@@ -17,7 +18,7 @@ func (x *exchange) connect(pool *upstreamPool) (*upstreamConn, error) {
 	defer cancel()
 	// It is the context that ends the dial. The watch takes over from the deadline of the request's head, and makes the
 	// sweeper look for a client that leaves meanwhile.
-	if !x.watch.set(phaseUpstream, x.route.site.ConnectTimeout+time.Second) {
+	if !x.watch.Set(deadline.PhaseUpstream, x.route.site.ConnectTimeout+time.Second) {
 		return nil, os.ErrDeadlineExceeded
 	}
 	if !x.dialing(cancel) {

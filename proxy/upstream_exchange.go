@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http1"
 )
 
@@ -108,7 +109,7 @@ func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
 	if !x.use(conn) {
 		return x.cancelled()
 	}
-	if !x.watch.set(phaseUpstream, x.route.site.RequestTimeout) {
+	if !x.watch.Set(deadline.PhaseUpstream, x.route.site.RequestTimeout) {
 		return os.ErrDeadlineExceeded // no other would ever end the wait
 	}
 	rest, err := conn.send(*x.out)
@@ -116,7 +117,7 @@ func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
 		return errUpstreamClosed{err}
 	}
 	if len(rest) > 0 || !whole {
-		x.watch.set(phaseBody, x.body.idle)
+		x.watch.Set(deadline.PhaseBody, x.body.idle)
 		x.startPump(conn, rest, whole)
 	} else {
 		if x.request.Body == nil {

@@ -113,7 +113,7 @@ func TestAnExchangeThatBrokeOffLeavesNothingForTheNext(t *testing.T) {
 		t.Errorf("abort=%v, got the buffer %v, want the answer broken off and the buffer given back", x.abort, x.out != nil)
 	}
 	x.reset(getRequest("/second"), &fakeClient{}, x.watch, 0)
-	x.watch.reset()
+	x.watch.Reset()
 	p.handle(x)
 	heads := p.heads()
 	if last := heads[len(heads)-1]; !strings.HasPrefix(last, "GET /second ") {

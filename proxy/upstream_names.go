@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 const (
@@ -30,7 +32,7 @@ type upstreamNames struct {
 	// moved is called after addresses of a name have changed.
 	moved func(*upstreamName)
 	// log is where changes are logged; nil where nobody reads.
-	log *Logger
+	log *eventlog.Logger
 	// ctx ends with close, and with it all look-ups.
 	ctx   context.Context
 	stop  context.CancelFunc
@@ -203,7 +205,7 @@ func (u *upstreamNames) close() {
 // logChange logs that a name has other addresses than before.
 func (u *upstreamNames) logChange(n *upstreamName, before, after []netip.Addr) {
 	if u.log != nil {
-		u.log.Log(LevelInfo, "UPSTREAM_ADDRESSES", Str("name", n.name), Str("old", addressList(before)), Str("new", addressList(after)))
+		u.log.Log(eventlog.LevelInfo, "UPSTREAM_ADDRESSES", eventlog.Str("name", n.name), eventlog.Str("old", addressList(before)), eventlog.Str("new", addressList(after)))
 	}
 }
 
@@ -216,5 +218,5 @@ func (u *upstreamNames) logFailure(n *upstreamName, err error) {
 	if found := n.found.Load(); found != nil {
 		kept = addressList(*found)
 	}
-	u.log.Log(LevelWarn, "UPSTREAM_LOOKUP", Str("name", n.name), Str("error", upstreamCause(err)), Str("kept", kept))
+	u.log.Log(eventlog.LevelWarn, "UPSTREAM_LOOKUP", eventlog.Str("name", n.name), eventlog.Str("error", upstreamCause(err)), eventlog.Str("kept", kept))
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 // fakeDNS is a resolver for tests in a bubble.
@@ -107,7 +109,7 @@ func testNames(t *testing.T, dns *fakeDNS) (names *upstreamNames, moves *atomic.
 	t.Helper()
 	moves = new(atomic.Int64)
 	names = newUpstreamNames(dns.lookUp, func(*upstreamName) { moves.Add(1) })
-	names.log, lines = bubbleLogger(t, LoggingConfig{})
+	names.log, lines = bubbleLogger(t, eventlog.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	var ticking sync.WaitGroup
 	ticking.Go(func() {

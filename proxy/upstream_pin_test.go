@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 // pinnedConn makes a connection that is pinned for the host.
@@ -168,7 +170,7 @@ func TestTheLastWriteOfARequestKnowsWhetherItHadToWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &exchange{watch: &watch{sweeper: newSweeper()}, route: siteTo("a", "10.0.0.1:80", "http")}
+	x := &exchange{watch: &deadline.Watch{Sweeper: deadline.NewSweeper()}, route: siteTo("a", "10.0.0.1:80", "http")}
 	if err := x.sendPart(conn, []byte("hello"), true); err != nil || x.pump.waited || !x.pump.last.Load() {
 		t.Errorf("got %v, waited=%v, last=%v; want a last write that had room", err, x.pump.waited, x.pump.last.Load())
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/share"
 )
 
@@ -135,7 +136,7 @@ func routesTo(sites ...*route) *DynamicConfig {
 }
 
 func siteTo(host, upstream, scheme string) *route {
-	return &route{site: SiteConfig{Host: host, Upstream: upstream, UpstreamScheme: scheme}}
+	return &route{site: config.Site{Host: host, Upstream: upstream, UpstreamScheme: scheme}}
 }
 
 func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {

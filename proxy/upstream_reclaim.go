@@ -148,10 +148,10 @@ func (x *exchange) state(used int64) (state share.State, since int64) {
 
 // clock returns the time on the sweeper's clock, which is late by at most a sweep.
 func (x *exchange) clock() int64 {
-	if x == nil || x.watch == nil || x.watch.sweeper == nil {
+	if x == nil || x.watch == nil || x.watch.Sweeper == nil {
 		return 0 // in tests
 	}
-	return x.watch.sweeper.clock.Load()
+	return x.watch.Sweeper.Clock.Load()
 }
 
 // blocks notes that the exchange waits for its client, and unblocks that it does not any more.

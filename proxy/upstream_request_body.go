@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http1"
 )
 
@@ -257,10 +258,10 @@ func (x *exchange) bodyMoved(last bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if last && !x.answered.Load() {
-		x.watch.set(phaseUpstream, x.route.site.RequestTimeout)
+		x.watch.Set(deadline.PhaseUpstream, x.route.site.RequestTimeout)
 		return
 	}
-	x.watch.set(phaseBody, x.body.idle)
+	x.watch.Set(deadline.PhaseBody, x.body.idle)
 }
 
 // endPump waits for the pump, which it interrupts if the body is still on its way, and reports whether the body was sent

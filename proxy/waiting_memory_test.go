@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 // countingLender lends the same room again and again.
@@ -97,7 +99,7 @@ func (b *awaitedBody) await() int { return b.waited() }
 // TestABodyThatIsWaitedForHasNoBuffer looks at the buffer of an exchange while its client sends nothing (S-12.8).
 func TestABodyThatIsWaitedForHasNoBuffer(t *testing.T) {
 	for _, come := range []int{0, 1, outBufferBytes + 1} {
-		x := &exchange{request: &Request{Method: "POST", ContentLength: -1}, watch: &watch{sweeper: newSweeper()}}
+		x := &exchange{request: &Request{Method: "POST", ContentLength: -1}, watch: &deadline.Watch{Sweeper: deadline.NewSweeper()}}
 		x.body.begin(&awaitedBody{waited: func() int {
 			if x.out != nil {
 				t.Errorf("got a buffer of %d bytes, want none while nothing comes", cap(*x.out))
@@ -133,7 +135,7 @@ func TestABufferIsAsLargeAsWhatIsThere(t *testing.T) {
 			x := &exchange{request: &Request{
 				Method: "POST", Target: "/", Authority: "a.test", ContentLength: test.length,
 				Fields: Fields{{Name: "X-A", Value: strings.Repeat("a", test.field)}},
-			}, watch: &watch{sweeper: newSweeper()}}
+			}, watch: &deadline.Watch{Sweeper: deadline.NewSweeper()}}
 			x.body.begin(&comeBody{left: test.come}, 1<<20)
 			x.body.watched(x.watch, time.Minute)
 			x.request.Body = x.body.source

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"reverse-proxy/proxy/eventlog"
 )
 
 const (
@@ -78,7 +80,7 @@ func (w watcher) picture(ctx context.Context) ([]string, error) {
 		}
 	}
 	return []string{
-		fmt.Sprintf("%s: no status from %s: %s", timeText(now()), printableLine(w.client.socket), printableLine(err.Error())),
+		fmt.Sprintf("%s: no status from %s: %s", timeText(now()), eventlog.PrintableLine(w.client.socket), eventlog.PrintableLine(err.Error())),
 		fmt.Sprintf("trying again every %v, until Ctrl-C", w.interval),
 	}, nil
 }

@@ -4,14 +4,14 @@ import (
 	"fmt"
 	"strings"
 
-	"reverse-proxy/proxy"
+	"reverse-proxy/proxy/config"
 )
 
 // configTablesBegin is the line of docs/configuration.md behind which all is generated.
-const configTablesBegin = "<!-- From here on written from proxy/config_reference.go by: go test ./deploy/manual -update -->\n"
+const configTablesBegin = "<!-- From here on written from proxy/config/reference.go by: go test ./deploy/manual -update -->\n"
 
 // configTables are the tables of docs/configuration.md, in Markdown.
-func configTables(tables []proxy.ConfigTable) string {
+func configTables(tables []config.Table) string {
 	var out strings.Builder
 	for _, table := range tables {
 		fmt.Fprintf(&out, "\n## %s\n\n", configTableTitle(table))
@@ -27,7 +27,7 @@ func configTables(tables []proxy.ConfigTable) string {
 }
 
 // configTableTitle is the table's header in the file, as code.
-func configTableTitle(table proxy.ConfigTable) string {
+func configTableTitle(table config.Table) string {
 	if table.Path == "" {
 		return "Top level"
 	}
@@ -35,7 +35,7 @@ func configTableTitle(table proxy.ConfigTable) string {
 }
 
 // configHeader is the table's header in the file.
-func configHeader(table proxy.ConfigTable) string {
+func configHeader(table config.Table) string {
 	if table.IsArray {
 		return "[[" + table.Path + "]]"
 	}
@@ -43,7 +43,7 @@ func configHeader(table proxy.ConfigTable) string {
 }
 
 // configType is the key's type with its bounds, in words.
-func configType(key proxy.ConfigKey) string {
+func configType(key config.Key) string {
 	switch {
 	case key.Min != "" && key.Max != "":
 		return fmt.Sprintf("%s, %s–%s", key.Type, key.Min, key.Max)
@@ -54,7 +54,7 @@ func configType(key proxy.ConfigKey) string {
 }
 
 // configDefault is what holds when the key is not there, in Markdown.
-func configDefault(key proxy.ConfigKey) string {
+func configDefault(key config.Key) string {
 	if key.Default != "" {
 		return "`" + key.Default + "`"
 	}
@@ -62,7 +62,7 @@ func configDefault(key proxy.ConfigKey) string {
 }
 
 // configEffect tells when a change of the key takes effect.
-func configEffect(key proxy.ConfigKey) string {
+func configEffect(key config.Key) string {
 	if key.Dynamic {
 		return "dynamic"
 	}

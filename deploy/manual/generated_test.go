@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reverse-proxy/proxy"
+	"reverse-proxy/proxy/config"
 )
 
 var update = flag.Bool("update", false, "write the generated files anew")
@@ -52,7 +53,7 @@ func TestTheTablesOfTheConfigurationAreTheReference(t *testing.T) {
 	if !found {
 		t.Fatalf("%s: got no line %q, want one in front of the tables", name, configTablesBegin)
 	}
-	compareGenerated(t, name, before+configTablesBegin+configTables(proxy.ConfigReference()))
+	compareGenerated(t, name, before+configTablesBegin+configTables(config.Reference()))
 }
 
 // TestTheManPagesAndCompletionsAreTheTables holds the generated files of deploy/.
@@ -67,7 +68,7 @@ func TestTheManPagesAndCompletionsAreTheTables(t *testing.T) {
 	if !found {
 		t.Fatal("README.md: got no configuration between ```toml and ```, want the one of the man page")
 	}
-	comparePage(t, "deploy/man/reverse-proxy.toml.5", func(date string) string { return configPage(proxy.ConfigReference(), example, date) })
+	comparePage(t, "deploy/man/reverse-proxy.toml.5", func(date string) string { return configPage(config.Reference(), example, date) })
 }
 
 // pageDate matches the date in the heading of a man page.

@@ -3,11 +3,11 @@ package manual
 import (
 	"fmt"
 
-	"reverse-proxy/proxy"
+	"reverse-proxy/proxy/config"
 )
 
 // configPage is the man page reverse-proxy.toml(5). example is a whole configuration.
-func configPage(tables []proxy.ConfigTable, example, date string) string {
+func configPage(tables []config.Table, example, date string) string {
 	var page roff
 	page.heading("reverse-proxy.toml", "5", date, "configuration of reverse-proxy(8)")
 	page.section("SYNOPSIS")
@@ -45,7 +45,7 @@ func configPage(tables []proxy.ConfigTable, example, date string) string {
 }
 
 // configWords says what holds without the key, and when a change of it takes effect.
-func configWords(key proxy.ConfigKey) string {
+func configWords(key config.Key) string {
 	words := map[bool]string{false: "Static.", true: "Dynamic."}[key.Dynamic]
 	switch {
 	case key.Default != "":

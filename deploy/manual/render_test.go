@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"reverse-proxy/proxy"
+	"reverse-proxy/proxy/config"
 )
 
 func TestRoffKeepsTextAsItIs(t *testing.T) {
@@ -118,19 +119,19 @@ func TestCommandsTakeFlagsThatThereAre(t *testing.T) {
 
 func TestConfigurationKeysAreDescribedInFull(t *testing.T) {
 	for _, c := range []struct {
-		key         proxy.ConfigKey
+		key         config.Key
 		row, inWord string
 	}{
-		{proxy.ConfigKey{Name: "a", Type: "integer", Min: "1", Max: "9", Default: "5", Text: "Five."},
+		{config.Key{Name: "a", Type: "integer", Min: "1", Max: "9", Default: "5", Text: "Five."},
 			"| `a` | integer, 1–9 | `5` | static | Five. |\n", "Default: `5`. Static."},
-		{proxy.ConfigKey{Name: "a", Type: "integer", Min: "1", Need: "required", Dynamic: true, Text: "Any."},
+		{config.Key{Name: "a", Type: "integer", Min: "1", Need: "required", Dynamic: true, Text: "Any."},
 			"| `a` | integer, from 1 | required | dynamic | Any. |\n", "Required. Dynamic."},
-		{proxy.ConfigKey{Name: "a", Type: "string", Need: "required by `acme`", Text: "Any."},
+		{config.Key{Name: "a", Type: "string", Need: "required by `acme`", Text: "Any."},
 			"| `a` | string | required by `acme` | static | Any. |\n", "Required by `acme`. Static."},
-		{proxy.ConfigKey{Name: "a", Type: "string", Need: "not set", Text: "Any."},
+		{config.Key{Name: "a", Type: "string", Need: "not set", Text: "Any."},
 			"| `a` | string | not set | static | Any. |\n", "Not set by default. Static."},
 	} {
-		table := configTables([]proxy.ConfigTable{{Path: "x.y", IsArray: true, Keys: []proxy.ConfigKey{c.key}}})
+		table := configTables([]config.Table{{Path: "x.y", IsArray: true, Keys: []config.Key{c.key}}})
 		if !strings.HasSuffix(table, c.row) || !strings.Contains(table, "\n## `[[x.y]]`\n") {
 			t.Errorf("got the table %q, want its header and %q", table, c.row)
 		}

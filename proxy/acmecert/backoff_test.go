@@ -1,0 +1,172 @@
+package acmecert
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const acmeTestDirectory = "https://ca.example.test/dir"
+
+func TestACMERefusalsWaitLongerEachTime(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	r, err := loadACMERefusals(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := 24 * time.Hour
+	for i, want := range []time.Duration{time.Minute, 10 * time.Minute, 100 * time.Minute, day, day, day} {
+		e, err := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.NextTry.Sub(now); got != want {
+			t.Errorf("refusal %d: got a wait of %v, want %v", i+1, got, want)
+		}
+		if e.waiting(e.NextTry) || !e.waiting(e.NextTry.Add(-time.Second)) {
+			t.Errorf("refusal %d: want the wait to end exactly at the next try", i+1)
+		}
+		// A restart between any two refusals changes nothing.
+		if r, err = loadACMERefusals(dir); err != nil {
+			t.Fatal(err)
+		}
+		kept, ok := r.get(acmeTestDirectory, acmeTestName)
+		if diff := cmp.Diff(e, kept); !ok || diff != "" {
+			t.Errorf("refusal %d after a restart (-want +got):\n%s", i+1, diff)
+		}
+		now = e.NextTry
+	}
+	if err := r.forget(acmeTestDirectory, acmeTestName); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, acmeRefusalsFile)); !os.IsNotExist(err) {
+		t.Errorf("got %v, want no file when nothing is remembered", err)
+	}
+	if e, _ := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, now); e.Failures != 1 {
+		t.Errorf("got %d failures after a success between, want 1", e.Failures)
+	}
+}
+
+func TestACMERefusalsObeyRetryAfter(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	for _, tc := range []struct {
+		name       string
+		retryAfter time.Duration
+		want       time.Duration
+	}{
+		{"a longer Retry-After counts", 3 * time.Hour, 3 * time.Hour},
+		{"a shorter one does not shorten the wait", time.Second, time.Minute},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r, _ := loadACMERefusals(t.TempDir())
+			e, err := r.refuse(acmeTestDirectory, acmeTestName, "no", tc.retryAfter, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := e.NextTry.Sub(now); got < tc.want || got > tc.want+time.Second {
+				t.Errorf("got a wait of %v, want %v, rounded up to a second", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestACMERefusalsFile(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	t.Run("is readable by its owner alone and leaves nothing beside it", func(t *testing.T) {
+		dir := t.TempDir()
+		r, _ := loadACMERefusals(dir)
+		for _, name := range []string{"b.example.test", "a.example.test"} {
+			if _, err := r.refuse(acmeTestDirectory, name, "no", 0, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		info, err := os.Stat(filepath.Join(dir, acmeRefusalsFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode(); got != 0o600 {
+			t.Errorf("got mode %v, want -rw-------", got)
+		}
+		if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+			t.Errorf("got %v, want one file", entries)
+		}
+	})
+	t.Run("that cannot be written still counts in memory", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "gone")
+		r, _ := loadACMERefusals(dir)
+		e, err := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, now)
+		if err == nil {
+			t.Error("got no error, want one for a directory that is not there")
+		}
+		if kept, ok := r.get(acmeTestDirectory, acmeTestName); !ok || kept != e {
+			t.Errorf("got %+v, %v, want %+v", kept, ok, e)
+		}
+	})
+	t.Run("written under a clock that was ahead makes nobody wait", func(t *testing.T) {
+		r, _ := loadACMERefusals(t.TempDir())
+		e, _ := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, now.AddDate(10, 0, 0))
+		if e.waiting(now) {
+			t.Error("got a wait of ten years, want none")
+		}
+	})
+}
+
+func TestUnreachableWait(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, tc := range []struct {
+		name                string
+		n                   int
+		remaining, lifetime time.Duration
+		want                time.Duration
+	}{
+		{"a minute at first", 0, 30 * day, 90 * day, time.Minute},
+		{"doubling", 3, 30 * day, 90 * day, 8 * time.Minute},
+		{"up to an hour", 6, 30 * day, 90 * day, time.Hour},
+		{"an hour for ever", 1 << 30, 30 * day, 90 * day, time.Hour},
+		{"several tries before a short-lived certificate ends", 0, 8 * time.Second, 29 * time.Second, 2 * time.Second},
+		{"never less than a second", 0, time.Second, 29 * time.Second, time.Second},
+		{"no hammering once a long-lived certificate has expired", 9, -day, 90 * day, time.Hour},
+		{"quick once a short-lived one has expired", 9, -day, 29 * time.Second, time.Second},
+		{"a second where there is no certificate", 0, 0, 0, time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := unreachableWait(tc.n, tc.remaining, tc.lifetime); got != tc.want {
+				t.Errorf("got %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+func FuzzACMERefusals(f *testing.F) {
+	f.Add([]byte(`{"refusals":[{"directory":"https://ca/dir","domain":"a.test","failures":1,"last_error":"no",` +
+		`"last_attempt":"2026-01-02T03:04:05Z","next_try":"2026-01-02T03:05:05Z"}]}`))
+	f.Add([]byte(`{"refusals":[{"domain":"a.test","failures":-1}]}`))
+	f.Add([]byte(`{"refusals":[{"domain":"a.test","failures":9,"next_try":"9999-01-01T00:00:00Z"}]}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		entries, err := parseACMERefusals(data)
+		if err != nil {
+			return
+		}
+		r := &acmeRefusals{path: filepath.Join(t.TempDir(), acmeRefusalsFile), entries: entries}
+		for _, e := range entries {
+			if e.Failures < 1 || e.NextTry.Sub(e.LastAttempt) > maxRetryAfter {
+				t.Fatalf("got %+v, want it dropped", e)
+			}
+		}
+		now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		for _, e := range entries[:min(len(entries), 3)] {
+			next, err := r.refuse(e.Directory, e.Domain, "again", 0, now)
+			if err != nil {
+				t.Fatalf("refuse after %q: %v", data, err)
+			}
+			if wait := next.NextTry.Sub(now); wait < time.Minute || wait > 24*time.Hour {
+				t.Fatalf("got a wait of %v, want between a minute and a day", wait)
+			}
+		}
+	})
+}

@@ -1,0 +1,129 @@
+package acmecert
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
+)
+
+// acmeTestConfig is the TLS table of a listener whose cache directory is new.
+func acmeTestConfig(t *testing.T, directory, caFile string, domains ...string) config.TLS {
+	t.Helper()
+	return config.TLS{Mode: config.TLSModeACME, ACMEDomains: domains, ACMECacheDir: filepath.Join(t.TempDir(), "acme"),
+		ACMEContact: "mailto:ops@example.test", ACMEDirectory: directory, ACMECAPath: caFile}
+}
+
+// newTestACMESource makes the source of `listeners[0]`, logging to log.
+func newTestACMESource(t *testing.T, cfg config.TLS, httpChallenges bool, log *acmeTestLog) *Source {
+	t.Helper()
+	logger, err := eventlog.New(eventlog.Options{Level: eventlog.LevelDebug, Format: eventlog.FormatText}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { logger.Close() })
+	s, err := New("listeners[0]", "127.0.0.1:443", cfg, httpChallenges, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// makeACMETestCert makes a self-signed certificate for a name.
+func makeACMETestCert(t *testing.T, name string, notBefore, notAfter time.Time) *tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		NotBefore: notBefore, NotAfter: notAfter}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}
+
+// cacheACMETestCert puts a certificate into a cache directory.
+func cacheACMETestCert(t *testing.T, dir, name string, cert *tls.Certificate) {
+	t.Helper()
+	data, err := encodeCertificate(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantACMEError fails the test unless err has every text.
+func wantACMEError(t *testing.T, err error, texts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("got no error, want one with %q", texts)
+	}
+	for _, text := range texts {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("got error %q, want %q in it", err, text)
+		}
+	}
+}
+
+// waitForACMELog polls the log until it has every text.
+func waitForACMELog(t *testing.T, l *acmeTestLog, texts ...string) {
+	t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for _, text := range texts {
+		for !strings.Contains(l.String(), text) {
+			if time.Now().After(deadline) {
+				t.Fatalf("got log %s, want %s in it", l.String(), text)
+			}
+			<-time.After(10 * time.Millisecond)
+		}
+	}
+}
+
+// acmeTestLog collects log lines.
+type acmeTestLog struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *acmeTestLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// String returns the lines so far.
+func (l *acmeTestLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}

@@ -1,0 +1,121 @@
+package acmecert
+
+import (
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// maxACMEProblems bounds how many problem documents of one attempt are kept.
+	maxACMEProblems = 4
+	// maxACMETextBytes bounds a text of the CA in an error, a log line or the refusals file.
+	maxACMETextBytes = 600
+	// maxRetryAfter bounds the Retry-After that is obeyed, so that a nonsensical value does not last for ever.
+	maxRetryAfter = 30 * 24 * time.Hour
+)
+
+// acmeProblem is an ACME server's reason for a refusal: a problem document (RFC 9457; RFC 8555, section 6.7).
+type acmeProblem struct {
+	Type   string `json:"type"`
+	Detail string `json:"detail"`
+}
+
+// String renders type and detail, clipped and free of control characters.
+func (p acmeProblem) String() string {
+	if p.Type == "" {
+		return clipText(p.Detail, maxACMETextBytes)
+	}
+	return clipText(p.Type+": "+p.Detail, maxACMETextBytes)
+}
+
+// isBadNonce tells the answer that asks for nothing but the same request again (RFC 8555, section 6.5).
+func (p acmeProblem) isBadNonce() bool {
+	return strings.HasSuffix(strings.ToLower(p.Type), ":badnonce")
+}
+
+// acmeProblems finds the problem documents in one answer of an ACME server: the document itself, or those inside an
+// order, authorization or challenge that has become invalid. What cannot be understood has none, unless its status
+// says that it is an error.
+func acmeProblems(status int, contentType string, body []byte) []acmeProblem {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	if status >= 400 || mediaType == "application/problem+json" {
+		var p struct {
+			acmeProblem
+			Subproblems []acmeProblem `json:"subproblems"`
+		}
+		if err := json.Unmarshal(body, &p); err != nil || p.Type == "" && p.Detail == "" {
+			text := http.StatusText(status)
+			if len(body) > 0 {
+				text += ": " + clipText(string(body), maxACMETextBytes/2)
+			}
+			return []acmeProblem{{Detail: fmt.Sprintf("HTTP %d %s", status, text)}}
+		}
+		return append([]acmeProblem{p.acmeProblem}, p.Subproblems[:min(len(p.Subproblems), maxACMEProblems)]...)
+	}
+	var object struct {
+		Status     string       `json:"status"`
+		Error      *acmeProblem `json:"error"`
+		Challenges []struct {
+			Error *acmeProblem `json:"error"`
+		} `json:"challenges"`
+	}
+	if json.Unmarshal(body, &object) != nil || object.Status != "invalid" {
+		return nil
+	}
+	var problems []acmeProblem
+	if object.Error != nil {
+		problems = append(problems, *object.Error)
+	}
+	for _, c := range object.Challenges {
+		if c.Error != nil && len(problems) < maxACMEProblems {
+			problems = append(problems, *c.Error)
+		}
+	}
+	return problems
+}
+
+// parseRetryAfter reads a Retry-After field, which is a number of seconds or a date (RFC 9110, section 10.2.3). It
+// returns 0 for a value that is neither or lies in the past, and never more than maxRetryAfter.
+func parseRetryAfter(value string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(value, 10, 63); err == nil {
+		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
+	}
+	date, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return min(max(0, date.Sub(now)), maxRetryAfter)
+}
+
+// clipText makes a text from outside fit for one line: control characters become spaces, invalid UTF-8 becomes
+// U+FFFD, and what is over the limit, in bytes, is cut at a character's border and marked with an ellipsis.
+func clipText(s string, limit int) string {
+	clipped := false
+	if len(s) > limit {
+		s, clipped = s[:limit], true
+		for len(s) > 0 {
+			if r, size := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || size != 1 {
+				break
+			}
+			s = s[:len(s)-1]
+		}
+	}
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, s)
+	s = strings.TrimSpace(s)
+	if clipped {
+		s += "…"
+	}
+	return s
+}

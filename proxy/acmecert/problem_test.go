@@ -1,0 +1,116 @@
+package acmecert
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestACMEProblems(t *testing.T) {
+	for _, tc := range []struct {
+		name        string
+		status      int
+		contentType string
+		body        string
+		want        []string
+	}{
+		{"a problem document", 403, "application/problem+json", `{"type":"urn:x:unauthorized","detail":"no"}`,
+			[]string{"urn:x:unauthorized: no"}},
+		{"its subproblems", 400, "application/problem+json",
+			`{"type":"a","detail":"b","subproblems":[{"type":"c","detail":"d"}]}`, []string{"a: b", "c: d"}},
+		{"an error that is no JSON", 503, "text/html", "<html>\r\nbusy</html>",
+			[]string{"HTTP 503 Service Unavailable: <html>  busy</html>"}},
+		{"an error without a body", 502, "", "", []string{"HTTP 502 Bad Gateway"}},
+		{"an error of empty JSON", 500, "application/problem+json", "{}",
+			[]string{"HTTP 500 Internal Server Error: {}"}},
+		{"the challenges of an invalid authorization", 200, "application/json; charset=utf-8",
+			`{"status":"invalid","challenges":[{"type":"http-01"},{"error":{"type":"t","detail":"d"}}]}`, []string{"t: d"}},
+		{"the error of an invalid order", 200, "application/json", `{"status":"invalid","error":{"type":"t","detail":"d"}}`,
+			[]string{"t: d"}},
+		{"an authorization that is pending", 200, "application/json",
+			`{"status":"pending","challenges":[{"error":{"type":"t","detail":"d"}}]}`, nil},
+		{"a certificate", 200, "application/pem-certificate-chain", "-----BEGIN CERTIFICATE-----", nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var got []string
+			for _, p := range acmeProblems(tc.status, tc.contentType, []byte(tc.body)) {
+				got = append(got, p.String())
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseRetryAfter(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, tc := range []struct {
+		name, value string
+		want        time.Duration
+	}{
+		{"seconds", "120", 2 * time.Minute},
+		{"a date", "Fri, 02 Jan 2026 03:05:05 GMT", time.Minute},
+		{"a date that is over", "Fri, 02 Jan 2026 03:03:05 GMT", 0},
+		{"none", "", 0},
+		{"a negative number", "-5", 0},
+		{"words", "soon", 0},
+		{"more than any wait", "9223372036854775807", maxRetryAfter},
+		{"a date in the far future", "Fri, 01 Jan 9999 00:00:00 GMT", maxRetryAfter},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := parseRetryAfter(tc.value, now); got != tc.want {
+				t.Errorf("got %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestClipText(t *testing.T) {
+	for _, tc := range []struct{ name, in, want string }{
+		{"a short text stays", "no such name", "no such name"},
+		{"line ends and escapes become spaces", "a\r\nb\x1b[0m\u2028c\u0085d", "a  b [0m c d"},
+		{"a long text is cut and marked", strings.Repeat("x", 30), strings.Repeat("x", 20) + "…"},
+		{"a character is not cut in two", strings.Repeat("x", 19) + "éé", strings.Repeat("x", 19) + "…"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := clipText(tc.in, 20); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func FuzzACMEProblems(f *testing.F) {
+	f.Add(403, "application/problem+json", []byte(`{"type":"urn:x","detail":"no\nway","subproblems":[{}]}`))
+	f.Add(200, "application/json", []byte(`{"status":"invalid","challenges":[{"error":{"type":"t"}}]}`))
+	f.Add(503, "text/html; charset=\"", []byte("<html>\xff"))
+	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
+		problems := acmeProblems(status, contentType, body)
+		if len(problems) > maxACMEProblems+1 {
+			t.Fatalf("got %d problems, want at most %d", len(problems), maxACMEProblems+1)
+		}
+		for _, p := range problems {
+			s := p.String()
+			if len(s) > maxACMETextBytes*3+len("…") || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+				t.Fatalf("got %q, want a clipped line of text", s)
+			}
+		}
+	})
+}
+
+func FuzzParseRetryAfter(f *testing.F) {
+	f.Add("120")
+	f.Add("Fri, 02 Jan 2026 03:05:05 GMT")
+	f.Add("18446744073709551616")
+	f.Fuzz(func(t *testing.T, value string) {
+		now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		if got := parseRetryAfter(value, now); got < 0 || got > maxRetryAfter {
+			t.Fatalf("%q: got %v, want between 0 and %v", value, got, maxRetryAfter)
+		}
+	})
+}

@@ -1,0 +1,63 @@
+package cert
+
+import (
+	"crypto/tls"
+	"time"
+
+	"reverse-proxy/proxy/config"
+)
+
+// Manual serves the certificates of files (S-5.3). The files are read again at a reload and swapped as one
+// (S-3.5).
+type Manual struct {
+	local
+	key   string
+	files []config.CertificateFiles
+}
+
+// NewManual loads the pairs. key is that of the listener's `tls` table, for errors.
+func NewManual(key, listener string, files []config.CertificateFiles) (*Manual, error) {
+	s := &Manual{local: local{listener: listener, mode: config.TLSModeManual}, key: key, files: files}
+	prepared, err := s.Prepare(nil)
+	if err != nil {
+		return nil, err
+	}
+	prepared.Commit()
+	return s, nil
+}
+
+// Prepare implements Source. It reads all files; one that is bad keeps all of them from being used.
+func (s *Manual) Prepare([]string) (*Prepared, error) {
+	certificates, problems := LoadPairs(s.key, s.files, time.Now())
+	if problems != nil {
+		return nil, problems
+	}
+	return &Prepared{NewTable(certificates), &s.table}, nil
+}
+
+// LoadPairs reads all pairs of a listener, whose `tls` table has the key, as they are at a time. There are
+// either certificates, one for each pair, or problems.
+func LoadPairs(key string, files []config.CertificateFiles, at time.Time) ([]*tls.Certificate, config.Errors) {
+	var certificates []*tls.Certificate
+	var problems config.Errors
+	for i, pair := range files {
+		certificate, problem := config.LoadCertificatePair(pair, at)
+		if problem != nil {
+			problems = append(problems, config.KeyError{Key: config.ChildKey(PairKey(key, i), problem.Key), Problem: problem.Problem})
+			continue
+		}
+		certificates = append(certificates, certificate)
+	}
+	if problems != nil {
+		return nil, problems
+	}
+	return certificates, nil
+}
+
+// PairKey is the key of the table of the i-th pair: the first one stands in the `tls` table itself.
+func PairKey(key string, i int) string {
+	if i == 0 {
+		return key
+	}
+	return config.IndexKey(config.ChildKey(key, "certificates"), i-1)
+}

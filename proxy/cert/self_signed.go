@@ -1,0 +1,80 @@
+package cert
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+
+	"reverse-proxy/proxy/config"
+)
+
+// selfSignedLifetime is how long a throw-away certificate is valid: longer than any run of a quick start, shorter than
+// what would tempt anybody to use it for more.
+const selfSignedLifetime = 30 * 24 * time.Hour
+
+// SelfSigned makes one certificate in memory for a listener's site names: for the quick start and local
+// development, never as a fallback of the other modes.
+type SelfSigned struct{ local }
+
+// NewSelfSigned makes the certificate for the names.
+func NewSelfSigned(listener string, names []string) (*SelfSigned, error) {
+	s := &SelfSigned{local{listener: listener, mode: config.TLSModeSelfSigned}}
+	prepared, err := s.Prepare(names)
+	if err != nil {
+		return nil, err
+	}
+	prepared.Commit()
+	return s, nil
+}
+
+// Prepare implements Source. It makes a certificate for the names. As long as the names stay the same the certificate stays too, so that a
+// client that was told to trust it goes on doing so.
+func (s *SelfSigned) Prepare(names []string) (*Prepared, error) {
+	names = slices.Sorted(slices.Values(names))
+	if table := s.table.Load(); table != nil && slices.Equal(CoveredNames(table.All[0].Leaf), names) {
+		return &Prepared{table, &s.table}, nil
+	}
+	certificate, err := MakeSelfSigned(names, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("%s: making a self-signed certificate: %w", s.listener, err)
+	}
+	return &Prepared{NewTable([]*tls.Certificate{certificate}), &s.table}, nil
+}
+
+// MakeSelfSigned makes an ECDSA certificate for the names that signs itself.
+func MakeSelfSigned(names []string, now time.Time) (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber:          serial,
+		Subject:               pkix.Name{Organization: []string{"reverse-proxy self-signed, for development only"}},
+		DNSNames:              names,
+		NotBefore:             now.Add(-time.Hour), // a client's clock may be behind
+		NotAfter:              now.Add(selfSignedLifetime),
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
+}

@@ -1,0 +1,117 @@
+package cert
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"slices"
+	"strings"
+
+	"reverse-proxy/proxy/config"
+)
+
+// Table finds the certificate for a server name. It is immutable; a reload builds a new one.
+type Table struct {
+	// exact holds certificates by lower-cased name, wildcard those of `*.rest` by `rest`. A name has several where an
+	// operator has both an ECDSA and an RSA certificate for it.
+	exact, wildcard map[string][]*tls.Certificate
+	// All are the certificates in the order of the configuration.
+	All []*tls.Certificate
+	// nameless are the certificates for clients that send no name: all of them, where all have the same names.
+	nameless []*tls.Certificate
+}
+
+// NewTable builds the table of the certificates, whose leaves are parsed. Names come from the certificate itself
+// (S-5.3): its DNS names or, as old private CAs have it, its common name when there are none.
+func NewTable(certificates []*tls.Certificate) *Table {
+	t := &Table{exact: map[string][]*tls.Certificate{}, wildcard: map[string][]*tls.Certificate{}, All: certificates}
+	for _, certificate := range certificates {
+		for _, name := range CoveredNames(certificate.Leaf) {
+			if rest, ok := strings.CutPrefix(name, "*."); ok {
+				t.wildcard[rest] = append(t.wildcard[rest], certificate)
+			} else {
+				t.exact[name] = append(t.exact[name], certificate)
+			}
+		}
+	}
+	if allCoverTheSame(certificates) {
+		t.nameless = certificates
+	}
+	return t
+}
+
+// allCoverTheSame reports whether the certificates have the same names, as an ECDSA and an RSA certificate of one site have
+// (S-5.13).
+func allCoverTheSame(certificates []*tls.Certificate) bool {
+	var first []string
+	for i, certificate := range certificates {
+		names := CoveredNames(certificate.Leaf)
+		slices.Sort(names)
+		names = slices.Compact(names)
+		if i == 0 {
+			first = names
+		}
+		if !slices.Equal(names, first) {
+			return false
+		}
+	}
+	return true
+}
+
+// CoveredNames returns the lower-cased DNS names that a certificate covers.
+func CoveredNames(leaf *x509.Certificate) []string {
+	names := slices.Clone(leaf.DNSNames)
+	if len(names) == 0 && leaf.Subject.CommonName != "" {
+		names = []string{leaf.Subject.CommonName}
+	}
+	for i := range names {
+		names[i] = config.LowerASCII(names[i])
+	}
+	return names
+}
+
+// Find returns the certificate for the hello, or nil (S-5.2): the one that covers the server name, of several the first
+// that the client supports; without a server name one of those that there are, if all have the same names.
+func (t *Table) Find(hello *tls.ClientHelloInfo) *tls.Certificate {
+	name := NormalName(hello.ServerName)
+	candidates := t.exact[name]
+	if name == "" {
+		candidates = t.nameless
+	} else if candidates == nil {
+		if _, rest, ok := strings.Cut(name, "."); ok { // a wildcard stands for one label (RFC 9525, section 6.3)
+			candidates = t.wildcard[rest]
+		}
+	}
+	for _, candidate := range candidates {
+		if len(candidates) == 1 || hello.SupportsCertificate(candidate) == nil {
+			return candidate
+		}
+	}
+	if len(candidates) > 0 {
+		return candidates[0]
+	}
+	return nil
+}
+
+// Covers reports whether a client that names this server gets a certificate for it.
+func (t *Table) Covers(name string) bool {
+	name = NormalName(name)
+	_, rest, _ := strings.Cut(name, ".")
+	return len(t.exact[name]) > 0 || len(t.wildcard[rest]) > 0
+}
+
+// infos lists the certificates for `status`.
+func (t *Table) infos(listener string, source config.TLSMode) []Info {
+	infos := make([]Info, len(t.All))
+	for i, certificate := range t.All {
+		infos[i] = Info{
+			Listener: listener,
+			Names:    CoveredNames(certificate.Leaf),
+			Source:   source,
+			NotAfter: certificate.Leaf.NotAfter.UTC(),
+		}
+	}
+	return infos
+}
+
+// NormalName returns a server name as it is looked up: lower-cased, without the root's dot.
+func NormalName(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }

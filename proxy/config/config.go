@@ -1,0 +1,138 @@
+package config
+
+import (
+	"time"
+
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/limit"
+)
+
+// Config is one configuration file after parsing, with every default filled in and every value validated. It is
+// immutable once Load has returned it. Fields marked dynamic take effect at a reload; all others are static
+// and need a restart (S-2, S-3.4).
+type Config struct {
+	// Path is the file that was read, as it was given on the command line; a reload reads the same path (S-2.31).
+	Path string
+	// Hash is the lower-case hexadecimal SHA-256 of the bytes that were read, for `status` and drift reports.
+	Hash string
+	// AllowWildcardBind permits 0.0.0.0 and :: as bind addresses: the file's key OR-ed with the flag (S-1.3).
+	AllowWildcardBind bool
+	// HealthCheckPort is the TCP port of the health endpoint on 127.0.0.1; 0 disables it (S-9.1).
+	HealthCheckPort int
+	// HTTPSHealthPath is the path that HTTPS listeners answer with 200 whatever the Host; "" disables it. Dynamic.
+	HTTPSHealthPath string
+	// AdminSocketPath is the absolute path of the admin socket; "" disables it (S-10).
+	AdminSocketPath string
+	// ShutdownTimeout bounds the wait for requests in flight at shutdown (S-11.1).
+	ShutdownTimeout time.Duration
+	// ConnectionIdleTimeout closes a connection that has no request in flight (S-12.1).
+	ConnectionIdleTimeout time.Duration
+	// HeaderTimeout bounds a TLS handshake, and the arrival of one complete request head (S-12.4).
+	HeaderTimeout time.Duration
+	// BodyIdleTimeout ends an exchange in which no byte of a body moved in either direction (S-6.9).
+	BodyIdleTimeout time.Duration
+	// MaxConnections bounds the client connections open at once (S-12.2).
+	MaxConnections int
+	// MaxConnectionsPerClient is `max_connections_per_client`; 0 when it is not set. ConnectionShare is what holds.
+	MaxConnectionsPerClient int
+	// Sandbox reports whether the process gives up after its start what it no longer needs (S-4.7).
+	Sandbox bool
+	// Logging says what is logged and where to (S-8).
+	Logging eventlog.Options
+	// RateLimit is the token bucket that every client address gets. Dynamic (S-7).
+	RateLimit limit.Config
+	// Body bounds request bodies. Dynamic.
+	Body Body
+	// Listeners are the address and port pairs that are served, in the order of the file; at least one.
+	Listeners []Listener
+}
+
+// The values of `sandbox`.
+const (
+	SandboxOn  = "on"
+	SandboxOff = "off"
+)
+
+// DefaultAdminSocketPath is where the admin socket is when the file names no path.
+const DefaultAdminSocketPath = "/run/reverse-proxy/admin.sock"
+
+// Body is the `[body]` table. All of it is dynamic.
+type Body struct {
+	// LimitBytes is the largest request body that is accepted, in bytes; > 0.
+	LimitBytes int64
+}
+
+// Listener is one `[[listeners]]` entry: one address with an HTTPS port, and a redirect port beside it.
+type Listener struct {
+	// BindAddr is the IP address to bind, in the spelling of the file.
+	BindAddr string
+	// HTTPPort is the redirect port (S-13); 0 disables it.
+	HTTPPort int
+	// HTTPSPort is the port that serves the sites.
+	HTTPSPort int
+	// TLS says where the listener's certificates come from.
+	TLS TLS
+	// Sites are the hosts served here and their upstreams. Dynamic.
+	Sites []Site
+}
+
+// TLSMode is the way in which a listener gets its certificates: one of the three constants below.
+type TLSMode string
+
+// The values of `listeners.tls.mode`.
+const (
+	// TLSModeACME orders certificates from an ACME server (S-5.4).
+	TLSModeACME TLSMode = "acme"
+	// TLSModeManual reads certificates from files (S-5.3).
+	TLSModeManual TLSMode = "manual"
+	// TLSModeSelfSigned makes a throw-away certificate in memory for the listener's site names.
+	TLSModeSelfSigned TLSMode = "self_signed"
+)
+
+// TLS is the `[listeners.tls]` table. The paths are static, the contents of manual certificates dynamic.
+type TLS struct {
+	// Mode is where certificates come from.
+	Mode TLSMode
+	// ACMEDomains are the names to hold certificates for, lower-cased; at least one in ACME mode.
+	ACMEDomains []string
+	// ACMECacheDir is the directory of keys and certificates, of mode 0700; one for each ACME listener.
+	ACMECacheDir string
+	// ACMEContact is the account's contact, a `mailto:` URL.
+	ACMEContact string
+	// ACMEDirectory is the directory URL of the CA, with the words "production" and "staging" already resolved.
+	ACMEDirectory string
+	// ACMECAPath is a PEM file of roots to trust for the ACME server itself; "" for the system's roots.
+	ACMECAPath string
+	// Certificates are the pairs of manual mode: cert_path and key_path first, then `[[listeners.tls.certificates]]`.
+	Certificates []CertificateFiles
+}
+
+// CertificateFiles names the two PEM files of one certificate in manual mode.
+type CertificateFiles struct {
+	// CertPath is the certificate chain, leaf first.
+	CertPath string
+	// KeyPath is the private key of the leaf.
+	KeyPath string
+}
+
+// Site is one `[[listeners.sites]]` entry. All of it is dynamic.
+type Site struct {
+	// Host is the name that is served, lower-cased, without a port.
+	Host string
+	// Upstream is the `host:port` that requests are forwarded to.
+	Upstream string
+	// UpstreamScheme is "http" or "https".
+	UpstreamScheme string
+	// ConnectTimeout bounds connecting to the upstream, its TLS handshake included (S-6.9).
+	ConnectTimeout time.Duration
+	// RequestTimeout bounds the time from the request's last byte sent to the response's head (S-6.9).
+	RequestTimeout time.Duration
+	// MaxConnections bounds the connections to the upstream, and is its share of all; 0 for no bound (S-12.6).
+	MaxConnections int
+}
+
+// The addresses behind the two words that `acme_directory` takes besides a URL.
+const (
+	ACMEProductionURL = "https://acme-v02.api.letsencrypt.org/directory"
+	ACMEStagingURL    = "https://acme-staging-v02.api.letsencrypt.org/directory"
+)

@@ -1,0 +1,167 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Drift is one static key whose value in the file is not the running one, so that it needs a restart (S-3.4).
+type Drift struct {
+	// Key is the key with its indices in the file; of a listener that the file no longer has, the running index.
+	Key string `json:"key"`
+	// Running and File are the two values as text; "" is a key that is not set, or a listener that is not there.
+	Running string `json:"running"`
+	File    string `json:"file"`
+}
+
+// Drift lists the static keys in which other, a newly loaded configuration, differs from the running one, in the order
+// of the documentation. An added or a removed listener is one Drift with the key `listeners[i]`.
+func (c *Config) Drift(other *Config) []Drift {
+	var d driftList
+	d.compare("allow_wildcard_bind", c.AllowWildcardBind, other.AllowWildcardBind)
+	d.compare("health_check_port", c.HealthCheckPort, other.HealthCheckPort)
+	d.compare("admin_socket_path", c.AdminSocketPath, other.AdminSocketPath)
+	d.compare("shutdown_timeout_secs", InSeconds(c.ShutdownTimeout), InSeconds(other.ShutdownTimeout))
+	d.compare("connection_idle_timeout_secs", InSeconds(c.ConnectionIdleTimeout), InSeconds(other.ConnectionIdleTimeout))
+	d.compare("header_timeout_secs", InSeconds(c.HeaderTimeout), InSeconds(other.HeaderTimeout))
+	d.compare("body_idle_timeout_secs", InSeconds(c.BodyIdleTimeout), InSeconds(other.BodyIdleTimeout))
+	d.compare("max_connections", c.MaxConnections, other.MaxConnections)
+	d.compare("max_connections_per_client", OrUnset(c.MaxConnectionsPerClient), OrUnset(other.MaxConnectionsPerClient))
+	d.compare("sandbox", onOff(c.Sandbox), onOff(other.Sandbox))
+	d.compare("logging.level", strings.ToLower(c.Logging.Level.String()), strings.ToLower(other.Logging.Level.String()))
+	d.compare("logging.format", c.Logging.Format, other.Logging.Format)
+	d.compare("logging.log_file_path", c.Logging.FilePath, other.Logging.FilePath)
+	d.listeners(c.Listeners, other.Listeners)
+	return d
+}
+
+// OrUnset renders a number that is 0 when its key is not set.
+func OrUnset(number int) string {
+	if number == 0 {
+		return ""
+	}
+	return strconv.Itoa(number)
+}
+
+// onOff renders the value of `sandbox`.
+func onOff(on bool) string {
+	if on {
+		return SandboxOn
+	}
+	return SandboxOff
+}
+
+// driftList collects drifts.
+type driftList []Drift
+
+// compare adds a drift of the key if the two values differ.
+func (d *driftList) compare(key string, running, file any) {
+	if running != file {
+		*d = append(*d, Drift{Key: key, Running: fmt.Sprint(running), File: fmt.Sprint(file)})
+	}
+}
+
+// listeners compares the listeners pair by pair, the removed ones first, the added ones last.
+func (d *driftList) listeners(running, file []Listener) {
+	matches := MatchListeners(running, file)
+	matched := make(map[int]bool)
+	for i, j := range matches {
+		if j < 0 {
+			d.compare(IndexKey("listeners", i), running[i].Address(), "")
+			continue
+		}
+		matched[j] = true
+		d.listener(IndexKey("listeners", j), running[i], file[j])
+	}
+	for j := range file {
+		if !matched[j] {
+			d.compare(IndexKey("listeners", j), "", file[j].Address())
+		}
+	}
+}
+
+// listener compares two listeners that are the same one.
+func (d *driftList) listener(key string, running, file Listener) {
+	d.compare(ChildKey(key, "bind_addr"), running.BindAddr, file.BindAddr)
+	d.compare(ChildKey(key, "http_port"), running.HTTPPort, file.HTTPPort)
+	d.compare(ChildKey(key, "https_port"), running.HTTPSPort, file.HTTPSPort)
+	key = ChildKey(key, "tls")
+	d.compare(ChildKey(key, "mode"), running.TLS.Mode, file.TLS.Mode)
+	if running.TLS.Mode != file.TLS.Mode {
+		// The keys of the two modes have nothing to do with one another.
+		return
+	}
+	d.compare(ChildKey(key, "acme_domains"), strings.Join(running.TLS.ACMEDomains, ", "), strings.Join(file.TLS.ACMEDomains, ", "))
+	d.compare(ChildKey(key, "acme_cache_dir"), running.TLS.ACMECacheDir, file.TLS.ACMECacheDir)
+	d.compare(ChildKey(key, "acme_contact"), running.TLS.ACMEContact, file.TLS.ACMEContact)
+	d.compare(ChildKey(key, "acme_directory"), running.TLS.ACMEDirectory, file.TLS.ACMEDirectory)
+	d.compare(ChildKey(key, "acme_ca_path"), running.TLS.ACMECAPath, file.TLS.ACMECAPath)
+	d.certificates(key, running.TLS.Certificates, file.TLS.Certificates)
+}
+
+// certificates compares the paths of manual mode: the first pair has keys of its own, the others are a list.
+func (d *driftList) certificates(key string, running, file []CertificateFiles) {
+	if len(running) == 0 || len(file) == 0 {
+		return
+	}
+	d.compare(ChildKey(key, "cert_path"), running[0].CertPath, file[0].CertPath)
+	d.compare(ChildKey(key, "key_path"), running[0].KeyPath, file[0].KeyPath)
+	d.compare(ChildKey(key, "certificates"), pairList(running[1:]), pairList(file[1:]))
+}
+
+// pairList writes pairs of files as text.
+func pairList(pairs []CertificateFiles) string {
+	texts := make([]string, len(pairs))
+	for i, pair := range pairs {
+		texts[i] = pair.CertPath + " with " + pair.KeyPath
+	}
+	return strings.Join(texts, ", ")
+}
+
+// InSeconds writes a timeout as the file does.
+func InSeconds(timeout time.Duration) string {
+	return strconv.FormatInt(int64(timeout/time.Second), 10)
+}
+
+// Address is the listener's `bind_addr:https_port`, by which it is known from one configuration to the next.
+func (l Listener) Address() string {
+	return net.JoinHostPort(l.BindAddr, strconv.Itoa(l.HTTPSPort))
+}
+
+// MatchListeners tells for each running listener which one of the file it is: the one of the same bind_addr:https_port,
+// else the first that is left over, in order, so that a changed port is one changed key and not a listener lost and
+// another found. -1 is a listener that the file no longer has. The sites of a running listener come from its match at
+// a reload.
+func MatchListeners(running, file []Listener) []int {
+	byAddress := make(map[string]int)
+	for j, listener := range file {
+		byAddress[listener.Address()] = j
+	}
+	matches := make([]int, len(running))
+	taken := make(map[int]bool)
+	for i, listener := range running {
+		j, ok := byAddress[listener.Address()]
+		if !ok {
+			j = -1
+		}
+		matches[i] = j
+		taken[j] = true
+	}
+	next := 0
+	for i := range matches {
+		if matches[i] >= 0 {
+			continue
+		}
+		for next < len(file) && taken[next] {
+			next++
+		}
+		if next < len(file) {
+			matches[i] = next
+			next++
+		}
+	}
+	return matches
+}

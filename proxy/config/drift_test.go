@@ -1,0 +1,142 @@
+package config
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/config/configtest"
+)
+
+func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
+	dir := configtest.CertificateDir(t)
+	load := func(t *testing.T, pairs ...string) *Config {
+		t.Helper()
+		cfg, err := parseText(dir, configtest.Edited(t, configtest.EveryKey, pairs...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	running := load(t)
+	named := map[string]bool{}
+	for _, c := range []struct {
+		name, from, to string
+		want           []Drift
+	}{
+		{"nothing", "", "", nil},
+		{"the wildcard", "allow_wildcard_bind = false", "allow_wildcard_bind = true", []Drift{{"allow_wildcard_bind",
+			"false", "true"}}},
+		{"the health port", "9900", "0", []Drift{{"health_check_port", "9900", "0"}}},
+		{"the admin socket", `"/run/admin.sock"`, `""`, []Drift{{"admin_socket_path", "/run/admin.sock", ""}}},
+		{"the shutdown timeout", "30\n", "31\n", []Drift{{"shutdown_timeout_secs", "30", "31"}}},
+		{"the idle timeout", "60\n", "59\n", []Drift{{"connection_idle_timeout_secs", "60", "59"}}},
+		{"the header timeout", "10\n", "11\n", []Drift{{"header_timeout_secs", "10", "11"}}},
+		{"the body timeout", "61\n", "59\n", []Drift{{"body_idle_timeout_secs", "61", "59"}}},
+		{"the connections", "= 1024", "= 1000", []Drift{{"max_connections", "1024", "1000"}}},
+		{"a client's share of the connections", "per_client = 1", "per_client = 200", []Drift{{"max_connections_per_client", "1", "200"}}},
+		{"the default for a client's share", "max_connections_per_client = 1\n", "", []Drift{{"max_connections_per_client", "1", ""}}},
+		{"the sandbox", `"on"`, `"off"`, []Drift{{"sandbox", "on", "off"}}},
+		{"the level", `"info"`, `"trace"`, []Drift{{"logging.level", "info", "trace"}}},
+		{"the format", `"text"`, `"json"`, []Drift{{"logging.format", "text", "json"}}},
+		{"the log file", "log_file_path = \"DIR/proxy.log\"\n", "", []Drift{{"logging.log_file_path",
+			dir + "/proxy.log", ""}}},
+		{"an address", "127.0.0.1\"\nhttp_port", "127.0.0.3\"\nhttp_port", []Drift{{"listeners[0].bind_addr",
+			"127.0.0.1", "127.0.0.3"}}},
+		{"a redirect port", "80\n", "81\n", []Drift{{"listeners[0].http_port", "80", "81"}}},
+		{"an HTTPS port", "443\n", "444\n", []Drift{{"listeners[0].https_port", "443", "444"}}},
+		{"a mode", `"acme"`, `"self_signed"`, []Drift{{"listeners[0].tls.mode", "acme", "self_signed"}}},
+		{"the domains", `["a.example"]`, `["a.example", "b.example"]`, []Drift{{"listeners[0].tls.acme_domains",
+			"a.example", "a.example, b.example"}}},
+		{"the cache", "DIR/cache", "DIR/cache2", []Drift{{"listeners[0].tls.acme_cache_dir", dir + "/cache",
+			dir + "/cache2"}}},
+		{"the contact", "mailto:a@", "mailto:b@", []Drift{{"listeners[0].tls.acme_contact", "mailto:a@example.com",
+			"mailto:b@example.com"}}},
+		{"the directory", `"staging"`, `"production"`, []Drift{{"listeners[0].tls.acme_directory", ACMEStagingURL,
+			ACMEProductionURL}}},
+		{"the CA's root", `acme_ca_path = "DIR/a.pem"`, `acme_ca_path = "DIR/b.pem"`,
+			[]Drift{{"listeners[0].tls.acme_ca_path", dir + "/a.pem", dir + "/b.pem"}}},
+		{"a first pair", "cert_path = \"DIR/a.pem\"\nkey_path = \"DIR/a.key\"",
+			"cert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\"", []Drift{
+				{"listeners[1].tls.cert_path", dir + "/a.pem", dir + "/b.pem"}, {"listeners[1].tls.key_path",
+					dir + "/a.key", dir + "/b.key"}}},
+		{"a second pair", "[[listeners.tls.certificates]]\ncert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\"\n", "",
+			[]Drift{
+				{"listeners[1].tls.certificates", dir + "/b.pem with " + dir + "/b.key", ""}}},
+		{"the health path", `"/health"`, `""`, nil},
+		{"the rate", "requests_per_second = 100", "requests_per_second = 1", nil},
+		{"the burst", "burst = 200", "burst = 1", nil},
+		{"the eviction interval", "62\n", "1\n", nil},
+		{"the eviction age", "300\n", "1\n", nil},
+		{"the body limit", "104857600", "1", nil},
+		{"a host", `host = "a.example"`, `host = "b.example"`, nil},
+		{"an upstream", `"127.0.0.1:3000"`, `"127.0.0.1:3001"`, nil},
+		{"a scheme", `"http"`, `"https"`, nil},
+		{"a connect timeout", "5\n", "6\n", nil},
+		{"a request timeout", "63\n", "6\n", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := running.Drift(load(t, c.from, c.to))
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("the drift differs (-want +got):\n%s", diff)
+			}
+			for _, drift := range got {
+				named[tableName(drift.Key)] = true
+			}
+		})
+	}
+	// The reference says of every key whether it is static, and each of those has to show up above.
+	for _, table := range Reference() {
+		for _, key := range table.Keys {
+			path, name := ChildKey(table.Path, key.Name), ChildKey(table.Path, key.Name)
+			if table.Path == "listeners.tls.certificates" {
+				name = table.Path
+			}
+			if named[name] == key.Dynamic {
+				t.Errorf("%s: got named as drift %v, want it for static keys alone, and the reference says dynamic=%v", path, named[name], key.Dynamic)
+			}
+		}
+	}
+}
+
+// at makes listeners of these addresses; the port tells them apart.
+func at(addresses ...string) []Listener {
+	listeners := make([]Listener, len(addresses))
+	for i, address := range addresses {
+		listeners[i] = Listener{BindAddr: address, HTTPSPort: 443}
+	}
+	return listeners
+}
+
+func TestListenersAreMatchedByAddressAndThenInOrder(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		running, file []Listener
+		matches       []int
+		drift         []Drift
+	}{
+		{"the same ones", at("a", "b"), at("a", "b"), []int{0, 1}, nil},
+		{"another order is no drift", at("a", "b", "c"), at("c", "a", "b"), []int{1, 2, 0}, nil},
+		{"one added in front", at("a"), at("new", "a"), []int{1}, []Drift{{"listeners[0]", "", "new:443"}}},
+		{"one removed in front", at("a", "b"), at("b"), []int{-1, 0}, []Drift{{"listeners[0]", "a:443", ""}}},
+		{"one moved is one key that differs", at("a", "b", "c"), at("a", "x", "c"), []int{0, 1, 2},
+			[]Drift{{"listeners[1].bind_addr", "b", "x"}}},
+		{"two moved keep their order", at("a", "b", "c"), at("x", "b", "y"), []int{0, 1, 2},
+			[]Drift{{"listeners[0].bind_addr", "a", "x"}, {"listeners[2].bind_addr", "c", "y"}}},
+		{"one moved and one added", at("a", "b"), at("b", "x", "y"), []int{1, 0},
+			[]Drift{{"listeners[1].bind_addr", "a", "x"}, {"listeners[2]", "", "y:443"}}},
+		{"all gone", at("a", "b"), nil, []int{-1, -1}, []Drift{{"listeners[0]", "a:443", ""}, {"listeners[1]", "b:443",
+			""}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := MatchListeners(c.running, c.file); !slices.Equal(got, c.matches) {
+				t.Errorf("got the matches %v, want %v", got, c.matches)
+			}
+			got := (&Config{Listeners: c.running}).Drift(&Config{Listeners: c.file})
+			if diff := cmp.Diff(c.drift, got); diff != "" {
+				t.Errorf("the drift differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

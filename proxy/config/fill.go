@@ -1,0 +1,136 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// fillConfig copies the generic tree of a TOML file into raw, and adds every unknown key and every value of the wrong
+// type to the problems.
+func fillConfig(raw *rawConfig, tree map[string]any, problems *configProblems) {
+	f := filler{problems: problems, places: keyPlaces(reflect.TypeFor[rawConfig]())}
+	f.fillStruct(reflect.ValueOf(raw).Elem(), tree, "")
+}
+
+// filler is the state of one fillConfig.
+type filler struct {
+	problems *configProblems
+	// places tells for every key name the tables that it exists in, for suggestions.
+	places map[string][]string
+}
+
+// fillStruct fills the struct from the table at path. Keys match their `toml` tags exactly.
+func (f *filler) fillStruct(target reflect.Value, table map[string]any, path string) {
+	fields := make(map[string]int)
+	for i := range target.NumField() {
+		fields[target.Type().Field(i).Tag.Get("toml")] = i
+	}
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		key := ChildKey(path, name)
+		if i, known := fields[name]; known {
+			f.fillValue(target.Field(i), table[name], key)
+		} else {
+			f.problems.add(key, "unknown key; %s", f.suggest(name, target.Type()))
+		}
+	}
+}
+
+// fillValue fills one field of a raw struct from a value of the tree, by the field's type.
+func (f *filler) fillValue(target reflect.Value, value any, key string) {
+	switch target.Kind() {
+	case reflect.Pointer:
+		f.fillScalar(target, value, key)
+	case reflect.Struct:
+		if table, ok := value.(map[string]any); ok {
+			f.fillStruct(target, table, key)
+			return
+		}
+		header := "[" + tableName(key) + "]"
+		if strings.HasSuffix(key, "]") {
+			header = "[" + header + "]"
+		}
+		f.problems.addFault(key, "is %s; a table is needed, as in %s", describe(value), header)
+	case reflect.Slice:
+		f.fillSlice(target, value, key)
+	default:
+		panic("proxy: a raw configuration type has a field of kind " + target.Kind().String())
+	}
+}
+
+// fillSlice fills an array of tables or of strings.
+func (f *filler) fillSlice(target reflect.Value, value any, key string) {
+	elements := reflect.ValueOf(value)
+	if elements.Kind() != reflect.Slice {
+		need := "an array of strings is needed, as in [\"a.example\"]"
+		if target.Type().Elem().Kind() == reflect.Struct {
+			need = fmt.Sprintf("an array of tables is needed, as in [[%s]]", tableName(key))
+		}
+		f.problems.addFault(key, "is %s; %s", describe(value), need)
+		return
+	}
+	target.Set(reflect.MakeSlice(target.Type(), elements.Len(), elements.Len()))
+	for i := range elements.Len() {
+		element := elements.Index(i).Interface()
+		if target.Index(i).Kind() == reflect.Struct {
+			f.fillValue(target.Index(i), element, IndexKey(key, i))
+			continue
+		}
+		if text, ok := element.(string); ok {
+			target.Index(i).SetString(text)
+			continue
+		}
+		f.problems.addFault(IndexKey(key, i), "is %s; a string is needed, in quotes", describe(element))
+	}
+}
+
+// fillScalar fills a pointer field. An integer is taken for a float; nothing else is converted.
+func (f *filler) fillScalar(target reflect.Value, value any, key string) {
+	if number, ok := value.(int64); ok && target.Type().Elem().Kind() == reflect.Float64 {
+		value = float64(number)
+	}
+	if reflect.TypeOf(value) == target.Type().Elem() {
+		target.Set(reflect.New(target.Type().Elem()))
+		target.Elem().Set(reflect.ValueOf(value))
+		return
+	}
+	f.problems.addFault(key, "is %s; %s", describe(value), neededScalar(target.Type().Elem().Kind()))
+}
+
+// neededScalar says what a key of the kind takes.
+func neededScalar(kind reflect.Kind) string {
+	switch kind {
+	case reflect.Bool:
+		return "true or false is needed, without quotes"
+	case reflect.Int64:
+		return "a whole number is needed, without quotes"
+	case reflect.Float64:
+		return "a number is needed, without quotes"
+	default:
+		return "a string is needed, in quotes"
+	}
+}
+
+// describe names the TOML type of a value, and repeats the value where it is short.
+func describe(value any) string {
+	switch value := value.(type) {
+	case string:
+		return "the string " + Quoted(value)
+	case int64:
+		return "the number " + strconv.FormatInt(value, 10)
+	case float64:
+		return "the fraction " + strconv.FormatFloat(value, 'g', -1, 64)
+	case bool:
+		return "the boolean " + strconv.FormatBool(value)
+	case time.Time:
+		return "a date or time"
+	case map[string]any:
+		return "a table"
+	default:
+		return "an array"
+	}
+}

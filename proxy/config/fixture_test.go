@@ -1,0 +1,42 @@
+package config
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"reverse-proxy/proxy/config/configtest"
+)
+
+// configEnvironment is an environment of known time and descriptor limit.
+func configEnvironment() Environment {
+	return Environment{
+		Now:             func() time.Time { return configtest.Now },
+		DescriptorLimit: func() uint64 { return 4096 },
+	}
+}
+
+// parseText validates text as a configuration file in dir.
+func parseText(dir, text string) (*Config, error) {
+	return FromBytes(filepath.Join(dir, "config.toml"), []byte(strings.ReplaceAll(text, "DIR", dir)), false,
+		configEnvironment())
+}
+
+// configErrorLines are the lines of an Errors, with the test's directory written as DIR; none for nil.
+func configErrorLines(t *testing.T, dir string, err error) []string {
+	t.Helper()
+	if err == nil {
+		return nil
+	}
+	errs, ok := errors.AsType[Errors](err)
+	if !ok {
+		t.Fatalf("the error is a %T (%v), want Errors", err, err)
+	}
+	lines := errs.Lines()
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], dir, "DIR")
+	}
+	return lines
+}

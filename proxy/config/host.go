@@ -1,0 +1,80 @@
+package config
+
+import "strings"
+
+// SplitAuthority takes the host out of a `host[:port]`, lower-cased and without one final dot. It is not ok for an
+// empty host, a port that is not a number up to 65535, user information, and characters that no host name or address
+// has (RFC 3986, section 3.2.2, without percent-encoding: DNS names have none).
+func SplitAuthority(authority string) (host string, ok bool) {
+	host = authority
+	if strings.HasPrefix(host, "[") {
+		end := strings.IndexByte(host, ']')
+		if end < 0 || !validPortSuffix(host[end+1:]) || !OnlyBytes(host[1:end], isIPv6Byte) || end == 1 {
+			return "", false
+		}
+		return LowerASCII(host[:end+1]), true
+	}
+	if colon := strings.IndexByte(host, ':'); colon >= 0 {
+		if !validPortSuffix(host[colon:]) {
+			return "", false
+		}
+		host = host[:colon]
+	}
+	host = strings.TrimSuffix(host, ".")
+	if host == "" || len(host) > 253 || !OnlyBytes(host, isNameByte) {
+		return "", false
+	}
+	if host[0] == '.' || host[len(host)-1] == '.' || strings.Contains(host, "..") {
+		return "", false // an empty label
+	}
+	return LowerASCII(host), true
+}
+
+// validPortSuffix reports whether s is empty, a lone colon, or a colon and a port of at most 65535: all three are
+// valid after a host (RFC 3986, section 3.2.3).
+func validPortSuffix(s string) bool {
+	if s == "" {
+		return true
+	}
+	if s[0] != ':' || len(s) > 6 {
+		return false
+	}
+	port := 0
+	for _, c := range []byte(s[1:]) {
+		if c < '0' || c > '9' {
+			return false
+		}
+		port = port*10 + int(c-'0')
+	}
+	return port <= 65535
+}
+
+func isIPv6Byte(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F' || c == ':' || c == '.'
+}
+
+// isNameByte accepts the underscore too: it is in no valid host name, but in names that DNS serves and that clients ask
+// for; such a request is for an unknown host (404), not a malformed one.
+func isNameByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_'
+}
+
+// OnlyBytes reports whether ok holds for every byte of s.
+func OnlyBytes(s string, ok func(byte) bool) bool {
+	for i := range len(s) {
+		if !ok(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// LowerASCII returns s with A–Z lowered, and s itself, without an allocation, when there is nothing to lower.
+func LowerASCII(s string) string {
+	for i := range len(s) {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			return strings.ToLower(s)
+		}
+	}
+	return s
+}

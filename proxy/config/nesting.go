@@ -1,0 +1,88 @@
+package config
+
+import "fmt"
+
+// maxNesting bounds how deep brackets and dotted keys go. The deepest key of a configuration,
+// `listeners.tls.certificates.cert_path`, needs four levels.
+const maxNesting = 16
+
+// CheckNesting refuses text whose brackets nest, or whose keys are dotted, deeper than maxNesting. It runs before the
+// TOML parser because that one takes memory that grows with the square of the depth: a file of 1 MiB that holds
+// nothing but `{a=` would take all the memory of the machine.
+//
+// It knows just enough TOML to leave strings and comments out; whatever it misjudges in broken text, the parser refuses.
+func CheckNesting(data []byte) error {
+	depth, dots, line := 0, 0, 1
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"', '\'':
+			end := skipString(data, i)
+			for ; i < end; i++ {
+				if data[i] == '\n' {
+					line++
+				}
+			}
+			i--
+		case '#':
+			for i+1 < len(data) && data[i+1] != '\n' {
+				i++
+			}
+		case '[', '{':
+			depth++
+			dots = 0
+		case ']', '}':
+			depth = max(depth-1, 0)
+		case '.':
+			dots++
+		case '=', ',':
+			dots = 0
+		case '\n':
+			line++
+			dots = 0
+		}
+		if depth+dots > maxNesting {
+			return fmt.Errorf("line %d: keys or brackets are nested deeper than %d levels; no key needs more than 4",
+				line, maxNesting)
+		}
+	}
+	return nil
+}
+
+// skipString returns the index behind the string that begins at data[start], or the end of a line or of the data for
+// one that is not closed.
+func skipString(data []byte, start int) int {
+	quote := data[start]
+	multiline := quoteRun(data, start) >= 3
+	i := start + 1
+	if multiline {
+		i = start + 3
+	}
+	for ; i < len(data); i++ {
+		switch {
+		case data[i] == '\\' && quote == '"':
+			i++
+		case data[i] == '\n' && !multiline:
+			return i
+		case data[i] != quote:
+		case !multiline:
+			return i + 1
+		default:
+			// Up to two quotes before the closing three belong to the string (TOML 1.0, section String).
+			run := quoteRun(data, i)
+			if run >= 3 {
+				return i + min(run, 5)
+			}
+			i += run - 1
+		}
+	}
+	return len(data)
+}
+
+// quoteRun is how often the byte at data[start] stands there in a row, counted up to 6.
+func quoteRun(data []byte, start int) int {
+	run := 1
+	for run < 6 && start+run < len(data) && data[start+run] == data[start] {
+		run++
+	}
+	return run
+}

@@ -1,0 +1,105 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// MaxErrors bounds how many errors one file yields. A file with more is no configuration, and its errors go into
+// the log and to the admin socket.
+const MaxErrors = 1000
+
+// maxQuoted is the number of bytes of a value that an error repeats.
+const maxQuoted = 128
+
+// configProblems collects what is wrong with one configuration while it is parsed and validated.
+type configProblems struct {
+	errs      []KeyError
+	faulty    map[string]bool
+	positions map[string]int
+}
+
+// newConfigProblems returns an empty collection. positions is where the keys stand in the file, as keyPositions tells.
+func newConfigProblems(positions map[string]int) *configProblems {
+	return &configProblems{faulty: map[string]bool{}, positions: positions}
+}
+
+// addFault adds a problem that makes the value of key unusable, so that later problems of it, or of keys under it,
+// would only be consequences: add leaves those out.
+func (p *configProblems) addFault(key, format string, args ...any) {
+	p.add(key, format, args...)
+	p.faulty[key] = true
+}
+
+// add adds a problem of the key: what is wrong, then what would be right.
+func (p *configProblems) add(key, format string, args ...any) {
+	for prefix := key; prefix != ""; prefix = parentKey(prefix) {
+		if p.faulty[prefix] {
+			return
+		}
+	}
+	if len(p.errs) <= MaxErrors {
+		p.errs = append(p.errs, KeyError{Key: key, Problem: fmt.Sprintf(format, args...)})
+	}
+}
+
+// sorted returns the problems in the order of the file: each stands where its key does, one about a missing key where
+// its table begins, and one about a missing table at the end.
+func (p *configProblems) sorted() Errors {
+	errs := Errors(p.errs)
+	tooMany := len(errs) > MaxErrors
+	if tooMany {
+		errs = errs[:MaxErrors]
+	}
+	slices.SortStableFunc(errs, func(a, b KeyError) int { return p.position(a.Key) - p.position(b.Key) })
+	if tooMany {
+		errs = append(errs, KeyError{Problem: fmt.Sprintf("more than %d errors; the rest is left out", MaxErrors)})
+	}
+	return errs
+}
+
+// position is where the key stands in the file, or the nearest table above it that does, or behind everything.
+func (p *configProblems) position(key string) int {
+	for ; key != ""; key = parentKey(key) {
+		if position, ok := p.positions[key]; ok {
+			return position
+		}
+	}
+	return len(p.positions) + 1
+}
+
+// parentKey is the key without its last part or index: `a[1].b` has the parent `a[1]`, that has `a`, and that "".
+func parentKey(key string) string {
+	return key[:max(strings.LastIndexAny(key, ".["), 0)]
+}
+
+// ChildKey is the path of the key name in the table at path ("" for the top level). A name that is no bare TOML key is
+// quoted.
+func ChildKey(path, name string) string {
+	bare := strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
+	switch {
+	case !bare || name == "":
+		name = Quoted(name)
+	case len(name) > maxQuoted:
+		name = name[:maxQuoted] + "…"
+	}
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// IndexKey is the path of element i of the array at path.
+func IndexKey(path string, i int) string {
+	return path + "[" + strconv.Itoa(i) + "]"
+}
+
+// Quoted is a value as an error repeats it: in quotes, escaped to one line, clipped to maxQuoted bytes.
+func Quoted(value string) string {
+	if len(value) > maxQuoted {
+		return strconv.Quote(strings.ToValidUTF8(value[:maxQuoted], "") + "…")
+	}
+	return strconv.Quote(value)
+}

@@ -1,0 +1,81 @@
+package config
+
+// The raw types mirror the TOML file, key by key: their `toml` tags are the keys that exist, and no others. Pointers
+// tell a key that is missing from one that is zero.
+
+// rawConfig is the file's top level.
+type rawConfig struct {
+	AllowWildcardBind         *bool         `toml:"allow_wildcard_bind"`
+	HealthCheckPort           *int64        `toml:"health_check_port"`
+	HTTPSHealthPath           *string       `toml:"https_health_path"`
+	AdminSocketPath           *string       `toml:"admin_socket_path"`
+	ShutdownTimeoutSecs       *int64        `toml:"shutdown_timeout_secs"`
+	ConnectionIdleTimeoutSecs *int64        `toml:"connection_idle_timeout_secs"`
+	HeaderTimeoutSecs         *int64        `toml:"header_timeout_secs"`
+	BodyIdleTimeoutSecs       *int64        `toml:"body_idle_timeout_secs"`
+	MaxConnections            *int64        `toml:"max_connections"`
+	MaxConnectionsPerClient   *int64        `toml:"max_connections_per_client"`
+	Sandbox                   *string       `toml:"sandbox"`
+	Logging                   rawLogging    `toml:"logging"`
+	RateLimit                 rawRateLimit  `toml:"rate_limit"`
+	Body                      rawBody       `toml:"body"`
+	Listeners                 []rawListener `toml:"listeners"`
+}
+
+// rawLogging is `[logging]`.
+type rawLogging struct {
+	Level       *string `toml:"level"`
+	Format      *string `toml:"format"`
+	LogFilePath *string `toml:"log_file_path"`
+}
+
+// rawRateLimit is `[rate_limit]`.
+type rawRateLimit struct {
+	RequestsPerSecond    *float64 `toml:"requests_per_second"`
+	Burst                *int64   `toml:"burst"`
+	EvictionIntervalSecs *int64   `toml:"eviction_interval_secs"`
+	EvictionAgeSecs      *int64   `toml:"eviction_age_secs"`
+}
+
+// rawBody is `[body]`.
+type rawBody struct {
+	LimitBytes *int64 `toml:"limit_bytes"`
+}
+
+// rawListener is one `[[listeners]]`.
+type rawListener struct {
+	BindAddr  *string   `toml:"bind_addr"`
+	HTTPPort  *int64    `toml:"http_port"`
+	HTTPSPort *int64    `toml:"https_port"`
+	TLS       rawTLS    `toml:"tls"`
+	Sites     []rawSite `toml:"sites"`
+}
+
+// rawTLS is `[listeners.tls]`.
+type rawTLS struct {
+	Mode          *string              `toml:"mode"`
+	ACMEDomains   []string             `toml:"acme_domains"`
+	ACMECacheDir  *string              `toml:"acme_cache_dir"`
+	ACMEContact   *string              `toml:"acme_contact"`
+	ACMEDirectory *string              `toml:"acme_directory"`
+	ACMECAPath    *string              `toml:"acme_ca_path"`
+	CertPath      *string              `toml:"cert_path"`
+	KeyPath       *string              `toml:"key_path"`
+	Certificates  []rawCertificateFile `toml:"certificates"`
+}
+
+// rawCertificateFile is one `[[listeners.tls.certificates]]`.
+type rawCertificateFile struct {
+	CertPath *string `toml:"cert_path"`
+	KeyPath  *string `toml:"key_path"`
+}
+
+// rawSite is one `[[listeners.sites]]`.
+type rawSite struct {
+	Host                       *string `toml:"host"`
+	Upstream                   *string `toml:"upstream"`
+	UpstreamScheme             *string `toml:"upstream_scheme"`
+	UpstreamConnectTimeoutSecs *int64  `toml:"upstream_connect_timeout_secs"`
+	UpstreamRequestTimeoutSecs *int64  `toml:"upstream_request_timeout_secs"`
+	UpstreamMaxConnections     *int64  `toml:"upstream_max_connections"`
+}

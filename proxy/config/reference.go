@@ -1,0 +1,160 @@
+package config
+
+// Table is one table of the configuration file, as docs/configuration.md and reverse-proxy.toml(5) describe it.
+// Both are made from Reference, and tests hold it against the raw types, the validation and the drift.
+type Table struct {
+	// Path is the name of the table in its header, as in `listeners.tls`; "" for the top level.
+	Path string
+	// IsArray reports whether the table may stand several times, under a header in double brackets.
+	IsArray bool
+	// About are sentences about the table in Markdown, of which only code in backticks is used; "" for none.
+	About string
+	// Keys are the keys of the table, in the order in which they are described; those of inner tables are not here.
+	Keys []Key
+}
+
+// Key is one key of a Table.
+type Key struct {
+	// Name is the key as it is written in the file.
+	Name string
+	// Type is what the key takes: one of the type constants below.
+	Type string
+	// Min and Max are the bounds of a number, both included, as TOML writes them; "" for none.
+	Min, Max string
+	// Values are all the strings that the key takes; nil if they cannot be listed.
+	Values []string
+	// Default is the value of a key that is not there, as TOML writes it; "" for a key without one.
+	Default string
+	// Need tells what becomes of a key without a default: `required`, `required by` a mode, or `not set`.
+	Need string
+	// Dynamic keys take effect at a reload, all others at a restart (S-3.4).
+	Dynamic bool
+	// Promise is the number of the promise that the key is about, in docs/promises.md.
+	Promise string
+	// Text says what the key does and what may stand there, in Markdown like Table.About.
+	Text string
+}
+
+// The types of keys.
+const (
+	booleanKey = "boolean"
+	integerKey = "integer"
+	numberKey  = "integer or fraction"
+	stringKey  = "string"
+	stringsKey = "array of strings"
+)
+
+// What becomes of keys without a default.
+const (
+	requiredKey = "required"
+	unsetKey    = "not set"
+)
+
+// Reference describes every key of the configuration file, in the order of the file.
+func Reference() []Table {
+	return []Table{
+		{Path: "", About: "Write these before the first table of the file.", Keys: []Key{
+			{Name: "allow_wildcard_bind", Type: booleanKey, Default: "false", Promise: "S-1.3",
+				Text: "Allows `0.0.0.0` and `::` as `bind_addr`. The flag `--allow-wildcard-bind` does the same, at startup and at every reload."},
+			{Name: "health_check_port", Type: integerKey, Min: "0", Max: "65535", Default: "9900", Promise: "S-9.1",
+				Text: "Port on 127.0.0.1 of `GET /health`, for supervisors, and of `GET /metrics`, for Prometheus; `0` disables it. No listener may use the port on 127.0.0.1 or on a wildcard address."},
+			{Name: "https_health_path", Type: stringKey, Default: `"/health"`, Dynamic: true, Promise: "S-6.2",
+				Text: "Path that every HTTPS listener answers with 200 itself, for `GET` and `HEAD` and any host; `\"\"` disables it. Begins with `/`, without a query."},
+			{Name: "admin_socket_path", Type: stringKey, Default: `"/run/reverse-proxy/admin.sock"`, Promise: "S-2.20",
+				Text: "Unix socket for `reverse-proxy reload`, `status`, `diff` and `reopen`; `\"\"` disables it. Absolute, without `..`, at most 107 bytes."},
+			secondsKey("shutdown_timeout_secs", "30", false, "S-11.1", "How long a shutdown waits for requests in flight."),
+			secondsKey("connection_idle_timeout_secs", "60", false, "S-12.1", "A connection without a request in flight is closed after this time."),
+			secondsKey("header_timeout_secs", "10", false, "S-12.4", "Time limit for a TLS handshake, and for receiving a request head."),
+			secondsKey("body_idle_timeout_secs", "60", false, "S-6.9",
+				"Ends a request or response if no byte of its body has moved for this long. A body that keeps moving is never cut."),
+			{Name: "max_connections", Type: integerKey, Min: "1", Max: "1073741824", Default: "1024", Promise: "S-2.22",
+				Text: "The most client connections at once, and the most connections to upstreams at once. The process's limit of file descriptors (`ulimit -n`, `LimitNOFILE=`) must be at least twice this number, plus two for each listener and 64."},
+			{Name: "max_connections_per_client", Type: integerKey, Min: "1", Need: unsetKey, Promise: "S-12.6",
+				Text: "The most connections that one client, an IPv4 address or a /64 of IPv6, may hold while others wait because `max_connections` is reached. While nobody waits, one client may hold all. At most `max_connections`; if not set, a quarter of it, at least 1."},
+			{Name: "sandbox", Type: stringKey, Values: []string{"on", "off"}, Default: `"on"`, Promise: "S-4.7",
+				Text: "`on`: once it serves, the process gives up all rights to files, sockets and privileges that this configuration does not need, with Landlock, as far as the kernel supports it. `off`: it keeps them."},
+		}},
+		{Path: "logging", Keys: []Key{
+			{Name: "level", Type: stringKey, Values: []string{"trace", "debug", "info", "warn", "error"}, Default: `"info"`, Promise: "S-8.2",
+				Text: "The least severe level that is written: `trace`, `debug`, `info`, `warn` or `error`."},
+			{Name: "format", Type: stringKey, Values: []string{"text", "json"}, Default: `"text"`, Promise: "S-8.2",
+				Text: "`text` (`key=value`) or `json`."},
+			{Name: "log_file_path", Type: stringKey, Need: unsetKey, Promise: "S-2.23",
+				Text: "A file to write the log to, in addition to standard output. Absolute; its directory must exist and be writable."},
+		}},
+		{Path: "rate_limit", About: "A token bucket for each client: an IPv4 address, or a /64 of IPv6.", Keys: []Key{
+			{Name: "requests_per_second", Type: numberKey, Min: "0.0001", Max: "1000000000", Need: requiredKey, Dynamic: true, Promise: "S-2.8",
+				Text: "Requests per second that a client may make on average: the rate at which its bucket fills."},
+			{Name: "burst", Type: integerKey, Min: "1", Max: "1000000000", Need: requiredKey, Dynamic: true, Promise: "S-2.8",
+				Text: "Requests that a client may make at once: the size of its bucket."},
+			secondsKey("eviction_interval_secs", "60", true, "S-7.3", "Time between two sweeps that forget silent clients."),
+			secondsKey("eviction_age_secs", "300", true, "S-7.3", "A sweep forgets clients that have been silent for this long."),
+		}},
+		{Path: "body", Keys: []Key{
+			{Name: "limit_bytes", Type: integerKey, Min: "1", Need: requiredKey, Dynamic: true, Promise: "S-2.9",
+				Text: "The largest request body, in bytes, for all sites. A larger one gets 413."},
+		}},
+		listenerReference(),
+		tlsReference(),
+		{Path: "listeners.tls.certificates", IsArray: true, About: "More pairs for a listener in mode `manual`.", Keys: []Key{
+			{Name: "cert_path", Type: stringKey, Need: requiredKey, Promise: "S-5.3", Text: "As above."},
+			{Name: "key_path", Type: stringKey, Need: requiredKey, Promise: "S-5.3", Text: "As above."},
+		}},
+		siteReference(),
+	}
+}
+
+// secondsKey describes a key that the validator's seconds resolves.
+func secondsKey(name, otherwise string, dynamic bool, promise, text string) Key {
+	return Key{Name: name, Type: integerKey, Min: "1", Max: "86400", Default: otherwise, Dynamic: dynamic, Promise: promise, Text: text}
+}
+
+func listenerReference() Table {
+	return Table{Path: "listeners", IsArray: true,
+		About: "One table for each address; at least one. No two sockets may conflict: a wildcard address takes its port on every address of " +
+			"its family, and `::` takes it on IPv4 addresses as well.",
+		Keys: []Key{
+			{Name: "bind_addr", Type: stringKey, Need: requiredKey, Promise: "S-2.2",
+				Text: "The IP address to listen on, IPv6 without brackets. A wildcard needs `allow_wildcard_bind`."},
+			{Name: "http_port", Type: integerKey, Min: "0", Max: "65535", Default: "80", Promise: "S-13.1",
+				Text: "Port that redirects to HTTPS and answers HTTP-01 challenges; `0` disables it."},
+			{Name: "https_port", Type: integerKey, Min: "1", Max: "65535", Default: "443", Promise: "S-2.12",
+				Text: "Port that serves the sites. Must differ from `http_port`."},
+		}}
+}
+
+func tlsReference() Table {
+	return Table{Path: "listeners.tls", About: "Only the keys of the chosen mode are read.", Keys: []Key{
+		{Name: "mode", Type: stringKey, Values: []string{"acme", "manual", "self_signed"}, Need: requiredKey, Promise: "S-5.4",
+			Text: "`acme`: certificates are ordered from an ACME server. `manual`: they are read from files. `self_signed`: one is created in memory for the listener's sites, for trying things out; no client trusts it."},
+		{Name: "acme_domains", Type: stringsKey, Need: "required by `acme`", Promise: "S-2.4",
+			Text: "Names to order certificates for, one certificate for each. Public names with a dot; no wildcards."},
+		{Name: "acme_cache_dir", Type: stringKey, Need: "required by `acme`", Promise: "S-2.24",
+			Text: "Directory for the account key, the keys and the certificates. Created with mode 0700 if missing. Each listener needs its own."},
+		{Name: "acme_contact", Type: stringKey, Need: "required by `acme`", Promise: "S-2.19",
+			Text: "Where the CA can reach you: `mailto:` and one address."},
+		{Name: "acme_directory", Type: stringKey, Default: `"production"`, Promise: "S-5.4",
+			Text: "`production` or `staging` of Let's Encrypt, or the `https://` URL of another directory."},
+		{Name: "acme_ca_path", Type: stringKey, Need: unsetKey, Promise: "S-5.4",
+			Text: "PEM file of root certificates to trust for the ACME server itself, for a private CA or Pebble."},
+		{Name: "cert_path", Type: stringKey, Need: "required by `manual`", Promise: "S-2.5",
+			Text: "PEM file of a certificate chain, the leaf first, not expired. A reload reads it again."},
+		{Name: "key_path", Type: stringKey, Need: "required by `manual`", Promise: "S-2.5",
+			Text: "PEM file of the matching private key, not encrypted. A reload reads it again."},
+	}}
+}
+
+func siteReference() Table {
+	return Table{Path: "listeners.sites", IsArray: true, About: "A reload adds, changes and removes sites.", Keys: []Key{
+		{Name: "host", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.16",
+			Text: "The name that is served, without a port; no wildcard, no IP address, no underscore. International names in their `xn--` form. Case does not matter. Each host may appear only once in the file, on whatever listener."},
+		{Name: "upstream", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.17",
+			Text: "`host:port` to forward to: a DNS name, an IPv4 address or an IPv6 address in brackets. A name is looked up at its first request, at every reload and every 30 seconds."},
+		{Name: "upstream_scheme", Type: stringKey, Values: []string{"http", "https"}, Default: `"http"`, Dynamic: true, Promise: "S-2.18",
+			Text: "`http` or `https`. With `https` the upstream's certificate is verified against the system's root certificates, or those of `SSL_CERT_FILE`."},
+		secondsKey("upstream_connect_timeout_secs", "5", true, "S-6.9", "Time limit for connecting, including the upstream's TLS handshake; then 504."),
+		secondsKey("upstream_request_timeout_secs", "60", true, "S-6.9", "Time limit from the last byte of the request to the head of the response; then 504."),
+		{Name: "upstream_max_connections", Type: integerKey, Min: "1", Need: unsetKey, Dynamic: true, Promise: "S-12.6",
+			Text: "The most connections to the upstream, including idle ones. Further requests wait, and get 503 after `upstream_connect_timeout_secs`. While others wait, one client may hold a quarter of them. Sites with the same upstream must have the same value. If not set, the upstream may use all `max_connections`, and half of them while others wait."},
+	}}
+}

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Environment is what validation asks of the machine besides its files.
+type Environment struct {
+	// Now is the time that certificates are judged by.
+	Now func() time.Time
+	// DescriptorLimit is the number of file descriptors that the process may have open.
+	DescriptorLimit func() uint64
+}
+
+// systemEnvironment is the environment of the running process.
+func systemEnvironment() Environment {
+	return Environment{Now: time.Now, DescriptorLimit: processDescriptorLimit}
+}
+
+// processDescriptorLimit is the soft limit RLIMIT_NOFILE, which the Go runtime has raised to the hard one by the time
+// that anybody asks.
+func processDescriptorLimit() uint64 {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		// It cannot fail with these arguments. If it did, a limit that nobody knows must not keep the proxy down.
+		return ^uint64(0)
+	}
+	return limit.Cur
+}
+
+// validator is the state of one validate.
+type validator struct {
+	*configProblems
+	env Environment
+	// dir is the directory of the configuration file: relative paths in it are taken from there.
+	dir string
+	// connections is max_connections, of which other numbers are parts.
+	connections int
+}
+
+// validate turns the raw configuration into a resolved one: every default filled in, every value checked against the
+// rules S-2.1 to S-2.24. It goes through all of it whatever it finds; the result is only good if the problems are
+// still empty.
+func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environment, problems *configProblems) *Config {
+	v := &validator{configProblems: problems, env: env, dir: filepath.Dir(path)}
+	cfg := &Config{
+		Path:                  path,
+		AllowWildcardBind:     allowWildcardBind || orDefault(raw.AllowWildcardBind, false),
+		HealthCheckPort:       v.port("health_check_port", raw.HealthCheckPort, 9900, 0),
+		HTTPSHealthPath:       v.healthPath(raw.HTTPSHealthPath),
+		AdminSocketPath:       v.adminSocketPath(raw.AdminSocketPath),
+		ShutdownTimeout:       v.seconds("shutdown_timeout_secs", raw.ShutdownTimeoutSecs, 30),
+		ConnectionIdleTimeout: v.seconds("connection_idle_timeout_secs", raw.ConnectionIdleTimeoutSecs, 60),
+		HeaderTimeout:         v.seconds("header_timeout_secs", raw.HeaderTimeoutSecs, 10),
+		BodyIdleTimeout:       v.seconds("body_idle_timeout_secs", raw.BodyIdleTimeoutSecs, 60),
+		MaxConnections:        v.maxConnections(raw.MaxConnections),
+		Sandbox:               v.sandbox(raw.Sandbox),
+		Logging:               v.logging(raw.Logging),
+		RateLimit:             v.rateLimit(raw.RateLimit),
+		Body:                  v.body(raw.Body),
+	}
+	v.connections = cfg.MaxConnections
+	cfg.Listeners = v.listeners(raw.Listeners, cfg.AllowWildcardBind)
+	v.ports(cfg)
+	v.uniqueHosts(cfg.Listeners)
+	v.oneBoundEach(cfg.Listeners)
+	v.separateCacheDirs(cfg.Listeners)
+	cfg.MaxConnectionsPerClient = v.maxConnectionsPerClient(raw.MaxConnectionsPerClient, cfg.MaxConnections)
+	v.descriptors(cfg)
+	return cfg
+}
+
+// sandbox resolves `sandbox` (S-4.7).
+func (v *validator) sandbox(value *string) bool {
+	text := orDefault(value, SandboxOn)
+	if text != SandboxOn && text != SandboxOff {
+		v.add("sandbox", "%s is no state; write \"on\" or \"off\"", Quoted(text))
+	}
+	return text != SandboxOff
+}
+
+// orDefault is the value of a key, or its default where the file does not have it.
+func orDefault[T any](value *T, otherwise T) T {
+	if value == nil {
+		return otherwise
+	}
+	return *value
+}
+
+// required is the value of a string that has to be there and not empty. If it is not, the problem names what to write,
+// and the result is "".
+func (v *validator) required(key string, value *string, write string) string {
+	switch {
+	case value == nil:
+		v.add(key, "missing; %s", write)
+		return ""
+	case *value == "":
+		v.add(key, "is empty; %s", write)
+	}
+	return *value
+}

@@ -1,0 +1,144 @@
+package config
+
+import (
+	"crypto/x509"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// acme resolves the keys of ACME mode (S-2.4, S-2.19).
+func (v *validator) acme(key string, raw rawTLS, cfg *TLS) {
+	cfg.ACMEDomains = v.acmeDomains(ChildKey(key, "acme_domains"), raw.ACMEDomains)
+	cfg.ACMECacheDir = v.acmeCacheDir(ChildKey(key, "acme_cache_dir"), raw.ACMECacheDir)
+	cfg.ACMEContact = v.acmeContact(ChildKey(key, "acme_contact"), raw.ACMEContact)
+	cfg.ACMEDirectory = v.acmeDirectory(ChildKey(key, "acme_directory"), raw.ACMEDirectory)
+	cfg.ACMECAPath = v.acmeCAPath(ChildKey(key, "acme_ca_path"), raw.ACMECAPath)
+}
+
+// acmeDomains checks the names to order certificates for: host names with a dot at least, because no CA issues for
+// others and autocert refuses them, each of them once.
+func (v *validator) acmeDomains(key string, values []string) []string {
+	if len(values) == 0 {
+		v.add(key, `missing or empty; write the names to hold certificates for, as in ["git.example.com"]`)
+	}
+	domains := make([]string, len(values))
+	seen := make(map[string]int)
+	for i, value := range values {
+		elementKey := IndexKey(key, i)
+		domains[i] = strings.ToLower(value)
+		switch problem := hostnameProblem(domains[i]); {
+		case strings.HasPrefix(value, "*."):
+			v.add(elementKey, "%s is a wildcard, which needs DNS-01; write each name out", Quoted(value))
+		case problem != "":
+			v.add(elementKey, "%s is no valid domain: %s; write one as in \"git.example.com\"", Quoted(value), problem)
+		case !strings.Contains(value, "."):
+			v.add(elementKey, "%s has no dot; a CA issues for public names only, as in \"git.example.com\"", Quoted(value))
+		}
+		if first, ok := seen[domains[i]]; ok {
+			v.add(elementKey, "%s is %s already; write each domain once", Quoted(value), IndexKey(key, first))
+		} else {
+			seen[domains[i]] = i
+		}
+	}
+	return domains
+}
+
+// acmeCacheDir checks the cache's path. The directory need not exist yet, but what exists of the path has to let the
+// proxy create it.
+func (v *validator) acmeCacheDir(key string, value *string) string {
+	path := v.resolvePath(v.required(key, value,
+		`write a directory for keys and certificates, as in "/var/lib/reverse-proxy/acme"`))
+	if path == "" {
+		return ""
+	}
+	existing := path
+	for existing != filepath.Dir(existing) {
+		if _, err := os.Lstat(existing); err == nil {
+			break
+		}
+		existing = filepath.Dir(existing)
+	}
+	if problem := unwritableDir(existing); problem != "" {
+		v.add(key, "%s cannot be used: %s; let the proxy's user write there", Quoted(path), problem)
+	}
+	return path
+}
+
+// acmeContact checks that the contact is a mailto: URL of one address (S-2.19). A list and header fields, which the
+// URL syntax allows (RFC 6068), are refused by CAs (RFC 8555, section 7.3).
+func (v *validator) acmeContact(key string, value *string) string {
+	const example = `as in "mailto:admin@example.com"`
+	contact := v.required(key, value, "write the address that the CA reaches you at, "+example)
+	if contact == "" {
+		return ""
+	}
+	address, isMailto := strings.CutPrefix(contact, "mailto:")
+	local, domain, hasAt := strings.Cut(address, "@")
+	switch {
+	case !isMailto:
+		v.add(key, "%s does not begin with mailto:; write it %s", Quoted(contact), example)
+	case !hasAt || local == "" || domain == "":
+		v.add(key, "%s needs a local part and a domain; write it %s", Quoted(contact), example)
+	case strings.ContainsFunc(local, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`,?&"<>()[]\:;`, r) }):
+		v.add(key, "%s has characters that no address has; write it %s", Quoted(contact), example)
+	case hostnameProblem(strings.ToLower(domain)) != "":
+		v.add(key, "%s has no valid domain (%s); write it %s", Quoted(contact),
+			hostnameProblem(strings.ToLower(domain)), example)
+	}
+	return contact
+}
+
+// acmeDirectory resolves the two words, and checks that anything else is an https URL.
+func (v *validator) acmeDirectory(key string, value *string) string {
+	directory := orDefault(value, "production")
+	switch directory {
+	case "production":
+		return ACMEProductionURL
+	case "staging":
+		return ACMEStagingURL
+	}
+	parsed, err := url.Parse(directory)
+	if err != nil || parsed.Scheme != "https" || parsed.Hostname() == "" || parsed.User != nil || parsed.Fragment != "" {
+		v.add(key, `%s is no ACME directory; write "production", "staging" or an https:// URL`, Quoted(directory))
+	}
+	return directory
+}
+
+// acmeCAPath checks that the file holds PEM certificates.
+func (v *validator) acmeCAPath(key string, value *string) string {
+	if value == nil {
+		return ""
+	}
+	path := v.resolvePath(v.required(key, value, "write the path of a PEM file, or leave the key out"))
+	if path == "" {
+		return ""
+	}
+	text, err := ReadStableFile(path, maxCertificateBytes, nil)
+	if err != nil {
+		v.add(key, "%s: %s", Quoted(path), err)
+	} else if !x509.NewCertPool().AppendCertsFromPEM(text) {
+		v.add(key, "%s: holds no valid PEM certificate; name the root certificate of the ACME server", Quoted(path))
+	}
+	return path
+}
+
+// separateCacheDirs checks that no two ACME listeners share a cache directory, by whatever spelling or symbolic link
+// (S-2.24): each keeps its own account key and renewals there.
+func (v *validator) separateCacheDirs(listeners []Listener) {
+	owners := make(map[string]string)
+	for i, listener := range listeners {
+		if listener.TLS.Mode != TLSModeACME || listener.TLS.ACMECacheDir == "" {
+			continue
+		}
+		key := IndexKey("listeners", i) + ".tls.acme_cache_dir"
+		dir := resolvedPath(listener.TLS.ACMECacheDir)
+		if owner, ok := owners[dir]; ok {
+			v.add(key, "%s is the cache of %s too; give each ACME listener a directory of its own",
+				Quoted(listener.TLS.ACMECacheDir), owner)
+		} else {
+			owners[dir] = key
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package config
+
+// maxConnectionsBound is above what any kernel gives one process in descriptors, and below what the arithmetic with it
+// could overflow at.
+const maxConnectionsBound = 1 << 30
+
+// spareDescriptors is what the process needs besides connections and listeners: standard streams, log file, admin
+// socket and its clients, health port, ACME, certificates while they are read, the runtime's own.
+const spareDescriptors = 64
+
+// maxConnections resolves `max_connections`, the number alone; descriptors judges it by the process's limit.
+func (v *validator) maxConnections(value *int64) int {
+	number := orDefault(value, 1024)
+	if number < 1 || number > maxConnectionsBound {
+		v.addFault("max_connections", "%d is out of range; write a number of connections from 1 to %d",
+			number, maxConnectionsBound)
+		return 1
+	}
+	return int(number)
+}
+
+// maxConnectionsPerClient checks `max_connections_per_client`, a part of max_connections (S-12.6). Without the key it is 0.
+func (v *validator) maxConnectionsPerClient(value *int64, maxConnections int) int {
+	if value == nil {
+		return 0
+	}
+	if *value < 1 || *value > int64(maxConnections) {
+		v.addFault("max_connections_per_client", "%d is out of range; write a number of connections from 1 to max_connections (%d)",
+			*value, maxConnections)
+	}
+	return int(*value)
+}
+
+// ConnectionShare is how many of max_connections one client may hold while others wait (S-12.6).
+func (c *Config) ConnectionShare() int {
+	if c.MaxConnectionsPerClient > 0 {
+		return c.MaxConnectionsPerClient
+	}
+	return max(1, c.MaxConnections/4)
+}
+
+// descriptorsNeeded is the number of file descriptors that cfg can make the process use: each client connection may
+// have one upstream connection, each listener has two ports, and some are kept spare (S-2.22).
+func descriptorsNeeded(cfg *Config) int {
+	return 2*cfg.MaxConnections + 2*len(cfg.Listeners) + spareDescriptors
+}
+
+// descriptors checks that the process may open as many file descriptors as max_connections can make it use (S-2.22).
+func (v *validator) descriptors(cfg *Config) {
+	need, limit := uint64(descriptorsNeeded(cfg)), v.env.DescriptorLimit()
+	if need <= limit {
+		return
+	}
+	other := need - 2*uint64(cfg.MaxConnections)
+	if limit < other+2 {
+		v.add("max_connections", "%d needs %d file descriptors, but the process may open %d; "+
+			"raise the limit (LimitNOFILE= of the unit, ulimit -n) to %d", cfg.MaxConnections, need, limit, need)
+		return
+	}
+	v.add("max_connections", "%d needs %d file descriptors, but the process may open %d; "+
+		"write at most %d, or raise the limit (LimitNOFILE= of the unit, ulimit -n) to %d",
+		cfg.MaxConnections, need, limit, (limit-other)/2, need)
+}

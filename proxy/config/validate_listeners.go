@@ -1,0 +1,48 @@
+package config
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// listeners resolves `[[listeners]]` (S-2.1).
+func (v *validator) listeners(raws []rawListener, allowWildcard bool) []Listener {
+	if len(raws) == 0 {
+		v.add("listeners", "missing; write at least one [[listeners]] table")
+	}
+	listeners := make([]Listener, len(raws))
+	for i, raw := range raws {
+		key := IndexKey("listeners", i)
+		listeners[i] = Listener{
+			BindAddr:  v.bindAddr(ChildKey(key, "bind_addr"), raw.BindAddr, allowWildcard),
+			HTTPPort:  v.port(ChildKey(key, "http_port"), raw.HTTPPort, 80, 0),
+			HTTPSPort: v.port(ChildKey(key, "https_port"), raw.HTTPSPort, 443, 1),
+			TLS:       v.tls(ChildKey(key, "tls"), raw.TLS),
+			Sites:     v.sites(ChildKey(key, "sites"), raw.Sites),
+		}
+		if listeners[i].TLS.Mode == TLSModeSelfSigned && len(raw.Sites) == 0 {
+			v.add(ChildKey(key, "sites"), "missing; a self_signed listener makes its certificate for the names of its sites")
+		}
+	}
+	return listeners
+}
+
+// bindAddr checks that the value is an IP address, and no wildcard unless allowed (S-2.2).
+func (v *validator) bindAddr(key string, value *string, allowWildcard bool) string {
+	text := v.required(key, value, `write the IP address to listen on, as in "203.0.113.10"`)
+	if text == "" {
+		return ""
+	}
+	addr, err := netip.ParseAddr(text)
+	switch {
+	case err != nil && strings.HasPrefix(text, "["):
+		v.addFault(key, "%s is no IP address; write it without brackets", Quoted(text))
+	case err != nil:
+		v.addFault(key, `%s is no IP address; write one of this machine's, as in "203.0.113.10" or "2001:db8::10"`,
+			Quoted(text))
+	case addr.Unmap().IsUnspecified() && !allowWildcard:
+		v.add(key, "%s is a wildcard; write one address, or set allow_wildcard_bind = true (or --allow-wildcard-bind)",
+			Quoted(text))
+	}
+	return text
+}

@@ -1,0 +1,129 @@
+package config
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// sites resolves `[[listeners.sites]]` of one listener (S-2.6).
+func (v *validator) sites(key string, raws []rawSite) []Site {
+	sites := make([]Site, len(raws))
+	for i, raw := range raws {
+		site := IndexKey(key, i)
+		sites[i] = Site{
+			Host:           v.siteHost(ChildKey(site, "host"), raw.Host),
+			Upstream:       v.upstream(ChildKey(site, "upstream"), raw.Upstream),
+			UpstreamScheme: v.upstreamScheme(ChildKey(site, "upstream_scheme"), raw.UpstreamScheme),
+			ConnectTimeout: v.seconds(ChildKey(site, "upstream_connect_timeout_secs"), raw.UpstreamConnectTimeoutSecs, 5),
+			RequestTimeout: v.seconds(ChildKey(site, "upstream_request_timeout_secs"), raw.UpstreamRequestTimeoutSecs, 60),
+			MaxConnections: v.upstreamConnections(ChildKey(site, "upstream_max_connections"), raw.UpstreamMaxConnections),
+		}
+	}
+	return sites
+}
+
+// siteHost lower-cases and checks a site's name: no port (S-2.15), no IP address, and a valid host name (S-2.16).
+func (v *validator) siteHost(key string, value *string) string {
+	const example = `as in "git.example.com"`
+	host := strings.ToLower(v.required(key, value, "write the name that the site is served under, "+example))
+	if host == "" {
+		return ""
+	}
+	name, port, hasPort := strings.Cut(host, ":")
+	switch {
+	case isIP(host):
+		v.add(key, "%s is an IP address; write a host name, %s", Quoted(host), example)
+	case strings.Contains(host, "://"):
+		v.add(key, "%s is a URL; write the host name alone, %s", Quoted(host), example)
+	case hasPort && strings.Trim(port, "0123456789") == "":
+		v.add(key, "%s has a port; write the host name alone, as in %s", Quoted(host), Quoted(name))
+	case strings.Contains(host, "*"):
+		v.add(key, "%s is a wildcard; write each host name as a site of its own", Quoted(host))
+	default:
+		if problem := hostnameProblem(host); problem != "" {
+			v.addFault(key, "%s is no valid host name: %s; write one %s", Quoted(host), problem, example)
+		}
+	}
+	return host
+}
+
+// upstream checks that the value is `host:port` with a DNS name, an IPv4 or a bracketed IPv6 address (S-2.17). The name
+// may have underscores and end in a dot, because it is only looked up.
+func (v *validator) upstream(key string, value *string) string {
+	const example = `as in "127.0.0.1:3000"`
+	upstream := v.required(key, value, "write the host:port to forward to, "+example)
+	if upstream == "" {
+		return ""
+	}
+	colon := strings.LastIndexByte(upstream, ':')
+	switch {
+	case strings.Contains(upstream, "://"):
+		v.add(key, "%s has a scheme; write host:port, %s, and the scheme in upstream_scheme", Quoted(upstream), example)
+		return upstream
+	case strings.Contains(upstream, "/"):
+		v.add(key, "%s has a path; write host:port alone, %s", Quoted(upstream), example)
+		return upstream
+	case isIP(upstream), colon < 0:
+		v.add(key, "%s has no port; write host:port, %s (an IPv6 address in brackets)", Quoted(upstream), example)
+		return upstream
+	}
+	host, port := upstream[:colon], upstream[colon+1:]
+	if problem := upstreamHostProblem(host); problem != "" {
+		v.add(key, "%s has no valid host: %s; write host:port, %s", Quoted(upstream), problem, example)
+	}
+	if !validPort(port) {
+		v.add(key, "%s has no valid port; write host:port with a port from 1 to 65535, %s", Quoted(upstream), example)
+	}
+	return upstream
+}
+
+// upstreamHostProblem tells why the host of an upstream is none, or "".
+func upstreamHostProblem(host string) string {
+	if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		bracketed := strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]")
+		switch {
+		case addr.Is6() && !bracketed:
+			return "an IPv6 address stands in brackets"
+		case addr.Is4() && host != addr.String():
+			return "only an IPv6 address stands in brackets"
+		case addr.Is6() && host != "["+strings.Trim(host, "[]")+"]":
+			return "its brackets do not pair"
+		}
+		return ""
+	}
+	return domainProblem(strings.ToLower(strings.TrimSuffix(host, ".")))
+}
+
+// validPort reports whether text is a decimal port from 1 to 65535.
+func validPort(text string) bool {
+	number, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && number > 0
+}
+
+// upstreamScheme checks that the value is exactly http or https (S-2.18).
+func (v *validator) upstreamScheme(key string, value *string) string {
+	scheme := orDefault(value, "http")
+	if scheme != "http" && scheme != "https" {
+		v.add(key, `%s is no scheme of an upstream; write "http" or "https"`, Quoted(scheme))
+	}
+	return scheme
+}
+
+// uniqueHosts checks that no host is served twice, over all listeners (S-2.7).
+func (v *validator) uniqueHosts(listeners []Listener) {
+	owners := make(map[string]string)
+	for i, listener := range listeners {
+		for j, site := range listener.Sites {
+			if site.Host == "" {
+				continue
+			}
+			key := ChildKey(IndexKey(ChildKey(IndexKey("listeners", i), "sites"), j), "host")
+			if owner, ok := owners[site.Host]; ok {
+				v.add(key, "%s is %s already; a host is served once, over all listeners", Quoted(site.Host), owner)
+			} else {
+				owners[site.Host] = key
+			}
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package eventlog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// output is what a sink writes to.
+type output struct {
+	// w takes whole lines, many in one call.
+	w io.Writer
+	// closer ends w; nil when w is not ours to close.
+	closer io.Closer
+	// torn says that the last byte of what w holds is no newline, so that the next line has to begin with one.
+	torn bool
+}
+
+// close ends the output if it is ours.
+func (o output) close() error {
+	if o.closer == nil {
+		return nil
+	}
+	return o.closer.Close()
+}
+
+// openLogFile opens the log file for appending and creates it with mode 0640 if there is none; missing directories are
+// not created. Anything but a regular file, or a symbolic link to one, is refused, and opening never blocks, also not
+// on a FIFO. The error names the key `logging.log_file_path`.
+func openLogFile(path string) (output, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return output{}, notRegularError(path, info.Mode())
+	}
+	// O_NONBLOCK: the path may have become a FIFO since. It means nothing to a regular file.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o640)
+	if err != nil {
+		return output{}, logFileError(err)
+	}
+	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
+		err = notRegularError(path, info.Mode())
+	} else if err != nil {
+		err = logFileError(err)
+	}
+	if err != nil {
+		f.Close()
+		return output{}, err
+	}
+	return output{w: f, closer: f, torn: endsMidLine(path, info.Size())}, nil
+}
+
+// logFileError names the key, the cause, and what to do about it where that is known.
+func logFileError(err error) error {
+	advice := ""
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		advice = "; create its directory"
+	case errors.Is(err, fs.ErrPermission):
+		advice = "; let the daemon's user write there, or restart it if its directory was made anew"
+	}
+	return fmt.Errorf("logging.log_file_path: %w%s", err, advice)
+}
+
+func notRegularError(path string, mode fs.FileMode) error {
+	kind := "a device"
+	switch mode.Type() {
+	case fs.ModeDir:
+		kind = "a directory"
+	case fs.ModeNamedPipe:
+		kind = "a FIFO"
+	case fs.ModeSocket:
+		kind = "a socket"
+	}
+	return fmt.Errorf("logging.log_file_path: %s is %s; use the path of a regular file", path, kind)
+}
+
+// endsMidLine reports whether the file's last byte is something else than a newline: a process before this one was
+// killed, or the disk was full, in the middle of a line. A file that may not be read is taken to be whole.
+func endsMidLine(path string, size int64) bool {
+	if size == 0 {
+		return false
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var last [1]byte
+	_, err = f.ReadAt(last[:], size-1)
+	return err == nil && last[0] != '\n'
+}
+
+// stdoutOutput prepares stdout for a sink. A file is duplicated to a descriptor above 2, because os.File turns a broken
+// pipe on descriptors 1 and 2 into a deadly SIGPIPE: a reader of our log that dies must not take the daemon along.
+func stdoutOutput(stdout io.Writer) output {
+	f, ok := stdout.(*os.File)
+	if !ok {
+		return output{w: stdout}
+	}
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return output{w: stdout}
+	}
+	dup := -1
+	err = conn.Control(func(fd uintptr) {
+		if n, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 3); err == nil {
+			dup = n
+		}
+	})
+	if err != nil || dup < 0 {
+		return output{w: stdout}
+	}
+	own := os.NewFile(uintptr(dup), f.Name())
+	return output{w: own, closer: own}
+}

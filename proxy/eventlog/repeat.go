@@ -1,0 +1,142 @@
+package eventlog
+
+import (
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// RepeatWindow is the shortest time between two lines of the same repeating failure (S-8.6).
+	RepeatWindow = 10 * time.Second
+	// maxRepeatKeys bounds the failures of one event that are told apart at a time; all beyond share one more window. The bound
+	// is that of each event, so that those which clients cause do not hide others.
+	maxRepeatKeys = 256
+	// maxRepeatKeyPart bounds the bytes of each part of a key that tell failures apart.
+	maxRepeatKeyPart = 256
+)
+
+// RepeatKey tells repeating failures apart. It is several strings so that a key costs no allocation to look up.
+type RepeatKey struct {
+	Key, Host, Upstream, Cause string
+	// rest is the event of the failures that share a window, as they are too many to be told apart; "" for any other key.
+	rest string
+}
+
+// bounded returns the key with each part clipped.
+func (k RepeatKey) bounded() RepeatKey {
+	clip := func(s string) string { return s[:min(len(s), maxRepeatKeyPart)] }
+	return RepeatKey{Key: clip(k.Key), Host: clip(k.Host), Upstream: clip(k.Upstream), Cause: clip(k.Cause)}
+}
+
+// clone returns a key that shares no memory with buffers of the caller.
+func (k RepeatKey) clone() RepeatKey {
+	return RepeatKey{
+		strings.Clone(k.Key), strings.Clone(k.Host), strings.Clone(k.Upstream), strings.Clone(k.Cause), k.rest,
+	}
+}
+
+// logRepeats holds the windows that are open. A window opens with the first line of its key and closes when nothing
+// came in it; a window in which lines were held back ends in one line for all of them and opens the next.
+type logRepeats struct {
+	log     *Logger
+	mu      sync.Mutex
+	windows map[RepeatKey]*repeatedLine
+	// open is how many windows each event has.
+	open    map[string]int
+	stopped bool
+}
+
+// repeatedLine is an open window and the last line that was held back in it.
+type repeatedLine struct {
+	timer *time.Timer
+	event string
+	held  int // lines held back
+	level Level
+	attrs []byte // laid out, as the attributes' strings need not outlive the call
+}
+
+func (r *logRepeats) init(l *Logger) {
+	r.log = l
+	r.windows = make(map[RepeatKey]*repeatedLine)
+	r.open = make(map[string]int)
+}
+
+// RepeatingBy is Repeating for a key of several parts.
+func (l *Logger) RepeatingBy(level Level, key RepeatKey, event string, attrs ...Attr) {
+	if level < l.min {
+		return
+	}
+	var scratch [LineScratch]byte
+	ln := Line{buf: scratch[:0], json: l.json}.attrs(attrs)
+	l.repeats.add(level, key.bounded(), event, ln.buf)
+}
+
+// add writes the line, or holds it back when the window of its key is open.
+func (r *logRepeats) add(level Level, key RepeatKey, event string, attrs []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return
+	}
+	w := r.windows[key]
+	if w == nil && r.open[event] >= maxRepeatKeys {
+		key = RepeatKey{rest: event}
+		w = r.windows[key]
+	}
+	if w != nil {
+		w.held++
+		w.level, w.attrs = level, append(w.attrs[:0], attrs...)
+		return
+	}
+	r.write(level, event, attrs, 0)
+	key = key.clone()
+	r.windows[key] = &repeatedLine{event: event, timer: time.AfterFunc(RepeatWindow, func() { r.windowEnded(key) })}
+	r.open[event]++
+}
+
+// windowEnded writes the line for those held back and begins the next window, or forgets the key when there was none.
+func (r *logRepeats) windowEnded(key RepeatKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w := r.windows[key]
+	if r.stopped || w == nil {
+		return
+	}
+	if w.held == 0 {
+		delete(r.windows, key)
+		r.open[w.event]--
+		return
+	}
+	r.write(w.level, w.event, w.attrs, w.held)
+	w.held = 0
+	w.timer.Reset(RepeatWindow)
+}
+
+// stop ends all windows, and writes at once what they hold back. Lines that come later are lost.
+func (r *logRepeats) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return
+	}
+	r.stopped = true
+	for _, w := range r.windows {
+		w.timer.Stop()
+		if w.held > 0 {
+			r.write(w.level, w.event, w.attrs, w.held)
+		}
+	}
+	r.windows = nil
+}
+
+// Write writes a line of attributes that are laid out already, with `repeated` behind them when it stands for others.
+func (r *logRepeats) write(level Level, event string, attrs []byte, repeated int) {
+	var scratch [LineScratch]byte
+	ln := startLine(scratch[:0], r.log.json, time.Now(), level, event)
+	ln.buf = append(ln.buf, attrs...)
+	if repeated > 0 {
+		ln = ln.Num("repeated", int64(repeated))
+	}
+	r.log.Write(ln.End(), AtOnce)
+}

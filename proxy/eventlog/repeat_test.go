@@ -1,0 +1,161 @@
+package eventlog
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// bubbleLogger returns a Logger with stdout alone, and a function that tells its lines so far.
+func bubbleLogger(t *testing.T, cfg Options) (*Logger, func() []string) {
+	out := &scriptedOutput{}
+	l := newLogger(cfg, output{w: out}, nil)
+	t.Cleanup(func() { l.Close() })
+	return l, func() []string {
+		synctest.Wait()
+		return out.lines()
+	}
+}
+
+// openWindows is the number of repeating failures that the Logger tells apart at the moment.
+func openWindows(l *Logger) int {
+	l.repeats.mu.Lock()
+	defer l.repeats.mu.Unlock()
+	return len(l.repeats.windows)
+}
+
+func TestARepeatingFailureIsLoggedOnceInTenSecondsWithACount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, lines := bubbleLogger(t, Options{})
+		l.Repeating(LevelWarn, "accept", "ACCEPT_ERROR", Int("i", 0))
+		time.Sleep(time.Millisecond / 2) // so that no line falls on the end of a window
+		for i := range 25_000 {          // 25 s of a tight loop
+			l.Repeating(LevelWarn, "accept", "ACCEPT_ERROR", Int("i", i+1))
+			time.Sleep(time.Millisecond)
+		}
+		wantLines(t, "lines during the failure", lines(),
+			"WARN ACCEPT_ERROR i=0",
+			"WARN ACCEPT_ERROR i=10000 repeated=10000",
+			"WARN ACCEPT_ERROR i=20000 repeated=10000")
+		time.Sleep(5 * time.Second) // to the end of the third window: its line comes by itself
+		if got, want := lines()[3:], "WARN ACCEPT_ERROR i=25000 repeated=5000"; len(got) != 1 || got[0] != want {
+			t.Errorf("line after the failure: got %q, want %q", got, want)
+		}
+		time.Sleep(RepeatWindow - time.Millisecond)
+		l.Repeating(LevelWarn, "accept", "ACCEPT_ERROR", Str("i", "held"))
+		if got := lines()[4:]; len(got) != 0 {
+			t.Errorf("within the window that the count began: got %q, want nothing", got)
+		}
+		time.Sleep(time.Hour) // the window of that line, and a quiet one after which the key is forgotten
+		if got := openWindows(l); got != 0 {
+			t.Errorf("got %d windows after an hour of silence, want 0", got)
+		}
+		l.Repeating(LevelWarn, "accept", "ACCEPT_ERROR", Str("i", "again"))
+		wantLines(t, "lines after the silence", lines()[4:],
+			"WARN ACCEPT_ERROR i=held repeated=1", "WARN ACCEPT_ERROR i=again")
+	})
+}
+
+func TestRepeatingKeysDoNotHoldBackEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, lines := bubbleLogger(t, Options{})
+		for range 2 {
+			l.Repeating(LevelWarn, "a", "ACCEPT_ERROR", Str("key", "a"))
+			l.Repeating(LevelError, "b", "CERT_EXPIRED", Str("key", "b"))
+		}
+		l.Log(LevelWarn, "ACCEPT_ERROR", Str("key", "none"))
+		wantLines(t, "lines", lines(), "WARN ACCEPT_ERROR key=a", "ERROR CERT_EXPIRED key=b", "WARN ACCEPT_ERROR key=none")
+	})
+}
+
+func TestTheKeysOfRepeatingFailuresAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, lines := bubbleLogger(t, Options{})
+		const total = 10_000
+		for i := range total {
+			l.Repeating(LevelWarn, fmt.Sprint("key", i), "ACCEPT_ERROR", Int("i", i))
+		}
+		if got, want := openWindows(l), maxRepeatKeys+1; got != want {
+			t.Errorf("got %d windows, want %d", got, want)
+		}
+		if got, want := len(lines()), maxRepeatKeys+1; got != want {
+			t.Errorf("got %d lines at once, want %d", got, want)
+		}
+		time.Sleep(RepeatWindow)
+		wantLines(t, "the line of the shared window", lines()[maxRepeatKeys+1:],
+			fmt.Sprintf("WARN ACCEPT_ERROR i=%d repeated=%d", total-1, total-maxRepeatKeys-1))
+		l.Repeating(LevelWarn, "key9999", "ACCEPT_ERROR", Int("i", 1))
+		if got, want := len(lines()), maxRepeatKeys+3; got != want {
+			t.Errorf("a key after the flood: got %d lines, want %d", got, want)
+		}
+	})
+}
+
+func TestARepeatingFailureOfOneEventHidesNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, lines := bubbleLogger(t, Options{})
+		for round := range 3 { // the bound comes back with the windows
+			for i := range 2 * maxRepeatKeys {
+				l.Repeating(LevelWarn, fmt.Sprint("client", i), "HTTP2_ABUSE", Int("i", i))
+			}
+			before := len(lines())
+			for range 2 {
+				l.Repeating(LevelWarn, "a", "UPSTREAM_ERROR", Str("upstream", "a"))
+				l.Repeating(LevelWarn, "b", "UPSTREAM_ERROR", Str("upstream", "b"))
+			}
+			wantLines(t, fmt.Sprintf("lines of the other event, round %d", round), lines()[before:],
+				"WARN UPSTREAM_ERROR upstream=a", "WARN UPSTREAM_ERROR upstream=b")
+			time.Sleep(3 * RepeatWindow)
+		}
+		if got := openWindows(l); got != 0 {
+			t.Errorf("%d windows are open after the silence, want none", got)
+		}
+	})
+}
+
+func TestLongRepeatingKeysAreClipped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, lines := bubbleLogger(t, Options{})
+		l.Repeating(LevelWarn, strings.Repeat("k", maxRepeatKeyPart)+"1", "ACCEPT_ERROR")
+		l.Repeating(LevelWarn, strings.Repeat("k", maxRepeatKeyPart)+"2", "ACCEPT_ERROR")
+		wantLines(t, "lines", lines(), "WARN ACCEPT_ERROR")
+		l.repeats.mu.Lock()
+		defer l.repeats.mu.Unlock()
+		for key := range l.repeats.windows {
+			if len(key.Key) > maxRepeatKeyPart {
+				t.Errorf("got a key of %d bytes, want %d at most", len(key.Key), maxRepeatKeyPart)
+			}
+		}
+	})
+}
+
+func TestCloseWritesWhatIsHeldBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, lines := bubbleLogger(t, Options{})
+		for i := range 3 {
+			l.Repeating(LevelWarn, "a", "ACCEPT_ERROR", Int("i", i))
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute) // no timer is left
+		wantLines(t, "lines", lines(), "WARN ACCEPT_ERROR i=0", "WARN ACCEPT_ERROR i=2 repeated=2")
+	})
+}
+
+func TestHeldBackLinesKeepTheirLayoutInJSON(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, lines := bubbleLogger(t, Options{Format: FormatJSON})
+		for range 3 {
+			l.Repeating(LevelWarn, "a", "ACCEPT_ERROR", Str("listener", "127.0.0.1:443"))
+		}
+		time.Sleep(RepeatWindow)
+		got := lines()
+		want := `{"time":"2000-01-01T00:00:10.000Z","level":"WARN","event":"ACCEPT_ERROR","listener":"127.0.0.1:443","repeated":2}`
+		if len(got) != 2 || got[1] != want {
+			t.Errorf("got %q, want %q last", got, want)
+		}
+	})
+}

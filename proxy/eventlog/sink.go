@@ -1,0 +1,277 @@
+package eventlog
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// maxLogBuffer is the number of bytes of lines that wait for a slow sink; what does not fit is dropped.
+	maxLogBuffer = 1 << 20
+	// logBatchInterval is how long a line that nobody waits for may stay in the buffer, so that many are written at once:
+	// a write for each would cost a request some 5 % more.
+	logBatchInterval = 100 * time.Millisecond
+	// logBatchBytes is how much is written at once at the least, before the interval is over.
+	logBatchBytes = 64 << 10
+	// logErrorInterval is the shortest time between two LOG_WRITE_ERROR lines about one sink.
+	logErrorInterval = 10 * time.Second
+)
+
+// sink is one place that lines go to: a bounded buffer that any goroutine may append to without waiting, and one
+// goroutine that swaps it for an empty one and writes. While it writes, and while nobody waits for them, lines gather for
+// its next write.
+type sink struct {
+	// name is "stdout" or "file", as it stands in lines about the sink.
+	name string
+	// other is the sink that is told about this one's troubles; nil when there is only one.
+	other *sink
+	// line lays out a line about the sink.
+	line func(level Level, event string, attrs ...Attr) []byte
+	// done is closed when the goroutine has ended.
+	done chan struct{}
+
+	// mu guards the fields below it. All sinks of a Logger share it, so that they get the lines in the same order.
+	mu      *sync.Mutex
+	wake    *sync.Cond // due, next or stopped has changed
+	pending []byte     // whole lines that are still to be written
+	due     bool       // pending is to be written now
+	timer   *time.Timer
+	dropped int // lines that found the buffer full since the last swap
+	out     output
+	next    *output // replaces out before the next write
+	stopped bool
+
+	// The rest belongs to the goroutine, and to finish after its end.
+	spare    []byte    // the other one of the two buffers
+	torn     bool      // the output ends within a line
+	lost     int       // lines that an output did not take, or that were dropped meanwhile; not reported yet
+	lastErr  error     // why the last of them was lost
+	reported time.Time // when LOG_WRITE_ERROR was written last
+
+	// missing is how many lines the sink has not got since its start, for whatever reason.
+	missing atomic.Uint64
+}
+
+func newLogSink(name string, out output, mu *sync.Mutex, line func(Level, string, ...Attr) []byte) *sink {
+	s := &sink{name: name, out: out, torn: out.torn, mu: mu, wake: sync.NewCond(mu), line: line,
+		done: make(chan struct{})}
+	s.timer = time.AfterFunc(time.Hour, s.batchEnded)
+	s.timer.Stop()
+	return s
+}
+
+// append adds a line to what is to be written, at once or with the batch, or counts it as dropped when the buffer is
+// full. It never waits. The caller holds mu.
+func (s *sink) append(line []byte, when Urgency) {
+	if !s.add(line, when) && !s.stopped {
+		s.dropped++
+		s.missing.Add(1)
+	}
+}
+
+// Urgency is when a line is to be written.
+type Urgency bool
+
+const (
+	// AtOnce is for lines that somebody may be waiting for: a person, a pipeline, fail2ban.
+	AtOnce Urgency = true
+	// Batched is for lines that come with every request.
+	Batched Urgency = false
+)
+
+// offer adds a line about the other sink if there is room. It is not counted if there is none: two sinks that are both
+// full would tell each other without end.
+func (s *sink) offer(line []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.add(line, AtOnce)
+}
+
+// add copies the line into the buffer if it fits. The caller holds mu.
+func (s *sink) add(line []byte, when Urgency) bool {
+	if s.stopped || len(s.pending)+len(line) > maxLogBuffer {
+		return false
+	}
+	if len(s.pending) == 0 && when == Batched {
+		s.timer.Reset(logBatchInterval)
+	}
+	s.pending = append(s.pending, line...)
+	if !s.due && (when == AtOnce || len(s.pending) >= logBatchBytes) {
+		s.due = true
+		s.wake.Signal()
+	}
+	return true
+}
+
+// batchEnded makes the goroutine write what has gathered.
+func (s *sink) batchEnded() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.due = len(s.pending) > 0
+	s.wake.Signal()
+}
+
+// replace makes the sink write to out from its next write on, and closes the output before it.
+func (s *sink) replace(out output) error {
+	s.mu.Lock()
+	stopped, unused := s.stopped, s.next
+	if !stopped {
+		s.next = &out
+		s.wake.Signal()
+	}
+	s.mu.Unlock()
+	if unused != nil { // nothing was written since the last call
+		unused.close()
+	}
+	if stopped {
+		out.close()
+		return fmt.Errorf("%s: the log is closed", s.name)
+	}
+	return nil
+}
+
+// stop makes the goroutine end when it has written what waits. Lines appended later are lost.
+func (s *sink) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	s.timer.Stop()
+	s.wake.Signal()
+}
+
+// finish closes the output and tells what was not written. It is called once, after stop, when the goroutine has ended
+// or has had its time.
+func (s *sink) finish() error {
+	s.mu.Lock()
+	out, next := s.out, s.next
+	s.next = nil
+	s.mu.Unlock()
+	err := out.close()
+	if next != nil {
+		next.close()
+	}
+	select {
+	case <-s.done:
+	default:
+		return fmt.Errorf("%s: the last log lines were not accepted within %v; check its reader", s.name, logFlushTimeout)
+	}
+	if s.lost > 0 {
+		return fmt.Errorf("%s: %d log lines lost: %w", s.name, s.lost, s.lastErr)
+	}
+	return err
+}
+
+// run writes what is appended until stop.
+func (s *sink) run() {
+	defer close(s.done)
+	for {
+		batch, dropped, ok := s.take()
+		if !ok {
+			return
+		}
+		s.writeBatch(batch, dropped)
+	}
+}
+
+// take waits for something to do and swaps the buffers and, after a replace, the outputs. It returns the lines to
+// write and the number of lines dropped behind them, or false when the sink is stopped and all is written.
+func (s *sink) take() (batch []byte, dropped int, ok bool) {
+	s.mu.Lock()
+	for !s.due && s.next == nil && !s.stopped {
+		s.wake.Wait()
+	}
+	var old output
+	if s.next != nil {
+		old, s.out, s.torn = s.out, *s.next, s.next.torn
+		s.next = nil
+	}
+	ok = len(s.pending) > 0 || !s.stopped
+	batch, dropped = s.pending, s.dropped
+	s.pending, s.spare, s.dropped, s.due = s.spare[:0], batch, 0, false
+	s.mu.Unlock()
+	old.close() // not under the lock: on a network file system this can take long
+	return batch, dropped, ok
+}
+
+// writeBatch writes the lines of a batch and then, when lines were dropped behind them, how many. After lines were lost
+// in writing it first writes how many those were; if that fails the batch is lost too.
+func (s *sink) writeBatch(batch []byte, dropped int) {
+	if len(batch) == 0 {
+		return
+	}
+	if s.lost > 0 {
+		notice := s.line(LevelWarn, "LOG_DROPPED", Str("sink", s.name), Int("lines", s.lost))
+		if _, err := s.write(notice); err != nil {
+			s.missing.Add(uint64(countLines(batch)))
+			s.fail(err, countLines(batch)+dropped)
+			return
+		}
+		s.lost, s.lastErr = 0, nil
+		s.tellOther(notice)
+	}
+	var notice []byte
+	if dropped > 0 {
+		notice = s.line(LevelWarn, "LOG_DROPPED", Str("sink", s.name), Int("lines", dropped))
+		batch = append(batch, notice...)
+		s.spare = batch
+	}
+	n, err := s.write(batch)
+	if err != nil {
+		missing := countLines(batch[n:])
+		if dropped > 0 {
+			missing += dropped - 1 // the notice was not written either, and is not a line that was lost
+		}
+		s.missing.Add(uint64(max(missing-dropped, 0))) // what was dropped has been counted
+		s.fail(err, missing)
+		return
+	}
+	if dropped > 0 {
+		s.tellOther(notice)
+	}
+}
+
+// Write writes whole lines, and a newline before them when the last write ended within a line. It returns the number of
+// bytes of b that were written.
+func (s *sink) write(b []byte) (int, error) {
+	out := s.out // changed by this goroutine alone
+	if s.torn {
+		if _, err := out.w.Write([]byte{'\n'}); err != nil {
+			return 0, err
+		}
+		s.torn = false
+	}
+	n, err := out.w.Write(b)
+	n = min(max(n, 0), len(b))
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	if n > 0 {
+		s.torn = b[n-1] != '\n'
+	}
+	return n, err
+}
+
+// fail counts lines that were lost in writing and tells the other sink, at most once in logErrorInterval.
+func (s *sink) fail(err error, lines int) {
+	s.lost += lines
+	s.lastErr = err
+	now := time.Now()
+	if !s.reported.IsZero() && now.Sub(s.reported) < logErrorInterval {
+		return
+	}
+	s.reported = now
+	s.tellOther(s.line(LevelError, "LOG_WRITE_ERROR",
+		Str("sink", s.name), Err(err), Int("lines", s.lost)))
+}
+
+func (s *sink) tellOther(line []byte) {
+	if s.other != nil {
+		s.other.offer(line)
+	}
+}
+
+func countLines(b []byte) int { return bytes.Count(b, []byte{'\n'}) }

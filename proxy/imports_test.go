@@ -1,0 +1,68 @@
+package proxy
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// leafImports lists the packages under proxy/, and which of the project's packages the code of each may import. None may
+// import the core. Whoever adds an import edits this list, and has to say why.
+var leafImports = map[string][]string{
+	"acmecert": {"cert", "config", "eventlog"},
+	"cert":     {"config", "eventlog"},
+	"config":   {"eventlog", "limit"},
+	"deadline": nil,
+	"eventlog": nil,
+	"http1":    nil,
+	"http2":    {"http1"},
+	"limit":    nil,
+	"share":    nil,
+	// What only tests import.
+	"config/configtest": nil,
+}
+
+func TestEachLeafPackageImportsOnlyWhatItMay(t *testing.T) {
+	const core = "reverse-proxy/proxy"
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		leaf := filepath.ToSlash(filepath.Dir(path))
+		if err != nil || leaf == "." || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		allowed, listed := leafImports[leaf]
+		if !listed {
+			t.Errorf("%s is not in the list of leaf packages", leaf)
+		}
+		seen[leaf] = true
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			rest, ours := strings.CutPrefix(imported, "reverse-proxy/")
+			name := strings.TrimPrefix(rest, "proxy/")
+			if ours && (imported == core || !slices.Contains(allowed, name)) {
+				t.Errorf("%s imports %s, which the list does not allow", path, imported)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for leaf := range leafImports {
+		if !seen[leaf] {
+			t.Errorf("the list has %s, and there is no such package", leaf)
+		}
+	}
+}

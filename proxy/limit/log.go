@@ -1,0 +1,27 @@
+package limit
+
+import "time"
+
+// refusalLogEvery is the shortest time between two RATE_LIMIT lines about one client. It makes the number of lines the
+// number of seconds in which the client was refused, and not the number of images on a page: the shipped jail bans who goes
+// on being refused (S-7.7).
+const refusalLogEvery = time.Second
+
+// refusalLog decides which of one client's refusals are logged.
+type refusalLog struct {
+	// next is when the next refusal is logged, since the limiter's start; the zero value logs the first one.
+	next time.Duration
+	// held counts the refusals since the last one that was logged.
+	held int
+}
+
+// add counts a refusal, and reports whether it has to be logged and how many were held back since the last one that was.
+func (r *refusalLog) add(at time.Duration) (due bool, held int) {
+	if at < r.next {
+		r.held++
+		return false, 0
+	}
+	held, r.held = r.held, 0
+	r.next = at + refusalLogEvery
+	return true, held
+}

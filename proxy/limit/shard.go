@@ -1,0 +1,118 @@
+package limit
+
+import (
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/cpu"
+)
+
+const (
+	// limiterSample is how many clients a full shard looks at to find one to forget for a new one. Eight random ones
+	// hold a client of the longest unused quarter nine times in ten, at a cost that does not depend on the shard.
+	limiterSample = 8
+	// limiterSweepBatch is how many clients a sweep looks at before it lets requests at the lock.
+	limiterSweepBatch = 256
+	// limiterShrinkFrom is the size below which a map is left as it is when it empties.
+	limiterShrinkFrom = 1024
+)
+
+// limiterShard is one part of the limiter's clients with its lock.
+type limiterShard struct {
+	mu      sync.Mutex
+	clients map[Key]*clientBucket
+	// limit is the most clients that the shard tracks.
+	limit int
+	// peak is the most clients that the present map has held: a map never gives memory back.
+	peak int
+	// Neighbouring shards in one cache line would slow each other down as one lock does.
+	_ cpu.CacheLinePad
+}
+
+// init makes the shard empty and bounds it to limit clients.
+func (s *limiterShard) init(limit int) {
+	s.clients = make(map[Key]*clientBucket)
+	s.limit = limit
+}
+
+// len returns the number of clients in the shard.
+func (s *limiterShard) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.clients)
+}
+
+// add tracks a new client. When the shard is full it forgets the longest unused of a few others that it picks at
+// random. The caller holds the lock.
+func (s *limiterShard) add(key Key, bucket *clientBucket) {
+	if len(s.clients) >= s.limit {
+		s.forgetOne()
+	}
+	s.clients[key] = bucket
+	s.peak = max(s.peak, len(s.clients))
+}
+
+// forgetOne removes the longest unused of limiterSample clients. A map's iteration begins at a random place.
+func (s *limiterShard) forgetOne() {
+	var oldest Key
+	var oldestUse time.Duration
+	seen := 0
+	for key, bucket := range s.clients {
+		if seen == 0 || bucket.usedAt < oldestUse {
+			oldest, oldestUse = key, bucket.usedAt
+		}
+		if seen++; seen == limiterSample {
+			break
+		}
+	}
+	delete(s.clients, oldest)
+}
+
+// evict forgets the clients whose latest request was not after the time given, and returns how many they were. It lets
+// go of the lock between batches; changing a map between the steps of an iteration over it is allowed.
+func (s *limiterShard) evict(before time.Duration) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	evicted, looked := 0, 0
+	for key, bucket := range s.clients {
+		if bucket.usedAt <= before {
+			delete(s.clients, key)
+			evicted++
+		}
+		if looked++; looked%limiterSweepBatch == 0 {
+			s.mu.Unlock()
+			runtime.Gosched()
+			s.mu.Lock()
+		}
+	}
+	s.shrink()
+	return evicted
+}
+
+// shrink moves the clients to a map of their size when at most an eighth is left of what the map once held, so that a
+// flood's memory comes back. What is moved is then at most an eighth of a shard. The caller holds the lock.
+func (s *limiterShard) shrink() {
+	if s.peak < limiterShrinkFrom || len(s.clients) > s.peak/8 {
+		return
+	}
+	fresh := make(map[Key]*clientBucket, len(s.clients))
+	for key, bucket := range s.clients {
+		fresh[key] = bucket
+	}
+	s.clients, s.peak = fresh, len(fresh)
+}
+
+// LockAll takes the lock of every shard. It is for tests of what happens while the limiter is stuck.
+func (l *Limiter) LockAll() {
+	for i := range l.shards {
+		l.shards[i].mu.Lock()
+	}
+}
+
+// UnlockAll releases what LockAll took.
+func (l *Limiter) UnlockAll() {
+	for i := range l.shards {
+		l.shards[i].mu.Unlock()
+	}
+}
