@@ -11,7 +11,7 @@ import (
 // serveRequests answers the request whose first bytes are in the buffer, and all that follow it there. It returns whether
 // the connection lives on.
 func (w *http1Work) serveRequests() bool {
-	defer w.exchange.turn.give() // also after a panic
+	defer w.exchange.turn.give() // after a panic
 	for {
 		if !w.serveOne() {
 			return false
@@ -19,7 +19,6 @@ func (w *http1Work) serveRequests() bool {
 		if w.start == w.end {
 			return true
 		}
-		w.exchange.turn.take(w.conn.account)
 		// What is left is the beginning of the next request (pipelining): it is answered in order.
 		w.end = copy(w.in, w.in[w.start:w.end])
 		w.start = 0
@@ -73,9 +72,7 @@ func (w *http1Work) readHead() (n int, err error) {
 		if w.end == len(w.in) && !w.grow() {
 			return 0, &http1.Error{Status: statusHeadTooLarge, Reason: "request head over 64 KiB"}
 		}
-		w.exchange.turn.give()
 		read, err := w.conn.stream.Read(w.in[w.end:])
-		w.exchange.turn.take(w.conn.account)
 		w.end += read
 		if read == 0 && err != nil {
 			return 0, err

@@ -7,6 +7,9 @@ import "runtime"
 // goroutine of another client would wait until all of them have had their time (S-12.6). So a client's goroutines take turns:
 // as many as there are processors run, and the others wait in a queue of their own, where they delay nobody else.
 //
+// A head of HTTP/1.1 takes no turn: it costs some microseconds, one at a time on a connection, and a client with many
+// connections is often a load balancer, whose requests should cost no more than others.
+//
 // A turn is for computing only: whoever holds one gives it back before it waits for a client, an upstream or a share.
 
 // crowdConns is how many connections a client has that takes turns. What fewer can make ready is little, and costs its

@@ -159,14 +159,6 @@ func TestACrowdOfOneClientComputesOnlyInItsTurns(t *testing.T) {
 		{"a handshake of TLS 1.2", func(t *testing.T, p *turnTest) func() error {
 			return tls.Client(p.dialFrom(t, "127.0.0.1"), &tls.Config{InsecureSkipVerify: true, ServerName: "a.test", MaxVersion: tls.VersionTLS12}).Handshake
 		}},
-		{"a request over HTTP/1", func(t *testing.T, p *turnTest) func() error {
-			conn := p.dial(t)
-			return func() error { return ask(conn, "/") }
-		}},
-		{"a malformed request over HTTP/1", func(t *testing.T, p *turnTest) func() error {
-			conn := p.dial(t)
-			return func() error { return ask(conn, "/ /") }
-		}},
 		{"a request over HTTP/2", func(t *testing.T, p *turnTest) func() error {
 			c := newH2ClientOn(t, p.dialFor(t, "h2"))
 			c.sync()
