@@ -7,10 +7,10 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// shareRetrySecs is what a request that was refused by a share is told to wait.
+// shareRetrySecs is the Retry-After of a request that was refused because of a share.
 const shareRetrySecs = "1"
 
-// shareOf returns the share that has ended the exchange, if it is one.
+// shareOf returns the share that ended the exchange, or nil.
 func (x *exchange) shareOf(err error) *shareError {
 	var met *shareError
 	if errors.As(x.cancelled(), &met) || errors.As(err, &met) {
@@ -19,20 +19,20 @@ func (x *exchange) shareOf(err error) *shareError {
 	return nil
 }
 
-// refuseByShare answers an exchange that had to give way before its response had begun.
+// refuseByShare answers an exchange that had to give way before its response began.
 func (p *pipeline) refuseByShare(x *exchange, met *shareError) *answer {
 	p.gaveWay(x, met)
 	a := &answer{status: statusServiceUnavailable, fields: Fields{{Name: "Retry-After", Value: shareRetrySecs}}}
 	switch met.limit {
 	case share.OfClient:
 		a.status = statusTooManyRequests
-	case share.Stalled: // before the response there is only the request's body to hold up
+	case share.Stalled: // before the response the client can hold up only the request's body
 		return answerStatus(statusRequestTimeout)
 	}
 	return a
 }
 
-// gaveWay counts an exchange that had to give way to others, and logs what its client or upstream held.
+// gaveWay counts an exchange that had to give way to others, and logs how much its client or upstream held.
 func (p *pipeline) gaveWay(x *exchange, met *shareError) {
 	p.metrics.process.shares[met.limit].Add(1)
 	key := eventlog.RepeatKey{Key: "share", Cause: met.limit.String(), Upstream: x.route.site.Upstream}

@@ -10,23 +10,24 @@ import (
 type upstreamBody struct {
 	response *upstreamResponse
 	kind     http1.BodyKind
-	// left is how many bytes of a body of known length are still to come.
+	// left is the number of bytes still to come of a body of known length.
 	left    int64
 	decoder http1.ChunkedDecoder
-	// room is where in the response's buffer the head ends, whose strings are still in use, and the body may be read.
+	// room is the offset in the response's buffer at which the head ends and the body may be read. The head's strings
+	// are still in use.
 	room int
-	// full reports whether the last read filled the room: there is more, and a larger buffer pays.
+	// full reports whether the last read filled the room: there is more, and a larger buffer pays off.
 	full bool
-	// long is the buffer of a long body, and longs what it was taken from.
+	// long is the buffer of a long body, and longs where it was taken from.
 	long       *[]byte
 	longs      *longBodies
 	start, end int
 	done       bool
-	// failed is why the chunks cannot be decoded further.
+	// failed is the reason why the chunks cannot be decoded further.
 	failed error
 }
 
-// begin prepares the body that follows the head of the response, in answer to a request of that method.
+// begin prepares the body that follows the head of the response, which answers a request with the given method.
 func (b *upstreamBody) begin(r *upstreamResponse, method string) {
 	kind, length := r.head.BodyOf(method)
 	*b = upstreamBody{response: r, kind: kind, left: length, decoder: b.decoder, room: r.start}
@@ -35,7 +36,7 @@ func (b *upstreamBody) begin(r *upstreamResponse, method string) {
 }
 
 // next returns the next bytes of the body; they are valid until the next call. It returns io.EOF at the body's end,
-// also together with the last bytes, and an error when the upstream ends it before.
+// possibly together with the last bytes, and an error if the upstream ends the body too early.
 func (b *upstreamBody) next() ([]byte, error) {
 	if b.done {
 		return nil, io.EOF
@@ -71,7 +72,7 @@ func (b *upstreamBody) next() ([]byte, error) {
 		b.done = done
 		if err != nil {
 			b.failed = err
-			if len(data) > 0 { // what stands before the fault comes first
+			if len(data) > 0 { // the data before the fault comes first
 				return data, nil
 			}
 			return nil, err
@@ -82,7 +83,7 @@ func (b *upstreamBody) next() ([]byte, error) {
 	}
 }
 
-// atEnd is io.EOF when the body is done.
+// atEnd returns io.EOF if the body is done.
 func (b *upstreamBody) atEnd() error {
 	if b.done {
 		return io.EOF
@@ -90,7 +91,7 @@ func (b *upstreamBody) atEnd() error {
 	return nil
 }
 
-// waiting returns the bytes that were read and not consumed, and reads if there are none.
+// waiting returns the bytes that were read but not consumed. It reads if there are none.
 func (b *upstreamBody) waiting() ([]byte, error) {
 	if b.buffered() == 0 {
 		if err := b.fill(); err != nil {
@@ -103,7 +104,7 @@ func (b *upstreamBody) waiting() ([]byte, error) {
 	return b.response.buffer[b.response.start:b.response.end], nil
 }
 
-// buffered returns how many bytes can be had without reading.
+// buffered returns the number of bytes available without reading.
 func (b *upstreamBody) buffered() int { return b.end - b.start + b.response.end - b.response.start }
 
 func (b *upstreamBody) consume(n int) {
@@ -114,7 +115,7 @@ func (b *upstreamBody) consume(n int) {
 	b.response.start += n
 }
 
-// fill reads into the room behind the head, or into the long buffer where the body is long or comes fast.
+// fill reads into the room after the head, or into the long buffer if the body is long or arrives fast.
 func (b *upstreamBody) fill() error {
 	r := b.response
 	if filled := b.room == len(r.buffer); b.long == nil && (b.left > longBodyBytes || b.full || filled) {

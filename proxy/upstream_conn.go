@@ -13,26 +13,27 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// Sizes of the buffers that bytes of upstreams are read into.
+// Sizes of the buffers for bytes read from upstreams.
 const (
-	// upstreamBufferBytes holds a usual response whole.
+	// upstreamBufferBytes holds a whole typical response.
 	upstreamBufferBytes = 16 << 10
-	// longBodyBufferBytes is what the body of a long response is read with: few system calls a megabyte.
+	// longBodyBufferBytes is the size of the buffer for the body of a long response: it needs few system calls per
+	// megabyte.
 	longBodyBufferBytes = 128 << 10
-	// longBodyBytes is the length above which the larger buffer pays.
+	// longBodyBytes is the body length above which the larger buffer pays off.
 	longBodyBytes = 64 << 10
 )
 
-// upstreamConn is one connection to an upstream. One exchange at a time owns it, or a pool does.
+// upstreamConn is one connection to an upstream. It is owned by one exchange or by a pool.
 type upstreamConn struct {
 	net.Conn
-	// fd is the socket, for looks that net.Conn does not offer; valid until Close.
+	// fd is the socket, for checks that net.Conn does not offer. It is valid until Close.
 	fd int
-	// socket is what Conn reads and writes; with plain it is Conn. A socket under TLS may hold bytes that are none of a
-	// response.
+	// socket is what Conn reads and writes; with plain it is Conn itself. A socket under TLS may hold bytes that belong to
+	// no response.
 	socket *socket
 	plain  bool
-	// address is which of the addresses of the upstream's name it leads to; the zero one where that has no name.
+	// address is the address of the upstream's name to which the connection leads; zero if the upstream has no name.
 	address netip.Addr
 	// longs bounds the long buffers of responses.
 	longs *longBodies
@@ -40,30 +41,31 @@ type upstreamConn struct {
 	pinned bool
 	// reused reports whether the connection has served a request before.
 	reused bool
-	// idleSince is when it was put into its pool.
+	// idleSince is when the connection was put into its pool.
 	idleSince time.Time
 
-	// What follows is guarded by the pool's mu while the connection is in use. holder is the exchange that uses it, client
-	// what that one's client holds, and since when it began, on the sweeper's clock.
+	// The pool's mu guards the following fields while the connection is in use. holder is the exchange that uses it,
+	// client the account of the holder's client, and since when the use began, on the sweeper's clock.
 	holder *exchange
 	client *share.Client
 	since  int64
-	// uses counts the exchanges that have used it. ending reports whether this one was ended for others.
+	// uses counts the exchanges that have used the connection. ending reports whether this use was ended in favour of
+	// others.
 	uses   uint64
 	ending bool
-	// at is its place among those in use.
+	// at is its index among those in use.
 	at int
 
-	// cut makes Close end TLS without close_notify: what the upstream was sent is not whole.
+	// cut makes Close end TLS without close_notify: the upstream did not receive the whole message.
 	cut bool
-	// delivers makes Close leave what is unsent to the kernel.
+	// delivers makes Close leave unsent bytes to the kernel.
 	delivers bool
 
-	// upstreamResponse is the response that is being read; nil while the connection is idle.
+	// upstreamResponse is the response being read; nil while the connection is idle.
 	*upstreamResponse
-	// received reports whether a byte has come since the request was begun.
+	// received reports whether a byte has arrived since the request began.
 	received bool
-	// one is room for a byte that nobody expects.
+	// one is room for an unexpected byte.
 	one [1]byte
 }
 
@@ -75,7 +77,7 @@ func newUpstreamConn(conn net.Conn, raw *socket) (*upstreamConn, error) {
 	return u, u.over(conn, raw)
 }
 
-// over makes it a connection over the socket, which conn is itself where it does not speak TLS.
+// over sets up u on the socket. Without TLS, conn is the socket itself.
 func (u *upstreamConn) over(conn net.Conn, raw *socket) error {
 	fd, err := descriptorOf(raw.TCPConn)
 	if err != nil {
@@ -85,7 +87,7 @@ func (u *upstreamConn) over(conn net.Conn, raw *socket) error {
 	return nil
 }
 
-// begin makes the connection ready to read the response to a request.
+// begin prepares the connection for reading the response to a request.
 func (u *upstreamConn) begin() {
 	u.received = false
 	if u.upstreamResponse == nil {
@@ -94,7 +96,7 @@ func (u *upstreamConn) begin() {
 	}
 }
 
-// detach takes the response off the connection, which knows nothing of it from then on.
+// detach removes the response from the connection and returns it.
 func (u *upstreamConn) detach() *upstreamResponse {
 	r := u.upstreamResponse
 	u.upstreamResponse = nil
@@ -104,22 +106,22 @@ func (u *upstreamConn) detach() *upstreamResponse {
 	return r
 }
 
-// Close closes the connection, if it was ever opened. What the kernel has still to send is thrown away, or it would keep
-// that for minutes for an upstream that reads nothing (S-12.9); only the end of a tunnel is delivered.
+// Close closes the connection, if it was ever opened. It discards what the kernel has yet to send: the kernel would keep
+// that for minutes for an upstream that reads nothing (S-12.9). Only the end of a tunnel is delivered.
 func (u *upstreamConn) Close() error {
 	switch {
 	case u.Conn == nil:
 		return nil
 	case !u.delivers && u.hasUnsent():
-		_ = u.socket.SetLinger(0) // fails only where the connection is gone already
-		return u.socket.Close()   // a close_notify could only wait behind the rest
+		_ = u.socket.SetLinger(0) // fails only if the connection is already gone
+		return u.socket.Close()   // a close_notify could only wait after the rest
 	case u.cut:
 		return u.socket.Close()
 	}
 	return u.Conn.Close()
 }
 
-// hasUnsent reports whether the upstream has not acknowledged all that was sent to it.
+// hasUnsent reports whether some of what was sent is not yet acknowledged by the upstream.
 func (u *upstreamConn) hasUnsent() bool {
 	if u.socket == nil {
 		return false
@@ -128,7 +130,7 @@ func (u *upstreamConn) hasUnsent() bool {
 	return err == nil && unsent > 0
 }
 
-// descriptorOf returns a connection's socket, valid until it is closed.
+// descriptorOf returns a connection's socket, which is valid until the connection is closed.
 func descriptorOf(conn *net.TCPConn) (fd int, err error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -138,11 +140,11 @@ func descriptorOf(conn *net.TCPConn) (fd int, err error) {
 	return fd, err
 }
 
-// send writes a request, or its beginning, and returns what is left of it to be written by somebody who can wait: an
-// upstream may answer, and has to be heard, before it reads all of a long request.
+// send writes a request, or its beginning, and returns the rest for a goroutine that can wait: an upstream may answer, and
+// has to be heard, before it reads all of a long request.
 func (u *upstreamConn) send(p []byte) (rest []byte, err error) {
 	switch {
-	case len(p) <= outBufferBytes+1<<10: // the socket of an idle connection holds as much
+	case len(p) <= outBufferBytes+1<<10: // the socket of an idle connection holds that much
 		_, err := u.Write(p)
 		return nil, err
 	case !u.plain:
@@ -151,24 +153,24 @@ func (u *upstreamConn) send(p []byte) (rest []byte, err error) {
 	return u.socket.TryWrite(p)
 }
 
-// fit reports whether an idle connection can carry a request: the upstream has neither closed it nor sent a byte that
-// nobody asked for, which would be taken for the answer to the next request.
+// fit reports whether an idle connection can carry a request: the upstream has neither closed it nor sent an unexpected
+// byte, which would be taken for the response to the next request.
 func (u *upstreamConn) fit() bool {
 	waiting, err := waits(u.fd)
-	// Over TLS too: session tickets come before the first answer and were read with it, and what waits now is the
-	// close_notify of an upstream that has closed, or worse.
+	// This holds over TLS too: session tickets come before the first response and were read with it. What is waiting now
+	// is the close_notify of an upstream that has closed, or worse.
 	return err == nil && !waiting
 }
 
-// Read reads from the upstream. It returns io.EOF only for an end that the upstream meant (S-6.16).
+// Read reads from the upstream. It returns io.EOF only for an end that the upstream intended (S-6.16).
 func (u *upstreamConn) Read(p []byte) (int, error) { return u.meant(u.Conn.Read(p)) }
 
-// readLent is Read into room that is lent, over a connection without TLS.
+// readLent is Read into lent room, over a connection without TLS.
 func (u *upstreamConn) readLent(from roomLender) (int, error) {
 	return u.meant(u.socket.ReadLent(from))
 }
 
-// meant finds out whether the upstream meant the end that a read has met.
+// meant turns the end of the stream into an error unless the upstream intended it.
 func (u *upstreamConn) meant(n int, err error) (int, error) {
 	if err == io.EOF && u.socket != nil {
 		err = u.socket.endError(!u.plain)
@@ -176,7 +178,7 @@ func (u *upstreamConn) meant(n int, err error) (int, error) {
 	return n, err
 }
 
-// CloseWrite closes the sending half, over TLS with close_notify.
+// CloseWrite closes the sending half; over TLS it sends close_notify.
 func (u *upstreamConn) CloseWrite() error {
 	half, ok := u.Conn.(halfCloser)
 	if !ok {
@@ -185,8 +187,8 @@ func (u *upstreamConn) CloseWrite() error {
 	return half.CloseWrite()
 }
 
-// readAhead reports whether TLS has read more than the response, and keeps it where a look at the socket does not show it:
-// another record, which would be taken for the answer to the next request, or the end of the connection.
+// readAhead reports whether TLS has read beyond the response and holds data that a check of the socket does not show:
+// another record, which would be taken for the response to the next request, or the end of the connection.
 func (u *upstreamConn) readAhead() bool {
 	if u.plain {
 		return false

@@ -11,13 +11,13 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// connect returns a connection to the upstream of the exchange's site: a new one, or one that another exchange has just given
-// back. Waiting for it, where all connections are in use, counts as connecting (S-6.9). Cancelling the exchange ends it.
+// connect returns a connection to the upstream of the exchange's site: a new one, or one that another exchange has just
+// given back. If all connections are in use, the wait for one counts as connecting (S-6.9). Cancelling the exchange ends it.
 func (x *exchange) connect(pool *upstreamPool) (*upstreamConn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), x.route.site.ConnectTimeout)
 	defer cancel()
-	// It is the context that ends the dial. The watch takes over from the deadline of the request's head, and makes the
-	// sweeper look for a client that leaves meanwhile.
+	// The context ends the dial. The watch takes over from the deadline of the request's head, and makes the sweeper look
+	// for a client that leaves in the meantime.
 	if !x.watch.Set(deadline.PhaseUpstream, x.route.site.ConnectTimeout+time.Second) {
 		return nil, os.ErrDeadlineExceeded
 	}
@@ -45,8 +45,8 @@ func (x *exchange) connect(pool *upstreamPool) (*upstreamConn, error) {
 	}
 }
 
-// acquire takes a slot for one connection, and waits for it until the context ends. The connection that it returns is in use;
-// it has still to be opened unless another exchange has given it back.
+// acquire takes a slot for one connection, and waits for it until the context ends. The returned connection is in use. It
+// still has to be opened unless another exchange has given it back.
 func (p *upstreamPool) acquire(ctx context.Context, x *exchange) (*upstreamConn, error) {
 	client, slots := p.all.clientOf(x), p.all.slots
 	waiter, refused, limit := slots.Acquire(client, &p.share, time.Now())
@@ -72,7 +72,7 @@ func (p *upstreamPool) acquire(ctx context.Context, x *exchange) (*upstreamConn,
 	return conn, nil
 }
 
-// wait waits for the grant, or for the end of the context. A grant that comes at the same moment counts.
+// wait waits for the grant or the end of the context. If both come at the same moment, the grant counts.
 func (p *upstreamPool) wait(ctx context.Context, waiter *share.Waiter) (share.Grant, bool) {
 	select {
 	case grant := <-waiter.Ready:
@@ -85,15 +85,15 @@ func (p *upstreamPool) wait(ctx context.Context, waiter *share.Waiter) (share.Gr
 	return <-waiter.Ready, true
 }
 
-// shareError ends an exchange for which there was no connection to its upstream, or from which its connection was taken
-// for others (S-12.6).
+// shareError ends an exchange that got no connection to its upstream, or that lost its connection in favour of others
+// (S-12.6).
 type shareError struct {
-	// limit is the share that was met; held of of are in use by the one whose share it is.
+	// limit is the limit that was reached; its owner uses held of the of connections.
 	limit    share.Limit
 	held, of int
 }
 
-// Error implements error.
+// Error implements the error interface.
 func (e *shareError) Error() string {
 	switch e.limit {
 	case share.OfClient:
@@ -108,14 +108,14 @@ func (e *shareError) Error() string {
 	return "too many requests wait for connections to upstreams"
 }
 
-// refused is the error of a request that may not even wait, or that waits no longer, because of a share of the queue.
+// refused returns the error of a request that must not wait, or no longer, because of a share of the queue.
 func (p *upstreamPool) refused(client *share.Client, limit share.Limit) error {
 	e := &shareError{limit: limit}
 	_, e.held, e.of = p.all.slots.Reached(client, &p.share)
 	return e
 }
 
-// waitFailed is the error of a request whose wait has ended with the context.
+// waitFailed returns the error of a request whose wait has ended with the context.
 func (p *upstreamPool) waitFailed(ctx context.Context, client *share.Client) error {
 	if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
 		return err

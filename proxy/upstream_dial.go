@@ -9,11 +9,11 @@ import (
 	"net/netip"
 )
 
-// errUpstreamHandshake is the failure of a TLS handshake for which no time was left.
+// errUpstreamHandshake is the error of a TLS handshake that did not end in time.
 var errUpstreamHandshake = fmt.Errorf("no end of the TLS handshake within upstream_connect_timeout_secs: %w", context.DeadlineExceeded)
 
-// dialUpstream opens the connection to the route's upstream, and completes the TLS handshake, both within the context
-// (S-6.9). The certificate is verified against the system's roots with the upstream's name (S-6.8).
+// dialUpstream opens the connection to the route's upstream and completes the TLS handshake, both within the context
+// (S-6.9). It verifies the certificate for the upstream's name against the system's roots (S-6.8).
 func dialUpstream(ctx context.Context, pool *upstreamPool, r *route, upstream *upstreamConn) (err error) {
 	conn, address, err := pool.connect(ctx, r.site.Upstream)
 	if err != nil {
@@ -21,7 +21,7 @@ func dialUpstream(ctx context.Context, pool *upstreamPool, r *route, upstream *u
 	}
 	defer func() {
 		if err != nil {
-			_ = conn.Close() // its failure would hide the cause
+			_ = conn.Close() // an error from Close would hide the cause
 		}
 	}()
 	tcp, ok := conn.(*net.TCPConn)
@@ -56,7 +56,8 @@ func dialUpstream(ctx context.Context, pool *upstreamPool, r *route, upstream *u
 	return nil
 }
 
-// connect connects to the upstream, and returns at which address of its name; the zero one where it has no name.
+// connect connects to the upstream, and returns the address of its name that it has used; the zero one if it has no
+// name.
 func (p *upstreamPool) connect(ctx context.Context, upstream string) (net.Conn, netip.Addr, error) {
 	if p.name == nil {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", upstream)

@@ -12,15 +12,15 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// errUpstreamClosed marks the failure of a connection before a byte of the response had come.
+// errUpstreamClosed marks the failure of a connection before any byte of the response arrived.
 type errUpstreamClosed struct{ error }
 
 // Unwrap returns the cause.
 func (e errUpstreamClosed) Unwrap() error { return e.error }
 
-// roundTrip sends the request to the site's upstream and reads the head of its response. A pooled connection that turns
-// out to be dead is replaced by a new one where that is safe (S-6.8). The connection that it returns is the exchange's
-// until giveBack or release. Nothing is written out before there is a connection to write it to (S-12.8).
+// roundTrip sends the request to the site's upstream and reads the head of its response. It replaces a pooled connection
+// that turns out to be dead by a new one if that is safe (S-6.8). The returned connection belongs to the exchange until
+// giveBack or release. roundTrip composes nothing until it has a connection to write to (S-12.8).
 func (x *exchange) roundTrip(pool *upstreamPool) (conn *upstreamConn, err error) {
 	defer func() {
 		if err != nil || !x.pump.running {
@@ -55,12 +55,12 @@ func (x *exchange) roundTrip(pool *upstreamPool) (conn *upstreamConn, err error)
 		if !reused || !x.mayRepeat(err) {
 			return nil, err
 		}
-		conn = nil // another pooled one could be as dead
+		conn = nil // another pooled one could be just as dead
 	}
 }
 
-// compose writes the request into the buffer, with what has come of its body, and reports whether that is all of it. Where
-// it was written before, for a connection that was dead, it is left as it is.
+// compose writes the request into the buffer, with the part of its body that has arrived, and reports whether that is all
+// of it. A request that was already composed, for a connection that was dead, is left as it is.
 func (x *exchange) compose() (whole bool, err error) {
 	if x.out != nil {
 		return x.composed, nil
@@ -78,18 +78,18 @@ func (x *exchange) compose() (whole bool, err error) {
 		*x.out, x.gathered = out, len(out) > head // gatherBody may have taken another buffer
 	}
 	x.seen.expects = x.request.Continue && !x.composed
-	if x.request.Continue && x.composed { // nobody waits for an invitation any more
+	if x.request.Continue && x.composed { // the client no longer waits for an invitation
 		*x.out = slices.Delete(*x.out, expectAt, expectAt+len(expectLine))
 	}
 	return x.composed, err
 }
 
-// expectLine is the field line by which an upstream is told that it is to ask for the body. It is the last one of a head.
+// expectLine is the field line that tells an upstream to ask for the body. It is the last one of a head.
 const expectLine = "Expect: 100-continue\r\n"
 
 // mayRepeat reports whether a request that failed on a pooled connection may be sent again: nothing of a response was
-// read, nothing of a body was taken that is not in the buffer, and the method may be repeated by a proxy (RFC 9110,
-// section 9.2.2).
+// read, every byte taken from the body is still in the buffer, and a proxy may repeat the method (RFC 9110, section
+// 9.2.2).
 func (x *exchange) mayRepeat(err error) bool {
 	var closed errUpstreamClosed
 	if !errors.As(err, &closed) || x.cancelled() != nil || x.pump.taken {
@@ -102,7 +102,8 @@ func (x *exchange) mayRepeat(err error) bool {
 	return x.request.Fields.Has("Idempotency-Key")
 }
 
-// tryOn sends the request on one connection and reads the final response's head. Interim ones go to the client.
+// tryOn sends the request on one connection and reads the head of the final response. It passes interim responses to the
+// client.
 func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
 	conn.begin()
 	x.seen = seenUse{expects: x.seen.expects}
@@ -110,7 +111,7 @@ func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
 		return x.cancelled()
 	}
 	if !x.watch.Set(deadline.PhaseUpstream, x.route.site.RequestTimeout) {
-		return os.ErrDeadlineExceeded // no other would ever end the wait
+		return os.ErrDeadlineExceeded // no other deadline would ever end the wait
 	}
 	rest, err := conn.send(*x.out)
 	if err != nil {
@@ -123,7 +124,7 @@ func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
 		if x.request.Body == nil {
 			x.releaseOut() // it can be written again
 		}
-		// Others may have work meanwhile: by then the answer is often there, and the read neither fails nor waits.
+		// Let other goroutines work: afterwards the response is often there, and the read neither fails nor waits.
 		runtime.Gosched()
 	}
 	for {
@@ -152,7 +153,7 @@ func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
 	}
 }
 
-// appendRequest writes the request's head as the upstream gets it.
+// appendRequest writes the request's head for the upstream.
 func (x *exchange) appendRequest(out []byte) []byte {
 	r := x.request
 	out = http1.AppendRequestLine(out, r.Method, r.Target)
@@ -207,11 +208,10 @@ func (x *exchange) appendRequest(out []byte) []byte {
 	return append(out, "\r\n"...)
 }
 
-// needsLength reports whether a method says that there is a body, so that its absence has to be told (RFC 9110,
-// section 8.6).
+// needsLength reports whether a method implies a body, so that an absent one has to be declared (RFC 9110, section 8.6).
 func needsLength(method string) bool { return method == "POST" || method == "PUT" || method == "PATCH" }
 
-// release closes a connection on which the exchange failed, or which has become a tunnel.
+// release closes a connection on which the exchange failed, or which became a tunnel.
 func (x *exchange) release(conn *upstreamConn, pool *upstreamPool) {
 	x.use(nil)
 	if x.pump.running {
@@ -223,8 +223,8 @@ func (x *exchange) release(conn *upstreamConn, pool *upstreamPool) {
 }
 
 // giveBack ends the exchange with the upstream as soon as the response has been read to its end, whether or not the client
-// has taken it (S-12.7). What becomes of the connection depends on what the two messages have left on it; what was read of
-// the response stays with the exchange until releaseResponse.
+// has taken it (S-12.7). The fate of the connection depends on what the two messages have left on it. What was read of the
+// response stays with the exchange until releaseResponse.
 func (x *exchange) giveBack(conn *upstreamConn, pool *upstreamPool) {
 	x.use(nil)
 	use := x.useOf(conn)
@@ -246,7 +246,7 @@ func (x *exchange) giveBack(conn *upstreamConn, pool *upstreamPool) {
 	}
 }
 
-// releaseResponse releases what is left of a response whose connection was given back. Whoever calls it has copied the rest.
+// releaseResponse releases what is left of a response whose connection was given back. The caller has copied the rest.
 func (x *exchange) releaseResponse() {
 	x.response.release()
 	x.response = nil

@@ -16,28 +16,29 @@ import (
 // lookUpFunc finds the addresses of a name.
 type lookUpFunc func(ctx context.Context, name string) ([]netip.Addr, error)
 
-// systemLookUp asks the system's resolver: /etc/hosts, and the servers of /etc/resolv.conf, both read again when they change.
+// systemLookUp asks the system's resolver: /etc/hosts and the servers of /etc/resolv.conf, both of which are read again when
+// they change.
 func systemLookUp(ctx context.Context, name string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 }
 
-// upstreamName is the name of an upstream with the addresses that were found for it last.
+// upstreamName is the name of an upstream with the addresses found last.
 type upstreamName struct {
 	name  string
 	names *upstreamNames
 	// found holds the addresses, in the order in which they are tried; nil until a look-up has succeeded. The slice is never
-	// changed.
+	// modified.
 	found atomic.Pointer[[]netip.Addr]
 
 	mu sync.Mutex
-	// running is the look-up that is under way; nil for none.
+	// running is the look-up in progress, or nil.
 	running *lookUp
-	// due is when the next look-up has to begin, and failing whether the last one has failed.
+	// due is when the next look-up has to begin, and failing reports whether the last one failed.
 	due     time.Time
 	failing bool
-	// interval is the time from the next look-up to the one after it, where it is not lookUpInterval; 0 where it is.
+	// interval is the time between the next look-up and the one after it if that is not lookUpInterval; else 0.
 	interval time.Duration
-	// turn is the name's place in a lane; nil for none. The mu of names guards it.
+	// turn is the name's place in a lane, or nil. The mu of names guards it.
 	turn *lookUpTurn
 }
 
@@ -48,7 +49,7 @@ type lookUp struct {
 	err   error
 }
 
-// addresses returns the addresses of the name. Only while none are known does it wait, for a look-up.
+// addresses returns the addresses of the name. It waits for a look-up only while no addresses are known.
 func (n *upstreamName) addresses(ctx context.Context) ([]netip.Addr, error) {
 	if found := n.found.Load(); found != nil {
 		return *found, nil
@@ -68,7 +69,7 @@ func (n *upstreamName) addresses(ctx context.Context) ([]netip.Addr, error) {
 	return nil, run.err
 }
 
-// has reports whether the address is one of those that were found last.
+// has reports whether the address is one of those found last.
 func (n *upstreamName) has(address netip.Addr) bool {
 	found := n.found.Load()
 	return found != nil && slices.Contains(*found, address)
@@ -85,25 +86,25 @@ func (n *upstreamName) prefer(address netip.Addr) {
 		return
 	}
 	order := append([]netip.Addr{address}, slices.Delete(slices.Clone(*found), at, at+1)...)
-	n.found.CompareAndSwap(found, &order) // a look-up that has just ended knows better
+	n.found.CompareAndSwap(found, &order) // the result of a look-up that has just ended is better
 }
 
-// dueBy reports whether the next look-up has to begin by then, which it never has for a name that nobody has asked for yet,
-// and whether the last one has failed.
+// dueBy reports whether the next look-up has to begin by then, and whether the last one failed. No look-up is due for a name
+// that was never requested.
 func (n *upstreamName) dueBy(then time.Time) (due, failing bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return !n.due.IsZero() && !then.Before(n.due), n.failing
 }
 
-// dueAgain makes another look-up follow the next one sooner than others do.
+// dueAgain makes the look-up after the next one come sooner than usual.
 func (n *upstreamName) dueAgain(interval time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.interval = interval
 }
 
-// begin begins a look-up, or joins the one that is under way.
+// begin begins a look-up, or joins the one in progress.
 func (n *upstreamName) begin() *lookUp {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -120,7 +121,7 @@ func (n *upstreamName) begin() *lookUp {
 	return run
 }
 
-// finish does the look-up and publishes what it has found. One that fails keeps the last addresses (S-6.19).
+// finish does the look-up and publishes its result. A failed look-up keeps the last addresses (S-6.19).
 func (n *upstreamName) finish(run *lookUp) {
 	ctx, cancel := context.WithTimeout(n.names.ctx, lookUpTimeout)
 	defer cancel()
@@ -153,7 +154,7 @@ func (n *upstreamName) publish(addresses []netip.Addr) {
 	n.names.moved(n)
 }
 
-// uniqueAddresses returns the addresses in their order, each once and in one form.
+// uniqueAddresses returns the addresses in their order, each once and in canonical form.
 func uniqueAddresses(addresses []netip.Addr) []netip.Addr {
 	var unique []netip.Addr
 	for _, address := range addresses {
@@ -164,7 +165,7 @@ func uniqueAddresses(addresses []netip.Addr) []netip.Addr {
 	return unique
 }
 
-// sameAddresses reports whether two lists of unique addresses hold the same ones, in whatever order: servers rotate them.
+// sameAddresses reports whether two lists of unique addresses hold the same addresses, in any order: servers rotate them.
 func sameAddresses(a, b []netip.Addr) bool {
 	if len(a) != len(b) {
 		return false
@@ -190,5 +191,5 @@ func addressList(addresses []netip.Addr) string {
 	return text.String()
 }
 
-// errNamesClosed is the error of a look-up that comes too late.
+// errNamesClosed is the error of a look-up after close.
 var errNamesClosed = errors.New("the daemon is shutting down")

@@ -10,50 +10,50 @@ import (
 )
 
 const (
-	// lookUpInterval is the time from one look-up of a name to the next: with what a look-up takes and the wait for its turn,
-	// less than the 30 s of S-6.19.
+	// lookUpInterval is the time between two look-ups of a name. Together with the look-up itself and the wait for its turn
+	// it is less than the 30 s of S-6.19.
 	lookUpInterval = 25 * time.Second
 	// lookUpTimeout bounds one look-up.
 	lookUpTimeout = 5 * time.Second
-	// reloadLookUps is how long a reload waits for the look-ups that it has begun, so that what it answers is usually true
-	// of the addresses too, while no dead DNS server holds it up.
+	// reloadLookUps is how long a reload waits for the look-ups that it starts, so that its answer usually covers the
+	// addresses too, but a dead DNS server does not hold it up.
 	reloadLookUps = 1500 * time.Millisecond
-	// afterReload is the time from a reload's look-up to the next one: the resolver looks at /etc/hosts only once in 5 s, so
-	// that it may not have seen the change for which the operator reloads.
+	// afterReload is the time from a reload's look-up to the next one. The resolver checks /etc/hosts only once in 5 s, so
+	// it may have missed the change for which the operator reloads.
 	afterReload = 6 * time.Second
-	// lookUpsInLane is how many names of a lane are looked up at once: each needs two descriptors.
+	// lookUpsInLane is how many names of a lane are looked up at once. Each needs two descriptors.
 	lookUpsInLane = 4
 )
 
-// upstreamNames looks up the names of upstreams, beside the requests: only the first request for a name waits for its
-// addresses (S-6.19). Names whose pools are in use are looked up again and again.
+// upstreamNames looks up the names of upstreams in the background: only the first request for a name waits for its addresses
+// (S-6.19). Names whose pools are in use are looked up periodically.
 type upstreamNames struct {
 	lookUp lookUpFunc
-	// moved is called after addresses of a name have changed.
+	// moved is called after the addresses of a name have changed.
 	moved func(*upstreamName)
-	// log is where changes are logged; nil where nobody reads.
+	// log is where changes are logged; it may be nil.
 	log *eventlog.Logger
-	// ctx ends with close, and with it all look-ups.
+	// ctx ends at close and ends all look-ups.
 	ctx   context.Context
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
 
-	// mu guards what is below. Nobody who holds it takes a name's mu.
+	// mu guards the fields below. Never take a name's mu while holding it.
 	mu     sync.Mutex
 	closed bool
 	names  map[string]*upstreamName
-	// healthy and failing are the lanes of names whose last look-up has succeeded, and of those whose last has failed: names
-	// that wait for a dead server hold up only each other.
+	// healthy is the lane of names whose last look-up succeeded, failing that of names whose last one failed: names that
+	// wait for a dead server hold up only each other.
 	healthy, failing lookUpLane
 }
 
-// lookUpLane is a queue of names that are due, and how many goroutines work on it.
+// lookUpLane is a queue of due names, and the number of goroutines that work on it.
 type lookUpLane struct {
 	queue   []*lookUpTurn
 	workers int
 }
 
-// lookUpTurn is a name's place in a lane. done is closed after a look-up that has begun since.
+// lookUpTurn is a name's place in a lane. done is closed after a look-up that began after since.
 type lookUpTurn struct {
 	name  *upstreamName
 	since time.Time
@@ -65,7 +65,7 @@ func newUpstreamNames(lookUp lookUpFunc, moved func(*upstreamName)) *upstreamNam
 	return &upstreamNames{lookUp: lookUp, moved: moved, ctx: ctx, stop: stop, names: map[string]*upstreamName{}}
 }
 
-// of returns the name of an upstream's host; nil for an IP address, which nobody looks up.
+// of returns the name of an upstream's host; nil for an IP address, which needs no look-up.
 func (u *upstreamNames) of(host string) *upstreamName {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return nil
@@ -80,7 +80,7 @@ func (u *upstreamNames) of(host string) *upstreamName {
 	return name
 }
 
-// keep forgets all names but those that are wanted.
+// keep forgets all names except the wanted ones.
 func (u *upstreamNames) keep(wanted map[string]bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -91,7 +91,7 @@ func (u *upstreamNames) keep(wanted map[string]bool) {
 	}
 }
 
-// refresh queues the names that are due.
+// refresh queues the due names.
 func (u *upstreamNames) refresh(now time.Time) {
 	for _, name := range u.all() {
 		if due, failing := name.dueBy(now); due {
@@ -131,7 +131,7 @@ func (u *upstreamNames) all() []*upstreamName {
 	return names
 }
 
-// enqueue gives the name a turn in its lane, unless it has one, and sees to it that somebody works there.
+// enqueue gives the name a turn in its lane, unless it has one, and makes sure that a goroutine works on the lane.
 func (u *upstreamNames) enqueue(name *upstreamName, failing bool) *lookUpTurn {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -155,19 +155,19 @@ func (u *upstreamNames) enqueue(name *upstreamName, failing bool) *lookUpTurn {
 	return turn
 }
 
-// work gives one name of the lane after the other its turn until there is none.
+// work gives the names of the lane their turns, one after the other, until there are none.
 func (u *upstreamNames) work(lane *lookUpLane) {
 	for turn := u.next(lane); turn != nil; turn = u.next(lane) {
 		run := turn.name.begin()
 		<-run.done
-		if run.began.Before(turn.since) { // what it has found may be older than the wish to know
+		if run.began.Before(turn.since) { // the result may be older than the wish for it
 			<-turn.name.begin().done
 		}
 		close(turn.done)
 	}
 }
 
-// next takes the first turn of the lane; nil for none, and then the caller works there no more.
+// next takes the first turn of the lane. After nil, for none, the caller must stop working on the lane.
 func (u *upstreamNames) next(lane *lookUpLane) *lookUpTurn {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -182,7 +182,7 @@ func (u *upstreamNames) next(lane *lookUpLane) *lookUpTurn {
 	return turn
 }
 
-// start runs a look-up on a goroutine of its own. It returns false after close.
+// start runs a look-up on its own goroutine. It returns false after close.
 func (u *upstreamNames) start(run func()) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -202,14 +202,14 @@ func (u *upstreamNames) close() {
 	u.tasks.Wait()
 }
 
-// logChange logs that a name has other addresses than before.
+// logChange logs a change of a name's addresses.
 func (u *upstreamNames) logChange(n *upstreamName, before, after []netip.Addr) {
 	if u.log != nil {
 		u.log.Log(eventlog.LevelInfo, "UPSTREAM_ADDRESSES", eventlog.Str("name", n.name), eventlog.Str("old", addressList(before)), eventlog.Str("new", addressList(after)))
 	}
 }
 
-// logFailure logs that a name could not be looked up, once until it can.
+// logFailure logs that a name could not be looked up, once until it succeeds again.
 func (u *upstreamNames) logFailure(n *upstreamName, err error) {
 	if u.log == nil {
 		return

@@ -8,23 +8,23 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// upstreamPool holds the connections to one upstream. Of the idle ones the newest is last: it is taken first, so that those
+// upstreamPool holds the connections to one upstream. The newest idle connection is last and is taken first, so that those
 // that a quiet time does not need grow old and are closed.
 type upstreamPool struct {
-	// all is what the pool is part of.
+	// all is the set of pools to which this one belongs.
 	all *upstreams
-	// name is the upstream's; nil where its address is in the configuration.
+	// name is the upstream's name; nil if the configuration has an address.
 	name *upstreamName
-	// share is what the connections count as.
+	// share is the upstream's account in the shares.
 	share share.Upstream
 
-	// mu guards what follows. Nothing of share.Slots is called under it.
+	// mu guards the following fields. Never call share.Slots while holding it.
 	mu   sync.Mutex
 	idle []*upstreamConn
-	// pinned are idle connections that only one client's connection may use.
+	// pinned holds idle connections that only one client's connection may use.
 	pinned []*upstreamConn
 	closed bool
-	// busy are the connections that an exchange uses, those that are being opened among them, in no order.
+	// busy holds the connections that exchanges use, including those being opened, in no order.
 	busy []*upstreamConn
 }
 
@@ -57,14 +57,14 @@ func (p *upstreamPool) take(x *exchange) *upstreamConn {
 	}
 }
 
-// use makes a connection that was counted already the exchange's.
+// use assigns an already counted connection to the exchange.
 func (p *upstreamPool) use(conn *upstreamConn, x *exchange) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.enter(conn, x)
 }
 
-// enter puts a connection among those in use, and returns whose client uses it. The caller holds mu.
+// enter adds a connection to those in use, and returns the account of the client that uses it. The caller holds mu.
 func (p *upstreamPool) enter(conn *upstreamConn, x *exchange) *share.Client {
 	conn.holder, conn.client = x, p.all.clientOf(x)
 	conn.since, conn.ending = x.clock(), false
@@ -74,7 +74,8 @@ func (p *upstreamPool) enter(conn *upstreamConn, x *exchange) *share.Client {
 	return conn.client
 }
 
-// leave takes a connection out of those in use, and returns whose client has used it. The caller holds mu.
+// leave removes a connection from those in use, and returns the account of the client that has used it. The caller holds
+// mu.
 func (p *upstreamPool) leave(conn *upstreamConn) *share.Client {
 	last := len(p.busy) - 1
 	p.busy[conn.at] = p.busy[last]
@@ -106,21 +107,21 @@ func (p *upstreamPool) drop(conn *upstreamConn) {
 	p.discard(conn)
 }
 
-// discard closes a connection that is not in use, and lets another take its slot.
+// discard closes a connection that is not in use, and frees its slot for another.
 func (p *upstreamPool) discard(conn *upstreamConn) {
-	_ = conn.Close() // there is nobody to tell
+	_ = conn.Close() // an error would concern no request
 	p.all.slots.Freed(&p.share)
 }
 
-// sizes returns how many connections are idle and how many are in use.
+// sizes returns the numbers of idle and of used connections.
 func (p *upstreamPool) sizes() (idle, used int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.idle) + len(p.pinned), len(p.busy)
 }
 
-// put gives a connection back for the next request: one that waits, or one that is to come. It closes it when there are
-// enough, or when somebody waits for its slot.
+// put gives a connection back for a waiting or a later request. It closes the connection if there are enough, or if a
+// request waits for its slot.
 func (p *upstreamPool) put(conn *upstreamConn) {
 	p.mu.Lock()
 	client := p.leave(conn)
@@ -132,7 +133,7 @@ func (p *upstreamPool) put(conn *upstreamConn) {
 	}
 }
 
-// keep makes a connection idle, and reports whether there is room for it. The caller holds mu.
+// keep makes a connection idle, and reports whether there was room for it. The caller holds mu.
 func (p *upstreamPool) keep(conn *upstreamConn) bool {
 	if p.closed || len(p.idle) >= maxIdlePerUpstream || !p.leads(conn) {
 		return false
@@ -143,8 +144,8 @@ func (p *upstreamPool) keep(conn *upstreamConn) bool {
 	return true
 }
 
-// pass hands a connection that is neither idle nor in use to a request that waits for it. Where another upstream's comes
-// first it is closed, and where none does it becomes idle.
+// pass hands a connection that is neither idle nor in use to a request that waits for it. If a request for another upstream
+// is next, the connection is closed; if none waits, it becomes idle.
 func (p *upstreamPool) pass(conn *upstreamConn) (verdict share.Verdict) {
 	p.mu.Lock()
 	fit := !p.closed && !conn.pinned && p.leads(conn)
@@ -166,7 +167,7 @@ func (p *upstreamPool) pass(conn *upstreamConn) (verdict share.Verdict) {
 	return share.Close
 }
 
-// takeNewest takes the newest idle connection that anybody may use out of the pool, for pass; nil if there is none.
+// takeNewest takes the newest idle connection that any client may use out of the pool, for pass; nil if there is none.
 func (p *upstreamPool) takeNewest() *upstreamConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -205,7 +206,7 @@ func (p *upstreamPool) oldest() *[]*upstreamConn {
 	return nil
 }
 
-// idleLongest tells since when the oldest idle connection is idle; false if none is.
+// idleLongest returns since when the oldest idle connection has been idle; false if there is none.
 func (p *upstreamPool) idleLongest() (time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -216,19 +217,20 @@ func (p *upstreamPool) idleLongest() (time.Time, bool) {
 	return (*list)[0].idleSince, true
 }
 
-// sweep closes what is idle for too long, no longer fit, or leads to where the upstream was.
+// sweep closes connections that have been idle for too long, are no longer fit, or lead to an old address of the upstream.
 func (p *upstreamPool) sweep(now time.Time) {
 	p.remove(func(conn *upstreamConn) bool {
 		return now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() || !p.leads(conn)
 	})
 }
 
-// leads reports whether the connection leads to where the upstream is: its name may have got other addresses since.
+// leads reports whether the connection leads to a current address of the upstream: the addresses of its name may have
+// changed.
 func (p *upstreamPool) leads(conn *upstreamConn) bool {
 	return p.name == nil || p.name.has(conn.address)
 }
 
-// close closes the idle connections, and those that come back later.
+// close closes the idle connections, and makes put close those that come back later.
 func (p *upstreamPool) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -236,7 +238,7 @@ func (p *upstreamPool) close() {
 	p.remove(func(*upstreamConn) bool { return true })
 }
 
-// remove closes the idle connections for which the condition holds.
+// remove closes the idle connections that satisfy the condition.
 func (p *upstreamPool) remove(condition func(*upstreamConn) bool) {
 	p.mu.Lock()
 	var removed []*upstreamConn

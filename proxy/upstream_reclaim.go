@@ -7,10 +7,11 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// reclaimInterval is the time between two looks at who could give way to those who wait for a connection.
+// reclaimInterval is the time between two checks for exchanges that could give way to requests that wait for a
+// connection.
 const reclaimInterval = 50 * time.Millisecond
 
-// clientOf returns what the exchange's client holds.
+// clientOf returns the account of the exchange's client.
 func (u *upstreams) clientOf(x *exchange) *share.Client {
 	if x == nil || x.request == nil || x.request.Account == nil {
 		return &u.nobody
@@ -18,15 +19,15 @@ func (u *upstreams) clientOf(x *exchange) *share.Client {
 	return &x.request.Account.upstreams
 }
 
-// press says that a request has to wait.
+// press signals that a request has to wait.
 func (u *upstreams) press() {
 	select {
 	case u.pressed <- struct{}{}:
-	default: // it was said already
+	default: // already signalled
 	}
 }
 
-// makeRoom lets an idle connection go to a request that waits for this pool's upstream: one of the pool's own, or else the
+// makeRoom gives an idle connection to a request that waits for this pool's upstream: one of the pool's own, or else the
 // slot of the connection that has been idle longest, whatever its upstream.
 func (p *upstreamPool) makeRoom() {
 	if p.all.idle.Load() == 0 {
@@ -38,7 +39,7 @@ func (p *upstreamPool) makeRoom() {
 	p.all.makeRoom()
 }
 
-// makeRoom lets the connection that has been idle longest, whatever its upstream, go to a request that waits.
+// makeRoom gives the connection that has been idle longest, whatever its upstream, to a waiting request.
 func (u *upstreams) makeRoom() {
 	var oldest *upstreamPool
 	var since time.Time
@@ -55,7 +56,7 @@ func (u *upstreams) makeRoom() {
 	}
 }
 
-// reclaimWhilePressed looks again and again, for as long as requests wait.
+// reclaimWhilePressed reclaims repeatedly, for as long as requests wait.
 func (u *upstreams) reclaimWhilePressed(ctx context.Context) {
 	ticker := time.NewTicker(reclaimInterval)
 	defer ticker.Stop()
@@ -69,11 +70,11 @@ func (u *upstreams) reclaimWhilePressed(ctx context.Context) {
 	}
 }
 
-// reclaim ends exchanges whose client or upstream has more than its share, or whose client holds them up, for the requests
-// that have waited for too long though they are within their shares.
+// reclaim ends exchanges whose client or upstream has more than its share, or whose client holds them up. It does so for
+// requests that have waited too long although they are within their shares.
 func (u *upstreams) reclaim(now time.Time) {
 	if u.idle.Load() > 0 {
-		u.makeRoom() // it may have become idle while a request came to wait
+		u.makeRoom() // a connection may have become idle just as a request began to wait
 	}
 	var uses []use
 	var holders []share.Holder
@@ -85,7 +86,7 @@ func (u *upstreams) reclaim(now time.Time) {
 	}
 }
 
-// use is the use of a connection by one exchange.
+// use is one exchange's use of a connection.
 type use struct {
 	pool  *upstreamPool
 	conn  *upstreamConn
@@ -93,7 +94,7 @@ type use struct {
 	count uint64
 }
 
-// holders appends the uses of the pool's connections, and what they are to the shares.
+// holders appends the uses of the pool's connections, and the same as holders in the shares.
 func (p *upstreamPool) holders(uses []use, holders []share.Holder) ([]use, []share.Holder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,7 +124,7 @@ func (u *use) end(cause error) {
 	}
 }
 
-// giveWay cancels the exchange if it is that use of the connection. It reports whether it is.
+// giveWay cancels the exchange if it is still in the given use of the connection. It reports whether it is.
 func (x *exchange) giveWay(conn *upstreamConn, count uint64, cause error) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -135,7 +136,7 @@ func (x *exchange) giveWay(conn *upstreamConn, count uint64, cause error) bool {
 	return true
 }
 
-// state returns what an exchange that has used a connection since then waits for, and since when.
+// state returns what an exchange that has used a connection since used is waiting for, and since when.
 func (x *exchange) state(used int64) (state share.State, since int64) {
 	if blocked := x.blockedSince.Load(); blocked != 0 {
 		return share.Blocked, blocked
@@ -146,7 +147,7 @@ func (x *exchange) state(used int64) (state share.State, since int64) {
 	return share.Streaming, used
 }
 
-// clock returns the time on the sweeper's clock, which is late by at most a sweep.
+// clock returns the time on the sweeper's clock, which lags by at most one sweep.
 func (x *exchange) clock() int64 {
 	if x == nil || x.watch == nil || x.watch.Sweeper == nil {
 		return 0 // in tests
@@ -154,6 +155,6 @@ func (x *exchange) clock() int64 {
 	return x.watch.Sweeper.Clock.Load()
 }
 
-// blocks notes that the exchange waits for its client, and unblocks that it does not any more.
+// blocks records that the exchange waits for its client, and unblocks that it no longer does.
 func (x *exchange) blocks()   { x.blockedSince.Store(max(1, x.clock())) }
 func (x *exchange) unblocks() { x.blockedSince.Store(0) }

@@ -11,19 +11,19 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// outBufferBytes is the size of the buffers in which heads are written, with as much of a body as fits.
+// outBufferBytes is the size of the buffers for request heads, with as much of the body as fits.
 const outBufferBytes = 16 << 10
 
-// chunkHeadBytes is the room for the line before a chunk, whose size fits into eight digits.
+// chunkHeadBytes is the room for the line before a chunk. The chunk's size fits into eight digits.
 const chunkHeadBytes = 8 + len("\r\n")
 
-// gatherSlack is the room that is left behind gathered bytes of a body for their framing and usual trailers.
+// gatherSlack is the room left after the gathered bytes of a body for their framing and usual trailers.
 const gatherSlack = 512
 
 var outBuffers = sync.Pool{New: func() any { b := make([]byte, 0, outBufferBytes+1<<10); return &b }}
 
-// outBuffer takes a buffer for the request: a large one only for a large head. A body takes a large one where it fills the
-// small one, not where it may: a client can leave it at a byte (S-12.8).
+// outBuffer takes a buffer for the request: a large one only for a large head. A body gets a large one once it fills the
+// small one, not before: a client can stop after one byte (S-12.8).
 func (x *exchange) outBuffer() *[]byte {
 	if x.request.headBytes() > outBufferBytes {
 		return takeLongOut()
@@ -38,7 +38,7 @@ func takeLongOut() *[]byte {
 	return b
 }
 
-// growOut puts a large buffer in place of the small one, with what was written.
+// growOut replaces the small buffer by a large one, with what was written so far.
 func (x *exchange) growOut(written []byte) []byte {
 	larger := takeLongOut()
 	*larger = append(*larger, written...)
@@ -50,7 +50,7 @@ func (x *exchange) growOut(written []byte) []byte {
 // outIsLarge reports whether the request has taken more than a small buffer.
 func (x *exchange) outIsLarge() bool { return x.out != nil && cap(*x.out) > outBufferBytes+1<<10 }
 
-// releaseOut gives the buffer of the request back, unless a large head has made it large.
+// releaseOut gives the request's buffer back, unless a large head has enlarged it.
 func (x *exchange) releaseOut() {
 	if x.out == nil {
 		return
@@ -72,9 +72,9 @@ func putOutBuffer(b *[]byte) {
 	}
 }
 
-// gatherBody appends the bytes of the body that have come, in its framing, and with wait at least some, so that they are
-// sent in one piece. It reports whether that was the rest of the body; else more follows when it comes, or when there is
-// room.
+// gatherBody appends the bytes of the body that have arrived, in their framing, so that they are sent in one piece. With
+// wait it waits for some. It reports whether that was the rest of the body; else more follows when it arrives, or when there
+// is room.
 func (x *exchange) gatherBody(out []byte, wait bool) (gathered []byte, whole bool, err error) {
 	offset := 0
 	if x.request.ContentLength < 0 {
@@ -113,7 +113,7 @@ func (x *exchange) gatherBody(out []byte, wait bool) (gathered []byte, whole boo
 	}
 }
 
-// appendBodyPart writes bytes of the body in its framing, and its end after the last.
+// appendBodyPart writes bytes of the body in their framing, and the end of the body after the last ones.
 func (x *exchange) appendBodyPart(out, data []byte, last bool) []byte {
 	if x.request.ContentLength >= 0 {
 		return append(out, data...)
@@ -131,28 +131,28 @@ func (x *exchange) appendBodyPart(out, data []byte, last bool) []byte {
 	return out
 }
 
-// bodyPump is the goroutine that sends a body which is still on its way, so that the response can be read meanwhile: an
-// upstream may answer before it has all of it.
+// bodyPump is the goroutine that sends a body while it still arrives, so that the response can be read meanwhile: an
+// upstream may answer before it has the whole body.
 type bodyPump struct {
 	running bool
-	// taken reports whether it has begun to take bytes of the body, so that the request cannot be sent again, and stopping that
-	// it must not begin any more. The exchange's mu guards both.
+	// taken reports whether the pump has begun to take bytes of the body, so that the request cannot be sent again, and
+	// stopping that it must no longer begin. The exchange's mu guards both.
 	taken, stopping bool
 	done            chan struct{}
 	err             error
-	// last is set before the last write begins, and waited when it is over: whether it had to wait for the upstream.
+	// last is set before the last write begins. waited is set after it, and reports whether it had to wait for the upstream.
 	last   atomic.Bool
 	waited bool
 }
 
-// errPumpStopped is the error of a pump that was stopped before it took anything.
+// errPumpStopped is the error of a pump that was stopped before it took any byte of the body.
 var errPumpStopped = errors.New("the exchange ended before the body was sent")
 
-// lastWriteTime is how long the rest of a body that was read whole may take when the answer to it is complete already. The
-// end of the answer waits for that.
+// lastWriteTime is how long sending the rest of a fully read body may take once the response is complete. The end of the
+// response waits for it.
 const lastWriteTime = 100 * time.Millisecond
 
-// startPump starts sending what is left of the request in the buffer, and then the body as it comes unless that was all.
+// startPump starts sending the rest of the request in the buffer, and then the body as it arrives unless that was all.
 func (x *exchange) startPump(conn *upstreamConn, rest []byte, whole bool) {
 	if x.pump.done == nil {
 		x.pump.done = make(chan struct{}, 1)
@@ -168,13 +168,13 @@ func (x *exchange) startPump(conn *upstreamConn, rest []byte, whole bool) {
 		})
 		x.pump.err = x.sendRest(conn, rest, whole)
 		if x.body.failed() != nil {
-			conn.interrupt() // there is nothing to wait for any more
+			conn.interrupt() // nothing is left to wait for
 		}
 		x.pump.done <- struct{}{}
 	}()
 }
 
-// sendRest is the pump's work.
+// sendRest is the pump's main function.
 func (x *exchange) sendRest(conn *upstreamConn, rest []byte, whole bool) error {
 	if len(rest) > 0 {
 		if err := x.sendPart(conn, rest, whole); err != nil {
@@ -185,7 +185,7 @@ func (x *exchange) sendRest(conn *upstreamConn, rest []byte, whole bool) error {
 		return nil
 	}
 	if x.outIsLarge() && (!x.gathered || !conn.reused) {
-		x.releaseOut() // it is not needed again, or can be written again
+		x.releaseOut() // it is no longer needed, or can be written again
 	}
 	x.awaitContinue()
 	if !x.beginTaking() {
@@ -203,7 +203,7 @@ func (x *exchange) sendRest(conn *upstreamConn, rest []byte, whole bool) error {
 	}
 }
 
-// awaitPart takes a buffer for the next part of the body, where it can be only when some of it has come: a client may take
+// awaitPart takes a buffer for the next part of the body, if possible only once some of it has arrived: a client may take
 // its time (S-12.8).
 func (x *exchange) awaitPart() {
 	if source, ok := x.body.source.(bodyAwaiter); ok {
@@ -236,7 +236,7 @@ func (x *exchange) sendPart(conn *upstreamConn, part []byte, last bool) error {
 	return nil
 }
 
-// beginTaking marks the body as begun, unless the pump is to stop.
+// beginTaking marks the body as begun, unless the pump has to stop.
 func (x *exchange) beginTaking() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -244,7 +244,7 @@ func (x *exchange) beginTaking() bool {
 	return x.pump.taken
 }
 
-// stopTaking keeps the pump from beginning with the body, and reports whether it has.
+// stopTaking keeps the pump from starting with the body, and reports whether it had already started.
 func (x *exchange) stopTaking() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -252,8 +252,8 @@ func (x *exchange) stopTaking() bool {
 	return x.pump.taken
 }
 
-// bodyMoved sets the deadline after bytes of the body were sent: at the last one the upstream's time begins, unless it
-// has answered already.
+// bodyMoved sets the deadline after bytes of the body were sent. With the last one the upstream's time begins, unless it has
+// already answered.
 func (x *exchange) bodyMoved(last bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -264,8 +264,8 @@ func (x *exchange) bodyMoved(last bool) {
 	x.watch.Set(deadline.PhaseBody, x.body.idle)
 }
 
-// endPump waits for the pump, which it interrupts if the body is still on its way, and reports whether the body was sent
-// whole and the connection is as before.
+// endPump waits for the pump, and interrupts it if the body is still arriving. It reports whether the body was sent whole
+// and the connection is intact.
 func (x *exchange) endPump(conn *upstreamConn) bool {
 	if !x.pump.running {
 		return true
@@ -281,7 +281,7 @@ func (x *exchange) endPump(conn *upstreamConn) bool {
 	default:
 	}
 	if x.body.isEnded() {
-		// All that is left is a write. It is nearly always done by now, unless the upstream has answered without reading.
+		// Only a write is left. It is nearly always done by now, unless the upstream has answered without reading.
 		_ = conn.SetWriteDeadline(time.Now().Add(lastWriteTime))
 		<-x.pump.done
 		return x.pump.err == nil && conn.SetWriteDeadline(time.Time{}) == nil
@@ -293,7 +293,7 @@ func (x *exchange) endPump(conn *upstreamConn) bool {
 	conn.interrupt()
 	<-x.pump.done
 	if failed == nil {
-		x.body.failure.Store(nil) // that the read was interrupted is not the client's doing
+		x.body.failure.Store(nil) // the interrupted read is not the client's fault
 	}
 	return false
 }

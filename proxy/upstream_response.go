@@ -7,22 +7,23 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// upstreamResponse is what has been read of one response: its bytes, its head and the state of its body. It is apart from
-// the connection, so that the connection can serve the next request while the client has yet to take the response (S-12.7).
+// upstreamResponse is what has been read of one response: its bytes, its head and the state of its body. It is separate
+// from the connection, so that the connection can serve the next request while the client has yet to take the response
+// (S-12.7).
 type upstreamResponse struct {
-	// conn is where the rest of the response comes from; nil after the connection was given back.
+	// conn is where the rest of the response comes from; nil once the connection has been given back.
 	conn *upstreamConn
-	// buffer holds what was read; buffer[start:end] is not consumed yet. It is nil while the head is waited for.
+	// buffer holds what was read; buffer[start:end] is not consumed yet. It is nil while waiting for the head.
 	buffer     []byte
 	start, end int
-	// pooled is where buffer has come from; nil where a large head has made it large.
+	// pooled is the pool's buffer in which buffer lies; nil if a large head has needed a larger one.
 	pooled *[]byte
 	// head is the response's head. Its strings point into buffer.
 	head http1.Response
 	body upstreamBody
 }
 
-// maxKeptFields bounds the field list that a pooled response keeps.
+// maxKeptFields bounds the field list kept with a pooled response.
 const maxKeptFields = 64
 
 var (
@@ -30,8 +31,8 @@ var (
 	upstreamBuffers   = sync.Pool{New: func() any { b := make([]byte, upstreamBufferBytes); return &b }}
 )
 
-// release returns the memory of the response to the pools, but for what a large head has made large. Strings of the head are
-// invalid from then on. A nil response has none.
+// release returns the memory of the response to the pools, except what a large head has enlarged. Strings of the head are
+// invalid afterwards. A nil response has no memory.
 func (r *upstreamResponse) release() {
 	if r == nil {
 		return
@@ -41,7 +42,7 @@ func (r *upstreamResponse) release() {
 		return
 	}
 	r.conn, r.start, r.end = nil, 0, 0
-	upstreamResponses.Put(r) // with its buffer, which the next one needs
+	upstreamResponses.Put(r) // with its buffer, which the next response needs
 }
 
 // lend implements roomLender.
@@ -61,10 +62,10 @@ func (r *upstreamResponse) takeBack() {
 	}
 }
 
-// awaitHead reads the first bytes of a head. Until they come it needs no buffer: an upstream may take its time to answer
-// (S-12.8). Over TLS it does, as the wait is in there.
+// awaitHead reads the first bytes of a head. It holds no buffer until they arrive: an upstream may take its time to answer
+// (S-12.8). Over TLS it does hold one, as TLS does the waiting.
 func (r *upstreamResponse) awaitHead() error {
-	r.start, r.end = 0, 0 // interim responses were passed on
+	r.start, r.end = 0, 0 // interim responses have been passed on
 	if !r.conn.plain {
 		r.lend()
 		return r.fill()
@@ -72,8 +73,8 @@ func (r *upstreamResponse) awaitHead() error {
 	return r.filled(r.conn.readLent(r))
 }
 
-// fill reads more bytes after those that are there. It returns io.EOF only where the upstream has closed the connection in
-// an orderly way.
+// fill reads more bytes after the existing ones. It returns io.EOF only if the upstream has closed the connection in an
+// orderly way.
 func (r *upstreamResponse) fill() error {
 	if r.end == len(r.buffer) {
 		return io.ErrShortBuffer
@@ -81,7 +82,7 @@ func (r *upstreamResponse) fill() error {
 	return r.filled(r.conn.Read(r.buffer[r.end:]))
 }
 
-// filled takes what a read has brought.
+// filled records the result of a read.
 func (r *upstreamResponse) filled(n int, err error) error {
 	r.end += n
 	if n > 0 {
@@ -94,7 +95,7 @@ func (r *upstreamResponse) filled(n int, err error) error {
 	return err
 }
 
-// grow makes room for a head that does not fit, up to the limit of a head.
+// grow makes room for a head that does not fit, up to the limit for heads.
 func (r *upstreamResponse) grow() bool {
 	if len(r.buffer) >= http1.MaxHeadBytes+upstreamBufferBytes {
 		return false
@@ -106,7 +107,7 @@ func (r *upstreamResponse) grow() bool {
 	return true
 }
 
-// errBadResponse is a response that an upstream may not send; its text says what is wrong.
+// errBadResponse is the error of a response that an upstream must not send. Its text says what is wrong.
 type errBadResponse string
 
 func (e errBadResponse) Error() string { return string(e) }
@@ -119,7 +120,7 @@ func (r *upstreamResponse) more() error {
 	return r.fill()
 }
 
-// readHead reads the next head, interim or final, and parses it. Heads that are not HTTP/1 as it has to be are errors.
+// readHead reads and parses the next head, interim or final. A head that is not valid HTTP/1 is an error.
 func (r *upstreamResponse) readHead() error {
 	looked := 0
 	for {
@@ -135,7 +136,7 @@ func (r *upstreamResponse) readHead() error {
 			looked = r.end - r.start
 		}
 		if r.end > r.start && r.end == len(r.buffer) {
-			if r.start > 0 { // interim responses are behind us
+			if r.start > 0 { // the buffer begins with interim responses
 				r.end = copy(r.buffer, r.buffer[r.start:r.end])
 				r.start = 0
 			} else if !r.grow() {

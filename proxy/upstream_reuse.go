@@ -2,20 +2,20 @@ package proxy
 
 import "reverse-proxy/proxy/http1"
 
-// upstreamFate is what becomes of an upstream connection after an exchange. A larger one is kinder.
+// upstreamFate is what happens to an upstream connection after an exchange. A larger value is kinder.
 type upstreamFate uint8
 
 // The fates of a connection.
 const (
-	// fateClose is that of a connection on which something may be left, or that has ended.
+	// fateClose closes a connection on which something may be left, or that has ended.
 	fateClose upstreamFate = iota
-	// fatePin keeps the connection for further requests on the client's own connection, and for nobody else.
+	// fatePin keeps the connection only for further requests on the client's own connection.
 	fatePin
-	// fateReuse lets any client use it.
+	// fateReuse lets any client use the connection.
 	fateReuse
 )
 
-// upstreamUse is what an exchange has done to a connection, as far as it decides about the connection's fate.
+// upstreamUse describes what an exchange has done to a connection, as far as it affects the connection's fate.
 type upstreamUse struct {
 	// ownConnection reports whether the client has a connection that carries one exchange at a time (HTTP/1.1), to which the
 	// upstream's can be pinned, and pinned whether it has been.
@@ -23,13 +23,14 @@ type upstreamUse struct {
 
 	// authenticates reports whether the request has credentials that authenticate the connection.
 	authenticates bool
-	// strayBody reports whether the request had a body though its method defines none: an upstream that does not read it takes
-	// it for the next request.
+	// strayBody reports whether the request had a body though its method defines none. An upstream that does not read it
+	// takes it for the next request.
 	strayBody bool
-	// expects reports whether the upstream was told to expect a body (Expect: 100-continue), and invited whether it has asked
-	// for it. One that answers without asking may read the body or not (RFC 9110, section 10.1.1).
+	// expects reports whether the upstream was told to expect a body (Expect: 100-continue), and invited whether it asked
+	// for it. An upstream that answers without asking may read the body or not (RFC 9110, section 10.1.1).
 	expects, invited bool
-	// unsent reports whether the request was not sent whole, and early whether the final response came before it was.
+	// unsent reports whether part of the request was not sent, and early whether the final response came before all of it
+	// was.
 	unsent, early bool
 
 	// offers reports whether the response offers a scheme that authenticates the connection, or says that one has.
@@ -39,18 +40,18 @@ type upstreamUse struct {
 	unfinished, closing bool
 	// surplus reports whether bytes follow the response.
 	surplus bool
-	// cancelled reports whether the exchange was cancelled: then somebody may be about to interrupt the connection.
+	// cancelled reports whether the exchange was cancelled: another goroutine may be about to interrupt the connection.
 	cancelled bool
 }
 
-// fate decides whether another request may use the connection: only where nothing of this one can be left on it (S-6.15).
+// fate decides whether another request may use the connection: only if nothing of this one can be left on it (S-6.15).
 func (u upstreamUse) fate() upstreamFate {
 	switch {
-	case u.cancelled, u.unsent, u.unfinished, u.closing: // it is at no boundary between messages
+	case u.cancelled, u.unsent, u.unfinished, u.closing: // it is not at a boundary between messages
 		return fateClose
-	case u.early, u.surplus, u.strayBody, u.expects && !u.invited: // the two sides may not agree on where that is
+	case u.early, u.surplus, u.strayBody, u.expects && !u.invited: // the two sides may disagree on where that is
 		return fateClose
-	case u.authenticates, u.offers, u.pinned: // it may be somebody's
+	case u.authenticates, u.offers, u.pinned: // it may be authenticated for one client
 		if u.ownConnection {
 			return fatePin
 		}
@@ -68,8 +69,8 @@ func isStrayBody(method string) bool {
 	return false
 }
 
-// authenticatesConnection reports whether a request has credentials of a scheme that authenticates the connection in place
-// of the request. All lines count: which one the upstream takes is its business.
+// authenticatesConnection reports whether a request has credentials of a scheme that authenticates the connection instead of
+// the request. All lines count, because the upstream may choose any of them.
 func authenticatesConnection(fields Fields) bool {
 	for i := range fields {
 		if len(fields[i].Name) == len("Authorization") && http1.EqualFold(fields[i].Name, "Authorization") &&
@@ -81,7 +82,7 @@ func authenticatesConnection(fields Fields) bool {
 }
 
 // offersConnectionAuth reports whether a response offers such a scheme, or says whether the connection stays authenticated
-// (Persistent-Auth), which only an upstream says that has such a scheme.
+// (Persistent-Auth), which only an upstream with such a scheme does.
 func offersConnectionAuth(fields Fields) bool {
 	for i := range fields {
 		switch name := fields[i].Name; len(name) {
@@ -99,7 +100,7 @@ func offersConnectionAuth(fields Fields) bool {
 }
 
 // namesConnectionScheme reports whether a member of a list of challenges or credentials begins with NTLM or Negotiate. A
-// comma within a quoted string counts too, and what stands before the first letter does not: taking too much for such a
+// comma within a quoted string counts too, and anything before the first letter is skipped: taking too much for such a
 // scheme costs a connection, taking too little gives one user's identity to another.
 func namesConnectionScheme(list string) bool {
 	for i := 0; i < len(list); {
@@ -121,10 +122,10 @@ func namesConnectionScheme(list string) bool {
 	return false
 }
 
-// isLetter reports whether a byte is a letter of ASCII.
+// isLetter reports whether a byte is an ASCII letter.
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// isSchemeByte reports whether a byte that follows letters makes them the beginning of a longer name.
+// isSchemeByte reports whether a byte after some letters makes them the beginning of a longer scheme name.
 func isSchemeByte(c byte) bool {
 	return isLetter(c) || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' || c == '+'
 }

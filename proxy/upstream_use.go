@@ -2,18 +2,18 @@ package proxy
 
 import "reverse-proxy/proxy/http1"
 
-// seenUse is what is seen of an exchange with the upstream while it goes on.
+// seenUse is what is observed of an exchange with the upstream while it is in progress.
 type seenUse struct {
 	// expects reports whether the request is sent with an Expect, and invited whether a 100 has come.
 	expects, invited bool
 	// offers reports whether a response, interim or final, offers to authenticate the connection.
 	offers bool
-	// early reports whether the final response came before the last write of the request had begun, and overlapped whether it
-	// came while that may still have been under way.
+	// early reports whether the final response came before the last write of the request had begun, and overlapped whether
+	// it came while that write may still have been in progress.
 	early, overlapped bool
 }
 
-// head notes what the head of a response says, interim or final, before its fields are cleaned.
+// head records what the head of a response, interim or final, says before its fields are cleaned.
 func (s *seenUse) head(x *exchange, head *http1.Response) {
 	s.offers = s.offers || offersConnectionAuth(head.Fields)
 	switch {
@@ -25,8 +25,8 @@ func (s *seenUse) head(x *exchange, head *http1.Response) {
 	}
 }
 
-// useOf returns what the exchange has done to the connection, with the response read to its end. It waits for what is left
-// of the request to be sent, or makes it stop.
+// useOf returns what the exchange has done to the connection, once the response has been read to its end. It waits until the
+// rest of the request is sent, or makes it stop.
 func (x *exchange) useOf(conn *upstreamConn) upstreamUse {
 	sent := x.endPump(conn)
 	r, request := conn.upstreamResponse, x.request
@@ -47,7 +47,7 @@ func (x *exchange) useOf(conn *upstreamConn) upstreamUse {
 	}
 }
 
-// sentTrailers returns the trailer fields of a request that was sent whole.
+// sentTrailers returns the trailer fields of a request that was sent in full.
 func (x *exchange) sentTrailers() Fields {
 	if x.body.source == nil {
 		return nil

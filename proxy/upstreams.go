@@ -9,40 +9,41 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// Bounds of the pool of each upstream.
+// Bounds of each upstream's pool.
 const (
 	// maxIdlePerUpstream bounds the idle connections kept to one upstream (S-6.8). A few busy HTTP/2 connections have some
-	// hundred requests in flight together: with fewer kept, each wave of answers closes connections and the next dials anew.
+	// hundred requests in flight together: with fewer connections kept, each wave of responses would close some and the next
+	// wave dial anew.
 	maxIdlePerUpstream = 512
-	// upstreamIdleTimeout closes a pooled connection that was not used: shorter than the keep-alive time-outs of common
-	// application servers (60 s to 75 s), so that we close first.
+	// upstreamIdleTimeout closes a pooled connection that was not used. It is shorter than the keep-alive time-outs of
+	// common application servers (60 s to 75 s), so that the proxy closes first.
 	upstreamIdleTimeout = 50 * time.Second
-	// upstreamSweep is the time between two looks at the idle connections.
+	// upstreamSweep is the time between two checks of the idle connections.
 	upstreamSweep = time.Second
 )
 
-// upstreamKey tells upstreams apart: a connection serves whatever site has the same.
+// upstreamKey identifies an upstream: a connection serves every site with the same key.
 type upstreamKey struct {
 	address, scheme string
 }
 
-// upstreams is the process's side towards all upstreams: their idle connections, kept over reloads that keep the site.
+// upstreams is the process's side towards all upstreams: their connections, kept across reloads that keep the site.
 type upstreams struct {
 	mu    sync.Mutex
 	pools map[upstreamKey]*upstreamPool
 	slots *share.Slots
-	// names are those of the upstreams that are not IP addresses.
+	// names holds the names of the upstreams that are not IP addresses.
 	names *upstreamNames
-	// idle is how many connections are idle, for a look without locks.
+	// idle is the number of idle connections, readable without locks.
 	idle  atomic.Int32
 	longs longBodies
 	// pressed is signalled when a request has to wait for a connection.
 	pressed chan struct{}
-	// nobody is the client of requests that have none, in tests.
+	// nobody is the account of requests without a client, in tests.
 	nobody share.Client
 }
 
-// newUpstreams makes a side that holds at most that many connections, idle or in use.
+// newUpstreams returns upstreams that hold at most the given number of connections, idle or in use.
 func newUpstreams(connections int) *upstreams {
 	u := &upstreams{pools: map[upstreamKey]*upstreamPool{}, slots: share.New(connections), pressed: make(chan struct{}, 1)}
 	u.names = newUpstreamNames(systemLookUp, u.moved)
@@ -70,7 +71,7 @@ func (u *upstreams) pool(r *route) *upstreamPool {
 	return pool
 }
 
-// keep closes the pools of upstreams that the configuration no longer names; requests in flight end on them.
+// keep closes the pools of upstreams that the configuration no longer names. Requests in flight finish on them.
 func (u *upstreams) keep(dynamic *DynamicConfig) {
 	wanted, hosts := map[upstreamKey]bool{}, map[string]bool{}
 	for _, r := range dynamic.routes.all() {
@@ -89,7 +90,7 @@ func (u *upstreams) keep(dynamic *DynamicConfig) {
 	u.names.keep(hosts)
 }
 
-// moved closes the idle connections to addresses that a name does not have any more (S-6.19).
+// moved closes the idle connections to addresses that a name no longer has (S-6.19).
 func (u *upstreams) moved(name *upstreamName) {
 	for _, pool := range u.all() {
 		if pool.name == name {
@@ -108,7 +109,7 @@ func (u *upstreams) close() {
 	}
 }
 
-// poolSize is how many connections to an upstream are idle and how many in use.
+// poolSize holds the numbers of idle and of used connections to an upstream.
 type poolSize struct{ idle, used int }
 
 // sizes returns the sizes of the pools by address.
@@ -125,7 +126,7 @@ func (u *upstreams) sizes() map[string]poolSize {
 }
 
 // run closes connections that are idle for too long, or that their upstream has closed, until the context ends. While
-// requests wait for a connection it makes those give way that have more than their share.
+// requests wait for a connection, it ends exchanges of those that have more than their share.
 func (u *upstreams) run(ctx context.Context) {
 	ticker := time.NewTicker(upstreamSweep)
 	defer ticker.Stop()

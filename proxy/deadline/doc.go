@@ -1,5 +1,5 @@
 // Package deadline holds the deadlines of all connections and exchanges. Setting one is a single atomic store; one goroutine,
 // the Sweeper's, looks at all of them ten times a second and interrupts what is late.
 //
-// It knows nothing of what it watches but the methods of Owner.
+// It knows nothing of what it watches except the methods of Owner.
 package deadline

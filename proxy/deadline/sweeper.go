@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// Interval is the time between two looks at all deadlines: how late a time-out may be. The shortest that can be
-// configured is a second.
+// Interval is the time between two looks at all deadlines, and so the most that a time-out may be late. The shortest
+// configurable time-out is one second.
 const Interval = 100 * time.Millisecond
 
-// Sweeper holds the deadlines of all connections and exchanges. Setting one is a single store, without a timer and
-// without a system call: three SetDeadline calls a request would cost 6 % of it. One goroutine looks at all of them ten
-// times a second and interrupts what is late.
+// Sweeper holds the deadlines of all connections and exchanges. Setting one is a single store, without a timer or a system
+// call: three SetDeadline calls cost 6 % of a request. One goroutine looks at all deadlines ten times a second and
+// interrupts what is late.
 type Sweeper struct {
-	// Clock is the time of the last sweep, in nanoseconds since start; what is set counts from it.
+	// Clock is the time of the last sweep, in nanoseconds since start. New deadlines are relative to it.
 	Clock atomic.Int64
 	start time.Time
 	// Swept is called after each sweep, with no lock held.
@@ -25,7 +25,7 @@ type Sweeper struct {
 	next   atomic.Uint32
 }
 
-// sweepShards spreads adding and removing over several locks.
+// sweepShards is the number of locks over which adding and removing are spread.
 const sweepShards = 16
 
 type sweepShard struct {
@@ -33,7 +33,7 @@ type sweepShard struct {
 	watches []*Watch
 }
 
-// Phase is what a watched connection or exchange is waiting for; it decides what a time-out means. It fits into the low
+// Phase is what a watched connection or exchange is waiting for. It decides what a time-out means, and fits into the low
 // bits of a deadline.
 type Phase int64
 
@@ -45,19 +45,19 @@ const (
 	PhaseHead            // the rest of a request's head
 	PhaseBody            // bytes of a body, in either direction
 	PhaseUpstream        // the head of the upstream's response
-	PhaseLinger          // the end of a body that nobody wants
+	PhaseLinger          // the end of a body that is discarded
 	PhaseFirst           // the first request of a connection
 	PhaseTunnel          // bytes after a switch of protocols, in either direction
-	PhaseStreams         // streams of HTTP/2, each of which has a watch of its own
+	PhaseStreams         // HTTP/2 streams, each of which has a watch of its own
 	PhaseFlush           // the kernel to send what was written, after the connection's last byte
-	PhaseExpired         // the deadline has passed and Expire was called; Overdue is called at another one
+	PhaseExpired         // the deadline has passed and Expire was called; Overdue is called at the next one
 	phaseMask      = 15
 )
 
-// Watch is one deadline. Its owner sets it, and the sweeper takes it when it has passed: whichever comes first wins, so
-// that a time-out never hits what its owner has already gone on to.
+// Watch is one deadline. Its owner sets it; the sweeper takes it once it has passed. Whichever comes first wins, so that a
+// time-out never hits what its owner has already gone on to.
 type Watch struct {
-	// Sweeper is the one that looks at the watch. Add sets it.
+	// Sweeper is the sweeper that looks at the watch. Add sets it.
 	Sweeper *Sweeper
 	// word is the deadline on the sweeper's clock with the phase in its low bits.
 	word atomic.Int64
@@ -69,27 +69,27 @@ type Watch struct {
 
 // Owner is what a watch belongs to. Its methods run on the sweeper's goroutine and must not block.
 type Owner interface {
-	// Look is called when a sweep finds the phase in time, a few times a second.
+	// Look is called when a sweep finds the phase within its deadline, a few times a second.
 	Look(p Phase)
-	// Extend is called at every sweep, and returns how long to wait from now, 0 for no longer than the deadline: what moved
-	// may show only in the kernel.
+	// Extend is called at every sweep. It returns how long to wait from now, or 0 to keep the deadline: progress may show
+	// only in the kernel.
 	Extend(p Phase) time.Duration
 	// Expire interrupts what the phase waits for.
 	Expire(p Phase)
-	// Overdue is called when the owner still is in the phase endTime after Expire was called. It ends it by force.
+	// Overdue is called when the owner is still in the phase endTime after Expire was called. It ends the owner by force.
 	Overdue()
 }
 
-// endTime is how long an owner has from when its deadline has passed to its end (S-12.9).
+// endTime is how long an owner may take to end after its deadline has passed (S-12.9).
 const endTime = 4 * time.Second
 
-// expired is the word of a watch whose deadline has passed at a time.
+// expired returns the word of a watch whose deadline passed at now.
 func expired(now int64) int64 { return (now+int64(endTime))&^phaseMask | int64(PhaseExpired) }
 
-// NewSweeper returns a sweeper whose clock begins now. Run drives it.
+// NewSweeper returns a sweeper whose clock starts now. Run drives it.
 func NewSweeper() *Sweeper { return &Sweeper{start: time.Now()} }
 
-// Add begins to watch.
+// Add starts watching w.
 func (s *Sweeper) Add(w *Watch) {
 	w.Sweeper = s
 	w.shard = &s.shards[s.next.Add(1)%sweepShards]
@@ -99,7 +99,7 @@ func (s *Sweeper) Add(w *Watch) {
 	w.shard.watches = append(w.shard.watches, w)
 }
 
-// Remove ends watching. Neither function of the watch runs after it has returned.
+// Remove stops watching w. No method of its owner runs after it has returned.
 func (s *Sweeper) Remove(w *Watch) {
 	shard := w.shard
 	shard.mu.Lock()
@@ -111,8 +111,8 @@ func (s *Sweeper) Remove(w *Watch) {
 	shard.watches = shard.watches[:last]
 }
 
-// Set begins a phase that may last for the timeout. It returns false, and changes nothing, when the deadline of the
-// phase before has passed: the connection is being interrupted.
+// Set begins a phase that may last for the timeout. If the deadline of the previous phase has passed, it returns false and
+// changes nothing: the connection is being interrupted.
 func (w *Watch) Set(p Phase, timeout time.Duration) bool {
 	word := (w.Sweeper.Clock.Load()+int64(timeout)+int64(Interval))&^phaseMask | int64(p)
 	old := w.word.Load()
@@ -125,26 +125,26 @@ func (w *Watch) Set(p Phase, timeout time.Duration) bool {
 	return false
 }
 
-// Reset forgets that a deadline has passed, for an answer that is still to be given.
+// Reset forgets that a deadline has passed, so that a response can still be sent.
 func (w *Watch) Reset() { w.word.Store(int64(PhaseNone)) }
 
-// EndIdle makes the owner find that the deadline of PhaseIdle, PhaseFirst or PhaseHandshake has passed, and reports whether
-// it was still in that phase: if so, it will not go on to a request.
+// EndIdle ends PhaseIdle, PhaseFirst or PhaseHandshake as if its deadline had passed, and reports whether the owner was
+// still in one of them: if so, it will not go on to a request.
 func (w *Watch) EndIdle() bool {
 	p := w.Phase()
 	return (p == PhaseIdle || p == PhaseFirst || p == PhaseHandshake) && w.EndIn(p)
 }
 
-// EndIn makes the owner find that the deadline of a phase has passed, and reports whether it was still in it.
+// EndIn ends the phase as if its deadline had passed, and reports whether the owner was still in it.
 func (w *Watch) EndIn(p Phase) bool {
 	word := w.word.Load()
 	return Phase(word&phaseMask) == p && w.word.CompareAndSwap(word, expired(w.Sweeper.Clock.Load()))
 }
 
-// End makes the owner find that the deadline of whatever it is in has passed.
+// End ends the owner's current phase as if its deadline had passed.
 func (w *Watch) End() { w.word.Store(expired(w.Sweeper.Clock.Load())) }
 
-// Shorten leaves a phase only that much more time, if the owner is still in it.
+// Shorten reduces the time left to timeout if the owner is still in the phase.
 func (w *Watch) Shorten(p Phase, timeout time.Duration) {
 	word := w.word.Load()
 	earlier := (w.Sweeper.Clock.Load()+int64(timeout)+int64(Interval))&^phaseMask | int64(p)
@@ -153,10 +153,11 @@ func (w *Watch) Shorten(p Phase, timeout time.Duration) {
 	}
 }
 
-// Phase returns what the owner waits for.
+// Phase returns what the owner is waiting for.
 func (w *Watch) Phase() Phase { return Phase(w.word.Load() & phaseMask) }
 
-// Since returns how long the watch has been in a phase, given the timeout that it was set with; false in any other phase.
+// Since returns how long the watch has been in the phase, given the timeout that it was set with. It returns false in any
+// other phase.
 func (w *Watch) Since(p Phase, timeout time.Duration) (time.Duration, bool) {
 	word := w.word.Load()
 	if Phase(word&phaseMask) != p {
@@ -182,7 +183,7 @@ func (s *Sweeper) Run(ctx context.Context) {
 	}
 }
 
-// Each calls see for every watch. It holds a lock, and so does not block.
+// Each calls see for every watch. It holds a lock, so see must not block.
 func (s *Sweeper) Each(see func(w *Watch)) {
 	for i := range s.shards {
 		shard := &s.shards[i]
@@ -208,7 +209,7 @@ func (s *Sweeper) Sweep() {
 	}
 }
 
-// AwaitSweep waits until a sweep has begun since the call. It returns false when the context ends before.
+// AwaitSweep waits until a sweep has begun after the call. It returns false if the context ends first.
 func (s *Sweeper) AwaitSweep(ctx context.Context) bool {
 	before := s.Clock.Load()
 	ticker := time.NewTicker(Interval / 4)
@@ -223,7 +224,7 @@ func (s *Sweeper) AwaitSweep(ctx context.Context) bool {
 	return true
 }
 
-// Check is what a sweep does with one watch, at a time on the sweeper's clock.
+// Check does the work of a sweep for one watch, at a time on the sweeper's clock.
 func (w *Watch) Check(now int64) {
 	word := w.word.Load()
 	p := Phase(word & phaseMask)
@@ -249,7 +250,8 @@ func (w *Watch) Check(now int64) {
 	}
 }
 
-// Extend moves the deadline of what has moved, unless its owner has gone on, and reports whether something has.
+// extend moves the deadline if the owner has made progress and is still in the phase. It reports whether there was
+// progress.
 func (w *Watch) extend(word, now int64) bool {
 	p := Phase(word & phaseMask)
 	more := int64(w.Owner.Extend(p))
@@ -259,7 +261,7 @@ func (w *Watch) extend(word, now int64) bool {
 	return more > 0
 }
 
-// LockAll takes the lock of every shard. It is for tests of what happens while the sweeper is stuck.
+// LockAll takes the lock of every shard. It is for tests in which the sweeper is stuck.
 func (s *Sweeper) LockAll() {
 	for i := range s.shards {
 		s.shards[i].mu.Lock()

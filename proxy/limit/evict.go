@@ -6,10 +6,10 @@ import (
 )
 
 // limiterEvictStep bounds the wait between two looks at the configuration, so that an interval shortened by a reload
-// takes effect soon and not after the old one has passed.
+// takes effect soon, and not only after the old one has passed.
 const limiterEvictStep = 5 * time.Second
 
-// evict forgets every client whose latest request is age or longer ago (S-7.3) and returns how many they were. It
+// evict forgets every client whose latest request was at least age ago (S-7.3) and returns how many there were. It
 // goes shard by shard and never holds a lock for long.
 func (l *Limiter) evict(age time.Duration) int {
 	before := l.now().Sub(l.start) - age
@@ -20,8 +20,8 @@ func (l *Limiter) evict(age time.Duration) int {
 	return evicted
 }
 
-// Run sweeps once in every eviction interval until ctx ends. It asks for the configuration anew each time: both the
-// interval and the age follow reloads.
+// Run sweeps once in every eviction interval until ctx ends. It asks for the configuration anew each time, so that
+// both the interval and the age follow reloads.
 func (l *Limiter) Run(ctx context.Context, config func() Config) {
 	last := l.now()
 	timer := time.NewTimer(0)
@@ -37,7 +37,7 @@ func (l *Limiter) Run(ctx context.Context, config func() Config) {
 			l.evict(cfg.EvictionAge)
 			last = now
 		}
-		// A millisecond is the least that a wait takes, so that no configuration makes the loop spin.
+		// Wait at least a millisecond, so that no configuration makes the loop spin.
 		wait := cfg.EvictionInterval - now.Sub(last)
 		timer.Reset(max(min(wait, limiterEvictStep), time.Millisecond))
 	}

@@ -10,23 +10,25 @@ import (
 
 const (
 	// limiterSample is how many clients a full shard looks at to find one to forget for a new one. Eight random ones
-	// hold a client of the longest unused quarter nine times in ten, at a cost that does not depend on the shard.
+	// include a client of the longest-unused quarter nine times in ten, at a cost that does not depend on the shard's
+	// size.
 	limiterSample = 8
-	// limiterSweepBatch is how many clients a sweep looks at before it lets requests at the lock.
+	// limiterSweepBatch is how many clients a sweep looks at before it releases the lock to let requests in.
 	limiterSweepBatch = 256
-	// limiterShrinkFrom is the size below which a map is left as it is when it empties.
+	// limiterShrinkFrom is the size below which a map is not shrunk when it empties.
 	limiterShrinkFrom = 1024
 )
 
-// limiterShard is one part of the limiter's clients with its lock.
+// limiterShard is one part of the limiter's clients, with its lock.
 type limiterShard struct {
 	mu      sync.Mutex
 	clients map[Key]*clientBucket
-	// limit is the most clients that the shard tracks.
+	// limit is the largest number of clients that the shard tracks.
 	limit int
-	// peak is the most clients that the present map has held: a map never gives memory back.
+	// peak is the largest number of clients that the present map has held: a map never gives memory back.
 	peak int
-	// Neighbouring shards in one cache line would slow each other down as one lock does.
+	// The padding keeps neighbouring shards out of one cache line, where they would slow each other down as one lock
+	// does.
 	_ cpu.CacheLinePad
 }
 
@@ -43,8 +45,8 @@ func (s *limiterShard) len() int {
 	return len(s.clients)
 }
 
-// add tracks a new client. When the shard is full it forgets the longest unused of a few others that it picks at
-// random. The caller holds the lock.
+// add tracks a new client. If the shard is full, add first forgets the longest-unused of a few random clients. The
+// caller holds the lock.
 func (s *limiterShard) add(key Key, bucket *clientBucket) {
 	if len(s.clients) >= s.limit {
 		s.forgetOne()
@@ -53,7 +55,7 @@ func (s *limiterShard) add(key Key, bucket *clientBucket) {
 	s.peak = max(s.peak, len(s.clients))
 }
 
-// forgetOne removes the longest unused of limiterSample clients. A map's iteration begins at a random place.
+// forgetOne removes the longest-unused of limiterSample clients. A map's iteration begins at a random place.
 func (s *limiterShard) forgetOne() {
 	var oldest Key
 	var oldestUse time.Duration
@@ -69,8 +71,8 @@ func (s *limiterShard) forgetOne() {
 	delete(s.clients, oldest)
 }
 
-// evict forgets the clients whose latest request was not after the time given, and returns how many they were. It lets
-// go of the lock between batches; changing a map between the steps of an iteration over it is allowed.
+// evict forgets the clients whose latest request was not after the given time, and returns how many there were. It
+// releases the lock between batches; changing a map during an iteration over it is allowed.
 func (s *limiterShard) evict(before time.Duration) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,8 +92,8 @@ func (s *limiterShard) evict(before time.Duration) int {
 	return evicted
 }
 
-// shrink moves the clients to a map of their size when at most an eighth is left of what the map once held, so that a
-// flood's memory comes back. What is moved is then at most an eighth of a shard. The caller holds the lock.
+// shrink moves the clients to a map of their size when at most an eighth is left of what the map once held, so that
+// the memory of a flood is freed. It then moves at most an eighth of a shard. The caller holds the lock.
 func (s *limiterShard) shrink() {
 	if s.peak < limiterShrinkFrom || len(s.clients) > s.peak/8 {
 		return
@@ -103,7 +105,7 @@ func (s *limiterShard) shrink() {
 	s.clients, s.peak = fresh, len(fresh)
 }
 
-// LockAll takes the lock of every shard. It is for tests of what happens while the limiter is stuck.
+// LockAll takes the lock of every shard. It is for tests in which the limiter is stuck.
 func (l *Limiter) LockAll() {
 	for i := range l.shards {
 		l.shards[i].mu.Lock()

@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// need is a request that somebody is to give way for.
+// need is a request for which a holder of a connection has to give way.
 type need struct {
 	pair
-	// of is the upstream of which it has to be a connection: the request's own, where that has met its share or its own bound;
-	// nil for any.
+	// of is the upstream whose connection is needed: the request's own, if that has reached its share or its own bound; nil
+	// for any.
 	of *Upstream
-	// ofClient reports whether it has to be one of a client above its share, as no other would make the upstream have less.
+	// ofClient reports whether a client above its share has to give way, as no other would make the upstream have less.
 	ofClient bool
-	// own reports whether it has to be one of the request's own client, which has reached its share.
+	// own reports whether the request's own client has to give way, because it has reached its share.
 	own bool
 	// reserve reports whether the request's upstream uses less than the reserve.
 	reserve bool
 }
 
-// needs returns what is needed for each request that has waited for too long, in the order in which they get slots.
+// needs returns the need of each request that has waited for too long, in the order in which they get slots.
 func (s *Slots) needs(now time.Time) []need {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var needs []need
-	granted := map[any]int{} // what each would hold after those before it
+	granted := map[any]int{} // what each would hold once those before it are served
 	for _, w := range s.impatient(now) {
 		if n, ok := s.need(w.pair, granted); ok {
 			needs = append(needs, n)
@@ -34,7 +34,7 @@ func (s *Slots) needs(now time.Time) []need {
 	return needs
 }
 
-// impatient returns those who have waited for too long, in the order in which they get slots. The caller holds mu.
+// impatient returns the requests that have waited for too long, in the order in which they get slots. The caller holds mu.
 func (s *Slots) impatient(now time.Time) []*Waiter {
 	var byRank [ranks][]*Waiter
 	for _, l := range s.lines {
@@ -51,8 +51,8 @@ func (s *Slots) impatient(now time.Time) []*Waiter {
 	return slices.Concat(byRank[:]...)
 }
 
-// need returns what a request needs, with what was granted to those before it; false if nobody may be ended for it. The caller
-// holds mu.
+// need returns what a request needs, given what was granted to those before it. It returns false if no exchange may be ended
+// for it. The caller holds mu.
 func (s *Slots) need(p pair, granted map[any]int) (n need, ok bool) {
 	c, u := p.client, p.upstream
 	n = need{pair: p, reserve: u.Used()+granted[u] < reserve(s.limit)}

@@ -1,9 +1,9 @@
 package share
 
-// displace makes room in a full queue for a request of the client to the upstream: the client with most requests that wait
-// gives way where that is more than its share of the queue, else the upstream that most wait for, else the client with more
-// than this one has. It reports whether it is the new request itself that is refused, and because of what. The caller holds
-// mu.
+// displace makes room in a full queue for a request of the client to the upstream. The client with the most waiting
+// requests gives way if it has more than its share of the queue; else the upstream with the most waiting requests; else
+// that client, if more of its requests wait than of this one's. displace reports whether the new request itself is refused,
+// and because of which limit. The caller holds mu.
 func (s *Slots) displace(c *Client, u *Upstream) (limit Limit, refused bool) {
 	client, upstream := c, u
 	for _, l := range s.lines {
@@ -31,7 +31,7 @@ func (s *Slots) displace(c *Client, u *Upstream) (limit Limit, refused bool) {
 	return None, false
 }
 
-// refuseNewest refuses the request of the client, or to the upstream, that came last. The caller holds mu.
+// refuseNewest refuses the newest request of the client, or to the upstream. The caller holds mu.
 func (s *Slots) refuseNewest(limit Limit, c *Client, u *Upstream) {
 	var newest *line
 	for _, l := range s.lines {

@@ -1,21 +1,21 @@
 package share
 
-// The ranks of requests that wait, lowest first. A client within its share goes before one that has reached it, whatever their
-// upstreams have: what an upstream has above its share may be that other client's doing.
+// The ranks of waiting requests, lowest first. A client within its share goes before one that has reached it, whatever their
+// upstreams have: that other client may be the reason that an upstream is above its share.
 const (
 	// belowReserve is a request to an upstream that uses less than the reserve, withinShare one to an upstream that uses less
 	// than its share, and aboveShare any other.
 	belowReserve = iota
 	withinShare
 	aboveShare
-	// clientReached is added where the client has reached its share.
+	// clientReached is added if the client has reached its share.
 	clientReached
-	// ranks is how many there are.
+	// ranks is the number of ranks.
 	ranks = 2 * clientReached
 )
 
-// next returns the line whose first waiter gets the next slot: of those of the lowest rank the one that has waited longest. A
-// connection to given can be handed over where there is one, so that its own bound does not count. The caller holds mu.
+// next returns the line whose first waiter gets the next slot: of the lines with the lowest rank, the one that has waited
+// longest. A connection to given, if there is one, can be handed over, so its own bound does not count. The caller holds mu.
 func (s *Slots) next(given *Upstream) *line {
 	var first [ranks]*line
 	for _, l := range s.lines {
@@ -50,7 +50,7 @@ func (s *Slots) rank(p pair) int {
 	return rank
 }
 
-// reached returns the share that the client, or the upstream, has reached, so that it is within its shares no more.
+// reached returns the share that the client, or the upstream, has reached, and so is no longer within.
 func (s *Slots) reached(c *Client, u *Upstream) Limit {
 	most := int(u.most.Load())
 	switch {

@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// leastQueue is how many requests may wait at least, however few slots there are: a page of pictures over one HTTP/2
-// connection. Where there are many slots half as many may wait: each that waits has a goroutine, and costs nearly as much
-// memory as one that has a slot (S-12.8).
+// leastQueue is the smallest queue, however few slots there are: enough for a page of pictures over one HTTP/2 connection.
+// With many slots the queue is half their number: each waiting request has a goroutine, and costs nearly as much memory as
+// one that has a slot (S-12.8).
 const leastQueue = 256
 
-// Slots are the connections to all upstreams together, and the requests that wait for one. It is safe for concurrent use.
+// Slots holds the connections to all upstreams together, and the requests that wait for one. It is safe for concurrent use.
 type Slots struct {
-	// limit is how many connections there may be, queue how many requests may wait.
+	// limit is the largest number of connections, queue that of waiting requests.
 	limit, queue int
-	// wanted is how many wait, for a look without the lock.
+	// wanted is the number of waiting requests, readable without the lock.
 	wanted atomic.Int32
 
 	mu sync.Mutex
-	// free is how many connections may still be opened.
+	// free is the number of connections that may still be opened.
 	free int
-	// lines are those who wait, a line for each pair of a client and an upstream, in no order.
+	// lines holds the waiting requests, one line for each pair of a client and an upstream, in no order.
 	lines []*line
-	// byPair finds a line.
+	// byPair finds the line of a pair.
 	byPair map[pair]*line
-	// turn numbers those who wait in the order in which they came.
+	// turn numbers the waiting requests in the order of their arrival.
 	turn uint64
 }
 
@@ -35,7 +35,7 @@ type pair struct {
 	upstream *Upstream
 }
 
-// line are the requests of one client that wait for one upstream, first come first served.
+// line holds the requests of one client that wait for one upstream, first come first served.
 type line struct {
 	pair
 	at      int
@@ -46,34 +46,34 @@ type line struct {
 type Waiter struct {
 	pair
 	turn uint64
-	// since is when it came.
+	// since is when it began to wait.
 	since time.Time
-	// Ready gives the end of the wait, once.
+	// Ready receives the end of the wait, once.
 	Ready chan Grant
 }
 
 // Grant is how a wait ends.
 type Grant struct {
-	// Conn is a connection to use, which was counted for the waiter; nil for a slot to open one with.
+	// Conn is a connection to use, already counted for the waiter; nil means a slot in which to open one.
 	Conn any
-	// Refused reports whether the wait is over for nothing, because of Limit.
+	// Refused reports whether the wait ended without a connection, because of Limit.
 	Refused bool
 	Limit   Limit
 }
 
-// New returns slots for so many connections, with none in use.
+// New returns the given number of slots, with none in use.
 func New(limit int) *Slots {
 	return &Slots{limit: limit, free: limit, queue: max(limit/2, leastQueue), byPair: map[pair]*line{}}
 }
 
-// Wanted returns how many requests wait, without a lock.
+// Wanted returns the number of waiting requests, without taking a lock.
 func (s *Slots) Wanted() int { return int(s.wanted.Load()) }
 
-// Limit returns how many connections there may be.
+// Limit returns the largest number of connections.
 func (s *Slots) Limit() int { return s.limit }
 
-// Acquire takes a slot for a connection of the client to the upstream and counts the connection as used. Where there is
-// none the request waits, or is refused because too many wait: then it is the largest of them that gives way.
+// Acquire takes a slot for a connection of the client to the upstream and counts the connection as used. If there is none,
+// the request waits; if too many wait, the request of the largest party is refused, which may be this one.
 func (s *Slots) Acquire(c *Client, u *Upstream, now time.Time) (w *Waiter, refused bool, limit Limit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +103,7 @@ func (s *Slots) Acquire(c *Client, u *Upstream, now time.Time) (w *Waiter, refus
 	return w, false, None
 }
 
-// Cancel ends a wait. It returns false when the wait has ended already, with a grant that the waiter must look at.
+// Cancel ends a wait. It returns false if the wait has already ended, with a grant that the waiter must look at.
 func (s *Slots) Cancel(w *Waiter) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,8 +141,8 @@ func (s *Slots) remove(l *line, i int) *Waiter {
 	return w
 }
 
-// Freed gives back the slot of a connection to the upstream that was closed and is not counted as used any more. It goes to
-// whoever is next.
+// Freed gives back the slot of a connection to the upstream that was closed and is no longer counted as used. The slot goes
+// to the next waiter.
 func (s *Slots) Freed(u *Upstream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,16 +160,16 @@ func (s *Slots) Freed(u *Upstream) {
 	}
 }
 
-// Verdict is what to do with a connection that is not in use any more.
+// Verdict is what to do with a connection that is no longer in use.
 type Verdict uint8
 
 // The verdicts.
 const (
-	// Keep the connection: nobody waits who could use it or its slot.
+	// Keep means to keep the connection: no waiting request could use it or its slot.
 	Keep Verdict = iota
-	// Handed says that somebody who waits has got it.
+	// Handed means that a waiting request has got it.
 	Handed
-	// Close it, and call Freed: somebody waits for its slot.
+	// Close means to close it and call Freed: a request waits for its slot.
 	Close
 )
 
@@ -190,8 +190,8 @@ func (s *Slots) Hand(u *Upstream, conn any) Verdict {
 	return Handed
 }
 
-// OthersWait reports whether requests wait that the client's share, or the upstream's, holds up: those of other clients, or
-// to other upstreams. A share is enforced only then (S-12.6).
+// OthersWait reports whether the client's share, or the upstream's, holds up requests of other clients, or to other
+// upstreams. A share is enforced only then (S-12.6).
 func (s *Slots) OthersWait(c *Client, u *Upstream, limit Limit) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,7 +204,8 @@ func (s *Slots) OthersWait(c *Client, u *Upstream, limit Limit) bool {
 	return false
 }
 
-// Reached tells which share keeps a request of the client to the upstream waiting, how much of it is held, and its size.
+// Reached returns the share that keeps a request of the client to the upstream waiting, how much of it is held, and its
+// size.
 func (s *Slots) Reached(c *Client, u *Upstream) (limit Limit, held, of int) {
 	most := int(u.most.Load())
 	switch limit = s.reached(c, u); {

@@ -3,23 +3,23 @@ package share
 import "time"
 
 const (
-	// patience is how long a request within its shares waits before another one is ended for it: where connections come
-	// free by themselves nobody is.
+	// patience is how long a request within its shares waits before an exchange is ended for it. Where connections become
+	// free by themselves, none is ended.
 	patience = 200 * time.Millisecond
-	// stalled is how long a client must have held up its own exchange for that to be ended.
+	// stalled is how long a client must have held up its own exchange before that may be ended.
 	stalled = 250 * time.Millisecond
 )
 
-// State is what an exchange that uses a connection waits for.
+// State is what an exchange that uses a connection is waiting for.
 type State uint8
 
 // The states.
 const (
-	// Streaming is none of the others: bytes move.
+	// Streaming is an exchange whose bytes move.
 	Streaming State = iota
-	// Waiting is for the upstream, from the connection being opened to the head of the response.
+	// Waiting is an exchange that waits for the upstream, from the opening of the connection to the head of the response.
 	Waiting
-	// Blocked is for the client, to take bytes or to send them.
+	// Blocked is an exchange that waits for the client to take bytes or to send them.
 	Blocked
 )
 
@@ -30,23 +30,24 @@ type Holder struct {
 	State    State
 	// For is how long it has been in that state.
 	For time.Duration
-	// Ending reports whether it was chosen before, and its connection will soon be free.
+	// Ending reports whether it was chosen before, so that its connection will soon be free.
 	Ending bool
 
 	limit Limit
 }
 
-// Victim is a holder to end, by its place in the list, with the share that it is above, and how much of which size.
+// Victim is a holder to end, by its index in the list, with the share that it is above, how much of it is held, and its
+// size.
 type Victim struct {
 	At       int
 	Limit    Limit
 	Held, Of int
 }
 
-// Victims chooses which holders to end for those who wait, and have waited for long enough: one for each. For a request of a
-// client within its share it is one whose client or upstream is above its share, or else one whose client holds it up; where
-// the request's upstream uses less than the reserve, any of an upstream that uses more. For a request of another client it is
-// one of its own, to another upstream.
+// Victims chooses which holders to end for the requests that have waited long enough: one for each. For a request of a
+// client within its share it is a holder whose client or upstream is above its share, or else one whose client holds it up;
+// if the request's upstream uses less than the reserve, any holder of an upstream that uses more. For a request of another
+// client it is a holder of that client, to another upstream.
 func (s *Slots) Victims(now time.Time, holders []Holder) []Victim {
 	needs := s.needs(now)
 	if len(needs) == 0 {
@@ -77,8 +78,8 @@ func (s *Slots) Victims(now time.Time, holders []Holder) []Victim {
 	return victims
 }
 
-// chooser chooses victims, with counts in which those that are being ended count no more, and those that get their
-// connections do.
+// chooser chooses victims. Its counts no longer include the holders that are being ended, but do include the requests that
+// get their connections.
 type chooser struct {
 	slots     *Slots
 	holders   []Holder
@@ -119,15 +120,15 @@ func (c *chooser) choose(n need) (Victim, bool) {
 	return v, true
 }
 
-// serve counts the connection that the request of a need will get.
+// serve counts the connection that the needing request will get.
 func (c *chooser) serve(n need) {
 	c.clients[n.client]++
 	c.upstreams[n.upstream]++
 	c.pairs[n.pair]++
 }
 
-// limit returns why the holder may be ended for a request of a client within its share; None if it may not. For an upstream
-// below the reserve no other one is brought below it: that one's requests would get the connection.
+// limit returns why the holder may be ended for a request of a client within its share; None if it may not. It takes no
+// other upstream below the reserve for one that is below it: requests of the former would get the connection.
 func (c *chooser) limit(h *Holder, n need) Limit {
 	above := c.above(h)
 	spare := c.upstreams[h.Upstream] > reserve(c.slots.limit)
@@ -143,8 +144,9 @@ func (c *chooser) limit(h *Holder, n need) Limit {
 }
 
 // ownLimit returns why the holder may be ended for a request of its own client, which has reached its share, to another
-// upstream; None if it may not. The upstream may be above its share, or use more than the reserve that the other one needs.
-// Else the client's connections are spread over the upstreams that it asks: what one does not answer makes room for another.
+// upstream; None if it may not. The holder's upstream may be above its share, or use more than the reserve that the other
+// one needs. Otherwise the client's connections are spread over the upstreams that it asks: one that does not answer makes
+// room for another.
 func (c *chooser) ownLimit(h *Holder, n need) Limit {
 	if h.Client != n.client || h.Upstream == n.upstream {
 		return None
@@ -178,7 +180,7 @@ func (c *chooser) aboveOwnBound(h *Holder) bool {
 	return most > 0 && c.pairs[pair{h.Client, h.Upstream}] > quarter(most)
 }
 
-// held returns how much the holder's client, or its upstream, holds of how much.
+// held returns how much the holder's client, or its upstream, holds, and the size of the share.
 func (c *chooser) held(h *Holder) (held, of int) {
 	switch {
 	case h.limit == Reserve:
@@ -191,9 +193,9 @@ func (c *chooser) held(h *Holder) (held, of int) {
 	return c.clients[h.Client], quarter(c.slots.limit)
 }
 
-// worse reports whether a is to be ended before b: one that is above a share before one that is not, and one that its client
-// holds up before one that is above the reserve; then one that its client has blocked, for longest; then one that waits for
-// its upstream, for longest; then the newest.
+// worse reports whether a is to be ended before b. A holder above a share comes before one that is not, and one that its
+// client holds up before one above the reserve. Then comes the one that its client has blocked for longest, then the one
+// that has waited for its upstream for longest, then the newest.
 func worse(a, b *Holder) bool {
 	switch {
 	case a.order() != b.order():
@@ -206,7 +208,7 @@ func worse(a, b *Holder) bool {
 	return a.For > b.For
 }
 
-// order returns the place of the holder's limit among all that one may be ended for.
+// order returns the position of the holder's limit among all limits for which a holder may be ended.
 func (h *Holder) order() int {
 	switch h.limit {
 	case Stalled:
@@ -217,7 +219,7 @@ func (h *Holder) order() int {
 	return 0
 }
 
-// rank is the state in which the holder counts: a client that has only just begun to block is streaming.
+// rank returns the state that counts for the holder: a client that has only just begun to block counts as streaming.
 func (h *Holder) rank() State {
 	if h.State == Blocked && h.For < stalled {
 		return Streaming
