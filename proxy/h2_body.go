@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// h2Body is the body of a request: what has come and was not taken yet. The window bounds it.
+// h2Body is the body of a request: the data that has arrived and is not yet taken. The window bounds it.
 type h2Body struct {
 	inWindow h2Window
-	// held is how many bytes lie in the chunks.
+	// held is the number of bytes in the chunks.
 	held        int64
 	first, last *h2Chunk
-	// from is where in the first chunk begins what was not taken.
+	// from is the offset in the first chunk of the first byte that is not yet taken.
 	from int
-	// declared is the length that the head has declared, -1 for none; received is what has come.
+	// declared is the length from the head, or -1 if it has none; received is the number of bytes that have arrived.
 	declared, received int64
 	arrivedTrailers    Fields
 	arrived            sync.Cond
@@ -26,7 +26,7 @@ func (b *h2Body) reset(mu *sync.Mutex) {
 	b.arrived.L = mu
 }
 
-// clear frees what nobody takes any more.
+// clear releases the chunks that no reader will take.
 func (b *h2Body) clear() {
 	for b.first != nil {
 		chunk := b.first
@@ -36,7 +36,7 @@ func (b *h2Body) clear() {
 	b.last, b.from = nil, 0
 }
 
-// store keeps data that came. The caller holds mu.
+// store keeps data that has arrived. The caller holds mu.
 func (b *h2Body) store(data []byte) {
 	b.held += int64(len(data))
 	for len(data) > 0 {
@@ -55,7 +55,7 @@ func (b *h2Body) store(data []byte) {
 	}
 }
 
-// take copies into room what lies there, as far as it fits, and frees the chunks that are empty then. The caller holds mu.
+// take copies stored data into room, as much as fits, and releases the chunks that it empties. The caller holds mu.
 func (b *h2Body) take(room []byte) int {
 	taken := 0
 	for b.first != nil && taken < len(room) {
@@ -80,7 +80,7 @@ func (s *h2Stream) read(room []byte, wait bool) ([]byte, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !wait && !s.remoteClosed {
-		return nil, errNotReady // what is taken opens the window for more, which is for an upstream to do that takes it
+		return nil, errNotReady // taking data opens the window for more, so only an upstream that accepts it may cause that
 	}
 	for {
 		if n := s.take(room); n > 0 {

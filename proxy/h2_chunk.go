@@ -2,21 +2,21 @@ package proxy
 
 import "sync"
 
-// h2ChunkSizes are the sizes of the pieces in which the body of a request waits until the upstream's side takes it. A body
-// of one byte must not cost the memory of a long one (S-12.8).
+// h2ChunkSizes are the sizes of the chunks in which a request body waits until it is sent upstream. A body of one byte must
+// not cost the memory of a long one (S-12.8).
 var h2ChunkSizes = [...]int{1 << 10, 4 << 10, 16 << 10}
 
-// h2Chunk is one piece: data[:used] has come.
+// h2Chunk is one piece of a body: data[:used] has arrived.
 type h2Chunk struct {
 	next *h2Chunk
 	used int
 	data []byte
 }
 
-// h2Chunks are the pools of the chunks, one for each size.
+// h2Chunks are the pools of chunks, one for each size.
 var h2Chunks [len(h2ChunkSizes)]sync.Pool
 
-// takeChunk takes the smallest chunk that holds what has come of a body and was not taken, or the largest.
+// takeChunk returns the smallest chunk that holds the bytes of a body that are waiting, or the largest chunk.
 func takeChunk(held int64) *h2Chunk {
 	class := 0
 	for class < len(h2ChunkSizes)-1 && int64(h2ChunkSizes[class]) < held {
@@ -29,7 +29,7 @@ func takeChunk(held int64) *h2Chunk {
 	return &h2Chunk{data: make([]byte, h2ChunkSizes[class])}
 }
 
-// release returns the chunk to its pool.
+// release puts the chunk back into its pool.
 func (c *h2Chunk) release() {
 	for class, size := range h2ChunkSizes {
 		if size == len(c.data) {

@@ -2,20 +2,20 @@ package proxy
 
 import "reverse-proxy/proxy/http2"
 
-// closedStreams remembers how the streams that closed last were closed: a client may have sent frames before our reset
-// reached it, which are ignored, but none after it has closed a stream itself (RFC 9113, section 5.1).
+// closedStreams remembers how the most recently closed streams were closed. Frames that a client sent before our reset
+// reached it are ignored, but it may send none after closing a stream itself (RFC 9113, section 5.1).
 type closedStreams struct {
-	// ring holds their numbers, with closedByUs where we reset one.
+	// ring holds the stream numbers, with the bit closedByUs set if we reset the stream.
 	ring []uint32
 	next int
-	// late is how many bytes may still come on those that we reset.
+	// late is how many bytes may still arrive on the streams that we reset.
 	late int64
 }
 
-// closedByUs is the bit that no stream's number has.
+// closedByUs is a bit that no stream number has set.
 const closedByUs = 1 << 31
 
-// remember notes a stream that was closed; ours reports whether we reset it.
+// remember records a closed stream; ours reports whether we reset it.
 func (c *closedStreams) remember(id uint32, ours bool) {
 	if ours {
 		id |= closedByUs
@@ -28,13 +28,13 @@ func (c *closedStreams) remember(id uint32, ours bool) {
 	c.next = (c.next + 1) % len(c.ring)
 }
 
-// rememberReset notes a stream that we reset while its client may have had that much under way.
+// rememberReset records a stream that we reset while its client may have had window bytes under way.
 func (c *closedStreams) rememberReset(id uint32, window int64) {
 	c.remember(id, true)
 	c.late += max(0, window) + h2LateSlack
 }
 
-// spendLate counts a DATA frame on a stream that we have reset, and makes the error that ends the connection when no client
+// spendLate counts a DATA frame on a stream that we have reset. It returns the error that ends the connection if no client
 // can have had so much under way. The caller holds mu.
 func (c *closedStreams) spendLate(length int) *http2.Error {
 	if c.late -= max(h2LateFrameBytes, int64(length)); c.late < 0 {
@@ -43,7 +43,7 @@ func (c *closedStreams) spendLate(length int) *http2.Error {
 	return nil
 }
 
-// lookUp reports whether the stream is one that closed, and whether by our reset.
+// lookUp reports whether the stream is among the remembered ones, and whether we reset it.
 func (c *closedStreams) lookUp(id uint32) (known, ours bool) {
 	for _, closed := range c.ring {
 		if closed&^closedByUs == id {

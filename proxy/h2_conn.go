@@ -13,39 +13,39 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// h2Conn is a connection that has agreed on HTTP/2. The goroutine of its clientConn reads the frames (h2_read.go); each
-// stream is an exchange on a goroutine of its own (h2_stream.go); one more writes, as long as there are streams
+// h2Conn is a connection that has agreed on HTTP/2. The goroutine of its clientConn reads the frames (h2_read.go), each
+// stream is an exchange on its own goroutine (h2_stream.go), and one more goroutine writes while there are streams
 // (h2_writer.go). An idle connection has neither buffers nor further goroutines.
 type h2Conn struct {
 	client *clientConn
 	server *siteServer
 	conn   net.Conn
 
-	// What follows belongs to the reading goroutine.
+	// The following fields belong to the reading goroutine.
 
-	// in is the buffer that is read into, nil while nothing is begun; (*in)[start:end] was not looked at yet.
+	// in is the read buffer, nil between frames; (*in)[start:end] is not parsed yet.
 	in         *[]byte
 	start, end int
-	// small is read into while nothing is begun.
+	// small is read into between frames.
 	small   [http2.HeaderBytes]byte
 	decoder *http2.HeadDecoder
 	block   h2Block
-	// greeted reports whether the client's first SETTINGS have come.
+	// greeted reports whether the client's first SETTINGS frame has arrived.
 	greeted bool
-	// starting are the streams that begin when all frames that were read have been looked at: bodies that came with them
-	// are whole by then. It changes under mu.
+	// starting are the streams that begin once all frames read so far are parsed; by then, bodies that came with them are
+	// complete. It changes under mu.
 	starting []*h2Stream
 	budgets  [h2Kinds]budget
 
-	// mu guards all that follows. It is taken after an exchange's lock, and no exchange's lock is taken under it.
+	// mu guards the following fields. It is taken after an exchange's lock, and no exchange's lock is taken under it.
 	mu      sync.Mutex
 	streams openStreams
 	// newest is the highest stream that the client has begun, acted the highest that was acted upon.
 	newest, acted uint32
-	// incoming is the number of requests that are acted upon and whose exchange has not begun; running is the number of
-	// streams whose exchange has begun and not ended, also those that their client has reset.
+	// incoming is the number of requests that are acted upon and whose exchange has not begun. running is the number of
+	// streams whose exchange has begun and not ended, including those that their client has reset.
 	incoming, running int
-	// done is how many of those their client takes for closed.
+	// done is how many of the running streams their client considers closed.
 	done int
 	closedStreams
 	priorities map[uint32]http2.Priority
@@ -54,34 +54,34 @@ type h2Conn struct {
 	// heading reports whether the rest of a head is awaited; idleSince is when the connection became idle.
 	heading   bool
 	idleSince int64
-	// served reports whether there has been a request, again that those under way came soon after others, and warm that an
-	// idle connection still has its goroutines.
+	// served reports whether there has been a request, again whether the current requests came soon after earlier ones, and
+	// warm whether an idle connection still has its goroutines.
 	served, again bool
 	warm          atomic.Bool
 
 	h2Output
 	h2Ending
-	// tasks are the goroutines of the connection but the reading one.
+	// tasks are the goroutines of the connection except the reading one.
 	tasks sync.WaitGroup
 }
 
-// h2ReadBytes is the size of the buffer that frames are read into: more than the longest frame, and a TLS record beside it.
+// h2ReadBytes is the size of the read buffer: more than the longest frame plus a TLS record.
 const h2ReadBytes = 34 << 10
 
 var h2ReadBuffers = sync.Pool{New: func() any { b := make([]byte, h2ReadBytes); return &b }}
 
-// serveHTTP2 serves a connection that has agreed on HTTP/2 to its end.
+// serveHTTP2 serves a connection that has agreed on HTTP/2 until it ends.
 func (s *siteServer) serveHTTP2(c *clientConn) {
 	h := newH2Conn(c)
 	c.http2.Store(h)
 	h.greet()
-	if s.draining() { // it may have begun before the connection was seen to speak HTTP/2
+	if s.draining() { // the drain may have begun before the connection was known to be HTTP/2
 		h.drain()
 	}
 	h.finish(h.readContained())
 }
 
-// readContained is read, whose panic ends the connection in order.
+// readContained calls read. If read panics, the connection still ends in order.
 func (h *h2Conn) readContained() (err error) {
 	defer h.client.turn.give()
 	defer contain(h.server.log, h.client.clientText, func() {
@@ -102,7 +102,7 @@ func newH2Conn(c *clientConn) *h2Conn {
 	return h
 }
 
-// now returns the time on the sweeper's clock, which is late by at most a sweep.
+// now returns the time on the sweeper's clock, which is late by at most one sweep.
 func (h *h2Conn) now() int64 { return h.server.registry.sweeper.Clock.Load() }
 
 // greet queues the server's preface (RFC 9113, section 3.4).
@@ -121,8 +121,8 @@ func (h *h2Conn) greet() {
 	h.wakeWriter()
 }
 
-// finish ends the connection after reading has ended with err: the client is told why where it can be, every exchange is
-// cancelled, and all goroutines have ended when it returns.
+// finish ends the connection after reading has ended with err. It tells the client why if it can, cancels every exchange
+// and returns when all goroutines have ended.
 func (h *h2Conn) finish(err error) {
 	var refused *http2.Error
 	h.mu.Lock()
@@ -131,7 +131,7 @@ func (h *h2Conn) finish(err error) {
 		h.goAway(h.acted, refused.Code)
 	case h.cause != nil:
 		h.dead = true
-	case h.ending: // the client knows
+	case h.ending: // the client has been told
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		h.goAway(h.acted, http2.NoError)
 	default:
@@ -142,9 +142,9 @@ func (h *h2Conn) finish(err error) {
 		h.drainTimer.Stop()
 	}
 	streams := h.abandon()
-	h.client.watch.Set(deadline.PhaseLinger, lingerTime) // one that is late has a deadline already
+	h.client.watch.Set(deadline.PhaseLinger, lingerTime) // a late connection has a deadline already
 	if !h.dead {
-		_ = h.client.tcp.SetWriteDeadline(time.Now().Add(lingerTime)) // fails only where the connection is gone already
+		_ = h.client.tcp.SetWriteDeadline(time.Now().Add(lingerTime)) // fails only if the connection is gone already
 	}
 	h.mu.Unlock()
 	h.server.logHTTP2(h.client, refused)
@@ -164,17 +164,17 @@ func (h *h2Conn) finish(err error) {
 	broken, brokenOff := h.dead, h.cause != nil || h.failed
 	h.mu.Unlock()
 	h.releaseInput()
-	h.client.aborted = broken // what TLS would still send at its end could only block
+	h.client.aborted = broken // what TLS would still send on closing could only block
 	switch {
 	case brokenOff:
-		h.client.abort() // what it was sent is not whole
+		h.client.abort() // the client was sent only part of a response
 	case broken:
 	case refused != nil:
 		h.client.lingerClose()
 	}
 }
 
-// whyGone is what exchanges are cancelled with.
+// whyGone returns the error with which exchanges are cancelled.
 func (h *h2Conn) whyGone() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -184,7 +184,7 @@ func (h *h2Conn) whyGone() error {
 	return errClientGone
 }
 
-// abandon takes all streams out of the connection, each with a reference for the caller. The caller holds mu.
+// abandon removes all streams from the connection and takes a reference to each for the caller. The caller holds mu.
 func (h *h2Conn) abandon() []*h2Stream {
 	streams := make([]*h2Stream, 0, len(h.streams))
 	for _, open := range h.streams {
@@ -197,7 +197,7 @@ func (h *h2Conn) abandon() []*h2Stream {
 	return streams
 }
 
-// logHTTP2 logs why a connection was ended. Only what bounds are there for is worth a line at any time.
+// logHTTP2 logs why a connection was ended. Only a breach of a bound is logged at a level that is on by default.
 func (s *siteServer) logHTTP2(c *clientConn, refused *http2.Error) {
 	if refused == nil {
 		return

@@ -9,11 +9,11 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// webSocketGUID is what a WebSocket server appends to the key before it hashes it (RFC 6455, section 1.3).
+// webSocketGUID is what a WebSocket server appends to the key before hashing it (RFC 6455, section 1.3).
 const webSocketGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-// prepareConnect makes the handshake of HTTP/1.1 of an extended CONNECT (RFC 8441), with a key of the proxy's own, as
-// HTTP/2 has none. Other protocols than WebSocket are not known. The caller holds the connection's mu.
+// prepareConnect turns an extended CONNECT (RFC 8441) into the HTTP/1.1 handshake, with a key of the proxy's own, as HTTP/2
+// has none. It refuses protocols other than WebSocket. The caller holds the connection's mu.
 func (s *h2Stream) prepareConnect(refused **http1.Error) {
 	r := &s.request
 	if !http1.EqualFold(s.head.Protocol, "websocket") {
@@ -30,16 +30,16 @@ func (s *h2Stream) prepareConnect(refused **http1.Error) {
 	r.Fields.Add("Sec-WebSocket-Key", s.webSocketKey)
 }
 
-// checkSwitch implements tunnelClient: that the upstream has understood the handshake shows in the hash of the key.
+// checkSwitch implements tunnelClient. The hash of the key proves that the upstream has understood the handshake.
 func (s *h2Stream) checkSwitch(fields Fields) error {
-	hash := sha1.Sum([]byte(s.webSocketKey + webSocketGUID)) // a mark of having understood, not of secrecy
+	hash := sha1.Sum([]byte(s.webSocketKey + webSocketGUID)) // proof of understanding, not secrecy
 	if s.webSocketKey == "" || fields.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(hash[:]) {
 		return errBadResponse("its Sec-WebSocket-Accept does not match the key")
 	}
 	return nil
 }
 
-// switchProtocol implements tunnelClient: the stream's data is the new protocol's from the 200 on.
+// switchProtocol implements tunnelClient. After the 200, the stream's data belongs to the new protocol.
 func (s *h2Stream) switchProtocol(_ string, fields Fields, _ string, sent []byte) (io.ReadWriter, []byte, error) {
 	fields.Remove(func(f Field) bool { return http1.EqualFold(f.Name, "Sec-WebSocket-Accept") })
 	s.headed, s.status, s.fields, s.length, s.switched = true, statusOK, fields, -1, true
@@ -52,7 +52,7 @@ func (s *h2Stream) switchProtocol(_ string, fields Fields, _ string, sent []byte
 	return h2Tunnel{s}, nil, nil
 }
 
-// h2Tunnel is a stream as a connection.
+// h2Tunnel is a stream used as a connection.
 type h2Tunnel struct{ stream *h2Stream }
 
 // Read implements io.Reader.
@@ -61,7 +61,7 @@ func (t h2Tunnel) Read(p []byte) (int, error) {
 	return len(data), err
 }
 
-// Write implements io.Writer. What was written is on its way when it returns, or waits for the client's window.
+// Write implements io.Writer. When it returns, the data is on its way or waits for the client's window.
 func (t h2Tunnel) Write(p []byte) (int, error) {
 	n, err := t.stream.Write(p)
 	if err == nil {
@@ -70,5 +70,5 @@ func (t h2Tunnel) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite ends the direction to the client.
+// CloseWrite ends the direction towards the client.
 func (t h2Tunnel) CloseWrite() error { return t.stream.End(nil) }

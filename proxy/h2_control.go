@@ -7,7 +7,7 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// spend uses one of what a kind of frames is allowed, and makes the error that ends the connection when there is none.
+// spend uses one unit of the allowance for a kind of frame. It returns the error that ends the connection if none is left.
 // Only the reading goroutine calls it.
 func (h *h2Conn) spend(kind h2Kind) *http2.Error {
 	allowed := &h2Allowances[kind]
@@ -17,7 +17,7 @@ func (h *h2Conn) spend(kind h2Kind) *http2.Error {
 	return nil
 }
 
-// spendControl uses one of the control frames that are allowed. The caller holds mu.
+// spendControl uses one unit of the allowance for control frames. The caller holds mu.
 func (h *h2Conn) spendControl() *http2.Error {
 	controls := &h.budgets[h2Controls]
 	controls.left = min(h2Allowances[h2Controls].burst, controls.left+h2ControlsEarned*h.earned)
@@ -25,7 +25,7 @@ func (h *h2Conn) spendControl() *http2.Error {
 	return h.spend(h2Controls)
 }
 
-// controlFrame does what the frames say that carry no request.
+// controlFrame acts on a frame that carries no request.
 func (h *h2Conn) controlFrame(head http2.Header, p []byte) *http2.Error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -53,7 +53,7 @@ func (h *h2Conn) controlFrame(head http2.Header, p []byte) *http2.Error {
 	case http2.TypePriority:
 		err := http2.CheckPriority(head, p)
 		if err != nil && err.Stream != 0 && h.lookUp(err.Stream) == nil {
-			return nil // a stream that is idle or closed is not reset (RFC 9113, sections 5.1 and 6.4)
+			return nil // an idle or closed stream is not reset (RFC 9113, sections 5.1 and 6.4)
 		}
 		return err
 	case http2.TypePriorityUpdate:
@@ -77,7 +77,7 @@ func (h *h2Conn) windowUpdate(head http2.Header, p []byte) *http2.Error {
 			return idle
 		}
 		if h.lookUp(head.Stream) == nil {
-			return nil // it crossed the end of the stream
+			return nil // the frame crossed the end of the stream
 		}
 	}
 	if err != nil {
@@ -97,14 +97,14 @@ func (h *h2Conn) windowUpdate(head http2.Header, p []byte) *http2.Error {
 	return nil
 }
 
-// resume schedules what a window had held up. The caller holds mu.
+// resume schedules data that a window had held up. The caller holds mu.
 func (s *h2Stream) resume() {
 	if s.outWindow > 0 && s.offered && s.pending() > 0 {
 		s.conn.schedule.add(s)
 	}
 }
 
-// checkIdle makes the error of a frame on a stream that was not begun, or never can be. The caller holds mu.
+// checkIdle returns an error for a frame on a stream that has not begun or never can. The caller holds mu.
 func (h *h2Conn) checkIdle(id uint32) *http2.Error {
 	if id > h.newest || id%2 == 0 {
 		return &http2.Error{Code: http2.ProtocolError, Reason: "a frame on a stream that was not begun"}
@@ -112,7 +112,7 @@ func (h *h2Conn) checkIdle(id uint32) *http2.Error {
 	return nil
 }
 
-// prioritise changes the priority of a stream, or remembers it for one that is to come. The caller holds mu.
+// prioritise changes the priority of a stream, or remembers it for a future one. The caller holds mu.
 func (h *h2Conn) prioritise(id uint32, priority http2.Priority) *http2.Error {
 	switch s := h.lookUp(id); {
 	case id%2 == 0:
@@ -128,7 +128,7 @@ func (h *h2Conn) prioritise(id uint32, priority http2.Priority) *http2.Error {
 		if h.priorities == nil {
 			h.priorities = map[uint32]http2.Priority{}
 		}
-		if len(h.priorities) >= h2PriorityUpdates { // those of streams that were passed over make room
+		if len(h.priorities) >= h2PriorityUpdates { // entries for streams that were passed over make room
 			maps.DeleteFunc(h.priorities, func(id uint32, _ http2.Priority) bool { return id <= h.newest })
 		}
 		if len(h.priorities) < h2PriorityUpdates {
@@ -138,7 +138,7 @@ func (h *h2Conn) prioritise(id uint32, priority http2.Priority) *http2.Error {
 	return nil
 }
 
-// settingsFrame takes the client's settings over.
+// settingsFrame applies the client's settings.
 func (h *h2Conn) settingsFrame(head http2.Header, p []byte) *http2.Error {
 	if err := h.spend(h2SettingsFrames); err != nil {
 		return err

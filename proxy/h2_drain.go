@@ -6,28 +6,30 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// h2DrainWait is how long a client has to answer the PING behind the first GOAWAY before the last one is sent anyway.
+// h2DrainWait is how long a client has to answer the PING after the first GOAWAY before the last one is sent anyway.
 const h2DrainWait = time.Second
 
-// h2Ending is how far a connection is on the way to its end.
+// h2Ending is how far a connection has come on the way to its end.
 type h2Ending struct {
-	// postponed reports whether the end waits for the first request.
+	// postponed reports whether the drain waits for the first request.
 	postponed bool
-	// draining reports whether the first GOAWAY was sent, final that the last was, and that no further stream is taken.
+	// draining reports whether the first GOAWAY was sent, final whether the last was, after which no further stream is
+	// accepted.
 	draining, final bool
 	drainTimer      *time.Timer
-	// ending reports whether the connection ends as soon as all that there is was written.
+	// ending reports whether the connection ends as soon as all pending output is written.
 	ending bool
-	// cause is why the connection was cut; nil while it was not.
+	// cause is why the connection was cut, or nil.
 	cause error
 }
 
 // drainPing marks the PING that follows the first GOAWAY.
 func drainPing() [8]byte { return [8]byte{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'} }
 
-// drain tells the client to begin no more streams, in two steps: the first names no last stream, as requests may be on
-// their way, and the second follows when they must have come (RFC 9113, section 6.8). The connection ends with its last
-// stream. A new connection is told behind its first request, or after freshDrainGrace. It may be called from any goroutine.
+// drain tells the client to begin no more streams, in two steps: the first GOAWAY names no last stream, as requests may be
+// on their way, and the second follows when they must have arrived (RFC 9113, section 6.8). The connection ends with its
+// last stream. On a new connection, the drain begins after the first request or after freshDrainGrace. drain may be called
+// from any goroutine.
 func (h *h2Conn) drain() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -43,7 +45,7 @@ func (h *h2Conn) drain() {
 	}
 }
 
-// drainAfterFirst begins a drain that was postponed, when the first request has come. The caller holds mu.
+// drainAfterFirst begins a postponed drain when the first request has come. The caller holds mu.
 func (h *h2Conn) drainAfterFirst() {
 	if h.postponed && h.newest != 0 {
 		h.firstGoAway()
@@ -70,7 +72,7 @@ func (h *h2Conn) firstGoAway() {
 	h.wakeWriter()
 }
 
-// lastGoAway tells the client which stream was the last. The caller holds mu.
+// lastGoAway tells the client which stream was the last one accepted. The caller holds mu.
 func (h *h2Conn) lastGoAway() {
 	if h.final || h.closed {
 		return
@@ -81,8 +83,8 @@ func (h *h2Conn) lastGoAway() {
 	h.wakeWriter()
 }
 
-// endIfDone ends a connection that was drained when it has no stream, and none that the last GOAWAY named is about to
-// begin (S-12.12). The caller holds mu.
+// endIfDone ends a drained connection when it has no stream and no stream that the last GOAWAY covers is about to begin
+// (S-12.12). The caller holds mu.
 func (h *h2Conn) endIfDone() {
 	if h.final && h.running == 0 && h.incoming == 0 {
 		h.ending = true
@@ -95,10 +97,10 @@ func (h *h2Conn) goAway(last uint32, code http2.Code) {
 	*out = http2.AppendGoAway(*out, last, code)
 }
 
-// cut ends the connection at once because of cause. It may be called from any goroutine.
+// cut ends the connection at once with cause. It may be called from any goroutine.
 func (h *h2Conn) cut(cause error) {
 	h.mu.Lock()
 	h.cause = cause
 	h.mu.Unlock()
-	_ = h.client.tcp.SetDeadline(pastDeadline) // fails only where the connection is gone already
+	_ = h.client.tcp.SetDeadline(pastDeadline) // fails only if the connection is gone already
 }

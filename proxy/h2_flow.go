@@ -6,29 +6,29 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// h2Window is the window of what a client may send, on a stream or on a connection (RFC 9113, section 5.2). It is opened
-// again when half of it was used up by what an upstream has taken, so that few frames are needed for a form. A stream's
-// grows while its upstream waits for more: then it is the window that holds the upload up, and from then on it is opened
-// for each eighth, so that nearly all of it can be under way over a long path.
+// h2Window is the window for what a client may send, on a stream or on a connection (RFC 9113, section 5.2). It is reopened
+// when an upstream has taken half of it, so a form needs few frames. A stream's window grows if its upstream waits for
+// more: then the window is what holds the upload up. From then on it is reopened by eighths, so that nearly all of it can
+// be under way over a long path.
 type h2Window struct {
-	// size is what a client may have under way or with us at a time, open what it may send now, and owed what was taken
-	// and is not opened again yet.
+	// size is how much a client may have under way or stored here at a time, open how much it may send now, and owed how
+	// much was taken for which the window is not reopened yet.
 	size, open, owed int64
-	// wide reports whether it has grown.
+	// wide reports whether the window has grown.
 	wide bool
-	// taken is what was taken in this period of two windows, and drained that nothing was left with us at some moment of
-	// its second half.
+	// taken is how much was taken in this period of two windows. drained reports whether nothing was stored at some moment
+	// of its second half.
 	taken   int64
 	drained bool
 }
 
-// receive counts n bytes that came; false when they were more than the client may send.
+// receive counts n bytes that arrived. It returns false if the client was not allowed to send so many.
 func (w *h2Window) receive(n int64) bool {
 	w.open -= n
 	return w.open >= 0
 }
 
-// give counts n bytes that were taken, and returns by how much to open the window, 0 for not now.
+// give counts n bytes that were taken. It returns by how much to open the window, or 0 for not now.
 func (w *h2Window) give(n int64) uint32 {
 	w.owed += n
 	least := w.size / 2
@@ -44,10 +44,10 @@ func (w *h2Window) give(n int64) uint32 {
 	return uint32(increment)
 }
 
-// mayGrow counts n bytes that an upstream has taken while held still lie with us, and reports whether the window may grow:
-// whenever two windows were taken, if meanwhile the upstream had to wait for the client. Over a long path a whole window
-// may come at once, so that how much lies with us at a time tells nothing, but an upstream that is slower than the client
-// never finds us empty.
+// mayGrow counts n bytes that an upstream has taken while held bytes are still stored here. It reports whether the window
+// may grow: after every two windows taken, if the upstream had to wait for the client meanwhile. Over a long path a whole
+// window may arrive at once, so the amount stored at one time tells nothing, but an upstream that is slower than the client
+// never finds nothing stored.
 func (w *h2Window) mayGrow(n, held int64) bool {
 	w.taken += n
 	if held == 0 && w.taken > w.size {
@@ -68,22 +68,22 @@ func (w *h2Window) grow(n int64) {
 	w.wide = true
 }
 
-// h2Windows are a connection's windows for what its client sends.
+// h2Windows is the state of the connection-level window for what the client sends.
 type h2Windows struct {
 	h2Window
-	// held is what lies with us of all streams; grown what the window has grown by.
+	// held is what is stored here for all streams together; grown is by how much the window has grown.
 	held, grown int64
 }
 
 func (w *h2Windows) init() { w.h2Window = h2Window{size: h2ConnWindow, open: h2ConnWindow} }
 
-// release gives back what the window has grown by.
+// release returns the growth of the window to the total of all connections.
 func (w *h2Windows) release(all *atomic.Int64) {
 	all.Add(-w.grown)
 	w.grown = 0
 }
 
-// giveBack opens the connection's window for n bytes that are with us no longer. The caller holds mu.
+// giveBack opens the connection's window for n bytes that are no longer stored here. The caller holds mu.
 func (h *h2Conn) giveBack(n int64) {
 	if n == 0 || h.closed {
 		return
@@ -93,7 +93,7 @@ func (h *h2Conn) giveBack(n int64) {
 	}
 }
 
-// taken opens both windows for n bytes that the upstream's side has taken. The caller holds mu.
+// taken opens both windows for n bytes that were taken for the upstream. The caller holds mu.
 func (s *h2Stream) taken(n int64) {
 	h := s.conn
 	h.windows.held -= n
@@ -113,8 +113,8 @@ func (s *h2Stream) taken(n int64) {
 	h.giveBack(n)
 }
 
-// roomFor makes the connection's window twice as large as a stream's is to be, up to its largest, and reports whether a
-// stream may have that window. The caller holds mu.
+// roomFor grows the connection's window to twice the wanted window of a stream, up to h2MaxConnWindow. It reports whether
+// the stream may have that window. The caller holds mu.
 func (h *h2Conn) roomFor(window int64) bool {
 	want := min(2*window, h2MaxConnWindow)
 	if more := want - h.windows.size; more > 0 {

@@ -7,16 +7,16 @@ import (
 
 // h2Block is a header block that is being read.
 type h2Block struct {
-	// open reports whether CONTINUATION is to follow.
+	// open reports whether a CONTINUATION frame must follow.
 	open   bool
 	stream uint32
-	// s is the stream that the block belongs to, nil where it is decoded for the table alone.
+	// s is the stream that the block belongs to, nil if the block is decoded only for the table.
 	s *h2Stream
-	// trailers takes the fields of a block that follows a body; nil for that of a request.
+	// trailers receives the fields of a block after a body; it is nil for the head of a request.
 	trailers *http2.Head
 	// end reports whether the request ends with the block.
 	end bool
-	// failed is what is wrong with the stream, to be told when the block was decoded.
+	// failed is the error of the stream, to be reported once the block is decoded.
 	failed *http2.Error
 }
 
@@ -31,7 +31,7 @@ func (h *h2Conn) headersFrame(head http2.Header, p []byte) *http2.Error {
 	if err := h.openBlock(b); err != nil {
 		return err
 	}
-	if self && b.s != nil && b.failed == nil { // a stream that is closed is not reset again
+	if self && b.s != nil && b.failed == nil { // a closed stream is not reset again
 		b.failed = &http2.Error{Code: http2.ProtocolError, Stream: b.stream, Reason: "a stream depends on itself"}
 	}
 	var fields *http2.Head
@@ -46,7 +46,7 @@ func (h *h2Conn) headersFrame(head http2.Header, p []byte) *http2.Error {
 	return h.fragment(head, fragment)
 }
 
-// continuationFrame goes on with a header block.
+// continuationFrame continues a header block.
 func (h *h2Conn) continuationFrame(head http2.Header, p []byte) *http2.Error {
 	if !h.block.open {
 		return &http2.Error{Code: http2.ProtocolError, Reason: "CONTINUATION without a header block"}
@@ -61,7 +61,7 @@ func (h *h2Conn) continuationFrame(head http2.Header, p []byte) *http2.Error {
 	return h.fragment(head, fragment)
 }
 
-// fragment ends the block where the frame does.
+// fragment ends the block if the frame does.
 func (h *h2Conn) fragment(head http2.Header, fragment []byte) *http2.Error {
 	h.block.open = !head.Has(http2.FlagEndHeaders)
 	if h.block.open {
@@ -93,7 +93,7 @@ func (h *h2Conn) fragment(head http2.Header, fragment []byte) *http2.Error {
 	return h.beginStream(b, refused)
 }
 
-// openBlock finds out what a header block is for (RFC 9113, section 5.1).
+// openBlock determines what a header block is for (RFC 9113, section 5.1).
 func (h *h2Conn) openBlock(b *h2Block) *http2.Error {
 	id := b.stream
 	if id%2 == 0 {
@@ -112,7 +112,7 @@ func (h *h2Conn) openBlock(b *h2Block) *http2.Error {
 	if id <= h.newest {
 		switch known, ours := h.closedStreams.lookUp(id); {
 		case ours:
-			return h.spend(h2LateHeads) // it crossed our reset
+			return h.spend(h2LateHeads) // the block crossed our reset
 		case known:
 			return &http2.Error{Code: http2.StreamClosed, Reason: "HEADERS on a closed stream"}
 		}
@@ -120,7 +120,7 @@ func (h *h2Conn) openBlock(b *h2Block) *http2.Error {
 	}
 	h.newest = id
 	switch {
-	case h.final: // the client knows that it is not looked at (RFC 9113, section 6.8)
+	case h.final: // the client knows that the stream is ignored (RFC 9113, section 6.8)
 		h.rememberReset(id, h2StreamWindow)
 		return h.spend(h2LateHeads)
 	case h.running+h.incoming-min(h.done, maxConcurrentStreams) >= maxConcurrentStreams:
@@ -133,7 +133,7 @@ func (h *h2Conn) openBlock(b *h2Block) *http2.Error {
 	return nil
 }
 
-// beginStream begins the exchange of a request whose head is whole.
+// beginStream begins the exchange of a request whose head is complete.
 func (h *h2Conn) beginStream(b h2Block, refused *http1.Error) *http2.Error {
 	s := b.s
 	if b.failed == nil && b.end && s.head.ContentLength > 0 {
@@ -152,7 +152,7 @@ func (h *h2Conn) beginStream(b h2Block, refused *http1.Error) *http2.Error {
 	s.outWindow = h.peer.InitialWindow
 	s.priority = s.head.Priority
 	if priority, ok := h.priorities[s.id]; ok {
-		s.priority = priority // it overrides the field (RFC 9218, section 7)
+		s.priority = priority // PRIORITY_UPDATE overrides the field (RFC 9218, section 7)
 		delete(h.priorities, s.id)
 	}
 	s.remoteClosed = b.end
@@ -169,7 +169,7 @@ func (h *h2Conn) endTrailers(b h2Block) *http2.Error {
 	defer h.mu.Unlock()
 	s := b.s
 	defer s.unref()
-	if s.gone { // it has ended since the block began
+	if s.gone { // the stream has ended since the block began
 		return nil
 	}
 	if b.failed != nil {
@@ -179,7 +179,7 @@ func (h *h2Conn) endTrailers(b h2Block) *http2.Error {
 	return s.endBody()
 }
 
-// endBody says that the body has come to its end. The caller holds mu.
+// endBody marks the body as complete. The caller holds mu.
 func (s *h2Stream) endBody() *http2.Error {
 	if s.declared >= 0 && s.received != s.declared {
 		return &http2.Error{Code: http2.ProtocolError, Stream: s.id, Reason: "the body is shorter than its content-length"}
@@ -189,7 +189,7 @@ func (s *h2Stream) endBody() *http2.Error {
 	return nil
 }
 
-// dataFrame takes data of a body.
+// dataFrame receives data of a body.
 func (h *h2Conn) dataFrame(head http2.Header, p []byte) *http2.Error {
 	data, err := http2.ParseData(head, p)
 	if err != nil {
@@ -214,7 +214,7 @@ func (h *h2Conn) dataFrame(head http2.Header, p []byte) *http2.Error {
 	case s == nil:
 		h.giveBack(int64(head.Length))
 		if _, ours := h.closedStreams.lookUp(head.Stream); ours {
-			return h.spendLate(head.Length) // it crossed our reset
+			return h.spendLate(head.Length) // the frame crossed our reset
 		}
 		return &http2.Error{Code: http2.StreamClosed, Reason: "DATA on a closed stream"}
 	case s.remoteClosed:
@@ -244,7 +244,7 @@ func (h *h2Conn) dataFrame(head http2.Header, p []byte) *http2.Error {
 	return nil
 }
 
-// resetFrame ends a stream that the client wants no more: the exchange is cancelled (S-6.10).
+// resetFrame ends a stream that the client has reset: its exchange is cancelled (S-6.10).
 func (h *h2Conn) resetFrame(head http2.Header, p []byte) *http2.Error {
 	if _, err := http2.ParseRSTStream(head, p); err != nil {
 		return err
@@ -257,7 +257,7 @@ func (h *h2Conn) resetFrame(head http2.Header, p []byte) *http2.Error {
 	s := h.lookUp(head.Stream)
 	if s == nil {
 		h.mu.Unlock()
-		return h.spend(h2Resets) // it crossed the end of the stream, and was meant as a reset like any other
+		return h.spend(h2Resets) // the reset crossed the end of the stream and counts like any other
 	}
 	s.refs++
 	h.remember(s.id, false)
@@ -267,7 +267,7 @@ func (h *h2Conn) resetFrame(head http2.Header, p []byte) *http2.Error {
 	return h.spend(h2Resets)
 }
 
-// cancel ends the exchange of a stream that has left the connection.
+// cancel cancels the exchange of a stream that has left the connection.
 func (h *h2Conn) cancel(s *h2Stream) {
 	s.exchange.cancel(errClientGone)
 	h.mu.Lock()
@@ -275,11 +275,11 @@ func (h *h2Conn) cancel(s *h2Stream) {
 	s.unref()
 }
 
-// streamFailed ends a stream by the client's fault: one that is open, or one whose request was refused before it was.
+// streamFailed ends a stream because of a client error. The stream is open, or its request was refused before it opened.
 func (h *h2Conn) streamFailed(failed *http2.Error) *http2.Error {
 	h.mu.Lock()
 	s := h.lookUp(failed.Stream)
-	closed, _ := h.closedStreams.lookUp(failed.Stream) // it has ended since its frame was looked at
+	closed, _ := h.closedStreams.lookUp(failed.Stream) // the stream has ended since its frame was parsed
 	switch {
 	case s != nil:
 		s.refs++

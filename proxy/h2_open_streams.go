@@ -2,21 +2,21 @@ package proxy
 
 import "slices"
 
-// openStreams are the streams of a connection that are open, by their number. Clients begin streams in that order, so that
-// each goes to the end. There are at most a few hundred, and a list that is empty needs no memory where a map that was
-// once large would keep it.
+// openStreams are the open streams of a connection, ordered by number. Clients begin streams in that order, so each is
+// appended. There are at most a few hundred. An empty list needs no memory, whereas a map that was once large would keep
+// its own.
 type openStreams []openStream
 
-// openStream has the number beside the stream, so that a search does not have to look at every stream that it passes.
+// openStream keeps the number next to the stream, so that a search does not have to load every stream that it passes.
 type openStream struct {
 	id     uint32
 	stream *h2Stream
 }
 
-// keptStreams is the room that the list of an idle connection may keep.
+// keptStreams is the capacity that the list of an idle connection may keep.
 const keptStreams = 4
 
-// search returns where a number is or would be.
+// search returns the index of a number, or the one where it would be inserted, and whether it is in the list.
 func (l openStreams) search(id uint32) (int, bool) {
 	low, high := 0, len(l)
 	for low < high {
@@ -29,7 +29,7 @@ func (l openStreams) search(id uint32) (int, bool) {
 	return low, low < len(l) && l[low].id == id
 }
 
-// find returns the stream of that number, nil if there is none.
+// find returns the stream with that number, or nil.
 func (l openStreams) find(id uint32) *h2Stream {
 	if at, ok := l.search(id); ok {
 		return l[at].stream
@@ -37,17 +37,17 @@ func (l openStreams) find(id uint32) *h2Stream {
 	return nil
 }
 
-// add puts in a stream whose number is higher than that of any other.
+// add appends a stream whose number is higher than that of any other.
 func (l *openStreams) add(s *h2Stream) { *l = append(*l, openStream{s.id, s}) }
 
-// remove takes a stream out, if it is in.
+// remove removes a stream if it is in the list.
 func (l *openStreams) remove(id uint32) {
 	if at, ok := l.search(id); ok {
 		*l = slices.Delete(*l, at, at+1)
 	}
 }
 
-// trim gives the memory back that many streams have left, when there is none.
+// trim frees the list's memory if the list is empty and was long.
 func (l *openStreams) trim() {
 	if len(*l) == 0 && cap(*l) > keptStreams {
 		*l = nil

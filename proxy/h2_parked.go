@@ -7,12 +7,12 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// park enters the stream among the parked answers when it begins to wait for its client and holds no connection to an
-// upstream. The caller holds mu, which park gives up while others give way. It reports whether the stream was entered.
+// park enters the stream among the parked answers when it begins to wait for its client and holds no upstream connection.
+// The caller holds mu, which park releases while other streams are evicted. It reports whether the stream was entered.
 func (s *h2Stream) park() bool {
 	h := s.conn
 	if h.client.account == nil || s.exchange.upstream != nil || s.switched {
-		return false // the shares of upstream connections bound those
+		return false // the shares of upstream connections bound those streams
 	}
 	cost := parkedStreamBytes + int64(cap(s.buffer)+len(s.direct)+s.head.Memory())
 	s.place.conn, s.place.stream, s.parked = h, s.id, true
@@ -25,13 +25,13 @@ func (s *h2Stream) park() bool {
 	return true
 }
 
-// unpark takes the stream out again. The caller holds mu.
+// unpark removes the stream from the parked answers. The caller holds mu.
 func (s *h2Stream) unpark() {
 	s.parked = false
 	s.conn.server.registry.parked.leave(&s.place)
 }
 
-// evictParked resets parked answers until the others have room. The caller holds no lock.
+// evictParked resets parked answers until the rest fit. The caller holds no lock.
 func (server *siteServer) evictParked() {
 	parked := &server.registry.parked
 	for {
@@ -45,13 +45,13 @@ func (server *siteServer) evictParked() {
 	}
 }
 
-// logParked says that an answer had to give way, and what its client held.
+// logParked logs that an answer was evicted, and how much its client held.
 func logParked(log *eventlog.Logger, client netip.Addr, held, limit int64) {
 	log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "parked", Host: shareHolder(client)}, "ANSWER_SHARE",
 		eventlog.Addr("client_ip", client), eventlog.Int("held", int(held)), eventlog.Int("share", int(limit/4)))
 }
 
-// evict resets a stream that waits for its client. It reports whether the stream still did.
+// evict resets a stream that waits for its client. It reports whether the stream was still waiting.
 func (h *h2Conn) evict(stream uint32) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

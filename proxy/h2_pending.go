@@ -6,8 +6,8 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// h2Pending is data of a response that waits for its turn: buffer first, then direct, which is the exchange's own and
-// waits for it.
+// h2Pending is the data of a response that waits for its turn: first buffer, then direct, which belongs to the exchange.
+// The exchange waits until direct is sent.
 type h2Pending struct {
 	buffer    []byte
 	start     int
@@ -15,12 +15,12 @@ type h2Pending struct {
 	outWindow int64
 	priority  http2.Priority
 	scheduled bool
-	// ending reports whether the response ends with what is pending, with the fields of tail as trailers if there are any.
+	// ending reports whether the response ends with the pending data, with the fields of tail as trailers if there are any.
 	ending bool
 	tail   Fields
-	// offered reports whether what is pending is to be sent as soon as the windows let it.
+	// offered reports whether pending data is to be sent as soon as the windows allow.
 	offered bool
-	// progress reports whether data was sent since Moving was asked last.
+	// progress reports whether data was sent since the last call of Moving.
 	progress bool
 	sent     sync.Cond
 }
@@ -33,7 +33,7 @@ func (p *h2Pending) reset(mu *sync.Mutex) {
 // pending returns how many bytes wait.
 func (p *h2Pending) pending() int { return len(p.buffer) - p.start + len(p.direct) }
 
-// offer queues what is pending where its turn has come, and schedules it otherwise. The caller holds mu.
+// offer queues pending data if its turn has come, and schedules it otherwise. The caller holds mu.
 func (s *h2Stream) offer() {
 	h := s.conn
 	n := int64(s.pending())
@@ -49,14 +49,14 @@ func (s *h2Stream) offer() {
 			*h.buffer() = s.appendData(*h.buffer())
 			s.settle()
 		}
-		h.schedule.remove(s) // a second frame has put it there
+		h.schedule.remove(s) // a second frame has scheduled the stream
 		return
 	}
 	h.schedule.add(s)
 }
 
-// appendData appends one frame of what is pending, as far as the windows let it, and what ends the response behind the
-// last; it schedules what is left. The caller holds mu, and has taken the stream out of the schedule.
+// appendData appends one frame of pending data, as large as the windows allow. After the last data it appends the end of
+// the response; otherwise it schedules the rest. The caller holds mu and has taken the stream out of the schedule.
 func (s *h2Stream) appendData(out []byte) []byte {
 	h := s.conn
 	data := s.direct
@@ -113,9 +113,10 @@ func (s *h2Stream) appendEnd(out, data []byte) []byte {
 	return s.close(http2.FinishHeaders(out, at, s.id, true, h.peer.MaxFrame))
 }
 
-// close says that the response has ended, and queues the reset of a stream the rest of whose body nobody reads (S-6.13;
-// RFC 9113, section 8.1), to be sent right behind the batch with the end. A tunnel goes on in the other direction. When
-// both are closed the stream is so for its client, and another one may take its place. The caller holds mu.
+// close marks the response as ended. If the rest of the request body will not be read, it queues a reset of the stream
+// (S-6.13; RFC 9113, section 8.1), to be sent right after the batch with the end. A tunnel goes on in the other direction.
+// When both directions are closed, the client considers the stream closed, and another one may take its place. The caller
+// holds mu.
 func (s *h2Stream) close(out []byte) []byte {
 	s.localClosed = true
 	if !s.remoteClosed && s.switched {
@@ -131,8 +132,8 @@ func (s *h2Stream) close(out []byte) []byte {
 	return out
 }
 
-// settle takes a stream that close has reset out of the connection, when what it has appended is in its place:
-// leaving may append more. The caller holds mu.
+// settle removes a stream that close has reset from the connection, once the appended output is in its place: leaving may
+// append more. The caller holds mu.
 func (s *h2Stream) settle() {
 	if s.resetQueued && !s.gone {
 		s.conn.rememberReset(s.id, s.inWindow.open)

@@ -8,8 +8,8 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// read reads frames until the connection ends. The error is an *http2.Error for what the client may not do, and one of
-// reading otherwise.
+// read reads frames until the connection ends. The error is an *http2.Error if the client broke a rule, and a read error
+// otherwise.
 func (h *h2Conn) read() error {
 	if !h.client.watch.Set(deadline.PhaseHead, h.server.headerTimeout) {
 		return errClientGone
@@ -35,8 +35,8 @@ func (h *h2Conn) read() error {
 	}
 }
 
-// takeTurn waits for a turn to look at what was read. Until then the connection is not idle, as a request may be among it
-// that would be lost with the connection.
+// takeTurn waits for a turn to parse the input. Until then the connection is not idle: the input may contain a request,
+// which would be lost with the connection.
 func (h *h2Conn) takeTurn() {
 	c := h.client
 	if c.turn.try(c.account) {
@@ -44,7 +44,7 @@ func (h *h2Conn) takeTurn() {
 	}
 	h.mu.Lock()
 	if h.greeted && !h.heading {
-		h.heading = true // watchHead finds out what is awaited afterwards
+		h.heading = true // watchHead determines later what is awaited
 		c.watch.Set(deadline.PhaseHead, h.server.headerTimeout)
 	}
 	h.mu.Unlock()
@@ -70,8 +70,8 @@ func (h *h2Conn) readPreface() error {
 	return nil
 }
 
-// fill reads more bytes behind those that are there. Where nothing is begun it waits without a buffer, so that idle
-// connections are cheap; what comes with the first bytes then lies in TLS's own.
+// fill reads more bytes after those in the buffer. Between frames it waits without a buffer, which keeps idle connections
+// cheap; what arrives with the first bytes is then in the TLS buffer.
 func (h *h2Conn) fill() error {
 	if h.start == h.end {
 		h.start, h.end = 0, 0
@@ -106,7 +106,7 @@ func noProgress(err error) error {
 	return err
 }
 
-// releaseInput gives the buffer back.
+// releaseInput returns the read buffer to the pool.
 func (h *h2Conn) releaseInput() {
 	if h.in != nil {
 		h2ReadBuffers.Put(h.in)
@@ -114,7 +114,7 @@ func (h *h2Conn) releaseInput() {
 	}
 }
 
-// frames looks at all frames that were read whole.
+// frames handles all complete frames in the buffer.
 func (h *h2Conn) frames() error {
 	for h.end-h.start >= http2.HeaderBytes {
 		head, err := http2.ParseHeader((*h.in)[h.start:h.end])
@@ -139,7 +139,7 @@ func (h *h2Conn) frames() error {
 	return nil
 }
 
-// watchHead gives the rest of a head that has begun to come the time that a head may take (S-12.4).
+// watchHead limits the time for the rest of a head that has begun to arrive (S-12.4).
 func (h *h2Conn) watchHead() {
 	partial := h.block.open || h.end-h.start >= 4 && isHead(http2.Type((*h.in)[h.start+3]))
 	h.mu.Lock()
@@ -148,7 +148,7 @@ func (h *h2Conn) watchHead() {
 		return
 	}
 	if !h.greeted {
-		return // the preface is awaited as a head is
+		return // the preface has the deadline of a head
 	}
 	h.heading = partial
 	switch {
@@ -167,7 +167,7 @@ func (h *h2Conn) watchHead() {
 
 func isHead(kind http2.Type) bool { return kind == http2.TypeHeaders || kind == http2.TypeContinuation }
 
-// begin starts the exchanges of the requests that were read, and lets the writer write what reading has caused.
+// begin starts the exchanges of the requests that were read, and wakes the writer for the output that reading has caused.
 func (h *h2Conn) begin() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -180,8 +180,8 @@ func (h *h2Conn) begin() {
 	h.wakeWriter()
 }
 
-// goOn sets the clock of a request that has come. Where the connection was ended as idle at that moment, which the client
-// cannot have known, the request is answered all the same, and the connection drained. The caller holds mu.
+// goOn sets the deadline of a request that has come. If the connection was ended as idle at that moment, which the client
+// cannot have known, the request is still answered, and the connection is drained. The caller holds mu.
 func (h *h2Conn) goOn(p deadline.Phase, timeout time.Duration) {
 	if h.client.watch.Set(p, timeout) || h.cause != nil || !h.client.revive(p, timeout) {
 		return
@@ -189,7 +189,7 @@ func (h *h2Conn) goOn(p deadline.Phase, timeout time.Duration) {
 	h.firstGoAway()
 }
 
-// frame does what a frame says.
+// frame checks the order of a frame and dispatches it by type.
 func (h *h2Conn) frame(head http2.Header, p []byte) *http2.Error {
 	if h.block.open && (head.Type != http2.TypeContinuation || head.Stream != h.block.stream) {
 		return &http2.Error{Code: http2.ProtocolError, Reason: "a header block is interrupted"}

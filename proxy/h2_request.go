@@ -7,7 +7,7 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// prepare makes an exchange of the head that was decoded. The caller holds the connection's mu.
+// prepare sets up the exchange from the decoded head. The caller holds the connection's mu.
 func (s *h2Stream) prepare(refused *http1.Error) {
 	c, head, r := s.conn.client, &s.head, &s.request
 	*r = Request{
@@ -46,8 +46,9 @@ func (h *h2Conn) startStream(s *h2Stream) {
 	h.launch(s)
 }
 
-// malformed accounts for a stream that was reset by the client's fault: it costs the client a token as a request does, and
-// a flood of it fills no log. refused reports that no exchange had begun, so that nothing else counts the request.
+// malformed accounts for a stream that was reset because of a client error: it costs the client a token, as a request does,
+// so a flood of errors does not fill the log. refused reports that no exchange had begun, so that nothing else counts the
+// request.
 func (p *pipeline) malformed(c *clientConn, failed *http2.Error, refused bool) {
 	allowed, _ := p.limiter.Allow(c.client, p.dynamic.Load().RateLimit)
 	switch {

@@ -2,20 +2,20 @@ package proxy
 
 import "reverse-proxy/proxy/http2"
 
-// h2SmallBytes is how much of a body a stream gathers before its exchange waits for the client to take it. A response of
-// no more goes out in one piece, with its head.
+// h2SmallBytes is how much of a body a stream buffers before its exchange waits for the client to take it. A smaller
+// response goes out in one piece, with its head.
 const h2SmallBytes = 16 << 10
 
-// h2Answer is the response as the exchange makes it; its goroutine's own.
+// h2Answer is the response as the exchange writes it. It belongs to the exchange's goroutine.
 type h2Answer struct {
-	// headed reports whether Head was called and the head not queued yet: it goes with the first part of the body. Until then
-	// the fields are what the caller of Head has.
+	// headed reports whether Head was called and the head is not queued yet: it goes with the first part of the body. Until
+	// then fields still belongs to the caller of Head.
 	headed   bool
 	status   int
 	fields   Fields
 	length   int64
 	bodyless bool
-	// switched reports whether the stream has become a tunnel, whose directions end each by itself.
+	// switched reports whether the stream has become a tunnel, whose two directions end separately.
 	switched bool
 }
 
@@ -33,14 +33,15 @@ func (s *h2Stream) Inform(status int, _ string, fields Fields) error {
 	return nil
 }
 
-// Head implements clientWriter. Closing needs nothing here: a stream whose body was not read is reset behind its response.
+// Head implements clientWriter. It ignores close: a stream whose body was not read is reset after its response.
 func (s *h2Stream) Head(status int, _ string, fields Fields, length int64, _ bool) error {
 	s.bodyless = s.request.Method == "HEAD" || status == 204 || status == 304
 	if status == 204 {
 		length = -1
 	}
 	if s.webSocketKey != "" && status < 300 {
-		// A success would tell the client that the upstream speaks WebSocket, which it has not said (RFC 8441, section 5).
+		// A success would tell the client that the upstream speaks WebSocket, which it has not confirmed (RFC 8441, section
+		// 5).
 		status, fields, length, s.bodyless = statusBadGateway, Fields{{Name: "Date", Value: fields.Get("Date")}}, 0, true
 	}
 	s.headed, s.status, s.fields, s.length = true, status, fields, length
@@ -53,7 +54,7 @@ func (s *h2Stream) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if s.headed && len(s.buffer)+len(p) <= h2SmallBytes {
-		s.buffer = append(s.buffer, p...) // nobody else looks at it before the head is queued
+		s.buffer = append(s.buffer, p...) // no other goroutine reads it before the head is queued
 		return len(p), nil
 	}
 	h := s.conn
@@ -89,8 +90,7 @@ func (s *h2Stream) Flush() error {
 	return nil
 }
 
-// End implements clientWriter. It returns when all data was taken to be written, so that the stream is in flight until
-// then.
+// End implements clientWriter. It returns when the writer has taken all data, so the stream is in flight until then.
 func (s *h2Stream) End(trailers Fields) error {
 	h := s.conn
 	h.mu.Lock()
@@ -110,7 +110,7 @@ func (s *h2Stream) End(trailers Fields) error {
 	}
 	s.ending, s.tail = true, trailers
 	if len(trailers) == 0 {
-		s.exchange.releaseResponse() // all of it was copied, and the client may take its time
+		s.exchange.releaseResponse() // all of it was copied, and the client may be slow
 	}
 	if empty {
 		*h.buffer() = s.appendEnd(*h.buffer(), nil)
@@ -121,7 +121,7 @@ func (s *h2Stream) End(trailers Fields) error {
 	return s.drain()
 }
 
-// drain waits until all that is pending was taken. The caller holds mu.
+// drain waits until all pending data is taken. The caller holds mu.
 func (s *h2Stream) drain() error {
 	h := s.conn
 	s.offer()
@@ -144,7 +144,7 @@ func (s *h2Stream) drain() error {
 	return nil
 }
 
-// blocked tells why a call may wait no longer, or nil. The caller holds mu.
+// blocked returns why a call must not wait any longer, or nil. The caller holds mu.
 func (s *h2Stream) blocked() error {
 	switch {
 	case s.gone || s.conn.dead:
@@ -155,7 +155,7 @@ func (s *h2Stream) blocked() error {
 	return nil
 }
 
-// queueHeaded queues the head if that was not done yet. The caller holds mu.
+// queueHeaded queues the head if it is not queued yet. The caller holds mu.
 func (s *h2Stream) queueHeaded(end bool) error {
 	if !s.headed {
 		return s.blocked()
@@ -166,7 +166,7 @@ func (s *h2Stream) queueHeaded(end bool) error {
 	return err
 }
 
-// queueHead queues the head of a response, which waits where too much waits already. The caller holds mu.
+// queueHead queues the head of a response, and waits first if too much output is queued. The caller holds mu.
 func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) error {
 	h := s.conn
 	for {
@@ -178,7 +178,7 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 		}
 		if status >= 200 && !s.parked && s.park() {
 			defer s.unpark()
-			continue // room may have come meanwhile
+			continue // there may be room by now
 		}
 		h.waiting++
 		s.exchange.blocks()
@@ -187,7 +187,7 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 		h.waiting--
 	}
 	if h.server.draining() {
-		h.firstGoAway() // ahead of the head, as Connection: close is part of one over HTTP/1.1
+		h.firstGoAway() // before the head, just as Connection: close is part of it over HTTP/1.1
 	}
 	buffer := h.buffer()
 	out, at := *buffer, len(*buffer)
@@ -228,8 +228,8 @@ func (s *h2Stream) Gone() bool {
 	return s.gone
 }
 
-// Moving implements clientWriter: data was sent, or could be if what was sent before were not still on its way, and that
-// moves. A stream whose window the client does not open does not move.
+// Moving implements clientWriter: data was sent, or could be sent if earlier output were not still on its way and moving. A
+// stream does not move while the client keeps its window closed.
 func (s *h2Stream) Moving() bool {
 	h := s.conn
 	h.mu.Lock()

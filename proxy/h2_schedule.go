@@ -5,23 +5,23 @@ import (
 	"slices"
 )
 
-// h2Schedule holds the streams that have data which their window lets go, in the order in which they get to send (RFC
-// 9218, section 10): the most urgent first; of the same urgency, those that are incremental in turn and the others one
-// after the other, by their number, with both kinds alternating so that neither starves.
+// h2Schedule holds the streams that have data and an open window, in the order in which they get to send (RFC 9218, section
+// 10): the most urgent first. Of the same urgency, incremental streams take turns and the others go one after the other, by
+// number; the two kinds alternate so that neither starves.
 type h2Schedule struct {
-	// levels are made when they are first used: most clients know one urgency.
+	// levels are allocated on first use: most clients use one urgency.
 	levels [8]*h2Level
-	// busy has a bit for each level that is not empty.
+	// busy has a bit set for each level that is not empty.
 	busy uint8
 }
 
 type h2Level struct {
 	turns, ordered []*h2Stream
-	// orderedNext tells whose turn it is of the two kinds.
+	// orderedNext reports whether ordered sends next, rather than turns.
 	orderedNext bool
 }
 
-// add puts a stream in, if it is not.
+// add adds a stream unless it is scheduled already.
 func (q *h2Schedule) add(s *h2Stream) {
 	if s.scheduled {
 		return
@@ -41,7 +41,7 @@ func (q *h2Schedule) add(s *h2Stream) {
 	level.ordered = slices.Insert(level.ordered, at, s)
 }
 
-// remove takes a stream out, if it is in.
+// remove removes a stream if it is scheduled.
 func (q *h2Schedule) remove(s *h2Stream) {
 	if !s.scheduled {
 		return
@@ -60,10 +60,10 @@ func (q *h2Schedule) remove(s *h2Stream) {
 	}
 }
 
-// empty reports whether no stream is in.
+// empty reports whether no stream is scheduled.
 func (q *h2Schedule) empty() bool { return q.busy == 0 }
 
-// pick takes out the stream that may send one frame now. It has to be added again if it has more.
+// pick removes the stream that may send one frame now. The caller adds it again if it has more data.
 func (q *h2Schedule) pick() *h2Stream {
 	level := q.levels[bits.TrailingZeros8(q.busy)]
 	var s *h2Stream

@@ -9,41 +9,42 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// h2Stream is one request over HTTP/2 with its response: the exchange, the body that comes (h2_body.go) and the client's
-// side of the answer (h2_response.go). It comes from a pool; its connection and its exchange hold references.
+// h2Stream is one request over HTTP/2 with its response: the exchange, the request body (h2_body.go) and the client's side
+// of the answer (h2_response.go). It comes from a pool; its connection and its exchange hold references.
 type h2Stream struct {
 	conn *h2Conn
 	id   uint32
 
-	// head is the request's head; refused is what it is answered with when it is none that may go on, nil otherwise.
+	// head is the request's head; refused is the error to answer if the request must not proceed, otherwise nil.
 	head     http2.Head
 	refused  *http1.Error
 	request  Request
 	exchange exchange
 	watch    deadline.Watch
-	// trailerNames is the list behind request.TrailerNames, kept for its memory.
+	// trailerNames backs request.TrailerNames and is kept for its memory.
 	trailerNames []string
 
-	// webSocketKey is the key of the handshake that the proxy makes for an extended CONNECT; "" otherwise.
+	// webSocketKey is the key of the handshake that the proxy makes for an extended CONNECT, otherwise "".
 	webSocketKey string
 
 	h2Answer
 
-	// What follows is guarded by the connection's mu.
+	// The following fields are guarded by the connection's mu.
 
-	// refs counts who may still use the stream.
+	// refs counts the users of the stream.
 	refs int
-	// remoteClosed and localClosed tell that END_STREAM has come, and was queued.
+	// remoteClosed reports whether END_STREAM has arrived, localClosed whether it was queued.
 	remoteClosed, localClosed bool
-	// resetQueued reports whether RST_STREAM follows END_STREAM, and done that the client takes the stream for closed while its
-	// exchange is still being tidied up.
+	// resetQueued reports whether RST_STREAM follows END_STREAM. done reports whether the client considers the stream
+	// closed while its exchange is still being cleaned up.
 	resetQueued, done bool
-	// gone reports whether the stream is closed by a reset or with its connection: nothing can come or go any more.
+	// gone reports whether the stream was closed by a reset or with its connection: no more data can come or go.
 	gone bool
 	// stopReading and stopWriting make the exchange's blocked calls return.
 	stopReading, stopWriting bool
 
-	// place is the stream's among the parked answers; parked reports whether it waits there, and evicted that it had to give way.
+	// place is the stream's entry among the parked answers; parked reports whether it waits there, and evicted whether it
+	// was reset to make room.
 	place           parkedAnswer
 	parked, evicted bool
 
@@ -51,10 +52,11 @@ type h2Stream struct {
 	h2Pending
 }
 
-// errStreamGone is what using a stream returns that was reset or whose connection has ended.
+// errStreamGone is returned by the use of a stream that was reset or whose connection has ended.
 var errStreamGone = errors.New("the stream was reset or its connection has ended")
 
-// errInterrupted is what a blocked call returns when the exchange was ended by a clock or needs the body no more.
+// errInterrupted is returned by a blocked call when a deadline has ended the exchange or the exchange no longer needs the
+// body.
 var errInterrupted = errors.New("interrupted")
 
 var h2Streams = sync.Pool{New: func() any {
@@ -64,7 +66,7 @@ var h2Streams = sync.Pool{New: func() any {
 	return s
 }}
 
-// takeStream takes a stream from the pool for a request that begins.
+// takeStream takes a stream from the pool for a new request.
 func (h *h2Conn) takeStream(id uint32) *h2Stream {
 	s := h2Streams.Get().(*h2Stream)
 	s.conn, s.id, s.refs = h, id, 1
@@ -80,7 +82,7 @@ func (h *h2Conn) takeStream(id uint32) *h2Stream {
 	return s
 }
 
-// unref gives up a reference. The caller holds mu.
+// unref drops a reference. The caller holds mu.
 func (s *h2Stream) unref() {
 	if s.refs--; s.refs > 0 {
 		return
@@ -88,17 +90,17 @@ func (s *h2Stream) unref() {
 	s.h2Body.clear()
 	s.conn, s.place.conn = nil, nil
 	if r := &s.request; cap(r.Fields) > cap(s.head.Fields) && cap(r.Fields) <= 2*http2.MaxFields {
-		s.head.Fields = r.Fields[:0] // the stages have made it longer
+		s.head.Fields = r.Fields[:0] // the stages have grown it
 	}
 	s.request = Request{}
 	s.head.Release()
 	h2Streams.Put(s)
 }
 
-// lookUp returns a stream that is open, or nil. The caller holds mu.
+// lookUp returns the open stream with that number, or nil. The caller holds mu.
 func (h *h2Conn) lookUp(id uint32) *h2Stream { return h.streams.find(id) }
 
-// leave takes a stream out of the connection and makes all that wait for it return. The caller holds mu.
+// leave removes a stream from the connection and makes all calls that wait for it return. The caller holds mu.
 func (h *h2Conn) leave(s *h2Stream) {
 	h.streams.remove(s.id)
 	s.gone = true
@@ -126,8 +128,7 @@ func (h *h2Conn) reset(s *h2Stream, code http2.Code) {
 	h.leave(s)
 }
 
-// sendReset queues RST_STREAM for a stream on which the client may have as many bytes under way as the window lets it. The
-// caller holds mu.
+// sendReset queues RST_STREAM for a stream on which the client may have window bytes under way. The caller holds mu.
 func (h *h2Conn) sendReset(id uint32, code http2.Code, window int64) {
 	h.rememberReset(id, window)
 	if !h.closed {
@@ -135,7 +136,7 @@ func (h *h2Conn) sendReset(id uint32, code http2.Code, window int64) {
 	}
 }
 
-// run runs the stream's exchange to its end. It returns the code to reset the stream with when the response is not
+// run runs the stream's exchange to its end. It returns the code with which to reset the stream if the response is not
 // complete.
 func (s *h2Stream) run() (code http2.Code) {
 	server := s.conn.server

@@ -6,14 +6,14 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// h2Worker is a goroutine that has run a stream and waits for the next: while a connection is busy its streams share
-// goroutines whose stacks have grown already.
+// h2Worker is a goroutine that has run a stream and waits for the next. The streams of a busy connection share goroutines
+// whose stacks have grown already.
 type h2Worker struct {
-	// next takes the stream to run, nil for the end.
+	// next receives the next stream to run, or nil to end the goroutine.
 	next chan *h2Stream
 }
 
-// h2KeptWorkers is how many goroutines without a stream a connection keeps.
+// h2KeptWorkers is how many idle workers a connection keeps.
 const h2KeptWorkers = 64
 
 // launch runs a stream on a goroutine. The caller holds mu.
@@ -27,7 +27,7 @@ func (h *h2Conn) launch(s *h2Stream) {
 	h.tasks.Go(func() { h.work(s) })
 }
 
-// work runs one stream after the other.
+// work runs one stream after another.
 func (h *h2Conn) work(s *h2Stream) {
 	var w *h2Worker
 	for s != nil {
@@ -40,8 +40,8 @@ func (h *h2Conn) work(s *h2Stream) {
 		if idle {
 			h.becomeIdle()
 		}
-		// A goroutine whose stream had to give way for its memory is not kept, nor more of them than streams need that
-		// come at once.
+		// A goroutine whose stream was evicted for its memory is not kept. Nor are more goroutines kept than streams need
+		// that come at once.
 		ended := h.closed || idle && !h.warm.Load() || evicted || len(h.workers) >= h2KeptWorkers
 		if !ended {
 			if w == nil {
@@ -61,7 +61,7 @@ func (h *h2Conn) work(s *h2Stream) {
 	}
 }
 
-// becomeIdle says that there is no stream. Frames that carry no request, PINGs above all, do not change that the connection
+// becomeIdle marks the connection as having no stream. Frames that carry no request, PING above all, do not change that it
 // is idle from now on (S-12.1). The caller holds mu.
 func (h *h2Conn) becomeIdle() {
 	h.served = true
@@ -76,12 +76,12 @@ func (h *h2Conn) becomeIdle() {
 	h.endIfDone()
 }
 
-// h2WarmTime is how long an idle connection keeps its goroutines, if the request before came within that time too: a
-// client that asks for one thing after the other finds them ready. It keeps all of them: a client whose streams come in waves
-// is idle after each, and keeping 8 made 32 streams at once 13 % dearer.
+// h2WarmTime is how long an idle connection keeps its goroutines, if the previous request also came within that time: a
+// client that sends one request after another finds them ready. It keeps all of them: a client whose streams come in waves
+// is idle after each, and keeping only 8 made 32 streams at once 13 % dearer.
 const h2WarmTime = time.Second
 
-// cool lets all go that only streams need, when the connection has been idle for a while. The sweeper calls it.
+// cool releases what only streams need once the connection has been idle for h2WarmTime. The sweeper calls it.
 func (h *h2Conn) cool() {
 	if !h.warm.Load() {
 		return
@@ -95,7 +95,7 @@ func (h *h2Conn) cool() {
 	}
 }
 
-// shed ends what only streams need, and gives back the memory that many of them have left. The caller holds mu.
+// shed ends the idle workers and frees memory that many streams have left. The caller holds mu.
 func (h *h2Conn) shed() {
 	h.dismissWorkers()
 	if cap(h.workers) > keptStreams {
@@ -104,7 +104,7 @@ func (h *h2Conn) shed() {
 	h.streams.trim()
 }
 
-// dismissWorkers ends the workers that wait. The caller holds mu.
+// dismissWorkers ends the idle workers. The caller holds mu.
 func (h *h2Conn) dismissWorkers() {
 	for _, w := range h.workers {
 		w.next <- nil

@@ -7,43 +7,43 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// h2BatchBytes is how much is written at a time: four TLS records. More would let what becomes urgent wait longer.
+// h2BatchBytes is how much is written at a time: four TLS records. More would delay data that becomes urgent.
 const h2BatchBytes = 64 << 10
 
-// h2DataBytes is the longest DATA frame that is sent: with its header it fills a TLS record.
+// h2DataBytes is the longest DATA payload that is sent: with its header it fills a TLS record.
 const h2DataBytes = 16<<10 - http2.HeaderBytes
 
 var h2Batches = sync.Pool{New: func() any { b := make([]byte, 0, h2BatchBytes+h2DataBytes); return &b }}
 
-// h2Output is what a connection has to send. Frames that are ready are appended to out, in the order in which they go;
-// data of bodies waits with its stream until its turn comes. One goroutine writes, while there is a stream or something
-// to write: it takes all that has gathered meanwhile at once, so that many responses share few TLS records.
+// h2Output is the output of a connection. Frames that are ready are appended to out, in the order in which they are sent;
+// body data waits with its stream until its turn comes. One goroutine writes while there is a stream or output. It takes
+// all that has gathered at once, so many responses share few TLS records.
 type h2Output struct {
 	out *[]byte
 	// controls is how many bytes of out are answers to control frames.
 	controls int
-	// resets are the frames that reset streams whose response has ended before their request did. They go out behind the
-	// batch with the ends, in a TLS record of their own: curl 7.88 forgets what it has got of a response when the reset
-	// comes in the same record, and reports a stream error in place of the status.
+	// resets are the frames that reset streams whose response has ended before their request did. They follow the batch
+	// with the ends, in a TLS record of their own: curl 7.88 drops what it has received of a response if the reset arrives
+	// in the same record, and reports a stream error in place of the status.
 	resets   []byte
 	encoder  *http2.HeadEncoder
 	schedule h2Schedule
-	// peer are the client's settings, sendWindow the connection's window for what is sent.
+	// peer is the client's settings, sendWindow the connection's window for what is sent.
 	peer       http2.PeerSettings
 	sendWindow int64
-	// earned is how many frames were sent that allow control frames of the client, updates how many WINDOW_UPDATE frames
-	// it may send for the data that it was sent.
+	// earned is how many sent frames still have to be credited to the client's control frames. updates is how many
+	// WINDOW_UPDATE frames it may send for the data that it was sent.
 	earned, updates int64
-	// room is signalled when out was taken; waiting is how many wait for it.
+	// room is signalled when out was taken; waiting is the number of waiters.
 	room    *sync.Cond
 	waiting int
-	// writing reports whether the writing goroutine runs, parked that it waits for wake.
+	// writing reports whether the writing goroutine runs, parked whether it waits for wake.
 	writing, parked bool
 	wake            chan struct{}
-	// closed reports whether no stream may begin or go on, and that the writer ends when it has written what there is; dead
-	// that nothing can be written.
+	// closed reports whether no stream may begin or go on and the writer ends after the remaining output; dead reports
+	// whether nothing can be written.
 	closed, dead bool
-	// failed says that a write has failed, so that what was sent is not whole.
+	// failed reports whether a write has failed, so that the output was cut short.
 	failed bool
 }
 
@@ -55,7 +55,7 @@ func (o *h2Output) init(h *h2Conn) {
 	o.wake = make(chan struct{}, 1)
 }
 
-// buffer returns what is appended to. The caller holds mu.
+// buffer returns the buffer to append to. The caller holds mu.
 func (o *h2Output) buffer() *[]byte {
 	if o.out == nil {
 		o.out = h2Batches.Get().(*[]byte)
@@ -64,13 +64,14 @@ func (o *h2Output) buffer() *[]byte {
 	return o.out
 }
 
-// control takes out back with a control frame appended. The caller holds mu.
+// control stores out, to which one control frame was appended. The caller holds mu.
 func (h *h2Conn) control(out []byte) {
 	h.controls += len(out) - len(*h.out)
 	*h.out = out
 }
 
-// flooded reports whether more control frames wait than a client that reads would let gather. The caller holds mu.
+// flooded reports whether more control frames wait than a client that reads its answers would let gather. The caller holds
+// mu.
 func (h *h2Conn) flooded() bool { return h.controls > h2ControlBytes }
 
 // hasOutput reports whether there is something to write. The caller holds mu.
@@ -78,7 +79,7 @@ func (o *h2Output) hasOutput() bool {
 	return !o.dead && (o.out != nil && len(*o.out) > 0 || o.sendWindow > 0 && !o.schedule.empty())
 }
 
-// wakeWriter makes the writer look at what there is. The caller holds mu.
+// wakeWriter starts or wakes the writer if there is something for it to do. The caller holds mu.
 func (h *h2Conn) wakeWriter() {
 	switch {
 	case !h.writing:
@@ -95,10 +96,10 @@ func (h *h2Conn) wakeWriter() {
 // isCold reports whether the connection has been idle for a while. The caller holds mu.
 func (h *h2Conn) isCold() bool { return h.running == 0 && !h.warm.Load() }
 
-// write writes what there is until the connection has been idle for a while or is closed.
+// write writes the output until the connection has been idle for a while or is closed.
 func (h *h2Conn) write() {
 	var batch *[]byte
-	// What can run now may have something to send as well: it gets the chance before the batch is made.
+	// Other runnable goroutines may have output as well: they get the chance before the batch is made.
 	runtime.Gosched()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -116,7 +117,7 @@ func (h *h2Conn) write() {
 			h.mu.Lock()
 		}
 		batch = h.collect(batch)
-		resets := h.resets // all of these are of streams that end in this batch
+		resets := h.resets // all of these belong to streams that end in this batch
 		h.resets = nil
 		h.mu.Unlock()
 		_, err := h.conn.Write(*batch)
@@ -144,7 +145,7 @@ func (h *h2Conn) endWriting(batch *[]byte) {
 	}
 }
 
-// giveBuffers gives both buffers back, as there is nothing to write. The caller holds mu.
+// giveBuffers returns both buffers to the pool, as there is nothing to write. The caller holds mu.
 func (h *h2Conn) giveBuffers(batch *[]byte) (none *[]byte) {
 	for _, b := range [...]*[]byte{batch, h.out} {
 		if b != nil && cap(*b) <= 2*h2BatchBytes {
@@ -155,8 +156,8 @@ func (h *h2Conn) giveBuffers(batch *[]byte) (none *[]byte) {
 	return nil
 }
 
-// collect makes the next batch: the frames that are ready, and data of the streams whose turn it is. It gives the memory
-// of the last batch to what gathers next. The caller holds mu.
+// collect makes the next batch: the frames that are ready, then data of the streams whose turn it is. It reuses the memory
+// of the last batch for the output that gathers next. The caller holds mu.
 func (h *h2Conn) collect(last *[]byte) *[]byte {
 	batch := h.buffer()
 	if last != nil && cap(*last) > 2*h2BatchBytes {
