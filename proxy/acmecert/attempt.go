@@ -16,14 +16,14 @@ import (
 	"reverse-proxy/proxy/cert"
 )
 
-// acmeAttemptTimeout bounds one attempt. It is below autocert's own five minutes, so that it is this one that ends it.
+// acmeAttemptTimeout bounds one attempt. It is below autocert's own five minutes, so that ours always ends the attempt.
 const acmeAttemptTimeout = 290 * time.Second
 
-// acmeAttempt is one try to obtain a certificate for one name, with an autocert.Manager that lives for it alone.
+// acmeAttempt is one attempt to obtain a certificate for one name, with an autocert.Manager of its own.
 //
-// A Manager cannot be stopped. When it has issued a certificate it keeps a timer, and so itself, for ever; after the
-// attempt its cache answers that timer with the certificate in use and its transport refuses to contact the CA, so
-// that what remains is a few kilobytes and one timer for each certificate that was ever issued.
+// A Manager cannot be stopped. After it has issued a certificate it keeps a timer, and so itself, forever. After the
+// attempt its cache answers that timer with the certificate in use and its transport refuses to contact the CA. What
+// remains is a few kilobytes and one timer for each certificate ever issued.
 type acmeAttempt struct {
 	manager   *autocert.Manager
 	http      http.Handler // nil without HTTP-01
@@ -33,16 +33,17 @@ type acmeAttempt struct {
 
 // acmeOutcome is how an attempt ended.
 type acmeOutcome struct {
-	// cert is the new certificate, nil when err is set.
+	// cert is the new certificate; nil if err is set.
 	cert *tls.Certificate
 	err  error
-	// refused reports whether the CA said no, so that the wait is remembered over restarts; otherwise it was not reached.
+	// refused reports whether the CA refused, so that the wait is remembered over restarts; otherwise the CA was not
+	// reached.
 	refused bool
-	// general reports whether the attempt failed before it came to the name, so that other names would fail likewise.
+	// general reports whether the attempt failed before the name mattered, so that other names would fail likewise.
 	general bool
 	// retryAfter is the least wait that the CA asked for, or 0.
 	retryAfter time.Duration
-	// cacheErr says that cert is good but could not be written to the cache directory.
+	// cacheErr is set if cert is good but could not be written to the cache directory.
 	cacheErr error
 }
 
@@ -60,8 +61,8 @@ func (s *Source) newAttempt(ctx context.Context, d *acmeDomain) *acmeAttempt {
 			}
 			return nil
 		},
-		// Its own renewals come only at the end, when its cache answers with a newer certificate. Below 10 ns autocert
-		// panics.
+		// The Manager renews only at the very end, when its cache answers with a newer certificate. Below 10 ns
+		// autocert panics.
 		RenewBefore: time.Second,
 		Email:       strings.TrimPrefix(s.cfg.ACMEContact, "mailto:"),
 		Client: &acme.Client{
@@ -79,7 +80,7 @@ func (s *Source) newAttempt(ctx context.Context, d *acmeDomain) *acmeAttempt {
 	return a
 }
 
-// try makes one attempt and counts it, unless it was given up because the daemon ends.
+// try makes one attempt and counts it, unless it was abandoned because the daemon is shutting down.
 func (s *Source) try(ctx context.Context, d *acmeDomain) acmeOutcome {
 	outcome := s.obtain(ctx, d)
 	switch {
@@ -94,7 +95,7 @@ func (s *Source) try(ctx context.Context, d *acmeDomain) acmeOutcome {
 	return outcome
 }
 
-// runAttempt makes one attempt for one name, during which the name's challenges are answered.
+// runAttempt makes one attempt for one name, and answers the name's challenges meanwhile.
 func (s *Source) runAttempt(ctx context.Context, d *acmeDomain) acmeOutcome {
 	ctx, cancel := context.WithTimeout(ctx, acmeAttemptTimeout)
 	defer cancel()
@@ -119,7 +120,7 @@ func (s *Source) runAttempt(ctx context.Context, d *acmeDomain) acmeOutcome {
 	select {
 	case r = <-done:
 	case <-ctx.Done():
-		// autocert may sleep between two polls; it finds its transport closed when it wakes.
+		// autocert may sleep between two polls; when it wakes, its transport is closed.
 		r.err = context.Cause(ctx)
 	}
 	d.attempt.Store(nil)

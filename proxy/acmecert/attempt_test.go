@@ -95,7 +95,7 @@ type acmeRoundTrip func(*http.Request) (*http.Response, error)
 // RoundTrip implements http.RoundTripper.
 func (f acmeRoundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// acmeTestAnswer makes an answer; header holds pairs.
+// acmeTestAnswer makes an answer; header holds pairs of names and values.
 func acmeTestAnswer(status int, body string, header ...string) *http.Response {
 	h := make(http.Header)
 	for i := 0; i < len(header); i += 2 {
@@ -221,7 +221,7 @@ func TestACMETransport(t *testing.T) {
 	})
 }
 
-// acmeZeroes is a body without end.
+// acmeZeroes is a body that never ends.
 type acmeZeroes struct{}
 
 // Read implements io.Reader.
@@ -291,7 +291,7 @@ func TestAnAttemptIsCountedByItsResult(t *testing.T) {
 		{t.Context(), acmeOutcome{err: errors.New("no"), refused: true}},
 		{t.Context(), acmeOutcome{err: errors.New("no"), refused: true}},
 		{t.Context(), acmeOutcome{err: errors.New("connection refused")}},
-		{ended, acmeOutcome{err: errors.New("given up")}}, // the daemon ends: nobody has failed
+		{ended, acmeOutcome{err: errors.New("given up")}}, // the daemon is shutting down: nothing has failed
 		{ended, acmeOutcome{cert: new(tls.Certificate)}},
 	} {
 		source.obtain = func(context.Context, *acmeDomain) acmeOutcome { return attempt.outcome }

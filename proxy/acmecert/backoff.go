@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// acmeRefusalsFile is the file of the cache directory that remembers refusals. No host name can be spelt like it.
+// acmeRefusalsFile is the file in the cache directory that remembers refusals. It is no valid host name, so it cannot
+// collide with a certificate's file.
 const acmeRefusalsFile = "acme_refusals.json"
 
 // acmeRefusalSteps are the waits after the first, second and following refusals in a row; the last one repeats
@@ -35,14 +36,14 @@ type acmeRefusal struct {
 	NextTry     time.Time `json:"next_try"`
 }
 
-// waiting reports whether the CA must not be asked at that time. A refusal from the future was written under a wrong
-// clock and says nothing.
+// waiting reports whether the CA must not be asked at that time. A refusal dated in the future was written under a
+// wrong clock and is ignored.
 func (e acmeRefusal) waiting(now time.Time) bool {
 	return now.Before(e.NextTry) && !e.LastAttempt.After(now.Add(time.Hour))
 }
 
-// acmeRefusals is the memory of refusals of one cache directory. It is kept in memory and written at every change, so
-// that a daemon that is restarted every few seconds does not use up the CA's limit of failures.
+// acmeRefusals remembers the refusals of one cache directory. It is kept in memory and written at every change, so that
+// a daemon that restarts every few seconds does not use up the CA's limit of failures.
 type acmeRefusals struct {
 	path string
 
@@ -50,8 +51,7 @@ type acmeRefusals struct {
 	entries []acmeRefusal
 }
 
-// loadACMERefusals reads the memory of a cache directory. It is never nil: with an error, it starts empty, and the
-// error says so.
+// loadACMERefusals reads the refusals of a cache directory. Its result is never nil: on an error it starts empty.
 func loadACMERefusals(dir string) (*acmeRefusals, error) {
 	r := &acmeRefusals{path: filepath.Join(dir, acmeRefusalsFile)}
 	data, err := readFileLimited(r.path, maxACMEFileBytes)
@@ -96,8 +96,9 @@ func (r *acmeRefusals) index(directory, domain string) int {
 	})
 }
 
-// refuse remembers a refusal and returns it with the time of the next try: the step for this number of failures, or
-// the CA's Retry-After where that is longer. The error says that it could not be written; it holds in memory then.
+// refuse remembers a refusal and returns it with the time of the next attempt: after the step for this number of
+// failures, or after the CA's Retry-After if that is longer. The error says that the file could not be written; the
+// refusal is then in memory only.
 func (r *acmeRefusals) refuse(directory, domain, reason string, retryAfter time.Duration,
 	now time.Time) (acmeRefusal, error) {
 	r.mu.Lock()
@@ -112,7 +113,7 @@ func (r *acmeRefusals) refuse(directory, domain, reason string, retryAfter time.
 	e.Failures++
 	e.LastError = clipText(reason, maxACMETextBytes)
 	e.LastAttempt = now.UTC().Round(0)
-	// Rounded up to a second, so that the time that is told is not too early.
+	// Rounded up to a second, so that the time shown is not too early.
 	e.NextTry = now.UTC().Add(max(step, retryAfter) + time.Second - 1).Truncate(time.Second)
 	return *e, r.write()
 }
@@ -129,7 +130,8 @@ func (r *acmeRefusals) forget(directory, domain string) error {
 	return r.write()
 }
 
-// write replaces the file in one step, so that a crash leaves the old or the new one. An empty memory has no file.
+// write replaces the file atomically, so that a crash leaves either the old or the new one. If there are no refusals,
+// there is no file.
 func (r *acmeRefusals) write() error {
 	if len(r.entries) == 0 {
 		if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -162,10 +164,10 @@ func (r *acmeRefusals) write() error {
 	return err
 }
 
-// unreachableWait is the wait after the n-th try in a row, counted from 0, that found the CA unreachable. That hurts
-// nobody's limits, so it only has to leave several tries before the certificate ends: a quarter of the remaining
-// life, from 1 s on, but no more than 1 min · 2ⁿ and an hour. For a certificate at its end a tenth of its lifetime
-// stands in for the remaining life.
+// unreachableWait is the wait after the n-th attempt in a row, counted from 0, that found the CA unreachable. Such
+// attempts count against no limit, so the wait only has to leave several attempts before the certificate expires: a
+// quarter of the remaining life, at least 1 s, at most 1 min · 2ⁿ and at most an hour. For a certificate near its end,
+// a tenth of its lifetime replaces the remaining life.
 func unreachableWait(n int, remaining, lifetime time.Duration) time.Duration {
 	doubling := time.Minute << min(n, 6)
 	return min(doubling, max(time.Second, max(remaining, lifetime/10)/4), time.Hour)

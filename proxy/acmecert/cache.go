@@ -20,11 +20,11 @@ import (
 	"reverse-proxy/proxy/cert"
 )
 
-// maxACMEFileBytes bounds what is read of one file of the cache directory.
+// maxACMEFileBytes bounds how much of one file of the cache directory is read.
 const maxACMEFileBytes = 1 << 20
 
-// prepareACMECacheDir makes the directory with mode 0700, takes away everybody else's rights if it is there, and
-// checks that it can be written: a certificate that cannot be kept would be ordered again at every start.
+// prepareACMECacheDir creates the directory with mode 0700, or removes the rights of group and others from an existing
+// one, and checks that it is writable: a certificate that cannot be kept would be ordered again at every start.
 func prepareACMECacheDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("%s cannot be made: %w; name a directory that the daemon may write", dir, err)
@@ -47,8 +47,8 @@ func prepareACMECacheDir(dir string) error {
 }
 
 // loadCachedCertificate reads the certificate of a name from the cache directory, in the format of autocert.DirCache:
-// the private key and then the chain, in PEM. It returns nil and no error when there is none that is valid for the
-// name at that time, with the reason as note if a file was there. A file that cannot be read is an error.
+// the private key and then the chain, in PEM. If no certificate is valid for the name at that time, it returns nil and
+// no error; note is the reason if there was a file. A file that cannot be read is an error.
 func loadCachedCertificate(dir, name string, now time.Time) (certificate *tls.Certificate, note string, err error) {
 	path := filepath.Join(dir, filepath.Clean("/"+name))
 	data, err := readFileLimited(path, maxACMEFileBytes)
@@ -94,12 +94,12 @@ func readFileLimited(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// acmeCache is the autocert.Cache of one attempt. It hides a certificate that is there already, so that a renewal
-// orders a new one; it writes the new one and the account key to the directory; and it keeps challenge tokens in
-// memory only, so that no request from outside reads the disk.
+// acmeCache is the autocert.Cache of one attempt. It hides an existing certificate, so that a renewal orders a new one;
+// it writes the new certificate and the account key to the directory; and it keeps challenge tokens only in memory, so
+// that no request from outside causes a disk read.
 //
-// Once the attempt is over it writes nothing more and answers with the certificate in use, which makes the Manager's
-// own renewal timer set itself for that one's end instead of ordering.
+// After the attempt it writes nothing more and answers with the certificate in use, which makes the Manager set its own
+// renewal timer for that certificate's expiry instead of ordering.
 type acmeCache struct {
 	domain  string
 	dir     autocert.DirCache
@@ -113,7 +113,7 @@ type acmeCache struct {
 
 func (c *acmeCache) isCertificate(key string) bool { return key == c.domain || key == c.domain+"+rsa" }
 
-// isACMEToken tells the keys of challenge answers: `NAME+token` and `TOKEN+http-01`.
+// isACMEToken reports whether the key is of a challenge answer: `NAME+token` or `TOKEN+http-01`.
 func isACMEToken(key string) bool {
 	return strings.HasSuffix(key, "+token") || strings.HasSuffix(key, "+http-01")
 }
@@ -157,7 +157,7 @@ func (c *acmeCache) Put(ctx context.Context, key string, data []byte) error {
 	if isACMEToken(key) {
 		return nil
 	}
-	// Not under the lock: challenges are answered meanwhile.
+	// Not under the lock, because challenges are answered meanwhile.
 	err := c.dir.Put(ctx, key, data)
 	if err != nil {
 		// autocert drops this error when it concerns a certificate.
@@ -168,7 +168,7 @@ func (c *acmeCache) Put(ctx context.Context, key string, data []byte) error {
 	return err
 }
 
-// Delete implements autocert.Cache. autocert deletes nothing but tokens.
+// Delete implements autocert.Cache. autocert deletes only tokens.
 func (c *acmeCache) Delete(_ context.Context, key string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -176,7 +176,7 @@ func (c *acmeCache) Delete(_ context.Context, key string) error {
 	return nil
 }
 
-// retire ends the attempt's part in the cache and returns the error of a write that failed.
+// retire ends the attempt's use of the cache and returns the error of a failed write.
 func (c *acmeCache) retire() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -184,7 +184,7 @@ func (c *acmeCache) retire() error {
 	return c.writeErr
 }
 
-// encodeCertificate renders the private key and the chain in PEM, as they stand in the cache directory.
+// encodeCertificate renders the private key and the chain in PEM, as the cache directory holds them.
 func encodeCertificate(cert *tls.Certificate) ([]byte, error) {
 	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
 	if err != nil {

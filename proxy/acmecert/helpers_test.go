@@ -20,14 +20,14 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// acmeTestConfig is the TLS table of a listener whose cache directory is new.
+// acmeTestConfig returns the TLS table of a listener with a new cache directory.
 func acmeTestConfig(t *testing.T, directory, caFile string, domains ...string) config.TLS {
 	t.Helper()
 	return config.TLS{Mode: config.TLSModeACME, ACMEDomains: domains, ACMECacheDir: filepath.Join(t.TempDir(), "acme"),
 		ACMEContact: "mailto:ops@example.test", ACMEDirectory: directory, ACMECAPath: caFile}
 }
 
-// newTestACMESource makes the source of `listeners[0]`, logging to log.
+// newTestACMESource makes the source of `listeners[0]`, which logs to log.
 func newTestACMESource(t *testing.T, cfg config.TLS, httpChallenges bool, log *acmeTestLog) *Source {
 	t.Helper()
 	logger, err := eventlog.New(eventlog.Options{Level: eventlog.LevelDebug, Format: eventlog.FormatText}, log)
@@ -66,7 +66,7 @@ func makeACMETestCert(t *testing.T, name string, notBefore, notAfter time.Time) 
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-// cacheACMETestCert puts a certificate into a cache directory.
+// cacheACMETestCert writes a certificate to a cache directory.
 func cacheACMETestCert(t *testing.T, dir, name string, cert *tls.Certificate) {
 	t.Helper()
 	data, err := encodeCertificate(cert)
@@ -81,7 +81,7 @@ func cacheACMETestCert(t *testing.T, dir, name string, cert *tls.Certificate) {
 	}
 }
 
-// wantACMEError fails the test unless err has every text.
+// wantACMEError fails the test unless err contains every text.
 func wantACMEError(t *testing.T, err error, texts ...string) {
 	t.Helper()
 	if err == nil {
@@ -94,7 +94,7 @@ func wantACMEError(t *testing.T, err error, texts ...string) {
 	}
 }
 
-// waitForACMELog polls the log until it has every text.
+// waitForACMELog polls the log until it contains every text.
 func waitForACMELog(t *testing.T, l *acmeTestLog, texts ...string) {
 	t.Helper()
 	deadline := time.Now().Add(60 * time.Second)

@@ -18,7 +18,7 @@ import (
 	"reverse-proxy/conformance/acmetest"
 )
 
-// acmeFrontend is the least that a listener does for ACME: it answers challenges, and serves the certificates.
+// acmeFrontend is the minimum of a listener for ACME: it answers challenges, and serves the certificates.
 type acmeFrontend struct {
 	source            *Source // set before the CA can ask
 	tlsPort, httpPort int
@@ -96,7 +96,7 @@ func (f *acmeFrontend) handshake(t *testing.T, name string, roots *x509.CertPool
 	return conn.ConnectionState().PeerCertificates[0], nil
 }
 
-// startPebble starts a Pebble that validates at the frontend and ends with the test.
+// startPebble starts a Pebble that validates at the frontend and stops with the test.
 func startPebble(t *testing.T, f *acmeFrontend, opts acmetest.PebbleOptions) *acmetest.Pebble {
 	t.Helper()
 	opts.HTTPPort, opts.TLSPort = f.httpPort, f.tlsPort

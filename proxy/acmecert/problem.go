@@ -17,7 +17,7 @@ const (
 	maxACMEProblems = 4
 	// maxACMETextBytes bounds a text of the CA in an error, a log line or the refusals file.
 	maxACMETextBytes = 600
-	// maxRetryAfter bounds the Retry-After that is obeyed, so that a nonsensical value does not last for ever.
+	// maxRetryAfter bounds the Retry-After that is obeyed, so that a nonsensical value does not last forever.
 	maxRetryAfter = 30 * 24 * time.Hour
 )
 
@@ -35,14 +35,14 @@ func (p acmeProblem) String() string {
 	return clipText(p.Type+": "+p.Detail, maxACMETextBytes)
 }
 
-// isBadNonce tells the answer that asks for nothing but the same request again (RFC 8555, section 6.5).
+// isBadNonce reports whether the answer only asks for the same request again (RFC 8555, section 6.5).
 func (p acmeProblem) isBadNonce() bool {
 	return strings.HasSuffix(strings.ToLower(p.Type), ":badnonce")
 }
 
 // acmeProblems finds the problem documents in one answer of an ACME server: the document itself, or those inside an
-// order, authorization or challenge that has become invalid. What cannot be understood has none, unless its status
-// says that it is an error.
+// order, authorization or challenge that has become invalid. An answer that cannot be parsed has none, unless its
+// status is an error.
 func acmeProblems(status int, contentType string, body []byte) []acmeProblem {
 	mediaType, _, _ := mime.ParseMediaType(contentType)
 	if status >= 400 || mediaType == "application/problem+json" {
@@ -82,7 +82,7 @@ func acmeProblems(status int, contentType string, body []byte) []acmeProblem {
 }
 
 // parseRetryAfter reads a Retry-After field, which is a number of seconds or a date (RFC 9110, section 10.2.3). It
-// returns 0 for a value that is neither or lies in the past, and never more than maxRetryAfter.
+// returns 0 for an invalid value or a date in the past, and never more than maxRetryAfter.
 func parseRetryAfter(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(value, 10, 63); err == nil {
 		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
@@ -94,8 +94,8 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	return min(max(0, date.Sub(now)), maxRetryAfter)
 }
 
-// clipText makes a text from outside fit for one line: control characters become spaces, invalid UTF-8 becomes
-// U+FFFD, and what is over the limit, in bytes, is cut at a character's border and marked with an ellipsis.
+// clipText makes a text from outside fit on one line: control characters become spaces, invalid UTF-8 becomes U+FFFD,
+// and a text longer than limit bytes is cut between two characters and marked with an ellipsis.
 func clipText(s string, limit int) string {
 	clipped := false
 	if len(s) > limit {

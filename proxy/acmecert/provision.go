@@ -12,12 +12,12 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// acmeMaxRenewBefore is the longest time before its end at which a certificate is renewed.
+// acmeMaxRenewBefore is the longest time before its expiry at which a certificate is renewed.
 const acmeMaxRenewBefore = 30 * 24 * time.Hour
 
-// Provision gets a valid certificate for every name (startup step 7): from the cache, without contact to the CA, or
-// by ordering one. It tries every name, logs those that succeed, and returns the failures as config.Errors. A name
-// that the CA refused before fails at once until its wait is over, without contact (S-5.4, S-5.5, S-5.6).
+// Provision obtains a valid certificate for every name (startup step 7): from the cache, without contact to the CA, or
+// by ordering one. It tries every name, logs those that succeed, and returns the failures as config.Errors. A name that
+// the CA refused before fails at once, without contact, until its wait is over (S-5.4, S-5.5, S-5.6).
 func (s *Source) Provision(ctx context.Context) error {
 	var failures config.Errors
 	fail := func(d *acmeDomain, text string) {
@@ -67,7 +67,7 @@ func (s *Source) Provision(ctx context.Context) error {
 			continue
 		}
 		if outcome.general {
-			// What failed before the name came into play would fail for the next name as well; do not ask again.
+			// A failure before the name mattered would repeat for the next name; do not ask again.
 			general = outcome
 		}
 		next := s.failed(d, *outcome)
@@ -95,8 +95,8 @@ func (s *Source) install(d *acmeDomain, cert *tls.Certificate) {
 	}
 }
 
-// renewalTime is when a certificate is due: a third of its lifetime, but at most 30 days, before its end, and later by
-// up to a tenth of that, so that certificates of one hour are not renewed in one second.
+// renewalTime returns when a certificate is due for renewal: a third of its lifetime before its expiry, but at most 30
+// days. A random delay of up to a tenth of that keeps certificates of the same age from being renewed together.
 func renewalTime(notBefore, notAfter time.Time) time.Time {
 	before := min(notAfter.Sub(notBefore)/3, acmeMaxRenewBefore)
 	return notAfter.Add(-before + time.Duration(rand.Float64()*float64(before)/10))
@@ -117,7 +117,7 @@ func (s *Source) succeed(d *acmeDomain, o acmeOutcome) {
 	}
 }
 
-// failed notes a failed attempt and returns the time of the next one.
+// failed records a failed attempt and returns the time of the next one.
 func (s *Source) failed(d *acmeDomain, o acmeOutcome) time.Time {
 	now := time.Now().Round(0)
 	var next time.Time

@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// acmeMaxSleep bounds a sleep of the renewal loop, so that it follows the wall clock when that was set or the
+	// acmeMaxSleep bounds a sleep of the renewal loop, so that it follows the wall clock after that was set or the
 	// machine slept, and repeats the report of an expired certificate.
 	acmeMaxSleep = time.Hour
-	// acmeProbeTimeout bounds one look at the CA's directory.
+	// acmeProbeTimeout bounds one request for the CA's directory.
 	acmeProbeTimeout = 30 * time.Second
-	// acmeFirstProbeWait is the first wait between two looks at it; each is twice the one before, up to an hour.
+	// acmeFirstProbeWait is the first wait between two such requests; each is twice the one before, up to an hour.
 	acmeFirstProbeWait = 10 * time.Second
 )
 
-// Run renews the certificates until ctx ends (startup step 9). It must follow a successful Provision. Names are
-// renewed one after the other; failures are logged and tried again with a growing wait, and the old certificate
-// serves on, even when it has expired (S-5.4).
+// Run renews the certificates until ctx ends (startup step 9). It must follow a successful Provision. Names are renewed
+// one after the other; failures are logged and retried with a growing wait, and the old certificate is served
+// meanwhile, even after it has expired (S-5.4).
 func (s *Source) Run(ctx context.Context) {
 	var probe sync.WaitGroup
 	defer probe.Wait()
@@ -40,7 +40,7 @@ func (s *Source) Run(ctx context.Context) {
 	}
 }
 
-// nextTry is when the name's certificate is to be ordered next. The caller holds Source.mu.
+// nextTry returns when the name's certificate is to be ordered next. The caller holds Source.mu.
 func (d *acmeDomain) nextTry() time.Time {
 	if d.retryAt.After(d.renewAt) {
 		return d.retryAt
@@ -48,7 +48,7 @@ func (d *acmeDomain) nextTry() time.Time {
 	return d.renewAt
 }
 
-// untilNextEvent is the time until a certificate is due, or expires; between 10 ms and acmeMaxSleep.
+// untilNextEvent returns the time until a certificate is due or expires, between 10 ms and acmeMaxSleep.
 func (s *Source) untilNextEvent(now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +85,7 @@ func (s *Source) renewDue(ctx context.Context) {
 			continue
 		}
 		if ctx.Err() != nil {
-			// Shutting down is no failure of the CA.
+			// A shutdown is not a failure of the CA.
 			return
 		}
 		if outcome.general {
@@ -97,7 +97,7 @@ func (s *Source) renewDue(ctx context.Context) {
 	}
 }
 
-// reportExpired logs every certificate that is served although it has expired.
+// reportExpired logs every expired certificate that is still served.
 func (s *Source) reportExpired() {
 	for _, d := range s.domains {
 		certificate := d.cert.Load()
@@ -109,8 +109,8 @@ func (s *Source) reportExpired() {
 	}
 }
 
-// probe looks at the CA's directory until it has answered once. It runs when every certificate came from the cache:
-// without it, a CA that cannot be reached would be noticed only when the first renewal is due.
+// probe requests the CA's directory until it has answered once. It runs if every certificate came from the cache:
+// without it, an unreachable CA would be noticed only when the first renewal is due.
 func (s *Source) probe(ctx context.Context) {
 	wait := acmeFirstProbeWait
 	for {
@@ -127,7 +127,7 @@ func (s *Source) probe(ctx context.Context) {
 	}
 }
 
-// probeDirectory asks for the directory once.
+// probeDirectory requests the directory once.
 func (s *Source) probeDirectory(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, acmeProbeTimeout)
 	defer cancel()

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// acmeTimes notes when something happened.
+// acmeTimes records when something happened.
 type acmeTimes struct {
 	mu    sync.Mutex
 	times []time.Time
@@ -33,8 +33,8 @@ func (a *acmeTimes) all() []time.Time {
 	return slices.Clone(a.times)
 }
 
-// runACME runs the schedule of one name with attempts made by obtain, in a bubble of its own time. The certificate at
-// the start is new and lives for 90 days.
+// runACME runs the schedule of one name, with attempts made by obtain, in a synctest bubble. The certificate at the
+// start is new and lives for 90 days.
 func runACME(t *testing.T, obtain func(ctx context.Context, d *acmeDomain) acmeOutcome,
 	check func(s *Source, log *acmeTestLog)) {
 	t.Helper()
@@ -58,7 +58,7 @@ func runACME(t *testing.T, obtain func(ctx context.Context, d *acmeDomain) acmeO
 	})
 }
 
-// acmeTestDays lets days pass in the bubble, and what is due in them happen.
+// acmeTestDays lets days pass in the bubble, and everything due in them happen.
 func acmeTestDays(days float64) {
 	time.Sleep(time.Duration(days * 24 * float64(time.Hour)))
 	synctest.Wait()
@@ -233,7 +233,8 @@ func TestACMEProbeWarnsUntilTheDirectoryAnswers(t *testing.T) {
 	})
 }
 
-// wantACMELogLine fails the test unless one line has every text. In a bubble the log is written while time stands.
+// wantACMELogLine fails the test unless one line contains every text. In a bubble the log is written while time stands
+// still.
 func wantACMELogLine(t *testing.T, log *acmeTestLog, texts ...string) {
 	t.Helper()
 	synctest.Wait()

@@ -16,12 +16,12 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// Source holds the certificates of one ACME listener (S-5.4). Handshakes read them from memory and cause nothing
-// else; Provision fills them at startup and Run renews them in the background.
+// Source holds the certificates of one ACME listener (S-5.4). Handshakes read them from memory and have no other
+// effect; Provision fills them at startup and Run renews them in the background.
 //
 // Every try to obtain one certificate is an acmeAttempt with an autocert.Manager of its own, so that the tries, their
 // errors and the waits between them are decided here: a Manager that serves handshakes orders inside them, retries
-// without end and keeps its errors to itself.
+// forever and does not expose its errors.
 type Source struct {
 	key            string // the configuration table, as in `listeners[0].tls`
 	listener       string
@@ -31,13 +31,13 @@ type Source struct {
 	transport      *http.Transport
 	refusals       *acmeRefusals
 
-	// domains is in the order of the file. It and byName are not changed after New.
+	// domains is in the order of the file. It and byName do not change after New.
 	domains []*acmeDomain
 	byName  map[string]*acmeDomain
 
 	// obtain makes one attempt; tests of the schedule replace it.
 	obtain func(ctx context.Context, d *acmeDomain) acmeOutcome
-	// attempts counts the attempts by how they ended.
+	// attempts counts the attempts by outcome.
 	attempts [len(cert.Attempts{})]atomic.Uint64
 	// asked reports whether Provision had to contact the CA.
 	asked bool
@@ -54,7 +54,7 @@ type acmeDomain struct {
 
 	// The rest is guarded by Source.mu.
 
-	// renewAt is when the certificate is due for renewal; retryAt is the earliest next try after a failed one.
+	// renewAt is when the certificate is due for renewal; retryAt is the earliest next try after a failure.
 	renewAt, retryAt time.Time
 	// unreachable counts the tries in a row that got no answer.
 	unreachable int
@@ -62,9 +62,9 @@ type acmeDomain struct {
 	lastError   string
 }
 
-// New prepares the listener's cache directory and its connection to the CA; it contacts nobody.
-// listenerKey is the configuration's key of the listener, as in `listeners[0]`, and listener its address and port.
-// httpChallenges says that a redirect port answers HTTPChallenge. The error is a config.KeyError.
+// New prepares the listener's cache directory and its connection to the CA, without contacting the CA. listenerKey is
+// the configuration's key of the listener, as in `listeners[0]`, and listener its address and port. httpChallenges
+// reports whether a redirect port answers HTTPChallenge. The error is a config.KeyError.
 func New(listenerKey, listener string, cfg config.TLS, httpChallenges bool,
 	log *eventlog.Logger) (*Source, error) {
 	key := listenerKey + ".tls"
@@ -77,7 +77,7 @@ func New(listenerKey, listener string, cfg config.TLS, httpChallenges bool,
 	}
 	refusals, err := loadACMERefusals(cfg.ACMECacheDir)
 	if err != nil {
-		// Losing this memory is no reason not to start: the CA's own limits are still there.
+		// The start does not fail without the remembered refusals: the CA's own limits still apply.
 		log.Log(eventlog.LevelWarn, "ACME_ERROR", eventlog.Str("directory", cfg.ACMEDirectory), eventlog.Err(err))
 	}
 	s := &Source{key: key, listener: listener, cfg: cfg, httpChallenges: httpChallenges, log: log,
@@ -94,7 +94,7 @@ func New(listenerKey, listener string, cfg config.TLS, httpChallenges bool,
 	return s, nil
 }
 
-// Certificate returns the certificate of exactly the hello's server name or, when the client sent none, that of a
+// Certificate returns the certificate of exactly the hello's server name or, if the client sent none, that of a
 // listener with a single name. It never orders one (S-5.5).
 func (s *Source) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
 	if hello.ServerName == "" {
@@ -124,9 +124,9 @@ func (s *Source) Certificates() []cert.Info {
 	return infos
 }
 
-// ChallengeCertificate answers the hello of a TLS-ALPN-01 validation, one that offers `acme-tls/1` and nothing else
-// (RFC 8737, section 3). Only a running attempt for exactly that name has an answer; without one it returns nil and
-// no error, which makes crypto/tls send unrecognized_name.
+// ChallengeCertificate answers the hello of a TLS-ALPN-01 validation, which offers only `acme-tls/1` (RFC 8737, section
+// 3). Only a running attempt for exactly that name has an answer; without one it returns nil and no error, which makes
+// crypto/tls send unrecognized_name.
 func (s *Source) ChallengeCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	d := s.byName[cert.NormalName(hello.ServerName)]
 	if d == nil {
@@ -144,7 +144,7 @@ func (s *Source) ChallengeCertificate(hello *tls.ClientHelloInfo) (*tls.Certific
 }
 
 // HTTPChallenge returns the key authorization for a request below /.well-known/acme-challenge/ (S-13.2; RFC 8555,
-// section 8.3). host may carry a port. ok is false unless an attempt for that host runs and knows the token.
+// section 8.3). host may carry a port. ok is false unless a running attempt for that host knows the token.
 func (s *Source) HTTPChallenge(host, path string) (keyAuth []byte, ok bool) {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -166,7 +166,7 @@ func (s *Source) AsksCA() bool { return true }
 // Table implements cert.Source.
 func (s *Source) Table() *cert.Table { return nil }
 
-// Prepare implements cert.Source. The names are fixed at the start, and the certificates of them are renewed by Run.
+// Prepare implements cert.Source. The names are fixed at the start, and Run renews their certificates.
 func (s *Source) Prepare([]string) (*cert.Prepared, error) { return nil, nil }
 
 // Attempts implements cert.Source.

@@ -16,7 +16,7 @@ import (
 
 const acmeTestName = "www.example.test"
 
-// closedACMEDirectory is a directory URL at which nothing listens.
+// closedACMEDirectory returns a directory URL at which nothing listens.
 func closedACMEDirectory(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -20,7 +20,7 @@ import (
 const (
 	// maxACMEResponseBytes bounds one answer of the CA; the largest is a certificate chain.
 	maxACMEResponseBytes = 2 << 20
-	// maxACMEPollWait bounds the Retry-After of a poll, in seconds, so that an attempt cannot be held up by one.
+	// maxACMEPollWait bounds the Retry-After of a poll, in seconds, so that a poll cannot hold up an attempt.
 	maxACMEPollWait = 15
 )
 
@@ -29,8 +29,8 @@ var (
 	errACMENoChallenge = errors.New("every challenge type has been tried")
 )
 
-// newACMEBaseTransport makes the connections to the CA, trusting the roots in the PEM file caPath, or the system's
-// when it is "".
+// newACMEBaseTransport makes the transport for connections to the CA. It trusts the roots in the PEM file caPath, or
+// the system's if that is "".
 func newACMEBaseTransport(caPath string) (*http.Transport, error) {
 	var roots *x509.CertPool
 	if caPath != "" {
@@ -55,11 +55,11 @@ func newACMEBaseTransport(caPath string) (*http.Transport, error) {
 	}, nil
 }
 
-// acmeTransport is the way to the CA of one attempt. It ends with the attempt's context, although autocert has
-// contexts of its own; reads whole answers of bounded size; and notes the CA's reasons, which autocert drops.
+// acmeTransport carries one attempt's requests to the CA. It ends with the attempt's context, although autocert has
+// contexts of its own, reads whole answers of bounded size, and records the CA's reasons, which autocert drops.
 //
 // It also counts the orders. autocert makes one more than there are challenge types before it gives up, and orders
-// without end when an authorization is valid but its order is not; the transport refuses those.
+// without end if an authorization is valid but its order is not; the transport refuses those extra orders.
 type acmeTransport struct {
 	ctx       context.Context
 	base      http.RoundTripper
@@ -75,19 +75,19 @@ type acmeTransport struct {
 type acmeReport struct {
 	// answered reports whether the CA gave at least one HTTP answer.
 	answered bool
-	// asked reports whether an order was asked for, and orders counts those that the CA opened.
+	// asked reports whether an order was requested; orders counts those that the CA opened.
 	asked  bool
 	orders int
-	// problems are the CA's distinct reasons, the oldest first.
+	// problems are the CA's distinct reasons, oldest first.
 	problems []acmeProblem
-	// retryAfter is the longest wait that the CA asked for with an error.
+	// retryAfter is the longest wait that the CA demanded with an error.
 	retryAfter time.Duration
 	// netErr is the last error of a request that got no answer.
 	netErr error
 }
 
-// refused reports whether the failed attempt counts as a refusal, to be remembered over restarts: the CA said no, or an
-// order was opened and came to nothing. No answer at all is no refusal.
+// refused reports whether the failed attempt counts as a refusal, to be remembered over restarts: the CA refused, or an
+// order was opened and failed. An attempt without any answer is not a refusal.
 func (r acmeReport) refused() bool {
 	return len(r.problems) > 0 || r.orders > 0 || r.answered && r.netErr == nil
 }
@@ -125,7 +125,7 @@ func (t *acmeTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// admit refuses what the attempt may not send any more.
+// admit refuses requests that the attempt may no longer send.
 func (t *acmeTransport) admit(req *http.Request) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -144,13 +144,13 @@ func (t *acmeTransport) admit(req *http.Request) error {
 	return nil
 }
 
-// note takes from an answer what the report needs.
+// note records what the report needs from an answer.
 func (t *acmeTransport) note(req *http.Request, resp *http.Response, body []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.report.answered = true
 	if req.Method == http.MethodGet && resp.StatusCode == http.StatusOK {
-		// The directory is all that ACME reads with a plain GET (RFC 8555, section 6.3).
+		// Only the directory is read with a plain GET in ACME (RFC 8555, section 6.3).
 		var directory struct {
 			NewOrder string `json:"newOrder"`
 		}
@@ -190,9 +190,9 @@ func (t *acmeTransport) retire() acmeReport {
 	return report
 }
 
-// acmeRetryBackoff is the acme.Client's wait before it sends a request again, and 0 to give up. A bad nonce is tried
-// again soon, since the answer brought a fresh one, and a server error twice. Everything else, and above all a rate
-// limit, ends the attempt: the wait is then ours, and remembered.
+// acmeRetryBackoff returns the acme.Client's wait before it sends a request again, or 0 to give up. A bad nonce is
+// retried soon, because the answer brought a fresh one, and a server error twice. Everything else, above all a rate
+// limit, ends the attempt: we then choose the wait, and remember it.
 func (t *acmeTransport) acmeRetryBackoff(n int, _ *http.Request, resp *http.Response) time.Duration {
 	t.mu.Lock()
 	over := t.retired || t.ctx.Err() != nil
@@ -208,7 +208,7 @@ func (t *acmeTransport) acmeRetryBackoff(n int, _ *http.Request, resp *http.Resp
 	return 0
 }
 
-// cause is the text of a failed attempt: the CA's own reasons if it gave any, and the error otherwise.
+// cause returns the text of a failed attempt: the CA's own reasons if it gave any, otherwise the error.
 func (r acmeReport) cause(err error) string {
 	if len(r.problems) == 0 {
 		return clipText(err.Error(), maxACMETextBytes)

@@ -4,7 +4,7 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// Given serves the table that it is given. It is for tests of what asks a source.
+// Given serves the table that it is given. It is for tests of code that uses a Source.
 type Given struct{ local }
 
 // Use replaces the table.

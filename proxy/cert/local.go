@@ -8,7 +8,7 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// local is what sources have in common that ask no CA: they serve a table, which a reload replaces whole.
+// local is the common part of sources that ask no CA: they serve a table, which a reload replaces as a whole.
 type local struct {
 	listener string
 	mode     config.TLSMode
@@ -37,10 +37,10 @@ func (s *local) ChallengeCertificate(*tls.ClientHelloInfo) (*tls.Certificate, er
 // HTTPChallenge implements Source. No validation is ever under way.
 func (s *local) HTTPChallenge(string, string) ([]byte, bool) { return nil, false }
 
-// Provision implements Source. The certificates were there before the source was.
+// Provision implements Source. The certificates exist already.
 func (s *local) Provision(context.Context) error { return nil }
 
-// Run implements Source. Nothing is renewed but by a reload.
+// Run implements Source. Only a reload replaces certificates.
 func (s *local) Run(context.Context) {}
 
 // Names implements Source.

@@ -7,15 +7,14 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// Manual serves the certificates of files (S-5.3). The files are read again at a reload and swapped as one
-// (S-3.5).
+// Manual serves certificates from files (S-5.3). A reload reads all files again and swaps them together (S-3.5).
 type Manual struct {
 	local
 	key   string
 	files []config.CertificateFiles
 }
 
-// NewManual loads the pairs. key is that of the listener's `tls` table, for errors.
+// NewManual loads the pairs. key is the key of the listener's `tls` table, for errors.
 func NewManual(key, listener string, files []config.CertificateFiles) (*Manual, error) {
 	s := &Manual{local: local{listener: listener, mode: config.TLSModeManual}, key: key, files: files}
 	prepared, err := s.Prepare(nil)
@@ -26,7 +25,7 @@ func NewManual(key, listener string, files []config.CertificateFiles) (*Manual, 
 	return s, nil
 }
 
-// Prepare implements Source. It reads all files; one that is bad keeps all of them from being used.
+// Prepare implements Source. It reads all files; if one is bad, none is used.
 func (s *Manual) Prepare([]string) (*Prepared, error) {
 	certificates, problems := LoadPairs(s.key, s.files, time.Now())
 	if problems != nil {
@@ -35,8 +34,8 @@ func (s *Manual) Prepare([]string) (*Prepared, error) {
 	return &Prepared{NewTable(certificates), &s.table}, nil
 }
 
-// LoadPairs reads all pairs of a listener, whose `tls` table has the key, as they are at a time. There are
-// either certificates, one for each pair, or problems.
+// LoadPairs reads all pairs of the listener whose `tls` table has the key, and validates them at the given time. It
+// returns either certificates, one for each pair, or problems.
 func LoadPairs(key string, files []config.CertificateFiles, at time.Time) ([]*tls.Certificate, config.Errors) {
 	var certificates []*tls.Certificate
 	var problems config.Errors
@@ -54,7 +53,7 @@ func LoadPairs(key string, files []config.CertificateFiles, at time.Time) ([]*tl
 	return certificates, nil
 }
 
-// PairKey is the key of the table of the i-th pair: the first one stands in the `tls` table itself.
+// PairKey is the key of the table of the i-th pair: the first is in the `tls` table itself.
 func PairKey(key string, i int) string {
 	if i == 0 {
 		return key

@@ -2,7 +2,7 @@ package cert
 
 import "sync/atomic"
 
-// Prepared is the certificates of one listener that a reload has read or made, and not yet put to use.
+// Prepared holds the certificates of one listener that a reload has read or made, and not yet put to use.
 type Prepared struct {
 	table *Table
 	place *atomic.Pointer[Table]
@@ -11,8 +11,8 @@ type Prepared struct {
 // Commit puts the certificates to use.
 func (p Prepared) Commit() { p.place.Store(p.table) }
 
-// PreparedAll are those of all listeners, by their index; nil for one in ACME mode, whose certificates come and go
-// by renewal alone.
+// PreparedAll holds those of all listeners, by index; nil for a listener in ACME mode, whose certificates change only
+// by renewal.
 type PreparedAll []*Prepared
 
 // Commit puts all of them to use.
@@ -24,7 +24,7 @@ func (all PreparedAll) Commit() {
 	}
 }
 
-// Tables are the certificates as they will be in use.
+// Tables returns the certificates as they will be in use.
 func (all PreparedAll) Tables() []*Table {
 	tables := make([]*Table, len(all))
 	for i, prepared := range all {

@@ -15,8 +15,8 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// selfSignedLifetime is how long a throw-away certificate is valid: longer than any run of a quick start, shorter than
-// what would tempt anybody to use it for more.
+// selfSignedLifetime is how long a throw-away certificate is valid: longer than any run of a quick start, and too short
+// to tempt anyone to use it for more.
 const selfSignedLifetime = 30 * 24 * time.Hour
 
 // SelfSigned makes one certificate in memory for a listener's site names: for the quick start and local
@@ -34,8 +34,8 @@ func NewSelfSigned(listener string, names []string) (*SelfSigned, error) {
 	return s, nil
 }
 
-// Prepare implements Source. It makes a certificate for the names. As long as the names stay the same the certificate stays too, so that a
-// client that was told to trust it goes on doing so.
+// Prepare implements Source. It makes a certificate for the names. While the names stay the same it keeps the old certificate, so that a
+// client that was told to trust it continues to.
 func (s *SelfSigned) Prepare(names []string) (*Prepared, error) {
 	names = slices.Sorted(slices.Values(names))
 	if table := s.table.Load(); table != nil && slices.Equal(CoveredNames(table.All[0].Leaf), names) {
@@ -48,7 +48,7 @@ func (s *SelfSigned) Prepare(names []string) (*Prepared, error) {
 	return &Prepared{NewTable([]*tls.Certificate{certificate}), &s.table}, nil
 }
 
-// MakeSelfSigned makes an ECDSA certificate for the names that signs itself.
+// MakeSelfSigned makes a self-signed ECDSA certificate for the names.
 func MakeSelfSigned(names []string, now time.Time) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

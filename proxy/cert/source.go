@@ -14,31 +14,31 @@ type Info struct {
 	Listener string `json:"listener"`
 	// Names are the DNS names that the certificate covers.
 	Names []string `json:"names"`
-	// Source is the TLS mode that it comes from: "acme", "manual" or "self_signed".
+	// Source is the TLS mode that the certificate comes from: "acme", "manual" or "self_signed".
 	Source config.TLSMode `json:"source"`
 	// NotAfter is when it expires, in UTC.
 	NotAfter time.Time `json:"not_after"`
-	// DaysLeft is the number of whole days until then, negative when it is past; nil where nobody has counted.
+	// DaysLeft is the number of whole days until then, negative after it; nil if not computed.
 	DaysLeft *int `json:"days_left,omitempty"`
 }
 
-// Source is where one listener's certificates come from, whatever its TLS mode: nothing outside a source asks which kind
-// it is. The methods that a handshake or a validation calls do no I/O and take no lock that is held during I/O.
+// Source provides one listener's certificates, whatever its TLS mode: no code outside a source asks which kind it is.
+// The methods that a handshake or a validation calls do no I/O and take no lock that is held during I/O.
 type Source interface {
-	// Certificate returns the certificate for the hello: the one that covers its server name or, when the client
-	// sent none, the only one of the listener. It returns nil when there is no such certificate (S-5.2).
+	// Certificate returns the certificate for the hello: the one that covers its server name or, if the client sent
+	// none, the listener's only one. It returns nil if there is no such certificate (S-5.2).
 	Certificate(hello *tls.ClientHelloInfo) *tls.Certificate
-	// Certificates lists what is in use.
+	// Certificates lists the certificates in use.
 	Certificates() []Info
 
-	// AsksCA reports whether a CA issues the certificates. It validates the names over the listener itself, which therefore
-	// serves while Provision runs.
+	// AsksCA reports whether a CA issues the certificates. The CA validates the names over the listener itself, which
+	// therefore serves while Provision runs.
 	AsksCA() bool
-	// ChallengeCertificate answers the hello of a TLS-ALPN-01 validation (RFC 8737, section 3); nil where none is under way.
+	// ChallengeCertificate answers the hello of a TLS-ALPN-01 validation (RFC 8737, section 3); nil if none is under way.
 	ChallengeCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
-	// HTTPChallenge answers an HTTP-01 validation (RFC 8555, section 8.3); not ok where none is under way.
+	// HTTPChallenge answers an HTTP-01 validation (RFC 8555, section 8.3); not ok if none is under way.
 	HTTPChallenge(host, path string) (keyAuthorization []byte, ok bool)
-	// Provision obtains the certificates that the start has to have (step 7).
+	// Provision obtains the certificates that the start requires (step 7).
 	Provision(ctx context.Context) error
 	// Run renews the certificates until ctx ends.
 	Run(ctx context.Context)
@@ -47,14 +47,14 @@ type Source interface {
 	// Attempts counts the attempts to obtain a certificate by how they ended.
 	Attempts() Attempts
 
-	// Table returns the certificates in use; nil where they come and go by renewal only.
+	// Table returns the certificates in use; nil if they change only by renewal.
 	Table() *Table
-	// Prepare reads or makes anew what a reload can change, for the names of the listener's sites (S-3.5). It returns nil where
-	// a reload changes nothing. With an error, and before the result is committed, nothing has changed.
+	// Prepare reads or makes anew what a reload can change, for the names of the listener's sites (S-3.5). It returns nil if a
+	// reload changes nothing. Nothing changes before the result is committed, or if there is an error.
 	Prepare(names []string) (*Prepared, error)
 }
 
-// NameStatus is what an operator wants to know of one name besides its certificate (S-10.1).
+// NameStatus is what `status` shows of one name in addition to its certificate (S-10.1).
 type NameStatus struct {
 	Domain      string    `json:"domain"`
 	LastAttempt time.Time `json:"last_attempt,omitzero"`
@@ -63,13 +63,13 @@ type NameStatus struct {
 	NextTry time.Time `json:"next_try,omitzero"`
 }
 
-// AttemptResults are the names of the ends of an attempt: a certificate, the CA's refusal, and a CA that was not reached.
+// AttemptResults names the outcomes of an attempt: a certificate, a refusal by the CA, and a CA that was not reached.
 var AttemptResults = [...]string{"success", "refused", "unreachable"}
 
-// Attempts counts attempts to obtain a certificate, in the order of AttemptResults.
+// Attempts counts attempts to obtain a certificate by outcome, in the order of AttemptResults.
 type Attempts [len(AttemptResults)]uint64
 
-// DaysLeft is the number of whole days until the end; negative behind it.
+// DaysLeft is the number of whole days until the end; negative after it.
 func DaysLeft(end, at time.Time) int {
 	const day = 24 * time.Hour
 	left := end.Sub(at)

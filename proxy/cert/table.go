@@ -11,17 +11,18 @@ import (
 
 // Table finds the certificate for a server name. It is immutable; a reload builds a new one.
 type Table struct {
-	// exact holds certificates by lower-cased name, wildcard those of `*.rest` by `rest`. A name has several where an
-	// operator has both an ECDSA and an RSA certificate for it.
+	// exact holds certificates by lower-cased name; wildcard holds those of `*.rest` by `rest`. A name has several if
+	// an operator has both an ECDSA and an RSA certificate for it.
 	exact, wildcard map[string][]*tls.Certificate
 	// All are the certificates in the order of the configuration.
 	All []*tls.Certificate
-	// nameless are the certificates for clients that send no name: all of them, where all have the same names.
+	// nameless are the certificates for clients that send no name: all of them if they all have the same names, else
+	// none.
 	nameless []*tls.Certificate
 }
 
 // NewTable builds the table of the certificates, whose leaves are parsed. Names come from the certificate itself
-// (S-5.3): its DNS names or, as old private CAs have it, its common name when there are none.
+// (S-5.3): its DNS names or, if it has none, its common name, as with old private CAs.
 func NewTable(certificates []*tls.Certificate) *Table {
 	t := &Table{exact: map[string][]*tls.Certificate{}, wildcard: map[string][]*tls.Certificate{}, All: certificates}
 	for _, certificate := range certificates {
@@ -39,7 +40,7 @@ func NewTable(certificates []*tls.Certificate) *Table {
 	return t
 }
 
-// allCoverTheSame reports whether the certificates have the same names, as an ECDSA and an RSA certificate of one site have
+// allCoverTheSame reports whether the certificates have the same names, as a site's ECDSA and RSA certificates have
 // (S-5.13).
 func allCoverTheSame(certificates []*tls.Certificate) bool {
 	var first []string
@@ -69,15 +70,15 @@ func CoveredNames(leaf *x509.Certificate) []string {
 	return names
 }
 
-// Find returns the certificate for the hello, or nil (S-5.2): the one that covers the server name, of several the first
-// that the client supports; without a server name one of those that there are, if all have the same names.
+// Find returns the certificate for the hello, or nil (S-5.2): one that covers the server name, preferably the first
+// that the client supports; without a server name one of all certificates, if they all have the same names.
 func (t *Table) Find(hello *tls.ClientHelloInfo) *tls.Certificate {
 	name := NormalName(hello.ServerName)
 	candidates := t.exact[name]
 	if name == "" {
 		candidates = t.nameless
 	} else if candidates == nil {
-		if _, rest, ok := strings.Cut(name, "."); ok { // a wildcard stands for one label (RFC 9525, section 6.3)
+		if _, rest, ok := strings.Cut(name, "."); ok { // a wildcard matches one label (RFC 9525, section 6.3)
 			candidates = t.wildcard[rest]
 		}
 	}
@@ -92,7 +93,7 @@ func (t *Table) Find(hello *tls.ClientHelloInfo) *tls.Certificate {
 	return nil
 }
 
-// Covers reports whether a client that names this server gets a certificate for it.
+// Covers reports whether a client that sends this server name gets a certificate for it.
 func (t *Table) Covers(name string) bool {
 	name = NormalName(name)
 	_, rest, _ := strings.Cut(name, ".")
@@ -113,5 +114,5 @@ func (t *Table) infos(listener string, source config.TLSMode) []Info {
 	return infos
 }
 
-// NormalName returns a server name as it is looked up: lower-cased, without the root's dot.
+// NormalName returns a server name in the form used for look-ups: lower-cased, without the root's dot.
 func NormalName(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }

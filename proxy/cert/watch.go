@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// certWatchInterval is the longest time between two looks at the certificates, so that the watch follows the wall clock
-	// when that was set or the machine slept.
+	// certWatchInterval is the longest time between two checks of the certificates, so that the watch follows the wall
+	// clock after it was set or the machine slept.
 	certWatchInterval = time.Hour
-	// certWarnBefore is how long before its end a certificate out of a file is warned of: whoever renews them by a timer does
-	// so at 30 days, and has missed that for two weeks by then.
+	// certWarnBefore is how long before the expiry of a certificate from a file the first warning comes: renewal by a timer
+	// usually happens at 30 days, and is then two weeks overdue.
 	certWarnBefore = 14 * 24 * time.Hour
-	// certWarnAgain is the time between two warnings of one certificate.
+	// certWarnAgain is the time between two warnings about one certificate.
 	certWarnAgain = 24 * time.Hour
 )
 
-// Watch tells of certificates that nobody renews by themselves, which are those of files and those made in memory:
-// that they end soon, and that they have ended and are served on. It looks at what is in use, whatever a reload has put
-// there.
+// Watch warns of certificates that are not renewed automatically, which are those from files and those made in memory:
+// that they expire soon, and that they have expired and are still served. It checks the certificates in use, including
+// those that a reload has put there.
 type Watch struct {
 	log *eventlog.Logger
-	// certificates lists what is in use.
+	// certificates lists the certificates in use.
 	certificates func() []Info
-	// warned is when each certificate was warned of last, by listener, names and end.
+	// warned is the time of the last warning about each certificate, by listener, names and end.
 	warned map[string]time.Time
 }
 
@@ -36,13 +36,13 @@ func NewWatch(log *eventlog.Logger, certificates func() []Info) *Watch {
 	return &Watch{log: log, certificates: certificates, warned: map[string]time.Time{}}
 }
 
-// Run looks until the context ends.
+// Run checks the certificates until the context ends.
 func (w *Watch) Run(ctx context.Context) {
 	for SleepContext(ctx, w.look(time.Now())) {
 	}
 }
 
-// look logs what has to be known at that time, and returns the time until the next look.
+// look logs the warnings due at that time, and returns the time until the next check.
 func (w *Watch) look(at time.Time) time.Duration {
 	wait := certWatchInterval
 	seen := map[string]time.Time{}
@@ -71,10 +71,10 @@ func (w *Watch) look(at time.Time) time.Duration {
 	return max(wait, 10*time.Millisecond)
 }
 
-// TimeText renders a time as it stands in log lines and error texts.
+// TimeText renders a time as log lines and error texts show it.
 func TimeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// SleepContext sleeps for d and reports whether ctx is still there at the end.
+// SleepContext sleeps for d, and reports whether ctx is still not done then.
 func SleepContext(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

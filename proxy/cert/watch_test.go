@@ -14,7 +14,7 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// watchedLines runs a watch over certificates for a while, and returns the events of its log with the days from the start.
+// watchedLines runs a watch over certificates for a while, and returns the events it logged with the days since the start.
 func watchedLines(t *testing.T, during time.Duration, certificates func(since time.Duration) []Info) []string {
 	t.Helper()
 	var lines []string
@@ -43,7 +43,7 @@ func watchedLines(t *testing.T, during time.Duration, certificates func(since ti
 	return lines
 }
 
-// The clock of synctest begins at midnight of 2000-01-01.
+// day returns midnight of day n, counted from 0, of a synctest bubble, whose clock begins at midnight of 2000-01-01.
 func day(n int) time.Time { return time.Date(2000, 1, 1+n, 0, 0, 0, 0, time.UTC) }
 
 func TestACertificateThatEndsIsToldOfDailyAndThenAsAnError(t *testing.T) {
@@ -71,7 +71,7 @@ func TestWhatIsRenewedIsNotToldOf(t *testing.T) {
 		}
 		return []Info{
 			{Names: []string{"a.test"}, Source: config.TLSModeManual, NotAfter: end},
-			{Names: []string{"acme.test"}, Source: config.TLSModeACME, NotAfter: day(3)}, // told of by who renews it
+			{Names: []string{"acme.test"}, Source: config.TLSModeACME, NotAfter: day(3)}, // its renewal reports on it
 		}
 	})
 	if len(got) != 0 {

@@ -8,10 +8,10 @@ import (
 )
 
 // Config is one configuration file after parsing, with every default filled in and every value validated. It is
-// immutable once Load has returned it. Fields marked dynamic take effect at a reload; all others are static
-// and need a restart (S-2, S-3.4).
+// immutable after Load has returned it. Fields marked dynamic take effect at a reload; all others are static and need a
+// restart (S-2, S-3.4).
 type Config struct {
-	// Path is the file that was read, as it was given on the command line; a reload reads the same path (S-2.31).
+	// Path is the file that was read, as given on the command line; a reload reads the same path (S-2.31).
 	Path string
 	// Hash is the lower-case hexadecimal SHA-256 of the bytes that were read, for `status` and drift reports.
 	Hash string
@@ -19,7 +19,7 @@ type Config struct {
 	AllowWildcardBind bool
 	// HealthCheckPort is the TCP port of the health endpoint on 127.0.0.1; 0 disables it (S-9.1).
 	HealthCheckPort int
-	// HTTPSHealthPath is the path that HTTPS listeners answer with 200 whatever the Host; "" disables it. Dynamic.
+	// HTTPSHealthPath is the path that HTTPS listeners answer with 200 for any Host; "" disables it. Dynamic.
 	HTTPSHealthPath string
 	// AdminSocketPath is the absolute path of the admin socket; "" disables it (S-10).
 	AdminSocketPath string
@@ -29,21 +29,22 @@ type Config struct {
 	ConnectionIdleTimeout time.Duration
 	// HeaderTimeout bounds a TLS handshake, and the arrival of one complete request head (S-12.4).
 	HeaderTimeout time.Duration
-	// BodyIdleTimeout ends an exchange in which no byte of a body moved in either direction (S-6.9).
+	// BodyIdleTimeout ends an exchange in which no byte of a body has moved in either direction for that long (S-6.9).
 	BodyIdleTimeout time.Duration
 	// MaxConnections bounds the client connections open at once (S-12.2).
 	MaxConnections int
-	// MaxConnectionsPerClient is `max_connections_per_client`; 0 when it is not set. ConnectionShare is what holds.
+	// MaxConnectionsPerClient is `max_connections_per_client`; 0 if it is not set. ConnectionShare is the effective
+	// number.
 	MaxConnectionsPerClient int
-	// Sandbox reports whether the process gives up after its start what it no longer needs (S-4.7).
+	// Sandbox reports whether the process gives up, after its start, the rights it no longer needs (S-4.7).
 	Sandbox bool
-	// Logging says what is logged and where to (S-8).
+	// Logging says what is logged, and where (S-8).
 	Logging eventlog.Options
 	// RateLimit is the token bucket that every client address gets. Dynamic (S-7).
 	RateLimit limit.Config
 	// Body bounds request bodies. Dynamic.
 	Body Body
-	// Listeners are the address and port pairs that are served, in the order of the file; at least one.
+	// Listeners are the served address and port pairs, in the order of the file; at least one.
 	Listeners []Listener
 }
 
@@ -53,18 +54,18 @@ const (
 	SandboxOff = "off"
 )
 
-// DefaultAdminSocketPath is where the admin socket is when the file names no path.
+// DefaultAdminSocketPath is the admin socket's path if the file names none.
 const DefaultAdminSocketPath = "/run/reverse-proxy/admin.sock"
 
 // Body is the `[body]` table. All of it is dynamic.
 type Body struct {
-	// LimitBytes is the largest request body that is accepted, in bytes; > 0.
+	// LimitBytes is the largest accepted request body, in bytes; > 0.
 	LimitBytes int64
 }
 
-// Listener is one `[[listeners]]` entry: one address with an HTTPS port, and a redirect port beside it.
+// Listener is one `[[listeners]]` entry: one address with an HTTPS port and a redirect port.
 type Listener struct {
-	// BindAddr is the IP address to bind, in the spelling of the file.
+	// BindAddr is the IP address to bind, as the file spells it.
 	BindAddr string
 	// HTTPPort is the redirect port (S-13); 0 disables it.
 	HTTPPort int
@@ -72,11 +73,11 @@ type Listener struct {
 	HTTPSPort int
 	// TLS says where the listener's certificates come from.
 	TLS TLS
-	// Sites are the hosts served here and their upstreams. Dynamic.
+	// Sites are the hosts served here, with their upstreams. Dynamic.
 	Sites []Site
 }
 
-// TLSMode is the way in which a listener gets its certificates: one of the three constants below.
+// TLSMode is how a listener gets its certificates: one of the three constants below.
 type TLSMode string
 
 // The values of `listeners.tls.mode`.
@@ -99,7 +100,7 @@ type TLS struct {
 	ACMECacheDir string
 	// ACMEContact is the account's contact, a `mailto:` URL.
 	ACMEContact string
-	// ACMEDirectory is the directory URL of the CA, with the words "production" and "staging" already resolved.
+	// ACMEDirectory is the directory URL of the CA; the words "production" and "staging" are already resolved.
 	ACMEDirectory string
 	// ACMECAPath is a PEM file of roots to trust for the ACME server itself; "" for the system's roots.
 	ACMECAPath string
@@ -117,7 +118,7 @@ type CertificateFiles struct {
 
 // Site is one `[[listeners.sites]]` entry. All of it is dynamic.
 type Site struct {
-	// Host is the name that is served, lower-cased, without a port.
+	// Host is the served name, lower-cased, without a port.
 	Host string
 	// Upstream is the `host:port` that requests are forwarded to.
 	Upstream string
@@ -131,7 +132,7 @@ type Site struct {
 	MaxConnections int
 }
 
-// The addresses behind the two words that `acme_directory` takes besides a URL.
+// The URLs of the two words that `acme_directory` accepts in place of a URL.
 const (
 	ACMEProductionURL = "https://acme-v02.api.letsencrypt.org/directory"
 	ACMEStagingURL    = "https://acme-staging-v02.api.letsencrypt.org/directory"

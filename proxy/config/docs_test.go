@@ -12,7 +12,7 @@ import (
 // docExample matches a whole configuration.
 var docExample = regexp.MustCompile("(?s)\n```toml\n(.*?)\n```\n")
 
-// documentation is the text of docs/configuration.md.
+// documentation returns the text of docs/configuration.md.
 func documentation(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/configuration.md")
@@ -32,7 +32,7 @@ func TestTheDocumentedExamplesAreValid(t *testing.T) {
 	if len(examples) < 3 {
 		t.Fatalf("got %d examples in the documentation and the README, want at least 3", len(examples))
 	}
-	// What the examples name on the reader's machine is put into the test's directory.
+	// The paths of the reader's machine in the examples are replaced by paths in the test's directory.
 	here := strings.NewReplacer("/etc/reverse-proxy/wiki.", "DIR/a.", "/etc/reverse-proxy/ci.", "DIR/b.",
 		"/var/log/reverse-proxy/", "DIR/", "/var/lib/reverse-proxy/", "DIR/")
 	env := configEnvironment()

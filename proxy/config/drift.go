@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Drift is one static key whose value in the file is not the running one, so that it needs a restart (S-3.4).
+// Drift is one static key whose value in the file differs from the running one, so that it needs a restart (S-3.4).
 type Drift struct {
-	// Key is the key with its indices in the file; of a listener that the file no longer has, the running index.
+	// Key is the key with its indices in the file; for a listener that the file no longer has, the running index.
 	Key string `json:"key"`
-	// Running and File are the two values as text; "" is a key that is not set, or a listener that is not there.
+	// Running and File are the two values as text; "" for a key that is not set, or a listener that does not exist.
 	Running string `json:"running"`
 	File    string `json:"file"`
 }
@@ -38,7 +38,7 @@ func (c *Config) Drift(other *Config) []Drift {
 	return d
 }
 
-// OrUnset renders a number that is 0 when its key is not set.
+// OrUnset renders a number that is 0 if its key is not set.
 func OrUnset(number int) string {
 	if number == 0 {
 		return ""
@@ -64,7 +64,7 @@ func (d *driftList) compare(key string, running, file any) {
 	}
 }
 
-// listeners compares the listeners pair by pair, the removed ones first, the added ones last.
+// listeners compares the listeners pair by pair, with removed ones first and added ones last.
 func (d *driftList) listeners(running, file []Listener) {
 	matches := MatchListeners(running, file)
 	matched := make(map[int]bool)
@@ -83,7 +83,7 @@ func (d *driftList) listeners(running, file []Listener) {
 	}
 }
 
-// listener compares two listeners that are the same one.
+// listener compares the running and the new version of one listener.
 func (d *driftList) listener(key string, running, file Listener) {
 	d.compare(ChildKey(key, "bind_addr"), running.BindAddr, file.BindAddr)
 	d.compare(ChildKey(key, "http_port"), running.HTTPPort, file.HTTPPort)
@@ -91,7 +91,7 @@ func (d *driftList) listener(key string, running, file Listener) {
 	key = ChildKey(key, "tls")
 	d.compare(ChildKey(key, "mode"), running.TLS.Mode, file.TLS.Mode)
 	if running.TLS.Mode != file.TLS.Mode {
-		// The keys of the two modes have nothing to do with one another.
+		// The keys of two different modes have nothing in common.
 		return
 	}
 	d.compare(ChildKey(key, "acme_domains"), strings.Join(running.TLS.ACMEDomains, ", "), strings.Join(file.TLS.ACMEDomains, ", "))
@@ -102,7 +102,7 @@ func (d *driftList) listener(key string, running, file Listener) {
 	d.certificates(key, running.TLS.Certificates, file.TLS.Certificates)
 }
 
-// certificates compares the paths of manual mode: the first pair has keys of its own, the others are a list.
+// certificates compares the paths of manual mode: the first pair has its own keys, the others are a list.
 func (d *driftList) certificates(key string, running, file []CertificateFiles) {
 	if len(running) == 0 || len(file) == 0 {
 		return
@@ -126,15 +126,15 @@ func InSeconds(timeout time.Duration) string {
 	return strconv.FormatInt(int64(timeout/time.Second), 10)
 }
 
-// Address is the listener's `bind_addr:https_port`, by which it is known from one configuration to the next.
+// Address is the listener's `bind_addr:https_port`, which identifies it from one configuration to the next.
 func (l Listener) Address() string {
 	return net.JoinHostPort(l.BindAddr, strconv.Itoa(l.HTTPSPort))
 }
 
-// MatchListeners tells for each running listener which one of the file it is: the one of the same bind_addr:https_port,
-// else the first that is left over, in order, so that a changed port is one changed key and not a listener lost and
-// another found. -1 is a listener that the file no longer has. The sites of a running listener come from its match at
-// a reload.
+// MatchListeners returns for each running listener the index of its match in the file: the one of the same
+// bind_addr:https_port, else the first that is left over, in order, so that a changed port is one changed key and not
+// one removed and one added listener. It is -1 for a listener that the file no longer has. At a reload, the sites of a
+// running listener come from its match.
 func MatchListeners(running, file []Listener) []int {
 	byAddress := make(map[string]int)
 	for j, listener := range file {

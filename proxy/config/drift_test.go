@@ -86,7 +86,7 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 			}
 		})
 	}
-	// The reference says of every key whether it is static, and each of those has to show up above.
+	// The reference says of every key whether it is static; each static key must appear above.
 	for _, table := range Reference() {
 		for _, key := range table.Keys {
 			path, name := ChildKey(table.Path, key.Name), ChildKey(table.Path, key.Name)
@@ -100,7 +100,7 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 	}
 }
 
-// at makes listeners of these addresses; the port tells them apart.
+// at makes listeners of these addresses, which differ in their ports.
 func at(addresses ...string) []Listener {
 	listeners := make([]Listener, len(addresses))
 	for i, address := range addresses {

@@ -2,16 +2,16 @@ package config
 
 import "strings"
 
-// KeyError is one thing that is wrong with a configuration: the key that holds it, and what is wrong with its value
-// and what would be right, in one sentence without a final stop.
+// KeyError is one error in a configuration: the key that holds it, and what is wrong with its value and what would be
+// right, in one sentence without a final stop.
 type KeyError struct {
 	// Key is the dotted path with indices, as in `listeners[1].sites[0].upstream`; "" where no key is at fault.
 	Key string
-	// Problem tells what is wrong with the value and what would be right.
+	// Problem says what is wrong with the value and what would be right.
 	Problem string
 }
 
-// Error renders the key first and then the problem.
+// Error renders the key and then the problem.
 func (e KeyError) Error() string {
 	if e.Key == "" {
 		return e.Problem
@@ -19,8 +19,8 @@ func (e KeyError) Error() string {
 	return e.Key + ": " + e.Problem
 }
 
-// Errors is everything that is wrong with one configuration, in the order of the file: validation collects all
-// before it reports (S-1.2). It is never empty where it is returned as an error.
+// Errors is everything that is wrong with one configuration, in the order of the file: validation collects all errors
+// before it reports them (S-1.2). It is never empty when it is returned as an error.
 type Errors []KeyError
 
 // Error renders all the errors on one line, separated by semicolons.

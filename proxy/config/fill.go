@@ -20,7 +20,7 @@ func fillConfig(raw *rawConfig, tree map[string]any, problems *configProblems) {
 // filler is the state of one fillConfig.
 type filler struct {
 	problems *configProblems
-	// places tells for every key name the tables that it exists in, for suggestions.
+	// places lists for every key name the tables in which it exists, for suggestions.
 	places map[string][]string
 }
 
@@ -88,7 +88,7 @@ func (f *filler) fillSlice(target reflect.Value, value any, key string) {
 	}
 }
 
-// fillScalar fills a pointer field. An integer is taken for a float; nothing else is converted.
+// fillScalar fills a pointer field. An integer is accepted for a float; no other type is converted.
 func (f *filler) fillScalar(target reflect.Value, value any, key string) {
 	if number, ok := value.(int64); ok && target.Type().Elem().Kind() == reflect.Float64 {
 		value = float64(number)
@@ -101,7 +101,7 @@ func (f *filler) fillScalar(target reflect.Value, value any, key string) {
 	f.problems.addFault(key, "is %s; %s", describe(value), neededScalar(target.Type().Elem().Kind()))
 }
 
-// neededScalar says what a key of the kind takes.
+// neededScalar says what values a key of the kind takes.
 func neededScalar(kind reflect.Kind) string {
 	switch kind {
 	case reflect.Bool:
@@ -115,7 +115,7 @@ func neededScalar(kind reflect.Kind) string {
 	}
 }
 
-// describe names the TOML type of a value, and repeats the value where it is short.
+// describe names the TOML type of a value, and quotes the value if it is short.
 func describe(value any) string {
 	switch value := value.(type) {
 	case string:

@@ -10,7 +10,7 @@ import (
 	"reverse-proxy/proxy/config/configtest"
 )
 
-// configEnvironment is an environment of known time and descriptor limit.
+// configEnvironment returns an environment with a known time and descriptor limit.
 func configEnvironment() Environment {
 	return Environment{
 		Now:             func() time.Time { return configtest.Now },
@@ -24,7 +24,7 @@ func parseText(dir, text string) (*Config, error) {
 		configEnvironment())
 }
 
-// configErrorLines are the lines of an Errors, with the test's directory written as DIR; none for nil.
+// configErrorLines returns the lines of an Errors, with the test's directory written as DIR; none for nil.
 func configErrorLines(t *testing.T, dir string, err error) []string {
 	t.Helper()
 	if err == nil {

@@ -2,9 +2,9 @@ package config
 
 import "strings"
 
-// SplitAuthority takes the host out of a `host[:port]`, lower-cased and without one final dot. It is not ok for an
-// empty host, a port that is not a number up to 65535, user information, and characters that no host name or address
-// has (RFC 3986, section 3.2.2, without percent-encoding: DNS names have none).
+// SplitAuthority returns the host of a `host[:port]`, lower-cased and without one final dot. It is not ok for an empty
+// host, a port that is not a number up to 65535, user information, and characters that no host name or address has (RFC
+// 3986, section 3.2.2, without percent-encoding: DNS names have none).
 func SplitAuthority(authority string) (host string, ok bool) {
 	host = authority
 	if strings.HasPrefix(host, "[") {
@@ -53,8 +53,8 @@ func isIPv6Byte(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F' || c == ':' || c == '.'
 }
 
-// isNameByte accepts the underscore too: it is in no valid host name, but in names that DNS serves and that clients ask
-// for; such a request is for an unknown host (404), not a malformed one.
+// isNameByte accepts the underscore too: no valid host name has one, but DNS serves such names and clients ask for
+// them; such a request is for an unknown host (404), not malformed.
 func isNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_'
 }
@@ -69,7 +69,7 @@ func OnlyBytes(s string, ok func(byte) bool) bool {
 	return true
 }
 
-// LowerASCII returns s with A–Z lowered, and s itself, without an allocation, when there is nothing to lower.
+// LowerASCII returns s with A–Z lowered; if there is nothing to lower, it returns s itself, without an allocation.
 func LowerASCII(s string) string {
 	for i := range len(s) {
 		if 'A' <= s[i] && s[i] <= 'Z' {

@@ -5,26 +5,25 @@ import (
 	"encoding/hex"
 )
 
-// Load reads, parses and validates the configuration file at path. It is the one way to a Config, at startup, at
-// a reload and for `--validate` (S-1.2, S-3.2). allowWildcardBind is the command-line flag, which is OR-ed with the
+// Load reads, parses and validates the configuration file at path. It is the only way to a Config, at startup, at a
+// reload and for `--validate` (S-1.2, S-3.2). allowWildcardBind is the command-line flag, which is OR-ed with the
 // file's key every time (S-1.3).
 //
-// The error is an Errors that holds everything that is wrong, in the order of the file. A fault of the file itself
-// (unreadable, too long, no TOML) is a single KeyError without a key, whose text begins with the path. Nothing is
-// opened for writing, created or bound.
+// The error is an Errors that holds everything that is wrong, in the order of the file. An error of the file itself
+// (unreadable, too long, not TOML) is a single KeyError without a key, whose text begins with the path. Load opens
+// nothing for writing, and creates and binds nothing.
 func Load(path string, allowWildcardBind bool) (*Config, error) {
 	data, err := ReadStableFile(path, MaxBytes, nil)
 	return configFromRead(path, data, err, allowWildcardBind)
 }
 
-// Reload is Load for a running daemon, which waits for a file that is being replaced (S-2.32). It waits no
-// longer when stop is closed.
+// Reload is Load for a running daemon: it waits for a file that is being replaced (S-2.32), until stop is closed.
 func Reload(path string, allowWildcardBind bool, stop <-chan struct{}) (*Config, error) {
 	data, err := readSettledFile(path, MaxBytes, stop)
 	return configFromRead(path, data, err, allowWildcardBind)
 }
 
-// configFromRead is Load after the read, which has returned data or an error.
+// configFromRead is the part of Load after the read, which has returned data or an error.
 func configFromRead(path string, data []byte, err error, allowWildcardBind bool) (*Config, error) {
 	if err != nil {
 		return nil, Errors{{Problem: path + ": " + err.Error()}}

@@ -7,10 +7,10 @@ import "fmt"
 const maxNesting = 16
 
 // CheckNesting refuses text whose brackets nest, or whose keys are dotted, deeper than maxNesting. It runs before the
-// TOML parser because that one takes memory that grows with the square of the depth: a file of 1 MiB that holds
-// nothing but `{a=` would take all the memory of the machine.
+// TOML parser because that parser takes memory that grows with the square of the depth: a file of 1 MiB that holds only
+// `{a=` would take all the memory of the machine.
 //
-// It knows just enough TOML to leave strings and comments out; whatever it misjudges in broken text, the parser refuses.
+// It knows just enough TOML to skip strings and comments; whatever it misjudges in broken text, the parser refuses.
 func CheckNesting(data []byte) error {
 	depth, dots, line := 0, 0, 1
 	for i := 0; i < len(data); i++ {
@@ -48,8 +48,8 @@ func CheckNesting(data []byte) error {
 	return nil
 }
 
-// skipString returns the index behind the string that begins at data[start], or the end of a line or of the data for
-// one that is not closed.
+// skipString returns the index after the string that begins at data[start], or the end of the line or of the data if
+// the string is not closed.
 func skipString(data []byte, start int) int {
 	quote := data[start]
 	multiline := quoteRun(data, start) >= 3
@@ -78,7 +78,7 @@ func skipString(data []byte, start int) int {
 	return len(data)
 }
 
-// quoteRun is how often the byte at data[start] stands there in a row, counted up to 6.
+// quoteRun returns how often the byte at data[start] repeats from there, counted up to 6.
 func quoteRun(data []byte, start int) int {
 	run := 1
 	for run < 6 && start+run < len(data) && data[start+run] == data[start] {

@@ -10,11 +10,11 @@ import (
 )
 
 // parseConfig turns the text of a configuration into its raw form. Unknown keys and values of the wrong type are
-// collected in the problems, and parsing goes on; the error is for text that is no TOML, with line and column, after
-// which there is nothing to go on with.
+// collected in the problems, and parsing goes on. The error is for text that is not TOML, with line and column; parsing
+// then stops.
 //
-// The text is decoded into a generic tree and the tree into the structs by fillStruct, not by the toml package:
-// that one matches keys without regard to case, stops at the first wrong type, and names keys without indices.
+// The text is decoded into a generic tree, and fillStruct fills the structs from the tree. The toml package could do
+// both, but it matches keys without regard to case, stops at the first wrong type, and names keys without indices.
 func parseConfig(data []byte) (*rawConfig, *configProblems, error) {
 	if err := CheckNesting(data); err != nil {
 		return nil, nil, err
@@ -29,8 +29,8 @@ func parseConfig(data []byte) (*rawConfig, *configProblems, error) {
 	return raw, problems, nil
 }
 
-// DecodeTOML decodes text into a generic tree. The toml package panics where it meets a fault of its own; a reload
-// must survive that, and so it becomes an error.
+// DecodeTOML decodes text into a generic tree. The toml package panics on its own bugs; a reload must survive that, so
+// the panic becomes an error.
 func DecodeTOML(text string) (tree map[string]any, meta toml.MetaData, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -45,8 +45,8 @@ func DecodeTOML(text string) (tree map[string]any, meta toml.MetaData, err error
 	return tree, meta, err
 }
 
-// oneLine makes text safe to stand in one line of an error: control characters become visible escapes, and what is
-// longer than maxQuoted bytes is clipped.
+// oneLine makes text safe for one line of an error: control characters become visible escapes, and a text longer than
+// maxQuoted bytes is clipped.
 func oneLine(text string) string {
 	var line strings.Builder
 	for _, r := range text {

@@ -2,9 +2,9 @@ package config
 
 import "github.com/BurntSushi/toml"
 
-// keyPositions tells where each key of a decoded file stands, as an ordinal. The toml package lists the keys in
-// order but without indices; the indices are counted here. Keys inside an array of inline tables are not told
-// apart: they count as standing where the array does.
+// keyPositions returns the position of each key of a decoded file, as an ordinal. The toml package lists the keys in
+// order but without indices; the indices are counted here. Keys inside an array of inline tables are not distinguished:
+// they have the position of the array.
 func keyPositions(meta toml.MetaData) map[string]int {
 	positions := make(map[string]int)
 	lengths := make(map[string]int)
@@ -32,7 +32,7 @@ func keyPositions(meta toml.MetaData) map[string]int {
 	return positions
 }
 
-// notePosition notes where key stands unless it was seen before.
+// notePosition records the position of key unless it was seen before.
 func notePosition(positions map[string]int, key string, ordinal int) {
 	if _, seen := positions[key]; !seen {
 		positions[key] = ordinal

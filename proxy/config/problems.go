@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// MaxErrors bounds how many errors one file yields. A file with more is no configuration, and its errors go into
-// the log and to the admin socket.
+// MaxErrors bounds how many errors one file yields. A file with more is not a configuration, and its errors go into the
+// log and to the admin socket.
 const MaxErrors = 1000
 
 // maxQuoted is the number of bytes of a value that an error repeats.
@@ -21,19 +21,20 @@ type configProblems struct {
 	positions map[string]int
 }
 
-// newConfigProblems returns an empty collection. positions is where the keys stand in the file, as keyPositions tells.
+// newConfigProblems returns an empty collection. positions are the positions of the keys in the file, as keyPositions
+// returns them.
 func newConfigProblems(positions map[string]int) *configProblems {
 	return &configProblems{faulty: map[string]bool{}, positions: positions}
 }
 
-// addFault adds a problem that makes the value of key unusable, so that later problems of it, or of keys under it,
-// would only be consequences: add leaves those out.
+// addFault adds a problem that makes the value of key unusable, so that later problems with it, or with keys under it,
+// would only be consequences: add omits those.
 func (p *configProblems) addFault(key, format string, args ...any) {
 	p.add(key, format, args...)
 	p.faulty[key] = true
 }
 
-// add adds a problem of the key: what is wrong, then what would be right.
+// add adds a problem with the key: what is wrong, then what would be right.
 func (p *configProblems) add(key, format string, args ...any) {
 	for prefix := key; prefix != ""; prefix = parentKey(prefix) {
 		if p.faulty[prefix] {
@@ -45,7 +46,7 @@ func (p *configProblems) add(key, format string, args ...any) {
 	}
 }
 
-// sorted returns the problems in the order of the file: each stands where its key does, one about a missing key where
+// sorted returns the problems in the order of the file: each at the position of its key, one about a missing key where
 // its table begins, and one about a missing table at the end.
 func (p *configProblems) sorted() Errors {
 	errs := Errors(p.errs)
@@ -60,7 +61,8 @@ func (p *configProblems) sorted() Errors {
 	return errs
 }
 
-// position is where the key stands in the file, or the nearest table above it that does, or behind everything.
+// position returns the position of the key in the file, or of the nearest table above it that is there, or one after
+// everything.
 func (p *configProblems) position(key string) int {
 	for ; key != ""; key = parentKey(key) {
 		if position, ok := p.positions[key]; ok {
@@ -70,13 +72,14 @@ func (p *configProblems) position(key string) int {
 	return len(p.positions) + 1
 }
 
-// parentKey is the key without its last part or index: `a[1].b` has the parent `a[1]`, that has `a`, and that "".
+// parentKey returns the key without its last part or index: `a[1].b` has the parent `a[1]`, which has `a`, which has
+// "".
 func parentKey(key string) string {
 	return key[:max(strings.LastIndexAny(key, ".["), 0)]
 }
 
-// ChildKey is the path of the key name in the table at path ("" for the top level). A name that is no bare TOML key is
-// quoted.
+// ChildKey returns the path of the key name in the table at path ("" for the top level). A name that is not a bare TOML
+// key is quoted.
 func ChildKey(path, name string) string {
 	bare := strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 	switch {
@@ -91,12 +94,12 @@ func ChildKey(path, name string) string {
 	return path + "." + name
 }
 
-// IndexKey is the path of element i of the array at path.
+// IndexKey returns the path of element i of the array at path.
 func IndexKey(path string, i int) string {
 	return path + "[" + strconv.Itoa(i) + "]"
 }
 
-// Quoted is a value as an error repeats it: in quotes, escaped to one line, clipped to maxQuoted bytes.
+// Quoted returns a value as errors show it: in quotes, escaped to one line, clipped to maxQuoted bytes.
 func Quoted(value string) string {
 	if len(value) > maxQuoted {
 		return strconv.Quote(strings.ToValidUTF8(value[:maxQuoted], "") + "…")

@@ -1,7 +1,7 @@
 package config
 
-// The raw types mirror the TOML file, key by key: their `toml` tags are the keys that exist, and no others. Pointers
-// tell a key that is missing from one that is zero.
+// The raw types mirror the TOML file, key by key: their `toml` tags are exactly the keys that exist. Pointers
+// distinguish a missing key from one that is zero.
 
 // rawConfig is the file's top level.
 type rawConfig struct {

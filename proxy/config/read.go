@@ -15,24 +15,23 @@ import (
 // need, and low enough that a wrong path costs nothing.
 const MaxBytes = 1 << 20
 
-// errChangedWhileRead is what a reader gets when the file is not the same before and after the read (S-2.30).
+// errChangedWhileRead is the error for a file that is not the same before and after the read (S-2.30).
 var errChangedWhileRead = errors.New("changed while being read, please retry")
 
-// ErrNoFile is the error of reading a file that does not exist.
+// ErrNoFile is the error for a file that does not exist.
 var ErrNoFile = errors.New("no such file; create it or correct the path")
 
-// ReadStableFile reads the regular file at path, of at most limit bytes, and refuses it when its size, modification
-// time or inode differ before and after the read: a half-written file must not be taken for the whole (S-2.30).
-// Symbolic links are followed. It never blocks on a named pipe and opens nothing but regular files. beforeSecondLook,
-// if not nil, runs between the read and the second look; tests use it to change the file. The errors do not name the
-// path.
+// ReadStableFile reads the regular file at path, of at most limit bytes, and refuses it if its size, modification time
+// or inode differ before and after the read: a half-written file must not be taken for the whole (S-2.30). It follows
+// symbolic links, never blocks on a named pipe, and opens only regular files. beforeSecondLook, if not nil, runs
+// between the read and the second check; tests use it to change the file. The errors do not name the path.
 func ReadStableFile(path string, limit int64, beforeSecondLook func()) ([]byte, error) {
 	before, err := statRegular(path, limit)
 	if err != nil {
 		return nil, err
 	}
-	// The file may have become a named pipe since the look at it; without O_NONBLOCK the open would then wait for a
-	// writer for ever.
+	// The file may have become a named pipe since it was checked; without O_NONBLOCK the open would then wait for a
+	// writer forever.
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fileProblem(err)
@@ -52,7 +51,7 @@ func ReadStableFile(path string, limit int64, beforeSecondLook func()) ([]byte, 
 	if beforeSecondLook != nil {
 		beforeSecondLook()
 	}
-	// By path and not by descriptor, because an editor that saves by renaming leaves the descriptor's file untouched.
+	// By path and not by descriptor, because an editor that saves by renaming leaves the descriptor's file unchanged.
 	after, err := os.Stat(path)
 	if err != nil || !sameVersion(before, after) || int64(len(data)) != after.Size() {
 		return nil, errChangedWhileRead
@@ -60,7 +59,7 @@ func ReadStableFile(path string, limit int64, beforeSecondLook func()) ([]byte, 
 	return data, nil
 }
 
-// statRegular looks at path without opening it, and refuses what is no regular file or longer than limit bytes.
+// statRegular checks path without opening it, and refuses anything but a regular file of at most limit bytes.
 func statRegular(path string, limit int64) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -75,12 +74,12 @@ func statRegular(path string, limit int64) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// sameVersion reports whether two looks at a file saw the same contents, as far as its metadata can tell (S-2.30).
+// sameVersion reports whether a file had the same contents both times, as far as its metadata shows (S-2.30).
 func sameVersion(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// fileKind names a kind of file that is no regular file, with its article.
+// fileKind names a kind of file other than a regular one, with its article.
 func fileKind(mode fs.FileMode) string {
 	switch {
 	case mode.IsDir():
@@ -96,8 +95,8 @@ func fileKind(mode fs.FileMode) string {
 	}
 }
 
-// fileProblem turns an error of the os package into the cause alone, without the path that the message names already,
-// and what to do about it.
+// fileProblem turns an error of the os package into its cause, without the path, which the message already names, and
+// adds what to do about it.
 func fileProblem(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -111,7 +110,7 @@ func fileProblem(err error) error {
 	return fmt.Errorf("cannot be read: %w", err)
 }
 
-// checkText refuses what cannot be a configuration before the parser sees it: nothing at all, or binary data.
+// checkText refuses what cannot be a configuration before the parser sees it: an empty file or binary data.
 func checkText(data []byte) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return errors.New("is empty; a configuration has at least [rate_limit], [body] and one [[listeners]]")

@@ -32,7 +32,7 @@ func TestFaultsOfTheFileAreOneErrorThatBeginsWithThePath(t *testing.T) {
 		t.Fatal(err)
 	}
 	huge := configtest.WriteFile(t, dir, "huge", "")
-	// A sparse file of 1 TiB: reading it whole would not end well.
+	// A sparse file of 1 TiB: the test would not survive reading it whole.
 	if err := os.Truncate(huge, 1<<40); err != nil {
 		t.Fatal(err)
 	}
@@ -72,8 +72,8 @@ func TestAFileThatTheUserMayNotReadIsAnErrorOfItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if os.Getuid() == 0 {
-		// Root reads everything, so this thread gives up root for files only. It ends with the goroutine, because it
-		// is never unlocked.
+		// Root can read everything, so this thread gives up root's rights for files. It ends with the goroutine,
+		// because it is never unlocked.
 		runtime.LockOSThread()
 		syscall.Setfsuid(65534)
 		defer syscall.Setfsuid(0)
@@ -157,7 +157,7 @@ func TestAFileThatStaysIsRead(t *testing.T) {
 	}
 }
 
-// A writer that never stops is what the check is for; the test ends at the first refusal.
+// TestLoadConfigRefusesAFileThatIsRewrittenAllTheTime has a writer that never stops; it ends at the first refusal.
 func TestLoadConfigRefusesAFileThatIsRewrittenAllTheTime(t *testing.T) {
 	text := []byte(configtest.Minimal + strings.Repeat("# padding\n", 80_000))
 	path := configtest.WriteFile(t, t.TempDir(), "config.toml", string(text))

@@ -1,15 +1,15 @@
 package config
 
-// Table is one table of the configuration file, as docs/configuration.md and reverse-proxy.toml(5) describe it.
-// Both are made from Reference, and tests hold it against the raw types, the validation and the drift.
+// Table is one table of the configuration file, as docs/configuration.md and reverse-proxy.toml(5) describe it. Both
+// are generated from Reference, and tests compare it with the raw types, the validation and the drift.
 type Table struct {
-	// Path is the name of the table in its header, as in `listeners.tls`; "" for the top level.
+	// Path is the table's name in its header, as in `listeners.tls`; "" for the top level.
 	Path string
-	// IsArray reports whether the table may stand several times, under a header in double brackets.
+	// IsArray reports whether the table may occur several times, under a header in double brackets.
 	IsArray bool
-	// About are sentences about the table in Markdown, of which only code in backticks is used; "" for none.
+	// About describes the table in Markdown, limited to code in backticks; "" for no description.
 	About string
-	// Keys are the keys of the table, in the order in which they are described; those of inner tables are not here.
+	// Keys are the table's own keys, in the order of their description; those of inner tables are not included.
 	Keys []Key
 }
 
@@ -21,17 +21,17 @@ type Key struct {
 	Type string
 	// Min and Max are the bounds of a number, both included, as TOML writes them; "" for none.
 	Min, Max string
-	// Values are all the strings that the key takes; nil if they cannot be listed.
+	// Values are all strings that the key takes; nil if they cannot be listed.
 	Values []string
-	// Default is the value of a key that is not there, as TOML writes it; "" for a key without one.
+	// Default is the value of a key that is not set, as TOML writes it; "" for a key without a default.
 	Default string
-	// Need tells what becomes of a key without a default: `required`, `required by` a mode, or `not set`.
+	// Need describes a key without a default: `required`, `required by` a mode, or `not set`.
 	Need string
-	// Dynamic keys take effect at a reload, all others at a restart (S-3.4).
+	// Dynamic reports whether the key takes effect at a reload; all others need a restart (S-3.4).
 	Dynamic bool
-	// Promise is the number of the promise that the key is about, in docs/promises.md.
+	// Promise is the number of the promise about the key, in docs/promises.md.
 	Promise string
-	// Text says what the key does and what may stand there, in Markdown like Table.About.
+	// Text says what the key does and which values it may have, in Markdown like Table.About.
 	Text string
 }
 
@@ -44,7 +44,7 @@ const (
 	stringsKey = "array of strings"
 )
 
-// What becomes of keys without a default.
+// The values of Key.Need.
 const (
 	requiredKey = "required"
 	unsetKey    = "not set"

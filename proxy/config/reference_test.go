@@ -13,7 +13,7 @@ import (
 	"reverse-proxy/proxy/config/configtest"
 )
 
-// referenceText is configtest.EveryKey, in which every key stands, with the line of one key replaced; "" takes the key out.
+// referenceText returns configtest.EveryKey, which has every key, with the line of one key replaced; "" removes the key.
 func referenceText(t *testing.T, table Table, key Key, line string) string {
 	t.Helper()
 	here := ""
@@ -31,8 +31,8 @@ func referenceText(t *testing.T, table Table, key Key, line string) string {
 	return ""
 }
 
-// forEachKey runs test for every key of the reference. load parses configtest.EveryKey, in which the key has the value, or is left
-// out if that is "".
+// forEachKey runs test for every key of the reference. load parses configtest.EveryKey with the given value of the key, or without
+// the key if the value is "".
 func forEachKey(t *testing.T, test func(t *testing.T, key Key, path string, load func(value string) (*Config, []string))) {
 	t.Helper()
 	dir := configtest.CertificateDir(t)
@@ -59,7 +59,7 @@ func forEachKey(t *testing.T, test func(t *testing.T, key Key, path string, load
 	}
 }
 
-// refuses reports whether the errors are one, about the key.
+// refuses reports whether there is exactly one error, about the key.
 func refuses(lines []string, path string) bool {
 	if len(lines) != 1 {
 		return false
@@ -68,7 +68,7 @@ func refuses(lines []string, path string) bool {
 	return tableName(key) == path
 }
 
-// rawTables lists the tables of a raw type, with the types of their keys, as the reference has them.
+// rawTables lists the tables of a raw type with the types of their keys, in the form of the reference.
 func rawTables(raw reflect.Type, path string, isArray bool) []Table {
 	types := map[reflect.Kind]string{reflect.Bool: booleanKey, reflect.Int64: integerKey, reflect.Float64: numberKey, reflect.String: stringKey}
 	table := Table{Path: path, IsArray: isArray}

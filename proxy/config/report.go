@@ -2,13 +2,13 @@ package config
 
 import "fmt"
 
-// Report is the one line that `--validate` prints for a good configuration (S-1.2), as in
-// `configuration OK: /etc/reverse-proxy/config.toml: 2 listeners, 3 sites`.
+// Report returns the one line that `--validate` prints for a good configuration (S-1.2), as in `configuration OK:
+// /etc/reverse-proxy/config.toml: 2 listeners, 3 sites`.
 func Report(cfg *Config) string {
 	return fmt.Sprintf("configuration OK: %s: %s, %s", cfg.Path, Count(len(cfg.Listeners), "listener"), Count(SiteCount(cfg), "site"))
 }
 
-// SiteCount is the number of sites over all listeners.
+// SiteCount returns the number of sites over all listeners.
 func SiteCount(cfg *Config) int {
 	sites := 0
 	for _, listener := range cfg.Listeners {
@@ -17,7 +17,7 @@ func SiteCount(cfg *Config) int {
 	return sites
 }
 
-// Count is a number with its noun, in the plural where it is not one.
+// Count returns a number with its noun, which is in the plural unless the number is 1.
 func Count(number int, noun string) string {
 	if number == 1 {
 		return "1 " + noun

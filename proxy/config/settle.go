@@ -7,17 +7,17 @@ import (
 )
 
 const (
-	// SettleWithin is how long a reload tries to read a file that is being replaced before it refuses (S-2.32).
+	// SettleWithin is how long a reload retries a file that is being replaced before it refuses (S-2.32).
 	SettleWithin = time.Second
 	// settlePause is the time between two tries.
 	settlePause = 20 * time.Millisecond
-	// settleQuiet is how long ago the last write must be. A program that writes a file in pieces leaves it unchanged for
-	// moments in which size, time and inode cannot tell half of it from the whole.
+	// settleQuiet is how old the last write must be. A program that writes a file in pieces pauses between them, and
+	// size, time and inode then do not show that the file is incomplete.
 	settleQuiet = 50 * time.Millisecond
 )
 
-// readSettledFile reads the file at path like ReadStableFile, and tries again for up to SettleWithin while the file is
-// being replaced: it changes, has just been written, is missing or is empty. The error is the one of the last try. It ends
+// readSettledFile reads the file at path like ReadStableFile, and retries for up to SettleWithin while the file is being
+// replaced: while it changes, has just been written, is missing or is empty. The error is that of the last try. It ends
 // early when stop is closed.
 func readSettledFile(path string, limit int64, stop <-chan struct{}) ([]byte, error) {
 	return untilSettled(stop, func() (data []byte, err error, settled bool) {
@@ -34,8 +34,8 @@ func readSettledFile(path string, limit int64, stop <-chan struct{}) ([]byte, er
 	})
 }
 
-// untilSettled calls read until it reports a settled file, or SettleWithin is over, or stop is closed. It returns what read
-// returned last.
+// untilSettled calls read until it reports a settled file, SettleWithin is over, or stop is closed. It returns the last
+// results of read.
 func untilSettled(stop <-chan struct{}, read func() (data []byte, err error, settled bool)) ([]byte, error) {
 	deadline := time.Now().Add(SettleWithin)
 	for {
@@ -51,7 +51,7 @@ func untilSettled(stop <-chan struct{}, read func() (data []byte, err error, set
 	}
 }
 
-// writtenWithin reports whether the file at path was written less than d ago. A time in the future tells nothing.
+// writtenWithin reports whether the file at path was written less than d ago. It ignores a time in the future.
 func writtenWithin(path string, d time.Duration) bool {
 	info, err := os.Stat(path)
 	if err != nil {

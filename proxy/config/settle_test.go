@@ -13,7 +13,7 @@ func TestAFileThatIsBeingReplacedIsReadWhenItHasSettled(t *testing.T) {
 	denied := errors.New("permission denied")
 	for _, c := range []struct {
 		name string
-		// settlesAfter is how long the reads find the file unsettled; negative for ever.
+		// settlesAfter is how long the file is unsettled; negative for forever.
 		settlesAfter time.Duration
 		err          error
 		want         string
@@ -60,11 +60,11 @@ func TestAShutdownEndsTheWaitForAFile(t *testing.T) {
 	})
 }
 
-// In a bubble the clock is decades behind that of the files, so that a test sets the times of its files itself.
+// In a synctest bubble the clock is decades behind that of the files, so the test sets the times of its files itself.
 func TestWhatAFileShowsWhileItIsBeingReplaced(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		// begin makes the file as it is at first, and settle what it becomes after 300 ms.
+		// begin creates the file, and settle puts it into its final state after 300 ms.
 		begin, settle func(t *testing.T, path string)
 		want, err     string
 	}{
@@ -118,7 +118,7 @@ func TestWhatAFileShowsWhileItIsBeingReplaced(t *testing.T) {
 	})
 }
 
-// writtenNow puts a file in place that was written at the time of the bubble.
+// writtenNow puts a file in place that was written at the bubble's current time.
 func writtenNow(text string) func(*testing.T, string) {
 	return func(t *testing.T, path string) { putFile(t, path, text, time.Now()) }
 }
@@ -126,7 +126,7 @@ func writtenNow(text string) func(*testing.T, string) {
 // whole puts a file in place that was finished long ago.
 func whole(t *testing.T, path string) { putFile(t, path, "whole", time.Now().Add(-time.Hour)) }
 
-// putFile replaces the file at path at once, so that nobody sees the new one with the time of the machine's clock.
+// putFile replaces the file at path atomically, so that no reader sees the new one with the machine's time.
 func putFile(t *testing.T, path, text string, at time.Time) {
 	next := path + ".next"
 	if err := errors.Join(os.WriteFile(next, []byte(text), 0o600), os.Chtimes(next, at, at), os.Rename(next, path)); err != nil {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// suggest says what was probably meant by the key name, which does not exist in the table that table mirrors: a key
-// with nearly the same spelling, else the table that the key belongs into, else all the keys that exist there.
+// suggest says what was probably meant by the key name, which does not exist in the given table: a key with nearly the
+// same spelling, else the table to which the key belongs, else all the keys that exist there.
 func (f *filler) suggest(name string, table reflect.Type) string {
 	var known []string
 	for i := range table.NumField() {
@@ -23,8 +23,8 @@ func (f *filler) suggest(name string, table reflect.Type) string {
 	return "the keys here are " + strings.Join(known, ", ")
 }
 
-// nearest returns the candidate that name is most likely a misspelling of. It allows one edit for each three
-// characters of the candidate, so that short names are not matched with anything.
+// nearest returns the candidate that name is most likely a misspelling of. It allows one edit per three characters of
+// the candidate, so that short names match nothing.
 func nearest(name string, candidates []string) (string, bool) {
 	best, bestDistance := "", -1
 	for _, candidate := range candidates {
@@ -40,11 +40,11 @@ func nearest(name string, candidates []string) (string, bool) {
 	return best, bestDistance >= 0
 }
 
-// editDistance is the number of bytes to insert, delete, replace, or swap with the next one, to turn a into b (the
+// editDistance returns the number of bytes to insert, delete, replace, or swap with the next one, to turn a into b (the
 // optimal string alignment distance).
 func editDistance(a, b string) int {
-	// The rows are those of the table of distances between the beginnings of a and of b: the one that is being
-	// filled, and the two before it.
+	// The rows are those of the table of distances between prefixes of a and b: the one being filled, and the two
+	// before it.
 	var before []int
 	above, row := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
@@ -67,7 +67,7 @@ func editDistance(a, b string) int {
 	return row[len(b)]
 }
 
-// keyPlaces lists for every key of the configuration where it belongs, in words.
+// keyPlaces lists for every key of the configuration the tables to which it belongs, in words.
 func keyPlaces(top reflect.Type) map[string][]string {
 	places := make(map[string][]string)
 	var walk func(table reflect.Type, path, where string)
@@ -92,7 +92,7 @@ func keyPlaces(top reflect.Type) map[string][]string {
 // indices matches the indices of a key's path.
 var indices = regexp.MustCompile(`\[\d+\]`)
 
-// tableName is a key's path as it stands in a table's header, without indices.
+// tableName returns a key's path as a table's header has it, without indices.
 func tableName(key string) string {
 	return indices.ReplaceAllString(key, "")
 }

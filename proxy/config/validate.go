@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Environment is what validation asks of the machine besides its files.
+// Environment is what validation needs to know of the machine besides its files.
 type Environment struct {
-	// Now is the time that certificates are judged by.
+	// Now returns the time at which certificates are judged.
 	Now func() time.Time
-	// DescriptorLimit is the number of file descriptors that the process may have open.
+	// DescriptorLimit returns the number of file descriptors that the process may have open.
 	DescriptorLimit func() uint64
 }
 
@@ -19,30 +19,28 @@ func systemEnvironment() Environment {
 	return Environment{Now: time.Now, DescriptorLimit: processDescriptorLimit}
 }
 
-// processDescriptorLimit is the soft limit RLIMIT_NOFILE, which the Go runtime has raised to the hard one by the time
-// that anybody asks.
+// processDescriptorLimit returns the soft limit RLIMIT_NOFILE, which the Go runtime has by then raised to the hard one.
 func processDescriptorLimit() uint64 {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		// It cannot fail with these arguments. If it did, a limit that nobody knows must not keep the proxy down.
+		// It cannot fail with these arguments. If it did, an unknown limit must not keep the proxy from starting.
 		return ^uint64(0)
 	}
 	return limit.Cur
 }
 
-// validator is the state of one validate.
+// validator is the state of one call of validate.
 type validator struct {
 	*configProblems
 	env Environment
-	// dir is the directory of the configuration file: relative paths in it are taken from there.
+	// dir is the directory of the configuration file, from which relative paths start.
 	dir string
-	// connections is max_connections, of which other numbers are parts.
+	// connections is max_connections, which bounds other numbers.
 	connections int
 }
 
 // validate turns the raw configuration into a resolved one: every default filled in, every value checked against the
-// rules S-2.1 to S-2.24. It goes through all of it whatever it finds; the result is only good if the problems are
-// still empty.
+// rules S-2.1 to S-2.24. It always checks everything; the result is valid only if there are no problems afterwards.
 func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environment, problems *configProblems) *Config {
 	v := &validator{configProblems: problems, env: env, dir: filepath.Dir(path)}
 	cfg := &Config{
@@ -81,7 +79,7 @@ func (v *validator) sandbox(value *string) bool {
 	return text != SandboxOff
 }
 
-// orDefault is the value of a key, or its default where the file does not have it.
+// orDefault returns the value of a key, or its default if the file does not have it.
 func orDefault[T any](value *T, otherwise T) T {
 	if value == nil {
 		return otherwise
@@ -89,7 +87,7 @@ func orDefault[T any](value *T, otherwise T) T {
 	return *value
 }
 
-// required is the value of a string that has to be there and not empty. If it is not, the problem names what to write,
+// required returns the value of a string that must be present and not empty. Otherwise the problem names what to write,
 // and the result is "".
 func (v *validator) required(key string, value *string, write string) string {
 	switch {

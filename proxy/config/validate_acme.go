@@ -17,8 +17,8 @@ func (v *validator) acme(key string, raw rawTLS, cfg *TLS) {
 	cfg.ACMECAPath = v.acmeCAPath(ChildKey(key, "acme_ca_path"), raw.ACMECAPath)
 }
 
-// acmeDomains checks the names to order certificates for: host names with a dot at least, because no CA issues for
-// others and autocert refuses them, each of them once.
+// acmeDomains checks the names to order certificates for: distinct host names with at least one dot, because no CA
+// issues for others and autocert refuses them.
 func (v *validator) acmeDomains(key string, values []string) []string {
 	if len(values) == 0 {
 		v.add(key, `missing or empty; write the names to hold certificates for, as in ["git.example.com"]`)
@@ -45,8 +45,7 @@ func (v *validator) acmeDomains(key string, values []string) []string {
 	return domains
 }
 
-// acmeCacheDir checks the cache's path. The directory need not exist yet, but what exists of the path has to let the
-// proxy create it.
+// acmeCacheDir checks the cache's path. The directory need not exist yet, but the proxy must then be able to create it.
 func (v *validator) acmeCacheDir(key string, value *string) string {
 	path := v.resolvePath(v.required(key, value,
 		`write a directory for keys and certificates, as in "/var/lib/reverse-proxy/acme"`))

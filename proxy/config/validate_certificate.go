@@ -13,9 +13,9 @@ import (
 // maxCertificateBytes is the length above which a certificate or key file is refused unread.
 const maxCertificateBytes = 1 << 20
 
-// LoadCertificatePair reads a certificate with its key and checks that the two fit and that the certificate is not
+// LoadCertificatePair reads a certificate with its key and checks that they match and that the certificate is not
 // expired at now (S-2.5). The certificate's Leaf is set. The problem's key is `cert_path` or `key_path`, whichever is
-// at fault; nil means none. It never blocks, whatever the paths name.
+// at fault; nil means no problem. It never blocks, whatever the paths name.
 func LoadCertificatePair(files CertificateFiles, now time.Time) (*tls.Certificate, *KeyError) {
 	certPEM, err := ReadStableFile(files.CertPath, maxCertificateBytes, nil)
 	if err != nil {
@@ -44,12 +44,12 @@ func LoadCertificatePair(files CertificateFiles, now time.Time) (*tls.Certificat
 	return &pair, nil
 }
 
-// certificateProblem makes the problem of one of the two keys of a pair.
+// certificateProblem returns a problem with one of the two keys of a pair.
 func certificateProblem(key, format string, args ...any) *KeyError {
 	return &KeyError{Key: key, Problem: fmt.Sprintf(format, args...)}
 }
 
-// firstCertificate is the leaf: the first certificate in the PEM text.
+// firstCertificate returns the leaf: the first certificate in the PEM text.
 func firstCertificate(text []byte) (*x509.Certificate, error) {
 	for {
 		var block *pem.Block
@@ -68,7 +68,7 @@ func firstCertificate(text []byte) (*x509.Certificate, error) {
 	}
 }
 
-// checkKeyPEM refuses a file without a private key, or with an encrypted one, which nobody could unlock at startup.
+// checkKeyPEM refuses a file without a private key, or with an encrypted one, which the proxy could not unlock.
 func checkKeyPEM(text []byte) error {
 	for {
 		var block *pem.Block
@@ -84,7 +84,7 @@ func checkKeyPEM(text []byte) error {
 	}
 }
 
-// CertificateNames names a certificate in an error: its DNS names, or its subject where it has none.
+// CertificateNames names a certificate in an error: its DNS names, or its subject if it has none.
 func CertificateNames(leaf *x509.Certificate) string {
 	if len(leaf.DNSNames) == 0 {
 		return Quoted(leaf.Subject.String())

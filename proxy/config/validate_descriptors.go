@@ -1,14 +1,14 @@
 package config
 
-// maxConnectionsBound is above what any kernel gives one process in descriptors, and below what the arithmetic with it
-// could overflow at.
+// maxConnectionsBound is more descriptors than any kernel gives one process, and small enough that computations with it
+// cannot overflow.
 const maxConnectionsBound = 1 << 30
 
 // spareDescriptors is what the process needs besides connections and listeners: standard streams, log file, admin
-// socket and its clients, health port, ACME, certificates while they are read, the runtime's own.
+// socket and its clients, health port, ACME, certificates while they are read, and the Go runtime's own.
 const spareDescriptors = 64
 
-// maxConnections resolves `max_connections`, the number alone; descriptors judges it by the process's limit.
+// maxConnections resolves only the number `max_connections`; descriptors compares it with the process's limit.
 func (v *validator) maxConnections(value *int64) int {
 	number := orDefault(value, 1024)
 	if number < 1 || number > maxConnectionsBound {
@@ -19,7 +19,8 @@ func (v *validator) maxConnections(value *int64) int {
 	return int(number)
 }
 
-// maxConnectionsPerClient checks `max_connections_per_client`, a part of max_connections (S-12.6). Without the key it is 0.
+// maxConnectionsPerClient checks `max_connections_per_client`, a part of max_connections (S-12.6). It returns 0 without the
+// key.
 func (v *validator) maxConnectionsPerClient(value *int64, maxConnections int) int {
 	if value == nil {
 		return 0
@@ -31,7 +32,7 @@ func (v *validator) maxConnectionsPerClient(value *int64, maxConnections int) in
 	return int(*value)
 }
 
-// ConnectionShare is how many of max_connections one client may hold while others wait (S-12.6).
+// ConnectionShare returns how many of max_connections one client may hold while others wait (S-12.6).
 func (c *Config) ConnectionShare() int {
 	if c.MaxConnectionsPerClient > 0 {
 		return c.MaxConnectionsPerClient
@@ -39,13 +40,13 @@ func (c *Config) ConnectionShare() int {
 	return max(1, c.MaxConnections/4)
 }
 
-// descriptorsNeeded is the number of file descriptors that cfg can make the process use: each client connection may
-// have one upstream connection, each listener has two ports, and some are kept spare (S-2.22).
+// descriptorsNeeded returns the number of file descriptors that cfg can make the process use: each client connection
+// may have one upstream connection, each listener has two ports, and some are kept spare (S-2.22).
 func descriptorsNeeded(cfg *Config) int {
 	return 2*cfg.MaxConnections + 2*len(cfg.Listeners) + spareDescriptors
 }
 
-// descriptors checks that the process may open as many file descriptors as max_connections can make it use (S-2.22).
+// descriptors checks that the process may open all the file descriptors that max_connections may require (S-2.22).
 func (v *validator) descriptors(cfg *Config) {
 	need, limit := uint64(descriptorsNeeded(cfg)), v.env.DescriptorLimit()
 	if need <= limit {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// hostnameProblem tells why the lower-cased host is no host name, or "" if it is one: labels of letters, digits and
-// inner hyphens, up to 63 bytes each and 253 in all (RFC 952, RFC 1123 section 2.1). An underscore and a trailing dot
-// are refused. So is an all-digit last label: what looks like an IPv4 address is one to a browser (URL standard,
+// hostnameProblem returns why the lower-cased host is not a host name, or "" if it is one: labels of letters, digits
+// and inner hyphens, up to 63 bytes each and 253 in total (RFC 952, RFC 1123 section 2.1). It refuses underscores and a
+// trailing dot. It also refuses an all-digit last label: browsers take such a name for an IPv4 address (URL standard,
 // section 3.5).
 func hostnameProblem(host string) string {
 	if problem := domainProblem(host); problem != "" {
@@ -44,7 +44,7 @@ func domainProblem(host string) string {
 	return ""
 }
 
-// labelProblem tells why a part between dots is none, or "".
+// labelProblem returns why a part between dots is not a valid label, or "".
 func labelProblem(label string) string {
 	switch {
 	case label == "":

@@ -6,8 +6,8 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// The bounds of the rate limit, wide enough for any use, and narrow enough that neither the time until the next token
-// nor a bucket's size leaves the range of what is computed with them.
+// The bounds of the rate limit are wide enough for any use, and narrow enough that neither the time until the next
+// token nor a bucket's size overflows.
 const (
 	minRequestsPerSecond = 0.0001
 	maxRequestsPerSecond = 1e9
@@ -25,7 +25,7 @@ func (v *validator) rateLimit(raw rawRateLimit) limit.Config {
 		v.add(rateKey, "missing; write the requests a second that one client may make, as in 100")
 	} else {
 		cfg.RequestsPerSecond = *raw.RequestsPerSecond
-		// Written so that NaN, which compares false with everything, is refused.
+		// Written so that NaN, for which every comparison is false, is refused.
 		if !(cfg.RequestsPerSecond >= minRequestsPerSecond && cfg.RequestsPerSecond <= maxRequestsPerSecond) {
 			v.add(rateKey, "%v is out of range; write a number above 0, from %v to %.0f",
 				cfg.RequestsPerSecond, minRequestsPerSecond, maxRequestsPerSecond)

@@ -27,7 +27,7 @@ func (v *validator) listeners(raws []rawListener, allowWildcard bool) []Listener
 	return listeners
 }
 
-// bindAddr checks that the value is an IP address, and no wildcard unless allowed (S-2.2).
+// bindAddr checks that the value is an IP address, and not a wildcard unless those are allowed (S-2.2).
 func (v *validator) bindAddr(key string, value *string, allowWildcard bool) string {
 	text := v.required(key, value, `write the IP address to listen on, as in "203.0.113.10"`)
 	if text == "" {

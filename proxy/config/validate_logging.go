@@ -27,8 +27,8 @@ func (v *validator) logging(raw rawLogging) eventlog.Options {
 	return cfg
 }
 
-// logFilePath checks that the log file can be written, without touching it: its directory has to be there and
-// writable, and whatever is at the path already has to be a file (S-2.23).
+// logFilePath checks that the log file can be written, without touching it: its directory must exist and be writable,
+// and anything already at the path must be a file (S-2.23).
 func (v *validator) logFilePath(value *string) string {
 	const key = "logging.log_file_path"
 	if value == nil {

@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxSocketPath is the longest path that fits the address of a Unix socket on Linux, in bytes: sun_path has 108, and
-// one of them ends the string (unix(7)).
+// maxSocketPath is the longest path, in bytes, that fits in the address of a Unix socket on Linux: sun_path has 108,
+// one of which ends the string (unix(7)).
 const maxSocketPath = 107
 
-// adminSocketPath checks `admin_socket_path` (S-2.20). Whether the socket can be bound shows at step 5.
+// adminSocketPath checks `admin_socket_path` (S-2.20). Whether the socket can be bound is only known at step 5.
 func (v *validator) adminSocketPath(value *string) string {
 	const key = "admin_socket_path"
 	path := orDefault(value, DefaultAdminSocketPath)
@@ -37,7 +37,7 @@ func (v *validator) adminSocketPath(value *string) string {
 	return path
 }
 
-// healthPath checks `https_health_path`: "" or the path of a request target, as it stands on the wire, without a query.
+// healthPath checks `https_health_path`: "" or the path of a request target, as it is sent, without a query.
 func (v *validator) healthPath(value *string) string {
 	path := orDefault(value, "/health")
 	if path == "" {
@@ -59,8 +59,8 @@ func (v *validator) healthPath(value *string) string {
 	return path
 }
 
-// resolvePath makes a path of the file absolute: a relative one is taken from the configuration's directory, so that
-// it means the same by hand and under systemd.
+// resolvePath makes a path of the file absolute: a relative one starts at the configuration's directory, so that it
+// means the same by hand and under systemd.
 func (v *validator) resolvePath(path string) string {
 	if path == "" {
 		return ""
@@ -70,14 +70,14 @@ func (v *validator) resolvePath(path string) string {
 	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
-		// The working directory is gone; the path still says what was meant.
+		// The working directory no longer exists; the relative path still shows what was meant.
 		return path
 	}
 	return absolute
 }
 
-// unwritableDir tells why files cannot be created in the directory, or "" if they can. It asks access(2) with the
-// effective user and creates nothing, so that a check by one user leaves nothing behind for another.
+// unwritableDir returns why files cannot be created in the directory, or "" if they can. It asks access(2) with the
+// effective user and creates nothing, so that a check by one user leaves no files for another.
 func unwritableDir(dir string) string {
 	info, err := os.Stat(dir)
 	switch {
@@ -94,7 +94,7 @@ func unwritableDir(dir string) string {
 	return ""
 }
 
-// resolvedPath is path with its symbolic links resolved as far as it exists, for comparing places (S-2.24).
+// resolvedPath returns path with its symbolic links resolved as far as it exists, to compare locations (S-2.24).
 func resolvedPath(path string) string {
 	rest := ""
 	for dir := filepath.Clean(path); ; dir = filepath.Dir(dir) {

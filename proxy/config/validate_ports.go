@@ -19,17 +19,16 @@ func (v *validator) port(key string, value *int64, otherwise, lowest int64) int 
 	return 0
 }
 
-// socketUse is one address and port that the configuration makes the process bind, and the key that asks for it.
+// socketUse is one address and port that the configuration makes the process bind, and the key that demands it.
 type socketUse struct {
 	addr netip.Addr
 	port int
 	key  string
 }
 
-// ports checks that no two sockets of the configuration are in each other's way: the HTTPS ports among themselves
-// (S-2.3), the redirect ports (S-2.10), the one with the other (S-2.11), and the health port with all (S-2.14). A
-// wildcard address is in the way of every address of its family, and `::` of IPv4 as well, because Go opens it for
-// both.
+// ports checks that no two sockets of the configuration conflict: HTTPS ports with each other (S-2.3), redirect ports
+// with each other (S-2.10), HTTPS ports with redirect ports (S-2.11), and the health port with all (S-2.14). A wildcard
+// address conflicts with every address of its family, and `::` also with IPv4, because Go opens it for both.
 func (v *validator) ports(cfg *Config) {
 	taken := make(map[int]*portUses)
 	for i, listener := range cfg.Listeners {
@@ -53,7 +52,7 @@ func (v *validator) ports(cfg *Config) {
 	}
 }
 
-// claim notes that the socket is used, or adds the problem that it is in the way of an earlier one.
+// claim records the use of the socket, or adds the problem that it conflicts with an earlier one.
 func (v *validator) claim(taken map[int]*portUses, use socketUse) {
 	if use.port == 0 {
 		return
@@ -70,14 +69,14 @@ func (v *validator) claim(taken map[int]*portUses, use socketUse) {
 	taken[use.port].add(use)
 }
 
-// portUses is who uses one port number. It finds conflicts without comparing all with all.
+// portUses holds the uses of one port number. It finds conflicts without comparing each use with all others.
 type portUses struct {
 	exact map[netip.Addr]socketUse
-	// first holds the first use by any IPv4 and by any IPv6 address, wildcards included.
+	// firstIPv4 and firstIPv6 are the first uses by any address of the family, wildcards included.
 	firstIPv4, firstIPv6 *socketUse
 }
 
-// add notes a use.
+// add records a use.
 func (u *portUses) add(use socketUse) {
 	u.exact[use.addr] = use
 	if use.addr.Is4() && u.firstIPv4 == nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // ruleExample is one example of a rule from testdata/config/rules_*.txt: an edit of configtest.Minimal and the errors that
-// it gets, none for an accepted one.
+// it causes, none for an accepted one.
 type ruleExample struct {
 	rule, name string
 	top, end   string
@@ -22,7 +22,7 @@ type ruleExample struct {
 	want       []string
 }
 
-// ruleExamples reads the examples of one file. rules_listeners.txt tells how they are written.
+// ruleExamples reads the examples of one file. rules_listeners.txt explains the format.
 func ruleExamples(t *testing.T, path string) []ruleExample {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -67,13 +67,13 @@ func ruleExamples(t *testing.T, path string) []ruleExample {
 	return examples
 }
 
-// text is the example's configuration.
+// text returns the example's configuration.
 func (e ruleExample) text(t *testing.T) string {
 	t.Helper()
 	return e.top + configtest.Edited(t, configtest.Minimal, e.edits...) + e.end
 }
 
-// ruleDir is a directory with all that the examples name in DIR.
+// ruleDir returns a directory with everything that the examples name in DIR.
 func ruleDir(t *testing.T) string {
 	t.Helper()
 	dir := configtest.CertificateDir(t)
@@ -121,7 +121,7 @@ func TestEveryErrorSaysWhatWouldBeRight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A key, what is wrong, and behind a semicolon what to do, without a final stop.
+	// A key, what is wrong, and after a semicolon what to do, without a final stop.
 	form := regexp.MustCompile(`^[a-z_.\[\]0-9]+: .+; .+[^.]$`)
 	for _, path := range paths {
 		for _, example := range ruleExamples(t, path) {

@@ -78,7 +78,7 @@ func (v *validator) upstream(key string, value *string) string {
 	return upstream
 }
 
-// upstreamHostProblem tells why the host of an upstream is none, or "".
+// upstreamHostProblem returns why the host of an upstream is not valid, or "".
 func upstreamHostProblem(host string) string {
 	if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		bracketed := strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]")

@@ -2,7 +2,7 @@ package config
 
 import "time"
 
-// maxSeconds is the upper bound of every timeout: a day. What is longer is a slip of the pen, and a bound keeps every
+// maxSeconds is the upper bound of every timeout: a day. Anything longer is a typing error, and the bound keeps every
 // later computation with durations from overflowing.
 const maxSeconds = 24 * 60 * 60
 

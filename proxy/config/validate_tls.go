@@ -1,6 +1,6 @@
 package config
 
-// tls resolves `[listeners.tls]`. Only the keys of the chosen mode are looked at: an operator may keep those of another
+// tls resolves `[listeners.tls]`. It looks only at the keys of the chosen mode: an operator may keep those of another
 // mode while trying one.
 func (v *validator) tls(key string, raw rawTLS) TLS {
 	const write = `write mode = "acme", "manual" or "self_signed"`

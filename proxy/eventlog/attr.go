@@ -21,11 +21,10 @@ const (
 
 var levelNames = [...]string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR"}
 
-// String returns the level's name as it stands in a line.
+// String returns the level's name as log lines show it.
 func (l Level) String() string { return levelNames[l-LevelTrace] }
 
-// ParseLevel turns a value of `logging.level` into its Level. The names are the lower-case ones alone; anything else
-// is an error.
+// ParseLevel turns a value of `logging.level` into its Level. It accepts only the lower-case names.
 func ParseLevel(s string) (Level, error) {
 	for i, name := range levelNames {
 		if s == strings.ToLower(name) {
@@ -44,8 +43,8 @@ const (
 	FormatJSON Format = "json"
 )
 
-// Attr is one key of a log line with its value: a string or an integer. It is a plain value, so that a line costs no
-// allocation.
+// Attr is one key of a log line with its value: a string or an integer. It is a plain value, so that logging a line
+// does not allocate.
 type Attr struct {
 	Key   string
 	str   string
@@ -53,19 +52,19 @@ type Attr struct {
 	isNum bool
 }
 
-// Str makes an attribute of a string, which may come from an untrusted peer: the line's layout escapes it.
+// Str makes an attribute from a string, which may come from an untrusted peer: the line's layout escapes it.
 func Str(key, value string) Attr { return Attr{Key: key, str: value} }
 
-// Int makes an attribute of an integer.
+// Int makes an attribute from an integer.
 func Int(key string, value int) Attr { return Attr{Key: key, num: int64(value), isNum: true} }
 
-// Millis makes an attribute of a duration, in whole milliseconds.
+// Millis makes an attribute from a duration, in whole milliseconds.
 func Millis(key string, d time.Duration) Attr {
 	return Attr{Key: key, num: d.Milliseconds(), isNum: true}
 }
 
-// Addr makes an attribute of an IP address: an IPv4-mapped one as IPv4, without a zone, as fail2ban takes it. The invalid
-// address is shown as `-`.
+// Addr makes an attribute from an IP address. IPv4-mapped addresses are shown as IPv4, without a zone, because fail2ban
+// expects that. The invalid address is shown as `-`.
 func Addr(key string, ip netip.Addr) Attr {
 	if !ip.IsValid() {
 		return Attr{Key: key, str: "-"}
@@ -73,7 +72,7 @@ func Addr(key string, ip netip.Addr) Attr {
 	return Attr{Key: key, str: ip.Unmap().WithZone("").String()}
 }
 
-// Err makes the attribute `error` of an error's text. The text of no error is `none`.
+// Err makes the attribute `error` from an error's text. A nil error is shown as `none`.
 func Err(err error) Attr {
 	if err == nil {
 		return Attr{Key: "error", str: "none"}

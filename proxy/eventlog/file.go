@@ -15,13 +15,13 @@ import (
 type output struct {
 	// w takes whole lines, many in one call.
 	w io.Writer
-	// closer ends w; nil when w is not ours to close.
+	// closer closes w; nil when w is not ours to close.
 	closer io.Closer
-	// torn says that the last byte of what w holds is no newline, so that the next line has to begin with one.
+	// torn reports whether the last byte written to w is not a newline, so that the next line has to begin with one.
 	torn bool
 }
 
-// close ends the output if it is ours.
+// close closes the output if it is ours.
 func (o output) close() error {
 	if o.closer == nil {
 		return nil
@@ -29,15 +29,15 @@ func (o output) close() error {
 	return o.closer.Close()
 }
 
-// openLogFile opens the log file for appending and creates it with mode 0640 if there is none; missing directories are
-// not created. Anything but a regular file, or a symbolic link to one, is refused, and opening never blocks, also not
-// on a FIFO. The error names the key `logging.log_file_path`.
+// openLogFile opens the log file for appending, and creates it with mode 0640 if it does not exist; it does not create
+// missing directories. It refuses anything but a regular file or a symbolic link to one, and never blocks, not even on
+// a FIFO. The error names the key `logging.log_file_path`.
 func openLogFile(path string) (output, error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
 		return output{}, notRegularError(path, info.Mode())
 	}
-	// O_NONBLOCK: the path may have become a FIFO since. It means nothing to a regular file.
+	// O_NONBLOCK: the path may have become a FIFO since it was checked. The flag has no effect on a regular file.
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o640)
 	if err != nil {
 		return output{}, logFileError(err)
@@ -79,8 +79,8 @@ func notRegularError(path string, mode fs.FileMode) error {
 	return fmt.Errorf("logging.log_file_path: %s is %s; use the path of a regular file", path, kind)
 }
 
-// endsMidLine reports whether the file's last byte is something else than a newline: a process before this one was
-// killed, or the disk was full, in the middle of a line. A file that may not be read is taken to be whole.
+// endsMidLine reports whether the file's last byte is not a newline: an earlier process was killed, or the disk filled
+// up, in the middle of a line. A file that cannot be read counts as complete.
 func endsMidLine(path string, size int64) bool {
 	if size == 0 {
 		return false
@@ -96,7 +96,7 @@ func endsMidLine(path string, size int64) bool {
 }
 
 // stdoutOutput prepares stdout for a sink. A file is duplicated to a descriptor above 2, because os.File turns a broken
-// pipe on descriptors 1 and 2 into a deadly SIGPIPE: a reader of our log that dies must not take the daemon along.
+// pipe on descriptors 1 and 2 into a fatal SIGPIPE: the daemon must survive the death of whatever reads its log.
 func stdoutOutput(stdout io.Writer) output {
 	f, ok := stdout.(*os.File)
 	if !ok {

@@ -33,7 +33,7 @@ func TestPathsThatAreNoLogFileAreRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		prepare func(t *testing.T, path string)
-		want    string // behind the key; PATH stands for the path
+		want    string // after the key; PATH is replaced by the path
 	}{
 		{"a FIFO that nobody reads", func(t *testing.T, path string) {
 			if err := syscall.Mkfifo(path, 0o600); err != nil {
@@ -244,7 +244,7 @@ func TestReopeningFasterThanTheSinkWritesKeepsOneFileAndAllLines(t *testing.T) {
 		first := &scriptedOutput{blocked: make(chan struct{})}
 		l := newLogger(Options{FilePath: path}, output{w: io.Discard}, &output{w: first})
 		l.Log(LevelInfo, "SHUTDOWN", Int("i", 1))
-		synctest.Wait() // the goroutine is stuck with the old output
+		synctest.Wait() // the goroutine is blocked on the old output
 		l.Log(LevelInfo, "SHUTDOWN", Int("i", 2))
 		for range 100 {
 			if err := l.Reopen(); err != nil {
@@ -266,7 +266,7 @@ func TestReopeningFasterThanTheSinkWritesKeepsOneFileAndAllLines(t *testing.T) {
 	})
 }
 
-// openDescriptors lists the descriptors of this process that refer to the path.
+// openDescriptors lists the descriptors of this process that refer to path.
 func openDescriptors(t *testing.T, path string) (found []string) {
 	t.Helper()
 	links, err := filepath.Glob("/proc/self/fd/*")
@@ -338,7 +338,7 @@ func TestClosingTheLoggerLeavesStdoutOpen(t *testing.T) {
 	wantLines(t, "stdout", readLines(t, f.Name()), "INFO SHUTDOWN", "last words")
 }
 
-// TestAStdoutWhoseReaderDiedDoesNotKillTheProcess runs itself as a child, with a broken pipe as descriptor 1.
+// TestAStdoutWhoseReaderDiedDoesNotKillTheProcess runs itself as a child process, with a broken pipe as descriptor 1.
 func TestAStdoutWhoseReaderDiedDoesNotKillTheProcess(t *testing.T) {
 	if path := os.Getenv("LOG_TEST_BROKEN_STDOUT"); path != "" {
 		l, err := New(Options{FilePath: path}, os.Stdout)

@@ -8,22 +8,22 @@ import (
 )
 
 // maxLogValue is the number of bytes of a value that a line shows. A longer value is cut there, or up to three bytes
-// earlier so as not to cut a UTF-8 sequence, and ends in an escaped horizontal ellipsis: `\u2026`.
+// earlier so that no UTF-8 sequence is split, and ends in an escaped horizontal ellipsis: `\u2026`.
 const maxLogValue = 2048
 
-// clipMark is what stands behind a clipped value, escaped: text and JSON spell it alike.
+// clipMark is appended to a clipped value, already escaped: text and JSON spell it alike.
 const clipMark = `\u2026`
 
-// Line is a line being laid out, in text or JSON. Both layouts have the same keys in the same order, and consist of
-// printable ASCII and one final newline alone, so that no byte of a value can end a line, start a field, or move a
+// Line is a line being laid out, in text or JSON. Both layouts have the same keys in the same order, and consist only
+// of printable ASCII and one final newline, so that no byte of a value can end a line, start a field, or move a
 // terminal's cursor (S-8).
 type Line struct {
 	buf  []byte
 	json bool
 }
 
-// StartLine begins a line in buf with the time, in UTC, the level and the event. The event and all keys are constants
-// of this package and are not escaped.
+// startLine begins a line in buf with the time in UTC, the level and the event. The event and all keys are constants of
+// the program and are not escaped.
 func startLine(buf []byte, json bool, now time.Time, level Level, event string) Line {
 	ln := Line{buf: buf, json: json}
 	if json {
@@ -44,8 +44,8 @@ func startLine(buf []byte, json bool, now time.Time, level Level, event string) 
 	return ln
 }
 
-// key adds the key and what separates it from its neighbours. It returns the line, as all that follow do, because a
-// buffer that is changed through a pointer would have to live on the heap.
+// key adds the key and its separators. It returns the line, as do the methods that follow, because a buffer that is
+// changed through a pointer would have to live on the heap.
 func (ln Line) key(key string) Line {
 	if ln.json {
 		ln.buf = append(ln.buf, ',', '"')
@@ -77,8 +77,8 @@ func (ln Line) Num(key string, value int64) Line {
 	return ln
 }
 
-// Addr adds a key with an IP address: an IPv4-mapped one as IPv4, without a zone, so that fail2ban bans what it reads.
-// The invalid address is shown as `-`.
+// Addr adds a key with an IP address. IPv4-mapped addresses are shown as IPv4, without a zone, so that fail2ban bans
+// what it reads. The invalid address is shown as `-`.
 func (ln Line) Addr(key string, ip netip.Addr) Line {
 	ln = ln.key(key)
 	if ln.json {
@@ -95,7 +95,7 @@ func (ln Line) Addr(key string, ip netip.Addr) Line {
 	return ln
 }
 
-// attrs adds the attributes in their order.
+// attrs adds the attributes in order.
 func (ln Line) attrs(attrs []Attr) Line {
 	for i := range attrs {
 		if a := &attrs[i]; a.isNum {
@@ -115,9 +115,9 @@ func (ln Line) End() []byte {
 	return append(ln.buf, '\n')
 }
 
-// appendTextValue adds a value as it stands behind `key=`. It is bare when it is not empty and consists of printable
-// ASCII without space, `"`, `=` and `\`; every other value is a Go string literal of ASCII alone (strconv.QuoteToASCII),
-// which strconv.Unquote turns back into exactly the same bytes.
+// appendTextValue adds a value after `key=`. The value is bare if it is not empty and consists of printable ASCII
+// without space, `"`, `=` and `\`; every other value is a Go string literal in ASCII (strconv.QuoteToASCII), which
+// strconv.Unquote turns back into exactly the same bytes.
 func appendTextValue(b []byte, v string) []byte {
 	shown := ClipValue(v)
 	if len(shown) < len(v) {
@@ -140,7 +140,7 @@ func isBareLogValue(v string) bool {
 	return v != ""
 }
 
-// ClipValue returns the part of v that is shown: all of it, or its first maxLogValue bytes at most.
+// ClipValue returns the part of v that is shown: at most its first maxLogValue bytes.
 func ClipValue(v string) string {
 	if len(v) <= maxLogValue {
 		return v
@@ -157,8 +157,8 @@ func ClipValue(v string) string {
 	return v[:cut]
 }
 
-// appendLogTime adds the time in UTC as RFC 3339 with milliseconds. It is written out because time.AppendFormat takes
-// a third of the time of a whole line. A clock outside the years 0 to 9999 is shown at the nearest of them.
+// appendLogTime adds the time in UTC as RFC 3339 with milliseconds. It is written out because time.AppendFormat takes a
+// third of the time of a whole line. Times outside the years 0 to 9999 are shown as the nearest time within.
 func appendLogTime(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()

@@ -4,8 +4,8 @@ import "unicode/utf8"
 
 const lowerHex = "0123456789abcdef"
 
-// appendJSONValue adds a value as a JSON string (RFC 8259, section 7) of printable ASCII alone. JSON cannot hold bytes
-// that are not UTF-8: each of them is shown as U+FFFD, as encoding/json does. Clipping is that of the text layout.
+// appendJSONValue adds a value as a JSON string (RFC 8259, section 7) of printable ASCII. JSON cannot hold bytes that
+// are not UTF-8: each is shown as U+FFFD, as encoding/json does. Values are clipped as in the text layout.
 func appendJSONValue(b []byte, v string) []byte {
 	shown := ClipValue(v)
 	b = append(b, '"')
@@ -16,9 +16,9 @@ func appendJSONValue(b []byte, v string) []byte {
 	return append(b, '"')
 }
 
-// appendJSONText adds the characters of a JSON string, without its quotes.
+// appendJSONText adds the contents of a JSON string, without its quotes.
 func appendJSONText(b []byte, v string) []byte {
-	plain := 0 // v[plain:i] is still to be copied as it is
+	plain := 0 // v[plain:i] is still to be copied unchanged
 	for i := 0; i < len(v); {
 		c := v[i]
 		if c >= ' ' && c < 0x7f && c != '"' && c != '\\' {
@@ -54,7 +54,7 @@ func appendJSONEscape(b []byte, c byte) []byte {
 	return append(b, '\\', 'u', '0', '0', lowerHex[c>>4], lowerHex[c&0xf])
 }
 
-// appendJSONRune escapes one character beyond ASCII, as a surrogate pair beyond U+FFFF.
+// appendJSONRune escapes one non-ASCII character; one above U+FFFF becomes a surrogate pair.
 func appendJSONRune(b []byte, r rune) []byte {
 	if r > 0xffff {
 		r -= 0x10000

@@ -33,7 +33,7 @@ func TestJSONValues(t *testing.T) {
 
 func TestEveryCharacterComesBackFromJSON(t *testing.T) {
 	for r := rune(0); r <= utf8.MaxRune; r++ {
-		if r > 0x3000 && r < 0xd000 { // thousands of characters of one kind
+		if r > 0x3000 && r < 0xd000 { // thousands of similar characters
 			continue
 		}
 		want := "a" + string(r) + "b"

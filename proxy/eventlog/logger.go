@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// logFlushTimeout bounds how long Close waits for the sinks to take the last lines: a stdout that nobody reads must
-// not keep the daemon from exiting (S-11.1).
+// logFlushTimeout bounds how long Close waits for the sinks to take the last lines: a stdout that is not read must not
+// keep the daemon from exiting (S-11.1).
 const logFlushTimeout = 2 * time.Second
 
-// LineScratch is the size in bytes of the buffer on the stack that a line is laid out in. Nearly every line fits,
-// so that it costs no allocation; a longer one (up to a few dozen KiB, as values are clipped) moves to the heap.
+// LineScratch is the size in bytes of the stack buffer in which a line is laid out. Nearly every line fits, and so
+// costs no allocation; a longer one (up to a few dozen KiB, because values are clipped) moves to the heap.
 const LineScratch = 512
 
 // Options is the `[logging]` table. All of it is static.
@@ -21,35 +21,35 @@ type Options struct {
 	Level Level
 	// Format is the layout of a line.
 	Format Format
-	// FilePath is the absolute path of the log file, written besides stdout; "" for none.
+	// FilePath is the absolute path of the log file, which is written in addition to stdout; "" for none.
 	FilePath string
 }
 
 // Logger writes the daemon's lines (S-8) to stdout and, when configured, to a file. It is safe for concurrent use.
 //
-// Log never waits for I/O: a line is copied into the bounded buffer of each sink, and each sink has a goroutine of its
-// own that writes. A sink that is too slow loses whole lines, which are counted and reported; it stalls neither the
-// caller nor the other sink (S-8.4).
+// Log never waits for I/O: it copies a line into the bounded buffer of each sink, and each sink has its own goroutine
+// that writes. A sink that is too slow loses whole lines, which are counted and reported; it stalls neither the caller
+// nor the other sink (S-8.4).
 type Logger struct {
 	min     Level
 	json    bool
 	path    string
-	mu      sync.Mutex // of the sinks
+	mu      sync.Mutex // shared by the sinks
 	stdout  *sink
 	file    *sink // nil when logging.log_file_path is not set
 	repeats logRepeats
-	// reopening orders calls of Reopen, so that the file that was opened last is the one that is used.
+	// reopening serializes calls of Reopen, so that the file opened last is the one in use.
 	reopening sync.Mutex
 
 	closeOnce sync.Once
 	closeErr  error
 }
 
-// New opens the sinks that cfg names: stdout always, and the log file when its path is set. The error names the
-// key `logging.log_file_path`. The caller closes the Logger; nothing is certain to have been written before that.
+// New opens the sinks that cfg names: always stdout, and the log file if its path is set. The error names the key
+// `logging.log_file_path`. The caller must close the Logger; until then lines may still be buffered.
 //
-// A stdout that is an *os.File is duplicated and not closed; writing to it is then free of the SIGPIPE that a broken
-// pipe on descriptor 1 raises.
+// If stdout is an *os.File, it is duplicated and not closed; writing to the duplicate does not raise the SIGPIPE that a
+// broken pipe on descriptor 1 raises.
 func New(cfg Options, stdout io.Writer) (*Logger, error) {
 	if cfg.FilePath == "" {
 		return newLogger(cfg, stdoutOutput(stdout), nil), nil
@@ -61,7 +61,7 @@ func New(cfg Options, stdout io.Writer) (*Logger, error) {
 	return newLogger(cfg, stdoutOutput(stdout), &file), nil
 }
 
-// newLogger starts a Logger that writes to outputs which are open already; file is nil when there is none.
+// newLogger starts a Logger that writes to outputs that are already open; file is nil if there is no log file.
 func newLogger(cfg Options, stdout output, file *output) *Logger {
 	l := &Logger{min: cfg.Level, json: cfg.Format == FormatJSON, path: cfg.FilePath}
 	l.stdout = newLogSink("stdout", stdout, &l.mu, l.line)
@@ -76,8 +76,8 @@ func newLogger(cfg Options, stdout output, file *output) *Logger {
 	return l
 }
 
-// Log writes one line of the event with its attributes in the order given, unless level is below the configured one.
-// It does not keep the attributes, and costs no allocation for a line of ordinary length.
+// Log writes one line for the event with its attributes in the order given, unless level is below the configured one.
+// It does not keep the attributes, and a line of ordinary length costs no allocation.
 func (l *Logger) Log(level Level, event string, attrs ...Attr) {
 	if level < l.min {
 		return
@@ -86,20 +86,20 @@ func (l *Logger) Log(level Level, event string, attrs ...Attr) {
 	l.Write(startLine(scratch[:0], l.json, time.Now(), level, event).attrs(attrs).End(), AtOnce)
 }
 
-// Enabled reports whether lines of the level are written, for callers to which making the attributes is dear.
+// Enabled reports whether lines of the level are written, for callers whose attributes are expensive to make.
 func (l *Logger) Enabled(level Level) bool { return level >= l.min }
 
 // Repeating is Log for a failure that can repeat without end: lines of the same key are written at most once in 10 s.
-// The first is written at once; those that follow within 10 s are counted, and when the 10 s end one line with the
-// attributes of the last of them is written, with their number as `repeated` behind (S-8.6). Keys beyond 256 at a time
-// are treated as one. Lines still held back are written by Close.
+// The first is written at once; those that follow within 10 s are counted, and after the 10 s one line with the
+// attributes of the last of them is written, with their number as `repeated` at its end (S-8.6). Beyond 256 keys at a
+// time, all further keys are treated as one. Close writes the lines still held back.
 func (l *Logger) Repeating(level Level, key, event string, attrs ...Attr) {
 	l.RepeatingBy(level, RepeatKey{Key: key}, event, attrs...)
 }
 
-// Reopen opens the log file's path anew and writes to it from then on, so that logrotate can rename the old one
-// (S-8.3). Lines that wait in the buffer go to the new file, none is lost. When that fails the old file stays in use
-// and the error says why, naming `logging.log_file_path`. Without a log file it does nothing.
+// Reopen opens the log file's path again and from then on writes to the new file, so that logrotate can rename the old
+// one (S-8.3). Lines that wait in the buffer go to the new file; none is lost. If Reopen fails, the old file stays in
+// use and the error, which names `logging.log_file_path`, says why. Without a log file it does nothing.
 func (l *Logger) Reopen() error {
 	if l.file == nil {
 		return nil
@@ -113,8 +113,8 @@ func (l *Logger) Reopen() error {
 	return l.file.replace(out)
 }
 
-// Close writes the lines that Repeating holds back and all that is buffered, for at most 2 s, and closes the file.
-// Lines logged afterwards are lost. The error tells what could not be written; the Logger is closed all the same.
+// Close writes the lines that Repeating holds back and everything buffered, for at most 2 s, and closes the file. Lines
+// logged afterwards are lost. The error says what could not be written; the Logger is closed all the same.
 func (l *Logger) Close() error {
 	l.closeOnce.Do(func() {
 		l.repeats.stop()
@@ -151,18 +151,18 @@ func (l *Logger) Write(line []byte, when Urgency) {
 	}
 }
 
-// StartLine begins a line of the time given in buf, which may be on the caller's stack. It does not look at the level: ask
-// Enabled first, and hand the finished line to Write.
+// StartLine begins a line with the given time in buf, which may be on the caller's stack. It does not check the level: ask
+// Enabled first, and pass the finished line to Write.
 func (l *Logger) StartLine(buf []byte, at time.Time, level Level, event string) Line {
 	return startLine(buf, l.json, at, level, event)
 }
 
-// line lays out a line whatever its level; the sinks use it to tell about themselves.
+// line lays out a line whatever its level; the sinks use it to report on themselves.
 func (l *Logger) line(level Level, event string, attrs ...Attr) []byte {
 	return startLine(nil, l.json, time.Now(), level, event).attrs(attrs).End()
 }
 
-// MissingLines yields the name of each sink with the number of lines that it has not got since its start. It takes no lock.
+// MissingLines yields the name of each sink with the number of lines it has missed since its start. It takes no lock.
 func (l *Logger) MissingLines(yield func(sink string, lines uint64) bool) {
 	for _, s := range l.sinks() {
 		if !yield(s.name, s.missing.Load()) {
@@ -171,7 +171,7 @@ func (l *Logger) MissingLines(yield func(sink string, lines uint64) bool) {
 	}
 }
 
-// sinks returns the sinks that there are.
+// sinks returns the sinks in use.
 func (l *Logger) sinks() []*sink {
 	if l.file == nil {
 		return []*sink{l.stdout}

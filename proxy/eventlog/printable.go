@@ -7,22 +7,22 @@ import (
 	"unicode/utf8"
 )
 
-// How many characters of one value are shown to people: in a table or beside others, and on a line of its own.
+// These are the numbers of characters shown of one value: in a table or next to other values, and on a line of its own.
 const (
 	MaxCellRunes = 256
 	maxLineRunes = 4096
 )
 
-// Printable makes text safe to be shown on a terminal, on one line: what is no printable character, as an escape, a
-// line's end or a mark that turns the direction of writing, is written as an escape of Go, and what is longer than
-// MaxCellRunes is clipped. Nothing that a configuration, a client or another program's socket says can so move the
-// cursor, change a colour or forge a line.
+// Printable makes text safe to show on a terminal, on one line. Characters that are not printable (escapes, line ends,
+// marks that change the direction of writing) are written as Go escapes, and a text longer than MaxCellRunes is
+// clipped. So nothing that a configuration, a client or another program's socket says can move the cursor, change a
+// colour or forge a line.
 func Printable(text string) string { return printableUpTo(text, MaxCellRunes) }
 
-// PrintableLine is printable for a text that has a line for itself.
+// PrintableLine is Printable for a text that has a line to itself.
 func PrintableLine(text string) string { return printableUpTo(text, maxLineRunes) }
 
-// printableUpTo is printable with another limit of characters.
+// printableUpTo is Printable with another limit of characters.
 func printableUpTo(text string, limit int) string {
 	var b strings.Builder
 	shown := 0
@@ -48,9 +48,9 @@ func printableUpTo(text string, limit int) string {
 	return b.String()
 }
 
-// PrintableJSON makes a line of valid JSON safe to be shown on a terminal, and leaves its meaning: outside of strings
-// JSON is printable ASCII and white space, and in them every other character can stand as `\u` with four digits
-// (RFC 8259, section 7). A byte that is not UTF-8 becomes U+FFFD, as which every reader takes it.
+// PrintableJSON makes a line of valid JSON safe to show on a terminal, without changing its meaning: outside strings
+// JSON is printable ASCII and white space, and inside strings every other character can be written as `\u` and four
+// digits (RFC 8259, section 7). A byte that is not UTF-8 becomes U+FFFD, which is how every reader takes it.
 func PrintableJSON(line []byte) []byte {
 	safe := make([]byte, 0, len(line))
 	for i := 0; i < len(line); {

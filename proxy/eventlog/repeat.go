@@ -9,17 +9,17 @@ import (
 const (
 	// RepeatWindow is the shortest time between two lines of the same repeating failure (S-8.6).
 	RepeatWindow = 10 * time.Second
-	// maxRepeatKeys bounds the failures of one event that are told apart at a time; all beyond share one more window. The bound
-	// is that of each event, so that those which clients cause do not hide others.
+	// maxRepeatKeys bounds the failures of one event that are distinguished at a time; all others share one more window. The
+	// bound is per event, so that failures that clients cause do not hide others.
 	maxRepeatKeys = 256
-	// maxRepeatKeyPart bounds the bytes of each part of a key that tell failures apart.
+	// maxRepeatKeyPart bounds the bytes of each part of a key that are compared.
 	maxRepeatKeyPart = 256
 )
 
-// RepeatKey tells repeating failures apart. It is several strings so that a key costs no allocation to look up.
+// RepeatKey distinguishes repeating failures. It is several strings so that looking up a key does not allocate.
 type RepeatKey struct {
 	Key, Host, Upstream, Cause string
-	// rest is the event of the failures that share a window, as they are too many to be told apart; "" for any other key.
+	// rest is the event of failures that share a window because there are too many to distinguish; "" for any other key.
 	rest string
 }
 
@@ -29,20 +29,20 @@ func (k RepeatKey) bounded() RepeatKey {
 	return RepeatKey{Key: clip(k.Key), Host: clip(k.Host), Upstream: clip(k.Upstream), Cause: clip(k.Cause)}
 }
 
-// clone returns a key that shares no memory with buffers of the caller.
+// clone returns a key that shares no memory with the caller's buffers.
 func (k RepeatKey) clone() RepeatKey {
 	return RepeatKey{
 		strings.Clone(k.Key), strings.Clone(k.Host), strings.Clone(k.Upstream), strings.Clone(k.Cause), k.rest,
 	}
 }
 
-// logRepeats holds the windows that are open. A window opens with the first line of its key and closes when nothing
-// came in it; a window in which lines were held back ends in one line for all of them and opens the next.
+// logRepeats holds the open windows. A window opens with the first line of its key and closes if no other line came
+// during it; a window in which lines were held back ends with one line for all of them and opens the next.
 type logRepeats struct {
 	log     *Logger
 	mu      sync.Mutex
 	windows map[RepeatKey]*repeatedLine
-	// open is how many windows each event has.
+	// open is the number of windows of each event.
 	open    map[string]int
 	stopped bool
 }
@@ -53,7 +53,7 @@ type repeatedLine struct {
 	event string
 	held  int // lines held back
 	level Level
-	attrs []byte // laid out, as the attributes' strings need not outlive the call
+	attrs []byte // laid out, because the attributes' strings need not outlive the call
 }
 
 func (r *logRepeats) init(l *Logger) {
@@ -95,7 +95,7 @@ func (r *logRepeats) add(level Level, key RepeatKey, event string, attrs []byte)
 	r.open[event]++
 }
 
-// windowEnded writes the line for those held back and begins the next window, or forgets the key when there was none.
+// windowEnded writes one line for those held back and begins the next window, or forgets the key if there were none.
 func (r *logRepeats) windowEnded(key RepeatKey) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,7 +113,7 @@ func (r *logRepeats) windowEnded(key RepeatKey) {
 	w.timer.Reset(RepeatWindow)
 }
 
-// stop ends all windows, and writes at once what they hold back. Lines that come later are lost.
+// stop ends all windows, and writes at once what they hold back. Later lines are lost.
 func (r *logRepeats) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -130,7 +130,8 @@ func (r *logRepeats) stop() {
 	r.windows = nil
 }
 
-// Write writes a line of attributes that are laid out already, with `repeated` behind them when it stands for others.
+// write writes a line of attributes that are already laid out, and ends it with `repeated` if it represents other
+// lines.
 func (r *logRepeats) write(level Level, event string, attrs []byte, repeated int) {
 	var scratch [LineScratch]byte
 	ln := startLine(scratch[:0], r.log.json, time.Now(), level, event)

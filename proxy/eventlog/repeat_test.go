@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// bubbleLogger returns a Logger with stdout alone, and a function that tells its lines so far.
+// bubbleLogger returns a Logger with only stdout, and a function that returns its lines so far.
 func bubbleLogger(t *testing.T, cfg Options) (*Logger, func() []string) {
 	out := &scriptedOutput{}
 	l := newLogger(cfg, output{w: out}, nil)
@@ -19,7 +19,7 @@ func bubbleLogger(t *testing.T, cfg Options) (*Logger, func() []string) {
 	}
 }
 
-// openWindows is the number of repeating failures that the Logger tells apart at the moment.
+// openWindows is the number of repeating failures that the Logger currently distinguishes.
 func openWindows(l *Logger) int {
 	l.repeats.mu.Lock()
 	defer l.repeats.mu.Unlock()
@@ -96,7 +96,7 @@ func TestTheKeysOfRepeatingFailuresAreBounded(t *testing.T) {
 func TestARepeatingFailureOfOneEventHidesNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, lines := bubbleLogger(t, Options{})
-		for round := range 3 { // the bound comes back with the windows
+		for round := range 3 { // the bound applies anew with the next windows
 			for i := range 2 * maxRepeatKeys {
 				l.Repeating(LevelWarn, fmt.Sprint("client", i), "HTTP2_ABUSE", Int("i", i))
 			}

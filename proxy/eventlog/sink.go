@@ -10,49 +10,49 @@ import (
 )
 
 const (
-	// maxLogBuffer is the number of bytes of lines that wait for a slow sink; what does not fit is dropped.
+	// maxLogBuffer is the number of bytes of lines that may wait for a slow sink; lines that do not fit are dropped.
 	maxLogBuffer = 1 << 20
-	// logBatchInterval is how long a line that nobody waits for may stay in the buffer, so that many are written at once:
-	// a write for each would cost a request some 5 % more.
+	// logBatchInterval is how long a line that is not urgent may stay in the buffer, so that many are written at once:
+	// one write for each would make a request cost about 5 % more.
 	logBatchInterval = 100 * time.Millisecond
-	// logBatchBytes is how much is written at once at the least, before the interval is over.
+	// logBatchBytes is how many bytes are written without waiting for the end of the interval.
 	logBatchBytes = 64 << 10
 	// logErrorInterval is the shortest time between two LOG_WRITE_ERROR lines about one sink.
 	logErrorInterval = 10 * time.Second
 )
 
-// sink is one place that lines go to: a bounded buffer that any goroutine may append to without waiting, and one
-// goroutine that swaps it for an empty one and writes. While it writes, and while nobody waits for them, lines gather for
+// sink is one destination of lines: a bounded buffer that any goroutine may append to without waiting, and one goroutine
+// that swaps it for an empty one and writes. While that goroutine writes, and while no line is urgent, lines gather for
 // its next write.
 type sink struct {
-	// name is "stdout" or "file", as it stands in lines about the sink.
+	// name is "stdout" or "file", as lines about the sink show it.
 	name string
-	// other is the sink that is told about this one's troubles; nil when there is only one.
+	// other is the sink to which this one's failures are reported; nil when there is only one.
 	other *sink
 	// line lays out a line about the sink.
 	line func(level Level, event string, attrs ...Attr) []byte
 	// done is closed when the goroutine has ended.
 	done chan struct{}
 
-	// mu guards the fields below it. All sinks of a Logger share it, so that they get the lines in the same order.
+	// mu guards the fields below it. All sinks of a Logger share it, so that they receive lines in the same order.
 	mu      *sync.Mutex
 	wake    *sync.Cond // due, next or stopped has changed
 	pending []byte     // whole lines that are still to be written
-	due     bool       // pending is to be written now
+	due     bool       // pending must be written now
 	timer   *time.Timer
-	dropped int // lines that found the buffer full since the last swap
+	dropped int // lines that did not fit in the buffer since the last swap
 	out     output
 	next    *output // replaces out before the next write
 	stopped bool
 
 	// The rest belongs to the goroutine, and to finish after its end.
-	spare    []byte    // the other one of the two buffers
+	spare    []byte    // the other of the two buffers
 	torn     bool      // the output ends within a line
-	lost     int       // lines that an output did not take, or that were dropped meanwhile; not reported yet
+	lost     int       // lines that an output did not take, or that were dropped meanwhile, and not yet reported
 	lastErr  error     // why the last of them was lost
 	reported time.Time // when LOG_WRITE_ERROR was written last
 
-	// missing is how many lines the sink has not got since its start, for whatever reason.
+	// missing is how many lines the sink has missed since its start, for whatever reason.
 	missing atomic.Uint64
 }
 
@@ -64,8 +64,8 @@ func newLogSink(name string, out output, mu *sync.Mutex, line func(Level, string
 	return s
 }
 
-// append adds a line to what is to be written, at once or with the batch, or counts it as dropped when the buffer is
-// full. It never waits. The caller holds mu.
+// append adds a line to be written at once or with the batch, or counts it as dropped if the buffer is full. It never
+// waits. The caller holds mu.
 func (s *sink) append(line []byte, when Urgency) {
 	if !s.add(line, when) && !s.stopped {
 		s.dropped++
@@ -73,18 +73,18 @@ func (s *sink) append(line []byte, when Urgency) {
 	}
 }
 
-// Urgency is when a line is to be written.
+// Urgency says when a line is to be written.
 type Urgency bool
 
 const (
-	// AtOnce is for lines that somebody may be waiting for: a person, a pipeline, fail2ban.
+	// AtOnce is for lines that a reader may be waiting for: a person, a pipeline, fail2ban.
 	AtOnce Urgency = true
 	// Batched is for lines that come with every request.
 	Batched Urgency = false
 )
 
-// offer adds a line about the other sink if there is room. It is not counted if there is none: two sinks that are both
-// full would tell each other without end.
+// offer adds a line about the other sink if there is room. A line that does not fit is not counted: two full sinks
+// would report to each other without end.
 func (s *sink) offer(line []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,7 +107,7 @@ func (s *sink) add(line []byte, when Urgency) bool {
 	return true
 }
 
-// batchEnded makes the goroutine write what has gathered.
+// batchEnded makes the goroutine write the lines gathered so far.
 func (s *sink) batchEnded() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +115,7 @@ func (s *sink) batchEnded() {
 	s.wake.Signal()
 }
 
-// replace makes the sink write to out from its next write on, and closes the output before it.
+// replace makes the sink write to out from its next write on, and closes the previous output.
 func (s *sink) replace(out output) error {
 	s.mu.Lock()
 	stopped, unused := s.stopped, s.next
@@ -134,7 +134,7 @@ func (s *sink) replace(out output) error {
 	return nil
 }
 
-// stop makes the goroutine end when it has written what waits. Lines appended later are lost.
+// stop makes the goroutine end after it has written the waiting lines. Lines appended later are lost.
 func (s *sink) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,8 +143,8 @@ func (s *sink) stop() {
 	s.wake.Signal()
 }
 
-// finish closes the output and tells what was not written. It is called once, after stop, when the goroutine has ended
-// or has had its time.
+// finish closes the output and reports what was not written. It is called once, after stop, when the goroutine has
+// ended or has run out of time.
 func (s *sink) finish() error {
 	s.mu.Lock()
 	out, next := s.out, s.next
@@ -177,8 +177,8 @@ func (s *sink) run() {
 	}
 }
 
-// take waits for something to do and swaps the buffers and, after a replace, the outputs. It returns the lines to
-// write and the number of lines dropped behind them, or false when the sink is stopped and all is written.
+// take waits for work and swaps the buffers and, after a replace, the outputs. It returns the lines to write and the
+// number of lines dropped after them, or false when the sink is stopped and everything is written.
 func (s *sink) take() (batch []byte, dropped int, ok bool) {
 	s.mu.Lock()
 	for !s.due && s.next == nil && !s.stopped {
@@ -197,8 +197,8 @@ func (s *sink) take() (batch []byte, dropped int, ok bool) {
 	return batch, dropped, ok
 }
 
-// writeBatch writes the lines of a batch and then, when lines were dropped behind them, how many. After lines were lost
-// in writing it first writes how many those were; if that fails the batch is lost too.
+// writeBatch writes the lines of a batch and then, if lines were dropped after them, a line with their number. If
+// earlier lines were lost in writing, it first writes how many; if that fails, the batch is lost too.
 func (s *sink) writeBatch(batch []byte, dropped int) {
 	if len(batch) == 0 {
 		return
@@ -223,9 +223,9 @@ func (s *sink) writeBatch(batch []byte, dropped int) {
 	if err != nil {
 		missing := countLines(batch[n:])
 		if dropped > 0 {
-			missing += dropped - 1 // the notice was not written either, and is not a line that was lost
+			missing += dropped - 1 // the unwritten notice does not count as a lost line
 		}
-		s.missing.Add(uint64(max(missing-dropped, 0))) // what was dropped has been counted
+		s.missing.Add(uint64(max(missing-dropped, 0))) // the dropped lines have been counted
 		s.fail(err, missing)
 		return
 	}
@@ -234,10 +234,10 @@ func (s *sink) writeBatch(batch []byte, dropped int) {
 	}
 }
 
-// Write writes whole lines, and a newline before them when the last write ended within a line. It returns the number of
-// bytes of b that were written.
+// Write writes whole lines, preceded by a newline if the last write ended within a line. It returns the number of bytes
+// of b that were written.
 func (s *sink) write(b []byte) (int, error) {
-	out := s.out // changed by this goroutine alone
+	out := s.out // only this goroutine changes it
 	if s.torn {
 		if _, err := out.w.Write([]byte{'\n'}); err != nil {
 			return 0, err
@@ -255,7 +255,7 @@ func (s *sink) write(b []byte) (int, error) {
 	return n, err
 }
 
-// fail counts lines that were lost in writing and tells the other sink, at most once in logErrorInterval.
+// fail counts lines that were lost in writing and reports them to the other sink, at most once in logErrorInterval.
 func (s *sink) fail(err error, lines int) {
 	s.lost += lines
 	s.lastErr = err

@@ -20,15 +20,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// scriptedOutput is an output that can block, fail, and take a part of what it is given.
+// scriptedOutput is an output that can block, fail, and accept only a part of a write.
 type scriptedOutput struct {
 	mu      sync.Mutex
 	taken   bytes.Buffer
 	writes  int
-	blocked chan struct{} // closed to let writes through; nil when they are not blocked
-	err     error         // what writes fail with, after having taken partial bytes
+	blocked chan struct{} // closed to let writes through; nil if writes do not block
+	err     error         // the error of writes, after they have taken partial bytes
 	partial int
-	healthy int // the writes that succeed before err holds
+	healthy int // the number of writes that succeed before err applies
 }
 
 func (o *scriptedOutput) Write(b []byte) (int, error) {
@@ -52,7 +52,7 @@ func (o *scriptedOutput) fail(err error, partial int) {
 	o.err, o.partial = err, partial
 }
 
-// lines returns what was taken, without the times, a line an element.
+// lines returns the lines taken so far, without their times.
 func (o *scriptedOutput) lines() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -77,7 +77,7 @@ func wantLines(t *testing.T, what string, got []string, want ...string) {
 	}
 }
 
-// scriptedLogger returns a Logger with a stdout and a file that the test scripts, within a synctest bubble.
+// scriptedLogger returns a Logger whose stdout and file the test scripts. It runs in a synctest bubble.
 func scriptedLogger(t *testing.T) (l *Logger, stdout, file *scriptedOutput) {
 	stdout, file = &scriptedOutput{}, &scriptedOutput{}
 	l = newLogger(Options{}, output{w: stdout}, &output{w: file})
@@ -94,7 +94,7 @@ func TestABlockedStdoutStallsNeitherCallerNorFile(t *testing.T) {
 		for i := range total {
 			l.Log(LevelInfo, "SHUTDOWN", Int("i", i), Str("pad", strings.Repeat("x", 40)))
 			if i%1000 == 0 {
-				synctest.Wait() // the file's goroutine has written; that of stdout is stuck
+				synctest.Wait() // the file's goroutine has written; that of stdout is blocked
 			}
 		}
 		synctest.Wait()
@@ -113,7 +113,7 @@ func TestABlockedStdoutStallsNeitherCallerNorFile(t *testing.T) {
 		synctest.Wait()
 
 		lines := stdout.lines()
-		written := len(lines) - 2 // the count and the last line
+		written := len(lines) - 2 // without the count and the last line
 		wantLines(t, "the end of stdout", lines[written:],
 			fmt.Sprintf("WARN LOG_DROPPED sink=stdout lines=%d", total-written), fmt.Sprintf("INFO SHUTDOWN i=%d", total))
 		for i, line := range lines[:written] {
@@ -315,7 +315,7 @@ func TestALineThatIsTornIsNotGluedToTheNext(t *testing.T) {
 	}
 }
 
-// shortOutput breaks the contract of io.Writer: it takes limit bytes at most, without an error.
+// shortOutput breaks the contract of io.Writer: it takes at most limit bytes and returns no error.
 type shortOutput struct {
 	w     io.Writer
 	limit int
@@ -327,7 +327,7 @@ func TestLinesDroppedBehindABatchThatFailsAreCountedOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		healthy int
-		first   []string // what the file gets before it fails
+		first   []string // the lines that the file gets before it fails
 	}{
 		{"the write fails during which the buffer filled", 0, nil},
 		{"the write of the full buffer fails", 1, []string{"INFO SHUTDOWN i=0"}},
@@ -337,7 +337,7 @@ func TestLinesDroppedBehindABatchThatFailsAreCountedOnce(t *testing.T) {
 				l, _, file := scriptedLogger(t)
 				file.blocked, file.err, file.healthy = make(chan struct{}), syscall.EIO, tt.healthy
 				l.Log(LevelInfo, "SHUTDOWN", Int("i", 0))
-				synctest.Wait() // the goroutine is stuck with one line
+				synctest.Wait() // the goroutine is blocked with one line
 				total := 1
 				for ; l.file.dropped < 10; total++ {
 					l.Log(LevelInfo, "SHUTDOWN", Str("pad", strings.Repeat("x", 2000)))
@@ -433,7 +433,7 @@ func TestARealPipeThatNobodyReadsDoesNotStallOrHang(t *testing.T) {
 			}
 			r, w := os.NewFile(uintptr(fds[0]), "r"), os.NewFile(uintptr(fds[1]), "w")
 			defer w.Close()
-			defer r.Close() // a writer that is stuck gets EPIPE
+			defer r.Close() // a blocked writer gets EPIPE
 			path := filepath.Join(t.TempDir(), "log")
 			l, err := New(Options{FilePath: path}, w)
 			if err != nil {

@@ -1,4 +1,4 @@
-// Package configtest has the configurations and files that tests of a configuration begin with.
+// Package configtest holds the configurations and files from which configuration tests start.
 package configtest
 
 import (
@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Minimal is the shortest configuration that is valid: the tests of the rules are edits of it.
+// Minimal is the shortest valid configuration: the tests of the rules are edits of it.
 const Minimal = `[rate_limit]
 requests_per_second = 100
 burst = 200
@@ -33,7 +33,7 @@ host = "a.example"
 upstream = "127.0.0.1:3000"
 `
 
-// SecondListener is a listener to append to Minimal that is in nobody's way.
+// SecondListener is a listener to append to Minimal that conflicts with nothing.
 const SecondListener = `[[listeners]]
 bind_addr = "127.0.0.2"
 http_port = 8080
@@ -45,7 +45,7 @@ host = "b.example"
 upstream = "127.0.0.1:3001"
 `
 
-// The edits that put Minimal's listener into another mode. DIR stands for the test's directory.
+// These edits put Minimal's listener into another mode. DIR is replaced by the test's directory.
 const (
 	ACME = `mode = "acme"
 acme_domains = ["a.example"]
@@ -56,10 +56,10 @@ cert_path = "DIR/a.pem"
 key_path = "DIR/a.key"`
 )
 
-// Now is the time that the tests' certificates are judged by.
+// Now is the time at which the tests' certificates are judged.
 var Now = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
-// Edited replaces in text the first of each pair by the second, which fails the test where there is nothing to replace.
+// Edited replaces in text the first of each pair by the second, and fails the test if there is nothing to replace.
 func Edited(t *testing.T, text string, pairs ...string) string {
 	t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
@@ -71,7 +71,7 @@ func Edited(t *testing.T, text string, pairs ...string) string {
 	return text
 }
 
-// CertificateDir is a directory with the pairs a and b, an expired one, and files that are no certificates.
+// CertificateDir returns a directory with the pairs a and b, an expired one, and files that are not certificates.
 func CertificateDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -122,7 +122,7 @@ func WriteFile(t *testing.T, dir, name, text string) string {
 	return path
 }
 
-// EveryKey is the configuration that runs in the tests of drift; DIR is replaced.
+// EveryKey is the running configuration in the tests of drift; DIR is replaced by the test's directory.
 const EveryKey = `allow_wildcard_bind = false
 health_check_port = 9900
 https_health_path = "/health"
