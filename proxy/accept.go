@@ -16,9 +16,8 @@ const (
 	acceptMaxBackoff = time.Second
 )
 
-// temporaryAcceptErrors are the errors of accept(2) that say nothing about the listening socket: a shortage of
-// descriptors or memory that passes, or a fault of the one connection that was about to be accepted, which Linux
-// reports here as well.
+// temporaryAcceptErrors are the errors of accept(2) that say nothing about the listening socket: a passing shortage of
+// descriptors or memory, or a fault of the one connection that was about to be accepted, which Linux also reports here.
 var temporaryAcceptErrors = [...]error{
 	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
 	syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EINTR, syscall.EAGAIN, syscall.EPROTO, syscall.EPERM,
@@ -35,9 +34,9 @@ type backoffListener struct {
 	closeOnce sync.Once
 }
 
-// newBackoffListener wraps ln so that a temporary error of Accept never ends a server: it is logged as ACCEPT_ERROR
-// with name, at most once in 10 s (S-8.6), and Accept tries again after 5 ms, doubled with every further error in a
-// row up to 1 s (S-12.3). Other errors, net.ErrClosed among them, are returned. Close ends the pause at once.
+// newBackoffListener wraps ln so that a temporary error of Accept never ends a server: it is logged as ACCEPT_ERROR with
+// name, at most once in 10 s (S-8.6), and Accept tries again after 5 ms, doubled after every further error in a row up to 1
+// s (S-12.3). It returns other errors, among them net.ErrClosed. Close ends the pause at once.
 func newBackoffListener(ln net.Listener, name string, log *eventlog.Logger) net.Listener {
 	return &backoffListener{Listener: ln, name: name, log: log, closed: make(chan struct{})}
 }

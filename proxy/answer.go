@@ -4,8 +4,8 @@ import (
 	"net/http"
 )
 
-// The statuses that the proxy answers with by itself or that its log shows. 499 is nginx's: the client went away before
-// there was a response; it is logged and never sent.
+// These are the statuses that the proxy answers with itself or that its log shows. 499 is nginx's: the client went away
+// before there was a response; it is logged and never sent.
 const (
 	statusOK                 = http.StatusOK
 	statusBadRequest         = http.StatusBadRequest
@@ -21,19 +21,19 @@ const (
 	statusServiceUnavailable = http.StatusServiceUnavailable
 )
 
-// statusBody is the body of an answer: the status text and nothing about version, upstream or cause (S-6, Errors).
+// statusBody returns the body of an answer: the status text, and nothing about version, upstream or cause (S-6, Errors).
 func statusBody(status int) string {
 	switch status {
 	case statusOK:
 		return ""
 	case statusPayloadTooLarge:
-		return "Payload Too Large" // the standard library has the name of RFC 7231, before it was changed
+		return "Payload Too Large" // the standard library has the new name of RFC 9110
 	}
 	return http.StatusText(status)
 }
 
-// send gives an answer of the proxy's own to the client. When the request's body was not read to its end the connection
-// does not outlive the answer, so that what is left of the body is never read as a request (S-6.13).
+// send sends the proxy's own answer to the client. If the request's body was not read to its end, the connection ends with
+// the answer, so that the rest of the body is never read as a request (S-6.13).
 func (x *exchange) send(a *answer) {
 	x.turn.give()
 	if a.abort {
@@ -57,7 +57,7 @@ func (x *exchange) send(a *answer) {
 	if body != "" {
 		fields.Add("Content-Type", contentType)
 	}
-	closing := a.closing || x.bodyUnread() || x.cancelled() != nil // a cancellation has interrupted reading the client
+	closing := a.closing || x.bodyUnread() || x.cancelled() != nil // a cancellation has interrupted reading from the client
 	if err := x.client.Head(a.status, "", fields, int64(len(body)), closing); err != nil {
 		x.abort = true
 		return

@@ -15,7 +15,7 @@ type http1Body struct {
 	decoder http1.ChunkedDecoder
 	// failed is why the chunks cannot be decoded further.
 	failed error
-	// long is the buffer that chunks are read into when what came with the head is used up.
+	// long is the buffer that chunks are read into once the bytes that came with the head are used up.
 	long       *[]byte
 	start, end int
 }
@@ -51,7 +51,7 @@ func (b *http1Body) read(room []byte, wait bool) ([]byte, error) {
 	return data, nil
 }
 
-// endsEarly is the error of a read that got nothing: the end of the connection is none of the body.
+// endsEarly turns a read of zero bytes into io.ErrUnexpectedEOF: a closed connection never ends a body.
 func endsEarly(err error) error {
 	if err == io.EOF || err == nil {
 		return io.ErrUnexpectedEOF
@@ -59,7 +59,7 @@ func endsEarly(err error) error {
 	return err
 }
 
-// readChunks returns decoded bytes, in place.
+// readChunks returns decoded bytes. It decodes in place.
 func (b *http1Body) readChunks(room []byte) ([]byte, error) {
 	for {
 		if b.failed != nil {
@@ -73,7 +73,7 @@ func (b *http1Body) readChunks(room []byte) ([]byte, error) {
 		b.consume(n)
 		if err != nil {
 			b.failed = malformedBody{err}
-			if len(data) > 0 { // what stands before the fault comes first
+			if len(data) > 0 { // the data before the fault comes first
 				return data, nil
 			}
 			return nil, b.failed
@@ -95,10 +95,10 @@ func (b *http1Body) trailers() Fields {
 	return b.decoder.Trailers()
 }
 
-// wholeLength implements bodySource: the length of chunks is known when they were read.
+// wholeLength implements bodySource. The length of a chunked body is known only once it is read.
 func (b *http1Body) wholeLength() (length int64, ok bool) { return 0, false }
 
-// waiting returns bytes that were read and not consumed, and reads up to limit if there are none.
+// waiting returns bytes that were read and not consumed. If there are none, it reads up to limit bytes.
 func (b *http1Body) waiting(limit int) ([]byte, error) {
 	w := b.work
 	if w.start < w.end {
@@ -125,7 +125,7 @@ func (b *http1Body) consume(n int) {
 	b.start += n
 }
 
-// release gives the long buffer back. Bytes of a next request that were read into it move to the connection's buffer.
+// release gives the long buffer back. Bytes of the next request that were read into it move to the connection's buffer.
 func (b *http1Body) release() {
 	if b.long == nil {
 		return

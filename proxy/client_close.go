@@ -10,46 +10,46 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// close ends the connection; every way to its end leads here. After a response that was cut off there is no close_notify, so
-// that a body which ends with the connection does not seem to be whole (S-6.10). What the kernel has not sent yet still
-// belongs to the connection, which ends when the client has taken it. Where the client does not, the kernel throws it away
-// too: it would hold it for minutes otherwise (S-12.9).
+// close ends the connection; every path to its end leads here. After a truncated response it sends no close_notify, so that
+// a body that ends with the connection does not look complete (S-6.10). Data that the kernel has not sent yet still belongs
+// to the connection, which ends when the client has taken it. If the client does not take it, the kernel discards it, as it
+// would otherwise keep it for minutes (S-12.9).
 func (c *clientConn) close() {
 	discard := c.takesNothing() || c.isCut()
 	if !discard && !c.aborted {
-		c.watch.Set(deadline.PhaseLinger, lingerTime) // one that is late has a deadline already
+		c.watch.Set(deadline.PhaseLinger, lingerTime) // a late connection has a deadline already
 		if c.tls != nil {
-			_ = c.tls.CloseWrite() // sends close_notify if it can; there is nobody to tell if not
+			_ = c.tls.CloseWrite() // sends close_notify if it can; a failure needs no report
 		}
 	}
 	if discard || !c.flush() {
-		_ = c.tcp.SetLinger(0) // fails only where the connection is gone already
+		_ = c.tcp.SetLinger(0) // fails only if the connection is gone already
 	}
-	c.server.registry.remove(c) // nobody looks at the descriptor any more
+	c.server.registry.remove(c) // nothing uses the descriptor any more
 	_ = c.tcp.Close()
 }
 
-// isCut reports whether the connection was ended with whatever was in flight.
+// isCut reports whether the connection was ended regardless of what was in flight.
 func (c *clientConn) isCut() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.wasCut
 }
 
-// takesNothing reports whether the connection was cut because the client does not take what it is sent.
+// takesNothing reports whether the connection was cut because the client does not read what it is sent.
 func (c *clientConn) takesNothing() bool {
 	if c.watch.Phase() != deadline.PhaseExpired || c.unsentBytes() == 0 {
 		return false
 	}
 	switch deadline.Phase(c.late.Load()) {
 	case deadline.PhaseIdle, deadline.PhaseFirst, deadline.PhaseHead, deadline.PhaseNone:
-		return c.forced.Load() // it is late with a request; what it was sent before it may still be reading
+		return c.forced.Load() // it is late with a request; it may still be reading an earlier response
 	}
 	return true
 }
 
-// flush waits until the kernel has sent all that was written, and nothing where it has done so already, which is usual. It
-// returns false when none of it has moved for flushTime.
+// flush waits until the kernel has sent all that was written. Usually it has done so already, and flush returns at once. It
+// returns false if nothing has moved for flushTime.
 func (c *clientConn) flush() bool {
 	if c.isFlushed() {
 		return true
@@ -62,7 +62,7 @@ func (c *clientConn) flush() bool {
 	return c.watch.Phase() != deadline.PhaseExpired
 }
 
-// beginFlush starts the clock of flush. It returns false when the connection was cut.
+// beginFlush starts the deadline of flush. It returns false if the connection was cut.
 func (c *clientConn) beginFlush() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,8 +73,8 @@ func (c *clientConn) beginFlush() bool {
 	return c.watch.Set(deadline.PhaseFlush, c.server.flushTime())
 }
 
-// flushTime returns how long a client may read nothing of an answer of which only the kernel holds a rest. A stop does not
-// wait longer for a client that has gone silent than it must.
+// flushTime returns how long a client may read nothing of an answer whose rest only the kernel holds. A shutdown does not
+// wait longer than it must for a client that has gone silent.
 func (s *siteServer) flushTime() time.Duration {
 	if s.draining() {
 		return min(s.bodyIdle(), drainFlushTime)
@@ -82,7 +82,7 @@ func (s *siteServer) flushTime() time.Duration {
 	return s.bodyIdle()
 }
 
-// isFlushed reports whether nothing is left to be sent, or nobody to send it to.
+// isFlushed reports whether no data is left to send or the connection is gone.
 func (c *clientConn) isFlushed() bool {
 	if c.unsentBytes() == 0 {
 		return true
@@ -108,26 +108,26 @@ func (c *clientConn) unsentBytes() int {
 	return unsent
 }
 
-// Overdue implements watched: the connection was interrupted deadline.endTime ago, and something still waits for its client.
+// Overdue implements watched: the connection was interrupted deadline.endTime ago, and a goroutine still waits for its
+// client.
 func (c *clientConn) Overdue() {
 	c.abort()
 	c.endFlush()
 }
 
-// abort makes whatever reads or writes the connection return, and close throw away what the kernel holds. Other than a
-// deadline, which crypto/tls moves when it sends close_notify, it cannot be taken back. The descriptor stays the
-// connection's until close.
+// abort makes all reads and writes of the connection return, and makes close discard what the kernel holds. Unlike a
+// deadline, which crypto/tls moves when it sends close_notify, it cannot be undone. The descriptor stays valid until close.
 func (c *clientConn) abort() {
 	c.forced.Store(true)
-	_ = c.tcp.SetLinger(0) // all of these fail only where the connection is gone already
+	_ = c.tcp.SetLinger(0) // all of these fail only if the connection is gone already
 	_ = c.tcp.CloseRead()
 	_ = c.tcp.CloseWrite()
 	_ = c.tcp.SetDeadline(pastDeadline)
 }
 
-// isStuck reports whether a write has waited for the client for as long as a body may stand still, and nothing has moved.
-// Requests and frames that still come do not count, and neither does who writes: crypto/tls answers a KeyUpdate, and sends
-// alerts, where it reads. The sweeper calls it.
+// isStuck reports whether a write has waited for the client for the idle time of a body without any progress. Requests and
+// frames that still arrive do not count. Nor does it matter which goroutine writes: crypto/tls answers a KeyUpdate, and
+// sends alerts, while it reads. The sweeper calls it.
 func (c *clientConn) isStuck() bool {
 	switch now := c.server.registry.sweeper.Clock.Load(); {
 	case !c.socket.writing.Load():
@@ -140,10 +140,10 @@ func (c *clientConn) isStuck() bool {
 	return false
 }
 
-// cutStuck ends a connection in a phase to which the client takes nothing.
+// cutStuck ends a connection in phase p whose client reads nothing.
 func (c *clientConn) cutStuck(p deadline.Phase) {
 	if !c.watch.EndIn(p) {
-		return // it has gone on, and the next sweep sees how
+		return // it has moved on, and the next sweep looks again
 	}
 	c.late.Store(int64(deadline.PhaseBody))
 	if h := c.http2.Load(); h != nil {
@@ -157,8 +157,8 @@ func (c *clientConn) cutStuck(p deadline.Phase) {
 	c.abort()
 }
 
-// lingerClose closes the sending half and reads what still comes for a while: closing a connection on which bytes arrive
-// resets it, and the client could lose the answer (RFC 9112, section 9.6).
+// lingerClose closes the sending half and keeps reading for a while: closing a connection on which bytes arrive resets it,
+// and the client could lose the answer (RFC 9112, section 9.6).
 func (c *clientConn) lingerClose() {
 	if !c.beginLinger() || c.tls != nil && c.tls.CloseWrite() != nil {
 		return
@@ -173,7 +173,7 @@ func (c *clientConn) lingerClose() {
 	}
 }
 
-// beginLinger starts the clock of lingerClose. It returns false when the connection was cut.
+// beginLinger starts the deadline of lingerClose. It returns false if the connection was cut.
 func (c *clientConn) beginLinger() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -185,13 +185,13 @@ func (c *clientConn) beginLinger() bool {
 	return c.watch.Set(deadline.PhaseLinger, lingerTime)
 }
 
-// drainFlushTime is how long a client may read nothing of a complete answer while the daemon ends.
+// drainFlushTime is how long a client may read nothing of a complete answer while the daemon shuts down.
 const drainFlushTime = 5 * time.Second
 
-// lingerTime is how long the rest of a body that nobody wants is read and thrown away after the answer.
+// lingerTime is how long the unwanted rest of a body is read and discarded after the answer.
 const lingerTime = 2 * time.Second
 
-// syscallRead reads the bytes as they are on the wire; nobody decrypts what is thrown away.
+// syscallRead reads raw bytes from the wire: data to be discarded need not be decrypted.
 func syscallRead(conn *net.TCPConn, p []byte) (int, error) {
 	n, err := conn.Read(p)
 	if n == 0 && err == nil {

@@ -15,89 +15,89 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// clientConn is one connection of a client to a port of a listener, over TLS or, on a redirect port, in the clear. One
-// goroutine serves it, from the handshake to its end. While it waits for a request it holds neither buffers nor an exchange,
-// so that idle connections are cheap.
+// clientConn is a client's connection to a port of a listener, over TLS or, on a redirect port, in the clear. One goroutine
+// serves it, from the handshake to its end. While it waits for a request it holds neither buffers nor an exchange, which
+// keeps idle connections cheap.
 type clientConn struct {
 	connEntry
 	server *siteServer
-	// stream is what requests are read from and answers written to: tls, or the socket where there is no TLS.
+	// stream is where requests are read from and answers written to: tls, or the socket if there is no TLS.
 	stream net.Conn
 	// tls is nil on a redirect port.
 	tls    *tls.Conn
 	tcp    *net.TCPConn
 	socket *socket
-	// fd is the socket, for looks that net.Conn does not offer; valid until close.
+	// fd is the socket's descriptor, for queries that net.Conn does not offer; valid until close.
 	fd         int
 	client     netip.Addr
 	clientText string
-	// turn is what the connection's goroutine holds while it computes a handshake or looks at frames.
+	// turn is held by the connection's goroutine while it computes a handshake or parses frames.
 	turn turn
-	// watch is the deadline of what the connection waits for.
+	// watch is the deadline for whatever the connection waits for.
 	watch deadline.Watch
-	// work is what a request in flight needs; nil while the connection is idle.
+	// work is the state of a request in flight; nil while the connection is idle.
 	work *http1Work
-	// pin keeps the upstream's connection that belongs to this one.
+	// pin keeps the upstream connection that belongs to this one.
 	pin upstreamPin
-	// one is where the first byte of a request is awaited.
+	// one receives the first byte of a request.
 	one [1]byte
-	// aborted reports whether the last response was not sent whole.
+	// aborted reports whether the last response was not sent completely.
 	aborted bool
-	// revived reports whether the connection was ended as idle when it had a request, and so ends with that.
+	// revived reports whether the connection was ended as idle when it had a request, and so ends with that request.
 	revived bool
-	// taken is what the client's side had taken at the last look, looked when that was, and moved when it was seen to change.
-	// stuck is since when a write waits of which nothing moves, 0 where none does. They are the sweeper's.
+	// taken is how much the client's side had taken at the last look, looked when that was, and moved when a change was
+	// last seen. stuck is since when a write has waited without progress, or 0. Only the sweeper uses them.
 	taken                uint64
 	looked, moved, stuck int64
-	// late is the phase whose deadline has passed last, forced that the connection was ended by force.
+	// late is the phase whose deadline passed last; forced reports whether the connection was ended by force.
 	late   atomic.Int64
 	forced atomic.Bool
-	// flushed is signalled when close is to wait no longer for the kernel.
+	// flushed is signalled when close need not wait for the kernel any longer.
 	flushed chan struct{}
-	// mu guards work and which request its exchange is for, for other goroutines, and what follows.
+	// mu guards work, the assignment of its exchange to a request (for other goroutines), and the fields below.
 	mu sync.Mutex
-	// wasCut reports whether the connection was ended with whatever was in flight.
+	// wasCut reports whether the connection was ended regardless of what was in flight.
 	wasCut bool
 	// serving reports whether the handshake is complete.
 	serving atomic.Bool
 	// http2 is set when the connection has agreed on HTTP/2.
 	http2 atomic.Pointer[h2Conn]
-	// heard is when the last bytes of the handshake came, on the sweeper's clock.
+	// heard is when the last bytes of the handshake arrived, on the sweeper's clock.
 	heard atomic.Int64
-	// letGo ends the wait of a handshake at the gate; nil outside of one.
+	// letGo ends the wait of a handshake at the gate; nil at other times.
 	letGo atomic.Pointer[context.CancelFunc]
 }
 
-// http1Work is what one HTTP/1 request in flight needs, from a pool: the buffers, the parsed head and the exchange.
+// http1Work is the state of an HTTP/1 request in flight, from a pool: the buffers, the parsed head and the exchange.
 type http1Work struct {
 	conn *clientConn
-	// in holds what was read; in[start:end] is not consumed yet. Strings of the head in use point before start.
+	// in holds bytes that were read; in[start:end] is not consumed yet. Strings of the current head point before start.
 	in         []byte
 	start, end int
-	// out holds what is to be sent.
+	// out holds bytes to be sent.
 	out []byte
 
 	head     http1.Request
 	request  Request
 	exchange exchange
 	body     http1Body
-	// trailerNames is the list behind request.TrailerNames, kept for its memory.
+	// trailerNames backs request.TrailerNames and is kept for its memory.
 	trailerNames []string
 
-	// chunked reports whether the response's body is sent in chunks; bodyless that none is sent.
+	// chunked reports whether the response body is sent in chunks, bodyless whether none is sent.
 	chunked, bodyless bool
 	// closeAfter reports whether the connection ends with this response.
 	closeAfter bool
 }
 
-// readBufferBytes is the size of the buffer in which heads are read; longer ones get a larger one.
+// readBufferBytes is the size of the buffer for heads; a longer head gets a larger one.
 const readBufferBytes = 16 << 10
 
 var workPool = sync.Pool{New: func() any {
 	return &http1Work{in: make([]byte, readBufferBytes), out: make([]byte, 0, outBufferBytes+1<<10)}
 }}
 
-// takeWork gives the connection what a request needs.
+// takeWork takes the state for a request from the pool.
 func (c *clientConn) takeWork() *http1Work {
 	w := workPool.Get().(*http1Work)
 	w.conn, w.start, w.end = c, 0, 0
@@ -108,21 +108,21 @@ func (c *clientConn) takeWork() *http1Work {
 	return w
 }
 
-// giveWork puts it back.
+// giveWork returns the state to the pool.
 func (c *clientConn) giveWork() {
 	w := c.work
 	c.mu.Lock()
 	c.work = nil
 	c.mu.Unlock()
 	w.conn = nil
-	w.body.start, w.body.end = 0, 0 // what is left of a body must never reach the next connection
+	w.body.start, w.body.end = 0, 0 // the rest of a body must never reach the next connection
 	w.body.release()
 	if len(w.in) == readBufferBytes && cap(w.out) <= 2*outBufferBytes {
 		workPool.Put(w)
 	}
 }
 
-// newClientConn prepares a connection that was accepted.
+// newClientConn prepares an accepted connection.
 func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	fd, err := descriptorOf(tcp)
 	if err != nil {
@@ -149,7 +149,7 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	return c, nil
 }
 
-// handshake completes the TLS handshake, where there is one, and reports whether the connection can be served.
+// handshake completes the TLS handshake, if there is one. It reports whether the connection can be served.
 func (c *clientConn) handshake() bool {
 	if c.tls == nil {
 		c.serving.Store(true)
@@ -194,7 +194,7 @@ func (c *clientConn) serve() {
 	}
 }
 
-// serveHTTP1 answers one request after the other.
+// serveHTTP1 answers one request after another.
 func (c *clientConn) serveHTTP1() {
 	defer c.pin.release()
 	for first := true; c.awaitRequest(first); first = false {
@@ -208,8 +208,8 @@ func (c *clientConn) serveHTTP1() {
 	}
 }
 
-// awaitRequest waits for the first byte of the next request, without a buffer. It returns false when the connection has
-// ended, or has been idle for too long. The first request is awaited as the handshake was.
+// awaitRequest waits for the first byte of the next request, without a buffer. It returns false if the connection has ended
+// or has been idle for too long. The first request has the deadline of the handshake.
 func (c *clientConn) awaitRequest(first bool) bool {
 	waiting, timeout := deadline.PhaseIdle, c.server.idleTimeout
 	if first {
@@ -219,7 +219,7 @@ func (c *clientConn) awaitRequest(first bool) bool {
 		return false
 	}
 	c.server.registry.becameIdle()
-	if c.server.draining() { // it may have begun before the connection was seen to be idle
+	if c.server.draining() { // the drain may have begun before the connection was known to be idle
 		c.drain()
 	}
 	n, err := c.stream.Read(c.one[:])
@@ -243,7 +243,7 @@ func (c *clientConn) Look(p deadline.Phase) {
 	if p != deadline.PhaseUpstream && p != deadline.PhaseBody {
 		return
 	}
-	c.mu.Lock() // the exchange stays the same meanwhile
+	c.mu.Lock() // the exchange stays the same under it
 	defer c.mu.Unlock()
 	if c.work != nil && c.watch.Phase() == p {
 		c.work.exchange.Look(p)
@@ -253,11 +253,11 @@ func (c *clientConn) Look(p deadline.Phase) {
 // Extend implements watched.
 func (c *clientConn) Extend(p deadline.Phase) time.Duration {
 	if p == deadline.PhaseFirst && c.hasReceived() {
-		return 2 * deadline.Interval // the request is there, and about to be read
+		return 2 * deadline.Interval // the request has arrived and is about to be read
 	}
 	switch p {
 	case deadline.PhaseStreams:
-		return c.server.bodyIdle() // until it is stuck
+		return c.server.bodyIdle() // isStuck ends it
 	case deadline.PhaseFlush:
 		if c.moving() {
 			return c.server.flushTime()
@@ -275,12 +275,12 @@ func (c *clientConn) Extend(p deadline.Phase) time.Duration {
 	return c.work.exchange.Extend(p)
 }
 
-// Expire implements watched: it ends what the connection waits for.
+// Expire implements watched: it ends whatever the connection waits for.
 func (c *clientConn) Expire(p deadline.Phase) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.watch.Phase() != deadline.PhaseExpired {
-		return // it was forgotten since, and this may be another request already
+		return // it was forgotten meanwhile, and this may be another request already
 	}
 	c.late.Store(int64(p))
 	if c.work != nil && (p == deadline.PhaseUpstream || p == deadline.PhaseBody || p == deadline.PhaseTunnel) {
@@ -294,24 +294,24 @@ func (c *clientConn) Expire(p deadline.Phase) {
 	c.interrupt()
 }
 
-// interrupt makes whatever the connection's goroutine waits for return with an error. Over HTTP/2 it only reads: what is
-// being written goes on, as a record that breaks off would leave nothing that the client can be told.
+// interrupt makes the call that the connection's goroutine waits in return with an error. Over HTTP/2 it interrupts only
+// the read: a write goes on, as a truncated record would make it impossible to tell the client anything.
 func (c *clientConn) interrupt() {
 	if letGo := c.letGo.Load(); letGo != nil {
 		(*letGo)()
 	}
 	if c.http2.Load() != nil {
-		_ = c.tcp.SetReadDeadline(pastDeadline) // fails only where the connection is gone already
+		_ = c.tcp.SetReadDeadline(pastDeadline) // fails only if the connection is gone already
 		return
 	}
 	_ = c.tcp.SetDeadline(pastDeadline)
 }
 
-// hungUp reports whether the client has closed the connection, or its sending half, which for a request that was sent
-// whole is how a client leaves (nginx takes it so too).
+// hungUp reports whether the client has closed the connection or its sending half. After a complete request, closing the
+// sending half is how a client leaves (nginx treats it this way too).
 func (c *clientConn) hungUp() bool { return hungUp(c.fd) }
 
-// hungUp reports whether the peer of a socket has closed it, or its sending half.
+// hungUp reports whether the peer of a socket has closed it or its sending half.
 func hungUp(fd int) bool {
 	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 	n, err := unix.Poll(fds[:], 0)

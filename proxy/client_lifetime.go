@@ -15,9 +15,9 @@ func (c *clientConn) deadline() *deadline.Watch { return &c.watch }
 // peer implements accountedConn.
 func (c *clientConn) peer() netip.Addr { return c.client }
 
-// idleFor implements accountedConn. A connection without a request in flight is idle. One that has not asked for anything
-// yet is idle after freshGrace, as its request is most likely on its way, and so is one of whose handshake nothing has come
-// for that long (S-12.10).
+// idleFor implements accountedConn. A connection without a request in flight is idle. A connection that has not sent a
+// request yet is idle only after freshGrace, as its request is most likely on its way. The same holds for a connection
+// whose handshake has received nothing for that long (S-12.10).
 func (c *clientConn) idleFor() (time.Duration, bool) {
 	switch c.watch.Phase() {
 	case deadline.PhaseHandshake:
@@ -34,12 +34,12 @@ func (c *clientConn) idleFor() (time.Duration, bool) {
 	return fresh - freshGrace, ok && fresh > freshGrace
 }
 
-// freshGrace is how long a new connection has for its first request before it may have to make room for another one.
+// freshGrace is how long a new connection has for its first request before it may have to make room for another.
 const freshGrace = time.Second
 
-// freshDrainGrace is how long a new connection has for its first request, from the end of its handshake on, when the daemon
-// ends: two retransmissions of a packet that was lost. Other than one that was used, it may not be closed at any time:
-// its client has reason to expect an answer.
+// freshDrainGrace is how long a new connection has for its first request when the daemon shuts down, counted from the end
+// of its handshake: two retransmissions of a lost packet. Unlike a used connection, it must not be closed at any time: its
+// client has reason to expect an answer.
 const freshDrainGrace = 5 * time.Second
 
 // use implements accountedConn.
@@ -57,12 +57,12 @@ func (c *clientConn) use() connUse {
 	return useRequest
 }
 
-// endIdle implements accountedConn. A request whose bytes have come is not lost.
+// endIdle implements accountedConn. A request whose bytes have arrived is not lost.
 func (c *clientConn) endIdle() bool {
 	if c.hasReceived() {
 		return false
 	}
-	c.mu.Lock() // revive comes before all of it, or after
+	c.mu.Lock() // revive runs entirely before or after
 	defer c.mu.Unlock()
 	if !c.watch.EndIdle() {
 		return false
@@ -71,8 +71,9 @@ func (c *clientConn) endIdle() bool {
 	return true
 }
 
-// drain ends the connection if it is idle, and a new one if no request comes soon. A request in flight, or on its way through
-// the kernel, is left to its end, after which its loop sees that the server is draining. An HTTP/2 client is told.
+// drain ends the connection if it is idle, and a new one if no request comes soon. A request in flight, or on its way
+// through the kernel, runs to its end; then the connection's loop sees that the server is draining. An HTTP/2 client is
+// told.
 func (c *clientConn) drain() {
 	c.mu.Lock() // the end of the connection may be about to begin
 	c.watch.Shorten(deadline.PhaseFlush, c.server.flushTime())
@@ -91,10 +92,10 @@ func (c *clientConn) drain() {
 	}
 }
 
-// revive takes back that the connection was ended as idle: by a drain, to make room, or by its clock. The connection's
-// goroutine calls it when it has read a request nevertheless, which had left the kernel before its end was decided, and so was
-// received before the connection ended (S-12.12). It sets the clock of what follows, and reports whether the request is to be
-// served. The connection ends with it.
+// revive undoes the end of an idle connection: by a drain, to make room, or by its deadline. The connection's goroutine
+// calls it when it has read a request nevertheless. That request had left the kernel before the end was decided, so it was
+// received before the connection ended (S-12.12). revive sets the deadline for what follows and reports whether to serve
+// the request. The connection ends after it.
 func (c *clientConn) revive(p deadline.Phase, timeout time.Duration) bool {
 	if !c.takeBackEnd(p, timeout) {
 		return false
@@ -103,7 +104,7 @@ func (c *clientConn) revive(p deadline.Phase, timeout time.Duration) bool {
 	return true
 }
 
-// reviveHTTP1 is revive for the first byte of a head.
+// reviveHTTP1 calls revive for the first byte of a head.
 func (c *clientConn) reviveHTTP1() bool {
 	if !c.revive(deadline.PhaseHead, c.server.headerTimeout) {
 		return false
@@ -112,19 +113,19 @@ func (c *clientConn) reviveHTTP1() bool {
 	return true
 }
 
-// takeBackEnd is revive under the lock that those hold who end the connection.
+// takeBackEnd does the work of revive under the lock that every end of the connection takes.
 func (c *clientConn) takeBackEnd(p deadline.Phase, timeout time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.wasCut || c.forced.Load() {
 		return false
 	}
-	_ = c.tcp.SetDeadline(time.Time{}) // fails only where the connection is gone already
+	_ = c.tcp.SetDeadline(time.Time{}) // fails only if the connection is gone already
 	c.watch.Reset()
 	return c.watch.Set(p, timeout)
 }
 
-// hasReceived reports whether there are bytes that were not read yet.
+// hasReceived reports whether there are unread bytes.
 func (c *clientConn) hasReceived() bool {
 	n, err := unix.IoctlGetInt(c.fd, unix.SIOCINQ)
 	return err == nil && n > 0

@@ -7,15 +7,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// moving reports whether the client's side has taken some of what was written since the sweep before, to all that ask in one
-// sweep. What the kernel has queued meanwhile does not count.
+// moving reports whether the client's side has taken some of the written data since the previous sweep. All callers within
+// one sweep get the same answer. What the kernel has queued meanwhile does not count.
 func (c *clientConn) moving() bool {
 	if now := c.server.registry.sweeper.Clock.Load(); now != c.looked {
 		first := c.looked == 0
 		c.looked = now
 		if taken, ok := takenBytes(c.fd); ok && taken != c.taken {
 			c.taken = taken
-			if !first { // there is nothing to compare it with
+			if !first { // the first look has nothing to compare with
 				c.moved = now
 			}
 		}
@@ -23,8 +23,8 @@ func (c *clientConn) moving() bool {
 	return c.moved == c.looked
 }
 
-// takenBytes returns how many bytes of all that were written to a TCP connection the other side has acknowledged. Other than
-// unix.GetsockoptTCPInfo it allocates nothing: the sweeper asks ten times a second.
+// takenBytes returns how many of the bytes written to a TCP connection the peer has acknowledged. Unlike
+// unix.GetsockoptTCPInfo it allocates nothing: the sweeper calls it ten times a second.
 func takenBytes(fd int) (uint64, bool) {
 	var info unix.TCPInfo
 	size := uint32(unix.SizeofTCPInfo)

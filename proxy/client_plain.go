@@ -8,8 +8,8 @@ import (
 // plainHTTPBody is the answer to plain HTTP on a port for HTTPS (S-5.14).
 const plainHTTPBody = "This port speaks HTTPS."
 
-// refusePlainHTTP answers a client that speaks HTTP where TLS was expected, as the error of the handshake says, and ends the
-// connection. Before step 8 nobody is answered (S-4.3).
+// refusePlainHTTP answers a client that speaks HTTP where TLS was expected, judged by the handshake error, and ends the
+// connection. Before step 8 it does not answer (S-4.3).
 func (c *clientConn) refusePlainHTTP(handshake error) {
 	var record tls.RecordHeaderError
 	if !errors.As(handshake, &record) || record.Conn == nil || !beginsHTTP(record.RecordHeader) || !c.server.gate.isOpen() {
@@ -19,14 +19,14 @@ func (c *clientConn) refusePlainHTTP(handshake error) {
 	w := c.takeWork()
 	defer c.giveWork()
 	method := "-"
-	if string(record.RecordHeader[:]) == "HEAD " { // whose answer has no body
+	if string(record.RecordHeader[:]) == "HEAD " { // the answer to HEAD has no body
 		method = "HEAD"
 	}
 	refusal := &answer{status: statusBadRequest, body: plainHTTPBody, closing: true}
 	w.refuseWith(method, refusal, "plain HTTP on a port for HTTPS")
 }
 
-// beginsHTTP reports whether the first bytes of a connection are those of a request line: a method in capital letters, or the
+// beginsHTTP reports whether the first bytes of a connection could be a request line: a method in capital letters, or the
 // beginning of one.
 func beginsHTTP(first [5]byte) bool {
 	for i, b := range first {

@@ -8,8 +8,8 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// serveRequests answers the request whose first bytes are in the buffer, and all that follow it there. It returns whether
-// the connection lives on.
+// serveRequests answers the request whose first bytes are in the buffer, and all that follow it there. It reports whether
+// the connection stays open.
 func (w *http1Work) serveRequests() bool {
 	defer w.exchange.turn.give() // after a panic
 	for {
@@ -19,7 +19,7 @@ func (w *http1Work) serveRequests() bool {
 		if w.start == w.end {
 			return true
 		}
-		// What is left is the beginning of the next request (pipelining): it is answered in order.
+		// The rest is the beginning of the next request (pipelining): it is answered in order.
 		w.end = copy(w.in, w.in[w.start:w.end])
 		w.start = 0
 		if !w.conn.watch.Set(deadline.PhaseHead, w.conn.server.headerTimeout) {
@@ -28,7 +28,7 @@ func (w *http1Work) serveRequests() bool {
 	}
 }
 
-// serveOne reads one request, answers it, and returns whether the connection can carry another one.
+// serveOne reads one request and answers it. It reports whether the connection can carry another one.
 func (w *http1Work) serveOne() bool {
 	c := w.conn
 	n, err := w.readHead()
@@ -43,7 +43,7 @@ func (w *http1Work) serveOne() bool {
 	w.begin()
 	x := &w.exchange
 	c.server.handler.handle(x)
-	w.head.Fields = w.request.Fields[:0] // the stages have made the list longer: the next head uses its memory
+	w.head.Fields = w.request.Fields[:0] // the stages have grown the list: the next head uses its memory
 	if x.abort {
 		c.aborted = true
 		return false
@@ -60,7 +60,7 @@ func (w *http1Work) serveOne() bool {
 	return !w.closeAfter
 }
 
-// readHead reads until a whole head is in the buffer, and parses it.
+// readHead reads until a complete head is in the buffer, and parses it.
 func (w *http1Work) readHead() (n int, err error) {
 	looked := 0
 	for {
@@ -91,7 +91,7 @@ func (w *http1Work) grow() bool {
 	return true
 }
 
-// begin makes an exchange of the head that was parsed.
+// begin sets up the exchange from the parsed head.
 func (w *http1Work) begin() {
 	c, head, r := w.conn, &w.head, &w.request
 	*r = Request{
@@ -122,7 +122,7 @@ func (w *http1Work) begin() {
 	w.resetExchange()
 }
 
-// resetExchange makes the exchange that of the request. The sweeper may still be at the one before.
+// resetExchange resets the exchange for the new request. The sweeper may still be looking at the previous one.
 func (w *http1Work) resetExchange() {
 	w.conn.mu.Lock()
 	defer w.conn.mu.Unlock()
@@ -130,8 +130,8 @@ func (w *http1Work) resetExchange() {
 	w.exchange.pin = &w.conn.pin
 }
 
-// offersHTTP reports whether an Upgrade field offers HTTP itself, in whatever version: `h2c`, `h2c/2.0`, `HTTP/2.0`. In such a
-// tunnel requests would pass that no stage has seen.
+// offersHTTP reports whether an Upgrade field offers HTTP itself, in any version: `h2c`, `h2c/2.0`, `HTTP/2.0`. Such a
+// tunnel would carry requests past the stages.
 func offersHTTP(upgrade string) bool {
 	for upgrade != "" {
 		var protocol string
@@ -144,16 +144,16 @@ func offersHTTP(upgrade string) bool {
 	return false
 }
 
-// opensTunnel reports whether a request asks for a tunnel, which is always refused. What follows it may be meant for the
-// tunnel, by somebody for whom the client has sent it ahead, and must not be read as a request (RFC 9931).
+// opensTunnel reports whether a request asks for a tunnel, which is always refused. The bytes after it may be meant for the
+// tunnel, supplied by a third party and sent early by the client, and must not be read as a request (RFC 9931).
 func opensTunnel(head *http1.Request) bool { return head.Method == "CONNECT" }
 
-// refuse answers a head that is not a request, counted by the limiter like any other, and closes the connection.
+// refuse answers a malformed head, counted by the limiter like any request, and closes the connection.
 func (w *http1Work) refuse(refused *http1.Error) {
 	w.refuseWith("-", answerStatus(refused.Status), refused.Reason)
 }
 
-// refuseWith is refuse with an answer and the reason for the log.
+// refuseWith does the same with a given answer and the reason for the log.
 func (w *http1Work) refuseWith(method string, a *answer, reason string) {
 	c := w.conn
 	w.request = Request{Client: c.client, ClientText: c.clientText, Account: c.account, Protocol: HTTP11, Method: method, Target: "-"}
@@ -166,7 +166,7 @@ func (w *http1Work) refuseWith(method string, a *answer, reason string) {
 	}
 }
 
-// pathQuery returns the target as it goes upstream.
+// pathQuery returns the target to send upstream.
 func pathQuery(head *http1.Request) string {
 	if head.PathQuery == "" || head.PathQuery[0] == '?' { // absolute-form without a path
 		return string(head.AppendTarget(nil))

@@ -53,7 +53,7 @@ func (w *http1Work) Write(p []byte) (int, error) {
 		w.out = http1.AppendChunkHead(w.out, len(p))
 	}
 	for rest := p; len(rest) > 0; {
-		// A TLS record holds 16 KiB: fill one with what waits, and send the rest of a long part as it is.
+		// A TLS record holds 16 KiB: fill one with the waiting bytes, and send the rest of a long part directly.
 		if len(w.out) == 0 && len(rest) >= outBufferBytes {
 			if err := w.send(rest); err != nil {
 				return 0, err
@@ -93,7 +93,7 @@ func (w *http1Work) flush() error {
 	return err
 }
 
-// send writes to the client, which may take its time.
+// send writes to the client, which may be slow.
 func (w *http1Work) send(p []byte) error {
 	w.exchange.blocks()
 	_, err := w.conn.stream.Write(p)
@@ -106,7 +106,7 @@ func (w *http1Work) End(trailers Fields) error {
 	if w.chunked {
 		w.out = http1.AppendLastChunk(w.out, trailers)
 	}
-	w.exchange.releaseResponse() // all of it was copied, and the client may take its time
+	w.exchange.releaseResponse() // all of it was copied, and the client may be slow
 	return w.flush()
 }
 
@@ -116,7 +116,7 @@ func (w *http1Work) Interrupt(writing bool) {
 		w.conn.interrupt()
 		return
 	}
-	_ = w.conn.tcp.SetReadDeadline(pastDeadline) // fails only where the connection is gone already
+	_ = w.conn.tcp.SetReadDeadline(pastDeadline) // fails only if the connection is gone already
 }
 
 // Gone implements clientWriter.

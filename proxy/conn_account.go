@@ -8,55 +8,55 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// accountedConn is a client's connection as the account of all connections sees it, on whichever port and over whichever
-// protocol. The registry calls its methods with its lock held: they do not block.
+// accountedConn is a client's connection as the registry of all connections sees it, on any port and over any protocol. The
+// registry calls its methods with its lock held, so they must not block.
 type accountedConn interface {
-	// entry returns what the registry keeps with the connection.
+	// entry returns the registry's data for the connection.
 	entry() *connEntry
-	// deadline returns the connection's clock, for the sweeper.
+	// deadline returns the connection's deadline, for the sweeper.
 	deadline() *deadline.Watch
-	// idleFor returns how long the connection has been idle; false while it is in use.
+	// idleFor returns how long the connection has been idle, and false while it is in use.
 	idleFor() (time.Duration, bool)
 	// use returns what the connection is in use for.
 	use() connUse
-	// endIdle closes the connection if it is still idle, and reports whether it was.
+	// endIdle closes the connection if it is still idle. It reports whether it was.
 	endIdle() bool
-	// drain closes the connection when it has nothing in flight any more (S-11.1).
+	// drain closes the connection once it has nothing in flight (S-11.1).
 	drain()
-	// cut ends the connection at once because of cause, with whatever is in flight.
+	// cut ends the connection at once with cause, regardless of what is in flight.
 	cut(cause error)
 	// peer returns the address of the connection's client.
 	peer() netip.Addr
-	// state returns the protocol and state that the connection is counted by.
+	// state returns the protocol and state under which the connection is counted.
 	state() (protocol, state int)
 }
 
-// connEntry is what the registry keeps with a connection. The registry's mu guards what does not stay the same.
+// connEntry is the registry's data for a connection. The registry's mu guards the fields that change.
 type connEntry struct {
-	// account is what the connection's client holds; set when the connection is registered.
+	// account is the account of the connection's client; set when the connection is registered.
 	account *clientAccount
-	// number is the connection's place in the order of admission.
+	// number is the connection's position in the order of admission.
 	number uint64
-	// leaving is set when the connection was told to make room.
+	// leaving reports whether the connection was told to make room.
 	leaving bool
 }
 
 // entry implements accountedConn for the connection that the entry is embedded in.
 func (e *connEntry) entry() *connEntry { return e }
 
-// connUse is what a connection is in use for, in the order in which connections of a client above its share are cut: those
-// first whose end costs their client least.
+// connUse is what a connection is in use for, in the order in which connections of a client above its share are cut: first
+// those whose end costs their client least.
 type connUse int
 
 const (
 	useHandshake connUse = iota
-	useWaiting           // for a request
+	useWaiting           // waits for a request
 	useHead
 	useLinger
 	useRequest
 )
 
-// ticket is the place of a connection that was accepted in the queue for room.
+// ticket is the place of an accepted connection in the queue for room.
 type ticket struct {
 	key limit.Key
 	// account is the client's account; set when the connection is admitted.
@@ -68,28 +68,28 @@ type ticket struct {
 	done   chan struct{}
 }
 
-// admission is what becomes of a connection that was accepted.
+// admission is the outcome for an accepted connection.
 type admission int
 
 const (
-	// admitted is a connection that has its room.
+	// admitted means that the connection has its room.
 	admitted admission = iota
-	// refused is a connection of a client that holds its share, where nobody's connection is idle.
+	// refused means that the client holds its share and no connection is idle.
 	refused
-	// ended is a connection that came too late.
+	// ended means that the connection came too late.
 	ended
 )
 
 // decided is the channel of tickets that never had to wait.
 var decided = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// wait waits until it is decided what becomes of the connection.
+// wait waits for the outcome and returns it.
 func (t *ticket) wait() admission {
 	<-t.done
 	return t.result
 }
 
-// decide ends the wait.
+// decide sets the outcome and ends the wait.
 func (t *ticket) decide(result admission) {
 	t.result = result
 	close(t.done)

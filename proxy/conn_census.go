@@ -4,7 +4,7 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// The protocols and states that connections are counted by. A connection that shakes hands has no protocol yet.
+// These are the protocols and states by which connections are counted. A connection in its handshake has no protocol yet.
 const (
 	connShaking = iota
 	connHTTP1
@@ -27,8 +27,8 @@ var (
 	}
 )
 
-// census counts the open connections by protocol and state. It goes through them as the sweeper does, in parts, so that it
-// keeps neither new nor ending connections waiting for long; what changes meanwhile may be counted or not.
+// census counts the open connections by protocol and state. Like the sweeper, it goes through them in parts, so that it
+// does not delay new or ending connections for long; a change meanwhile may or may not be counted.
 func (r *connRegistry) census() (census [len(connProtocols)][2]int) {
 	r.sweeper.Each(func(w *deadline.Watch) {
 		if c, ok := w.Owner.(accountedConn); ok {
@@ -39,7 +39,7 @@ func (r *connRegistry) census() (census [len(connProtocols)][2]int) {
 	return census
 }
 
-// state implements accountedConn. A connection that has not asked for anything yet is idle.
+// state implements accountedConn. A connection that has not sent a request yet is idle.
 func (c *clientConn) state() (protocol, state int) {
 	protocol, state = connHTTP1, connActive
 	switch {
@@ -57,7 +57,7 @@ func (c *clientConn) state() (protocol, state int) {
 	return protocol, state
 }
 
-// counts returns the number of open connections and how many were ever admitted.
+// counts returns the number of open connections and the number ever admitted.
 func (r *connRegistry) counts() (open int, admitted uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

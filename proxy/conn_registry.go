@@ -12,42 +12,42 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// connRegistry is the one account of all client connections, of every listener and protocol: `status` and shutdown read
-// it, and max_connections and the clients' shares of it hold by it (S-12.2, S-12.6).
+// connRegistry is the one account of all client connections, of every listener and protocol. `status` and shutdown read it,
+// and it enforces max_connections and the clients' shares of it (S-12.2, S-12.6).
 type connRegistry struct {
 	sweeper *deadline.Sweeper
 	limit   int
 	// share is how many connections one client may hold while others wait.
 	share int
-	// onCut is called, with mu held, when a connection was cut because its client held more than its share.
+	// onCut is called, with mu held, after a connection is cut because its client held more than its share.
 	onCut func(client netip.Addr, held int)
 
 	// waiting is how many accepted connections wait for room.
 	waiting atomic.Int32
 
-	// grownWindows is what the windows of HTTP/2 connections have grown by, in bytes.
+	// grownWindows is the total growth of the windows of HTTP/2 connections, in bytes.
 	grownWindows atomic.Int64
-	// parked are the answers over HTTP/2 of which nothing but the client is waited for.
+	// parked are the answers over HTTP/2 that wait only for their clients.
 	parked parkedAnswers
 
 	mu   sync.Mutex
 	open int
-	// admitted is how many were ever open; refused and cutForOthers count what the shares did.
+	// admitted is how many connections were ever admitted; refused and cutForOthers count the actions of the shares.
 	admitted, refused, cutForOthers uint64
 	conns                           map[accountedConn]struct{}
 	// clients are the accounts of all clients with connections.
 	clients accounts
-	// queue are the connections that wait for room, in the order in which they were accepted, and leaving those that were
-	// told to make room. For the first ones of the queue, as many as promised says, others are leaving.
+	// queue are the connections that wait for room, in the order in which they were accepted. leaving are those that were
+	// told to make room. The first promised connections of the queue will take their places.
 	queue    []*ticket
 	promised int
 	leaving  []leavingConn
 	idle     idleList
-	// accepting is how many loops accept connections.
+	// accepting is the number of loops that accept connections.
 	accepting int
 	draining  bool
 	closed    bool
-	// ended is closed when draining, and the last loop and the last connection have ended.
+	// ended is closed during a drain once the last loop and the last connection have ended.
 	ended chan struct{}
 }
 
@@ -55,12 +55,12 @@ func newConnRegistry(limit, share int, s *deadline.Sweeper) *connRegistry {
 	r := &connRegistry{sweeper: s, limit: limit, share: share, conns: map[accountedConn]struct{}{}, clients: accounts{},
 		onCut: func(netip.Addr, int) {}, idle: idleList{at: -1}, ended: make(chan struct{}),
 		parked: parkedAnswers{limit: parkedBytes}}
-	s.Swept = r.becameIdle // new connections become idle by a clock
+	s.Swept = r.becameIdle // new connections become idle as time passes
 	return r
 }
 
-// accepts counts a loop that accepts connections; the loop calls the function that it returns when it has ended. A drain
-// waits for it: what was accepted must not be forgotten because it was not counted yet.
+// accepts counts a loop that accepts connections; the loop calls the returned function when it has ended. A drain waits for
+// it: an accepted connection must not be missed because it was not counted yet.
 func (r *connRegistry) accepts() (ended func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -73,9 +73,9 @@ func (r *connRegistry) accepts() (ended func()) {
 	}
 }
 
-// admit asks for room for a connection of a client that was accepted. It does not wait; the ticket says what becomes of the
-// connection. It returns false when the listener is to accept no further ones until then: what comes next waits in the
-// backlog. During a drain what was accepted just before is still let in (S-11.2).
+// admit asks for room for an accepted connection of a client. It does not wait; the ticket gives the outcome. It returns
+// false if the listener must not accept further connections until the outcome is known: they wait in the backlog. During a
+// drain, a connection that was accepted just before is still admitted (S-11.2).
 func (r *connRegistry) admit(key limit.Key) (t *ticket, acceptOn bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,12 +89,12 @@ func (r *connRegistry) admit(key limit.Key) (t *ticket, acceptOn bool) {
 	}
 	t.done = make(chan struct{})
 	r.queue = append(r.queue, t)
-	r.waiting.Add(1) // before the look, or what becomes idle during it would tell nobody
+	r.waiting.Add(1) // before looking, or a connection that becomes idle meanwhile would go unnoticed
 	r.makeRoom()
 	return t, r.promised == len(r.queue) && r.promised <= maxPromised
 }
 
-// take gives the ticket the room that there is. The caller holds mu.
+// take gives the ticket the free room. The caller holds mu.
 func (r *connRegistry) take(t *ticket) {
 	r.open++
 	r.admitted++
@@ -102,13 +102,13 @@ func (r *connRegistry) take(t *ticket) {
 	t.result = admitted
 }
 
-// admitTicket is take for a ticket that waits.
+// admitTicket calls take for a waiting ticket and ends its wait.
 func (r *connRegistry) admitTicket(t *ticket) {
 	r.take(t)
 	close(t.done)
 }
 
-// becameIdle looks for room again for connections that wait.
+// becameIdle looks again for room for waiting connections.
 func (r *connRegistry) becameIdle() {
 	if r.waiting.Load() == 0 {
 		return
@@ -118,7 +118,7 @@ func (r *connRegistry) becameIdle() {
 	r.makeRoom()
 }
 
-// add registers a connection that was admitted. It returns false when everything is being closed.
+// add registers an admitted connection. It returns false if all connections are being closed.
 func (r *connRegistry) add(c accountedConn, t *ticket) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -132,7 +132,7 @@ func (r *connRegistry) add(c accountedConn, t *ticket) bool {
 	return true
 }
 
-// stays takes back that a connection was told to make room: a request had come on it.
+// stays undoes telling a connection to make room: a request had come on it.
 func (r *connRegistry) stays(c accountedConn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -141,7 +141,7 @@ func (r *connRegistry) stays(c accountedConn) {
 	}
 }
 
-// staysLocked forgets that a connection is leaving, and reports whether it was. The caller holds mu.
+// staysLocked unmarks a leaving connection. It reports whether it was leaving. The caller holds mu.
 func (r *connRegistry) staysLocked(c accountedConn) bool {
 	e := c.entry()
 	if !e.leaving {
@@ -153,7 +153,7 @@ func (r *connRegistry) staysLocked(c accountedConn) bool {
 	return true
 }
 
-// remove forgets a connection that was registered.
+// remove removes a registered connection.
 func (r *connRegistry) remove(c accountedConn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -166,14 +166,14 @@ func (r *connRegistry) remove(c accountedConn) {
 	r.left(c.entry().account)
 }
 
-// release gives back what a ticket has got, for a connection that was never registered.
+// release gives back a ticket's room for a connection that was never registered.
 func (r *connRegistry) release(t *ticket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.left(t.account)
 }
 
-// left counts a connection of a client that ended. The caller holds mu.
+// left counts the end of a client's connection. The caller holds mu.
 func (r *connRegistry) left(account *clientAccount) {
 	r.clients.close(account)
 	r.open--
@@ -183,7 +183,7 @@ func (r *connRegistry) left(account *clientAccount) {
 	r.endIfDrained()
 }
 
-// endIfDrained ends a drain when nothing is left to wait for. The caller holds mu.
+// endIfDrained ends a drain that has nothing left to wait for. The caller holds mu.
 func (r *connRegistry) endIfDrained() {
 	if !r.draining || r.open > 0 || r.accepting > 0 || len(r.queue) > 0 {
 		return
@@ -203,7 +203,7 @@ func (r *connRegistry) count() int {
 }
 
 // drain closes idle connections, lets requests in flight end (S-11.1) and waits until every connection has ended or the
-// context has. The sockets are closed already. It returns whether all have ended.
+// context has. The listening sockets are closed already. It reports whether all connections have ended.
 func (r *connRegistry) drain(ctx context.Context) bool {
 	r.mu.Lock()
 	r.draining = true
@@ -237,7 +237,7 @@ func (r *connRegistry) close() {
 }
 
 // awaitEnd waits until the connections that close has cut have ended, and with them their exchanges, so that each can still
-// write its line. It waits no longer than the time given.
+// write its log line. It waits no longer than limit.
 func (r *connRegistry) awaitEnd(limit time.Duration) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()

@@ -8,29 +8,29 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// errOverShare is why a connection is cut whose client holds more than its share while others wait.
+// errOverShare is the cause for cutting a connection whose client holds more than its share while others wait.
 var errOverShare = errors.New("its client held more than max_connections_per_client while others waited")
 
 const (
-	// leaveTime is how long a connection that was told to make room is waited for before another one is told.
+	// leaveTime is how long to wait for a connection that was told to make room before another one is told.
 	leaveTime = 3 * deadline.Interval
-	// maxPromised is how many accepted connections wait for others that are leaving, while their listeners accept on. Their
+	// maxPromised is how many accepted connections may wait for leaving ones while their listeners go on accepting. Their
 	// descriptors are among config.spareDescriptors.
 	maxPromised = 16
-	// settledIdle is how long a connection of a client within its share is idle before it makes room for a client that
-	// holds its share: a connection that is used again and again would be closed under its client's next request.
+	// settledIdle is how long a connection of a client within its share must be idle before it makes room for a client that
+	// holds its share: otherwise a connection in regular use would be closed just before its client's next request.
 	settledIdle = 5 * time.Second
-	// longestIdleKept is how many connections one look for idle ones finds.
+	// longestIdleKept is how many connections one search for idle ones keeps.
 	longestIdleKept = 64
-	// looksPerSweep bounds how many connections are looked at between two sweeps for clients that hold their share.
+	// looksPerSweep bounds how many connections are examined between two sweeps for clients that hold their share.
 	looksPerSweep = 200_000
 )
 
-// idleList lists the connections that have been idle for longest, as the last look at all connections found them.
+// idleList lists the connections that have been idle longest, as of the last search through all connections.
 type idleList struct {
-	// longest begins with the one that has been idle for longest.
+	// longest begins with the connection that has been idle longest.
 	longest []idleConn
-	// at is the time of the look on the sweeper's clock, and looked how many connections were looked at since then.
+	// at is the time of the search on the sweeper's clock, and looked how many connections were examined since then.
 	at     int64
 	looked int
 }
@@ -47,9 +47,9 @@ type leavingConn struct {
 	at int64
 }
 
-// makeRoom gives those that wait the room that there is, and has others leave for the rest (S-12.2, S-12.6): an idle
-// connection, or else one of a client that holds more than its share. A client that holds its share itself is refused
-// where nobody is idle. All others wait. The caller holds mu.
+// makeRoom gives waiting connections the free room, and makes others leave for the rest (S-12.2, S-12.6): an idle
+// connection, or else one of a client that holds more than its share. A client that holds its share itself is refused if no
+// connection is idle. All others wait. The caller holds mu.
 func (r *connRegistry) makeRoom() {
 	for len(r.queue) > 0 && r.open < r.limit {
 		t := r.queue[0]
@@ -75,7 +75,7 @@ func (r *connRegistry) makeRoom() {
 	r.waiting.Store(int32(len(r.queue)))
 }
 
-// leavingSoon returns how many connections were told to leave just now and have not left yet.
+// leavingSoon returns how many connections were told to leave within leaveTime and have not left yet.
 func (r *connRegistry) leavingSoon() (n int) {
 	for _, l := range r.leaving {
 		if r.sweeper.Clock.Load()-l.at <= int64(leaveTime) {
@@ -85,11 +85,11 @@ func (r *connRegistry) leavingSoon() (n int) {
 	return n
 }
 
-// tellToLeave has one connection make room for one of a client that does or does not hold its share, and reports whether
-// there was one.
+// tellToLeave makes one connection leave, for a client that holds its share or one that does not. It reports whether it
+// found one.
 func (r *connRegistry) tellToLeave(holdsShare bool) bool {
 	for conn := r.nextIdle(holdsShare); conn != nil; conn = r.nextIdle(holdsShare) {
-		if conn.endIdle() { // else a request has just come on it
+		if conn.endIdle() { // otherwise a request has just come on it
 			r.isLeaving(conn)
 			return true
 		}
@@ -115,8 +115,8 @@ func (r *connRegistry) isLeaving(conn accountedConn) {
 	r.leaving = append(r.leaving, leavingConn{conn, r.sweeper.Clock.Load()})
 }
 
-// nextIdle takes the connection that has been idle for longest, of those that may make room, out of the list. One look
-// serves for many: a connection that becomes idle later has been idle for less.
+// nextIdle takes out of the list the connection that has been idle longest among those that may make room. One search
+// serves many calls: a connection that becomes idle later has been idle for less time.
 func (r *connRegistry) nextIdle(holdsShare bool) accountedConn {
 	list := &r.idle
 	now := r.sweeper.Clock.Load()
@@ -127,7 +127,7 @@ func (r *connRegistry) nextIdle(holdsShare bool) accountedConn {
 		return conn
 	}
 	if holdsShare && list.looked >= looksPerSweep {
-		return nil // it must not cost the others their time to be refused
+		return nil // the search must not take time from the clients within their share
 	}
 	list.looked += len(r.conns)
 	list.longest = list.longest[:0]
@@ -142,7 +142,7 @@ func (r *connRegistry) nextIdle(holdsShare bool) accountedConn {
 	return r.takeIdle(holdsShare)
 }
 
-// insert puts a connection into the list if it is one of the longest.
+// insert inserts a connection into the list if it is among those idle longest.
 func (l *idleList) insert(c idleConn) {
 	at, _ := slices.BinarySearchFunc(l.longest, c, func(a, b idleConn) int { return int(b.idle - a.idle) })
 	if at == longestIdleKept {
@@ -160,7 +160,7 @@ func (r *connRegistry) takeIdle(holdsShare bool) accountedConn {
 		if _, there := r.conns[c.conn]; !there || c.conn.entry().leaving {
 			continue
 		}
-		// One that was used since the look has been idle for less.
+		// A connection that was used since the search has been idle for less time.
 		if idle, ok := c.conn.idleFor(); ok && idle >= c.idle && r.mayMakeRoom(c.conn, idle, holdsShare) {
 			r.idle.longest = slices.Delete(r.idle.longest, i, i+1)
 			return c.conn
@@ -169,14 +169,13 @@ func (r *connRegistry) takeIdle(holdsShare bool) accountedConn {
 	return nil
 }
 
-// mayMakeRoom reports whether a connection that is idle makes room for one of a client that does or does not hold its
-// share.
+// mayMakeRoom reports whether an idle connection may make room for a client that holds its share or one that does not.
 func (r *connRegistry) mayMakeRoom(conn accountedConn, idle time.Duration, holdsShare bool) bool {
 	return !holdsShare || idle >= settledIdle || conn.entry().account.conns >= r.share
 }
 
-// overShare returns the connection to cut of the client that holds most above its share, or nil if none does: the one
-// whose end costs least, and of those the youngest.
+// overShare returns a connection of the client that is furthest above its share, or nil if no client is above it: the
+// connection whose end costs least, and of those the youngest.
 func (r *connRegistry) overShare() accountedConn {
 	var heaviest *clientAccount
 	most := r.share

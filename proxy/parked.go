@@ -3,26 +3,26 @@ package proxy
 import "sync"
 
 const (
-	// parkedBytes bounds what answers may hold that no upstream is needed for any more and that their clients do not take.
+	// parkedBytes bounds the memory of answers that no longer need an upstream and that their clients do not take.
 	parkedBytes = 16 << 20
-	// parkedStreamBytes is what such an answer costs beside its bytes: the stack of its goroutine, the stream and its
-	// exchange, and what the collector has not collected yet.
+	// parkedStreamBytes is the cost of such an answer in addition to its bytes: the stack of its goroutine, the stream and
+	// its exchange, and garbage that is not collected yet.
 	parkedStreamBytes = 32 << 10
 )
 
-// parkedAnswers are the answers over HTTP/2 that are with us, hold no connection to an upstream, and wait for clients that
-// do not take them (S-12.8). The shares of upstream connections do not bound those. The one that has been blocked longest
+// parkedAnswers are the answers over HTTP/2 that are complete here, hold no upstream connection, and wait for clients that
+// do not take them (S-12.8). The shares of upstream connections do not bound them. The answer that has been blocked longest
 // is first.
 type parkedAnswers struct {
-	// mu is taken after the mu of a connection, and nothing is taken under it.
+	// mu is taken after the mu of a connection, and no lock is taken under it.
 	mu          sync.Mutex
 	held, limit int64
 	first, last *parkedAnswer
-	// reset counts the answers that had to give way.
+	// reset counts the evicted answers.
 	reset uint64
 }
 
-// parkedAnswer is a stream's place among the parked answers; the mu of parkedAnswers guards it.
+// parkedAnswer is a stream's entry among the parked answers; the mu of parkedAnswers guards it.
 type parkedAnswer struct {
 	prev, next *parkedAnswer
 	account    *clientAccount
@@ -32,15 +32,15 @@ type parkedAnswer struct {
 	in         bool
 }
 
-// parkedVictim is an answer that has to give way. The stream may have ended meanwhile, so it is looked up.
+// parkedVictim is an answer to evict. The stream may have ended meanwhile, so it is looked up.
 type parkedVictim struct {
 	conn   *h2Conn
 	stream uint32
-	// held is what the answers of the victim's client held.
+	// held is how much the answers of the victim's client held.
 	held int64
 }
 
-// enter adds an answer that costs that many bytes. It reports whether others have to give way now.
+// enter adds an answer of the given cost in bytes. It reports whether answers have to be evicted now.
 func (p *parkedAnswers) enter(e *parkedAnswer, account *clientAccount, cost int64) (over bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -51,7 +51,7 @@ func (p *parkedAnswers) enter(e *parkedAnswer, account *clientAccount, cost int6
 	return p.held > p.limit
 }
 
-// leave removes an answer, which may have had to give way before.
+// leave removes an answer, unless it was evicted before.
 func (p *parkedAnswers) leave(e *parkedAnswer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -60,7 +60,7 @@ func (p *parkedAnswers) leave(e *parkedAnswer) {
 	}
 }
 
-// moved says that the client has taken a part of the answer: it is blocked from now on.
+// moved records that the client has taken a part of the answer: its blocked time begins anew.
 func (p *parkedAnswers) moved(e *parkedAnswer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,8 +70,8 @@ func (p *parkedAnswers) moved(e *parkedAnswer) {
 	}
 }
 
-// victim removes the answer that has to give way and returns it; false when all have room. It is the one that has been
-// blocked longest of those whose client has more than a quarter of the room, or else of all.
+// victim removes the answer to evict and returns it; ok is false if all answers fit. It chooses the answer that has been
+// blocked longest among those whose client holds more than a quarter of the limit, or else among all.
 func (p *parkedAnswers) victim() (v parkedVictim, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,14 +91,14 @@ func (p *parkedAnswers) victim() (v parkedVictim, ok bool) {
 	return v, true
 }
 
-// resets returns how many answers had to give way.
+// resets returns how many answers were evicted.
 func (p *parkedAnswers) resets() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.reset
 }
 
-// append makes an answer the last. The caller holds mu.
+// append makes an answer the last of the list. The caller holds mu.
 func (p *parkedAnswers) append(e *parkedAnswer) {
 	e.prev, e.next = p.last, nil
 	if p.last == nil {
@@ -109,7 +109,7 @@ func (p *parkedAnswers) append(e *parkedAnswer) {
 	p.last = e
 }
 
-// remove takes an answer out, with what it holds. The caller holds mu.
+// remove removes an answer and its cost. The caller holds mu.
 func (p *parkedAnswers) remove(e *parkedAnswer) {
 	p.unlink(e)
 	p.held -= e.cost
@@ -117,7 +117,7 @@ func (p *parkedAnswers) remove(e *parkedAnswer) {
 	e.account, e.in = nil, false
 }
 
-// unlink takes an answer out of the list. The caller holds mu.
+// unlink removes an answer from the list. The caller holds mu.
 func (p *parkedAnswers) unlink(e *parkedAnswer) {
 	if e.prev == nil {
 		p.first = e.next

@@ -8,15 +8,15 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// pipeline is the way of every request, from its head to its log line. There is one for the life of the process,
-// shared by all listeners and protocols.
+// pipeline handles every request, from its head to its log line. There is one for the life of the process, shared by all
+// listeners and protocols.
 type pipeline struct {
 	dynamic   *atomic.Pointer[DynamicConfig]
 	limiter   *limit.Limiter
 	upstreams *upstreams
 	log       *eventlog.Logger
 	metrics   *metrics
-	// bodyIdle is how long a body may stand still (S-6.9).
+	// bodyIdle is how long a body may stall (S-6.9).
 	bodyIdle time.Duration
 	// inFlight counts the exchanges between their head and their last byte, for `status`.
 	inFlight atomic.Int64
@@ -24,8 +24,8 @@ type pipeline struct {
 	stages   []stage
 }
 
-// newPipeline builds the pipeline of the process with its stages. It counts for the sites of the first configuration; a reload
-// makes those of the next one known.
+// newPipeline builds the pipeline of the process with its stages. Its metrics know the sites of the first configuration; a
+// reload adds those of the next one.
 func newPipeline(dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, bodyIdle time.Duration) *pipeline {
 	p := &pipeline{dynamic: dynamic, limiter: shared.limiter, upstreams: shared.upstreams, log: shared.log, metrics: shared.metrics, bodyIdle: bodyIdle}
 	p.metrics.adopt(dynamic.Load())
@@ -33,20 +33,20 @@ func newPipeline(dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, bo
 	return p
 }
 
-// requestStages is the one list of what happens to a request, in this order (S-6). A stage that returns an answer ends
-// it; the last one sends the upstream's.
+// requestStages is the one list of the steps of a request, in this order (S-6). A stage that returns an answer ends the
+// request; the last stage sends the upstream's answer.
 func (p *pipeline) requestStages() []stage {
 	return []stage{
 		{"rate limit", p.limitRate},      // S-7: cheapest first, so that a flood costs a map look-up
-		{"body limit", p.limitBody},      // a declared length over the limit ends here, the upstream untouched
+		{"body limit", p.limitBody},      // a declared length over the limit ends here, before the upstream is used
 		{"proxy headers", p.proxyFields}, // S-6.3, S-6.4, S-6.12: what the upstream may believe
 		{"host routing", p.routeHost},    // S-6.1, S-6.2, S-6.14: which site, or 404
 		{"forward", p.forward},           // S-6.7 to S-6.10: the upstream's answer, or 502 and 504
 	}
 }
 
-// handle runs one exchange to its end and logs it. It returns when the last byte of the response was given to the
-// client's side; x.abort then says whether the adapter has to cut the connection.
+// handle runs one exchange to its end and logs it. It returns when the last byte of the response was given to the client's
+// side; then x.abort reports whether the adapter has to cut the connection.
 func (p *pipeline) handle(x *exchange) {
 	p.inFlight.Add(1)
 	defer p.inFlight.Add(-1)
@@ -62,13 +62,13 @@ func (p *pipeline) handle(x *exchange) {
 	}
 	record := x.accessRecord()
 	p.metrics.request(x, record.Duration)
-	if !x.limited { // its line is another one
+	if !x.limited { // the rate limiter logs its own line
 		logRequest(p.log, record)
 	}
 }
 
-// refuse implements requestHandler. The limiter has its say before: what a client sends wrong costs it a token too, and a
-// flood of it fills no log.
+// refuse implements requestHandler. It asks the limiter first: a malformed request costs the client a token too, so a flood
+// of them does not fill the log.
 func (p *pipeline) refuse(x *exchange, a *answer, reason string) {
 	x.start = time.Now()
 	x.dates, x.config = &p.dates, p.dynamic.Load()
@@ -82,7 +82,7 @@ func (p *pipeline) refuse(x *exchange, a *answer, reason string) {
 	p.log.Log(eventlog.LevelInfo, "BAD_REQUEST", eventlog.Str("client_ip", x.request.ClientText), eventlog.Int("status", a.status), eventlog.Str("error", reason))
 }
 
-// accessRecord gathers what the log line of the exchange says (S-8.1).
+// accessRecord collects the values for the exchange's log line (S-8.1).
 func (x *exchange) accessRecord() accessRecord {
 	now := time.Now()
 	record := accessRecord{

@@ -9,22 +9,22 @@ import (
 // Protocol is the version of HTTP in which a client sent its request.
 type Protocol uint8
 
-// The protocols that listeners speak.
+// These are the protocols that listeners speak.
 const (
 	HTTP10 Protocol = iota
 	HTTP11
 	HTTP2
 )
 
-// Request is one client's request as the stages see it, whichever protocol brought it. The adapter in front fills it,
-// the stages change Fields, and the upstream side sends it. Strings may point into a read buffer: they are valid until
-// the exchange ends and are copied by whoever keeps them longer.
+// Request is one client's request as the stages see it, independent of its protocol. The protocol's adapter fills it, the
+// stages change Fields, and the upstream side sends it. Strings may point into a read buffer: they are valid until the
+// exchange ends, and code that keeps them longer copies them.
 type Request struct {
-	// Client is the peer's address as the socket has it, IPv4-mapped addresses unmapped; never taken from a header
-	// (S-6.3). ClientText is the same as text.
+	// Client is the peer's address from the socket, with IPv4-mapped addresses unmapped; it is never taken from a header
+	// (S-6.3). ClientText is the same address as text.
 	Client     netip.Addr
 	ClientText string
-	// Account is what the client holds of what all clients share (S-12.6).
+	// Account is the client's use of the resources that all clients share (S-12.6).
 	Account *clientAccount
 	// Protocol is the version that the client spoke.
 	Protocol Protocol
@@ -34,7 +34,7 @@ type Request struct {
 	// target are cut off (S-6.1, S-6.6).
 	Target string
 	// Authority is the host and optional port as the client sent them: from an absolute-form target, else from
-	// `:authority`, else from Host; "" when there was none.
+	// `:authority`, else from Host; "" if there was none.
 	Authority string
 	// Port is the port of the listener that took the request, as text.
 	Port string
@@ -43,18 +43,18 @@ type Request struct {
 	// Fields are the field lines of the head without Host and without the framing (Content-Length,
 	// Transfer-Encoding).
 	Fields Fields
-	// Cookies are values that are still to be joined to that of the cookie field. They are joined only where the request is
-	// written out (S-12.8).
+	// Cookies are further values of the cookie field. They are joined to its value only when the request is written out
+	// (S-12.8).
 	Cookies []string
-	// ContentLength is the length of the body in bytes; 0 for none, -1 when it is not known beforehand.
+	// ContentLength is the length of the body in bytes; 0 for none, -1 if it is not known in advance.
 	ContentLength int64
-	// Body is the body; nil when there is none.
+	// Body is the body, or nil.
 	Body bodySource
 	// TrailerNames are the names that the client announced in `Trailer`.
 	TrailerNames []string
-	// AcceptsTrailers reports whether the client's TE accepts trailers. It is set when TE is taken out of Fields.
+	// AcceptsTrailers reports whether the client's TE accepts trailers. It is set when TE is removed from Fields.
 	AcceptsTrailers bool
-	// LastHop reports whether the request must not be forwarded: it is OPTIONS with `Max-Forwards: 0`.
+	// LastHop reports whether the request must not be forwarded because it is OPTIONS with `Max-Forwards: 0`.
 	LastHop bool
 	// Upgrade is the protocol that the client wants to switch to (S-6.11); "" for none.
 	Upgrade string
@@ -62,7 +62,7 @@ type Request struct {
 	Continue bool
 }
 
-// headBytes returns about how long the head of the request is.
+// headBytes returns the approximate length of the request's head.
 func (r *Request) headBytes() int {
 	n := len(r.Method) + len(r.Target) + len(r.Authority)
 	for i := range r.Fields {
@@ -74,36 +74,37 @@ func (r *Request) headBytes() int {
 	return n
 }
 
-// bodySource is a request's body as an adapter gives it.
+// bodySource is a request's body as a protocol's adapter provides it.
 type bodySource interface {
-	// read returns the next bytes, at most as many as there is room for, in the room or elsewhere; they are valid until
-	// the next call. Where nothing has come yet it waits, or returns errNotReady if it may not. It returns io.EOF at the
-	// body's end, also together with the last bytes. Errors that are the client's framing are a malformedBody.
+	// read returns the next bytes, at most as many as room holds, in room or elsewhere; they are valid until the next call.
+	// If nothing has arrived yet, it waits, or returns errNotReady if wait is false. It returns io.EOF at the end of the
+	// body, possibly together with the last bytes. Errors in the client's framing are a malformedBody.
 	read(room []byte, wait bool) ([]byte, error)
-	// trailers returns the trailer fields; it may be called when next has returned io.EOF.
+	// trailers returns the trailer fields; it may be called once read has returned io.EOF.
 	trailers() Fields
-	// wholeLength returns the length of a body that nothing was read of yet, if its end has come and no trailers follow it.
+	// wholeLength returns the length of a body that has not been read at all, if its end has arrived and no trailers
+	// follow.
 	wholeLength() (length int64, ok bool)
 }
 
 // bodyAwaiter is a bodySource that can wait for bytes without room for them.
 type bodyAwaiter interface {
-	// await waits until a read will not wait, and returns how many bytes have come.
+	// await waits until a read would not wait. It returns how many bytes have arrived.
 	await() int
 }
 
-// clientWriter is the client's side of one exchange, as the stages see it: the answer goes out through it. Its
-// methods are called by one goroutine, but for Interrupt.
+// clientWriter is the client's side of one exchange, as the stages see it: they write the answer to it. Its methods are
+// called by one goroutine, except Interrupt.
 type clientWriter interface {
-	// Inform sends an interim response (1xx). An empty reason stands for the registered phrase of the status.
+	// Inform sends an interim response (1xx). An empty reason means the registered phrase of the status.
 	Inform(status int, reason string, fields Fields) error
-	// Head sends the head of the final response. reason is as for Inform. length is that of the body, -1 when it is not known, and is sent
-	// as Content-Length also where no body follows (HEAD, 304). closing ends the connection after the response
-	// (HTTP/1), or the stream (HTTP/2), because the request's body was not read to its end (S-6.13).
+	// Head sends the head of the final response. reason is as for Inform. length is the length of the body, or -1 if it is
+	// not known; it is sent as Content-Length even if no body follows (HEAD, 304). closing ends the connection (HTTP/1) or
+	// the stream (HTTP/2) after the response, because the request's body was not read to its end (S-6.13).
 	Head(status int, reason string, fields Fields, length int64, closing bool) error
 	// Write sends bytes of the body.
 	Write(p []byte) (int, error)
-	// Flush sends at once what Head and Write have buffered.
+	// Flush sends what Head and Write have buffered.
 	Flush() error
 	// End ends the body, with trailer fields if there are any, and sends what is buffered.
 	End(trailers Fields) error
@@ -112,12 +113,12 @@ type clientWriter interface {
 	Interrupt(writing bool)
 	// Gone reports whether the client is known to have left, without blocking.
 	Gone() bool
-	// Moving reports whether bytes that were written have reached the client since the last call.
+	// Moving reports whether written bytes have reached the client since the last call.
 	Moving() bool
 }
 
-// hostOf returns the host that a request is for, lower-cased and without port or a final dot; "" when it named none,
-// two different ones, or none that is valid (S-6.1).
+// hostOf returns the host that a request is for, lower-cased and without port or a final dot. It is "" if the request named
+// no host, two different ones, or an invalid one (S-6.1).
 func hostOf(r *Request) string {
 	if r.AuthorityConflict {
 		return ""

@@ -9,27 +9,27 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// errBodyTooLarge is what reading a request's body returns on the byte that crosses the limit.
+// errBodyTooLarge is returned by the read of a request's body that crosses the limit.
 var errBodyTooLarge = errors.New("the request's body is over body.limit_bytes")
 
-// requestBody is a request's body as the upstream side reads it: bounded, and watched so that one that stands still
-// ends. One goroutine at a time reads it; the atomic fields are what others look at meanwhile.
+// requestBody is a request's body as the upstream side reads it: bounded, and with a deadline that ends a stalled one. One
+// goroutine at a time reads it; the atomic fields are for other goroutines.
 type requestBody struct {
 	source bodySource
-	// left is how many bytes may still come.
+	// left is how many bytes may still arrive.
 	left int64
-	// watch is told of every byte; idle is how long none may come.
+	// watch is set again for every byte; idle is how long none may arrive.
 	watch *deadline.Watch
 	idle  time.Duration
 	// ended reports whether the body was read to its end, so that the connection can carry another request.
 	ended atomic.Bool
-	// reading reports whether a read of the client is under way, so that a body that stands still is the client's doing.
+	// reading reports whether a read from the client is in progress, so that a stalled body is the client's fault.
 	reading atomic.Bool
-	// failure is the error that reading ended with, if it was not io.EOF.
+	// failure is the error other than io.EOF that ended reading, if any.
 	failure atomic.Pointer[error]
 }
 
-// reset forgets the body of the request before.
+// reset forgets the body of the previous request.
 func (b *requestBody) reset() {
 	b.source, b.watch, b.left = nil, nil, 0
 	b.ended.Store(true)
@@ -37,23 +37,23 @@ func (b *requestBody) reset() {
 	b.failure.Store(nil)
 }
 
-// begin makes the body of a request readable, of which at most limit bytes are let through.
+// begin makes the body of a request readable, up to limit bytes.
 func (b *requestBody) begin(source bodySource, limit int64) {
 	b.source, b.left = source, limit
 	b.ended.Store(false)
 }
 
-// watched makes each byte that comes move the deadline.
+// watched makes every byte that arrives move the deadline.
 func (b *requestBody) watched(w *deadline.Watch, idle time.Duration) { b.watch, b.idle = w, idle }
 
 // present reports whether the request has a body that was not read to its end.
 func (b *requestBody) present() bool { return b.source != nil && !b.ended.Load() }
 
-// isEnded reports whether nothing of a body is still to come.
+// isEnded reports whether no part of a body is still to come.
 func (b *requestBody) isEnded() bool { return b.ended.Load() }
 
-// read returns the next bytes as bodySource.read does. It returns errBodyTooLarge, and no byte beyond the limit, when the
-// body is longer.
+// read returns the next bytes as bodySource.read does. If the body is longer than the limit, it returns errBodyTooLarge and
+// no byte beyond the limit.
 func (b *requestBody) read(room []byte, wait bool) ([]byte, error) {
 	if wait {
 		b.reading.Store(true)
@@ -75,7 +75,7 @@ func (b *requestBody) read(room []byte, wait bool) ([]byte, error) {
 	case err == io.EOF:
 		b.ended.Store(true)
 	case err != nil:
-		failure := err // the address of err itself would cost every call an allocation
+		failure := err // taking the address of err itself would cost every call an allocation
 		b.failure.Store(&failure)
 	}
 	return data, err
@@ -84,8 +84,8 @@ func (b *requestBody) read(room []byte, wait bool) ([]byte, error) {
 // trailers returns the trailer fields of a body that has ended.
 func (b *requestBody) trailers() Fields { return b.source.trailers() }
 
-// settleLength notes the length of a body whose end has come by now, so that it is not sent in chunks, and that there is
-// none where it is empty (S-6.18).
+// settleLength sets the length of a body whose end has already arrived, so that it is not sent in chunks. It removes an
+// empty body (S-6.18).
 func (x *exchange) settleLength() {
 	if x.body.source == nil || x.request.ContentLength >= 0 {
 		return
@@ -102,7 +102,7 @@ func (x *exchange) settleLength() {
 	}
 }
 
-// await waits until the source, which is the body's, has bytes or no more will come. It returns how many it has.
+// await waits until source, which must be the body's source, has bytes or no more will come. It returns how many it has.
 func (b *requestBody) await(source bodyAwaiter) int {
 	b.reading.Store(true)
 	defer b.reading.Store(false)
@@ -117,14 +117,14 @@ func (b *requestBody) failed() error {
 	return nil
 }
 
-// malformedBody marks an error of reading the body that is the client's framing: a bad chunk, or a trailer that is none.
+// malformedBody marks a read error caused by the client's framing: a bad chunk or an invalid trailer.
 type malformedBody struct{ error }
 
 // Unwrap returns the cause.
 func (e malformedBody) Unwrap() error { return e.error }
 
-// isMalformedBody reports whether reading the body failed because of what the client sent, which is a 400 as long as
-// there is no response; a connection that broke has nobody to answer to.
+// isMalformedBody reports whether reading the body failed because of what the client sent. That is answered with 400 if
+// there is no response yet; after a broken connection there is no client left to answer.
 func isMalformedBody(err error) bool {
 	var malformed malformedBody
 	return errors.As(err, &malformed)

@@ -9,33 +9,34 @@ import (
 	"unsafe"
 )
 
-// socket is a TCP connection of which the data path reads and to which it writes. A read or write is one system call that
-// does not wait, of which the scheduler is not told: it would hand the processor on to another thread when the call takes
-// a few microseconds longer, as one that wakes an idle core does, and at a low load that was a fifth of what a request
-// costs. Where there is nothing to read, or no room to write, the goroutine waits as with any net.Conn.
+// socket is a TCP connection for the data path. A read or write is one system call that does not block and that bypasses
+// the scheduler. The scheduler would hand the processor to another thread if the call takes a few microseconds longer, as a
+// call that wakes an idle core does; at a low load that was a fifth of the cost of a request. If there is nothing to read,
+// or no room to write, the goroutine waits as with any net.Conn.
 //
 // One goroutine reads and one writes at a time, as for crypto/tls.
 type socket struct {
 	*net.TCPConn
 	raw syscall.RawConn
-	// received, if it is not nil, is called when bytes have come. The goroutine that reads sets it.
+	// received, if not nil, is called when bytes have arrived. The reading goroutine sets it.
 	received func()
-	// waits, if it is not nil, is called before a read, and before a write waits for room. The goroutine that does both sets it.
+	// waits, if not nil, is called before a read, and before a write waits for room. The goroutine that does both sets it.
 	waits func()
-	// tryRead makes Read return errNotReady in place of waiting. The goroutine that reads sets it around its read.
+	// tryRead makes Read return errNotReady instead of waiting. The reading goroutine sets it around its read.
 	tryRead bool
-	// ended reports whether a read has met the end of the connection; it belongs to the goroutine that reads.
+	// ended reports whether a read has met the end of the connection; it belongs to the reading goroutine.
 	ended bool
-	// broken reports whether a system call has returned the error that broke the connection. The kernel reports it once;
-	// what is read afterwards looks like an orderly end.
+	// broken reports whether a system call has returned the error that broke the connection. The kernel reports it only
+	// once; later reads look like an orderly end.
 	broken atomic.Bool
-	// waited reports whether a write has had to wait for room since it was reset.
+	// waited reports whether a write has had to wait for room since waited was last reset.
 	waited atomic.Bool
 
-	// writing says that a write is under way, for the sweeper.
+	// writing reports whether a write is in progress, for the sweeper.
 	writing atomic.Bool
 
-	// What the reader and the writer hand to their functions, which are made once: a closure a call is an allocation.
+	// readOnce and writeMost are created once, as a closure per call would be an allocation. read and write pass them their
+	// arguments and results.
 	readOnce, writeMost func(fd uintptr) bool
 	read                readCall
 	write               writeCall
@@ -44,13 +45,13 @@ type socket struct {
 // readCall is one read.
 type readCall struct {
 	p []byte
-	// lender lends p where it is not nil.
+	// lender, if not nil, lends p.
 	lender roomLender
 	n      int
 	errno  syscall.Errno
 }
 
-// roomLender lends the room for a read, and takes it back while there is nothing to read.
+// roomLender lends the buffer for a read, and takes it back while there is nothing to read.
 type roomLender interface {
 	lend() []byte
 	takeBack()
@@ -58,14 +59,14 @@ type roomLender interface {
 
 // writeCall is one write.
 type writeCall struct {
-	// rest is what is not written yet.
+	// rest is the part that is not written yet.
 	rest []byte
-	// try makes it end where it would have to wait.
+	// try makes it end instead of waiting.
 	try   bool
 	errno syscall.Errno
 }
 
-// newSocket takes a connection over; what it holds must have been neither read nor written by halves.
+// newSocket takes over a connection on which no read or write is half done.
 func newSocket(conn *net.TCPConn) (*socket, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -76,8 +77,8 @@ func newSocket(conn *net.TCPConn) (*socket, error) {
 	return s, nil
 }
 
-// errNotReady is what a read returns that was not to wait, where there is nothing. It is temporary, by which crypto/tls
-// knows that a record may be read on from where it was.
+// errNotReady is returned by a read that must not wait and finds nothing. It is temporary, so crypto/tls can continue
+// reading a record from where it was.
 var errNotReady net.Error = notReady{}
 
 type notReady struct{}
@@ -94,7 +95,7 @@ func (s *socket) Read(p []byte) (int, error) {
 	return s.readCall(p, nil)
 }
 
-// ReadLent is Read into room that is lent: a wait may be long, and needs none (S-12.8).
+// ReadLent reads into a lent buffer: a wait may be long, and needs no buffer (S-12.8).
 func (s *socket) ReadLent(from roomLender) (int, error) { return s.readCall(nil, from) }
 
 func (s *socket) readCall(p []byte, from roomLender) (int, error) {
@@ -153,7 +154,7 @@ func (s *socket) Write(p []byte) (int, error) {
 	return len(p) - len(rest), err
 }
 
-// TryWrite writes what the kernel has room for and returns the rest.
+// TryWrite writes as much as the kernel has room for and returns the rest.
 func (s *socket) TryWrite(p []byte) (rest []byte, err error) { return s.writeCall(p, true) }
 
 func (s *socket) writeCall(p []byte, try bool) (rest []byte, err error) {
@@ -169,7 +170,8 @@ func (s *socket) writeCall(p []byte, try bool) (rest []byte, err error) {
 	return rest, err
 }
 
-// doWrite writes until all is written or there is no more room. It returns false to be called again when there is.
+// doWrite writes until everything is written or there is no more room. It returns false to be called again when there is
+// room.
 func (s *socket) doWrite(fd uintptr) bool {
 	c := &s.write
 	for len(c.rest) > 0 {
@@ -185,7 +187,7 @@ func (s *socket) doWrite(fd uintptr) bool {
 			}
 			return c.try
 		default:
-			if errno != syscall.EPIPE { // which is what comes after the error, or after an orderly end
+			if errno != syscall.EPIPE { // EPIPE only follows that error, or an orderly end
 				s.broken.Store(true)
 			}
 			c.errno = errno
@@ -195,12 +197,12 @@ func (s *socket) doWrite(fd uintptr) bool {
 	return true
 }
 
-// failed is the error of a system call as net.TCPConn has it.
+// failed returns the error of a system call in the form that net.TCPConn uses.
 func (s *socket) failed(call string, errno syscall.Errno) error {
 	return &net.OpError{Op: call, Net: "tcp", Source: s.LocalAddr(), Addr: s.RemoteAddr(), Err: os.NewSyscallError(call, errno)}
 }
 
-// waits reports whether bytes wait at a socket to be read, without taking them; false with io.EOF or another error where
+// waits reports whether a socket has bytes to read, without taking them. It returns false with io.EOF or another error if
 // none will come.
 func waits(fd int) (bool, error) {
 	var one [1]byte

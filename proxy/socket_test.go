@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// socketPair returns two ends of a TCP connection, one of them as a socket.
+// socketPair returns the two ends of a TCP connection, one of them as a socket.
 func socketPair(t *testing.T) (*socket, *net.TCPConn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -8,7 +8,7 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// forward sends the request to the site's upstream and its response to the client, both bodies streaming (S-6.7).
+// forward sends the request to the site's upstream and its response to the client, streaming both bodies (S-6.7).
 func (p *pipeline) forward(x *exchange) *answer {
 	x.turn.give()
 	pool := p.upstreams.pool(x.route)
@@ -22,18 +22,18 @@ func (p *pipeline) forward(x *exchange) *answer {
 	conn.body.begin(conn.upstreamResponse, x.request.Method)
 	if !p.relay(x, conn, pool) {
 		x.release(conn, pool)
-		x.releaseOut() // the pump needs it no longer, and the next request of this exchange must not find it
+		x.releaseOut() // the pump is done with it, and the next request of this exchange must not find it
 	}
 	x.releaseResponse()
 	return nil
 }
 
-// forwardFailed finds the answer for an exchange that ended without a response, and logs whose fault it was (S-6,
-// Errors; S-6.10).
+// forwardFailed returns the answer for an exchange that ended without a response, and logs whose fault it was (S-6, Errors;
+// S-6.10).
 func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 	bodyError, cause := x.body.failed(), x.cancelled()
 	x.watch.Reset()
-	x.turn.take(x.request.Account) // those that have waited for the same may all be here at once
+	x.turn.take(x.request.Account) // exchanges that waited for the same event may all arrive at once
 	if met := x.shareOf(err); met != nil {
 		return p.refuseByShare(x, met)
 	}
@@ -59,7 +59,7 @@ func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 	return answerStatus(statusBadGateway)
 }
 
-// upstreamFailed notes that the upstream is at fault.
+// upstreamFailed records and logs that the upstream is at fault.
 func (p *pipeline) upstreamFailed(x *exchange, err error) {
 	x.upstreamAtFault = true
 	logUpstreamError(p.log, x.host, x.route.site.Upstream, err)
@@ -77,8 +77,8 @@ func (p *pipeline) logClientGone(x *exchange, cause error) {
 	}
 }
 
-// relay sends an upstream's response to the client, each part as soon as it has come. It reports whether the connection was
-// given back, which it is before the last part is written: from then on only the client is waited for.
+// relay sends an upstream's response to the client, each part as soon as it arrives. The connection is given back before
+// the last part is written: from then on only the client is waited for. relay reports whether it was given back.
 func (p *pipeline) relay(x *exchange, conn *upstreamConn, pool *upstreamPool) (given bool) {
 	response := conn.upstreamResponse
 	head, body := &response.head, &response.body
@@ -100,7 +100,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn, pool *upstreamPool) (g
 		return false
 	}
 	for !given {
-		if body.buffered() == 0 && !body.done { // the next read may wait, and what is there must not
+		if body.buffered() == 0 && !body.done { // the next read may wait, and the buffered data must not
 			if err := x.client.Flush(); err != nil {
 				p.clientLost(x, err)
 				return false
@@ -145,8 +145,8 @@ func (p *pipeline) clientLost(x *exchange, err error) {
 	p.logClientGone(x, err)
 }
 
-// upstreamLost ends a response that does not come to its end. The client has a head that promises more than came: only
-// a cut connection tells it so (S-6.10).
+// upstreamLost ends a response that the upstream did not complete. The client's head promises more than has arrived: only a
+// cut connection shows that (S-6.10).
 func (p *pipeline) upstreamLost(x *exchange, err error) {
 	x.abort = true
 	if met := x.shareOf(nil); met != nil {
@@ -161,6 +161,6 @@ func (p *pipeline) upstreamLost(x *exchange, err error) {
 	case cause != nil:
 		err = cause
 	}
-	_ = x.client.Flush() // what came is the client's; whether it takes it does not matter any more
+	_ = x.client.Flush() // the client may have what arrived; it does not matter whether it takes it
 	p.upstreamFailed(x, err)
 }

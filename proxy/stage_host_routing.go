@@ -4,8 +4,8 @@ import (
 	"net/http"
 )
 
-// routeHost finds the route of the request's host on the listener that took it (S-6.1). What has an answer whatever the
-// host comes first: the health path (S-6.2), and methods that make no sense to a reverse proxy (S-6.14).
+// routeHost finds the route for the request's host on its listener (S-6.1). Before that, it answers requests whose answer
+// does not depend on the host: the health path (S-6.2), and methods that make no sense to a reverse proxy (S-6.14).
 func (p *pipeline) routeHost(x *exchange) *answer {
 	r := x.request
 	switch r.Method {

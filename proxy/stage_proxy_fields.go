@@ -8,7 +8,7 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// The fields that the proxy sets on what it forwards (S-6.3).
+// These are the fields that the proxy sets on forwarded requests (S-6.3).
 const (
 	fieldRealIP         = "X-Real-IP"
 	fieldForwardedFor   = "X-Forwarded-For"
@@ -17,19 +17,19 @@ const (
 	fieldForwardedPort  = "X-Forwarded-Port"
 )
 
-// believedFields are the fields that no client may bring, with `_` for `-` or without: CGI, WSGI and their kin turn both into
-// the same variable (S-6.12). They are those that the proxy sets, and those that frameworks believe from any proxy. Proxy
-// would become HTTP_PROXY in a CGI environment. To add a name, add it here: the look-up is made from this list.
+// believedFields are the fields that no client may send, also with `_` for `-`: CGI, WSGI and the like turn both into the
+// same variable (S-6.12). They are the fields that the proxy sets and those that frameworks believe from any proxy. Proxy
+// would become HTTP_PROXY in a CGI environment. To add a name, add it here: the look-up table is made from this list.
 var believedFields = []string{
 	fieldRealIP, "X-Forwarded-*", "Forwarded", "Proxy",
 	"X-Original-URL", "X-Rewrite-URL", "X-Client-IP", "True-Client-IP", "Front-End-Https",
-	"Host", "Content-Length", "Transfer-Encoding", // part of the framing here, so that only their variants can be met
+	"Host", "Content-Length", "Transfer-Encoding", // the real ones are not in Fields, so that only variants match
 }
 
 var believed = newFieldSet(true, believedFields) // never written to
 
-// proxyFields makes the request's fields those that the upstream is to see. Hop-by-hop fields go first, so that a client
-// cannot remove what the proxy sets by naming it in Connection.
+// proxyFields turns the request's fields into those for the upstream. It removes hop-by-hop fields first, so that a client
+// cannot remove a field that the proxy sets by naming it in Connection.
 func (p *pipeline) proxyFields(x *exchange) *answer {
 	r := x.request
 	r.AcceptsTrailers = r.Fields.HasToken("TE", "trailers")
@@ -45,8 +45,8 @@ func (p *pipeline) proxyFields(x *exchange) *answer {
 	return nil
 }
 
-// countForwards takes one off Max-Forwards. A value that is not a number passes as it came. With the value 0 the request is
-// not forwarded at all (RFC 9110, section 7.6.2).
+// countForwards decrements Max-Forwards. A value that is not a number is passed on unchanged. A request with the value 0 is
+// not forwarded (RFC 9110, section 7.6.2).
 func (r *Request) countForwards() {
 	for i := range r.Fields {
 		if field := &r.Fields[i]; http1.EqualFold(field.Name, "Max-Forwards") {
@@ -60,8 +60,7 @@ func (r *Request) countForwards() {
 	}
 }
 
-// parseForwards reads the value of Max-Forwards, capped where it is larger than anybody needs. It is not ok for anything but
-// digits.
+// parseForwards parses the value of Max-Forwards, capped at a value larger than any useful one. It accepts only digits.
 func parseForwards(value string) (forwards int, ok bool) {
 	for _, c := range []byte(value) {
 		if c < '0' || c > '9' {
@@ -72,14 +71,14 @@ func parseForwards(value string) (forwards int, ok bool) {
 	return forwards, value != ""
 }
 
-// forbiddenTrailer reports whether a field of that name may not be in a request's trailer section that is passed on:
-// framing, routing, hop-by-hop fields, and what the proxy itself vouches for (RFC 9110, section 6.5.1).
+// forbiddenTrailer reports whether a field must not be passed on in a request's trailer section: framing, routing and
+// hop-by-hop fields, and fields that the proxy itself vouches for (RFC 9110, section 6.5.1).
 func forbiddenTrailer(field Field) bool {
 	return field.Name == "" || hopByHop.has(field.Name) || believed.has(field.Name)
 }
 
-// appendTrailerNames appends the names that Trailer announces and that may be passed on. What is not a token is left out: an
-// upstream could read it in another way than its sender meant it (S-6.18).
+// appendTrailerNames appends the names that Trailer announces and that may be passed on. It leaves out names that are not
+// tokens: an upstream could read them differently than the sender meant (S-6.18).
 func appendTrailerNames(names []string, fields Fields) []string {
 	fields.EachToken("Trailer", func(name string) {
 		if http1.ValidToken(name) && !forbiddenTrailer(Field{Name: name}) {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// limitRate takes a token out of the client's bucket, or answers 429 at once with the seconds after which there is one
-// again in Retry-After (S-7.1).
+// limitRate takes a token from the client's bucket. If there is none, it answers 429 at once, with the seconds until the
+// next token in Retry-After (S-7.1).
 func (p *pipeline) limitRate(x *exchange) *answer {
 	verdict := p.limiter.AllowAt(x.start, x.request.Client, x.config.RateLimit)
 	if verdict.OK {

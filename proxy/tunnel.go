@@ -8,9 +8,9 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// tunnel carries an exchange on after the upstream has switched protocols (S-6.11): bytes pass both ways as they come, a
-// half that is closed is closed on the other side, and it ends when nothing has moved for as long as a body may stand
-// still, or when either side breaks off, of which the other sees no clean end. It counts as in flight to its end.
+// tunnel continues an exchange after the upstream has switched protocols (S-6.11). Bytes pass both ways as they arrive, and
+// a closed half is closed on the other side. The tunnel ends if nothing has moved for the idle time of a body, or if either
+// side breaks off, in which case the other side sees no clean end. It counts as in flight until it ends.
 func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn, pool *upstreamPool) *answer {
 	defer x.release(upstream, pool)
 	client, ok := x.client.(tunnelClient)
@@ -22,14 +22,14 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn, pool *upstreamPoo
 		return p.forwardFailed(x, fault)
 	}
 	x.status = upstream.head.Status
-	// A client that has closed its sending half has not left, as it would have in deadline.PhaseBody.
+	// A client that has closed its sending half has not left, unlike in deadline.PhaseBody.
 	if !x.beginAnswer() || !x.watch.Set(deadline.PhaseTunnel, x.body.idle) {
 		p.clientLost(x, errBodyIdle)
 		return nil
 	}
 	fields := upstream.head.Fields
 	cleanResponse(&fields)
-	// What either side has sent right behind its head belongs to the new protocol.
+	// Bytes that either side has sent right after its head belong to the new protocol.
 	late := upstream.buffer[upstream.start:upstream.end]
 	conn, early, err := client.switchProtocol(passedReason(upstream.head.Reason), fields, upstream.head.Upgrade, late)
 	sent := len(late)
@@ -60,16 +60,16 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn, pool *upstreamPoo
 	return nil
 }
 
-// tunnelClient is the side of a client that can go on in another protocol.
+// tunnelClient is a client's side that can switch to another protocol.
 type tunnelClient interface {
-	// checkSwitch judges the fields with which the upstream has switched, before the client is told.
+	// checkSwitch checks the fields of the upstream's switch before the client is told.
 	checkSwitch(fields Fields) error
-	// switchProtocol tells the client that the upstream has switched, and sends what it has sent since. It returns
-	// the connection to go on with, and what has come on it already.
+	// switchProtocol tells the client that the upstream has switched, and sends what the upstream has sent since. It
+	// returns the connection to go on with, and the bytes that have already arrived on it.
 	switchProtocol(reason string, fields Fields, protocol string, sent []byte) (conn io.ReadWriter, early []byte, err error)
 }
 
-// checkSwitch implements tunnelClient: over HTTP/1 the client checks what it gets.
+// checkSwitch implements tunnelClient: over HTTP/1 the client checks the response itself.
 func (w *http1Work) checkSwitch(Fields) error { return nil }
 
 // switchProtocol implements tunnelClient.
@@ -91,13 +91,13 @@ func (w *http1Work) switchProtocol(reason string, fields Fields, protocol string
 	return http1Tunnel{w.conn.tls, w.conn.socket}, early, nil
 }
 
-// http1Tunnel is a client's connection after a switch.
+// http1Tunnel is a client's connection after the switch.
 type http1Tunnel struct {
 	*tls.Conn
 	socket *socket
 }
 
-// Read returns io.EOF only where the client has ended its half in order.
+// Read returns io.EOF only if the client has ended its half in order.
 func (t http1Tunnel) Read(p []byte) (int, error) {
 	n, err := t.Conn.Read(p)
 	if err == io.EOF {
@@ -106,11 +106,11 @@ func (t http1Tunnel) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// halfCloser is a connection whose sending half can be closed alone.
+// halfCloser is a connection whose sending half can be closed separately.
 type halfCloser interface{ CloseWrite() error }
 
-// copyTunnel copies one direction to its end, adds to how many bytes passed, and closes that half. When either side fails
-// the whole tunnel ends.
+// copyTunnel copies one direction to its end, adds the number of copied bytes to passed, and closes that half. If either
+// side fails, the whole tunnel ends.
 func (x *exchange) copyTunnel(to io.Writer, from io.Reader, passed *int64) {
 	buffer := outBuffers.Get().(*[]byte)
 	defer putOutBuffer(buffer)

@@ -2,27 +2,27 @@ package proxy
 
 import "runtime"
 
-// A client with many connections could make thousands of goroutines ready at once: each read brings a handshake to compute
-// or heads to decode, and each head starts a stream. The scheduler is fair to goroutines and not to clients, so that the one
-// goroutine of another client would wait until all of them have had their time (S-12.6). So a client's goroutines take turns:
-// as many as there are processors run, and the others wait in a queue of their own, where they delay nobody else.
+// A client with many connections could make thousands of goroutines runnable at once: each read brings a handshake to
+// compute or heads to decode, and each head starts a stream. The scheduler is fair to goroutines, not to clients, so the
+// one goroutine of another client would wait until all of them have run (S-12.6). Therefore a client's goroutines take
+// turns: as many as there are processors run, and the others wait in their own queue, where they delay no other client.
 //
-// A head of HTTP/1.1 takes no turn: it costs some microseconds, one at a time on a connection, and a client with many
+// An HTTP/1.1 head takes no turn: it costs a few microseconds, one at a time on a connection, and a client with many
 // connections is often a load balancer, whose requests should cost no more than others.
 //
-// A turn is for computing only: whoever holds one gives it back before it waits for a client, an upstream or a share.
+// A turn is only for computing: a goroutine gives it back before it waits for a client, an upstream or a share.
 
-// crowdConns is how many connections a client has that takes turns. What fewer can make ready is little, and costs its
-// requests nothing.
+// crowdConns is the number of connections from which on a client takes turns. Fewer connections can make only little work
+// runnable, and their requests pay nothing.
 const crowdConns = 9
 
-// turns are those of one client.
+// turns are the turns of one client.
 type turns struct {
-	// taken holds an element for each turn that is taken. A channel hands them on in the order in which they were asked for.
+	// taken holds an element for each taken turn. The channel hands turns on in the order of the requests for them.
 	taken chan struct{}
 }
 
-// newTurns returns as many turns as there are processors: a client that is alone may use the whole machine.
+// newTurns returns as many turns as there are processors: the only busy client may use the whole machine.
 func newTurns() *turns { return &turns{taken: make(chan struct{}, runtime.GOMAXPROCS(0))} }
 
 // take waits for a turn.
@@ -31,12 +31,12 @@ func (t *turns) take() {
 		return
 	}
 	t.taken <- struct{}{}
-	// The scheduler runs a goroutine that was handed something at once, in what is left of the time of the one before. A queue
-	// of them would keep the processor for as long as it lasts.
+	// The scheduler runs a goroutine that was handed a value at once, in the rest of the previous goroutine's time slice. A
+	// queue of them would keep the processor until it is empty.
 	runtime.Gosched()
 }
 
-// try takes a turn if there is one, and reports whether it did.
+// try takes a turn if one is free. It reports whether it did.
 func (t *turns) try() bool {
 	select {
 	case t.taken <- struct{}{}:
@@ -49,10 +49,10 @@ func (t *turns) try() bool {
 // give gives a turn back.
 func (t *turns) give() { <-t.taken }
 
-// turn is the turn of one goroutine, which it may or may not hold.
+// turn is the turn that one goroutine may hold.
 type turn struct{ of *turns }
 
-// take waits for a turn of the client's, unless the goroutine holds one or the client has few connections.
+// take waits for one of the client's turns, unless the goroutine holds one or the client has few connections.
 func (t *turn) take(account *clientAccount) {
 	if t.try(account) {
 		return
@@ -62,7 +62,7 @@ func (t *turn) take(account *clientAccount) {
 	t.of = of
 }
 
-// try is take where that need not wait, and reports whether it was done.
+// try does the same as take if that need not wait. It reports whether it succeeded.
 func (t *turn) try(account *clientAccount) bool {
 	if t.of != nil || account == nil {
 		return true
@@ -78,7 +78,7 @@ func (t *turn) try(account *clientAccount) bool {
 	return true
 }
 
-// give gives the turn back, if the goroutine holds one.
+// give gives the turn back if the goroutine holds one.
 func (t *turn) give() {
 	if t.of != nil {
 		t.of.give()
