@@ -2,7 +2,7 @@ package http1
 
 import "strconv"
 
-// AppendRequestLine appends a request line of HTTP/1.1. Method and target must be valid.
+// AppendRequestLine appends an HTTP/1.1 request line. Method and target must be valid.
 func AppendRequestLine(dst []byte, method, target string) []byte {
 	dst = append(dst, method...)
 	dst = append(dst, ' ')
@@ -10,7 +10,7 @@ func AppendRequestLine(dst []byte, method, target string) []byte {
 	return append(dst, " HTTP/1.1\r\n"...)
 }
 
-// AppendField appends a field line. Name and value must be valid: there is no check here for line ends.
+// AppendField appends a field line. Name and value must be valid: AppendField does not check for line ends.
 func AppendField(dst []byte, name, value string) []byte {
 	dst = append(dst, name...)
 	dst = append(dst, ':', ' ')
@@ -18,7 +18,8 @@ func AppendField(dst []byte, name, value string) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// AppendCookie appends the field line of a cookie whose value came in pieces, joined as RFC 9113, section 8.2.3, says.
+// AppendCookie appends the field line of a cookie whose value came in pieces, joined according to RFC 9113, section
+// 8.2.3.
 func AppendCookie(dst []byte, name, first string, others []string) []byte {
 	dst = append(dst, name...)
 	dst = append(dst, ':', ' ')
@@ -54,7 +55,7 @@ func AppendChunkHead(dst []byte, n int) []byte {
 	return append(strconv.AppendUint(dst, uint64(n), 16), '\r', '\n')
 }
 
-// AppendChunkEnd appends what follows the data of a chunk.
+// AppendChunkEnd appends the line end after the data of a chunk.
 func AppendChunkEnd(dst []byte) []byte { return append(dst, '\r', '\n') }
 
 // AppendLastChunk appends the end of a chunked body: the last chunk, the trailer section and the final empty line.
@@ -64,8 +65,8 @@ func AppendLastChunk(dst []byte, trailers Fields) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// AppendStatusLine appends a status line of HTTP/1.1. The reason phrase must be valid; for an empty one it takes that of the
-// registry, where the status has one. The status is 100 to 999.
+// AppendStatusLine appends an HTTP/1.1 status line. The reason phrase must be valid; an empty one is replaced by the
+// registered phrase, if the status has one. The status is 100 to 999.
 func AppendStatusLine(dst []byte, status int, reason string) []byte {
 	if reason == "" {
 		reason = Reason(status)

@@ -6,8 +6,8 @@ import (
 )
 
 // validAuthority reports whether s is a host with an optional port (RFC 3986, sections 3.2.2 and 3.2.3): a name, an IPv4
-// address, or an IPv6 address in brackets. User information is refused (RFC 9110, section 4.2.4), and so is
-// percent-encoding, with which one host would have several spellings; no client sends it. An empty host is not valid here.
+// address, or an IPv6 address in brackets. It refuses user information (RFC 9110, section 4.2.4) and percent-encoding,
+// which would give one host several spellings and which no client sends. An empty host is not valid here.
 func validAuthority(s string) bool {
 	host, port := s, ""
 	if s != "" && s[0] == '[' {

@@ -1,7 +1,7 @@
 package http1
 
-// extension reads one byte of the rest of a chunk line behind its size: extensions, which are checked and then ignored
-// (RFC 9112, section 7.1.1), and the CR at its end. It reports whether the byte may stand there.
+// extension reads one byte of a chunk line after the size: extensions, which are checked and then ignored (RFC 9112,
+// section 7.1.1), and the CR at the end. It reports whether the byte is allowed there.
 func (d *ChunkedDecoder) extension(c byte) bool {
 	space := c == ' ' || c == '\t'
 	token := class[c]&classToken != 0

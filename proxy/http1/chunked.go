@@ -3,11 +3,11 @@ package http1
 import "math"
 
 // ChunkedDecoder decodes a chunked body with its trailer section, in place and in pieces of any size (RFC 9112, section
-// 7.1). It reads nothing by itself. The zero value is ready for one body; Reset makes it ready for the next.
+// 7.1). It does not read from a source itself. The zero value is ready for one body; Reset prepares it for the next.
 type ChunkedDecoder struct {
 	state     chunkState
 	digits    int    // hex digits of the size read so far
-	remaining uint64 // of the chunk, while its data is read; its size, while its line is
+	remaining uint64 // of the chunk, while reading its data; its size, while reading its line
 	line      int    // bytes of the chunk line read so far
 	excess    int64  // bytes of chunk lines beyond what their data allows
 	err       *Error
@@ -20,41 +20,42 @@ type chunkState uint8
 
 const (
 	chunkSize chunkState = iota // in the hex digits of a chunk line
-	chunkName                   // behind a semicolon; for this and what follows see extension
+	chunkName                   // after a semicolon; for this and the following states see extension
 	chunkInName
-	chunkAfterName // white space behind a name
-	chunkValue     // behind an equals sign
+	chunkAfterName // white space after a name
+	chunkValue     // after an equals sign
 	chunkInValue
 	chunkQuoted
-	chunkAfterQuoted // behind the closing quote
-	chunkAfterValue  // white space behind a value
-	chunkEscape      // behind a backslash in a quoted value
-	chunkLineEnd     // behind the CR of the line
+	chunkAfterQuoted // after the closing quote
+	chunkAfterValue  // white space after a value
+	chunkEscape      // after a backslash in a quoted value
+	chunkLineEnd     // after the CR of the line
 	chunkData        // in the data
-	chunkDataCR      // behind the data
-	chunkDataLF      // behind the CR behind the data
+	chunkDataCR      // after the data
+	chunkDataLF      // after the CR after the data
 	chunkTrailer     // in the trailer section
 	chunkFinished    // all read
 )
 
 const (
-	// maxChunkDigits bounds the hex digits of a size, zeros in front counted: 16 cannot overflow.
+	// maxChunkDigits bounds the hex digits of a size, including leading zeros: 16 cannot overflow.
 	maxChunkDigits = 16
-	// maxChunkSize bounds a size in bytes to half of the greatest length. No chunk is that long, and readers who reckon
-	// with twice the size, as net/http does, overflow above it and see another body.
+	// maxChunkSize bounds a size in bytes to half of the largest length. No chunk is that long, and readers that compute
+	// twice the size, as net/http does, overflow above it and see another body.
 	maxChunkSize = math.MaxInt64 / 2
 )
 
-// Reset forgets the body and keeps the memory for its trailers.
+// Reset prepares the decoder for the next body and keeps the memory for its trailers.
 func (d *ChunkedDecoder) Reset() {
 	*d = ChunkedDecoder{trailer: d.trailer[:0], fields: d.fields[:0]}
 }
 
 // Decode decodes from the beginning of src, which continues where the bytes consumed by the last call ended. It returns
-// the next piece of data, a part of src that may be empty, how many bytes of src are used up, and whether the body is at
-// its end, trailers and all; what is not consumed then belongs to the next message. It wants more bytes only when it has
-// consumed all of src, else it is to be called again with the rest. An error is an *Error with status 400 or 431 (for a
-// response it means 502); data in front of the fault comes with it, and every later call returns it again.
+// the next piece of data, which is a part of src and may be empty; how many bytes of src it consumed; and whether the
+// body has ended, trailers included. Unconsumed bytes then belong to the next message. Decode needs more bytes only if it
+// has consumed all of src; otherwise the caller calls it again with the rest. An error is an *Error with status 400 or
+// 431 (for a response it means 502). Data before the fault is returned with it, and every later call returns the error
+// again.
 func (d *ChunkedDecoder) Decode(src []byte) (data []byte, consumed int, done bool, err error) {
 	i := 0
 	if d.state == chunkData {
@@ -76,10 +77,10 @@ func (d *ChunkedDecoder) Decode(src []byte) (data []byte, consumed int, done boo
 	return data, i, d.state == chunkFinished, nil
 }
 
-// Trailers returns the trailer fields of a body that is at its end, empty when there were none. They hold until Reset.
+// Trailers returns the trailer fields of a body that has ended, or none. They are valid until Reset.
 func (d *ChunkedDecoder) Trailers() Fields { return d.fields }
 
-// take takes as much of the chunk's data as there is.
+// take takes as much of the chunk's data as src holds.
 func (d *ChunkedDecoder) take(src []byte, i int) (data []byte, next int) {
 	n := len(src) - i
 	if uint64(n) >= d.remaining {
@@ -90,8 +91,8 @@ func (d *ChunkedDecoder) take(src []byte, i int) (data []byte, next int) {
 	return src[i : i+n : i+n], i + n
 }
 
-// frame reads what stands between the data of two chunks, and returns the index at which data begins, the body is at its
-// end, or src is. A fault is in d.err.
+// frame reads what is between the data of two chunks. It returns the index at which data begins or the body or src ends.
+// A fault is in d.err.
 func (d *ChunkedDecoder) frame(src []byte, i int) int {
 	for i < len(src) {
 		c := src[i]
@@ -122,7 +123,7 @@ func (d *ChunkedDecoder) frame(src []byte, i int) int {
 				d.state = chunkLineEnd
 				break
 			}
-			// White space may stand before the semicolon by the grammar, as what a recipient puts up with; not all do.
+			// The grammar allows white space before the semicolon only as something that recipients tolerate; not all do.
 			if c != ';' {
 				return d.fail(i, 400, "malformed chunk size")
 			}
@@ -158,10 +159,10 @@ func (d *ChunkedDecoder) frame(src []byte, i int) int {
 	return i
 }
 
-// accountLine reports whether the chunk lines so far are in proportion to their data: each may have 16 bytes, and twice
-// the size of its chunk, for nothing (the bounds of net/http).
+// accountLine reports whether the chunk lines so far are in proportion to their data: each may have 16 bytes plus twice
+// the size of its chunk (the bounds of net/http).
 func (d *ChunkedDecoder) accountLine() bool {
-	data := int64(min(d.remaining, MaxChunkExcessBytes)) // more would do no more, and twice the greatest size overflow
+	data := int64(min(d.remaining, MaxChunkExcessBytes)) // a larger value changes nothing, and twice the largest size overflows
 	d.excess = max(0, d.excess+int64(d.line)-16-2*data)
 	return d.excess <= MaxChunkExcessBytes
 }

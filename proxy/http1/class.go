@@ -1,18 +1,18 @@
 package http1
 
-// The classes of bytes that the grammars of RFC 9110 and RFC 3986 are made of.
+// These are the classes of bytes that make up the grammars of RFC 9110 and RFC 3986.
 const (
 	classToken  = 1 << iota // tchar, RFC 9110, section 5.6.2
-	classPath               // a byte of a path but for %, ? and #
-	classHost               // a byte of a reg-name, RFC 3986, section 3.2.2, but for percent-encoding
+	classPath               // a byte of a path except %, ? and #
+	classHost               // a byte of a reg-name, RFC 3986, section 3.2.2, except percent-encoding
 	classHex                // HEXDIG
 	classText               // a byte of a field value: visible, obs-text, space and tab; RFC 9110, section 5.5
-	classQuoted             // qdtext: text but for the quote and the backslash; RFC 9110, section 5.6.4
+	classQuoted             // qdtext: text except the quote and the backslash; RFC 9110, section 5.6.4
 )
 
 const alphanumerics = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// class tells the classes of each byte. Nothing writes to it.
+// class maps each byte to its classes. It is never written to.
 var class = classTable()
 
 func classTable() (table [256]uint8) {

@@ -6,11 +6,11 @@ type Field struct {
 	Name, Value string
 }
 
-// Fields is a list of field lines in the order in which they came. Names are compared without regard to case. The
-// lists are short, so that a walk over them is cheaper than a map and keeps order and spelling.
+// Fields is a list of field lines in the order in which they came. Names are compared case-insensitively. The lists are
+// short, so walking them is cheaper than a map and keeps order and spelling.
 type Fields []Field
 
-// Get returns the value of the first line of that name, or "" when there is none.
+// Get returns the value of the first line with that name, or "" if there is none.
 func (f Fields) Get(name string) string {
 	for i := range f {
 		if EqualFold(f[i].Name, name) {
@@ -20,7 +20,7 @@ func (f Fields) Get(name string) string {
 	return ""
 }
 
-// Has reports whether there is a line of that name.
+// Has reports whether there is a line with that name.
 func (f Fields) Has(name string) bool {
 	for i := range f {
 		if EqualFold(f[i].Name, name) {
@@ -30,7 +30,7 @@ func (f Fields) Has(name string) bool {
 	return false
 }
 
-// HasToken reports whether the comma-separated lists in all lines of that name hold the token, in any case.
+// HasToken reports whether the comma-separated lists in all lines with that name hold the token, in any case.
 func (f Fields) HasToken(name, token string) bool {
 	for i := range f {
 		if EqualFold(f[i].Name, name) && HasToken(f[i].Value, token) {
@@ -40,7 +40,7 @@ func (f Fields) HasToken(name, token string) bool {
 	return false
 }
 
-// EachToken calls visit with each element of the comma-separated lists in all lines of that name, empty ones left out.
+// EachToken calls visit with each non-empty element of the comma-separated lists in all lines with that name.
 func (f Fields) EachToken(name string, visit func(token string)) {
 	for i := range f {
 		if !EqualFold(f[i].Name, name) {
@@ -58,7 +58,7 @@ func (f Fields) EachToken(name string, visit func(token string)) {
 // Add appends a line.
 func (f *Fields) Add(name, value string) { *f = append(*f, Field{Name: name, Value: value}) }
 
-// Set replaces all lines of that name by one, at the end of the list.
+// Set replaces all lines with that name by one, at the end of the list.
 func (f *Fields) Set(name, value string) {
 	kept := (*f)[:0]
 	for _, field := range *f {
@@ -69,7 +69,7 @@ func (f *Fields) Set(name, value string) {
 	*f = append(kept, Field{Name: name, Value: value})
 }
 
-// Remove removes in place the lines for which the predicate holds, and keeps the order of the others.
+// Remove removes in place the lines for which gone returns true, and keeps the order of the others.
 func (f *Fields) Remove(gone func(Field) bool) {
 	kept := (*f)[:0]
 	for _, field := range *f {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// parseLength reads a Content-Length: digits only, one number, at most 2^63-1 (RFC 9110, section 8.6). strconv would
-// take a sign, and copies its input into its error.
+// parseLength parses a Content-Length: digits only, one number, at most 2^63-1 (RFC 9110, section 8.6). strconv would
+// accept a sign, and copies its input into its error.
 func parseLength(s string) (length int64, ok bool) {
 	if s == "" {
 		return 0, false
@@ -21,10 +21,10 @@ func parseLength(s string) (length int64, ok bool) {
 	return length, true
 }
 
-// checkCoding accepts the one transfer coding that a proxy has to know: exactly one `chunked` (RFC 9112, section 6.1).
-// Others in front of it are valid but not implemented here: 501. A list in which chunked is not the last, comes twice or
-// has a parameter, or which is not well formed, is what smuggling is made of: 400. So is an empty element: a recipient
-// may skip it, but not all do.
+// checkCoding accepts the one transfer coding that a proxy must know: exactly one `chunked` (RFC 9112, section 6.1).
+// Others before it are valid but not implemented here: 501. Lists in which chunked is not the last, comes twice or has a
+// parameter, and malformed lists, are the means of smuggling: 400. So is an empty element: a recipient may skip it, but
+// not all do.
 func checkCoding(value string) *Error {
 	if EqualFold(value, "chunked") {
 		return nil

@@ -1,14 +1,14 @@
 package http1
 
-// headScan looks at a head, or a trailer section, that comes in pieces, each byte once: what can never become valid is told
-// at the byte that shows it, and not when an empty line comes, which its sender may think it has sent. It knows the lines'
-// grammar; what they mean is for the parser, which is asked when there is something to judge. So the cost of a head that
-// trickles in, byte by byte, stays linear in its length.
+// headScan scans a head or a trailer section that arrives in pieces, each byte once. It reports what can never become
+// valid at the first wrong byte, and not only at an empty line, which the sender may believe it has sent. It knows the
+// grammar of the lines; their meaning is left to the parser, which runs when there is something to judge. So the cost of
+// a head that trickles in, byte by byte, stays linear in its length.
 type headScan struct {
-	// at is the number of bytes that were looked at.
+	// at is the number of scanned bytes.
 	at    int
 	state scanState
-	// size is the number of bytes, or of lines, of the part that the state is in.
+	// size is the number of bytes, or of lines, in the part of the current state.
 	size int
 	// fields counts the field lines; maxFields bounds them.
 	fields, maxFields int
@@ -35,23 +35,22 @@ const (
 	scanEndCR                       // after the CR of the empty line
 )
 
-// verdict is what a scan has found.
+// verdict is the result of a scan.
 type verdict uint8
 
 const (
-	headGoesOn  verdict = iota // more has to come
-	headToJudge                // the parser may find fault, or may not
-	headAtFault                // the last byte that was looked at can be in no head
-	headIsWhole                // the empty line has come
+	headGoesOn  verdict = iota // more must come
+	headToJudge                // the parser may find a fault
+	headAtFault                // no head can contain the last scanned byte
+	headIsWhole                // the empty line has arrived
 )
 
-// newRequestScan, newResponseScan and newTrailerScan return a scan at its beginning.
+// newRequestScan, newResponseScan and newTrailerScan return a new scan.
 func newRequestScan() headScan  { return headScan{state: scanRequest, maxFields: MaxFields} }
 func newResponseScan() headScan { return headScan{state: scanResponse, maxFields: MaxResponseFields} }
 func newTrailerScan() headScan  { return headScan{state: scanLine, maxFields: MaxFields} }
 
-// look looks at the bytes of buf after the first s.at, which were looked at before, up to the end of the head or the first
-// byte that is wrong.
+// look scans buf from s.at, where the previous call ended, up to the end of the head or the first wrong byte.
 func (s *headScan) look(buf []byte) verdict {
 	found := headGoesOn
 	for s.at < len(buf) {
@@ -81,7 +80,7 @@ func (s *headScan) look(buf []byte) verdict {
 	return found
 }
 
-// step takes one byte.
+// step scans one byte.
 func (s *headScan) step(c byte) verdict {
 	switch s.state {
 	case scanRequest, scanEmptyLine, scanMethod, scanTarget:
@@ -93,7 +92,7 @@ func (s *headScan) step(c byte) verdict {
 	case scanStartCR:
 		if c == '\n' {
 			s.state = scanLine
-			return headToJudge // the first line is whole
+			return headToJudge // the first line is complete
 		}
 		return headAtFault
 	case scanLine:
@@ -121,7 +120,7 @@ func (s *headScan) step(c byte) verdict {
 	return headAtFault
 }
 
-// requestStep takes a byte of a request line before the version.
+// requestStep scans a byte of a request line before the version.
 func (s *headScan) requestStep(c byte) verdict {
 	switch s.state {
 	case scanRequest:
@@ -147,7 +146,7 @@ func (s *headScan) requestStep(c byte) verdict {
 	return s.expect(c == ' ' && !empty, scanVersion)
 }
 
-// versionStep takes a byte of a version, or of a status.
+// versionStep scans a byte of a version or of a status.
 func (s *headScan) versionStep(c byte) verdict {
 	switch s.state {
 	case scanVersion, scanResponse:
@@ -163,7 +162,7 @@ func (s *headScan) versionStep(c byte) verdict {
 		} else {
 			s.state = scanStatus
 		}
-		return headToJudge // it may be one that is not known
+		return headToJudge // the version may be unknown
 	case scanVersionEnd:
 		return s.expect(c == '\r', scanStartCR)
 	case scanStatus:
@@ -182,7 +181,7 @@ func (s *headScan) versionStep(c byte) verdict {
 	return s.expect(c == ' ', scanReason)
 }
 
-// expect goes on in a state, unless the byte was wrong.
+// expect moves on to the next state, unless the byte was wrong.
 func (s *headScan) expect(ok bool, next scanState) verdict {
 	if !ok {
 		return headAtFault
@@ -196,7 +195,7 @@ const (
 	statusBytes  = len(" 200")
 )
 
-// isVersionByte reports whether c may be the byte at that index of an HTTP-version, known or not.
+// isVersionByte reports whether c may be byte i of an HTTP-version, known or not.
 func isVersionByte(i int, c byte) bool {
 	switch i {
 	case 5, 7:
@@ -205,7 +204,7 @@ func isVersionByte(i int, c byte) bool {
 	return c == "HTTP/1.1"[i]
 }
 
-// isStatusByte reports whether c may be the byte at that index of a status with the space before it.
+// isStatusByte reports whether c may be byte i of a status with the space before it.
 func isStatusByte(i int, c byte) bool {
 	if i == 0 {
 		return c == ' '

@@ -19,7 +19,7 @@ func (k kind) maxFields() int {
 	return MaxFields
 }
 
-// tooManyFields says which bound was met.
+// tooManyFields returns the reason for a section that exceeds its bound.
 func (k kind) tooManyFields() string {
 	switch k {
 	case kindResponse:
@@ -32,7 +32,7 @@ func (k kind) tooManyFields() string {
 
 // lines is a section of field lines, and what they say about their message and its connection.
 type lines struct {
-	fields Fields // all but those of the framing
+	fields Fields // all except those of the framing
 
 	host, contentLength, transferEncoding, upgrade string
 
@@ -40,15 +40,15 @@ type lines struct {
 	close, keepAlive, connectionHasUpgrade bool
 	expectContinue, teTrailers             bool
 
-	// options counts what Connection names. More than a head may have fields is an attack: each has to be looked for among
-	// them.
+	// options counts the options in Connection. More options than a head may have fields are an attack: each has to be
+	// looked up among the fields.
 	options int
 }
 
-// parse reads field lines from buf[i:] up to the empty line that ends them, and returns the index behind it, or 0 when
-// the buffer ends before (RFC 9112, section 5). A line ends in CRLF; a bare CR or LF, a line that is folded, white space
+// parse parses field lines from buf[i:] up to the empty line that ends them. It returns the index after that line, or 0
+// if the buffer ends before (RFC 9112, section 5). A line ends in CRLF. A bare CR or LF, a folded line, white space
 // before the colon and control characters in a value are rejected: RFC 9112, sections 2.2, 5.1 and 5.2, leaves a choice
-// in some of these, and each choice is a way to have two readers differ.
+// in some of these cases, and each choice is a way to make two readers differ.
 func (l *lines) parse(buf []byte, i int, kind kind) (next int, err *Error) {
 	fields, count, most := l.fields[:0], 0, kind.maxFields()
 	for {
@@ -107,7 +107,7 @@ func (l *lines) parse(buf []byte, i int, kind kind) (next int, err *Error) {
 	}
 }
 
-// special holds for each length of a name the first letters, as bits in any case, of the names that take looks for.
+// special maps each length of a name to the first letters, as case-insensitive bits, of the names that take looks for.
 var special = [32]uint32{
 	len("TE"):                1 << ('T' & 31),
 	len("Host"):              1 << ('H' & 31),
@@ -118,8 +118,8 @@ var special = [32]uint32{
 	len("Transfer-Encoding"): 1 << ('T' & 31),
 }
 
-// take reads a line that says something about the message or the connection. It is taken when it is part of the framing
-// and does not belong among the fields: Host of a request, Content-Length and Transfer-Encoding.
+// take reads a line that says something about the message or the connection. It reports taken for a line of the framing,
+// which does not belong among the fields: Host of a request, Content-Length and Transfer-Encoding.
 func (l *lines) take(name, value string, kind kind) (taken bool, err *Error) {
 	switch {
 	case EqualFold(name, "Content-Length"):
@@ -144,7 +144,7 @@ func (l *lines) take(name, value string, kind kind) (taken bool, err *Error) {
 		l.host, l.hasHost = value, true
 		return true, nil
 	case EqualFold(name, "Trailer"):
-		// A trailer section may not hold what frames the message (RFC 9110, section 6.5.1).
+		// A trailer section must not hold fields that frame the message (RFC 9110, section 6.5.1).
 		if kind == kindTrailer || HasToken(value, "Content-Length") || HasToken(value, "Transfer-Encoding") ||
 			HasToken(value, "Trailer") {
 			return false, reject(400, "forbidden name in Trailer")
@@ -165,7 +165,7 @@ func (l *lines) take(name, value string, kind kind) (taken bool, err *Error) {
 	return false, nil
 }
 
-// connection reads the options of a Connection line that the codec answers for (RFC 9110, section 7.6.1).
+// connection reads the options of a Connection line that the codec handles (RFC 9110, section 7.6.1).
 func (l *lines) connection(value string) {
 	for value != "" {
 		var option string
@@ -184,7 +184,7 @@ func (l *lines) connection(value string) {
 	}
 }
 
-// badName says what is wrong with a line whose name ends at the byte c.
+// badName returns the error for a line whose name ends at the byte c.
 func badName(c byte, atStart bool) *Error {
 	switch {
 	case c == '\n' || c == '\r':
@@ -201,7 +201,7 @@ func badName(c byte, atStart bool) *Error {
 	return reject(400, "malformed field name")
 }
 
-// badValue says what is wrong with a value that ends at the byte c.
+// badValue returns the error for a value that ends at the byte c.
 func badValue(c byte) *Error {
 	if c == '\n' || c == '\r' {
 		return reject(400, "bare CR or LF in the head")

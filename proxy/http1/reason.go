@@ -67,7 +67,7 @@ var reasons = [...]string{
 	511 - 100: "Network Authentication Required",
 }
 
-// Reason returns the reason phrase of a status, or "" for one that has none.
+// Reason returns the reason phrase of a status, or "" if it has none.
 func Reason(status int) string {
 	if i := status - 100; 0 <= i && i < len(reasons) {
 		return reasons[i]

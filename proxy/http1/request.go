@@ -5,39 +5,40 @@ import (
 	"unsafe"
 )
 
-// Request is a request head. Its strings alias the buffer that was parsed. The zero value is ready for use, and a value
-// that is used again keeps the memory of its field list.
+// Request is a request head. Its strings alias the parsed buffer. The zero value is ready for use, and a reused value
+// keeps the memory of its field list.
 type Request struct {
 	Method, Target string
 	// Authority is the host and port of an absolute-form target, or the target of CONNECT, else "". It overrides Host
 	// (RFC 9112, section 3.2.2).
 	Authority string
-	// PathQuery is the target without scheme and authority. It begins with a slash, but for `*`, and for an
-	// absolute-form without a path, where it is empty or begins with a question mark (AppendTarget puts that right).
+	// PathQuery is the target without scheme and authority. It begins with a slash, except for `*` and for an
+	// absolute-form without a path, where it is empty or begins with a question mark (AppendTarget corrects that).
 	PathQuery string
 	// Minor is the minor version: 0 or 1.
 	Minor int
-	// Fields holds all field lines but Host, Content-Length and Transfer-Encoding, hop-by-hop ones among them. The next
-	// Parse uses its memory again.
+	// Fields holds all field lines except Host, Content-Length and Transfer-Encoding, including hop-by-hop ones. The next
+	// Parse reuses its memory.
 	Fields Fields
-	// Host is the value of the Host line; HasHost tells an empty one from none, which only HTTP/1.0 may send.
+	// Host is the value of the Host line; HasHost distinguishes an empty one from none, which only HTTP/1.0 may send.
 	Host    string
 	HasHost bool
-	// ContentLength is the length of the body in bytes: 0 when there is none, -1 when it is chunked.
+	// ContentLength is the length of the body in bytes: 0 if there is none, -1 if it is chunked.
 	ContentLength int64
-	// HasContentLength tells a declared length of 0 from none.
+	// HasContentLength distinguishes a declared length of 0 from none.
 	HasContentLength bool
-	// Chunked says that the body is to be read with a ChunkedDecoder.
+	// Chunked reports whether the body is to be read with a ChunkedDecoder.
 	Chunked bool
-	// KeepAlive is what the client asked for by its version and its Connection field; never with HTTP/1.0 (S-6.14).
+	// KeepAlive reports whether the client asked for a persistent connection by its version and its Connection field;
+	// never with HTTP/1.0 (S-6.14).
 	KeepAlive bool
-	// ExpectContinue says that the client waits for a 100 before it sends the body (RFC 9110, section 10.1.1); never
-	// with HTTP/1.0 nor without a body, where a server has to ignore it.
+	// ExpectContinue reports whether the client waits for a 100 before it sends the body (RFC 9110, section 10.1.1);
+	// never with HTTP/1.0 or without a body, where a server must ignore it.
 	ExpectContinue bool
 	// Upgrade is the value of the first Upgrade line if Connection names it, else ""; never with HTTP/1.0 (RFC 9110,
 	// section 7.8).
 	Upgrade string
-	// TETrailers says that TE holds `trailers`: the client wants them.
+	// TETrailers reports whether TE holds `trailers`: the client wants them.
 	TETrailers bool
 
 	scan headScan
@@ -48,13 +49,14 @@ const (
 	http10 = 'H' | 'T'<<8 | 'T'<<16 | 'P'<<24 | '/'<<32 | '1'<<40 | '.'<<48 | '0'<<56
 )
 
-// Parse parses the request head at the beginning of buf and returns its length in bytes, ErrIncomplete when it is not
-// there whole, or an *Error. From is the length of buf at the last ErrIncomplete for this head, 0 at first: it makes
-// looking again cheap. A buffer that has at least doubled since is parsed at once, which is cheaper than to scan it first
-// and still linear over all calls; that is the usual case of a connection that waits for one byte and then reads the rest.
-// A byte that no head can have is refused as soon as it is there. What is wrong with the meaning of the
-// fields may be told only when the head is whole, if it came in pieces. After an *Error the method and the target are set if
-// they were read, for the log.
+// Parse parses the request head at the beginning of buf. It returns the head's length in bytes, ErrIncomplete if it is
+// not complete, or an *Error. from is the length of buf at the last ErrIncomplete for this head, 0 at first: it makes
+// repeated calls cheap. A buffer that has at least doubled since is parsed without a scan, which is cheaper and still
+// linear over all calls; that is the usual case of a connection that waits for one byte and then reads the rest.
+//
+// A byte that no head can contain is refused as soon as it arrives. If the head comes in pieces, errors in the meaning of
+// its fields may be reported only when it is complete. After an *Error the method and the target are set if they were
+// read, for the log.
 func (r *Request) Parse(buf []byte, from int) (n int, err error) {
 	if from == 0 {
 		r.scan = newRequestScan()
@@ -111,7 +113,7 @@ func (r *Request) parse(buf []byte) (n int, err *Error) {
 	return i, nil
 }
 
-// frame decides how the body is framed (RFC 9112, section 6).
+// frame determines how the body is framed (RFC 9112, section 6).
 func (r *Request) frame(l *lines) *Error {
 	if l.hasCoding {
 		if l.hasLength {
@@ -136,9 +138,9 @@ func (r *Request) frame(l *lines) *Error {
 	return nil
 }
 
-// parseLine parses the request line and the few empty lines that may stand before it, and returns the index behind it
-// (RFC 9112, section 3), or 0 when it is incomplete. Its parts are separated by exactly one space: other white space,
-// which section 3 lets a server take as a separator, is rejected.
+// parseLine parses the request line and the few empty lines that may come before it. It returns the index after it (RFC
+// 9112, section 3), or 0 if it is incomplete. Its parts are separated by exactly one space: other white space, which
+// section 3 lets a server accept as a separator, is rejected.
 func (r *Request) parseLine(buf []byte) (next int, err *Error) {
 	i := 0
 	for i < len(buf) && buf[i] == '\r' {
@@ -194,8 +196,8 @@ func (r *Request) parseLine(buf []byte) (next int, err *Error) {
 	return i + 2, r.setTarget(r.Target)
 }
 
-// parseVersion parses an HTTP-version (RFC 9112, section 2.3) and returns the index behind it, or 0 when it is
-// incomplete. Only 1.0 and 1.1 are known.
+// parseVersion parses an HTTP-version (RFC 9112, section 2.3). It returns the index after it, or 0 if it is incomplete.
+// Only 1.0 and 1.1 are known.
 func parseVersion(buf []byte, i int) (minor, next int, err *Error) {
 	if len(buf)-i < versionBytes {
 		for at, c := range buf[i:] {

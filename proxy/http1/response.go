@@ -4,8 +4,8 @@ import (
 	"unsafe"
 )
 
-// Response is a response head. Its strings alias the buffer that was parsed. The zero value is ready for use, and a value
-// that is used again keeps the memory of its field list.
+// Response is a response head. Its strings alias the parsed buffer. The zero value is ready for use, and a reused value
+// keeps the memory of its field list.
 type Response struct {
 	// Status is 100 to 999.
 	Status int
@@ -13,18 +13,18 @@ type Response struct {
 	Minor int
 	// Reason is the reason phrase; it may be empty.
 	Reason string
-	// Fields holds all field lines but Content-Length and Transfer-Encoding, hop-by-hop ones among them. The next Parse
-	// uses its memory again.
+	// Fields holds all field lines except Content-Length and Transfer-Encoding, including hop-by-hop ones. The next Parse
+	// reuses its memory.
 	Fields Fields
-	// ContentLength is the declared length in bytes, -1 when none was declared. For a HEAD request and for 304 it is the
-	// length that the body would have had: BodyOf tells what follows.
+	// ContentLength is the declared length in bytes, or -1 if none was declared. For a HEAD request and for 304 it is the
+	// length that the body would have had: BodyOf returns what follows.
 	ContentLength int64
-	// HasContentLength says that a length was declared.
+	// HasContentLength reports whether a length was declared.
 	HasContentLength bool
-	// Chunked says that Transfer-Encoding is chunked.
+	// Chunked reports whether Transfer-Encoding is chunked.
 	Chunked bool
-	// KeepAlive says that the connection may be used again after the body, by version and Connection field (RFC 9112,
-	// section 9.3). A body that ends with the connection has to be looked at beside it.
+	// KeepAlive reports whether the connection may be used again after the body, by version and Connection field (RFC
+	// 9112, section 9.3). It does not consider a body that ends with the connection.
 	KeepAlive bool
 	// Upgrade is the value of the first Upgrade line if Connection names it, else "".
 	Upgrade string
@@ -32,21 +32,21 @@ type Response struct {
 	scan headScan
 }
 
-// BodyKind is how the end of a body is found.
+// BodyKind is the way in which the end of a body is determined.
 type BodyKind uint8
 
 const (
-	// BodyNone says that the head is all.
+	// BodyNone means that there is no body.
 	BodyNone BodyKind = iota
-	// BodyLength says that the body has the declared length, which is not 0.
+	// BodyLength means that the body has the declared length, which is not 0.
 	BodyLength
-	// BodyChunked says that the body is to be read with a ChunkedDecoder.
+	// BodyChunked means that the body is to be read with a ChunkedDecoder.
 	BodyChunked
-	// BodyUntilClose says that the body ends where the connection does: nobody can tell a whole from a truncated one.
+	// BodyUntilClose means that the body ends with the connection: a complete one looks like a truncated one.
 	BodyUntilClose
 )
 
-// BodyOf returns how the body of this response to a request of that method is framed, and the length of a BodyLength
+// BodyOf returns how the body of this response to a request with that method is framed, and the length for BodyLength
 // (RFC 9112, section 6.3). What follows a 101, or a success of CONNECT, is not HTTP; both count as BodyNone.
 func (r *Response) BodyOf(method string) (kind BodyKind, length int64) {
 	switch {
@@ -62,9 +62,9 @@ func (r *Response) BodyOf(method string) (kind BodyKind, length int64) {
 	return BodyUntilClose, 0
 }
 
-// Parse parses the response head at the beginning of buf and returns its length in bytes, ErrIncomplete when it is not
-// there whole, or an *Error, whose status is 502. From is the length of buf at the last ErrIncomplete for this head, 0 at
-// first.
+// Parse parses the response head at the beginning of buf. It returns the head's length in bytes, ErrIncomplete if it is
+// not complete, or an *Error, whose status is 502. from is the length of buf at the last ErrIncomplete for this head, 0
+// at first.
 func (r *Response) Parse(buf []byte, from int) (n int, err error) {
 	if from == 0 {
 		r.scan = newResponseScan()
@@ -110,8 +110,8 @@ func (r *Response) parse(buf []byte) (n int, err *Error) {
 	return i, nil
 }
 
-// frame reads what the head says about the body (RFC 9112, section 6). A response that has no body but declares one is
-// ambiguous: in front of another response (1xx) it is rejected, with 204 the connection is not used again. A 101 ends
+// frame reads what the head says about the body (RFC 9112, section 6). A response that declares a body but has none is
+// ambiguous: before another response (1xx) it is rejected, and after a 204 the connection is not used again. A 101 ends
 // HTTP on the connection, and its framing says nothing.
 func (r *Response) frame(l *lines) *Error {
 	if l.hasCoding {
@@ -144,8 +144,8 @@ func (r *Response) frame(l *lines) *Error {
 	return nil
 }
 
-// parseLine parses the status line and returns the index behind it, or 0 when it is incomplete (RFC 9112, section 4).
-// The space before an empty reason phrase may be missing: many servers leave it out, and nothing is ambiguous then.
+// parseLine parses the status line. It returns the index after it, or 0 if it is incomplete (RFC 9112, section 4). The
+// space before an empty reason phrase may be missing: many servers leave it out, and nothing is ambiguous then.
 func (r *Response) parseLine(buf []byte) (next int, err *Error) {
 	minor, i, err := parseVersion(buf, 0)
 	if i == 0 || err != nil {

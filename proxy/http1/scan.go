@@ -5,15 +5,15 @@ import (
 	"math/bits"
 )
 
-// Eight bytes are looked at as one word. In each result the high bit of a byte says whether that byte of the word is
-// looked for; no carry crosses from byte to byte, because the high bits are taken out before each addition.
+// The functions below look at eight bytes as one word. In each result the high bit of a byte reports whether that byte
+// matches; no carry crosses from byte to byte, because the high bits are masked out before each addition.
 const (
 	lowBits  = 0x7f7f7f7f7f7f7f7f
 	highBits = 0x8080808080808080
 )
 
-// scanText returns the index of the first byte at or after i that no field value holds: a control character other than
-// the tab (RFC 9110, section 5.5). It is len(b) when there is none.
+// scanText returns the index of the first byte at or after i that is not allowed in a field value: a control character
+// other than the tab (RFC 9110, section 5.5). It returns len(b) if there is none.
 func scanText(b []byte, i int) int {
 	for i+8 <= len(b) {
 		word := binary.LittleEndian.Uint64(b[i:])

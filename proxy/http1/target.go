@@ -2,13 +2,13 @@ package http1
 
 import "strings"
 
-// setTarget judges a request target that holds no space and no control character, and takes it apart (RFC 9112, section
-// 3.2): authority-form only with CONNECT, the asterisk only with OPTIONS, absolute-form only of http and https.
+// setTarget checks a request target that has no space and no control character, and splits it (RFC 9112, section 3.2):
+// authority-form only with CONNECT, the asterisk only with OPTIONS, absolute-form only with http and https.
 func (r *Request) setTarget(target string) *Error {
 	r.PathQuery = target
 	switch {
 	case r.Method == "CONNECT":
-		// The port has to be there, and a bracket or a colon at the end means that it is not.
+		// The port is required, and a bracket or a colon at the end means that it is missing.
 		if last := target[len(target)-1]; !isDigit(last) || strings.IndexByte(target, ':') < 0 || !validAuthority(target) {
 			return reject(400, "target of CONNECT is not host:port")
 		}
@@ -39,7 +39,7 @@ func (r *Request) setTarget(target string) *Error {
 	return nil
 }
 
-// cutScheme returns what follows http:// or https:// in any case, and "" for anything else.
+// cutScheme returns the rest after http:// or https:// in any case, and "" for anything else.
 func cutScheme(target string) string {
 	for _, scheme := range [...]string{"http://", "https://"} {
 		if len(target) > len(scheme) && EqualFold(target[:len(scheme)], scheme) {
@@ -49,9 +49,9 @@ func cutScheme(target string) string {
 	return ""
 }
 
-// validPathQuery judges the path and the query of a target. A percent sign in a path begins an encoded byte; in a query
-// it may stand alone, as links in the wild have it. A fragment is no part of a target, and what readers make of one
-// differs.
+// validPathQuery reports whether s is a valid path and query of a target. A percent sign in a path begins an encoded
+// byte; in a query it may occur by itself, as links in the wild have it. A fragment is not part of a target, and readers
+// differ in what they do with one.
 func validPathQuery(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if class[s[i]]&classPath != 0 {

@@ -1,8 +1,8 @@
 package http1
 
-// readTrailer collects the trailer section, which may come in pieces, up to its empty line, and parses it (RFC 9112, section
-// 7.1.2). Fields that frame or route a message are rejected in it (RFC 9110, section 6.5.1). It returns the index up to
-// which src is used up.
+// readTrailer collects the trailer section, which may come in pieces, up to its empty line, and parses it (RFC 9112,
+// section 7.1.2). It rejects fields that frame or route a message (RFC 9110, section 6.5.1). It returns the index up to
+// which src is consumed.
 func (d *ChunkedDecoder) readTrailer(src []byte, i int) int {
 	if len(d.trailer) == 0 {
 		if len(src)-i >= 2 && src[i] == '\r' && src[i+1] == '\n' {
@@ -17,14 +17,14 @@ func (d *ChunkedDecoder) readTrailer(src []byte, i int) int {
 	}
 	d.trailer = append(d.trailer, src[i:min(len(src), i+MaxTrailerBytes-before)]...)
 	found := d.scan.look(d.trailer)
-	d.trailer = d.trailer[:d.scan.at] // what follows the section is of the next message
+	d.trailer = d.trailer[:d.scan.at] // bytes after the section belong to the next message
 	if found == headGoesOn {
 		return i + len(d.trailer) - before
 	}
 	return d.parseTrailer(i + len(d.trailer) - before)
 }
 
-// parseTrailer parses a section that is whole, or whose last byte is wrong.
+// parseTrailer parses a section that is complete or whose last byte is wrong.
 func (d *ChunkedDecoder) parseTrailer(i int) int {
 	l := lines{fields: d.fields}
 	n, err := l.parse(d.trailer, 0, kindTrailer)

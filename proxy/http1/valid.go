@@ -1,14 +1,14 @@
 package http1
 
-// The judgements of parts of a message, for a codec that brings them in another form (proxy/http2): what is valid in one
-// version of HTTP has to be valid in the other, or a request could be smuggled from one into the other.
+// The functions below check parts of a message for a codec that gets them in another form (proxy/http2). What is valid in
+// one version of HTTP must be valid in the other, or a request could be smuggled from one into the other.
 
-// ValidAuthority reports whether s is a host with an optional port, as a Host field or the authority of a target holds
-// it: without user information, without percent-encoding, not empty.
+// ValidAuthority reports whether s is a host with an optional port, as in a Host field or the authority of a target:
+// without user information, without percent-encoding, not empty.
 func ValidAuthority(s string) bool { return validAuthority(s) }
 
-// ValidPathQuery reports whether s is a path, which begins with a slash, with an optional query, as it stands in a
-// request target: no control character, no space, no fragment.
+// ValidPathQuery reports whether s is a path, which begins with a slash, with an optional query, as in a request target:
+// no control character, no space, no fragment.
 func ValidPathQuery(s string) bool {
 	if s == "" || s[0] != '/' || len(s) > MaxTargetBytes {
 		return false
@@ -21,14 +21,14 @@ func ValidPathQuery(s string) bool {
 	return validPathQuery(s)
 }
 
-// ValidMethod reports whether s is a method that a request line may hold.
+// ValidMethod reports whether s is a method that a request line may contain.
 func ValidMethod(s string) bool { return len(s) <= MaxMethodBytes && isToken(s) }
 
-// ValidToken reports whether s is a token, as names of fields and options of lists are (RFC 9110, section 5.6.2).
+// ValidToken reports whether s is a token, as field names and list options are (RFC 9110, section 5.6.2).
 func ValidToken(s string) bool { return isToken(s) }
 
-// ValidLowerName reports whether s is the name of a field without a capital letter, as HTTP/2 wants it (RFC 9113,
-// section 8.2.1).
+// ValidLowerName reports whether s is a field name without a capital letter, as HTTP/2 requires (RFC 9113, section
+// 8.2.1).
 func ValidLowerName(s string) bool {
 	for i := range len(s) {
 		if class[s[i]]&classToken == 0 || 'A' <= s[i] && s[i] <= 'Z' {
@@ -38,7 +38,7 @@ func ValidLowerName(s string) bool {
 	return s != ""
 }
 
-// ValidValue reports whether s is a field value without white space around it: no control character but the tab (RFC
+// ValidValue reports whether s is a field value without white space around it: no control character except the tab (RFC
 // 9110, section 5.5).
 func ValidValue(s string) bool {
 	if s == "" {
@@ -55,5 +55,5 @@ func ValidValue(s string) bool {
 	return true
 }
 
-// ParseLength reads a Content-Length: digits only, one number, at most 2^63-1.
+// ParseLength parses a Content-Length: digits only, one number, at most 2^63-1.
 func ParseLength(s string) (length int64, ok bool) { return parseLength(s) }

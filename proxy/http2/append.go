@@ -2,7 +2,7 @@ package http2
 
 import "encoding/binary"
 
-// AppendHeader appends the header of a frame whose payload has that length.
+// AppendHeader appends the header of a frame with a payload of the given length.
 func AppendHeader(dst []byte, length int, kind Type, flags uint8, stream uint32) []byte {
 	return append(dst, byte(length>>16), byte(length>>8), byte(length), byte(kind), flags,
 		byte(stream>>24), byte(stream>>16), byte(stream>>8), byte(stream))
@@ -59,8 +59,8 @@ func AppendSettings(dst []byte, settings ...Setting) []byte {
 // AppendSettingsAck appends the acknowledgement of the peer's SETTINGS.
 func AppendSettingsAck(dst []byte) []byte { return AppendHeader(dst, 0, TypeSettings, FlagAck, 0) }
 
-// FinishHeaders makes frames of a header block that was encoded behind dst[at:], where HeaderBytes were left free for the
-// header of a HEADERS frame. A block that does not fit into a frame of maxFrame bytes goes on in CONTINUATION frames.
+// FinishHeaders makes frames of a header block that was encoded after dst[at:], where HeaderBytes were left free for the
+// header of a HEADERS frame. A block that does not fit into a frame of maxFrame bytes continues in CONTINUATION frames.
 func FinishHeaders(dst []byte, at int, stream uint32, end bool, maxFrame int) []byte {
 	var flags uint8
 	if end {
@@ -71,7 +71,7 @@ func FinishHeaders(dst []byte, at int, stream uint32, end bool, maxFrame int) []
 		AppendHeader(dst[:at], length, TypeHeaders, flags|FlagEndHeaders, stream)
 		return dst
 	}
-	block := append([]byte(nil), dst[at+HeaderBytes:]...) // rare: heads of this length are
+	block := append([]byte(nil), dst[at+HeaderBytes:]...) // rare, like heads of this length
 	dst = AppendHeader(dst[:at], maxFrame, TypeHeaders, flags, stream)
 	dst = append(dst, block[:maxFrame]...)
 	for block = block[maxFrame:]; ; block = block[maxFrame:] {

@@ -6,17 +6,18 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// HeadDecoder decodes the header blocks of one connection, one after the other. Every block has to go through it, also
-// those of streams that are refused: the blocks share a table (RFC 7541, section 2.2).
+// HeadDecoder decodes the header blocks of one connection, one after another. Every block must go through it, including
+// those of refused streams: the blocks share a table (RFC 7541, section 2.2).
 type HeadDecoder struct {
 	hpack *hpack.Decoder
-	// head takes the fields of the block; nil for one that nobody wants.
+	// head receives the fields of the block; nil for a block that is decoded only for the table.
 	head *Head
-	// encoded and continuations are what the block has come to, inflated what it decodes to.
+	// encoded is the size of the block so far, continuations its number of CONTINUATION frames, and inflated its decoded
+	// size.
 	encoded, continuations, inflated int
 }
 
-// NewHeadDecoder makes the decoder of a connection.
+// NewHeadDecoder returns the decoder for a connection.
 func NewHeadDecoder() *HeadDecoder {
 	d := &HeadDecoder{}
 	d.hpack = hpack.NewDecoder(HeaderTableBytes, d.field)
@@ -35,8 +36,8 @@ func (d *HeadDecoder) field(f hpack.HeaderField) {
 	d.head.add(f.Name, f.Value)
 }
 
-// Begin begins a block with its first fragment. The fields go into head, nil to decode for the table alone; trailer says
-// that it is the trailers of a request.
+// Begin begins a block with its first fragment. The fields go into head, which is nil to decode only for the table;
+// trailer reports whether the block holds the trailers of a request.
 func (d *HeadDecoder) Begin(head *Head, trailer bool, fragment []byte) *Error {
 	d.head = head
 	d.encoded, d.continuations, d.inflated = 0, 0, 0
@@ -46,8 +47,8 @@ func (d *HeadDecoder) Begin(head *Head, trailer bool, fragment []byte) *Error {
 	return d.write(fragment)
 }
 
-// Continue takes the fragment of a CONTINUATION frame. A block that is longer than any honest one, in bytes or in frames,
-// ends the connection.
+// Continue decodes the fragment of a CONTINUATION frame. A block that is longer than any honest one, in bytes or in
+// frames, ends the connection.
 func (d *HeadDecoder) Continue(fragment []byte) *Error {
 	if d.continuations++; d.continuations > MaxContinuations {
 		return connectionError(EnhanceYourCalm, "endless CONTINUATION")
@@ -68,7 +69,7 @@ func (d *HeadDecoder) write(fragment []byte) *Error {
 	return nil
 }
 
-// End ends the block. Malformed and refused say what is wrong with the head, if it has one: see Head.
+// End ends the block. malformed and refused are the results of Head.finish, if the block has a head.
 func (d *HeadDecoder) End() (malformed string, refused *http1.Error, err *Error) {
 	head := d.head
 	d.head = nil

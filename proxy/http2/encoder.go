@@ -7,27 +7,27 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// HeadEncoder encodes the header blocks of one connection, in the order in which they are sent. What it has sent once
-// and what is likely to come again goes into the table that both sides keep, and later costs one byte.
+// HeadEncoder encodes the header blocks of one connection, in the order in which they are sent. Fields that are likely to
+// come again go into the table that both sides keep, and later cost one byte.
 type HeadEncoder struct {
 	table table
-	// resized says that the size of the table has to be told at the beginning of the next block, and first the smallest
-	// that it had meanwhile (RFC 7541, section 4.2).
+	// resized reports whether the next block must begin with the new size of the table, preceded by the smallest size
+	// that the table had meanwhile (RFC 7541, section 4.2).
 	resized  bool
 	smallest int
-	// name is where names are lowered.
+	// name is the buffer for lower-cased names.
 	name [maxLoweredName]byte
 }
 
-// maxLoweredName is the length up to which names are lowered without an allocation and looked for in the tables.
+// maxLoweredName is the length up to which names are lower-cased without an allocation and looked up in the tables.
 const maxLoweredName = 64
 
-// NewHeadEncoder makes the encoder of a connection.
+// NewHeadEncoder returns the encoder for a connection.
 func NewHeadEncoder() *HeadEncoder {
 	return &HeadEncoder{table: table{limit: HeaderTableBytes, seed: maphash.MakeSeed()}}
 }
 
-// SetTableSize takes over the client's SETTINGS_HEADER_TABLE_SIZE. The encoder never uses more than HeaderTableBytes.
+// SetTableSize applies the client's SETTINGS_HEADER_TABLE_SIZE. The encoder never uses more than HeaderTableBytes.
 func (e *HeadEncoder) SetTableSize(size uint32) {
 	limit := int(min(size, HeaderTableBytes))
 	if limit == e.table.limit && !e.resized {
@@ -86,7 +86,7 @@ func (e *HeadEncoder) AppendContentLength(dst []byte, length int64) []byte {
 	return append(dst, text...)
 }
 
-// AppendField appends a field, its name lowered. Both must be valid.
+// AppendField appends a field with its name lower-cased. Both name and value must be valid.
 func (e *HeadEncoder) AppendField(dst []byte, name, value string) []byte {
 	if len(name) > len(e.name) {
 		lowered := make([]byte, len(name))
@@ -113,7 +113,7 @@ func (e *HeadEncoder) AppendField(dst []byte, name, value string) []byte {
 	return e.literalHuffman(dst, index, lowered, value)
 }
 
-// literal appends a field that is not put into the table; names of the static table by their index.
+// literal appends a field that is not added to the table. A name in the static table is sent as its index.
 func (e *HeadEncoder) literal(dst []byte, pattern byte, bits uint, index int, name []byte, value string) []byte {
 	dst = appendInt(dst, pattern, bits, uint64(index))
 	if index == 0 {
@@ -123,7 +123,7 @@ func (e *HeadEncoder) literal(dst []byte, pattern byte, bits uint, index int, na
 	return appendString(dst, value)
 }
 
-// literalHuffman appends a field that is put into the table: shortened, as it is sent in full only once.
+// literalHuffman appends a field that is added to the table. The value is compressed, as it is sent in full only once.
 func (e *HeadEncoder) literalHuffman(dst []byte, index int, name []byte, value string) []byte {
 	dst = appendInt(dst, 0x40, 6, uint64(index))
 	if index == 0 {
@@ -138,14 +138,14 @@ func (e *HeadEncoder) literalHuffman(dst []byte, index int, name []byte, value s
 	return hpack.AppendHuffmanString(dst, value)
 }
 
-// appendString appends a string as it is (RFC 7541, section 5.2).
+// appendString appends a string without compression (RFC 7541, section 5.2).
 func appendString(dst []byte, s string) []byte {
 	dst = appendInt(dst, 0, 7, uint64(len(s)))
 	return append(dst, s...)
 }
 
-// appendInt appends an integer with a prefix of that many bits, behind the pattern in the bits above (RFC 7541, section
-// 5.1).
+// appendInt appends an integer with a prefix of the given number of bits, after the pattern in the higher bits (RFC 7541,
+// section 5.1).
 func appendInt(dst []byte, pattern byte, bits uint, n uint64) []byte {
 	limit := uint64(1)<<bits - 1
 	if n < limit {
@@ -158,7 +158,7 @@ func appendInt(dst []byte, pattern byte, bits uint, n uint64) []byte {
 	return append(dst, byte(n))
 }
 
-// lower writes the name into dst with its capital letters lowered.
+// lower copies the name into dst in lower case.
 func lower(dst []byte, name string) {
 	for i := range len(name) {
 		c := name[i]

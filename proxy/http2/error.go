@@ -5,7 +5,7 @@ import "strconv"
 // Code is an error code of RFC 9113, section 7.
 type Code uint32
 
-// The error codes.
+// These are the error codes of RFC 9113, section 7.
 const (
 	NoError            Code = 0x0
 	ProtocolError      Code = 0x1
@@ -29,7 +29,7 @@ var codeNames = [...]string{
 	"INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED",
 }
 
-// String returns the name that RFC 9113 gives the code, or its number.
+// String returns the name of the code in RFC 9113, or its number.
 func (c Code) String() string {
 	if int(c) < len(codeNames) {
 		return codeNames[c]
@@ -41,19 +41,19 @@ func (c Code) String() string {
 type Error struct {
 	// Code is the error code to send.
 	Code Code
-	// Stream is the stream that ends by it, 0 when the connection does.
+	// Stream is the stream to end, or 0 to end the connection.
 	Stream uint32
-	// Reason is for the log. It holds nothing that was received.
+	// Reason is for the log. It contains no received bytes.
 	Reason string
 }
 
 // Error returns the code and the reason.
 func (e *Error) Error() string { return e.Code.String() + ": " + e.Reason }
 
-// connectionError makes the error of a connection.
+// connectionError returns an error that ends the connection.
 func connectionError(code Code, reason string) *Error { return &Error{Code: code, Reason: reason} }
 
-// streamError makes the error of a stream.
+// streamError returns an error that ends a stream.
 func streamError(stream uint32, code Code, reason string) *Error {
 	return &Error{Code: code, Stream: stream, Reason: reason}
 }

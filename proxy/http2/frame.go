@@ -5,7 +5,7 @@ import "encoding/binary"
 // Type is the type of a frame.
 type Type uint8
 
-// The types of frames that this codec knows; others are ignored (RFC 9113, section 5.5).
+// These are the frame types that this codec knows; others are ignored (RFC 9113, section 5.5).
 const (
 	TypeData           Type = 0x0
 	TypeHeaders        Type = 0x1
@@ -20,7 +20,7 @@ const (
 	TypePriorityUpdate Type = 0x10 // RFC 9218, section 7.1
 )
 
-// The flags of frames.
+// These are the flags of frames.
 const (
 	FlagEndStream  = 0x1 // DATA, HEADERS
 	FlagAck        = 0x1 // SETTINGS, PING
@@ -43,9 +43,8 @@ type Header struct {
 // Has reports whether a flag is set.
 func (h Header) Has(flag uint8) bool { return h.Flags&flag != 0 }
 
-// ParseHeader reads the header of a frame from the first HeaderBytes bytes of b, which must hold as many. It returns an
-// error for a frame that is longer than MaxFrameBytes; the connection ends by it, whatever its type, as what follows is
-// not read.
+// ParseHeader parses the header of a frame from the first HeaderBytes bytes of b, which must hold as many. A frame longer
+// than MaxFrameBytes is an error that ends the connection, whatever the frame's type, as the rest is not read.
 func ParseHeader(b []byte) (Header, *Error) {
 	_ = b[HeaderBytes-1]
 	h := Header{
@@ -60,7 +59,7 @@ func ParseHeader(b []byte) (Header, *Error) {
 	return h, nil
 }
 
-// unpad takes the padding off a payload (RFC 9113, section 6.1).
+// unpad removes the padding from a payload (RFC 9113, section 6.1).
 func unpad(h Header, p []byte) ([]byte, *Error) {
 	if !h.Has(flagPadded) {
 		return p, nil
@@ -83,8 +82,8 @@ func ParseData(h Header, p []byte) ([]byte, *Error) {
 	return unpad(h, p)
 }
 
-// ParseHeaders returns the fragment of a header block in a HEADERS frame. Its priority of RFC 7540 is deprecated and
-// ignored, but a stream that depends on itself is still an error there: self tells of one.
+// ParseHeaders returns the fragment of a header block in a HEADERS frame. Its RFC 7540 priority is deprecated and
+// ignored, but a stream that depends on itself is still an error: self reports whether it does.
 func ParseHeaders(h Header, p []byte) (fragment []byte, self bool, err *Error) {
 	if h.Stream == 0 {
 		return nil, false, connectionError(ProtocolError, "HEADERS on stream 0")
@@ -159,8 +158,8 @@ func ParseGoAway(h Header, p []byte) (Code, *Error) {
 	return Code(binary.BigEndian.Uint32(p[4:])), nil
 }
 
-// ParseWindowUpdate returns the increment of a WINDOW_UPDATE frame. One of 0 is an error of the stream, or on stream 0 of
-// the connection (RFC 9113, section 6.9).
+// ParseWindowUpdate returns the increment of a WINDOW_UPDATE frame. An increment of 0 is an error of the stream, or of
+// the connection on stream 0 (RFC 9113, section 6.9).
 func ParseWindowUpdate(h Header, p []byte) (uint32, *Error) {
 	if len(p) != 4 {
 		return 0, connectionError(FrameSizeError, "WINDOW_UPDATE is not 4 bytes long")

@@ -6,25 +6,26 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// Head is the decoded header list of a request, or of its trailers. The zero value is ready for use, and a value that is
-// used again keeps the memory of its fields.
+// Head is the decoded header list of a request, or of its trailers. The zero value is ready for use, and a reused value
+// keeps the memory of its fields.
 type Head struct {
-	// Method, Scheme, Path, Authority and Protocol are the pseudo-header fields; "" where there was none.
+	// Method, Scheme, Path, Authority and Protocol are the pseudo-header fields, or "".
 	Method, Scheme, Path, Authority, Protocol string
-	// Fields holds the regular fields but host and content-length, in their order. A request's cookie fields are one, in the
-	// place of the first (RFC 9113, section 8.2.3): it has the first value, and Cookies holds the others, which are still to
-	// be joined to it. Here they share their memory with the table; joined, 127 references of a byte each to a cookie of 400
-	// bytes would be 50 KB in every request that waits (S-12.8).
+	// Fields holds the regular fields except host and content-length, in their order. A request's cookie fields become
+	// one, in the place of the first (RFC 9113, section 8.2.3): it has the first value, and Cookies holds the others,
+	// which are still to be joined to it. Separate values share their memory with the table. Joined, 127 one-byte
+	// references to a cookie of 400 bytes would be 50 KB in every request that waits (S-12.8).
 	Fields  http1.Fields
 	Cookies []string
-	// Host is the value of the host field. Conflict says that there were several, or that it is not `:authority`.
+	// Host is the value of the host field. Conflict reports whether there were several, or whether it differs from
+	// `:authority`.
 	Host     string
 	Conflict bool
-	// ContentLength is the declared length of the body in bytes, -1 when none was declared.
+	// ContentLength is the declared length of the body in bytes, or -1 if none was declared.
 	ContentLength int64
-	// ExpectContinue says that the client waits for a 100 before it sends the body.
+	// ExpectContinue reports whether the client waits for a 100 before it sends the body.
 	ExpectContinue bool
-	// Priority is what the client wants of the order of responses.
+	// Priority is the client's wish for the order of responses.
 	Priority Priority
 
 	pseudo    uint8
@@ -33,22 +34,22 @@ type Head struct {
 	trailer   bool
 	count     int
 	malformed string
-	// tooLarge is the bound that the list exceeds, "" if it keeps all of them.
+	// tooLarge is the bound that the list exceeds, or "".
 	tooLarge string
-	// cookie is the place of the cookie field in Fields, -1 if there is none.
+	// cookie is the index of the cookie field in Fields, or -1.
 	cookie int
 }
 
-// keptCookies is how many cookies a Head keeps room for when it is used again. Few sites set more.
+// keptCookies is the number of cookies for which a reused Head keeps its memory. Few sites set more.
 const keptCookies = 256
 
-// The bounds of a head, as the log names them.
+// These are the bounds of a head, as the log names them.
 const (
 	tooManyFields = "more than 128 field lines"
 	listTooLarge  = "request head over 64 KiB"
 )
 
-// The pseudo-header fields, as bits.
+// These are the pseudo-header fields, as bits.
 const (
 	pseudoMethod = 1 << iota
 	pseudoScheme
@@ -57,12 +58,12 @@ const (
 	pseudoProtocol
 )
 
-// reset makes the head empty.
+// reset empties the head.
 func (h *Head) reset(trailer bool) {
 	*h = Head{Fields: h.Fields[:0], Cookies: h.Cookies[:0], cookie: -1, ContentLength: -1, Priority: DefaultPriority(), trailer: trailer}
 }
 
-// Release forgets the strings of the head, so that a value that is kept for use again does not keep them.
+// Release drops the strings of the head, so that a pooled value does not keep them.
 func (h *Head) Release() {
 	clear(h.Fields[:cap(h.Fields)])
 	clear(h.Cookies[:cap(h.Cookies)])
@@ -72,19 +73,19 @@ func (h *Head) Release() {
 	h.reset(false)
 }
 
-// Memory returns how many bytes the head keeps beside the strings that it shares with the table.
+// Memory returns how many bytes the head holds in addition to the strings that it shares with the table.
 func (h *Head) Memory() int {
 	return cap(h.Fields)*int(unsafe.Sizeof(http1.Field{})) + cap(h.Cookies)*int(unsafe.Sizeof(""))
 }
 
-// spoil notes the first thing that is wrong.
+// spoil records the first fault.
 func (h *Head) spoil(reason string) {
 	if h.malformed == "" {
 		h.malformed = reason
 	}
 }
 
-// add takes one field of the list.
+// add adds one field of the list.
 func (h *Head) add(name, value string) {
 	if h.malformed != "" || h.tooLarge != "" {
 		return
@@ -154,7 +155,8 @@ func (h *Head) addLength(value string) {
 	h.ContentLength = length
 }
 
-// addPseudo takes a pseudo-header field (RFC 9113, section 8.3): each once, before all others, and none in trailers.
+// addPseudo adds a pseudo-header field (RFC 9113, section 8.3): each once, before all regular fields, and none in
+// trailers.
 func (h *Head) addPseudo(name, value string) {
 	var bit uint8
 	var place *string
@@ -185,8 +187,8 @@ func (h *Head) addPseudo(name, value string) {
 	*place = value
 }
 
-// finish judges the list as a whole. Malformed is what makes it no request at all, for which the stream ends with
-// PROTOCOL_ERROR (RFC 9113, section 8.1.1), or "". Refused is what HTTP/1 answers with a status.
+// finish checks the list as a whole. malformed is the fault for which the stream ends with PROTOCOL_ERROR (RFC 9113,
+// section 8.1.1), or "". refused is the error that HTTP/1 answers with a status.
 func (h *Head) finish() (malformed string, refused *http1.Error) {
 	switch {
 	case h.malformed != "":
@@ -202,8 +204,8 @@ func (h *Head) finish() (malformed string, refused *http1.Error) {
 	return "", h.checkTarget()
 }
 
-// checkPseudo reports whether the pseudo-header fields that a request needs are there, and no others (RFC 9113, sections
-// 8.3.1 and 8.5; RFC 8441, section 4).
+// checkPseudo checks that the pseudo-header fields that a request needs are there, and no others (RFC 9113, sections
+// 8.3.1 and 8.5; RFC 8441, section 4). It returns the fault or "".
 func (h *Head) checkPseudo() (malformed string) {
 	const whole = pseudoMethod | pseudoScheme | pseudoPath
 	if h.Method == "CONNECT" && h.pseudo&pseudoProtocol == 0 {
@@ -225,7 +227,7 @@ func (h *Head) checkPseudo() (malformed string) {
 	return ""
 }
 
-// checkTarget judges what goes into the request line and the Host field of HTTP/1, by the rules that hold there.
+// checkTarget checks the parts of the request line and the Host field of HTTP/1, by the rules of HTTP/1.
 func (h *Head) checkTarget() *http1.Error {
 	host := h.Authority
 	if h.pseudo&pseudoAuthority == 0 {
@@ -257,8 +259,8 @@ func (h *Head) checkTarget() *http1.Error {
 	return nil
 }
 
-// addCookie adds a cookie field to those before, as HTTP/1 has only one (RFC 9113, section 8.2.3). One without a value adds
-// nothing: after it the joined value would end with a space, which a field value may not.
+// addCookie adds a cookie field to the previous ones, as HTTP/1 has only one (RFC 9113, section 8.2.3). A field without a
+// value adds nothing: the joined value would end with a space, which is not allowed in a field value.
 func (h *Head) addCookie(value string) {
 	if h.cookie < 0 {
 		h.cookie = len(h.Fields)

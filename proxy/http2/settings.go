@@ -5,7 +5,7 @@ import "encoding/binary"
 // SettingID names a setting.
 type SettingID uint16
 
-// The settings of RFC 9113, section 6.5.2, RFC 8441, section 3, and RFC 9218, section 2.1.
+// These are the settings of RFC 9113, section 6.5.2, RFC 8441, section 3, and RFC 9218, section 2.1.
 const (
 	SettingHeaderTableSize       SettingID = 0x1
 	SettingEnablePush            SettingID = 0x2
@@ -29,19 +29,19 @@ const settingBytes = 6
 type PeerSettings struct {
 	// HeaderTableSize bounds the dynamic table that the server's encoder may use.
 	HeaderTableSize uint32
-	// InitialWindow is the window that the client's streams begin with.
+	// InitialWindow is the initial window of the client's streams.
 	InitialWindow int64
-	// MaxFrame is the longest payload that the client takes.
+	// MaxFrame is the longest payload that the client accepts.
 	MaxFrame int
 }
 
-// DefaultPeerSettings are those of a client that has said nothing yet.
+// DefaultPeerSettings returns the settings of a client that has not sent any yet.
 func DefaultPeerSettings() PeerSettings {
 	return PeerSettings{HeaderTableSize: 4096, InitialWindow: InitialWindow, MaxFrame: 16 << 10}
 }
 
-// Apply takes the settings of a SETTINGS frame over, the later of two equal ones; unknown ones are ignored. It reports
-// whether the frame is an acknowledgement, which has none.
+// Apply applies the settings of a SETTINGS frame; of two equal ones the later counts, and unknown ones are ignored. It
+// reports whether the frame is an acknowledgement, which has none.
 func (s *PeerSettings) Apply(h Header, p []byte) (ack bool, err *Error) {
 	switch {
 	case h.Stream != 0:

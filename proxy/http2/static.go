@@ -1,12 +1,12 @@
 package http2
 
-// How a field is sent.
+// manner is how a field is sent.
 type manner uint8
 
 const (
-	indexed manner = iota // kept in the table: it is likely to come again
-	varies                // not kept: it differs from response to response
-	never                 // not kept, and nobody on the way may (RFC 7541, section 7.1.3)
+	indexed manner = iota // added to the table: it is likely to come again
+	varies                // not added: it differs from response to response
+	never                 // not added, and no intermediary may add it either (RFC 7541, section 7.1.3)
 )
 
 const (
@@ -15,9 +15,8 @@ const (
 	staticContentLength = 28
 )
 
-// lookUp returns the index that the static table has for a name, 0 for none, and how such a field is sent. What may be
-// guessed byte by byte by somebody who can put values beside it into the table is never kept there: cookies and
-// credentials.
+// lookUp returns the index of a name in the static table, or 0, and how such a field is sent. Cookies and credentials
+// never go into the dynamic table: an attacker who can put values next to them there could guess them byte by byte.
 func lookUp(name []byte) (index int, how manner) {
 	switch string(name) {
 	case "accept-ranges":

@@ -2,37 +2,37 @@ package http2
 
 import "hash/maphash"
 
-// table is the dynamic table of an encoder (RFC 7541, section 2.3.2): what was sent last, within a size. Its bytes lie in
-// one piece, so that keeping them allocates nothing once it has grown.
+// table is the dynamic table of an encoder (RFC 7541, section 2.3.2): the fields that were sent last, within a size. Its
+// bytes are in one slice, so keeping them allocates nothing once it has grown.
 type table struct {
 	seed maphash.Seed
-	// limit is the largest size, size the present one, as RFC 7541, section 4.1, counts.
+	// limit is the largest size, size the present one, counted according to RFC 7541, section 4.1.
 	limit, size int
-	// entries are the fields, the oldest first; bytes holds their names and values.
+	// entries are the fields, oldest first; bytes holds their names and values.
 	entries []entry
 	bytes   []byte
 }
 
-// entry is one field; name and value lie behind each other in the table's bytes.
+// entry is one field; its name and value are adjacent in the table's bytes.
 type entry struct {
 	hash              uint32
 	at                uint16
 	nameLen, valueLen uint16
 }
 
-// entryOverhead is what an entry counts beside its bytes.
+// entryOverhead is what an entry counts in addition to its bytes.
 const entryOverhead = 32
 
 func (e entry) size() int { return int(e.nameLen) + int(e.valueLen) + entryOverhead }
 
-// takes reports whether a field of that length is worth an entry: one that would push most of the others out is not.
+// takes reports whether a field of that length is worth an entry: a field that would evict most of the others is not.
 func (t *table) takes(length int) bool { return length+entryOverhead <= t.limit/4 }
 
 func (t *table) hash(name []byte, value string) uint32 {
 	return uint32(maphash.Bytes(t.seed, name)*31 + maphash.String(t.seed, value))
 }
 
-// find returns how many entries back the field is, 1 for the newest, 0 when it is not there.
+// find returns how many entries back the field is: 1 for the newest, 0 if it is not there.
 func (t *table) find(hash uint32, name []byte, value string) int {
 	for i := len(t.entries) - 1; i >= 0; i-- {
 		e := &t.entries[i]
@@ -47,7 +47,7 @@ func (t *table) find(hash uint32, name []byte, value string) int {
 	return 0
 }
 
-// add puts a field in, which must fit, and old ones out.
+// add adds a field, which must fit, and evicts old ones to make room.
 func (t *table) add(hash uint32, name []byte, value string) {
 	length := len(name) + len(value)
 	t.evict(t.limit - length - entryOverhead)
@@ -59,7 +59,7 @@ func (t *table) add(hash uint32, name []byte, value string) {
 	t.size += length + entryOverhead
 }
 
-// evict makes the table no larger than size.
+// evict removes the oldest entries until the table is no larger than size.
 func (t *table) evict(size int) {
 	gone := 0
 	for ; t.size > size && gone < len(t.entries); gone++ {
@@ -70,7 +70,7 @@ func (t *table) evict(size int) {
 	}
 }
 
-// compact moves the bytes that are in use to the front.
+// compact moves the used bytes to the front.
 func (t *table) compact() {
 	if len(t.entries) == 0 {
 		t.bytes = t.bytes[:0]
@@ -83,7 +83,7 @@ func (t *table) compact() {
 	}
 }
 
-// resize changes the largest size.
+// resize changes the limit.
 func (t *table) resize(limit int) {
 	t.limit = limit
 	t.evict(limit)
