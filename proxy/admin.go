@@ -15,46 +15,46 @@ import (
 )
 
 const (
-	// adminMaxConnections is how many connections of the admin socket are served at once (S-10.3). Further ones wait
-	// in the listen queue: the idle ones in front of them are gone after adminReadTimeout, and a deployment that finds
-	// the daemon busy is better served late than refused.
+	// adminMaxConnections is the number of admin connections served at once (S-10.3). Further ones wait in the listen
+	// queue: idle connections ahead of them end after adminReadTimeout, and a deployment that finds the daemon busy is
+	// better served late than refused.
 	adminMaxConnections = 16
-	// adminReadTimeout is the time that a client has to send its command (S-10.3).
+	// adminReadTimeout is how long a client may take to send its command (S-10.3).
 	adminReadTimeout = 5 * time.Second
-	// adminWriteTimeout is the time that a client has to take the answer.
+	// adminWriteTimeout is how long a client may take to read the answer.
 	adminWriteTimeout = 5 * time.Second
-	// adminCloseTimeout is what is left to both when the daemon ends.
+	// adminCloseTimeout is how much of both is left when the daemon ends.
 	adminCloseTimeout = time.Second
-	// adminMaxDrain is how many bytes after the command are read and thrown away, so that a client that is still
-	// writing gets the answer and not a broken pipe.
+	// adminMaxDrain is the number of bytes after the command that are read and discarded, so that a client that is
+	// still writing gets the answer, not a broken pipe.
 	adminMaxDrain = 4 << 20
 )
 
-// adminHandlers is what the commands of the admin socket do. The functions are called concurrently.
+// adminHandlers carries out the commands of the admin socket. The functions are called concurrently.
 type adminHandlers struct {
-	// Reload reads the configuration again; it waits its turn behind other reloads.
+	// Reload reads the configuration again; it waits for earlier reloads.
 	Reload func(context.Context) ReloadResult
-	// Diff tells what a reload would do; it waits its turn as a reload does.
+	// Diff returns what a reload would do; it waits for its turn as a reload does.
 	Diff func() DiffResult
 	// Status describes the daemon.
 	Status func() Status
-	// Reopen opens the log file anew.
+	// Reopen reopens the log file.
 	Reopen func() ReopenResult
 	// ConfigPath is the absolute path of the configuration file that the daemon runs.
 	ConfigPath string
 }
 
-// adminFailure is the answer to what could not be carried out (S-10.2).
+// adminFailure is the answer to a command that could not be carried out (S-10.2).
 type adminFailure struct {
 	Status  string `json:"status"`
 	Message string `json:"message"`
-	// Path is the daemon's configuration file, in the answer to a command that expects another one.
+	// Path is the daemon's configuration file, in the answer to a command for another one.
 	Path string `json:"path,omitempty"`
 }
 
-// serve answers one command a connection until ctx ends (S-10.1). It then closes the socket, removes its file, and
-// returns when every connection is done. Peers that are neither root nor the daemon's user are refused and logged.
-// The error is a permanent one of the listening socket, nil when ctx ended.
+// serve answers one command per connection until ctx ends (S-10.1). It then closes the socket, removes its file, and
+// returns when every connection is done. It refuses and logs peers that are neither root nor the daemon's user. The
+// error is a permanent one of the listening socket; it is nil when ctx ended.
 func (s *adminSocket) serve(ctx context.Context, log *eventlog.Logger, handlers adminHandlers) error {
 	ln := newBackoffListener(s.ln, "admin", log)
 	defer context.AfterFunc(ctx, func() {
@@ -113,8 +113,8 @@ func (s *adminSocket) serveConn(ctx context.Context, log *eventlog.Logger, handl
 	drainAdminInput(conn, r, err)
 }
 
-// adminReply carries out the command on a line, or renders why it could not be read. A command that expects another
-// configuration file than the daemon's is not carried out (S-1.7). The table of commands is this switch.
+// adminReply carries out the command on a line, or renders why it could not be read. It does not carry out a command
+// for another configuration file than the daemon's (S-1.7). This switch is the table of commands.
 func adminReply(ctx context.Context, handlers adminHandlers, line string, err error) any {
 	var command string
 	var expected *configFile
@@ -141,8 +141,8 @@ func adminReply(ctx context.Context, handlers adminHandlers, line string, err er
 	return adminFailure{Status: adminStatusError, Message: unknownAdminCommand(line)}
 }
 
-// writeAdminReply writes the answer as one line of JSON. A client that does not take it in time gets it cut: there is
-// nobody to tell.
+// writeAdminReply writes the answer as one line of JSON. If a client does not take it in time, the answer is cut off
+// and the error ignored.
 func writeAdminReply(ctx context.Context, conn *net.UnixConn, reply any) {
 	timeout := adminWriteTimeout
 	if ctx.Err() != nil {
@@ -155,10 +155,10 @@ func writeAdminReply(ctx context.Context, conn *net.UnixConn, reply any) {
 	encoder.Encode(reply)
 }
 
-// drainAdminInput ends the answer and then throws away what the client had sent or is still sending beyond its
-// command, for as long as the read deadline leaves and up to adminMaxDrain bytes. Closing a Unix socket with unread
-// bytes gives a client that is still writing an error, and it would never read the answer. Most clients send nothing
-// more, and nothing is waited for then.
+// drainAdminInput ends the answer and then discards what the client has sent, or is still sending, after its command,
+// until the read deadline and up to adminMaxDrain bytes. Closing a Unix socket with unread bytes gives a client that
+// is still writing an error, and it would never read the answer. Most clients send nothing more; then there is no
+// wait.
 func drainAdminInput(conn *net.UnixConn, r *bufio.Reader, readErr error) {
 	conn.CloseWrite()
 	if !errors.Is(readErr, errAdminOverlong) && r.Buffered() == 0 {

@@ -17,30 +17,30 @@ import (
 // adminSocketMode is the mode of the admin socket's file (S-10.4).
 const adminSocketMode = 0o600
 
-// errAdminSocketLive says that a process is listening on the admin socket already. Startup goes on without an admin
-// socket then (S-4.4); every other error of bindAdminSocket ends it.
+// errAdminSocketLive means that a process is already listening on the admin socket. Startup then continues without an
+// admin socket (S-4.4); every other error of bindAdminSocket ends it.
 var errAdminSocketLive = errors.New("another process is listening on it; stop that one or choose another path")
 
-// adminSocket is the bound admin socket, and the identity of its file, by which it knows whether the path is still
-// its own when it is closed.
+// adminSocket is the bound admin socket, and the identity of its file, which shows on closing whether the path still
+// belongs to it.
 type adminSocket struct {
 	path      string
 	ln        *net.UnixListener
 	dev, ino  uint64
 	closeOnce sync.Once
 	closeErr  error
-	// uid is the user that may connect besides root: the daemon's own.
+	// uid is the user that may connect in addition to root: the daemon's own.
 	uid uint32
-	// peerUID returns the user of the process that connected, and readTimeout is adminReadTimeout; they are fields for
-	// tests alone.
+	// peerUID returns the user of the process that connected; readTimeout is adminReadTimeout. They are fields only for
+	// tests.
 	peerUID     func(*net.UnixConn) (uint32, error)
 	readTimeout time.Duration
 }
 
-// bindAdminSocket binds the Unix socket at path, of mode 0600. What is at path already is removed if it is a socket
-// that nobody listens on; anything else, a file, a directory or a symbolic link and its target, is left untouched and
-// an error, and so is a socket in use (errAdminSocketLive). Errors name the key admin_socket_path. The caller closes
-// the adminSocket.
+// bindAdminSocket binds the Unix socket at path with mode 0600. It removes an existing socket on which no process
+// listens. Anything else at path, a file, a directory or a symbolic link and its target, is left untouched and is an
+// error, as is a socket in use (errAdminSocketLive). Errors name the key admin_socket_path. The caller closes the
+// adminSocket.
 func bindAdminSocket(path string) (*adminSocket, error) {
 	if err := removeStaleSocket(path); err != nil {
 		return nil, err
@@ -69,7 +69,8 @@ func bindAdminSocket(path string) (*adminSocket, error) {
 }
 
 // Close removes the socket's file if it is still the one that was bound (S-10.5), and stops listening. It may be called
-// more than once. The file goes first: while the socket is open its inode number cannot be given to another file.
+// more than once. It removes the file first: while the socket is open, its inode number cannot be given to another
+// file.
 func (s *adminSocket) Close() error {
 	s.closeOnce.Do(func() {
 		if info, err := os.Lstat(s.path); err == nil {
@@ -82,8 +83,8 @@ func (s *adminSocket) Close() error {
 	return s.closeErr
 }
 
-// removeStaleSocket makes way at path: it looks what is there without following a link, asks whether somebody answers,
-// and removes last. Nothing at path is not an error.
+// removeStaleSocket clears path: it looks at the file without following a link, checks whether a process answers, and
+// only then removes it. An empty path is not an error.
 func removeStaleSocket(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -103,7 +104,7 @@ func removeStaleSocket(path string) error {
 		conn.Close()
 		return fmt.Errorf("admin_socket_path: %s: %w", path, errAdminSocketLive)
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EPROTOTYPE), errors.Is(err, os.ErrDeadlineExceeded):
-		// Its queue of connections is full, or it is of another kind: nobody answers, but somebody is there.
+		// Its queue of connections is full, or it is of another kind: no process answers, but one holds it.
 		return fmt.Errorf("admin_socket_path: %s: %w", path, errAdminSocketLive)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -123,9 +124,9 @@ func removeStaleSocket(path string) error {
 	return nil
 }
 
-// listenUnixPrivate binds and listens at path with the socket's mode set before it has a name: Linux gives the file the
-// mode of the unbound socket, so that there is no moment at which others could connect, and no umask to change for
-// the whole process.
+// listenUnixPrivate binds and listens at path with the socket's mode set before the socket has a name. Linux gives the
+// file the mode of the unbound socket, so there is no moment at which others could connect, and no need to change the
+// umask of the whole process.
 func listenUnixPrivate(path string) (*net.UnixListener, error) {
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var chmodErr error
@@ -137,12 +138,12 @@ func listenUnixPrivate(path string) (*net.UnixListener, error) {
 		return nil, err
 	}
 	unixListener := ln.(*net.UnixListener)
-	// The file is removed by Close alone, which looks first whose it is.
+	// Only Close removes the file. It first checks whether the file is still ours.
 	unixListener.SetUnlinkOnClose(false)
 	return unixListener, nil
 }
 
-// adminSocketError renders a failure of the admin socket with its key, its cause and what to do about it.
+// adminSocketError renders a failure of the admin socket with its key, its cause and the remedy.
 func adminSocketError(path string, err error) error {
 	advice := "choose a path that the daemon can create a socket at, or \"\" to go without"
 	switch {
@@ -156,13 +157,13 @@ func adminSocketError(path string, err error) error {
 	return config.KeyError{Key: "admin_socket_path", Problem: fmt.Sprintf("%s: %v; %s", path, adminCause(err), advice)}
 }
 
-// fileIdentity returns the device and inode numbers that tell a file from every other.
+// fileIdentity returns the device and inode numbers, which identify a file.
 func fileIdentity(info fs.FileInfo) (dev, ino uint64) {
 	stat := info.Sys().(*syscall.Stat_t)
 	return stat.Dev, stat.Ino
 }
 
-// nonSocketKind names what is there where a socket was expected, for a message, without an article.
+// nonSocketKind names the kind of file found in place of a socket, for a message, without an article.
 func nonSocketKind(mode fs.FileMode) string {
 	switch mode.Type() {
 	case 0:

@@ -21,25 +21,26 @@ import (
 const (
 	// adminClientTimeout bounds one command as a whole: a reload waits for others, and each may take its time.
 	adminClientTimeout = 70 * time.Second
-	// adminClientMaxReply is the longest answer in bytes that is read; the longest `status` is a small part of it.
+	// adminClientMaxReply is the largest answer in bytes that the client reads; the longest `status` is a small part of
+	// it.
 	adminClientMaxReply = 16 << 20
 )
 
 // adminClient asks the daemon that listens at a socket, and prints its answer.
 type adminClient struct {
 	socket, command string
-	// config is the configuration file that the daemon must run; "" for any.
+	// config is the configuration file that the daemon must use; "" for any.
 	config string
-	// text asks for the answer as people read it, in place of the daemon's line of JSON.
+	// text selects the answer in a form for people instead of the daemon's line of JSON.
 	text bool
-	// timeout bounds one question with its answer.
+	// timeout bounds one request with its answer.
 	timeout        time.Duration
 	stdout, stderr io.Writer
 }
 
-// run sends the command, prints the answer and returns the exit code (S-1.4): 0 when the answer's status is "ok", else
-// failureCode; of `diff` 0 for no change and 1 for changes. Where there is no such answer, it prints nothing on stdout
-// and one line with the cause on stderr.
+// run sends the command, prints the answer and returns the exit code (S-1.4): 0 if the answer's status is "ok", else
+// failureCode; for `diff`, 0 for no change and 1 for changes. Without such an answer, it prints nothing on stdout and one
+// line with the cause on stderr.
 func (a adminClient) run(ctx context.Context) int {
 	line, status, err := a.ask(ctx)
 	if err != nil {
@@ -60,19 +61,19 @@ func (a adminClient) run(ctx context.Context) int {
 		return a.complain(fmt.Errorf("cannot write the answer: %w", err))
 	}
 	if writeLines(a.stderr, reply.problems) != nil {
-		return failureCode(a.command) // there is nowhere left to tell it
+		return failureCode(a.command) // there is nowhere left to report it
 	}
 	return reply.code
 }
 
-// complain tells on one line why there is no answer.
+// complain prints, on one line, why there is no answer.
 func (a adminClient) complain(err error) int {
 	fmt.Fprintf(a.stderr, "reverse-proxy: %s: %s: %v\n", a.command, a.socket, err)
 	return failureCode(a.command)
 }
 
-// failureCode is the exit code of a command whose daemon cannot be asked, or refuses. It is 2 for `diff`, whose 1 says
-// that there are changes (S-1.5).
+// failureCode returns the exit code of a command whose daemon cannot be reached, or refuses. It is 2 for `diff`, for which
+// 1 means that there are changes (S-1.5).
 func failureCode(command string) int {
 	if command == "diff" {
 		return exitUsage
@@ -80,7 +81,7 @@ func failureCode(command string) int {
 	return exitError
 }
 
-// writeLines writes lines, in one piece.
+// writeLines writes lines in one piece.
 func writeLines(w io.Writer, lines []string) error {
 	if len(lines) == 0 {
 		return nil
@@ -89,8 +90,8 @@ func writeLines(w io.Writer, lines []string) error {
 	return err
 }
 
-// ask sends the command, with the configuration file that it is for, and returns the line of the answer, without its
-// end, and the status in it. The errors say what to do, and do not name the socket. When ctx ends, it returns at once.
+// ask sends the command, with the configuration file that it is for, and returns the line of the answer, without its line
+// end, and its status. The errors say what to do, and do not name the socket. When ctx ends, ask returns at once.
 func (a adminClient) ask(ctx context.Context) (line []byte, status string, err error) {
 	if a.config == "" {
 		return a.exchange(ctx, a.command)
@@ -120,7 +121,7 @@ func isUnknownCommand(line []byte, request string) bool {
 		reply.Message == unknownAdminCommand(request)
 }
 
-// checkOlderDaemon asks a daemon that cannot check the configuration file itself which one it runs. An upgrade needs that:
+// checkOlderDaemon asks a daemon that cannot check the configuration file itself which one it uses. An upgrade needs that:
 // the new program reloads the old daemon until that is restarted.
 func (a adminClient) checkOlderDaemon(ctx context.Context, expected configFile) error {
 	line, _, err := a.exchange(ctx, "status")
@@ -140,12 +141,12 @@ func (a adminClient) checkOlderDaemon(ctx context.Context, expected configFile) 
 	return nil
 }
 
-// wrongConfigError says that the daemon runs another configuration file than the one that the command is for.
+// wrongConfigError is the error of a command for another configuration file than the daemon's.
 type wrongConfigError string
 
 func (e wrongConfigError) Error() string { return eventlog.PrintableLine(string(e)) }
 
-// wrongConfigIn returns the wrongConfigError that the answer to `status` stands for, or nil.
+// wrongConfigIn returns the wrongConfigError that the answer to `status` represents, or nil.
 func wrongConfigIn(line []byte) error {
 	var reply adminFailure
 	if json.Unmarshal(line, &reply) == nil && reply.Status == adminStatusError && reply.Path != "" {
@@ -169,7 +170,7 @@ func (a adminClient) exchange(ctx context.Context, request string) (line []byte,
 	defer conn.Close()
 	conn.SetDeadline(deadline)
 	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Now()) })()
-	// A daemon that refuses this user answers without reading: the failure to write is then not the whole story.
+	// A daemon that refuses this user answers without reading: then the write error does not tell the whole story.
 	_, writeErr := io.WriteString(conn, request+"\n")
 
 	r := bufio.NewReader(io.LimitReader(conn, adminClientMaxReply))
@@ -194,7 +195,7 @@ func (a adminClient) exchange(ctx context.Context, request string) (line []byte,
 	return line, reply.Status, nil
 }
 
-// adminDialError renders why the socket could not be connected to, and what to do.
+// adminDialError renders why connecting to the socket failed, and what to do.
 func adminDialError(err error) error {
 	cause := adminCause(err)
 	switch {
@@ -208,7 +209,7 @@ func adminDialError(err error) error {
 	return fmt.Errorf("cannot connect: %w", cause)
 }
 
-// adminCause reduces an error of package net, which repeats the address, to the system's own.
+// adminCause reduces an error of package net, which repeats the address, to the system's error.
 func adminCause(err error) error {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
@@ -217,7 +218,7 @@ func adminCause(err error) error {
 	return err
 }
 
-// clipForMessage quotes the beginning of untrusted bytes for one line of a message.
+// clipForMessage quotes the beginning of untrusted bytes for a one-line message.
 func clipForMessage(b []byte) string {
 	if len(b) > adminClip {
 		return fmt.Sprintf("%+q...", b[:adminClip])

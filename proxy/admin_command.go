@@ -11,25 +11,25 @@ import (
 )
 
 const (
-	// adminMaxCommand is the length of the longest command in bytes, its line end not counted (S-10.3).
+	// adminMaxCommand is the length of the longest command in bytes, without its line end (S-10.3).
 	adminMaxCommand = 4096
-	// adminClip is the most bytes of an unknown command that are repeated in the answer (S-10.2).
+	// adminClip is the number of bytes of an unknown command that the answer repeats (S-10.2).
 	adminClip = 64
 )
 
-// errAdminInput is the answer to everything that is not one line with something in it.
+// errAdminInput is the answer to any input that is not one non-blank line.
 var errAdminInput = errors.New("invalid input")
 
-// errAdminOverlong is errAdminInput for a line of which more is to come: the client is still writing.
+// errAdminOverlong is errAdminInput for a line that has not ended: the client is still writing.
 var errAdminOverlong = fmt.Errorf("%w", errAdminInput)
 
-// newAdminReader returns a reader for readAdminCommand. Its buffer bounds what a client can make the daemon hold.
+// newAdminReader returns a reader for readAdminCommand. Its buffer bounds how much a client can make the daemon hold.
 func newAdminReader(conn io.Reader) *bufio.Reader {
 	return bufio.NewReaderSize(conn, adminMaxCommand+len("\r\n"))
 }
 
 // readAdminCommand reads one line of at most adminMaxCommand bytes and returns it without its `\n` or `\r\n`. A line
-// that is too long, blank, or not ended gives errAdminInput, whatever the cause: the end of the stream, or a deadline.
+// that is too long, blank, or not ended gives errAdminInput, whether the stream ended or a deadline passed.
 func readAdminCommand(r *bufio.Reader) (string, error) {
 	line, err := r.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -45,9 +45,9 @@ func readAdminCommand(r *bufio.Reader) (string, error) {
 	return command, nil
 }
 
-// unknownAdminCommand renders the message for a command that does not exist: clipped to adminClip bytes between two
-// characters, and with everything that is not printable ASCII escaped as in a Go string, so that it can be shown on a
-// terminal.
+// unknownAdminCommand renders the message for a command that does not exist. It clips the command to adminClip bytes,
+// between two characters, and escapes everything that is not printable ASCII as in a Go string, so that a terminal can
+// show it.
 func unknownAdminCommand(command string) string {
 	clipped := command
 	if len(clipped) > adminClip {

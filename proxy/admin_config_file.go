@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// configFile names a configuration file on the admin socket: a command may carry the file that its sender expects the
-// daemon to run, and the daemon refuses the command when it runs another one (S-1.7). On the wire it is a JSON object
-// after the command, as in `reload {"config":"/etc/reverse-proxy/config.toml"}`.
+// configFile names a configuration file on the admin socket. A command may carry the file that its sender expects the
+// daemon to use, and the daemon refuses the command if it uses another one (S-1.7). On the wire it is a JSON object after
+// the command, as in `reload {"config":"/etc/reverse-proxy/config.toml"}`.
 type configFile struct {
 	// Path is absolute.
 	Path string `json:"config"`
-	// Device and Inode identify the file that the sender found at Path. They recognize the daemon's file under another
-	// name: through a symbolic link, or through a bind mount that the daemon does not see. Both are 0 when the sender
-	// cannot look at the file.
+	// Device and Inode identify the file that the sender found at Path. They match the daemon's file under another name:
+	// through a symbolic link, or through a bind mount that the daemon does not see. Both are 0 if the sender cannot look
+	// at the file.
 	Device uint64 `json:"device,omitempty"`
 	Inode  uint64 `json:"inode,omitempty"`
 }
@@ -63,7 +63,7 @@ func withConfigFile(command string, file configFile) string {
 }
 
 // cutConfigFile splits a command from the expected file, which is nil for a command without one. An object that is not
-// exactly a configFile is errAdminInput: a condition that this version does not know must not be ignored.
+// exactly a configFile is errAdminInput: a condition unknown to this version must not be ignored.
 func cutConfigFile(line string) (command string, file *configFile, err error) {
 	command, object, found := strings.Cut(line, " ")
 	if !found || !strings.HasPrefix(object, "{") {
@@ -81,7 +81,7 @@ func cutConfigFile(line string) (command string, file *configFile, err error) {
 	return command, file, nil
 }
 
-// wrongConfigText is the message for a command that expects another file than the daemon runs.
+// wrongConfigText is the message for a command that expects another file than the daemon's.
 func wrongConfigText(running, expected string) string {
 	return fmt.Sprintf("this daemon runs %s, not %s; nothing was changed; name the right file, or leave --config out and "+
 		"name the daemon's socket with --socket", running, expected)

@@ -10,8 +10,8 @@ import (
 )
 
 // adminSocketPathIn reads the path of the admin socket from a configuration, for the commands that talk to the daemon.
-// It validates nothing else: whether the file is right is for the daemon to say. A file that cannot be read, is not
-// TOML or holds no key is an error and never stands for the default path: the daemon there may be another one (S-1.7).
+// It validates nothing else: the daemon decides whether the file is right. A file that cannot be read, is not TOML or
+// lacks the key is an error and never means the default path: the daemon there may be another one (S-1.7).
 func adminSocketPathIn(configPath string) (string, error) {
 	contents, err := config.ReadStableFile(configPath, config.MaxBytes, nil)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unixPeerUID returns the effective user of the process at the other end of conn, as it was when it connected
+// unixPeerUID returns the effective user of the process at the other end of conn at the time of connecting
 // (SO_PEERCRED, unix(7)). The kernel vouches for it.
 func unixPeerUID(conn *net.UnixConn) (uint32, error) {
 	raw, err := conn.SyscallConn()
@@ -25,6 +25,6 @@ func unixPeerUID(conn *net.UnixConn) (uint32, error) {
 	return cred.Uid, nil
 }
 
-// adminPeerAllowed reports whether a peer of the given user may give commands to a daemon that runs as own: root may,
-// and the daemon's user itself (S-10.4).
+// adminPeerAllowed reports whether a peer of the given user may give commands to a daemon that runs as own: only root
+// and the daemon's user may (S-10.4).
 func adminPeerAllowed(peer, own uint32) bool { return peer == 0 || peer == own }

@@ -8,14 +8,14 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// adminPort is the admin socket as the daemon holds it: none where it is disabled, or held by another live process.
+// adminPort is the daemon's admin socket: none if it is disabled, or held by another live process.
 type adminPort struct {
 	socket *adminSocket
 	log    *eventlog.Logger
 }
 
-// bindAdmin binds the admin socket (step 5). A socket that a live process holds is the one thing that startup goes on
-// without (S-4.4).
+// bindAdmin binds the admin socket (step 5). If a live process holds the socket, startup continues without one
+// (S-4.4); every other failure ends it.
 func bindAdmin(cfg *config.Config, log *eventlog.Logger) (*adminPort, error) {
 	if cfg.AdminSocketPath == "" {
 		return &adminPort{}, nil

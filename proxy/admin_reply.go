@@ -12,21 +12,21 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// renderedReply is an answer of the daemon as people read it.
+// renderedReply is an answer of the daemon in the form for people.
 type renderedReply struct {
-	// out and problems are the lines for stdout and for stderr.
+	// out and problems are the lines for stdout and stderr.
 	out, problems []string
 	// code is the exit code.
 	code int
 }
 
 // renderReply renders the answer to a command for people. line is untrusted: it may come from another version, or from
-// another program altogether. The error tells in one line what is wrong with it.
+// another program altogether. The error is one line that says what is wrong with it.
 func renderReply(command string, line []byte, at time.Time) (renderedReply, error) {
 	return renderReplyWithin(command, line, at, 0)
 }
 
-// renderReplyWithin is renderReply for a screen of so many columns; 0 for any.
+// renderReplyWithin is renderReply for a screen with the given number of columns; 0 for any.
 func renderReplyWithin(command string, line []byte, at time.Time, columns int) (renderedReply, error) {
 	var failure struct {
 		Status  string   `json:"status"`
@@ -68,7 +68,7 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 	return renderedReply{out: strings.Split(strings.TrimSuffix(status.textWithin(at, columns), "\n"), "\n")}, nil
 }
 
-// replyProblem is the error about an answer that is no answer of a daemon.
+// replyProblem is the error for an answer that a daemon cannot have given.
 func replyProblem(err error) error {
 	return fmt.Errorf("the answer is not the daemon's: %s; is this its socket?", eventlog.Printable(err.Error()))
 }
@@ -95,7 +95,7 @@ func renderReload(line []byte) (renderedReply, error) {
 	}
 	head := fmt.Sprintf("reloaded: %s", config.Count(result.Sites, "site"))
 	if result.Difference == nil {
-		// An older daemon does not tell what it changed, but which keys need a restart.
+		// An older daemon does not report what it changed, only which keys need a restart.
 		lines := textLines{head}
 		for i, key := range result.RestartRequired {
 			lines.addf(i, len(result.RestartRequired), "restart needed: %s", eventlog.Printable(key))

@@ -10,20 +10,20 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// checkTimeout bounds what `check` waits for, which is the system's resolver alone.
+// checkTimeout bounds the waits of `check`, which waits only for the system's resolver.
 const checkTimeout = 2 * time.Second
 
 // CheckResult is the answer of `check --json`.
 type CheckResult struct {
-	// Status is "ok" for a configuration that can be used, however many warnings it has, and else "error".
+	// Status is "ok" for a usable configuration, however many warnings it has, and otherwise "error".
 	Status string `json:"status"`
 	// Path is the file.
 	Path string `json:"path"`
-	// Listeners and Sites are their numbers, of a configuration that can be used.
+	// Listeners and Sites are the numbers of listeners and sites of a usable configuration.
 	Listeners int `json:"listeners"`
 	Sites     int `json:"sites"`
-	// Errors is everything that is wrong, and Warnings everything that is legal and probably wrong, both with the key
-	// at fault.
+	// Errors lists everything that is wrong, and Warnings everything that is legal but probably wrong, each with the
+	// key at fault.
 	Errors   []CheckProblem `json:"errors"`
 	Warnings []CheckProblem `json:"warnings"`
 }
@@ -32,14 +32,14 @@ type CheckResult struct {
 type CheckProblem struct {
 	// Key is the key with its indices; "" where no key is at fault.
 	Key string `json:"key"`
-	// Problem says what is wrong with its value, and behind a semicolon what would be right.
+	// Problem says what is wrong with the key's value and, after a semicolon, what would be right.
 	Problem string `json:"problem"`
 }
 
 // runCheck checks the configuration and reports on it (S-1.2), for `check` and `--validate`. The report goes to stdout;
-// errors and warnings go to stderr, so that who reads stdout sees the same line with and without warnings, and a
-// pipeline that keeps stderr keeps them. It creates, changes and binds nothing, and asks nobody but the system's
-// resolver for the upstreams' names.
+// errors and warnings go to stderr, so that stdout has the same line with and without warnings, and a pipeline that
+// keeps stderr keeps the warnings. runCheck creates, changes and binds nothing, and asks only the system's resolver,
+// for the upstreams' names.
 func runCheck(c commandLine, stdout, stderr io.Writer) int {
 	cfg, err := config.Load(c.config, c.wildcard)
 	var warnings []config.KeyError
@@ -79,7 +79,7 @@ func runCheck(c commandLine, stdout, stderr io.Writer) int {
 	return code
 }
 
-// checkResult makes the answer for programs.
+// checkResult returns the answer for programs.
 func checkResult(path string, cfg *config.Config, err error, warnings []config.KeyError) CheckResult {
 	result := CheckResult{Status: adminStatusOK, Path: path, Errors: []CheckProblem{}, Warnings: checkProblems(warnings)}
 	if err == nil {
@@ -95,7 +95,7 @@ func checkResult(path string, cfg *config.Config, err error, warnings []config.K
 	return result
 }
 
-// checkProblems lists problems for programs; never nil.
+// checkProblems converts problems for programs; it never returns nil.
 func checkProblems(problems []config.KeyError) []CheckProblem {
 	list := make([]CheckProblem, len(problems))
 	for i, problem := range problems {

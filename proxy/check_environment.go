@@ -16,21 +16,21 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// checkEnvironment is what the warnings of `check` ask of the machine besides the configuration's own files.
+// checkEnvironment is what the warnings of `check` use of the machine apart from the configuration's own files.
 type checkEnvironment struct {
-	// now is the time that certificates are judged by.
+	// now returns the time by which certificates are judged.
 	now func() time.Time
 	// resolve finds the addresses of a name.
 	resolve func(ctx context.Context, name string) ([]netip.Addr, error)
-	// isLocal reports whether an address is one of this machine.
+	// isLocal reports whether an address belongs to this machine.
 	isLocal func(netip.Addr) bool
-	// writable tells why this process's user cannot write to a file that is there, or nil.
+	// writable returns why this process's user cannot write to an existing file, or nil.
 	writable func(path string) error
-	// account is the user that the daemon runs as, as far as that can be told.
+	// account is the user that the daemon runs as, if that is known.
 	account account
 }
 
-// systemCheckEnvironment is the environment of this process, for a daemon with this admin socket.
+// systemCheckEnvironment returns the environment of this process for a daemon with this configuration.
 func systemCheckEnvironment(cfg *config.Config) checkEnvironment {
 	return checkEnvironment{
 		now: time.Now,
@@ -60,7 +60,7 @@ func isLocalAddress(addr netip.Addr) bool {
 	return false
 }
 
-// account is a user with its groups. The zero account is nobody in particular.
+// account is a user with its groups. The zero account is an unknown user.
 type account struct {
 	known  bool
 	uid    uint32
@@ -68,11 +68,11 @@ type account struct {
 	name   string
 }
 
-// daemonAccount is the user that the daemon runs as, where the one who checks is root and so is refused nothing: the
-// owner of the admin socket, or of the directory that systemd has made for it, else of the log file's directory. An
-// owner that is root tells nothing. Before the first start it is the user that the unit and the packages name, where lookUp
-// finds it and no admin socket of root's shows that the daemon runs as root. Anybody else checks for himself, which
-// access(2) judges better.
+// daemonAccount returns the user that the daemon runs as, if root runs the check, as root is refused nothing. It is the
+// owner of the admin socket, or of the directory that systemd has made for it, else of the log file's directory. Root as
+// the owner proves nothing. Before the first start it is the user that the unit and the packages name, if lookUp finds it
+// and no admin socket owned by root shows that the daemon runs as root. Any other user checks for itself, which access(2)
+// judges better.
 func daemonAccount(cfg *config.Config, euid int, lookUp func(name string) (*user.User, error)) account {
 	if euid != 0 {
 		return account{}
@@ -104,11 +104,10 @@ func daemonAccount(cfg *config.Config, euid int, lookUp func(name string) (*user
 	return account{}
 }
 
-// daemonUser is the user that the unit and the packages run the daemon as.
+// daemonUser is the user as which the unit and the packages run the daemon.
 const daemonUser = "reverse-proxy"
 
-// lookUpAccount finds the groups and the name of a user in /etc/passwd and /etc/group. A user that is not there has
-// none.
+// lookUpAccount finds the groups and the name of a user in /etc/passwd and /etc/group. An unknown user has none.
 func lookUpAccount(uid uint32) account {
 	text := strconv.FormatUint(uint64(uid), 10)
 	a := account{known: true, uid: uid, name: "the user " + text}
@@ -129,25 +128,26 @@ func lookUpAccount(uid uint32) account {
 	return a
 }
 
-// The bits of a file's mode for everybody else, as may wants them.
+// The mode bits for others, as may expects them.
 const (
 	mayRead   = 4
 	mayWrite  = 2
 	maySearch = 1
 )
 
-// errNoAccess says that a user may not do what was asked.
+// errNoAccess means that a user lacks the wanted access.
 var errNoAccess = errors.New("permission denied")
 
-// may tells by owners and modes whether the account may use a file so, and reach it through every directory on the way. Nobody
-// in particular may, and so may root. An access control list can give more than this knows: a warning is not an error.
+// may reports whether the account has the wanted access to the file and can reach it through every directory on the way,
+// judged by owners and mode bits. It returns nil for an unknown account and for root. An access control list can grant more
+// than may knows: a warning is not an error.
 func (a account) may(path string, want os.FileMode) error {
 	if !a.known || a.uid == 0 {
 		return nil
 	}
 	resolved, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return nil // that it is missing is somebody else's problem
+		return nil // that it is missing is reported elsewhere
 	}
 	for _, way := range []string{path, resolved} {
 		for dir := filepath.Dir(way); ; dir = filepath.Dir(dir) {

@@ -14,26 +14,26 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// maxLookups is how many names of upstreams are looked up at once.
+// maxLookups is the number of upstream names looked up at once.
 const maxLookups = 16
 
-// lookup is what became of the name of an upstream.
+// lookup is the result of looking up the name of an upstream.
 type lookup struct {
 	addrs []netip.Addr
-	// problem says why there are none, and what to do; "" where there are some.
+	// problem says why there are no addresses, and what to do; "" if there are some.
 	problem string
 }
 
-// splitUpstream splits a valid `host:port`; the host is without brackets.
+// splitUpstream splits a valid `host:port`; the host has no brackets.
 func splitUpstream(upstream string) (host string, port int) {
-	host, text, _ := net.SplitHostPort(upstream) // validation has refused what is none
+	host, text, _ := net.SplitHostPort(upstream) // validation has refused invalid ones
 	port, _ = strconv.Atoi(text)
 	return host, port
 }
 
-// resolveUpstreams finds the addresses of all upstreams, each name once and maxLookups at a time. Asking the system's
-// resolver is the one thing in which `check` leaves the machine, and it is bounded by ctx: a name that nobody can look
-// up is a site that answers 502, and nothing else tells.
+// resolveUpstreams finds the addresses of all upstreams, each name once and maxLookups at a time. The system's
+// resolver is the only thing outside the machine that `check` asks, and ctx bounds that: a site whose upstream name
+// cannot be resolved answers 502, and nothing else would show it.
 func (c *checker) resolveUpstreams(ctx context.Context) map[string]lookup {
 	found := make(map[string]lookup)
 	var mu sync.Mutex
@@ -73,7 +73,7 @@ func (c *checker) lookUp(ctx context.Context, name string) lookup {
 	}
 	addrs, err := c.env.resolve(ctx, name)
 	var dns *net.DNSError
-	var address *net.AddrError // what the resolver says of a name whose addresses are all of no use
+	var address *net.AddrError // the resolver's error for a name whose addresses are all unusable
 	switch {
 	case err == nil && len(addrs) > 0:
 		return lookup{addrs: addrs}

@@ -14,16 +14,17 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// The bounds below which a limit is legal and probably wrong.
+// The bounds below which a limit is legal but probably wrong.
 const (
-	// pageRequests is how many requests a browser makes at once for a page with its scripts, styles and pictures.
+	// pageRequests is the number of requests that a browser makes at once for a page with its scripts, styles and
+	// pictures.
 	pageRequests = 30
 	// formBytes is the size of a form with a small picture, in bytes.
 	formBytes = 64 << 10
-	// fewConnections is what a handful of browsers opens over HTTP/1.1, at six connections each.
+	// fewConnections is the number of connections of a handful of browsers over HTTP/1.1, at six each.
 	fewConnections = 32
-	// expiryDays is how long before its end a certificate that nobody renews by itself is worth a warning, in days. One
-	// of a short life is so in the last third of it.
+	// expiryDays is the number of days before its end at which a certificate without automatic renewal is worth a
+	// warning. For a short-lived one it is the last third of its life.
 	expiryDays = 14
 )
 
@@ -34,8 +35,8 @@ type checker struct {
 	warnings []config.KeyError
 }
 
-// configWarnings lists what is legal in a valid configuration and probably wrong, in the order of the documentation.
-// ctx bounds the time that names of upstreams are looked up.
+// configWarnings lists what is legal in a valid configuration but probably wrong, in the order of the documentation.
+// ctx bounds the look-ups of upstream names.
 func configWarnings(ctx context.Context, cfg *config.Config, env checkEnvironment) []config.KeyError {
 	c := &checker{env: env, cfg: cfg}
 	if cfg.MaxConnections < fewConnections {
@@ -52,7 +53,7 @@ func configWarnings(ctx context.Context, cfg *config.Config, env checkEnvironmen
 	return c.warnings
 }
 
-// warn adds a warning about the key, and after config.MaxErrors of them nothing.
+// warn adds a warning about the key, unless there are already config.MaxErrors.
 func (c *checker) warn(key, format string, args ...any) {
 	switch len(c.warnings) {
 	case config.MaxErrors + 1:
@@ -68,8 +69,8 @@ func writableByUs(path string) error {
 	return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
 }
 
-// logFile warns of a log file that the daemon cannot write: of an existing one that is somebody else's. Validation has
-// looked at its directory.
+// logFile warns of an existing log file that the daemon cannot write because another user owns it. Validation has
+// checked its directory.
 func (c *checker) logFile() {
 	const key = "logging.log_file_path"
 	path := c.cfg.Logging.FilePath
@@ -91,7 +92,7 @@ func (c *checker) logFile() {
 	}
 }
 
-// limits warns of limits that the load of one page in a browser hits.
+// limits warns of limits that loading one page in a browser exceeds.
 func (c *checker) limits() {
 	limit := c.cfg.RateLimit
 	if limit.RequestsPerSecond < 1 {
@@ -108,7 +109,7 @@ func (c *checker) limits() {
 	}
 }
 
-// listener warns of what is wrong with one listener and its sites. addresses are those of the upstreams' names.
+// listener warns of problems of one listener and its sites. addresses are those of the upstreams' names.
 func (c *checker) listener(key string, listener config.Listener, addresses map[string]lookup) {
 	covers := func(string) bool { return true }
 	remedy := ""
@@ -130,8 +131,8 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 	}
 }
 
-// manualCertificates warns of certificates that end soon, have not begun, or cannot be read by the daemon's user, and
-// returns the table of them.
+// manualCertificates warns of certificates that end soon, are not yet valid, or cannot be read by the daemon's user,
+// and returns their table.
 func (c *checker) manualCertificates(key string, cfg config.TLS) *cert.Table {
 	at := c.env.now()
 	certificates, problems := cert.LoadPairs(key, cfg.Certificates, at)
@@ -158,7 +159,7 @@ func (c *checker) manualCertificates(key string, cfg config.TLS) *cert.Table {
 // readable warns of a file that the daemon's user cannot read.
 func (c *checker) readable(key, path string) { c.usable(key, path, mayRead, "read") }
 
-// usable warns of a file or directory that the daemon's user cannot use as it has to. What is missing is left to others.
+// usable warns of a file or directory that the daemon's user cannot use as needed. Missing ones are reported elsewhere.
 func (c *checker) usable(key, path string, want os.FileMode, how string) {
 	if err := c.env.account.may(path, want); err != nil {
 		c.warn(key, "%s cannot be %s by %s, as which the proxy seems to run: %v; give that user, or a group of its, the permission",
@@ -166,7 +167,8 @@ func (c *checker) usable(key, path string, want os.FileMode, how string) {
 	}
 }
 
-// acme warns of names and ports that do not go together, and returns what reports whether a site's name is covered.
+// acme warns of names and ports that do not fit together, and returns a function that reports whether a site's name is
+// covered.
 func (c *checker) acme(key string, listener config.Listener) func(string) bool {
 	tlsKey := config.ChildKey(key, "tls")
 	c.usable(config.ChildKey(tlsKey, "acme_cache_dir"), listener.TLS.ACMECacheDir, mayRead|mayWrite|maySearch, "read and written")
@@ -213,7 +215,7 @@ func (c *checker) upstream(key string, site config.Site, addresses map[string]lo
 	}
 }
 
-// ownPort names the key of the port of this configuration that an address and port lead to, or "".
+// ownPort returns the key of the port of this configuration to which an address and port lead, or "".
 func (c *checker) ownPort(addr netip.Addr, port int) string {
 	addr = addr.Unmap()
 	if port == c.cfg.HealthCheckPort && (addr == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || addr == netip.IPv4Unspecified()) {

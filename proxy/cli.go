@@ -20,21 +20,21 @@ const (
 	exitUsage = 2
 )
 
-// defaultConfigPath is the file that is read when --config names none.
+// defaultConfigPath is the configuration file without --config.
 const defaultConfigPath = "/etc/reverse-proxy/config.toml"
 
-// commandLine is what the arguments ask for.
+// commandLine holds the parsed arguments.
 type commandLine struct {
 	command                           string
 	config, socket                    string
 	validate, wildcard, version, help bool
 	json, text, watch                 bool
-	// configGiven reports whether --config stands on the command line.
+	// configGiven reports whether --config is on the command line.
 	configGiven bool
 }
 
-// parseCommandLine parses the arguments, and returns the command that they name with what goes with it. Flags may stand
-// before and after the command. Every error is one of usage.
+// parseCommandLine parses the arguments, and returns the command that they name with its settings. Flags may come
+// before and after the command. Every error is a usage error.
 func parseCommandLine(args []string) (cliCommand, commandLine, error) {
 	var c commandLine
 	commands := cliCommands()
@@ -97,7 +97,7 @@ func takers(commands []cliCommand, name string) []string {
 	return names
 }
 
-// Main is the program: it runs what the arguments ask for and returns the exit code.
+// Main is the program: it does what the arguments ask for and returns the exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
 	command, c, err := parseCommandLine(args)
 	switch {
@@ -116,11 +116,11 @@ func Main(args []string, stdout, stderr io.Writer) int {
 
 // runDaemon starts the proxy and serves until a signal ends it.
 func runDaemon(c commandLine, stdout, stderr io.Writer) int {
-	// The signals stay ours to the end of the process: given back, one that comes while the last lines are written would
-	// kill it, and a graceful shutdown would look like a crash.
+	// Keep handling the signals to the end of the process: otherwise one that arrives while the last lines are written
+	// would kill it, and a graceful shutdown would look like a crash.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, os.Interrupt)
-	signal.Ignore(syscall.SIGPIPE) // a reader of stdout that leaves must not end the daemon
+	signal.Ignore(syscall.SIGPIPE) // a reader of stdout that goes away must not end the daemon
 	starting, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()
 

@@ -11,10 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// runClient asks the running daemon (S-1.4). The socket is the one of --socket or of the configuration, and the daemon must
-// run that configuration, unless --socket is all that names it (S-1.7). The answer is
-// shown as people read it on a terminal or with --text, and else as the daemon's line of JSON: programs and scripts,
-// which have no terminal, were promised that.
+// runClient asks the running daemon (S-1.4). The socket comes from --socket or from the configuration. The daemon must use
+// that configuration, unless only --socket is given (S-1.7). On a terminal or with --text the answer is shown in a form for
+// people, and otherwise as the daemon's line of JSON: that was promised to programs and scripts, which have no terminal.
 func runClient(c commandLine, stdout, stderr io.Writer) int {
 	socket := c.socket
 	if socket == "" {
@@ -47,8 +46,8 @@ func isTerminal(w io.Writer) bool {
 	return err == nil
 }
 
-// screenOf returns a function that tells the size of the terminal behind w, in rows and columns, or nil when w is none,
-// or one that does not move its cursor.
+// screenOf returns a function that returns the size of the terminal behind w, in rows and columns. It returns nil if w is
+// not a terminal, or one that does not move its cursor.
 func screenOf(w io.Writer) func() (rows, columns int) {
 	if !isTerminal(w) || os.Getenv("TERM") == "dumb" {
 		return nil
@@ -57,7 +56,7 @@ func screenOf(w io.Writer) func() (rows, columns int) {
 	return func() (rows, columns int) {
 		size, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
 		if err != nil || size.Row == 0 || size.Col == 0 {
-			return 24, 80 // a serial line does not know
+			return 24, 80 // a serial line does not know its size
 		}
 		return int(size.Row), int(size.Col)
 	}

@@ -1,13 +1,13 @@
 package proxy
 
-// CommandLine describes the command line for the man page and for the completions of shells. It is the tables of
+// CommandLine describes the command line for the man page and for shell completions. It holds the tables of
 // cli_table.go without what only the program needs.
 type CommandLine struct {
-	// Commands are what the program can be told to do; the first has no name and is the daemon.
+	// Commands are the program's commands; the first has no name and is the daemon.
 	Commands []CommandReference
-	// Flags are all flags, of whatever command.
+	// Flags are the flags of all commands.
 	Flags []FlagReference
-	// Signals are what the daemon obeys.
+	// Signals are the signals that the daemon obeys.
 	Signals []SignalReference
 	// Exits are the exit codes.
 	Exits []ExitReference
@@ -19,21 +19,21 @@ type CommandReference struct {
 	Name string
 	// Summary says what the command does, as the end of a sentence without a full stop.
 	Summary string
-	// Flags are the names of the command's flags besides --version and --help; of a group only one makes sense.
+	// Flags are the names of the command's flags other than --version and --help; of a group only one makes sense.
 	Flags [][]string
 }
 
 // FlagReference is one flag.
 type FlagReference struct {
-	// Name is what stands behind the two hyphens.
+	// Name is the flag's name without the two hyphens.
 	Name string
-	// Value is the placeholder of the flag's value, PATH for that of a file; "" for a flag without one.
+	// Value is the placeholder of the flag's value, PATH for a file; "" for a flag without a value.
 	Value string
 	// Summary says what the flag does, as the end of a sentence without a full stop.
 	Summary string
 }
 
-// SignalReference is one signal, or several that do the same, and what the daemon does at it.
+// SignalReference is one signal, or several with the same effect, and what the daemon does on it.
 type SignalReference struct{ Names, Summary string }
 
 // ExitReference is an exit code and its meaning.

@@ -6,29 +6,29 @@ import (
 	"slices"
 )
 
-// cliFlag is one flag of the program. The usage text, the man page and the shell completions are made from the table
-// of them, so that none can tell of a flag that another does not know.
+// cliFlag is one flag of the program. The usage text, the man page and the shell completions are all made from the
+// table of flags, so that they always agree.
 type cliFlag struct {
-	// Name is what stands after the two hyphens.
+	// Name is the flag's name without the two hyphens.
 	Name string
-	// Value is the placeholder of the value, such as PATH; "" for a flag that has none.
+	// Value is the placeholder of the value, such as PATH; "" for a flag without a value.
 	Value string
-	// Summary says in a line what the flag does.
+	// Summary says in one line what the flag does.
 	Summary string
-	// bind makes the flag known to a set, to be stored in the command line.
+	// bind defines the flag in a flag set, with its value stored in the command line.
 	bind func(*flag.FlagSet, *commandLine, string)
 }
 
-// cliCommand is one thing that the program can be told to do.
+// cliCommand is one command of the program.
 type cliCommand struct {
-	// Name is the word on the command line; "" is the daemon itself, which runs when no command is named.
+	// Name is the word on the command line; "" is the daemon itself, which runs if no command is named.
 	Name string
-	// Summary says in a line what it does.
+	// Summary says in one line what the command does.
 	Summary string
-	// Flags are the names of the flags that it takes besides --version and --help, in the order of the usage text; a
+	// Flags are the names of the command's flags other than --version and --help, in the order of the usage text. A
 	// group of flags of which only one makes sense is one entry.
 	Flags [][]string
-	// run does it and returns the exit code.
+	// run carries out the command and returns the exit code.
 	run func(c commandLine, stdout, stderr io.Writer) int
 }
 
@@ -40,7 +40,7 @@ func (c cliCommand) takes(name string) bool {
 	return slices.ContainsFunc(c.Flags, func(group []string) bool { return slices.Contains(group, name) })
 }
 
-// cliCommands lists everything that the program can be told to do; the first is what it does untold (S-1.1, S-1.4).
+// cliCommands lists all commands; the first is the default (S-1.1, S-1.4).
 func cliCommands() []cliCommand {
 	socket, form := []string{"config", "socket"}, []string{"json", "text"}
 	return []cliCommand{

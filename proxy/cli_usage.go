@@ -40,7 +40,7 @@ func usageText() string {
 	return b.String()
 }
 
-// usageLine writes one line of the two columns.
+// usageLine writes one line in two columns.
 func usageLine(b *strings.Builder, left, right string) { fmt.Fprintf(b, "  %-23s %s\n", left, right) }
 
 // synopsis renders the flag as it is typed.

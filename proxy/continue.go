@@ -2,13 +2,14 @@ package proxy
 
 import "time"
 
-// continueWait is how long a client that waits for 100 (Continue) is left to its upstream's word. An upstream that knows
-// nothing of it waits for the body, and the client would wait for its own time-out (RFC 9110, section 10.1.1).
+// continueWait is how long a client that waits for 100 (Continue) is left to wait for the upstream's. An upstream that
+// does not know the mechanism waits for the body, and the client would wait for its own time-out (RFC 9110, section
+// 10.1.1).
 const continueWait = time.Second
 
-// awaitContinue waits, for a client that has announced a body with `Expect: 100-continue`, until the upstream has told it
-// to go on, and tells it itself when the upstream says nothing. The stages have agreed by then: nobody is invited to send
-// a body that is refused.
+// awaitContinue handles a client that has announced a body with `Expect: 100-continue`. It waits until the upstream has
+// sent its 100, and sends one itself if the upstream says nothing. By then the stages have accepted the request: no
+// client is invited to send a body that is then refused.
 func (x *exchange) awaitContinue() {
 	if !x.request.Continue {
 		return
@@ -23,7 +24,7 @@ func (x *exchange) awaitContinue() {
 	}
 }
 
-// toldToContinue passes the upstream's 100 on to a client that waits for it; another has no use for it.
+// toldToContinue passes the upstream's 100 on to a client that waits for it; other clients have no use for it.
 func (x *exchange) toldToContinue() {
 	if !x.request.Continue {
 		return
@@ -32,8 +33,8 @@ func (x *exchange) toldToContinue() {
 	x.endContinue()
 }
 
-// inform sends an interim response, unless the final one was begun or the exchange is cancelled. A client that is gone is
-// noticed by what follows.
+// inform sends an interim response, unless the final one has begun or the exchange is cancelled. Later steps notice a
+// client that is gone.
 func (x *exchange) inform(status int, reason string, fields Fields) {
 	x.interim.Lock()
 	defer x.interim.Unlock()
@@ -42,7 +43,7 @@ func (x *exchange) inform(status int, reason string, fields Fields) {
 	}
 	x.informing.Store(true)
 	defer x.informing.Store(false)
-	if x.cancelled() == nil { // looked at after informing was set: a cancellation from here on interrupts the write
+	if x.cancelled() == nil { // checked after informing was set: a later cancellation interrupts the write
 		_ = x.client.Inform(status, reason, fields)
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// Daemon is the running proxy: what Start brought up and Run keeps until a signal ends it.
+// Daemon is the running proxy: Start creates it, and Run keeps it going until a signal ends it.
 type Daemon struct {
-	// config is the configuration of the start: its static keys hold until a restart.
+	// config is the configuration of the start. Its static keys hold until a restart.
 	config   *config.Config
 	options  Options
 	started  time.Time
@@ -26,22 +26,22 @@ type Daemon struct {
 	notify   *notifier
 	health   *healthPort
 	admin    *adminPort
-	// listeners are those of config, in its order.
+	// listeners are the listeners of config, in its order.
 	listeners listeners
 	// sandbox is what the process has given up; set in step 9.
 	sandbox SandboxStatus
 
 	// reloading serialises reloads (S-3.3) and guards the fields below it.
 	reloading sync.Mutex
-	// reported holds the drift of static keys that was reported, so that it is reported once (S-3.4).
+	// reported holds the drift of static keys that was already reported, so that it is reported only once (S-3.4).
 	reported map[string]string
-	// last is the last reload's result; nil before the first. history holds those before it too.
+	// last is the last reload's result; nil before the first. history also holds earlier ones.
 	last    atomic.Pointer[ReloadStatus]
 	history reloadHistory
-	// drift is what of the static keys differed at the last reload that was accepted; nil before the first.
+	// drift holds the static keys that differed at the last accepted reload; nil before the first.
 	drift atomic.Pointer[[]config.Drift]
 
-	// reloadRequests takes SIGHUPs: while one waits for its turn, further ones are the same request.
+	// reloadRequests receives SIGHUPs. While one waits for its turn, further ones are merged into it.
 	reloadRequests chan struct{}
 	// stop is closed by the first SIGTERM or SIGINT, hurry by the second.
 	stop, hurry chan struct{}
@@ -64,12 +64,12 @@ func newDaemon(cfg *config.Config, opts Options, dynamic *atomic.Pointer[Dynamic
 	}
 }
 
-// now is the wall clock, in UTC, as all that is shown to an operator has it.
+// now returns the wall clock time in UTC, as everything shown to an operator uses.
 func now() time.Time { return time.Now().UTC() }
 
-// startBackgroundTasks starts what runs beside the requests (step 9): certificate renewal and watch, the limiter's eviction,
-// the reloads that signals ask for, the admin socket, and systemd's watchdog. It fails when systemd asks for a watchdog in
-// words that are none.
+// startBackgroundTasks starts what runs in parallel with the requests (step 9): certificate renewal and watch, the limiter's
+// eviction, the reloads that signals ask for, the admin socket, and systemd's watchdog. It fails if systemd's watchdog
+// settings are invalid.
 func (d *Daemon) startBackgroundTasks() error {
 	watchdog, err := watchdogInterval()
 	if err != nil {
@@ -99,22 +99,22 @@ func (d *Daemon) startBackgroundTasks() error {
 	return nil
 }
 
-// alive returns true when it has seen what every connection needs at work: the account of the connections and the
-// limiter can be taken hold of, and the sweeper has gone round since. It returns false when the context ends.
+// alive returns true once it has seen that what every connection needs is working: the locks of the connections' account and
+// of the limiter can be taken, and the sweeper has swept since. It returns false if the context ends first.
 func (d *Daemon) alive(ctx context.Context) bool {
 	d.shared.conns.count()
 	d.shared.limiter.Tracked()
 	return d.shared.conns.sweeper.AwaitSweep(ctx)
 }
 
-// stopBackgroundTasks ends them and waits until they have.
+// stopBackgroundTasks stops the background tasks and waits until they have ended.
 func (d *Daemon) stopBackgroundTasks() {
 	d.background()
 	d.tasks.Wait()
 }
 
-// Run serves until a signal asks it to stop, or a listener fails for good, and shuts down in order (S-11.1). It returns
-// nil after a graceful shutdown. signals is where the process's signals arrive.
+// Run serves until a signal asks it to stop, or a listener fails for good, and then shuts down in order (S-11.1). It returns
+// nil after a graceful shutdown. signals delivers the process's signals.
 func (d *Daemon) Run(signals <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -148,10 +148,10 @@ func (d *Daemon) firstFailure(ctx context.Context) <-chan error {
 	return first
 }
 
-// statusText is what `systemctl status` shows while the daemon serves.
+// statusText returns what `systemctl status` shows while the daemon serves.
 func (d *Daemon) statusText() string {
 	return fmt.Sprintf("serving %d sites on %d listeners", d.dynamic.Load().Sites, len(d.listeners))
 }
 
-// errShuttingDown refuses a reload that comes too late.
+// errShuttingDown refuses a reload during the shutdown.
 var errShuttingDown = errors.New("the daemon is shutting down")

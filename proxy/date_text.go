@@ -7,7 +7,7 @@ import (
 )
 
 // dateText makes the values of Date fields. It formats each second once, for all requests in it. The zero value is ready for
-// use, by any number of goroutines.
+// use by any number of goroutines.
 type dateText struct {
 	last atomic.Pointer[dateSecond]
 }

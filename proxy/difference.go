@@ -13,76 +13,76 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// Difference is what a reload does to the running configuration, or what it would do: the answer to `diff`, and part of
-// the answer to `reload`. Lists that are empty are left out. Times are in UTC.
+// Difference is what a reload changes in the running configuration, or would change: the answer to `diff`, and part of
+// the answer to `reload`. Empty lists are left out. Times are in UTC.
 type Difference struct {
-	// SitesAdded, SitesRemoved and SitesChanged are the sites that differ on the listeners that run, in the order of
+	// SitesAdded, SitesRemoved and SitesChanged are the sites that differ on the running listeners, in the order of
 	// their hosts.
 	SitesAdded   []SiteSummary `json:"sites_added,omitempty"`
 	SitesRemoved []SiteSummary `json:"sites_removed,omitempty"`
 	SitesChanged []SiteChange  `json:"sites_changed,omitempty"`
 	// SitesWaiting are the sites of listeners that are new in the file: they are served after a restart (S-3.4).
 	SitesWaiting []SiteSummary `json:"sites_waiting,omitempty"`
-	// Settings are the dynamic keys outside of the sites that differ: the limits, and the health path.
+	// Settings are the dynamic keys outside the sites that differ: the limits, and the health path.
 	Settings []KeyChange `json:"settings,omitempty"`
-	// Certificates are those that differ from the ones in use, by their contents.
+	// Certificates are the certificates whose contents differ from those in use.
 	Certificates []CertificateChange `json:"certificates,omitempty"`
-	// RestartRequired are the static keys that differ: they take effect at a restart, and at no reload.
+	// RestartRequired are the static keys that differ: they take effect only at a restart.
 	RestartRequired []config.Drift `json:"restart_required,omitempty"`
 }
 
-// KeyChange is one key with its value in use and its new one, both as the file has them.
+// KeyChange is one key with its value in use and its new one, both as in the file.
 type KeyChange struct {
 	Key string `json:"key"`
 	Old string `json:"old"`
 	New string `json:"new"`
 }
 
-// SiteSummary is one site in short.
+// SiteSummary describes one site in short.
 type SiteSummary struct {
-	// Host is the name that is served, and Listener the `bind_addr:https_port` that serves it.
+	// Host is the served name, and Listener the `bind_addr:https_port` that serves it.
 	Host     string `json:"host"`
 	Listener string `json:"listener"`
 	// Upstream is the URL that requests are forwarded to, as in `http://127.0.0.1:3000`.
 	Upstream string `json:"upstream"`
 }
 
-// SiteChange is one site that is served before and after.
+// SiteChange is one site that is served both before and after.
 type SiteChange struct {
 	// Host is its name, and Listener the one that serves it afterwards.
 	Host     string `json:"host"`
 	Listener string `json:"listener"`
-	// Keys are the keys of `[[listeners.sites]]` that differ; `listener` stands for a move to another listener.
+	// Keys are the keys of `[[listeners.sites]]` that differ; `listener` means a move to another listener.
 	Keys []KeyChange `json:"keys"`
 }
 
-// CertificateChange is one certificate that was renewed or replaced in its place.
+// CertificateChange is one certificate that was renewed or replaced in place.
 type CertificateChange struct {
 	// Listener is the `bind_addr:https_port` that serves it.
 	Listener string `json:"listener"`
 	// Source is the TLS mode of the listener.
 	Source config.TLSMode `json:"source"`
-	// OldNames and NewNames are the DNS names that it covers.
+	// OldNames and NewNames are the DNS names covered before and after.
 	OldNames []string `json:"old_names"`
 	NewNames []string `json:"new_names"`
-	// OldNotAfter and NewNotAfter are when it expires.
+	// OldNotAfter and NewNotAfter are the expiry times before and after.
 	OldNotAfter time.Time `json:"old_not_after"`
 	NewNotAfter time.Time `json:"new_not_after"`
 }
 
-// configState is a configuration as it is in use, or as a reload would put it to use.
+// configState is a configuration that is in use, or that a reload would put to use.
 type configState struct {
 	// static holds the static keys.
 	static *config.Config
-	// dynamic holds the rest, by the listeners that run.
+	// dynamic holds the rest, by running listener.
 	dynamic *DynamicConfig
-	// certificates are the tables of the listeners that run, and nil for one in ACME mode, whose certificates come and
-	// go by renewal and not by reload.
+	// certificates are the tables of the running listeners. The table is nil in ACME mode, where certificates come and
+	// go by renewal, not by reload.
 	certificates []*cert.Table
 }
 
-// differenceTo is what a reload from this state to the next one changes. It is the only judge of that: `diff` and
-// `reload` both ask it, so that the preview and the report cannot disagree.
+// differenceTo returns what a reload from this state to the next one changes. Both `diff` and `reload` use it, so that
+// the preview and the report cannot disagree.
 func (s configState) differenceTo(next configState) Difference {
 	d := Difference{RestartRequired: s.static.Drift(next.static)}
 	d.Settings = changedKeys(s.dynamic.settings(), next.dynamic.settings())
@@ -96,7 +96,7 @@ func (s configState) differenceTo(next configState) Difference {
 	return d
 }
 
-// count is the number of things that differ; a changed site is one of them, however many of its keys do.
+// count returns the number of differences. A changed site counts as one, however many of its keys differ.
 func (d Difference) count() int {
 	return len(d.SitesAdded) + len(d.SitesRemoved) + len(d.SitesChanged) + len(d.SitesWaiting) + len(d.Settings) +
 		len(d.Certificates) + len(d.RestartRequired)
@@ -108,7 +108,7 @@ type servedSite struct {
 	config   config.Site
 }
 
-// servedSites are the sites on the running listeners, by their routes.
+// servedSites returns the sites on the running listeners, by route.
 func servedSites(running []config.Listener, dynamic *DynamicConfig) map[routeID]servedSite {
 	sites := make(map[routeID]servedSite, dynamic.Sites)
 	for i, r := range dynamic.routes.all() {
@@ -141,7 +141,7 @@ func (d *Difference) sites(running []config.Listener, old, next *DynamicConfig) 
 	}
 }
 
-// waiting lists the sites of the listeners in the file that are none of the running ones.
+// waiting lists the sites of the listeners in the file that are not running.
 func (d *Difference) waiting(running, file []config.Listener) {
 	matched := make(map[int]bool)
 	for _, j := range config.MatchListeners(running, file) {
@@ -157,8 +157,8 @@ func (d *Difference) waiting(running, file []config.Listener) {
 	}
 }
 
-// certificates compares those of one listener place by place. Which files there are is static, so that a reload leaves
-// their number as it is.
+// certificates compares those of one listener by position. The list of files is static, so a reload leaves their number
+// unchanged.
 func (d *Difference) certificates(listener config.Listener, old, next []*tls.Certificate) {
 	for i := range min(len(old), len(next)) {
 		if slices.EqualFunc(old[i].Certificate, next[i].Certificate, bytes.Equal) {
@@ -172,7 +172,7 @@ func (d *Difference) certificates(listener config.Listener, old, next []*tls.Cer
 	}
 }
 
-// keyValue is one key with its value as the file has it.
+// keyValue is one key with its value as in the file.
 type keyValue struct{ key, value string }
 
 // changedKeys lists the keys whose values differ. Both lists have the same keys in the same order.
@@ -186,7 +186,7 @@ func changedKeys(old, next []keyValue) []KeyChange {
 	return changes
 }
 
-// settings are the dynamic keys outside of the sites, in the order of the documentation.
+// settings returns the dynamic keys outside the sites, in the order of the documentation.
 func (d *DynamicConfig) settings() []keyValue {
 	return []keyValue{
 		{"https_health_path", d.HealthPath},
@@ -198,7 +198,7 @@ func (d *DynamicConfig) settings() []keyValue {
 	}
 }
 
-// keys are the keys of the site besides its host, in the order of the documentation, and its listener.
+// keys returns the keys of the site other than its host, in the order of the documentation, and its listener.
 func (s servedSite) keys() []keyValue {
 	return []keyValue{
 		{"listener", s.listener},
@@ -210,7 +210,7 @@ func (s servedSite) keys() []keyValue {
 	}
 }
 
-// summary is the site in short.
+// summary describes the site in short.
 func (s servedSite) summary() SiteSummary {
 	return SiteSummary{Host: s.config.Host, Listener: s.listener, Upstream: s.config.UpstreamScheme + "://" + s.config.Upstream}
 }

@@ -8,7 +8,7 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// maxListedEntries is how many entries of a changed list are shown to people; `--json` has all of them.
+// maxListedEntries is the number of entries of a changed list that are shown to people; `--json` has all of them.
 const maxListedEntries = 20
 
 // isListKey reports whether the values of a key are lists, joined by commas.
@@ -16,8 +16,8 @@ func isListKey(key string) bool {
 	return strings.HasSuffix(key, ".acme_domains") || strings.HasSuffix(key, ".certificates")
 }
 
-// listChangeText says what was added to a list and removed from it. Two long lists that differ in one entry would be clipped
-// to the same text.
+// listChangeText describes what was added to a list and removed from it. Clipping two long lists that differ in one entry
+// could give the same text.
 func listChangeText(old, next []string) string {
 	var parts []string
 	for _, side := range []struct {

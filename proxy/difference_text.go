@@ -10,10 +10,10 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// maxTextRows is how many rows of one kind are shown to people; `--json` has all of them.
+// maxTextRows is the number of rows of one kind that are shown to people; `--json` has all of them.
 const maxTextRows = 2000
 
-// lines renders the difference for people, one thing that differs on each line, so that a line says all by itself.
+// lines renders the difference for people, one difference per line. Every line can be understood by itself.
 func (d Difference) lines() []string {
 	var lines textLines
 	for i, site := range d.SitesAdded {
@@ -47,10 +47,10 @@ func (d Difference) lines() []string {
 	return lines
 }
 
-// textLines collects lines, and of each kind no more than maxTextRows.
+// textLines collects lines, at most maxTextRows of each kind.
 type textLines []string
 
-// addf adds the line about the i-th of count things of its kind.
+// addf adds the line about the i-th of count items of its kind.
 func (l *textLines) addf(i, count int, format string, args ...any) {
 	switch {
 	case i < maxTextRows:
@@ -61,12 +61,12 @@ func (l *textLines) addf(i, count int, format string, args ...any) {
 	}
 }
 
-// text is the site in a line for people.
+// text renders the site for people, on one line.
 func (s SiteSummary) text() string {
 	return fmt.Sprintf("%s on %s, upstream %s", eventlog.Printable(s.Host), eventlog.Printable(s.Listener), eventlog.Printable(s.Upstream))
 }
 
-// text is the change in a line for people.
+// text renders the change for people, on one line.
 func (c KeyChange) text() string {
 	if isListKey(c.Key) && c.Old != "" && c.New != "" {
 		return eventlog.Printable(c.Key) + " " + listChangeText(strings.Split(c.Old, ", "), strings.Split(c.New, ", "))
@@ -74,10 +74,10 @@ func (c KeyChange) text() string {
 	return fmt.Sprintf("%s %s -> %s", eventlog.Printable(c.Key), valueText(c.Old), valueText(c.New))
 }
 
-// driftText returns a key that needs a restart in a line for people.
+// driftText renders a key that needs a restart for people, on one line.
 func driftText(d config.Drift) string { return KeyChange{d.Key, d.Running, d.File}.text() }
 
-// text is the change in a line for people.
+// text renders the change for people, on one line.
 func (c CertificateChange) text() string {
 	names := namesText(c.NewNames)
 	if was := namesText(c.OldNames); was != names {
@@ -88,7 +88,7 @@ func (c CertificateChange) text() string {
 	return fmt.Sprintf("%s on %s, expires %s -> %s", names, eventlog.Printable(c.Listener), timeText(c.OldNotAfter), timeText(c.NewNotAfter))
 }
 
-// valueText shows a value; one that is not there has to be seen too.
+// valueText renders a value; a missing one has to be visible too.
 func valueText(value string) string {
 	if value == "" {
 		return "(none)"
@@ -96,7 +96,7 @@ func valueText(value string) string {
 	return eventlog.Printable(value)
 }
 
-// namesText lists the names of a certificate.
+// namesText renders the names of a certificate.
 func namesText(names []string) string {
 	if len(names) == 0 {
 		return "(no name)"
@@ -104,7 +104,7 @@ func namesText(names []string) string {
 	return eventlog.Printable(strings.Join(names[:min(len(names), maxTextRows)], ", "))
 }
 
-// timeText shows a time in UTC, to the second; "-" for none.
+// timeText renders a time in UTC, to the second; "-" for none.
 func timeText(t time.Time) string {
 	if t.IsZero() {
 		return "-"

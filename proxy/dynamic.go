@@ -10,15 +10,15 @@ import (
 )
 
 // DynamicConfig is the part of a configuration that a reload replaces, as one immutable value behind an atomic pointer.
-// A request loads it once and uses that one to its end: never half of one configuration and half of another (S-3.1).
+// A request loads it once and uses that value to its end: never half of one configuration and half of another (S-3.1).
 type DynamicConfig struct {
-	// RateLimit is every client's token bucket.
+	// RateLimit configures every client's token bucket.
 	RateLimit limit.Config
 	// BodyLimit is the largest request body, in bytes.
 	BodyLimit int64
 	// HealthPath is answered with 200 on the HTTPS listeners; "" for no such path.
 	HealthPath string
-	// Path, Hash and LoadedAt tell which file this came from, for `status`.
+	// Path, Hash and LoadedAt identify the file that this came from, for `status`.
 	Path, Hash string
 	LoadedAt   time.Time
 	// Sites is the number of sites over all listeners.
@@ -27,9 +27,9 @@ type DynamicConfig struct {
 	routes routeTable
 }
 
-// buildDynamic makes the dynamic part of cfg for the listeners that run. At startup they are those of cfg itself; at a
+// buildDynamic makes the dynamic part of cfg for the running listeners. At startup they are those of cfg itself; at a
 // reload the sites of a listener that was added to the file wait for a restart, as the listener does (S-3.4). It fails
-// when a site speaks https to its upstream and the system has no root certificates to verify it with.
+// if a site uses https to its upstream and the system has no root certificates to verify it with.
 func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) (*DynamicConfig, error) {
 	dynamic := &DynamicConfig{
 		RateLimit:  cfg.RateLimit,
@@ -62,8 +62,8 @@ func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) 
 	return dynamic, nil
 }
 
-// newRootsOnce returns a function that reads the system's root certificates at its first call. A pool without a
-// certificate is an error: every request to an https upstream would be a 502.
+// newRootsOnce returns a function that reads the system's root certificates on its first call. An empty pool is an
+// error: every request to an https upstream would be a 502.
 func newRootsOnce() func() (*x509.CertPool, error) {
 	var pool *x509.CertPool
 	return func() (*x509.CertPool, error) {

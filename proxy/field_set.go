@@ -1,19 +1,19 @@
 package proxy
 
 // fieldSet is a set of field names, compared without regard to case. A look-up allocates nothing, and costs one load for
-// most names that are not in the set. It is built once, from one list, and never changes.
+// most names that are not in the set. A fieldSet is built once from a list and never changes.
 type fieldSet struct {
-	// underscores makes `_` in a name that is looked up count as `-`.
+	// underscores makes `_` in a looked-up name count as `-`.
 	underscores bool
-	// initials holds, for each length of a name modulo 64, the first letters of the entries that a name of that length may be,
+	// initials holds, for each name length modulo 64, the first letters of the entries that a name of that length may match,
 	// as bits.
 	initials [64]uint32
-	// byLength holds the names by their length, and prefixes the entries of the list that end in `*`, without it.
+	// byLength holds the names by length, and prefixes the entries that end in `*`, without the `*`.
 	byLength [][]string
 	prefixes []string
 }
 
-// newFieldSet builds the set of a list of names. `X-Foo-*` stands for all names that begin with `X-Foo-`.
+// newFieldSet builds the set for a list of names. `X-Foo-*` matches all names that begin with `X-Foo-`.
 func newFieldSet(underscores bool, list []string) *fieldSet {
 	longest := 0
 	for _, name := range list {
@@ -35,11 +35,11 @@ func newFieldSet(underscores bool, list []string) *fieldSet {
 	return s
 }
 
-// initial returns the bit of a name's first letter, in any case. Other bytes may share the bit of a letter.
+// initial returns the bit of a name's first letter, in any case. Other bytes may share a letter's bit.
 func initial(name string) uint32 { return 1 << (name[0] & 31) }
 
-// has reports whether the name, which is not empty, is in the set. It is small enough to be inlined, and settles most names
-// by itself.
+// has reports whether the name, which must not be empty, is in the set. It is small enough to be inlined, and decides most
+// names by itself.
 func (s *fieldSet) has(name string) bool {
 	return s.initials[len(name)&63]>>(name[0]&31)&1 != 0 && s.find(name)
 }
@@ -62,7 +62,7 @@ func (s *fieldSet) find(name string) bool {
 	return false
 }
 
-// same compares a name with one of the list. Both have the same length.
+// same reports whether a name equals one of the list. Both have the same length.
 func (s *fieldSet) same(name, ours string) bool {
 	for i := range len(name) {
 		a, b := name[i], ours[i]

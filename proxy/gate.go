@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// gate holds clients back until the daemon serves (S-4.3): in step 7 a listener in ACME mode already accepts, because
-// the CA's validation has to get through, and everybody else waits here for step 8.
+// gate holds clients back until the daemon serves (S-4.3). In step 7 a listener in ACME mode already accepts
+// connections, because the CA's validation has to get through; all other clients wait here for step 8.
 type gate struct {
 	once sync.Once
 	ch   chan struct{}
-	// patience is how long one client is held.
+	// patience is the longest time for which a client is held.
 	patience time.Duration
 }
 
-// errStillStarting is why a client that was held was let go.
+// errStillStarting is the error for a client that was held for too long.
 var errStillStarting = errors.New("the daemon is still starting")
 
 func newGate(patience time.Duration) *gate { return &gate{ch: make(chan struct{}), patience: patience} }
 
-// open lets everybody through, from now on.
+// open lets all clients through from now on.
 func (g *gate) open() { g.once.Do(func() { close(g.ch) }) }
 
-// isOpen reports whether the gate lets everybody through. Without a gate it is always true.
+// isOpen reports whether the gate lets all clients through. A nil gate is always open.
 func (g *gate) isOpen() bool {
 	if g == nil {
 		return true
@@ -37,8 +37,8 @@ func (g *gate) isOpen() bool {
 	}
 }
 
-// wait returns nil when the gate is open, and an error when the context ends or the client was held for the patience of
-// the gate: a client of a start that takes long gets its descriptor taken away, not a place in a growing queue.
+// wait returns nil once the gate is open, and an error if the context ends or the client was held for the gate's
+// patience: during a slow start a client gives its descriptor back instead of waiting in a growing queue.
 func (g *gate) wait(ctx context.Context) error {
 	if g.isOpen() { // the usual case, and not worth a timer
 		return nil

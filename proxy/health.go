@@ -8,24 +8,24 @@ import (
 )
 
 const (
-	// healthPath is the one path that the health port answers.
+	// healthPath is the path of health checks on the health port.
 	healthPath = "/health"
-	// healthTimeout bounds the arrival of a request and the sending of its answer.
+	// healthTimeout bounds the arrival of a request and the sending of its response.
 	healthTimeout = 10 * time.Second
-	// healthIdleTimeout closes a checker's connection that asks no more.
+	// healthIdleTimeout closes an idle connection of a checker.
 	healthIdleTimeout = 60 * time.Second
 	// healthMaxHeaderBytes bounds a request head; net/http adds 4096 bytes to it.
 	healthMaxHeaderBytes = 4 << 10
 )
 
-// newHealthHandler answers the health port (section 9): GET or HEAD of /health gets 200 and nothing more, 503 while
-// draining returns true, so that a balancer leaves (S-9.2), /metrics goes to the handler of scrapes, also while draining,
-// and everything else gets 404. It says that this process serves, and never asks an upstream.
+// newHealthHandler answers the health port (section 9). GET or HEAD of /health gets an empty 200, or 503 once draining
+// returns true, so that a balancer leaves (S-9.2). /metrics goes to the handler of scrapes, also while draining, and
+// everything else gets 404. The answer says that this process serves; it never involves an upstream.
 func newHealthHandler(draining func() bool, metrics http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		read := r.Method == http.MethodGet || r.Method == http.MethodHead
 		if !read {
-			// What is left of a body is not read as a request (S-6.13).
+			// The rest of a body must not be read as a request (S-6.13).
 			w.Header().Set("Connection", "close")
 		}
 		switch path := r.URL.EscapedPath(); {
@@ -49,8 +49,9 @@ func writeHealthError(w http.ResponseWriter, status int) {
 	io.WriteString(w, http.StatusText(status))
 }
 
-// newHealthServer makes the server of the health port for its handler, only for HTTP/1.1, with bounds on the number of
-// connections, on what one can cost, and on how long each part of it may take. The caller serves a listener on 127.0.0.1 with it and closes it.
+// newHealthServer returns the server of the health port for its handler. It speaks only HTTP/1.1, and bounds the number of
+// connections, the cost of each, and how long each part of one may take. The caller serves a listener on 127.0.0.1 with it
+// and closes it.
 func newHealthServer(handler http.Handler) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
@@ -64,7 +65,7 @@ func newHealthServer(handler http.Handler) *http.Server {
 		DisableGeneralOptionsHandler: true,
 		Protocols:                    &protocols,
 		ConnState:                    new(healthConns).changed,
-		// net/http would write faults of its clients to stderr, in a layout that is not the log's.
+		// net/http would write client errors to stderr, in another format than the log's.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 }

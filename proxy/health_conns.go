@@ -11,11 +11,12 @@ import (
 // descriptors are among config.spareDescriptors.
 const healthMaxConns = 16
 
-// healthConns are the open connections of the health port. One too many closes the oldest of the address that holds most: a
-// check or a scrape takes milliseconds, and whoever holds a connection for longer has had its time.
+// healthConns holds the open connections of the health port. A connection beyond the bound closes the oldest one of the
+// address that holds most: a check or a scrape takes milliseconds, and a client that holds a connection for longer has had
+// its time.
 type healthConns struct {
 	mu sync.Mutex
-	// open begins with the oldest.
+	// open is sorted from the oldest to the newest.
 	open []net.Conn
 }
 
@@ -28,7 +29,7 @@ func (h *healthConns) changed(conn net.Conn, state http.ConnState) {
 		h.open = append(h.open, conn)
 		if len(h.open) > healthMaxConns {
 			surplus := h.surplus()
-			_ = h.open[surplus].Close() // fails only where the connection is gone already
+			_ = h.open[surplus].Close() // fails only if the connection is already gone
 			h.open = slices.Delete(h.open, surplus, surplus+1)
 		}
 	case http.StateClosed, http.StateHijacked:

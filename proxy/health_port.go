@@ -10,7 +10,7 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// healthPort is the health endpoint's socket and server (S-9). Without a port it is there and does nothing.
+// healthPort is the health endpoint's socket and server (S-9). Without a configured port it does nothing.
 type healthPort struct {
 	listener net.Listener
 	server   *http.Server
@@ -34,7 +34,7 @@ func bindHealth(cfg *config.Config, sockets inheritedSockets, shared *sharedStat
 	return h, nil
 }
 
-// serve starts answering, scrapes with the handler.
+// serve starts answering; the handler answers scrapes.
 func (h *healthPort) serve(metrics http.Handler) {
 	if h.listener == nil {
 		return
@@ -47,7 +47,7 @@ func (h *healthPort) serve(metrics http.Handler) {
 	}()
 }
 
-// drain makes the endpoint say that this process is leaving.
+// drain makes the endpoint report that this process is leaving.
 func (h *healthPort) drain() { h.draining.Store(true) }
 
 // close ends the endpoint.
@@ -55,6 +55,6 @@ func (h *healthPort) close() {
 	if h.listener == nil {
 		return
 	}
-	_ = h.server.Close() // both are closed once for all; a second close has nothing to tell
+	_ = h.server.Close() // a second close has nothing to report
 	_ = h.listener.Close()
 }

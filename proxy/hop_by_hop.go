@@ -2,8 +2,8 @@ package proxy
 
 import "reverse-proxy/proxy/http1"
 
-// hopByHopFields are the fields that concern one connection only and are not forwarded in either direction (S-6.4; RFC
-// 9110, section 7.6.1). Transfer-Encoding and Trailer belong to the framing, which each side has of its own.
+// hopByHopFields are the fields that concern only one connection and are not forwarded in either direction (S-6.4; RFC
+// 9110, section 7.6.1). Transfer-Encoding and Trailer belong to the framing, which each side does for itself.
 var hopByHopFields = []string{
 	"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
 	"TE", "Trailer", "Trailers", "Transfer-Encoding", "Upgrade", "HTTP2-Settings",
@@ -11,10 +11,10 @@ var hopByHopFields = []string{
 
 var hopByHop = newFieldSet(false, hopByHopFields) // never written to
 
-// removeHopByHop removes the hop-by-hop fields, all that Connection names, those of a set, and any without a name, which no
-// codec lets pass.
+// removeHopByHop removes the hop-by-hop fields, all fields that Connection names, those of a set, and any without a name,
+// which no codec lets pass.
 func removeHopByHop(fields *Fields, also *fieldSet) {
-	var names [4]string // enough for what is not hostile without an allocation
+	var names [4]string // enough for harmless messages, without an allocation
 	named := names[:0]
 	for _, field := range *fields {
 		if !isConnection(field.Name) {

@@ -19,14 +19,14 @@ import (
 // firstInherited is the descriptor of the first socket that a service manager passes (sd_listen_fds(3)).
 const firstInherited = 3
 
-// inheritedSocket is a listening TCP socket that was passed by the service manager. Closing it leaves the manager's own
-// descriptor of it alone, so that what comes afterwards waits in its backlog for the next process.
+// inheritedSocket is a listening TCP socket that the service manager passed. Closing it does not affect the manager's
+// own descriptor of it, so that later connections wait in its backlog for the next process.
 type inheritedSocket struct {
 	net.Listener
-	// name is its FileDescriptorName=, "" for none.
+	// name is its FileDescriptorName=, or "".
 	name    string
 	address netip.AddrPort
-	// key is the key of the port that it was given to; "" while there is none.
+	// key is the key of the port that it was assigned to; "" before that.
 	key string
 }
 
@@ -38,12 +38,12 @@ func (s *inheritedSocket) String() string {
 	return fmt.Sprintf("%s (%s)", s.address, s.name)
 }
 
-// inheritedSockets are all that were passed; none where the daemon binds its ports by itself.
+// inheritedSockets holds all passed sockets; it is empty if the daemon binds its ports itself.
 type inheritedSockets []*inheritedSocket
 
 // inheritSockets takes the sockets that the service manager has passed to this process by LISTEN_FDS, LISTEN_PID and
-// LISTEN_FDNAMES (sd_listen_fds(3)), and gives each to the port of the configuration that has its address. It works for
-// all or not at all: a socket that no port wants, and a listener's port without a socket while there are others, is an
+// LISTEN_FDNAMES (sd_listen_fds(3)), and gives each to the port of the configuration that has its address. It succeeds
+// for all or for none: a socket that fits no port, and a listener's port without a socket while there are others, is an
 // error that names both sides. The health port may have one. The variables are unset.
 func inheritSockets(cfg *config.Config) (sockets inheritedSockets, err error) {
 	pid, count, names := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
@@ -51,7 +51,7 @@ func inheritSockets(cfg *config.Config) (sockets inheritedSockets, err error) {
 		_ = os.Unsetenv(name) // cannot fail for a name like these
 	}
 	if count == "" || pid != strconv.Itoa(os.Getpid()) {
-		return nil, nil // they are for nobody, or for another process
+		return nil, nil // there are none, or they are for another process
 	}
 	defer func() {
 		if err != nil {
@@ -77,7 +77,7 @@ func inheritSockets(cfg *config.Config) (sockets inheritedSockets, err error) {
 	return sockets, sockets.assign(wantedPorts(cfg))
 }
 
-// inheritSocket takes one descriptor, which must be a listening TCP socket, and closes it in favour of one of its own.
+// inheritSocket takes one descriptor, which must be a listening TCP socket, and closes it in favour of a duplicate.
 func inheritSocket(fd int) (*inheritedSocket, error) {
 	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	if err != nil {
@@ -98,7 +98,7 @@ func inheritSocket(fd int) (*inheritedSocket, error) {
 	return &inheritedSocket{Listener: ln, address: netip.AddrPortFrom(address.Addr().Unmap(), address.Port())}, nil
 }
 
-// socketCause says what a descriptor is that is no socket.
+// socketCause says what a descriptor is if it is not a socket.
 func socketCause(err error) error {
 	switch {
 	case errors.Is(err, unix.EBADF):
@@ -112,10 +112,10 @@ func socketCause(err error) error {
 // wantedPort is a port of the configuration.
 type wantedPort struct {
 	key string
-	// name is what FileDescriptorName= may call its socket.
+	// name is the FileDescriptorName= that its socket may have.
 	name    string
 	address netip.AddrPort
-	// optional reports whether the daemon binds it by itself where it was not passed.
+	// optional reports whether the daemon binds the port itself if it was not passed.
 	optional bool
 }
 
@@ -138,10 +138,10 @@ func wantedPorts(cfg *config.Config) (ports []wantedPort) {
 	return ports
 }
 
-// portName is what the names of wantedPorts look like. Other names of sockets say nothing: systemd's default is the unit's.
+// portName matches the names of wantedPorts. Other names of sockets mean nothing: systemd's default is the unit's name.
 var portName = regexp.MustCompile(`^(https?-[0-9]+|health)$`)
 
-// assign gives each socket to the port that has its address. A socket that is called like a port must be that port's.
+// assign gives each socket to the port that has its address. A socket named like a port must belong to that port.
 func (all inheritedSockets) assign(ports []wantedPort) error {
 	if len(all) == 0 {
 		return nil
@@ -174,7 +174,7 @@ func (all inheritedSockets) assign(ports []wantedPort) error {
 		strings.Join(problems, ", "), joinStrings(all), joinStrings(ports))
 }
 
-// findFunc returns the first element that fits.
+// findFunc returns the first element that satisfies fits.
 func findFunc[T any](list []T, fits func(T) bool) (found T, ok bool) {
 	for _, element := range list {
 		if fits(element) {
@@ -184,7 +184,7 @@ func findFunc[T any](list []T, fits func(T) bool) (found T, ok bool) {
 	return found, false
 }
 
-// joinStrings lists what has a text.
+// joinStrings joins the texts of the elements.
 func joinStrings[T fmt.Stringer](list []T) string {
 	texts := make([]string, len(list))
 	for i, element := range list {
@@ -201,9 +201,9 @@ func (all inheritedSockets) listen(key, addr string, port int) (net.Listener, er
 	return bind(key, addr, port)
 }
 
-// close closes all of them, for the unwinding of a startup.
+// close closes all of them when a startup is undone.
 func (all inheritedSockets) close() {
 	for _, s := range all {
-		_ = s.Listener.Close() // a second close has nothing to tell
+		_ = s.Listener.Close() // a second close has nothing to report
 	}
 }

@@ -12,25 +12,25 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// listener is one `[[listeners]]` entry while the daemon runs: its sockets, its certificates and its two servers.
+// listener is one `[[listeners]]` entry in the running daemon: its sockets, its certificates and its two servers.
 type listener struct {
 	index  int
 	config config.Listener
-	// https and redirect are the bound sockets; redirect is nil when http_port is 0. They are bound in step 6 and
-	// accept from step 8 on, in ACME mode from step 7.
+	// https and redirect are the bound sockets; redirect is nil if http_port is 0. They are bound in step 6 and accept
+	// connections from step 8 on, in ACME mode from step 7.
 	https, redirect net.Listener
-	// source is where the certificates come from; set in step 7.
+	// source provides the certificates; set in step 7.
 	source cert.Source
-	// sites and redirects serve the sockets once startServing was called.
+	// sites and redirects serve the sockets after startServing.
 	sites, redirects *siteServer
-	// gate holds back all but the CA's validations until step 8.
+	// gate holds back all connections except the CA's validations until step 8.
 	gate *gate
 	// failed receives the error of a server that ended by itself, which is never expected.
 	failed chan error
 }
 
 // bindListener binds both ports of one entry (step 6), or takes the sockets that were passed for them. The error names the
-// key of the port and its address.
+// port's key and address.
 func bindListener(index int, config config.Listener, sockets inheritedSockets, patience time.Duration) (*listener, error) {
 	l := &listener{index: index, config: config, gate: newGate(patience), failed: make(chan error, 2)}
 	var err error
@@ -46,8 +46,8 @@ func bindListener(index int, config config.Listener, sockets inheritedSockets, p
 	return l, nil
 }
 
-// bind opens a listening TCP socket. SO_REUSEPORT stays off: it would turn an address that is in use into a silent
-// second instance.
+// bind opens a listening TCP socket. SO_REUSEPORT stays off: with it, an address in use would silently give a second
+// instance.
 func bind(key, addr string, port int) (net.Listener, error) {
 	address := net.JoinHostPort(addr, strconv.Itoa(port))
 	ln, err := net.Listen("tcp", address)
@@ -57,7 +57,7 @@ func bind(key, addr string, port int) (net.Listener, error) {
 	return ln, nil
 }
 
-// bindAdvice tells what to do about an address that cannot be bound.
+// bindAdvice says what to do about an address that cannot be bound.
 func bindAdvice(err error) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -70,11 +70,11 @@ func bindAdvice(err error) string {
 	return "check the address and the port"
 }
 
-// address names the listener in the log and in `status`.
+// address returns the listener's name in the log and in `status`.
 func (l *listener) address() string { return l.config.Address() }
 
-// startServing starts the servers of both sockets. It is called once, in step 8, or before provisioning in step 7 in
-// ACME mode; what they may answer before step 8 is decided by the gate.
+// startServing starts the servers of both sockets. It is called once, in step 8, or before provisioning in step 7 in ACME
+// mode; the gate decides what they may answer before step 8.
 func (l *listener) startServing(cfg *config.Config, p *pipeline, shared *sharedState) {
 	l.sites = &siteServer{
 		listener: l.index, address: l.address(), port: strconv.Itoa(l.config.HTTPSPort), handler: p, pipeline: p, registry: shared.conns, log: shared.log,
@@ -105,9 +105,9 @@ func (l *listener) serve(s *siteServer, socket net.Listener) {
 	}()
 }
 
-// close closes the sockets, for the unwinding of a startup, and the end of a shutdown.
+// close closes the sockets when a startup is undone, and at the end of a shutdown.
 func (l *listener) close() {
-	_ = l.https.Close() // what is closed already is what is wanted
+	_ = l.https.Close() // an already closed socket is fine
 	if l.redirect != nil {
 		_ = l.redirect.Close()
 	}

@@ -16,7 +16,7 @@ import (
 // listeners are all `[[listeners]]` entries of the running configuration, in its order.
 type listeners []*listener
 
-// bindListeners binds every port of every listener (step 6), or none, and takes the sockets that were passed.
+// bindListeners binds every port of every listener (step 6), or none. It uses the sockets that were passed.
 func bindListeners(cfg *config.Config, sockets inheritedSockets) (all listeners, err error) {
 	defer func() {
 		if err != nil {
@@ -40,9 +40,9 @@ func (all listeners) close() {
 	}
 }
 
-// loadTLS loads the certificates of every listener (step 7). Those that need nobody come first, so that a bad file is
-// found before a CA is asked; then all ACME listeners are provisioned at the same time, each accepting connections
-// already but answering only the CA's validations (S-4.3).
+// loadTLS loads the certificates of every listener (step 7). Those that need no CA come first, so that a bad file is
+// found before a CA is asked. Then all ACME listeners are provisioned at the same time, each already accepting
+// connections but answering only the CA's validations (S-4.3).
 func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *DynamicConfig, p *pipeline, shared *sharedState, notify *notifier) error {
 	var errs []error
 	for _, l := range all {
@@ -76,7 +76,7 @@ func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *D
 	return errors.Join(errs...)
 }
 
-// newCertSource makes the source of a listener's certificates and loads those that are files.
+// newCertSource returns the source of a listener's certificates, and loads those that are files.
 func newCertSource(l *listener, dynamic *DynamicConfig, log *eventlog.Logger) (cert.Source, error) {
 	key := fmt.Sprintf("listeners[%d]", l.index)
 	switch l.config.TLS.Mode {
@@ -96,7 +96,7 @@ const (
 	extendBy    = 30 * time.Second
 )
 
-// keepExtending asks for more time until the function that it returns is called.
+// keepExtending asks for more time until the returned function is called.
 func keepExtending(notify *notifier) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
@@ -115,8 +115,8 @@ func keepExtending(notify *notifier) (stop func()) {
 	return func() { cancel(); done.Wait() }
 }
 
-// serve starts accepting on every socket and opens the gates (step 8), after a look at whether the descriptors that are
-// left, now that everything is open, cover the connections that will be accepted (S-2.22).
+// serve starts accepting on every socket and opens the gates (step 8). Before that, now that everything is open, it
+// checks whether the remaining descriptors cover the connections that will be accepted (S-2.22).
 func (all listeners) serve(cfg *config.Config, p *pipeline, shared *sharedState) error {
 	if err := checkDescriptors(cfg); err != nil {
 		return err
@@ -132,8 +132,8 @@ func (all listeners) serve(cfg *config.Config, p *pipeline, shared *sharedState)
 	return nil
 }
 
-// checkDescriptors compares the descriptors that are free with those that max_connections can need: one for each client,
-// and one for its upstream. Validation can only estimate what else is open; here it is known.
+// checkDescriptors compares the free descriptors with those that max_connections can need: one for each client, and one
+// for its upstream. Validation can only estimate what else is open; here it is known.
 func checkDescriptors(cfg *config.Config) error {
 	open := descriptorUsage()
 	if needed := open.Used + 2*cfg.MaxConnections; needed > open.Allowed {
@@ -144,7 +144,7 @@ func checkDescriptors(cfg *config.Config) error {
 }
 
 // drain stops accepting everywhere and lets requests in flight end (S-11.1). It does not wait. The connections learn of
-// it first: an answer that is given after a port has closed says that its connection ends.
+// it first: a response after a port has closed says that its connection ends.
 func (all listeners) drain() {
 	for _, l := range all {
 		for _, server := range []*siteServer{l.sites, l.redirects} {

@@ -16,21 +16,21 @@ import (
 type accessRecord struct {
 	// ClientIP is the peer's address, from the socket.
 	ClientIP netip.Addr
-	// Host is the name that was asked for, lower-cased and without port; "" when there was none.
+	// Host is the requested name, lower-cased and without port; "" if there was none.
 	Host string
 	// Method is the request's method.
 	Method string
-	// Path is the path as it came, byte for byte. A query is cut off before it is logged.
+	// Path is the path as received, byte for byte. A query is cut off before it is logged.
 	Path string
-	// Status is the status code of the answer.
+	// Status is the status code of the response.
 	Status int
-	// Upstream is the `host:port` that the request was forwarded to; "" when it was not.
+	// Upstream is the `host:port` to which the request was forwarded; "" if it was not forwarded.
 	Upstream string
 	// Duration is the time from the request's head to the last byte of the response's body.
 	Duration time.Duration
-	// EndedBy is the key of the clock that has cut the answer off; "" when none has.
+	// EndedBy is the key of the time-out that has cut the response off; "" if none has.
 	EndedBy string
-	// Ended is the time of the line; the zero time stands for now.
+	// Ended is the time of the line; the zero time means now.
 	Ended time.Time
 }
 
@@ -42,9 +42,9 @@ func (rec *accessRecord) ended() time.Time {
 	return rec.Ended
 }
 
-// logRequest writes the REQUEST line of a request that has ended (S-8.1). More keys may come to stand behind these,
-// never between them. An empty host or upstream is shown as `-`. The query is not logged: queries carry session
-// identifiers, tokens and other secrets.
+// logRequest writes the REQUEST line of a request that has ended (S-8.1). Later versions may add keys after these, never
+// between them. An empty host or upstream is shown as `-`. The query is not logged: queries carry session identifiers,
+// tokens and other secrets.
 func logRequest(l *eventlog.Logger, rec accessRecord) {
 	if !l.Enabled(eventlog.LevelInfo) {
 		return
@@ -64,8 +64,8 @@ func logRequest(l *eventlog.Logger, rec accessRecord) {
 	l.Write(line.End(), eventlog.Batched)
 }
 
-// logRateLimit writes the RATE_LIMIT line of a request that was answered with 429, and of the client's unlogged ones before
-// it. fail2ban bans by these lines (S-8.5).
+// logRateLimit writes the RATE_LIMIT line of a request that was answered with 429, and counts the client's unlogged ones
+// before it. fail2ban bans by these lines (S-8.5).
 func logRateLimit(l *eventlog.Logger, rec accessRecord, unlogged int) {
 	if !l.Enabled(eventlog.LevelWarn) {
 		return
@@ -82,17 +82,17 @@ func logRateLimit(l *eventlog.Logger, rec accessRecord, unlogged int) {
 	l.Write(line.End(), eventlog.AtOnce)
 }
 
-// logUpstreamError writes the UPSTREAM_ERROR line of a request that its upstream failed. A failure with the same host,
-// upstream and cause is a repeating one and written at most once in 10 s (S-8.6): that a request failed is still told
-// by its own REQUEST line, which names the upstream.
+// logUpstreamError writes the UPSTREAM_ERROR line of a request that failed because of its upstream. A failure with the same
+// host, upstream and cause is a repeating one and written at most once in 10 s (S-8.6): the failed request still has its
+// own REQUEST line, which names the upstream.
 func logUpstreamError(l *eventlog.Logger, host, upstream string, err error) {
 	cause := upstreamCause(err)
 	l.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "UPSTREAM_ERROR", Host: host, Upstream: upstream, Cause: cause}, "UPSTREAM_ERROR",
 		eventlog.Str("host", orDash(host)), eventlog.Str("upstream", orDash(upstream)), eventlog.Str("error", cause))
 }
 
-// upstreamCause is the innermost part of a network error: `connection refused` rather than a chain of prefixes that
-// repeats the address, which has a key of its own, and holds a port that differs every time.
+// upstreamCause returns the innermost part of a network error: `connection refused` rather than a chain of prefixes that
+// repeats the address, which has its own key and holds a port that differs every time.
 func upstreamCause(err error) string {
 	if err == nil {
 		return "unknown"

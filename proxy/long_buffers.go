@@ -2,15 +2,15 @@ package proxy
 
 import "sync/atomic"
 
-// maxLongBodies is how many responses may be read with a long buffer at a time. A client can leave any of them at a point
-// that it chooses, and without a bound a few bytes for each would hold 128 KiB (S-12.8). Those beyond it are read in pieces
-// of upstreamBufferBytes, which costs more system calls and is as long as a TLS record.
+// maxLongBodies is the number of responses that may be read with a long buffer at a time. A client can leave any of them at
+// a point of its choice, and without a bound a few bytes for each would hold 128 KiB (S-12.8). Others are read in pieces of
+// upstreamBufferBytes, the size of a TLS record, which costs more system calls.
 const maxLongBodies = 48
 
 // longBodies counts the responses that are read with a long buffer. A nil one has no bound.
 type longBodies struct{ taken atomic.Int32 }
 
-// take takes a long buffer, or returns nil where there are none left; with need it takes one all the same.
+// take takes a long buffer, or returns nil if none is left; with need it always takes one.
 func (l *longBodies) take(need bool) *[]byte {
 	if l != nil && l.taken.Add(1) > maxLongBodies && !need {
 		l.taken.Add(-1)

@@ -9,34 +9,34 @@ import (
 	"time"
 )
 
-// metrics holds the numbers of the process that requests and connections count, from its start on and over every reload.
-// What it says of requests is kept by site, and by a few classes: whatever clients send, the series are as many as the
-// configuration makes them.
+// metrics holds the process's numbers that requests and connections count, from its start and across every reload. Those of
+// requests are kept by site, and by a few classes: whatever clients send, the configuration alone determines the number of
+// series.
 //
-// Counting is the data path's own and not a library's: it costs a request no lock and no allocation, and each core adds
-// to memory of its own.
+// The counters are part of the data path, not of a library: counting costs a request no lock and no allocation, and each
+// core adds to its own memory.
 type metrics struct {
-	// started is when the process started, within what reading the configuration took.
+	// started is when the process started, within the time that reading the configuration took.
 	started time.Time
-	// free hands out lanes: a core that puts one back gets the same again.
+	// free hands out lanes: a core that puts one back gets the same one again.
 	free sync.Pool
-	// count is how many lanes there are.
+	// count is the number of lanes.
 	count uint32
 
 	// mu guards sites; no request takes it.
 	mu sync.Mutex
 	// sites are the series of the routes.
 	sites map[routeID]*siteSeries
-	// none is that of requests that were sent to no site.
+	// none is the series of requests that were sent to no site.
 	none *siteSeries
-	// process are the numbers that belong to no site.
+	// process holds the numbers that belong to no site.
 	process processSeries
 }
 
-// maxLanes bounds the memory of a site's numbers; more cores share lanes.
+// maxLanes bounds the memory of a site's numbers; beyond it, cores share lanes.
 const maxLanes = 16
 
-// lane is one of several places to which the same number is counted; its value is the sum over all.
+// lane is one of several places in which the same number is counted; its value is the sum over all lanes.
 type lane struct{ index uint32 }
 
 func newMetrics() *metrics {
@@ -55,9 +55,9 @@ func (m *metrics) newSeries(host string) *siteSeries {
 	return &siteSeries{host: host, lanes: make([]atomic.Pointer[siteLane], m.count)}
 }
 
-// adopt gives the routes of a configuration, before it is used, their series: a host that had one keeps it, also on another
-// listener. Those of hosts that are gone are dropped, so that reloads do not make them ever more; a request that is still
-// under way counts for nobody then.
+// adopt assigns series to the routes of a configuration before it is used. A host that had a series keeps it, also on
+// another listener. The series of hosts that are gone are dropped, so that reloads do not accumulate them; a request to one
+// of them that is still in progress then counts for no host.
 func (m *metrics) adopt(dynamic *DynamicConfig) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -74,8 +74,8 @@ func (m *metrics) adopt(dynamic *DynamicConfig) {
 	m.sites = sites
 }
 
-// inUse returns the series of requests without a site, and after it those of the sites that have had a request, in the order
-// of their hosts. A site without one costs a scrape neither bytes nor memory.
+// inUse returns the series of requests without a site, followed by those of the sites that have had a request, in the order
+// of their hosts. An unused site costs a scrape neither bytes nor memory.
 func (m *metrics) inUse() []*siteSeries {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -89,9 +89,8 @@ func (m *metrics) inUse() []*siteSeries {
 	return used
 }
 
-// siteTraffic sums up what the site has served since the process started, or since the site was added by a reload. The
-// host "" stands for the requests that were sent to no site: to unknown hosts, over the rate limit, malformed, and to the
-// health path.
+// siteTraffic sums up what the site has served since the process started, or since a reload added the site. The host ""
+// means the requests that were sent to no site: to unknown hosts, over the rate limit, malformed, and to the health path.
 func (m *metrics) siteTraffic(host string) TrafficCounts {
 	series := m.none
 	if host != "" {

@@ -6,7 +6,7 @@ import (
 )
 
 // durationBounds are the upper bounds of the buckets of every histogram: from an answer out of memory to one that a
-// person has given up. The one behind the last has no bound.
+// person has given up on. The bucket after the last has no bound.
 var durationBounds = [...]time.Duration{
 	time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
 	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
@@ -15,9 +15,9 @@ var durationBounds = [...]time.Duration{
 
 // histogramLane is one lane of a histogram of durations.
 type histogramLane struct {
-	// buckets count the durations above the bound before and not above their own.
+	// buckets count the durations above the previous bound and not above their own.
 	buckets [len(durationBounds) + 1]atomic.Uint64
-	// sum is that of all durations, in nanoseconds.
+	// sum is the sum of all durations, in nanoseconds.
 	sum atomic.Uint64
 }
 
@@ -31,7 +31,7 @@ func (h *histogramLane) observe(d time.Duration) {
 	h.sum.Add(uint64(max(d, 0)))
 }
 
-// histogramTotals are the numbers of a histogram, summed up over its lanes.
+// histogramTotals holds the numbers of a histogram, summed up over its lanes.
 type histogramTotals struct {
 	buckets [len(durationBounds) + 1]uint64
 	sum     uint64

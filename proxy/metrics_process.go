@@ -9,12 +9,12 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// processSeries are the numbers that belong to no site.
+// processSeries holds the numbers that belong to no site.
 type processSeries struct {
-	// lanes are for what every request counts.
+	// lanes hold what every request counts.
 	lanes []processLane
 
-	// What follows is rare enough, or dear enough by itself, for one number for all cores.
+	// The following events are rare enough, or costly enough by themselves, for one number for all cores.
 
 	handshakes   [len(handshakeResults)][len(tlsVersions)]atomic.Uint64
 	breaches     atomic.Uint64
@@ -40,7 +40,7 @@ const (
 	handshakeDone handshakeResult = iota
 	// handshakeFailed includes those without a certificate for the name.
 	handshakeFailed
-	// handshakeClosed is a client that left without a word, as port scanners and checks of a port do.
+	// handshakeClosed is a client that left without sending anything, as port scanners and port checks do.
 	handshakeClosed
 	handshakeLate
 )
@@ -49,7 +49,7 @@ var handshakeResults = [...]string{
 	handshakeDone: "success", handshakeFailed: "error", handshakeClosed: "closed", handshakeLate: "timeout",
 }
 
-// tlsVersions are the names of the versions that a handshake may agree on; "" where it did not come to that.
+// tlsVersions are the names of the versions on which a handshake may agree; "" if it did not get that far.
 var tlsVersions = [...]string{"", "1.2", "1.3"}
 
 // handshake counts a handshake.
@@ -67,8 +67,8 @@ func (p *processSeries) handshake(result handshakeResult, version uint16) {
 	p.handshakes[result][at].Add(1)
 }
 
-// has reports whether handshakes with the result are counted by that version: one that succeeds has a version, and one
-// whose client is gone is none of any.
+// has reports whether handshakes with the result are counted with that version: a successful one has a version, and
+// one whose client left has none.
 func (r handshakeResult) has(version int) bool {
 	switch r {
 	case handshakeDone:

@@ -9,10 +9,11 @@ import (
 // metricsPath is where the health port answers scrapes.
 const metricsPath = "/metrics"
 
-// maxScrapes is how many scrapes are answered at a time; each holds the numbers of the sites in use until its client has taken the answer.
+// maxScrapes is the number of scrapes answered at a time. Each holds the numbers of the sites in use until its client has
+// taken the answer.
 const maxScrapes = 4
 
-// scrape is where the numbers of an answer come from. All of it is read without waiting: for no request, no reload and no
+// scrape holds the sources of an answer's numbers. All of them are read without waiting for a request, a reload or an
 // upstream.
 type scrape struct {
 	dynamic   *atomic.Pointer[DynamicConfig]
@@ -21,13 +22,13 @@ type scrape struct {
 	listeners listeners
 	draining  func() bool
 
-	// series are those of the sites in use, and totals their numbers, read once for each answer.
+	// series are those of the sites in use, and totals their numbers, read once per answer.
 	series []*siteSeries
 	totals []siteTotals
 }
 
-// write writes the whole answer to out, in pieces: its size grows with the sites in use, and what a scrape holds of it
-// does not. It ends early where out fails.
+// write writes the whole answer to out, in pieces: its size grows with the sites in use, but the memory of a scrape does
+// not. It ends early if out fails.
 func (s *scrape) write(out io.Writer) {
 	s.series = s.shared.metrics.inUse()
 	s.totals = make([]siteTotals, len(s.series))
@@ -46,8 +47,8 @@ func (s *scrape) write(out io.Writer) {
 	text.flush()
 }
 
-// newMetricsHandler answers scrapes: GET and HEAD of the path were seen to. More than maxScrapes at a time are answered
-// with 503 at once.
+// newMetricsHandler answers scrapes; the caller has checked the method and the path. It answers more than maxScrapes at a
+// time with 503 at once.
 func newMetricsHandler(source scrape) http.Handler {
 	slots := make(chan struct{}, maxScrapes)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

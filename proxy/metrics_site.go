@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// methodClass is what a request's method is counted as: one that is common, or other.
+// methodClass is the class under which a request's method is counted: a common method, or other.
 type methodClass int
 
-// methodOther is every method that is not common; its name is no method's, as those of clients are in capitals or kept
-// out.
+// methodOther is every uncommon method. Its name cannot be a method: those of clients are in capitals or not counted by
+// name.
 const methodOther methodClass = 7
 
 // methodClasses are the names of the classes.
@@ -45,7 +45,7 @@ func classOfMethod(method string) methodClass {
 // statusClasses are the names of the classes of status codes: the first digit (RFC 9110, section 15).
 var statusClasses = [...]string{"1xx", "2xx", "3xx", "4xx", "5xx"}
 
-// classOfStatus returns the index of a status's class. What is no status, where an exchange has ended without any, is the
+// classOfStatus returns the index of a status's class. An invalid status, from an exchange that ended without any, is the
 // proxy's own fault and so 5xx.
 func classOfStatus(status int) int {
 	if status < 100 || status > 599 {
@@ -54,10 +54,10 @@ func classOfStatus(status int) int {
 	return status/100 - 1
 }
 
-// siteSeries are the numbers of one site.
+// siteSeries holds the numbers of one site.
 type siteSeries struct {
 	host string
-	// lanes are made when they are first counted to: a site that nobody asks for costs next to nothing.
+	// lanes are created on first use: a site without requests costs next to nothing.
 	lanes []atomic.Pointer[siteLane]
 }
 
@@ -70,7 +70,7 @@ type siteLane struct {
 	upstreamErrors atomic.Uint64
 	bytesIn        atomic.Uint64
 	bytesOut       atomic.Uint64
-	_              cpu.CacheLinePad // a neighbour on the same line would slow the cores down as one number for all does
+	_              cpu.CacheLinePad // a neighbour on the same line would slow the cores down as a single shared number does
 }
 
 // lane returns the lane of a number.
@@ -79,7 +79,7 @@ func (s *siteSeries) lane(index uint32) *siteLane {
 	if l := at.Load(); l != nil {
 		return l
 	}
-	at.CompareAndSwap(nil, new(siteLane)) // else another request was first
+	at.CompareAndSwap(nil, new(siteLane)) // if another request was first, its lane is used
 	return at.Load()
 }
 
@@ -93,14 +93,14 @@ func (s *siteSeries) used() bool {
 	return false
 }
 
-// siteTotals are the numbers of a site, summed up over its lanes.
+// siteTotals holds the numbers of a site, summed up over its lanes.
 type siteTotals struct {
 	requests                          [len(methodClasses)][len(statusClasses)]uint64
 	duration, connect, response       histogramTotals
 	upstreamErrors, bytesIn, bytesOut uint64
 }
 
-// sum reads the numbers of all lanes. Requests that end meanwhile may be in some of them and not yet in others.
+// sum reads the numbers of all lanes. Requests that end meanwhile may be in some of the numbers and not yet in others.
 func (s *siteSeries) sum() siteTotals {
 	var total siteTotals
 	for i := range s.lanes {
@@ -123,8 +123,8 @@ func (s *siteSeries) sum() siteTotals {
 	return total
 }
 
-// request counts a request that has ended: all that is known of it is counted here and nowhere else, whatever protocol
-// the client speaks. took is the time from its head to its end.
+// request counts a request that has ended. Everything known about it is counted only here, whatever protocol the client
+// speaks. took is the time from its head to its end.
 func (m *metrics) request(x *exchange, took time.Duration) {
 	series := m.none
 	if x.route != nil && x.route.series != nil {
@@ -133,7 +133,7 @@ func (m *metrics) request(x *exchange, took time.Duration) {
 	at := m.free.Get().(*lane)
 	l := series.lane(at.index)
 	l.requests[classOfMethod(x.request.Method)][classOfStatus(x.status)].Add(1)
-	if x.status != http.StatusSwitchingProtocols { // a tunnel lasts as long as somebody is there
+	if x.status != http.StatusSwitchingProtocols { // a tunnel lasts as long as its ends want
 		l.duration.observe(took)
 	}
 	m.process.lanes[at.index].protocols[x.request.Protocol].Add(1)
@@ -158,8 +158,8 @@ func (m *metrics) request(x *exchange, took time.Duration) {
 	m.free.Put(at)
 }
 
-// refused counts a request that was given up before it became an exchange, as one that was answered with that status. limited
-// reports that the client had no token left for it.
+// refused counts a request that was given up before it became an exchange, as if it was answered with that status. limited
+// reports whether the client had no token left for it.
 func (m *metrics) refused(protocol Protocol, status int, limited bool) {
 	x := exchange{request: &Request{Protocol: protocol, Method: "-"}, status: status}
 	if x.limited = limited; limited {

@@ -1,6 +1,6 @@
 package proxy
 
-// metricKind is the type of a family in Prometheus' terms.
+// metricKind is the type of a metric family in Prometheus' terms.
 type metricKind string
 
 const (
@@ -14,13 +14,14 @@ type metricFamily struct {
 	name   string
 	kind   metricKind
 	labels []string
-	// help is one sentence on what it counts, without its end.
+	// help is one sentence on what it counts, without the full stop.
 	help string
 	// write writes the samples.
 	write func(s *scrape, t *metricsText)
 }
 
-// metricFamilies is the one table of what GET /metrics answers, in this order. docs/metrics.md has the same rows.
+// metricFamilies returns the table of all metrics that GET /metrics returns, in this order. docs/metrics.md has the
+// same rows.
 func metricFamilies() []metricFamily {
 	return []metricFamily{
 		{"reverse_proxy_requests_total", counterMetric, []string{"site", "method", "status"},

@@ -7,22 +7,23 @@ import (
 	"time"
 )
 
-// metricsContentType is the type of Prometheus' text format, which all versions of it and OpenMetrics' scrapers take.
+// metricsContentType is the type of Prometheus' text format, which all versions of Prometheus and scrapers for
+// OpenMetrics accept.
 const metricsContentType = "text/plain; version=0.0.4; charset=utf-8"
 
-// metricsPiece is the size from which on a part of an answer is written out.
+// metricsPiece is the size at which a part of an answer is written out.
 const metricsPiece = 32 << 10
 
 // metricsText writes a scrape's answer, in Prometheus' text format.
 type metricsText struct {
-	// out is where pieces of the answer go, and failed is set when it takes no more.
+	// out receives the pieces of the answer, and failed is set once it accepts no more.
 	out    io.Writer
 	failed bool
-	// buf is the piece that is not yet written.
+	// buf is the piece that is not written yet.
 	buf []byte
-	// family is the one whose samples are written.
+	// family is the family whose samples are being written.
 	family *metricFamily
-	// bounds are the texts of the histograms' bounds, made at the first.
+	// bounds are the texts of the histograms' bounds, created for the first one.
 	bounds []string
 }
 
@@ -35,7 +36,7 @@ func (t *metricsText) flush() {
 	t.buf = t.buf[:0]
 }
 
-// endLine ends a line, and writes the piece out when it is large enough.
+// endLine ends a line, and writes the piece out if it is large enough.
 func (t *metricsText) endLine() {
 	t.buf = append(t.buf, '\n')
 	if len(t.buf) >= metricsPiece {
@@ -57,17 +58,17 @@ func (t *metricsText) begin(family *metricFamily) {
 	}
 }
 
-// count writes the sample of a whole number, with a value for each label of the family.
+// count writes a sample with an integer value, and a value for each label of the family.
 func (t *metricsText) count(n uint64, values ...string) {
 	t.name("", values, "")
 	t.buf = strconv.AppendUint(t.buf, n, 10)
 	t.endLine()
 }
 
-// size is count for what is an int, and not below 0.
+// size is count for an int; it writes 0 for a negative one.
 func (t *metricsText) size(n int, values ...string) { t.count(uint64(max(n, 0)), values...) }
 
-// number writes the sample of any number.
+// number writes a sample with any value.
 func (t *metricsText) number(n float64, values ...string) {
 	t.name("", values, "")
 	t.float(n)
@@ -148,7 +149,7 @@ func (t *metricsText) label(separator byte, name, value string) {
 	t.buf = append(t.buf, '"')
 }
 
-// isPlainLabel reports whether a value stands in an answer as it is.
+// isPlainLabel reports whether a value needs no escapes.
 func isPlainLabel(value string) bool {
 	for i := range len(value) {
 		if c := value[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {

@@ -8,10 +8,11 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// The functions of the table that write what belongs to requests, by site.
+// The functions of the table that write the numbers of requests, by site.
 
-// writeRequests writes the requests. A method that a site has not seen has no series, but GET: so that the failures of
-// one that it has seen are there before the first, and a rate sees that one too.
+// writeRequests writes the requests. A method that a site has not seen has no series, except GET. All series of a
+// method appear with its first request, so that the failures are there before the first one, and a rate sees that one
+// too.
 func writeRequests(s *scrape, t *metricsText) {
 	for i, series := range s.series {
 		for method, classes := range s.totals[i].requests {
@@ -51,7 +52,7 @@ func writeBytesOut(s *scrape, t *metricsText) {
 	}
 }
 
-// The first of the series is that of requests without a site, and so without an upstream.
+// The first element of the series is that of requests without a site, and so without an upstream.
 
 func writeConnects(s *scrape, t *metricsText) {
 	for i, series := range s.series[1:] {
@@ -71,7 +72,7 @@ func writeUpstreamErrors(s *scrape, t *metricsText) {
 	}
 }
 
-// writeUpstreamConnections sums up the pools by address: one address may be spoken to in both schemes.
+// writeUpstreamConnections sums up the pools by address: one address may be used with both schemes.
 func writeUpstreamConnections(s *scrape, t *metricsText) {
 	sizes := s.shared.upstreams.sizes()
 	addresses := make([]string, 0, len(sizes))
@@ -141,7 +142,7 @@ func writeHandshakes(s *scrape, t *metricsText) {
 	}
 }
 
-// writeExpiries writes the first expiry where two certificates of a listener are for the same name, as with an ECDSA and
+// writeExpiries writes the earlier expiry if two certificates of a listener are for the same name, as with an ECDSA and
 // an RSA key.
 func writeExpiries(s *scrape, t *metricsText) {
 	type key struct{ listener, name, source string }

@@ -12,7 +12,7 @@ import (
 	"reverse-proxy/proxy/cert"
 )
 
-// The functions of the table that write what belongs to the daemon and its process.
+// The functions of the table that write the numbers of the daemon and its process.
 
 func writeACMEAttempts(s *scrape, t *metricsText) {
 	var attempts cert.Attempts
@@ -65,7 +65,7 @@ func writeBuild(_ *scrape, t *metricsText) {
 	t.count(1, build.Version, build.Revision, build.GoVersion)
 }
 
-// What the system does not tell is left out.
+// Numbers that the system does not provide are left out.
 
 func writeCPU(_ *scrape, t *metricsText) {
 	var usage syscall.Rusage

@@ -17,10 +17,10 @@ import (
 // daemon.
 const notifyTimeout = time.Second
 
-// notifyState is how far the service manager has been told the daemon to be.
+// notifyState is the daemon's state as last reported to the service manager.
 type notifyState int
 
-// The states, in the order in which a daemon goes through them; reloading leads back to ready.
+// The states, in the order in which a daemon passes through them; reloading leads back to ready.
 const (
 	notifyStarting notifyState = iota
 	notifyReady
@@ -28,23 +28,23 @@ const (
 	notifyStopping
 )
 
-// notifier tells the service manager about the daemon's state by the protocol of sd_notify(3) (S-4.5). Without
+// notifier reports the daemon's state to the service manager with the protocol of sd_notify(3) (S-4.5). Without
 // NOTIFY_SOCKET it does nothing. Each change of state and its message happen under one lock, so that READY=1 can never
-// follow STOPPING=1. After Ready a message that cannot be sent is lost in silence: the daemon's work is to serve. It
+// follow STOPPING=1. After Ready a message that cannot be sent is silently lost: the daemon's work is to serve. A notifier
 // is safe for concurrent use.
 type notifier struct {
-	// socket is the address from NOTIFY_SOCKET, "" for none.
+	// socket is the address from NOTIFY_SOCKET, or "".
 	socket string
 	mu     sync.Mutex
 	state  notifyState
 }
 
-// newNotifier makes a notifier for the service manager that NOTIFY_SOCKET names.
+// newNotifier returns a notifier for the service manager that NOTIFY_SOCKET names.
 func newNotifier() *notifier { return &notifier{socket: os.Getenv("NOTIFY_SOCKET")} }
 
-// Ready says that startup is complete, with text for the status line. It returns an error, and the daemon remains starting, when NOTIFY_SOCKET is set
-// and the message cannot be sent: the service manager would wait for it in vain and kill the daemon. Only the first
-// call in the starting state does anything.
+// Ready reports that startup is complete, with text for the status line. If NOTIFY_SOCKET is set and the message cannot be
+// sent, it returns an error and the state remains starting: the service manager would wait for the message in vain and kill
+// the daemon. Only the first call in the starting state does anything.
 func (n *notifier) Ready(text string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -66,7 +66,7 @@ func (n *notifier) Status(text string) {
 	n.send(notifyStatusLine(text))
 }
 
-// Reloading says that a reload has begun, with the time of its beginning, which Type=notify-reload demands in the same
+// Reloading reports that a reload has begun, with the time of its beginning, which Type=notify-reload requires in the same
 // message. It does nothing unless the daemon is ready.
 func (n *notifier) Reloading() {
 	n.mu.Lock()
@@ -78,8 +78,8 @@ func (n *notifier) Reloading() {
 	n.send(daemon.SdNotifyReloading + "\n" + strings.TrimSpace(daemon.SdNotifyMonotonicUsec()))
 }
 
-// Reloaded says that the reload has ended, with text for the status line. The protocol knows no failed reload: text is
-// the place to say so. It does nothing unless Reloading came before and the daemon has not begun to stop since.
+// Reloaded reports that the reload has ended, with text for the status line. The protocol has no failed reload: text is the
+// place to say so. It does nothing unless Reloading came before and the daemon has not begun to stop since.
 func (n *notifier) Reloaded(text string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -90,8 +90,8 @@ func (n *notifier) Reloaded(text string) {
 	n.send(daemon.SdNotifyReady + "\n" + notifyStatusLine(text))
 }
 
-// Stopping says that the daemon has begun to end, with text for the status line, and that this may take so long: the
-// configuration, and not the unit, says when a shutdown is too slow. From then on there is no other state.
+// Stopping reports that the daemon has begun to stop, with text for the status line, and how long that may take: the
+// configuration, not the unit, decides when a shutdown is too slow. No other state follows.
 func (n *notifier) Stopping(text string, within time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -102,8 +102,8 @@ func (n *notifier) Stopping(text string, within time.Duration) {
 	n.send(daemon.SdNotifyStopping + "\n" + notifyStatusLine(text) + "\n" + extendTimeout(within))
 }
 
-// ExtendTimeout asks the service manager to wait for the present start, reload or stop until d from now, while
-// something slow such as ACME goes on.
+// ExtendTimeout asks the service manager to wait for the present start, reload or stop until d from now, while a slow
+// operation such as ACME is in progress.
 func (n *notifier) ExtendTimeout(d time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -114,8 +114,7 @@ func extendTimeout(d time.Duration) string {
 	return "EXTEND_TIMEOUT_USEC=" + strconv.FormatInt(d.Microseconds(), 10)
 }
 
-// send sends one message as one datagram. The caller holds the lock. daemon.SdNotify would do the same without a time
-// limit.
+// send sends one message as one datagram. The caller holds the lock. daemon.SdNotify does the same without a time limit.
 func (n *notifier) send(message string) error {
 	if n.socket == "" {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// contain is deferred by every goroutine that handles bytes of clients or upstreams: a mistake of ours that one of them
-// finds ends their connection and not the process. It logs the panic with its stack and calls undo, which must not rely on
+// contain is deferred by every goroutine that handles bytes of clients or upstreams: if those bytes expose a bug of ours,
+// that ends their connection and not the process. It logs the panic with its stack and calls undo, which must not rely on
 // anything that the goroutine had begun.
 func contain(log *eventlog.Logger, clientIP string, undo func()) {
 	reason := recover()

@@ -16,24 +16,24 @@ import (
 // acmeChallengePrefix is where a CA fetches an HTTP-01 key authorization (RFC 8555, section 8.3).
 const acmeChallengePrefix = "/.well-known/acme-challenge/"
 
-// redirector answers the requests of a redirect port (S-13): the CA's validations in ACME mode, also before step 8, and a
-// redirect to https for everything else. It proxies nothing.
+// redirector answers the requests of a redirect port (S-13): the CA's validations in ACME mode, also before step 8, and
+// everything else with a redirect to https. It proxies nothing.
 type redirector struct {
 	httpsPort int
 	source    cert.Source
 	gate      *gate
 	log       *eventlog.Logger
 	dates     dateText
-	// bodyIdle is how long an answer may stand still.
+	// bodyIdle is how long an answer may make no progress.
 	bodyIdle time.Duration
 }
 
-// newRedirector makes the redirector of a listener whose certificates come from source.
+// newRedirector returns the redirector of a listener whose certificates come from source.
 func newRedirector(httpsPort int, source cert.Source, g *gate, log *eventlog.Logger, bodyIdle time.Duration) *redirector {
 	return &redirector{httpsPort: httpsPort, source: source, gate: g, log: log, bodyIdle: bodyIdle}
 }
 
-// handle implements requestHandler. Every answer is the last of its connection: the client's next request goes to another
+// handle implements requestHandler. Every answer is the last on its connection: the client's next request goes to another
 // port.
 func (r *redirector) handle(x *exchange) {
 	x.turn.give()
@@ -60,7 +60,7 @@ func (r *redirector) refuse(x *exchange, a *answer, reason string) {
 	x.send(a)
 }
 
-// lastAnswer is the answer of a status, after which the connection ends.
+// lastAnswer returns an answer with the given status, after which the connection ends.
 func lastAnswer(status int) *answer { return &answer{status: status, closing: true} }
 
 // challenge answers a CA's validation.
@@ -95,7 +95,7 @@ func (r *redirector) redirect(request *Request) *answer {
 	return a
 }
 
-// waitAtGate waits until the daemon serves. It returns false when the client was held for too long or has left.
+// waitAtGate waits until the daemon serves. It returns false if the client was held for too long or has left.
 func (r *redirector) waitAtGate(x *exchange) bool {
 	if r.gate.isOpen() {
 		return true
@@ -106,6 +106,6 @@ func (r *redirector) waitAtGate(x *exchange) bool {
 	return x.watch.Set(deadline.PhaseUpstream, r.gate.patience+time.Second) && x.dialing(letGo) && r.gate.wait(ctx) == nil
 }
 
-// isTargetByte accepts what may stand in a Location besides the delimiters of a URI: visible ASCII. Nothing that could
-// end the line, or that a client would have had to encode, is repeated.
+// isTargetByte reports whether a byte may occur in a Location apart from the delimiters of a URI: visible ASCII. Bytes
+// that could end the line, or that a client would have had to encode, are not repeated.
 func isTargetByte(c byte) bool { return c > ' ' && c < 0x7f }

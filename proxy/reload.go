@@ -9,9 +9,9 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// Reload puts the configuration file, as it is now, to use: it is what SIGHUP, the admin socket and `reverse-proxy
-// reload` all run (S-3.2). Reloads are serialised; one that had to wait reads the file when its turn comes (S-3.3).
-// Either the whole dynamic part changes or nothing does. No connection and no client's bucket is touched (S-3.6).
+// Reload puts the configuration file to use in its present state: SIGHUP, the admin socket and `reverse-proxy reload`
+// all call it (S-3.2). Reloads are serialised; one that had to wait reads the file when its turn comes (S-3.3). Either
+// the whole dynamic part changes or nothing does. No connection and no client's bucket is touched (S-3.6).
 func (d *Daemon) Reload() ReloadResult {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
@@ -22,14 +22,14 @@ func (d *Daemon) Reload() ReloadResult {
 	}
 	result, drift := d.reloadResult(prepared, err)
 	d.remember(result)
-	d.logReload(result, drift, err) // who reads it in the log finds it in `status` too
+	d.logReload(result, drift, err) // whatever is in the log is already in `status`
 	d.notify.Reloaded(d.reloadText(result))
 	return result
 }
 
-// Diff tells what Reload would do with the file as it is now, and does nothing: no line is logged, the service manager
-// hears nothing, and no drift counts as reported. It takes its turn among the reloads, so that it never compares with
-// half of one.
+// Diff returns what Reload would do with the present file, and does nothing: it logs no line, tells the service
+// manager nothing, and counts no drift as reported. It takes its turn among the reloads, so that it never compares
+// with a half-done reload.
 func (d *Daemon) Diff() DiffResult {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
@@ -52,7 +52,7 @@ type preparedReload struct {
 	difference Difference
 }
 
-// prepareReload reads, parses and validates the file, and makes ready everything that could fail. It changes nothing.
+// prepareReload reads, parses and validates the file, and prepares everything that could fail. It changes nothing.
 func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
 	defer func() { err = d.sandbox.explain(err) }()
 	select {
@@ -87,8 +87,8 @@ func (d *Daemon) apply(prepared *preparedReload) {
 	d.shared.upstreams.names.refreshAll()
 }
 
-// newDrift returns what of the drift has not been reported yet, and remembers it (S-3.4). Drift that went away is
-// forgotten, and reported again should it come back.
+// newDrift returns the drift that has not been reported yet, and remembers it (S-3.4). Drift that went away is
+// forgotten, and reported again if it comes back.
 func (d *Daemon) newDrift(all []config.Drift) []config.Drift {
 	var fresh []config.Drift
 	reported := make(map[string]string, len(all))
@@ -102,8 +102,8 @@ func (d *Daemon) newDrift(all []config.Drift) []config.Drift {
 	return fresh
 }
 
-// reloadResult makes the answer for whoever asked, and returns what of the drift is to be reported. prepared was applied,
-// and is nil with an error.
+// reloadResult returns the answer for the requester, and the drift to report. prepared was applied, and is nil with an
+// error.
 func (d *Daemon) reloadResult(prepared *preparedReload, err error) (ReloadResult, []config.Drift) {
 	if err != nil {
 		lines := errorLines(err)
@@ -145,7 +145,7 @@ func (d *Daemon) logReload(result ReloadResult, drift []config.Drift, err error)
 	}
 }
 
-// refusalText is the message about a file that was refused with these errors.
+// refusalText is the message about a file that was refused because of these errors.
 func (d *Daemon) refusalText(outcome string, errors []string) string {
 	return fmt.Sprintf("%s: %s; %s in the configuration", d.config.Path, outcome, config.Count(len(errors), "error"))
 }
@@ -162,7 +162,7 @@ func logConfigErrors(log *eventlog.Logger, err error) {
 	}
 }
 
-// reloadText is what `systemctl status` shows after a reload; the protocol has no other word for one that failed.
+// reloadText is what `systemctl status` shows after a reload; the protocol has no other way to report a failed one.
 func (d *Daemon) reloadText(result ReloadResult) string {
 	if result.Status != adminStatusOK {
 		return "reload failed, the old configuration serves on: " + result.Errors[0]

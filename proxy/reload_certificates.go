@@ -7,7 +7,7 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// certificates lists what all listeners have in use.
+// certificates lists the certificates that all listeners use.
 func (all listeners) certificates() []cert.Info {
 	var infos []cert.Info
 	for _, l := range all {
@@ -16,7 +16,8 @@ func (all listeners) certificates() []cert.Info {
 	return infos
 }
 
-// tables are the certificates in use, by the listeners' index; nil for one that a reload does not change.
+// tables returns the certificates in use by listener index; nil for a listener whose certificates a reload does not
+// change.
 func (all listeners) tables() []*cert.Table {
 	tables := make([]*cert.Table, len(all))
 	for i, l := range all {
@@ -25,8 +26,8 @@ func (all listeners) tables() []*cert.Table {
 	return tables
 }
 
-// prepareCertificates reads or makes anew the certificates of every listener that can change at a reload (S-3.5). With
-// an error, and before they are committed, nothing has changed.
+// prepareCertificates reads or regenerates the certificates of every listener that can change at a reload (S-3.5).
+// After an error, and before the commit, nothing has changed.
 func (all listeners) prepareCertificates(dynamic *DynamicConfig) (cert.PreparedAll, error) {
 	tables := make(cert.PreparedAll, len(all))
 	var problems config.Errors

@@ -7,16 +7,15 @@ import (
 	"time"
 )
 
-// The bounds of what is remembered of earlier reloads: a pipeline that reloads a bad file every minute costs a fixed
-// amount of memory.
+// Bounds of the history of reloads: a pipeline that reloads a bad file every minute costs a fixed amount of memory.
 const (
-	// maxReloadHistory is how many reloads are remembered.
+	// maxReloadHistory is the number of reloads remembered.
 	maxReloadHistory = 10
-	// maxHistoryErrors is how many errors are remembered of each; those of the last one are all there.
+	// maxHistoryErrors is the number of errors remembered of each; the last reload keeps all of them.
 	maxHistoryErrors = 10
 )
 
-// ReloadStatus says how a reload ended, by whatever way it was asked for.
+// ReloadStatus describes how a reload ended, however it was requested.
 type ReloadStatus struct {
 	// Time is when it ended.
 	Time time.Time `json:"time"`
@@ -34,7 +33,7 @@ type reloadHistory struct {
 	entries []ReloadStatus
 }
 
-// add remembers one.
+// add adds a reload.
 func (h *reloadHistory) add(entry ReloadStatus) {
 	if len(entry.Errors) > maxHistoryErrors {
 		left := len(entry.Errors) - maxHistoryErrors
@@ -48,7 +47,7 @@ func (h *reloadHistory) add(entry ReloadStatus) {
 	}
 }
 
-// latest lists them, the last one first.
+// latest returns them, the last one first.
 func (h *reloadHistory) latest() []ReloadStatus {
 	h.mu.Lock()
 	defer h.mu.Unlock()

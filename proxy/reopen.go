@@ -14,13 +14,13 @@ type ReopenResult struct {
 	Status string `json:"status"`
 	// Message says why the new file cannot be opened; "" if it was.
 	Message string `json:"message,omitempty"`
-	// Path is the configuration file that the daemon runs.
+	// Path is the daemon's configuration file.
 	Path string `json:"path"`
 	// LogFilePath is logging.log_file_path; "" if it is not set.
 	LogFilePath string `json:"log_file_path"`
 }
 
-// ReopenLog opens the log file anew and logs whether that worked (S-8.3). SIGUSR1 and the admin command `reopen` call it.
+// ReopenLog reopens the log file and logs whether that worked (S-8.3). SIGUSR1 and the admin command `reopen` call it.
 func (d *Daemon) ReopenLog() ReopenResult {
 	result := ReopenResult{Status: adminStatusOK, Path: d.config.Path, LogFilePath: d.config.Logging.FilePath}
 	if err := d.shared.log.Reopen(); err != nil {

@@ -15,21 +15,22 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// sandboxUnavailable is the state of a sandbox that the kernel does not offer, next to config.SandboxOn and config.SandboxOff.
+// sandboxUnavailable is the state of a sandbox that the kernel does not support, next to config.SandboxOn and
+// config.SandboxOff.
 const sandboxUnavailable = "unavailable"
 
-// SandboxStatus says what the process has given up.
+// SandboxStatus describes what the process has given up.
 type SandboxStatus struct {
-	// State is "on", "off" by the configuration, or "unavailable" where the kernel has no Landlock, or not for us; new
-	// privileges are given up then all the same.
+	// State is "on", "off" by the configuration, or "unavailable" if the kernel has no Landlock or refuses it; the process
+	// then still gives up gaining privileges.
 	State string `json:"state"`
-	// LandlockABI is the kernel's version of Landlock; later ones restrict more. 0 while the state is not "on".
+	// LandlockABI is the kernel's version of Landlock; later ones restrict more. It is 0 unless the state is "on".
 	LandlockABI int `json:"landlock_abi,omitempty"`
 	// Error is why it is unavailable.
 	Error string `json:"error,omitempty"`
 }
 
-// text renders the state for people. It is untrusted where it comes from a daemon.
+// text renders the state for people. A state that comes from a daemon is untrusted.
 func (s SandboxStatus) text() string {
 	switch {
 	case s.Error != "":
@@ -42,16 +43,16 @@ func (s SandboxStatus) text() string {
 
 // What is restricted. A right that the kernel does not know yet is left out (best effort).
 const (
-	// sandboxFS is every right in the file system of Landlock's ABI 9; the table gives some back.
+	// sandboxFS is every file system right of Landlock's ABI 9; the table gives some back.
 	sandboxFS = landlock.AccessFSSet(1<<17 - 1)
-	// sandboxNet is binding a TCP port: all that the daemon has are bound. Connecting is what a proxy does. Landlock's ABI 7
-	// knows neither MPTCP nor UDP, which the names of upstreams need anyway.
+	// sandboxNet is binding a TCP port: all of the daemon's ports are bound by then. Connecting is what a proxy does.
+	// Landlock's ABI 7 knows neither MPTCP nor UDP, which the names of upstreams need anyway.
 	sandboxNet = landlock.AccessNetSet(ll.AccessNetBindTCP)
 )
 
-// confine makes the process, with all its threads and for good, unable to gain privileges and to do in the file system
-// and with sockets anything but what the table says (Landlock, landlock(7)). It does what the kernel can and never fails:
-// a proxy that serves without a sandbox is better than none, and the result says so.
+// confine irrevocably prevents the process, with all its threads, from gaining privileges and from any use of the file
+// system and of sockets that the table does not allow (Landlock, landlock(7)). It does what the kernel supports and never
+// fails: a proxy that serves without a sandbox is better than none, and the result says so.
 func confine(cfg *config.Config, table []sandboxRow) SandboxStatus {
 	if !cfg.Sandbox {
 		return SandboxStatus{State: config.SandboxOff}
@@ -80,7 +81,7 @@ func confine(cfg *config.Config, table []sandboxRow) SandboxStatus {
 	return SandboxStatus{State: config.SandboxOn, LandlockABI: abi}
 }
 
-// landlockCause says why there is no Landlock.
+// landlockCause says why Landlock is unavailable.
 func landlockCause(err error) string {
 	switch {
 	case errors.Is(err, unix.ENOSYS):
@@ -93,7 +94,7 @@ func landlockCause(err error) string {
 	return err.Error()
 }
 
-// explain adds to the errors of a reload what the sandbox may have to do with them.
+// explain adds to the errors of a reload how the sandbox may have caused them.
 func (s SandboxStatus) explain(err error) error {
 	var refused config.Errors
 	if s.State != config.SandboxOn || !errors.As(err, &refused) {
@@ -108,7 +109,7 @@ func (s SandboxStatus) explain(err error) error {
 	return explained
 }
 
-// log tells the state once.
+// log logs the state once.
 func (s SandboxStatus) log(log *eventlog.Logger) {
 	switch s.State {
 	case config.SandboxOn:

@@ -26,8 +26,8 @@ type sharedState struct {
 	tasks sync.WaitGroup
 }
 
-// newSharedState opens the log and makes the limiter, which keeps its state over reloads (S-3.6), and the upstream
-// client. The error names the key of the log file.
+// newSharedState opens the log and creates the limiter, which keeps its state across reloads (S-3.6), and the
+// upstreams. The error names the key of the log file.
 func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) {
 	log, err := eventlog.New(cfg.Logging, stdout)
 	if err != nil {
@@ -51,8 +51,8 @@ func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) 
 	return shared, nil
 }
 
-// close cuts the connections of clients, ends the idle upstream connections and writes out the log. A log that cannot be
-// written any more has nowhere to report it to.
+// close cuts the clients' connections, closes the idle upstream connections and writes out the log. An error of the log
+// cannot be reported anywhere.
 func (s *sharedState) close() {
 	s.conns.close()
 	s.stop()

@@ -9,16 +9,17 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// shutdownSpare is what a shutdown takes at most besides the wait for requests: a log on a slow disk is written out.
+// shutdownSpare is the most that a shutdown takes in addition to the wait for requests, such as writing out a log on a slow
+// disk.
 const shutdownSpare = 10 * time.Second
 
-// cutTime is how long a shutdown waits at most for the exchanges that it has cut to end and be logged. It takes milliseconds
+// cutTime is the longest that a shutdown waits for the exchanges that it has cut to end and be logged. It takes milliseconds
 // unless something is stuck.
 const cutTime = 5 * time.Second
 
-// shutdown ends the daemon in the order of S-11.1: make answers the last of their connections, stop accepting, close idle
-// connections, wait for requests in flight, cut the rest and wait for their log lines, end the background tasks, remove the
-// admin socket, write out the log.
+// shutdown ends the daemon in the order of S-11.1: it makes responses the last on their connections, stops accepting, closes
+// idle connections, waits for requests in flight, cuts the rest and waits for their log lines, ends the background tasks,
+// removes the admin socket, and writes out the log.
 func (d *Daemon) shutdown() {
 	signal.Ignore(syscall.SIGHUP) // after signal.Stop its default action would kill the process during the drain
 	d.health.drain()              // 503 from now on, so that a balancer leaves (S-9.2)

@@ -8,7 +8,7 @@ import (
 
 // handleSignals acts on the process's signals (S-11): SIGHUP reloads, SIGUSR1 reopens the log, the first SIGTERM or
 // SIGINT begins the shutdown and the second ends its wait. It never blocks on what it starts, so that a signal to stop
-// is heard during a slow reload.
+// takes effect during a slow reload.
 func (d *Daemon) handleSignals(ctx context.Context, signals <-chan os.Signal) {
 	stopping, hurrying := false, false
 	for {
@@ -22,7 +22,7 @@ func (d *Daemon) handleSignals(ctx context.Context, signals <-chan os.Signal) {
 		case syscall.SIGHUP:
 			select {
 			case d.reloadRequests <- struct{}{}:
-			default: // one waits already, and will read the file when its turn comes
+			default: // one is already waiting, and will read the file when its turn comes
 			}
 		case syscall.SIGUSR1:
 			d.ReopenLog()
@@ -39,7 +39,7 @@ func (d *Daemon) handleSignals(ctx context.Context, signals <-chan os.Signal) {
 	}
 }
 
-// reloadOnRequest runs the reloads that SIGHUP asks for, one after the other.
+// reloadOnRequest runs the reloads requested by SIGHUP, one after the other.
 func (d *Daemon) reloadOnRequest(ctx context.Context) {
 	for {
 		select {

@@ -20,7 +20,7 @@ import (
 type siteServer struct {
 	listener int
 	address  string
-	// port is the port of the listener, for fields that name it.
+	// port is the listener's port, for fields that name it.
 	port string
 	// handler answers requests over HTTP/1, and pipeline those over HTTP/2.
 	handler  requestHandler
@@ -36,19 +36,19 @@ type siteServer struct {
 	conns         sync.WaitGroup
 }
 
-// requestHandler answers what comes over HTTP/1.
+// requestHandler answers requests over HTTP/1.
 type requestHandler interface {
-	// handle answers a request. It returns when the last byte of the response was given to the client's side; x.abort then
-	// says whether the connection has to be cut.
+	// handle answers a request. It returns once the last byte of the response was given to the client's side; x.abort then
+	// reports whether the connection has to be cut.
 	handle(x *exchange)
-	// refuse gives the answer to what is no request; reason is for the log.
+	// refuse answers what is not a valid request; reason is for the log.
 	refuse(x *exchange, a *answer, reason string)
 }
 
-// redirects reports whether the server is that of a redirect port.
+// redirects reports whether the server belongs to a redirect port.
 func (s *siteServer) redirects() bool { return s.tls == nil }
 
-// bodyIdle returns how long bytes of a body may stand still.
+// bodyIdle returns how long a body may make no progress.
 func (s *siteServer) bodyIdle() time.Duration {
 	if s.pipeline != nil {
 		return s.pipeline.bodyIdle
@@ -59,10 +59,10 @@ func (s *siteServer) bodyIdle() time.Duration {
 	return s.idleTimeout
 }
 
-// draining reports whether connections are to end with the request in flight.
+// draining reports whether connections have to end with the request in flight.
 func (s *siteServer) draining() bool { return s.isDraining.Load() }
 
-// serve accepts connections until the listener is closed, which is no error.
+// serve accepts connections until the listener is closed, which is not an error.
 func (s *siteServer) serve(ln net.Listener) error {
 	for {
 		conn, err := ln.Accept()
@@ -79,7 +79,7 @@ func (s *siteServer) serve(ln net.Listener) error {
 		t, acceptOn := s.registry.admit(limit.NewKey(peerOf(tcp)))
 		if !acceptOn {
 			switch t.wait() {
-			case refused: // at once: others may wait behind it
+			case refused: // at once: other connections may wait after it
 				s.refuse(tcp, t)
 				continue
 			case ended:
@@ -91,7 +91,7 @@ func (s *siteServer) serve(ln net.Listener) error {
 	}
 }
 
-// serveConn serves a connection that was accepted, when there is room for it.
+// serveConn serves an accepted connection once there is room for it.
 func (s *siteServer) serveConn(tcp *net.TCPConn, t *ticket) {
 	switch t.wait() {
 	case refused:
@@ -112,7 +112,7 @@ func (s *siteServer) serveConn(tcp *net.TCPConn, t *ticket) {
 		c.close()
 		return
 	}
-	// In a goroutine of its own, whose stack is not as large as a handshake makes it.
+	// It has its own goroutine, whose stack is not as large as a handshake makes it.
 	s.conns.Go(func() {
 		defer c.close()
 		defer contain(s.log, c.clientText, func() { c.cut(errShuttingDown) })
@@ -120,17 +120,17 @@ func (s *siteServer) serveConn(tcp *net.TCPConn, t *ticket) {
 	})
 }
 
-// refuse resets a connection that there is no room for because its client holds its share of all connections. A reset
-// leaves nothing behind in the kernel.
+// refuse resets a connection for which there is no room because its client holds its share of all connections. A reset
+// leaves nothing in the kernel.
 func (s *siteServer) refuse(tcp *net.TCPConn, t *ticket) {
 	client := peerOf(tcp)
-	_ = tcp.SetLinger(0) // fails only where the connection is gone already
+	_ = tcp.SetLinger(0) // fails only if the connection is already gone
 	_ = tcp.Close()
 	s.log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "share", Host: shareHolder(client)}, "CONNECTION_REFUSED",
 		eventlog.Addr("client_ip", client), eventlog.Str("limit", "max_connections_per_client"), eventlog.Int("held", t.held), eventlog.Int("share", s.registry.share))
 }
 
-// logCut returns the function that logs the connections that are cut because their clients hold more than their share.
+// logCut returns a function that logs connections that are cut because their clients hold more than their share.
 func logCut(log *eventlog.Logger, share int) func(client netip.Addr, held int) {
 	return func(client netip.Addr, held int) {
 		log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "over share", Host: shareHolder(client)}, "CONNECTION_CUT",
@@ -138,7 +138,7 @@ func logCut(log *eventlog.Logger, share int) func(client netip.Addr, held int) {
 	}
 }
 
-// shareHolder names the client that a share is of: an IPv4 address, or the /64 of an IPv6 one.
+// shareHolder names the client to which a share belongs: an IPv4 address, or the /64 of an IPv6 one.
 func shareHolder(client netip.Addr) string {
 	if !client.Is6() {
 		return client.String()
@@ -158,7 +158,7 @@ func peerOf(tcp *net.TCPConn) netip.Addr {
 	return netip.Addr{}
 }
 
-// handshakeFailed logs a handshake that was not completed: any scanner causes some, and so at debug.
+// handshakeFailed logs an incomplete handshake, at debug level because any scanner causes some.
 func (s *siteServer) handshakeFailed(c *clientConn, err error) {
 	if errors.Is(err, io.EOF) || !s.log.Enabled(eventlog.LevelDebug) {
 		return
@@ -184,5 +184,5 @@ func (s *siteServer) countHandshake(c *clientConn, err error) {
 // shutdown makes connections end with their request in flight.
 func (s *siteServer) shutdown() { s.isDraining.Store(true) }
 
-// pastDeadline makes what is blocked return.
+// pastDeadline makes blocked calls return.
 var pastDeadline = time.Unix(1, 0)

@@ -9,22 +9,22 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// Options are what the command line says about how to start.
+// Options holds the settings from the command line for the start.
 type Options struct {
-	// ConfigPath is the configuration file; also every reload reads it (S-2.31).
+	// ConfigPath is the configuration file, which every reload reads too (S-2.31).
 	ConfigPath string
 	// AllowWildcardBind is the flag, OR-ed with the file's key at startup and at every reload (S-1.3).
 	AllowWildcardBind bool
-	// Confine lets the configuration's sandbox have its way. It is for a process that does nothing else: the restrictions
-	// hold for all of it, and for good.
+	// Confine applies the configuration's sandbox. It is for a process that does nothing else: the restrictions hold for
+	// all of it, irrevocably.
 	Confine bool
-	// Stdout is where the log goes besides its file.
+	// Stdout receives the log in addition to its file.
 	Stdout io.Writer
 }
 
-// Start brings the daemon up in the ten steps of the contract (S-4), in this order, and returns it serving. It works
-// whole or not at all: a failing step returns a *StartupError that names it, after everything that earlier steps took
-// was released in reverse order (S-4.2). Cancelling the context ends a start that waits for a CA.
+// Start brings the daemon up in the ten steps of the contract (S-4), in this order, and returns it serving. It succeeds
+// completely or not at all: if a step fails, it releases everything that earlier steps took, in reverse order, and
+// returns a *StartupError that names the step (S-4.2). Cancelling the context ends a start that waits for a CA.
 func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	var undo cleanups
 	defer func() {
@@ -36,7 +36,7 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	notify := newNotifier()
 
 	steps.begin(1, "config")
-	path, err := filepath.Abs(opts.ConfigPath) // a reload must find it wherever the process is by then
+	path, err := filepath.Abs(opts.ConfigPath) // a reload must find it even if the working directory has changed
 	if err != nil {
 		return nil, steps.failed(err)
 	}
@@ -114,7 +114,7 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	d = newDaemon(cfg, opts, dynamic, shared, notify, health, admin, listeners, pipeline)
 
 	steps.begin(9, "background_tasks")
-	if opts.Confine { // from here on nothing is opened or bound that is not in the table
+	if opts.Confine { // from here on nothing outside the table can be opened or bound
 		d.sandbox = confine(cfg, sandboxTable(cfg))
 		d.sandbox.log(shared.log)
 	}

@@ -11,7 +11,7 @@ import (
 
 // StartupError is the failure of one step of the startup.
 type StartupError struct {
-	// Step is the number of the step, 1 to 10, and Name what the log calls it.
+	// Step is the number of the step, 1 to 10, and Name its name in the log.
 	Step int
 	Name string
 	// Cause is what failed; its text begins with the key or address at fault.
@@ -33,9 +33,9 @@ func (e *StartupError) Error() string {
 // Unwrap returns the cause.
 func (e *StartupError) Unwrap() error { return e.Cause }
 
-// errorLines lists the single errors that err holds, each on one line.
+// errorLines returns the single errors that err holds, each on one line.
 func errorLines(err error) []string {
-	// What is joined comes first: errors.As would find the configuration errors of one part and lose the others.
+	// Joined errors come first: errors.As would find the configuration errors of one part and lose the others.
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var lines []string
 		for _, part := range joined.Unwrap() {
@@ -50,8 +50,8 @@ func errorLines(err error) []string {
 	return []string{err.Error()}
 }
 
-// stepLog times the steps of the startup and logs a line for each that is done (S-4.1). Steps before the third, which
-// opens the log, are logged when it is open.
+// stepLog times the steps of the startup and logs a line for each completed one (S-4.1). Steps before the third,
+// which opens the log, are logged once it is open.
 type stepLog struct {
 	log   *eventlog.Logger
 	step  int
@@ -60,10 +60,10 @@ type stepLog struct {
 	early []func(*eventlog.Logger)
 }
 
-// begin says which step runs from now on.
+// begin records which step runs from now on.
 func (s *stepLog) begin(step int, name string) { s.step, s.name, s.began = step, name, time.Now() }
 
-// done logs the step that ran.
+// done logs the step that has run.
 func (s *stepLog) done() {
 	step, name, took := s.step, s.name, time.Since(s.began)
 	line := func(log *eventlog.Logger) {
@@ -76,7 +76,7 @@ func (s *stepLog) done() {
 	line(s.log)
 }
 
-// attach gives the log to write to, and writes the lines of the steps that ran before it was open.
+// attach sets the log, and writes the lines of the steps that ran before it was open.
 func (s *stepLog) attach(log *eventlog.Logger) {
 	s.log = log
 	for _, line := range s.early {
@@ -85,15 +85,15 @@ func (s *stepLog) attach(log *eventlog.Logger) {
 	s.early = nil
 }
 
-// failed makes the error of the step that runs. It logs nothing: main prints the error, once.
+// failed returns the error of the running step. It logs nothing: main prints the error, once.
 func (s *stepLog) failed(cause error) error {
 	return &StartupError{Step: s.step, Name: s.name, Cause: cause}
 }
 
-// cleanups is what has to be undone when a later step fails, last in first out.
+// cleanups holds what has to be undone if a later step fails, last in first out.
 type cleanups []func()
 
-// add registers one thing, on the line after it was taken.
+// add registers an undo function, on the line after the resource was taken.
 func (c *cleanups) add(undo func()) { *c = append(*c, undo) }
 
 // run undoes everything in reverse order.

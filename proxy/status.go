@@ -7,7 +7,7 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// Status gathers what an operator wants to know of the running daemon (S-10.1).
+// Status gathers the state of the running daemon for an operator (S-10.1).
 func (d *Daemon) Status() Status {
 	dynamic := d.dynamic.Load()
 	at := now()

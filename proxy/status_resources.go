@@ -8,19 +8,19 @@ import (
 	"syscall"
 )
 
-// DescriptorStatus is the use of file descriptors by the process.
+// DescriptorStatus is the process's usage of file descriptors.
 type DescriptorStatus struct {
-	// Used is the number open now; 0 where the system does not tell.
+	// Used is the number open now; 0 if the system does not report it.
 	Used int `json:"used"`
-	// Allowed is the most that may be open, the soft limit of RLIMIT_NOFILE; 0 where the system does not tell.
+	// Allowed is the most that may be open, the soft limit of RLIMIT_NOFILE; 0 if the system does not report it.
 	Allowed int `json:"allowed"`
 }
 
-// MemoryStatus is the use of memory by the process, in bytes.
+// MemoryStatus is the process's memory usage, in bytes.
 type MemoryStatus struct {
-	// ResidentBytes is what the system counts as resident; 0 where it does not tell.
+	// ResidentBytes is the resident memory; 0 if the system does not report it.
 	ResidentBytes int64 `json:"resident_bytes"`
-	// HeapBytes is what live and not yet collected objects take.
+	// HeapBytes is the memory of live objects and of those not yet collected.
 	HeapBytes int64 `json:"heap_bytes"`
 	// Goroutines is the number of goroutines.
 	Goroutines int `json:"goroutines"`
@@ -31,7 +31,7 @@ func descriptorUsage() DescriptorStatus {
 	return DescriptorStatus{Used: usedDescriptors(), Allowed: allowedDescriptors()}
 }
 
-// usedDescriptors counts the process's open descriptors; 0 where the system does not tell.
+// usedDescriptors counts the process's open descriptors; 0 if the system does not report them.
 func usedDescriptors() int {
 	dir, err := os.Open("/proc/self/fd")
 	if err != nil {
@@ -45,7 +45,7 @@ func usedDescriptors() int {
 	return len(names) - 1 // the directory being read is one of them
 }
 
-// allowedDescriptors is the soft limit of RLIMIT_NOFILE; 0 where the system does not tell.
+// allowedDescriptors returns the soft limit of RLIMIT_NOFILE; 0 if the system does not report it.
 func allowedDescriptors() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -54,7 +54,7 @@ func allowedDescriptors() int {
 	return int(min(limit.Cur, 1<<31-1))
 }
 
-// memoryUsage reads the use of memory without stopping anything.
+// memoryUsage reads the memory usage without stopping any goroutine.
 func memoryUsage() MemoryStatus {
 	samples := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/sched/goroutines:goroutines"}}
 	runtimemetrics.Read(samples)
@@ -65,7 +65,8 @@ func memoryUsage() MemoryStatus {
 	return usage
 }
 
-// residentBytes is the second number of /proc/self/statm, which counts pages (proc(5)); 0 where there is none.
+// residentBytes returns the second number of /proc/self/statm, which counts pages (proc(5)), in bytes; 0 if there is
+// none.
 func residentBytes(statm string) int64 {
 	fields := strings.Fields(statm)
 	if len(fields) < 2 {

@@ -13,12 +13,13 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// text renders the status for people at a time of the reader's clock: first what holds for the process, then a table
-// each of listeners, sites, certificates, ACME and reloads. What an older daemon does not tell is "-". The status is
+// text renders the status for people at a time of the reader's clock: first the process, then a table each of
+// listeners, sites, certificates, ACME and reloads. What an older daemon does not report is "-". The status is
 // untrusted: everything in it is made printable, and its tables are cut to maxTextRows.
 func (s Status) text(at time.Time) string { return s.textWithin(at, 0) }
 
-// textWithin is text for a screen of so many columns, of which the tables show what matters most; 0 for any.
+// textWithin is text for a screen with the given number of columns, on which the tables show the most important ones;
+// 0 for any.
 func (s Status) textWithin(at time.Time, columns int) string {
 	var b strings.Builder
 	if !s.Time.IsZero() {
@@ -33,7 +34,7 @@ func (s Status) textWithin(at time.Time, columns int) string {
 	return b.String()
 }
 
-// writeProcess writes what holds for the process as a whole.
+// writeProcess writes the part about the process as a whole.
 func (s Status) writeProcess(b *strings.Builder) {
 	t := table{}
 	t.row("version", fmt.Sprintf("%s (revision %s, %s)", textOrDash(s.Version), textOrDash(s.Revision), textOrDash(s.GoVersion)))
@@ -65,7 +66,7 @@ func (s Status) writeListeners(b *strings.Builder, columns int) {
 	t.write(b)
 }
 
-// writeSites writes the table of sites. A daemon that does not list them tells their number at least.
+// writeSites writes the table of sites. For a daemon that does not list them it writes at least their number.
 func (s Status) writeSites(b *strings.Builder, columns int) {
 	if s.SiteTraffic == nil {
 		fmt.Fprintf(b, "\n%s; this daemon does not list them\n", config.Count(s.Sites, "site"))
@@ -84,7 +85,7 @@ func (s Status) writeSites(b *strings.Builder, columns int) {
 	t.write(b)
 }
 
-// writeCertificates writes the table of certificates, the one that ends first at the top.
+// writeCertificates writes the table of certificates, sorted by expiry.
 func (s Status) writeCertificates(b *strings.Builder, at time.Time, columns int) {
 	t := table{columns: columns, expendable: []string{"SOURCE", "LISTENER", ">DAYS LEFT"},
 		header: []string{"CERTIFICATE", "LISTENER", "SOURCE", "EXPIRES", ">DAYS LEFT"}}
@@ -103,7 +104,7 @@ func (s Status) writeCertificates(b *strings.Builder, at time.Time, columns int)
 	t.write(b)
 }
 
-// writeACME writes the table of the names that certificates are ordered for.
+// writeACME writes the table of the names for which certificates are ordered.
 func (s Status) writeACME(b *strings.Builder, columns int) {
 	t := table{columns: columns, expendable: []string{"LISTENER", "LAST ATTEMPT"}, openEnd: true,
 		header: []string{"ACME NAME", "LISTENER", "LAST ATTEMPT", "NEXT TRY", "LAST ERROR"}}
@@ -138,10 +139,10 @@ func (s Status) writeReloads(b *strings.Builder) {
 	t.write(b)
 }
 
-// textOrDash is the text made printable, or a dash for none.
+// textOrDash makes the text printable; it returns a dash for none.
 func textOrDash(text string) string { return cmp.Or(eventlog.Printable(text), "-") }
 
-// numberOrDash is the number, or a dash for 0, which stands for one that is not known.
+// numberOrDash returns the number, or a dash for 0, which means unknown.
 func numberOrDash(n int64) string {
 	if n == 0 {
 		return "-"
@@ -149,7 +150,7 @@ func numberOrDash(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// bytesOrDash is the number of bytes, or a dash for none.
+// bytesOrDash returns the number of bytes, or a dash for none.
 func bytesOrDash(n int64) string {
 	if n <= 0 {
 		return "-"
@@ -157,7 +158,7 @@ func bytesOrDash(n int64) string {
 	return bytesText(uint64(n))
 }
 
-// bytesText shows a number of bytes in its largest binary unit, with three digits at least.
+// bytesText renders a number of bytes in its largest binary unit, with at least three digits.
 func bytesText(n uint64) string {
 	if n < 1024 {
 		return strconv.FormatUint(n, 10) + " B"
@@ -174,13 +175,13 @@ func bytesText(n uint64) string {
 	return strconv.FormatFloat(value, 'f', digits, 64) + " " + string(" KMGTPE"[unit]) + "iB"
 }
 
-// clampSeconds bounds a number of seconds from outside to what a time.Duration holds.
+// clampSeconds limits an untrusted number of seconds to what a time.Duration holds.
 func clampSeconds(secs int64) int64 {
 	const century = 100 * 365 * 24 * 60 * 60
 	return min(max(secs, 0), century)
 }
 
-// durationText shows a duration in its two largest units.
+// durationText renders a duration in its two largest units.
 func durationText(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {

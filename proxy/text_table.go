@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// table lays rows of printable cells out in columns, two spaces apart. A column whose header begins with `>` stands at
-// its right edge, as numbers do. Without a header it is a list of names and values.
+// table lays out rows of printable cells in columns, two spaces apart. A column whose header begins with `>` is
+// right-aligned, as numbers are. Without a header it is a list of names and values.
 type table struct {
 	header []string
 	rows   [][]string
-	// columns is the width that the table has to fit into; 0 for any.
+	// columns is the width into which the table has to fit; 0 for any.
 	columns int
-	// expendable names the columns that are left out where the table is too wide, in this order.
+	// expendable names the columns that are left out if the table is too wide, in this order.
 	expendable []string
 	// openEnd reports whether the last column is free text, which the edge of the screen may cut.
 	openEnd bool
@@ -31,8 +31,7 @@ func (t *table) row(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
-// write writes the table after an empty line, if b holds something already; a table with a header and no rows is left
-// out.
+// write writes the table, after an empty line if b is not empty. A table with a header and no rows is left out.
 func (t *table) write(b *strings.Builder) {
 	if len(t.rows) == 0 {
 		return
@@ -99,10 +98,10 @@ func (t *table) fit() {
 	}
 }
 
-// minNameColumns is the least that a clipped name is shown in.
+// minNameColumns is the smallest width of a clipped name.
 const minNameColumns = 12
 
-// width is that of the widest row, without what an open end holds beyond its header.
+// width returns the width of the widest row, ignoring what an open end holds beyond its header.
 func (t *table) width() int {
 	total := 0
 	for i := range t.header {
@@ -115,7 +114,7 @@ func (t *table) width() int {
 	return total - 2
 }
 
-// columnWidth is that of the widest cell in a column.
+// columnWidth returns the width of the widest cell in a column.
 func (t *table) columnWidth(i int) int {
 	width := utf8.RuneCountInString(strings.TrimPrefix(t.header[i], ">"))
 	for _, row := range t.rows {
@@ -126,7 +125,7 @@ func (t *table) columnWidth(i int) int {
 	return width
 }
 
-// writeRow writes one row without spaces at its end.
+// writeRow writes one row without trailing spaces.
 func writeRow(b *strings.Builder, row []string, widths []int, right []bool) {
 	gap := 0
 	for i, cell := range row {

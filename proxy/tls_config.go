@@ -12,8 +12,9 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// listenerTLSConfig is the TLS side of one HTTPS listener (S-5.1): versions, suites, protocols, and the choice of the
-// certificate and the sessions that resume. Handshakes other than the CA's validations wait at the gate.
+// listenerTLSConfig returns the TLS configuration of one HTTPS listener (S-5.1): versions, suites, protocols, and the
+// choice of the certificate and of the sessions that resume. Handshakes other than the CA's validations wait at the
+// gate.
 func listenerTLSConfig(source cert.Source, g *gate, log *eventlog.Logger) *tls.Config {
 	config := &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -42,16 +43,16 @@ func listenerTLSConfig(source cert.Source, g *gate, log *eventlog.Logger) *tls.C
 		if certificate == nil {
 			logRefusedName(log, hello)
 		}
-		// Without a certificate and without an error crypto/tls sends the alert unrecognized_name (RFC 6066,
-		// section 3); an error would be internal_error.
+		// Without a certificate and without an error crypto/tls sends the alert unrecognized_name (RFC 6066, section
+		// 3); after an error it would send internal_error.
 		return certificate, nil
 	}
 	bindSessions(config, source)
 	return config
 }
 
-// logRefusedName logs a handshake for which there is no certificate (S-5.2). Of one client it is a repeating failure, whatever
-// names it asks for (S-5.15).
+// logRefusedName logs a handshake for which there is no certificate (S-5.2). For one client it is a repeating failure,
+// whatever names it asks for (S-5.15).
 func logRefusedName(log *eventlog.Logger, hello *tls.ClientHelloInfo) {
 	reason := "no certificate covers this name"
 	if hello.ServerName == "" {
@@ -62,7 +63,7 @@ func logRefusedName(log *eventlog.Logger, hello *tls.ClientHelloInfo) {
 		eventlog.Str("client_ip", clientIP(address)), eventlog.Str("server_name", hello.ServerName), eventlog.Str("error", reason))
 }
 
-// clientPrefix returns what tells clients apart: an IPv4 address, or the /64 of an IPv6 address.
+// clientPrefix returns what identifies a client: an IPv4 address, or the /64 of an IPv6 address.
 func clientPrefix(address net.Addr) string {
 	peer, err := netip.ParseAddrPort(address.String())
 	if err != nil {

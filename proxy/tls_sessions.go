@@ -6,13 +6,13 @@ import (
 	"reverse-proxy/proxy/cert"
 )
 
-// sessionNameLabel marks the server name among what a session ticket holds.
+// sessionNameLabel marks the server name in the contents of a session ticket.
 const sessionNameLabel = "reverse-proxy server name: "
 
-// bindSessions makes the sessions of a listener belong to the server name that they were made for, no name being one too
-// (S-5.13; RFC 6066, section 3). crypto/tls by itself resumes a session of TLS 1.2 under any name, and one of TLS 1.3 also
+// bindSessions binds the sessions of a listener to the server name for which they were made; no name counts as a name too
+// (S-5.13; RFC 6066, section 3). By itself, crypto/tls resumes a TLS 1.2 session under any name, and a TLS 1.3 session even
 // under a name that no certificate covers. A ticket that does not fit is ignored: a full handshake follows, which picks the
-// certificate or refuses the name. The keys of tickets stay those of the configuration, which crypto/tls renews every day;
+// certificate or refuses the name. The ticket keys remain those of the configuration, which crypto/tls renews every day;
 // they outlive reloads, as the configuration does.
 func bindSessions(config *tls.Config, source cert.Source) {
 	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {

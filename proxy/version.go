@@ -11,15 +11,15 @@ import (
 // linker sets it (-X, in the Makefile): cmd/go does not look into linked worktrees of Git, whose .git is a file.
 var linkedRevision string
 
-// linkedVersion is the version of a release, which `make packages` knows and links in; it goes before the one of the
+// linkedVersion is the version of a release, which `make packages` links in. It takes precedence over the one in the
 // build information.
 var linkedVersion string
 
-// versionInfo says what this program was built from (S-1.6).
+// versionInfo describes what this program was built from (S-1.6).
 type versionInfo struct {
-	// Version is the version of the main module, `(devel)` where the build did not know one.
+	// Version is the version of the main module, or `(devel)` if the build did not know one.
 	Version string
-	// Revision is the VCS revision, with `+dirty` behind it when the tree had changes; `unknown` without VCS.
+	// Revision is the VCS revision, followed by `+dirty` if the tree had changes; `unknown` without VCS.
 	Revision string
 	// GoVersion is the version of the Go toolchain.
 	GoVersion string
@@ -33,8 +33,8 @@ func readVersion() versionInfo {
 	return version
 }
 
-// versionFromBuildInfo picks the three versions out of info, which may be nil; linked is the revision where info has
-// none, "" for unknown.
+// versionFromBuildInfo returns the three versions in info, which may be nil. linked is the revision if info has none;
+// "" for unknown.
 func versionFromBuildInfo(info *debug.BuildInfo, linked string) versionInfo {
 	version := versionInfo{Version: "(devel)", Revision: cmp.Or(linked, "unknown"), GoVersion: runtime.Version()}
 	if info == nil {
@@ -66,5 +66,5 @@ func (v versionInfo) String() string {
 	return fmt.Sprintf("reverse-proxy %s (revision %s, %s)", v.Version, v.Revision, v.GoVersion)
 }
 
-// versionText is what `--version` prints.
+// versionText returns the output of `--version`.
 func versionText() string { return readVersion().String() }

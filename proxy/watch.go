@@ -13,30 +13,30 @@ import (
 const (
 	// watchInterval is the time from one picture of `status --watch` to the next.
 	watchInterval = 2 * time.Second
-	// watchTimeout is how long one picture may take: a daemon that hangs is worth telling soon.
+	// watchTimeout is how long one picture may take: a hanging daemon is worth reporting soon.
 	watchTimeout = 5 * time.Second
 )
 
-// The escape sequences that redraw a screen without a flicker: the cursor home, the rest of a line cleared, and the
-// rest of the screen (ECMA-48, sections 8.3.21, 8.3.41 and 8.3.39).
+// The escape sequences that redraw a screen without flicker: the cursor home, the rest of a line cleared, and the rest
+// of the screen cleared (ECMA-48, sections 8.3.21, 8.3.41 and 8.3.39).
 const (
 	cursorHome  = "\x1b[H"
 	clearLine   = "\x1b[K"
 	clearBottom = "\x1b[J"
 )
 
-// watcher shows the daemon's status again and again.
+// watcher shows the daemon's status repeatedly.
 type watcher struct {
 	client   adminClient
 	interval time.Duration
-	// screen tells the size of the terminal in rows and columns; nil where there is none, and one picture follows the
-	// other then.
+	// screen returns the size of the terminal in rows and columns. It is nil without a terminal; the pictures then
+	// follow one another.
 	screen func() (rows, columns int)
 }
 
-// run shows the status until ctx ends, which is the usual end and gives 0. A daemon that is not there, or goes away, is
-// told in place of its status, and asked again. The exit code is 1 when the picture cannot be written, and when the
-// daemon runs another configuration file than --config names (S-1.7).
+// run shows the status until ctx ends, which is the usual end and gives 0. If a daemon is not there, or goes away, run
+// shows that in place of its status and keeps asking. The exit code is 1 if the picture cannot be written, or if the
+// daemon uses another configuration file than --config names (S-1.7).
 func (w watcher) run(ctx context.Context) int {
 	w.client.timeout = watchTimeout
 	ticker := time.NewTicker(w.interval)
@@ -60,7 +60,7 @@ func (w watcher) run(ctx context.Context) int {
 	}
 }
 
-// picture asks once, and returns the lines to show. Its error, a wrongConfigError, is one that asking again cannot mend.
+// picture asks once, and returns the lines to show. Its error, a wrongConfigError, is one that asking again cannot fix.
 func (w watcher) picture(ctx context.Context) ([]string, error) {
 	line, _, err := w.client.ask(ctx)
 	if err == nil {
@@ -85,7 +85,7 @@ func (w watcher) picture(ctx context.Context) ([]string, error) {
 	}, nil
 }
 
-// draw shows the lines: on a terminal in place of those before, cut to its size, else below them.
+// draw shows the lines: on a terminal in place of the previous ones, cut to its size, else below them.
 func (w watcher) draw(lines []string) error {
 	if w.screen == nil {
 		return writeLines(w.client.stdout, append(lines, ""))
@@ -96,7 +96,7 @@ func (w watcher) draw(lines []string) error {
 	return writeLines(w.client.stdout, []string{text, clearBottom})
 }
 
-// fitScreen cuts the lines to a size, and tells so on the last one when there are more.
+// fitScreen cuts the lines to a size; if there are more, its last line says so.
 func fitScreen(lines []string, rows, columns int) []string {
 	rows, columns = max(rows, 1), max(columns, 1)
 	var fitting []string
