@@ -14,7 +14,7 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// socketDir returns a directory whose path is short enough for Unix sockets, whatever the test is called.
+// socketDir returns a directory whose path is short enough for Unix sockets, however long the test's name is.
 func socketDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "rp")
@@ -25,7 +25,7 @@ func socketDir(t *testing.T) string {
 	return dir
 }
 
-// makeStaleSocket leaves a socket file at path that nobody listens on.
+// makeStaleSocket leaves a socket file at path on which no process listens.
 func makeStaleSocket(t *testing.T, path string) {
 	t.Helper()
 	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})

@@ -42,7 +42,7 @@ func TestTheAdminClientExitsByTheAnswer(t *testing.T) {
 	}
 }
 
-// answerOnce listens at a new socket, takes one connection and one line, and answers it.
+// answerOnce listens at a new socket, accepts one connection, reads one line, and answers it.
 func answerOnce(t *testing.T, answer func(net.Conn)) string {
 	t.Helper()
 	path := filepath.Join(socketDir(t), "admin.sock")
@@ -81,7 +81,7 @@ func TestTheAdminClientTellsWhatIsWrong(t *testing.T) {
 			if _, err := io.WriteString(conn, " "); err != nil {
 				return
 			}
-			time.Sleep(time.Millisecond) // the pace of the peer, nothing waits for it
+			time.Sleep(time.Millisecond) // the pace of the peer; nothing waits for it
 		}
 	}
 	tests := []struct{ name, path, want string }{
@@ -148,7 +148,7 @@ func TestDescriptorUsageCountsWhatIsOpen(t *testing.T) {
 		}
 		defer file.Close()
 	}
-	// Other descriptors of the test process may come and go meanwhile.
+	// Other descriptors of the test process may come and go in the meantime.
 	if got := descriptorUsage().Used - before.Used; got < 40 || got > 60 {
 		t.Errorf("50 files later: got %d more descriptors, want about 50", got)
 	}

@@ -81,7 +81,7 @@ func TestAConfigurationIsRecognizedUnderAnotherName(t *testing.T) {
 		{"a relative path", "../running.toml", true},
 		{"a symbolic link", link, true},
 		{"a relative path through a symbolic link", "link.toml", true},
-		// A bind mount, too, is another name of the same inode.
+		// A bind mount is another name of the same inode, too.
 		{"a hard link", hard, true},
 		{"another file with the same text", other, false},
 		{"a file that is missing", filepath.Join(dir, "missing.toml"), false},
@@ -141,8 +141,8 @@ func TestADaemonRefusesCommandsForAnotherConfiguration(t *testing.T) {
 	}
 }
 
-// olderDaemon answers as a daemon did before commands could carry the file that they are for, and returns the socket and
-// the lines that it was sent.
+// olderDaemon answers as a daemon did before commands could carry their file. It returns the socket, and a function that
+// returns the lines that it was sent.
 func olderDaemon(t *testing.T, config string) (socket string, asked func() []string) {
 	t.Helper()
 	path := filepath.Join(socketDir(t), "admin.sock")
@@ -254,7 +254,7 @@ func TestTheAdminSocketIsFoundInTheConfigurationOrNotAtAll(t *testing.T) {
 	}
 }
 
-// FuzzCutConfigFile looks for a line that becomes an expected configuration without a path to compare.
+// FuzzCutConfigFile looks for a line that gives an expected configuration without a path to compare.
 func FuzzCutConfigFile(f *testing.F) {
 	for _, line := range []string{"reload", `reload {"config":"/a"}`, `diff {"config":"/a","device":1,"inode":2}`, "status {", `x {"config":"a"}`, `reload {"config":"/\u0000\ud800"}`} {
 		f.Add(line)

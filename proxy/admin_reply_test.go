@@ -15,11 +15,10 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// replyTime is when the answers of the tests are read.
+// replyTime is the time at which the tests read the answers.
 var replyTime = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
-// replyExamples are the answers in testdata/admin, each the line of JSON that a daemon sends, by the command that was
-// asked.
+// replyExamples are the answers in testdata/admin, each the line of JSON that a daemon sends, with its command.
 var replyExamples = []struct{ name, file, command string }{
 	{"status of a daemon that serves", "status_busy", "status"},
 	{"status of a daemon that has just been started", "status_fresh", "status"},
@@ -34,7 +33,7 @@ var replyExamples = []struct{ name, file, command string }{
 	{"status that is refused", "status_denied", "status"},
 }
 
-// replyText is what is shown of an answer: stdout, and then stderr and the exit code where there is something to tell.
+// replyText returns what is shown for an answer: stdout, then stderr and the exit code unless they are empty.
 func replyText(command string, line []byte) string {
 	reply, err := renderReply(command, line, replyTime)
 	if err != nil {
@@ -100,7 +99,7 @@ func TestStatusFitsIntoNarrowScreensAsInTheGoldenFiles(t *testing.T) {
 		if diff := cmp.Diff(string(want), got); diff != "" {
 			t.Errorf("%s differs (-want +got):\n%s", path, diff)
 		}
-		// What the screen cuts off must not be a number or an end.
+		// The screen must not cut off a number or an expiry.
 		shown := strings.Join(fitScreen(strings.Split(got, "\n"), 1000, columns), "\n")
 		if !strings.Contains(shown, "EXPIRES") {
 			t.Errorf("%d columns: EXPIRES is hidden in\n%s", columns, shown)
@@ -118,7 +117,7 @@ func TestStatusFitsIntoNarrowScreensAsInTheGoldenFiles(t *testing.T) {
 	}
 }
 
-// checkPrintable fails the test if the text holds anything that a terminal acts on besides lines' ends.
+// checkPrintable fails the test if the text holds anything, other than line ends, that a terminal interprets.
 func checkPrintable(t *testing.T, text string) {
 	t.Helper()
 	for i, r := range text {
@@ -204,7 +203,7 @@ func TestJSONIsMadePrintableAndKeepsItsMeaning(t *testing.T) {
 	}
 }
 
-// FuzzReply renders whatever is in place of a daemon's answer, for every command and as JSON.
+// FuzzReply renders arbitrary bytes as a daemon's answer, for every command and as JSON.
 func FuzzReply(f *testing.F) {
 	for _, example := range replyExamples {
 		line, err := os.ReadFile(filepath.Join("..", "testdata", "admin", example.file+".json"))

@@ -21,11 +21,11 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// adminServer is an admin socket that is being served, for tests.
+// adminServer is a served admin socket, for tests.
 type adminServer struct {
 	path   string
 	socket *adminSocket
-	// stop ends the context and returns what was logged and what serve returned.
+	// stop ends the context and returns the log and the error of serve.
 	stop func() (string, error)
 }
 
@@ -72,7 +72,7 @@ func (a *adminServer) dial(t *testing.T) *net.UnixConn {
 	return conn.(*net.UnixConn)
 }
 
-// ask sends bytes and returns everything that comes back until the server closes.
+// ask sends bytes and returns everything that the server sends until it closes.
 func (a *adminServer) ask(t *testing.T, input string) string {
 	t.Helper()
 	conn := a.dial(t)
@@ -86,7 +86,7 @@ func (a *adminServer) ask(t *testing.T, input string) string {
 	return string(reply)
 }
 
-// plainHandlers answer both commands at once.
+// plainHandlers answer all commands at once.
 func plainHandlers() adminHandlers {
 	return adminHandlers{
 		Reload: func(context.Context) ReloadResult { return ReloadResult{Status: "ok", Sites: 2} },
@@ -296,7 +296,7 @@ func TestAdminClientThatDoesNotReadIsCut(t *testing.T) {
 	a := startAdmin(t, handlers, nil)
 	conn := a.dial(t)
 	io.WriteString(conn, "status\n")
-	// One byte of the answer shows that the command is under way and its answer stuck.
+	// One byte of the answer shows that the command is being carried out and its answer is stuck.
 	if _, err := conn.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// checkTestEnvironment knows two names, and 192.0.2.7 as an address of this machine.
+// checkTestEnvironment knows two names, and treats 192.0.2.7 as an address of this machine.
 func checkTestEnvironment() checkEnvironment {
 	return checkEnvironment{
 		now: func() time.Time { return configtest.Now },
@@ -52,7 +52,7 @@ func checkTestEnvironment() checkEnvironment {
 	}
 }
 
-// warningLines checks text as a configuration file in dir, and returns its warnings, with the directory written as DIR.
+// warningLines checks text as a configuration file in dir, and returns its warnings, with DIR for the directory.
 func warningLines(t *testing.T, dir, text string, env checkEnvironment, wildcard bool) []string {
 	t.Helper()
 	cfg, err := configOf(dir, text, wildcard)
@@ -342,7 +342,7 @@ func TestCheckReportsOnStdoutAndWarnsOnStderr(t *testing.T) {
 	}
 }
 
-// noUser is a machine without a user for the daemon.
+// noUser simulates a machine without a user for the daemon.
 func noUser(name string) (*user.User, error) { return nil, user.UnknownUserError(name) }
 
 func TestBeforeTheFirstStartTheDaemonsUserIsThatOfThePackages(t *testing.T) {
@@ -404,7 +404,7 @@ func TestAFileBehindADirectoryOfOthersIsOutOfReach(t *testing.T) {
 	}
 }
 
-// openWay lets everybody search a directory of the test, which others may not by default.
+// openWay lets every user search a directory of the test, which others may not by default.
 func openWay(t *testing.T, dir string) {
 	t.Helper()
 	for ; dir != filepath.Clean(os.TempDir()) && dir != "/"; dir = filepath.Dir(dir) {

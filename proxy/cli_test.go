@@ -33,7 +33,7 @@ func TestWrongUsageIsToldInOneLineAndExitsWith2(t *testing.T) {
 			if code := Main(tt.args, &stdout, &stderr); code != exitUsage {
 				t.Errorf("exit code %d, want %d", code, exitUsage)
 			}
-			// The list of takers grows with the commands.
+			// The list of commands that take the flag grows with the commands.
 			if got := stderr.String(); !strings.HasPrefix(got, "reverse-proxy: "+tt.want) || strings.Count(got, "\n") != 1 {
 				t.Errorf("complained %q, want one line with %q", got, tt.want)
 			}

@@ -13,8 +13,8 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// TestNoClockIsLongerThanItsKey brings connections into each phase and looks at the deadline that is set. Every key has
-// another value, far above what the test takes, so that no clock can be taken for another, or for a longer one.
+// TestNoClockIsLongerThanItsKey brings connections into each phase and checks the deadline that is set. Every key has a
+// different value, far above the test's duration, so that no clock can be mistaken for another, or for a longer one.
 func TestNoClockIsLongerThanItsKey(t *testing.T) {
 	const header, idle, body, request = 1000 * time.Second, 2000 * time.Second, 3000 * time.Second, 4000 * time.Second
 	const half = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nha"
@@ -53,7 +53,7 @@ func TestNoClockIsLongerThanItsKey(t *testing.T) {
 		{"the upstream", "http/1.1", begin("GET /silent HTTP/1.1\r\nHost: a.test\r\n\r\n"), deadline.PhaseUpstream, request},
 		{"the upstream after a body in two parts", "http/1.1", func(_ *testing.T, conn net.Conn) {
 			_, _ = io.WriteString(conn, "POST /silent HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nha")
-			_, _ = io.WriteString(conn, "lf") // in a TLS record of its own
+			_, _ = io.WriteString(conn, "lf") // in a separate TLS record
 		}, deadline.PhaseUpstream, request},
 		{"the preface", "h2", begin(http2.ClientPreface[:8]), deadline.PhaseHead, header},
 		{"the first stream", "h2", frames(func(*http2.Framer) {}), deadline.PhaseFirst, idle},
@@ -87,14 +87,14 @@ func TestNoClockIsLongerThanItsKey(t *testing.T) {
 					return false
 				}
 				elapsed, ok := w.Since(test.phase, test.timeout)
-				// A sweep may have been since the deadline was set, and the deadline is set a sweep later than is due.
+				// A sweep may have come after the deadline was set, and the deadline is set a sweep later than is due.
 				return ok && elapsed >= -2*deadline.Interval && elapsed < 100*time.Second
 			})
 		})
 	}
 }
 
-// onlyWatch returns the watch of the one connection that there is.
+// onlyWatch returns the watch of the only connection.
 func onlyWatch(p *dataPath) *deadline.Watch {
 	p.registry.mu.Lock()
 	defer p.registry.mu.Unlock()
@@ -104,7 +104,7 @@ func onlyWatch(p *dataPath) *deadline.Watch {
 	return nil
 }
 
-// TestASetTimeLastsThatLong looks at both ends of a deadline on the sweeper's clock: it has not passed before its time, and
+// TestASetTimeLastsThatLong checks both ends of a deadline on the sweeper's clock: it has not passed before its time, and
 // has passed two sweeps after it.
 func TestASetTimeLastsThatLong(t *testing.T) {
 	for _, timeout := range []time.Duration{time.Second, time.Minute, time.Hour} {

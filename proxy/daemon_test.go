@@ -21,11 +21,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-// patience bounds every wait of a test for something that has to happen. It decides only how long a test that fails takes:
-// what takes a millisecond on an idle machine may take many seconds where others keep all cores busy.
+// patience bounds every wait of a test for an event. It only decides how long a failing test takes: what takes a
+// millisecond on an idle machine may take many seconds while others keep all cores busy.
 const patience = 2 * time.Minute
 
-// loopback hands every test a loopback address of its own, so that fixed ports never collide.
+// loopback gives every test its own loopback address, so that fixed ports never collide.
 var loopback atomic.Uint32
 
 func freeAddress() string {
@@ -57,16 +57,15 @@ type testDaemon struct {
 	address string
 	dir     string
 	config  string
-	// site are the keys of the site that its time-outs are set by.
+	// site holds the keys of the site that set its time-outs.
 	site    string
 	log     *syncBuffer
 	signals chan os.Signal
 	ended   chan error
 }
 
-// startDaemon starts a daemon with one self-signed listener for the site a.test, on ports 8443 and 8080 of an address of
-// its own. extra is put at the top of the configuration. Its time-outs are longer than any test takes, where extra does not
-// set them.
+// startDaemon starts a daemon with one self-signed listener for the site a.test, on ports 8443 and 8080 of its own address.
+// extra goes to the top of the configuration. Time-outs that extra does not set are longer than any test.
 func startDaemon(t *testing.T, upstream, extra string) *testDaemon {
 	t.Helper()
 	return startDaemonWithSite(t, upstream, extra, "upstream_connect_timeout_secs = 600\nupstream_request_timeout_secs = 600\n")
@@ -156,7 +155,7 @@ func (d *testDaemon) raw(t *testing.T, request string) string {
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}
-	answer, _ := io.ReadAll(conn) // a cut connection is an answer too
+	answer, _ := io.ReadAll(conn) // a cut connection is a valid result too
 	return string(answer)
 }
 
@@ -175,7 +174,7 @@ func (d *testDaemon) client(t *testing.T, http2 bool) *http.Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// rawUpstream accepts connections and hands each, with the head that was read from it, to serve.
+// rawUpstream accepts connections and passes each, with the head that was read from it, to serve.
 func rawUpstream(t *testing.T, serve func(head string, r *bufio.Reader, conn net.Conn)) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -329,7 +328,7 @@ func TestEventsReachTheClientAsTheyAreFlushed(t *testing.T) {
 			d := startDaemon(t, upstream, "")
 			response, err := d.client(t, http2).Get("https://a.test/events")
 			if err != nil {
-				t.Fatal(err) // the head alone has to arrive
+				t.Fatal(err) // at least the head has to arrive
 			}
 			defer response.Body.Close()
 			lines := bufio.NewReader(response.Body)
@@ -435,7 +434,7 @@ func TestAClientThatLeavesCancelsTheUpstreamRequest(t *testing.T) {
 	case <-time.After(patience):
 		t.Error("the upstream's connection is still open")
 	}
-	// The upstream's time-out, the other end that there is, would leave status=504.
+	// The only other possible end, the upstream's time-out, would leave status=504.
 	waitFor(t, "the log line", func() bool { return strings.Contains(d.log.String(), "status=499") })
 }
 

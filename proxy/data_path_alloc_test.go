@@ -58,21 +58,21 @@ func steadyUpstream(t testing.TB, requestEnd, answer []byte) string {
 	return ln.Addr().String()
 }
 
-// steadyExchange is a client on a connection that sends the same request again and again, and allocates nothing.
+// steadyExchange is a client that repeats the same request on one connection, and allocates nothing.
 type steadyExchange struct {
 	conn            *tls.Conn
 	request, answer []byte
 	buffer          []byte
 }
 
-// newSteadyExchange starts a dataPath with the log on, and a connection to it. The answer is what the client gets.
+// newSteadyExchange starts a dataPath with the log on, and connects to it. answer is the response that the client gets.
 func newSteadyExchange(t testing.TB, request, requestEnd, upstreamAnswer, answer string) *steadyExchange {
 	t.Helper()
 	s, _ := newSteadyPath(t, request, requestEnd, upstreamAnswer, answer, nil)
 	return s
 }
 
-// newSteadyPath is newSteadyExchange with further options, and the dataPath.
+// newSteadyPath is newSteadyExchange with further options. It also returns the dataPath.
 func newSteadyPath(t testing.TB, request, requestEnd, upstreamAnswer, answer string, change func(*pathOptions)) (*steadyExchange, *dataPath) {
 	t.Helper()
 	upstream := steadyUpstream(t, []byte(requestEnd), []byte(upstreamAnswer))
@@ -86,7 +86,7 @@ func newSteadyPath(t testing.TB, request, requestEnd, upstreamAnswer, answer str
 	return &steadyExchange{conn: conn, request: []byte(request), answer: datedAnswer(answer), buffer: make([]byte, 64<<10)}, p
 }
 
-// newTLSExchange is a steadyExchange with a server that is nothing but TLS and the answer.
+// newTLSExchange is a steadyExchange with a server that only does TLS and sends the answer.
 func newTLSExchange(t testing.TB, request, requestEnd, answer string) *steadyExchange {
 	t.Helper()
 	certificate, err := cert.MakeSelfSigned([]string{"a.test"}, time.Now())
@@ -118,10 +118,10 @@ func newTLSExchange(t testing.TB, request, requestEnd, answer string) *steadyExc
 	return &steadyExchange{conn: conn, request: []byte(request), answer: datedAnswer(answer), buffer: make([]byte, 64<<10)}
 }
 
-// someDate stands for the time of an answer.
+// someDate is the placeholder for the time of a response.
 const someDate = "Date: Sat, 01 Jan 2000 00:00:00 GMT"
 
-// datedAnswer puts the Date into an answer where the proxy does.
+// datedAnswer inserts the Date into a response where the proxy does.
 func datedAnswer(answer string) []byte {
 	for _, framing := range []string{"Content-Length: ", "Transfer-Encoding: "} {
 		if head, rest, ok := strings.Cut(answer, framing); ok {
@@ -131,7 +131,7 @@ func datedAnswer(answer string) []byte {
 	panic("an answer without framing")
 }
 
-// allocations returns how many there are in the process for each exchange, once the pools are filled.
+// allocations returns the number of allocations in the process per exchange, once the pools are filled.
 func (s *steadyExchange) allocations(t testing.TB) float64 {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it would empty the pools
 	for range 500 {
@@ -167,7 +167,7 @@ func (s *steadyExchange) once(t testing.TB) {
 	}
 }
 
-// browserGet is a request as browsers send it.
+// browserGet is a typical request of a browser.
 const browserGet = "GET /user/repo/commits?page=2 HTTP/1.1\r\nHost: a.test\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n" +
 	"Accept: text/html,application/xhtml+xml\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br\r\nConnection: keep-alive\r\n" +
 	"Cookie: session=0123456789abcdef0123456789abcdef\r\nUpgrade-Insecure-Requests: 1\r\nSec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\n\r\n"
@@ -181,8 +181,8 @@ var steadyExchanges = []struct{ name, request, requestEnd, upstreamAnswer, answe
 	{"a request with a body", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody", "body", okResponse, okResponse},
 }
 
-// TestARequestCostsNoAllocation counts the allocations of the process over some thousand requests on one connection, less
-// those of TLS: crypto/tls makes a small object for each record that it reads, at both ends of a connection.
+// TestARequestCostsNoAllocation counts the allocations of the process over some thousand requests on one connection,
+// minus those of TLS: crypto/tls allocates a small object for each record that it reads, at both ends of a connection.
 func TestARequestCostsNoAllocation(t *testing.T) {
 	if raceDetector {
 		t.Skip("sync.Pool forgets what it holds now and then under the race detector; make unit runs this without it too")
@@ -191,7 +191,7 @@ func TestARequestCostsNoAllocation(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			ofTLS := newTLSExchange(t, test.request, test.requestEnd, test.answer).allocations(t)
 			got := newSteadyExchange(t, test.request, test.requestEnd, test.upstreamAnswer, test.answer).allocations(t)
-			// The sweeper's ticks and the log's batches are not those of a request.
+			// The sweeper's ticks and the log's batches do not belong to a request.
 			if got-ofTLS >= 0.1 {
 				t.Errorf("%.2f allocations a request, of which %.2f are those of TLS; want no others", got, ofTLS)
 			}
@@ -199,7 +199,7 @@ func TestARequestCostsNoAllocation(t *testing.T) {
 	}
 }
 
-// BenchmarkARequest is one request over TLS through the whole path, client and upstream in the same process.
+// BenchmarkARequest measures one request over TLS through the whole path, with client and upstream in the same process.
 func BenchmarkARequest(b *testing.B) {
 	for _, bench := range steadyExchanges {
 		b.Run(bench.name, func(b *testing.B) {

@@ -17,20 +17,21 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// fuzzedPath is one dataPath for all runs of a fuzz target in a process, with an upstream whose answer each run sets.
+// fuzzedPath is one dataPath for all runs of a fuzz target in a process, with an upstream whose response each run sets.
 type fuzzedPath struct {
 	*dataPath
 	client *tls.Config
 
 	mu sync.Mutex
-	// answer is what the upstream says to each request, in pieces, and early that it does so at the end of the head.
+	// answer is the upstream's response to each request, in pieces. early reports whether it is sent at the end of the
+	// request's head.
 	answer []byte
 	piece  int
 	early  bool
 	// got is what each connection has received.
 	got []*bytes.Buffer
-	// open counts the upstream's connections, and begun those that there ever were; last is the number of the one from
-	// lastPeer.
+	// open is the number of the upstream's connections, and begun the number that there ever were; last is the number of
+	// the one from lastPeer.
 	open, begun, last int
 	lastPeer          string
 	upstream          string
@@ -56,7 +57,7 @@ func newFuzzedPath(f *testing.F) *fuzzedPath {
 	return p
 }
 
-// serveUpstream is the upstream's side: it answers what it takes for requests, and leaves unless its answer is one whole
+// serveUpstream is the upstream's side: it answers what it considers requests, and leaves unless its answer is one whole
 // response.
 func (p *fuzzedPath) serveUpstream(n int, r *bufio.Reader, conn net.Conn) {
 	p.mu.Lock()
@@ -105,7 +106,7 @@ func writeInPieces(w io.Writer, data []byte, size int) error {
 	return nil
 }
 
-// isWholeResponse reports whether an upstream that has sent this can be asked again.
+// isWholeResponse reports whether an upstream that has sent this answer can get another request.
 func isWholeResponse(answer []byte, method string) bool {
 	var head http1.Response
 	n, err := head.Parse(answer, 0)
@@ -116,18 +117,18 @@ func isWholeResponse(answer []byte, method string) bool {
 	return head.KeepAlive && (kind == http1.BodyNone || kind == http1.BodyLength) && int64(len(answer)-n) == length
 }
 
-// seenRequest is a request as it stands in a stream of bytes.
+// seenRequest is a request as found in a stream of bytes.
 type seenRequest struct {
 	head         http1.Request
 	target, host string
 	body         []byte
-	// whole reports whether its body is at its end; broken that it cannot be.
+	// whole reports whether its body is complete, broken whether it can never be.
 	whole, broken bool
-	// end is the index behind it.
+	// end is the index after it.
 	end int
 }
 
-// requestsIn parses requests one behind the other as far as they are valid; of the last one the body may be missing.
+// requestsIn parses consecutive requests as far as they are valid; the last one may lack its body.
 func requestsIn(data []byte) []seenRequest {
 	var all []seenRequest
 	for at := 0; ; {
@@ -156,7 +157,7 @@ func requestsIn(data []byte) []seenRequest {
 	}
 }
 
-// decode reads a chunked body and returns how many bytes it took.
+// decode reads a chunked body and returns the number of bytes that it took.
 func (s *seenRequest) decode(data []byte) (taken int) {
 	var decoder http1.ChunkedDecoder
 	for taken < len(data) && !s.whole {
@@ -171,8 +172,8 @@ func (s *seenRequest) decode(data []byte) (taken int) {
 	return taken
 }
 
-// run sends the bytes on a connection of its own and returns what came back, and what each of the upstream's connections
-// got, when all has ended.
+// run sends the bytes on a new connection. Once all has ended, it returns the response, and what each of the upstream's
+// connections received.
 func (p *fuzzedPath) run(t *testing.T, request []byte, piece int, answer []byte, answerPiece int, early bool) (response []byte, got [][]byte) {
 	p.mu.Lock()
 	p.answer, p.piece, p.early, p.got = answer, answerPiece, early, nil
@@ -216,8 +217,8 @@ func (p *fuzzedPath) run(t *testing.T, request []byte, piece int, answer []byte,
 	return response, got
 }
 
-// settleUpstream waits until the upstream has accepted and ended all connections. One that is accepted behind all others
-// reports whether there are no more to come.
+// settleUpstream waits until the upstream has accepted and ended all connections. One that is accepted after all others
+// shows that no more are to come.
 func (p *fuzzedPath) settleUpstream(t *testing.T) {
 	p.mu.Lock() // held until the upstream can know the connection
 	last, err := net.Dial("tcp", p.upstream)
@@ -235,8 +236,8 @@ func (p *fuzzedPath) settleUpstream(t *testing.T) {
 	})
 }
 
-// checkUpstream holds that what an upstream's connection got is requests that the client sent, from the one with the index
-// given on, and returns the index of the last one.
+// checkUpstream checks that an upstream's connection received only requests that the client sent, from the given index on,
+// and returns the index of the last one.
 func checkUpstream(t *testing.T, got []byte, sent []seenRequest, from int, raw []byte) int {
 	t.Helper()
 	requests := requestsIn(got)
@@ -290,7 +291,7 @@ func countFields(fields Fields, name string) (n int) {
 	return n
 }
 
-// isOf reports whether the upstream's request is the client's, its body perhaps cut off.
+// isOf reports whether the upstream's request is the client's, possibly with its body cut off.
 func (s *seenRequest) isOf(sent *seenRequest) bool {
 	if s.head.Method != sent.head.Method || s.target != sent.target || s.host != sent.host || !bytes.HasPrefix(sent.body, s.body) {
 		return false
@@ -298,8 +299,8 @@ func (s *seenRequest) isOf(sent *seenRequest) bool {
 	return !s.whole || sent.whole && len(s.body) == len(sent.body)
 }
 
-// checkResponses holds that what the client got is responses to its requests, one behind the other, of which the last may
-// be cut off.
+// checkResponses checks that the client received one response after another to its requests, of which the last may be cut
+// off.
 func checkResponses(t *testing.T, response []byte, sent []seenRequest) {
 	t.Helper()
 	count := 0
@@ -376,7 +377,7 @@ func FuzzDataPath(f *testing.F) {
 	})
 }
 
-// pieceSize is how long the pieces are: few of them, or a run would take long for nothing.
+// pieceSize returns the size of the pieces: large enough to make only a few, or a run would take needlessly long.
 func pieceSize(piece uint8, length int) int {
 	if piece == 0 {
 		return max(1, length)

@@ -2,7 +2,7 @@ package proxy
 
 import "strings"
 
-// dataPathSeeds are what FuzzDataPath begins with: each way of a message, and some of each way to be wrong.
+// dataPathSeeds are the seeds of FuzzDataPath: each form of a message, and some errors in each.
 var dataPathSeeds = []struct{ request, answer string }{
 	{getA, okResponse},
 	{getA + getA + getA, okResponse},

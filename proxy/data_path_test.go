@@ -22,32 +22,32 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// dataPath is the whole way of a request in this process, without the daemon around it: a listener on the loopback, TLS,
-// a siteServer, a pipeline with the one site a.test, the sweeper and the upstream pools.
+// dataPath is the whole path of a request in this process, without the daemon around it: a listener on the loopback,
+// TLS, a siteServer, a pipeline with only the site a.test, the sweeper and the upstream pools.
 type dataPath struct {
 	*siteServer
 	shared *sharedState
-	// site is the one that requests for a.test go to.
+	// site is the route of requests for a.test.
 	site *route
 	log  *syncBuffer
 	addr string
 }
 
-// pathOptions are what a test may change of a dataPath before it serves.
+// pathOptions holds the settings of a dataPath that a test may change before it serves.
 type pathOptions struct {
 	header, idle, bodyIdle, connect, request time.Duration
 	connections                              int
 	bodyLimit                                int64
 	level                                    eventlog.Level
-	// otherSites is how many sites there are besides a.test.
+	// otherSites is the number of sites other than a.test.
 	otherSites int
-	// output is where the log goes in place of the dataPath's own.
+	// output receives the log instead of the dataPath's own buffer.
 	output io.Writer
-	// roots make the site's upstream one of https.
+	// roots make the site's upstream an https one.
 	roots *x509.CertPool
 }
 
-// startPath starts a dataPath in front of an upstream. Everything has ended when the test has, or the test fails.
+// startPath starts a dataPath in front of an upstream. Everything must have ended when the test ends, or the test fails.
 func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPath {
 	t.Helper()
 	options := pathOptions{
@@ -134,8 +134,8 @@ func (p *dataPath) dialFor(t testing.TB, protocol string) *tls.Conn {
 	return conn
 }
 
-// exchange sends bytes on a connection of their own and returns all that comes up to its end, and the error that it ended
-// with: nil for an orderly end.
+// exchange sends bytes on a new connection and returns everything up to its end, and the error with which it ended: nil
+// for an orderly end.
 func (p *dataPath) exchange(t testing.TB, request string) (string, error) {
 	t.Helper()
 	conn := p.dial(t)
@@ -160,7 +160,7 @@ func idleConns(all *upstreams) int {
 	return n
 }
 
-// scriptedUpstream accepts connections and hands each to serve, with its number from 1.
+// scriptedUpstream accepts connections and passes each to serve, with its number from 1.
 func scriptedUpstream(t testing.TB, secure *tls.Config, serve func(n int, r *bufio.Reader, conn net.Conn)) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -206,7 +206,7 @@ func scriptedUpstream(t testing.TB, secure *tls.Config, serve func(n int, r *buf
 	return ln.Addr().String()
 }
 
-// upstreamTLS makes the TLS configuration of an upstream named localhost, and the roots that verify it.
+// upstreamTLS returns the TLS configuration of an upstream named localhost, and the roots that verify it.
 func upstreamTLS(t testing.TB) (*tls.Config, *x509.CertPool) {
 	t.Helper()
 	certificate, err := cert.MakeSelfSigned([]string{"localhost"}, time.Now())
@@ -218,16 +218,16 @@ func upstreamTLS(t testing.TB) (*tls.Config, *x509.CertPool) {
 	return &tls.Config{Certificates: []tls.Certificate{*certificate}}, roots
 }
 
-// byName turns an address on the loopback into one that TLS can verify.
+// byName turns a loopback address into one that TLS can verify.
 func byName(address string) string { return strings.Replace(address, "127.0.0.1", "localhost", 1) }
 
-// leaks fails the test when goroutines that began after this call are left at its end.
+// leaks fails the test if goroutines that began after this call are left at its end.
 func leaks(t testing.TB) {
 	others := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, others) })
 }
 
-// readResponse reads one response, whole.
+// readResponse reads one whole response.
 func readResponse(t testing.TB, r *bufio.Reader, method string) (*http.Response, string) {
 	t.Helper()
 	response, err := http.ReadResponse(r, &http.Request{Method: method})

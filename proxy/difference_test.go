@@ -17,7 +17,7 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// stateOf is a configuration as it would be in use on the running listeners, without certificates.
+// stateOf returns a configuration in the state of being in use on the running listeners, without certificates.
 func stateOf(t *testing.T, cfg *config.Config, running []config.Listener) configState {
 	t.Helper()
 	dynamic, err := buildDynamic(cfg, running, configtest.Now)
@@ -27,7 +27,7 @@ func stateOf(t *testing.T, cfg *config.Config, running []config.Listener) config
 	return configState{cfg, dynamic, make([]*cert.Table, len(running))}
 }
 
-// differenceOf compares two configurations of which the first one runs.
+// differenceOf compares two configurations, the first of which is running.
 func differenceOf(t *testing.T, running, next *config.Config) Difference {
 	t.Helper()
 	return stateOf(t, running, running.Listeners).differenceTo(stateOf(t, next, running.Listeners))
@@ -104,7 +104,7 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 			}
 		})
 	}
-	// The reference says of every key whether it is dynamic, and each of those has to show up above.
+	// The reference marks the dynamic keys, and each of those has to show up above.
 	for _, table := range config.Reference() {
 		for _, key := range table.Keys {
 			path := config.ChildKey(table.Path, key.Name)
@@ -185,7 +185,7 @@ func TestTheDifferenceShowsRenewedCertificates(t *testing.T) {
 	}
 }
 
-// setField changes one field of a struct to another value than it has.
+// setField changes one field of a struct to another value.
 func setField(t *testing.T, field reflect.Value) {
 	t.Helper()
 	switch field.Kind() {
@@ -283,7 +283,7 @@ func TestDiffReloadAndStatusGoTogether(t *testing.T) {
 				case 1:
 					d.Status()
 				default:
-					// Nothing differs: half of a reload would show as a difference.
+					// Nothing differs: a half-done reload would show as a difference.
 					if got := d.Diff(); got.Status != "ok" || got.Changes != 0 {
 						t.Errorf("got %+v, want no change", got)
 					}

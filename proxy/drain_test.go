@@ -17,7 +17,7 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// gatedListener is a listening socket whose Close waits: it holds a shutdown at the moment before its ports close.
+// gatedListener is a listening socket whose Close waits: it holds a shutdown just before its ports close.
 type gatedListener struct {
 	net.Listener
 	once sync.Once
@@ -35,8 +35,8 @@ func (l *gatedListener) Close() error {
 	return l.Listener.Close()
 }
 
-// TestConnectionsLearnOfADrainBeforeThePortsClose holds a shutdown before the first socket is closed. An answer that is
-// given from then on says that its connection ends: whoever has seen a port refuse a connection can rely on it.
+// TestConnectionsLearnOfADrainBeforeThePortsClose holds a shutdown before the first socket is closed. A response from
+// then on says that its connection ends: a client that has seen a port refuse a connection can rely on that.
 func TestConnectionsLearnOfADrainBeforeThePortsClose(t *testing.T) {
 	release := make(chan struct{})
 	var begun atomic.Int32
@@ -104,13 +104,13 @@ func (l closeHook) Close() error {
 	return l.Listener.Close()
 }
 
-// TestARequestThatWasReadBeforeTheEndOfADrainIsAnswered sends requests with the acknowledgement of the drain's PING, by
-// which the proxy knows that no further stream is on its way, in one TLS record.
+// TestARequestThatWasReadBeforeTheEndOfADrainIsAnswered sends requests in one TLS record with the acknowledgement of
+// the drain's PING, which shows the proxy that no further stream is on its way.
 func TestARequestThatWasReadBeforeTheEndOfADrainIsAnswered(t *testing.T) {
 	for name, test := range map[string]struct {
 		// before and after are the streams whose heads come before and after the acknowledgement.
 		before, after []uint32
-		// later are their bodies, which come when the last GOAWAY has been seen.
+		// later holds their bodies, which come once the last GOAWAY has been seen.
 		later   string
 		goAways string
 	}{
@@ -199,7 +199,7 @@ func TestAHeadThatWasBegunBeforeTheEndOfADrainIsAnswered(t *testing.T) {
 	d.stopWithin(t, patience)
 }
 
-// onlyHTTP2 returns the one HTTP/2 connection that there is.
+// onlyHTTP2 returns the only HTTP/2 connection.
 func (d *testDaemon) onlyHTTP2(t *testing.T) *h2Conn {
 	t.Helper()
 	r := d.shared.conns
@@ -214,8 +214,8 @@ func (d *testDaemon) onlyHTTP2(t *testing.T) *h2Conn {
 	return nil
 }
 
-// TestARequestThatTLSHadReadBeforeADrainIsAnswered sends two requests in two TLS records and one segment, the second of
-// which lies in TLS's own buffer when the first has been answered and the drain finds the connection idle.
+// TestARequestThatTLSHadReadBeforeADrainIsAnswered sends two requests in two TLS records and one segment. The second is
+// in TLS's own buffer when the first has been answered and the drain finds the connection idle.
 func TestARequestThatTLSHadReadBeforeADrainIsAnswered(t *testing.T) {
 	release := make(chan struct{})
 	d := startDaemon(t, rawUpstream(t, func(head string, r *bufio.Reader, conn net.Conn) {
@@ -268,7 +268,7 @@ func (r *connRegistry) isDraining() bool {
 	return r.draining
 }
 
-// batchConn is a connection whose writes can be kept.
+// batchConn is a connection whose writes can be held back.
 type batchConn struct {
 	net.Conn
 	batch

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// fieldSpellings returns spellings of a name that a set must not tell apart.
+// fieldSpellings returns spellings of a name that a set must treat as equal.
 func fieldSpellings(name string, underscores bool) []string {
 	spellings := []string{name, strings.ToLower(name), strings.ToUpper(name)}
 	if underscores {
@@ -17,7 +17,7 @@ func fieldSpellings(name string, underscores bool) []string {
 	return spellings
 }
 
-// To be in the list is all that a name needs: whatever its length and its letters are, and whatever else is in the list.
+// A name in the list is found, whatever its length and letters are, and whatever else is in the list.
 func TestANameThatIsAddedToAListIsFound(t *testing.T) {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 	random := rand.New(rand.NewPCG(1, 2))
@@ -60,7 +60,7 @@ func TestANameThatIsNotInAListIsNotFound(t *testing.T) {
 				}
 				continue
 			}
-			// The byte 0x20 from a letter is its other case; from anything else it is another byte.
+			// For a letter, flipping the bit 0x20 gives its other case; for anything else it gives another byte.
 			for i := range entry {
 				for _, c := range []byte{entry[i] ^ 1, entry[i] ^ 0x40, entry[i] ^ 0x80, 0, 'Q'} {
 					other := entry[:i] + string([]byte{c}) + entry[i+1:]

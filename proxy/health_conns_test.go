@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestTheHealthPortHoldsFewConnections holds as many as there may be, in the ways in which one can be held, and asks over a
-// further one.
+// TestTheHealthPortHoldsFewConnections holds the maximum number of connections, in the possible ways, and sends a request
+// over one more.
 func TestTheHealthPortHoldsFewConnections(t *testing.T) {
 	addr := startHealth(t, func() bool { return false })
 	for name, bytes := range map[string]string{
@@ -37,7 +37,7 @@ func TestTheHealthPortHoldsFewConnections(t *testing.T) {
 					t.Fatalf("got %d, want 200", res.StatusCode)
 				}
 			}
-			_ = held[0].SetReadDeadline(time.Now().Add(5 * time.Second)) // under healthTimeout
+			_ = held[0].SetReadDeadline(time.Now().Add(5 * time.Second)) // less than healthTimeout
 			if _, err := io.Copy(io.Discard, held[0]); errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Error("the oldest connection is still open")
 			}

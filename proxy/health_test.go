@@ -17,7 +17,7 @@ import (
 func startHealth(t *testing.T, draining func() bool) string {
 	t.Helper()
 	others := goleak.IgnoreCurrent()
-	// net/http leaves half a second to a client whose request it did not read to the end.
+	// net/http lingers for half a second with a client whose request it did not read to the end.
 	lingering := goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")
 	t.Cleanup(func() { goleak.VerifyNone(t, others, lingering) })
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -34,7 +34,7 @@ func startHealth(t *testing.T, draining func() bool) string {
 	return ln.Addr().String()
 }
 
-// sendRaw sends raw bytes on a new connection and returns the answer to them and its body.
+// sendRaw sends raw bytes on a new connection and returns the response and its body.
 func sendRaw(t *testing.T, addr, request string) (*http.Response, string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)

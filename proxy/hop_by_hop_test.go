@@ -40,7 +40,7 @@ func TestEveryConnectionLineCountsAndEveryNameInIt(t *testing.T) {
 	}
 }
 
-// fieldList makes a list of fields of names and values in turn.
+// fieldList returns a list of fields from alternating names and values.
 func fieldList(namesAndValues ...string) Fields {
 	var fields Fields
 	for i := 0; i+1 < len(namesAndValues); i += 2 {

@@ -12,7 +12,7 @@ import (
 )
 
 // leafImports lists the packages under proxy/, and which of the project's packages the code of each may import. None may
-// import the core. Whoever adds an import edits this list, and has to say why.
+// import the core. Adding an import means editing this list and giving a reason.
 var leafImports = map[string][]string{
 	"acmecert": {"cert", "config", "eventlog"},
 	"cert":     {"config", "eventlog"},
@@ -23,7 +23,7 @@ var leafImports = map[string][]string{
 	"http2":    {"http1"},
 	"limit":    nil,
 	"share":    nil,
-	// What only tests import.
+	// Packages imported only by tests.
 	"config/configtest": nil,
 }
 

@@ -13,7 +13,7 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// fakeSockets makes sockets without descriptors from "address name" texts.
+// fakeSockets returns sockets without descriptors from "address name" texts.
 func fakeSockets(texts ...string) (all inheritedSockets) {
 	for _, text := range texts {
 		address, name, _ := strings.Cut(text, " ")
@@ -22,7 +22,7 @@ func fakeSockets(texts ...string) (all inheritedSockets) {
 	return all
 }
 
-// twoListeners is a configuration with four ports and a health port.
+// twoListeners returns a configuration with four ports and a health port.
 func twoListeners() *config.Config {
 	return &config.Config{HealthCheckPort: 9900, Listeners: []config.Listener{
 		{BindAddr: "127.0.0.1", HTTPSPort: 443, HTTPPort: 80},
@@ -34,9 +34,9 @@ func TestInheritedSocketsAreGivenToThePortsWithTheirAddresses(t *testing.T) {
 	tests := []struct {
 		name    string
 		sockets []string
-		// want are the keys, in the order of the sockets.
+		// want holds the keys, in the order of the sockets.
 		want string
-		// wrong are parts of the error; empty for none.
+		// wrong holds parts of the error; empty for none.
 		wrong []string
 	}{
 		{"none are no mistake", nil, "", nil},
@@ -150,7 +150,7 @@ func TestInheritSocketTakesListeningTCPSocketsAlone(t *testing.T) {
 	}
 }
 
-// duplicate returns a descriptor of its own for a socket, which inheritSocket takes over.
+// duplicate returns a duplicate descriptor of a socket, which inheritSocket takes over.
 func duplicate(t *testing.T, socket interface{ File() (*os.File, error) }) int {
 	t.Helper()
 	file, err := socket.File()

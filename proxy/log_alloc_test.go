@@ -14,7 +14,7 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// sampleRecord is a request like most others.
+// sampleRecord returns a typical request.
 func sampleRecord() accessRecord {
 	return accessRecord{
 		ClientIP: netip.MustParseAddr("203.0.113.50"), Host: "git.example.com", Method: "GET", Path: "/user/repo?token=secret",
@@ -22,7 +22,7 @@ func sampleRecord() accessRecord {
 	}
 }
 
-// openLogger returns a Logger that the test closes.
+// openLogger returns a Logger that is closed at the end of the test.
 func openLogger(t testing.TB, cfg eventlog.Options, stdout io.Writer) *eventlog.Logger {
 	t.Helper()
 	l, err := eventlog.New(cfg, stdout)
@@ -51,7 +51,7 @@ func TestLogLinesCostNoAllocation(t *testing.T) {
 			{"a line below the level", func() { l.Log(eventlog.LevelDebug, "CLIENT_GONE", eventlog.Str("host", "a"), eventlog.Err(io.EOF)) }},
 		} {
 			t.Run(string(format)+": "+tt.name, func(t *testing.T) {
-				// The two buffers of each sink grow to their size first.
+				// First let the two buffers of each sink grow to their size.
 				for range 20_000 {
 					tt.log()
 				}

@@ -41,7 +41,7 @@ var hostileValues = []string{
 	"/" + strings.Repeat("\n", 3000),
 }
 
-// logEveryEvent writes each event of the daemon once, with the keys that belong to it.
+// logEveryEvent writes each event of the daemon once, with its keys.
 func logEveryEvent(l *eventlog.Logger) {
 	ip := netip.MustParseAddr("203.0.113.50")
 	rec := sampleRecord()
@@ -102,11 +102,11 @@ func logEveryEvent(l *eventlog.Logger) {
 	for _, v := range hostileValues {
 		logRequest(l, accessRecord{ClientIP: ip, Host: v, Method: v, Path: v, Status: 400, Upstream: v})
 	}
-	// What Repeating held back comes when the Logger is closed.
+	// The lines that Repeating held back come when the Logger is closed.
 	l.Repeating(eventlog.LevelError, "accept 127.0.0.1:443", "ACCEPT_ERROR", eventlog.Str("listener", "127.0.0.1:443"), eventlog.Err(syscall.EMFILE))
 }
 
-// TestLayout is the contract of the log's layout: whoever changes a golden file breaks the programs that read the log.
+// TestLayout checks the contract of the log's layout: changing a golden file breaks the programs that read the log.
 // Run it with UPDATE_GOLDEN=1 to write the files anew.
 func TestLayout(t *testing.T) {
 	for _, format := range []eventlog.Format{eventlog.FormatText, eventlog.FormatJSON} {

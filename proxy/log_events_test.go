@@ -14,16 +14,16 @@ import (
 	"testing"
 )
 
-// loggedEvent is what the code says about one event, over all the places that write it.
+// loggedEvent is what the code says about one event, over all places that write it.
 type loggedEvent struct {
 	levels, keys map[string]bool
-	// partly says that some keys are not written out where the event is, and so not known.
+	// partly reports whether some keys are not written out at the event, and so not known.
 	partly bool
 }
 
 var eventName = regexp.MustCompile(`^[A-Z]+[0-9]?(_[A-Z]+)*$`)
 
-// eventsInCode finds every event that the packages write: a call with a level, an event behind it, and attributes.
+// eventsInCode finds every event that the packages write: a call with a level, followed by an event and attributes.
 func eventsInCode(t *testing.T) map[string]*loggedEvent {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
@@ -85,7 +85,7 @@ func addEvent(events map[string]*loggedEvent, call *ast.CallExpr) {
 	}
 }
 
-// lastName is the name of an identifier, with or without its package; "" of any other expression.
+// lastName returns the name of an identifier, with or without its package; "" for any other expression.
 func lastName(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:
@@ -96,7 +96,7 @@ func lastName(e ast.Expr) string {
 	return ""
 }
 
-// attrKey is the key of an attribute that is made in place: Str("host", …).
+// attrKey returns the key of an attribute that is made in place: Str("host", …).
 func attrKey(arg ast.Expr) string {
 	call, ok := arg.(*ast.CallExpr)
 	if !ok {

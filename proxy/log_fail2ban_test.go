@@ -15,13 +15,13 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// fail2banFilter is the shipped filter for lines of either format.
+// fail2banFilter is the shipped filter for lines of both formats.
 var fail2banFilter = filepath.Join("..", "deploy", "fail2ban", "filter.d", "reverse-proxy.conf")
 
 // logFormats are the formats that the filter reads.
 var logFormats = []eventlog.Format{eventlog.FormatText, eventlog.FormatJSON}
 
-// needFail2ban skips the test where fail2ban is not installed, and fails it in CI.
+// needFail2ban skips the test if fail2ban is not installed, and fails it in CI.
 func needFail2ban(t *testing.T, tool string) {
 	t.Helper()
 	if _, err := exec.LookPath(tool); err == nil {
@@ -33,7 +33,7 @@ func needFail2ban(t *testing.T, tool string) {
 	t.Skipf("%s is not installed; install the package fail2ban", tool)
 }
 
-// bannedBy returns what the real fail2ban-regex takes out of each line of the log that the filter matches, in order.
+// bannedBy returns what the real fail2ban-regex extracts from each line of the log that the filter matches, in order.
 func bannedBy(t *testing.T, filter, output, log string) []string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "reverse-proxy.log")
@@ -72,7 +72,7 @@ func TestFail2banBansTheClientsOfRateLimitLines(t *testing.T) {
 				logRequest(l, rec)
 				want = append(want, tt.want)
 			}
-			// Keys that a later version puts behind must not blind the filter.
+			// Keys that a later version appends must not blind the filter.
 			l.Log(eventlog.LevelWarn, "RATE_LIMIT", eventlog.Str("client_ip", "203.0.113.51"), eventlog.Str("host", "-"), eventlog.Str("path", "/"), eventlog.Int("status", 429),
 				eventlog.Str("user_agent", `a "b" c=d`), eventlog.Int("port", 443))
 			want = append(want, "203.0.113.51")

@@ -15,8 +15,8 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// shippedFilter is a shipped fail2ban filter as package regexp understands it: a second judge of the log's lines, which works
-// where fail2ban is not installed.
+// shippedFilter is a shipped fail2ban filter as package regexp understands it: a second judge of the log's lines, which
+// works even if fail2ban is not installed.
 type shippedFilter struct {
 	expressions []*regexp.Regexp
 	// ahead is what the path has to begin with; nil for anything.
@@ -74,10 +74,10 @@ func loadFilter(t *testing.T, name string) shippedFilter {
 	return filter
 }
 
-// lineTime is what fail2ban cuts out of a line before it applies the expressions.
+// lineTime matches the time that fail2ban cuts out of a line before it applies the expressions.
 var lineTime = regexp.MustCompile(`^(?:\{"time":")?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`)
 
-// offender returns the address that the filter takes out of a line of the log, or "".
+// offender returns the address that the filter extracts from a line of the log, or "".
 func (f shippedFilter) offender(line string) string {
 	line = lineTime.ReplaceAllString(strings.TrimSuffix(line, "\n"), "")
 	for _, expression := range f.expressions {
@@ -160,7 +160,7 @@ func TestTheShippedFiltersNameNobodyElse(t *testing.T) {
 			log := taken()
 			for line := range strings.Lines(log) {
 				for i, filter := range filters {
-					for cut := range len(line) { // a full disk tears lines
+					for cut := range len(line) { // a full disk truncates lines
 						if got := filter.offender(line[:cut]); got != "" && got != "203.0.113.50" {
 							t.Fatalf("filter %d took %q out of %q, want the client's own address or nothing", i, got, line[:cut])
 						}
@@ -205,7 +205,7 @@ func jailNumbers(t *testing.T, jail string) (maxretry int, findtime time.Duratio
 func TestTheShippedJailBansWhoGoesOnAndNobodyForOnePage(t *testing.T) {
 	maxretry, findtime := jailNumbers(t, "reverse-proxy")
 	bound := limit.Config{RequestsPerSecond: 1, Burst: 10}
-	// lines counts the lines about a client that asks so often, for so long.
+	// lines returns the number of lines about a client that sends a request every so often, for so long.
 	lines := func(every, for_ time.Duration) int {
 		now := time.Unix(1_700_000_000, 0)
 		l, addr, count := limit.New(func() time.Time { return now }), netip.MustParseAddr("203.0.113.50"), 0

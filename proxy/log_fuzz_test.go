@@ -17,7 +17,7 @@ import (
 // logField is one key of a parsed line with its value.
 type logField struct{ Key, Value string }
 
-// parseTextLine reads a line of the text layout as a user's program would, and is strict about it.
+// parseTextLine reads a line of the text layout as a user's program would, but strictly.
 func parseTextLine(line string) ([]logField, error) {
 	rest, ok := strings.CutSuffix(line, "\n")
 	if !ok || strings.Contains(rest, "\n") {
@@ -96,7 +96,7 @@ func parseJSONLine(line string) ([]logField, error) {
 	return fields, nil
 }
 
-// shownValue is what a reader gets for a value that was logged.
+// shownValue returns what a reader gets for a logged value.
 func shownValue(v string) string {
 	if shown := eventlog.ClipValue(v); shown != v {
 		return shown + "…"
@@ -104,8 +104,8 @@ func shownValue(v string) string {
 	return v
 }
 
-// FuzzRequestLine holds the promise that nothing a client sends can forge a line or a field: whatever the bytes, the
-// three lines of a request are one line each and parse back into the same keys and the same values.
+// FuzzRequestLine checks that nothing a client sends can forge a line or a field: whatever the bytes, the three lines
+// of a request are one line each and parse back into the same keys and values.
 func FuzzRequestLine(f *testing.F) {
 	for _, v := range hostileValues {
 		f.Add(v, v, v, v)
@@ -155,7 +155,7 @@ func FuzzRequestLine(f *testing.F) {
 	})
 }
 
-// textError is an error of any text.
+// textError is an error with any text.
 type textError string
 
 func (e textError) Error() string { return string(e) }

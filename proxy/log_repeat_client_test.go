@@ -12,8 +12,8 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// TestTheAddressesOfOneClientAreOneRepeatingFailure holds that an IPv6 client, which has all addresses of its /64, gets one
-// line for what it does with them, as an IPv4 address does.
+// TestTheAddressesOfOneClientAreOneRepeatingFailure checks that an IPv6 client, which has all addresses of its /64, gets
+// one line for what it does with them, as an IPv4 address does.
 func TestTheAddressesOfOneClientAreOneRepeatingFailure(t *testing.T) {
 	clients := []string{"2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:ffff::3", "2001:db8:1:3::1", "192.0.2.1"}
 	for name, log := range map[string]func(s *siteServer, client netip.Addr){

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestOnlySomeResponsesHaveALongBuffer reads more long responses at a time than may have one: the others come whole too, in
-// smaller pieces, and what was given back can be taken again (S-12.8).
+// TestOnlySomeResponsesHaveALongBuffer reads more long responses at a time than may have a long buffer: the others arrive
+// whole too, in smaller pieces, and a buffer that was given back can be taken again (S-12.8).
 func TestOnlySomeResponsesHaveALongBuffer(t *testing.T) {
 	const beyond = 8
 	text := strings.Repeat("0123456789", 20_000)
@@ -16,7 +16,7 @@ func TestOnlySomeResponsesHaveALongBuffer(t *testing.T) {
 	for range 2 {
 		conns := make([]*upstreamConn, maxLongBodies+beyond)
 		for i := range conns {
-			// The head of the last one fills the buffer, which leaves no room but a long buffer for the body.
+			// The head of the last response fills the buffer, which leaves only a long buffer for the body.
 			head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-A: ", len(text))
 			if i == len(conns)-1 {
 				head += strings.Repeat("a", upstreamBufferBytes-len(head)-len("\r\n\r\n"))

@@ -11,10 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// metricRow is a row of the table of docs/metrics.md.
+// metricRow matches a row of the table in docs/metrics.md.
 var metricRow = regexp.MustCompile("(?m)^\\| `[a-z0-9_]+` \\| (?:counter|gauge|histogram) \\|.*$")
 
-// row is how the document shows the family.
+// row returns the family's row in the document.
 func (f *metricFamily) row() string {
 	labels := make([]string, len(f.labels))
 	for i, label := range f.labels {
@@ -37,8 +37,8 @@ func TestTheDocumentHasTheTableOfMetrics(t *testing.T) {
 	}
 }
 
-// TestAScrapeHasTheMetricsOfTheTable compares the table with what a running daemon answers: every family is there, in
-// order, under its type, with series of its labels alone.
+// TestAScrapeHasTheMetricsOfTheTable compares the table with the answer of a running daemon: every family is there, in
+// order, with its type, and with series of only its labels.
 func TestAScrapeHasTheMetricsOfTheTable(t *testing.T) {
 	d := startDaemon(t, rawUpstream(t, answerOK), "")
 	d.raw(t, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
@@ -94,7 +94,7 @@ func TestAScrapeHasTheMetricsOfTheTable(t *testing.T) {
 	}
 }
 
-// cutLast cuts a text around the last of a byte.
+// cutLast splits a text around the last occurrence of a byte.
 func cutLast(text string, at byte) (before, after string, found bool) {
 	if i := strings.LastIndexByte(text, at); i >= 0 {
 		return text[:i], text[i+1:], true
@@ -102,8 +102,8 @@ func cutLast(text string, at byte) (before, after string, found bool) {
 	return text, "", false
 }
 
-// TestNamesFollowTheConventions holds what Prometheus asks of names: counters end in _total, and units are those of the
-// base, in the plural.
+// TestNamesFollowTheConventions checks Prometheus' rules for names: counters end in _total, and units are base units in
+// the plural.
 func TestNamesFollowTheConventions(t *testing.T) {
 	name := regexp.MustCompile(`^(reverse_proxy|process|go)_[a-z0-9]+(_[a-z0-9]+)*$`)
 	for _, family := range metricFamilies() {

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestWhatIsCountedOfAnExchange looks at the one site's numbers, and at those of none, after what clients and upstreams may do.
+// TestWhatIsCountedOfAnExchange checks the numbers of the only site, and those of no site, after what clients and upstreams
+// may do.
 func TestWhatIsCountedOfAnExchange(t *testing.T) {
 	answering := func(answer string) func(int, *bufio.Reader, net.Conn) {
 		return func(_ int, r *bufio.Reader, conn net.Conn) {
@@ -27,7 +28,7 @@ func TestWhatIsCountedOfAnExchange(t *testing.T) {
 		upstream func(n int, r *bufio.Reader, conn net.Conn)
 		request  string
 		// want is what is counted for the site, none for no site: method, class, upstream errors, bytes in and out, and how
-		// often the time of the answer, of connecting and of the upstream was taken.
+		// often the time of the response, of connecting and of the upstream was recorded.
 		want, none string
 	}{
 		{"a body each way", answering(okResponse), "POST / HTTP/1.1" + closing + "Content-Length: 4\r\n\r\nbody", "POST 2xx 0 errors 4 in 5 out 1 1 1", ""},

@@ -43,7 +43,7 @@ func TestAScrapeTellsWhatWasServed(t *testing.T) {
 	})
 }
 
-// stuckWriter is a client of the health port that takes nothing of its answer until it is let.
+// stuckWriter is a client of the health port that takes nothing of its answer until it is released.
 type stuckWriter struct {
 	*httptest.ResponseRecorder
 	entered chan<- struct{}

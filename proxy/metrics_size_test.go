@@ -28,11 +28,11 @@ func (p *pieces) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// siteOfMany returns the host of a site of scrapeOfSites; all have the same length.
+// siteOfMany returns the host of a site of scrapeOfSites; all hosts have the same length.
 func siteOfMany(i int) string { return fmt.Sprintf("site-%05d.example.test", i) }
 
-// scrapeOfSites makes the scrape of a daemon with many sites, of which the first have had a request of each method, each
-// with another status and with every number that a request can have.
+// scrapeOfSites returns the scrape of a daemon with many sites. The first used ones have had a request of each method,
+// each with another status and with every number that a request can have.
 func scrapeOfSites(t testing.TB, sites, used int) *scrape {
 	t.Helper()
 	p := startPath(t, "127.0.0.1:1", func(o *pathOptions) { o.output = io.Discard })
@@ -53,7 +53,7 @@ func scrapeOfSites(t testing.TB, sites, used int) *scrape {
 	return &scrape{dynamic: p.pipeline.dynamic, shared: p.shared, pipeline: p.pipeline, draining: func() bool { return false }}
 }
 
-// TestIdleSitesCostAScrapeNothing compares the answer of one site with that of ten thousand, of which one is in use in
+// TestIdleSitesCostAScrapeNothing compares the answer for one site with that for ten thousand, with one site in use in
 // both.
 func TestIdleSitesCostAScrapeNothing(t *testing.T) {
 	one, many := scrapeOfSites(t, 1, 1), scrapeOfSites(t, 10_000, 1)
@@ -73,8 +73,8 @@ func TestIdleSitesCostAScrapeNothing(t *testing.T) {
 	}
 }
 
-// TestASiteHasAllItsSeriesFromItsFirstRequestOn holds what rules of alerts rely on: the series that would tell of a
-// failure are there before it.
+// TestASiteHasAllItsSeriesFromItsFirstRequestOn checks what alerting rules rely on: the series that would show a failure
+// exist before it.
 func TestASiteHasAllItsSeriesFromItsFirstRequestOn(t *testing.T) {
 	m := newMetrics()
 	dynamic := dynamicOf(1, "a.test", "b.test")
@@ -107,8 +107,8 @@ func TestASiteHasAllItsSeriesFromItsFirstRequestOn(t *testing.T) {
 	}
 }
 
-// TestAScrapeIsBoundedWhenEverySiteIsInUse holds that a site costs no more than the most series that it can have, and
-// that the answer is never whole in memory.
+// TestAScrapeIsBoundedWhenEverySiteIsInUse checks that a site costs no more than the largest number of series that it
+// can have, and that the answer is never whole in memory.
 func TestAScrapeIsBoundedWhenEverySiteIsInUse(t *testing.T) {
 	const sites = 2000
 	s := scrapeOfSites(t, sites, sites)
@@ -132,7 +132,7 @@ func TestAScrapeIsBoundedWhenEverySiteIsInUse(t *testing.T) {
 	}
 }
 
-// TestAScrapeOfAClientThatHasLeftEnds holds that no more is written than what finds out that the client has left.
+// TestAScrapeOfAClientThatHasLeftEnds checks that writing stops once it shows that the client has left.
 func TestAScrapeOfAClientThatHasLeftEnds(t *testing.T) {
 	s := scrapeOfSites(t, 1000, 1000)
 	gone := pieces{fails: true}
@@ -150,7 +150,7 @@ func TestHEADOfTheMetricsHasTheTypeAndNoBody(t *testing.T) {
 	}
 }
 
-// TestAPieceEndsWithALine holds that a scrape that is cut off between two pieces has no half sample.
+// TestAPieceEndsWithALine checks that a scrape that is cut off between two pieces has no half sample.
 func TestAPieceEndsWithALine(t *testing.T) {
 	s := scrapeOfSites(t, 100, 100)
 	s.write(writerFunc(func(data []byte) {
@@ -160,7 +160,7 @@ func TestAPieceEndsWithALine(t *testing.T) {
 	}))
 }
 
-// writerFunc is a writer that hands all it gets to a function.
+// writerFunc is a writer that passes everything to a function.
 type writerFunc func(data []byte)
 
 func (f writerFunc) Write(data []byte) (int, error) {

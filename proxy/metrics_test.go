@@ -13,7 +13,7 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// scrapeOf makes the scrape of a daemon in this process.
+// scrapeOf returns the scrape of a daemon in this process.
 func scrapeOf(d *Daemon) *scrape {
 	return &scrape{dynamic: d.dynamic, shared: d.shared, pipeline: d.pipeline, listeners: d.listeners, draining: d.health.draining.Load}
 }
@@ -56,7 +56,7 @@ func wantSamples(t testing.TB, got map[string]string, want map[string]string) {
 	}
 }
 
-// countedExchange is an exchange that has ended, of a site's series or of none.
+// countedExchange returns an exchange that has ended, with a site's series or with none.
 func countedExchange(series *siteSeries, method string, status int) *exchange {
 	x := &exchange{request: &Request{Method: method, Protocol: HTTP11}, status: status}
 	if series != nil {
@@ -131,7 +131,7 @@ func TestNoCountIsLostAmongGoroutines(t *testing.T) {
 	}
 }
 
-// dynamicOf makes the configuration of some hosts, each on every one of the listeners.
+// dynamicOf returns a configuration of some hosts, each on every listener.
 func dynamicOf(listeners int, hosts ...string) *DynamicConfig {
 	dynamic := &DynamicConfig{Sites: listeners * len(hosts)}
 	for range listeners {
@@ -168,7 +168,7 @@ func TestSeriesFollowTheConfiguration(t *testing.T) {
 	if diff := cmp.Diff([]string{"a.test", "c.test"}, hosts()); diff != "" {
 		t.Errorf("after a reload (-want +got):\n%s", diff)
 	}
-	m.request(&exchange{request: &Request{Method: "GET"}, route: first.routes[0]["b.test"], status: 200}, 0) // still under way
+	m.request(&exchange{request: &Request{Method: "GET"}, route: first.routes[0]["b.test"], status: 200}, 0) // still in progress
 	want := map[string]TrafficCounts{
 		"": {}, "a.test": {Requests: 2, ServerErrors: 2, UpstreamErrors: 2, BytesOut: 22}, "b.test": {}, "c.test": {},
 	}

@@ -49,7 +49,7 @@ func TestAHistogramsBucketsAddUp(t *testing.T) {
 	}
 	var totals histogramTotals
 	totals.add(&lane)
-	totals.add(&lane) // as of two lanes
+	totals.add(&lane) // as if from two lanes
 	family := metricFamily{name: "x_seconds", labels: []string{"site"}}
 	text := metricsText{family: &family}
 	text.histogram(&totals, "a")

@@ -32,7 +32,7 @@ func written(t *testing.T, s *scrape, name string) map[string]string {
 	return nil
 }
 
-// fixedSource is a cert.Source of given certificates.
+// fixedSource is a cert.Source with given certificates.
 type fixedSource struct {
 	tableSource
 	certificates []cert.Info
@@ -47,7 +47,7 @@ func TestEachNameHasTheExpiryThatComesFirst(t *testing.T) {
 			{Listener: "a:1", Source: config.TLSModeManual, Names: []string{"x.test", "y.test"}, NotAfter: at(300)},
 			{Listener: "a:1", Source: config.TLSModeManual, Names: []string{"x.test", "x.test"}, NotAfter: at(200)}, // its RSA twin
 			{Listener: "a:1", Source: config.TLSModeManual, Names: []string{"y.test"}, NotAfter: at(400)},
-			{Listener: "a:1", Source: config.TLSModeManual, NotAfter: at(100)}, // of no name
+			{Listener: "a:1", Source: config.TLSModeManual, NotAfter: at(100)}, // without a name
 		}}},
 		{source: &fixedSource{certificates: []cert.Info{{Listener: "b:1", Source: config.TLSModeACME, Names: []string{"x.test", "*.x.test"}, NotAfter: at(500)}}}},
 	}}
@@ -141,7 +141,7 @@ func TestPoolsAreCountedByAddress(t *testing.T) {
 	}
 }
 
-// TestAScrapeWaitsForNoReloadAndNoLog scrapes while a reload is under way and while nobody takes the log.
+// TestAScrapeWaitsForNoReloadAndNoLog scrapes while a reload is in progress and while the log is stuck.
 func TestAScrapeWaitsForNoReloadAndNoLog(t *testing.T) {
 	d := startDaemon(t, rawUpstream(t, answerOK), "")
 	d.reloading.Lock()
@@ -179,7 +179,7 @@ func TestReloadsAreCounted(t *testing.T) {
 	wantSamples(t, at(), map[string]string{success: "1", failure: "1", last: "1"})
 }
 
-// BenchmarkScrape measures what an answer costs with many sites, with none of them in use and with all.
+// BenchmarkScrape measures the cost of an answer with many sites, with none of them in use and with all.
 func BenchmarkScrape(b *testing.B) {
 	for name, used := range map[string]int{"idle": 0, "used": 10_000} {
 		b.Run(name, func(b *testing.B) {
@@ -195,7 +195,7 @@ func BenchmarkScrape(b *testing.B) {
 	}
 }
 
-// BenchmarkCountARequest is what a request costs for being counted.
+// BenchmarkCountARequest measures the cost of counting a request.
 func BenchmarkCountARequest(b *testing.B) {
 	m := newMetrics()
 	series := m.newSeries("a.test")

@@ -26,7 +26,7 @@ func notifySocket(t *testing.T, name string) *net.UnixConn {
 	return conn
 }
 
-// nextMessage returns the next datagram, and "" when none is there within the time given.
+// nextMessage returns the next datagram, or "" if none arrives within the given time.
 func nextMessage(t *testing.T, conn *net.UnixConn, within time.Duration) string {
 	t.Helper()
 	conn.SetReadDeadline(time.Now().Add(within))
@@ -38,7 +38,7 @@ func nextMessage(t *testing.T, conn *net.UnixConn, within time.Duration) string 
 	return string(buf[:n])
 }
 
-// startNotifier returns a notifier and the socket that it talks to.
+// startNotifier returns a notifier and its socket.
 func startNotifier(t *testing.T) (*notifier, *net.UnixConn) {
 	t.Helper()
 	path := filepath.Join(socketDir(t), "notify")
@@ -197,7 +197,7 @@ func TestNotifierReadyFailsWhenNobodyListens(t *testing.T) {
 func TestNotifierIsNotHeldUpByAManagerThatDoesNotRead(t *testing.T) {
 	n, _ := startNotifier(t)
 	begin := time.Now()
-	// The socket's queue takes some messages (net.unix.max_dgram_qlen), and then a sender has to wait.
+	// The socket's queue holds some messages (net.unix.max_dgram_qlen), and then a sender has to wait.
 	var waited time.Duration
 	for i := 0; waited < notifyTimeout/2; i++ {
 		if i == 10_000 {
@@ -288,7 +288,7 @@ func TestWatchdogIsSilentWhileTheDaemonIsStuck(t *testing.T) {
 				t.Errorf("got %q, want a sign of life", got)
 			}
 			tt.stick()
-			// A look that was over already may still be told of, and a sweep that has begun satisfies one more.
+			// A check that was already over may still be reported, and a sweep that has begun satisfies one more.
 			silent := false
 			for range 4 {
 				if silent = nextMessage(t, conn, 500*time.Millisecond) == ""; silent {

@@ -2,5 +2,5 @@
 
 package proxy
 
-// raceDetector tells tests that they run under the race detector.
+// raceDetector reports whether the tests run under the race detector.
 const raceDetector = false

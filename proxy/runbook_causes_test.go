@@ -60,7 +60,7 @@ func isExplained(text string, causes []string) bool {
 	return slices.ContainsFunc(causes, func(cause string) bool { return strings.Contains(text, cause) })
 }
 
-// causesInCode returns the texts of all errors that the files make, with their places.
+// causesInCode returns the texts of all errors that the files create, with their positions.
 func causesInCode(t *testing.T) map[string]token.Position {
 	t.Helper()
 	found := map[string]token.Position{}
@@ -91,7 +91,7 @@ func causesInCode(t *testing.T) map[string]token.Position {
 	return found
 }
 
-// errorTexts returns the expressions that become the text of an error in a node.
+// errorTexts returns the expressions in a node that become the text of an error.
 func errorTexts(n ast.Node) []ast.Expr {
 	switch n := n.(type) {
 	case *ast.CallExpr:
@@ -140,7 +140,7 @@ func literalText(expr ast.Expr) (text string) {
 	return text
 }
 
-// TestTheRunbookExplainsEveryUpstreamErrorOfTheCode reads the texts out of the source: a new cause needs a row in the
+// TestTheRunbookExplainsEveryUpstreamErrorOfTheCode reads the texts from the source: a new cause needs a row in the
 // runbook, or a reason why no UPSTREAM_ERROR line has it.
 func TestTheRunbookExplainsEveryUpstreamErrorOfTheCode(t *testing.T) {
 	causes := slices.Concat(runbookCauses(t, "502"), runbookCauses(t, "504"), runbookCauses(t, "A download or an upload breaks off"))
@@ -160,8 +160,8 @@ func TestTheRunbookExplainsEveryUpstreamErrorOfTheCode(t *testing.T) {
 	}
 }
 
-// TestTheRunbookExplainsTheErrorsOfTheSystem does the same for what the kernel, the resolver and crypto/tls say, each
-// under the status that the client is answered.
+// TestTheRunbookExplainsTheErrorsOfTheSystem does the same for the errors of the kernel, the resolver and crypto/tls,
+// each under the status that the client gets.
 func TestTheRunbookExplainsTheErrorsOfTheSystem(t *testing.T) {
 	dial := func(errno syscall.Errno) error {
 		return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}

@@ -20,10 +20,11 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// sandboxChildDir tells the process that TestInsideTheSandbox starts where its files are.
+// sandboxChildDir is the variable that names the directory of its files to the process that TestInsideTheSandbox
+// starts.
 const sandboxChildDir = "REVERSE_PROXY_TEST_SANDBOX"
 
-// sandboxedConfig is a configuration whose files lie in the directories that makeSandboxFiles makes.
+// sandboxedConfig returns a configuration whose files are in the directories that makeSandboxFiles creates.
 func sandboxedConfig(dir string) *config.Config {
 	return &config.Config{
 		Path: filepath.Join(dir, "config", "config.toml"), Sandbox: true, AdminSocketPath: filepath.Join(dir, "run", "admin.sock"),
@@ -36,7 +37,7 @@ func sandboxedConfig(dir string) *config.Config {
 	}
 }
 
-// makeSandboxFiles makes what the configuration names: the certificate is a symbolic link, as certbot has it.
+// makeSandboxFiles creates what the configuration names. The certificate is a symbolic link, as with certbot.
 func makeSandboxFiles(t *testing.T, dir string) {
 	t.Helper()
 	for _, name := range []string{"config/config.toml", "config/next.toml", "run/admin.sock", "run/other", "log/proxy.log", "acme/a.example",
@@ -57,7 +58,7 @@ func makeSandboxFiles(t *testing.T, dir string) {
 	}
 }
 
-// sandboxAttempts is what a sandboxed process tries, by what it is; allowed is what must work.
+// sandboxAttempts returns what a sandboxed process tries, by name; allowed lists what must work.
 func sandboxAttempts(dir string) (attempts map[string]func() error, allowed []string) {
 	in := func(name string) string { return filepath.Join(dir, name) }
 	read := func(name string) func() error {
@@ -153,7 +154,7 @@ func TestSandboxChild(t *testing.T) {
 	results["error"] = status.Error
 	results["abi"] = fmt.Sprint(status.LandlockABI)
 	attempts, allowed := sandboxAttempts(dir)
-	// What takes something away comes after what looks at it.
+	// Attempts that remove something come after those that look at it.
 	names := slices.Sorted(func(yield func(string) bool) {
 		for name := range attempts {
 			if !slices.Contains(allowed, name) && !yield(name) {
@@ -163,7 +164,7 @@ func TestSandboxChild(t *testing.T) {
 	})
 	for _, name := range append(names, allowed...) {
 		results[name] = ""
-		// Threads of their own are restricted too.
+		// Threads are restricted too.
 		done := make(chan error)
 		go func() { done <- attempts[name]() }()
 		if err := <-done; err != nil {
@@ -186,10 +187,10 @@ func TestSandboxChild(t *testing.T) {
 	if err := json.NewEncoder(os.Stdout).Encode(results); err != nil {
 		t.Fatal(err)
 	}
-	os.Exit(0) // before the testing package writes counters of coverage, which it may not in here
+	os.Exit(0) // before the testing package writes coverage counters, which is forbidden in here
 }
 
-// inSandbox runs the child and returns what it saw.
+// inSandbox runs the child and returns its results.
 func inSandbox(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -238,7 +239,7 @@ func TestInsideTheSandbox(t *testing.T) {
 		case name == "listen" && abi < 4:
 			continue // that kernel cannot forbid it
 		case name == "move out of the cache":
-			want = "" // looked at below: without a right to move it is another error
+			want = "" // checked below: without a right to move, it is another error
 		}
 		if got := results[name]; got != want && name != "move out of the cache" {
 			t.Errorf("%s: got %q, want %q", name, got, want)

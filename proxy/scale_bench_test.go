@@ -9,7 +9,8 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// BenchmarkPipelineSites is the stages of a request up to its route, which do not depend on how many sites there are.
+// BenchmarkPipelineSites measures the stages of a request up to its route, which do not depend on the number of
+// sites.
 func BenchmarkPipelineSites(b *testing.B) {
 	for _, sites := range []int{1, 1000} {
 		b.Run(fmt.Sprintf("sites=%d", sites), func(b *testing.B) {
@@ -36,7 +37,7 @@ func BenchmarkPipelineSites(b *testing.B) {
 	}
 }
 
-// BenchmarkARequestSites is a whole request beside few and many sites.
+// BenchmarkARequestSites measures a whole request with few and many sites.
 func BenchmarkARequestSites(b *testing.B) {
 	for _, sites := range []int{1, 1000} {
 		b.Run(fmt.Sprintf("sites=%d", sites), func(b *testing.B) {
@@ -45,8 +46,8 @@ func BenchmarkARequestSites(b *testing.B) {
 	}
 }
 
-// BenchmarkARequestTracked is a whole request beside few and many client addresses that the limiter tracks. For the
-// limiter alone see limit.BenchmarkLimiterAllow.
+// BenchmarkARequestTracked measures a whole request with few and many client addresses tracked by the limiter. For
+// only the limiter see limit.BenchmarkLimiterAllow.
 func BenchmarkARequestTracked(b *testing.B) {
 	for _, clients := range []int{1, 1_000_000} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
@@ -60,7 +61,7 @@ func benchmarkARequest(b *testing.B, change func(*pathOptions), tracked int) {
 	for i := range tracked {
 		p.shared.limiter.Allow(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), limit.Config{RequestsPerSecond: 1e6, Burst: 1e6})
 	}
-	runtime.GC() // what was just made is not measured
+	runtime.GC() // so that earlier allocations are not measured
 	s.once(b)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -31,7 +31,7 @@ func TestARequestThatAShutdownCutsIsLogged(t *testing.T) {
 	waitFor(t, "all requests", func() bool { return begun.Load() == 2*each })
 	d.signals <- syscall.SIGTERM
 	waitFor(t, "the drain", func() bool { return strings.Contains(d.log.String(), "phase=drain") })
-	d.signals <- syscall.SIGTERM // nobody has to wait for the end of it
+	d.signals <- syscall.SIGTERM // the test need not wait for its end
 	d.stopWithin(t, patience)
 
 	log := d.log.String()

@@ -11,7 +11,7 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// peerConn is a connection of which only the peer's address is known.
+// peerConn is a connection that knows only the peer's address.
 type peerConn struct {
 	net.Conn
 	peer string
@@ -29,7 +29,7 @@ func TestARefusedNameIsARepeatingFailureOfItsClient(t *testing.T) {
 		}
 		const noName, notCovered = ` error="no server name, and more than one certificate to choose from"`, ` error="no certificate covers this name"`
 		refuse("192.0.2.1:1000", "a.example")
-		refuse("192.0.2.1:1001", "b.example") // another name, and the same client
+		refuse("192.0.2.1:1001", "b.example") // another name, but the same client
 		refuse("[::ffff:192.0.2.1]:1002", "c.example")
 		refuse("192.0.2.1:1003", "")
 		refuse("192.0.2.2:1000", "a.example")

@@ -28,8 +28,8 @@ func (s *oneSession) Put(_ string, session *tls.ClientSessionState) {
 	}
 }
 
-// sessionServer accepts handshakes by the configuration of a listener and sends each client a byte, with which a ticket of
-// TLS 1.3 arrives.
+// sessionServer accepts handshakes with the configuration of a listener and sends each client a byte, with which a TLS 1.3
+// ticket arrives.
 func sessionServer(t *testing.T, source cert.Source) string {
 	t.Helper()
 	logger, err := eventlog.New(eventlog.Options{Format: eventlog.FormatText}, io.Discard)
@@ -62,8 +62,8 @@ func sessionServer(t *testing.T, source cert.Source) string {
 	return ln.Addr().String()
 }
 
-// resume makes a handshake with the session in the cache, and reports whether it was resumed. An unsafe client that asks for
-// another name than its session's is what this is about: it verifies nothing.
+// resume makes a handshake with the session in the cache, and reports whether it was resumed. The test is about an unsafe
+// client that requests another name than its session's: it verifies nothing.
 func resume(t *testing.T, address, name string, version uint16, cache *oneSession) (resumed bool, err error) {
 	t.Helper()
 	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", address, &tls.Config{
@@ -121,7 +121,7 @@ func TestASessionBelongsToItsServerName(t *testing.T) {
 	}
 }
 
-// A session that was resumed gets a ticket that can be resumed again, and belongs to the name still.
+// A resumed session gets a ticket that can be resumed again, and still belongs to the name.
 func TestASessionCanBeResumedAgain(t *testing.T) {
 	source := newTableSource(testCertificate(t, "a.example", "b.example"))
 	address := sessionServer(t, source)

@@ -17,7 +17,7 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// testCertificate makes a certificate for names, self-signed.
+// testCertificate returns a self-signed certificate for names.
 func testCertificate(t *testing.T, names ...string) *tls.Certificate {
 	t.Helper()
 	certificate, err := cert.MakeSelfSigned(names, time.Now())
@@ -188,7 +188,7 @@ func writePair(t *testing.T, dir, name string, certificate *tls.Certificate) con
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Key and chain in one file, which serves as both.
+	// Key and chain are in one file, which serves as both.
 	pair := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
 	pair = append(pair, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})...)
 	path := configtest.WriteFile(t, dir, name, string(pair))

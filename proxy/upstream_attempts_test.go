@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// fakeNetwork connects in a bubble.
+// fakeNetwork makes connections in a synctest bubble.
 type fakeNetwork struct {
 	mu sync.Mutex
-	// takes is how long each address takes to connect, and fails how long to refuse; any other never answers.
+	// takes is how long each address takes to connect, and fails how long to refuse; any other address never answers.
 	takes, fails map[string]time.Duration
-	// tried are the addresses in the order of the attempts, and at how long after the start.
+	// tried lists the addresses in the order of the attempts, each with its time after the start.
 	tried []string
 	at    []time.Duration
 	start time.Time
@@ -68,7 +68,7 @@ func TestAddressesAreTriedInTurn(t *testing.T) {
 		name         string
 		addresses    []string
 		takes, fails durations
-		// got is the address that is connected to, after how long, or the error.
+		// got is the address of the connection and the time that it took, or the error.
 		got, err string
 		after    time.Duration
 		tried    []string
@@ -143,7 +143,7 @@ func TestAnAddressThatWasReachedIsTriedFirstNextTime(t *testing.T) {
 	})
 }
 
-// A server that is replaced, as a container is, is not waited for until the next look-up.
+// A replaced server, such as a container, is found without waiting for the next scheduled look-up.
 func TestAnUpstreamThatCannotBeReachedIsLookedUpAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dns := &fakeDNS{takes: 10 * time.Millisecond}
@@ -167,7 +167,8 @@ func TestAnUpstreamThatCannotBeReachedIsLookedUpAtOnce(t *testing.T) {
 			t.Errorf("got %v and %v, want the new address", address, err)
 		}
 
-		// Neither a flood of requests to an upstream that is down nor a dead server makes it ask without end, or wait.
+		// Neither a flood of requests to an upstream that is down nor a dead DNS server makes it look up endlessly, or
+		// wait.
 		time.Sleep(2 * time.Second)
 		network.takes, network.fails = nil, map[string]time.Duration{"10.0.0.2": 0}
 		before := len(dns.times("app.test"))

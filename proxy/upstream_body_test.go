@@ -14,7 +14,7 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// piecesConn is a connection on which given bytes come in pieces, and then its end.
+// piecesConn is a connection on which the given bytes arrive in pieces, followed by its end.
 type piecesConn struct {
 	net.Conn
 	rest  []byte
@@ -31,8 +31,8 @@ func (c *piecesConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// readBody reads the response on the connection to its end, and returns its body, its trailers, how many bytes that do not
-// belong to it were read, and the error.
+// readBody reads the response on the connection to its end, and returns its body, its trailers, how many bytes beyond it
+// were read, and the error.
 func readBody(conn *upstreamConn, method string) (body []byte, trailers Fields, left int, err error) {
 	conn.begin()
 	if err := conn.readHead(); err != nil {
@@ -56,7 +56,7 @@ func readBody(conn *upstreamConn, method string) (body []byte, trailers Fields, 
 	return body, trailers, left, err
 }
 
-// chunked encodes a text in chunks of a size.
+// chunked encodes a text in chunks of the given size.
 func chunked(text string, size int) string {
 	var out []byte
 	for text != "" {
@@ -110,7 +110,7 @@ func TestUpstreamBodiesInPiecesOfEverySize(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for _, piece := range []int{1, 2, 3, 5, 7, 11, 64, 1000, 4096, upstreamBufferBytes - 1, upstreamBufferBytes, longBodyBufferBytes, 1 << 20} {
 				if piece < 64 && len(test.response) > 100_000 {
-					continue // only slower
+					continue // would only be slower
 				}
 				source := &piecesConn{rest: []byte(test.response), piece: piece, end: test.end}
 				if test.end == nil {
@@ -132,7 +132,7 @@ func TestUpstreamBodiesInPiecesOfEverySize(t *testing.T) {
 				if diff := cmp.Diff(test.trailers, trailers); diff != "" {
 					t.Errorf("in pieces of %d: trailers (-want +got):\n%s", piece, diff)
 				}
-				// What was read behind the end has to be known; what was not is seen at the socket.
+				// Bytes read beyond the end have to be counted; unread ones are seen at the socket.
 				if unread := left + len(source.rest); err == io.EOF && unread != test.left {
 					t.Errorf("in pieces of %d: %d bytes are left, want %d", piece, unread, test.left)
 				}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestAnUpstreamThatReadsNothingLeavesNothingInTheKernel closes a connection whose upstream has not read what it was sent. An
-// exchange that has failed has nothing to deliver; the end of a tunnel has.
+// TestAnUpstreamThatReadsNothingLeavesNothingInTheKernel closes a connection whose upstream has not read what it was sent. A
+// failed exchange has nothing to deliver; the end of a tunnel has.
 func TestAnUpstreamThatReadsNothingLeavesNothingInTheKernel(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -34,7 +34,7 @@ func TestAnUpstreamThatReadsNothingLeavesNothingInTheKernel(t *testing.T) {
 					t.Fatal(err)
 				}
 				if sent += len(part) - len(rest); len(rest) > 0 {
-					break // the kernel takes no more
+					break // the kernel accepts no more
 				}
 			}
 			if err := conn.Close(); err != nil {

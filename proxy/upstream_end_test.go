@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// rawOf returns the TCP connection under a connection of an upstream.
+// rawOf returns the TCP connection under an upstream connection.
 func rawOf(conn net.Conn) *net.TCPConn {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
@@ -23,7 +23,7 @@ func rawOf(conn net.Conn) *net.TCPConn {
 // ends are the ways in which an upstream can end its connection.
 var ends = []struct {
 	name string
-	// clean reports whether it ends a body over TLS, and plain that it does without.
+	// clean reports whether it ends a body over TLS, and plain whether it does without TLS.
 	clean, plain bool
 	do           func(conn net.Conn)
 }{
@@ -44,17 +44,17 @@ var ends = []struct {
 		_ = rawOf(conn).Close()
 	}},
 	{"by another alert", false, true, func(conn net.Conn) {
-		if _, ok := conn.(*tls.Conn); ok { // in the clear, which no alert is any more
+		if _, ok := conn.(*tls.Conn); ok { // in the clear, which is no longer valid for an alert
 			_, _ = rawOf(conn).Write([]byte{21, 3, 3, 0, 2, 1, 0})
 		}
 		_ = rawOf(conn).Close()
 	}},
 }
 
-// protocolsOfUpstreams are what an upstream's connection can speak below HTTP; 0 is no TLS.
+// protocolsOfUpstreams are the protocols that an upstream connection can use below HTTP; 0 is no TLS.
 var protocolsOfUpstreams = map[string]uint16{"plain": 0, "TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13}
 
-// TestABodyThatEndsWithTheConnectionIsWholeOnlyAfterACleanEnd is S-6.16.
+// TestABodyThatEndsWithTheConnectionIsWholeOnlyAfterACleanEnd checks S-6.16.
 func TestABodyThatEndsWithTheConnectionIsWholeOnlyAfterACleanEnd(t *testing.T) {
 	for protocol, version := range protocolsOfUpstreams {
 		for _, end := range ends {
@@ -69,7 +69,7 @@ func TestABodyThatEndsWithTheConnectionIsWholeOnlyAfterACleanEnd(t *testing.T) {
 				upstream := scriptedUpstream(t, secure, func(_ int, r *bufio.Reader, conn net.Conn) {
 					_, _ = readHead(r)
 					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\nhello")
-					<-sent // the client has it: a reset would take it along
+					<-sent // the client has it: a reset would discard it
 					end.do(conn)
 				})
 				p := startPath(t, byName(upstream), func(o *pathOptions) {
@@ -106,8 +106,8 @@ func TestABodyThatEndsWithTheConnectionIsWholeOnlyAfterACleanEnd(t *testing.T) {
 	}
 }
 
-// TestAResetThatAWriteHasSeenIsNoEndOfABody has the error of the reset taken by a write, as that of a request's body may:
-// the kernel tells of it once, and the next read sees nothing but the end.
+// TestAResetThatAWriteHasSeenIsNoEndOfABody lets a write, such as that of a request's body, consume the error of the
+// reset: the kernel reports it only once, and the next read sees only the end.
 func TestAResetThatAWriteHasSeenIsNoEndOfABody(t *testing.T) {
 	ours, theirs := tcpPair(t)
 	raw, err := newSocket(ours)

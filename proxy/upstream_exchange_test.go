@@ -13,12 +13,13 @@ import (
 	"time"
 )
 
-// TestWhichRequestsAreSentAgain has the second request on the first upstream connection fail in different ways (S-6.8).
+// TestWhichRequestsAreSentAgain makes the second request on the first upstream connection fail in different ways
+// (S-6.8).
 func TestWhichRequestsAreSentAgain(t *testing.T) {
 	type failure struct {
 		name string
 		do   func(conn net.Conn)
-		// unanswered reports whether nothing of an answer was sent.
+		// unanswered reports whether no byte of a response was sent.
 		unanswered bool
 	}
 	failures := []failure{
@@ -91,8 +92,8 @@ func TestWhichRequestsAreSentAgain(t *testing.T) {
 	}
 }
 
-// TestARequestWhoseBodyWasBegunIsNotSentAgain has the upstream close a kept connection in the middle of a body that comes in
-// pieces. What was taken of it is gone, so that there is nothing to send again (S-6.8).
+// TestARequestWhoseBodyWasBegunIsNotSentAgain makes the upstream close a kept connection in the middle of a body that
+// arrives in pieces. What was taken of it is gone, so it cannot be sent again (S-6.8).
 func TestARequestWhoseBodyWasBegunIsNotSentAgain(t *testing.T) {
 	for name, framing := range map[string]struct{ head, piece string }{
 		"declared": {"Content-Length: 100\r\n", "piece"},
@@ -195,7 +196,7 @@ func TestWhenAConnectionIsUsedAgain(t *testing.T) {
 	}
 }
 
-// TestWhoInvitesTheBody asks for 100 of upstreams of different manners.
+// TestWhoInvitesTheBody requests 100 from upstreams with different behaviour.
 func TestWhoInvitesTheBody(t *testing.T) {
 	const final = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 	for _, test := range []struct {

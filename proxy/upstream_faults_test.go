@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// answering is an upstream's script that answers every request without a body, as long as it gets any.
+// answering returns an upstream's script that answers every request without a body, for as long as requests come.
 func answering(answer string) func(int, *bufio.Reader, net.Conn) {
 	return func(_ int, r *bufio.Reader, conn net.Conn) {
 		for {
@@ -49,7 +49,7 @@ func TestAPooledTLSConnectionThatTheUpstreamHasClosedIsNotUsed(t *testing.T) {
 	waitFor(t, "the connection to be pooled", func() bool { return p.idleUpstreams() == 1 })
 	close(answered)
 	<-closed
-	_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n") // which is not sent twice
+	_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n") // which is not repeated
 	if response, _ := readResponse(t, r, "POST"); response.StatusCode != 200 {
 		t.Errorf("got %d, want 200 by a new connection; log:\n%s", response.StatusCode, p.log)
 	}
@@ -145,7 +145,7 @@ func TestABodyThatATLSUpstreamBreaksOffNeverEndsCleanly(t *testing.T) {
 	}
 }
 
-// endSeen reports whether the end of a connection was read, as it is only where no close_notify came before it.
+// endSeen records whether the end of a connection was read, which happens only without a close_notify before it.
 type endSeen struct {
 	net.Conn
 	seen bool
@@ -248,7 +248,7 @@ func TestAnUpstreamThatConnectsSlowlyHasADeadlineStill(t *testing.T) {
 	upstream := scriptedUpstream(t, nil, func(_ int, _ *bufio.Reader, conn net.Conn) {
 		time.Sleep(600 * time.Millisecond) // longer than a head may take
 		served := tls.Server(conn, secure)
-		_, _ = io.Copy(io.Discard, served) // and never an answer
+		_, _ = io.Copy(io.Discard, served) // and never a response
 	})
 	p := startPath(t, byName(upstream), func(o *pathOptions) {
 		o.roots, o.header, o.connect, o.request = roots, 200*time.Millisecond, patience, 200*time.Millisecond

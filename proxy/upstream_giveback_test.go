@@ -13,8 +13,8 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// sizedUpstream answers every request with a body of as many bytes as its path says, with trailers where it asks for them,
-// and counts the requests that it has read.
+// sizedUpstream answers every request with a body of as many bytes as its path says, with trailers if the path asks for
+// them, and counts the requests that it has read.
 func sizedUpstream(t *testing.T, requests *atomic.Int64) string {
 	return scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {
 		for {
@@ -36,8 +36,8 @@ func sizedUpstream(t *testing.T, requests *atomic.Int64) string {
 	})
 }
 
-// TestAnUpstreamConnectionIsGivenBackWhenItsResponseWasRead has clients that do not take what they asked for: the next
-// request gets the same connection (S-12.7). When they take it at last, it is theirs and no other's.
+// TestAnUpstreamConnectionIsGivenBackWhenItsResponseWasRead uses clients that do not take their responses: the next request
+// gets the same connection (S-12.7). When they finally take them, each gets its own.
 func TestAnUpstreamConnectionIsGivenBackWhenItsResponseWasRead(t *testing.T) {
 	for _, target := range []string{"/1000", "/16384", "/1000?trailers", "/15000?trailers"} {
 		t.Run(target, func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestAnUpstreamConnectionIsGivenBackWhenItsResponseWasRead(t *testing.T) {
 	}
 }
 
-// TestAnUpstreamConnectionIsGivenBackThoughTheClientDoesNotRead asks for more over HTTP/1.1 than the kernel holds, and reads
+// TestAnUpstreamConnectionIsGivenBackThoughTheClientDoesNotRead requests more over HTTP/1.1 than the kernel holds, and reads
 // nothing.
 func TestAnUpstreamConnectionIsGivenBackThoughTheClientDoesNotRead(t *testing.T) {
 	leaks(t)
@@ -101,8 +101,8 @@ func TestAnUpstreamConnectionIsGivenBackThoughTheClientDoesNotRead(t *testing.T)
 	<-sent
 }
 
-// TestAnExchangeThatBrokeOffLeavesNothingForTheNext has an upstream break off its answer while the request's body is sent by
-// a goroutine of its own. The exchange, and with it the buffer of the request, may serve another client next.
+// TestAnExchangeThatBrokeOffLeavesNothingForTheNext has an upstream break off its response while another goroutine sends the
+// request's body. The exchange, and with it the buffer of the request, may serve another client next.
 func TestAnExchangeThatBrokeOffLeavesNothingForTheNext(t *testing.T) {
 	p := newTestPipeline(t)
 	p.answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart"

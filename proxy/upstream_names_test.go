@@ -16,15 +16,15 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// fakeDNS is a resolver for tests in a bubble.
+// fakeDNS is a resolver for tests in a synctest bubble.
 type fakeDNS struct {
 	mu sync.Mutex
-	// addresses are what it answers; a name that is not there does not exist.
+	// addresses are its answers; a name without an entry does not exist.
 	addresses map[string][]netip.Addr
-	// hangs are the names that it does not answer, and takes how long the others take.
+	// hangs are the names that it does not answer, and takes how long it takes for the others.
 	hangs map[string]bool
 	takes time.Duration
-	// asked are the times at which it was asked, by name, and busy how many questions wait for an answer.
+	// asked holds the times at which it was queried, by name, and busy the number of queries that wait for an answer.
 	asked      map[string][]time.Time
 	busy, most int
 }
@@ -80,14 +80,14 @@ func (d *fakeDNS) hang(hangs bool, names ...string) {
 	}
 }
 
-// times returns when a name was asked for.
+// times returns the times at which a name was queried.
 func (d *fakeDNS) times(name string) []time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.asked[name])
 }
 
-// mostSince returns how many questions were waiting at once since the last call.
+// mostSince returns the largest number of concurrent queries since the last call.
 func (d *fakeDNS) mostSince() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -104,7 +104,8 @@ func parseAddresses(texts ...string) []netip.Addr {
 	return addresses
 }
 
-// testNames makes names over the resolver in a bubble, refreshed every second until the test ends, and returns what they log.
+// testNames returns upstreamNames over the resolver in a bubble, refreshed every second until the test ends, and a function
+// that returns what they log.
 func testNames(t *testing.T, dns *fakeDNS) (names *upstreamNames, moves *atomic.Int64, lines func() []string) {
 	t.Helper()
 	moves = new(atomic.Int64)
@@ -165,7 +166,7 @@ func TestANameIsLookedUpAtLeastEvery30Seconds(t *testing.T) {
 		if app.has(netip.MustParseAddr("10.0.0.1")) || !app.has(netip.MustParseAddr("10.0.0.3")) {
 			t.Error("the name has the old address, or lacks a new one")
 		}
-		// The order is the server's business: it rotates them.
+		// The order does not matter: servers rotate it.
 		dns.set("app.test", "10.0.0.3", "10.0.0.2")
 		time.Sleep(time.Minute)
 		if got, _ := app.addresses(t.Context()); !slices.Equal(got, parseAddresses("10.0.0.3", "10.0.0.2")) {
@@ -326,7 +327,7 @@ func TestAReloadLooksUpEveryNameAndDoesNotWaitForADeadServer(t *testing.T) {
 		if n := len(dns.times("unused.test")); n != 0 {
 			t.Errorf("%d look-ups of a name that no request was for, want none", n)
 		}
-		// The resolver may have answered out of what it has read of /etc/hosts 5 s ago.
+		// The resolver may have answered from what it read of /etc/hosts 5 s ago.
 		before := len(dns.times("b.test"))
 		time.Sleep(afterReload + upstreamSweep)
 		if n := len(dns.times("b.test")) - before; n != 1 {
@@ -339,7 +340,7 @@ func TestAReloadLooksUpEveryNameAndDoesNotWaitForADeadServer(t *testing.T) {
 	})
 }
 
-// A look-up that has begun before the reload may have asked before the change for which the operator reloads.
+// A look-up that began before the reload may have missed the change for which the operator reloads.
 func TestAReloadLooksUpANameThatIsBeingLookedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dns := &fakeDNS{takes: 500 * time.Millisecond}

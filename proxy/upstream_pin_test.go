@@ -11,7 +11,7 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// pinnedConn makes a connection that is pinned for the host.
+// pinnedConn returns a connection that is pinned for the host.
 func pinnedConn(t *testing.T, pin *upstreamPin, pool *upstreamPool, host string) *upstreamConn {
 	t.Helper()
 	conn, _ := pooledConn(t)
@@ -104,7 +104,7 @@ func TestAPinnedConnectionIsClosedLikeAnIdleOne(t *testing.T) {
 	}
 }
 
-// TestWhoseConnectionItIs sends NTLM credentials and looks at which connections of the upstream the requests come on.
+// TestWhoseConnectionItIs sends NTLM credentials and checks on which upstream connections the requests arrive.
 func TestWhoseConnectionItIs(t *testing.T) {
 	const credentials = "GET / HTTP/1.1\r\nHost: a.test\r\nAuthorization: NTLM x\r\n\r\n"
 	leaks(t)
@@ -152,14 +152,14 @@ func TestWhoseConnectionItIs(t *testing.T) {
 	waitFor(t, "no connection to be left", func() bool { return p.shared.upstreams.pool(p.site).idleAndPinned() == 0 })
 }
 
-// idleAndPinned returns how many connections of the pool no request uses.
+// idleAndPinned returns the number of the pool's connections that no request uses.
 func (p *upstreamPool) idleAndPinned() int {
 	idle, _ := p.sizes()
 	return idle
 }
 
-// A final response that comes while the last bytes of a request are waiting for the upstream to read comes before the whole
-// request was sent; one that comes after a write which had room does not, even where the write is not known to be over yet.
+// A final response that arrives while the last bytes of a request wait for the upstream to read comes before the whole
+// request was sent. One that arrives after a write that had room does not, even if the write is not known to be over yet.
 func TestTheLastWriteOfARequestKnowsWhetherItHadToWait(t *testing.T) {
 	ours, theirs := tcpPair(t)
 	raw, err := newSocket(ours)

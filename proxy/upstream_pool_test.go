@@ -12,7 +12,7 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// pooledConn makes a connection of a pool and returns its other end.
+// pooledConn returns a connection for a pool, and its other end.
 func pooledConn(t *testing.T) (*upstreamConn, *net.TCPConn) {
 	t.Helper()
 	ours, theirs := tcpPair(t)
@@ -29,7 +29,7 @@ func giveIdle(pool *upstreamPool, conn *upstreamConn) {
 	pool.put(conn)
 }
 
-// inUse makes a connection one of the pool that is in use.
+// inUse adds a connection to those that are in use in the pool.
 func inUse(pool *upstreamPool, conn *upstreamConn) {
 	share.Enter(&pool.all.nobody, &pool.share)
 	pool.use(conn, nil)
@@ -75,7 +75,7 @@ func TestThePoolHandsOutTheNewestConnectionThatIsFit(t *testing.T) {
 	}
 }
 
-// countedConn is a connection whose Close is counted.
+// countedConn is a connection that counts its Close calls.
 type countedConn struct {
 	net.Conn
 	closed int
@@ -126,7 +126,7 @@ func TestIdleConnectionsGrowOld(t *testing.T) {
 	}
 }
 
-// routesTo makes a configuration with sites for upstreams.
+// routesTo returns a configuration with sites for upstreams.
 func routesTo(sites ...*route) *DynamicConfig {
 	routes := map[string]*route{}
 	for _, site := range sites {
@@ -176,7 +176,7 @@ func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {
 	}
 }
 
-// TestConnectionsToAddressesThatANameHadBeforeAreNotUsedAgain is S-6.19.
+// TestConnectionsToAddressesThatANameHadBeforeAreNotUsedAgain checks S-6.19.
 func TestConnectionsToAddressesThatANameHadBeforeAreNotUsedAgain(t *testing.T) {
 	addresses := parseAddresses("10.0.0.1", "10.0.0.2")
 	u := newUpstreams(10)

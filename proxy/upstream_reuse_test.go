@@ -43,9 +43,9 @@ func TestTheFateOfAConnection(t *testing.T) {
 	}
 }
 
-// TestNothingThatHappensMakesAFateKinder goes through all uses there can be. Whatever is added to one, but for what says
-// that all is well, leads to the same fate or a worse one; and a connection is anybody's only after a use of which nothing
-// is left.
+// TestNothingThatHappensMakesAFateKinder goes through all possible uses. Whatever is added to one, except the signs that
+// all is well, leads to the same fate or a worse one; and any client may use a connection only after a use that leaves
+// nothing on it.
 func TestNothingThatHappensMakesAFateKinder(t *testing.T) {
 	kind := reflect.TypeFor[upstreamUse]()
 	useOf := func(bits int) (u upstreamUse) {
@@ -84,7 +84,7 @@ func TestNothingThatHappensMakesAFateKinder(t *testing.T) {
 	}
 }
 
-// schemeLists are lists of challenges and credentials with whether they name a scheme that authenticates the connection.
+// schemeLists maps lists of challenges and credentials to whether they name a scheme that authenticates the connection.
 var schemeLists = map[string]bool{
 	"NTLM":                              true,
 	"Negotiate":                         true,
@@ -92,10 +92,10 @@ var schemeLists = map[string]bool{
 	"NEGOTIATE YIIJvwYGKwYBBQUCoIIJszCCCa+gMDAuBgkqhkiC9w==": true,
 	"Basic realm=\"a\", NTLM":                                true,
 	"Basic realm=\"a\",Negotiate, NTLM":                      true,
-	"Digest realm=\"a, NTLM\"":                               true, // which costs a connection and nothing else
+	"Digest realm=\"a, NTLM\"":                               true, // which costs only a connection
 	", ,NTLM":                                                true,
 	"\tNTLM\t":                                               true,
-	"\xa0NTLM x":                                             true, // a space of Latin-1, which some servers trim
+	"\xa0NTLM x":                                             true, // a Latin-1 space, which some servers trim
 	"NTLM=":                                                  true,
 	"NTLM,":                                                  true,
 	"":                                                       false,
@@ -139,7 +139,7 @@ func TestWhatNamesASchemeThatAuthenticatesTheConnection(t *testing.T) {
 	}
 }
 
-// FuzzConnectionSchemes compares with a definition that is slow and plain.
+// FuzzConnectionSchemes compares with a slow and plain definition.
 func FuzzConnectionSchemes(f *testing.F) {
 	for list := range schemeLists {
 		f.Add(list)

@@ -28,7 +28,7 @@ func TestTheConnectionThatIsIdleLongestMakesRoom(t *testing.T) {
 		conn.idleSince = time.Unix(int64(1000-i), 0)
 	}
 	for i, want := range [][]int{{0, 1, 0}, {1, 1, 0}, {1, 1, 1}} {
-		// The first pool's oldest is its first, whatever the clock says.
+		// The first pool's oldest connection is its first, whatever the clock says.
 		if _, err := third.acquire(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +54,7 @@ func TestASlotIsGivenBackWhenItsConnectionIsClosed(t *testing.T) {
 	}
 }
 
-// slotConn is a connection that takes its time to close.
+// slotConn is a connection that takes some time to close.
 type slotConn struct {
 	net.Conn
 	closed atomic.Bool
@@ -66,12 +66,12 @@ func (c *slotConn) Close() error {
 	return nil
 }
 
-// An HTTP/2 client may ask for 250 things at once on each of its connections; the descriptors are reckoned with one upstream
-// connection for each client connection (S-2.22).
+// An HTTP/2 client may make 250 requests at once on each of its connections; the descriptors are calculated with one
+// upstream connection for each client connection (S-2.22).
 func TestConnectionsToUpstreamsNeverOutnumberMaxConnections(t *testing.T) {
 	const limit, streams = 200, 240 // the limit is startDaemon's
-	// A connection counts up to its answer: only after that can the proxy give it up, and open another one. When it is
-	// closed cannot be counted from here, as the next one may be accepted before the end of this one is seen.
+	// A connection counts up to its response: only after that can the proxy give it up, and open another one. The moment of
+	// its closing cannot be counted from here, as the next one may be accepted before the end of this one is seen.
 	var open, most atomic.Int64
 	goOn := make(chan struct{})
 	upstream := rawUpstream(t, func(_ string, _ *bufio.Reader, conn net.Conn) {

@@ -9,11 +9,11 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// countingLender lends the same room again and again.
+// countingLender lends the same room repeatedly.
 type countingLender struct {
 	room        [16]byte
 	lent, taken int
-	// waits gets a value whenever the room was taken back.
+	// waits receives a value whenever the room was taken back.
 	waits chan struct{}
 }
 
@@ -40,7 +40,8 @@ func TestRoomIsLentOnlyWhileThereIsSomethingToRead(t *testing.T) {
 	}
 }
 
-// TestAResponseThatIsWaitedForHasNoBuffer interrupts the wait, as a clock does, and reads the response then (S-12.8).
+// TestAResponseThatIsWaitedForHasNoBuffer interrupts the wait, as a time-out does, and then reads the response
+// (S-12.8).
 func TestAResponseThatIsWaitedForHasNoBuffer(t *testing.T) {
 	ours, theirs := socketPair(t)
 	conn, err := newUpstreamConn(ours, ours)
@@ -71,7 +72,7 @@ func TestAResponseThatIsWaitedForHasNoBuffer(t *testing.T) {
 		}
 	}
 	head := "HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", upstreamBufferBytes) + "\r\nContent-Length: 4\r\n\r\n"
-	go func() { _, _ = io.WriteString(theirs, head+"body") }() // the read fails where the write does
+	go func() { _, _ = io.WriteString(theirs, head+"body") }() // the read fails if the write does
 	if err := conn.readHead(); err != nil || conn.head.Status != 200 || len(conn.head.Fields.Get("X-A")) != upstreamBufferBytes {
 		t.Fatalf("got %v, want the head that does not fit into a buffer", err)
 	}
@@ -88,7 +89,7 @@ func TestAResponseThatIsWaitedForHasNoBuffer(t *testing.T) {
 	conn.detach().release()
 }
 
-// awaitedBody is a body of which some bytes come when it is waited for.
+// awaitedBody is a body of which some bytes arrive when it is waited for.
 type awaitedBody struct {
 	fakeBody
 	waited func() int
@@ -96,7 +97,7 @@ type awaitedBody struct {
 
 func (b *awaitedBody) await() int { return b.waited() }
 
-// TestABodyThatIsWaitedForHasNoBuffer looks at the buffer of an exchange while its client sends nothing (S-12.8).
+// TestABodyThatIsWaitedForHasNoBuffer checks the buffer of an exchange while its client sends nothing (S-12.8).
 func TestABodyThatIsWaitedForHasNoBuffer(t *testing.T) {
 	for _, come := range []int{0, 1, outBufferBytes + 1} {
 		x := &exchange{request: &Request{Method: "POST", ContentLength: -1}, watch: &deadline.Watch{Sweeper: deadline.NewSweeper()}}
@@ -115,7 +116,7 @@ func TestABodyThatIsWaitedForHasNoBuffer(t *testing.T) {
 	}
 }
 
-// TestABufferIsAsLargeAsWhatIsThere composes requests, the bodies of which could all be long.
+// TestABufferIsAsLargeAsWhatIsThere composes requests whose bodies could all be long.
 func TestABufferIsAsLargeAsWhatIsThere(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -154,7 +155,7 @@ func TestABufferIsAsLargeAsWhatIsThere(t *testing.T) {
 	}
 }
 
-// comeBody is a body of which so many bytes have come, 1,000 a read, and no more.
+// comeBody is a body of which left bytes have arrived, 1,000 per read, and no more.
 type comeBody struct{ left int }
 
 func (b *comeBody) read(room []byte, _ bool) ([]byte, error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// startWatch watches the socket until the function that it returns is called, which returns the exit code.
+// startWatch watches the socket until the returned function is called, which returns the exit code.
 func startWatch(t *testing.T, socket string, out *syncBuffer, screen func() (int, int)) (stop func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -12,11 +12,11 @@ import (
 // fakeWatched records what the sweeper does to it.
 type fakeWatched struct {
 	looks, expired []Phase
-	// more is what extend returns, once.
+	// more is what Extend returns, once.
 	more time.Duration
-	// at is when expire was called.
+	// at is when Expire was called.
 	at time.Time
-	// forced is when overdue was called after that, each time.
+	// forced holds how long after that each call of Overdue came.
 	forced []time.Duration
 }
 
@@ -109,7 +109,7 @@ func TestADeadlineIsExtendedByWhatMoved(t *testing.T) {
 	s.Clock.Store(0)
 	w.Set(PhaseBody, time.Second)
 	owner.more = 2 * time.Hour
-	s.Sweep() // which is in time, and moves the deadline all the same
+	s.Sweep() // which is in time, and still moves the deadline
 	if left := time.Duration(w.word.Load()); left < time.Hour {
 		t.Errorf("the deadline is in %v", left)
 	}
@@ -128,7 +128,7 @@ func TestIdleFor(t *testing.T) {
 	w.Set(PhaseIdle, time.Minute)
 	for _, passed := range []time.Duration{Interval, 10 * time.Second, time.Hour} {
 		s.Clock.Store(int64(passed))
-		// The phase lies in the lowest bits, and a deadline is rounded up to the next sweep.
+		// The phase is in the lowest bits, and a deadline is rounded up to the next sweep.
 		if idle, ok := w.Since(PhaseIdle, time.Minute); !ok || (idle-passed).Abs() > Interval+phaseMask {
 			t.Errorf("idle for %v, want %v", idle, passed)
 		}
@@ -148,7 +148,7 @@ func TestAWatchThatIsRemovedIsLeftAlone(t *testing.T) {
 		watches, owners = append(watches, w), append(owners, owner)
 	}
 	removed := map[int]bool{}
-	for _, i := range []int{0, 79, 3, 16, 32, 48, 64, 17} { // among them a whole shard, and the last of one
+	for _, i := range []int{0, 79, 3, 16, 32, 48, 64, 17} { // they include a whole shard, and the last entry of one
 		s.Remove(watches[i])
 		removed[i] = true
 	}
@@ -180,7 +180,7 @@ func TestEitherTheOwnerOrTheSweeperComesFirst(t *testing.T) {
 		w.Set(PhaseHead, -time.Hour)
 		swept := make(chan struct{})
 		go func() { s.Sweep(); close(swept) }()
-		for range i % 50 { // so that both come first some time
+		for range i % 50 { // so that each comes first some of the time
 			w.Phase()
 		}
 		ok := w.Set(PhaseIdle, time.Hour)

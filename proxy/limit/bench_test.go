@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// BenchmarkLimiterAllow shows that a request costs the same however many clients are tracked (caches apart), and that
-// it allocates nothing.
+// BenchmarkLimiterAllow shows that a request costs the same however many clients are tracked (apart from cache
+// effects), and that it allocates nothing.
 func BenchmarkLimiterAllow(b *testing.B) {
 	cfg := limiterConfig(10, 20)
 	for _, clients := range []int{1, 1000, 100_000, 1_000_000} {
@@ -40,7 +40,7 @@ func BenchmarkLimiterAllowParallel(b *testing.B) {
 	})
 }
 
-// BenchmarkLimiterFlood is the cost of a request whose client is new while every shard is full.
+// BenchmarkLimiterFlood measures a request whose client is new while every shard is full.
 func BenchmarkLimiterFlood(b *testing.B) {
 	cfg := limiterConfig(10, 20)
 	l := New(time.Now)

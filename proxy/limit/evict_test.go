@@ -17,7 +17,7 @@ func TestLimiterEvictsOnlyTheUnused(t *testing.T) {
 		l.Allow(floodAddr(i), cfg)
 	}
 	clock.advance(time.Minute)
-	// A refused request is use as well: who goes on knocking is not forgotten.
+	// A refused request counts as use: a client that keeps trying is not forgotten.
 	l.Allow(floodAddr(0), cfg)
 
 	if got := l.evict(time.Minute + time.Second); got != 0 {
@@ -105,7 +105,7 @@ func TestLimiterKeepsAClientForTheAgeHoweverShortTheIntervalIs(t *testing.T) {
 		}()
 		l.Allow(floodAddr(1), cfg)
 		time.Sleep(30 * time.Minute)
-		l.Allow(floodAddr(1), cfg) // is refused, and use all the same
+		l.Allow(floodAddr(1), cfg) // is refused, but counts as use
 		for range 59 {
 			time.Sleep(time.Minute)
 			if got := l.Tracked(); got != 1 {

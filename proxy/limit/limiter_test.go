@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// limiterClock is a clock that moves only when it is told to.
+// limiterClock is a clock that moves only on request.
 type limiterClock struct{ nanos atomic.Int64 }
 
 func (c *limiterClock) now() time.Time { return time.Unix(1_700_000_000, c.nanos.Load()) }
 
 func (c *limiterClock) advance(d time.Duration) { c.nanos.Add(int64(d)) }
 
-// limiterConfig is a configuration with a rate and a burst and the default eviction.
+// limiterConfig returns a configuration with the given rate and burst and the default eviction.
 func limiterConfig(perSecond float64, burst int) Config {
 	return Config{
 		RequestsPerSecond: perSecond, Burst: burst,
@@ -191,7 +191,7 @@ func TestLimiterClockThatGoesBackEarnsNothing(t *testing.T) {
 	}
 }
 
-// floodAddr returns the i-th of a series of IPv4 addresses that are all different.
+// floodAddr returns the i-th of a series of distinct IPv4 addresses.
 func floodAddr(i int) netip.Addr {
 	var b [4]byte
 	binary.BigEndian.PutUint32(b[:], uint32(i)+0x0a000000)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// hangingWorld returns a world in which clients have filled all slots with requests to upstreams that hang, and more of them
-// wait. None of its upstreams has a bound of its own; the last one is healthy and unused.
+// hangingWorld returns a world in which clients have filled all slots with requests to upstreams that hang, and in which
+// more such requests wait. None of its upstreams has a bound of its own; the last one is healthy and unused.
 func hangingWorld(t *testing.T, seed uint64, hanging, clients int) *world {
 	w := &world{t: t, random: rand.New(rand.NewPCG(seed, 2)), now: time.Unix(1000, 0)}
 	w.slots = New(16 + w.random.IntN(240))
@@ -27,13 +27,13 @@ func hangingWorld(t *testing.T, seed uint64, hanging, clients int) *world {
 	return w
 }
 
-// hang has some client ask some upstream that hangs.
+// hang makes a random client request a random hanging upstream.
 func (w *world) hang(hanging int) {
 	w.ask(w.clients[w.random.IntN(len(w.clients))], w.upstreams[w.random.IntN(hanging)])
 }
 
-// served reports whether the client's request to the upstream gets a connection as soon as the patience of one request has
-// ended, and gives the connection back.
+// served reports whether the client's request to the upstream gets a connection once the patience of one request has ended.
+// It gives the connection back.
 func (w *world) served(c *Client, u *Upstream) bool {
 	w.ask(c, u)
 	w.now = w.now.Add(patience)
@@ -48,7 +48,7 @@ func (w *world) served(c *Client, u *Upstream) bool {
 	return false
 }
 
-// TestUpstreamsThatHangKeepNoOtherUpstreamWaiting is S-12.6 for any number of upstreams that hang at once.
+// TestUpstreamsThatHangKeepNoOtherUpstreamWaiting checks S-12.6 for any number of upstreams that hang at once.
 func TestUpstreamsThatHangKeepNoOtherUpstreamWaiting(t *testing.T) {
 	for hanging := 1; hanging <= 8; hanging++ {
 		for _, clients := range []int{1, 2, 5, 20} {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// world simulates clients and upstreams over the accounting alone, with a clock of its own.
+// world simulates clients and upstreams over only the accounting, with its own clock.
 type world struct {
 	t         *testing.T
 	random    *rand.Rand
@@ -16,7 +16,7 @@ type world struct {
 	clients   []*Client
 	upstreams []*Upstream
 	holding   []*holding
-	waiting   []*Waiter // in the order in which they came
+	waiting   []*Waiter // in the order of their arrival
 	idle      []*Upstream
 }
 
@@ -53,7 +53,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	return w
 }
 
-// ask has a client ask for a connection.
+// ask makes a client request a connection.
 func (w *world) ask(c *Client, u *Upstream) {
 	for i, idle := range w.idle { // a pool hands out its own first
 		if idle == u {
@@ -99,7 +99,7 @@ func (w *world) full(u *Upstream) bool {
 	return u.most.Load() > 0 && n >= int(u.most.Load())
 }
 
-// makeRoom closes the connection that is idle longest, or hands it over.
+// makeRoom closes the connection that has been idle longest, or hands it over.
 func (w *world) makeRoom() {
 	if len(w.idle) == 0 {
 		return
@@ -109,7 +109,7 @@ func (w *world) makeRoom() {
 	w.pass(u)
 }
 
-// pass is what a pool does with a connection that is not in use.
+// pass does what a pool does with a connection that is not in use.
 func (w *world) pass(u *Upstream) {
 	want := w.expected(u)
 	switch verdict := w.slots.Hand(u, u); verdict {
@@ -132,7 +132,7 @@ func (w *world) pass(u *Upstream) {
 func (w *world) free(u *Upstream) {
 	want := w.expected(nil)
 	w.slots.Freed(u)
-	if want == nil { // one that waited for this upstream's own bound may go on now
+	if want == nil { // a request that waited for this upstream's own bound may now proceed
 		for _, waiter := range w.waiting {
 			if len(waiter.Ready) > 0 {
 				want = waiter
@@ -144,9 +144,9 @@ func (w *world) free(u *Upstream) {
 	}
 }
 
-// expected is the model's choice: of those who could be served, those whose client is within its share, or else all; of these,
-// those whose upstream uses less than the reserve, or else less than its share, or else all; of these, the one that came
-// first.
+// expected returns the model's choice: of the requests that could be served, those whose client is within its share, or else
+// all; of these, those whose upstream uses less than the reserve, or else less than its share, or else all; of these, the
+// one that came first.
 func (w *world) expected(given *Upstream) *Waiter {
 	limit := w.slots.limit
 	for _, within := range []bool{true, false} {
@@ -170,7 +170,7 @@ func (w *world) expected(given *Upstream) *Waiter {
 	return nil
 }
 
-// granted takes the grant that the model's choice must have got.
+// granted takes the grant that the model's choice must have received.
 func (w *world) granted(want *Waiter, conn *Upstream) {
 	select {
 	case grant := <-want.Ready:
@@ -193,7 +193,7 @@ func (w *world) forget(waiter *Waiter) {
 	}
 }
 
-// collectRefused forgets those that were refused to make room in the queue.
+// collectRefused forgets the requests that were refused to make room in the queue.
 func (w *world) collectRefused() {
 	for _, waiter := range append([]*Waiter(nil), w.waiting...) {
 		if len(waiter.Ready) > 0 {
@@ -205,7 +205,7 @@ func (w *world) collectRefused() {
 	}
 }
 
-// finish ends the use of a connection, which lives on or is closed.
+// finish ends the use of a connection, which then stays open or is closed.
 func (w *world) finish(i int, alive bool) {
 	h := w.holding[i]
 	w.holding = append(w.holding[:i], w.holding[i+1:]...)
@@ -258,7 +258,7 @@ func (w *world) waitsToo(h *holding) bool {
 	return false
 }
 
-// check holds after every step.
+// check checks what must hold after every step.
 func (w *world) check() {
 	if n := len(w.holding) + len(w.idle); n+w.slots.free != w.slots.limit {
 		w.t.Fatalf("%d connections and %d free slots, want %d together", n, w.slots.free, w.slots.limit)
@@ -280,8 +280,8 @@ func (w *world) check() {
 	}
 }
 
-// reclaimable reports whether somebody can be ended for the waiter: a client or an upstream is above its share, or an upstream
-// above the reserve that the waiter's needs.
+// reclaimable reports whether an exchange can be ended for the waiter: a client or an upstream is above its share, or an
+// upstream is above the reserve that the waiter's needs.
 func (w *world) reclaimable(waiter *Waiter) bool {
 	if w.full(waiter.upstream) || w.slots.reached(waiter.client, waiter.upstream) != None {
 		return false
@@ -297,7 +297,8 @@ func (w *world) reclaimable(waiter *Waiter) bool {
 	return false
 }
 
-// TestNobodyTakesWhatAllShare is the property of the package, over random clients that ask, keep and give back.
+// TestNobodyTakesWhatAllShare checks the property of the package, over random clients that request, keep and give back
+// connections.
 func TestNobodyTakesWhatAllShare(t *testing.T) {
 	for seed := range uint64(400) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -320,7 +321,7 @@ func TestNobodyTakesWhatAllShare(t *testing.T) {
 				}
 				w.check()
 			}
-			// From now on nobody gives anything back: who is within its shares is served all the same.
+			// From now on no client gives anything back: a request within its shares is still served.
 			for range len(w.waiting) + w.slots.limit + 1 {
 				w.now = w.now.Add(patience)
 				w.reclaim()

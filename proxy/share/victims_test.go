@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestWhoGivesWay fills 8 slots (2 for a client, 4 for an upstream) and has a request wait that is within its shares.
+// TestWhoGivesWay fills 8 slots (2 for a client, 4 for an upstream) and makes a request within its shares wait.
 func TestWhoGivesWay(t *testing.T) {
 	start := time.Unix(1000, 0)
 	type holder struct {
@@ -17,7 +17,7 @@ func TestWhoGivesWay(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		holders []holder
-		bound   int // of the upstream 0, that the request waits for
+		bound   int // of the upstream 0, for which the request waits
 		waited  time.Duration
 		victim  int // -1 for none
 		limit   Limit
@@ -118,7 +118,7 @@ func TestAFullQueueRefusesWhoeverHasMostInIt(t *testing.T) {
 	}
 }
 
-// TestAClientAtItsShareGivesWayToItself fills 8 slots, 2 of them by a client that then asks for another upstream.
+// TestAClientAtItsShareGivesWayToItself fills 8 slots, 2 of them by a client that then requests another upstream.
 func TestAClientAtItsShareGivesWayToItself(t *testing.T) {
 	start := time.Unix(1000, 0)
 	for _, test := range []struct {
