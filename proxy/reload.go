@@ -43,7 +43,7 @@ func (d *Daemon) Diff() DiffResult {
 		Difference: &prepared.difference}
 }
 
-// preparedReload is a reload in which nothing can fail any more.
+// preparedReload is a reload that can no longer fail.
 type preparedReload struct {
 	config       *config.Config
 	dynamic      *DynamicConfig

@@ -73,7 +73,7 @@ func (s *Slots) Wanted() int { return int(s.wanted.Load()) }
 func (s *Slots) Limit() int { return s.limit }
 
 // Acquire takes a slot for a connection of the client to the upstream and counts the connection as used. If there is none,
-// the request waits; if too many wait, the request of the largest party is refused, which may be this one.
+// the request waits. If too many wait, displace chooses the request that is refused, which may be this one.
 func (s *Slots) Acquire(c *Client, u *Upstream, now time.Time) (w *Waiter, refused bool, limit Limit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
