@@ -16,8 +16,8 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// scriptedListener is a listener that returns the results of a script, one an Accept, and blocks until it is closed
-// when the script is at its end. It notes when each Accept was called.
+// scriptedListener is a listener that returns the results of a script, one per Accept. At the end of the script it blocks
+// until it is closed. It records when each Accept was called.
 type scriptedListener struct {
 	mu     sync.Mutex
 	script []error
@@ -64,7 +64,7 @@ func (l *scriptedListener) pauses() []time.Duration {
 	return pauses
 }
 
-// repeatError returns n times err.
+// repeatError returns a list of n copies of err.
 func repeatError(err error, n int) []error {
 	errs := make([]error, n)
 	for i := range errs {
@@ -73,7 +73,7 @@ func repeatError(err error, n int) []error {
 	return errs
 }
 
-// acceptTestLogger returns a logger into a buffer; read it after Close.
+// acceptTestLogger returns a logger that writes to a buffer; read the buffer after Close.
 func acceptTestLogger(t *testing.T) (*eventlog.Logger, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer

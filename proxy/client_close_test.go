@@ -24,17 +24,17 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// unreadClient is a client that reads nothing after its handshake, with a small receive buffer. It can send what crypto/tls
-// does not let a client send.
+// unreadClient is a client that reads nothing after its handshake and has a small receive buffer. It can send records that
+// crypto/tls does not let a client send.
 type unreadClient struct {
 	*tls.Conn
 	raw     *net.TCPConn
 	secrets bytes.Buffer
-	// records is how many TLS records were sent since the handshake.
+	// records is the number of TLS records sent since the handshake.
 	records recordCounter
 }
 
-// recordCounter counts the writes of TLS, each of which is a record where no more than 16 KiB are written at a time.
+// recordCounter counts the writes of TLS, each of which is one record if no more than 16 KiB are written at a time.
 type recordCounter struct {
 	net.Conn
 	mu sync.Mutex
@@ -48,7 +48,7 @@ func (c *recordCounter) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// dialUnread opens a connection of such a client.
+// dialUnread opens a connection as an unreadClient.
 func dialUnread(t *testing.T, p *dataPath, protocol string) *unreadClient {
 	t.Helper()
 	dialer := net.Dialer{Timeout: 5 * time.Second}
@@ -72,8 +72,8 @@ func dialUnread(t *testing.T, p *dataPath, protocol string) *unreadClient {
 	return c
 }
 
-// updateKeys sends KeyUpdate(update_requested) (RFC 8446, section 4.6.3), which the other side has to answer. Nothing that TLS
-// sends after it is understood.
+// updateKeys sends KeyUpdate(update_requested) (RFC 8446, section 4.6.3), which the peer must answer. The peer cannot
+// decrypt what TLS sends after it.
 func (c *unreadClient) updateKeys(t *testing.T) {
 	t.Helper()
 	var secret []byte
@@ -109,8 +109,8 @@ func (c *unreadClient) updateKeys(t *testing.T) {
 	_, _ = c.raw.Write(append(head, aead.Seal(nil, nonce, message, head)...)) // the connection may have been ended
 }
 
-// serverSockets returns the states of the sockets that the kernel has for the server's side of a connection, as it names
-// them in hexadecimal.
+// serverSockets returns the states of the kernel's sockets for the server's side of a connection, in the kernel's
+// hexadecimal notation.
 func serverSockets(t *testing.T, c *unreadClient) (states []string) {
 	t.Helper()
 	table, err := os.ReadFile("/proc/net/tcp")
@@ -129,7 +129,7 @@ func serverSockets(t *testing.T, c *unreadClient) (states []string) {
 	return states
 }
 
-// h2Frames makes frames of a client that has opened its windows as far as they go.
+// h2Frames returns the frames of a client that has opened its windows as far as possible.
 func h2Frames(write func(c *h2Client)) []byte {
 	var out bytes.Buffer
 	c := &h2Client{framer: http2.NewFramer(&out, nil)}
@@ -139,8 +139,9 @@ func h2Frames(write func(c *h2Client)) []byte {
 	return out.Bytes()
 }
 
-// TestAClientThatReadsNothingIsGoneAfterItsClock has clients with more under way than the kernel takes do what they like
-// then. However TLS and HTTP/2 are made to wait for them, the connection ends, and the kernel keeps nothing of it (S-12.9).
+// TestAClientThatReadsNothingIsGoneAfterItsClock runs clients with more data under way than the kernel takes, which then
+// behave in different ways. However they make TLS and HTTP/2 wait, the connection ends, and the kernel keeps nothing of it
+// (S-12.9).
 func TestAClientThatReadsNothingIsGoneAfterItsClock(t *testing.T) {
 	begin := h2Frames(func(c *h2Client) {
 		c.sent(c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1}))
@@ -168,7 +169,7 @@ func TestAClientThatReadsNothingIsGoneAfterItsClock(t *testing.T) {
 				if _, err := c.Write(h2Frames(func(c *h2Client) { c.request(id, "GET", "/", true) })); err != nil {
 					return
 				}
-				time.Sleep(20 * time.Millisecond) // what such a client does
+				time.Sleep(20 * time.Millisecond) // such a client's interval
 			}
 		}},
 		{"HTTP/2, a stream that goes beyond a bound", "h2", http2.ClientPreface + string(begin), func(_ *testing.T, c *unreadClient) {
@@ -209,7 +210,7 @@ func TestAClientThatReadsNothingIsGoneAfterItsClock(t *testing.T) {
 				for _, state := range serverSockets(t, c) {
 					_, _ = fmt.Sscanf(state, "0%d %x:", new(int), &n)
 				}
-				return n > 100<<10 || p.registry.count() == 0 // on a loaded machine its clock may have passed already
+				return n > 100<<10 || p.registry.count() == 0 // on a loaded machine its deadline may have passed already
 			})
 			if test.then != nil {
 				then := make(chan struct{})
@@ -226,8 +227,8 @@ func TestAClientThatReadsNothingIsGoneAfterItsClock(t *testing.T) {
 	}
 }
 
-// TestAnAnswerThatTheKernelHoldsReachesASlowClient has a client read an answer after its connection was closed, slower than
-// every clock but always some.
+// TestAnAnswerThatTheKernelHoldsReachesASlowClient has a client read an answer after its connection was closed: slower than
+// every deadline, but always a little.
 func TestAnAnswerThatTheKernelHoldsReachesASlowClient(t *testing.T) {
 	for _, closing := range []string{"Connection: close\r\n", ""} {
 		t.Run(closing, func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// TestADrainDoesNotWaitLongForAClientThatReadsNothing has a client ask for an answer that the kernel holds, and read none of
-// it. The answer is complete except for that.
+// TestADrainDoesNotWaitLongForAClientThatReadsNothing has a client request an answer that the kernel holds, and read none
+// of it. The answer is complete except for that.
 func TestADrainDoesNotWaitLongForAClientThatReadsNothing(t *testing.T) {
 	const bodyIdle = time.Hour
 	upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, conn net.Conn) {
@@ -54,7 +54,7 @@ func TestADrainDoesNotWaitLongForAClientThatReadsNothing(t *testing.T) {
 			p.isDraining.Store(true)
 			conn.drain()
 			limit := test.want + 2*deadline.Interval
-			waitFor(t, "a short clock", func() bool { // the sweeper may just have lengthened the one before
+			waitFor(t, "a short clock", func() bool { // the sweeper may just have extended the previous deadline
 				left, flushing := conn.watch.Since(deadline.PhaseFlush, 0)
 				return flushing && -left <= limit
 			})

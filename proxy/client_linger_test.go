@@ -12,8 +12,8 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// TestAnAnswerIsReadByAClientThatStillSends has clients send more than any socket holds before they read: a connection that
-// was closed under them would be reset, and the answer lost.
+// TestAnAnswerIsReadByAClientThatStillSends has clients send more than any socket holds before they read: closing the
+// connection would reset it, and the answer would be lost.
 func TestAnAnswerIsReadByAClientThatStillSends(t *testing.T) {
 	for _, test := range []struct{ name, head, want string }{
 		{"a body that declares too much", "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 16777216\r\n\r\n", "413 Payload Too Large"},
@@ -30,7 +30,7 @@ func TestAnAnswerIsReadByAClientThatStillSends(t *testing.T) {
 			block := make([]byte, 1<<20)
 			for range 16 {
 				if _, err := conn.Write(block); err != nil {
-					break // the other side has had enough; the answer is there all the same
+					break // the peer has stopped reading; the answer is there all the same
 				}
 			}
 			answer, _ := io.ReadAll(conn)

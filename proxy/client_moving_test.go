@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestWhatIsQueuedDoesNotMoveByItself queues more and more for a client that reads nothing: only what the client's side has
-// taken moves (S-12.9).
+// TestWhatIsQueuedDoesNotMoveByItself queues more and more for a client that reads nothing: only data that the client's
+// side has taken counts as moving (S-12.9).
 func TestWhatIsQueuedDoesNotMoveByItself(t *testing.T) {
 	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
-	moving := func() bool { // what a look in a sweep of its own says
+	moving := func() bool { // the result of a look in its own sweep
 		w.conn.server.registry.sweeper.Clock.Add(1)
 		return w.Moving()
 	}
@@ -37,7 +37,7 @@ func TestWhatIsQueuedDoesNotMoveByItself(t *testing.T) {
 		before, taken := w.conn.unsentBytes(), acknowledged()
 		write(100)
 		moves, queued := moving(), w.conn.unsentBytes() > before
-		if queued && acknowledged() == taken { // a window that is probed may open a little
+		if queued && acknowledged() == taken { // a probed window may open a little
 			if unmoved++; moves {
 				t.Fatal("a client is said to take what was only queued")
 			}

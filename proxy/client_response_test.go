@@ -16,7 +16,7 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// countingConn counts what is written to it.
+// countingConn counts the writes to it.
 type countingConn struct {
 	net.Conn
 	writes atomic.Int32
@@ -27,7 +27,7 @@ func (c *countingConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// workTest is the work of one request on a connection, with the client's end of it.
+// workTest is the http1Work of one request on a connection, with the client's end of the connection.
 type workTest struct {
 	*http1Work
 	client *tls.Conn
@@ -65,7 +65,7 @@ func newWorkTest(t *testing.T, request Request) *workTest {
 	return &workTest{http1Work: w, client: client, below: below}
 }
 
-// sent ends the connection and returns all that the client was sent.
+// sent ends the connection and returns all that was sent to the client.
 func (w *workTest) sent(t *testing.T) string {
 	t.Helper()
 	all := make(chan string, 1)
@@ -155,8 +155,8 @@ func TestInterimResponses(t *testing.T) {
 	}
 }
 
-// TestLongBodiesPassWhole writes bodies in parts of sizes around those of the buffer and of a record, and counts what
-// reaches the network: full records, and not one for each part.
+// TestLongBodiesPassWhole writes bodies in parts of sizes around those of the buffer and of a record, and counts the writes
+// that reach the network: full records, not one per part.
 func TestLongBodiesPassWhole(t *testing.T) {
 	text := strings.Repeat("0123456789abcdef", 20_000)
 	for _, length := range []int64{int64(len(text)), -1} {
@@ -191,7 +191,7 @@ func TestLongBodiesPassWhole(t *testing.T) {
 				if got := <-read; got != text+"<nil>" {
 					t.Errorf("got %d bytes that end with %q, want %d", len(got), got[max(0, len(got)-20):], len(text))
 				}
-				// A write of 128 KiB is one for each of its records; parts of a little over a record cost two.
+				// A write of 128 KiB becomes one per record; parts of a little over a record cost two.
 				if n, most := int(w.below.writes.Load()-before), 2*(len(text)/outBufferBytes+2)+len(text)/size/100; n > most {
 					t.Errorf("sent in %d writes, want at most %d", n, most)
 				}
@@ -205,7 +205,7 @@ func TestLongBodiesPassWhole(t *testing.T) {
 
 func TestWhatTheSocketTellsOfTheClient(t *testing.T) {
 	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
-	moving := func() bool { // what a look in a sweep of its own says
+	moving := func() bool { // the result of a look in its own sweep
 		w.conn.server.registry.sweeper.Clock.Add(1)
 		return w.Moving()
 	}

@@ -11,7 +11,7 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// onlyConn returns the daemon's only connection of a client, as soon as it is idle.
+// onlyConn returns the daemon's only client connection as soon as it is idle.
 func onlyConn(t *testing.T, d *testDaemon) (conn *clientConn) {
 	t.Helper()
 	waitFor(t, "the connection to be idle", func() bool {
@@ -26,8 +26,8 @@ func onlyConn(t *testing.T, d *testDaemon) (conn *clientConn) {
 	return conn
 }
 
-// TestARequestThatIsReadAsItsConnectionEndsAsIdleIsAnswered has the clock of an idle connection pass after the request was
-// sent and before the sweeper interrupts the read. The connection ends with that request.
+// TestARequestThatIsReadAsItsConnectionEndsAsIdleIsAnswered lets the deadline of an idle connection pass after the request
+// was sent and before the sweeper interrupts the read. The connection ends after that request.
 func TestARequestThatIsReadAsItsConnectionEndsAsIdleIsAnswered(t *testing.T) {
 	hold := make(chan struct{}, 2)
 	var begun atomic.Int32

@@ -13,7 +13,7 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// silentTest is a server of HTTPS whose clock the test moves, with a connection to it.
+// silentTest is an HTTPS server whose clock the test moves, with a connection to it.
 type silentTest struct {
 	*registryTest
 	client *net.TCPConn
@@ -39,7 +39,7 @@ func newSilentTest(t *testing.T, g *gate) *silentTest {
 	return s
 }
 
-// conn returns the connection when it is registered.
+// conn returns the connection once it is registered.
 func (s *silentTest) conn() *clientConn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,7 +49,7 @@ func (s *silentTest) conn() *clientConn {
 	return nil
 }
 
-// ended fails the test when the server does not end the connection.
+// ended fails the test if the server does not end the connection.
 func (s *silentTest) ended(t *testing.T) {
 	t.Helper()
 	select {
@@ -66,7 +66,7 @@ func TestAHandshakeOfWhichNothingComesGivesWayAfterASecond(t *testing.T) {
 	if s.conn().watch.Phase() != deadline.PhaseHandshake {
 		t.Fatal("it gave way within its first second")
 	}
-	// A part of a ClientHello begins the second anew.
+	// A part of a ClientHello restarts the second.
 	if _, err := io.WriteString(s.client, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc"); err != nil {
 		t.Fatal(err)
 	}

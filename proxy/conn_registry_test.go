@@ -15,11 +15,11 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// registryTest is a registry with connections that nobody serves; the test moves the clock.
+// registryTest is a registry with connections that no goroutine serves; the test moves the clock.
 type registryTest struct {
 	*connRegistry
 	server *siteServer
-	// clients is how many clients there were.
+	// clientsSeen is how many clients there were.
 	clientsSeen uint64
 	// peers are the clients' ends of the connections.
 	peers map[*clientConn]*net.TCPConn
@@ -30,16 +30,16 @@ func newRegistryTest(limit int) *registryTest {
 	return &registryTest{connRegistry: r, peers: map[*clientConn]*net.TCPConn{}, server: &siteServer{tls: &tls.Config{}, registry: r, headerTimeout: 10 * time.Second, idleTimeout: time.Minute}}
 }
 
-// newClient returns the key of a client that was not there before.
+// newClient returns the key of a new client.
 func (r *registryTest) newClient() limit.Key {
 	r.clientsSeen++
 	return numberedKey(r.clientsSeen)
 }
 
-// advance moves the clock that deadlines count from.
+// advance moves the clock of the deadlines.
 func (r *registryTest) advance(d time.Duration) { r.sweeper.Clock.Add(int64(d)) }
 
-// tcpPair returns both ends of a connection on the loopback.
+// tcpPair returns both ends of a loopback connection.
 func tcpPair(t testing.TB) (server, client *net.TCPConn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,7 +59,7 @@ func tcpPair(t testing.TB) (server, client *net.TCPConn) {
 	return accepted.(*net.TCPConn), dialled.(*net.TCPConn)
 }
 
-// open admits a connection that has had a request and is in the phase since now.
+// open admits a connection that has had a request and enters phase p now.
 func (r *registryTest) open(t testing.TB, p deadline.Phase) *clientConn {
 	t.Helper()
 	tcp, peer := tcpPair(t)
@@ -68,7 +68,7 @@ func (r *registryTest) open(t testing.TB, p deadline.Phase) *clientConn {
 	return c
 }
 
-// openOn is open for a connection that the test has made.
+// openOn is open for a connection made by the test.
 func (r *registryTest) openOn(t testing.TB, tcp *net.TCPConn, p deadline.Phase) *clientConn {
 	t.Helper()
 	fd, err := descriptorOf(tcp)
@@ -90,7 +90,8 @@ func (r *registryTest) openOn(t testing.TB, tcp *net.TCPConn, p deadline.Phase) 
 	return c
 }
 
-// interrupted reports whether reads of the connection fail though a byte has come. Others return it.
+// interrupted reports whether a read of the connection fails although a byte has arrived. Otherwise the read returns the
+// byte.
 func (r *registryTest) interrupted(t testing.TB, c *clientConn) bool {
 	t.Helper()
 	if _, err := r.peers[c].Write([]byte("x")); err != nil {
@@ -107,7 +108,7 @@ func (r *registryTest) admitting() *ticket {
 	return t
 }
 
-// decided reports whether it is decided what becomes of the connection.
+// decided reports whether the outcome of the ticket is known.
 func (t *ticket) decided() bool {
 	select {
 	case <-t.done:
@@ -125,7 +126,7 @@ func TestAtTheLimitTheLongestIdleConnectionMakesRoom(t *testing.T) {
 	longest := r.open(t, deadline.PhaseIdle)
 	r.advance(time.Second)
 	later := r.open(t, deadline.PhaseIdle)
-	fresh := r.open(t, deadline.PhaseIdle) // which has sent no request yet
+	fresh := r.open(t, deadline.PhaseIdle) // it has sent no request yet
 	fresh.watch.Set(deadline.PhaseFirst, r.server.headerTimeout)
 	waiting := r.admitting()
 	if waiting.decided() {
@@ -224,7 +225,7 @@ func TestAConnectionThatIsClosedForRoomBeginsNoRequest(t *testing.T) {
 	}
 }
 
-// closeIdle closes the connection that has been idle for longest.
+// closeIdle closes the connection that has been idle longest.
 func (r *connRegistry) closeIdle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -235,8 +236,8 @@ func (r *connRegistry) closeIdle() {
 
 func TestAConnectionThatBecomesIdleIsSeenByOneThatWaits(t *testing.T) {
 	leaks(t)
-	// The look of the one that waits and the moment at which the other becomes idle fall together in all ways. Many other
-	// connections make the look long.
+	// The search for the waiting connection and the moment at which the other becomes idle coincide in all ways. Many other
+	// connections make the search long.
 	r := newRegistryTest(300)
 	for range 299 {
 		r.open(t, deadline.PhaseUpstream)
@@ -287,7 +288,7 @@ func TestDrain(t *testing.T) {
 			t.Error("the request in flight was not waited for")
 		}
 		r.remove(busy)
-		r.remove(busy) // as a connection that is closed twice
+		r.remove(busy) // as for a connection that is closed twice
 		if !<-drained {
 			t.Error("not drained")
 		}
@@ -379,7 +380,7 @@ func TestCloseCutsEverything(t *testing.T) {
 	}
 }
 
-// numberedKey is the key of one of many clients, each of which has a network of IPv6 for itself.
+// numberedKey returns the key of one of many clients, each with its own IPv6 network.
 func numberedKey(number uint64) limit.Key {
 	var address [16]byte
 	binary.BigEndian.PutUint64(address[:], number)

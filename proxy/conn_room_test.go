@@ -11,14 +11,14 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// crowd is a simulation of clients and their connections over the account alone: nothing is served, and the test moves the
-// clock. It checks what the account decides at the moment at which it does.
+// crowd simulates clients and their connections using only the registry: nothing is served, and the test moves the clock.
+// It checks the registry's decisions at the moment they are made.
 type crowd struct {
 	t       testing.TB
 	r       *connRegistry
 	conns   map[*crowdConn]struct{}
 	tickets []*ticket
-	// cuts and closed are how many connections were cut, and closed while they were idle.
+	// cuts is how many connections were cut; closed is how many were closed while idle.
 	cuts, closed int
 }
 
@@ -27,7 +27,7 @@ type crowdConn struct {
 	connEntry
 	crowd     *crowd
 	watch     deadline.Watch
-	busy      connUse // useWaiting for idle
+	busy      connUse // useWaiting if idle
 	idleSince int64
 	told      bool
 }
@@ -60,7 +60,7 @@ func (c *crowdConn) endIdle() bool {
 func (c *crowdConn) cut(error) {
 	w := c.crowd
 	w.cuts++
-	if held := c.account.conns - c.account.leaving + 1; held <= w.r.share { // this one is counted as leaving already
+	if held := c.account.conns - c.account.leaving + 1; held <= w.r.share { // this one counts as leaving already
 		w.t.Errorf("cut a connection of a client that holds %d, want more than its share of %d", held, w.r.share)
 	}
 	for other := range w.conns {
@@ -74,7 +74,7 @@ func (c *crowdConn) cut(error) {
 	w.tell(c)
 }
 
-// tell notes that the account has told a connection to leave.
+// tell records that the registry has told a connection to leave.
 func (w *crowd) tell(c *crowdConn) {
 	if c.told {
 		w.t.Error("told a connection twice to leave")
@@ -99,7 +99,7 @@ func (w *crowd) connect(client int) {
 	w.seat()
 }
 
-// idleFor reports whether a connection is idle that makes room for a client that holds its share.
+// idleFor reports whether there is an idle connection that makes room for the client.
 func (w *crowd) idleFor(key limit.Key) bool {
 	for c := range w.conns {
 		if idle, ok := c.idleFor(); ok && !c.told && w.r.mayMakeRoom(c, idle, w.r.clients.held(key) >= w.r.share) {
@@ -109,7 +109,7 @@ func (w *crowd) idleFor(key limit.Key) bool {
 	return false
 }
 
-// seat registers the connections that were admitted.
+// seat registers the admitted connections.
 func (w *crowd) seat() {
 	var waiting []*ticket
 	for _, t := range w.tickets {
@@ -138,8 +138,8 @@ func (w *crowd) leave(c *crowdConn) {
 	w.seat()
 }
 
-// settle lets those go that were told to, and reports what must not be then: a client within its share that waits while
-// somebody is idle or above the share.
+// settle lets connections leave that were told to, and then fails if a client within its share waits while a connection is
+// idle or a client is above its share.
 func (w *crowd) settle() {
 	for more := true; more; {
 		more = false
@@ -185,7 +185,7 @@ func (w *crowd) any(random *rand.Rand) *crowdConn {
 	if len(all) == 0 {
 		return nil
 	}
-	// The order of a map is not the seed's.
+	// The order of a map does not depend on the seed.
 	best := all[0]
 	at := random.Uint64()
 	for _, c := range all {
@@ -208,7 +208,7 @@ func TestSharesHoldWhateverClientsDo(t *testing.T) {
 				case 0, 1, 2:
 					client := random.IntN(clients)
 					for range 1 + random.IntN(3) {
-						w.connect(client * random.IntN(2)) // one of them is at it more than all others
+						w.connect(client * random.IntN(2)) // one client is more active than the others
 					}
 				case 3, 4:
 					if c != nil {
@@ -278,7 +278,7 @@ func TestAClientThatHoldsAllGivesWayToAnother(t *testing.T) {
 	}
 }
 
-// TestTheHeaviestClientLosesItsYoungestConnection has two clients above their share, and one more that waits.
+// TestTheHeaviestClientLosesItsYoungestConnection has two clients above their share and another one that waits.
 func TestTheHeaviestClientLosesItsYoungestConnection(t *testing.T) {
 	w := newCrowd(t, 64, 16)
 	for i := range 64 {

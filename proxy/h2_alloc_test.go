@@ -13,16 +13,16 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// h2Loop is a connection without TLS on which requests are repeated, bytes for bytes.
+// h2Loop is a connection without TLS on which a request is repeated byte for byte.
 type h2Loop struct {
 	client net.Conn
 	h      *h2Conn
 	ended  chan struct{}
-	// again is a request as it is sent when the table knows its fields, but for its stream.
+	// again is a request as sent once the table knows its fields, except for its stream number.
 	again  []byte
 	next   uint32
 	answer [32 << 10]byte
-	// got is the length of the last answer's body.
+	// got is the body length of the last answer.
 	got int
 }
 
@@ -60,7 +60,7 @@ func newH2Loop(tb testing.TB, server *siteServer) *h2Loop {
 		<-l.ended
 		server.registry.sweeper.Remove(&c.watch)
 	})
-	// The window of the connection never holds this up.
+	// The window of the connection is never the limit here.
 	greeting := http2.AppendWindowUpdate(http2.AppendSettings([]byte(http2.Preface)), 0, http2.MaxWindow-http2.InitialWindow)
 	if _, err := client.Write(greeting); err != nil {
 		tb.Fatal(err)
@@ -70,7 +70,7 @@ func newH2Loop(tb testing.TB, server *siteServer) *h2Loop {
 	for range 2 {
 		block.Reset()
 		for _, f := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {":authority", "a.test"}, {"user-agent", "loop"}} {
-			_ = encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}) // a bytes.Buffer takes everything
+			_ = encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}) // a bytes.Buffer never fails
 		}
 		head := http2.AppendHeader(nil, block.Len(), http2.TypeHeaders, http2.FlagEndHeaders|http2.FlagEndStream, 0)
 		l.again = append(head, block.Bytes()...)
@@ -79,7 +79,7 @@ func newH2Loop(tb testing.TB, server *siteServer) *h2Loop {
 	return l
 }
 
-// request sends a request and reads to the end of its answer.
+// request sends a request and reads its answer to the end.
 func (l *h2Loop) request(tb testing.TB, id uint32) {
 	l.next, l.got = id+2, 0
 	l.again[5], l.again[6], l.again[7], l.again[8] = byte(id>>24), byte(id>>16), byte(id>>8), byte(id)
@@ -107,7 +107,7 @@ func (l *h2Loop) request(tb testing.TB, id uint32) {
 	}
 }
 
-// plainServer is a server that answers by itself, without an allocation.
+// plainServer returns a server that answers by itself, without an allocation.
 func plainServer(tb testing.TB, body []byte) *siteServer {
 	server := h2FuzzServer(tb)
 	fields := Fields{{Name: "Content-Type", Value: "text/plain"}}
@@ -147,7 +147,7 @@ func TestAnHTTP2RequestCostsNoAllocation(t *testing.T) {
 		l.request(t, l.next)
 	}
 	runtime.ReadMemStats(&after)
-	// The sweeper's ticks are counted too.
+	// The sweeper's ticks count too.
 	if got := float64(after.Mallocs-before.Mallocs) / requests; got > 2 {
 		t.Errorf("got %.1f allocations a request, want at most 2", got)
 	}

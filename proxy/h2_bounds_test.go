@@ -29,7 +29,7 @@ func TestWhatNoHonestClientDoesEndsTheConnection(t *testing.T) {
 		name string
 		send func(c *h2Client)
 		code string
-		// breach is what the log calls it, "" where it is not worth a line.
+		// breach is the name of the breach in the log, or "" if it is not logged.
 		breach string
 	}{
 		{"rapid reset", many(10000, func(c *h2Client, i int) {
@@ -120,8 +120,8 @@ func TestWhatNoHonestClientDoesEndsTheConnection(t *testing.T) {
 		goleak.IgnoreAnyFunction("reverse-proxy/proxy.rawUpstream.func2.1"))
 }
 
-// TestDATAOverTheWindowOfTheConnectionEndsIt sends bodies of which nothing can be taken away meanwhile, which would open
-// the window again: the upstream never completes the TLS handshake.
+// TestDATAOverTheWindowOfTheConnectionEndsIt sends bodies of which nothing can be taken meanwhile, which would reopen the
+// window: the upstream never completes the TLS handshake.
 func TestDATAOverTheWindowOfTheConnectionEndsIt(t *testing.T) {
 	_, roots := upstreamTLS(t)
 	upstream := scriptedUpstream(t, nil, func(_ int, r *bufio.Reader, _ net.Conn) { _, _ = io.Copy(io.Discard, r) })
@@ -141,14 +141,14 @@ func TestDATAOverTheWindowOfTheConnectionEndsIt(t *testing.T) {
 }
 
 func TestAHeadThatDoesNotComeWholeIsCutAndPINGsAreNoActivity(t *testing.T) {
-	// The time-out that is not looked at is longer than the test takes.
+	// The timeout that is not under test is longer than the test takes.
 	head := startDaemon(t, echoUpstream(t), "header_timeout_secs = 1\nconnection_idle_timeout_secs = 600\n")
 	idle := startDaemon(t, echoUpstream(t), "header_timeout_secs = 600\nconnection_idle_timeout_secs = 2\n")
 	tests := []struct {
 		name   string
 		daemon *testDaemon
 		send   func(c *h2Client, conn net.Conn)
-		// least is how long the connection has to last.
+		// least is how long the connection must last.
 		least time.Duration
 	}{
 		{"half a head", head, func(c *h2Client, _ net.Conn) {
@@ -158,7 +158,7 @@ func TestAHeadThatDoesNotComeWholeIsCutAndPINGsAreNoActivity(t *testing.T) {
 			500 * time.Millisecond},
 		{"nothing but PINGs", idle, func(c *h2Client, _ net.Conn) {
 			for c.err == nil {
-				time.Sleep(100 * time.Millisecond) // what a client does that wants to keep its connection
+				time.Sleep(100 * time.Millisecond) // the interval of a client that wants to keep its connection
 				c.sent(c.framer.WritePing(false, [8]byte{}))
 			}
 		}, 1500 * time.Millisecond},
@@ -182,8 +182,8 @@ func TestAHeadThatDoesNotComeWholeIsCutAndPINGsAreNoActivity(t *testing.T) {
 	}
 }
 
-// TestAMapThatIsZoomedIsServedOn cancels 30 requests three times a second for an hour of the sweeper's clock, and resets without
-// a pause after it.
+// TestAMapThatIsZoomedIsServedOn cancels 30 requests three times a second for an hour of the sweeper's clock, and then
+// resets without a pause.
 func TestAMapThatIsZoomedIsServedOn(t *testing.T) {
 	resets := h2Allowances[h2Resets].allowance
 	b := budget{left: resets.burst}

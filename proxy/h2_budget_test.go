@@ -8,8 +8,8 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// TestStreamsThatAreResetOneAtATimeCost resets each stream at once, and waits again and again until all exchanges have ended:
-// neither the bound on streams nor the refusals beyond it see anything of this.
+// TestStreamsThatAreResetOneAtATimeCost resets each stream at once, and repeatedly waits until all exchanges have ended:
+// neither the bound on streams nor the refusals beyond it notice this.
 func TestStreamsThatAreResetOneAtATimeCost(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	c := newH2Client(t, d)
@@ -19,7 +19,7 @@ func TestStreamsThatAreResetOneAtATimeCost(t *testing.T) {
 		if id%40 != 1 {
 			continue
 		}
-		c.sent(c.framer.WritePing(false, [8]byte{1})) // seldom enough to be no flood of its own
+		c.sent(c.framer.WritePing(false, [8]byte{1})) // rare enough not to be a flood of its own
 		for acks := c.acks; c.acks == acks; {
 			if !c.read() {
 				waitFor(t, "the reason", func() bool { return strings.Contains(d.log.String(), " HTTP2_ABUSE ") })
@@ -34,8 +34,8 @@ func TestStreamsThatAreResetOneAtATimeCost(t *testing.T) {
 	t.Error("got 10,000 resets served, want the connection ended")
 }
 
-// TestAStreamThatIsResetMakesNoRoomAtOnce sends so many streams in one record that the last is over the bound, though some
-// have been reset by then: their exchanges have not ended.
+// TestAStreamThatIsResetMakesNoRoomAtOnce sends so many streams in one record that the last is over the bound, although
+// some have been reset by then: their exchanges have not ended.
 func TestAStreamThatIsResetMakesNoRoomAtOnce(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	c := newH2Client(t, d)
@@ -62,15 +62,15 @@ func TestAStreamThatIsResetMakesNoRoomAtOnce(t *testing.T) {
 		return strings.Contains(answerOf(scrapeOf(d.Daemon)), `reverse_proxy_requests_total{site="",method="other",status="4xx"} 1`)
 	})
 	waitFor(t, "the end of what was reset", func() bool { return d.pipeline.inFlight.Load() == maxConcurrentStreams-50 })
-	// For an unknown host: all connections to upstreams are in use.
+	// The request is for an unknown host, as all upstream connections are in use.
 	c.head(last+2, true, ":method", "GET", ":scheme", "https", ":path", "/", ":authority", "b.test")
 	if s := c.answer(last + 2); len(s.heads) != 1 {
 		t.Errorf("got the reset %q when exchanges have ended, want an answer", s.reset)
 	}
 }
 
-// TestRequestsInBitsWithoutAByteCost makes each request of HEADERS and a few CONTINUATION frames without a byte: fewer than
-// what ends one header block, but a flood over many.
+// TestRequestsInBitsWithoutAByteCost sends each request as HEADERS and a few empty CONTINUATION frames: fewer than would
+// end one header block, but a flood over many.
 func TestRequestsInBitsWithoutAByteCost(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	c := newH2Client(t, d)
@@ -93,7 +93,7 @@ func TestRequestsInBitsWithoutAByteCost(t *testing.T) {
 	t.Error("got 10,000 such requests served, want the connection ended")
 }
 
-// TestFramesThatAreSentEarnControlFrames has a client that measures by PINGs how fast a long answer comes.
+// TestFramesThatAreSentEarnControlFrames has a client that uses PING to measure how fast a long answer comes.
 func TestFramesThatAreSentEarnControlFrames(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	c := newH2Client(t, d, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
@@ -101,7 +101,7 @@ func TestFramesThatAreSentEarnControlFrames(t *testing.T) {
 	for i := range uint32(6) {
 		c.request(2*i+1, "GET", "/large", true)
 		c.answer(2*i + 1)
-		for range 400 { // each answer is of some 180 frames, and earns more than 500
+		for range 400 { // each answer has some 180 frames, and earns more than 500
 			c.sent(c.framer.WritePing(false, [8]byte{}))
 		}
 		c.sync()
@@ -109,7 +109,7 @@ func TestFramesThatAreSentEarnControlFrames(t *testing.T) {
 }
 
 // TestEveryMalformedStreamTakesAToken has a client that sends nothing else: it is refused in the end, as the limiter counts
-// what a client sends wrong, over whatever protocol.
+// malformed requests over every protocol.
 func TestEveryMalformedStreamTakesAToken(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	config := *d.dynamic.Load()
@@ -142,15 +142,15 @@ func TestABudgetComesBackUpToItsBurst(t *testing.T) {
 		at   int64
 		want int
 	}{{0, 10}, {second, 4}, {3 * second, 9}, {1000 * second, 10}} {
-		// What was taken in vain is owed: one less comes back.
+		// Failed takes are owed: one less comes back.
 		if got := count(step.at); got != step.want {
 			t.Errorf("after %d s: got %d, want %d", step.at/second, got, step.want)
 		}
 	}
 }
 
-// TestEarlyAnswersDoNotLoosenTheBoundOnStreams ends many streams by an answer before their body, whose client takes them for
-// closed while they are tidied up. That makes room once for each, and not for ever.
+// TestEarlyAnswersDoNotLoosenTheBoundOnStreams ends many streams by an answer before their body. Their client considers
+// them closed while they are being cleaned up. Each makes room once, and not for ever.
 func TestEarlyAnswersDoNotLoosenTheBoundOnStreams(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	c := newH2Client(t, d)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// chunkMemory returns how much memory the chunks of a body have.
+// chunkMemory returns how much memory the chunks of a body use.
 func chunkMemory(b *h2Body) (bytes int) {
 	for chunk := b.first; chunk != nil; chunk = chunk.next {
 		bytes += len(chunk.data)

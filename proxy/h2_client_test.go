@@ -15,7 +15,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// h2Client is a client that sends frame by frame, and gathers what it gets by stream.
+// h2Client is a client that sends frame by frame, and collects what it receives by stream.
 type h2Client struct {
 	t      *testing.T
 	framer *http2.Framer
@@ -23,22 +23,22 @@ type h2Client struct {
 	hpack  *hpack.Encoder
 	// streams are the answers so far.
 	streams map[uint32]*h2Result
-	// pings and acks count what came, goAways are the last streams and codes of the GOAWAY frames.
+	// pings and acks count received frames; goAways are the last streams and codes of the GOAWAY frames.
 	pings, acks int
 	goAways     []string
 	err         error
-	// order are the streams of the DATA frames.
+	// order is the list of the streams of the DATA frames.
 	order []uint32
 	conn  net.Conn
-	// quiet tells to answer nothing, as another goroutine sends.
+	// quiet disables answers, as another goroutine sends.
 	quiet bool
 	out   batch
 }
 
-// batch is a writer that can keep what is written.
+// batch is a writer that can hold back what is written.
 type batch struct {
 	to io.Writer
-	// kept is what waits for flush; nil while everything goes on at once.
+	// kept holds the data until flush; nil while writes go on at once.
 	kept *bytes.Buffer
 }
 
@@ -49,7 +49,7 @@ func (b *batch) Write(p []byte) (int, error) {
 	return b.to.Write(p)
 }
 
-// record gathers the frames that follow, up to the call of the function that it returns, which sends them as one TLS record.
+// record collects the following frames until the returned function is called, which sends them as one TLS record.
 func (c *h2Client) record() (send func()) {
 	c.out.kept = new(bytes.Buffer)
 	return func() {
@@ -60,7 +60,7 @@ func (c *h2Client) record() (send func()) {
 	}
 }
 
-// h2Result is what came on a stream.
+// h2Result is what was received on a stream.
 type h2Result struct {
 	heads  []string
 	body   bytes.Buffer
@@ -74,7 +74,7 @@ func newH2Client(t *testing.T, d *testDaemon, settings ...http2.Setting) *h2Clie
 	return newH2ClientOn(t, d.dial(t, "h2"), settings...)
 }
 
-// newH2ClientOn is newH2Client for a connection that the test has made.
+// newH2ClientOn is newH2Client for a connection made by the test.
 func newH2ClientOn(t *testing.T, conn net.Conn, settings ...http2.Setting) *h2Client {
 	t.Helper()
 	c := &h2Client{t: t, streams: map[uint32]*h2Result{}, conn: conn, out: batch{to: conn}}
@@ -89,23 +89,23 @@ func newH2ClientOn(t *testing.T, conn net.Conn, settings ...http2.Setting) *h2Cl
 	return c
 }
 
-// sent notes an error of sending: the connection may have been ended, which is looked at by who waits.
+// sent records a send error: the connection may have been ended, which the waiting methods check.
 func (c *h2Client) sent(err error) {
 	if err != nil && c.err == nil {
 		c.err = err
 	}
 }
 
-// encode makes a header block.
+// encode returns a header block.
 func (c *h2Client) encode(list ...string) []byte {
 	c.block.Reset()
 	for i := 0; i+1 < len(list); i += 2 {
-		_ = c.hpack.WriteField(hpack.HeaderField{Name: list[i], Value: list[i+1]}) // a bytes.Buffer takes everything
+		_ = c.hpack.WriteField(hpack.HeaderField{Name: list[i], Value: list[i+1]}) // a bytes.Buffer never fails
 	}
 	return bytes.Clone(c.block.Bytes())
 }
 
-// request sends a head with more fields behind the usual ones.
+// request sends a head with more fields after the usual ones.
 func (c *h2Client) request(id uint32, method, path string, end bool, more ...string) {
 	list := append([]string{":method", method, ":scheme", "https", ":path", path, ":authority", "a.test"}, more...)
 	c.head(id, end, list...)
@@ -138,7 +138,7 @@ func (c *h2Client) stream(id uint32) *h2Result {
 	return c.streams[id]
 }
 
-// read takes one frame; false at the end of the connection.
+// read reads one frame. It returns false at the end of the connection.
 func (c *h2Client) read() bool {
 	f, err := c.framer.ReadFrame()
 	if err != nil {
@@ -183,7 +183,7 @@ func (c *h2Client) read() bool {
 	return true
 }
 
-// until reads until the condition holds, or fails.
+// until reads until the condition holds, or fails the test.
 func (c *h2Client) until(what string, holds func() bool) {
 	c.t.Helper()
 	for !holds() {
@@ -193,7 +193,7 @@ func (c *h2Client) until(what string, holds func() bool) {
 	}
 }
 
-// answer reads until the stream has ended, and returns it.
+// answer reads until the stream has ended, and returns its result.
 func (c *h2Client) answer(id uint32) *h2Result {
 	c.t.Helper()
 	s := c.stream(id)
@@ -201,7 +201,7 @@ func (c *h2Client) answer(id uint32) *h2Result {
 	return s
 }
 
-// sync waits until all that was sent before was looked at: the answer to a PING says so.
+// sync waits until the proxy has handled all that was sent before: the answer to a PING proves it.
 func (c *h2Client) sync() {
 	c.t.Helper()
 	want := c.acks + 1

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// TestAFloodOfAnyFrameOnAStreamInAnyStateEndsTheConnection sends one kind of frame for ever, on a stream in each of its states.
-// The client is told why, and each kind has a bound of its own.
+// TestAFloodOfAnyFrameOnAStreamInAnyStateEndsTheConnection sends one kind of frame for ever, on a stream in each of its
+// states. The client is told why, and each kind has its own bound.
 func TestAFloodOfAnyFrameOnAStreamInAnyStateEndsTheConnection(t *testing.T) {
 	const (
 		calm     = "ENHANCE_YOUR_CALM"
@@ -50,14 +50,14 @@ func TestAFloodOfAnyFrameOnAStreamInAnyStateEndsTheConnection(t *testing.T) {
 		"RST_STREAM":       func(c *h2Client, id uint32) error { return c.framer.WriteRSTStream(id, http2.ErrCodeCancel) },
 		"WINDOW_UPDATE":    func(c *h2Client, id uint32) error { return c.framer.WriteWindowUpdate(id, 1) },
 		"PRIORITY": func(c *h2Client, id uint32) error {
-			return c.framer.WritePriority(id, http2.PriorityParam{StreamDep: id}) // on itself
+			return c.framer.WritePriority(id, http2.PriorityParam{StreamDep: id}) // depends on itself
 		},
 		"HEADERS": func(c *h2Client, id uint32) error {
 			return c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.encode("x-late", "1"), EndStream: true,
-				EndHeaders: true, Priority: http2.PriorityParam{StreamDep: id, Weight: 1}}) // on itself
+				EndHeaders: true, Priority: http2.PriorityParam{StreamDep: id, Weight: 1}}) // depends on itself
 		},
 	}
-	want := map[string]map[string][2]string{ // the code, and the reason where a budget was spent
+	want := map[string]map[string][2]string{ // the code, and the reason if an allowance was spent
 		"DATA": {
 			"idle": {protocol}, "open": {calm, empty}, "half-closed remote": {calm, "a flood of DATA on closed streams"}, // after a reset
 			"closed by us": {calm, empty}, "closed by the client": {closed}, "forgotten": {closed},
@@ -78,7 +78,7 @@ func TestAFloodOfAnyFrameOnAStreamInAnyStateEndsTheConnection(t *testing.T) {
 			"closed by us": {calm, "a flood of DATA on closed streams"}, "closed by the client": {closed}, "forgotten": {closed},
 		},
 		"HEADERS": {
-			"idle": {calm, late}, // the first was reset
+			"idle": {calm, late}, // the first one was reset
 			"open": {calm, late}, "half-closed remote": {closed},
 			"closed by us": {calm, late}, "closed by the client": {closed}, "forgotten": {protocol},
 		},

@@ -10,23 +10,23 @@ import (
 	codec "reverse-proxy/proxy/http2"
 )
 
-// TestWhateverBecomesOfDATAItsWindowComesBack sends far more than the window of a connection, in frames that do not reach an
-// upstream for one reason or another. Each time the proxy has to open the window again: else the client would come to a
-// stop, or be ended for DATA over the window.
+// TestWhateverBecomesOfDATAItsWindowComesBack sends far more than the window of a connection, in frames that do not reach
+// an upstream for various reasons. Each time the proxy must reopen the window: otherwise the client would stall, or be
+// ended for DATA over the window.
 func TestWhateverBecomesOfDATAItsWindowComesBack(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	block := strings.Repeat("x", 16<<10)
-	const waits = "100-continue" // nothing of such a body is passed on for a while: it stays with the proxy
+	const waits = "100-continue" // such a body is not passed on for a while: it stays in the proxy
 	for _, test := range []struct {
 		name string
 		send func(c *h2Client, id uint32)
-		// reset is what the stream is reset with, "" where the client resets it.
+		// reset is the code of the proxy's reset, or "" if the client resets the stream.
 		reset string
 	}{
 		{"held for a stream that its client resets", func(c *h2Client, id uint32) {
 			c.request(id, "POST", "/", false, "expect", waits)
 			c.data(id, block, false)
-			c.sync() // now it lies there
+			c.sync() // now the data is in the proxy
 			c.sent(c.framer.WriteRSTStream(id, http2.ErrCodeCancel))
 		}, ""},
 		{"for a stream that was answered and reset before", func(c *h2Client, id uint32) {
@@ -52,7 +52,7 @@ func TestWhateverBecomesOfDATAItsWindowComesBack(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := newH2Client(t, d)
-			for i := range uint32(30) { // of half a MiB at the least
+			for i := range uint32(30) { // of at least half a MiB
 				id := 2*i + 1
 				test.send(c, id)
 				c.sync()
@@ -70,7 +70,7 @@ func TestWhateverBecomesOfDATAItsWindowComesBack(t *testing.T) {
 func TestPaddingComesBackToBothWindows(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	c := newH2Client(t, d)
-	const size = 1 + 255 + 1 // the length of the padding, the padding, and a byte
+	const size = 1 + 255 + 1 // the pad length, the padding, and a byte
 	for i := range uint32(3) {
 		id := 2*i + 1
 		c.request(id, "POST", "/", false)
@@ -84,7 +84,7 @@ func TestPaddingComesBackToBothWindows(t *testing.T) {
 	c.until("credit for the connection", func() bool { return c.stream(0).credit-(h2ConnWindow-1<<16) >= h2ConnWindow/2 })
 }
 
-// TestAGrownWindowIsGivenBackWithItsConnection makes a window grow as an upload does that is slower than its upstream.
+// TestAGrownWindowIsGivenBackWithItsConnection makes a window grow by an upload that is slower than its upstream.
 func TestAGrownWindowIsGivenBackWithItsConnection(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	config := *d.dynamic.Load()
@@ -105,7 +105,7 @@ func TestAGrownWindowIsGivenBackWithItsConnection(t *testing.T) {
 	waitFor(t, "the end of the growth", func() bool { return grown.Load() == 0 })
 }
 
-// heldBytes returns what lies with the proxy of all request bodies.
+// heldBytes returns how many bytes of request bodies the proxy holds.
 func heldBytes(d *testDaemon) (n int64) {
 	registry := d.shared.conns
 	registry.mu.Lock()
@@ -120,7 +120,7 @@ func heldBytes(d *testDaemon) (n int64) {
 	return n
 }
 
-// TestABodyWaitsForTheWindowOfTheConnection has a client that opens the windows of its streams only.
+// TestABodyWaitsForTheWindowOfTheConnection has a client that opens only the windows of its streams.
 func TestABodyWaitsForTheWindowOfTheConnection(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "body_idle_timeout_secs = 1\n")
 	c := newH2Client(t, d, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
@@ -164,7 +164,7 @@ func TestPrioritiesOfStreamsToComeAreBounded(t *testing.T) {
 	if got := len(h.priorities); got != h2PriorityUpdates {
 		t.Errorf("got %d priorities, want %d", got, h2PriorityUpdates)
 	}
-	h.newest = 2001 // the streams have begun, by other ways, or were passed over
+	h.newest = 2001 // the streams have begun, in other ways, or were passed over
 	update(3001, 3003)
 	if _, ok := h.priorities[3001]; !ok || len(h.priorities) != 1 {
 		t.Errorf("got %d priorities, 3001 among them %v; want those of streams that were passed over to make room", len(h.priorities), ok)

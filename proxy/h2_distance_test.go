@@ -13,11 +13,11 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// farRoundTrip is how long a byte and its answer are under way in these tests.
+// farRoundTrip is the round-trip time in these tests.
 const farRoundTrip = 100 * time.Millisecond
 
-// farPipe carries bytes one way. It takes as many as come, and hands each on half a round trip later: nothing but what
-// its users wait for makes them slower.
+// farPipe carries bytes one way. It takes any number of bytes and delivers them half a round trip later: only its users'
+// waiting makes them slower.
 type farPipe struct {
 	mu     sync.Mutex
 	filled sync.Cond
@@ -58,7 +58,7 @@ func (p *farPipe) Read(room []byte) (int, error) {
 	}
 	first := &p.queue[0]
 	p.mu.Unlock()
-	time.Sleep(time.Until(first.due)) // the one reader takes the first entry away, nobody else
+	time.Sleep(time.Until(first.due)) // only this one reader takes the first entry
 	p.mu.Lock()
 	first = &p.queue[0]
 	n := copy(room, first.data)
@@ -75,7 +75,7 @@ func (p *farPipe) end() {
 	p.filled.Broadcast()
 }
 
-// farConn is one end of a connection over two pipes. What it has no method for is for the embedded one.
+// farConn is one end of a connection over two pipes. The embedded net.Conn has the remaining methods.
 type farConn struct {
 	net.Conn
 	in, out *farPipe
@@ -84,15 +84,15 @@ type farConn struct {
 func (c *farConn) Read(room []byte) (int, error)  { return c.in.Read(room) }
 func (c *farConn) Write(data []byte) (int, error) { return c.out.Write(data) }
 
-// farClient is a client at a distance, on a connection without TLS.
+// farClient is a remote client on a connection without TLS.
 type farClient struct {
 	t      *testing.T
 	framer *http2.Framer
 	start  time.Time
 }
 
-// newFarClient connects a client to a server whose stages are the limit of the body and one that reads the body of a
-// request and answers with as many bytes as asked for.
+// newFarClient connects a client to a server with two stages: the limit of the body, and one that reads the body of a
+// request and answers with answerBytes bytes.
 func newFarClient(t *testing.T, answerBytes int, window uint32) *farClient {
 	t.Helper()
 	server := h2FuzzServer(t)
@@ -192,15 +192,15 @@ func (b *farBlock) Write(p []byte) (int, error) { *b = append(*b, p...); return 
 // roundTrips returns how many round trips have passed since the connection began.
 func (c *farClient) roundTrips() float64 { return float64(time.Since(c.start)) / float64(farRoundTrip) }
 
-// Time in these tests stands still while anybody computes, so that a round trip takes as long on a busy machine.
+// Time in these tests stands still while a goroutine computes, so a round trip takes as long on a busy machine.
 
 func TestADownloadOverALongPathIsHeldByTheWindowsOfItsClientAlone(t *testing.T) {
 	const size = 64 << 20
 	for _, test := range []struct {
 		name   string
 		window uint32
-		// most is how many round trips it may take: half of one until the request is there and half for the first byte,
-		// and one for each further window.
+		// most is how many round trips it may take: half of one for the request and half for the first byte, and one for
+		// each further window.
 		most float64
 	}{
 		{"a window of 256 KiB", 256 << 10, 256 + 1},
@@ -236,8 +236,8 @@ func TestADownloadOverALongPathIsHeldByTheWindowsOfItsClientAlone(t *testing.T) 
 }
 
 func TestAnUploadOverALongPathGetsWindowsThatSuitIt(t *testing.T) {
-	// The windows double five times until they are the largest, each time after at most three round trips. Then one takes as
-	// much as a window but for the eighth that is not opened again yet.
+	// The windows double five times until they are the largest, each time after at most three round trips. Then each round
+	// trip takes a window except for the eighth that is not reopened yet.
 	const size = 128 << 20
 	const most = 2 + 3*5 + size/(h2MaxStreamWindow/8*7)
 	synctest.Test(t, func(t *testing.T) {
@@ -245,7 +245,7 @@ func TestAnUploadOverALongPathGetsWindowsThatSuitIt(t *testing.T) {
 		c.request("POST", false)
 		var mu sync.Mutex
 		opened := sync.NewCond(&mu)
-		stream, conn := int64(65535), int64(65535) // until the server's preface comes
+		stream, conn := int64(65535), int64(65535) // until the server's preface arrives
 		go func() {
 			left := int64(size)
 			room := make([]byte, 16<<10)
@@ -300,7 +300,7 @@ func TestWindowUpdatesForWhatWasSentAreNoFlood(t *testing.T) {
 		updates int
 		want    string
 	}{
-		// As Go's client does, for the stream and for the connection.
+		// Go's client does this, for the stream and for the connection.
 		{"two for each 4 KiB, after all has come", 2 * size / (4 << 10), "PING"},
 		{"one for each 256 bytes", size / 256, "GOAWAY"},
 	}

@@ -10,11 +10,11 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// recordReader notes which frames come in which TLS record: a read of tls.Conn returns bytes of no more than one.
+// recordReader records which frames arrive in which TLS record: a read of tls.Conn returns bytes of at most one record.
 type recordReader struct {
 	conn *tls.Conn
 	rest []byte
-	// records is how many have come.
+	// records is how many have arrived.
 	records int
 }
 
@@ -33,8 +33,8 @@ func (r *recordReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// curl 7.88 (Debian 12) forgets what it has got of a response when RST_STREAM comes in the same TLS record, and reports a
-// stream error in place of the 413.
+// curl 7.88 (Debian 12) drops what it has received of a response if RST_STREAM arrives in the same TLS record, and reports
+// a stream error in place of the 413.
 func TestTheResetBehindAnEarlyAnswerComesInARecordOfItsOwn(t *testing.T) {
 	d := startDaemon(t, rawUpstream(t, func(string, *bufio.Reader, net.Conn) { t.Error("the upstream was asked") }), "")
 	c := newH2Client(t, d)

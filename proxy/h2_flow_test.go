@@ -44,7 +44,7 @@ func TestAResponseStopsAtTheWindowsAndGoesOn(t *testing.T) {
 	if c.answer(3); !strings.HasPrefix(s.body.String(), "GET /x HTTP/1.1\r\n") || s.reset != "" {
 		t.Errorf("got %q and the reset %q, want the whole body", s.body.String(), s.reset)
 	}
-	c.sent(c.framer.WriteWindowUpdate(3, 1<<31-1)) // the stream is over: it counts no more
+	c.sent(c.framer.WriteWindowUpdate(3, 1<<31-1)) // the stream has ended: the update does not count
 	c.request(5, "GET", "/silent", true)
 	c.sent(c.framer.WriteWindowUpdate(5, 1<<31-1))
 	c.sent(c.framer.WriteWindowUpdate(5, 1<<31-1))
@@ -86,7 +86,7 @@ func TestAWindowThatIsNeverOpenedEndsTheStream(t *testing.T) {
 func TestABodyThatIsNotReadHoldsUpNoOther(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	c := newH2Client(t, d)
-	// More than the window of the connection in all, in pieces that the proxy has answered before it has seen them.
+	// The bodies exceed the window of the connection in all, in pieces that the proxy has answered before it has seen them.
 	for id := uint32(1); id < 41; id += 2 {
 		c.request(id, "POST", "/early", false)
 		c.data(id, strings.Repeat("x", 16000), false)
@@ -120,7 +120,7 @@ func TestACancelledStreamCancelsItsUpstream(t *testing.T) {
 func TestAWindowGrowsWhileItHoldsTheUploadUp(t *testing.T) {
 	tests := []struct {
 		name string
-		// held is what is left with us after each of the takes of 50 bytes.
+		// held is how much is still stored after each take of 50 bytes.
 		held []int64
 		want []bool
 	}{
@@ -187,7 +187,7 @@ func TestLargeBodiesPassBothWays(t *testing.T) {
 		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", length)
 		_, _ = io.CopyN(conn, r, length)
 	}), "")
-	// The limit of the body is below what windows are: it is raised for this.
+	// The test raises the limit of the body, which is below the size of the windows.
 	dynamic := *d.pipeline.dynamic.Load()
 	dynamic.BodyLimit = 1 << 30
 	d.pipeline.dynamic.Store(&dynamic)
@@ -216,7 +216,7 @@ func TestUrgentStreamsGoFirstAndEqualsInTurn(t *testing.T) {
 	tests := []struct {
 		name string
 		send func(c *h2Client)
-		want string // the streams of the frames, a letter for each run
+		want string // the streams of the frames, one letter per run
 	}{
 		{"equals share", func(c *h2Client) {
 			c.request(1, "GET", "/large", true)
@@ -246,7 +246,7 @@ func TestUrgentStreamsGoFirstAndEqualsInTurn(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := newH2Client(t, d, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
 			test.send(c)
-			// The window of the connection is used up by whoever came first; both wait for their turn now.
+			// The stream that came first has used up the window of the connection; both wait for their turn now.
 			c.until("both heads", func() bool { return len(c.stream(1).heads) == 1 && len(c.stream(3).heads) == 1 })
 			c.until("what the window lets go", func() bool { return c.stream(1).body.Len()+c.stream(3).body.Len() == 65535 })
 			waitFor(t, "both to have more", func() bool { return scheduledStreams(d) == 2 })
@@ -305,14 +305,14 @@ func TestShutdownSaysGOAWAYTwiceAndLetsStreamsEnd(t *testing.T) {
 	waitFor(t, "the request", func() bool { return begun.Load() == 1 })
 	d.signals <- syscall.SIGTERM
 	busy.until("the first GOAWAY", func() bool { return len(busy.goAways) == 1 })
-	busy.request(3, "GET", "/", true) // it was on its way: it is still served
+	busy.request(3, "GET", "/", true) // it was on its way, so it is still served
 	waitFor(t, "the second request", func() bool { return begun.Load() == 2 })
 	busy.until("the second GOAWAY", func() bool { return len(busy.goAways) == 2 })
 	idle.ended()
 	if got := fmt.Sprint(idle.goAways); got != "[2147483647 NO_ERROR 1 NO_ERROR]" {
 		t.Errorf("idle: got GOAWAY %s, want one without and one with the last stream", got)
 	}
-	busy.request(5, "GET", "/", true) // it is not looked at
+	busy.request(5, "GET", "/", true) // it is ignored
 	close(release)
 	for _, id := range []uint32{1, 3} {
 		if s := busy.answer(id); s.body.String() != "ok" {

@@ -18,7 +18,7 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// h2FuzzServer is a server whose one stage reads the body of a request and sends it back.
+// h2FuzzServer returns a server whose one stage reads the body of a request and sends it back.
 func h2FuzzServer(tb testing.TB) *siteServer {
 	tb.Helper()
 	logger, err := eventlog.New(eventlog.Options{Level: eventlog.LevelWarn, Format: eventlog.FormatText}, io.Discard)
@@ -57,13 +57,13 @@ func h2FuzzServer(tb testing.TB) *siteServer {
 	}
 }
 
-// FuzzHTTP2Connection feeds a connection with whatever follows the preface: it has to end when the client does, without
-// a panic, a goroutine or a stream that is left.
+// FuzzHTTP2Connection feeds a connection with arbitrary bytes after the preface: it must end when the client does, without
+// a panic or a leaked goroutine or stream.
 func FuzzHTTP2Connection(f *testing.F) {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	for _, field := range [][2]string{{":method", "POST"}, {":scheme", "https"}, {":path", "/"}, {":authority", "a.test"}} {
-		_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) // a bytes.Buffer takes everything
+		_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) // a bytes.Buffer never fails
 	}
 	head := func(id uint32, flags uint8) []byte {
 		return append(http2.AppendHeader(nil, block.Len(), http2.TypeHeaders, flags, id), block.Bytes()...)
@@ -103,7 +103,7 @@ func FuzzHTTP2Connection(f *testing.F) {
 		server.registry.sweeper.Add(&c.watch)
 		defer server.registry.sweeper.Remove(&c.watch)
 		h := newH2Conn(c)
-		h.conn = accepted // no TLS: it would only slow this down
+		h.conn = accepted // no TLS: it would only slow down the fuzzing
 		c.http2.Store(h)
 		h.greet()
 		ended := make(chan struct{})

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// TestNoFrameKeepsAConnectionWithoutAStreamOpen sends frames until the connection ends, after a request: from then on it is
-// idle, whatever else comes (S-12.1).
+// TestNoFrameKeepsAConnectionWithoutAStreamOpen sends frames after a request until the connection ends: it is idle from
+// then on, whatever else is sent (S-12.1).
 func TestNoFrameKeepsAConnectionWithoutAStreamOpen(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "connection_idle_timeout_secs = 1\n")
 	malformed := uint32(1) // the last stream of that client
@@ -52,14 +52,14 @@ func TestNoFrameKeepsAConnectionWithoutAStreamOpen(t *testing.T) {
 					return
 				case <-deadline:
 					t.Fatal("the connection is open still")
-				case <-time.After(100 * time.Millisecond): // how often such a client sends one
+				case <-time.After(100 * time.Millisecond): // such a client's interval
 				}
 			}
 		})
 	}
 }
 
-// TestAConnectionThatDoesNotBeginIsCut has clients that agree on HTTP/2 and do not get as far as their SETTINGS (S-12.4).
+// TestAConnectionThatDoesNotBeginIsCut has clients that agree on HTTP/2 and never complete their SETTINGS (S-12.4).
 func TestAConnectionThatDoesNotBeginIsCut(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "header_timeout_secs = 1\nconnection_idle_timeout_secs = 3600\n")
 	for _, begin := range []string{"", http2.ClientPreface[:10], http2.ClientPreface, http2.ClientPreface + "\x00\x00\x06\x04\x00"} {
@@ -77,7 +77,7 @@ func TestAConnectionThatDoesNotBeginIsCut(t *testing.T) {
 	}
 }
 
-// TestADrainDoesNotWaitForAClientThatAnswersNoPING has a client that never says it has seen the first GOAWAY.
+// TestADrainDoesNotWaitForAClientThatAnswersNoPING has a client that never confirms that it has seen the first GOAWAY.
 func TestADrainDoesNotWaitForAClientThatAnswersNoPING(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	c := newH2Client(t, d)

@@ -30,7 +30,7 @@ func TestTheLongestBlockedAnswerOfAClientAboveItsQuarterGivesWay(t *testing.T) {
 	if v, ok := p.victim(); ok {
 		t.Errorf("got the victim %+v, want none: the others have room", v)
 	}
-	p.leave(&entries[2]) // it was taken out already
+	p.leave(&entries[2]) // it was removed already
 	if p.held != 100 || honest.parked != 10 || greedy.parked != 90 || p.resets() != 1 {
 		t.Errorf("got %d bytes held, %d and %d, and %d resets", p.held, honest.parked, greedy.parked, p.resets())
 	}

@@ -19,7 +19,7 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// fakeBody is a bodySource of given parts, which ends with err.
+// fakeBody is a bodySource with given parts that ends with err.
 type fakeBody struct {
 	parts []string
 	err   error
@@ -41,10 +41,10 @@ func (*fakeBody) trailers() Fields { return nil }
 
 func (b *fakeBody) wholeLength() (length int64, ok bool) { return 0, false }
 
-// bodyOf is a body that is there whole.
+// bodyOf returns a body that has arrived completely.
 func bodyOf(text string) *fakeBody { return &fakeBody{parts: []string{text}, err: io.EOF, ready: true} }
 
-// fakeClient is a clientWriter that records.
+// fakeClient is a clientWriter that records the calls.
 type fakeClient struct {
 	status   int
 	reason   string
@@ -81,7 +81,7 @@ func (c *fakeClient) Interrupt(bool)            {}
 func (c *fakeClient) Gone() bool                { return false }
 func (c *fakeClient) Moving() bool              { return false }
 
-// cloneFields copies fields out of the buffer that they point into.
+// cloneFields copies fields out of the buffer that they alias.
 func cloneFields(fields Fields) Fields {
 	var clone Fields
 	for _, field := range fields {
@@ -90,8 +90,7 @@ func cloneFields(fields Fields) Fields {
 	return clone
 }
 
-// testPipeline is a pipeline with one site, `a.test`, in front of an upstream that answers with given bytes, and its log
-// in memory.
+// testPipeline is a pipeline with one site, `a.test`, whose upstream answers with given bytes, and with its log in memory.
 type testPipeline struct {
 	*pipeline
 	// answer is what the upstream writes, after which it closes unless it is okResponse; got are the heads that it has
@@ -157,7 +156,7 @@ func (p *testPipeline) handleOne(r *Request, client *fakeClient) *exchange {
 	return x
 }
 
-// run is handleOne for the last request of a test: it returns what the client got, and the log once it is written.
+// run calls handleOne for the last request of a test. It returns what the client received, and the log once it is written.
 func (p *testPipeline) run(t *testing.T, r *Request) (*exchange, *fakeClient, string) {
 	t.Helper()
 	client := &fakeClient{}

@@ -96,8 +96,8 @@ func TestTheSixthRequestOfABurstOfFiveIsRefused(t *testing.T) {
 	}
 }
 
-// TestRetryAfterIsRoundedUp refuses requests at a rate by which the next token comes after so many seconds: a client that
-// comes again when it was told must find it.
+// TestRetryAfterIsRoundedUp refuses requests at a rate at which the next token comes after wait seconds: a client that
+// returns when it was told must find it.
 func TestRetryAfterIsRoundedUp(t *testing.T) {
 	for wait, want := range map[float64]string{0.01: "1", 1: "1", 1.25: "2", 2.5: "3", 3: "3", 100.125: "101"} {
 		p := newTestPipeline(t)
@@ -263,7 +263,7 @@ func TestEveryStageUsesTheConfigurationOfTheRequest(t *testing.T) {
 	}
 }
 
-// TestTheTrailersOfARequestHoldNothingThatAHeadMayNot sends as trailers what is taken out of heads.
+// TestTheTrailersOfARequestHoldNothingThatAHeadMayNot sends as trailers the fields that are removed from heads.
 func TestTheTrailersOfARequestHoldNothingThatAHeadMayNot(t *testing.T) {
 	x := &exchange{request: &Request{ContentLength: -1}}
 	x.body.source = &trailingBody{fields: fieldList(
@@ -285,7 +285,7 @@ type trailingBody struct {
 func (b *trailingBody) read([]byte, bool) ([]byte, error) { return nil, io.EOF }
 func (b *trailingBody) trailers() Fields                  { return b.fields }
 
-// TestWhatIsNoRequestTakesATokenToo refuses as many heads as there are tokens, and then has none for a request.
+// TestWhatIsNoRequestTakesATokenToo refuses as many heads as there are tokens, after which none is left for a request.
 func TestWhatIsNoRequestTakesATokenToo(t *testing.T) {
 	p := newTestPipeline(t)
 	refuse := func() int {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// watchedTLS is one end of a TLS connection that knows how the other has ended it.
+// watchedTLS is one end of a TLS connection that knows how the peer has ended it.
 type watchedTLS struct {
 	*tls.Conn
 	socket *socket
@@ -25,7 +25,7 @@ func (w watchedTLS) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// watchTLS makes a TLS connection of a TCP connection.
+// watchTLS starts TLS on a TCP connection.
 func watchTLS(t testing.TB, conn net.Conn, begin func(net.Conn) *tls.Conn) watchedTLS {
 	t.Helper()
 	raw, err := newSocket(conn.(*net.TCPConn))
@@ -36,7 +36,7 @@ func watchTLS(t testing.TB, conn net.Conn, begin func(net.Conn) *tls.Conn) watch
 	return watchedTLS{begin(raw), raw}
 }
 
-// TestATunnelEndsCleanlyOnlyWhereTheOtherSideHasEndedIt is S-6.16 for tunnels, whose bytes no length bounds.
+// TestATunnelEndsCleanlyOnlyWhereTheOtherSideHasEndedIt checks S-6.16 for tunnels, whose bytes have no known length.
 func TestATunnelEndsCleanlyOnlyWhereTheOtherSideHasEndedIt(t *testing.T) {
 	for _, fromClient := range []bool{false, true} {
 		for _, end := range ends {

@@ -62,7 +62,7 @@ func TestATunnelInWhichNothingMovesEnds(t *testing.T) {
 		_, _ = readHead(r)
 		_, _ = io.WriteString(conn, switching)
 		for range 5 {
-			time.Sleep(500 * time.Millisecond) // less than the time-out, which all of them together are longer than
+			time.Sleep(500 * time.Millisecond) // less than the timeout, but all of them together take longer
 			_, _ = io.WriteString(conn, "x")
 		}
 		_, _ = io.Copy(io.Discard, r)

@@ -15,8 +15,8 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// TestNobodyWaitsForOthersWithATurn: as a crowd of a client's connections waits for something, the client's next connection is
-// served. It would not be if those that wait had kept their turns.
+// TestNobodyWaitsForOthersWithATurn checks that a client's next connection is served while a crowd of its connections waits
+// for something. It would not be served if the waiting goroutines had kept their turns.
 func TestNobodyWaitsForOthersWithATurn(t *testing.T) {
 	tests := []struct {
 		name string
@@ -80,7 +80,7 @@ func TestNobodyWaitsForOthersWithATurn(t *testing.T) {
 	}
 }
 
-// oneWrite is a connection that takes one write: a ClientHello, and nothing of what finishes the handshake.
+// oneWrite is a connection that takes only one write: a ClientHello, and nothing to finish the handshake.
 type oneWrite struct {
 	net.Conn
 	wrote bool
@@ -183,7 +183,7 @@ func TestAConnectionThatWaitsForItsTurnIsNotIdle(t *testing.T) {
 	waitFor(t, "the connection to be idle", func() bool { return served.watch.Phase() == deadline.PhaseIdle })
 }
 
-// lastConn returns the connection that was registered last.
+// lastConn returns the most recently registered connection.
 func (p *turnTest) lastConn() (last *clientConn) {
 	p.registry.mu.Lock()
 	defer p.registry.mu.Unlock()

@@ -2,7 +2,7 @@ package http1
 
 import "testing"
 
-// TestNothingIsAllocated holds the promise of the package: a value that is used again costs no garbage.
+// TestNothingIsAllocated checks the promise of the package: reusing a value allocates nothing.
 func TestNothingIsAllocated(t *testing.T) {
 	var request Request
 	var response Response

@@ -37,7 +37,7 @@ func TestWhatIsAppended(t *testing.T) {
 }
 
 func TestReasonsAreThoseOfTheRegistry(t *testing.T) {
-	// net/http has the names of older standards for these.
+	// net/http has the names of older standards for these statuses.
 	own := map[int]string{413: "Payload Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
 	for status := 0; status < 1000; status++ {
 		want, ok := own[status]

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// decodeInPieces decodes a body that comes in pieces of that size, and returns the data, how many bytes were used up,
+// decodeInPieces decodes a body that comes in pieces of the given size. It returns the data, how many bytes were consumed,
 // whether the end was reached, and the error.
 func decodeInPieces(d *ChunkedDecoder, body []byte, size int) (data []byte, consumed int, done bool, err error) {
 	for consumed < len(body) {

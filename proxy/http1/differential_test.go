@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// readerSize is more than any input, so that net/http does not find a trailer section suspiciously long.
+// readerSize is more than any input, so that net/http does not consider a trailer section suspiciously long.
 const readerSize = 1 << 20
 
-// message is what a whole request says, in terms that both parsers share.
+// message is the content of a whole request, in terms that both parsers share.
 type message struct {
 	Method, Target, Host string
 	Minor                int
@@ -22,11 +22,11 @@ type message struct {
 	Fields               http.Header
 	Body                 string
 	Trailers             http.Header
-	// Whole says that the body came to its end.
+	// Whole reports whether the body came to its end.
 	Whole bool
 }
 
-// headerOf turns fields into the map of net/http.
+// headerOf converts fields to net/http's map.
 func headerOf(fields Fields) http.Header {
 	header := http.Header{}
 	for _, field := range fields {
@@ -35,8 +35,8 @@ func headerOf(fields Fields) http.Header {
 	return header
 }
 
-// readOwn parses a request with its body with this package, and returns how many bytes it has and its trailers. Rejected
-// says that the head was not accepted, or that the body is wrong: then net/http may say what it likes.
+// readOwn parses a request with its body with this package. It returns how many bytes it has and its trailers. rejected
+// reports whether the head or the body was refused: then net/http's result does not matter.
 func readOwn(r *Request, data []byte) (m message, n int, trailers Fields, rejected bool) {
 	n, err := r.Parse(data, 0)
 	if err != nil {
@@ -67,7 +67,7 @@ func readOwnBody(data []byte, length int64, chunked bool) (body []byte, n int, t
 	return data[:n], n, nil, int64(n) == length, nil
 }
 
-// readTheirs parses a request with its body with net/http, and returns how many bytes it leaves behind it.
+// readTheirs parses a request with its body with net/http, and returns how many bytes it leaves unread.
 func readTheirs(t *testing.T, data []byte) (m message, rest int) {
 	t.Helper()
 	reader := bufio.NewReaderSize(bytes.NewReader(data), readerSize)
@@ -89,14 +89,14 @@ func readTheirs(t *testing.T, data []byte) (m message, rest int) {
 	return m, len(left)
 }
 
-// readBody reads a body of net/http. It is not whole when there is an error of any kind: for a trailer section that is cut
-// off, net/http has one of its own.
+// readBody reads a body of net/http. It is not whole if there is an error of any kind: for a truncated trailer section,
+// net/http has an error of its own.
 func readBody(reader io.Reader) (body string, whole bool) {
 	bytes, err := io.ReadAll(reader)
 	return string(bytes), err == nil
 }
 
-// withoutAnnounced removes the trailers that were announced and did not come.
+// withoutAnnounced removes the trailers that were announced but did not come.
 func withoutAnnounced(trailers http.Header) http.Header {
 	came := http.Header{}
 	for name, values := range trailers {
@@ -107,8 +107,8 @@ func withoutAnnounced(trailers http.Header) http.Header {
 	return came
 }
 
-// levelHeader takes out what net/http does to header fields besides reading them: it makes a Cache-Control of a Pragma,
-// keeps Content-Length and Host among them at times, and takes the Trailer field away from a chunked message.
+// levelHeader compensates for what net/http does to header fields besides reading them: it adds a Cache-Control for a
+// Pragma, sometimes keeps Content-Length and Host among them, and removes the Trailer field of a chunked message.
 func levelHeader(ours, theirs http.Header, chunked bool) {
 	if pragma := ours["Pragma"]; len(pragma) > 0 && pragma[0] == "no-cache" && ours["Cache-Control"] == nil {
 		delete(theirs, "Cache-Control")
@@ -120,8 +120,8 @@ func levelHeader(ours, theirs http.Header, chunked bool) {
 	theirs.Del("Host")
 }
 
-// FuzzDifferential holds that net/http understands what this package accepts in the same way, and that what is sent on
-// is, for both, the same request again with nothing behind it.
+// FuzzDifferential checks that net/http understands what this package accepts in the same way, and that for both the
+// forwarded bytes are the same request again with nothing after it.
 func FuzzDifferential(f *testing.F) {
 	for _, test := range acceptedRequests {
 		f.Add(append(crlf(test.head), "seven ."...))
@@ -156,7 +156,7 @@ func FuzzDifferential(f *testing.F) {
 	})
 }
 
-// checkSentOn writes a request as an upstream is sent it, and reads it back with both parsers.
+// checkSentOn writes a request as it is sent upstream, and reads it back with both parsers.
 func checkSentOn(t *testing.T, r *Request, want message, trailers Fields) {
 	t.Helper()
 	target := string(r.AppendTarget(nil))
@@ -180,7 +180,7 @@ func checkSentOn(t *testing.T, r *Request, want message, trailers Fields) {
 		out = append(out, want.Body...)
 	}
 	if head > MaxHeadBytes || len(r.Fields) > MaxFields-2 || len(AppendFields(nil, trailers)) > MaxTrailerBytes-2 {
-		return // what we write in addition, spaces and the lines of the framing, may be what is too much
+		return // the added spaces and framing lines may exceed a bound
 	}
 	want.Target, want.Minor = target, 1
 
@@ -199,7 +199,7 @@ func checkSentOn(t *testing.T, r *Request, want message, trailers Fields) {
 	}
 }
 
-// checkResponse holds that net/http understands a response that was accepted in the same way.
+// checkResponse checks that net/http understands an accepted response in the same way.
 func checkResponse(t *testing.T, data []byte, n int, r *Response) {
 	t.Helper()
 	reader := bufio.NewReaderSize(bytes.NewReader(data), readerSize)
@@ -212,7 +212,7 @@ func checkResponse(t *testing.T, data []byte, n int, r *Response) {
 	}
 	header := headerOf(r.Fields)
 	levelHeader(header, theirs.Header, r.Chunked)
-	// net/http takes `Connection: close` away.
+	// net/http removes `Connection: close`.
 	for _, name := range []string{"Host", "Connection"} {
 		theirs.Header.Del(name)
 		header.Del(name)

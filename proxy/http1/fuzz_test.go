@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// pieceSize makes the size of pieces out of one byte of the fuzzer.
+// pieceSize returns the size of pieces for one byte of the fuzzer.
 func pieceSize(size uint8) int { return int(size) + 1 }
 
-// validFieldLine is the grammar of a field line as RFC 9110, sections 5.1 and 5.5, has it, written once more.
+// validFieldLine is a second definition of the grammar of a field line in RFC 9110, sections 5.1 and 5.5.
 var validFieldLine = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\u0080-\u00ff]*$")
 
 // checkHead looks at an accepted head a second way: by lines, with a regular expression.
@@ -144,14 +144,14 @@ func FuzzChunked(f *testing.F) {
 		if theirs, err := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(data))); err != nil || !bytes.Equal(theirs, want) {
 			t.Fatalf("net/http: got %q and error %v, want %q", theirs, err, want)
 		}
-		// What is written again is the same body, and nothing more.
+		// Encoding the data again gives the same body, and nothing more.
 		var out []byte
 		if len(want) > 0 {
 			out = AppendChunkEnd(append(AppendChunkHead(out, len(want)), want...))
 		}
 		out = AppendLastChunk(out, whole.Trailers())
 		if len(out) > MaxTrailerBytes {
-			return // the trailers, written with a space behind each colon, may be too much
+			return // the trailers, written with a space after each colon, may be too large
 		}
 		pieces.Reset()
 		again, n, done, err := decodeInPieces(&pieces, out, pieceSize(size))

@@ -17,8 +17,8 @@ type parser interface {
 	Parse(buf []byte, from int) (n int, err error)
 }
 
-// parseInPieces parses data as it comes in pieces of that size, each into a buffer of its own, as when buffers grow. It
-// returns the result of the first call that did not want more, or of the last.
+// parseInPieces parses data that comes in pieces of the given size, each time in a new buffer, as when buffers grow. It
+// returns the result of the first call that does not need more, or of the last.
 func parseInPieces(p parser, data []byte, size int) (n int, err error) {
 	for from := 0; ; {
 		end := min(from+size, len(data))
@@ -30,8 +30,8 @@ func parseInPieces(p parser, data []byte, size int) (n int, err error) {
 	}
 }
 
-// checkPieces parses data whole and in pieces and reports where the outcome differs. What is wrong in a head may be told
-// later when it comes in pieces, but not once the head is whole.
+// checkPieces parses data whole and in pieces and reports differences. A fault in a head that comes in pieces may be
+// reported later, but not after the head is complete.
 func checkPieces(t *testing.T, whole, inPieces parser, data []byte, size int) (n int, err error) {
 	t.Helper()
 	n, err = whole.Parse(data, 0)
@@ -103,7 +103,7 @@ func TestAResponseInPiecesIsTheSameResponse(t *testing.T) {
 	}
 }
 
-// meanings are the reasons for refusing a head whose lines are well-formed. In pieces they may be told at its end.
+// meanings are the reasons for refusing a head whose lines are well-formed. In pieces they may be reported only at its end.
 var meanings = map[string]bool{
 	"several Content-Length": true, "several Transfer-Encoding": true, "several Host": true, "no Host": true, "malformed Host": true,
 	"malformed Content-Length": true, "malformed Transfer-Encoding": true, "unknown transfer coding": true,
@@ -111,8 +111,8 @@ var meanings = map[string]bool{
 	"too many options in Connection": true, "body declared in a 1xx response": true,
 }
 
-// checkPromptness parses the beginnings of data, each a byte longer than the one before: a byte that no head can have is
-// refused with that byte, also where all before it was seen in an earlier call.
+// checkPromptness parses prefixes of data, each a byte longer than the previous one: a byte that no head can contain is
+// refused with that byte, even if an earlier call has seen all bytes before it.
 func checkPromptness(t *testing.T, fresh func() parser, data []byte) {
 	t.Helper()
 	inPieces := fresh()
@@ -188,7 +188,7 @@ func TestWhatNoTrailerCanHaveIsRefusedWithItsFirstByte(t *testing.T) {
 	}
 }
 
-// What a head costs does not grow with the number of pieces in which it comes: each byte is looked at a few times at most.
+// The cost of a head does not grow with the number of its pieces: each byte is looked at only a few times.
 func TestAHeadThatTricklesInIsLookedAtOnce(t *testing.T) {
 	for _, head := range []string{
 		"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 60<<10), "GET / HTTP/1.1\r\n" + strings.Repeat("x", 60<<10), "GET /" + strings.Repeat("x", 30<<10),

@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// acceptedRequests are heads that are valid, with what they say. Only what differs from a plain GET of / without fields
-// is listed in want: see plainRequest.
+// acceptedRequests are valid heads and their meaning. want lists only the differences from a plain GET of / without fields:
+// see plainRequest.
 var acceptedRequests = []struct {
 	name, head string
 	want       func(r *Request)

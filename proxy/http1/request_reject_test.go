@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// rejectedRequests are heads that are not accepted, with the status of the answer. They stand as they are sent.
+// rejectedRequests are heads that are refused, byte for byte, with the status of the answer.
 var rejectedRequests = []struct {
 	name   string
 	status int
@@ -169,7 +169,7 @@ var rejectedRequests = []struct {
 	{"a name without end", 431, "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("x", MaxHeadBytes)},
 }
 
-// headOfSize returns a valid head of so many bytes, but for its size.
+// headOfSize returns a head of the given size that is otherwise valid.
 func headOfSize(size int) string {
 	const start, end = "GET / HTTP/1.1\r\nHost: a\r\nX: ", "\r\n\r\n"
 	return start + strings.Repeat("x", size-len(start)-len(end)) + end

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// acceptedResponses are heads that are valid, with what they say beyond plainResponse.
+// acceptedResponses are valid heads, with their differences from plainResponse.
 var acceptedResponses = []struct {
 	name, head string
 	want       func(r *Response)
@@ -57,7 +57,7 @@ var acceptedResponses = []struct {
 	}},
 }
 
-// rejectedResponses are heads that are not accepted.
+// rejectedResponses are heads that are refused.
 var rejectedResponses = []struct{ name, head string }{
 	{"an empty line first", "\r\nHTTP/1.1 200 OK\r\n\r\n"},
 	{"no HTTP", "SSH-2.0-OpenSSH_9.2\r\n"},

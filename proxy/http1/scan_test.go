@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestEveryByteIsFoundAtEveryPlace compares the scans by words with ones by bytes.
+// TestEveryByteIsFoundAtEveryPlace compares the word-wise scans with byte-wise ones.
 func TestEveryByteIsFoundAtEveryPlace(t *testing.T) {
 	tests := []struct {
 		name string

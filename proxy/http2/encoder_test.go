@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// response encodes a response's head.
+// response encodes the head of a response.
 func response(e *HeadEncoder, status int, list ...string) []byte {
 	b := e.AppendStatus(nil, status)
 	for i := 0; i+1 < len(list); i += 2 {
@@ -17,7 +17,7 @@ func response(e *HeadEncoder, status int, list ...string) []byte {
 	return b
 }
 
-// checkBlock decodes a block with another codec and compares what it holds.
+// checkBlock decodes a block with another codec and compares the fields.
 func checkBlock(t *testing.T, d *hpack.Decoder, block []byte, want ...string) []hpack.HeaderField {
 	t.Helper()
 	fields, err := d.DecodeFull(block)

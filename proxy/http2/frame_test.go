@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// frame makes the bytes of a frame.
+// frame returns the bytes of a frame.
 func frame(kind Type, flags uint8, stream uint32, payload string) []byte {
 	return append(AppendHeader(nil, len(payload), kind, flags, stream), payload...)
 }
@@ -24,7 +24,7 @@ func TestTheHeaderOfAFrameIsReadInPlace(t *testing.T) {
 	}
 }
 
-// parse gives a frame to the function that reads frames of its type.
+// parse passes a frame to the parser for its type.
 func parse(h Header, p []byte) (result string, err *Error) {
 	switch h.Type {
 	case TypeData:
@@ -70,7 +70,7 @@ func TestFramesAreReadAndJudged(t *testing.T) {
 		payload string
 		want    string
 		code    Code
-		// ends is the stream that the error ends, 0 for the connection.
+		// ends is the stream that the error ends, or 0 for the connection.
 		ends uint32
 	}{
 		{"DATA", TypeData, 0, 1, "abc", "abc", NoError, 0},
@@ -163,7 +163,7 @@ func TestTheSettingsOfAClientAreTakenOver(t *testing.T) {
 	}
 }
 
-// TestAppendedFramesAreReadByAnotherCodec gives what is appended to the codec of x/net.
+// TestAppendedFramesAreReadByAnotherCodec reads the appended frames with the codec of x/net.
 func TestAppendedFramesAreReadByAnotherCodec(t *testing.T) {
 	var b []byte
 	b = AppendData(b, 1, []byte("abc"), true)

@@ -12,22 +12,22 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// encode makes a header block of names and values.
+// encode returns a header block of names and values.
 func encode(list ...string) []byte {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	for i := 0; i+1 < len(list); i += 2 {
-		_ = encoder.WriteField(hpack.HeaderField{Name: list[i], Value: list[i+1]}) // a bytes.Buffer takes everything
+		_ = encoder.WriteField(hpack.HeaderField{Name: list[i], Value: list[i+1]}) // a bytes.Buffer never fails
 	}
 	return block.Bytes()
 }
 
-// request is a request's list with more fields behind the pseudo-header ones.
+// request returns a request's list with more fields after the pseudo-header ones.
 func request(more ...string) []string {
 	return append([]string{":method", "GET", ":scheme", "https", ":path", "/a?b", ":authority", "a.test"}, more...)
 }
 
-// without takes a field out of a list.
+// without removes a field from a list.
 func without(name string, list []string) []string {
 	var rest []string
 	for i := 0; i < len(list); i += 2 {
@@ -91,7 +91,7 @@ func TestMalformedRequestsAreToldFromRefusedOnes(t *testing.T) {
 	tests := []struct {
 		name string
 		list []string
-		// status is what it is refused with, 0 for a malformed one, -1 for one that passes.
+		// status is the status of the refusal, 0 for a malformed list, -1 for an accepted one.
 		status int
 	}{
 		{"OPTIONS *", with(":path", "*", with(":method", "OPTIONS", request())), -1},
@@ -220,12 +220,12 @@ func TestCookieFieldsWithoutAValueAddNothing(t *testing.T) {
 	}
 }
 
-// joinedCookie returns the cookie of a head as HTTP/1 has it.
+// joinedCookie returns the cookie of a head as HTTP/1 sends it.
 func joinedCookie(head *Head) string {
 	return strings.Join(append([]string{head.Fields.Get("cookie")}, head.Cookies...), "; ")
 }
 
-// repeated is a list of n fields of one name, each with its number as the value.
+// repeated returns a list of n fields with one name, each with its number as the value.
 func repeated(n int, name string) []string {
 	var list []string
 	for i := range n {
@@ -240,7 +240,7 @@ func TestBoundsOfAHeadAreToldApart(t *testing.T) {
 		name    string
 		list    []string
 		trailer bool
-		// reason is the bound that is met, "" for a list that passes.
+		// reason is the bound that is exceeded, or "" for an accepted list.
 		reason string
 	}{
 		{"128 fields", request(repeated(128, "x-a")...), false, ""},
@@ -269,7 +269,7 @@ func TestBoundsOfAHeadAreToldApart(t *testing.T) {
 	}
 }
 
-// TestManyCookiesBecomeOneFieldWithoutMoreMemory decodes nearly as many cookies as fit into a list, again and again.
+// TestManyCookiesBecomeOneFieldWithoutMoreMemory repeatedly decodes nearly as many cookies as fit into a list.
 func TestManyCookiesBecomeOneFieldWithoutMoreMemory(t *testing.T) {
 	const n = 1400
 	list := request(append(repeated(n, "cookie"), "x-last", "1")...)
@@ -296,7 +296,7 @@ func TestManyCookiesBecomeOneFieldWithoutMoreMemory(t *testing.T) {
 	}
 }
 
-// TestReferencesToAFieldCostNoMoreThanThemselves decodes fields that the block only refers to (S-12.8).
+// TestReferencesToAFieldCostNoMoreThanThemselves decodes fields that are only references in the block (S-12.8).
 func TestReferencesToAFieldCostNoMoreThanThemselves(t *testing.T) {
 	for _, name := range []string{"cookie", "x-a"} {
 		const references = 127
@@ -357,7 +357,7 @@ func TestEveryBlockKeepsTheTableInStep(t *testing.T) {
 
 func last(_ string, _ *http1.Error, err *Error) *Error { return err }
 
-// asError keeps a nil *Error from becoming an error that is not nil.
+// asError keeps a nil *Error from becoming a non-nil error.
 func asError(err *Error) error {
 	if err == nil {
 		return nil
@@ -417,7 +417,7 @@ func TestBlocksThatNoHonestClientSendsEndTheConnection(t *testing.T) {
 	}
 }
 
-// FuzzHead decodes any block; what it accepts has to be the same request when it was written as HTTP/1.1 and parsed.
+// FuzzHead decodes any block; an accepted one must be the same request after it is written as HTTP/1.1 and parsed.
 func FuzzHead(f *testing.F) {
 	f.Add(encode(request("cookie", "a=1", "cookie", "b=2", "x-a", "b")...))
 	f.Add(encode(request(append(repeated(200, "cookie"), "cookie", "", "x-a", "b", "cookie", "c")...)...))
@@ -436,7 +436,7 @@ func FuzzHead(f *testing.F) {
 			return
 		}
 		if len(head.Fields)+2 > http1.MaxFields {
-			return // with Host and Content-Length it is more than the other parser takes
+			return // with Host and Content-Length it exceeds a bound of the other parser
 		}
 		out := http1.AppendRequestLine(nil, head.Method, head.Path)
 		out = http1.AppendField(out, "Host", head.Authority)
