@@ -16,12 +16,12 @@ import (
 	"time"
 )
 
-// siteName is the host that all proxies serve.
+// siteName is the host that all the proxies serve.
 const siteName = "bench.example.test"
 
-// certificateFiles are the paths of the one certificate that all proxies have.
+// certificateFiles are the paths of the one certificate that all the proxies use.
 type certificateFiles struct {
-	// cert and key are PEM files, both has the two in one, as HAProxy wants it.
+	// cert and key are PEM files; both has the two in one, as HAProxy needs it.
 	cert, key, both string
 }
 

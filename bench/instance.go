@@ -23,7 +23,7 @@ import (
 // startTimeout is how long a proxy may take to answer its first request.
 const startTimeout = 15 * time.Second
 
-// instance is a proxy that runs.
+// instance is a running proxy.
 type instance struct {
 	process *process
 	addr    netip.AddrPort
@@ -31,7 +31,7 @@ type instance struct {
 	log     string
 }
 
-// start brings a proxy up on the cores, and returns when it answers and sends what the others send.
+// start starts a proxy on the cores, and returns when it answers and sends the same fields as the others.
 func (b *bench) start(ctx context.Context, p peer, cores []int) (*instance, error) {
 	dir, err := os.MkdirTemp(b.dir, p.name+"-")
 	if err != nil {
@@ -70,7 +70,7 @@ func (b *bench) start(ctx context.Context, p peer, cores []int) (*instance, erro
 	return i, nil
 }
 
-// clip keeps the end of a long text.
+// clip returns the end of a long text.
 func clip(text string) string {
 	text = strings.TrimSpace(text)
 	if len(text) > 600 {
@@ -79,7 +79,7 @@ func clip(text string) string {
 	return text
 }
 
-// freePort finds a port that nobody listens on.
+// freePort returns a port on which nothing listens.
 func freePort(ctx context.Context) (int, error) {
 	listener, err := origin.Listen(ctx)
 	if err != nil {
@@ -89,7 +89,7 @@ func freePort(ctx context.Context) (int, error) {
 	return int(addr.Port()), listener.Close()
 }
 
-// await polls until the proxy answers, and looks at the fields that the origin got from it.
+// await polls until the proxy answers, and checks the fields that the origin received from it.
 func (i *instance) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -97,7 +97,7 @@ func (i *instance) await(ctx context.Context) error {
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, i.addr.String())
 		},
-		// The certificate is one that the benchmark made, and the load generator looks at its key.
+		// The benchmark made the certificate itself, and the load generator checks its key.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 	}
 	defer transport.CloseIdleConnections()
@@ -118,7 +118,7 @@ func (i *instance) await(ctx context.Context) error {
 	}
 }
 
-// echo asks for the head that the origin gets.
+// echo returns the head that the origin receives.
 func echo(ctx context.Context, transport http.RoundTripper) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+siteName+origin.Echo, nil)
 	if err != nil {
@@ -136,7 +136,7 @@ func echo(ctx context.Context, transport http.RoundTripper) (string, error) {
 	return string(body), err
 }
 
-// checkFields wants in a request's head the fields that every proxy here has to set.
+// checkFields checks that a request's head has the fields that every proxy here must set.
 func checkFields(head string) error {
 	values := map[string]string{}
 	for line := range strings.SplitSeq(head, "\r\n") {
@@ -153,7 +153,7 @@ func checkFields(head string) error {
 	return nil
 }
 
-// takeLog wants the access log to have grown, and empties it.
+// takeLog checks that the access log has grown, and empties it.
 func (i *instance) takeLog() error {
 	info, err := os.Stat(i.log)
 	if err != nil {

@@ -1,9 +1,9 @@
 //go:build linux
 
-// Command bench measures this proxy beside nginx, HAProxy and Caddy on the same work, on one core each, in interleaved
-// rounds. `make bench` runs it; docs/performance.md says what is measured and how to read it.
+// Command bench measures this proxy against nginx, HAProxy and Caddy on the same work, on one core each, in interleaved
+// rounds. `make bench` runs it; docs/performance.md says what is measured and how to read the results.
 //
-// It starts itself twice more: as the origin behind the proxies, and as the load generator in front of them.
+// It starts itself twice more: as the origin behind the proxies and as the load generator in front of them.
 package main
 
 import (
@@ -62,7 +62,7 @@ func measure(ctx context.Context, stdout io.Writer) error {
 	return ourFailure(outcomes)
 }
 
-// publish prints the table, and writes it and the JSON to the directory of the results.
+// publish prints the table, and writes it and the JSON to the results directory.
 func publish(s settings, peers []peer, outcomes []outcome, stdout io.Writer) error {
 	table := ""
 	for _, p := range peers {
@@ -92,7 +92,7 @@ func publish(s settings, peers []peer, outcomes []outcome, stdout io.Writer) err
 	return os.WriteFile(filepath.Join(s.out, "latest.json"), text, 0o644)
 }
 
-// serveOrigin prints its address and answers until it is killed.
+// serveOrigin prints its address and serves until it is killed.
 func serveOrigin(stdout io.Writer) error {
 	listener, err := origin.Listen(context.Background())
 	if err != nil {
@@ -104,7 +104,7 @@ func serveOrigin(stdout io.Writer) error {
 	return origin.Serve(context.Background(), listener)
 }
 
-// generateLoad does the job of its argument and prints the result, both as JSON.
+// generateLoad runs the job in its argument and prints the result, both as JSON.
 func generateLoad(text string, stdout io.Writer) error {
 	var job load.Job
 	if err := json.Unmarshal([]byte(text), &job); err != nil {

@@ -12,7 +12,7 @@ import (
 	"text/template"
 )
 
-// Names of what is measured.
+// The names of the measured programs.
 const (
 	peerOurs    = "reverse-proxy"
 	peerOther   = "reverse-proxy-b"
@@ -25,21 +25,21 @@ const (
 //go:embed configs
 var configs embed.FS
 
-// peer is a program that is measured.
+// peer is a measured program.
 type peer struct {
 	name string
-	// program is its path, version its first line about itself.
+	// program is its path, version the first line of its version output.
 	program, version string
-	// missing says why it cannot be measured, and what to do about it.
+	// missing says why it cannot be measured and how to fix that.
 	missing string
 	// config is the template of its configuration, run the arguments that start it with the rendered file.
 	config string
 	run    func(config string) []string
-	// stdoutLog says that its access log is its standard output.
+	// stdoutLog reports whether it writes its access log to standard output.
 	stdoutLog bool
 }
 
-// findPeers looks the programs up: ours first, then those that were asked for.
+// findPeers looks up the programs: ours first, then those that were asked for.
 func findPeers(s settings) []peer {
 	ours := peer{name: peerOurs, program: s.binary, config: "reverse-proxy.toml.tmpl",
 		run: func(config string) []string { return []string{"--config", config} }}
@@ -72,7 +72,7 @@ func findPeers(s settings) []peer {
 	return peers
 }
 
-// look finds the program, in the directories of administrators too, and asks for its version.
+// look finds the program, also in the directories for administrators, and asks for its version.
 func (p *peer) look(cure, versionArg string) {
 	path, err := exec.LookPath(p.program)
 	if err != nil {
@@ -93,21 +93,21 @@ func (p *peer) look(cure, versionArg string) {
 	}
 	p.version, _, _ = strings.Cut(strings.TrimSpace(string(out)), "\n")
 	if p.version == "" || p.version == "unknown" {
-		p.version = filepath.Base(path) // Caddy does not know its version when it was built by `go install`
+		p.version = filepath.Base(path) // Caddy does not know its version if it was built by `go install`
 	}
 }
 
-// place is where and how a proxy runs: what the templates of the configurations refer to.
+// place is where and how a proxy runs: the data of the configuration templates.
 type place struct {
-	// Dir is the directory of its files, on memory. Log is its access log.
+	// Dir is the directory of its files, in memory. Log is its access log.
 	Dir, Log string
-	// Port is where it listens, OriginPort where the origin does.
+	// Port is where it listens, and OriginPort where the origin does.
 	Port, OriginPort int
-	// Host is the site, Cert, Key and Pem (both in one) its certificate.
+	// Host is the site; Cert, Key and Pem (both in one) are its certificate.
 	Host, Cert, Key, Pem string
-	// Cores is how many it has.
+	// Cores is the number of its cores.
 	Cores int
-	// Root says that we run as root, LogBuffer that nginx batches its log.
+	// Root reports whether we run as root, LogBuffer whether nginx batches its log.
 	Root, LogBuffer bool
 }
 

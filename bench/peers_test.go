@@ -12,7 +12,7 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// somewhere is a place in a temporary directory, with a certificate.
+// somewhere returns a place in a temporary directory, with a certificate.
 func somewhere(t *testing.T) place {
 	t.Helper()
 	dir := t.TempDir()
@@ -41,7 +41,7 @@ func TestEveryConfigurationHasTheSameWork(t *testing.T) {
 				t.Fatal(err)
 			}
 			wants := []string{"8443", "127.0.0.1:8080", siteName, where.Dir}
-			if !strings.HasPrefix(p.name, peerOurs) { // ours sets and limits without being told
+			if !strings.HasPrefix(p.name, peerOurs) { // ours sets the fields and limits by default
 				wants = append(wants, "X-Real-IP")
 			}
 			if !p.stdoutLog {

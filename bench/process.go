@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pinned starts a command with all its threads on the given cores. The cores are set for the thread that forks, whose
-// mask the child inherits from its first instruction on.
+// pinned starts a command with all its threads on the given cores. It sets the affinity of the thread that forks, which
+// the child inherits from its first instruction.
 func pinned(cmd *exec.Cmd, cores []int) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -49,13 +49,13 @@ func allowedCores() ([]int, error) {
 	return cores, nil
 }
 
-// process is a program that runs in a group of its own until stop.
+// process is a program that runs in its own process group until stop.
 type process struct {
 	cmd   *exec.Cmd
 	ended chan struct{}
 }
 
-// startProcess starts a program on the given cores. Its output goes to the file at output, which is appended to.
+// startProcess starts a program on the given cores, and appends its output to the given files.
 func startProcess(program string, args []string, cores []int, stdout, stderr string, dir string) (*process, error) {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = dir
@@ -77,13 +77,13 @@ func startProcess(program string, args []string, cores []int, stdout, stderr str
 	}
 	p := &process{cmd: cmd, ended: make(chan struct{})}
 	go func() {
-		_ = cmd.Wait() // how it ended does not matter, that it did is in ended
+		_ = cmd.Wait() // how it ended does not matter; ended reports that it did
 		close(p.ended)
 	}()
 	return p, nil
 }
 
-// running reports whether the program has not ended.
+// running reports whether the program is still running.
 func (p *process) running() bool {
 	select {
 	case <-p.ended:
@@ -93,7 +93,7 @@ func (p *process) running() bool {
 	}
 }
 
-// stop ends the program: it is asked to first, and after 3 s its whole group is killed.
+// stop asks the program to end, and kills its whole group after 3 s.
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
@@ -102,7 +102,7 @@ func (p *process) stop() {
 	case <-p.ended:
 	case <-ctx.Done():
 	}
-	// Workers that outlived their master are in the group still.
+	// Workers that outlived their master are still in the group.
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.ended
 }

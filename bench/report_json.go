@@ -14,14 +14,14 @@ type latest struct {
 	Scenarios []latestScenario `json:"scenarios"`
 }
 
-// latestScenario is one scenario: one of the three maps of figures, each by peer, and the median ratio of ours to each
-// peer's, by the same name. Peers that were not measured are not in it.
+// latestScenario is one scenario: one of the three maps of figures, each by peer, and the median ratio of our figure to
+// each peer's, by the same name. Peers that were not measured are omitted.
 type latestScenario struct {
 	Name          string                        `json:"name"`
 	MicrosPerReq  map[string]float64            `json:"us_per_request,omitempty"`
 	KiBPerConn    map[string]float64            `json:"kib_per_connection,omitempty"`
 	LatencyMicros map[string]map[string]float64 `json:"latency_us,omitempty"`
-	// Ratio is of the median latencies where latencies are measured, and RatioP90 of the 90th percentiles.
+	// Ratio compares the median latencies if latencies are measured, and RatioP90 the 90th percentiles.
 	Ratio    map[string]float64 `json:"ratio"`
 	RatioP90 map[string]float64 `json:"ratio_p90,omitempty"`
 }
@@ -29,7 +29,7 @@ type latestScenario struct {
 // percentileNames lists the latencies in the order of the table.
 func percentileNames() []string { return []string{"p50", "p90", "p99", "p99.9"} }
 
-// renderJSON makes the content of latest.json.
+// renderJSON renders the contents of latest.json.
 func renderJSON(outcomes []outcome) ([]byte, error) {
 	result := latest{Scenarios: []latestScenario{}}
 	for _, o := range outcomes {
@@ -58,7 +58,7 @@ func renderJSON(outcomes []outcome) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// ratios maps each peer that was measured to the median of our figure over its own.
+// ratios maps each measured peer to the median ratio of our figure to its own.
 func (o outcome) ratios(f func(round) float64) map[string]float64 {
 	found := map[string]float64{}
 	for _, p := range o.peers {
@@ -69,7 +69,7 @@ func (o outcome) ratios(f func(round) float64) map[string]float64 {
 	return found
 }
 
-// latencies are the percentiles of a peer, the median over the rounds.
+// latencies returns the latency percentiles of a peer, each the median over the rounds.
 func (o outcome) latencies(peer string) map[string]float64 {
 	found := map[string]float64{}
 	for _, name := range percentileNames() {

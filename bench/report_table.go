@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// renderTable makes a table of each scenario, readable as text and as Markdown.
+// renderTable renders a table for each scenario, readable as text and as Markdown.
 func renderTable(outcomes []outcome) string {
 	var text strings.Builder
 	for _, o := range outcomes {
@@ -20,7 +20,7 @@ func renderTable(outcomes []outcome) string {
 	return text.String()
 }
 
-// rows are the lines of a scenario's table, the titles first.
+// rows returns the lines of a scenario's table, with the titles first.
 func (o outcome) rows() [][]string {
 	columns := o.columns()
 	titles := []string{"peer"}
@@ -38,7 +38,7 @@ func (o outcome) rows() [][]string {
 	return rows
 }
 
-// column is a figure of a round.
+// column is one figure of a round.
 type column struct {
 	title  string
 	digits int
@@ -60,7 +60,7 @@ func (o outcome) columns() []column {
 	return []column{{"CPU µs a request", 2, o.main()}, {"requests/s", 0, round.rate}, busy}
 }
 
-// ratioCell compares us to the peer, for latencies at the median and at the 90th percentile.
+// ratioCell compares us with the peer; for latencies it compares the median and the 90th percentile.
 func (o outcome) ratioCell(p peer) string {
 	if p.name == peerOurs {
 		return "–"
@@ -97,7 +97,7 @@ func (o outcome) roundsCell(p peer) string {
 	return cell
 }
 
-// number writes a figure, a dash if there is none.
+// number formats a figure, or a dash if there is none.
 func number(value float64, digits int) string {
 	if math.IsNaN(value) {
 		return "–"
@@ -105,7 +105,7 @@ func number(value float64, digits int) string {
 	return fmt.Sprintf("%.*f", digits, value)
 }
 
-// alignRows pads the cells of a Markdown table: names to the left, figures to the right.
+// alignRows pads the cells of a Markdown table: names are aligned left, figures right.
 func alignRows(rows [][]string) string {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {

@@ -13,14 +13,15 @@ import (
 	"reverse-proxy/bench/internal/load"
 )
 
-// cpu is a round of 1,000 requests in 2 s that cost so many microseconds each.
+// cpu returns a round of 1,000 requests in 2 s that cost that many microseconds each.
 func cpu(micros float64) round {
 	return round{result: load.Result{Requests: 1000, Seconds: 2, ProxySeconds: micros / 1000, CoreBusy: 0.5}}
 }
 
 func failure(text string) round { return round{err: errors.New(text)} }
 
-// sample is a scenario of each kind, with a peer that failed once, one that always did, and one that is missing.
+// sample returns a scenario of each kind, with a peer that failed once, one that always failed, and one that is
+// missing.
 func sample() []outcome {
 	peers := []peer{{name: peerOurs}, {name: peerNginx}, {name: peerHAProxy}, {name: peerCaddy, missing: "caddy: not found"}}
 	paced := func(p50, p90 float64) []round {

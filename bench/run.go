@@ -22,36 +22,36 @@ import (
 	"reverse-proxy/bench/internal/stats"
 )
 
-// warmup passes before every window.
+// warmup is the time before every measured window.
 const warmup = 700 * time.Millisecond
 
-// bench is a run.
+// bench is one run of the benchmark.
 type bench struct {
 	settings settings
 	self     string
-	// dir is a temporary directory, on memory where there is one.
+	// dir is a temporary directory, in memory if possible.
 	dir   string
 	files certificateFiles
-	// proxyCore and loadCore are the two cores, the same if there is only one.
+	// proxyCore and loadCore are the two cores; they are the same if there is only one.
 	proxyCore, loadCore int
 	origin              netip.AddrPort
 	progress            io.Writer
 }
 
-// outcome is what a scenario gave: for each peer a result a round, with an error in place of it where one failed.
+// outcome holds the results of a scenario: for each peer one result per round, or an error if the round failed.
 type outcome struct {
 	scenario scenario
 	peers    []peer
 	rounds   map[string][]round
 }
 
-// round is one window of one peer.
+// round is one measured window of one peer.
 type round struct {
 	result load.Result
 	err    error
 }
 
-// runAll measures all scenarios that the settings name. With an error come the outcomes so far.
+// runAll measures all scenarios that the settings name. On an error it returns the outcomes so far.
 func runAll(ctx context.Context, s settings, progress io.Writer) ([]outcome, []peer, error) {
 	peers := findPeers(s)
 	if peers[0].missing != "" {
@@ -78,7 +78,7 @@ func runAll(ctx context.Context, s settings, progress io.Writer) ([]outcome, []p
 		return nil, peers, err
 	}
 	defer func() { _ = os.RemoveAll(b.dir) }()
-	// nginx's worker has to pass if it runs as another user.
+	// nginx's worker must be able to enter the directory if it runs as another user.
 	if err := os.Chmod(b.dir, 0o711); err != nil {
 		return nil, peers, err
 	}
@@ -104,7 +104,7 @@ func runAll(ctx context.Context, s settings, progress io.Writer) ([]outcome, []p
 	return outcomes, peers, nil
 }
 
-// startOrigin starts the origin beside the load and returns what stops it.
+// startOrigin starts the origin on the load's core and returns a function that stops it.
 func (b *bench) startOrigin(ctx context.Context) (func(), error) {
 	stdout := filepath.Join(b.dir, "origin")
 	process, err := startProcess(b.self, []string{"origin"}, []int{b.loadCore}, stdout, filepath.Join(b.dir, "origin-errors"), b.dir)
@@ -131,7 +131,7 @@ func (b *bench) startOrigin(ctx context.Context) (func(), error) {
 	}
 }
 
-// runScenario measures the peers of a scenario in interleaved rounds, each beginning with another one.
+// runScenario measures the peers of a scenario in interleaved rounds, each of which begins with a different peer.
 func (b *bench) runScenario(ctx context.Context, sc scenario, all []peer) (outcome, error) {
 	o := outcome{scenario: sc, rounds: map[string][]round{}}
 	for _, p := range all {
@@ -165,7 +165,7 @@ func (b *bench) runScenario(ctx context.Context, sc scenario, all []peer) (outco
 	return o, nil
 }
 
-// runRound measures one window of a peer, which is started if it does not run.
+// runRound measures one window of a peer, which it starts if it is not running.
 func (b *bench) runRound(ctx context.Context, sc scenario, p peer, running map[string]*instance) round {
 	i := running[p.name]
 	if i == nil || !i.process.running() {
@@ -193,7 +193,7 @@ func (b *bench) proxyCores(sc scenario) []int {
 	return []int{b.proxyCore}
 }
 
-// runLoad runs the load generator as a process of its own.
+// runLoad runs the load generator as a separate process.
 func (b *bench) runLoad(ctx context.Context, sc scenario, i *instance) (load.Result, error) {
 	job := sc.job
 	job.Addr, job.ServerName, job.Pids, job.Core = i.addr, siteName, i.pids, b.loadCore
@@ -224,7 +224,7 @@ func (b *bench) runLoad(ctx context.Context, sc scenario, i *instance) (load.Res
 	return result, nil
 }
 
-// report says how a round went.
+// report prints how a round went.
 func (b *bench) report(sc scenario, n int, p peer, r round) {
 	what := fmt.Sprintf("%s round %d %s: ", sc.name, n+1, p.name)
 	switch {

@@ -13,14 +13,14 @@ import (
 // scenario is one kind of work.
 type scenario struct {
 	name string
-	// about says what it is, for the table.
+	// about describes the scenario in the table.
 	about string
 	job   load.Job
-	// cores is how many cores the proxy has, 1 if not set.
+	// cores is the number of the proxy's cores; 0 means 1.
 	cores int
-	// peers are the ones that it is measured against, all if empty.
+	// peers are the peers that it is measured against; empty means all.
 	peers []string
-	// fresh starts the proxies anew for each round, and no more than maxRounds are measured.
+	// fresh starts the proxies anew for each round; at most maxRounds rounds are measured.
 	fresh     bool
 	maxRounds int
 	// metric is what is compared.
@@ -36,16 +36,17 @@ const (
 	latency
 )
 
-// Rates of the paced scenarios, in requests a second. The slowest peer manages about twice the higher one on one core.
+// The rates of the paced scenarios, in requests a second. The slowest peer manages about twice the higher rate on one
+// core.
 const (
 	pacedRate   = 3000
 	latencyRate = 4000
 )
 
-// settle is how long idle connections are let be before the memory is read.
+// settle is how long connections are left idle before the memory is read.
 const settle = 3 * time.Second
 
-// scenarios lists all, in the order of a run. Warm-up and window are filled in by the run.
+// scenarios lists all scenarios in the order of a run. The run fills in warm-up and window.
 func scenarios() []scenario {
 	small := load.Job{Kind: load.H1, Target: origin.Small, AnswerBytes: origin.SmallBytes, Connections: 64}
 	with := func(job load.Job, change func(*load.Job)) load.Job {

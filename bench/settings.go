@@ -10,26 +10,26 @@ import (
 	"time"
 )
 
-// settings are what the environment says about a run.
+// settings are the settings of a run, from the environment.
 type settings struct {
 	// scenarios and peers are names; ours is always measured.
 	scenarios, peers []string
-	// rounds is how often each peer is measured, window for how long each time.
+	// rounds is how often each peer is measured, and window for how long each time.
 	rounds int
 	window time.Duration
-	// binary is our program, other, if set, a second build of it that is measured as a peer.
+	// binary is our program; other, if set, is a second build of it that is measured as a peer.
 	binary, other string
-	// noise measures the second build twice, as two peers: what comparing a build with itself shows.
+	// noise measures the second build twice, as two peers, to show how much a build differs from itself.
 	noise bool
-	// caddy is the program of Caddy, which no Debian package brings.
+	// caddy is the path of Caddy, which no Debian package provides.
 	caddy string
-	// nginxLogBuffer lets nginx batch its log for 200 ms, as we do.
+	// nginxLogBuffer makes nginx batch its log for 200 ms, as we do.
 	nginxLogBuffer bool
-	// out is the directory of the results.
+	// out is the results directory.
 	out string
 }
 
-// readSettings takes BENCH_… from the environment, which getenv reads.
+// readSettings reads the BENCH_… variables through getenv.
 func readSettings(getenv func(string) string) (settings, error) {
 	s := settings{
 		scenarios:      scenarioNames(),
@@ -86,7 +86,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 	return s, nil
 }
 
-// names reads a list with commas, whose entries have to be among the known ones. `none` is the empty list.
+// names reads a comma-separated list whose entries must be among the known ones. `none` is the empty list.
 func names(getenv func(string) string, key string, known []string) ([]string, error) {
 	text := getenv(key)
 	switch text {

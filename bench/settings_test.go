@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// env makes a getenv of pairs.
+// env makes a getenv from pairs.
 func env(pairs ...string) func(string) string {
 	return func(key string) string {
 		for i := 0; i+1 < len(pairs); i += 2 {

@@ -9,8 +9,8 @@ import (
 	"reverse-proxy/bench/internal/stats"
 )
 
-// value is the figure that a scenario compares: CPU microseconds a request, KiB a connection, or the median latency in
-// microseconds. It is NaN for a round that failed.
+// value returns the figure that a scenario compares: CPU microseconds per request, KiB per connection, or the median
+// latency in microseconds. It is NaN for a round that failed.
 func (r round) value(m metric) float64 {
 	switch {
 	case r.err != nil:
@@ -23,7 +23,7 @@ func (r round) value(m metric) float64 {
 	return r.result.ProxySeconds * 1e6 / float64(r.result.Requests)
 }
 
-// rate is the number of answers a second.
+// rate returns the number of answers per second.
 func (r round) rate() float64 {
 	if r.err != nil {
 		return math.NaN()
@@ -31,7 +31,7 @@ func (r round) rate() float64 {
 	return float64(r.result.Requests) / r.result.Seconds
 }
 
-// busy is how much of the time the load's core had something to do, in percent.
+// busy returns how much of the time the load's core was busy, in percent.
 func (r round) busy() float64 {
 	if r.err != nil {
 		return math.NaN()
@@ -39,7 +39,7 @@ func (r round) busy() float64 {
 	return 100 * r.result.CoreBusy
 }
 
-// percentile is a latency in microseconds.
+// percentile returns a latency in microseconds.
 func (r round) percentile(name string) float64 {
 	if value, ok := r.result.Latencies[name]; ok && r.err == nil {
 		return value
@@ -56,22 +56,22 @@ func each(rounds []round, f func(round) float64) []float64 {
 	return values
 }
 
-// median is the median of what a function says about the rounds that did not fail, NaN if none is left.
+// median returns the median of f over the rounds that did not fail, or NaN if there is none.
 func (o outcome) median(peer string, f func(round) float64) float64 {
 	return stats.Median(stats.Valid(each(o.rounds[peer], f)))
 }
 
-// ratio compares us to a peer.
+// ratio compares us with a peer.
 func (o outcome) ratio(peer string, f func(round) float64) (stats.Ratio, bool) {
 	return stats.Ratios(each(o.rounds[peerOurs], f), each(o.rounds[peer], f))
 }
 
-// main is the figure of a round that the scenario compares.
+// main returns the function for the figure that the scenario compares.
 func (o outcome) main() func(round) float64 {
 	return func(r round) float64 { return r.value(o.scenario.metric) }
 }
 
-// failed is the first error of a peer, nil if all rounds went well.
+// failed returns the first error of a peer, or nil if all its rounds succeeded.
 func (o outcome) failed(peer string) error {
 	for _, r := range o.rounds[peer] {
 		if r.err != nil {
@@ -81,7 +81,7 @@ func (o outcome) failed(peer string) error {
 	return nil
 }
 
-// ourFailure is what of ours did not work: a comparison without us says nothing.
+// ourFailure returns the error of our own program, if any: a comparison without us says nothing.
 func ourFailure(outcomes []outcome) error {
 	var errs []error
 	for _, o := range outcomes {

@@ -10,19 +10,20 @@ import (
 	"reverse-proxy/bench/internal/stats"
 )
 
-// leastDifference is the smallest change of a median that is called a difference, however steady the rounds were.
+// leastDifference is the smallest change of a median that counts as a difference, however steady the rounds were.
 const leastDifference = 0.01
 
-// verdict says whether a scenario costs more or less than with the build before, and how much of a change the noise of the
-// machine could have made up.
+// verdict says whether a scenario costs more or less than with the previous build, and how much of a change the noise of
+// the machine could explain.
 type verdict struct {
-	// ratio is the median of ours over the build before, and noise how far from 1 a median may lie by chance.
+	// ratio is the median of our figures over those of the previous build, and noise how far from 1 the ratio may be by
+	// chance.
 	ratio, noise float64
 }
 
-// compare judges a scenario by three columns of figures: ours, the build before, and the build before once more. The
-// noise is what the build before shows when it is compared with itself, and twice the standard error of both medians.
-// The ratio is NaN when fewer than two rounds are whole.
+// compare judges a scenario by three columns of figures: ours, the previous build's, and the previous build's again.
+// The noise is the difference of the previous build from itself, plus twice the standard error of both medians. The
+// ratio is NaN if fewer than two rounds are complete.
 func compare(ours, before, again []float64) verdict {
 	changed, self := stats.EachRatio(ours, before), stats.EachRatio(again, before)
 	ownError := math.Hypot(stats.MedianError(changed), stats.MedianError(self))
@@ -46,7 +47,7 @@ func (v verdict) String() string {
 	return "no difference"
 }
 
-// renderVerdicts makes the table that says which scenarios differ from the build before.
+// renderVerdicts renders the table of the scenarios that differ from the previous build.
 func renderVerdicts(outcomes []outcome) string {
 	rows := [][]string{{"scenario", "ours / before", "noise ±", "verdict"}}
 	for _, o := range outcomes {

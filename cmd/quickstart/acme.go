@@ -8,10 +8,10 @@ import (
 	"reverse-proxy/conformance/acmetest"
 )
 
-// acmeName is the site of `make acme`. Pebble finds it, as every name, at 127.0.0.1.
+// acmeName is the site of `make acme`. Pebble resolves it, like every name, to 127.0.0.1.
 const acmeName = "www.example.test"
 
-// acmeTLS stands in place of the quick start's `mode = "self_signed"`.
+// acmeTLS replaces the quick start's `mode = "self_signed"`.
 const acmeTLS = `mode = "acme"
 acme_domains = [%q]
 acme_contact = "mailto:ops@example.test"
@@ -19,8 +19,8 @@ acme_cache_dir = %q
 acme_directory = %q
 acme_ca_path = %q`
 
-// startPebble starts a Pebble that validates at the quick start's ports. Its programs and all that it needs are in dir,
-// and so is the root of what it issues, as roots.pem.
+// startPebble starts a Pebble that validates at the quick start's ports. dir holds its programs and files, and
+// roots.pem, the root of the certificates that it issues.
 func startPebble(dir string, chosen ports) (*acmetest.Pebble, error) {
 	pebble, err := acmetest.StartPebble(acmetest.PebbleOptions{HTTPPort: chosen.http, TLSPort: chosen.https,
 		BinDir: filepath.Join(dir, "pebble")})
@@ -38,7 +38,7 @@ func startPebble(dir string, chosen ports) (*acmetest.Pebble, error) {
 	return pebble, nil
 }
 
-// useACME turns the quick start's configuration into one that gets its certificate from the Pebble.
+// useACME changes the quick start's configuration so that it gets its certificate from the Pebble.
 func useACME(config, dir string, pebble *acmetest.Pebble) error {
 	contents, err := os.ReadFile(config)
 	if err != nil {

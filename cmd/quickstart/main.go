@@ -1,7 +1,7 @@
 // Command quickstart runs the proxy in front of a sample upstream on this machine's loopback address, as `make run`
-// does: it builds both, starts them with testdata/quickstart.toml, says what to type next, and stops them on Ctrl-C.
-// With -acme, as `make acme` does, it also runs Pebble, Let's Encrypt's test server, and the proxy gets its certificate
-// from there.
+// does: it builds both, starts them with testdata/quickstart.toml, prints commands to try, and stops them on Ctrl-C.
+// With -acme, as in `make acme`, it also runs Pebble, Let's Encrypt's test server, from which the proxy gets its
+// certificate.
 package main
 
 import (
@@ -22,7 +22,7 @@ func main() {
 	acme := flag.Bool("acme", false, "get the certificate from a Pebble that runs next to the proxy")
 	upstream := flag.String("upstream", "", "the `address` (host:port) of an application to put the proxy in front of; without it a sample upstream runs")
 	flag.Parse()
-	// SIGHUP comes when the terminal is closed.
+	// The terminal sends SIGHUP when it is closed.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -41,18 +41,18 @@ func main() {
 	}
 }
 
-// options are what the command line says.
+// options are the options of the command line.
 type options struct {
 	acme     bool
 	upstream string
 }
 
-// run runs everything until ctx ends, which is no error, or until one of the programs does. It leaves nothing behind.
-// Each value of again hurries a program that is being stopped.
+// run runs everything until ctx ends, which is not an error, or until one of the programs ends. It leaves nothing
+// behind. Each value of again hurries a program that is being stopped.
 func run(ctx context.Context, again <-chan struct{}, o options, out io.Writer) (err error) {
 	defer func() {
 		if ctx.Err() != nil {
-			err = nil // whatever was under way was told to end
+			err = nil // the error comes from work that ctx interrupted
 		}
 	}()
 	dir, err := os.MkdirTemp("", "reverse-proxy-quickstart-")
@@ -88,7 +88,7 @@ func run(ctx context.Context, again <-chan struct{}, o options, out io.Writer) (
 		}
 		next = acmeNextSteps(chosen, pebble.DirectoryURL, dir, binary, config)
 	}
-	sampleEnded := make(<-chan struct{}) // never, without a sample
+	sampleEnded := make(<-chan struct{}) // never receives if there is no sample
 	sample := &program{}
 	if o.upstream == "" {
 		if sample, err = startProgram(ctx, out, "listening on", filepath.Join(dir, "sample-upstream"), "-listen", application); err != nil {
@@ -124,8 +124,8 @@ func build(ctx context.Context, dir string, out io.Writer) error {
 	return nil
 }
 
-// writeConfig copies the quick start's configuration into dir, with the admin socket there too, the chosen ports and the
-// upstream.
+// writeConfig copies the quick start's configuration into dir, changed to have the admin socket there, the chosen ports
+// and the upstream.
 func writeConfig(dir string, chosen ports, upstream string) (string, error) {
 	source := filepath.Join("testdata", "quickstart.toml")
 	contents, err := os.ReadFile(source)
@@ -146,7 +146,7 @@ func writeConfig(dir string, chosen ports, upstream string) (string, error) {
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
-// replaceLines puts a text in place of each line that a pattern matches whole. A pattern without such a line is an error.
+// replaceLines replaces each line that a pattern matches as a whole. A pattern that matches no line is an error.
 func replaceLines(text string, changes map[string]string) (string, error) {
 	for pattern, value := range changes {
 		line := regexp.MustCompile("(?m)^" + pattern + "$")

@@ -22,11 +22,11 @@ import (
 	"reverse-proxy/steps"
 )
 
-// inNetwork tells a copy of this test that it runs in a network of its own, where the quick start's ports are free.
+// inNetwork is set for a copy of this test that runs in a network of its own, where the quick start's ports are free.
 const inNetwork = "QUICKSTART_TEST_IN_NETWORK"
 
-// needNetwork runs the test again, in a network of its own and as a process, and reports whether the caller is that
-// process. It skips the test where only root's right to make a network is missing.
+// needNetwork runs the test again as a process in a network of its own, and reports whether the caller is that process.
+// It skips the test if that only fails because the user is not root.
 func needNetwork(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(inNetwork) != "" {
@@ -81,10 +81,10 @@ type quickstart struct {
 	ended  chan error
 }
 
-// begin starts a quick start from the project's root. Its temporary files are in a directory that end looks at.
+// begin starts a quick start from the project's root. Its temporary files are in a directory that end checks.
 func begin(t *testing.T, o options) *quickstart {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "qs") // t.TempDir's names are too long for a socket in a directory below
+	dir, err := os.MkdirTemp("", "qs") // t.TempDir's names are too long for a socket path
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func begin(t *testing.T, o options) *quickstart {
 	return q
 }
 
-// end waits for the end and reports what was left behind. It returns the quick start's error.
+// end waits for the end, reports any files left behind, and returns the quick start's error.
 func (q *quickstart) end(t *testing.T) error {
 	t.Helper()
 	var err error
@@ -122,7 +122,7 @@ func (q *quickstart) end(t *testing.T) error {
 	return err
 }
 
-// awaitSteps waits until the quick start has said what to try, and returns the commands.
+// awaitSteps waits until the quick start has printed what to try, and returns the commands.
 func (q *quickstart) awaitSteps(t *testing.T) []string {
 	t.Helper()
 	const last = "Ctrl-C stops everything."
@@ -143,14 +143,14 @@ func (q *quickstart) awaitSteps(t *testing.T) []string {
 	var commands []string
 	for line := range strings.Lines(text) {
 		if command, ok := strings.CutPrefix(line, "  "); ok {
-			command, _, _ = strings.Cut(strings.TrimSpace(command), "   ") // what it is for
+			command, _, _ = strings.Cut(strings.TrimSpace(command), "   ") // without the description
 			commands = append(commands, command)
 		}
 	}
 	return commands
 }
 
-// tries are the printed commands, by what they hold, and what each has to print.
+// tries are the printed commands, found by a text in them, and what each has to print.
 var tries = []struct {
 	acme          bool
 	command, want string
@@ -178,7 +178,7 @@ func TestEveryCommandThatIsPrintedWorks(t *testing.T) {
 		}
 	}
 	if os.Getenv(inNetwork) == "" {
-		// Modules that are missing could not be fetched from inside.
+		// Missing modules could not be fetched from inside the network.
 		if err := acmetest.BuildPebble(t.TempDir()); err != nil {
 			t.Fatal(err)
 		}

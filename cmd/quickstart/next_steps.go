@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// nextSteps returns what a reader can try once the proxy serves. own is the reader's application, "" for the sample.
+// nextSteps returns what a reader can try after the start. own is the reader's application, "" for the sample.
 func nextSteps(chosen ports, own, binary, config string) string {
 	in := fmt.Sprintf("a sample upstream on %s", loopback(chosen.upstream))
 	if own != "" {
@@ -29,7 +29,7 @@ func nextSteps(chosen ports, own, binary, config string) string {
 	return instructions(fmt.Sprintf("The proxy serves %s in front of %s.", site, in), tries)
 }
 
-// acmeNextSteps returns what a reader can try next to a Pebble.
+// acmeNextSteps returns what a reader can try with a Pebble running.
 func acmeNextSteps(chosen ports, directory, dir, binary, config string) string {
 	site := fmt.Sprintf("%s:%d", acmeName, chosen.https)
 	return instructions(fmt.Sprintf("The proxy serves https://%s/ with a certificate from the Pebble at %s.", site, directory), []try{
@@ -40,7 +40,7 @@ func acmeNextSteps(chosen ports, directory, dir, binary, config string) string {
 	})
 }
 
-// try is a command to try, and what it shows.
+// try is a command to try, with a description of what it shows.
 type try struct{ command, about string }
 
 // instructions formats what the quick start prints when it is ready.

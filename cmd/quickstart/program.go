@@ -19,18 +19,18 @@ const startTimeout = 30 * time.Second
 // program is one of the programs that the quick start runs.
 type program struct {
 	cmd   *exec.Cmd
-	ended chan struct{} // closed when it has ended and all that it printed is passed on
-	err   error         // how it ended, once that is closed
+	ended chan struct{} // closed when it has ended and all its output is passed on
+	err   error         // how it ended; valid after ended is closed
 }
 
-// startProgram starts a program whose output goes to out, and waits until it has printed the mark, which says that it
-// is ready. An error says that it ended before, or took too long; it has ended then.
+// startProgram starts a program whose output goes to out, and waits until it has printed mark, which means that it is
+// ready. It returns an error if the program ended before or took too long; the program has then ended.
 func startProgram(ctx context.Context, out io.Writer, mark, path string, args ...string) (*program, error) {
 	ready := &marked{out: out, mark: []byte(mark), seen: make(chan struct{})}
 	p := &program{cmd: exec.Command(path, args...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = ready, out
-	// A process group of its own: Ctrl-C reaches the quick start alone, which then ends its programs in order. Should it
-	// be killed, they are told to end.
+	// A process group of its own: Ctrl-C reaches only the quick start, which then ends its programs in order. If the
+	// quick start is killed, the kernel sends its programs SIGTERM.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
@@ -56,8 +56,8 @@ func startProgram(ctx context.Context, out io.Writer, mark, path string, args ..
 	}
 }
 
-// stop asks the program to end and waits for that; whatever comes from again repeats the wish, which ends a wait of the
-// program's own.
+// stop asks the program to end and waits for that; each value of again repeats the signal, which cuts short a wait of
+// the program's own.
 func (p *program) stop(again <-chan struct{}) {
 	for {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
@@ -69,11 +69,11 @@ func (p *program) stop(again <-chan struct{}) {
 	}
 }
 
-// marked passes on what is written to it, and tells when a text was part of it. One goroutine writes to it.
+// marked passes on what is written to it, and reports when a text has been part of it. Only one goroutine writes to it.
 type marked struct {
 	out  io.Writer
 	mark []byte
-	tail []byte // the end of what was written, while the mark was not seen
+	tail []byte // the line that is not yet complete
 	seen chan struct{}
 	once sync.Once
 }
@@ -82,7 +82,7 @@ type marked struct {
 func (m *marked) Write(p []byte) (int, error) {
 	n, err := m.out.Write(p)
 	m.tail = append(m.tail, p[:n]...)
-	if i := bytes.LastIndexByte(m.tail, '\n'); i >= 0 { // the mark is within a line, and the line is whole
+	if i := bytes.LastIndexByte(m.tail, '\n'); i >= 0 { // only complete lines are searched, because the mark is within one line
 		if bytes.Contains(m.tail[:i], m.mark) {
 			m.once.Do(func() { close(m.seen) })
 		}

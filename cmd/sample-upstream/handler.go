@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// echo is what the server tells about a request that no other path takes.
+// echo is what the server answers to a request that no other path handles.
 type echo struct {
-	// Upstream is the server's name, so that a client can tell two of them apart.
+	// Upstream is the server's name, so that a client can distinguish two servers.
 	Upstream string `json:"upstream"`
 	// Method is the request's method.
 	Method string `json:"method"`
-	// Target is the request target, byte for byte as it came.
+	// Target is the request target, byte for byte as received.
 	Target string `json:"target"`
-	// Proto is the version that the request was made with.
+	// Proto is the protocol version of the request.
 	Proto string `json:"proto"`
 	// Host is the value of the Host field.
 	Host string `json:"host"`
-	// Headers are the other fields as they were received.
+	// Headers are the other fields as received.
 	Headers http.Header `json:"headers"`
 	// Trailers are the fields after a chunked body.
 	Trailers http.Header `json:"trailers,omitempty"`
@@ -31,11 +31,11 @@ type echo struct {
 	BodyBytes int64 `json:"body_bytes"`
 	// BodySHA256 is its lower-case hexadecimal SHA-256.
 	BodySHA256 string `json:"body_sha256"`
-	// Error is why the body could not be read to its end.
+	// Error is why the body could not be read completely.
 	Error string `json:"error,omitempty"`
 }
 
-// newHandler returns the server's paths. Everything else is echoed.
+// newHandler returns the handler of all paths. It echoes requests for any other path.
 func newHandler(name string) http.Handler {
 	mux := map[string]func(http.ResponseWriter, *http.Request, string){
 		"stream":      stream,
@@ -59,7 +59,7 @@ func newHandler(name string) http.Handler {
 	})
 }
 
-// echoBack reads the body to its end and answers with what came.
+// echoBack reads the whole body and answers with what it received.
 func echoBack(w http.ResponseWriter, r *http.Request, name string) {
 	sum := sha256.New()
 	n, err := io.Copy(sum, r.Body)
@@ -74,7 +74,7 @@ func echoBack(w http.ResponseWriter, r *http.Request, name string) {
 	_ = json.NewEncoder(w).Encode(got)
 }
 
-// stream sends server-sent events, each flushed by itself: /stream?count=5&interval_ms=100.
+// stream sends server-sent events and flushes each: /stream?count=5&interval_ms=100.
 func stream(w http.ResponseWriter, r *http.Request, _ string) {
 	count := number(r.URL.Query().Get("count"), 5)
 	interval := time.Duration(number(r.URL.Query().Get("interval_ms"), 100)) * time.Millisecond
@@ -116,7 +116,7 @@ func sleep(w http.ResponseWriter, r *http.Request, arg string) {
 	}
 }
 
-// status answers with that status code: /status/404. One that is out of range is answered with 400.
+// status answers with that status code: /status/404. It answers 400 to a code out of range.
 func status(w http.ResponseWriter, _ *http.Request, arg string) {
 	code := number(arg, 0)
 	if code < 200 || code > 999 {
@@ -126,7 +126,7 @@ func status(w http.ResponseWriter, _ *http.Request, arg string) {
 	w.WriteHeader(int(code))
 }
 
-// trailers answers in chunks with a trailer field behind them.
+// trailers answers in chunks, followed by a trailer field.
 func trailers(w http.ResponseWriter, _ *http.Request, _ string) {
 	w.Header().Set("Trailer", "X-Checksum")
 	_, _ = io.WriteString(w, "body with a trailer\n")
@@ -142,7 +142,7 @@ func hints(w http.ResponseWriter, _ *http.Request, _ string) {
 	_, _ = io.WriteString(w, "after the hints\n")
 }
 
-// number parses s as a non-negative number, or returns otherwise.
+// number parses s as a non-negative number. If that fails it returns otherwise.
 func number(s string, otherwise int64) int64 {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 0 {

@@ -5,15 +5,15 @@ import (
 	"net/http"
 )
 
-// The paths below answer in ways that no HTTP server should. They take the connection away from net/http, because it
-// would not let them.
+// The handlers below answer in ways that no HTTP server should. They hijack the connection from net/http, which would
+// not let them.
 
 // early answers 413 before it has read the body, and closes.
 func early(w http.ResponseWriter, _ *http.Request, _ string) {
 	answerRaw(w, "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 6\r\nConnection: close\r\n\r\nearly\n")
 }
 
-// closeEarly declares twice the length that it sends, and closes.
+// closeEarly declares twice the length of what it sends, and closes.
 func closeEarly(w http.ResponseWriter, _ *http.Request, _ string) {
 	answerRaw(w, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nonly half\n")
 }

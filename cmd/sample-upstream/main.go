@@ -1,6 +1,6 @@
 // Command sample-upstream is the small HTTP/1.1 server that the quick start and the acceptance suite put behind the
-// proxy. It echoes what it got as JSON, and under a few paths it streams, sleeps, closes early and misbehaves in other
-// ways that an upstream on the internet does.
+// proxy. It echoes what it received as JSON; under a few paths it streams, sleeps, closes early and misbehaves in other
+// ways that upstreams on the internet do.
 package main
 
 import (
@@ -26,8 +26,8 @@ func main() {
 	}
 }
 
-// run serves until ctx ends. It prints `listening on ADDR` on stdout once connections are accepted, so that port 0 can
-// be asked for.
+// run serves until ctx ends. It prints `listening on ADDR` on stdout after it begins to accept connections, so that
+// port 0 can be used.
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("sample-upstream", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:3000", "address and port to listen on; port 0 takes any free one")

@@ -11,11 +11,10 @@ import (
 	"time"
 )
 
-// FakeCA is an ACME server that never issues a certificate: it answers the directory, nonces and, unless told
-// otherwise, new accounts, and refuses what it is told to refuse. It counts requests, so that a test can see how often
-// a CA was bothered.
+// FakeCA is an ACME server that never issues a certificate. It answers requests for the directory, nonces and new
+// accounts, and refuses what Refuse names. It counts requests, so that a test can see how often a CA was contacted.
 type FakeCA struct {
-	// DirectoryURL is what goes into `acme_directory`.
+	// DirectoryURL is the value for `acme_directory`.
 	DirectoryURL string
 
 	server *httptest.Server
@@ -26,11 +25,11 @@ type FakeCA struct {
 	nonce    int
 }
 
-// Refusal is the answer to a request that is refused.
+// Refusal is the answer to a refused request.
 type Refusal struct {
 	// Status is the HTTP status.
 	Status int
-	// Type and Detail make the problem document (RFC 9457).
+	// Type and Detail are the fields of the problem document (RFC 9457).
 	Type, Detail string
 	// RetryAfter is sent as Retry-After in whole seconds, unless it is 0.
 	RetryAfter time.Duration
@@ -58,20 +57,20 @@ func StartFakeCA() *FakeCA {
 // Close ends the server.
 func (ca *FakeCA) Close() { ca.server.Close() }
 
-// WriteCAFile writes the root to trust for the server itself, for `acme_ca_path`.
+// WriteCAFile writes the root certificate of the server itself, for `acme_ca_path`.
 func (ca *FakeCA) WriteCAFile(path string) error {
 	block := &pem.Block{Type: "CERTIFICATE", Bytes: ca.server.Certificate().Raw}
 	return os.WriteFile(path, pem.EncodeToMemory(block), 0o600)
 }
 
-// Refuse makes the server answer a path with a refusal from now on.
+// Refuse makes the server answer requests for a path with a refusal from now on.
 func (ca *FakeCA) Refuse(path string, r Refusal) {
 	ca.mu.Lock()
 	defer ca.mu.Unlock()
 	ca.refusals[path] = r
 }
 
-// Requests returns how many requests came for a path, or for all paths together when it is "".
+// Requests returns the number of requests for a path, or for all paths if it is "".
 func (ca *FakeCA) Requests(path string) int {
 	ca.mu.Lock()
 	defer ca.mu.Unlock()

@@ -21,10 +21,10 @@ import (
 	"time"
 )
 
-// PebbleOptions says how a Pebble is started. Only the two ports are required.
+// PebbleOptions are the options of a Pebble. Only the two ports are required.
 type PebbleOptions struct {
 	// HTTPPort and TLSPort are the ports at which Pebble validates HTTP-01 and TLS-ALPN-01: those of the proxy under
-	// test, at the address that its name resolves to. 0 stands for a port at which nothing listens.
+	// test, at the address to which its name resolves. 0 means a port at which nothing listens.
 	HTTPPort, TLSPort int
 	// ValiditySeconds is the lifetime of certificates; 0 for Pebble's 90 days.
 	ValiditySeconds int
@@ -32,17 +32,17 @@ type PebbleOptions struct {
 	NonceReject *int
 	// ValidationSleeps keeps Pebble's own random sleeps of up to 5 s before a validation.
 	ValidationSleeps bool
-	// Blocked are names, with all below them, for which orders are refused as rejectedIdentifier.
+	// Blocked are names for which, as for all names below them, orders are refused as rejectedIdentifier.
 	Blocked []string
-	// BinDir is a directory with the binaries of BuildPebble, which are built there if they are missing; "" builds
-	// them into a temporary directory for this Pebble alone.
+	// BinDir is a directory with the binaries of BuildPebble, which are built there if they are missing; "" builds them
+	// into a temporary directory for only this Pebble.
 	BinDir string
 }
 
-// Pebble is a running ACME server, Let's Encrypt's own test server, with a DNS server of its own in which every name
-// is 127.0.0.1. Both are processes; Stop ends them.
+// Pebble is a running instance of Let's Encrypt's own ACME test server, with a DNS server in which every name resolves
+// to 127.0.0.1. Both are processes; Stop ends them.
 type Pebble struct {
-	// DirectoryURL is what goes into `acme_directory`, and CAFile into `acme_ca_path`.
+	// DirectoryURL is the value for `acme_directory`, and CAFile for `acme_ca_path`.
 	DirectoryURL string
 	CAFile       string
 
@@ -72,7 +72,7 @@ func StartPebble(opts PebbleOptions) (*Pebble, error) {
 		p.Stop()
 		return nil, err
 	}
-	// The ports are reserved among Pebbles and the suite's scenarios alone, so that another program can be quicker.
+	// The ports are reserved only among Pebbles and the suite's scenarios, so another program may take one first.
 	for try := 1; ; try++ {
 		err := p.start()
 		if err == nil {
@@ -114,7 +114,7 @@ func (p *Pebble) prepare() error {
 
 // start chooses ports, writes the configuration and starts both processes.
 func (p *Pebble) start() error {
-	_ = p.ports.close() // those of a try before, which nobody has any more
+	_ = p.ports.close() // those of the previous try, which are no longer in use
 	reserved, err := reservePorts(6)
 	if err != nil {
 		return err
@@ -145,7 +145,7 @@ func (p *Pebble) start() error {
 		"domainBlocklist":         p.opts.Blocked,
 		"retryAfter":              map[string]int{"authz": 1, "order": 1},
 		"keyAlgorithm":            "ecdsa",
-		// With several profiles Pebble takes one at random.
+		// With several profiles Pebble picks one at random.
 		"profiles": map[string]any{"default": map[string]any{"description": "the only one",
 			"validityPeriod": validity}},
 	}}, "", "  ")
@@ -166,7 +166,7 @@ func (p *Pebble) startProcesses() error {
 	if err != nil {
 		return err
 	}
-	// Without reuse every order is validated, so that a challenge is tried whenever a test expects one.
+	// Without reuse every order is validated, so that a challenge is attempted whenever a test expects one.
 	env := []string{"PEBBLE_AUTHZREUSE=0"}
 	if !p.opts.ValidationSleeps {
 		env = append(env, "PEBBLE_VA_NOSLEEP=1")
@@ -213,10 +213,10 @@ func (p *Pebble) ping() error {
 	return p.SetIPv4("ready.example.test", "127.0.0.1")
 }
 
-// RootsPEM returns the root of the certificates that this Pebble issues. Every start makes a new one.
+// RootsPEM returns the root of the certificates that this Pebble issues. Every start makes a new root.
 func (p *Pebble) RootsPEM() ([]byte, error) { return p.get(p.managementURL + "/roots/0") }
 
-// get reads a page of Pebble's over TLS.
+// get requests a page from Pebble over TLS.
 func (p *Pebble) get(url string) ([]byte, error) {
 	roots := x509.NewCertPool()
 	pem, err := os.ReadFile(p.CAFile)
@@ -237,8 +237,8 @@ func (p *Pebble) get(url string) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
-// SetIPv4 makes Pebble find a name at an address other than 127.0.0.1. Two listeners that share Pebble's validation
-// port need that.
+// SetIPv4 makes a name resolve to an address other than 127.0.0.1. Two listeners that share Pebble's validation port
+// need that.
 func (p *Pebble) SetIPv4(host, ip string) error {
 	body, err := json.Marshal(map[string]any{"host": host, "addresses": []string{ip}})
 	if err != nil {
@@ -256,20 +256,20 @@ func (p *Pebble) SetIPv4(host, ip string) error {
 	return nil
 }
 
-// Output returns what both processes have written so far.
+// Output returns everything that both processes have written so far.
 func (p *Pebble) Output() string { return p.output.String() }
 
-// Orders returns how many orders were opened in all; not those that were refused, for a bad nonce above all.
+// Orders returns the number of opened orders. It does not count refused ones, as after a bad nonce.
 func (p *Pebble) Orders() int { return strings.Count(p.output.String(), "Added order ") }
 
-// Requests returns how many requests came in all.
+// Requests returns the total number of requests.
 func (p *Pebble) Requests() int { return strings.Count(p.output.String(), " -> calling handler()") }
 
-// Kill ends the processes and keeps the ports and files for Restart: the CA is down.
+// Kill ends the processes, as if the CA were down, and keeps the ports and files for Restart.
 func (p *Pebble) Kill() { p.stopProcesses() }
 
 // Restart ends the processes, if they run, and starts them with the same ports and files. Accounts, certificates and
-// addresses set by SetIPv4 are gone, and the root is a new one.
+// addresses set by SetIPv4 are lost, and the root is a new one.
 func (p *Pebble) Restart() error {
 	p.stopProcesses()
 	err := p.startProcesses()
@@ -302,7 +302,7 @@ func startPebbleProcess(output io.Writer, env []string, path string, args ...str
 	cmd := exec.Command(path, args...)
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.Env = append(os.Environ(), env...)
-	// A group of its own keeps Ctrl-C away from it, and it does not outlive a test that is killed.
+	// A process group of its own keeps Ctrl-C away from it, and Pdeathsig ends it with a test that is killed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -334,8 +334,8 @@ func (p *pebbleProcess) stop() {
 
 const pebbleModule = "github.com/letsencrypt/pebble/v2"
 
-// BuildPebble builds Pebble and its DNS server, tools of this module, into dir unless they are there. The working
-// directory must be inside this module.
+// BuildPebble builds Pebble and its DNS server, tools of this module, into dir unless they exist. The working directory
+// must be inside this module.
 func BuildPebble(dir string) error {
 	_, err1 := os.Stat(filepath.Join(dir, "pebble"))
 	_, err2 := os.Stat(filepath.Join(dir, "pebble-challtestsrv"))
@@ -350,7 +350,7 @@ func BuildPebble(dir string) error {
 	return err
 }
 
-// goCommand runs the go command and returns what it writes to stdout.
+// goCommand runs the go command and returns its stdout.
 func goCommand(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()

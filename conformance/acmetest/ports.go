@@ -9,19 +9,19 @@ import (
 	"syscall"
 )
 
-// firstPort and portCount are the ports that a Pebble may get: below the range from which kernels choose ephemeral ports,
-// 32768 and up, so that no connection of somebody else takes one that is free for a moment.
+// firstPort and portCount are the ports that a Pebble may get. They are below the range of ephemeral ports, 32768 and up,
+// so that no other connection takes one that is free for a moment.
 const firstPort, portCount = 28000, 4000
 
-// ports are TCP and UDP ports of 127.0.0.1 that are reserved for one Pebble, also while nothing listens there. The
-// reservation is a UDP socket of the same number on another address: it keeps nobody from the port but those who ask for
-// it in the same way, or for the port on all addresses, as package steps does.
+// ports are TCP and UDP ports of 127.0.0.1 that are reserved for one Pebble, even while nothing listens on them. The
+// reservation is a UDP socket with the same number on another address. It blocks only those that reserve ports in the
+// same way, or bind the port on all addresses, as package steps does.
 type ports struct {
 	numbers []int
 	locks   []net.PacketConn
 }
 
-// reservePorts reserves n ports at which nothing listens now.
+// reservePorts reserves n ports on which nothing listens now.
 func reservePorts(n int) (*ports, error) {
 	p := new(ports)
 	for range 10_000 {
@@ -42,7 +42,7 @@ func reservePorts(n int) (*ports, error) {
 	return nil, errors.Join(fmt.Errorf("no %d free ports found from %d on", n, firstPort), p.close())
 }
 
-// close gives the ports back.
+// close releases the ports.
 func (p *ports) close() error {
 	var errs []error
 	for _, lock := range p.locks {
@@ -52,10 +52,10 @@ func (p *ports) close() error {
 	return errors.Join(errs...)
 }
 
-// free reports whether nobody listens on the port of 127.0.0.1.
+// free reports whether nothing listens on the port of 127.0.0.1.
 func free(port int) bool {
-	// A process that is being started holds copies of all descriptors until it executes its program, and with them this
-	// port after it was closed here. No process is started while the lock is held.
+	// A process that is being started holds copies of all descriptors until it executes its program, and so may keep
+	// this port open after it was closed here. No process is started while the lock is held.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))

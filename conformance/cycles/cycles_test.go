@@ -44,7 +44,7 @@ func TestReferencesAreFoundInThisPackage(t *testing.T) {
 	if err := run([]string{"."}, &out); err != nil {
 		t.Fatal(err)
 	}
-	// main.go uses graph, and graph.go nothing of main.go.
+	// main.go uses graph, but graph.go uses nothing from main.go.
 	if want := "reverse-proxy/conformance/cycles: 2 files, 1 references between them, 0 in the largest cycle\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// graph holds for each file the files that it refers to.
+// graph maps each file to the files to which it refers.
 type graph map[string]map[string]bool
 
-// edges returns the number of pairs of files of which the first refers to the second.
+// edges returns the number of pairs of files in which the first refers to the second.
 func (g graph) edges() int {
 	n := 0
 	for _, to := range g {
@@ -17,8 +17,8 @@ func (g graph) edges() int {
 	return n
 }
 
-// largestCycle returns the files of the largest strongly connected component, sorted: each of them refers, directly or
-// through others, to each other one. It is empty when no two files refer to each other.
+// largestCycle returns the files of the largest strongly connected component, sorted: each refers to every other one,
+// directly or through others. It is empty if no two files refer to each other.
 func (g graph) largestCycle() []string {
 	var largest []string
 	search := tarjan{graph: g, index: map[string]int{}, low: map[string]int{}, onStack: map[string]bool{}}

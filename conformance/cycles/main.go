@@ -1,9 +1,9 @@
 // Command cycles counts how the files of a package refer to each other, and how many of them form one cycle of references:
-// files that can only be understood together. `make lint` prints it for the core.
+// files that can only be understood together. `make lint` runs it for the core.
 //
 //	go run ./conformance/cycles [-most N] PACKAGE...
 //
-// It exits 1 when the largest cycle of a package has more than -most files, so that the number can only fall.
+// It exits 1 if the largest cycle of a package has more than -most files, so that the number can only fall.
 package main
 
 import (
@@ -88,7 +88,7 @@ func list(patterns []string) (exports map[string]string, packages []sources, err
 	return exports, packages, nil
 }
 
-// references type-checks the package and finds which file uses what another one declares.
+// references type-checks the package and finds which file uses declarations of which other file.
 func references(p sources, exports map[string]string) (graph, error) {
 	fset := token.NewFileSet()
 	var files []*ast.File

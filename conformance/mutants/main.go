@@ -1,8 +1,8 @@
-// Command mutants shows that the tests hold what the project promises: it breaks one promise at a time by a small edit and
-// runs the tests that must notice. The edits are listed in the *.toml files of this directory.
+// Command mutants shows that the tests check what the project promises: it breaks one promise at a time by a small edit
+// and runs the tests that must notice. The edits are listed in the *.toml files of this directory.
 //
-// No file of the tree is touched: the edited file takes the place of the real one by the -overlay flag of the go command.
-// Run it from the root of the repository:
+// No file of the tree is changed: the -overlay flag of the go command substitutes the edited file. Run it from the root
+// of the repository:
 //
 //	go run ./conformance/mutants                # all
 //	go run ./conformance/mutants -run h2-       # those whose name matches the regular expression
@@ -30,7 +30,7 @@ func main() {
 	}
 }
 
-// run tries the mutants whose names match, and returns an error unless every one was noticed by all the tests that it names.
+// run tries the mutants whose names match, and returns an error unless every one was noticed by all the tests it names.
 func run(match string, parallel int) error {
 	wanted, err := regexp.Compile(match)
 	if err != nil {

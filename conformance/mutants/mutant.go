@@ -17,13 +17,13 @@ type mutant struct {
 	Name string `toml:"name"`
 	// Promise is the number of docs/promises.md that the edit breaks.
 	Promise string `toml:"promise"`
-	// File is the file that is edited, relative to the root.
+	// File is the edited file, relative to the root.
 	File string `toml:"file"`
-	// Old occurs exactly once in the file. New takes its place.
+	// Old occurs exactly once in the file. New replaces it.
 	Old string `toml:"old"`
 	New string `toml:"new"`
-	// Tests are the tests that must fail, each of them: the name of a test in the directory of File, `./conformance TestX`
-	// for one elsewhere, or `features/x.feature: title` for a scenario.
+	// Tests are the tests that must all fail: the name of a test in the directory of File, `./conformance TestX` for one
+	// elsewhere, or `features/x.feature: title` for a scenario.
 	Tests []string `toml:"tests"`
 }
 
@@ -75,7 +75,7 @@ func (m *mutant) edited(root string) (string, error) {
 	return strings.Replace(string(text), m.Old, m.New, 1), nil
 }
 
-// command is what runs one of the tests: arguments of the go command, and additions to its environment.
+// command runs one of the tests: arguments for the go command, and additions to its environment.
 type command struct{ args, env []string }
 
 // command returns the command that runs an entry of Tests.
@@ -101,7 +101,7 @@ func (m *mutant) command(root, test string) (command, error) {
 	return command{args: []string{"test", "-count=1", "-vet=off", "-timeout=3m", "-run", strings.Join(parts, "/"), dir}}, nil
 }
 
-// scenarioLine returns the line on which the scenario of that title begins.
+// scenarioLine returns the line on which the scenario with that title begins.
 func scenarioLine(path, title string) (int, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

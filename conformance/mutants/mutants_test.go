@@ -13,8 +13,8 @@ import (
 // root is the directory of go.mod.
 const root = "../.."
 
-// TestTheListIsNotStale keeps the list from rotting: the code has the text of every edit exactly once, and there is every
-// test that it names.
+// TestTheListIsNotStale checks that the code contains the text of every edit exactly once, and that every test named in
+// the list exists.
 func TestTheListIsNotStale(t *testing.T) {
 	all, err := load(".")
 	if err != nil {
@@ -48,14 +48,14 @@ func TestTheListIsNotStale(t *testing.T) {
 	}
 }
 
-// functionOf returns how the function of a test is declared.
+// functionOf returns the beginning of the declaration of a test's function.
 func functionOf(test string) string {
 	name := test[strings.LastIndex(test, " ")+1:]
 	name, _, _ = strings.Cut(name, "/")
 	return "func " + name + "("
 }
 
-// testFunctions returns the text of all test files of a directory, which it keeps.
+// testFunctions returns the text of all test files of a directory, and caches it in known.
 func testFunctions(t *testing.T, known map[string]string, dir string) string {
 	t.Helper()
 	if text, ok := known[dir]; ok {
@@ -116,7 +116,7 @@ func TestAnEditThatDoesNotFitIsStale(t *testing.T) {
 	}
 }
 
-// TestAMutantIsTriedInPlaceOfTheFile tries two edits in a module of their own: one that its test notices, and one that it
+// TestAMutantIsTriedInPlaceOfTheFile tries two edits in a module of its own: one that its test notices, and one that it
 // does not.
 func TestAMutantIsTriedInPlaceOfTheFile(t *testing.T) {
 	dir := t.TempDir()

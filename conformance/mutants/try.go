@@ -10,8 +10,8 @@ import (
 	"regexp"
 )
 
-// try runs the tests with the edit in place, and returns an error unless all of them fail. It writes into the directory
-// only.
+// try runs the tests with the edit in place, and returns an error unless all of them fail. It writes only into the
+// directory.
 func (m *mutant) try(root, dir string) error {
 	text, err := m.edited(root)
 	if err != nil {
@@ -29,7 +29,7 @@ func (m *mutant) try(root, dir string) error {
 		}
 		cmd := exec.Command("go", c.args...)
 		cmd.Dir = root
-		// Through GOFLAGS the overlay reaches the builds that a test starts, too; with -cover they would not look at it.
+		// GOFLAGS makes the overlay reach the builds that a test starts, too; with -cover they would ignore it.
 		cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay, "SUITE_COVERDIR=off")
 		cmd.Env = append(cmd.Env, c.env...)
 		output, err := cmd.CombinedOutput()
@@ -40,7 +40,7 @@ func (m *mutant) try(root, dir string) error {
 	return errors.Join(survived...)
 }
 
-// writeOverlay writes the edited text and the JSON that puts it in the place of the file, and returns the latter's path.
+// writeOverlay writes the edited text and the JSON that substitutes it for the file, and returns the path of the JSON.
 func writeOverlay(dir, file, text string) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
@@ -62,7 +62,7 @@ var (
 	ranNothing   = regexp.MustCompile(`no tests to run|(?m)^0 scenarios`)
 )
 
-// verdict judges the end of a test: nil when the test has noticed the edit.
+// verdict judges the result of a test: nil if the test has noticed the edit.
 func verdict(output []byte, err error) error {
 	switch {
 	case doesNotBuild.Match(output):

@@ -1,5 +1,5 @@
-// Package netns makes networks for tests that need addresses or ports which this machine does not have to spare: a
-// network namespace of Linux with a loopback interface alone, so that nothing of it reaches another test or the world.
+// Package netns makes networks for tests that need addresses or ports that this machine cannot spare: Linux network
+// namespaces with only a loopback interface, so that no traffic reaches another test or the outside.
 package netns
 
 import (
@@ -15,17 +15,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Network is a network of its own. In it 127.0.0.0/8, ::1 and the addresses that it was made with are local, and every
-// port is free. It lasts until Close and until the last socket and process in it has ended.
+// Network is a separate network. In it 127.0.0.0/8, ::1 and the addresses it was made with are local, and every port is
+// free. It lasts until Close and until the last socket and process in it have ended.
 type Network struct{ namespace *os.File }
 
-// New makes a network with the IPv6 addresses. Only root may; the error says so.
+// New makes a network with the IPv6 addresses. It needs root; otherwise the error says so.
 func New(addresses ...netip.Addr) (*Network, error) {
 	made := make(chan error, 1)
 	n := new(Network)
 	go func() {
-		// The thread comes back to where it was: one that ended would take along the processes that are to end with the
-		// thread which started them, and it may have started some.
+		// The thread returns to its original namespace. If it ended instead, it would take along the processes it has
+		// started that have a Pdeathsig.
 		runtime.LockOSThread()
 		made <- func() error {
 			before, err := currentNamespace()
@@ -48,7 +48,7 @@ func New(addresses ...netip.Addr) (*Network, error) {
 	return n, nil
 }
 
-// enterNew moves the calling thread into a new namespace and makes that ready.
+// enterNew moves the calling thread into a new namespace and sets that up.
 func (n *Network) enterNew(addresses []netip.Addr) error {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return os.NewSyscallError("unshare", err)
@@ -68,8 +68,8 @@ func (n *Network) enterNew(addresses []netip.Addr) error {
 	return nil
 }
 
-// Do calls fn on a thread that is in the network: the sockets that fn opens, and the processes that it starts, are in
-// the network for as long as they last. fn must do so in its own goroutine.
+// Do calls fn on a thread in the network: the sockets that fn opens, and the processes that it starts, are in the
+// network for their whole life. fn must open and start them in its own goroutine.
 func (n *Network) Do(fn func() error) error {
 	done := make(chan error, 1)
 	go func() {
@@ -84,8 +84,8 @@ func (n *Network) Do(fn func() error) error {
 				return err
 			}
 			failed := fn()
-			// A thread that does not come back ends with this goroutine, and with it processes that are to end with the
-			// thread which started them.
+			// A thread that does not return ends with this goroutine, and takes along the processes it has started that
+			// have a Pdeathsig.
 			if err := enter(before); err != nil {
 				return errors.Join(failed, err)
 			}
@@ -96,7 +96,7 @@ func (n *Network) Do(fn func() error) error {
 	return <-done
 }
 
-// Close gives the network up.
+// Close releases the network.
 func (n *Network) Close() error {
 	if n.namespace == nil {
 		return nil
@@ -111,7 +111,7 @@ func enter(namespace *os.File) error {
 	return os.NewSyscallError("setns", unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET))
 }
 
-// raiseLoopback switches the loopback interface on, which gives it 127.0.0.1/8 and ::1.
+// raiseLoopback brings the loopback interface up, which gives it 127.0.0.1/8 and ::1.
 func raiseLoopback() error {
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -133,7 +133,7 @@ type inet6Request struct {
 	index   int32
 }
 
-// addAddress gives the loopback interface one more IPv6 address.
+// addAddress adds an IPv6 address to the loopback interface.
 func addAddress(address netip.Addr) error {
 	if !address.Is6() || address.Is4In6() {
 		return errors.New("is no IPv6 address")
@@ -155,7 +155,7 @@ func addAddress(address netip.Addr) error {
 	return awaitUsable(address)
 }
 
-// awaitUsable waits until the address can be bound: the kernel makes it ready in the background.
+// awaitUsable waits until the address can be bound: the kernel sets it up in the background.
 func awaitUsable(address netip.Addr) error {
 	const limit = 10 * time.Second
 	for deadline := time.Now().Add(limit); ; time.Sleep(time.Millisecond) {

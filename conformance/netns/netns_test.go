@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// network makes a network, and skips the test where only root's right to make one is missing.
+// network makes a network, and skips the test if that only fails because the user is not root.
 func network(t *testing.T, addresses ...netip.Addr) *Network {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -51,7 +51,7 @@ func TestAddressesAreReachedInTheNetworkAlone(t *testing.T) {
 		if err := n.Do(dial); err != nil {
 			t.Errorf("%s: got %v in the network, want a connection", address, err)
 		}
-		// Only loopback addresses are asked for from outside: another one would be looked for in the world.
+		// Only loopback addresses are dialed from outside: any other address could belong to a host out there.
 		if netip.MustParseAddr(address).IsLoopback() && dial() == nil {
 			t.Errorf("%s: got a connection from outside of the network, want none", address)
 		}

@@ -14,15 +14,15 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// attack is what a client does to a connection of its own, until that ends or its time is over.
+// attack is what a client does on its own connection, until that ends or the time is over.
 type attack struct {
 	name string
-	// protocol is what is agreed on by ALPN; "" is for the redirect port, without TLS.
+	// protocol is agreed on by ALPN; "" means the redirect port, without TLS.
 	protocol string
 	run      func(a *attacker)
 }
 
-// attackTime is how long one attack lasts at most.
+// attackTime is the longest duration of one attack.
 const attackTime = 10 * time.Second
 
 // attacker is the connection of an attack.
@@ -35,7 +35,7 @@ type attacker struct {
 	err    error
 }
 
-// attacks are the floods of features/http2_attacks.feature, and clients that are slow or silent.
+// attacks returns the floods of features/http2_attacks.feature, and clients that are slow or silent.
 func attacks() []attack {
 	flood := func(send func(a *attacker, i int)) func(a *attacker) {
 		return func(a *attacker) {
@@ -97,7 +97,7 @@ func attacks() []attack {
 	}
 }
 
-// perform opens a connection from the address and attacks by it.
+// perform opens a connection from the address and runs the attack on it.
 func (at *attack) perform(ctx context.Context, d *Daemon, from net.IP, host string) {
 	dialer := &net.Dialer{Timeout: attackTime, LocalAddr: &net.TCPAddr{IP: from}}
 	port := d.Port
@@ -106,7 +106,7 @@ func (at *attack) perform(ctx context.Context, d *Daemon, from net.IP, host stri
 	}
 	conn, err := dialer.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
-		return // so many attackers may find no room
+		return // with so many attackers there may be no room
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
@@ -139,11 +139,11 @@ func (a *attacker) write(text string) {
 	a.sent(err)
 }
 
-// encode makes a header block of names and values in turn.
+// encode makes a header block from alternating names and values.
 func (a *attacker) encode(list ...string) []byte {
 	a.block.Reset()
 	for i := 0; i+1 < len(list); i += 2 {
-		_ = a.hpack.WriteField(hpack.HeaderField{Name: list[i], Value: list[i+1]}) // a bytes.Buffer takes everything
+		_ = a.hpack.WriteField(hpack.HeaderField{Name: list[i], Value: list[i+1]}) // writing to a bytes.Buffer does not fail
 	}
 	return bytes.Clone(a.block.Bytes())
 }
@@ -153,7 +153,7 @@ func (a *attacker) request(id uint32, method string, end bool, more ...string) {
 	a.sent(a.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block, EndHeaders: true, EndStream: end}))
 }
 
-// trickle sends a byte again and again.
+// trickle sends one byte at a time.
 func (a *attacker) trickle(begin string) {
 	for a.write(begin); a.err == nil; a.write("x") {
 		time.Sleep(50 * time.Millisecond) // the speed of such a client

@@ -15,19 +15,19 @@ import (
 	"time"
 )
 
-// errLeft is returned for a request that its client has given up, as planned.
+// errLeft is returned for a request that its client gave up as planned.
 var errLeft = errors.New("the client has left")
 
-// mixedUp is an answer that is not the one to the request: the worst that there is, which nothing excuses.
+// mixedUp is an answer to another request: the worst failure, which nothing excuses.
 type mixedUp struct{ error }
 
 // requestTimeout is how long a request may take before it counts as lost.
 const requestTimeout = time.Minute
 
-// resetsPerConn is how many streams a client resets on one connection over HTTP/2, which is less than what ends it (S-12.5).
+// resetsPerConn is how many streams a client resets on one HTTP/2 connection: fewer than make the proxy end it (S-12.5).
 const resetsPerConn = 100
 
-// client makes requests from an address of its own, over HTTP/1.1 or HTTP/2.
+// client makes requests from its own address, over HTTP/1.1 or HTTP/2.
 type client struct {
 	load  *Load
 	local net.Addr
@@ -44,7 +44,7 @@ func newClient(l *Load, i int, http2 bool) *client {
 	return c
 }
 
-// renew gives the client new connections. The caller holds mu, or nothing else uses the client yet.
+// renew gives the client new connections. The caller holds mu, or the client is not in use yet.
 func (c *client) renew() {
 	if c.transport != nil {
 		c.transport.CloseIdleConnections()
@@ -57,7 +57,7 @@ func (c *client) renew() {
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", c.load.port))
 		},
-		TLSClientConfig:    &tls.Config{InsecureSkipVerify: true}, // the daemon has made its certificate itself
+		TLSClientConfig:    &tls.Config{InsecureSkipVerify: true}, // the daemon made its certificate itself
 		Protocols:          &protocols,
 		DisableCompression: true,
 	}
@@ -71,7 +71,7 @@ func (c *client) close() {
 	c.transport.CloseIdleConnections()
 }
 
-// over returns the transport for the next request, a fresh one when the client has reset enough streams on its connection.
+// over returns the transport for the next request, a new one if the client has reset enough streams on its connection.
 func (c *client) over(p plan) *http.Transport {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,7 +109,7 @@ func (c *client) request(n int, p plan) error {
 		return err
 	}
 	if p.leave == leavesInAnswer {
-		_, _ = io.CopyN(io.Discard, response.Body, int64(p.answer/2)) // it leaves whether that comes or not
+		_, _ = io.CopyN(io.Discard, response.Body, int64(p.answer/2)) // it leaves whether or not this arrives
 		return errLeft
 	}
 	body, err := io.ReadAll(response.Body)
@@ -119,7 +119,7 @@ func (c *client) request(n int, p plan) error {
 	return checkRest(response, body, identity, p)
 }
 
-// leftOr returns errLeft for the error of a request that its client was to give up.
+// leftOr returns errLeft if the plan was that the client gives up, else err.
 func leftOr(p plan, err error) error {
 	if p.leave != stays {
 		return errLeft
@@ -136,7 +136,7 @@ func newRequest(ctx context.Context, identity string, p plan) (*http.Request, er
 		if p.leave == leavesInRequest {
 			body = io.MultiReader(io.LimitReader(content, int64(p.body/2)), broken{})
 		} else if p.chunked {
-			body = struct{ io.Reader }{content} // whose length net/http does not know
+			body = struct{ io.Reader }{content} // hides the length from net/http
 		}
 	}
 	r, err := http.NewRequestWithContext(ctx, p.method, "https://"+p.host+"/a/"+identity+"?"+identity, body)
@@ -152,12 +152,12 @@ func newRequest(ctx context.Context, identity string, p plan) (*http.Request, er
 	return r, nil
 }
 
-// broken is the rest of a body that its client does not send.
+// broken is the rest of a body that the client does not send.
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errLeft }
 
-// checkHead looks at the heads of an answer.
+// checkHead checks the heads of an answer.
 func checkHead(response *http.Response, hints textproto.MIMEHeader, identity string, p plan) error {
 	got := response.Header.Get("X-Identity")
 	if got == "" && response.StatusCode != http.StatusOK {
@@ -177,7 +177,7 @@ func checkHead(response *http.Response, hints textproto.MIMEHeader, identity str
 	return nil
 }
 
-// checkRest looks at the body and the trailers.
+// checkRest checks the body and the trailers.
 func checkRest(response *http.Response, body []byte, identity string, p plan) error {
 	want := p.answer
 	if p.method == http.MethodHead {

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// config is the configuration of the daemon, whose rate limit is not what is tried.
+// config is the configuration of the daemon. Its rate limit is too high to matter.
 const config = `health_check_port = %d
 admin_socket_path = ""
 shutdown_timeout_secs = 20
@@ -38,11 +38,11 @@ https_port = %d
 mode = "self_signed"
 `
 
-// Daemon is the real binary, with a directory of its own.
+// Daemon is the real binary, running in its own directory.
 type Daemon struct {
 	// Port, HTTP and Health are its ports on 127.0.0.1.
 	Port, HTTP, Health int
-	// Dir has its configuration and its log.
+	// Dir holds its configuration and its log.
 	Dir   string
 	cmd   *exec.Cmd
 	ended chan error
@@ -51,7 +51,7 @@ type Daemon struct {
 func (d *Daemon) configPath() string { return filepath.Join(d.Dir, "config.toml") }
 func (d *Daemon) logPath() string    { return filepath.Join(d.Dir, "proxy.log") }
 
-// Configure writes the configuration with the address of the upstream of each host. A reload puts it to use.
+// Configure writes the configuration with the address of each host's upstream. A reload puts it to use.
 func (d *Daemon) Configure(sites map[string]string) error {
 	text := fmt.Sprintf(config, d.Health, d.logPath(), d.HTTP, d.Port)
 	for _, host := range slices.Sorted(maps.Keys(sites)) {
@@ -64,7 +64,7 @@ func (d *Daemon) Configure(sites map[string]string) error {
 	return os.Rename(fresh, d.configPath())
 }
 
-// Start starts the binary with the configuration that was written, and waits until it serves.
+// Start starts the binary with the written configuration, and waits until it serves.
 func (d *Daemon) Start(binary string, environment ...string) error {
 	output, err := os.Create(filepath.Join(d.Dir, "output"))
 	if err != nil {
@@ -100,9 +100,9 @@ func (d *Daemon) Start(binary string, environment ...string) error {
 // Signal sends the daemon a signal.
 func (d *Daemon) Signal(signal os.Signal) error { return d.cmd.Process.Signal(signal) }
 
-// Stop ends the daemon and returns an error unless it ends with exit code 0 and without a word on stderr.
+// Stop ends the daemon and returns an error unless it exits with code 0 and an empty stderr.
 func (d *Daemon) Stop() error {
-	_ = d.Signal(syscall.SIGTERM) // it may have ended
+	_ = d.Signal(syscall.SIGTERM) // it may have ended already
 	select {
 	case err := <-d.ended:
 		if text := d.output(); err != nil || text != "" {
@@ -116,7 +116,7 @@ func (d *Daemon) Stop() error {
 	}
 }
 
-// output returns the beginning of what the daemon has said on stderr: a panic or a race, but nothing else.
+// output returns the beginning of the daemon's stderr, which is empty unless there was a panic or a race.
 func (d *Daemon) output() string {
 	text, err := os.ReadFile(filepath.Join(d.Dir, "output"))
 	if err != nil {
@@ -125,7 +125,7 @@ func (d *Daemon) output() string {
 	return string(text[:min(len(text), 4<<10)])
 }
 
-// get asks for a URL on a connection of its own, which the certificate need not cover.
+// get requests a URL on a new connection, whose certificate it does not verify.
 func (d *Daemon) get(url string) (string, error) {
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "a.test"}, DisableKeepAlives: true,
@@ -143,7 +143,7 @@ func (d *Daemon) get(url string) (string, error) {
 	return string(text), err
 }
 
-// Metrics returns the numbers of the health port that have no label, and the sums of those that have some.
+// Metrics returns the values of the health port's metrics; those with labels are summed.
 func (d *Daemon) Metrics() (map[string]float64, error) {
 	text, err := d.get(fmt.Sprintf("http://127.0.0.1:%d/metrics", d.Health))
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// footprint is what the daemon holds while nothing happens.
+// footprint is what the daemon holds while idle.
 type footprint struct{ goroutines, descriptors, memory float64 }
 
 // String implements fmt.Stringer.
@@ -14,12 +14,12 @@ func (f footprint) String() string {
 	return fmt.Sprintf("%.0f goroutines, %.0f descriptors, %.1f MiB", f.goroutines, f.descriptors, f.memory/(1<<20))
 }
 
-// quietTime is how long the daemon has to come to rest: what clients have left behind is ended by its longest clock, and the
-// Go runtime collects garbage every two minutes at the latest and gives memory back after that.
+// quietTime is how long the daemon has to come to rest: its longest timeout ends what clients have left behind, and the Go
+// runtime collects garbage at least every two minutes and returns memory after that.
 const quietTime = 4 * time.Minute
 
-// rest waits until the daemon has nothing in flight, no connection, and has not grown, and returns what it holds then. A zero
-// before is for the first time.
+// rest waits until the daemon has no request in flight, no connection, and has not grown, and returns its footprint. before
+// is zero the first time.
 func (d *Daemon) rest(ctx context.Context, before footprint) (footprint, error) {
 	ctx, cancel := context.WithTimeout(ctx, quietTime)
 	defer cancel()
@@ -46,14 +46,14 @@ func (d *Daemon) rest(ctx context.Context, before footprint) (footprint, error) 
 }
 
 // How much more the daemon may hold than after the first round: a few goroutines that are about to end, and memory that the
-// runtime has not given back.
+// runtime has not returned yet.
 const (
 	spareGoroutines  = 10
 	spareDescriptors = 5
 	spareMemory      = 32 << 20
 )
 
-// grown returns an error when the daemon holds more than it did before.
+// grown returns an error if the daemon holds more than before.
 func (f footprint) grown(before footprint) error {
 	if f.goroutines > before.goroutines+spareGoroutines || f.descriptors > before.descriptors+spareDescriptors ||
 		f.memory > before.memory*1.25+spareMemory {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// identities makes and checks the identities of one load. Nobody can guess one of another load, so that an answer left over
-// from an earlier one is noticed, too.
+// identities makes and checks the identities of one load. Those of different loads differ unpredictably, so that an answer
+// left over from an earlier load is noticed, too.
 type identities struct{ seed maphash.Seed }
 
 // text returns the identity of request n. All identities have the same length.
@@ -17,14 +17,15 @@ func (ids identities) text(n int) string {
 	return fmt.Sprintf("%07x.%016x", n, maphash.Comparable(ids.seed, n))
 }
 
-// number returns which request an identity is of. It returns false for what is no identity of this load.
+// number returns the number of the request with this identity. It returns false for a text that is not an identity of
+// this load.
 func (ids identities) number(text string) (int, bool) {
 	digits, _, _ := strings.Cut(text, ".")
 	n, err := strconv.ParseInt(digits, 16, 32)
 	return int(n), err == nil && ids.text(int(n)) == text
 }
 
-// appendBody appends size bytes that say nothing but the identity.
+// appendBody appends size bytes that repeat the identity.
 func appendBody(out []byte, identity string, size int) []byte {
 	for size > 0 {
 		n := min(size, len(identity))
@@ -49,7 +50,7 @@ func checkBody(body []byte, identity string, size int) error {
 	return nil
 }
 
-// leave is when a client goes away.
+// leave says when a client goes away.
 type leave int
 
 const (
@@ -59,27 +60,27 @@ const (
 	leavesInAnswer
 )
 
-// plan is what request n looks like. It depends on n only, so that client and upstream agree about it.
+// plan describes request n. It depends only on n, so that client and upstream agree on it.
 type plan struct {
 	method  string
 	host    string
 	body    int
 	chunked bool
 	leave   leave
-	// The answer: its size, whether its length is declared, whether 103 comes before it and a trailer field after it.
+	// The answer: its size, whether its length is declared, and whether 103 precedes it and a trailer field follows it.
 	answer          int
 	declared, hints bool
 	trailer         bool
 }
 
-// sizes are of nothing, of what fits into one read with the head, of several TLS records, and of several windows.
+// sizes are those of nothing, of what fits into one read with the head, of several TLS records, and of several windows.
 var (
 	bodySizes   = [...]int{1, 700, 0, 5000, 20_000, 1, 40_000, 300}
 	answerSizes = [...]int{0, 1, 900, 17_000, 1200, 64_000, 300}
 	methods     = [...]string{"GET", "POST", "PUT", "GET", "HEAD", "DELETE", "GET", "PATCH", "OPTIONS", "POST", "GET"}
 )
 
-// planOf returns the plan of request n for the hosts. The moduli have no common divisor, so that everything meets everything.
+// planOf returns the plan of request n for the hosts. The moduli have no common divisor, so that all combinations occur.
 func planOf(n int, hosts []string) plan {
 	p := plan{
 		method:   methods[n%len(methods)],

@@ -10,25 +10,25 @@ import (
 	"sync/atomic"
 )
 
-// Load is a number of requests, each with an identity, through the proxy to an upstream for each host.
+// Load sends a number of requests, each with an identity, through the proxy to one upstream per host.
 type Load struct {
 	ids   identities
 	hosts []string
-	// unsteady is the host whose upstream may be restarted meanwhile; "" for none.
+	// unsteady is the host whose upstream may be restarted during the load; "" for none.
 	unsteady  string
 	upstreams []*upstream
 	// port is the proxy's HTTPS port on 127.0.0.1.
 	port string
 	seen counters
 	next atomic.Int64
-	// end is behind the last request that Run makes.
+	// end is the number after that of the last request that Run makes.
 	end    int
 	faults findings
-	// answered and left are how many requests were answered whole, and given up by their clients; failed are the others.
+	// answered counts requests answered completely, left those that their clients gave up, and failed all others.
 	answered, left, failed atomic.Int64
 }
 
-// NewLoad starts the upstreams of a load of up to n requests to the hosts, through the proxy's port. Close ends it.
+// NewLoad starts the upstreams of a load of up to n requests to the hosts through the proxy's port. Close ends it.
 func NewLoad(n int, hosts []string, port int) (*Load, error) {
 	l := &Load{ids: identities{maphash.MakeSeed()}, hosts: hosts, port: strconv.Itoa(port), end: n, seen: make(counters, n)}
 	for _, host := range hosts {
@@ -49,20 +49,20 @@ func (l *Load) Close() {
 	}
 }
 
-// limit sets how many requests are made in all. Nothing may run.
+// limit sets the total number of requests. No request may be running.
 func (l *Load) limit(n int) {
 	l.end = min(n, len(l.seen))
 	l.next.Store(min(l.next.Load(), l.answered.Load()+l.left.Load()+l.failed.Load()))
 }
 
-// closeIdle closes the connections to the upstreams that nobody uses.
+// closeIdle closes the idle connections to the upstreams.
 func (l *Load) closeIdle() {
 	for _, u := range l.upstreams {
 		u.closeIdle()
 	}
 }
 
-// Sites returns the address of the upstream of each host.
+// Sites returns the upstream address of each host.
 func (l *Load) Sites() map[string]string {
 	sites := map[string]string{}
 	for _, u := range l.upstreams {
@@ -71,23 +71,23 @@ func (l *Load) Sites() map[string]string {
 	return sites
 }
 
-// String says how far the load has got.
+// String describes the progress of the load.
 func (l *Load) String() string {
 	return fmt.Sprintf("%d requests answered, %d given up by their clients", l.answered.Load(), l.left.Load())
 }
 
-// strict reports whether a request that its client waits for must be answered.
+// strict reports whether a request must be answered if its client waits for it.
 func (l *Load) strict(p plan) bool { return p.host != l.unsteady }
 
-// The clients of a load: so many with a connection each over HTTP/1.1, and so many with several streams each on a connection
-// over HTTP/2.
+// The clients of a load: the number with one HTTP/1.1 connection each, and the number with several streams each on one
+// HTTP/2 connection.
 const (
 	http1Clients   = 12
 	http2Clients   = 4
 	streamsPerConn = 8
 )
 
-// Run makes the rest of the requests, or as many as fit until the context ends. It returns an error when one was mixed up,
+// Run makes the remaining requests, or as many as it can before the context ends. It returns an error if one was mixed up,
 // lost, or sent twice.
 func (l *Load) Run(ctx context.Context) error {
 	var running sync.WaitGroup
@@ -113,7 +113,7 @@ func (l *Load) Run(ctx context.Context) error {
 	return l.faults.err()
 }
 
-// work makes one request after the other on a client.
+// work makes one request after another on a client.
 func (l *Load) work(ctx context.Context, c *client) {
 	for ctx.Err() == nil {
 		n := int(l.next.Add(1)) - 1

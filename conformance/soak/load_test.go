@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// TestALoadFindsWhatAProxyDoesWrong puts proxies under load that make one mistake each: a load that finds nothing proves
-// something only where it would.
+// TestALoadFindsWhatAProxyDoesWrong puts proxies under load that make one mistake each, to show that a load without
+// findings proves something.
 func TestALoadFindsWhatAProxyDoesWrong(t *testing.T) {
 	type mistake func(p *httputil.ReverseProxy)
 	for _, test := range []struct {
@@ -67,7 +67,7 @@ func TestALoadFindsWhatAProxyDoesWrong(t *testing.T) {
 	}
 }
 
-// loadThrough makes a load of n requests through a ReverseProxy with a mistake.
+// loadThrough runs a load of n requests through a ReverseProxy with a mistake.
 func loadThrough(t *testing.T, n int, mistake func(p *httputil.ReverseProxy)) (load *Load, run func() error) {
 	t.Helper()
 	var handler http.Handler
@@ -105,7 +105,7 @@ func loadThrough(t *testing.T, n int, mistake func(p *httputil.ReverseProxy)) (l
 	return load, func() error { return load.Run(context.Background()) }
 }
 
-// lastOf returns a function that gives back what it was called with the time before.
+// lastOf returns a function that returns the argument of its previous call.
 func lastOf() func(string) string {
 	var mu sync.Mutex
 	last := ""

@@ -16,10 +16,10 @@ import (
 	"reverse-proxy/steps"
 )
 
-// soakRequests is how many requests the first part makes.
+// soakRequests is the number of requests in the first part.
 const soakRequests = 1_000_000
 
-// soakRounds is in how many parts everything happens at once; after each the daemon has to come to rest.
+// soakRounds is the number of rounds in which everything happens at once; after each the daemon has to come to rest.
 const soakRounds = 6
 
 // TestSoak is `make soak`: a million requests, and then everything at once for SOAK_MINUTES.
@@ -35,7 +35,7 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	large := startLarge(t)
-	// The load of the second part is as long as a number of seven hexadecimal digits lets it be, which no round uses up.
+	// The load of the second part is as long as seven hexadecimal digits can number, which no round uses up.
 	d, load := startSoak(t, max(requests, 1<<24), large)
 
 	began := time.Now()
@@ -114,7 +114,7 @@ func startSoak(t *testing.T, requests int, large string) (*Daemon, *Load) {
 	return d, load
 }
 
-// startLarge starts an upstream with answers that are longer than what slow clients read of them.
+// startLarge starts an upstream whose answers are longer than slow clients read.
 func startLarge(t *testing.T) (addr string) {
 	t.Helper()
 	piece := []byte(strings.Repeat("0123456789abcdef", 4096))

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// How often each thing happens while everything happens at once.
+// How often each event occurs while everything happens at once.
 const (
 	attackers      = 4
 	slowReaders    = 8
@@ -24,11 +24,11 @@ const (
 	restartPause   = 3 * time.Second
 )
 
-// turmoil is all that happens to a daemon beside a load.
+// turmoil is everything that happens to a daemon in addition to a load.
 type turmoil struct {
 	daemon *Daemon
 	load   *Load
-	// large is the host whose upstream answers with more than a slow reader reads.
+	// large is the host whose upstream answers with more than slow readers read.
 	large, largeAddr string
 	faults           findings
 }
@@ -49,7 +49,7 @@ func (t *turmoil) run(ctx context.Context) error {
 	return t.faults.err()
 }
 
-// every calls do again and again, with its number.
+// every calls do repeatedly, with the number of the call.
 func (t *turmoil) every(ctx context.Context, pause time.Duration, do func(i int) error) {
 	for i := 0; ctx.Err() == nil; i++ {
 		if err := do(i); err != nil {
@@ -59,7 +59,7 @@ func (t *turmoil) every(ctx context.Context, pause time.Duration, do func(i int)
 	}
 }
 
-// attack performs one attack after the other, each attacker from an address of its own.
+// attack performs one attack after another, each from a different address.
 func (t *turmoil) attack(ctx context.Context, i int) {
 	all := attacks()
 	for n := i; ctx.Err() == nil; n++ {
@@ -70,7 +70,7 @@ func (t *turmoil) attack(ctx context.Context, i int) {
 	}
 }
 
-// readSlowly reads a long answer a little at a time and leaves, again and again.
+// readSlowly repeatedly reads some of a long answer slowly, and leaves.
 func (t *turmoil) readSlowly(ctx context.Context, i int) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 77, 0, byte(1+i))}}
 	address := fmt.Sprintf("127.0.0.1:%d", t.daemon.Port)
@@ -111,7 +111,7 @@ func (t *turmoil) sites() map[string]string {
 	return sites
 }
 
-// reload adds a site, and takes it out the next time.
+// reload adds a site, and removes it the next time.
 func (t *turmoil) reload(i int) error {
 	sites := t.sites()
 	if i%2 == 0 {
@@ -120,11 +120,11 @@ func (t *turmoil) reload(i int) error {
 	return errors.Join(t.daemon.Configure(sites), t.daemon.Signal(syscall.SIGHUP))
 }
 
-// reopen moves the log away, as logrotate does, and has a new one begun.
+// reopen moves the log away, as logrotate does, and makes the daemon begin a new one.
 func (t *turmoil) reopen(int) error {
 	err := os.Rename(t.daemon.logPath(), t.daemon.logPath()+".1")
 	if errors.Is(err, os.ErrNotExist) {
-		err = nil // the signal before was not heard yet
+		err = nil // the previous signal has not been handled yet
 	}
 	return errors.Join(err, t.daemon.Signal(syscall.SIGUSR1))
 }

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// findings are the first faults that were found, and how many there were in all.
+// findings holds the first faults found, and their total number.
 type findings struct {
 	mu    sync.Mutex
 	first []string
 	total int
 }
 
-// most is how many faults are told in full.
+// most is how many faults are reported in full.
 const most = 20
 
 func (f *findings) add(format string, args ...any) {
@@ -30,7 +30,7 @@ func (f *findings) add(format string, args ...any) {
 	}
 }
 
-// err returns all findings as one error, nil for none.
+// err returns all findings as one error, or nil if there are none.
 func (f *findings) err() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -44,7 +44,7 @@ func (f *findings) err() error {
 type upstream struct {
 	host string
 	load *Load
-	// addr is kept over restarts.
+	// addr stays the same over restarts.
 	addr string
 
 	mu     sync.Mutex
@@ -52,7 +52,7 @@ type upstream struct {
 	served chan struct{}
 }
 
-// start listens on the upstream's address, on a free one the first time.
+// start listens on the upstream's address; the first time it picks a free one.
 func (u *upstream) start() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -67,13 +67,13 @@ func (u *upstream) start() error {
 	u.server = &http.Server{Handler: u, ReadHeaderTimeout: time.Minute}
 	u.served = make(chan struct{})
 	go func(server *http.Server, served chan struct{}) {
-		_ = server.Serve(listener) // ends with Close, which is no error
+		_ = server.Serve(listener) // returns after Close, which is not an error
 		close(served)
 	}(u.server, u.served)
 	return nil
 }
 
-// stop ends the upstream, with the requests that it has.
+// stop ends the upstream and its requests.
 func (u *upstream) stop() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -84,7 +84,7 @@ func (u *upstream) stop() {
 	}
 }
 
-// closeIdle closes the connections that nobody uses.
+// closeIdle closes the idle connections.
 func (u *upstream) closeIdle() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -94,7 +94,7 @@ func (u *upstream) closeIdle() {
 	}
 }
 
-// ServeHTTP checks that all parts of a request are of one identity, and answers with it.
+// ServeHTTP checks that all parts of a request have the same identity, and answers with it.
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	parts := strings.Split(r.URL.Path, "/")
 	identity := parts[len(parts)-1]
@@ -145,7 +145,7 @@ func (u *upstream) check(r *http.Request, identity string, p plan) error {
 	return nil
 }
 
-// answer writes the answer that is planned.
+// answer writes the planned answer.
 func answer(w http.ResponseWriter, identity string, p plan) {
 	fields := w.Header()
 	if p.hints {
@@ -166,7 +166,7 @@ func answer(w http.ResponseWriter, identity string, p plan) {
 	body := appendBody(nil, identity, p.answer)
 	if !p.declared {
 		half := len(body) / 2
-		_, _ = w.Write(body[:half]) // a client that has left misses nothing, here and below
+		_, _ = w.Write(body[:half]) // errors do not matter here and below: the client has then left
 		_ = http.NewResponseController(w).Flush()
 		body = body[half:]
 	}
@@ -176,10 +176,10 @@ func answer(w http.ResponseWriter, identity string, p plan) {
 	}
 }
 
-// counters has a counter for each request.
+// counters holds one counter per request.
 type counters []atomic.Int32
 
-// wait waits for the time or the end of the context, whichever comes first.
+// wait waits for d or until the context ends, whichever comes first.
 func wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -10,10 +10,10 @@ import (
 // completionNotice is the first comment of a generated completion.
 const completionNotice = "Written by go test ./deploy/manual -update from the tables of the program. Do not edit."
 
-// everywhere are the flags that every command takes.
+// everywhere returns the flags that every command takes.
 func everywhere() []string { return []string{"version", "help"} }
 
-// takenFlags are the flags that a command takes, in the order of the table.
+// takenFlags returns the flags that a command takes, in the order of the table.
 func takenFlags(line proxy.CommandLine, command proxy.CommandReference) []proxy.FlagReference {
 	var taken []proxy.FlagReference
 	for _, flag := range line.Flags {
@@ -25,7 +25,8 @@ func takenFlags(line proxy.CommandLine, command proxy.CommandReference) []proxy.
 	return taken
 }
 
-// withValue are the flags that have a value: of PATH if paths, else of anything else, which nobody can complete.
+// withValue returns the flags that have a value: those whose value is a PATH if paths, else the others, whose values
+// cannot be completed.
 func withValue(line proxy.CommandLine, paths bool) []string {
 	var names []string
 	for _, flag := range line.Flags {
@@ -36,7 +37,7 @@ func withValue(line proxy.CommandLine, paths bool) []string {
 	return names
 }
 
-// commandNames are the words that name a command.
+// commandNames returns the words that name a command.
 func commandNames(line proxy.CommandLine) []string {
 	var names []string
 	for _, command := range line.Commands[1:] {
@@ -45,5 +46,5 @@ func commandNames(line proxy.CommandLine) []string {
 	return names
 }
 
-// singleQuoted is text in the single quotes of bash and zsh.
+// singleQuoted returns text in the single quotes of bash and zsh.
 func singleQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -7,7 +7,7 @@ import (
 	"reverse-proxy/proxy"
 )
 
-// bashCompletion is the completion for bash. It does without the functions of the package bash-completion.
+// bashCompletion returns the completion for bash. It does not use the functions of the package bash-completion.
 func bashCompletion(line proxy.CommandLine) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "# Completion of reverse-proxy(8) for bash.\n# %s\n", completionNotice)
@@ -56,7 +56,7 @@ complete -F _reverse_proxy reverse-proxy
 	return out.String()
 }
 
-// bashFlags are the flags of a command as words.
+// bashFlags returns the flags of a command as words.
 func bashFlags(line proxy.CommandLine, command proxy.CommandReference) string {
 	var words []string
 	for _, flag := range takenFlags(line, command) {

@@ -8,7 +8,7 @@ import (
 	"reverse-proxy/proxy"
 )
 
-// fishCompletion is the completion for fish.
+// fishCompletion returns the completion for fish.
 func fishCompletion(line proxy.CommandLine) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "# Completion of reverse-proxy(8) for fish.\n# %s\n", completionNotice)
@@ -57,7 +57,7 @@ complete -c reverse-proxy -f
 	return out.String()
 }
 
-// fishQuoted is text in the single quotes of fish.
+// fishQuoted returns text in the single quotes of fish.
 func fishQuoted(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(text) + "'"
 }

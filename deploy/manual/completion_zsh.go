@@ -7,7 +7,7 @@ import (
 	"reverse-proxy/proxy"
 )
 
-// zshCompletion is the completion for zsh.
+// zshCompletion returns the completion for zsh.
 func zshCompletion(line proxy.CommandLine) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "#compdef reverse-proxy\n# Completion of reverse-proxy(8) for zsh.\n# %s\n", completionNotice)
@@ -42,7 +42,7 @@ _reverse-proxy "$@"
 	return out.String()
 }
 
-// zshFlag is a flag as _arguments takes it.
+// zshFlag returns a flag in the form that _arguments takes.
 func zshFlag(flag proxy.FlagReference) string {
 	summary := strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, ":", `\:`).Replace(flag.Summary)
 	switch flag.Value {

@@ -7,10 +7,10 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// configTablesBegin is the line of docs/configuration.md behind which all is generated.
+// configTablesBegin is the line of docs/configuration.md after which everything is generated.
 const configTablesBegin = "<!-- From here on written from proxy/config/reference.go by: go test ./deploy/manual -update -->\n"
 
-// configTables are the tables of docs/configuration.md, in Markdown.
+// configTables returns the tables of docs/configuration.md, in Markdown.
 func configTables(tables []config.Table) string {
 	var out strings.Builder
 	for _, table := range tables {
@@ -26,7 +26,7 @@ func configTables(tables []config.Table) string {
 	return out.String()
 }
 
-// configTableTitle is the table's header in the file, as code.
+// configTableTitle returns the table's header in the file, as code.
 func configTableTitle(table config.Table) string {
 	if table.Path == "" {
 		return "Top level"
@@ -34,7 +34,7 @@ func configTableTitle(table config.Table) string {
 	return "`" + configHeader(table) + "`"
 }
 
-// configHeader is the table's header in the file.
+// configHeader returns the table's header in the file.
 func configHeader(table config.Table) string {
 	if table.IsArray {
 		return "[[" + table.Path + "]]"
@@ -42,7 +42,7 @@ func configHeader(table config.Table) string {
 	return "[" + table.Path + "]"
 }
 
-// configType is the key's type with its bounds, in words.
+// configType returns the key's type with its bounds, in words.
 func configType(key config.Key) string {
 	switch {
 	case key.Min != "" && key.Max != "":
@@ -53,7 +53,7 @@ func configType(key config.Key) string {
 	return key.Type
 }
 
-// configDefault is what holds when the key is not there, in Markdown.
+// configDefault returns what applies if the key is not set, in Markdown.
 func configDefault(key config.Key) string {
 	if key.Default != "" {
 		return "`" + key.Default + "`"
@@ -61,7 +61,7 @@ func configDefault(key config.Key) string {
 	return key.Need
 }
 
-// configEffect tells when a change of the key takes effect.
+// configEffect says when a change of the key takes effect.
 func configEffect(key config.Key) string {
 	if key.Dynamic {
 		return "dynamic"

@@ -1,6 +1,6 @@
-// Package manual writes what describes the program to its users: the tables of docs/configuration.md, the man pages and
-// the completions of shells. All of it comes from two tables in the package proxy, that of the command line and that of
-// the configuration, and its test compares the committed files with them: they cannot drift.
+// Package manual generates the documents that describe the program to its users: the tables of docs/configuration.md,
+// the man pages and the shell completions. All come from two tables in packages proxy and config, of the command line
+// and of the configuration, and a test compares the committed files with them, so that they cannot drift.
 //
-// Nothing of it is in the daemon.
+// The daemon contains none of this.
 package manual

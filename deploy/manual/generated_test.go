@@ -30,7 +30,7 @@ func readFile(t *testing.T, name string) string {
 	return string(text)
 }
 
-// compareGenerated compares a file of the project with what it has to be, or writes it under -update.
+// compareGenerated compares a file of the project with its expected contents, or writes them with -update.
 func compareGenerated(t *testing.T, name, want string) {
 	t.Helper()
 	if *update {
@@ -56,7 +56,7 @@ func TestTheTablesOfTheConfigurationAreTheReference(t *testing.T) {
 	compareGenerated(t, name, before+configTablesBegin+configTables(config.Reference()))
 }
 
-// TestTheManPagesAndCompletionsAreTheTables holds the generated files of deploy/.
+// TestTheManPagesAndCompletionsAreTheTables checks the generated files of deploy/.
 func TestTheManPagesAndCompletionsAreTheTables(t *testing.T) {
 	line := proxy.CommandLineReference()
 	compareGenerated(t, "deploy/completions/bash/reverse-proxy", bashCompletion(line))
@@ -74,12 +74,12 @@ func TestTheManPagesAndCompletionsAreTheTables(t *testing.T) {
 // pageDate matches the date in the heading of a man page.
 var pageDate = regexp.MustCompile(`(?m)^\.TH \S+ \d "(\d{4}-\d\d-\d\d)"`)
 
-// comparePage compares a man page. Its date is that of the last change: the committed one, or today if -update has
-// something to change.
+// comparePage compares a man page. Its date is that of the last change: the committed one, or today if -update changes
+// the page.
 func comparePage(t *testing.T, name string, render func(date string) string) {
 	t.Helper()
 	date := time.Now().UTC().Format(time.DateOnly)
-	committed, _ := os.ReadFile(filepath.Join(root, name)) // it may not be there yet
+	committed, _ := os.ReadFile(filepath.Join(root, name)) // it may not exist yet
 	if found := pageDate.FindSubmatch(committed); found != nil && (!*update || render(string(found[1])) == string(committed)) {
 		date = string(found[1])
 	}

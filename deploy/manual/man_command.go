@@ -7,7 +7,7 @@ import (
 	"reverse-proxy/proxy"
 )
 
-// commandPage is the man page reverse-proxy(8).
+// commandPage returns the man page reverse-proxy(8).
 func commandPage(line proxy.CommandLine, date string) string {
 	var page roff
 	page.heading("reverse-proxy", "8", date, "reverse proxy with TLS, ACME and rate limits")
@@ -57,7 +57,7 @@ func commandPage(line proxy.CommandLine, date string) string {
 	return page.String()
 }
 
-// synopsis is how a command is typed, in Markdown.
+// synopsis returns how a command is typed, in Markdown.
 func synopsis(line proxy.CommandLine, command proxy.CommandReference) string {
 	text := "`reverse-proxy`"
 	if command.Name != "" {
@@ -73,7 +73,7 @@ func synopsis(line proxy.CommandLine, command proxy.CommandReference) string {
 	return text
 }
 
-// flagOf is the flag of a name; the tables are of one mind, which a test holds.
+// flagOf returns the flag of that name; a test checks that the tables agree on it.
 func flagOf(line proxy.CommandLine, name string) proxy.FlagReference {
 	for _, flag := range line.Flags {
 		if flag.Name == name {
@@ -83,7 +83,7 @@ func flagOf(line proxy.CommandLine, name string) proxy.FlagReference {
 	return proxy.FlagReference{Name: name}
 }
 
-// flagSynopsis is how a flag is typed, in Markdown.
+// flagSynopsis returns how a flag is typed, in Markdown.
 func flagSynopsis(flag proxy.FlagReference) string {
 	if flag.Value == "" {
 		return "`--" + flag.Name + "`"
@@ -105,7 +105,7 @@ func flagNames(command proxy.CommandReference) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// sentence is a summary of the tables with its capital letter and full stop.
+// sentence returns a summary of the tables with a capital letter and a full stop.
 func sentence(summary string) string {
 	return strings.ToUpper(summary[:1]) + strings.TrimSuffix(summary[1:], ".") + "."
 }

@@ -6,7 +6,7 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// configPage is the man page reverse-proxy.toml(5). example is a whole configuration.
+// configPage returns the man page reverse-proxy.toml(5). example is a whole configuration.
 func configPage(tables []config.Table, example, date string) string {
 	var page roff
 	page.heading("reverse-proxy.toml", "5", date, "configuration of reverse-proxy(8)")
@@ -44,7 +44,7 @@ func configPage(tables []config.Table, example, date string) string {
 	return page.String()
 }
 
-// configWords says what holds without the key, and when a change of it takes effect.
+// configWords says what applies without the key, and when a change of it takes effect.
 func configWords(key config.Key) string {
 	words := map[bool]string{false: "Static.", true: "Dynamic."}[key.Dynamic]
 	switch {

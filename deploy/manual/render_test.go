@@ -62,7 +62,7 @@ func TestWrapBreaksAtSpacesOnly(t *testing.T) {
 	}
 }
 
-// tricky is a command line with what the program's own tables do not have (yet).
+// tricky is a command line with features that the program's own tables do not have (yet).
 var tricky = proxy.CommandLine{
 	Commands: []proxy.CommandReference{
 		{Summary: "run", Flags: [][]string{{"config"}}},

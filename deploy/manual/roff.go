@@ -8,7 +8,7 @@ import (
 // roff builds a man page in the macros of man(7).
 type roff struct{ strings.Builder }
 
-// heading begins a man page: its title, section and date, and the line of its NAME, by which it is indexed.
+// heading begins a man page with its title, section and date, and the NAME line by which it is indexed.
 func (r *roff) heading(name, section, date, summary string) {
 	r.WriteString(".\\\" Written by go test ./deploy/manual -update from the tables of the program. Do not edit.\n")
 	fmt.Fprintf(r, ".TH %s %s %q \"reverse\\-proxy\" \"System Administration\"\n", roffText(strings.ToUpper(name)), section, date)
@@ -28,21 +28,21 @@ func (r *roff) begin() {
 	}
 }
 
-// paragraph is a paragraph of Markdown.
+// paragraph adds a paragraph of Markdown.
 func (r *roff) paragraph(markdown string) {
 	r.begin()
 	fmt.Fprintf(r, "%s\n", roffMarkdown(markdown))
 }
 
-// item is a term, which is Markdown too, with what there is to say about it.
+// item adds a term, also in Markdown, with its description.
 func (r *roff) item(term, markdown string) {
 	fmt.Fprintf(r, ".TP\n%s\n%s\n", roffLine(roffInline(term)), roffMarkdown(markdown))
 }
 
-// more is a further paragraph of an item.
+// more adds a further paragraph to an item.
 func (r *roff) more(markdown string) { fmt.Fprintf(r, ".IP\n%s\n", roffMarkdown(markdown)) }
 
-// example is text that is shown as it stands.
+// example adds text that is shown unchanged.
 func (r *roff) example(text string) {
 	r.begin()
 	r.WriteString(".RS 4\n.nf\n")
@@ -52,7 +52,7 @@ func (r *roff) example(text string) {
 	r.WriteString(".fi\n.RE\n")
 }
 
-// seeAlso ends a man page with the names of others.
+// seeAlso ends a man page with references to others.
 func (r *roff) seeAlso(pages ...string) {
 	r.section("SEE ALSO")
 	for i, page := range pages {
@@ -65,17 +65,17 @@ func (r *roff) seeAlso(pages ...string) {
 	}
 }
 
-// roffSpecial writes the characters that roff or its fonts would turn into others: a hyphen into a typographic one, a
-// quote into a curly one, and so on (groff_char(7)).
+// roffSpecial escapes the characters that roff or its fonts would change: a hyphen into a typographic one, a quote into
+// a curly one, and so on (groff_char(7)).
 var roffSpecial = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`, `"`, `\(dq`, "–", `\(en`, "…", "...")
 
-// roffText is text as it stands in a man page, character by character.
+// roffText returns text so that a man page shows it character by character.
 func roffText(text string) string { return roffSpecial.Replace(text) }
 
-// roffQuoted is text as one argument of a macro.
+// roffQuoted returns text as one argument of a macro.
 func roffQuoted(text string) string { return `"` + roffText(text) + `"` }
 
-// roffMarkdown is roffInline in lines of a readable length.
+// roffMarkdown returns roffInline in lines of readable length.
 func roffMarkdown(markdown string) string {
 	var lines []string
 	for line := range strings.SplitSeq(wrap(roffInline(markdown), 80), "\n") {
@@ -84,9 +84,9 @@ func roffMarkdown(markdown string) string {
 	return strings.Join(lines, "\n")
 }
 
-// roffInline is text with code between backticks, which is set in bold, and emphasis between asterisks, in italics.
+// roffInline converts text with code in backticks, which it sets in bold, and emphasis in asterisks, in italics.
 func roffInline(markdown string) string {
-	// Running text has apostrophes and hyphens of words, not of code.
+	// Hyphens and apostrophes in prose belong to words, not to code.
 	prose := strings.NewReplacer(`\-`, "-", `\(aq`, "'")
 	var out strings.Builder
 	for i, part := range strings.Split(markdown, "`") {

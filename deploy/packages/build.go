@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// checksumsName is the file with the checksums of all others, as sha256sum(1) reads it.
+// checksumsName is the file with the checksums of all others, in the format of sha256sum(1).
 const checksumsName = "SHA256SUMS"
 
 // packages builds the binary, the SBOM and the packages of one architecture into dir.
@@ -42,13 +42,13 @@ func (p project) packages(ctx context.Context, r release, arch, dir string) erro
 	return nil
 }
 
-// neutral is an environment in which no setting of the user decides about a build.
+// neutral returns an environment in which no setting of the user affects a build.
 func neutral() []string {
 	return []string{"GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off"}
 }
 
-// build builds the static binary. No path of this machine, no setting of this user and no state of Git's gets into it:
-// the version and the revision are linked in.
+// build builds the static binary. It contains no path of this machine, no setting of this user and no state of Git: the
+// version and the revision are linked in.
 func (p project) build(ctx context.Context, r release, arch, path string) error {
 	const version = "reverse-proxy/proxy.linkedVersion"
 	const revision = "reverse-proxy/proxy.linkedRevision"
@@ -58,7 +58,7 @@ func (p project) build(ctx context.Context, r release, arch, path string) error 
 	return err
 }
 
-// nfpm makes one package of what is in the stage.
+// nfpm makes one package from the contents of the stage.
 func (p project) nfpm(ctx context.Context, r release, arch, kind, stage, dir string) error {
 	module := filepath.Join(p.root, "deploy", "packages", "nfpm")
 	path, err := command(ctx, module, neutral(), "go", "tool", "-n", "nfpm")
@@ -70,7 +70,7 @@ func (p project) nfpm(ctx context.Context, r release, arch, kind, stage, dir str
 	return err
 }
 
-// writeChecksums writes the checksums of all files of the directory.
+// writeChecksums writes the checksums of all files in the directory.
 func writeChecksums(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -84,7 +84,7 @@ func writeChecksums(dir string) error {
 		}
 		sum := sha256.New()
 		_, err = io.Copy(sum, file)
-		_ = file.Close() // it was only read
+		_ = file.Close() // it was open only for reading
 		if err != nil {
 			return err
 		}

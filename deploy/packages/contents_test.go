@@ -28,7 +28,7 @@ func TestLicenceFilesGoWithACopy(t *testing.T) {
 	}
 }
 
-// The test's own binary has modules in it too.
+// The test's own binary contains modules too, so it serves as the example.
 func TestTheCopyrightHasANoticeOfEveryModuleInTheBinary(t *testing.T) {
 	binary, err := os.Executable()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// copyright is the file of copyrights and licences: those of the program, and of every module and of the standard
-// library that are linked into it, whose licences ask for that.
+// copyright returns the file of copyrights and licences: those of the program, and those of the linked modules and the
+// standard library, whose licences demand that.
 func (p project) copyright(ctx context.Context, binary string) (string, error) {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {
@@ -59,7 +59,7 @@ func (p project) copyright(ctx context.Context, binary string) (string, error) {
 	return out.String(), nil
 }
 
-// licenceFiles lists the files of a module's directory that have to go with a copy of it.
+// licenceFiles lists the files of a module's directory that must accompany a copy of it.
 func licenceFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Command packages builds what is handed to operators: static binaries for amd64 and arm64, a .deb and an .rpm of each,
-// an SBOM beside them, and their checksums. `make packages` runs it in the project's root.
+// Command packages builds the release for operators: static binaries for amd64 and arm64, a .deb and an .rpm of each,
+// an SBOM for each, and the checksums of all. `make packages` runs it in the project's root.
 //
-// The result depends on the commit, on the version of Go, and on nothing else: the same commit gives the same bytes on
-// every machine, at any time, in any directory.
+// The result depends only on the commit and the version of Go: the same commit gives the same bytes on every machine,
+// at any time, in any directory.
 package main
 
 import (
@@ -57,7 +57,8 @@ func run(ctx context.Context, args []string) error {
 	return writeChecksums(dir)
 }
 
-// emptyDir makes the directory, or removes what an earlier run has left in it. It refuses one that holds anything else.
+// emptyDir creates the directory, or removes the results of an earlier run from it. It refuses a directory that holds
+// anything else.
 func emptyDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

@@ -19,19 +19,19 @@ type project struct{ root string }
 
 // release is what is packaged, apart from the architecture.
 type release struct {
-	// version is that of the packages, without a v in front. Versions of later commits sort after those of earlier ones.
+	// version is the version of the packages, without a leading v. Versions of later commits sort after those of earlier
+	// ones.
 	version string
-	// revision is the commit, with +dirty behind it when the tree has changes; "unknown" without Git.
+	// revision is the commit, followed by +dirty if the tree has changes; "unknown" without Git.
 	revision string
-	// time is that of the commit: every time in the packages is this one.
+	// time is the time of the commit; it is the only time in the packages.
 	time time.Time
 }
 
-// versionSyntax is what both kinds of packages take as a version: an rpm none with a hyphen, a deb one that begins with
-// a digit.
+// versionSyntax is what both kinds of packages accept as a version: rpm forbids hyphens, and deb demands a digit first.
 var versionSyntax = regexp.MustCompile(`^[0-9][0-9A-Za-z.+~]*$`)
 
-// release finds out what is packaged: from Git, or, where that is not there, from what the caller gives.
+// release determines what is packaged: from Git or, without it, from the caller's arguments.
 func (p project) release(ctx context.Context, version, epoch string) (release, error) {
 	r := release{version: version, revision: "unknown"}
 	_, err := p.git(ctx, "rev-parse", "HEAD")
@@ -57,7 +57,7 @@ func (p project) release(ctx context.Context, version, epoch string) (release, e
 	return r, nil
 }
 
-// readGit fills in what Git knows.
+// readGit sets what Git knows.
 func (p project) readGit(ctx context.Context, r *release) error {
 	log, err := p.git(ctx, "log", "-1", "--format=%H %ct")
 	if err != nil {
@@ -77,7 +77,7 @@ func (p project) readGit(ctx context.Context, r *release) error {
 		r.revision += "+dirty"
 	}
 	if r.version == "" {
-		// A tree without tags is one before the first release.
+		// A tree without tags precedes the first release.
 		described, err := p.git(ctx, "describe", "--tags", "--long", "--abbrev=12", "--match", "v[0-9]*")
 		if err != nil {
 			described = ""
@@ -87,13 +87,13 @@ func (p project) readGit(ctx context.Context, r *release) error {
 	return nil
 }
 
-// versionOf is the version of a commit: that of its tag, else that of the tag before it with the commit's time and
-// name. described is `tag-commits-gcommit`, as git describe --long prints it, or "" where there is no tag.
+// versionOf returns the version of a commit: that of its tag, else that of the tag before it with the commit's time and
+// name. described is `tag-commits-gcommit`, as git describe --long prints it, or "" if there is no tag.
 func versionOf(described, revision string, at time.Time, dirty bool) string {
 	version, commits := "0.0.0", "1"
 	if described != "" {
 		parts := strings.Split(described, "-")
-		tag := strings.Join(parts[:len(parts)-2], "~") // v1.2.0-rc.1 is before v1.2.0, and so is 1.2.0~rc.1
+		tag := strings.Join(parts[:len(parts)-2], "~") // 1.2.0~rc.1 sorts before 1.2.0, as v1.2.0-rc.1 does before v1.2.0
 		version, commits = strings.TrimPrefix(tag, "v"), parts[len(parts)-2]
 	}
 	if commits != "0" || dirty {
@@ -111,7 +111,7 @@ func (p project) git(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
-// command runs a program to its end and returns what it prints. The error has what it complained of.
+// command runs a program to its end and returns its output. The error includes the program's own messages.
 func command(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// commitTime is the time of the commits of the tests.
+// commitTime is the time of the commits in the tests.
 var commitTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func TestVersionOfACommit(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// The types are what is used of CycloneDX 1.5 (ECMA-424). It is made from what the linker wrote into the binary, and so
-// says what is in that, not what a file claims.
+// These types are the parts of CycloneDX 1.5 (ECMA-424) that are used. The SBOM is made from what the linker wrote into
+// the binary, and so describes what is in the binary, not what a file claims.
 type (
 	bom struct {
 		Format       string          `json:"bomFormat"`
@@ -48,8 +48,8 @@ type (
 	}
 )
 
-// sbomOf is the software bill of materials of a binary: the modules and the standard library in it, with their
-// checksums as in go.sum, and the settings of the build.
+// sbomOf returns the software bill of materials of a binary: the modules and the standard library in it, with their
+// checksums as in go.sum, and the build settings.
 func sbomOf(path string, r release) ([]byte, error) {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
@@ -86,7 +86,7 @@ func sbomOf(path string, r release) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// golangComponent is a component that is known by its package URL.
+// golangComponent returns a component that is identified by its package URL.
 func golangComponent(kind, path, version string) bomComponent {
 	purl := "pkg:golang/" + path + "@" + strings.ReplaceAll(version, "+", "%2B")
 	return bomComponent{Type: kind, Ref: purl, Name: path, Version: version, PURL: purl}

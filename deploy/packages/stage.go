@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// stage puts what nfpm.yaml names into a directory: the binary, the files of deploy/, and what is made for the packages
-// alone. There they have modes that do not depend on the umask with which the sources were checked out.
+// stage puts the files that nfpm.yaml names into a directory: the binary, the files of deploy/, and those made only for
+// the packages. Their modes do not depend on the umask with which the sources were checked out.
 func (p project) stage(ctx context.Context, r release, binary, stage string) error {
 	if err := copyFile(binary, filepath.Join(stage, "bin", program), 0o755); err != nil {
 		return err
@@ -49,8 +49,8 @@ func (p project) stage(ctx context.Context, r release, binary, stage string) err
 	return nil
 }
 
-// stageDocuments copies README.md and docs/, with the links between them intact, and the changes for operators, compressed as
-// distributions want it.
+// stageDocuments copies README.md and docs/, with the links between them intact, and the changelog for operators, compressed
+// as distributions require.
 func (p project) stageDocuments(stage string) error {
 	names, err := filepath.Glob(filepath.Join(p.root, "docs", "*.md"))
 	if err != nil {
@@ -68,14 +68,14 @@ func (p project) stageDocuments(stage string) error {
 	return compressFile(filepath.Join(p.root, "CHANGELOG.md"), filepath.Join(stage, "changelog.gz"))
 }
 
-// changelog is the changelog of the packaging as nfpm reads it; nfpm makes that of both kinds of packages from it. The changes
-// of the program are in CHANGELOG.md.
+// changelog returns the changelog of the packaging in nfpm's format; from it nfpm makes those of both kinds of packages. The
+// changes of the program are in CHANGELOG.md.
 func changelog(r release) string {
 	return fmt.Sprintf("- semver: %q\n  date: %s\n  packager: %q\n  deb:\n    urgency: medium\n    distributions: [unstable]\n  changes:\n    - note: %q\n",
 		r.version, r.time.Format(time.RFC3339), maintainer, "Built from revision "+r.revision+"; the changes of the program are in changelog.gz.")
 }
 
-// copyFile copies a file, and makes the directory that it goes to.
+// copyFile copies a file, and creates the directory of the copy.
 func copyFile(from, to string, mode os.FileMode) error {
 	contents, err := os.ReadFile(from)
 	if err != nil {
@@ -84,7 +84,7 @@ func copyFile(from, to string, mode os.FileMode) error {
 	return writeFile(to, contents, mode)
 }
 
-// compressFile is copyFile with gzip, without a name and a time.
+// compressFile is copyFile with gzip, without a name and a time in the header.
 func compressFile(from, to string) error {
 	contents, err := os.ReadFile(from)
 	if err != nil {
@@ -104,7 +104,7 @@ func compressFile(from, to string) error {
 	return writeFile(to, out.Bytes(), 0o644)
 }
 
-// writeFile writes a file with exactly this mode, and makes the directory that it goes to.
+// writeFile writes a file with exactly this mode, and creates its directory.
 func writeFile(path string, contents []byte, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

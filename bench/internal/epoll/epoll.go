@@ -1,8 +1,8 @@
 //go:build linux
 
-// Package epoll is what the load generator and the origin of the benchmark stand on: one thread, one epoll instance,
-// and system calls that never tell the Go scheduler. That costs about half of what goroutines on the runtime's poller
-// do, and so the proxy under measurement is the one whose core is full.
+// Package epoll is the event loop under the benchmark's load generator and origin: one thread, one epoll instance, and
+// system calls that bypass the Go scheduler. It costs about half of what goroutines on the runtime's poller cost, so
+// that the core of the measured proxy is the one that is full.
 package epoll
 
 import (
@@ -14,15 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Events that a descriptor can be watched for. EPOLLERR and EPOLLHUP always are.
+// The events that a descriptor can be watched for. EPOLLERR and EPOLLHUP are always reported.
 const (
-	// Readable says that a read does not block; the peer's end of stream counts.
+	// Readable means that a read does not block; the end of the peer's stream counts.
 	Readable = unix.EPOLLIN | unix.EPOLLRDHUP
-	// Writable says that a write does not block.
+	// Writable means that a write does not block.
 	Writable = unix.EPOLLOUT
 )
 
-// Poller is an epoll instance, for one goroutine.
+// Poller is an epoll instance, for use by one goroutine.
 type Poller struct {
 	fd     int
 	events []unix.EpollEvent
@@ -37,10 +37,10 @@ func New(batch int) (*Poller, error) {
 	return &Poller{fd: fd, events: make([]unix.EpollEvent, batch)}, nil
 }
 
-// Close gives the instance back.
+// Close closes the instance.
 func (p *Poller) Close() error { return unix.Close(p.fd) }
 
-// Add begins to watch fd, level-triggered.
+// Add starts to watch fd, level-triggered.
 func (p *Poller) Add(fd int, events uint32) error {
 	event := unix.EpollEvent{Events: events, Fd: int32(fd)}
 	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
@@ -49,7 +49,7 @@ func (p *Poller) Add(fd int, events uint32) error {
 	return nil
 }
 
-// Modify changes what fd is watched for.
+// Modify changes the events for which fd is watched.
 func (p *Poller) Modify(fd int, events uint32) error {
 	event := unix.EpollEvent{Events: events, Fd: int32(fd)}
 	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &event); err != nil {
@@ -58,8 +58,8 @@ func (p *Poller) Modify(fd int, events uint32) error {
 	return nil
 }
 
-// Wait returns the events of at most timeout's waiting, to the nanosecond; none when the time is over or a signal came.
-// The slice is valid until the next call. It holds its thread meanwhile, so that nothing else may have to run on it.
+// Wait waits for events, to the nanosecond; it returns none after the timeout or a signal. The slice is valid until the
+// next call. Wait blocks its thread, so no other goroutine may depend on that thread.
 func (p *Poller) Wait(timeout time.Duration) ([]unix.EpollEvent, error) {
 	limit := unix.NsecToTimespec(max(0, timeout.Nanoseconds()))
 	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events[0])),
@@ -73,8 +73,8 @@ func (p *Poller) Wait(timeout time.Duration) ([]unix.EpollEvent, error) {
 	return nil, fmt.Errorf("epoll_pwait2 (Linux 5.11 or newer is needed): %w", errno)
 }
 
-// Read reads from a non-blocking descriptor: 0 bytes and no error at the end of the stream, unix.EAGAIN when there is
-// nothing yet. p must not be empty.
+// Read reads from a non-blocking descriptor: it returns 0 bytes and no error at the end of the stream, and unix.EAGAIN
+// if there is no data yet. p must not be empty.
 func Read(fd int, p []byte) (int, error) {
 	for {
 		n, _, errno := syscall.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
@@ -88,7 +88,7 @@ func Read(fd int, p []byte) (int, error) {
 	}
 }
 
-// Write writes to a non-blocking socket as much as fits, or fails with unix.EAGAIN. It never raises SIGPIPE. p must not
+// Write writes as much to a non-blocking socket as fits, or fails with unix.EAGAIN. It never raises SIGPIPE. p must not
 // be empty.
 func Write(fd int, p []byte) (int, error) {
 	for {
@@ -104,7 +104,7 @@ func Write(fd int, p []byte) (int, error) {
 	}
 }
 
-// Await blocks until fd is readable (unix.POLLIN) or writable (unix.POLLOUT), at most for timeout: then the error is
+// Await blocks until fd is readable (unix.POLLIN) or writable (unix.POLLOUT). After the timeout the error is
 // unix.ETIMEDOUT.
 func Await(fd int, events int16, timeout time.Duration) error {
 	for deadline := time.Now().Add(timeout); ; {

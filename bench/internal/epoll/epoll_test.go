@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pair makes two connected sockets that do not block.
+// pair returns two connected non-blocking sockets.
 func pair(t *testing.T) (int, int) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -35,7 +35,7 @@ func poller(t *testing.T) *Poller {
 	return p
 }
 
-// wait polls until something is reported, or 5 s are over: a signal ends a single wait early.
+// wait polls until an event is reported or 5 s are over; one wait is not enough, because a signal ends it early.
 func wait(t *testing.T, p *Poller) []unix.EpollEvent {
 	t.Helper()
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {

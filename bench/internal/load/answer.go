@@ -11,17 +11,17 @@ import (
 // maxAnswerHead bounds the head of an answer, in bytes.
 const maxAnswerHead = 16 << 10
 
-// answer follows one HTTP/1.1 answer and checks its status and its length. The zero value waits for a head.
+// answer parses one HTTP/1.1 answer and checks its status and length. The zero value waits for a head.
 type answer struct {
-	// partial holds the beginning of a head whose end did not arrive yet.
+	// partial holds the beginning of a head whose end has not arrived yet.
 	partial []byte
-	// inBody says that the head is complete; left is what is missing of the body, in bytes.
+	// inBody reports whether the head is complete; left is the number of bytes missing from the body.
 	inBody bool
 	left   int
 }
 
-// feed takes bytes of the answer, of which want bytes of body are expected, and says whether it is complete with them.
-// Bytes behind the end, any status but 200 and any other length are errors.
+// feed parses bytes of the answer, whose body must have want bytes, and reports whether the answer is now complete.
+// Bytes after its end, any status but 200 and any other length are errors.
 func (a *answer) feed(p []byte, want int) (bool, error) {
 	if !a.inBody {
 		if len(a.partial) > 0 {
@@ -53,7 +53,7 @@ func (a *answer) feed(p []byte, want int) (bool, error) {
 	return true, nil
 }
 
-// checkHead wants status 200 and a Content-Length of want in a head, whose last line ends with CRLF.
+// checkHead checks that a head has status 200 and a Content-Length of want. Its last line ends with CRLF.
 func checkHead(head []byte, want int) error {
 	if !bytes.HasPrefix(head, []byte("HTTP/1.1 200 ")) {
 		line, _, _ := bytes.Cut(head, []byte("\r\n"))
@@ -67,7 +67,7 @@ func checkHead(head []byte, want int) error {
 		line := rest[:end]
 		rest = rest[end+1:]
 		const name = "content-length:"
-		// The letter first: comparing a name costs more.
+		// Compare the first letter before the name, because comparing a name costs more.
 		if len(line) < len(name) || line[0]|0x20 != 'c' || !bytes.EqualFold(line[:len(name)], []byte(name)) {
 			continue
 		}

@@ -21,18 +21,18 @@ import (
 // patience bounds every wait for a single step: a connect, a handshake, room in a send buffer, an answer.
 const patience = 10 * time.Second
 
-// sendBuffer is the size of a connection's send buffer, in bytes: a whole request fits, so that a write never waits and
-// holds up the other connections.
+// sendBuffer is the size of a connection's send buffer, in bytes. A whole request fits, so that a write never waits and
+// delays the other connections.
 const sendBuffer = 512 << 10
 
-// againError says that a non-blocking read found nothing. crypto/tls keeps its state over errors that are Temporary.
+// againError means that a non-blocking read found no data. crypto/tls keeps its state after errors that are Temporary.
 type againError struct{}
 
 func (againError) Error() string   { return "nothing to read yet" }
 func (againError) Timeout() bool   { return true }
 func (againError) Temporary() bool { return true }
 
-// isAgain tells a read that found nothing from one that failed.
+// isAgain reports whether the error of a read means only that there was no data.
 func isAgain(err error) bool {
 	_, ok := err.(againError)
 	return ok
@@ -41,7 +41,7 @@ func isAgain(err error) bool {
 // rawConn is a TCP connection outside the Go runtime's poller, as a net.Conn for crypto/tls.
 type rawConn struct {
 	fd int
-	// blocking makes Read wait, at most for patience.
+	// blocking makes Read wait, for at most patience.
 	blocking bool
 }
 
@@ -122,14 +122,14 @@ func (c *rawConn) SetReadDeadline(time.Time) error  { return nil }
 func (c *rawConn) SetWriteDeadline(time.Time) error { return nil }
 
 // forgetful is a session cache that never has a session. With it the client offers resumption, as browsers do, and gets
-// the tickets that a server sends, but every handshake is a full one.
+// the server's tickets, but every handshake is a full one.
 type forgetful struct{}
 
 func (forgetful) Get(string) (*tls.ClientSessionState, bool) { return nil, false }
 func (forgetful) Put(string, *tls.ClientSessionState)        {}
 
-// tlsConfig offers one key exchange and leaves every peer no choice but the same work. The certificate is looked at for
-// its kind only: checking the chain would cost the load's core and nothing on the proxy's.
+// tlsConfig offers only one key exchange, so that every peer has the same work. It checks only the kind of the
+// certificate: verifying the chain would cost time on the load's core and none on the proxy's.
 func tlsConfig(serverName, protocol string) *tls.Config {
 	return &tls.Config{
 		ServerName:                  serverName,
@@ -143,7 +143,7 @@ func tlsConfig(serverName, protocol string) *tls.Config {
 	}
 }
 
-// sameWork refuses a connection that is cheaper or dearer than those of the other peers.
+// sameWork refuses a connection that costs more or less than those of the other peers.
 func sameWork(state tls.ConnectionState, protocol string) error {
 	if state.CipherSuite != tls.TLS_AES_128_GCM_SHA256 || state.CurveID != tls.X25519 || state.DidResume {
 		return fmt.Errorf("got %s, %s, resumed %v, want TLS_AES_128_GCM_SHA256, X25519, not resumed",
@@ -162,7 +162,7 @@ func sameWork(state tls.ConnectionState, protocol string) error {
 	return nil
 }
 
-// dialTLS connects and shakes hands, waiting for both.
+// dialTLS connects and performs the handshake, blocking for both.
 func dialTLS(addr netip.AddrPort, config *tls.Config) (*rawConn, *tls.Conn, error) {
 	raw, err := dialRaw(addr)
 	if err != nil {

@@ -15,7 +15,7 @@ type h1 struct {
 	want    int
 	answer  answer
 	pace    *pace
-	// due is when the request in flight should have been sent; only with a pace.
+	// due is when the request in flight should have been sent; used only with a pace.
 	due time.Time
 }
 
@@ -44,7 +44,8 @@ func (c *h1) send() error {
 	return err
 }
 
-// readable reads until the answer is complete or nothing is left: what crypto/tls holds is not seen by epoll.
+// readable reads until the answer is complete or no data is left, because epoll does not see what crypto/tls has
+// buffered.
 func (c *h1) readable(buf []byte) (int, error) {
 	for {
 		n, err := c.tls.Read(buf)

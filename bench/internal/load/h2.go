@@ -22,28 +22,29 @@ const (
 	windowThreshold = 1 << 29
 )
 
-// h2 is an HTTP/2 connection with a fixed number of requests in flight. It is a client of its own, as it has to cost
-// less than a proxy does: all requests that follow from one read leave in one write.
+// h2 is an HTTP/2 connection with a fixed number of requests in flight. It is its own client implementation, because it
+// must cost less than a proxy: all requests that follow from one read are sent in one write.
 type h2 struct {
 	raw  *rawConn
 	tls  *tls.Conn
 	want int
-	// first is the header block of the first request, which fills the table of the compression, again that of all later.
+	// first is the header block of the first request, which fills the compression table; again is that of all later
+	// requests.
 	first, again []byte
 	decoder      *hpack.Decoder
 	status       string
 	streams      []h2Stream
 	nextID       uint32
-	// in holds the frame that is not complete yet, out what the next write sends, block a header block in parts.
+	// in holds an incomplete frame, out what the next write sends, block a header block in parts.
 	in, out, block []byte
 	// received counts the flow-controlled bytes since the last update of the connection's window.
 	received int
 	windows  h2Windows
-	// once reports whether no request follows an answer.
+	// once reports whether answers are not followed by new requests.
 	once bool
 }
 
-// h2Stream is a request in flight, id 0 when there is none.
+// h2Stream is a request in flight; id is 0 if there is none.
 type h2Stream struct {
 	id  uint32
 	got int
@@ -62,7 +63,7 @@ func newH2(job Job) (*h2, error) {
 	return c, nil
 }
 
-// newH2State makes the state of a connection that is not there yet.
+// newH2State makes the state of a connection that does not exist yet.
 func newH2State(job Job) *h2 {
 	c := &h2{want: job.AnswerBytes, streams: make([]h2Stream, job.Streams), nextID: 1}
 	c.first, c.again = headerBlocks(job)
@@ -75,8 +76,8 @@ func newH2State(job Job) *h2 {
 	return c
 }
 
-// headerBlocks renders the request twice with one compression table: the second block refers to the table only, and so
-// do all that follow.
+// headerBlocks renders the request twice with one compression table: the second block, which all later requests use,
+// refers only to the table.
 func headerBlocks(job Job) (first, again []byte) {
 	method := "GET"
 	if job.BodyBytes > 0 {
@@ -151,7 +152,7 @@ func (c *h2) flush() error {
 	return err
 }
 
-// readable takes all frames that are there, and sends in one write what follows.
+// readable handles all frames that have arrived, and sends what follows from them in one write.
 func (c *h2) readable(buf []byte) (int, error) {
 	complete := 0
 	for {
@@ -176,7 +177,7 @@ func (c *h2) readable(buf []byte) (int, error) {
 	}
 }
 
-// frames takes the whole frames at the beginning of p and returns what is behind them.
+// frames handles the whole frames at the beginning of p and returns what follows them.
 func (c *h2) frames(p []byte) (rest []byte, complete int, err error) {
 	for len(p) >= frameHeadBytes {
 		length := int(p[0])<<16 | int(p[1])<<8 | int(p[2])
@@ -199,7 +200,7 @@ func (c *h2) frames(p []byte) (rest []byte, complete int, err error) {
 	return p, complete, nil
 }
 
-// take handles one frame and says whether it completed an answer.
+// take handles one frame and reports whether it completed an answer.
 func (c *h2) take(kind http2.FrameType, flags http2.Flags, id uint32, payload []byte) (bool, error) {
 	switch kind {
 	case http2.FrameSettings:
@@ -223,7 +224,7 @@ func (c *h2) take(kind http2.FrameType, flags http2.Flags, id uint32, payload []
 	return false, nil
 }
 
-// headers wants status 200 and a body behind it.
+// headers checks for status 200 and a body to follow.
 func (c *h2) headers(kind http2.FrameType, flags http2.Flags, id uint32, payload []byte) (bool, error) {
 	if kind == http2.FrameHeaders {
 		if flags&(http2.FlagHeadersPadded|http2.FlagHeadersPriority|http2.FlagHeadersEndStream) != 0 {
@@ -253,7 +254,7 @@ func (c *h2) headers(kind http2.FrameType, flags http2.Flags, id uint32, payload
 	return false, nil
 }
 
-// data counts a part of a body, and begins the next request at its end.
+// data counts a part of a body, and begins the next request at the body's end.
 func (c *h2) data(flags http2.Flags, id uint32, payload []byte) (bool, error) {
 	s, err := c.stream(id)
 	if err != nil {

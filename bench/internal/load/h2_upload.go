@@ -9,18 +9,18 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// h2Windows are what the proxy lets the client send: on the connection, on a stream that begins, and what is left of a
+// h2Windows are the windows that the proxy grants the client: of the connection, of a new stream, and what is left of a
 // body on each stream.
 type h2Windows struct {
 	conn, initial int
-	// body is what every request carries.
+	// body is the body of every request.
 	body []byte
 }
 
-// h2Upload is a request's body on its way.
+// h2Upload is a request body that is being sent.
 type h2Upload struct{ left, window int }
 
-// upload sends as much of the bodies as the windows let it, the streams one after the other.
+// upload sends as much of the bodies as the windows allow, one stream after the other.
 func (c *h2) upload() {
 	for i := range c.streams {
 		s := &c.streams[i]
@@ -41,7 +41,7 @@ func (c *h2) upload() {
 	}
 }
 
-// windowUpdate opens a window. Updates of streams that have ended are no fault.
+// windowUpdate enlarges a window. Updates of streams that have ended are not an error.
 func (c *h2) windowUpdate(id uint32, payload []byte) error {
 	if len(payload) != 4 {
 		return fmt.Errorf("got a WINDOW_UPDATE of %d bytes, want 4", len(payload))
@@ -55,7 +55,7 @@ func (c *h2) windowUpdate(id uint32, payload []byte) error {
 	return nil
 }
 
-// settings takes over what concerns bodies.
+// settings applies the settings that concern bodies.
 func (c *h2) settings(payload []byte) {
 	for ; len(payload) >= 6; payload = payload[6:] {
 		if http2.SettingID(binary.BigEndian.Uint16(payload)) != http2.SettingInitialWindowSize {

@@ -14,7 +14,7 @@ import (
 )
 
 // runHandshakes opens a connection for each request, from as many goroutines as the job has connections. A handshake
-// waits more than once, so that here the runtime's poller is the simpler way; it is not what the core is full of.
+// waits more than once, so the runtime's poller is simpler here, and it takes little of the core.
 func runHandshakes(job Job) (Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), job.Warmup+job.Window+patience)
 	defer cancel()
@@ -52,7 +52,7 @@ func runHandshakes(job Job) (Result, error) {
 	return result(before, after, requests), nil
 }
 
-// watch reads the clocks and the counter at both edges of the window.
+// watch reads the clocks and the counter at the start and the end of the window.
 func watch(job Job, count *atomic.Int64, failed <-chan error) (before, after reading, requests int, err error) {
 	if err = pass(job.Warmup, failed); err != nil {
 		return
@@ -69,7 +69,7 @@ func watch(job Job, count *atomic.Int64, failed <-chan error) (before, after rea
 	return
 }
 
-// pass lets a time go by, unless an error comes first.
+// pass waits for d, unless an error comes first.
 func pass(d time.Duration, failed <-chan error) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -81,7 +81,7 @@ func pass(d time.Duration, failed <-chan error) error {
 	}
 }
 
-// once connects, shakes hands, asks, reads the answer and closes.
+// once connects, performs the handshake, sends a request, reads the answer and closes.
 func once(ctx context.Context, job Job, request, buf []byte) error {
 	plain, err := new(net.Dialer).DialContext(ctx, "tcp", job.Addr.String())
 	if err != nil {
@@ -100,7 +100,7 @@ func once(ctx context.Context, job Job, request, buf []byte) error {
 	return conn.Close()
 }
 
-// exchange sends a request and reads its answer, waiting for both.
+// exchange sends a request and reads its answer, blocking for both.
 func exchange(conn io.ReadWriter, job Job, request, buf []byte) error {
 	if _, err := conn.Write(request); err != nil {
 		return err

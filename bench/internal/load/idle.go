@@ -14,12 +14,12 @@ import (
 	"reverse-proxy/bench/internal/procstat"
 )
 
-// rehearsal is how many connections are made and closed before the memory is read for the first time, so that what the
-// proxy sets up once does not count as growth.
+// rehearsal is how many connections are opened and closed before the first reading of the memory, so that the proxy's
+// one-time allocations do not count as growth.
 const rehearsal = 64
 
-// runIdle opens the connections, each with one request answered, and reads the growth of the proxy's memory when they
-// have been idle for the window.
+// runIdle opens the connections, gets one answer on each, and reads the growth of the proxy's memory after they have
+// been idle for the window.
 func runIdle(job Job) (Result, error) {
 	request, buf := h1Request(job), make([]byte, 32<<10)
 	if err := closeAll(openIdle(job, rehearsal, request, buf)); err != nil {
@@ -53,14 +53,14 @@ func runIdle(job Job) (Result, error) {
 	}, closeAll(conns, nil)
 }
 
-// idleConn is a connection that waits.
+// idleConn is an idle connection.
 type idleConn struct {
 	raw *rawConn
-	// alive takes what has come meanwhile without a request, and returns an error if the connection has ended.
+	// alive reads anything that has arrived without a request, and returns an error if the connection has ended.
 	alive func(buf []byte) error
 }
 
-// openIdle opens n connections and sends one request on each. With an error come those that were opened before.
+// openIdle opens n connections and sends one request on each. On an error it also returns those opened before.
 func openIdle(job Job, n int, request, buf []byte) ([]idleConn, error) {
 	var conns []idleConn
 	for range n {
@@ -94,7 +94,7 @@ func openOneIdle(job Job, request, buf []byte) (idleConn, error) {
 	return idleConn{raw, alive}, exchange(conn, job, request, buf)
 }
 
-// openIdleH2 does so over HTTP/2.
+// openIdleH2 does the same over HTTP/2.
 func openIdleH2(job Job, buf []byte) (idleConn, error) {
 	job.Streams = 1
 	c, err := newH2(job)
@@ -116,7 +116,7 @@ func openIdleH2(job Job, buf []byte) (idleConn, error) {
 	}
 }
 
-// closeAll closes the connections and hands the error on.
+// closeAll closes the connections and returns err.
 func closeAll(conns []idleConn, err error) error {
 	errs := []error{err}
 	for _, c := range conns {

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package load is the load generator of the benchmark. It sends one kind of request over TLS, checks the status and the
-// length of every answer, and reads what processor time the proxy spent meanwhile.
+// Package load is the load generator of the benchmark. It sends one kind of request over TLS, checks the status and
+// length of every answer, and reads how much processor time the proxy spends meanwhile.
 package load
 
 import (
@@ -22,31 +22,31 @@ const (
 	H2 = "h2"
 	// Handshake opens a connection for each request.
 	Handshake = "handshake"
-	// Idle opens connections, sends one request on each, and lets them be.
+	// Idle opens connections, sends one request on each, and leaves them idle.
 	Idle = "idle"
 )
 
-// Job says what to do. It travels as JSON.
+// Job says what to do. It is passed as JSON.
 type Job struct {
 	// Kind is one of H1, H2, Handshake and Idle.
 	Kind string
-	// Addr is where the proxy listens, ServerName the site that it serves.
+	// Addr is where the proxy listens, ServerName its site.
 	Addr       netip.AddrPort
 	ServerName string
-	// Target is asked for; with a POST if BodyBytes, the length of the request's body, is above 0.
+	// Target is the requested target; the method is POST if BodyBytes, the length of the request's body, is above 0.
 	Target    string
 	BodyBytes int
-	// AnswerBytes is the length that the body of every answer has to have.
+	// AnswerBytes is the required body length of every answer.
 	AnswerBytes int
-	// Connections is how many are kept open (or used at once); Streams the requests in flight on each with H2. With Idle
-	// the connections speak HTTP/2 if it is not 0.
+	// Connections is how many connections are kept open (or used at once); Streams is the number of requests in flight
+	// on each with H2. With Idle the connections use HTTP/2 if Streams is not 0.
 	Connections, Streams int
-	// Rate is how many requests are sent a second, 0 for as many as are answered. Only with H1.
+	// Rate is how many requests are sent per second, or 0 for as many as are answered. Only with H1.
 	Rate int
-	// Warmup passes before the Window that is measured. With Idle, Window is how long the connections are let be before
+	// Warmup is the time before the measured Window. With Idle, Window is how long the connections are left idle before
 	// the memory is read.
 	Warmup, Window time.Duration
-	// Pids are the processes of the proxy, Core the core that the load and the origin run on.
+	// Pids are the processes of the proxy, Core the core of the load and the origin.
 	Pids []int
 	Core int
 }
@@ -56,15 +56,15 @@ type Result struct {
 	// Requests is the number of answers, Seconds the length of the window.
 	Requests int
 	Seconds  float64
-	// ProxySeconds is the processor time of the proxy, CoreBusy the share of the time in which the load's core was busy.
+	// ProxySeconds is the processor time of the proxy, CoreBusy the share of time in which the load's core was busy.
 	ProxySeconds, CoreBusy float64
-	// Latencies are percentiles in microseconds from the time that a request was due, by name; only with a Rate.
+	// Latencies are percentiles, by name, in microseconds since the request was due; only with a Rate.
 	Latencies map[string]float64 `json:",omitempty"`
 	// BytesPerConnection is the growth of the proxy's resident memory; only with Idle.
 	BytesPerConnection float64 `json:",omitempty"`
 }
 
-// Run does a job. It ends within a few seconds after Warmup and Window, also when the proxy does not answer.
+// Run runs a job. It ends within a few seconds after Warmup and Window, even if the proxy does not answer.
 func Run(job Job) (Result, error) {
 	switch job.Kind {
 	case H1, H2:
@@ -77,7 +77,8 @@ func Run(job Job) (Result, error) {
 	return Result{}, fmt.Errorf("kind: got %q, want one of h1, h2, handshake and idle", job.Kind)
 }
 
-// fields are sent with each request, as a browser would: in the order of HTTP/1.1, the names in lower case for HTTP/2.
+// fields returns the fields of each request, as a browser sends them: in the order of HTTP/1.1, with names in lower
+// case for HTTP/2.
 func fields() [][2]string {
 	return [][2]string{
 		{"user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
@@ -88,7 +89,7 @@ func fields() [][2]string {
 	}
 }
 
-// h1Request renders the request, its body included.
+// h1Request renders the request with its body.
 func h1Request(job Job) []byte {
 	method := "GET"
 	if job.BodyBytes > 0 {
@@ -109,7 +110,7 @@ func h1Request(job Job) []byte {
 	return request
 }
 
-// reading is the state of the clocks at one edge of the window.
+// reading is the state of the clocks at the start or end of the window.
 type reading struct {
 	at   time.Time
 	cpu  time.Duration
@@ -125,7 +126,7 @@ func read(job Job) (reading, error) {
 	return reading{time.Now(), cpu, core}, err
 }
 
-// result is what happened between two readings.
+// result returns what happened between two readings.
 func result(before, after reading, requests int) Result {
 	return Result{
 		Requests:     requests,
@@ -135,7 +136,7 @@ func result(before, after reading, requests int) Result {
 	}
 }
 
-// percentiles names the latencies that are reported. It sorts what it gets.
+// percentiles returns the reported latencies by name. It sorts its argument.
 func percentiles(latencies []time.Duration) map[string]float64 {
 	if len(latencies) == 0 {
 		return nil

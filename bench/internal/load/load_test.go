@@ -22,10 +22,10 @@ import (
 	"time"
 )
 
-// window is long enough for an answer on a machine that is busy with other things.
+// window is long enough for an answer even on a busy machine.
 const window = time.Second
 
-// server is a TLS server with an ECDSA P-256 certificate that stands for a proxy.
+// server starts a TLS server with an ECDSA P-256 certificate that takes the place of a proxy.
 func server(t *testing.T, handler http.HandlerFunc, change func(*tls.Config)) netip.AddrPort {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -90,7 +90,7 @@ func TestEveryKindOfLoadIsAnswered(t *testing.T) {
 			c.change(&j)
 			got, err := Run(j)
 			if err != nil && strings.Contains(err.Error(), "no answer in") {
-				j.Window *= 10 // the machine is busy with other things
+				j.Window *= 10 // the machine is busy
 				got, err = Run(j)
 			}
 			if err != nil {

@@ -18,9 +18,9 @@ type client interface {
 	fd() int
 	// start sends the first requests.
 	start() error
-	// readable takes what arrived, sends what follows from it, and returns the number of answers that are complete now.
+	// readable reads what arrived, sends what follows from it, and returns the number of answers now complete.
 	readable(buf []byte) (int, error)
-	// close ends it.
+	// close closes it.
 	close()
 }
 
@@ -143,7 +143,7 @@ func (l *loop) runUntil(end time.Time) error {
 			return err
 		}
 		if len(events) == 0 {
-			runtime.Gosched() // Wait keeps its thread from the scheduler
+			runtime.Gosched() // Wait blocks its thread without telling the scheduler
 		}
 		for _, event := range events {
 			n, err := l.clients[event.Fd].readable(l.buf)

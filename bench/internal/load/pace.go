@@ -4,9 +4,9 @@ package load
 
 import "time"
 
-// pace sends requests at a fixed rate, each on the connection that is idle for the longest. A request for which no
-// connection is idle waits, and its latency counts from when it was due: a proxy that stalls does not hide behind
-// requests that were never sent.
+// pace sends requests at a fixed rate, each on the connection that has been idle longest. If no connection is idle, a
+// request waits, and its latency counts from when it was due: a stall of the proxy is not hidden by requests that were
+// never sent.
 type pace struct {
 	interval time.Duration
 	next     time.Time
@@ -17,10 +17,10 @@ type pace struct {
 
 func newPace(rate int) *pace { return &pace{interval: time.Second / time.Duration(rate)} }
 
-// begin sets the time that the first request is due.
+// begin sets the time at which the first request is due.
 func (p *pace) begin(now time.Time) { p.next = now.Add(p.interval) }
 
-// free gives a connection back.
+// free returns a connection to the idle ones.
 func (p *pace) free(c *h1) { p.idle = append(p.idle, c) }
 
 // done counts the answer that c got.
@@ -29,7 +29,7 @@ func (p *pace) done(c *h1, now time.Time) {
 	p.free(c)
 }
 
-// send sends what is due, and returns the time until the next request is.
+// send sends the requests that are due, and returns the time until the next one.
 func (p *pace) send(now time.Time) (time.Duration, error) {
 	for len(p.idle) > 0 && !now.Before(p.next) {
 		c := p.idle[0]

@@ -12,13 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// nowhere is a connection that takes all and gives nothing: a TLS handshake over it fails.
+// nowhere is a connection that discards writes and returns no data: a TLS handshake over it fails.
 type nowhere struct{ net.Conn }
 
 func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 func (nowhere) Read([]byte) (int, error)    { return 0, io.EOF }
 
-// brokenConn is a connection on which a request cannot be sent.
+// brokenConn returns a connection on which a request cannot be sent.
 func brokenConn() *h1 { return &h1{tls: tls.Client(nowhere{}, &tls.Config{InsecureSkipVerify: true})} }
 
 func TestPaceWaitsUntilARequestIsDue(t *testing.T) {
@@ -41,7 +41,7 @@ func TestPaceSendsWhatIsDue(t *testing.T) {
 	p.begin(begin)
 	c := brokenConn()
 	p.free(c)
-	// The error shows that it was sent.
+	// The error shows that the request was sent.
 	if _, err := p.send(begin.Add(time.Millisecond)); err == nil {
 		t.Error("got no error from a connection that cannot send, want one")
 	}

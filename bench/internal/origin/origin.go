@@ -1,8 +1,8 @@
 //go:build linux
 
-// Package origin is the upstream of the benchmark: an HTTP/1.1 server that costs as little as one can. Its answers are
-// rendered before the first request, it is one thread on one epoll instance, and it looks at no more of a request than
-// its method, its target and its Content-Length.
+// Package origin is the upstream of the benchmark: an HTTP/1.1 server that costs as little as possible. Its answers are
+// rendered in advance, it is one thread on one epoll instance, and of a request it reads only the method, the target
+// and the Content-Length.
 package origin
 
 import (
@@ -19,19 +19,19 @@ import (
 	"reverse-proxy/bench/internal/epoll"
 )
 
-// Targets that the origin knows; it answers 404 to all others.
+// The targets that the origin knows; it answers 404 to all others.
 const (
 	// Small answers with SmallBytes.
 	Small = "/1k"
 	// Large answers with LargeBytes.
 	Large = "/1m"
-	// Sink reads a body to its end and answers with SinkBytes.
+	// Sink reads the whole body and answers with SinkBytes.
 	Sink = "/sink"
-	// Echo answers with the head of the request as it arrived, so that the fields that a proxy adds can be looked at.
+	// Echo answers with the head of the request as received, so that the fields added by a proxy can be checked.
 	Echo = "/echo"
 )
 
-// Lengths of the answers' bodies, in bytes.
+// The lengths of the answers' bodies, in bytes.
 const (
 	SmallBytes = 1 << 10
 	LargeBytes = 1 << 20
@@ -41,7 +41,7 @@ const (
 // maxHead bounds a request head, in bytes.
 const maxHead = 16 << 10
 
-// answers holds what is sent, head and body in one piece.
+// answers holds the rendered answers, each with head and body in one piece.
 type answers struct{ small, large, sink, missing []byte }
 
 func newAnswers() answers {
@@ -53,7 +53,7 @@ func newAnswers() answers {
 	}
 }
 
-// render gives an answer the fields that common application servers send.
+// render renders an answer with the fields that common application servers send.
 func render(status string, body []byte) []byte {
 	head := "HTTP/1.1 " + status + "\r\nServer: origin\r\nDate: Mon, 02 Nov 2026 10:00:00 GMT\r\n" +
 		"Content-Type: application/octet-stream\r\nContent-Length: " + strconv.Itoa(len(body)) +
@@ -73,17 +73,18 @@ type server struct {
 // conn is a connection from a proxy.
 type conn struct {
 	fd int
-	// head holds the beginning of a request head whose end did not arrive yet.
+	// head holds the beginning of a request head whose end has not arrived yet.
 	head []byte
-	// answer is what the request in hand gets once its body is read; body is what is missing of that, in bytes.
+	// answer is the answer to the current request, sent once its body is read; body is how many bytes of that are
+	// missing.
 	answer []byte
 	body   int64
-	// out is what the socket did not take yet.
+	// out is what the socket has not accepted yet.
 	out []byte
 }
 
-// Serve answers on listener until ctx ends, which it notices within 100 ms, and closes all its connections. It takes
-// the listener over.
+// Serve serves listener until ctx ends, which it notices within 100 ms, and then closes all its connections. It takes
+// ownership of the listener.
 func Serve(ctx context.Context, listener *net.TCPListener) error {
 	file, err := listener.File()
 	if err != nil {
@@ -112,7 +113,7 @@ func Serve(ctx context.Context, listener *net.TCPListener) error {
 			return err
 		}
 		if len(events) == 0 {
-			runtime.Gosched() // Wait keeps its thread from the scheduler
+			runtime.Gosched() // Wait blocks its thread without telling the scheduler
 		}
 		for _, event := range events {
 			if int(event.Fd) == s.listener {
@@ -148,7 +149,7 @@ func (s *server) accept() {
 	}
 }
 
-// ready goes on with a connection and says whether it stays.
+// ready serves a connection that has events, and reports whether it stays open.
 func (s *server) ready(c *conn, events uint32) bool {
 	if events&epoll.Writable != 0 && len(c.out) > 0 {
 		if !c.flush() {
@@ -171,7 +172,7 @@ func (s *server) ready(c *conn, events uint32) bool {
 	return s.consume(c, s.buf[:n])
 }
 
-// consume takes bytes of a connection: requests, pipelined ones too.
+// consume handles bytes of a connection: requests, also pipelined ones.
 func (s *server) consume(c *conn, p []byte) bool {
 	for len(p) > 0 {
 		if c.answer != nil {
@@ -205,7 +206,8 @@ func (s *server) consume(c *conn, p []byte) bool {
 	return true
 }
 
-// route finds the answer to a request and the length of its body. It knows no chunked bodies: ok is false then.
+// route returns the answer to a request and the length of its body. ok is false for a chunked body, which it does not
+// support.
 func (s *server) route(head []byte) (answer []byte, body int64, ok bool) {
 	body, ok = bodyLength(head)
 	_, target, _ := bytes.Cut(head, []byte(" "))
@@ -225,8 +227,8 @@ func (s *server) route(head []byte) (answer []byte, body int64, ok bool) {
 	return answer, body, ok
 }
 
-// bodyLength reads Content-Length. Most heads here have none, and the search for the two letters that only it and few
-// others begin with is quick.
+// bodyLength returns the length of a request's body. A GET, as most requests here, has none. It is not ok for a chunked
+// body or an invalid length.
 func bodyLength(head []byte) (int64, bool) {
 	if bytes.HasPrefix(head, []byte("GET ")) {
 		return 0, true
@@ -244,7 +246,7 @@ func bodyLength(head []byte) (int64, bool) {
 	return 0, true
 }
 
-// send writes an answer, or keeps the rest for later.
+// send writes an answer, and keeps any rest for later.
 func (s *server) send(c *conn, answer []byte) bool {
 	if len(c.out) > 0 {
 		c.out = append(append([]byte(nil), c.out...), answer...)
@@ -257,7 +259,7 @@ func (s *server) send(c *conn, answer []byte) bool {
 	return len(c.out) == 0 || s.poller.Modify(c.fd, epoll.Writable) == nil
 }
 
-// flush writes what is kept, as far as the socket takes it.
+// flush writes what was kept, as far as the socket accepts it.
 func (c *conn) flush() bool {
 	for len(c.out) > 0 {
 		n, err := epoll.Write(c.fd, c.out)

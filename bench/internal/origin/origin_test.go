@@ -47,7 +47,7 @@ func dial(t *testing.T, addr string) (net.Conn, *bufio.Reader) {
 	return conn, bufio.NewReader(conn)
 }
 
-// read reads one answer, checked by the standard library.
+// read reads one answer with the parser of the standard library.
 func read(t *testing.T, r *bufio.Reader) (int, []byte) {
 	t.Helper()
 	response, err := http.ReadResponse(r, nil)
@@ -76,7 +76,7 @@ func TestAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, r := dial(t, addr)
-			for range 3 { // the connection is kept
+			for range 3 { // the connection is kept open
 				if _, err := io.WriteString(conn, c.request); err != nil {
 					t.Fatal(err)
 				}
@@ -112,12 +112,12 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 	}
 }
 
-// TestRequestInPiecesIsAnswered hands the bytes to the parser itself, so that no piece is joined with another.
+// TestRequestInPiecesIsAnswered passes the bytes directly to the parser, so that no two pieces are joined.
 func TestRequestInPiecesIsAnswered(t *testing.T) {
 	request := []byte("POST /sink HTTP/1.1\r\nContent-Length: 5\r\n\r\nabcdePOST /sink HTTP/1.1\r\nContent-Length: 1\r\n\r\nx")
 	s := &server{answers: newAnswers()}
 	for size := 1; size <= len(request); size++ {
-		c := &conn{out: []byte("pending")} // what is to be sent is kept behind it, as after a full socket
+		c := &conn{out: []byte("pending")} // the answer is kept after it, as when the socket is full
 		for piece := range slices.Chunk(request, size) {
 			if !s.consume(c, bytes.Clone(piece)) {
 				t.Fatalf("pieces of %d: the connection was given up", size)

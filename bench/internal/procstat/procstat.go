@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package procstat reads what /proc tells about processes and cores: processor time, resident memory, children.
+// Package procstat reads processor time, resident memory and child processes from /proc.
 package procstat
 
 import (
@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// userHz is the unit of /proc/stat and /proc/PID/stat, a hundredth of a second on every Linux that Go runs on.
+// userHz is the unit of /proc/stat and /proc/PID/stat: a hundredth of a second on every Linux that Go supports.
 const userHz = 10 * time.Millisecond
 
-// CPUTime adds up the time that all threads of the processes have run, in user and in kernel mode, to the nanosecond
-// where the kernel keeps schedstat and to 10 ms where it does not. Threads that ended are not in it.
+// CPUTime returns the total time that all threads of the processes have run, in user and kernel mode, to the nanosecond
+// if the kernel keeps schedstat and otherwise to 10 ms. It does not include threads that have ended.
 func CPUTime(pids []int) (time.Duration, error) {
 	var sum time.Duration
 	for _, pid := range pids {
@@ -72,7 +72,8 @@ func parseSchedstat(text []byte) (time.Duration, error) {
 	return time.Duration(ns), nil
 }
 
-// statField reads field n (from 1, as in proc(5)) of /proc/PID/stat. The second, the name, may hold anything.
+// statField reads field n (counted from 1, as in proc(5)) of /proc/PID/stat. The second field, the name, may contain
+// anything.
 func statField(text []byte, n int) (int64, error) {
 	after := bytes.LastIndexByte(text, ')')
 	if after < 0 {
@@ -85,7 +86,7 @@ func statField(text []byte, n int) (int64, error) {
 	return strconv.ParseInt(string(fields[n-3]), 10, 64)
 }
 
-// RSS adds up the resident memory of the processes, in bytes. Pages that they share count for each.
+// RSS returns the total resident memory of the processes, in bytes. Shared pages count once for each process.
 func RSS(pids []int) (int64, error) {
 	var sum int64
 	for _, pid := range pids {
@@ -155,10 +156,10 @@ func descendants(root int, parents map[int]int) []int {
 	return found
 }
 
-// CoreTime is what a core did since the machine started.
+// CoreTime is the time of a core since the machine started.
 type CoreTime struct{ Busy, Total time.Duration }
 
-// Core reads the time of a core, by its number. Steal time, in which another machine had it, counts as busy.
+// Core reads the time of the core with the given number. Steal time, in which another machine used it, counts as busy.
 func Core(core int) (CoreTime, error) {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -191,7 +192,7 @@ func parseCore(text []byte, core int) (CoreTime, error) {
 	return CoreTime{}, fmt.Errorf("/proc/stat: no %s", name)
 }
 
-// BusyShare is the part of the time between two readings in which the core was busy, from 0 to 1.
+// BusyShare returns the share of the time between two readings in which the core was busy, from 0 to 1.
 func BusyShare(before, after CoreTime) float64 {
 	if after.Total <= before.Total {
 		return 0

@@ -32,7 +32,7 @@ func TestParseSchedstat(t *testing.T) {
 	}
 }
 
-// statLine is the line of a process whose name tries to look like fields.
+// statLine is the line of a process whose name looks like fields.
 const statLine = "42 (a) b (c) S 17 42 42 0 -1 4194560 100 0 0 0 1234 56 0 0 20 0 8 0 100 1000000 500\n"
 
 func TestStatField(t *testing.T) {
@@ -76,7 +76,7 @@ func TestParseCore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Busy: user, nice, system, irq, softirq, steal. Guest time is in user already.
+	// Busy: user, nice, system, irq, softirq, steal. User time already includes guest time.
 	if want := (CoreTime{Busy: 400 * time.Millisecond, Total: 1450 * time.Millisecond}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}

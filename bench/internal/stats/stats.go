@@ -1,4 +1,4 @@
-// Package stats does the arithmetic of the benchmark's rounds.
+// Package stats computes the statistics of the benchmark's rounds.
 package stats
 
 import (
@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Median returns the middle of the values, the mean of the two middle ones if there are two, and NaN without values.
+// Median returns the middle value, the mean of the two middle ones if their number is even, and NaN if there are none.
 func Median(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -19,11 +19,11 @@ func Median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// Ratio is what several rounds say about two peers.
+// Ratio is the result of comparing two peers over several rounds.
 type Ratio struct{ Median, Min, Max float64 }
 
-// Ratios compares two peers round by round: what was measured next to each other had the same machine. A NaN stands for
-// a round that failed, and no ratio is made of it; ok is false if no round is left.
+// Ratios compares two peers round by round, because measurements next to each other saw the machine in the same state.
+// NaN marks a failed round, which has no ratio; ok is false if no round is left.
 func Ratios(ours, peer []float64) (Ratio, bool) {
 	ratios := EachRatio(ours, peer)
 	if len(ratios) == 0 {
@@ -43,8 +43,8 @@ func EachRatio(ours, peer []float64) []float64 {
 	return ratios
 }
 
-// MedianError estimates the standard error of the median of the values from their median absolute deviation, which a
-// few rounds that a busy machine spoiled do not move. It is NaN for fewer than two values.
+// MedianError estimates the standard error of the median of the values from their median absolute deviation, which is
+// not affected by a few rounds that a busy machine spoiled. It is NaN for fewer than two values.
 func MedianError(values []float64) float64 {
 	if len(values) < 2 {
 		return math.NaN()
@@ -73,7 +73,7 @@ func Rotate[T any](values []T, n int) []T {
 	return slices.Concat(values[n:], values[:n])
 }
 
-// Round keeps so many digits behind the point.
+// Round rounds to that many decimal places.
 func Round(value float64, digits int) float64 {
 	scale := math.Pow10(digits)
 	return math.Round(value*scale) / scale
