@@ -27,7 +27,7 @@ func statusBody(status int) string {
 	case statusOK:
 		return ""
 	case statusPayloadTooLarge:
-		return "Payload Too Large" // the standard library has the new name of RFC 9110
+		return "Payload Too Large" // the standard library has the older name of RFC 2616
 	}
 	return http.StatusText(status)
 }

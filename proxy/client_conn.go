@@ -45,8 +45,8 @@ type clientConn struct {
 	aborted bool
 	// revived reports whether the connection was ended as idle when it had a request, and so ends with that request.
 	revived bool
-	// taken is how much the client's side had taken at the last look, looked when that was, and moved when a change was
-	// last seen. stuck is since when a write has waited without progress, or 0. Only the sweeper uses them.
+	// taken is how much the client's side had taken at the last look, looked the time of that look, and moved the time of
+	// the last change. stuck is the time at which a write began to wait without progress, or 0. Only the sweeper uses them.
 	taken                uint64
 	looked, moved, stuck int64
 	// late is the phase whose deadline passed last; forced reports whether the connection was ended by force.
@@ -294,8 +294,8 @@ func (c *clientConn) Expire(p deadline.Phase) {
 	c.interrupt()
 }
 
-// interrupt makes the call that the connection's goroutine waits in return with an error. Over HTTP/2 it interrupts only
-// the read: a write goes on, as a truncated record would make it impossible to tell the client anything.
+// interrupt makes the blocked call of the connection's goroutine return with an error. Over HTTP/2 it interrupts only the
+// read: a write goes on, as a truncated record would make it impossible to tell the client anything.
 func (c *clientConn) interrupt() {
 	if letGo := c.letGo.Load(); letGo != nil {
 		(*letGo)()

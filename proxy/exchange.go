@@ -71,7 +71,8 @@ type exchange struct {
 	opening  *upstreamConn
 	// uses distinguishes this use of the connection from others.
 	uses uint64
-	// blockedSince is since when, on the sweeper's clock, the exchange has waited for its client; 0 while it does not.
+	// blockedSince is the time, on the sweeper's clock, at which the exchange began to wait for its client; 0 while it does
+	// not wait.
 	blockedSince atomic.Int64
 	// answered reports whether the head of the response was begun.
 	answered atomic.Bool

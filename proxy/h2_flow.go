@@ -46,7 +46,7 @@ func (w *h2Window) give(n int64) uint32 {
 
 // mayGrow counts n bytes that an upstream has taken while held bytes are still stored here. It reports whether the window
 // may grow: after every two windows taken, if the upstream had to wait for the client meanwhile. Over a long path a whole
-// window may arrive at once, so the amount stored at one time tells nothing, but an upstream that is slower than the client
+// window may arrive at once, so the amount stored at one time says nothing, but an upstream that is slower than the client
 // never finds nothing stored.
 func (w *h2Window) mayGrow(n, held int64) bool {
 	w.taken += n

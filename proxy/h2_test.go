@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// echoUpstream answers what the path asks for, and otherwise with the request's head and body.
+// echoUpstream starts an upstream that answers special paths as they ask, and others with the request's head and body.
 func echoUpstream(t *testing.T) string {
 	return rawUpstream(t, func(head string, r *bufio.Reader, conn net.Conn) {
 		_, path, _ := strings.Cut(head, " ")
@@ -57,8 +57,8 @@ func echoUpstream(t *testing.T) string {
 	})
 }
 
-// echoSocket plays a WebSocket server that sends back what it gets; a query of `bad` makes it forget the key, one of
-// `plain` the whole protocol.
+// echoSocket acts as a WebSocket server that echoes its input. The query `bad` makes it send a wrong
+// Sec-WebSocket-Accept, and `plain` a 200 without a switch.
 func echoSocket(head string, r *bufio.Reader, conn net.Conn) {
 	request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(head)))
 	if err != nil || request.Header.Get("Upgrade") != "websocket" || request.Header.Get("Connection") != "Upgrade" {
@@ -85,7 +85,7 @@ func TestHTTP2CarriesRequestsAndResponses(t *testing.T) {
 	tests := []struct {
 		name string
 		send func(c *h2Client)
-		// heads and body are parts of what has to come, one of each head; reset is how the stream is reset.
+		// heads has a part of each expected head, and body a part of the expected body; reset is the code of the reset.
 		heads       []string
 		body, reset string
 	}{

@@ -89,7 +89,7 @@ func TestAClientWithManyConnectionsTakesTurns(t *testing.T) {
 	}
 }
 
-// turnTest is a dataPath whose upstream answers all but /silent, with a client that has a crowd of connections.
+// turnTest is a dataPath whose upstream answers everything except /silent, with a client that has a crowd of connections.
 type turnTest struct {
 	*dataPath
 	account *clientAccount
@@ -150,7 +150,7 @@ func ask(conn net.Conn, path string) error {
 func TestACrowdOfOneClientComputesOnlyInItsTurns(t *testing.T) {
 	tests := []struct {
 		name string
-		// ask prepares a connection, and returns what is done in a turn, up to its answer.
+		// ask prepares a connection. It returns the function that needs a turn and waits for its answer.
 		ask func(t *testing.T, p *turnTest) (send func() error)
 	}{
 		{"a handshake", func(t *testing.T, p *turnTest) func() error {
@@ -205,7 +205,7 @@ func TestACrowdOfOneClientComputesOnlyInItsTurns(t *testing.T) {
 	}
 }
 
-// reclaim takes a turn again as soon as who waits for it has had it.
+// reclaim gives a turn back and takes one again after the waiting goroutine has had it.
 func (p *turnTest) reclaim() {
 	turns := p.account.turns.Load()
 	turns.give()

@@ -30,8 +30,8 @@ func classTable() (table [256]uint8) {
 			continue
 		}
 		table[b] |= classText
-		// RFC 3986 allows fewer in a path. Real links hold the others, bytes beyond ASCII too, and no reader takes
-		// them for the end of the target.
+		// RFC 3986 allows fewer bytes in a path. Real links contain the others, including bytes beyond ASCII, and no reader
+		// treats them as the end of the target.
 		if b != '%' && b != '?' && b != '#' {
 			table[b] |= classPath
 		}

@@ -15,10 +15,10 @@ func pieceSize(size uint8) int { return int(size) + 1 }
 // validFieldLine is a second definition of the grammar of a field line in RFC 9110, sections 5.1 and 5.5.
 var validFieldLine = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\u0080-\u00ff]*$")
 
-// checkHead looks at an accepted head a second way: by lines, with a regular expression.
+// checkHead checks an accepted head in a second way: line by line, with a regular expression.
 func checkHead(t *testing.T, head []byte, startLine *regexp.Regexp, fields int) {
 	t.Helper()
-	// A regular expression works on runes, and takes an invalid byte for U+FFFD: each byte becomes a rune.
+	// A regular expression works on runes and reads an invalid byte as U+FFFD, so each byte is converted to a rune.
 	var text strings.Builder
 	for _, b := range head {
 		text.WriteRune(rune(b))
@@ -44,7 +44,7 @@ func count(conditions ...bool) (n int) {
 	return n
 }
 
-// withoutEmptyLines takes the empty lines in front of a request away.
+// withoutEmptyLines removes the empty lines before a request.
 func withoutEmptyLines(data []byte) []byte {
 	for range maxEmptyLines {
 		data = bytes.TrimPrefix(data, []byte("\r\n"))
