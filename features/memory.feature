@@ -64,4 +64,5 @@ Feature: Memory
         | 1024  | stuck    | 240         | 250      | a few bytes                                            |
         | 1024  | stuck    | 120         | 250      | a body of one byte, and more                           |
         | 1024  | stuck    | 27          | 250      | 127 times a field of 400, a body of one byte, and more |
+        | 1024  | stuck    | 26          | 250      | a body of one byte, and 127 times a trailer of 400     |
         | 1024  | large    | 5           | 250      | a few bytes                                            |

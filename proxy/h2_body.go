@@ -3,6 +3,8 @@ package proxy
 import (
 	"io"
 	"sync"
+
+	"reverse-proxy/proxy/http2"
 )
 
 // h2Body is the body of a request: the data that has arrived and is not yet taken. The window bounds it.
@@ -17,6 +19,16 @@ type h2Body struct {
 	declared, received int64
 	arrivedTrailers    Fields
 	arrived            sync.Cond
+}
+
+// h2TrailerHeads are what trailers are decoded into. A stream that waits keeps a copy of no more than their fields: a list that
+// grows by itself to 127 references of a byte each costs 12 KB (S-12.8).
+var h2TrailerHeads = sync.Pool{New: func() any { return &http2.Head{} }}
+
+// putTrailerHead gives back what trailers were decoded into.
+func putTrailerHead(head *http2.Head) {
+	head.Release()
+	h2TrailerHeads.Put(head)
 }
 
 func (b *h2Body) reset(mu *sync.Mutex) {

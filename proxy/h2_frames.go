@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"slices"
+
 	"reverse-proxy/proxy/http1"
 	"reverse-proxy/proxy/http2"
 )
@@ -106,7 +108,7 @@ func (h *h2Conn) openBlock(b *h2Block) *http2.Error {
 			return &http2.Error{Code: http2.StreamClosed, Reason: "HEADERS after the end of the stream"}
 		}
 		s.refs++
-		b.s, b.trailers = s, &http2.Head{}
+		b.s, b.trailers = s, h2TrailerHeads.Get().(*http2.Head)
 		return nil
 	}
 	if id <= h.newest {
@@ -169,13 +171,14 @@ func (h *h2Conn) endTrailers(b h2Block) *http2.Error {
 	defer h.mu.Unlock()
 	s := b.s
 	defer s.unref()
+	defer putTrailerHead(b.trailers)
 	if s.gone { // the stream has ended since the block began
 		return nil
 	}
 	if b.failed != nil {
 		return b.failed
 	}
-	s.arrivedTrailers = b.trailers.Fields
+	s.arrivedTrailers = slices.Clone(b.trailers.Fields)
 	return s.endBody()
 }
 

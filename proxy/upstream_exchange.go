@@ -95,6 +95,11 @@ func (x *exchange) mayRepeat(err error) bool {
 	if !errors.As(err, &closed) || x.cancelled() != nil || x.pump.taken {
 		return false
 	}
+	return x.isRepeatable()
+}
+
+// isRepeatable reports whether a proxy may repeat the request.
+func (x *exchange) isRepeatable() bool {
 	switch x.request.Method {
 	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE":
 		return true
@@ -121,8 +126,8 @@ func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
 		x.watch.Set(deadline.PhaseBody, x.body.idle)
 		x.startPump(conn, rest, whole)
 	} else {
-		if x.request.Body == nil {
-			x.releaseOut() // it can be written again
+		if x.request.Body == nil || !conn.reused || !x.isRepeatable() {
+			x.releaseOut() // it can be written again, or is not sent again
 		}
 		// Let other goroutines work: afterwards the response is often there, and the read neither fails nor waits.
 		runtime.Gosched()

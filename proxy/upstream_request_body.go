@@ -126,9 +126,21 @@ func (x *exchange) appendBodyPart(out, data []byte, last bool) []byte {
 	if last {
 		trailers := x.body.trailers()
 		trailers.Remove(forbiddenTrailer)
+		if len(trailers) > 0 && !fitsTrailers(out, trailers) && cap(out) < longBodyBufferBytes {
+			out = x.growOut(out)
+		}
 		out = http1.AppendLastChunk(out, trailers)
 	}
 	return out
+}
+
+// fitsTrailers reports whether there is room for trailers, and for what frames them, behind what was written.
+func fitsTrailers(out []byte, trailers Fields) bool {
+	room := cap(out) - len(out) - gatherSlack/2
+	for i := range trailers {
+		room -= len(trailers[i].Name) + len(trailers[i].Value) + len(": \r\n")
+	}
+	return room >= 0
 }
 
 // bodyPump is the goroutine that sends a body while it still arrives, so that the response can be read meanwhile: an

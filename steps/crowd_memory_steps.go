@@ -27,8 +27,10 @@ type parkedRequest struct {
 	method   byte
 	entry    [2]string
 	repeated int
-	// body is sent without the end of the stream.
-	body string
+	// body is sent without the end of the stream. Where trailers is not 0, the end follows in trailers that refer to the
+	// entry so often.
+	body     string
+	trailers int
 }
 
 var parkedRequests = map[string]parkedRequest{
@@ -37,27 +39,30 @@ var parkedRequests = map[string]parkedRequest{
 	"127 times a cookie of 400":                              {method: 0x82, entry: [2]string{"cookie", strings.Repeat("v", 400)}, repeated: 127},
 	"a body of one byte, and more":                           {method: 0x83, body: "x"},
 	"127 times a field of 400, a body of one byte, and more": {method: 0x83, entry: [2]string{"x-a", strings.Repeat("v", 400)}, repeated: 127, body: "x"},
+	"a body of one byte, and 127 times a trailer of 400":     {method: 0x83, entry: [2]string{"x-a", strings.Repeat("v", 400)}, repeated: 1, body: "x", trailers: 127},
 }
 
 func parkedNames() string {
 	return "`" + strings.Join(slices.Sorted(maps.Keys(parkedRequests)), "`, `") + "`"
 }
 
+// newestEntry refers to the newest entry of the dynamic table, which has the index 62.
+const newestEntry = 0x80 | 62
+
 // block returns the header block of the first request, or of a later one, which refers to the table for everything.
 func (r parkedRequest) block(host string, first bool) []byte {
-	// The newest entry of the dynamic table has the index 62.
-	block, authority, entry := []byte{r.method, 0x87, 0x84}, byte(0x80|62), byte(0x80|62)
+	block, authority := []byte{r.method, 0x87, 0x84}, byte(newestEntry)
 	if r.repeated > 0 {
 		authority++
 	}
 	if !first {
-		return append(append(block, authority), bytes.Repeat([]byte{entry}, r.repeated)...)
+		return append(append(block, authority), bytes.Repeat([]byte{newestEntry}, r.repeated)...)
 	}
 	block = hpackString(append(block, 0x41), host)
 	if r.repeated > 0 {
 		block = hpackString(hpackString(append(block, 0x40), r.entry[0]), r.entry[1])
 	}
-	return append(block, bytes.Repeat([]byte{entry}, max(0, r.repeated-1))...)
+	return append(block, bytes.Repeat([]byte{newestEntry}, max(0, r.repeated-1))...)
 }
 
 func (w *World) openParked(client string, conns int, url string, requests int, what string) error {
@@ -95,6 +100,11 @@ func (w *World) openParkedOn(client, url string, requests int, kind parkedReques
 		}))
 		if kind.body != "" {
 			err = errors.Join(err, out.WriteData(2*i+1, false, []byte(kind.body)))
+		}
+		if kind.trailers > 0 {
+			err = errors.Join(err, out.WriteHeaders(http2.HeadersFrameParam{
+				StreamID: 2*i + 1, BlockFragment: bytes.Repeat([]byte{newestEntry}, kind.trailers), EndHeaders: true, EndStream: true,
+			}))
 		}
 	}
 	err = errors.Join(err, out.WritePing(false, [8]byte{'r', 'e', 'a', 'd'}))
