@@ -22,7 +22,7 @@ func projectRoot(t *testing.T) string {
 	return root
 }
 
-// featurePaths returns what FEATURES names, relative to the project's root or to features/, or all features.
+// featurePaths returns the paths in FEATURES, relative to the project's root or to features/, or else all features.
 func featurePaths(root string) []string {
 	var paths []string
 	for name := range strings.FieldsSeq(os.Getenv("FEATURES")) {
@@ -61,7 +61,7 @@ func buildSuite(t *testing.T, root string) *steps.Suite {
 	return suite
 }
 
-// buildCoveredDaemon builds the daemon with counters of coverage and, where a C compiler is there, with the race detector.
+// buildCoveredDaemon builds the daemon with coverage counters and, if there is a C compiler, with the race detector.
 func buildCoveredDaemon(t *testing.T, root, binary string) {
 	t.Helper()
 	var flags []string
@@ -76,11 +76,11 @@ func buildCoveredDaemon(t *testing.T, root, binary string) {
 	goBuild(t, root, append(flags, "-o", binary, "./cmd/reverse-proxy")...)
 }
 
-// coverageIsOff reports whether the daemons are built without counters. `make mutants` needs that: -cover takes no heed of
+// coverageIsOff reports whether the daemons are built without counters. `make mutants` needs that, because -cover ignores
 // -overlay.
 func coverageIsOff() bool { return os.Getenv("SUITE_COVERDIR") == "off" }
 
-// coverDir makes the directory of the daemons' counters; SUITE_COVERDIR chooses another one than out/cover/daemon.
+// coverDir creates the directory of the daemons' counters: SUITE_COVERDIR, or out/cover/daemon.
 func coverDir(t *testing.T, root string) string {
 	t.Helper()
 	if coverageIsOff() {
@@ -110,7 +110,7 @@ func raceDetectorWorks() bool {
 	return err == nil
 }
 
-// goBuild builds a program that looks users and names up as the static binary does, and not through the C library that
+// goBuild builds a program that looks up users and names as the static binary does, and not through the C library that
 // the race detector links.
 func goBuild(t *testing.T, root string, args ...string) {
 	t.Helper()

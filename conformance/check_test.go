@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// checkedConfig names everything that a start would make: a log file, an ACME cache, an admin socket, and ports. Its
-// upstreams are addresses, so that nobody has to be asked for them.
+// checkedConfig names everything that a start would create: a log file, an ACME cache, an admin socket, and ports. Its
+// upstreams are addresses, so that no name server is asked for them.
 const checkedConfig = `health_check_port = 9900
 admin_socket_path = "%[1]s/admin.sock"
 [logging]
@@ -50,15 +50,15 @@ host = "www.example.test"
 upstream = "127.0.0.1:3001"
 `
 
-// readOnlyCall matches what the check may ask of the kernel in the way of files and sockets: to be executed, and to
-// look at files and read them. Everything else, a socket of any kind included, changes something or contacts somebody.
+// readOnlyCall matches the system calls on files and sockets that the check may make: to execute itself, and to examine
+// and read files. Any other call, such as one that creates a socket, changes something or contacts another program.
 var readOnlyCall = regexp.MustCompile(`^(execve\(|openat\(.*, O_RDONLY(\|(O_CLOEXEC|O_NONBLOCK|O_DIRECTORY|O_LARGEFILE))*\)` +
 	`|access\(|faccessat2?\(|newfstatat\(|fstatat64\(|stat\(|lstat\(|statx\(|statfs\(|readlink(at)?\(|getcwd\()`)
 
 // writtenFlag matches an open that could change a file.
 var writtenFlag = regexp.MustCompile(`O_(WRONLY|RDWR|CREAT|TRUNC|APPEND|TMPFILE)`)
 
-// snapshot describes everything below a directory: names, modes, sizes and times of the last change.
+// snapshot describes everything below a directory: names, modes, sizes and modification times.
 func snapshot(t *testing.T, dir string) []string {
 	t.Helper()
 	var lines []string
@@ -110,7 +110,7 @@ func TestCheckChangesNothingAndContactsNobody(t *testing.T) {
 				"trace=%file,%network,openat2,fchmod,fchown,ftruncate,fsetxattr,fallocate", binary}
 			command := exec.Command(strace, append(append(args, c.args...), "--config", config)...)
 			command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
-			out, _ := command.CombinedOutput() // the exit code tells
+			out, _ := command.CombinedOutput() // the exit code is checked below
 			if got := command.ProcessState.ExitCode(); got != c.code || !strings.Contains(string(out), c.says) {
 				t.Fatalf("got the exit code %d and %q, want %d and %q", got, out, c.code, c.says)
 			}
@@ -122,7 +122,7 @@ func TestCheckChangesNothingAndContactsNobody(t *testing.T) {
 	}
 }
 
-// checkTrace looks at every call that strace has written down.
+// checkTrace checks every call that strace has recorded.
 func checkTrace(t *testing.T, trace, config string) {
 	t.Helper()
 	text, err := os.ReadFile(trace)
@@ -131,10 +131,10 @@ func checkTrace(t *testing.T, trace, config string) {
 	}
 	seen := false
 	for line := range strings.Lines(string(text)) {
-		_, call, _ := strings.Cut(strings.TrimSpace(line), " ") // the number of the thread
+		_, call, _ := strings.Cut(strings.TrimSpace(line), " ") // drops the thread's number
 		call = strings.TrimSpace(call)
 		if strings.HasPrefix(call, "<...") || strings.HasPrefix(call, "+++") {
-			continue // the end of a call that stands above, or of a thread
+			continue // the end of an earlier call, or of a thread
 		}
 		seen = seen || strings.Contains(call, config) && strings.HasPrefix(call, "openat(")
 		call = strings.Replace(call, " <unfinished ...>", ")", 1)

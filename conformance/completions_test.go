@@ -10,7 +10,7 @@ import (
 	"reverse-proxy/proxy"
 )
 
-// bashComplete calls the completion function as bash does: `=` is a word of its own (COMP_WORDBREAKS).
+// bashComplete calls the completion function as bash does: `=` is a separate word (COMP_WORDBREAKS).
 const bashComplete = `
 source "$1"
 shift
@@ -31,8 +31,8 @@ for line in $argv[2..-1]
 end
 `
 
-// zshComplete types the lines into an interactive zsh on a terminal of its own, with a tab behind each. Its completion
-// system hands every candidate to compadd, which is caught.
+// zshComplete types the lines into an interactive zsh on its own terminal, each followed by a tab. Its completion
+// system passes every candidate to compadd, which the test intercepts.
 const zshComplete = `
 zmodload zsh/zpty
 export HITS=$PWD/.hits
@@ -69,7 +69,7 @@ bindkey '^I' complete-word
 print -r -- '<REA''DY>'
 `
 
-// flagsOf are the flags that may stand with a command, `--` in front.
+// flagsOf returns the flags that a command accepts, with leading `--`.
 func flagsOf(line proxy.CommandLine, command proxy.CommandReference) []string {
 	flags := []string{"--help", "--version"}
 	for _, group := range command.Flags {
@@ -80,7 +80,7 @@ func flagsOf(line proxy.CommandLine, command proxy.CommandReference) []string {
 	return flags
 }
 
-// completionCases are lines with what a tab behind them has to offer, for the program's own commands and flags.
+// completionCases returns lines with what a tab after them must offer, for the program's own commands and flags.
 func completionCases() map[string][]string {
 	line := proxy.CommandLineReference()
 	files := []string{"site.toml", "sub"}
@@ -91,7 +91,7 @@ func completionCases() map[string][]string {
 		"reverse-proxy --config ":                  files,
 		"reverse-proxy status --socket ":           files,
 		"reverse-proxy --config site.toml --allow": {"--allow-wildcard-bind"},
-		"reverse-proxy --config reload --validat":  {"--validate"}, // the file has the name of a command
+		"reverse-proxy --config reload --validat":  {"--validate"}, // the file is named like a command
 		"reverse-proxy --config=site.toml --valid": {"--validate"},
 		"reverse-proxy reload nothing":             nil,
 	}
@@ -115,7 +115,7 @@ func TestCompletionsInRealShells(t *testing.T) {
 	}
 	slices.Sort(lines)
 	for _, shell := range []struct {
-		// bare is the flag by which the shell reads nobody's settings.
+		// bare is the flag that makes the shell read no user's settings.
 		name, file, bare, script string
 	}{
 		{"bash", "bash/reverse-proxy", "--norc", bashComplete},
@@ -134,7 +134,7 @@ func TestCompletionsInRealShells(t *testing.T) {
 				}
 			}
 			file := filepath.Join(completions, shell.file)
-			clientProgram(t, work, shell.name, "-n", file) // its syntax
+			clientProgram(t, work, shell.name, "-n", file) // checks only the syntax
 			args := []string{shell.bare, filepath.Join(dir, "script"), file}
 			if shell.name == "zsh" {
 				args = append(args, filepath.Join(dir, "inside"))

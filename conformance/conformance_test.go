@@ -15,15 +15,15 @@ import (
 	"reverse-proxy/steps"
 )
 
-// fewestScenarios is how many scenarios a whole run must at least have: a feature file that is lost, or a tag that
-// matches nothing, would otherwise pass unnoticed.
+// fewestScenarios is the minimum number of scenarios in a whole run: a lost feature file, or a tag that matches
+// nothing, would otherwise go unnoticed.
 const fewestScenarios = 1550
 
-// sideBySide is how many scenarios run at once. They mostly wait, so it is above the number of cores.
+// sideBySide is how many scenarios run at once. They mostly wait, so it is greater than the number of cores.
 const sideBySide = 4
 
-// TestFeatures runs features/ against the real binary. For development GODOG_TAGS picks scenarios by their tags,
-// FEATURES picks feature files or `file:line` (separated by spaces), and GODOG_SEED repeats an order.
+// TestFeatures runs features/ against the real binary. For development GODOG_TAGS selects scenarios by tag, FEATURES
+// selects feature files or `file:line` (separated by spaces), and GODOG_SEED repeats an order.
 func TestFeatures(t *testing.T) {
 	root := projectRoot(t)
 	suite := buildSuite(t, root)
@@ -57,7 +57,7 @@ func TestFeatures(t *testing.T) {
 	if !suite.CanMakeNetworks() {
 		leaveOut("@network", "this user may not make a network namespace")
 	}
-	// In CI it must be there, and the scenarios say what is missing.
+	// In CI it must be installed; the scenarios then report that it is missing.
 	if !suite.HasLogrotate() && os.Getenv("CI") != "true" {
 		leaveOut("@logrotate", "logrotate is not installed; make deps installs it")
 	}
@@ -101,7 +101,7 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
-// seed returns the seed of the scenarios' order: one of its own for every run, unless GODOG_SEED repeats one.
+// seed returns the seed of the scenarios' order: a new one for every run, unless GODOG_SEED repeats one.
 func seed(t *testing.T) int64 {
 	text := os.Getenv("GODOG_SEED")
 	if text == "" {
@@ -114,8 +114,8 @@ func seed(t *testing.T) int64 {
 	return n
 }
 
-// TestNothingIsLeftBehind is in this place because tests run in the order of the source: no scenario may leave a
-// process.
+// TestNothingIsLeftBehind checks that no scenario leaves a process. It is after TestFeatures because tests run in
+// source order.
 func TestNothingIsLeftBehind(t *testing.T) {
 	for _, process := range steps.Children(os.Getpid()) {
 		t.Errorf("process %s is left, want none", process)

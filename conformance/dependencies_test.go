@@ -22,7 +22,7 @@ func TestDependenciesAreDocumented(t *testing.T) {
 		}
 		return string(text)
 	}
-	// The tool that makes packages has a module of its own.
+	// The packaging tool has a module of its own.
 	mod := read("go.mod") + read("deploy", "packages", "nfpm", "go.mod")
 	wanted, modules := map[string]bool{}, []string{}
 	for _, match := range requirement.FindAllStringSubmatch(mod, -1) {
@@ -81,7 +81,7 @@ func TestEveryDebianPackageIsDocumented(t *testing.T) {
 	}
 }
 
-// TestTheArchitectureNamesFilesThatThereAre holds the file and directory names of docs/architecture.md.
+// TestTheArchitectureNamesFilesThatThereAre checks the file and directory names in docs/architecture.md.
 func TestTheArchitectureNamesFilesThatThereAre(t *testing.T) {
 	root := projectRoot(t)
 	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))

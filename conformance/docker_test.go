@@ -15,11 +15,11 @@ import (
 // dockerStage is one stage of a Dockerfile.
 type dockerStage struct {
 	from, name string
-	// steps are its instructions behind FROM, in order: the word, and the rest of the line.
+	// steps are its instructions after FROM, in order: the keyword, and the rest of the line.
 	steps [][2]string
 }
 
-// dockerStages reads a Dockerfile of instructions of one line each.
+// dockerStages reads a Dockerfile in which every instruction is on one line.
 func dockerStages(t *testing.T, text string) []dockerStage {
 	t.Helper()
 	var stages []dockerStage
@@ -45,8 +45,8 @@ func dockerStages(t *testing.T, text string) []dockerStage {
 // copyFlag matches a flag of COPY.
 var copyFlag = regexp.MustCompile(`^--(from|chown|chmod)=(\S+) `)
 
-// TestTheImage carries out the Dockerfile's instructions, as there is no engine: the first stage in a copy of this machine,
-// which is a Debian with Go as its base image is, the second in an empty directory, in which the program then has to run.
+// TestTheImage executes the Dockerfile's instructions without an engine: the first stage in a copy of this machine, which
+// is a Debian with Go like its base image, the second in an empty directory, in which the program must then run.
 func TestTheImage(t *testing.T) {
 	needPrograms(t, "make", "git", "curl")
 	s := newScratchRoot(t)
@@ -75,7 +75,7 @@ func TestTheImage(t *testing.T) {
 			}
 			checkoutOf(t, root, s.path(work))
 		case "RUN":
-			caches := strings.Fields(output(t, root, "go", "env", "GOCACHE", "GOMODCACHE")) // so that nothing is built or fetched twice
+			caches := strings.Fields(output(t, root, "go", "env", "GOCACHE", "GOMODCACHE")) // avoids building or fetching anything twice
 			s.run(fmt.Sprintf("cd %s && export GOCACHE=%s GOMODCACHE=%s && %s", work, caches[0], caches[1], rest))
 		default:
 			t.Fatalf("got %s in the first stage, want an instruction that this test knows", word)
@@ -125,11 +125,11 @@ func TestTheImage(t *testing.T) {
 	image.servesFor(s, uid, gid,
 		"curl -sf http://127.0.0.1:9900/health",
 		"curl -sfk https://localhost:8443/health",
-		inImage+"status --json | grep -F '\"status\":\"ok\"'", // the health check, which exits with 0
+		inImage+"status --json | grep -F '\"status\":\"ok\"'", // the health check must exit with 0
 	)
 }
 
-// firstOfList is the first word of a list in JSON.
+// firstOfList returns the first string of a JSON list.
 func firstOfList(t *testing.T, text string) string {
 	t.Helper()
 	var words []string
@@ -139,7 +139,7 @@ func firstOfList(t *testing.T, text string) string {
 	return words[0]
 }
 
-// copyIntoImage carries out a COPY of a directory of the stage into the image.
+// copyIntoImage executes a COPY of a directory from the stage into the image.
 func copyIntoImage(t *testing.T, s *scratchRoot, stage, rest string) {
 	t.Helper()
 	flags := map[string]string{}
@@ -175,7 +175,7 @@ func TestTheComposeExampleIsValid(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "etc", "config.toml")); err != nil {
 		t.Errorf("%v; want the configuration that the example mounts", err)
 	}
-	// The directory of the cache is that of a volume, which only the container has.
+	// The cache directory is in a volume, which exists only in the container.
 	here := t.TempDir()
 	config, err := os.ReadFile(filepath.Join(dir, "etc", "config.toml"))
 	if err == nil {

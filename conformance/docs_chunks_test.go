@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// noChunks answers 411 to a body in chunks, as an application does that cannot take one, and tells the size of every other.
+// noChunks answers 411 to a chunked body, like an application that cannot accept one, and otherwise the size of the body.
 func noChunks(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength < 0 {
 		w.WriteHeader(http.StatusLengthRequired)
 		return
 	}
-	size, _ := io.Copy(io.Discard, r.Body) // of what came, whole or not
+	size, _ := io.Copy(io.Discard, r.Body) // of what arrived, complete or not
 	fmt.Fprintf(w, "body=%d host=%s %s ", size, r.Host, r.Header.Get("X-Forwarded-For"))
 }
 

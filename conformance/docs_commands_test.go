@@ -1,25 +1,25 @@
 package conformance_test
 
-// documentedCommand says what a command of the documents has to do. The daemon of TestTheCommandsOfTheDocuments runs
-// while it is tried, on the paths that the documents name, which are in a directory of the test's own.
+// documentedCommand says what a documented command must do. The daemon of TestTheCommandsOfTheDocuments runs during the
+// test, with the paths that the documents name, which are in the test's own directory.
 type documentedCommand struct {
-	// prints has to be part of the output, code is the exit code.
+	// prints must be part of the output; code is the exit code.
 	prints string
 	code   int
-	// elsewhere is why the command is not run here, and what holds it instead.
+	// elsewhere is why the command is not run here, and which test covers it instead.
 	elsewhere string
 }
 
-// noSystemd is why a command of systemd's is not run.
+// noSystemd is why a systemd command is not run.
 const noSystemd = "there is no systemd where this test runs; it is a command of its own, without a part of ours"
 
-// migrated is where the change from another server is tried.
+// migrated names the test of the migration from another server.
 const migrated = "TestTheMigrationFromNginx puts the daemon in the place of a real nginx, and asks both"
 
-// gitea is where the commands of docs/gitea.md are tried.
+// gitea names the test of the commands of docs/gitea.md.
 const gitea = "TestGiteaBehindTheProxy runs it, with git's own server behind the daemon"
 
-// documentedCommands are all commands that stand behind a `$` in a console block of README.md or of docs/, without
+// documentedCommands are all commands after a `$` in a console block of README.md or of docs/, except
 // docs/performance.md, which is about benchmarks.
 var documentedCommands = map[string]documentedCommand{
 	"make run":      {elsewhere: "cmd/quickstart has a test of its own, which runs what it prints"},

@@ -16,7 +16,7 @@ var (
 	tomlHealth  = regexp.MustCompile(`(?m)^health_check_port = (\d+)`)
 )
 
-// readyFor gives the machine what a configuration needs: its addresses, and a certificate for all its hosts.
+// readyFor prepares the machine for a configuration: its addresses, and a certificate for all its hosts.
 func (m *machine) readyFor(text string) {
 	m.t.Helper()
 	for _, match := range tomlAddress.FindAllStringSubmatch(text, -1) {
@@ -38,7 +38,7 @@ func (m *machine) readyFor(text string) {
 
 var tomlACME = regexp.MustCompile(`(?m)^mode = "acme"\n(?:acme_.*\n)+`)
 
-// withoutCA puts certificates from files, of that name, in the place of those that a CA would give.
+// withoutCA replaces certificates from a CA by certificates from files with that name.
 func withoutCA(t *testing.T, text, name string) string {
 	t.Helper()
 	if n := len(tomlACME.FindAllString(text, -1)); n != 1 {
@@ -47,8 +47,7 @@ func withoutCA(t *testing.T, text, name string) string {
 	return tomlACME.ReplaceAllString(text, fmt.Sprintf("mode = \"manual\"\ncert_path = \"/etc/reverse-proxy/%[1]s.pem\"\nkey_path = \"/etc/reverse-proxy/%[1]s.key\"\n", name))
 }
 
-// configurations returns the whole configurations that a document shows. A block that is marked "append" continues the one
-// before it.
+// configurations returns the complete configurations in a document. A block marked "append" continues the one before it.
 func configurations(text string) []string {
 	var all []string
 	for _, block := range tomlBlock.FindAllStringSubmatch(text, -1) {
@@ -68,8 +67,8 @@ func TestABlockThatIsMarkedAppendContinuesTheOneBefore(t *testing.T) {
 	}
 }
 
-// TestTheConfigurationsOfTheDocuments starts the daemon with every whole configuration that a document shows, on a
-// machine that has its addresses and certificates. Those that need a CA are checked alone.
+// TestTheConfigurationsOfTheDocuments starts the daemon with every complete configuration in the documents, on a
+// machine that has its addresses and certificates. Those that need a CA are only validated.
 func TestTheConfigurationsOfTheDocuments(t *testing.T) {
 	needPrograms(t, "ip", "openssl", "curl")
 	binary, found := buildDaemon(t), 0

@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// fail2banClientWrapper leads the client to the machine's own server.
+// fail2banClientWrapper makes the client talk to the machine's own server.
 const fail2banClientWrapper = `#!/bin/sh
 exec /usr/bin/fail2ban-client -c %[1]s/etc/fail2ban -s %[1]s/run/fail2ban.sock -p %[1]s/run/fail2ban.pid "$@"
 `
 
-// machineFail2ban are files that keep the machine's server apart from others. It bans nobody really.
+// machineFail2ban are files that isolate the machine's server from others. It does not really ban.
 var machineFail2ban = map[string]string{
 	"etc/fail2ban/action.d/nothing.conf": "[Definition]\nactionban =\n",
 	"etc/fail2ban/jail.local":            "[DEFAULT]\nbanaction = nothing\naction = nothing\n",
@@ -25,7 +25,7 @@ dbfile = %[1]s/run/fail2ban.sqlite3
 `,
 }
 
-// startFail2ban installs Debian's fail2ban on the machine and starts it, with no jail turned on. It ends with the test.
+// startFail2ban installs Debian's fail2ban on the machine and starts it, with no jail enabled. It ends with the test.
 func (m *machine) startFail2ban() {
 	m.t.Helper()
 	files := map[string]string{}
@@ -56,8 +56,8 @@ func (m *machine) startFail2ban() {
 	m.await("fail2ban-client ping")
 }
 
-// TestTheJailForContainersBansInTheChainOfDocker shows what Debian's fail2ban makes of the jail that docs/operations.md
-// has for containers: rules in INPUT would not see packets to a published port.
+// TestTheJailForContainersBansInTheChainOfDocker shows how Debian's fail2ban uses the jail in docs/operations.md for
+// containers: rules in INPUT would not see packets to a published port.
 func TestTheJailForContainersBansInTheChainOfDocker(t *testing.T) {
 	needPrograms(t, "fail2ban-server")
 	m := bareMachine(t, buildDaemon(t))

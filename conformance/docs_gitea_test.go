@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// giteaStandIn answers as Gitea does, as far as docs/gitea.md goes: git's own server behind a password, and a stream of
+// giteaStandIn answers like Gitea as far as docs/gitea.md needs: git's own server behind a password, and a stream of
 // events.
 func giteaStandIn(backend http.Handler) http.Handler {
 	mux := http.NewServeMux()
@@ -31,7 +31,7 @@ func giteaStandIn(backend http.Handler) http.Handler {
 	return mux
 }
 
-// giteaClient has git and curl find the names of the documents on the machine, trust its certificate, and know the
+// giteaClient makes git and curl find the documents' names on the machine, trust its certificate, and know the
 // password.
 const giteaClient = `[user]
 	name = Alice
@@ -46,7 +46,7 @@ const giteaClient = `[user]
 `
 
 // TestGiteaBehindTheProxy runs the commands of docs/gitea.md on a machine with the configuration of that page. Its
-// certificate is from a file, as there is no CA.
+// certificate is from a file, because there is no CA.
 func TestGiteaBehindTheProxy(t *testing.T) {
 	needPrograms(t, "curl", "openssl", "ip")
 	git := needProgram(t, "git", "git")
@@ -93,7 +93,7 @@ func TestGiteaBehindTheProxy(t *testing.T) {
 		"git -C project push":      {text: "main -> main"},
 		"git clone --depth":        {text: "Cloning into 'shallow'"},
 		"curl -sS -o /dev/null -w": {text: "301 https://git.example.com/\n"},
-		"curl -sSN":                {text: "event: ping", code: 28}, // the time is over, while the stream goes on
+		"curl -sSN":                {text: "event: ping", code: 28}, // curl's time is over while the stream goes on
 	}
 	for _, command := range commandsIn(documents(t)["gitea.md"]) {
 		for start, want := range prints {
@@ -110,7 +110,7 @@ func TestGiteaBehindTheProxy(t *testing.T) {
 		t.Errorf("got no command that begins with one of %v in docs/gitea.md, want each", prints)
 	}
 
-	// A push of many chunks, and one that is over the limit.
+	// A push of many chunks, and one over the limit.
 	mustRun("head -c 20000000 /dev/urandom > project/more && git -C project add . && git -C project commit -qm more && git -C project push -q")
 	pushed, err := os.ReadFile(filepath.Join(m.dir, "work", "project", "more"))
 	if err != nil {

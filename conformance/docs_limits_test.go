@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// limitLine finds the keys of a rate limit in a configuration, or in a document that shows one.
+// limitLine matches the keys of a rate limit in a configuration, or in a document that shows one.
 var limitLine = regexp.MustCompile(`(?m)^(requests_per_second|burst) = (\d+)\b`)
 
-// A page of 600 images must lose none (S-7.7), also for those who copy the limits from here. docs/from-nginx.md
-// translates the limits of an existing nginx, and is left out.
+// A page of 600 images must load completely (S-7.7), also with limits copied from here. docs/from-nginx.md is left out
+// because it translates the limits of an existing nginx.
 func TestTheLimitsOfDocumentsAndSamplesServeAPageOf600Images(t *testing.T) {
 	least := map[string]int{"requests_per_second": 100, "burst": 1000}
 	for _, name := range []string{

@@ -61,7 +61,7 @@ func readDocument(t *testing.T, path string) string {
 }
 
 // hasHeading reports whether a document has a heading with that anchor, as web forges make them: lower case, spaces as
-// hyphens, and nothing else but letters, digits, hyphens and underscores.
+// hyphens, and otherwise only letters, digits, hyphens and underscores.
 func hasHeading(text, anchor string) bool {
 	for _, match := range markdownHeading.FindAllStringSubmatch(fencedBlock.ReplaceAllString(text, ""), -1) {
 		slug := strings.Map(func(r rune) rune {

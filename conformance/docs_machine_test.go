@@ -18,26 +18,26 @@ import (
 	"reverse-proxy/conformance/netns"
 )
 
-// documentedPath is a place of the reader's machine, which the test has in its own directory.
+// documentedPath matches a path on the reader's machine, which the test has in its own directory.
 var documentedPath = regexp.MustCompile(`(^|[\s"=(])/(etc|var|run|usr/local/bin)/`)
 
-// machine is a reader's machine: the paths that the documents name, in a directory and a network of their own, with the
-// daemon running.
+// machine is a reader's machine with the daemon running: the paths that the documents name, in a directory and a
+// network of their own.
 type machine struct {
 	t       *testing.T
 	dir     string
 	network *netns.Network
 	daemon  *exec.Cmd
-	// ended gives the daemon's end.
+	// ended receives the daemon's exit.
 	ended chan error
 }
 
-// place moves the paths in a text into the machine.
+// place rewrites the paths in a text to those of the machine.
 func (m *machine) place(text string) string {
 	return documentedPath.ReplaceAllString(text, "${1}"+m.dir+"/${2}/")
 }
 
-// copyPlaced copies a directory of text files, with their paths moved into the machine.
+// copyPlaced copies a directory of text files, with their paths rewritten to those of the machine.
 func (m *machine) copyPlaced(from, to string) {
 	m.t.Helper()
 	files := os.DirFS(from)
@@ -86,7 +86,7 @@ case " $* " in
 esac
 `
 
-// buildDaemon builds the binary for one machine, or for several.
+// buildDaemon builds the binary for one or more machines.
 func buildDaemon(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "reverse-proxy")
@@ -94,7 +94,7 @@ func buildDaemon(t *testing.T) string {
 	return path
 }
 
-// newMachine makes a machine with a daemon that runs on machineConfig.
+// newMachine makes a machine with a daemon that runs with machineConfig.
 func newMachine(t *testing.T, binary string) *machine {
 	t.Helper()
 	m := bareMachine(t, binary)
@@ -104,14 +104,14 @@ func newMachine(t *testing.T, binary string) *machine {
 	return m
 }
 
-// bareMachine makes a machine with the binary and all that is shipped, and with a certificate for site.example.test, but
-// without a configuration.
+// bareMachine makes a machine with the binary, all shipped files, and a certificate for site.example.test, but without a
+// configuration.
 func bareMachine(t *testing.T, binary string) *machine {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can make a network in which the default ports are free")
 	}
-	dir, err := os.MkdirTemp("", "rp") // t.TempDir's names are too long for a socket below
+	dir, err := os.MkdirTemp("", "rp") // t.TempDir's names are too long for a socket path
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func bareMachine(t *testing.T, binary string) *machine {
 	return m
 }
 
-// configure writes the daemon's configuration: the text, its paths moved into the machine, and the admin socket's default.
+// configure writes the daemon's configuration: the text with its paths rewritten, and the admin socket's default.
 func (m *machine) configure(text string) {
 	m.t.Helper()
 	if !strings.Contains(text, "admin_socket_path") {
@@ -166,7 +166,7 @@ func (m *machine) configure(text string) {
 	}
 }
 
-// certify makes a certificate for the names, signed by itself, in two files of the machine.
+// certify makes a self-signed certificate for the names, in two files of the machine.
 func (m *machine) certify(certificate, key string, names ...string) {
 	m.t.Helper()
 	for _, path := range []string{certificate, key} {
@@ -188,13 +188,13 @@ func (m *machine) background(name string, args ...string) *exec.Cmd {
 		m.t.Fatal(err)
 	}
 	m.t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Process.Kill() // it may have ended already
 		_ = cmd.Wait()
 	})
 	return cmd
 }
 
-// upstream serves the handler on an address of the machine, to the end of the test.
+// upstream serves the handler on an address of the machine until the test ends.
 func (m *machine) upstream(address string, handler http.Handler) {
 	m.t.Helper()
 	var listener net.Listener
@@ -207,7 +207,7 @@ func (m *machine) upstream(address string, handler http.Handler) {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	served := make(chan struct{})
 	go func() {
-		_ = server.Serve(listener) // ends with Close, which is no error
+		_ = server.Serve(listener) // returns after Close, which is not an error
 		close(served)
 	}()
 	m.t.Cleanup(func() {
@@ -258,11 +258,11 @@ func (m *machine) run(command string) (string, int) {
 	if err := m.network.Do(cmd.Start); err != nil {
 		m.t.Fatal(err)
 	}
-	_ = cmd.Wait() // the exit code is looked at
+	_ = cmd.Wait() // the exit code is checked
 	return out.String(), cmd.ProcessState.ExitCode()
 }
 
-// await runs a command again and again until it succeeds.
+// await repeats a command until it succeeds.
 func (m *machine) await(command string) {
 	m.t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// nginxFrame is what a distribution's nginx.conf has around the files of sites; as one process, which leaves no other.
+// nginxFrame is what a distribution's nginx.conf has around the site files, but as one process, which leaves no other
+// behind.
 const nginxFrame = `daemon off;
 master_process off;
 user root;
@@ -30,10 +31,10 @@ scgi_temp_path %[1]s/run/scgi;
 }
 `
 
-// echoUpstream tells what it got: the request's line, the fields that a proxy sets, and the size of its body. It
-// switches protocols when it is asked to.
+// echoUpstream answers with what it received: the request line, the fields that a proxy sets, and the size of the body.
+// It switches protocols on request.
 func echoUpstream(w http.ResponseWriter, r *http.Request) {
-	size, _ := io.Copy(io.Discard, r.Body) // of what came, whole or not
+	size, _ := io.Copy(io.Discard, r.Body) // of what arrived, complete or not
 	if r.Header.Get("Upgrade") == "websocket" && strings.EqualFold(r.Header.Get("Connection"), "upgrade") {
 		conn, buffer, err := w.(http.Hijacker).Hijack()
 		if err != nil {
@@ -79,7 +80,7 @@ var migrationRequests = []struct {
 }
 
 // TestTheMigrationFromNginx starts nginx with the server block of docs/from-nginx.md, and then this proxy with its
-// translation, and asks both the same.
+// translation, and sends both the same requests.
 func TestTheMigrationFromNginx(t *testing.T) {
 	needPrograms(t, "curl", "openssl", "ip")
 	nginx := needProgram(t, "nginx", "nginx-light")
@@ -122,7 +123,7 @@ func TestTheMigrationFromNginx(t *testing.T) {
 	m.checkRenewal()
 }
 
-// certbot runs what copies certbot's files, for a user that every machine has.
+// certbot runs the commands that copy certbot's files, for a user that every machine has.
 func (m *machine) certbot(command string) {
 	m.t.Helper()
 	if out, code := m.run(strings.ReplaceAll(command, "-o reverse-proxy", "-o nobody")); code != 0 {
@@ -130,7 +131,7 @@ func (m *machine) certbot(command string) {
 	}
 }
 
-// checkRenewal renews certbot's certificate and runs the documented hook, behind which the new one has to be served.
+// checkRenewal renews certbot's certificate and runs the documented hook, after which the new one must be served.
 func (m *machine) checkRenewal() {
 	m.t.Helper()
 	m.start()
@@ -149,7 +150,7 @@ func (m *machine) checkRenewal() {
 	}
 }
 
-// writeUploads makes the files that the requests send: one of 3 MB, and one of a byte over 100 MiB, which takes no room.
+// writeUploads makes the files that the requests send: one of 3 MB, and a sparse one of a byte over 100 MiB.
 func (m *machine) writeUploads() {
 	m.t.Helper()
 	for name, size := range map[string]int64{"upload": 3_000_000, "large": 100<<20 + 1} {
@@ -160,14 +161,14 @@ func (m *machine) writeUploads() {
 	}
 }
 
-// ask has curl ask the machine's address, whatever the name is.
+// ask makes curl send a request to the machine's address, whatever the name is.
 func (m *machine) ask(args string) string {
 	m.t.Helper()
 	out, _ := m.run("curl -sk --resolve '*:443:203.0.113.10' --resolve '*:80:203.0.113.10' -w '%{http_code} %{redirect_url}' " + args)
 	return out
 }
 
-// checkMigrated starts the daemon and asks it what the other server was asked.
+// checkMigrated starts the daemon and sends it the requests that the other server got.
 func (m *machine) checkMigrated() {
 	m.t.Helper()
 	m.start()
@@ -179,8 +180,8 @@ func (m *machine) checkMigrated() {
 	}
 }
 
-// TestTheMigrationFromCaddy asks the daemon the same with the translation of docs/from-caddy.md, and certificates from
-// files, as there is no CA.
+// TestTheMigrationFromCaddy sends the daemon the same requests with the translation of docs/from-caddy.md, and
+// certificates from files, because there is no CA.
 func TestTheMigrationFromCaddy(t *testing.T) {
 	needPrograms(t, "curl", "openssl", "ip")
 	config := withoutCA(t, blocks(t, "from-caddy.md", "toml")[0], "www")

@@ -17,7 +17,7 @@ var (
 	consoleLine  = regexp.MustCompile(`(?m)^\$ (.*?)(?:\s{2,}# .*)?$`)
 )
 
-// documents returns README.md and docs/, by name, without docs/performance.md, which is about benchmarks.
+// documents returns README.md and docs/, by name, except docs/performance.md, which is about benchmarks.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	root := projectRoot(t)
@@ -38,7 +38,7 @@ func documents(t *testing.T) map[string]string {
 	return texts
 }
 
-// commandsIn returns the commands of a document in their order.
+// commandsIn returns the commands of a document in order.
 func commandsIn(text string) []string {
 	var commands []string
 	for _, block := range consoleBlock.FindAllStringSubmatch(text, -1) {
@@ -67,7 +67,7 @@ func TestEveryCommandOfTheDocumentsIsInTheTable(t *testing.T) {
 	}
 }
 
-// needPrograms skips a test where a program is not installed, and fails it in CI.
+// needPrograms skips a test if a program is not installed, and fails it in CI.
 func needPrograms(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, program := range programs {
@@ -95,11 +95,11 @@ func TestTheCommandsOfTheDocuments(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t, binary)
 			fail2ban := false
-			// Two requests reach an upstream that is not there, and those after them are over the limit.
+			// Two requests are forwarded to an upstream that is not running, and the third is over the limit.
 			const requests = "for i in 1 2 3; do curl -sk --resolve site.example.test:443:127.0.0.1 https://site.example.test/; done"
 			for _, command := range commands {
 				if strings.Contains(command, "proxy.log") {
-					// There is one RATE_LIMIT line a second, and a rotation may have just taken it away.
+					// There is one RATE_LIMIT line a second, and a rotation may have just moved it away.
 					m.await(requests + "; grep -q ' RATE_LIMIT ' /var/log/reverse-proxy/proxy.log")
 				}
 				if strings.HasPrefix(command, "fail2ban-client") && !fail2ban {
@@ -146,20 +146,20 @@ func TestEverySymptomOfTheRunbookIsProvoked(t *testing.T) {
 	}
 }
 
-// guidePages are those for operators, which speak of events and keys.
+// guidePages are the operators' pages, which name events and keys.
 var guidePages = []string{"operations.md", "runbook.md", "upgrade.md", "from-nginx.md", "from-caddy.md"}
 
 // TestTheGuideNamesWhatThereIs compares the names that the operators' pages use with the lists of all events and keys.
 func TestTheGuideNamesWhatThereIs(t *testing.T) {
 	texts := documents(t)
 	event, key := regexp.MustCompile("`([A-Z]+(?:_[A-Z]+)+)"), regexp.MustCompile("`([a-z]+(?:_[a-z]+)+)`")
-	// Names of other things.
+	// Names that are neither events nor keys.
 	others := []string{"close_notify", "CAP_NET_BIND_SERVICE", "NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS", "SSL_CERT_FILE", "SSL_CERT_DIR", "no_new_privs", "ERR_SSL_UNRECOGNIZED_NAME_ALERT", "restart_required", "not_after",
 		"next_try", "server_name", "client_ip", "file_differs", "requests_cut", "duration_ms"}
 	steps := []string{"dynamic_config", "shared_state", "health_port", "admin_socket", "bind_listeners", "load_tls", "background_tasks"}
 	named := 0
 	for _, page := range guidePages {
-		// The directives of another server, which stand on the left.
+		// The directives of another server, in the left column.
 		foreign := map[string]bool{}
 		if strings.HasPrefix(page, "from-") {
 			for _, row := range regexp.MustCompile(`(?m)^\| (.*?) \|`).FindAllStringSubmatch(texts[page], -1) {

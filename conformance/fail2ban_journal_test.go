@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// journalRemote is not on anybody's PATH.
+// journalRemote is usually not on PATH.
 const journalRemote = "/lib/systemd/systemd-journal-remote"
 
-// needJournal skips a test where journals cannot be made, or fail2ban cannot read them, and fails it in CI.
+// needJournal skips a test if journals cannot be made or fail2ban cannot read them, and fails it in CI.
 func needJournal(t *testing.T) {
 	t.Helper()
 	needPrograms(t, "fail2ban-regex", "python3")
@@ -47,14 +47,14 @@ func writeJournal(t *testing.T, dir string, lines []string, unit string) {
 	output(t, dir, journalRemote, "-o", filepath.Join(dir, unit+".journal"), input)
 }
 
-// Who logs to the journal alone has fail2ban read it: `backend = systemd`.
+// A daemon that logs only to the journal is watched with `backend = systemd`.
 func TestFail2banFiltersOnTheJournal(t *testing.T) {
 	needJournal(t)
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {
 			dir := t.TempDir()
 			writeJournal(t, dir, renderCases(format), "reverse-proxy.service")
-			// Another service that writes the same: anybody may choose an identifier, but not a unit.
+			// Another service that writes the same lines: a process may choose its identifier, but not its unit.
 			forged := strings.ReplaceAll(strings.Join(renderCases(format), "\n"), "203.0.", "198.51.")
 			writeJournal(t, dir, strings.Split(forged, "\n"), "other.service")
 			checkFilters(t, fmt.Sprintf("systemd-journal[journalfiles=%s]", filepath.Join(dir, "*.journal")))

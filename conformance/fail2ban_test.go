@@ -11,17 +11,17 @@ import (
 	"testing"
 )
 
-// shippedFilters are the fail2ban filters in deploy/fail2ban/filter.d, without the part that they share.
+// shippedFilters are the fail2ban filters in deploy/fail2ban/filter.d, except the part that they share.
 var shippedFilters = []string{"reverse-proxy", "reverse-proxy-denied", "reverse-proxy-scan"}
 
-// filterCase is a line of the log in both formats, without its time, and the filters that it is an offence for.
+// filterCase is a log line in both formats, without its time, and the filters for which it is an offence.
 type filterCase struct {
 	name       string
 	text, json string
 	offence    []string
 }
 
-// request renders a REQUEST line; the path stands as it is written in the log, with its quotes in the text format.
+// request renders a REQUEST line; the path is given as the log shows it, with quotes in the text format.
 func request(name, textPath, jsonPath string, status int, offence ...string) filterCase {
 	return filterCase{
 		name: name,
@@ -32,7 +32,7 @@ func request(name, textPath, jsonPath string, status int, offence ...string) fil
 	}
 }
 
-// get is a request for a path that needs no quotes.
+// get returns a request for a path that needs no quotes.
 func get(path string, status int, offence ...string) filterCase {
 	return request(fmt.Sprintf("%s answered %d", path, status), path, path, status, offence...)
 }
@@ -86,10 +86,10 @@ var filterCases = []filterCase{
 	request("the separators of Unicode", `"/\u2028\u2029\u0085client_ip=10.9.9.9 status=429"`, `/\u2028\u2029\u0085client_ip=10.9.9.9 status=429`, 200),
 }
 
-// filterAddress is the client of a case's line, which tells what matched.
+// filterAddress returns the client address in a case's line, which identifies the line that matched.
 func filterAddress(i int) string { return fmt.Sprintf("203.0.%d.%d", 113+i/250, i%250+1) }
 
-// renderCases writes each case as a line of the log, in one of its formats.
+// renderCases renders each case as a log line, in one of the formats.
 func renderCases(format string) (lines []string) {
 	const time = "2026-01-02T03:04:05.678Z"
 	for i, c := range filterCases {
@@ -107,7 +107,7 @@ func filtered(t *testing.T, log, filter string) []string {
 	t.Helper()
 	path := filepath.Join(projectRoot(t), "deploy", "fail2ban", "filter.d", filter)
 	cmd := exec.CommandContext(t.Context(), "fail2ban-regex", "-o", "<ip>", log, path)
-	out, err := cmd.Output() // it exits with 1 when it finds nothing
+	out, err := cmd.Output() // it exits with 1 if it finds nothing
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || len(exit.Stderr) > 0) {
 		t.Fatalf("fail2ban-regex: got %v %s", err, out)
@@ -146,7 +146,7 @@ func TestFail2banFiltersMatchOffencesAndNothingElse(t *testing.T) {
 	}
 }
 
-// The lines in testdata/log are the daemon's own, of every event and with hostile values in every place.
+// The lines in testdata/log are the daemon's own: of every event, with hostile values in every place.
 func TestFail2banFiltersOnTheGoldenLog(t *testing.T) {
 	needPrograms(t, "fail2ban-regex")
 	want := map[string][]string{limited: {"203.0.113.50", "2001:db8::7"}, denied: {"203.0.113.9"}}

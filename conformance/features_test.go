@@ -42,7 +42,7 @@ func readFeatures(t *testing.T) (scenarios []scenario, titles map[string][]strin
 	return scenarios, titles
 }
 
-// seedCriteria are the acceptance criteria that the project began with, word for word; its router is ours.
+// seedCriteria are the original acceptance criteria, word for word; "router" in them is our host routing.
 var seedCriteria = []string{
 	"Startup sequence follows the exact order from operations.md",
 	"Fail-fast behavior: exit with non-zero code on any startup failure",
@@ -69,7 +69,7 @@ func TestEveryCriterionOfTheSeedIsATitle(t *testing.T) {
 	}
 }
 
-// features are the subjects that each have a file of their own, by its name.
+// features are the subjects with a file of their own, by file name.
 var features = []string{
 	"acme", "admin_socket", "body_size_limit", "cli", "connections", "dynamic_config", "error_responses",
 	"headers_and_forwarding", "health_check", "host_routing", "http2_frames", "http_redirect", "logging", "metrics", "rate_limiting",

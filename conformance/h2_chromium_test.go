@@ -21,11 +21,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// chromiumImages is how many images the page has that Chromium loads.
+// chromiumImages is the number of images on the page that Chromium loads.
 const chromiumImages = 200
 
-// chromiumScript counts, in the page, what became of its images, and by which protocol all that belongs to the page came.
-// The elements are below it, so that no event is missed. When the page has loaded it says so in the element result.
+// chromiumScript counts in the page how many of its images loaded, and by which protocol each part of the page came. The
+// elements follow it, so that no event is missed. After the page has loaded it writes this to the element result.
 const chromiumScript = `
 performance.setResourceTimingBufferSize(1000);
 const counts = {loaded: 0, failed: 0, empty: 0};
@@ -42,7 +42,7 @@ addEventListener('load', () => {
 });
 `
 
-// imagePage serves a page of images at /page, and each image, which is a different one, at /image/N.png.
+// imagePage serves a page of images at /page, and each image, all different, at /image/N.png.
 func imagePage(w http.ResponseWriter, r *http.Request) {
 	name, isImage := strings.CutPrefix(r.URL.Path, "/image/")
 	switch number, err := strconv.Atoi(strings.TrimSuffix(name, ".png")); {
@@ -65,8 +65,8 @@ func imagePage(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// chromiumDOM lets Chromium load a URL of localhost, with a profile that is new and without any other host, and returns the
-// document as it is after that.
+// chromiumDOM makes Chromium load a URL of localhost, with a new profile and no access to other hosts, and returns the
+// resulting document.
 func chromiumDOM(t *testing.T, chromium, url string) string {
 	t.Helper()
 	home := t.TempDir()
@@ -78,7 +78,7 @@ func chromiumDOM(t *testing.T, chromium, url string) string {
 		"--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost", "--ignore-certificate-errors",
 		"--user-data-dir="+filepath.Join(home, "profile"), "--timeout=90000", "--dump-dom", url)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LC_ALL=C.UTF-8"}
-	// Its many processes are one group, which ends as a whole.
+	// Its many processes are one group, which is ended as a whole.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	endGroup := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.Cancel, cmd.WaitDelay = endGroup, 10*time.Second
@@ -86,7 +86,7 @@ func chromiumDOM(t *testing.T, chromium, url string) string {
 	cmd.Stdout, cmd.Stderr = &dom, &complaints
 	err := cmd.Run()
 	if cmd.Process != nil {
-		_ = endGroup() // of which there is nothing left, as a rule
+		_ = endGroup() // usually no process of it is left
 	}
 	if err != nil {
 		t.Fatalf("chromium %s: got %v, want success\n%s%s", url, err, dom.String(), complaints.String())
@@ -117,8 +117,8 @@ func TestChromiumLoadsAPageOf200ImagesOverHTTP2(t *testing.T) {
 
 var requestLine = regexp.MustCompile(`(?m)^\S+ INFO REQUEST .* method=GET path=(/\S+) status=(\d+) .*$`)
 
-// awaitStatuses waits until the log tells of exactly these GET requests, by path and status, with how many there are of
-// each, beside the one for / by which the test has seen that the daemon serves.
+// awaitStatuses waits until the log shows exactly these GET requests, by path and status with their number, in addition
+// to the one for / with which the test has checked that the daemon serves.
 func awaitStatuses(t *testing.T, log string, want map[string]int) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {

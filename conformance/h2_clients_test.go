@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// clientProgram runs a client to its end in a directory, with an environment that leads to no other proxy and knows no
-// configuration of the machine, and returns what it prints on stdout.
+// clientProgram runs a client to its end in a directory, with an environment that names no other proxy and no
+// configuration of the machine, and returns its stdout.
 func clientProgram(t *testing.T, dir, program string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -38,7 +38,7 @@ func clientProgram(t *testing.T, dir, program string, args ...string) string {
 	return out.String()
 }
 
-// noise returns bytes that do not compress, the same for the same seed.
+// noise returns incompressible bytes, the same for the same seed.
 func noise(seed uint64, size int) []byte {
 	data := make([]byte, size)
 	key := [32]byte{byte(seed), byte(seed >> 8)}
@@ -46,7 +46,8 @@ func noise(seed uint64, size int) []byte {
 	return data
 }
 
-// sizes answers a GET of /N with N bytes of noise, a POST with the sum of what came, and anything to /refused with 403 at once.
+// sizes answers a GET of /N with N bytes of noise, a POST with the checksum of what arrived, and any request for /refused with
+// 403 at once.
 func sizes(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/refused" {
 		w.WriteHeader(http.StatusForbidden)
@@ -148,7 +149,7 @@ func TestCurlOverHTTP2(t *testing.T) {
 	})
 }
 
-// runWithInput runs a client with something to read on stdin, and returns what it prints.
+// runWithInput runs a client with the given stdin, and returns its stdout.
 func runWithInput(t *testing.T, program string, input []byte, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -163,7 +164,7 @@ func runWithInput(t *testing.T, program string, input []byte, args ...string) st
 	return string(out)
 }
 
-// h2loadCounts are the counts of h2load's summary.
+// h2loadCounts matches the counts in h2load's summary.
 var h2loadCounts = regexp.MustCompile(`requests: (\d+) total, (\d+) started, (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout`)
 
 func TestH2loadLosesNoRequest(t *testing.T) {

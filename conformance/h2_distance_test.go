@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// relayRoundTrip is how far away the proxy is behind a relay.
+// relayRoundTrip is the round-trip time to the proxy through a relay.
 const relayRoundTrip = 100 * time.Millisecond
 
-// startRelay starts a relay to the address that takes as many bytes as come, in both directions, and hands each on half a
+// startRelay starts a relay to the address that accepts any number of bytes in both directions, and passes each on half a
 // round trip later. It needs no privilege and no kernel that can delay packets. It returns its own address.
 func startRelay(t *testing.T, to string) string {
 	t.Helper()
@@ -44,7 +44,7 @@ func startRelay(t *testing.T, to string) string {
 	return listener.Addr().String()
 }
 
-// delayBytes hands what comes from one connection on to the other until the first ends, and then closes that one.
+// delayBytes passes bytes from one connection to the other until the first ends, and then closes the second.
 func delayBytes(to, from net.Conn) {
 	type piece struct {
 		data []byte
@@ -76,7 +76,7 @@ func delayBytes(to, from net.Conn) {
 		}
 		if len(queue) == 0 {
 			mu.Unlock()
-			_ = to.Close() // what it still sends, nobody would read
+			_ = to.Close() // what it still sends would not be read
 			return
 		}
 		first := queue[0]
@@ -95,13 +95,13 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// TestWindowsSuitALongPath lets a client whose own windows hold nothing up load and send large bodies through the real
-// binary over 100 ms.
+// TestWindowsSuitALongPath lets a client whose own windows delay nothing download and upload large bodies through the
+// real binary over 100 ms.
 func TestWindowsSuitALongPath(t *testing.T) {
 	const size = 64 << 20
 	proxy := startProxy(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && r.URL.Path == "/large" {
-			_, _ = io.CopyN(w, zeros{}, size) // who breaks off has the test fail
+			_, _ = io.CopyN(w, zeros{}, size) // a client that breaks off makes the test fail
 			return
 		}
 		n, _ := io.Copy(io.Discard, r.Body)
@@ -141,10 +141,11 @@ func TestWindowsSuitALongPath(t *testing.T) {
 		}
 		return n + int64(got), string(start[:got])
 	}
-	do(t, "GET", "/", nil) // so that no handshake is counted
+	do(t, "GET", "/", nil) // so that no handshake is measured
 	for _, test := range []struct {
 		name, method, path string
-		// window is the one that is too small: HTTP/2's own where the client sends a larger one, and the one that we begin with.
+		// window is the window that would be too small: HTTP/2's default if the client sends a larger one, and ours at the
+		// start.
 		window int
 	}{
 		{"a download", "GET", "/large", 64 << 10},
@@ -161,7 +162,7 @@ func TestWindowsSuitALongPath(t *testing.T) {
 			if test.method == "GET" && n != size || test.method == "POST" && text != fmt.Sprint(size) {
 				t.Errorf("got %d bytes that begin with %q, want %d bytes to have passed", n, text, size)
 			}
-			// The rest is for a machine that is busy.
+			// The margin is for a busy machine.
 			if most := float64(size / test.window / 2); took > most {
 				t.Errorf("got %.1f round trips, want fewer than the %.0f of a window of %d", took, most, 2*test.window)
 			}

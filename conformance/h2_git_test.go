@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// gitServer serves the repositories in a directory by git's own CGI program.
+// gitServer serves the repositories in a directory through git's own CGI program.
 func gitServer(t *testing.T, git, root string) http.Handler {
 	t.Helper()
 	path := strings.TrimSpace(clientProgram(t, t.TempDir(), git, "--exec-path"))
@@ -27,7 +27,7 @@ func gitServer(t *testing.T, git, root string) http.Handler {
 	}
 	spool := t.TempDir()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// CGI knows no body without a length.
+		// CGI does not support a body without a length.
 		body, err := os.CreateTemp(spool, "body")
 		if err != nil {
 			t.Error(err)
@@ -54,8 +54,8 @@ func TestGitPushesAndClones100MiBOverHTTP2(t *testing.T) {
 	dir := t.TempDir()
 	run := func(args ...string) string {
 		t.Helper()
-		// What is sent is noise: compressing it, or looking for what files have in common, would only take time. More than
-		// http.postBuffer goes without a length.
+		// The data is noise: compressing it, or looking for deltas, would only take time. Bodies longer than
+		// http.postBuffer are sent without a length.
 		var common []string
 		for _, setting := range []string{
 			"user.name=Test", "user.email=test@example.test", "init.defaultBranch=main", "http.sslVerify=false",
@@ -108,7 +108,7 @@ func TestGitPushesAndClones100MiBOverHTTP2(t *testing.T) {
 	}
 }
 
-// packedBytes returns the size of the packs that git counts.
+// packedBytes returns the size of the packs in git's output.
 func packedBytes(t *testing.T, counted string) int {
 	t.Helper()
 	_, text, _ := strings.Cut(counted, "size-pack: ")

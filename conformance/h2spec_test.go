@@ -10,23 +10,23 @@ import (
 	"testing"
 )
 
-// h2specCases is how many cases h2spec has with --strict.
+// h2specCases is the number of h2spec's cases with --strict.
 const h2specCases = 146
 
-// h2specSuperseded is a case that RFC 7540 asks for and RFC 9113 does not: a PRIORITY frame by which an idle stream depends on
-// itself. The stream error that it waits for would be a RST_STREAM on an idle stream, which RFC 9113, section 6.4, forbids.
+// h2specSuperseded is a case that RFC 7540 requires and RFC 9113 does not: a PRIORITY frame by which an idle stream depends on
+// itself. The stream error that it expects would be a RST_STREAM on an idle stream, which RFC 9113, section 6.4, forbids.
 const h2specSuperseded = "Sends PRIORITY frame that depend on itself"
 
 var h2specFailure = regexp.MustCompile(`(?m)^ *× \d+: (.*)$`)
 
 var h2specSummary = regexp.MustCompile(`(?m)^(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed$`)
 
-// TestH2Spec runs h2spec, which does what RFC 9113 and RFC 7541 forbid a client, against the real binary.
+// TestH2Spec runs h2spec, which does what RFC 9113 and RFC 7541 forbid clients, against the real binary.
 func TestH2Spec(t *testing.T) {
 	h2spec := filepath.Join(t.TempDir(), "h2spec")
 	goBuild(t, projectRoot(t), "-o", h2spec, "github.com/summerwind/h2spec/cmd/h2spec")
 	port := startProxy(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // a client that breaks off is what this is about
+		_, _ = io.Copy(io.Discard, r.Body) // clients that break off are expected here
 		_, _ = io.WriteString(w, "an answer with a body, of which windows of a few bytes let go only a part")
 	})).port
 

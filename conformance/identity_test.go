@@ -8,7 +8,7 @@ import (
 	"reverse-proxy/conformance/soak"
 )
 
-// identityRequests is how many requests of `make soak`'s million are part of the suite.
+// identityRequests is how many requests like those of `make soak` are part of the suite.
 const identityRequests = 20_000
 
 func TestNoRequestIsMixedUpOrLost(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// manPages are the man pages that are shipped.
+// manPages returns the shipped man pages.
 func manPages(t *testing.T) []string {
 	t.Helper()
 	pages, err := filepath.Glob(filepath.Join(projectRoot(t), "deploy", "man", "*.[58]"))
@@ -26,7 +26,7 @@ func TestManPagesAreWithoutWarnings(t *testing.T) {
 	for _, page := range manPages(t) {
 		t.Run(filepath.Base(page), func(t *testing.T) {
 			dir := t.TempDir()
-			// Each is silent when it finds nothing: the one reads as the BSDs do, the others as Linux does.
+			// Each prints nothing if it finds nothing. mandoc formats pages as on the BSDs, the others as on Linux.
 			if out := output(t, dir, "mandoc", "-T", "lint", "-W", "style", page); out != "" {
 				t.Errorf("mandoc: got %q, want nothing", out)
 			}
@@ -40,7 +40,7 @@ func TestManPagesAreWithoutWarnings(t *testing.T) {
 	}
 }
 
-// TestManPagesAreReadAsTheyAreMeant holds what a reader sees of the pages, which the commands' and keys' own tables say.
+// TestManPagesAreReadAsTheyAreMeant compares the rendered pages with the tables of commands and keys.
 func TestManPagesAreReadAsTheyAreMeant(t *testing.T) {
 	needPrograms(t, "man")
 	read := func(t *testing.T, name string) string {

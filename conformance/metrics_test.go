@@ -39,7 +39,7 @@ func metricsDocument(t *testing.T) (text string, metrics map[string]string) {
 	return text, metrics
 }
 
-// wantMetrics reports the metrics of an expression that there are not.
+// wantMetrics reports the metrics in an expression that do not exist.
 func wantMetrics(t *testing.T, where, expr string, metrics map[string]string) {
 	t.Helper()
 	names := metricName.FindAllString(expr, -1)
@@ -73,12 +73,12 @@ func TestTheDashboardAsksForMetricsThatThereAre(t *testing.T) {
 	for _, query := range append(queries, stringsUnder(dashboard, "definition")...) {
 		wantMetrics(t, "the dashboard", query, metrics)
 	}
-	// Prometheus' own parser judges the queries, with numbers for Grafana's variables.
+	// Prometheus's own parser judges the queries, with numbers in place of Grafana's variables.
 	promtool := needProgram(t, "promtool", "prometheus")
 	rules := "groups:\n  - name: dashboard\n    rules:\n"
 	for i, query := range queries {
 		query = strings.ReplaceAll(query, "$__rate_interval", "5m")
-		encoded, err := json.Marshal(query) // a JSON string is one of YAML too
+		encoded, err := json.Marshal(query) // a JSON string is also a YAML string
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestTheDashboardAsksForMetricsThatThereAre(t *testing.T) {
 	wantOutput(t, exec.Command(promtool, "check", "rules", path), fmt.Sprintf("SUCCESS: %d rules found", len(queries)))
 }
 
-// stringsUnder returns all strings under a key of a JSON value, however deep.
+// stringsUnder returns all strings under a key of a JSON value, at any depth.
 func stringsUnder(value any, key string) (found []string) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -109,7 +109,7 @@ func stringsUnder(value any, key string) (found []string) {
 	return found
 }
 
-// wantOutput runs a program that has to succeed and to print a text.
+// wantOutput runs a program that must succeed and print a text.
 func wantOutput(t *testing.T, command *exec.Cmd, want string) {
 	t.Helper()
 	out, err := command.CombinedOutput()
@@ -132,7 +132,7 @@ func TestTheAlertsAskForMetricsThatThereAre(t *testing.T) {
 	text, metrics := metricsDocument(t)
 	rules := prometheusFile(t, "reverse-proxy.rules.yml")
 	alerts := regexp.MustCompile(`(?m)^      - alert: (\S+)$`).FindAllStringSubmatch(rules, -1)
-	// An expression is all up to the next key of its rule.
+	// An expression extends to the next key of its rule.
 	exprs := regexp.MustCompile(`(?m)^        expr: ((?:.*\n)(?:          .*\n)*)`).FindAllStringSubmatch(rules, -1)
 	if len(alerts) < 10 || len(exprs) != len(alerts) {
 		t.Fatalf("got %d alerts with %d expressions, want one for each", len(alerts), len(exprs))
@@ -188,7 +188,7 @@ func TestPrometheusTakesTheScrapeConfigurationOfTheDocument(t *testing.T) {
 	wantOutput(t, exec.Command(promtool, "check", "config", path), "reverse-proxy.rules.yml")
 }
 
-// TestPromtoolTakesAScrape gives what the real binary answers to `promtool check metrics`, which also judges names.
+// TestPromtoolTakesAScrape passes a scrape of the real binary to `promtool check metrics`, which also judges names.
 func TestPromtoolTakesAScrape(t *testing.T) {
 	promtool := needProgram(t, "promtool", "prometheus")
 	health := sharedPort(t)

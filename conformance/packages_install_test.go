@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// nextVersion builds packages of a later commit, in which the shipped configuration is another one, for amd64 alone.
+// nextVersion builds packages of a later commit, with a changed configuration, only for amd64.
 func nextVersion(t *testing.T, built builtPackages) builtPackages {
 	t.Helper()
 	next := builtPackages{checkout: filepath.Join(t.TempDir(), "next"), dir: filepath.Join(t.TempDir(), "packages")}
@@ -19,7 +19,7 @@ func nextVersion(t *testing.T, built builtPackages) builtPackages {
 	return next
 }
 
-// copyInto puts a package into the root.
+// copyInto copies a package into the root.
 func (s *scratchRoot) copyInto(name, from string) {
 	s.t.Helper()
 	contents, err := os.ReadFile(from)
@@ -31,7 +31,7 @@ func (s *scratchRoot) copyInto(name, from string) {
 	}
 }
 
-// clean removes what the machine itself has of the program, by hand or from another test.
+// clean removes the machine's own files of the program, installed by hand or by another test.
 func (s *scratchRoot) clean() {
 	s.t.Helper()
 	s.run("rm -rf /etc/reverse-proxy /var/lib/reverse-proxy /var/log/reverse-proxy /usr/local/bin/reverse-proxy")
@@ -53,7 +53,7 @@ func (s *scratchRoot) servesAsInstalled() {
 	s.serves(uid, gid,
 		"curl -sf http://127.0.0.1:9900/health",
 		"curl -sfk https://localhost:8443/health",
-		"[ $(curl -sk -o /dev/null -w '%{http_code}' https://localhost:8443/) = 502 ]", // nothing is at port 3000
+		"[ $(curl -sk -o /dev/null -w '%{http_code}' https://localhost:8443/) = 502 ]", // nothing listens on port 3000
 		"curl -sI http://localhost:8080/a | grep -i '^location: https://localhost:8443/a'",
 		"runuser -u reverse-proxy -- reverse-proxy status --json | grep -F '\"status\":\"ok\"'",
 		"reverse-proxy reload",
@@ -61,7 +61,7 @@ func (s *scratchRoot) servesAsInstalled() {
 	)
 }
 
-// installDeb takes the package through its life on a machine on which systemd does not run.
+// installDeb takes the package through its life on a machine without a running systemd.
 func installDeb(t *testing.T, built, next builtPackages) {
 	s := newScratchRoot(t)
 	s.clean()
@@ -90,14 +90,15 @@ func installDeb(t *testing.T, built, next builtPackages) {
 	s.run("[ ! -e /usr/bin/reverse-proxy ] && grep -x 'burst = 123' /etc/reverse-proxy/config.toml && [ -e /var/lib/reverse-proxy/key ] && getent passwd reverse-proxy")
 	s.run("rm -r /var/lib/reverse-proxy && dpkg -i --force-confold /next.deb")
 	s.servesAsInstalled()
-	// A key of the administrator's, for the daemon only. Whoever is made a system user next must not be able to read it.
+	// A key of the administrator's that only the daemon may read. The next system user to get the same id must not be
+	// able to read it.
 	s.run("install -o reverse-proxy -g reverse-proxy -m 0440 /dev/null /etc/reverse-proxy/site.key && id reverse-proxy > /id")
 	s.run("dpkg -P reverse-proxy")
 	s.run("id reverse-proxy | diff - /id && getent passwd reverse-proxy | grep nologin")
 	s.run("useradd --system --user-group next && ! runuser -u next -- cat /etc/reverse-proxy/site.key && userdel next")
 	s.run("rm -r /etc/reverse-proxy /id")
 
-	// What every installation leaves: the user, and the lists, caches and logs of dpkg and of those that it tells.
+	// What every installation leaves: the user, and the lists, caches and logs of dpkg and of the programs it calls.
 	bookkeeping := regexp.MustCompile(`^/(var/(lib/(dpkg|systemd)|cache|log)/|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc/\.pwd\.lock$|etc/ld\.so\.cache$|(first|next)\.deb$)|^-/(etc|var/lib|var/log)/reverse-proxy`)
 	for _, name := range s.changed() {
 		if !bookkeeping.MatchString(name) || strings.Contains(name, "/log/reverse-proxy") {
@@ -109,20 +110,20 @@ func installDeb(t *testing.T, built, next builtPackages) {
 	}
 }
 
-// fakeSystemctl notes what it is told, and says that the daemon is active where a file says so.
+// fakeSystemctl records its arguments, and says that the daemon is active if a file says so.
 const fakeSystemctl = `#!/bin/sh
 echo "$@" >> /calls
 case "$*" in *is-active*) [ -e /active ] ;; esac
 `
 
-// systemctlCalls returns what systemctl was told since the last time.
+// systemctlCalls returns the calls of systemctl since the last time.
 func (s *scratchRoot) systemctlCalls() string {
 	s.t.Helper()
 	calls := s.run("cat /calls 2>/dev/null || true; rm -f /calls")
 	return strings.ReplaceAll(strings.TrimSpace(calls), "\n", "; ")
 }
 
-// pretendSystemd makes systemd run in the root, as far as packages can see.
+// pretendSystemd makes systemd appear to run in the root, as far as packages can see.
 func (s *scratchRoot) pretendSystemd() {
 	s.t.Helper()
 	s.run("mkdir -p /run/systemd/system && rm -f /usr/bin/systemctl")
@@ -131,7 +132,7 @@ func (s *scratchRoot) pretendSystemd() {
 	}
 }
 
-// installDebUnderSystemd looks at what the scripts tell systemd.
+// installDebUnderSystemd checks what the scripts tell systemd.
 func installDebUnderSystemd(t *testing.T, built builtPackages) {
 	s := newScratchRoot(t)
 	s.clean()
@@ -144,7 +145,7 @@ func installDebUnderSystemd(t *testing.T, built builtPackages) {
 		}
 	}
 	s.run("dpkg -i /first.deb")
-	wantCalls("a first installation", "daemon-reload; --quiet is-active reverse-proxy.service") // and starts nothing
+	wantCalls("a first installation", "daemon-reload; --quiet is-active reverse-proxy.service") // it starts nothing
 
 	s.run("touch /active && dpkg -i /first.deb")
 	wantCalls("an upgrade of a running daemon", "daemon-reload; --quiet is-active reverse-proxy.service; restart reverse-proxy.service")
@@ -163,8 +164,8 @@ func installDebUnderSystemd(t *testing.T, built builtPackages) {
 	wantCalls("a purge", "daemon-reload")
 }
 
-// installRPM takes the other package through its life. Debian's rpm has no package of its own that could hold what this
-// one depends on.
+// installRPM takes the other package through its life. Debian's rpm has no package of its own that could satisfy this
+// one's dependencies.
 func installRPM(t *testing.T, built, next builtPackages) {
 	s := newScratchRoot(t)
 	s.clean()

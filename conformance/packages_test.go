@@ -17,11 +17,12 @@ import (
 
 // builtPackages are the packages of one commit, built by `make packages`.
 type builtPackages struct {
-	// checkout is the tree that they were built of, dir where they are, version theirs, tool what builds them.
+	// checkout is the tree from which they were built, dir where they are, version their version, tool the program that
+	// builds them.
 	checkout, dir, version, tool string
 }
 
-// file is one of the packages, by a pattern.
+// file returns the one package that matches a pattern.
 func (b builtPackages) file(t *testing.T, pattern string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(b.dir, pattern))
@@ -31,7 +32,7 @@ func (b builtPackages) file(t *testing.T, pattern string) string {
 	return found[0]
 }
 
-// checkoutOf makes a checkout of the project as it is now, with one commit.
+// checkoutOf makes a checkout of the project in its current state, with one commit.
 func checkoutOf(t *testing.T, root, dir string) {
 	t.Helper()
 	copyTree(t, root, dir)
@@ -40,7 +41,7 @@ func checkoutOf(t *testing.T, root, dir string) {
 	output(t, dir, "git", "-c", "user.name=test", "-c", "user.email=test@example.test", "commit", "--quiet", "-m", "all")
 }
 
-// TestPackages builds the packages once, and looks at them from all sides.
+// TestPackages builds the packages once, and checks everything about them.
 func TestPackages(t *testing.T) {
 	needPrograms(t, "git", "dpkg-deb", "rpm", "lintian", "curl")
 	dir := t.TempDir()
@@ -155,7 +156,7 @@ func inspectSBOM(t *testing.T, built builtPackages) {
 	}
 }
 
-// inspectContents compares what the four packages hold with one another and with what has to be there.
+// inspectContents compares the contents of the four packages with each other and with what they must contain.
 func inspectContents(t *testing.T, built builtPackages) {
 	wanted := []string{
 		"/etc/fail2ban/filter.d/reverse-proxy.conf", "/etc/logrotate.d/reverse-proxy", "/etc/reverse-proxy", "/etc/reverse-proxy/config.toml",
@@ -165,9 +166,9 @@ func inspectContents(t *testing.T, built builtPackages) {
 		"/usr/share/fish/vendor_completions.d/reverse-proxy.fish", "/usr/share/man/man5/reverse-proxy.toml.5.gz",
 		"/usr/share/man/man8/reverse-proxy.8.gz", "/var/lib/reverse-proxy", "/var/log/reverse-proxy",
 	}
-	// What only one kind has, as its distributions want it.
+	// What only one kind contains, as its distributions require it.
 	own := regexp.MustCompile(`^/usr/share/(zsh/|lintian/|doc/reverse-proxy/changelog\.Debian)`)
-	// A deb has the directories above its files too.
+	// A deb also contains the directories above its files.
 	docDirectory := regexp.MustCompile(`^/usr/share/doc/reverse-proxy(/docs|/examples(/[a-z]+)?)?$`)
 	var first []string
 	for _, pattern := range []string{"*_amd64.deb", "*_arm64.deb", "*.x86_64.rpm", "*.aarch64.rpm"} {
@@ -209,7 +210,7 @@ func inspectContents(t *testing.T, built builtPackages) {
 	}
 }
 
-// inspectOrigin compares who the packages say made them, and that both say what has changed.
+// inspectOrigin compares the maintainer that the packages name, and checks that both contain the changes.
 func inspectOrigin(t *testing.T, built builtPackages) {
 	deb, rpm := built.file(t, "*_amd64.deb"), built.file(t, "*.x86_64.rpm")
 	fields := output(t, built.dir, "dpkg-deb", "-f", deb, "Maintainer", "Homepage")
@@ -235,9 +236,9 @@ func inspectOrigin(t *testing.T, built builtPackages) {
 	}
 }
 
-// judgeDeb has lintian look at the package.
+// judgeDeb runs lintian on the package.
 func judgeDeb(t *testing.T, built builtPackages) {
-	// The project has no address that its users could write to.
+	// The project has no address to which users could write.
 	const address = "bogus-mail-host,bogus-mail-host-in-debian-changelog,root-in-contact"
 	cmd := exec.Command("lintian", "--allow-root", "--fail-on", "error", "--suppress-tags", address, built.file(t, "*_amd64.deb"))
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")

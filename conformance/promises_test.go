@@ -47,7 +47,7 @@ func readPromises(t *testing.T) map[string]promise {
 	return promises
 }
 
-// allPromises are the numbers that must be there.
+// allPromises returns the numbers that must exist.
 func allPromises() []string {
 	lastOf := map[int]int{
 		1:  7,

@@ -16,11 +16,10 @@ import (
 	"reverse-proxy/steps"
 )
 
-// proxyBodyLimit is the longest body that the daemon takes: a pack of 100 MiB, with all that git has to say about it.
+// proxyBodyLimit is the longest body that the daemon accepts: a pack of 100 MiB with git's overhead.
 const proxyBodyLimit = 128 << 20
 
-// proxyConfig is the configuration of a daemon on loopback for the programs that are let loose on it; its limits do not
-// get in their way.
+// proxyConfig is the configuration of a loopback daemon for the client programs; its limits do not get in their way.
 const proxyConfig = `health_check_port = %d
 admin_socket_path = ""
 [rate_limit]
@@ -39,23 +38,22 @@ host = "localhost"
 upstream = %q
 `
 
-// proxyProcess is a daemon that serves.
+// proxyProcess is a running daemon.
 type proxyProcess struct {
-	// port is its port for HTTPS on 127.0.0.1.
+	// port is its HTTPS port on 127.0.0.1.
 	port int
-	// log is the file that its log goes to.
+	// log is its log file.
 	log string
 }
 
-// startProxy starts the real binary on a port of 127.0.0.1, with a certificate that it makes itself, as the site
-// localhost in front of the handler. It returns when the daemon serves. At the end of the test the daemon must stop with
-// exit code 0.
+// startProxy starts the real binary on a port of 127.0.0.1, with a self-signed certificate, as the site localhost in
+// front of the handler. It returns when the daemon serves. At the end of the test the daemon must stop with exit code 0.
 func startProxy(t *testing.T, handler http.Handler) proxyProcess {
 	t.Helper()
 	return startProxyWithHealth(t, handler, 0)
 }
 
-// sharedPort returns a port of 127.0.0.1 that nobody else takes while the test runs.
+// sharedPort returns a port of 127.0.0.1 that no other test takes while this one runs.
 func sharedPort(t *testing.T) int {
 	t.Helper()
 	port, release, err := steps.SharedPort()
@@ -119,7 +117,7 @@ func startUpstream(t *testing.T, handler http.Handler) string {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	served := make(chan struct{})
 	go func() {
-		_ = server.Serve(listener) // ends with Close, which is no error
+		_ = server.Serve(listener) // returns after Close, which is not an error
 		close(served)
 	}()
 	t.Cleanup(func() {
@@ -129,7 +127,7 @@ func startUpstream(t *testing.T, handler http.Handler) string {
 	return listener.Addr().String()
 }
 
-// awaitAnswer waits until the URL is answered, whatever its status is.
+// awaitAnswer waits until the URL is answered, with any status.
 func awaitAnswer(t *testing.T, url, log string) {
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
@@ -146,7 +144,7 @@ func awaitAnswer(t *testing.T, url, log string) {
 	}
 }
 
-// lastBytes returns the end of a file, for a message.
+// lastBytes returns the end of a file, for a failure message.
 func lastBytes(path string) string {
 	const most = 4 << 10
 	file, err := os.Open(path)
@@ -164,8 +162,8 @@ func lastBytes(path string) string {
 	return string(text)
 }
 
-// needProgram returns the path of a program of a Debian package. Where it is missing the test is skipped, and fails in
-// CI, where `make deps` has to have installed it.
+// needProgram returns the path of a program from a Debian package. If it is missing the test is skipped, but fails in
+// CI, where `make deps` must have installed it.
 func needProgram(t *testing.T, program, debian string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)

@@ -18,11 +18,11 @@ import (
 	"reverse-proxy/conformance/netns"
 )
 
-// scratchRoot is a copy of this machine's root file system that nothing gets out of: an overlay, whose changes are thrown
-// away at the end, with a network of its own. Packages are installed into it, and images built.
+// scratchRoot is an isolated copy of this machine's root file system: an overlay whose changes are discarded at the end,
+// with a network of its own. Packages are installed into it, and images built.
 type scratchRoot struct {
 	t *testing.T
-	// dir is the root, changes what was changed in it.
+	// dir is the root; changes holds what was changed in it.
 	dir, changes string
 	network      *netns.Network
 }
@@ -64,7 +64,7 @@ func newScratchRoot(t *testing.T) *scratchRoot {
 	mount("none", s.dir, "overlay", 0, fmt.Sprintf("lowerdir=/,upperdir=%s,workdir=%s/work", s.changes, base))
 	mount("none", s.path("/proc"), "proc", 0, "")
 	mount("/dev", s.path("/dev"), "", syscall.MS_BIND, "")
-	mount("none", s.path("/run"), "tmpfs", 0, "") // nothing of the machine's services
+	mount("none", s.path("/run"), "tmpfs", 0, "") // hides the machine's services
 	if s.network, err = netns.New(); err != nil {
 		t.Fatal(err)
 	}
@@ -72,10 +72,10 @@ func newScratchRoot(t *testing.T) *scratchRoot {
 	return s
 }
 
-// path is where a path of the root is on the machine.
+// path returns the machine's path of a path in the root.
 func (s *scratchRoot) path(name string) string { return filepath.Join(s.dir, name) }
 
-// command is a shell command in the root, with nobody's settings.
+// command returns a shell command in the root, without any user's settings.
 func (s *scratchRoot) command(ctx context.Context, text string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "/bin/bash", "-e", "-o", "pipefail", "-c", text)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: s.dir, Pdeathsig: syscall.SIGKILL}
@@ -99,7 +99,7 @@ func (s *scratchRoot) try(text string) (string, error) {
 	return out.String(), err
 }
 
-// run is try for a command that has to succeed.
+// run is try for a command that must succeed.
 func (s *scratchRoot) run(text string) string {
 	s.t.Helper()
 	out, err := s.try(text)
@@ -109,14 +109,14 @@ func (s *scratchRoot) run(text string) string {
 	return out
 }
 
-// serves is servesFor clients in the same root.
+// serves is servesFor with clients in the same root.
 func (s *scratchRoot) serves(uid, gid int, clients ...string) {
 	s.t.Helper()
 	s.servesFor(s, uid, gid, clients...)
 }
 
-// servesFor runs the daemon of the root, as the user of the ids, until each of the clients' commands has succeeded, within a
-// minute; then it stops the daemon, which has to end well. The commands are run in their own root, which has a shell.
+// servesFor runs the daemon of the root, as the user with the ids, until each of the clients' commands has succeeded, within
+// a minute; then it stops the daemon, which must exit cleanly. The commands run in their own root, which has a shell.
 func (s *scratchRoot) servesFor(machine *scratchRoot, uid, gid int, clients ...string) {
 	s.t.Helper()
 	daemon := exec.Command("/usr/bin/reverse-proxy")
@@ -164,7 +164,7 @@ func (s *scratchRoot) servesFor(machine *scratchRoot, uid, gid int, clients ...s
 	}
 }
 
-// owner tells the ids and the mode of a file.
+// owner returns the ids and the mode of a file.
 func (s *scratchRoot) owner(name string) (uid, gid int, mode fs.FileMode) {
 	s.t.Helper()
 	info, err := os.Lstat(s.path(name))
@@ -175,7 +175,7 @@ func (s *scratchRoot) owner(name string) (uid, gid int, mode fs.FileMode) {
 	return int(stat.Uid), int(stat.Gid), info.Mode().Perm()
 }
 
-// user is the ids of a user of the root.
+// user returns the ids of a user of the root.
 func (s *scratchRoot) user(name string) (uid, gid int) {
 	s.t.Helper()
 	fields := strings.Split(strings.TrimSpace(s.run("getent passwd "+name)), ":")
@@ -187,7 +187,8 @@ func (s *scratchRoot) user(name string) (uid, gid int) {
 	return uid, gid
 }
 
-// changed lists what is not as it is on the machine: files that were made, changed or removed, with "-" in front.
+// changed lists the differences from the machine: files that were created or changed, and removed ones with a leading
+// "-".
 func (s *scratchRoot) changed() []string {
 	s.t.Helper()
 	var changed []string
@@ -207,7 +208,7 @@ func (s *scratchRoot) changed() []string {
 			if missing != nil {
 				changed = append(changed, name+"/")
 			}
-		case entry.Type()&fs.ModeCharDevice != 0 && info.Sys().(*syscall.Stat_t).Rdev == 0: // how an overlay says so
+		case entry.Type()&fs.ModeCharDevice != 0 && info.Sys().(*syscall.Stat_t).Rdev == 0: // how an overlay marks a removed file
 			if missing == nil {
 				changed = append(changed, "-"+name)
 			}

@@ -13,17 +13,17 @@ import (
 	"reverse-proxy/steps"
 )
 
-// systemdMachine is a machine with a real systemd as its first process: namespaces of this one, with a copy of its file
-// system that is thrown away, a network of its own with a loopback interface alone, and the shipped units installed.
+// systemdMachine is a machine with a real systemd as its first process: separate namespaces with a disposable copy of
+// this machine's file system, a network with only a loopback interface, and the shipped units installed.
 type systemdMachine struct {
 	t *testing.T
-	// dir is the test's own directory; what is in stage is on the machine's root.
+	// dir is the test's own directory; the contents of stage are copied to the machine's root.
 	dir, stage string
-	// pid is the first process, as this machine numbers it.
+	// pid is the first process, as numbered by this machine.
 	pid string
 }
 
-// systemdOuter makes a control group and a mount namespace, so that nothing of either stays, and then all other
+// systemdOuter makes a control group and a mount namespace, so that nothing of either remains, and then all other
 // namespaces. $1 is the test's directory.
 const systemdOuter = `set -e
 mount --make-rprivate /
@@ -61,17 +61,17 @@ export container=test
 exec /lib/systemd/systemd --system --unit=machine.target --log-target=console --show-status=no < /dev/null > /dev/null 2>&1
 `
 
-// systemdGone removes the control group, once it is empty.
+// systemdGone removes the control group when it is empty.
 const systemdGone = `mount --make-rprivate / && mount -t cgroup2 cgroup2 "$1" && find "$1/$2" -depth -type d -exec rmdir {} +`
 
-// machineUnits are what the machine starts with: nothing but what units want of it.
+// machineUnits are the units that the machine starts with: only those that others require.
 var machineUnits = map[string]string{
 	"machine.target": "[Unit]\nDescription=the test's machine\n",
 	"sysinit.target": "[Unit]\nDescription=nothing\n",
 	"basic.target":   "[Unit]\nDescription=nothing\n",
 }
 
-// bootSystemd makes a machine and waits until its systemd answers. The files are put on it, by their paths.
+// bootSystemd makes a machine and waits until its systemd answers. files are copied to the machine, by their paths.
 func bootSystemd(t *testing.T, files map[string]string) *systemdMachine {
 	t.Helper()
 	needPrograms(t, "systemctl", "unshare", "nsenter", "openssl", "curl", "jq")
@@ -122,11 +122,11 @@ func bootSystemd(t *testing.T, files map[string]string) *systemdMachine {
 	return m
 }
 
-// put puts a file on the machine before it starts.
+// put copies a file to the machine before it starts.
 func (m *systemdMachine) put(name, text string, mode os.FileMode) {
 	m.t.Helper()
 	path := filepath.Join(m.stage, name)
-	// The directories' modes are those of the machine's own afterwards.
+	// The machine's own directories then get these modes.
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		m.t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func (m *systemdMachine) boot() {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	m.t.Cleanup(func() {
-		_ = cmd.Process.Kill() // the first process dies with it, and with that all others
+		_ = cmd.Process.Kill() // the first process dies with it, and then all others
 		<-ended
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 			out, err := exec.Command("unshare", "--mount", "sh", "-c", systemdGone, "sh", filepath.Join(m.dir, "cgroup"), group).CombinedOutput()
@@ -196,11 +196,11 @@ func (m *systemdMachine) run(command string) (string, int) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "nsenter", "--target", m.pid, "--all", "bash", "-o", "pipefail", "-c", command)
 	cmd.Env = append(os.Environ(), "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "SYSTEMD_PAGER=cat")
-	out, _ := cmd.CombinedOutput() // the exit code is looked at
+	out, _ := cmd.CombinedOutput() // the exit code is checked
 	return strings.TrimSpace(string(out)), cmd.ProcessState.ExitCode()
 }
 
-// must runs a command that has to succeed and returns what it prints.
+// must runs a command that must succeed and returns its output.
 func (m *systemdMachine) must(command string) string {
 	m.t.Helper()
 	out, code := m.run(command)
@@ -211,7 +211,7 @@ func (m *systemdMachine) must(command string) string {
 	return out
 }
 
-// await runs a command again and again until it succeeds.
+// await repeats a command until it succeeds.
 func (m *systemdMachine) await(command string) {
 	m.t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
@@ -225,5 +225,5 @@ func (m *systemdMachine) await(command string) {
 	}
 }
 
-// hasLandlock reports whether this kernel has Landlock, and the machine with it.
+// hasLandlock reports whether this kernel, and so the machine, has Landlock.
 func hasLandlock() bool { return new(steps.Suite).HasLandlock() }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// unitConfig is a configuration as the documents have it, on the machine's loopback.
+// unitConfig is a configuration like those in the documents, on the machine's loopback.
 const unitConfig = `[logging]
 log_file_path = "/var/log/reverse-proxy/proxy.log"
 [rate_limit]
@@ -25,7 +25,7 @@ host = "site.example.test"
 upstream = "127.0.0.1:3000"
 `
 
-// acmeConfig waits for a CA that is not there.
+// acmeConfig waits for a CA that does not exist.
 const acmeConfig = `[rate_limit]
 requests_per_second = 1000
 burst = 1000
@@ -43,16 +43,16 @@ acme_directory = "https://127.0.0.1:14000/dir"
 
 const (
 	unitDropIn = "etc/systemd/system/reverse-proxy.service.d/test.conf"
-	// askSite is a request that the daemon answers by itself.
+	// askSite is a request that the daemon answers itself.
 	askSite = "curl -sk --fail --resolve site.example.test:443:127.0.0.1 https://site.example.test/health"
 )
 
-// TestTheUnitsUnderARealSystemd tries what the documents promise of the shipped units, with the daemon inside all of the
-// service's restrictions.
+// TestTheUnitsUnderARealSystemd checks what the documents promise of the shipped units, with the daemon under all the
+// restrictions of the service.
 func TestTheUnitsUnderARealSystemd(t *testing.T) {
 	m := bootSystemd(t, map[string]string{
 		"etc/reverse-proxy/config.toml": unitConfig,
-		// Where the lines can be read without a journal, and times that a test can wait for.
+		// Makes the lines readable without a journal, and the times short enough for a test.
 		unitDropIn: "[Service]\nStandardOutput=append:/run/daemon.log\nStandardError=append:/run/daemon.log\nWatchdogSec=3\nRestartSec=100ms\n",
 		"etc/systemd/system/reverse-proxy.socket.d/test.conf": "[Socket]\nListenStream=\nListenStream=127.0.0.1:443\nListenStream=127.0.0.1:80\n",
 	})
@@ -110,7 +110,7 @@ func TestTheUnitsUnderARealSystemd(t *testing.T) {
 		m := m.in(t)
 		m.must("systemctl stop reverse-proxy.service")
 		m.must("systemctl start reverse-proxy.socket")
-		m.must(askSite) // which starts the service
+		m.must(askSite) // this starts the service
 		m.must("rm -f /tmp/stop /tmp/asked; (while [ ! -e /tmp/stop ]; do " + askSite +
 			" || echo failed $?; echo asked; done > /tmp/asked 2>&1) > /dev/null 2>&1 &")
 		for i := range 3 {

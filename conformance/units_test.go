@@ -12,8 +12,8 @@ import (
 // shippedUnits are the unit files in deploy/systemd.
 var shippedUnits = []string{"reverse-proxy.service", "reverse-proxy.socket"}
 
-// unitDirectory copies the shipped units into a directory of the test's own, with a program that stands for the daemon:
-// systemd looks whether it is there.
+// unitDirectory copies the shipped units into the test's own directory, with a program in place of the daemon, because
+// systemd checks that it exists.
 func unitDirectory(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -38,7 +38,7 @@ func TestTheUnitsAreValid(t *testing.T) {
 	needPrograms(t, "systemd-analyze")
 	dir := unitDirectory(t)
 	for _, name := range shippedUnits {
-		// It complains of what it finds wrong, and exits with 0 nevertheless.
+		// It prints what it finds wrong, but exits with 0 nevertheless.
 		if out := output(t, dir, "systemd-analyze", "verify", "--man=no", filepath.Join(dir, name)); out != "" {
 			t.Errorf("%s: got %q, want no complaint", name, out)
 		}

@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// copyTree copies the project's files as they are now, without what Git ignores.
+// copyTree copies the project's files in their current state, except those that Git ignores.
 func copyTree(t *testing.T, from, to string) {
 	t.Helper()
 	for name := range strings.SplitSeq(output(t, from, "git", "ls-files", "-z", "-co", "--exclude-standard"), "\x00") {
 		contents, err := os.ReadFile(filepath.Join(from, name))
 		if name == "" || errors.Is(err, os.ErrNotExist) {
-			continue // it is deleted, and Git does not know it yet
+			continue // it is deleted, but Git still lists it
 		}
 		if err == nil {
 			err = os.MkdirAll(filepath.Dir(filepath.Join(to, name)), 0o755)
@@ -29,7 +29,7 @@ func copyTree(t *testing.T, from, to string) {
 	}
 }
 
-// output runs a program to its end and returns what it printed.
+// output runs a program to its end and returns its output.
 func output(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
@@ -41,7 +41,7 @@ func output(t *testing.T, dir, name string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// TestMakeBuildRecordsTheRevision builds as an operator does, in each kind of tree that sources come in (S-1.6).
+// TestMakeBuildRecordsTheRevision builds as an operator does, in each kind of source tree (S-1.6).
 func TestMakeBuildRecordsTheRevision(t *testing.T) {
 	root := projectRoot(t)
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {

@@ -11,13 +11,13 @@ import (
 	"reverse-proxy/conformance/acmetest"
 )
 
-// acmeServer is the CA of a scenario, of one kind or another.
+// acmeServer is the CA of a scenario, of any kind.
 type acmeServer struct {
 	directory string // the directory's URL
-	caFile    string // the root that the daemon has to trust for the server itself
+	caFile    string // the root that the daemon must trust for the server itself
 	pebble    *acmetest.Pebble
 	fake      *acmetest.FakeCA
-	counted   int // the requests at the last look
+	counted   int // the number of requests when last counted
 	handshook *handshakes
 }
 
@@ -65,7 +65,7 @@ func (w *World) validationPorts() (opts acmetest.PebbleOptions, err error) {
 	return opts, err
 }
 
-// pebbleWith starts a Pebble at the first listener's ports, with what change makes of its options.
+// pebbleWith starts a Pebble at the first listener's ports, with options that change may modify.
 func (w *World) pebbleWith(change func(*acmetest.PebbleOptions)) error {
 	opts, err := w.validationPorts()
 	if err != nil {
@@ -115,7 +115,7 @@ func (w *World) fakeCAFor(what string, status int, problem string, wait int) err
 	return ca.WriteCAFile(file)
 }
 
-// silentCA listens without a word. The kernel completes the connections.
+// silentCA listens but sends nothing. The kernel completes the connections.
 func (w *World) silentCA() error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -154,7 +154,7 @@ func (w *World) restartCA() error {
 	return w.nameACMEDomains()
 }
 
-// requests counts what the server was asked so far.
+// requests returns the number of requests so far.
 func (s *acmeServer) requests() (int, error) {
 	switch {
 	case s.fake != nil:
@@ -165,7 +165,7 @@ func (s *acmeServer) requests() (int, error) {
 	return 0, errors.New("this ACME server counts nothing")
 }
 
-// orders counts the orders that the server was asked for; of a Pebble, those that it opened.
+// orders returns the number of orders requested so far; for a Pebble, of those that it opened.
 func (s *acmeServer) orders() (int, error) {
 	switch {
 	case s.fake != nil:

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// acmeSteps are what a scenario says of a listener in ACME mode.
+// acmeSteps are the steps about listeners in ACME mode.
 func (w *World) acmeSteps() []step {
 	return []step{
 		{`listener {int} gets certificates for {string} from the ACME server`, w.useACMEServer, "Sets mode acme, with the cache directory `acme1` for the first listener and so on. The ACME server finds the names at the listener's address; a second listener needs the ports of the first."},
@@ -27,7 +27,7 @@ func (w *World) acmeSteps() []step {
 	}
 }
 
-// acmeDomains lists the names of the listeners in ACME mode with the address of the listener.
+// acmeDomains maps the names of the listeners in ACME mode to the address of the listener.
 func (w *World) acmeDomains() map[string]string {
 	domains := map[string]string{}
 	for _, listener := range tables(w.config.root, "listeners") {
@@ -40,7 +40,7 @@ func (w *World) acmeDomains() map[string]string {
 	return domains
 }
 
-// nameACMEDomains tells Pebble where each name is.
+// nameACMEDomains tells Pebble the address of each name.
 func (w *World) nameACMEDomains() error {
 	if w.acme.pebble == nil {
 		return nil
@@ -87,7 +87,7 @@ func (w *World) fillCache(listener int, certificate, name string) error {
 	return os.WriteFile(filepath.Join(w.cacheDir(listener), name), append(key, chain...), 0o600)
 }
 
-// acmeRoots is what clients trust that verify certificates of the ACME server.
+// acmeRoots returns the roots for clients that verify certificates of the ACME server.
 func (w *World) acmeRoots() (*x509.CertPool, error) {
 	if w.acme == nil || w.acme.pebble == nil {
 		return nil, errors.New("the scenario has no ACME server that issues certificates")
@@ -133,7 +133,7 @@ func (w *World) countRequests() error {
 		if w.acme.counted, err = w.acme.requests(); err != nil {
 			return err
 		}
-		// The server's log comes late, and a client that has ended may have sent a last request.
+		// The server's log is delayed, and a client that has ended may have sent one more request.
 		return w.during(500*time.Millisecond, w.askedNothing)
 	})
 }
@@ -146,7 +146,7 @@ func (w *World) askedNothing() error {
 	return err
 }
 
-// handshakes are those that go on without end.
+// handshakes are handshakes that are repeated without end.
 type handshakes struct {
 	mu     sync.Mutex
 	count  int

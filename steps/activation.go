@@ -15,8 +15,8 @@ type heldSocket struct {
 	file *os.File
 }
 
-// hold listens on an address and keeps the socket until the scenario ends. The descriptor that stays is a plain copy:
-// nobody accepts on it, and what connects while no daemon runs waits in its backlog.
+// hold listens on an address and keeps the socket until the scenario ends. The descriptor that remains is a plain copy:
+// nothing accepts on it, and connections made while no daemon runs wait in its backlog.
 func (w *World) hold(address, name string) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -32,7 +32,7 @@ func (w *World) hold(address, name string) error {
 	return nil
 }
 
-// passSockets makes the command get the held sockets as the protocol of sd_listen_fds(3) wants it. LISTEN_PID is the
+// passSockets makes the command receive the held sockets by the protocol of sd_listen_fds(3). LISTEN_PID is the
 // daemon's own number, which only the process itself knows before it becomes the daemon.
 func (w *World) passSockets(cmd *exec.Cmd) *exec.Cmd {
 	var names []string
@@ -52,13 +52,13 @@ func (w *World) passSockets(cmd *exec.Cmd) *exec.Cmd {
 // activator is the real systemd-socket-activate.
 const activator = "systemd-socket-activate"
 
-// HasActivator reports whether systemd-socket-activate is there, as scenarios tagged @systemd need.
+// HasActivator reports whether systemd-socket-activate is installed, which scenarios tagged @systemd need.
 func (s *Suite) HasActivator() bool {
 	_, err := exec.LookPath(activator)
 	return err == nil
 }
 
-// activate makes the command one that systemd-socket-activate runs at the first connection to one of the ports.
+// activate wraps the command in systemd-socket-activate, which runs it at the first connection to one of the ports.
 func (w *World) activate(cmd *exec.Cmd) (*exec.Cmd, error) {
 	program, err := exec.LookPath(activator)
 	if err != nil {

@@ -51,7 +51,7 @@ func (w *World) startAsListener() error {
 	return w.startDaemon()
 }
 
-// startConnecting is a load that makes a connection for every request.
+// startConnecting starts a load that makes a connection for every request.
 func (w *World) startConnecting(url string) error {
 	host, ok := strings.CutPrefix(strings.TrimSuffix(url, "/"), "https://")
 	if !ok {
@@ -87,7 +87,7 @@ func (w *World) startConnecting(url string) error {
 	return nil
 }
 
-// getOnce makes one request over a connection of its own, whose answer must be 200 and whole.
+// getOnce makes one request over a new connection. The answer must be 200 and complete.
 func (w *World) getOnce(ctx context.Context, address, host, protocol string) error {
 	config := w.clientTLS(host, false)
 	config.NextProtos = []string{protocol}
@@ -101,7 +101,7 @@ func (w *World) getOnce(ctx context.Context, address, host, protocol string) err
 		return err
 	}
 	if protocol == "h2" {
-		// A connection made by hand tries nothing twice.
+		// A connection made by hand retries nothing.
 		//lint:ignore SA1019 net/http's takes no connection that was dialled by somebody else
 		h2, err := new(http2.Transport).NewClientConn(conn)
 		if err != nil {
@@ -114,7 +114,7 @@ func (w *World) getOnce(ctx context.Context, address, host, protocol string) err
 	return wholeAnswer(protocol, response, err, http.StatusOK)
 }
 
-// redirectedOnce is getOnce on the redirect port.
+// redirectedOnce is getOnce for the redirect port.
 func (w *World) redirectedOnce(ctx context.Context, address, host string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -140,7 +140,7 @@ func writeAndRead(ctx context.Context, conn net.Conn, request *http.Request) (*h
 	return http.ReadResponse(bufio.NewReader(conn), request)
 }
 
-// wholeAnswer reads an answer to its end.
+// wholeAnswer reads a complete answer.
 func wholeAnswer(what string, response *http.Response, err error, want int) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -160,7 +160,8 @@ func (w *World) restartUnderLoad(times int) error {
 		return errors.New("there is no load")
 	}
 	for i := range times {
-		// Each client at least once, as they take turns with each other by no rule: five times as many as there are.
+		// Each client at least once: they take turns by no rule, so wait for five times as many requests as there are
+		// clients.
 		if err := w.loadMakes(w.load.made.Load() + 5*int64(w.load.clients)); err != nil {
 			return fmt.Errorf("before restart %d: %w", i+1, err)
 		}
@@ -177,7 +178,7 @@ func (w *World) restartUnderLoad(times int) error {
 	return w.loadMakes(w.load.made.Load() + 5*int64(w.load.clients))
 }
 
-// loadMakes waits until the load has made so many requests in all, or one of its clients has failed.
+// loadMakes waits until the load has made that many requests in total, or one of its clients has failed.
 func (w *World) loadMakes(want int64) error {
 	return w.within(2*patience, func() error {
 		if made := w.load.made.Load(); made < want && len(w.load.results) == 0 {

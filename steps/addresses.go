@@ -9,25 +9,25 @@ import (
 	"syscall"
 )
 
-// The suite runs scenarios side by side, and several suites may run on one machine, so no two scenarios may want the
-// same address and port. A scenario therefore owns a /24 of 127.0.0.0/8, held by a UDP socket on its first address,
-// and single ports for what has to be on 127.0.0.1 or on a wildcard, held by UDP sockets of the same number. A UDP
-// socket keeps nobody from listening for TCP there, so that the daemon can take the port while it is reserved.
+// The suite runs scenarios concurrently, and several suites may run on one machine, so no two scenarios may use the
+// same address and port. A scenario therefore owns a /24 of 127.0.0.0/8, held by a UDP socket on its first address, and
+// single ports for what must be on 127.0.0.1 or on a wildcard, held by UDP sockets with the same number. A UDP socket
+// does not prevent listening for TCP, so the daemon can take the port while it is reserved.
 
 const (
 	// lockPort is the UDP port that holds a scenario's block of addresses.
 	lockPort = 19999
-	// The ports below are all under the range from which kernels choose ephemeral ones, 32768 and up.
+	// The ports below are all under the range of ephemeral ports, 32768 and up.
 	firstBlockPort, blockPorts   = 20000, 8000 // ports on a scenario's own addresses
 	firstSharedPort, sharedPorts = 28000, 4000 // ports on 127.0.0.1, [::1] and the wildcards
 )
 
-// addresses are what one scenario may listen on.
+// addresses are the addresses and ports on which one scenario may listen.
 type addresses struct {
 	mu     sync.Mutex
 	prefix string // "127.17.4."
 	locks  []net.PacketConn
-	ports  map[string]int // by the name that a feature gives it
+	ports  map[string]int // by the name that the feature uses
 	used   map[int]bool
 }
 
@@ -46,7 +46,7 @@ func newAddresses() (*addresses, error) {
 // address returns the n-th address of the block; 1 to 9 are listeners, 10 to 99 upstreams, 100 and up clients.
 func (a *addresses) address(n int) string { return a.prefix + strconv.Itoa(n) }
 
-// port returns the port of that name on an address of the block, and chooses one that is free at the first time.
+// port returns the port with that name on an address of the block; the first call chooses a free one.
 func (a *addresses) port(name, address string) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -64,7 +64,7 @@ func (a *addresses) port(name, address string) (int, error) {
 	return 0, fmt.Errorf("no free port found on %s", address)
 }
 
-// sharedPort is port for an address that other scenarios use as well: 127.0.0.1, ::1 or a wildcard.
+// sharedPort is port for an address that other scenarios also use: 127.0.0.1, ::1 or a wildcard.
 func (a *addresses) sharedPort(name string) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -88,8 +88,8 @@ func (a *addresses) sharedPort(name string) (int, error) {
 	return 0, fmt.Errorf("no free port found for %s", name)
 }
 
-// SharedPort reserves a port of 127.0.0.1, ::1 and the wildcards as a scenario does, for tests beside the scenarios.
-// The caller gives it back by release.
+// SharedPort reserves a port of 127.0.0.1, ::1 and the wildcards as a scenario does, for tests that run next to the
+// scenarios. The caller returns it by release.
 func SharedPort() (port int, release func(), err error) {
 	a, err := newAddresses()
 	if err != nil {
@@ -102,7 +102,7 @@ func SharedPort() (port int, release func(), err error) {
 	return port, a.close, nil
 }
 
-// close gives everything back.
+// close releases everything.
 func (a *addresses) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -112,11 +112,11 @@ func (a *addresses) close() {
 	a.locks = nil
 }
 
-// free reports whether nobody listens for TCP on the address. SO_REUSEADDR, which net sets, lets ports pass that are
-// only waiting for the end of old connections, as it does for the daemon.
+// free reports whether nothing listens for TCP on the address. SO_REUSEADDR, which package net sets, accepts ports that
+// are only waiting for the end of old connections, as it does for the daemon.
 func free(address string) bool {
-	// A process that is being started holds copies of all descriptors until it executes its program, and with them this
-	// port after it was closed here. No process is started while the lock is held.
+	// A process that is being started holds copies of all descriptors until it executes its program, and so may keep
+	// this port open after it was closed here. No process is started while the lock is held.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	listener, err := net.Listen("tcp", address)

@@ -24,21 +24,21 @@ func (w *World) adminClientSteps() []step {
 	}
 }
 
-// adminClients are the connections to the admin socket that outlive a sentence.
+// adminClients are the connections to the admin socket that outlive a step.
 type adminClients struct {
 	silent []net.Conn
 	more   net.Conn
-	took   time.Duration // from the opening to the end of the last silent client's connection
+	took   time.Duration // how long the last silent client's connection was open
 }
 
-// dialAdmin connects to the admin socket until the scenario ends.
+// dialAdmin connects to the admin socket; the connection lasts until the scenario ends.
 func (w *World) dialAdmin() (net.Conn, error) {
 	conn, err := net.Dial("unix", w.adminSocket())
 	if err != nil {
 		return nil, err
 	}
 	w.cleanup(func() error {
-		_ = conn.Close() // it may be closed by now
+		_ = conn.Close() // it may be closed already
 		return nil
 	})
 	return conn, conn.SetDeadline(time.Now().Add(patience))
@@ -118,7 +118,7 @@ func (w *World) adminEndAfter(ms int) error {
 	return nil
 }
 
-// nobody is the user and group of the other user.
+// nobody is the user and group id of the other user.
 const nobody = 65534
 
 func (w *World) adminOtherUser(command string) error {
@@ -142,8 +142,8 @@ func (w *World) adminOtherUser(command string) error {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
-	_, _ = io.WriteString(conn, command+"\n") // the refusal may be there already
-	// The daemon may close with the command unread, and the end is an error then.
+	_, _ = io.WriteString(conn, command+"\n") // the refusal may have arrived already
+	// The daemon may close before it has read the command; the read then ends with an error.
 	answer, err := io.ReadAll(conn)
 	w.admin = &adminAnswer{text: string(answer)}
 	if err != nil && len(answer) == 0 {
@@ -152,9 +152,9 @@ func (w *World) adminOtherUser(command string) error {
 	return nil
 }
 
-// connectAsNobody connects a stream socket to a Unix socket as another user. The user belongs to a thread in Linux, so
-// one thread becomes that user for the one system call in which the kernel notes the peer's credentials; should it not
-// come back from that, it ends with its goroutine.
+// connectAsNobody connects a stream socket to a Unix socket as another user. On Linux the user belongs to a thread, so
+// one thread becomes that user for the one system call in which the kernel records the peer's credentials; if it cannot
+// return to its user, it ends with its goroutine.
 func connectAsNobody(path string) (fd int, err error) {
 	result := make(chan error, 1)
 	go func() {

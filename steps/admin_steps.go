@@ -23,10 +23,10 @@ func (w *World) adminSteps() []step {
 	}
 }
 
-// adminAnswer is what the admin socket sent on one connection.
+// adminAnswer is the answer of the admin socket on one connection.
 type adminAnswer struct{ text string }
 
-// askAdmin sends bytes to the admin socket and reads to the end. Only with half does it close its sending side, which
+// askAdmin sends bytes to the admin socket and reads to the end. If half is set, it also closes its sending side, which
 // tells the daemon that no more will come.
 func (w *World) askAdmin(data string, half bool) error {
 	if w.daemon != nil {
@@ -38,7 +38,7 @@ func (w *World) askAdmin(data string, half bool) error {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	// A command that is too long is answered before its end, so a failure to send it all is none.
+	// A command that is too long is answered before its end, so failing to send all of it is not an error.
 	_, _ = io.WriteString(conn, data)
 	if half {
 		_ = conn.CloseWrite()
@@ -68,7 +68,7 @@ func (w *World) adminBytes(text string) error {
 	return w.askAdmin(data, true)
 }
 
-// adminLine returns the answer, which must be one line.
+// adminLine returns the answer, which must be a single line.
 func (w *World) adminLine() (string, error) {
 	if w.admin == nil {
 		return "", errors.New("nothing was sent to the admin socket yet")

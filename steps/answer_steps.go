@@ -44,7 +44,7 @@ func (w *World) answerSteps() []step {
 	}
 }
 
-// answer returns the last exchange with its fields at rest.
+// answer returns the last exchange after it has ended, so that its fields no longer change.
 func (w *World) answer() (*exchange, error) {
 	if w.exchange == nil {
 		return nil, errors.New("no request was made yet")
@@ -201,7 +201,7 @@ func (w *World) answerDated() error {
 	if err != nil {
 		return err
 	}
-	// A Date has whole seconds.
+	// A Date has a resolution of one second.
 	if date.Before(x.started.Add(-2*time.Second)) || date.After(x.ended.Add(time.Second)) {
 		return fmt.Errorf("got the Date %s, want one from %v to %v", values[0], x.started, x.ended)
 	}
@@ -304,8 +304,8 @@ func (w *World) answerCutAfter(status int, text string) error {
 	return errors.Join(w.answerCut(status), w.answerBody(text))
 }
 
-// checkJSON compares values of a JSON text, each found by its path, with the table's second column: `*` stands for
-// anything but null, an empty text, false or 0; a leading `~` for a text that the value contains.
+// checkJSON compares values of a JSON text, found by their paths, with the table's second column: `*` matches anything
+// but null, an empty text, false or 0; a leading `~` matches any value that contains the text.
 func checkJSON(text []byte, table *godog.Table) error {
 	var root any
 	if err := json.Unmarshal(text, &root); err != nil {
@@ -332,8 +332,8 @@ func checkJSON(text []byte, table *godog.Table) error {
 	return nil
 }
 
-// jsonAt finds the value at a path such as `errors[0].key`; `#` at its end is an array's length. A text is returned
-// as it is, anything else as JSON.
+// jsonAt finds the value at a path such as `errors[0].key`; a final `#` is an array's length. It returns a text
+// unchanged, and anything else as JSON.
 func jsonAt(root any, path string) (string, error) {
 	value := root
 	for part := range strings.SplitSeq(path, ".") {

@@ -2,8 +2,7 @@ package steps
 
 import "slices"
 
-// areas lists the whole vocabulary, in the order in which steps/README.md shows it. A new file of steps adds its area
-// here.
+// areas lists the whole vocabulary, in the order of steps/README.md. A new file of steps adds its area here.
 func (w *World) areas() []area {
 	return []area{
 		{"Configuration", w.configSteps()},

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// authority is the CA that a suite's certificates come from. Clients of the suite trust it, and so do the daemons that
-// the suite starts, as their system's only root.
+// authority is the CA that issues the suite's certificates. The suite's clients trust it, and so do the daemons that it
+// starts, as their system's only root.
 type authority struct {
 	cert *x509.Certificate
 	key  crypto.Signer
@@ -51,14 +51,14 @@ func newAuthority() (*authority, error) {
 	return a, nil
 }
 
-// certificate is what a scenario asks for. The zero values of the rest make an ECDSA certificate that is valid now.
+// certificate is a certificate that a scenario asks for. Zero values give an ECDSA certificate that is valid now.
 type certificate struct {
 	names    []string // DNS names and IP addresses
 	notAfter time.Time
 	rsa      bool
 }
 
-// issue makes a certificate and its key, both as PEM.
+// issue makes a certificate and its key, both in PEM.
 func (a *authority) issue(want certificate) (certPEM, keyPEM []byte, err error) {
 	var key crypto.Signer
 	if want.rsa {
@@ -100,7 +100,7 @@ func (a *authority) issue(want certificate) (certPEM, keyPEM []byte, err error) 
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), nil
 }
 
-// pair issues a certificate for a server of the suite itself.
+// pair issues a certificate for one of the suite's own servers.
 func (a *authority) pair(names ...string) (tls.Certificate, error) {
 	certPEM, keyPEM, err := a.issue(certificate{names: names})
 	if err != nil {
@@ -113,7 +113,7 @@ func (a *authority) pair(names ...string) (tls.Certificate, error) {
 func (w *World) certPath(name string) string { return filepath.Join(w.dir, "certs", name+".pem") }
 func (w *World) keyPath(name string) string  { return filepath.Join(w.dir, "certs", name+".key") }
 
-// writeCertificate issues a certificate into the scenario's directory, over one that is there already.
+// writeCertificate writes a new certificate to the scenario's directory, and replaces an existing one.
 func (w *World) writeCertificate(name string, want certificate) error {
 	certPEM, keyPEM, err := w.suite.ca.issue(want)
 	if err != nil {

@@ -19,25 +19,25 @@ import (
 	"time"
 )
 
-// request is what a client of a scenario sends. The zero values make a GET by the nameless client.
+// request is a client's request in a scenario. Zero values give a GET by the nameless client.
 type request struct {
 	method, url string
-	proto       string // "HTTP/1.1" or "HTTP/2"; "" for what the scenario's clients speak
-	client      string // each has connections and an address of its own
-	sni         string // the name of the TLS hello; "" for the URL's, "none" for no name at all
-	listener    int    // 1 for the first; 0 for the one that has the URL's host
+	proto       string // "HTTP/1.1" or "HTTP/2"; "" for the default of the scenario
+	client      string // each client has its own connections and address
+	sni         string // the server name; "" for the URL's, "none" for no name
+	listener    int    // 1 for the first; 0 for the one that serves the URL's host
 	header      []field
 	body        io.Reader
 	length      int64 // of the body; -1 to send it in chunks
 	trailer     []field
-	unverified  bool // takes any certificate
+	unverified  bool // accepts any certificate
 }
 
-// exchange is a request on its way, and then its answer.
+// exchange is a request and, later, its answer.
 type exchange struct {
 	request request
 	cancel  context.CancelFunc
-	// head is closed when the answer's head is there or the request has failed; done when all has ended.
+	// head is closed when the answer's head has arrived or the request has failed, done when everything has ended.
 	head, done chan struct{}
 	// connected is closed when the request has a connection.
 	connected   chan struct{}
@@ -52,21 +52,21 @@ type exchange struct {
 	size    int64
 	sum     hash.Hash
 	hints   []string // the fields of 1xx answers, as `103 Name: value`
-	err     error    // why there is no answer, or not all of it
+	err     error    // why there is no complete answer
 	headErr error
 	tls     *tls.ConnectionState
-	kept    bool // the request went over a connection that had served another one
+	kept    bool // the request used a connection that had served another one
 	started time.Time
 	ended   time.Time
 }
 
-// transport makes the connections of one client.
+// transport makes one client's connections.
 type transport interface {
 	http.RoundTripper
 	CloseIdleConnections()
 }
 
-// send starts a request and does not wait.
+// send starts a request without waiting for it.
 func (w *World) send(r request) (*exchange, error) {
 	begin, err := w.repeater(r)
 	if err != nil {
@@ -75,8 +75,8 @@ func (w *World) send(r request) (*exchange, error) {
 	return begin(), nil
 }
 
-// repeater returns a function that starts the request, each time anew. It may be called from any goroutine, unless the
-// request has a body.
+// repeater returns a function that starts the request anew at each call. It may be called from any goroutine, unless
+// the request has a body.
 func (w *World) repeater(r request) (func() *exchange, error) {
 	scheme, rest, ok := strings.Cut(r.url, "://")
 	if !ok {
@@ -116,7 +116,7 @@ func newExchange() *exchange {
 func (r request) message(scheme, host, target string) *http.Request {
 	req := &http.Request{
 		Method: r.method, Host: host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{},
-		// An opaque URL puts the target on the wire as it is.
+		// An opaque URL sends the target unchanged.
 		URL: &url.URL{Scheme: scheme, Host: host, Opaque: target},
 	}
 	if strings.HasPrefix(target, "//") {
@@ -130,7 +130,7 @@ func (r request) message(scheme, host, target string) *http.Request {
 		req.Header[f.name] = append(req.Header[f.name], f.value)
 	}
 	if _, ok := req.Header["User-Agent"]; !ok {
-		req.Header["User-Agent"] = nil // so that net/http adds none of its own
+		req.Header["User-Agent"] = nil // keeps net/http from adding its own
 	}
 	if r.body != nil {
 		body, ok := r.body.(io.ReadCloser)
@@ -148,7 +148,7 @@ func (r request) message(scheme, host, target string) *http.Request {
 	return req
 }
 
-// run makes the exchange.
+// run performs the exchange.
 func (x *exchange) run(t transport, req *http.Request) {
 	defer close(x.done)
 	defer x.cancel()
@@ -174,7 +174,7 @@ func (x *exchange) run(t transport, req *http.Request) {
 	x.mu.Unlock()
 }
 
-// readBody collects the answer's body as it comes.
+// readBody collects the answer's body as it arrives.
 func (x *exchange) readBody(body io.Reader) {
 	buf := make([]byte, 64<<10)
 	for {
@@ -208,10 +208,10 @@ func (x *exchange) gotConn(info httptrace.GotConnInfo) {
 	x.mu.Lock()
 	x.kept = info.Reused
 	x.mu.Unlock()
-	x.onConnected.Do(func() { close(x.connected) }) // a request that is tried again has another connection
+	x.onConnected.Do(func() { close(x.connected) }) // a retried request has another connection
 }
 
-// wait waits for the end of the exchange, good or bad.
+// wait waits for the end of the exchange, whether or not it succeeds.
 func (x *exchange) wait() error {
 	select {
 	case <-x.done:
@@ -221,7 +221,7 @@ func (x *exchange) wait() error {
 	}
 }
 
-// transport returns the connections of the request's client, which are kept from one request to the next.
+// transport returns the connections of the request's client, which later requests use again.
 func (w *World) transport(r request, scheme, host string) (transport, error) {
 	address, err := w.dialAddress(scheme, host, r.listener)
 	if err != nil {
@@ -267,18 +267,18 @@ func (w *World) transport(r request, scheme, host string) (transport, error) {
 	return t, nil
 }
 
-// dialer connects from the address of the client.
+// dialer returns a dialer that connects from the client's address.
 func (w *World) dialer(client string) *net.Dialer {
 	return &net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.ParseIP(w.clientAddress(client))}}
 }
 
-// clientTLS is the configuration of a client that sends that name; "none" sends none.
+// clientTLS returns the configuration of a client that sends that server name, or none for "none".
 func (w *World) clientTLS(name string, unverified bool) *tls.Config {
 	config := &tls.Config{ServerName: name, RootCAs: w.suite.ca.pool, InsecureSkipVerify: unverified}
 	if name != "none" {
 		return config
 	}
-	// crypto/tls wants a name unless it is told not to verify, so the chain is verified here.
+	// crypto/tls requires a name unless verification is off, so the chain is verified here.
 	config.ServerName, config.InsecureSkipVerify = "", true
 	if !unverified {
 		config.VerifyConnection = func(state tls.ConnectionState) error {
@@ -289,8 +289,8 @@ func (w *World) clientTLS(name string, unverified bool) *tls.Config {
 	return config
 }
 
-// dialAddress finds where a URL leads: an explicit port as it stands, else the listener's that has the host's site,
-// else the first one's.
+// dialAddress returns the address for a URL: an explicit port is kept; else it is the port of the listener with the
+// host's site, or of the first listener.
 func (w *World) dialAddress(scheme, host string, listener int) (string, error) {
 	if _, port, err := net.SplitHostPort(host); err == nil && net.ParseIP(hostOnly(host)) != nil {
 		return net.JoinHostPort(hostOnly(host), port), nil
@@ -324,7 +324,7 @@ func hostOnly(host string) string {
 	return strings.Trim(host, "[]")
 }
 
-// clip shortens a text for a message.
+// clip shortens a text for an error message.
 func clip(text string) string {
 	if len(text) > 200 {
 		return text[:200] + "…"
@@ -337,7 +337,7 @@ func (r *request) fillBody(text string) {
 	r.body, r.length = bytes.NewReader([]byte(text)), int64(len(text))
 }
 
-// failure returns the error of an exchange that must have failed.
+// failure returns the error of an exchange, which must have failed.
 func (x *exchange) failure() error {
 	if err := x.wait(); err != nil {
 		return err

@@ -33,7 +33,8 @@ func (w *World) runLine(line string) error {
 	return w.runCommand(words)
 }
 
-// commandWords splits a command of the daemon's binary into its arguments, and writes the configuration that it reads.
+// commandWords splits a command of the daemon's binary into its arguments, and writes the configuration that the
+// command reads.
 func (w *World) commandWords(line string) ([]string, error) {
 	line, err := w.expand(line)
 	if err != nil {

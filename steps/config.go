@@ -10,12 +10,12 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// config is a configuration file as a tree, so that a scenario can set any key of it by its path, right or wrong.
+// config is a configuration file as a tree, so that a scenario can set any key by its path, to valid or invalid values.
 type config struct {
 	root map[string]any
-	// raw is the file's text where a scenario gives it itself; the tree is not used then.
+	// raw is the file's text if the scenario gives the text itself; the tree is then unused.
 	raw *string
-	// tail is text that follows either.
+	// tail is text appended to either.
 	tail string
 }
 
@@ -33,8 +33,8 @@ func (c *config) text() (string, error) {
 
 var pathPart = regexp.MustCompile(`^([A-Za-z0-9_-]+)(?:\[(\d+)\])?$`)
 
-// walk finds the table that holds the last key of a path such as `listeners[0].sites[1].host`, making tables and
-// entries of arrays on the way.
+// walk finds the table that holds the last key of a path such as `listeners[0].sites[1].host`, and creates missing
+// tables and array entries.
 func (c *config) walk(path string) (table map[string]any, key string, index int, err error) {
 	table = c.root
 	parts := strings.Split(path, ".")
@@ -82,7 +82,7 @@ func (c *config) set(path string, value any) error {
 	return nil
 }
 
-// setTOML gives a key a value that is written as in the file.
+// setTOML gives a key a value in TOML syntax.
 func (c *config) setTOML(path, value string) error {
 	var parsed struct{ V any }
 	if _, err := toml.Decode("V = "+value, &parsed); err != nil {
@@ -91,7 +91,7 @@ func (c *config) setTOML(path, value string) error {
 	return c.set(path, parsed.V)
 }
 
-// remove takes a key, a table or an entry of an array out.
+// remove removes a key, a table or an entry of an array.
 func (c *config) remove(path string) error {
 	table, key, index, err := c.walk(path)
 	if err != nil {
@@ -117,7 +117,7 @@ func (c *config) remove(path string) error {
 	return nil
 }
 
-// tables returns the entries of an array of tables; none where there is no such array.
+// tables returns the entries of an array of tables; none if there is no such array.
 func tables(of map[string]any, key string) []map[string]any {
 	entries, _ := of[key].([]map[string]any)
 	return entries

@@ -54,10 +54,10 @@ func (w *World) addSiteTo(host, upstream string, listener int) error {
 	return nil
 }
 
-// reserved reports whether a step has named the upstream as one that is not there.
+// reserved reports whether a step has declared the upstream absent.
 func (w *World) reserved(upstream string) bool { return w.remembered["absent:"+upstream] != "" }
 
-// site finds a site's table and its place.
+// site finds a site's listener and its index there.
 func (w *World) site(host string) (listener map[string]any, index int, err error) {
 	for _, listener := range tables(w.config.root, "listeners") {
 		for i, site := range tables(listener, "sites") {

@@ -28,7 +28,7 @@ func (w *World) keepTricklingStreams(client, url, path string, count, window, re
 	encoder := hpack.NewEncoder(&block)
 	encoder.SetMaxDynamicTableSize(0)
 	for _, field := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":path", path}, {":authority", host}} {
-		_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) // a Buffer takes everything
+		_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) // writing to a Buffer does not fail
 	}
 	head := block.Bytes()
 	return w.crowd(client, count, url, "h2", func(conn net.Conn) {

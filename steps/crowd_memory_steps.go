@@ -20,15 +20,15 @@ func (w *World) crowdMemorySteps() []step {
 	}
 }
 
-// parkedRequest is a kind of requests that cost a client little.
+// parkedRequest is a kind of request that costs a client little.
 type parkedRequest struct {
-	// method is the byte of the field, entry what the first request puts into the dynamic table, and repeated how often
-	// each request refers to it.
+	// method is the byte of the method field, entry what the first request adds to the dynamic table, and repeated how
+	// often each request refers to it.
 	method   byte
 	entry    [2]string
 	repeated int
-	// body is sent without the end of the stream. Where trailers is not 0, the end follows in trailers that refer to the
-	// entry so often.
+	// body is sent without ending the stream. If trailers is not 0, the end follows in trailers that refer to the entry
+	// that many times.
 	body     string
 	trailers int
 }
@@ -46,10 +46,10 @@ func parkedNames() string {
 	return "`" + strings.Join(slices.Sorted(maps.Keys(parkedRequests)), "`, `") + "`"
 }
 
-// newestEntry refers to the newest entry of the dynamic table, which has the index 62.
+// newestEntry refers to the newest entry of the dynamic table, which has index 62.
 const newestEntry = 0x80 | 62
 
-// block returns the header block of the first request, or of a later one, which refers to the table for everything.
+// block returns the header block of the first request, or of a later one, which only refers to the table.
 func (r parkedRequest) block(host string, first bool) []byte {
 	block, authority := []byte{r.method, 0x87, 0x84}, byte(newestEntry)
 	if r.repeated > 0 {
@@ -85,7 +85,7 @@ func (w *World) openParkedOn(client, url string, requests int, kind parkedReques
 	}
 	ended := make(chan struct{})
 	w.cleanup(func() error {
-		_ = conn.Close() // the daemon may have ended it
+		_ = conn.Close() // the daemon may have closed it
 		<-ended
 		return nil
 	})

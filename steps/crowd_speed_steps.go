@@ -21,7 +21,7 @@ func (w *World) crowdSpeedSteps() []step {
 	}
 }
 
-// writeOnce is a connection that keeps what is written first, and has nothing to read.
+// writeOnce is a connection that records the first write, and has nothing to read.
 type writeOnce struct {
 	net.Conn
 	sent []byte
@@ -30,13 +30,13 @@ type writeOnce struct {
 func (c *writeOnce) Write(p []byte) (int, error) { c.sent = append(c.sent, p...); return len(p), nil }
 func (c *writeOnce) Read([]byte) (int, error)    { return 0, io.EOF }
 
-// clientHello returns the bytes that a handshake begins with.
+// clientHello returns the first bytes of a handshake.
 func clientHello(config *tls.Config) ([]byte, error) {
 	conn := &writeOnce{}
 	if err := tls.Client(conn, config).Handshake(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("a handshake with nobody ended with %w", err)
 	}
-	return slices.Clip(conn.sent), nil // each connection appends something of its own
+	return slices.Clip(conn.sent), nil // each connection appends its own bytes
 }
 
 func (w *World) floodHandshakes(client, url string, count int) error {
@@ -53,7 +53,7 @@ func (w *World) floodHandshakes(client, url string, count int) error {
 	return w.crowd(client, count, "tcp://"+address, "", func(conn net.Conn) {
 		_ = conn.SetDeadline(time.Now().Add(patience))
 		if _, err := conn.Write(append(hello, garbage...)); err == nil {
-			_, _ = io.Copy(io.Discard, conn) // whatever it is, the next one begins after it
+			_, _ = io.Copy(io.Discard, conn) // whatever comes, the next one begins after it
 		}
 	})
 }
@@ -77,7 +77,7 @@ func (w *World) floodRequests(client, url, what, host string, count int) error {
 		var sent bytes.Buffer
 		out := http2.NewFramer(&sent, nil)
 		sent.WriteString(http2.ClientPreface)
-		_ = out.WriteSettings() // a Buffer takes everything
+		_ = out.WriteSettings() // writing to a Buffer does not fail
 		block := first
 		for id := uint32(1); ; {
 			for range floodBatch {

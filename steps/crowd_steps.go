@@ -25,13 +25,13 @@ func (w *World) crowdSteps() []step {
 	}
 }
 
-// reopenPause is the time between the end of one of many connections and the next one in its place.
+// reopenPause is the time between the end of one of many connections and the start of its replacement.
 const reopenPause = 20 * time.Millisecond
 
-// crowdConn makes one of many connections do what it is there for. It returns when the connection has ended.
+// crowdConn is what one of many connections does. It returns when the connection has ended.
 type crowdConn func(conn net.Conn)
 
-// crowd keeps connections of a client open until the scenario ends, and waits until each has been tried once.
+// crowd keeps a client's connections open until the scenario ends, and waits until each has been tried once.
 func (w *World) crowd(client string, count int, url, protocol string, use crowdConn) error {
 	scheme, host, ok := strings.Cut(url, "://")
 	if !ok {
@@ -74,7 +74,7 @@ func (w *World) crowd(client string, count int, url, protocol string, use crowdC
 		})
 	}
 	all := make(chan struct{})
-	go func() { begun.Wait(); close(all) }() // which ends with the members, at the latest
+	go func() { begun.Wait(); close(all) }() // ends with the members at the latest
 	select {
 	case <-all:
 		return nil
@@ -83,7 +83,7 @@ func (w *World) crowd(client string, count int, url, protocol string, use crowdC
 	}
 }
 
-// crowdMember uses one connection to its end, or that of the context.
+// crowdMember uses one connection until it or the context ends.
 func (w *World) crowdMember(ctx context.Context, conn net.Conn, config *tls.Config, use crowdConn) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -105,7 +105,7 @@ func (w *World) keepConnections(client string, count int, url, text string) erro
 	}
 	return w.crowd(client, count, url, "http/1.1", func(conn net.Conn) {
 		if _, err := io.WriteString(conn, data); err == nil {
-			_, _ = io.Copy(io.Discard, conn) // until the proxy ends it
+			_, _ = io.Copy(io.Discard, conn) // until the proxy closes it
 		}
 	})
 }
@@ -144,7 +144,7 @@ func (w *World) keepHTTP2(client string, count int, url, path string) error {
 	var block strings.Builder
 	encoder := hpack.NewEncoder(&block)
 	for _, field := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":path", path}, {":authority", host}} {
-		_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) // a Builder takes everything
+		_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) // writing to a Builder does not fail
 	}
 	head := block.String()
 	return w.crowd(client, count, url, "h2", func(conn net.Conn) {

@@ -13,33 +13,33 @@ import (
 	"time"
 )
 
-// launch is how the daemon will be started.
+// launch says how to start the daemon.
 type launch struct {
 	flags []string
 	env   map[string]string
-	// noNotify leaves NOTIFY_SOCKET out.
+	// noNotify omits NOTIFY_SOCKET.
 	noNotify bool
-	// descriptors is the limit of open files; 0 leaves it alone.
+	// descriptors is the limit of open files; 0 keeps the default.
 	descriptors int
 	// inherited is the number of open files that the daemon gets from its parent.
 	inherited int
-	// ordinary says that the daemon runs as a user without rights.
+	// ordinary makes the daemon run as a user without privileges.
 	ordinary bool
-	// sockets are passed to the daemon as by a service manager; activated says that systemd-socket-activate does it.
+	// sockets are passed to the daemon as by a service manager; activated makes systemd-socket-activate do it.
 	sockets   []heldSocket
 	activated bool
-	// listens says that LISTEN_PID is the daemon's own number without sockets too.
+	// listens sets LISTEN_PID to the daemon's own number even without sockets.
 	listens bool
-	// noLandlock says that the kernel does not know Landlock.
+	// noLandlock makes the kernel appear not to have Landlock.
 	noLandlock bool
-	// released says that it is the daemon as it is released.
+	// released starts the daemon as it is released.
 	released bool
-	// stdout is where the daemon's log goes instead of to the suite; nil for the suite.
+	// stdout receives the daemon's log; nil for the suite.
 	stdout *os.File
 }
 
-// defaultConfig is what every scenario begins with: one listener on an address of its own, with a certificate for
-// example.test and *.example.test, no sites, and limits that do not get in the way.
+// defaultConfig makes the initial configuration of every scenario: one listener on its own address, with a certificate
+// for example.test and *.example.test, no sites, and limits that do not get in the way.
 func (w *World) defaultConfig() error {
 	health, err := w.addresses.sharedPort("health")
 	if err != nil {
@@ -56,7 +56,7 @@ func (w *World) defaultConfig() error {
 	return w.addListener()
 }
 
-// addListener adds a listener to the configuration, with addresses and a certificate of its own.
+// addListener adds a listener to the configuration, with its own addresses and certificate.
 func (w *World) addListener() error {
 	n := len(tables(w.config.root, "listeners"))
 	number := strconv.Itoa(n + 1)
@@ -83,7 +83,7 @@ func (w *World) addListener() error {
 func (w *World) configPath() string  { return filepath.Join(w.dir, "config.toml") }
 func (w *World) adminSocket() string { return filepath.Join(w.dir, "admin.sock") }
 
-// writeConfig puts the configuration where the daemon reads it, by a rename: a reload never sees half of it.
+// writeConfig replaces the daemon's configuration file by a rename, so that a reload never sees half of it.
 func (w *World) writeConfig() error {
 	text, err := w.config.text()
 	if err != nil {
@@ -101,7 +101,7 @@ func (w *World) writeConfig() error {
 	return os.Rename(next, w.configPath())
 }
 
-// startDaemon starts the daemon on the configuration as it stands, and does not wait for anything.
+// startDaemon starts the daemon with the current configuration, without waiting for anything.
 func (w *World) startDaemon() error {
 	if err := w.writeConfig(); err != nil {
 		return err
@@ -151,7 +151,7 @@ func (w *World) startDaemon() error {
 	return nil
 }
 
-// awaitReady waits for READY=1, and fails at once when the daemon ends instead.
+// awaitReady waits for READY=1, and fails at once if the daemon ends.
 func (w *World) awaitReady() error {
 	if w.launch.noNotify {
 		return w.eventually(func() error {
@@ -176,7 +176,7 @@ func (w *World) endedEarly() error {
 	return fmt.Errorf("the daemon ended before it was ready: %v: %s", w.daemon.cmd.ProcessState, w.daemon.stderr.text())
 }
 
-// binary makes a command of the daemon's binary with the scenario's environment and limit of open files.
+// binary returns a command of the daemon's binary with the scenario's environment and limit of open files.
 func (w *World) binary(args []string) *exec.Cmd {
 	path := w.suite.Binary
 	if w.launch.released {
@@ -191,7 +191,7 @@ func (w *World) binary(args []string) *exec.Cmd {
 	return cmd
 }
 
-// environment is all that the daemon sees of the environment: the machine's own must not decide what a test says.
+// environment returns the daemon's whole environment: that of the machine must not affect the tests.
 func (w *World) environment() []string {
 	env := map[string]string{
 		"PATH":          os.Getenv("PATH"),
@@ -226,7 +226,7 @@ func (w *World) runCommand(args []string) error {
 	return err
 }
 
-// endpoint is an address that the configuration makes the daemon listen on, and the key that names it.
+// endpoint is an address on which the configuration makes the daemon listen, and the key that names it.
 type endpoint struct{ key, address string }
 
 // endpoints lists the TCP addresses of the configuration.
@@ -246,7 +246,7 @@ func (w *World) endpoints() []endpoint {
 	return list
 }
 
-// nothingLeft reports what the daemon has left behind after its end: ports, its socket file, child processes.
+// nothingLeft returns an error if the daemon has left anything behind: ports, its socket file, child processes.
 func (w *World) nothingLeft() error {
 	if w.daemon.running() {
 		return errors.New("the daemon still runs")

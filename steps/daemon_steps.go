@@ -65,7 +65,7 @@ func (w *World) restart() error {
 	}
 	return w.eventually(func() error {
 		if !w.daemon.running() {
-			return nil // the next sentence sees it
+			return nil // the next step sees it
 		}
 		_, err := w.findLine("STARTUP", map[string]string{"step": "10"}, 0)
 		return err
@@ -136,7 +136,7 @@ func (w *World) kill() error {
 	return nil
 }
 
-// markLog makes the lines that come from now on the new ones.
+// markLog makes only lines that are logged from now on count as new.
 func (w *World) markLog() { w.logMark = len(w.daemon.stdout.lines()) }
 
 func (w *World) exits(want int) error {

@@ -24,21 +24,21 @@ func (w *World) fail2banSteps() []step {
 	}
 }
 
-// fail2banPatience bounds the wait for fail2ban, which looks at its files and decides in turns of a second.
+// fail2banPatience bounds the wait for fail2ban, which checks its files and decides once a second.
 const fail2banPatience = 3 * patience
 
-// HasFail2ban reports whether fail2ban is there, as scenarios tagged @fail2ban need.
+// HasFail2ban reports whether fail2ban is installed, which scenarios tagged @fail2ban need.
 func (s *Suite) HasFail2ban() bool {
 	_, err := exec.LookPath("fail2ban-server")
 	return err == nil
 }
 
-// fail2banAction is an action that bans nobody, and writes down whom it would have banned.
+// fail2banAction is an action that does not ban, but records whom it would have banned.
 const fail2banAction = `[Definition]
 actionban = echo "<name> <ip>" >>%s
 `
 
-// fail2banJails turns the shipped jails on, for another log file and for clients on loopback.
+// fail2banJails enables the shipped jails, for another log file and for clients on loopback.
 const fail2banJails = `[DEFAULT]
 ignoreself = false
 ignoreip =
@@ -46,7 +46,7 @@ banaction = write-down
 action = write-down
 `
 
-// fail2banSettings keep a server apart from the machine's own.
+// fail2banSettings separate a server from the machine's own.
 const fail2banSettings = `[DEFAULT]
 loglevel = INFO
 logtarget = STDOUT
@@ -55,10 +55,10 @@ pidfile = %[1]s/fail2ban.pid
 dbfile = %[1]s/fail2ban.sqlite3
 `
 
-// jailName finds the jails of the shipped file.
+// jailName matches the jails of the shipped file.
 var jailName = regexp.MustCompile(`(?m)^\[(.+)\]$`)
 
-// fail2banWatches starts a server whose jails watch the log, with a setting more for each.
+// fail2banWatches starts a server whose jails watch the log, with an additional setting for each.
 func (w *World) fail2banWatches(log, setting string) error {
 	if !w.suite.HasFail2ban() {
 		return errors.New("fail2ban is not installed; make deps installs it")
@@ -71,7 +71,7 @@ func (w *World) fail2banWatches(log, setting string) error {
 	if w.fail2ban, err = w.start("fail2ban-server", cmd); err != nil {
 		return err
 	}
-	// A jail is there when it has begun to look at the file's end, whatever that holds.
+	// A jail is ready when it has begun to watch the end of the file.
 	return w.withinEvery(fail2banPatience, 200*time.Millisecond, func() error {
 		if !w.fail2ban.running() {
 			return fmt.Errorf("fail2ban-server has ended: %s", clip(w.fail2ban.stdout.text()))
@@ -85,12 +85,12 @@ func (w *World) fail2banWatches(log, setting string) error {
 	})
 }
 
-// fail2banArguments lead the programs of fail2ban to the scenario's own server.
+// fail2banArguments direct the programs of fail2ban to the scenario's own server.
 func (w *World) fail2banArguments() []string {
 	return []string{"-c", w.path("fail2ban"), "-s", w.path("fail2ban.sock"), "-p", w.path("fail2ban.pid")}
 }
 
-// configureFail2ban writes a configuration from Debian's and the shipped one, and returns the jails' names.
+// configureFail2ban writes a configuration from Debian's and the shipped one, and returns the names of the jails.
 func (w *World) configureFail2ban(log, setting string) (jails []string, err error) {
 	dir, shipped := w.path("fail2ban"), filepath.Join(w.suite.Root, "deploy", "fail2ban")
 	for _, name := range []string{"fail2ban.conf", "jail.conf", "paths-debian.conf", "paths-common.conf"} {
@@ -124,7 +124,7 @@ func (w *World) configureFail2ban(log, setting string) (jails []string, err erro
 	)
 }
 
-// writeText writes a file, and makes the directories on the way.
+// writeText writes a file, and creates its directories.
 func (w *World) writeText(path, text string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -158,7 +158,7 @@ func (w *World) fail2banCounted(want int, jail string) error {
 	})
 }
 
-// untilBanned requests the URL again and again until a jail has banned the client.
+// untilBanned repeats the request until a jail has banned the client.
 func (w *World) untilBanned(client, url, jail string) error {
 	address, err := w.expand("${client:" + client + "}")
 	if err != nil {
@@ -190,7 +190,7 @@ func (w *World) fail2banBanned(table *godog.Table) error {
 	}
 	slices.Sort(want)
 	var got []string
-	// It ends early when there is one too many, which does not go away.
+	// It ends early if there is one too many, which cannot change again.
 	tooMany := func() bool {
 		return slices.ContainsFunc(got, func(ban string) bool { return !slices.Contains(want, ban) })
 	}

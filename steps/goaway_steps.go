@@ -20,7 +20,7 @@ func (w *World) h2Idle(url string) error {
 		return err
 	}
 	w.cleanup(func() error {
-		_ = conn.Close() // the daemon has closed it, if all went well
+		_ = conn.Close() // if all went well, the daemon has closed it
 		return nil
 	})
 	w.h2Framer = framer

@@ -27,9 +27,9 @@ func (w *World) h2Steps() []step {
 	}
 }
 
-// h2Result is what a stream of a raw HTTP/2 client came to, besides its answer.
+// h2Result is the result of a stream of a raw HTTP/2 client, in addition to its answer.
 type h2Result struct {
-	// reset is the name of the error code with which the stream was reset, "" where it was not.
+	// reset is the name of the error code with which the stream was reset, "" if it was not.
 	reset  string
 	goAway bool
 }
@@ -40,7 +40,7 @@ func (w *World) h2Unended(url string, size int, table *godog.Table) error {
 	return w.h2Send(url, size, true, table)
 }
 
-// h2Send opens a connection, sends one stream and reads until its answer is whole or the stream or connection ends.
+// h2Send opens a connection, sends one stream and reads until the answer is complete or the stream or connection ends.
 func (w *World) h2Send(url string, size int, unended bool, table *godog.Table) error {
 	fields, err := pairs(table)
 	if err != nil {
@@ -76,7 +76,7 @@ func (w *World) h2Send(url string, size int, unended bool, table *godog.Table) e
 	return w.exchange.readStream(framer, w.h2)
 }
 
-// h2Dial opens a connection that has agreed on HTTP/2 and exchanged the settings of the client.
+// h2Dial opens a connection that has negotiated HTTP/2 and sent the client's settings.
 func (w *World) h2Dial(url string) (*http2.Framer, *tls.Conn, error) {
 	conn, err := w.h2Connect("", url)
 	if err != nil {
@@ -91,7 +91,7 @@ func (w *World) h2Dial(url string) (*http2.Framer, *tls.Conn, error) {
 	return framer, conn, framer.WriteSettings()
 }
 
-// h2Connect opens a connection of that client that has agreed on HTTP/2, on which nothing was sent yet.
+// h2Connect opens a connection of that client that has negotiated HTTP/2, on which nothing was sent yet.
 func (w *World) h2Connect(client, url string) (*tls.Conn, error) {
 	scheme, host, _ := strings.Cut(url, "://")
 	address, err := w.dialAddress(scheme, host, 0)
@@ -114,7 +114,7 @@ func (w *World) h2Connect(client, url string) (*tls.Conn, error) {
 	return secure, nil
 }
 
-// readStream reads stream 1 to its end, and a little beyond, because a reset may follow a whole answer.
+// readStream reads stream 1 to its end, and a little more, because a reset may follow a complete answer.
 func (x *exchange) readStream(framer *http2.Framer, result *h2Result) error {
 	whole, pinged := false, false
 	for {
@@ -156,13 +156,13 @@ func (x *exchange) readStream(framer *http2.Framer, result *h2Result) error {
 			return nil
 		}
 		if whole && !pinged {
-			// A ping marks the end of what belongs to the answer: what the server sends before its reply is seen.
+			// A ping marks the end of the answer: everything that the server sends before its reply is seen.
 			pinged = framer.WritePing(false, [8]byte{'e', 'n', 'd'}) == nil
 		}
 	}
 }
 
-// takeFields takes the fields of an answer or of its trailers.
+// takeFields records the fields of an answer or its trailers.
 func (x *exchange) takeFields(frame *http2.MetaHeadersFrame) {
 	header := http.Header{}
 	for _, f := range frame.RegularFields() {

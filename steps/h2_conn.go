@@ -16,32 +16,32 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// h2Conn is a client's HTTP/2 connection that sends the frames that it is told to, and keeps what comes.
+// h2Conn is a client's HTTP/2 connection that sends the frames it is told to, and records those it receives.
 type h2Conn struct {
 	*tls.Conn
 	host   string
 	opened time.Time
-	// withholding says that it never opens a window again.
+	// withholding reports whether it never opens a window again.
 	withholding bool
 
-	writing sync.Mutex // guards what follows
+	writing sync.Mutex // guards the fields below
 	buffer  *bufio.Writer
 	out     *http2.Framer
 	block   bytes.Buffer
 	encoder *hpack.Encoder
 
 	receiving sync.Once
-	// ended is closed when the proxy has closed the connection, in whatever way.
+	// ended is closed when the proxy has closed the connection, in any way.
 	ended chan struct{}
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the fields below
 	streams  map[uint32]*h2Stream
-	last     uint32 // the stream that was opened last
+	last     uint32 // the last opened stream
 	settings map[http2.SettingID]uint32
 	goAways  []h2Farewell
 	pongs    int
-	pings    [][8]byte // those of the proxy
-	resets   int       // all RST_STREAM frames, also those of streams that were not opened
+	pings    [][8]byte // the proxy's pings
+	resets   int       // all RST_STREAM frames, also for streams that were not opened
 	err      error
 	endedAt  time.Time
 }
@@ -49,7 +49,7 @@ type h2Conn struct {
 // h2Stream is a stream of such a connection.
 type h2Stream struct {
 	x *exchange
-	// whole says that the answer has come to its end, and reset is the code of the reset, "" for none.
+	// whole reports whether the answer is complete; reset is the code of the reset, "" for none.
 	whole bool
 	reset string
 	over  bool
@@ -61,8 +61,8 @@ type h2Farewell struct {
 	last uint32
 }
 
-// openH2 opens a connection that has agreed on HTTP/2 and sent its settings. It begins to receive at once, unless it is
-// to be one that reads nothing.
+// openH2 opens a connection that has negotiated HTTP/2, and sends its settings. It begins to receive at once, unless it
+// is to read nothing.
 func (w *World) openH2(client, url string, reading bool, settings ...http2.Setting) error {
 	conn, err := w.h2Connect(client, url)
 	if err != nil {
@@ -79,7 +79,7 @@ func (w *World) openH2(client, url string, reading bool, settings ...http2.Setti
 	c.encoder = hpack.NewEncoder(&c.block)
 	w.h2Conn = c
 	w.cleanup(func() error {
-		_ = c.Close() // the daemon has closed it already in many scenarios
+		_ = c.Close() // in many scenarios the daemon has closed it already
 		c.receive()
 		<-c.ended
 		return nil
@@ -91,13 +91,13 @@ func (w *World) openH2(client, url string, reading bool, settings ...http2.Setti
 		return c.out.WriteSettings(settings...)
 	})
 	if reading {
-		c.receive() // which acknowledges settings, and nothing may come before the preface
+		c.receive() // after the preface, because it acknowledges settings
 	}
 	return err
 }
 
-// send writes frames and flushes them. That the connection has been closed by now is no fault of the step, and that
-// nobody takes the bytes is.
+// send writes frames and flushes them. It is not an error if the connection is closed by now, but it is one if the
+// proxy does not read the bytes.
 func (c *h2Conn) send(frames func() error) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -113,7 +113,7 @@ func (c *h2Conn) send(frames func() error) error {
 	return nil
 }
 
-// receive begins to keep what comes.
+// receive starts to record incoming frames.
 func (c *h2Conn) receive() { c.receiving.Do(func() { go c.receiveAll() }) }
 
 func (c *h2Conn) receiveAll() {
@@ -135,7 +135,7 @@ func (c *h2Conn) receiveAll() {
 	close(c.ended)
 }
 
-// take keeps a frame, and answers it as a client has to.
+// take records a frame, and answers it as a client must.
 func (c *h2Conn) take(frame http2.Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -195,7 +195,7 @@ func (c *h2Conn) take(frame http2.Frame) {
 	}
 }
 
-// ended takes the end of an answer.
+// ended handles the end of an answer.
 func (s *h2Stream) ended(whole bool) {
 	if whole {
 		s.whole = true
@@ -203,7 +203,7 @@ func (s *h2Stream) ended(whole bool) {
 	}
 }
 
-// end ends the exchange of a stream once. A reset may still follow a whole answer.
+// end ends the exchange of a stream once. A reset may still follow a complete answer.
 func (s *h2Stream) end(err error) {
 	if s.over {
 		return
@@ -242,7 +242,7 @@ func (c *h2Conn) open(fields [][2]string, end bool) error {
 	return err
 }
 
-// newStream takes the next number of a stream.
+// newStream returns the next stream number.
 func (c *h2Conn) newStream() uint32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -255,7 +255,7 @@ func (c *h2Conn) newStream() uint32 {
 	return c.last
 }
 
-// get are the fields of a GET of that target.
+// get returns the fields of a GET of that target.
 func (c *h2Conn) get(target string) [][2]string {
 	return [][2]string{{":method", "GET"}, {":scheme", "https"}, {":path", target}, {":authority", c.host}}
 }
@@ -270,7 +270,7 @@ func (c *h2Conn) closed() bool {
 	}
 }
 
-// farewell returns the code of the last GOAWAY, "none" where none has come.
+// farewell returns the code of the last GOAWAY, "none" if there was none.
 func (c *h2Conn) farewell() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

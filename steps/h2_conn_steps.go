@@ -28,7 +28,7 @@ func (w *World) h2ConnSteps() []step {
 	}
 }
 
-// spoken returns the connection that the sentences speak of, which reads from now on.
+// spoken returns the current connection of the scenario, which reads from now on.
 func (w *World) spoken() (*h2Conn, error) {
 	if w.h2Conn == nil {
 		return nil, errors.New("no client speaks HTTP/2 yet")
@@ -36,7 +36,7 @@ func (w *World) spoken() (*h2Conn, error) {
 	return w.h2Conn, nil
 }
 
-// awaitH2 reads what comes until the connection is as it should be. The check holds the connection's mu.
+// awaitH2 reads until the check of the connection passes. The check holds the connection's mu.
 func (w *World) awaitH2(check func(c *h2Conn) error) error {
 	c, err := w.spoken()
 	if err != nil {

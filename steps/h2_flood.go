@@ -20,7 +20,7 @@ func (w *World) h2FloodSteps() []step {
 	}
 }
 
-// h2Floods are the kinds of frames that a client floods the proxy with: each writes the i-th of them.
+// h2Floods are the kinds of frames with which a client floods the proxy: each function writes the i-th of them.
 var h2Floods = map[string]func(c *h2Conn, i int) error{
 	"streams that it resets": func(c *h2Conn, _ int) error {
 		if err := c.open(c.get("/"), true); err != nil {
@@ -28,7 +28,7 @@ var h2Floods = map[string]func(c *h2Conn, i int) error{
 		}
 		return c.out.WriteRSTStream(c.last, http2.ErrCodeCancel)
 	},
-	// A window of a stream that is opened by 0 is a fault, for which the proxy has to reset the stream.
+	// Enlarging a stream's window by 0 is an error, for which the proxy must reset the stream.
 	"streams that it makes the proxy reset": func(c *h2Conn, _ int) error {
 		if err := c.open(c.get("/"), true); err != nil {
 			return err
@@ -40,7 +40,7 @@ var h2Floods = map[string]func(c *h2Conn, i int) error{
 	},
 	"requests": func(c *h2Conn, _ int) error { return c.open(c.get("/"), true) },
 	"HEADERS on a stream that was reset": func(c *h2Conn, i int) error {
-		if i == 0 { // a request that is malformed, and whose end has not come
+		if i == 0 { // a malformed request without its end
 			if err := c.open([][2]string{{":method", "POST"}, {"connection", "close"}}, false); err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ var h2Floods = map[string]func(c *h2Conn, i int) error{
 	"DATA without a byte":         func(c *h2Conn, _ int) error { return c.out.WriteData(c.last, false, nil) },
 	"CONTINUATION without a byte": func(c *h2Conn, i int) error { return c.endless(i, nil) },
 	"CONTINUATION": func(c *h2Conn, i int) error {
-		// Literal fields without indexing, each whole within its frame.
+		// Literal fields without indexing, each complete within its frame.
 		field := hpackString(hpackString([]byte{0}, "x-long"), strings.Repeat("x", 1000))
 		return c.endless(i, bytes.Repeat(field, 16))
 	},
@@ -75,7 +75,7 @@ func floodNames() string {
 	return "`" + strings.Join(slices.Sorted(maps.Keys(h2Floods)), "`, `") + "`"
 }
 
-// endless writes the beginning of a header block, and then its i-th continuation, which never ends it.
+// endless writes the beginning of a header block, and then the i-th continuation, none of which ends it.
 func (c *h2Conn) endless(i int, fragment []byte) error {
 	if i > 0 {
 		return c.out.WriteContinuation(c.last, false, fragment)
@@ -85,7 +85,7 @@ func (c *h2Conn) endless(i int, fragment []byte) error {
 	})
 }
 
-// bomb writes a request of 16 KiB that stands for 48 MiB: a long field goes into the dynamic table, and then each byte
+// bomb writes a request of 16 KiB that expands to 48 MiB: a long field goes into the dynamic table, and then each byte
 // repeats it.
 func (c *h2Conn) bomb() error {
 	block := hpackString([]byte{0x82, 0x87, 0x84, 0x41}, c.host)
@@ -120,7 +120,7 @@ func (w *World) h2Flood(count int, what string) error {
 			if c.closed() {
 				return nil
 			}
-			// Each batch has the time of a step: what matters is that they are taken, or the connection is ended.
+			// Each batch has the time of a step: it must be read, or the connection ended.
 			if i%1000 == 0 {
 				_ = c.SetWriteDeadline(time.Now().Add(patience))
 			}
@@ -137,7 +137,7 @@ func (w *World) h2Drip(what string, ms int) error {
 	if err != nil {
 		return err
 	}
-	// An authority of many bytes, after the fields that begin the block.
+	// A long authority, after the fields that begin the block.
 	block := hpackString([]byte{0x41}, strings.Repeat("x", 1000))
 	c.mu.Lock()
 	last := c.last

@@ -116,7 +116,7 @@ func (w *World) h2OpenCookies(target string, cookies, others int) error {
 	})
 }
 
-// cookie is the i-th cookie of a client that has many.
+// cookie returns the i-th cookie of a client that has many.
 func cookie(i int) string { return fmt.Sprintf("c%d=v%d", i, i) }
 
 func (w *World) h2Begin(target string) error {

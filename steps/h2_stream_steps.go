@@ -24,12 +24,12 @@ func (w *World) h2StreamSteps() []step {
 	}
 }
 
-// oneOf reports whether a code is among alternatives that are separated by `|`.
+// oneOf reports whether a code is among alternatives separated by `|`.
 func oneOf(code, alternatives string) bool {
 	return slices.Contains(strings.Split(alternatives, "|"), code)
 }
 
-// awaitStream waits until the last stream is as it should be.
+// awaitStream waits until the check of the last stream passes.
 func (w *World) awaitStream(check func(s h2Stream) error) error {
 	return w.awaitH2(func(c *h2Conn) error {
 		s, ok := c.streams[c.last]
@@ -98,7 +98,7 @@ func (w *World) h2StreamReset(codes string) error {
 	})
 }
 
-// awaitStreams waits until that many streams are as they should be.
+// awaitStreams waits until the predicate holds for that many streams.
 func (w *World) awaitStreams(want int, what string, is func(s *h2Stream) bool) error {
 	return w.awaitH2(func(c *h2Conn) error {
 		got := 0

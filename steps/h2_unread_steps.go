@@ -23,7 +23,7 @@ func (w *World) unreadSteps() []step {
 	}
 }
 
-// greedyClient is a client that asks for much and reads nothing.
+// greedyClient is a client that requests much and reads nothing.
 type greedyClient struct {
 	net.Conn
 	raw     *net.TCPConn
@@ -47,7 +47,7 @@ func (c *greedyClient) request(target string) error {
 	return c.out.WriteHeaders(http2.HeadersFrameParam{StreamID: c.next, BlockFragment: c.block.Bytes(), EndHeaders: true, EndStream: true})
 }
 
-// flush sends the frames that were written.
+// flush sends the frames written so far.
 func (c *greedyClient) flush() error {
 	_ = c.SetWriteDeadline(time.Now().Add(patience))
 	_, err := c.Write(c.frames.Bytes())
@@ -70,7 +70,7 @@ func (w *World) openGreedy(count int, client, url string) error {
 		c := &greedyClient{Conn: conn, raw: raw, host: hostOnly(host), next: ^uint32(0)}
 		c.out = http2.NewFramer(&c.frames, nil)
 		c.encoder = hpack.NewEncoder(&c.block)
-		w.cleanup(func() error { _ = c.raw.Close(); return nil }) // the daemon has ended it already
+		w.cleanup(func() error { _ = c.raw.Close(); return nil }) // the daemon has closed it already
 		const largest = 1<<31 - 1
 		err = errors.Join(
 			c.out.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: largest}),
@@ -86,7 +86,7 @@ func (w *World) openGreedy(count int, client, url string) error {
 		c.frames.Reset()
 		w.greedy = append(w.greedy, c)
 	}
-	// They do what comes next when the kernel takes no more for them.
+	// The scenario continues when the kernel accepts no more for them.
 	return w.eventually(func() error {
 		held := 0
 		for _, s := range w.socketsOf(client) {
@@ -142,13 +142,13 @@ func (w *World) greedySend(what string) error {
 	return nil
 }
 
-// kernelSocket is a socket of the proxy's side of a client's connection, as /proc/net/tcp has it.
+// kernelSocket is the proxy's socket of a client's connection, as /proc/net/tcp shows it.
 type kernelSocket struct {
 	state  string
 	unsent int
 }
 
-// socketsOf returns the sockets of the proxy's side of the connections of a client of IPv4.
+// socketsOf returns the proxy's sockets of the connections of an IPv4 client.
 func (w *World) socketsOf(client string) (sockets []kernelSocket) {
 	table, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {
@@ -162,7 +162,7 @@ func (w *World) socketsOf(client string) (sockets []kernelSocket) {
 			continue
 		}
 		s := kernelSocket{state: f[3]}
-		_, _ = fmt.Sscanf(f[4], "%x:", &s.unsent) // 0 where it is none
+		_, _ = fmt.Sscanf(f[4], "%x:", &s.unsent) // 0 if it is not a number
 		sockets = append(sockets, s)
 	}
 	return sockets

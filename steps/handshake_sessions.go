@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// sessionCache holds the last session of a client and offers it whatever the server's name is, as only a client does that
-// wants to know what the server makes of it.
+// sessionCache holds the last session of a client and offers it to any server name, as only a client does that tests how
+// the server reacts.
 type sessionCache struct {
 	mu     sync.Mutex
 	last   *tls.ClientSessionState
@@ -41,7 +41,7 @@ func (s *sessionCache) count() int {
 	return s.stored
 }
 
-// sessionsOf returns the sessions that are kept under a name.
+// sessionsOf returns the sessions kept under a name.
 func (w *World) sessionsOf(name string) *sessionCache {
 	if w.sessions == nil {
 		w.sessions = map[string]*sessionCache{}

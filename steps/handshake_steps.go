@@ -33,7 +33,7 @@ func (w *World) handshakeSteps() []step {
 	}
 }
 
-// handshake is a TLS handshake of a client that verifies nothing, so that a scenario can look at what it got.
+// handshake is a TLS handshake of a client that verifies nothing, so that a scenario can examine the result.
 type handshake struct {
 	state *tls.ConnectionState
 	err   error
@@ -103,8 +103,8 @@ func (w *World) handshakeWith(rows map[string]string) error {
 	return nil
 }
 
-// shake makes a handshake on the connection. In TLS 1.3 a refusal of the client's part comes only after the handshake,
-// and servers of this suite send nothing by themselves: a short look finds an alert. A new session is waited for.
+// shake performs a handshake on the connection. In TLS 1.3 a server refuses the client's part only after the handshake,
+// and servers of this suite send nothing unasked, so a short read finds an alert. It waits for a new session.
 func shake(ctx context.Context, conn net.Conn, config *tls.Config, sessions *sessionCache) *handshake {
 	had := sessions.count()
 	secure := tls.Client(conn, config)
@@ -125,7 +125,7 @@ func shake(ctx context.Context, conn net.Conn, config *tls.Config, sessions *ses
 	}
 }
 
-// suites finds cipher suites by name, also those that are not safe.
+// suites finds cipher suites by name, including insecure ones.
 func suites(names []string) ([]uint16, error) {
 	var ids []uint16
 	all := append(tls.CipherSuites(), tls.InsecureCipherSuites()...)
@@ -139,7 +139,7 @@ func suites(names []string) ([]uint16, error) {
 	return ids, nil
 }
 
-// shaken returns the state after a handshake that has succeeded.
+// shaken returns the state after a successful handshake.
 func (w *World) shaken() (*tls.ConnectionState, error) {
 	if w.handshake == nil {
 		return nil, errors.New("no handshake was made yet")

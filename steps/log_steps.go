@@ -58,7 +58,7 @@ func (w *World) logPast() error {
 	return nil
 }
 
-// count waits until there are so many lines, and fails if there are more.
+// count waits until there are exactly that many lines, and fails if there are more.
 func (w *World) count(want int, event string, table *godog.Table, from int) error {
 	keys, err := pairMap(table)
 	if err != nil {

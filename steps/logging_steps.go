@@ -36,7 +36,7 @@ func (w *World) loggingSteps() []step {
 	}
 }
 
-// fileLines takes a log file apart; lines that were torn by a full disk are left out.
+// fileLines parses a log file, without the lines that a full disk has torn.
 func (w *World) fileLines(name string) (lines []logLine, torn int, err error) {
 	text, err := os.ReadFile(w.path(name))
 	if err != nil {
@@ -151,7 +151,7 @@ func (w *World) fail2banFinds(filter, name string, table *godog.Table) error {
 		cmd := exec.CommandContext(w.ctx, "fail2ban-regex", "-o", "<ip>", w.path(name), path)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
-		out, err := cmd.Output() // it exits with 1 when it finds nothing
+		out, err := cmd.Output() // it exits with 1 if it finds nothing
 		var exit *exec.ExitError
 		if err != nil && !errors.As(err, &exit) || stderr.Len() > 0 {
 			return fmt.Errorf("fail2ban-regex: %v %s", err, &stderr)
@@ -231,7 +231,7 @@ func (w *World) restoreDescriptors() error {
 // smallDiskSize is the size of a small disk, in bytes.
 const smallDiskSize = 64 << 10
 
-// CanMount reports whether this user may mount a file system, as scenarios tagged @mount do.
+// CanMount reports whether this user may mount a file system, which scenarios tagged @mount need.
 func (s *Suite) CanMount() bool {
 	dir, err := os.MkdirTemp("", "rp")
 	if err != nil {

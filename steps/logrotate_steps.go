@@ -19,7 +19,7 @@ func (w *World) logrotateSteps() []step {
 	}
 }
 
-// logrotatePath is where logrotate is, which is not on everybody's PATH.
+// logrotatePath returns the path of logrotate, which is not on every user's PATH.
 func logrotatePath() (string, error) {
 	for _, name := range []string{"logrotate", "/usr/sbin/logrotate"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -29,23 +29,23 @@ func logrotatePath() (string, error) {
 	return "", errors.New("logrotate is not installed; make deps installs it")
 }
 
-// HasLogrotate reports whether logrotate is there, as scenarios tagged @logrotate need.
+// HasLogrotate reports whether logrotate is installed, which scenarios tagged @logrotate need.
 func (s *Suite) HasLogrotate() bool {
 	_, err := logrotatePath()
 	return err == nil
 }
 
-// fakeSystemctl stands in for systemd, which would know the daemon's main process by itself.
+// fakeSystemctl replaces systemd, which would know the daemon's main process itself.
 const fakeSystemctl = `#!/bin/sh
 [ "$*" = "kill --kill-who=main --signal=SIGUSR1 reverse-proxy.service" ] && exec kill -USR1 %d
 `
 
-// configuredProxy stands in for the installed program, whose configuration is at the default path.
+// configuredProxy replaces the installed program, whose configuration is at the default path.
 const configuredProxy = `#!/bin/sh
 exec %s "$@" --config %s
 `
 
-// logrotate rotates the logs with the shipped file, on a machine with that systemctl.
+// logrotate rotates the logs with the shipped file, on a machine with the given systemctl.
 func (w *World) logrotate(systemctl string) error {
 	program, err := logrotatePath()
 	if err != nil {
@@ -79,7 +79,7 @@ func (w *World) logrotate(systemctl string) error {
 	return nil
 }
 
-// readLog reads a log file, one that logrotate has compressed too.
+// readLog reads a log file, also one that logrotate has compressed.
 func (w *World) readLog(name string) (string, error) {
 	text, err := os.ReadFile(w.path(name))
 	if err != nil || filepath.Ext(name) != ".gz" {

@@ -10,13 +10,13 @@ import (
 // logLine is one line of the daemon's log.
 type logLine struct {
 	time, level, event string
-	// keys are the attributes' names in the order of the line.
+	// keys are the names of the attributes in the order of the line.
 	keys   []string
 	values map[string]string
 }
 
-// parseLogLine takes a text line apart by the rules of the layout: time, level, event, then key=value, where a value
-// that is quoted ends at the closing quote.
+// parseLogLine parses a text line by the rules of the layout: time, level, event, then key=value, where a quoted value
+// ends at its closing quote.
 func parseLogLine(text string) (logLine, error) {
 	line := logLine{values: map[string]string{}}
 	parts := strings.SplitN(text, " ", 4)
@@ -52,7 +52,7 @@ func parseLogLine(text string) (logLine, error) {
 	return line, nil
 }
 
-// parseJSONLogLine takes a JSON line apart into the same parts. The order of its keys is kept.
+// parseJSONLogLine parses a JSON line into the same parts, and keeps the order of its keys.
 func parseJSONLogLine(text string) (logLine, error) {
 	line := logLine{values: map[string]string{}}
 	decoder := json.NewDecoder(strings.NewReader(text))
@@ -84,7 +84,7 @@ func parseJSONLogLine(text string) (logLine, error) {
 	return line, nil
 }
 
-// parseLog takes all lines of a log apart. Lines that begin with a brace are JSON.
+// parseLog parses all lines of a log. Lines that begin with a brace are JSON.
 func parseLog(lines []string) ([]logLine, error) {
 	parsed := make([]logLine, 0, len(lines))
 	for _, text := range lines {
@@ -101,8 +101,8 @@ func parseLog(lines []string) ([]logLine, error) {
 	return parsed, nil
 }
 
-// matches reports whether the line has the event and, for each key, the value: `*` stands for any value that is not
-// empty, a leading `~` for a text that the value contains.
+// matches reports whether the line has the event and, for each key, the value: `*` matches any value that is not empty,
+// a leading `~` any value that contains the text.
 func (l logLine) matches(event string, want map[string]string) bool {
 	if l.event != event {
 		return false
@@ -124,7 +124,7 @@ func (l logLine) matches(event string, want map[string]string) bool {
 	return true
 }
 
-// logLines parses what the daemon has written to stdout since its n-th line.
+// logLines parses the lines that the daemon has written to stdout since its n-th line.
 func (w *World) logLines(from int) ([]logLine, error) {
 	if w.daemon == nil {
 		return nil, fmt.Errorf("the daemon was not started")

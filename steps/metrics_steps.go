@@ -27,13 +27,13 @@ func (w *World) metricsSteps() []step {
 	}
 }
 
-// scrapeURL is where the daemon answers scrapes.
+// scrapeURL returns the URL at which the daemon answers scrapes.
 func (w *World) scrapeURL() (string, error) { return w.expand("http://127.0.0.1:${health}/metrics") }
 
-// sampleLine is a sample of the text format without a timestamp.
+// sampleLine matches a sample of the text format without a timestamp.
 var sampleLine = regexp.MustCompile(`^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)+\})? (\S+)$`)
 
-// scrapeMetrics asks for the metrics and returns the values by series.
+// scrapeMetrics requests the metrics and returns the values by series.
 func (w *World) scrapeMetrics() (map[string]string, error) {
 	url, err := w.scrapeURL()
 	if err != nil {
@@ -52,7 +52,7 @@ func (w *World) scrapeMetrics() (map[string]string, error) {
 	return parseMetrics(string(x.body))
 }
 
-// parseMetrics reads the text format; a line that is none, and a series that stands twice, is an error.
+// parseMetrics parses the text format; an invalid line or a duplicate series is an error.
 func parseMetrics(text string) (map[string]string, error) {
 	samples := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -96,7 +96,7 @@ func (w *World) metricsHave(table *godog.Table) error {
 	})
 }
 
-// judgeSample compares one series with what it is to be.
+// judgeSample compares one series with its expected value.
 func judgeSample(samples map[string]string, series, want string) error {
 	got, ok := samples[series]
 	if !ok {
@@ -137,7 +137,7 @@ func (w *World) metricsCount(want int, name string) error {
 	})
 }
 
-// siteLabel is the label of a series that names the site.
+// siteLabel matches the label of a series that names the site.
 var siteLabel = regexp.MustCompile(`[{,]site="([^"]*)"`)
 
 func (w *World) metricsSites(want string) error {
@@ -160,10 +160,10 @@ func (w *World) metricsSites(want string) error {
 	})
 }
 
-// strangeMethods are methods that clients may send, behind which a number follows.
+// strangeMethods are methods that clients may send; a number is appended to each.
 var strangeMethods = []string{"GET", "get", "M-SEARCH", "!", "HEAD", "POST", "X-"}
 
-// strange makes the n-th of many different requests.
+// strange returns the n-th of many different requests.
 func strange(n int) (method, host, path string) {
 	return fmt.Sprintf("%s%d", strangeMethods[n%len(strangeMethods)], n), fmt.Sprintf("h%d-%x.test", n, rand.Uint32()), fmt.Sprintf("/%d/%x", n, rand.Uint32())
 }
@@ -173,7 +173,7 @@ func (w *World) sendStrange(times int, url string) error {
 	if err != nil {
 		return err
 	}
-	// What comes is read here and not by the connection.
+	// The answers are read here and not by the connection.
 	r := bufio.NewReader(conn.Conn)
 	for n := range times {
 		method, host, path := strange(n)
@@ -210,7 +210,7 @@ func (w *World) sendStrangeHTTP2(times int, url string) error {
 	return nil
 }
 
-// stuckScrapers leaves connections behind that ask for the metrics without end and read nothing.
+// stuckScrapers leaves connections open that request the metrics without end and read nothing.
 func (w *World) stuckScrapers(number int) error {
 	url, err := w.expand("tcp://127.0.0.1:${health}")
 	if err != nil {

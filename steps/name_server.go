@@ -16,9 +16,9 @@ type nameServer struct {
 	served sync.WaitGroup
 
 	mu        sync.Mutex
-	addresses map[string][]netip.Addr // by the name with a dot at its end
+	addresses map[string][]netip.Addr // by name, with a final dot
 	silent    bool
-	// asked counts the questions for IPv4 addresses, by name.
+	// asked counts the queries for IPv4 addresses, by name.
 	asked map[string]int
 }
 
@@ -56,7 +56,7 @@ func (s *nameServer) serve() {
 	}
 }
 
-// answer makes the answer to a question; nil for none.
+// answer returns the answer to a query; nil for none.
 func (s *nameServer) answer(packet []byte) []byte {
 	var parser dnsmessage.Parser
 	header, err := parser.Start(packet)
@@ -105,28 +105,28 @@ func (s *nameServer) answer(packet []byte) []byte {
 	return out
 }
 
-// set makes a name lead to addresses, with none of them to nowhere.
+// set makes a name resolve to addresses; if there are none, the name exists without any.
 func (s *nameServer) set(name string, addresses []netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.addresses[strings.ToLower(name)+"."] = addresses
 }
 
-// forget makes a name one that does not exist.
+// forget makes a name no longer exist.
 func (s *nameServer) forget(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.addresses, strings.ToLower(name)+".")
 }
 
-// silence makes the server answer nobody, or everybody again.
+// silence makes the server answer no queries, or all again.
 func (s *nameServer) silence(silent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.silent = silent
 }
 
-// times returns how often the name was asked for.
+// times returns how often the name was queried.
 func (s *nameServer) times(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -26,7 +26,7 @@ func (w *World) nameSteps() []step {
 	}
 }
 
-// ownedNames is what a scenario has for names: its server, and the files that the daemon sees.
+// ownedNames is a scenario's name resolution: its server, and the files that the daemon sees.
 type ownedNames struct {
 	server            *nameServer
 	resolvConf, hosts string
@@ -46,7 +46,7 @@ func (w *World) ownNames() error {
 	)
 }
 
-// withNames makes the command see the scenario's files: in a mount namespace of its own they lie over the machine's.
+// withNames makes the command see the scenario's files, mounted over the machine's in its own mount namespace.
 func (n *ownedNames) withNames(cmd *exec.Cmd) *exec.Cmd {
 	script := `mount --bind "$1" /etc/resolv.conf && mount --bind "$2" /etc/hosts && shift 2 && exec "$0" "$@"`
 	wrapped := exec.Command("/bin/sh", append([]string{"-c", script, cmd.Path, n.resolvConf, n.hosts}, cmd.Args[1:]...)...)
@@ -77,7 +77,7 @@ func (w *World) nameInHosts(name, upstream string) error {
 	if err != nil {
 		return err
 	}
-	// In place: what is mounted is the file, not its name.
+	// Written in place, because the mount refers to the file, not to its name.
 	return os.WriteFile(w.names.hosts, []byte("127.0.0.1 localhost\n"+hostOnly(address)+" "+name+"\n"), 0o644)
 }
 

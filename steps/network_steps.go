@@ -17,7 +17,7 @@ func (w *World) networkSteps() []step {
 	}
 }
 
-// CanMakeNetworks reports whether this user may make a network namespace, as scenarios tagged @network do.
+// CanMakeNetworks reports whether this user may make a network namespace, which scenarios tagged @network need.
 func (s *Suite) CanMakeNetworks() bool {
 	if os.Geteuid() != 0 {
 		return false
@@ -63,12 +63,12 @@ func (w *World) inNetwork(fn func() error) error {
 	return w.network.Do(fn)
 }
 
-// dial connects from the address of the client, where that is of the same family.
+// dial connects from the client's address, if that is of the same family.
 func (w *World) dial(ctx context.Context, client, address string) (net.Conn, error) {
 	return w.dialFrom(ctx, w.clientAddress(client), address)
 }
 
-// dialFrom is dial from the address of a client, for goroutines beside that of the steps, which alone may ask for it.
+// dialFrom is dial from a given address, for other goroutines: only that of the steps may ask for a client's address.
 func (w *World) dialFrom(ctx context.Context, client, address string) (conn net.Conn, err error) {
 	to, from := net.ParseIP(hostOnly(address)), net.ParseIP(client)
 	dialer := &net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: from}}

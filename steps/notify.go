@@ -12,9 +12,9 @@ type notifySocket struct {
 	conn *net.UnixConn
 	mu   sync.Mutex
 	got  []string
-	// onReady are run at once by the receiver when READY=1 comes, before anything else can happen in the scenario.
+	// onReady runs in the receiver as soon as READY=1 arrives, before anything else can happen in the scenario.
 	onReady func()
-	// asked reports whether onReady has asked the ports, and silent which of them did not answer.
+	// asked reports whether onReady has contacted the ports; silent lists those that did not answer.
 	asked  bool
 	silent []string
 	// ready is closed at the first READY=1.
@@ -63,7 +63,7 @@ func (n *notifySocket) messages() []string {
 	return append([]string(nil), n.got...)
 }
 
-// whenReady sets what is run when READY=1 comes.
+// whenReady sets the function that runs when READY=1 arrives.
 func (n *notifySocket) whenReady(fn func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -75,7 +75,7 @@ func (n *notifySocket) close() {
 	<-n.ended
 }
 
-// hasLine reports whether a line of the message is, or begins with, want; one that ends in `=` is a prefix.
+// hasLine reports whether a line of the message is want or, if want ends in `=`, begins with it.
 func hasLine(message, want string) bool {
 	for line := range strings.SplitSeq(message, "\n") {
 		if line == want || strings.HasSuffix(want, "=") && strings.HasPrefix(line, want) {

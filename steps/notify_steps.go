@@ -121,7 +121,7 @@ func (w *World) toldExactly(one string, ones int, other string, others int) erro
 	return nil
 }
 
-// messagesAfter returns what came after the first datagram with a line.
+// messagesAfter returns the datagrams after the first one with a line.
 func (w *World) messagesAfter(line string) ([]string, error) {
 	at := w.toldAt(line)
 	if at < 0 {
@@ -148,7 +148,7 @@ func (w *World) toldAfter(first, line string, want int) error {
 	})
 }
 
-// monotonic reads the clock that the service manager goes by, in microseconds.
+// monotonic reads the service manager's clock, in microseconds.
 func monotonic() (int64, error) {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {

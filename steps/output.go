@@ -6,13 +6,13 @@ import (
 	"sync"
 )
 
-// output collects what a process prints, and can be read while it does.
+// output collects what a process prints, and can be read meanwhile.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-// Write takes what the process printed.
+// Write appends what the process printed.
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -29,7 +29,7 @@ func (o *output) text() string {
 // lines returns the complete lines so far, without their ends.
 func (o *output) lines() []string { return completeLines(o.text()) }
 
-// completeLines splits a text into lines, and leaves out a last one that has no end yet.
+// completeLines splits a text into lines, without an incomplete last one.
 func completeLines(text string) []string {
 	lines := strings.Split(text, "\n")
 	return lines[:len(lines)-1]

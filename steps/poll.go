@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// patience bounds every wait of the suite. It is far longer than anything takes, because it only decides how long a
+// patience bounds every wait of the suite. It is far longer than anything takes, because it only determines how long a
 // failing scenario runs.
 const patience = 20 * time.Second
 
-// pollInterval is the time between two looks at something that tells nobody when it changes.
+// pollInterval is the time between two checks of something that sends no notification of changes.
 const pollInterval = 5 * time.Millisecond
 
-// eventually calls check until it returns nil, and returns its last error when that has not happened within patience.
+// eventually calls check until it returns nil, and returns its last error if that does not happen within patience.
 func (w *World) eventually(check func() error) error {
 	return w.within(patience, check)
 }
@@ -23,7 +23,7 @@ func (w *World) within(limit time.Duration, check func() error) error {
 	return w.withinEvery(limit, pollInterval, check)
 }
 
-// withinEvery is within for a check that is dear, such as a program that is run for it.
+// withinEvery is within for an expensive check, such as running a program.
 func (w *World) withinEvery(limit, interval time.Duration, check func() error) error {
 	ctx, cancel := context.WithTimeout(w.ctx, limit)
 	defer cancel()
@@ -42,7 +42,7 @@ func (w *World) withinEvery(limit, interval time.Duration, check func() error) e
 	}
 }
 
-// during calls check again and again for as long as that, and returns its first error: it is for what must not happen.
+// during calls check repeatedly for that long, and returns its first error: it is for what must not happen.
 func (w *World) during(span time.Duration, check func() error) error {
 	ctx, cancel := context.WithTimeout(w.ctx, span)
 	defer cancel()

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ask sends one port of the daemon what it understands, a TLS hello or an HTTP request, and returns what came back
-// within the limit: "" where nothing did, be it refused, closed or silent.
+// ask sends one port of the daemon a TLS hello or an HTTP request, whichever it understands, and returns the answer
+// within the limit: "" if there was none because the port refused, closed or stayed silent.
 func ask(at endpoint, limit time.Duration) string {
 	conn, err := net.DialTimeout("tcp", at.address, limit)
 	if err != nil {
@@ -20,7 +20,7 @@ func ask(at endpoint, limit time.Duration) string {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(limit))
 	if strings.HasSuffix(at.key, "https_port") {
-		// An alert is an answer as well: only a server that runs sends one.
+		// An alert is an answer as well: only a running server sends one.
 		heard := &hearing{Conn: conn}
 		_ = tls.Client(heard, &tls.Config{ServerName: "example.test", InsecureSkipVerify: true}).Handshake()
 		return heard.text
@@ -31,7 +31,7 @@ func ask(at endpoint, limit time.Duration) string {
 	return string(answer[:n])
 }
 
-// hearing remembers that something was read from a connection.
+// hearing records that something was read from a connection.
 type hearing struct {
 	net.Conn
 	text string
@@ -43,7 +43,7 @@ func (h *hearing) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// neverAnswers asks all ports again and again until the daemon has ended.
+// neverAnswers contacts all ports repeatedly until the daemon has ended.
 func (w *World) neverAnswers() error {
 	var asked sync.WaitGroup
 	answers := make(chan string, 16)
@@ -76,7 +76,7 @@ func (w *World) neverAnswers() error {
 	return err
 }
 
-// askWhenReady makes the receiver of the service manager's datagrams ask every port once, before anything else.
+// askWhenReady makes the receiver of the service manager's datagrams contact every port once, before anything else.
 func (w *World) askWhenReady() error {
 	w.notify.whenReady(func() {
 		var silent []string

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// The places of fields in /proc/PID/stat, counted from the state, which follows the name in parentheses.
+// The positions of fields in /proc/PID/stat, counted from the state, which follows the name in parentheses.
 const (
 	parentField = 1
 	groupField  = 2
 )
 
-// processesWith lists the processes in whose stat line the field has that value, as their ids.
+// processesWith returns the ids of the processes whose stat line has that value in the field.
 func processesWith(field, value int) ([]string, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -23,7 +23,7 @@ func processesWith(field, value int) ([]string, error) {
 	for _, path := range stats {
 		stat, err := os.ReadFile(path)
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // it has ended in the meantime
 		}
 		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 		if len(fields) > field && fields[field] == strconv.Itoa(value) {
@@ -33,7 +33,7 @@ func processesWith(field, value int) ([]string, error) {
 	return found, nil
 }
 
-// Children lists the processes whose parent is the given one, as their ids.
+// Children returns the ids of the processes with the given parent.
 func Children(pid int) []string {
 	children, err := processesWith(parentField, pid)
 	if err != nil {

@@ -17,13 +17,13 @@ type process struct {
 	cmd            *exec.Cmd
 	stdout, stderr output
 	started        time.Time
-	// exited is closed when the process has ended and all it printed is there.
+	// exited is closed when the process has ended and all its output has been read.
 	exited chan struct{}
 	// endedAt is when it ended.
 	endedAt time.Time
-	// daemon says that the process serves until a signal ends it, and then has to end with 0.
+	// daemon reports whether the process serves until a signal ends it, and must then exit with 0.
 	daemon bool
-	// expected says that the scenario has looked at the exit itself.
+	// expected reports whether the scenario has checked the exit itself.
 	expected bool
 }
 
@@ -36,7 +36,7 @@ func (w *World) start(name string, cmd *exec.Cmd) (*process, error) {
 	if cmd.Dir == "" {
 		cmd.Dir = w.dir
 	}
-	// Nothing may outlive the suite, not even when it is killed. A group of its own lets a scenario see what a
+	// No process may outlive the suite, not even if it is killed. A process group of its own lets a scenario see what a
 	// process has left behind.
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
@@ -55,7 +55,7 @@ func (w *World) start(name string, cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// running reports whether the process has not ended yet.
+// running reports whether the process has not yet ended.
 func (p *process) running() bool {
 	select {
 	case <-p.exited:
@@ -65,7 +65,7 @@ func (p *process) running() bool {
 	}
 }
 
-// wait waits for the process's end and returns its exit code; a signal that killed it is an error.
+// wait waits for the process to end and returns its exit code; a signal that killed it is an error.
 func (p *process) wait(limit time.Duration) (int, error) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -90,7 +90,7 @@ func (p *process) signal(sig os.Signal) error {
 	return nil
 }
 
-// end ends the process if it still runs, and reports what is wrong with its end or with what it printed.
+// end ends the process if it still runs, and returns an error if its end or its output is not as it should be.
 func (p *process) end() error {
 	var problems []error
 	if p.running() {
@@ -116,7 +116,7 @@ func (p *process) end() error {
 	return errors.Join(problems...)
 }
 
-// describe writes what the process printed, clipped, for a failed scenario.
+// describe writes the clipped output of the process, for a failed scenario.
 func (p *process) describe(out io.Writer) {
 	fmt.Fprintf(out, "%s (%s): %v\n", p.name, strings.Join(p.cmd.Args[1:], " "), p.cmd.ProcessState)
 	for _, stream := range []struct{ name, text string }{{"stdout", p.stdout.text()}, {"stderr", p.stderr.text()}} {

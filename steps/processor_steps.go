@@ -17,10 +17,10 @@ func (w *World) processorSteps() []step {
 	}
 }
 
-// clockTicks is the unit of processor time in /proc, in ticks a second; Linux has the same on all machines.
+// clockTicks is the unit of processor time in /proc, in ticks per second; it is the same on all Linux machines.
 const clockTicks = 100
 
-// usedProcessor returns the processor time of the daemon so far, its threads' and the kernel's for it.
+// usedProcessor returns the daemon's processor time so far, in user and kernel mode.
 func (w *World) usedProcessor() (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.daemon.cmd.Process.Pid))
 	if err != nil {
@@ -38,8 +38,8 @@ func (w *World) usedProcessor() (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / clockTicks, err
 }
 
-// residentMemory returns a value of the daemon's /proc/PID/status, in KiB: VmRSS is the memory that it holds, and VmHWM
-// the most that it ever held.
+// residentMemory returns a value from the daemon's /proc/PID/status, in KiB: VmRSS is its current memory, VmHWM its
+// peak.
 func (w *World) residentMemory(key string) (kib int, err error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.daemon.cmd.Process.Pid))
 	if err != nil {

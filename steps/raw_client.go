@@ -16,39 +16,39 @@ import (
 	"time"
 )
 
-// rawConn is a client's connection that sends exact bytes and keeps everything that comes.
+// rawConn is a client's connection that sends exact bytes and records everything it receives.
 type rawConn struct {
 	net.Conn
 	in output
-	// consumed is how many bytes of in belong to answers that were looked at.
+	// consumed is the number of bytes of in that belong to answers already checked.
 	consumed int
-	// method is that of the request that was sent last, which decides whether its answer has a body.
+	// method is that of the last request sent, which determines whether its answer has a body.
 	method string
-	// gate is closed when the client is to read what comes; until then it leaves it in the kernel.
+	// gate is closed when the client should start to read; until then the data stays in the kernel.
 	gate               chan struct{}
 	gateMade, gateShut sync.Once
-	// ended is closed when the other side has closed the connection, in whatever way; err and endedAt tell how and when.
+	// ended is closed when the other side has closed the connection, in any way; err and endedAt say how and when.
 	ended   chan struct{}
 	err     error
 	opened  time.Time
 	endedAt time.Time
-	// firstByte is when something came for the first time, as nanoseconds since 1970; 0 for not yet.
+	// firstByte is when the first byte arrived, as nanoseconds since 1970; 0 if none has.
 	firstByte atomic.Int64
 }
 
-// arrivals is where a connection's receiver puts what comes.
+// arrivals records what a connection receives.
 type arrivals struct{ *rawConn }
 
-// Write takes what has come on the connection.
+// Write records bytes received on the connection.
 func (a arrivals) Write(p []byte) (int, error) {
 	a.firstByte.CompareAndSwap(0, time.Now().UnixNano())
 	return a.in.Write(p)
 }
 
-// errNoCloseNotify is the end of a TLS connection that was not said within TLS. crypto/tls takes it for a clean one.
+// errNoCloseNotify is a TLS connection's end without close_notify. crypto/tls treats it as a clean end.
 var errNoCloseNotify = errors.New("the TLS connection ended without close_notify")
 
-// watchedConn notices when a read meets the end of the connection, which TLS never asks for after close_notify.
+// watchedConn notices when a read reaches the end of the connection, for which TLS never reads after close_notify.
 type watchedConn struct {
 	net.Conn
 	ended bool // belongs to the goroutine that reads
@@ -61,7 +61,7 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// openRaw opens a connection to where the URL leads: TLS for https, plain TCP for http and tcp.
+// openRaw opens a connection to the URL's address: TLS for https, plain TCP for http and tcp.
 func (w *World) openRaw(name, url, client string) (*rawConn, error) {
 	c, err := w.dialRaw(name, url, client, "http/1.1")
 	if err != nil {
@@ -71,7 +71,7 @@ func (w *World) openRaw(name, url, client string) (*rawConn, error) {
 	return c, nil
 }
 
-// dialRaw is openRaw for a protocol of TLS, and for a client that does not read yet.
+// dialRaw is openRaw with a TLS protocol, for a client that does not read yet.
 func (w *World) dialRaw(name, url, client, protocol string) (*rawConn, error) {
 	scheme, host, ok := strings.Cut(url, "://")
 	if !ok {
@@ -84,7 +84,7 @@ func (w *World) dialRaw(name, url, client, protocol string) (*rawConn, error) {
 			return nil, err
 		}
 	}
-	opened := time.Now() // the daemon's clocks begin later, so that what it closes is never closed too early by this one
+	opened := time.Now() // the daemon's clocks begin later, so by this one it never closes too early
 	conn, err := w.dial(w.ctx, client, address)
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (w *World) dialRaw(name, url, client, protocol string) (*rawConn, error) {
 	return c, nil
 }
 
-// read makes the client read what comes, from now on.
+// read makes the client read from now on.
 func (c *rawConn) read() { c.gateShut.Do(func() { close(c.reading()) }) }
 
 // reading returns the channel that read closes.
@@ -132,7 +132,7 @@ func (c *rawConn) receive() {
 	close(c.ended)
 }
 
-// sendBytes writes the bytes; what the other side does with them shows in what it answers.
+// sendBytes writes the bytes; the answers show what the other side does with them.
 func (c *rawConn) sendBytes(data string) error {
 	if method, _, ok := strings.Cut(data, " "); ok {
 		c.method = method
@@ -143,10 +143,10 @@ func (c *rawConn) sendBytes(data string) error {
 	if errors.As(err, &netErr) && netErr.Timeout() {
 		return fmt.Errorf("the other side has not taken the bytes within %v", patience)
 	}
-	return nil // a connection that is closed by now is no fault of the step
+	return nil // the step does not fail if the connection is closed by now
 }
 
-// nextAnswer parses the next answer from what has come so far. An error says that it is not there yet, or is none.
+// nextAnswer parses the next answer from the bytes received so far. An error means that it is incomplete or invalid.
 func (c *rawConn) nextAnswer() (*exchange, error) {
 	text := c.in.text()
 	fresh := text[c.consumed:]
@@ -174,8 +174,8 @@ func (c *rawConn) nextAnswer() (*exchange, error) {
 	return x, nil
 }
 
-// wireHeader reads the fields of the head that the text begins with. net/http takes out those that it acts on itself,
-// Connection and Transfer-Encoding.
+// wireHeader parses the fields of the head at the beginning of the text. net/http removes the fields that it handles
+// itself, Connection and Transfer-Encoding.
 func wireHeader(text string) http.Header {
 	reader := textproto.NewReader(bufio.NewReader(strings.NewReader(text)))
 	if _, err := reader.ReadLine(); err != nil {
@@ -185,10 +185,10 @@ func wireHeader(text string) http.Header {
 	return http.Header(header)
 }
 
-// rest returns what has come after the answers that were looked at.
+// rest returns the bytes after the answers already checked.
 func (c *rawConn) rest() string { return c.in.text()[c.consumed:] }
 
-// open reports whether the other side has not closed the connection.
+// open reports whether the other side has not yet closed the connection.
 func (c *rawConn) open() bool {
 	select {
 	case <-c.ended:
@@ -204,8 +204,8 @@ func (c *rawConn) close() {
 	<-c.ended
 }
 
-// rawBytes turns a document string into the bytes that it stands for: each line ends in CRLF, unless it ends in a
-// backslash, which joins it with the next; \r, \n, \t, \0, \\ and \xNN stand for those bytes.
+// rawBytes turns a document string into bytes: each line ends in CRLF, unless it ends in a backslash, which joins it
+// with the next; \r, \n, \t, \0, \\ and \xNN are escapes for those bytes.
 func rawBytes(text string) (string, error) {
 	var out strings.Builder
 	for line := range strings.SplitSeq(text, "\n") {

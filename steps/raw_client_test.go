@@ -30,7 +30,7 @@ func TestNextAnswerTellsWholeAnswersFromOthers(t *testing.T) {
 	tests := []struct {
 		name, method, bytes string
 		closed              bool
-		status              int // 0 for an answer that is not whole
+		status              int // 0 for an incomplete answer
 		body, rest          string
 	}{
 		{"a length that has come", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1", false, 200, "ok", "HTTP/1.1"},

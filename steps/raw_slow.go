@@ -44,8 +44,8 @@ func (w *World) sendSlowly(text string, ms int) error {
 	return nil
 }
 
-// smallWindow is the size of the receive buffer of a client that does not read, and usualWindow that of one that does
-// again, in bytes.
+// smallWindow is the size of the receive buffer of a client that does not read, and usualWindow of one that has
+// resumed, in bytes.
 const (
 	smallWindow = 4 << 10
 	usualWindow = 1 << 20
@@ -88,7 +88,7 @@ func (w *World) readUnread() error {
 	if err != nil {
 		return err
 	}
-	_ = tcp.SetReadBuffer(usualWindow) // with the small one, megabytes would take minutes
+	_ = tcp.SetReadBuffer(usualWindow) // with the small buffer, megabytes would take minutes
 	conn.read()
 	return nil
 }

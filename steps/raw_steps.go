@@ -49,7 +49,7 @@ func (w *World) selectConn(client string) error {
 	return nil
 }
 
-// opened returns the connection that the sentences speak of.
+// opened returns the current connection of the scenario.
 func (w *World) opened() (*rawConn, error) {
 	if w.conn == nil {
 		return nil, errors.New("no connection was opened yet")
@@ -61,7 +61,7 @@ func (w *World) sendRaw(text *godog.DocString) error { return w.sendBytes(rawByt
 
 func (w *World) sendRawText(text string) error { return w.sendBytes(unescape(text)) }
 
-// sendBytes sends what rawBytes or unescape has made of a text.
+// sendBytes sends the result of rawBytes or unescape.
 func (w *World) sendBytes(data string, err error) error {
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func (w *World) firstByteAfter(event string, table *godog.Table) error {
 	if err != nil {
 		return err
 	}
-	// The line's time has whole milliseconds.
+	// The line's time has a resolution of a millisecond.
 	first := time.Unix(0, conn.firstByte.Load()).Truncate(time.Millisecond)
 	if first.Before(logged) {
 		return fmt.Errorf("got the first byte at %v, want it not before %v", first, logged)

@@ -32,7 +32,7 @@ func (w *World) receivedSteps() []step {
 	}
 }
 
-// lastReceived returns the last request, and waits for the first.
+// lastReceived returns the last request; it waits until there is one.
 func (w *World) lastReceived(name string) (last received, err error) {
 	up, err := w.upstream(name)
 	if err != nil {

@@ -9,15 +9,15 @@ import (
 	"github.com/cucumber/godog"
 )
 
-// step is one sentence of the vocabulary with the function behind it.
+// step is one sentence of the vocabulary with its function.
 type step struct {
-	// sentence is the step's text. In it `{string}` stands for a quoted text, `{int}` for a number, `{word}` for
-	// one word, `{rest}` for all that follows, and `(s)` for a letter that may be left out.
+	// sentence is the step's text. In it `{string}` is a quoted text, `{int}` a number, `{word}` one word, `{rest}`
+	// everything that follows, and `(s)` an optional letter.
 	sentence string
-	// run does it: a function that takes what the placeholders stand for, in their order, then a *godog.Table or
-	// *godog.DocString where the step has one, and returns an error. Variables are already expanded in them.
+	// run implements the step: a function that takes the values of the placeholders in order, then a *godog.Table or
+	// *godog.DocString if the step has one, and returns an error. Variables are already expanded in them.
 	run any
-	// about says what the sentence does not, for steps/README.md; "" where it says it all.
+	// about explains for steps/README.md what the sentence does not say; "" if it says everything.
 	about string
 }
 
@@ -35,12 +35,12 @@ var placeholders = strings.NewReplacer(
 	`\(s\)`, `s?`,
 )
 
-// pattern turns a sentence into the regular expression that godog matches steps with.
+// pattern returns the regular expression with which godog matches a sentence.
 func pattern(sentence string) *regexp.Regexp {
 	return regexp.MustCompile("^" + placeholders.Replace(regexp.QuoteMeta(sentence)) + "$")
 }
 
-// register makes all the steps known to a scenario.
+// register registers all the steps with a scenario.
 func (w *World) register(sc *godog.ScenarioContext) {
 	for _, area := range w.areas() {
 		for _, step := range area.steps {
@@ -88,7 +88,7 @@ func (w *World) expandArgument(arg any) (any, error) {
 
 var variable = regexp.MustCompile(`\$\{([^{}]*)\}`)
 
-// expand replaces each `${name}` in a text. A name that is not known is an error, so that a typo cannot pass.
+// expand replaces each `${name}` in a text. An unknown name is an error, so that a typo is noticed.
 func (w *World) expand(text string) (string, error) {
 	var failed error
 	expanded := variable.ReplaceAllStringFunc(text, func(match string) string {

@@ -96,7 +96,7 @@ func TestExpandingReplacesVariablesInEveryArgument(t *testing.T) {
 	}
 }
 
-// table makes a table of one cell.
+// table makes a table with one cell.
 func table(t *testing.T, cell string) *godog.Table {
 	t.Helper()
 	made := new(godog.Table)

@@ -26,7 +26,7 @@ func (w *World) reloadSteps() []step {
 	}
 }
 
-// configGap leaves the configuration file empty or missing for a time, as a program does that replaces it in place.
+// configGap leaves the configuration file empty or missing for a while, like a program that replaces it in place.
 func (w *World) configGap(state string, ms int) error {
 	text, err := w.config.text()
 	if err != nil {
@@ -51,7 +51,7 @@ func (w *World) configGap(state string, ms int) error {
 	return nil
 }
 
-// signalReload writes the configuration, sends SIGHUP and waits for the reload's line, which it returns.
+// signalReload writes the configuration, sends SIGHUP, and waits for and returns the reload's log line.
 func (w *World) signalReload(want map[string]string) error {
 	if err := w.writeConfig(); err != nil {
 		return err
@@ -101,13 +101,13 @@ type load struct {
 	stop    chan struct{}
 	results chan loadResult
 	clients int
-	// made counts the requests that were answered.
+	// made counts the answered requests.
 	made atomic.Int64
-	// untilRefused says that a client ends, without a failure, when connecting is refused.
+	// untilRefused makes a client end without a failure when a connection is refused.
 	untilRefused bool
 }
 
-// loadResult is what one client of a load has seen.
+// loadResult is the result of one client of a load.
 type loadResult struct {
 	requests int
 	err      error
@@ -119,8 +119,8 @@ func (w *World) startLoad(url string, untilRefused bool) error {
 	l := &load{stop: make(chan struct{}), results: make(chan loadResult, 4), untilRefused: untilRefused}
 	for i := range cap(l.results) {
 		r := request{url: url, proto: []string{"HTTP/1.1", "HTTP/2"}[i%2], client: fmt.Sprintf("load %d", i)}
-		// The first request is made here, so that the load runs when the step is over, and because a World's
-		// maps belong to the goroutine of its steps.
+		// The first request is made here, so that the load is running when the step ends, and because a World's maps
+		// belong to the goroutine of its steps.
 		x, err := w.send(r)
 		if err != nil {
 			return err
@@ -163,7 +163,7 @@ func (l *load) client(next func() error) (result loadResult) {
 	}
 }
 
-// end stops the load once, and returns the first failure.
+// end stops the load once, and returns the first error.
 func (l *load) end() error {
 	select {
 	case <-l.stop:
@@ -174,7 +174,7 @@ func (l *load) end() error {
 	return l.await()
 }
 
-// await waits for the end of every client and returns the first failure.
+// await waits until every client has ended and returns the first error.
 func (l *load) await() error {
 	var failed error
 	for ; l.clients > 0; l.clients-- {
@@ -216,7 +216,8 @@ func (x *exchange) expect(status int) error {
 	return nil
 }
 
-// refusedInTheEnd reloads until a reload is refused with the problem: meeting a change of the file takes some luck.
+// refusedInTheEnd repeats the reload until one is refused with the problem: hitting a change of the file takes some
+// luck.
 func (w *World) refusedInTheEnd(problem string) error {
 	return w.eventually(func() error {
 		w.markLog()

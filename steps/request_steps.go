@@ -79,7 +79,7 @@ func (w *World) sendChunked(method, url string, size int) error {
 	return w.exchangeNow(request{method: method, url: url, body: filler(int64(size)), length: -1})
 }
 
-// filler reads as so many bytes.
+// filler returns a reader of that many bytes.
 func filler(size int64) io.Reader { return io.LimitReader(letters{}, size) }
 
 // letters is an endless text.
@@ -93,7 +93,7 @@ func (letters) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// parseRequest reads the table of a request.
+// parseRequest parses the table of a request.
 func parseRequest(table *godog.Table) (request, error) {
 	var r request
 	rows, err := pairs(table)
@@ -180,7 +180,7 @@ func (w *World) beginRequest(client string, r request) error {
 	return err
 }
 
-// named returns the exchange that the client has begun.
+// named returns the exchange that the client has started.
 func (w *World) named(client string) (*exchange, error) {
 	if x, ok := w.exchanges[client]; ok {
 		return x, nil
@@ -227,7 +227,7 @@ func (w *World) goAway(client string) error {
 	}
 	x.cancel()
 	if body, ok := w.uploads[client]; ok {
-		// net/http waits for a read of the body that is under way.
+		// net/http waits for a running read of the body.
 		_ = body.CloseWithError(context.Canceled)
 	}
 	return x.wait()
@@ -264,7 +264,7 @@ func (w *World) getTimesAs(client, url string, times int) error {
 	return nil
 }
 
-// loadPage requests the URL as often as a page has images.
+// loadPage requests the URL once for each image of a page.
 func (w *World) loadPage(client, url string, times int) error {
 	w.batch = nil
 	running := times
@@ -282,7 +282,7 @@ func (w *World) loadPage(client, url string, times int) error {
 			return err
 		}
 		w.batch = append(w.batch, x)
-		if i == 0 { // the others share its connection
+		if i == 0 { // the others use its connection
 			if err := x.wait(); err != nil {
 				return err
 			}
@@ -307,7 +307,7 @@ func (w *World) getAtOnce(url string, times int) error {
 		if len(w.batch) > 1 {
 			continue
 		}
-		// The others find a connection of HTTP/2 then; without one net/http shakes hands for each of them.
+		// The others then find an HTTP/2 connection; without one, net/http performs a handshake for each of them.
 		select {
 		case <-x.connected:
 		case <-x.done:

@@ -21,20 +21,20 @@ var (
 	runbookLogTime  = regexp.MustCompile(`^\d{4}-\d\d-\d\dT`)
 )
 
-// runbookPlaces are the keys whose values differ from one place, or from one time, to the next.
+// runbookPlaces are the keys whose values depend on the place or the time.
 var runbookPlaces = []string{"client_ip", "host", "path", "upstream", "duration_ms", "listener", "domain", "directory", "not_after", "days_left", "next_try", "lines",
 	"repeated", "errors", "sites", "requests_in_flight", "requests_cut", "running", "file", "server_name"}
 
 var runbookRow = regexp.MustCompile("(?m)^\\| (`.*?) \\|")
 
-// runbookSection returns what stands under a heading of docs/runbook.md; "" where there is none.
+// runbookSection returns the text under a heading of docs/runbook.md; "" if there is none.
 func runbookSection(text, heading string) string {
 	_, section, _ := strings.Cut(text, "\n## "+heading+"\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	return section
 }
 
-// runbookExplains looks for a row about the last such line's error.
+// runbookExplains looks for a row about the error of the last such line.
 func (w *World) runbookExplains(heading, event string) error {
 	text, err := w.runbook()
 	if err != nil {
@@ -62,7 +62,7 @@ func (w *World) runbookExplains(heading, event string) error {
 	})
 }
 
-// runbookLines returns the lines that the text of docs/runbook.md shows under a heading.
+// runbookLines returns the log lines that docs/runbook.md shows under a heading.
 func runbookLines(text, heading string) []string {
 	var lines []string
 	for _, block := range runbookLogBlock.FindAllStringSubmatch(runbookSection(text, heading), -1) {
@@ -76,7 +76,7 @@ func (w *World) runbook() (string, error) {
 	return string(text), err
 }
 
-// globMatches compares a text with one in which `…` stands for anything.
+// globMatches compares a text with a pattern in which `…` matches anything.
 func globMatches(glob, text string) bool {
 	parts := strings.Split(glob, "…")
 	for i := range parts {
@@ -85,7 +85,7 @@ func globMatches(glob, text string) bool {
 	return regexp.MustCompile("^(?s:" + strings.Join(parts, ".*") + ")$").MatchString(text)
 }
 
-// like reports whether a line of the log is what the runbook shows.
+// like reports whether a log line matches one that the runbook shows.
 func (l logLine) like(shown logLine) bool {
 	if l.level != shown.level || l.event != shown.event || !slices.Equal(l.keys, shown.keys) {
 		return false
@@ -117,7 +117,7 @@ func (w *World) runbookTells(heading string) error {
 	})
 }
 
-// wasWritten looks for one line of the runbook.
+// wasWritten looks for one line of the runbook in the log.
 func (w *World) wasWritten(line string) error {
 	if runbookLogTime.MatchString(line) {
 		want, err := parseLogLine(line)

@@ -20,7 +20,7 @@ func (w *World) sandboxSteps() []step {
 	}
 }
 
-// landlockABI asks the kernel for its version of Landlock; 0 is none.
+// landlockABI returns the kernel's version of Landlock; 0 for none.
 func landlockABI() int {
 	const versionFlag = 1
 	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, versionFlag)
@@ -30,10 +30,10 @@ func landlockABI() int {
 	return int(abi)
 }
 
-// HasLandlock reports whether the kernel has Landlock, as scenarios tagged @landlock need.
+// HasLandlock reports whether the kernel has Landlock, which scenarios tagged @landlock need.
 func (s *Suite) HasLandlock() bool { return landlockABI() > 0 }
 
-// HasStrace reports whether strace is there, as scenarios tagged @strace need.
+// HasStrace reports whether strace is installed, which scenarios tagged @strace need.
 func (s *Suite) HasStrace() bool {
 	_, err := exec.LookPath("strace")
 	return err == nil
@@ -48,7 +48,7 @@ func (w *World) threadsWith(line string) (with, all int, err error) {
 	for _, path := range paths {
 		status, err := os.ReadFile(path)
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // it has ended in the meantime
 		}
 		all++
 		if strings.Contains(string(status), "\n"+line+"\n") {
@@ -98,8 +98,8 @@ func (w *World) withoutLandlock() error {
 	return nil
 }
 
-// tracedWithoutLandlock makes the command one whose kernel does not know Landlock. strace runs beside it, so that the
-// process is the daemon's own.
+// tracedWithoutLandlock makes the kernel appear to the command not to have Landlock. strace runs as a separate process,
+// so that the started process is the daemon itself.
 func tracedWithoutLandlock(cmd *exec.Cmd) (*exec.Cmd, error) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {

@@ -33,8 +33,7 @@ func (w *World) signalTimes(name string, times int) error {
 	return nil
 }
 
-// acceptedConnections looks into the kernel's table of sockets, where a connection that nobody has accepted yet has no
-// inode.
+// acceptedConnections checks the kernel's table of sockets, in which a connection has no inode before it is accepted.
 func (w *World) acceptedConnections(want int, address string) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || !at.Addr().Is4() {
@@ -75,7 +74,7 @@ func (w *World) toldStatus(part string) error {
 	})
 }
 
-// startLoadUntilRefused is a load whose clients end by themselves when the daemon has closed its port.
+// startLoadUntilRefused starts a load whose clients end when the daemon has closed its port.
 func (w *World) startLoadUntilRefused(url string) error { return w.startLoad(url, true) }
 
 func (w *World) endLoadUntilRefused() error { return w.load.await() }

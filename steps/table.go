@@ -17,7 +17,7 @@ func rows(table *godog.Table) [][]string {
 	return list
 }
 
-// pairs reads a table of two columns.
+// pairs reads a table with two columns.
 func pairs(table *godog.Table) ([][2]string, error) {
 	list := make([][2]string, len(table.Rows))
 	for i, row := range rows(table) {
@@ -29,7 +29,7 @@ func pairs(table *godog.Table) ([][2]string, error) {
 	return list, nil
 }
 
-// pairMap reads a table of two columns in which each name stands once.
+// pairMap reads a table with two columns in which each name occurs once.
 func pairMap(table *godog.Table) (map[string]string, error) {
 	list, err := pairs(table)
 	if err != nil {

@@ -26,11 +26,11 @@ func (w *World) terminalSteps() []step {
 
 // terminal is a pseudo-terminal (pty(7)).
 type terminal struct {
-	// near is what the suite reads, and far what a program writes to.
+	// near is the end that the suite reads, far the end that a program writes to.
 	near, far *os.File
 }
 
-// openTerminal makes a terminal of 60 rows and 160 columns that passes on every byte as it is.
+// openTerminal makes a terminal of 60 rows and 160 columns that passes on every byte unchanged.
 func openTerminal() (*terminal, error) {
 	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -50,7 +50,7 @@ func openTerminal() (*terminal, error) {
 	}
 	settings, err := unix.IoctlGetTermios(int(t.far.Fd()), unix.TCGETS)
 	if err == nil {
-		settings.Oflag &^= unix.OPOST // else it would end lines with \r\n
+		settings.Oflag &^= unix.OPOST // otherwise it would end lines with \r\n
 		err = unix.IoctlSetTermios(int(t.far.Fd()), unix.TCSETS, settings)
 	}
 	if err == nil {
@@ -62,7 +62,7 @@ func openTerminal() (*terminal, error) {
 	return t, nil
 }
 
-// startOnTerminal starts the command; its process's stdout is what it writes to the terminal.
+// startOnTerminal starts the command; the stdout of its process is what it writes to the terminal.
 func (w *World) startOnTerminal(line string) error {
 	words, err := w.commandWords(line)
 	if err != nil {
@@ -76,7 +76,7 @@ func (w *World) startOnTerminal(line string) error {
 	cmd.Env = append(cmd.Env, "TERM=xterm")
 	cmd.Stdout = t.far
 	p, err := w.start("reverse-proxy", cmd)
-	_ = t.far.Close() // the process has it
+	_ = t.far.Close() // the process has its own copy
 	if err != nil {
 		return errors.Join(err, t.near.Close())
 	}
@@ -85,7 +85,7 @@ func (w *World) startOnTerminal(line string) error {
 	w.terminalRead = read
 	go func() {
 		defer close(read)
-		_, _ = io.Copy(&p.stdout, t.near) // it ends with EIO when the process has
+		_, _ = io.Copy(&p.stdout, t.near) // it ends with EIO when the process ends
 	}()
 	w.cleanup(func() error {
 		_ = t.near.Close()
@@ -102,7 +102,7 @@ func (w *World) runOnTerminal(line string) error {
 	return w.commandEnds()
 }
 
-// commandEnds waits for the end of the command, and until all that it wrote to its terminal was read.
+// commandEnds waits until the command has ended and all its output to the terminal has been read.
 func (w *World) commandEnds() error {
 	if _, err := w.command.wait(patience); err != nil {
 		return err
@@ -163,7 +163,7 @@ func (w *World) answerAtSocket(answer, name string) error {
 				return
 			}
 			_ = conn.SetDeadline(time.Now().Add(patience))
-			_, _ = conn.Read(make([]byte, 4096)) // whatever is asked
+			_, _ = conn.Read(make([]byte, 4096)) // the request, whatever it is
 			_, _ = io.WriteString(conn, answer)
 			_ = conn.Close()
 		}

@@ -21,7 +21,7 @@ func (w *World) beginUpload(client, url string) error {
 	return w.beginRequest(client, request{method: http.MethodPost, url: url, client: client, body: body, length: -1})
 }
 
-// uploading returns the body that the client has begun.
+// uploading returns the body that the client has started.
 func (w *World) uploading(client string) (*io.PipeWriter, error) {
 	if writer, ok := w.uploads[client]; ok {
 		return writer, nil

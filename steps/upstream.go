@@ -14,7 +14,7 @@ import (
 )
 
 // upstream is a scripted server in the suite itself: it records the exact bytes that the proxy sends and answers with
-// exact bytes. One that is a process of its own has only a name and an address.
+// exact bytes. One that runs as a separate process has only a name and an address.
 type upstream struct {
 	name, address string
 	listener      net.Listener
@@ -22,16 +22,16 @@ type upstream struct {
 
 	mu       sync.Mutex
 	behave   behaviour
-	greeting string // what a connection is sent before anything was asked on it
+	greeting string // sent on a connection before any request
 	requests []*received
 	conns    map[net.Conn]bool // the open ones
 	accepted int
-	release  chan struct{} // one value lets one waiting behaviour go on
+	release  chan struct{} // one value lets one waiting behaviour continue
 	served   sync.WaitGroup
 }
 
-// behaviour is what an upstream does with a request. It is called with the head read and the body not; keep tells
-// whether the connection stays open for another request.
+// behaviour is what an upstream does with a request. It is called when the head has been read but not the body; keep
+// reports whether the connection stays open for another request.
 type behaviour func(c *upstreamConn, req *received) (keep bool)
 
 // received is one request as the proxy sent it.
@@ -43,22 +43,22 @@ type received struct {
 	body                  []byte // its beginning, up to keepBody
 	bodyBytes             int64
 	trailers              []field
-	// switched is what came after an answer of 101.
+	// switched is what the proxy sent after an answer of 101.
 	switched []byte
-	// bodyErr is why the body did not come to its end.
+	// bodyErr is why the body is incomplete.
 	bodyErr error
-	// done says that the body was read to its end.
+	// done reports whether the whole body was read.
 	done bool
-	// conn counts the connection that the request came on, from 1.
+	// conn is the number of the request's connection, counted from 1.
 	conn int
-	// gone is closed when the proxy has closed the connection, where the behaviour watched for it.
+	// gone is closed when the proxy has closed the connection, if the behaviour watches for that.
 	gone chan struct{}
 }
 
 // field is a header or trailer field as it was written.
 type field struct{ name, value string }
 
-// keepBody is how many bytes of a body are kept to look at.
+// keepBody is how many bytes of a body are kept for checks.
 const keepBody = 1 << 20
 
 // upstreamConn is one connection from the proxy.
@@ -69,7 +69,7 @@ type upstreamConn struct {
 	number int
 }
 
-// startUpstream makes an upstream listen at its reserved address. With a configuration it speaks TLS.
+// startUpstream makes an upstream listen at its reserved address. If tlsConfig is set, it uses TLS.
 func (w *World) startUpstream(name string, tlsConfig *tls.Config, behave behaviour) error {
 	if up, ok := w.upstreams[name]; ok {
 		up.mu.Lock()
@@ -193,7 +193,7 @@ func parseFields(lines []string) []field {
 	return fields
 }
 
-// readBody reads the request's body and trailers to their end.
+// readBody reads the request's whole body and its trailers.
 func (c *upstreamConn) readBody(req *received) error {
 	var body io.Reader
 	chunked := false
@@ -236,7 +236,7 @@ func (c *upstreamConn) readBody(req *received) error {
 	return nil
 }
 
-// exactReader reads so many bytes, and calls an earlier end unexpected.
+// exactReader reads that many bytes, and returns an error for an earlier end.
 type exactReader struct {
 	from io.Reader
 	left int64
@@ -291,7 +291,7 @@ func (u *upstream) openConns() int {
 	return len(u.conns)
 }
 
-// awaitRelease waits until a step releases one waiting behaviour, and reports false when the upstream ends instead.
+// awaitRelease waits until a step releases one waiting behaviour, and returns false if the upstream ends first.
 func (u *upstream) awaitRelease() bool {
 	select {
 	case <-u.release:
@@ -301,7 +301,7 @@ func (u *upstream) awaitRelease() bool {
 	}
 }
 
-// dropConnections closes what is open, as an upstream that was killed does.
+// dropConnections closes all open connections, like a killed upstream.
 func (u *upstream) dropConnections() {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -51,13 +51,13 @@ func (w *World) blackHole(name string) error {
 	return errors.New("the kernel goes on accepting connections for a queue of length 0")
 }
 
-// muteUpstream listens and leaves accepting to the kernel's queue, so that connections are made and nobody answers.
+// muteUpstream listens but never accepts: the kernel completes the connections, and nothing answers.
 func (w *World) muteUpstream(name string) error {
 	_, err := w.listenAs(name)
 	return err
 }
 
-// listenAs listens in the place of an upstream until the end of the scenario.
+// listenAs listens in place of an upstream until the end of the scenario.
 func (w *World) listenAs(name string) (net.Listener, error) {
 	if err := w.noUpstream(name); err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ func (w *World) reuseSteps() []step {
 	}
 }
 
-// authenticated is who the users of an upstream's connections are, and which connections have a challenge.
+// authenticated records the user of each connection of an upstream, and the connections that have a challenge.
 type authenticated struct {
 	mu    sync.Mutex
 	users map[int]string
@@ -36,7 +36,7 @@ func (w *World) authenticatingUpstream(name string) error {
 	})
 }
 
-// answer is what a request on a connection gets.
+// answer returns the answer to a request on a connection.
 func (a *authenticated) answer(conn int, req *received) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -66,7 +66,7 @@ func (a *authenticated) answer(conn int, req *received) string {
 	return fieldAnswer(http.StatusUnauthorized, "WWW-Authenticate: Basic realm=\"a\", NTLM", "who?")
 }
 
-// fieldAnswer is a whole answer with one more field.
+// fieldAnswer returns a complete answer with one more field.
 func fieldAnswer(status int, line, body string) string {
 	return strings.Replace(plainAnswer(status, body), "\r\n", "\r\n"+line+"\r\n", 1)
 }

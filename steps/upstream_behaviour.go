@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// answering reads the request to its end and writes exact bytes; the connection stays open.
+// answering reads the whole request and writes exact bytes; the connection stays open.
 func answering(answer string) behaviour {
 	return func(c *upstreamConn, req *received) bool {
 		if c.readBody(req) != nil {
@@ -20,13 +20,13 @@ func answering(answer string) behaviour {
 	}
 }
 
-// plainAnswer renders a whole answer with a length.
+// plainAnswer renders a complete answer with a length.
 func plainAnswer(status int, body string) string {
 	return fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s",
 		status, http.StatusText(status), len(body), body)
 }
 
-// plain answers with a body, or to HEAD with the head alone; the connection stays open.
+// plain answers with a body, or to HEAD with only the head; the connection stays open.
 func plain(status int, body string) behaviour {
 	return func(c *upstreamConn, req *received) bool {
 		answer := plainAnswer(status, body)
@@ -45,7 +45,7 @@ func thenClosing(behave behaviour) behaviour {
 	}
 }
 
-// answeringAndClosing reads the request to its end, writes exact bytes and closes the connection.
+// answeringAndClosing reads the whole request, writes exact bytes and closes the connection.
 func answeringAndClosing(answer string) behaviour {
 	return func(c *upstreamConn, req *received) bool {
 		if c.readBody(req) == nil {
@@ -55,7 +55,7 @@ func answeringAndClosing(answer string) behaviour {
 	}
 }
 
-// answeringEarly writes exact bytes as soon as the head is there and then reads on, so that nothing is reset.
+// answeringEarly writes exact bytes as soon as the head has arrived and then reads on, so that nothing is reset.
 func answeringEarly(answer string) behaviour {
 	return func(c *upstreamConn, req *received) bool {
 		_, _ = io.WriteString(c, answer)
@@ -64,7 +64,7 @@ func answeringEarly(answer string) behaviour {
 	}
 }
 
-// silent reads the request to its end and never answers. It notices when the proxy goes away.
+// silent reads the whole request and never answers. It notices when the proxy goes away.
 func silent(c *upstreamConn, req *received) bool {
 	if c.readBody(req) == nil {
 		_, _ = io.Copy(io.Discard, c.in)
@@ -73,7 +73,7 @@ func silent(c *upstreamConn, req *received) bool {
 	return false
 }
 
-// sendingBytes answers with so many bytes, counted out as they go.
+// sendingBytes answers with that many bytes and counts them as they are sent.
 func sendingBytes(count int64) behaviour {
 	return func(c *upstreamConn, req *received) bool {
 		if c.readBody(req) != nil {
@@ -94,7 +94,7 @@ func sendingBytes(count int64) behaviour {
 	}
 }
 
-// holding reads the request to its end and answers when a step releases it.
+// holding reads the whole request and answers when a step releases it.
 func holding(answer string) behaviour {
 	return func(c *upstreamConn, req *received) bool {
 		if c.readBody(req) != nil || !c.up.awaitRelease() {
@@ -105,8 +105,8 @@ func holding(answer string) behaviour {
 	}
 }
 
-// streaming answers in chunks. The first comes at once, each other one when a step releases it; the end comes with
-// the last one. It notices when the proxy goes away.
+// streaming answers in chunks. It sends the first at once, each other one when a step releases it, and the end together
+// with the last. It notices when the proxy goes away.
 func streaming(chunks []string) behaviour {
 	return func(c *upstreamConn, req *received) bool {
 		if c.readBody(req) != nil {
@@ -130,7 +130,7 @@ func streaming(chunks []string) behaviour {
 	}
 }
 
-// trickling answers with so many bytes, one in each interval.
+// trickling answers with that many bytes, one per interval.
 func trickling(count int, interval time.Duration) behaviour {
 	return func(c *upstreamConn, req *received) bool {
 		if c.readBody(req) != nil {
@@ -153,7 +153,7 @@ func trickling(count int, interval time.Duration) behaviour {
 	}
 }
 
-// stalling sends a head and half of the body that it declares, and nothing more.
+// stalling sends a head and half of the declared body, and nothing more.
 func stalling(c *upstreamConn, req *received) bool {
 	if c.readBody(req) == nil {
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nonly half\n")

@@ -16,7 +16,7 @@ func (w *World) endSteps() []step {
 	}
 }
 
-// tcpOf returns the TCP connection under one of an upstream.
+// tcpOf returns the TCP connection under an upstream's connection.
 func tcpOf(conn net.Conn) net.Conn {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()

@@ -164,7 +164,7 @@ func (w *World) lastConns(count int, name string, want int) error {
 	return nil
 }
 
-// corkingListener makes its connections able to hold writes back.
+// corkingListener wraps accepted connections so that they can hold writes back.
 type corkingListener struct{ net.Listener }
 
 // Accept returns a *corkedConn.
@@ -176,7 +176,7 @@ func (l corkingListener) Accept() (net.Conn, error) {
 	return &corkedConn{Conn: conn}, nil
 }
 
-// corkedConn holds what is written back while it is corked, so that several TLS records arrive in one piece.
+// corkedConn holds writes back while it is corked, so that several TLS records arrive in one piece.
 type corkedConn struct {
 	net.Conn
 	mu     sync.Mutex
@@ -184,7 +184,7 @@ type corkedConn struct {
 	held   []byte
 }
 
-// Write writes, or keeps the bytes.
+// Write writes the bytes or holds them back.
 func (c *corkedConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -201,7 +201,7 @@ func (c *corkedConn) cork() {
 	c.corked = true
 }
 
-// uncork writes what was held back.
+// uncork writes the bytes held back.
 func (c *corkedConn) uncork() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

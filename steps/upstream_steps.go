@@ -83,7 +83,7 @@ func (w *World) upstreamTrickles(name string, count, ms int) error {
 	return w.startUpstream(name, nil, trickling(count, time.Duration(ms)*time.Millisecond))
 }
 
-// upstream returns the one of that name.
+// upstream returns the upstream with that name.
 func (w *World) upstream(name string) (*upstream, error) {
 	if up, ok := w.upstreams[name]; ok && up.listener != nil {
 		return up, nil

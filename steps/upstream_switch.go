@@ -44,17 +44,17 @@ func (w *World) greetingSwitch(name, protocol, text string, half bool) error {
 	return w.startUpstream(name, nil, switching(protocol, switchScript{greeting: greeting, half: half}))
 }
 
-// switchScript is what an upstream does after a switch besides sending back what it reads.
+// switchScript is what an upstream does after a switch besides echoing what it reads.
 type switchScript struct {
-	// greeting goes out in one write with the 101.
+	// greeting is sent in one write with the 101.
 	greeting string
-	// half makes it end its sending half right behind that, and only read.
+	// half makes it close its sending direction right after that, and only read.
 	half bool
-	// waits makes it wait for a release before it answers the client's end.
+	// waits makes it wait for a release before it answers the client's end of stream.
 	waits bool
 }
 
-// switching answers 101 and goes on in what is the other protocol.
+// switching answers 101 and continues in the other protocol.
 func switching(protocol string, script switchScript) behaviour {
 	return func(c *upstreamConn, req *received) bool {
 		defer close(req.gone)
@@ -84,7 +84,7 @@ func switching(protocol string, script switchScript) behaviour {
 	}
 }
 
-// switchAnswer is the 101 to a request.
+// switchAnswer returns the 101 answer to a request.
 func switchAnswer(req *received, protocol string) string {
 	accepted := ""
 	if key := value(req.fields, "Sec-WebSocket-Key"); key != "" {
@@ -93,7 +93,7 @@ func switchAnswer(req *received, protocol string) string {
 	return "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + protocol + "\r\n" + accepted + "X-Kept: yes\r\n\r\n"
 }
 
-// webSocketAccept is the answer to a key, RFC 6455, section 4.2.2.
+// webSocketAccept returns the answer to a key (RFC 6455, section 4.2.2).
 func webSocketAccept(key string) string {
 	hash := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(hash[:])

@@ -19,8 +19,8 @@ func (w *World) asOrdinaryUser() error {
 	return nil
 }
 
-// ordinaryBinary makes cmd run as the ordinary user: with a copy of the binary in the scenario's directory, because the
-// suite's own is not open to everybody, and without the directory for counters, for the same reason.
+// ordinaryBinary makes cmd run as the ordinary user: with a copy of the binary in the scenario's directory, and without
+// the directory for counters, because that user can access neither of the suite's own.
 func (w *World) ordinaryBinary(cmd *exec.Cmd) error {
 	own := filepath.Join(w.dir, "reverse-proxy")
 	binary, err := os.ReadFile(w.suite.Binary)
@@ -36,15 +36,15 @@ func (w *World) ordinaryBinary(cmd *exec.Cmd) error {
 	return w.giveDirectory()
 }
 
-// writeProgram writes a file that is to be executed. No process is forked meanwhile: until its exec it would hold the file
-// open for writing, and the kernel refuses to run such a file ("text file busy").
+// writeProgram writes an executable file. No process is forked meanwhile: until its exec it would hold the file open for
+// writing, and the kernel refuses to run such a file ("text file busy").
 func writeProgram(path string, contents []byte) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	return os.WriteFile(path, contents, 0o755)
 }
 
-// giveDirectory gives the scenario's directory and all in it to the ordinary user.
+// giveDirectory gives the scenario's directory and everything in it to the ordinary user.
 func (w *World) giveDirectory() error {
 	return filepath.WalkDir(w.dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {

@@ -25,7 +25,7 @@ func (w *World) rewriteConfig(name string) error {
 	if err != nil {
 		return err
 	}
-	// A long file takes longer to read and to write, so that the two meet soon.
+	// A long file takes longer to read and to write, so that a read soon overlaps a write.
 	content := []byte(text + strings.Repeat("# padding\n", 80_000))
 	if err := os.WriteFile(w.path(name), content, 0o600); err != nil {
 		return err

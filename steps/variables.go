@@ -93,7 +93,7 @@ func (w *World) simpleVariable(name string) (string, error) {
 	return "", fmt.Errorf("there is no such variable")
 }
 
-// upstreamAddress returns where the upstream of that name listens, and reserves it for one that does not.
+// upstreamAddress returns the address of the upstream with that name, and reserves one if it does not listen yet.
 func (w *World) upstreamAddress(name string) (string, error) {
 	if up, ok := w.upstreams[name]; ok {
 		return up.address, nil
@@ -103,7 +103,7 @@ func (w *World) upstreamAddress(name string) (string, error) {
 	return net.JoinHostPort(address, strconv.Itoa(port)), err
 }
 
-// clientAddress returns the address that the client of that name connects from. The nameless one has the first.
+// clientAddress returns the address from which the client with that name connects. The nameless client has the first.
 func (w *World) clientAddress(name string) string {
 	key := "client:" + name
 	if _, ok := w.remembered[key]; !ok {

@@ -20,7 +20,7 @@ func (w *World) webSocketSteps() []step {
 	}
 }
 
-// webSocketKey is the one of RFC 6455, section 1.2.
+// webSocketKey is the key of the example in RFC 6455, section 1.2.
 const webSocketKey = "dGhlIHNhbXBsZSBub25jZQ=="
 
 func (w *World) openWebSocket(url string) error {
@@ -61,8 +61,8 @@ func (w *World) askWebSocket(url string) error {
 	})
 }
 
-// connectWebSocket opens a stream by an extended CONNECT and makes it the connection that the sentences speak of. An
-// answer that is no success comes with its body.
+// connectWebSocket opens a stream by an extended CONNECT and makes it the current connection of the scenario. An
+// unsuccessful answer is returned with its body.
 func (w *World) connectWebSocket(url string) error {
 	opened := time.Now() // before the daemon's clocks begin, as in dialRaw
 	scheme, rest, _ := strings.Cut(url, "://")
@@ -108,8 +108,8 @@ func (w *World) connectWebSocket(url string) error {
 	return nil
 }
 
-// webSocketStream is a stream of HTTP/2 as a connection. It is the only one of its connection, which its end does not
-// close.
+// webSocketStream is an HTTP/2 stream as a connection. It is the only stream of its connection, which stays open when
+// the stream ends.
 type webSocketStream struct {
 	net.Conn
 	//lint:ignore SA1019 net/http's has no :protocol (RFC 8441)
@@ -118,10 +118,10 @@ type webSocketStream struct {
 	out    *io.PipeWriter
 }
 
-// Read reads what comes on the stream; io.EOF is the end of its direction.
+// Read reads from the stream; io.EOF is the end of its direction.
 func (s *webSocketStream) Read(p []byte) (int, error) { return s.in.Read(p) }
 
-// Write sends on the stream, as fast as its window opens. It gives up after a step's patience.
+// Write sends on the stream as its window allows. It gives up after a step's patience.
 func (s *webSocketStream) Write(p []byte) (int, error) {
 	type result struct {
 		n   int
@@ -142,10 +142,10 @@ func (s *webSocketStream) Write(p []byte) (int, error) {
 	}
 }
 
-// SetWriteDeadline does nothing: Write has a deadline of its own, and that of the connection would end the stream.
+// SetWriteDeadline does nothing: Write has its own deadline, and one on the connection would end the stream.
 func (s *webSocketStream) SetWriteDeadline(time.Time) error { return nil }
 
-// CloseWrite ends the direction to the daemon.
+// CloseWrite ends the direction towards the daemon.
 func (s *webSocketStream) CloseWrite() error { return s.out.Close() }
 
 // Close ends the connection.

@@ -1,5 +1,5 @@
-// Package steps is the vocabulary of the acceptance suite: what the sentences in features/ do. It looks at the daemon
-// from outside only, through sockets, signals, files, output and exit codes, and imports nothing of package proxy.
+// Package steps is the vocabulary of the acceptance suite: it implements the sentences in features/. It sees the daemon
+// only from outside, through sockets, signals, files, output and exit codes, and imports nothing from package proxy.
 //
 // Each scenario has a World of its own, which owns everything that the scenario starts: a directory, a block of
 // loopback addresses, processes, upstreams and clients. steps/README.md lists all sentences.
@@ -24,11 +24,11 @@ import (
 	"reverse-proxy/conformance/netns"
 )
 
-// Suite is what all scenarios of one run share. Nothing in it changes while they run, apart from the counts.
+// Suite is what all scenarios of one run share. Only its counts change while they run.
 type Suite struct {
 	// Binary is the daemon under test.
 	Binary string
-	// Released is the daemon as it is released: built without what the tests see into Binary by.
+	// Released is the released build of the daemon, without what Binary contains for the tests.
 	Released string
 	// SampleUpstream is the binary of cmd/sample-upstream.
 	SampleUpstream string
@@ -36,9 +36,9 @@ type Suite struct {
 	Tools map[string]string
 	// CoverDir is where the daemon leaves its coverage counters; "" for nowhere.
 	CoverDir string
-	// Root is the project's directory, for the files that it ships.
+	// Root is the project's directory, for the shipped files.
 	Root string
-	// Diagnostics receives what a failed scenario leaves to look at.
+	// Diagnostics receives the output of failed scenarios.
 	Diagnostics io.Writer
 
 	ca *authority
@@ -47,7 +47,7 @@ type Suite struct {
 	ran, passed map[string]int
 }
 
-// NewSuite prepares a suite. The fields besides Binary and SampleUpstream are set by the caller.
+// NewSuite prepares a suite. The caller sets the fields other than Binary and SampleUpstream.
 func NewSuite(binary, sampleUpstream string) (*Suite, error) {
 	ca, err := newAuthority()
 	if err != nil {
@@ -66,8 +66,8 @@ func (s *Suite) Counts() (passed, ran map[string]int) {
 	return maps.Clone(s.passed), maps.Clone(s.ran)
 }
 
-// CanBindPrivilegedPorts reports whether this user may listen on ports below 1024, as scenarios tagged
-// @privileged-ports do.
+// CanBindPrivilegedPorts reports whether this user may listen on ports below 1024, which scenarios tagged
+// @privileged-ports need.
 func (s *Suite) CanBindPrivilegedPorts() bool {
 	addresses, err := newAddresses()
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Suite) CanBindPrivilegedPorts() bool {
 	return free(addresses.address(1) + ":443")
 }
 
-// InitializeScenario is called by godog for each scenario. It makes the scenario's World and registers the steps on it.
+// InitializeScenario is called by godog for each scenario. It makes the scenario's World and registers its steps.
 func (s *Suite) InitializeScenario(sc *godog.ScenarioContext) {
 	w := &World{suite: s}
 	w.register(sc)
@@ -103,7 +103,7 @@ type World struct {
 	suite  *Suite
 	ctx    context.Context // ends with the scenario
 	cancel context.CancelFunc
-	// report is what the scenario's processes printed, for a failure.
+	// report is what the scenario's processes printed, for use in a failure.
 	report string
 
 	dir       string // the scenario's own directory
@@ -111,18 +111,18 @@ type World struct {
 	config    *config
 	launch    launch // how the daemon will be started
 
-	daemon       *process      // the last daemon that was started
-	processes    []*process    // all processes that were started
-	command      *process      // the last command that was run
-	terminalRead chan struct{} // closed when all that it wrote to its terminal was read
+	daemon       *process      // the last daemon started
+	processes    []*process    // all processes started
+	command      *process      // the last command run
+	terminalRead chan struct{} // closed when all its output to the terminal has been read
 	notify       *notifySocket
 	upstreams    map[string]*upstream
-	protocol     string // what clients speak on HTTPS ports where a sentence names none; "" for HTTP/1.1
+	protocol     string // the protocol on HTTPS ports if a step names none; "" for HTTP/1.1
 	transports   map[string]transport
 	conns        map[string]*rawConn
-	conn         *rawConn // the last one that was used
+	conn         *rawConn // the last one used
 	exchange     *exchange
-	exchanges    map[string]*exchange // those that a scenario has named
+	exchanges    map[string]*exchange // the exchanges that a scenario has named
 	uploads      map[string]*io.PipeWriter
 	batch        []*exchange // the answers of a repeated request
 	handshake    *handshake
@@ -130,15 +130,15 @@ type World struct {
 	sessions map[string]*sessionCache
 	h2       *h2Result
 	h2Framer *http2.Framer // of the idle HTTP/2 connection
-	h2Conn   *h2Conn       // the one whose frames a scenario decides
-	// greedy are the clients that ask for much and read nothing.
+	h2Conn   *h2Conn       // the connection whose frames the scenario chooses
+	// greedy are the clients that request much and read nothing.
 	greedy       []*greedyClient
-	memory       int            // of the daemon when it was remembered, in KiB
+	memory       int            // the daemon's memory when recorded, in KiB
 	network      *netns.Network // nil for the machine's own
 	names        *ownedNames    // nil for the machine's own
 	load         *load
 	fail2ban     *process    // the real fail2ban-server
-	stdout       *stdoutPipe // where the log goes when a scenario decides when it is read
+	stdout       *stdoutPipe // receives the log if the scenario decides when it is read
 	descriptors  unix.Rlimit // the daemon's own limit while a scenario has lowered it
 	admin        *adminAnswer
 	adminClients adminClients
@@ -178,7 +178,7 @@ func (w *World) open(ctx context.Context) (err error) {
 	return w.defaultConfig()
 }
 
-// close ends everything that the scenario started, and reports what did not end as it should.
+// close ends everything that the scenario started, and returns an error if anything did not end properly.
 func (w *World) close() error {
 	if w.cancel == nil {
 		return nil
@@ -216,5 +216,5 @@ func (w *World) close() error {
 	return errors.Join(left...)
 }
 
-// cleanup registers what is to be done at the end of the scenario.
+// cleanup registers a function to run at the end of the scenario.
 func (w *World) cleanup(fn func() error) { w.cleanups = append(w.cleanups, fn) }

@@ -93,7 +93,7 @@ func TestTwoScenariosNeverShareAnAddress(t *testing.T) {
 	}
 }
 
-// The steps that follow are tried against the suite's own upstreams, with no daemon between.
+// The following steps are tried against the suite's own upstreams, without a daemon in between.
 
 func TestClientAndUpstreamSeeTheSameBytes(t *testing.T) {
 	w := newWorld(t)
