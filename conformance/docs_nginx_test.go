@@ -52,7 +52,8 @@ func echoUpstream(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "\n")
 }
 
-// migrationRequests are what both are asked, as arguments of curl. Where same is set, both answer that; else each its own.
+// migrationRequests are the requests to both, as arguments of curl. If same is set, both give that answer; else each its
+// own.
 var migrationRequests = []struct {
 	name, args        string
 	same, nginx, ours string

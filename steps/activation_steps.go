@@ -102,7 +102,7 @@ func (w *World) getOnce(ctx context.Context, address, host, protocol string) err
 	}
 	if protocol == "h2" {
 		// A connection made by hand retries nothing.
-		//lint:ignore SA1019 net/http's takes no connection that was dialled by somebody else
+		//lint:ignore SA1019 net/http's Transport does not support connections dialled elsewhere
 		h2, err := new(http2.Transport).NewClientConn(conn)
 		if err != nil {
 			return fmt.Errorf("h2: %w", err)

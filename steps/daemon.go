@@ -32,7 +32,7 @@ type launch struct {
 	listens bool
 	// noLandlock makes the kernel appear not to have Landlock.
 	noLandlock bool
-	// released starts the daemon as it is released.
+	// released starts the released build of the daemon.
 	released bool
 	// stdout receives the daemon's log; nil for the suite.
 	stdout *os.File

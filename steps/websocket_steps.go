@@ -71,7 +71,7 @@ func (w *World) connectWebSocket(url string) error {
 	if err != nil {
 		return err
 	}
-	//lint:ignore SA1019 net/http's takes neither a connection dialled by somebody else nor a :protocol (RFC 8441)
+	//lint:ignore SA1019 net/http's Transport does not support connections dialled elsewhere, or :protocol (RFC 8441)
 	client, err := (&http2.Transport{DisableCompression: true}).NewClientConn(conn)
 	if err != nil {
 		_ = conn.Close()
@@ -112,7 +112,7 @@ func (w *World) connectWebSocket(url string) error {
 // the stream ends.
 type webSocketStream struct {
 	net.Conn
-	//lint:ignore SA1019 net/http's has no :protocol (RFC 8441)
+	//lint:ignore SA1019 net/http's Transport has no :protocol (RFC 8441)
 	client *http2.ClientConn
 	in     io.ReadCloser
 	out    *io.PipeWriter

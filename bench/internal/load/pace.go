@@ -41,7 +41,7 @@ func (p *pace) send(now time.Time) (time.Duration, error) {
 		}
 	}
 	if len(p.idle) == 0 {
-		return time.Second, nil // an answer has to come first
+		return time.Second, nil // an answer must come first
 	}
 	return p.next.Sub(now), nil
 }
