@@ -385,11 +385,13 @@ func TestAConnectionThatIsClosedToMakeRoomIsToldSo(t *testing.T) {
 		c := newH2Client(t, d)
 		c.until("the settings", func() bool { return c.stream(0).credit > 0 })
 		registry := d.shared.conns
-		waitFor(t, "the connection to be idle", func() bool {
+		count := func() int { registry.mu.Lock(); defer registry.mu.Unlock(); return len(registry.conns) }
+		waitFor(t, "the connection of before to be gone", func() bool { return count() == 1 })
+		waitFor(t, "the connection to be told, which it is when it is idle", func() bool {
 			registry.closeIdle()
 			registry.mu.Lock()
 			defer registry.mu.Unlock()
-			return len(registry.leaving) == 1
+			return len(registry.leaving) == 1 || len(registry.conns) == 0 // it may have gone already
 		})
 		c.ended()
 		if got := fmt.Sprint(c.goAways); got != "[0 NO_ERROR]" || c.err != io.EOF {

@@ -5,7 +5,7 @@ import "sync/atomic"
 // maxLongBodies is the number of responses that may be read with a long buffer at a time. A client can leave any of them at
 // a point of its choice, and without a bound a few bytes for each would hold 128 KiB (S-12.8). Others are read in pieces of
 // upstreamBufferBytes, the size of a TLS record, which costs more system calls.
-const maxLongBodies = 48
+const maxLongBodies = 24
 
 // longBodies counts the responses that are read with a long buffer. A nil one has no bound.
 type longBodies struct{ taken atomic.Int32 }
