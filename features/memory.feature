@@ -42,7 +42,8 @@ Feature: Memory
   Rule: 1 MiB from clients costs at most 64 MiB
 
     # Each row sends about 1 MiB. HPACK makes a field of a byte, so that most are a few hundred bytes in the memory of a proxy
-    # that takes them literally. 1024 is the default of max_connections.
+    # that takes them literally. 1024 is the default of max_connections. The last row has as many long answers as there are
+    # connections to upstreams; with 1250 the growth was 55 to 63 MiB, too near the bound for a test.
     @S-12.8
     Scenario Outline: <requests> requests on each of <connections> connections, each of "<what>", to the upstream "<upstream>" with max_connections = <bound>
       Given the setting "max_connections" is <bound>
@@ -65,4 +66,4 @@ Feature: Memory
         | 1024  | stuck    | 120         | 250      | a body of one byte, and more                           |
         | 1024  | stuck    | 27          | 250      | 127 times a field of 400, a body of one byte, and more |
         | 1024  | stuck    | 26          | 250      | a body of one byte, and 127 times a trailer of 400     |
-        | 1024  | large    | 5           | 250      | a few bytes                                            |
+        | 1024  | large    | 4           | 250      | a few bytes                                            |

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -114,6 +115,11 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	return command.run(c, stdout, stderr)
 }
 
+// gcPercent is how much the heap may grow from one collection to the next, in percent of what is in use, unless the
+// environment sets GOGC. Requests leave hardly any garbage, so that a low value costs little, and what clients make the proxy
+// hold costs half as much again at its peak in place of twice (S-12.8).
+const gcPercent = 50
+
 // runDaemon starts the proxy and serves until a signal ends it.
 func runDaemon(c commandLine, stdout, stderr io.Writer) int {
 	// Keep handling the signals to the end of the process: otherwise one that arrives while the last lines are written
@@ -124,6 +130,9 @@ func runDaemon(c commandLine, stdout, stderr io.Writer) int {
 	starting, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()
 
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	daemon, err := Start(starting, Options{ConfigPath: c.config, AllowWildcardBind: c.wildcard, Confine: true, Stdout: stdout})
 	if err != nil {
 		if starting.Err() != nil {
