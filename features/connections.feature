@@ -270,13 +270,15 @@ Feature: Connections
       Given the setting "max_connections" is 1
       When the proxy is running
       And a client requests "<first>" over "<protocol>"
+      And the metrics have:
+        | reverse_proxy_connections{protocol="<kept>",state="idle"} | 1 |
       And a client requests "<second>"
       Then the answer is <status>
 
       Examples:
-        | where             | first                     | protocol | second                    | status |
-        | of HTTP/2         | https://git.example.test/ | HTTP/2   | https://git.example.test/ | 200    |
-        | of the HTTPS port | https://git.example.test/ | HTTP/1.1 | http://git.example.test/  | 301    |
+        | where             | first                     | protocol | kept   | second                    | status |
+        | of HTTP/2         | https://git.example.test/ | HTTP/2   | HTTP/2 | https://git.example.test/ | 200    |
+        | of the HTTPS port | https://git.example.test/ | HTTP/1.1 | HTTP/1 | http://git.example.test/  | 301    |
 
     @S-12.2
     Scenario Outline: Without an idle one, new connections wait and are served when one ends, beside requests over <protocol>
