@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"slices"
 	"sync"
 	"time"
 
@@ -124,21 +123,23 @@ func adminReply(ctx context.Context, handlers adminHandlers, line string, err er
 	if err != nil {
 		return adminFailure{Status: adminStatusError, Message: err.Error()}
 	}
-	known := slices.Contains([]string{"reload", "diff", "status", "reopen"}, command)
-	if known && expected != nil && !expected.is(handlers.ConfigPath) {
-		return adminFailure{adminStatusError, wrongConfigText(handlers.ConfigPath, expected.Path), handlers.ConfigPath}
-	}
+	var run func() any
 	switch command {
 	case "reload":
-		return handlers.Reload(ctx)
+		run = func() any { return handlers.Reload(ctx) }
 	case "diff":
-		return handlers.Diff()
+		run = func() any { return handlers.Diff() }
 	case "status":
-		return handlers.Status().complete()
+		run = func() any { return handlers.Status().complete() }
 	case "reopen":
-		return handlers.Reopen()
+		run = func() any { return handlers.Reopen() }
+	default:
+		return adminFailure{Status: adminStatusError, Message: unknownAdminCommand(line)}
 	}
-	return adminFailure{Status: adminStatusError, Message: unknownAdminCommand(line)}
+	if expected != nil && !expected.is(handlers.ConfigPath) {
+		return adminFailure{adminStatusError, wrongConfigText(handlers.ConfigPath, expected.Path), handlers.ConfigPath}
+	}
+	return run()
 }
 
 // writeAdminReply writes the answer as one line of JSON. If a client does not take it in time, the answer is cut off

@@ -381,21 +381,21 @@ func TestManyClientsOfOneConnectionAreAllServed(t *testing.T) {
 
 func TestAConnectionThatIsClosedToMakeRoomIsToldSo(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
+	registry := d.shared.conns
 	for range 20 {
 		c := newH2Client(t, d)
-		c.until("the settings", func() bool { return c.stream(0).credit > 0 })
-		registry := d.shared.conns
-		count := func() int { registry.mu.Lock(); defer registry.mu.Unlock(); return len(registry.conns) }
-		waitFor(t, "the connection of before to be gone", func() bool { return count() == 1 })
-		waitFor(t, "the connection to be told, which it is when it is idle", func() bool {
+		c.request(1, "GET", "/", true) // a connection without a request is idle only after a second (S-12.10)
+		c.answer(1)
+		waitFor(t, "the connection to be idle, and told", func() bool {
 			registry.closeIdle()
 			registry.mu.Lock()
 			defer registry.mu.Unlock()
 			return len(registry.leaving) == 1 || len(registry.conns) == 0 // it may have gone already
 		})
 		c.ended()
-		if got := fmt.Sprint(c.goAways); got != "[0 NO_ERROR]" || c.err != io.EOF {
+		if got := fmt.Sprint(c.goAways); got != "[1 NO_ERROR]" || c.err != io.EOF {
 			t.Fatalf("got GOAWAY %s and %v, want one and a clean end", got, c.err)
 		}
+		waitFor(t, "the connection to be gone", func() bool { return registry.count() == 0 })
 	}
 }

@@ -24,7 +24,8 @@ var leafImports = map[string][]string{
 	"limit":    nil,
 	"share":    nil,
 	// Packages imported only by tests.
-	"config/configtest": nil,
+	"config/configtest":     nil,
+	"eventlog/eventlogtest": nil,
 }
 
 func TestEachLeafPackageImportsOnlyWhatItMay(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
 func TestRequestLines(t *testing.T) {
@@ -41,7 +42,7 @@ func TestRequestLines(t *testing.T) {
 			rec := sampleRecord()
 			tt.change(&rec)
 			logRequest(l, rec)
-			wantLines(t, "lines", withoutTimes(taken()), tt.want)
+			eventlogtest.WantLines(t, "lines", eventlogtest.WithoutTimes(taken()), tt.want)
 		})
 	}
 }
@@ -51,7 +52,7 @@ func TestEveryRateLimitLineIsWritten(t *testing.T) {
 	want := "WARN RATE_LIMIT client_ip=203.0.113.50 host=git.example.com path=/user/repo status=429"
 	logRateLimit(l, sampleRecord(), 0)
 	logRateLimit(l, sampleRecord(), 0)
-	wantLines(t, "lines", withoutTimes(taken()), want, want)
+	eventlogtest.WantLines(t, "lines", eventlogtest.WithoutTimes(taken()), want, want)
 }
 
 func TestARateLimitLineTellsHowManyItStandsFor(t *testing.T) {
@@ -73,13 +74,13 @@ func TestUpstreamErrorsRepeatOnceInTenSeconds(t *testing.T) {
 		logUpstreamError(l, "a.example.com", "127.0.0.1:3000", os.ErrDeadlineExceeded)
 		logUpstreamError(l, "b.example.com", "127.0.0.1:3000", syscall.ECONNREFUSED)
 		logUpstreamError(l, "a.example.com", "127.0.0.1:3001", syscall.ECONNREFUSED)
-		wantLines(t, "lines at once", lines(),
+		eventlogtest.WantLines(t, "lines at once", lines(),
 			`WARN UPSTREAM_ERROR host=a.example.com upstream=127.0.0.1:3000 error="connection refused"`,
 			`WARN UPSTREAM_ERROR host=a.example.com upstream=127.0.0.1:3000 error="i/o timeout"`,
 			`WARN UPSTREAM_ERROR host=b.example.com upstream=127.0.0.1:3000 error="connection refused"`,
 			`WARN UPSTREAM_ERROR host=a.example.com upstream=127.0.0.1:3001 error="connection refused"`)
 		time.Sleep(eventlog.RepeatWindow)
-		wantLines(t, "lines after 10 s", lines()[4:],
+		eventlogtest.WantLines(t, "lines after 10 s", lines()[4:],
 			`WARN UPSTREAM_ERROR host=a.example.com upstream=127.0.0.1:3000 error="connection refused" repeated=99`)
 	})
 }

@@ -36,7 +36,6 @@ func newRedirector(httpsPort int, source cert.Source, g *gate, log *eventlog.Log
 // handle implements requestHandler. Every answer is the last on its connection: the client's next request goes to another
 // port.
 func (r *redirector) handle(x *exchange) {
-	x.turn.give()
 	x.dates = &r.dates
 	x.body.watched(x.watch, r.bodyIdle)
 	path, _, _ := strings.Cut(x.request.Target, "?")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
 // peerConn is a connection that knows only the peer's address.
@@ -36,7 +37,7 @@ func TestARefusedNameIsARepeatingFailureOfItsClient(t *testing.T) {
 		refuse("[2001:db8::1]:1000", "a.example")
 		refuse("[2001:db8::2%eth0]:1000", "a.example") // the same /64
 		refuse("[2001:db8:0:1::1]:1000", "a.example")
-		wantLines(t, "lines at once", lines(),
+		eventlogtest.WantLines(t, "lines at once", lines(),
 			"WARN TLS_REFUSED client_ip=192.0.2.1 server_name=a.example"+notCovered,
 			`WARN TLS_REFUSED client_ip=192.0.2.1 server_name=""`+noName,
 			"WARN TLS_REFUSED client_ip=192.0.2.2 server_name=a.example"+notCovered,

@@ -36,19 +36,6 @@ func TestNobodyWaitsForOthersWithATurn(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
-		{"for the rest of a head over HTTP/1", func(t *testing.T, p *turnTest) { send(t, p.dial(t), "GET / HTTP/1.1\r\nHost: a.") }},
-		{"for the rest of a pipelined head", func(t *testing.T, p *turnTest) {
-			send(t, p.dial(t), "GET / HTTP/1.1\r\nHost: a.test\r\n\r\nGET / HTTP/1.1\r\nHost: a.")
-		}},
-		{"for an upstream, over HTTP/1", func(t *testing.T, p *turnTest) {
-			send(t, p.dial(t), "GET /silent HTTP/1.1\r\nHost: a.test\r\n\r\n")
-		}},
-		{"for a body, over HTTP/1", func(t *testing.T, p *turnTest) {
-			send(t, p.dial(t), "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9\r\n\r\n")
-		}},
-		{"for the end of a body that nobody wants", func(t *testing.T, p *turnTest) {
-			send(t, p.dial(t), "POST / HTTP/1.1\r\nHost: b.test\r\nContent-Length: 9\r\n\r\n")
-		}},
 		{"for a request over HTTP/2", func(t *testing.T, p *turnTest) { newH2ClientOn(t, p.dialFor(t, "h2")).sync() }},
 		{"for an upstream, over HTTP/2", func(t *testing.T, p *turnTest) {
 			c := newH2ClientOn(t, p.dialFor(t, "h2"))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
 // fakeDNS is a resolver for tests in a synctest bubble.
@@ -173,7 +174,7 @@ func TestANameIsLookedUpAtLeastEvery30Seconds(t *testing.T) {
 			t.Errorf("got %v, want the order of the last answer", got)
 		}
 		synctest.Wait()
-		wantLines(t, "lines", lines(), "INFO UPSTREAM_ADDRESSES name=app.test old=10.0.0.1 new=10.0.0.2,10.0.0.3")
+		eventlogtest.WantLines(t, "lines", lines(), "INFO UPSTREAM_ADDRESSES name=app.test old=10.0.0.1 new=10.0.0.2,10.0.0.3")
 		if n := moves.Load(); n != 1 {
 			t.Errorf("the name has moved %d times, want once", n)
 		}
@@ -200,12 +201,12 @@ func TestALookUpThatFailsKeepsTheLastAddresses(t *testing.T) {
 				t.Errorf("got %v and %v after failed look-ups, want what was found last", got, err)
 			}
 		}
-		wantLines(t, "lines", lines(), `WARN UPSTREAM_LOOKUP name=app.test error="no such host" kept=10.0.0.1`)
+		eventlogtest.WantLines(t, "lines", lines(), `WARN UPSTREAM_LOOKUP name=app.test error="no such host" kept=10.0.0.1`)
 		dns.set("app.test", "10.0.0.1")
 		time.Sleep(time.Minute)
 		dns.set("app.test")
 		time.Sleep(time.Minute)
-		wantLines(t, "lines of the second failure", lines()[1:], `WARN UPSTREAM_LOOKUP name=app.test error="no such host" kept=10.0.0.1`)
+		eventlogtest.WantLines(t, "lines of the second failure", lines()[1:], `WARN UPSTREAM_LOOKUP name=app.test error="no such host" kept=10.0.0.1`)
 		synctest.Wait()
 		if n := moves.Load(); n != 0 {
 			t.Errorf("the name has moved %d times, want never", n)
@@ -246,7 +247,7 @@ func TestTheFirstRequestWaitsForTheLookUpAsLongAsItMayAndOthersDoNot(t *testing.
 			t.Errorf("got %q, want %q", err, want)
 		}
 		time.Sleep(lookUpTimeout)
-		wantLines(t, "lines", lines(), `WARN UPSTREAM_LOOKUP name=dead.test error="context deadline exceeded" kept=-`)
+		eventlogtest.WantLines(t, "lines", lines(), `WARN UPSTREAM_LOOKUP name=dead.test error="context deadline exceeded" kept=-`)
 		dns.hang(false, "dead.test")
 		dns.set("dead.test", "10.0.0.9")
 		if got, err := dead.addresses(t.Context()); err != nil || got[0].String() != "10.0.0.9" {

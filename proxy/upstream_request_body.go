@@ -134,7 +134,7 @@ func (x *exchange) appendBodyPart(out, data []byte, last bool) []byte {
 	return out
 }
 
-// fitsTrailers reports whether there is room for trailers, and for what frames them, behind what was written.
+// fitsTrailers reports whether there is room for trailers, and for what frames them, after what was written.
 func fitsTrailers(out []byte, trailers Fields) bool {
 	room := cap(out) - len(out) - gatherSlack/2
 	for i := range trailers {

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
 func readLines(t *testing.T, path string) []string {
@@ -26,7 +28,7 @@ func readLines(t *testing.T, path string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return withoutTimes(string(log))
+	return eventlogtest.WithoutTimes(string(log))
 }
 
 func TestPathsThatAreNoLogFileAreRefused(t *testing.T) {
@@ -131,7 +133,7 @@ func TestTheLogFileIsAppendedTo(t *testing.T) {
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
-			wantLines(t, "file", readLines(t, target), tt.want...)
+			eventlogtest.WantLines(t, "file", readLines(t, target), tt.want...)
 			info, err := os.Stat(target)
 			if err != nil {
 				t.Fatal(err)
@@ -216,7 +218,7 @@ func TestWhatIsLoggedAfterReopenIsInTheNewFile(t *testing.T) {
 				t.Fatalf("rotation %d: the line is not in the new file after 10 s", i)
 			}
 		}
-		wantLines(t, "the new file", readLines(t, path), fmt.Sprintf("INFO LOG_REOPENED i=%d", i))
+		eventlogtest.WantLines(t, "the new file", readLines(t, path), fmt.Sprintf("INFO LOG_REOPENED i=%d", i))
 	}
 }
 
@@ -234,7 +236,7 @@ func TestANewFileDoesNotBeginWithWhatTheOldOneLacked(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		wantLines(t, "the new file", readLines(t, path), "WARN LOG_DROPPED sink=file lines=1", "INFO SHUTDOWN i=2")
+		eventlogtest.WantLines(t, "the new file", readLines(t, path), "WARN LOG_DROPPED sink=file lines=1", "INFO SHUTDOWN i=2")
 	})
 }
 
@@ -258,8 +260,8 @@ func TestReopeningFasterThanTheSinkWritesKeepsOneFileAndAllLines(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		wantLines(t, "the old output", first.lines(), "INFO SHUTDOWN i=1")
-		wantLines(t, "the new file", readLines(t, path), "INFO SHUTDOWN i=2")
+		eventlogtest.WantLines(t, "the old output", first.lines(), "INFO SHUTDOWN i=1")
+		eventlogtest.WantLines(t, "the new file", readLines(t, path), "INFO SHUTDOWN i=2")
 		if got := len(openDescriptors(t, path)); got != 0 {
 			t.Errorf("after Close: got %d descriptors of the file, want 0", got)
 		}
@@ -301,7 +303,7 @@ func TestAReopenThatFailsKeepsTheOldFile(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	wantLines(t, "the old file", readLines(t, dir+".gone/log"), "INFO SHUTDOWN i=1", "INFO SHUTDOWN i=2")
+	eventlogtest.WantLines(t, "the old file", readLines(t, dir+".gone/log"), "INFO SHUTDOWN i=1", "INFO SHUTDOWN i=2")
 }
 
 func TestReopenWithoutAFileDoesNothing(t *testing.T) {
@@ -335,7 +337,7 @@ func TestClosingTheLoggerLeavesStdoutOpen(t *testing.T) {
 	if _, err := f.WriteString("last words\n"); err != nil {
 		t.Errorf("writing to stdout after Close: %v", err)
 	}
-	wantLines(t, "stdout", readLines(t, f.Name()), "INFO SHUTDOWN", "last words")
+	eventlogtest.WantLines(t, "stdout", readLines(t, f.Name()), "INFO SHUTDOWN", "last words")
 }
 
 // TestAStdoutWhoseReaderDiedDoesNotKillTheProcess runs itself as a child process, with a broken pipe as descriptor 1.

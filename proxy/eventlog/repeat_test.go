@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
 // bubbleLogger returns a Logger with only stdout, and a function that returns its lines so far.
@@ -35,7 +37,7 @@ func TestARepeatingFailureIsLoggedOnceInTenSecondsWithACount(t *testing.T) {
 			l.Repeating(LevelWarn, "accept", "ACCEPT_ERROR", Int("i", i+1))
 			time.Sleep(time.Millisecond)
 		}
-		wantLines(t, "lines during the failure", lines(),
+		eventlogtest.WantLines(t, "lines during the failure", lines(),
 			"WARN ACCEPT_ERROR i=0",
 			"WARN ACCEPT_ERROR i=10000 repeated=10000",
 			"WARN ACCEPT_ERROR i=20000 repeated=10000")
@@ -53,7 +55,7 @@ func TestARepeatingFailureIsLoggedOnceInTenSecondsWithACount(t *testing.T) {
 			t.Errorf("got %d windows after an hour of silence, want 0", got)
 		}
 		l.Repeating(LevelWarn, "accept", "ACCEPT_ERROR", Str("i", "again"))
-		wantLines(t, "lines after the silence", lines()[4:],
+		eventlogtest.WantLines(t, "lines after the silence", lines()[4:],
 			"WARN ACCEPT_ERROR i=held repeated=1", "WARN ACCEPT_ERROR i=again")
 	})
 }
@@ -66,7 +68,7 @@ func TestRepeatingKeysDoNotHoldBackEachOther(t *testing.T) {
 			l.Repeating(LevelError, "b", "CERT_EXPIRED", Str("key", "b"))
 		}
 		l.Log(LevelWarn, "ACCEPT_ERROR", Str("key", "none"))
-		wantLines(t, "lines", lines(), "WARN ACCEPT_ERROR key=a", "ERROR CERT_EXPIRED key=b", "WARN ACCEPT_ERROR key=none")
+		eventlogtest.WantLines(t, "lines", lines(), "WARN ACCEPT_ERROR key=a", "ERROR CERT_EXPIRED key=b", "WARN ACCEPT_ERROR key=none")
 	})
 }
 
@@ -84,7 +86,7 @@ func TestTheKeysOfRepeatingFailuresAreBounded(t *testing.T) {
 			t.Errorf("got %d lines at once, want %d", got, want)
 		}
 		time.Sleep(RepeatWindow)
-		wantLines(t, "the line of the shared window", lines()[maxRepeatKeys+1:],
+		eventlogtest.WantLines(t, "the line of the shared window", lines()[maxRepeatKeys+1:],
 			fmt.Sprintf("WARN ACCEPT_ERROR i=%d repeated=%d", total-1, total-maxRepeatKeys-1))
 		l.Repeating(LevelWarn, "key9999", "ACCEPT_ERROR", Int("i", 1))
 		if got, want := len(lines()), maxRepeatKeys+3; got != want {
@@ -105,7 +107,7 @@ func TestARepeatingFailureOfOneEventHidesNoOther(t *testing.T) {
 				l.Repeating(LevelWarn, "a", "UPSTREAM_ERROR", Str("upstream", "a"))
 				l.Repeating(LevelWarn, "b", "UPSTREAM_ERROR", Str("upstream", "b"))
 			}
-			wantLines(t, fmt.Sprintf("lines of the other event, round %d", round), lines()[before:],
+			eventlogtest.WantLines(t, fmt.Sprintf("lines of the other event, round %d", round), lines()[before:],
 				"WARN UPSTREAM_ERROR upstream=a", "WARN UPSTREAM_ERROR upstream=b")
 			time.Sleep(3 * RepeatWindow)
 		}
@@ -120,7 +122,7 @@ func TestLongRepeatingKeysAreClipped(t *testing.T) {
 		l, lines := bubbleLogger(t, Options{})
 		l.Repeating(LevelWarn, strings.Repeat("k", maxRepeatKeyPart)+"1", "ACCEPT_ERROR")
 		l.Repeating(LevelWarn, strings.Repeat("k", maxRepeatKeyPart)+"2", "ACCEPT_ERROR")
-		wantLines(t, "lines", lines(), "WARN ACCEPT_ERROR")
+		eventlogtest.WantLines(t, "lines", lines(), "WARN ACCEPT_ERROR")
 		l.repeats.mu.Lock()
 		defer l.repeats.mu.Unlock()
 		for key := range l.repeats.windows {
@@ -141,7 +143,7 @@ func TestCloseWritesWhatIsHeldBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute) // no timer is left
-		wantLines(t, "lines", lines(), "WARN ACCEPT_ERROR i=0", "WARN ACCEPT_ERROR i=2 repeated=2")
+		eventlogtest.WantLines(t, "lines", lines(), "WARN ACCEPT_ERROR i=0", "WARN ACCEPT_ERROR i=2 repeated=2")
 	})
 }
 

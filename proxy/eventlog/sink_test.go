@@ -18,6 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
 // scriptedOutput is an output that can block, fail, and accept only a part of a write.
@@ -56,25 +58,7 @@ func (o *scriptedOutput) fail(err error, partial int) {
 func (o *scriptedOutput) lines() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return withoutTimes(o.taken.String())
-}
-
-func withoutTimes(log string) []string {
-	var lines []string
-	for line := range strings.Lines(log) {
-		if at, rest, ok := strings.Cut(line, " "); ok && strings.HasSuffix(at, "Z") {
-			line = rest
-		}
-		lines = append(lines, strings.TrimSuffix(line, "\n"))
-	}
-	return lines
-}
-
-func wantLines(t *testing.T, what string, got []string, want ...string) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
-	}
+	return eventlogtest.WithoutTimes(o.taken.String())
 }
 
 // scriptedLogger returns a Logger whose stdout and file the test scripts. It runs in a synctest bubble.
@@ -114,14 +98,14 @@ func TestABlockedStdoutStallsNeitherCallerNorFile(t *testing.T) {
 
 		lines := stdout.lines()
 		written := len(lines) - 2 // without the count and the last line
-		wantLines(t, "the end of stdout", lines[written:],
+		eventlogtest.WantLines(t, "the end of stdout", lines[written:],
 			fmt.Sprintf("WARN LOG_DROPPED sink=stdout lines=%d", total-written), fmt.Sprintf("INFO SHUTDOWN i=%d", total))
 		for i, line := range lines[:written] {
 			if want := fmt.Sprintf("INFO SHUTDOWN i=%d pad=", i); !strings.HasPrefix(line, want) {
 				t.Fatalf("line %d of stdout: got %q, want it to begin with %q", i, line, want)
 			}
 		}
-		wantLines(t, "the end of the file", file.lines()[total:],
+		eventlogtest.WantLines(t, "the end of the file", file.lines()[total:],
 			fmt.Sprintf("WARN LOG_DROPPED sink=stdout lines=%d", total-written), fmt.Sprintf("INFO SHUTDOWN i=%d", total))
 	})
 }
@@ -239,9 +223,9 @@ func TestWriteErrorsAreCountedAndReportedOnTheOtherSink(t *testing.T) {
 		file.fail(nil, 0)
 		log(7)
 		log(8)
-		wantLines(t, "file", file.lines(),
+		eventlogtest.WantLines(t, "file", file.lines(),
 			"INFO SHUTDOWN i=0", "WARN LOG_DROPPED sink=file lines=6", "INFO SHUTDOWN i=7", "INFO SHUTDOWN i=8")
-		wantLines(t, "stdout", stdout.lines(),
+		eventlogtest.WantLines(t, "stdout", stdout.lines(),
 			"INFO SHUTDOWN i=0",
 			"INFO SHUTDOWN i=1", `ERROR LOG_WRITE_ERROR sink=file error="no space left on device" lines=1`,
 			"INFO SHUTDOWN i=2", "INFO SHUTDOWN i=3", "INFO SHUTDOWN i=4",
@@ -260,7 +244,7 @@ func TestAFailingStdoutIsReportedInTheFile(t *testing.T) {
 		synctest.Wait()
 		got := file.lines()
 		slices.Sort(got) // stdout may fail before the file has got the line
-		wantLines(t, "file", got, `ERROR LOG_WRITE_ERROR sink=stdout error="broken pipe" lines=1`, "INFO SHUTDOWN")
+		eventlogtest.WantLines(t, "file", got, `ERROR LOG_WRITE_ERROR sink=stdout error="broken pipe" lines=1`, "INFO SHUTDOWN")
 	})
 }
 
@@ -309,7 +293,7 @@ func TestALineThatIsTornIsNotGluedToTheNext(t *testing.T) {
 				short.limit = 1 << 20
 				l.Log(LevelInfo, "SHUTDOWN", Int("i", 2))
 				synctest.Wait()
-				wantLines(t, "file", file.lines(), tt.want...)
+				eventlogtest.WantLines(t, "file", file.lines(), tt.want...)
 			})
 		})
 	}
@@ -348,7 +332,7 @@ func TestLinesDroppedBehindABatchThatFailsAreCountedOnce(t *testing.T) {
 				file.fail(nil, 0)
 				l.Log(LevelInfo, "SHUTDOWN", Int("i", total))
 				synctest.Wait()
-				wantLines(t, "file", file.lines(), append(tt.first,
+				eventlogtest.WantLines(t, "file", file.lines(), append(tt.first,
 					fmt.Sprintf("WARN LOG_DROPPED sink=file lines=%d", total-tt.healthy), fmt.Sprintf("INFO SHUTDOWN i=%d", total))...)
 				if got, want := l.file.missing.Load(), uint64(total-tt.healthy); got != want {
 					t.Errorf("the metric: got %d lines, want %d", got, want)
@@ -397,7 +381,7 @@ func TestCloseIsBoundedWhenStdoutIsBlocked(t *testing.T) {
 		if want := "stdout: the last log lines were not accepted within 2s; check its reader"; err == nil || err.Error() != want {
 			t.Errorf("got error %v, want %s", err, want)
 		}
-		wantLines(t, "file", file.lines(), "INFO SHUTDOWN")
+		eventlogtest.WantLines(t, "file", file.lines(), "INFO SHUTDOWN")
 	})
 }
 
@@ -493,7 +477,7 @@ func TestManyGoroutinesLoseNoLineAndTearNone(t *testing.T) {
 		t.Error("the file has other lines than stdout, or the same in another order")
 	}
 	next := [8]int{}
-	for _, line := range withoutTimes(string(log)) {
+	for _, line := range eventlogtest.WithoutTimes(string(log)) {
 		var g, i int
 		if _, err := fmt.Sscanf(line, "INFO SHUTDOWN g=%d i=%d", &g, &i); err != nil || next[g] != i {
 			t.Fatalf("line %q: got error %v, want line %d of its goroutine", line, err, next[g])
