@@ -87,8 +87,8 @@ Feature: Check of a configuration
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 0
       And the command names every one of:
-        | warning: listeners[0].sites[0].host: "git.example.test"          | add the name to acme_domains |
-        | warning: listeners[0].tls.acme_domains[0]: "www.example.test"    | is no site of this listener  |
+        | warning: listeners[0].sites[0].host: "git.example.test"       | add the name to acme_domains   |
+        | warning: listeners[0].tls.acme_domains[0]: "www.example.test" | is not a site of this listener |
       And "acme" does not exist
 
     @S-1.2 @root

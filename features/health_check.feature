@@ -46,7 +46,7 @@ Feature: Health
       And "127.0.0.2:${health}" refuses connections
 
     @S-9.1
-    Scenario: Port 0 is no port
+    Scenario: Port 0 is not a port
       Given the setting "health_check_port" is 0
       When the proxy is running
       Then "127.0.0.1:${health}" refuses connections

@@ -83,7 +83,7 @@ Feature: Sandbox
       And a directory "logs"
       And the proxy is sent SIGUSR1
       Then the log has a new line "LOG_REOPENED" with:
-        | status | error                                                                          |
+        | status | error                                                                                               |
         | error  | ~permission denied; let the daemon's user write there, or restart it if its directory was made anew |
       When a client requests "https://git.example.test/again"
       Then the file "moved/proxy.log" contains "path=/again"
@@ -130,4 +130,4 @@ Feature: Sandbox
       When the configuration is validated
       Then the command exits with 1
       And the command names every one of:
-        | sandbox: "strict" is no state; write "on" or "off" |
+        | sandbox: "strict" is not a state; write "on" or "off" |

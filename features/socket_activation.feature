@@ -103,7 +103,7 @@ Feature: Socket activation
       And a socket on "127.0.0.1:${port:odd}" is held outside with the name "odd"
       When the proxy is started
       Then the proxy exits with 1
-      And its standard error is one line with "LISTEN_FDS: the sockets do not match the configuration: 127.0.0.1:${port:odd} (odd) is no port"
+      And its standard error is one line with "LISTEN_FDS: the sockets do not match the configuration: 127.0.0.1:${port:odd} (odd) is not a port"
       And its standard error has a line with "passed: ${addr}:${http}, ${addr}:${https}, 127.0.0.1:${port:odd} (odd)"
       And its standard error has a line with "configured: listeners[0].https_port ${addr}:${https}, listeners[0].http_port ${addr}:${http}, health_check_port 127.0.0.1:${health}"
 

@@ -130,9 +130,9 @@ Feature: Validation of the configuration
         | "::1"       | 0    | configuration OK: |
 
       Examples: refused
-        | value       | code | says                                                |
-        | "0.0.0.0"   | 1    | listeners[0].bind_addr: "0.0.0.0" is a wildcard     |
-        | "::"        | 1    | listeners[0].bind_addr: "::" is a wildcard          |
+        | value       | code | says                                                 |
+        | "0.0.0.0"   | 1    | listeners[0].bind_addr: "0.0.0.0" is a wildcard      |
+        | "::"        | 1    | listeners[0].bind_addr: "::" is a wildcard           |
         | "localhost" | 1    | listeners[0].bind_addr: "localhost" is no IP address |
 
     @S-2.2 @S-1.3
@@ -221,13 +221,13 @@ Feature: Validation of the configuration
         | <says> |
 
       Examples:
-        | port   | code | says                                                             |
-        | 1      | 0    | configuration OK:                                                |
-        | 65535  | 0    | configuration OK:                                                |
-        | 0      | 1    | listeners[0].https_port: 0 is no port; write one from 1 to 65535 |
-        | 65536  | 1    | listeners[0].https_port: 65536 is no port                        |
-        | -1     | 1    | listeners[0].https_port: -1 is no port                           |
-        | "8443" | 1    | listeners[0].https_port: is the string "8443"                    |
+        | port   | code | says                                                                |
+        | 1      | 0    | configuration OK:                                                   |
+        | 65535  | 0    | configuration OK:                                                   |
+        | 0      | 1    | listeners[0].https_port: 0 is not a port; write one from 1 to 65535 |
+        | 65536  | 1    | listeners[0].https_port: 65536 is not a port                        |
+        | -1     | 1    | listeners[0].https_port: -1 is not a port                           |
+        | "8443" | 1    | listeners[0].https_port: is the string "8443"                       |
 
     @S-2.13
     Scenario Outline: http_port <port>
@@ -238,11 +238,11 @@ Feature: Validation of the configuration
         | <says> |
 
       Examples:
-        | port  | code | says                                                                                   |
-        | 0     | 0    | configuration OK:                                                                      |
-        | 65535 | 0    | configuration OK:                                                                      |
-        | 65536 | 1    | listeners[0].http_port: 65536 is no port; write one from 1 to 65535, or 0 to disable it |
-        | -1    | 1    | listeners[0].http_port: -1 is no port                                                  |
+        | port  | code | says                                                                                       |
+        | 0     | 0    | configuration OK:                                                                          |
+        | 65535 | 0    | configuration OK:                                                                          |
+        | 65536 | 1    | listeners[0].http_port: 65536 is not a port; write one from 1 to 65535, or 0 to disable it |
+        | -1    | 1    | listeners[0].http_port: -1 is not a port                                                   |
 
     @S-2.14
     Scenario Outline: The health port <port> beside a listener on <address>
@@ -279,11 +279,11 @@ Feature: Validation of the configuration
         | <says> |
 
       Examples:
-        | domains              | code | says                                                           |
-        | ["git.example.test"] | 0    | configuration OK:                                              |
-        | []                   | 1    | listeners[0].tls.acme_domains: missing or empty                |
+        | domains              | code | says                                                             |
+        | ["git.example.test"] | 0    | configuration OK:                                                |
+        | []                   | 1    | listeners[0].tls.acme_domains: missing or empty                  |
         | ["*.example.test"]   | 1    | listeners[0].tls.acme_domains[0]: "*.example.test" is a wildcard |
-        | ["localhost"]        | 1    | listeners[0].tls.acme_domains[0]: "localhost" has no dot       |
+        | ["localhost"]        | 1    | listeners[0].tls.acme_domains[0]: "localhost" has no dot         |
 
     @S-2.4
     Scenario: ACME without any of its keys
@@ -370,12 +370,12 @@ Feature: Validation of the configuration
         | <says> |
 
       Examples:
-        | contact                   | code | says                                                                 |
-        | mailto:admin@example.test | 0    | configuration OK:                                                    |
+        | contact                   | code | says                                                                            |
+        | mailto:admin@example.test | 0    | configuration OK:                                                               |
         | admin@example.test        | 1    | listeners[0].tls.acme_contact: "admin@example.test" does not begin with mailto: |
-        | mailto:@example.test      | 1    | needs a local part and a domain                                      |
-        | mailto:admin@             | 1    | needs a local part and a domain                                      |
-        | mailto:admin@-x           | 1    | has no valid domain                                                  |
+        | mailto:@example.test      | 1    | needs a local part and a domain                                                 |
+        | mailto:admin@             | 1    | needs a local part and a domain                                                 |
+        | mailto:admin@-x           | 1    | has no valid domain                                                             |
 
     @S-2.24
     Scenario Outline: Two ACME listeners with the caches <first> and <second>
@@ -426,8 +426,8 @@ Feature: Validation of the configuration
         | <says> |
 
       Examples:
-        | host             | code | says                                                                      |
-        | www.example.test | 0    | 2 listeners, 2 sites                                                      |
+        | host             | code | says                                                                                 |
+        | www.example.test | 0    | 2 listeners, 2 sites                                                                 |
         | git.example.test | 1    | listeners[1].sites[0].host: "git.example.test" is listeners[0].sites[0].host already |
         | GIT.example.test | 1    | listeners[1].sites[0].host: "git.example.test" is listeners[0].sites[0].host already |
 
@@ -440,9 +440,9 @@ Feature: Validation of the configuration
         | <says> |
 
       Examples:
-        | host              | code | says                                                                    |
-        | a.example.test    | 0    | configuration OK:                                                       |
-        | a.example.test:80 | 1    | listeners[0].sites[0].host: "a.example.test:80" has a port; write the host name alone |
+        | host              | code | says                                                                                 |
+        | a.example.test    | 0    | configuration OK:                                                                    |
+        | a.example.test:80 | 1    | listeners[0].sites[0].host: "a.example.test:80" has a port; write only the host name |
 
     @S-2.16
     Scenario Outline: The host <host>
@@ -484,14 +484,14 @@ Feature: Validation of the configuration
         | [::1]:1               | 0    | configuration OK: |
 
       Examples: refused
-        | upstream              | code | says                                                                         |
+        | upstream              | code | says                                                                                  |
         | http://127.0.0.1:3000 | 1    | listeners[0].sites[0].upstream: "http://127.0.0.1:3000" has a scheme; write host:port |
-        | 127.0.0.1             | 1    | "127.0.0.1" has no port                                                      |
-        | 127.0.0.1:0           | 1    | has no valid port                                                            |
-        | 127.0.0.1:65536       | 1    | has no valid port                                                            |
-        | ::1:3000              | 1    | has no port                                                                  |
-        | 127.0.0.1:3000/path   | 1    | has a path                                                                   |
-        | 127.0.0.256:3000      | 1    | has no valid host                                                            |
+        | 127.0.0.1             | 1    | "127.0.0.1" has no port                                                               |
+        | 127.0.0.1:0           | 1    | has no valid port                                                                     |
+        | 127.0.0.1:65536       | 1    | has no valid port                                                                     |
+        | ::1:3000              | 1    | has no port                                                                           |
+        | 127.0.0.1:3000/path   | 1    | has a path                                                                            |
+        | 127.0.0.256:3000      | 1    | has no valid host                                                                     |
 
     @S-2.18
     Scenario Outline: The upstream scheme <scheme>
@@ -559,12 +559,12 @@ Feature: Validation of the configuration
         | <says> |
 
       Examples:
-        | path                                                                                                         | code | says                                              |
-        |                                                                                                              | 0    | configuration OK:                                 |
-        | /run/proxy.sock                                                                                              | 0    | configuration OK:                                 |
-        | proxy.sock                                                                                                   | 1    | admin_socket_path: "proxy.sock" is not absolute   |
+        | path                                                                                                         | code | says                                                  |
+        |                                                                                                              | 0    | configuration OK:                                     |
+        | /run/proxy.sock                                                                                              | 0    | configuration OK:                                     |
+        | proxy.sock                                                                                                   | 1    | admin_socket_path: "proxy.sock" is not absolute       |
         | /run/../proxy.sock                                                                                           | 1    | admin_socket_path: "/run/../proxy.sock" contains ".." |
-        | /run/123456789/123456789/123456789/123456789/123456789/123456789/123456789/123456789/123456789/1234567890123 | 1    | is 108 bytes long                                 |
+        | /run/123456789/123456789/123456789/123456789/123456789/123456789/123456789/123456789/123456789/1234567890123 | 1    | is 108 bytes long                                     |
 
     @S-2.21
     Scenario Outline: <key> = 0
@@ -609,11 +609,11 @@ Feature: Validation of the configuration
         | <says> |
 
       Examples:
-        | connections         | code | says                                                              |
-        | 467                 | 0    | configuration OK:                                                 |
+        | connections         | code | says                                                                                               |
+        | 467                 | 0    | configuration OK:                                                                                  |
         | 468                 | 1    | max_connections: 468 needs 1002 file descriptors, but the process may open 1000; write at most 467 |
-        | 0                   | 1    | max_connections: 0 is out of range                                |
-        | 9223372036854775807 | 1    | max_connections: 9223372036854775807 is out of range              |
+        | 0                   | 1    | max_connections: 0 is out of range                                                                 |
+        | 9223372036854775807 | 1    | max_connections: 9223372036854775807 is out of range                                               |
 
     @S-2.23
     Scenario Outline: The log file <path>
@@ -626,12 +626,12 @@ Feature: Validation of the configuration
         | <says> |
 
       Examples:
-        | path                   | code | says                                                             |
-        | ${dir}/logs/proxy.log  | 0    | configuration OK:                                                |
-        | proxy.log              | 1    | logging.log_file_path: "proxy.log" is no absolute path of a file |
-        | ${dir}/gone/proxy.log  | 1    | does not exist; create the directory                             |
-        | ${dir}/text/proxy.log  | 1    | is no directory                                                  |
-        | ${dir}/logs            | 1    | is a directory; name a regular file                              |
+        | path                  | code | says                                                                 |
+        | ${dir}/logs/proxy.log | 0    | configuration OK:                                                    |
+        | proxy.log             | 1    | logging.log_file_path: "proxy.log" is not an absolute path of a file |
+        | ${dir}/gone/proxy.log | 1    | does not exist; create the directory                                 |
+        | ${dir}/text/proxy.log | 1    | is not a directory                                                   |
+        | ${dir}/logs           | 1    | is a directory; name a regular file                                  |
 
   Rule: A file that changes while it is read is refused
 

@@ -99,7 +99,7 @@ func TestWarningsTellWhatIsLegalAndProbablyWrong(t *testing.T) {
 			strings.Replace(configtest.ACME, `["a.example"]`, `["B.example"]`, 1) + "\nacme_directory = \"staging\""}, []string{
 			`listeners[0].tls.acme_directory: no browser trusts the certificates of "staging"; write "production" when the first one has come`,
 			`listeners[0].https_port: the CA connects to the ports 443 and 80 alone, and this listener has 8443 and 8080; write one of the two, or let a router lead there`,
-			`listeners[0].tls.acme_domains[0]: "b.example" is no site of this listener, so that its certificate is of no use; add the site, or leave the name out`,
+			`listeners[0].tls.acme_domains[0]: "b.example" is not a site of this listener, so its certificate is of no use; add the site, or leave the name out`,
 			`listeners[0].sites[0].host: "a.example" is covered by no certificate of its listener, so that no client can connect to it; add the name to acme_domains, or correct it`}},
 		{"a CA of one's own may use any port", []string{`mode = "self_signed"`, configtest.ACME + "\nacme_directory = \"https://ca.internal/directory\""}, nil},
 		{"names with an address", []string{upstream, `upstream = "app.internal:3000"`}, nil},

@@ -191,7 +191,7 @@ func (c *checker) acme(key string, listener config.Listener) func(string) bool {
 		name = cert.NormalName(name)
 		ordered[name] = true
 		if !served[name] {
-			c.warn(config.IndexKey(config.ChildKey(tlsKey, "acme_domains"), i), "%s is no site of this listener, so that its certificate is of no use; "+
+			c.warn(config.IndexKey(config.ChildKey(tlsKey, "acme_domains"), i), "%s is not a site of this listener, so its certificate is of no use; "+
 				"add the site, or leave the name out", config.Quoted(name))
 		}
 	}

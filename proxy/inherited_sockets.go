@@ -152,7 +152,7 @@ func (all inheritedSockets) assign(ports []wantedPort) error {
 		fits := func(p wantedPort) bool { return p.address == s.address }
 		switch port, ok := findFunc(ports, fits); {
 		case !ok:
-			problems = append(problems, s.String()+" is no port of the configuration")
+			problems = append(problems, s.String()+" is not a port of the configuration")
 		case portName.MatchString(s.name) && s.name != port.name:
 			problems = append(problems, fmt.Sprintf("%s has the address of %s", s, port.key))
 		case given[port.key]:

@@ -87,7 +87,7 @@ func newCertSource(l *listener, dynamic *DynamicConfig, log *eventlog.Logger) (c
 	case config.TLSModeSelfSigned:
 		return cert.NewSelfSigned(l.address(), dynamic.routes.hosts(l.index))
 	}
-	return nil, fmt.Errorf("%s.tls.mode: %q is no mode; validation should have refused it", key, l.config.TLS.Mode)
+	return nil, fmt.Errorf("%s.tls.mode: %q is not a mode; validation should have refused it", key, l.config.TLS.Mode)
 }
 
 // Times of the messages that keep systemd from ending a start that waits for a CA (S-4.5).

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// acmeRefusalsFile is the file in the cache directory that remembers refusals. It is no valid host name, so it cannot
+// acmeRefusalsFile is the file in the cache directory that remembers refusals. It is not a valid host name, so it cannot
 // collide with a certificate's file.
 const acmeRefusalsFile = "acme_refusals.json"
 

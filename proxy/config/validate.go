@@ -74,7 +74,7 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environme
 func (v *validator) sandbox(value *string) bool {
 	text := orDefault(value, SandboxOn)
 	if text != SandboxOn && text != SandboxOff {
-		v.add("sandbox", "%s is no state; write \"on\" or \"off\"", Quoted(text))
+		v.add("sandbox", "%s is not a state; write \"on\" or \"off\"", Quoted(text))
 	}
 	return text != SandboxOff
 }

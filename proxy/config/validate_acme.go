@@ -32,7 +32,7 @@ func (v *validator) acmeDomains(key string, values []string) []string {
 		case strings.HasPrefix(value, "*."):
 			v.add(elementKey, "%s is a wildcard, which needs DNS-01; write each name out", Quoted(value))
 		case problem != "":
-			v.add(elementKey, "%s is no valid domain: %s; write one as in \"git.example.com\"", Quoted(value), problem)
+			v.add(elementKey, "%s is not a valid domain: %s; write one as in \"git.example.com\"", Quoted(value), problem)
 		case !strings.Contains(value, "."):
 			v.add(elementKey, "%s has no dot; a CA issues for public names only, as in \"git.example.com\"", Quoted(value))
 		}

@@ -14,14 +14,14 @@ func (v *validator) logging(raw rawLogging) eventlog.Options {
 	if raw.Level != nil {
 		level, err := eventlog.ParseLevel(*raw.Level)
 		if err != nil {
-			v.add("logging.level", "%s is no log level; write trace, debug, info, warn or error", Quoted(*raw.Level))
+			v.add("logging.level", "%s is not a log level; write trace, debug, info, warn or error", Quoted(*raw.Level))
 		}
 		cfg.Level = level
 	}
 	if raw.Format != nil {
 		cfg.Format = eventlog.Format(*raw.Format)
 		if cfg.Format != eventlog.FormatText && cfg.Format != eventlog.FormatJSON {
-			v.add("logging.format", "%s is no log format; write text or json", Quoted(*raw.Format))
+			v.add("logging.format", "%s is not a log format; write text or json", Quoted(*raw.Format))
 		}
 	}
 	return cfg
@@ -36,7 +36,7 @@ func (v *validator) logFilePath(value *string) string {
 	}
 	path := *value
 	if !filepath.IsAbs(path) || strings.HasSuffix(path, "/") {
-		v.add(key, "%s is no absolute path of a file; write one that begins with /, "+
+		v.add(key, "%s is not an absolute path of a file; write one that begins with /, "+
 			"as in \"/var/log/reverse-proxy/proxy.log\", or leave the key out", Quoted(path))
 		return path
 	}

@@ -46,14 +46,14 @@ func (v *validator) healthPath(value *string) string {
 	const example = `write one that begins with /, as in "/health", or "" for none`
 	switch {
 	case !strings.HasPrefix(path, "/"):
-		v.add("https_health_path", "%s is no absolute path; %s", Quoted(path), example)
+		v.add("https_health_path", "%s is not an absolute path; %s", Quoted(path), example)
 	case strings.ContainsAny(path, "?#"):
-		v.add("https_health_path", "%s has a query or a fragment; write the path alone", Quoted(path))
+		v.add("https_health_path", "%s has a query or a fragment; write only the path", Quoted(path))
 	case strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r > '~' }):
 		v.add("https_health_path", "%s has characters that no request target has; write them percent-encoded", Quoted(path))
 	default:
 		if _, err := url.ParseRequestURI(path); err != nil {
-			v.add("https_health_path", "%s is no valid path; write each %% with its two hexadecimal digits", Quoted(path))
+			v.add("https_health_path", "%s is not a valid path; write each %% with its two hexadecimal digits", Quoted(path))
 		}
 	}
 	return path
@@ -86,7 +86,7 @@ func unwritableDir(dir string) string {
 	case err != nil:
 		return fmt.Sprintf("the directory %s: %s", Quoted(dir), fileProblem(err))
 	case !info.IsDir():
-		return fmt.Sprintf("%s is no directory", Quoted(dir))
+		return fmt.Sprintf("%s is not a directory", Quoted(dir))
 	}
 	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 		return fmt.Sprintf("the directory %s is not writable (%s)", Quoted(dir), err)

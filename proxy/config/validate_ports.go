@@ -12,9 +12,9 @@ func (v *validator) port(key string, value *int64, otherwise, lowest int64) int 
 		return int(number)
 	}
 	if lowest == 0 {
-		v.addFault(key, "%d is no port; write one from 1 to 65535, or 0 to disable it", number)
+		v.addFault(key, "%d is not a port; write one from 1 to 65535, or 0 to disable it", number)
 	} else {
-		v.addFault(key, "%d is no port; write one from 1 to 65535", number)
+		v.addFault(key, "%d is not a port; write one from 1 to 65535", number)
 	}
 	return 0
 }

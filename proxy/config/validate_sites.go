@@ -35,14 +35,14 @@ func (v *validator) siteHost(key string, value *string) string {
 	case isIP(host):
 		v.add(key, "%s is an IP address; write a host name, %s", Quoted(host), example)
 	case strings.Contains(host, "://"):
-		v.add(key, "%s is a URL; write the host name alone, %s", Quoted(host), example)
+		v.add(key, "%s is a URL; write only the host name, %s", Quoted(host), example)
 	case hasPort && strings.Trim(port, "0123456789") == "":
-		v.add(key, "%s has a port; write the host name alone, as in %s", Quoted(host), Quoted(name))
+		v.add(key, "%s has a port; write only the host name, as in %s", Quoted(host), Quoted(name))
 	case strings.Contains(host, "*"):
 		v.add(key, "%s is a wildcard; write each host name as a site of its own", Quoted(host))
 	default:
 		if problem := hostnameProblem(host); problem != "" {
-			v.addFault(key, "%s is no valid host name: %s; write one %s", Quoted(host), problem, example)
+			v.addFault(key, "%s is not a valid host name: %s; write one %s", Quoted(host), problem, example)
 		}
 	}
 	return host
@@ -62,7 +62,7 @@ func (v *validator) upstream(key string, value *string) string {
 		v.add(key, "%s has a scheme; write host:port, %s, and the scheme in upstream_scheme", Quoted(upstream), example)
 		return upstream
 	case strings.Contains(upstream, "/"):
-		v.add(key, "%s has a path; write host:port alone, %s", Quoted(upstream), example)
+		v.add(key, "%s has a path; write only host:port, %s", Quoted(upstream), example)
 		return upstream
 	case isIP(upstream), colon < 0:
 		v.add(key, "%s has no port; write host:port, %s (an IPv6 address in brackets)", Quoted(upstream), example)

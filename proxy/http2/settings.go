@@ -52,7 +52,7 @@ func (s *PeerSettings) Apply(h Header, p []byte) (ack bool, err *Error) {
 		}
 		return true, nil
 	case len(p)%settingBytes != 0:
-		return false, connectionError(FrameSizeError, "the length of SETTINGS is no multiple of 6")
+		return false, connectionError(FrameSizeError, "the length of SETTINGS is not a multiple of 6")
 	}
 	for ; len(p) > 0; p = p[settingBytes:] {
 		value := binary.BigEndian.Uint32(p[2:])
