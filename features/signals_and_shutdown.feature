@@ -235,6 +235,20 @@ Feature: Signals and shutdown
       Then the proxy exits with 0 within 10 seconds
       And every request that was sent was answered
 
+    @S-12.12 @S-11.2
+    Scenario: A client that takes nothing of a complete answer holds a stop for some seconds only
+      Given an upstream "app" that answers with 200000 bytes
+      And the setting "body_idle_timeout_secs" is 60
+      And the setting "shutdown_timeout_secs" is 60
+      And the proxy is running
+      And a client that reads nothing opens a connection to "https://git.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: close\r\n\r\n"
+      And the log has a line "REQUEST" with:
+        | host   | git.example.test |
+        | status | 200              |
+      When the proxy is sent SIGTERM
+      Then the proxy exits with 0 within 20 seconds
+
   Rule: Everybody else learns of it
 
     @S-9.2
