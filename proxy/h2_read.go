@@ -39,7 +39,8 @@ func (h *h2Conn) read() error {
 // which would be lost with the connection.
 func (h *h2Conn) takeTurn() {
 	c := h.client
-	if c.turn.try(c.account) {
+	all := c.turn.try(c.account)
+	if all == nil {
 		return
 	}
 	h.mu.Lock()
@@ -48,7 +49,7 @@ func (h *h2Conn) takeTurn() {
 		c.watch.Set(deadline.PhaseHead, h.server.headerTimeout)
 	}
 	h.mu.Unlock()
-	c.turn.take(c.account)
+	c.turn.await(all)
 }
 
 // readPreface reads what a client sends before its first frame.

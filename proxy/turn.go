@@ -54,28 +54,31 @@ type turn struct{ of *turns }
 
 // take waits for one of the client's turns, unless the goroutine holds one or the client has few connections.
 func (t *turn) take(account *clientAccount) {
-	if t.try(account) {
-		return
+	if of := t.try(account); of != nil {
+		t.await(of)
 	}
-	of := account.turns.Load()
-	of.take()
-	t.of = of
 }
 
-// try does the same as take if that need not wait. It reports whether it succeeded.
-func (t *turn) try(account *clientAccount) bool {
+// try does the same as take if that need not wait. Otherwise it returns the turns to await.
+func (t *turn) try(account *clientAccount) *turns {
 	if t.of != nil || account == nil {
-		return true
+		return nil
 	}
 	of := account.turns.Load()
 	if of == nil {
-		return true
+		return nil
 	}
 	if !of.try() {
-		return false
+		return of
 	}
 	t.of = of
-	return true
+	return nil
+}
+
+// await waits for one of the turns.
+func (t *turn) await(of *turns) {
+	of.take()
+	t.of = of
 }
 
 // give gives the turn back if the goroutine holds one.

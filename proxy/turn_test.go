@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,9 +181,7 @@ func TestACrowdOfOneClientComputesOnlyInItsTurns(t *testing.T) {
 			p := newTurnTest(t)
 			send := test.ask(t, p)
 			turns := p.account.turns.Load()
-			for range cap(turns.taken) {
-				turns.take()
-			}
+			release := holdAll(t, turns)
 			answer := make(chan error, 1)
 			go func() { answer <- send() }()
 			for range 3 {
@@ -194,9 +193,7 @@ func TestACrowdOfOneClientComputesOnlyInItsTurns(t *testing.T) {
 				answer <- err
 			default:
 			}
-			for range cap(turns.taken) {
-				turns.give()
-			}
+			release()
 			if err := <-answer; err != nil {
 				t.Errorf("not answered when turns were given back: %v", err)
 			}
@@ -205,33 +202,56 @@ func TestACrowdOfOneClientComputesOnlyInItsTurns(t *testing.T) {
 	}
 }
 
-// reclaim gives a turn back and takes one again after the waiting goroutine has had it.
-func (p *turnTest) reclaim() {
-	turns := p.account.turns.Load()
-	turns.give()
-	turns.take()
+// holdAll takes all turns and returns the function that gives them back. The end of the test gives them back as well:
+// without a turn none of the client's exchanges ends.
+func holdAll(t *testing.T, all *turns) (release func()) {
+	t.Helper()
+	for range cap(all.taken) {
+		all.take()
+	}
+	var once sync.Once
+	release = func() {
+		once.Do(func() {
+			for range cap(all.taken) {
+				all.give()
+			}
+		})
+	}
+	t.Cleanup(release)
+	return release
 }
 
+// TestAStreamBeginsInATurnOfItsOwn starts a stream as the reading goroutine does, but with an account of its own whose turns
+// are all taken, so that what it waits for is not what the reading goroutine waits for.
 func TestAStreamBeginsInATurnOfItsOwn(t *testing.T) {
 	leaks(t)
 	p := newTurnTest(t)
 	c := newH2ClientOn(t, p.dialFor(t, "h2"))
 	c.sync()
-	served, turns := p.lastConn(), p.account.turns.Load()
-	for range cap(turns.taken) {
-		turns.take()
-	}
-	c.request(1, "GET", "/silent", true)
-	waitFor(t, "the request to be read", func() bool { return served.watch.Phase() == deadline.PhaseHead })
-	p.reclaim()
+	others := &clientAccount{}
+	others.turns.Store(newTurns())
+	release := holdAll(t, others.turns.Load())
+	p.lastConn().http2.Load().startAs(others)
 	for range 3 {
 		p.answered(t, "127.0.0.2")
 	}
 	waitFor(t, "nothing to be in flight, as all turns are taken", func() bool { return p.pipeline.inFlight.Load() == 0 })
-	for range cap(turns.taken) {
-		turns.give()
-	}
+	release()
 	waitFor(t, "the exchange to begin", func() bool { return p.pipeline.inFlight.Load() == 1 })
+}
+
+// startAs starts a request for /silent on stream 1 that belongs to a client.
+func (h *h2Conn) startAs(account *clientAccount) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.takeStream(1)
+	s.head.Method, s.head.Path, s.head.Authority, s.head.ContentLength = "GET", "/silent", "a.test", -1
+	s.remoteClosed = true
+	s.prepare(nil)
+	s.request.Account = account
+	h.incoming++
+	h.streams.add(s)
+	h.startStream(s)
 }
 
 func TestFailedExchangesAreAnsweredInTurns(t *testing.T) {
@@ -249,9 +269,7 @@ func TestFailedExchangesAreAnsweredInTurns(t *testing.T) {
 	served := p.lastConn()
 	waitFor(t, "the request to be sent", func() bool { return served.watch.Phase() == deadline.PhaseUpstream })
 	waitFor(t, "the turn to be given back", func() bool { return len(turns.taken) == 0 })
-	for range cap(turns.taken) {
-		turns.take()
-	}
+	releaseTurns := holdAll(t, turns)
 	close(release)
 	waitFor(t, "the exchange to fail", func() bool { return served.watch.Phase() == deadline.PhaseNone })
 	for range 3 {
@@ -260,9 +278,7 @@ func TestFailedExchangesAreAnsweredInTurns(t *testing.T) {
 	if strings.Contains(p.log.String(), "client_ip=127.0.0.1") {
 		t.Error("an answer was given while all turns were taken")
 	}
-	for range cap(turns.taken) {
-		turns.give()
-	}
+	releaseTurns()
 	if response, _ := readResponse(t, bufio.NewReader(conn), "GET"); response.StatusCode != http.StatusBadGateway {
 		t.Errorf("got %s, want 502", response.Status)
 	}
