@@ -90,6 +90,21 @@ func (p *process) signal(sig os.Signal) error {
 	return nil
 }
 
+// abort kills a process that does not end, and returns what it prints on SIGQUIT: a Go program prints its goroutines.
+func (p *process) abort() string {
+	printed := len(p.stderr.text())
+	_ = p.signal(syscall.SIGQUIT)
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-p.exited:
+	case <-timer.C:
+		_ = p.signal(syscall.SIGKILL)
+		<-p.exited
+	}
+	return p.stderr.text()[printed:]
+}
+
 // end ends the process if it still runs, and returns an error if its end or its output is not as it should be.
 func (p *process) end() error {
 	var problems []error
@@ -97,9 +112,7 @@ func (p *process) end() error {
 		_ = p.signal(syscall.SIGTERM)
 		code, err := p.wait(patience)
 		if err != nil && p.running() {
-			_ = p.signal(syscall.SIGKILL)
-			<-p.exited
-			problems = append(problems, fmt.Errorf("SIGTERM at the end of the scenario: %w", err))
+			problems = append(problems, fmt.Errorf("SIGTERM at the end of the scenario: %w\n%s", err, p.abort()))
 		} else if p.daemon && (err != nil || code != 0) {
 			problems = append(problems, fmt.Errorf("%s ended with %d (%v) after SIGTERM, want 0", p.name, code, err))
 		}
