@@ -330,6 +330,34 @@ Feature: Connections
         | HTTP/1.1 |
         | HTTP/2   |
 
+    @S-12.2 @S-12.6
+    Scenario: A request that came before the answer to the last one is answered while others wait for room
+      Given an upstream "app" that waits
+      And the setting "max_connections" is 1
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        GET /1 HTTP/1.1
+        Host: git.example.test
+
+        """
+      And the upstream "app" received 1 request
+      And the client sends:
+        """
+        GET /2 HTTP/1.1
+        Host: git.example.test
+
+        """
+      And the client "two" begins to request "https://git.example.test/health"
+      And the client "two" has no answer yet
+      And the upstream "app" is released
+      Then the client receives the answer 200
+      When the upstream "app" received 2 requests
+      And the upstream "app" is released
+      Then the client receives the answer 200
+      And the client "two" is answered 200
+
     @S-12.2 @S-12.4
     Scenario Outline: Connections that say nothing to <port> do not keep requests over <protocol> out for longer than header_timeout_secs
       Given clients speak <protocol>

@@ -39,6 +39,8 @@ type connEntry struct {
 	number uint64
 	// leaving reports whether the connection was told to make room.
 	leaving bool
+	// asked is the last round in which the connection was asked to make room and had a new request (idleList).
+	asked uint64
 }
 
 // entry implements accountedConn for the connection that the entry is embedded in.

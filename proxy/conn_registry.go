@@ -53,7 +53,7 @@ type connRegistry struct {
 
 func newConnRegistry(limit, share int, s *deadline.Sweeper) *connRegistry {
 	r := &connRegistry{sweeper: s, limit: limit, share: share, conns: map[accountedConn]struct{}{}, clients: accounts{},
-		onCut: func(netip.Addr, int) {}, idle: idleList{at: -1}, ended: make(chan struct{}),
+		onCut: func(netip.Addr, int) {}, idle: idleList{at: -1, round: 1}, ended: make(chan struct{}),
 		parked: parkedAnswers{limit: parkedBytes}}
 	s.Swept = r.becameIdle // new connections become idle as time passes
 	return r

@@ -22,6 +22,8 @@ const (
 	settledIdle = 5 * time.Second
 	// longestIdleKept is how many connections one search for idle ones keeps.
 	longestIdleKept = 64
+	// asksPerCall bounds how many connections with a new request one call of tellToLeave may find.
+	asksPerCall = 2 * longestIdleKept
 	// looksPerSweep bounds how many connections are examined between two sweeps for clients that hold their share.
 	looksPerSweep = 200_000
 )
@@ -33,6 +35,8 @@ type idleList struct {
 	// at is the time of the search on the sweeper's clock, and looked how many connections were examined since then.
 	at     int64
 	looked int
+	// round numbers the calls of tellToLeave, each of which asks a connection only once. It begins at 1.
+	round uint64
 }
 
 type idleConn struct {
@@ -88,11 +92,18 @@ func (r *connRegistry) leavingSoon() (n int) {
 // tellToLeave makes one connection leave, for a client that holds its share or one that does not. It reports whether it
 // found one.
 func (r *connRegistry) tellToLeave(holdsShare bool) bool {
-	for conn := r.nextIdle(holdsShare); conn != nil; conn = r.nextIdle(holdsShare) {
-		if conn.endIdle() { // otherwise a request has just come on it
+	r.idle.round++
+	for range asksPerCall {
+		conn := r.nextIdle(holdsShare)
+		if conn == nil {
+			break
+		}
+		if conn.endIdle() {
 			r.isLeaving(conn)
 			return true
 		}
+		// A request has just come on it. It may go on seeming idle, as its goroutine may wait for mu.
+		conn.entry().asked = r.idle.round
 	}
 	if holdsShare {
 		return false
@@ -132,7 +143,7 @@ func (r *connRegistry) nextIdle(holdsShare bool) accountedConn {
 	list.looked += len(r.conns)
 	list.longest = list.longest[:0]
 	for conn := range r.conns {
-		if conn.entry().leaving {
+		if e := conn.entry(); e.leaving || e.asked == list.round {
 			continue
 		}
 		if idle, ok := conn.idleFor(); ok && r.mayMakeRoom(conn, idle, holdsShare) {

@@ -30,6 +30,9 @@ type crowdConn struct {
 	busy      connUse // useWaiting if idle
 	idleSince int64
 	told      bool
+	// received reports whether a request has come although the connection seems idle; asked counts the attempts to end it.
+	received bool
+	asked    int
 }
 
 func newCrowd(t testing.TB, limit, share int) *crowd {
@@ -49,7 +52,8 @@ func (c *crowdConn) idleFor() (time.Duration, bool) {
 }
 
 func (c *crowdConn) endIdle() bool {
-	if c.busy != useWaiting {
+	c.asked++
+	if c.busy != useWaiting || c.received {
 		return false
 	}
 	c.crowd.closed++
@@ -64,7 +68,7 @@ func (c *crowdConn) cut(error) {
 		w.t.Errorf("cut a connection of a client that holds %d, want more than its share of %d", held, w.r.share)
 	}
 	for other := range w.conns {
-		if other.busy == useWaiting && !other.told {
+		if other.busy == useWaiting && !other.told && !other.received {
 			w.t.Error("cut a connection while another one was idle")
 		}
 		if other.account == c.account && !other.told && other.busy < c.busy {
@@ -102,7 +106,7 @@ func (w *crowd) connect(client int) {
 // idleFor reports whether there is an idle connection that makes room for the client.
 func (w *crowd) idleFor(key limit.Key) bool {
 	for c := range w.conns {
-		if idle, ok := c.idleFor(); ok && !c.told && w.r.mayMakeRoom(c, idle, w.r.clients.held(key) >= w.r.share) {
+		if idle, ok := c.idleFor(); ok && !c.told && !c.received && w.r.mayMakeRoom(c, idle, w.r.clients.held(key) >= w.r.share) {
 			return true
 		}
 	}
@@ -159,7 +163,7 @@ func (w *crowd) settle() {
 		if c.told {
 			return // the tick has found one
 		}
-		if c.busy == useWaiting {
+		if c.busy == useWaiting && !c.received {
 			w.t.Error("a connection is idle while others wait")
 		}
 		if held[c.account]++; held[c.account] > w.r.share {
@@ -212,11 +216,12 @@ func TestSharesHoldWhateverClientsDo(t *testing.T) {
 					}
 				case 3, 4:
 					if c != nil {
-						c.busy = useHead + connUse(random.IntN(3))
+						c.busy, c.received = useHead+connUse(random.IntN(3)), false
 					}
 				case 5:
 					if c != nil {
 						c.busy, c.idleSince = useWaiting, w.r.sweeper.Clock.Load()
+						c.received = random.IntN(4) == 0
 						w.r.becameIdle()
 					}
 				case 6:
@@ -361,5 +366,35 @@ func TestAcceptingGoesOnWhileOthersLeave(t *testing.T) {
 	}
 	if _, acceptOn := w.r.admit(numberedKey(100)); acceptOn {
 		t.Error("the listener accepts on without a bound")
+	}
+}
+
+// TestAnIdleConnectionThatHasReceivedARequestIsAskedOnce has only connections that still seem idle although a request has come
+// on each. Their goroutines may be waiting for the registry's lock, so the search must end without them.
+func TestAnIdleConnectionThatHasReceivedARequestIsAskedOnce(t *testing.T) {
+	const n = longestIdleKept + 3
+	w := newCrowd(t, n, n)
+	for range n {
+		w.connect(1)
+	}
+	for c := range w.conns {
+		c.busy, c.received = useWaiting, true
+	}
+	done := make(chan struct{})
+	go func() { w.connect(2); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatal("the search for an idle connection does not end")
+	}
+	for c := range w.conns {
+		if c.asked != 1 {
+			t.Fatalf("a connection was asked %d times to end, want once", c.asked)
+		}
+		c.received = c.number != 5
+	}
+	w.tick()
+	if w.closed != 1 {
+		t.Errorf("%d idle connections were closed after the next sweep, want 1", w.closed)
 	}
 }
