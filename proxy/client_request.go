@@ -127,7 +127,7 @@ func (w *http1Work) resetExchange() {
 	w.conn.mu.Lock()
 	defer w.conn.mu.Unlock()
 	w.exchange.reset(&w.request, w, &w.conn.watch, w.conn.server.listener)
-	w.exchange.pin = &w.conn.pin
+	w.exchange.call.pin = &w.conn.pin
 }
 
 // offersHTTP reports whether an Upgrade field offers HTTP itself, in any version: `h2c`, `h2c/2.0`, `HTTP/2.0`. Such a

@@ -17,7 +17,7 @@ func (x *exchange) awaitContinue() {
 	timer := time.NewTimer(continueWait)
 	defer timer.Stop()
 	select {
-	case <-x.goOn:
+	case <-x.call.goOn:
 		return
 	case <-timer.C:
 		x.inform(100, "", nil)
@@ -51,7 +51,7 @@ func (x *exchange) inform(status int, reason string, fields Fields) {
 // endContinue ends the wait.
 func (x *exchange) endContinue() {
 	select {
-	case x.goOn <- struct{}{}:
+	case x.call.goOn <- struct{}{}:
 	default:
 	}
 }

@@ -42,44 +42,16 @@ type exchange struct {
 	exchangeCounts
 	// watch is the deadline for whatever the exchange waits for; over HTTP/1.1 it is the connection's.
 	watch *deadline.Watch
-	// goOn ends the wait for 100 (Continue).
-	goOn chan struct{}
-	// seen records events of the exchange with the upstream that decide whether the connection may be used again.
-	seen seenUse
-	// pin keeps an upstream connection that only the client's own connection may use; nil over HTTP/2.
-	pin *upstreamPin
 	// turn is held by the exchange's goroutine until it may wait for an upstream or the client.
 	turn turn
-	// pump is the second goroutine, if there is one.
-	pump bodyPump
-	// out is the buffer from which the request is sent; nil at other times. composed reports whether it holds all of the
-	// request, gathered whether it holds bytes of the body, which cannot be read again.
-	out                *[]byte
-	composed, gathered bool
-	// response is the part that was read of a response whose connection was given back; nil before that and after its
-	// release.
-	response *upstreamResponse
-
-	// mu guards the fields that a cancellation needs.
-	mu sync.Mutex
-	// cause is why the exchange was cancelled, or nil.
-	cause error
-	// upstream is the connection in use, or nil.
-	upstream *upstreamConn
-	// stopDial ends the dial in progress; nil if there is none. opening is the connection that is being dialed.
-	stopDial context.CancelFunc
-	opening  *upstreamConn
-	// uses distinguishes this use of the connection from others.
-	uses uint64
-	// blockedSince is the time, on the sweeper's clock, at which the exchange began to wait for its client; 0 while it does
-	// not wait.
-	blockedSince atomic.Int64
+	// call is the request to the upstream.
+	call upstreamCall
 	// answered reports whether the head of the response was begun.
 	answered atomic.Bool
 
 	// interim is held while an interim response is sent, and informing reports whether one is: two goroutines may have one
-	// to send, and none may come after the head of the final one. It is not mu, which must not be held while waiting for a
-	// client.
+	// to send, and none may come after the head of the final one. It is not the mu of the call, which must not be held while
+	// waiting for a client.
 	interim   sync.Mutex
 	informing atomic.Bool
 }
@@ -110,73 +82,73 @@ func (x *exchange) reset(r *Request, client clientWriter, w *deadline.Watch, lis
 	x.body.reset()
 	x.status, x.abort = 0, false
 	x.exchangeCounts = exchangeCounts{}
-	x.cause, x.upstream, x.stopDial, x.opening = nil, nil, nil, nil
-	x.blockedSince.Store(0)
-	x.pump.taken = false
+	x.call.cause, x.call.conn, x.call.stopDial, x.call.opening = nil, nil, nil, nil
+	x.call.blockedSince.Store(0)
+	x.call.pump.taken = false
 	x.answered.Store(false)
 	if r.Continue {
-		x.goOn = make(chan struct{}, 1)
+		x.call.goOn = make(chan struct{}, 1)
 	}
 }
 
 // cancel ends whatever the exchange waits for. The first cause is kept.
 func (x *exchange) cancel(cause error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	x.call.mu.Lock()
+	defer x.call.mu.Unlock()
 	x.cancelLocked(cause)
 }
 
 // cancelLocked is cancel for a caller that holds mu.
 func (x *exchange) cancelLocked(cause error) {
-	if x.cause == nil {
-		x.cause = cause
+	if x.call.cause == nil {
+		x.call.cause = cause
 	}
-	if x.stopDial != nil {
-		x.stopDial()
+	if x.call.stopDial != nil {
+		x.call.stopDial()
 	}
-	if x.upstream != nil {
-		x.upstream.interrupt()
+	if x.call.conn != nil {
+		x.call.conn.interrupt()
 	}
 }
 
 // cancelled returns why the exchange was cancelled, or nil.
 func (x *exchange) cancelled() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.cause
+	x.call.mu.Lock()
+	defer x.call.mu.Unlock()
+	return x.call.cause
 }
 
 // use sets the connection that a cancellation interrupts. It returns false if the exchange is cancelled already.
 func (x *exchange) use(conn *upstreamConn) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.upstream = conn
+	x.call.mu.Lock()
+	defer x.call.mu.Unlock()
+	x.call.conn = conn
 	if conn != nil {
-		x.uses = conn.uses
+		x.call.uses = conn.uses
 	}
-	return x.cause == nil
+	return x.call.cause == nil
 }
 
 // opens sets the connection that is being dialed.
 func (x *exchange) opens(conn *upstreamConn) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.opening, x.uses = conn, conn.uses
+	x.call.mu.Lock()
+	defer x.call.mu.Unlock()
+	x.call.opening, x.call.uses = conn, conn.uses
 }
 
 // dialing sets stop as the function that a cancellation calls. It returns false if the exchange is cancelled already.
 func (x *exchange) dialing(stop context.CancelFunc) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.stopDial = stop
-	return x.cause == nil
+	x.call.mu.Lock()
+	defer x.call.mu.Unlock()
+	x.call.stopDial = stop
+	return x.call.cause == nil
 }
 
 // dialed forgets the values set by opens and dialing.
 func (x *exchange) dialed() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.stopDial, x.opening = nil, nil
+	x.call.mu.Lock()
+	defer x.call.mu.Unlock()
+	x.call.stopDial, x.call.opening = nil, nil
 }
 
 // Look notices that the client has left while the exchange waits for its upstream (S-6.10).
@@ -217,8 +189,8 @@ func (x *exchange) Overdue() {}
 func (x *exchange) beginAnswer() bool {
 	x.interim.Lock()
 	defer x.interim.Unlock()
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	x.call.mu.Lock()
+	defer x.call.mu.Unlock()
 	x.answered.Store(true)
 	return x.watch.Set(deadline.PhaseBody, x.body.idle)
 }

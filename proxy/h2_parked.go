@@ -11,7 +11,7 @@ import (
 // The caller holds mu, which park releases while other streams are evicted. It reports whether the stream was entered.
 func (s *h2Stream) park() bool {
 	h := s.conn
-	if h.client.account == nil || s.exchange.upstream != nil || s.switched {
+	if h.client.account == nil || s.exchange.call.conn != nil || s.switched {
 		return false // the shares of upstream connections bound those streams
 	}
 	cost := parkedStreamBytes + int64(cap(s.buffer)+len(s.direct)+s.head.Memory())

@@ -76,7 +76,7 @@ func (s *h2Stream) appendData(out []byte) []byte {
 	h.updates += h2UpdatesEarned(n)
 	s.progress = true
 	if s.pending() > 0 {
-		if s.exchange.blockedSince.Load() != 0 {
+		if s.exchange.call.blockedSince.Load() != 0 {
 			s.exchange.blocks() // from now on
 			if s.parked {
 				h.server.registry.parked.moved(&s.place)

@@ -23,11 +23,11 @@ func (e errUpstreamClosed) Unwrap() error { return e.error }
 // giveBack or release. roundTrip composes nothing until it has a connection to write to (S-12.8).
 func (x *exchange) roundTrip(pool *upstreamPool) (conn *upstreamConn, err error) {
 	defer func() {
-		if err != nil || !x.pump.running {
+		if err != nil || !x.call.pump.running {
 			x.releaseOut()
 		}
 	}()
-	if conn = x.pin.take(pool, x.route.site.Host, x); conn == nil {
+	if conn = x.call.pin.take(pool, x.route.site.Host, x); conn == nil {
 		conn = pool.take(x)
 	}
 	sent := x.start // within what the stages before took
@@ -62,26 +62,26 @@ func (x *exchange) roundTrip(pool *upstreamPool) (conn *upstreamConn, err error)
 // compose writes the request into the buffer, with the part of its body that has arrived, and reports whether that is all
 // of it. A request that was already composed, for a connection that was dead, is left as it is.
 func (x *exchange) compose() (whole bool, err error) {
-	if x.out != nil {
-		return x.composed, nil
+	if x.call.out != nil {
+		return x.call.composed, nil
 	}
 	x.settleLength()
-	x.out = x.outBuffer()
-	*x.out = x.appendRequest((*x.out)[:0])
-	x.composed = true
-	expectAt := len(*x.out) - len(expectLine) - len("\r\n")
-	x.gathered = false
+	x.call.out = x.outBuffer()
+	*x.call.out = x.appendRequest((*x.call.out)[:0])
+	x.call.composed = true
+	expectAt := len(*x.call.out) - len(expectLine) - len("\r\n")
+	x.call.gathered = false
 	if x.body.present() {
 		var out []byte
-		head := len(*x.out)
-		out, x.composed, err = x.gatherBody(*x.out, false)
-		*x.out, x.gathered = out, len(out) > head // gatherBody may have taken another buffer
+		head := len(*x.call.out)
+		out, x.call.composed, err = x.gatherBody(*x.call.out, false)
+		*x.call.out, x.call.gathered = out, len(out) > head // gatherBody may have taken another buffer
 	}
-	x.seen.expects = x.request.Continue && !x.composed
-	if x.request.Continue && x.composed { // the client no longer waits for an invitation
-		*x.out = slices.Delete(*x.out, expectAt, expectAt+len(expectLine))
+	x.call.seen.expects = x.request.Continue && !x.call.composed
+	if x.request.Continue && x.call.composed { // the client no longer waits for an invitation
+		*x.call.out = slices.Delete(*x.call.out, expectAt, expectAt+len(expectLine))
 	}
-	return x.composed, err
+	return x.call.composed, err
 }
 
 // expectLine is the field line that tells an upstream to ask for the body. It is the last one of a head.
@@ -92,7 +92,7 @@ const expectLine = "Expect: 100-continue\r\n"
 // 9.2.2).
 func (x *exchange) mayRepeat(err error) bool {
 	var closed errUpstreamClosed
-	if !errors.As(err, &closed) || x.cancelled() != nil || x.pump.taken {
+	if !errors.As(err, &closed) || x.cancelled() != nil || x.call.pump.taken {
 		return false
 	}
 	return x.isRepeatable()
@@ -111,14 +111,14 @@ func (x *exchange) isRepeatable() bool {
 // client.
 func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
 	conn.begin()
-	x.seen = seenUse{expects: x.seen.expects}
+	x.call.seen = seenUse{expects: x.call.seen.expects}
 	if !x.use(conn) {
 		return x.cancelled()
 	}
 	if !x.watch.Set(deadline.PhaseUpstream, x.route.site.RequestTimeout) {
 		return os.ErrDeadlineExceeded // no other deadline would ever end the wait
 	}
-	rest, err := conn.send(*x.out)
+	rest, err := conn.send(*x.call.out)
 	if err != nil {
 		return errUpstreamClosed{err}
 	}
@@ -140,7 +140,7 @@ func (x *exchange) tryOn(conn *upstreamConn, whole bool) error {
 			}
 			return err
 		}
-		x.seen.head(x, &conn.head)
+		x.call.seen.head(x, &conn.head)
 		switch status := conn.head.Status; {
 		case status == 101 && http1.HasToken(x.request.Upgrade, conn.head.Upgrade): // RFC 9110, section 7.8
 			return nil
@@ -219,7 +219,7 @@ func needsLength(method string) bool { return method == "POST" || method == "PUT
 // release closes a connection on which the exchange failed, or which became a tunnel.
 func (x *exchange) release(conn *upstreamConn, pool *upstreamPool) {
 	x.use(nil)
-	if x.pump.running {
+	if x.call.pump.running {
 		conn.interrupt()
 	}
 	x.endPump(conn)
@@ -235,7 +235,7 @@ func (x *exchange) giveBack(conn *upstreamConn, pool *upstreamPool) {
 	use := x.useOf(conn)
 	x.releaseOut()
 	r := conn.detach()
-	x.response = r
+	x.call.response = r
 	fate := use.fate()
 	if fate != fateClose && conn.readAhead() {
 		fate = fateClose
@@ -245,7 +245,7 @@ func (x *exchange) giveBack(conn *upstreamConn, pool *upstreamPool) {
 	case fateReuse:
 		pool.put(conn)
 	case fatePin:
-		x.pin.hold(conn, pool, x.route.site.Host)
+		x.call.pin.hold(conn, pool, x.route.site.Host)
 	default:
 		pool.drop(conn)
 	}
@@ -253,8 +253,8 @@ func (x *exchange) giveBack(conn *upstreamConn, pool *upstreamPool) {
 
 // releaseResponse releases what is left of a response whose connection was given back. The caller has copied the rest.
 func (x *exchange) releaseResponse() {
-	x.response.release()
-	x.response = nil
+	x.call.response.release()
+	x.call.response = nil
 }
 
 // interrupt makes blocked reads and writes return.

@@ -109,8 +109,8 @@ func TestAnExchangeThatBrokeOffLeavesNothingForTheNext(t *testing.T) {
 	r := getRequest("/first")
 	r.Method, r.ContentLength, r.Body = "POST", -1, &fakeBody{parts: []string{"secret"}, err: io.EOF}
 	x := p.handleOne(r, &fakeClient{})
-	if !x.abort || x.out != nil {
-		t.Errorf("abort=%v, got the buffer %v, want the answer broken off and the buffer given back", x.abort, x.out != nil)
+	if !x.abort || x.call.out != nil {
+		t.Errorf("abort=%v, got the buffer %v, want the answer broken off and the buffer given back", x.abort, x.call.out != nil)
 	}
 	x.reset(getRequest("/second"), &fakeClient{}, x.watch, 0)
 	x.watch.Reset()

@@ -126,9 +126,9 @@ func (u *use) end(cause error) {
 
 // giveWay cancels the exchange if it is still in the given use of the connection. It reports whether it is.
 func (x *exchange) giveWay(conn *upstreamConn, count uint64, cause error) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.upstream != conn && x.opening != conn || x.uses != count || x.cause != nil {
+	x.call.mu.Lock()
+	defer x.call.mu.Unlock()
+	if x.call.conn != conn && x.call.opening != conn || x.call.uses != count || x.call.cause != nil {
 		return false
 	}
 	x.cancelLocked(cause)
@@ -138,7 +138,7 @@ func (x *exchange) giveWay(conn *upstreamConn, count uint64, cause error) bool {
 
 // state returns what an exchange that has used a connection since used is waiting for, and since when.
 func (x *exchange) state(used int64) (state share.State, since int64) {
-	if blocked := x.blockedSince.Load(); blocked != 0 {
+	if blocked := x.call.blockedSince.Load(); blocked != 0 {
 		return share.Blocked, blocked
 	}
 	if !x.answered.Load() {
@@ -156,5 +156,5 @@ func (x *exchange) clock() int64 {
 }
 
 // blocks records that the exchange waits for its client, and unblocks that it no longer does.
-func (x *exchange) blocks()   { x.blockedSince.Store(max(1, x.clock())) }
-func (x *exchange) unblocks() { x.blockedSince.Store(0) }
+func (x *exchange) blocks()   { x.call.blockedSince.Store(max(1, x.clock())) }
+func (x *exchange) unblocks() { x.call.blockedSince.Store(0) }

@@ -43,25 +43,27 @@ func (x *exchange) growOut(written []byte) []byte {
 	larger := takeLongOut()
 	*larger = append(*larger, written...)
 	x.releaseOut()
-	x.out = larger
+	x.call.out = larger
 	return *larger
 }
 
 // outIsLarge reports whether the request has taken more than a small buffer.
-func (x *exchange) outIsLarge() bool { return x.out != nil && cap(*x.out) > outBufferBytes+1<<10 }
+func (x *exchange) outIsLarge() bool {
+	return x.call.out != nil && cap(*x.call.out) > outBufferBytes+1<<10
+}
 
 // releaseOut gives the request's buffer back, unless a large head has enlarged it.
 func (x *exchange) releaseOut() {
-	if x.out == nil {
+	if x.call.out == nil {
 		return
 	}
-	if cap(*x.out) == longBodyBufferBytes {
-		*x.out = (*x.out)[:longBodyBufferBytes]
-		longBuffers.Put(x.out)
+	if cap(*x.call.out) == longBodyBufferBytes {
+		*x.call.out = (*x.call.out)[:longBodyBufferBytes]
+		longBuffers.Put(x.call.out)
 	} else {
-		putOutBuffer(x.out)
+		putOutBuffer(x.call.out)
 	}
-	x.out = nil
+	x.call.out = nil
 }
 
 // putOutBuffer gives a small buffer back.
@@ -166,23 +168,23 @@ const lastWriteTime = 100 * time.Millisecond
 
 // startPump starts sending the rest of the request in the buffer, and then the body as it arrives unless that was all.
 func (x *exchange) startPump(conn *upstreamConn, rest []byte, whole bool) {
-	if x.pump.done == nil {
-		x.pump.done = make(chan struct{}, 1)
+	if x.call.pump.done == nil {
+		x.call.pump.done = make(chan struct{}, 1)
 	}
-	x.pump.running, x.pump.stopping, x.pump.err = true, false, nil
-	x.pump.waited = false
-	x.pump.last.Store(false)
+	x.call.pump.running, x.call.pump.stopping, x.call.pump.err = true, false, nil
+	x.call.pump.waited = false
+	x.call.pump.last.Store(false)
 	go func() {
 		defer contain(x.log, x.request.ClientText, func() {
-			x.pump.err = errPumpStopped
+			x.call.pump.err = errPumpStopped
 			conn.interrupt()
-			x.pump.done <- struct{}{}
+			x.call.pump.done <- struct{}{}
 		})
-		x.pump.err = x.sendRest(conn, rest, whole)
+		x.call.pump.err = x.sendRest(conn, rest, whole)
 		if x.body.failed() != nil {
 			conn.interrupt() // nothing is left to wait for
 		}
-		x.pump.done <- struct{}{}
+		x.call.pump.done <- struct{}{}
 	}()
 }
 
@@ -196,7 +198,7 @@ func (x *exchange) sendRest(conn *upstreamConn, rest []byte, whole bool) error {
 	if whole {
 		return nil
 	}
-	if x.outIsLarge() && (!x.gathered || !conn.reused) {
+	if x.outIsLarge() && (!x.call.gathered || !conn.reused) {
 		x.releaseOut() // it is no longer needed, or can be written again
 	}
 	x.awaitContinue()
@@ -205,7 +207,7 @@ func (x *exchange) sendRest(conn *upstreamConn, rest []byte, whole bool) error {
 	}
 	for {
 		x.awaitPart()
-		part, whole, err := x.gatherBody((*x.out)[:0], true)
+		part, whole, err := x.gatherBody((*x.call.out)[:0], true)
 		if err != nil {
 			return err
 		}
@@ -224,11 +226,11 @@ func (x *exchange) awaitPart() {
 		n := x.body.await(source)
 		x.unblocks()
 		if n > outBufferBytes {
-			x.out = takeLongOut()
+			x.call.out = takeLongOut()
 		}
 	}
-	if x.out == nil {
-		x.out = outBuffers.Get().(*[]byte)
+	if x.call.out == nil {
+		x.call.out = outBuffers.Get().(*[]byte)
 	}
 }
 
@@ -236,39 +238,39 @@ func (x *exchange) awaitPart() {
 func (x *exchange) sendPart(conn *upstreamConn, part []byte, last bool) error {
 	if last {
 		conn.socket.waited.Store(false)
-		x.pump.last.Store(true)
+		x.call.pump.last.Store(true)
 	}
 	if len(part) > 0 {
 		if _, err := conn.Write(part); err != nil {
 			return err
 		}
 	}
-	x.pump.waited = last && conn.socket.waited.Load()
+	x.call.pump.waited = last && conn.socket.waited.Load()
 	x.bodyMoved(last)
 	return nil
 }
 
 // beginTaking marks the body as begun, unless the pump has to stop.
 func (x *exchange) beginTaking() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.pump.taken = !x.pump.stopping
-	return x.pump.taken
+	x.call.mu.Lock()
+	defer x.call.mu.Unlock()
+	x.call.pump.taken = !x.call.pump.stopping
+	return x.call.pump.taken
 }
 
 // stopTaking keeps the pump from starting with the body, and reports whether it had already started.
 func (x *exchange) stopTaking() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.pump.stopping = true
-	return x.pump.taken
+	x.call.mu.Lock()
+	defer x.call.mu.Unlock()
+	x.call.pump.stopping = true
+	return x.call.pump.taken
 }
 
 // bodyMoved sets the deadline after bytes of the body were sent. With the last one the upstream's time begins, unless it has
 // already answered.
 func (x *exchange) bodyMoved(last bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	x.call.mu.Lock()
+	defer x.call.mu.Unlock()
 	if last && !x.answered.Load() {
 		x.watch.Set(deadline.PhaseUpstream, x.route.site.RequestTimeout)
 		return
@@ -279,31 +281,31 @@ func (x *exchange) bodyMoved(last bool) {
 // endPump waits for the pump, and interrupts it if the body is still arriving. It reports whether the body was sent whole
 // and the connection is intact.
 func (x *exchange) endPump(conn *upstreamConn) bool {
-	if !x.pump.running {
+	if !x.call.pump.running {
 		return true
 	}
-	x.pump.running = false
+	x.call.pump.running = false
 	taken := x.stopTaking()
 	if x.request.Continue {
 		x.endContinue()
 	}
 	select {
-	case <-x.pump.done:
-		return x.pump.err == nil
+	case <-x.call.pump.done:
+		return x.call.pump.err == nil
 	default:
 	}
 	if x.body.isEnded() {
 		// Only a write is left. It is nearly always done by now, unless the upstream has answered without reading.
 		_ = conn.SetWriteDeadline(time.Now().Add(lastWriteTime))
-		<-x.pump.done
-		return x.pump.err == nil && conn.SetWriteDeadline(time.Time{}) == nil
+		<-x.call.pump.done
+		return x.call.pump.err == nil && conn.SetWriteDeadline(time.Time{}) == nil
 	}
 	failed := x.body.failure.Load()
 	if taken {
 		x.client.Interrupt(false)
 	}
 	conn.interrupt()
-	<-x.pump.done
+	<-x.call.pump.done
 	if failed == nil {
 		x.body.failure.Store(nil) // the interrupted read is not the client's fault
 	}

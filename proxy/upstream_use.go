@@ -19,9 +19,9 @@ func (s *seenUse) head(x *exchange, head *http1.Response) {
 	switch {
 	case head.Status == 100:
 		s.invited = true
-	case head.Status >= 200 && x.pump.running:
-		s.early = !x.pump.last.Load()
-		s.overlapped = len(x.pump.done) == 0
+	case head.Status >= 200 && x.call.pump.running:
+		s.early = !x.call.pump.last.Load()
+		s.overlapped = len(x.call.pump.done) == 0
 	}
 }
 
@@ -31,15 +31,15 @@ func (x *exchange) useOf(conn *upstreamConn) upstreamUse {
 	sent := x.endPump(conn)
 	r, request := conn.upstreamResponse, x.request
 	return upstreamUse{
-		ownConnection: x.pin != nil,
+		ownConnection: x.call.pin != nil,
 		pinned:        conn.pinned,
 		authenticates: authenticatesConnection(request.Fields) || sent && authenticatesConnection(x.sentTrailers()),
 		strayBody:     x.body.source != nil && request.ContentLength != 0 && isStrayBody(request.Method),
-		expects:       x.seen.expects,
-		invited:       x.seen.invited,
+		expects:       x.call.seen.expects,
+		invited:       x.call.seen.invited,
 		unsent:        !sent,
-		early:         x.seen.early || x.seen.overlapped && x.pump.waited,
-		offers:        x.seen.offers || offersConnectionAuth(r.body.trailers()),
+		early:         x.call.seen.early || x.call.seen.overlapped && x.call.pump.waited,
+		offers:        x.call.seen.offers || offersConnectionAuth(r.body.trailers()),
 		unfinished:    r.body.kind == http1.BodyUntilClose,
 		closing:       !r.head.KeepAlive,
 		surplus:       r.body.buffered() > 0,

@@ -102,14 +102,14 @@ func TestABodyThatIsWaitedForHasNoBuffer(t *testing.T) {
 	for _, come := range []int{0, 1, outBufferBytes + 1} {
 		x := &exchange{request: &Request{Method: "POST", ContentLength: -1}, watch: &deadline.Watch{Sweeper: deadline.NewSweeper()}}
 		x.body.begin(&awaitedBody{waited: func() int {
-			if x.out != nil {
-				t.Errorf("got a buffer of %d bytes, want none while nothing comes", cap(*x.out))
+			if x.call.out != nil {
+				t.Errorf("got a buffer of %d bytes, want none while nothing comes", cap(*x.call.out))
 			}
 			return come
 		}}, 1<<20)
-		x.out = takeLongOut()
+		x.call.out = takeLongOut()
 		x.awaitPart()
-		if x.out == nil || x.outIsLarge() != (come > outBufferBytes) {
+		if x.call.out == nil || x.outIsLarge() != (come > outBufferBytes) {
 			t.Errorf("%d bytes have come: got a large buffer is %v", come, x.outIsLarge())
 		}
 		x.releaseOut()
@@ -144,10 +144,10 @@ func TestABufferIsAsLargeAsWhatIsThere(t *testing.T) {
 			if err != nil || whole {
 				t.Fatalf("got whole=%v, %v; want more to come", whole, err)
 			}
-			if x.outIsLarge() != test.large || x.gathered != (test.come > 0) {
-				t.Errorf("got a buffer of %d bytes, and bytes of the body in it is %v", cap(*x.out), x.gathered)
+			if x.outIsLarge() != test.large || x.call.gathered != (test.come > 0) {
+				t.Errorf("got a buffer of %d bytes, and bytes of the body in it is %v", cap(*x.call.out), x.call.gathered)
 			}
-			if got := strings.Count(string(*x.out), "z"); got != test.come {
+			if got := strings.Count(string(*x.call.out), "z"); got != test.come {
 				t.Errorf("got %d bytes of the body, want all %d that have come", got, test.come)
 			}
 			x.releaseOut()
