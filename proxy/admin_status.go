@@ -5,6 +5,7 @@ import (
 
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/sandbox"
 )
 
 // The values of the field `status` in every answer of the admin socket.
@@ -63,7 +64,7 @@ type Status struct {
 	// PID is the process ID.
 	PID int `json:"pid"`
 	// Sandbox is what the process has given up since its start.
-	Sandbox SandboxStatus `json:"sandbox"`
+	Sandbox sandbox.Status `json:"sandbox"`
 	// Config is the configuration in use.
 	Config ConfigStatus `json:"config"`
 	// LastReload is how the latest reload ended; null if there was none.

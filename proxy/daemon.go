@@ -12,6 +12,7 @@ import (
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/limit"
+	"reverse-proxy/proxy/sandbox"
 )
 
 // Daemon is the running proxy: Start creates it, and Run keeps it going until a signal ends it.
@@ -29,7 +30,7 @@ type Daemon struct {
 	// listeners are the listeners of config, in its order.
 	listeners listeners
 	// sandbox is what the process has given up; set in step 9.
-	sandbox SandboxStatus
+	sandbox sandbox.Status
 
 	// reloading serialises reloads (S-3.3) and guards the fields below it.
 	reloading sync.Mutex
@@ -55,7 +56,7 @@ func newDaemon(cfg *config.Config, opts Options, dynamic *atomic.Pointer[Dynamic
 	return &Daemon{
 		config: cfg, options: opts, started: now(), dynamic: dynamic, shared: shared, pipeline: pipeline,
 		notify: notify, health: health, admin: admin, listeners: listeners,
-		sandbox:        SandboxStatus{State: config.SandboxOff},
+		sandbox:        sandbox.Status{State: config.SandboxOff},
 		reported:       map[string]string{},
 		reloadRequests: make(chan struct{}, 1),
 		stop:           make(chan struct{}),

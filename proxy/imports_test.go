@@ -22,7 +22,9 @@ var leafImports = map[string][]string{
 	"http1":    nil,
 	"http2":    {"http1"},
 	"limit":    nil,
-	"share":    nil,
+	// sandbox reads from the configuration which files the daemon needs, and logs what the kernel allowed.
+	"sandbox": {"config", "eventlog"},
+	"share":   nil,
 	// Packages imported only by tests.
 	"config/configtest":     nil,
 	"eventlog/eventlogtest": nil,

@@ -16,6 +16,7 @@ import (
 
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/sandbox"
 )
 
 // hostileValues are what attackers put into hosts, methods and paths to forge lines and fields.
@@ -81,8 +82,8 @@ func logEveryEvent(l *eventlog.Logger) {
 		eventlog.Str("action", "restart to apply"))
 	l.Log(eventlog.LevelWarn, "ADMIN_REFUSED", eventlog.Int("uid", 1000))
 	l.Log(eventlog.LevelWarn, "ADMIN_SOCKET_IN_USE", eventlog.Str("path", "/run/reverse-proxy/admin.sock"), eventlog.Err(errors.New("a process answers")))
-	SandboxStatus{State: config.SandboxOn, LandlockABI: 7}.log(l)
-	SandboxStatus{State: sandboxUnavailable, Error: "the kernel was built without Landlock"}.log(l)
+	sandbox.Status{State: config.SandboxOn, LandlockABI: 7}.Log(l)
+	sandbox.Status{State: "unavailable", Error: "the kernel was built without Landlock"}.Log(l)
 	directory := eventlog.Str("directory", "https://acme.example.com/directory")
 	l.Log(eventlog.LevelInfo, "ACME_PROVISION", eventlog.Str("domain", rec.Host), eventlog.Str("source", "order"), directory,
 		eventlog.Str("not_after", "2026-04-02T03:04:05Z"))

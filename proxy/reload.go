@@ -54,7 +54,7 @@ type preparedReload struct {
 
 // prepareReload reads, parses and validates the file, and prepares everything that could fail. It changes nothing.
 func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
-	defer func() { err = d.sandbox.explain(err) }()
+	defer func() { err = d.sandbox.Explain(err) }()
 	select {
 	case <-d.stop:
 		return nil, errShuttingDown

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/sandbox"
 )
 
 // Options holds the settings from the command line for the start.
@@ -115,8 +116,8 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 
 	steps.begin(9, "background_tasks")
 	if opts.Confine { // from here on nothing outside the table can be opened or bound
-		d.sandbox = confine(cfg, sandboxTable(cfg))
-		d.sandbox.log(shared.log)
+		d.sandbox = sandbox.Confine(cfg)
+		d.sandbox.Log(shared.log)
 	}
 	err = d.startBackgroundTasks()
 	if err != nil {

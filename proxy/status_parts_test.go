@@ -13,6 +13,7 @@ import (
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
+	"reverse-proxy/proxy/sandbox"
 )
 
 func TestTheHistoryOfReloadsIsBounded(t *testing.T) {
@@ -136,5 +137,21 @@ func TestStatusOfTheDaemonTellsOfReloadsAndSites(t *testing.T) {
 	}
 	if want := []config.Drift{{Key: "connection_idle_timeout_secs", Running: "60", File: "7"}}; !cmp.Equal(want, status.Config.RestartRequired) {
 		t.Errorf("got %v for a restart, want %v, which the refused reload leaves", status.Config.RestartRequired, want)
+	}
+}
+
+func TestTheStateOfTheSandboxIsOneLineForPeople(t *testing.T) {
+	for _, test := range []struct {
+		status sandbox.Status
+		want   string
+	}{
+		{sandbox.Status{State: config.SandboxOn, LandlockABI: 7}, "on, Landlock ABI 7"},
+		{sandbox.Status{State: config.SandboxOff}, "off"},
+		{sandbox.Status{State: "unavailable", Error: "the kernel\nhas none"}, "unavailable: the kernel\\u000ahas none"},
+		{sandbox.Status{}, "-"}, // an older daemon
+	} {
+		if got := sandboxText(test.status); got != test.want {
+			t.Errorf("%+v: got %q, want %q", test.status, got, test.want)
+		}
 	}
 }

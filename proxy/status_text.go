@@ -11,6 +11,7 @@ import (
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/sandbox"
 )
 
 // text renders the status for people at a time of the reader's clock: first the process, then a table each of
@@ -53,7 +54,7 @@ func (s Status) writeProcess(b *strings.Builder) {
 	t.row("descriptors", fmt.Sprintf("%s of %s", numberOrDash(int64(s.Descriptors.Used)), numberOrDash(int64(s.Descriptors.Allowed))))
 	t.row("memory", fmt.Sprintf("%s resident, %s heap, %s goroutines", bytesOrDash(s.Memory.ResidentBytes),
 		bytesOrDash(s.Memory.HeapBytes), numberOrDash(int64(s.Memory.Goroutines))))
-	t.row("sandbox", s.Sandbox.text())
+	t.row("sandbox", sandboxText(s.Sandbox))
 	t.write(b)
 }
 
@@ -193,4 +194,15 @@ func durationText(d time.Duration) string {
 		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
 	}
 	return fmt.Sprintf("%d s", d/time.Second)
+}
+
+// sandboxText renders the state of the sandbox, on one line.
+func sandboxText(s sandbox.Status) string {
+	switch {
+	case s.Error != "":
+		return textOrDash(s.State) + ": " + eventlog.Printable(s.Error)
+	case s.LandlockABI != 0:
+		return fmt.Sprintf("%s, Landlock ABI %d", textOrDash(s.State), s.LandlockABI)
+	}
+	return textOrDash(s.State)
 }

@@ -1,4 +1,4 @@
-package proxy
+package sandbox
 
 import (
 	"os"
@@ -13,20 +13,20 @@ import (
 
 // The rights to the contents of a directory, at any depth. None allows executing a file.
 const (
-	// sandboxRead opens files and lists directories.
-	sandboxRead = ll.AccessFSReadFile | ll.AccessFSReadDir
-	// sandboxAppend opens a file for writing, or creates it.
-	sandboxAppend = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSMakeReg
-	// sandboxKeep creates, rewrites, renames and removes files.
-	sandboxKeep = sandboxRead | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSMakeReg | ll.AccessFSRemoveFile
-	// sandboxUnlink removes files.
-	sandboxUnlink = ll.AccessFSRemoveFile
-	// sandboxConnect connects to Unix sockets.
-	sandboxConnect = ll.AccessFSResolveUnix
+	// rightRead opens files and lists directories.
+	rightRead = ll.AccessFSReadFile | ll.AccessFSReadDir
+	// rightAppend opens a file for writing, or creates it.
+	rightAppend = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSMakeReg
+	// rightKeep creates, rewrites, renames and removes files.
+	rightKeep = rightRead | ll.AccessFSWriteFile | ll.AccessFSTruncate | ll.AccessFSMakeReg | ll.AccessFSRemoveFile
+	// rightUnlink removes files.
+	rightUnlink = ll.AccessFSRemoveFile
+	// rightConnect connects to Unix sockets.
+	rightConnect = ll.AccessFSResolveUnix
 )
 
-// sandboxRow is what the daemon does with a file, or in a directory, once it serves.
-type sandboxRow struct {
+// row is what the daemon does with a file, or in a directory, once it serves.
+type row struct {
 	// path is a file, or a directory with tree; "" for a row that does not apply. A file's rights apply to its directory, as
 	// files are replaced by a rename, and to those of its symbolic links.
 	path string
@@ -35,47 +35,47 @@ type sandboxRow struct {
 	rights landlock.AccessFSSet
 }
 
-// sandboxTable lists everything in the file system that a daemon with this configuration may touch after its start. It can
+// table lists everything in the file system that a daemon with this configuration may touch after its start. It can
 // neither open, create, rename nor remove anything else, but keeps what it has open already (its sockets, the log).
-func sandboxTable(cfg *config.Config) []sandboxRow {
-	rows := []sandboxRow{
+func table(cfg *config.Config) []row {
+	rows := []row{
 		// A reload reads the configuration, which a deployment replaces by a rename, or as a symbolic link.
-		{path: cfg.Path, rights: sandboxRead},
+		{path: cfg.Path, rights: rightRead},
 		// SIGUSR1 and `reopen` reopen the log file after logrotate has renamed it, and check how it ends.
-		{path: cfg.Logging.FilePath, rights: sandboxAppend},
+		{path: cfg.Logging.FilePath, rights: rightAppend},
 		// The socket's file is removed at the end.
-		{path: cfg.AdminSocketPath, rights: sandboxUnlink},
+		{path: cfg.AdminSocketPath, rights: rightUnlink},
 		// Names of upstreams and of CAs: a network manager replaces resolv.conf by a rename, wherever it leads.
-		{path: "/etc/resolv.conf", rights: sandboxRead},
-		{path: "/etc/hosts", rights: sandboxRead},
-		{path: "/etc/nsswitch.conf", rights: sandboxRead},
+		{path: "/etc/resolv.conf", rights: rightRead},
+		{path: "/etc/hosts", rights: rightRead},
+		{path: "/etc/nsswitch.conf", rights: rightRead},
 		// The system's roots, which the first site with upstream_scheme = "https" may need after a reload.
-		{path: "/etc/ssl/certs/ca-certificates.crt", rights: sandboxRead},
-		{path: "/etc/pki/tls/certs/ca-bundle.crt", rights: sandboxRead},
-		{path: "/etc/ssl/cert.pem", rights: sandboxRead},
-		{path: "/etc/ssl/certs", tree: true, rights: sandboxRead},
-		{path: "/usr/share/ca-certificates", tree: true, rights: sandboxRead},
-		{path: "/usr/local/share/ca-certificates", tree: true, rights: sandboxRead},
-		{path: os.Getenv("SSL_CERT_FILE"), rights: sandboxRead},
+		{path: "/etc/ssl/certs/ca-certificates.crt", rights: rightRead},
+		{path: "/etc/pki/tls/certs/ca-bundle.crt", rights: rightRead},
+		{path: "/etc/ssl/cert.pem", rights: rightRead},
+		{path: "/etc/ssl/certs", tree: true, rights: rightRead},
+		{path: "/usr/share/ca-certificates", tree: true, rights: rightRead},
+		{path: "/usr/local/share/ca-certificates", tree: true, rights: rightRead},
+		{path: os.Getenv("SSL_CERT_FILE"), rights: rightRead},
 		// The process examines itself for `status`: descriptors and memory.
-		{path: "/proc/self", tree: true, rights: sandboxRead},
+		{path: "/proc/self", tree: true, rights: rightRead},
 		// The service manager's socket, for kernels that require a right to connect to it.
-		{path: notifyPath(), rights: sandboxConnect},
+		{path: notifyPath(), rights: rightConnect},
 		// A binary built for coverage writes its counters at its end.
-		{path: os.Getenv("GOCOVERDIR"), tree: true, rights: sandboxKeep},
+		{path: os.Getenv("GOCOVERDIR"), tree: true, rights: rightKeep},
 	}
 	for _, dir := range filepath.SplitList(os.Getenv("SSL_CERT_DIR")) {
-		rows = append(rows, sandboxRow{path: dir, tree: true, rights: sandboxRead})
+		rows = append(rows, row{path: dir, tree: true, rights: rightRead})
 	}
 	for _, l := range cfg.Listeners {
 		// Certificates and keys are read again at every reload; certbot's are symbolic links that it redirects.
 		for _, pair := range l.TLS.Certificates {
-			rows = append(rows, sandboxRow{path: pair.CertPath, rights: sandboxRead}, sandboxRow{path: pair.KeyPath, rights: sandboxRead})
+			rows = append(rows, row{path: pair.CertPath, rights: rightRead}, row{path: pair.KeyPath, rights: rightRead})
 		}
 		// Renewals store certificates, the account's key and the record of refusals.
 		rows = append(rows,
-			sandboxRow{path: l.TLS.ACMECacheDir, tree: true, rights: sandboxKeep},
-			sandboxRow{path: l.TLS.ACMECAPath, rights: sandboxRead})
+			row{path: l.TLS.ACMECacheDir, tree: true, rights: rightKeep},
+			row{path: l.TLS.ACMECAPath, rights: rightRead})
 	}
 	return rows
 }
@@ -90,7 +90,7 @@ func notifyPath() string {
 
 // directories returns the row's directories that exist. For a file, these are the one that its path names, and those that
 // its symbolic links lead through.
-func (r sandboxRow) directories() []string {
+func (r row) directories() []string {
 	switch {
 	case r.path == "":
 		return nil

@@ -1,4 +1,4 @@
-package proxy
+package sandbox
 
 import (
 	"context"
@@ -20,11 +20,11 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// sandboxChildDir is the variable that names the directory of its files to the process that TestInsideTheSandbox
+// childDir is the variable that names the directory of its files to the process that TestInsideTheSandbox
 // starts.
-const sandboxChildDir = "REVERSE_PROXY_TEST_SANDBOX"
+const childDir = "REVERSE_PROXY_TEST_SANDBOX"
 
-// sandboxedConfig returns a configuration whose files are in the directories that makeSandboxFiles creates.
+// sandboxedConfig returns a configuration whose files are in the directories that makeFiles creates.
 func sandboxedConfig(dir string) *config.Config {
 	return &config.Config{
 		Path: filepath.Join(dir, "config", "config.toml"), Sandbox: true, AdminSocketPath: filepath.Join(dir, "run", "admin.sock"),
@@ -37,8 +37,8 @@ func sandboxedConfig(dir string) *config.Config {
 	}
 }
 
-// makeSandboxFiles creates what the configuration names. The certificate is a symbolic link, as with certbot.
-func makeSandboxFiles(t *testing.T, dir string) {
+// makeFiles creates what the configuration names. The certificate is a symbolic link, as with certbot.
+func makeFiles(t *testing.T, dir string) {
 	t.Helper()
 	for _, name := range []string{"config/config.toml", "config/next.toml", "run/admin.sock", "run/other", "log/proxy.log", "acme/a.example",
 		"roots/ca.pem", "archive/site1.pem", "archive/site2.pem", "keys/site.key", "outside/file"} {
@@ -58,8 +58,8 @@ func makeSandboxFiles(t *testing.T, dir string) {
 	}
 }
 
-// sandboxAttempts returns what a sandboxed process tries, by name; allowed lists what must work.
-func sandboxAttempts(dir string) (attempts map[string]func() error, allowed []string) {
+// attemptsIn returns what a sandboxed process tries, by name; allowed lists what must work.
+func attemptsIn(dir string) (attempts map[string]func() error, allowed []string) {
 	in := func(name string) string { return filepath.Join(dir, name) }
 	read := func(name string) func() error {
 		return func() error { _, err := os.ReadFile(name); return err }
@@ -144,16 +144,16 @@ func connectTo(address string) error {
 
 // TestSandboxChild is the sandboxed process, not a test.
 func TestSandboxChild(t *testing.T) {
-	dir := os.Getenv(sandboxChildDir)
+	dir := os.Getenv(childDir)
 	if dir == "" {
 		t.Skip("it is the process that TestInsideTheSandbox starts")
 	}
 	results := map[string]string{}
-	status := confine(sandboxedConfig(dir), sandboxTable(sandboxedConfig(dir)))
+	status := Confine(sandboxedConfig(dir))
 	results["state"] = status.State
 	results["error"] = status.Error
 	results["abi"] = fmt.Sprint(status.LandlockABI)
-	attempts, allowed := sandboxAttempts(dir)
+	attempts, allowed := attemptsIn(dir)
 	// Attempts that remove something come after those that look at it.
 	names := slices.Sorted(func(yield func(string) bool) {
 		for name := range attempts {
@@ -199,7 +199,7 @@ func inSandbox(t *testing.T, dir string) map[string]string {
 	}
 	defer ln.Close()
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSandboxChild$")
-	child.Env = append(os.Environ(), sandboxChildDir+"="+dir, "REVERSE_PROXY_TEST_ADDRESS="+ln.Addr().String())
+	child.Env = append(os.Environ(), childDir+"="+dir, "REVERSE_PROXY_TEST_ADDRESS="+ln.Addr().String())
 	child.Stderr = os.Stderr
 	out, err := child.Output()
 	if err != nil {
@@ -215,14 +215,14 @@ func inSandbox(t *testing.T, dir string) map[string]string {
 
 func TestInsideTheSandbox(t *testing.T) {
 	dir := t.TempDir()
-	makeSandboxFiles(t, dir)
+	makeFiles(t, dir)
 	results := inSandbox(t, dir)
 	if got := results["threads"]; got != "confined" {
 		t.Errorf("got a thread that may gain privileges (%s), want none", got)
 	}
 	abi, err := ll.LandlockGetABIVersion()
 	if err != nil {
-		if results["state"] != sandboxUnavailable || results["error"] == "" {
+		if results["state"] != unavailable || results["error"] == "" {
 			t.Errorf("got the state %q with %q, want unavailable with the reason", results["state"], results["error"])
 		}
 		t.Skipf("this kernel has no Landlock (%v), so that only no_new_privs was looked at", err)
@@ -230,7 +230,7 @@ func TestInsideTheSandbox(t *testing.T) {
 	if results["state"] != config.SandboxOn || results["abi"] != fmt.Sprint(abi) {
 		t.Fatalf("got the state %q, ABI %s and %q, want on with ABI %d", results["state"], results["abi"], results["error"], abi)
 	}
-	attempts, allowed := sandboxAttempts(dir)
+	attempts, allowed := attemptsIn(dir)
 	for name := range attempts {
 		want := "denied"
 		switch {
@@ -253,13 +253,17 @@ func TestInsideTheSandbox(t *testing.T) {
 func TestSandboxExplainsWhatItMayHaveRefused(t *testing.T) {
 	refused := config.Errors{{Key: "a", Problem: "permission denied; let the user read it"}, {Key: "b", Problem: "missing"}}
 	other := errors.New("permission denied")
-	for _, state := range []string{config.SandboxOn, config.SandboxOff, sandboxUnavailable} {
-		s := SandboxStatus{State: state}
-		lines := errorLines(s.explain(refused))
+	for _, state := range []string{config.SandboxOn, config.SandboxOff, unavailable} {
+		s := Status{State: state}
+		var explained config.Errors
+		if !errors.As(s.Explain(refused), &explained) {
+			t.Fatalf("%s: got %v, want errors of the configuration", state, s.Explain(refused))
+		}
+		lines := explained.Lines()
 		if got := strings.HasSuffix(lines[0], "named at the start"); got != (state == config.SandboxOn) || lines[1] != "b: missing" {
 			t.Errorf("%s: got %q", state, lines)
 		}
-		if s.explain(other) != other || s.explain(nil) != nil {
+		if s.Explain(other) != other || s.Explain(nil) != nil {
 			t.Errorf("%s: got another error, want the same", state)
 		}
 	}
@@ -270,7 +274,7 @@ func TestSandboxExplainsWhatItMayHaveRefused(t *testing.T) {
 
 func TestSandboxRowsFollowSymbolicLinks(t *testing.T) {
 	dir := t.TempDir()
-	makeSandboxFiles(t, dir)
+	makeFiles(t, dir)
 	in := func(name string) string { return filepath.Join(dir, name) }
 	for _, link := range [][2]string{{"nowhere", "broken"}, {"circle", "circle"}, {in("config/config.toml"), "absolute"}, {"absolute", "twice"}} {
 		if err := os.Symlink(link[0], in(link[1])); err != nil {
@@ -279,20 +283,20 @@ func TestSandboxRowsFollowSymbolicLinks(t *testing.T) {
 	}
 	tests := []struct {
 		name string
-		row  sandboxRow
+		row  row
 		want []string
 	}{
-		{"nothing", sandboxRow{}, nil},
-		{"a file", sandboxRow{path: in("keys/site.key")}, []string{in("keys")}},
-		{"a file that is not there yet", sandboxRow{path: in("log/other.log")}, []string{in("log")}},
-		{"a directory that is not there", sandboxRow{path: in("missing/file")}, nil},
-		{"a link, as certbot has it", sandboxRow{path: in("live/site.pem")}, []string{in("archive"), in("live")}},
-		{"links in a chain", sandboxRow{path: in("twice")}, []string{dir, in("config")}},
-		{"a link to nothing", sandboxRow{path: in("broken")}, []string{dir}},
-		{"a circle", sandboxRow{path: in("circle")}, []string{dir}},
-		{"a tree", sandboxRow{path: in("acme"), tree: true}, []string{in("acme")}},
-		{"a tree that is not there", sandboxRow{path: in("missing"), tree: true}, nil},
-		{"a tree that is a file", sandboxRow{path: in("keys/site.key"), tree: true}, nil},
+		{"nothing", row{}, nil},
+		{"a file", row{path: in("keys/site.key")}, []string{in("keys")}},
+		{"a file that is not there yet", row{path: in("log/other.log")}, []string{in("log")}},
+		{"a directory that is not there", row{path: in("missing/file")}, nil},
+		{"a link, as certbot has it", row{path: in("live/site.pem")}, []string{in("archive"), in("live")}},
+		{"links in a chain", row{path: in("twice")}, []string{dir, in("config")}},
+		{"a link to nothing", row{path: in("broken")}, []string{dir}},
+		{"a circle", row{path: in("circle")}, []string{dir}},
+		{"a tree", row{path: in("acme"), tree: true}, []string{in("acme")}},
+		{"a tree that is not there", row{path: in("missing"), tree: true}, nil},
+		{"a tree that is a file", row{path: in("keys/site.key"), tree: true}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -300,21 +304,5 @@ func TestSandboxRowsFollowSymbolicLinks(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
-	}
-}
-
-func TestTheStateOfTheSandboxIsOneLineForPeople(t *testing.T) {
-	for _, test := range []struct {
-		status SandboxStatus
-		want   string
-	}{
-		{SandboxStatus{State: config.SandboxOn, LandlockABI: 7}, "on, Landlock ABI 7"},
-		{SandboxStatus{State: config.SandboxOff}, "off"},
-		{SandboxStatus{State: sandboxUnavailable, Error: "the kernel\nhas none"}, "unavailable: the kernel\\u000ahas none"},
-		{SandboxStatus{}, "-"}, // an older daemon
-	} {
-		if got := test.status.text(); got != test.want {
-			t.Errorf("%+v: got %q, want %q", test.status, got, test.want)
-		}
 	}
 }
