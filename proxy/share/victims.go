@@ -53,19 +53,8 @@ func (s *Slots) Victims(now time.Time, holders []Holder) []Victim {
 	if len(needs) == 0 {
 		return nil
 	}
-	c := chooser{slots: s, holders: holders, clients: map[*Client]int{}, upstreams: map[*Upstream]int{}, pairs: map[pair]int{}}
-	ending := 0
-	for i := range holders {
-		h := &holders[i]
-		if h.Ending {
-			ending++
-			continue
-		}
-		c.clients[h.Client]++
-		c.upstreams[h.Upstream]++
-		c.pairs[pair{h.Client, h.Upstream}]++
-	}
-	ending = min(ending, len(needs))
+	c := newChooser(s, holders)
+	ending := min(c.ending, len(needs))
 	for _, n := range needs[:ending] {
 		c.serve(n)
 	}
@@ -86,31 +75,80 @@ type chooser struct {
 	clients   map[*Client]int
 	upstreams map[*Upstream]int
 	pairs     map[pair]int
+	// ending is the number of holders that were chosen before.
+	ending int
+	groups groups
+	// hopeless are the questions for which no holder was found since the last one was chosen.
+	hopeless map[question]bool
+	// looks is how many holders were compared.
+	looks int
 }
 
-// choose chooses one holder for a need.
-func (c *chooser) choose(n need) (Victim, bool) {
-	best := -1
-	own := n.own && c.clients[n.client] >= quarter(c.slots.limit) // it may have had to give way before
-	for i := range c.holders {
-		h := &c.holders[i]
-		if h.Ending || n.of != nil && h.Upstream != n.of {
+// question is all that the choice for a need depends on.
+type question struct {
+	// pair is set only if the need's own client has to give way.
+	pair
+	of                     *Upstream
+	ofClient, reserve, own bool
+}
+
+func newChooser(s *Slots, holders []Holder) *chooser {
+	c := &chooser{slots: s, holders: holders, clients: map[*Client]int{}, upstreams: map[*Upstream]int{}, pairs: map[pair]int{}, hopeless: map[question]bool{}}
+	for i := range holders {
+		h := &holders[i]
+		if h.Ending {
+			c.ending++
 			continue
 		}
-		if own {
+		c.clients[h.Client]++
+		c.upstreams[h.Upstream]++
+		c.pairs[pair{h.Client, h.Upstream}]++
+	}
+	c.groups = groupsOf(holders)
+	return c
+}
+
+// question returns what the choice for a need depends on.
+func (c *chooser) question(n need) question {
+	q := question{of: n.of, ofClient: n.ofClient, reserve: n.reserve}
+	if n.own && c.clients[n.client] >= quarter(c.slots.limit) { // it may have had to give way before
+		q.own, q.pair = true, n.pair
+	}
+	return q
+}
+
+// choose chooses one holder for a need. Thousands of requests may wait while thousands of connections are held, so it looks
+// at one holder of each group, and asks a question without an answer only once.
+func (c *chooser) choose(n need) (Victim, bool) {
+	q := c.question(n)
+	if c.hopeless[q] {
+		return Victim{}, false
+	}
+	var best *group
+	for _, g := range c.groups.candidates(q) {
+		if len(g.holders) == 0 {
+			continue
+		}
+		c.looks++
+		h := &c.holders[g.holders[0]]
+		if q.own {
 			h.limit = c.ownLimit(h, n)
 		} else {
 			h.limit = c.limit(h, n)
 		}
-		if h.limit != None && (best < 0 || worse(h, &c.holders[best])) {
-			best = i
+		if h.limit != None && (best == nil || worse(h, &c.holders[best.holders[0]])) {
+			best = g
 		}
 	}
-	if best < 0 {
+	if best == nil {
+		c.hopeless[q] = true
 		return Victim{}, false
 	}
-	h := &c.holders[best]
-	v := Victim{At: best, Limit: h.limit}
+	clear(c.hopeless)
+	v := Victim{At: best.holders[0]}
+	best.holders = best.holders[1:]
+	h := &c.holders[v.At]
+	v.Limit = h.limit
 	v.Held, v.Of = c.held(h)
 	h.Ending = true
 	c.clients[h.Client]--
@@ -194,12 +232,18 @@ func (c *chooser) held(h *Holder) (held, of int) {
 }
 
 // worse reports whether a is to be ended before b. A holder above a share comes before one that is not, and one that its
-// client holds up before one above the reserve. Then comes the one that its client has blocked for longest, then the one
-// that has waited for its upstream for longest, then the newest.
+// client holds up before one above the reserve. Then comes the one that is first by worseState.
 func worse(a, b *Holder) bool {
-	switch {
-	case a.order() != b.order():
+	if a.order() != b.order() {
 		return a.order() < b.order()
+	}
+	return worseState(a, b)
+}
+
+// worseState reports whether a comes before b because of their states: first the one that its client has blocked for longest,
+// then the one that has waited for its upstream for longest, then the newest.
+func worseState(a, b *Holder) bool {
+	switch {
 	case a.rank() != b.rank():
 		return a.rank() > b.rank()
 	case a.rank() == Streaming:
