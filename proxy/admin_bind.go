@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/wording"
 )
 
 // adminSocketMode is the mode of the admin socket's file (S-10.4).
@@ -154,7 +155,7 @@ func adminSocketError(path string, err error) error {
 	case errors.Is(err, syscall.EADDRINUSE):
 		advice = "another process created it just now; stop that one or choose another path"
 	}
-	return config.KeyError{Key: "admin_socket_path", Problem: fmt.Sprintf("%s: %v; %s", path, adminCause(err), advice)}
+	return config.KeyError{Key: "admin_socket_path", Problem: fmt.Sprintf("%s: %v; %s", path, wording.Cause(err), advice)}
 }
 
 // fileIdentity returns the device and inode numbers, which identify a file.

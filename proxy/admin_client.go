@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
 )
 
 const (
@@ -55,7 +55,7 @@ func (a adminClient) run(ctx context.Context) int {
 		reply.code = failureCode(a.command)
 	}
 	if !a.text {
-		reply.out, reply.problems = []string{string(eventlog.PrintableJSON(line))}, nil
+		reply.out, reply.problems = []string{string(wording.PrintableJSON(line))}, nil
 	}
 	if err := writeLines(a.stdout, reply.out); err != nil {
 		return a.complain(fmt.Errorf("cannot write the answer: %w", err))
@@ -144,7 +144,7 @@ func (a adminClient) checkOlderDaemon(ctx context.Context, expected configFile) 
 // wrongConfigError is the error of a command for another configuration file than the daemon's.
 type wrongConfigError string
 
-func (e wrongConfigError) Error() string { return eventlog.PrintableLine(string(e)) }
+func (e wrongConfigError) Error() string { return wording.PrintableLine(string(e)) }
 
 // wrongConfigIn returns the wrongConfigError that the answer to `status` represents, or nil.
 func wrongConfigIn(line []byte) error {
@@ -179,7 +179,7 @@ func (a adminClient) exchange(ctx context.Context, request string) (line []byte,
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, "", fmt.Errorf("no answer within %v; look at the daemon's log", a.timeout)
 	case len(line) == 0 && writeErr != nil:
-		return nil, "", fmt.Errorf("cannot send the command: %w", adminCause(writeErr))
+		return nil, "", fmt.Errorf("cannot send the command: %w", wording.Cause(writeErr))
 	case len(line) == 0:
 		return nil, "", errors.New("the connection was closed without an answer; look at the daemon's log")
 	case err != nil:
@@ -197,7 +197,7 @@ func (a adminClient) exchange(ctx context.Context, request string) (line []byte,
 
 // adminDialError renders why connecting to the socket failed, and what to do.
 func adminDialError(err error) error {
-	cause := adminCause(err)
+	cause := wording.Cause(err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w; is the daemon running, and with this admin_socket_path?", cause)
@@ -207,15 +207,6 @@ func adminDialError(err error) error {
 		return fmt.Errorf("%w; run this as root or as the daemon's user", cause)
 	}
 	return fmt.Errorf("cannot connect: %w", cause)
-}
-
-// adminCause reduces an error of package net, which repeats the address, to the system's error.
-func adminCause(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno
-	}
-	return err
 }
 
 // clipForMessage quotes the beginning of untrusted bytes for a one-line message.

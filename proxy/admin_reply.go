@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/config"
-	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
 )
 
 // renderedReply is an answer of the daemon in the form for people.
@@ -37,7 +37,7 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 		return renderedReply{}, replyProblem(err)
 	}
 	if failure.Status != adminStatusOK {
-		message := eventlog.PrintableLine(failure.Message)
+		message := wording.PrintableLine(failure.Message)
 		switch {
 		case len(failure.Errors) == 0 && message == unknownAdminCommand(command):
 			return renderedReply{}, fmt.Errorf("the daemon is an older version that does not know %s; restart it with this version", command)
@@ -49,7 +49,7 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 			reply.problems = append(reply.problems, message)
 		}
 		for _, problem := range failure.Errors[:min(len(failure.Errors), maxTextRows)] {
-			reply.problems = append(reply.problems, eventlog.PrintableLine(problem))
+			reply.problems = append(reply.problems, wording.PrintableLine(problem))
 		}
 		return reply, nil
 	}
@@ -70,7 +70,7 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 
 // replyProblem is the error for an answer that a daemon cannot have given.
 func replyProblem(err error) error {
-	return fmt.Errorf("the answer is not the daemon's: %s; is this its socket?", eventlog.Printable(err.Error()))
+	return fmt.Errorf("the answer is not the daemon's: %s; is this its socket?", wording.Printable(err.Error()))
 }
 
 // renderDiff renders what a reload would do. The exit code reports whether it would change anything.
@@ -79,7 +79,7 @@ func renderDiff(line []byte) (renderedReply, error) {
 	if err := json.Unmarshal(line, &result); err != nil {
 		return renderedReply{}, replyProblem(err)
 	}
-	path := eventlog.PrintableLine(result.Path)
+	path := wording.PrintableLine(result.Path)
 	if result.Difference == nil || result.Difference.count() == 0 {
 		return renderedReply{out: []string{path + ": no change"}}, nil
 	}
@@ -98,7 +98,7 @@ func renderReload(line []byte) (renderedReply, error) {
 		// An older daemon does not report what it changed, only which keys need a restart.
 		lines := textLines{head}
 		for i, key := range result.RestartRequired {
-			lines.addf(i, len(result.RestartRequired), "restart needed: %s", eventlog.Printable(key))
+			lines.addf(i, len(result.RestartRequired), "restart needed: %s", wording.Printable(key))
 		}
 		return renderedReply{out: lines}, nil
 	}

@@ -11,7 +11,7 @@ import (
 	"sync"
 
 	"reverse-proxy/proxy/config"
-	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
 )
 
 // maxLookups is the number of upstream names looked up at once.
@@ -87,5 +87,5 @@ func (c *checker) lookUp(ctx context.Context, name string) lookup {
 		cause = dns.Err
 	}
 	return lookup{problem: fmt.Sprintf("the name %s cannot be looked up: %s; look at the machine's resolver",
-		config.Quoted(name), eventlog.Printable(strings.TrimSpace(cause)))}
+		config.Quoted(name), wording.Printable(strings.TrimSpace(cause)))}
 }

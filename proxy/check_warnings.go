@@ -12,6 +12,7 @@ import (
 
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/wording"
 )
 
 // The bounds below which a limit is legal but probably wrong.
@@ -144,11 +145,11 @@ func (c *checker) manualCertificates(key string, cfg config.TLS) *cert.Table {
 		leaf := certificate.Leaf
 		if left := leaf.NotAfter.Sub(at); left < min(expiryDays*24*time.Hour, leaf.NotAfter.Sub(leaf.NotBefore)/3) {
 			c.warn(config.ChildKey(pairKey, "cert_path"), "the certificate for %s expires at %s, in %s; renew it, and see why it was not",
-				config.CertificateNames(leaf), leaf.NotAfter.UTC().Format(time.RFC3339), durationText(left))
+				config.CertificateNames(leaf), wording.Time(leaf.NotAfter), wording.Duration(left))
 		}
 		if at.Before(leaf.NotBefore) {
 			c.warn(config.ChildKey(pairKey, "cert_path"), "the certificate for %s is not valid before %s; look at the clock, or wait until then",
-				config.CertificateNames(leaf), leaf.NotBefore.UTC().Format(time.RFC3339))
+				config.CertificateNames(leaf), wording.Time(leaf.NotBefore))
 		}
 		c.readable(config.ChildKey(pairKey, "cert_path"), cfg.Certificates[i].CertPath)
 		c.readable(config.ChildKey(pairKey, "key_path"), cfg.Certificates[i].KeyPath)

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
 )
 
 // maxListedEntries is the number of entries of a changed list that are shown to people; `--json` has all of them.
@@ -42,7 +42,7 @@ func listChangeText(old, next []string) string {
 func entriesText(entries []string) string {
 	shown := make([]string, 0, maxListedEntries)
 	for _, entry := range entries[:min(len(entries), maxListedEntries)] {
-		shown = append(shown, eventlog.Printable(entry))
+		shown = append(shown, wording.Printable(entry))
 	}
 	text := strings.Join(shown, ", ")
 	if more := len(entries) - len(shown); more > 0 {

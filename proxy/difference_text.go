@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/config"
-	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
 )
 
 // maxTextRows is the number of rows of one kind that are shown to people; `--json` has all of them.
@@ -30,7 +30,7 @@ func (d Difference) lines() []string {
 			}
 			changes = append(changes, key.text())
 		}
-		lines.addf(i, len(d.SitesChanged), "site changed: %s: %s", eventlog.Printable(site.Host), strings.Join(changes, ", "))
+		lines.addf(i, len(d.SitesChanged), "site changed: %s: %s", wording.Printable(site.Host), strings.Join(changes, ", "))
 	}
 	for i, setting := range d.Settings {
 		lines.addf(i, len(d.Settings), "setting changed: %s", setting.text())
@@ -63,15 +63,15 @@ func (l *textLines) addf(i, count int, format string, args ...any) {
 
 // text renders the site for people, on one line.
 func (s SiteSummary) text() string {
-	return fmt.Sprintf("%s on %s, upstream %s", eventlog.Printable(s.Host), eventlog.Printable(s.Listener), eventlog.Printable(s.Upstream))
+	return fmt.Sprintf("%s on %s, upstream %s", wording.Printable(s.Host), wording.Printable(s.Listener), wording.Printable(s.Upstream))
 }
 
 // text renders the change for people, on one line.
 func (c KeyChange) text() string {
 	if isListKey(c.Key) && c.Old != "" && c.New != "" {
-		return eventlog.Printable(c.Key) + " " + listChangeText(strings.Split(c.Old, ", "), strings.Split(c.New, ", "))
+		return wording.Printable(c.Key) + " " + listChangeText(strings.Split(c.Old, ", "), strings.Split(c.New, ", "))
 	}
-	return fmt.Sprintf("%s %s -> %s", eventlog.Printable(c.Key), valueText(c.Old), valueText(c.New))
+	return fmt.Sprintf("%s %s -> %s", wording.Printable(c.Key), valueText(c.Old), valueText(c.New))
 }
 
 // driftText renders a key that needs a restart for people, on one line.
@@ -85,7 +85,7 @@ func (c CertificateChange) text() string {
 	} else if !slices.Equal(c.OldNames, c.NewNames) {
 		names += " (" + listChangeText(c.OldNames, c.NewNames) + ")"
 	}
-	return fmt.Sprintf("%s on %s, expires %s -> %s", names, eventlog.Printable(c.Listener), timeText(c.OldNotAfter), timeText(c.NewNotAfter))
+	return fmt.Sprintf("%s on %s, expires %s -> %s", names, wording.Printable(c.Listener), timeText(c.OldNotAfter), timeText(c.NewNotAfter))
 }
 
 // valueText renders a value; a missing one has to be visible too.
@@ -93,7 +93,7 @@ func valueText(value string) string {
 	if value == "" {
 		return "(none)"
 	}
-	return eventlog.Printable(value)
+	return wording.Printable(value)
 }
 
 // namesText renders the names of a certificate.
@@ -101,7 +101,7 @@ func namesText(names []string) string {
 	if len(names) == 0 {
 		return "(no name)"
 	}
-	return eventlog.Printable(strings.Join(names[:min(len(names), maxTextRows)], ", "))
+	return wording.Printable(strings.Join(names[:min(len(names), maxTextRows)], ", "))
 }
 
 // timeText renders a time in UTC, to the second; "-" for none.
@@ -109,5 +109,5 @@ func timeText(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return eventlog.Printable(t.UTC().Format("2006-01-02 15:04:05 UTC"))
+	return wording.Printable(t.UTC().Format("2006-01-02 15:04:05 UTC"))
 }

@@ -10,6 +10,7 @@ import (
 
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/wording"
 )
 
 // listener is one `[[listeners]]` entry in the running daemon: its sockets, its certificates and its two servers.
@@ -52,7 +53,7 @@ func bind(key, addr string, port int) (net.Listener, error) {
 	address := net.JoinHostPort(addr, strconv.Itoa(port))
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s: %s; %s", key, address, upstreamCause(err), bindAdvice(err))
+		return nil, fmt.Errorf("%s: %s: %v; %s", key, address, wording.Cause(err), bindAdvice(err))
 	}
 	return ln, nil
 }

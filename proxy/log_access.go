@@ -1,15 +1,12 @@
 package proxy
 
 import (
-	"errors"
-	"net"
 	"net/netip"
-	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
 )
 
 // accessRecord is what the log says about one request. It is a plain value; its strings may come from the client.
@@ -86,27 +83,12 @@ func logRateLimit(l *eventlog.Logger, rec accessRecord, unlogged int) {
 // host, upstream and cause is a repeating one and written at most once in 10 s (S-8.6): the failed request still has its
 // own REQUEST line, which names the upstream.
 func logUpstreamError(l *eventlog.Logger, host, upstream string, err error) {
-	cause := upstreamCause(err)
+	cause := "unknown"
+	if err != nil {
+		cause = wording.Cause(err).Error()
+	}
 	l.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "UPSTREAM_ERROR", Host: host, Upstream: upstream, Cause: cause}, "UPSTREAM_ERROR",
 		eventlog.Str("host", orDash(host)), eventlog.Str("upstream", orDash(upstream)), eventlog.Str("error", cause))
-}
-
-// upstreamCause returns the innermost part of a network error: `connection refused` rather than a chain of prefixes that
-// repeats the address, which has its own key and holds a port that differs every time.
-func upstreamCause(err error) string {
-	if err == nil {
-		return "unknown"
-	}
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err
-	}
-	if e, ok := errors.AsType[*net.OpError](err); ok {
-		err = e.Err
-	}
-	if e, ok := errors.AsType[*os.SyscallError](err); ok {
-		err = e.Err
-	}
-	return err.Error()
 }
 
 func orDash(s string) string {

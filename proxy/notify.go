@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // notifyTimeout bounds the sending of one message: a service manager that has stopped reading must not stop the
@@ -53,7 +55,7 @@ func (n *notifier) Ready(text string) error {
 	}
 	if err := n.send(daemon.SdNotifyReady + "\n" + notifyStatusLine(text)); err != nil {
 		return fmt.Errorf("NOTIFY_SOCKET: %s: cannot notify the service manager: %w; "+
-			"start the daemon with Type=notify and NotifyAccess=main, or unset it", n.socket, adminCause(err))
+			"start the daemon with Type=notify and NotifyAccess=main, or unset it", n.socket, wording.Cause(err))
 	}
 	n.state = notifyReady
 	return nil

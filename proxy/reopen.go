@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
 )
 
 // ReopenResult is the answer to `reopen` (S-10.1).
@@ -40,7 +41,7 @@ func renderReopen(line []byte) (renderedReply, error) {
 	}
 	text := "logging.log_file_path is not set; nothing to reopen"
 	if result.LogFilePath != "" {
-		text = fmt.Sprintf("reopened: %s", eventlog.PrintableLine(result.LogFilePath))
+		text = fmt.Sprintf("reopened: %s", wording.PrintableLine(result.LogFilePath))
 	}
 	return renderedReply{out: []string{text}}, nil
 }

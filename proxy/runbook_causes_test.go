@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // causeFiles are the files whose errors can end in an UPSTREAM_ERROR line.
@@ -186,7 +188,7 @@ func TestTheRunbookExplainsTheErrorsOfTheSystem(t *testing.T) {
 		if isTimeout(err) || clockOf(err) != "" {
 			heading = "504"
 		}
-		if text := upstreamCause(err); !isExplained(text, runbookCauses(t, heading)) {
+		if text := wording.Cause(err).Error(); !isExplained(text, runbookCauses(t, heading)) {
 			t.Errorf("got no row for %q under %s of docs/runbook.md, want one", text, heading)
 		}
 	}

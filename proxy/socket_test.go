@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // socketPair returns the two ends of a TCP connection, one of them as a socket.
@@ -162,7 +164,7 @@ func TestAWriteToAPeerThatIsGoneNamesTheCause(t *testing.T) {
 	far.SetLinger(0)
 	far.Close()
 	s.Read(make([]byte, 1)) // waits for the reset
-	if _, err := s.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) || upstreamCause(err) != "broken pipe" {
+	if _, err := s.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) || wording.Cause(err) != syscall.EPIPE {
 		t.Errorf("got %v, want a broken pipe", err)
 	}
 }

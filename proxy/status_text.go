@@ -10,8 +10,8 @@ import (
 
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
-	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/sandbox"
+	"reverse-proxy/proxy/wording"
 )
 
 // text renders the status for people at a time of the reader's clock: first the process, then a table each of
@@ -39,7 +39,7 @@ func (s Status) textWithin(at time.Time, columns int) string {
 func (s Status) writeProcess(b *strings.Builder) {
 	t := table{}
 	t.row("version", fmt.Sprintf("%s (revision %s, %s)", textOrDash(s.Version), textOrDash(s.Revision), textOrDash(s.GoVersion)))
-	t.row("process", fmt.Sprintf("%d, up %s", s.PID, durationText(time.Duration(clampSeconds(s.UptimeSecs))*time.Second)))
+	t.row("process", fmt.Sprintf("%d, up %s", s.PID, wording.Duration(time.Duration(clampSeconds(s.UptimeSecs))*time.Second)))
 	t.row("configuration", fmt.Sprintf("%s, in use since %s", textOrDash(s.Config.Path), timeText(s.Config.LoadedAt)))
 	if s.Config.FileDiffers {
 		t.row("", "the file on disk differs from what is in use; `reverse-proxy diff` tells how")
@@ -111,7 +111,7 @@ func (s Status) writeACME(b *strings.Builder, columns int) {
 		header: []string{"ACME NAME", "LISTENER", "LAST ATTEMPT", "NEXT TRY", "LAST ERROR"}}
 	for _, name := range s.ACME {
 		t.row(textOrDash(name.Domain), textOrDash(name.Listener), timeText(name.LastAttempt), timeText(name.NextTry),
-			cmp.Or(eventlog.Printable(name.LastError), "-"))
+			cmp.Or(wording.Printable(name.LastError), "-"))
 	}
 	t.write(b)
 }
@@ -130,18 +130,18 @@ func (s Status) writeReloads(b *strings.Builder) {
 	for _, reload := range reloads {
 		what := config.Count(reload.Changes, "change")
 		if reload.Status != adminStatusOK {
-			what = cmp.Or(eventlog.PrintableLine(reload.Message), "-")
+			what = cmp.Or(wording.PrintableLine(reload.Message), "-")
 		}
 		t.row(timeText(reload.Time), textOrDash(reload.Status), what)
 		for _, problem := range reload.Errors[:min(len(reload.Errors), maxHistoryErrors+1)] {
-			t.row("", "", eventlog.PrintableLine(problem))
+			t.row("", "", wording.PrintableLine(problem))
 		}
 	}
 	t.write(b)
 }
 
 // textOrDash makes the text printable; it returns a dash for none.
-func textOrDash(text string) string { return cmp.Or(eventlog.Printable(text), "-") }
+func textOrDash(text string) string { return cmp.Or(wording.Printable(text), "-") }
 
 // numberOrDash returns the number, or a dash for 0, which means unknown.
 func numberOrDash(n int64) string {
@@ -182,25 +182,11 @@ func clampSeconds(secs int64) int64 {
 	return min(max(secs, 0), century)
 }
 
-// durationText renders a duration in its two largest units.
-func durationText(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d >= day:
-		return fmt.Sprintf("%d d %d h", d/day, d%day/time.Hour)
-	case d >= time.Hour:
-		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
-	case d >= time.Minute:
-		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
-	}
-	return fmt.Sprintf("%d s", d/time.Second)
-}
-
 // sandboxText renders the state of the sandbox, on one line.
 func sandboxText(s sandbox.Status) string {
 	switch {
 	case s.Error != "":
-		return textOrDash(s.State) + ": " + eventlog.Printable(s.Error)
+		return textOrDash(s.State) + ": " + wording.Printable(s.Error)
 	case s.LandlockABI != 0:
 		return fmt.Sprintf("%s, Landlock ABI %d", textOrDash(s.State), s.LandlockABI)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
 )
 
 const (
@@ -218,5 +219,5 @@ func (u *upstreamNames) logFailure(n *upstreamName, err error) {
 	if found := n.found.Load(); found != nil {
 		kept = addressList(*found)
 	}
-	u.log.Log(eventlog.LevelWarn, "UPSTREAM_LOOKUP", eventlog.Str("name", n.name), eventlog.Str("error", upstreamCause(err)), eventlog.Str("kept", kept))
+	u.log.Log(eventlog.LevelWarn, "UPSTREAM_LOOKUP", eventlog.Str("name", n.name), eventlog.Err(wording.Cause(err)), eventlog.Str("kept", kept))
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
 )
 
 const (
@@ -80,7 +80,7 @@ func (w watcher) picture(ctx context.Context) ([]string, error) {
 		}
 	}
 	return []string{
-		fmt.Sprintf("%s: no status from %s: %s", timeText(now()), eventlog.PrintableLine(w.client.socket), eventlog.PrintableLine(err.Error())),
+		fmt.Sprintf("%s: no status from %s: %s", timeText(now()), wording.PrintableLine(w.client.socket), wording.PrintableLine(err.Error())),
 		fmt.Sprintf("trying again every %v, until Ctrl-C", w.interval),
 	}, nil
 }

@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/crypto/acme/autocert"
 
-	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/wording"
 )
 
 // maxACMEFileBytes bounds how much of one file of the cache directory is read.
@@ -69,10 +69,10 @@ func loadCachedCertificate(dir, name string, now time.Time) (certificate *tls.Ce
 		return nil, fmt.Sprintf("%s is for another name: %v", path, err), nil
 	}
 	if now.Before(pair.Leaf.NotBefore) {
-		return nil, fmt.Sprintf("%s is not valid before %s", path, cert.TimeText(pair.Leaf.NotBefore)), nil
+		return nil, fmt.Sprintf("%s is not valid before %s", path, wording.Time(pair.Leaf.NotBefore)), nil
 	}
 	if now.After(pair.Leaf.NotAfter) {
-		return nil, fmt.Sprintf("%s expired at %s", path, cert.TimeText(pair.Leaf.NotAfter)), nil
+		return nil, fmt.Sprintf("%s expired at %s", path, wording.Time(pair.Leaf.NotAfter)), nil
 	}
 	return &pair, "", nil
 }

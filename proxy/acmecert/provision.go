@@ -7,9 +7,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
 )
 
 // acmeMaxRenewBefore is the longest time before its expiry at which a certificate is renewed.
@@ -32,7 +32,7 @@ func (s *Source) Provision(ctx context.Context) error {
 		case certificate != nil:
 			s.install(d, certificate)
 			s.log.Log(eventlog.LevelInfo, "ACME_PROVISION", eventlog.Str("domain", d.name), eventlog.Str("source", "cache"),
-				eventlog.Str("not_after", cert.TimeText(certificate.Leaf.NotAfter)))
+				eventlog.Str("not_after", wording.Time(certificate.Leaf.NotAfter)))
 		default:
 			if note != "" {
 				s.log.Log(eventlog.LevelInfo, "ACME_PROVISION", eventlog.Str("domain", d.name), eventlog.Str("source", "order"), eventlog.Str("reason", note))
@@ -48,7 +48,7 @@ func (s *Source) Provision(ctx context.Context) error {
 			d.lastAttempt, d.lastError, d.retryAt = r.LastAttempt, r.LastError, r.NextTry
 			s.mu.Unlock()
 			fail(d, fmt.Sprintf("refused by %s at %s: %s; the next try is not before %s, remove %s to try sooner",
-				s.cfg.ACMEDirectory, cert.TimeText(r.LastAttempt), r.LastError, cert.TimeText(r.NextTry), s.refusals.path))
+				s.cfg.ACMEDirectory, wording.Time(r.LastAttempt), r.LastError, wording.Time(r.NextTry), s.refusals.path))
 			continue
 		}
 		s.asked = true
@@ -63,7 +63,7 @@ func (s *Source) Provision(ctx context.Context) error {
 		if outcome.err == nil {
 			s.succeed(d, *outcome)
 			s.log.Log(eventlog.LevelInfo, "ACME_PROVISION", eventlog.Str("domain", d.name), eventlog.Str("source", "order"),
-				eventlog.Str("directory", s.cfg.ACMEDirectory), eventlog.Str("not_after", cert.TimeText(outcome.cert.Leaf.NotAfter)))
+				eventlog.Str("directory", s.cfg.ACMEDirectory), eventlog.Str("not_after", wording.Time(outcome.cert.Leaf.NotAfter)))
 			continue
 		}
 		if outcome.general {
@@ -73,7 +73,7 @@ func (s *Source) Provision(ctx context.Context) error {
 		next := s.failed(d, *outcome)
 		advice := "start again when it answers"
 		if outcome.refused {
-			advice = fmt.Sprintf("the next try is not before %s, remove %s to try sooner", cert.TimeText(next), s.refusals.path)
+			advice = fmt.Sprintf("the next try is not before %s, remove %s to try sooner", wording.Time(next), s.refusals.path)
 		}
 		fail(d, fmt.Sprintf("no certificate from %s: %s; %s", s.cfg.ACMEDirectory, outcome.err, advice))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
 )
 
 const (
@@ -81,7 +82,7 @@ func (s *Source) renewDue(ctx context.Context) {
 		if outcome.err == nil {
 			s.succeed(d, *outcome)
 			s.log.Log(eventlog.LevelInfo, "ACME_RENEWED", eventlog.Str("domain", d.name), eventlog.Str("directory", s.cfg.ACMEDirectory),
-				eventlog.Str("not_after", cert.TimeText(outcome.cert.Leaf.NotAfter)))
+				eventlog.Str("not_after", wording.Time(outcome.cert.Leaf.NotAfter)))
 			continue
 		}
 		if ctx.Err() != nil {
@@ -93,7 +94,7 @@ func (s *Source) renewDue(ctx context.Context) {
 		}
 		next := s.failed(d, *outcome)
 		s.log.Repeating(eventlog.LevelWarn, "acme_error "+d.name, "ACME_ERROR", eventlog.Str("domain", d.name),
-			eventlog.Str("directory", s.cfg.ACMEDirectory), eventlog.Err(outcome.err), eventlog.Str("next_try", cert.TimeText(next)))
+			eventlog.Str("directory", s.cfg.ACMEDirectory), eventlog.Err(outcome.err), eventlog.Str("next_try", wording.Time(next)))
 	}
 }
 
@@ -105,7 +106,7 @@ func (s *Source) reportExpired() {
 			continue
 		}
 		s.log.Repeating(eventlog.LevelError, "cert_expired "+s.listener+" "+d.name, "CERT_EXPIRED", eventlog.Str("domain", d.name),
-			eventlog.Str("listener", s.listener), eventlog.Str("not_after", cert.TimeText(certificate.Leaf.NotAfter)))
+			eventlog.Str("listener", s.listener), eventlog.Str("not_after", wording.Time(certificate.Leaf.NotAfter)))
 	}
 }
 
@@ -119,7 +120,7 @@ func (s *Source) probe(ctx context.Context) {
 			return
 		}
 		s.log.Log(eventlog.LevelWarn, "ACME_UNREACHABLE", eventlog.Str("directory", s.cfg.ACMEDirectory),
-			eventlog.Str("error", clipText(err.Error(), maxACMETextBytes)), eventlog.Str("next_try", cert.TimeText(time.Now().Add(wait))))
+			eventlog.Str("error", clipText(err.Error(), maxACMETextBytes)), eventlog.Str("next_try", wording.Time(time.Now().Add(wait))))
 		if !cert.SleepContext(ctx, wait) {
 			return
 		}

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"reverse-proxy/conformance/acmetest"
-	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/wording"
 )
 
 const acmeTestName = "www.example.test"
@@ -261,7 +261,7 @@ func TestACMERefusalIsToldAndRemembered(t *testing.T) {
 		before := ca.Requests("")
 		for range 3 {
 			again := newTestACMESource(t, cfg, true, &acmeTestLog{})
-			wantACMEError(t, again.Provision(t.Context()), "rateLimited", "not before "+cert.TimeText(status.NextTry))
+			wantACMEError(t, again.Provision(t.Context()), "rateLimited", "not before "+wording.Time(status.NextTry))
 		}
 		if got := ca.Requests(""); got != before {
 			t.Errorf("got %d requests during the wait, want 0", got-before)

@@ -7,6 +7,7 @@ import (
 
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
 )
 
 const (
@@ -51,8 +52,8 @@ func (w *Watch) look(at time.Time) time.Duration {
 			continue
 		}
 		left := certificate.NotAfter.Sub(at)
-		domain, end := eventlog.Str("domain", strings.Join(certificate.Names, ",")), eventlog.Str("not_after", TimeText(certificate.NotAfter))
-		key := certificate.Listener + " " + strings.Join(certificate.Names, ",") + " " + TimeText(certificate.NotAfter)
+		domain, end := eventlog.Str("domain", strings.Join(certificate.Names, ",")), eventlog.Str("not_after", wording.Time(certificate.NotAfter))
+		key := certificate.Listener + " " + strings.Join(certificate.Names, ",") + " " + wording.Time(certificate.NotAfter)
 		switch {
 		case left < 0:
 			w.log.Repeating(eventlog.LevelError, "cert_expired "+key, "CERT_EXPIRED", domain, eventlog.Str("listener", certificate.Listener), end)
@@ -70,9 +71,6 @@ func (w *Watch) look(at time.Time) time.Duration {
 	w.warned = seen
 	return max(wait, 10*time.Millisecond)
 }
-
-// TimeText renders a time as log lines and error texts show it.
-func TimeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // SleepContext sleeps for d, and reports whether ctx is still not done then.
 func SleepContext(ctx context.Context, d time.Duration) bool {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"syscall"
 	"unicode/utf8"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // MaxBytes is the length above which a configuration file is refused unread: far above what a few hundred sites
@@ -104,10 +106,7 @@ func fileProblem(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return errors.New("permission denied; let the user that runs the proxy read it")
 	}
-	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Errorf("cannot be read: %w", pathErr.Err)
-	}
-	return fmt.Errorf("cannot be read: %w", err)
+	return fmt.Errorf("cannot be read: %w", wording.Cause(err))
 }
 
 // checkText refuses what cannot be a configuration before the parser sees it: an empty file or binary data.

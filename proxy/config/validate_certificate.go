@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // maxCertificateBytes is the length above which a certificate or key file is refused unread.
@@ -39,7 +41,7 @@ func LoadCertificatePair(files CertificateFiles, now time.Time) (*tls.Certificat
 	}
 	if now.After(leaf.NotAfter) {
 		return nil, certificateProblem("cert_path", "%s: the certificate for %s expired at %s; renew it",
-			Quoted(files.CertPath), CertificateNames(leaf), leaf.NotAfter.UTC().Format(time.RFC3339))
+			Quoted(files.CertPath), CertificateNames(leaf), wording.Time(leaf.NotAfter))
 	}
 	return &pair, nil
 }

@@ -1,4 +1,4 @@
-package eventlog
+package wording
 
 import (
 	"fmt"
@@ -9,15 +9,15 @@ import (
 
 // These are the numbers of characters shown of one value: in a table or next to other values, and on a line of its own.
 const (
-	MaxCellRunes = 256
+	maxCellRunes = 256
 	maxLineRunes = 4096
 )
 
 // Printable makes text safe to show on a terminal, on one line. Characters that are not printable (escapes, line ends,
-// marks that change the direction of writing) are written as Go escapes, and a text longer than MaxCellRunes is
+// marks that change the direction of writing) are written as Go escapes, and a text longer than maxCellRunes is
 // clipped. So nothing that a configuration, a client or another program's socket says can move the cursor, change a
 // colour or forge a line.
-func Printable(text string) string { return printableUpTo(text, MaxCellRunes) }
+func Printable(text string) string { return printableUpTo(text, maxCellRunes) }
 
 // PrintableLine is Printable for a text that has a line to itself.
 func PrintableLine(text string) string { return printableUpTo(text, maxLineRunes) }
