@@ -181,6 +181,37 @@ func TestANameIsLookedUpAtLeastEvery30Seconds(t *testing.T) {
 	})
 }
 
+// TestNamesAreLookedUpWhileRequestsWaitForConnections has one request wait for ever: any client can keep one waiting at a site
+// with few connections.
+func TestNamesAreLookedUpWhileRequestsWaitForConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dns := &fakeDNS{}
+		dns.set("app.test", "10.0.0.1")
+		all := newUpstreams(1)
+		all.names = newUpstreamNames(dns.lookUp, all.moved)
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { all.run(ctx) })
+		t.Cleanup(func() {
+			cancel()
+			running.Wait()
+			all.close()
+		})
+		if _, err := all.names.of("app.test").addresses(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pool := all.pool(siteTo("a", "10.0.0.1:1", "http"))
+		for range 2 {
+			all.slots.Acquire(&all.nobody, &pool.share, time.Now())
+		}
+		all.press()
+		time.Sleep(5 * time.Minute)
+		if n := len(dns.times("app.test")); n < 10 {
+			t.Errorf("%d look-ups in 5 minutes, want one at least every 30 s", n)
+		}
+	})
+}
+
 func TestALookUpThatFailsKeepsTheLastAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dns := new(fakeDNS)

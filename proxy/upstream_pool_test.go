@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -207,5 +208,38 @@ func TestConnectionsToAddressesThatANameHadBeforeAreNotUsedAgain(t *testing.T) {
 	if !isClosed(usedOld) || isClosed(usedKept) {
 		t.Errorf("the connection in use to the old address is closed: %v, to one that stays: %v; want only the first",
 			isClosed(usedOld), isClosed(usedKept))
+	}
+}
+
+// lockProbe is a connection that reports whether it was closed while a lock was held.
+type lockProbe struct {
+	countedConn
+	mu     *sync.Mutex
+	locked bool
+}
+
+func (p *lockProbe) Close() error {
+	if p.locked = !p.mu.TryLock(); !p.locked {
+		p.mu.Unlock()
+	}
+	return p.countedConn.Close()
+}
+
+// TestNoLockIsHeldWhileTheConnectionsOfAPoolAreClosed removes a site, and then ends: the first request of every site waits for
+// the lock.
+func TestNoLockIsHeldWhileTheConnectionsOfAPoolAreClosed(t *testing.T) {
+	all := newUpstreams(2)
+	for _, end := range []func(){func() { all.keep(routesTo()) }, all.close} {
+		pool := all.pool(siteTo("a", "10.0.0.1:1", "http"))
+		conn, err := pool.acquire(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		probe := &lockProbe{mu: &all.mu}
+		conn.Conn = probe
+		pool.put(conn)
+		if end(); probe.closed != 1 || probe.locked {
+			t.Errorf("the connection was closed %d times, under the lock %v; want once, without it", probe.closed, probe.locked)
+		}
 	}
 }

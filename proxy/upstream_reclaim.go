@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"time"
 
 	"reverse-proxy/proxy/share"
@@ -39,12 +38,15 @@ func (p *upstreamPool) makeRoom() {
 	p.all.makeRoom()
 }
 
-// makeRoom gives the connection that has been idle longest, whatever its upstream, to a waiting request.
+// makeRoom gives the connection that has been idle longest to a waiting request. If all of them wait for upstreams that have
+// reached a bound of their own, only a connection to one of these helps.
 func (u *upstreams) makeRoom() {
+	anySlot := u.slots.Wants()
 	var oldest *upstreamPool
 	var since time.Time
 	for _, pool := range u.all() {
-		if at, ok := pool.idleLongest(); ok && (oldest == nil || at.Before(since)) {
+		at, ok := pool.idleLongest()
+		if ok && (oldest == nil || at.Before(since)) && (anySlot || u.slots.Waiting(&pool.share) > 0) {
 			oldest, since = pool, at
 		}
 	}
@@ -53,20 +55,6 @@ func (u *upstreams) makeRoom() {
 	}
 	if conn := oldest.takeOldest(); conn != nil {
 		oldest.pass(conn)
-	}
-}
-
-// reclaimWhilePressed reclaims repeatedly, for as long as requests wait.
-func (u *upstreams) reclaimWhilePressed(ctx context.Context) {
-	ticker := time.NewTicker(reclaimInterval)
-	defer ticker.Stop()
-	for u.slots.Wanted() > 0 {
-		select {
-		case now := <-ticker.C:
-			u.reclaim(now)
-		case <-ctx.Done():
-			return
-		}
 	}
 }
 

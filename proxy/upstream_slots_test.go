@@ -110,3 +110,39 @@ func TestConnectionsToUpstreamsNeverOutnumberMaxConnections(t *testing.T) {
 		t.Errorf("%d connections to the upstream at once, want at most %d", got, limit)
 	}
 }
+
+// TestAnIdleConnectionOfAFullUpstreamGoesToWhoeverWaitsForIt has a request wait that has just missed the only connection that
+// its upstream may have. Connections to another upstream have been idle for longer, but are of no use to it.
+func TestAnIdleConnectionOfAFullUpstreamGoesToWhoeverWaitsForIt(t *testing.T) {
+	all := newUpstreams(10)
+	bounded := siteTo("b", "10.0.0.2:1", "http")
+	bounded.site.MaxConnections = 1
+	other, full := all.pool(siteTo("a", "10.0.0.1:1", "http")), all.pool(bounded)
+	var conns []*upstreamConn
+	for i, pool := range []*upstreamPool{other, other, full} {
+		conn, err := pool.acquire(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Conn = &countedConn{}
+		conns = append(conns, conn)
+		pool.put(conn)
+		conn.idleSince = time.Unix(int64(1000+i), 0)
+	}
+	waiter, _, _ := all.slots.Acquire(&all.nobody, &full.share, time.Now())
+	if waiter == nil {
+		t.Fatal("the request does not wait")
+	}
+	all.reclaim(time.Now())
+	select {
+	case grant := <-waiter.Ready:
+		if grant.Conn != any(conns[2]) {
+			t.Errorf("the request got %v, want the idle connection to its upstream", grant.Conn)
+		}
+	default:
+		t.Error("the request still waits, and its upstream has an idle connection")
+	}
+	if !conns[0].idleSince.Equal(time.Unix(1000, 0)) {
+		t.Error("the connection to the other upstream counts as used")
+	}
+}

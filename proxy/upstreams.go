@@ -79,15 +79,19 @@ func (u *upstreams) keep(dynamic *DynamicConfig) {
 		host, _ := splitUpstream(r.site.Upstream)
 		hosts[host] = true
 	}
+	var unwanted []*upstreamPool
 	u.mu.Lock()
-	defer u.mu.Unlock()
 	for key, pool := range u.pools {
 		if !wanted[key] {
-			pool.close()
+			unwanted = append(unwanted, pool)
 			delete(u.pools, key)
 		}
 	}
 	u.names.keep(hosts)
+	u.mu.Unlock()
+	for _, pool := range unwanted { // not under mu: the first request of each site needs it, and there may be many connections
+		pool.close()
+	}
 }
 
 // moved closes the idle connections to addresses that a name no longer has (S-6.19).
@@ -102,9 +106,7 @@ func (u *upstreams) moved(name *upstreamName) {
 // close closes every pool.
 func (u *upstreams) close() {
 	u.names.close()
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, pool := range u.pools {
+	for _, pool := range u.all() {
 		pool.close()
 	}
 }
@@ -125,20 +127,31 @@ func (u *upstreams) sizes() map[string]poolSize {
 	return sizes
 }
 
-// run closes connections that are idle for too long, or that their upstream has closed, until the context ends. While
-// requests wait for a connection, it ends exchanges of those that have more than their share.
+// run closes connections that are idle for too long, or that their upstream has closed, and has names looked up, until the
+// context ends. While requests wait for a connection, it also ends exchanges of those that have more than their share.
 func (u *upstreams) run(ctx context.Context) {
-	ticker := time.NewTicker(upstreamSweep)
-	defer ticker.Stop()
-	for {
+	sweeps, reclaims := time.NewTicker(upstreamSweep), time.NewTicker(reclaimInterval)
+	defer sweeps.Stop()
+	defer reclaims.Stop()
+	reclaims.Stop()
+	for reclaiming := false; ; {
 		select {
-		case now := <-ticker.C:
+		case now := <-sweeps.C:
 			u.names.refresh(now)
 			for _, pool := range u.all() {
 				pool.sweep(now)
 			}
 		case <-u.pressed:
-			u.reclaimWhilePressed(ctx)
+			if !reclaiming {
+				reclaiming = true
+				reclaims.Reset(reclaimInterval)
+			}
+		case now := <-reclaims.C:
+			u.reclaim(now)
+			if u.slots.Wanted() == 0 { // a request that begins to wait from now on signals that
+				reclaiming = false
+				reclaims.Stop()
+			}
 		case <-ctx.Done():
 			return
 		}

@@ -190,6 +190,20 @@ func (s *Slots) Hand(u *Upstream, conn any) Verdict {
 	return Handed
 }
 
+// Wants reports whether a waiting request could use a free slot, whatever the upstream of the connection that had it.
+func (s *Slots) Wants() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next(nil) != nil
+}
+
+// Waiting returns the number of requests that wait for a connection to the upstream.
+func (s *Slots) Waiting(u *Upstream) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return u.waiting
+}
+
 // OthersWait reports whether the client's share, or the upstream's, holds up requests of other clients, or to other
 // upstreams. A share is enforced only then (S-12.6).
 func (s *Slots) OthersWait(c *Client, u *Upstream, limit Limit) bool {
