@@ -12,29 +12,8 @@ import (
 	"testing"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/sockettest"
 )
-
-// socketDir returns a directory whose path is short enough for Unix sockets, however long the test's name is.
-func socketDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "rp")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
-// makeStaleSocket leaves a socket file at path on which no process listens.
-func makeStaleSocket(t *testing.T, path string) {
-	t.Helper()
-	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln.SetUnlinkOnClose(false)
-	ln.Close()
-}
 
 func TestBindAdminSocketMakesAPrivateSocketAndCloseRemovesIt(t *testing.T) {
 	for _, setup := range []struct {
@@ -42,9 +21,9 @@ func TestBindAdminSocketMakesAPrivateSocketAndCloseRemovesIt(t *testing.T) {
 		stale bool
 	}{{"where nothing was", false}, {"in place of a stale socket", true}} {
 		t.Run(setup.name, func(t *testing.T) {
-			path := filepath.Join(socketDir(t), "admin.sock")
+			path := filepath.Join(sockettest.Dir(t), "admin.sock")
 			if setup.stale {
-				makeStaleSocket(t, path)
+				sockettest.MakeStale(t, path)
 			}
 			s, err := bindAdminSocket(path)
 			if err != nil {
@@ -72,7 +51,7 @@ func TestBindAdminSocketMakesAPrivateSocketAndCloseRemovesIt(t *testing.T) {
 func TestBindAdminSocketModeDoesNotDependOnTheUmask(t *testing.T) {
 	old := syscall.Umask(0)
 	defer syscall.Umask(old)
-	path := filepath.Join(socketDir(t), "admin.sock")
+	path := filepath.Join(sockettest.Dir(t), "admin.sock")
 	s, err := bindAdminSocket(path)
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +69,7 @@ func TestBindAdminSocketModeDoesNotDependOnTheUmask(t *testing.T) {
 func TestBindAdminSocketLeavesALivingSocketAlone(t *testing.T) {
 	for _, network := range []string{"unix", "unixgram"} {
 		t.Run(network, func(t *testing.T) {
-			path := filepath.Join(socketDir(t), "admin.sock")
+			path := filepath.Join(sockettest.Dir(t), "admin.sock")
 			var closer interface{ Close() error }
 			var err error
 			if network == "unix" {
@@ -181,7 +160,7 @@ func TestBindAdminSocketLeavesEverythingElseUntouched(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			dir := socketDir(t)
+			dir := sockettest.Dir(t)
 			path := filepath.Join(dir, "admin.sock")
 			if err := tt.make(dir, path); err != nil {
 				t.Fatal(err)
@@ -211,7 +190,7 @@ func wantFile(path, want string) error {
 }
 
 func TestBindAdminSocketFailuresNameTheCause(t *testing.T) {
-	dir := socketDir(t)
+	dir := sockettest.Dir(t)
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +211,7 @@ func TestBindAdminSocketFailuresNameTheCause(t *testing.T) {
 }
 
 func TestAdminSocketCloseLeavesWhatIsNoLongerItsOwn(t *testing.T) {
-	path := filepath.Join(socketDir(t), "admin.sock")
+	path := filepath.Join(sockettest.Dir(t), "admin.sock")
 	first, err := bindAdminSocket(path)
 	if err != nil {
 		t.Fatal(err)

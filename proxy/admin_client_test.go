@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"reverse-proxy/proxy/sockettest"
 )
 
 func TestTheAdminClientExitsByTheAnswer(t *testing.T) {
@@ -45,7 +47,7 @@ func TestTheAdminClientExitsByTheAnswer(t *testing.T) {
 // answerOnce listens at a new socket, accepts one connection, reads one line, and answers it.
 func answerOnce(t *testing.T, answer func(net.Conn)) string {
 	t.Helper()
-	path := filepath.Join(socketDir(t), "admin.sock")
+	path := filepath.Join(sockettest.Dir(t), "admin.sock")
 	ln, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
@@ -64,12 +66,12 @@ func answerOnce(t *testing.T, answer func(net.Conn)) string {
 }
 
 func TestTheAdminClientTellsWhatIsWrong(t *testing.T) {
-	dir := socketDir(t)
+	dir := sockettest.Dir(t)
 	file, stale := filepath.Join(dir, "file"), filepath.Join(dir, "stale")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	makeStaleSocket(t, stale)
+	sockettest.MakeStale(t, stale)
 	answering := func(answer string) string {
 		return answerOnce(t, func(conn net.Conn) { io.WriteString(conn, answer) })
 	}

@@ -16,6 +16,7 @@ import (
 
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
+	"reverse-proxy/proxy/sockettest"
 )
 
 func TestTheExpectedConfigurationPassesOverTheWire(t *testing.T) {
@@ -145,7 +146,7 @@ func TestADaemonRefusesCommandsForAnotherConfiguration(t *testing.T) {
 // returns the lines that it was sent.
 func olderDaemon(t *testing.T, config string) (socket string, asked func() []string) {
 	t.Helper()
-	path := filepath.Join(socketDir(t), "admin.sock")
+	path := filepath.Join(sockettest.Dir(t), "admin.sock")
 	ln, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)

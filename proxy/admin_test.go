@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/sockettest"
 )
 
 // adminServer is a served admin socket, for tests.
@@ -39,7 +40,7 @@ func startAdmin(t *testing.T, handlers adminHandlers, adjust func(*adminSocket))
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(socketDir(t), "admin.sock")
+	path := filepath.Join(sockettest.Dir(t), "admin.sock")
 	socket, err := bindAdminSocket(path)
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/sockettest"
 )
 
 // checkTestEnvironment knows two names, and treats 192.0.2.7 as an address of this machine.
@@ -369,7 +370,7 @@ func TestBeforeTheFirstStartTheDaemonsUserIsThatOfThePackages(t *testing.T) {
 	if got := daemonAccount(cfg, 0, packaged); got.uid != 61000 {
 		t.Errorf("with a directory of root's: got %+v, want the user of the packages", got)
 	}
-	makeStaleSocket(t, cfg.AdminSocketPath)
+	sockettest.MakeStale(t, cfg.AdminSocketPath)
 	if got := daemonAccount(cfg, 0, packaged); got.known {
 		t.Errorf("with a socket of root's: got %+v, want nobody", got)
 	}

@@ -13,6 +13,7 @@ import (
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/limit"
 	"reverse-proxy/proxy/sandbox"
+	"reverse-proxy/proxy/systemd"
 )
 
 // Daemon is the running proxy: Start creates it, and Run keeps it going until a signal ends it.
@@ -24,7 +25,7 @@ type Daemon struct {
 	dynamic  *atomic.Pointer[DynamicConfig]
 	shared   *sharedState
 	pipeline *pipeline
-	notify   *notifier
+	notify   *systemd.Notifier
 	health   *healthPort
 	admin    *adminPort
 	// listeners are the listeners of config, in its order.
@@ -51,7 +52,7 @@ type Daemon struct {
 	tasks      sync.WaitGroup
 }
 
-func newDaemon(cfg *config.Config, opts Options, dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, notify *notifier,
+func newDaemon(cfg *config.Config, opts Options, dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, notify *systemd.Notifier,
 	health *healthPort, admin *adminPort, listeners listeners, pipeline *pipeline) *Daemon {
 	return &Daemon{
 		config: cfg, options: opts, started: now(), dynamic: dynamic, shared: shared, pipeline: pipeline,
@@ -72,7 +73,7 @@ func now() time.Time { return time.Now().UTC() }
 // eviction, the reloads that signals ask for, the admin socket, and systemd's watchdog. It fails if systemd's watchdog
 // settings are invalid.
 func (d *Daemon) startBackgroundTasks() error {
-	watchdog, err := watchdogInterval()
+	watchdog, err := systemd.WatchdogInterval()
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (d *Daemon) startBackgroundTasks() error {
 		})
 	})
 	if watchdog > 0 {
-		d.tasks.Go(func() { d.notify.runWatchdog(ctx, watchdog, d.alive) })
+		d.tasks.Go(func() { d.notify.RunWatchdog(ctx, watchdog, d.alive) })
 	}
 	return nil
 }

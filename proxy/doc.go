@@ -4,6 +4,6 @@
 //
 // It leaves to leaf packages what can be understood without the daemon: config (file to validated value), cert and acmecert
 // (certificates), eventlog (log lines), limit (rate limit), deadline (timeouts), share (upstream connections shared among
-// clients), sandbox (what the process gives up), wording (values in words), http1 and http2 (bytes to messages and back). The
-// leaf packages know nothing of the core; imports_test.go lists what each may import.
+// clients), sandbox (what the process gives up), systemd (the service manager), wording (values in words), http1 and http2
+// (bytes to messages and back). The leaf packages know nothing of the core; imports_test.go lists what each may import.
 package proxy

@@ -8,6 +8,7 @@ import (
 
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/systemd"
 )
 
 // healthPort is the health endpoint's socket and server (S-9). Without a configured port it does nothing.
@@ -20,12 +21,12 @@ type healthPort struct {
 
 // bindHealth binds the health port on 127.0.0.1 (step 4), or takes the socket that was passed for it. It answers from step
 // 8 on, like every port (S-4.3).
-func bindHealth(cfg *config.Config, sockets inheritedSockets, shared *sharedState) (*healthPort, error) {
+func bindHealth(cfg *config.Config, sockets systemd.Sockets, shared *sharedState) (*healthPort, error) {
 	h := &healthPort{log: shared.log}
 	if cfg.HealthCheckPort == 0 {
 		return h, nil
 	}
-	ln, err := sockets.listen("health_check_port", "127.0.0.1", cfg.HealthCheckPort)
+	ln, err := listen(sockets, "health_check_port", "127.0.0.1", cfg.HealthCheckPort)
 	if err != nil {
 		return nil, err
 	}

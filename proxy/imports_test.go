@@ -25,10 +25,14 @@ var leafImports = map[string][]string{
 	// sandbox reads from the configuration which files the daemon needs, and logs what the kernel allowed.
 	"sandbox": {"config", "eventlog"},
 	"share":   nil,
+	// systemd names the cause when a message cannot be sent.
+	"systemd": {"wording"},
 	"wording": nil,
 	// Packages imported only by tests.
 	"config/configtest":     nil,
 	"eventlog/eventlogtest": nil,
+	"sockettest":            nil,
+	"systemd/systemdtest":   nil,
 }
 
 func TestEachLeafPackageImportsOnlyWhatItMay(t *testing.T) {

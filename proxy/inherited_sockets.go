@@ -1,209 +1,35 @@
 package proxy
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"regexp"
-	"strconv"
-	"strings"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/systemd"
 )
 
-// firstInherited is the descriptor of the first socket that a service manager passes (sd_listen_fds(3)).
-const firstInherited = 3
-
-// inheritedSocket is a listening TCP socket that the service manager passed. Closing it does not affect the manager's
-// own descriptor of it, so that later connections wait in its backlog for the next process.
-type inheritedSocket struct {
-	net.Listener
-	// name is its FileDescriptorName=, or "".
-	name    string
-	address netip.AddrPort
-	// key is the key of the port that it was assigned to; "" before that.
-	key string
-}
-
-// String names the socket in an error.
-func (s *inheritedSocket) String() string {
-	if s.name == "" {
-		return s.address.String()
-	}
-	return fmt.Sprintf("%s (%s)", s.address, s.name)
-}
-
-// inheritedSockets holds all passed sockets; it is empty if the daemon binds its ports itself.
-type inheritedSockets []*inheritedSocket
-
-// inheritSockets takes the sockets that the service manager has passed to this process by LISTEN_FDS, LISTEN_PID and
-// LISTEN_FDNAMES (sd_listen_fds(3)), and gives each to the port of the configuration that has its address. It succeeds
-// for all or for none: a socket that fits no port, and a listener's port without a socket while there are others, is an
-// error that names both sides. The health port may have one. The variables are unset.
-func inheritSockets(cfg *config.Config) (sockets inheritedSockets, err error) {
-	pid, count, names := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
-	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
-		_ = os.Unsetenv(name) // cannot fail for a name like these
-	}
-	if count == "" || pid != strconv.Itoa(os.Getpid()) {
-		return nil, nil // there are none, or they are for another process
-	}
-	defer func() {
-		if err != nil {
-			sockets.close()
-			sockets, err = nil, fmt.Errorf("LISTEN_FDS: %w", err)
-		}
-	}()
-	n, err := strconv.ParseUint(count, 10, 16) // more cannot be open
-	if err != nil {
-		return nil, fmt.Errorf("%q is not a number of sockets; correct it, or unset it to let the daemon bind its ports", count)
-	}
-	name := strings.Split(names, ":")
-	for i := range int(n) {
-		socket, err := inheritSocket(firstInherited + i)
-		if err != nil {
-			return sockets, err
-		}
-		if i < len(name) {
-			socket.name = name[i]
-		}
-		sockets = append(sockets, socket)
-	}
-	return sockets, sockets.assign(wantedPorts(cfg))
-}
-
-// inheritSocket takes one descriptor, which must be a listening TCP socket, and closes it in favour of a duplicate.
-func inheritSocket(fd int) (*inheritedSocket, error) {
-	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-	if err != nil {
-		return nil, fmt.Errorf("descriptor %d: %w; pass only sockets", fd, socketCause(err))
-	}
-	syscall.CloseOnExec(fd)
-	file := os.NewFile(uintptr(fd), "inherited")
-	defer file.Close()
-	protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
-	if err != nil || listening == 0 || protocol != unix.IPPROTO_TCP && protocol != unix.IPPROTO_MPTCP {
-		return nil, fmt.Errorf("descriptor %d is not a listening TCP socket; use ListenStream= with an address and a port, and Accept=no", fd)
-	}
-	ln, err := net.FileListener(file)
-	if err != nil {
-		return nil, fmt.Errorf("descriptor %d: %w; pass only listening TCP sockets", fd, err)
-	}
-	address := ln.Addr().(*net.TCPAddr).AddrPort()
-	return &inheritedSocket{Listener: ln, address: netip.AddrPortFrom(address.Addr().Unmap(), address.Port())}, nil
-}
-
-// socketCause says what a descriptor is if it is not a socket.
-func socketCause(err error) error {
-	switch {
-	case errors.Is(err, unix.EBADF):
-		return errors.New("it is not open")
-	case errors.Is(err, unix.ENOTSOCK):
-		return errors.New("it is not a socket")
-	}
-	return err
-}
-
-// wantedPort is a port of the configuration.
-type wantedPort struct {
-	key string
-	// name is the FileDescriptorName= that its socket may have.
-	name    string
-	address netip.AddrPort
-	// optional reports whether the daemon binds the port itself if it was not passed.
-	optional bool
-}
-
-func (p wantedPort) String() string { return fmt.Sprintf("%s %s", p.key, p.address) }
-
 // wantedPorts lists the ports of the configuration.
-func wantedPorts(cfg *config.Config) (ports []wantedPort) {
+func wantedPorts(cfg *config.Config) (ports []systemd.Port) {
 	add := func(key, name, addr string, port int, optional bool) {
 		if port == 0 {
 			return
 		}
 		ip, _ := netip.ParseAddr(addr) // validated
-		ports = append(ports, wantedPort{key, name, netip.AddrPortFrom(ip.Unmap(), uint16(port)), optional})
+		ports = append(ports, systemd.Port{Key: key, Name: name, Address: netip.AddrPortFrom(ip.Unmap(), uint16(port)), Optional: optional})
 	}
 	for i, l := range cfg.Listeners {
-		add(fmt.Sprintf("listeners[%d].https_port", i), fmt.Sprintf("https-%d", i), l.BindAddr, l.HTTPSPort, false)
-		add(fmt.Sprintf("listeners[%d].http_port", i), fmt.Sprintf("http-%d", i), l.BindAddr, l.HTTPPort, false)
+		add(config.ChildKey(config.IndexKey("listeners", i), "https_port"), fmt.Sprintf("https-%d", i), l.BindAddr, l.HTTPSPort, false)
+		add(config.ChildKey(config.IndexKey("listeners", i), "http_port"), fmt.Sprintf("http-%d", i), l.BindAddr, l.HTTPPort, false)
 	}
 	add("health_check_port", "health", "127.0.0.1", cfg.HealthCheckPort, true)
 	return ports
 }
 
-// portName matches the names of wantedPorts. Other names of sockets mean nothing: systemd's default is the unit's name.
-var portName = regexp.MustCompile(`^(https?-[0-9]+|health)$`)
-
-// assign gives each socket to the port that has its address. A socket named like a port must belong to that port.
-func (all inheritedSockets) assign(ports []wantedPort) error {
-	if len(all) == 0 {
-		return nil
-	}
-	var problems []string
-	given := map[string]bool{}
-	for _, s := range all {
-		fits := func(p wantedPort) bool { return p.address == s.address }
-		switch port, ok := findFunc(ports, fits); {
-		case !ok:
-			problems = append(problems, s.String()+" is not a port of the configuration")
-		case portName.MatchString(s.name) && s.name != port.name:
-			problems = append(problems, fmt.Sprintf("%s has the address of %s", s, port.key))
-		case given[port.key]:
-			problems = append(problems, fmt.Sprintf("%s was passed twice", s))
-		default:
-			s.key, given[port.key] = port.key, true
-		}
-	}
-	for _, p := range ports {
-		if !given[p.key] && !p.optional {
-			problems = append(problems, p.String()+" was not passed")
-		}
-	}
-	if problems == nil {
-		return nil
-	}
-	return fmt.Errorf("the sockets do not match the configuration: %s; passed: %s; configured: %s; "+
-		"make ListenStream= of the socket unit and the configuration the same",
-		strings.Join(problems, ", "), joinStrings(all), joinStrings(ports))
-}
-
-// findFunc returns the first element that satisfies fits.
-func findFunc[T any](list []T, fits func(T) bool) (found T, ok bool) {
-	for _, element := range list {
-		if fits(element) {
-			return element, true
-		}
-	}
-	return found, false
-}
-
-// joinStrings joins the texts of the elements.
-func joinStrings[T fmt.Stringer](list []T) string {
-	texts := make([]string, len(list))
-	for i, element := range list {
-		texts[i] = element.String()
-	}
-	return strings.Join(texts, ", ")
-}
-
 // listen returns the socket that was passed for the port of that key, or binds one.
-func (all inheritedSockets) listen(key, addr string, port int) (net.Listener, error) {
-	if s, ok := findFunc(all, func(s *inheritedSocket) bool { return s.key == key }); ok {
-		return s.Listener, nil
+func listen(sockets systemd.Sockets, key, addr string, port int) (net.Listener, error) {
+	if ln, ok := sockets.ListenerOf(key); ok {
+		return ln, nil
 	}
 	return bind(key, addr, port)
-}
-
-// close closes all of them when a startup is undone.
-func (all inheritedSockets) close() {
-	for _, s := range all {
-		_ = s.Listener.Close() // a second close has nothing to report
-	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/systemd"
 	"reverse-proxy/proxy/wording"
 )
 
@@ -32,16 +33,16 @@ type listener struct {
 
 // bindListener binds both ports of one entry (step 6), or takes the sockets that were passed for them. The error names the
 // port's key and address.
-func bindListener(index int, config config.Listener, sockets inheritedSockets, patience time.Duration) (*listener, error) {
+func bindListener(index int, config config.Listener, sockets systemd.Sockets, patience time.Duration) (*listener, error) {
 	l := &listener{index: index, config: config, gate: newGate(patience), failed: make(chan error, 2)}
 	var err error
-	if l.https, err = sockets.listen(fmt.Sprintf("listeners[%d].https_port", index), config.BindAddr, config.HTTPSPort); err != nil {
+	if l.https, err = listen(sockets, fmt.Sprintf("listeners[%d].https_port", index), config.BindAddr, config.HTTPSPort); err != nil {
 		return nil, err
 	}
 	if config.HTTPPort == 0 {
 		return l, nil
 	}
-	if l.redirect, err = sockets.listen(fmt.Sprintf("listeners[%d].http_port", index), config.BindAddr, config.HTTPPort); err != nil {
+	if l.redirect, err = listen(sockets, fmt.Sprintf("listeners[%d].http_port", index), config.BindAddr, config.HTTPPort); err != nil {
 		return nil, errors.Join(err, l.https.Close())
 	}
 	return l, nil

@@ -11,13 +11,14 @@ import (
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/systemd"
 )
 
 // listeners are all `[[listeners]]` entries of the running configuration, in its order.
 type listeners []*listener
 
 // bindListeners binds every port of every listener (step 6), or none. It uses the sockets that were passed.
-func bindListeners(cfg *config.Config, sockets inheritedSockets) (all listeners, err error) {
+func bindListeners(cfg *config.Config, sockets systemd.Sockets) (all listeners, err error) {
 	defer func() {
 		if err != nil {
 			all.close()
@@ -43,7 +44,7 @@ func (all listeners) close() {
 // loadTLS loads the certificates of every listener (step 7). Those that need no CA come first, so that a bad file is
 // found before a CA is asked. Then all ACME listeners are provisioned at the same time, each already accepting
 // connections but answering only the CA's validations (S-4.3).
-func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *DynamicConfig, p *pipeline, shared *sharedState, notify *notifier) error {
+func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *DynamicConfig, p *pipeline, shared *sharedState, notify *systemd.Notifier) error {
 	var errs []error
 	for _, l := range all {
 		var err error
@@ -97,7 +98,7 @@ const (
 )
 
 // keepExtending asks for more time until the returned function is called.
-func keepExtending(notify *notifier) (stop func()) {
+func keepExtending(notify *systemd.Notifier) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() {

@@ -8,6 +8,7 @@ import (
 
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/sandbox"
+	"reverse-proxy/proxy/systemd"
 )
 
 // Options holds the settings from the command line for the start.
@@ -34,7 +35,7 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 		}
 	}()
 	var steps stepLog
-	notify := newNotifier()
+	notify := systemd.NewNotifier()
 
 	steps.begin(1, "config")
 	path, err := filepath.Abs(opts.ConfigPath) // a reload must find it even if the working directory has changed
@@ -67,11 +68,11 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	steps.done()
 
 	steps.begin(4, "health_port")
-	sockets, err := inheritSockets(cfg)
+	sockets, err := systemd.Inherit(wantedPorts(cfg))
 	if err != nil {
 		return nil, steps.failed(err)
 	}
-	undo.add(sockets.close)
+	undo.add(sockets.Close)
 	health, err := bindHealth(cfg, sockets, shared)
 	if err != nil {
 		return nil, steps.failed(err)

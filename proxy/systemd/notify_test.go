@@ -1,4 +1,4 @@
-package proxy
+package systemd
 
 import (
 	"context"
@@ -13,50 +13,30 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"reverse-proxy/proxy/sockettest"
+	"reverse-proxy/proxy/systemd/systemdtest"
 )
 
-// notifySocket listens as a service manager does and returns the socket. It is closed when the test ends.
-func notifySocket(t *testing.T, name string) *net.UnixConn {
-	t.Helper()
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
-}
-
-// nextMessage returns the next datagram, or "" if none arrives within the given time.
-func nextMessage(t *testing.T, conn *net.UnixConn, within time.Duration) string {
-	t.Helper()
-	conn.SetReadDeadline(time.Now().Add(within))
-	buf := make([]byte, 4096)
-	n, err := conn.Read(buf)
-	if err != nil && !os.IsTimeout(err) {
-		t.Fatal(err)
-	}
-	return string(buf[:n])
-}
-
 // startNotifier returns a notifier and its socket.
-func startNotifier(t *testing.T) (*notifier, *net.UnixConn) {
+func startNotifier(t *testing.T) (*Notifier, *net.UnixConn) {
 	t.Helper()
-	path := filepath.Join(socketDir(t), "notify")
-	conn := notifySocket(t, path)
+	path := filepath.Join(sockettest.Dir(t), "notify")
+	conn := systemdtest.Listen(t, path)
 	t.Setenv("NOTIFY_SOCKET", path)
-	return newNotifier(), conn
+	return NewNotifier(), conn
 }
 
 func TestNotifierTellsTheStatesOfALife(t *testing.T) {
 	for _, kind := range []string{"a path", "an abstract name"} {
 		t.Run(kind, func(t *testing.T) {
-			name := filepath.Join(socketDir(t), "notify")
+			name := filepath.Join(sockettest.Dir(t), "notify")
 			if kind == "an abstract name" {
 				name = "@reverse-proxy-test-" + strconv.Itoa(os.Getpid())
 			}
-			conn := notifySocket(t, name)
+			conn := systemdtest.Listen(t, name)
 			t.Setenv("NOTIFY_SOCKET", name)
-			n := newNotifier()
+			n := NewNotifier()
 			steps := []struct {
 				do   func()
 				want []string
@@ -77,7 +57,7 @@ func TestNotifierTellsTheStatesOfALife(t *testing.T) {
 			}
 			for i, step := range steps {
 				step.do()
-				lines := strings.Split(nextMessage(t, conn, patience), "\n")
+				lines := strings.Split(systemdtest.Next(t, conn, time.Minute), "\n")
 				if len(lines) == 2 && strings.HasPrefix(lines[1], "MONOTONIC_USEC=") {
 					if usec, err := strconv.ParseInt(lines[1][len("MONOTONIC_USEC="):], 10, 64); err != nil || usec <= 0 {
 						t.Errorf("step %d: got %q, want a time in microseconds", i, lines[1])
@@ -95,29 +75,29 @@ func TestNotifierTellsTheStatesOfALife(t *testing.T) {
 func TestNotifierIgnoresWhatDoesNotFitTheState(t *testing.T) {
 	tests := []struct {
 		name   string
-		before func(*notifier)
-		do     func(*notifier)
+		before func(*Notifier)
+		do     func(*Notifier)
 	}{
-		{"no reload before READY", func(*notifier) {}, func(n *notifier) { n.Reloading(); n.Reloaded("") }},
-		{"no second READY", func(n *notifier) { n.Ready("") }, func(n *notifier) { n.Ready("") }},
-		{"no end of a reload that has not begun", func(n *notifier) { n.Ready("") }, func(n *notifier) { n.Reloaded("") }},
-		{"no second RELOADING in one reload", func(n *notifier) { n.Ready(""); n.Reloading() }, (*notifier).Reloading},
-		{"no READY after STOPPING", func(n *notifier) { n.Stopping("", time.Second) }, func(n *notifier) { n.Ready("") }},
-		{"no RELOADING after STOPPING", func(n *notifier) { n.Ready(""); n.Stopping("", time.Second) }, (*notifier).Reloading},
+		{"no reload before READY", func(*Notifier) {}, func(n *Notifier) { n.Reloading(); n.Reloaded("") }},
+		{"no second READY", func(n *Notifier) { n.Ready("") }, func(n *Notifier) { n.Ready("") }},
+		{"no end of a reload that has not begun", func(n *Notifier) { n.Ready("") }, func(n *Notifier) { n.Reloaded("") }},
+		{"no second RELOADING in one reload", func(n *Notifier) { n.Ready(""); n.Reloading() }, (*Notifier).Reloading},
+		{"no READY after STOPPING", func(n *Notifier) { n.Stopping("", time.Second) }, func(n *Notifier) { n.Ready("") }},
+		{"no RELOADING after STOPPING", func(n *Notifier) { n.Ready(""); n.Stopping("", time.Second) }, (*Notifier).Reloading},
 		{"no READY of a reload that STOPPING overtook",
-			func(n *notifier) { n.Ready(""); n.Reloading(); n.Stopping("", time.Second) }, func(n *notifier) { n.Reloaded("") }},
-		{"no second STOPPING", func(n *notifier) { n.Stopping("", time.Second) }, func(n *notifier) { n.Stopping("", time.Second) }},
+			func(n *Notifier) { n.Ready(""); n.Reloading(); n.Stopping("", time.Second) }, func(n *Notifier) { n.Reloaded("") }},
+		{"no second STOPPING", func(n *Notifier) { n.Stopping("", time.Second) }, func(n *Notifier) { n.Stopping("", time.Second) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			n, conn := startNotifier(t)
 			tt.before(n)
 			n.Status("before")
-			for nextMessage(t, conn, patience) != "STATUS=before" {
+			for systemdtest.Next(t, conn, time.Minute) != "STATUS=before" {
 			}
 			tt.do(n)
 			n.Status("after")
-			if got := nextMessage(t, conn, patience); got != "STATUS=after" {
+			if got := systemdtest.Next(t, conn, time.Minute); got != "STATUS=after" {
 				t.Errorf("got %q, want nothing", got)
 			}
 		})
@@ -133,7 +113,7 @@ func TestNotifierNeverSendsReadyAfterStopping(t *testing.T) {
 	go func() {
 		var got []string
 		for {
-			message := nextMessage(t, conn, patience)
+			message := systemdtest.Next(t, conn, time.Minute)
 			if message == "" || message == "STATUS=end" {
 				messages <- got
 				return
@@ -162,7 +142,7 @@ func TestNotifierNeverSendsReadyAfterStopping(t *testing.T) {
 
 func TestNotifierWithoutASocketIsSilent(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
-	n := newNotifier()
+	n := NewNotifier()
 	n.Status("x")
 	n.ExtendTimeout(time.Second)
 	if err := n.Ready("x"); err != nil {
@@ -174,7 +154,7 @@ func TestNotifierWithoutASocketIsSilent(t *testing.T) {
 }
 
 func TestNotifierReadyFailsWhenNobodyListens(t *testing.T) {
-	dir := socketDir(t)
+	dir := sockettest.Dir(t)
 	tests := []struct{ name, socket, want string }{
 		{"the socket is missing", filepath.Join(dir, "missing"), "no such file or directory"},
 		{"an abstract name nobody has", "@reverse-proxy-nobody", "connection refused"},
@@ -184,7 +164,7 @@ func TestNotifierReadyFailsWhenNobodyListens(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv("NOTIFY_SOCKET", tt.socket)
-			n := newNotifier()
+			n := NewNotifier()
 			n.Status("lost in silence")
 			err := n.Ready("")
 			if err == nil || !strings.HasPrefix(err.Error(), "NOTIFY_SOCKET: "+tt.socket) || !strings.Contains(err.Error(), tt.want) {
@@ -199,7 +179,7 @@ func TestNotifierIsNotHeldUpByAManagerThatDoesNotRead(t *testing.T) {
 	begin := time.Now()
 	// The socket's queue holds some messages (net.unix.max_dgram_qlen), and then a sender has to wait.
 	var waited time.Duration
-	for i := 0; waited < notifyTimeout/2; i++ {
+	for i := 0; waited < sendTimeout/2; i++ {
 		if i == 10_000 {
 			t.Skip("the queue of datagrams has no end here")
 		}
@@ -207,8 +187,8 @@ func TestNotifierIsNotHeldUpByAManagerThatDoesNotRead(t *testing.T) {
 		n.Status("nobody reads this")
 		waited = time.Since(before)
 	}
-	if took := time.Since(begin); took > 10*notifyTimeout {
-		t.Errorf("got %v until a full queue was given up, want about %v", took, notifyTimeout)
+	if took := time.Since(begin); took > 10*sendTimeout {
+		t.Errorf("got %v until a full queue was given up, want about %v", took, sendTimeout)
 	}
 }
 
@@ -235,7 +215,7 @@ func TestWatchdogInterval(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv("WATCHDOG_USEC", tt.usec)
 			t.Setenv("WATCHDOG_PID", tt.pid)
-			got, err := watchdogInterval()
+			got, err := WatchdogInterval()
 			if got != tt.want || (err == nil) != (tt.wantErr == "") {
 				t.Fatalf("got %v with error %v, want %v with %q", got, err, tt.want, tt.wantErr)
 			}
@@ -253,57 +233,14 @@ func TestWatchdogSendsSignsOfLifeUntilTheContextEnds(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		n.runWatchdog(ctx, 20*time.Millisecond, func(context.Context) bool { return true })
+		n.RunWatchdog(ctx, 20*time.Millisecond, func(context.Context) bool { return true })
 	}()
 	for i := range 5 {
-		if got := nextMessage(t, conn, patience); got != "WATCHDOG=1" {
+		if got := systemdtest.Next(t, conn, time.Minute); got != "WATCHDOG=1" {
 			t.Errorf("sign %d: got %q, want WATCHDOG=1", i, got)
 		}
 	}
 	cancel()
 	<-done
 	goleak.VerifyNone(t, others)
-}
-
-func TestWatchdogIsSilentWhileTheDaemonIsStuck(t *testing.T) {
-	d := startDaemon(t, "127.0.0.1:9", "")
-	for _, tt := range []struct {
-		name           string
-		stick, unloose func()
-	}{
-		{"the account of the connections", d.shared.conns.mu.Lock, d.shared.conns.mu.Unlock},
-		{"the limiter", d.shared.limiter.LockAll, d.shared.limiter.UnlockAll},
-		{"the sweeper", d.shared.conns.sweeper.LockAll, d.shared.conns.sweeper.UnlockAll},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			n, conn := startNotifier(t)
-			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				n.runWatchdog(ctx, 20*time.Millisecond, d.alive)
-			}()
-			next := func() string { return nextMessage(t, conn, patience) }
-			if got := next(); got != "WATCHDOG=1" {
-				t.Errorf("got %q, want a sign of life", got)
-			}
-			tt.stick()
-			// A check that was already over may still be reported, and a sweep that has begun satisfies one more.
-			silent := false
-			for range 4 {
-				if silent = nextMessage(t, conn, 500*time.Millisecond) == ""; silent {
-					break
-				}
-			}
-			tt.unloose()
-			if !silent {
-				t.Error("got signs of life of a daemon that is stuck, want none")
-			}
-			if got := next(); got != "WATCHDOG=1" {
-				t.Errorf("got %q, want a sign of life again", got)
-			}
-			cancel()
-			<-done
-		})
-	}
 }

@@ -1,4 +1,4 @@
-package proxy
+package systemd
 
 import (
 	"context"
@@ -11,10 +11,10 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// watchdogInterval returns the interval within which the service manager expects a sign of life
+// WatchdogInterval returns the interval within which the service manager expects a sign of life
 // (sd_watchdog_enabled(3)): WATCHDOG_USEC in microseconds, or 0 if it is unset or WATCHDOG_PID names another process.
 // A value that is not a number in range is an error that names its variable.
-func watchdogInterval() (time.Duration, error) {
+func WatchdogInterval() (time.Duration, error) {
 	value := os.Getenv("WATCHDOG_USEC")
 	if value == "" {
 		return 0, nil
@@ -36,9 +36,9 @@ func watchdogInterval() (time.Duration, error) {
 	return time.Duration(micros) * time.Microsecond, nil
 }
 
-// runWatchdog sends WATCHDOG=1 at once and then twice in every interval, which is > 0, until ctx ends. Before each
+// RunWatchdog sends WATCHDOG=1 at once and then twice in every interval, which is > 0, until ctx ends. Before each
 // message it calls alive, which returns once the daemon is seen to make progress: a stuck daemon sends nothing.
-func (n *notifier) runWatchdog(ctx context.Context, interval time.Duration, alive func(context.Context) bool) {
+func (n *Notifier) RunWatchdog(ctx context.Context, interval time.Duration, alive func(context.Context) bool) {
 	ticker := time.NewTicker(max(interval/2, time.Millisecond))
 	defer ticker.Stop()
 	for {
