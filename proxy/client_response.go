@@ -95,9 +95,9 @@ func (w *http1Work) flush() error {
 
 // send writes to the client, which may be slow.
 func (w *http1Work) send(p []byte) error {
-	w.exchange.blocks()
+	w.exchange.call.blocks()
 	_, err := w.conn.stream.Write(p)
-	w.exchange.unblocks()
+	w.exchange.call.unblocks()
 	return err
 }
 
@@ -106,7 +106,7 @@ func (w *http1Work) End(trailers Fields) error {
 	if w.chunked {
 		w.out = http1.AppendLastChunk(w.out, trailers)
 	}
-	w.exchange.releaseResponse() // all of it was copied, and the client may be slow
+	w.exchange.call.releaseResponse() // all of it was copied, and the client may be slow
 	return w.flush()
 }
 

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -44,7 +43,7 @@ type exchange struct {
 	watch *deadline.Watch
 	// turn is held by the exchange's goroutine until it may wait for an upstream or the client.
 	turn turn
-	// call is the request to the upstream.
+	// call is the request to the upstream. Whether it is made or not, it holds the cause of a cancellation.
 	call upstreamCall
 	// answered reports whether the head of the response was begun.
 	answered atomic.Bool
@@ -82,74 +81,18 @@ func (x *exchange) reset(r *Request, client clientWriter, w *deadline.Watch, lis
 	x.body.reset()
 	x.status, x.abort = 0, false
 	x.exchangeCounts = exchangeCounts{}
-	x.call.cause, x.call.conn, x.call.stopDial, x.call.opening = nil, nil, nil, nil
-	x.call.blockedSince.Store(0)
-	x.call.pump.taken = false
 	x.answered.Store(false)
-	if r.Continue {
-		x.call.goOn = make(chan struct{}, 1)
+	x.call.reset(x, r, &x.body, w)
+	if r.Account != nil {
+		x.call.client = &r.Account.upstreams
 	}
 }
 
 // cancel ends whatever the exchange waits for. The first cause is kept.
-func (x *exchange) cancel(cause error) {
-	x.call.mu.Lock()
-	defer x.call.mu.Unlock()
-	x.cancelLocked(cause)
-}
-
-// cancelLocked is cancel for a caller that holds mu.
-func (x *exchange) cancelLocked(cause error) {
-	if x.call.cause == nil {
-		x.call.cause = cause
-	}
-	if x.call.stopDial != nil {
-		x.call.stopDial()
-	}
-	if x.call.conn != nil {
-		x.call.conn.interrupt()
-	}
-}
+func (x *exchange) cancel(cause error) { x.call.cancel(cause) }
 
 // cancelled returns why the exchange was cancelled, or nil.
-func (x *exchange) cancelled() error {
-	x.call.mu.Lock()
-	defer x.call.mu.Unlock()
-	return x.call.cause
-}
-
-// use sets the connection that a cancellation interrupts. It returns false if the exchange is cancelled already.
-func (x *exchange) use(conn *upstreamConn) bool {
-	x.call.mu.Lock()
-	defer x.call.mu.Unlock()
-	x.call.conn = conn
-	if conn != nil {
-		x.call.uses = conn.uses
-	}
-	return x.call.cause == nil
-}
-
-// opens sets the connection that is being dialed.
-func (x *exchange) opens(conn *upstreamConn) {
-	x.call.mu.Lock()
-	defer x.call.mu.Unlock()
-	x.call.opening, x.call.uses = conn, conn.uses
-}
-
-// dialing sets stop as the function that a cancellation calls. It returns false if the exchange is cancelled already.
-func (x *exchange) dialing(stop context.CancelFunc) bool {
-	x.call.mu.Lock()
-	defer x.call.mu.Unlock()
-	x.call.stopDial = stop
-	return x.call.cause == nil
-}
-
-// dialed forgets the values set by opens and dialing.
-func (x *exchange) dialed() {
-	x.call.mu.Lock()
-	defer x.call.mu.Unlock()
-	x.call.stopDial, x.call.opening = nil, nil
-}
+func (x *exchange) cancelled() error { return x.call.cancelled() }
 
 // Look notices that the client has left while the exchange waits for its upstream (S-6.10).
 func (x *exchange) Look(p deadline.Phase) {
@@ -177,8 +120,15 @@ func (x *exchange) Expire(p deadline.Phase) {
 	default:
 		x.cancel(errBodyIdle)
 	}
-	x.client.Interrupt(x.answered.Load() || x.informing.Load())
+	x.stop()
 }
+
+// stop implements callOwner. It makes blocked reads of the request's body return, and blocked writes to the client if a
+// response has begun.
+func (x *exchange) stop() { x.client.Interrupt(x.answered.Load() || x.informing.Load()) }
+
+// stopBody implements callOwner.
+func (x *exchange) stopBody() { x.client.Interrupt(false) }
 
 // Overdue implements watched. Expire interrupts everything that a request over HTTP/2 can wait for; its connection has its
 // own watch.
@@ -189,10 +139,23 @@ func (x *exchange) Overdue() {}
 func (x *exchange) beginAnswer() bool {
 	x.interim.Lock()
 	defer x.interim.Unlock()
-	x.call.mu.Lock()
-	defer x.call.mu.Unlock()
 	x.answered.Store(true)
-	return x.watch.Set(deadline.PhaseBody, x.body.idle)
+	return x.call.deliver()
+}
+
+// inform implements callOwner. It sends an interim response, unless the final one has begun or the exchange is cancelled.
+// Later steps notice a client that is gone.
+func (x *exchange) inform(status int, reason string, fields Fields) {
+	x.interim.Lock()
+	defer x.interim.Unlock()
+	if x.answered.Load() {
+		return
+	}
+	x.informing.Store(true)
+	defer x.informing.Store(false)
+	if x.cancelled() == nil { // checked after informing was set: a later cancellation interrupts the write
+		_ = x.client.Inform(status, reason, fields)
+	}
 }
 
 // answer is a response that the proxy makes itself instead of forwarding one.

@@ -77,7 +77,7 @@ func (s *h2Stream) appendData(out []byte) []byte {
 	s.progress = true
 	if s.pending() > 0 {
 		if s.exchange.call.blockedSince.Load() != 0 {
-			s.exchange.blocks() // from now on
+			s.exchange.call.blocks() // from now on
 			if s.parked {
 				h.server.registry.parked.moved(&s.place)
 			}

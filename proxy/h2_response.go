@@ -110,7 +110,7 @@ func (s *h2Stream) End(trailers Fields) error {
 	}
 	s.ending, s.tail = true, trailers
 	if len(trailers) == 0 {
-		s.exchange.releaseResponse() // all of it was copied, and the client may be slow
+		s.exchange.call.releaseResponse() // all of it was copied, and the client may be slow
 	}
 	if empty {
 		*h.buffer() = s.appendEnd(*h.buffer(), nil)
@@ -129,8 +129,8 @@ func (s *h2Stream) drain() error {
 	if s.pending() == 0 {
 		return nil
 	}
-	s.exchange.blocks()
-	defer s.exchange.unblocks()
+	s.exchange.call.blocks()
+	defer s.exchange.call.unblocks()
 	if s.park() {
 		defer s.unpark()
 	}
@@ -181,9 +181,9 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 			continue // there may be room by now
 		}
 		h.waiting++
-		s.exchange.blocks()
+		s.exchange.call.blocks()
 		h.room.Wait()
-		s.exchange.unblocks()
+		s.exchange.call.unblocks()
 		h.waiting--
 	}
 	if h.server.draining() {

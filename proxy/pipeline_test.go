@@ -265,13 +265,13 @@ func TestEveryStageUsesTheConfigurationOfTheRequest(t *testing.T) {
 
 // TestTheTrailersOfARequestHoldNothingThatAHeadMayNot sends as trailers the fields that are removed from heads.
 func TestTheTrailersOfARequestHoldNothingThatAHeadMayNot(t *testing.T) {
-	x := &exchange{request: &Request{ContentLength: -1}}
-	x.body.source = &trailingBody{fields: fieldList(
+	c := &upstreamCall{request: &Request{ContentLength: -1}, body: &requestBody{}}
+	c.body.source = &trailingBody{fields: fieldList(
 		"X-Sum", "1", "X-Real-IP", "6.6.6.6", "x_forwarded_for", "6.6.6.6", "X-Forwarded-Proto", "http", "Forwarded", "for=6.6.6.6", "Proxy", "x",
 		"Connection", "close", "TE", "trailers", "Transfer-Encoding", "chunked", "Upgrade", "h2c", "Content-Length", "5", "Host", "evil",
 		"Keep-Alive", "1", "Proxy-Authorization", "x", "Trailer", "X-Sum", "X-Last", "2",
 	)}
-	if got, want := string(x.appendBodyPart(nil, nil, true)), "0\r\nX-Sum: 1\r\nX-Last: 2\r\n\r\n"; got != want {
+	if got, want := string(c.appendBodyPart(nil, nil, true)), "0\r\nX-Sum: 1\r\nX-Last: 2\r\n\r\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

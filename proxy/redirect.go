@@ -101,8 +101,8 @@ func (r *redirector) waitAtGate(x *exchange) bool {
 	}
 	ctx, letGo := context.WithCancel(context.Background())
 	defer letGo()
-	defer x.dialed()
-	return x.watch.Set(deadline.PhaseUpstream, r.gate.patience+time.Second) && x.dialing(letGo) && r.gate.wait(ctx) == nil
+	defer x.call.dialed()
+	return x.watch.Set(deadline.PhaseUpstream, r.gate.patience+time.Second) && x.call.dialing(letGo) && r.gate.wait(ctx) == nil
 }
 
 // isTargetByte reports whether a byte may occur in a Location apart from the delimiters of a URI: visible ASCII. Bytes

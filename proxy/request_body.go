@@ -84,21 +84,21 @@ func (b *requestBody) read(room []byte, wait bool) ([]byte, error) {
 // trailers returns the trailer fields of a body that has ended.
 func (b *requestBody) trailers() Fields { return b.source.trailers() }
 
-// settleLength sets the length of a body whose end has already arrived, so that it is not sent in chunks. It removes an
-// empty body (S-6.18).
-func (x *exchange) settleLength() {
-	if x.body.source == nil || x.request.ContentLength >= 0 {
+// settleLength sets the length of a request whose body has already arrived in full, so that it is not sent in chunks. It
+// removes an empty body (S-6.18).
+func (b *requestBody) settleLength(r *Request) {
+	if b.source == nil || r.ContentLength >= 0 {
 		return
 	}
-	n, ok := x.body.source.wholeLength()
+	n, ok := b.source.wholeLength()
 	if !ok {
 		return
 	}
-	x.request.ContentLength = n
+	r.ContentLength = n
 	if n == 0 {
-		x.request.Body = nil
-		x.body.source = nil
-		x.body.ended.Store(true)
+		r.Body = nil
+		b.source = nil
+		b.ended.Store(true)
 	}
 }
 

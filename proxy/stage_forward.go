@@ -11,20 +11,22 @@ import (
 // forward sends the request to the site's upstream and its response to the client, streaming both bodies (S-6.7).
 func (p *pipeline) forward(x *exchange) *answer {
 	x.turn.give()
-	pool := p.upstreams.pool(x.route)
-	conn, err := x.roundTrip(pool)
+	call := &x.call
+	call.to, call.log, call.start = p.upstreams.target(x.route), p.log, x.start
+	conn, err := call.roundTrip()
+	x.connectTime, x.responseTime = call.connectTime, call.responseTime
 	if err != nil {
 		return p.forwardFailed(x, err)
 	}
 	if conn.head.Status == 101 {
-		return p.tunnel(x, conn, pool)
+		return p.tunnel(x, conn)
 	}
 	conn.body.begin(conn.upstreamResponse, x.request.Method)
-	if !p.relay(x, conn, pool) {
-		x.release(conn, pool)
-		x.releaseOut() // the pump is done with it, and the next request of this exchange must not find it
+	if !p.relay(x, conn) {
+		call.release(conn)
+		call.releaseOut() // the pump is done with it, and the next request of this exchange must not find it
 	}
-	x.releaseResponse()
+	call.releaseResponse()
 	return nil
 }
 
@@ -79,7 +81,7 @@ func (p *pipeline) logClientGone(x *exchange, cause error) {
 
 // relay sends an upstream's response to the client, each part as soon as it arrives. The connection is given back before
 // the last part is written: from then on only the client is waited for. relay reports whether it was given back.
-func (p *pipeline) relay(x *exchange, conn *upstreamConn, pool *upstreamPool) (given bool) {
+func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool) {
 	response := conn.upstreamResponse
 	head, body := &response.head, &response.body
 	cleanResponse(&head.Fields)
@@ -112,7 +114,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn, pool *upstreamPool) (g
 			return false
 		}
 		if err == io.EOF {
-			x.giveBack(conn, pool)
+			x.call.giveBack(conn)
 			given = true
 		}
 		if len(data) > 0 {

@@ -11,8 +11,8 @@ import (
 // tunnel continues an exchange after the upstream has switched protocols (S-6.11). Bytes pass both ways as they arrive, and
 // a closed half is closed on the other side. The tunnel ends if nothing has moved for the idle time of a body, or if either
 // side breaks off, in which case the other side sees no clean end. It counts as in flight until it ends.
-func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn, pool *upstreamPool) *answer {
-	defer x.release(upstream, pool)
+func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
+	defer x.call.release(upstream)
 	client, ok := x.client.(tunnelClient)
 	if !ok {
 		x.abort = true

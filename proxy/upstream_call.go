@@ -2,15 +2,44 @@ package proxy
 
 import (
 	"context"
+	"crypto/x509"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/share"
 )
 
-// upstreamCall is one request to one upstream, from the wait for a connection to the last byte of the response. An exchange
-// has one.
+// upstreamCall is one request to one upstream, from the wait for a connection to the last byte of the response. It knows
+// nothing of the exchange that it is made for: whoever makes a call fills the first group of fields and calls roundTrip. The
+// response is then read from the returned connection, which giveBack or release ends.
+//
+// One goroutine makes the call. The pump may send the body at the same time, and any goroutine may cancel the call.
 type upstreamCall struct {
-	// pin keeps an upstream connection that only the client's own connection may use; nil over HTTP/2.
+	// owner is what the call is made for.
+	owner callOwner
+	// to is where the request goes.
+	to upstreamTarget
+	// request is the head to send, and body what follows it.
+	request *Request
+	body    *requestBody
+	// watch is the deadline for whatever the call waits for. Its owner cancels the call when the deadline passes.
+	watch *deadline.Watch
+	// client is the account that the call's connections count for; nil for none.
+	client *share.Client
+	// pin keeps an upstream connection that only the client's own connection may use; nil if there is none to keep it.
 	pin *upstreamPin
+	// log receives the panics of the pump.
+	log *eventlog.Logger
+	// start is when the owner began, shortly before the call. It counts as the time of sending if a connection is ready.
+	start time.Time
+
+	// connectTime is the time that connecting took, TLS included; 0 if there was a connection already. responseTime is the
+	// time from the sending of the request to the arrival of the response's head; 0 without one.
+	connectTime, responseTime time.Duration
 	// goOn ends the wait for 100 (Continue).
 	goOn chan struct{}
 	// seen records events of the call that decide whether the connection may be used again.
@@ -36,7 +65,128 @@ type upstreamCall struct {
 	opening  *upstreamConn
 	// uses distinguishes this use of the connection from others.
 	uses uint64
+
 	// blockedSince is the time, on the sweeper's clock, at which the call began to wait for its client; 0 while it does not
 	// wait.
 	blockedSince atomic.Int64
+	// delivering reports whether the owner has begun to take the response.
+	delivering atomic.Bool
+}
+
+// callOwner is what an upstream call needs of whoever makes it. An exchange is one.
+type callOwner interface {
+	// inform takes an interim response.
+	inform(status int, reason string, fields Fields)
+	// stopBody makes a blocked read of the body that the call sends return with an error.
+	stopBody()
+	// stop makes the owner stop waiting for anything but the call, which was cancelled. It must not block.
+	stop()
+}
+
+// upstreamTarget is where a call goes.
+type upstreamTarget struct {
+	pool *upstreamPool
+	// site has the upstream's address, scheme and timeouts.
+	site *config.Site
+	// roots verify an https upstream; nil for http.
+	roots *x509.CertPool
+}
+
+// target returns the target of calls for a route.
+func (u *upstreams) target(r *route) upstreamTarget {
+	return upstreamTarget{pool: u.pool(r), site: &r.site, roots: r.roots}
+}
+
+// reset makes the call ready for a request, and forgets the one before.
+func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, watch *deadline.Watch) {
+	c.owner, c.request, c.body, c.watch, c.client = owner, r, body, watch, nil
+	c.connectTime, c.responseTime = 0, 0
+	c.cause, c.conn, c.stopDial, c.opening = nil, nil, nil, nil
+	c.blockedSince.Store(0)
+	c.delivering.Store(false)
+	c.pump.taken = false
+	if r.Continue {
+		c.goOn = make(chan struct{}, 1)
+	}
+}
+
+// deliver records that the owner begins to take the response, or no longer wants one: the upstream's time to answer is over,
+// and the time for bodies begins. It returns false if a deadline has passed before.
+func (c *upstreamCall) deliver() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.delivering.Store(true)
+	return c.watch.Set(deadline.PhaseBody, c.body.idle)
+}
+
+// cancel ends whatever the call waits for. The first cause is kept.
+func (c *upstreamCall) cancel(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cancelLocked(cause)
+}
+
+// cancelLocked is cancel for a caller that holds mu.
+func (c *upstreamCall) cancelLocked(cause error) {
+	if c.cause == nil {
+		c.cause = cause
+	}
+	if c.stopDial != nil {
+		c.stopDial()
+	}
+	if c.conn != nil {
+		c.conn.interrupt()
+	}
+}
+
+// cancelled returns why the call was cancelled, or nil.
+func (c *upstreamCall) cancelled() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
+
+// giveWay cancels the call if it is still in the given use of the connection. It reports whether it is.
+func (c *upstreamCall) giveWay(conn *upstreamConn, count uint64, cause error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn != conn && c.opening != conn || c.uses != count || c.cause != nil {
+		return false
+	}
+	c.cancelLocked(cause)
+	c.owner.stop()
+	return true
+}
+
+// use sets the connection that a cancellation interrupts. It returns false if the call is cancelled already.
+func (c *upstreamCall) use(conn *upstreamConn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conn = conn
+	if conn != nil {
+		c.uses = conn.uses
+	}
+	return c.cause == nil
+}
+
+// opens sets the connection that is being dialed.
+func (c *upstreamCall) opens(conn *upstreamConn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opening, c.uses = conn, conn.uses
+}
+
+// dialing sets stop as the function that a cancellation calls. It returns false if the call is cancelled already.
+func (c *upstreamCall) dialing(stop context.CancelFunc) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopDial = stop
+	return c.cause == nil
+}
+
+// dialed forgets the values set by opens and dialing.
+func (c *upstreamCall) dialed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopDial, c.opening = nil, nil
 }

@@ -24,7 +24,7 @@ const (
 	longBodyBytes = 64 << 10
 )
 
-// upstreamConn is one connection to an upstream. It is owned by one exchange or by a pool.
+// upstreamConn is one connection to an upstream. It is owned by one call or by a pool.
 type upstreamConn struct {
 	net.Conn
 	// fd is the socket, for checks that net.Conn does not offer. It is valid until Close.
@@ -44,12 +44,12 @@ type upstreamConn struct {
 	// idleSince is when the connection was put into its pool.
 	idleSince time.Time
 
-	// The pool's mu guards the following fields while the connection is in use. holder is the exchange that uses it,
+	// The pool's mu guards the following fields while the connection is in use. holder is the call that uses it,
 	// client the account of the holder's client, and since when the use began, on the sweeper's clock.
-	holder *exchange
+	holder *upstreamCall
 	client *share.Client
 	since  int64
-	// uses counts the exchanges that have used the connection. ending reports whether this use was ended in favour of
+	// uses counts the calls that have used the connection. ending reports whether this use was ended in favour of
 	// others.
 	uses   uint64
 	ending bool
@@ -177,6 +177,9 @@ func (u *upstreamConn) meant(n int, err error) (int, error) {
 	}
 	return n, err
 }
+
+// interrupt makes blocked reads and writes return.
+func (u *upstreamConn) interrupt() { _ = u.Conn.SetDeadline(pastDeadline) }
 
 // CloseWrite closes the sending half; over TLS it sends close_notify.
 func (u *upstreamConn) CloseWrite() error {

@@ -11,28 +11,29 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// connect returns a connection to the upstream of the exchange's site: a new one, or one that another exchange has just
-// given back. If all connections are in use, the wait for one counts as connecting (S-6.9). Cancelling the exchange ends it.
-func (x *exchange) connect(pool *upstreamPool) (*upstreamConn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), x.route.site.ConnectTimeout)
+// connect returns a connection to the target: a new one, or one that another call has just given back. If all connections are in use, the wait for one counts as connecting (S-6.9). Cancelling the call ends
+// the wait.
+func (c *upstreamCall) connect() (*upstreamConn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.to.site.ConnectTimeout)
 	defer cancel()
 	// The context ends the dial. The watch takes over from the deadline of the request's head, and makes the sweeper look
 	// for a client that leaves in the meantime.
-	if !x.watch.Set(deadline.PhaseUpstream, x.route.site.ConnectTimeout+time.Second) {
+	if !c.watch.Set(deadline.PhaseUpstream, c.to.site.ConnectTimeout+time.Second) {
 		return nil, os.ErrDeadlineExceeded
 	}
-	if !x.dialing(cancel) {
+	if !c.dialing(cancel) {
 		return nil, context.Canceled
 	}
-	defer x.dialed()
+	defer c.dialed()
+	pool := c.to.pool
 	for {
-		conn, err := pool.acquire(ctx, x)
+		conn, err := pool.acquire(ctx, c)
 		if err != nil {
 			return nil, err
 		}
 		if conn.Conn == nil {
-			x.opens(conn)
-			if err := dialUpstream(ctx, pool, x.route, conn); err != nil {
+			c.opens(conn)
+			if err := c.to.dial(ctx, conn); err != nil {
 				pool.drop(conn)
 				return nil, err
 			}
@@ -46,9 +47,9 @@ func (x *exchange) connect(pool *upstreamPool) (*upstreamConn, error) {
 }
 
 // acquire takes a slot for one connection, and waits for it until the context ends. The returned connection is in use. It
-// still has to be opened unless another exchange has given it back.
-func (p *upstreamPool) acquire(ctx context.Context, x *exchange) (*upstreamConn, error) {
-	client, slots := p.all.clientOf(x), p.all.slots
+// still has to be opened unless another call has given it back.
+func (p *upstreamPool) acquire(ctx context.Context, c *upstreamCall) (*upstreamConn, error) {
+	client, slots := p.all.clientOf(c), p.all.slots
 	waiter, refused, limit := slots.Acquire(client, &p.share, time.Now())
 	if refused {
 		return nil, p.refused(client, limit)
@@ -68,7 +69,7 @@ func (p *upstreamPool) acquire(ctx context.Context, x *exchange) (*upstreamConn,
 			conn = handed
 		}
 	}
-	p.use(conn, x)
+	p.use(conn, c)
 	return conn, nil
 }
 

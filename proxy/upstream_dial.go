@@ -12,10 +12,10 @@ import (
 // errUpstreamHandshake is the error of a TLS handshake that did not end in time.
 var errUpstreamHandshake = fmt.Errorf("no end of the TLS handshake within upstream_connect_timeout_secs: %w", context.DeadlineExceeded)
 
-// dialUpstream opens the connection to the route's upstream and completes the TLS handshake, both within the context
+// dial opens the connection to the target and completes the TLS handshake, both within the context
 // (S-6.9). It verifies the certificate for the upstream's name against the system's roots (S-6.8).
-func dialUpstream(ctx context.Context, pool *upstreamPool, r *route, upstream *upstreamConn) (err error) {
-	conn, address, err := pool.connect(ctx, r.site.Upstream)
+func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn) (err error) {
+	conn, address, err := t.pool.connect(ctx, t.site.Upstream)
 	if err != nil {
 		return err
 	}
@@ -33,13 +33,13 @@ func dialUpstream(ctx context.Context, pool *upstreamPool, r *route, upstream *u
 		return err
 	}
 	conn = raw
-	if r.site.UpstreamScheme == "https" {
-		host, _, err := net.SplitHostPort(r.site.Upstream)
+	if t.site.UpstreamScheme == "https" {
+		host, _, err := net.SplitHostPort(t.site.Upstream)
 		if err != nil {
 			return err
 		}
 		secure := tls.Client(raw, &tls.Config{
-			RootCAs: r.roots, ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+			RootCAs: t.roots, ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		})
 		if err := secure.HandshakeContext(ctx); err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {

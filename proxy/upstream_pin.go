@@ -18,13 +18,13 @@ type upstreamPin struct {
 }
 
 // take returns the connection that is pinned for a request to the site if it is fit for use, or nil.
-func (p *upstreamPin) take(pool *upstreamPool, host string, x *exchange) *upstreamConn {
+func (p *upstreamPin) take(pool *upstreamPool, host string, c *upstreamCall) *upstreamConn {
 	if p == nil || p.conn == nil || p.pool != pool || p.host != host {
 		return nil
 	}
 	conn := p.conn
 	p.conn = nil
-	if !pool.unpark(conn, x) {
+	if !pool.unpark(conn, c) {
 		return nil
 	}
 	if !conn.fit() {
@@ -34,7 +34,7 @@ func (p *upstreamPin) take(pool *upstreamPool, host string, x *exchange) *upstre
 	return conn
 }
 
-// hold keeps a connection that an exchange has used. It closes any other one that was kept.
+// hold keeps a connection that a call has used. It closes any other one that was kept.
 func (p *upstreamPin) hold(conn *upstreamConn, pool *upstreamPool, host string) {
 	p.release()
 	conn.pinned = true
@@ -76,13 +76,13 @@ func (p *upstreamPool) park(conn *upstreamConn) {
 }
 
 // unpark takes a pinned connection into use again. It returns false if the connection was closed in the meantime.
-func (p *upstreamPool) unpark(conn *upstreamConn, x *exchange) bool {
+func (p *upstreamPool) unpark(conn *upstreamConn, c *upstreamCall) bool {
 	p.mu.Lock()
 	if !p.unpin(conn) {
 		p.mu.Unlock()
 		return false
 	}
-	client := p.enter(conn, x)
+	client := p.enter(conn, c)
 	p.mu.Unlock()
 	share.Enter(client, &p.share)
 	return true

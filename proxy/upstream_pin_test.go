@@ -170,16 +170,18 @@ func TestTheLastWriteOfARequestKnowsWhetherItHadToWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &exchange{watch: &deadline.Watch{Sweeper: deadline.NewSweeper()}, route: siteTo("a", "10.0.0.1:80", "http")}
-	if err := x.sendPart(conn, []byte("hello"), true); err != nil || x.call.pump.waited || !x.call.pump.last.Load() {
-		t.Errorf("got %v, waited=%v, last=%v; want a last write that had room", err, x.call.pump.waited, x.call.pump.last.Load())
+	c := &upstreamCall{
+		to: upstreamTarget{site: &siteTo("a", "10.0.0.1:80", "http").site}, body: &requestBody{}, watch: &deadline.Watch{Sweeper: deadline.NewSweeper()},
+	}
+	if err := c.sendPart(conn, []byte("hello"), true); err != nil || c.pump.waited || !c.pump.last.Load() {
+		t.Errorf("got %v, waited=%v, last=%v; want a last write that had room", err, c.pump.waited, c.pump.last.Load())
 	}
 	done := make(chan error, 1)
-	go func() { done <- x.sendPart(conn, []byte(strings.Repeat("x", 16<<20)), true) }()
+	go func() { done <- c.sendPart(conn, []byte(strings.Repeat("x", 16<<20)), true) }()
 	waitFor(t, "the write to wait", raw.waited.Load)
 	go func() { _, _ = io.Copy(io.Discard, theirs) }()
-	if err := <-done; err != nil || !x.call.pump.waited {
-		t.Errorf("got %v, waited=%v; want a last write that waited", err, x.call.pump.waited)
+	if err := <-done; err != nil || !c.pump.waited {
+		t.Errorf("got %v, waited=%v; want a last write that waited", err, c.pump.waited)
 	}
 	_ = conn.Close()
 }

@@ -24,7 +24,7 @@ type upstreamPool struct {
 	// pinned holds idle connections that only one client's connection may use.
 	pinned []*upstreamConn
 	closed bool
-	// busy holds the connections that exchanges use, including those being opened, in no order.
+	// busy holds the connections that calls use, including those being opened, in no order.
 	busy []*upstreamConn
 }
 
@@ -35,7 +35,7 @@ func newUpstreamPool(all *upstreams) *upstreamPool {
 }
 
 // take returns the newest idle connection that is fit for use, or nil.
-func (p *upstreamPool) take(x *exchange) *upstreamConn {
+func (p *upstreamPool) take(c *upstreamCall) *upstreamConn {
 	for {
 		p.mu.Lock()
 		last := len(p.idle) - 1
@@ -46,7 +46,7 @@ func (p *upstreamPool) take(x *exchange) *upstreamConn {
 		conn := p.idle[last]
 		p.idle[last] = nil
 		p.idle = p.idle[:last]
-		client := p.enter(conn, x)
+		client := p.enter(conn, c)
 		p.mu.Unlock()
 		p.all.idle.Add(-1)
 		share.Enter(client, &p.share)
@@ -57,17 +57,17 @@ func (p *upstreamPool) take(x *exchange) *upstreamConn {
 	}
 }
 
-// use assigns an already counted connection to the exchange.
-func (p *upstreamPool) use(conn *upstreamConn, x *exchange) {
+// use assigns an already counted connection to the call.
+func (p *upstreamPool) use(conn *upstreamConn, c *upstreamCall) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.enter(conn, x)
+	p.enter(conn, c)
 }
 
 // enter adds a connection to those in use, and returns the account of the client that uses it. The caller holds mu.
-func (p *upstreamPool) enter(conn *upstreamConn, x *exchange) *share.Client {
-	conn.holder, conn.client = x, p.all.clientOf(x)
-	conn.since, conn.ending = x.clock(), false
+func (p *upstreamPool) enter(conn *upstreamConn, c *upstreamCall) *share.Client {
+	conn.holder, conn.client = c, p.all.clientOf(c)
+	conn.since, conn.ending = c.clock(), false
 	conn.uses++
 	conn.at = len(p.busy)
 	p.busy = append(p.busy, conn)

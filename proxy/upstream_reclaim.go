@@ -10,12 +10,12 @@ import (
 // connection.
 const reclaimInterval = 50 * time.Millisecond
 
-// clientOf returns the account of the exchange's client.
-func (u *upstreams) clientOf(x *exchange) *share.Client {
-	if x == nil || x.request == nil || x.request.Account == nil {
+// clientOf returns the account of the call's client.
+func (u *upstreams) clientOf(c *upstreamCall) *share.Client {
+	if c == nil || c.client == nil {
 		return &u.nobody
 	}
-	return &x.request.Account.upstreams
+	return c.client
 }
 
 // press signals that a request has to wait.
@@ -74,11 +74,11 @@ func (u *upstreams) reclaim(now time.Time) {
 	}
 }
 
-// use is one exchange's use of a connection.
+// use is one call's use of a connection.
 type use struct {
 	pool  *upstreamPool
 	conn  *upstreamConn
-	x     *exchange
+	call  *upstreamCall
 	count uint64
 }
 
@@ -87,22 +87,22 @@ func (p *upstreamPool) holders(uses []use, holders []share.Holder) ([]use, []sha
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, conn := range p.busy {
-		x := conn.holder
-		if x == nil {
+		c := conn.holder
+		if c == nil {
 			continue
 		}
-		state, since := x.state(conn.since)
+		state, since := c.state(conn.since)
 		holders = append(holders, share.Holder{
-			Client: conn.client, Upstream: &p.share, State: state, For: time.Duration(x.clock() - since), Ending: conn.ending,
+			Client: conn.client, Upstream: &p.share, State: state, For: time.Duration(c.clock() - since), Ending: conn.ending,
 		})
-		uses = append(uses, use{p, conn, x, conn.uses})
+		uses = append(uses, use{p, conn, c, conn.uses})
 	}
 	return uses, holders
 }
 
-// end ends the exchange if it still uses the connection.
+// end ends the call if it still uses the connection.
 func (u *use) end(cause error) {
-	if !u.x.giveWay(u.conn, u.count, cause) {
+	if !u.call.giveWay(u.conn, u.count, cause) {
 		return
 	}
 	u.pool.mu.Lock()
@@ -112,37 +112,25 @@ func (u *use) end(cause error) {
 	}
 }
 
-// giveWay cancels the exchange if it is still in the given use of the connection. It reports whether it is.
-func (x *exchange) giveWay(conn *upstreamConn, count uint64, cause error) bool {
-	x.call.mu.Lock()
-	defer x.call.mu.Unlock()
-	if x.call.conn != conn && x.call.opening != conn || x.call.uses != count || x.call.cause != nil {
-		return false
-	}
-	x.cancelLocked(cause)
-	x.client.Interrupt(x.answered.Load() || x.informing.Load())
-	return true
-}
-
-// state returns what an exchange that has used a connection since used is waiting for, and since when.
-func (x *exchange) state(used int64) (state share.State, since int64) {
-	if blocked := x.call.blockedSince.Load(); blocked != 0 {
+// state returns what a call that has used a connection since used is waiting for, and since when.
+func (c *upstreamCall) state(used int64) (state share.State, since int64) {
+	if blocked := c.blockedSince.Load(); blocked != 0 {
 		return share.Blocked, blocked
 	}
-	if !x.answered.Load() {
+	if !c.delivering.Load() {
 		return share.Waiting, used
 	}
 	return share.Streaming, used
 }
 
 // clock returns the time on the sweeper's clock, which lags by at most one sweep.
-func (x *exchange) clock() int64 {
-	if x == nil || x.watch == nil || x.watch.Sweeper == nil {
+func (c *upstreamCall) clock() int64 {
+	if c == nil || c.watch == nil || c.watch.Sweeper == nil {
 		return 0 // in tests
 	}
-	return x.watch.Sweeper.Clock.Load()
+	return c.watch.Sweeper.Clock.Load()
 }
 
-// blocks records that the exchange waits for its client, and unblocks that it no longer does.
-func (x *exchange) blocks()   { x.call.blockedSince.Store(max(1, x.clock())) }
-func (x *exchange) unblocks() { x.call.blockedSince.Store(0) }
+// blocks records that the call waits for its client, and unblocks that it no longer does.
+func (c *upstreamCall) blocks()   { c.blockedSince.Store(max(1, c.clock())) }
+func (c *upstreamCall) unblocks() { c.blockedSince.Store(0) }

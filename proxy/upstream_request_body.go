@@ -24,8 +24,8 @@ var outBuffers = sync.Pool{New: func() any { b := make([]byte, 0, outBufferBytes
 
 // outBuffer takes a buffer for the request: a large one only for a large head. A body gets a large one once it fills the
 // small one, not before: a client can stop after one byte (S-12.8).
-func (x *exchange) outBuffer() *[]byte {
-	if x.request.headBytes() > outBufferBytes {
+func (c *upstreamCall) outBuffer() *[]byte {
+	if c.request.headBytes() > outBufferBytes {
 		return takeLongOut()
 	}
 	return outBuffers.Get().(*[]byte)
@@ -39,31 +39,31 @@ func takeLongOut() *[]byte {
 }
 
 // growOut replaces the small buffer by a large one, with what was written so far.
-func (x *exchange) growOut(written []byte) []byte {
+func (c *upstreamCall) growOut(written []byte) []byte {
 	larger := takeLongOut()
 	*larger = append(*larger, written...)
-	x.releaseOut()
-	x.call.out = larger
+	c.releaseOut()
+	c.out = larger
 	return *larger
 }
 
 // outIsLarge reports whether the request has taken more than a small buffer.
-func (x *exchange) outIsLarge() bool {
-	return x.call.out != nil && cap(*x.call.out) > outBufferBytes+1<<10
+func (c *upstreamCall) outIsLarge() bool {
+	return c.out != nil && cap(*c.out) > outBufferBytes+1<<10
 }
 
 // releaseOut gives the request's buffer back, unless a large head has enlarged it.
-func (x *exchange) releaseOut() {
-	if x.call.out == nil {
+func (c *upstreamCall) releaseOut() {
+	if c.out == nil {
 		return
 	}
-	if cap(*x.call.out) == longBodyBufferBytes {
-		*x.call.out = (*x.call.out)[:longBodyBufferBytes]
-		longBuffers.Put(x.call.out)
+	if cap(*c.out) == longBodyBufferBytes {
+		*c.out = (*c.out)[:longBodyBufferBytes]
+		longBuffers.Put(c.out)
 	} else {
-		putOutBuffer(x.call.out)
+		putOutBuffer(c.out)
 	}
-	x.call.out = nil
+	c.out = nil
 }
 
 // putOutBuffer gives a small buffer back.
@@ -77,9 +77,9 @@ func putOutBuffer(b *[]byte) {
 // gatherBody appends the bytes of the body that have arrived, in their framing, so that they are sent in one piece. With
 // wait it waits for some. It reports whether that was the rest of the body; else more follows when it arrives, or when there
 // is room.
-func (x *exchange) gatherBody(out []byte, wait bool) (gathered []byte, whole bool, err error) {
+func (c *upstreamCall) gatherBody(out []byte, wait bool) (gathered []byte, whole bool, err error) {
 	offset := 0
-	if x.request.ContentLength < 0 {
+	if c.request.ContentLength < 0 {
 		offset = chunkHeadBytes
 	}
 	for {
@@ -87,15 +87,15 @@ func (x *exchange) gatherBody(out []byte, wait bool) (gathered []byte, whole boo
 			if cap(out) >= longBodyBufferBytes {
 				return out, false, nil
 			}
-			out = x.growOut(out)
+			out = c.growOut(out)
 		}
 		room := out[len(out)+offset : cap(out)-gatherSlack/2]
 		if wait {
-			x.blocks()
+			c.blocks()
 		}
-		data, err := x.body.read(room, wait)
+		data, err := c.body.read(room, wait)
 		if wait {
-			x.unblocks()
+			c.unblocks()
 		}
 		if err == errNotReady {
 			return out, false, nil
@@ -106,7 +106,7 @@ func (x *exchange) gatherBody(out []byte, wait bool) (gathered []byte, whole boo
 		if offset == 0 && len(data) > 0 && &data[0] == &room[0] {
 			out = out[:len(out)+len(data)]
 		} else {
-			out = x.appendBodyPart(out, data, err == io.EOF)
+			out = c.appendBodyPart(out, data, err == io.EOF)
 		}
 		if err == io.EOF {
 			return out, true, nil
@@ -116,8 +116,8 @@ func (x *exchange) gatherBody(out []byte, wait bool) (gathered []byte, whole boo
 }
 
 // appendBodyPart writes bytes of the body in their framing, and the end of the body after the last ones.
-func (x *exchange) appendBodyPart(out, data []byte, last bool) []byte {
-	if x.request.ContentLength >= 0 {
+func (c *upstreamCall) appendBodyPart(out, data []byte, last bool) []byte {
+	if c.request.ContentLength >= 0 {
 		return append(out, data...)
 	}
 	if len(data) > 0 {
@@ -126,10 +126,10 @@ func (x *exchange) appendBodyPart(out, data []byte, last bool) []byte {
 		out = http1.AppendChunkEnd(out)
 	}
 	if last {
-		trailers := x.body.trailers()
+		trailers := c.body.trailers()
 		trailers.Remove(forbiddenTrailer)
 		if len(trailers) > 0 && !fitsTrailers(out, trailers) && cap(out) < longBodyBufferBytes {
-			out = x.growOut(out)
+			out = c.growOut(out)
 		}
 		out = http1.AppendLastChunk(out, trailers)
 	}
@@ -150,7 +150,7 @@ func fitsTrailers(out []byte, trailers Fields) bool {
 type bodyPump struct {
 	running bool
 	// taken reports whether the pump has begun to take bytes of the body, so that the request cannot be sent again, and
-	// stopping that it must no longer begin. The exchange's mu guards both.
+	// stopping that it must no longer begin. The call's mu guards both.
 	taken, stopping bool
 	done            chan struct{}
 	err             error
@@ -167,51 +167,51 @@ var errPumpStopped = errors.New("the exchange ended before the body was sent")
 const lastWriteTime = 100 * time.Millisecond
 
 // startPump starts sending the rest of the request in the buffer, and then the body as it arrives unless that was all.
-func (x *exchange) startPump(conn *upstreamConn, rest []byte, whole bool) {
-	if x.call.pump.done == nil {
-		x.call.pump.done = make(chan struct{}, 1)
+func (c *upstreamCall) startPump(conn *upstreamConn, rest []byte, whole bool) {
+	if c.pump.done == nil {
+		c.pump.done = make(chan struct{}, 1)
 	}
-	x.call.pump.running, x.call.pump.stopping, x.call.pump.err = true, false, nil
-	x.call.pump.waited = false
-	x.call.pump.last.Store(false)
+	c.pump.running, c.pump.stopping, c.pump.err = true, false, nil
+	c.pump.waited = false
+	c.pump.last.Store(false)
 	go func() {
-		defer contain(x.log, x.request.ClientText, func() {
-			x.call.pump.err = errPumpStopped
+		defer contain(c.log, c.request.ClientText, func() {
+			c.pump.err = errPumpStopped
 			conn.interrupt()
-			x.call.pump.done <- struct{}{}
+			c.pump.done <- struct{}{}
 		})
-		x.call.pump.err = x.sendRest(conn, rest, whole)
-		if x.body.failed() != nil {
+		c.pump.err = c.sendRest(conn, rest, whole)
+		if c.body.failed() != nil {
 			conn.interrupt() // nothing is left to wait for
 		}
-		x.call.pump.done <- struct{}{}
+		c.pump.done <- struct{}{}
 	}()
 }
 
 // sendRest is the pump's main function.
-func (x *exchange) sendRest(conn *upstreamConn, rest []byte, whole bool) error {
+func (c *upstreamCall) sendRest(conn *upstreamConn, rest []byte, whole bool) error {
 	if len(rest) > 0 {
-		if err := x.sendPart(conn, rest, whole); err != nil {
+		if err := c.sendPart(conn, rest, whole); err != nil {
 			return err
 		}
 	}
 	if whole {
 		return nil
 	}
-	if x.outIsLarge() && (!x.call.gathered || !conn.reused) {
-		x.releaseOut() // it is no longer needed, or can be written again
+	if c.outIsLarge() && (!c.gathered || !conn.reused) {
+		c.releaseOut() // it is no longer needed, or can be written again
 	}
-	x.awaitContinue()
-	if !x.beginTaking() {
+	c.awaitContinue()
+	if !c.beginTaking() {
 		return errPumpStopped
 	}
 	for {
-		x.awaitPart()
-		part, whole, err := x.gatherBody((*x.call.out)[:0], true)
+		c.awaitPart()
+		part, whole, err := c.gatherBody((*c.out)[:0], true)
 		if err != nil {
 			return err
 		}
-		if err := x.sendPart(conn, part, whole); err != nil || whole {
+		if err := c.sendPart(conn, part, whole); err != nil || whole {
 			return err
 		}
 	}
@@ -219,95 +219,95 @@ func (x *exchange) sendRest(conn *upstreamConn, rest []byte, whole bool) error {
 
 // awaitPart takes a buffer for the next part of the body, if possible only once some of it has arrived: a client may take
 // its time (S-12.8).
-func (x *exchange) awaitPart() {
-	if source, ok := x.body.source.(bodyAwaiter); ok {
-		x.releaseOut()
-		x.blocks()
-		n := x.body.await(source)
-		x.unblocks()
+func (c *upstreamCall) awaitPart() {
+	if source, ok := c.body.source.(bodyAwaiter); ok {
+		c.releaseOut()
+		c.blocks()
+		n := c.body.await(source)
+		c.unblocks()
 		if n > outBufferBytes {
-			x.call.out = takeLongOut()
+			c.out = takeLongOut()
 		}
 	}
-	if x.call.out == nil {
-		x.call.out = outBuffers.Get().(*[]byte)
+	if c.out == nil {
+		c.out = outBuffers.Get().(*[]byte)
 	}
 }
 
 // sendPart writes a part of the request.
-func (x *exchange) sendPart(conn *upstreamConn, part []byte, last bool) error {
+func (c *upstreamCall) sendPart(conn *upstreamConn, part []byte, last bool) error {
 	if last {
 		conn.socket.waited.Store(false)
-		x.call.pump.last.Store(true)
+		c.pump.last.Store(true)
 	}
 	if len(part) > 0 {
 		if _, err := conn.Write(part); err != nil {
 			return err
 		}
 	}
-	x.call.pump.waited = last && conn.socket.waited.Load()
-	x.bodyMoved(last)
+	c.pump.waited = last && conn.socket.waited.Load()
+	c.bodyMoved(last)
 	return nil
 }
 
 // beginTaking marks the body as begun, unless the pump has to stop.
-func (x *exchange) beginTaking() bool {
-	x.call.mu.Lock()
-	defer x.call.mu.Unlock()
-	x.call.pump.taken = !x.call.pump.stopping
-	return x.call.pump.taken
+func (c *upstreamCall) beginTaking() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pump.taken = !c.pump.stopping
+	return c.pump.taken
 }
 
 // stopTaking keeps the pump from starting with the body, and reports whether it had already started.
-func (x *exchange) stopTaking() bool {
-	x.call.mu.Lock()
-	defer x.call.mu.Unlock()
-	x.call.pump.stopping = true
-	return x.call.pump.taken
+func (c *upstreamCall) stopTaking() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pump.stopping = true
+	return c.pump.taken
 }
 
 // bodyMoved sets the deadline after bytes of the body were sent. With the last one the upstream's time begins, unless it has
 // already answered.
-func (x *exchange) bodyMoved(last bool) {
-	x.call.mu.Lock()
-	defer x.call.mu.Unlock()
-	if last && !x.answered.Load() {
-		x.watch.Set(deadline.PhaseUpstream, x.route.site.RequestTimeout)
+func (c *upstreamCall) bodyMoved(last bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if last && !c.delivering.Load() {
+		c.watch.Set(deadline.PhaseUpstream, c.to.site.RequestTimeout)
 		return
 	}
-	x.watch.Set(deadline.PhaseBody, x.body.idle)
+	c.watch.Set(deadline.PhaseBody, c.body.idle)
 }
 
 // endPump waits for the pump, and interrupts it if the body is still arriving. It reports whether the body was sent whole
 // and the connection is intact.
-func (x *exchange) endPump(conn *upstreamConn) bool {
-	if !x.call.pump.running {
+func (c *upstreamCall) endPump(conn *upstreamConn) bool {
+	if !c.pump.running {
 		return true
 	}
-	x.call.pump.running = false
-	taken := x.stopTaking()
-	if x.request.Continue {
-		x.endContinue()
+	c.pump.running = false
+	taken := c.stopTaking()
+	if c.request.Continue {
+		c.endContinue()
 	}
 	select {
-	case <-x.call.pump.done:
-		return x.call.pump.err == nil
+	case <-c.pump.done:
+		return c.pump.err == nil
 	default:
 	}
-	if x.body.isEnded() {
+	if c.body.isEnded() {
 		// Only a write is left. It is nearly always done by now, unless the upstream has answered without reading.
 		_ = conn.SetWriteDeadline(time.Now().Add(lastWriteTime))
-		<-x.call.pump.done
-		return x.call.pump.err == nil && conn.SetWriteDeadline(time.Time{}) == nil
+		<-c.pump.done
+		return c.pump.err == nil && conn.SetWriteDeadline(time.Time{}) == nil
 	}
-	failed := x.body.failure.Load()
+	failed := c.body.failure.Load()
 	if taken {
-		x.client.Interrupt(false)
+		c.owner.stopBody()
 	}
 	conn.interrupt()
-	<-x.call.pump.done
+	<-c.pump.done
 	if failed == nil {
-		x.body.failure.Store(nil) // the interrupted read is not the client's fault
+		c.body.failure.Store(nil) // the interrupted read is not the client's fault
 	}
 	return false
 }

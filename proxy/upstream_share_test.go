@@ -7,13 +7,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"reverse-proxy/proxy/share"
 )
 
 func TestWaitingForAConnectionEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := newUpstreams(1)
 		pool := newUpstreamPool(all)
-		others := &exchange{request: &Request{Account: &clientAccount{}}}
+		others := &upstreamCall{client: &share.Client{}}
 		held, err := pool.acquire(t.Context(), others)
 		if err != nil {
 			t.Fatal(err)

@@ -39,7 +39,7 @@ type upstreams struct {
 	longs longBodies
 	// pressed is signalled when a request has to wait for a connection.
 	pressed chan struct{}
-	// nobody is the account of requests without a client, in tests.
+	// nobody is the account of calls that are made for no client.
 	nobody share.Client
 }
 

@@ -97,22 +97,24 @@ type awaitedBody struct {
 
 func (b *awaitedBody) await() int { return b.waited() }
 
-// TestABodyThatIsWaitedForHasNoBuffer checks the buffer of an exchange while its client sends nothing (S-12.8).
+// TestABodyThatIsWaitedForHasNoBuffer checks the buffer of a call while its client sends nothing (S-12.8).
 func TestABodyThatIsWaitedForHasNoBuffer(t *testing.T) {
 	for _, come := range []int{0, 1, outBufferBytes + 1} {
-		x := &exchange{request: &Request{Method: "POST", ContentLength: -1}, watch: &deadline.Watch{Sweeper: deadline.NewSweeper()}}
-		x.body.begin(&awaitedBody{waited: func() int {
-			if x.call.out != nil {
-				t.Errorf("got a buffer of %d bytes, want none while nothing comes", cap(*x.call.out))
+		c := &upstreamCall{
+			request: &Request{Method: "POST", ContentLength: -1}, body: &requestBody{}, watch: &deadline.Watch{Sweeper: deadline.NewSweeper()},
+		}
+		c.body.begin(&awaitedBody{waited: func() int {
+			if c.out != nil {
+				t.Errorf("got a buffer of %d bytes, want none while nothing comes", cap(*c.out))
 			}
 			return come
 		}}, 1<<20)
-		x.call.out = takeLongOut()
-		x.awaitPart()
-		if x.call.out == nil || x.outIsLarge() != (come > outBufferBytes) {
-			t.Errorf("%d bytes have come: got a large buffer is %v", come, x.outIsLarge())
+		c.out = takeLongOut()
+		c.awaitPart()
+		if c.out == nil || c.outIsLarge() != (come > outBufferBytes) {
+			t.Errorf("%d bytes have come: got a large buffer is %v", come, c.outIsLarge())
 		}
-		x.releaseOut()
+		c.releaseOut()
 	}
 }
 
@@ -133,24 +135,24 @@ func TestABufferIsAsLargeAsWhatIsThere(t *testing.T) {
 		{"a head that is nearly 64 KiB", -1, 60_000, 0, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			x := &exchange{request: &Request{
+			c := &upstreamCall{request: &Request{
 				Method: "POST", Target: "/", Authority: "a.test", ContentLength: test.length,
 				Fields: Fields{{Name: "X-A", Value: strings.Repeat("a", test.field)}},
-			}, watch: &deadline.Watch{Sweeper: deadline.NewSweeper()}}
-			x.body.begin(&comeBody{left: test.come}, 1<<20)
-			x.body.watched(x.watch, time.Minute)
-			x.request.Body = x.body.source
-			whole, err := x.compose()
+			}, body: &requestBody{}, watch: &deadline.Watch{Sweeper: deadline.NewSweeper()}}
+			c.body.begin(&comeBody{left: test.come}, 1<<20)
+			c.body.watched(c.watch, time.Minute)
+			c.request.Body = c.body.source
+			whole, err := c.compose()
 			if err != nil || whole {
 				t.Fatalf("got whole=%v, %v; want more to come", whole, err)
 			}
-			if x.outIsLarge() != test.large || x.call.gathered != (test.come > 0) {
-				t.Errorf("got a buffer of %d bytes, and bytes of the body in it is %v", cap(*x.call.out), x.call.gathered)
+			if c.outIsLarge() != test.large || c.gathered != (test.come > 0) {
+				t.Errorf("got a buffer of %d bytes, and bytes of the body in it is %v", cap(*c.out), c.gathered)
 			}
-			if got := strings.Count(string(*x.call.out), "z"); got != test.come {
+			if got := strings.Count(string(*c.out), "z"); got != test.come {
 				t.Errorf("got %d bytes of the body, want all %d that have come", got, test.come)
 			}
-			x.releaseOut()
+			c.releaseOut()
 		})
 	}
 }

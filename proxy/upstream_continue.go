@@ -10,48 +10,33 @@ const continueWait = time.Second
 // awaitContinue handles a client that has announced a body with `Expect: 100-continue`. It waits until the upstream has
 // sent its 100, and sends one itself if the upstream says nothing. By then the stages have accepted the request: no
 // client is invited to send a body that is then refused.
-func (x *exchange) awaitContinue() {
-	if !x.request.Continue {
+func (c *upstreamCall) awaitContinue() {
+	if !c.request.Continue {
 		return
 	}
 	timer := time.NewTimer(continueWait)
 	defer timer.Stop()
 	select {
-	case <-x.call.goOn:
+	case <-c.goOn:
 		return
 	case <-timer.C:
-		x.inform(100, "", nil)
+		c.owner.inform(100, "", nil)
 	}
 }
 
 // toldToContinue passes the upstream's 100 on to a client that waits for it; other clients have no use for it.
-func (x *exchange) toldToContinue() {
-	if !x.request.Continue {
+func (c *upstreamCall) toldToContinue() {
+	if !c.request.Continue {
 		return
 	}
-	x.inform(100, "", nil)
-	x.endContinue()
-}
-
-// inform sends an interim response, unless the final one has begun or the exchange is cancelled. Later steps notice a
-// client that is gone.
-func (x *exchange) inform(status int, reason string, fields Fields) {
-	x.interim.Lock()
-	defer x.interim.Unlock()
-	if x.answered.Load() {
-		return
-	}
-	x.informing.Store(true)
-	defer x.informing.Store(false)
-	if x.cancelled() == nil { // checked after informing was set: a later cancellation interrupts the write
-		_ = x.client.Inform(status, reason, fields)
-	}
+	c.owner.inform(100, "", nil)
+	c.endContinue()
 }
 
 // endContinue ends the wait.
-func (x *exchange) endContinue() {
+func (c *upstreamCall) endContinue() {
 	select {
-	case x.call.goOn <- struct{}{}:
+	case c.goOn <- struct{}{}:
 	default:
 	}
 }

@@ -1,0 +1,199 @@
+package proxy
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/http1"
+)
+
+// errUpstreamClosed marks the failure of a connection before any byte of the response arrived.
+type errUpstreamClosed struct{ error }
+
+// Unwrap returns the cause.
+func (e errUpstreamClosed) Unwrap() error { return e.error }
+
+// roundTrip sends the request to the target and reads the head of its response. It replaces a pooled connection that turns
+// out to be dead by a new one if that is safe (S-6.8). The returned connection belongs to the call until giveBack or release.
+// roundTrip composes nothing until it has a connection to write to (S-12.8).
+func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
+	defer func() {
+		if err != nil || !c.pump.running {
+			c.releaseOut()
+		}
+	}()
+	pool := c.to.pool
+	if conn = c.pin.take(pool, c.to.site.Host, c); conn == nil {
+		conn = pool.take(c)
+	}
+	sent := c.start // near enough, and saves a look at the clock
+	for {
+		if conn == nil {
+			began := time.Now()
+			if conn, err = c.connect(); err != nil {
+				return nil, err
+			}
+			sent = time.Now()
+			c.connectTime = sent.Sub(began)
+		}
+		whole, err := c.compose()
+		if err != nil {
+			pool.put(conn) // nothing was sent on it
+			return nil, err
+		}
+		reused := conn.reused
+		err = c.tryOn(conn, whole)
+		if err == nil {
+			c.responseTime = time.Since(sent)
+			return conn, nil
+		}
+		c.release(conn)
+		if !reused || !c.mayRepeat(err) {
+			return nil, err
+		}
+		conn = nil // another pooled one could be just as dead
+	}
+}
+
+// compose writes the request into the buffer, with the part of its body that has arrived, and reports whether that is all
+// of it. A request that was already composed, for a connection that was dead, is left as it is.
+func (c *upstreamCall) compose() (whole bool, err error) {
+	if c.out != nil {
+		return c.composed, nil
+	}
+	c.body.settleLength(c.request)
+	c.out = c.outBuffer()
+	*c.out = c.appendRequest((*c.out)[:0])
+	c.composed = true
+	expectAt := len(*c.out) - len(expectLine) - len("\r\n")
+	c.gathered = false
+	if c.body.present() {
+		var out []byte
+		head := len(*c.out)
+		out, c.composed, err = c.gatherBody(*c.out, false)
+		*c.out, c.gathered = out, len(out) > head // gatherBody may have taken another buffer
+	}
+	c.seen.expects = c.request.Continue && !c.composed
+	if c.request.Continue && c.composed { // the client no longer waits for an invitation
+		*c.out = slices.Delete(*c.out, expectAt, expectAt+len(expectLine))
+	}
+	return c.composed, err
+}
+
+// mayRepeat reports whether a request that failed on a pooled connection may be sent again: nothing of a response was
+// read, every byte taken from the body is still in the buffer, and a proxy may repeat the method (RFC 9110, section
+// 9.2.2).
+func (c *upstreamCall) mayRepeat(err error) bool {
+	var closed errUpstreamClosed
+	if !errors.As(err, &closed) || c.cancelled() != nil || c.pump.taken {
+		return false
+	}
+	return c.isRepeatable()
+}
+
+// isRepeatable reports whether a proxy may repeat the request.
+func (c *upstreamCall) isRepeatable() bool {
+	switch c.request.Method {
+	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE":
+		return true
+	}
+	return c.request.Fields.Has("Idempotency-Key")
+}
+
+// tryOn sends the request on one connection and reads the head of the final response. It passes interim responses to the
+// client.
+func (c *upstreamCall) tryOn(conn *upstreamConn, whole bool) error {
+	conn.begin()
+	c.seen = seenUse{expects: c.seen.expects}
+	if !c.use(conn) {
+		return c.cancelled()
+	}
+	if !c.watch.Set(deadline.PhaseUpstream, c.to.site.RequestTimeout) {
+		return os.ErrDeadlineExceeded // no other deadline would ever end the wait
+	}
+	rest, err := conn.send(*c.out)
+	if err != nil {
+		return errUpstreamClosed{err}
+	}
+	if len(rest) > 0 || !whole {
+		c.watch.Set(deadline.PhaseBody, c.body.idle)
+		c.startPump(conn, rest, whole)
+	} else {
+		if c.request.Body == nil || !conn.reused || !c.isRepeatable() {
+			c.releaseOut() // it can be written again, or is not sent again
+		}
+		// Let other goroutines work: afterwards the response is often there, and the read neither fails nor waits.
+		runtime.Gosched()
+	}
+	for {
+		err := conn.readHead()
+		if err != nil {
+			if !conn.received {
+				err = errUpstreamClosed{err}
+			}
+			return err
+		}
+		c.seen.head(&c.pump, &conn.head)
+		switch status := conn.head.Status; {
+		case status == 101 && http1.HasToken(c.request.Upgrade, conn.head.Upgrade): // RFC 9110, section 7.8
+			return nil
+		case status == 101 || status > 599:
+			return errBadResponse("unexpected status " + strconv.Itoa(status))
+		case status >= 200:
+			return nil
+		case status == 100:
+			c.toldToContinue()
+			continue
+		}
+		fields := conn.head.Fields
+		cleanResponse(&fields)
+		c.owner.inform(conn.head.Status, passedReason(conn.head.Reason), fields)
+	}
+}
+
+// release closes a connection on which the call failed, or which became a tunnel.
+func (c *upstreamCall) release(conn *upstreamConn) {
+	c.use(nil)
+	if c.pump.running {
+		conn.interrupt()
+	}
+	c.endPump(conn)
+	conn.detach().release()
+	c.to.pool.drop(conn)
+}
+
+// giveBack gives the connection back as soon as the response has been read to its end, whether or not the client has taken it
+// (S-12.7). The fate of the connection depends on what the two messages have left on it. What was read of the
+// response stays with the call until releaseResponse.
+func (c *upstreamCall) giveBack(conn *upstreamConn) {
+	c.use(nil)
+	use := c.useOf(conn)
+	c.releaseOut()
+	r := conn.detach()
+	c.response = r
+	fate := use.fate()
+	if fate != fateClose && conn.readAhead() {
+		fate = fateClose
+	}
+	conn.reused = true
+	pool := c.to.pool
+	switch fate {
+	case fateReuse:
+		pool.put(conn)
+	case fatePin:
+		c.pin.hold(conn, pool, c.to.site.Host)
+	default:
+		pool.drop(conn)
+	}
+}
+
+// releaseResponse releases what is left of a response whose connection was given back. The caller has copied the rest.
+func (c *upstreamCall) releaseResponse() {
+	c.response.release()
+	c.response = nil
+}
