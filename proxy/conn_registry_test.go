@@ -229,7 +229,7 @@ func TestAConnectionThatIsClosedForRoomBeginsNoRequest(t *testing.T) {
 func (r *connRegistry) closeIdle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if conn := r.nextIdle(false); conn != nil && conn.endIdle() {
+	if conn, _ := r.nextIdle(false); conn != nil && conn.endIdle() {
 		r.isLeaving(conn)
 	}
 }

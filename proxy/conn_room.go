@@ -24,7 +24,8 @@ const (
 	longestIdleKept = 64
 	// asksPerCall bounds how many connections with a new request one call of tellToLeave may find.
 	asksPerCall = 2 * longestIdleKept
-	// looksPerSweep bounds how many connections are examined between two sweeps for clients that hold their share.
+	// looksPerSweep bounds how many connections are examined between two sweeps for clients that hold their share; for others
+	// it is twice as many. The lock is held meanwhile, and each request that ends while others wait causes a look.
 	looksPerSweep = 200_000
 )
 
@@ -94,7 +95,10 @@ func (r *connRegistry) leavingSoon() (n int) {
 func (r *connRegistry) tellToLeave(holdsShare bool) bool {
 	r.idle.round++
 	for range asksPerCall {
-		conn := r.nextIdle(holdsShare)
+		conn, known := r.nextIdle(holdsShare)
+		if !known {
+			return false
+		}
 		if conn == nil {
 			break
 		}
@@ -126,19 +130,20 @@ func (r *connRegistry) isLeaving(conn accountedConn) {
 	r.leaving = append(r.leaving, leavingConn{conn, r.sweeper.Clock.Load()})
 }
 
-// nextIdle takes out of the list the connection that has been idle longest among those that may make room. One search
-// serves many calls: a connection that becomes idle later has been idle for less time.
-func (r *connRegistry) nextIdle(holdsShare bool) accountedConn {
+// nextIdle takes out of the list the connection that has been idle longest among those that may make room; nil if there is
+// none. It returns false if it does not know because too many were examined since the last sweep. One search serves many
+// calls: a connection that becomes idle later has been idle for less time.
+func (r *connRegistry) nextIdle(holdsShare bool) (conn accountedConn, known bool) {
 	list := &r.idle
 	now := r.sweeper.Clock.Load()
 	if list.at != now {
 		list.longest, list.at, list.looked = list.longest[:0], now, 0
 	}
 	if conn := r.takeIdle(holdsShare); conn != nil {
-		return conn
+		return conn, true
 	}
-	if holdsShare && list.looked >= looksPerSweep {
-		return nil // the search must not take time from the clients within their share
+	if list.looked >= 2*looksPerSweep || holdsShare && list.looked >= looksPerSweep {
+		return nil, false
 	}
 	list.looked += len(r.conns)
 	list.longest = list.longest[:0]
@@ -150,7 +155,7 @@ func (r *connRegistry) nextIdle(holdsShare bool) accountedConn {
 			list.insert(idleConn{conn, idle})
 		}
 	}
-	return r.takeIdle(holdsShare)
+	return r.takeIdle(holdsShare), true
 }
 
 // insert inserts a connection into the list if it is among those idle longest.
@@ -195,9 +200,11 @@ func (r *connRegistry) overShare() accountedConn {
 			heaviest, most = account, staying
 		}
 	}
+	r.idle.looked += len(r.clients)
 	if heaviest == nil {
 		return nil
 	}
+	r.idle.looked += len(r.conns)
 	var chosen accountedConn
 	var use connUse
 	for conn := range r.conns {

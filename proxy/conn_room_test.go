@@ -18,8 +18,9 @@ type crowd struct {
 	r       *connRegistry
 	conns   map[*crowdConn]struct{}
 	tickets []*ticket
-	// cuts is how many connections were cut; closed is how many were closed while idle.
-	cuts, closed int
+	// cuts is how many connections were cut; closed is how many were closed while idle. looks counts how often the registry has
+	// examined a connection.
+	cuts, closed, looks int
 }
 
 // crowdConn is a connection in the simulation.
@@ -41,13 +42,14 @@ func newCrowd(t testing.TB, limit, share int) *crowd {
 
 func (c *crowdConn) deadline() *deadline.Watch { return &c.watch }
 func (c *crowdConn) peer() netip.Addr          { return netip.IPv4Unspecified() }
-func (c *crowdConn) use() connUse              { return c.busy }
+func (c *crowdConn) use() connUse              { c.crowd.looks++; return c.busy }
 func (c *crowdConn) state() (int, int) {
 	return connHTTP1, connActive
 }
 func (c *crowdConn) drain() {}
 
 func (c *crowdConn) idleFor() (time.Duration, bool) {
+	c.crowd.looks++
 	return time.Duration(c.crowd.r.sweeper.Clock.Load() - c.idleSince), c.busy == useWaiting
 }
 
@@ -396,5 +398,39 @@ func TestAnIdleConnectionThatHasReceivedARequestIsAskedOnce(t *testing.T) {
 	w.tick()
 	if w.closed != 1 {
 		t.Errorf("%d idle connections were closed after the next sweep, want 1", w.closed)
+	}
+}
+
+// TestTheSearchForRoomIsBoundedBetweenTwoSweeps has a client wait while all connections are in use, and the requests of another
+// one come and go: each ends with a look for room, under the lock that every connection takes.
+func TestTheSearchForRoomIsBoundedBetweenTwoSweeps(t *testing.T) {
+	const n = 10_000
+	for name, share := range map[string]int{"all clients within their shares": n / 4, "a client above its share": n / 8} {
+		t.Run(name, func(t *testing.T) {
+			w := newCrowd(t, n, share)
+			for i := range n {
+				w.connect(i % 4)
+			}
+			for c := range w.conns {
+				c.busy = useRequest
+			}
+			w.connect(5)
+			w.tick()
+			w.looks = 0
+			for range 2000 {
+				w.r.becameIdle()
+			}
+			if most := 2*looksPerSweep + 2*n; w.looks > most {
+				t.Errorf("%d connections were examined without a sweep, want at most %d", w.looks, most)
+			}
+			for c := range w.conns {
+				c.busy = useWaiting // too late for this sweep
+				break
+			}
+			w.tick()
+			if w.closed+w.cuts == 0 {
+				t.Error("no room was made after the sweep")
+			}
+		})
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/deadline"
+
+	"reverse-proxy/proxy/share"
 )
 
 // pinnedConn returns a connection that is pinned for the host.
@@ -66,6 +68,9 @@ func TestAPinnedConnectionIsClosedLikeAnIdleOne(t *testing.T) {
 		{"when others need its place", func(t *testing.T, all *upstreams, pool *upstreamPool, _ *upstreamConn, _ net.Conn) {
 			younger, _ := pooledConn(t)
 			giveIdle(pool, younger)
+			for range all.slots.Limit() + 1 { // the last one waits
+				all.slots.Acquire(&all.nobody, new(share.Upstream), time.Now())
+			}
 			all.makeRoom()
 			if isClosed(younger) {
 				t.Error("a younger connection was closed first")
