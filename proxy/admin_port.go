@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 
+	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
 )
 
 // adminPort is the daemon's admin socket: none if it is disabled, or held by another live process.
 type adminPort struct {
-	socket *adminSocket
+	socket *admin.Socket
 	log    *eventlog.Logger
 }
 
@@ -20,8 +21,8 @@ func bindAdmin(cfg *config.Config, log *eventlog.Logger) (*adminPort, error) {
 	if cfg.AdminSocketPath == "" {
 		return &adminPort{}, nil
 	}
-	socket, err := bindAdminSocket(cfg.AdminSocketPath)
-	if errors.Is(err, errAdminSocketLive) {
+	socket, err := admin.Bind(cfg.AdminSocketPath)
+	if errors.Is(err, admin.ErrLive) {
 		log.Log(eventlog.LevelWarn, "ADMIN_SOCKET_IN_USE", eventlog.Str("path", cfg.AdminSocketPath), eventlog.Err(err))
 		return &adminPort{}, nil
 	}
@@ -32,11 +33,11 @@ func bindAdmin(cfg *config.Config, log *eventlog.Logger) (*adminPort, error) {
 }
 
 // serve answers commands until the context ends.
-func (a *adminPort) serve(ctx context.Context, handlers adminHandlers) {
+func (a *adminPort) serve(ctx context.Context, handlers admin.Handlers) {
 	if a.socket == nil {
 		return
 	}
-	if err := a.socket.serve(ctx, a.log, handlers); err != nil {
+	if err := a.socket.Serve(ctx, newBackoffListener(a.socket.Listener(), "admin", a.log), a.log, handlers); err != nil {
 		a.log.Log(eventlog.LevelError, "ACCEPT_ERROR", eventlog.Str("listener", "admin"), eventlog.Err(err))
 	}
 }

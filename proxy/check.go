@@ -7,7 +7,10 @@ import (
 	"io"
 	"time"
 
+	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/exitcode"
+	"reverse-proxy/proxy/wording"
 )
 
 // checkTimeout bounds the waits of `check`, which waits only for the system's resolver.
@@ -48,19 +51,19 @@ func runCheck(c commandLine, stdout, stderr io.Writer) int {
 		defer cancel()
 		warnings = configWarnings(ctx, cfg, systemCheckEnvironment(cfg))
 	}
-	code := exitOK
+	code := exitcode.OK
 	if err != nil {
-		code = exitError
+		code = exitcode.Error
 	}
 	if c.json {
 		if encodeErr := writeCheckResult(stdout, checkResult(c.config, cfg, err, warnings)); encodeErr != nil {
 			fmt.Fprintf(stderr, "reverse-proxy: check: cannot write the answer: %v\n", encodeErr)
-			return exitError
+			return exitcode.Error
 		}
 		return code
 	}
 	if err != nil {
-		_ = writeLines(stderr, errorLines(err))
+		_ = wording.WriteLines(stderr, errorLines(err))
 		return code
 	}
 	report := config.Report(cfg)
@@ -71,22 +74,22 @@ func runCheck(c commandLine, stdout, stderr io.Writer) int {
 	if len(lines) > 0 {
 		report += ", " + config.Count(len(lines), "warning")
 	}
-	_ = writeLines(stderr, lines)
-	if err := writeLines(stdout, []string{report}); err != nil {
+	_ = wording.WriteLines(stderr, lines)
+	if err := wording.WriteLines(stdout, []string{report}); err != nil {
 		fmt.Fprintf(stderr, "reverse-proxy: check: cannot write the answer: %v\n", err)
-		return exitError
+		return exitcode.Error
 	}
 	return code
 }
 
 // checkResult returns the answer for programs.
 func checkResult(path string, cfg *config.Config, err error, warnings []config.KeyError) CheckResult {
-	result := CheckResult{Status: adminStatusOK, Path: path, Errors: []CheckProblem{}, Warnings: checkProblems(warnings)}
+	result := CheckResult{Status: admin.StatusOK, Path: path, Errors: []CheckProblem{}, Warnings: checkProblems(warnings)}
 	if err == nil {
 		result.Listeners, result.Sites = len(cfg.Listeners), config.SiteCount(cfg)
 		return result
 	}
-	result.Status = adminStatusError
+	result.Status = admin.StatusError
 	if config, ok := err.(config.Errors); ok {
 		result.Errors = checkProblems(config)
 	} else {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/exitcode"
 	"reverse-proxy/proxy/sockettest"
 )
 
@@ -337,7 +339,7 @@ func TestCheckReportsOnStdoutAndWarnsOnStderr(t *testing.T) {
 	}
 	var stderr bytes.Buffer
 	for _, args := range [][]string{{"check", "--config", good}, {"check", "--json", "--config", good}} {
-		if code := Main(args, failingWriter{}, &stderr); code != exitError {
+		if code := Main(args, fullDisk(), &stderr); code != exitcode.Error {
 			t.Errorf("%v where nothing can be written: got the exit code %d, want 1", args, code)
 		}
 	}
@@ -413,4 +415,11 @@ func openWay(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// fullDisk returns a writer that always fails.
+func fullDisk() io.Writer {
+	r, w := io.Pipe()
+	r.CloseWithError(errors.New("no space left"))
+	return w
 }

@@ -12,13 +12,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-)
 
-// Exit codes (S-1.5).
-const (
-	exitOK    = 0
-	exitError = 1
-	exitUsage = 2
+	"reverse-proxy/proxy/exitcode"
 )
 
 // defaultConfigPath is the configuration file without --config.
@@ -104,13 +99,13 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err != nil:
 		fmt.Fprintf(stderr, "reverse-proxy: %v; see reverse-proxy --help\n", err)
-		return exitUsage
+		return exitcode.Usage
 	case c.help:
 		fmt.Fprint(stdout, usageText())
-		return exitOK
+		return exitcode.OK
 	case c.version:
 		fmt.Fprintln(stdout, versionText())
-		return exitOK
+		return exitcode.OK
 	}
 	return command.run(c, stdout, stderr)
 }
@@ -136,16 +131,16 @@ func runDaemon(c commandLine, stdout, stderr io.Writer) int {
 	daemon, err := Start(starting, Options{ConfigPath: c.config, AllowWildcardBind: c.wildcard, Confine: true, Stdout: stdout})
 	if err != nil {
 		if starting.Err() != nil {
-			return exitOK // it was told to stop before it served, and has released everything
+			return exitcode.OK // it was told to stop before it served, and has released everything
 		}
 		for _, line := range strings.Split(err.Error(), "\n") {
 			fmt.Fprintln(stderr, "reverse-proxy: "+line)
 		}
-		return exitError
+		return exitcode.Error
 	}
 	if err := daemon.Run(signals); err != nil {
 		fmt.Fprintln(stderr, "reverse-proxy: "+err.Error())
-		return exitError
+		return exitcode.Error
 	}
-	return exitOK
+	return exitcode.OK
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"reverse-proxy/proxy/admin"
 )
 
 // runClient asks the running daemon (S-1.4). The socket comes from --socket or from the configuration. The daemon must use
@@ -18,22 +20,22 @@ func runClient(c commandLine, stdout, stderr io.Writer) int {
 	socket := c.socket
 	if socket == "" {
 		var err error
-		if socket, err = adminSocketPathIn(c.config); err != nil {
+		if socket, err = admin.SocketPathIn(c.config); err != nil {
 			fmt.Fprintf(stderr, "reverse-proxy: %s: %v; or use --socket PATH to name the daemon's socket\n", c.command, err)
-			return failureCode(c.command)
+			return admin.FailureCode(c.command)
 		}
 	}
-	client := adminClient{socket: socket, command: c.command, timeout: adminClientTimeout, stdout: stdout, stderr: stderr,
-		text: c.text || !c.json && isTerminal(stdout)}
+	client := admin.Client{Socket: socket, Command: c.command, Timeout: admin.ClientTimeout, Stdout: stdout, Stderr: stderr,
+		Text: c.text || !c.json && isTerminal(stdout)}
 	if c.socket == "" || c.configGiven {
-		client.config = c.config
+		client.Config = c.config
 	}
 	if !c.watch {
-		return client.run(context.Background())
+		return client.Run(context.Background())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return watcher{client: client, interval: watchInterval, screen: screenOf(stdout)}.run(ctx)
+	return admin.Watcher{Client: client, Interval: admin.WatchInterval, Screen: screenOf(stdout)}.Run(ctx)
 }
 
 // isTerminal reports whether w is a terminal.

@@ -4,6 +4,8 @@ import (
 	"flag"
 	"io"
 	"slices"
+
+	"reverse-proxy/proxy/exitcode"
 )
 
 // cliFlag is one flag of the program. The usage text, the man page and the shell completions are all made from the
@@ -138,8 +140,8 @@ type cliExit struct {
 // cliExits lists the exit codes of the program (S-1.5).
 func cliExits() []cliExit {
 	return []cliExit{
-		{exitOK, "success, or graceful shutdown; of diff: no difference"},
-		{exitError, "configuration, startup or command failed, or the daemon cannot be reached; of diff: differences"},
-		{exitUsage, "wrong usage; of diff: also, the file would be refused, or the daemon cannot be reached"},
+		{exitcode.OK, "success, or graceful shutdown; of diff: no difference"},
+		{exitcode.Error, "configuration, startup or command failed, or the daemon cannot be reached; of diff: differences"},
+		{exitcode.Usage, "wrong usage; of diff: also, the file would be refused, or the daemon cannot be reached"},
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/exitcode"
 )
 
 func TestWrongUsageIsToldInOneLineAndExitsWith2(t *testing.T) {
@@ -30,8 +32,8 @@ func TestWrongUsageIsToldInOneLineAndExitsWith2(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			if code := Main(tt.args, &stdout, &stderr); code != exitUsage {
-				t.Errorf("exit code %d, want %d", code, exitUsage)
+			if code := Main(tt.args, &stdout, &stderr); code != exitcode.Usage {
+				t.Errorf("exit code %d, want %d", code, exitcode.Usage)
 			}
 			// The list of commands that take the flag grows with the commands.
 			if got := stderr.String(); !strings.HasPrefix(got, "reverse-proxy: "+tt.want) || strings.Count(got, "\n") != 1 {
@@ -102,9 +104,20 @@ func TestHelpAndVersionGoWithEveryCommand(t *testing.T) {
 			if command.Name != "" {
 				args = []string{command.Name, f}
 			}
-			if code := Main(args, io.Discard, io.Discard); code != exitOK {
-				t.Errorf("%v: exit code %d, want %d", args, code, exitOK)
+			if code := Main(args, io.Discard, io.Discard); code != exitcode.OK {
+				t.Errorf("%v: exit code %d, want %d", args, code, exitcode.OK)
 			}
 		}
+	}
+}
+
+func TestAFileIsNoTerminal(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if isTerminal(file) || isTerminal(new(bytes.Buffer)) || screenOf(file) != nil {
+		t.Error("a file and a buffer are taken for terminals")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/limit"
@@ -38,7 +39,7 @@ type Daemon struct {
 	// reported holds the drift of static keys that was already reported, so that it is reported only once (S-3.4).
 	reported map[string]string
 	// last is the last reload's result; nil before the first. history also holds earlier ones.
-	last    atomic.Pointer[ReloadStatus]
+	last    atomic.Pointer[admin.ReloadStatus]
 	history reloadHistory
 	// drift holds the static keys that differed at the last accepted reload; nil before the first.
 	drift atomic.Pointer[[]config.Drift]
@@ -86,8 +87,8 @@ func (d *Daemon) startBackgroundTasks() error {
 	d.tasks.Go(func() { cert.NewWatch(d.shared.log, d.listeners.certificates).Run(ctx) })
 	d.tasks.Go(func() { d.reloadOnRequest(ctx) })
 	d.tasks.Go(func() {
-		d.admin.serve(ctx, adminHandlers{
-			Reload: func(context.Context) ReloadResult { return d.Reload() },
+		d.admin.serve(ctx, admin.Handlers{
+			Reload: func(context.Context) admin.ReloadResult { return d.Reload() },
 			Diff:   d.Diff,
 			Status: d.Status,
 			Reopen: d.ReopenLog,

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -19,11 +18,13 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"reverse-proxy/proxy/waittest"
 )
 
 // patience bounds every wait of a test for an event. It only decides how long a failing test takes: what takes a
 // millisecond on an idle machine may take many seconds while others keep all cores busy.
-const patience = 2 * time.Minute
+const patience = waittest.Patience
 
 // loopback gives every test its own loopback address, so that fixed ports never collide.
 var loopback atomic.Uint32
@@ -31,24 +32,6 @@ var loopback atomic.Uint32
 func freeAddress() string {
 	n := loopback.Add(1)
 	return fmt.Sprintf("127.%d.%d.%d", 128+os.Getpid()%100, 1+n/250, 1+n%250)
-}
-
-// syncBuffer is a log that a test reads while the daemon writes it.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // testDaemon is a daemon in this process, in front of an upstream that the test scripts with raw bytes.
@@ -225,17 +208,6 @@ func readHead(r *bufio.Reader) (string, error) {
 
 func answerOK(_ string, _ *bufio.Reader, conn net.Conn) {
 	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-}
-
-func waitFor(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("timed out waiting for %s", what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
 }
 
 func TestTheTargetReachesTheUpstreamByteForByte(t *testing.T) {
@@ -481,4 +453,12 @@ func TestAStartThatFailsReleasesEverything(t *testing.T) {
 		_ = again.Close()
 	}
 	goleak.VerifyNone(t, ignore)
+}
+
+// syncBuffer is a log that a test reads while the daemon writes it.
+type syncBuffer = waittest.Buffer
+
+func waitFor(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	waittest.For(t, what, condition)
 }

@@ -7,68 +7,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
+	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 )
-
-// Difference is what a reload changes in the running configuration, or would change: the answer to `diff`, and part of
-// the answer to `reload`. Empty lists are left out. Times are in UTC.
-type Difference struct {
-	// SitesAdded, SitesRemoved and SitesChanged are the sites that differ on the running listeners, in the order of
-	// their hosts.
-	SitesAdded   []SiteSummary `json:"sites_added,omitempty"`
-	SitesRemoved []SiteSummary `json:"sites_removed,omitempty"`
-	SitesChanged []SiteChange  `json:"sites_changed,omitempty"`
-	// SitesWaiting are the sites of listeners that are new in the file: they are served after a restart (S-3.4).
-	SitesWaiting []SiteSummary `json:"sites_waiting,omitempty"`
-	// Settings are the dynamic keys outside the sites that differ: the limits, and the health path.
-	Settings []KeyChange `json:"settings,omitempty"`
-	// Certificates are the certificates whose contents differ from those in use.
-	Certificates []CertificateChange `json:"certificates,omitempty"`
-	// RestartRequired are the static keys that differ: they take effect only at a restart.
-	RestartRequired []config.Drift `json:"restart_required,omitempty"`
-}
-
-// KeyChange is one key with its value in use and its new one, both as in the file.
-type KeyChange struct {
-	Key string `json:"key"`
-	Old string `json:"old"`
-	New string `json:"new"`
-}
-
-// SiteSummary describes one site in short.
-type SiteSummary struct {
-	// Host is the served name, and Listener the `bind_addr:https_port` that serves it.
-	Host     string `json:"host"`
-	Listener string `json:"listener"`
-	// Upstream is the URL that requests are forwarded to, as in `http://127.0.0.1:3000`.
-	Upstream string `json:"upstream"`
-}
-
-// SiteChange is one site that is served both before and after.
-type SiteChange struct {
-	// Host is its name, and Listener the one that serves it afterwards.
-	Host     string `json:"host"`
-	Listener string `json:"listener"`
-	// Keys are the keys of `[[listeners.sites]]` that differ; `listener` means a move to another listener.
-	Keys []KeyChange `json:"keys"`
-}
-
-// CertificateChange is one certificate that was renewed or replaced in place.
-type CertificateChange struct {
-	// Listener is the `bind_addr:https_port` that serves it.
-	Listener string `json:"listener"`
-	// Source is the TLS mode of the listener.
-	Source config.TLSMode `json:"source"`
-	// OldNames and NewNames are the DNS names covered before and after.
-	OldNames []string `json:"old_names"`
-	NewNames []string `json:"new_names"`
-	// OldNotAfter and NewNotAfter are the expiry times before and after.
-	OldNotAfter time.Time `json:"old_not_after"`
-	NewNotAfter time.Time `json:"new_not_after"`
-}
 
 // configState is a configuration that is in use, or that a reload would put to use.
 type configState struct {
@@ -83,8 +26,8 @@ type configState struct {
 
 // differenceTo returns what a reload from this state to the next one changes. Both `diff` and `reload` use it, so that
 // the preview and the report cannot disagree.
-func (s configState) differenceTo(next configState) Difference {
-	d := Difference{RestartRequired: s.static.Drift(next.static)}
+func (s configState) differenceTo(next configState) admin.Difference {
+	d := comparison{admin.Difference{RestartRequired: s.static.Drift(next.static)}}
 	d.Settings = changedKeys(s.dynamic.settings(), next.dynamic.settings())
 	d.sites(s.static.Listeners, s.dynamic, next.dynamic)
 	d.waiting(s.static.Listeners, next.static.Listeners)
@@ -93,14 +36,11 @@ func (s configState) differenceTo(next configState) Difference {
 			d.certificates(listener, s.certificates[i].All, next.certificates[i].All)
 		}
 	}
-	return d
+	return d.Difference
 }
 
-// count returns the number of differences. A changed site counts as one, however many of its keys differ.
-func (d Difference) count() int {
-	return len(d.SitesAdded) + len(d.SitesRemoved) + len(d.SitesChanged) + len(d.SitesWaiting) + len(d.Settings) +
-		len(d.Certificates) + len(d.RestartRequired)
-}
+// comparison collects a difference.
+type comparison struct{ admin.Difference }
 
 // servedSite is a site with the listener that serves it.
 type servedSite struct {
@@ -123,7 +63,7 @@ func inOrder(sites map[routeID]servedSite) []routeID {
 }
 
 // sites compares the sites on the running listeners.
-func (d *Difference) sites(running []config.Listener, old, next *DynamicConfig) {
+func (d *comparison) sites(running []config.Listener, old, next *DynamicConfig) {
 	before, after := servedSites(running, old), servedSites(running, next)
 	for _, id := range inOrder(before) {
 		if _, stays := after[id]; !stays {
@@ -136,13 +76,13 @@ func (d *Difference) sites(running []config.Listener, old, next *DynamicConfig) 
 		if !stayed {
 			d.SitesAdded = append(d.SitesAdded, is.summary())
 		} else if keys := changedKeys(was.keys(), is.keys()); keys != nil {
-			d.SitesChanged = append(d.SitesChanged, SiteChange{Host: id.host, Listener: is.listener, Keys: keys})
+			d.SitesChanged = append(d.SitesChanged, admin.SiteChange{Host: id.host, Listener: is.listener, Keys: keys})
 		}
 	}
 }
 
 // waiting lists the sites of the listeners in the file that are not running.
-func (d *Difference) waiting(running, file []config.Listener) {
+func (d *comparison) waiting(running, file []config.Listener) {
 	matched := make(map[int]bool)
 	for _, j := range config.MatchListeners(running, file) {
 		matched[j] = true
@@ -159,12 +99,12 @@ func (d *Difference) waiting(running, file []config.Listener) {
 
 // certificates compares those of one listener by position. The list of files is static, so a reload leaves their number
 // unchanged.
-func (d *Difference) certificates(listener config.Listener, old, next []*tls.Certificate) {
+func (d *comparison) certificates(listener config.Listener, old, next []*tls.Certificate) {
 	for i := range min(len(old), len(next)) {
 		if slices.EqualFunc(old[i].Certificate, next[i].Certificate, bytes.Equal) {
 			continue
 		}
-		d.Certificates = append(d.Certificates, CertificateChange{
+		d.Certificates = append(d.Certificates, admin.CertificateChange{
 			Listener: listener.Address(), Source: listener.TLS.Mode,
 			OldNames: cert.CoveredNames(old[i].Leaf), NewNames: cert.CoveredNames(next[i].Leaf),
 			OldNotAfter: old[i].Leaf.NotAfter.UTC(), NewNotAfter: next[i].Leaf.NotAfter.UTC(),
@@ -176,11 +116,11 @@ func (d *Difference) certificates(listener config.Listener, old, next []*tls.Cer
 type keyValue struct{ key, value string }
 
 // changedKeys lists the keys whose values differ. Both lists have the same keys in the same order.
-func changedKeys(old, next []keyValue) []KeyChange {
-	var changes []KeyChange
+func changedKeys(old, next []keyValue) []admin.KeyChange {
+	var changes []admin.KeyChange
 	for i := range old {
 		if old[i].value != next[i].value {
-			changes = append(changes, KeyChange{Key: old[i].key, Old: old[i].value, New: next[i].value})
+			changes = append(changes, admin.KeyChange{Key: old[i].key, Old: old[i].value, New: next[i].value})
 		}
 	}
 	return changes
@@ -211,6 +151,6 @@ func (s servedSite) keys() []keyValue {
 }
 
 // summary describes the site in short.
-func (s servedSite) summary() SiteSummary {
-	return SiteSummary{Host: s.config.Host, Listener: s.listener, Upstream: s.config.UpstreamScheme + "://" + s.config.Upstream}
+func (s servedSite) summary() admin.SiteSummary {
+	return admin.SiteSummary{Host: s.config.Host, Listener: s.listener, Upstream: s.config.UpstreamScheme + "://" + s.config.Upstream}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
@@ -28,7 +29,7 @@ func stateOf(t *testing.T, cfg *config.Config, running []config.Listener) config
 }
 
 // differenceOf compares two configurations, the first of which is running.
-func differenceOf(t *testing.T, running, next *config.Config) Difference {
+func differenceOf(t *testing.T, running, next *config.Config) admin.Difference {
 	t.Helper()
 	return stateOf(t, running, running.Listeners).differenceTo(stateOf(t, next, running.Listeners))
 }
@@ -45,20 +46,20 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 	}
 	running := load(t)
 	const first = "127.0.0.1:443"
-	site := func(keys ...KeyChange) Difference {
-		return Difference{SitesChanged: []SiteChange{{"a.example", first, keys}}}
+	site := func(keys ...admin.KeyChange) admin.Difference {
+		return admin.Difference{SitesChanged: []admin.SiteChange{{Host: "a.example", Listener: first, Keys: keys}}}
 	}
-	setting := func(key, was, is string) Difference {
-		return Difference{Settings: []KeyChange{{key, was, is}}}
+	setting := func(key, was, is string) admin.Difference {
+		return admin.Difference{Settings: []admin.KeyChange{{Key: key, Old: was, New: is}}}
 	}
 	named := map[string]bool{}
 	for _, c := range []struct {
 		name  string
 		edits []string
-		want  Difference
+		want  admin.Difference
 	}{
-		{"nothing", nil, Difference{}},
-		{"a comment", []string{"health_check_port = 9900", "health_check_port = 9_900 # the same"}, Difference{}},
+		{"nothing", nil, admin.Difference{}},
+		{"a comment", []string{"health_check_port = 9900", "health_check_port = 9_900 # the same"}, admin.Difference{}},
 		{"the health path", []string{`"/health"`, `""`}, setting("https_health_path", "/health", "")},
 		{"the rate", []string{"requests_per_second = 100", "requests_per_second = 0.5"},
 			setting("rate_limit.requests_per_second", "100", "0.5")},
@@ -67,24 +68,24 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		{"the eviction age", []string{"300\n", "1\n"}, setting("rate_limit.eviction_age_secs", "300", "1")},
 		{"the body limit", []string{"104857600", "1"}, setting("body.limit_bytes", "104857600", "1")},
 		{"an upstream", []string{`"127.0.0.1:3000"`, `"127.0.0.1:3001"`},
-			site(KeyChange{"upstream", "127.0.0.1:3000", "127.0.0.1:3001"})},
-		{"a scheme", []string{`"http"`, `"https"`}, site(KeyChange{"upstream_scheme", "http", "https"})},
+			site(admin.KeyChange{Key: "upstream", Old: "127.0.0.1:3000", New: "127.0.0.1:3001"})},
+		{"a scheme", []string{`"http"`, `"https"`}, site(admin.KeyChange{Key: "upstream_scheme", Old: "http", New: "https"})},
 		{"two timeouts of one site", []string{"5\n", "6\n", "63\n", "7\n"}, site(
-			KeyChange{"upstream_connect_timeout_secs", "5", "6"}, KeyChange{"upstream_request_timeout_secs", "63", "7"})},
-		{"an upstream's own bound", []string{"upstream_max_connections = 1\n", "upstream_max_connections = 15\n"}, site(KeyChange{"upstream_max_connections", "1", "15"})},
-		{"an upstream's own bound that goes", []string{"upstream_max_connections = 1\n", ""}, site(KeyChange{"upstream_max_connections", "1", ""})},
-		{"another host is one site less and one more", []string{`host = "a.example"`, `host = "b.example"`}, Difference{
-			SitesRemoved: []SiteSummary{{"a.example", first, "http://127.0.0.1:3000"}},
-			SitesAdded:   []SiteSummary{{"b.example", first, "http://127.0.0.1:3000"}},
+			admin.KeyChange{Key: "upstream_connect_timeout_secs", Old: "5", New: "6"}, admin.KeyChange{Key: "upstream_request_timeout_secs", Old: "63", New: "7"})},
+		{"an upstream's own bound", []string{"upstream_max_connections = 1\n", "upstream_max_connections = 15\n"}, site(admin.KeyChange{Key: "upstream_max_connections", Old: "1", New: "15"})},
+		{"an upstream's own bound that goes", []string{"upstream_max_connections = 1\n", ""}, site(admin.KeyChange{Key: "upstream_max_connections", Old: "1", New: ""})},
+		{"another host is one site less and one more", []string{`host = "a.example"`, `host = "b.example"`}, admin.Difference{
+			SitesRemoved: []admin.SiteSummary{{Host: "a.example", Listener: first, Upstream: "http://127.0.0.1:3000"}},
+			SitesAdded:   []admin.SiteSummary{{Host: "b.example", Listener: first, Upstream: "http://127.0.0.1:3000"}},
 		}},
 		{"a static key waits for a restart", []string{"1024", "77"},
-			Difference{RestartRequired: []config.Drift{{Key: "max_connections", Running: "1024", File: "77"}}}},
+			admin.Difference{RestartRequired: []config.Drift{{Key: "max_connections", Running: "1024", File: "77"}}}},
 		{"a site on the second listener", []string{"DIR/b.key\"\n",
 			"DIR/b.key\"\n[[listeners.sites]]\nhost = \"b.example\"\nupstream = \"127.0.0.1:1\"\n"},
-			Difference{SitesAdded: []SiteSummary{{"b.example", "127.0.0.2:443", "http://127.0.0.1:1"}}}},
+			admin.Difference{SitesAdded: []admin.SiteSummary{{Host: "b.example", Listener: "127.0.0.2:443", Upstream: "http://127.0.0.1:1"}}}},
 		{"a listener that moves keeps its sites, and they are the same ones", []string{
 			"bind_addr = \"127.0.0.1\"\nhttp_port = 80\nhttps_port = 443\n", "bind_addr = \"127.0.0.9\"\nhttp_port = 80\nhttps_port = 443\n"},
-			Difference{RestartRequired: []config.Drift{{Key: "listeners[0].bind_addr", Running: "127.0.0.1", File: "127.0.0.9"}}}},
+			admin.Difference{RestartRequired: []config.Drift{{Key: "listeners[0].bind_addr", Running: "127.0.0.1", File: "127.0.0.9"}}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := differenceOf(t, running, load(t, c.edits...))
@@ -119,23 +120,23 @@ func TestTheDifferenceFollowsSitesFromListenerToListener(t *testing.T) {
 	two := configtest.Minimal + configtest.SecondListener
 	for _, c := range []struct {
 		name, running, file string
-		want                Difference
+		want                admin.Difference
 	}{
 		{"a site that moves is one site that changes", two,
 			configtest.Edited(t, two, `host = "a.example"`, `host = "c.example"`, `host = "b.example"`, `host = "a.example"`),
-			Difference{
-				SitesAdded:   []SiteSummary{{"c.example", "127.0.0.1:8443", "http://127.0.0.1:3000"}},
-				SitesRemoved: []SiteSummary{{"b.example", "127.0.0.2:8443", "http://127.0.0.1:3001"}},
-				SitesChanged: []SiteChange{{"a.example", "127.0.0.2:8443", []KeyChange{
-					{"listener", "127.0.0.1:8443", "127.0.0.2:8443"}, {"upstream", "127.0.0.1:3000", "127.0.0.1:3001"},
+			admin.Difference{
+				SitesAdded:   []admin.SiteSummary{{Host: "c.example", Listener: "127.0.0.1:8443", Upstream: "http://127.0.0.1:3000"}},
+				SitesRemoved: []admin.SiteSummary{{Host: "b.example", Listener: "127.0.0.2:8443", Upstream: "http://127.0.0.1:3001"}},
+				SitesChanged: []admin.SiteChange{{Host: "a.example", Listener: "127.0.0.2:8443", Keys: []admin.KeyChange{
+					{Key: "listener", Old: "127.0.0.1:8443", New: "127.0.0.2:8443"}, {Key: "upstream", Old: "127.0.0.1:3000", New: "127.0.0.1:3001"},
 				}}},
 			}},
-		{"a listener that is new in the file waits with its sites", configtest.Minimal, two, Difference{
-			SitesWaiting:    []SiteSummary{{"b.example", "127.0.0.2:8443", "http://127.0.0.1:3001"}},
+		{"a listener that is new in the file waits with its sites", configtest.Minimal, two, admin.Difference{
+			SitesWaiting:    []admin.SiteSummary{{Host: "b.example", Listener: "127.0.0.2:8443", Upstream: "http://127.0.0.1:3001"}},
 			RestartRequired: []config.Drift{{Key: "listeners[1]", Running: "", File: "127.0.0.2:8443"}},
 		}},
-		{"a listener that the file no longer has loses its sites", two, configtest.Minimal, Difference{
-			SitesRemoved:    []SiteSummary{{"b.example", "127.0.0.2:8443", "http://127.0.0.1:3001"}},
+		{"a listener that the file no longer has loses its sites", two, configtest.Minimal, admin.Difference{
+			SitesRemoved:    []admin.SiteSummary{{Host: "b.example", Listener: "127.0.0.2:8443", Upstream: "http://127.0.0.1:3001"}},
 			RestartRequired: []config.Drift{{Key: "listeners[1]", Running: "127.0.0.2:8443", File: ""}},
 		}},
 	} {
@@ -168,7 +169,7 @@ func TestTheDifferenceShowsRenewedCertificates(t *testing.T) {
 		return state
 	}
 	running := with(cert.NewTable([]*tls.Certificate{old, other}))
-	if got := running.differenceTo(with(cert.NewTable([]*tls.Certificate{old, other}))); got.count() != 0 {
+	if got := running.differenceTo(with(cert.NewTable([]*tls.Certificate{old, other}))); got.Count() != 0 {
 		t.Errorf("the same certificates: got %+v, want no difference", got)
 	}
 	got := running.differenceTo(with(cert.NewTable([]*tls.Certificate{old, testCertificate(t, "c.example")})))
@@ -180,7 +181,7 @@ func TestTheDifferenceShowsRenewedCertificates(t *testing.T) {
 		!cmp.Equal(change.NewNames, []string{"c.example"}) || change.OldNotAfter.IsZero() || change.NewNotAfter.Location() != time.UTC {
 		t.Errorf("got %+v, want the listener, the names and the times of both", change)
 	}
-	if got := with(nil).differenceTo(with(nil)); got.count() != 0 {
+	if got := with(nil).differenceTo(with(nil)); got.Count() != 0 {
 		t.Errorf("ACME mode: got %+v, want no difference", got)
 	}
 }
@@ -227,7 +228,7 @@ func TestNoFieldOfASiteIsForgottenInTheDifference(t *testing.T) {
 func TestDiffTellsWhatAReloadThenDoesAndChangesNothing(t *testing.T) {
 	d := startDaemon(t, "127.0.0.1:1", "")
 	before := d.dynamic.Load()
-	if got := d.Diff(); got.Status != "ok" || got.Changes != 0 || got.Difference.count() != 0 {
+	if got := d.Diff(); got.Status != "ok" || got.Changes != 0 || got.Difference.Count() != 0 {
 		t.Errorf("the file as it runs: got %+v, want no difference", got)
 	}
 	d.writeConfig(t, "127.0.0.1:2", "connection_idle_timeout_secs = 7\n")

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"reverse-proxy/proxy/admin"
 )
 
 // metrics holds the process's numbers that requests and connections count, from its start and across every reload. Those of
@@ -91,7 +93,7 @@ func (m *metrics) inUse() []*siteSeries {
 
 // siteTraffic sums up what the site has served since the process started, or since a reload added the site. The host ""
 // means the requests that were sent to no site: to unknown hosts, over the rate limit, malformed, and to the health path.
-func (m *metrics) siteTraffic(host string) TrafficCounts {
+func (m *metrics) siteTraffic(host string) admin.TrafficCounts {
 	series := m.none
 	if host != "" {
 		m.mu.Lock()
@@ -99,10 +101,10 @@ func (m *metrics) siteTraffic(host string) TrafficCounts {
 		m.mu.Unlock()
 	}
 	if series == nil {
-		return TrafficCounts{}
+		return admin.TrafficCounts{}
 	}
 	total := series.sum()
-	counts := TrafficCounts{UpstreamErrors: total.upstreamErrors, BytesIn: total.bytesIn, BytesOut: total.bytesOut}
+	counts := admin.TrafficCounts{UpstreamErrors: total.upstreamErrors, BytesIn: total.bytesIn, BytesOut: total.bytesOut}
 	for _, classes := range total.requests {
 		for class, n := range classes {
 			counts.Requests += n

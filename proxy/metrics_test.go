@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/config"
 )
 
@@ -169,7 +170,7 @@ func TestSeriesFollowTheConfiguration(t *testing.T) {
 		t.Errorf("after a reload (-want +got):\n%s", diff)
 	}
 	m.request(&exchange{request: &Request{Method: "GET"}, route: first.routes[0]["b.test"], status: 200}, 0) // still in progress
-	want := map[string]TrafficCounts{
+	want := map[string]admin.TrafficCounts{
 		"": {}, "a.test": {Requests: 2, ServerErrors: 2, UpstreamErrors: 2, BytesOut: 22}, "b.test": {}, "c.test": {},
 	}
 	for host, counts := range want {
@@ -179,7 +180,7 @@ func TestSeriesFollowTheConfiguration(t *testing.T) {
 	}
 
 	m.adopt(dynamicOf(1, "b.test"))
-	if diff := cmp.Diff(TrafficCounts{}, m.siteTraffic("b.test")); diff != "" {
+	if diff := cmp.Diff(admin.TrafficCounts{}, m.siteTraffic("b.test")); diff != "" {
 		t.Errorf("a site that came back begins anew (-want +got):\n%s", diff)
 	}
 	for i := range 1000 {

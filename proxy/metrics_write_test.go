@@ -146,8 +146,8 @@ func TestAScrapeWaitsForNoReloadAndNoLog(t *testing.T) {
 	d := startDaemon(t, rawUpstream(t, answerOK), "")
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	d.log.mu.Lock() // the writer of the log waits for it
-	defer d.log.mu.Unlock()
+	d.log.Lock() // the writer of the log waits for it
+	defer d.log.Unlock()
 	d.shared.log.Log(eventlog.LevelInfo, "SHUTDOWN")
 	answered := make(chan string, 1)
 	go func() { answered <- answerOf(scrapeOf(d.Daemon)) }()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
@@ -12,7 +13,7 @@ import (
 // Reload puts the configuration file to use in its present state: SIGHUP, the admin socket and `reverse-proxy reload`
 // all call it (S-3.2). Reloads are serialised; one that had to wait reads the file when its turn comes (S-3.3). Either
 // the whole dynamic part changes or nothing does. No connection and no client's bucket is touched (S-3.6).
-func (d *Daemon) Reload() ReloadResult {
+func (d *Daemon) Reload() admin.ReloadResult {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	d.notify.Reloading()
@@ -30,16 +31,16 @@ func (d *Daemon) Reload() ReloadResult {
 // Diff returns what Reload would do with the present file, and does nothing: it logs no line, tells the service
 // manager nothing, and counts no drift as reported. It takes its turn among the reloads, so that it never compares
 // with a half-done reload.
-func (d *Daemon) Diff() DiffResult {
+func (d *Daemon) Diff() admin.DiffResult {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	prepared, err := d.prepareReload()
 	if err != nil {
 		lines := errorLines(err)
-		return DiffResult{Status: adminStatusError, Message: d.refusalText("a reload would be refused", lines), Errors: lines,
+		return admin.DiffResult{Status: admin.StatusError, Message: d.refusalText("a reload would be refused", lines), Errors: lines,
 			Path: d.config.Path}
 	}
-	return DiffResult{Status: adminStatusOK, Path: d.config.Path, Changes: prepared.difference.count(),
+	return admin.DiffResult{Status: admin.StatusOK, Path: d.config.Path, Changes: prepared.difference.Count(),
 		Difference: &prepared.difference}
 }
 
@@ -49,7 +50,7 @@ type preparedReload struct {
 	dynamic      *DynamicConfig
 	certificates cert.PreparedAll
 	// difference is what it changes.
-	difference Difference
+	difference admin.Difference
 }
 
 // prepareReload reads, parses and validates the file, and prepares everything that could fail. It changes nothing.
@@ -104,13 +105,13 @@ func (d *Daemon) newDrift(all []config.Drift) []config.Drift {
 
 // reloadResult returns the answer for the requester, and the drift to report. prepared was applied, and is nil with an
 // error.
-func (d *Daemon) reloadResult(prepared *preparedReload, err error) (ReloadResult, []config.Drift) {
+func (d *Daemon) reloadResult(prepared *preparedReload, err error) (admin.ReloadResult, []config.Drift) {
 	if err != nil {
 		lines := errorLines(err)
-		return ReloadResult{Status: adminStatusError, Message: d.refusalText("nothing was changed", lines), Errors: lines,
+		return admin.ReloadResult{Status: admin.StatusError, Message: d.refusalText("nothing was changed", lines), Errors: lines,
 			Path: d.config.Path}, nil
 	}
-	result := ReloadResult{Status: adminStatusOK, Sites: prepared.dynamic.Sites, Difference: &prepared.difference,
+	result := admin.ReloadResult{Status: admin.StatusOK, Sites: prepared.dynamic.Sites, Difference: &prepared.difference,
 		Path: d.config.Path}
 	drift := d.newDrift(prepared.difference.RestartRequired)
 	for _, change := range drift {
@@ -120,18 +121,18 @@ func (d *Daemon) reloadResult(prepared *preparedReload, err error) (ReloadResult
 }
 
 // remember keeps the outcome for `status` and counts it.
-func (d *Daemon) remember(result ReloadResult) {
-	last := &ReloadStatus{Time: now(), Status: result.Status, Message: result.Message, Errors: result.Errors}
+func (d *Daemon) remember(result admin.ReloadResult) {
+	last := &admin.ReloadStatus{Time: now(), Status: result.Status, Message: result.Message, Errors: result.Errors}
 	if result.Difference != nil {
-		last.Changes = result.Difference.count()
+		last.Changes = result.Difference.Count()
 	}
 	d.last.Store(last)
 	d.history.add(*last)
-	d.shared.metrics.process.reload(result.Status == adminStatusOK)
+	d.shared.metrics.process.reload(result.Status == admin.StatusOK)
 }
 
 // logReload logs the outcome.
-func (d *Daemon) logReload(result ReloadResult, drift []config.Drift, err error) {
+func (d *Daemon) logReload(result admin.ReloadResult, drift []config.Drift, err error) {
 	log := d.shared.log
 	if err != nil {
 		log.Log(eventlog.LevelError, "CONFIG_RELOAD", eventlog.Str("status", "error"), eventlog.Int("errors", len(result.Errors)))
@@ -163,8 +164,8 @@ func logConfigErrors(log *eventlog.Logger, err error) {
 }
 
 // reloadText is what `systemctl status` shows after a reload; the protocol has no other way to report a failed one.
-func (d *Daemon) reloadText(result ReloadResult) string {
-	if result.Status != adminStatusOK {
+func (d *Daemon) reloadText(result admin.ReloadResult) string {
+	if result.Status != admin.StatusOK {
 		return "reload failed, the old configuration serves on: " + result.Errors[0]
 	}
 	return d.statusText()

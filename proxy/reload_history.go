@@ -4,40 +4,25 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
+
+	"reverse-proxy/proxy/admin"
 )
 
-// Bounds of the history of reloads: a pipeline that reloads a bad file every minute costs a fixed amount of memory.
-const (
-	// maxReloadHistory is the number of reloads remembered.
-	maxReloadHistory = 10
-	// maxHistoryErrors is the number of errors remembered of each; the last reload keeps all of them.
-	maxHistoryErrors = 10
-)
-
-// ReloadStatus describes how a reload ended, however it was requested.
-type ReloadStatus struct {
-	// Time is when it ended.
-	Time time.Time `json:"time"`
-	// Status, Message and Errors are those of its ReloadResult.
-	Status  string   `json:"status"`
-	Message string   `json:"message,omitempty"`
-	Errors  []string `json:"errors,omitempty"`
-	// Changes is the number of things that it changed, or that wait for a restart.
-	Changes int `json:"changes"`
-}
+// maxReloadHistory is the number of reloads remembered, with admin.MaxHistoryErrors errors each: a pipeline that reloads a bad file
+// every minute costs a fixed amount of memory.
+const maxReloadHistory = 10
 
 // reloadHistory remembers how the latest reloads ended.
 type reloadHistory struct {
 	mu      sync.Mutex
-	entries []ReloadStatus
+	entries []admin.ReloadStatus
 }
 
 // add adds a reload.
-func (h *reloadHistory) add(entry ReloadStatus) {
-	if len(entry.Errors) > maxHistoryErrors {
-		left := len(entry.Errors) - maxHistoryErrors
-		entry.Errors = append(slices.Clone(entry.Errors[:maxHistoryErrors]), fmt.Sprintf("and %d more", left))
+func (h *reloadHistory) add(entry admin.ReloadStatus) {
+	if len(entry.Errors) > admin.MaxHistoryErrors {
+		left := len(entry.Errors) - admin.MaxHistoryErrors
+		entry.Errors = append(slices.Clone(entry.Errors[:admin.MaxHistoryErrors]), fmt.Sprintf("and %d more", left))
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -48,7 +33,7 @@ func (h *reloadHistory) add(entry ReloadStatus) {
 }
 
 // latest returns them, the last one first.
-func (h *reloadHistory) latest() []ReloadStatus {
+func (h *reloadHistory) latest() []admin.ReloadStatus {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	entries := slices.Clone(h.entries)

@@ -3,16 +3,17 @@ package proxy
 import (
 	"os"
 
+	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 )
 
 // Status gathers the state of the running daemon for an operator (S-10.1).
-func (d *Daemon) Status() Status {
+func (d *Daemon) Status() admin.Status {
 	dynamic := d.dynamic.Load()
 	at := now()
 	build := readVersion()
-	status := Status{
+	status := admin.Status{
 		UptimeSecs: int64(now().Sub(d.started).Seconds()),
 		Sites:      dynamic.Sites,
 		Version:    build.Version,
@@ -20,7 +21,7 @@ func (d *Daemon) Status() Status {
 		GoVersion:  build.GoVersion,
 		PID:        os.Getpid(),
 		Sandbox:    d.sandbox,
-		Config: ConfigStatus{
+		Config: admin.ConfigStatus{
 			Path:        dynamic.Path,
 			Hash:        dynamic.Hash,
 			LoadedAt:    dynamic.LoadedAt,
@@ -42,7 +43,7 @@ func (d *Daemon) Status() Status {
 		status.Config.RestartRequired = *drift
 	}
 	for _, l := range d.listeners {
-		listener := ListenerStatus{HTTPS: l.address(), TLSMode: l.config.TLS.Mode}
+		listener := admin.ListenerStatus{HTTPS: l.address(), TLSMode: l.config.TLS.Mode}
 		if l.redirect != nil {
 			listener.HTTP = l.redirect.Addr().String()
 		}
@@ -53,17 +54,10 @@ func (d *Daemon) Status() Status {
 			status.Certificates = append(status.Certificates, certificate)
 		}
 		for _, name := range l.source.Names() {
-			status.ACME = append(status.ACME, ACMEStatus{l.address(), name})
+			status.ACME = append(status.ACME, admin.ACMEStatus{Listener: l.address(), NameStatus: name})
 		}
 	}
-	return status.complete()
-}
-
-// ACMEStatus is the state of one name of `acme_domains`.
-type ACMEStatus struct {
-	// Listener is the address and port of the listener that the certificate is for.
-	Listener string `json:"listener"`
-	cert.NameStatus
+	return status.Complete()
 }
 
 // fileDiffers reports whether the configuration file holds other bytes than those in use, or cannot be read.

@@ -2,18 +2,16 @@ package proxy
 
 import (
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
-	"reverse-proxy/proxy/sandbox"
 )
 
 func TestTheHistoryOfReloadsIsBounded(t *testing.T) {
@@ -23,17 +21,17 @@ func TestTheHistoryOfReloadsIsBounded(t *testing.T) {
 	}
 	many := make([]string, 1000)
 	for i := range maxReloadHistory + 3 {
-		h.add(ReloadStatus{Message: fmt.Sprint(i), Errors: many})
+		h.add(admin.ReloadStatus{Message: fmt.Sprint(i), Errors: many})
 	}
 	got := h.latest()
 	if len(got) != maxReloadHistory || got[0].Message != "12" || got[maxReloadHistory-1].Message != "3" {
 		t.Errorf("got %d reloads from %q to %q, want the last %d, the latest first", len(got), got[0].Message,
 			got[len(got)-1].Message, maxReloadHistory)
 	}
-	if errs := got[0].Errors; len(errs) != maxHistoryErrors+1 || errs[maxHistoryErrors] != "and 990 more" {
-		t.Errorf("got %d errors ending in %q, want %d and how many more there were", len(errs), errs[len(errs)-1], maxHistoryErrors)
+	if errs := got[0].Errors; len(errs) != admin.MaxHistoryErrors+1 || errs[admin.MaxHistoryErrors] != "and 990 more" {
+		t.Errorf("got %d errors ending in %q, want %d and how many more there were", len(errs), errs[len(errs)-1], admin.MaxHistoryErrors)
 	}
-	if len(many) != 1000 || many[maxHistoryErrors] != "" {
+	if len(many) != 1000 || many[admin.MaxHistoryErrors] != "" {
 		t.Error("remembering a reload has changed its result")
 	}
 }
@@ -58,53 +56,13 @@ func TestTheTrafficOfEverySiteIsListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	state := stateOf(t, cfg, cfg.Listeners)
-	want := []SiteTraffic{
-		{SiteSummary{"a.example", "127.0.0.1:8443", "http://127.0.0.1:3000"}, &TrafficCounts{Requests: 9}},
-		{SiteSummary{"b.example", "127.0.0.2:8443", "http://127.0.0.1:3001"}, &TrafficCounts{Requests: 9}},
+	want := []admin.SiteTraffic{
+		{SiteSummary: admin.SiteSummary{Host: "a.example", Listener: "127.0.0.1:8443", Upstream: "http://127.0.0.1:3000"}, Counts: &admin.TrafficCounts{Requests: 9}},
+		{SiteSummary: admin.SiteSummary{Host: "b.example", Listener: "127.0.0.2:8443", Upstream: "http://127.0.0.1:3001"}, Counts: &admin.TrafficCounts{Requests: 9}},
 	}
-	count := func(host string) TrafficCounts { return TrafficCounts{Requests: uint64(len(host))} }
+	count := func(host string) admin.TrafficCounts { return admin.TrafficCounts{Requests: uint64(len(host))} }
 	if diff := cmp.Diff(want, siteTraffic(cfg.Listeners, state.dynamic, count)); diff != "" {
 		t.Errorf("the traffic differs (-want +got):\n%s", diff)
-	}
-}
-
-func TestMemoryIsRead(t *testing.T) {
-	got := memoryUsage()
-	if got.HeapBytes <= 0 || got.Goroutines < 1 || got.ResidentBytes < got.HeapBytes/2 {
-		t.Errorf("got %+v, want a heap that is resident, and a goroutine", got)
-	}
-	page := int64(os.Getpagesize())
-	for statm, want := range map[string]int64{"100 25 7 1 0 9 0\n": 25 * page, "": 0, "100": 0, "100 x": 0} {
-		if got := residentBytes(statm); got != want {
-			t.Errorf("statm %q: got %d bytes, want %d", statm, got, want)
-		}
-	}
-}
-
-func TestNumbersOfBytesAreShortAndClear(t *testing.T) {
-	for n, want := range map[uint64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 102400: "100 KiB", 1<<40 + 1<<39: "1.5 TiB", 1<<64 - 1: "16.0 EiB"} {
-		if got := bytesText(n); got != want {
-			t.Errorf("%d bytes: got %q, want %q", n, got, want)
-		}
-	}
-}
-
-func TestATableStandsInColumns(t *testing.T) {
-	var b strings.Builder
-	small := table{header: []string{"NAME", ">COUNT", "REST"}}
-	small.row("ä", "5", "x")
-	small.row("long one", "1234567", "")
-	small.row("", "", "more")
-	small.write(&b)
-	want := "NAME        COUNT  REST\nä               5  x\nlong one  1234567\n                   more\n"
-	if diff := cmp.Diff(want, b.String()); diff != "" {
-		t.Errorf("the table differs (-want +got):\n%s", diff)
-	}
-	b.Reset()
-	empty := table{header: []string{"NAME"}}
-	empty.write(&b)
-	if b.String() != "" {
-		t.Errorf("a table without rows: got %q, want nothing", b.String())
 	}
 }
 
@@ -131,21 +89,5 @@ func TestStatusOfTheDaemonTellsOfReloadsAndSites(t *testing.T) {
 	}
 	if want := []config.Drift{{Key: "connection_idle_timeout_secs", Running: "60", File: "7"}}; !cmp.Equal(want, status.Config.RestartRequired) {
 		t.Errorf("got %v for a restart, want %v, which the refused reload leaves", status.Config.RestartRequired, want)
-	}
-}
-
-func TestTheStateOfTheSandboxIsOneLineForPeople(t *testing.T) {
-	for _, test := range []struct {
-		status sandbox.Status
-		want   string
-	}{
-		{sandbox.Status{State: config.SandboxOn, LandlockABI: 7}, "on, Landlock ABI 7"},
-		{sandbox.Status{State: config.SandboxOff}, "off"},
-		{sandbox.Status{State: "unavailable", Error: "the kernel\nhas none"}, "unavailable: the kernel\\u000ahas none"},
-		{sandbox.Status{}, "-"}, // an older daemon
-	} {
-		if got := sandboxText(test.status); got != test.want {
-			t.Errorf("%+v: got %q, want %q", test.status, got, test.want)
-		}
 	}
 }

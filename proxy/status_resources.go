@@ -6,29 +6,13 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"reverse-proxy/proxy/admin"
 )
 
-// DescriptorStatus is the process's usage of file descriptors.
-type DescriptorStatus struct {
-	// Used is the number open now; 0 if the system does not report it.
-	Used int `json:"used"`
-	// Allowed is the most that may be open, the soft limit of RLIMIT_NOFILE; 0 if the system does not report it.
-	Allowed int `json:"allowed"`
-}
-
-// MemoryStatus is the process's memory usage, in bytes.
-type MemoryStatus struct {
-	// ResidentBytes is the resident memory; 0 if the system does not report it.
-	ResidentBytes int64 `json:"resident_bytes"`
-	// HeapBytes is the memory of live objects and of those not yet collected.
-	HeapBytes int64 `json:"heap_bytes"`
-	// Goroutines is the number of goroutines.
-	Goroutines int `json:"goroutines"`
-}
-
 // descriptorUsage counts the process's open descriptors and reads their limit.
-func descriptorUsage() DescriptorStatus {
-	return DescriptorStatus{Used: usedDescriptors(), Allowed: allowedDescriptors()}
+func descriptorUsage() admin.DescriptorStatus {
+	return admin.DescriptorStatus{Used: usedDescriptors(), Allowed: allowedDescriptors()}
 }
 
 // usedDescriptors counts the process's open descriptors; 0 if the system does not report them.
@@ -55,10 +39,10 @@ func allowedDescriptors() int {
 }
 
 // memoryUsage reads the memory usage without stopping any goroutine.
-func memoryUsage() MemoryStatus {
+func memoryUsage() admin.MemoryStatus {
 	samples := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/sched/goroutines:goroutines"}}
 	runtimemetrics.Read(samples)
-	usage := MemoryStatus{HeapBytes: int64(samples[0].Value.Uint64()), Goroutines: int(samples[1].Value.Uint64())}
+	usage := admin.MemoryStatus{HeapBytes: int64(samples[0].Value.Uint64()), Goroutines: int(samples[1].Value.Uint64())}
 	if statm, err := os.ReadFile("/proc/self/statm"); err == nil {
 		usage.ResidentBytes = residentBytes(string(statm))
 	}

@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"errors"
@@ -25,7 +25,7 @@ func TestBindAdminSocketMakesAPrivateSocketAndCloseRemovesIt(t *testing.T) {
 			if setup.stale {
 				sockettest.MakeStale(t, path)
 			}
-			s, err := bindAdminSocket(path)
+			s, err := Bind(path)
 			if err != nil {
 				t.Fatalf("bindAdminSocket: got error %v, want none", err)
 			}
@@ -33,7 +33,7 @@ func TestBindAdminSocketMakesAPrivateSocketAndCloseRemovesIt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := info.Mode(), fs.ModeSocket|adminSocketMode; got != want {
+			if got, want := info.Mode(), fs.ModeSocket|socketMode; got != want {
 				t.Errorf("mode of the socket: got %v, want %v", got, want)
 			}
 			for range 2 {
@@ -52,7 +52,7 @@ func TestBindAdminSocketModeDoesNotDependOnTheUmask(t *testing.T) {
 	old := syscall.Umask(0)
 	defer syscall.Umask(old)
 	path := filepath.Join(sockettest.Dir(t), "admin.sock")
-	s, err := bindAdminSocket(path)
+	s, err := Bind(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,8 +61,8 @@ func TestBindAdminSocketModeDoesNotDependOnTheUmask(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := info.Mode().Perm(); got != adminSocketMode {
-		t.Errorf("mode under umask 0: got %o, want %o", got, adminSocketMode)
+	if got := info.Mode().Perm(); got != socketMode {
+		t.Errorf("mode under umask 0: got %o, want %o", got, socketMode)
 	}
 }
 
@@ -81,8 +81,8 @@ func TestBindAdminSocketLeavesALivingSocketAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer closer.Close()
-			_, err = bindAdminSocket(path)
-			if !errors.Is(err, errAdminSocketLive) {
+			_, err = Bind(path)
+			if !errors.Is(err, ErrLive) {
 				t.Errorf("got error %v, want errAdminSocketLive", err)
 			}
 			if err != nil && !strings.HasPrefix(err.Error(), "admin_socket_path: "+path) {
@@ -165,7 +165,7 @@ func TestBindAdminSocketLeavesEverythingElseUntouched(t *testing.T) {
 			if err := tt.make(dir, path); err != nil {
 				t.Fatal(err)
 			}
-			_, err := bindAdminSocket(path)
+			_, err := Bind(path)
 			var keyErr config.KeyError
 			if !errors.As(err, &keyErr) || keyErr.Key != "admin_socket_path" {
 				t.Fatalf("got error %v, want a KeyError of admin_socket_path", err)
@@ -201,7 +201,7 @@ func TestBindAdminSocketFailuresNameTheCause(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := bindAdminSocket(tt.path)
+			_, err := Bind(tt.path)
 			want := "admin_socket_path: " + tt.path + ": " + tt.want
 			if err == nil || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("got error %v, want one beginning with %q", err, want)
@@ -212,14 +212,14 @@ func TestBindAdminSocketFailuresNameTheCause(t *testing.T) {
 
 func TestAdminSocketCloseLeavesWhatIsNoLongerItsOwn(t *testing.T) {
 	path := filepath.Join(sockettest.Dir(t), "admin.sock")
-	first, err := bindAdminSocket(path)
+	first, err := Bind(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	second, err := bindAdminSocket(path)
+	second, err := Bind(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"context"
@@ -7,12 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"reverse-proxy/proxy/exitcode"
 	"reverse-proxy/proxy/wording"
 )
 
 const (
-	// watchInterval is the time from one picture of `status --watch` to the next.
-	watchInterval = 2 * time.Second
+	// WatchInterval is the time from one picture of `status --watch` to the next.
+	WatchInterval = 2 * time.Second
 	// watchTimeout is how long one picture may take: a hanging daemon is worth reporting soon.
 	watchTimeout = 5 * time.Second
 )
@@ -25,44 +26,46 @@ const (
 	clearBottom = "\x1b[J"
 )
 
-// watcher shows the daemon's status repeatedly.
-type watcher struct {
-	client   adminClient
-	interval time.Duration
-	// screen returns the size of the terminal in rows and columns. It is nil without a terminal; the pictures then
+// Watcher shows the daemon's status repeatedly.
+type Watcher struct {
+	// Client asks the daemon.
+	Client Client
+	// Interval is the time from one picture to the next.
+	Interval time.Duration
+	// Screen returns the size of the terminal in rows and columns. It is nil without a terminal; the pictures then
 	// follow one another.
-	screen func() (rows, columns int)
+	Screen func() (rows, columns int)
 }
 
-// run shows the status until ctx ends, which is the usual end and gives 0. If a daemon is not there, or goes away, run
+// Run shows the status until ctx ends, which is the usual end and gives 0. If a daemon is not there, or goes away, Run
 // shows that in place of its status and keeps asking. The exit code is 1 if the picture cannot be written, or if the
 // daemon uses another configuration file than --config names (S-1.7).
-func (w watcher) run(ctx context.Context) int {
-	w.client.timeout = watchTimeout
-	ticker := time.NewTicker(w.interval)
+func (w Watcher) Run(ctx context.Context) int {
+	w.Client.Timeout = watchTimeout
+	ticker := time.NewTicker(w.Interval)
 	defer ticker.Stop()
 	for {
 		lines, err := w.picture(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return exitOK
+			return exitcode.OK
 		case err != nil:
-			return w.client.complain(err)
+			return w.Client.complain(err)
 		}
 		if err := w.draw(lines); err != nil {
-			return w.client.complain(fmt.Errorf("cannot write the answer: %w", err))
+			return w.Client.complain(fmt.Errorf("cannot write the answer: %w", err))
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return exitOK
+			return exitcode.OK
 		}
 	}
 }
 
 // picture asks once, and returns the lines to show. Its error, a wrongConfigError, is one that asking again cannot fix.
-func (w watcher) picture(ctx context.Context) ([]string, error) {
-	line, _, err := w.client.ask(ctx)
+func (w Watcher) picture(ctx context.Context) ([]string, error) {
+	line, _, err := w.Client.ask(ctx)
 	if err == nil {
 		err = wrongConfigIn(line)
 	}
@@ -71,29 +74,29 @@ func (w watcher) picture(ctx context.Context) ([]string, error) {
 	}
 	if err == nil {
 		columns := 0
-		if w.screen != nil {
-			_, columns = w.screen()
+		if w.Screen != nil {
+			_, columns = w.Screen()
 		}
 		var reply renderedReply
-		if reply, err = renderReplyWithin(w.client.command, line, now(), columns); err == nil {
+		if reply, err = renderReplyWithin(w.Client.Command, line, time.Now(), columns); err == nil {
 			return append(reply.out, reply.problems...), nil
 		}
 	}
 	return []string{
-		fmt.Sprintf("%s: no status from %s: %s", timeText(now()), wording.PrintableLine(w.client.socket), wording.PrintableLine(err.Error())),
-		fmt.Sprintf("trying again every %v, until Ctrl-C", w.interval),
+		fmt.Sprintf("%s: no status from %s: %s", timeText(time.Now()), wording.PrintableLine(w.Client.Socket), wording.PrintableLine(err.Error())),
+		fmt.Sprintf("trying again every %v, until Ctrl-C", w.Interval),
 	}, nil
 }
 
 // draw shows the lines: on a terminal in place of the previous ones, cut to its size, else below them.
-func (w watcher) draw(lines []string) error {
-	if w.screen == nil {
-		return writeLines(w.client.stdout, append(lines, ""))
+func (w Watcher) draw(lines []string) error {
+	if w.Screen == nil {
+		return wording.WriteLines(w.Client.Stdout, append(lines, ""))
 	}
-	rows, columns := w.screen()
+	rows, columns := w.Screen()
 	lines = fitScreen(lines, rows-1, columns)
 	text := cursorHome + strings.Join(lines, clearLine+"\n") + clearLine
-	return writeLines(w.client.stdout, []string{text, clearBottom})
+	return wording.WriteLines(w.Client.Stdout, []string{text, clearBottom})
 }
 
 // fitScreen cuts the lines to a size; if there are more, its last line says so.

@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/exitcode"
 	"reverse-proxy/proxy/wording"
 )
 
@@ -36,15 +37,15 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 	if err := json.Unmarshal(line, &failure); err != nil {
 		return renderedReply{}, replyProblem(err)
 	}
-	if failure.Status != adminStatusOK {
+	if failure.Status != StatusOK {
 		message := wording.PrintableLine(failure.Message)
 		switch {
-		case len(failure.Errors) == 0 && message == unknownAdminCommand(command):
+		case len(failure.Errors) == 0 && message == unknownCommand(command):
 			return renderedReply{}, fmt.Errorf("the daemon is an older version that does not know %s; restart it with this version", command)
 		case len(failure.Errors) == 0:
 			return renderedReply{}, errors.New(cmp.Or(message, "the daemon gave no reason"))
 		}
-		reply := renderedReply{code: failureCode(command)}
+		reply := renderedReply{code: FailureCode(command)}
 		if message != "" {
 			reply.problems = append(reply.problems, message)
 		}
@@ -80,11 +81,11 @@ func renderDiff(line []byte) (renderedReply, error) {
 		return renderedReply{}, replyProblem(err)
 	}
 	path := wording.PrintableLine(result.Path)
-	if result.Difference == nil || result.Difference.count() == 0 {
+	if result.Difference == nil || result.Difference.Count() == 0 {
 		return renderedReply{out: []string{path + ": no change"}}, nil
 	}
-	head := fmt.Sprintf("%s: %s", path, config.Count(result.Difference.count(), "change"))
-	return renderedReply{out: append([]string{head}, result.Difference.lines()...), code: exitError}, nil
+	head := fmt.Sprintf("%s: %s", path, config.Count(result.Difference.Count(), "change"))
+	return renderedReply{out: append([]string{head}, result.Difference.lines()...), code: exitcode.Error}, nil
 }
 
 // renderReload renders what a reload did.
@@ -102,9 +103,22 @@ func renderReload(line []byte) (renderedReply, error) {
 		}
 		return renderedReply{out: lines}, nil
 	}
-	if result.Difference.count() == 0 {
+	if result.Difference.Count() == 0 {
 		return renderedReply{out: []string{head + ", no change"}}, nil
 	}
-	head += ", " + config.Count(result.Difference.count(), "change")
+	head += ", " + config.Count(result.Difference.Count(), "change")
 	return renderedReply{out: append([]string{head}, result.Difference.lines()...)}, nil
+}
+
+// renderReopen renders a ReopenResult whose status is "ok".
+func renderReopen(line []byte) (renderedReply, error) {
+	var result ReopenResult
+	if err := json.Unmarshal(line, &result); err != nil {
+		return renderedReply{}, replyProblem(err)
+	}
+	text := "logging.log_file_path is not set; nothing to reopen"
+	if result.LogFilePath != "" {
+		text = fmt.Sprintf("reopened: %s", wording.PrintableLine(result.LogFilePath))
+	}
+	return renderedReply{out: []string{text}}, nil
 }

@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ func TestTheAdminClientExitsByTheAnswer(t *testing.T) {
 	handlers.Reload = func(context.Context) ReloadResult {
 		return ReloadResult{Status: "error", Message: "bad", Errors: []string{"listeners: bad"}}
 	}
-	a := startAdmin(t, handlers, nil)
+	a := startServer(t, handlers, nil)
 	tests := []struct {
 		command string
 		code    int
@@ -33,7 +33,7 @@ func TestTheAdminClientExitsByTheAnswer(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.command, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			code := adminClient{socket: a.path, command: tt.command, timeout: adminClientTimeout, stdout: &stdout, stderr: &stderr}.run(t.Context())
+			code := Client{Socket: a.path, Command: tt.command, Timeout: ClientTimeout, Stdout: &stdout, Stderr: &stderr}.Run(t.Context())
 			if code != tt.code || !strings.HasPrefix(stdout.String(), tt.want) || !strings.HasSuffix(stdout.String(), "}\n") {
 				t.Errorf("got exit code %d and %q, want %d and %q", code, stdout.String(), tt.code, tt.want)
 			}
@@ -93,7 +93,7 @@ func TestTheAdminClientTellsWhatIsWrong(t *testing.T) {
 		{"the path is a directory", dir, "is a directory, not a socket"},
 		{silent, answerOnce(t, func(net.Conn) { <-release }), "no answer within 200ms"},
 		{trickle, answerOnce(t, drip), "no answer within 200ms"},
-		{"the answer is huge", answering(strings.Repeat("x", adminClientMaxReply+1000)), "the answer is not a whole line (16777216 bytes)"},
+		{"the answer is huge", answering(strings.Repeat("x", maxReply+1000)), "the answer is not a whole line (16777216 bytes)"},
 		{"the connection is closed", answering(""), "the connection was closed without an answer"},
 		{"the answer is no JSON", answering("HTTP/1.1 400 Bad\x1b[2J\r\n"), `the answer is not the daemon's: "HTTP/1.1 400 Bad\x1b[2J"`},
 		{"the answer has no status", answering("{}\n"), "the answer is not the daemon's"},
@@ -108,7 +108,7 @@ func TestTheAdminClientTellsWhatIsWrong(t *testing.T) {
 			if tt.name == silent || tt.name == trickle {
 				limit = 200 * time.Millisecond
 			}
-			code := adminClient{socket: tt.path, command: "status", timeout: limit, stdout: &stdout, stderr: &stderr}.run(t.Context())
+			code := Client{Socket: tt.path, Command: "status", Timeout: limit, Stdout: &stdout, Stderr: &stderr}.Run(t.Context())
 			if code != 1 || stdout.Len() > 0 {
 				t.Errorf("got exit code %d and %q on stdout, want 1 and nothing", code, stdout.String())
 			}
@@ -129,29 +129,11 @@ func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("no space
 
 func TestTheAdminClientFailsWhenTheAnswerCannotBePrinted(t *testing.T) {
 	var stderr bytes.Buffer
-	a := startAdmin(t, plainHandlers(), nil)
-	if code := (adminClient{socket: a.path, command: "status", timeout: adminClientTimeout, stdout: failingWriter{}, stderr: &stderr}).run(t.Context()); code != 1 {
+	a := startServer(t, plainHandlers(), nil)
+	if code := (Client{Socket: a.path, Command: "status", Timeout: ClientTimeout, Stdout: failingWriter{}, Stderr: &stderr}).Run(t.Context()); code != 1 {
 		t.Errorf("exit code: got %d, want 1", code)
 	}
 	if !strings.Contains(stderr.String(), "no space left") {
 		t.Errorf("stderr: got %q, want the cause", stderr.String())
-	}
-}
-
-func TestDescriptorUsageCountsWhatIsOpen(t *testing.T) {
-	before := descriptorUsage()
-	if before.Used < 3 || before.Allowed < before.Used {
-		t.Fatalf("got %+v, want at least the standard streams and no more than allowed", before)
-	}
-	for range 50 {
-		file, err := os.Open(os.DevNull)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Close()
-	}
-	// Other descriptors of the test process may come and go in the meantime.
-	if got := descriptorUsage().Used - before.Used; got < 40 || got > 60 {
-		t.Errorf("50 files later: got %d more descriptors, want about 50", got)
 	}
 }

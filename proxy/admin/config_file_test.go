@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
+	"reverse-proxy/proxy/exitcode"
 	"reverse-proxy/proxy/sockettest"
 )
 
@@ -41,18 +42,18 @@ func TestALineIsCutIntoCommandAndExpectedConfiguration(t *testing.T) {
 	}{
 		{"reload", "reload", nil, nil},
 		{"status now", "status now", nil, nil},
-		{" {}", "", nil, errAdminInput},
+		{" {}", "", nil, errInput},
 		{`reload {"config":"/a"}`, "reload", &configFile{Path: "/a"}, nil},
 		{`reload {"config":"/a","device":1,"inode":2} `, "reload", &configFile{"/a", 1, 2}, nil},
-		{`reload {}`, "", nil, errAdminInput},
-		{`reload {"config":""}`, "", nil, errAdminInput},
-		{`reload {"config":"a.toml"}`, "", nil, errAdminInput},
-		{`reload {"config":"/a","force":true}`, "", nil, errAdminInput},
-		{`reload {"config":"/a"} {"config":"/b"}`, "", nil, errAdminInput},
-		{`reload {"config":"/a"}}`, "", nil, errAdminInput},
-		{`reload {"config":"/a"`, "", nil, errAdminInput},
-		{`reload {"config":5}`, "", nil, errAdminInput},
-		{`reload {"config":"/a","inode":-1}`, "", nil, errAdminInput},
+		{`reload {}`, "", nil, errInput},
+		{`reload {"config":""}`, "", nil, errInput},
+		{`reload {"config":"a.toml"}`, "", nil, errInput},
+		{`reload {"config":"/a","force":true}`, "", nil, errInput},
+		{`reload {"config":"/a"} {"config":"/b"}`, "", nil, errInput},
+		{`reload {"config":"/a"}}`, "", nil, errInput},
+		{`reload {"config":"/a"`, "", nil, errInput},
+		{`reload {"config":5}`, "", nil, errInput},
+		{`reload {"config":"/a","inode":-1}`, "", nil, errInput},
 	} {
 		command, file, err := cutConfigFile(c.line)
 		if command != c.command || err != c.err || err == nil && !cmp.Equal(file, c.file) {
@@ -122,22 +123,22 @@ func TestADaemonRefusesCommandsForAnotherConfiguration(t *testing.T) {
 	for _, command := range []string{"reload", "diff", "status", "reopen"} {
 		var calls []string
 		called = func(name string) { calls = append(calls, name) }
-		got := adminReply(t.Context(), handlers, command+` {"config":"/etc/yours.toml"}`, nil)
-		failure, ok := got.(adminFailure)
-		if !ok || failure.Status != adminStatusError || failure.Path != "/etc/mine.toml" ||
+		got := answer(t.Context(), handlers, command+` {"config":"/etc/yours.toml"}`, nil)
+		failure, ok := got.(Failure)
+		if !ok || failure.Status != StatusError || failure.Path != "/etc/mine.toml" ||
 			!strings.HasPrefix(failure.Message, "this daemon runs /etc/mine.toml, not /etc/yours.toml; nothing was changed; ") {
 			t.Errorf("%s: got %+v, want a refusal that names both files", command, got)
 		}
 		if calls != nil {
 			t.Errorf("%s: %v was carried out, want nothing", command, calls)
 		}
-		adminReply(t.Context(), handlers, command+` {"config":"/etc/mine.toml"}`, nil)
-		adminReply(t.Context(), handlers, command, nil)
+		answer(t.Context(), handlers, command+` {"config":"/etc/mine.toml"}`, nil)
+		answer(t.Context(), handlers, command, nil)
 		if diff := cmp.Diff([]string{command, command}, calls); diff != "" {
 			t.Errorf("%s for this file, and for any (-want +got):\n%s", command, diff)
 		}
 	}
-	if got := adminReply(t.Context(), handlers, `dance {"config":"/etc/yours.toml"}`, nil); !strings.HasPrefix(got.(adminFailure).Message, "unknown command: dance") {
+	if got := answer(t.Context(), handlers, `dance {"config":"/etc/yours.toml"}`, nil); !strings.HasPrefix(got.(Failure).Message, "unknown command: dance") {
 		t.Errorf("got %+v, want an unknown command", got)
 	}
 }
@@ -161,7 +162,7 @@ func olderDaemon(t *testing.T, config string) (socket string, asked func() []str
 			if err != nil {
 				return
 			}
-			line, _ := readAdminCommand(newAdminReader(conn))
+			line, _ := readCommand(newReader(conn))
 			mu.Lock()
 			lines = append(lines, line)
 			mu.Unlock()
@@ -171,7 +172,7 @@ func olderDaemon(t *testing.T, config string) (socket string, asked func() []str
 			case "reload", "diff":
 				io.WriteString(conn, `{"status":"ok","sites":3}`+"\n")
 			default:
-				writeAdminReply(t.Context(), conn.(*net.UnixConn), adminFailure{Status: "error", Message: unknownAdminCommand(line)})
+				writeReply(t.Context(), conn.(*net.UnixConn), Failure{Status: "error", Message: unknownCommand(line)})
 			}
 			conn.Close()
 		}
@@ -193,18 +194,18 @@ func TestADaemonOfAnOlderVersionIsAskedForItsConfigurationFirst(t *testing.T) {
 		says                   string
 		last                   string
 	}{
-		{"it runs the file", "reload", mine, exitOK, "", "reload"},
-		{"it runs the file, and is asked for a difference", "diff", mine, exitOK, "", "diff"},
-		{"it runs another file", "reload", "/etc/other.toml", exitError, "this daemon runs /etc/other.toml, not " + mine, "status"},
-		{"it runs another file, and is asked for a difference", "diff", "/etc/other.toml", exitUsage, "this daemon runs /etc/other.toml", "status"},
-		{"it does not tell", "reload", "", exitError, "does not report which configuration it runs; use --socket without --config", "status"},
-		{"it forges a line", "reload", `/a\u001b[2J\nb`, exitError, `this daemon runs /a\u001b[2J\u000ab, not`, "status"},
+		{"it runs the file", "reload", mine, exitcode.OK, "", "reload"},
+		{"it runs the file, and is asked for a difference", "diff", mine, exitcode.OK, "", "diff"},
+		{"it runs another file", "reload", "/etc/other.toml", exitcode.Error, "this daemon runs /etc/other.toml, not " + mine, "status"},
+		{"it runs another file, and is asked for a difference", "diff", "/etc/other.toml", exitcode.Usage, "this daemon runs /etc/other.toml", "status"},
+		{"it does not tell", "reload", "", exitcode.Error, "does not report which configuration it runs; use --socket without --config", "status"},
+		{"it forges a line", "reload", `/a\u001b[2J\nb`, exitcode.Error, `this daemon runs /a\u001b[2J\u000ab, not`, "status"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			socket, asked := olderDaemon(t, c.running)
 			var stdout, stderr bytes.Buffer
-			client := adminClient{socket: socket, command: c.command, config: mine, timeout: adminClientTimeout, stdout: &stdout, stderr: &stderr}
-			if code := client.run(t.Context()); code != c.code {
+			client := Client{Socket: socket, Command: c.command, Config: mine, Timeout: ClientTimeout, Stdout: &stdout, Stderr: &stderr}
+			if code := client.Run(t.Context()); code != c.code {
 				t.Errorf("exit code %d, want %d", code, c.code)
 			}
 			if !strings.Contains(stderr.String(), c.says) || (c.says != "") != (strings.Count(stderr.String(), "\n") == 1) {
@@ -218,12 +219,12 @@ func TestADaemonOfAnOlderVersionIsAskedForItsConfigurationFirst(t *testing.T) {
 }
 
 func TestAPathThatDoesNotFitACommandIsAnError(t *testing.T) {
-	a := startAdmin(t, plainHandlers(), nil)
+	a := startServer(t, plainHandlers(), nil)
 	var stdout, stderr bytes.Buffer
-	client := adminClient{socket: a.path, command: "diff", config: "/" + strings.Repeat("x", adminMaxCommand), timeout: adminClientTimeout,
-		stdout: &stdout, stderr: &stderr}
-	if code := client.run(t.Context()); code != exitUsage || !strings.Contains(stderr.String(), "too long to be sent") {
-		t.Errorf("got the exit code %d and %q, want %d and the cause", code, stderr.String(), exitUsage)
+	client := Client{Socket: a.path, Command: "diff", Config: "/" + strings.Repeat("x", maxCommand), Timeout: ClientTimeout,
+		Stdout: &stdout, Stderr: &stderr}
+	if code := client.Run(t.Context()); code != exitcode.Usage || !strings.Contains(stderr.String(), "too long to be sent") {
+		t.Errorf("got the exit code %d and %q, want %d and the cause", code, stderr.String(), exitcode.Usage)
 	}
 }
 
@@ -244,7 +245,7 @@ func TestTheAdminSocketIsFoundInTheConfigurationOrNotAtAll(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := configtest.WriteFile(t, t.TempDir(), "config.toml", c.text)
-			path, err := adminSocketPathIn(file)
+			path, err := SocketPathIn(file)
 			if path != c.path || (err != nil) != (c.err != "") {
 				t.Fatalf("got %q and the error %v, want %q", path, err, c.path)
 			}
@@ -263,8 +264,8 @@ func FuzzCutConfigFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line string) {
 		command, file, err := cutConfigFile(line)
 		switch {
-		case err != nil && err != errAdminInput:
-			t.Errorf("got the error %v, want %v", err, errAdminInput)
+		case err != nil && err != errInput:
+			t.Errorf("got the error %v, want %v", err, errInput)
 		case err == nil && file == nil && command != line:
 			t.Errorf("got %q, want the line %q as it is", command, line)
 		case err == nil && file != nil && !filepath.IsAbs(file.Path):

@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"cmp"
@@ -129,11 +129,11 @@ func (s Status) writeReloads(b *strings.Builder) {
 	t := table{header: []string{"RELOAD", "RESULT", "WHAT"}}
 	for _, reload := range reloads {
 		what := config.Count(reload.Changes, "change")
-		if reload.Status != adminStatusOK {
+		if reload.Status != StatusOK {
 			what = cmp.Or(wording.PrintableLine(reload.Message), "-")
 		}
 		t.row(timeText(reload.Time), textOrDash(reload.Status), what)
-		for _, problem := range reload.Errors[:min(len(reload.Errors), maxHistoryErrors+1)] {
+		for _, problem := range reload.Errors[:min(len(reload.Errors), MaxHistoryErrors+1)] {
 			t.row("", "", wording.PrintableLine(problem))
 		}
 	}

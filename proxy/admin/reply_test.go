@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"encoding/json"
@@ -52,7 +52,7 @@ func replyText(command string, line []byte) string {
 func TestAnswersAreShownToPeopleAsInTheGoldenFiles(t *testing.T) {
 	for _, example := range replyExamples {
 		t.Run(example.name, func(t *testing.T) {
-			path := filepath.Join("..", "testdata", "admin", example.file)
+			path := filepath.Join("..", "..", "testdata", "admin", example.file)
 			line, err := os.ReadFile(path + ".json")
 			if err != nil {
 				t.Fatal(err)
@@ -76,7 +76,7 @@ func TestAnswersAreShownToPeopleAsInTheGoldenFiles(t *testing.T) {
 }
 
 func TestStatusFitsIntoNarrowScreensAsInTheGoldenFiles(t *testing.T) {
-	line, err := os.ReadFile(filepath.Join("..", "testdata", "admin", "status_busy.json"))
+	line, err := os.ReadFile(filepath.Join("..", "..", "testdata", "admin", "status_busy.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestStatusFitsIntoNarrowScreensAsInTheGoldenFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, columns := range []int{60, 80, 100, 132} {
-		path := filepath.Join("..", "testdata", "admin", fmt.Sprintf("status_busy_%d.golden", columns))
+		path := filepath.Join("..", "..", "testdata", "admin", fmt.Sprintf("status_busy_%d.golden", columns))
 		got := status.textWithin(replyTime, columns)
 		if os.Getenv("UPDATE_GOLDEN") != "" {
 			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
@@ -170,7 +170,7 @@ func TestAHugeAnswerIsCut(t *testing.T) {
 // FuzzReply renders arbitrary bytes as a daemon's answer, for every command and as JSON.
 func FuzzReply(f *testing.F) {
 	for _, example := range replyExamples {
-		line, err := os.ReadFile(filepath.Join("..", "testdata", "admin", example.file+".json"))
+		line, err := os.ReadFile(filepath.Join("..", "..", "testdata", "admin", example.file+".json"))
 		if err != nil {
 			f.Fatal(err)
 		}

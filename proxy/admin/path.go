@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"bytes"
@@ -9,23 +9,23 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// adminSocketPathIn reads the path of the admin socket from a configuration, for the commands that talk to the daemon.
+// SocketPathIn reads the path of the admin socket from a configuration, for the commands that talk to the daemon.
 // It validates nothing else: the daemon decides whether the file is right. A file that cannot be read, is not TOML or
 // lacks the key is an error and never means the default path: the daemon there may be another one (S-1.7).
-func adminSocketPathIn(configPath string) (string, error) {
+func SocketPathIn(configPath string) (string, error) {
 	contents, err := config.ReadStableFile(configPath, config.MaxBytes, nil)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", configPath, err)
 	}
-	path, err := adminSocketPathOf(contents)
+	path, err := socketPathOf(contents)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", configPath, err)
 	}
 	return path, nil
 }
 
-// adminSocketPathOf finds the path in the text of a configuration. The errors do not name the file.
-func adminSocketPathOf(contents []byte) (string, error) {
+// socketPathOf finds the path in the text of a configuration. The errors do not name the file.
+func socketPathOf(contents []byte) (string, error) {
 	if len(bytes.TrimSpace(contents)) == 0 {
 		return "", errors.New("is empty, so it does not say where the admin socket is")
 	}

@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"errors"
@@ -25,6 +25,6 @@ func unixPeerUID(conn *net.UnixConn) (uint32, error) {
 	return cred.Uid, nil
 }
 
-// adminPeerAllowed reports whether a peer of the given user may give commands to a daemon that runs as own: only root
+// peerAllowed reports whether a peer of the given user may give commands to a daemon that runs as own: only root
 // and the daemon's user may (S-10.4).
-func adminPeerAllowed(peer, own uint32) bool { return peer == 0 || peer == own }
+func peerAllowed(peer, own uint32) bool { return peer == 0 || peer == own }

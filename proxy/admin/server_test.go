@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"bytes"
@@ -20,18 +20,19 @@ import (
 
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/sockettest"
+	"reverse-proxy/proxy/waittest"
 )
 
-// adminServer is a served admin socket, for tests.
-type adminServer struct {
+// testServer is a served admin socket, for tests.
+type testServer struct {
 	path   string
-	socket *adminSocket
+	socket *Socket
 	// stop ends the context and returns the log and the error of serve.
 	stop func() (string, error)
 }
 
-// startAdmin serves handlers on a new socket until the test ends; adjust changes the socket before that.
-func startAdmin(t *testing.T, handlers adminHandlers, adjust func(*adminSocket)) *adminServer {
+// startServer serves handlers on a new socket until the test ends; adjust changes the socket before that.
+func startServer(t *testing.T, handlers Handlers, adjust func(*Socket)) *testServer {
 	t.Helper()
 	others := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, others) })
@@ -41,7 +42,7 @@ func startAdmin(t *testing.T, handlers adminHandlers, adjust func(*adminSocket))
 		t.Fatal(err)
 	}
 	path := filepath.Join(sockettest.Dir(t), "admin.sock")
-	socket, err := bindAdminSocket(path)
+	socket, err := Bind(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func startAdmin(t *testing.T, handlers adminHandlers, adjust func(*adminSocket))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error, 1)
-	go func() { result <- socket.serve(ctx, log, handlers) }()
+	go func() { result <- socket.Serve(ctx, socket.Listener(), log, handlers) }()
 	stop := sync.OnceValues(func() (string, error) {
 		cancel()
 		err := <-result
@@ -58,23 +59,23 @@ func startAdmin(t *testing.T, handlers adminHandlers, adjust func(*adminSocket))
 		return out.String(), err
 	})
 	t.Cleanup(func() { stop() })
-	return &adminServer{path: path, socket: socket, stop: stop}
+	return &testServer{path: path, socket: socket, stop: stop}
 }
 
 // dial connects to the server with a deadline that no test should reach.
-func (a *adminServer) dial(t *testing.T) *net.UnixConn {
+func (a *testServer) dial(t *testing.T) *net.UnixConn {
 	t.Helper()
 	conn, err := net.Dial("unix", a.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(waittest.Patience))
 	return conn.(*net.UnixConn)
 }
 
 // ask sends bytes and returns everything that the server sends until it closes.
-func (a *adminServer) ask(t *testing.T, input string) string {
+func (a *testServer) ask(t *testing.T, input string) string {
 	t.Helper()
 	conn := a.dial(t)
 	if _, err := io.WriteString(conn, input); err != nil {
@@ -88,8 +89,8 @@ func (a *adminServer) ask(t *testing.T, input string) string {
 }
 
 // plainHandlers answer all commands at once.
-func plainHandlers() adminHandlers {
-	return adminHandlers{
+func plainHandlers() Handlers {
+	return Handlers{
 		Reload: func(context.Context) ReloadResult { return ReloadResult{Status: "ok", Sites: 2} },
 		Status: func() Status { return Status{UptimeSecs: 1234, Sites: 2} },
 	}
@@ -106,7 +107,7 @@ func TestAdminAnswersOneCommandWithOneLine(t *testing.T) {
 		{"a megabyte without a newline", strings.Repeat("x", 1<<20), invalid},
 		{"a megabyte and a newline", strings.Repeat("x", 1<<20) + "\n", invalid},
 	}
-	a := startAdmin(t, plainHandlers(), nil)
+	a := startServer(t, plainHandlers(), nil)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := a.ask(t, tt.input); got != tt.want {
@@ -117,7 +118,7 @@ func TestAdminAnswersOneCommandWithOneLine(t *testing.T) {
 }
 
 func TestAdminStatusHasEveryField(t *testing.T) {
-	a := startAdmin(t, plainHandlers(), nil)
+	a := startServer(t, plainHandlers(), nil)
 	reply := a.ask(t, "status\n")
 	if strings.Count(reply, "\n") != 1 || !strings.HasPrefix(reply, `{"status":"ok","uptime_secs":1234,"sites":2,`) {
 		t.Errorf("got %q, want one line beginning with the status, the uptime and the sites", reply)
@@ -146,7 +147,7 @@ func TestAdminReloadErrorListsEverything(t *testing.T) {
 	handlers.Reload = func(context.Context) ReloadResult {
 		return ReloadResult{Status: "error", Message: "2 errors", Errors: []string{"a: bad\nworse", `b: "no"`}}
 	}
-	a := startAdmin(t, handlers, nil)
+	a := startServer(t, handlers, nil)
 	want := `{"status":"error","message":"2 errors","errors":["a: bad\nworse","b: \"no\""]}` + "\n"
 	if got := a.ask(t, "reload\n"); got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -154,7 +155,7 @@ func TestAdminReloadErrorListsEverything(t *testing.T) {
 }
 
 func TestAdminAnswersAClientThatSendsNoLine(t *testing.T) {
-	a := startAdmin(t, plainHandlers(), func(s *adminSocket) { s.readTimeout = 50 * time.Millisecond })
+	a := startServer(t, plainHandlers(), func(s *Socket) { s.readTimeout = 50 * time.Millisecond })
 	const want = `{"status":"error","message":"invalid input"}` + "\n"
 
 	if got := a.ask(t, "stat"); got != want {
@@ -183,13 +184,13 @@ func TestAdminServesSixteenAtOnceAndLetsOthersWait(t *testing.T) {
 		<-release
 		return ReloadResult{Status: "ok"}
 	}
-	a := startAdmin(t, handlers, nil)
-	conns := make([]*net.UnixConn, adminMaxConnections+4)
+	a := startServer(t, handlers, nil)
+	conns := make([]*net.UnixConn, maxConnections+4)
 	for i := range conns {
 		conns[i] = a.dial(t)
 		io.WriteString(conns[i], "reload\n")
 	}
-	for range adminMaxConnections {
+	for range maxConnections {
 		<-entered
 	}
 	close(release)
@@ -198,8 +199,8 @@ func TestAdminServesSixteenAtOnceAndLetsOthersWait(t *testing.T) {
 			t.Errorf("connection %d: got %q with error %v, want ok", i, got, err)
 		}
 	}
-	if got := most.Load(); got != adminMaxConnections {
-		t.Errorf("connections served at once: got %d, want %d", got, adminMaxConnections)
+	if got := most.Load(); got != maxConnections {
+		t.Errorf("connections served at once: got %d, want %d", got, maxConnections)
 	}
 }
 
@@ -224,7 +225,7 @@ func TestAdminRefusesOtherUsers(t *testing.T) {
 				called.Store(true)
 				return ReloadResult{Status: "ok"}
 			}
-			a := startAdmin(t, handlers, func(s *adminSocket) {
+			a := startServer(t, handlers, func(s *Socket) {
 				s.uid = 4711
 				s.peerUID = func(*net.UnixConn) (uint32, error) { return tt.peer, tt.peerErr }
 			})
@@ -247,7 +248,7 @@ func TestAdminRefusesOtherUsers(t *testing.T) {
 
 func TestUnixPeerUIDIsTheUserThatConnected(t *testing.T) {
 	uids := make(chan uint32, 1)
-	a := startAdmin(t, plainHandlers(), func(s *adminSocket) {
+	a := startServer(t, plainHandlers(), func(s *Socket) {
 		s.peerUID = func(conn *net.UnixConn) (uint32, error) {
 			uid, err := unixPeerUID(conn)
 			uids <- uid
@@ -269,7 +270,7 @@ func TestAdminEndOfTheContextClosesEverything(t *testing.T) {
 		<-ctx.Done()
 		return ReloadResult{Status: "error", Message: "the daemon is ending"}
 	}
-	a := startAdmin(t, handlers, nil)
+	a := startServer(t, handlers, nil)
 	idle, busy := a.dial(t), a.dial(t)
 	io.WriteString(busy, "reload\n")
 	reloading.Wait()
@@ -277,7 +278,7 @@ func TestAdminEndOfTheContextClosesEverything(t *testing.T) {
 	if _, err := a.stop(); err != nil {
 		t.Errorf("serve: got error %v, want none", err)
 	}
-	if took := time.Since(begin); took > adminReadTimeout/2 {
+	if took := time.Since(begin); took > readTimeout/2 {
 		t.Errorf("serve took %v to end, want it not to wait for idle clients", took)
 	}
 	if _, err := os.Lstat(a.path); !errors.Is(err, fs.ErrNotExist) {
@@ -294,7 +295,7 @@ func TestAdminEndOfTheContextClosesEverything(t *testing.T) {
 func TestAdminClientThatDoesNotReadIsCut(t *testing.T) {
 	handlers := plainHandlers()
 	handlers.Status = func() Status { return Status{Version: strings.Repeat("v", 2<<20)} }
-	a := startAdmin(t, handlers, nil)
+	a := startServer(t, handlers, nil)
 	conn := a.dial(t)
 	io.WriteString(conn, "status\n")
 	// One byte of the answer shows that the command is being carried out and its answer is stuck.
@@ -303,7 +304,7 @@ func TestAdminClientThatDoesNotReadIsCut(t *testing.T) {
 	}
 	begin := time.Now()
 	a.stop()
-	if took := time.Since(begin); took > 2*adminCloseTimeout {
-		t.Errorf("serve took %v to end, want about %v", took, adminCloseTimeout)
+	if took := time.Since(begin); took > 2*closeTimeout {
+		t.Errorf("serve took %v to end, want about %v", took, closeTimeout)
 	}
 }

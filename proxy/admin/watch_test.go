@@ -1,26 +1,28 @@
-package proxy
+package admin
 
 import (
 	"bytes"
 	"context"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/exitcode"
+	"reverse-proxy/proxy/waittest"
 )
 
 // startWatch watches the socket until the returned function is called, which returns the exit code.
-func startWatch(t *testing.T, socket string, out *syncBuffer, screen func() (int, int)) (stop func() int) {
+func startWatch(t *testing.T, socket string, out *waittest.Buffer, screen func() (int, int)) (stop func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	code := make(chan int, 1)
-	w := watcher{interval: 5 * time.Millisecond, screen: screen,
-		client: adminClient{socket: socket, command: "status", stdout: out, stderr: new(syncBuffer)}}
-	go func() { code <- w.run(ctx) }()
+	w := Watcher{Interval: 5 * time.Millisecond, Screen: screen,
+		Client: Client{Socket: socket, Command: "status", Stdout: out, Stderr: new(waittest.Buffer)}}
+	go func() { code <- w.Run(ctx) }()
 	return func() int {
 		cancel()
 		return <-code
@@ -28,20 +30,20 @@ func startWatch(t *testing.T, socket string, out *syncBuffer, screen func() (int
 }
 
 func TestWatchGoesOnWhenTheDaemonGoesAwayAndComesBack(t *testing.T) {
-	a := startAdmin(t, plainHandlers(), nil)
-	out := new(syncBuffer)
+	a := startServer(t, plainHandlers(), nil)
+	out := new(waittest.Buffer)
 	stop := startWatch(t, a.path, out, nil)
-	waitFor(t, "a second picture", func() bool { return strings.Count(out.String(), "process") > 1 })
+	waittest.For(t, "a second picture", func() bool { return strings.Count(out.String(), "process") > 1 })
 	a.stop()
-	waitFor(t, "that the daemon is gone", func() bool {
+	waittest.For(t, "that the daemon is gone", func() bool {
 		return strings.Contains(out.String(), "no status from "+a.path+": no such file or directory; is the daemon running")
 	})
 	path := answerOnce(t, func(conn net.Conn) { conn.Write([]byte(`{"status":"ok","version":"back"}` + "\n")) })
 	if err := os.Rename(path, a.path); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the daemon that is back", func() bool { return strings.Contains(out.String(), "version        back") })
-	if code := stop(); code != exitOK {
+	waittest.For(t, "the daemon that is back", func() bool { return strings.Contains(out.String(), "version        back") })
+	if code := stop(); code != exitcode.OK {
 		t.Errorf("got the exit code %d, want 0", code)
 	}
 	if strings.Contains(out.String(), "\x1b") {
@@ -53,11 +55,11 @@ func TestWatchEndsWhileTheDaemonHangs(t *testing.T) {
 	release, asked := make(chan struct{}), make(chan struct{})
 	defer close(release)
 	path := answerOnce(t, func(net.Conn) { close(asked); <-release })
-	out := new(syncBuffer)
+	out := new(waittest.Buffer)
 	stop := startWatch(t, path, out, nil)
 	<-asked
 	began := time.Now()
-	if code := stop(); code != exitOK {
+	if code := stop(); code != exitcode.OK {
 		t.Errorf("got the exit code %d, want 0", code)
 	}
 	if took := time.Since(began); took > watchTimeout-time.Second {
@@ -69,10 +71,10 @@ func TestWatchEndsWhileTheDaemonHangs(t *testing.T) {
 }
 
 func TestWatchRedrawsATerminalAndStaysOnIt(t *testing.T) {
-	a := startAdmin(t, plainHandlers(), nil)
-	out := new(syncBuffer)
+	a := startServer(t, plainHandlers(), nil)
+	out := new(waittest.Buffer)
 	stop := startWatch(t, a.path, out, func() (int, int) { return 5, 20 })
-	waitFor(t, "two pictures", func() bool { return strings.Count(out.String(), clearBottom) > 1 })
+	waittest.For(t, "two pictures", func() bool { return strings.Count(out.String(), clearBottom) > 1 })
 	stop()
 	picture, _, _ := strings.Cut(out.String(), clearBottom)
 	want := []string{
@@ -87,10 +89,10 @@ func TestWatchRedrawsATerminalAndStaysOnIt(t *testing.T) {
 }
 
 func TestWatchFailsWhereNothingCanBeWritten(t *testing.T) {
-	a := startAdmin(t, plainHandlers(), nil)
+	a := startServer(t, plainHandlers(), nil)
 	var stderr bytes.Buffer
-	w := watcher{interval: time.Hour, client: adminClient{socket: a.path, command: "status", stdout: failingWriter{}, stderr: &stderr}}
-	if code := w.run(t.Context()); code != exitError || !strings.Contains(stderr.String(), "no space left") {
+	w := Watcher{Interval: time.Hour, Client: Client{Socket: a.path, Command: "status", Stdout: failingWriter{}, Stderr: &stderr}}
+	if code := w.Run(t.Context()); code != exitcode.Error || !strings.Contains(stderr.String(), "no space left") {
 		t.Errorf("got the exit code %d and %q, want 1 and the cause", code, stderr.String())
 	}
 }
@@ -114,24 +116,13 @@ func TestLinesAreCutToTheScreen(t *testing.T) {
 	}
 }
 
-func TestAFileIsNoTerminal(t *testing.T) {
-	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if isTerminal(file) || isTerminal(new(bytes.Buffer)) || screenOf(file) != nil {
-		t.Error("a file and a buffer are taken for terminals")
-	}
-}
-
 func TestWatchEndsWhereAnotherDaemonAnswers(t *testing.T) {
 	handlers := plainHandlers()
 	handlers.ConfigPath = "/etc/other.toml"
-	a := startAdmin(t, handlers, nil)
+	a := startServer(t, handlers, nil)
 	var stdout, stderr bytes.Buffer
-	w := watcher{interval: time.Hour, client: adminClient{socket: a.path, command: "status", config: "/etc/mine.toml", stdout: &stdout, stderr: &stderr}}
-	if code := w.run(t.Context()); code != exitError || !strings.Contains(stderr.String(), "this daemon runs /etc/other.toml, not /etc/mine.toml") {
+	w := Watcher{Interval: time.Hour, Client: Client{Socket: a.path, Command: "status", Config: "/etc/mine.toml", Stdout: &stdout, Stderr: &stderr}}
+	if code := w.Run(t.Context()); code != exitcode.Error || !strings.Contains(stderr.String(), "this daemon runs /etc/other.toml, not /etc/mine.toml") {
 		t.Errorf("got the exit code %d and %q, want 1 and both files", code, stderr.String())
 	}
 	if stdout.Len() != 0 {

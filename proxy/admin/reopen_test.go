@@ -1,9 +1,11 @@
-package proxy
+package admin
 
 import (
 	"slices"
 	"strings"
 	"testing"
+
+	"reverse-proxy/proxy/exitcode"
 )
 
 func TestTheAnswerToReopenIsRendered(t *testing.T) {
@@ -22,7 +24,7 @@ func TestTheAnswerToReopenIsRendered(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || !slices.Equal(reply.out, []string{c.out}) || reply.code != exitOK || reply.problems != nil {
+		if err != nil || !slices.Equal(reply.out, []string{c.out}) || reply.code != exitcode.OK || reply.problems != nil {
 			t.Errorf("%s: got %+v and %v, want %q", c.name, reply, err, c.out)
 		}
 	}

@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"time"
@@ -10,8 +10,8 @@ import (
 
 // The values of the field `status` in every answer of the admin socket.
 const (
-	adminStatusOK    = "ok"
-	adminStatusError = "error"
+	StatusOK    = "ok"
+	StatusError = "error"
 )
 
 // ReloadResult is the answer to `reload` (S-10.1).
@@ -79,7 +79,7 @@ type Status struct {
 	SiteTraffic []SiteTraffic `json:"site_traffic"`
 	// ACME is the state of each name for which certificates are ordered, over all listeners.
 	ACME []ACMEStatus `json:"acme"`
-	// Reloads are the latest reloads, the last one first, at most maxReloadHistory.
+	// Reloads are the latest reloads, the last one first, at most 10.
 	Reloads []ReloadStatus `json:"reloads"`
 	// Memory is the process's memory usage.
 	Memory MemoryStatus `json:"memory"`
@@ -121,9 +121,9 @@ type ListenerStatus struct {
 	TLSMode config.TLSMode `json:"tls_mode"`
 }
 
-// complete fills in the fields that have only one right value: the status, and empty lists instead of null.
-func (s Status) complete() Status {
-	s.Status = adminStatusOK
+// Complete fills in the fields that have only one right value: the status, and empty lists instead of null.
+func (s Status) Complete() Status {
+	s.Status = StatusOK
 	if s.Listeners == nil {
 		s.Listeners = []ListenerStatus{}
 	}
@@ -143,4 +143,78 @@ func (s Status) complete() Status {
 		s.Config.RestartRequired = []config.Drift{}
 	}
 	return s
+}
+
+// MaxHistoryErrors is the number of errors that the history of reloads has of each; the last reload has all of them.
+const MaxHistoryErrors = 10
+
+// ReloadStatus describes how a reload ended, however it was requested.
+type ReloadStatus struct {
+	// Time is when it ended.
+	Time time.Time `json:"time"`
+	// Status, Message and Errors are those of its ReloadResult.
+	Status  string   `json:"status"`
+	Message string   `json:"message,omitempty"`
+	Errors  []string `json:"errors,omitempty"`
+	// Changes is the number of things that it changed, or that wait for a restart.
+	Changes int `json:"changes"`
+}
+
+// ACMEStatus is the state of one name of `acme_domains`.
+type ACMEStatus struct {
+	// Listener is the address and port of the listener that the certificate is for.
+	Listener string `json:"listener"`
+	cert.NameStatus
+}
+
+// DescriptorStatus is the process's usage of file descriptors.
+type DescriptorStatus struct {
+	// Used is the number open now; 0 if the system does not report it.
+	Used int `json:"used"`
+	// Allowed is the most that may be open, the soft limit of RLIMIT_NOFILE; 0 if the system does not report it.
+	Allowed int `json:"allowed"`
+}
+
+// MemoryStatus is the process's memory usage, in bytes.
+type MemoryStatus struct {
+	// ResidentBytes is the resident memory; 0 if the system does not report it.
+	ResidentBytes int64 `json:"resident_bytes"`
+	// HeapBytes is the memory of live objects and of those not yet collected.
+	HeapBytes int64 `json:"heap_bytes"`
+	// Goroutines is the number of goroutines.
+	Goroutines int `json:"goroutines"`
+}
+
+// SiteTraffic is one site with what it has served since the start of the daemon, or since it was added.
+type SiteTraffic struct {
+	SiteSummary
+	// Counts is nil in the answer of an older daemon, which does not count.
+	Counts *TrafficCounts `json:"counts"`
+}
+
+// TrafficCounts are the counts of one site.
+type TrafficCounts struct {
+	// Requests is the number of answered requests.
+	Requests uint64 `json:"requests"`
+	// ClientErrors and ServerErrors are the numbers of those with a status of 4xx and of 5xx.
+	ClientErrors uint64 `json:"client_errors"`
+	ServerErrors uint64 `json:"server_errors"`
+	// UpstreamErrors is the number of those whose upstream could not be reached or did not answer completely.
+	UpstreamErrors uint64 `json:"upstream_errors"`
+	// BytesIn and BytesOut are the numbers of body bytes, from and to clients.
+	BytesIn  uint64 `json:"bytes_in"`
+	BytesOut uint64 `json:"bytes_out"`
+}
+
+// ReopenResult is the answer to `reopen` (S-10.1).
+type ReopenResult struct {
+	// Status is "ok" if the lines go to the new file from now on, also if there is no log file, and "error" if the old
+	// file stays in use.
+	Status string `json:"status"`
+	// Message says why the new file cannot be opened; "" if it was.
+	Message string `json:"message,omitempty"`
+	// Path is the daemon's configuration file.
+	Path string `json:"path"`
+	// LogFilePath is logging.log_file_path; "" if it is not set.
+	LogFilePath string `json:"log_file_path"`
 }

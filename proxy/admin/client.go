@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"bufio"
@@ -11,97 +11,90 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
+	"reverse-proxy/proxy/exitcode"
 	"reverse-proxy/proxy/wording"
 )
 
 const (
-	// adminClientTimeout bounds one command as a whole: a reload waits for others, and each may take its time.
-	adminClientTimeout = 70 * time.Second
-	// adminClientMaxReply is the largest answer in bytes that the client reads; the longest `status` is a small part of
+	// ClientTimeout bounds one command as a whole: a reload waits for others, and each may take its time.
+	ClientTimeout = 70 * time.Second
+	// maxReply is the largest answer in bytes that the client reads; the longest `status` is a small part of
 	// it.
-	adminClientMaxReply = 16 << 20
+	maxReply = 16 << 20
 )
 
-// adminClient asks the daemon that listens at a socket, and prints its answer.
-type adminClient struct {
-	socket, command string
-	// config is the configuration file that the daemon must use; "" for any.
-	config string
-	// text selects the answer in a form for people instead of the daemon's line of JSON.
-	text bool
-	// timeout bounds one request with its answer.
-	timeout        time.Duration
-	stdout, stderr io.Writer
+// Client asks the daemon that listens at a socket, and prints its answer.
+type Client struct {
+	// Socket is the path of the socket, and Command what is asked.
+	Socket, Command string
+	// Config is the configuration file that the daemon must use; "" for any.
+	Config string
+	// Text selects the answer in a form for people instead of the daemon's line of JSON.
+	Text bool
+	// Timeout bounds one request with its answer.
+	Timeout time.Duration
+	// Stdout receives the answer, and Stderr why there is none.
+	Stdout, Stderr io.Writer
 }
 
-// run sends the command, prints the answer and returns the exit code (S-1.4): 0 if the answer's status is "ok", else
-// failureCode; for `diff`, 0 for no change and 1 for changes. Without such an answer, it prints nothing on stdout and one
+// Run sends the command, prints the answer and returns the exit code (S-1.4): 0 if the answer's status is "ok", else
+// FailureCode; for `diff`, 0 for no change and 1 for changes. Without such an answer, it prints nothing on stdout and one
 // line with the cause on stderr.
-func (a adminClient) run(ctx context.Context) int {
+func (a Client) Run(ctx context.Context) int {
 	line, status, err := a.ask(ctx)
 	if err != nil {
 		return a.complain(err)
 	}
 	var reply renderedReply
-	if a.text || a.command == "diff" {
-		if reply, err = renderReply(a.command, line, now()); err != nil {
+	if a.Text || a.Command == "diff" {
+		if reply, err = renderReply(a.Command, line, time.Now()); err != nil {
 			return a.complain(err)
 		}
-	} else if status != adminStatusOK {
-		reply.code = failureCode(a.command)
+	} else if status != StatusOK {
+		reply.code = FailureCode(a.Command)
 	}
-	if !a.text {
+	if !a.Text {
 		reply.out, reply.problems = []string{string(wording.PrintableJSON(line))}, nil
 	}
-	if err := writeLines(a.stdout, reply.out); err != nil {
+	if err := wording.WriteLines(a.Stdout, reply.out); err != nil {
 		return a.complain(fmt.Errorf("cannot write the answer: %w", err))
 	}
-	if writeLines(a.stderr, reply.problems) != nil {
-		return failureCode(a.command) // there is nowhere left to report it
+	if wording.WriteLines(a.Stderr, reply.problems) != nil {
+		return FailureCode(a.Command) // there is nowhere left to report it
 	}
 	return reply.code
 }
 
 // complain prints, on one line, why there is no answer.
-func (a adminClient) complain(err error) int {
-	fmt.Fprintf(a.stderr, "reverse-proxy: %s: %s: %v\n", a.command, a.socket, err)
-	return failureCode(a.command)
+func (a Client) complain(err error) int {
+	fmt.Fprintf(a.Stderr, "reverse-proxy: %s: %s: %v\n", a.Command, a.Socket, err)
+	return FailureCode(a.Command)
 }
 
-// failureCode returns the exit code of a command whose daemon cannot be reached, or refuses. It is 2 for `diff`, for which
+// FailureCode returns the exit code of a command whose daemon cannot be reached, or refuses. It is 2 for `diff`, for which
 // 1 means that there are changes (S-1.5).
-func failureCode(command string) int {
+func FailureCode(command string) int {
 	if command == "diff" {
-		return exitUsage
+		return exitcode.Usage
 	}
-	return exitError
-}
-
-// writeLines writes lines in one piece.
-func writeLines(w io.Writer, lines []string) error {
-	if len(lines) == 0 {
-		return nil
-	}
-	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
-	return err
+	return exitcode.Error
 }
 
 // ask sends the command, with the configuration file that it is for, and returns the line of the answer, without its line
 // end, and its status. The errors say what to do, and do not name the socket. When ctx ends, ask returns at once.
-func (a adminClient) ask(ctx context.Context) (line []byte, status string, err error) {
-	if a.config == "" {
-		return a.exchange(ctx, a.command)
+func (a Client) ask(ctx context.Context) (line []byte, status string, err error) {
+	if a.Config == "" {
+		return a.exchange(ctx, a.Command)
 	}
-	expected, err := newConfigFile(a.config)
+	expected, err := newConfigFile(a.Config)
 	if err != nil {
 		return nil, "", err
 	}
-	request := withConfigFile(a.command, expected)
-	if len(request) > adminMaxCommand {
+	request := withConfigFile(a.Command, expected)
+	if len(request) > maxCommand {
 		return nil, "", fmt.Errorf("the path in --config is too long to be sent (%d bytes); use --socket without it", len(expected.Path))
 	}
 	line, status, err = a.exchange(ctx, request)
@@ -111,19 +104,19 @@ func (a adminClient) ask(ctx context.Context) (line []byte, status string, err e
 	if err := a.checkOlderDaemon(ctx, expected); err != nil {
 		return nil, "", err
 	}
-	return a.exchange(ctx, a.command)
+	return a.exchange(ctx, a.Command)
 }
 
 // isUnknownCommand reports whether the answer says that the daemon does not know the request.
 func isUnknownCommand(line []byte, request string) bool {
-	var reply adminFailure
-	return json.Unmarshal(line, &reply) == nil && reply.Status == adminStatusError &&
-		reply.Message == unknownAdminCommand(request)
+	var reply Failure
+	return json.Unmarshal(line, &reply) == nil && reply.Status == StatusError &&
+		reply.Message == unknownCommand(request)
 }
 
 // checkOlderDaemon asks a daemon that cannot check the configuration file itself which one it uses. An upgrade needs that:
 // the new program reloads the old daemon until that is restarted.
-func (a adminClient) checkOlderDaemon(ctx context.Context, expected configFile) error {
+func (a Client) checkOlderDaemon(ctx context.Context, expected configFile) error {
 	line, _, err := a.exchange(ctx, "status")
 	if err != nil {
 		return err
@@ -148,24 +141,24 @@ func (e wrongConfigError) Error() string { return wording.PrintableLine(string(e
 
 // wrongConfigIn returns the wrongConfigError that the answer to `status` represents, or nil.
 func wrongConfigIn(line []byte) error {
-	var reply adminFailure
-	if json.Unmarshal(line, &reply) == nil && reply.Status == adminStatusError && reply.Path != "" {
+	var reply Failure
+	if json.Unmarshal(line, &reply) == nil && reply.Status == StatusError && reply.Path != "" {
 		return wrongConfigError(reply.Message)
 	}
 	return nil
 }
 
 // exchange sends one line and returns the line of the answer.
-func (a adminClient) exchange(ctx context.Context, request string) (line []byte, status string, err error) {
-	if info, err := os.Lstat(a.socket); err == nil && info.Mode().Type()&(fs.ModeSocket|fs.ModeSymlink) == 0 {
+func (a Client) exchange(ctx context.Context, request string) (line []byte, status string, err error) {
+	if info, err := os.Lstat(a.Socket); err == nil && info.Mode().Type()&(fs.ModeSocket|fs.ModeSymlink) == 0 {
 		return nil, "", fmt.Errorf("is a %s, not a socket; name the daemon's admin_socket_path with --socket",
 			nonSocketKind(info.Mode()))
 	}
-	deadline := time.Now().Add(a.timeout)
+	deadline := time.Now().Add(a.Timeout)
 	dialer := net.Dialer{Deadline: deadline}
-	conn, err := dialer.DialContext(ctx, "unix", a.socket)
+	conn, err := dialer.DialContext(ctx, "unix", a.Socket)
 	if err != nil {
-		return nil, "", adminDialError(err)
+		return nil, "", dialError(err)
 	}
 	defer conn.Close()
 	conn.SetDeadline(deadline)
@@ -173,11 +166,11 @@ func (a adminClient) exchange(ctx context.Context, request string) (line []byte,
 	// A daemon that refuses this user answers without reading: then the write error does not tell the whole story.
 	_, writeErr := io.WriteString(conn, request+"\n")
 
-	r := bufio.NewReader(io.LimitReader(conn, adminClientMaxReply))
+	r := bufio.NewReader(io.LimitReader(conn, maxReply))
 	line, err = r.ReadBytes('\n')
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, "", fmt.Errorf("no answer within %v; look at the daemon's log", a.timeout)
+		return nil, "", fmt.Errorf("no answer within %v; look at the daemon's log", a.Timeout)
 	case len(line) == 0 && writeErr != nil:
 		return nil, "", fmt.Errorf("cannot send the command: %w", wording.Cause(writeErr))
 	case len(line) == 0:
@@ -189,14 +182,14 @@ func (a adminClient) exchange(ctx context.Context, request string) (line []byte,
 	var reply struct {
 		Status string `json:"status"`
 	}
-	if json.Unmarshal(line, &reply) != nil || (reply.Status != adminStatusOK && reply.Status != adminStatusError) {
+	if json.Unmarshal(line, &reply) != nil || (reply.Status != StatusOK && reply.Status != StatusError) {
 		return nil, "", fmt.Errorf("the answer is not the daemon's: %s; is this its socket?", clipForMessage(line))
 	}
 	return line, reply.Status, nil
 }
 
-// adminDialError renders why connecting to the socket failed, and what to do.
-func adminDialError(err error) error {
+// dialError renders why connecting to the socket failed, and what to do.
+func dialError(err error) error {
 	cause := wording.Cause(err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -211,8 +204,8 @@ func adminDialError(err error) error {
 
 // clipForMessage quotes the beginning of untrusted bytes for a one-line message.
 func clipForMessage(b []byte) string {
-	if len(b) > adminClip {
-		return fmt.Sprintf("%+q...", b[:adminClip])
+	if len(b) > maxClip {
+		return fmt.Sprintf("%+q...", b[:maxClip])
 	}
 	return fmt.Sprintf("%+q", b)
 }

@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"bytes"
@@ -63,7 +63,7 @@ func withConfigFile(command string, file configFile) string {
 }
 
 // cutConfigFile splits a command from the expected file, which is nil for a command without one. An object that is not
-// exactly a configFile is errAdminInput: a condition unknown to this version must not be ignored.
+// exactly a configFile is errInput: a condition unknown to this version must not be ignored.
 func cutConfigFile(line string) (command string, file *configFile, err error) {
 	command, object, found := strings.Cut(line, " ")
 	if !found || !strings.HasPrefix(object, "{") {
@@ -73,10 +73,10 @@ func cutConfigFile(line string) (command string, file *configFile, err error) {
 	decoder.DisallowUnknownFields()
 	file = new(configFile)
 	if decoder.Decode(file) != nil || !filepath.IsAbs(file.Path) {
-		return "", nil, errAdminInput
+		return "", nil, errInput
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return "", nil, errAdminInput
+		return "", nil, errInput
 	}
 	return command, file, nil
 }

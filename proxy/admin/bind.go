@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"context"
@@ -15,16 +15,16 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// adminSocketMode is the mode of the admin socket's file (S-10.4).
-const adminSocketMode = 0o600
+// socketMode is the mode of the admin socket's file (S-10.4).
+const socketMode = 0o600
 
-// errAdminSocketLive means that a process is already listening on the admin socket. Startup then continues without an
-// admin socket (S-4.4); every other error of bindAdminSocket ends it.
-var errAdminSocketLive = errors.New("another process is listening on it; stop that one or choose another path")
+// ErrLive means that a process is already listening on the admin socket. Startup then continues without an
+// admin socket (S-4.4); every other error of Bind ends it.
+var ErrLive = errors.New("another process is listening on it; stop that one or choose another path")
 
-// adminSocket is the bound admin socket, and the identity of its file, which shows on closing whether the path still
+// Socket is the bound admin socket, and the identity of its file, which shows on closing whether the path still
 // belongs to it.
-type adminSocket struct {
+type Socket struct {
 	path      string
 	ln        *net.UnixListener
 	dev, ino  uint64
@@ -32,47 +32,50 @@ type adminSocket struct {
 	closeErr  error
 	// uid is the user that may connect in addition to root: the daemon's own.
 	uid uint32
-	// peerUID returns the user of the process that connected; readTimeout is adminReadTimeout. They are fields only for
+	// peerUID returns the user of the process that connected; readTimeout is readTimeout. They are fields only for
 	// tests.
 	peerUID     func(*net.UnixConn) (uint32, error)
 	readTimeout time.Duration
 }
 
-// bindAdminSocket binds the Unix socket at path with mode 0600. It removes an existing socket on which no process
+// Bind binds the Unix socket at path with mode 0600. It removes an existing socket on which no process
 // listens. Anything else at path, a file, a directory or a symbolic link and its target, is left untouched and is an
-// error, as is a socket in use (errAdminSocketLive). Errors name the key admin_socket_path. The caller closes the
-// adminSocket.
-func bindAdminSocket(path string) (*adminSocket, error) {
+// error, as is a socket in use (ErrLive). Errors name the key admin_socket_path. The caller closes the
+// Socket.
+func Bind(path string) (*Socket, error) {
 	if err := removeStaleSocket(path); err != nil {
 		return nil, err
 	}
 	ln, err := listenUnixPrivate(path)
 	if err != nil {
-		return nil, adminSocketError(path, err)
+		return nil, socketError(path, err)
 	}
-	s := &adminSocket{
+	s := &Socket{
 		path: path, ln: ln, uid: uint32(os.Geteuid()),
-		peerUID: unixPeerUID, readTimeout: adminReadTimeout,
+		peerUID: unixPeerUID, readTimeout: readTimeout,
 	}
 	info, err := os.Lstat(path)
 	if err != nil {
 		ln.Close()
-		return nil, adminSocketError(path, err)
+		return nil, socketError(path, err)
 	}
 	s.dev, s.ino = fileIdentity(info)
-	if info.Mode().Perm() != adminSocketMode {
-		if err := os.Chmod(path, adminSocketMode); err != nil {
+	if info.Mode().Perm() != socketMode {
+		if err := os.Chmod(path, socketMode); err != nil {
 			s.Close()
-			return nil, adminSocketError(path, err)
+			return nil, socketError(path, err)
 		}
 	}
 	return s, nil
 }
 
+// Listener returns the listening socket.
+func (s *Socket) Listener() net.Listener { return s.ln }
+
 // Close removes the socket's file if it is still the one that was bound (S-10.5), and stops listening. It may be called
 // more than once. It removes the file first: while the socket is open, its inode number cannot be given to another
 // file.
-func (s *adminSocket) Close() error {
+func (s *Socket) Close() error {
 	s.closeOnce.Do(func() {
 		if info, err := os.Lstat(s.path); err == nil {
 			if dev, ino := fileIdentity(info); dev == s.dev && ino == s.ino {
@@ -92,7 +95,7 @@ func removeStaleSocket(path string) error {
 		return nil
 	}
 	if err != nil {
-		return adminSocketError(path, err)
+		return socketError(path, err)
 	}
 	if info.Mode().Type() != fs.ModeSocket {
 		return config.KeyError{Key: "admin_socket_path", Problem: fmt.Sprintf(
@@ -103,24 +106,24 @@ func removeStaleSocket(path string) error {
 	switch {
 	case err == nil:
 		conn.Close()
-		return fmt.Errorf("admin_socket_path: %s: %w", path, errAdminSocketLive)
+		return fmt.Errorf("admin_socket_path: %s: %w", path, ErrLive)
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EPROTOTYPE), errors.Is(err, os.ErrDeadlineExceeded):
 		// Its queue of connections is full, or it is of another kind: no process answers, but one holds it.
-		return fmt.Errorf("admin_socket_path: %s: %w", path, errAdminSocketLive)
+		return fmt.Errorf("admin_socket_path: %s: %w", path, ErrLive)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case !errors.Is(err, syscall.ECONNREFUSED):
-		return adminSocketError(path, err)
+		return socketError(path, err)
 	}
 	again, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err == nil && !os.SameFile(info, again) {
-		return fmt.Errorf("admin_socket_path: %s: %w", path, errAdminSocketLive)
+		return fmt.Errorf("admin_socket_path: %s: %w", path, ErrLive)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return adminSocketError(path, err)
+		return socketError(path, err)
 	}
 	return nil
 }
@@ -131,7 +134,7 @@ func removeStaleSocket(path string) error {
 func listenUnixPrivate(path string) (*net.UnixListener, error) {
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var chmodErr error
-		err := raw.Control(func(fd uintptr) { chmodErr = syscall.Fchmod(int(fd), adminSocketMode) })
+		err := raw.Control(func(fd uintptr) { chmodErr = syscall.Fchmod(int(fd), socketMode) })
 		return errors.Join(err, chmodErr)
 	}}
 	ln, err := config.Listen(context.Background(), "unix", path)
@@ -144,8 +147,8 @@ func listenUnixPrivate(path string) (*net.UnixListener, error) {
 	return unixListener, nil
 }
 
-// adminSocketError renders a failure of the admin socket with its key, its cause and the remedy.
-func adminSocketError(path string, err error) error {
+// socketError renders a failure of the admin socket with its key, its cause and the remedy.
+func socketError(path string, err error) error {
 	advice := "choose a path that the daemon can create a socket at, or \"\" to go without"
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):

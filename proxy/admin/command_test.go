@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"bufio"
@@ -10,7 +10,7 @@ import (
 )
 
 func TestReadAdminCommand(t *testing.T) {
-	long := strings.Repeat("x", adminMaxCommand)
+	long := strings.Repeat("x", maxCommand)
 	tests := []struct {
 		name, input, want string
 		wantErr           error
@@ -21,22 +21,22 @@ func TestReadAdminCommand(t *testing.T) {
 		{"spaces are kept", " status \n", " status ", nil},
 		{"a command of the greatest length is read", long + "\n", long, nil},
 		{"a command of the greatest length may end with a carriage return", long + "\r\n", long, nil},
-		{"one byte more is invalid", long + "x\n", "", errAdminInput},
-		{"a line that goes on and on is invalid", strings.Repeat("x", 1<<20), "", errAdminOverlong},
-		{"an empty line is invalid", "\n", "", errAdminInput},
-		{"an empty line with a carriage return is invalid", "\r\n", "", errAdminInput},
-		{"a blank line is invalid", " \t \n", "", errAdminInput},
-		{"nothing is invalid", "", "", errAdminInput},
-		{"a line without an end is invalid", "status", "", errAdminInput},
-		{"a carriage return alone ends no line", "status\r", "", errAdminInput},
+		{"one byte more is invalid", long + "x\n", "", errInput},
+		{"a line that goes on and on is invalid", strings.Repeat("x", 1<<20), "", errOverlong},
+		{"an empty line is invalid", "\n", "", errInput},
+		{"an empty line with a carriage return is invalid", "\r\n", "", errInput},
+		{"a blank line is invalid", " \t \n", "", errInput},
+		{"nothing is invalid", "", "", errInput},
+		{"a line without an end is invalid", "status", "", errInput},
+		{"a carriage return alone ends no line", "status\r", "", errInput},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, r := range []*bufio.Reader{
-				newAdminReader(strings.NewReader(tt.input)),
-				newAdminReader(iotest.OneByteReader(strings.NewReader(tt.input))),
+				newReader(strings.NewReader(tt.input)),
+				newReader(iotest.OneByteReader(strings.NewReader(tt.input))),
 			} {
-				got, err := readAdminCommand(r)
+				got, err := readCommand(r)
 				if got != tt.want || !errors.Is(err, tt.wantErr) {
 					t.Errorf("got %.80q and error %v, want %.80q and %v", got, err, tt.want, tt.wantErr)
 				}
@@ -62,7 +62,7 @@ func TestUnknownAdminCommandIsClippedAndEscaped(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, want := unknownAdminCommand(tt.command), "unknown command: "+tt.want; got != want {
+			if got, want := unknownCommand(tt.command), "unknown command: "+tt.want; got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})
@@ -75,18 +75,18 @@ func FuzzAdminCommand(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
-		command, err := readAdminCommand(newAdminReader(strings.NewReader(string(input))))
+		command, err := readCommand(newReader(strings.NewReader(string(input))))
 		if err != nil {
-			if !errors.Is(err, errAdminInput) {
+			if !errors.Is(err, errInput) {
 				t.Fatalf("error %v, want errAdminInput", err)
 			}
 			return
 		}
-		if len(command) > adminMaxCommand || strings.Contains(command, "\n") {
-			t.Fatalf("command of %d bytes %.80q, want one line of at most %d", len(command), command, adminMaxCommand)
+		if len(command) > maxCommand || strings.Contains(command, "\n") {
+			t.Fatalf("command of %d bytes %.80q, want one line of at most %d", len(command), command, maxCommand)
 		}
-		message := unknownAdminCommand(command)
-		if len(message) > len("unknown command: ...")+4*adminClip {
+		message := unknownCommand(command)
+		if len(message) > len("unknown command: ...")+4*maxClip {
 			t.Fatalf("message of %d bytes, want it clipped", len(message))
 		}
 		for _, c := range []byte(message) {
@@ -94,7 +94,7 @@ func FuzzAdminCommand(f *testing.F) {
 				t.Fatalf("message %q holds the byte %#x, want printable ASCII alone", message, c)
 			}
 		}
-		line, err := json.Marshal(adminFailure{Status: adminStatusError, Message: message})
+		line, err := json.Marshal(Failure{Status: StatusError, Message: message})
 		if err != nil || strings.Contains(string(line), "\n") {
 			t.Fatalf("answer %q with error %v, want one line of JSON", line, err)
 		}

@@ -1,0 +1,169 @@
+package admin
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"reverse-proxy/proxy/eventlog"
+)
+
+const (
+	// maxConnections is the number of admin connections served at once (S-10.3). Further ones wait in the listen
+	// queue: idle connections ahead of them end after readTimeout, and a deployment that finds the daemon busy is
+	// better served late than refused.
+	maxConnections = 16
+	// readTimeout is how long a client may take to send its command (S-10.3).
+	readTimeout = 5 * time.Second
+	// writeTimeout is how long a client may take to read the answer.
+	writeTimeout = 5 * time.Second
+	// closeTimeout is how much of both is left when the daemon ends.
+	closeTimeout = time.Second
+	// maxDrain is the number of bytes after the command that are read and discarded, so that a client that is
+	// still writing gets the answer, not a broken pipe.
+	maxDrain = 4 << 20
+)
+
+// Handlers carries out the commands of the admin socket. The functions are called concurrently.
+type Handlers struct {
+	// Reload reads the configuration again; it waits for earlier reloads.
+	Reload func(context.Context) ReloadResult
+	// Diff returns what a reload would do; it waits for its turn as a reload does.
+	Diff func() DiffResult
+	// Status describes the daemon.
+	Status func() Status
+	// Reopen reopens the log file.
+	Reopen func() ReopenResult
+	// ConfigPath is the absolute path of the configuration file that the daemon runs.
+	ConfigPath string
+}
+
+// Failure is the answer to a command that could not be carried out (S-10.2).
+type Failure struct {
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	// Path is the daemon's configuration file, in the answer to a command for another one.
+	Path string `json:"path,omitempty"`
+}
+
+// Serve answers one command per connection until ctx ends (S-10.1). It accepts them from ln, which is the socket's listener or
+// wraps it. It then closes the socket, removes its file, and
+// returns when every connection is done. It refuses and logs peers that are neither root nor the daemon's user. The
+// error is a permanent one of the listening socket; it is nil when ctx ended.
+func (s *Socket) Serve(ctx context.Context, ln net.Listener, log *eventlog.Logger, handlers Handlers) error {
+	defer context.AfterFunc(ctx, func() {
+		s.Close()
+		ln.Close()
+	})()
+	defer s.Close()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	slots := make(chan struct{}, maxConnections)
+	for {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		conn, err := ln.Accept()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			return err
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			s.serveConn(ctx, log, handlers, conn.(*net.UnixConn))
+		})
+	}
+}
+
+// serveConn reads one command, answers it, and closes the connection.
+func (s *Socket) serveConn(ctx context.Context, log *eventlog.Logger, handlers Handlers, conn *net.UnixConn) {
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(s.readTimeout))
+	defer context.AfterFunc(ctx, func() {
+		conn.SetReadDeadline(time.Now())
+		conn.SetWriteDeadline(time.Now().Add(closeTimeout))
+	})()
+	uid, err := s.peerUID(conn)
+	if err != nil {
+		log.Repeating(eventlog.LevelWarn, "admin refused", "ADMIN_REFUSED", eventlog.Err(err))
+		writeReply(ctx, conn, Failure{Status: StatusError, Message: "permission denied"})
+		return
+	}
+	if !peerAllowed(uid, s.uid) {
+		log.Repeating(eventlog.LevelWarn, "admin refused", "ADMIN_REFUSED", eventlog.Int("uid", int(uid)))
+		writeReply(ctx, conn, Failure{Status: StatusError, Message: "permission denied"})
+		return
+	}
+	r := newReader(conn)
+	command, err := readCommand(r)
+	if err != nil && ctx.Err() != nil {
+		return
+	}
+	writeReply(ctx, conn, answer(ctx, handlers, command, err))
+	drainInput(conn, r, err)
+}
+
+// answer carries out the command on a line, or renders why it could not be read. It does not carry out a command
+// for another configuration file than the daemon's (S-1.7). This switch is the table of commands.
+func answer(ctx context.Context, handlers Handlers, line string, err error) any {
+	var command string
+	var expected *configFile
+	if err == nil {
+		command, expected, err = cutConfigFile(line)
+	}
+	if err != nil {
+		return Failure{Status: StatusError, Message: err.Error()}
+	}
+	var run func() any
+	switch command {
+	case "reload":
+		run = func() any { return handlers.Reload(ctx) }
+	case "diff":
+		run = func() any { return handlers.Diff() }
+	case "status":
+		run = func() any { return handlers.Status().Complete() }
+	case "reopen":
+		run = func() any { return handlers.Reopen() }
+	default:
+		return Failure{Status: StatusError, Message: unknownCommand(line)}
+	}
+	if expected != nil && !expected.is(handlers.ConfigPath) {
+		return Failure{StatusError, wrongConfigText(handlers.ConfigPath, expected.Path), handlers.ConfigPath}
+	}
+	return run()
+}
+
+// writeReply writes the answer as one line of JSON. If a client does not take it in time, the answer is cut off
+// and the error ignored.
+func writeReply(ctx context.Context, conn *net.UnixConn, reply any) {
+	timeout := writeTimeout
+	if ctx.Err() != nil {
+		timeout = closeTimeout
+	}
+	conn.SetWriteDeadline(time.Now().Add(timeout))
+	encoder := json.NewEncoder(conn)
+	// Paths and error texts are read by people and programs, never by a browser.
+	encoder.SetEscapeHTML(false)
+	encoder.Encode(reply)
+}
+
+// drainInput ends the answer and then discards what the client has sent, or is still sending, after its command,
+// until the read deadline and up to maxDrain bytes. Closing a Unix socket with unread bytes gives a client that
+// is still writing an error, and it would never read the answer. Most clients send nothing more; then there is no
+// wait.
+func drainInput(conn *net.UnixConn, r *bufio.Reader, readErr error) {
+	conn.CloseWrite()
+	if !errors.Is(readErr, errOverlong) && r.Buffered() == 0 {
+		return
+	}
+	io.CopyN(io.Discard, r, maxDrain)
+}
