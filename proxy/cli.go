@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"reverse-proxy/proxy/check"
 	"reverse-proxy/proxy/exitcode"
 )
 
@@ -143,4 +144,9 @@ func runDaemon(c commandLine, stdout, stderr io.Writer) int {
 		return exitcode.Error
 	}
 	return exitcode.OK
+}
+
+// checkConfig checks the configuration, for `check` and `--validate`.
+func checkConfig(c commandLine, stdout, stderr io.Writer) int {
+	return check.Run(check.Options{Path: c.config, AllowWildcardBind: c.wildcard, JSON: c.json}, stdout, stderr)
 }

@@ -51,7 +51,7 @@ func cliCommands() []cliCommand {
 			Flags:   [][]string{{"config"}, {"validate"}, {"allow-wildcard-bind"}},
 			run: func(c commandLine, stdout, stderr io.Writer) int {
 				if c.validate {
-					return runCheck(c, stdout, stderr)
+					return checkConfig(c, stdout, stderr)
 				}
 				return runDaemon(c, stdout, stderr)
 			},
@@ -60,7 +60,7 @@ func cliCommands() []cliCommand {
 			Name:    "check",
 			Summary: "check the configuration as --validate does, and exit",
 			Flags:   [][]string{{"config"}, {"allow-wildcard-bind"}, {"json"}},
-			run:     runCheck,
+			run:     checkConfig,
 		},
 		{
 			Name:    "reload",

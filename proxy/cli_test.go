@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reverse-proxy/proxy/config/configtest"
 	"reverse-proxy/proxy/exitcode"
 )
 
@@ -119,5 +121,27 @@ func TestAFileIsNoTerminal(t *testing.T) {
 	defer file.Close()
 	if isTerminal(file) || isTerminal(new(bytes.Buffer)) || screenOf(file) != nil {
 		t.Error("a file and a buffer are taken for terminals")
+	}
+}
+
+func TestValidateChecksAsCheckDoes(t *testing.T) {
+	file := configtest.WriteFile(t, t.TempDir(), "config.toml", configtest.Edited(t, configtest.Minimal,
+		"[rate_limit]", "max_connections = 64\n[rate_limit]", "burst = 200", "burst = 5", `bind_addr = "127.0.0.1"`, `bind_addr = "0.0.0.0"`))
+	outcome := func(args ...string) string {
+		var stdout, stderr bytes.Buffer
+		code := Main(args, &stdout, &stderr)
+		return fmt.Sprintf("%d\n%s%s", code, &stdout, &stderr)
+	}
+	for _, flags := range [][]string{{"--config", file}, {"--config", file, "--allow-wildcard-bind"}} {
+		checked, validated := outcome(append([]string{"check"}, flags...)...), outcome(append([]string{"--validate"}, flags...)...)
+		if diff := cmp.Diff(checked, validated); diff != "" {
+			t.Errorf("%v (-check +validate):\n%s", flags, diff)
+		}
+		if refused := strings.HasPrefix(checked, "1\n"); refused != (len(flags) == 2) {
+			t.Errorf("%v: got %q, want it refused only without --allow-wildcard-bind", flags, checked)
+		}
+	}
+	if got := outcome("check", "--json", "--config", file, "--allow-wildcard-bind"); !strings.HasPrefix(got, `0`+"\n"+`{"status":"ok","path":"`+file+`"`) {
+		t.Errorf("got %q, want the answer for programs", got)
 	}
 }

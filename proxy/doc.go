@@ -1,10 +1,10 @@
 // Package proxy is the core of the reverse proxy: the command line, start, reload and shutdown, the client and upstream
-// connections over HTTP/1.1 and HTTP/2, the stages of a request and the metrics. docs/architecture.md
-// describes how they work together.
+// connections over HTTP/1.1 and HTTP/2, the stages of a request and the metrics. docs/architecture.md describes how they work
+// together.
 //
-// It leaves to leaf packages what can be understood without the daemon: config (file to validated value), cert and acmecert
-// (certificates), eventlog (log lines), limit (rate limit), deadline (timeouts), share (upstream connections shared among
-// clients), admin (the admin socket), sandbox (what the process gives up), systemd (the service manager), http1 and http2
-// (bytes to messages and back), wording (values in words), exitcode. The leaf packages know nothing of the core;
-// imports_test.go lists what each may import.
+// It leaves to leaf packages what can be understood without the daemon: config (file to validated value), check (reports on
+// a file), cert and acmecert (certificates), eventlog (log lines), limit (rate limit), deadline (timeouts), share (upstream
+// connections shared among clients), admin (the admin socket), sandbox (what the process gives up), systemd (the service
+// manager), http1 and http2 (bytes to messages and back), wording (values in words) and exitcode. The leaf packages know
+// nothing of the core; imports_test.go lists what each may import.
 package proxy

@@ -19,6 +19,8 @@ var leafImports = map[string][]string{
 	"admin":    {"cert", "config", "eventlog", "exitcode", "sandbox", "wording"},
 	"acmecert": {"cert", "config", "eventlog", "wording"},
 	"cert":     {"config", "eventlog", "wording"},
+	// check reads the certificates of a configuration as the daemon does.
+	"check":    {"cert", "config", "exitcode", "wording"},
 	"config":   {"eventlog", "limit", "wording"},
 	"deadline": nil,
 	"eventlog": nil,

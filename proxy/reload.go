@@ -36,7 +36,7 @@ func (d *Daemon) Diff() admin.DiffResult {
 	defer d.reloading.Unlock()
 	prepared, err := d.prepareReload()
 	if err != nil {
-		lines := errorLines(err)
+		lines := config.ErrorLines(err)
 		return admin.DiffResult{Status: admin.StatusError, Message: d.refusalText("a reload would be refused", lines), Errors: lines,
 			Path: d.config.Path}
 	}
@@ -107,7 +107,7 @@ func (d *Daemon) newDrift(all []config.Drift) []config.Drift {
 // error.
 func (d *Daemon) reloadResult(prepared *preparedReload, err error) (admin.ReloadResult, []config.Drift) {
 	if err != nil {
-		lines := errorLines(err)
+		lines := config.ErrorLines(err)
 		return admin.ReloadResult{Status: admin.StatusError, Message: d.refusalText("nothing was changed", lines), Errors: lines,
 			Path: d.config.Path}, nil
 	}

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -21,7 +20,7 @@ type StartupError struct {
 // Error renders the failure, on one line for each error that the cause holds, each naming the step (S-4.2).
 func (e *StartupError) Error() string {
 	text := ""
-	for i, line := range errorLines(e.Cause) {
+	for i, line := range config.ErrorLines(e.Cause) {
 		if i > 0 {
 			text += "\n"
 		}
@@ -32,23 +31,6 @@ func (e *StartupError) Error() string {
 
 // Unwrap returns the cause.
 func (e *StartupError) Unwrap() error { return e.Cause }
-
-// errorLines returns the single errors that err holds, each on one line.
-func errorLines(err error) []string {
-	// Joined errors come first: errors.As would find the configuration errors of one part and lose the others.
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var lines []string
-		for _, part := range joined.Unwrap() {
-			lines = append(lines, errorLines(part)...)
-		}
-		return lines
-	}
-	var config config.Errors
-	if errors.As(err, &config) {
-		return config.Lines()
-	}
-	return []string{err.Error()}
-}
 
 // stepLog times the steps of the startup and logs a line for each completed one (S-4.1). Steps before the third,
 // which opens the log, are logged once it is open.

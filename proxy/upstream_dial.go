@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+
+	"reverse-proxy/proxy/config"
 )
 
 // errUpstreamHandshake is the error of a TLS handshake that did not end in time.
@@ -63,6 +65,6 @@ func (p *upstreamPool) connect(ctx context.Context, upstream string) (net.Conn, 
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", upstream)
 		return conn, netip.Addr{}, err
 	}
-	_, port := splitUpstream(upstream)
+	_, port := config.SplitUpstream(upstream)
 	return p.name.connect(ctx, uint16(port), dialTCP)
 }

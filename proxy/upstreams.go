@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/share"
 )
 
@@ -62,7 +63,7 @@ func (u *upstreams) pool(r *route) *upstreamPool {
 	pool := u.pools[key]
 	if pool == nil {
 		pool = newUpstreamPool(u)
-		host, _ := splitUpstream(site.Upstream)
+		host, _ := config.SplitUpstream(site.Upstream)
 		pool.name = u.names.of(host)
 		u.pools[key] = pool
 	}
@@ -76,7 +77,7 @@ func (u *upstreams) keep(dynamic *DynamicConfig) {
 	wanted, hosts := map[upstreamKey]bool{}, map[string]bool{}
 	for _, r := range dynamic.routes.all() {
 		wanted[upstreamKey{r.site.Upstream, r.site.UpstreamScheme}] = true
-		host, _ := splitUpstream(r.site.Upstream)
+		host, _ := config.SplitUpstream(r.site.Upstream)
 		hosts[host] = true
 	}
 	var unwanted []*upstreamPool

@@ -1,4 +1,4 @@
-package proxy
+package check
 
 import (
 	"context"
@@ -31,14 +31,14 @@ const (
 
 // checker collects warnings.
 type checker struct {
-	env      checkEnvironment
+	env      environment
 	cfg      *config.Config
 	warnings []config.KeyError
 }
 
-// configWarnings lists what is legal in a valid configuration but probably wrong, in the order of the documentation.
+// warningsOf lists what is legal in a valid configuration but probably wrong, in the order of the documentation.
 // ctx bounds the look-ups of upstream names.
-func configWarnings(ctx context.Context, cfg *config.Config, env checkEnvironment) []config.KeyError {
+func warningsOf(ctx context.Context, cfg *config.Config, env environment) []config.KeyError {
 	c := &checker{env: env, cfg: cfg}
 	if cfg.MaxConnections < fewConnections {
 		c.warn("max_connections", "%d are used up by a few browsers, which open six each over HTTP/1.1; write %d or more",
@@ -201,7 +201,7 @@ func (c *checker) acme(key string, listener config.Listener) func(string) bool {
 
 // upstream warns of an upstream whose name has no address, or that is this proxy itself.
 func (c *checker) upstream(key string, site config.Site, addresses map[string]lookup) {
-	host, port := splitUpstream(site.Upstream)
+	host, port := config.SplitUpstream(site.Upstream)
 	found := addresses[host]
 	if found.problem != "" {
 		c.warn(key, "%s", found.problem)

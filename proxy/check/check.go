@@ -1,4 +1,4 @@
-package proxy
+package check
 
 import (
 	"context"
@@ -7,17 +7,26 @@ import (
 	"io"
 	"time"
 
-	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/exitcode"
 	"reverse-proxy/proxy/wording"
 )
 
-// checkTimeout bounds the waits of `check`, which waits only for the system's resolver.
-const checkTimeout = 2 * time.Second
+// lookupTimeout bounds the waits of `check`, which waits only for the system's resolver.
+const lookupTimeout = 2 * time.Second
 
-// CheckResult is the answer of `check --json`.
-type CheckResult struct {
+// Options says what is checked and how the report looks.
+type Options struct {
+	// Path is the configuration file.
+	Path string
+	// AllowWildcardBind permits 0.0.0.0 and :: as bind addresses.
+	AllowWildcardBind bool
+	// JSON selects the answer for programs.
+	JSON bool
+}
+
+// answer is the answer of `check --json`.
+type answer struct {
 	// Status is "ok" for a usable configuration, however many warnings it has, and otherwise "error".
 	Status string `json:"status"`
 	// Path is the file.
@@ -27,43 +36,43 @@ type CheckResult struct {
 	Sites     int `json:"sites"`
 	// Errors lists everything that is wrong, and Warnings everything that is legal but probably wrong, each with the
 	// key at fault.
-	Errors   []CheckProblem `json:"errors"`
-	Warnings []CheckProblem `json:"warnings"`
+	Errors   []finding `json:"errors"`
+	Warnings []finding `json:"warnings"`
 }
 
-// CheckProblem is one error or warning.
-type CheckProblem struct {
+// finding is one error or warning.
+type finding struct {
 	// Key is the key with its indices; "" where no key is at fault.
 	Key string `json:"key"`
 	// Problem says what is wrong with the key's value and, after a semicolon, what would be right.
 	Problem string `json:"problem"`
 }
 
-// runCheck checks the configuration and reports on it (S-1.2), for `check` and `--validate`. The report goes to stdout;
+// Run checks the configuration and reports on it (S-1.2), for `check` and `--validate`. The report goes to stdout;
 // errors and warnings go to stderr, so that stdout has the same line with and without warnings, and a pipeline that
-// keeps stderr keeps the warnings. runCheck creates, changes and binds nothing, and asks only the system's resolver,
+// keeps stderr keeps the warnings. Run creates, changes and binds nothing, and asks only the system's resolver,
 // for the upstreams' names.
-func runCheck(c commandLine, stdout, stderr io.Writer) int {
-	cfg, err := config.Load(c.config, c.wildcard)
+func Run(o Options, stdout, stderr io.Writer) int {
+	cfg, err := config.Load(o.Path, o.AllowWildcardBind)
 	var warnings []config.KeyError
 	if err == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 		defer cancel()
-		warnings = configWarnings(ctx, cfg, systemCheckEnvironment(cfg))
+		warnings = warningsOf(ctx, cfg, systemEnvironment(cfg))
 	}
 	code := exitcode.OK
 	if err != nil {
 		code = exitcode.Error
 	}
-	if c.json {
-		if encodeErr := writeCheckResult(stdout, checkResult(c.config, cfg, err, warnings)); encodeErr != nil {
+	if o.JSON {
+		if encodeErr := writeAnswer(stdout, answerOf(o.Path, cfg, err, warnings)); encodeErr != nil {
 			fmt.Fprintf(stderr, "reverse-proxy: check: cannot write the answer: %v\n", encodeErr)
 			return exitcode.Error
 		}
 		return code
 	}
 	if err != nil {
-		_ = wording.WriteLines(stderr, errorLines(err))
+		_ = wording.WriteLines(stderr, config.ErrorLines(err))
 		return code
 	}
 	report := config.Report(cfg)
@@ -82,33 +91,33 @@ func runCheck(c commandLine, stdout, stderr io.Writer) int {
 	return code
 }
 
-// checkResult returns the answer for programs.
-func checkResult(path string, cfg *config.Config, err error, warnings []config.KeyError) CheckResult {
-	result := CheckResult{Status: admin.StatusOK, Path: path, Errors: []CheckProblem{}, Warnings: checkProblems(warnings)}
+// answerOf returns the answer for programs.
+func answerOf(path string, cfg *config.Config, err error, warnings []config.KeyError) answer {
+	result := answer{Status: "ok", Path: path, Errors: []finding{}, Warnings: findingsOf(warnings)}
 	if err == nil {
 		result.Listeners, result.Sites = len(cfg.Listeners), config.SiteCount(cfg)
 		return result
 	}
-	result.Status = admin.StatusError
+	result.Status = "error"
 	if config, ok := err.(config.Errors); ok {
-		result.Errors = checkProblems(config)
+		result.Errors = findingsOf(config)
 	} else {
-		result.Errors = append(result.Errors, CheckProblem{Problem: err.Error()})
+		result.Errors = append(result.Errors, finding{Problem: err.Error()})
 	}
 	return result
 }
 
-// checkProblems converts problems for programs; it never returns nil.
-func checkProblems(problems []config.KeyError) []CheckProblem {
-	list := make([]CheckProblem, len(problems))
+// findingsOf converts problems for programs; it never returns nil.
+func findingsOf(problems []config.KeyError) []finding {
+	list := make([]finding, len(problems))
 	for i, problem := range problems {
-		list[i] = CheckProblem(problem)
+		list[i] = finding(problem)
 	}
 	return list
 }
 
-// writeCheckResult writes the answer as one line of JSON.
-func writeCheckResult(w io.Writer, result CheckResult) error {
+// writeAnswer writes the answer as one line of JSON.
+func writeAnswer(w io.Writer, result answer) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(result)

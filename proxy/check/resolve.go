@@ -1,4 +1,4 @@
-package proxy
+package check
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -24,13 +23,6 @@ type lookup struct {
 	problem string
 }
 
-// splitUpstream splits a valid `host:port`; the host has no brackets.
-func splitUpstream(upstream string) (host string, port int) {
-	host, text, _ := net.SplitHostPort(upstream) // validation has refused invalid ones
-	port, _ = strconv.Atoi(text)
-	return host, port
-}
-
 // resolveUpstreams finds the addresses of all upstreams, each name once and maxLookups at a time. The system's
 // resolver is the only thing outside the machine that `check` asks, and ctx bounds that: a site whose upstream name
 // cannot be resolved answers 502, and nothing else would show it.
@@ -41,7 +33,7 @@ func (c *checker) resolveUpstreams(ctx context.Context) map[string]lookup {
 	slots := make(chan struct{}, maxLookups)
 	for _, listener := range c.cfg.Listeners {
 		for _, site := range listener.Sites {
-			host, _ := splitUpstream(site.Upstream)
+			host, _ := config.SplitUpstream(site.Upstream)
 			mu.Lock()
 			_, known := found[host]
 			found[host] = lookup{}

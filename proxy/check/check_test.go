@@ -1,4 +1,4 @@
-package proxy
+package check
 
 import (
 	"bytes"
@@ -26,9 +26,9 @@ import (
 	"reverse-proxy/proxy/sockettest"
 )
 
-// checkTestEnvironment knows two names, and treats 192.0.2.7 as an address of this machine.
-func checkTestEnvironment() checkEnvironment {
-	return checkEnvironment{
+// testEnvironment knows two names, and treats 192.0.2.7 as an address of this machine.
+func testEnvironment() environment {
+	return environment{
 		now: func() time.Time { return configtest.Now },
 		resolve: func(ctx context.Context, name string) ([]netip.Addr, error) {
 			switch name {
@@ -56,16 +56,17 @@ func checkTestEnvironment() checkEnvironment {
 }
 
 // warningLines checks text as a configuration file in dir, and returns its warnings, with DIR for the directory.
-func warningLines(t *testing.T, dir, text string, env checkEnvironment, wildcard bool) []string {
+func warningLines(t *testing.T, dir, text string, env environment, wildcard bool) []string {
 	t.Helper()
-	cfg, err := configOf(dir, text, wildcard)
+	known := config.Environment{Now: func() time.Time { return configtest.Now }, DescriptorLimit: func() uint64 { return 4096 }}
+	cfg, err := config.FromBytes(filepath.Join(dir, "config.toml"), []byte(strings.ReplaceAll(text, "DIR", dir)), wildcard, known)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	var lines []string
-	for _, warning := range configWarnings(ctx, cfg, env) {
+	for _, warning := range warningsOf(ctx, cfg, env) {
 		lines = append(lines, strings.ReplaceAll(warning.Error(), dir, "DIR"))
 	}
 	return lines
@@ -131,7 +132,7 @@ func TestWarningsTellWhatIsLegalAndProbablyWrong(t *testing.T) {
 		{"a port that is off", []string{upstream, `upstream = "127.0.0.1:8081"`, "8080", "0"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := warningLines(t, dir, configtest.Edited(t, configtest.Minimal, c.edits...), checkTestEnvironment(), false)
+			got := warningLines(t, dir, configtest.Edited(t, configtest.Minimal, c.edits...), testEnvironment(), false)
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("the warnings differ (-want +got):\n%s", diff)
 			}
@@ -142,7 +143,7 @@ func TestWarningsTellWhatIsLegalAndProbablyWrong(t *testing.T) {
 func TestAWildcardAddressIsEveryLocalOne(t *testing.T) {
 	for upstream, want := range map[string]int{"127.0.0.1:8443": 1, "192.0.2.7:8080": 1, "192.0.2.8:8443": 0, "[::1]:8443": 1} {
 		text := configtest.Edited(t, configtest.Minimal, `bind_addr = "127.0.0.1"`, `bind_addr = "::"`, "127.0.0.1:3000", upstream)
-		if got := warningLines(t, t.TempDir(), text, checkTestEnvironment(), true); len(got) != want {
+		if got := warningLines(t, t.TempDir(), text, testEnvironment(), true); len(got) != want {
 			t.Errorf("%s: got the warnings %q, want %d", upstream, got, want)
 		}
 	}
@@ -163,7 +164,7 @@ func TestCertificatesNearTheirEndGetAWarning(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			configtest.WritePair(t, dir, "a", configtest.Now.Add(c.left))
-			env := checkTestEnvironment()
+			env := testEnvironment()
 			env.now = func() time.Time { return c.at }
 			if got := strings.Join(warningLines(t, dir, text, env, false), "\n"); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
@@ -175,7 +176,7 @@ func TestCertificatesNearTheirEndGetAWarning(t *testing.T) {
 func TestALogFileOfSomebodyElseGetsAWarning(t *testing.T) {
 	dir := t.TempDir()
 	text := configtest.Minimal + "[logging]\nlog_file_path = \"DIR/proxy.log\"\n"
-	refusing := checkTestEnvironment()
+	refusing := testEnvironment()
 	refusing.writable = func(string) error { return errors.New("permission denied") }
 	if got := warningLines(t, dir, text, refusing, false); got != nil {
 		t.Errorf("without a file: got %q, want nothing", got)
@@ -186,7 +187,7 @@ func TestALogFileOfSomebodyElseGetsAWarning(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	openWay(t, dir)
-	stranger := checkTestEnvironment()
+	stranger := testEnvironment()
 	stranger.account = account{known: true, uid: uint32(os.Getuid()) + 1, name: `"proxy"`}
 	want = `logging.log_file_path: "DIR/proxy.log" cannot be written by "proxy", as which the proxy seems to run: permission denied; give the file to that user, or remove it`
 	if got := strings.Join(warningLines(t, dir, text, stranger, false), "\n"); got != want {
@@ -268,7 +269,7 @@ func TestEveryNameIsLookedUpOnceAndAFewAtATime(t *testing.T) {
 		text += fmt.Sprintf("[[listeners.sites]]\nhost = \"%d.example\"\nupstream = \"n%d.internal:80\"\n", i, i/2)
 	}
 	var asked, running, most atomic.Int32
-	env := checkTestEnvironment()
+	env := testEnvironment()
 	env.resolve = func(context.Context, string) ([]netip.Addr, error) {
 		asked.Add(1)
 		now := running.Add(1)
@@ -306,24 +307,22 @@ func TestCheckReportsOnStdoutAndWarnsOnStderr(t *testing.T) {
 	bad := configtest.WriteFile(t, dir, "bad.toml", configtest.Edited(t, configtest.Minimal, "burst = 200", "burst = 0", "limit_bytes = 104857600", "limit_bytes = -1"))
 	for _, c := range []struct {
 		name           string
-		args           []string
+		options        Options
 		code           int
 		stdout, stderr string
 	}{
-		{"a good one", []string{"check", "--config", good}, 0, "configuration OK: " + good + ": 1 listener, 1 site\n", ""},
-		{"one with a warning", []string{"check", "--config", warned}, 0, "configuration OK: " + warned + ": 1 listener, 1 site, 1 warning\n",
+		{"a good one", Options{Path: good}, 0, "configuration OK: " + good + ": 1 listener, 1 site\n", ""},
+		{"one with a warning", Options{Path: warned}, 0, "configuration OK: " + warned + ": 1 listener, 1 site, 1 warning\n",
 			"warning: rate_limit.burst: 5 is less than "},
-		{"the same by --validate", []string{"--validate", "--config", warned}, 0, "configuration OK: " + warned + ": 1 listener, 1 site, 1 warning\n",
-			"warning: rate_limit.burst: 5 is less than "},
-		{"a bad one", []string{"check", "--config", bad}, 1, "", "rate_limit.burst: 0 is out of range; write a number above 0, up to 1000000000\nbody.limit_bytes: "},
-		{"a good one as JSON", []string{"check", "--json", "--config", good}, 0, `{"status":"ok","path":"` + good + `","listeners":1,"sites":1,"errors":[],"warnings":[]}` + "\n", ""},
-		{"a warning as JSON", []string{"check", "--json", "--config", warned}, 0, `{"status":"ok","path":"` + warned + `","listeners":1,"sites":1,"errors":[],"warnings":[{"key":"rate_limit.burst","problem":"5 is`, ""},
-		{"a bad one as JSON", []string{"check", "--json", "--config", bad}, 1, `{"status":"error","path":"` + bad + `","listeners":0,"sites":0,"errors":[{"key":"rate_limit.burst","problem":"0 is out of range;`, ""},
-		{"a missing one as JSON", []string{"check", "--json", "--config", dir + "/gone"}, 1, `{"status":"error","path":"` + dir + `/gone","listeners":0,"sites":0,"errors":[{"key":"","problem":"` + dir + `/gone: no such file`, ""},
+		{"a bad one", Options{Path: bad}, 1, "", "rate_limit.burst: 0 is out of range; write a number above 0, up to 1000000000\nbody.limit_bytes: "},
+		{"a good one as JSON", Options{Path: good, JSON: true}, 0, `{"status":"ok","path":"` + good + `","listeners":1,"sites":1,"errors":[],"warnings":[]}` + "\n", ""},
+		{"a warning as JSON", Options{Path: warned, JSON: true}, 0, `{"status":"ok","path":"` + warned + `","listeners":1,"sites":1,"errors":[],"warnings":[{"key":"rate_limit.burst","problem":"5 is`, ""},
+		{"a bad one as JSON", Options{Path: bad, JSON: true}, 1, `{"status":"error","path":"` + bad + `","listeners":0,"sites":0,"errors":[{"key":"rate_limit.burst","problem":"0 is out of range;`, ""},
+		{"a missing one as JSON", Options{Path: dir + "/gone", JSON: true}, 1, `{"status":"error","path":"` + dir + `/gone","listeners":0,"sites":0,"errors":[{"key":"","problem":"` + dir + `/gone: no such file`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			if code := Main(c.args, &stdout, &stderr); code != c.code {
+			if code := Run(c.options, &stdout, &stderr); code != c.code {
 				t.Errorf("got the exit code %d, want %d", code, c.code)
 			}
 			if got := stdout.String(); !strings.HasPrefix(got, c.stdout) || c.stdout == "" && got != "" {
@@ -332,15 +331,15 @@ func TestCheckReportsOnStdoutAndWarnsOnStderr(t *testing.T) {
 			if got := stderr.String(); !strings.HasPrefix(got, c.stderr) || c.stderr == "" && got != "" {
 				t.Errorf("stderr: got %q, want %q", got, c.stderr)
 			}
-			if c.args[1] == "--json" && !json.Valid(stdout.Bytes()) {
+			if c.options.JSON && !json.Valid(stdout.Bytes()) {
 				t.Errorf("got %q, want JSON", stdout.String())
 			}
 		})
 	}
 	var stderr bytes.Buffer
-	for _, args := range [][]string{{"check", "--config", good}, {"check", "--json", "--config", good}} {
-		if code := Main(args, fullDisk(), &stderr); code != exitcode.Error {
-			t.Errorf("%v where nothing can be written: got the exit code %d, want 1", args, code)
+	for _, options := range []Options{{Path: good}, {Path: good, JSON: true}} {
+		if code := Run(options, fullDisk(), &stderr); code != exitcode.Error {
+			t.Errorf("%+v where nothing can be written: got the exit code %d, want 1", options, code)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package proxy
+package check
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// checkEnvironment is what the warnings of `check` use of the machine apart from the configuration's own files.
-type checkEnvironment struct {
+// environment is what the warnings of `check` use of the machine apart from the configuration's own files.
+type environment struct {
 	// now returns the time by which certificates are judged.
 	now func() time.Time
 	// resolve finds the addresses of a name.
@@ -30,9 +30,9 @@ type checkEnvironment struct {
 	account account
 }
 
-// systemCheckEnvironment returns the environment of this process for a daemon with this configuration.
-func systemCheckEnvironment(cfg *config.Config) checkEnvironment {
-	return checkEnvironment{
+// systemEnvironment returns the environment of this process for a daemon with this configuration.
+func systemEnvironment(cfg *config.Config) environment {
+	return environment{
 		now: time.Now,
 		resolve: func(ctx context.Context, name string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
