@@ -33,7 +33,7 @@ Feature: Preview of a reload
         | ${config}: 6 changes                                                                              |                                        |
         | site added: new.example.test on ${addr}:${https}, upstream http://${upstream:new}                 |                                        |
         | site removed: gone.example.test on ${addr}:${https}, upstream http://${upstream:old}              |                                        |
-        | site changed: git.example.test: upstream ${upstream:old} -> ${upstream:new}                       | , upstream_request_timeout_secs 60 -> 7 |
+        | site changed: git.example.test on ${addr}:${https}: upstream ${upstream:old} -> ${upstream:new}                       | , upstream_request_timeout_secs 60 -> 7 |
         | setting changed: rate_limit.burst                                                                 | -> 77                                  |
         | setting changed: https_health_path                                                                | -> /alive                              |
         | restart needed: max_connections                                                                   | -> 99                                  |
@@ -146,7 +146,7 @@ Feature: Preview of a reload
       Then the command exits with 0
       And the command names every one of:
         | reloaded: 1 site, 2 changes                                                                       |
-        | site changed: git.example.test: upstream ${upstream:old} -> ${upstream:new}                       |
+        | site changed: git.example.test on ${addr}:${https}: upstream ${upstream:old} -> ${upstream:new}                       |
         | restart needed: max_connections                                                                   |
       When the command "reverse-proxy reload --text --config ${config}" is run
       Then the command prints "reloaded: 1 site, 1 change"

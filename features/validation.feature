@@ -128,12 +128,18 @@ Feature: Validation of the configuration
         | value       | code | says              |
         | "127.0.0.9" | 0    | configuration OK: |
         | "::1"       | 0    | configuration OK: |
+        | ["127.0.0.9", "::1"] | 0 | configuration OK: |
 
       Examples: refused
         | value       | code | says                                                 |
         | "0.0.0.0"   | 1    | listeners[0].bind_addr: "0.0.0.0" is a wildcard      |
         | "::"        | 1    | listeners[0].bind_addr: "::" is a wildcard           |
         | "localhost" | 1    | listeners[0].bind_addr: "localhost" is no IP address |
+        | []          | 1    | listeners[0].bind_addr: is empty; write the IP address to listen on |
+        | ["::1", "0.0.0.0"] | 1 | listeners[0].bind_addr[1]: "0.0.0.0" is a wildcard  |
+        | ["::1", "a"]  | 1  | listeners[0].bind_addr[1]: "a" is no IP address      |
+        | ["::1", 5]  | 1    | listeners[0].bind_addr[1]: is the number 5; a string is needed |
+        | 5           | 1    | listeners[0].bind_addr: is the number 5; a string in quotes or an array of strings is needed |
 
     @S-2.2 @S-1.3
     Scenario Outline: A wildcard that is allowed by <what>
@@ -172,6 +178,30 @@ Feature: Validation of the configuration
       Then the command exits with 1
       And the command names every one of:
         | listeners[1].https_port: | 127.0.0.1:8443 is taken by listeners[0].https_port | write another port |
+
+    @S-2.3 @S-2.10
+    Scenario: An address that two listeners have among others
+      Given another listener
+      And the settings:
+        | listeners[0].bind_addr  | ["127.0.0.1", "127.0.0.2"] |
+        | listeners[0].http_port  | 8080                       |
+        | listeners[0].https_port | 8443                       |
+        | listeners[1].bind_addr  | ["127.0.0.3", "127.0.0.2"] |
+        | listeners[1].http_port  | 8080                       |
+        | listeners[1].https_port | 8443                       |
+      When the configuration is validated
+      Then the command exits with 1
+      And the command complains in 2 lines
+      And the command names every one of:
+        | listeners[1].http_port:  | 127.0.0.2:8080 is taken by listeners[0].http_port  | write another port |
+        | listeners[1].https_port: | 127.0.0.2:8443 is taken by listeners[0].https_port | write another port |
+
+    @S-2.3
+    Scenario: An address twice in one listener
+      Given the setting "listeners[0].bind_addr" is ["::1", "0:0:0:0:0:0:0:1"]
+      When the configuration is validated
+      Then the command exits with 1
+      And the command complains "listeners[0].bind_addr[1]: \"0:0:0:0:0:0:0:1\" is listeners[0].bind_addr[0] already; write each address once"
 
     @S-2.10
     Scenario: Two listeners without redirect on one address
@@ -428,8 +458,22 @@ Feature: Validation of the configuration
       Examples:
         | host             | code | says                                                                                 |
         | www.example.test | 0    | 2 listeners, 2 sites                                                                 |
-        | git.example.test | 1    | listeners[1].sites[0].host: "git.example.test" is listeners[0].sites[0].host already |
-        | GIT.example.test | 1    | listeners[1].sites[0].host: "git.example.test" is listeners[0].sites[0].host already |
+        | git.example.test | 0    | 2 listeners, 2 sites                                                                 |
+
+    @S-2.7
+    Scenario Outline: The second host of one listener, <host>
+      Given the setting "listeners[0].sites[1].host" is "<host>"
+      And the setting "listeners[0].sites[1].upstream" is "127.0.0.1:3000"
+      When the configuration is validated
+      Then the command exits with <code>
+      And the command names every one of:
+        | <says> |
+
+      Examples:
+        | host             | code | says                                                                                 |
+        | www.example.test | 0    | 1 listener, 2 sites                                                                  |
+        | git.example.test | 1    | listeners[0].sites[1].host: "git.example.test" is listeners[0].sites[0].host already |
+        | GIT.example.test | 1    | listeners[0].sites[1].host: "git.example.test" is listeners[0].sites[0].host already |
 
     @S-2.15
     Scenario Outline: The host <host>, with a port or without

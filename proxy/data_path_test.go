@@ -59,7 +59,7 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 	cfg := &config.Config{
 		MaxConnections: options.connections, Logging: eventlog.Options{Level: options.level, Format: eventlog.FormatText},
 		RateLimit: limit.Config{RequestsPerSecond: 1e6, Burst: 1e6}, Body: config.Body{LimitBytes: options.bodyLimit},
-		Listeners: []config.Listener{{BindAddr: "127.0.0.1", HTTPSPort: 443, Sites: []config.Site{{
+		Listeners: []config.Listener{{BindAddrs: []string{"127.0.0.1"}, HTTPSPort: 443, Sites: []config.Site{{
 			Host: "a.test", Upstream: upstream, UpstreamScheme: "http", ConnectTimeout: options.connect, RequestTimeout: options.request,
 		}}}},
 	}
@@ -72,7 +72,7 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &dataPath{site: dynamic.routes[0]["a.test"], log: new(syncBuffer)}
+	p := &dataPath{site: dynamic.routes.find(0, "a.test"), log: new(syncBuffer)}
 	if options.roots != nil {
 		p.site.site.UpstreamScheme, p.site.roots = "https", options.roots
 	}

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/cert"
@@ -29,7 +28,7 @@ type configState struct {
 func (s configState) differenceTo(next configState) admin.Difference {
 	d := comparison{admin.Difference{RestartRequired: s.static.Drift(next.static)}}
 	d.Settings = changedKeys(s.dynamic.settings(), next.dynamic.settings())
-	d.sites(s.static.Listeners, s.dynamic, next.dynamic)
+	d.sites(s.dynamic, next.dynamic)
 	d.waiting(s.static.Listeners, next.static.Listeners)
 	for i, listener := range s.static.Listeners {
 		if s.certificates[i] != nil && next.certificates[i] != nil {
@@ -49,22 +48,26 @@ type servedSite struct {
 }
 
 // servedSites returns the sites on the running listeners, by route.
-func servedSites(running []config.Listener, dynamic *DynamicConfig) map[routeID]servedSite {
+func servedSites(dynamic *DynamicConfig) map[routeID]servedSite {
 	sites := make(map[routeID]servedSite, dynamic.Sites)
-	for i, r := range dynamic.routes.all() {
-		sites[r.id()] = servedSite{running[i].Address(), r.site}
+	for r := range dynamic.routes.all() {
+		sites[r.id()] = servedSite{dynamic.routes[r.listener].name, r.site}
 	}
 	return sites
 }
 
-// inOrder returns the identities in the order of their hosts.
+// inOrder returns the identities in the order of their hosts and listeners.
 func inOrder(sites map[routeID]servedSite) []routeID {
-	return slices.SortedFunc(maps.Keys(sites), func(a, b routeID) int { return strings.Compare(a.host, b.host) })
+	return slices.SortedFunc(maps.Keys(sites), routeID.compare)
 }
 
 // sites compares the sites on the running listeners.
-func (d *comparison) sites(running []config.Listener, old, next *DynamicConfig) {
-	before, after := servedSites(running, old), servedSites(running, next)
+func (d *comparison) sites(old, next *DynamicConfig) {
+	before, after := servedSites(old), servedSites(next)
+	for to, from := range movedRoutes(before, after) {
+		before[to] = before[from]
+		delete(before, from)
+	}
 	for _, id := range inOrder(before) {
 		if _, stays := after[id]; !stays {
 			d.SitesRemoved = append(d.SitesRemoved, before[id].summary())

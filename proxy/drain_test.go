@@ -45,8 +45,8 @@ func TestConnectionsLearnOfADrainBeforeThePortsClose(t *testing.T) {
 		<-release
 		answerOK(head, r, conn)
 	}), "")
-	port := newGatedListener(d.listeners[0].https)
-	d.listeners[0].https = port
+	port := newGatedListener(d.listeners[0].https[0])
+	d.listeners[0].https[0] = port
 	t.Cleanup(func() { close(port.open) })
 
 	one := d.dial(t, "http/1.1")
@@ -79,13 +79,13 @@ func TestEveryListenerDrainsBeforeAnyPortCloses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, &listener{https: closeHook{ln, func() {
+		all = append(all, &listener{https: []net.Listener{closeHook{ln, func() {
 			for _, l := range all {
 				if !l.sites.draining() || !l.redirects.draining() {
 					early++
 				}
 			}
-		}}, sites: &siteServer{}, redirects: &siteServer{}})
+		}}}, sites: &siteServer{}, redirects: &siteServer{}})
 	}
 	all.drain()
 	if early > 0 {

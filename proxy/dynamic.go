@@ -42,12 +42,12 @@ func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) 
 	}
 	roots := newRootsOnce()
 	for i, inFile := range config.MatchListeners(running, cfg.Listeners) {
-		dynamic.routes[i] = map[string]*route{}
+		dynamic.routes[i] = newListenerRoutes(running[i].Address())
 		if inFile < 0 {
 			continue
 		}
 		for j, siteConfig := range cfg.Listeners[inFile].Sites {
-			r := &route{site: siteConfig}
+			r := &route{listener: i, site: siteConfig}
 			if siteConfig.UpstreamScheme == "https" {
 				var err error
 				if r.roots, err = roots(); err != nil {
@@ -55,7 +55,7 @@ func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) 
 					return nil, config.Errors{{Key: key, Problem: err.Error()}}
 				}
 			}
-			dynamic.routes[i][siteConfig.Host] = r
+			dynamic.routes[i].add(r)
 			dynamic.Sites++
 		}
 	}

@@ -59,7 +59,7 @@ func TestAStreamThatIsResetMakesNoRoomAtOnce(t *testing.T) {
 		t.Errorf("got %q and the reset %q, want REFUSED_STREAM", s.heads, s.reset)
 	}
 	waitFor(t, "the refused request to be counted", func() bool {
-		return strings.Contains(answerOf(scrapeOf(d.Daemon)), `reverse_proxy_requests_total{site="",method="other",status="4xx"} 1`)
+		return strings.Contains(answerOf(scrapeOf(d.Daemon)), `reverse_proxy_requests_total{site="",listener="",method="other",status="4xx"} 1`)
 	})
 	waitFor(t, "the end of what was reset", func() bool { return d.pipeline.inFlight.Load() == maxConcurrentStreams-50 })
 	// The request is for an unknown host, as all upstream connections are in use.

@@ -19,16 +19,19 @@ func wantedPorts(cfg *config.Config) (ports []systemd.Port) {
 		ports = append(ports, systemd.Port{Key: key, Name: name, Address: netip.AddrPortFrom(ip.Unmap(), uint16(port)), Optional: optional})
 	}
 	for i, l := range cfg.Listeners {
-		add(config.ChildKey(config.IndexKey("listeners", i), "https_port"), fmt.Sprintf("https-%d", i), l.BindAddr, l.HTTPSPort, false)
-		add(config.ChildKey(config.IndexKey("listeners", i), "http_port"), fmt.Sprintf("http-%d", i), l.BindAddr, l.HTTPPort, false)
+		for _, addr := range l.BindAddrs {
+			add(config.ChildKey(config.IndexKey("listeners", i), "https_port"), fmt.Sprintf("https-%d", i), addr, l.HTTPSPort, false)
+			add(config.ChildKey(config.IndexKey("listeners", i), "http_port"), fmt.Sprintf("http-%d", i), addr, l.HTTPPort, false)
+		}
 	}
 	add("health_check_port", "health", "127.0.0.1", cfg.HealthCheckPort, true)
 	return ports
 }
 
-// listen returns the socket that was passed for the port of that key, or binds one.
+// listen returns the socket that was passed for that address and port, or binds one. key names the port in errors.
 func listen(sockets systemd.Sockets, key, addr string, port int) (net.Listener, error) {
-	if ln, ok := sockets.ListenerOf(key); ok {
+	ip, _ := netip.ParseAddr(addr) // validated
+	if ln, ok := sockets.ListenerOf(netip.AddrPortFrom(ip.Unmap(), uint16(port))); ok {
 		return ln, nil
 	}
 	return bind(key, addr, port)

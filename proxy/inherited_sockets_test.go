@@ -12,8 +12,8 @@ import (
 // twoListeners returns a configuration with four ports and a health port.
 func twoListeners() *config.Config {
 	return &config.Config{HealthCheckPort: 9900, Listeners: []config.Listener{
-		{BindAddr: "127.0.0.1", HTTPSPort: 443, HTTPPort: 80},
-		{BindAddr: "::1", HTTPSPort: 443, HTTPPort: 0},
+		{BindAddrs: []string{"127.0.0.1"}, HTTPSPort: 443, HTTPPort: 80},
+		{BindAddrs: []string{"::1", "127.0.0.2"}, HTTPSPort: 443, HTTPPort: 0},
 	}}
 }
 
@@ -24,7 +24,8 @@ func TestThePortsThatAServiceManagerMayPass(t *testing.T) {
 	}
 	want := []string{
 		"listeners[0].https_port 127.0.0.1:443 https-0 false", "listeners[0].http_port 127.0.0.1:80 http-0 false",
-		"listeners[1].https_port [::1]:443 https-1 false", "health_check_port 127.0.0.1:9900 health true",
+		"listeners[1].https_port [::1]:443 https-1 false", "listeners[1].https_port 127.0.0.2:443 https-1 false",
+		"health_check_port 127.0.0.1:9900 health true",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

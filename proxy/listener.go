@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
 
+	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/systemd"
@@ -18,9 +20,9 @@ import (
 type listener struct {
 	index  int
 	config config.Listener
-	// https and redirect are the bound sockets; redirect is nil if http_port is 0. They are bound in step 6 and accept
-	// connections from step 8 on, in ACME mode from step 7.
-	https, redirect net.Listener
+	// https and redirect are the bound sockets, one for each address; redirect is empty if http_port is 0. They are bound in
+	// step 6 and accept connections from step 8 on, in ACME mode from step 7.
+	https, redirect []net.Listener
 	// source provides the certificates; set in step 7.
 	source cert.Source
 	// sites and redirects serve the sockets after startServing.
@@ -31,19 +33,28 @@ type listener struct {
 	failed chan error
 }
 
-// bindListener binds both ports of one entry (step 6), or takes the sockets that were passed for them. The error names the
-// port's key and address.
-func bindListener(index int, config config.Listener, sockets systemd.Sockets, patience time.Duration) (*listener, error) {
-	l := &listener{index: index, config: config, gate: newGate(patience), failed: make(chan error, 2)}
-	var err error
-	if l.https, err = listen(sockets, fmt.Sprintf("listeners[%d].https_port", index), config.BindAddr, config.HTTPSPort); err != nil {
-		return nil, err
-	}
-	if config.HTTPPort == 0 {
-		return l, nil
-	}
-	if l.redirect, err = listen(sockets, fmt.Sprintf("listeners[%d].http_port", index), config.BindAddr, config.HTTPPort); err != nil {
-		return nil, errors.Join(err, l.https.Close())
+// bindListener binds both ports on every address of one entry (step 6), or takes the sockets that were passed for them. It
+// binds all of them or none. The error names the port's key and address.
+func bindListener(index int, config config.Listener, sockets systemd.Sockets, patience time.Duration) (bound *listener, err error) {
+	l := &listener{index: index, config: config, gate: newGate(patience), failed: make(chan error, 2*len(config.BindAddrs))}
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	for _, addr := range config.BindAddrs {
+		socket, err := listen(sockets, fmt.Sprintf("listeners[%d].https_port", index), addr, config.HTTPSPort)
+		if err != nil {
+			return nil, err
+		}
+		l.https = append(l.https, socket)
+		if config.HTTPPort == 0 {
+			continue
+		}
+		if socket, err = listen(sockets, fmt.Sprintf("listeners[%d].http_port", index), addr, config.HTTPPort); err != nil {
+			return nil, err
+		}
+		l.redirect = append(l.redirect, socket)
 	}
 	return l, nil
 }
@@ -72,10 +83,32 @@ func bindAdvice(err error) string {
 	return "check the address and the port"
 }
 
-// address returns the listener's name in the log and in `status`.
+// address returns the listener's name in the log and in `status`: its first address and its HTTPS port.
 func (l *listener) address() string { return l.config.Address() }
 
-// startServing starts the servers of both sockets. It is called once, in step 8, or before provisioning in step 7 in ACME
+// hasRedirect reports whether the listener has a redirect port.
+func (l *listener) hasRedirect() bool { return len(l.redirect) > 0 }
+
+// status describes the listener for an operator.
+func (l *listener) status() admin.ListenerStatus {
+	status := admin.ListenerStatus{HTTPS: l.address(), TLSMode: l.config.TLS.Mode}
+	if l.hasRedirect() {
+		status.HTTP = l.redirect[0].Addr().String()
+	}
+	if len(l.https) == 1 {
+		return status
+	}
+	for i, address := range l.config.Addresses() {
+		at := admin.ListenerAddress{HTTPS: address}
+		if l.hasRedirect() {
+			at.HTTP = l.redirect[i].Addr().String()
+		}
+		status.Addresses = append(status.Addresses, at)
+	}
+	return status
+}
+
+// startServing starts the servers of both ports. Each serves the sockets of all addresses. It is called once, in step 8, or before provisioning in step 7 in ACME
 // mode; the gate decides what they may answer before step 8.
 func (l *listener) startServing(cfg *config.Config, p *pipeline, shared *sharedState) {
 	l.sites = &siteServer{
@@ -83,34 +116,38 @@ func (l *listener) startServing(cfg *config.Config, p *pipeline, shared *sharedS
 		tls: listenerTLSConfig(l.source, l.gate, shared.log), gate: l.gate,
 		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
 	}
-	l.serve(l.sites, l.https)
-	if l.redirect == nil {
+	for _, socket := range l.https {
+		l.serve(l.sites, socket)
+	}
+	if !l.hasRedirect() {
 		return
 	}
 	l.redirects = &siteServer{
-		listener: l.index, address: l.redirect.Addr().String(), registry: shared.conns, log: shared.log,
+		listener: l.index, address: l.redirect[0].Addr().String(), registry: shared.conns, log: shared.log,
 		handler:       newRedirector(l.config.HTTPSPort, l.source, l.gate, shared.log, cfg.BodyIdleTimeout),
 		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
 	}
-	l.serve(l.redirects, l.redirect)
+	for _, socket := range l.redirect {
+		l.serve(l.redirects, socket)
+	}
 }
 
 // serve accepts connections in a loop.
 func (l *listener) serve(s *siteServer, socket net.Listener) {
 	ended := s.registry.accepts()
-	backoff := newBackoffListener(socket, s.address, s.log)
+	address := socket.Addr().String()
+	backoff := newBackoffListener(socket, address, s.log)
 	go func() {
 		defer ended()
 		if err := s.serve(backoff); err != nil && !errors.Is(err, net.ErrClosed) {
-			l.failed <- fmt.Errorf("%s: accepting connections: %w", l.address(), err)
+			l.failed <- fmt.Errorf("%s: accepting connections: %w", address, err)
 		}
 	}()
 }
 
 // close closes the sockets when a startup is undone, and at the end of a shutdown.
 func (l *listener) close() {
-	_ = l.https.Close() // an already closed socket is fine
-	if l.redirect != nil {
-		_ = l.redirect.Close()
+	for _, socket := range slices.Concat(l.https, l.redirect) {
+		_ = socket.Close() // an already closed socket is fine
 	}
 }

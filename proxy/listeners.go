@@ -82,7 +82,7 @@ func newCertSource(l *listener, dynamic *DynamicConfig, log *eventlog.Logger) (c
 	key := fmt.Sprintf("listeners[%d]", l.index)
 	switch l.config.TLS.Mode {
 	case config.TLSModeACME:
-		return acmecert.New(key, l.address(), l.config.TLS, l.redirect != nil, log)
+		return acmecert.New(key, l.address(), l.config.TLS, l.hasRedirect(), log)
 	case config.TLSModeManual:
 		return cert.NewManual(key+".tls", l.address(), l.config.TLS.Certificates)
 	case config.TLSModeSelfSigned:

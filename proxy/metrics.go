@@ -1,9 +1,9 @@
 package proxy
 
 import (
+	"cmp"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,27 +48,33 @@ func newMetrics() *metrics {
 	}
 	var next atomic.Uint32
 	m.free.New = func() any { return &lane{index: (next.Add(1) - 1) % m.count} }
-	m.none = m.newSeries("")
+	m.none = m.newSeries("", "")
 	m.process.lanes = make([]processLane, m.count)
 	return m
 }
 
-func (m *metrics) newSeries(host string) *siteSeries {
-	return &siteSeries{host: host, lanes: make([]atomic.Pointer[siteLane], m.count)}
+func (m *metrics) newSeries(host, listener string) *siteSeries {
+	return &siteSeries{host: host, listener: listener, lanes: make([]atomic.Pointer[siteLane], m.count)}
 }
 
-// adopt assigns series to the routes of a configuration before it is used. A host that had a series keeps it, also on
-// another listener. The series of hosts that are gone are dropped, so that reloads do not accumulate them; a request to one
-// of them that is still in progress then counts for no host.
+// adopt assigns series to the routes of a configuration before it is used. A route that had a series keeps it, and one that
+// moves to another listener keeps its numbers, so that sums over the listeners do not fall. The series
+// of routes that are gone are dropped, so that reloads do not accumulate them; a request to one of them that is still in
+// progress then counts for no site.
 func (m *metrics) adopt(dynamic *DynamicConfig) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	sites := make(map[routeID]*siteSeries, dynamic.Sites)
-	for _, r := range dynamic.routes.all() {
+	for r := range dynamic.routes.all() {
+		sites[r.id()] = m.sites[r.id()]
+	}
+	moved := movedRoutes(m.sites, sites)
+	for r := range dynamic.routes.all() {
 		id := r.id()
 		if sites[id] == nil {
-			if sites[id] = m.sites[id]; sites[id] == nil {
-				sites[id] = m.newSeries(id.host)
+			sites[id] = m.newSeries(id.host, dynamic.routes[id.listener].name)
+			if from, ok := moved[id]; ok {
+				sites[id].lanes = m.sites[from].lanes
 			}
 		}
 		r.series = sites[id]
@@ -77,7 +83,7 @@ func (m *metrics) adopt(dynamic *DynamicConfig) {
 }
 
 // inUse returns the series of requests without a site, followed by those of the sites that have had a request, in the order
-// of their hosts. An unused site costs a scrape neither bytes nor memory.
+// of their hosts and listeners. An unused site costs a scrape neither bytes nor memory.
 func (m *metrics) inUse() []*siteSeries {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -87,19 +93,17 @@ func (m *metrics) inUse() []*siteSeries {
 			used = append(used, series)
 		}
 	}
-	slices.SortFunc(used[1:], func(a, b *siteSeries) int { return strings.Compare(a.host, b.host) })
+	slices.SortFunc(used[1:], func(a, b *siteSeries) int {
+		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.listener, b.listener))
+	})
 	return used
 }
 
-// siteTraffic sums up what the site has served since the process started, or since a reload added the site. The host ""
-// means the requests that were sent to no site: to unknown hosts, over the rate limit, malformed, and to the health path.
-func (m *metrics) siteTraffic(host string) admin.TrafficCounts {
-	series := m.none
-	if host != "" {
-		m.mu.Lock()
-		series = m.sites[routeID{host}]
-		m.mu.Unlock()
-	}
+// siteTraffic sums up what the site has served since the process started, or since a reload added the site.
+func (m *metrics) siteTraffic(id routeID) admin.TrafficCounts {
+	m.mu.Lock()
+	series := m.sites[id]
+	m.mu.Unlock()
 	if series == nil {
 		return admin.TrafficCounts{}
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 func TestAScrapeTellsWhatWasServed(t *testing.T) {
 	upstream := rawUpstream(t, func(_ string, _ *bufio.Reader, conn net.Conn) { _, _ = io.WriteString(conn, okResponse) })
 	d := startDaemon(t, upstream, "")
+	site := fmt.Sprintf(`site="a.test",listener=%q`, d.listeners[0].address())
 	for _, http2 := range []bool{false, true} {
 		response, err := d.client(t, http2).Get("https://a.test/")
 		if err != nil {
@@ -27,18 +29,18 @@ func TestAScrapeTellsWhatWasServed(t *testing.T) {
 	var answer string
 	waitFor(t, "all four to be counted", func() bool {
 		answer = answerOf(scrapeOf(d.Daemon))
-		return strings.Contains(answer, `reverse_proxy_requests_total{site="a.test",method="GET",status="2xx"} 2`) &&
-			strings.Contains(answer, `reverse_proxy_requests_total{site="",method="other",status="4xx"} 2`)
+		return strings.Contains(answer, `reverse_proxy_requests_total{`+site+`,method="GET",status="2xx"} 2`) &&
+			strings.Contains(answer, `reverse_proxy_requests_total{site="",listener="",method="other",status="4xx"} 2`)
 	})
 	wantSamples(t, samples(t, answer), map[string]string{
-		`reverse_proxy_requests_by_protocol_total{protocol="HTTP/2"}`:           "1",
-		`reverse_proxy_requests_by_protocol_total{protocol="HTTP/1.1"}`:         "3",
-		`reverse_proxy_request_duration_seconds_count{site="a.test"}`:           "2",
-		`reverse_proxy_upstream_response_duration_seconds_count{site="a.test"}`: "2",
-		`reverse_proxy_response_body_bytes_total{site="a.test"}`:                "10",
-		`reverse_proxy_upstream_errors_total{site="a.test"}`:                    "0",
-		`reverse_proxy_tls_handshakes_total{result="success",version="1.3"}`:    "4",
-		`reverse_proxy_config_last_reload_successful`:                           "1",
+		`reverse_proxy_requests_by_protocol_total{protocol="HTTP/2"}`:          "1",
+		`reverse_proxy_requests_by_protocol_total{protocol="HTTP/1.1"}`:        "3",
+		`reverse_proxy_request_duration_seconds_count{` + site + `}`:           "2",
+		`reverse_proxy_upstream_response_duration_seconds_count{` + site + `}`: "2",
+		`reverse_proxy_response_body_bytes_total{` + site + `}`:                "10",
+		`reverse_proxy_upstream_errors_total{` + site + `}`:                    "0",
+		`reverse_proxy_tls_handshakes_total{result="success",version="1.3"}`:   "4",
+		`reverse_proxy_config_last_reload_successful`:                          "1",
 		`reverse_proxy_sites`: "1",
 	})
 }

@@ -56,7 +56,8 @@ func classOfStatus(status int) int {
 
 // siteSeries holds the numbers of one site.
 type siteSeries struct {
-	host string
+	// host and listener are the values of the labels.
+	host, listener string
 	// lanes are created on first use: a site without requests costs next to nothing.
 	lanes []atomic.Pointer[siteLane]
 }

@@ -45,7 +45,7 @@ func scrapeOfSites(t testing.TB, sites, used int) *scrape {
 	m.adopt(dynamic)
 	for _, host := range hosts[:used] {
 		for i, method := range methodClasses {
-			x := countedExchange(dynamic.routes[0][host].series, method, 200+100*(i%4))
+			x := countedExchange(dynamic.routes.find(0, host).series, method, 200+100*(i%4))
 			x.sent, x.connectTime, x.responseTime, x.upstreamAtFault = 1<<40, time.Millisecond, time.Second, true
 			m.request(x, time.Hour+time.Nanosecond)
 		}
@@ -79,24 +79,24 @@ func TestASiteHasAllItsSeriesFromItsFirstRequestOn(t *testing.T) {
 	m := newMetrics()
 	dynamic := dynamicOf(1, "a.test", "b.test")
 	m.adopt(dynamic)
-	m.request(countedExchange(dynamic.routes[0]["a.test"].series, "GET", 200), time.Millisecond)
+	m.request(countedExchange(dynamic.routes.find(0, "a.test").series, "GET", 200), time.Millisecond)
 	s := &scrape{shared: &sharedState{metrics: m}, series: m.inUse()}
 	for _, series := range s.series {
 		s.totals = append(s.totals, series.sum())
 	}
 	for name, want := range map[string]map[string]string{
 		"reverse_proxy_requests_total": {
-			`{site="a.test",method="GET",status="2xx"}`: "1", `{site="a.test",method="GET",status="5xx"}`: "0",
-			`{site="",method="GET",status="5xx"}`: "0", `{site="b.test",method="GET",status="2xx"}`: "",
+			`{site="a.test",listener="listener-0:443",method="GET",status="2xx"}`: "1", `{site="a.test",listener="listener-0:443",method="GET",status="5xx"}`: "0",
+			`{site="",listener="",method="GET",status="5xx"}`: "0", `{site="b.test",listener="listener-0:443",method="GET",status="2xx"}`: "",
 		},
-		"reverse_proxy_request_duration_seconds":          {`_count{site="a.test"}`: "1", `_count{site=""}`: "0", `_count{site="b.test"}`: ""},
-		"reverse_proxy_request_body_bytes_total":          {`{site="a.test"}`: "0", `{site=""}`: "0", `{site="b.test"}`: ""},
-		"reverse_proxy_response_body_bytes_total":         {`{site="a.test"}`: "0", `{site=""}`: "0", `{site="b.test"}`: ""},
-		"reverse_proxy_upstream_connect_duration_seconds": {`_count{site="a.test"}`: "0", `_count{site="b.test"}`: ""},
+		"reverse_proxy_request_duration_seconds":          {`_count{site="a.test",listener="listener-0:443"}`: "1", `_count{site="",listener=""}`: "0", `_count{site="b.test",listener="listener-0:443"}`: ""},
+		"reverse_proxy_request_body_bytes_total":          {`{site="a.test",listener="listener-0:443"}`: "0", `{site="",listener=""}`: "0", `{site="b.test",listener="listener-0:443"}`: ""},
+		"reverse_proxy_response_body_bytes_total":         {`{site="a.test",listener="listener-0:443"}`: "0", `{site="",listener=""}`: "0", `{site="b.test",listener="listener-0:443"}`: ""},
+		"reverse_proxy_upstream_connect_duration_seconds": {`_count{site="a.test",listener="listener-0:443"}`: "0", `_count{site="b.test",listener="listener-0:443"}`: ""},
 		"reverse_proxy_upstream_response_duration_seconds": {
-			`_bucket{site="a.test",le="0.001"}`: "0", `_bucket{site="a.test",le="+Inf"}`: "0", `_count{site="b.test"}`: "",
+			`_bucket{site="a.test",listener="listener-0:443",le="0.001"}`: "0", `_bucket{site="a.test",listener="listener-0:443",le="+Inf"}`: "0", `_count{site="b.test",listener="listener-0:443"}`: "",
 		},
-		"reverse_proxy_upstream_errors_total": {`{site="a.test"}`: "0", `{site="b.test"}`: ""},
+		"reverse_proxy_upstream_errors_total": {`{site="a.test",listener="listener-0:443"}`: "0", `{site="b.test",listener="listener-0:443"}`: ""},
 	} {
 		got := written(t, s, name)
 		for labels, value := range want {
@@ -116,8 +116,8 @@ func TestAScrapeIsBoundedWhenEverySiteIsInUse(t *testing.T) {
 	s.write(&got)
 	var least pieces
 	scrapeOfSites(t, 1, 0).write(&least)
-	if a := (got.total - least.total) / sites; a > 10<<10 {
-		t.Errorf("got %d bytes for a site, want at most 10 KiB", a)
+	if a := (got.total - least.total) / sites; a > 12<<10 {
+		t.Errorf("got %d bytes for a site, want at most 12 KiB", a)
 	}
 	if want := metricsPiece + 1<<10; got.largest > want {
 		t.Errorf("got %d bytes at a time, want at most %d", got.largest, want)
@@ -125,9 +125,9 @@ func TestAScrapeIsBoundedWhenEverySiteIsInUse(t *testing.T) {
 	sample := samples(t, answerOf(s))
 	for _, i := range []int{0, sites / 2, sites - 1} {
 		wantSamples(t, sample, map[string]string{
-			fmt.Sprintf(`reverse_proxy_requests_total{site=%q,method="GET",status="2xx"}`, siteOfMany(i)):            "1",
-			fmt.Sprintf(`reverse_proxy_upstream_response_duration_seconds_bucket{site=%q,le="+Inf"}`, siteOfMany(i)): "8",
-			fmt.Sprintf(`reverse_proxy_upstream_connect_duration_seconds_count{site=%q}`, siteOfMany(i)):             "8",
+			fmt.Sprintf(`reverse_proxy_requests_total{site=%q,listener="listener-0:443",method="GET",status="2xx"}`, siteOfMany(i)):            "1",
+			fmt.Sprintf(`reverse_proxy_upstream_response_duration_seconds_bucket{site=%q,listener="listener-0:443",le="+Inf"}`, siteOfMany(i)): "8",
+			fmt.Sprintf(`reverse_proxy_upstream_connect_duration_seconds_count{site=%q,listener="listener-0:443"}`, siteOfMany(i)):             "8",
 		})
 	}
 }

@@ -98,7 +98,7 @@ func TestRequestsAreCountedByClassesWhateverClientsSend(t *testing.T) {
 // TestNoCountIsLostAmongGoroutines counts from many goroutines while others read.
 func TestNoCountIsLostAmongGoroutines(t *testing.T) {
 	m := newMetrics()
-	series := m.newSeries("a.test")
+	series := m.newSeries("a.test", "a:443")
 	const goroutines, requests = 16, 2000
 	var counting sync.WaitGroup
 	for range goroutines {
@@ -135,10 +135,10 @@ func TestNoCountIsLostAmongGoroutines(t *testing.T) {
 // dynamicOf returns a configuration of some hosts, each on every listener.
 func dynamicOf(listeners int, hosts ...string) *DynamicConfig {
 	dynamic := &DynamicConfig{Sites: listeners * len(hosts)}
-	for range listeners {
-		routes := map[string]*route{}
+	for listener := range listeners {
+		routes := newListenerRoutes(fmt.Sprintf("listener-%d:443", listener))
 		for _, host := range hosts {
-			routes[host] = &route{site: config.Site{Host: host}}
+			routes.add(&route{listener: listener, site: config.Site{Host: host}})
 		}
 		dynamic.routes = append(dynamic.routes, routes)
 	}
@@ -147,40 +147,55 @@ func dynamicOf(listeners int, hosts ...string) *DynamicConfig {
 
 func TestSeriesFollowTheConfiguration(t *testing.T) {
 	m := newMetrics()
-	hosts := func() []string {
-		var hosts []string
-		for id := range m.sites {
-			hosts = append(hosts, id.host)
+	sites := func() []string {
+		var sites []string
+		for _, series := range m.sites {
+			sites = append(sites, series.host+" on "+series.listener)
 		}
-		slices.Sort(hosts)
-		return hosts
+		slices.Sort(sites)
+		return sites
 	}
 	first := dynamicOf(2, "a.test", "b.test")
 	m.adopt(first)
-	if diff := cmp.Diff([]string{"a.test", "b.test"}, hosts()); diff != "" {
+	if diff := cmp.Diff([]string{"a.test on listener-0:443", "a.test on listener-1:443", "b.test on listener-0:443", "b.test on listener-1:443"}, sites()); diff != "" {
 		t.Errorf("at first (-want +got):\n%s", diff)
 	}
-	for _, routes := range first.routes { // both listeners count for the same host
-		m.request(&exchange{request: &Request{Method: "GET"}, route: routes["a.test"], status: 502, exchangeCounts: exchangeCounts{upstreamAtFault: true, sent: 11}}, 0)
-		m.request(&exchange{request: &Request{Method: "GET"}, route: routes["b.test"], status: 404}, 0)
+	for listener := range first.routes { // each listener counts for itself
+		for range listener + 1 {
+			m.request(&exchange{request: &Request{Method: "GET"}, route: first.routes.find(listener, "a.test"), status: 502, exchangeCounts: exchangeCounts{upstreamAtFault: true, sent: 11}}, 0)
+			m.request(&exchange{request: &Request{Method: "GET"}, route: first.routes.find(listener, "b.test"), status: 404}, 0)
+		}
+	}
+	if diff := cmp.Diff(admin.TrafficCounts{Requests: 2, ServerErrors: 2, UpstreamErrors: 2, BytesOut: 22}, m.siteTraffic(routeID{1, "a.test"})); diff != "" {
+		t.Errorf("traffic on the second listener (-want +got):\n%s", diff)
 	}
 
 	m.adopt(dynamicOf(1, "c.test", "a.test"))
-	if diff := cmp.Diff([]string{"a.test", "c.test"}, hosts()); diff != "" {
+	if diff := cmp.Diff([]string{"a.test on listener-0:443", "c.test on listener-0:443"}, sites()); diff != "" {
 		t.Errorf("after a reload (-want +got):\n%s", diff)
 	}
-	m.request(&exchange{request: &Request{Method: "GET"}, route: first.routes[0]["b.test"], status: 200}, 0) // still in progress
+	m.request(&exchange{request: &Request{Method: "GET"}, route: first.routes.find(0, "b.test"), status: 200}, 0) // still in progress
 	want := map[string]admin.TrafficCounts{
-		"": {}, "a.test": {Requests: 2, ServerErrors: 2, UpstreamErrors: 2, BytesOut: 22}, "b.test": {}, "c.test": {},
+		"a.test": {Requests: 1, ServerErrors: 1, UpstreamErrors: 1, BytesOut: 11}, "b.test": {}, "c.test": {},
 	}
 	for host, counts := range want {
-		if diff := cmp.Diff(counts, m.siteTraffic(host)); diff != "" {
+		if diff := cmp.Diff(counts, m.siteTraffic(routeID{0, host})); diff != "" {
 			t.Errorf("traffic of %q after a reload (-want +got):\n%s", host, diff)
 		}
 	}
 
+	moved := dynamicOf(2)
+	moved.routes[1].add(&route{listener: 1, site: config.Site{Host: "a.test"}})
+	m.adopt(moved)
+	if diff := cmp.Diff([]string{"a.test on listener-1:443"}, sites()); diff != "" {
+		t.Errorf("after a move to the second listener (-want +got):\n%s", diff)
+	}
+	if got := m.siteTraffic(routeID{1, "a.test"}).Requests; got != 1 {
+		t.Errorf("after a move to the second listener: got %d requests, want the 1 from before", got)
+	}
+
 	m.adopt(dynamicOf(1, "b.test"))
-	if diff := cmp.Diff(admin.TrafficCounts{}, m.siteTraffic("b.test")); diff != "" {
+	if diff := cmp.Diff(admin.TrafficCounts{}, m.siteTraffic(routeID{0, "b.test"})); diff != "" {
 		t.Errorf("a site that came back begins anew (-want +got):\n%s", diff)
 	}
 	for i := range 1000 {

@@ -20,7 +20,7 @@ func writeRequests(s *scrape, t *metricsText) {
 				continue
 			}
 			for class, n := range classes {
-				t.count(n, series.host, methodClasses[method], statusClasses[class])
+				t.count(n, series.host, series.listener, methodClasses[method], statusClasses[class])
 			}
 		}
 	}
@@ -36,19 +36,19 @@ func writeInFlight(s *scrape, t *metricsText) { t.size(int(s.pipeline.inFlight.L
 
 func writeDurations(s *scrape, t *metricsText) {
 	for i, series := range s.series {
-		t.histogram(&s.totals[i].duration, series.host)
+		t.histogram(&s.totals[i].duration, series.host, series.listener)
 	}
 }
 
 func writeBytesIn(s *scrape, t *metricsText) {
 	for i, series := range s.series {
-		t.count(s.totals[i].bytesIn, series.host)
+		t.count(s.totals[i].bytesIn, series.host, series.listener)
 	}
 }
 
 func writeBytesOut(s *scrape, t *metricsText) {
 	for i, series := range s.series {
-		t.count(s.totals[i].bytesOut, series.host)
+		t.count(s.totals[i].bytesOut, series.host, series.listener)
 	}
 }
 
@@ -56,19 +56,19 @@ func writeBytesOut(s *scrape, t *metricsText) {
 
 func writeConnects(s *scrape, t *metricsText) {
 	for i, series := range s.series[1:] {
-		t.histogram(&s.totals[1+i].connect, series.host)
+		t.histogram(&s.totals[1+i].connect, series.host, series.listener)
 	}
 }
 
 func writeResponses(s *scrape, t *metricsText) {
 	for i, series := range s.series[1:] {
-		t.histogram(&s.totals[1+i].response, series.host)
+		t.histogram(&s.totals[1+i].response, series.host, series.listener)
 	}
 }
 
 func writeUpstreamErrors(s *scrape, t *metricsText) {
 	for i, series := range s.series[1:] {
-		t.count(s.totals[1+i].upstreamErrors, series.host)
+		t.count(s.totals[1+i].upstreamErrors, series.host, series.listener)
 	}
 }
 

@@ -198,7 +198,7 @@ func BenchmarkScrape(b *testing.B) {
 // BenchmarkCountARequest measures the cost of counting a request.
 func BenchmarkCountARequest(b *testing.B) {
 	m := newMetrics()
-	series := m.newSeries("a.test")
+	series := m.newSeries("a.test", "a:443")
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		x := countedExchange(series, "GET", 200)

@@ -126,7 +126,7 @@ func newTestPipeline(t *testing.T) *testPipeline {
 		HTTPSHealthPath: "/health",
 		RateLimit:       limit.Config{RequestsPerSecond: 1, Burst: 5},
 		Body:            config.Body{LimitBytes: 10},
-		Listeners: []config.Listener{{BindAddr: "127.0.0.1", HTTPSPort: 443, Sites: []config.Site{
+		Listeners: []config.Listener{{BindAddrs: []string{"127.0.0.1"}, HTTPSPort: 443, Sites: []config.Site{
 			{Host: "a.test", Upstream: upstream, UpstreamScheme: "http", ConnectTimeout: patience, RequestTimeout: patience},
 		}}},
 	}

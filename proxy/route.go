@@ -1,20 +1,32 @@
 package proxy
 
 import (
+	"cmp"
 	"crypto/x509"
 	"iter"
+	"slices"
 	"sync/atomic"
 
 	"reverse-proxy/proxy/config"
 )
 
-// routeID identifies a route across reloads, in the metrics, `diff` and `status`. A host is served only once over all
-// listeners (S-2.7), so it identifies a route.
-type routeID struct{ host string }
+// routeID identifies a route across reloads, in the metrics, `diff` and `status`: the host of its site, and the index of
+// the running listener, which stays the same until a restart. Two listeners may each have a site of the same host (S-2.7).
+type routeID struct {
+	listener int
+	host     string
+}
+
+// compare orders routes by host, and those of the same host by listener.
+func (id routeID) compare(other routeID) int {
+	return cmp.Or(cmp.Compare(id.host, other.host), cmp.Compare(id.listener, other.listener))
+}
 
 // route is a site in use: what the file says about it, and what requests to it use. Every configuration has its own
 // routes; pools and series are looked up by key and live on.
 type route struct {
+	// listener is the index of the running listener that serves the site.
+	listener int
 	// site is the configuration of the site. It never changes.
 	site config.Site
 	// roots verify an https upstream; nil for http.
@@ -26,21 +38,42 @@ type route struct {
 }
 
 // id returns the route's identity.
-func (r *route) id() routeID { return routeID{r.site.Host} }
+func (r *route) id() routeID { return routeID{r.listener, r.site.Host} }
 
-// routeTable holds the routes of a configuration by host, for each listener that runs. It never changes.
-type routeTable []map[string]*route
+// routeTable holds the routes of a configuration for each listener that runs. It never changes once it is in use.
+type routeTable []*listenerRoutes
+
+// listenerRoutes are the routes of one listener.
+type listenerRoutes struct {
+	// name is the listener's name, as in `status`.
+	name string
+	// routes are all routes, in the order of the file.
+	routes []*route
+	// exact finds a route by its lower-cased host.
+	exact map[string]*route
+}
+
+// newListenerRoutes returns an empty table for a listener.
+func newListenerRoutes(name string) *listenerRoutes {
+	return &listenerRoutes{name: name, exact: map[string]*route{}}
+}
+
+// add adds a route; it is only for the construction of a table.
+func (t *listenerRoutes) add(r *route) {
+	t.routes = append(t.routes, r)
+	t.exact[r.site.Host] = r
+}
 
 // find returns the route for a request for a lower-cased host on a running listener, or nil. It is the only place that
 // decides this.
-func (t routeTable) find(listener int, host string) *route { return t[listener][host] }
+func (t routeTable) find(listener int, host string) *route { return t[listener].exact[host] }
 
-// all yields every route with the index of its listener, those of one listener in no order.
-func (t routeTable) all() iter.Seq2[int, *route] {
-	return func(yield func(int, *route) bool) {
-		for listener, routes := range t {
-			for _, r := range routes {
-				if !yield(listener, r) {
+// all yields every route, in the order of the listeners and of the file.
+func (t routeTable) all() iter.Seq[*route] {
+	return func(yield func(*route) bool) {
+		for _, of := range t {
+			for _, r := range of.routes {
+				if !yield(r) {
 					return
 				}
 			}
@@ -48,11 +81,36 @@ func (t routeTable) all() iter.Seq2[int, *route] {
 	}
 }
 
-// hosts returns the names that a running listener serves, in no order.
+// hosts returns the names that a running listener serves, sorted.
 func (t routeTable) hosts(listener int) []string {
-	hosts := make([]string, 0, len(t[listener]))
-	for host := range t[listener] {
-		hosts = append(hosts, host)
+	var hosts []string
+	for _, r := range t[listener].routes {
+		hosts = append(hosts, r.site.Host)
 	}
+	slices.Sort(hosts)
 	return hosts
+}
+
+// movedRoutes finds the routes that the next configuration has on another listener: for each new identity the old one. A
+// host that several listeners have lost or got has not moved: which route became which cannot be told.
+func movedRoutes[A, B any](before map[routeID]A, after map[routeID]B) map[routeID]routeID {
+	lost, got := onlyIn(before, after), onlyIn(after, before)
+	moved := make(map[routeID]routeID)
+	for host, from := range lost {
+		if to := got[host]; len(from) == 1 && len(to) == 1 {
+			moved[to[0]] = from[0]
+		}
+	}
+	return moved
+}
+
+// onlyIn returns the identities that routes has and others does not, by host.
+func onlyIn[A, B any](routes map[routeID]A, others map[routeID]B) map[string][]routeID {
+	only := make(map[string][]routeID)
+	for id := range routes {
+		if _, both := others[id]; !both {
+			only[id.host] = append(only[id.host], id)
+		}
+	}
+	return only
 }

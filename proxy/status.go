@@ -28,7 +28,7 @@ func (d *Daemon) Status() admin.Status {
 			FileDiffers: fileDiffers(dynamic.Path, dynamic.Hash),
 		},
 		Time:                    at,
-		SiteTraffic:             siteTraffic(d.config.Listeners, dynamic, d.shared.metrics.siteTraffic),
+		SiteTraffic:             siteTraffic(dynamic, d.shared.metrics.siteTraffic),
 		Reloads:                 d.history.latest(),
 		Memory:                  memoryUsage(),
 		MaxConnections:          d.config.MaxConnections,
@@ -43,11 +43,7 @@ func (d *Daemon) Status() admin.Status {
 		status.Config.RestartRequired = *drift
 	}
 	for _, l := range d.listeners {
-		listener := admin.ListenerStatus{HTTPS: l.address(), TLSMode: l.config.TLS.Mode}
-		if l.redirect != nil {
-			listener.HTTP = l.redirect.Addr().String()
-		}
-		status.Listeners = append(status.Listeners, listener)
+		status.Listeners = append(status.Listeners, l.status())
 		for _, certificate := range l.source.Certificates() {
 			days := cert.DaysLeft(certificate.NotAfter, at)
 			certificate.DaysLeft = &days

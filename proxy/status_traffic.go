@@ -2,15 +2,14 @@ package proxy
 
 import (
 	"reverse-proxy/proxy/admin"
-	"reverse-proxy/proxy/config"
 )
 
-// siteTraffic lists the sites on the running listeners, by host, with the results of count.
-func siteTraffic(running []config.Listener, dynamic *DynamicConfig, count func(host string) admin.TrafficCounts) []admin.SiteTraffic {
-	served := servedSites(running, dynamic)
+// siteTraffic lists the sites on the running listeners, by host and listener, with the results of count.
+func siteTraffic(dynamic *DynamicConfig, count func(routeID) admin.TrafficCounts) []admin.SiteTraffic {
+	served := servedSites(dynamic)
 	traffic := make([]admin.SiteTraffic, 0, len(served))
 	for _, id := range inOrder(served) {
-		counts := count(id.host)
+		counts := count(id)
 		traffic = append(traffic, admin.SiteTraffic{SiteSummary: served[id].summary(), Counts: &counts})
 	}
 	return traffic

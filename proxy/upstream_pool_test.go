@@ -129,9 +129,9 @@ func TestIdleConnectionsGrowOld(t *testing.T) {
 
 // routesTo returns a configuration with sites for upstreams.
 func routesTo(sites ...*route) *DynamicConfig {
-	routes := map[string]*route{}
+	routes := newListenerRoutes("a:443")
 	for _, site := range sites {
-		routes[site.site.Host] = site
+		routes.add(site)
 	}
 	return &DynamicConfig{routes: routeTable{routes}}
 }

@@ -75,7 +75,7 @@ func (u *upstreams) pool(r *route) *upstreamPool {
 // keep closes the pools of upstreams that the configuration no longer names. Requests in flight finish on them.
 func (u *upstreams) keep(dynamic *DynamicConfig) {
 	wanted, hosts := map[upstreamKey]bool{}, map[string]bool{}
-	for _, r := range dynamic.routes.all() {
+	for r := range dynamic.routes.all() {
 		wanted[upstreamKey{r.site.Upstream, r.site.UpstreamScheme}] = true
 		host, _ := config.SplitUpstream(r.site.Upstream)
 		hosts[host] = true

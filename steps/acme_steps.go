@@ -34,7 +34,7 @@ func (w *World) acmeDomains() map[string]string {
 		table, _ := listener["tls"].(map[string]any)
 		list, _ := table["acme_domains"].([]string)
 		for _, name := range list {
-			domains[name] = fmt.Sprint(listener["bind_addr"])
+			domains[name] = bindAddrs(listener)[0]
 		}
 	}
 	return domains

@@ -313,7 +313,7 @@ func (w *World) dialAddress(scheme, host string, listener int) (string, error) {
 	if key == "" {
 		return "", fmt.Errorf("%q is no scheme of the suite's client; http and https are", scheme)
 	}
-	return net.JoinHostPort(fmt.Sprint(list[listener-1]["bind_addr"]), fmt.Sprint(list[listener-1][key])), nil
+	return net.JoinHostPort(bindAddrs(list[listener-1])[0], fmt.Sprint(list[listener-1][key])), nil
 }
 
 // hostOnly strips the port and the brackets of a host.

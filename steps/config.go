@@ -117,6 +117,19 @@ func (c *config) remove(path string) error {
 	return nil
 }
 
+// bindAddrs returns the addresses of a listener; at least one, even of an invalid value.
+func bindAddrs(listener map[string]any) []string {
+	values, ok := listener["bind_addr"].([]any)
+	if !ok || len(values) == 0 {
+		return []string{fmt.Sprint(listener["bind_addr"])}
+	}
+	addrs := make([]string, len(values))
+	for i, value := range values {
+		addrs[i] = fmt.Sprint(value)
+	}
+	return addrs
+}
+
 // tables returns the entries of an array of tables; none if there is no such array.
 func tables(of map[string]any, key string) []map[string]any {
 	entries, _ := of[key].([]map[string]any)

@@ -240,8 +240,10 @@ func (w *World) endpoints() []endpoint {
 	port("health_check_port", "127.0.0.1", w.config.root["health_check_port"])
 	for i, listener := range tables(w.config.root, "listeners") {
 		key := fmt.Sprintf("listeners[%d].", i)
-		port(key+"http_port", fmt.Sprint(listener["bind_addr"]), listener["http_port"])
-		port(key+"https_port", fmt.Sprint(listener["bind_addr"]), listener["https_port"])
+		for _, addr := range bindAddrs(listener) {
+			port(key+"http_port", addr, listener["http_port"])
+			port(key+"https_port", addr, listener["https_port"])
+		}
 	}
 	return list
 }

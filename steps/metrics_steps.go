@@ -18,7 +18,7 @@ import (
 
 func (w *World) metricsSteps() []step {
 	return []step{
-		{`the metrics have:`, w.metricsHave, "A table of two columns: a series as it stands in the answer, and its value: a number, `>N` for more than that, `*` for any, `none` for no such series. Scrapes until all is so."},
+		{`the metrics have:`, w.metricsHave, "A table of two columns: a series, and its value. The series is named by its metric and as many of its labels as tell it from all others. The value is a number, `>N` for more than that, `*` for any, `none` for no such series. Scrapes until all is so."},
 		{`the metrics have {int} series of {string}`, w.metricsCount, "Of the metric of that name. Scrapes until it is so."},
 		{`the metrics have the sites {string}`, w.metricsSites, "The values of the label `site` in all series, separated by commas, without that for no site. Scrapes until it is so."},
 		{`a client sends {int} requests with different hosts, methods and paths to {string}`, w.sendStrange, "One after the other on one connection over HTTP/1.1; each is answered."},
@@ -96,9 +96,52 @@ func (w *World) metricsHave(table *godog.Table) error {
 	})
 }
 
+// label matches one label of a series.
+var label = regexp.MustCompile(`[{,]([a-z_]+="(?:[^"\\]|\\.)*")`)
+
+// findSample returns the value of the only series of the metric that has these labels, and perhaps more. No such series is
+// not ok, and more than one is an error.
+func findSample(samples map[string]string, series string) (value string, ok bool, err error) {
+	if value, ok = samples[series]; ok {
+		return value, true, nil
+	}
+	metric, _, _ := strings.Cut(series, "{")
+	var found []string
+	for candidate := range samples {
+		if name, _, _ := strings.Cut(candidate, "{"); name == metric && hasLabels(candidate, series) {
+			found = append(found, candidate)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", false, nil
+	case 1:
+		return samples[found[0]], true, nil
+	}
+	slices.Sort(found)
+	return "", false, fmt.Errorf("%s names %d series; write more of their labels: %s", series, len(found), clip(strings.Join(found, " ")))
+}
+
+// hasLabels reports whether the candidate has all labels of the series.
+func hasLabels(candidate, series string) bool {
+	has := map[string]bool{}
+	for _, match := range label.FindAllStringSubmatch(candidate, -1) {
+		has[match[1]] = true
+	}
+	for _, match := range label.FindAllStringSubmatch(series, -1) {
+		if !has[match[1]] {
+			return false
+		}
+	}
+	return true
+}
+
 // judgeSample compares one series with its expected value.
 func judgeSample(samples map[string]string, series, want string) error {
-	got, ok := samples[series]
+	got, ok, err := findSample(samples, series)
+	if err != nil {
+		return err
+	}
 	if !ok {
 		got = "none"
 	}

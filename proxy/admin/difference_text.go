@@ -30,7 +30,7 @@ func (d Difference) lines() []string {
 			}
 			changes = append(changes, key.text())
 		}
-		lines.addf(i, len(d.SitesChanged), "site changed: %s: %s", wording.Printable(site.Host), strings.Join(changes, ", "))
+		lines.addf(i, len(d.SitesChanged), "site changed: %s on %s: %s", wording.Printable(site.Host), wording.Printable(site.Listener), strings.Join(changes, ", "))
 	}
 	for i, setting := range d.Settings {
 		lines.addf(i, len(d.Settings), "setting changed: %s", setting.text())

@@ -113,12 +113,22 @@ type ConfigStatus struct {
 
 // ListenerStatus is one entry of `[[listeners]]` as it is served.
 type ListenerStatus struct {
-	// HTTPS is the address and port of the sites.
+	// HTTPS is the address and port of the sites; the first, if the listener has several addresses.
 	HTTPS string `json:"https"`
 	// HTTP is the address and port of the redirect; "" when there is none.
 	HTTP string `json:"http,omitempty"`
 	// TLSMode is where its certificates come from.
 	TLSMode config.TLSMode `json:"tls_mode"`
+	// Addresses are all addresses of a listener that has several, the first one among them.
+	Addresses []ListenerAddress `json:"addresses,omitempty"`
+}
+
+// ListenerAddress is one address of a listener with its ports.
+type ListenerAddress struct {
+	// HTTPS is the address and port of the sites.
+	HTTPS string `json:"https"`
+	// HTTP is the address and port of the redirect; "" when there is none.
+	HTTP string `json:"http,omitempty"`
 }
 
 // Complete fills in the fields that have only one right value: the status, and empty lists instead of null.

@@ -63,6 +63,9 @@ func (s Status) writeListeners(b *strings.Builder, columns int) {
 	t := table{columns: columns, header: []string{"LISTENER", "REDIRECT", "CERTIFICATES"}}
 	for _, listener := range s.Listeners {
 		t.row(textOrDash(listener.HTTPS), textOrDash(listener.HTTP), textOrDash(string(listener.TLSMode)))
+		for _, address := range listener.Addresses[min(1, len(listener.Addresses)):] {
+			t.row(textOrDash(address.HTTPS), textOrDash(address.HTTP), "the same")
+		}
 	}
 	t.write(b)
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -223,8 +224,8 @@ func (c *checker) ownPort(addr netip.Addr, port int) string {
 		return "health_check_port"
 	}
 	for i, listener := range c.cfg.Listeners {
-		bound, err := netip.ParseAddr(listener.BindAddr)
-		if err != nil || bound != addr && !(bound.IsUnspecified() && c.env.isLocal(addr)) {
+		bound := func(bound netip.Addr) bool { return bound == addr || bound.IsUnspecified() && c.env.isLocal(addr) }
+		if !slices.ContainsFunc(listener.Addrs(), bound) {
 			continue
 		}
 		switch port {

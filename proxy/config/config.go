@@ -63,10 +63,10 @@ type Body struct {
 	LimitBytes int64
 }
 
-// Listener is one `[[listeners]]` entry: one address with an HTTPS port and a redirect port.
+// Listener is one `[[listeners]]` entry: one or more addresses, each with an HTTPS port and a redirect port.
 type Listener struct {
-	// BindAddr is the IP address to bind, as the file spells it.
-	BindAddr string
+	// BindAddrs are the IP addresses to bind, as the file spells them; at least one. The first names the listener.
+	BindAddrs []string
 	// HTTPPort is the redirect port (S-13); 0 disables it.
 	HTTPPort int
 	// HTTPSPort is the port that serves the sites.

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -85,7 +84,7 @@ func (d *driftList) listeners(running, file []Listener) {
 
 // listener compares the running and the new version of one listener.
 func (d *driftList) listener(key string, running, file Listener) {
-	d.compare(ChildKey(key, "bind_addr"), running.BindAddr, file.BindAddr)
+	d.compare(ChildKey(key, "bind_addr"), strings.Join(running.BindAddrs, ", "), strings.Join(file.BindAddrs, ", "))
 	d.compare(ChildKey(key, "http_port"), running.HTTPPort, file.HTTPPort)
 	d.compare(ChildKey(key, "https_port"), running.HTTPSPort, file.HTTPSPort)
 	key = ChildKey(key, "tls")
@@ -124,44 +123,4 @@ func pairList(pairs []CertificateFiles) string {
 // InSeconds writes a timeout as the file does.
 func InSeconds(timeout time.Duration) string {
 	return strconv.FormatInt(int64(timeout/time.Second), 10)
-}
-
-// Address is the listener's `bind_addr:https_port`, which identifies it from one configuration to the next.
-func (l Listener) Address() string {
-	return net.JoinHostPort(l.BindAddr, strconv.Itoa(l.HTTPSPort))
-}
-
-// MatchListeners returns for each running listener the index of its match in the file: the one of the same
-// bind_addr:https_port, else the first that is left over, in order, so that a changed port is one changed key and not
-// one removed and one added listener. It is -1 for a listener that the file no longer has. At a reload, the sites of a
-// running listener come from its match.
-func MatchListeners(running, file []Listener) []int {
-	byAddress := make(map[string]int)
-	for j, listener := range file {
-		byAddress[listener.Address()] = j
-	}
-	matches := make([]int, len(running))
-	taken := make(map[int]bool)
-	for i, listener := range running {
-		j, ok := byAddress[listener.Address()]
-		if !ok {
-			j = -1
-		}
-		matches[i] = j
-		taken[j] = true
-	}
-	next := 0
-	for i := range matches {
-		if matches[i] >= 0 {
-			continue
-		}
-		for next < len(file) && taken[next] {
-			next++
-		}
-		if next < len(file) {
-			matches[i] = next
-			next++
-		}
-	}
-	return matches
 }

@@ -104,7 +104,7 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 func at(addresses ...string) []Listener {
 	listeners := make([]Listener, len(addresses))
 	for i, address := range addresses {
-		listeners[i] = Listener{BindAddr: address, HTTPSPort: 443}
+		listeners[i] = Listener{BindAddrs: []string{address}, HTTPSPort: 443}
 	}
 	return listeners
 }
@@ -126,6 +126,14 @@ func TestListenersAreMatchedByAddressAndThenInOrder(t *testing.T) {
 			[]Drift{{"listeners[0].bind_addr", "a", "x"}, {"listeners[2].bind_addr", "c", "y"}}},
 		{"one moved and one added", at("a", "b"), at("b", "x", "y"), []int{1, 0},
 			[]Drift{{"listeners[1].bind_addr", "a", "x"}, {"listeners[2]", "", "y:443"}}},
+		{"one that gets a second address", at("a", "b"), []Listener{{BindAddrs: []string{"a", "c"}, HTTPSPort: 443}, at("b")[0]}, []int{0, 1},
+			[]Drift{{"listeners[0].bind_addr", "a", "a, c"}}},
+		{"one that is found by its second address", []Listener{{BindAddrs: []string{"a", "c"}, HTTPSPort: 443}}, at("x", "c"), []int{1},
+			[]Drift{{"listeners[1].bind_addr", "a, c", "c"}, {"listeners[0]", "", "x:443"}}},
+		{"two that become one have its sites", at("a", "b"), []Listener{{BindAddrs: []string{"a", "b"}, HTTPSPort: 443}}, []int{0, 0},
+			[]Drift{{"listeners[0].bind_addr", "a", "a, b"}, {"listeners[0].bind_addr", "b", "a, b"}}},
+		{"one that becomes two", []Listener{{BindAddrs: []string{"a", "b"}, HTTPSPort: 443}}, at("a", "b"), []int{0},
+			[]Drift{{"listeners[0].bind_addr", "a, b", "a"}, {"listeners[1]", "", "b:443"}}},
 		{"all gone", at("a", "b"), nil, []int{-1, -1}, []Drift{{"listeners[0]", "a:443", ""}, {"listeners[1]", "b:443",
 			""}}},
 	} {

@@ -42,6 +42,10 @@ func (f *filler) fillStruct(target reflect.Value, table map[string]any, path str
 
 // fillValue fills one field of a raw struct from a value of the tree, by the field's type.
 func (f *filler) fillValue(target reflect.Value, value any, key string) {
+	if either, ok := target.Addr().Interface().(*oneOrMore); ok {
+		f.fillOneOrMore(either, value, key)
+		return
+	}
 	switch target.Kind() {
 	case reflect.Pointer:
 		f.fillScalar(target, value, key)
@@ -59,6 +63,19 @@ func (f *filler) fillValue(target reflect.Value, value any, key string) {
 		f.fillSlice(target, value, key)
 	default:
 		panic("proxy: a raw configuration type has a field of kind " + target.Kind().String())
+	}
+}
+
+// fillOneOrMore fills a key that takes a string or an array of strings.
+func (f *filler) fillOneOrMore(target *oneOrMore, value any, key string) {
+	switch value := value.(type) {
+	case string:
+		target.values = []string{value}
+	case []any:
+		target.isArray = true
+		f.fillSlice(reflect.ValueOf(&target.values).Elem(), value, key)
+	default:
+		f.problems.addFault(key, "is %s; a string in quotes or an array of strings is needed", describe(value))
 	}
 }
 

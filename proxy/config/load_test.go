@@ -45,7 +45,7 @@ func TestLoadConfigFillsInTheDefaults(t *testing.T) {
 		},
 		Body: Body{LimitBytes: 100 << 20},
 		Listeners: []Listener{{
-			BindAddr:  "127.0.0.1",
+			BindAddrs: []string{"127.0.0.1"},
 			HTTPPort:  80,
 			HTTPSPort: 443,
 			TLS:       TLS{Mode: TLSModeSelfSigned},
@@ -93,12 +93,12 @@ func TestLoadConfigTakesEveryKeyFromTheFile(t *testing.T) {
 		},
 		Body: Body{LimitBytes: 1000},
 		Listeners: []Listener{
-			{BindAddr: "0.0.0.0", HTTPPort: 8080, HTTPSPort: 8443, Sites: []Site{site}, TLS: TLS{
+			{BindAddrs: []string{"0.0.0.0"}, HTTPPort: 8080, HTTPSPort: 8443, Sites: []Site{site}, TLS: TLS{
 				Mode: TLSModeACME, ACMEDomains: []string{"git.example.com", "www.example.com"},
 				ACMECacheDir: dir + "/cache", ACMEContact: "mailto:admin@example.com",
 				ACMEDirectory: "https://127.0.0.1:14000/dir", ACMECAPath: dir + "/a.pem",
 			}},
-			{BindAddr: "::1", HTTPPort: 0, HTTPSPort: 8444, Sites: []Site{}, TLS: TLS{
+			{BindAddrs: []string{"::1"}, HTTPPort: 0, HTTPSPort: 8444, Sites: []Site{}, TLS: TLS{
 				Mode: TLSModeManual, Certificates: []CertificateFiles{
 					{CertPath: dir + "/a.pem", KeyPath: dir + "/a.key"}, {CertPath: dir + "/b.pem",
 						KeyPath: dir + "/b.key"},

@@ -44,11 +44,27 @@ type rawBody struct {
 
 // rawListener is one `[[listeners]]`.
 type rawListener struct {
-	BindAddr  *string   `toml:"bind_addr"`
+	BindAddr  oneOrMore `toml:"bind_addr"`
 	HTTPPort  *int64    `toml:"http_port"`
 	HTTPSPort *int64    `toml:"https_port"`
 	TLS       rawTLS    `toml:"tls"`
 	Sites     []rawSite `toml:"sites"`
+}
+
+// oneOrMore is the value of a key that takes a string or an array of strings.
+type oneOrMore struct {
+	// values are the strings; nil if the file does not have the key.
+	values []string
+	// isArray reports whether the file has an array, whose elements errors name by their index.
+	isArray bool
+}
+
+// elementKey returns the key of the i-th value of the key at path.
+func (o oneOrMore) elementKey(path string, i int) string {
+	if o.isArray {
+		return IndexKey(path, i)
+	}
+	return path
 }
 
 // rawTLS is `[listeners.tls]`.

@@ -42,6 +42,7 @@ const (
 	numberKey  = "integer or fraction"
 	stringKey  = "string"
 	stringsKey = "array of strings"
+	eitherKey  = "string or array of strings"
 )
 
 // The values of Key.Need.
@@ -68,7 +69,7 @@ func Reference() []Table {
 			secondsKey("body_idle_timeout_secs", "60", false, "S-6.9",
 				"Ends a request or response if no byte of its body has moved for this long. A body that keeps moving is never cut."),
 			{Name: "max_connections", Type: integerKey, Min: "1", Max: "1073741824", Default: "1024", Promise: "S-2.22",
-				Text: "The most client connections at once, and the most connections to upstreams at once. The process's limit of file descriptors (`ulimit -n`, `LimitNOFILE=`) must be at least twice this number, plus two for each listener and 64."},
+				Text: "The most client connections at once, and the most connections to upstreams at once. The process's limit of file descriptors (`ulimit -n`, `LimitNOFILE=`) must be at least twice this number, plus two for each address of a listener and 64."},
 			{Name: "max_connections_per_client", Type: integerKey, Min: "1", Need: unsetKey, Promise: "S-12.6",
 				Text: "The most connections that one client, an IPv4 address or a /64 of IPv6, may hold while others wait because `max_connections` is reached. While nobody waits, one client may hold all. At most `max_connections`; if not set, a quarter of it, at least 1."},
 			{Name: "sandbox", Type: stringKey, Values: []string{"on", "off"}, Default: `"on"`, Promise: "S-4.7",
@@ -111,11 +112,11 @@ func secondsKey(name, otherwise string, dynamic bool, promise, text string) Key 
 
 func listenerReference() Table {
 	return Table{Path: "listeners", IsArray: true,
-		About: "One table for each address; at least one. No two sockets may conflict: a wildcard address takes its port on every address of " +
+		About: "One table for each set of sites with addresses of their own; at least one. No two sockets may conflict: a wildcard address takes its port on every address of " +
 			"its family, and `::` takes it on IPv4 addresses as well.",
 		Keys: []Key{
-			{Name: "bind_addr", Type: stringKey, Need: requiredKey, Promise: "S-2.2",
-				Text: "The IP address to listen on, IPv6 without brackets. A wildcard needs `allow_wildcard_bind`."},
+			{Name: "bind_addr", Type: eitherKey, Need: requiredKey, Promise: "S-2.2",
+				Text: "The IP address to listen on, IPv6 without brackets, or an array of addresses, as in `[\"203.0.113.10\", \"2001:db8::10\"]`. Each has both ports, and all serve the same sites with the same certificates. The first address with the `https_port` is the listener's name in the log, in the metrics and in `status`. A wildcard needs `allow_wildcard_bind`."},
 			{Name: "http_port", Type: integerKey, Min: "0", Max: "65535", Default: "80", Promise: "S-13.1",
 				Text: "Port that redirects to HTTPS and answers HTTP-01 challenges; `0` disables it."},
 			{Name: "https_port", Type: integerKey, Min: "1", Max: "65535", Default: "443", Promise: "S-2.12",
@@ -147,7 +148,7 @@ func tlsReference() Table {
 func siteReference() Table {
 	return Table{Path: "listeners.sites", IsArray: true, About: "A reload adds, changes and removes sites.", Keys: []Key{
 		{Name: "host", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.16",
-			Text: "The name that is served, without a port; no wildcard, no IP address, no underscore. International names in their `xn--` form. Case does not matter. Each host may appear only once in the file, on whatever listener."},
+			Text: "The name that is served, without a port; no wildcard, no IP address, no underscore. International names in their `xn--` form. Case does not matter. Each host may appear only once in a listener."},
 		{Name: "upstream", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.17",
 			Text: "`host:port` to forward to: a DNS name, an IPv4 address or an IPv6 address in brackets. A name is looked up at its first request, at every reload and every 30 seconds."},
 		{Name: "upstream_scheme", Type: stringKey, Values: []string{"http", "https"}, Default: `"http"`, Dynamic: true, Promise: "S-2.18",

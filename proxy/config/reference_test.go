@@ -78,6 +78,10 @@ func rawTables(raw reflect.Type, path string, isArray bool) []Table {
 		name := field.Tag.Get("toml")
 		switch field.Type.Kind() {
 		case reflect.Struct:
+			if field.Type == reflect.TypeFor[oneOrMore]() {
+				table.Keys = append(table.Keys, Key{Name: name, Type: eitherKey})
+				continue
+			}
 			inner = append(inner, rawTables(field.Type, ChildKey(path, name), false)...)
 		case reflect.Slice:
 			if field.Type.Elem().Kind() == reflect.Struct {

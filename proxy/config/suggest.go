@@ -78,6 +78,7 @@ func keyPlaces(top reflect.Type) map[string][]string {
 			places[name] = append(places[name], where)
 			inner := ChildKey(path, name)
 			switch {
+			case field.Type == reflect.TypeFor[oneOrMore]():
 			case field.Type.Kind() == reflect.Struct:
 				walk(field.Type, inner, "in ["+inner+"]")
 			case field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct:

@@ -41,9 +41,14 @@ func (c *Config) ConnectionShare() int {
 }
 
 // descriptorsNeeded returns the number of file descriptors that cfg can make the process use: each client connection
-// may have one upstream connection, each listener has two ports, and some are kept spare (S-2.22).
+// may have one upstream connection, each listener has two ports on each of its addresses, and some are kept spare
+// (S-2.22).
 func descriptorsNeeded(cfg *Config) int {
-	return 2*cfg.MaxConnections + 2*len(cfg.Listeners) + spareDescriptors
+	sockets := 0
+	for _, listener := range cfg.Listeners {
+		sockets += 2 * max(1, len(listener.BindAddrs))
+	}
+	return 2*cfg.MaxConnections + sockets + spareDescriptors
 }
 
 // descriptors checks that the process may open all the file descriptors that max_connections may require (S-2.22).

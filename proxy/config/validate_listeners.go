@@ -14,7 +14,7 @@ func (v *validator) listeners(raws []rawListener, allowWildcard bool) []Listener
 	for i, raw := range raws {
 		key := IndexKey("listeners", i)
 		listeners[i] = Listener{
-			BindAddr:  v.bindAddr(ChildKey(key, "bind_addr"), raw.BindAddr, allowWildcard),
+			BindAddrs: v.bindAddrs(ChildKey(key, "bind_addr"), raw.BindAddr, allowWildcard),
 			HTTPPort:  v.port(ChildKey(key, "http_port"), raw.HTTPPort, 80, 0),
 			HTTPSPort: v.port(ChildKey(key, "https_port"), raw.HTTPSPort, 443, 1),
 			TLS:       v.tls(ChildKey(key, "tls"), raw.TLS),
@@ -27,11 +27,38 @@ func (v *validator) listeners(raws []rawListener, allowWildcard bool) []Listener
 	return listeners
 }
 
-// bindAddr checks that the value is an IP address, and not a wildcard unless those are allowed (S-2.2).
-func (v *validator) bindAddr(key string, value *string, allowWildcard bool) string {
-	text := v.required(key, value, `write the IP address to listen on, as in "203.0.113.10"`)
+// bindAddrs checks the address of a listener, or its addresses, each of which must be there only once.
+func (v *validator) bindAddrs(key string, raw oneOrMore, allowWildcard bool) []string {
+	if len(raw.values) == 0 {
+		problem := "missing"
+		if raw.isArray {
+			problem = "is empty"
+		}
+		v.add(key, `%s; %s`, problem, writeBindAddr)
+		return nil
+	}
+	seen := make(map[netip.Addr]string)
+	for i, text := range raw.values {
+		elementKey := raw.elementKey(key, i)
+		addr := v.bindAddr(elementKey, text, allowWildcard)
+		if first, ok := seen[addr]; ok {
+			v.add(elementKey, "%s is %s already; write each address once", Quoted(text), first)
+		} else if addr.IsValid() {
+			seen[addr] = elementKey
+		}
+	}
+	return raw.values
+}
+
+// writeBindAddr says what to write for a missing address.
+const writeBindAddr = `write the IP address to listen on, as in "203.0.113.10"`
+
+// bindAddr checks that the text is an IP address, and not a wildcard unless those are allowed (S-2.2). It returns the
+// address, or the zero Addr.
+func (v *validator) bindAddr(key, text string, allowWildcard bool) netip.Addr {
 	if text == "" {
-		return ""
+		v.add(key, "is empty; %s", writeBindAddr)
+		return netip.Addr{}
 	}
 	addr, err := netip.ParseAddr(text)
 	switch {
@@ -44,5 +71,5 @@ func (v *validator) bindAddr(key string, value *string, allowWildcard bool) stri
 		v.add(key, "%s is a wildcard; write one address, or set allow_wildcard_bind = true (or --allow-wildcard-bind)",
 			Quoted(text))
 	}
-	return text
+	return addr.Unmap()
 }

@@ -32,18 +32,17 @@ type socketUse struct {
 func (v *validator) ports(cfg *Config) {
 	taken := make(map[int]*portUses)
 	for i, listener := range cfg.Listeners {
-		addr, err := netip.ParseAddr(listener.BindAddr)
-		if err != nil {
-			continue
-		}
 		key := IndexKey("listeners", i)
-		if listener.HTTPPort != 0 && listener.HTTPPort == listener.HTTPSPort {
+		addrs := listener.Addrs()
+		if len(addrs) > 0 && listener.HTTPPort != 0 && listener.HTTPPort == listener.HTTPSPort {
 			v.add(ChildKey(key, "http_port"), "%d is the listener's https_port too; write two different ports, "+
 				"or http_port = 0 for no redirect", listener.HTTPPort)
 			listener.HTTPPort = 0
 		}
-		v.claim(taken, socketUse{addr.Unmap(), listener.HTTPPort, ChildKey(key, "http_port")})
-		v.claim(taken, socketUse{addr.Unmap(), listener.HTTPSPort, ChildKey(key, "https_port")})
+		for _, addr := range addrs {
+			v.claim(taken, socketUse{addr, listener.HTTPPort, ChildKey(key, "http_port")})
+			v.claim(taken, socketUse{addr, listener.HTTPSPort, ChildKey(key, "https_port")})
+		}
 	}
 	health := socketUse{netip.AddrFrom4([4]byte{127, 0, 0, 1}), cfg.HealthCheckPort, "health_check_port"}
 	if other, ok := taken[health.port].conflict(health.addr); ok && health.port != 0 {

@@ -110,17 +110,17 @@ func (v *validator) upstreamScheme(key string, value *string) string {
 	return scheme
 }
 
-// uniqueHosts checks that no host is served twice, over all listeners (S-2.7).
+// uniqueHosts checks that no listener serves a host twice (S-2.7).
 func (v *validator) uniqueHosts(listeners []Listener) {
-	owners := make(map[string]string)
 	for i, listener := range listeners {
+		owners := make(map[string]string)
 		for j, site := range listener.Sites {
 			if site.Host == "" {
 				continue
 			}
 			key := ChildKey(IndexKey(ChildKey(IndexKey("listeners", i), "sites"), j), "host")
 			if owner, ok := owners[site.Host]; ok {
-				v.add(key, "%s is %s already; a host is served once, over all listeners", Quoted(site.Host), owner)
+				v.add(key, "%s is %s already; write each host once in a listener", Quoted(site.Host), owner)
 			} else {
 				owners[site.Host] = key
 			}

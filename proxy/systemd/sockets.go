@@ -107,11 +107,12 @@ func socketCause(err error) error {
 	return err
 }
 
-// Port is a port on which the daemon wants to listen.
+// Port is a port of an address on which the daemon wants to listen.
 type Port struct {
 	// Key is the key of the configuration that names the port.
 	Key string
-	// Name is the FileDescriptorName= that its socket may have.
+	// Name is the FileDescriptorName= that its socket may have: the same for all addresses of a listener, because systemd gives
+	// all sockets of one unit the same name.
 	Name string
 	// Address is where it listens.
 	Address netip.AddrPort
@@ -131,7 +132,7 @@ func (all Sockets) assign(ports []Port) error {
 		return nil
 	}
 	var problems []string
-	given := map[string]bool{}
+	given := map[netip.AddrPort]bool{}
 	for _, s := range all {
 		fits := func(p Port) bool { return p.Address == s.address }
 		switch port, ok := findFunc(ports, fits); {
@@ -139,14 +140,14 @@ func (all Sockets) assign(ports []Port) error {
 			problems = append(problems, s.String()+" is not a port of the configuration")
 		case portName.MatchString(s.name) && s.name != port.Name:
 			problems = append(problems, fmt.Sprintf("%s has the address of %s", s, port.Key))
-		case given[port.Key]:
+		case given[port.Address]:
 			problems = append(problems, fmt.Sprintf("%s was passed twice", s))
 		default:
-			s.key, given[port.Key] = port.Key, true
+			s.key, given[port.Address] = port.Key, true
 		}
 	}
 	for _, p := range ports {
-		if !given[p.Key] && !p.Optional {
+		if !given[p.Address] && !p.Optional {
 			problems = append(problems, p.String()+" was not passed")
 		}
 	}
@@ -177,9 +178,9 @@ func joinStrings[T fmt.Stringer](list []T) string {
 	return strings.Join(texts, ", ")
 }
 
-// ListenerOf returns the socket that was passed for the port of that key; ok reports whether there is one.
-func (all Sockets) ListenerOf(key string) (ln net.Listener, ok bool) {
-	s, ok := findFunc(all, func(s *socket) bool { return s.key == key })
+// ListenerOf returns the socket that was passed for that address; ok reports whether there is one.
+func (all Sockets) ListenerOf(address netip.AddrPort) (ln net.Listener, ok bool) {
+	s, ok := findFunc(all, func(s *socket) bool { return s.address == address })
 	if !ok {
 		return nil, false
 	}

@@ -87,6 +87,41 @@ func TestInheritedSocketsAreGivenToThePortsWithTheirAddresses(t *testing.T) {
 	}
 }
 
+func TestInheritedSocketsOfOneListenerAreToldApartByTheirAddresses(t *testing.T) {
+	port := func(key, name, address string) Port {
+		return Port{Key: key, Name: name, Address: netip.MustParseAddrPort(address)}
+	}
+	ports := []Port{port("listeners[0].https_port", "https-0", "127.0.0.1:443"), port("listeners[0].http_port", "http-0", "127.0.0.1:80"),
+		port("listeners[0].https_port", "https-0", "[::1]:443"), port("listeners[0].http_port", "http-0", "[::1]:80")}
+	all := []string{"[::1]:443 https-0", "127.0.0.1:80 http-0", "127.0.0.1:443 https-0", "[::1]:80 x"}
+	sockets := fakeSockets(all...)
+	if err := sockets.assign(ports); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range sockets {
+		s.Listener = fakeListener(i)
+	}
+	for i, address := range []string{"[::1]:443", "127.0.0.1:80", "127.0.0.1:443", "[::1]:80"} {
+		if got, ok := sockets.ListenerOf(netip.MustParseAddrPort(address)); !ok || got != fakeListener(i) {
+			t.Errorf("%s: got the socket %v, want socket %d", address, got, i)
+		}
+	}
+	if got, ok := sockets.ListenerOf(netip.MustParseAddrPort("127.0.0.2:443")); ok {
+		t.Errorf("got the socket %v for an address without one", got)
+	}
+	err := fakeSockets(all[:3]...).assign(ports)
+	if want := "listeners[0].http_port [::1]:80 was not passed"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v without one of them, want %q in it", err, want)
+	}
+}
+
+// fakeListener is a listener that is only a number.
+type fakeListener int
+
+func (fakeListener) Accept() (net.Conn, error) { return nil, net.ErrClosed }
+func (fakeListener) Close() error              { return nil }
+func (fakeListener) Addr() net.Addr            { return nil }
+
 func TestInheritSocketTakesListeningTCPSocketsAlone(t *testing.T) {
 	listener := func(network, address string) func(*testing.T) int {
 		return func(t *testing.T) int {
