@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -79,5 +80,31 @@ func TestEachLeafPackageImportsOnlyWhatItMay(t *testing.T) {
 		if !seen[leaf] {
 			t.Errorf("the list has %s, and there is no such package", leaf)
 		}
+	}
+}
+
+// TestTheUpstreamSideKnowsNoExchange keeps an upstream call free of what serves clients, so that a call can be made without
+// any of it.
+func TestTheUpstreamSideKnowsNoExchange(t *testing.T) {
+	unknown := []string{"exchange", "pipeline", "route", "routeTable", "DynamicConfig", "siteServer", "clientConn", "http1Work", "h2Conn", "h2Stream"}
+	files, err := filepath.Glob("upstream*.go")
+	if err != nil || !slices.Contains(files, "upstream_call.go") {
+		t.Fatalf("got the files %v, %v; want those of the upstream side", files, err)
+	}
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if name, ok := n.(*ast.Ident); ok && slices.Contains(unknown, name.Name) {
+				t.Errorf("%s refers to %s; let the owner of the call do this (callOwner)", set.Position(name.Pos()), name.Name)
+			}
+			return true
+		})
 	}
 }

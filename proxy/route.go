@@ -40,6 +40,21 @@ type route struct {
 // id returns the route's identity.
 func (r *route) id() routeID { return routeID{r.listener, r.site.Host} }
 
+// pool returns the pool of a route's upstream. It is looked up at the route's first request and kept with the route.
+func (u *upstreams) pool(r *route) *upstreamPool {
+	pool := r.pool.Load()
+	if pool == nil {
+		pool = u.find(&r.site)
+		r.pool.Store(pool)
+	}
+	return pool
+}
+
+// target returns where the calls for a route go.
+func (u *upstreams) target(r *route) upstreamTarget {
+	return upstreamTarget{pool: u.pool(r), site: &r.site, roots: r.roots}
+}
+
 // routeTable holds the routes of a configuration for each listener that runs. It never changes once it is in use.
 type routeTable []*listenerRoutes
 
@@ -79,6 +94,15 @@ func (t routeTable) all() iter.Seq[*route] {
 			}
 		}
 	}
+}
+
+// upstreams returns the keys of the upstreams to which the routes lead.
+func (t routeTable) upstreams() map[upstreamKey]bool {
+	keys := map[upstreamKey]bool{}
+	for r := range t.all() {
+		keys[upstreamKey{r.site.Upstream, r.site.UpstreamScheme}] = true
+	}
+	return keys
 }
 
 // hosts returns the names that a running listener serves, sorted.

@@ -183,6 +183,3 @@ func (s *siteServer) countHandshake(c *clientConn, err error) {
 
 // shutdown makes connections end with their request in flight.
 func (s *siteServer) shutdown() { s.isDraining.Store(true) }
-
-// pastDeadline makes blocked calls return.
-var pastDeadline = time.Unix(1, 0)

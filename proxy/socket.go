@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -41,6 +42,12 @@ type socket struct {
 	read                readCall
 	write               writeCall
 }
+
+// pastDeadline makes blocked calls return.
+var pastDeadline = time.Unix(1, 0)
+
+// halfCloser is a connection whose sending half can be closed separately.
+type halfCloser interface{ CloseWrite() error }
 
 // readCall is one read.
 type readCall struct {

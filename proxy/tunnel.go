@@ -106,9 +106,6 @@ func (t http1Tunnel) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// halfCloser is a connection whose sending half can be closed separately.
-type halfCloser interface{ CloseWrite() error }
-
 // copyTunnel copies one direction to its end, adds the number of copied bytes to passed, and closes that half. If either
 // side fails, the whole tunnel ends.
 func (x *exchange) copyTunnel(to io.Writer, from io.Reader, passed *int64) {

@@ -92,11 +92,6 @@ type upstreamTarget struct {
 	roots *x509.CertPool
 }
 
-// target returns the target of calls for a route.
-func (u *upstreams) target(r *route) upstreamTarget {
-	return upstreamTarget{pool: u.pool(r), site: &r.site, roots: r.roots}
-}
-
 // reset makes the call ready for a request, and forgets the one before.
 func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, watch *deadline.Watch) {
 	c.owner, c.request, c.body, c.watch, c.client = owner, r, body, watch, nil

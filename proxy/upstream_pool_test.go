@@ -127,13 +127,13 @@ func TestIdleConnectionsGrowOld(t *testing.T) {
 	}
 }
 
-// routesTo returns a configuration with sites for upstreams.
-func routesTo(sites ...*route) *DynamicConfig {
+// routesTo returns the upstreams of a configuration with those routes.
+func routesTo(sites ...*route) map[upstreamKey]bool {
 	routes := newListenerRoutes("a:443")
 	for _, site := range sites {
 		routes.add(site)
 	}
-	return &DynamicConfig{routes: routeTable{routes}}
+	return routeTable{routes}.upstreams()
 }
 
 func siteTo(host, upstream, scheme string) *route {

@@ -51,12 +51,8 @@ func newUpstreams(connections int) *upstreams {
 	return u
 }
 
-// pool returns the pool of a route's upstream. It is looked up at the route's first request and kept with the route.
-func (u *upstreams) pool(r *route) *upstreamPool {
-	if pool := r.pool.Load(); pool != nil {
-		return pool
-	}
-	site := &r.site
+// find returns the pool of a site's upstream. It makes one for the first site with that upstream.
+func (u *upstreams) find(site *config.Site) *upstreamPool {
 	key := upstreamKey{site.Upstream, site.UpstreamScheme}
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -68,16 +64,14 @@ func (u *upstreams) pool(r *route) *upstreamPool {
 		u.pools[key] = pool
 	}
 	pool.share.Bound(site.MaxConnections)
-	r.pool.Store(pool)
 	return pool
 }
 
-// keep closes the pools of upstreams that the configuration no longer names. Requests in flight finish on them.
-func (u *upstreams) keep(dynamic *DynamicConfig) {
-	wanted, hosts := map[upstreamKey]bool{}, map[string]bool{}
-	for r := range dynamic.routes.all() {
-		wanted[upstreamKey{r.site.Upstream, r.site.UpstreamScheme}] = true
-		host, _ := config.SplitUpstream(r.site.Upstream)
+// keep closes the pools of upstreams that are no longer wanted. Requests in flight finish on them.
+func (u *upstreams) keep(wanted map[upstreamKey]bool) {
+	hosts := map[string]bool{}
+	for key := range wanted {
+		host, _ := config.SplitUpstream(key.address)
 		hosts[host] = true
 	}
 	var unwanted []*upstreamPool
