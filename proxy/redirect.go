@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/cert"
-	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/http1"
 )
 
 // acmeChallengePrefix is where a CA fetches an HTTP-01 key authorization (RFC 8555, section 8.3).
@@ -78,12 +78,12 @@ func (r *redirector) redirect(request *Request) *answer {
 	if request.Method == http.MethodConnect || request.Method == http.MethodTrace {
 		return lastAnswer(statusMethodNotAllowed)
 	}
-	host, ok := config.SplitAuthority(request.Authority)
+	host, ok := http1.SplitAuthority(request.Authority)
 	target := request.Target
 	if target == "*" {
 		target = "/"
 	}
-	if !ok || !config.OnlyBytes(target, isTargetByte) {
+	if !ok || strings.ContainsFunc(target, isNeverInLocation) {
 		return lastAnswer(statusBadRequest)
 	}
 	if r.httpsPort != 443 {
@@ -105,6 +105,6 @@ func (r *redirector) waitAtGate(x *exchange) bool {
 	return x.watch.Set(deadline.PhaseUpstream, r.gate.patience+time.Second) && x.call.dialing(letGo) && r.gate.wait(ctx) == nil
 }
 
-// isTargetByte reports whether a byte may occur in a Location apart from the delimiters of a URI: visible ASCII. Bytes
-// that could end the line, or that a client would have had to encode, are not repeated.
-func isTargetByte(c byte) bool { return c > ' ' && c < 0x7f }
+// isNeverInLocation reports whether a character of a target must not be repeated in a Location: everything but visible ASCII
+// could end the line, or would have had to be encoded by the client.
+func isNeverInLocation(r rune) bool { return r <= ' ' || r >= 0x7f }

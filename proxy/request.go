@@ -3,7 +3,7 @@ package proxy
 import (
 	"net/netip"
 
-	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/http1"
 )
 
 // Protocol is the version of HTTP in which a client sent its request.
@@ -123,7 +123,7 @@ func hostOf(r *Request) string {
 	if r.AuthorityConflict {
 		return ""
 	}
-	host, ok := config.SplitAuthority(r.Authority)
+	host, ok := http1.SplitAuthority(r.Authority)
 	if !ok {
 		return ""
 	}

@@ -65,7 +65,7 @@ func CoveredNames(leaf *x509.Certificate) []string {
 		names = []string{leaf.Subject.CommonName}
 	}
 	for i := range names {
-		names[i] = config.LowerASCII(names[i])
+		names[i] = strings.ToLower(names[i])
 	}
 	return names
 }

@@ -28,7 +28,8 @@ func validAuthority(s string) bool {
 	return host != "" && validPort(port)
 }
 
-// validPort reports whether s is empty, a lone colon, or a colon and a port up to 65535.
+// validPort reports whether s is empty, a lone colon, or a colon and a port up to 65535: all three are valid after a host
+// (RFC 3986, section 3.2.3).
 func validPort(s string) bool {
 	if s == "" {
 		return true

@@ -1,4 +1,4 @@
-package config
+package http1
 
 import (
 	"strings"
@@ -45,7 +45,7 @@ func TestSplitAuthority(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			host, ok := SplitAuthority(test.authority)
 			if host != test.host || ok != test.ok {
-				t.Errorf("splitAuthority(%q): got %q, %v, want %q, %v", test.authority, host, ok, test.host, test.ok)
+				t.Errorf("SplitAuthority(%q): got %q, %v, want %q, %v", test.authority, host, ok, test.host, test.ok)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package config
+package http1
 
 import "strings"
 
@@ -9,44 +9,25 @@ func SplitAuthority(authority string) (host string, ok bool) {
 	host = authority
 	if strings.HasPrefix(host, "[") {
 		end := strings.IndexByte(host, ']')
-		if end < 0 || !validPortSuffix(host[end+1:]) || !OnlyBytes(host[1:end], isIPv6Byte) || end == 1 {
+		if end < 0 || !validPort(host[end+1:]) || !onlyBytes(host[1:end], isIPv6Byte) || end == 1 {
 			return "", false
 		}
-		return LowerASCII(host[:end+1]), true
+		return lowerASCII(host[:end+1]), true
 	}
 	if colon := strings.IndexByte(host, ':'); colon >= 0 {
-		if !validPortSuffix(host[colon:]) {
+		if !validPort(host[colon:]) {
 			return "", false
 		}
 		host = host[:colon]
 	}
 	host = strings.TrimSuffix(host, ".")
-	if host == "" || len(host) > 253 || !OnlyBytes(host, isNameByte) {
+	if host == "" || len(host) > 253 || !onlyBytes(host, isNameByte) {
 		return "", false
 	}
 	if host[0] == '.' || host[len(host)-1] == '.' || strings.Contains(host, "..") {
 		return "", false // an empty label
 	}
-	return LowerASCII(host), true
-}
-
-// validPortSuffix reports whether s is empty, a lone colon, or a colon and a port of at most 65535: all three are
-// valid after a host (RFC 3986, section 3.2.3).
-func validPortSuffix(s string) bool {
-	if s == "" {
-		return true
-	}
-	if s[0] != ':' || len(s) > 6 {
-		return false
-	}
-	port := 0
-	for _, c := range []byte(s[1:]) {
-		if c < '0' || c > '9' {
-			return false
-		}
-		port = port*10 + int(c-'0')
-	}
-	return port <= 65535
+	return lowerASCII(host), true
 }
 
 func isIPv6Byte(c byte) bool {
@@ -59,8 +40,8 @@ func isNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_'
 }
 
-// OnlyBytes reports whether ok holds for every byte of s.
-func OnlyBytes(s string, ok func(byte) bool) bool {
+// onlyBytes reports whether ok holds for every byte of s.
+func onlyBytes(s string, ok func(byte) bool) bool {
 	for i := range len(s) {
 		if !ok(s[i]) {
 			return false
@@ -69,8 +50,8 @@ func OnlyBytes(s string, ok func(byte) bool) bool {
 	return true
 }
 
-// LowerASCII returns s with A–Z lowered; if there is nothing to lower, it returns s itself, without an allocation.
-func LowerASCII(s string) string {
+// lowerASCII returns s with A–Z lowered; if there is nothing to lower, it returns s itself, without an allocation.
+func lowerASCII(s string) string {
 	for i := range len(s) {
 		if 'A' <= s[i] && s[i] <= 'Z' {
 			return strings.ToLower(s)
