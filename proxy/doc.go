@@ -5,6 +5,7 @@
 // It leaves to leaf packages what can be understood without the daemon: config (file to validated value), check (reports on
 // a file), cert and acmecert (certificates), eventlog (log lines), limit (rate limit), deadline (timeouts), share (upstream
 // connections shared among clients), admin (the admin socket), sandbox (what the process gives up), systemd (the service
-// manager), http1 and http2 (bytes to messages and back), wording (values in words) and exitcode. The leaf packages know
-// nothing of the core; imports_test.go lists what each may import.
+// manager), http1 and http2 (bytes to messages and back), and, for all of them, wording (values in words), process
+// (descriptors and memory) and exitcode. The leaf packages know nothing of the core; imports_test.go lists what each may
+// import.
 package proxy

@@ -22,13 +22,14 @@ var leafImports = map[string][]string{
 	"cert":     {"config", "eventlog", "wording"},
 	// check reads the certificates of a configuration as the daemon does.
 	"check":    {"cert", "config", "exitcode", "wording"},
-	"config":   {"eventlog", "limit", "wording"},
+	"config":   {"eventlog", "limit", "process", "wording"},
 	"deadline": nil,
 	"eventlog": nil,
 	"exitcode": nil,
 	"http1":    nil,
 	"http2":    {"http1"},
 	"limit":    nil,
+	"process":  nil,
 	// sandbox reads from the configuration which files the daemon needs, and logs what the kernel allowed.
 	"sandbox": {"config", "eventlog"},
 	"share":   nil,

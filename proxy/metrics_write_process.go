@@ -1,15 +1,12 @@
 package proxy
 
 import (
-	"bytes"
-	"os"
 	"runtime"
-	runtimemetrics "runtime/metrics"
-	"strconv"
 	"syscall"
 	"time"
 
 	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/process"
 )
 
 // The functions of the table that write the numbers of the daemon and its process.
@@ -74,34 +71,27 @@ func writeCPU(_ *scrape, t *metricsText) {
 	}
 }
 
-func writeVirtual(_ *scrape, t *metricsText) { writePages(t, 0) }
-
-func writeResident(_ *scrape, t *metricsText) { writePages(t, 1) }
-
-// writePages writes a field of /proc/self/statm, which counts in pages (proc_pid_statm(5)).
-func writePages(t *metricsText, field int) {
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return
+func writeVirtual(_ *scrape, t *metricsText) {
+	if bytes, ok := process.VirtualBytes(); ok {
+		t.count(bytes)
 	}
-	fields := bytes.Fields(text)
-	if field >= len(fields) {
-		return
-	}
-	if pages, err := strconv.ParseUint(string(fields[field]), 10, 63); err == nil {
-		t.count(pages * uint64(os.Getpagesize()))
+}
+
+func writeResident(_ *scrape, t *metricsText) {
+	if bytes, ok := process.ResidentBytes(); ok {
+		t.count(bytes)
 	}
 }
 
 func writeOpenFiles(_ *scrape, t *metricsText) {
-	if used := usedDescriptors(); used > 0 {
+	if used := process.OpenDescriptors(); used > 0 {
 		t.size(used)
 	}
 }
 
 func writeMaxFiles(_ *scrape, t *metricsText) {
-	if allowed := allowedDescriptors(); allowed > 0 {
-		t.size(allowed)
+	if limit, ok := process.DescriptorLimit(); ok {
+		t.size(int(min(limit, 1<<31-1)))
 	}
 }
 
@@ -110,9 +100,7 @@ func writeStart(s *scrape, t *metricsText) { t.time(s.shared.metrics.started) }
 func writeGoroutines(_ *scrape, t *metricsText) { t.size(runtime.NumGoroutine()) }
 
 func writeHeap(_ *scrape, t *metricsText) {
-	sample := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	runtimemetrics.Read(sample)
-	if sample[0].Value.Kind() == runtimemetrics.KindUint64 {
-		t.count(sample[0].Value.Uint64())
+	if bytes, ok := process.HeapBytes(); ok {
+		t.count(bytes)
 	}
 }

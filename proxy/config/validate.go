@@ -2,8 +2,9 @@ package config
 
 import (
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"reverse-proxy/proxy/process"
 )
 
 // Environment is what validation needs to know of the machine besides its files.
@@ -19,14 +20,13 @@ func systemEnvironment() Environment {
 	return Environment{Now: time.Now, DescriptorLimit: processDescriptorLimit}
 }
 
-// processDescriptorLimit returns the soft limit RLIMIT_NOFILE, which the Go runtime has by then raised to the hard one.
+// processDescriptorLimit returns the number of descriptors that the process may open. An unknown one must not keep the proxy
+// from starting.
 func processDescriptorLimit() uint64 {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		// It cannot fail with these arguments. If it did, an unknown limit must not keep the proxy from starting.
-		return ^uint64(0)
+	if limit, ok := process.DescriptorLimit(); ok {
+		return limit
 	}
-	return limit.Cur
+	return ^uint64(0)
 }
 
 // validator is the state of one call of validate.
