@@ -51,7 +51,7 @@ func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) 
 			if siteConfig.UpstreamScheme == "https" {
 				var err error
 				if r.roots, err = roots(); err != nil {
-					key := fmt.Sprintf("listeners[%d].sites[%d].upstream_scheme", inFile, j)
+					key := config.ChildKey(config.IndexKey(config.ChildKey(config.IndexKey("listeners", inFile), "sites"), j), "upstream_scheme")
 					return nil, config.Errors{{Key: key, Problem: err.Error()}}
 				}
 			}

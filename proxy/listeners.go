@@ -79,12 +79,12 @@ func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *D
 
 // newCertSource returns the source of a listener's certificates, and loads those that are files.
 func newCertSource(l *listener, dynamic *DynamicConfig, log *eventlog.Logger) (cert.Source, error) {
-	key := fmt.Sprintf("listeners[%d]", l.index)
+	key := config.IndexKey("listeners", l.index)
 	switch l.config.TLS.Mode {
 	case config.TLSModeACME:
 		return acmecert.New(key, l.address(), l.config.TLS, l.hasRedirect(), log)
 	case config.TLSModeManual:
-		return cert.NewManual(key+".tls", l.address(), l.config.TLS.Certificates)
+		return cert.NewManual(config.ChildKey(key, "tls"), l.address(), l.config.TLS.Certificates)
 	case config.TLSModeSelfSigned:
 		return cert.NewSelfSigned(l.address(), dynamic.routes.hosts(l.index))
 	}
