@@ -11,6 +11,7 @@ import (
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
 // silentTest is an HTTPS server whose clock the test moves, with a connection to it.
@@ -24,7 +25,7 @@ func newSilentTest(t *testing.T, g *gate) *silentTest {
 	t.Helper()
 	leaks(t)
 	s := &silentTest{registryTest: newRegistryTest(1), served: make(chan struct{})}
-	logger := openLogger(t, eventlog.Options{}, io.Discard)
+	logger := eventlogtest.Open(t, eventlog.New, eventlog.Options{}, io.Discard)
 	source, err := cert.NewSelfSigned("a", []string{"a.test"})
 	if err != nil {
 		t.Fatal(err)

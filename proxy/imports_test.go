@@ -37,8 +37,9 @@ var leafImports = map[string][]string{
 	"systemd": {"wording"},
 	"wording": nil,
 	// Packages imported only by tests.
+	"cert/certtest":         {"cert"},
 	"config/configtest":     nil,
-	"eventlog/eventlogtest": nil,
+	"eventlog/eventlogtest": {"waittest"},
 	"sockettest":            nil,
 	"systemd/systemdtest":   nil,
 	"waittest":              nil,

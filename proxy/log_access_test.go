@@ -32,7 +32,7 @@ func TestRequestLines(t *testing.T) {
 			"INFO REQUEST client_ip=203.0.113.50 host=git.example.com method=GET path=/user/repo status=200 upstream=127.0.0.1:3000 duration_ms=1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l, taken := eventlog.Capturing(eventlog.Options{})
+			l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{})
 			rec := sampleRecord()
 			tt.change(&rec)
 			logRequest(l, rec)
@@ -42,7 +42,7 @@ func TestRequestLines(t *testing.T) {
 }
 
 func TestEveryRateLimitLineIsWritten(t *testing.T) {
-	l, taken := eventlog.Capturing(eventlog.Options{})
+	l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{})
 	want := "WARN RATE_LIMIT client_ip=203.0.113.50 host=git.example.com path=/user/repo status=429"
 	logRateLimit(l, sampleRecord(), 0)
 	logRateLimit(l, sampleRecord(), 0)
@@ -51,7 +51,7 @@ func TestEveryRateLimitLineIsWritten(t *testing.T) {
 
 func TestARateLimitLineTellsHowManyItStandsFor(t *testing.T) {
 	for format, want := range map[eventlog.Format]string{eventlog.FormatText: " status=429 repeated=351", eventlog.FormatJSON: `,"status":429,"repeated":351}`} {
-		l, taken := eventlog.Capturing(eventlog.Options{Format: format})
+		l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: format})
 		logRateLimit(l, sampleRecord(), 351)
 		if got := strings.TrimSpace(taken()); !strings.HasSuffix(got, want) {
 			t.Errorf("%s: got %q, want it to end in %q", format, got, want)
@@ -61,7 +61,7 @@ func TestARateLimitLineTellsHowManyItStandsFor(t *testing.T) {
 
 func TestUpstreamErrorsRepeatOnceInTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, lines := bubbleLogger(t, eventlog.Options{})
+		l, lines := eventlogtest.Bubble(t, eventlog.New, eventlog.Options{})
 		for range 100 {
 			logUpstreamError(l, "a.example.com", "127.0.0.1:3000", syscall.ECONNREFUSED)
 		}
@@ -82,7 +82,7 @@ func TestUpstreamErrorsRepeatOnceInTenSeconds(t *testing.T) {
 func TestLinesOfRequestsBelowTheLevelAreNotWritten(t *testing.T) {
 	for level, want := range map[eventlog.Level][]string{eventlog.LevelTrace: {"INFO", "WARN", "WARN"}, eventlog.LevelInfo: {"INFO", "WARN", "WARN"},
 		eventlog.LevelWarn: {"WARN", "WARN"}, eventlog.LevelError: nil} {
-		l, taken := eventlog.Capturing(eventlog.Options{Level: level})
+		l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Level: level})
 		logRequest(l, accessRecord{})
 		logRateLimit(l, accessRecord{}, 0)
 		logUpstreamError(l, "", "", nil)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
 // sampleRecord returns a typical request.
@@ -22,21 +23,10 @@ func sampleRecord() accessRecord {
 	}
 }
 
-// openLogger returns a Logger that is closed at the end of the test.
-func openLogger(t testing.TB, cfg eventlog.Options, stdout io.Writer) *eventlog.Logger {
-	t.Helper()
-	l, err := eventlog.New(cfg, stdout)
-	if err != nil {
-		t.Fatalf("eventlog.New: %v", err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
-
 func TestLogLinesCostNoAllocation(t *testing.T) {
 	refused := error(&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)})
 	for _, format := range []eventlog.Format{eventlog.FormatText, eventlog.FormatJSON} {
-		l := openLogger(t, eventlog.Options{Format: format, FilePath: filepath.Join(t.TempDir(), "log")}, io.Discard)
+		l := eventlogtest.Open(t, eventlog.New, eventlog.Options{Format: format, FilePath: filepath.Join(t.TempDir(), "log")}, io.Discard)
 		rec := sampleRecord()
 		for _, tt := range []struct {
 			name string
@@ -66,7 +56,7 @@ func TestLogLinesCostNoAllocation(t *testing.T) {
 func BenchmarkLogRequest(b *testing.B) {
 	for _, format := range []eventlog.Format{eventlog.FormatText, eventlog.FormatJSON} {
 		b.Run(string(format), func(b *testing.B) {
-			l := openLogger(b, eventlog.Options{Format: format, FilePath: filepath.Join(b.TempDir(), "log")}, io.Discard)
+			l := eventlogtest.Open(b, eventlog.New, eventlog.Options{Format: format, FilePath: filepath.Join(b.TempDir(), "log")}, io.Discard)
 			rec := sampleRecord()
 			b.ReportAllocs()
 			for b.Loop() {
@@ -74,7 +64,7 @@ func BenchmarkLogRequest(b *testing.B) {
 			}
 		})
 		b.Run(string(format)+"/parallel", func(b *testing.B) {
-			l := openLogger(b, eventlog.Options{Format: format, FilePath: filepath.Join(b.TempDir(), "log")}, io.Discard)
+			l := eventlogtest.Open(b, eventlog.New, eventlog.Options{Format: format, FilePath: filepath.Join(b.TempDir(), "log")}, io.Discard)
 			rec := sampleRecord()
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
@@ -85,7 +75,7 @@ func BenchmarkLogRequest(b *testing.B) {
 		})
 	}
 	b.Run("level off", func(b *testing.B) {
-		l := openLogger(b, eventlog.Options{Level: eventlog.LevelError}, io.Discard)
+		l := eventlogtest.Open(b, eventlog.New, eventlog.Options{Level: eventlog.LevelError}, io.Discard)
 		err := errors.New("gone")
 		b.ReportAllocs()
 		for b.Loop() {

@@ -16,6 +16,7 @@ import (
 
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 	"reverse-proxy/proxy/sandbox"
 )
 
@@ -150,12 +151,10 @@ func TestLayout(t *testing.T) {
 }
 
 func TestTextAndJSONHaveTheSameKeysInTheSameOrder(t *testing.T) {
-	text, textTaken := eventlog.Capturing(eventlog.Options{Level: eventlog.LevelTrace})
-	asJSON, jsonTaken := eventlog.Capturing(eventlog.Options{Level: eventlog.LevelTrace, Format: eventlog.FormatJSON})
+	text, textTaken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Level: eventlog.LevelTrace})
+	asJSON, jsonTaken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Level: eventlog.LevelTrace, Format: eventlog.FormatJSON})
 	logEveryEvent(text)
 	logEveryEvent(asJSON)
-	text.Close()
-	asJSON.Close()
 	textLines := strings.SplitAfter(textTaken(), "\n")
 	jsonLines := strings.SplitAfter(jsonTaken(), "\n")
 	if len(textLines) != len(jsonLines) {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
 // fail2banFilter is the shipped filter for lines of both formats.
@@ -57,7 +58,7 @@ func TestFail2banBansTheClientsOfRateLimitLines(t *testing.T) {
 	needFail2ban(t, "fail2ban-regex")
 	for _, format := range logFormats {
 		t.Run(string(format), func(t *testing.T) {
-			l, taken := eventlog.Capturing(eventlog.Options{Format: format})
+			l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: format})
 			var want []string
 			for _, tt := range []struct{ ip, want string }{
 				{"203.0.113.50", "203.0.113.50"},
@@ -115,10 +116,10 @@ func TestForgedLinesBanNobodyElse(t *testing.T) {
 	own := netip.MustParseAddr("203.0.113.50")
 	for _, format := range logFormats {
 		t.Run(string(format), func(t *testing.T) {
-			l, taken := eventlog.Capturing(eventlog.Options{Level: eventlog.LevelTrace, Format: format})
 			var log strings.Builder
 			want := 0
 			for _, v := range values {
+				l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Level: eventlog.LevelTrace, Format: format})
 				rec := accessRecord{ClientIP: own, Host: v, Method: v, Path: v, Status: 429, Upstream: v}
 				logRequest(l, rec)
 				logRateLimit(l, rec, 0)
@@ -144,7 +145,7 @@ func TestALineThatWasCutShortBansNobody(t *testing.T) {
 	needFail2ban(t, "fail2ban-regex")
 	for _, format := range logFormats {
 		t.Run(string(format), func(t *testing.T) {
-			l, taken := eventlog.Capturing(eventlog.Options{Format: format})
+			l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: format})
 			logRateLimit(l, sampleRecord(), 0)
 			line := strings.TrimSuffix(taken(), "\n")
 			var torn strings.Builder

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 	"reverse-proxy/proxy/limit"
 )
 
@@ -121,7 +122,7 @@ func TestTheShippedFiltersMatchTheLinesOfTheLog(t *testing.T) {
 	} {
 		for _, format := range logFormats {
 			for _, address := range []string{own, "2001:db8::7", "fe80::1%eth0"} {
-				l, taken := eventlog.Capturing(eventlog.Options{Format: format})
+				l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: format})
 				record := sampleRecord()
 				record.ClientIP = netip.MustParseAddr(address)
 				if c.edit != nil {
@@ -152,7 +153,7 @@ func TestTheShippedFiltersNameNobodyElse(t *testing.T) {
 	}
 	for _, format := range logFormats {
 		for _, forged := range hostileValues {
-			l, taken := eventlog.Capturing(eventlog.Options{Format: format})
+			l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: format})
 			record := sampleRecord()
 			record.Host, record.Path, record.Status, record.EndedBy = forged, "/.env"+forged, 404, "body_idle_timeout_secs"
 			logRequest(l, record)

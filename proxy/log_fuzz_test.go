@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
 // logField is one key of a parsed line with its value.
@@ -128,10 +130,16 @@ func FuzzRequestLine(f *testing.F) {
 			{eventlog.FormatText, parseTextLine, shownValue},
 			{eventlog.FormatJSON, parseJSONLine, func(v string) string { return string([]rune(shownValue(v))) }},
 		} {
-			l, taken := eventlog.Capturing(eventlog.Options{Format: layout.format})
-			check := func(want []logField) {
-				t.Helper()
-				line := taken()
+			l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: layout.format})
+			logRequest(l, rec)
+			logRateLimit(l, rec, 0)
+			logUpstreamError(l, host, upstream, textError(method))
+			lines := slices.Collect(strings.Lines(taken()))
+			if len(lines) != 3 {
+				t.Fatalf("%s: got %d lines, want 3: %q", layout.format, len(lines), lines)
+			}
+			for i, want := range [][]logField{request, rateLimit, upstreamError} {
+				line := lines[i]
 				got, err := layout.parse(line)
 				if err != nil {
 					t.Fatalf("%s line %q: %v", layout.format, line, err)
@@ -144,13 +152,6 @@ func FuzzRequestLine(f *testing.F) {
 					t.Fatalf("%s line %q (-want +got):\n%s", layout.format, line, diff)
 				}
 			}
-			logRequest(l, rec)
-			check(request)
-			logRateLimit(l, rec, 0)
-			check(rateLimit)
-			logUpstreamError(l, host, upstream, textError(method))
-			l.Close()
-			check(upstreamError)
 		}
 	})
 }

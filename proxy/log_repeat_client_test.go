@@ -7,6 +7,7 @@ import (
 
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 	"reverse-proxy/proxy/http1"
 	"reverse-proxy/proxy/http2"
 	"reverse-proxy/proxy/share"
@@ -32,7 +33,7 @@ func TestTheAddressesOfOneClientAreOneRepeatingFailure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l, lines := bubbleLogger(t, eventlog.Options{})
+				l, lines := eventlogtest.Bubble(t, eventlog.New, eventlog.Options{})
 				s := &siteServer{log: l, pipeline: &pipeline{log: l, metrics: newMetrics()}}
 				for _, client := range clients {
 					log(s, netip.MustParseAddr(client))

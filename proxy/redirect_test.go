@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
 // challengeSourceForTest answers one HTTP-01 challenge.
@@ -43,7 +44,7 @@ func redirectPort(t *testing.T, r *redirector, request string) (head, body strin
 }
 
 func TestTheRedirectPort(t *testing.T) {
-	logger := openLogger(t, eventlog.Options{}, io.Discard)
+	logger := eventlogtest.Open(t, eventlog.New, eventlog.Options{}, io.Discard)
 	for _, test := range []struct {
 		name     string
 		port     int
@@ -90,7 +91,7 @@ func TestTheRedirectPort(t *testing.T) {
 }
 
 func TestTheRedirectPortAnswersChallengesFirst(t *testing.T) {
-	logger := openLogger(t, eventlog.Options{}, io.Discard)
+	logger := eventlogtest.Open(t, eventlog.New, eventlog.Options{}, io.Discard)
 	for _, test := range []struct {
 		name, path, want string
 	}{
@@ -109,7 +110,7 @@ func TestTheRedirectPortAnswersChallengesFirst(t *testing.T) {
 }
 
 func TestTheRedirectPortHoldsEverybodyElseBackUntilTheDaemonServes(t *testing.T) {
-	logger := openLogger(t, eventlog.Options{}, io.Discard)
+	logger := eventlogtest.Open(t, eventlog.New, eventlog.Options{}, io.Discard)
 	head, body := redirectPort(t, newRedirector(443, &challengeSourceForTest{}, newGate(0), logger, time.Minute),
 		"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
 	if head != "\r\n" || body != "" {

@@ -24,7 +24,7 @@ func (c peerConn) RemoteAddr() net.Addr {
 
 func TestARefusedNameIsARepeatingFailureOfItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, lines := bubbleLogger(t, eventlog.Options{})
+		l, lines := eventlogtest.Bubble(t, eventlog.New, eventlog.Options{})
 		refuse := func(peer, name string) {
 			logRefusedName(l, &tls.ClientHelloInfo{Conn: peerConn{peer: peer}, ServerName: name})
 		}

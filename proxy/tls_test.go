@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/cert/certtest"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
 	"reverse-proxy/proxy/eventlog"
@@ -108,7 +109,7 @@ func handshake(t *testing.T, source cert.Source, g *gate, client *tls.Config) (t
 }
 
 // tableSource serves a table.
-type tableSource struct{ cert.Given }
+type tableSource struct{ certtest.Given }
 
 func newTableSource(certificates ...*tls.Certificate) *tableSource {
 	s := &tableSource{}

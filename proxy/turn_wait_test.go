@@ -13,6 +13,7 @@ import (
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
 // TestNobodyWaitsForOthersWithATurn checks that a client's next connection is served while a crowd of its connections waits
@@ -97,7 +98,7 @@ func TestAHandshakeWaitsAtTheGateWithoutATurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := newGate(time.Hour)
-	config := listenerTLSConfig(source, g, openLogger(t, eventlog.Options{}, io.Discard))
+	config := listenerTLSConfig(source, g, eventlogtest.Open(t, eventlog.New, eventlog.Options{}, io.Discard))
 	var asked, holds atomic.Bool
 	certificate := config.GetCertificate
 	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {

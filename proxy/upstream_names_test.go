@@ -111,7 +111,7 @@ func testNames(t *testing.T, dns *fakeDNS) (names *upstreamNames, moves *atomic.
 	t.Helper()
 	moves = new(atomic.Int64)
 	names = newUpstreamNames(dns.lookUp, func(*upstreamName) { moves.Add(1) })
-	names.log, lines = bubbleLogger(t, eventlog.Options{})
+	names.log, lines = eventlogtest.Bubble(t, eventlog.New, eventlog.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	var ticking sync.WaitGroup
 	ticking.Go(func() {

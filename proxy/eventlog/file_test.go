@@ -128,7 +128,7 @@ func TestTheLogFileIsAppendedTo(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			l := openLogger(t, Options{FilePath: path}, io.Discard)
+			l := eventlogtest.Open(t, New, Options{FilePath: path}, io.Discard)
 			l.Log(LevelInfo, "SHUTDOWN")
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
@@ -203,7 +203,7 @@ func TestReopenAfterARenameLosesNoLine(t *testing.T) {
 
 func TestWhatIsLoggedAfterReopenIsInTheNewFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	l := openLogger(t, Options{FilePath: path}, io.Discard)
+	l := eventlogtest.Open(t, New, Options{FilePath: path}, io.Discard)
 	for i := range 20 {
 		old := fmt.Sprintf("%s.%d", path, i)
 		if err := os.Rename(path, old); err != nil {
@@ -289,7 +289,7 @@ func TestAReopenThatFailsKeepsTheOldFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "log")
-	l := openLogger(t, Options{FilePath: path}, io.Discard)
+	l := eventlogtest.Open(t, New, Options{FilePath: path}, io.Discard)
 	l.Log(LevelInfo, "SHUTDOWN", Int("i", 1))
 	if err := os.Rename(dir, dir+".gone"); err != nil {
 		t.Fatal(err)
@@ -307,14 +307,14 @@ func TestAReopenThatFailsKeepsTheOldFile(t *testing.T) {
 }
 
 func TestReopenWithoutAFileDoesNothing(t *testing.T) {
-	if err := openLogger(t, Options{}, io.Discard).Reopen(); err != nil {
+	if err := eventlogtest.Open(t, New, Options{}, io.Discard).Reopen(); err != nil {
 		t.Errorf("got %v, want no error", err)
 	}
 }
 
 func TestReopenAfterCloseIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	l := openLogger(t, Options{FilePath: path}, io.Discard)
+	l := eventlogtest.Open(t, New, Options{FilePath: path}, io.Discard)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +329,7 @@ func TestClosingTheLoggerLeavesStdoutOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	l := openLogger(t, Options{}, f)
+	l := eventlogtest.Open(t, New, Options{}, f)
 	l.Log(LevelInfo, "SHUTDOWN")
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
 func TestTextValues(t *testing.T) {
@@ -109,7 +111,7 @@ func TestLinesBelowTheLevelAreNotWritten(t *testing.T) {
 	levels := []Level{LevelTrace, LevelDebug, LevelInfo, LevelWarn, LevelError}
 	for i, min := range levels {
 		t.Run(fmt.Sprintf("level %v", min), func(t *testing.T) {
-			l, taken := Capturing(Options{Level: min})
+			l, taken := eventlogtest.Record(t, New, Options{Level: min})
 			var want, got []string
 			for j, level := range levels {
 				l.Log(level, "SHUTDOWN")
@@ -121,7 +123,6 @@ func TestLinesBelowTheLevelAreNotWritten(t *testing.T) {
 					t.Errorf("Enabled(%v): got %v, want %v", level, l.Enabled(level), j >= i)
 				}
 			}
-			l.repeats.stop()
 			for line := range strings.Lines(taken()) {
 				got = append(got, strings.Fields(line)[1])
 			}

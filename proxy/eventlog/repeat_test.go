@@ -10,17 +10,6 @@ import (
 	"reverse-proxy/proxy/eventlog/eventlogtest"
 )
 
-// bubbleLogger returns a Logger with only stdout, and a function that returns its lines so far.
-func bubbleLogger(t *testing.T, cfg Options) (*Logger, func() []string) {
-	out := &scriptedOutput{}
-	l := newLogger(cfg, output{w: out}, nil)
-	t.Cleanup(func() { l.Close() })
-	return l, func() []string {
-		synctest.Wait()
-		return out.lines()
-	}
-}
-
 // openWindows is the number of repeating failures that the Logger currently distinguishes.
 func openWindows(l *Logger) int {
 	l.repeats.mu.Lock()
@@ -30,7 +19,7 @@ func openWindows(l *Logger) int {
 
 func TestARepeatingFailureIsLoggedOnceInTenSecondsWithACount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, lines := bubbleLogger(t, Options{})
+		l, lines := eventlogtest.Bubble(t, New, Options{})
 		l.Repeating(LevelWarn, "accept", "ACCEPT_ERROR", Int("i", 0))
 		time.Sleep(time.Millisecond / 2) // so that no line falls on the end of a window
 		for i := range 25_000 {          // 25 s of a tight loop
@@ -62,7 +51,7 @@ func TestARepeatingFailureIsLoggedOnceInTenSecondsWithACount(t *testing.T) {
 
 func TestRepeatingKeysDoNotHoldBackEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, lines := bubbleLogger(t, Options{})
+		l, lines := eventlogtest.Bubble(t, New, Options{})
 		for range 2 {
 			l.Repeating(LevelWarn, "a", "ACCEPT_ERROR", Str("key", "a"))
 			l.Repeating(LevelError, "b", "CERT_EXPIRED", Str("key", "b"))
@@ -74,7 +63,7 @@ func TestRepeatingKeysDoNotHoldBackEachOther(t *testing.T) {
 
 func TestTheKeysOfRepeatingFailuresAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, lines := bubbleLogger(t, Options{})
+		l, lines := eventlogtest.Bubble(t, New, Options{})
 		const total = 10_000
 		for i := range total {
 			l.Repeating(LevelWarn, fmt.Sprint("key", i), "ACCEPT_ERROR", Int("i", i))
@@ -97,7 +86,7 @@ func TestTheKeysOfRepeatingFailuresAreBounded(t *testing.T) {
 
 func TestARepeatingFailureOfOneEventHidesNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, lines := bubbleLogger(t, Options{})
+		l, lines := eventlogtest.Bubble(t, New, Options{})
 		for round := range 3 { // the bound applies anew with the next windows
 			for i := range 2 * maxRepeatKeys {
 				l.Repeating(LevelWarn, fmt.Sprint("client", i), "HTTP2_ABUSE", Int("i", i))
@@ -119,7 +108,7 @@ func TestARepeatingFailureOfOneEventHidesNoOther(t *testing.T) {
 
 func TestLongRepeatingKeysAreClipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, lines := bubbleLogger(t, Options{})
+		l, lines := eventlogtest.Bubble(t, New, Options{})
 		l.Repeating(LevelWarn, strings.Repeat("k", maxRepeatKeyPart)+"1", "ACCEPT_ERROR")
 		l.Repeating(LevelWarn, strings.Repeat("k", maxRepeatKeyPart)+"2", "ACCEPT_ERROR")
 		eventlogtest.WantLines(t, "lines", lines(), "WARN ACCEPT_ERROR")
@@ -135,7 +124,7 @@ func TestLongRepeatingKeysAreClipped(t *testing.T) {
 
 func TestCloseWritesWhatIsHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, lines := bubbleLogger(t, Options{})
+		l, lines := eventlogtest.Bubble(t, New, Options{})
 		for i := range 3 {
 			l.Repeating(LevelWarn, "a", "ACCEPT_ERROR", Int("i", i))
 		}
@@ -149,7 +138,7 @@ func TestCloseWritesWhatIsHeldBack(t *testing.T) {
 
 func TestHeldBackLinesKeepTheirLayoutInJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, lines := bubbleLogger(t, Options{Format: FormatJSON})
+		l, lines := eventlogtest.Bubble(t, New, Options{Format: FormatJSON})
 		for range 3 {
 			l.Repeating(LevelWarn, "a", "ACCEPT_ERROR", Str("listener", "127.0.0.1:443"))
 		}

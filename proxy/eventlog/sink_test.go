@@ -115,17 +115,6 @@ func batchedLine(l *Logger) {
 	l.Write(l.StartLine(nil, time.Now(), LevelInfo, "REQUEST").Str("path", strings.Repeat("x", 100)).End(), Batched)
 }
 
-// openLogger returns a Logger that the test closes.
-func openLogger(t testing.TB, cfg Options, stdout io.Writer) *Logger {
-	t.Helper()
-	l, err := New(cfg, stdout)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
-
 func TestMissingLinesAreReadWithoutTheLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _, file := scriptedLogger(t)

@@ -1,5 +1,5 @@
-// Package eventlogtest compares the lines of a log in tests. It knows nothing of the logger, so that the logger's own tests
-// can use it.
+// Package eventlogtest opens logs and compares their lines in tests. It knows nothing of the logger and is given what opens
+// one, so that the logger's own tests can use it.
 package eventlogtest
 
 import (
