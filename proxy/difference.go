@@ -10,6 +10,7 @@ import (
 	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/wording"
 )
 
 // configState is a configuration that is in use, or that a reload would put to use.
@@ -135,8 +136,8 @@ func (d *DynamicConfig) settings() []keyValue {
 		{"https_health_path", d.HealthPath},
 		{"rate_limit.requests_per_second", strconv.FormatFloat(d.RateLimit.RequestsPerSecond, 'f', -1, 64)},
 		{"rate_limit.burst", strconv.Itoa(d.RateLimit.Burst)},
-		{"rate_limit.eviction_interval_secs", config.InSeconds(d.RateLimit.EvictionInterval)},
-		{"rate_limit.eviction_age_secs", config.InSeconds(d.RateLimit.EvictionAge)},
+		{"rate_limit.eviction_interval_secs", wording.InSeconds(d.RateLimit.EvictionInterval)},
+		{"rate_limit.eviction_age_secs", wording.InSeconds(d.RateLimit.EvictionAge)},
 		{"body.limit_bytes", strconv.FormatInt(d.BodyLimit, 10)},
 	}
 }
@@ -147,8 +148,8 @@ func (s servedSite) keys() []keyValue {
 		{"listener", s.listener},
 		{"upstream", s.config.Upstream},
 		{"upstream_scheme", s.config.UpstreamScheme},
-		{"upstream_connect_timeout_secs", config.InSeconds(s.config.ConnectTimeout)},
-		{"upstream_request_timeout_secs", config.InSeconds(s.config.RequestTimeout)},
+		{"upstream_connect_timeout_secs", wording.InSeconds(s.config.ConnectTimeout)},
+		{"upstream_request_timeout_secs", wording.InSeconds(s.config.RequestTimeout)},
 		{"upstream_max_connections", config.OrUnset(s.config.MaxConnections)},
 	}
 }

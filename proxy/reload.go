@@ -8,6 +8,7 @@ import (
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
 )
 
 // Reload puts the configuration file to use in its present state: SIGHUP, the admin socket and `reverse-proxy reload`
@@ -148,7 +149,7 @@ func (d *Daemon) logReload(result admin.ReloadResult, drift []config.Drift, err 
 
 // refusalText is the message about a file that was refused because of these errors.
 func (d *Daemon) refusalText(outcome string, errors []string) string {
-	return fmt.Sprintf("%s: %s; %s in the configuration", d.config.Path, outcome, config.Count(len(errors), "error"))
+	return fmt.Sprintf("%s: %s; %s in the configuration", d.config.Path, outcome, wording.Count(len(errors), "error"))
 }
 
 // logConfigErrors logs each error on a line of its own.

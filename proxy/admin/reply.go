@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/exitcode"
 	"reverse-proxy/proxy/wording"
 )
@@ -84,7 +83,7 @@ func renderDiff(line []byte) (renderedReply, error) {
 	if result.Difference == nil || result.Difference.Count() == 0 {
 		return renderedReply{out: []string{path + ": no change"}}, nil
 	}
-	head := fmt.Sprintf("%s: %s", path, config.Count(result.Difference.Count(), "change"))
+	head := fmt.Sprintf("%s: %s", path, wording.Count(result.Difference.Count(), "change"))
 	return renderedReply{out: append([]string{head}, result.Difference.lines()...), code: exitcode.Error}, nil
 }
 
@@ -94,7 +93,7 @@ func renderReload(line []byte) (renderedReply, error) {
 	if err := json.Unmarshal(line, &result); err != nil {
 		return renderedReply{}, replyProblem(err)
 	}
-	head := fmt.Sprintf("reloaded: %s", config.Count(result.Sites, "site"))
+	head := fmt.Sprintf("reloaded: %s", wording.Count(result.Sites, "site"))
 	if result.Difference == nil {
 		// An older daemon does not report what it changed, only which keys need a restart.
 		lines := textLines{head}
@@ -106,7 +105,7 @@ func renderReload(line []byte) (renderedReply, error) {
 	if result.Difference.Count() == 0 {
 		return renderedReply{out: []string{head + ", no change"}}, nil
 	}
-	head += ", " + config.Count(result.Difference.Count(), "change")
+	head += ", " + wording.Count(result.Difference.Count(), "change")
 	return renderedReply{out: append([]string{head}, result.Difference.lines()...)}, nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/cert"
-	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/sandbox"
 	"reverse-proxy/proxy/wording"
 )
@@ -50,7 +49,7 @@ func (s Status) writeProcess(b *strings.Builder) {
 		name = ""
 	}
 	t.row("connections", fmt.Sprintf("%d of %s, %s in flight, %s tracked by the rate limit", s.Connections,
-		numberOrDash(int64(s.MaxConnections)), config.Count(s.RequestsInFlight, "request"), config.Count(s.RateLimitedClients, "client")))
+		numberOrDash(int64(s.MaxConnections)), wording.Count(s.RequestsInFlight, "request"), wording.Count(s.RateLimitedClients, "client")))
 	t.row("descriptors", fmt.Sprintf("%s of %s", numberOrDash(int64(s.Descriptors.Used)), numberOrDash(int64(s.Descriptors.Allowed))))
 	t.row("memory", fmt.Sprintf("%s resident, %s heap, %s goroutines", bytesOrDash(s.Memory.ResidentBytes),
 		bytesOrDash(s.Memory.HeapBytes), numberOrDash(int64(s.Memory.Goroutines))))
@@ -73,7 +72,7 @@ func (s Status) writeListeners(b *strings.Builder, columns int) {
 // writeSites writes the table of sites. For a daemon that does not list them it writes at least their number.
 func (s Status) writeSites(b *strings.Builder, columns int) {
 	if s.SiteTraffic == nil {
-		fmt.Fprintf(b, "\n%s; this daemon does not list them\n", config.Count(s.Sites, "site"))
+		fmt.Fprintf(b, "\n%s; this daemon does not list them\n", wording.Count(s.Sites, "site"))
 		return
 	}
 	t := table{columns: columns, expendable: []string{"LISTENER", "UPSTREAM", ">IN", ">OUT", ">4XX"},
@@ -131,7 +130,7 @@ func (s Status) writeReloads(b *strings.Builder) {
 	}
 	t := table{header: []string{"RELOAD", "RESULT", "WHAT"}}
 	for _, reload := range reloads {
-		what := config.Count(reload.Changes, "change")
+		what := wording.Count(reload.Changes, "change")
 		if reload.Status != StatusOK {
 			what = cmp.Or(wording.PrintableLine(reload.Message), "-")
 		}

@@ -81,7 +81,7 @@ func Run(o Options, stdout, stderr io.Writer) int {
 		lines[i] = "warning: " + warning.Error()
 	}
 	if len(lines) > 0 {
-		report += ", " + config.Count(len(lines), "warning")
+		report += ", " + wording.Count(len(lines), "warning")
 	}
 	_ = wording.WriteLines(stderr, lines)
 	if err := wording.WriteLines(stdout, []string{report}); err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/wording"
 )
 
 // environment is what the warnings of `check` use of the machine apart from the configuration's own files.
@@ -115,7 +116,7 @@ func lookUpAccount(uid uint32) account {
 	if err != nil {
 		return a
 	}
-	a.name = config.Quoted(found.Username)
+	a.name = wording.Quoted(found.Username)
 	groups, err := found.GroupIds()
 	if err != nil {
 		groups = []string{found.Gid}
@@ -152,7 +153,7 @@ func (a account) may(path string, want os.FileMode) error {
 	for _, way := range []string{path, resolved} {
 		for dir := filepath.Dir(way); ; dir = filepath.Dir(dir) {
 			if a.mayUse(dir, maySearch) != nil {
-				return fmt.Errorf("%w to search %s", errNoAccess, config.Quoted(dir))
+				return fmt.Errorf("%w to search %s", errNoAccess, wording.Quoted(dir))
 			}
 			if dir == filepath.Dir(dir) {
 				break

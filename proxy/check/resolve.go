@@ -61,7 +61,7 @@ func (c *checker) resolveUpstreams(ctx context.Context) map[string]lookup {
 // lookUp finds the addresses of one name.
 func (c *checker) lookUp(ctx context.Context, name string) lookup {
 	if ctx.Err() != nil {
-		return lookup{problem: fmt.Sprintf("the name %s was not looked up in time; look at the machine's resolver", config.Quoted(name))}
+		return lookup{problem: fmt.Sprintf("the name %s was not looked up in time; look at the machine's resolver", wording.Quoted(name))}
 	}
 	addrs, err := c.env.resolve(ctx, name)
 	var dns *net.DNSError
@@ -70,14 +70,14 @@ func (c *checker) lookUp(ctx context.Context, name string) lookup {
 	case err == nil && len(addrs) > 0:
 		return lookup{addrs: addrs}
 	case err == nil, errors.As(err, &address), errors.As(err, &dns) && dns.IsNotFound:
-		return lookup{problem: fmt.Sprintf("the name %s has no address; correct it, or make it known to the machine's resolver", config.Quoted(name))}
+		return lookup{problem: fmt.Sprintf("the name %s has no address; correct it, or make it known to the machine's resolver", wording.Quoted(name))}
 	case ctx.Err() != nil, errors.As(err, &dns) && dns.IsTimeout:
-		return lookup{problem: fmt.Sprintf("the name %s was not looked up in time; look at the machine's resolver", config.Quoted(name))}
+		return lookup{problem: fmt.Sprintf("the name %s was not looked up in time; look at the machine's resolver", wording.Quoted(name))}
 	}
 	cause := err.Error()
 	if dns != nil {
 		cause = dns.Err
 	}
 	return lookup{problem: fmt.Sprintf("the name %s cannot be looked up: %s; look at the machine's resolver",
-		config.Quoted(name), wording.Printable(strings.TrimSpace(cause)))}
+		wording.Quoted(name), wording.Printable(strings.TrimSpace(cause)))}
 }

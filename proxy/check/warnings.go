@@ -85,12 +85,12 @@ func (c *checker) logFile() {
 	}
 	if err := c.env.writable(path); err != nil {
 		c.warn(key, "%s cannot be written by this user: %v; give the file to the user that the proxy runs as, or remove it",
-			config.Quoted(path), err)
+			wording.Quoted(path), err)
 		return
 	}
 	if err := c.env.account.may(path, mayWrite); err != nil {
 		c.warn(key, "%s cannot be written by %s, as which the proxy seems to run: %v; give the file to that user, or remove it",
-			config.Quoted(path), c.env.account.name, err)
+			wording.Quoted(path), c.env.account.name, err)
 	}
 }
 
@@ -127,7 +127,7 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 		siteKey := config.IndexKey(config.ChildKey(key, "sites"), i)
 		if !covers(site.Host) {
 			c.warn(config.ChildKey(siteKey, "host"), "%s is covered by no certificate of its listener, so that no client can connect to it; %s",
-				config.Quoted(site.Host), remedy)
+				wording.Quoted(site.Host), remedy)
 		}
 		c.upstream(config.ChildKey(siteKey, "upstream"), site, addresses)
 	}
@@ -165,7 +165,7 @@ func (c *checker) readable(key, path string) { c.usable(key, path, mayRead, "rea
 func (c *checker) usable(key, path string, want os.FileMode, how string) {
 	if err := c.env.account.may(path, want); err != nil {
 		c.warn(key, "%s cannot be %s by %s, as which the proxy seems to run: %v; give that user, or a group of its, the permission",
-			config.Quoted(path), how, c.env.account.name, err)
+			wording.Quoted(path), how, c.env.account.name, err)
 	}
 }
 
@@ -194,7 +194,7 @@ func (c *checker) acme(key string, listener config.Listener) func(string) bool {
 		ordered[name] = true
 		if !served[name] {
 			c.warn(config.IndexKey(config.ChildKey(tlsKey, "acme_domains"), i), "%s is not a site of this listener, so its certificate is of no use; "+
-				"add the site, or leave the name out", config.Quoted(name))
+				"add the site, or leave the name out", wording.Quoted(name))
 		}
 	}
 	return func(host string) bool { return ordered[cert.NormalName(host)] }
@@ -211,7 +211,7 @@ func (c *checker) upstream(key string, site config.Site, addresses map[string]lo
 	for _, addr := range found.addrs {
 		if owner := c.ownPort(addr, port); owner != "" {
 			c.warn(key, "%s is this proxy's own %s, so that requests go round until they fail; write the address of the program behind the proxy",
-				config.Quoted(site.Upstream), owner)
+				wording.Quoted(site.Upstream), owner)
 			return
 		}
 	}

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // Drift is one static key whose value in the file differs from the running one, so that it needs a restart (S-3.4).
@@ -23,10 +24,10 @@ func (c *Config) Drift(other *Config) []Drift {
 	d.compare("allow_wildcard_bind", c.AllowWildcardBind, other.AllowWildcardBind)
 	d.compare("health_check_port", c.HealthCheckPort, other.HealthCheckPort)
 	d.compare("admin_socket_path", c.AdminSocketPath, other.AdminSocketPath)
-	d.compare("shutdown_timeout_secs", InSeconds(c.ShutdownTimeout), InSeconds(other.ShutdownTimeout))
-	d.compare("connection_idle_timeout_secs", InSeconds(c.ConnectionIdleTimeout), InSeconds(other.ConnectionIdleTimeout))
-	d.compare("header_timeout_secs", InSeconds(c.HeaderTimeout), InSeconds(other.HeaderTimeout))
-	d.compare("body_idle_timeout_secs", InSeconds(c.BodyIdleTimeout), InSeconds(other.BodyIdleTimeout))
+	d.compare("shutdown_timeout_secs", wording.InSeconds(c.ShutdownTimeout), wording.InSeconds(other.ShutdownTimeout))
+	d.compare("connection_idle_timeout_secs", wording.InSeconds(c.ConnectionIdleTimeout), wording.InSeconds(other.ConnectionIdleTimeout))
+	d.compare("header_timeout_secs", wording.InSeconds(c.HeaderTimeout), wording.InSeconds(other.HeaderTimeout))
+	d.compare("body_idle_timeout_secs", wording.InSeconds(c.BodyIdleTimeout), wording.InSeconds(other.BodyIdleTimeout))
 	d.compare("max_connections", c.MaxConnections, other.MaxConnections)
 	d.compare("max_connections_per_client", OrUnset(c.MaxConnectionsPerClient), OrUnset(other.MaxConnectionsPerClient))
 	d.compare("sandbox", onOff(c.Sandbox), onOff(other.Sandbox))
@@ -118,9 +119,4 @@ func pairList(pairs []CertificateFiles) string {
 		texts[i] = pair.CertPath + " with " + pair.KeyPath
 	}
 	return strings.Join(texts, ", ")
-}
-
-// InSeconds writes a timeout as the file does.
-func InSeconds(timeout time.Duration) string {
-	return strconv.FormatInt(int64(timeout/time.Second), 10)
 }

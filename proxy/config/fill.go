@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // fillConfig copies the generic tree of a TOML file into raw, and adds every unknown key and every value of the wrong
@@ -136,7 +138,7 @@ func neededScalar(kind reflect.Kind) string {
 func describe(value any) string {
 	switch value := value.(type) {
 	case string:
-		return "the string " + Quoted(value)
+		return "the string " + wording.Quoted(value)
 	case int64:
 		return "the number " + strconv.FormatInt(value, 10)
 	case float64:

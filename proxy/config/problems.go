@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // MaxErrors bounds how many errors one file yields. A file with more is not a configuration, and its errors go into the
@@ -84,7 +86,7 @@ func ChildKey(path, name string) string {
 	bare := strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 	switch {
 	case !bare || name == "":
-		name = Quoted(name)
+		name = wording.Quoted(name)
 	case len(name) > maxQuoted:
 		name = name[:maxQuoted] + "…"
 	}
@@ -97,12 +99,4 @@ func ChildKey(path, name string) string {
 // IndexKey returns the path of element i of the array at path.
 func IndexKey(path string, i int) string {
 	return path + "[" + strconv.Itoa(i) + "]"
-}
-
-// Quoted returns a value as errors show it: in quotes, escaped to one line, clipped to maxQuoted bytes.
-func Quoted(value string) string {
-	if len(value) > maxQuoted {
-		return strconv.Quote(strings.ToValidUTF8(value[:maxQuoted], "") + "…")
-	}
-	return strconv.Quote(value)
 }

@@ -1,11 +1,15 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+
+	"reverse-proxy/proxy/wording"
+)
 
 // Report returns the one line that `--validate` prints for a good configuration (S-1.2), as in `configuration OK:
 // /etc/reverse-proxy/config.toml: 2 listeners, 3 sites`.
 func Report(cfg *Config) string {
-	return fmt.Sprintf("configuration OK: %s: %s, %s", cfg.Path, Count(len(cfg.Listeners), "listener"), Count(SiteCount(cfg), "site"))
+	return fmt.Sprintf("configuration OK: %s: %s, %s", cfg.Path, wording.Count(len(cfg.Listeners), "listener"), wording.Count(SiteCount(cfg), "site"))
 }
 
 // SiteCount returns the number of sites over all listeners.
@@ -15,12 +19,4 @@ func SiteCount(cfg *Config) int {
 		sites += len(listener.Sites)
 	}
 	return sites
-}
-
-// Count returns a number with its noun, which is in the plural unless the number is 1.
-func Count(number int, noun string) string {
-	if number == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", number, noun)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/process"
+	"reverse-proxy/proxy/wording"
 )
 
 // Environment is what validation needs to know of the machine besides its files.
@@ -74,7 +75,7 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environme
 func (v *validator) sandbox(value *string) bool {
 	text := orDefault(value, SandboxOn)
 	if text != SandboxOn && text != SandboxOff {
-		v.add("sandbox", "%s is not a state; write \"on\" or \"off\"", Quoted(text))
+		v.add("sandbox", "%s is not a state; write \"on\" or \"off\"", wording.Quoted(text))
 	}
 	return text != SandboxOff
 }

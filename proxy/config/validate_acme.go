@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // acme resolves the keys of ACME mode (S-2.4, S-2.19).
@@ -30,14 +32,14 @@ func (v *validator) acmeDomains(key string, values []string) []string {
 		domains[i] = strings.ToLower(value)
 		switch problem := hostnameProblem(domains[i]); {
 		case strings.HasPrefix(value, "*."):
-			v.add(elementKey, "%s is a wildcard, which needs DNS-01; write each name out", Quoted(value))
+			v.add(elementKey, "%s is a wildcard, which needs DNS-01; write each name out", wording.Quoted(value))
 		case problem != "":
-			v.add(elementKey, "%s is not a valid domain: %s; write one as in \"git.example.com\"", Quoted(value), problem)
+			v.add(elementKey, "%s is not a valid domain: %s; write one as in \"git.example.com\"", wording.Quoted(value), problem)
 		case !strings.Contains(value, "."):
-			v.add(elementKey, "%s has no dot; a CA issues for public names only, as in \"git.example.com\"", Quoted(value))
+			v.add(elementKey, "%s has no dot; a CA issues for public names only, as in \"git.example.com\"", wording.Quoted(value))
 		}
 		if first, ok := seen[domains[i]]; ok {
-			v.add(elementKey, "%s is %s already; write each domain once", Quoted(value), IndexKey(key, first))
+			v.add(elementKey, "%s is %s already; write each domain once", wording.Quoted(value), IndexKey(key, first))
 		} else {
 			seen[domains[i]] = i
 		}
@@ -60,7 +62,7 @@ func (v *validator) acmeCacheDir(key string, value *string) string {
 		existing = filepath.Dir(existing)
 	}
 	if problem := unwritableDir(existing); problem != "" {
-		v.add(key, "%s cannot be used: %s; let the proxy's user write there", Quoted(path), problem)
+		v.add(key, "%s cannot be used: %s; let the proxy's user write there", wording.Quoted(path), problem)
 	}
 	return path
 }
@@ -77,13 +79,13 @@ func (v *validator) acmeContact(key string, value *string) string {
 	local, domain, hasAt := strings.Cut(address, "@")
 	switch {
 	case !isMailto:
-		v.add(key, "%s does not begin with mailto:; write it %s", Quoted(contact), example)
+		v.add(key, "%s does not begin with mailto:; write it %s", wording.Quoted(contact), example)
 	case !hasAt || local == "" || domain == "":
-		v.add(key, "%s needs a local part and a domain; write it %s", Quoted(contact), example)
+		v.add(key, "%s needs a local part and a domain; write it %s", wording.Quoted(contact), example)
 	case strings.ContainsFunc(local, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`,?&"<>()[]\:;`, r) }):
-		v.add(key, "%s has characters that no address has; write it %s", Quoted(contact), example)
+		v.add(key, "%s has characters that no address has; write it %s", wording.Quoted(contact), example)
 	case hostnameProblem(strings.ToLower(domain)) != "":
-		v.add(key, "%s has no valid domain (%s); write it %s", Quoted(contact),
+		v.add(key, "%s has no valid domain (%s); write it %s", wording.Quoted(contact),
 			hostnameProblem(strings.ToLower(domain)), example)
 	}
 	return contact
@@ -100,7 +102,7 @@ func (v *validator) acmeDirectory(key string, value *string) string {
 	}
 	parsed, err := url.Parse(directory)
 	if err != nil || parsed.Scheme != "https" || parsed.Hostname() == "" || parsed.User != nil || parsed.Fragment != "" {
-		v.add(key, `%s is no ACME directory; write "production", "staging" or an https:// URL`, Quoted(directory))
+		v.add(key, `%s is no ACME directory; write "production", "staging" or an https:// URL`, wording.Quoted(directory))
 	}
 	return directory
 }
@@ -116,9 +118,9 @@ func (v *validator) acmeCAPath(key string, value *string) string {
 	}
 	text, err := ReadStableFile(path, maxCertificateBytes, nil)
 	if err != nil {
-		v.add(key, "%s: %s", Quoted(path), err)
+		v.add(key, "%s: %s", wording.Quoted(path), err)
 	} else if !x509.NewCertPool().AppendCertsFromPEM(text) {
-		v.add(key, "%s: holds no valid PEM certificate; name the root certificate of the ACME server", Quoted(path))
+		v.add(key, "%s: holds no valid PEM certificate; name the root certificate of the ACME server", wording.Quoted(path))
 	}
 	return path
 }
@@ -135,7 +137,7 @@ func (v *validator) separateCacheDirs(listeners []Listener) {
 		dir := resolvedPath(listener.TLS.ACMECacheDir)
 		if owner, ok := owners[dir]; ok {
 			v.add(key, "%s is the cache of %s too; give each ACME listener a directory of its own",
-				Quoted(listener.TLS.ACMECacheDir), owner)
+				wording.Quoted(listener.TLS.ACMECacheDir), owner)
 		} else {
 			owners[dir] = key
 		}

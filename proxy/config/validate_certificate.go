@@ -21,27 +21,27 @@ const maxCertificateBytes = 1 << 20
 func LoadCertificatePair(files CertificateFiles, now time.Time) (*tls.Certificate, *KeyError) {
 	certPEM, err := ReadStableFile(files.CertPath, maxCertificateBytes, nil)
 	if err != nil {
-		return nil, certificateProblem("cert_path", "%s: %s", Quoted(files.CertPath), err)
+		return nil, certificateProblem("cert_path", "%s: %s", wording.Quoted(files.CertPath), err)
 	}
 	leaf, err := firstCertificate(certPEM)
 	if err != nil {
-		return nil, certificateProblem("cert_path", "%s: %s", Quoted(files.CertPath), err)
+		return nil, certificateProblem("cert_path", "%s: %s", wording.Quoted(files.CertPath), err)
 	}
 	keyPEM, err := ReadStableFile(files.KeyPath, maxCertificateBytes, nil)
 	if err != nil {
-		return nil, certificateProblem("key_path", "%s: %s", Quoted(files.KeyPath), err)
+		return nil, certificateProblem("key_path", "%s: %s", wording.Quoted(files.KeyPath), err)
 	}
 	if err := checkKeyPEM(keyPEM); err != nil {
-		return nil, certificateProblem("key_path", "%s: %s", Quoted(files.KeyPath), err)
+		return nil, certificateProblem("key_path", "%s: %s", wording.Quoted(files.KeyPath), err)
 	}
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
 		return nil, certificateProblem("key_path", "%s does not go with the certificate %s: %s; name the key that belongs to it",
-			Quoted(files.KeyPath), Quoted(files.CertPath), strings.TrimPrefix(err.Error(), "tls: "))
+			wording.Quoted(files.KeyPath), wording.Quoted(files.CertPath), strings.TrimPrefix(err.Error(), "tls: "))
 	}
 	if now.After(leaf.NotAfter) {
 		return nil, certificateProblem("cert_path", "%s: the certificate for %s expired at %s; renew it",
-			Quoted(files.CertPath), CertificateNames(leaf), wording.Time(leaf.NotAfter))
+			wording.Quoted(files.CertPath), CertificateNames(leaf), wording.Time(leaf.NotAfter))
 	}
 	return &pair, nil
 }
@@ -89,7 +89,7 @@ func checkKeyPEM(text []byte) error {
 // CertificateNames names a certificate in an error: its DNS names, or its subject if it has none.
 func CertificateNames(leaf *x509.Certificate) string {
 	if len(leaf.DNSNames) == 0 {
-		return Quoted(leaf.Subject.String())
+		return wording.Quoted(leaf.Subject.String())
 	}
-	return Quoted(strings.Join(leaf.DNSNames, ", "))
+	return wording.Quoted(strings.Join(leaf.DNSNames, ", "))
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // hostnameProblem returns why the lower-cased host is not a host name, or "" if it is one: labels of letters, digits
@@ -50,9 +52,9 @@ func labelProblem(label string) string {
 	case label == "":
 		return "it has an empty label"
 	case len(label) > 63:
-		return fmt.Sprintf("its label %s is %d bytes long, and a label has at most 63", Quoted(label), len(label))
+		return fmt.Sprintf("its label %s is %d bytes long, and a label has at most 63", wording.Quoted(label), len(label))
 	case label[0] == '-' || label[len(label)-1] == '-':
-		return fmt.Sprintf("its label %s begins or ends with a hyphen", Quoted(label))
+		return fmt.Sprintf("its label %s begins or ends with a hyphen", wording.Quoted(label))
 	}
 	for _, r := range label {
 		switch {

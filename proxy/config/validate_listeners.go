@@ -3,6 +3,8 @@ package config
 import (
 	"net/netip"
 	"strings"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // listeners resolves `[[listeners]]` (S-2.1).
@@ -42,7 +44,7 @@ func (v *validator) bindAddrs(key string, raw oneOrMore, allowWildcard bool) []s
 		elementKey := raw.elementKey(key, i)
 		addr := v.bindAddr(elementKey, text, allowWildcard)
 		if first, ok := seen[addr]; ok {
-			v.add(elementKey, "%s is %s already; write each address once", Quoted(text), first)
+			v.add(elementKey, "%s is %s already; write each address once", wording.Quoted(text), first)
 		} else if addr.IsValid() {
 			seen[addr] = elementKey
 		}
@@ -63,13 +65,13 @@ func (v *validator) bindAddr(key, text string, allowWildcard bool) netip.Addr {
 	addr, err := netip.ParseAddr(text)
 	switch {
 	case err != nil && strings.HasPrefix(text, "["):
-		v.addFault(key, "%s is no IP address; write it without brackets", Quoted(text))
+		v.addFault(key, "%s is no IP address; write it without brackets", wording.Quoted(text))
 	case err != nil:
 		v.addFault(key, `%s is no IP address; write one of this machine's, as in "203.0.113.10" or "2001:db8::10"`,
-			Quoted(text))
+			wording.Quoted(text))
 	case addr.Unmap().IsUnspecified() && !allowWildcard:
 		v.add(key, "%s is a wildcard; write one address, or set allow_wildcard_bind = true (or --allow-wildcard-bind)",
-			Quoted(text))
+			wording.Quoted(text))
 	}
 	return addr.Unmap()
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // maxSocketPath is the longest path, in bytes, that fits in the address of a Unix socket on Linux: sun_path has 108,
@@ -23,16 +25,16 @@ func (v *validator) adminSocketPath(value *string) string {
 	switch {
 	case path == "":
 	case !filepath.IsAbs(path):
-		v.add(key, "%s is not absolute; %s", Quoted(path), example)
+		v.add(key, "%s is not absolute; %s", wording.Quoted(path), example)
 	case slices.Contains(strings.Split(path, "/"), ".."):
-		v.add(key, `%s contains ".."; %s`, Quoted(path), example)
+		v.add(key, `%s contains ".."; %s`, wording.Quoted(path), example)
 	case strings.HasSuffix(path, "/"):
-		v.add(key, "%s names a directory; %s", Quoted(path), example)
+		v.add(key, "%s names a directory; %s", wording.Quoted(path), example)
 	case strings.ContainsRune(path, 0):
-		v.add(key, "%s contains a zero byte; %s", Quoted(path), example)
+		v.add(key, "%s contains a zero byte; %s", wording.Quoted(path), example)
 	case len(path) > maxSocketPath:
 		v.add(key, "%s is %d bytes long, and the address of a Unix socket holds %d; write a shorter path",
-			Quoted(path), len(path), maxSocketPath)
+			wording.Quoted(path), len(path), maxSocketPath)
 	}
 	return path
 }
@@ -46,14 +48,14 @@ func (v *validator) healthPath(value *string) string {
 	const example = `write one that begins with /, as in "/health", or "" for none`
 	switch {
 	case !strings.HasPrefix(path, "/"):
-		v.add("https_health_path", "%s is not an absolute path; %s", Quoted(path), example)
+		v.add("https_health_path", "%s is not an absolute path; %s", wording.Quoted(path), example)
 	case strings.ContainsAny(path, "?#"):
-		v.add("https_health_path", "%s has a query or a fragment; write only the path", Quoted(path))
+		v.add("https_health_path", "%s has a query or a fragment; write only the path", wording.Quoted(path))
 	case strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r > '~' }):
-		v.add("https_health_path", "%s has characters that no request target has; write them percent-encoded", Quoted(path))
+		v.add("https_health_path", "%s has characters that no request target has; write them percent-encoded", wording.Quoted(path))
 	default:
 		if _, err := url.ParseRequestURI(path); err != nil {
-			v.add("https_health_path", "%s is not a valid path; write each %% with its two hexadecimal digits", Quoted(path))
+			v.add("https_health_path", "%s is not a valid path; write each %% with its two hexadecimal digits", wording.Quoted(path))
 		}
 	}
 	return path
@@ -82,14 +84,14 @@ func unwritableDir(dir string) string {
 	info, err := os.Stat(dir)
 	switch {
 	case os.IsNotExist(err):
-		return fmt.Sprintf("the directory %s does not exist", Quoted(dir))
+		return fmt.Sprintf("the directory %s does not exist", wording.Quoted(dir))
 	case err != nil:
-		return fmt.Sprintf("the directory %s: %s", Quoted(dir), fileProblem(err))
+		return fmt.Sprintf("the directory %s: %s", wording.Quoted(dir), fileProblem(err))
 	case !info.IsDir():
-		return fmt.Sprintf("%s is not a directory", Quoted(dir))
+		return fmt.Sprintf("%s is not a directory", wording.Quoted(dir))
 	}
 	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
-		return fmt.Sprintf("the directory %s is not writable (%s)", Quoted(dir), err)
+		return fmt.Sprintf("the directory %s is not writable (%s)", wording.Quoted(dir), err)
 	}
 	return ""
 }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // sites resolves `[[listeners.sites]]` of one listener (S-2.6).
@@ -33,16 +35,16 @@ func (v *validator) siteHost(key string, value *string) string {
 	name, port, hasPort := strings.Cut(host, ":")
 	switch {
 	case isIP(host):
-		v.add(key, "%s is an IP address; write a host name, %s", Quoted(host), example)
+		v.add(key, "%s is an IP address; write a host name, %s", wording.Quoted(host), example)
 	case strings.Contains(host, "://"):
-		v.add(key, "%s is a URL; write only the host name, %s", Quoted(host), example)
+		v.add(key, "%s is a URL; write only the host name, %s", wording.Quoted(host), example)
 	case hasPort && strings.Trim(port, "0123456789") == "":
-		v.add(key, "%s has a port; write only the host name, as in %s", Quoted(host), Quoted(name))
+		v.add(key, "%s has a port; write only the host name, as in %s", wording.Quoted(host), wording.Quoted(name))
 	case strings.Contains(host, "*"):
-		v.add(key, "%s is a wildcard; write each host name as a site of its own", Quoted(host))
+		v.add(key, "%s is a wildcard; write each host name as a site of its own", wording.Quoted(host))
 	default:
 		if problem := hostnameProblem(host); problem != "" {
-			v.addFault(key, "%s is not a valid host name: %s; write one %s", Quoted(host), problem, example)
+			v.addFault(key, "%s is not a valid host name: %s; write one %s", wording.Quoted(host), problem, example)
 		}
 	}
 	return host
@@ -59,21 +61,21 @@ func (v *validator) upstream(key string, value *string) string {
 	colon := strings.LastIndexByte(upstream, ':')
 	switch {
 	case strings.Contains(upstream, "://"):
-		v.add(key, "%s has a scheme; write host:port, %s, and the scheme in upstream_scheme", Quoted(upstream), example)
+		v.add(key, "%s has a scheme; write host:port, %s, and the scheme in upstream_scheme", wording.Quoted(upstream), example)
 		return upstream
 	case strings.Contains(upstream, "/"):
-		v.add(key, "%s has a path; write only host:port, %s", Quoted(upstream), example)
+		v.add(key, "%s has a path; write only host:port, %s", wording.Quoted(upstream), example)
 		return upstream
 	case isIP(upstream), colon < 0:
-		v.add(key, "%s has no port; write host:port, %s (an IPv6 address in brackets)", Quoted(upstream), example)
+		v.add(key, "%s has no port; write host:port, %s (an IPv6 address in brackets)", wording.Quoted(upstream), example)
 		return upstream
 	}
 	host, port := upstream[:colon], upstream[colon+1:]
 	if problem := upstreamHostProblem(host); problem != "" {
-		v.add(key, "%s has no valid host: %s; write host:port, %s", Quoted(upstream), problem, example)
+		v.add(key, "%s has no valid host: %s; write host:port, %s", wording.Quoted(upstream), problem, example)
 	}
 	if !validPort(port) {
-		v.add(key, "%s has no valid port; write host:port with a port from 1 to 65535, %s", Quoted(upstream), example)
+		v.add(key, "%s has no valid port; write host:port with a port from 1 to 65535, %s", wording.Quoted(upstream), example)
 	}
 	return upstream
 }
@@ -105,7 +107,7 @@ func validPort(text string) bool {
 func (v *validator) upstreamScheme(key string, value *string) string {
 	scheme := orDefault(value, "http")
 	if scheme != "http" && scheme != "https" {
-		v.add(key, `%s is no scheme of an upstream; write "http" or "https"`, Quoted(scheme))
+		v.add(key, `%s is no scheme of an upstream; write "http" or "https"`, wording.Quoted(scheme))
 	}
 	return scheme
 }
@@ -120,7 +122,7 @@ func (v *validator) uniqueHosts(listeners []Listener) {
 			}
 			key := ChildKey(IndexKey(ChildKey(IndexKey("listeners", i), "sites"), j), "host")
 			if owner, ok := owners[site.Host]; ok {
-				v.add(key, "%s is %s already; write each host once in a listener", Quoted(site.Host), owner)
+				v.add(key, "%s is %s already; write each host once in a listener", wording.Quoted(site.Host), owner)
 			} else {
 				owners[site.Host] = key
 			}

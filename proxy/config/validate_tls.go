@@ -1,5 +1,7 @@
 package config
 
+import "reverse-proxy/proxy/wording"
+
 // tls resolves `[listeners.tls]`. It looks only at the keys of the chosen mode: an operator may keep those of another
 // mode while trying one.
 func (v *validator) tls(key string, raw rawTLS) TLS {
@@ -15,7 +17,7 @@ func (v *validator) tls(key string, raw rawTLS) TLS {
 		v.manual(key, raw, &cfg)
 	case TLSModeSelfSigned, "":
 	default:
-		v.add(ChildKey(key, "mode"), "%s is no TLS mode; %s", Quoted(string(cfg.Mode)), write)
+		v.add(ChildKey(key, "mode"), "%s is no TLS mode; %s", wording.Quoted(string(cfg.Mode)), write)
 	}
 	return cfg
 }
