@@ -12,6 +12,25 @@ import (
 
 // exchange is one request on its way through the stages, with all that they find out about it. One goroutine works on it
 // from the head of the request to the last byte of the response; a second one may send the request's body.
+//
+// It ends in one of these ways:
+//
+//	stages ──── one of them answers ───────────────────────┐
+//	  │                                                    ├──▶ send ── all was written ──────▶ complete
+//	forward ─── no response, and a client to be told ──────┘         └─ a write failed ───────▶ cut
+//	  │
+//	  ├──────── no response, and the client has left (499) ───────────────────────────────────▶ cut
+//	  │
+//	  ├─ 101 ── tunnel ── both halves were closed ────────────────────────────────────────────▶ complete
+//	  │                └─ a side broke off, or nothing moved for too long ────────────────────▶ cut
+//	  │
+//	  └──────── relay ─── the client was given the whole response ────────────────────────────▶ complete
+//	                   └─ a side broke off, or nothing moved for too long ────────────────────▶ cut
+//
+// A request that is malformed enters at send, through pipeline.refuse. After complete the connection goes on, unless the
+// response announced its end. After cut, abort is set, and the adapter closes the connection (HTTP/1.1) or resets the stream
+// (HTTP/2). cancel ends nothing by itself: it interrupts what the exchange's goroutine waits for, which then takes one of
+// these ways.
 type exchange struct {
 	// request is what the client sent; the header stages change its fields.
 	request *Request
@@ -166,14 +185,15 @@ type answer struct {
 	body, contentType string
 	// closing ends the connection after the answer (HTTP/1), or resets the stream (HTTP/2).
 	closing bool
-	// abort cuts the connection without an answer: no client is left to read it.
+	// abort cuts the connection and sends nothing more: no client is left, or its response cannot be completed.
 	abort bool
 }
 
 // answerStatus makes an answer from a status, without further fields.
 func answerStatus(status int) *answer { return &answer{status: status} }
 
-// stage is one step on a request's way: it returns an answer that ends the exchange, or nil to let it go on.
+// stage is one step on a request's way: it returns an answer that ends the exchange, or nil to let it go on. If the last
+// stage returns nil, the client was given the upstream's whole response.
 type stage struct {
 	name string
 	run  func(x *exchange) *answer

@@ -11,6 +11,30 @@ import (
 
 // h2Stream is one request over HTTP/2 with its response: the exchange, the request body (h2_body.go) and the client's side
 // of the answer (h2_response.go). It comes from a pool; its connection and its exchange hold references.
+//
+// Its states are those of RFC 9113, section 5.1, here with the functions that lead from one to the next. A request without a
+// body is half-closed (remote) from the beginning.
+//
+//	idle
+//	  │ openBlock: the head begins
+//	  ▼
+//	incoming ────── the head is malformed: streamFailed ─────▶ closed; no exchange has begun
+//	  │ beginStream, startStream: the exchange runs
+//	  ▼
+//	open ────────── endBody: the request has ended ──────────▶ half-closed (remote): remoteClosed
+//	  │ close: the response has ended                              │ close: the response has ended
+//	  ▼                                                            ▼
+//	half-closed (local): localClosed                           both ended: done
+//	  │    │                                                       │ end: the exchange has returned
+//	  │    └─ not a tunnel: close queues a reset, settle ────┐     ▼
+//	  └────── a tunnel goes on, until the exchange has ──────┴▶ closed: gone, by leave
+//	          returned: end                                        │ unref, by the exchange too
+//	                                                               ▼
+//	                                                           in the pool again
+//
+// Five events lead to closed at once from wherever the exchange runs: the client resets the stream (resetFrame) or breaks a
+// rule (streamFailed), others need the room of its parked answer (evict), the connection ends (abandon), or the exchange
+// returns and has not ended its response (end). The exchange learns of the first four when it next waits or writes.
 type h2Stream struct {
 	conn *h2Conn
 	id   uint32

@@ -8,7 +8,9 @@ import (
 	"reverse-proxy/proxy/eventlog"
 )
 
-// forward sends the request to the site's upstream and its response to the client, streaming both bodies (S-6.7).
+// forward sends the request to the site's upstream and its response to the client, streaming both bodies (S-6.7). It
+// returns nil only if the client was given the whole response, or a tunnel has ended in order. Otherwise it returns the
+// answer of a request that got no response, or cut.
 func (p *pipeline) forward(x *exchange) *answer {
 	x.turn.give()
 	call := &x.call
@@ -22,13 +24,17 @@ func (p *pipeline) forward(x *exchange) *answer {
 		return p.tunnel(x, conn)
 	}
 	conn.body.begin(conn.upstreamResponse, x.request.Method)
-	if !p.relay(x, conn) {
+	given, cut := p.relay(x, conn)
+	if !given {
 		call.release(conn)
 		call.releaseOut() // the pump is done with it, and the next request of this exchange must not find it
 	}
 	call.releaseResponse()
-	return nil
+	return cut
 }
+
+// brokenOff is the answer for a response that has begun and cannot be completed.
+func brokenOff(x *exchange) *answer { return &answer{status: x.status, abort: true} }
 
 // forwardFailed returns the answer for an exchange that ended without a response, and logs whose fault it was (S-6, Errors;
 // S-6.10).
@@ -80,8 +86,9 @@ func (p *pipeline) logClientGone(x *exchange, cause error) {
 }
 
 // relay sends an upstream's response to the client, each part as soon as it arrives. The connection is given back before
-// the last part is written: from then on only the client is waited for. relay reports whether it was given back.
-func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool) {
+// the last part is written: from then on only the client is waited for. relay reports whether it was given back, and returns
+// an answer if the client was not given the whole response.
+func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answer) {
 	response := conn.upstreamResponse
 	head, body := &response.head, &response.body
 	cleanResponse(&head.Fields)
@@ -90,28 +97,24 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool) {
 	}
 	x.status = head.Status
 	if !x.beginAnswer() {
-		p.clientLost(x, errBodyIdle)
-		return false
+		return false, p.clientLost(x, errBodyIdle)
 	}
 	length := int64(-1)
 	if head.HasContentLength {
 		length = head.ContentLength
 	}
 	if err := x.client.Head(head.Status, passedReason(head.Reason), head.Fields, length, x.bodyUnread()); err != nil {
-		p.clientLost(x, err)
-		return false
+		return false, p.clientLost(x, err)
 	}
 	for !given {
 		if body.buffered() == 0 && !body.done { // the next read may wait, and the buffered data must not
 			if err := x.client.Flush(); err != nil {
-				p.clientLost(x, err)
-				return false
+				return false, p.clientLost(x, err)
 			}
 		}
 		data, err := body.next()
 		if err != nil && err != io.EOF {
-			p.upstreamLost(x, err)
-			return false
+			return false, p.upstreamLost(x, err)
 		}
 		if err == io.EOF {
 			x.call.giveBack(conn)
@@ -119,8 +122,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool) {
 		}
 		if len(data) > 0 {
 			if _, err := x.client.Write(data); err != nil {
-				p.clientLost(x, err)
-				return given
+				return given, p.clientLost(x, err)
 			}
 			x.wrote(len(data))
 			x.watch.Set(deadline.PhaseBody, p.bodyIdle)
@@ -129,40 +131,40 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool) {
 	trailers := body.trailers()
 	cleanResponse(&trailers)
 	if err := x.client.End(trailers); err != nil {
-		p.clientLost(x, err)
+		return true, p.clientLost(x, err)
 	}
-	return true
+	return true, nil
 }
 
 // clientLost ends a response that the client does not take.
-func (p *pipeline) clientLost(x *exchange, err error) {
-	x.abort = true
+func (p *pipeline) clientLost(x *exchange, err error) *answer {
 	if met := x.shareOf(nil); met != nil {
 		p.gaveWay(x, met)
-		return
+		return brokenOff(x)
 	}
 	if cause := x.cancelled(); cause != nil {
 		err = cause
 	}
 	p.logClientGone(x, err)
+	return brokenOff(x)
 }
 
 // upstreamLost ends a response that the upstream did not complete. The client's head promises more than has arrived: only a
 // cut connection shows that (S-6.10).
-func (p *pipeline) upstreamLost(x *exchange, err error) {
-	x.abort = true
+func (p *pipeline) upstreamLost(x *exchange, err error) *answer {
 	if met := x.shareOf(nil); met != nil {
 		p.gaveWay(x, met)
-		return
+		return brokenOff(x)
 	}
 	cause := x.cancelled()
 	switch {
 	case cause == errClientGone, cause == errOverShare, x.body.failed() != nil:
 		p.logClientGone(x, errors.Join(cause, x.body.failed()))
-		return
+		return brokenOff(x)
 	case cause != nil:
 		err = cause
 	}
 	_ = x.client.Flush() // the client may have what arrived; it does not matter whether it takes it
 	p.upstreamFailed(x, err)
+	return brokenOff(x)
 }

@@ -15,8 +15,7 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 	defer x.call.release(upstream)
 	client, ok := x.client.(tunnelClient)
 	if !ok {
-		x.abort = true
-		return nil
+		return brokenOff(x)
 	}
 	if fault := client.checkSwitch(upstream.head.Fields); fault != nil {
 		return p.forwardFailed(x, fault)
@@ -24,8 +23,7 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 	x.status = upstream.head.Status
 	// A client that has closed its sending half has not left, unlike in deadline.PhaseBody.
 	if !x.beginAnswer() || !x.watch.Set(deadline.PhaseTunnel, x.body.idle) {
-		p.clientLost(x, errBodyIdle)
-		return nil
+		return p.clientLost(x, errBodyIdle)
 	}
 	fields := upstream.head.Fields
 	cleanResponse(&fields)
@@ -35,8 +33,7 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 	sent := len(late)
 	upstream.detach().release()
 	if err != nil {
-		p.clientLost(x, err)
-		return nil
+		return p.clientLost(x, err)
 	}
 	x.sent += int64(sent)
 	done := make(chan struct{})
@@ -52,11 +49,14 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 	}()
 	x.copyTunnel(conn, upstream, &x.sent)
 	<-done
-	x.abort = x.cancelled() != nil
+	broken := x.cancelled() != nil
 	if met := x.shareOf(nil); met != nil {
 		p.gaveWay(x, met)
 	}
-	upstream.cut, upstream.delivers = x.abort, !x.abort
+	upstream.cut, upstream.delivers = broken, !broken
+	if broken {
+		return brokenOff(x)
+	}
 	return nil
 }
 

@@ -1,0 +1,49 @@
+package proxy
+
+import (
+	"errors"
+	"testing"
+)
+
+// TestForwardSaysWhatBecameOfTheResponse compares what forward returns: nothing only if the client was given all of the
+// upstream's response.
+func TestForwardSaysWhatBecameOfTheResponse(t *testing.T) {
+	for _, test := range []struct {
+		name, upstream string
+		client         fakeClient
+		upgrade        string
+		want           *answer
+	}{
+		{"a whole response", okResponse, fakeClient{}, "", nil},
+		{"no response", "", fakeClient{}, "", &answer{status: statusBadGateway}},
+		{"a response that the upstream breaks off", "HTTP/1.1 201 Made\r\nContent-Length: 9\r\n\r\npart", fakeClient{}, "", &answer{status: 201, abort: true}},
+		{"a broken chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\nzz\r\n", fakeClient{}, "", &answer{status: 200, abort: true}},
+		{"a response that the client does not take", okResponse, fakeClient{writeErr: errors.New("broken pipe")}, "", &answer{status: 200, abort: true}},
+		{"a tunnel that the client cannot have", "HTTP/1.1 101 Switch\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\n", fakeClient{}, "test", &answer{abort: true}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			leaks(t)
+			p := newTestPipeline(t)
+			p.answer = test.upstream
+			var got *answer
+			forward := &p.stages[len(p.stages)-1]
+			run := forward.run
+			forward.run = func(x *exchange) *answer {
+				got = run(x)
+				if x.abort {
+					t.Error("the exchange is marked as cut, and not by what was returned")
+				}
+				return got
+			}
+			r := getRequest("/")
+			r.Upgrade = test.upgrade
+			x := p.handleOne(r, &test.client)
+			if (got == nil) != (test.want == nil) || got != nil && (got.status != test.want.status || got.abort != test.want.abort) {
+				t.Errorf("got the answer %+v, want %+v", got, test.want)
+			}
+			if want := test.want != nil && test.want.abort; x.abort != want {
+				t.Errorf("cut=%v, want %v", x.abort, want)
+			}
+		})
+	}
+}
