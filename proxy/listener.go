@@ -35,23 +35,24 @@ type listener struct {
 
 // bindListener binds both ports on every address of one entry (step 6), or takes the sockets that were passed for them. It
 // binds all of them or none. The error names the port's key and address.
-func bindListener(index int, config config.Listener, sockets systemd.Sockets, patience time.Duration) (bound *listener, err error) {
-	l := &listener{index: index, config: config, gate: newGate(patience), failed: make(chan error, 2*len(config.BindAddrs))}
+func bindListener(index int, cfg config.Listener, sockets systemd.Sockets, patience time.Duration) (bound *listener, err error) {
+	l := &listener{index: index, config: cfg, gate: newGate(patience), failed: make(chan error, 2*len(cfg.BindAddrs))}
+	key := config.IndexKey("listeners", index)
 	defer func() {
 		if err != nil {
 			l.close()
 		}
 	}()
-	for _, addr := range config.BindAddrs {
-		socket, err := listen(sockets, fmt.Sprintf("listeners[%d].https_port", index), addr, config.HTTPSPort)
+	for _, addr := range cfg.BindAddrs {
+		socket, err := listen(sockets, config.ChildKey(key, "https_port"), addr, cfg.HTTPSPort)
 		if err != nil {
 			return nil, err
 		}
 		l.https = append(l.https, socket)
-		if config.HTTPPort == 0 {
+		if cfg.HTTPPort == 0 {
 			continue
 		}
-		if socket, err = listen(sockets, fmt.Sprintf("listeners[%d].http_port", index), addr, config.HTTPPort); err != nil {
+		if socket, err = listen(sockets, config.ChildKey(key, "http_port"), addr, cfg.HTTPPort); err != nil {
 			return nil, err
 		}
 		l.redirect = append(l.redirect, socket)
