@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"reverse-proxy/proxy/wording"
 )
 
 const (
@@ -94,28 +94,12 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	return min(max(0, date.Sub(now)), maxRetryAfter)
 }
 
-// clipText makes a text from outside fit on one line: control characters become spaces, invalid UTF-8 becomes U+FFFD,
-// and a text longer than limit bytes is cut between two characters and marked with an ellipsis.
+// clipText makes a text from outside fit on one line of at most limit bytes; what is cut off is marked with an ellipsis.
 func clipText(s string, limit int) string {
-	clipped := false
-	if len(s) > limit {
-		s, clipped = s[:limit], true
-		for len(s) > 0 {
-			if r, size := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || size != 1 {
-				break
-			}
-			s = s[:len(s)-1]
-		}
+	clipped := wording.Clip(s, limit)
+	line := strings.TrimSpace(wording.OneLine(clipped))
+	if len(clipped) < len(s) {
+		line += "…"
 	}
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, s)
-	s = strings.TrimSpace(s)
-	if clipped {
-		s += "…"
-	}
-	return s
+	return line
 }

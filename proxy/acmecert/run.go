@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/clock"
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/wording"
 )
@@ -35,7 +35,7 @@ func (s *Source) Run(ctx context.Context) {
 	for {
 		s.renewDue(ctx)
 		s.reportExpired()
-		if !cert.SleepContext(ctx, s.untilNextEvent(time.Now())) {
+		if !clock.Sleep(ctx, s.untilNextEvent(time.Now())) {
 			return
 		}
 	}
@@ -121,7 +121,7 @@ func (s *Source) probe(ctx context.Context) {
 		}
 		s.log.Log(eventlog.LevelWarn, "ACME_UNREACHABLE", eventlog.Str("directory", s.cfg.ACMEDirectory),
 			eventlog.Str("error", clipText(err.Error(), maxACMETextBytes)), eventlog.Str("next_try", wording.Time(time.Now().Add(wait))))
-		if !cert.SleepContext(ctx, wait) {
+		if !clock.Sleep(ctx, wait) {
 			return
 		}
 		wait = min(2*wait, time.Hour)

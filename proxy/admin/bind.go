@@ -99,8 +99,8 @@ func removeStaleSocket(path string) error {
 	}
 	if info.Mode().Type() != fs.ModeSocket {
 		return config.KeyError{Key: "admin_socket_path", Problem: fmt.Sprintf(
-			"%s exists and is a %s, not a socket, and was left as it is; move it away or choose another path",
-			path, nonSocketKind(info.Mode()))}
+			"%s exists and is %s, not a socket, and was left as it is; move it away or choose another path",
+			path, wording.FileKind(info.Mode()))}
 	}
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	switch {
@@ -165,19 +165,4 @@ func socketError(path string, err error) error {
 func fileIdentity(info fs.FileInfo) (dev, ino uint64) {
 	stat := info.Sys().(*syscall.Stat_t)
 	return stat.Dev, stat.Ino
-}
-
-// nonSocketKind names the kind of file found in place of a socket, for a message, without an article.
-func nonSocketKind(mode fs.FileMode) string {
-	switch mode.Type() {
-	case 0:
-		return "regular file"
-	case fs.ModeDir:
-		return "directory"
-	case fs.ModeSymlink:
-		return "symbolic link"
-	case fs.ModeNamedPipe:
-		return "named pipe"
-	}
-	return "device"
 }

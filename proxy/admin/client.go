@@ -151,8 +151,8 @@ func wrongConfigIn(line []byte) error {
 // exchange sends one line and returns the line of the answer.
 func (a Client) exchange(ctx context.Context, request string) (line []byte, status string, err error) {
 	if info, err := os.Lstat(a.Socket); err == nil && info.Mode().Type()&(fs.ModeSocket|fs.ModeSymlink) == 0 {
-		return nil, "", fmt.Errorf("is a %s, not a socket; name the daemon's admin_socket_path with --socket",
-			nonSocketKind(info.Mode()))
+		return nil, "", fmt.Errorf("is %s, not a socket; name the daemon's admin_socket_path with --socket",
+			wording.FileKind(info.Mode()))
 	}
 	deadline := time.Now().Add(a.Timeout)
 	dialer := net.Dialer{Deadline: deadline}

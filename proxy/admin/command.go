@@ -7,7 +7,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"reverse-proxy/proxy/wording"
 )
 
 const (
@@ -49,14 +50,7 @@ func readCommand(r *bufio.Reader) (string, error) {
 // between two characters, and escapes everything that is not printable ASCII as in a Go string, so that a terminal can
 // show it.
 func unknownCommand(command string) string {
-	clipped := command
-	if len(clipped) > maxClip {
-		end := maxClip
-		for end > maxClip-utf8.UTFMax && !utf8.RuneStart(clipped[end]) {
-			end--
-		}
-		clipped = clipped[:end]
-	}
+	clipped := wording.Clip(command, maxClip)
 	quoted := strconv.QuoteToASCII(clipped)
 	message := "unknown command: " + quoted[1:len(quoted)-1]
 	if len(clipped) < len(command) {

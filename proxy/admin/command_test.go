@@ -58,7 +58,7 @@ func TestUnknownAdminCommandIsClippedAndEscaped(t *testing.T) {
 		{"64 bytes are whole", strings.Repeat("x", 64), strings.Repeat("x", 64)},
 		{"more is clipped", strings.Repeat("x", 65), strings.Repeat("x", 64) + "..."},
 		{"a character is not cut in two", strings.Repeat("x", 63) + "öö", strings.Repeat("x", 63) + "..."},
-		{"continuation bytes alone are clipped all the same", strings.Repeat("\x80", 100), strings.Repeat(`\x80`, 60) + "..."},
+		{"continuation bytes alone are clipped all the same", strings.Repeat("\x80", 100), strings.Repeat(`\x80`, 64) + "..."},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"reverse-proxy/proxy/clock"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/wording"
@@ -39,7 +40,7 @@ func NewWatch(log *eventlog.Logger, certificates func() []Info) *Watch {
 
 // Run checks the certificates until the context ends.
 func (w *Watch) Run(ctx context.Context) {
-	for SleepContext(ctx, w.look(time.Now())) {
+	for clock.Sleep(ctx, w.look(time.Now())) {
 	}
 }
 
@@ -70,16 +71,4 @@ func (w *Watch) look(at time.Time) time.Duration {
 	}
 	w.warned = seen
 	return max(wait, 10*time.Millisecond)
-}
-
-// SleepContext sleeps for d, and reports whether ctx is still not done then.
-func SleepContext(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -3,10 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
 
 	"github.com/BurntSushi/toml"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // parseConfig turns the text of a configuration into its raw form. Unknown keys and values of the wrong type are
@@ -34,31 +34,13 @@ func parseConfig(data []byte) (*rawConfig, *configProblems, error) {
 func DecodeTOML(text string) (tree map[string]any, meta toml.MetaData, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			err = fmt.Errorf("cannot be parsed: %s", oneLine(fmt.Sprint(fault)))
+			err = fmt.Errorf("cannot be parsed: %s", wording.Printable(fmt.Sprint(fault)))
 		}
 	}()
 	meta, err = toml.Decode(text, &tree)
 	if parseErr, ok := errors.AsType[toml.ParseError](err); ok {
 		return nil, meta, fmt.Errorf("line %d, column %d: %s",
-			parseErr.Position.Line, parseErr.Position.Col, oneLine(parseErr.Message))
+			parseErr.Position.Line, parseErr.Position.Col, wording.Printable(parseErr.Message))
 	}
 	return tree, meta, err
-}
-
-// oneLine makes text safe for one line of an error: control characters become visible escapes, and a text longer than
-// maxQuoted bytes is clipped.
-func oneLine(text string) string {
-	var line strings.Builder
-	for _, r := range text {
-		if line.Len() > 2*maxQuoted {
-			line.WriteString("…")
-			break
-		}
-		if unicode.IsPrint(r) {
-			line.WriteRune(r)
-		} else {
-			line.WriteString(strings.Trim(fmt.Sprintf("%q", r), "'"))
-		}
-	}
-	return line.String()
 }

@@ -68,7 +68,7 @@ func statRegular(path string, limit int64) (fs.FileInfo, error) {
 		return nil, fileProblem(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("is %s; a regular file is needed", fileKind(info.Mode()))
+		return nil, fmt.Errorf("is %s; a regular file is needed", wording.FileKind(info.Mode()))
 	}
 	if info.Size() > limit {
 		return nil, fmt.Errorf("is %d bytes long; at most %d are read", info.Size(), limit)
@@ -79,22 +79,6 @@ func statRegular(path string, limit int64) (fs.FileInfo, error) {
 // sameVersion reports whether a file had the same contents both times, as far as its metadata shows (S-2.30).
 func sameVersion(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
-}
-
-// fileKind names a kind of file other than a regular one, with its article.
-func fileKind(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "a directory"
-	case mode&fs.ModeNamedPipe != 0:
-		return "a named pipe"
-	case mode&fs.ModeSocket != 0:
-		return "a socket"
-	case mode&fs.ModeDevice != 0:
-		return "a device"
-	default:
-		return "no regular file"
-	}
 }
 
 // fileProblem turns an error of the os package into its cause, without the path, which the message already names, and

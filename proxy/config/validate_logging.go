@@ -48,7 +48,7 @@ func (v *validator) logFilePath(value *string) string {
 		return path
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		v.add(key, "%s is %s; name a regular file, or one that does not exist yet", wording.Quoted(path), fileKind(info.Mode()))
+		v.add(key, "%s is %s; name a regular file, or one that does not exist yet", wording.Quoted(path), wording.FileKind(info.Mode()))
 	}
 	return path
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // output is what a sink writes to.
@@ -66,19 +68,6 @@ func logFileError(err error) error {
 	return fmt.Errorf("logging.log_file_path: %w%s", err, advice)
 }
 
-func notRegularError(path string, mode fs.FileMode) error {
-	kind := "a device"
-	switch mode.Type() {
-	case fs.ModeDir:
-		kind = "a directory"
-	case fs.ModeNamedPipe:
-		kind = "a FIFO"
-	case fs.ModeSocket:
-		kind = "a socket"
-	}
-	return fmt.Errorf("logging.log_file_path: %s is %s; use the path of a regular file", path, kind)
-}
-
 // endsMidLine reports whether the file's last byte is not a newline: an earlier process was killed, or the disk filled
 // up, in the middle of a line. A file that cannot be read counts as complete.
 func endsMidLine(path string, size int64) bool {
@@ -117,4 +106,9 @@ func stdoutOutput(stdout io.Writer) output {
 	}
 	own := os.NewFile(uintptr(dup), f.Name())
 	return output{w: own, closer: own}
+}
+
+// notRegularError says that the log file cannot be used because it is of another kind.
+func notRegularError(path string, mode fs.FileMode) error {
+	return fmt.Errorf("logging.log_file_path: %s is %s; use the path of a regular file", path, wording.FileKind(mode))
 }

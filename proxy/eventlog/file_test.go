@@ -41,7 +41,7 @@ func TestPathsThatAreNoLogFileAreRefused(t *testing.T) {
 			if err := syscall.Mkfifo(path, 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, "PATH is a FIFO; use the path of a regular file"},
+		}, "PATH is a named pipe; use the path of a regular file"},
 		{"a FIFO with a reader", func(t *testing.T, path string) {
 			if err := syscall.Mkfifo(path, 0o600); err != nil {
 				t.Fatal(err)
@@ -51,7 +51,7 @@ func TestPathsThatAreNoLogFileAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { f.Close() })
-		}, "PATH is a FIFO; use the path of a regular file"},
+		}, "PATH is a named pipe; use the path of a regular file"},
 		{"a directory", func(t *testing.T, path string) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)

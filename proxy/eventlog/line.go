@@ -4,7 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
-	"unicode/utf8"
+
+	"reverse-proxy/proxy/wording"
 )
 
 // maxLogValue is the number of bytes of a value that a line shows. A longer value is cut there, or up to three bytes
@@ -141,21 +142,7 @@ func isBareLogValue(v string) bool {
 }
 
 // ClipValue returns the part of v that is shown: at most its first maxLogValue bytes.
-func ClipValue(v string) string {
-	if len(v) <= maxLogValue {
-		return v
-	}
-	cut := maxLogValue
-	for back := 1; back < utf8.UTFMax && !utf8.RuneStart(v[cut]); back++ {
-		if utf8.RuneStart(v[maxLogValue-back]) {
-			if _, size := utf8.DecodeRuneInString(v[maxLogValue-back:]); size > back {
-				cut = maxLogValue - back
-			}
-			break
-		}
-	}
-	return v[:cut]
-}
+func ClipValue(v string) string { return wording.Clip(v, maxLogValue) }
 
 // appendLogTime adds the time in UTC as RFC 3339 with milliseconds. It is written out because time.AppendFormat takes a
 // third of the time of a whole line. Times outside the years 0 to 9999 are shown as the nearest time within.

@@ -134,12 +134,5 @@ func (n *Notifier) send(message string) error {
 	return err
 }
 
-// statusLine renders a status. Control characters become spaces: a line end would begin another assignment.
-func statusLine(text string) string {
-	return "STATUS=" + strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-}
+// statusLine renders a status. A line end in the text would begin another assignment.
+func statusLine(text string) string { return "STATUS=" + wording.OneLine(text) }

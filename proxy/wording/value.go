@@ -3,7 +3,6 @@ package wording
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -13,7 +12,7 @@ const maxQuoted = 128
 // Quoted returns a value as errors show it: in quotes, escaped to one line, clipped to maxQuoted bytes.
 func Quoted(value string) string {
 	if len(value) > maxQuoted {
-		return strconv.Quote(strings.ToValidUTF8(value[:maxQuoted], "") + "…")
+		return strconv.Quote(Clip(value, maxQuoted) + "…")
 	}
 	return strconv.Quote(value)
 }
