@@ -109,7 +109,7 @@ func (a Client) ask(ctx context.Context) (line []byte, status string, err error)
 
 // isUnknownCommand reports whether the answer says that the daemon does not know the request.
 func isUnknownCommand(line []byte, request string) bool {
-	var reply Failure
+	var reply refusal
 	return json.Unmarshal(line, &reply) == nil && reply.Status == StatusError &&
 		reply.Message == unknownCommand(request)
 }
@@ -141,7 +141,7 @@ func (e wrongConfigError) Error() string { return wording.PrintableLine(string(e
 
 // wrongConfigIn returns the wrongConfigError that the answer to `status` represents, or nil.
 func wrongConfigIn(line []byte) error {
-	var reply Failure
+	var reply refusal
 	if json.Unmarshal(line, &reply) == nil && reply.Status == StatusError && reply.Path != "" {
 		return wrongConfigError(reply.Message)
 	}

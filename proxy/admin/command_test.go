@@ -94,7 +94,7 @@ func FuzzAdminCommand(f *testing.F) {
 				t.Fatalf("message %q holds the byte %#x, want printable ASCII alone", message, c)
 			}
 		}
-		line, err := json.Marshal(Failure{Status: StatusError, Message: message})
+		line, err := json.Marshal(refusal{Status: StatusError, Message: message})
 		if err != nil || strings.Contains(string(line), "\n") {
 			t.Fatalf("answer %q with error %v, want one line of JSON", line, err)
 		}

@@ -124,7 +124,7 @@ func TestADaemonRefusesCommandsForAnotherConfiguration(t *testing.T) {
 		var calls []string
 		called = func(name string) { calls = append(calls, name) }
 		got := answer(t.Context(), handlers, command+` {"config":"/etc/yours.toml"}`, nil)
-		failure, ok := got.(Failure)
+		failure, ok := got.(refusal)
 		if !ok || failure.Status != StatusError || failure.Path != "/etc/mine.toml" ||
 			!strings.HasPrefix(failure.Message, "this daemon runs /etc/mine.toml, not /etc/yours.toml; nothing was changed; ") {
 			t.Errorf("%s: got %+v, want a refusal that names both files", command, got)
@@ -138,7 +138,7 @@ func TestADaemonRefusesCommandsForAnotherConfiguration(t *testing.T) {
 			t.Errorf("%s for this file, and for any (-want +got):\n%s", command, diff)
 		}
 	}
-	if got := answer(t.Context(), handlers, `dance {"config":"/etc/yours.toml"}`, nil); !strings.HasPrefix(got.(Failure).Message, "unknown command: dance") {
+	if got := answer(t.Context(), handlers, `dance {"config":"/etc/yours.toml"}`, nil); !strings.HasPrefix(got.(refusal).Message, "unknown command: dance") {
 		t.Errorf("got %+v, want an unknown command", got)
 	}
 }
@@ -172,7 +172,7 @@ func olderDaemon(t *testing.T, config string) (socket string, asked func() []str
 			case "reload", "diff":
 				io.WriteString(conn, `{"status":"ok","sites":3}`+"\n")
 			default:
-				writeReply(t.Context(), conn.(*net.UnixConn), Failure{Status: "error", Message: unknownCommand(line)})
+				writeReply(t.Context(), conn.(*net.UnixConn), refusal{Status: "error", Message: unknownCommand(line)})
 			}
 			conn.Close()
 		}

@@ -43,8 +43,8 @@ type Handlers struct {
 	ConfigPath string
 }
 
-// Failure is the answer to a command that could not be carried out (S-10.2).
-type Failure struct {
+// refusal is the answer to a command that could not be carried out (S-10.2).
+type refusal struct {
 	Status  string `json:"status"`
 	Message string `json:"message"`
 	// Path is the daemon's configuration file, in the answer to a command for another one.
@@ -95,12 +95,12 @@ func (s *Socket) serveConn(ctx context.Context, log *eventlog.Logger, handlers H
 	uid, err := s.peerUID(conn)
 	if err != nil {
 		log.Repeating(eventlog.LevelWarn, "admin refused", "ADMIN_REFUSED", eventlog.Err(err))
-		writeReply(ctx, conn, Failure{Status: StatusError, Message: "permission denied"})
+		writeReply(ctx, conn, refusal{Status: StatusError, Message: "permission denied"})
 		return
 	}
 	if !peerAllowed(uid, s.uid) {
 		log.Repeating(eventlog.LevelWarn, "admin refused", "ADMIN_REFUSED", eventlog.Int("uid", int(uid)))
-		writeReply(ctx, conn, Failure{Status: StatusError, Message: "permission denied"})
+		writeReply(ctx, conn, refusal{Status: StatusError, Message: "permission denied"})
 		return
 	}
 	r := newReader(conn)
@@ -121,7 +121,7 @@ func answer(ctx context.Context, handlers Handlers, line string, err error) any 
 		command, expected, err = cutConfigFile(line)
 	}
 	if err != nil {
-		return Failure{Status: StatusError, Message: err.Error()}
+		return refusal{Status: StatusError, Message: err.Error()}
 	}
 	var run func() any
 	switch command {
@@ -134,10 +134,10 @@ func answer(ctx context.Context, handlers Handlers, line string, err error) any 
 	case "reopen":
 		run = func() any { return handlers.Reopen() }
 	default:
-		return Failure{Status: StatusError, Message: unknownCommand(line)}
+		return refusal{Status: StatusError, Message: unknownCommand(line)}
 	}
 	if expected != nil && !expected.is(handlers.ConfigPath) {
-		return Failure{StatusError, wrongConfigText(handlers.ConfigPath, expected.Path), handlers.ConfigPath}
+		return refusal{StatusError, wrongConfigText(handlers.ConfigPath, expected.Path), handlers.ConfigPath}
 	}
 	return run()
 }
