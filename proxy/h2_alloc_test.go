@@ -168,12 +168,16 @@ func TestAnIdleConnectionKeepsNothing(t *testing.T) {
 	server := plainServer(t, []byte("hello"))
 	l := newH2Loop(t, server)
 	sweeper := server.registry.sweeper
-	l.request(t, l.next)
-	waitFor(t, "the connection to be idle", func() bool {
+	idle := func() bool {
 		l.h.mu.Lock()
 		defer l.h.mu.Unlock()
 		return l.h.running == 0
-	})
+	}
+	// A stream ends a little after its answer: only a request that comes after that finds its goroutine, and is the second
+	// one of a connection that was idle.
+	waitFor(t, "the connection to be idle", idle)
+	l.request(t, l.next)
+	waitFor(t, "the connection to be idle again", idle)
 	sweeper.Sweep()
 	l.h.mu.Lock()
 	if l.h.idleSince = l.h.now() - int64(2*time.Second); !l.h.writing || len(l.h.workers) != 1 {
