@@ -24,8 +24,8 @@ func TestTheLimitsOfDocumentsAndSamplesServeAPageOf600Images(t *testing.T) {
 			t.Fatal(err)
 		}
 		found := limitLine.FindAllStringSubmatch(string(text), -1)
-		if len(found) < 2 {
-			t.Errorf("%s: got %d lines of a rate limit, want both keys", name, len(found))
+		if len(found)%2 != 0 { // a file without a limit has the defaults, which are the least
+			t.Errorf("%s: got %d lines of a rate limit, want both keys or none", name, len(found))
 		}
 		for _, match := range found {
 			if value, err := strconv.Atoi(match[2]); err != nil || value < least[match[1]] {

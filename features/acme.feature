@@ -22,6 +22,44 @@ Feature: Certificates from an ACME server
         | verify | no                        |
       Then the answer is 200 "app"
 
+    @S-2.4 @S-5.4
+    Scenario: Without acme_domains they are the hosts of the sites, and a reload that adds one is refused
+      Given an ACME server
+      And the site "www.example.test" is served from the upstream "app"
+      And listener 1 gets certificates for its sites from the ACME server
+      When the proxy is running
+      Then the ACME server was asked for 1 order
+      When a client shakes hands for "www.example.test"
+      Then the certificate comes from the ACME server
+      When the site "new.example.test" is served from the upstream "app"
+      Then a reload is refused with:
+        | listeners[0].sites[1].host | names are ordered only at a start; restart the daemon to add it |
+      When the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command exits with 2
+      And the command complains "listeners[0].sites[1].host: \"new.example.test\" has no certificate, and names are ordered only at a start; restart the daemon to add it"
+      When the site "new.example.test" is taken out
+      And the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 7
+      And the configuration is reloaded
+      And a client shakes hands for "www.example.test"
+      Then the certificate comes from the ACME server
+
+    @S-2.4
+    Scenario: A name of acme_domains becomes a site by a reload, and another one does not
+      Given an ACME server
+      And the site "www.example.test" is served from the upstream "app"
+      And listener 1 gets certificates for "www.example.test, later.example.test" from the ACME server
+      And the proxy is running
+      When the site "later.example.test" is served from the upstream "app"
+      And the configuration is reloaded
+      And a client sends the request:
+        | url    | https://later.example.test/ |
+        | verify | no                          |
+      Then the answer is 200 "app"
+      When the site "never.example.test" is served from the upstream "app"
+      And the setting "listeners[0].tls.acme_domains" is ["www.example.test", "later.example.test", "never.example.test"]
+      Then a reload is refused with:
+        | listeners[0].sites[2].host | "never.example.test" has no certificate |
+
     @S-5.4 @S-13.2
     Scenario: HTTP-01 on the redirect port is the fallback
       Given an ACME server that reaches only the redirect port

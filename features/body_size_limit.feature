@@ -31,6 +31,43 @@ Feature: Body size limit
         | 0      | with a length | no      | HTTP/2   |
         | 1      | with a length | no      | HTTP/2   |
 
+  Rule: The limit may be left out, or be none
+
+    @S-2.9
+    Scenario Outline: Without a limit 200000 bytes pass over <protocol>
+      Given the setting "body.limit_bytes" is 0
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/ |
+        | method   | POST                      |
+        | protocol | <protocol>                |
+        | bytes    | 200000                    |
+        | chunked  | <chunked>                 |
+      Then the answer is 200 "app"
+      And the upstream "app" received a body of 200000 bytes
+      And the metrics have:
+        | reverse_proxy_request_body_bytes_total{site="git.example.test"} | 200000 |
+
+      Examples:
+        | protocol | chunked |
+        | HTTP/1.1 | no      |
+        | HTTP/1.1 | yes     |
+        | HTTP/2   | yes     |
+
+    @S-2.9
+    Scenario: A file that has no limit allows 100 MiB
+      Given the setting "body" is left out
+      And the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      When the client sends:
+        """
+        POST / HTTP/1.1
+        Host: git.example.test
+        Content-Length: 104857601
+
+        """
+      Then the client receives the answer 413
+
   Rule: A length over the limit is answered 413 before the upstream is touched
 
     @S-6.13

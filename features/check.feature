@@ -17,14 +17,14 @@ Feature: Check of a configuration
     @S-1.2
     Scenario: Every error is told, and the exit code is 1
       Given the setting "rate_limit.burst" is 0
-      And the setting "body.limit_bytes" is 0
+      And the setting "body.limit_bytes" is -1
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 1
       And the command complains in 2 lines
       And the command prints nothing
       And the command names every one of:
         | rate_limit.burst: 0 is out of range  |
-        | body.limit_bytes: 0 is out of range  |
+        | body.limit_bytes: -1 is out of range  |
 
     @S-1.3
     Scenario: --allow-wildcard-bind goes with check

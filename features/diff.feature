@@ -42,7 +42,7 @@ Feature: Preview of a reload
     Scenario: 2 for a file that a reload would refuse, with every error
       Given the proxy is running
       When the setting "rate_limit.burst" is 0
-      And the setting "body.limit_bytes" is 0
+      And the setting "body.limit_bytes" is -1
       And the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 2
       And the command prints nothing
@@ -50,7 +50,7 @@ Feature: Preview of a reload
       And the command names every one of:
         | ${config}: a reload would be refused; 2 errors in the configuration |
         | rate_limit.burst: 0 is out of range                                 |
-        | body.limit_bytes: 0 is out of range                                 |
+        | body.limit_bytes: -1 is out of range                                |
 
     @S-1.4 @S-1.5
     Scenario: 2 with one line on stderr, and none on stdout, when there is no daemon to ask

@@ -14,7 +14,7 @@ import (
 type DynamicConfig struct {
 	// RateLimit configures every client's token bucket.
 	RateLimit limit.Config
-	// BodyLimit is the largest request body, in bytes.
+	// BodyLimit is the largest request body, in bytes; 0 for no limit.
 	BodyLimit int64
 	// HealthPath is answered with 200 on the HTTPS listeners; "" for no such path.
 	HealthPath string
@@ -47,12 +47,12 @@ func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) 
 			continue
 		}
 		for j, siteConfig := range cfg.Listeners[inFile].Sites {
-			r := &route{listener: i, site: siteConfig}
+			key := config.IndexKey(config.ChildKey(config.IndexKey("listeners", inFile), "sites"), j)
+			r := &route{listener: i, key: key, site: siteConfig}
 			if siteConfig.UpstreamScheme == "https" {
 				var err error
 				if r.roots, err = roots(); err != nil {
-					key := config.ChildKey(config.IndexKey(config.ChildKey(config.IndexKey("listeners", inFile), "sites"), j), "upstream_scheme")
-					return nil, config.Errors{{Key: key, Problem: err.Error()}}
+					return nil, config.Errors{{Key: config.ChildKey(key, "upstream_scheme"), Problem: err.Error()}}
 				}
 			}
 			dynamic.routes[i].add(r)

@@ -29,5 +29,5 @@ func (x *exchange) taken() int64 {
 	if x.body.source == nil {
 		return x.received
 	}
-	return x.config.BodyLimit - x.body.left
+	return x.bodyLimit() - x.body.left
 }

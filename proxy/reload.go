@@ -70,6 +70,9 @@ func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.listeners.refuseUncovered(d.dynamic.Load(), dynamic); err != nil {
+		return nil, err
+	}
 	certificates, err := d.listeners.prepareCertificates(dynamic)
 	if err != nil {
 		return nil, err

@@ -25,8 +25,9 @@ func (id routeID) compare(other routeID) int {
 // route is a site in use: what the file says about it, and what requests to it use. Every configuration has its own
 // routes; pools and series are looked up by key and live on.
 type route struct {
-	// listener is the index of the running listener that serves the site.
+	// listener is the index of the running listener that serves the site, and key the site's key in the file.
 	listener int
+	key      string
 	// site is the configuration of the site. It never changes.
 	site config.Site
 	// roots verify an https upstream; nil for http.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -17,6 +18,7 @@ import (
 func (w *World) acmeSteps() []step {
 	return []step{
 		{`listener {int} gets certificates for {string} from the ACME server`, w.useACMEServer, "Sets mode acme, with the cache directory `acme1` for the first listener and so on. The ACME server finds the names at the listener's address; a second listener needs the ports of the first."},
+		{`listener {int} gets certificates for its sites from the ACME server`, w.useACMEServerForSites, "Without `acme_domains`."},
 		{`the cache of listener {int} holds the certificate {string} for {string}`, w.fillCache, "One made by a sentence above, in autocert's format."},
 		{`the certificate comes from the ACME server`, w.certificateFromCA, "The last handshake's chain leads to its root, and covers the name that was asked for."},
 		{`the ACME server was asked for {int} order(s)`, w.ordersAre, "In all. Those that Pebble refuses do not count."},
@@ -32,7 +34,12 @@ func (w *World) acmeDomains() map[string]string {
 	domains := map[string]string{}
 	for _, listener := range tables(w.config.root, "listeners") {
 		table, _ := listener["tls"].(map[string]any)
-		list, _ := table["acme_domains"].([]string)
+		list, listed := table["acme_domains"].([]string)
+		if !listed && table["mode"] == "acme" {
+			for _, site := range tables(listener, "sites") {
+				list = append(list, strings.ToLower(fmt.Sprint(site["host"])))
+			}
+		}
 		for _, name := range list {
 			domains[name] = bindAddrs(listener)[0]
 		}
@@ -67,6 +74,17 @@ func (w *World) useACMEServer(listener int, list string) error {
 		table["acme_ca_path"] = w.acme.caFile
 	}
 	if err := w.config.set(w.tlsTable(listener), table); err != nil {
+		return err
+	}
+	return w.nameACMEDomains()
+}
+
+// useACMEServerForSites is useACMEServer without acme_domains.
+func (w *World) useACMEServerForSites(listener int) error {
+	if err := w.useACMEServer(listener, "example.test"); err != nil {
+		return err
+	}
+	if err := w.config.remove(w.tlsTable(listener) + ".acme_domains"); err != nil {
 		return err
 	}
 	return w.nameACMEDomains()

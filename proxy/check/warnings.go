@@ -105,9 +105,9 @@ func (c *checker) limits() {
 		c.warn("rate_limit.burst", "%d is less than what a browser asks for at once to show a page, and the rest gets 429; write %d or more",
 			limit.Burst, pageRequests)
 	}
-	if c.cfg.Body.LimitBytes < formBytes {
+	if limit := c.cfg.Body.LimitBytes; limit > 0 && limit < formBytes {
 		c.warn("body.limit_bytes", "%d refuses a form with a small picture, or a push of Git, with 413; write %d or more",
-			c.cfg.Body.LimitBytes, formBytes)
+			limit, formBytes)
 	}
 }
 

@@ -59,7 +59,7 @@ const DefaultAdminSocketPath = "/run/reverse-proxy/admin.sock"
 
 // Body is the `[body]` table. All of it is dynamic.
 type Body struct {
-	// LimitBytes is the largest accepted request body, in bytes; > 0.
+	// LimitBytes is the largest accepted request body, in bytes; 0 for no limit.
 	LimitBytes int64
 }
 

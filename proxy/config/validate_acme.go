@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"reverse-proxy/proxy/wording"
@@ -12,7 +13,9 @@ import (
 
 // acme resolves the keys of ACME mode (S-2.4, S-2.19).
 func (v *validator) acme(key string, raw rawTLS, cfg *TLS) {
-	cfg.ACMEDomains = v.acmeDomains(ChildKey(key, "acme_domains"), raw.ACMEDomains)
+	if raw.ACMEDomains != nil {
+		cfg.ACMEDomains = v.acmeDomains(ChildKey(key, "acme_domains"), raw.ACMEDomains)
+	}
 	cfg.ACMECacheDir = v.acmeCacheDir(ChildKey(key, "acme_cache_dir"), raw.ACMECacheDir)
 	cfg.ACMEContact = v.acmeContact(ChildKey(key, "acme_contact"), raw.ACMEContact)
 	cfg.ACMEDirectory = v.acmeDirectory(ChildKey(key, "acme_directory"), raw.ACMEDirectory)
@@ -23,7 +26,7 @@ func (v *validator) acme(key string, raw rawTLS, cfg *TLS) {
 // issues for others and autocert refuses them.
 func (v *validator) acmeDomains(key string, values []string) []string {
 	if len(values) == 0 {
-		v.add(key, `missing or empty; write the names to hold certificates for, as in ["git.example.com"]`)
+		v.add(key, `is empty; write the names to hold certificates for, as in ["git.example.com"], or leave the key out to order them for the sites`)
 	}
 	domains := make([]string, len(values))
 	seen := make(map[string]int)
@@ -47,10 +50,35 @@ func (v *validator) acmeDomains(key string, values []string) []string {
 	return domains
 }
 
+// siteDomains returns the names to order certificates for where the file does not list them: the hosts of the listener's
+// sites. key is that of the listener.
+func (v *validator) siteDomains(key string, sites []Site) []string {
+	if len(sites) == 0 {
+		v.add(ChildKey(key, "sites"), "missing; a listener in ACME mode orders certificates for the names of its sites, or for those of acme_domains")
+	}
+	var domains []string
+	for i, site := range sites {
+		if site.Host == "" || slices.Contains(domains, site.Host) {
+			continue // the error is reported elsewhere
+		}
+		if !strings.Contains(site.Host, ".") {
+			v.add(ChildKey(IndexKey(ChildKey(key, "sites"), i), "host"),
+				"%s has no dot, and a CA issues for public names only; write one as in \"git.example.com\", or list the names to order in acme_domains", wording.Quoted(site.Host))
+		}
+		domains = append(domains, site.Host)
+	}
+	return domains
+}
+
+// DefaultACMECacheDir is the cache of a listener in ACME mode that names none.
+const DefaultACMECacheDir = "/var/lib/reverse-proxy/acme"
+
 // acmeCacheDir checks the cache's path. The directory need not exist yet, but the proxy must then be able to create it.
 func (v *validator) acmeCacheDir(key string, value *string) string {
-	path := v.resolvePath(v.required(key, value,
-		`write a directory for keys and certificates, as in "/var/lib/reverse-proxy/acme"`))
+	path := DefaultACMECacheDir
+	if value != nil {
+		path = v.resolvePath(v.required(key, value, `write a directory for keys and certificates, as in "/var/lib/reverse-proxy/acme"`))
+	}
 	if path == "" {
 		return ""
 	}

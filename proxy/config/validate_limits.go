@@ -14,6 +14,13 @@ const (
 	maxBurst             = 1_000_000_000
 )
 
+// The limits of a file that has none.
+const (
+	defaultRequestsPerSecond = 100.0
+	defaultBurst             = int64(1000)
+	defaultBodyLimit         = int64(100 << 20)
+)
+
 // rateLimit resolves `[rate_limit]` (S-2.8, S-2.21).
 func (v *validator) rateLimit(raw rawRateLimit) limit.Config {
 	cfg := limit.Config{
@@ -21,36 +28,25 @@ func (v *validator) rateLimit(raw rawRateLimit) limit.Config {
 		EvictionAge:      v.seconds("rate_limit.eviction_age_secs", raw.EvictionAgeSecs, 300),
 	}
 	const rateKey, burstKey = "rate_limit.requests_per_second", "rate_limit.burst"
-	if raw.RequestsPerSecond == nil {
-		v.add(rateKey, "missing; write the requests a second that one client may make, as in 100")
-	} else {
-		cfg.RequestsPerSecond = *raw.RequestsPerSecond
-		// Written so that NaN, for which every comparison is false, is refused.
-		if !(cfg.RequestsPerSecond >= minRequestsPerSecond && cfg.RequestsPerSecond <= maxRequestsPerSecond) {
-			v.add(rateKey, "%v is out of range; write a number above 0, from %v to %.0f",
-				cfg.RequestsPerSecond, minRequestsPerSecond, maxRequestsPerSecond)
-		}
+	cfg.RequestsPerSecond = orDefault(raw.RequestsPerSecond, defaultRequestsPerSecond)
+	// Written so that NaN, for which every comparison is false, is refused.
+	if !(cfg.RequestsPerSecond >= minRequestsPerSecond && cfg.RequestsPerSecond <= maxRequestsPerSecond) {
+		v.add(rateKey, "%v is out of range; write a number above 0, from %v to %.0f",
+			cfg.RequestsPerSecond, minRequestsPerSecond, maxRequestsPerSecond)
 	}
-	if raw.Burst == nil {
-		v.add(burstKey, "missing; write the requests that one client may make at once, as in 1000")
-	} else if *raw.Burst < 1 || *raw.Burst > maxBurst {
-		v.add(burstKey, "%d is out of range; write a number above 0, up to %d", *raw.Burst, maxBurst)
+	if burst := orDefault(raw.Burst, defaultBurst); burst < 1 || burst > maxBurst {
+		v.add(burstKey, "%d is out of range; write a number above 0, up to %d", burst, maxBurst)
 	} else {
-		cfg.Burst = int(*raw.Burst)
+		cfg.Burst = int(burst)
 	}
 	return cfg
 }
 
 // body resolves `[body]` (S-2.9).
 func (v *validator) body(raw rawBody) Body {
-	const key = "body.limit_bytes"
-	switch {
-	case raw.LimitBytes == nil:
-		v.add(key, "missing; write the largest request body in bytes, as in 104857600 (100 MiB)")
-	case *raw.LimitBytes < 1:
-		v.add(key, "%d is out of range; write a number of bytes above 0, up to %d", *raw.LimitBytes, math.MaxInt64)
-	default:
-		return Body{LimitBytes: *raw.LimitBytes}
+	limit := orDefault(raw.LimitBytes, defaultBodyLimit)
+	if limit < 0 {
+		v.add("body.limit_bytes", "%d is out of range; write a number of bytes up to %d, or 0 for no limit", limit, math.MaxInt64)
 	}
-	return Body{}
+	return Body{LimitBytes: limit}
 }

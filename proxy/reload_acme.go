@@ -1,0 +1,32 @@
+package proxy
+
+import (
+	"fmt"
+	"slices"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/wording"
+)
+
+// refuseUncovered refuses a reload that adds a name to a listener in ACME mode: certificates are ordered only at a start, so
+// that no client could connect to it. A name that is served already is no reason, even if it has no certificate. The error
+// is a config.Errors.
+func (all listeners) refuseUncovered(old, next *DynamicConfig) error {
+	var problems config.Errors
+	for r := range next.routes.all() {
+		l := all[r.listener]
+		if !l.source.AsksCA() || old.routes.find(r.listener, r.site.Host) != nil {
+			continue
+		}
+		ordered := func(domain string) bool { return cert.NormalName(domain) == r.site.Host }
+		if !slices.ContainsFunc(l.config.TLS.ACMEDomains, ordered) {
+			problems = append(problems, config.KeyError{Key: config.ChildKey(r.key, "host"),
+				Problem: fmt.Sprintf("%s has no certificate, and names are ordered only at a start; restart the daemon to add it", wording.Quoted(r.site.Host))})
+		}
+	}
+	if problems != nil {
+		return problems
+	}
+	return nil
+}
