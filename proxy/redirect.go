@@ -101,7 +101,7 @@ func (r *redirector) waitAtGate(x *exchange) bool {
 	}
 	ctx, letGo := context.WithCancel(context.Background())
 	defer letGo()
-	defer x.call.dialed()
+	defer x.call.dialed() // a cancellation ends this wait as it ends a dial
 	return x.watch.Set(deadline.PhaseUpstream, r.gate.patience+time.Second) && x.call.dialing(letGo) && r.gate.wait(ctx) == nil
 }
 

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -112,10 +114,10 @@ func TestACallThatIsCancelledEnds(t *testing.T) {
 		// stops is how often the owner is stopped: it knows of a cancellation of its own.
 		stops int32
 	}{
-		"by its owner":          {func(c *upstreamCall) { c.cancel(cause) }, 0},
-		"in favour of others":   {func(c *upstreamCall) { uses, _ := c.to.pool.holders(nil, nil); uses[0].end(cause) }, 1},
-		"twice, as the first":   {func(c *upstreamCall) { c.cancel(cause); c.cancel(errClientGone) }, 0},
-		"before it makes a use": {nil, 0},
+		"by its owner":        {func(c *upstreamCall) { c.cancel(cause) }, 0},
+		"in favour of others": {func(c *upstreamCall) { uses, _ := c.to.pool.holders(nil, nil); uses[0].end(cause) }, 1},
+		"twice, as the first": {func(c *upstreamCall) { c.cancel(cause); c.cancel(errClientGone) }, 0},
+		"before it has begun": {nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			leaks(t)
@@ -130,8 +132,8 @@ func TestACallThatIsCancelledEnds(t *testing.T) {
 			if test.end == nil {
 				call.reset(owner, getRequest("/"), &requestBody{}, &deadline.Watch{Sweeper: deadline.NewSweeper()})
 				call.cancel(cause)
-				if conn, err := call.roundTrip(); err == nil || conn != nil {
-					t.Errorf("got %v, %v; want a call that was cancelled to send nothing", conn, err)
+				if conn, err := call.roundTrip(); !errors.Is(err, context.Canceled) || conn != nil {
+					t.Errorf("got %v, %v; want a call that does not even dial", conn, err)
 				}
 			} else {
 				done := make(chan error)

@@ -86,7 +86,7 @@ func (p *upstreamPool) wait(ctx context.Context, waiter *share.Waiter) (share.Gr
 	return <-waiter.Ready, true
 }
 
-// shareError ends an exchange that got no connection to its upstream, or that lost its connection in favour of others
+// shareError ends a call that got no connection to its upstream, or that lost its connection in favour of others
 // (S-12.6).
 type shareError struct {
 	// limit is the limit that was reached; its owner uses held of the of connections.

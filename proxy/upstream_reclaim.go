@@ -6,7 +6,7 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// reclaimInterval is the time between two checks for exchanges that could give way to requests that wait for a
+// reclaimInterval is the time between two checks for calls that could give way to requests that wait for a
 // connection.
 const reclaimInterval = 50 * time.Millisecond
 
@@ -58,7 +58,7 @@ func (u *upstreams) makeRoom() {
 	}
 }
 
-// reclaim ends exchanges whose client or upstream has more than its share, or whose client holds them up. It does so for
+// reclaim ends calls whose client or upstream has more than its share, or whose client holds them up. It does so for
 // requests that have waited too long although they are within their shares.
 func (u *upstreams) reclaim(now time.Time) {
 	if u.idle.Load() > 0 {

@@ -2,7 +2,7 @@ package proxy
 
 import "reverse-proxy/proxy/http1"
 
-// upstreamFate is what happens to an upstream connection after an exchange. A larger value is kinder.
+// upstreamFate is what happens to an upstream connection after a call. A larger value is kinder.
 type upstreamFate uint8
 
 // The fates of a connection.
@@ -15,7 +15,7 @@ const (
 	fateReuse
 )
 
-// upstreamUse describes what an exchange has done to a connection, as far as it affects the connection's fate.
+// upstreamUse describes what a call has done to a connection, as far as it affects the connection's fate.
 type upstreamUse struct {
 	// ownConnection reports whether the client has a connection that carries one exchange at a time (HTTP/1.1), to which the
 	// upstream's can be pinned, and pinned whether it has been.
@@ -40,7 +40,7 @@ type upstreamUse struct {
 	unfinished, closing bool
 	// surplus reports whether bytes follow the response.
 	surplus bool
-	// cancelled reports whether the exchange was cancelled: another goroutine may be about to interrupt the connection.
+	// cancelled reports whether the call was cancelled: another goroutine may be about to interrupt the connection.
 	cancelled bool
 }
 
