@@ -8,9 +8,14 @@ import (
 
 // Clip returns at most the first limit bytes of a text, without cutting a character in two.
 func Clip(text string, limit int) string {
-	if len(text) <= limit {
+	if len(text) <= limit { // nearly always: this part is inlined
 		return text
 	}
+	return clip(text, limit)
+}
+
+// clip is Clip of a text that is too long.
+func clip(text string, limit int) string {
 	cut := limit
 	for back := 1; back < utf8.UTFMax && !utf8.RuneStart(text[cut]); back++ {
 		if utf8.RuneStart(text[limit-back]) {
