@@ -10,6 +10,8 @@ Feature: Memory
     And the site "stuck.example.test" is served from the upstream "stuck"
     And an upstream "large" that answers with 2000000 bytes
     And the site "large.example.test" is served from the upstream "large"
+    And an upstream "endless" that switches to "websocket" and sends without end
+    And the site "endless.example.test" is served from the upstream "endless"
     And the setting "max_connections" is 256
     And the setting "rate_limit.requests_per_second" is 1000000
     And the setting "rate_limit.burst" is 1000000
@@ -42,8 +44,9 @@ Feature: Memory
   Rule: 1 MiB from clients costs at most 64 MiB
 
     # Each row sends about 1 MiB. HPACK makes a field of a byte, so that most are a few hundred bytes in the memory of a proxy
-    # that takes them literally. 1024 is the default of max_connections. The last row has as many long answers as there are
-    # connections to upstreams; with 1250 the growth was 55 to 63 MiB, too near the bound for a test.
+    # that takes them literally. 1024 is the default of max_connections. The last two rows have about as many long answers, or
+    # tunnels, as there are connections to upstreams; with 1250 long answers the growth was 55 to 63 MiB, too near the bound
+    # for a test.
     @S-12.8
     Scenario Outline: <requests> requests on each of <connections> connections, each of "<what>", to the upstream "<upstream>" with max_connections = <bound>
       Given the setting "max_connections" is <bound>
@@ -67,3 +70,4 @@ Feature: Memory
         | 1024  | stuck    | 27          | 250      | 127 times a field of 400, a body of one byte, and more |
         | 1024  | stuck    | 26          | 250      | a body of one byte, and 127 times a trailer of 400     |
         | 1024  | large    | 4           | 250      | a few bytes                                            |
+        | 1250  | endless  | 5           | 250      | a WebSocket                                            |

@@ -7,8 +7,13 @@ import "sync/atomic"
 // upstreamBufferBytes, the size of a TLS record, which costs more system calls.
 const maxLongBodies = 24
 
-// longBodies counts the responses that are read with a long buffer. A nil one has no bound.
-type longBodies struct{ taken atomic.Int32 }
+// maxTunnelsAhead is the number of tunnels to clients over HTTP/2 that may be read at a time although earlier bytes still wait
+// to be sent. Reading and sending then overlap, which makes a long transfer faster, but each holds two buffers.
+const maxTunnelsAhead = 24
+
+// longBodies counts the responses that are read with a long buffer, and the tunnels that are read ahead. A nil one has no
+// bound.
+type longBodies struct{ taken, ahead atomic.Int32 }
 
 // take takes a long buffer, or returns nil if none is left; with need it always takes one.
 func (l *longBodies) take(need bool) *[]byte {
@@ -25,4 +30,20 @@ func (l *longBodies) give(b *[]byte) {
 		l.taken.Add(-1)
 	}
 	longBuffers.Put(b)
+}
+
+// takeAhead allows a tunnel to be read ahead. It returns false if too many are.
+func (l *longBodies) takeAhead() bool {
+	if l == nil || l.ahead.Add(1) <= maxTunnelsAhead {
+		return true
+	}
+	l.ahead.Add(-1)
+	return false
+}
+
+// giveAhead ends what takeAhead has allowed.
+func (l *longBodies) giveAhead() {
+	if l != nil {
+		l.ahead.Add(-1)
+	}
 }

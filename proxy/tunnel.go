@@ -109,14 +109,13 @@ func (t http1Tunnel) Read(p []byte) (int, error) {
 // copyTunnel copies one direction to its end, adds the number of copied bytes to passed, and closes that half. If either
 // side fails, the whole tunnel ends.
 func (x *exchange) copyTunnel(to io.Writer, from io.Reader, passed *int64) {
-	buffer := outBuffers.Get().(*[]byte)
-	defer putOutBuffer(buffer)
-	room := (*buffer)[:outBufferBytes]
+	var room tunnelRoom
+	defer room.takeBack()
 	for {
-		n, err := from.Read(room)
+		n, err := room.read(to, from)
 		if n > 0 {
 			x.watch.Set(deadline.PhaseTunnel, x.body.idle)
-			if _, err := to.Write(room[:n]); err != nil {
+			if _, err := to.Write((*room.buffer)[:n]); err != nil {
 				x.endTunnel(err)
 				return
 			}

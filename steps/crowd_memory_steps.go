@@ -31,6 +31,8 @@ type parkedRequest struct {
 	// that many times.
 	body     string
 	trailers int
+	// webSocket makes it an extended CONNECT (RFC 8441), which is not ended.
+	webSocket bool
 }
 
 var parkedRequests = map[string]parkedRequest{
@@ -39,6 +41,7 @@ var parkedRequests = map[string]parkedRequest{
 	"127 times a cookie of 400":                              {method: 0x82, entry: [2]string{"cookie", strings.Repeat("v", 400)}, repeated: 127},
 	"a body of one byte, and more":                           {method: 0x83, body: "x"},
 	"127 times a field of 400, a body of one byte, and more": {method: 0x83, entry: [2]string{"x-a", strings.Repeat("v", 400)}, repeated: 127, body: "x"},
+	"a WebSocket":                                            {webSocket: true},
 	"a body of one byte, and 127 times a trailer of 400":     {method: 0x83, entry: [2]string{"x-a", strings.Repeat("v", 400)}, repeated: 1, body: "x", trailers: 127},
 }
 
@@ -51,6 +54,9 @@ const newestEntry = 0x80 | 62
 
 // block returns the header block of the first request, or of a later one, which only refers to the table.
 func (r parkedRequest) block(host string, first bool) []byte {
+	if r.webSocket {
+		return webSocketBlock(host, first)
+	}
 	block, authority := []byte{r.method, 0x87, 0x84}, byte(newestEntry)
 	if r.repeated > 0 {
 		authority++
@@ -63,6 +69,17 @@ func (r parkedRequest) block(host string, first bool) []byte {
 		block = hpackString(hpackString(append(block, 0x40), r.entry[0]), r.entry[1])
 	}
 	return append(block, bytes.Repeat([]byte{newestEntry}, max(0, r.repeated-1))...)
+}
+
+// webSocketBlock is block for an extended CONNECT, which needs three entries of the table: the method, the protocol and the
+// host.
+func webSocketBlock(host string, first bool) []byte {
+	if !first {
+		return []byte{newestEntry + 2, newestEntry + 1, 0x87, 0x84, newestEntry}
+	}
+	block := hpackString([]byte{0x42}, "CONNECT")
+	block = hpackString(hpackString(append(block, 0x40), ":protocol"), "websocket")
+	return hpackString(append(block, 0x87, 0x84, 0x41), host)
 }
 
 func (w *World) openParked(client string, conns int, url string, requests int, what string) error {
@@ -96,7 +113,7 @@ func (w *World) openParkedOn(client, url string, requests int, kind parkedReques
 	_, host, _ := strings.Cut(url, "://")
 	for i := range uint32(requests) {
 		err = errors.Join(err, out.WriteHeaders(http2.HeadersFrameParam{
-			StreamID: 2*i + 1, BlockFragment: kind.block(host, i == 0), EndHeaders: true, EndStream: kind.body == "",
+			StreamID: 2*i + 1, BlockFragment: kind.block(host, i == 0), EndHeaders: true, EndStream: kind.body == "" && !kind.webSocket,
 		}))
 		if kind.body != "" {
 			err = errors.Join(err, out.WriteData(2*i+1, false, []byte(kind.body)))

@@ -14,6 +14,7 @@ func (w *World) switchSteps() []step {
 		{`an upstream {string} that switches to {string} and waits with its end`, w.switchUpstreamWaits, "The same, but ` end` is sent when it is released."},
 		{`an upstream {string} that switches to {string} and says {string}`, w.switchUpstreamSays, "As the first, with the text right behind the 101, in one piece."},
 		{`an upstream {string} that switches to {string}, says {string} and closes its half`, w.switchUpstreamHalf, "It reads on, and sends nothing back."},
+		{`an upstream {string} that switches to {string} and sends without end`, w.switchUpstreamFloods, "It reads nothing."},
 		{`the upstream {string} received {string} after the switch`, w.receivedAfterSwitch, "All that came on the last request's connection. Waits for it."},
 		{`the switched connection to the upstream {string} is closed`, w.upstreamGone, "By the proxy, or its half. Waits for it."},
 		{`the switched connection to the upstream {string} stays open for {int} ms`, w.switchStaysOpen, ""},
@@ -34,6 +35,20 @@ func (w *World) switchUpstreamSays(name, protocol, text string) error {
 
 func (w *World) switchUpstreamHalf(name, protocol, text string) error {
 	return w.greetingSwitch(name, protocol, text, true)
+}
+
+func (w *World) switchUpstreamFloods(name, protocol string) error {
+	return w.startUpstream(name, nil, func(c *upstreamConn, req *received) bool {
+		defer close(req.gone)
+		if c.readBody(req) != nil {
+			return false
+		}
+		_, err := io.WriteString(c, switchAnswer(req, protocol))
+		for piece := make([]byte, 16<<10); err == nil; {
+			_, err = c.Write(piece)
+		}
+		return false
+	})
 }
 
 func (w *World) greetingSwitch(name, protocol, text string, half bool) error {

@@ -1,0 +1,120 @@
+package proxy
+
+import "io"
+
+// tunnelRoom is the buffer of one direction of a tunnel. A client can keep many tunnels open for a few bytes each, so the
+// direction holds no buffer while it waits (S-12.8): for the upstream, for a client over HTTP/2, or for such a client to open
+// its window. Where TLS does the waiting it does hold one.
+type tunnelRoom struct {
+	buffer *[]byte
+	// limit is how much may be read.
+	limit int
+	// ahead is what allows the direction to read ahead; nil if it may not.
+	ahead *longBodies
+}
+
+// leastTunnelRead is how much is read for a client over HTTP/2 whose window is smaller: one byte at a time would be slow.
+const leastTunnelRead = 1 << 10
+
+// lend implements roomLender.
+func (r *tunnelRoom) lend() []byte {
+	if r.buffer == nil {
+		r.buffer = outBuffers.Get().(*[]byte)
+	}
+	return (*r.buffer)[:r.limit]
+}
+
+// takeBack implements roomLender.
+func (r *tunnelRoom) takeBack() {
+	if r.buffer != nil {
+		putOutBuffer(r.buffer)
+		r.buffer = nil
+	}
+	if r.ahead != nil {
+		r.ahead.giveAhead()
+		r.ahead = nil
+	}
+}
+
+// read reads the next bytes from one side for the other. They are at the beginning of the buffer.
+func (r *tunnelRoom) read(to io.Writer, from io.Reader) (int, error) {
+	r.limit = outBufferBytes
+	switch from := from.(type) {
+	case h2Tunnel:
+		if !from.stream.hasArrived() {
+			r.takeBack()
+			from.stream.await()
+		}
+	case *upstreamConn:
+		if !from.plain {
+			break
+		}
+		if client, ok := to.(h2Tunnel); ok {
+			if err := r.awaitClient(client.stream, from); err != nil {
+				return 0, err
+			}
+		}
+		return from.readLent(r)
+	}
+	return from.Read(r.lend())
+}
+
+// awaitClient waits until the client has been sent all earlier bytes, unless the direction may read ahead, and limits what is
+// read to what the client accepts. A client that accepts nothing holds nothing up as long as the upstream sends nothing.
+func (r *tunnelRoom) awaitClient(client *h2Stream, upstream *upstreamConn) error {
+	window, waits := client.tunnelWindow()
+	if waits && (window == 0 || !r.mayReadAhead(upstream.longs)) {
+		r.takeBack()
+		if window == 0 {
+			if err := upstream.awaitBytes(); err != nil {
+				return err
+			}
+		}
+		if err := client.awaitSent(); err != nil {
+			return err
+		}
+		window, _ = client.tunnelWindow()
+	}
+	r.limit = int(min(max(window, leastTunnelRead), outBufferBytes))
+	return nil
+}
+
+// mayReadAhead reports whether the direction may read although earlier bytes wait to be sent.
+func (r *tunnelRoom) mayReadAhead(longs *longBodies) bool {
+	if r.ahead == nil && longs != nil && longs.takeAhead() {
+		r.ahead = longs
+	}
+	return r.ahead != nil || longs == nil
+}
+
+// hasArrived reports whether a read would not wait.
+func (s *h2Stream) hasArrived() bool {
+	h := s.conn
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return s.first != nil
+}
+
+// tunnelWindow returns how much the client accepts now, and whether earlier bytes still wait to be sent.
+func (s *h2Stream) tunnelWindow() (window int64, waits bool) {
+	h := s.conn
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return max(0, min(s.outWindow, h.sendWindow)), s.pending() > 0
+}
+
+// awaitSent waits until all earlier bytes are sent.
+func (s *h2Stream) awaitSent() error {
+	h := s.conn
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return s.drain()
+}
+
+// awaitBytes waits, without room for them, until bytes have come from the upstream or its end has.
+func (u *upstreamConn) awaitBytes() error {
+	return u.socket.raw.Read(func(fd uintptr) bool {
+		waiting, err := waits(int(fd))
+		return waiting || err != nil
+	})
+}
