@@ -86,6 +86,8 @@ func allPromises() []string {
 		"S-12.11",
 		"S-12.12",
 		"S-13.4",
+		"S-14.1",
+		"S-14.6",
 		"S-14.8",
 	}
 	for section, last := range lastOf {

@@ -521,7 +521,8 @@ Feature: Validation of the configuration
         | host                   | code | says                                                       |
         | 192.0.2.1              | 1    | listeners[0].sites[0].host: "192.0.2.1" is an IP address   |
         | [2001:db8::1]          | 1    | "[2001:db8::1]" is an IP address                           |
-        | *.example.test         | 1    | "*.example.test" is a wildcard                             |
+        | *.example.test         | 0    | configuration OK:                                          |
+        | a.*.example.test       | 1    | "a.*.example.test" has a * that is not its first label     |
         | a_b.example.test       | 1    | a host name has no underscore                              |
         | -a.example.test        | 1    | begins or ends with a hyphen                               |
         | a..example.test        | 1    | it has an empty label                                      |

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/cert"
@@ -146,6 +147,8 @@ func (d *DynamicConfig) settings() []keyValue {
 func (s servedSite) keys() []keyValue {
 	return []keyValue{
 		{"listener", s.listener},
+		{"aliases", strings.Join(s.config.Aliases, ", ")},
+		{"redirect_aliases", strconv.FormatBool(s.config.RedirectAliases)},
 		{"upstream", s.config.Upstream},
 		{"upstream_scheme", s.config.UpstreamScheme},
 		{"upstream_connect_timeout_secs", wording.InSeconds(s.config.ConnectTimeout)},

@@ -69,6 +69,10 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		{"the body limit", []string{"104857600", "1"}, setting("body.limit_bytes", "104857600", "1")},
 		{"an upstream", []string{`"127.0.0.1:3000"`, `"127.0.0.1:3001"`},
 			site(admin.KeyChange{Key: "upstream", Old: "127.0.0.1:3000", New: "127.0.0.1:3001"})},
+		{"an alias more", []string{`["alias.example"]`, `["alias.example", "other.example"]`},
+			site(admin.KeyChange{Key: "aliases", Old: "alias.example", New: "alias.example, other.example"})},
+		{"aliases that are redirected", []string{"redirect_aliases = false", "redirect_aliases = true"},
+			site(admin.KeyChange{Key: "redirect_aliases", Old: "false", New: "true"})},
 		{"a scheme", []string{`"http"`, `"https"`}, site(admin.KeyChange{Key: "upstream_scheme", Old: "http", New: "https"})},
 		{"two timeouts of one site", []string{"5\n", "6\n", "63\n", "7\n"}, site(
 			admin.KeyChange{Key: "upstream_connect_timeout_secs", Old: "5", New: "6"}, admin.KeyChange{Key: "upstream_request_timeout_secs", Old: "63", New: "7"})},
@@ -196,6 +200,10 @@ func setField(t *testing.T, field reflect.Value) {
 		field.SetInt(field.Int() + int64(time.Second))
 	case reflect.Float64:
 		field.SetFloat(field.Float() + 1)
+	case reflect.Bool:
+		field.SetBool(!field.Bool())
+	case reflect.Slice:
+		field.Set(reflect.ValueOf([]string{"x"}))
 	default:
 		t.Fatalf("a field of kind %s: teach this test to change it", field.Kind())
 	}

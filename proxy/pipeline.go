@@ -94,7 +94,7 @@ func (x *exchange) accessRecord() accessRecord {
 		Duration: now.Sub(x.start),
 		Ended:    now,
 	}
-	if x.route != nil {
+	if x.route != nil && !x.route.redirects(x.host) {
 		record.Upstream = x.route.site.Upstream
 	}
 	if x.abort {

@@ -79,17 +79,27 @@ func (r *redirector) redirect(request *Request) *answer {
 		return lastAnswer(statusMethodNotAllowed)
 	}
 	host, ok := http1.SplitAuthority(request.Authority)
-	target := request.Target
+	if !ok {
+		return lastAnswer(statusBadRequest)
+	}
+	a := redirectTo(http.StatusMovedPermanently, host, strconv.Itoa(r.httpsPort), request.Target)
+	a.closing = true
+	return a
+}
+
+// redirectTo returns an answer that sends a client to the same target on a valid host over HTTPS, or 400 for a target that
+// cannot be repeated.
+func redirectTo(status int, host, port, target string) *answer {
 	if target == "*" {
 		target = "/"
 	}
-	if !ok || strings.ContainsFunc(target, isNeverInLocation) {
-		return lastAnswer(statusBadRequest)
+	if strings.ContainsFunc(target, isNeverInLocation) {
+		return answerStatus(statusBadRequest)
 	}
-	if r.httpsPort != 443 {
-		host += ":" + strconv.Itoa(r.httpsPort)
+	if port != "443" {
+		host += ":" + port
 	}
-	a := lastAnswer(http.StatusMovedPermanently)
+	a := &answer{status: status}
 	a.fields.Add("Location", "https://"+host+target)
 	return a
 }

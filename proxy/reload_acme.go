@@ -16,13 +16,15 @@ func (all listeners) refuseUncovered(old, next *DynamicConfig) error {
 	var problems config.Errors
 	for r := range next.routes.all() {
 		l := all[r.listener]
-		if !l.source.AsksCA() || old.routes.find(r.listener, r.site.Host) != nil {
+		if !l.source.AsksCA() {
 			continue
 		}
-		ordered := func(domain string) bool { return cert.NormalName(domain) == r.site.Host }
-		if !slices.ContainsFunc(l.config.TLS.ACMEDomains, ordered) {
-			problems = append(problems, config.KeyError{Key: config.ChildKey(r.key, "host"),
-				Problem: fmt.Sprintf("%s has no certificate, and names are ordered only at a start; restart the daemon to add it", wording.Quoted(r.site.Host))})
+		for i, name := range r.site.Names() {
+			ordered := func(domain string) bool { return cert.NormalName(domain) == name }
+			if old.routes.find(r.listener, name) == nil && !slices.ContainsFunc(l.config.TLS.ACMEDomains, ordered) {
+				problems = append(problems, config.KeyError{Key: r.site.NameKeys(r.key)[i],
+					Problem: fmt.Sprintf("%s has no certificate, and names are ordered only at a start; restart the daemon to add it", wording.Quoted(name))})
+			}
 		}
 	}
 	if problems != nil {

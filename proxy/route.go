@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"iter"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"reverse-proxy/proxy/config"
@@ -65,24 +66,40 @@ type listenerRoutes struct {
 	name string
 	// routes are all routes, in the order of the file.
 	routes []*route
-	// exact finds a route by its lower-cased host.
-	exact map[string]*route
+	// exact finds a route by a lower-cased name of its site, and wildcard by what follows the `*.` of one.
+	exact, wildcard map[string]*route
 }
 
 // newListenerRoutes returns an empty table for a listener.
 func newListenerRoutes(name string) *listenerRoutes {
-	return &listenerRoutes{name: name, exact: map[string]*route{}}
+	return &listenerRoutes{name: name, exact: map[string]*route{}, wildcard: map[string]*route{}}
 }
 
 // add adds a route; it is only for the construction of a table.
 func (t *listenerRoutes) add(r *route) {
 	t.routes = append(t.routes, r)
-	t.exact[r.site.Host] = r
+	for _, name := range r.site.Names() {
+		if rest, wildcard := config.IsWildcard(name); wildcard {
+			t.wildcard[rest] = r
+		} else {
+			t.exact[name] = r
+		}
+	}
 }
 
-// find returns the route for a request for a lower-cased host on a running listener, or nil. It is the only place that
-// decides this.
-func (t routeTable) find(listener int, host string) *route { return t[listener].exact[host] }
+// find returns the route for a request for a lower-cased host on a running listener, or nil: the one with that name, else the
+// one with a wildcard for the first label (S-14.1). It is the only place that decides this.
+func (t routeTable) find(listener int, host string) *route {
+	of := t[listener]
+	if r, ok := of.exact[host]; ok {
+		return r
+	}
+	_, rest, _ := strings.Cut(host, ".")
+	return of.wildcard[rest]
+}
+
+// redirects reports whether a request for that host, for which the route was found, is redirected to the site's own host.
+func (r *route) redirects(host string) bool { return r.site.RedirectAliases && host != r.site.Host }
 
 // all yields every route, in the order of the listeners and of the file.
 func (t routeTable) all() iter.Seq[*route] {
@@ -106,11 +123,11 @@ func (t routeTable) upstreams() map[upstreamKey]bool {
 	return keys
 }
 
-// hosts returns the names that a running listener serves, sorted.
+// hosts returns the names that a running listener serves, aliases and wildcards among them, sorted.
 func (t routeTable) hosts(listener int) []string {
 	var hosts []string
 	for _, r := range t[listener].routes {
-		hosts = append(hosts, r.site.Host)
+		hosts = append(hosts, r.site.Names()...)
 	}
 	slices.Sort(hosts)
 	return hosts

@@ -48,6 +48,41 @@ func TestARouteIsFoundByListenerAndHost(t *testing.T) {
 	}
 }
 
+func TestAHostIsMatchedExactlyAndThenByOneWildcardLabel(t *testing.T) {
+	routes := newListenerRoutes("")
+	for _, site := range []config.Site{
+		{Host: "*.apps.test"}, {Host: "own.apps.test"}, {Host: "www.test", Aliases: []string{"test", "*.www.test", "alias.apps.test"}},
+	} {
+		routes.add(&route{site: site})
+	}
+	table := routeTable{routes}
+	for host, want := range map[string]string{
+		"a.apps.test": "*.apps.test", "own.apps.test": "own.apps.test", "alias.apps.test": "www.test", "test": "www.test", "x.www.test": "www.test",
+		"apps.test": "", "a.b.apps.test": "", "a.own.apps.test": "", ".apps.test": "*.apps.test", "*.apps.test": "*.apps.test", "": "", "a": "", "a.test": "",
+	} {
+		got := ""
+		if r := table.find(0, host); r != nil {
+			got = r.site.Host
+		}
+		if got != want {
+			t.Errorf("%q: got the site %q, want %q", host, got, want)
+		}
+	}
+	want := []string{"*.apps.test", "*.www.test", "alias.apps.test", "own.apps.test", "test", "www.test"}
+	if got := table.hosts(0); !slices.Equal(got, want) {
+		t.Errorf("got the hosts %v, want %v", got, want)
+	}
+}
+
+func TestFindingARouteCostsNoAllocation(t *testing.T) {
+	table := tableOf([]string{"*.apps.test", "www.test"})
+	for _, host := range []string{"www.test", "a.apps.test", "a.b.apps.test", "unknown.test"} {
+		if got := testing.AllocsPerRun(100, func() { table.find(0, host) }); got != 0 {
+			t.Errorf("%s: got %v allocations, want none", host, got)
+		}
+	}
+}
+
 func TestAllRoutesAreListedWithTheirListener(t *testing.T) {
 	table := tableOf([]string{"b.test", "a.test"}, nil, []string{"c.test"})
 	var listeners []int

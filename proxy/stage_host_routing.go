@@ -23,6 +23,10 @@ func (p *pipeline) routeHost(x *exchange) *answer {
 	if found == nil {
 		return answerStatus(statusNotFound)
 	}
+	if found.redirects(x.host) {
+		x.route = found
+		return redirectTo(http.StatusPermanentRedirect, found.site.Host, r.Port, r.Target)
+	}
 	if r.LastHop { // RFC 9110, section 7.6.2
 		return &answer{status: statusOK, fields: Fields{{Name: "Allow", Value: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}}}
 	}

@@ -38,6 +38,10 @@ func (w *World) acmeDomains() map[string]string {
 		if !listed && table["mode"] == "acme" {
 			for _, site := range tables(listener, "sites") {
 				list = append(list, strings.ToLower(fmt.Sprint(site["host"])))
+				aliases, _ := site["aliases"].([]any)
+				for _, alias := range aliases {
+					list = append(list, strings.ToLower(fmt.Sprint(alias)))
+				}
 			}
 		}
 		for _, name := range list {

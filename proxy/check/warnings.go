@@ -125,9 +125,12 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 	}
 	for i, site := range listener.Sites {
 		siteKey := config.IndexKey(config.ChildKey(key, "sites"), i)
-		if !covers(site.Host) {
-			c.warn(config.ChildKey(siteKey, "host"), "%s is covered by no certificate of its listener, so that no client can connect to it; %s",
-				wording.Quoted(site.Host), remedy)
+		keys := site.NameKeys(siteKey)
+		for n, name := range site.Names() {
+			if !covers(name) {
+				c.warn(keys[n], "%s is covered by no certificate of its listener, so that no client can connect to it; %s",
+					wording.Quoted(name), remedy)
+			}
 		}
 		c.upstream(config.ChildKey(siteKey, "upstream"), site, addresses)
 	}
@@ -187,7 +190,9 @@ func (c *checker) acme(key string, listener config.Listener) func(string) bool {
 	}
 	served, ordered := map[string]bool{}, map[string]bool{}
 	for _, site := range listener.Sites {
-		served[site.Host] = true
+		for _, name := range site.Names() {
+			served[name] = true
+		}
 	}
 	for i, name := range listener.TLS.ACMEDomains {
 		name = cert.NormalName(name)

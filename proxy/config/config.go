@@ -118,8 +118,13 @@ type CertificateFiles struct {
 
 // Site is one `[[listeners.sites]]` entry. All of it is dynamic.
 type Site struct {
-	// Host is the served name, lower-cased, without a port.
+	// Host is the served name, lower-cased, without a port: a host name, or `*.` and one for all names one label below it.
 	Host string
+	// Aliases are further names of the site, like Host.
+	Aliases []string
+	// RedirectAliases reports whether requests for an alias are redirected to Host instead of being served. Host is then
+	// not a wildcard.
+	RedirectAliases bool
 	// Upstream is the `host:port` that requests are forwarded to.
 	Upstream string
 	// UpstreamScheme is "http" or "https".

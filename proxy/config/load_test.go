@@ -72,7 +72,7 @@ func TestLoadConfigTakesEveryKeyFromTheFile(t *testing.T) {
 	}
 	got.Hash = ""
 	site := Site{
-		Host: "git.example.com", Upstream: "[::1]:3443", UpstreamScheme: "https",
+		Host: "git.example.com", Aliases: []string{"code.example.com"}, RedirectAliases: true, Upstream: "[::1]:3443", UpstreamScheme: "https",
 		ConnectTimeout: 11 * time.Second, RequestTimeout: 12 * time.Second, MaxConnections: 13,
 	}
 	want := &Config{

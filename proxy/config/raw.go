@@ -88,10 +88,12 @@ type rawCertificateFile struct {
 
 // rawSite is one `[[listeners.sites]]`.
 type rawSite struct {
-	Host                       *string `toml:"host"`
-	Upstream                   *string `toml:"upstream"`
-	UpstreamScheme             *string `toml:"upstream_scheme"`
-	UpstreamConnectTimeoutSecs *int64  `toml:"upstream_connect_timeout_secs"`
-	UpstreamRequestTimeoutSecs *int64  `toml:"upstream_request_timeout_secs"`
-	UpstreamMaxConnections     *int64  `toml:"upstream_max_connections"`
+	Host                       *string  `toml:"host"`
+	Aliases                    []string `toml:"aliases"`
+	RedirectAliases            *bool    `toml:"redirect_aliases"`
+	Upstream                   *string  `toml:"upstream"`
+	UpstreamScheme             *string  `toml:"upstream_scheme"`
+	UpstreamConnectTimeoutSecs *int64   `toml:"upstream_connect_timeout_secs"`
+	UpstreamRequestTimeoutSecs *int64   `toml:"upstream_request_timeout_secs"`
+	UpstreamMaxConnections     *int64   `toml:"upstream_max_connections"`
 }

@@ -129,7 +129,7 @@ func tlsReference() Table {
 		{Name: "mode", Type: stringKey, Values: []string{"acme", "manual", "self_signed"}, Need: requiredKey, Promise: "S-5.4",
 			Text: "`acme`: certificates are ordered from an ACME server. `manual`: they are read from files. `self_signed`: one is created in memory for the listener's sites, for trying things out; no client trusts it."},
 		{Name: "acme_domains", Type: stringsKey, Need: unsetKey, Promise: "S-2.4",
-			Text: "Names to order certificates for, one certificate for each; if not set, the hosts of the listener's sites. Public names with a dot; no wildcards. Certificates are ordered only at a start: a reload that adds a site without one is refused."},
+			Text: "Names to order certificates for, one certificate for each; if not set, the hosts and aliases of the listener's sites. Public names with a dot; no wildcards. Certificates are ordered only at a start: a reload that adds a site without one is refused."},
 		{Name: "acme_cache_dir", Type: stringKey, Default: `"/var/lib/reverse-proxy/acme"`, Promise: "S-2.24",
 			Text: "Directory for the account key, the keys and the certificates. Created with mode 0700 if missing. Each listener needs its own."},
 		{Name: "acme_contact", Type: stringKey, Need: "required by `acme`", Promise: "S-2.19",
@@ -148,7 +148,11 @@ func tlsReference() Table {
 func siteReference() Table {
 	return Table{Path: "listeners.sites", IsArray: true, About: "A reload adds, changes and removes sites.", Keys: []Key{
 		{Name: "host", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.16",
-			Text: "The name that is served, without a port; no wildcard, no IP address, no underscore. International names in their `xn--` form. Case does not matter. Each host may appear only once in a listener."},
+			Text: "The name that is served, without a port; no IP address, no underscore. International names in their `xn--` form. Case does not matter. Each name may appear only once in a listener. `*.apps.example.com` serves every name with exactly one label in place of the `*` that no site names in full; not in mode `acme`."},
+		{Name: "aliases", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-14.1",
+			Text: "Further names of the site, like `host`. They are in the certificate too, if that is ordered or made for the sites."},
+		{Name: "redirect_aliases", Type: booleanKey, Default: "false", Dynamic: true, Promise: "S-14.6",
+			Text: "`true`: a request for an alias is answered with 308 and the same path and query at `host`. `false`: it is served like one for `host`."},
 		{Name: "upstream", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.17",
 			Text: "`host:port` to forward to: a DNS name, an IPv4 address or an IPv6 address in brackets. A name is looked up at its first request, at every reload and every 30 seconds."},
 		{Name: "upstream_scheme", Type: stringKey, Values: []string{"http", "https"}, Default: `"http"`, Dynamic: true, Promise: "S-2.18",

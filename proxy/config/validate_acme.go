@@ -58,16 +58,30 @@ func (v *validator) siteDomains(key string, sites []Site) []string {
 	}
 	var domains []string
 	for i, site := range sites {
-		if site.Host == "" || slices.Contains(domains, site.Host) {
-			continue // the error is reported elsewhere
+		keys := site.NameKeys(IndexKey(ChildKey(key, "sites"), i))
+		for n, name := range site.Names() {
+			if name == "" || slices.Contains(domains, name) {
+				continue // the error is reported elsewhere
+			}
+			if !strings.Contains(name, ".") {
+				v.add(keys[n], "%s has no dot, and a CA issues for public names only; write one as in \"git.example.com\", or list the names to order in acme_domains", wording.Quoted(name))
+			}
+			domains = append(domains, name)
 		}
-		if !strings.Contains(site.Host, ".") {
-			v.add(ChildKey(IndexKey(ChildKey(key, "sites"), i), "host"),
-				"%s has no dot, and a CA issues for public names only; write one as in \"git.example.com\", or list the names to order in acme_domains", wording.Quoted(site.Host))
-		}
-		domains = append(domains, site.Host)
 	}
 	return domains
+}
+
+// noWildcards refuses wildcard names of a listener in ACME mode: a CA issues a certificate for one only by DNS-01.
+func (v *validator) noWildcards(key string, sites []Site) {
+	for i, site := range sites {
+		keys := site.NameKeys(IndexKey(ChildKey(key, "sites"), i))
+		for n, name := range site.Names() {
+			if _, wildcard := IsWildcard(name); wildcard {
+				v.addFault(keys[n], "%s is a wildcard, whose certificate needs DNS-01, which is not supported; write each name out, or use mode = \"manual\" with a certificate for it", wording.Quoted(name))
+			}
+		}
+	}
 }
 
 // DefaultACMECacheDir is the cache of a listener in ACME mode that names none.

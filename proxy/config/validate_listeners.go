@@ -22,6 +22,9 @@ func (v *validator) listeners(raws []rawListener, allowWildcard bool) []Listener
 			TLS:       v.tls(ChildKey(key, "tls"), raw.TLS),
 			Sites:     v.sites(ChildKey(key, "sites"), raw.Sites),
 		}
+		if listeners[i].TLS.Mode == TLSModeACME {
+			v.noWildcards(key, listeners[i].Sites)
+		}
 		if listeners[i].TLS.Mode == TLSModeACME && raw.TLS.ACMEDomains == nil {
 			listeners[i].TLS.ACMEDomains = v.siteDomains(key, listeners[i].Sites)
 		}

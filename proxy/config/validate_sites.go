@@ -14,24 +14,56 @@ func (v *validator) sites(key string, raws []rawSite) []Site {
 	for i, raw := range raws {
 		site := IndexKey(key, i)
 		sites[i] = Site{
-			Host:           v.siteHost(ChildKey(site, "host"), raw.Host),
-			Upstream:       v.upstream(ChildKey(site, "upstream"), raw.Upstream),
-			UpstreamScheme: v.upstreamScheme(ChildKey(site, "upstream_scheme"), raw.UpstreamScheme),
-			ConnectTimeout: v.seconds(ChildKey(site, "upstream_connect_timeout_secs"), raw.UpstreamConnectTimeoutSecs, 5),
-			RequestTimeout: v.seconds(ChildKey(site, "upstream_request_timeout_secs"), raw.UpstreamRequestTimeoutSecs, 60),
-			MaxConnections: v.upstreamConnections(ChildKey(site, "upstream_max_connections"), raw.UpstreamMaxConnections),
+			Host:            v.siteHost(ChildKey(site, "host"), raw.Host),
+			Aliases:         v.aliases(ChildKey(site, "aliases"), raw.Aliases),
+			RedirectAliases: orDefault(raw.RedirectAliases, false),
+			Upstream:        v.upstream(ChildKey(site, "upstream"), raw.Upstream),
+			UpstreamScheme:  v.upstreamScheme(ChildKey(site, "upstream_scheme"), raw.UpstreamScheme),
+			ConnectTimeout:  v.seconds(ChildKey(site, "upstream_connect_timeout_secs"), raw.UpstreamConnectTimeoutSecs, 5),
+			RequestTimeout:  v.seconds(ChildKey(site, "upstream_request_timeout_secs"), raw.UpstreamRequestTimeoutSecs, 60),
+			MaxConnections:  v.upstreamConnections(ChildKey(site, "upstream_max_connections"), raw.UpstreamMaxConnections),
 		}
+		v.redirectTarget(site, sites[i])
 	}
 	return sites
 }
 
-// siteHost lower-cases and checks a site's name: no port (S-2.15), no IP address, and a valid host name (S-2.16).
+// exampleHost shows the form of a name.
+const exampleHost = `as in "git.example.com"`
+
+// siteHost resolves a site's host.
 func (v *validator) siteHost(key string, value *string) string {
-	const example = `as in "git.example.com"`
-	host := strings.ToLower(v.required(key, value, "write the name that the site is served under, "+example))
+	return v.siteName(key, v.required(key, value, "write the name that the site is served under, "+exampleHost))
+}
+
+// aliases resolves the further names of a site.
+func (v *validator) aliases(key string, values []string) []string {
+	var names []string
+	for i, value := range values {
+		if value == "" {
+			v.addFault(IndexKey(key, i), "is empty; write a further name of the site, %s", exampleHost)
+		}
+		names = append(names, v.siteName(IndexKey(key, i), value))
+	}
+	return names
+}
+
+// redirectTarget checks that aliases can be redirected: a redirect leads to one name.
+func (v *validator) redirectTarget(key string, site Site) {
+	if _, wildcard := IsWildcard(site.Host); wildcard && site.RedirectAliases {
+		v.add(ChildKey(key, "redirect_aliases"), "cannot redirect to %s, which is many names; write one name as host and the wildcard in aliases", wording.Quoted(site.Host))
+	}
+}
+
+// siteName lower-cases and checks a name of a site: no port (S-2.15), no IP address, and a valid host name (S-2.16), which
+// may be below a wildcard (S-14.1).
+func (v *validator) siteName(key, name string) string {
+	host := strings.ToLower(name)
 	if host == "" {
 		return ""
 	}
+	const example = exampleHost
+	below, _ := IsWildcard(host)
 	name, port, hasPort := strings.Cut(host, ":")
 	switch {
 	case isIP(host):
@@ -40,10 +72,12 @@ func (v *validator) siteHost(key string, value *string) string {
 		v.add(key, "%s is a URL; write only the host name, %s", wording.Quoted(host), example)
 	case hasPort && strings.Trim(port, "0123456789") == "":
 		v.add(key, "%s has a port; write only the host name, as in %s", wording.Quoted(host), wording.Quoted(name))
-	case strings.Contains(host, "*"):
-		v.add(key, "%s is a wildcard; write each host name as a site of its own", wording.Quoted(host))
+	case strings.Contains(below, "*"):
+		v.add(key, "%s has a * that is not its first label; write a wildcard as in \"*.apps.example.com\", or each name as a site of its own", wording.Quoted(host))
+	case len(host) > 253:
+		v.addFault(key, "%s is not a valid host name: %s; write one %s", wording.Quoted(host), hostnameProblem(host), example)
 	default:
-		if problem := hostnameProblem(host); problem != "" {
+		if problem := hostnameProblem(below); problem != "" {
 			v.addFault(key, "%s is not a valid host name: %s; write one %s", wording.Quoted(host), problem, example)
 		}
 	}
@@ -112,19 +146,21 @@ func (v *validator) upstreamScheme(key string, value *string) string {
 	return scheme
 }
 
-// uniqueHosts checks that no listener serves a host twice (S-2.7).
+// uniqueHosts checks that no listener has a name twice, as a host or as an alias (S-2.7).
 func (v *validator) uniqueHosts(listeners []Listener) {
 	for i, listener := range listeners {
 		owners := make(map[string]string)
 		for j, site := range listener.Sites {
-			if site.Host == "" {
-				continue
-			}
-			key := ChildKey(IndexKey(ChildKey(IndexKey("listeners", i), "sites"), j), "host")
-			if owner, ok := owners[site.Host]; ok {
-				v.add(key, "%s is %s already; write each host once in a listener", wording.Quoted(site.Host), owner)
-			} else {
-				owners[site.Host] = key
+			keys := site.NameKeys(IndexKey(ChildKey(IndexKey("listeners", i), "sites"), j))
+			for n, name := range site.Names() {
+				if name == "" {
+					continue
+				}
+				if owner, ok := owners[name]; ok {
+					v.add(keys[n], "%s is %s already; write each host once in a listener", wording.Quoted(name), owner)
+				} else {
+					owners[name] = keys[n]
+				}
 			}
 		}
 	}

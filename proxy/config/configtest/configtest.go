@@ -158,6 +158,8 @@ acme_directory = "staging"
 acme_ca_path = "DIR/a.pem"
 [[listeners.sites]]
 host = "a.example"
+aliases = ["alias.example"]
+redirect_aliases = false
 upstream = "127.0.0.1:3000"
 upstream_scheme = "http"
 upstream_connect_timeout_secs = 5

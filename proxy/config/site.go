@@ -1,0 +1,21 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Names are all names of the site: the host, then its aliases.
+func (s Site) Names() []string { return slices.Concat([]string{s.Host}, s.Aliases) }
+
+// NameKeys returns the key of each of Names, for the site at the given key.
+func (s Site) NameKeys(key string) []string {
+	keys := []string{ChildKey(key, "host")}
+	for i := range s.Aliases {
+		keys = append(keys, IndexKey(ChildKey(key, "aliases"), i))
+	}
+	return keys
+}
+
+// IsWildcard reports whether a name of a site is a wildcard, and returns what follows its `*.`.
+func IsWildcard(name string) (rest string, ok bool) { return strings.CutPrefix(name, "*.") }
