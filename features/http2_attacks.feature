@@ -46,6 +46,28 @@ Feature: Attacks over HTTP/2
         | 100    | HPACK bombs                           | ENHANCE_YOUR_CALM                 | a header block inflates             |
 
     @S-12.5
+    Scenario: A flood of streams over the bound ends the connection
+      Given an upstream "slow" that never answers
+      And the site "slow.example.test" is served from the upstream "slow"
+      When the proxy is running
+      And a steady load on "https://git.example.test/"
+      And the load has made 20 requests
+      And the memory of the proxy is remembered
+      And the client "mallory" speaks HTTP/2 with "https://slow.example.test"
+      And it opens 250 streams for "/"
+      Then the upstream "slow" received 250 requests
+      When it floods the proxy with 100000 of "requests"
+      Then it is ended with "ENHANCE_YOUR_CALM"
+      And the memory of the proxy has grown by at most 64 MiB
+      And the steady load has lost no request
+      And the proxy uses at most 400 ms of processor time within 1500 ms
+      And the log has 1 line "HTTP2_ABUSE" with:
+        | level     | WARN                              |
+        | client_ip | ${client:mallory}                 |
+        | error     | a flood of streams over the bound |
+      And the upstream "slow" received 250 requests
+
+    @S-12.5
     Scenario: A flood of DATA without a byte ends the connection
       Given the site "upload.example.test" is served from the upstream "upload"
       When the proxy is running
