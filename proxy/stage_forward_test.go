@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"errors"
+	"net/http"
 	"testing"
+	"time"
 )
 
 // TestForwardSaysWhatBecameOfTheResponse compares what forward returns: nothing only if the client was given all of the
@@ -45,5 +47,15 @@ func TestForwardSaysWhatBecameOfTheResponse(t *testing.T) {
 				t.Errorf("cut=%v, want %v", x.abort, want)
 			}
 		})
+	}
+}
+
+// TestAResponseWithoutADateGetsOne sends a response as an upstream without a clock would (S-6.5; RFC 9110, section 6.6.1).
+func TestAResponseWithoutADateGetsOne(t *testing.T) {
+	p := newTestPipeline(t)
+	client := &fakeClient{}
+	p.handleOne(getRequest("/"), client)
+	if date, err := http.ParseTime(client.fields.Get("Date")); err != nil || time.Since(date).Abs() > time.Hour {
+		t.Errorf("got the Date %q, %v; want the present time", client.fields.Get("Date"), err)
 	}
 }
