@@ -50,8 +50,8 @@ func (v *validator) acmeDomains(key string, values []string) []string {
 	return domains
 }
 
-// siteDomains returns the names to order certificates for where the file does not list them: the hosts of the listener's
-// sites. key is that of the listener.
+// siteDomains returns the names to order certificates for where the file does not list them: the hosts and aliases of the
+// listener's sites. key is that of the listener.
 func (v *validator) siteDomains(key string, sites []Site) []string {
 	if len(sites) == 0 {
 		v.add(ChildKey(key, "sites"), "missing; a listener in ACME mode orders certificates for the names of its sites, or for those of acme_domains")
