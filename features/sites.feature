@@ -72,6 +72,24 @@ Feature: Sites
       Then a reload is refused with:
         | listeners[0].sites[0].aliases[1] | names are ordered only at a start |
 
+    @S-14.1 @S-14.8
+    Scenario: The status and the difference have the aliases of a site
+      Given the site "example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].aliases" is ["www.example.test", "web.example.test"]
+      And the proxy is running
+      When the admin command "status" is sent
+      Then the admin socket answers with:
+        | site_traffic[0].host       | example.test     |
+        | site_traffic[0].aliases#   | 2                |
+        | site_traffic[0].aliases[0] | www.example.test |
+      When the setting "listeners[0].sites[0].aliases" is ["www.example.test", "new.example.test"]
+      And the site "other.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[1].aliases" is ["more.example.test"]
+      And the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command names every one of:
+        | site added: other.example.test with more.example.test on ${addr}:${https}                             |
+        | site changed: example.test on ${addr}:${https}: aliases added new.example.test; removed web.example.test |
+
     @S-14.1 @S-3.1
     Scenario: A reload adds and removes an alias
       Given the site "example.test" is served from the upstream "app"

@@ -159,5 +159,5 @@ func (s servedSite) keys() []keyValue {
 
 // summary describes the site in short.
 func (s servedSite) summary() admin.SiteSummary {
-	return admin.SiteSummary{Host: s.config.Host, Listener: s.listener, Upstream: s.config.UpstreamScheme + "://" + s.config.Upstream}
+	return admin.SiteSummary{Host: s.config.Host, Aliases: s.config.Aliases, Listener: s.listener, Upstream: s.config.UpstreamScheme + "://" + s.config.Upstream}
 }

@@ -79,8 +79,8 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		{"an upstream's own bound", []string{"upstream_max_connections = 1\n", "upstream_max_connections = 15\n"}, site(admin.KeyChange{Key: "upstream_max_connections", Old: "1", New: "15"})},
 		{"an upstream's own bound that goes", []string{"upstream_max_connections = 1\n", ""}, site(admin.KeyChange{Key: "upstream_max_connections", Old: "1", New: ""})},
 		{"another host is one site less and one more", []string{`host = "a.example"`, `host = "b.example"`}, admin.Difference{
-			SitesRemoved: []admin.SiteSummary{{Host: "a.example", Listener: first, Upstream: "http://127.0.0.1:3000"}},
-			SitesAdded:   []admin.SiteSummary{{Host: "b.example", Listener: first, Upstream: "http://127.0.0.1:3000"}},
+			SitesRemoved: []admin.SiteSummary{{Host: "a.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
+			SitesAdded:   []admin.SiteSummary{{Host: "b.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
 		}},
 		{"a static key waits for a restart", []string{"1024", "77"},
 			admin.Difference{RestartRequired: []config.Drift{{Key: "max_connections", Running: "1024", File: "77"}}}},

@@ -36,6 +36,8 @@ type SiteSummary struct {
 	// Host is the served name, and Listener the `bind_addr:https_port` that serves it.
 	Host     string `json:"host"`
 	Listener string `json:"listener"`
+	// Aliases are its further names.
+	Aliases []string `json:"aliases,omitempty"`
 	// Upstream is the URL that requests are forwarded to, as in `http://127.0.0.1:3000`.
 	Upstream string `json:"upstream"`
 }

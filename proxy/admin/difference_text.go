@@ -63,7 +63,11 @@ func (l *textLines) addf(i, count int, format string, args ...any) {
 
 // text renders the site for people, on one line.
 func (s SiteSummary) text() string {
-	return fmt.Sprintf("%s on %s, upstream %s", wording.Printable(s.Host), wording.Printable(s.Listener), wording.Printable(s.Upstream))
+	name := wording.Printable(s.Host)
+	if len(s.Aliases) > 0 {
+		name += " with " + entriesText(s.Aliases)
+	}
+	return fmt.Sprintf("%s on %s, upstream %s", name, wording.Printable(s.Listener), wording.Printable(s.Upstream))
 }
 
 // text renders the change for people, on one line.
