@@ -122,6 +122,12 @@ func TestAKeyThatIsLeftOutHasTheDefaultOfTheReference(t *testing.T) {
 			}
 			return
 		}
+		if len(lines) == 1 && strings.Contains(lines[0], "is not writable") && os.Geteuid() != 0 {
+			if !strings.Contains(lines[0], key.Default) { // the default is a directory that only root can make
+				t.Errorf("got %q without the key, want the default %s in it", lines, key.Default)
+			}
+			return
+		}
 		if key.Need != "" || lines != nil {
 			t.Fatalf("has a default, and got Need = %q and the errors %q without the key, want neither", key.Need, lines)
 		}
