@@ -12,6 +12,9 @@ Feature: Memory
     And the site "large.example.test" is served from the upstream "large"
     And an upstream "endless" that switches to "websocket" and sends without end
     And the site "endless.example.test" is served from the upstream "endless"
+    And an HTTPS upstream "quiet" that waits
+    And the site "quiet.example.test" is served from the upstream "quiet"
+    And the setting "listeners[0].sites[4].upstream_scheme" is "https"
     And the setting "max_connections" is 256
     And the setting "rate_limit.requests_per_second" is 1000000
     And the setting "rate_limit.burst" is 1000000
@@ -66,6 +69,7 @@ Feature: Memory
         | 1024  | stuck    | 29          | 250      | 127 times a field of 400                               |
         | 1024  | stuck    | 29          | 250      | 127 times a cookie of 400                              |
         | 1024  | stuck    | 240         | 250      | a few bytes                                            |
+        | 896   | quiet    | 240         | 250      | a few bytes                                            |
         | 1024  | stuck    | 120         | 250      | a body of one byte, and more                           |
         | 1024  | stuck    | 27          | 250      | 127 times a field of 400, a body of one byte, and more |
         | 1024  | stuck    | 26          | 250      | a body of one byte, and 127 times a trailer of 400     |

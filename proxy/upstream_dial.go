@@ -43,7 +43,7 @@ func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn) (err 
 		secure := tls.Client(raw, &tls.Config{
 			RootCAs: t.roots, ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		})
-		if err := secure.HandshakeContext(ctx); err != nil {
+		if err := handshakeApart(ctx, secure); err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {
 				err = errUpstreamHandshake
 			}
@@ -67,4 +67,20 @@ func (p *upstreamPool) connect(ctx context.Context, upstream string) (net.Conn, 
 	}
 	_, port := config.SplitUpstream(upstream)
 	return p.name.connect(ctx, uint16(port), dialTCP)
+}
+
+// handshakeApart does a handshake on a goroutine of its own. The stack that it needs would otherwise stay with the exchange,
+// which may wait for its answer for long (S-12.8). A panic is passed on to the caller.
+func handshakeApart(ctx context.Context, conn *tls.Conn) (err error) {
+	var panicked any
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { panicked = recover() }()
+		err = conn.HandshakeContext(ctx)
+	}()
+	if <-done; panicked != nil {
+		panic(panicked)
+	}
+	return err
 }

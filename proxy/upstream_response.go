@@ -63,14 +63,18 @@ func (r *upstreamResponse) takeBack() {
 }
 
 // awaitHead reads the first bytes of a head. It holds no buffer until they arrive: an upstream may take its time to answer
-// (S-12.8). Over TLS it does hold one, as TLS does the waiting.
+// (S-12.8). TLS does the waiting itself, so over TLS awaitHead reads one byte; the rest of its record is then there to be read.
 func (r *upstreamResponse) awaitHead() error {
 	r.start, r.end = 0, 0 // interim responses have been passed on
-	if !r.conn.plain {
-		r.lend()
-		return r.fill()
+	if r.conn.plain {
+		return r.filled(r.conn.readLent(r))
 	}
-	return r.filled(r.conn.readLent(r))
+	r.takeBack()
+	n, err := r.conn.Read(r.conn.one[:])
+	if n > 0 {
+		r.lend()[0] = r.conn.one[0]
+	}
+	return r.filled(n, err)
 }
 
 // fill reads more bytes after the existing ones. It returns io.EOF only if the upstream has closed the connection in an
