@@ -17,7 +17,7 @@ import (
 func (c *clientConn) close() {
 	discard := c.takesNothing() || c.isCut()
 	if !discard && !c.aborted {
-		c.watch.Set(deadline.PhaseLinger, lingerTime) // a late connection has a deadline already
+		c.timer.Set(deadline.PhaseLinger, lingerTime) // a late connection has a deadline already
 		if c.tls != nil {
 			_ = c.tls.CloseWrite() // sends close_notify if it can; a failure needs no report
 		}
@@ -38,7 +38,7 @@ func (c *clientConn) isCut() bool {
 
 // takesNothing reports whether the connection was cut because the client does not read what it is sent.
 func (c *clientConn) takesNothing() bool {
-	if c.watch.Phase() != deadline.PhaseExpired || c.unsentBytes() == 0 {
+	if c.timer.Phase() != deadline.PhaseExpired || c.unsentBytes() == 0 {
 		return false
 	}
 	switch deadline.Phase(c.late.Load()) {
@@ -59,7 +59,7 @@ func (c *clientConn) flush() bool {
 	}
 	_ = c.tcp.CloseWrite() // the client sees the end as soon as it has read the rest
 	<-c.flushed
-	return c.watch.Phase() != deadline.PhaseExpired
+	return c.timer.Phase() != deadline.PhaseExpired
 }
 
 // beginFlush starts the deadline of flush. It returns false if the connection was cut.
@@ -69,8 +69,8 @@ func (c *clientConn) beginFlush() bool {
 	if c.wasCut {
 		return false
 	}
-	c.watch.Reset()
-	return c.watch.Set(deadline.PhaseFlush, c.server.flushTime())
+	c.timer.Reset()
+	return c.timer.Set(deadline.PhaseFlush, c.server.flushTime())
 }
 
 // flushTime returns how long a client may read nothing of an answer whose rest only the kernel holds. A shutdown does not
@@ -108,7 +108,7 @@ func (c *clientConn) unsentBytes() int {
 	return unsent
 }
 
-// Overdue implements watched: the connection was interrupted deadline.endTime ago, and a goroutine still waits for its
+// Overdue implements deadline.Owner: the connection was interrupted deadline.endTime ago, and a goroutine still waits for its
 // client.
 func (c *clientConn) Overdue() {
 	c.abort()
@@ -132,7 +132,7 @@ func (c *clientConn) isStuck() bool {
 	switch now := c.server.registry.sweeper.Clock.Load(); {
 	case !c.socket.writing.Load():
 		c.stuck = 0
-	case c.stuck == 0 || c.moving():
+	case c.stuck == 0 || c.progressed():
 		c.stuck = now
 	default:
 		return now-c.stuck >= int64(c.server.bodyIdle())
@@ -142,7 +142,7 @@ func (c *clientConn) isStuck() bool {
 
 // cutStuck ends a connection in phase p whose client reads nothing.
 func (c *clientConn) cutStuck(p deadline.Phase) {
-	if !c.watch.EndIn(p) {
+	if !c.timer.EndIn(p) {
 		return // it has moved on, and the next sweep looks again
 	}
 	c.late.Store(int64(deadline.PhaseBody))
@@ -167,7 +167,7 @@ func (c *clientConn) lingerClose() {
 	rest := longBuffers.Get().(*[]byte)
 	defer longBuffers.Put(rest)
 	for {
-		if _, err := syscallRead(c.tcp, *rest); err != nil {
+		if _, err := readRaw(c.tcp, *rest); err != nil {
 			return
 		}
 	}
@@ -181,8 +181,8 @@ func (c *clientConn) beginLinger() bool {
 		return false
 	}
 	_ = c.tcp.SetReadDeadline(time.Time{}) // an interrupted read of the body may have set it
-	c.watch.Reset()
-	return c.watch.Set(deadline.PhaseLinger, lingerTime)
+	c.timer.Reset()
+	return c.timer.Set(deadline.PhaseLinger, lingerTime)
 }
 
 // drainFlushTime is how long a client may read nothing of a complete answer while the daemon shuts down.
@@ -191,8 +191,8 @@ const drainFlushTime = 5 * time.Second
 // lingerTime is how long the unwanted rest of a body is read and discarded after the answer.
 const lingerTime = 2 * time.Second
 
-// syscallRead reads raw bytes from the wire: data to be discarded need not be decrypted.
-func syscallRead(conn *net.TCPConn, p []byte) (int, error) {
+// readRaw reads raw bytes from the wire: data to be discarded need not be decrypted.
+func readRaw(conn *net.TCPConn, p []byte) (int, error) {
 	n, err := conn.Read(p)
 	if n == 0 && err == nil {
 		err = syscall.EPIPE

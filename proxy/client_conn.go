@@ -33,8 +33,8 @@ type clientConn struct {
 	clientText string
 	// turn is held by the connection's goroutine while it computes a handshake or parses frames.
 	turn turn
-	// watch is the deadline for whatever the connection waits for.
-	watch deadline.Watch
+	// timer is the deadline for whatever the connection waits for.
+	timer deadline.Timer
 	// work is the state of a request in flight; nil while the connection is idle.
 	work *http1Work
 	// pin keeps the upstream connection that belongs to this one.
@@ -145,7 +145,7 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	}
 	c.client = peerOf(tcp)
 	c.clientText = c.client.WithZone("").String()
-	c.watch.Owner = c
+	c.timer.Owner = c
 	return c, nil
 }
 
@@ -155,7 +155,7 @@ func (c *clientConn) handshake() bool {
 		c.serving.Store(true)
 		return true
 	}
-	if !c.watch.Set(deadline.PhaseHandshake, c.server.headerTimeout) {
+	if !c.timer.Set(deadline.PhaseHandshake, c.server.headerTimeout) {
 		return false
 	}
 	ctx := context.Background()
@@ -215,7 +215,7 @@ func (c *clientConn) awaitRequest(first bool) bool {
 	if first {
 		waiting, timeout = deadline.PhaseFirst, c.server.headerTimeout
 	}
-	if !c.watch.Set(waiting, timeout) {
+	if !c.timer.Set(waiting, timeout) {
 		return false
 	}
 	c.server.registry.becameIdle()
@@ -223,10 +223,10 @@ func (c *clientConn) awaitRequest(first bool) bool {
 		c.drain()
 	}
 	n, err := c.stream.Read(c.one[:])
-	return n == 1 && err == nil && (c.watch.Set(deadline.PhaseHead, c.server.headerTimeout) || c.reviveHTTP1())
+	return n == 1 && err == nil && (c.timer.Set(deadline.PhaseHead, c.server.headerTimeout) || c.reviveHTTP1())
 }
 
-// Look implements watched.
+// Look implements deadline.Owner.
 func (c *clientConn) Look(p deadline.Phase) {
 	if c.isStuck() {
 		c.cutStuck(p)
@@ -245,12 +245,12 @@ func (c *clientConn) Look(p deadline.Phase) {
 	}
 	c.mu.Lock() // the exchange stays the same under it
 	defer c.mu.Unlock()
-	if c.work != nil && c.watch.Phase() == p {
+	if c.work != nil && c.timer.Phase() == p {
 		c.work.exchange.Look(p)
 	}
 }
 
-// Extend implements watched.
+// Extend implements deadline.Owner.
 func (c *clientConn) Extend(p deadline.Phase) time.Duration {
 	if p == deadline.PhaseFirst && c.hasReceived() {
 		return 2 * deadline.Interval // the request has arrived and is about to be read
@@ -259,7 +259,7 @@ func (c *clientConn) Extend(p deadline.Phase) time.Duration {
 	case deadline.PhaseStreams:
 		return c.server.bodyIdle() // isStuck ends it
 	case deadline.PhaseFlush:
-		if c.moving() {
+		if c.progressed() {
 			return c.server.flushTime()
 		}
 		return 0
@@ -269,17 +269,17 @@ func (c *clientConn) Extend(p deadline.Phase) time.Duration {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.work == nil || c.watch.Phase() != p {
+	if c.work == nil || c.timer.Phase() != p {
 		return 0
 	}
 	return c.work.exchange.Extend(p)
 }
 
-// Expire implements watched: it ends whatever the connection waits for.
+// Expire implements deadline.Owner: it ends whatever the connection waits for.
 func (c *clientConn) Expire(p deadline.Phase) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.watch.Phase() != deadline.PhaseExpired {
+	if c.timer.Phase() != deadline.PhaseExpired {
 		return // it was forgotten meanwhile, and this may be another request already
 	}
 	c.late.Store(int64(p))

@@ -49,13 +49,13 @@ func TestADrainDoesNotWaitLongForAClientThatReadsNothing(t *testing.T) {
 				for one := range p.registry.conns {
 					conn, _ = one.(*clientConn)
 				}
-				return conn != nil && conn.watch.Phase() == deadline.PhaseFlush
+				return conn != nil && conn.timer.Phase() == deadline.PhaseFlush
 			})
 			p.isDraining.Store(true)
 			conn.drain()
 			limit := test.want + 2*deadline.Interval
 			waitFor(t, "a short clock", func() bool { // the sweeper may just have extended the previous deadline
-				left, flushing := conn.watch.Since(deadline.PhaseFlush, 0)
+				left, flushing := conn.timer.Since(deadline.PhaseFlush, 0)
 				return flushing && -left <= limit
 			})
 		})

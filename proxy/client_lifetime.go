@@ -10,7 +10,7 @@ import (
 )
 
 // deadline implements accountedConn.
-func (c *clientConn) deadline() *deadline.Watch { return &c.watch }
+func (c *clientConn) deadline() *deadline.Timer { return &c.timer }
 
 // peer implements accountedConn.
 func (c *clientConn) peer() netip.Addr { return c.client }
@@ -19,18 +19,18 @@ func (c *clientConn) peer() netip.Addr { return c.client }
 // request yet is idle only after freshGrace, as its request is most likely on its way. The same holds for a connection
 // whose handshake has received nothing for that long (S-12.10).
 func (c *clientConn) idleFor() (time.Duration, bool) {
-	switch c.watch.Phase() {
+	switch c.timer.Phase() {
 	case deadline.PhaseHandshake:
-		silent := time.Duration(c.watch.Sweeper.Clock.Load() - c.heard.Load())
+		silent := time.Duration(c.timer.Sweeper.Clock.Load() - c.heard.Load())
 		return silent - freshGrace, silent > freshGrace
 	case deadline.PhaseIdle:
-		return c.watch.Since(deadline.PhaseIdle, c.server.idleTimeout)
+		return c.timer.Since(deadline.PhaseIdle, c.server.idleTimeout)
 	}
 	timeout := c.server.headerTimeout
 	if c.http2.Load() != nil {
 		timeout = c.server.idleTimeout
 	}
-	fresh, ok := c.watch.Since(deadline.PhaseFirst, timeout)
+	fresh, ok := c.timer.Since(deadline.PhaseFirst, timeout)
 	return fresh - freshGrace, ok && fresh > freshGrace
 }
 
@@ -44,7 +44,7 @@ const freshDrainGrace = 5 * time.Second
 
 // use implements accountedConn.
 func (c *clientConn) use() connUse {
-	switch c.watch.Phase() {
+	switch c.timer.Phase() {
 	case deadline.PhaseHandshake:
 		return useHandshake
 	case deadline.PhaseIdle, deadline.PhaseFirst:
@@ -64,7 +64,7 @@ func (c *clientConn) endIdle() bool {
 	}
 	c.mu.Lock() // revive runs entirely before or after
 	defer c.mu.Unlock()
-	if !c.watch.EndIdle() {
+	if !c.timer.EndIdle() {
 		return false
 	}
 	c.interrupt()
@@ -76,7 +76,7 @@ func (c *clientConn) endIdle() bool {
 // told.
 func (c *clientConn) drain() {
 	c.mu.Lock() // the end of the connection may be about to begin
-	c.watch.Shorten(deadline.PhaseFlush, c.server.flushTime())
+	c.timer.Shorten(deadline.PhaseFlush, c.server.flushTime())
 	c.mu.Unlock()
 	if h := c.http2.Load(); h != nil {
 		h.drain()
@@ -84,10 +84,10 @@ func (c *clientConn) drain() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch p := c.watch.Phase(); {
+	switch p := c.timer.Phase(); {
 	case p == deadline.PhaseFirst, p == deadline.PhaseIdle && c.hasReceived():
-		c.watch.Shorten(p, freshDrainGrace)
-	case p == deadline.PhaseIdle && c.watch.EndIdle():
+		c.timer.Shorten(p, freshDrainGrace)
+	case p == deadline.PhaseIdle && c.timer.EndIdle():
 		_ = c.tcp.SetReadDeadline(pastDeadline)
 	}
 }
@@ -121,8 +121,8 @@ func (c *clientConn) takeBackEnd(p deadline.Phase, timeout time.Duration) bool {
 		return false
 	}
 	_ = c.tcp.SetDeadline(time.Time{}) // fails only if the connection is gone already
-	c.watch.Reset()
-	return c.watch.Set(p, timeout)
+	c.timer.Reset()
+	return c.timer.Set(p, timeout)
 }
 
 // hasReceived reports whether there are unread bytes.
@@ -140,7 +140,7 @@ func (c *clientConn) cut(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wasCut = true
-	c.watch.End() // nothing new begins
+	c.timer.End() // nothing new begins
 	c.endFlush()
 	if h != nil {
 		return

@@ -22,7 +22,7 @@ func (w *http1Work) serveRequests() bool {
 		// The rest is the beginning of the next request (pipelining): it is answered in order.
 		w.end = copy(w.in, w.in[w.start:w.end])
 		w.start = 0
-		if !w.conn.watch.Set(deadline.PhaseHead, w.conn.server.headerTimeout) {
+		if !w.conn.timer.Set(deadline.PhaseHead, w.conn.server.headerTimeout) {
 			return false
 		}
 	}
@@ -126,7 +126,7 @@ func (w *http1Work) begin() {
 func (w *http1Work) resetExchange() {
 	w.conn.mu.Lock()
 	defer w.conn.mu.Unlock()
-	w.exchange.reset(&w.request, w, &w.conn.watch, w.conn.server.listener)
+	w.exchange.reset(&w.request, w, &w.conn.timer, w.conn.server.listener)
 	w.exchange.call.pin = &w.conn.pin
 }
 

@@ -122,5 +122,5 @@ func (w *http1Work) Interrupt(writing bool) {
 // Gone implements clientWriter.
 func (w *http1Work) Gone() bool { return w.conn.hungUp() }
 
-// Moving implements clientWriter.
-func (w *http1Work) Moving() bool { return w.conn.moving() }
+// Progressed implements clientWriter.
+func (w *http1Work) Progressed() bool { return w.conn.progressed() }

@@ -207,7 +207,7 @@ func TestWhatTheSocketTellsOfTheClient(t *testing.T) {
 	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
 	moving := func() bool { // the result of a look in its own sweep
 		w.conn.server.registry.sweeper.Clock.Add(1)
-		return w.Moving()
+		return w.Progressed()
 	}
 	if w.Gone() || moving() {
 		t.Errorf("a client that does nothing: gone=%v, moving=%v", w.Gone(), moving())
@@ -225,7 +225,7 @@ func TestWhatTheSocketTellsOfTheClient(t *testing.T) {
 	if !moving() {
 		t.Error("a client that reads is not seen to")
 	}
-	if !w.Moving() {
+	if !w.Progressed() {
 		t.Error("a client that reads is seen to by the first that asks in a sweep, and not by the second")
 	}
 	if w.Gone() {

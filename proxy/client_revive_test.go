@@ -21,7 +21,7 @@ func onlyConn(t *testing.T, d *testDaemon) (conn *clientConn) {
 		for one := range r.conns {
 			conn, _ = one.(*clientConn)
 		}
-		return conn != nil && conn.watch.Phase() == deadline.PhaseIdle
+		return conn != nil && conn.timer.Phase() == deadline.PhaseIdle
 	})
 	return conn
 }
@@ -40,7 +40,7 @@ func TestARequestThatIsReadAsItsConnectionEndsAsIdleIsAnswered(t *testing.T) {
 		t.Helper()
 		conn := onlyConn(t, d)
 		before := begun.Load()
-		if !conn.watch.EndIn(deadline.PhaseIdle) {
+		if !conn.timer.EndIn(deadline.PhaseIdle) {
 			t.Fatal("the connection is not idle")
 		}
 		send()

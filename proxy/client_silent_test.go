@@ -36,7 +36,7 @@ func newSilentTest(t *testing.T, g *gate) *silentTest {
 	s.client = client
 	ticket, _ := s.admit(s.newClient())
 	go func() { defer close(s.served); s.server.serveConn(tcp, ticket); s.server.conns.Wait() }()
-	waitFor(t, "the handshake to begin", func() bool { return s.conn() != nil && s.conn().watch.Phase() == deadline.PhaseHandshake })
+	waitFor(t, "the handshake to begin", func() bool { return s.conn() != nil && s.conn().timer.Phase() == deadline.PhaseHandshake })
 	return s
 }
 
@@ -64,7 +64,7 @@ func TestAHandshakeOfWhichNothingComesGivesWayAfterASecond(t *testing.T) {
 	s := newSilentTest(t, openGate())
 	s.advance(freshGrace)
 	waiting := s.admitting()
-	if s.conn().watch.Phase() != deadline.PhaseHandshake {
+	if s.conn().timer.Phase() != deadline.PhaseHandshake {
 		t.Fatal("it gave way within its first second")
 	}
 	// A part of a ClientHello restarts the second.
@@ -75,7 +75,7 @@ func TestAHandshakeOfWhichNothingComesGivesWayAfterASecond(t *testing.T) {
 	waitFor(t, "the bytes to be heard", func() bool { return conn.heard.Load() == s.sweeper.Clock.Load() })
 	s.advance(freshGrace)
 	s.sweeper.Swept()
-	if conn.watch.Phase() != deadline.PhaseHandshake {
+	if conn.timer.Phase() != deadline.PhaseHandshake {
 		t.Fatal("it gave way within a second of its last byte")
 	}
 	s.advance(deadline.Interval)

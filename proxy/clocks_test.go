@@ -82,7 +82,7 @@ func TestNoClockIsLongerThanItsKey(t *testing.T) {
 			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 			test.do(t, conn)
 			waitFor(t, "the phase with its deadline", func() bool {
-				w := onlyWatch(p)
+				w := onlyTimer(p)
 				if w == nil {
 					return false
 				}
@@ -94,8 +94,8 @@ func TestNoClockIsLongerThanItsKey(t *testing.T) {
 	}
 }
 
-// onlyWatch returns the watch of the only connection.
-func onlyWatch(p *dataPath) *deadline.Watch {
+// onlyTimer returns the timer of the only connection.
+func onlyTimer(p *dataPath) *deadline.Timer {
 	p.registry.mu.Lock()
 	defer p.registry.mu.Unlock()
 	for c := range p.registry.conns {
@@ -110,7 +110,7 @@ func TestASetTimeLastsThatLong(t *testing.T) {
 	for _, timeout := range []time.Duration{time.Second, time.Minute, time.Hour} {
 		s := deadline.NewSweeper()
 		owner := &recordingOwner{}
-		w := &deadline.Watch{Owner: owner}
+		w := &deadline.Timer{Owner: owner}
 		s.Add(w)
 		w.Set(deadline.PhaseIdle, timeout)
 		w.Check(int64(timeout))
@@ -124,7 +124,7 @@ func TestASetTimeLastsThatLong(t *testing.T) {
 	}
 }
 
-// recordingOwner counts how often its watch has expired.
+// recordingOwner counts how often its timer has expired.
 type recordingOwner struct{ expired int }
 
 func (o *recordingOwner) Look(deadline.Phase)                 {}

@@ -14,7 +14,7 @@ type accountedConn interface {
 	// entry returns the registry's data for the connection.
 	entry() *connEntry
 	// deadline returns the connection's deadline, for the sweeper.
-	deadline() *deadline.Watch
+	deadline() *deadline.Timer
 	// idleFor returns how long the connection has been idle, and false while it is in use.
 	idleFor() (time.Duration, bool)
 	// use returns what the connection is in use for.

@@ -30,7 +30,7 @@ var (
 // census counts the open connections by protocol and state. Like the sweeper, it goes through them in parts, so that it
 // does not delay new or ending connections for long; a change meanwhile may or may not be counted.
 func (r *connRegistry) census() (census [len(connProtocols)][2]int) {
-	r.sweeper.Each(func(w *deadline.Watch) {
+	r.sweeper.Each(func(w *deadline.Timer) {
 		if c, ok := w.Owner.(accountedConn); ok {
 			protocol, state := c.state()
 			census[protocol][state]++
@@ -50,7 +50,7 @@ func (c *clientConn) state() (protocol, state int) {
 	case c.http2.Load() != nil:
 		protocol = connHTTP2
 	}
-	switch c.watch.Phase() {
+	switch c.timer.Phase() {
 	case deadline.PhaseIdle, deadline.PhaseFirst:
 		state = connIdle
 	}

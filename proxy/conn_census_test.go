@@ -24,7 +24,7 @@ func TestTheCensusCountsByProtocolAndState(t *testing.T) {
 	for _, p := range []deadline.Phase{deadline.PhaseIdle, deadline.PhaseIdle, deadline.PhaseNone} {
 		serving(p, true)
 	}
-	r.sweeper.Add(&deadline.Watch{Owner: new(exchange)}) // a stream is not a connection
+	r.sweeper.Add(&deadline.Timer{Owner: new(exchange)}) // a stream is not a connection
 	r.server = &siteServer{registry: r.connRegistry, headerTimeout: time.Second, idleTimeout: time.Second}
 	for _, p := range []deadline.Phase{deadline.PhaseNone, deadline.PhaseFirst, deadline.PhaseHead} {
 		r.open(t, p)

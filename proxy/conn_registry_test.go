@@ -76,7 +76,7 @@ func (r *registryTest) openOn(t testing.TB, tcp *net.TCPConn, p deadline.Phase) 
 		t.Fatal(err)
 	}
 	c := &clientConn{server: r.server, tcp: tcp, fd: fd, socket: new(socket)}
-	c.watch.Owner = c
+	c.timer.Owner = c
 	if ticket, _ := r.admit(r.newClient()); ticket.wait() != admitted || !r.add(c, ticket) {
 		t.Fatal("the connection was not admitted")
 	}
@@ -84,7 +84,7 @@ func (r *registryTest) openOn(t testing.TB, tcp *net.TCPConn, p deadline.Phase) 
 	if p != deadline.PhaseIdle {
 		timeout = r.server.headerTimeout
 	}
-	if !c.watch.Set(p, timeout) {
+	if !c.timer.Set(p, timeout) {
 		t.Fatal("the connection was interrupted at once")
 	}
 	return c
@@ -127,7 +127,7 @@ func TestAtTheLimitTheLongestIdleConnectionMakesRoom(t *testing.T) {
 	r.advance(time.Second)
 	later := r.open(t, deadline.PhaseIdle)
 	fresh := r.open(t, deadline.PhaseIdle) // it has sent no request yet
-	fresh.watch.Set(deadline.PhaseFirst, r.server.headerTimeout)
+	fresh.timer.Set(deadline.PhaseFirst, r.server.headerTimeout)
 	waiting := r.admitting()
 	if waiting.decided() {
 		t.Fatal("admitted over the limit")
@@ -156,13 +156,13 @@ func TestANewConnectionThatSaysNothingMakesRoomAfterAWhile(t *testing.T) {
 	busy := r.open(t, deadline.PhaseUpstream)
 	waiting := r.admitting()
 	r.sweeper.Swept()
-	if silent.watch.Phase() != deadline.PhaseFirst {
+	if silent.timer.Phase() != deadline.PhaseFirst {
 		t.Fatal("a new connection was closed before its request could come")
 	}
 	r.advance(freshGrace + 2*deadline.Interval)
 	r.sweeper.Swept()
-	waitFor(t, "the silent connection to be closed", func() bool { return silent.watch.Phase() == deadline.PhaseExpired })
-	if busy.watch.Phase() != deadline.PhaseUpstream {
+	waitFor(t, "the silent connection to be closed", func() bool { return silent.timer.Phase() == deadline.PhaseExpired })
+	if busy.timer.Phase() != deadline.PhaseUpstream {
 		t.Error("the connection with a request in flight was closed")
 	}
 	r.remove(silent)
@@ -175,12 +175,12 @@ func TestANewConnectionHasAMomentForItsRequestWhenTheServerDrains(t *testing.T) 
 	r := newRegistryTest(1)
 	c := r.open(t, deadline.PhaseFirst)
 	c.drain()
-	c.watch.Check(r.sweeper.Clock.Load())
-	if c.watch.Phase() != deadline.PhaseFirst {
+	c.timer.Check(r.sweeper.Clock.Load())
+	if c.timer.Phase() != deadline.PhaseFirst {
 		t.Fatal("a new connection was closed before its request could come")
 	}
 	r.advance(freshDrainGrace + 2*deadline.Interval)
-	c.watch.Check(r.sweeper.Clock.Load())
+	c.timer.Check(r.sweeper.Clock.Load())
 	if !r.interrupted(t, c) {
 		t.Error("a connection that says nothing was waited for")
 	}
@@ -212,13 +212,13 @@ func TestAConnectionThatIsClosedForRoomBeginsNoRequest(t *testing.T) {
 			r := newRegistryTest(1)
 			c := r.open(t, deadline.PhaseIdle)
 			end(r)
-			if c.watch.Set(deadline.PhaseHead, time.Second) {
+			if c.timer.Set(deadline.PhaseHead, time.Second) {
 				t.Error("a request began on a connection whose reads are interrupted")
 			}
 			r = newRegistryTest(1)
 			c = r.open(t, deadline.PhaseHead)
 			end(r)
-			if !c.watch.Set(deadline.PhaseUpstream, time.Second) || r.interrupted(t, c) {
+			if !c.timer.Set(deadline.PhaseUpstream, time.Second) || r.interrupted(t, c) {
 				t.Error("a connection with a request was interrupted")
 			}
 		})
@@ -244,22 +244,22 @@ func TestAConnectionThatBecomesIdleIsSeenByOneThatWaits(t *testing.T) {
 	}
 	c := r.open(t, deadline.PhaseUpstream)
 	for i := range 300 {
-		if !c.watch.Set(deadline.PhaseUpstream, time.Minute) {
+		if !c.timer.Set(deadline.PhaseUpstream, time.Minute) {
 			t.Fatal("interrupted while a request was in flight")
 		}
 		waiting := make(chan *ticket, 1)
 		key := r.newClient()
 		go func() { t, _ := r.admit(key); waiting <- t }()
 		time.Sleep(time.Duration(i%30) * time.Microsecond)
-		c.watch.Set(deadline.PhaseIdle, time.Minute)
+		c.timer.Set(deadline.PhaseIdle, time.Minute)
 		r.becameIdle()
-		waitFor(t, "the idle connection to be closed", func() bool { return c.watch.Phase() == deadline.PhaseExpired })
+		waitFor(t, "the idle connection to be closed", func() bool { return c.timer.Phase() == deadline.PhaseExpired })
 		r.remove(c)
 		next := <-waiting
 		if next.wait() != admitted {
 			t.Fatal("not admitted")
 		}
-		c.watch.Reset()
+		c.timer.Reset()
 		c.leaving = false
 		if !r.add(c, next) {
 			t.Fatal("not added")
@@ -282,7 +282,7 @@ func TestDrain(t *testing.T) {
 		idle, busy := r.open(t, deadline.PhaseIdle), r.open(t, deadline.PhaseBody)
 		drained := make(chan bool, 1)
 		go func() { drained <- r.drain(t.Context()) }()
-		waitFor(t, "the idle connection to be closed", func() bool { return idle.watch.Phase() == deadline.PhaseExpired })
+		waitFor(t, "the idle connection to be closed", func() bool { return idle.timer.Phase() == deadline.PhaseExpired })
 		r.remove(idle)
 		if r.interrupted(t, busy) || len(drained) > 0 {
 			t.Error("the request in flight was not waited for")
@@ -341,13 +341,13 @@ func TestDrain(t *testing.T) {
 		}
 		waitFor(t, "the byte to come", c.hasReceived)
 		c.drain()
-		if c.watch.Phase() != deadline.PhaseIdle {
+		if c.timer.Phase() != deadline.PhaseIdle {
 			t.Error("closed with a request on it")
 		}
-		c.watch.Set(deadline.PhaseFirst, time.Second)
+		c.timer.Set(deadline.PhaseFirst, time.Second)
 		r.advance(time.Minute)
-		c.watch.Check(r.sweeper.Clock.Load())
-		if c.watch.Phase() != deadline.PhaseFirst {
+		c.timer.Check(r.sweeper.Clock.Load())
+		if c.timer.Phase() != deadline.PhaseFirst {
 			t.Error("expired with a first request on it")
 		}
 	})

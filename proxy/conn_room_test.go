@@ -27,7 +27,7 @@ type crowd struct {
 type crowdConn struct {
 	connEntry
 	crowd     *crowd
-	watch     deadline.Watch
+	timer     deadline.Timer
 	busy      connUse // useWaiting if idle
 	idleSince int64
 	told      bool
@@ -40,7 +40,7 @@ func newCrowd(t testing.TB, limit, share int) *crowd {
 	return &crowd{t: t, r: newConnRegistry(limit, share, deadline.NewSweeper()), conns: map[*crowdConn]struct{}{}}
 }
 
-func (c *crowdConn) deadline() *deadline.Watch { return &c.watch }
+func (c *crowdConn) deadline() *deadline.Timer { return &c.timer }
 func (c *crowdConn) peer() netip.Addr          { return netip.IPv4Unspecified() }
 func (c *crowdConn) use() connUse              { c.crowd.looks++; return c.busy }
 func (c *crowdConn) state() (int, int) {
@@ -124,7 +124,7 @@ func (w *crowd) seat() {
 			waiting = append(waiting, t)
 		case t.result == admitted:
 			c := &crowdConn{crowd: w, busy: useHandshake}
-			c.watch.Owner = new(exchange)
+			c.timer.Owner = new(exchange)
 			if !w.r.add(c, t) {
 				w.t.Fatal("not added")
 			}

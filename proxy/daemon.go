@@ -70,7 +70,7 @@ func newDaemon(cfg *config.Config, opts Options, dynamic *atomic.Pointer[Dynamic
 // now returns the wall clock time in UTC, as everything shown to an operator uses.
 func now() time.Time { return time.Now().UTC() }
 
-// startBackgroundTasks starts what runs in parallel with the requests (step 9): certificate renewal and watch, the limiter's
+// startBackgroundTasks starts what runs in parallel with the requests (step 9): certificate renewal and expiry warnings, the limiter's
 // eviction, the reloads that signals ask for, the admin socket, and systemd's watchdog. It fails if systemd's watchdog
 // settings are invalid.
 func (d *Daemon) startBackgroundTasks() error {
@@ -84,7 +84,7 @@ func (d *Daemon) startBackgroundTasks() error {
 		d.tasks.Go(func() { l.source.Run(ctx) })
 	}
 	d.tasks.Go(func() { d.shared.limiter.Run(ctx, func() limit.Config { return d.dynamic.Load().RateLimit }) })
-	d.tasks.Go(func() { cert.NewWatch(d.shared.log, d.listeners.certificates).Run(ctx) })
+	d.tasks.Go(func() { cert.NewWarner(d.shared.log, d.listeners.certificates).Run(ctx) })
 	d.tasks.Go(func() { d.reloadOnRequest(ctx) })
 	d.tasks.Go(func() {
 		d.admin.serve(ctx, admin.Handlers{

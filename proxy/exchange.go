@@ -58,8 +58,8 @@ type exchange struct {
 	// start is when the head of the request was complete.
 	start time.Time
 	exchangeCounts
-	// watch is the deadline for whatever the exchange waits for; over HTTP/1.1 it is the connection's.
-	watch *deadline.Watch
+	// timer is the deadline for whatever the exchange waits for; over HTTP/1.1 it is the connection's.
+	timer *deadline.Timer
 	// turn is held by the exchange's goroutine until it may wait for an upstream or the client.
 	turn turn
 	// call is the request to the upstream. Whether it is made or not, it holds the cause of a cancellation.
@@ -94,8 +94,8 @@ func clockOf(cause error) string {
 }
 
 // reset prepares the exchange for the next request.
-func (x *exchange) reset(r *Request, client clientWriter, w *deadline.Watch, listener int) {
-	x.request, x.client, x.watch, x.listener = r, client, w, listener
+func (x *exchange) reset(r *Request, client clientWriter, w *deadline.Timer, listener int) {
+	x.request, x.client, x.timer, x.listener = r, client, w, listener
 	x.config, x.route, x.host = nil, nil, ""
 	x.body.reset()
 	x.status, x.abort = 0, false
@@ -123,7 +123,7 @@ func (x *exchange) Look(p deadline.Phase) {
 
 // Extend gives more time to a client that reads slowly but reads.
 func (x *exchange) Extend(p deadline.Phase) time.Duration {
-	if (p == deadline.PhaseBody || p == deadline.PhaseTunnel) && x.answered.Load() && x.client.Moving() {
+	if (p == deadline.PhaseBody || p == deadline.PhaseTunnel) && x.answered.Load() && x.client.Progressed() {
 		return x.body.idle
 	}
 	return 0
@@ -149,8 +149,8 @@ func (x *exchange) stop() { x.client.Interrupt(x.answered.Load() || x.informing.
 // stopBody implements callOwner.
 func (x *exchange) stopBody() { x.client.Interrupt(false) }
 
-// Overdue implements watched. Expire interrupts everything that a request over HTTP/2 can wait for; its connection has its
-// own watch.
+// Overdue implements deadline.Owner. Expire interrupts everything that a request over HTTP/2 can wait for; its connection has its
+// own timer.
 func (x *exchange) Overdue() {}
 
 // beginAnswer marks the beginning of the response. It returns false if a deadline has passed before: that deadline no

@@ -45,7 +45,7 @@ func newH2Loop(tb testing.TB, server *siteServer) *h2Loop {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	server.registry.sweeper.Add(&c.watch)
+	server.registry.sweeper.Add(&c.timer)
 	l := &h2Loop{client: client, h: newH2Conn(c), ended: make(chan struct{}), next: 1}
 	l.h.conn = accepted
 	c.http2.Store(l.h)
@@ -58,7 +58,7 @@ func newH2Loop(tb testing.TB, server *siteServer) *h2Loop {
 	tb.Cleanup(func() {
 		_ = client.Close()
 		<-l.ended
-		server.registry.sweeper.Remove(&c.watch)
+		server.registry.sweeper.Remove(&c.timer)
 	})
 	// The window of the connection is never the limit here.
 	greeting := http2.AppendWindowUpdate(http2.AppendSettings([]byte(http2.Preface)), 0, http2.MaxWindow-http2.InitialWindow)

@@ -142,7 +142,7 @@ func (h *h2Conn) finish(err error) {
 		h.drainTimer.Stop()
 	}
 	streams := h.abandon()
-	h.client.watch.Set(deadline.PhaseLinger, lingerTime) // a late connection has a deadline already
+	h.client.timer.Set(deadline.PhaseLinger, lingerTime) // a late connection has a deadline already
 	if !h.dead {
 		_ = h.client.tcp.SetWriteDeadline(time.Now().Add(lingerTime)) // fails only if the connection is gone already
 	}

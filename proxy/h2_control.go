@@ -168,7 +168,7 @@ func (h *h2Conn) settingsFrame(head http2.Header, p []byte) *http2.Error {
 		h.greeted = true
 		h.heading = false
 		h.idleSince = h.now()
-		h.client.watch.Set(deadline.PhaseFirst, h.server.idleTimeout)
+		h.client.timer.Set(deadline.PhaseFirst, h.server.idleTimeout)
 	}
 	return nil
 }

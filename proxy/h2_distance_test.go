@@ -101,7 +101,7 @@ func newFarClient(t *testing.T, answerBytes int, window uint32) *farClient {
 	dynamic.BodyLimit = 1 << 30
 	p.dynamic.Store(&dynamic)
 	p.stages = []stage{{"body limit", p.limitBody}, {"bodies", func(x *exchange) *answer {
-		x.body.watched(x.watch, p.bodyIdle)
+		x.body.timedBy(x.timer, p.bodyIdle)
 		room := make([]byte, 64<<10)
 		for x.body.present() {
 			if _, err := x.body.read(room, true); err != nil && err != io.EOF {
@@ -137,7 +137,7 @@ func newFarClient(t *testing.T, answerBytes int, window uint32) *farClient {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.registry.sweeper.Add(&c.watch)
+	server.registry.sweeper.Add(&c.timer)
 	up, down := newFarPipe(), newFarPipe()
 	h := newH2Conn(c)
 	h.conn = &farConn{Conn: accepted, in: up, out: down}
@@ -152,7 +152,7 @@ func newFarClient(t *testing.T, answerBytes int, window uint32) *farClient {
 	t.Cleanup(func() {
 		up.end()
 		<-ended
-		server.registry.sweeper.Remove(&c.watch)
+		server.registry.sweeper.Remove(&c.timer)
 		_ = socket.Close()
 		_ = accepted.Close()
 	})

@@ -30,7 +30,7 @@ func h2FuzzServer(tb testing.TB) *siteServer {
 	pointer.Store(&DynamicConfig{RateLimit: limit.Config{RequestsPerSecond: 1e9, Burst: 1 << 30}, BodyLimit: 1 << 20})
 	p := &pipeline{dynamic: pointer, limiter: limit.New(time.Now), log: logger, metrics: newMetrics(), bodyIdle: time.Minute}
 	p.stages = []stage{{"body limit", p.limitBody}, {"echo", func(x *exchange) *answer {
-		x.body.watched(x.watch, p.bodyIdle)
+		x.body.timedBy(x.timer, p.bodyIdle)
 		var body []byte
 		room := make([]byte, 1000)
 		for x.body.present() {
@@ -100,8 +100,8 @@ func FuzzHTTP2Connection(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server.registry.sweeper.Add(&c.watch)
-		defer server.registry.sweeper.Remove(&c.watch)
+		server.registry.sweeper.Add(&c.timer)
+		defer server.registry.sweeper.Remove(&c.timer)
 		h := newH2Conn(c)
 		h.conn = accepted // no TLS: it would only slow down the fuzzing
 		c.http2.Store(h)

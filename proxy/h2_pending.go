@@ -20,7 +20,7 @@ type h2Pending struct {
 	tail   Fields
 	// offered reports whether pending data is to be sent as soon as the windows allow.
 	offered bool
-	// progress reports whether data was sent since the last call of Moving.
+	// progress reports whether data was sent since the last call of Progressed.
 	progress bool
 	sent     sync.Cond
 }

@@ -11,7 +11,7 @@ import (
 // read reads frames until the connection ends. The error is an *http2.Error if the client broke a rule, and a read error
 // otherwise.
 func (h *h2Conn) read() error {
-	if !h.client.watch.Set(deadline.PhaseHead, h.server.headerTimeout) {
+	if !h.client.timer.Set(deadline.PhaseHead, h.server.headerTimeout) {
 		return errClientGone
 	}
 	if err := h.readPreface(); err != nil {
@@ -46,7 +46,7 @@ func (h *h2Conn) takeTurn() {
 	h.mu.Lock()
 	if h.greeted && !h.heading {
 		h.heading = true // watchHead determines later what is awaited
-		c.watch.Set(deadline.PhaseHead, h.server.headerTimeout)
+		c.timer.Set(deadline.PhaseHead, h.server.headerTimeout)
 	}
 	h.mu.Unlock()
 	c.turn.await(all)
@@ -160,7 +160,7 @@ func (h *h2Conn) watchHead() {
 		if h.newest == 0 {
 			waiting = deadline.PhaseFirst
 		}
-		h.client.watch.Set(waiting, max(1, h.server.idleTimeout-time.Duration(h.now()-h.idleSince)))
+		h.client.timer.Set(waiting, max(1, h.server.idleTimeout-time.Duration(h.now()-h.idleSince)))
 	default:
 		h.goOn(deadline.PhaseStreams, h.server.pipeline.bodyIdle)
 	}
@@ -184,7 +184,7 @@ func (h *h2Conn) begin() {
 // goOn sets the deadline of a request that has come. If the connection was ended as idle at that moment, which the client
 // cannot have known, the request is still answered, and the connection is drained. The caller holds mu.
 func (h *h2Conn) goOn(p deadline.Phase, timeout time.Duration) {
-	if h.client.watch.Set(p, timeout) || h.cause != nil || !h.client.revive(p, timeout) {
+	if h.client.timer.Set(p, timeout) || h.cause != nil || !h.client.revive(p, timeout) {
 		return
 	}
 	h.firstGoAway()

@@ -30,7 +30,7 @@ func (s *h2Stream) prepare(refused *http1.Error) {
 		}
 	}
 	s.refused = refused
-	s.exchange.reset(r, s, &s.watch, s.conn.server.listener)
+	s.exchange.reset(r, s, &s.timer, s.conn.server.listener)
 }
 
 // startStream starts the exchange. The caller holds mu.

@@ -71,7 +71,7 @@ func (s *h2Stream) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	s.direct = p
-	if err := s.drain(); err != nil {
+	if err := s.awaitTaken(); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -118,11 +118,11 @@ func (s *h2Stream) End(trailers Fields) error {
 		h.wakeWriter()
 		return nil
 	}
-	return s.drain()
+	return s.awaitTaken()
 }
 
-// drain waits until all pending data is taken. The caller holds mu.
-func (s *h2Stream) drain() error {
+// awaitTaken waits until all pending data is taken. The caller holds mu.
+func (s *h2Stream) awaitTaken() error {
 	h := s.conn
 	s.offer()
 	h.wakeWriter()
@@ -228,9 +228,9 @@ func (s *h2Stream) Gone() bool {
 	return s.gone
 }
 
-// Moving implements clientWriter: data was sent, or could be sent if earlier output were not still on its way and moving. A
+// Progressed implements clientWriter: data was sent, or could be sent if earlier output were not still on its way and moving. A
 // stream does not move while the client keeps its window closed.
-func (s *h2Stream) Moving() bool {
+func (s *h2Stream) Progressed() bool {
 	h := s.conn
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -238,5 +238,5 @@ func (s *h2Stream) Moving() bool {
 		s.progress = false
 		return true
 	}
-	return s.outWindow > 0 && h.sendWindow > 0 && h.client.moving()
+	return s.outWindow > 0 && h.sendWindow > 0 && h.client.progressed()
 }

@@ -44,7 +44,7 @@ type h2Stream struct {
 	refused  *http1.Error
 	request  Request
 	exchange exchange
-	watch    deadline.Watch
+	timer    deadline.Timer
 	// trailerNames backs request.TrailerNames and is kept for its memory.
 	trailerNames []string
 
@@ -86,7 +86,7 @@ var errInterrupted = errors.New("interrupted")
 var h2Streams = sync.Pool{New: func() any {
 	s := &h2Stream{}
 	s.head.Fields = make(Fields, 0, 32)
-	s.watch.Owner = &s.exchange
+	s.timer.Owner = &s.exchange
 	return s
 }}
 
@@ -99,7 +99,7 @@ func (h *h2Conn) takeStream(id uint32) *h2Stream {
 	s.resetQueued, s.done = false, false
 	s.stopReading, s.stopWriting = false, false
 	s.parked, s.evicted = false, false
-	s.watch.Reset()
+	s.timer.Reset()
 	s.h2Answer.reset()
 	s.h2Body.reset(&h.mu)
 	s.h2Pending.reset(&h.mu)
@@ -165,8 +165,8 @@ func (h *h2Conn) sendReset(id uint32, code http2.Code, window int64) {
 func (s *h2Stream) run() (code http2.Code) {
 	server := s.conn.server
 	x := &s.exchange
-	server.registry.sweeper.Add(&s.watch)
-	defer server.registry.sweeper.Remove(&s.watch)
+	server.registry.sweeper.Add(&s.timer)
+	defer server.registry.sweeper.Remove(&s.timer)
 	x.turn.take(s.request.Account)
 	defer x.turn.give() // also after a panic
 	defer contain(server.log, s.request.ClientText, func() { code = http2.InternalError })

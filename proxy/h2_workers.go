@@ -71,7 +71,7 @@ func (h *h2Conn) becomeIdle() {
 	}
 	h.idleSince = h.now()
 	if !h.heading {
-		h.client.watch.Set(deadline.PhaseIdle, h.server.idleTimeout)
+		h.client.timer.Set(deadline.PhaseIdle, h.server.idleTimeout)
 	}
 	h.endIfDone()
 }

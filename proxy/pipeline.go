@@ -53,7 +53,7 @@ func (p *pipeline) handle(x *exchange) {
 	x.start = time.Now()
 	x.log, x.dates, x.config = p.log, &p.dates, p.dynamic.Load()
 	x.host = hostOf(x.request)
-	x.body.watched(x.watch, p.bodyIdle)
+	x.body.timedBy(x.timer, p.bodyIdle)
 	for _, stage := range p.stages {
 		if answer := stage.run(x); answer != nil {
 			x.send(answer)
@@ -72,7 +72,7 @@ func (p *pipeline) handle(x *exchange) {
 func (p *pipeline) refuse(x *exchange, a *answer, reason string) {
 	x.start = time.Now()
 	x.dates, x.config = &p.dates, p.dynamic.Load()
-	x.body.watched(x.watch, p.bodyIdle)
+	x.body.timedBy(x.timer, p.bodyIdle)
 	defer func() { p.metrics.request(x, time.Since(x.start)) }()
 	if limited := p.limitRate(x); limited != nil {
 		x.send(limited)

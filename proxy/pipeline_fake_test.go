@@ -79,7 +79,7 @@ func (c *fakeClient) Flush() error              { return nil }
 func (c *fakeClient) End(trailers Fields) error { c.trailers = cloneFields(trailers); return nil }
 func (c *fakeClient) Interrupt(bool)            {}
 func (c *fakeClient) Gone() bool                { return false }
-func (c *fakeClient) Moving() bool              { return false }
+func (c *fakeClient) Progressed() bool          { return false }
 
 // cloneFields copies fields out of the buffer that they alias.
 func cloneFields(fields Fields) Fields {
@@ -151,7 +151,7 @@ func newTestPipeline(t *testing.T) *testPipeline {
 func (p *testPipeline) handleOne(r *Request, client *fakeClient) *exchange {
 	x := new(exchange)
 	client.method = r.Method
-	x.reset(r, client, &deadline.Watch{Owner: x, Sweeper: deadline.NewSweeper()}, 0)
+	x.reset(r, client, &deadline.Timer{Owner: x, Sweeper: deadline.NewSweeper()}, 0)
 	p.handle(x)
 	return x
 }

@@ -290,7 +290,7 @@ func TestWhatIsNoRequestTakesATokenToo(t *testing.T) {
 	p := newTestPipeline(t)
 	refuse := func() int {
 		x, client := new(exchange), &fakeClient{}
-		x.reset(&Request{Client: getRequest("/").Client, Method: "-", Target: "-"}, client, &deadline.Watch{Owner: x, Sweeper: deadline.NewSweeper()}, 0)
+		x.reset(&Request{Client: getRequest("/").Client, Method: "-", Target: "-"}, client, &deadline.Timer{Owner: x, Sweeper: deadline.NewSweeper()}, 0)
 		p.refuse(x, answerStatus(statusBadRequest), "no request")
 		return client.status
 	}

@@ -37,7 +37,7 @@ func newRedirector(httpsPort int, source cert.Source, g *gate, log *eventlog.Log
 // port.
 func (r *redirector) handle(x *exchange) {
 	x.dates = &r.dates
-	x.body.watched(x.watch, r.bodyIdle)
+	x.body.timedBy(x.timer, r.bodyIdle)
 	path, _, _ := strings.Cut(x.request.Target, "?")
 	switch {
 	case r.source.AsksCA() && strings.HasPrefix(path, acmeChallengePrefix):
@@ -52,7 +52,7 @@ func (r *redirector) handle(x *exchange) {
 // refuse implements requestHandler.
 func (r *redirector) refuse(x *exchange, a *answer, reason string) {
 	x.dates = &r.dates
-	x.body.watched(x.watch, r.bodyIdle)
+	x.body.timedBy(x.timer, r.bodyIdle)
 	if r.log.Enabled(eventlog.LevelDebug) {
 		r.log.Log(eventlog.LevelDebug, "CONNECTION_ERROR", eventlog.Str("client_ip", x.request.ClientText), eventlog.Str("error", reason))
 	}
@@ -112,7 +112,7 @@ func (r *redirector) waitAtGate(x *exchange) bool {
 	ctx, letGo := context.WithCancel(context.Background())
 	defer letGo()
 	defer x.call.dialed() // a cancellation ends this wait as it ends a dial
-	return x.watch.Set(deadline.PhaseUpstream, r.gate.patience+time.Second) && x.call.dialing(letGo) && r.gate.wait(ctx) == nil
+	return x.timer.Set(deadline.PhaseUpstream, r.gate.patience+time.Second) && x.call.dialing(letGo) && r.gate.wait(ctx) == nil
 }
 
 // isNeverInLocation reports whether a character of a target must not be repeated in a Location: everything but visible ASCII

@@ -113,8 +113,8 @@ type clientWriter interface {
 	Interrupt(writing bool)
 	// Gone reports whether the client is known to have left, without blocking.
 	Gone() bool
-	// Moving reports whether written bytes have reached the client since the last call.
-	Moving() bool
+	// Progressed reports whether written bytes have reached the client since the last call.
+	Progressed() bool
 }
 
 // hostOf returns the host that a request is for, lower-cased and without port or a final dot. It is "" if the request named

@@ -18,8 +18,8 @@ type requestBody struct {
 	source bodySource
 	// left is how many bytes may still arrive.
 	left int64
-	// watch is set again for every byte; idle is how long none may arrive.
-	watch *deadline.Watch
+	// timer is set again for every byte; idle is how long none may arrive.
+	timer *deadline.Timer
 	idle  time.Duration
 	// ended reports whether the body was read to its end, so that the connection can carry another request.
 	ended atomic.Bool
@@ -31,7 +31,7 @@ type requestBody struct {
 
 // reset forgets the body of the previous request.
 func (b *requestBody) reset() {
-	b.source, b.watch, b.left = nil, nil, 0
+	b.source, b.timer, b.left = nil, nil, 0
 	b.ended.Store(true)
 	b.reading.Store(false)
 	b.failure.Store(nil)
@@ -43,8 +43,8 @@ func (b *requestBody) begin(source bodySource, limit int64) {
 	b.ended.Store(false)
 }
 
-// watched makes every byte that arrives move the deadline.
-func (b *requestBody) watched(w *deadline.Watch, idle time.Duration) { b.watch, b.idle = w, idle }
+// timedBy makes every byte that arrives move the deadline.
+func (b *requestBody) timedBy(w *deadline.Timer, idle time.Duration) { b.timer, b.idle = w, idle }
 
 // present reports whether the request has a body that was not read to its end.
 func (b *requestBody) present() bool { return b.source != nil && !b.ended.Load() }
@@ -65,7 +65,7 @@ func (b *requestBody) read(room []byte, wait bool) ([]byte, error) {
 		return nil, err
 	}
 	if len(data) > 0 {
-		b.watch.Set(deadline.PhaseBody, b.idle)
+		b.timer.Set(deadline.PhaseBody, b.idle)
 	}
 	if int64(len(data)) > b.left {
 		data, err = data[:b.left], errBodyTooLarge

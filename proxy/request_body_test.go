@@ -31,7 +31,7 @@ func TestRequestBody(t *testing.T) {
 			var body requestBody
 			body.reset()
 			body.begin(test.source, test.limit)
-			body.watched(&deadline.Watch{Sweeper: deadline.NewSweeper()}, time.Minute)
+			body.timedBy(&deadline.Timer{Sweeper: deadline.NewSweeper()}, time.Minute)
 			var got string
 			var err error
 			for err == nil {

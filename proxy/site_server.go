@@ -171,7 +171,7 @@ func (s *siteServer) countHandshake(c *clientConn, err error) {
 	result := handshakeDone
 	switch {
 	case err == nil:
-	case c.watch.Phase() == deadline.PhaseExpired:
+	case c.timer.Phase() == deadline.PhaseExpired:
 		result = handshakeLate
 	case errors.Is(err, io.EOF):
 		result = handshakeClosed

@@ -40,7 +40,7 @@ func brokenOff(x *exchange) *answer { return &answer{status: x.status, abort: tr
 // S-6.10).
 func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 	bodyError, cause := x.body.failed(), x.cancelled()
-	x.watch.Reset()
+	x.timer.Reset()
 	x.turn.take(x.request.Account) // exchanges that waited for the same event may all arrive at once
 	if met := x.shareOf(err); met != nil {
 		return p.refuseByShare(x, met)
@@ -125,7 +125,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 				return given, p.clientLost(x, err)
 			}
 			x.wrote(len(data))
-			x.watch.Set(deadline.PhaseBody, p.bodyIdle)
+			x.timer.Set(deadline.PhaseBody, p.bodyIdle)
 		}
 	}
 	trailers := body.trailers()

@@ -22,7 +22,7 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 	}
 	x.status = upstream.head.Status
 	// A client that has closed its sending half has not left, unlike in deadline.PhaseBody.
-	if !x.beginAnswer() || !x.watch.Set(deadline.PhaseTunnel, x.body.idle) {
+	if !x.beginAnswer() || !x.timer.Set(deadline.PhaseTunnel, x.body.idle) {
 		return p.clientLost(x, errBodyIdle)
 	}
 	fields := upstream.head.Fields
@@ -114,13 +114,13 @@ func (x *exchange) copyTunnel(to io.Writer, from io.Reader, passed *int64) {
 	for {
 		n, err := room.read(to, from)
 		if n > 0 {
-			x.watch.Set(deadline.PhaseTunnel, x.body.idle)
+			x.timer.Set(deadline.PhaseTunnel, x.body.idle)
 			if _, err := to.Write((*room.buffer)[:n]); err != nil {
 				x.endTunnel(err)
 				return
 			}
 			*passed += int64(n)
-			x.watch.Set(deadline.PhaseTunnel, x.body.idle)
+			x.timer.Set(deadline.PhaseTunnel, x.body.idle)
 		}
 		if err == io.EOF {
 			if half, ok := to.(halfCloser); !ok || half.CloseWrite() != nil {

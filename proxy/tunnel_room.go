@@ -108,7 +108,7 @@ func (s *h2Stream) awaitSent() error {
 	h := s.conn
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return s.drain()
+	return s.awaitTaken()
 }
 
 // awaitBytes waits, without room for them, until bytes have come from the upstream or its end has.

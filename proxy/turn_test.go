@@ -267,11 +267,11 @@ func TestFailedExchangesAreAnsweredInTurns(t *testing.T) {
 	conn := p.dial(t)
 	send(t, conn, "GET /ends HTTP/1.1\r\nHost: a.test\r\n\r\n")
 	served := p.lastConn()
-	waitFor(t, "the request to be sent", func() bool { return served.watch.Phase() == deadline.PhaseUpstream })
+	waitFor(t, "the request to be sent", func() bool { return served.timer.Phase() == deadline.PhaseUpstream })
 	waitFor(t, "the turn to be given back", func() bool { return len(turns.taken) == 0 })
 	releaseTurns := holdAll(t, turns)
 	close(release)
-	waitFor(t, "the exchange to fail", func() bool { return served.watch.Phase() == deadline.PhaseNone })
+	waitFor(t, "the exchange to fail", func() bool { return served.timer.Phase() == deadline.PhaseNone })
 	for range 3 {
 		p.answered(t, "127.0.0.2") // with 502
 	}

@@ -154,13 +154,13 @@ func TestAConnectionThatWaitsForItsTurnIsNotIdle(t *testing.T) {
 	c := newH2ClientOn(t, p.dialFor(t, "h2"))
 	c.sync()
 	served := p.lastConn()
-	waitFor(t, "the connection to be idle", func() bool { return served.watch.Phase() == deadline.PhaseFirst })
+	waitFor(t, "the connection to be idle", func() bool { return served.timer.Phase() == deadline.PhaseFirst })
 	turns := p.account.turns.Load()
 	for range cap(turns.taken) {
 		turns.take()
 	}
 	c.request(1, "GET", "/", true)
-	waitFor(t, "the request to be read", func() bool { return served.watch.Phase() == deadline.PhaseHead })
+	waitFor(t, "the request to be read", func() bool { return served.timer.Phase() == deadline.PhaseHead })
 	if served.endIdle() {
 		t.Error("it was ended as idle, with a request that was read")
 	}
@@ -168,7 +168,7 @@ func TestAConnectionThatWaitsForItsTurnIsNotIdle(t *testing.T) {
 		turns.give()
 	}
 	c.answer(1)
-	waitFor(t, "the connection to be idle", func() bool { return served.watch.Phase() == deadline.PhaseIdle })
+	waitFor(t, "the connection to be idle", func() bool { return served.timer.Phase() == deadline.PhaseIdle })
 }
 
 // lastConn returns the most recently registered connection.

@@ -26,8 +26,8 @@ type upstreamCall struct {
 	// request is the head to send, and body what follows it.
 	request *Request
 	body    *requestBody
-	// watch is the deadline for whatever the call waits for. Its owner cancels the call when the deadline passes.
-	watch *deadline.Watch
+	// timer is the deadline for whatever the call waits for. Its owner cancels the call when the deadline passes.
+	timer *deadline.Timer
 	// client is the account that the call's connections count for; nil for none.
 	client *share.Client
 	// pin keeps an upstream connection that only the client's own connection may use; nil if there is none to keep it.
@@ -93,8 +93,8 @@ type upstreamTarget struct {
 }
 
 // reset makes the call ready for a request, and forgets the one before.
-func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, watch *deadline.Watch) {
-	c.owner, c.request, c.body, c.watch, c.client = owner, r, body, watch, nil
+func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, timer *deadline.Timer) {
+	c.owner, c.request, c.body, c.timer, c.client = owner, r, body, timer, nil
 	c.connectTime, c.responseTime = 0, 0
 	c.cause, c.conn, c.stopDial, c.opening = nil, nil, nil, nil
 	c.blockedSince.Store(0)
@@ -111,7 +111,7 @@ func (c *upstreamCall) deliver() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.delivering.Store(true)
-	return c.watch.Set(deadline.PhaseBody, c.body.idle)
+	return c.timer.Set(deadline.PhaseBody, c.body.idle)
 }
 
 // cancel ends whatever the call waits for. The first cause is kept.

@@ -39,14 +39,14 @@ func callTo(t *testing.T, address string) (*upstreamCall, *lonelyOwner) {
 
 // sendAlone makes the call with the request, and returns the status and the body of the response.
 func (c *upstreamCall) sendAlone(r *Request, source bodySource) (status int, body string, err error) {
-	watch, sent := &deadline.Watch{Sweeper: deadline.NewSweeper()}, &requestBody{}
+	timer, sent := &deadline.Timer{Sweeper: deadline.NewSweeper()}, &requestBody{}
 	sent.reset()
-	sent.watched(watch, time.Minute)
+	sent.timedBy(timer, time.Minute)
 	if source != nil {
 		sent.begin(source, 1<<20)
 		r.Body = source
 	}
-	c.reset(c.owner, r, sent, watch)
+	c.reset(c.owner, r, sent, timer)
 	conn, err := c.roundTrip()
 	if err != nil {
 		return 0, "", err
@@ -130,7 +130,7 @@ func TestACallThatIsCancelledEnds(t *testing.T) {
 			})
 			call, owner := callTo(t, upstream)
 			if test.end == nil {
-				call.reset(owner, getRequest("/"), &requestBody{}, &deadline.Watch{Sweeper: deadline.NewSweeper()})
+				call.reset(owner, getRequest("/"), &requestBody{}, &deadline.Timer{Sweeper: deadline.NewSweeper()})
 				call.cancel(cause)
 				if conn, err := call.roundTrip(); !errors.Is(err, context.Canceled) || conn != nil {
 					t.Errorf("got %v, %v; want a call that does not even dial", conn, err)

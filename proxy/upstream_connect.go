@@ -16,9 +16,9 @@ import (
 func (c *upstreamCall) connect() (*upstreamConn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), c.to.site.ConnectTimeout)
 	defer cancel()
-	// The context ends the dial. The watch takes over from the deadline of the request's head, and makes the sweeper look
+	// The context ends the dial. The timer takes over from the deadline of the request's head, and makes the sweeper look
 	// for a client that leaves in the meantime.
-	if !c.watch.Set(deadline.PhaseUpstream, c.to.site.ConnectTimeout+time.Second) {
+	if !c.timer.Set(deadline.PhaseUpstream, c.to.site.ConnectTimeout+time.Second) {
 		return nil, os.ErrDeadlineExceeded
 	}
 	if !c.dialing(cancel) {

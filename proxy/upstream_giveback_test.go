@@ -112,8 +112,8 @@ func TestAnExchangeThatBrokeOffLeavesNothingForTheNext(t *testing.T) {
 	if !x.abort || x.call.out != nil {
 		t.Errorf("abort=%v, got the buffer %v, want the answer broken off and the buffer given back", x.abort, x.call.out != nil)
 	}
-	x.reset(getRequest("/second"), &fakeClient{}, x.watch, 0)
-	x.watch.Reset()
+	x.reset(getRequest("/second"), &fakeClient{}, x.timer, 0)
+	x.timer.Reset()
 	p.handle(x)
 	heads := p.heads()
 	if last := heads[len(heads)-1]; !strings.HasPrefix(last, "GET /second ") {

@@ -125,10 +125,10 @@ func (c *upstreamCall) state(used int64) (state share.State, since int64) {
 
 // clock returns the time on the sweeper's clock, which lags by at most one sweep.
 func (c *upstreamCall) clock() int64 {
-	if c == nil || c.watch == nil || c.watch.Sweeper == nil {
+	if c == nil || c.timer == nil || c.timer.Sweeper == nil {
 		return 0 // in tests
 	}
-	return c.watch.Sweeper.Clock.Load()
+	return c.timer.Sweeper.Clock.Load()
 }
 
 // blocks records that the call waits for its client, and unblocks that it no longer does.

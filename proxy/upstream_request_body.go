@@ -272,10 +272,10 @@ func (c *upstreamCall) bodyMoved(last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if last && !c.delivering.Load() {
-		c.watch.Set(deadline.PhaseUpstream, c.to.site.RequestTimeout)
+		c.timer.Set(deadline.PhaseUpstream, c.to.site.RequestTimeout)
 		return
 	}
-	c.watch.Set(deadline.PhaseBody, c.body.idle)
+	c.timer.Set(deadline.PhaseBody, c.body.idle)
 }
 
 // endPump waits for the pump, and interrupts it if the body is still arriving. It reports whether the body was sent whole

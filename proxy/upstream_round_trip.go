@@ -113,7 +113,7 @@ func (c *upstreamCall) tryOn(conn *upstreamConn, whole bool) error {
 	if !c.use(conn) {
 		return c.cancelled()
 	}
-	if !c.watch.Set(deadline.PhaseUpstream, c.to.site.RequestTimeout) {
+	if !c.timer.Set(deadline.PhaseUpstream, c.to.site.RequestTimeout) {
 		return os.ErrDeadlineExceeded // no other deadline would ever end the wait
 	}
 	rest, err := conn.send(*c.out)
@@ -121,7 +121,7 @@ func (c *upstreamCall) tryOn(conn *upstreamConn, whole bool) error {
 		return errUpstreamClosed{err}
 	}
 	if len(rest) > 0 || !whole {
-		c.watch.Set(deadline.PhaseBody, c.body.idle)
+		c.timer.Set(deadline.PhaseBody, c.body.idle)
 		c.startPump(conn, rest, whole)
 	} else {
 		if c.request.Body == nil || !conn.reused || !c.isRepeatable() {

@@ -101,7 +101,7 @@ func (b *awaitedBody) await() int { return b.waited() }
 func TestABodyThatIsWaitedForHasNoBuffer(t *testing.T) {
 	for _, come := range []int{0, 1, outBufferBytes + 1} {
 		c := &upstreamCall{
-			request: &Request{Method: "POST", ContentLength: -1}, body: &requestBody{}, watch: &deadline.Watch{Sweeper: deadline.NewSweeper()},
+			request: &Request{Method: "POST", ContentLength: -1}, body: &requestBody{}, timer: &deadline.Timer{Sweeper: deadline.NewSweeper()},
 		}
 		c.body.begin(&awaitedBody{waited: func() int {
 			if c.out != nil {
@@ -138,9 +138,9 @@ func TestABufferIsAsLargeAsWhatIsThere(t *testing.T) {
 			c := &upstreamCall{request: &Request{
 				Method: "POST", Target: "/", Authority: "a.test", ContentLength: test.length,
 				Fields: Fields{{Name: "X-A", Value: strings.Repeat("a", test.field)}},
-			}, body: &requestBody{}, watch: &deadline.Watch{Sweeper: deadline.NewSweeper()}}
+			}, body: &requestBody{}, timer: &deadline.Timer{Sweeper: deadline.NewSweeper()}}
 			c.body.begin(&comeBody{left: test.come}, 1<<20)
-			c.body.watched(c.watch, time.Minute)
+			c.body.timedBy(c.timer, time.Minute)
 			c.request.Body = c.body.source
 			whole, err := c.compose()
 			if err != nil || whole {

@@ -29,8 +29,8 @@ type Sweeper struct {
 const sweepShards = 16
 
 type sweepShard struct {
-	mu      sync.Mutex
-	watches []*Watch
+	mu     sync.Mutex
+	timers []*Timer
 }
 
 // Phase is what a watched connection or exchange is waiting for. It decides what a time-out means, and fits into the low
@@ -48,26 +48,26 @@ const (
 	PhaseLinger          // the end of a body that is discarded
 	PhaseFirst           // the first request of a connection
 	PhaseTunnel          // bytes after a switch of protocols, in either direction
-	PhaseStreams         // HTTP/2 streams, each of which has a watch of its own
+	PhaseStreams         // HTTP/2 streams, each of which has a timer of its own
 	PhaseFlush           // the kernel to send what was written, after the connection's last byte
 	PhaseExpired         // the deadline has passed and Expire was called; Overdue is called at the next one
 	phaseMask      = 15
 )
 
-// Watch is one deadline. Its owner sets it; the sweeper takes it once it has passed. Whichever comes first wins, so that a
+// Timer is one deadline. Its owner sets it; the sweeper takes it once it has passed. Whichever comes first wins, so that a
 // time-out never hits what its owner has already gone on to.
-type Watch struct {
-	// Sweeper is the sweeper that looks at the watch. Add sets it.
+type Timer struct {
+	// Sweeper is the sweeper that looks at the timer. Add sets it.
 	Sweeper *Sweeper
 	// word is the deadline on the sweeper's clock with the phase in its low bits.
 	word atomic.Int64
-	// Owner is set before the watch is added.
+	// Owner is set before the timer is added.
 	Owner Owner
 	shard *sweepShard
 	index int
 }
 
-// Owner is what a watch belongs to. Its methods run on the sweeper's goroutine and must not block.
+// Owner is what a timer belongs to. Its methods run on the sweeper's goroutine and must not block.
 type Owner interface {
 	// Look is called when a sweep finds the phase within its deadline, a few times a second.
 	Look(p Phase)
@@ -83,87 +83,87 @@ type Owner interface {
 // endTime is how long an owner may take to end after its deadline has passed (S-12.9).
 const endTime = 4 * time.Second
 
-// expired returns the word of a watch whose deadline passed at now.
+// expired returns the word of a timer whose deadline passed at now.
 func expired(now int64) int64 { return (now+int64(endTime))&^phaseMask | int64(PhaseExpired) }
 
 // NewSweeper returns a sweeper whose clock starts now. Run drives it.
 func NewSweeper() *Sweeper { return &Sweeper{start: time.Now()} }
 
-// Add starts watching w.
-func (s *Sweeper) Add(w *Watch) {
-	w.Sweeper = s
-	w.shard = &s.shards[s.next.Add(1)%sweepShards]
-	w.shard.mu.Lock()
-	defer w.shard.mu.Unlock()
-	w.index = len(w.shard.watches)
-	w.shard.watches = append(w.shard.watches, w)
+// Add starts watching t.
+func (s *Sweeper) Add(t *Timer) {
+	t.Sweeper = s
+	t.shard = &s.shards[s.next.Add(1)%sweepShards]
+	t.shard.mu.Lock()
+	defer t.shard.mu.Unlock()
+	t.index = len(t.shard.timers)
+	t.shard.timers = append(t.shard.timers, t)
 }
 
-// Remove stops watching w. No method of its owner runs after it has returned.
-func (s *Sweeper) Remove(w *Watch) {
-	shard := w.shard
+// Remove stops watching t. No method of its owner runs after it has returned.
+func (s *Sweeper) Remove(t *Timer) {
+	shard := t.shard
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	last := len(shard.watches) - 1
-	shard.watches[w.index] = shard.watches[last]
-	shard.watches[w.index].index = w.index
-	shard.watches[last] = nil
-	shard.watches = shard.watches[:last]
+	last := len(shard.timers) - 1
+	shard.timers[t.index] = shard.timers[last]
+	shard.timers[t.index].index = t.index
+	shard.timers[last] = nil
+	shard.timers = shard.timers[:last]
 }
 
 // Set begins a phase that may last for the timeout. If the deadline of the previous phase has passed, it returns false and
 // changes nothing: the connection is being interrupted.
-func (w *Watch) Set(p Phase, timeout time.Duration) bool {
-	word := (w.Sweeper.Clock.Load()+int64(timeout)+int64(Interval))&^phaseMask | int64(p)
-	old := w.word.Load()
+func (t *Timer) Set(p Phase, timeout time.Duration) bool {
+	word := (t.Sweeper.Clock.Load()+int64(timeout)+int64(Interval))&^phaseMask | int64(p)
+	old := t.word.Load()
 	for Phase(old&phaseMask) != PhaseExpired {
-		if w.word.CompareAndSwap(old, word) {
+		if t.word.CompareAndSwap(old, word) {
 			return true
 		}
-		old = w.word.Load()
+		old = t.word.Load()
 	}
 	return false
 }
 
 // Reset forgets that a deadline has passed, so that a response can still be sent.
-func (w *Watch) Reset() { w.word.Store(int64(PhaseNone)) }
+func (t *Timer) Reset() { t.word.Store(int64(PhaseNone)) }
 
 // EndIdle ends PhaseIdle, PhaseFirst or PhaseHandshake as if its deadline had passed, and reports whether the owner was
 // still in one of them: if so, it will not go on to a request.
-func (w *Watch) EndIdle() bool {
-	p := w.Phase()
-	return (p == PhaseIdle || p == PhaseFirst || p == PhaseHandshake) && w.EndIn(p)
+func (t *Timer) EndIdle() bool {
+	p := t.Phase()
+	return (p == PhaseIdle || p == PhaseFirst || p == PhaseHandshake) && t.EndIn(p)
 }
 
 // EndIn ends the phase as if its deadline had passed, and reports whether the owner was still in it.
-func (w *Watch) EndIn(p Phase) bool {
-	word := w.word.Load()
-	return Phase(word&phaseMask) == p && w.word.CompareAndSwap(word, expired(w.Sweeper.Clock.Load()))
+func (t *Timer) EndIn(p Phase) bool {
+	word := t.word.Load()
+	return Phase(word&phaseMask) == p && t.word.CompareAndSwap(word, expired(t.Sweeper.Clock.Load()))
 }
 
 // End ends the owner's current phase as if its deadline had passed.
-func (w *Watch) End() { w.word.Store(expired(w.Sweeper.Clock.Load())) }
+func (t *Timer) End() { t.word.Store(expired(t.Sweeper.Clock.Load())) }
 
 // Shorten reduces the time left to timeout if the owner is still in the phase.
-func (w *Watch) Shorten(p Phase, timeout time.Duration) {
-	word := w.word.Load()
-	earlier := (w.Sweeper.Clock.Load()+int64(timeout)+int64(Interval))&^phaseMask | int64(p)
+func (t *Timer) Shorten(p Phase, timeout time.Duration) {
+	word := t.word.Load()
+	earlier := (t.Sweeper.Clock.Load()+int64(timeout)+int64(Interval))&^phaseMask | int64(p)
 	if Phase(word&phaseMask) == p && earlier < word {
-		w.word.CompareAndSwap(word, earlier)
+		t.word.CompareAndSwap(word, earlier)
 	}
 }
 
 // Phase returns what the owner is waiting for.
-func (w *Watch) Phase() Phase { return Phase(w.word.Load() & phaseMask) }
+func (t *Timer) Phase() Phase { return Phase(t.word.Load() & phaseMask) }
 
-// Since returns how long the watch has been in the phase, given the timeout that it was set with. It returns false in any
+// Since returns how long the timer has been in the phase, given the timeout that it was set with. It returns false in any
 // other phase.
-func (w *Watch) Since(p Phase, timeout time.Duration) (time.Duration, bool) {
-	word := w.word.Load()
+func (t *Timer) Since(p Phase, timeout time.Duration) (time.Duration, bool) {
+	word := t.word.Load()
 	if Phase(word&phaseMask) != p {
 		return 0, false
 	}
-	return timeout - time.Duration(word&^phaseMask-w.Sweeper.Clock.Load()), true
+	return timeout - time.Duration(word&^phaseMask-t.Sweeper.Clock.Load()), true
 }
 
 // Run sweeps until the context ends.
@@ -183,27 +183,27 @@ func (s *Sweeper) Run(ctx context.Context) {
 	}
 }
 
-// Each calls see for every watch. It holds a lock, so see must not block.
-func (s *Sweeper) Each(see func(w *Watch)) {
+// Each calls see for every timer. It holds a lock, so see must not block.
+func (s *Sweeper) Each(see func(t *Timer)) {
 	for i := range s.shards {
 		shard := &s.shards[i]
 		shard.mu.Lock()
-		for _, w := range shard.watches {
-			see(w)
+		for _, t := range shard.timers {
+			see(t)
 		}
 		shard.mu.Unlock()
 	}
 }
 
-// Sweep looks once at every watch.
+// Sweep looks once at every timer.
 func (s *Sweeper) Sweep() {
 	now := int64(time.Since(s.start))
 	s.Clock.Store(now)
 	for i := range s.shards {
 		shard := &s.shards[i]
 		shard.mu.Lock()
-		for _, w := range shard.watches {
-			w.Check(now)
+		for _, t := range shard.timers {
+			t.Check(now)
 		}
 		shard.mu.Unlock()
 	}
@@ -224,39 +224,39 @@ func (s *Sweeper) AwaitSweep(ctx context.Context) bool {
 	return true
 }
 
-// Check does the work of a sweep for one watch, at a time on the sweeper's clock.
-func (w *Watch) Check(now int64) {
-	word := w.word.Load()
+// Check does the work of a sweep for one timer, at a time on the sweeper's clock.
+func (t *Timer) Check(now int64) {
+	word := t.word.Load()
 	p := Phase(word & phaseMask)
 	switch deadline := word &^ phaseMask; {
 	case p == PhaseNone:
 		return
 	case p == PhaseExpired:
-		if deadline != 0 && deadline <= now && w.word.CompareAndSwap(word, int64(PhaseExpired)) {
-			w.Owner.Overdue()
+		if deadline != 0 && deadline <= now && t.word.CompareAndSwap(word, int64(PhaseExpired)) {
+			t.Owner.Overdue()
 		}
 		return
 	}
 	if word&^phaseMask > now {
-		w.Owner.Look(p)
-		w.extend(word, now)
+		t.Owner.Look(p)
+		t.extend(word, now)
 		return
 	}
-	if w.extend(word, now) {
+	if t.extend(word, now) {
 		return
 	}
-	if w.word.CompareAndSwap(word, expired(now)) { // else its owner has gone on
-		w.Owner.Expire(p)
+	if t.word.CompareAndSwap(word, expired(now)) { // else its owner has gone on
+		t.Owner.Expire(p)
 	}
 }
 
 // extend moves the deadline if the owner has made progress and is still in the phase. It reports whether there was
 // progress.
-func (w *Watch) extend(word, now int64) bool {
+func (t *Timer) extend(word, now int64) bool {
 	p := Phase(word & phaseMask)
-	more := int64(w.Owner.Extend(p))
+	more := int64(t.Owner.Extend(p))
 	if later := (now+more)&^phaseMask | int64(p); more > 0 && later > word {
-		w.word.CompareAndSwap(word, later)
+		t.word.CompareAndSwap(word, later)
 	}
 	return more > 0
 }

@@ -29,10 +29,10 @@ func (f *fakeWatched) Extend(Phase) time.Duration {
 func (f *fakeWatched) Expire(p Phase) { f.expired, f.at = append(f.expired, p), time.Now() }
 func (f *fakeWatched) Overdue()       { f.forced = append(f.forced, time.Since(f.at)) }
 
-// watching adds a watch for a fakeWatched.
-func watching(s *Sweeper) (*Watch, *fakeWatched) {
+// watching adds a timer for a fakeWatched.
+func watching(s *Sweeper) (*Timer, *fakeWatched) {
 	owner := new(fakeWatched)
-	w := &Watch{Owner: owner}
+	w := &Timer{Owner: owner}
 	s.Add(w)
 	return w, owner
 }
@@ -42,7 +42,7 @@ func TestADeadlineExpiresOnceAndHoldsUntilItIsForgotten(t *testing.T) {
 	w, owner := watching(s)
 	s.Sweep()
 	if len(owner.looks)+len(owner.expired) > 0 {
-		t.Error("a watch without a phase was looked at")
+		t.Error("a timer without a phase was looked at")
 	}
 	if !w.Set(PhaseHead, time.Hour) || w.Phase() != PhaseHead {
 		t.Fatal("the phase was not set")
@@ -70,10 +70,10 @@ func TestADeadlineExpiresOnceAndHoldsUntilItIsForgotten(t *testing.T) {
 func TestWhatIsInterruptedAndDoesNotEndIsEndedByForce(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		end  func(w *Watch)
+		end  func(w *Timer)
 	}{
-		{"by its deadline", func(*Watch) {}},
-		{"as idle, to make room", func(w *Watch) { w.EndIdle() }},
+		{"by its deadline", func(*Timer) {}},
+		{"as idle, to make room", func(w *Timer) { w.EndIdle() }},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
@@ -140,16 +140,16 @@ func TestIdleFor(t *testing.T) {
 
 func TestAWatchThatIsRemovedIsLeftAlone(t *testing.T) {
 	s := NewSweeper()
-	var watches []*Watch
+	var timers []*Timer
 	var owners []*fakeWatched
 	for range 5 * sweepShards {
 		w, owner := watching(s)
 		w.Set(PhaseHead, time.Hour)
-		watches, owners = append(watches, w), append(owners, owner)
+		timers, owners = append(timers, w), append(owners, owner)
 	}
 	removed := map[int]bool{}
 	for _, i := range []int{0, 79, 3, 16, 32, 48, 64, 17} { // they include a whole shard, and the last entry of one
-		s.Remove(watches[i])
+		s.Remove(timers[i])
 		removed[i] = true
 	}
 	s.Sweep()
@@ -171,7 +171,7 @@ func (c *countingWatched) Overdue()                 {}
 func TestEitherTheOwnerOrTheSweeperComesFirst(t *testing.T) {
 	s := NewSweeper()
 	owner := new(countingWatched)
-	w := &Watch{Owner: owner}
+	w := &Timer{Owner: owner}
 	s.Add(w)
 	var wonByOwner, wonBySweeper int
 	for i := range 3000 {

@@ -27,7 +27,7 @@ func watchedLines(t *testing.T, during time.Duration, certificates func(since ti
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), during)
 		defer cancel()
-		NewWatch(log, func() []Info { return certificates(time.Now().UTC().Sub(began)) }).Run(ctx)
+		NewWarner(log, func() []Info { return certificates(time.Now().UTC().Sub(began)) }).Run(ctx)
 		if err := log.Close(); err != nil {
 			t.Error(err)
 		}

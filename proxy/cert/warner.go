@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// certWatchInterval is the longest time between two checks of the certificates, so that the watch follows the wall
+	// certWatchInterval is the longest time between two checks of the certificates, so that the Warner follows the wall
 	// clock after it was set or the machine slept.
 	certWatchInterval = time.Hour
 	// certWarnBefore is how long before the expiry of a certificate from a file the first warning comes: renewal by a timer
@@ -22,10 +22,10 @@ const (
 	certWarnAgain = 24 * time.Hour
 )
 
-// Watch warns of certificates that are not renewed automatically, which are those from files and those made in memory:
+// Warner warns of certificates that are not renewed automatically, which are those from files and those made in memory:
 // that they expire soon, and that they have expired and are still served. It checks the certificates in use, including
 // those that a reload has put there.
-type Watch struct {
+type Warner struct {
 	log *eventlog.Logger
 	// certificates lists the certificates in use.
 	certificates func() []Info
@@ -33,19 +33,19 @@ type Watch struct {
 	warned map[string]time.Time
 }
 
-// NewWatch returns a watch of the certificates that the function lists. Run starts it.
-func NewWatch(log *eventlog.Logger, certificates func() []Info) *Watch {
-	return &Watch{log: log, certificates: certificates, warned: map[string]time.Time{}}
+// NewWarner returns a Warner for the certificates that the function lists. Run starts it.
+func NewWarner(log *eventlog.Logger, certificates func() []Info) *Warner {
+	return &Warner{log: log, certificates: certificates, warned: map[string]time.Time{}}
 }
 
 // Run checks the certificates until the context ends.
-func (w *Watch) Run(ctx context.Context) {
+func (w *Warner) Run(ctx context.Context) {
 	for clock.Sleep(ctx, w.look(time.Now())) {
 	}
 }
 
 // look logs the warnings due at that time, and returns the time until the next check.
-func (w *Watch) look(at time.Time) time.Duration {
+func (w *Warner) look(at time.Time) time.Duration {
 	wait := certWatchInterval
 	seen := map[string]time.Time{}
 	for _, certificate := range w.certificates() {

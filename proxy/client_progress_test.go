@@ -13,7 +13,7 @@ func TestWhatIsQueuedDoesNotMoveByItself(t *testing.T) {
 	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
 	moving := func() bool { // the result of a look in its own sweep
 		w.conn.server.registry.sweeper.Clock.Add(1)
-		return w.Moving()
+		return w.Progressed()
 	}
 	acknowledged := func() uint64 {
 		info, err := unix.GetsockoptTCPInfo(w.conn.fd, unix.IPPROTO_TCP, unix.TCP_INFO)

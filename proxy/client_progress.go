@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// moving reports whether the client's side has taken some of the written data since the previous sweep. All callers within
+// progressed reports whether the client's side has taken some of the written data since the previous sweep. All callers within
 // one sweep get the same answer. What the kernel has queued meanwhile does not count.
-func (c *clientConn) moving() bool {
+func (c *clientConn) progressed() bool {
 	if now := c.server.registry.sweeper.Clock.Load(); now != c.looked {
 		first := c.looked == 0
 		c.looked = now
