@@ -156,7 +156,7 @@ Feature: Command line
     Scenario: reload exits with 1 when it was refused, and prints every error
       Given the proxy is running
       When the setting "rate_limit.burst" is 0
-      And the setting "body.limit_bytes" is 0
+      And the setting "body.limit_bytes" is -1
       And the command "reverse-proxy reload --socket ${admin_socket}" is run
       Then the command exits with 1
       And the command prints "\"status\":\"error\""
@@ -200,7 +200,7 @@ Feature: Command line
     @S-1.4
     Scenario: reload works while the file is not valid, because only the socket's path is needed of it
       Given the proxy is running
-      When the setting "body.limit_bytes" is 0
+      When the setting "body.limit_bytes" is -1
       And the command "reverse-proxy reload --config ${config}" is run
       Then the command exits with 1
       And the command prints "body.limit_bytes: "
@@ -216,7 +216,7 @@ Feature: Command line
 
     @S-1.5
     Scenario: A configuration that is not valid exits with 1
-      Given the setting "body.limit_bytes" is 0
+      Given the setting "body.limit_bytes" is -1
       When the proxy is started
       Then the proxy exits with 1
 

@@ -65,7 +65,7 @@ Feature: Startup
 
     @S-4.2
     Scenario: Step 1 fails on a configuration that is not valid
-      Given the setting "body.limit_bytes" is 0
+      Given the setting "body.limit_bytes" is -1
       When the proxy is started
       Then the proxy exits with 1
       And its standard error is one line with "reverse-proxy: startup step 1 (config): body.limit_bytes: "
@@ -74,7 +74,7 @@ Feature: Startup
 
     @S-4.2
     Scenario: Step 1 names every error on a line of its own
-      Given the setting "body.limit_bytes" is 0
+      Given the setting "body.limit_bytes" is -1
       And the setting "rate_limit.burst" is 0
       When the proxy is started
       Then the proxy exits with 1
