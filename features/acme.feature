@@ -33,10 +33,10 @@ Feature: Certificates from an ACME server
       Then the certificate comes from the ACME server
       When the site "new.example.test" is served from the upstream "app"
       Then a reload is refused with:
-        | listeners[0].sites[1].host | names are ordered only at a start; restart the daemon to add it |
+        | listeners[0].sites[1].host | certificates are ordered only at startup; restart the daemon to add it |
       When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 2
-      And the command complains "listeners[0].sites[1].host: \"new.example.test\" has no certificate, and names are ordered only at a start; restart the daemon to add it"
+      And the command complains "listeners[0].sites[1].host: \"new.example.test\" has no certificate, and certificates are ordered only at startup; restart the daemon to add it"
       When the site "new.example.test" is taken out
       And the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 7
       And the configuration is reloaded

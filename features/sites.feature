@@ -70,7 +70,7 @@ Feature: Sites
       Then the certificate comes from the ACME server
       When the setting "listeners[0].sites[0].aliases" is ["alias.example.test", "new.example.test"]
       Then a reload is refused with:
-        | listeners[0].sites[0].aliases[1] | names are ordered only at a start |
+        | listeners[0].sites[0].aliases[1] | certificates are ordered only at startup |
 
     @S-14.1 @S-14.8
     Scenario: The status and the difference have the aliases of a site

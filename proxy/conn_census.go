@@ -30,8 +30,8 @@ var (
 // census counts the open connections by protocol and state. Like the sweeper, it goes through them in parts, so that it
 // does not delay new or ending connections for long; a change meanwhile may or may not be counted.
 func (r *connRegistry) census() (census [len(connProtocols)][2]int) {
-	r.sweeper.Each(func(w *deadline.Timer) {
-		if c, ok := w.Owner.(accountedConn); ok {
+	r.sweeper.Each(func(t *deadline.Timer) {
+		if c, ok := t.Owner.(accountedConn); ok {
 			protocol, state := c.state()
 			census[protocol][state]++
 		}

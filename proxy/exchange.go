@@ -94,14 +94,14 @@ func clockOf(cause error) string {
 }
 
 // reset prepares the exchange for the next request.
-func (x *exchange) reset(r *Request, client clientWriter, w *deadline.Timer, listener int) {
-	x.request, x.client, x.timer, x.listener = r, client, w, listener
+func (x *exchange) reset(r *Request, client clientWriter, timer *deadline.Timer, listener int) {
+	x.request, x.client, x.timer, x.listener = r, client, timer, listener
 	x.config, x.route, x.host = nil, nil, ""
 	x.body.reset()
 	x.status, x.abort = 0, false
 	x.exchangeCounts = exchangeCounts{}
 	x.answered.Store(false)
-	x.call.reset(x, r, &x.body, w)
+	x.call.reset(x, r, &x.body, timer)
 	if r.Account != nil {
 		x.call.client = &r.Account.upstreams
 	}
@@ -149,8 +149,8 @@ func (x *exchange) stop() { x.client.Interrupt(x.answered.Load() || x.informing.
 // stopBody implements callOwner.
 func (x *exchange) stopBody() { x.client.Interrupt(false) }
 
-// Overdue implements deadline.Owner. Expire interrupts everything that a request over HTTP/2 can wait for; its connection has its
-// own timer.
+// Overdue implements deadline.Owner. Expire interrupts everything that a request over HTTP/2 can wait for; its connection has
+// a timer of its own.
 func (x *exchange) Overdue() {}
 
 // beginAnswer marks the beginning of the response. It returns false if a deadline has passed before: that deadline no

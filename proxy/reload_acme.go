@@ -9,9 +9,9 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// refuseUncovered refuses a reload that adds a name to a listener in ACME mode: certificates are ordered only at a start, so
-// that no client could connect to it. A name that is served already is no reason, even if it has no certificate. The error
-// is a config.Errors.
+// refuseUncovered refuses a reload that adds a name to a listener in ACME mode unless a certificate was ordered for it at
+// startup: no client could connect to that name. It accepts a name that is already served, even one without a certificate.
+// The error is a config.Errors.
 func (all listeners) refuseUncovered(old, next *DynamicConfig) error {
 	var problems config.Errors
 	for r := range next.routes.all() {
@@ -23,7 +23,7 @@ func (all listeners) refuseUncovered(old, next *DynamicConfig) error {
 			ordered := func(domain string) bool { return cert.NormalName(domain) == name }
 			if old.routes.find(r.listener, name) == nil && !slices.ContainsFunc(l.config.TLS.ACMEDomains, ordered) {
 				problems = append(problems, config.KeyError{Key: r.site.NameKeys(r.key)[i],
-					Problem: fmt.Sprintf("%s has no certificate, and names are ordered only at a start; restart the daemon to add it", wording.Quoted(name))})
+					Problem: fmt.Sprintf("%s has no certificate, and certificates are ordered only at startup; restart the daemon to add it", wording.Quoted(name))})
 			}
 		}
 	}

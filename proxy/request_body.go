@@ -44,7 +44,9 @@ func (b *requestBody) begin(source bodySource, limit int64) {
 }
 
 // timedBy makes every byte that arrives move the deadline.
-func (b *requestBody) timedBy(w *deadline.Timer, idle time.Duration) { b.timer, b.idle = w, idle }
+func (b *requestBody) timedBy(timer *deadline.Timer, idle time.Duration) {
+	b.timer, b.idle = timer, idle
+}
 
 // present reports whether the request has a body that was not read to its end.
 func (b *requestBody) present() bool { return b.source != nil && !b.ended.Load() }

@@ -28,7 +28,7 @@ func TestReadAdminCommand(t *testing.T) {
 		{"a blank line is invalid", " \t \n", "", errInput},
 		{"nothing is invalid", "", "", errInput},
 		{"a line without an end is invalid", "status", "", errInput},
-		{"a carriage return alone ends no line", "status\r", "", errInput},
+		{"a lone carriage return does not end a line", "status\r", "", errInput},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestUnknownAdminCommandIsClippedAndEscaped(t *testing.T) {
 		{"64 bytes are whole", strings.Repeat("x", 64), strings.Repeat("x", 64)},
 		{"more is clipped", strings.Repeat("x", 65), strings.Repeat("x", 64) + "..."},
 		{"a character is not cut in two", strings.Repeat("x", 63) + "öö", strings.Repeat("x", 63) + "..."},
-		{"continuation bytes alone are clipped all the same", strings.Repeat("\x80", 100), strings.Repeat(`\x80`, 64) + "..."},
+		{"a text of only continuation bytes is clipped", strings.Repeat("\x80", 100), strings.Repeat(`\x80`, 64) + "..."},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func FuzzAdminCommand(f *testing.F) {
 		}
 		for _, c := range []byte(message) {
 			if c < ' ' || c > '~' {
-				t.Fatalf("message %q holds the byte %#x, want printable ASCII alone", message, c)
+				t.Fatalf("message %q holds the byte %#x, want only printable ASCII", message, c)
 			}
 		}
 		line, err := json.Marshal(refusal{Status: StatusError, Message: message})

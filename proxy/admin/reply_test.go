@@ -122,7 +122,7 @@ func checkPrintable(t *testing.T, text string) {
 	t.Helper()
 	for i, r := range text {
 		if r != '\n' && !unicode.IsPrint(r) || r == unicode.ReplacementChar && !strings.HasPrefix(text[i:], "\ufffd") {
-			t.Fatalf("got %q at byte %d, want printable characters alone: %q", r, i, text)
+			t.Fatalf("got %q at byte %d, want only printable characters: %q", r, i, text)
 		}
 	}
 }

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// certWatchInterval is the longest time between two checks of the certificates, so that the Warner follows the wall
+	// checkInterval is the longest time between two checks of the certificates, so that the Warner follows the wall
 	// clock after it was set or the machine slept.
-	certWatchInterval = time.Hour
+	checkInterval = time.Hour
 	// certWarnBefore is how long before the expiry of a certificate from a file the first warning comes: renewal by a timer
 	// usually happens at 30 days, and is then two weeks overdue.
 	certWarnBefore = 14 * 24 * time.Hour
@@ -46,7 +46,7 @@ func (w *Warner) Run(ctx context.Context) {
 
 // look logs the warnings due at that time, and returns the time until the next check.
 func (w *Warner) look(at time.Time) time.Duration {
-	wait := certWatchInterval
+	wait := checkInterval
 	seen := map[string]time.Time{}
 	for _, certificate := range w.certificates() {
 		if certificate.Source == config.TLSModeACME {

@@ -118,7 +118,8 @@ type CertificateFiles struct {
 
 // Site is one `[[listeners.sites]]` entry. All of it is dynamic.
 type Site struct {
-	// Host is the served name, lower-cased, without a port: a host name, or `*.` and one for all names one label below it.
+	// Host is the served name, lower-cased, without a port: a host name, or `*.` and a host name, which covers every
+	// name one label below it.
 	Host string
 	// Aliases are further names of the site, like Host.
 	Aliases []string

@@ -129,7 +129,7 @@ func tlsReference() Table {
 		{Name: "mode", Type: stringKey, Values: []string{"acme", "manual", "self_signed"}, Need: requiredKey, Promise: "S-5.4",
 			Text: "`acme`: certificates are ordered from an ACME server. `manual`: they are read from files. `self_signed`: one is created in memory for the listener's sites, for trying things out; no client trusts it."},
 		{Name: "acme_domains", Type: stringsKey, Need: unsetKey, Promise: "S-2.4",
-			Text: "Names to order certificates for, one certificate for each; if not set, the hosts and aliases of the listener's sites. Public names with a dot; no wildcards. Certificates are ordered only at a start: a reload that adds a site without one is refused."},
+			Text: "Names to order certificates for, one certificate for each; if not set, the hosts and aliases of the listener's sites. Public names with a dot; no wildcards. Certificates are ordered only at startup: a reload that adds a site without one is refused."},
 		{Name: "acme_cache_dir", Type: stringKey, Default: `"/var/lib/reverse-proxy/acme"`, Promise: "S-2.24",
 			Text: "Directory for the account key, the keys and the certificates. Created with mode 0700 if missing. Each listener needs its own."},
 		{Name: "acme_contact", Type: stringKey, Need: "required by `acme`", Promise: "S-2.19",

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// fakeWatched records what the sweeper does to it.
-type fakeWatched struct {
+// fakeOwner records what the sweeper does to it.
+type fakeOwner struct {
 	looks, expired []Phase
 	// more is what Extend returns, once.
 	more time.Duration
@@ -20,48 +20,48 @@ type fakeWatched struct {
 	forced []time.Duration
 }
 
-func (f *fakeWatched) Look(p Phase) { f.looks = append(f.looks, p) }
-func (f *fakeWatched) Extend(Phase) time.Duration {
+func (f *fakeOwner) Look(p Phase) { f.looks = append(f.looks, p) }
+func (f *fakeOwner) Extend(Phase) time.Duration {
 	more := f.more
 	f.more = 0
 	return more
 }
-func (f *fakeWatched) Expire(p Phase) { f.expired, f.at = append(f.expired, p), time.Now() }
-func (f *fakeWatched) Overdue()       { f.forced = append(f.forced, time.Since(f.at)) }
+func (f *fakeOwner) Expire(p Phase) { f.expired, f.at = append(f.expired, p), time.Now() }
+func (f *fakeOwner) Overdue()       { f.forced = append(f.forced, time.Since(f.at)) }
 
-// watching adds a timer for a fakeWatched.
-func watching(s *Sweeper) (*Timer, *fakeWatched) {
-	owner := new(fakeWatched)
-	w := &Timer{Owner: owner}
-	s.Add(w)
-	return w, owner
+// addTimer adds a timer for a fakeOwner.
+func addTimer(s *Sweeper) (*Timer, *fakeOwner) {
+	owner := new(fakeOwner)
+	timer := &Timer{Owner: owner}
+	s.Add(timer)
+	return timer, owner
 }
 
 func TestADeadlineExpiresOnceAndHoldsUntilItIsForgotten(t *testing.T) {
 	s := NewSweeper()
-	w, owner := watching(s)
+	timer, owner := addTimer(s)
 	s.Sweep()
 	if len(owner.looks)+len(owner.expired) > 0 {
 		t.Error("a timer without a phase was looked at")
 	}
-	if !w.Set(PhaseHead, time.Hour) || w.Phase() != PhaseHead {
+	if !timer.Set(PhaseHead, time.Hour) || timer.Phase() != PhaseHead {
 		t.Fatal("the phase was not set")
 	}
 	s.Sweep()
 	if !slices.Equal(owner.looks, []Phase{PhaseHead}) || len(owner.expired) > 0 {
 		t.Errorf("in time: looks %v, expired %v", owner.looks, owner.expired)
 	}
-	w.Set(PhaseUpstream, -time.Hour)
+	timer.Set(PhaseUpstream, -time.Hour)
 	s.Sweep()
 	s.Sweep()
 	if !slices.Equal(owner.expired, []Phase{PhaseUpstream}) {
 		t.Errorf("expired %v, want the phase once", owner.expired)
 	}
-	if w.Set(PhaseBody, time.Hour) || w.Phase() != PhaseExpired {
+	if timer.Set(PhaseBody, time.Hour) || timer.Phase() != PhaseExpired {
 		t.Error("a phase was set after the deadline had passed")
 	}
-	w.Reset()
-	if !w.Set(PhaseBody, time.Hour) {
+	timer.Reset()
+	if !timer.Set(PhaseBody, time.Hour) {
 		t.Error("no phase could be set after the deadline was forgotten")
 	}
 }
@@ -70,25 +70,25 @@ func TestADeadlineExpiresOnceAndHoldsUntilItIsForgotten(t *testing.T) {
 func TestWhatIsInterruptedAndDoesNotEndIsEndedByForce(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		end  func(w *Timer)
+		end  func(timer *Timer)
 	}{
 		{"by its deadline", func(*Timer) {}},
-		{"as idle, to make room", func(w *Timer) { w.EndIdle() }},
+		{"as idle, to make room", func(timer *Timer) { timer.EndIdle() }},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			s := NewSweeper()
-			w, owner := watching(s)
-			w.Set(PhaseIdle, time.Second)
+			timer, owner := addTimer(s)
+			timer.Set(PhaseIdle, time.Second)
 			owner.at = time.Now()
-			test.end(w)
+			test.end(timer)
 			go s.Run(ctx)
 			time.Sleep(30*time.Second + Interval/2)
 			synctest.Wait()
 			if len(owner.forced) != 1 || owner.forced[0] < endTime || owner.forced[0] > 5*time.Second {
 				t.Errorf("%s: forced after %v, want once within 5 s", test.name, owner.forced)
 			}
-			w.Reset()
+			timer.Reset()
 			time.Sleep(30 * time.Second)
 			synctest.Wait()
 			if len(owner.forced) != 1 {
@@ -101,39 +101,39 @@ func TestWhatIsInterruptedAndDoesNotEndIsEndedByForce(t *testing.T) {
 
 func TestADeadlineIsExtendedByWhatMoved(t *testing.T) {
 	s := NewSweeper()
-	w, owner := watching(s)
+	timer, owner := addTimer(s)
 	owner.more = time.Hour
-	w.Set(PhaseBody, -time.Hour)
+	timer.Set(PhaseBody, -time.Hour)
 	s.Sweep()
 	s.Sweep()
 	s.Clock.Store(0)
-	w.Set(PhaseBody, time.Second)
+	timer.Set(PhaseBody, time.Second)
 	owner.more = 2 * time.Hour
 	s.Sweep() // which is in time, and still moves the deadline
-	if left := time.Duration(w.word.Load()); left < time.Hour {
+	if left := time.Duration(timer.word.Load()); left < time.Hour {
 		t.Errorf("the deadline is in %v", left)
 	}
-	if len(owner.expired) > 0 || w.Phase() != PhaseBody || !w.Set(PhaseIdle, time.Hour) {
+	if len(owner.expired) > 0 || timer.Phase() != PhaseBody || !timer.Set(PhaseIdle, time.Hour) {
 		t.Error("the deadline passed in spite of the extension")
 	}
 }
 
 func TestIdleFor(t *testing.T) {
 	s := NewSweeper()
-	w, _ := watching(s)
-	w.Set(PhaseHead, time.Minute)
-	if _, ok := w.Since(PhaseIdle, time.Minute); ok {
+	timer, _ := addTimer(s)
+	timer.Set(PhaseHead, time.Minute)
+	if _, ok := timer.Since(PhaseIdle, time.Minute); ok {
 		t.Error("idle while a head is read")
 	}
-	w.Set(PhaseIdle, time.Minute)
+	timer.Set(PhaseIdle, time.Minute)
 	for _, passed := range []time.Duration{Interval, 10 * time.Second, time.Hour} {
 		s.Clock.Store(int64(passed))
 		// The phase is in the lowest bits, and a deadline is rounded up to the next sweep.
-		if idle, ok := w.Since(PhaseIdle, time.Minute); !ok || (idle-passed).Abs() > Interval+phaseMask {
+		if idle, ok := timer.Since(PhaseIdle, time.Minute); !ok || (idle-passed).Abs() > Interval+phaseMask {
 			t.Errorf("idle for %v, want %v", idle, passed)
 		}
 	}
-	if !w.EndIdle() || w.EndIdle() || w.Phase() != PhaseExpired {
+	if !timer.EndIdle() || timer.EndIdle() || timer.Phase() != PhaseExpired {
 		t.Error("the idle phase did not end, or twice")
 	}
 }
@@ -141,11 +141,11 @@ func TestIdleFor(t *testing.T) {
 func TestAWatchThatIsRemovedIsLeftAlone(t *testing.T) {
 	s := NewSweeper()
 	var timers []*Timer
-	var owners []*fakeWatched
+	var owners []*fakeOwner
 	for range 5 * sweepShards {
-		w, owner := watching(s)
-		w.Set(PhaseHead, time.Hour)
-		timers, owners = append(timers, w), append(owners, owner)
+		timer, owner := addTimer(s)
+		timer.Set(PhaseHead, time.Hour)
+		timers, owners = append(timers, timer), append(owners, owner)
 	}
 	removed := map[int]bool{}
 	for _, i := range []int{0, 79, 3, 16, 32, 48, 64, 17} { // they include a whole shard, and the last entry of one
@@ -171,19 +171,19 @@ func (c *countingWatched) Overdue()                 {}
 func TestEitherTheOwnerOrTheSweeperComesFirst(t *testing.T) {
 	s := NewSweeper()
 	owner := new(countingWatched)
-	w := &Timer{Owner: owner}
-	s.Add(w)
+	timer := &Timer{Owner: owner}
+	s.Add(timer)
 	var wonByOwner, wonBySweeper int
 	for i := range 3000 {
-		w.Reset()
+		timer.Reset()
 		owner.expired.Store(0)
-		w.Set(PhaseHead, -time.Hour)
+		timer.Set(PhaseHead, -time.Hour)
 		swept := make(chan struct{})
 		go func() { s.Sweep(); close(swept) }()
 		for range i % 50 { // so that each comes first some of the time
-			w.Phase()
+			timer.Phase()
 		}
-		ok := w.Set(PhaseIdle, time.Hour)
+		ok := timer.Set(PhaseIdle, time.Hour)
 		<-swept
 		switch expired := owner.expired.Load(); {
 		case ok && expired == 0:
@@ -205,15 +205,15 @@ func TestTheSweeperIsLateByTwoIntervalsAtMost(t *testing.T) {
 		go func() { s.Run(ctx); close(ended) }()
 		for _, begin := range []time.Duration{0, 50 * time.Millisecond, 199 * time.Millisecond} {
 			time.Sleep(begin)
-			w, owner := watching(s)
+			timer, owner := addTimer(s)
 			set := time.Now()
-			w.Set(PhaseIdle, time.Second)
+			timer.Set(PhaseIdle, time.Second)
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
 			if late := owner.at.Sub(set) - time.Second; len(owner.expired) != 1 || late < 0 || late > 2*Interval {
 				t.Errorf("expired %d times, %v after the time-out", len(owner.expired), late)
 			}
-			s.Remove(w)
+			s.Remove(timer)
 		}
 		cancel()
 		<-ended

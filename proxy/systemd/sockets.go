@@ -123,7 +123,7 @@ type Port struct {
 // String names the port in an error.
 func (p Port) String() string { return fmt.Sprintf("%s %s", p.Key, p.Address) }
 
-// portName matches the names of wantedPorts. Other names of sockets mean nothing: systemd's default is the unit's name.
+// portName matches the names that ports have. Other names of sockets mean nothing: systemd's default is the unit's name.
 var portName = regexp.MustCompile(`^(https?-[0-9]+|health)$`)
 
 // assign gives each socket to the port that has its address. A socket named like a port must belong to that port.
