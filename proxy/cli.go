@@ -8,13 +8,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
 
 	"reverse-proxy/proxy/check"
 	"reverse-proxy/proxy/exitcode"
+	"reverse-proxy/proxy/gcpace"
 )
 
 // defaultConfigPath is the configuration file without --config.
@@ -111,11 +111,6 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	return command.run(c, stdout, stderr)
 }
 
-// gcPercent is how much the heap may grow from one collection to the next, in percent of what is in use, unless the
-// environment sets GOGC. Requests leave hardly any garbage, so that a low value costs little, and what clients make the proxy
-// hold costs half as much again at its peak in place of twice (S-12.8).
-const gcPercent = 50
-
 // runDaemon starts the proxy and serves until a signal ends it.
 func runDaemon(c commandLine, stdout, stderr io.Writer) int {
 	// Keep handling the signals to the end of the process: otherwise one that arrives while the last lines are written
@@ -127,7 +122,7 @@ func runDaemon(c commandLine, stdout, stderr io.Writer) int {
 	defer cancel()
 
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		gcpace.Start()
 	}
 	daemon, err := Start(starting, Options{ConfigPath: c.config, AllowWildcardBind: c.wildcard, Confine: true, Stdout: stdout})
 	if err != nil {

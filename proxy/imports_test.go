@@ -18,6 +18,7 @@ var leafImports = map[string][]string{
 	// What nearly all need: they know nothing of the program.
 	"clock":    nil,
 	"exitcode": nil,
+	"gcpace":   nil,
 	"process":  nil,
 	"wording":  nil,
 
