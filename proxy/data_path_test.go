@@ -60,7 +60,8 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 		MaxConnections: options.connections, Logging: eventlog.Options{Level: options.level, Format: eventlog.FormatText},
 		RateLimit: limit.Config{RequestsPerSecond: 1e6, Burst: 1e6}, Body: config.Body{LimitBytes: options.bodyLimit},
 		Listeners: []config.Listener{{BindAddrs: []string{"127.0.0.1"}, HTTPSPort: 443, Sites: []config.Site{{
-			Host: "a.test", Upstream: upstream, UpstreamScheme: "http", ConnectTimeout: options.connect, RequestTimeout: options.request,
+			Host: "a.test", Upstream: upstream,
+			Settings: config.Settings{UpstreamScheme: "http", ConnectTimeout: options.connect, RequestTimeout: options.request},
 		}}}},
 	}
 	for i := range options.otherSites {

@@ -154,10 +154,25 @@ func (s servedSite) keys() []keyValue {
 		{"upstream_connect_timeout_secs", wording.InSeconds(s.config.ConnectTimeout)},
 		{"upstream_request_timeout_secs", wording.InSeconds(s.config.RequestTimeout)},
 		{"upstream_max_connections", config.OrUnset(s.config.MaxConnections)},
+		{"routes", routesText(s.config.Routes)},
 	}
+}
+
+// routesText renders the routes of a site, in the order of their paths.
+func routesText(routes []config.Route) string {
+	texts := make([]string, len(routes))
+	for i, route := range routes {
+		texts[i] = route.String()
+	}
+	slices.Sort(texts)
+	return strings.Join(texts, ", ")
 }
 
 // summary describes the site in short.
 func (s servedSite) summary() admin.SiteSummary {
-	return admin.SiteSummary{Host: s.config.Host, Aliases: s.config.Aliases, Listener: s.listener, Upstream: s.config.UpstreamScheme + "://" + s.config.Upstream}
+	summary := admin.SiteSummary{Host: s.config.Host, Aliases: s.config.Aliases, Listener: s.listener}
+	if s.config.Upstream != "" {
+		summary.Upstream = s.config.UpstreamScheme + "://" + s.config.Upstream
+	}
+	return summary
 }

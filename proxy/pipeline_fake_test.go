@@ -127,7 +127,7 @@ func newTestPipeline(t *testing.T) *testPipeline {
 		RateLimit:       limit.Config{RequestsPerSecond: 1, Burst: 5},
 		Body:            config.Body{LimitBytes: 10},
 		Listeners: []config.Listener{{BindAddrs: []string{"127.0.0.1"}, HTTPSPort: 443, Sites: []config.Site{
-			{Host: "a.test", Upstream: upstream, UpstreamScheme: "http", ConnectTimeout: patience, RequestTimeout: patience},
+			{Host: "a.test", Upstream: upstream, Settings: config.Settings{UpstreamScheme: "http", ConnectTimeout: patience, RequestTimeout: patience}},
 		}}},
 	}
 	dynamic, err := buildDynamic(cfg, cfg.Listeners, time.Unix(0, 0))

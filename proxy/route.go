@@ -118,6 +118,9 @@ func (t routeTable) all() iter.Seq[*route] {
 func (t routeTable) upstreams() map[upstreamKey]bool {
 	keys := map[upstreamKey]bool{}
 	for r := range t.all() {
+		if r.site.Upstream == "" {
+			continue
+		}
 		keys[upstreamKey{r.site.Upstream, r.site.UpstreamScheme}] = true
 	}
 	return keys

@@ -27,6 +27,9 @@ func (p *pipeline) routeHost(x *exchange) *answer {
 		x.route = found
 		return redirectTo(http.StatusPermanentRedirect, found.site.Host, r.Port, r.Target)
 	}
+	if found.site.Upstream == "" {
+		return answerStatus(statusNotFound)
+	}
 	if r.LastHop { // RFC 9110, section 7.6.2
 		return &answer{status: statusOK, fields: Fields{{Name: "Allow", Value: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}}}
 	}

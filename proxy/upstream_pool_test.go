@@ -137,7 +137,7 @@ func routesTo(sites ...*route) map[upstreamKey]bool {
 }
 
 func siteTo(host, upstream, scheme string) *route {
-	return &route{site: config.Site{Host: host, Upstream: upstream, UpstreamScheme: scheme}}
+	return &route{site: config.Site{Host: host, Upstream: upstream, Settings: config.Settings{UpstreamScheme: scheme}}}
 }
 
 func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {

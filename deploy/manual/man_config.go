@@ -2,6 +2,7 @@ package manual
 
 import (
 	"fmt"
+	"strings"
 
 	"reverse-proxy/proxy/config"
 )
@@ -53,5 +54,5 @@ func configWords(key config.Key) string {
 	case key.Need == "not set":
 		return "Not set by default. " + words
 	}
-	return "R" + key.Need[1:] + ". " + words // required, or required by a mode
+	return strings.ToUpper(key.Need[:1]) + key.Need[1:] + ". " + words // as in "required", "required by `acme`"
 }

@@ -13,7 +13,7 @@ const maxListedEntries = 20
 
 // isListKey reports whether the values of a key are lists, joined by commas.
 func isListKey(key string) bool {
-	return strings.HasSuffix(key, ".acme_domains") || strings.HasSuffix(key, ".certificates") || key == "aliases"
+	return strings.HasSuffix(key, ".acme_domains") || strings.HasSuffix(key, ".certificates") || key == "aliases" || key == "routes"
 }
 
 // listChangeText describes what was added to a list and removed from it. Clipping two long lists that differ in one entry

@@ -23,6 +23,17 @@ type lookup struct {
 	problem string
 }
 
+// forwards lists all upstreams of the configuration.
+func (c *checker) forwards() []config.Forward {
+	var forwards []config.Forward
+	for _, listener := range c.cfg.Listeners {
+		for _, site := range listener.Sites {
+			forwards = append(forwards, site.Forwards("")...)
+		}
+	}
+	return forwards
+}
+
 // resolveUpstreams finds the addresses of all upstreams, each name once and maxLookups at a time. The system's
 // resolver is the only thing outside the machine that `check` asks, and ctx bounds that: a site whose upstream name
 // cannot be resolved answers 502, and nothing else would show it.
@@ -31,28 +42,26 @@ func (c *checker) resolveUpstreams(ctx context.Context) map[string]lookup {
 	var mu sync.Mutex
 	var running sync.WaitGroup
 	slots := make(chan struct{}, maxLookups)
-	for _, listener := range c.cfg.Listeners {
-		for _, site := range listener.Sites {
-			host, _ := config.SplitUpstream(site.Upstream)
-			mu.Lock()
-			_, known := found[host]
-			found[host] = lookup{}
-			if addr, err := netip.ParseAddr(host); err == nil {
-				found[host], known = lookup{addrs: []netip.Addr{addr}}, true
-			}
-			mu.Unlock()
-			if known {
-				continue
-			}
-			running.Go(func() {
-				slots <- struct{}{}
-				defer func() { <-slots }()
-				result := c.lookUp(ctx, host)
-				mu.Lock()
-				defer mu.Unlock()
-				found[host] = result
-			})
+	for _, forward := range c.forwards() {
+		host, _ := config.SplitUpstream(forward.Upstream)
+		mu.Lock()
+		_, known := found[host]
+		found[host] = lookup{}
+		if addr, err := netip.ParseAddr(host); err == nil {
+			found[host], known = lookup{addrs: []netip.Addr{addr}}, true
 		}
+		mu.Unlock()
+		if known {
+			continue
+		}
+		running.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			result := c.lookUp(ctx, host)
+			mu.Lock()
+			defer mu.Unlock()
+			found[host] = result
+		})
 	}
 	running.Wait()
 	return found

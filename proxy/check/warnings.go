@@ -132,7 +132,13 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 					wording.Quoted(name), remedy)
 			}
 		}
-		c.upstream(config.ChildKey(siteKey, "upstream"), site, addresses)
+		warned := map[string]bool{} // by upstream, which several routes may have
+		for _, forward := range site.Forwards(siteKey) {
+			if !warned[forward.Upstream] {
+				warned[forward.Upstream] = true
+				c.upstream(config.ChildKey(forward.Key, "upstream"), forward.Upstream, addresses)
+			}
+		}
 	}
 }
 
@@ -206,8 +212,8 @@ func (c *checker) acme(key string, listener config.Listener) func(string) bool {
 }
 
 // upstream warns of an upstream whose name has no address, or that is this proxy itself.
-func (c *checker) upstream(key string, site config.Site, addresses map[string]lookup) {
-	host, port := config.SplitUpstream(site.Upstream)
+func (c *checker) upstream(key, upstream string, addresses map[string]lookup) {
+	host, port := config.SplitUpstream(upstream)
 	found := addresses[host]
 	if found.problem != "" {
 		c.warn(key, "%s", found.problem)
@@ -216,7 +222,7 @@ func (c *checker) upstream(key string, site config.Site, addresses map[string]lo
 	for _, addr := range found.addrs {
 		if owner := c.ownPort(addr, port); owner != "" {
 			c.warn(key, "%s is this proxy's own %s, so that requests go round until they fail; write the address of the program behind the proxy",
-				wording.Quoted(site.Upstream), owner)
+				wording.Quoted(upstream), owner)
 			return
 		}
 	}

@@ -126,8 +126,48 @@ type Site struct {
 	// RedirectAliases reports whether requests for an alias are redirected to Host instead of being served. Host is then
 	// not a wildcard.
 	RedirectAliases bool
-	// Upstream is the `host:port` that requests are forwarded to.
+	// Upstream is the `host:port` that requests are forwarded to that no route takes; "" if those get 404. It is never ""
+	// without routes.
 	Upstream string
+	// Settings apply to what no route takes.
+	Settings
+	// Routes are the routes of the site, in the order of the file, which has no meaning (S-14.2).
+	Routes []Route
+}
+
+// Route is one `[[listeners.sites.routes]]` entry: which requests for the site it takes, and what is done with them. All
+// of it is dynamic.
+type Route struct {
+	// Path is the path that the route takes, as the file spells it.
+	Path string
+	// Exact reports whether the route takes only Path itself; otherwise it also takes everything below.
+	Exact bool
+	// Methods are the methods that the route takes; nil for all.
+	Methods []string
+	// Exactly one of Upstream, Redirect and Respond is set.
+
+	// Upstream is the `host:port` that requests are forwarded to; that of the site where the route has no action of its own.
+	Upstream string
+	// StripPrefix reports whether Path is cut off what is forwarded.
+	StripPrefix bool
+	// Redirect is the target of a redirect, with its placeholders.
+	Redirect string
+	// RedirectStatus is the status of the redirect; 0 without Redirect.
+	RedirectStatus int
+	// Respond is the status of a fixed answer; 0 for none.
+	Respond int
+	// RespondType is the Content-Type of a fixed answer; "" without a body.
+	RespondType string
+	// RespondFile is the path of the file that RespondBody comes from; "" for none.
+	RespondFile string
+	// RespondBody is the body of a fixed answer. A reload reads the file again.
+	RespondBody []byte
+	// Settings are those of the route, or those of its site where the route has none of its own.
+	Settings
+}
+
+// Settings are the keys that a route has from its site, and a site from the file, unless it sets them itself (S-2.33).
+type Settings struct {
 	// UpstreamScheme is "http" or "https".
 	UpstreamScheme string
 	// ConnectTimeout bounds connecting to the upstream, its TLS handshake included (S-6.9).

@@ -28,14 +28,14 @@ type filler struct {
 
 // fillStruct fills the struct from the table at path. Keys match their `toml` tags exactly.
 func (f *filler) fillStruct(target reflect.Value, table map[string]any, path string) {
-	fields := make(map[string]int)
-	for i := range target.NumField() {
-		fields[target.Type().Field(i).Tag.Get("toml")] = i
+	fields := make(map[string][]int)
+	for _, field := range rawFields(target.Type()) {
+		fields[field.Tag.Get("toml")] = field.Index
 	}
 	for _, name := range slices.Sorted(maps.Keys(table)) {
 		key := ChildKey(path, name)
-		if i, known := fields[name]; known {
-			f.fillValue(target.Field(i), table[name], key)
+		if index, known := fields[name]; known {
+			f.fillValue(target.FieldByIndex(index), table[name], key)
 		} else {
 			f.problems.add(key, "unknown key; %s", f.suggest(name, target.Type()))
 		}
@@ -50,22 +50,51 @@ func (f *filler) fillValue(target reflect.Value, value any, key string) {
 	}
 	switch target.Kind() {
 	case reflect.Pointer:
-		f.fillScalar(target, value, key)
-	case reflect.Struct:
-		if table, ok := value.(map[string]any); ok {
-			f.fillStruct(target, table, key)
+		if target.Type().Elem().Kind() != reflect.Struct {
+			f.fillScalar(target, value, key)
 			return
 		}
-		header := "[" + tableName(key) + "]"
-		if strings.HasSuffix(key, "]") {
-			header = "[" + header + "]"
+		target.Set(reflect.New(target.Type().Elem()))
+		f.fillValue(target.Elem(), value, key)
+	case reflect.Struct:
+		if table, ok := f.table(value, key); ok {
+			f.fillStruct(target, table, key)
 		}
-		f.problems.addFault(key, "is %s; a table is needed, as in %s", describe(value), header)
+	case reflect.Map:
+		if table, ok := f.table(value, key); ok {
+			f.fillMap(target, table, key)
+		}
 	case reflect.Slice:
 		f.fillSlice(target, value, key)
 	default:
 		panic("proxy: a raw configuration type has a field of kind " + target.Kind().String())
 	}
+}
+
+// table returns a value that has to be a table.
+func (f *filler) table(value any, key string) (map[string]any, bool) {
+	table, ok := value.(map[string]any)
+	if !ok {
+		header := "[" + tableName(key) + "]"
+		if strings.HasSuffix(key, "]") {
+			header = "[" + header + "]"
+		}
+		f.problems.addFault(key, "is %s; a table is needed, as in %s", describe(value), header)
+	}
+	return table, ok
+}
+
+// fillMap fills a table whose keys are chosen by the file and whose values are strings.
+func (f *filler) fillMap(target reflect.Value, table map[string]any, path string) {
+	entries := make(map[string]string, len(table))
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		if text, ok := table[name].(string); ok {
+			entries[name] = text
+		} else {
+			f.problems.addFault(ChildKey(path, name), "is %s; a string is needed, in quotes", describe(table[name]))
+		}
+	}
+	target.Set(reflect.ValueOf(entries))
 }
 
 // fillOneOrMore fills a key that takes a string or an array of strings.

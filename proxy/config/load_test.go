@@ -50,8 +50,8 @@ func TestLoadConfigFillsInTheDefaults(t *testing.T) {
 			HTTPSPort: 443,
 			TLS:       TLS{Mode: TLSModeSelfSigned},
 			Sites: []Site{{
-				Host: "a.example", Upstream: "127.0.0.1:3000", UpstreamScheme: "http",
-				ConnectTimeout: 5 * time.Second, RequestTimeout: time.Minute,
+				Host: "a.example", Upstream: "127.0.0.1:3000",
+				Settings: Settings{UpstreamScheme: "http", ConnectTimeout: 5 * time.Second, RequestTimeout: time.Minute},
 			}},
 		}},
 	}
@@ -72,8 +72,8 @@ func TestLoadConfigTakesEveryKeyFromTheFile(t *testing.T) {
 	}
 	got.Hash = ""
 	site := Site{
-		Host: "git.example.com", Aliases: []string{"code.example.com"}, RedirectAliases: true, Upstream: "[::1]:3443", UpstreamScheme: "https",
-		ConnectTimeout: 11 * time.Second, RequestTimeout: 12 * time.Second, MaxConnections: 13,
+		Host: "git.example.com", Aliases: []string{"code.example.com"}, RedirectAliases: true, Upstream: "[::1]:3443",
+		Settings: Settings{UpstreamScheme: "https", ConnectTimeout: 11 * time.Second, RequestTimeout: 12 * time.Second, MaxConnections: 13},
 	}
 	want := &Config{
 		Path:                    filepath.Join(dir, "config.toml"),

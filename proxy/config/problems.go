@@ -19,6 +19,7 @@ const maxQuoted = 128
 // configProblems collects what is wrong with one configuration while it is parsed and validated.
 type configProblems struct {
 	errs      []KeyError
+	known     map[KeyError]bool
 	faulty    map[string]bool
 	positions map[string]int
 }
@@ -26,7 +27,7 @@ type configProblems struct {
 // newConfigProblems returns an empty collection. positions are the positions of the keys in the file, as keyPositions
 // returns them.
 func newConfigProblems(positions map[string]int) *configProblems {
-	return &configProblems{faulty: map[string]bool{}, positions: positions}
+	return &configProblems{known: map[KeyError]bool{}, faulty: map[string]bool{}, positions: positions}
 }
 
 // addFault adds a problem that makes the value of key unusable, so that later problems with it, or with keys under it,
@@ -36,15 +37,18 @@ func (p *configProblems) addFault(key, format string, args ...any) {
 	p.faulty[key] = true
 }
 
-// add adds a problem with the key: what is wrong, then what would be right.
+// add adds a problem with the key: what is wrong, then what would be right. One that is already there is not added
+// again: an inherited value is checked wherever it applies.
 func (p *configProblems) add(key, format string, args ...any) {
 	for prefix := key; prefix != ""; prefix = parentKey(prefix) {
 		if p.faulty[prefix] {
 			return
 		}
 	}
-	if len(p.errs) <= MaxErrors {
-		p.errs = append(p.errs, KeyError{Key: key, Problem: fmt.Sprintf(format, args...)})
+	problem := KeyError{Key: key, Problem: fmt.Sprintf(format, args...)}
+	if len(p.errs) <= MaxErrors && !p.known[problem] {
+		p.known[problem] = true
+		p.errs = append(p.errs, problem)
 	}
 }
 

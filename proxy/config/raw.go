@@ -1,7 +1,20 @@
 package config
 
+import "reflect"
+
 // The raw types mirror the TOML file, key by key: their `toml` tags are exactly the keys that exist. Pointers
 // distinguish a missing key from one that is zero.
+
+// rawFields lists the fields of a raw struct that are keys of its table, in order, those of embedded structs included.
+func rawFields(table reflect.Type) []reflect.StructField {
+	var fields []reflect.StructField
+	for _, field := range reflect.VisibleFields(table) {
+		if !field.Anonymous {
+			fields = append(fields, field)
+		}
+	}
+	return fields
+}
 
 // rawConfig is the file's top level.
 type rawConfig struct {
@@ -86,14 +99,36 @@ type rawCertificateFile struct {
 	KeyPath  *string `toml:"key_path"`
 }
 
+// rawSettings are the keys that inherit: a route that does not have one has its site's, and a site the file's (S-2.33).
+type rawSettings struct {
+	UpstreamScheme             *string `toml:"upstream_scheme"`
+	UpstreamConnectTimeoutSecs *int64  `toml:"upstream_connect_timeout_secs"`
+	UpstreamRequestTimeoutSecs *int64  `toml:"upstream_request_timeout_secs"`
+	UpstreamMaxConnections     *int64  `toml:"upstream_max_connections"`
+}
+
 // rawSite is one `[[listeners.sites]]`.
 type rawSite struct {
-	Host                       *string  `toml:"host"`
-	Aliases                    []string `toml:"aliases"`
-	RedirectAliases            *bool    `toml:"redirect_aliases"`
-	Upstream                   *string  `toml:"upstream"`
-	UpstreamScheme             *string  `toml:"upstream_scheme"`
-	UpstreamConnectTimeoutSecs *int64   `toml:"upstream_connect_timeout_secs"`
-	UpstreamRequestTimeoutSecs *int64   `toml:"upstream_request_timeout_secs"`
-	UpstreamMaxConnections     *int64   `toml:"upstream_max_connections"`
+	Host            *string  `toml:"host"`
+	Aliases         []string `toml:"aliases"`
+	RedirectAliases *bool    `toml:"redirect_aliases"`
+	Upstream        *string  `toml:"upstream"`
+	rawSettings
+	Routes []rawRoute `toml:"routes"`
+}
+
+// rawRoute is one `[[listeners.sites.routes]]`.
+type rawRoute struct {
+	Path           *string  `toml:"path"`
+	PathExact      *string  `toml:"path_exact"`
+	Methods        []string `toml:"methods"`
+	Upstream       *string  `toml:"upstream"`
+	StripPrefix    *bool    `toml:"strip_prefix"`
+	Redirect       *string  `toml:"redirect"`
+	RedirectStatus *int64   `toml:"redirect_status"`
+	Respond        *int64   `toml:"respond"`
+	RespondType    *string  `toml:"respond_type"`
+	RespondBody    *string  `toml:"respond_body"`
+	RespondFile    *string  `toml:"respond_file"`
+	rawSettings
 }

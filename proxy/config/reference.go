@@ -49,6 +49,13 @@ const (
 const (
 	requiredKey = "required"
 	unsetKey    = "not set"
+	// upstreamlessKey is that of a site's upstream, which its routes make optional.
+	upstreamlessKey = "required without routes"
+	// inheritedKey is that of a route's key that its site may set too (S-2.33).
+	inheritedKey = "the site's"
+	// pathKey and actionKey are those of keys of which a route has exactly one.
+	pathKey   = "one of `path` and `path_exact`"
+	actionKey = "one of `upstream`, `redirect` and `respond`"
 )
 
 // Reference describes every key of the configuration file, in the order of the file.
@@ -102,6 +109,7 @@ func Reference() []Table {
 			{Name: "key_path", Type: stringKey, Need: requiredKey, Promise: "S-5.3", Text: "As above."},
 		}},
 		siteReference(),
+		routeReference(),
 	}
 }
 
@@ -146,20 +154,26 @@ func tlsReference() Table {
 }
 
 func siteReference() Table {
-	return Table{Path: "listeners.sites", IsArray: true, About: "A reload adds, changes and removes sites.", Keys: []Key{
+	return Table{Path: "listeners.sites", IsArray: true, About: "A reload adds, changes and removes sites.", Keys: append([]Key{
 		{Name: "host", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.16",
 			Text: "The name that is served, without a port; no IP address, no underscore. International names in their `xn--` form. Case does not matter. Each name may appear only once in a listener. `*.apps.example.com` serves every name with exactly one label in place of the `*` that no site names in full; not in mode `acme`."},
 		{Name: "aliases", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-14.1",
 			Text: "Further names of the site, like `host`. They are in the certificate too, if that is ordered or made for the sites."},
 		{Name: "redirect_aliases", Type: booleanKey, Default: "false", Dynamic: true, Promise: "S-14.6",
 			Text: "`true`: a request for an alias is answered with 308 and the same path and query at `host`. `false`: it is served like one for `host`."},
-		{Name: "upstream", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.17",
-			Text: "`host:port` to forward to: a DNS name, an IPv4 address or an IPv6 address in brackets. A name is looked up at its first request, at every reload and every 30 seconds."},
+		{Name: "upstream", Type: stringKey, Need: upstreamlessKey, Dynamic: true, Promise: "S-2.17",
+			Text: "`host:port` to forward to: a DNS name, an IPv4 address or an IPv6 address in brackets. A name is looked up at its first request, at every reload and every 30 seconds. It gets what no route takes; without it, that is answered with 404."},
+	}, settingsReference()...)}
+}
+
+// settingsReference describes the keys of rawSettings.
+func settingsReference() []Key {
+	return []Key{
 		{Name: "upstream_scheme", Type: stringKey, Values: []string{"http", "https"}, Default: `"http"`, Dynamic: true, Promise: "S-2.18",
 			Text: "`http` or `https`. With `https` the upstream's certificate is verified against the system's root certificates, or those of `SSL_CERT_FILE`."},
 		secondsKey("upstream_connect_timeout_secs", "5", true, "S-6.9", "Time limit for connecting, including the upstream's TLS handshake; then 504."),
 		secondsKey("upstream_request_timeout_secs", "60", true, "S-6.9", "Time limit from the last byte of the request to the head of the response; then 504."),
 		{Name: "upstream_max_connections", Type: integerKey, Min: "1", Need: unsetKey, Dynamic: true, Promise: "S-12.6",
-			Text: "The most connections to the upstream, including idle ones. Further requests wait, and get 503 after `upstream_connect_timeout_secs`. While others wait, one client may hold a quarter of them. Sites with the same upstream must have the same value. If not set, the upstream may use all `max_connections`, and half of them while others wait."},
-	}}
+			Text: "The most connections to the upstream, including idle ones. Further requests wait, and get 503 after `upstream_connect_timeout_secs`. While others wait, one client may hold a quarter of them. Sites and routes with the same upstream must have the same value. If not set, the upstream may use all `max_connections`, and half of them while others wait."},
+	}
 }

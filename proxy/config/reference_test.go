@@ -73,8 +73,7 @@ func rawTables(raw reflect.Type, path string, isArray bool) []Table {
 	types := map[reflect.Kind]string{reflect.Bool: booleanKey, reflect.Int64: integerKey, reflect.Float64: numberKey, reflect.String: stringKey}
 	table := Table{Path: path, IsArray: isArray}
 	var inner []Table
-	for i := range raw.NumField() {
-		field := raw.Field(i)
+	for _, field := range rawFields(raw) {
 		name := field.Tag.Get("toml")
 		switch field.Type.Kind() {
 		case reflect.Struct:
@@ -90,6 +89,10 @@ func rawTables(raw reflect.Type, path string, isArray bool) []Table {
 			}
 			table.Keys = append(table.Keys, Key{Name: name, Type: stringsKey})
 		default:
+			if field.Type.Elem().Kind() == reflect.Struct {
+				inner = append(inner, rawTables(field.Type.Elem(), ChildKey(path, name), false)...)
+				continue
+			}
 			table.Keys = append(table.Keys, Key{Name: name, Type: types[field.Type.Elem().Kind()]})
 		}
 	}
@@ -114,7 +117,10 @@ func TestAKeyThatIsLeftOutHasTheDefaultOfTheReference(t *testing.T) {
 	forEachKey(t, func(t *testing.T, key Key, path string, load func(string) (*Config, []string)) {
 		without, lines := load("")
 		if key.Default == "" {
-			switch mustStand := key.Need != unsetKey; {
+			if key.Need == actionKey || key.Need == pathKey {
+				return // TestARouteHasOnePathAndOneAction
+			}
+			switch mustStand := key.Need != unsetKey && key.Need != inheritedKey; {
 			case mustStand && !refuses(lines, path):
 				t.Errorf("got %q without the key, want the error that it is missing", lines)
 			case !mustStand && lines != nil:
@@ -177,7 +183,7 @@ func TestListedValuesAreTakenAndNoOthers(t *testing.T) {
 			if _, lines := load(strconv.Quote(value)); slices.ContainsFunc(lines, func(line string) bool { return refuses([]string{line}, path) }) {
 				t.Errorf("got %q for %q, want no error about the key", lines, value)
 			}
-			if !strings.Contains(key.Text, "`"+value+"`") {
+			if key.Need != inheritedKey && !strings.Contains(key.Text, "`"+value+"`") {
 				t.Errorf("got no `%s` in %q, want every value in the text", value, key.Text)
 			}
 		}

@@ -19,3 +19,26 @@ func (s Site) NameKeys(key string) []string {
 
 // IsWildcard reports whether a name of a site is a wildcard, and returns what follows its `*.`.
 func IsWildcard(name string) (rest string, ok bool) { return strings.CutPrefix(name, "*.") }
+
+// Forward is an upstream of a site or of one of its routes.
+type Forward struct {
+	// Key is the key of the site or the route.
+	Key string
+	// Upstream is the `host:port`.
+	Upstream string
+	Settings
+}
+
+// Forwards lists where the site at the given key and its routes forward to.
+func (s Site) Forwards(key string) []Forward {
+	var forwards []Forward
+	if s.Upstream != "" {
+		forwards = append(forwards, Forward{key, s.Upstream, s.Settings})
+	}
+	for i, route := range s.Routes {
+		if route.Upstream != "" {
+			forwards = append(forwards, Forward{IndexKey(ChildKey(key, "routes"), i), route.Upstream, route.Settings})
+		}
+	}
+	return forwards
+}

@@ -11,8 +11,8 @@ import (
 // same spelling, else the table to which the key belongs, else all the keys that exist there.
 func (f *filler) suggest(name string, table reflect.Type) string {
 	var known []string
-	for i := range table.NumField() {
-		known = append(known, table.Field(i).Tag.Get("toml"))
+	for _, field := range rawFields(table) {
+		known = append(known, field.Tag.Get("toml"))
 	}
 	if near, ok := nearest(name, known); ok {
 		return fmt.Sprintf("did you mean %q?", near)
@@ -72,8 +72,7 @@ func keyPlaces(top reflect.Type) map[string][]string {
 	places := make(map[string][]string)
 	var walk func(table reflect.Type, path, where string)
 	walk = func(table reflect.Type, path, where string) {
-		for i := range table.NumField() {
-			field := table.Field(i)
+		for _, field := range rawFields(table) {
 			name := field.Tag.Get("toml")
 			places[name] = append(places[name], where)
 			inner := ChildKey(path, name)
@@ -81,6 +80,8 @@ func keyPlaces(top reflect.Type) map[string][]string {
 			case field.Type == reflect.TypeFor[oneOrMore]():
 			case field.Type.Kind() == reflect.Struct:
 				walk(field.Type, inner, "in ["+inner+"]")
+			case field.Type.Kind() == reflect.Pointer && field.Type.Elem().Kind() == reflect.Struct:
+				walk(field.Type.Elem(), inner, "in ["+inner+"]")
 			case field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct:
 				walk(field.Type.Elem(), inner, "in [["+inner+"]]")
 			}

@@ -61,7 +61,7 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environme
 		Body:                  v.body(raw.Body),
 	}
 	v.connections = cfg.MaxConnections
-	cfg.Listeners = v.listeners(raw.Listeners, cfg.AllowWildcardBind)
+	cfg.Listeners = v.listeners(raw.Listeners, cfg.AllowWildcardBind, fileSettings(raw))
 	v.ports(cfg)
 	v.uniqueHosts(cfg.Listeners)
 	v.oneBoundEach(cfg.Listeners)

@@ -7,8 +7,8 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// listeners resolves `[[listeners]]` (S-2.1).
-func (v *validator) listeners(raws []rawListener, allowWildcard bool) []Listener {
+// listeners resolves `[[listeners]]` (S-2.1). above are the settings of the file.
+func (v *validator) listeners(raws []rawListener, allowWildcard bool, above inherited) []Listener {
 	if len(raws) == 0 {
 		v.add("listeners", "missing; write at least one [[listeners]] table")
 	}
@@ -20,7 +20,7 @@ func (v *validator) listeners(raws []rawListener, allowWildcard bool) []Listener
 			HTTPPort:  v.port(ChildKey(key, "http_port"), raw.HTTPPort, 80, 0),
 			HTTPSPort: v.port(ChildKey(key, "https_port"), raw.HTTPSPort, 443, 1),
 			TLS:       v.tls(ChildKey(key, "tls"), raw.TLS),
-			Sites:     v.sites(ChildKey(key, "sites"), raw.Sites),
+			Sites:     v.sites(ChildKey(key, "sites"), raw.Sites, above),
 		}
 		if listeners[i].TLS.Mode == TLSModeACME {
 			v.noWildcards(key, listeners[i].Sites)

@@ -8,21 +8,22 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// sites resolves `[[listeners.sites]]` of one listener (S-2.6).
-func (v *validator) sites(key string, raws []rawSite) []Site {
+// sites resolves `[[listeners.sites]]` of one listener (S-2.6). above are the settings of the file.
+func (v *validator) sites(key string, raws []rawSite, above inherited) []Site {
 	sites := make([]Site, len(raws))
 	for i, raw := range raws {
 		site := IndexKey(key, i)
+		settings := above.inherit(LevelSite, site, raw.rawSettings)
 		sites[i] = Site{
 			Host:            v.siteHost(ChildKey(site, "host"), raw.Host),
 			Aliases:         v.aliases(ChildKey(site, "aliases"), raw.Aliases),
 			RedirectAliases: orDefault(raw.RedirectAliases, false),
-			Upstream:        v.upstream(ChildKey(site, "upstream"), raw.Upstream),
-			UpstreamScheme:  v.upstreamScheme(ChildKey(site, "upstream_scheme"), raw.UpstreamScheme),
-			ConnectTimeout:  v.seconds(ChildKey(site, "upstream_connect_timeout_secs"), raw.UpstreamConnectTimeoutSecs, 5),
-			RequestTimeout:  v.seconds(ChildKey(site, "upstream_request_timeout_secs"), raw.UpstreamRequestTimeoutSecs, 60),
-			MaxConnections:  v.upstreamConnections(ChildKey(site, "upstream_max_connections"), raw.UpstreamMaxConnections),
+			Settings:        v.settings(settings),
 		}
+		if raw.Upstream != nil || len(raw.Routes) == 0 {
+			sites[i].Upstream = v.upstream(ChildKey(site, "upstream"), raw.Upstream)
+		}
+		sites[i].Routes = v.routes(ChildKey(site, "routes"), raw.Routes, sites[i].Upstream, settings)
 		v.redirectTarget(site, sites[i])
 	}
 	return sites

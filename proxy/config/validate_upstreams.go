@@ -13,24 +13,21 @@ func (v *validator) upstreamConnections(key string, value *int64) int {
 	return int(*value)
 }
 
-// oneBoundEach checks that the sites of one upstream agree on its bound: they share its connections.
+// oneBoundEach checks that the sites and routes of one upstream agree on its bound: they share its connections.
 func (v *validator) oneBoundEach(listeners []Listener) {
-	type first struct {
-		site  string
-		bound int
-	}
 	type upstreamKey struct{ address, scheme string }
-	bounds := map[upstreamKey]first{}
+	first := map[upstreamKey]Forward{}
 	for i, listener := range listeners {
 		for j, site := range listener.Sites {
-			key := IndexKey(ChildKey(IndexKey("listeners", i), "sites"), j)
-			upstream := upstreamKey{site.Upstream, site.UpstreamScheme}
-			switch before, ok := bounds[upstream]; {
-			case !ok:
-				bounds[upstream] = first{key, site.MaxConnections}
-			case before.bound != site.MaxConnections:
-				v.add(ChildKey(key, "upstream_max_connections"),
-					"%s has another one for the same upstream; their requests share its connections, so write the same in both", before.site)
+			for _, forward := range site.Forwards(IndexKey(ChildKey(IndexKey("listeners", i), "sites"), j)) {
+				upstream := upstreamKey{forward.Upstream, forward.UpstreamScheme}
+				switch before, ok := first[upstream]; {
+				case !ok:
+					first[upstream] = forward
+				case before.MaxConnections != forward.MaxConnections:
+					v.add(ChildKey(forward.Key, "upstream_max_connections"),
+						"%s has another one for the same upstream; their requests share its connections, so write the same in both", before.Key)
+				}
 			}
 		}
 	}

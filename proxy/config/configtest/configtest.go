@@ -165,6 +165,30 @@ upstream_scheme = "http"
 upstream_connect_timeout_secs = 5
 upstream_request_timeout_secs = 63
 upstream_max_connections = 1
+[[listeners.sites]]
+host = "routes.example"
+[[listeners.sites.routes]]
+path = "/api"
+methods = ["GET"]
+upstream = "127.0.0.1:3001"
+strip_prefix = false
+upstream_scheme = "http"
+upstream_connect_timeout_secs = 7
+upstream_request_timeout_secs = 64
+upstream_max_connections = 1
+[[listeners.sites.routes]]
+path_exact = "/old"
+redirect = "/new"
+redirect_status = 307
+[[listeners.sites.routes]]
+path_exact = "/body"
+respond = 404
+respond_type = "text/html"
+respond_body = "gone"
+[[listeners.sites.routes]]
+path_exact = "/file"
+respond = 404
+respond_file = "DIR/text.pem"
 [[listeners]]
 bind_addr = "127.0.0.2"
 [listeners.tls]

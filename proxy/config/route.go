@@ -1,0 +1,45 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"reverse-proxy/proxy/wording"
+)
+
+// String describes everything that the file says about the route, on one line. Two routes that differ have different
+// texts. The body of a fixed answer is shown by its length and the beginning of its hash.
+func (r Route) String() string {
+	var out strings.Builder
+	key := "path"
+	if r.Exact {
+		key = "path_exact"
+	}
+	fmt.Fprintf(&out, "%s = %s", key, strconv.Quote(r.Path))
+	if len(r.Methods) > 0 {
+		fmt.Fprintf(&out, " methods = %s", strings.Join(r.Methods, " "))
+	}
+	switch {
+	case r.Redirect != "":
+		fmt.Fprintf(&out, " redirect = %s status %d", strconv.Quote(r.Redirect), r.RedirectStatus)
+	case r.Respond != 0:
+		fmt.Fprintf(&out, " respond = %d", r.Respond)
+		if len(r.RespondBody) > 0 {
+			fmt.Fprintf(&out, " of %s, %d bytes, %.16s", strconv.Quote(r.RespondType), len(r.RespondBody), HashOf(r.RespondBody))
+		}
+		if r.RespondFile != "" {
+			fmt.Fprintf(&out, " from %s", strconv.Quote(r.RespondFile))
+		}
+	default:
+		fmt.Fprintf(&out, " upstream = %s://%s", r.UpstreamScheme, r.Upstream)
+		if r.StripPrefix {
+			out.WriteString(" strip_prefix")
+		}
+		fmt.Fprintf(&out, " connect %s s request %s s", wording.InSeconds(r.ConnectTimeout), wording.InSeconds(r.RequestTimeout))
+		if r.MaxConnections > 0 {
+			fmt.Fprintf(&out, " connections %d", r.MaxConnections)
+		}
+	}
+	return out.String()
+}

@@ -1,0 +1,16 @@
+package config
+
+// fileSettings returns the settings at the file's top.
+func fileSettings(*rawConfig) inherited {
+	return inherited{}.inherit(LevelFile, "", rawSettings{})
+}
+
+// settings resolves the keys that inherit, for a site or a route.
+func (v *validator) settings(in inherited) Settings {
+	return Settings{
+		UpstreamScheme: v.upstreamScheme(in.key("upstream_scheme"), in.UpstreamScheme),
+		ConnectTimeout: v.seconds(in.key("upstream_connect_timeout_secs"), in.UpstreamConnectTimeoutSecs, 5),
+		RequestTimeout: v.seconds(in.key("upstream_request_timeout_secs"), in.UpstreamRequestTimeoutSecs, 60),
+		MaxConnections: v.upstreamConnections(in.key("upstream_max_connections"), in.UpstreamMaxConnections),
+	}
+}
