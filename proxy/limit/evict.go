@@ -9,7 +9,7 @@ import (
 // takes effect soon, and not only after the old one has passed.
 const limiterEvictStep = 5 * time.Second
 
-// evict forgets every client whose latest request was at least age ago (S-7.3) and returns how many there were. It
+// evict forgets every bucket whose latest request was at least age ago (S-7.3) and returns how many there were. It
 // goes shard by shard and never holds a lock for long.
 func (l *Limiter) evict(age time.Duration) int {
 	before := l.now().Sub(l.start) - age

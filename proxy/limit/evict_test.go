@@ -41,7 +41,7 @@ func TestLimiterShardGivesMemoryBackAfterAFlood(t *testing.T) {
 	var s limiterShard
 	s.init(100_000)
 	for i := range 50_000 {
-		s.add(NewKey(floodAddr(i)), &clientBucket{usedAt: time.Duration(i)})
+		s.add(bucketKey{client: NewKey(floodAddr(i))}, &clientBucket{usedAt: time.Duration(i)})
 	}
 	if got := s.evict(49_899); got != 49_900 {
 		t.Fatalf("evicted: got %d, want 49900", got)
@@ -50,7 +50,7 @@ func TestLimiterShardGivesMemoryBackAfterAFlood(t *testing.T) {
 		t.Errorf("size the map was made for: got %d, want 100: the flood's map is still in use", s.peak)
 	}
 	for i := 49_900; i < 50_000; i++ {
-		if s.clients[NewKey(floodAddr(i))] == nil {
+		if s.clients[bucketKey{client: NewKey(floodAddr(i))}] == nil {
 			t.Fatalf("client %d got lost when the map was shrunk", i)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"math"
 	"net/netip"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -13,8 +14,8 @@ const (
 	// limiterShards is the number of independently locked parts of the limiter. It is far larger than the number of
 	// cores, so that two cores rarely want the same lock (S-7.5), and a power of two.
 	limiterShards = 64
-	// limiterMaxClients bounds the clients tracked at once, so that a flood of addresses costs bounded memory (S-7.3).
-	// A client costs about 200 bytes.
+	// limiterMaxClients bounds the buckets of clients, over all scopes, so that a flood of addresses costs bounded memory
+	// (S-7.3). A bucket costs about 200 bytes.
 	limiterMaxClients = 1 << 20
 	// limiterMaxRetryAfter bounds the wait reported to a refused client, which at a tiny rate would overflow a
 	// time.Duration.
@@ -33,8 +34,8 @@ type Config struct {
 	EvictionAge time.Duration
 }
 
-// Limiter is the rate limit of section 7: a token bucket for each client, global over all sites, in shards that each
-// have their own lock. The configuration comes with every request, so that a request sees one configuration from its
+// Limiter is the rate limit of sections 7 and 17: token buckets for each client, in shards that each have their own lock,
+// and total limits. A request takes a token from one of its client's buckets (S-7.6). The configuration comes with every request, so that a request sees one configuration from its
 // beginning to its end (S-3.1); a bucket adopts a changed one at its next request (S-7.4). A Limiter is safe for
 // concurrent use.
 type Limiter struct {
@@ -45,11 +46,15 @@ type Limiter struct {
 	// seed is random, so that no client can choose addresses that all fall into one shard.
 	seed   maphash.Seed
 	shards [limiterShards]limiterShard
+
+	// totalsMu guards totals; no request takes it.
+	totalsMu sync.Mutex
+	totals   map[Scope]*Total
 }
 
 // New returns a limiter that tracks no clients yet. It reads the time from now, which is time.Now except in tests.
 func New(now func() time.Time) *Limiter {
-	l := &Limiter{now: now, start: now(), seed: maphash.MakeSeed()}
+	l := &Limiter{now: now, start: now(), seed: maphash.MakeSeed(), totals: map[Scope]*Total{}}
 	for i := range l.shards {
 		l.shards[i].init(limiterMaxClients / limiterShards)
 	}
@@ -69,9 +74,11 @@ func (l *Limiter) Allow(addr netip.Addr, cfg Config) (ok bool, retryAfter time.D
 type Verdict struct {
 	// OK reports whether there was a token.
 	OK bool
+	// Limit is the limit that had none: OfClient or OfTotal.
+	Limit Kind
 	// RetryAfter is the time until there is a token if there was none.
 	RetryAfter time.Duration
-	// Due reports whether a refusal has to be logged.
+	// Due reports whether a refusal by the client's limit has to be logged.
 	Due bool
 	// Unlogged is the number of refusals since the last logged one.
 	Unlogged int
@@ -79,33 +86,47 @@ type Verdict struct {
 
 // AllowAt is Allow for a caller that has just read the limiter's clock and that logs refusals.
 func (l *Limiter) AllowAt(now time.Time, addr netip.Addr, cfg Config) Verdict {
-	key := NewKey(addr)
-	shard := &l.shards[maphash.Comparable(l.seed, key)%limiterShards]
-	usedAt := now.Sub(l.start)
+	return l.Take(now, addr, &Rule{Rate: cfg.Rate()})
+}
 
-	shard.mu.Lock()
-	defer shard.mu.Unlock()
-	bucket := shard.clients[key]
-	if bucket == nil {
-		bucket = &clientBucket{tokens: rate.NewLimiter(rate.Limit(cfg.RequestsPerSecond), cfg.Burst)}
-		shard.add(key, bucket)
-	}
-	// Another core may have read the clock later and got the lock earlier. A bucket whose clock went back would earn
-	// the same tokens twice.
-	if usedAt < bucket.usedAt {
-		usedAt = bucket.usedAt
-		now = l.start.Add(usedAt)
-	}
-	bucket.usedAt = usedAt
-	var verdict Verdict
-	verdict.OK, verdict.RetryAfter = bucket.take(now, rate.Limit(cfg.RequestsPerSecond), cfg.Burst)
-	if !verdict.OK {
-		verdict.Due, verdict.Unlogged = bucket.refusals.add(usedAt)
+// Take takes a token by the rule, from the client's bucket first: a client that has none takes none from the others. now is
+// the limiter's clock, which the caller has just read.
+func (l *Limiter) Take(now time.Time, addr netip.Addr, rule *Rule) Verdict {
+	client := NewKey(addr)
+	usedAt := now.Sub(l.start)
+	verdict, within := l.takeOwn(now, usedAt, client, rule)
+	if verdict.OK && rule.Total != nil {
+		verdict.Limit = OfTotal
+		verdict.OK, verdict.RetryAfter = rule.Total.take(now, usedAt, rule.TotalRate, within)
 	}
 	return verdict
 }
 
-// Tracked returns the number of clients that have a bucket.
+// takeOwn takes a token from the client's bucket, and one from its share of the total limit. within reports whether there
+// was one in the latter. All buckets of a client are in one shard.
+func (l *Limiter) takeOwn(now time.Time, usedAt time.Duration, client Key, rule *Rule) (verdict Verdict, within bool) {
+	shard := &l.shards[maphash.Comparable(l.seed, client)%limiterShards]
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	bucket := shard.find(bucketKey{client, rule.Scope})
+	verdict.OK, verdict.RetryAfter = bucket.take(bucket.use(now, usedAt), rule.Rate, 0)
+	switch {
+	case !verdict.OK:
+		// One page may ask for things with different limits. Its client is still logged only once a second (S-7.7).
+		if rule.Scope != FileScope {
+			bucket = shard.find(bucketKey{client, FileScope})
+			bucket.use(now, usedAt)
+		}
+		verdict.Due, verdict.Unlogged = bucket.refusals.add(bucket.usedAt)
+	case rule.Total != nil:
+		own := rule.TotalRate.share()
+		share := shard.find(bucketKey{client, rule.Total.scope.share()})
+		within, _ = share.take(share.use(now, usedAt), own, 0)
+	}
+	return verdict, within
+}
+
+// Tracked returns the number of buckets of clients.
 func (l *Limiter) Tracked() int {
 	total := 0
 	for i := range l.shards {
@@ -116,6 +137,7 @@ func (l *Limiter) Tracked() int {
 
 // clientBucket is one client's token bucket. The lock of its shard guards it.
 type clientBucket struct {
+	// tokens is nil until a token is first taken: a bucket may be there only for its refusals.
 	tokens *rate.Limiter
 	// usedAt is the time of the latest request, refused ones included, since the limiter's start.
 	usedAt time.Duration
@@ -123,22 +145,42 @@ type clientBucket struct {
 	refusals refusalLog
 }
 
-// take adopts limit and burst if they changed since the last request, and takes one token. It keeps the tokens saved so
-// far, capped to the new burst. If there is no token, it returns the time until there is one.
-func (b *clientBucket) take(now time.Time, limit rate.Limit, burst int) (ok bool, retryAfter time.Duration) {
+// use records a request and returns its time. Another core may have read the clock later and got the lock earlier. A bucket
+// whose clock went back would earn the same tokens twice.
+func (b *clientBucket) use(now time.Time, usedAt time.Duration) time.Time {
+	if usedAt < b.usedAt {
+		return now.Add(b.usedAt - usedAt)
+	}
+	b.usedAt = usedAt
+	return now
+}
+
+// take adopts the rate if it has changed since the last request, and takes one token. It keeps the tokens saved so far,
+// capped to the new burst. kept is the number of tokens that it must leave. If there is no token, take returns the time until
+// there is one.
+func (b *clientBucket) take(now time.Time, r Rate, kept int) (ok bool, retryAfter time.Duration) {
+	b.adopt(now, rate.Limit(r.RequestsPerSecond), r.Burst)
+	needed := float64(kept + 1)
+	if (kept == 0 || b.tokens.TokensAt(now) >= needed) && b.tokens.AllowN(now, 1) {
+		return true, 0
+	}
+	seconds := (needed - b.tokens.TokensAt(now)) / r.RequestsPerSecond
+	if seconds >= limiterMaxRetryAfter.Seconds() {
+		return false, limiterMaxRetryAfter
+	}
+	return false, max(time.Duration(math.Ceil(seconds*float64(time.Second))), 1)
+}
+
+// adopt gives the bucket a rate. A new bucket is full.
+func (b *clientBucket) adopt(now time.Time, limit rate.Limit, burst int) {
+	if b.tokens == nil {
+		b.tokens = rate.NewLimiter(limit, burst)
+		return
+	}
 	if b.tokens.Limit() != limit {
 		b.tokens.SetLimitAt(now, limit)
 	}
 	if b.tokens.Burst() != burst {
 		b.tokens.SetBurstAt(now, burst)
 	}
-	if b.tokens.AllowN(now, 1) {
-		return true, 0
-	}
-	missing := 1 - b.tokens.TokensAt(now)
-	seconds := missing / float64(limit)
-	if seconds >= limiterMaxRetryAfter.Seconds() {
-		return false, limiterMaxRetryAfter
-	}
-	return false, max(time.Duration(math.Ceil(seconds*float64(time.Second))), 1)
 }

@@ -9,45 +9,61 @@ import (
 )
 
 const (
-	// limiterSample is how many clients a full shard looks at to find one to forget for a new one. Eight random ones
-	// include a client of the longest-unused quarter nine times in ten, at a cost that does not depend on the shard's
+	// limiterSample is how many buckets a full shard looks at to find one to forget for a new one. Eight random ones
+	// include one of the longest-unused quarter nine times in ten, at a cost that does not depend on the shard's
 	// size.
 	limiterSample = 8
-	// limiterSweepBatch is how many clients a sweep looks at before it releases the lock to let requests in.
+	// limiterSweepBatch is how many buckets a sweep looks at before it releases the lock to let requests in.
 	limiterSweepBatch = 256
 	// limiterShrinkFrom is the size below which a map is not shrunk when it empties.
 	limiterShrinkFrom = 1024
 )
 
-// limiterShard is one part of the limiter's clients, with its lock.
+// bucketKey identifies a bucket of a client.
+type bucketKey struct {
+	client Key
+	scope  Scope
+}
+
+// limiterShard is one part of the buckets of clients, with its lock.
 type limiterShard struct {
 	mu      sync.Mutex
-	clients map[Key]*clientBucket
-	// limit is the largest number of clients that the shard tracks.
+	clients map[bucketKey]*clientBucket
+	// limit is the largest number of buckets in the shard.
 	limit int
-	// peak is the largest number of clients that the present map has held: a map never gives memory back.
+	// peak is the largest number of buckets that the present map has held: a map never gives memory back.
 	peak int
 	// The padding keeps neighbouring shards out of one cache line, where they would slow each other down as one lock
 	// does.
 	_ cpu.CacheLinePad
 }
 
-// init makes the shard empty and bounds it to limit clients.
+// init makes the shard empty and bounds it to limit buckets.
 func (s *limiterShard) init(limit int) {
-	s.clients = make(map[Key]*clientBucket)
+	s.clients = make(map[bucketKey]*clientBucket)
 	s.limit = limit
 }
 
-// len returns the number of clients in the shard.
+// len returns the number of buckets in the shard.
 func (s *limiterShard) len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.clients)
 }
 
-// add tracks a new client. If the shard is full, add first forgets the longest-unused of a few random clients. The
-// caller holds the lock.
-func (s *limiterShard) add(key Key, bucket *clientBucket) {
+// find returns a bucket, and adds it if it is new. The caller holds the lock.
+func (s *limiterShard) find(key bucketKey) *clientBucket {
+	bucket := s.clients[key]
+	if bucket == nil {
+		bucket = &clientBucket{}
+		s.add(key, bucket)
+	}
+	return bucket
+}
+
+// add adds a new bucket. If the shard is full, add first forgets the longest-unused of a few random ones. The caller holds
+// the lock.
+func (s *limiterShard) add(key bucketKey, bucket *clientBucket) {
 	if len(s.clients) >= s.limit {
 		s.forgetOne()
 	}
@@ -55,9 +71,9 @@ func (s *limiterShard) add(key Key, bucket *clientBucket) {
 	s.peak = max(s.peak, len(s.clients))
 }
 
-// forgetOne removes the longest-unused of limiterSample clients. A map's iteration begins at a random place.
+// forgetOne removes the longest-unused of limiterSample buckets. A map's iteration begins at a random place.
 func (s *limiterShard) forgetOne() {
-	var oldest Key
+	var oldest bucketKey
 	var oldestUse time.Duration
 	seen := 0
 	for key, bucket := range s.clients {
@@ -71,7 +87,7 @@ func (s *limiterShard) forgetOne() {
 	delete(s.clients, oldest)
 }
 
-// evict forgets the clients whose latest request was not after the given time, and returns how many there were. It
+// evict forgets the buckets whose latest request was not after the given time, and returns how many there were. It
 // releases the lock between batches; changing a map during an iteration over it is allowed.
 func (s *limiterShard) evict(before time.Duration) int {
 	s.mu.Lock()
@@ -92,13 +108,13 @@ func (s *limiterShard) evict(before time.Duration) int {
 	return evicted
 }
 
-// shrink moves the clients to a map of their size when at most an eighth is left of what the map once held, so that
+// shrink moves the buckets to a map of their size when at most an eighth is left of what the map once held, so that
 // the memory of a flood is freed. It then moves at most an eighth of a shard. The caller holds the lock.
 func (s *limiterShard) shrink() {
 	if s.peak < limiterShrinkFrom || len(s.clients) > s.peak/8 {
 		return
 	}
-	fresh := make(map[Key]*clientBucket, len(s.clients))
+	fresh := make(map[bucketKey]*clientBucket, len(s.clients))
 	for key, bucket := range s.clients {
 		fresh[key] = bucket
 	}

@@ -1,0 +1,57 @@
+package limit
+
+import "hash/maphash"
+
+// Scope identifies a set of buckets, one for each client: those of the file, of a site, or of a route. It depends only on
+// the name that it was made from, so that the buckets of a site live on over reloads, wherever the site is in the file.
+type Scope uint64
+
+// FileScope holds the buckets of requests that no site or route has a limit of its own for.
+const FileScope Scope = 0
+
+// Scope returns the scope of a name.
+func (l *Limiter) Scope(name string) Scope {
+	return Scope(maphash.String(l.seed, name)) | 1 // never FileScope
+}
+
+// share returns the scope of the clients' shares of a total limit.
+func (s Scope) share() Scope { return s ^ 1 }
+
+// Rate is how fast a bucket fills, and how much it holds.
+type Rate struct {
+	// RequestsPerSecond is the rate at which the bucket fills; > 0.
+	RequestsPerSecond float64
+	// Burst is the size of the bucket, in requests; > 0.
+	Burst int
+}
+
+// Rate returns the rate of the file's buckets.
+func (c Config) Rate() Rate { return Rate{c.RequestsPerSecond, c.Burst} }
+
+// Rule is the limit of a request: the one bucket of its client that it takes a token from, and the total limit that it
+// counts for. A rule belongs to one configuration and never changes.
+type Rule struct {
+	// Scope is where the client's bucket is, and Rate its rate.
+	Scope Scope
+	Rate  Rate
+	// Total is the limit of all clients together; nil for none. TotalRate is its rate.
+	Total     *Total
+	TotalRate Rate
+}
+
+// Kind is the limit that has refused a request.
+type Kind uint8
+
+// The kinds of limits.
+const (
+	// OfClient is a client's bucket, OfTotal the bucket of all clients together, and OfConcurrent the bound on requests at
+	// once.
+	OfClient Kind = iota
+	OfTotal
+	OfConcurrent
+	// Kinds is the number of kinds.
+	Kinds
+)
+
+// String returns the kind's name in logs and metrics.
+func (k Kind) String() string { return [...]string{"client", "total", "concurrent"}[k] }

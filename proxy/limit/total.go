@@ -1,0 +1,67 @@
+package limit
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// Total is the token bucket that all clients of a site or route share. No client can empty it for the others: the last half
+// of the tokens is only for clients within their share, a quarter of the rate (S-12.6). While nobody else asks, one client
+// may therefore use all of the rate.
+type Total struct {
+	scope Scope
+
+	mu     sync.Mutex
+	bucket clientBucket
+}
+
+// totalShares is how many clients have to use up their shares before the bucket is empty for another one.
+const totalShares = 4
+
+// TotalRate returns the rate of a total limit. Its bucket holds the requests of one second, and at least two: one for
+// whoever asks first, and one for the next client.
+func TotalRate(perSecond float64) Rate {
+	return Rate{perSecond, int(max(2, math.Ceil(perSecond)))}
+}
+
+// share returns the rate of one client's share of a total limit.
+func (r Rate) share() Rate {
+	return Rate{r.RequestsPerSecond / totalShares, max(1, r.Burst/totalShares)}
+}
+
+// take takes a token. within reports whether the client is within its share. If take returns false, retryAfter is the time
+// until there is a token for such a client.
+func (t *Total) take(now time.Time, usedAt time.Duration, r Rate, within bool) (ok bool, retryAfter time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now = t.bucket.use(now, usedAt)
+	kept := 0
+	if !within {
+		kept = r.Burst / 2
+	}
+	return t.bucket.take(now, r, kept)
+}
+
+// Total returns the total limit of a scope, the same one for the life of the limiter or until KeepTotals forgets it.
+func (l *Limiter) Total(scope Scope) *Total {
+	l.totalsMu.Lock()
+	defer l.totalsMu.Unlock()
+	total := l.totals[scope]
+	if total == nil {
+		total = &Total{scope: scope}
+		l.totals[scope] = total
+	}
+	return total
+}
+
+// KeepTotals forgets the total limits that are not wanted.
+func (l *Limiter) KeepTotals(wanted map[*Total]bool) {
+	l.totalsMu.Lock()
+	defer l.totalsMu.Unlock()
+	for scope, total := range l.totals {
+		if !wanted[total] {
+			delete(l.totals, scope)
+		}
+	}
+}
