@@ -1,0 +1,137 @@
+package limit
+
+import "time"
+
+// Await waits until the request is through, and reports whether it is: done may end the wait, and so may displace. If both
+// come at the same moment, the request is through.
+func (g *Gate) Await(p *Pass, done <-chan struct{}) bool {
+	pressing := time.NewTicker(patience)
+	defer pressing.Stop()
+	for {
+		select {
+		case through := <-p.ready:
+			return through
+		case <-pressing.C:
+			g.press(p)
+		case <-done:
+			if g.of.cancel(p) {
+				return false
+			}
+			return <-p.ready
+		}
+	}
+}
+
+// cancel ends a wait. It returns false if that has already ended.
+func (s *Gates) cancel(p *Pass) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.line == nil || p.at >= 0 {
+		return false
+	}
+	l := p.line
+	for i, other := range l.waiters {
+		if other == p {
+			s.dequeue(l, i)
+			break
+		}
+	}
+	l.gate.forget(l)
+	p.line = nil
+	return true
+}
+
+// enqueue makes a request wait. The caller holds mu.
+func (s *Gates) enqueue(p *Pass) {
+	l := p.line
+	p.at, p.ready = -1, make(chan bool, 1)
+	if len(l.waiters) == 0 {
+		l.at = len(s.queue)
+		s.queue = append(s.queue, l)
+		l.turn, l.waits = p.turn, s.waitsOf(l.client)
+	}
+	l.waiters = append(l.waiters, p)
+	l.waits.n++
+	l.gate.waiting++
+	s.waiting++
+}
+
+func (s *Gates) waitsOf(client Key) *waits {
+	w := s.clients[client]
+	if w == nil {
+		w = new(waits)
+		s.clients[client] = w
+	}
+	return w
+}
+
+// dequeue takes a request out of its line. The caller holds mu.
+func (s *Gates) dequeue(l *line, i int) *Pass {
+	p := l.waiters[i]
+	copy(l.waiters[i:], l.waiters[i+1:])
+	last := len(l.waiters) - 1
+	l.waiters[last] = nil
+	l.waiters = l.waiters[:last]
+	l.gate.waiting--
+	s.waiting--
+	if l.waits.n--; l.waits.n == 0 {
+		delete(s.clients, l.client)
+	}
+	if last == 0 {
+		end := len(s.queue) - 1
+		s.queue[l.at] = s.queue[end]
+		s.queue[l.at].at = l.at
+		s.queue[end] = nil
+		s.queue = s.queue[:end]
+		l.waits = nil
+	}
+	return p
+}
+
+// displace makes room in a full queue for a request of the line, and reports whether that request is refused instead. The
+// client with the most waiting requests gives way if it has more than a quarter of the queue; else the gate that has more
+// than half of it; else that client, if more of its requests wait than of this one's. The caller holds mu.
+func (s *Gates) displace(l *line) (refused bool) {
+	own := 0
+	if w := s.clients[l.client]; w != nil {
+		own = w.n
+	}
+	quarter, half := s.places/4, s.places/2
+	if own > quarter {
+		return true
+	}
+	client, gate := s.queue[0], l.gate
+	for _, other := range s.queue {
+		if other.waits.n > client.waits.n {
+			client = other
+		}
+		if other.gate.waiting > gate.waiting {
+			gate = other.gate
+		}
+	}
+	switch most := client.waits.n; {
+	case most > quarter:
+		s.refuseNewest(func(other *line) bool { return other.client == client.client })
+	case gate.waiting > half && gate != l.gate:
+		s.refuseNewest(func(other *line) bool { return other.gate == gate })
+	case most > own+1:
+		s.refuseNewest(func(other *line) bool { return other.client == client.client })
+	default:
+		return true
+	}
+	return false
+}
+
+// refuseNewest refuses the newest waiting request of the chosen lines. The caller holds mu.
+func (s *Gates) refuseNewest(chosen func(*line) bool) {
+	var newest *line
+	for _, l := range s.queue {
+		if chosen(l) && (newest == nil || l.waiters[len(l.waiters)-1].turn > newest.waiters[len(newest.waiters)-1].turn) {
+			newest = l
+		}
+	}
+	p := s.dequeue(newest, len(newest.waiters)-1)
+	newest.gate.forget(newest)
+	p.line = nil
+	p.ready <- false
+}

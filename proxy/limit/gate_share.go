@@ -1,0 +1,130 @@
+package limit
+
+import "time"
+
+const (
+	// crowdTime is how long a gate is crowded after a client within its share has found no room. Meanwhile the last places
+	// are kept for such clients: a client that has to give way cannot come back at once and have to give way again. Ending a
+	// request does not always end the application's work on it.
+	crowdTime = time.Minute
+	// patience is how long a request within its client's share waits before another one has to give way. Where places
+	// become free by themselves, none has to.
+	patience = 200 * time.Millisecond
+	// stalled is how long a client must have held up its own request before that has to give way.
+	stalled = 250 * time.Millisecond
+)
+
+// share returns the part of a gate that is one client's while others wait: a quarter. The same number of places is kept for
+// clients within their share while the gate is crowded.
+func share(bound int) int { return max(1, bound/4) }
+
+// mayRun reports whether there is room for a request of the line. The caller holds mu.
+func (g *Gate) mayRun(l *line, now time.Time) bool {
+	free := g.bound - len(g.running)
+	switch {
+	case g.bound == 0:
+		return true
+	case free <= 0:
+		return false
+	}
+	return l.running < share(g.bound) || free > share(g.bound) || !g.isCrowded(now)
+}
+
+// isCrowded reports whether other clients have lately had to wait for a client that held more than its share.
+func (g *Gate) isCrowded(now time.Time) bool {
+	return !g.crowded.IsZero() && now.Sub(g.crowded) < crowdTime
+}
+
+// next returns the line whose first request goes next: of those for which there is room, the client that has the fewest
+// running; among these, the clients take turns. The caller holds mu.
+func (g *Gate) next(now time.Time) *line {
+	var best *line
+	for _, l := range g.lines {
+		if len(l.waiters) == 0 || !g.mayRun(l, now) {
+			continue
+		}
+		if best == nil || l.running < best.running || l.running == best.running && l.turn < best.turn {
+			best = l
+		}
+	}
+	return best
+}
+
+// admit lets waiting requests through for as long as there is room. The caller holds mu.
+func (g *Gate) admit(now time.Time) {
+	for g.waiting > 0 {
+		l := g.next(now)
+		if l == nil {
+			return
+		}
+		p := g.of.dequeue(l, 0)
+		g.of.turn++
+		l.turn = g.of.turn
+		g.start(p)
+		p.ready <- true
+	}
+}
+
+// mostRunning returns how many requests the client has running that has the most. The caller holds mu.
+func (g *Gate) mostRunning() (most int) {
+	for _, l := range g.lines {
+		most = max(most, l.running)
+	}
+	return most
+}
+
+// press makes another request give way to one that has waited for long enough, if its client is within its share. One at a
+// time: it leaves within milliseconds.
+func (g *Gate) press(p *Pass) {
+	g.of.mu.Lock()
+	defer g.of.mu.Unlock()
+	g.admit(g.of.now()) // time may have passed
+	if p.line == nil || p.at >= 0 || p.line.running >= share(g.bound) {
+		return
+	}
+	if victim, cause := g.victim(); victim != nil {
+		victim.ending = true
+		victim.owner.GiveWay(cause)
+	}
+}
+
+// victim returns the request that gives way: the one that its client has held up for longest; else one of the client that
+// has the most running, if that is more than its share. It returns nil if there is none, or if one was already told to. The
+// caller holds mu.
+func (g *Gate) victim() (victim *Pass, cause GaveWay) {
+	var longest time.Duration
+	for _, p := range g.running {
+		if p.ending {
+			return nil, GaveWay{}
+		}
+		if _, heldUp := p.owner.HeldUp(); heldUp >= stalled && heldUp > longest {
+			victim, longest = p, heldUp
+		}
+	}
+	cause.Share = share(g.bound)
+	if victim != nil {
+		cause.Stalled, cause.Held = true, victim.line.running
+		return victim, cause
+	}
+	if cause.Held = g.mostRunning(); cause.Held > cause.Share {
+		victim = g.leastWelcome(cause.Held)
+	}
+	return victim, cause
+}
+
+// leastWelcome returns a request of a client that has that many running: of those whose response has not begun, the one
+// that came first; else the newest. The caller holds mu.
+func (g *Gate) leastWelcome(running int) (victim *Pass) {
+	begun := true
+	for _, p := range g.running {
+		if p.line.running < running {
+			continue
+		}
+		answering, _ := p.owner.HeldUp()
+		switch {
+		case victim == nil, begun && !answering, begun && p.turn > victim.turn, !answering && p.turn < victim.turn:
+			victim, begun = p, answering
+		}
+	}
+	return victim
+}
