@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/http1"
 )
 
@@ -259,7 +260,7 @@ func checkUpstream(t *testing.T, got []byte, sent []seenRequest, from int, raw [
 			switch field.Name {
 			case "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port":
 			default:
-				if believed.has(field.Name) {
+				if headers.Believed.Has(field.Name) {
 					t.Fatalf("the upstream got the client's %s: %q", field.Name, got)
 				}
 			}
@@ -284,7 +285,7 @@ func checkUpstream(t *testing.T, got []byte, sent []seenRequest, from int, raw [
 
 func countFields(fields Fields, name string) (n int) {
 	for _, field := range fields {
-		if newFieldSet(true, []string{name}).has(field.Name) {
+		if headers.NewNameSet(true, []string{name}).Has(field.Name) {
 			n++
 		}
 	}

@@ -1,19 +1,13 @@
 package proxy
 
-import "reverse-proxy/proxy/http1"
-
-// hopByHopFields are the fields that concern only one connection and are not forwarded in either direction (S-6.4; RFC
-// 9110, section 7.6.1). Transfer-Encoding and Trailer belong to the framing, which each side does for itself.
-var hopByHopFields = []string{
-	"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
-	"TE", "Trailer", "Trailers", "Transfer-Encoding", "Upgrade", "HTTP2-Settings",
-}
-
-var hopByHop = newFieldSet(false, hopByHopFields) // never written to
+import (
+	"reverse-proxy/proxy/headers"
+	"reverse-proxy/proxy/http1"
+)
 
 // removeHopByHop removes the hop-by-hop fields, all fields that Connection names, those of a set, and any without a name,
 // which no codec lets pass.
-func removeHopByHop(fields *Fields, also *fieldSet) {
+func removeHopByHop(fields *Fields, also *headers.NameSet) {
 	var names [4]string // enough for harmless messages, without an allocation
 	named := names[:0]
 	for _, field := range *fields {
@@ -30,7 +24,7 @@ func removeHopByHop(fields *Fields, also *fieldSet) {
 	}
 	kept := (*fields)[:0]
 	for _, field := range *fields {
-		if field.Name != "" && !hopByHop.has(field.Name) && !also.has(field.Name) && !containsFold(named, field.Name) {
+		if field.Name != "" && !headers.HopByHop.Has(field.Name) && !also.Has(field.Name) && !containsFold(named, field.Name) {
 			kept = append(kept, field)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"reverse-proxy/proxy/headers"
 )
 
 func TestHopByHopFieldsAreRemovedWithAllThatConnectionNames(t *testing.T) {
@@ -12,7 +14,7 @@ func TestHopByHopFieldsAreRemovedWithAllThatConnectionNames(t *testing.T) {
 		"Proxy-Authorization", "x", "Proxy-Connection", "close", "TE", "gzip", "Trailer", "X-T", "Trailers", "x",
 		"Transfer-Encoding", "chunked", "Upgrade", "h2c", "HTTP2-Settings", "AAMAAABkAAQAAP__", "X-Stays", "1",
 	)
-	removeHopByHop(&fields, concealed)
+	removeHopByHop(&fields, headers.Concealed)
 	if diff := cmp.Diff(fieldList("X-Stays", "1"), fields); diff != "" {
 		t.Errorf("left over (-want +got):\n%s", diff)
 	}
@@ -20,7 +22,7 @@ func TestHopByHopFieldsAreRemovedWithAllThatConnectionNames(t *testing.T) {
 
 func TestAFieldWithoutANameIsNotForwarded(t *testing.T) {
 	fields := fieldList("", "1", "X-Stays", "1")
-	removeHopByHop(&fields, concealed)
+	removeHopByHop(&fields, headers.Concealed)
 	if diff := cmp.Diff(fieldList("X-Stays", "1"), fields); diff != "" {
 		t.Errorf("left over (-want +got):\n%s", diff)
 	}
@@ -34,7 +36,7 @@ func TestEveryConnectionLineCountsAndEveryNameInIt(t *testing.T) {
 		"X-1", "", "Connection", "X-1", "X-2", "", "Connection", "keep-alive, X-2,, close , x-3,X-4", "X-3", "", "X-4", "",
 		"connection", "X-5, X-6, X-7", "X-5", "", "X-6", "", "X-7", "", "X-7", "again", "X-Stays", "1",
 	)
-	removeHopByHop(&fields, concealed)
+	removeHopByHop(&fields, headers.Concealed)
 	if diff := cmp.Diff(fieldList("X-Stays", "1"), fields); diff != "" {
 		t.Errorf("left over (-want +got):\n%s", diff)
 	}

@@ -24,6 +24,8 @@ var leafImports = map[string][]string{
 
 	"http1": nil,
 	"http2": {"http1"}, // both share the rules for fields and targets
+	// headers checks names and values by the rules of the codec, changes its lists of fields, and quotes what is wrong.
+	"headers": {"http1", "wording"},
 
 	"deadline": nil,
 	"limit":    nil,

@@ -1,14 +1,10 @@
 package proxy
 
-// concealedFields are the upstreams' fields that are never passed to clients (S-6.5). Alt-Svc names the upstream's own
-// ports.
-var concealedFields = []string{"Server", "Alt-Svc"}
-
-var concealed = newFieldSet(false, concealedFields) // never written to
+import "reverse-proxy/proxy/headers"
 
 // cleanResponse removes the fields that clients must not get from an upstream's response: from its head, from the
 // interim responses before it, and from its trailers.
-func cleanResponse(fields *Fields) { removeHopByHop(fields, concealed) }
+func cleanResponse(fields *Fields) { removeHopByHop(fields, headers.Concealed) }
 
 // maxReasonBytes bounds the reason phrase that is passed on.
 const maxReasonBytes = 128

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/http1"
 )
 
@@ -13,15 +14,15 @@ import (
 func (p *pipeline) proxyFields(x *exchange) *answer {
 	r := x.request
 	r.AcceptsTrailers = r.Fields.HasToken("TE", "trailers")
-	removeHopByHop(&r.Fields, believed)
+	removeHopByHop(&r.Fields, headers.Believed)
 	if r.Method == http.MethodOptions {
 		r.countForwards()
 	}
-	r.Fields.Add(fieldRealIP, r.ClientText)
-	r.Fields.Add(fieldForwardedFor, r.ClientText)
-	r.Fields.Add(fieldForwardedProto, "https")
-	r.Fields.Add(fieldForwardedHost, r.Authority)
-	r.Fields.Add(fieldForwardedPort, r.Port)
+	r.Fields.Add(headers.RealIP, r.ClientText)
+	r.Fields.Add(headers.ForwardedFor, r.ClientText)
+	r.Fields.Add(headers.ForwardedProto, "https")
+	r.Fields.Add(headers.ForwardedHost, r.Authority)
+	r.Fields.Add(headers.ForwardedPort, r.Port)
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package proxy
+package headers
 
 import (
 	"math/rand/v2"
@@ -28,20 +28,20 @@ func TestANameThatIsAddedToAListIsFound(t *testing.T) {
 		}
 		return string(b)
 	}
-	for _, list := range [][]string{nil, believedFields, hopByHopFields, concealedFields} {
+	for _, list := range [][]string{nil, believed, hopByHop, concealed} {
 		for range 500 {
 			underscores := random.IntN(2) == 0
 			added := name()
 			longer := append([]string{name(), name(), added}, list...)
-			set := newFieldSet(underscores, longer)
+			set := NewNameSet(underscores, longer)
 			for _, entry := range longer {
 				entry = strings.Replace(entry, "*", name(), 1)
 				for _, spelling := range fieldSpellings(entry, underscores) {
-					if !set.has(spelling) {
+					if !set.Has(spelling) {
 						t.Fatalf("%q is in the list (underscores=%v), and the set has no %q", entry, underscores, spelling)
 					}
 				}
-				if strings.Contains(entry, "-") && !underscores && newFieldSet(false, []string{entry}).has(strings.ReplaceAll(entry, "-", "_")) {
+				if strings.Contains(entry, "-") && !underscores && NewNameSet(false, []string{entry}).Has(strings.ReplaceAll(entry, "-", "_")) {
 					t.Fatalf("%q is taken for another name with underscores", entry)
 				}
 			}
@@ -50,12 +50,12 @@ func TestANameThatIsAddedToAListIsFound(t *testing.T) {
 }
 
 func TestANameThatIsNotInAListIsNotFound(t *testing.T) {
-	for _, list := range [][]string{believedFields, hopByHopFields, concealedFields} {
-		set := newFieldSet(true, list)
+	for _, list := range [][]string{believed, hopByHop, concealed} {
+		set := NewNameSet(true, list)
 		for _, entry := range list {
 			if strings.HasSuffix(entry, "*") {
 				entry = entry[:len(entry)-1]
-				if other := entry[:len(entry)-1]; set.has(other) {
+				if other := entry[:len(entry)-1]; set.Has(other) {
 					t.Errorf("%q is found, and only begins a prefix", other)
 				}
 				continue
@@ -64,13 +64,13 @@ func TestANameThatIsNotInAListIsNotFound(t *testing.T) {
 			for i := range entry {
 				for _, c := range []byte{entry[i] ^ 1, entry[i] ^ 0x40, entry[i] ^ 0x80, 0, 'Q'} {
 					other := entry[:i] + string([]byte{c}) + entry[i+1:]
-					if !strings.EqualFold(other, entry) && newFieldSet(true, []string{entry}).has(other) {
+					if !strings.EqualFold(other, entry) && NewNameSet(true, []string{entry}).Has(other) {
 						t.Errorf("%q is found, and is not %q", other, entry)
 					}
 				}
 			}
 			for _, other := range []string{entry + "X", entry[1:], entry[:len(entry)-1], "X" + entry} {
-				if newFieldSet(true, []string{entry}).has(other) {
+				if NewNameSet(true, []string{entry}).Has(other) {
 					t.Errorf("%q is found, and is not %q", other, entry)
 				}
 			}
@@ -82,25 +82,9 @@ func TestLookingUpAFieldAllocatesNothing(t *testing.T) {
 	names := []string{"X-Real-IP", "x_forwarded_anything", "User-Agent", "a", strings.Repeat("x", 300)}
 	if n := testing.AllocsPerRun(100, func() {
 		for _, name := range names {
-			_ = believed.has(name) || hopByHop.has(name)
+			_ = Believed.Has(name) || HopByHop.Has(name)
 		}
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
-	}
-}
-
-func BenchmarkProxyFields(b *testing.B) {
-	names := []string{"user-agent", "accept", "accept-encoding", "accept-language", "cookie", "referer", "sec-fetch-dest", "sec-fetch-mode"}
-	fields := make(Fields, 0, 32)
-	p := &pipeline{}
-	x := &exchange{request: &Request{ClientText: "192.0.2.7", Authority: "a.test"}}
-	for b.Loop() {
-		fields = fields[:0]
-		for _, name := range names {
-			fields = append(fields, Field{Name: name, Value: "x"})
-		}
-		x.request.Fields = fields
-		p.proxyFields(x)
-		fields = x.request.Fields
 	}
 }

@@ -1,0 +1,98 @@
+package headers
+
+// NameSet is a set of field names, compared without regard to case. A look-up allocates nothing, and costs one load for
+// most names that are not in the set. A NameSet is built once from a list and never changes.
+type NameSet struct {
+	// underscores makes `_` in a looked-up name count as `-`.
+	underscores bool
+	// initials holds, for each name length modulo 64, the first letters of the entries that a name of that length may match,
+	// as bits.
+	initials [64]uint32
+	// byLength holds the names by length, and prefixes the entries that end in `*`, without the `*`.
+	byLength [][]listedName
+	prefixes []listedName
+}
+
+// listedName is an entry of the list that a NameSet was built from.
+type listedName struct {
+	name string
+	// index is that of the entry in the list.
+	index int
+}
+
+// NewNameSet builds the set for a list of names, none of which is empty. `X-Foo-*` matches all names that begin with
+// `X-Foo-`. With underscores, `_` in a name that is looked up counts as `-`.
+func NewNameSet(underscores bool, list []string) *NameSet {
+	longest := 0
+	for _, name := range list {
+		longest = max(longest, len(name))
+	}
+	s := &NameSet{underscores: underscores, byLength: make([][]listedName, longest+1)}
+	for index, name := range list {
+		n := len(name)
+		if name[n-1] != '*' {
+			s.byLength[n] = append(s.byLength[n], listedName{name, index})
+			s.initials[n&63] |= initial(name)
+			continue
+		}
+		s.prefixes = append(s.prefixes, listedName{name[:n-1], index})
+		for i := range s.initials {
+			s.initials[i] |= initial(name)
+		}
+	}
+	return s
+}
+
+// initial returns the bit of a name's first letter, in any case. Other bytes may share a letter's bit.
+func initial(name string) uint32 { return 1 << (name[0] & 31) }
+
+// Has reports whether the name, which must not be empty, is in the set. It is small enough to be inlined, and decides most
+// names by itself.
+func (s *NameSet) Has(name string) bool {
+	return s.initials[len(name)&63]>>(name[0]&31)&1 != 0 && s.contains(name)
+}
+
+// contains is the part of Has that is not inlined; with it, Has would be too large to be.
+//
+//go:noinline
+func (s *NameSet) contains(name string) bool { return s.find(name) >= 0 }
+
+// index returns the index in the list of the entry that matches the name, which must not be empty, or -1.
+func (s *NameSet) index(name string) int {
+	if s.initials[len(name)&63]>>(name[0]&31)&1 == 0 {
+		return -1
+	}
+	return s.find(name)
+}
+
+// find is the part of index that is not inlined.
+func (s *NameSet) find(name string) int {
+	n := len(name)
+	if n < len(s.byLength) {
+		for _, ours := range s.byLength[n] {
+			if s.same(name, ours.name) {
+				return ours.index
+			}
+		}
+	}
+	for _, prefix := range s.prefixes {
+		if ours := prefix.name; n >= len(ours) && s.same(name[:len(ours)], ours) {
+			return prefix.index
+		}
+	}
+	return -1
+}
+
+// same reports whether a name equals one of the list. Both have the same length.
+func (s *NameSet) same(name, ours string) bool {
+	for i := range len(name) {
+		a, b := name[i], ours[i]
+		if a == '_' && s.underscores {
+			a = '-'
+		}
+		if a != b && (a|0x20 != b|0x20 || a|0x20 < 'a' || a|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}

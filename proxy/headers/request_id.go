@@ -1,0 +1,39 @@
+package headers
+
+import (
+	"encoding/hex"
+	"math/rand/v2"
+	"time"
+)
+
+// RequestIDBytes is the length of a request ID.
+const RequestIDBytes = 36
+
+// AppendRequestID appends a new ID for a request that began at that time: a UUIDv7 (RFC 9562, section 5.7), which sorts by
+// time. Its 74 random bits come from math/rand/v2, whose source the runtime seeds from the system and which is ChaCha8: that
+// costs no system call and no lock. It need not be better, because an ID is a name and no secret. It only has to be one that
+// no client can guess or force to collide.
+func AppendRequestID(dst []byte, at time.Time) []byte {
+	return appendUUIDv7(dst, at, rand.Uint64(), rand.Uint64())
+}
+
+// appendUUIDv7 appends the UUID for a time and random bits, of which it uses the lowest 12 of a and the lowest 62 of b.
+func appendUUIDv7(dst []byte, at time.Time, a, b uint64) []byte {
+	var id [16]byte
+	ms := uint64(at.UnixMilli())
+	for i := range 6 {
+		id[i] = byte(ms >> (40 - 8*i))
+	}
+	id[6], id[7] = 0x70|byte(a>>8)&0x0f, byte(a)
+	for i := range 8 {
+		id[8+i] = byte(b >> (56 - 8*i))
+	}
+	id[8] = 0x80 | id[8]&0x3f
+	for i, ends := range [...]int{4, 6, 8, 10, 16} {
+		if i > 0 {
+			dst = append(dst, '-')
+		}
+		dst = hex.AppendEncode(dst, id[[...]int{0, 4, 6, 8, 10}[i]:ends])
+	}
+	return dst
+}

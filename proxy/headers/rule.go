@@ -1,0 +1,71 @@
+package headers
+
+import "strings"
+
+// Message is the kind of message whose fields a rule changes.
+type Message uint8
+
+// The kinds of messages.
+const (
+	// Request is a client's request on its way to an upstream.
+	Request Message = iota
+	// Response is a final response on its way to a client.
+	Response
+)
+
+// Op is what a rule does with the field of its name.
+type Op uint8
+
+// The operations, by their keys in the configuration.
+const (
+	// Set replaces all lines of the field by one.
+	Set Op = iota
+	// Default adds the field if the message has no line of it.
+	Default
+	// Remove removes all lines of the field.
+	Remove
+)
+
+// String returns the operation's key in the configuration.
+func (op Op) String() string {
+	switch op {
+	case Set:
+		return "set"
+	case Default:
+		return "default"
+	default:
+		return "remove"
+	}
+}
+
+// Rule is one rule for one field, as the configuration has it.
+type Rule struct {
+	// Op is what the rule does.
+	Op Op
+	// Name is the field's name, as the rule spells it.
+	Name string
+	// Value is the value with its placeholders; "" for Remove.
+	Value string
+	// Level says where the rule was written: in the file's own table, or that of a site or a route. It does not change what
+	// the rule does.
+	Level string
+}
+
+// String returns the rule in a form for people, as in `set X-Frame-Options: DENY`.
+func (r Rule) String() string {
+	if r.Op == Remove {
+		return r.Op.String() + " " + r.Name
+	}
+	return r.Op.String() + " " + r.Name + ": " + r.Value
+}
+
+// Key returns what all names have in common that name the same field of such a message: rules with the same key are about
+// one field. The case of letters makes no difference. In requests neither does `_` for `-`: to applications that are
+// called by CGI, WSGI and the like, X-Site and X_Site are one variable (S-6.12).
+func (m Message) Key(name string) string {
+	key := strings.ToLower(name) // a token is ASCII
+	if m == Request {
+		key = strings.ReplaceAll(key, "_", "-")
+	}
+	return key
+}
