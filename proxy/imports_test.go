@@ -30,6 +30,7 @@ var leafImports = map[string][]string{
 	"deadline": nil,
 	"limit":    nil,
 	"share":    nil,
+	"routing":  nil, // it decides by hosts and paths, whatever they are for
 	// eventlog says why a log file cannot be opened, and clips values.
 	"eventlog": {"wording"},
 	// config holds the options of the log and of the limit, and compares the limit of descriptors with max_connections.

@@ -1,0 +1,97 @@
+package routing
+
+import "strings"
+
+// decide returns the rule that takes a request, or nil for none. It returns false if that depends on who reads the path.
+func (n *node[R]) decide(method, path string) (chosen *leaf[R], ok bool) {
+	if path == "" || path[0] != '/' {
+		return nil, true
+	}
+	came := n.asItCame(path)
+	chosen = came.choice(method)
+	if isPlain(path) {
+		return chosen, true
+	}
+	read := reading[R]{position: position[R]{node: n}}
+	read.all(path)
+	if !read.leadsTo(method, chosen, path[len(path)-1] == '/') {
+		return nil, false
+	}
+	for i := range read.ends {
+		if end := &read.ends[i]; end.node != nil && !end.leadsTo(method, chosen, false) {
+			return nil, false
+		}
+	}
+	return chosen, !read.isContested() || n.ancestor(path, read.agreed()).alike()
+}
+
+// position is where a path leads in a tree.
+type position[R any] struct {
+	// node is the longest path of the tree with which the path begins, and off the number of segments that follow it.
+	node *node[R]
+	off  int
+	// slash reports whether the path ends with a slash.
+	slash bool
+}
+
+// choice returns the rule for a path that ends at the position, or nil.
+func (p *position[R]) choice(method string) *leaf[R] {
+	if p.off > 0 {
+		return p.node.below(method)
+	}
+	return p.node.at(method, p.slash)
+}
+
+// leadsTo reports whether the rule for the position is this one, and also if a slash at the end is left out, unless the path
+// came with it: some upstreams look up `/a` for the path `/a/b/..`.
+func (p position[R]) leadsTo(method string, chosen *leaf[R], slashCame bool) bool {
+	if p.choice(method) != chosen {
+		return false
+	}
+	p.slash = p.slash && slashCame
+	return p.choice(method) == chosen
+}
+
+// asItCame returns where a path leads whose segments are compared byte for byte. It does not look at what follows the first
+// segment that is not in the tree.
+func (n *node[R]) asItCame(path string) position[R] {
+	at := position[R]{node: n}
+	for rest := path[1:]; rest != ""; {
+		var segment string
+		segment, rest, at.slash = strings.Cut(rest, "/")
+		below := at.node.children[segment]
+		if below == nil {
+			at.off = 1
+			break
+		}
+		at.node = below
+	}
+	return at
+}
+
+// ancestor returns the node to which the first segments of a path lead, or nil if the tree does not have it.
+func (n *node[R]) ancestor(path string, segments int) *node[R] {
+	rest := path[1:]
+	for ; segments > 0 && n != nil; segments-- {
+		var segment string
+		segment, rest, _ = strings.Cut(rest, "/")
+		n = n.children[segment]
+	}
+	return n
+}
+
+// isPlain reports whether a path can be read in only one way: it has no byte that an upstream may decode or cut off, no empty
+// segment but the last, and no dot segment.
+func isPlain(path string) bool {
+	for i := 0; i < len(path); i++ {
+		switch path[i] {
+		case '%', '\\', ';':
+			return false
+		case '/':
+			if i+1 < len(path) && (path[i+1] == '/' || path[i+1] == '.') {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,117 @@
+package routing
+
+import "strings"
+
+// node is a path in the tree of a site's routes, or the beginning of one.
+type node[R any] struct {
+	// parent is the path without its last segment; nil for the root.
+	parent *node[R]
+	// children finds the paths that are one segment longer.
+	children map[string]*node[R]
+	// exact are the rules for the path itself, slash those for the path and a slash, and prefix those for the path and all
+	// below it.
+	exact, slash, prefix rules[R]
+}
+
+// rules are the rules of one path and kind.
+type rules[R any] struct {
+	any     *leaf[R]
+	methods map[string]*leaf[R]
+}
+
+// leaf is a rule in a tree. Its address identifies it.
+type leaf[R any] struct{ value R }
+
+// newTree returns the root of a tree with these rules.
+func newTree[R any](of []Rule[R]) *node[R] {
+	root := &node[R]{}
+	for i := range of {
+		root.add(&of[i])
+	}
+	return root
+}
+
+// add adds a rule below the root.
+func (n *node[R]) add(rule *Rule[R]) {
+	rest := strings.TrimPrefix(rule.Path, "/")
+	trailing := false
+	for rest != "" {
+		var segment string
+		segment, rest, trailing = strings.Cut(rest, "/")
+		n = n.child(segment)
+	}
+	switch {
+	case !rule.Exact:
+		n.prefix.add(rule)
+	case trailing:
+		n.slash.add(rule)
+	default:
+		n.exact.add(rule)
+	}
+}
+
+// child returns the node one segment below, which it creates if there is none.
+func (n *node[R]) child(segment string) *node[R] {
+	if n.children == nil {
+		n.children = map[string]*node[R]{}
+	}
+	below := n.children[segment]
+	if below == nil {
+		below = &node[R]{parent: n}
+		n.children[segment] = below
+	}
+	return below
+}
+
+func (r *rules[R]) add(rule *Rule[R]) {
+	added := &leaf[R]{rule.Value}
+	if len(rule.Methods) == 0 {
+		r.any = added
+		return
+	}
+	if r.methods == nil {
+		r.methods = map[string]*leaf[R]{}
+	}
+	for _, method := range rule.Methods {
+		r.methods[method] = added
+	}
+}
+
+// find returns the rule for a method, or nil.
+func (r *rules[R]) find(method string) *leaf[R] {
+	if found := r.methods[method]; found != nil {
+		return found
+	}
+	return r.any
+}
+
+// none reports whether there are no rules.
+func (r *rules[R]) none() bool { return r.any == nil && r.methods == nil }
+
+// below returns the rule for a path that goes on below the node in a way that no route has, or nil.
+func (n *node[R]) below(method string) *leaf[R] {
+	for ; n != nil; n = n.parent {
+		if found := n.prefix.find(method); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// at returns the rule for the path of the node, or for that path and a slash, or nil.
+func (n *node[R]) at(method string, slash bool) *leaf[R] {
+	exact := &n.exact
+	if slash && n.parent != nil { // the root's path is the slash
+		exact = &n.slash
+	}
+	if found := exact.find(method); found != nil {
+		return found
+	}
+	return n.below(method)
+}
+
+// alike reports whether the same rule takes all requests of a method for the path of the node and for everything below it.
+// A nil node is a path that no route has.
+func (n *node[R]) alike() bool {
+	return n == nil || n.children == nil && n.exact.none() && n.slash.none()
+}

@@ -1,0 +1,216 @@
+package routing
+
+import "strings"
+
+// maxSegment is the length of the longest segment that a route's path may have.
+const maxSegment = 255
+
+// spelling is a set of ways in which a path deviates from a plain one.
+type spelling uint8
+
+const (
+	// encoded is an encoded byte, and cut a `;`.
+	encoded spelling = 1 << iota
+	cut
+	// plainDots, encodedDots and cutDots are dot segments: as they are, with an encoded byte, and with a `;`.
+	plainDots
+	encodedDots
+	cutDots
+	// otherSlash is an encoded slash or a backslash, and manySlashes an empty segment.
+	otherSlash
+	manySlashes
+	// split is another slash, or the end of the path for some, that follows a `;` in the same segment.
+	split
+
+	anyDots = plainDots | encodedDots | cutDots
+)
+
+// reading reads a path as the most lenient upstream could.
+type reading[R any] struct {
+	position[R]
+	// ends are the positions at which the path ends for upstreams that end it at the first encoded `?`, `#` or NUL; their
+	// nodes are nil if there is no such byte.
+	ends [3]position[R]
+	// spelling is how the path deviates from a plain one.
+	spelling spelling
+	// plain is the number of plain segments at the beginning, and dots the number of `..` segments.
+	plain, dots int
+
+	// segment is what has been read of a segment, up to its first `;`. A longer one than the tree can have is cut off.
+	segment [maxSegment + 1]byte
+	length  int
+	// within is how the segment deviates from a plain one, and split reports whether a `;` was read since the last `/`.
+	within spelling
+	split  bool
+}
+
+// all reads a path, which begins with a slash.
+func (r *reading[R]) all(path string) {
+	for i := 1; i < len(path); i++ {
+		switch c := path[i]; c {
+		case '/':
+			r.endSegment(false)
+			r.split = false
+		case '%':
+			value, ok := decodeHex(path[i+1:])
+			r.within |= encoded
+			if !ok {
+				r.add('%')
+				break
+			}
+			r.decoded(value)
+			i += 2
+		default:
+			r.byte(c)
+		}
+	}
+	r.endSegment(true)
+}
+
+// byte reads a byte of a segment.
+func (r *reading[R]) byte(c byte) {
+	switch c {
+	case '/', '\\':
+		r.spelling |= otherSlash
+		if r.split {
+			r.spelling |= split
+		}
+		r.endSegment(false)
+	case ';':
+		r.within |= cut
+		r.split = true
+	default:
+		r.add(c)
+	}
+}
+
+// decoded reads a byte that was encoded.
+func (r *reading[R]) decoded(c byte) {
+	if i := strings.IndexByte("?#\x00", c); i >= 0 {
+		r.end(&r.ends[i])
+	}
+	r.byte(c)
+}
+
+// add adds a byte to the segment.
+func (r *reading[R]) add(c byte) {
+	if r.within&cut == 0 && r.length < len(r.segment) {
+		r.segment[r.length] = c
+		r.length++
+	}
+}
+
+// end notes, the first time, where a path leads that ends here. That may make a dot segment of what is none in the whole path.
+// After a `;`, the byte may also have been cut off before it was decoded.
+func (r *reading[R]) end(at *position[R]) {
+	if r.split {
+		r.spelling |= split
+	}
+	if at.node != nil {
+		return
+	}
+	segment := r.segment[:r.length]
+	switch string(segment) {
+	case ".", "..":
+		r.spelling |= encodedDots
+		r.dots++
+	}
+	*at = r.position
+	at.enter(segment, true)
+}
+
+// endSegment ends a segment; last reports whether the path ends with it.
+func (r *reading[R]) endSegment(last bool) {
+	segment := r.segment[:r.length]
+	r.spelling |= r.deviation(segment, last)
+	if string(segment) == ".." {
+		r.dots++
+	}
+	if r.spelling == 0 && len(segment) > 0 {
+		r.plain++
+	}
+	r.enter(segment, last)
+	r.length, r.within = 0, 0
+}
+
+// deviation returns how a segment deviates from a plain one.
+func (r *reading[R]) deviation(segment []byte, last bool) spelling {
+	switch string(segment) {
+	case "":
+		if r.within == 0 && !last {
+			return manySlashes
+		}
+	case ".", "..":
+		if r.within == 0 {
+			return plainDots
+		}
+		return r.within << 3 // encodedDots for encoded, and cutDots for cut
+	}
+	return r.within
+}
+
+// enter goes on to a segment; last reports whether the path ends with it.
+func (p *position[R]) enter(segment []byte, last bool) {
+	p.slash = true
+	switch string(segment) {
+	case "", ".":
+	case "..":
+		p.leave()
+	default:
+		p.slash = !last
+		p.descend(segment)
+	}
+}
+
+// leave goes back by a segment. What is above the root is the root.
+func (p *position[R]) leave() {
+	switch {
+	case p.off > 0:
+		p.off--
+	case p.node.parent != nil:
+		p.node = p.node.parent
+	}
+}
+
+// descend goes on to a segment that is a name.
+func (p *position[R]) descend(segment []byte) {
+	if p.off == 0 {
+		if below := p.node.children[string(segment)]; below != nil {
+			p.node = below
+			return
+		}
+	}
+	p.off++
+}
+
+// isContested reports whether there are more ways to read the path than the two views and their ends: dot segments mixed
+// with another spelling, or another slash or an end after a `;`.
+func (r *reading[R]) isContested() bool {
+	s := r.spelling
+	return s&split != 0 || s&anyDots != 0 && s&(s-1) != 0
+}
+
+// agreed returns the number of segments at the beginning of the path that every reading has.
+func (r *reading[R]) agreed() int { return max(0, r.plain-r.dots) }
+
+// decodeHex returns the byte that two hexadecimal digits at the beginning of s encode.
+func decodeHex(s string) (value byte, ok bool) {
+	if len(s) < 2 {
+		return 0, false
+	}
+	high, low := hexDigit(s[0]), hexDigit(s[1])
+	return high<<4 | low, high < 16 && low < 16
+}
+
+// hexDigit returns the value of a hexadecimal digit, or 16 if c is none.
+func hexDigit(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10
+	}
+	return 16
+}

@@ -1,0 +1,125 @@
+package routing
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// PathProblem returns why a path cannot be that of a route, or "" if it can. Only a plain path can: every spelling that has
+// to be decoded or resolved would be ambiguous. An exact path may end with a slash, which then belongs to it.
+func PathProblem(path string, exact bool) string {
+	if path == "" || path[0] != '/' {
+		return "it does not begin with a slash"
+	}
+	if path == "/" {
+		return ""
+	}
+	segments, slash := strings.CutSuffix(path[1:], "/")
+	for segment := range strings.SplitSeq(segments, "/") {
+		if problem := segmentProblem(segment); problem != "" {
+			return problem
+		}
+	}
+	if slash && !exact {
+		return "it ends with a slash; without it, the route takes the path and all below it"
+	}
+	return ""
+}
+
+func segmentProblem(segment string) string {
+	switch {
+	case segment == "":
+		return "it has an empty segment"
+	case segment == "." || segment == "..":
+		return fmt.Sprintf("it has the segment %q, which clients resolve before they send a path", segment)
+	case len(segment) > maxSegment:
+		return fmt.Sprintf("it has a segment of %d bytes, and the longest has %d", len(segment), maxSegment)
+	}
+	for _, r := range segment {
+		if problem := runeProblem(r); problem != "" {
+			return problem
+		}
+	}
+	return ""
+}
+
+// runeProblem returns why a character cannot be in a route's path. Those that can are the characters that no client has to
+// encode (RFC 3986, section 3.3), without the `;`.
+func runeProblem(r rune) string {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r < 0x80 && strings.ContainsRune("-._~!$&'()*+,=:@", r):
+		return ""
+	case r == '?':
+		return "it has a query, and routes are chosen by the path alone"
+	case r == '#':
+		return "it has a fragment, which clients do not send"
+	case r == '%':
+		return "it has a percent-encoding; a route is written as the path that it decodes to"
+	}
+	return fmt.Sprintf("it has the character %q, which has more than one spelling in a request", r)
+}
+
+// Collision says that two rules of a site cannot be told apart.
+type Collision struct {
+	// First and Second are the indexes of the rules.
+	First, Second int
+	// Method is the first method that both take; "" if both take all of them.
+	Method string
+}
+
+// Collisions returns the rules of a site that cannot be told apart, each with the first that has the same path and method.
+// Because a longer path and one with methods come first, every rule without a collision is chosen for some request.
+func Collisions[R any](rules []Rule[R]) []Collision {
+	type key struct {
+		path   string
+		exact  bool
+		method string
+	}
+	var found []Collision
+	first := map[key]int{}
+	for i, rule := range rules {
+		methods := rule.Methods
+		if len(methods) == 0 {
+			methods = []string{""}
+		}
+		reported := map[int]bool{i: true} // a method that is listed twice is no collision
+		for _, method := range methods {
+			k := key{rule.Path, rule.Exact, method}
+			before, taken := first[k]
+			if !taken {
+				first[k] = i
+			} else if !reported[before] {
+				reported[before] = true
+				found = append(found, Collision{before, i, method})
+			}
+		}
+	}
+	return found
+}
+
+// Covers reports whether every request that the other rule takes is one that this rule takes too. Where this one is asked
+// first, the other can then never be chosen.
+func (rule Rule[R]) Covers(other Rule[R]) bool {
+	return rule.coversPath(other) && rule.coversMethods(other.Methods)
+}
+
+func (rule Rule[R]) coversPath(other Rule[R]) bool {
+	if rule.Exact {
+		return other.Exact && other.Path == rule.Path
+	}
+	below, ok := strings.CutPrefix(other.Path, strings.TrimSuffix(rule.Path, "/"))
+	return ok && (below == "" || below[0] == '/')
+}
+
+func (rule Rule[R]) coversMethods(methods []string) bool {
+	if len(rule.Methods) == 0 {
+		return true
+	}
+	for _, method := range methods {
+		if !slices.Contains(rule.Methods, method) {
+			return false
+		}
+	}
+	return len(methods) > 0
+}
