@@ -145,7 +145,7 @@ func (d *DynamicConfig) settings() []keyValue {
 
 // keys returns the keys of the site other than its host, in the order of the documentation, and its listener.
 func (s servedSite) keys() []keyValue {
-	return []keyValue{
+	keys := []keyValue{
 		{"listener", s.listener},
 		{"aliases", strings.Join(s.config.Aliases, ", ")},
 		{"redirect_aliases", strconv.FormatBool(s.config.RedirectAliases)},
@@ -154,8 +154,11 @@ func (s servedSite) keys() []keyValue {
 		{"upstream_connect_timeout_secs", wording.InSeconds(s.config.ConnectTimeout)},
 		{"upstream_request_timeout_secs", wording.InSeconds(s.config.RequestTimeout)},
 		{"upstream_max_connections", config.OrUnset(s.config.MaxConnections)},
-		{"routes", routesText(s.config.Routes)},
 	}
+	for _, text := range s.config.Limits.Texts(config.LevelSite) {
+		keys = append(keys, keyValue{text.Key, text.Value})
+	}
+	return append(keys, keyValue{"routes", routesText(s.config.Routes)})
 }
 
 // routesText renders the routes of a site, in the order of their paths.

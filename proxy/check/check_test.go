@@ -91,6 +91,37 @@ func TestWarningsTellWhatIsLegalAndProbablyWrong(t *testing.T) {
 			"rate_limit.requests_per_second: 0.25 lets a client that has used its burst up wait for 4 s; write 1 or more"}},
 		{"a tiny body limit", []string{"104857600", "65535"}, []string{
 			"body.limit_bytes: 65535 refuses a form with a small picture, or a push of Git, with 413; write 65536 or more"}},
+		{"limits of a site that all do something", []string{upstream, upstream + `
+concurrent_wait_secs = 1
+rate_limit = { burst = 30 }
+[[listeners.sites.routes]]
+path = "/a"
+upstream = "127.0.0.1:3000"
+concurrent = 2
+rate_limit = { burst = 2 }
+[[listeners.sites.routes]]
+path = "/b"
+redirect = "/c"
+total_requests_per_second = 1`}, nil},
+		{"limits of a site that do nothing, or too much", []string{upstream, upstream + `
+concurrent_wait_secs = 1
+rate_limit = { burst = 29 }
+[[listeners.sites.routes]]
+path = "/a"
+upstream = "127.0.0.1:3000"
+concurrent_wait_secs = 2
+[[listeners.sites.routes]]
+path = "/b"
+redirect = "/c"
+concurrent = 1
+concurrent_wait_secs = 3`}, []string{
+			"listeners[0].sites[0].rate_limit.burst: 29 is less than what a browser asks for at once to show a page, and the rest gets 429; write 30 or more, or give the limit to the routes that need it",
+			"listeners[0].sites[0].routes[0].concurrent_wait_secs: has no effect, as nothing waits; write concurrent too, or leave it out",
+			"listeners[0].sites[0].routes[1].concurrent: bounds nothing, as the proxy answers these requests itself; leave it out",
+			"listeners[0].sites[0].routes[1].concurrent_wait_secs: has no effect, as nothing waits; write concurrent too, or leave it out",
+		}},
+		{"a wait of a site where nothing waits", []string{upstream, upstream + "\nconcurrent_wait_secs = 1"}, []string{
+			"listeners[0].sites[0].concurrent_wait_secs: has no effect, as nothing waits; write concurrent too, or leave it out"}},
 		{"few connections", []string{"[rate_limit]", "max_connections = 31\n[rate_limit]"}, []string{
 			"max_connections: 31 are used up by a few browsers, which open six each over HTTP/1.1; write 32 or more"}},
 		{"a site that a manual certificate covers", []string{`mode = "self_signed"`, "mode = \"manual\"\ncert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\"",

@@ -132,6 +132,7 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 					wording.Quoted(name), remedy)
 			}
 		}
+		c.siteLimits(siteKey, site)
 		warned := map[string]bool{} // by upstream, which several routes may have
 		for _, forward := range site.Forwards(siteKey) {
 			if !warned[forward.Upstream] {

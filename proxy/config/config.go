@@ -176,6 +176,7 @@ type Settings struct {
 	RequestTimeout time.Duration
 	// MaxConnections bounds the connections to the upstream, and is its share of all; 0 for no bound (S-12.6).
 	MaxConnections int
+	Limits
 }
 
 // The URLs of the two words that `acme_directory` accepts in place of a URL.

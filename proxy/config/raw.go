@@ -101,10 +101,22 @@ type rawCertificateFile struct {
 
 // rawSettings are the keys that inherit: a route that does not have one has its site's, and a site the file's (S-2.33).
 type rawSettings struct {
-	UpstreamScheme             *string `toml:"upstream_scheme"`
-	UpstreamConnectTimeoutSecs *int64  `toml:"upstream_connect_timeout_secs"`
-	UpstreamRequestTimeoutSecs *int64  `toml:"upstream_request_timeout_secs"`
-	UpstreamMaxConnections     *int64  `toml:"upstream_max_connections"`
+	UpstreamScheme             *string  `toml:"upstream_scheme"`
+	UpstreamConnectTimeoutSecs *int64   `toml:"upstream_connect_timeout_secs"`
+	UpstreamRequestTimeoutSecs *int64   `toml:"upstream_request_timeout_secs"`
+	UpstreamMaxConnections     *int64   `toml:"upstream_max_connections"`
+	RateLimit                  *rawRate `toml:"rate_limit"`
+	TotalRequestsPerSecond     *float64 `toml:"total_requests_per_second"`
+	Concurrent                 *int64   `toml:"concurrent"`
+	ConcurrentWaitSecs         *int64   `toml:"concurrent_wait_secs"`
+	BodyLimitBytes             *int64   `toml:"body_limit_bytes"`
+	BodyIdleTimeoutSecs        *int64   `toml:"body_idle_timeout_secs"`
+}
+
+// rawRate is the `rate_limit` of a site or a route.
+type rawRate struct {
+	RequestsPerSecond *float64 `toml:"requests_per_second"`
+	Burst             *int64   `toml:"burst"`
 }
 
 // rawSite is one `[[listeners.sites]]`.

@@ -53,6 +53,8 @@ const (
 	upstreamlessKey = "required without routes"
 	// inheritedKey is that of a route's key that its site may set too (S-2.33).
 	inheritedKey = "the site's"
+	// fileKey is that of a site's key that the file may set too.
+	fileKey = "the file's"
 	// pathKey and actionKey are those of keys of which a route has exactly one.
 	pathKey   = "one of `path` and `path_exact`"
 	actionKey = "one of `upstream`, `redirect` and `respond`"
@@ -109,7 +111,9 @@ func Reference() []Table {
 			{Name: "key_path", Type: stringKey, Need: requiredKey, Promise: "S-5.3", Text: "As above."},
 		}},
 		siteReference(),
+		rateReference("listeners.sites", fileKey, "A token bucket of its own for each client of the site, instead of that of `[rate_limit]`. A key that is not set is the file's."),
 		routeReference(),
+		rateReference("listeners.sites.routes", inheritedKey, "A token bucket of its own for each client of the route, instead of that of the site or of `[rate_limit]`. A key that is not set is the site's."),
 	}
 }
 
@@ -175,5 +179,25 @@ func settingsReference() []Key {
 		secondsKey("upstream_request_timeout_secs", "60", true, "S-6.9", "Time limit from the last byte of the request to the head of the response; then 504."),
 		{Name: "upstream_max_connections", Type: integerKey, Min: "1", Need: unsetKey, Dynamic: true, Promise: "S-12.6",
 			Text: "The most connections to the upstream, including idle ones. Further requests wait, and get 503 after `upstream_connect_timeout_secs`. While others wait, one client may hold a quarter of them. Sites and routes with the same upstream must have the same value. If not set, the upstream may use all `max_connections`, and half of them while others wait."},
+		{Name: "total_requests_per_second", Type: numberKey, Min: "0", Max: "1000000000", Need: unsetKey, Dynamic: true, Promise: "S-17.1",
+			Text: "Requests per second of all clients together, with a burst of one second's requests; then 429. One client gets at most half of the burst while others ask. `0` for no limit. The requests of all routes that do not set it themselves count together."},
+		{Name: "concurrent", Type: integerKey, Min: "0", Need: unsetKey, Dynamic: true, Promise: "S-17.1",
+			Text: "Requests of all clients that the upstream works on at once, up to `max_connections`. A WebSocket counts for as long as it lasts. Further requests wait, and the clients take turns. `0` for no bound. The requests of all routes that do not set it themselves count together."},
+		{Name: "concurrent_wait_secs", Type: integerKey, Min: "0", Max: "86400", Need: unsetKey, Dynamic: true, Promise: "S-17.1",
+			Text: "Time that a request waits for `concurrent`; then 503. If not set, 5 seconds; `0`: it does not wait."},
+		{Name: "body_limit_bytes", Type: integerKey, Min: "0", Need: fileKey, Dynamic: true, Promise: "S-17.1",
+			Text: "The largest request body, in bytes, instead of `limit_bytes` of `[body]`; `0` for no limit. A larger one gets 413."},
+		{Name: "body_idle_timeout_secs", Type: integerKey, Min: "1", Max: "86400", Need: fileKey, Dynamic: true, Promise: "S-17.1",
+			Text: "Ends a request in which no byte of a body, or of a WebSocket, has moved in either direction for this long, instead of the file's `body_idle_timeout_secs`. A terminal in the browser needs a long one."},
 	}
+}
+
+// rateReference describes the `rate_limit` of a site or a route.
+func rateReference(of, need, about string) Table {
+	return Table{Path: of + ".rate_limit", About: about, Keys: []Key{
+		{Name: "requests_per_second", Type: numberKey, Min: "0.0001", Max: "1000000000", Need: need, Dynamic: true, Promise: "S-7.6",
+			Text: "As in `[rate_limit]`."},
+		{Name: "burst", Type: integerKey, Min: "1", Max: "1000000000", Need: need, Dynamic: true, Promise: "S-7.6",
+			Text: "As in `[rate_limit]`."},
+	}}
 }

@@ -120,7 +120,7 @@ func TestAKeyThatIsLeftOutHasTheDefaultOfTheReference(t *testing.T) {
 			if key.Need == actionKey || key.Need == pathKey {
 				return // TestARouteHasOnePathAndOneAction
 			}
-			switch mustStand := key.Need != unsetKey && key.Need != inheritedKey; {
+			switch mustStand := key.Need != unsetKey && key.Need != inheritedKey && key.Need != fileKey; {
 			case mustStand && !refuses(lines, path):
 				t.Errorf("got %q without the key, want the error that it is missing", lines)
 			case !mustStand && lines != nil:

@@ -41,5 +41,6 @@ func (r Route) String() string {
 			fmt.Fprintf(&out, " connections %d", r.MaxConnections)
 		}
 	}
+	appendLimits(&out, r.Limits)
 	return out.String()
 }

@@ -1,8 +1,11 @@
 package config
 
 // fileSettings returns the settings at the file's top.
-func fileSettings(*rawConfig) inherited {
-	return inherited{}.inherit(LevelFile, "", rawSettings{})
+func fileSettings(raw *rawConfig) inherited {
+	return inherited{}.inherit(LevelFile, "", rawSettings{
+		RateLimit:      &rawRate{raw.RateLimit.RequestsPerSecond, raw.RateLimit.Burst},
+		BodyLimitBytes: raw.Body.LimitBytes,
+	})
 }
 
 // settings resolves the keys that inherit, for a site or a route.
@@ -12,5 +15,6 @@ func (v *validator) settings(in inherited) Settings {
 		ConnectTimeout: v.seconds(in.key("upstream_connect_timeout_secs"), in.UpstreamConnectTimeoutSecs, 5),
 		RequestTimeout: v.seconds(in.key("upstream_request_timeout_secs"), in.UpstreamRequestTimeoutSecs, 60),
 		MaxConnections: v.upstreamConnections(in.key("upstream_max_connections"), in.UpstreamMaxConnections),
+		Limits:         v.limits(in),
 	}
 }

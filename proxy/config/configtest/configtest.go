@@ -165,6 +165,14 @@ upstream_scheme = "http"
 upstream_connect_timeout_secs = 5
 upstream_request_timeout_secs = 63
 upstream_max_connections = 1
+total_requests_per_second = 65
+concurrent = 1
+concurrent_wait_secs = 5
+body_limit_bytes = 67
+body_idle_timeout_secs = 68
+[listeners.sites.rate_limit]
+requests_per_second = 69
+burst = 70
 [[listeners.sites]]
 host = "routes.example"
 [[listeners.sites.routes]]
@@ -176,6 +184,14 @@ upstream_scheme = "http"
 upstream_connect_timeout_secs = 7
 upstream_request_timeout_secs = 64
 upstream_max_connections = 1
+total_requests_per_second = 71
+concurrent = 1
+concurrent_wait_secs = 6
+body_limit_bytes = 73
+body_idle_timeout_secs = 74
+[listeners.sites.routes.rate_limit]
+requests_per_second = 75
+burst = 76
 [[listeners.sites.routes]]
 path_exact = "/old"
 redirect = "/new"
