@@ -1130,6 +1130,29 @@ Feature: Headers and forwarding
         | HTTP/1.1 |
         | HTTP/2   |
 
+    @S-6.10
+    Scenario Outline: What came before an upstream broke the framing of its answer is delivered over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that answers and closes:
+        """
+        HTTP/1.1 200 OK
+        Transfer-Encoding: chunked
+
+        4
+        half
+        zz
+
+        """
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 and cut short after "half"
+      And the log has a line "UPSTREAM_ERROR"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
   Rule: Odd methods and old clients
 
     @S-6.14

@@ -122,7 +122,7 @@ func runDaemon(c commandLine, stdout, stderr io.Writer) int {
 	defer cancel()
 
 	if os.Getenv("GOGC") == "" {
-		gcpace.Start()
+		defer gcpace.Pace()()
 	}
 	daemon, err := Start(starting, Options{ConfigPath: c.config, AllowWildcardBind: c.wildcard, Confine: true, Stdout: stdout})
 	if err != nil {

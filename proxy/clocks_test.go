@@ -18,11 +18,11 @@ import (
 func TestNoClockIsLongerThanItsKey(t *testing.T) {
 	const header, idle, body, request = 1000 * time.Second, 2000 * time.Second, 3000 * time.Second, 4000 * time.Second
 	const half = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nha"
-	begin := func(text string) func(*testing.T, net.Conn) {
-		return func(_ *testing.T, conn net.Conn) { _, _ = io.WriteString(conn, text) }
+	begin := func(text string) func(*testing.T, *dataPath, net.Conn) {
+		return func(_ *testing.T, _ *dataPath, conn net.Conn) { _, _ = io.WriteString(conn, text) }
 	}
-	frames := func(send func(f *http2.Framer)) func(*testing.T, net.Conn) {
-		return func(_ *testing.T, conn net.Conn) {
+	frames := func(send func(f *http2.Framer)) func(*testing.T, *dataPath, net.Conn) {
+		return func(_ *testing.T, _ *dataPath, conn net.Conn) {
 			_, _ = io.WriteString(conn, http2.ClientPreface)
 			f := http2.NewFramer(conn, conn)
 			_ = f.WriteSettings()
@@ -32,18 +32,18 @@ func TestNoClockIsLongerThanItsKey(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		protocol string
-		do       func(t *testing.T, conn net.Conn)
+		do       func(t *testing.T, p *dataPath, conn net.Conn)
 		phase    deadline.Phase
 		timeout  time.Duration
 	}{
 		{"the handshake", "", begin(""), deadline.PhaseHandshake, header},
 		{"the first request", "http/1.1", begin(""), deadline.PhaseFirst, header},
 		{"the rest of a head", "http/1.1", begin("GET / HT"), deadline.PhaseHead, header},
-		{"the next request", "http/1.1", func(t *testing.T, conn net.Conn) {
+		{"the next request", "http/1.1", func(t *testing.T, _ *dataPath, conn net.Conn) {
 			_, _ = io.WriteString(conn, getA)
 			readResponse(t, bufio.NewReader(conn), "GET")
 		}, deadline.PhaseIdle, idle},
-		{"the rest of a second head", "http/1.1", func(t *testing.T, conn net.Conn) {
+		{"the rest of a second head", "http/1.1", func(t *testing.T, _ *dataPath, conn net.Conn) {
 			_, _ = io.WriteString(conn, getA)
 			readResponse(t, bufio.NewReader(conn), "GET")
 			_, _ = io.WriteString(conn, "GET / HT")
@@ -51,9 +51,10 @@ func TestNoClockIsLongerThanItsKey(t *testing.T) {
 		{"the rest of a head that came with the request before", "http/1.1", begin(getA + "GET / HT"), deadline.PhaseHead, header},
 		{"the rest of a body", "http/1.1", begin(half), deadline.PhaseBody, body},
 		{"the upstream", "http/1.1", begin("GET /silent HTTP/1.1\r\nHost: a.test\r\n\r\n"), deadline.PhaseUpstream, request},
-		{"the upstream after a body in two parts", "http/1.1", func(_ *testing.T, conn net.Conn) {
+		{"the upstream after a body in two parts", "http/1.1", func(t *testing.T, p *dataPath, conn net.Conn) {
 			_, _ = io.WriteString(conn, "POST /silent HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nha")
-			_, _ = io.WriteString(conn, "lf") // in a separate TLS record
+			awaitPhase(t, p, deadline.PhaseBody, body) // else both parts might be read at once
+			_, _ = io.WriteString(conn, "lf")
 		}, deadline.PhaseUpstream, request},
 		{"the preface", "h2", begin(http2.ClientPreface[:8]), deadline.PhaseHead, header},
 		{"the first stream", "h2", frames(func(*http2.Framer) {}), deadline.PhaseFirst, idle},
@@ -80,17 +81,51 @@ func TestNoClockIsLongerThanItsKey(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = conn.Close() })
 			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-			test.do(t, conn)
-			waitFor(t, "the phase with its deadline", func() bool {
-				w := onlyTimer(p)
-				if w == nil {
-					return false
-				}
-				elapsed, ok := w.Since(test.phase, test.timeout)
-				// A sweep may have come after the deadline was set, and the deadline is set a sweep later than is due.
-				return ok && elapsed >= -2*deadline.Interval && elapsed < 100*time.Second
-			})
+			test.do(t, p, conn)
+			awaitPhase(t, p, test.phase, test.timeout)
 		})
+	}
+}
+
+// awaitPhase waits until the only connection is in a phase that began at most 100 seconds ago and has the given timeout.
+func awaitPhase(t *testing.T, p *dataPath, phase deadline.Phase, timeout time.Duration) {
+	t.Helper()
+	waitFor(t, "the phase with its deadline", func() bool {
+		w := onlyTimer(p)
+		if w == nil {
+			return false
+		}
+		elapsed, ok := w.Since(phase, timeout)
+		// A sweep may have come after the deadline was set, and the deadline is set a sweep later than is due.
+		return ok && elapsed >= -2*deadline.Interval && elapsed < 100*time.Second
+	})
+}
+
+// slowClient is a client for which each write takes ten seconds on the sweeper's clock, and whose side never reports
+// progress.
+type slowClient struct {
+	fakeClient
+	sweeper *deadline.Sweeper
+}
+
+func (c *slowClient) Write(p []byte) (int, error) {
+	c.sweeper.Clock.Add(int64(10 * time.Second))
+	return c.fakeClient.Write(p)
+}
+
+// TestEachPartOfAnAnswerSetsItsClockAnew checks that an answer may stand still for body_idle_timeout_secs after each part of
+// it, also when the client's side knows of no progress (S-6.9).
+func TestEachPartOfAnAnswerSetsItsClockAnew(t *testing.T) {
+	p := newTestPipeline(t)
+	sweeper := deadline.NewSweeper()
+	client := &slowClient{fakeClient{method: "GET"}, sweeper}
+	x := new(exchange)
+	timer := &deadline.Timer{Owner: x, Sweeper: sweeper}
+	x.reset(getRequest("/"), client, timer, 0)
+	p.handle(x)
+	elapsed, ok := timer.Since(deadline.PhaseBody, time.Minute)
+	if client.body.String() != "hello" || !ok || elapsed > time.Second {
+		t.Errorf("after %q: %v since the clock was set (%v); want it set after the write", client.body.String(), elapsed, ok)
 	}
 }
 

@@ -66,6 +66,9 @@ func TestAnswersOfTheProxyItself(t *testing.T) {
 			if x.abort || len(p.heads()) > 0 {
 				t.Errorf("abort=%v, upstream calls=%d; want neither", x.abort, len(p.heads()))
 			}
+			if body, ok := r.Body.(*fakeBody); ok && len(body.parts) != 1 {
+				t.Error("the body was read; want an answer before that")
+			}
 		})
 	}
 }
