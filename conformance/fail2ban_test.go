@@ -40,10 +40,20 @@ func get(path string, status int, offence ...string) filterCase {
 const denied, scan, limited = "reverse-proxy-denied", "reverse-proxy-scan", "reverse-proxy"
 
 var filterCases = []filterCase{
-	{"over the limit", "WARN RATE_LIMIT client_ip=%s host=git.example.com path=/login status=429",
-		`"WARN","event":"RATE_LIMIT","client_ip":"%s","host":"git.example.com","path":"/login","status":429}`, []string{limited}},
-	{"over the limit, with keys of a later version", `WARN RATE_LIMIT client_ip=%s host=a path=/ status=429 retry_after=3 note="a \"b\" c"`,
-		`"WARN","event":"RATE_LIMIT","client_ip":"%s","host":"a","path":"/","status":429,"retry_after":3,"note":"a \"b\" c"}`, []string{limited}},
+	{"over the limit", "WARN RATE_LIMIT client_ip=%s host=git.example.com path=/login status=429 limit=client",
+		`"WARN","event":"RATE_LIMIT","client_ip":"%s","host":"git.example.com","path":"/login","status":429,"limit":"client"}`, []string{limited}},
+	{"over the limit of a route", "WARN RATE_LIMIT client_ip=%s host=a path=/x status=429 limit=client site=a route=/x repeated=3",
+		`"WARN","event":"RATE_LIMIT","client_ip":"%s","host":"a","path":"/x","status":429,"limit":"client","site":"a","route":"/x","repeated":3}`, []string{limited}},
+	{"over a total limit of a site, cut short by a full disk", "WARN RATE_LIMIT client_ip=%s host=a path=/ status=429",
+		`"WARN","event":"RATE_LIMIT","client_ip":"%s","host":"a","path":"/","status":429}`, nil},
+	{"over the limit, with keys of a later version", `WARN RATE_LIMIT client_ip=%s host=a path=/ status=429 limit=client retry_after=3 note="a \"b\" c"`,
+		`"WARN","event":"RATE_LIMIT","client_ip":"%s","host":"a","path":"/","status":429,"limit":"client","retry_after":3,"note":"a \"b\" c"}`, []string{limited}},
+	{"over a total limit of a site", "WARN RATE_LIMIT client_ip=%s host=a path=/ status=429 limit=total site=a",
+		`"WARN","event":"RATE_LIMIT","client_ip":"%s","host":"a","path":"/","status":429,"limit":"total","site":"a"}`, nil},
+	{"over a total limit of a route that looks like a client's", `WARN RATE_LIMIT client_ip=%s host=a path="/ status=429 limit=client" status=429 limit=total site=a route="/ limit=client" repeated=3`,
+		`"WARN","event":"RATE_LIMIT","client_ip":"%s","host":"a","path":"/\",\"status\":429,\"limit\":\"client\"","status":429,"limit":"total","site":"a","route":"/\"limit\":\"client\"","repeated":3}`, nil},
+	{"too many at once", "WARN RATE_LIMIT client_ip=%s host=a path=/ status=503 limit=concurrent site=a route=/explore",
+		`"WARN","event":"RATE_LIMIT","client_ip":"%s","host":"a","path":"/","status":503,"limit":"concurrent","site":"a","route":"/explore"}`, nil},
 	{"over the limit, cut short by a full disk", "WARN RATE_LIMIT client_ip=%s host=git.example.com path=/login sta",
 		`"WARN","event":"RATE_LIMIT","client_ip":"%s","host":"git.example.com","path":"/login","sta`, nil},
 	{"an upstream's own 429", "INFO REQUEST client_ip=%s host=a method=GET path=/.env status=429 upstream=127.0.0.1:3000 duration_ms=5",
@@ -149,7 +159,7 @@ func TestFail2banFiltersMatchOffencesAndNothingElse(t *testing.T) {
 // The lines in testdata/log are the daemon's own: of every event, with hostile values in every place.
 func TestFail2banFiltersOnTheGoldenLog(t *testing.T) {
 	needPrograms(t, "fail2ban-regex")
-	want := map[string][]string{limited: {"203.0.113.50", "2001:db8::7"}, denied: {"203.0.113.9"}}
+	want := map[string][]string{limited: {"203.0.113.50", "2001:db8::7", "203.0.113.50"}, denied: {"203.0.113.9"}}
 	for _, format := range []string{"text", "json"} {
 		for _, filter := range shippedFilters {
 			log := filepath.Join(projectRoot(t), "testdata", "log", "events."+format+".golden")

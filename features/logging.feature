@@ -98,7 +98,7 @@ Feature: The log
         | host      | git.example.test |
         | path      | /login           |
         | status    | 429              |
-      And the line "RATE_LIMIT" has the keys "client_ip host path status"
+      And the line "RATE_LIMIT" has the keys "client_ip host path status limit"
       And the log has no line that contains "secret"
 
       Examples:

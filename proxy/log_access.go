@@ -61,24 +61,6 @@ func logRequest(l *eventlog.Logger, rec accessRecord) {
 	l.Write(line.End(), eventlog.Batched)
 }
 
-// logRateLimit writes the RATE_LIMIT line of a request that was answered with 429, and counts the client's unlogged ones
-// before it. fail2ban bans by these lines (S-8.5).
-func logRateLimit(l *eventlog.Logger, rec accessRecord, unlogged int) {
-	if !l.Enabled(eventlog.LevelWarn) {
-		return
-	}
-	var scratch [eventlog.LineScratch]byte
-	line := l.StartLine(scratch[:0], rec.ended(), eventlog.LevelWarn, "RATE_LIMIT").
-		Addr("client_ip", rec.ClientIP).
-		Str("host", orDash(rec.Host)).
-		Str("path", withoutQuery(rec.Path)).
-		Num("status", 429)
-	if unlogged > 0 {
-		line = line.Num("repeated", int64(unlogged))
-	}
-	l.Write(line.End(), eventlog.AtOnce)
-}
-
 // logUpstreamError writes the UPSTREAM_ERROR line of a request that failed because of its upstream. A failure with the same
 // host, upstream and cause is a repeating one and written at most once in 10 s (S-8.6): the failed request still has its
 // own REQUEST line, which names the upstream.

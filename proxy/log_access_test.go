@@ -43,16 +43,16 @@ func TestRequestLines(t *testing.T) {
 
 func TestEveryRateLimitLineIsWritten(t *testing.T) {
 	l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{})
-	want := "WARN RATE_LIMIT client_ip=203.0.113.50 host=git.example.com path=/user/repo status=429"
-	logRateLimit(l, sampleRecord(), 0)
-	logRateLimit(l, sampleRecord(), 0)
+	want := "WARN RATE_LIMIT client_ip=203.0.113.50 host=git.example.com path=/user/repo status=429 limit=client"
+	logRateLimit(l, sampleRecord(), refusal{})
+	logRateLimit(l, sampleRecord(), refusal{})
 	eventlogtest.WantLines(t, "lines", eventlogtest.WithoutTimes(taken()), want, want)
 }
 
 func TestARateLimitLineTellsHowManyItStandsFor(t *testing.T) {
-	for format, want := range map[eventlog.Format]string{eventlog.FormatText: " status=429 repeated=351", eventlog.FormatJSON: `,"status":429,"repeated":351}`} {
+	for format, want := range map[eventlog.Format]string{eventlog.FormatText: " status=429 limit=client repeated=351", eventlog.FormatJSON: `,"status":429,"limit":"client","repeated":351}`} {
 		l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: format})
-		logRateLimit(l, sampleRecord(), 351)
+		logRateLimit(l, sampleRecord(), refusal{unlogged: 351})
 		if got := strings.TrimSpace(taken()); !strings.HasSuffix(got, want) {
 			t.Errorf("%s: got %q, want it to end in %q", format, got, want)
 		}
@@ -84,7 +84,7 @@ func TestLinesOfRequestsBelowTheLevelAreNotWritten(t *testing.T) {
 		eventlog.LevelWarn: {"WARN", "WARN"}, eventlog.LevelError: nil} {
 		l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Level: level})
 		logRequest(l, accessRecord{})
-		logRateLimit(l, accessRecord{}, 0)
+		logRateLimit(l, accessRecord{}, refusal{})
 		logUpstreamError(l, "", "", nil)
 		var got []string
 		for line := range strings.Lines(taken()) {

@@ -33,7 +33,7 @@ func TestLogLinesCostNoAllocation(t *testing.T) {
 			log  func()
 		}{
 			{"a REQUEST line", func() { logRequest(l, rec) }},
-			{"a RATE_LIMIT line", func() { logRateLimit(l, rec, 0) }},
+			{"a RATE_LIMIT line", func() { logRateLimit(l, rec, refusal{}) }},
 			{"an UPSTREAM_ERROR line that is held back", func() { logUpstreamError(l, rec.Host, rec.Upstream, refused) }},
 			{"a line of any event", func() {
 				l.Log(eventlog.LevelInfo, "SHUTDOWN", eventlog.Str("reason", "a signal"), eventlog.Int("requests", 3))

@@ -17,6 +17,7 @@ import (
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/eventlog/eventlogtest"
+	"reverse-proxy/proxy/limit"
 	"reverse-proxy/proxy/sandbox"
 )
 
@@ -53,8 +54,11 @@ func logEveryEvent(l *eventlog.Logger) {
 	cut := sampleRecord()
 	cut.Path, cut.Status, cut.EndedBy = "/socket", 101, "body_idle_timeout_secs"
 	logRequest(l, cut)
-	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Method: "POST", Path: "/login", Status: 429}, 0)
-	logRateLimit(l, accessRecord{ClientIP: netip.MustParseAddr("2001:db8::7"), Host: rec.Host, Path: "/login"}, 0)
+	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Method: "POST", Path: "/login", Status: 429}, refusal{})
+	logRateLimit(l, accessRecord{ClientIP: netip.MustParseAddr("2001:db8::7"), Host: rec.Host, Path: "/login"}, refusal{})
+	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{site: rec.Host, route: "/blame", unlogged: 7})
+	logSharedLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{limit: limit.OfTotal, site: rec.Host})
+	logSharedLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{limit: limit.OfConcurrent, site: rec.Host, route: "/blame"})
 	logUpstreamError(l, rec.Host, rec.Upstream, syscall.ECONNREFUSED)
 	l.Log(eventlog.LevelInfo, "UPSTREAM_ADDRESSES", eventlog.Str("name", "app.internal"), eventlog.Str("old", "10.0.0.1"), eventlog.Str("new", "10.0.0.2,10.0.0.3"))
 	l.Log(eventlog.LevelWarn, "UPSTREAM_LOOKUP", eventlog.Str("name", "app.internal"), eventlog.Str("error", "lookup app.internal: no such host"), eventlog.Str("kept", "10.0.0.1"))

@@ -14,6 +14,7 @@ import (
 
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/eventlog/eventlogtest"
+	"reverse-proxy/proxy/limit"
 )
 
 // fail2banFilter is the shipped filter for lines of both formats.
@@ -69,14 +70,19 @@ func TestFail2banBansTheClientsOfRateLimitLines(t *testing.T) {
 			} {
 				rec := sampleRecord()
 				rec.ClientIP = netip.MustParseAddr(tt.ip)
-				logRateLimit(l, rec, 0)
+				logRateLimit(l, rec, refusal{})
 				logRequest(l, rec)
 				want = append(want, tt.want)
 			}
 			// Keys that a later version appends must not blind the filter.
-			l.Log(eventlog.LevelWarn, "RATE_LIMIT", eventlog.Str("client_ip", "203.0.113.51"), eventlog.Str("host", "-"), eventlog.Str("path", "/"), eventlog.Int("status", 429),
+			l.Log(eventlog.LevelWarn, "RATE_LIMIT", eventlog.Str("client_ip", "203.0.113.51"), eventlog.Str("host", "-"), eventlog.Str("path", "/"), eventlog.Int("status", 429), eventlog.Str("limit", "client"),
 				eventlog.Str("user_agent", `a "b" c=d`), eventlog.Int("port", 443))
 			want = append(want, "203.0.113.51")
+			// A limit of all clients together bans nobody.
+			for _, kind := range []limit.Kind{limit.OfTotal, limit.OfConcurrent} {
+				logSharedLimit(l, sampleRecord(), refusal{limit: kind, site: "git.example.com"})
+				logSharedLimit(l, sampleRecord(), refusal{limit: kind, site: "git.example.com", route: "/limit=client"})
+			}
 			if diff := cmp.Diff(want, bannedBy(t, fail2banFilter, "<ip>", taken())); diff != "" {
 				t.Errorf("banned addresses (-want +got):\n%s", diff)
 			}
@@ -87,9 +93,9 @@ func TestFail2banBansTheClientsOfRateLimitLines(t *testing.T) {
 func TestFail2banReadsTheTimeOfALineAsUTC(t *testing.T) {
 	needFail2ban(t, "fail2ban-regex")
 	for format, line := range map[eventlog.Format]string{
-		eventlog.FormatText: "2026-01-02T03:04:05.678Z WARN RATE_LIMIT client_ip=203.0.113.50 host=git.example.com path=/login status=429\n",
+		eventlog.FormatText: "2026-01-02T03:04:05.678Z WARN RATE_LIMIT client_ip=203.0.113.50 host=git.example.com path=/login status=429 limit=client\n",
 		eventlog.FormatJSON: `{"time":"2026-01-02T03:04:05.678Z","level":"WARN","event":"RATE_LIMIT","client_ip":"203.0.113.50",` +
-			`"host":"git.example.com","path":"/login","status":429}` + "\n",
+			`"host":"git.example.com","path":"/login","status":429,"limit":"client"}` + "\n",
 	} {
 		t.Setenv("TZ", "America/New_York")
 		got := bannedBy(t, fail2banFilter, "<ip> <time>", line)
@@ -122,7 +128,7 @@ func TestForgedLinesBanNobodyElse(t *testing.T) {
 				l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Level: eventlog.LevelTrace, Format: format})
 				rec := accessRecord{ClientIP: own, Host: v, Method: v, Path: v, Status: 429, Upstream: v}
 				logRequest(l, rec)
-				logRateLimit(l, rec, 0)
+				logRateLimit(l, rec, refusal{})
 				want++
 				l.Log(eventlog.LevelWarn, "UPSTREAM_ERROR", eventlog.Str("host", v), eventlog.Str("upstream", v), eventlog.Err(textError(v)))
 				l.Log(eventlog.LevelWarn, "TLS_REFUSED", eventlog.Addr("client_ip", own), eventlog.Str("server_name", v), eventlog.Err(textError(v)))
@@ -146,7 +152,7 @@ func TestALineThatWasCutShortBansNobody(t *testing.T) {
 	for _, format := range logFormats {
 		t.Run(string(format), func(t *testing.T) {
 			l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: format})
-			logRateLimit(l, sampleRecord(), 0)
+			logRateLimit(l, sampleRecord(), refusal{})
 			line := strings.TrimSuffix(taken(), "\n")
 			var torn strings.Builder
 			for i := range len(line) {

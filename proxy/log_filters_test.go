@@ -107,8 +107,17 @@ func TestTheShippedFiltersMatchTheLinesOfTheLog(t *testing.T) {
 		edit                  func(*accessRecord)
 		limited, denied, scan bool
 	}{
-		{"refused", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, 0) }, nil, true, false, false},
-		{"refused again and again", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, 4711) }, nil, true, false, false},
+		{"refused", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, refusal{}) }, nil, true, false, false},
+		{"refused by a total limit", func(l *eventlog.Logger, r accessRecord) {
+			logSharedLimit(l, r, refusal{limit: limit.OfTotal, site: "a"})
+		}, nil, false, false, false},
+		{"refused as too many at once", func(l *eventlog.Logger, r accessRecord) {
+			logSharedLimit(l, r, refusal{limit: limit.OfConcurrent, site: "a", route: "/b"})
+		}, nil, false, false, false},
+		{"refused by the limit of a route", func(l *eventlog.Logger, r accessRecord) {
+			logRateLimit(l, r, refusal{site: "a", route: "/b", unlogged: 2})
+		}, nil, true, false, false},
+		{"refused again and again", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, refusal{unlogged: 4711}) }, nil, true, false, false},
 		{"answered 200", logRequest, nil, false, false, false},
 		{"answered 401", logRequest, func(r *accessRecord) { r.Status = 401 }, false, true, false},
 		{"answered 403", logRequest, func(r *accessRecord) { r.Status = 403 }, false, true, false},
@@ -157,7 +166,7 @@ func TestTheShippedFiltersNameNobodyElse(t *testing.T) {
 			record := sampleRecord()
 			record.Host, record.Path, record.Status, record.EndedBy = forged, "/.env"+forged, 404, "body_idle_timeout_secs"
 			logRequest(l, record)
-			logRateLimit(l, record, 3)
+			logRateLimit(l, record, refusal{unlogged: 3})
 			log := taken()
 			for line := range strings.Lines(log) {
 				for i, filter := range filters {

@@ -119,7 +119,7 @@ func FuzzRequestLine(f *testing.F) {
 			{"method", method}, {"path", withoutQuery(path)}, {"status", "200"}, {"upstream", orDash(upstream)},
 			{"duration_ms", "45"}}
 		rateLimit := []logField{{"level", "WARN"}, {"event", "RATE_LIMIT"}, {"client_ip", "2001:db8::7"},
-			{"host", orDash(host)}, {"path", withoutQuery(path)}, {"status", "429"}}
+			{"host", orDash(host)}, {"path", withoutQuery(path)}, {"status", "429"}, {"limit", "client"}}
 		upstreamError := []logField{{"level", "WARN"}, {"event", "UPSTREAM_ERROR"}, {"host", orDash(host)},
 			{"upstream", orDash(upstream)}, {"error", method}}
 		for _, layout := range []struct {
@@ -132,7 +132,7 @@ func FuzzRequestLine(f *testing.F) {
 		} {
 			l, taken := eventlogtest.Record(t, eventlog.New, eventlog.Options{Format: layout.format})
 			logRequest(l, rec)
-			logRateLimit(l, rec, 0)
+			logRateLimit(l, rec, refusal{})
 			logUpstreamError(l, host, upstream, textError(method))
 			lines := slices.Collect(strings.Lines(taken()))
 			if len(lines) != 3 {

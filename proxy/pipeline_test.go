@@ -91,7 +91,7 @@ func TestTheSixthRequestOfABurstOfFiveIsRefused(t *testing.T) {
 	if client.status != 429 || client.fields.Get("Retry-After") != "1" || client.body.String() != "Too Many Requests" {
 		t.Errorf("got %d %q with Retry-After %q", client.status, client.body.String(), client.fields.Get("Retry-After"))
 	}
-	if want := "WARN RATE_LIMIT client_ip=192.0.2.7 host=a.test path=/login status=429\n"; !strings.HasSuffix(log, want) {
+	if want := "WARN RATE_LIMIT client_ip=192.0.2.7 host=a.test path=/login status=429 limit=client\n"; !strings.HasSuffix(log, want) {
 		t.Errorf("the log ends with %q, want %q and no REQUEST after it", log[strings.LastIndex(log[:len(log)-1], "\n")+1:], want)
 	}
 	if n := len(p.heads()); n != 5 {

@@ -14,7 +14,7 @@ func (p *pipeline) limitRate(x *exchange) *answer {
 	}
 	x.limited = true
 	if verdict.Due {
-		logRateLimit(p.log, x.accessRecord(), verdict.Unlogged)
+		logRateLimit(p.log, x.accessRecord(), refusal{unlogged: verdict.Unlogged})
 	}
 	seconds := max(1, int((verdict.RetryAfter+time.Second-1)/time.Second))
 	return &answer{

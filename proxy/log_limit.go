@@ -1,0 +1,62 @@
+package proxy
+
+import (
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/limit"
+)
+
+// refusal is what the log says about a request that a limit has refused.
+type refusal struct {
+	limit limit.Kind
+	// site and route have set the limit: the host of the one and the path of the other; "" for a limit of the file or the site.
+	site, route string
+	// unlogged is the number of the client's refusals since its last line.
+	unlogged int
+}
+
+// status returns the status of the answer.
+func (r refusal) status() int {
+	if r.limit == limit.OfConcurrent {
+		return statusServiceUnavailable
+	}
+	return statusTooManyRequests
+}
+
+// logRateLimit writes the RATE_LIMIT line of a request that a client's own limit has refused, with the number of the client's
+// unlogged ones before it. fail2ban bans by these lines (S-8.5).
+func logRateLimit(l *eventlog.Logger, rec accessRecord, r refusal) {
+	if !l.Enabled(eventlog.LevelWarn) {
+		return
+	}
+	var scratch [eventlog.LineScratch]byte
+	line := l.StartLine(scratch[:0], rec.ended(), eventlog.LevelWarn, "RATE_LIMIT").
+		Addr("client_ip", rec.ClientIP).
+		Str("host", orDash(rec.Host)).
+		Str("path", withoutQuery(rec.Path)).
+		Num("status", int64(r.status())).
+		Str("limit", r.limit.String())
+	if r.site != "" {
+		line = line.Str("site", r.site)
+	}
+	if r.route != "" {
+		line = line.Str("route", r.route)
+	}
+	if r.unlogged > 0 {
+		line = line.Num("repeated", int64(r.unlogged))
+	}
+	l.Write(line.End(), eventlog.AtOnce)
+}
+
+// logSharedLimit writes the RATE_LIMIT line of a request that a limit of all clients together has refused. It repeats by
+// limit, site and route (S-8.6): such a limit refuses many clients, none of which is at fault.
+func logSharedLimit(l *eventlog.Logger, rec accessRecord, r refusal) {
+	attrs := [...]eventlog.Attr{
+		eventlog.Addr("client_ip", rec.ClientIP), eventlog.Str("host", orDash(rec.Host)), eventlog.Str("path", withoutQuery(rec.Path)),
+		eventlog.Int("status", r.status()), eventlog.Str("limit", r.limit.String()), eventlog.Str("site", r.site), eventlog.Str("route", r.route),
+	}
+	n := len(attrs)
+	if r.route == "" {
+		n--
+	}
+	l.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "RATE_LIMIT", Host: r.site, Upstream: r.route, Cause: r.limit.String()}, "RATE_LIMIT", attrs[:n]...)
+}
