@@ -65,6 +65,7 @@ func allPromises() []string {
 		13: 3,
 	}
 	all := []string{
+		"S-1.8",
 		"S-2.30",
 		"S-2.31",
 		"S-2.32",

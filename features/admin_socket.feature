@@ -139,8 +139,8 @@ Feature: Admin socket
         | status    | error              |
         | message   | *                  |
         | errors#   | 2                  |
-        | errors[0] | ~body.limit_bytes: |
-        | errors[1] | ~rate_limit.burst: |
+        | errors[0] | ~body.limit_bytes (line |
+        | errors[1] | ~rate_limit.burst (line |
       And a client requests "https://a.example.test/"
       And the answer is 200 "app"
 

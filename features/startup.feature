@@ -681,7 +681,7 @@ Feature: Startup
       | status    | error                                 |
       | message   | *                                     |
       | errors#   | 1                                     |
-      | errors[0] | ~listeners[0].sites[0].upstream: |
+      | errors[0] | ~listeners[0].sites[0].upstream (line |
     When a client requests "https://git.example.test/"
     Then the answer is 200 "app2"
 

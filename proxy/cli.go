@@ -15,6 +15,7 @@ import (
 	"reverse-proxy/proxy/check"
 	"reverse-proxy/proxy/exitcode"
 	"reverse-proxy/proxy/gcpace"
+	"reverse-proxy/proxy/wording"
 )
 
 // defaultConfigPath is the configuration file without --config.
@@ -44,7 +45,7 @@ func parseCommandLine(args []string) (cliCommand, commandLine, error) {
 	set.BoolVar(&c.help, "h", false, "")
 	for {
 		if err := set.Parse(args); err != nil {
-			return command, c, err
+			return command, c, flagError(err)
 		}
 		if set.NArg() == 0 {
 			break
@@ -53,7 +54,7 @@ func parseCommandLine(args []string) (cliCommand, commandLine, error) {
 		at := slices.IndexFunc(commands[1:], func(known cliCommand) bool { return known.Name == name })
 		switch {
 		case at < 0:
-			return command, c, fmt.Errorf("unknown command %q", name)
+			return command, c, fmt.Errorf("unknown command %q%s", name, meant(name, "", commandNames(commands)))
 		case command.Name != "":
 			return command, c, fmt.Errorf("one command at a time: %q after %q", name, command.Name)
 		}
@@ -81,6 +82,37 @@ func parseCommandLine(args []string) (cliCommand, commandLine, error) {
 		misplaced = errors.New("--json does not go with --watch")
 	}
 	return command, c, misplaced
+}
+
+// commandNames lists the names of the commands.
+func commandNames(commands []cliCommand) []string {
+	var names []string
+	for _, command := range commands[1:] {
+		names = append(names, command.Name)
+	}
+	return names
+}
+
+// flagError adds to the error of an unknown flag which one was probably meant.
+func flagError(err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return err
+	}
+	var names []string
+	for _, f := range cliFlags() {
+		names = append(names, f.Name)
+	}
+	return fmt.Errorf("%w%s", err, meant(name, "--", names))
+}
+
+// meant suggests the name that was probably meant (S-1.8), or nothing. prefix comes before the name.
+func meant(name, prefix string, known []string) string {
+	near, ok := wording.Nearest(name, known)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", prefix+near)
 }
 
 // takers names the commands that take the flag.

@@ -22,8 +22,9 @@ func TestWrongUsageIsToldInOneLineAndExitsWith2(t *testing.T) {
 		args []string
 		want string
 	}{
-		"an unknown flag":                     {[]string{"--confg", "x"}, "flag provided but not defined: -confg"},
-		"an unknown command":                  {[]string{"restart"}, `unknown command "restart"`},
+		"an unknown flag":                     {[]string{"--confg", "x"}, `flag provided but not defined: -confg; did you mean "--config"?`},
+		"a flag like no other":                {[]string{"--colour"}, "flag provided but not defined: -colour; see"},
+		"an unknown command":                  {[]string{"restart"}, `unknown command "restart"; see`},
 		"two commands":                        {[]string{"reload", "status"}, `one command at a time: "status" after "reload"`},
 		"a flag of a command without it":      {[]string{"--socket", "/s"}, "--socket goes with reload or status"},
 		"a flag of the daemon with a command": {[]string{"reload", "--validate"}, "--validate does not go with reload"},
@@ -45,6 +46,29 @@ func TestWrongUsageIsToldInOneLineAndExitsWith2(t *testing.T) {
 				t.Errorf("printed %q, want nothing", stdout.String())
 			}
 		})
+	}
+}
+
+func TestEveryMistypedCommandAndFlagGetsASuggestion(t *testing.T) {
+	words := map[string]string{}
+	for _, command := range cliCommands()[1:] {
+		words[command.Name] = "unknown command"
+	}
+	for _, f := range cliFlags() {
+		words["--"+f.Name] = "flag provided but not defined"
+	}
+	for word, complaint := range words {
+		last := len(word) - 1
+		for _, mistyped := range []string{word[:last], word[:last-1] + word[last:] + word[last-1:last], word + word[last:]} {
+			if words[mistyped] != "" || mistyped == word {
+				continue
+			}
+			var stdout, stderr bytes.Buffer
+			code := Main([]string{mistyped}, &stdout, &stderr)
+			if got := stderr.String(); code != exitcode.Usage || !strings.Contains(got, complaint) || !strings.Contains(got, fmt.Sprintf("did you mean %q?", word)) {
+				t.Errorf("%s: got the exit code %d and %q, want 2 and the suggestion %s", mistyped, code, got, word)
+			}
+		}
 	}
 }
 

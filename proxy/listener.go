@@ -66,7 +66,7 @@ func bind(key, addr string, port int) (net.Listener, error) {
 	address := net.JoinHostPort(addr, strconv.Itoa(port))
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s: %v; %s", key, address, wording.Cause(err), bindAdvice(err))
+		return nil, config.KeyError{Key: key, Problem: fmt.Sprintf("%s: %v; %s", address, wording.Cause(err), bindAdvice(err))}
 	}
 	return ln, nil
 }

@@ -82,7 +82,8 @@ func logEveryEvent(l *eventlog.Logger) {
 	l.Log(eventlog.LevelInfo, "SHUTDOWN", eventlog.Str("phase", "done"), eventlog.Str("status", "complete"), eventlog.Int("requests_cut", 0))
 	l.Log(eventlog.LevelInfo, "CONFIG_RELOAD", eventlog.Str("status", "success"), eventlog.Int("sites", 2))
 	l.Log(eventlog.LevelError, "CONFIG_RELOAD", eventlog.Str("status", "error"), eventlog.Int("errors", 1))
-	l.Log(eventlog.LevelError, "CONFIG_ERROR", eventlog.Str("key", "listeners[1].sites[0].upstream"), eventlog.Err(errors.New("port 0 is out of range")))
+	l.Log(eventlog.LevelError, "CONFIG_ERROR", eventlog.Str("key", "listeners[1].sites[0].upstream"), eventlog.Err(errors.New("port 0 is out of range")),
+		eventlog.Int("line", 12), eventlog.Str("host", rec.Host))
 	l.Log(eventlog.LevelWarn, "CONFIG_DRIFT", eventlog.Str("key", "max_connections"), eventlog.Str("running", "1024"), eventlog.Str("file", "2048"),
 		eventlog.Str("action", "restart to apply"))
 	l.Log(eventlog.LevelWarn, "ADMIN_REFUSED", eventlog.Int("uid", 1000))

@@ -56,13 +56,14 @@ type preparedReload struct {
 
 // prepareReload reads, parses and validates the file, and prepares everything that could fail. It changes nothing.
 func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
-	defer func() { err = d.sandbox.Explain(err) }()
+	var cfg *config.Config
+	defer func() { err = d.sandbox.Explain(cfg.Located(err)) }()
 	select {
 	case <-d.stop:
 		return nil, errShuttingDown
 	default:
 	}
-	cfg, err := config.Reload(d.config.Path, d.options.AllowWildcardBind, d.stop)
+	cfg, err = config.Reload(d.config.Path, d.options.AllowWildcardBind, d.stop)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +164,14 @@ func logConfigErrors(log *eventlog.Logger, err error) {
 		return
 	}
 	for _, e := range config {
-		log.Log(eventlog.LevelError, "CONFIG_ERROR", eventlog.Str("key", e.Key), eventlog.Str("error", e.Problem))
+		fields := []eventlog.Attr{eventlog.Str("key", e.Key), eventlog.Str("error", e.Problem)}
+		if e.Line > 0 {
+			fields = append(fields, eventlog.Int("line", e.Line))
+		}
+		if e.Host != "" {
+			fields = append(fields, eventlog.Str("host", e.Host))
+		}
+		log.Log(eventlog.LevelError, "CONFIG_ERROR", fields...)
 	}
 }
 

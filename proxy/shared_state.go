@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,7 +32,8 @@ type sharedState struct {
 func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) {
 	log, err := eventlog.New(cfg.Logging, stdout)
 	if err != nil {
-		return nil, err
+		const key = "logging.log_file_path"
+		return nil, config.KeyError{Key: key, Problem: strings.TrimPrefix(err.Error(), key+": ")}
 	}
 	sweeper := deadline.NewSweeper()
 	ctx, stop := context.WithCancel(context.Background())

@@ -46,6 +46,7 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	if err != nil {
 		return nil, steps.failed(err)
 	}
+	steps.config = cfg
 	steps.done()
 
 	steps.begin(2, "dynamic_config")

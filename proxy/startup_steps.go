@@ -35,11 +35,13 @@ func (e *StartupError) Unwrap() error { return e.Cause }
 // stepLog times the steps of the startup and logs a line for each completed one (S-4.1). Steps before the third,
 // which opens the log, are logged once it is open.
 type stepLog struct {
-	log   *eventlog.Logger
-	step  int
-	name  string
-	began time.Time
-	early []func(*eventlog.Logger)
+	log *eventlog.Logger
+	// config is the configuration once it is loaded, for the lines in errors.
+	config *config.Config
+	step   int
+	name   string
+	began  time.Time
+	early  []func(*eventlog.Logger)
 }
 
 // begin records which step runs from now on.
@@ -69,7 +71,7 @@ func (s *stepLog) attach(log *eventlog.Logger) {
 
 // failed returns the error of the running step. It logs nothing: main prints the error, once.
 func (s *stepLog) failed(cause error) error {
-	return &StartupError{Step: s.step, Name: s.name, Cause: cause}
+	return &StartupError{Step: s.step, Name: s.name, Cause: s.config.Located(cause)}
 }
 
 // cleanups holds what has to be undone if a later step fails, last in first out.

@@ -17,7 +17,7 @@ func (w *World) commandSteps() []step {
 		{`the command prints {string}`, w.commandPrints, "On stdout; part of it."},
 		{`the command prints a line that matches {string}`, w.commandMatches, "On stdout; a regular expression for the whole line."},
 		{`the command prints nothing`, w.commandSilent, "On stdout."},
-		{`the command complains {string}`, w.commandComplains, "On stderr; part of it."},
+		{`the command complains {string}`, w.commandComplains, "On stderr; part of it. The place of a key, as in `(line 3)`, may be left out."},
 		{`the command complains nothing`, w.commandContent, "On stderr."},
 		{`the command complains in {int} line(s)`, w.complaintCount, ""},
 		{`the command names every one of:`, w.commandNames, "A table with one column, or several: each row's texts stand together on one line of stdout or stderr."},
@@ -60,7 +60,7 @@ func (w *World) commandPrints(want string) error { return contains(w.command.std
 func (w *World) commandComplains(want string) error { return contains(w.command.stderr.text(), want) }
 
 func contains(text, want string) error {
-	if !strings.Contains(text, want) {
+	if !containsError(text, want) {
 		return fmt.Errorf("got %q, want it to contain %q", text, want)
 	}
 	return nil
@@ -104,7 +104,7 @@ func (w *World) commandNames(table *godog.Table) error {
 	lines := append(w.command.stdout.lines(), w.command.stderr.lines()...)
 	for _, row := range rows(table) {
 		named := slices.ContainsFunc(lines, func(line string) bool {
-			return !slices.ContainsFunc(row, func(text string) bool { return !strings.Contains(line, text) })
+			return !slices.ContainsFunc(row, func(text string) bool { return !containsError(line, text) })
 		})
 		if !named {
 			return fmt.Errorf("no line with all of %q in %q", row, lines)

@@ -177,7 +177,7 @@ func (w *World) memoryAtMost(want int) error {
 
 func (w *World) errorLine(want string) error {
 	lines := w.daemon.stderr.lines()
-	if len(lines) != 1 || !strings.Contains(lines[0], want) {
+	if len(lines) != 1 || !containsError(lines[0], want) {
 		return fmt.Errorf("got %q, want exactly one line with %q", lines, want)
 	}
 	return nil
@@ -185,7 +185,7 @@ func (w *World) errorLine(want string) error {
 
 func (w *World) errorHas(want string) error {
 	for _, line := range w.daemon.stderr.lines() {
-		if strings.Contains(line, want) {
+		if containsError(line, want) {
 			return nil
 		}
 	}

@@ -32,7 +32,7 @@ func socketPathOf(contents []byte) (string, error) {
 	if err := config.CheckNesting(contents); err != nil {
 		return "", err
 	}
-	tree, _, err := config.DecodeTOML(string(contents))
+	tree, err := config.DecodeTOML(string(contents))
 	if err != nil {
 		return "", err
 	}

@@ -46,6 +46,10 @@ type finding struct {
 	Key string `json:"key"`
 	// Problem says what is wrong with the key's value and, after a semicolon, what would be right.
 	Problem string `json:"problem"`
+	// Line is the line of the key in the file, or of the table that lacks it; 0 where there is none.
+	Line int `json:"line,omitempty"`
+	// Host is the host of the site to which the key belongs; "" for none.
+	Host string `json:"host,omitempty"`
 }
 
 // Run checks the configuration and reports on it (S-1.2), for `check` and `--validate`. The report goes to stdout;

@@ -55,7 +55,8 @@ func testEnvironment() environment {
 	}
 }
 
-// warningLines checks text as a configuration file in dir, and returns its warnings, with DIR for the directory.
+// warningLines checks text as a configuration file in dir, and returns its warnings without the places of their keys,
+// with DIR for the directory.
 func warningLines(t *testing.T, dir, text string, env environment, wildcard bool) []string {
 	t.Helper()
 	known := config.Environment{Now: func() time.Time { return configtest.Now }, DescriptorLimit: func() uint64 { return 4096 }}
@@ -67,6 +68,7 @@ func warningLines(t *testing.T, dir, text string, env environment, wildcard bool
 	defer cancel()
 	var lines []string
 	for _, warning := range warningsOf(ctx, cfg, env) {
+		warning.Line, warning.Host = 0, ""
 		lines = append(lines, strings.ReplaceAll(warning.Error(), dir, "DIR"))
 	}
 	return lines
@@ -336,6 +338,8 @@ func TestCheckReportsOnStdoutAndWarnsOnStderr(t *testing.T) {
 	good := configtest.WriteFile(t, dir, "good.toml", configtest.Edited(t, configtest.Minimal, "[rate_limit]", "max_connections = 64\n[rate_limit]"))
 	warned := configtest.WriteFile(t, dir, "warned.toml", configtest.Edited(t, configtest.Minimal, "[rate_limit]", "max_connections = 64\n[rate_limit]", "burst = 200", "burst = 5"))
 	bad := configtest.WriteFile(t, dir, "bad.toml", configtest.Edited(t, configtest.Minimal, "burst = 200", "burst = 0", "limit_bytes = 104857600", "limit_bytes = -1"))
+	site := configtest.WriteFile(t, dir, "site.toml", configtest.Edited(t, configtest.Minimal, "[rate_limit]", "max_connections = 64\n[rate_limit]", "127.0.0.1:3000", "127.0.0.1:9900"))
+	badSite := configtest.WriteFile(t, dir, "bad-site.toml", configtest.Edited(t, configtest.Minimal, "upstream = \"127.0.0.1:3000\"\n", ""))
 	for _, c := range []struct {
 		name           string
 		options        Options
@@ -344,11 +348,14 @@ func TestCheckReportsOnStdoutAndWarnsOnStderr(t *testing.T) {
 	}{
 		{"a good one", Options{Path: good}, 0, "configuration OK: " + good + ": 1 listener, 1 site\n", ""},
 		{"one with a warning", Options{Path: warned}, 0, "configuration OK: " + warned + ": 1 listener, 1 site, 1 warning\n",
-			"warning: rate_limit.burst: 5 is less than "},
-		{"a bad one", Options{Path: bad}, 1, "", "rate_limit.burst: 0 is out of range; write a number above 0, up to 1000000000\nbody.limit_bytes: "},
+			"warning: rate_limit.burst (line 4): 5 is less than "},
+		{"a bad one", Options{Path: bad}, 1, "", "rate_limit.burst (line 3): 0 is out of range; write a number above 0, up to 1000000000\nbody.limit_bytes (line 5): "},
 		{"a good one as JSON", Options{Path: good, JSON: true}, 0, `{"status":"ok","path":"` + good + `","listeners":1,"sites":1,"errors":[],"warnings":[]}` + "\n", ""},
 		{"a warning as JSON", Options{Path: warned, JSON: true}, 0, `{"status":"ok","path":"` + warned + `","listeners":1,"sites":1,"errors":[],"warnings":[{"key":"rate_limit.burst","problem":"5 is`, ""},
 		{"a bad one as JSON", Options{Path: bad, JSON: true}, 1, `{"status":"error","path":"` + bad + `","listeners":0,"sites":0,"errors":[{"key":"rate_limit.burst","problem":"0 is out of range;`, ""},
+		{"a warning about a site", Options{Path: site}, 0, "configuration OK: " + site + ": 1 listener, 1 site, 1 warning\n",
+			"warning: listeners[0].sites[0].upstream (line 15, a.example): \"127.0.0.1:9900\" is this proxy's own health_check_port"},
+		{"an error in a site as JSON", Options{Path: badSite, JSON: true}, 1, `{"status":"error","path":"` + badSite + `","listeners":0,"sites":0,"errors":[{"key":"listeners[0].sites[0].upstream","problem":"missing; write the host:port to forward to, as in \"127.0.0.1:3000\"","line":12,"host":"a.example"}],"warnings":[]}` + "\n", ""},
 		{"a missing one as JSON", Options{Path: dir + "/gone", JSON: true}, 1, `{"status":"error","path":"` + dir + `/gone","listeners":0,"sites":0,"errors":[{"key":"","problem":"` + dir + `/gone: no such file`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

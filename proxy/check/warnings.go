@@ -52,7 +52,7 @@ func warningsOf(ctx context.Context, cfg *config.Config, env environment) []conf
 	for i, listener := range cfg.Listeners {
 		c.listener(config.IndexKey("listeners", i), listener, addresses)
 	}
-	return c.warnings
+	return cfg.LocatedErrors(c.warnings)
 }
 
 // warn adds a warning about the key, unless there are already config.MaxErrors.

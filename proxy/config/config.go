@@ -15,6 +15,8 @@ type Config struct {
 	Path string
 	// Hash is the lower-case hexadecimal SHA-256 of the bytes that were read, for `status` and drift reports.
 	Hash string
+	// Text is what was read, in which Located finds the lines of keys.
+	Text []byte
 	// AllowWildcardBind permits 0.0.0.0 and :: as bind addresses: the file's key OR-ed with the flag (S-1.3).
 	AllowWildcardBind bool
 	// HealthCheckPort is the TCP port of the health endpoint on 127.0.0.1; 0 disables it (S-9.1).

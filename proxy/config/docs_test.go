@@ -47,7 +47,7 @@ func TestTheDocumentedExamplesAreValid(t *testing.T) {
 
 func TestTheDocumentedErrorsAreTheRealOnes(t *testing.T) {
 	_, err := parseText(t.TempDir(), configtest.Minimal+"[[listeners.sites]]\nhost = \"b.example\"\nupsteam = \"127.0.0.1:1\"\n")
-	for _, line := range configErrorLines(t, "\x00", err) {
+	for _, line := range locatedErrorLines(t, "\x00", err) {
 		if !strings.Contains(documentation(t), "\n"+line+"\n") {
 			t.Errorf("the documentation does not show %q", line)
 		}

@@ -1,22 +1,41 @@
 package config
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
-// KeyError is one error in a configuration: the key that holds it, and what is wrong with its value and what would be
-// right, in one sentence without a final stop.
+// KeyError is one error in a configuration: the key that holds it, where that is, and what is wrong with its value and
+// what would be right, in one sentence without a final stop (S-1.8).
 type KeyError struct {
 	// Key is the dotted path with indices, as in `listeners[1].sites[0].upstream`; "" where no key is at fault.
 	Key string
 	// Problem says what is wrong with the value and what would be right.
 	Problem string
+	// Line is the line of the key in the file, counted from 1; for a key that is missing, that of the table which lacks
+	// it. It is 0 where there is none.
+	Line int
+	// Host is the host of the site to which the key belongs; "" for none.
+	Host string
 }
 
-// Error renders the key and then the problem.
+// Error renders the key, its place and the problem, as in `listeners[0].sites[1].host (line 20, a.example): missing; …`.
 func (e KeyError) Error() string {
 	if e.Key == "" {
 		return e.Problem
 	}
-	return e.Key + ": " + e.Problem
+	return e.Key + e.place() + ": " + e.Problem
+}
+
+// place renders the line and the host, as far as they are known, after a space.
+func (e KeyError) place() string {
+	switch {
+	case e.Line == 0:
+		return ""
+	case e.Host == "":
+		return fmt.Sprintf(" (line %d)", e.Line)
+	}
+	return fmt.Sprintf(" (line %d, %s)", e.Line, e.Host)
 }
 
 // Errors is everything that is wrong with one configuration, in the order of the file: validation collects all errors

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +25,21 @@ func parseText(dir, text string) (*Config, error) {
 		configEnvironment())
 }
 
-// configErrorLines returns the lines of an Errors, with the test's directory written as DIR; none for nil.
+// configErrorLines returns the lines of an Errors without the places of the keys, so that examples may be edits of a
+// common text. The test's directory is written as DIR. For nil it returns none.
 func configErrorLines(t *testing.T, dir string, err error) []string {
+	t.Helper()
+	if errs, ok := errors.AsType[Errors](err); ok {
+		err = slices.Clone(errs)
+		for i := range err.(Errors) {
+			err.(Errors)[i].Line, err.(Errors)[i].Host = 0, ""
+		}
+	}
+	return locatedErrorLines(t, dir, err)
+}
+
+// locatedErrorLines returns the lines of an Errors as they are reported.
+func locatedErrorLines(t *testing.T, dir string, err error) []string {
 	t.Helper()
 	if err == nil {
 		return nil

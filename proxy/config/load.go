@@ -42,9 +42,9 @@ func FromBytes(path string, data []byte, allowWildcardBind bool, env Environment
 	}
 	cfg := validate(raw, path, allowWildcardBind, env, problems)
 	if errs := problems.sorted(); len(errs) > 0 {
-		return nil, errs
+		return nil, located(errs, problems.places, raw.siteHosts())
 	}
-	cfg.Hash = HashOf(data)
+	cfg.Hash, cfg.Text = HashOf(data), data
 	return cfg, nil
 }
 

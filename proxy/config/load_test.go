@@ -30,6 +30,7 @@ func TestLoadConfigFillsInTheDefaults(t *testing.T) {
 	want := &Config{
 		Path:                  path,
 		Hash:                  hex.EncodeToString(sum[:]),
+		Text:                  text,
 		HealthCheckPort:       9900,
 		HTTPSHealthPath:       "/health",
 		AdminSocketPath:       "/run/reverse-proxy/admin.sock",
@@ -70,7 +71,7 @@ func TestLoadConfigTakesEveryKeyFromTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got.Hash = ""
+	got.Hash, got.Text = "", nil
 	site := Site{
 		Host: "git.example.com", Aliases: []string{"code.example.com"}, RedirectAliases: true, Upstream: "[::1]:3443",
 		Settings: Settings{UpstreamScheme: "https", ConnectTimeout: 11 * time.Second, RequestTimeout: 12 * time.Second, MaxConnections: 13, Limits: fileLimits(1000)},

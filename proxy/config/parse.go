@@ -19,28 +19,28 @@ func parseConfig(data []byte) (*rawConfig, *configProblems, error) {
 	if err := CheckNesting(data); err != nil {
 		return nil, nil, err
 	}
-	tree, meta, err := DecodeTOML(string(data))
+	tree, err := DecodeTOML(string(data))
 	if err != nil {
 		return nil, nil, err
 	}
 	raw := new(rawConfig)
-	problems := newConfigProblems(keyPositions(meta))
+	problems := newConfigProblems(findPlaces(data))
 	fillConfig(raw, tree, problems)
 	return raw, problems, nil
 }
 
 // DecodeTOML decodes text into a generic tree. The toml package panics on its own bugs; a reload must survive that, so
 // the panic becomes an error.
-func DecodeTOML(text string) (tree map[string]any, meta toml.MetaData, err error) {
+func DecodeTOML(text string) (tree map[string]any, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = fmt.Errorf("cannot be parsed: %s", wording.Printable(fmt.Sprint(fault)))
 		}
 	}()
-	meta, err = toml.Decode(text, &tree)
+	_, err = toml.Decode(text, &tree)
 	if parseErr, ok := errors.AsType[toml.ParseError](err); ok {
-		return nil, meta, fmt.Errorf("line %d, column %d: %s",
+		return nil, fmt.Errorf("line %d, column %d: %s",
 			parseErr.Position.Line, parseErr.Position.Col, wording.Printable(parseErr.Message))
 	}
-	return tree, meta, err
+	return tree, err
 }

@@ -108,7 +108,7 @@ func TestErrorsComeInTheOrderOfTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = parseText(t.TempDir(), string(text))
-	if diff := cmp.Diff(strings.Split(strings.TrimSpace(string(want)), "\n"), configErrorLines(t, "\x00", err)); diff != "" {
+	if diff := cmp.Diff(strings.Split(strings.TrimSpace(string(want)), "\n"), locatedErrorLines(t, "\x00", err)); diff != "" {
 		t.Errorf("the errors differ (-want +got):\n%s", diff)
 	}
 }
@@ -162,17 +162,5 @@ func TestTheNumberOfErrorsIsBounded(t *testing.T) {
 	}
 	if got, want := lines[MaxErrors], "more than 1000 errors; the rest is left out"; got != want {
 		t.Errorf("got the last line %q, want %q", got, want)
-	}
-}
-
-func TestEditDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "axc", 1}, {"abc", "ac", 1}, {"ac",
-		"abc", 1}, {"kitten", "sitting", 3}, {"hots", "host", 1}, {"ab", "ba", 1}} {
-		if got := editDistance(c.a, c.b); got != c.want {
-			t.Errorf("editDistance(%q, %q): got %d, want %d", c.a, c.b, got, c.want)
-		}
 	}
 }

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,16 +20,15 @@ const maxQuoted = 128
 
 // configProblems collects what is wrong with one configuration while it is parsed and validated.
 type configProblems struct {
-	errs      []KeyError
-	known     map[KeyError]bool
-	faulty    map[string]bool
-	positions map[string]int
+	errs   []KeyError
+	known  map[KeyError]bool
+	faulty map[string]bool
+	places places
 }
 
-// newConfigProblems returns an empty collection. positions are the positions of the keys in the file, as keyPositions
-// returns them.
-func newConfigProblems(positions map[string]int) *configProblems {
-	return &configProblems{known: map[KeyError]bool{}, faulty: map[string]bool{}, positions: positions}
+// newConfigProblems returns an empty collection. places are those of the keys in the file.
+func newConfigProblems(places places) *configProblems {
+	return &configProblems{known: map[KeyError]bool{}, faulty: map[string]bool{}, places: places}
 }
 
 // addFault adds a problem that makes the value of key unusable, so that later problems with it, or with keys under it,
@@ -60,22 +61,20 @@ func (p *configProblems) sorted() Errors {
 	if tooMany {
 		errs = errs[:MaxErrors]
 	}
-	slices.SortStableFunc(errs, func(a, b KeyError) int { return p.position(a.Key) - p.position(b.Key) })
+	slices.SortStableFunc(errs, func(a, b KeyError) int { return cmp.Compare(p.position(a.Key), p.position(b.Key)) })
 	if tooMany {
 		errs = append(errs, KeyError{Problem: fmt.Sprintf("more than %d errors; the rest is left out", MaxErrors)})
 	}
 	return errs
 }
 
-// position returns the position of the key in the file, or of the nearest table above it that is there, or one after
+// position returns the offset of the key in the file, or of the nearest table above it that is there, or one after
 // everything.
 func (p *configProblems) position(key string) int {
-	for ; key != ""; key = parentKey(key) {
-		if position, ok := p.positions[key]; ok {
-			return position
-		}
+	if at, ok := p.places.of(key); ok {
+		return at.offset
 	}
-	return len(p.positions) + 1
+	return math.MaxInt
 }
 
 // parentKey returns the key without its last part or index: `a[1].b` has the parent `a[1]`, which has `a`, which has

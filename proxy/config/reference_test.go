@@ -50,7 +50,7 @@ func forEachKey(t *testing.T, test func(t *testing.T, key Key, path string, load
 					text := strings.ReplaceAll(referenceText(t, table, key, line), "DIR", dir)
 					cfg, err := FromBytes("config.toml", []byte(text), false, env)
 					if cfg != nil {
-						cfg.Hash = ""
+						cfg.Hash, cfg.Text = "", nil
 					}
 					return cfg, configErrorLines(t, dir, err)
 				})
