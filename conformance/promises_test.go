@@ -63,6 +63,7 @@ func allPromises() []string {
 		11: 3,
 		12: 5,
 		13: 3,
+		19: 4,
 	}
 	all := []string{
 		"S-1.8",

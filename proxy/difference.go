@@ -140,6 +140,8 @@ func (d *DynamicConfig) settings() []keyValue {
 		{"rate_limit.eviction_interval_secs", wording.InSeconds(d.RateLimit.EvictionInterval)},
 		{"rate_limit.eviction_age_secs", wording.InSeconds(d.RateLimit.EvictionAge)},
 		{"body.limit_bytes", strconv.FormatInt(d.BodyLimit, 10)},
+		{"request_headers", d.RequestHeaders.OfLevel(config.LevelFile.String())},
+		{"response_headers", d.ResponseHeaders.OfLevel(config.LevelFile.String())},
 	}
 }
 
@@ -158,7 +160,10 @@ func (s servedSite) keys() []keyValue {
 	for _, text := range s.config.Limits.Texts(config.LevelSite) {
 		keys = append(keys, keyValue{text.Key, text.Value})
 	}
-	return append(keys, keyValue{"routes", routesText(s.config.Routes)})
+	return append(keys,
+		keyValue{"request_headers", s.config.RequestHeaders.OfLevel(config.LevelSite.String())},
+		keyValue{"response_headers", s.config.ResponseHeaders.OfLevel(config.LevelSite.String())},
+		keyValue{"routes", routesText(s.config.Routes)})
 }
 
 // routesText renders the routes of a site, in the order of their paths.

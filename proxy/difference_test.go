@@ -16,6 +16,7 @@ import (
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/config/configtest"
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/limit"
 )
 
@@ -86,6 +87,12 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 			admin.KeyChange{Key: "total_requests_per_second", Old: "65", New: "0"}, admin.KeyChange{Key: "concurrent", Old: "1", New: "2"},
 			admin.KeyChange{Key: "concurrent_wait_secs", Old: "5", New: "0"}, admin.KeyChange{Key: "body_limit_bytes", Old: "67", New: ""},
 			admin.KeyChange{Key: "body_idle_timeout_secs", Old: "68", New: "3600"})},
+		{"the file's header rules, which the sites have too", []string{`set = { "X-A" = "1" }`, `set = { "X-A" = "9", "X-D" = "1" }`, "[response_headers]\nset = { \"X-A\" = \"1\" }", "[response_headers]"},
+			admin.Difference{Settings: []admin.KeyChange{{Key: "request_headers", Old: "set X-A: 1, default X-B: 1, remove X-C", New: "set X-A: 9, default X-B: 1, remove X-C, set X-D: 1"},
+				{Key: "response_headers", Old: "set X-A: 1, default X-B: 1, remove X-C", New: "default X-B: 1, remove X-C"}}}},
+		{"a site's header rules", []string{`set = { "X-A" = "2" }`, `set = { "X-A" = "9" }`, `set = { "X-A" = "2" }`, `remove = ["X-A"]`, "default = { \"X-B\" = \"2\" }\nremove = [\"X-C\"]\n[[", "[["}, site(
+			admin.KeyChange{Key: "request_headers", Old: "set X-A: 2, default X-B: 2, remove X-C", New: "set X-A: 9, default X-B: 2, remove X-C"},
+			admin.KeyChange{Key: "response_headers", Old: "set X-A: 2, default X-B: 2, remove X-C", New: "remove X-A"})},
 		{"another host is one site less and one more", []string{`host = "a.example"`, `host = "b.example"`}, admin.Difference{
 			SitesRemoved: []admin.SiteSummary{{Host: "a.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
 			SitesAdded:   []admin.SiteSummary{{Host: "b.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
@@ -124,6 +131,9 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		}
 		for _, key := range table.Keys {
 			path := config.ChildKey(table.Path, key.Name)
+			if strings.HasSuffix(table.Path, "_headers") {
+				path = table.Path // the rules are shown together
+			}
 			if got := named[path]; got != key.Dynamic {
 				t.Errorf("%s: named in a difference %v, described as dynamic %v", path, got, key.Dynamic)
 			}
@@ -224,6 +234,12 @@ func setField(t *testing.T, field reflect.Value) {
 		}
 	case reflect.Struct:
 		setField(t, field.Field(0))
+	case reflect.Pointer:
+		rules, err := headers.Compile(headers.Response, []headers.Rule{{Op: headers.Remove, Name: "X-A", Level: "site"}, {Op: headers.Remove, Name: "X-B", Level: "route"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		field.Set(reflect.ValueOf(rules))
 	default:
 		t.Fatalf("a field of kind %s: teach this test to change it", field.Kind())
 	}

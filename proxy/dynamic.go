@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/limit"
 )
 
@@ -16,6 +17,9 @@ type DynamicConfig struct {
 	RateLimit limit.Config
 	// BodyLimit is the largest request body, in bytes; 0 for no limit.
 	BodyLimit int64
+	// RequestHeaders and ResponseHeaders are the file's rules for header fields; nil for none. Those for responses apply to
+	// the responses to requests that reach no site.
+	RequestHeaders, ResponseHeaders *headers.Rules
 	// HealthPath is answered with 200 on the HTTPS listeners; "" for no such path.
 	HealthPath string
 	// Path, Hash and LoadedAt identify the file that this came from, for `status`.
@@ -32,13 +36,15 @@ type DynamicConfig struct {
 // if a site uses https to its upstream and the system has no root certificates to verify it with.
 func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) (*DynamicConfig, error) {
 	dynamic := &DynamicConfig{
-		RateLimit:  cfg.RateLimit,
-		BodyLimit:  cfg.Body.LimitBytes,
-		HealthPath: cfg.HTTPSHealthPath,
-		Path:       cfg.Path,
-		Hash:       cfg.Hash,
-		LoadedAt:   now,
-		routes:     make(routeTable, len(running)),
+		RateLimit:       cfg.RateLimit,
+		BodyLimit:       cfg.Body.LimitBytes,
+		RequestHeaders:  cfg.RequestHeaders,
+		ResponseHeaders: cfg.ResponseHeaders,
+		HealthPath:      cfg.HTTPSHealthPath,
+		Path:            cfg.Path,
+		Hash:            cfg.Hash,
+		LoadedAt:        now,
+		routes:          make(routeTable, len(running)),
 	}
 	roots := newRootsOnce()
 	for i, inFile := range config.MatchListeners(running, cfg.Listeners) {

@@ -33,8 +33,9 @@ var leafImports = map[string][]string{
 	"routing":  nil, // it decides by hosts and paths, whatever they are for
 	// eventlog says why a log file cannot be opened, and clips values.
 	"eventlog": {"wording"},
-	// config holds the options of the log and of the limit, and compares the limit of descriptors with max_connections.
-	"config": {"eventlog", "limit", "process", "wording"},
+	// config holds the options of the log and of the limit, the rules for header fields, and compares the limit of descriptors
+	// with max_connections.
+	"config": {"eventlog", "headers", "limit", "process", "wording"},
 	// cert reads the files that a configuration names, and logs what expires.
 	"cert":     {"clock", "config", "eventlog", "wording"},
 	"acmecert": {"cert", "clock", "config", "eventlog", "wording"},

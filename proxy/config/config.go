@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/limit"
 )
 
@@ -46,6 +47,9 @@ type Config struct {
 	RateLimit limit.Config
 	// Body bounds request bodies. Dynamic.
 	Body Body
+	// RequestHeaders and ResponseHeaders are the file's rules for header fields. Those for responses apply to the responses
+	// to requests that reach no site. Dynamic (S-19.3).
+	RequestHeaders, ResponseHeaders *headers.Rules
 	// Listeners are the served address and port pairs, in the order of the file; at least one.
 	Listeners []Listener
 }
@@ -179,6 +183,9 @@ type Settings struct {
 	// MaxConnections bounds the connections to the upstream, and is its share of all; 0 for no bound (S-12.6).
 	MaxConnections int
 	Limits
+	// RequestHeaders and ResponseHeaders are the rules for the fields of requests to the upstream, and of responses to
+	// clients (S-19.2).
+	RequestHeaders, ResponseHeaders *headers.Rules
 }
 
 // The URLs of the two words that `acme_directory` accepts in place of a URL.

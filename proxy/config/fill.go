@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/wording"
 )
 
@@ -44,8 +45,15 @@ func (f *filler) fillStruct(target reflect.Value, table map[string]any, path str
 
 // fillValue fills one field of a raw struct from a value of the tree, by the field's type.
 func (f *filler) fillValue(target reflect.Value, value any, key string) {
-	if either, ok := target.Addr().Interface().(*oneOrMore); ok {
-		f.fillOneOrMore(either, value, key)
+	switch target := target.Addr().Interface().(type) {
+	case *oneOrMore:
+		f.fillOneOrMore(target, value, key)
+		return
+	case *rawRequestHeaders:
+		*target = f.fillHeaders(headers.Request, value, key)
+		return
+	case *rawResponseHeaders:
+		*target = f.fillHeaders(headers.Response, value, key)
 		return
 	}
 	switch target.Kind() {

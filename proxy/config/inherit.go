@@ -20,6 +20,9 @@ const (
 	LevelRoute
 )
 
+// String returns the level in one word.
+func (l Level) String() string { return [...]string{"default", "file", "site", "route"}[l] }
+
 // inherited holds the settings that apply at one place of the configuration: at the file's top, a site or a route.
 type inherited struct {
 	rawSettings

@@ -18,21 +18,23 @@ func rawFields(table reflect.Type) []reflect.StructField {
 
 // rawConfig is the file's top level.
 type rawConfig struct {
-	AllowWildcardBind         *bool         `toml:"allow_wildcard_bind"`
-	HealthCheckPort           *int64        `toml:"health_check_port"`
-	HTTPSHealthPath           *string       `toml:"https_health_path"`
-	AdminSocketPath           *string       `toml:"admin_socket_path"`
-	ShutdownTimeoutSecs       *int64        `toml:"shutdown_timeout_secs"`
-	ConnectionIdleTimeoutSecs *int64        `toml:"connection_idle_timeout_secs"`
-	HeaderTimeoutSecs         *int64        `toml:"header_timeout_secs"`
-	BodyIdleTimeoutSecs       *int64        `toml:"body_idle_timeout_secs"`
-	MaxConnections            *int64        `toml:"max_connections"`
-	MaxConnectionsPerClient   *int64        `toml:"max_connections_per_client"`
-	Sandbox                   *string       `toml:"sandbox"`
-	Logging                   rawLogging    `toml:"logging"`
-	RateLimit                 rawRateLimit  `toml:"rate_limit"`
-	Body                      rawBody       `toml:"body"`
-	Listeners                 []rawListener `toml:"listeners"`
+	AllowWildcardBind         *bool              `toml:"allow_wildcard_bind"`
+	HealthCheckPort           *int64             `toml:"health_check_port"`
+	HTTPSHealthPath           *string            `toml:"https_health_path"`
+	AdminSocketPath           *string            `toml:"admin_socket_path"`
+	ShutdownTimeoutSecs       *int64             `toml:"shutdown_timeout_secs"`
+	ConnectionIdleTimeoutSecs *int64             `toml:"connection_idle_timeout_secs"`
+	HeaderTimeoutSecs         *int64             `toml:"header_timeout_secs"`
+	BodyIdleTimeoutSecs       *int64             `toml:"body_idle_timeout_secs"`
+	MaxConnections            *int64             `toml:"max_connections"`
+	MaxConnectionsPerClient   *int64             `toml:"max_connections_per_client"`
+	Sandbox                   *string            `toml:"sandbox"`
+	Logging                   rawLogging         `toml:"logging"`
+	RateLimit                 rawRateLimit       `toml:"rate_limit"`
+	Body                      rawBody            `toml:"body"`
+	RequestHeaders            rawRequestHeaders  `toml:"request_headers"`
+	ResponseHeaders           rawResponseHeaders `toml:"response_headers"`
+	Listeners                 []rawListener      `toml:"listeners"`
 }
 
 // rawLogging is `[logging]`.
@@ -101,16 +103,18 @@ type rawCertificateFile struct {
 
 // rawSettings are the keys that inherit: a route that does not have one has its site's, and a site the file's (S-2.33).
 type rawSettings struct {
-	UpstreamScheme             *string  `toml:"upstream_scheme"`
-	UpstreamConnectTimeoutSecs *int64   `toml:"upstream_connect_timeout_secs"`
-	UpstreamRequestTimeoutSecs *int64   `toml:"upstream_request_timeout_secs"`
-	UpstreamMaxConnections     *int64   `toml:"upstream_max_connections"`
-	RateLimit                  *rawRate `toml:"rate_limit"`
-	TotalRequestsPerSecond     *float64 `toml:"total_requests_per_second"`
-	Concurrent                 *int64   `toml:"concurrent"`
-	ConcurrentWaitSecs         *int64   `toml:"concurrent_wait_secs"`
-	BodyLimitBytes             *int64   `toml:"body_limit_bytes"`
-	BodyIdleTimeoutSecs        *int64   `toml:"body_idle_timeout_secs"`
+	UpstreamScheme             *string            `toml:"upstream_scheme"`
+	UpstreamConnectTimeoutSecs *int64             `toml:"upstream_connect_timeout_secs"`
+	UpstreamRequestTimeoutSecs *int64             `toml:"upstream_request_timeout_secs"`
+	UpstreamMaxConnections     *int64             `toml:"upstream_max_connections"`
+	RateLimit                  *rawRate           `toml:"rate_limit"`
+	TotalRequestsPerSecond     *float64           `toml:"total_requests_per_second"`
+	Concurrent                 *int64             `toml:"concurrent"`
+	ConcurrentWaitSecs         *int64             `toml:"concurrent_wait_secs"`
+	BodyLimitBytes             *int64             `toml:"body_limit_bytes"`
+	BodyIdleTimeoutSecs        *int64             `toml:"body_idle_timeout_secs"`
+	RequestHeaders             rawRequestHeaders  `toml:"request_headers"`
+	ResponseHeaders            rawResponseHeaders `toml:"response_headers"`
 }
 
 // rawRate is the `rate_limit` of a site or a route.

@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // Table is one table of the configuration file, as docs/configuration.md and reverse-proxy.toml(5) describe it. Both
 // are generated from Reference, and tests compare it with the raw types, the validation and the drift.
 type Table struct {
@@ -43,6 +45,7 @@ const (
 	stringKey  = "string"
 	stringsKey = "array of strings"
 	eitherKey  = "string or array of strings"
+	tableKey   = "table of strings"
 )
 
 // The values of Key.Need.
@@ -62,6 +65,19 @@ const (
 
 // Reference describes every key of the configuration file, in the order of the file.
 func Reference() []Table {
+	return slices.Concat(fileReference(), headerReference(), listenersReference(),
+		[]Table{
+			siteReference(),
+			rateReference("listeners.sites", fileKey, "A token bucket of its own for each client of the site, instead of that of `[rate_limit]`. A key that is not set is the file's."),
+		}, headerReferenceOf("listeners.sites", "the site"),
+		[]Table{
+			routeReference(),
+			rateReference("listeners.sites.routes", inheritedKey, "A token bucket of its own for each client of the route, instead of that of the site or of `[rate_limit]`. A key that is not set is the site's."),
+		}, headerReferenceOf("listeners.sites.routes", "the requests that the route takes"))
+}
+
+// fileReference describes the tables before the listeners.
+func fileReference() []Table {
 	return []Table{
 		{Path: "", About: "Write these before the first table of the file.", Keys: []Key{
 			{Name: "allow_wildcard_bind", Type: booleanKey, Default: "false", Promise: "S-1.3",
@@ -104,16 +120,18 @@ func Reference() []Table {
 			{Name: "limit_bytes", Type: integerKey, Min: "0", Default: "104857600", Dynamic: true, Promise: "S-2.9",
 				Text: "The largest request body, in bytes, for all sites; 100 MiB if not set, `0` for no limit. A larger one gets 413."},
 		}},
+	}
+}
+
+// listenersReference describes the tables of listeners without those of their sites.
+func listenersReference() []Table {
+	return []Table{
 		listenerReference(),
 		tlsReference(),
 		{Path: "listeners.tls.certificates", IsArray: true, About: "More pairs for a listener in mode `manual`.", Keys: []Key{
 			{Name: "cert_path", Type: stringKey, Need: requiredKey, Promise: "S-5.3", Text: "As above."},
 			{Name: "key_path", Type: stringKey, Need: requiredKey, Promise: "S-5.3", Text: "As above."},
 		}},
-		siteReference(),
-		rateReference("listeners.sites", fileKey, "A token bucket of its own for each client of the site, instead of that of `[rate_limit]`. A key that is not set is the file's."),
-		routeReference(),
-		rateReference("listeners.sites.routes", inheritedKey, "A token bucket of its own for each client of the route, instead of that of the site or of `[rate_limit]`. A key that is not set is the site's."),
 	}
 }
 

@@ -76,6 +76,12 @@ func rawTables(raw reflect.Type, path string, isArray bool) []Table {
 	for _, field := range rawFields(raw) {
 		name := field.Tag.Get("toml")
 		switch field.Type.Kind() {
+		case reflect.Map:
+			if isHeaderRules(field.Type) {
+				inner = append(inner, rawTables(reflect.TypeFor[rawHeaderTable](), ChildKey(path, name), false)...)
+				continue
+			}
+			table.Keys = append(table.Keys, Key{Name: name, Type: tableKey})
 		case reflect.Struct:
 			if field.Type == reflect.TypeFor[oneOrMore]() {
 				table.Keys = append(table.Keys, Key{Name: name, Type: eitherKey})

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/wording"
 )
 
@@ -42,5 +43,13 @@ func (r Route) String() string {
 		}
 	}
 	appendLimits(&out, r.Limits)
+	for _, rules := range []struct {
+		table string
+		rules *headers.Rules
+	}{{"request_headers", r.RequestHeaders}, {"response_headers", r.ResponseHeaders}} {
+		if own := rules.rules.OfLevel(LevelRoute.String()); own != "" {
+			fmt.Fprintf(&out, " %s = %s", rules.table, strconv.Quote(own))
+		}
+	}
 	return out.String()
 }

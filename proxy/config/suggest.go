@@ -36,6 +36,8 @@ func keyPlaces(top reflect.Type) map[string][]string {
 			inner := ChildKey(path, name)
 			switch {
 			case field.Type == reflect.TypeFor[oneOrMore]():
+			case isHeaderRules(field.Type):
+				walk(reflect.TypeFor[rawHeaderTable](), inner, "in ["+inner+"]")
 			case field.Type.Kind() == reflect.Struct:
 				walk(field.Type, inner, "in ["+inner+"]")
 			case field.Type.Kind() == reflect.Pointer && field.Type.Elem().Kind() == reflect.Struct:

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/process"
 	"reverse-proxy/proxy/wording"
 )
@@ -38,6 +39,8 @@ type validator struct {
 	dir string
 	// connections is max_connections, which bounds other numbers.
 	connections int
+	// compiledHeaders holds the header rules of the places that were resolved, by their text.
+	compiledHeaders map[string]*headers.Rules
 }
 
 // validate turns the raw configuration into a resolved one: every default filled in, every value checked against the
@@ -61,7 +64,10 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environme
 		Body:                  v.body(raw.Body),
 	}
 	v.connections = cfg.MaxConnections
-	cfg.Listeners = v.listeners(raw.Listeners, cfg.AllowWildcardBind, fileSettings(raw))
+	file := fileSettings(raw)
+	cfg.RequestHeaders = v.headerRules(headers.Request, file, "request_headers", file.RequestHeaders)
+	cfg.ResponseHeaders = v.headerRules(headers.Response, file, "response_headers", file.ResponseHeaders)
+	cfg.Listeners = v.listeners(raw.Listeners, cfg.AllowWildcardBind, file)
 	v.ports(cfg)
 	v.uniqueHosts(cfg.Listeners)
 	v.oneBoundEach(cfg.Listeners)

@@ -122,7 +122,7 @@ func TestEveryErrorSaysWhatWouldBeRight(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A key, what is wrong, and after a semicolon what to do, without a final stop.
-	form := regexp.MustCompile(`^[a-z_.\[\]0-9]+: .+; .+[^.]$`)
+	form := regexp.MustCompile(`^(?:[A-Za-z0-9_.\[\]-]|"[^"]*")+: .+; .+[^.]$`)
 	for _, path := range paths {
 		for _, example := range ruleExamples(t, path) {
 			for _, line := range example.want {

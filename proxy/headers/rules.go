@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"reverse-proxy/proxy/http1"
 )
@@ -89,6 +90,17 @@ func (r *Rules) All() iter.Seq[Rule] {
 			}
 		}
 	}
+}
+
+// OfLevel lists the rules that were written at a level, in one line; "" for none.
+func (r *Rules) OfLevel(level string) string {
+	var lines []string
+	for rule := range r.All() {
+		if rule.Level == level {
+			lines = append(lines, rule.String())
+		}
+	}
+	return strings.Join(lines, ", ")
 }
 
 // Equal reports whether two sets of rules do the same.

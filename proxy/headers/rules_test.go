@@ -127,23 +127,25 @@ func TestReplacesNamesWhatAClientCannotSend(t *testing.T) {
 }
 
 func TestRulesAreListedByName(t *testing.T) {
-	list := []Rule{{Set, "X-B", "1", "site"}, {Remove, "x-c", "", "file"}, {Default, "x-a", "2", "route"}}
+	list := []Rule{{Set, "X-B", "1", "site"}, {Remove, "x-c", "", "file"}, {Default, "x-a", "2", "route"}, {Set, "x-d", "3", "site"}}
 	rules, err := Compile(Response, list)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := slices.Collect(rules.All())
-	if diff := cmp.Diff([]Rule{list[2], list[0], list[1]}, got); diff != "" {
+	if diff := cmp.Diff([]Rule{list[2], list[0], list[1], list[3]}, got); diff != "" {
 		t.Errorf("rules (-want +got):\n%s", diff)
 	}
 	for range rules.All() {
 		break // an early end must not panic
 	}
-	if lines := fmt.Sprint(got); lines != "[default x-a: 2 set X-B: 1 remove x-c]" {
-		t.Errorf("got the lines %s", lines)
+	for level, want := range map[string]string{"site": "set X-B: 1, set x-d: 3", "file": "remove x-c", "route": "default x-a: 2", "": ""} {
+		if text := rules.OfLevel(level); text != want {
+			t.Errorf("of the level %q: got %q, want %q", level, text, want)
+		}
 	}
-	if got := slices.Collect((*Rules)(nil).All()); got != nil {
-		t.Errorf("got %v without rules", got)
+	if got, text := slices.Collect((*Rules)(nil).All()), (*Rules)(nil).OfLevel("site"); got != nil || text != "" {
+		t.Errorf("got %v and %q without rules", got, text)
 	}
 }
 

@@ -145,6 +145,14 @@ eviction_interval_secs = 62
 eviction_age_secs = 300
 [body]
 limit_bytes = 104857600
+[request_headers]
+set = { "X-A" = "1" }
+default = { "X-B" = "1" }
+remove = ["X-C"]
+[response_headers]
+set = { "X-A" = "1" }
+default = { "X-B" = "1" }
+remove = ["X-C"]
 [[listeners]]
 bind_addr = "127.0.0.1"
 http_port = 80
@@ -173,6 +181,14 @@ body_idle_timeout_secs = 68
 [listeners.sites.rate_limit]
 requests_per_second = 69
 burst = 70
+[listeners.sites.request_headers]
+set = { "X-A" = "2" }
+default = { "X-B" = "2" }
+remove = ["X-C"]
+[listeners.sites.response_headers]
+set = { "X-A" = "2" }
+default = { "X-B" = "2" }
+remove = ["X-C"]
 [[listeners.sites]]
 host = "routes.example"
 [[listeners.sites.routes]]
@@ -192,6 +208,14 @@ body_idle_timeout_secs = 74
 [listeners.sites.routes.rate_limit]
 requests_per_second = 75
 burst = 76
+[listeners.sites.routes.request_headers]
+set = { "X-A" = "3" }
+default = { "X-B" = "3" }
+remove = ["X-C"]
+[listeners.sites.routes.response_headers]
+set = { "X-A" = "3" }
+default = { "X-B" = "3" }
+remove = ["X-C"]
 [[listeners.sites.routes]]
 path_exact = "/old"
 redirect = "/new"

@@ -1,0 +1,45 @@
+package config
+
+// headerPlaceholders says what may stand in a value of a header rule.
+const headerPlaceholders = " `{client_ip}`, `{host}`, `{request_id}` and `{scheme}` are replaced; `{{` and `}}` are braces."
+
+// headerReference describes the rules for header fields of the whole file.
+func headerReference() []Table {
+	return []Table{
+		{Path: "request_headers",
+			About: "What is changed in the header of requests on their way to an upstream. A site and a route may have such a table too: for each field the rule of the route counts, " +
+				"else that of the site, else that of the file, whatever it does. In requests `_` in a name counts as `-`.",
+			Keys: []Key{
+				{Name: "set", Type: tableKey, Need: unsetKey, Dynamic: true, Promise: "S-19.1",
+					Text: "Names and values, as in `{ \"X-Site\" = \"git\" }`. All lines of the field are replaced by one." + headerPlaceholders + " `Host` may be set; fields that are about the connection or the body, and those by which the proxy says who the client is, may not."},
+				{Name: "default", Type: tableKey, Need: unsetKey, Dynamic: true, Promise: "S-19.1",
+					Text: "Like `set`, but only if the client has sent no line of the field."},
+				{Name: "remove", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-19.1",
+					Text: "Names of fields, as in `[\"X-Debug\"]`. All their lines are removed."},
+			}},
+		{Path: "response_headers",
+			About: "What is changed in the header of responses on their way to a client: of those of upstreams, and of the proxy's own, such as redirects and errors. A site and a route may have such " +
+				"a table too, as above. Requests that reach no site have the rules of the file. Interim responses (1xx) and trailers are left as they are, and so is the redirect port.",
+			Keys: []Key{
+				{Name: "set", Type: tableKey, Need: unsetKey, Dynamic: true, Promise: "S-19.1",
+					Text: "As above. `Set-Cookie` may not be set: that would take away the cookies of the application."},
+				{Name: "default", Type: tableKey, Need: unsetKey, Dynamic: true, Promise: "S-19.1",
+					Text: "Like `set`, but only if the upstream has sent no line of the field."},
+				{Name: "remove", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-19.1",
+					Text: "As above. The upstream's `Server` and `Alt-Svc` are removed in any case."},
+			}},
+	}
+}
+
+// headerReferenceOf describes the same tables in the table at path, a site or a route, for which they hold.
+func headerReferenceOf(path, what string) []Table {
+	tables := headerReference()
+	for i := range tables {
+		for j := range tables[i].Keys {
+			tables[i].Keys[j].Text = "As in `[" + tables[i].Path + "]`."
+		}
+		tables[i].About = "Rules as in `[" + tables[i].Path + "]`, for " + what + "."
+		tables[i].Path = ChildKey(path, tables[i].Path)
+	}
+	return tables
+}
