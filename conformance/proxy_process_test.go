@@ -69,11 +69,20 @@ func startProxyWithHealth(t *testing.T, handler http.Handler, health int) proxyP
 	t.Helper()
 	upstream := startUpstream(t, handler)
 	port := sharedPort(t)
+	log := startBinary(t, fmt.Sprintf(proxyConfig, health, proxyBodyLimit, port, upstream))
+	awaitAnswer(t, fmt.Sprintf("https://localhost:%d/", port), log)
+	return proxyProcess{port, log}
+}
+
+// startBinary starts the real binary with a configuration, and returns the path of its log. At the end of the test the daemon
+// must stop with exit code 0.
+func startBinary(t *testing.T, text string) (logPath string) {
+	t.Helper()
 	dir := t.TempDir()
 	binary, config := filepath.Join(dir, "reverse-proxy"), filepath.Join(dir, "config.toml")
 	root := projectRoot(t)
 	buildCoveredDaemon(t, root, binary)
-	if err := os.WriteFile(config, fmt.Appendf(nil, proxyConfig, health, proxyBodyLimit, port, upstream), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	log, err := os.Create(filepath.Join(dir, "log"))
@@ -103,8 +112,7 @@ func startProxyWithHealth(t *testing.T, handler http.Handler, health int) proxyP
 			t.Error("the daemon has not ended within a minute")
 		}
 	})
-	awaitAnswer(t, fmt.Sprintf("https://localhost:%d/", port), log.Name())
-	return proxyProcess{port, log.Name()}
+	return log.Name()
 }
 
 // startUpstream serves the handler on a port of 127.0.0.1, and returns its address.

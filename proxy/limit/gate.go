@@ -95,7 +95,7 @@ const (
 	Through Entry = iota
 	// Waits means that it has to call Await.
 	Waits
-	// Full means that too many wait already.
+	// Full means that there is no room, and that the request may not wait or too many wait already.
 	Full
 )
 
@@ -131,15 +131,16 @@ func (s *Gates) Bound(bounds map[*Gate]int) {
 	}
 }
 
-// Enter lets the client's request through, or makes it wait. now is the gate's clock, which the caller has just read.
-func (g *Gate) Enter(p *Pass, addr Key, owner Owner, now time.Time) Entry {
+// Enter lets the client's request through, or makes it wait if it may. now is the gate's clock, which the caller has just
+// read.
+func (g *Gate) Enter(p *Pass, client Key, owner Owner, now time.Time, mayWait bool) Entry {
 	s := g.of
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if g.waiting > 0 {
 		g.admit(now) // time may have passed
 	}
-	l := g.line(addr)
+	l := g.line(client)
 	s.turn++
 	*p = Pass{line: l, owner: owner, turn: s.turn}
 	if g.mayRun(l, now) {
@@ -149,7 +150,7 @@ func (g *Gate) Enter(p *Pass, addr Key, owner Owner, now time.Time) Entry {
 	if l.running < share(g.bound) && g.mostRunning() > share(g.bound) {
 		g.crowded = now
 	}
-	if s.waiting >= s.places && s.displace(l) {
+	if !mayWait || s.waiting >= s.places && s.displace(l) {
 		g.forget(l)
 		return Full
 	}

@@ -10,8 +10,9 @@ const (
 	// patience is how long a request within its client's share waits before another one has to give way. Where places
 	// become free by themselves, none has to.
 	patience = 200 * time.Millisecond
-	// stalled is how long a client must have held up its own request before that has to give way.
-	stalled = 250 * time.Millisecond
+	// stalled is how long a client must have held up its own request before that has to give way. A slow but steady client
+	// takes a piece of a response more quickly: it needs 50 KB a second.
+	stalled = 5 * time.Second
 )
 
 // share returns the part of a gate that is one client's while others wait: a quarter. The same number of places is kept for

@@ -28,7 +28,7 @@ func (r *gateRequest) GiveWay(cause GaveWay) { r.gaveWay.Store(&cause) }
 // enter sends a request of the i-th client.
 func enter(g *Gate, i int) (*gateRequest, Entry) {
 	r := &gateRequest{gate: g}
-	entry := g.Enter(&r.pass, NewKey(floodAddr(i)), r, g.of.now())
+	entry := g.Enter(&r.pass, NewKey(floodAddr(i)), r, g.of.now(), true)
 	return r, entry
 }
 
@@ -346,6 +346,20 @@ func TestAFullQueueTakesFromWhoeverHasMost(t *testing.T) {
 	}
 }
 
+func TestARequestThatMayNotWaitIsRefusedAtOnce(t *testing.T) {
+	g := newGate(NewGates(100, (&limiterClock{}).now), "one", 1)
+	first, _ := enter(g, 1)
+	r := &gateRequest{gate: g}
+	if entry := g.Enter(&r.pass, NewKey(floodAddr(2)), r, g.of.now(), false); entry != Full {
+		t.Errorf("got %v, want it refused", entry)
+	}
+	wantCounts(t, g, 1, 0)
+	first.leave()
+	if entry := g.Enter(&r.pass, NewKey(floodAddr(2)), r, g.of.now(), false); entry != Through {
+		t.Errorf("with room: got %v, want it through", entry)
+	}
+}
+
 func TestADisplacedRequestIsToldSo(t *testing.T) {
 	s := NewGates(4, (&limiterClock{}).now)
 	g := newGate(s, "one", 1)
@@ -444,7 +458,7 @@ func TestEnteringAGateAllocatesLittle(t *testing.T) {
 	r := &gateRequest{gate: g}
 	client, now := NewKey(floodAddr(1)), time.Now()
 	if got := testing.AllocsPerRun(1000, func() {
-		g.Enter(&r.pass, client, r, now)
+		g.Enter(&r.pass, client, r, now, true)
 		r.leave()
 	}); got > 1 {
 		t.Errorf("got %v allocations, want at most 1", got)
