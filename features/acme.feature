@@ -23,7 +23,7 @@ Feature: Certificates from an ACME server
       Then the answer is 200 "app"
 
     @S-2.4 @S-5.4
-    Scenario: Without acme_domains they are the hosts of the sites, and a reload that adds one is refused
+    Scenario: Without acme_domains they are the hosts of the sites
       Given an ACME server
       And the site "www.example.test" is served from the upstream "app"
       And listener 1 gets certificates for its sites from the ACME server
@@ -31,19 +31,8 @@ Feature: Certificates from an ACME server
       Then the ACME server was asked for 1 order
       When a client shakes hands for "www.example.test"
       Then the certificate comes from the ACME server
-      When the site "new.example.test" is served from the upstream "app"
-      Then a reload is refused with:
-        | listeners[0].sites[1].host | certificates are ordered only at startup; restart the daemon to add it |
-      When the command "reverse-proxy diff --text --config ${config}" is run
-      Then the command exits with 2
-      And the command complains "listeners[0].sites[1].host: \"new.example.test\" has no certificate, and certificates are ordered only at startup; restart the daemon to add it"
-      When the site "new.example.test" is taken out
-      And the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 7
-      And the configuration is reloaded
-      And a client shakes hands for "www.example.test"
-      Then the certificate comes from the ACME server
 
-    @S-2.4
+    @S-2.4 @S-5.7
     Scenario: A name of acme_domains becomes a site by a reload, and another one does not
       Given an ACME server
       And the site "www.example.test" is served from the upstream "app"
@@ -56,9 +45,15 @@ Feature: Certificates from an ACME server
         | verify | no                          |
       Then the answer is 200 "app"
       When the site "never.example.test" is served from the upstream "app"
-      And the setting "listeners[0].tls.acme_domains" is ["www.example.test", "later.example.test", "never.example.test"]
       Then a reload is refused with:
-        | listeners[0].sites[2].host | "never.example.test" has no certificate |
+        | listeners[0].sites[2].host | "never.example.test" would have no certificate, as acme_domains does not list it |
+      When the setting "listeners[0].tls.acme_domains" is ["www.example.test", "later.example.test", "never.example.test"]
+      And the configuration is reloaded
+      And a client sends the request:
+        | url    | https://never.example.test/ |
+        | verify | no                          |
+      Then the answer is 200 "app"
+      And the ACME server was asked for 3 orders
 
     @S-5.4 @S-13.2
     Scenario: HTTP-01 on the redirect port is the fallback
@@ -163,6 +158,209 @@ Feature: Certificates from an ACME server
       And the proxy is sent SIGTERM
       Then the proxy exits with 0 within 10 seconds
       And nothing of the proxy is left
+
+  Rule: A reload that adds names obtains their certificates first
+
+    @S-3.7 @S-5.7
+    Scenario: A new site is served with its certificate when the reload returns
+      Given an ACME server
+      And the site "www.example.test" is served from the upstream "app"
+      And listener 1 gets certificates for its sites from the ACME server
+      And the proxy is running
+      When the site "new.example.test" is served from the upstream "app"
+      And the configuration file is written
+      And the requests to the ACME server are counted
+      And the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command exits with 1
+      And the command prints "certificate to order: new.example.test"
+      And the ACME server was asked nothing since
+      When the command "reverse-proxy reload --text --config ${config}" is run
+      Then the command exits with 0
+      When a client shakes hands for "new.example.test"
+      Then the certificate comes from the ACME server
+      And the certificate is for "new.example.test"
+      When a client sends the request:
+        | url    | https://new.example.test/ |
+        | verify | no                        |
+      Then the answer is 200 "app"
+      And the ACME server was asked for 2 orders
+
+    @S-3.7 @S-5.7
+    Scenario: A name that cannot be had refuses the reload, and what was obtained is kept
+      Given an ACME server
+      And the site "www.example.test" is served from the upstream "app"
+      And listener 1 gets certificates for its sites from the ACME server
+      And the proxy is running
+      When the name "lost.example.test" leads elsewhere
+      And the site "new.example.test" is served from the upstream "app"
+      And the site "lost.example.test" is served from the upstream "app"
+      Then a reload is refused with:
+        | listeners[0].tls.acme_domains | lost.example.test: no certificate from https://127.0.0.1: |
+      When a client shakes hands for "new.example.test"
+      Then the handshake fails with the alert "unrecognized name"
+      When a client shakes hands for "www.example.test"
+      Then the certificate comes from the ACME server
+      And the ACME server was asked for 4 orders
+      When the site "lost.example.test" is taken out
+      And the configuration is reloaded
+      And a client shakes hands for "new.example.test"
+      Then the certificate comes from the ACME server
+      And the ACME server was asked for 4 orders
+
+    @S-5.7
+    Scenario: A name that went is no longer renewed
+      Given an ACME server whose certificates last 8 seconds
+      And the site "www.example.test" is served from the upstream "app"
+      And the site "gone.example.test" is served from the upstream "app"
+      And listener 1 gets certificates for its sites from the ACME server
+      And the proxy is running
+      When the site "gone.example.test" is taken out
+      And the configuration is reloaded
+      Then the log has a line "ACME_RENEWED" with:
+        | domain | www.example.test |
+      And the log has no line "ACME_RENEWED" with:
+        | domain | gone.example.test |
+      When a client shakes hands for "gone.example.test"
+      Then the handshake fails with the alert "unrecognized name"
+
+  Rule: Other names do not wait for one that fails
+
+    @S-5.8 @S-5.9
+    Scenario: Of 50 names one leads elsewhere, and the 49 others are served
+      Given an ACME server
+      And 50 sites "n%.example.test" are served from the upstream "app"
+      And the name "n17.example.test" leads elsewhere
+      And listener 1 gets certificates for its sites from the ACME server
+      And the setting "listeners[0].tls.acme_start" is "available"
+      When the proxy is running
+      Then the log has a line "ACME_MISSING" with:
+        | level  | ERROR                 |
+        | domain | n17.example.test      |
+        | error  | ~no certificate from  |
+      When a client shakes hands for "n17.example.test"
+      Then the handshake fails with the alert "unrecognized name"
+      And of the 50 sites "n%.example.test" all but "n17.example.test" have a certificate of the ACME server
+      When the name "n17.example.test" leads to its listener again
+      And "acme1/acme_refusals.json" is deleted
+      And the proxy is started again
+      And the log has a line "ACME_RENEWED" with:
+        | domain | n17.example.test |
+      And a client shakes hands for "n17.example.test"
+      Then the certificate comes from the ACME server
+
+    @S-5.9
+    Scenario: The same start fails by default, and names the one name
+      Given an ACME server
+      And the site "www.example.test" is served from the upstream "app"
+      And the site "lost.example.test" is served from the upstream "app"
+      And the name "lost.example.test" leads elsewhere
+      And listener 1 gets certificates for its sites from the ACME server
+      When the proxy is started
+      Then the proxy exits with 1
+      And its standard error is one line with "lost.example.test: no certificate from"
+
+    @S-5.9 @S-5.8
+    Scenario: With certificates in the cache an available start does not wait for a CA that hangs
+      Given an ACME server that never answers
+      And a certificate "own" for "www.example.test"
+      And listener 1 gets certificates for "www.example.test, new.example.test" from the ACME server
+      And the cache of listener 1 holds the certificate "own" for "www.example.test"
+      And the setting "listeners[0].tls.acme_start" is "available"
+      When the proxy is running
+      And a client shakes hands for "www.example.test"
+      Then the certificate is "own"
+
+    @S-5.9 @S-5.6
+    Scenario Outline: A file of the cache that cannot be read keeps the others from nothing
+      Given no ACME server
+      And a certificate "own" for "www.example.test"
+      And listener 1 gets certificates for "www.example.test, new.example.test" from the ACME server
+      And the cache of listener 1 holds the certificate "own" for "www.example.test"
+      And <what> "acme1/new.example.test"
+      And the setting "listeners[0].tls.acme_start" is "available"
+      When the proxy is running
+      Then the log has a line "ACME_MISSING" with:
+        | domain | new.example.test |
+        | error  | ~<error>         |
+      When a client shakes hands for "www.example.test"
+      Then the certificate is "own"
+
+      Examples:
+        | what         | error                                |
+        | a directory  | is a directory, not a regular file   |
+        | a named pipe | is a named pipe, not a regular file  |
+
+    @S-5.8 @S-4.2
+    Scenario: A named pipe in the cache does not make the start wait
+      Given no ACME server
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      And a directory "acme1"
+      And a named pipe "acme1/www.example.test"
+      When the proxy is started
+      Then the proxy exits with 1
+      And its standard error is one line with "is a named pipe, not a regular file"
+
+    @S-5.8
+    Scenario: The status answers while the start waits for a CA
+      Given an ACME server that never answers
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      When the proxy is started
+      And the service manager is told "EXTEND_TIMEOUT_USEC="
+      And the command "reverse-proxy status --config ${config} --json" is run
+      Then the command exits with 0
+      And the command prints a line that matches ".*.starting.:true.*"
+      And the command prints a line that matches ".*.waiting.:..www.example.test...*"
+      When the command "reverse-proxy reload --config ${config} --text" is run
+      Then the command exits with 1
+      And the command complains "the daemon is still starting"
+      When the proxy is sent SIGTERM
+      Then the proxy exits with 0 within 5 seconds
+      And nothing of the proxy is left
+
+    @S-5.8
+    Scenario: The orders of a start take only so long
+      Given an ACME server that never answers
+      And listener 1 gets certificates for "a.example.test, b.example.test, c.example.test" from the ACME server
+      And the setting "listeners[0].tls.acme_start_timeout_secs" is 1
+      When the proxy is started
+      Then the proxy exits with 1 within 15 seconds
+      And its standard error has 3 lines
+      And its standard error has a line with "within the 1 s of acme_start_timeout_secs"
+
+    @S-5.10
+    Scenario Outline: A CA that is out of order refuses no name
+      Given an ACME server that refuses <what> with <status> "<problem>"
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      When the proxy is started
+      Then the proxy exits with 1
+      And its standard error is one line with "<problem>"
+      And its standard error is one line with "start again when it answers"
+      And "acme1/acme_refusals.json" does not exist
+
+      Examples:
+        | what        | status | problem                                       |
+        | directories | 503    | urn:ietf:params:acme:error:serverInternal     |
+        | nonces      | 500    | HTTP 500                                      |
+        | accounts    | 500    | urn:ietf:params:acme:error:serverInternal     |
+        | accounts    | 403    | urn:ietf:params:acme:error:unsupportedContact |
+        | orders      | 503    | urn:ietf:params:acme:error:serverInternal     |
+        | orders      | 429    | urn:ietf:params:acme:error:rateLimited        |
+
+    @S-5.11
+    Scenario Outline: An account key that holds no key is set aside
+      Given an ACME server
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      And a file "acme1/acme_account+key" with "<text>"
+      When the proxy is running
+      Then the log has a line "ACME_ERROR" with:
+        | error | ~acme_account+key holds no key |
+      When a client shakes hands for "www.example.test"
+      Then the certificate comes from the ACME server
+
+      Examples:
+        | text                            |
+        |                                 |
+        | -----BEGIN EC PRIVATE KEY-----  |
 
   Rule: A valid cached certificate needs no CA
 
@@ -270,6 +468,64 @@ Feature: Certificates from an ACME server
       When the ACME server comes back
       Then the log has a line "ACME_RENEWED"
       When a client shakes hands for "www.example.test"
+      Then the certificate comes from the ACME server
+
+  Rule: The CA says when to renew
+
+    @S-5.12 @S-5.4
+    Scenario: A certificate that the CA wants renewed is renewed, once
+      Given an ACME server
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      When the proxy is running
+      Then the log has a line "ACME_RENEWAL_INFO" with:
+        | level        | INFO             |
+        | domain       | www.example.test |
+        | window_start | *                |
+        | renew_at     | *                |
+      And the file "acme1/acme_renewals.json" contains "www.example.test"
+      When a client shakes hands for "www.example.test"
+      And the ACME server wants the certificate renewed now
+      And the proxy is started again
+      Then the log has a line "ACME_RENEWAL_INFO" with:
+        | level       | WARN                             |
+        | explanation | https://ca.example.test/incident |
+      And the log has a line "ACME_RENEWED" with:
+        | domain | www.example.test |
+      And the ACME server was asked for 2 orders
+      When a client shakes hands for "www.example.test"
+      Then the certificate comes from the ACME server
+
+    @S-5.12
+    Scenario: A profile is ordered
+      Given an ACME server that offers the profile "shortlived"
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      And the setting "listeners[0].tls.acme_profile" is "shortlived"
+      When the proxy is running
+      And a client shakes hands for "www.example.test"
+      Then the certificate comes from the ACME server
+
+    @S-5.12 @S-5.10
+    Scenario: A profile that the CA does not offer is said, with those that it offers
+      Given an ACME server that offers the profile "shortlived"
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      And the setting "listeners[0].tls.acme_profile" is "classic"
+      When the proxy is started
+      Then the proxy exits with 1
+      And its standard error is one line with "acme_profile: the CA does not offer \"classic\"; it offers shortlived"
+      And the ACME server was asked for 0 orders
+
+    @S-5.12
+    Scenario: An account that the CA knows otherwise
+      Given an ACME server that knows the account "kid-1" with the key "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      When the proxy is started
+      Then the proxy exits with 1
+      And its standard error is one line with "urn:ietf:params:acme:error:externalAccountRequired"
+      When a file "eab.key" with "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+      And the setting "listeners[0].tls.acme_eab_key_id" is "kid-1"
+      And the setting "listeners[0].tls.acme_eab_key_file" is "${dir}/eab.key"
+      And the proxy is running
+      And a client shakes hands for "www.example.test"
       Then the certificate comes from the ACME server
 
   Rule: A CA is never hammered

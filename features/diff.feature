@@ -160,12 +160,12 @@ Feature: Preview of a reload
       And the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 1
       And the command names every one of:
-        | restart needed: listeners[0].tls.acme_domains added new.example.test; removed last-of-them.example.test |
+        | setting changed: listeners[0].tls.acme_domains added new.example.test; removed last-of-them.example.test |
       When the command "reverse-proxy reload --text --config ${config}" is run
       Then the command exits with 0
       And the command names every one of:
-        | reloaded: 1 site, 1 change                                                                              |
-        | restart needed: listeners[0].tls.acme_domains added new.example.test; removed last-of-them.example.test |
+        | reloaded: 1 site, 1 change                                                                               |
+        | setting changed: listeners[0].tls.acme_domains added new.example.test; removed last-of-them.example.test |
 
     @S-1.4 @S-3.2
     Scenario: The protocol's answer has the same difference

@@ -3,6 +3,8 @@ package proxy
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 
 	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/config"
@@ -13,6 +15,11 @@ import (
 type adminPort struct {
 	socket *admin.Socket
 	log    *eventlog.Logger
+	// handlers carry out the commands: those of a daemon that is still starting, and later those of the running one.
+	handlers atomic.Pointer[admin.Handlers]
+	// cancel ends the serving, which serving waits for; nil before answer.
+	cancel  context.CancelFunc
+	serving sync.WaitGroup
 }
 
 // bindAdmin binds the admin socket (step 5). If a live process holds the socket, startup continues without one
@@ -32,19 +39,36 @@ func bindAdmin(cfg *config.Config, log *eventlog.Logger) (*adminPort, error) {
 	return &adminPort{socket: socket, log: log}, nil
 }
 
-// serve answers commands until the context ends.
-func (a *adminPort) serve(ctx context.Context, handlers admin.Handlers) {
+// answer answers commands with the handlers from now on. The first call starts to accept connections.
+func (a *adminPort) answer(handlers admin.Handlers) {
+	a.handlers.Store(&handlers)
+	if a.socket == nil || a.cancel != nil {
+		return
+	}
+	var ctx context.Context
+	ctx, a.cancel = context.WithCancel(context.Background())
+	dispatch := admin.Handlers{
+		Reload:     func(ctx context.Context) admin.ReloadResult { return a.handlers.Load().Reload(ctx) },
+		Diff:       func() admin.DiffResult { return a.handlers.Load().Diff() },
+		Status:     func() admin.Status { return a.handlers.Load().Status() },
+		Reopen:     func() admin.ReopenResult { return a.handlers.Load().Reopen() },
+		ConfigPath: handlers.ConfigPath,
+	}
+	a.serving.Go(func() {
+		if err := a.socket.Serve(ctx, newBackoffListener(a.socket.Listener(), "admin", a.log), a.log, dispatch); err != nil {
+			a.log.Log(eventlog.LevelError, "ACCEPT_ERROR", eventlog.Str("listener", "admin"), eventlog.Err(err))
+		}
+	})
+}
+
+// close ends the commands under way, closes the socket and removes its path.
+func (a *adminPort) close() {
 	if a.socket == nil {
 		return
 	}
-	if err := a.socket.Serve(ctx, newBackoffListener(a.socket.Listener(), "admin", a.log), a.log, handlers); err != nil {
-		a.log.Log(eventlog.LevelError, "ACCEPT_ERROR", eventlog.Str("listener", "admin"), eventlog.Err(err))
+	if a.cancel != nil {
+		a.cancel()
+		a.serving.Wait()
 	}
-}
-
-// close closes the socket and removes its path.
-func (a *adminPort) close() {
-	if a.socket != nil {
-		_ = a.socket.Close() // a path that cannot be removed is found stale and removed at the next start
-	}
+	_ = a.socket.Close() // a path that cannot be removed is found stale and removed at the next start
 }

@@ -31,6 +31,8 @@ type Daemon struct {
 	admin    *adminPort
 	// listeners are the listeners of config, in its order.
 	listeners listeners
+	// orders are the orders for certificates that a start or a reload waits for.
+	orders *orders
 	// sandbox is what the process has given up; set in step 9.
 	sandbox sandbox.Status
 
@@ -54,10 +56,10 @@ type Daemon struct {
 }
 
 func newDaemon(cfg *config.Config, opts Options, dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, notify *systemd.Notifier,
-	health *healthPort, admin *adminPort, listeners listeners, pipeline *pipeline) *Daemon {
+	health *healthPort, admin *adminPort, listeners listeners, orders *orders, pipeline *pipeline) *Daemon {
 	return &Daemon{
 		config: cfg, options: opts, started: now(), dynamic: dynamic, shared: shared, pipeline: pipeline,
-		notify: notify, health: health, admin: admin, listeners: listeners,
+		notify: notify, health: health, admin: admin, listeners: listeners, orders: orders,
 		sandbox:        sandbox.Status{State: config.SandboxOff},
 		reported:       map[string]string{},
 		reloadRequests: make(chan struct{}, 1),
@@ -86,15 +88,17 @@ func (d *Daemon) startBackgroundTasks() error {
 	d.tasks.Go(func() { d.shared.limiter.Run(ctx, func() limit.Config { return d.dynamic.Load().RateLimit }) })
 	d.tasks.Go(func() { cert.NewWarner(d.shared.log, d.listeners.certificates).Run(ctx) })
 	d.tasks.Go(func() { d.reloadOnRequest(ctx) })
-	d.tasks.Go(func() {
-		d.admin.serve(ctx, admin.Handlers{
-			Reload: func(context.Context) admin.ReloadResult { return d.Reload() },
-			Diff:   d.Diff,
-			Status: d.Status,
-			Reopen: d.ReopenLog,
+	d.admin.answer(admin.Handlers{
+		Reload: func(context.Context) admin.ReloadResult { return d.Reload() },
+		Diff:   d.Diff,
+		Status: d.Status,
+		Reopen: d.ReopenLog,
 
-			ConfigPath: d.config.Path,
-		})
+		ConfigPath: d.config.Path,
+	})
+	d.tasks.Go(func() {
+		<-ctx.Done()
+		d.admin.close()
 	})
 	if watchdog > 0 {
 		d.tasks.Go(func() { d.notify.RunWatchdog(ctx, watchdog, d.alive) })

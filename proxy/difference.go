@@ -133,7 +133,7 @@ func changedKeys(old, next []keyValue) []admin.KeyChange {
 
 // settings returns the dynamic keys outside the sites, in the order of the documentation.
 func (d *DynamicConfig) settings() []keyValue {
-	return []keyValue{
+	settings := []keyValue{
 		{"https_health_path", d.HealthPath},
 		{"rate_limit.requests_per_second", strconv.FormatFloat(d.RateLimit.RequestsPerSecond, 'f', -1, 64)},
 		{"rate_limit.burst", strconv.Itoa(d.RateLimit.Burst)},
@@ -143,6 +143,12 @@ func (d *DynamicConfig) settings() []keyValue {
 		{"request_headers", d.RequestHeaders.OfLevel(config.LevelFile.String())},
 		{"response_headers", d.ResponseHeaders.OfLevel(config.LevelFile.String())},
 	}
+	for i, names := range d.ordered {
+		if names != nil {
+			settings = append(settings, keyValue{config.IndexKey("listeners", i) + ".tls.acme_domains", strings.Join(names, ", ")})
+		}
+	}
+	return settings
 }
 
 // keys returns the keys of the site other than its host, in the order of the documentation, and its listener.

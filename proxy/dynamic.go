@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/x509"
 	"fmt"
+	"strings"
 	"time"
 
 	"reverse-proxy/proxy/config"
@@ -29,6 +30,9 @@ type DynamicConfig struct {
 	Sites int
 	// routes holds the routes to the sites.
 	routes routeTable
+	// ordered holds, by running listener, the names for which it orders certificates (S-5.7); nil if it is not in ACME
+	// mode.
+	ordered [][]string
 }
 
 // buildDynamic makes the dynamic part of cfg for the running listeners. At startup they are those of cfg itself; at a
@@ -45,12 +49,20 @@ func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) 
 		Hash:            cfg.Hash,
 		LoadedAt:        now,
 		routes:          make(routeTable, len(running)),
+		ordered:         make([][]string, len(running)),
 	}
 	roots := newRootsOnce()
 	for i, inFile := range config.MatchListeners(running, cfg.Listeners) {
 		dynamic.routes[i] = newListenerRoutes(running[i].Address())
+		acme := running[i].TLS.Mode == config.TLSModeACME
+		if acme {
+			dynamic.ordered[i] = []string{}
+		}
 		if inFile < 0 {
 			continue
+		}
+		if acme {
+			dynamic.ordered[i] = orderedNames(cfg.Listeners[inFile])
 		}
 		for j, siteConfig := range cfg.Listeners[inFile].Sites {
 			key := config.IndexKey(config.ChildKey(config.IndexKey("listeners", inFile), "sites"), j)
@@ -66,6 +78,23 @@ func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) 
 		}
 	}
 	return dynamic, nil
+}
+
+// orderedNames returns the names for which certificates are ordered if the running listener is in ACME mode. A listener
+// that has another mode in the file stays in ACME mode until a restart, and orders for its sites.
+func orderedNames(listener config.Listener) []string {
+	if listener.TLS.Mode == config.TLSModeACME {
+		return listener.TLS.ACMEDomains
+	}
+	var names []string
+	for _, site := range listener.Sites {
+		for _, name := range site.Names() {
+			if _, wildcard := config.IsWildcard(name); !wildcard && strings.Contains(name, ".") {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // newRootsOnce returns a function that reads the system's root certificates on its first call. An empty pool is an

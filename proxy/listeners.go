@@ -10,7 +10,6 @@ import (
 	"reverse-proxy/proxy/acmecert"
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
-	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/systemd"
 )
 
@@ -43,31 +42,36 @@ func (all listeners) close() {
 
 // loadTLS loads the certificates of every listener (step 7). Those that need no CA come first, so that a bad file is
 // found before a CA is asked. Then all ACME listeners are provisioned at the same time, each already accepting
-// connections but answering only the CA's validations (S-4.3).
-func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *DynamicConfig, p *pipeline, shared *sharedState, notify *systemd.Notifier) error {
+// connections but answering only the CA's validations (S-4.3). The end of ctx ends it, also while a disk hangs. sourced
+// is called once every listener has its source.
+func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *DynamicConfig, p *pipeline, shared *sharedState, orders *orders, sourced func()) error {
 	var errs []error
+	managers := acmecert.NewManagers(shared.log)
 	for _, l := range all {
-		var err error
-		if l.source, err = newCertSource(l, dynamic, shared.log); err != nil {
+		source, err := unlessEnded(ctx, func() (cert.Source, error) { return newCertSource(l, dynamic, managers) })
+		if err != nil {
 			errs = append(errs, err)
 		}
+		l.source = source
 	}
 	if errs != nil {
 		return errors.Join(errs...)
 	}
+	sourced()
 	provisioned := make(chan error, len(all))
 	pending := 0
 	for _, l := range all {
 		if l.source.AsksCA() {
 			l.startServing(cfg, p, shared)
 			pending++
-			go func() { provisioned <- l.source.Provision(ctx) }()
+			go func() { provisioned <- l.source.Provision(ctx, orders) }()
 		}
 	}
 	if pending > 0 {
-		notify.Status("obtaining certificates")
-		stopExtending := keepExtending(notify)
+		orders.notify.Status("obtaining certificates")
+		stopExtending := keepExtending(orders.notify)
 		defer stopExtending()
+		defer orders.end()
 	}
 	for range pending {
 		if err := <-provisioned; err != nil {
@@ -77,12 +81,33 @@ func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *D
 	return errors.Join(errs...)
 }
 
+// unlessEnded returns the result of load, or the cause of the context's end if that comes first. A load that is left
+// behind, because its disk does not answer, ends with the process.
+func unlessEnded[T any](ctx context.Context, load func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := load()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
 // newCertSource returns the source of a listener's certificates, and loads those that are files.
-func newCertSource(l *listener, dynamic *DynamicConfig, log *eventlog.Logger) (cert.Source, error) {
+func newCertSource(l *listener, dynamic *DynamicConfig, managers *acmecert.Managers) (cert.Source, error) {
 	key := config.IndexKey("listeners", l.index)
 	switch l.config.TLS.Mode {
 	case config.TLSModeACME:
-		return acmecert.New(key, l.address(), l.config.TLS, l.hasRedirect(), log)
+		return managers.Source(key, l.address(), l.config.TLS, l.hasRedirect())
 	case config.TLSModeManual:
 		return cert.NewManual(config.ChildKey(key, "tls"), l.address(), l.config.TLS.Certificates)
 	case config.TLSModeSelfSigned:

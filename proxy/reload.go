@@ -13,14 +13,20 @@ import (
 
 // Reload puts the configuration file to use in its present state: SIGHUP, the admin socket and `reverse-proxy reload`
 // all call it (S-3.2). Reloads are serialised; one that had to wait reads the file when its turn comes (S-3.3). Either
-// the whole dynamic part changes or nothing does. No connection and no client's bucket is touched (S-3.6).
+// the whole dynamic part changes or nothing does. Names that are new to ACME get their certificates first, while the old
+// configuration serves (S-3.7). No connection and no client's bucket is touched (S-3.6).
 func (d *Daemon) Reload() admin.ReloadResult {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	d.notify.Reloading()
 	prepared, err := d.prepareReload()
 	if err == nil {
+		err = d.obtain(prepared.certificates)
+	}
+	if err == nil {
 		d.apply(prepared)
+	} else if prepared != nil {
+		prepared.certificates.Abandon()
 	}
 	result, drift := d.reloadResult(prepared, err)
 	d.remember(result)
@@ -41,11 +47,12 @@ func (d *Daemon) Diff() admin.DiffResult {
 		return admin.DiffResult{Status: admin.StatusError, Message: d.refusalText("a reload would be refused", lines), Errors: lines,
 			Path: d.config.Path}
 	}
+	prepared.certificates.Abandon()
 	return admin.DiffResult{Status: admin.StatusOK, Path: d.config.Path, Changes: prepared.difference.Count(),
 		Difference: &prepared.difference}
 }
 
-// preparedReload is a reload that can no longer fail.
+// preparedReload is a reload that can no longer fail, apart from the orders for the certificates that it needs.
 type preparedReload struct {
 	config       *config.Config
 	dynamic      *DynamicConfig
@@ -54,7 +61,8 @@ type preparedReload struct {
 	difference admin.Difference
 }
 
-// prepareReload reads, parses and validates the file, and prepares everything that could fail. It changes nothing.
+// prepareReload reads, parses and validates the file, and prepares everything that could fail. It changes nothing, and
+// contacts no CA.
 func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
 	var cfg *config.Config
 	defer func() { err = d.sandbox.Explain(cfg.Located(err)) }()
@@ -80,6 +88,7 @@ func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
 	}
 	running := configState{d.config, d.dynamic.Load(), d.listeners.tables()}
 	difference := running.differenceTo(configState{cfg, dynamic, certificates.Tables()})
+	difference.Orders = certificates.Missing()
 	return &preparedReload{cfg, dynamic, certificates, difference}, nil
 }
 

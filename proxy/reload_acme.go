@@ -1,6 +1,9 @@
 package proxy
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,21 +12,20 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// refuseUncovered refuses a reload that adds a name to a listener in ACME mode unless a certificate was ordered for it at
-// startup: no client could connect to that name. It accepts a name that is already served, even one without a certificate.
-// The error is a config.Errors.
+// refuseUncovered refuses a reload that adds a site to a listener in ACME mode whose `acme_domains` do not have its name:
+// no certificate would be ordered for it, and no client could connect. It accepts a name that is already served, even one
+// without a certificate. The error is a config.Errors.
 func (all listeners) refuseUncovered(old, next *DynamicConfig) error {
 	var problems config.Errors
 	for r := range next.routes.all() {
-		l := all[r.listener]
-		if !l.source.AsksCA() {
+		if !all[r.listener].source.AsksCA() {
 			continue
 		}
 		for i, name := range r.site.Names() {
 			ordered := func(domain string) bool { return cert.NormalName(domain) == name }
-			if old.routes.find(r.listener, name) == nil && !slices.ContainsFunc(l.config.TLS.ACMEDomains, ordered) {
+			if old.routes.find(r.listener, name) == nil && !slices.ContainsFunc(next.ordered[r.listener], ordered) {
 				problems = append(problems, config.KeyError{Key: r.site.NameKeys(r.key)[i],
-					Problem: fmt.Sprintf("%s has no certificate, and certificates are ordered only at startup; restart the daemon to add it", wording.Quoted(name))})
+					Problem: fmt.Sprintf("%s would have no certificate, as acme_domains does not list it; add it there, or leave acme_domains out", wording.Quoted(name))})
 			}
 		}
 	}
@@ -31,4 +33,47 @@ func (all listeners) refuseUncovered(old, next *DynamicConfig) error {
 		return problems
 	}
 	return nil
+}
+
+// obtain orders the certificates that a reload needs and nobody has yet, while the old configuration serves (S-3.7). The
+// order ends with the daemon. The error names each name that has none, and why; what was obtained stays in the cache.
+func (d *Daemon) obtain(certificates cert.PreparedAll) error {
+	missing := certificates.Missing()
+	if len(missing) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-d.stop:
+			cancel(errShuttingDown)
+		case <-ctx.Done():
+		}
+	}()
+	defer keepExtending(d.notify)()
+	d.orders.Begin(missing)
+	defer d.orders.end()
+	results := make(chan error, len(certificates))
+	for _, prepared := range certificates {
+		go func() { results <- prepared.Obtain(ctx, d.orders.Done) }()
+	}
+	var problems config.Errors
+	var errs []error
+	for range certificates {
+		err := <-results
+		var refused config.Errors
+		if errors.As(err, &refused) {
+			problems = append(problems, refused...)
+		} else if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if errs == nil && problems != nil {
+		slices.SortFunc(problems, func(a, b config.KeyError) int {
+			return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Problem, b.Problem))
+		})
+		return problems
+	}
+	return errors.Join(errs...)
 }

@@ -26,14 +26,19 @@ func (all listeners) tables() []*cert.Table {
 	return tables
 }
 
-// prepareCertificates reads or regenerates the certificates of every listener that can change at a reload (S-3.5).
-// After an error, and before the commit, nothing has changed.
+// prepareCertificates reads or regenerates the certificates of every listener that can change at a reload (S-3.5), and
+// finds those that have to be ordered first. It contacts no CA. After an error, and before the commit, nothing has
+// changed.
 func (all listeners) prepareCertificates(dynamic *DynamicConfig) (cert.PreparedAll, error) {
 	tables := make(cert.PreparedAll, len(all))
 	var problems config.Errors
 	var errs []error
 	for i, l := range all {
-		prepared, err := l.source.Prepare(dynamic.routes.hosts(l.index))
+		names := dynamic.routes.hosts(l.index)
+		if l.source.AsksCA() {
+			names = dynamic.ordered[l.index]
+		}
+		prepared, err := l.source.Prepare(names)
 		var refused config.Errors
 		switch {
 		case errors.As(err, &refused):

@@ -98,7 +98,9 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	steps.done()
 
 	steps.begin(7, "load_tls")
-	err = listeners.loadTLS(ctx, cfg, firstDynamic, pipeline, shared, notify)
+	orders := &orders{notify: notify}
+	starting := startingDaemon{config: cfg, began: now(), dynamic: firstDynamic, shared: shared, listeners: listeners, orders: orders}
+	err = listeners.loadTLS(ctx, cfg, firstDynamic, pipeline, shared, orders, func() { admin.answer(starting.handlers()) })
 	if err != nil {
 		return nil, steps.failed(err)
 	}
@@ -114,7 +116,7 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	}))
 	steps.done()
 
-	d = newDaemon(cfg, opts, dynamic, shared, notify, health, admin, listeners, pipeline)
+	d = newDaemon(cfg, opts, dynamic, shared, notify, health, admin, listeners, orders, pipeline)
 
 	steps.begin(9, "background_tasks")
 	if opts.Confine { // from here on nothing outside the table can be opened or bound

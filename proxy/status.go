@@ -4,7 +4,6 @@ import (
 	"os"
 
 	"reverse-proxy/proxy/admin"
-	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 )
 
@@ -34,6 +33,7 @@ func (d *Daemon) Status() admin.Status {
 		MaxConnections:          d.config.MaxConnections,
 		MaxConnectionsPerClient: d.config.ConnectionShare(),
 		LastReload:              d.last.Load(),
+		Orders:                  d.orders.status(),
 		Connections:             d.shared.conns.count(),
 		RequestsInFlight:        int(d.pipeline.inFlight.Load()),
 		Descriptors:             descriptorUsage(),
@@ -42,17 +42,7 @@ func (d *Daemon) Status() admin.Status {
 	if drift := d.drift.Load(); drift != nil {
 		status.Config.RestartRequired = *drift
 	}
-	for _, l := range d.listeners {
-		status.Listeners = append(status.Listeners, l.status())
-		for _, certificate := range l.source.Certificates() {
-			days := cert.DaysLeft(certificate.NotAfter, at)
-			certificate.DaysLeft = &days
-			status.Certificates = append(status.Certificates, certificate)
-		}
-		for _, name := range l.source.Names() {
-			status.ACME = append(status.ACME, admin.ACMEStatus{Listener: l.address(), NameStatus: name})
-		}
-	}
+	d.listeners.describe(&status, at)
 	return status.Complete()
 }
 

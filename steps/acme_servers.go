@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -17,7 +18,9 @@ type acmeServer struct {
 	caFile    string // the root that the daemon must trust for the server itself
 	pebble    *acmetest.Pebble
 	fake      *acmetest.FakeCA
-	counted   int // the number of requests when last counted
+	counted   int             // the number of requests when last counted
+	astray    map[string]bool // names that lead elsewhere
+	away      bool            // killed, and not yet restarted
 	handshook *handshakes
 }
 
@@ -27,10 +30,13 @@ func (w *World) acmeServerSteps() []step {
 		{`an ACME server`, w.pebble, "Let's Encrypt's test server Pebble, which validates at the two ports of the first listener. It never sleeps, and refuses 5 % of all nonces, as it is shipped."},
 		{`an ACME server as it is shipped`, w.pebbleShipped, "The same with its sleeps of up to 5 s before each validation."},
 		{`an ACME server whose certificates last {int} seconds`, w.pebbleShort, ""},
+		{`an ACME server that offers the profile {string}`, w.pebbleProfile, "And no other."},
+		{`an ACME server that knows the account {string} with the key {string}`, w.pebbleAccounts, "And requires one that it knows; the key is in base64."},
+		{`the ACME server wants the certificate renewed now`, w.renewNow, "The one of the last handshake, by its renewal information, with an explanation."},
 		{`an ACME server that refuses the name {string}`, w.pebbleBlocking, ""},
 		{`an ACME server that reaches only the redirect port`, w.pebbleHTTP, "Its TLS-ALPN-01 validations find nobody."},
 		{`an ACME server that reaches no port`, w.pebbleBlind, ""},
-		{`an ACME server that refuses {word} with {int} {string}`, w.fakeCA, "Another server, which issues nothing and counts requests: `accounts` or `orders`, the HTTP status and the type of the problem document."},
+		{`an ACME server that refuses {word} with {int} {string}`, w.fakeCA, "Another server, which issues nothing and counts requests: `directories`, `nonces`, `accounts` or `orders`, the HTTP status and the type of the problem document."},
 		{`an ACME server that refuses {word} with {int} {string} and names a wait of {int} seconds`, w.fakeCAFor, "In Retry-After."},
 		{`an ACME server that never answers`, w.silentCA, "It accepts connections."},
 		{`no ACME server`, w.noCA, "Its address refuses connections."},
@@ -85,6 +91,24 @@ func (w *World) pebbleShort(seconds int) error {
 	return w.pebbleWith(func(o *acmetest.PebbleOptions) { o.ValiditySeconds = seconds })
 }
 
+func (w *World) pebbleProfile(name string) error {
+	return w.pebbleWith(func(o *acmetest.PebbleOptions) { o.Profile = name })
+}
+
+func (w *World) pebbleAccounts(id, key string) error {
+	return w.pebbleWith(func(o *acmetest.PebbleOptions) { o.Accounts = map[string]string{id: key} })
+}
+
+func (w *World) renewNow() error {
+	state, err := w.shaken()
+	if err != nil {
+		return err
+	}
+	leaf := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: state.PeerCertificates[0].Raw})
+	now := time.Now()
+	return w.acme.pebble.SetRenewalInfo(leaf, now.Add(-2*time.Hour), now.Add(-time.Hour), "https://ca.example.test/incident")
+}
+
 func (w *World) pebbleBlocking(name string) error {
 	return w.pebbleWith(func(o *acmetest.PebbleOptions) { o.Blocked = []string{name} })
 }
@@ -102,9 +126,10 @@ func (w *World) fakeCA(what string, status int, problem string) error {
 }
 
 func (w *World) fakeCAFor(what string, status int, problem string, wait int) error {
-	path, ok := map[string]string{"accounts": acmetest.FakeCANewAccount, "orders": acmetest.FakeCANewOrder}[what]
+	path, ok := map[string]string{"directories": acmetest.FakeCADirectory, "nonces": acmetest.FakeCANewNonce,
+		"accounts": acmetest.FakeCANewAccount, "orders": acmetest.FakeCANewOrder}[what]
 	if !ok {
-		return fmt.Errorf("%q is nothing that the ACME server can refuse; accounts and orders are", what)
+		return fmt.Errorf("%q is nothing that the ACME server can refuse; directories, nonces, accounts and orders are", what)
 	}
 	ca := acmetest.StartFakeCA()
 	w.cleanup(func() error { ca.Close(); return nil })
@@ -137,6 +162,7 @@ func (w *World) killCA() error {
 	case w.acme == nil:
 		return errors.New("the scenario has no ACME server")
 	case w.acme.pebble != nil:
+		w.acme.away = true
 		w.acme.pebble.Kill()
 	case w.acme.fake != nil:
 		w.acme.fake.Close()
@@ -151,6 +177,7 @@ func (w *World) restartCA() error {
 	if err := w.acme.pebble.Restart(); err != nil {
 		return err
 	}
+	w.acme.away = false
 	return w.nameACMEDomains()
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,10 @@ func (w *World) acmeSteps() []step {
 		{`listener {int} gets certificates for {string} from the ACME server`, w.useACMEServer, "Sets mode acme, with the cache directory `acme1` for the first listener and so on. The ACME server finds the names at the listener's address; a second listener needs the ports of the first."},
 		{`listener {int} gets certificates for its sites from the ACME server`, w.useACMEServerForSites, "Without `acme_domains`."},
 		{`the cache of listener {int} holds the certificate {string} for {string}`, w.fillCache, "One made by a sentence above, in autocert's format."},
+		{`{int} sites {string} are served from the upstream {string}`, w.addSites, "A % in the name is replaced by 1, 2 and so on."},
+		{`of the {int} sites {string} all but {string} have a certificate of the ACME server`, w.sitesHaveCertificates, "By a handshake for each."},
+		{`the name {string} leads elsewhere`, w.leadAstray, "For the ACME server: to an address at which nobody listens."},
+		{`the name {string} leads to its listener again`, w.leadBack, ""},
 		{`the certificate comes from the ACME server`, w.certificateFromCA, "The last handshake's chain leads to its root, and covers the name that was asked for."},
 		{`the ACME server was asked for {int} order(s)`, w.ordersAre, "In all. Those that Pebble refuses do not count."},
 		{`the requests to the ACME server are counted`, w.countRequests, ""},
@@ -35,6 +40,12 @@ func (w *World) acmeDomains() map[string]string {
 	for _, listener := range tables(w.config.root, "listeners") {
 		table, _ := listener["tls"].(map[string]any)
 		list, listed := table["acme_domains"].([]string)
+		if values, ok := table["acme_domains"].([]any); ok { // from a setting
+			listed = true
+			for _, value := range values {
+				list = append(list, fmt.Sprint(value))
+			}
+		}
 		if !listed && table["mode"] == "acme" {
 			for _, site := range tables(listener, "sites") {
 				list = append(list, strings.ToLower(fmt.Sprint(site["host"])))
@@ -53,10 +64,13 @@ func (w *World) acmeDomains() map[string]string {
 
 // nameACMEDomains tells Pebble the address of each name.
 func (w *World) nameACMEDomains() error {
-	if w.acme.pebble == nil {
+	if w.acme == nil || w.acme.pebble == nil || w.acme.away {
 		return nil
 	}
 	for name, address := range w.acmeDomains() {
+		if w.acme.astray[name] {
+			address = "127.255.255.253"
+		}
 		if err := w.acme.pebble.SetIPv4(name, address); err != nil {
 			return err
 		}
@@ -80,6 +94,44 @@ func (w *World) useACMEServer(listener int, list string) error {
 	if err := w.config.set(w.tlsTable(listener), table); err != nil {
 		return err
 	}
+	return w.nameACMEDomains()
+}
+
+func (w *World) addSites(count int, pattern, upstream string) error {
+	for i := range count {
+		if err := w.addSite(strings.Replace(pattern, "%", strconv.Itoa(i+1), 1), upstream); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) sitesHaveCertificates(count int, pattern, but string) error {
+	for i := range count {
+		name := strings.Replace(pattern, "%", strconv.Itoa(i+1), 1)
+		if name == but {
+			continue
+		}
+		if err := w.shakeHands(name); err != nil {
+			return err
+		}
+		if err := w.certificateFromCA(); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (w *World) leadAstray(name string) error {
+	if w.acme.astray == nil {
+		w.acme.astray = map[string]bool{}
+	}
+	w.acme.astray[name] = true
+	return w.nameACMEDomains()
+}
+
+func (w *World) leadBack(name string) error {
+	delete(w.acme.astray, name)
 	return w.nameACMEDomains()
 }
 
@@ -111,7 +163,7 @@ func (w *World) fillCache(listener int, certificate, name string) error {
 
 // acmeRoots returns the roots for clients that verify certificates of the ACME server.
 func (w *World) acmeRoots() (*x509.CertPool, error) {
-	if w.acme == nil || w.acme.pebble == nil {
+	if w.acme == nil || w.acme.pebble == nil || w.acme.away {
 		return nil, errors.New("the scenario has no ACME server that issues certificates")
 	}
 	pem, err := w.acme.pebble.RootsPEM()

@@ -85,6 +85,9 @@ func (w *World) adminSocket() string { return filepath.Join(w.dir, "admin.sock")
 
 // writeConfig replaces the daemon's configuration file by a rename, so that a reload never sees half of it.
 func (w *World) writeConfig() error {
+	if err := w.nameACMEDomains(); err != nil {
+		return err
+	}
 	text, err := w.config.text()
 	if err != nil {
 		return err

@@ -34,6 +34,10 @@ type PebbleOptions struct {
 	ValidationSleeps bool
 	// Blocked are names for which, as for all names below them, orders are refused as rejectedIdentifier.
 	Blocked []string
+	// Profile is the name of the only profile; "" for "default".
+	Profile string
+	// Accounts are the keys of external accounts by their ID, in base64. If there are any, one is required.
+	Accounts map[string]string
 	// BinDir is a directory with the binaries of BuildPebble, which are built there if they are missing; "" builds them
 	// into a temporary directory for only this Pebble.
 	BinDir string
@@ -135,6 +139,10 @@ func (p *Pebble) start() error {
 	if validity == 0 {
 		validity = 90 * 24 * 3600
 	}
+	profile := p.opts.Profile
+	if profile == "" {
+		profile = "default"
+	}
 	config, err := json.MarshalIndent(map[string]any{"pebble": map[string]any{
 		"listenAddress":           local(0),
 		"managementListenAddress": local(1),
@@ -146,8 +154,10 @@ func (p *Pebble) start() error {
 		"retryAfter":              map[string]int{"authz": 1, "order": 1},
 		"keyAlgorithm":            "ecdsa",
 		// With several profiles Pebble picks one at random.
-		"profiles": map[string]any{"default": map[string]any{"description": "the only one",
+		"profiles": map[string]any{profile: map[string]any{"description": "the only one",
 			"validityPeriod": validity}},
+		"externalAccountBindingRequired": len(p.opts.Accounts) > 0,
+		"externalAccountMACKeys":         p.opts.Accounts,
 	}}, "", "  ")
 	if err != nil {
 		return err
@@ -216,16 +226,51 @@ func (p *Pebble) ping() error {
 // RootsPEM returns the root of the certificates that this Pebble issues. Every start makes a new root.
 func (p *Pebble) RootsPEM() ([]byte, error) { return p.get(p.managementURL + "/roots/0") }
 
-// get requests a page from Pebble over TLS.
-func (p *Pebble) get(url string) ([]byte, error) {
+// SetRenewalInfo makes Pebble answer requests for the renewal information of a certificate, which is in PEM, with a
+// window and its explanation.
+func (p *Pebble) SetRenewalInfo(certificate []byte, start, end time.Time, explanation string) error {
+	answer, err := json.Marshal(map[string]any{"suggestedWindow": map[string]any{"start": start.UTC(), "end": end.UTC()}, "explanationURL": explanation})
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(map[string]string{"Certificate": string(certificate), "ARIResponse": string(answer)})
+	if err != nil {
+		return err
+	}
+	client, err := p.client()
+	if err != nil {
+		return err
+	}
+	resp, err := client.Post(p.managementURL+"/set-renewal-info/", "application/json", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
+		return fmt.Errorf("setting the renewal information: got %s, want 200: %s", resp.Status, text)
+	}
+	return nil
+}
+
+// client returns a client that trusts Pebble.
+func (p *Pebble) client() (*http.Client, error) {
 	roots := x509.NewCertPool()
 	pem, err := os.ReadFile(p.CAFile)
 	if err != nil {
 		return nil, err
 	}
 	roots.AppendCertsFromPEM(pem)
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
-		TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{RootCAs: roots}}}, nil
+}
+
+// get requests a page from Pebble over TLS.
+func (p *Pebble) get(url string) ([]byte, error) {
+	client, err := p.client()
+	if err != nil {
+		return nil, err
+	}
 	resp, err := client.Get(url)
 	if err != nil {
 		return nil, err
@@ -240,18 +285,27 @@ func (p *Pebble) get(url string) ([]byte, error) {
 // SetIPv4 makes a name resolve to an address other than 127.0.0.1. Two listeners that share Pebble's validation port
 // need that.
 func (p *Pebble) SetIPv4(host, ip string) error {
-	body, err := json.Marshal(map[string]any{"host": host, "addresses": []string{ip}})
+	// An address is added to those that there are.
+	if err := p.manageDNS("clear-a", map[string]any{"host": host}); err != nil {
+		return err
+	}
+	return p.manageDNS("add-a", map[string]any{"host": host, "addresses": []string{ip}})
+}
+
+// manageDNS sends a command to the DNS server.
+func (p *Pebble) manageDNS(command string, arguments map[string]any) error {
+	body, err := json.Marshal(arguments)
 	if err != nil {
 		return err
 	}
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Post("http://"+p.dnsManagement+"/add-a", "application/json", bytes.NewReader(body))
+	resp, err := client.Post("http://"+p.dnsManagement+"/"+command, "application/json", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("set the address of %s: got %s, want 200", host, resp.Status)
+		return fmt.Errorf("%s %v: got %s, want 200", command, arguments, resp.Status)
 	}
 	return nil
 }

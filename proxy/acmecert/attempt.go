@@ -2,168 +2,266 @@ package acmecert
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"strings"
+	"sync"
 	"time"
 
-	"golang.org/x/crypto/acme"
-	"golang.org/x/crypto/acme/autocert"
+	"github.com/mholt/acmez/v3"
+	"github.com/mholt/acmez/v3/acme"
 
-	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/wording"
 )
 
-// acmeAttemptTimeout bounds one attempt. It is below autocert's own five minutes, so that ours always ends the attempt.
-const acmeAttemptTimeout = 290 * time.Second
+// attemptTimeout bounds one attempt. A CA takes its time for the validation, which is between two requests.
+const attemptTimeout = 290 * time.Second
 
-// acmeAttempt is one attempt to obtain a certificate for one name, with an autocert.Manager of its own.
-//
-// A Manager cannot be stopped. After it has issued a certificate it keeps a timer, and so itself, forever. After the
-// attempt its cache answers that timer with the certificate in use and its transport refuses to contact the CA. What
-// remains is a few kilobytes and one timer for each certificate ever issued.
-type acmeAttempt struct {
-	manager   *autocert.Manager
-	http      http.Handler // nil without HTTP-01
-	cache     *acmeCache
-	transport *acmeTransport
-}
+var errAttemptTimeout = errors.New("no result within " + attemptTimeout.String())
 
-// acmeOutcome is how an attempt ended.
-type acmeOutcome struct {
-	// cert is the new certificate; nil if err is set.
-	cert *tls.Certificate
-	err  error
-	// refused reports whether the CA refused, so that the wait is remembered over restarts; otherwise the CA was not
-	// reached.
+// outcome is how an attempt ended.
+type outcome struct {
+	// certificate is the new certificate; nil if err is set.
+	certificate *tls.Certificate
+	// cached reports whether it was in the cache already, put there by another process.
+	cached bool
+	err    error
+	// refused reports whether the CA refused because of the name, so that the wait is remembered over restarts.
 	refused bool
-	// general reports whether the attempt failed before the name mattered, so that other names would fail likewise.
-	general bool
+	// local reports whether the attempt failed here, before a CA was asked.
+	local bool
 	// retryAfter is the least wait that the CA asked for, or 0.
 	retryAfter time.Duration
-	// cacheErr is set if cert is good but could not be written to the cache directory.
-	cacheErr error
+	// saveErr is set if certificate is good but could not be written to the cache.
+	saveErr error
 }
 
-// newAttempt builds the Manager for one name. The attempt contacts the CA until ctx ends or it is retired.
-func (s *Source) newAttempt(ctx context.Context, d *acmeDomain) *acmeAttempt {
-	cache := &acmeCache{domain: d.name, dir: autocert.DirCache(s.cfg.ACMECacheDir), current: d.cert.Load}
-	transport := &acmeTransport{ctx: ctx, base: s.transport, maxOrders: 1}
-	a := &acmeAttempt{cache: cache, transport: transport}
-	a.manager = &autocert.Manager{
-		Prompt: autocert.AcceptTOS,
-		Cache:  cache,
-		HostPolicy: func(_ context.Context, host string) error {
-			if cert.NormalName(host) != d.name {
-				return fmt.Errorf("%q is not %s", host, d.name)
-			}
-			return nil
-		},
-		// The Manager renews only at the very end, when its cache answers with a newer certificate. Below 10 ns
-		// autocert panics.
-		RenewBefore: time.Second,
-		Email:       strings.TrimPrefix(s.cfg.ACMEContact, "mailto:"),
-		Client: &acme.Client{
-			DirectoryURL: s.cfg.ACMEDirectory,
-			HTTPClient:   &http.Client{Transport: transport},
-			UserAgent:    "reverse-proxy",
-			RetryBackoff: transport.acmeRetryBackoff,
-		},
-	}
-	if s.httpChallenges {
-		// Asking for the handler is what makes the Manager try HTTP-01 at all, after TLS-ALPN-01.
-		a.http = a.manager.HTTPHandler(http.NotFoundHandler())
-		transport.maxOrders = 2
-	}
-	return a
+// general reports whether the attempt failed for a reason that has nothing to do with the name: the CA is of no use at
+// the moment, for all names alike (S-5.10).
+func (o outcome) general() bool { return o.err != nil && !o.refused && !o.local }
+
+// attempt is one attempt to obtain a certificate for one name, with the answers to its challenges. Those that validate
+// read them while the attempt goes on.
+type attempt struct {
+	domain   *domain
+	session  *session
+	profile  string
+	replaces string
+	at       stage
+
+	mu      sync.Mutex
+	tlsALPN *tls.Certificate
+	tokens  map[string]string
 }
 
-// try makes one attempt and counts it, unless it was abandoned because the daemon is shutting down.
-func (s *Source) try(ctx context.Context, d *acmeDomain) acmeOutcome {
-	outcome := s.obtain(ctx, d)
-	switch {
-	case outcome.err == nil:
-		s.attempts[0].Add(1)
-	case ctx.Err() != nil:
-	case outcome.refused:
-		s.attempts[1].Add(1)
-	default:
-		s.attempts[2].Add(1)
-	}
-	return outcome
-}
-
-// runAttempt makes one attempt for one name, and answers the name's challenges meanwhile.
-func (s *Source) runAttempt(ctx context.Context, d *acmeDomain) acmeOutcome {
-	ctx, cancel := context.WithTimeout(ctx, acmeAttemptTimeout)
+// runAttempt orders a certificate for one name, and answers the name's challenges meanwhile.
+func (m *Manager) runAttempt(ctx context.Context, d *domain) (o outcome) {
+	ctx, cancel := context.WithTimeoutCause(ctx, attemptTimeout, errAttemptTimeout)
 	defer cancel()
-	a := s.newAttempt(ctx, d)
+	ctx, seen := withReport(ctx)
+	a := &attempt{domain: d, profile: m.cfg.Profile}
 	d.attempt.Store(a)
-	defer s.transport.CloseIdleConnections()
+	defer d.attempt.Store(nil)
 
-	type result struct {
-		cert *tls.Certificate
-		err  error
+	certificate, err := a.obtain(ctx, m)
+	if err == nil {
+		return outcome{certificate: certificate, saveErr: m.save(ctx, d, certificate)}
 	}
-	done := make(chan result, 1)
-	go func() {
-		cert, err := a.manager.GetCertificate(&tls.ClientHelloInfo{
-			ServerName: d.name,
-			// A hello without an ECDSA suite of TLS 1.2 would order an RSA certificate.
-			CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
-		})
-		done <- result{cert, err}
-	}()
-	var r result
-	select {
-	case r = <-done:
-	case <-ctx.Done():
-		// autocert may sleep between two polls; when it wakes, its transport is closed.
-		r.err = context.Cause(ctx)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	} else if refused := isRefusal(err, a.at, d.name); refused {
+		o.refused = true
 	}
-	d.attempt.Store(nil)
-	report := a.transport.retire()
-	cacheErr := a.cache.retire()
-	if r.err != nil {
-		return acmeOutcome{err: errors.New(report.cause(r.err)), refused: report.refused(),
-			general: !report.asked && (report.answered || report.netErr != nil), retryAfter: report.retryAfter}
+	if a.session != nil && !o.refused {
+		m.ca.drop(a.session)
 	}
-	return acmeOutcome{cert: r.cert, cacheErr: cacheErr}
+	o.err, o.retryAfter = errors.New(seen.cause(err)), seen.retryAfter
+	if errors.Is(err, context.Canceled) || errors.Is(err, errStartTimeout) {
+		o.err = err
+	}
+	if hint := clockHint(seen.skew); hint != "" {
+		o.err = fmt.Errorf("%w; %s", o.err, hint)
+	}
+	return o
 }
 
-// challengeCertificate answers a TLS-ALPN-01 validation of the name.
-func (a *acmeAttempt) challengeCertificate(name string) (*tls.Certificate, error) {
-	return a.manager.GetCertificate(&tls.ClientHelloInfo{ServerName: name, SupportedProtos: []string{acme.ALPNProto}})
+// clockHint says that the clock of the CA differs from ours by more than an hour, which spoils certificates; "" if not.
+func clockHint(skew time.Duration) string {
+	if skew.Abs() < time.Hour {
+		return ""
+	}
+	direction := "behind"
+	if skew < 0 {
+		direction = "ahead of"
+	}
+	return fmt.Sprintf("this machine's clock is %s %s the CA's", wording.Duration(skew.Abs()), direction)
 }
 
-// httpChallenge answers an HTTP-01 validation of the name.
-func (a *acmeAttempt) httpChallenge(name, path string) ([]byte, bool) {
-	if a.http == nil {
+// obtain goes through the stages of an order, with each challenge type in turn.
+func (a *attempt) obtain(ctx context.Context, m *Manager) (*tls.Certificate, error) {
+	var err error
+	if a.session, err = m.ca.open(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.session.offers(a.profile); err != nil {
+		return nil, err
+	}
+	if a.session.directory.RenewalInfo != "" {
+		a.replaces = replacesID(a.domain.certificate())
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	types := []string{acme.ChallengeTypeTLSALPN01}
+	if m.httpChallenges.Load() {
+		types = append(types, acme.ChallengeTypeHTTP01)
+	}
+	for i, challengeType := range types {
+		order, err := a.order(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		a.at = stageValidation
+		if err := a.validate(ctx, order, challengeType); err != nil {
+			if i+1 < len(types) && isRefusal(err, a.at, a.domain.name) {
+				continue
+			}
+			return nil, err
+		}
+		a.at = stageIssue
+		return a.issue(ctx, order, key)
+	}
+	return nil, errors.New("no challenge type is left")
+}
+
+// order opens an order. A CA that has lost the account gets it again, and one that does not like what the order says
+// about the certificate that it replaces gets an order without that.
+func (a *attempt) order(ctx context.Context, m *Manager) (acme.Order, error) {
+	a.at = stageOrder
+	request := acme.Order{
+		Profile: a.profile, Replaces: a.replaces,
+		Identifiers: []acme.Identifier{{Type: "dns", Value: a.domain.name}},
+	}
+	order, err := a.session.client.NewOrder(ctx, a.session.account, request)
+	p, isProblem := problemOf(err)
+	if isProblem && p.Type == acme.ProblemTypeAccountDoesNotExist {
+		a.at = stageAccount
+		if a.session, err = m.ca.lost(ctx, a.session); err != nil {
+			return order, err
+		}
+		a.at = stageOrder
+		order, err = a.session.client.NewOrder(ctx, a.session.account, request)
+		p, isProblem = problemOf(err)
+	}
+	if isProblem && a.replaces != "" && p.Status < 500 && p.Type != acme.ProblemTypeRateLimited {
+		a.replaces, request.Replaces = "", ""
+		order, err = a.session.client.NewOrder(ctx, a.session.account, request)
+	}
+	return order, err
+}
+
+// validate answers the challenges of an order's authorizations, and waits until the CA has validated them.
+func (a *attempt) validate(ctx context.Context, order acme.Order, challengeType string) error {
+	client, account := a.session.client, a.session.account
+	for _, url := range order.Authorizations {
+		authorization, err := client.GetAuthorization(ctx, account, url)
+		if err != nil {
+			return err
+		}
+		if authorization.Status == acme.StatusValid {
+			continue
+		}
+		challenge, ok := challengeOf(authorization, challengeType)
+		if !ok {
+			return fmt.Errorf("the CA offers no %s challenge", challengeType)
+		}
+		withdraw, err := a.present(challenge)
+		if err != nil {
+			return err
+		}
+		_, err = client.InitiateChallenge(ctx, account, challenge)
+		if err == nil {
+			_, err = client.PollAuthorization(ctx, account, authorization)
+		}
+		withdraw()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// challengeOf returns the challenge of a type.
+func challengeOf(authorization acme.Authorization, challengeType string) (acme.Challenge, bool) {
+	for _, challenge := range authorization.Challenges {
+		if challenge.Type == challengeType {
+			return challenge, true
+		}
+	}
+	return acme.Challenge{}, false
+}
+
+// present makes the answer to a challenge available until withdraw is called.
+func (a *attempt) present(challenge acme.Challenge) (withdraw func(), err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if challenge.Type == acme.ChallengeTypeTLSALPN01 {
+		if a.tlsALPN, err = acmez.TLSALPN01ChallengeCert(challenge); err != nil {
+			return nil, err
+		}
+		return func() { a.mu.Lock(); defer a.mu.Unlock(); a.tlsALPN = nil }, nil
+	}
+	if a.tokens == nil {
+		a.tokens = map[string]string{}
+	}
+	path := challenge.HTTP01ResourcePath()
+	a.tokens[path] = challenge.KeyAuthorization
+	return func() { a.mu.Lock(); defer a.mu.Unlock(); delete(a.tokens, path) }, nil
+}
+
+// issue finalizes a validated order with the key, downloads the certificate, and checks it.
+func (a *attempt) issue(ctx context.Context, order acme.Order, key *ecdsa.PrivateKey) (*tls.Certificate, error) {
+	request, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{a.domain.name}}, key)
+	if err != nil {
+		return nil, err
+	}
+	client, account := a.session.client, a.session.account
+	if order, err = client.FinalizeOrder(ctx, account, order, request); err != nil {
+		return nil, err
+	}
+	chains, err := client.GetCertificateChain(ctx, account, order.Certificate)
+	if err != nil {
+		return nil, err
+	}
+	a.at = stageIssued
+	if len(chains) == 0 {
+		return nil, errors.New("the CA's answer holds no certificate")
+	}
+	return parseChain(chains[0].ChainPEM, key, a.domain.name, time.Now())
+}
+
+// challengeCertificate answers a TLS-ALPN-01 validation (RFC 8737, section 3); nil if none is under way.
+func (a *attempt) challengeCertificate() *tls.Certificate {
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.tlsALPN
+}
+
+// httpAnswer answers an HTTP-01 validation (RFC 8555, section 8.3).
+func (a *attempt) httpAnswer(path string) ([]byte, bool) {
+	if a == nil {
 		return nil, false
 	}
-	req := (&http.Request{Method: http.MethodGet, Host: name, URL: &url.URL{Path: path}})
-	answer := &acmeAnswer{header: make(http.Header), status: http.StatusOK}
-	a.http.ServeHTTP(answer, req)
-	return answer.body, answer.status == http.StatusOK && len(answer.body) > 0
-}
-
-// acmeAnswer is an http.ResponseWriter that keeps the answer of autocert's handler.
-type acmeAnswer struct {
-	header http.Header
-	status int
-	body   []byte
-}
-
-// Header implements http.ResponseWriter.
-func (w *acmeAnswer) Header() http.Header { return w.header }
-
-// WriteHeader implements http.ResponseWriter.
-func (w *acmeAnswer) WriteHeader(status int) { w.status = status }
-
-// Write implements http.ResponseWriter.
-func (w *acmeAnswer) Write(p []byte) (int, error) {
-	w.body = append(w.body, p...)
-	return len(p), nil
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	answer, ok := a.tokens[path]
+	return []byte(answer), ok
 }

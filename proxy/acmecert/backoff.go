@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// acmeRefusalsFile is the file in the cache directory that remembers refusals. It is not a valid host name, so it cannot
+// refusalsFile is the file in the cache directory that remembers refusals. It is not a valid host name, so it cannot
 // collide with a certificate's file.
-const acmeRefusalsFile = "acme_refusals.json"
+const refusalsFile = "acme_refusals.json"
 
-// acmeRefusalSteps are the waits after the first, second and following refusals in a row; the last one repeats
+// refusalSteps are the waits after the first, second and following refusals in a row; the last one repeats
 // (S-5.5). Let's Encrypt's limit is five failed validations of a name an hour.
-var acmeRefusalSteps = [...]time.Duration{time.Minute, 10 * time.Minute, 100 * time.Minute, 24 * time.Hour}
+var refusalSteps = [...]time.Duration{time.Minute, 10 * time.Minute, 100 * time.Minute, 24 * time.Hour}
 
-// acmeRefusal is what is remembered of a name that a CA refused.
-type acmeRefusal struct {
+// refusal is what is remembered of a name that a CA refused.
+type refusal struct {
 	// Directory is the CA's directory: what one CA refused says nothing about another.
 	Directory string `json:"directory"`
-	// Domain is the name that was refused.
+	// Domain is the name that was refused; "" if the CA asked for a wait that holds for all names.
 	Domain string `json:"domain"`
 	// Failures counts the refusals since the last certificate; at least 1.
 	Failures int `json:"failures"`
@@ -38,28 +38,28 @@ type acmeRefusal struct {
 
 // waiting reports whether the CA must not be asked at that time. A refusal dated in the future was written under a
 // wrong clock and is ignored.
-func (e acmeRefusal) waiting(now time.Time) bool {
+func (e refusal) waiting(now time.Time) bool {
 	return now.Before(e.NextTry) && !e.LastAttempt.After(now.Add(time.Hour))
 }
 
-// acmeRefusals remembers the refusals of one cache directory. It is kept in memory and written at every change, so that
+// refusals remembers the refusals of one cache directory. It is kept in memory and written at every change, so that
 // a daemon that restarts every few seconds does not use up the CA's limit of failures.
-type acmeRefusals struct {
+type refusals struct {
 	path string
 
 	mu      sync.Mutex
-	entries []acmeRefusal
+	entries []refusal
 }
 
-// loadACMERefusals reads the refusals of a cache directory. Its result is never nil: on an error it starts empty.
-func loadACMERefusals(dir string) (*acmeRefusals, error) {
-	r := &acmeRefusals{path: filepath.Join(dir, acmeRefusalsFile)}
-	data, err := readFileLimited(r.path, maxACMEFileBytes)
+// loadRefusals reads the refusals of a cache directory. Its result is never nil: on an error it starts empty.
+func loadRefusals(dir string) (*refusals, error) {
+	r := &refusals{path: filepath.Join(dir, refusalsFile)}
+	data, err := readFile(r.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
 	if err == nil {
-		r.entries, err = parseACMERefusals(data)
+		r.entries, err = parseRefusals(data)
 	}
 	if err != nil {
 		return r, fmt.Errorf("%s: earlier refusals of the CA are forgotten: %w", r.path, err)
@@ -67,59 +67,88 @@ func loadACMERefusals(dir string) (*acmeRefusals, error) {
 	return r, nil
 }
 
-// parseACMERefusals reads the file's content. Entries without a name or with impossible times are dropped.
-func parseACMERefusals(data []byte) ([]acmeRefusal, error) {
+// parseRefusals reads the file's content. Entries without a directory or with impossible times are dropped.
+func parseRefusals(data []byte) ([]refusal, error) {
 	var file struct {
-		Refusals []acmeRefusal `json:"refusals"`
+		Refusals []refusal `json:"refusals"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(file.Refusals, func(e acmeRefusal) bool {
-		return e.Domain == "" || e.Failures < 1 || e.NextTry.Sub(e.LastAttempt) > maxRetryAfter
+	return slices.DeleteFunc(file.Refusals, func(e refusal) bool {
+		return e.Directory == "" || e.Failures < 1 || e.NextTry.Sub(e.LastAttempt) > maxRetryAfter
 	}), nil
 }
 
 // get returns what is remembered of a name.
-func (r *acmeRefusals) get(directory, domain string) (acmeRefusal, bool) {
+func (r *refusals) get(directory, domain string) (refusal, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if i := r.index(directory, domain); i >= 0 {
 		return r.entries[i], true
 	}
-	return acmeRefusal{}, false
+	return refusal{}, false
 }
 
-func (r *acmeRefusals) index(directory, domain string) int {
-	return slices.IndexFunc(r.entries, func(e acmeRefusal) bool {
+func (r *refusals) index(directory, domain string) int {
+	return slices.IndexFunc(r.entries, func(e refusal) bool {
 		return e.Directory == directory && e.Domain == domain
 	})
 }
 
 // refuse remembers a refusal and returns it with the time of the next attempt: after the step for this number of
-// failures, or after the CA's Retry-After if that is longer. The error says that the file could not be written; the
-// refusal is then in memory only.
-func (r *acmeRefusals) refuse(directory, domain, reason string, retryAfter time.Duration,
-	now time.Time) (acmeRefusal, error) {
+// failures, or after the CA's Retry-After if that is longer, but never past half of remaining, which is what the name's
+// certificate has left. The error says that the file could not be written; the refusal is then in memory only.
+func (r *refusals) refuse(directory, domain, reason string, retryAfter, remaining time.Duration, now time.Time) (refusal, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i := r.index(directory, domain)
-	if i < 0 {
-		i = len(r.entries)
-		r.entries = append(r.entries, acmeRefusal{Directory: directory, Domain: domain})
-	}
-	e := &r.entries[i]
-	step := acmeRefusalSteps[min(e.Failures, len(acmeRefusalSteps)-1)]
+	e := r.entry(directory, domain)
+	step := refusalSteps[min(e.Failures, len(refusalSteps)-1)]
 	e.Failures++
-	e.LastError = clipText(reason, maxACMETextBytes)
-	e.LastAttempt = now.UTC().Round(0)
-	// Rounded up to a second, so that the time shown is not too early.
-	e.NextTry = now.UTC().Add(max(step, retryAfter) + time.Second - 1).Truncate(time.Second)
+	e.set(reason, now, withinHalf(max(step, retryAfter), remaining))
 	return *e, r.write()
 }
 
+// demand remembers that the CA wants to be left alone by all names for a while, and returns that with the end of the wait.
+func (r *refusals) demand(directory, reason string, wait time.Duration, now time.Time) (refusal, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.entry(directory, "")
+	e.Failures = 1
+	e.set(reason, now, wait)
+	demanded := *e
+	return demanded, r.write()
+}
+
+// entry returns the entry of a name, which it makes if there is none. The pointer is good until the next one is made.
+func (r *refusals) entry(directory, domain string) *refusal {
+	i := r.index(directory, domain)
+	if i < 0 {
+		i = len(r.entries)
+		r.entries = append(r.entries, refusal{Directory: directory, Domain: domain})
+	}
+	return &r.entries[i]
+}
+
+// set records a failure and the wait after it.
+func (e *refusal) set(reason string, now time.Time, wait time.Duration) {
+	e.LastError = clipText(reason, maxTextBytes)
+	e.LastAttempt = now.UTC().Round(0)
+	// Rounded up to a second, so that the time shown is not too early.
+	e.NextTry = now.UTC().Add(wait + time.Second - 1).Truncate(time.Second)
+}
+
+// withinHalf bounds a wait by half of what a certificate has left, but not below a minute; remaining is 0 or less if there
+// is no certificate to lose.
+func withinHalf(wait, remaining time.Duration) time.Duration {
+	if remaining <= 0 {
+		return wait
+	}
+	return min(wait, max(remaining/2, time.Minute))
+}
+
 // forget drops what is remembered of a name, after a success.
-func (r *acmeRefusals) forget(directory, domain string) error {
+func (r *refusals) forget(directory, domain string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i := r.index(directory, domain)
@@ -132,36 +161,21 @@ func (r *acmeRefusals) forget(directory, domain string) error {
 
 // write replaces the file atomically, so that a crash leaves either the old or the new one. If there are no refusals,
 // there is no file.
-func (r *acmeRefusals) write() error {
+func (r *refusals) write() error {
 	if len(r.entries) == 0 {
 		if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return nil
 	}
-	slices.SortFunc(r.entries, func(a, b acmeRefusal) int {
+	slices.SortFunc(r.entries, func(a, b refusal) int {
 		return strings.Compare(a.Directory+" "+a.Domain, b.Directory+" "+b.Domain)
 	})
 	data, err := json.MarshalIndent(map[string]any{"refusals": r.entries}, "", "  ")
 	if err != nil {
 		return err
 	}
-	// CreateTemp gives the file mode 0600.
-	f, err := os.CreateTemp(filepath.Dir(r.path), ".acme_refusals-")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(data, '\n'))
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), r.path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return writeFile(r.path, append(data, '\n'))
 }
 
 // unreachableWait is the wait after the n-th attempt in a row, counted from 0, that found the CA unreachable. Such

@@ -14,13 +14,13 @@ const acmeTestDirectory = "https://ca.example.test/dir"
 func TestACMERefusalsWaitLongerEachTime(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	r, err := loadACMERefusals(dir)
+	r, err := loadRefusals(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	day := 24 * time.Hour
 	for i, want := range []time.Duration{time.Minute, 10 * time.Minute, 100 * time.Minute, day, day, day} {
-		e, err := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, now)
+		e, err := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, 0, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +31,7 @@ func TestACMERefusalsWaitLongerEachTime(t *testing.T) {
 			t.Errorf("refusal %d: want the wait to end exactly at the next try", i+1)
 		}
 		// A restart between any two refusals changes nothing.
-		if r, err = loadACMERefusals(dir); err != nil {
+		if r, err = loadRefusals(dir); err != nil {
 			t.Fatal(err)
 		}
 		kept, ok := r.get(acmeTestDirectory, acmeTestName)
@@ -43,10 +43,10 @@ func TestACMERefusalsWaitLongerEachTime(t *testing.T) {
 	if err := r.forget(acmeTestDirectory, acmeTestName); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, acmeRefusalsFile)); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(dir, refusalsFile)); !os.IsNotExist(err) {
 		t.Errorf("got %v, want no file when nothing is remembered", err)
 	}
-	if e, _ := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, now); e.Failures != 1 {
+	if e, _ := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, 0, now); e.Failures != 1 {
 		t.Errorf("got %d failures after a success between, want 1", e.Failures)
 	}
 }
@@ -62,8 +62,8 @@ func TestACMERefusalsObeyRetryAfter(t *testing.T) {
 		{"a shorter one does not shorten the wait", time.Second, time.Minute},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r, _ := loadACMERefusals(t.TempDir())
-			e, err := r.refuse(acmeTestDirectory, acmeTestName, "no", tc.retryAfter, now)
+			r, _ := loadRefusals(t.TempDir())
+			e, err := r.refuse(acmeTestDirectory, acmeTestName, "no", tc.retryAfter, 0, now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,13 +78,13 @@ func TestACMERefusalsFile(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	t.Run("is readable by its owner alone and leaves nothing beside it", func(t *testing.T) {
 		dir := t.TempDir()
-		r, _ := loadACMERefusals(dir)
+		r, _ := loadRefusals(dir)
 		for _, name := range []string{"b.example.test", "a.example.test"} {
-			if _, err := r.refuse(acmeTestDirectory, name, "no", 0, now); err != nil {
+			if _, err := r.refuse(acmeTestDirectory, name, "no", 0, 0, now); err != nil {
 				t.Fatal(err)
 			}
 		}
-		info, err := os.Stat(filepath.Join(dir, acmeRefusalsFile))
+		info, err := os.Stat(filepath.Join(dir, refusalsFile))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,8 +97,8 @@ func TestACMERefusalsFile(t *testing.T) {
 	})
 	t.Run("that cannot be written still counts in memory", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "gone")
-		r, _ := loadACMERefusals(dir)
-		e, err := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, now)
+		r, _ := loadRefusals(dir)
+		e, err := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, 0, now)
 		if err == nil {
 			t.Error("got no error, want one for a directory that is not there")
 		}
@@ -107,8 +107,8 @@ func TestACMERefusalsFile(t *testing.T) {
 		}
 	})
 	t.Run("written under a clock that was ahead makes nobody wait", func(t *testing.T) {
-		r, _ := loadACMERefusals(t.TempDir())
-		e, _ := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, now.AddDate(10, 0, 0))
+		r, _ := loadRefusals(t.TempDir())
+		e, _ := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, 0, now.AddDate(10, 0, 0))
 		if e.waiting(now) {
 			t.Error("got a wait of ten years, want none")
 		}
@@ -148,11 +148,11 @@ func FuzzACMERefusals(f *testing.F) {
 	f.Add([]byte(`{"refusals":[{"domain":"a.test","failures":9,"next_try":"9999-01-01T00:00:00Z"}]}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		entries, err := parseACMERefusals(data)
+		entries, err := parseRefusals(data)
 		if err != nil {
 			return
 		}
-		r := &acmeRefusals{path: filepath.Join(t.TempDir(), acmeRefusalsFile), entries: entries}
+		r := &refusals{path: filepath.Join(t.TempDir(), refusalsFile), entries: entries}
 		for _, e := range entries {
 			if e.Failures < 1 || e.NextTry.Sub(e.LastAttempt) > maxRetryAfter {
 				t.Fatalf("got %+v, want it dropped", e)
@@ -160,7 +160,7 @@ func FuzzACMERefusals(f *testing.F) {
 		}
 		now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		for _, e := range entries[:min(len(entries), 3)] {
-			next, err := r.refuse(e.Directory, e.Domain, "again", 0, now)
+			next, err := r.refuse(e.Directory, e.Domain, "again", 0, 0, now)
 			if err != nil {
 				t.Fatalf("refuse after %q: %v", data, err)
 			}

@@ -144,7 +144,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name, "api.example.test")
 		var logged acmeTestLog
 		f.source = newTestACMESource(t, cfg, true, &logged)
-		if err := f.source.Provision(t.Context()); err != nil {
+		if err := f.source.Provision(t.Context(), nil); err != nil {
 			t.Fatalf("got %v, want certificates", err)
 		}
 		if got, want := f.challenges, []string{"tls-alpn-01"}; !slices.Equal(got, want) {
@@ -163,16 +163,16 @@ func TestACMEAgainstPebble(t *testing.T) {
 		for i := range entries {
 			entries[i] = filepath.Base(entries[i])
 		}
-		if want := []string{"acme_account+key", "api.example.test", name}; !slices.Equal(entries, want) {
+		if want := []string{"acme_account+key", accountRecordFile, "api.example.test", name}; !slices.Equal(entries, want) {
 			t.Errorf("got cache files %v, want %v", entries, want)
 		}
 
 		p.Kill()
 		again := newTestACMESource(t, cfg, true, &logged)
-		if err := again.Provision(t.Context()); err != nil {
+		if err := again.Provision(t.Context(), nil); err != nil {
 			t.Fatalf("restart without a CA: got %v, want the cached certificates", err)
 		}
-		if again.asked {
+		if again.manager.asked.Load() {
 			t.Error("the restart contacted the CA")
 		}
 	})
@@ -183,7 +183,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name)
 		f.source = newTestACMESource(t, cfg, true, &acmeTestLog{})
-		if err := f.source.Provision(t.Context()); err != nil {
+		if err := f.source.Provision(t.Context(), nil); err != nil {
 			t.Fatalf("got %v, want a certificate", err)
 		}
 		if got, want := f.challenges, []string{"tls-alpn-01", "http-01"}; !slices.Equal(got, want) {
@@ -200,14 +200,14 @@ func TestACMEAgainstPebble(t *testing.T) {
 		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name)
 		f.source = newTestACMESource(t, cfg, false, &acmeTestLog{})
-		err := f.source.Provision(t.Context())
+		err := f.source.Provision(t.Context(), nil)
 		wantACMEError(t, err, "listeners[0].tls.acme_domains", name, p.DirectoryURL, "urn:ietf:params:acme:error:")
 		if got := p.Orders(); got != 1 {
 			t.Errorf("got %d orders, want 1: one challenge type is left", got)
 		}
 		again := newTestACMESource(t, cfg, false, &acmeTestLog{})
-		err = again.Provision(t.Context())
-		wantACMEError(t, err, name, "urn:ietf:params:acme:error:", "the next try is not before", acmeRefusalsFile)
+		err = again.Provision(t.Context(), nil)
+		wantACMEError(t, err, name, "urn:ietf:params:acme:error:", "the next try is not before", refusalsFile)
 		if got := p.Orders(); got != 1 {
 			t.Errorf("got %d orders after a restart inside the wait, want 1", got)
 		}
@@ -220,7 +220,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, "bad.example.test", name)
 		var logged acmeTestLog
 		f.source = newTestACMESource(t, cfg, false, &logged)
-		err := f.source.Provision(t.Context())
+		err := f.source.Provision(t.Context(), nil)
 		wantACMEError(t, err, "bad.example.test", "rejectedIdentifier")
 		if strings.Contains(err.Error(), name) {
 			t.Errorf("got %v, want nothing of %s, which has its certificate", err, name)
@@ -235,7 +235,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name)
 		var logged acmeTestLog
 		f.source = newTestACMESource(t, cfg, true, &logged)
-		if err := f.source.Provision(t.Context()); err != nil {
+		if err := f.source.Provision(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
 		roots := pebbleRoots(t, p)
@@ -261,7 +261,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 		if f.source.Certificate(&tls.ClientHelloInfo{ServerName: name}) == nil {
 			t.Error("got no certificate, want the expired one to be served")
 		}
-		if _, err := os.Stat(filepath.Join(cfg.ACMECacheDir, acmeRefusalsFile)); err == nil {
+		if _, err := os.Stat(filepath.Join(cfg.ACMECacheDir, refusalsFile)); err == nil {
 			t.Error("got a remembered refusal, want none for a CA that is not reached")
 		}
 		cancel()

@@ -9,76 +9,89 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mholt/acmez/v3/acme"
+
 	"reverse-proxy/proxy/wording"
 )
 
 const (
-	// maxACMEProblems bounds how many problem documents of one attempt are kept.
-	maxACMEProblems = 4
-	// maxACMETextBytes bounds a text of the CA in an error, a log line or the refusals file.
-	maxACMETextBytes = 600
+	// maxProblems bounds how many problem documents of one attempt are kept.
+	maxProblems = 4
+	// maxTextBytes bounds a text of the CA in an error, a log line or the refusals file.
+	maxTextBytes = 600
 	// maxRetryAfter bounds the Retry-After that is obeyed, so that a nonsensical value does not last forever.
 	maxRetryAfter = 30 * 24 * time.Hour
 )
 
-// acmeProblem is an ACME server's reason for a refusal: a problem document (RFC 9457; RFC 8555, section 6.7).
-type acmeProblem struct {
+// problem is an ACME server's reason for a refusal: a problem document (RFC 9457; RFC 8555, section 6.7).
+type problem struct {
 	Type   string `json:"type"`
 	Detail string `json:"detail"`
 }
 
 // String renders type and detail, clipped and free of control characters.
-func (p acmeProblem) String() string {
+func (p problem) String() string {
 	if p.Type == "" {
-		return clipText(p.Detail, maxACMETextBytes)
+		return clipText(p.Detail, maxTextBytes)
 	}
-	return clipText(p.Type+": "+p.Detail, maxACMETextBytes)
+	return clipText(p.Type+": "+p.Detail, maxTextBytes)
 }
 
 // isBadNonce reports whether the answer only asks for the same request again (RFC 8555, section 6.5).
-func (p acmeProblem) isBadNonce() bool {
+func (p problem) isBadNonce() bool {
 	return strings.HasSuffix(strings.ToLower(p.Type), ":badnonce")
 }
 
-// acmeProblems finds the problem documents in one answer of an ACME server: the document itself, or those inside an
+// problemsIn finds the problem documents in one answer of an ACME server: the document itself, or those inside an
 // order, authorization or challenge that has become invalid. An answer that cannot be parsed has none, unless its
 // status is an error.
-func acmeProblems(status int, contentType string, body []byte) []acmeProblem {
+func problemsIn(status int, contentType string, body []byte) []problem {
 	mediaType, _, _ := mime.ParseMediaType(contentType)
 	if status >= 400 || mediaType == "application/problem+json" {
 		var p struct {
-			acmeProblem
-			Subproblems []acmeProblem `json:"subproblems"`
+			problem
+			Subproblems []problem `json:"subproblems"`
 		}
 		if err := json.Unmarshal(body, &p); err != nil || p.Type == "" && p.Detail == "" {
 			text := http.StatusText(status)
 			if len(body) > 0 {
-				text += ": " + clipText(string(body), maxACMETextBytes/2)
+				text += ": " + clipText(string(body), maxTextBytes/2)
 			}
-			return []acmeProblem{{Detail: fmt.Sprintf("HTTP %d %s", status, text)}}
+			return []problem{{Detail: fmt.Sprintf("HTTP %d %s", status, text)}}
 		}
-		return append([]acmeProblem{p.acmeProblem}, p.Subproblems[:min(len(p.Subproblems), maxACMEProblems)]...)
+		return append([]problem{p.problem}, p.Subproblems[:min(len(p.Subproblems), maxProblems)]...)
 	}
 	var object struct {
-		Status     string       `json:"status"`
-		Error      *acmeProblem `json:"error"`
+		Status     string   `json:"status"`
+		Error      *problem `json:"error"`
 		Challenges []struct {
-			Error *acmeProblem `json:"error"`
+			Error *problem `json:"error"`
 		} `json:"challenges"`
 	}
 	if json.Unmarshal(body, &object) != nil || object.Status != "invalid" {
 		return nil
 	}
-	var problems []acmeProblem
+	var problems []problem
 	if object.Error != nil {
 		problems = append(problems, *object.Error)
 	}
 	for _, c := range object.Challenges {
-		if c.Error != nil && len(problems) < maxACMEProblems {
+		if c.Error != nil && len(problems) < maxProblems {
 			problems = append(problems, *c.Error)
 		}
 	}
 	return problems
+}
+
+// problemIn returns the error of an answer that is not the one expected.
+func problemIn(resp *http.Response, body []byte) error {
+	var p acme.Problem
+	if mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); mediaType == "application/problem+json" &&
+		json.Unmarshal(body, &p) == nil {
+		p.Status = resp.StatusCode
+		return p
+	}
+	return fmt.Errorf("HTTP %s", resp.Status)
 }
 
 // parseRetryAfter reads a Retry-After field, which is a number of seconds or a date (RFC 9110, section 10.2.3). It

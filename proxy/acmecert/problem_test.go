@@ -37,7 +37,7 @@ func TestACMEProblems(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []string
-			for _, p := range acmeProblems(tc.status, tc.contentType, []byte(tc.body)) {
+			for _, p := range problemsIn(tc.status, tc.contentType, []byte(tc.body)) {
 				got = append(got, p.String())
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
@@ -90,13 +90,13 @@ func FuzzACMEProblems(f *testing.F) {
 	f.Add(200, "application/json", []byte(`{"status":"invalid","challenges":[{"error":{"type":"t"}}]}`))
 	f.Add(503, "text/html; charset=\"", []byte("<html>\xff"))
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
-		problems := acmeProblems(status, contentType, body)
-		if len(problems) > maxACMEProblems+1 {
-			t.Fatalf("got %d problems, want at most %d", len(problems), maxACMEProblems+1)
+		problems := problemsIn(status, contentType, body)
+		if len(problems) > maxProblems+1 {
+			t.Fatalf("got %d problems, want at most %d", len(problems), maxProblems+1)
 		}
 		for _, p := range problems {
 			s := p.String()
-			if len(s) > maxACMETextBytes*3+len("…") || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+			if len(s) > maxTextBytes*3+len("…") || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
 				t.Fatalf("got %q, want a clipped line of text", s)
 			}
 		}

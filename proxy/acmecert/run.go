@@ -2,10 +2,13 @@ package acmecert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"reverse-proxy/proxy/clock"
@@ -14,113 +17,261 @@ import (
 )
 
 const (
-	// acmeMaxSleep bounds a sleep of the renewal loop, so that it follows the wall clock after that was set or the
-	// machine slept, and repeats the report of an expired certificate.
-	acmeMaxSleep = time.Hour
-	// acmeProbeTimeout bounds one request for the CA's directory.
-	acmeProbeTimeout = 30 * time.Second
-	// acmeFirstProbeWait is the first wait between two such requests; each is twice the one before, up to an hour.
-	acmeFirstProbeWait = 10 * time.Second
+	// maxSleep bounds a sleep of the schedule, so that it follows the wall clock after that was set or the machine
+	// slept, and repeats the report of an expired certificate.
+	maxSleep = time.Hour
+	// probeTimeout bounds one request for the CA's directory.
+	probeTimeout = 30 * time.Second
+	// firstProbeWait is the first wait between two such requests; each is twice the one before, up to an hour.
+	firstProbeWait = 10 * time.Second
+	// saveEvery is the time between two attempts to write a certificate that could not be written.
+	saveEvery = time.Minute
 )
 
-// Run renews the certificates until ctx ends (startup step 9). It must follow a successful Provision. Names are renewed
-// one after the other; failures are logged and retried with a growing wait, and the old certificate is served
-// meanwhile, even after it has expired (S-5.4).
-func (s *Source) Run(ctx context.Context) {
+// run renews the certificates until ctx ends, in rounds: everything that is due is done, and then the next due time is
+// awaited. Failures are logged and retried with a growing wait, and the old certificate is served meanwhile, even after
+// it has expired (S-5.4).
+func (m *Manager) run(ctx context.Context) {
 	var probe sync.WaitGroup
 	defer probe.Wait()
-	if !s.asked {
-		probe.Go(func() { s.probe(ctx) })
+	if !m.asked.Load() {
+		probe.Go(func() { m.probe(ctx) })
 	}
 	for {
-		s.renewDue(ctx)
-		s.reportExpired()
-		if !clock.Sleep(ctx, s.untilNextEvent(time.Now())) {
+		m.checkDue(ctx)
+		m.renewDue(ctx)
+		m.saveDue(ctx)
+		m.reportExpired()
+		if ctx.Err() != nil {
 			return
 		}
+		timer := time.NewTimer(m.untilNextEvent(time.Now()))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-m.wake:
+		}
+		timer.Stop()
 	}
 }
 
-// nextTry returns when the name's certificate is to be ordered next. The caller holds Source.mu.
-func (d *acmeDomain) nextTry() time.Time {
-	if d.retryAt.After(d.renewAt) {
-		return d.retryAt
+// all returns the domains in use, those that were tried longest ago first: a name whose failure looks like that of the CA
+// must not keep the others from their turn.
+func (m *Manager) all() []*domain {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []*domain
+	seen := map[*domain]bool{}
+	for _, s := range m.sources {
+		for _, d := range s.names.Load().list {
+			if !seen[d] {
+				seen[d] = true
+				list = append(list, d)
+			}
+		}
 	}
-	return d.renewAt
+	slices.SortStableFunc(list, func(a, b *domain) int { return a.lastAttempt.Compare(b.lastAttempt) })
+	return list
 }
 
-// untilNextEvent returns the time until a certificate is due or expires, between 10 ms and acmeMaxSleep.
-func (s *Source) untilNextEvent(now time.Time) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	wait := acmeMaxSleep
-	for _, d := range s.domains {
-		wait = min(wait, d.nextTry().Sub(now))
-		if cert := d.cert.Load(); cert != nil && !now.After(cert.Leaf.NotAfter) {
+// untilNextEvent returns the time until something is due, or a certificate expires, between 10 ms and maxSleep.
+func (m *Manager) untilNextEvent(now time.Time) time.Duration {
+	list := m.all()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	wait := maxSleep
+	for _, d := range list {
+		at, _ := m.nextTry(d)
+		wait = min(wait, at.Sub(now))
+		certificate := d.certificate()
+		if certificate == nil {
+			continue
+		}
+		if !now.After(certificate.Leaf.NotAfter) {
 			// A certificate is valid to the end of that second.
-			wait = min(wait, cert.Leaf.NotAfter.Sub(now)+time.Millisecond)
+			wait = min(wait, certificate.Leaf.NotAfter.Sub(now)+time.Millisecond)
+		}
+		if m.suggest != nil {
+			wait = min(wait, d.checkAt.Sub(now))
+		}
+		if d.unsaved != nil {
+			wait = min(wait, d.saveAt.Sub(now))
 		}
 	}
 	return max(wait, 10*time.Millisecond)
 }
 
 // renewDue makes one attempt for every name that is due.
-func (s *Source) renewDue(ctx context.Context) {
-	var general *acmeOutcome
-	for _, d := range s.domains {
-		s.mu.Lock()
-		due := !time.Now().Before(d.nextTry())
-		s.mu.Unlock()
+func (m *Manager) renewDue(ctx context.Context) {
+	now := time.Now()
+	due := slices.DeleteFunc(m.all(), func(d *domain) bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		at, _ := m.nextTry(d)
+		return now.Before(at)
+	})
+	m.obtainAll(ctx, due, func(d *domain, o outcome) {
+		switch {
+		case o.err == nil:
+			m.log.Log(eventlog.LevelInfo, "ACME_RENEWED", eventlog.Str("domain", d.name), m.directory(),
+				eventlog.Str("not_after", wording.Time(o.certificate.Leaf.NotAfter)))
+		case ctx.Err() == nil: // a shutdown is not a failure of the CA
+			m.mu.Lock()
+			d.lastError = o.err.Error()
+			next, _ := m.nextTry(d)
+			m.mu.Unlock()
+			m.log.Repeating(eventlog.LevelWarn, "acme_error "+d.name, "ACME_ERROR", eventlog.Str("domain", d.name), m.directory(),
+				eventlog.Err(o.err), eventlog.Str("next_try", wording.Time(next)))
+		}
+	})
+	if err := m.suggestions.save(); err != nil {
+		m.log.Log(eventlog.LevelWarn, "ACME_ERROR", m.directory(), eventlog.Str("error", "the moments of renewal cannot be remembered: "+err.Error()))
+	}
+}
+
+// saveDue writes the certificates that could not be written when they came (S-5.11).
+func (m *Manager) saveDue(ctx context.Context) {
+	now := time.Now()
+	for _, d := range m.all() {
+		m.mu.Lock()
+		unsaved := d.unsaved
+		due := unsaved != nil && !now.Before(d.saveAt)
+		m.mu.Unlock()
 		if !due {
 			continue
 		}
-		outcome := general
-		if outcome == nil {
-			o := s.try(ctx, d)
-			outcome = &o
+		err := m.save(ctx, d, unsaved)
+		m.mu.Lock()
+		if err == nil && d.unsaved == unsaved {
+			d.unsaved = nil
 		}
-		if outcome.err == nil {
-			s.succeed(d, *outcome)
-			s.log.Log(eventlog.LevelInfo, "ACME_RENEWED", eventlog.Str("domain", d.name), eventlog.Str("directory", s.cfg.ACMEDirectory),
-				eventlog.Str("not_after", wording.Time(outcome.cert.Leaf.NotAfter)))
-			continue
+		d.saveAt = now.Add(saveEvery)
+		m.mu.Unlock()
+		if err != nil && ctx.Err() == nil {
+			m.log.Repeating(eventlog.LevelWarn, "acme_save "+d.name, "ACME_ERROR", eventlog.Str("domain", d.name), m.directory(), eventlog.Err(err))
 		}
-		if ctx.Err() != nil {
-			// A shutdown is not a failure of the CA.
-			return
-		}
-		if outcome.general {
-			general = outcome
-		}
-		next := s.failed(d, *outcome)
-		s.log.Repeating(eventlog.LevelWarn, "acme_error "+d.name, "ACME_ERROR", eventlog.Str("domain", d.name),
-			eventlog.Str("directory", s.cfg.ACMEDirectory), eventlog.Err(outcome.err), eventlog.Str("next_try", wording.Time(next)))
 	}
 }
 
 // reportExpired logs every expired certificate that is still served.
-func (s *Source) reportExpired() {
-	for _, d := range s.domains {
-		certificate := d.cert.Load()
-		if certificate == nil || !time.Now().After(certificate.Leaf.NotAfter) {
+func (m *Manager) reportExpired() {
+	m.mu.Lock()
+	sources := slices.Clone(m.sources)
+	m.mu.Unlock()
+	for _, s := range sources {
+		for _, d := range s.names.Load().list {
+			certificate := d.certificate()
+			if certificate == nil || !time.Now().After(certificate.Leaf.NotAfter) {
+				continue
+			}
+			m.log.Repeating(eventlog.LevelError, "cert_expired "+s.listener+" "+d.name, "CERT_EXPIRED", eventlog.Str("domain", d.name),
+				eventlog.Str("listener", s.listener), eventlog.Str("not_after", wording.Time(certificate.Leaf.NotAfter)))
+		}
+	}
+}
+
+// checkDue asks the CA about the renewal of every certificate for which that is due (S-20.1). Without an answer the rule
+// of the lifetime holds, or what the CA said before.
+func (m *Manager) checkDue(ctx context.Context) {
+	if m.suggest == nil {
+		return
+	}
+	now := time.Now()
+	var checks sync.WaitGroup
+	defer checks.Wait()
+	var useless atomic.Bool // a CA that does not answer is not asked for the next name
+	for _, d := range m.all() {
+		m.mu.Lock()
+		due := d.certificate() != nil && !now.Before(d.checkAt)
+		if due && useless.Load() {
+			due, d.checkAt = false, now.Add(minCheck)
+		}
+		m.mu.Unlock()
+		if !due {
 			continue
 		}
-		s.log.Repeating(eventlog.LevelError, "cert_expired "+s.listener+" "+d.name, "CERT_EXPIRED", eventlog.Str("domain", d.name),
-			eventlog.Str("listener", s.listener), eventlog.Str("not_after", wording.Time(certificate.Leaf.NotAfter)))
+		select {
+		case m.slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		checks.Go(func() {
+			defer func() { <-m.slots }()
+			if !m.check(ctx, d) {
+				useless.Store(true)
+			}
+		})
+	}
+}
+
+// check asks the CA about the renewal of a name's certificate, and reports whether it has answered.
+func (m *Manager) check(ctx context.Context, d *domain) (answered bool) {
+	certificate := d.certificate()
+	info, holds, err := m.suggest(ctx, certificate)
+	if ctx.Err() != nil {
+		return false
+	}
+	start, end := info.SuggestedWindow.Start, info.SuggestedWindow.End
+	if err == nil && !usableWindow(start, end, certificate.Leaf) {
+		err = fmt.Errorf("the window from %s to %s is of no use for a certificate that expires at %s",
+			wording.Time(start), wording.Time(end), wording.Time(certificate.Leaf.NotAfter))
+	}
+	m.mu.Lock()
+	before := d.suggested
+	if d.certificate() != certificate {
+		m.mu.Unlock()
+		return true // renewed meanwhile
+	}
+	d.checkAt = time.Now().Add(max(holds, minCheck))
+	switch {
+	case err == nil:
+		if before.Certificate == "" || !before.Start.Equal(start) || !before.End.Equal(end) {
+			d.suggested = suggestion{Directory: m.cfg.Directory, Domain: d.name, Certificate: replacesID(certificate), Start: start.UTC(), End: end.UTC(),
+				Moment: drawMoment(start, end), Early: before.Early}
+		}
+		d.suggested.Explanation = clipText(info.ExplanationURL, maxTextBytes)
+	case holds > 0: // the CA has answered
+		d.suggested = suggestion{Directory: m.cfg.Directory, Domain: d.name, Early: before.Early}
+	}
+	after, renewAt := d.suggested, d.renewAt
+	m.mu.Unlock()
+	m.suggestions.put(after)
+	m.logCheck(d, before, after, renewAt, err)
+	return err == nil || holds > 0
+}
+
+// logCheck logs a new window, and an answer that is of no use.
+func (m *Manager) logCheck(d *domain, before, after suggestion, renewAt time.Time, err error) {
+	switch {
+	case err != nil && !errors.Is(err, errNoRenewalInfo):
+		m.log.Repeating(eventlog.LevelInfo, "acme_renewal_info", "ACME_RENEWAL_INFO", eventlog.Str("domain", d.name), m.directory(),
+			eventlog.Str("error", clipText(err.Error(), maxTextBytes)))
+	case err == nil && after.Moment != before.Moment:
+		fields := []eventlog.Attr{eventlog.Str("domain", d.name), m.directory(), eventlog.Str("window_start", wording.Time(after.Start)),
+			eventlog.Str("window_end", wording.Time(after.End)), eventlog.Str("renew_at", wording.Time(after.Moment))}
+		if after.Explanation != "" {
+			fields = append(fields, eventlog.Str("explanation", after.Explanation))
+		}
+		if after.Moment.Before(time.Now()) && renewAt.After(time.Now()) {
+			// The CA wants it renewed at once, as before a mass revocation.
+			m.log.Log(eventlog.LevelWarn, "ACME_RENEWAL_INFO", fields...)
+			return
+		}
+		m.log.Log(eventlog.LevelInfo, "ACME_RENEWAL_INFO", fields...)
 	}
 }
 
 // probe requests the CA's directory until it has answered once. It runs if every certificate came from the cache:
 // without it, an unreachable CA would be noticed only when the first renewal is due.
-func (s *Source) probe(ctx context.Context) {
-	wait := acmeFirstProbeWait
+func (m *Manager) probe(ctx context.Context) {
+	wait := firstProbeWait
 	for {
-		err := s.probeDirectory(ctx)
+		err := m.probeDirectory(ctx)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		s.log.Log(eventlog.LevelWarn, "ACME_UNREACHABLE", eventlog.Str("directory", s.cfg.ACMEDirectory),
-			eventlog.Str("error", clipText(err.Error(), maxACMETextBytes)), eventlog.Str("next_try", wording.Time(time.Now().Add(wait))))
+		m.log.Log(eventlog.LevelWarn, "ACME_UNREACHABLE", m.directory(),
+			eventlog.Str("error", clipText(err.Error(), maxTextBytes)), eventlog.Str("next_try", wording.Time(time.Now().Add(wait))))
 		if !clock.Sleep(ctx, wait) {
 			return
 		}
@@ -129,19 +280,19 @@ func (s *Source) probe(ctx context.Context) {
 }
 
 // probeDirectory requests the directory once.
-func (s *Source) probeDirectory(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, acmeProbeTimeout)
+func (m *Manager) probeDirectory(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.cfg.ACMEDirectory, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.cfg.Directory, nil)
 	if err != nil {
 		return err
 	}
-	req.Header.Set("User-Agent", "reverse-proxy")
-	resp, err := s.transport.RoundTrip(req)
+	req.Header.Set("User-Agent", userAgent)
+	resp, err := m.base.RoundTrip(req)
 	if err != nil {
 		return err
 	}
-	defer s.transport.CloseIdleConnections()
+	defer m.base.CloseIdleConnections()
 	defer resp.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
 	if resp.StatusCode != http.StatusOK {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -35,7 +36,7 @@ func (a *acmeTimes) all() []time.Time {
 
 // runACME runs the schedule of one name, with attempts made by obtain, in a synctest bubble. The certificate at the
 // start is new and lives for 90 days.
-func runACME(t *testing.T, obtain func(ctx context.Context, d *acmeDomain) acmeOutcome,
+func runACME(t *testing.T, obtain func(ctx context.Context, d *domain) outcome,
 	check func(s *Source, log *acmeTestLog)) {
 	t.Helper()
 	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
@@ -44,11 +45,12 @@ func runACME(t *testing.T, obtain func(ctx context.Context, d *acmeDomain) acmeO
 		cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90)))
 		var log acmeTestLog
 		s := newTestACMESource(t, cfg, true, &log)
-		s.obtain = obtain
-		if err := s.Provision(t.Context()); err != nil {
+		s.manager.obtain = obtain
+		if err := s.Provision(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
-		s.asked = true // no probe
+		s.manager.asked.Store(true) // no probe
+		s.manager.suggest = nil
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
 		run.Go(func() { s.Run(ctx) })
@@ -67,10 +69,10 @@ func acmeTestDays(days float64) {
 func TestACMERenewal(t *testing.T) {
 	t.Run("comes a third of the lifetime before the end, once", func(t *testing.T) {
 		var tries acmeTimes
-		runACME(t, func(context.Context, *acmeDomain) acmeOutcome {
+		runACME(t, func(context.Context, *domain) outcome {
 			now := time.Now()
 			tries.add(now)
-			return acmeOutcome{cert: makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90))}
+			return outcome{certificate: makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90))}
 		}, func(s *Source, log *acmeTestLog) {
 			start := time.Now()
 			old := s.Certificate(&tls.ClientHelloInfo{ServerName: acmeTestName})
@@ -90,9 +92,9 @@ func TestACMERenewal(t *testing.T) {
 	})
 	t.Run("that is refused is tried again after growing waits, and an expired certificate serves on", func(t *testing.T) {
 		var tries acmeTimes
-		runACME(t, func(context.Context, *acmeDomain) acmeOutcome {
+		runACME(t, func(context.Context, *domain) outcome {
 			tries.add(time.Now())
-			return acmeOutcome{err: errors.New("urn:x: no"), refused: true}
+			return outcome{err: errors.New("urn:x: no"), refused: true}
 		}, func(s *Source, log *acmeTestLog) {
 			acmeTestDays(66) // up to three days of jitter after day 60, and then a day and two hours of waits
 			want := []time.Duration{time.Minute, 10 * time.Minute, 100 * time.Minute, 24 * time.Hour}
@@ -119,13 +121,13 @@ func TestACMERenewal(t *testing.T) {
 	t.Run("of a CA that is away is tried again soon, then hourly, and nothing is remembered", func(t *testing.T) {
 		var tries acmeTimes
 		var back atomic.Bool
-		runACME(t, func(context.Context, *acmeDomain) acmeOutcome {
+		runACME(t, func(context.Context, *domain) outcome {
 			now := time.Now()
 			tries.add(now)
 			if !back.Load() {
-				return acmeOutcome{err: errors.New("connection refused")}
+				return outcome{err: errors.New("connection refused")}
 			}
-			return acmeOutcome{cert: makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90))}
+			return outcome{certificate: makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90))}
 		}, func(s *Source, log *acmeTestLog) {
 			acmeTestDays(64)
 			if len(tries.all()) < 10 {
@@ -135,7 +137,7 @@ func TestACMERenewal(t *testing.T) {
 				2*time.Minute || last < time.Hour || last > 61*time.Minute {
 				t.Errorf("got a first wait of %v and a last of %v, want a minute and an hour", first, last)
 			}
-			if _, ok := s.refusals.get(acmeTestDirectory, acmeTestName); ok {
+			if _, ok := s.manager.refusals.get(acmeTestDirectory, acmeTestName); ok {
 				t.Error("got a remembered refusal, want none")
 			}
 			back.Store(true)
@@ -152,13 +154,13 @@ func TestACMERenewal(t *testing.T) {
 			now := time.Now()
 			cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName,
 				makeACMETestCert(t, acmeTestName, now.AddDate(0, 0, -80), now.AddDate(0, 0, 10)))
-			refusals, _ := loadACMERefusals(cfg.ACMECacheDir)
-			e, err := refusals.refuse(acmeTestDirectory, acmeTestName, "no", 5*time.Hour, now)
+			refusals, _ := loadRefusals(cfg.ACMECacheDir)
+			e, err := refusals.refuse(acmeTestDirectory, acmeTestName, "no", 5*time.Hour, 0, now)
 			if err != nil {
 				t.Fatal(err)
 			}
 			s := newTestACMESource(t, cfg, true, &acmeTestLog{})
-			if err := s.Provision(t.Context()); err != nil {
+			if err := s.Provision(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
 			if got := s.Names()[0].NextTry; !got.Equal(e.NextTry) {
@@ -169,7 +171,10 @@ func TestACMERenewal(t *testing.T) {
 }
 
 func TestACMEGeneralFailureIsNotRepeatedForEveryName(t *testing.T) {
-	names := []string{"a.example.test", "b.example.test", "c.example.test"}
+	var names []string
+	for i := range 20 {
+		names = append(names, fmt.Sprintf("n%d.example.test", i))
+	}
 	cfg := acmeTestConfig(t, acmeTestDirectory, "", names...)
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
@@ -178,17 +183,18 @@ func TestACMEGeneralFailureIsNotRepeatedForEveryName(t *testing.T) {
 		}
 		var log acmeTestLog
 		s := newTestACMESource(t, cfg, true, &log)
-		tries := 0
-		s.obtain = func(context.Context, *acmeDomain) acmeOutcome {
-			tries++
-			return acmeOutcome{err: errors.New("connection refused"), general: true}
+		var tries atomic.Int32
+		s.manager.obtain = func(context.Context, *domain) outcome {
+			tries.Add(1)
+			time.Sleep(time.Second) // as a CA that answers slowly
+			return outcome{err: errors.New("connection refused")}
 		}
-		if err := s.Provision(t.Context()); err != nil {
+		if err := s.Provision(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
-		s.renewDue(t.Context())
-		if tries != 1 {
-			t.Errorf("got %d tries, want 1 for all three names", tries)
+		s.manager.renewDue(t.Context())
+		if got := tries.Load(); got != maxAtOnce {
+			t.Errorf("got %d tries, want those %d at the same time for all %d names", got, maxAtOnce, len(names))
 		}
 		for _, name := range names {
 			wantACMELogLine(t, &log, "ACME_ERROR domain="+name, "connection refused")
@@ -203,12 +209,13 @@ func TestACMEProbeWarnsUntilTheDirectoryAnswers(t *testing.T) {
 		cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90)))
 		var log acmeTestLog
 		s := newTestACMESource(t, cfg, true, &log)
-		if err := s.Provision(t.Context()); err != nil {
+		if err := s.Provision(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
+		s.manager.suggest = nil
 		var probes acmeTimes
-		s.transport = &http.Transport{TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}
-		s.transport.RegisterProtocol("https", acmeRoundTrip(func(*http.Request) (*http.Response, error) {
+		s.manager.base = &http.Transport{TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}
+		s.manager.base.RegisterProtocol("https", acmeRoundTrip(func(*http.Request) (*http.Response, error) {
 			probes.add(time.Now())
 			switch len(probes.all()) {
 			case 1:

@@ -3,118 +3,96 @@ package acmecert
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
-	"net/http"
 	"slices"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
 )
 
-// Source holds the certificates of one ACME listener (S-5.4). Handshakes read them from memory and have no other
-// effect; Provision fills them at startup and Run renews them in the background.
-//
-// Every try to obtain one certificate is an acmeAttempt with an autocert.Manager of its own, so that the tries, their
-// errors and the waits between them are decided here: a Manager that serves handshakes orders inside them, retries
-// forever and does not expose its errors.
+// Source is what one listener serves of a Manager's certificates (S-5.4). Provision fills it at startup, a reload
+// replaces its names, and Run renews the certificates in the background.
 type Source struct {
-	key            string // the configuration table, as in `listeners[0].tls`
-	listener       string
-	cfg            config.TLS
-	httpChallenges bool
-	log            *eventlog.Logger
-	transport      *http.Transport
-	refusals       *acmeRefusals
-
-	// domains is in the order of the file. It and byName do not change after New.
-	domains []*acmeDomain
-	byName  map[string]*acmeDomain
-
-	// obtain makes one attempt; tests of the schedule replace it.
-	obtain func(ctx context.Context, d *acmeDomain) acmeOutcome
-	// attempts counts the attempts by outcome.
-	attempts [len(cert.Attempts{})]atomic.Uint64
-	// asked reports whether Provision had to contact the CA.
-	asked bool
-
-	// mu guards the scheduling fields of all domains.
-	mu sync.Mutex
+	manager  *Manager
+	key      string // the configuration table, as in `listeners[0].tls`
+	listener string
+	cfg      config.TLS
+	// names are those that handshakes are served with.
+	names atomic.Pointer[nameSet]
+	// owner reports whether this is the Manager's first source, which counts the Manager's attempts.
+	owner bool
 }
 
-// acmeDomain is one name of `acme_domains` with its certificate.
-type acmeDomain struct {
-	name    string
-	cert    atomic.Pointer[tls.Certificate]
-	attempt atomic.Pointer[acmeAttempt]
-
-	// The rest is guarded by Source.mu.
-
-	// renewAt is when the certificate is due for renewal; retryAt is the earliest next try after a failure.
-	renewAt, retryAt time.Time
-	// unreachable counts the tries in a row that got no answer.
-	unreachable int
-	lastAttempt time.Time
-	lastError   string
+// nameSet is an immutable set of names, in the order of the file.
+type nameSet struct {
+	list   []*domain
+	byName map[string]*domain
 }
 
-// New prepares the listener's cache directory and its connection to the CA, without contacting the CA. listenerKey is
-// the configuration's key of the listener, as in `listeners[0]`, and listener its address and port. httpChallenges
-// reports whether a redirect port answers HTTPChallenge. The error is a config.KeyError.
-func New(listenerKey, listener string, cfg config.TLS, httpChallenges bool,
-	log *eventlog.Logger) (*Source, error) {
+// New returns the source of a single listener. See Managers.Source.
+func New(listenerKey, listener string, cfg config.TLS, httpChallenges bool, log *eventlog.Logger) (*Source, error) {
+	return NewManagers(log).Source(listenerKey, listener, cfg, httpChallenges)
+}
+
+// Source prepares the source of a listener without contacting the CA. listenerKey is the configuration's key of the
+// listener, as in `listeners[0]`, and listener its address and port. httpChallenges reports whether a redirect port
+// answers HTTPChallenge. The error is a config.KeyError.
+func (all *Managers) Source(listenerKey, listener string, cfg config.TLS, httpChallenges bool) (*Source, error) {
 	key := listenerKey + ".tls"
-	if err := prepareACMECacheDir(cfg.ACMECacheDir); err != nil {
-		return nil, config.KeyError{Key: key + ".acme_cache_dir", Problem: err.Error()}
-	}
-	transport, err := newACMEBaseTransport(cfg.ACMECAPath)
+	m, err := all.manager(key, cfg)
 	if err != nil {
-		return nil, config.KeyError{Key: key + ".acme_ca_path", Problem: err.Error()}
+		return nil, err
 	}
-	refusals, err := loadACMERefusals(cfg.ACMECacheDir)
-	if err != nil {
-		// The start does not fail without the remembered refusals: the CA's own limits still apply.
-		log.Log(eventlog.LevelWarn, "ACME_ERROR", eventlog.Str("directory", cfg.ACMEDirectory), eventlog.Err(err))
+	if httpChallenges {
+		m.httpChallenges.Store(true)
 	}
-	s := &Source{key: key, listener: listener, cfg: cfg, httpChallenges: httpChallenges, log: log,
-		transport: transport, refusals: refusals, byName: make(map[string]*acmeDomain)}
-	s.obtain = s.runAttempt
-	for _, name := range cfg.ACMEDomains {
+	s := &Source{manager: m, key: key, listener: listener, cfg: cfg}
+	s.names.Store(m.nameSet(cfg.ACMEDomains))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.owner = len(m.sources) == 0
+	m.sources = append(m.sources, s)
+	return s, nil
+}
+
+// nameSet returns the set of the names.
+func (m *Manager) nameSet(names []string) *nameSet {
+	set := &nameSet{byName: make(map[string]*domain, len(names))}
+	for _, name := range names {
 		name = cert.NormalName(name)
-		if s.byName[name] == nil {
-			d := &acmeDomain{name: name}
-			s.byName[name] = d
-			s.domains = append(s.domains, d)
+		if set.byName[name] == nil {
+			d := m.domainOf(name)
+			set.byName[name] = d
+			set.list = append(set.list, d)
 		}
 	}
-	return s, nil
+	return set
 }
 
 // Certificate returns the certificate of exactly the hello's server name or, if the client sent none, that of a
 // listener with a single name. It never orders one (S-5.5).
 func (s *Source) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
+	names := s.names.Load()
 	if hello.ServerName == "" {
-		if len(s.domains) != 1 {
+		if len(names.list) != 1 {
 			return nil
 		}
-		return s.domains[0].cert.Load()
+		return names.list[0].certificate()
 	}
-	d := s.byName[cert.NormalName(hello.ServerName)]
+	d := names.byName[cert.NormalName(hello.ServerName)]
 	if d == nil {
 		return nil
 	}
-	return d.cert.Load()
+	return d.certificate()
 }
 
 // Certificates lists the certificates in use, in the order of `acme_domains`.
 func (s *Source) Certificates() []cert.Info {
 	var infos []cert.Info
-	for _, d := range s.domains {
-		certificate := d.cert.Load()
+	for _, d := range s.names.Load().list {
+		certificate := d.certificate()
 		if certificate == nil {
 			continue
 		}
@@ -124,23 +102,22 @@ func (s *Source) Certificates() []cert.Info {
 	return infos
 }
 
+// attemptFor returns the running attempt for a name, whether it is served already or is yet to be; nil if there is none.
+func (m *Manager) attemptFor(name string) *attempt {
+	m.mu.Lock()
+	d := m.domains[cert.NormalName(name)]
+	m.mu.Unlock()
+	if d == nil {
+		return nil
+	}
+	return d.attempt.Load()
+}
+
 // ChallengeCertificate answers the hello of a TLS-ALPN-01 validation, which offers only `acme-tls/1` (RFC 8737, section
 // 3). Only a running attempt for exactly that name has an answer; without one it returns nil and no error, which makes
 // crypto/tls send unrecognized_name.
 func (s *Source) ChallengeCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	d := s.byName[cert.NormalName(hello.ServerName)]
-	if d == nil {
-		return nil, nil
-	}
-	a := d.attempt.Load()
-	if a == nil {
-		return nil, nil
-	}
-	cert, err := a.challengeCertificate(d.name)
-	if err != nil {
-		return nil, fmt.Errorf("%s: no answer to the TLS-ALPN-01 challenge: %w", d.name, err)
-	}
-	return cert, nil
+	return s.manager.attemptFor(hello.ServerName).challengeCertificate(), nil
 }
 
 // HTTPChallenge returns the key authorization for a request below /.well-known/acme-challenge/ (S-13.2; RFC 8555,
@@ -149,15 +126,7 @@ func (s *Source) HTTPChallenge(host, path string) (keyAuth []byte, ok bool) {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	d := s.byName[cert.NormalName(host)]
-	if d == nil {
-		return nil, false
-	}
-	a := d.attempt.Load()
-	if a == nil {
-		return nil, false
-	}
-	return a.httpChallenge(d.name, path)
+	return s.manager.attemptFor(host).httpAnswer(path)
 }
 
 // AsksCA implements cert.Source.
@@ -166,25 +135,36 @@ func (s *Source) AsksCA() bool { return true }
 // Table implements cert.Source.
 func (s *Source) Table() *cert.Table { return nil }
 
-// Prepare implements cert.Source. The names are fixed at the start, and Run renews their certificates.
-func (s *Source) Prepare([]string) (*cert.Prepared, error) { return nil, nil }
-
-// Attempts implements cert.Source.
+// Attempts implements cert.Source. Listeners that share a cache share the attempts, of which one of them reports.
 func (s *Source) Attempts() (counts cert.Attempts) {
+	if !s.owner {
+		return counts
+	}
 	for result := range counts {
-		counts[result] = s.attempts[result].Load()
+		counts[result] = s.manager.attempts[result].Load()
 	}
 	return counts
 }
 
 // Names reports on every name, in the order of `acme_domains`.
 func (s *Source) Names() []cert.NameStatus {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	status := make([]cert.NameStatus, len(s.domains))
-	for i, d := range s.domains {
-		status[i] = cert.NameStatus{Domain: d.name, LastAttempt: d.lastAttempt, LastError: d.lastError,
-			NextTry: d.nextTry()}
+	m := s.manager
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := s.names.Load().list
+	status := make([]cert.NameStatus, len(list))
+	for i, d := range list {
+		at, why := m.nextTry(d)
+		status[i] = cert.NameStatus{Domain: d.name, LastAttempt: d.lastAttempt, LastError: d.lastError, NextTry: at, Why: why}
+		if why == "ari" {
+			status[i].Explanation = d.suggested.Explanation
+		}
 	}
 	return status
+}
+
+// Run renews the certificates of the Manager until ctx ends (startup step 9). One of the listeners that share it does the
+// work.
+func (s *Source) Run(ctx context.Context) {
+	s.manager.runs.Do(func() { s.manager.run(ctx) })
 }

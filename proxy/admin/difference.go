@@ -20,6 +20,8 @@ type Difference struct {
 	Settings []KeyChange `json:"settings,omitempty"`
 	// Certificates are the certificates whose contents differ from those in use.
 	Certificates []CertificateChange `json:"certificates,omitempty"`
+	// Orders are the names for which the reload orders certificates first (S-5.7).
+	Orders []string `json:"orders,omitempty"`
 	// RestartRequired are the static keys that differ: they take effect only at a restart.
 	RestartRequired []config.Drift `json:"restart_required,omitempty"`
 }

@@ -38,6 +38,9 @@ func (d Difference) lines() []string {
 	for i, certificate := range d.Certificates {
 		lines.addf(i, len(d.Certificates), "certificate changed: %s", certificate.text())
 	}
+	for i, name := range d.Orders {
+		lines.addf(i, len(d.Orders), "certificate to order: %s", wording.Printable(name))
+	}
 	for i, site := range d.SitesWaiting {
 		lines.addf(i, len(d.SitesWaiting), "restart needed: site %s", site.text())
 	}

@@ -93,6 +93,10 @@ type Status struct {
 	RequestsInFlight int `json:"requests_in_flight"`
 	// Descriptors is the process's usage of file descriptors.
 	Descriptors DescriptorStatus `json:"descriptors"`
+	// Starting reports whether the daemon is still starting, and serves no client yet.
+	Starting bool `json:"starting,omitempty"`
+	// Orders are the orders for certificates that a start or a reload waits for; nil if none does.
+	Orders *OrdersStatus `json:"orders,omitempty"`
 	// RateLimitedClients is the number of client addresses for which the rate limiter keeps a bucket.
 	RateLimitedClients int `json:"rate_limited_clients"`
 }
@@ -168,6 +172,13 @@ type ReloadStatus struct {
 	Errors  []string `json:"errors,omitempty"`
 	// Changes is the number of things that it changed, or that wait for a restart.
 	Changes int `json:"changes"`
+}
+
+// OrdersStatus is how far the orders for certificates are.
+type OrdersStatus struct {
+	// Done are the names that have a certificate by now, in the order in which they got it, and Waiting the others.
+	Done    []string `json:"done"`
+	Waiting []string `json:"waiting"`
 }
 
 // ACMEStatus is the state of one name of `acme_domains`.

@@ -38,7 +38,7 @@ func (s *local) ChallengeCertificate(*tls.ClientHelloInfo) (*tls.Certificate, er
 func (s *local) HTTPChallenge(string, string) ([]byte, bool) { return nil, false }
 
 // Provision implements Source. The certificates exist already.
-func (s *local) Provision(context.Context) error { return nil }
+func (s *local) Provision(context.Context, Progress) error { return nil }
 
 // Run implements Source. Only a reload replaces certificates.
 func (s *local) Run(context.Context) {}

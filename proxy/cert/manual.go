@@ -26,12 +26,12 @@ func NewManual(key, listener string, files []config.CertificateFiles) (*Manual, 
 }
 
 // Prepare implements Source. It reads all files; if one is bad, none is used.
-func (s *Manual) Prepare([]string) (*Prepared, error) {
+func (s *Manual) Prepare([]string) (Prepared, error) {
 	certificates, problems := LoadPairs(s.key, s.files, time.Now())
 	if problems != nil {
 		return nil, problems
 	}
-	return &Prepared{NewTable(certificates), &s.table}, nil
+	return preparedTable{NewTable(certificates), &s.table}, nil
 }
 
 // LoadPairs reads all pairs of the listener whose `tls` table has the key, and validates them at the given time. It

@@ -1,26 +1,65 @@
 package cert
 
-import "sync/atomic"
+import (
+	"context"
+	"sync/atomic"
+)
 
-// Prepared holds the certificates of one listener that a reload has read or made, and not yet put to use.
-type Prepared struct {
+// Prepared is what a reload is about to change in one listener's certificates.
+type Prepared interface {
+	// Missing lists the names for which a certificate has to be ordered first.
+	Missing() []string
+	// Obtain orders them, and calls done for each that is there. The error names each that is not, and why.
+	Obtain(ctx context.Context, done func(name string)) error
+	// Commit puts the certificates to use.
+	Commit()
+	// Abandon ends a reload that is not committed.
+	Abandon()
+	// Table returns the certificates as they will be in use; nil if they change only by renewal.
+	Table() *Table
+}
+
+// preparedTable holds certificates that were read or made, and need no order.
+type preparedTable struct {
 	table *Table
 	place *atomic.Pointer[Table]
 }
 
-// Commit puts the certificates to use.
-func (p Prepared) Commit() { p.place.Store(p.table) }
+func (p preparedTable) Missing() []string                          { return nil }
+func (p preparedTable) Obtain(context.Context, func(string)) error { return nil }
+func (p preparedTable) Commit()                                    { p.place.Store(p.table) }
+func (p preparedTable) Abandon()                                   {}
+func (p preparedTable) Table() *Table                              { return p.table }
 
-// PreparedAll holds those of all listeners, by index; nil for a listener in ACME mode, whose certificates change only
-// by renewal.
-type PreparedAll []*Prepared
+// PreparedAll holds what is prepared for all listeners, by index.
+type PreparedAll []Prepared
+
+// Missing lists the names for which certificates have to be ordered first, each once.
+func (all PreparedAll) Missing() []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, prepared := range all {
+		for _, name := range prepared.Missing() {
+			if !seen[name] {
+				seen[name] = true
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
 
 // Commit puts all of them to use.
 func (all PreparedAll) Commit() {
 	for _, prepared := range all {
-		if prepared != nil {
-			prepared.Commit()
-		}
+		prepared.Commit()
+	}
+}
+
+// Abandon ends a reload that is not committed.
+func (all PreparedAll) Abandon() {
+	for _, prepared := range all {
+		prepared.Abandon()
 	}
 }
 
@@ -28,9 +67,7 @@ func (all PreparedAll) Commit() {
 func (all PreparedAll) Tables() []*Table {
 	tables := make([]*Table, len(all))
 	for i, prepared := range all {
-		if prepared != nil {
-			tables[i] = prepared.table
-		}
+		tables[i] = prepared.Table()
 	}
 	return tables
 }

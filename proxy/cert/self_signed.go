@@ -36,16 +36,16 @@ func NewSelfSigned(listener string, names []string) (*SelfSigned, error) {
 
 // Prepare implements Source. It makes a certificate for the names. While the names stay the same it keeps the old certificate, so that a
 // client that was told to trust it continues to.
-func (s *SelfSigned) Prepare(names []string) (*Prepared, error) {
+func (s *SelfSigned) Prepare(names []string) (Prepared, error) {
 	names = slices.Sorted(slices.Values(names))
 	if table := s.table.Load(); table != nil && slices.Equal(CoveredNames(table.All[0].Leaf), names) {
-		return &Prepared{table, &s.table}, nil
+		return preparedTable{table, &s.table}, nil
 	}
 	certificate, err := MakeSelfSigned(names, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("%s: making a self-signed certificate: %w", s.listener, err)
 	}
-	return &Prepared{NewTable([]*tls.Certificate{certificate}), &s.table}, nil
+	return preparedTable{NewTable([]*tls.Certificate{certificate}), &s.table}, nil
 }
 
 // MakeSelfSigned makes a self-signed ECDSA certificate for the names.

@@ -38,8 +38,9 @@ type Source interface {
 	ChallengeCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 	// HTTPChallenge answers an HTTP-01 validation (RFC 8555, section 8.3); not ok if none is under way.
 	HTTPChallenge(host, path string) (keyAuthorization []byte, ok bool)
-	// Provision obtains the certificates that the start requires (step 7).
-	Provision(ctx context.Context) error
+	// Provision obtains the certificates that the start requires (step 7). progress, which may be nil, learns of those for
+	// which the CA is asked.
+	Provision(ctx context.Context, progress Progress) error
 	// Run renews the certificates until ctx ends.
 	Run(ctx context.Context)
 	// Names reports on each name that the CA is asked for.
@@ -49,9 +50,17 @@ type Source interface {
 
 	// Table returns the certificates in use; nil if they change only by renewal.
 	Table() *Table
-	// Prepare reads or makes anew what a reload can change, for the names of the listener's sites (S-3.5). It returns nil if a
-	// reload changes nothing. Nothing changes before the result is committed, or if there is an error.
-	Prepare(names []string) (*Prepared, error)
+	// Prepare reads or makes anew what a reload can change, for the names that the listener is to serve (S-3.5). It contacts
+	// no CA: what has to be ordered first is in the result. Nothing changes before that is committed, or if there is an
+	// error.
+	Prepare(names []string) (Prepared, error)
+}
+
+// Progress learns how far orders are. Its methods are called concurrently.
+type Progress interface {
+	// Begin is called with names for which the CA is asked, and Done for each that has got a certificate.
+	Begin(names []string)
+	Done(name string)
 }
 
 // NameStatus is what `status` shows of one name in addition to its certificate (S-10.1).
@@ -59,8 +68,13 @@ type NameStatus struct {
 	Domain      string    `json:"domain"`
 	LastAttempt time.Time `json:"last_attempt,omitzero"`
 	LastError   string    `json:"last_error,omitempty"`
-	// NextTry is when the CA is contacted next for this name.
+	// NextTry is when the CA is asked next for a certificate for this name.
 	NextTry time.Time `json:"next_try,omitzero"`
+	// Why says what has set NextTry: "lifetime" (a third of the certificate's lifetime is left), "ari" (the CA's renewal
+	// information), "retry" (a failure before), or "missing" (there is no certificate).
+	Why string `json:"next_try_reason,omitempty"`
+	// Explanation is the page with which the CA explains when it wants the certificate renewed.
+	Explanation string `json:"explanation,omitempty"`
 }
 
 // AttemptResults names the outcomes of an attempt: a certificate, a refusal by the CA, and a CA that was not reached.

@@ -100,9 +100,9 @@ const (
 type TLS struct {
 	// Mode is where certificates come from.
 	Mode TLSMode
-	// ACMEDomains are the names to hold certificates for, lower-cased; at least one in ACME mode.
+	// ACMEDomains are the names to hold certificates for, lower-cased; at least one in ACME mode. Dynamic.
 	ACMEDomains []string
-	// ACMECacheDir is the directory of keys and certificates, of mode 0700; one for each ACME listener.
+	// ACMECacheDir is the directory of keys and certificates, of mode 0700. Listeners may share it.
 	ACMECacheDir string
 	// ACMEContact is the account's contact, a `mailto:` URL.
 	ACMEContact string
@@ -110,6 +110,14 @@ type TLS struct {
 	ACMEDirectory string
 	// ACMECAPath is a PEM file of roots to trust for the ACME server itself; "" for the system's roots.
 	ACMECAPath string
+	// ACMEProfile is the certificate profile to order; "" for the CA's default.
+	ACMEProfile string
+	// ACMEEABKeyID and ACMEEABKeyFile bind the account to one that the CA knows otherwise; both "" for no binding.
+	ACMEEABKeyID, ACMEEABKeyFile string
+	// ACMEStart is "all" or "available": whether a name without a certificate fails the start.
+	ACMEStart string
+	// ACMEStartTimeout bounds the orders of a start, and those of a reload.
+	ACMEStartTimeout time.Duration
 	// Certificates are the pairs of manual mode: cert_path and key_path first, then `[[listeners.tls.certificates]]`.
 	Certificates []CertificateFiles
 }
@@ -121,6 +129,12 @@ type CertificateFiles struct {
 	// KeyPath is the private key of the leaf.
 	KeyPath string
 }
+
+// The values of `acme_start`.
+const (
+	ACMEStartAll       = "all"
+	ACMEStartAvailable = "available"
+)
 
 // Site is one `[[listeners.sites]]` entry. All of it is dynamic.
 type Site struct {

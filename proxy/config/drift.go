@@ -94,11 +94,15 @@ func (d *driftList) listener(key string, running, file Listener) {
 		// The keys of two different modes have nothing in common.
 		return
 	}
-	d.compare(ChildKey(key, "acme_domains"), strings.Join(running.TLS.ACMEDomains, ", "), strings.Join(file.TLS.ACMEDomains, ", "))
 	d.compare(ChildKey(key, "acme_cache_dir"), running.TLS.ACMECacheDir, file.TLS.ACMECacheDir)
 	d.compare(ChildKey(key, "acme_contact"), running.TLS.ACMEContact, file.TLS.ACMEContact)
 	d.compare(ChildKey(key, "acme_directory"), running.TLS.ACMEDirectory, file.TLS.ACMEDirectory)
 	d.compare(ChildKey(key, "acme_ca_path"), running.TLS.ACMECAPath, file.TLS.ACMECAPath)
+	d.compare(ChildKey(key, "acme_profile"), running.TLS.ACMEProfile, file.TLS.ACMEProfile)
+	d.compare(ChildKey(key, "acme_eab_key_id"), running.TLS.ACMEEABKeyID, file.TLS.ACMEEABKeyID)
+	d.compare(ChildKey(key, "acme_eab_key_file"), running.TLS.ACMEEABKeyFile, file.TLS.ACMEEABKeyFile)
+	d.compare(ChildKey(key, "acme_start"), running.TLS.ACMEStart, file.TLS.ACMEStart)
+	d.compare(ChildKey(key, "acme_start_timeout_secs"), wording.InSeconds(running.TLS.ACMEStartTimeout), wording.InSeconds(file.TLS.ACMEStartTimeout))
 	d.certificates(key, running.TLS.Certificates, file.TLS.Certificates)
 }
 

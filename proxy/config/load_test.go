@@ -98,6 +98,8 @@ func TestLoadConfigTakesEveryKeyFromTheFile(t *testing.T) {
 				Mode: TLSModeACME, ACMEDomains: []string{"git.example.com", "www.example.com"},
 				ACMECacheDir: dir + "/cache", ACMEContact: "mailto:admin@example.com",
 				ACMEDirectory: "https://127.0.0.1:14000/dir", ACMECAPath: dir + "/a.pem",
+				ACMEProfile: "tlsserver", ACMEEABKeyID: "kid-1", ACMEEABKeyFile: dir + "/a.key",
+				ACMEStart: ACMEStartAvailable, ACMEStartTimeout: 301 * time.Second,
 			}},
 			{BindAddrs: []string{"::1"}, HTTPPort: 0, HTTPSPort: 8444, Sites: []Site{}, TLS: TLS{
 				Mode: TLSModeManual, Certificates: []CertificateFiles{

@@ -90,6 +90,11 @@ type rawTLS struct {
 	ACMEContact   *string              `toml:"acme_contact"`
 	ACMEDirectory *string              `toml:"acme_directory"`
 	ACMECAPath    *string              `toml:"acme_ca_path"`
+	ACMEProfile   *string              `toml:"acme_profile"`
+	ACMEEABKeyID  *string              `toml:"acme_eab_key_id"`
+	ACMEEABKey    *string              `toml:"acme_eab_key_file"`
+	ACMEStart     *string              `toml:"acme_start"`
+	ACMEStartSecs *int64               `toml:"acme_start_timeout_secs"`
 	CertPath      *string              `toml:"cert_path"`
 	KeyPath       *string              `toml:"key_path"`
 	Certificates  []rawCertificateFile `toml:"certificates"`

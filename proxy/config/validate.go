@@ -71,7 +71,7 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environme
 	v.ports(cfg)
 	v.uniqueHosts(cfg.Listeners)
 	v.oneBoundEach(cfg.Listeners)
-	v.separateCacheDirs(cfg.Listeners)
+	v.sharedCacheDirs(cfg.Listeners)
 	cfg.MaxConnectionsPerClient = v.maxConnectionsPerClient(raw.MaxConnectionsPerClient, cfg.MaxConnections)
 	v.descriptors(cfg)
 	return cfg

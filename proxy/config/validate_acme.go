@@ -20,6 +20,46 @@ func (v *validator) acme(key string, raw rawTLS, cfg *TLS) {
 	cfg.ACMEContact = v.acmeContact(ChildKey(key, "acme_contact"), raw.ACMEContact)
 	cfg.ACMEDirectory = v.acmeDirectory(ChildKey(key, "acme_directory"), raw.ACMEDirectory)
 	cfg.ACMECAPath = v.acmeCAPath(ChildKey(key, "acme_ca_path"), raw.ACMECAPath)
+	cfg.ACMEProfile = v.acmeProfile(ChildKey(key, "acme_profile"), raw.ACMEProfile)
+	cfg.ACMEEABKeyID, cfg.ACMEEABKeyFile = v.acmeEAB(key, raw)
+	cfg.ACMEStart = v.acmeStart(ChildKey(key, "acme_start"), raw.ACMEStart)
+	cfg.ACMEStartTimeout = v.seconds(ChildKey(key, "acme_start_timeout_secs"), raw.ACMEStartSecs, 300)
+}
+
+// acmeProfile checks the name of a certificate profile. Only the CA knows which there are.
+func (v *validator) acmeProfile(key string, value *string) string {
+	if value == nil {
+		return ""
+	}
+	profile := v.required(key, value, `write the name of a profile that the CA offers, as in "shortlived", or leave the key out`)
+	if len(profile) > 200 || strings.ContainsFunc(profile, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		v.add(key, `%s is not the name of a profile; write one that the CA offers, as in "shortlived"`, wording.Quoted(profile))
+	}
+	return profile
+}
+
+// acmeEAB checks the external account binding, of which both keys are needed.
+func (v *validator) acmeEAB(key string, raw rawTLS) (keyID, path string) {
+	if raw.ACMEEABKeyID == nil && raw.ACMEEABKey == nil {
+		return "", ""
+	}
+	keyID = v.required(ChildKey(key, "acme_eab_key_id"), raw.ACMEEABKeyID, "write the key ID that the CA gave you for the account")
+	path = v.resolvePath(v.required(ChildKey(key, "acme_eab_key_file"), raw.ACMEEABKey, "write the path of a file with the key that the CA gave you, in base64"))
+	if path != "" {
+		if _, err := ReadStableFile(path, maxCertificateBytes, nil); err != nil {
+			v.add(ChildKey(key, "acme_eab_key_file"), "%s: %s", wording.Quoted(path), err)
+		}
+	}
+	return keyID, path
+}
+
+// acmeStart resolves `acme_start` (S-5.9).
+func (v *validator) acmeStart(key string, value *string) string {
+	start := orDefault(value, ACMEStartAll)
+	if start != ACMEStartAll && start != ACMEStartAvailable {
+		v.add(key, `%s is not a way to start; write "all" or "available"`, wording.Quoted(start))
+	}
+	return start
 }
 
 // acmeDomains checks the names to order certificates for: distinct host names with at least one dot, because no CA
@@ -167,21 +207,34 @@ func (v *validator) acmeCAPath(key string, value *string) string {
 	return path
 }
 
-// separateCacheDirs checks that no two ACME listeners share a cache directory, by whatever spelling or symbolic link
-// (S-2.24): each keeps its own account key and renewals there.
-func (v *validator) separateCacheDirs(listeners []Listener) {
-	owners := make(map[string]string)
+// sharedCacheDirs checks that ACME listeners that share a cache directory, by whatever spelling or symbolic link, have the
+// same account at the same CA (S-2.24): they share the certificates there, and each name is ordered once.
+func (v *validator) sharedCacheDirs(listeners []Listener) {
+	owners := make(map[string]int)
 	for i, listener := range listeners {
 		if listener.TLS.Mode != TLSModeACME || listener.TLS.ACMECacheDir == "" {
 			continue
 		}
-		key := IndexKey("listeners", i) + ".tls.acme_cache_dir"
+		key := IndexKey("listeners", i) + ".tls"
 		dir := resolvedPath(listener.TLS.ACMECacheDir)
-		if owner, ok := owners[dir]; ok {
-			v.add(key, "%s is the cache of %s too; give each ACME listener a directory of its own",
-				wording.Quoted(listener.TLS.ACMECacheDir), owner)
-		} else {
-			owners[dir] = key
+		owner, ok := owners[dir]
+		if !ok {
+			owners[dir] = i
+			continue
+		}
+		first := listeners[owner].TLS
+		for _, shared := range []struct{ key, value, first string }{
+			{"acme_directory", listener.TLS.ACMEDirectory, first.ACMEDirectory},
+			{"acme_contact", listener.TLS.ACMEContact, first.ACMEContact},
+			{"acme_ca_path", listener.TLS.ACMECAPath, first.ACMECAPath},
+			{"acme_profile", listener.TLS.ACMEProfile, first.ACMEProfile},
+			{"acme_eab_key_id", listener.TLS.ACMEEABKeyID, first.ACMEEABKeyID},
+			{"acme_eab_key_file", listener.TLS.ACMEEABKeyFile, first.ACMEEABKeyFile},
+		} {
+			if shared.value != shared.first {
+				v.add(ChildKey(key, shared.key), "differs from %s.tls.%s, and both listeners have the acme_cache_dir %s; write the same, or give this listener a directory of its own",
+					IndexKey("listeners", owner), shared.key, wording.Quoted(listener.TLS.ACMECacheDir))
+			}
 		}
 	}
 }

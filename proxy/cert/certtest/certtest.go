@@ -36,7 +36,7 @@ func (s *Given) ChallengeCertificate(*tls.ClientHelloInfo) (*tls.Certificate, er
 func (s *Given) HTTPChallenge(string, string) ([]byte, bool) { return nil, false }
 
 // Provision implements cert.Source.
-func (s *Given) Provision(context.Context) error { return nil }
+func (s *Given) Provision(context.Context, cert.Progress) error { return nil }
 
 // Run implements cert.Source.
 func (s *Given) Run(context.Context) {}
@@ -48,4 +48,4 @@ func (s *Given) Names() []cert.NameStatus { return nil }
 func (s *Given) Attempts() cert.Attempts { return cert.Attempts{} }
 
 // Prepare implements cert.Source. A reload changes nothing.
-func (s *Given) Prepare([]string) (*cert.Prepared, error) { return nil, nil }
+func (s *Given) Prepare([]string) (cert.Prepared, error) { return nil, nil }

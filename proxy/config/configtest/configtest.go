@@ -164,6 +164,11 @@ acme_cache_dir = "DIR/cache"
 acme_contact = "mailto:a@example.com"
 acme_directory = "staging"
 acme_ca_path = "DIR/a.pem"
+acme_profile = "shortlived"
+acme_eab_key_id = "kid-1"
+acme_eab_key_file = "DIR/a.key"
+acme_start = "all"
+acme_start_timeout_secs = 299
 [[listeners.sites]]
 host = "a.example"
 aliases = ["alias.example"]

@@ -1,0 +1,254 @@
+package acmecert
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mholt/acmez/v3/acme"
+	"golang.org/x/crypto/acme/autocert"
+
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
+)
+
+const (
+	userAgent = "reverse-proxy"
+	// directoryAge is how long the directory is used before it is fetched again. A CA that offers profiles or renewal
+	// information, or withdraws them, is noticed after that time.
+	directoryAge = time.Hour
+	// pollInterval is the time between two polls of a CA that names none.
+	pollInterval = 500 * time.Millisecond
+)
+
+// authority is the CA of one Manager: its directory, its nonces and the account there, which all attempts share, so that
+// an attempt begins with its order.
+type authority struct {
+	directoryURL string
+	contact      string
+	eab          *acme.EAB // nil without external account binding
+	base         http.RoundTripper
+	cache        autocert.Cache
+	log          *eventlog.Logger
+
+	// turn is held by whoever opens the session, so that all names together ask a CA that hangs once.
+	turn chan struct{}
+
+	mu      sync.Mutex
+	current *session
+	// failed is how the last opening ended, for those who waited for it meanwhile.
+	failed   error
+	openings int
+}
+
+// session is an open connection to the CA, in the sense of the protocol.
+type session struct {
+	client    *acme.Client
+	directory acme.Directory
+	account   acme.Account
+	fetched   time.Time
+}
+
+// offers returns an error if the CA does not offer a profile; "" is the CA's choice.
+func (s *session) offers(profile string) error {
+	if profile == "" {
+		return nil
+	}
+	var offered []string
+	if s.directory.Meta != nil {
+		offered = slices.Sorted(maps.Keys(s.directory.Meta.Profiles))
+	}
+	switch {
+	case slices.Contains(offered, profile):
+		return nil
+	case len(offered) == 0:
+		return fmt.Errorf("acme_profile: the CA offers no profiles; leave the key out")
+	}
+	return fmt.Errorf("acme_profile: the CA does not offer %s; it offers %s", wording.Quoted(profile), strings.Join(offered, ", "))
+}
+
+func newAuthority(directoryURL, contact string, eab *acme.EAB, base http.RoundTripper, cache autocert.Cache, log *eventlog.Logger) *authority {
+	return &authority{directoryURL: directoryURL, contact: contact, eab: eab, base: base, cache: cache, log: log, turn: make(chan struct{}, 1)}
+}
+
+// open returns the session, and makes it if there is none or its directory is old. Callers that wait while another one
+// makes it share the result, also a failure.
+func (a *authority) open(ctx context.Context) (*session, error) {
+	current, seen, _ := a.state()
+	if current != nil && time.Since(current.fetched) < directoryAge {
+		return current, nil
+	}
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	current, openings, failed := a.state()
+	if openings != seen {
+		if failed != nil {
+			return nil, failed
+		}
+		if current != nil {
+			return current, nil
+		}
+	}
+	s, err := a.newSession(ctx, current)
+	if err != nil && ctx.Err() != nil {
+		if err = context.Cause(ctx); !errors.Is(err, errNoAnswer) {
+			return nil, err // the caller has given up, which says nothing about the CA
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.openings++
+	a.failed = err
+	if err == nil {
+		a.current = s
+	}
+	return s, err
+}
+
+func (a *authority) state() (current *session, openings int, failed error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.current, a.openings, a.failed
+}
+
+// drop forgets the session, so that the next attempt begins with the directory. The account is kept.
+func (a *authority) drop(s *session) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.current == s {
+		a.current = nil
+	}
+}
+
+// newSession fetches the directory and finds the account. It keeps the account of the session before, if there was one.
+func (a *authority) newSession(ctx context.Context, before *session) (*session, error) {
+	directory, err := fetchDirectory(ctx, a.base, a.directoryURL)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{directory: directory, fetched: time.Now()}
+	if s.client, err = a.newClient(directory); err != nil {
+		return nil, err
+	}
+	if before != nil {
+		s.account = before.account
+		return s, nil
+	}
+	key, err := a.accountKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.account, err = a.account(ctx, s.client, key)
+	return s, err
+}
+
+// newClient returns acmez's client for a directory.
+//
+// The package of the client keeps every directory for twelve hours, by its URL. A hash of the directory in the URL's
+// fragment, which no server sees, makes a changed directory another one. Renewal information is left out, because the
+// client would ask for it with every certificate; renewalInfo asks for it.
+func (a *authority) newClient(directory acme.Directory) (*acme.Client, error) {
+	directory.RenewalInfo = ""
+	document, err := json.Marshal(directory)
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256(document)
+	return &acme.Client{
+		Directory:    a.directoryURL + "#" + hex.EncodeToString(hash[:8]),
+		HTTPClient:   &http.Client{Transport: &transport{base: a.base, directory: document}},
+		UserAgent:    userAgent,
+		PollInterval: pollInterval,
+	}, nil
+}
+
+// account returns the account of the key: the one that the record beside the key names, or the one that the CA has or
+// makes for the key. It updates the contact if that has changed (S-5.12).
+func (a *authority) account(ctx context.Context, client *acme.Client, key *ecdsa.PrivateKey) (acme.Account, error) {
+	account := acme.Account{PrivateKey: key, Status: acme.StatusValid, Contact: []string{a.contact}}
+	print, err := account.Thumbprint()
+	if err != nil {
+		return account, err
+	}
+	record := a.readRecord(ctx)
+	if record.Directory != a.directoryURL || record.Key != print || record.URL == "" {
+		return a.register(ctx, client, key, print)
+	}
+	account.Location = record.URL
+	if record.Contact == a.contact {
+		return account, nil
+	}
+	updated, err := client.UpdateAccount(ctx, acme.Account{PrivateKey: key, Location: account.Location, Contact: []string{a.contact}})
+	if err != nil {
+		if p, ok := problemOf(err); ok && p.Type == acme.ProblemTypeAccountDoesNotExist {
+			return a.register(ctx, client, key, print)
+		}
+		return account, err
+	}
+	a.log.Log(eventlog.LevelInfo, "ACME_ACCOUNT", eventlog.Str("directory", a.directoryURL), eventlog.Str("account", account.Location),
+		eventlog.Str("contact", a.contact), eventlog.Str("status", cmpStatus(updated.Status)))
+	a.writeRecord(ctx, accountRecord{a.directoryURL, account.Location, print, a.contact})
+	return account, nil
+}
+
+// cmpStatus returns the status of an account that the CA has answered with; some leave it out.
+func cmpStatus(status string) string {
+	if status == "" {
+		return acme.StatusValid
+	}
+	return status
+}
+
+// register makes an account for the key, or finds the one that the CA has for it, whose contact it updates.
+func (a *authority) register(ctx context.Context, client *acme.Client, key *ecdsa.PrivateKey, print string) (acme.Account, error) {
+	request := acme.Account{PrivateKey: key, Contact: []string{a.contact}, TermsOfServiceAgreed: true}
+	if a.eab != nil {
+		if err := request.SetExternalAccountBinding(ctx, client, *a.eab); err != nil {
+			return request, err
+		}
+	}
+	found, err := client.NewAccount(ctx, request)
+	if err != nil {
+		return found, err
+	}
+	account := acme.Account{PrivateKey: key, Status: acme.StatusValid, Contact: []string{a.contact}, Location: found.Location}
+	if len(found.Contact) > 0 && found.Contact[0] != a.contact {
+		// The answer to a request for a new account that exists has the old contact (RFC 8555, section 7.3).
+		if _, err := client.UpdateAccount(ctx, acme.Account{PrivateKey: key, Location: found.Location, Contact: []string{a.contact}}); err != nil {
+			return account, err
+		}
+	}
+	a.writeRecord(ctx, accountRecord{a.directoryURL, account.Location, print, a.contact})
+	return account, nil
+}
+
+// lost registers the key anew after the CA has said that it does not know the account.
+func (a *authority) lost(ctx context.Context, s *session) (*session, error) {
+	key := s.account.PrivateKey.(*ecdsa.PrivateKey)
+	print, err := s.account.Thumbprint()
+	if err != nil {
+		return nil, err
+	}
+	renewed := session{client: s.client, directory: s.directory, fetched: s.fetched}
+	if renewed.account, err = a.register(ctx, s.client, key, print); err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.current = &renewed
+	return &renewed, nil
+}

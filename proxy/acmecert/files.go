@@ -1,0 +1,143 @@
+package acmecert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/crypto/acme/autocert"
+
+	"reverse-proxy/proxy/wording"
+)
+
+// maxFileBytes bounds how much of one file of the cache directory is read.
+const maxFileBytes = 1 << 20
+
+// readFile reads a regular file of at most maxFileBytes. Anything else in its place is an error: opening a named pipe
+// would wait for a writer that never comes.
+func readFile(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is %s, not a regular file", path, wording.FileKind(info.Mode()))
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFileBytes {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFileBytes)
+	}
+	return data, nil
+}
+
+// writeFile replaces a file so that it lasts (S-5.11): after a crash at any moment the path holds either the old or the
+// new contents, and once writeFile has returned, the new ones. The mode is 0600.
+func writeFile(path string, data []byte) (err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, ".writing-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// syncDir makes the latest changes of a directory's entries last. A file system that cannot do that is not an error.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
+		return err
+	}
+	return nil
+}
+
+// within runs an operation on files and returns its result, or the cause of the context's end if that comes first: a
+// disk that hangs must not keep the daemon from ending (S-5.8). An operation that is left behind ends when the disk
+// answers; its result is dropped.
+func within[T any](ctx context.Context, operation func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := operation()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
+// diskCache keeps certificates and the account key in a directory, in the files and the format of autocert.DirCache,
+// from which it differs in two ways: what it has written lasts, and it does not wait for a named pipe.
+type diskCache string
+
+// path returns the file of a key. A key cannot lead out of the directory.
+func (d diskCache) path(key string) string {
+	return filepath.Join(string(d), filepath.Clean("/"+key))
+}
+
+// Get implements autocert.Cache.
+func (d diskCache) Get(ctx context.Context, key string) ([]byte, error) {
+	data, err := within(ctx, func() ([]byte, error) { return readFile(d.path(key)) })
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, autocert.ErrCacheMiss
+	}
+	return data, err
+}
+
+// Put implements autocert.Cache.
+func (d diskCache) Put(ctx context.Context, key string, data []byte) error {
+	_, err := within(ctx, func() (struct{}, error) { return struct{}{}, writeFile(d.path(key), data) })
+	return err
+}
+
+// Delete implements autocert.Cache.
+func (d diskCache) Delete(ctx context.Context, key string) error {
+	_, err := within(ctx, func() (struct{}, error) {
+		err := os.Remove(d.path(key))
+		if errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+		return struct{}{}, err
+	})
+	return err
+}

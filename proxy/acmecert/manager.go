@@ -1,0 +1,219 @@
+package acmecert
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mholt/acmez/v3/acme"
+	"golang.org/x/crypto/acme/autocert"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
+)
+
+// maxAtOnce is the number of names of one Manager that are ordered at the same time (S-5.8).
+const maxAtOnce = 8
+
+// settings are what the listeners of a Manager have in common.
+type settings struct {
+	Directory string
+	Profile   string
+}
+
+// Managers holds the Manager of each cache directory: listeners that share one share their certificates (S-2.24).
+type Managers struct {
+	log   *eventlog.Logger
+	byDir map[string]*Manager
+}
+
+// NewManagers returns an empty set.
+func NewManagers(log *eventlog.Logger) *Managers {
+	return &Managers{log: log, byDir: map[string]*Manager{}}
+}
+
+// Manager holds the certificates of one cache directory, orders and renews them. Handshakes read them from memory and
+// have no other effect.
+type Manager struct {
+	cfg   settings
+	log   *eventlog.Logger
+	base  *http.Transport
+	cache autocert.Cache
+	ca    *authority
+	// httpChallenges reports whether a redirect port answers HTTPChallenge.
+	httpChallenges atomic.Bool
+	refusals       *refusals
+	suggestions    *suggestions
+
+	// obtain makes one attempt, and suggest asks for renewal information; tests of the schedule replace them.
+	obtain  func(ctx context.Context, d *domain) outcome
+	suggest func(ctx context.Context, certificate *tls.Certificate) (acme.RenewalInfo, time.Duration, error)
+	// attempts counts the attempts by outcome.
+	attempts [len(cert.Attempts{})]atomic.Uint64
+	// slots bounds the attempts at the same time.
+	slots chan struct{}
+	// runs makes sure that only one of the sources runs the schedule.
+	runs sync.Once
+	// asked reports whether the CA was contacted for an order.
+	asked atomic.Bool
+	// wake interrupts the schedule's sleep after names have been added.
+	wake chan struct{}
+
+	// mu guards what follows, and the scheduling fields of all domains. It is not held during I/O.
+	mu      sync.Mutex
+	sources []*Source
+	domains map[string]*domain
+	outage  outage
+}
+
+// outage is a time at which the CA is of no use, for all names alike (S-5.10).
+type outage struct {
+	// failures counts the attempts in a row that ended so, and since is when the last one did.
+	failures int
+	since    time.Time
+	// demanded is the wait that the CA asked for.
+	demanded time.Duration
+	err      error
+}
+
+// domain is one name with its certificate.
+type domain struct {
+	name    string
+	cert    atomic.Pointer[tls.Certificate]
+	attempt atomic.Pointer[attempt]
+	// turn is held during an attempt, so that there is one at a time.
+	turn chan struct{}
+
+	// The rest is guarded by Manager.mu.
+
+	// renewAt is when the certificate is due for renewal by its lifetime, and suggested what the CA says about it, if
+	// suggested.Certificate is its identifier. checkAt is when the CA is to be asked for that again.
+	renewAt   time.Time
+	suggested suggestion
+	checkAt   time.Time
+	// retryAt is the earliest next try after a failure that concerns the name. localFailures counts those of this machine.
+	retryAt       time.Time
+	localFailures int
+	lastAttempt   time.Time
+	lastError     string
+	// unsaved is the certificate in use if it could not be written to the cache, and saveAt when that is tried again.
+	unsaved *tls.Certificate
+	saveAt  time.Time
+}
+
+// certificate returns the certificate in use; nil if there is none.
+func (d *domain) certificate() *tls.Certificate { return d.cert.Load() }
+
+// manager returns the Manager of a listener's cache directory, and makes it if there is none: it prepares the directory
+// and the connection to the CA, without contacting the CA. key is that of the listener's `tls` table. The error is a
+// config.KeyError.
+func (all *Managers) manager(key string, cfg config.TLS) (*Manager, error) {
+	dir := cfg.ACMECacheDir
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	if m := all.byDir[dir]; m != nil {
+		return m, nil
+	}
+	if err := prepareCacheDir(cfg.ACMECacheDir); err != nil {
+		return nil, config.KeyError{Key: key + ".acme_cache_dir", Problem: err.Error()}
+	}
+	base, err := newBaseTransport(cfg.ACMECAPath)
+	if err != nil {
+		return nil, config.KeyError{Key: key + ".acme_ca_path", Problem: err.Error()}
+	}
+	eab, err := readEAB(cfg.ACMEEABKeyID, cfg.ACMEEABKeyFile)
+	if err != nil {
+		return nil, config.KeyError{Key: key + ".acme_eab_key_file", Problem: err.Error()}
+	}
+	cache := diskCache(cfg.ACMECacheDir)
+	m := &Manager{
+		cfg: settings{Directory: cfg.ACMEDirectory, Profile: cfg.ACMEProfile}, log: all.log, base: base, cache: cache,
+		ca:    newAuthority(cfg.ACMEDirectory, cfg.ACMEContact, eab, base, cache, all.log),
+		slots: make(chan struct{}, maxAtOnce), wake: make(chan struct{}, 1), domains: map[string]*domain{},
+	}
+	m.obtain, m.suggest = m.runAttempt, m.renewalInfo
+	var refusalsErr, suggestionsErr error
+	m.refusals, refusalsErr = loadRefusals(cfg.ACMECacheDir)
+	m.suggestions, suggestionsErr = loadSuggestions(cfg.ACMECacheDir)
+	// The start does not fail without what was remembered: the CA's own limits still apply.
+	for _, err := range []error{refusalsErr, suggestionsErr} {
+		if err != nil {
+			m.log.Log(eventlog.LevelWarn, "ACME_ERROR", eventlog.Str("directory", cfg.ACMEDirectory), eventlog.Err(err))
+		}
+	}
+	m.recallOutage()
+	if dir, err = filepath.EvalSymlinks(cfg.ACMECacheDir); err != nil { // it exists only now
+		dir = cfg.ACMECacheDir
+	}
+	all.byDir[dir] = m
+	return m, nil
+}
+
+// recallOutage takes up the wait that the CA asked for before a restart.
+func (m *Manager) recallOutage() {
+	if r, ok := m.refusals.get(m.cfg.Directory, ""); ok && r.waiting(time.Now()) {
+		m.outage = outage{failures: 1, since: r.LastAttempt, demanded: r.NextTry.Sub(r.LastAttempt), err: errors.New(r.LastError)}
+	}
+}
+
+// renewalInfo asks the CA about the renewal of a certificate.
+func (m *Manager) renewalInfo(ctx context.Context, certificate *tls.Certificate) (acme.RenewalInfo, time.Duration, error) {
+	ctx, _ = withReport(ctx)
+	return m.ca.renewalInfo(ctx, certificate.Leaf)
+}
+
+// domainOf returns the domain of a name, which it makes if it is new.
+func (m *Manager) domainOf(name string) *domain {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := m.domains[name]
+	if d == nil {
+		d = &domain{name: name, turn: make(chan struct{}, 1)}
+		m.domains[name] = d
+	}
+	return d
+}
+
+// forgetUnused drops the names that no source serves: they are no longer renewed (S-5.7). It keeps those given, which
+// another listener's part of the same reload may have dropped already.
+func (m *Manager) forgetUnused(keep ...*domain) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	used := map[string]bool{}
+	for _, s := range m.sources {
+		for name := range s.names.Load().byName {
+			used[name] = true
+		}
+	}
+	for name := range m.domains {
+		if !used[name] {
+			delete(m.domains, name)
+		}
+	}
+	for _, d := range keep {
+		m.domains[d.name] = d
+	}
+}
+
+// save writes a certificate to the cache.
+func (m *Manager) save(ctx context.Context, d *domain, certificate *tls.Certificate) error {
+	data, err := encodeCertificate(certificate)
+	if err != nil {
+		return err
+	}
+	if err := m.cache.Put(ctx, d.name, data); err != nil {
+		return fmt.Errorf("the cache cannot be written: %w", err)
+	}
+	return nil
+}
+
+// directory is the field of log lines that names the CA.
+func (m *Manager) directory() eventlog.Attr { return eventlog.Str("directory", m.cfg.Directory) }

@@ -1,0 +1,235 @@
+package acmecert
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
+)
+
+// errStartTimeout ends the orders of a start or a reload that take too long.
+var errStartTimeout = errors.New("no certificate within acme_start_timeout_secs")
+
+// obtainAll makes one attempt for each name, at most eight at a time, and calls ended as each one ends, one call at a
+// time. Once the CA has turned out to be of no use, the names that are left share that result: a CA that hangs costs one
+// time-out, and not one for each name (S-5.8). After the end of ctx nothing further is tried.
+func (m *Manager) obtainAll(ctx context.Context, names []*domain, ended func(*domain, outcome)) {
+	began := time.Now()
+	var running sync.WaitGroup
+	defer running.Wait()
+	var mu sync.Mutex
+	report := func(d *domain, o outcome) {
+		mu.Lock()
+		defer mu.Unlock()
+		ended(d, o)
+	}
+	for _, d := range names {
+		select {
+		case m.slots <- struct{}{}:
+		case <-ctx.Done():
+			report(d, outcome{err: context.Cause(ctx)})
+			continue
+		}
+		if err := m.uselessSince(began); err != nil {
+			<-m.slots
+			report(d, outcome{err: err})
+			continue
+		}
+		running.Go(func() {
+			defer func() { <-m.slots }()
+			report(d, m.try(ctx, d))
+		})
+	}
+}
+
+// uselessSince returns why the CA has been of no use since a time; nil if it has not.
+func (m *Manager) uselessSince(began time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.outage.failures > 0 && m.outage.since.After(began) {
+		return m.outage.err
+	}
+	return nil
+}
+
+// Provision obtains a valid certificate for every name (startup step 7): from the cache, without contact to the CA, or
+// by ordering one. It tries every name, logs those that succeed, and returns the failures as config.Errors. A name that
+// the CA refused before fails at once, without contact, until its wait is over (S-5.4, S-5.5, S-5.6).
+//
+// With `acme_start = "available"` names without a certificate are logged and left to Run. If the cache has certificates
+// to serve, nobody waits for the CA (S-5.9).
+func (s *Source) Provision(ctx context.Context, progress cert.Progress) error {
+	ctx, cancel := s.withStartTimeout(ctx)
+	defer cancel()
+	names := s.names.Load().list
+	missing, failures := s.load(ctx, names)
+	if s.cfg.ACMEStart == config.ACMEStartAvailable && len(missing)+len(failures) < len(names) {
+		s.logMissing(failures)
+		return nil
+	}
+	var done func(string)
+	if progress != nil && len(missing) > 0 {
+		progress.Begin(namesOf(missing))
+		done = progress.Done
+	}
+	failures = append(failures, s.order(ctx, missing, done)...)
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, errStartTimeout) && len(failures) > 0 {
+		return fmt.Errorf("%s.acme_domains: %s: given up: %w", s.key, failures[0].domain.name, err)
+	}
+	if s.cfg.ACMEStart == config.ACMEStartAvailable {
+		s.logMissing(failures)
+		return nil
+	}
+	return s.errors(failures)
+}
+
+// withStartTimeout bounds the orders of a start or a reload.
+func (s *Source) withStartTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.cfg.ACMEStartTimeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, s.cfg.ACMEStartTimeout, errStartTimeout)
+}
+
+// namesOf returns the names of domains.
+func namesOf(domains []*domain) []string {
+	names := make([]string, len(domains))
+	for i, d := range domains {
+		names[i] = d.name
+	}
+	return names
+}
+
+// failure is a name without a certificate, and why.
+type failure struct {
+	domain *domain
+	text   string
+}
+
+// errors returns the failures as config.Errors; nil if there are none.
+func (s *Source) errors(failures []failure) error {
+	if len(failures) == 0 {
+		return nil
+	}
+	var problems config.Errors
+	for _, f := range failures {
+		problems = append(problems, config.KeyError{Key: s.key + ".acme_domains", Problem: f.domain.name + ": " + f.text})
+	}
+	return problems
+}
+
+// logMissing logs the names that a start goes on without.
+func (s *Source) logMissing(failures []failure) {
+	for _, f := range failures {
+		s.manager.log.Log(eventlog.LevelError, "ACME_MISSING", eventlog.Str("domain", f.domain.name), eventlog.Str("listener", s.listener),
+			eventlog.Str("error", f.text))
+	}
+}
+
+// load takes the certificates of the names that the cache has, and returns the names for which the CA is to be asked. A
+// file that cannot be read is a failure, and nothing is ordered in its place.
+func (s *Source) load(ctx context.Context, names []*domain) (missing []*domain, failures []failure) {
+	m := s.manager
+	for _, d := range names {
+		if d.certificate() != nil {
+			continue // another listener has loaded it
+		}
+		certificate, note, err := loadCertificate(ctx, m.cache, d.name, time.Now())
+		if err != nil {
+			m.mu.Lock()
+			d.lastError, d.retryAt = err.Error(), time.Now().Add(time.Minute)
+			m.mu.Unlock()
+			failures = append(failures, failure{d, err.Error()})
+			continue
+		}
+		fields := []eventlog.Attr{eventlog.Str("domain", d.name)}
+		if certificate != nil {
+			m.install(d, certificate)
+			fields = append(fields, eventlog.Str("source", "cache"), eventlog.Str("not_after", wording.Time(certificate.Leaf.NotAfter)))
+		} else {
+			missing = append(missing, d)
+			fields = append(fields, eventlog.Str("source", "order"))
+		}
+		if note != "" {
+			fields = append(fields, eventlog.Str("reason", note))
+		}
+		if certificate != nil || note != "" {
+			m.log.Log(eventlog.LevelInfo, "ACME_PROVISION", fields...)
+		}
+	}
+	return missing, failures
+}
+
+// order orders certificates for the names, and calls done, if it is not nil, for each name that has one. It returns the
+// names that have none.
+func (s *Source) order(ctx context.Context, names []*domain, done func(name string)) (failures []failure) {
+	m := s.manager
+	if until, ok, err := m.demandedUntil(time.Now()); ok && len(names) > 0 {
+		text := fmt.Sprintf("no certificate from %s: %s; the next try is not before %s, remove %s to try sooner",
+			m.cfg.Directory, err, wording.Time(until), m.refusals.path)
+		for _, d := range names {
+			failures = append(failures, failure{d, text})
+		}
+		return failures
+	}
+	var ready []*domain
+	for _, d := range names {
+		if r, ok := m.refusals.get(m.cfg.Directory, d.name); ok && r.waiting(time.Now()) {
+			m.mu.Lock()
+			d.lastAttempt, d.lastError, d.retryAt = r.LastAttempt, r.LastError, r.NextTry
+			m.mu.Unlock()
+			failures = append(failures, failure{d, fmt.Sprintf("refused by %s at %s: %s; the next try is not before %s, remove %s to try sooner",
+				m.cfg.Directory, wording.Time(r.LastAttempt), r.LastError, wording.Time(r.NextTry), m.refusals.path)})
+			continue
+		}
+		ready = append(ready, d)
+	}
+	m.obtainAll(ctx, ready, func(d *domain, o outcome) {
+		if o.err != nil {
+			failures = append(failures, failure{d, s.failureText(d, o)})
+			return
+		}
+		s.logProvision(d, o.certificate, o.cached)
+		if done != nil {
+			done(d.name)
+		}
+	})
+	return failures
+}
+
+// logProvision logs that a name has got a certificate.
+func (s *Source) logProvision(d *domain, certificate *tls.Certificate, cached bool) {
+	source := "order"
+	if cached {
+		source = "cache"
+	}
+	s.manager.log.Log(eventlog.LevelInfo, "ACME_PROVISION", eventlog.Str("domain", d.name), eventlog.Str("source", source),
+		s.manager.directory(), eventlog.Str("not_after", wording.Time(certificate.Leaf.NotAfter)))
+}
+
+// failureText says why there is no certificate for a name, and what to do.
+func (s *Source) failureText(d *domain, o outcome) string {
+	m := s.manager
+	switch {
+	case o.local:
+		return o.err.Error()
+	case errors.Is(o.err, errStartTimeout):
+		return fmt.Sprintf("no certificate from %s within the %s of acme_start_timeout_secs; see what the CA waits for, or raise it",
+			m.cfg.Directory, wording.Duration(s.cfg.ACMEStartTimeout))
+	}
+	m.mu.Lock()
+	next, _ := m.nextTry(d)
+	m.mu.Unlock()
+	advice := "start again when it answers"
+	if o.refused || o.retryAfter > 0 {
+		advice = fmt.Sprintf("the next try is not before %s, remove %s to try sooner", wording.Time(next), m.refusals.path)
+	}
+	return fmt.Sprintf("no certificate from %s: %s; %s", m.cfg.Directory, o.err, advice)
+}

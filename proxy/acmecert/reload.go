@@ -1,0 +1,68 @@
+package acmecert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"reverse-proxy/proxy/cert"
+)
+
+// prepared is a reload of one listener's names (S-3.7). Its names can be validated, but are not served before Commit.
+type prepared struct {
+	source  *Source
+	next    *nameSet
+	missing []*domain
+}
+
+// Prepare implements cert.Source. The names for which neither memory nor the cache has a certificate are to be ordered.
+// A name that is served already without a certificate is no concern of a reload: Run goes on trying.
+func (s *Source) Prepare(names []string) (cert.Prepared, error) {
+	m := s.manager
+	served := s.names.Load().byName
+	p := &prepared{source: s, next: m.nameSet(names)}
+	for _, d := range p.next.list {
+		if d.certificate() != nil || served[d.name] != nil {
+			continue
+		}
+		if certificate, _, err := loadCertificate(context.Background(), m.cache, d.name, time.Now()); err == nil && certificate != nil {
+			m.install(d, certificate)
+			continue
+		}
+		p.missing = append(p.missing, d)
+	}
+	return p, nil
+}
+
+// Missing implements cert.Prepared.
+func (p *prepared) Missing() []string { return namesOf(p.missing) }
+
+// Obtain implements cert.Prepared. What was obtained before an error stays in the cache, so that the next try is quick.
+func (p *prepared) Obtain(ctx context.Context, done func(name string)) error {
+	s := p.source
+	ctx, cancel := s.withStartTimeout(ctx)
+	defer cancel()
+	failures := s.order(ctx, p.missing, done)
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, errStartTimeout) && len(failures) > 0 {
+		return fmt.Errorf("%s.acme_domains: %s: given up: %w", s.key, failures[0].domain.name, err)
+	}
+	return s.errors(failures)
+}
+
+// Commit implements cert.Prepared.
+func (p *prepared) Commit() {
+	m := p.source.manager
+	p.source.names.Store(p.next)
+	m.forgetUnused(p.next.list...)
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Abandon implements cert.Prepared.
+func (p *prepared) Abandon() { p.source.manager.forgetUnused() }
+
+// Table implements cert.Prepared.
+func (p *prepared) Table() *cert.Table { return nil }

@@ -1,0 +1,178 @@
+package acmecert
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mholt/acmez/v3/acme"
+)
+
+// report is what one attempt has seen of the CA.
+type report struct {
+	// cancel ends the attempt.
+	cancel context.CancelCauseFunc
+
+	mu       sync.Mutex
+	requests int
+	// problems are the CA's distinct reasons, oldest first.
+	problems []problem
+	// retryAfter is the longest wait that the CA demanded with an error.
+	retryAfter time.Duration
+	// date is the CA's clock minus ours at its latest answer.
+	skew time.Duration
+}
+
+type reportKey struct{}
+
+// withReport returns a context whose requests to the CA are noted in a new report. The report can end the context.
+func withReport(ctx context.Context) (context.Context, *report) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	r := &report{cancel: cancel}
+	return context.WithValue(ctx, reportKey{}, r), r
+}
+
+// reportOf returns the report of the context; nil if it has none.
+func reportOf(ctx context.Context) *report {
+	r, _ := ctx.Value(reportKey{}).(*report)
+	return r
+}
+
+// admit counts a request, and refuses those of an attempt that has made too many.
+func (r *report) admit() error {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.requests++
+	if r.requests > maxRequests {
+		return errTooManyRequests
+	}
+	return nil
+}
+
+// end ends the attempt.
+func (r *report) end(cause error) {
+	if r != nil {
+		r.cancel(cause)
+	}
+}
+
+// note records what an answer says.
+func (r *report) note(resp *http.Response, body []byte) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		r.skew = time.Until(date)
+	}
+	problems := problemsIn(resp.StatusCode, resp.Header.Get("Content-Type"), body)
+	if len(problems) > 0 && problems[0].isBadNonce() {
+		return
+	}
+	if resp.StatusCode >= 400 {
+		r.retryAfter = max(r.retryAfter, parseRetryAfter(resp.Header.Get("Retry-After"), time.Now()))
+	}
+	for _, p := range problems {
+		if len(r.problems) < maxProblems && !slices.Contains(r.problems, p) {
+			r.problems = append(r.problems, p)
+		}
+	}
+}
+
+// cause returns the text of a failed attempt: the CA's own reasons if it gave any, otherwise the error.
+func (r *report) cause(err error) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.problems) == 0 {
+		return clipText(err.Error(), maxTextBytes)
+	}
+	texts := make([]string, len(r.problems))
+	for i, p := range r.problems {
+		texts[i] = p.String()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// The stages of an attempt, in their order.
+type stage int
+
+const (
+	// stageAccount covers the directory, the nonce and the account: nothing there is about a name.
+	stageAccount stage = iota
+	// stageOrder is the request for an order.
+	stageOrder
+	// stageValidation covers the authorizations and their challenges.
+	stageValidation
+	// stageIssue covers the finalization and the download.
+	stageIssue
+	// stageIssued is after the CA has issued a certificate.
+	stageIssued
+)
+
+// caProblems are the problems of ACME that are about the account, the configuration or the CA itself, and not about the
+// name, at whichever request they appear (RFC 8555, section 6.7).
+var caProblems = [...]string{
+	"accountDoesNotExist", "badNonce", "badPublicKey", "badSignatureAlgorithm", "externalAccountRequired", "invalidContact",
+	"invalidProfile", "serverInternal", "unsupportedContact", "userActionRequired",
+}
+
+// isRefusal reports whether an attempt that failed at the stage with the error was refused by the CA because of its name
+// (S-5.10): only then is the wait the name's own. Everything else means that the CA is of no use at the moment, for all
+// names alike.
+func isRefusal(err error, at stage, name string) bool {
+	if at == stageIssued {
+		return true // the CA counts the certificate, although it is of no use
+	}
+	p, ok := problemOf(err)
+	if !ok || at == stageAccount || p.Status >= 500 {
+		return false
+	}
+	short, _ := strings.CutPrefix(p.Type, acme.ProblemTypeNamespace)
+	if slices.Contains(caProblems[:], short) || short == "unauthorized" && at == stageOrder {
+		return false
+	}
+	if short == "rateLimited" {
+		return limitsName(p, name)
+	}
+	return true
+}
+
+// limitsName reports whether a rate limit is about the name or a domain above it. Otherwise it is about the account.
+func limitsName(p acme.Problem, name string) bool {
+	for _, sub := range p.Subproblems {
+		if sub.Identifier.Value != "" {
+			return true
+		}
+	}
+	detail := strings.ToLower(p.Detail)
+	if strings.Contains(detail, "exact set") { // Let's Encrypt's limit of duplicates names none of them
+		return true
+	}
+	for domain := name; strings.Contains(domain, "."); _, domain, _ = strings.Cut(domain, ".") {
+		if strings.Contains(detail, domain) {
+			return true
+		}
+	}
+	return false
+}
+
+// problemOf returns the CA's problem document in an error.
+func problemOf(err error) (acme.Problem, bool) {
+	var p acme.Problem
+	if errors.As(err, &p) {
+		return p, true
+	}
+	var pointer *acme.Problem
+	if errors.As(err, &pointer) && pointer != nil {
+		return *pointer, true
+	}
+	return p, false
+}

@@ -1,0 +1,222 @@
+package acmecert
+
+import (
+	"context"
+	"crypto/tls"
+	"time"
+
+	"reverse-proxy/proxy/eventlog"
+)
+
+// nextTry returns when the CA is asked next for the name's certificate, and why: `missing`, `lifetime`, `ari` or
+// `retry`. The caller holds Manager.mu.
+func (m *Manager) nextTry(d *domain) (at time.Time, why string) {
+	at, why = m.renewalDue(d)
+	if d.retryAt.After(at) {
+		at, why = d.retryAt, "retry"
+	}
+	if m.outage.failures > 0 {
+		if until := m.outage.since.Add(m.outage.wait(d.certificate())); until.After(at) {
+			at, why = until, "retry"
+		}
+	}
+	return at, why
+}
+
+// renewalDue returns when the certificate is due for renewal, apart from failures, and by which rule. The caller holds
+// Manager.mu.
+func (m *Manager) renewalDue(d *domain) (time.Time, string) {
+	certificate := d.certificate()
+	if certificate == nil {
+		return time.Time{}, "missing"
+	}
+	if d.suggested.Certificate == "" {
+		return d.renewAt, "lifetime"
+	}
+	lifetime := certificate.Leaf.NotAfter.Sub(certificate.Leaf.NotBefore)
+	return d.suggested.moment(lifetime, d.renewAt), "ari"
+}
+
+// wait returns how long a name waits after the last attempt that found the CA of no use. Such attempts count against no
+// limit, so the wait only has to leave several attempts before the certificate expires. What the CA demands is obeyed,
+// but never past half of what the certificate has left (S-5.10).
+func (o outage) wait(certificate *tls.Certificate) time.Duration {
+	remaining, lifetime := maxRenewBefore, time.Duration(0) // without a certificate nothing ends
+	if certificate != nil {
+		remaining = certificate.Leaf.NotAfter.Sub(o.since)
+		lifetime = certificate.Leaf.NotAfter.Sub(certificate.Leaf.NotBefore)
+	}
+	demanded := o.demanded
+	if certificate != nil && remaining > 0 {
+		demanded = min(demanded, remaining/2)
+	}
+	return max(unreachableWait(o.failures-1, remaining, lifetime), demanded)
+}
+
+// install puts a certificate to use for all handshakes from now on, and schedules its renewal.
+func (m *Manager) install(d *domain, certificate *tls.Certificate) {
+	d.cert.Store(certificate)
+	suggested := m.suggestions.get(m.cfg.Directory, d.name)
+	if id := replacesID(certificate); id == "" || suggested.Certificate != id {
+		suggested = suggestion{Directory: m.cfg.Directory, Domain: d.name, Early: suggested.Early}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d.renewAt, d.retryAt, d.localFailures = renewalTime(certificate.Leaf.NotBefore, certificate.Leaf.NotAfter), time.Time{}, 0
+	d.suggested, d.checkAt = suggested, time.Time{}
+	if r, ok := m.refusals.get(m.cfg.Directory, d.name); ok && r.waiting(time.Now()) {
+		// A renewal was refused before a restart.
+		d.lastAttempt, d.lastError, d.retryAt = r.LastAttempt, r.LastError, r.NextTry
+	}
+}
+
+// succeed takes the certificate of an attempt and forgets earlier failures.
+func (m *Manager) succeed(d *domain, o outcome) {
+	now := time.Now()
+	m.mu.Lock()
+	early := d.certificate() != nil && d.suggested.Certificate != "" && now.Before(d.renewAt)
+	suggested := d.suggested
+	m.mu.Unlock()
+	if early && !o.cached {
+		suggested.Early = now.UTC().Round(0)
+		m.suggestions.put(suggested)
+	}
+	if err := m.refusals.forget(m.cfg.Directory, d.name); err != nil {
+		m.warn(d, "the refusals cannot be written: "+err.Error())
+	}
+	m.install(d, o.certificate)
+	m.mu.Lock()
+	d.lastAttempt, d.lastError = now, ""
+	if o.saveErr != nil {
+		d.unsaved, d.saveAt = o.certificate, now.Add(saveEvery)
+	} else {
+		d.unsaved = nil
+	}
+	recovered := !o.cached && m.outage.failures > 0
+	if !o.cached {
+		m.outage = outage{}
+	}
+	m.mu.Unlock()
+	if o.saveErr != nil {
+		m.warn(d, o.saveErr.Error())
+	}
+	if recovered {
+		if err := m.refusals.forget(m.cfg.Directory, ""); err != nil {
+			m.warn(d, "the refusals cannot be written: "+err.Error())
+		}
+	}
+}
+
+// failed records a failed attempt that began at the given time, and returns the time of the next one.
+func (m *Manager) failed(d *domain, o outcome, began time.Time) time.Time {
+	now := time.Now().Round(0)
+	var remaining time.Duration
+	if certificate := d.certificate(); certificate != nil {
+		remaining = certificate.Leaf.NotAfter.Sub(now)
+	}
+	var refused, demanded refusal
+	var err error
+	switch {
+	case o.refused:
+		refused, err = m.refusals.refuse(m.cfg.Directory, d.name, o.err.Error(), o.retryAfter, remaining, now)
+	case o.general() && o.retryAfter > 0:
+		demanded, err = m.refusals.demand(m.cfg.Directory, o.err.Error(), o.retryAfter, now)
+	}
+	if err != nil {
+		m.warn(d, "the refusal cannot be remembered: "+err.Error())
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d.lastAttempt, d.lastError = now, o.err.Error()
+	switch {
+	case o.refused:
+		d.retryAt = refused.NextTry
+	case o.local:
+		d.retryAt = now.Add(unreachableWait(d.localFailures, 24*time.Hour, 0))
+		d.localFailures++
+	default:
+		if m.outage.failures == 0 || began.After(m.outage.since) { // attempts at the same time fail together
+			m.outage.failures++
+		}
+		m.outage.since, m.outage.demanded, m.outage.err = now, 0, o.err
+		if o.retryAfter > 0 {
+			m.outage.demanded = demanded.NextTry.Sub(now)
+		}
+	}
+	next, _ := m.nextTry(d)
+	return next
+}
+
+// demandedUntil returns until when the CA wants to be left alone, and why; not ok if it does not. No order is made until
+// then, not even one that an operator asks for.
+func (m *Manager) demandedUntil(now time.Time) (until time.Time, ok bool, why error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	until = m.outage.since.Add(m.outage.demanded)
+	return until, m.outage.failures > 0 && now.Before(until), m.outage.err
+}
+
+// try makes one attempt for a name and records how it ended. Before it asks the CA for a name without a certificate, it
+// looks whether the cache has one by now.
+func (m *Manager) try(ctx context.Context, d *domain) outcome {
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return outcome{err: context.Cause(ctx)}
+	}
+	began := time.Now()
+	o, done := m.fromCache(ctx, d)
+	if !done {
+		m.asked.Store(true)
+		o = m.obtain(ctx, d)
+		m.count(ctx, o)
+	}
+	switch {
+	case o.err == nil:
+		m.succeed(d, o)
+	case ctx.Err() == nil:
+		m.failed(d, o, began)
+	}
+	return o
+}
+
+// fromCache returns the certificate of a name that has none, or whose own is due for renewal, if another listener or
+// process has obtained one by now; not done if the CA is to be asked.
+func (m *Manager) fromCache(ctx context.Context, d *domain) (o outcome, done bool) {
+	current := d.certificate()
+	if current != nil {
+		m.mu.Lock()
+		at, _ := m.renewalDue(d)
+		m.mu.Unlock()
+		if time.Now().Before(at) {
+			return outcome{certificate: current, cached: true}, true
+		}
+	}
+	cached, _, err := loadCertificate(ctx, m.cache, d.name, time.Now())
+	switch {
+	case current == nil && err != nil:
+		return outcome{err: err, local: true}, true
+	case cached == nil || current != nil && !cached.Leaf.NotAfter.After(current.Leaf.NotAfter):
+		return outcome{}, false
+	}
+	return outcome{certificate: cached, cached: true}, true
+}
+
+// count counts an attempt, unless it was abandoned because the daemon is shutting down.
+func (m *Manager) count(ctx context.Context, o outcome) {
+	switch {
+	case o.err == nil:
+		m.attempts[0].Add(1)
+	case ctx.Err() != nil:
+	case o.refused:
+		m.attempts[1].Add(1)
+	default:
+		m.attempts[2].Add(1)
+	}
+}
+
+// warn logs a failure that concerns a name, and that nobody has to wait for.
+func (m *Manager) warn(d *domain, text string) {
+	m.log.Log(eventlog.LevelWarn, "ACME_ERROR", eventlog.Str("domain", d.name), m.directory(), eventlog.Str("error", text))
+}

@@ -1,0 +1,73 @@
+package proxy
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"reverse-proxy/proxy/admin"
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/sandbox"
+)
+
+// startingText refuses the commands that a daemon in step 7 cannot carry out.
+const startingText = "the daemon is still starting; `reverse-proxy status` tells what it waits for"
+
+// startingDaemon answers the admin socket in step 7, where a CA may keep the daemon waiting for minutes (S-5.8).
+type startingDaemon struct {
+	config    *config.Config
+	began     time.Time
+	dynamic   *DynamicConfig
+	shared    *sharedState
+	listeners listeners
+	orders    *orders
+}
+
+// handlers returns what carries out the commands.
+func (s *startingDaemon) handlers() admin.Handlers {
+	return admin.Handlers{
+		Reload: func(context.Context) admin.ReloadResult {
+			return admin.ReloadResult{Status: admin.StatusError, Message: startingText, Path: s.config.Path}
+		},
+		Diff: func() admin.DiffResult {
+			return admin.DiffResult{Status: admin.StatusError, Message: startingText, Path: s.config.Path}
+		},
+		Reopen: func() admin.ReopenResult {
+			return admin.ReopenResult{Status: admin.StatusError, Message: startingText, Path: s.config.Path}
+		},
+		Status:     s.status,
+		ConfigPath: s.config.Path,
+	}
+}
+
+// status describes a daemon that serves no client yet.
+func (s *startingDaemon) status() admin.Status {
+	build, at := readVersion(), now()
+	status := admin.Status{
+		Starting: true, Orders: s.orders.status(),
+		UptimeSecs: int64(at.Sub(s.began).Seconds()), Sites: s.dynamic.Sites,
+		Version: build.Version, Revision: build.Revision, GoVersion: build.GoVersion, PID: os.Getpid(),
+		Sandbox: sandbox.Status{State: config.SandboxOff},
+		Config:  admin.ConfigStatus{Path: s.dynamic.Path, Hash: s.dynamic.Hash, LoadedAt: s.dynamic.LoadedAt, FileDiffers: fileDiffers(s.dynamic.Path, s.dynamic.Hash)},
+		Time:    at, Memory: memoryUsage(), Descriptors: descriptorUsage(), Connections: s.shared.conns.count(),
+		MaxConnections: s.config.MaxConnections, MaxConnectionsPerClient: s.config.ConnectionShare(),
+	}
+	s.listeners.describe(&status, at)
+	return status.Complete()
+}
+
+// describe adds the listeners, their certificates and the names that are ordered for.
+func (all listeners) describe(status *admin.Status, at time.Time) {
+	for _, l := range all {
+		status.Listeners = append(status.Listeners, l.status())
+		for _, certificate := range l.source.Certificates() {
+			days := cert.DaysLeft(certificate.NotAfter, at)
+			certificate.DaysLeft = &days
+			status.Certificates = append(status.Certificates, certificate)
+		}
+		for _, name := range l.source.Names() {
+			status.ACME = append(status.ACME, admin.ACMEStatus{Listener: l.address(), NameStatus: name})
+		}
+	}
+}
