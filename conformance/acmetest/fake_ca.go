@@ -1,6 +1,7 @@
 package acmetest
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -148,6 +149,7 @@ func kind(path string) string {
 func (ca *FakeCA) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := kind(r.URL.Path)
 	payload := readPayload(r)
+	r = r.WithContext(context.WithValue(r.Context(), payloadKey{}, payload))
 	ca.mu.Lock()
 	ca.counts[path]++
 	ca.bodies[path] = append(ca.bodies[path], string(payload))
@@ -165,8 +167,24 @@ func (ca *FakeCA) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case refused:
 		WriteProblem(w, refusal)
 	default:
-		ca.serve(w, r, path, payload)
+		ca.Serve(w, r)
 	}
+}
+
+type payloadKey struct{}
+
+// Serve answers a request as the server does by itself, for a handler given to Answer.
+func (ca *FakeCA) Serve(w http.ResponseWriter, r *http.Request) {
+	payload, _ := r.Context().Value(payloadKey{}).([]byte)
+	ca.serve(w, r, kind(r.URL.Path), payload)
+}
+
+// Chain returns the chain that a request for a certificate is answered with, in PEM.
+func (ca *FakeCA) Chain(r *http.Request) []byte {
+	ca.mu.Lock()
+	issuer := ca.issuer
+	ca.mu.Unlock()
+	return issuer.chain(r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
 }
 
 // WriteProblem writes a refusal.

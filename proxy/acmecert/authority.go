@@ -225,6 +225,9 @@ func (a *authority) register(ctx context.Context, client *acme.Client, key *ecds
 	if err != nil {
 		return found, err
 	}
+	if found.Location == "" {
+		return found, errors.New("the CA's answer to newAccount names no account")
+	}
 	account := acme.Account{PrivateKey: key, Status: acme.StatusValid, Contact: []string{a.contact}, Location: found.Location}
 	if len(found.Contact) > 0 && found.Contact[0] != a.contact {
 		// The answer to a request for a new account that exists has the old contact (RFC 8555, section 7.3).

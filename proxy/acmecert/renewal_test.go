@@ -1,0 +1,266 @@
+package acmecert
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mholt/acmez/v3/acme"
+
+	"golang.org/x/crypto/acme/autocert"
+	"reverse-proxy/conformance/acmetest"
+)
+
+// suggesting runs a source with one certificate of 90 days in a synctest bubble. suggest is what the CA says about it.
+func suggesting(t *testing.T, suggest func(leaf *tls.Certificate) (start, end time.Time, err error), check func(t *testing.T, s *Source, renewed *acmeTimes, log *acmeTestLog)) {
+	t.Helper()
+	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		make := func() *tls.Certificate {
+			certificate := makeACMETestCert(t, acmeTestName, time.Now(), time.Now().Add(90*day))
+			certificate.Leaf.AuthorityKeyId = []byte{1}
+			return certificate
+		}
+		cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, makeACMETestCert(t, acmeTestName, now, now.Add(90*day)))
+		var log acmeTestLog
+		s := newTestACMESource(t, cfg, true, &log)
+		var renewed acmeTimes
+		s.manager.obtain = func(context.Context, *domain) outcome {
+			renewed.add(time.Now())
+			return outcome{certificate: make()}
+		}
+		s.manager.suggest = func(_ context.Context, certificate *tls.Certificate) (info acme.RenewalInfo, holds time.Duration, err error) {
+			info.SuggestedWindow.Start, info.SuggestedWindow.End, err = suggest(certificate)
+			return info, usualCheck, err
+		}
+		if err := s.Provision(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		s.names.Load().list[0].certificate().Leaf.AuthorityKeyId = []byte{1}
+		s.manager.asked.Store(true) // no probe
+		ctx, cancel := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { s.Run(ctx) })
+		check(t, s, &renewed, &log)
+		cancel()
+		run.Wait()
+	})
+}
+
+func TestTheCASaysWhenToRenew(t *testing.T) {
+	t.Run("a moment of its window, which stays the same", func(t *testing.T) {
+		suggesting(t, func(certificate *tls.Certificate) (start, end time.Time, err error) {
+			return certificate.Leaf.NotBefore.Add(40 * day), certificate.Leaf.NotBefore.Add(42 * day), nil
+		}, func(t *testing.T, s *Source, renewed *acmeTimes, _ *acmeTestLog) {
+			start := time.Now()
+			synctest.Wait()
+			first := s.Names()[0]
+			if first.Why != "ari" || first.NextTry.Sub(start) < 40*day || first.NextTry.Sub(start) > 42*day {
+				t.Fatalf("got %+v, want a moment between day 40 and 42", first)
+			}
+			acmeTestDays(10)
+			if again := s.Names()[0]; !again.NextTry.Equal(first.NextTry) {
+				t.Errorf("got the moment %v after ten days, want %v", again.NextTry, first.NextTry)
+			}
+			other := newTestACMESource(t, s.cfg, true, &acmeTestLog{})
+			if got := other.manager.suggestions.get(acmeTestDirectory, acmeTestName); !got.Moment.Equal(first.NextTry) {
+				t.Errorf("got the moment %v after a restart, want %v", got.Moment, first.NextTry)
+			}
+			acmeTestDays(33)
+			if all := renewed.all(); len(all) != 1 || all[0].Sub(first.NextTry) > time.Second {
+				t.Errorf("got renewals at %v, want one at %v", all, first.NextTry)
+			}
+		})
+	})
+	t.Run("a window that moves moves the moment", func(t *testing.T) {
+		var moved atomic.Bool
+		suggesting(t, func(certificate *tls.Certificate) (start, end time.Time, err error) {
+			at := certificate.Leaf.NotBefore.Add(40 * day)
+			if moved.Load() {
+				at = at.Add(-20 * day)
+			}
+			return at, at.Add(day), nil
+		}, func(t *testing.T, s *Source, renewed *acmeTimes, _ *acmeTestLog) {
+			acmeTestDays(2)
+			moved.Store(true)
+			acmeTestDays(20)
+			if all := renewed.all(); len(all) != 1 {
+				t.Errorf("got renewals at %v, want one", all)
+			}
+		})
+	})
+	t.Run("a window that is always in the past does not order in a loop", func(t *testing.T) {
+		suggesting(t, func(*tls.Certificate) (start, end time.Time, err error) {
+			return time.Now().Add(-2 * time.Hour), time.Now().Add(-time.Hour), nil
+		}, func(t *testing.T, s *Source, renewed *acmeTimes, log *acmeTestLog) {
+			acmeTestDays(0.5)
+			if all := renewed.all(); len(all) != 1 {
+				t.Fatalf("got renewals at %v, want one at once", all)
+			}
+			wantACMELogLine(t, log, "WARN ACME_RENEWAL_INFO", "window_start=")
+			acmeTestDays(7)
+			if all := renewed.all(); len(all) > 8 || mostWithin(all, earlyGap-time.Minute) > 1 {
+				t.Errorf("got renewals at %v, want no more than one a day", all)
+			}
+		})
+	})
+	for name, window := range map[string]func(certificate *tls.Certificate) (start, end time.Time, err error){
+		"in 2090": func(*tls.Certificate) (start, end time.Time, err error) {
+			at := time.Date(2090, 1, 1, 0, 0, 0, 0, time.UTC)
+			return at, at.Add(day), nil
+		},
+		"that ends before it begins": func(certificate *tls.Certificate) (start, end time.Time, err error) {
+			return certificate.Leaf.NotBefore.Add(day), certificate.Leaf.NotBefore.Add(time.Hour), nil
+		},
+		"that is empty": func(*tls.Certificate) (start, end time.Time, err error) { return },
+		"that cannot be had": func(*tls.Certificate) (start, end time.Time, err error) {
+			return start, end, errors.New("HTTP 500")
+		},
+	} {
+		t.Run("a window "+name+" leaves the rule of the lifetime", func(t *testing.T) {
+			suggesting(t, window, func(t *testing.T, s *Source, renewed *acmeTimes, _ *acmeTestLog) {
+				start := time.Now()
+				acmeTestDays(59)
+				if got := s.Names()[0]; got.Why != "lifetime" || len(renewed.all()) != 0 {
+					t.Errorf("got %+v and renewals at %v, want none before day 60", got, renewed.all())
+				}
+				acmeTestDays(5)
+				if all := renewed.all(); len(all) != 1 || all[0].Sub(start) > 63*day+time.Minute {
+					t.Errorf("got renewals at %v, want one from day 60 to 63", all)
+				}
+			})
+		})
+	}
+}
+
+// TestRenewalInfoAsTheCASendsIt covers the message itself.
+func TestRenewalInfoAsTheCASendsIt(t *testing.T) {
+	ca, cfg := issuingCA(t, nil, acmeTestName)
+	ca.OfferRenewalInfo(true)
+	s, err := provisioned(t, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := s.Certificate(&tls.ClientHelloInfo{ServerName: acmeTestName})
+	for _, tc := range []struct {
+		name   string
+		answer http.HandlerFunc
+		holds  time.Duration
+		err    string
+	}{
+		{"with a wait of two hours", func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasSuffix(r.URL.Path, "/"+replacesID(certificate)) {
+				t.Errorf("got a request for %s, want the identifier of the certificate", r.URL.Path)
+			}
+			w.Header().Set("Retry-After", "7200")
+			w.Write([]byte(`{"suggestedWindow":{"start":"2026-01-01T00:00:00Z","end":"2026-01-02T00:00:00Z"},"explanationURL":"https://ca.test/why"}`))
+		}, 2 * time.Hour, ""},
+		{"with a wait of a second", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "1")
+			w.Write([]byte(`{}`))
+		}, time.Hour, ""},
+		{"with a wait of a year", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "31536000")
+			w.Write([]byte(`{}`))
+		}, 24 * time.Hour, ""},
+		{"that is garbage", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{{`)) }, usualCheck, "cannot be parsed"},
+		{"that is refused", func(w http.ResponseWriter, _ *http.Request) {
+			acmetest.WriteProblem(w, acmetest.Refusal{Status: 404, Type: "urn:ietf:params:acme:error:malformed", Detail: "unknown certificate"})
+		}, usualCheck, "unknown certificate"},
+	} {
+		t.Run("an answer "+tc.name, func(t *testing.T) {
+			ca.Answer(acmetest.FakeCARenewalInfo, tc.answer)
+			_, holds, err := s.manager.renewalInfo(t.Context(), certificate)
+			if tc.err == "" && err != nil || tc.err != "" && (err == nil || !strings.Contains(err.Error(), tc.err)) {
+				t.Errorf("got the error %v, want %q", err, tc.err)
+			}
+			if holds != tc.holds {
+				t.Errorf("got an answer that holds %v, want %v", holds, tc.holds)
+			}
+		})
+	}
+}
+
+func TestRetryAfterEndsHalfwayToTheExpiry(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		remaining time.Duration
+		refused   bool
+		want      time.Duration
+	}{
+		{"a limit on the account, with ten days left", 10 * day, false, 5 * day},
+		{"a limit on the account, with an hour left", time.Hour, false, 30 * time.Minute},
+		{"a limit on the name, with ten days left", 10 * day, true, 5 * day},
+		{"a limit on the name, with an hour left", time.Hour, true, 30 * time.Minute},
+		{"a limit on the name, of an expired certificate", -time.Hour, true, 20 * day},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
+			synctest.Test(t, func(t *testing.T) {
+				s := newTestACMESource(t, cfg, true, &acmeTestLog{})
+				now := time.Now()
+				d := s.names.Load().list[0]
+				s.manager.install(d, makeACMETestCert(t, acmeTestName, now.Add(-80*day), now.Add(tc.remaining)))
+				next := s.manager.failed(d, outcome{err: errors.New("rateLimited"), refused: tc.refused, retryAfter: 20 * day}, now)
+				if got := next.Sub(now); got < tc.want-2*time.Second || got > tc.want+2*time.Second {
+					t.Errorf("got the next try after %v, want %v", got, tc.want)
+				}
+			})
+		})
+	}
+}
+
+func TestACertificateThatCannotBeWrittenIsWrittenLater(t *testing.T) {
+	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
+	synctest.Test(t, func(t *testing.T) {
+		var log acmeTestLog
+		s := newTestACMESource(t, cfg, true, &log)
+		m := s.manager
+		m.suggest = nil
+		m.asked.Store(true)
+		disk := &fullDisk{Cache: m.cache}
+		disk.full.Store(true)
+		m.cache = disk
+		m.obtain = func(ctx context.Context, d *domain) outcome {
+			certificate := makeACMETestCert(t, d.name, time.Now(), time.Now().Add(90*day))
+			return outcome{certificate: certificate, saveErr: m.save(ctx, d, certificate)}
+		}
+		if err := s.Provision(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { s.Run(ctx) })
+		acmeTestDays(0.01)
+		wantACMELogLine(t, &log, "WARN ACME_ERROR", "the cache cannot be written: no space left on device")
+		disk.full.Store(false)
+		acmeTestDays(0.01)
+		cached, _, err := loadCertificate(ctx, diskCache(cfg.ACMECacheDir), acmeTestName, time.Now())
+		if err != nil || cached == nil || !cached.Leaf.Equal(s.Certificate(&tls.ClientHelloInfo{ServerName: acmeTestName}).Leaf) {
+			t.Errorf("got %v, %v in the cache, want the certificate in use", cached, err)
+		}
+		cancel()
+		run.Wait()
+	})
+}
+
+// fullDisk is a cache that can be full.
+type fullDisk struct {
+	autocert.Cache
+	full atomic.Bool
+}
+
+func (f *fullDisk) Put(ctx context.Context, key string, data []byte) error {
+	if f.full.Load() {
+		return errors.New("no space left on device")
+	}
+	return f.Cache.Put(ctx, key, data)
+}

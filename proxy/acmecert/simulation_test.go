@@ -1,0 +1,151 @@
+package acmecert
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mholt/acmez/v3/acme"
+)
+
+const day = 24 * time.Hour
+
+// simulatedCA issues certificates of one lifetime under Let's Encrypt's limits, and is away now and then.
+type simulatedCA struct {
+	t        *testing.T
+	lifetime time.Duration
+	// ari makes it suggest when to renew.
+	ari bool
+	// away reports whether the CA is out of order at a time.
+	away func(time.Time) bool
+
+	mu sync.Mutex
+	// issued are the certificates of each name, and asked the attempts while the CA was away.
+	issued map[string][]time.Time
+	asked  []time.Time
+}
+
+func (ca *simulatedCA) obtain(_ context.Context, d *domain) outcome {
+	now := time.Now()
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	if ca.away(now) {
+		ca.asked = append(ca.asked, now)
+		return outcome{err: errors.New("connection refused")}
+	}
+	ca.issued[d.name] = append(ca.issued[d.name], now)
+	return outcome{certificate: ca.certificate(d.name, now)}
+}
+
+// certificate issues one, an hour backdated as Let's Encrypt does.
+func (ca *simulatedCA) certificate(name string, now time.Time) *tls.Certificate {
+	certificate := makeACMETestCert(ca.t, name, now.Add(-time.Hour), now.Add(ca.lifetime-time.Hour))
+	certificate.Leaf.AuthorityKeyId = []byte{1, 2, 3}
+	return certificate
+}
+
+// suggest answers as Let's Encrypt does: a window of a fiftieth of the lifetime, two thirds into it.
+func (ca *simulatedCA) suggest(_ context.Context, certificate *tls.Certificate) (info acme.RenewalInfo, holds time.Duration, err error) {
+	if ca.away(time.Now()) {
+		return info, 0, errors.New("connection refused")
+	}
+	if !ca.ari {
+		return info, usualCheck, errNoRenewalInfo
+	}
+	ideal := certificate.Leaf.NotAfter.Add(-ca.lifetime / 3)
+	info.SuggestedWindow.Start, info.SuggestedWindow.End = ideal.Add(-ca.lifetime/100), ideal.Add(ca.lifetime/100)
+	return info, usualCheck, nil
+}
+
+// TestThreeYearsOfRenewals runs the schedule through three years, with a CA that is away for one hour to ten days every
+// now and then. Nothing that is served may have expired unless the CA was away for all of the time in which it could have
+// been renewed, and no name may get more certificates in a week than Let's Encrypt issues.
+func TestThreeYearsOfRenewals(t *testing.T) {
+	const weekly = 5 // certificates for one exact set of names
+	outages := []time.Duration{time.Hour, 6 * time.Hour, day, 3 * day, 10 * day}
+	for _, lifetime := range []time.Duration{64 * day, 45 * day, 160 * time.Hour} {
+		for _, ari := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v, ARI %v", lifetime, ari), func(t *testing.T) {
+				t.Parallel()
+				names := []string{"a.example.test", "b.example.test", "c.example.test"}
+				cfg := acmeTestConfig(t, acmeTestDirectory, "", names...)
+				synctest.Test(t, func(t *testing.T) {
+					start := time.Now()
+					// Every 31 days an outage begins, each longer than the one before, and then again from the first.
+					away := func(at time.Time) bool {
+						n := int(at.Sub(start) / (31 * day))
+						return n > 0 && at.Sub(start)-time.Duration(n)*31*day < outages[(n-1)%len(outages)]
+					}
+					ca := &simulatedCA{t: t, lifetime: lifetime, ari: ari, away: away, issued: map[string][]time.Time{}}
+					s := newTestACMESource(t, cfg, true, &acmeTestLog{})
+					m := s.manager
+					m.obtain, m.suggest = ca.obtain, ca.suggest
+					if err := s.Provision(t.Context(), nil); err != nil {
+						t.Fatal(err)
+					}
+					ctx, cancel := context.WithCancel(t.Context())
+					var run sync.WaitGroup
+					run.Go(func() { s.Run(ctx) })
+					expired := map[string]time.Duration{}
+					for at := start; at.Sub(start) < 3*365*day; at = at.Add(time.Hour) {
+						time.Sleep(time.Hour)
+						now := time.Now()
+						for _, name := range names {
+							leaf := s.Certificate(&tls.ClientHelloInfo{ServerName: name}).Leaf
+							if now.After(leaf.NotAfter) && !couldNotRenew(leaf.NotAfter.Add(-lifetime/3), now, away) {
+								expired[name] += time.Hour
+							}
+						}
+					}
+					cancel()
+					run.Wait()
+					if len(expired) != 0 {
+						t.Errorf("expired certificates were served for %v although they could have been renewed", expired)
+					}
+					for _, name := range slices.Sorted(maps.Keys(ca.issued)) {
+						if most := mostWithin(ca.issued[name], 7*day); most > weekly {
+							t.Errorf("%s got %d certificates in a week, want at most %d", name, most, weekly)
+						}
+						ideal := int(3 * 365 * day / (lifetime * 2 / 3))
+						if n := len(ca.issued[name]); n < ideal/2 || n > ideal+ideal/4+1 {
+							t.Errorf("%s got %d certificates, want about %d", name, n, ideal)
+						}
+					}
+					// A CA that is away is asked by three names together, at most hourly in the end.
+					if most := mostWithin(ca.asked, day); most > 3*(24+10) {
+						t.Errorf("a CA that was away was asked %d times in a day", most)
+					}
+				})
+			})
+		}
+	}
+}
+
+// couldNotRenew reports whether the CA was away at every hour from the time of renewal to now, the last two apart.
+func couldNotRenew(due, now time.Time, away func(time.Time) bool) bool {
+	for at := due.Add(time.Hour); at.Before(now.Add(-2 * time.Hour)); at = at.Add(time.Hour) {
+		if !away(at) {
+			return false
+		}
+	}
+	return true
+}
+
+// mostWithin returns the largest number of times within a period.
+func mostWithin(times []time.Time, period time.Duration) (most int) {
+	first := 0
+	for i, at := range times {
+		for at.Sub(times[first]) >= period {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
+}
