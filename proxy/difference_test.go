@@ -342,7 +342,7 @@ func TestDiffOfABadFileHasItsErrors(t *testing.T) {
 	d := startDaemon(t, "127.0.0.1:1", "")
 	d.writeConfig(t, "no port", "")
 	got := d.Diff()
-	if got.Status != "error" || len(got.Errors) != 1 || !strings.Contains(got.Errors[0], "listeners[0].sites[0].upstream: ") {
+	if got.Status != "error" || len(got.Errors) != 1 || !strings.Contains(got.Errors[0], "listeners[0].sites[0].upstream (line ") {
 		t.Errorf("got %+v, want the error of the upstream", got)
 	}
 	if want := d.Daemon.config.Path + ": a reload would be refused; 1 error in the configuration"; got.Message != want {

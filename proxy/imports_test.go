@@ -35,7 +35,7 @@ var leafImports = map[string][]string{
 	"eventlog": {"wording"},
 	// config holds the options of the log and of the limit, the rules for header fields, and compares the limit of descriptors
 	// with max_connections.
-	"config": {"eventlog", "headers", "limit", "process", "wording"},
+	"config": {"eventlog", "headers", "http1", "limit", "process", "routing", "wording"},
 	// cert reads the files that a configuration names, and logs what expires.
 	"cert":     {"clock", "config", "eventlog", "wording"},
 	"acmecert": {"cert", "clock", "config", "eventlog", "wording"},

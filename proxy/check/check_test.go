@@ -444,6 +444,25 @@ func TestAFileBehindADirectoryOfOthersIsOutOfReach(t *testing.T) {
 	}
 }
 
+func TestAFixedAnswerThatTheDaemonCannotReadGetsAWarning(t *testing.T) {
+	dir := t.TempDir()
+	openWay(t, dir)
+	configtest.WriteFile(t, dir, "page.html", "closed")
+	stranger := testEnvironment()
+	stranger.account = account{known: true, uid: uint32(os.Getuid()) + 1, name: `"proxy"`}
+	text := configtest.Minimal + "[[listeners.sites.routes]]\npath = \"/\"\nrespond = 503\nrespond_file = \"DIR/page.html\"\n"
+	want := `listeners[0].sites[0].routes[0].respond_file: "DIR/page.html" cannot be read by "proxy", as which the proxy seems to run: permission denied; give that user, or a group of its, the permission`
+	if got := strings.Join(warningLines(t, dir, text, stranger, false), "\n"); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if err := os.Chmod(filepath.Join(dir, "page.html"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := warningLines(t, dir, text, stranger, false); got != nil {
+		t.Errorf("a file for everybody: got %q, want nothing", got)
+	}
+}
+
 // openWay lets every user search a directory of the test, which others may not by default.
 func openWay(t *testing.T, dir string) {
 	t.Helper()

@@ -134,6 +134,12 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 		}
 		c.siteLimits(siteKey, site)
 		warned := map[string]bool{} // by upstream, which several routes may have
+		for k, route := range site.Routes {
+			if route.RespondFile != "" {
+				routeKey := config.IndexKey(config.ChildKey(siteKey, "routes"), k)
+				c.readable(config.ChildKey(routeKey, "respond_file"), route.RespondFile)
+			}
+		}
 		for _, forward := range site.Forwards(siteKey) {
 			if !warned[forward.Upstream] {
 				warned[forward.Upstream] = true

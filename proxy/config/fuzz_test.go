@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"reverse-proxy/proxy/config/configtest"
+	"reverse-proxy/proxy/http1"
+	"reverse-proxy/proxy/routing"
 )
 
 // FuzzParseConfig looks for bytes that crash the parsing or validation of a file, that yield an error of more than one
@@ -28,6 +30,9 @@ func FuzzParseConfig(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(text)
+	}
+	for _, example := range ruleExamples(f, "../../testdata/config/rules_routes.txt") {
+		f.Add([]byte(example.text(f)))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		cfg, err := FromBytes("/nowhere/config.toml", text, false, configEnvironment())
@@ -55,13 +60,13 @@ func checkBounds(t *testing.T, cfg *Config) {
 		t.Error("got no listeners, want at least one")
 	case cfg.MaxConnections < 1 || descriptorsNeeded(cfg) > 4096:
 		t.Errorf("got %d connections, want some that fit 4096 descriptors", cfg.MaxConnections)
-	case !(cfg.RateLimit.RequestsPerSecond > 0) || cfg.RateLimit.Burst < 1 || cfg.Body.LimitBytes < 1:
-		t.Errorf("got the limits %+v %+v, want them above 0", cfg.RateLimit, cfg.Body)
+	case !(cfg.RateLimit.RequestsPerSecond > 0) || cfg.RateLimit.Burst < 1 || cfg.Body.LimitBytes < 0:
+		t.Errorf("got the limits %+v %+v, want a rate and a burst above 0", cfg.RateLimit, cfg.Body)
 	case cfg.ShutdownTimeout <= 0 || cfg.HeaderTimeout <= 0 || cfg.ConnectionIdleTimeout <= 0 || cfg.BodyIdleTimeout <= 0:
 		t.Error("got a timeout of 0 or less, want more")
 	}
-	hosts := make(map[string]bool)
 	for _, listener := range cfg.Listeners {
+		hosts := make(map[string]bool)
 		if listener.HTTPSPort < 1 || listener.HTTPSPort > 65535 || listener.HTTPPort < 0 || listener.HTTPPort > 65535 {
 			t.Errorf("got the ports %d and %d, want ports", listener.HTTPPort, listener.HTTPSPort)
 		}
@@ -70,6 +75,41 @@ func checkBounds(t *testing.T, cfg *Config) {
 				t.Errorf("got the host %q, want a lower-cased one, once", site.Host)
 			}
 			hosts[site.Host] = true
+			checkRoutes(t, site)
 		}
+	}
+}
+
+// checkRoutes fails the test if the routes of an accepted site break a promise of the Route type.
+func checkRoutes(t *testing.T, site Site) {
+	t.Helper()
+	if site.Upstream == "" && len(site.Routes) == 0 {
+		t.Errorf("got the site %s with neither an upstream nor routes", site.Host)
+	}
+	var rules []routing.Rule[int]
+	for _, route := range site.Routes {
+		rules = append(rules, route.rule())
+		actions := 0
+		for _, has := range []bool{route.Upstream != "", route.Redirect != "", route.Respond != 0} {
+			if has {
+				actions++
+			}
+		}
+		_, problem := routing.ParseLocation(route.Redirect)
+		switch {
+		case actions != 1:
+			t.Errorf("got the route %s with %d actions, want one", route, actions)
+		case routing.PathProblem(route.Path, route.Exact) != "":
+			t.Errorf("got the path %q, want a plain one", route.Path)
+		case route.Redirect != "" && (problem != "" || route.RedirectStatus < 301 || route.RedirectStatus > 308):
+			t.Errorf("got the redirect %s, want a valid one", route)
+		case route.Respond != 0 && (route.Respond < 200 || route.Respond > 599 || !http1.ValidValue(route.RespondType)):
+			t.Errorf("got the fixed answer %s, want a valid one", route)
+		case len(route.RespondBody) > maxRespondBytes || len(route.RespondBody) > 0 && route.RespondType == "":
+			t.Errorf("got a body of %d bytes of the type %q", len(route.RespondBody), route.RespondType)
+		}
+	}
+	if collisions := routing.Collisions(rules); collisions != nil {
+		t.Errorf("got routes that cannot be told apart: %+v", collisions)
 	}
 }

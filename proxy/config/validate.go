@@ -41,12 +41,14 @@ type validator struct {
 	connections int
 	// compiledHeaders holds the header rules of the places that were resolved, by their text.
 	compiledHeaders map[string]*headers.Rules
+	// respondFiles are the files of fixed answers that were read, by path.
+	respondFiles map[string][]byte
 }
 
 // validate turns the raw configuration into a resolved one: every default filled in, every value checked against the
 // rules S-2.1 to S-2.24. It always checks everything; the result is valid only if there are no problems afterwards.
 func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environment, problems *configProblems) *Config {
-	v := &validator{configProblems: problems, env: env, dir: filepath.Dir(path)}
+	v := &validator{configProblems: problems, env: env, dir: filepath.Dir(path), respondFiles: map[string][]byte{}}
 	cfg := &Config{
 		Path:                  path,
 		AllowWildcardBind:     allowWildcardBind || orDefault(raw.AllowWildcardBind, false),
@@ -71,6 +73,8 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environme
 	v.ports(cfg)
 	v.uniqueHosts(cfg.Listeners)
 	v.oneBoundEach(cfg.Listeners)
+	v.chosenRoutes(cfg.HTTPSHealthPath, cfg.Listeners)
+	v.redirectsEnd(cfg.HTTPSHealthPath, cfg.Listeners)
 	v.sharedCacheDirs(cfg.Listeners)
 	cfg.MaxConnectionsPerClient = v.maxConnectionsPerClient(raw.MaxConnectionsPerClient, cfg.MaxConnections)
 	v.descriptors(cfg)

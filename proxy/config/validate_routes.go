@@ -1,17 +1,15 @@
 package config
 
 import (
+	"fmt"
 	"net/http"
-	"reflect"
+	"slices"
+	"strings"
 
+	"reverse-proxy/proxy/http1"
+	"reverse-proxy/proxy/routing"
 	"reverse-proxy/proxy/wording"
 )
-
-// defaultRespondType is the Content-Type of a fixed answer with a body that names none.
-const defaultRespondType = "text/plain; charset=utf-8"
-
-// maxRespondBytes is the length above which a file for a fixed answer is refused.
-const maxRespondBytes = 1 << 20
 
 // routes resolves `[[listeners.sites.routes]]` of one site. upstream and above are the site's.
 func (v *validator) routes(key string, raws []rawRoute, upstream string, above inherited) []Route {
@@ -19,97 +17,118 @@ func (v *validator) routes(key string, raws []rawRoute, upstream string, above i
 	for i, raw := range raws {
 		routes = append(routes, v.route(IndexKey(key, i), raw, upstream, above))
 	}
+	v.distinctRoutes(key, routes)
 	return routes
 }
 
 // route resolves one route.
 func (v *validator) route(key string, raw rawRoute, siteUpstream string, above inherited) Route {
 	settings := above.inherit(LevelRoute, key, raw.rawSettings)
-	route := Route{Methods: raw.Methods, StripPrefix: orDefault(raw.StripPrefix, false), Settings: v.settings(settings)}
+	route := Route{Methods: v.methods(ChildKey(key, "methods"), raw.Methods), Settings: v.settings(settings)}
 	route.Path, route.Exact = v.routePath(key, raw)
 	v.action(key, raw, siteUpstream, &route)
+	v.stripPrefix(ChildKey(key, "strip_prefix"), raw, &route)
 	return route
 }
 
-// routePath resolves `path` and `path_exact`, of which a route has one.
-func (v *validator) routePath(key string, raw rawRoute) (path string, exact bool) {
+// stripPrefix resolves `strip_prefix`.
+func (v *validator) stripPrefix(key string, raw rawRoute, route *Route) {
+	route.StripPrefix = orDefault(raw.StripPrefix, false)
 	switch {
-	case raw.Path != nil && raw.PathExact != nil:
-		v.add(ChildKey(key, "path_exact"), "is there next to path; write path for a path and everything below, or path_exact for that path only")
-	case raw.PathExact != nil:
-		return *raw.PathExact, true
-	case raw.Path == nil:
-		v.add(ChildKey(key, "path"), `missing; write the path that the route takes with everything below, as in "/api", or path_exact for that path only`)
-	}
-	return orDefault(raw.Path, ""), false
-}
-
-// action resolves what a route does with its requests: exactly one of three things. A route that only has settings of
-// its own forwards to the upstream of its site.
-func (v *validator) action(key string, raw rawRoute, siteUpstream string, route *Route) {
-	var actions []string
-	if raw.Upstream != nil {
-		actions = append(actions, "upstream")
-		route.Upstream = v.upstream(ChildKey(key, "upstream"), raw.Upstream)
-	}
-	if raw.Redirect != nil {
-		actions = append(actions, "redirect")
-		route.Redirect = *raw.Redirect
-		route.RedirectStatus = v.redirectStatus(ChildKey(key, "redirect_status"), raw.RedirectStatus)
-	}
-	if raw.Respond != nil {
-		actions = append(actions, "respond")
-		v.respond(key, raw, route)
-	}
-	switch {
-	case len(actions) > 0:
-	case siteUpstream != "" && !reflect.ValueOf(raw.rawSettings).IsZero():
-		route.Upstream = siteUpstream
-	default:
-		v.add(key, "has no action; write one of upstream, redirect and respond")
-	}
-	if len(actions) > 1 {
-		v.add(ChildKey(key, actions[1]), "is there next to %s; a route does one of the two, so leave one out", actions[0])
+	case !route.StripPrefix:
+	case raw.Upstream == nil:
+		v.add(key, "has no effect without an upstream of the route; write the upstream, or leave the key out")
+	case route.Exact:
+		v.add(key, "would leave nothing of path_exact; write path in its place, or leave strip_prefix out")
+	case route.Path == "/":
+		v.add(key, "has nothing to cut off the path /; leave it out")
 	}
 }
 
-// redirectStatus resolves the status of a redirect.
-func (v *validator) redirectStatus(key string, value *int64) int {
-	status := orDefault(value, http.StatusPermanentRedirect)
-	switch status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-	default:
-		v.add(key, "%d is no status of a redirect; write 301, 302, 307 or 308", status)
+// pathKeyOf returns the key of the route's path, for the route at the given key.
+func (r Route) pathKeyOf(key string) string {
+	if r.Exact {
+		return ChildKey(key, "path_exact")
 	}
-	return int(status)
+	return ChildKey(key, "path")
 }
 
-// respond resolves a fixed answer.
-func (v *validator) respond(key string, raw rawRoute, route *Route) {
-	route.Respond = int(*raw.Respond)
-	if *raw.Respond < 200 || *raw.Respond > 599 {
-		v.add(ChildKey(key, "respond"), "%d is no status of an answer; write one from 200 to 599", *raw.Respond)
+// rule returns which requests the route takes.
+func (r Route) rule() routing.Rule[int] {
+	return routing.Rule[int]{Path: r.Path, Exact: r.Exact, Methods: r.Methods}
+}
+
+// distinctRoutes refuses routes of a site that cannot be told apart, because then the order in the file would count
+// (S-14.2). Without such a pair every route is chosen for some request. A route without a valid path is left out.
+func (v *validator) distinctRoutes(key string, routes []Route) {
+	var rules []routing.Rule[int]
+	var keys []string
+	for i, route := range routes {
+		if route.Path != "" {
+			rules = append(rules, route.rule())
+			keys = append(keys, route.pathKeyOf(IndexKey(key, i)))
+		}
 	}
-	switch {
-	case raw.RespondBody != nil:
-		route.RespondBody = []byte(*raw.RespondBody)
-	case raw.RespondFile != nil:
-		route.RespondFile = v.resolvePath(v.required(ChildKey(key, "respond_file"), raw.RespondFile, "write the path of the file to answer with, or leave the key out"))
-		route.RespondBody = v.respondFile(ChildKey(key, "respond_file"), route.RespondFile)
-	}
-	if len(route.RespondBody) > 0 {
-		route.RespondType = orDefault(raw.RespondType, defaultRespondType)
+	for _, pair := range routing.Collisions(rules) {
+		first, second := keys[pair.First], keys[pair.Second]
+		requests := "the same requests"
+		if pair.Method != "" {
+			requests = pair.Method + " requests for the same path"
+		}
+		v.add(second, "%s takes %s as %s; the order of routes has no meaning, so write another path or other methods, or leave one of the two out",
+			wording.Quoted(rules[pair.Second].Path), requests, v.withLine(first))
 	}
 }
 
-// respondFile reads the file of a fixed answer. It never blocks, whatever the path names.
-func (v *validator) respondFile(key, path string) []byte {
-	if path == "" {
-		return nil
+// withLine returns the key with its line, to name it in the error of another one.
+func (v *validator) withLine(key string) string {
+	if at, ok := v.places.of(key); ok {
+		return fmt.Sprintf("%s (line %d)", key, at.line)
 	}
-	body, err := ReadStableFile(path, maxRespondBytes, nil)
-	if err != nil {
-		v.add(key, "%s: %s", wording.Quoted(path), err)
+	return key
+}
+
+// chosenRoutes refuses routes that can never be chosen, because the health path is answered before.
+func (v *validator) chosenRoutes(healthPath string, listeners []Listener) {
+	if healthPath == "" {
+		return
 	}
-	return body
+	health := routing.Rule[int]{Path: healthPath, Exact: true, Methods: []string{http.MethodGet, http.MethodHead}}
+	for i, listener := range listeners {
+		for j, site := range listener.Sites {
+			for k, route := range site.Routes {
+				if key := routeKey(i, j, k); route.Path != "" && health.Covers(route.rule()) {
+					v.add(route.pathKeyOf(key), "%s can never be chosen, because %s answers these requests first; change one of the two paths",
+						wording.Quoted(route.Path), v.withLine("https_health_path"))
+				}
+			}
+		}
+	}
+}
+
+// routeKey returns the key of a route.
+func routeKey(listener, site, route int) string {
+	key := IndexKey(ChildKey(IndexKey("listeners", listener), "sites"), site)
+	return IndexKey(ChildKey(key, "routes"), route)
+}
+
+// methods resolves `methods`.
+func (v *validator) methods(key string, values []string) []string {
+	if values != nil && len(values) == 0 {
+		v.add(key, `is empty, so that the route would take nothing; write the methods, as in ["GET", "HEAD"], or leave the key out for all`)
+	}
+	for i, method := range values {
+		elementKey := IndexKey(key, i)
+		switch upper := strings.ToUpper(method); {
+		case method == http.MethodConnect || method == http.MethodTrace:
+			v.add(elementKey, "%s is answered with 405 before any route is asked; leave it out", wording.Quoted(method))
+		case !http1.ValidMethod(method):
+			v.add(elementKey, `%s is not a method; write one as in "GET"`, wording.Quoted(method))
+		case upper != method:
+			v.add(elementKey, "%s is in lower case, and methods are case-sensitive; write %s", wording.Quoted(method), wording.Quoted(upper))
+		case slices.Index(values, method) < i:
+			v.add(elementKey, "%s is %s already; write each method once", wording.Quoted(method), IndexKey(key, slices.Index(values, method)))
+		}
+	}
+	return values
 }

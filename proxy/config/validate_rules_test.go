@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,7 +24,7 @@ type ruleExample struct {
 }
 
 // ruleExamples reads the examples of one file. rules_listeners.txt explains the format.
-func ruleExamples(t *testing.T, path string) []ruleExample {
+func ruleExamples(t testing.TB, path string) []ruleExample {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -68,7 +69,7 @@ func ruleExamples(t *testing.T, path string) []ruleExample {
 }
 
 // text returns the example's configuration.
-func (e ruleExample) text(t *testing.T) string {
+func (e ruleExample) text(t testing.TB) string {
 	t.Helper()
 	return e.top + configtest.Edited(t, configtest.Minimal, e.edits...) + e.end
 }
@@ -83,6 +84,13 @@ func ruleDir(t *testing.T) string {
 	if err := os.Symlink("sub", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	configtest.WriteFile(t, dir, "page.html", "<h1>Closed</h1>\n")
+	configtest.WriteFile(t, dir, "empty.html", "")
+	configtest.WriteFile(t, dir, "most.bin", strings.Repeat("x", 1<<20))
+	configtest.WriteFile(t, dir, "more.bin", strings.Repeat("x", 1<<20+1))
 	return dir
 }
 

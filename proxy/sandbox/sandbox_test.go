@@ -32,7 +32,8 @@ func sandboxedConfig(dir string) *config.Config {
 		Listeners: []config.Listener{
 			{TLS: config.TLS{ACMECacheDir: filepath.Join(dir, "acme"), ACMECAPath: filepath.Join(dir, "roots", "ca.pem")}},
 			{TLS: config.TLS{Certificates: []config.CertificateFiles{{
-				CertPath: filepath.Join(dir, "live", "site.pem"), KeyPath: filepath.Join(dir, "keys", "site.key")}}}},
+				CertPath: filepath.Join(dir, "live", "site.pem"), KeyPath: filepath.Join(dir, "keys", "site.key")}}},
+				Sites: []config.Site{{Routes: []config.Route{{Path: "/"}, {Path: "/closed", RespondFile: filepath.Join(dir, "pages", "closed.html")}}}}},
 		},
 	}
 }
@@ -41,7 +42,7 @@ func sandboxedConfig(dir string) *config.Config {
 func makeFiles(t *testing.T, dir string) {
 	t.Helper()
 	for _, name := range []string{"config/config.toml", "config/next.toml", "run/admin.sock", "run/other", "log/proxy.log", "acme/a.example",
-		"roots/ca.pem", "archive/site1.pem", "archive/site2.pem", "keys/site.key", "outside/file"} {
+		"roots/ca.pem", "archive/site1.pem", "archive/site2.pem", "keys/site.key", "pages/closed.html", "pages/next.html", "outside/file"} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -80,6 +81,8 @@ func attemptsIn(dir string) (attempts map[string]func() error, allowed []string)
 		"read the renewed certificate":   read(in("archive/site2.pem")),
 		"read the key":                   read(in("keys/site.key")),
 		"read the CA's root":             read(in("roots/ca.pem")),
+		"read a fixed answer":            read(in("pages/closed.html")),
+		"read the next fixed answer":     read(in("pages/next.html")),
 		"read the hosts":                 read("/etc/hosts"),
 		"list the descriptors":           func() error { _, err := os.ReadDir("/proc/self/fd"); return err },
 		"append to the log":              write(in("log/proxy.log"), os.O_WRONLY|os.O_APPEND|os.O_CREATE),

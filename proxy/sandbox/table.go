@@ -72,6 +72,12 @@ func table(cfg *config.Config) []row {
 		for _, pair := range l.TLS.Certificates {
 			rows = append(rows, row{path: pair.CertPath, rights: rightRead}, row{path: pair.KeyPath, rights: rightRead})
 		}
+		// So are the files of fixed answers, which a deployment replaces by a rename.
+		for _, site := range l.Sites {
+			for _, route := range site.Routes {
+				rows = append(rows, row{path: route.RespondFile, rights: rightRead})
+			}
+		}
 		// Renewals store certificates, the account's key and the record of refusals.
 		rows = append(rows,
 			row{path: l.TLS.ACMECacheDir, tree: true, rights: rightKeep},

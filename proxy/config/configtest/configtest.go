@@ -60,7 +60,7 @@ key_path = "DIR/a.key"`
 var Now = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
 // Edited replaces in text the first of each pair by the second, and fails the test if there is nothing to replace.
-func Edited(t *testing.T, text string, pairs ...string) string {
+func Edited(t testing.TB, text string, pairs ...string) string {
 	t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
 		if !strings.Contains(text, pairs[i]) {
@@ -228,12 +228,16 @@ redirect_status = 307
 [[listeners.sites.routes]]
 path_exact = "/body"
 respond = 404
-respond_type = "text/html"
 respond_body = "gone"
 [[listeners.sites.routes]]
 path_exact = "/file"
 respond = 404
 respond_file = "DIR/text.pem"
+[[listeners.sites.routes]]
+path_exact = "/page"
+respond = 404
+respond_type = "text/html"
+respond_body = "<h1>Gone</h1>"
 [[listeners]]
 bind_addr = "127.0.0.2"
 [listeners.tls]

@@ -1,0 +1,119 @@
+package config
+
+import (
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"reverse-proxy/proxy/http1"
+	"reverse-proxy/proxy/wording"
+)
+
+// action resolves what a route does with its requests: exactly one of three things. A route that only has settings of
+// its own forwards to the upstream of its site.
+func (v *validator) action(key string, raw rawRoute, siteUpstream string, route *Route) {
+	var actions []string
+	if raw.Upstream != nil {
+		actions = append(actions, "upstream")
+		route.Upstream = v.upstream(ChildKey(key, "upstream"), raw.Upstream)
+	}
+	if raw.Redirect != nil {
+		actions = append(actions, "redirect")
+		route.Redirect = v.redirect(ChildKey(key, "redirect"), *raw.Redirect)
+		route.RedirectStatus = v.redirectStatus(ChildKey(key, "redirect_status"), raw.RedirectStatus)
+	}
+	if raw.Respond != nil {
+		actions = append(actions, "respond")
+		v.respond(key, raw, route)
+	}
+	switch {
+	case len(actions) > 1:
+		v.add(ChildKey(key, actions[1]), "is there next to %s; a route does one of the two, so leave one out", actions[0])
+	case len(actions) == 1:
+		v.onlyKeysOf(key, raw, actions[0])
+	case siteUpstream != "" && !reflect.ValueOf(raw.rawSettings).IsZero():
+		route.Upstream = siteUpstream
+		v.onlyKeysOf(key, raw, "upstream")
+	default:
+		v.onlyKeysOf(key, raw, "")
+		v.add(key, "has no action; write one of upstream, redirect and respond")
+	}
+}
+
+// onlyKeysOf refuses keys that only have an effect with another action than that of the route: whoever wrote them meant
+// something else.
+func (v *validator) onlyKeysOf(key string, raw rawRoute, action string) {
+	value := reflect.ValueOf(raw)
+	for _, field := range rawFields(value.Type()) {
+		name := field.Tag.Get("toml")
+		of, _, isOf := strings.Cut(name, "_")
+		if !isOf || of == action || of != "upstream" && of != "redirect" && of != "respond" || value.FieldByIndex(field.Index).IsZero() {
+			continue
+		}
+		v.add(ChildKey(key, name), "has no effect without %s; write %s, or leave the key out", of, of)
+	}
+}
+
+// defaultRespondType is the Content-Type of a fixed answer with a body that names none.
+const defaultRespondType = "text/plain; charset=utf-8"
+
+// respond resolves a fixed answer.
+func (v *validator) respond(key string, raw rawRoute, route *Route) {
+	if *raw.Respond < 200 || *raw.Respond > 599 {
+		v.add(ChildKey(key, "respond"), "%d is no status of an answer; write one from 200 to 599", *raw.Respond)
+	}
+	route.Respond = int(*raw.Respond)
+	bodyKey := ChildKey(key, "respond_body")
+	switch {
+	case raw.RespondBody != nil && raw.RespondFile != nil:
+		v.add(ChildKey(key, "respond_file"), "is there next to respond_body; an answer has one body, so leave one out")
+	case raw.RespondBody != nil:
+		route.RespondBody = []byte(*raw.RespondBody)
+	case raw.RespondFile != nil:
+		bodyKey = ChildKey(key, "respond_file")
+		route.RespondFile = v.resolvePath(v.required(bodyKey, raw.RespondFile, "write the path of the file to answer with, or leave the key out"))
+		route.RespondBody = v.respondFile(bodyKey, route.RespondFile)
+	case raw.RespondType != nil:
+		v.add(ChildKey(key, "respond_type"), "has no effect without a body; write respond_body or respond_file, or leave the key out")
+	}
+	if len(route.RespondBody) == 0 {
+		return
+	}
+	switch route.Respond {
+	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified:
+		v.add(bodyKey, "cannot be sent, because an answer with the status %d has no body; leave it out, or write another status", route.Respond)
+	}
+	route.RespondType = v.respondType(ChildKey(key, "respond_type"), raw.RespondType)
+}
+
+// respondType resolves the Content-Type of a fixed answer.
+func (v *validator) respondType(key string, value *string) string {
+	text := orDefault(value, defaultRespondType)
+	parsed, _, err := mime.ParseMediaType(text)
+	if err != nil || !strings.Contains(parsed, "/") || !http1.ValidValue(text) || text != strings.TrimSpace(text) {
+		v.add(key, `%s is not a media type; write one as in "text/html; charset=utf-8"`, wording.Quoted(text))
+	}
+	return text
+}
+
+// maxRespondBytes is the length above which a file for a fixed answer is refused.
+const maxRespondBytes = 1 << 20
+
+// respondFile reads the file of a fixed answer, each only once. It never blocks, whatever the path names.
+func (v *validator) respondFile(key, path string) []byte {
+	if path == "" {
+		return nil
+	}
+	body, known := v.respondFiles[path]
+	if known {
+		return body
+	}
+	body, err := ReadStableFile(path, maxRespondBytes, nil)
+	if err != nil {
+		v.add(key, "%s: %s", wording.Quoted(path), err)
+		return nil
+	}
+	v.respondFiles[path] = body
+	return body
+}
