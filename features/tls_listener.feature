@@ -435,3 +435,17 @@ Feature: TLS listeners
       Then the connection is closed with nothing more
       When the upstream "ca" is released
       Then the proxy exits with 1
+
+  Rule: A self-signed listener has a certificate for each of its names
+
+    @S-5.2
+    Scenario: With 10,000 sites each name has a certificate of its own
+      Given 10000 sites "n%.example.test" are served from the upstream "app"
+      And listener 1 makes its own certificate
+      When the proxy is running
+      And a client shakes hands for "n9999.example.test"
+      Then the certificate is for "n9999.example.test"
+      When a client shakes hands for "n1.example.test"
+      Then the certificate is for "n1.example.test"
+      When a client shakes hands for "n10001.example.test"
+      Then the handshake fails with the alert "unrecognized name"

@@ -19,8 +19,9 @@ import (
 // to tempt anyone to use it for more.
 const selfSignedLifetime = 30 * 24 * time.Hour
 
-// SelfSigned makes one certificate in memory for a listener's site names: for the quick start and local
-// development, never as a fallback of the other modes.
+// SelfSigned makes certificates in memory for a listener's site names: for the quick start and local development, never
+// as a fallback of the other modes. It makes one certificate for all names, which a client can be told to trust. If there
+// are more than maxTogether, each name gets its own when a client first asks for it.
 type SelfSigned struct{ local }
 
 // NewSelfSigned makes the certificate for the names.
@@ -34,18 +35,35 @@ func NewSelfSigned(listener string, names []string) (*SelfSigned, error) {
 	return s, nil
 }
 
-// Prepare implements Source. It makes a certificate for the names. While the names stay the same it keeps the old certificate, so that a
-// client that was told to trust it continues to.
+// Prepare implements Source. It makes a certificate for the names. While the names stay the same it keeps the old
+// certificate, so that a client that was told to trust it continues to.
 func (s *SelfSigned) Prepare(names []string) (Prepared, error) {
 	names = slices.Sorted(slices.Values(names))
-	if table := s.table.Load(); table != nil && slices.Equal(CoveredNames(table.All[0].Leaf), names) {
-		return preparedTable{table, &s.table}, nil
-	}
-	certificate, err := MakeSelfSigned(names, time.Now())
+	table, err := selfSignedTable(names, s.table.Load())
 	if err != nil {
 		return nil, fmt.Errorf("%s: making a self-signed certificate: %w", s.listener, err)
 	}
-	return preparedTable{NewTable([]*tls.Certificate{certificate}), &s.table}, nil
+	return preparedTable{table, &s.table}, nil
+}
+
+// selfSignedTable returns a table for the names, with what can be kept of an earlier one, which may be nil.
+func selfSignedTable(names []string, earlier *Table) (*Table, error) {
+	if len(names) > maxTogether {
+		var made *onDemand
+		if earlier != nil {
+			made = earlier.onDemand
+		}
+		made, err := newOnDemand(names, made)
+		return &Table{onDemand: made}, err
+	}
+	if earlier != nil && len(earlier.All) > 0 && slices.Equal(CoveredNames(earlier.All[0].Leaf), names) {
+		return earlier, nil
+	}
+	certificate, err := MakeSelfSigned(names, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return NewTable([]*tls.Certificate{certificate}), nil
 }
 
 // MakeSelfSigned makes a self-signed ECDSA certificate for the names.
@@ -54,6 +72,11 @@ func MakeSelfSigned(names []string, now time.Time) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
+	return selfSigned(names, key, now)
+}
+
+// selfSigned makes a self-signed certificate with the key.
+func selfSigned(names []string, key *ecdsa.PrivateKey, now time.Time) (*tls.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return nil, err

@@ -14,11 +14,13 @@ type Table struct {
 	// exact holds certificates by lower-cased name; wildcard holds those of `*.rest` by `rest`. A name has several if
 	// an operator has both an ECDSA and an RSA certificate for it.
 	exact, wildcard map[string][]*tls.Certificate
-	// All are the certificates in the order of the configuration.
+	// All are the certificates in the order of the configuration; none if they are made on demand.
 	All []*tls.Certificate
 	// nameless are the certificates for clients that send no name: all of them if they all have the same names, else
 	// none.
 	nameless []*tls.Certificate
+	// onDemand makes the certificates, in place of all others; nil if there are certificates.
+	onDemand *onDemand
 }
 
 // NewTable builds the table of the certificates, whose leaves are parsed. Names come from the certificate itself
@@ -74,6 +76,9 @@ func CoveredNames(leaf *x509.Certificate) []string {
 // that the client supports; without a server name one of all certificates, if they all have the same names.
 func (t *Table) Find(hello *tls.ClientHelloInfo) *tls.Certificate {
 	name := NormalName(hello.ServerName)
+	if t.onDemand != nil {
+		return t.onDemand.find(name)
+	}
 	candidates := t.exact[name]
 	if name == "" {
 		candidates = t.nameless
@@ -96,14 +101,21 @@ func (t *Table) Find(hello *tls.ClientHelloInfo) *tls.Certificate {
 // Covers reports whether a client that sends this server name gets a certificate for it.
 func (t *Table) Covers(name string) bool {
 	name = NormalName(name)
+	if t.onDemand != nil {
+		return t.onDemand.nameFor(name) != ""
+	}
 	_, rest, _ := strings.Cut(name, ".")
 	return len(t.exact[name]) > 0 || len(t.wildcard[rest]) > 0
 }
 
 // infos lists the certificates for `status`.
 func (t *Table) infos(listener string, source config.TLSMode) []Info {
-	infos := make([]Info, len(t.All))
-	for i, certificate := range t.All {
+	all := t.All
+	if t.onDemand != nil {
+		all = t.onDemand.certificates()
+	}
+	infos := make([]Info, len(all))
+	for i, certificate := range all {
 		infos[i] = Info{
 			Listener: listener,
 			Names:    CoveredNames(certificate.Leaf),

@@ -157,7 +157,7 @@ func listenerReference() Table {
 func tlsReference() Table {
 	return Table{Path: "listeners.tls", About: "Only the keys of the chosen mode are read.", Keys: []Key{
 		{Name: "mode", Type: stringKey, Values: []string{"acme", "manual", "self_signed"}, Need: requiredKey, Promise: "S-5.4",
-			Text: "`acme`: certificates are ordered from an ACME server. `manual`: they are read from files. `self_signed`: one is created in memory for the listener's sites, for trying things out; no client trusts it."},
+			Text: "`acme`: certificates are ordered from an ACME server. `manual`: they are read from files. `self_signed`: one is created in memory for the listener's sites, for trying things out; no client trusts it. With more than 100 names, each gets its own at its first handshake."},
 		{Name: "acme_domains", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-2.4",
 			Text: "Names to order certificates for, one certificate for each; if not set, the hosts and aliases of the listener's sites. Public names with a dot; no wildcards. A reload that adds names orders their certificates first, and is refused if one cannot be had."},
 		{Name: "acme_cache_dir", Type: stringKey, Default: `"/var/lib/reverse-proxy/acme"`, Promise: "S-2.24",

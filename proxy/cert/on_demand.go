@@ -1,0 +1,88 @@
+package cert
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxTogether is the number of names that one self-signed certificate covers. With thousands, it would be larger than
+// clients accept in a handshake.
+const maxTogether = 100
+
+// onDemand makes a throw-away certificate for each of many names when a client first asks for it. Making one takes about
+// as long as the rest of a handshake, and involves no I/O.
+type onDemand struct {
+	key *ecdsa.PrivateKey
+	// names are those that are covered, wildcards as they are written.
+	names map[string]bool
+	// made holds the certificates by name.
+	made sync.Map
+}
+
+// newOnDemand returns one for the names. It takes over the key and the certificates of an earlier one, which may be nil.
+func newOnDemand(names []string, earlier *onDemand) (*onDemand, error) {
+	o := &onDemand{names: make(map[string]bool, len(names))}
+	for _, name := range names {
+		o.names[name] = true
+	}
+	if earlier != nil {
+		o.key = earlier.key
+		for name, certificate := range earlier.made.Range {
+			if o.names[name.(string)] {
+				o.made.Store(name, certificate)
+			}
+		}
+		return o, nil
+	}
+	var err error
+	o.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	return o, err
+}
+
+// nameFor returns the covered name that a server name belongs to; "" if none does.
+func (o *onDemand) nameFor(name string) string {
+	if o.names[name] {
+		return name
+	}
+	if _, rest, ok := strings.Cut(name, "."); ok && o.names["*."+rest] {
+		return "*." + rest
+	}
+	return ""
+}
+
+// find returns the certificate for a server name; nil if it is not covered.
+func (o *onDemand) find(name string) *tls.Certificate {
+	covered := o.nameFor(name)
+	if covered == "" {
+		return nil
+	}
+	if certificate, ok := o.made.Load(covered); ok {
+		return certificate.(*tls.Certificate)
+	}
+	certificate, err := selfSigned([]string{covered}, o.key, time.Now())
+	if err != nil {
+		return nil // only a broken source of randomness, without which the handshake would fail too
+	}
+	first, _ := o.made.LoadOrStore(covered, certificate)
+	return first.(*tls.Certificate)
+}
+
+// certificates returns those made so far, in the order of their names.
+func (o *onDemand) certificates() []*tls.Certificate {
+	byName := map[string]*tls.Certificate{}
+	for name, certificate := range o.made.Range {
+		byName[name.(string)] = certificate.(*tls.Certificate)
+	}
+	list := make([]*tls.Certificate, 0, len(byName))
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		list = append(list, byName[name])
+	}
+	return list
+}
