@@ -440,7 +440,7 @@ func TestAStartThatFailsReleasesEverything(t *testing.T) {
 	}
 	_, err = Start(t.Context(), Options{ConfigPath: d.config, Stdout: d.log})
 	_ = taken.Close()
-	want := fmt.Sprintf("startup step 6 (bind_listeners): listeners[0].http_port: %s:8080: address already in use; stop the other program or choose another port", d.address)
+	want := fmt.Sprintf("startup step 6 (bind_listeners): listeners[0].http_port (line 15): %s:8080: address already in use; stop the other program or choose another port", d.address)
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
