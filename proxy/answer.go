@@ -46,24 +46,22 @@ func (x *exchange) send(a *answer) {
 		x.abort = true
 		return
 	}
-	body, contentType := statusBody(a.status), "text/plain; charset=utf-8"
-	if a.body != "" {
-		body = a.body
-	}
-	if a.contentType != "" {
-		contentType = a.contentType
+	body, contentType := a.content()
+	length := int64(len(body))
+	if a.status == http.StatusNotModified {
+		length = -1 // it would be that of the answer to a request without a condition (RFC 9110, section 8.6)
 	}
 	fields := append(a.fields, Field{Name: "Date", Value: x.dates.now()})
-	if body != "" {
+	if len(body) > 0 {
 		fields.Add("Content-Type", contentType)
 	}
 	closing := a.closing || x.bodyUnread() || x.cancelled() != nil // a cancellation has interrupted reading from the client
-	if err := x.client.Head(a.status, "", fields, int64(len(body)), closing); err != nil {
+	if err := x.client.Head(a.status, "", fields, length, closing); err != nil {
 		x.abort = true
 		return
 	}
-	if body != "" {
-		if _, err := x.client.Write([]byte(body)); err != nil {
+	if len(body) > 0 {
+		if _, err := x.client.Write(body); err != nil {
 			x.abort = true
 			return
 		}
@@ -72,6 +70,22 @@ func (x *exchange) send(a *answer) {
 	if err := x.client.End(nil); err != nil {
 		x.abort = true
 	}
+}
+
+// content returns the body of an answer and its type.
+func (a *answer) content() (body []byte, contentType string) {
+	switch {
+	case a.status == http.StatusNoContent || a.status == http.StatusResetContent || a.status == http.StatusNotModified:
+		return nil, "" // they have no body (RFC 9110, section 15)
+	case len(a.body) == 0 && !a.bare:
+		body = []byte(statusBody(a.status))
+	default:
+		body = a.body
+	}
+	if a.contentType == "" {
+		return body, "text/plain; charset=utf-8"
+	}
+	return body, a.contentType
 }
 
 // bodyUnread reports whether bytes of the request's body may still be on their way.

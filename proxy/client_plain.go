@@ -22,7 +22,7 @@ func (c *clientConn) refusePlainHTTP(handshake error) {
 	if string(record.RecordHeader[:]) == "HEAD " { // the answer to HEAD has no body
 		method = "HEAD"
 	}
-	refusal := &answer{status: statusBadRequest, body: plainHTTPBody, closing: true}
+	refusal := &answer{status: statusBadRequest, body: []byte(plainHTTPBody), closing: true}
 	w.refuseWith(method, refusal, "plain HTTP on a port for HTTPS")
 }
 

@@ -73,9 +73,9 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &dataPath{site: dynamic.routes.find(0, "a.test"), log: new(syncBuffer)}
+	p := &dataPath{site: dynamic.sites.find(0, "a.test").own, log: new(syncBuffer)}
 	if options.roots != nil {
-		p.site.site.UpstreamScheme, p.site.roots = "https", options.roots
+		p.site.config.UpstreamScheme, p.site.roots = "https", options.roots
 	}
 	pointer := new(atomic.Pointer[DynamicConfig])
 	pointer.Store(dynamic)

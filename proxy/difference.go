@@ -49,24 +49,24 @@ type servedSite struct {
 	config   config.Site
 }
 
-// servedSites returns the sites on the running listeners, by route.
-func servedSites(dynamic *DynamicConfig) map[routeID]servedSite {
-	sites := make(map[routeID]servedSite, dynamic.Sites)
-	for r := range dynamic.routes.all() {
-		sites[r.id()] = servedSite{dynamic.routes[r.listener].name, r.site}
+// servedSites returns the sites on the running listeners, by identity.
+func servedSites(dynamic *DynamicConfig) map[siteID]servedSite {
+	sites := make(map[siteID]servedSite, dynamic.Sites)
+	for s := range dynamic.sites.all() {
+		sites[s.id()] = servedSite{dynamic.sites[s.listener].name, s.config}
 	}
 	return sites
 }
 
 // inOrder returns the identities in the order of their hosts and listeners.
-func inOrder(sites map[routeID]servedSite) []routeID {
-	return slices.SortedFunc(maps.Keys(sites), routeID.compare)
+func inOrder(sites map[siteID]servedSite) []siteID {
+	return slices.SortedFunc(maps.Keys(sites), siteID.compare)
 }
 
 // sites compares the sites on the running listeners.
 func (d *comparison) sites(old, next *DynamicConfig) {
 	before, after := servedSites(old), servedSites(next)
-	for to, from := range movedRoutes(before, after) {
+	for to, from := range movedSites(before, after) {
 		before[to] = before[from]
 		delete(before, from)
 	}

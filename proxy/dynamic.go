@@ -28,8 +28,8 @@ type DynamicConfig struct {
 	LoadedAt   time.Time
 	// Sites is the number of sites over all listeners.
 	Sites int
-	// routes holds the routes to the sites.
-	routes routeTable
+	// sites holds the sites with their routes.
+	sites siteTable
 	// ordered holds, by running listener, the names for which it orders certificates (S-5.7); nil if it is not in ACME
 	// mode.
 	ordered [][]string
@@ -48,12 +48,12 @@ func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) 
 		Path:            cfg.Path,
 		Hash:            cfg.Hash,
 		LoadedAt:        now,
-		routes:          make(routeTable, len(running)),
+		sites:           make(siteTable, len(running)),
 		ordered:         make([][]string, len(running)),
 	}
 	roots := newRootsOnce()
 	for i, inFile := range config.MatchListeners(running, cfg.Listeners) {
-		dynamic.routes[i] = newListenerRoutes(running[i].Address())
+		dynamic.sites[i] = newListenerSites(running[i].Address())
 		acme := running[i].TLS.Mode == config.TLSModeACME
 		if acme {
 			dynamic.ordered[i] = []string{}
@@ -66,14 +66,11 @@ func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) 
 		}
 		for j, siteConfig := range cfg.Listeners[inFile].Sites {
 			key := config.IndexKey(config.ChildKey(config.IndexKey("listeners", inFile), "sites"), j)
-			r := &route{listener: i, key: key, site: siteConfig}
-			if siteConfig.UpstreamScheme == "https" {
-				var err error
-				if r.roots, err = roots(); err != nil {
-					return nil, config.Errors{{Key: config.ChildKey(key, "upstream_scheme"), Problem: err.Error()}}
-				}
+			s := newSite(i, key, siteConfig)
+			if err := s.trust(roots); err != nil {
+				return nil, err
 			}
-			dynamic.routes[i].add(r)
+			dynamic.sites[i].add(s)
 			dynamic.Sites++
 		}
 	}
@@ -95,6 +92,20 @@ func orderedNames(listener config.Listener) []string {
 		}
 	}
 	return names
+}
+
+// trust sets the roots of the routes with an https upstream. Its error is a config.Errors.
+func (s *site) trust(roots func() (*x509.CertPool, error)) error {
+	for r := range s.all() {
+		if !r.forwards() || r.config.UpstreamScheme != "https" {
+			continue
+		}
+		var err error
+		if r.roots, err = roots(); err != nil {
+			return config.Errors{{Key: config.ChildKey(r.key, "upstream_scheme"), Problem: err.Error()}}
+		}
+	}
+	return nil
 }
 
 // newRootsOnce returns a function that reads the system's root certificates on its first call. An empty pool is an

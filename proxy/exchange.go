@@ -48,8 +48,13 @@ type exchange struct {
 	body requestBody
 	// host is the lower-cased host without port; "" if the request named none or an invalid one.
 	host string
-	// route is where the request goes; nil before routing, and if the proxy answers the request itself.
+	// decision is what becomes of the request, made before the first stage. The stages read it.
+	decision decision
+	// site and route are those of the decision once the request is routed; nil before that, and if the decision has none.
+	site  *site
 	route *route
+	// problem is why the proxy has refused the request, for the log; "" for nothing that the status does not say.
+	problem string
 	// status is the status of the final response that was sent, for the log; 0 before that.
 	status int
 	// abort reports whether the response was begun and could not be completed: the adapter cuts the connection or stream,
@@ -96,7 +101,8 @@ func clockOf(cause error) string {
 // reset prepares the exchange for the next request.
 func (x *exchange) reset(r *Request, client clientWriter, timer *deadline.Timer, listener int) {
 	x.request, x.client, x.timer, x.listener = r, client, timer, listener
-	x.config, x.route, x.host = nil, nil, ""
+	x.config, x.site, x.route, x.host, x.problem = nil, nil, nil, "", ""
+	x.decision = decision{}
 	x.body.reset()
 	x.status, x.abort = 0, false
 	x.exchangeCounts = exchangeCounts{}
@@ -181,8 +187,11 @@ func (x *exchange) inform(status int, reason string, fields Fields) {
 type answer struct {
 	status int
 	fields Fields
-	// body and contentType replace the status text and its type unless they are "".
-	body, contentType string
+	// body and contentType replace the status text and its type unless they are empty.
+	body        []byte
+	contentType string
+	// bare leaves out the status text.
+	bare bool
 	// closing ends the connection after the answer (HTTP/1), or resets the stream (HTTP/2).
 	closing bool
 	// abort cuts the connection and sends nothing more: no client is left, or its response cannot be completed.

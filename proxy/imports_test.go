@@ -102,7 +102,7 @@ func TestEachLeafPackageImportsOnlyWhatItMay(t *testing.T) {
 // TestTheUpstreamSideKnowsNoExchange keeps an upstream call free of what serves clients, so that a call can be made without
 // any of it.
 func TestTheUpstreamSideKnowsNoExchange(t *testing.T) {
-	unknown := []string{"exchange", "pipeline", "route", "routeTable", "DynamicConfig", "siteServer", "clientConn", "http1Work", "h2Conn", "h2Stream"}
+	unknown := []string{"exchange", "pipeline", "site", "route", "siteTable", "DynamicConfig", "siteServer", "clientConn", "http1Work", "h2Conn", "h2Stream"}
 	files, err := filepath.Glob("upstream*.go")
 	if err != nil || !slices.Contains(files, "upstream_call.go") {
 		t.Fatalf("got the files %v, %v; want those of the upstream side", files, err)

@@ -111,7 +111,7 @@ func newCertSource(l *listener, dynamic *DynamicConfig, managers *acmecert.Manag
 	case config.TLSModeManual:
 		return cert.NewManual(config.ChildKey(key, "tls"), l.address(), l.config.TLS.Certificates)
 	case config.TLSModeSelfSigned:
-		return cert.NewSelfSigned(l.address(), dynamic.routes.hosts(l.index))
+		return cert.NewSelfSigned(l.address(), dynamic.sites.hosts(l.index))
 	}
 	return nil, fmt.Errorf("%s.tls.mode: %q is not a mode; validation should have refused it", key, l.config.TLS.Mode)
 }

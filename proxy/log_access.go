@@ -27,6 +27,10 @@ type accessRecord struct {
 	Duration time.Duration
 	// EndedBy is the key of the time-out that has cut the response off; "" if none has.
 	EndedBy string
+	// Route is the path of the route that took the request, as configured; "" if none did.
+	Route string
+	// Problem is why the proxy has refused the request; "" for nothing that the status does not say.
+	Problem string
 	// Ended is the time of the line; the zero time means now.
 	Ended time.Time
 }
@@ -57,6 +61,12 @@ func logRequest(l *eventlog.Logger, rec accessRecord) {
 		Num("duration_ms", rec.Duration.Milliseconds())
 	if rec.EndedBy != "" {
 		line = line.Str("ended", rec.EndedBy)
+	}
+	if rec.Route != "" {
+		line = line.Str("route", rec.Route)
+	}
+	if rec.Problem != "" {
+		line = line.Str("error", rec.Problem)
 	}
 	l.Write(line.End(), eventlog.Batched)
 }

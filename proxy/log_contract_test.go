@@ -54,6 +54,12 @@ func logEveryEvent(l *eventlog.Logger) {
 	cut := sampleRecord()
 	cut.Path, cut.Status, cut.EndedBy = "/socket", 101, "body_idle_timeout_secs"
 	logRequest(l, cut)
+	routed := sampleRecord()
+	routed.Path, routed.Route = "/api/x", "/api"
+	logRequest(l, routed)
+	routed.Route, routed.EndedBy = "/a b", "body_idle_timeout_secs"
+	logRequest(l, routed)
+	logRequest(l, accessRecord{ClientIP: ip, Host: rec.Host, Method: "GET", Path: "/x/..;/api", Status: 400, Problem: errAmbiguousPath})
 	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Method: "POST", Path: "/login", Status: 429}, refusal{})
 	logRateLimit(l, accessRecord{ClientIP: netip.MustParseAddr("2001:db8::7"), Host: rec.Host, Path: "/login"}, refusal{})
 	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{site: rec.Host, route: "/blame", unlogged: 7})

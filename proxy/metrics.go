@@ -27,8 +27,8 @@ type metrics struct {
 
 	// mu guards sites; no request takes it.
 	mu sync.Mutex
-	// sites are the series of the routes.
-	sites map[routeID]*siteSeries
+	// sites are the series of the sites.
+	sites map[siteID]*siteSeries
 	// none is the series of requests that were sent to no site.
 	none *siteSeries
 	// process holds the numbers that belong to no site.
@@ -42,7 +42,7 @@ const maxLanes = 16
 type lane struct{ index uint32 }
 
 func newMetrics() *metrics {
-	m := &metrics{started: now(), count: 1, sites: map[routeID]*siteSeries{}}
+	m := &metrics{started: now(), count: 1, sites: map[siteID]*siteSeries{}}
 	for m.count < maxLanes && int(m.count) < runtime.GOMAXPROCS(0) {
 		m.count *= 2
 	}
@@ -57,27 +57,27 @@ func (m *metrics) newSeries(host, listener string) *siteSeries {
 	return &siteSeries{host: host, listener: listener, lanes: make([]atomic.Pointer[siteLane], m.count)}
 }
 
-// adopt assigns series to the routes of a configuration before it is used. A route that had a series keeps it, and one that
+// adopt assigns series to the sites of a configuration before it is used. A site that had a series keeps it, and one that
 // moves to another listener keeps its numbers, so that sums over the listeners do not fall. The series
-// of routes that are gone are dropped, so that reloads do not accumulate them; a request to one of them that is still in
+// of sites that are gone are dropped, so that reloads do not accumulate them; a request to one of them that is still in
 // progress then counts for no site.
 func (m *metrics) adopt(dynamic *DynamicConfig) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	sites := make(map[routeID]*siteSeries, dynamic.Sites)
-	for r := range dynamic.routes.all() {
-		sites[r.id()] = m.sites[r.id()]
+	sites := make(map[siteID]*siteSeries, dynamic.Sites)
+	for s := range dynamic.sites.all() {
+		sites[s.id()] = m.sites[s.id()]
 	}
-	moved := movedRoutes(m.sites, sites)
-	for r := range dynamic.routes.all() {
-		id := r.id()
+	moved := movedSites(m.sites, sites)
+	for s := range dynamic.sites.all() {
+		id := s.id()
 		if sites[id] == nil {
-			sites[id] = m.newSeries(id.host, dynamic.routes[id.listener].name)
+			sites[id] = m.newSeries(id.host, dynamic.sites[id.listener].name)
 			if from, ok := moved[id]; ok {
 				sites[id].lanes = m.sites[from].lanes
 			}
 		}
-		r.series = sites[id]
+		s.series = sites[id]
 	}
 	m.sites = sites
 }
@@ -100,7 +100,7 @@ func (m *metrics) inUse() []*siteSeries {
 }
 
 // siteTraffic sums up what the site has served since the process started, or since a reload added the site.
-func (m *metrics) siteTraffic(id routeID) admin.TrafficCounts {
+func (m *metrics) siteTraffic(id siteID) admin.TrafficCounts {
 	m.mu.Lock()
 	series := m.sites[id]
 	m.mu.Unlock()

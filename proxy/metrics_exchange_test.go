@@ -61,9 +61,9 @@ func TestWhatIsCountedOfAnExchange(t *testing.T) {
 			_ = conn.Close() // the client's half of a tunnel
 			metrics := p.shared.metrics
 			waitFor(t, "the exchange to end", func() bool {
-				return p.pipeline.inFlight.Load() == 0 && countedText(p.site.series.sum())+countedText(metrics.none.sum()) != ""
+				return p.pipeline.inFlight.Load() == 0 && countedText(p.site.site.series.sum())+countedText(metrics.none.sum()) != ""
 			})
-			if got := countedText(p.site.series.sum()); got != test.want {
+			if got := countedText(p.site.site.series.sum()); got != test.want {
 				t.Errorf("the site: got %q, want %q", got, test.want)
 			}
 			if got := countedText(metrics.none.sum()); got != test.none {

@@ -3,7 +3,6 @@ package proxy
 import (
 	"net/http"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/cpu"
 )
@@ -122,49 +121,4 @@ func (s *siteSeries) sum() siteTotals {
 		total.bytesOut += l.bytesOut.Load()
 	}
 	return total
-}
-
-// request counts a request that has ended. Everything known about it is counted only here, whatever protocol the client
-// speaks. took is the time from its head to its end.
-func (m *metrics) request(x *exchange, took time.Duration) {
-	series := m.none
-	if x.route != nil && x.route.series != nil {
-		series = x.route.series
-	}
-	at := m.free.Get().(*lane)
-	l := series.lane(at.index)
-	l.requests[classOfMethod(x.request.Method)][classOfStatus(x.status)].Add(1)
-	if x.status != http.StatusSwitchingProtocols { // a tunnel lasts as long as its ends want
-		l.duration.observe(took)
-	}
-	m.process.lanes[at.index].protocols[x.request.Protocol].Add(1)
-	if x.limited {
-		m.process.lanes[at.index].limited.Add(1)
-	}
-	if n := x.taken(); n > 0 {
-		l.bytesIn.Add(uint64(n))
-	}
-	if x.sent > 0 {
-		l.bytesOut.Add(uint64(x.sent))
-	}
-	if x.connectTime > 0 {
-		l.connect.observe(x.connectTime)
-	}
-	if x.responseTime > 0 {
-		l.response.observe(x.responseTime)
-	}
-	if x.upstreamAtFault {
-		l.upstreamErrors.Add(1)
-	}
-	m.free.Put(at)
-}
-
-// refused counts a request that was given up before it became an exchange, as if it was answered with that status. limited
-// reports whether the client had no token left for it.
-func (m *metrics) refused(protocol Protocol, status int, limited bool) {
-	x := exchange{request: &Request{Protocol: protocol, Method: "-"}, status: status}
-	if x.limited = limited; limited {
-		x.status = http.StatusTooManyRequests
-	}
-	m.request(&x, 0)
 }

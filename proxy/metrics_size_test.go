@@ -45,7 +45,7 @@ func scrapeOfSites(t testing.TB, sites, used int) *scrape {
 	m.adopt(dynamic)
 	for _, host := range hosts[:used] {
 		for i, method := range methodClasses {
-			x := countedExchange(dynamic.routes.find(0, host).series, method, 200+100*(i%4))
+			x := countedExchange(dynamic.sites.find(0, host).series, method, 200+100*(i%4))
 			x.sent, x.connectTime, x.responseTime, x.upstreamAtFault = 1<<40, time.Millisecond, time.Second, true
 			m.request(x, time.Hour+time.Nanosecond)
 		}
@@ -79,7 +79,7 @@ func TestASiteHasAllItsSeriesFromItsFirstRequestOn(t *testing.T) {
 	m := newMetrics()
 	dynamic := dynamicOf(1, "a.test", "b.test")
 	m.adopt(dynamic)
-	m.request(countedExchange(dynamic.routes.find(0, "a.test").series, "GET", 200), time.Millisecond)
+	m.request(countedExchange(dynamic.sites.find(0, "a.test").series, "GET", 200), time.Millisecond)
 	s := &scrape{shared: &sharedState{metrics: m}, series: m.inUse()}
 	for _, series := range s.series {
 		s.totals = append(s.totals, series.sum())

@@ -61,7 +61,7 @@ func wantSamples(t testing.TB, got map[string]string, want map[string]string) {
 func countedExchange(series *siteSeries, method string, status int) *exchange {
 	x := &exchange{request: &Request{Method: method, Protocol: HTTP11}, status: status}
 	if series != nil {
-		x.route = &route{series: series}
+		x.site = &site{series: series}
 	}
 	return x
 }
@@ -136,11 +136,11 @@ func TestNoCountIsLostAmongGoroutines(t *testing.T) {
 func dynamicOf(listeners int, hosts ...string) *DynamicConfig {
 	dynamic := &DynamicConfig{Sites: listeners * len(hosts)}
 	for listener := range listeners {
-		routes := newListenerRoutes(fmt.Sprintf("listener-%d:443", listener))
+		sites := newListenerSites(fmt.Sprintf("listener-%d:443", listener))
 		for _, host := range hosts {
-			routes.add(&route{listener: listener, site: config.Site{Host: host}})
+			sites.add(newSite(listener, "", config.Site{Host: host}))
 		}
-		dynamic.routes = append(dynamic.routes, routes)
+		dynamic.sites = append(dynamic.sites, sites)
 	}
 	return dynamic
 }
@@ -160,13 +160,13 @@ func TestSeriesFollowTheConfiguration(t *testing.T) {
 	if diff := cmp.Diff([]string{"a.test on listener-0:443", "a.test on listener-1:443", "b.test on listener-0:443", "b.test on listener-1:443"}, sites()); diff != "" {
 		t.Errorf("at first (-want +got):\n%s", diff)
 	}
-	for listener := range first.routes { // each listener counts for itself
+	for listener := range first.sites { // each listener counts for itself
 		for range listener + 1 {
-			m.request(&exchange{request: &Request{Method: "GET"}, route: first.routes.find(listener, "a.test"), status: 502, exchangeCounts: exchangeCounts{upstreamAtFault: true, sent: 11}}, 0)
-			m.request(&exchange{request: &Request{Method: "GET"}, route: first.routes.find(listener, "b.test"), status: 404}, 0)
+			m.request(&exchange{request: &Request{Method: "GET"}, site: first.sites.find(listener, "a.test"), status: 502, exchangeCounts: exchangeCounts{upstreamAtFault: true, sent: 11}}, 0)
+			m.request(&exchange{request: &Request{Method: "GET"}, site: first.sites.find(listener, "b.test"), status: 404}, 0)
 		}
 	}
-	if diff := cmp.Diff(admin.TrafficCounts{Requests: 2, ServerErrors: 2, UpstreamErrors: 2, BytesOut: 22}, m.siteTraffic(routeID{1, "a.test"})); diff != "" {
+	if diff := cmp.Diff(admin.TrafficCounts{Requests: 2, ServerErrors: 2, UpstreamErrors: 2, BytesOut: 22}, m.siteTraffic(siteID{1, "a.test"})); diff != "" {
 		t.Errorf("traffic on the second listener (-want +got):\n%s", diff)
 	}
 
@@ -174,28 +174,28 @@ func TestSeriesFollowTheConfiguration(t *testing.T) {
 	if diff := cmp.Diff([]string{"a.test on listener-0:443", "c.test on listener-0:443"}, sites()); diff != "" {
 		t.Errorf("after a reload (-want +got):\n%s", diff)
 	}
-	m.request(&exchange{request: &Request{Method: "GET"}, route: first.routes.find(0, "b.test"), status: 200}, 0) // still in progress
+	m.request(&exchange{request: &Request{Method: "GET"}, site: first.sites.find(0, "b.test"), status: 200}, 0) // still in progress
 	want := map[string]admin.TrafficCounts{
 		"a.test": {Requests: 1, ServerErrors: 1, UpstreamErrors: 1, BytesOut: 11}, "b.test": {}, "c.test": {},
 	}
 	for host, counts := range want {
-		if diff := cmp.Diff(counts, m.siteTraffic(routeID{0, host})); diff != "" {
+		if diff := cmp.Diff(counts, m.siteTraffic(siteID{0, host})); diff != "" {
 			t.Errorf("traffic of %q after a reload (-want +got):\n%s", host, diff)
 		}
 	}
 
 	moved := dynamicOf(2)
-	moved.routes[1].add(&route{listener: 1, site: config.Site{Host: "a.test"}})
+	moved.sites[1].add(newSite(1, "", config.Site{Host: "a.test"}))
 	m.adopt(moved)
 	if diff := cmp.Diff([]string{"a.test on listener-1:443"}, sites()); diff != "" {
 		t.Errorf("after a move to the second listener (-want +got):\n%s", diff)
 	}
-	if got := m.siteTraffic(routeID{1, "a.test"}).Requests; got != 1 {
+	if got := m.siteTraffic(siteID{1, "a.test"}).Requests; got != 1 {
 		t.Errorf("after a move to the second listener: got %d requests, want the 1 from before", got)
 	}
 
 	m.adopt(dynamicOf(1, "b.test"))
-	if diff := cmp.Diff(admin.TrafficCounts{}, m.siteTraffic(routeID{0, "b.test"})); diff != "" {
+	if diff := cmp.Diff(admin.TrafficCounts{}, m.siteTraffic(siteID{0, "b.test"})); diff != "" {
 		t.Errorf("a site that came back begins anew (-want +got):\n%s", diff)
 	}
 	for i := range 1000 {

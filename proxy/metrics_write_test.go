@@ -112,7 +112,7 @@ func TestHandshakesAreCountedByResultAndVersion(t *testing.T) {
 func TestPoolsAreCountedByAddress(t *testing.T) {
 	all := newUpstreams(100)
 	site := func(address, scheme string) *route {
-		return &route{site: config.Site{Upstream: address, Settings: config.Settings{UpstreamScheme: scheme}}}
+		return siteTo("a", address, scheme)
 	}
 	plain, secure, other := all.pool(site("127.0.0.1:1", "http")), all.pool(site("127.0.0.1:1", "https")), all.pool(site("127.0.0.1:2", "http"))
 	conn := func(pool *upstreamPool) *upstreamConn {

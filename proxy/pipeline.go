@@ -40,7 +40,7 @@ func (p *pipeline) requestStages() []stage {
 		{"rate limit", p.limitRate},      // S-7: cheapest first, so that a flood costs a map look-up
 		{"body limit", p.limitBody},      // a declared length over the limit ends here, before the upstream is used
 		{"proxy headers", p.proxyFields}, // S-6.3, S-6.4, S-6.12: what the upstream may believe
-		{"host routing", p.routeHost},    // S-6.1, S-6.2, S-6.14: which site, or 404
+		{"host routing", p.routeHost},    // S-6.1, S-6.2, S-6.14, S-14: what is not forwarded ends here
 		{"forward", p.forward},           // S-6.7 to S-6.10: the upstream's answer, or 502 and 504
 	}
 }
@@ -53,6 +53,7 @@ func (p *pipeline) handle(x *exchange) {
 	x.start = time.Now()
 	x.log, x.dates, x.config = p.log, &p.dates, p.dynamic.Load()
 	x.host = hostOf(x.request)
+	x.decision = x.config.decide(x.listener, x.host, x.request)
 	x.body.timedBy(x.timer, p.bodyIdle)
 	for _, stage := range p.stages {
 		if answer := stage.run(x); answer != nil {
@@ -93,9 +94,13 @@ func (x *exchange) accessRecord() accessRecord {
 		Status:   x.status,
 		Duration: now.Sub(x.start),
 		Ended:    now,
+		Problem:  x.problem,
 	}
-	if x.route != nil && !x.route.redirects(x.host) {
-		record.Upstream = x.route.site.Upstream
+	if x.route != nil {
+		record.Route = x.route.config.Path
+		if x.decision.outcome == forwarded {
+			record.Upstream = x.route.config.Upstream
+		}
 	}
 	if x.abort {
 		record.EndedBy = clockOf(x.cancelled())

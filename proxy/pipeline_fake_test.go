@@ -108,10 +108,14 @@ func (p *testPipeline) heads() []string {
 	return slices.Clone(p.got)
 }
 
+// testUpstream stands in a route of a testPipeline for its upstream.
+const testUpstream = "the upstream"
+
 const okResponse = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
-func newTestPipeline(t *testing.T) *testPipeline {
+func newTestPipeline(t *testing.T, routes ...config.Route) *testPipeline {
 	t.Helper()
+	settings := config.Settings{UpstreamScheme: "http", ConnectTimeout: patience, RequestTimeout: patience}
 	test := &testPipeline{answer: okResponse, log: new(bytes.Buffer)}
 	upstream := rawUpstream(t, func(head string, _ *bufio.Reader, conn net.Conn) {
 		test.mu.Lock()
@@ -122,12 +126,18 @@ func newTestPipeline(t *testing.T) *testPipeline {
 			_ = conn.Close()
 		}
 	})
+	for i := range routes {
+		routes[i].Settings = settings
+		if routes[i].Upstream == testUpstream {
+			routes[i].Upstream = upstream
+		}
+	}
 	cfg := &config.Config{
 		HTTPSHealthPath: "/health",
 		RateLimit:       limit.Config{RequestsPerSecond: 1, Burst: 5},
 		Body:            config.Body{LimitBytes: 10},
 		Listeners: []config.Listener{{BindAddrs: []string{"127.0.0.1"}, HTTPSPort: 443, Sites: []config.Site{
-			{Host: "a.test", Upstream: upstream, Settings: config.Settings{UpstreamScheme: "http", ConnectTimeout: patience, RequestTimeout: patience}},
+			{Host: "a.test", Upstream: upstream, Settings: settings, Routes: routes},
 		}}},
 	}
 	dynamic, err := buildDynamic(cfg, cfg.Listeners, time.Unix(0, 0))

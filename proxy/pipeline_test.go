@@ -254,7 +254,7 @@ func TestEveryStageUsesTheConfigurationOfTheRequest(t *testing.T) {
 	for i := range 3 {
 		r := getRequest("/")
 		r.Method, r.Body, r.ContentLength = "POST", bodyOf("0123456789"), 10
-		x := &exchange{request: r, config: config, host: "a.test", start: time.Now()}
+		x := &exchange{request: r, config: config, host: "a.test", decision: config.decide(0, "a.test", r), start: time.Now()}
 		for _, stage := range p.stages[:4] {
 			if answer := stage.run(x); answer != nil {
 				t.Errorf("request %d: got %d of the stage %q, want it to pass by the old configuration", i+1, answer.status, stage.name)

@@ -69,7 +69,7 @@ func (r *redirector) challenge(host, path string) *answer {
 		return lastAnswer(statusNotFound)
 	}
 	a := lastAnswer(statusOK)
-	a.body, a.contentType = string(keyAuthorization), "application/octet-stream" // RFC 8555, section 8.3
+	a.body, a.contentType = keyAuthorization, "application/octet-stream" // RFC 8555, section 8.3
 	return a
 }
 

@@ -97,7 +97,7 @@ func (d *Daemon) apply(prepared *preparedReload) {
 	prepared.certificates.Commit()
 	d.shared.metrics.adopt(prepared.dynamic)
 	d.dynamic.Store(prepared.dynamic)
-	d.shared.upstreams.keep(prepared.dynamic.routes.upstreams())
+	d.shared.upstreams.keep(prepared.dynamic.sites.upstreams())
 	d.drift.Store(&prepared.difference.RestartRequired)
 	d.shared.upstreams.names.refreshAll()
 }

@@ -17,14 +17,14 @@ import (
 // without a certificate. The error is a config.Errors.
 func (all listeners) refuseUncovered(old, next *DynamicConfig) error {
 	var problems config.Errors
-	for r := range next.routes.all() {
-		if !all[r.listener].source.AsksCA() {
+	for s := range next.sites.all() {
+		if !all[s.listener].source.AsksCA() {
 			continue
 		}
-		for i, name := range r.site.Names() {
+		for i, name := range s.config.Names() {
 			ordered := func(domain string) bool { return cert.NormalName(domain) == name }
-			if old.routes.find(r.listener, name) == nil && !slices.ContainsFunc(next.ordered[r.listener], ordered) {
-				problems = append(problems, config.KeyError{Key: r.site.NameKeys(r.key)[i],
+			if old.sites.find(s.listener, name) == nil && !slices.ContainsFunc(next.ordered[s.listener], ordered) {
+				problems = append(problems, config.KeyError{Key: s.config.NameKeys(s.key)[i],
 					Problem: fmt.Sprintf("%s would have no certificate, as acme_domains does not list it; add it there, or leave acme_domains out", wording.Quoted(name))})
 			}
 		}

@@ -34,7 +34,7 @@ func (all listeners) prepareCertificates(dynamic *DynamicConfig) (cert.PreparedA
 	var problems config.Errors
 	var errs []error
 	for i, l := range all {
-		names := dynamic.routes.hosts(l.index)
+		names := dynamic.sites.hosts(l.index)
 		if l.source.AsksCA() {
 			names = dynamic.ordered[l.index]
 		}

@@ -54,8 +54,6 @@ type Request struct {
 	TrailerNames []string
 	// AcceptsTrailers reports whether the client's TE accepts trailers. It is set when TE is removed from Fields.
 	AcceptsTrailers bool
-	// LastHop reports whether the request must not be forwarded because it is OPTIONS with `Max-Forwards: 0`.
-	LastHop bool
 	// Upgrade is the protocol that the client wants to switch to (S-6.11); "" for none.
 	Upgrade string
 	// Continue reports whether the client waits for 100 (Continue) before it sends its body.

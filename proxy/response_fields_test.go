@@ -73,9 +73,10 @@ func TestMaxForwards(t *testing.T) {
 		{strings.Repeat("9", 40), "2147483647", false}, {"", "", false}, {"-1", "-1", false}, {"+1", "+1", false}, {"1 0", "1 0", false}, {"0, 1", "0, 1", false},
 	} {
 		r := Request{Fields: Fields{{Name: "max-forwards", Value: test.value}}}
+		last := r.isAtLastHop()
 		r.countForwards()
-		if got := r.Fields[0].Value; got != test.want || r.LastHop != test.last {
-			t.Errorf("%q: got %q and %v, want %q and %v", test.value, got, r.LastHop, test.want, test.last)
+		if got := r.Fields[0].Value; got != test.want || last != test.last {
+			t.Errorf("%q: got %q and %v, want %q and %v", test.value, got, last, test.want, test.last)
 		}
 	}
 }

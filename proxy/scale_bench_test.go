@@ -24,6 +24,7 @@ func BenchmarkPipelineSites(b *testing.B) {
 				r.Authority, r.Fields = "a.test", fields[:given]
 				x.reset(r, nil, nil, 0)
 				x.config, x.host = p.pipeline.dynamic.Load(), hostOf(r)
+				x.decision = x.config.decide(0, x.host, r)
 				for i := range stages {
 					if answer := stages[i].run(x); answer != nil {
 						b.Fatalf("the stage %q answers %d", stages[i].name, answer.status)

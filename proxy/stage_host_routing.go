@@ -1,38 +1,52 @@
 package proxy
 
-import (
-	"net/http"
-)
+import "net/http"
 
-// routeHost finds the route for the request's host on its listener (S-6.1). Before that, it answers requests whose answer
-// does not depend on the host: the health path (S-6.2), and methods that make no sense to a reverse proxy (S-6.14).
+// errAmbiguousPath is the error in the log of a request with a path that some upstream may read as one of another route.
+const errAmbiguousPath = "ambiguous path"
+
+// routeHost answers the requests that are not forwarded, as the decision says (S-6.1, S-6.2, S-6.14, S-14).
 func (p *pipeline) routeHost(x *exchange) *answer {
-	r := x.request
-	switch r.Method {
-	case http.MethodConnect, http.MethodTrace:
+	r, made := x.request, &x.decision
+	x.site, x.route = made.site, made.route
+	switch made.outcome {
+	case methodRefused:
 		return answerStatus(statusMethodNotAllowed)
-	case http.MethodGet, http.MethodHead:
-		if path := x.config.HealthPath; path != "" && withoutQuery(r.Target) == path {
-			return answerStatus(statusOK)
-		}
+	case healthChecked:
+		return answerStatus(statusOK)
+	case hostInvalid:
+		return answerStatus(statusBadRequest)
+	case hostUnknown, routeMissing:
+		return answerStatus(statusNotFound)
+	case pathAmbiguous:
+		x.problem = errAmbiguousPath
+		return answerStatus(statusBadRequest)
+	case toOwnHost:
+		return redirectTo(http.StatusPermanentRedirect, made.site.config.Host, r.Port, r.Target)
+	case atLastHop: // RFC 9110, section 7.6.2
+		return &answer{status: statusOK, fields: Fields{{Name: "Allow", Value: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}}}
+	case redirected:
+		return made.route.redirect(x.host, r.Target)
+	case responded:
+		return made.route.respond()
 	}
-	if x.host == "" {
+	return nil
+}
+
+// redirect returns the answer of a route that redirects, or 400 if the request has a part that cannot be in a Location
+// (S-14.6).
+func (r *route) redirect(host, target string) *answer {
+	location, ok := r.location.Append(nil, host, target)
+	if !ok {
 		return answerStatus(statusBadRequest)
 	}
-	found := x.config.routes.find(x.listener, x.host)
-	if found == nil {
-		return answerStatus(statusNotFound)
-	}
-	if found.redirects(x.host) {
-		x.route = found
-		return redirectTo(http.StatusPermanentRedirect, found.site.Host, r.Port, r.Target)
-	}
-	if found.site.Upstream == "" {
-		return answerStatus(statusNotFound)
-	}
-	if r.LastHop { // RFC 9110, section 7.6.2
-		return &answer{status: statusOK, fields: Fields{{Name: "Allow", Value: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}}}
-	}
-	x.route = found
-	return nil
+	return &answer{status: r.config.RedirectStatus, fields: Fields{{Name: "Location", Value: string(location)}}}
+}
+
+// respond returns the answer of a route with a fixed one. An error without a body has the text of its status, like the
+// proxy's own.
+func (r *route) respond() *answer {
+	a := &answer{status: r.config.Respond, body: r.config.RespondBody, contentType: r.config.RespondType}
+	a.bare = len(a.body) == 0 && a.status < 400
+	return a
 }

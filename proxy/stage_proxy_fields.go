@@ -23,22 +23,34 @@ func (p *pipeline) proxyFields(x *exchange) *answer {
 	r.Fields.Add(headers.ForwardedProto, "https")
 	r.Fields.Add(headers.ForwardedHost, r.Authority)
 	r.Fields.Add(headers.ForwardedPort, r.Port)
+	if route := x.decision.route; route != nil && route.stripped() > 0 {
+		r.Fields.Add(headers.ForwardedPrefix, route.config.Path)
+	}
 	return nil
 }
 
-// countForwards decrements Max-Forwards. A value that is not a number is passed on unchanged. A request with the value 0 is
-// not forwarded (RFC 9110, section 7.6.2).
+// countForwards decrements Max-Forwards. A value that is not a number is passed on unchanged.
 func (r *Request) countForwards() {
 	for i := range r.Fields {
 		if field := &r.Fields[i]; http1.EqualFold(field.Name, "Max-Forwards") {
-			switch left, ok := parseForwards(field.Value); {
-			case ok && left == 0:
-				r.LastHop = true
-			case ok:
+			if left, ok := parseForwards(field.Value); ok && left > 0 {
 				field.Value = strconv.Itoa(left - 1)
 			}
 		}
 	}
+}
+
+// isAtLastHop reports whether an OPTIONS request must not be forwarded, because it has a Max-Forwards of 0 (RFC 9110, section
+// 7.6.2).
+func (r *Request) isAtLastHop() bool {
+	for i := range r.Fields {
+		if field := &r.Fields[i]; http1.EqualFold(field.Name, "Max-Forwards") {
+			if left, ok := parseForwards(field.Value); ok && left == 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // parseForwards parses the value of Max-Forwards, capped at a value larger than any useful one. It accepts only digits.

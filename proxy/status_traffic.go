@@ -5,7 +5,7 @@ import (
 )
 
 // siteTraffic lists the sites on the running listeners, by host and listener, with the results of count.
-func siteTraffic(dynamic *DynamicConfig, count func(routeID) admin.TrafficCounts) []admin.SiteTraffic {
+func siteTraffic(dynamic *DynamicConfig, count func(siteID) admin.TrafficCounts) []admin.SiteTraffic {
 	served := servedSites(dynamic)
 	traffic := make([]admin.SiteTraffic, 0, len(served))
 	for _, id := range inOrder(served) {

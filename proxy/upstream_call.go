@@ -86,8 +86,12 @@ type callOwner interface {
 // upstreamTarget is where a call goes.
 type upstreamTarget struct {
 	pool *upstreamPool
-	// site has the upstream's address, scheme and timeouts.
-	site *config.Site
+	// host is the site that the request is for.
+	host string
+	// config has the upstream's address, scheme and timeouts.
+	config *config.Route
+	// stripped is the number of bytes at the beginning of the path that are not sent.
+	stripped int
 	// roots verify an https upstream; nil for http.
 	roots *x509.CertPool
 }

@@ -32,7 +32,7 @@ func callTo(t *testing.T, address string) (*upstreamCall, *lonelyOwner) {
 	all := newUpstreams(10)
 	t.Cleanup(all.close)
 	to := siteTo("a", address, "http")
-	to.site.ConnectTimeout, to.site.RequestTimeout = time.Minute, time.Minute
+	to.config.ConnectTimeout, to.config.RequestTimeout = time.Minute, time.Minute
 	owner := &lonelyOwner{}
 	return &upstreamCall{owner: owner, to: all.target(to)}, owner
 }

@@ -14,11 +14,11 @@ import (
 // connect returns a connection to the target: a new one, or one that another call has just given back. If all connections are in use, the wait for one counts as connecting (S-6.9). Cancelling the call ends
 // the wait.
 func (c *upstreamCall) connect() (*upstreamConn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), c.to.site.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), c.to.config.ConnectTimeout)
 	defer cancel()
 	// The context ends the dial. The timer takes over from the deadline of the request's head, and makes the sweeper look
 	// for a client that leaves in the meantime.
-	if !c.timer.Set(deadline.PhaseUpstream, c.to.site.ConnectTimeout+time.Second) {
+	if !c.timer.Set(deadline.PhaseUpstream, c.to.config.ConnectTimeout+time.Second) {
 		return nil, os.ErrDeadlineExceeded
 	}
 	if !c.dialing(cancel) {

@@ -176,7 +176,7 @@ func TestTheLastWriteOfARequestKnowsWhetherItHadToWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &upstreamCall{
-		to: upstreamTarget{site: &siteTo("a", "10.0.0.1:80", "http").site}, body: &requestBody{}, timer: &deadline.Timer{Sweeper: deadline.NewSweeper()},
+		to: upstreamTarget{config: &siteTo("a", "10.0.0.1:80", "http").config}, body: &requestBody{}, timer: &deadline.Timer{Sweeper: deadline.NewSweeper()},
 	}
 	if err := c.sendPart(conn, []byte("hello"), true); err != nil || c.pump.waited || !c.pump.last.Load() {
 		t.Errorf("got %v, waited=%v, last=%v; want a last write that had room", err, c.pump.waited, c.pump.last.Load())

@@ -129,15 +129,15 @@ func TestIdleConnectionsGrowOld(t *testing.T) {
 
 // routesTo returns the upstreams of a configuration with those routes.
 func routesTo(sites ...*route) map[upstreamKey]bool {
-	routes := newListenerRoutes("a:443")
-	for _, site := range sites {
-		routes.add(site)
+	routes := newListenerSites("a:443")
+	for _, r := range sites {
+		routes.add(r.site)
 	}
-	return routeTable{routes}.upstreams()
+	return siteTable{routes}.upstreams()
 }
 
 func siteTo(host, upstream, scheme string) *route {
-	return &route{site: config.Site{Host: host, Upstream: upstream, Settings: config.Settings{UpstreamScheme: scheme}}}
+	return newSite(0, "", config.Site{Host: host, Upstream: upstream, Settings: config.Settings{UpstreamScheme: scheme}}).own
 }
 
 func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {

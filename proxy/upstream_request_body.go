@@ -272,7 +272,7 @@ func (c *upstreamCall) bodyMoved(last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if last && !c.delivering.Load() {
-		c.timer.Set(deadline.PhaseUpstream, c.to.site.RequestTimeout)
+		c.timer.Set(deadline.PhaseUpstream, c.to.config.RequestTimeout)
 		return
 	}
 	c.timer.Set(deadline.PhaseBody, c.body.idle)

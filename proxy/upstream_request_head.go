@@ -1,6 +1,10 @@
 package proxy
 
-import "reverse-proxy/proxy/http1"
+import (
+	"strings"
+
+	"reverse-proxy/proxy/http1"
+)
 
 // expectLine is the field line that tells an upstream to ask for the body. It is the last one of a head.
 const expectLine = "Expect: 100-continue\r\n"
@@ -8,7 +12,7 @@ const expectLine = "Expect: 100-continue\r\n"
 // appendRequest appends the request's head to out, as the upstream gets it.
 func (c *upstreamCall) appendRequest(out []byte) []byte {
 	r := c.request
-	out = http1.AppendRequestLine(out, r.Method, r.Target)
+	out = c.appendRequestLine(out)
 	out = http1.AppendField(out, "Host", r.Authority)
 	for i := range r.Fields {
 		if name := r.Fields[i].Name; len(name) == len("Expect") {
@@ -58,6 +62,19 @@ func (c *upstreamCall) appendRequest(out []byte) []byte {
 		out = append(out, expectLine...)
 	}
 	return append(out, "\r\n"...)
+}
+
+// appendRequestLine appends the request line. What is left of a path that is stripped is sent as it came; if nothing is left,
+// it is the root (S-14.4).
+func (c *upstreamCall) appendRequestLine(out []byte) []byte {
+	r, rest := c.request, c.request.Target[c.to.stripped:]
+	if c.to.stripped == 0 || strings.HasPrefix(rest, "/") {
+		return http1.AppendRequestLine(out, r.Method, rest)
+	}
+	out = append(out, r.Method...)
+	out = append(out, " /"...)
+	out = append(out, rest...)
+	return append(out, " HTTP/1.1\r\n"...)
 }
 
 // needsLength reports whether a method implies a body, so that an absent one has to be declared (RFC 9110, section 8.6).

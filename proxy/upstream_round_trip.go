@@ -28,7 +28,7 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 		}
 	}()
 	pool := c.to.pool
-	if conn = c.pin.take(pool, c.to.site.Host, c); conn == nil {
+	if conn = c.pin.take(pool, c.to.host, c); conn == nil {
 		conn = pool.take(c)
 	}
 	sent := c.start // near enough, and saves a look at the clock
@@ -113,7 +113,7 @@ func (c *upstreamCall) tryOn(conn *upstreamConn, whole bool) error {
 	if !c.use(conn) {
 		return c.cancelled()
 	}
-	if !c.timer.Set(deadline.PhaseUpstream, c.to.site.RequestTimeout) {
+	if !c.timer.Set(deadline.PhaseUpstream, c.to.config.RequestTimeout) {
 		return os.ErrDeadlineExceeded // no other deadline would ever end the wait
 	}
 	rest, err := conn.send(*c.out)
@@ -186,7 +186,7 @@ func (c *upstreamCall) giveBack(conn *upstreamConn) {
 	case fateReuse:
 		pool.put(conn)
 	case fatePin:
-		c.pin.hold(conn, pool, c.to.site.Host)
+		c.pin.hold(conn, pool, c.to.host)
 	default:
 		pool.drop(conn)
 	}

@@ -116,7 +116,7 @@ func TestConnectionsToUpstreamsNeverOutnumberMaxConnections(t *testing.T) {
 func TestAnIdleConnectionOfAFullUpstreamGoesToWhoeverWaitsForIt(t *testing.T) {
 	all := newUpstreams(10)
 	bounded := siteTo("b", "10.0.0.2:1", "http")
-	bounded.site.MaxConnections = 1
+	bounded.config.MaxConnections = 1
 	other, full := all.pool(siteTo("a", "10.0.0.1:1", "http")), all.pool(bounded)
 	var conns []*upstreamConn
 	for i, pool := range []*upstreamPool{other, other, full} {

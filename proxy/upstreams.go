@@ -23,12 +23,12 @@ const (
 	upstreamSweep = time.Second
 )
 
-// upstreamKey identifies an upstream: a connection serves every site with the same key.
+// upstreamKey identifies an upstream: a connection serves every route with the same key.
 type upstreamKey struct {
 	address, scheme string
 }
 
-// upstreams is the process's side towards all upstreams: their connections, kept across reloads that keep the site.
+// upstreams is the process's side towards all upstreams: their connections, kept across reloads that keep the upstream.
 type upstreams struct {
 	mu    sync.Mutex
 	pools map[upstreamKey]*upstreamPool
@@ -51,19 +51,19 @@ func newUpstreams(connections int) *upstreams {
 	return u
 }
 
-// find returns the pool of a site's upstream. It makes one for the first site with that upstream.
-func (u *upstreams) find(site *config.Site) *upstreamPool {
-	key := upstreamKey{site.Upstream, site.UpstreamScheme}
+// find returns the pool of the upstream that a configuration names. It makes one for the first with that upstream.
+func (u *upstreams) find(of *config.Route) *upstreamPool {
+	key := upstreamKey{of.Upstream, of.UpstreamScheme}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	pool := u.pools[key]
 	if pool == nil {
 		pool = newUpstreamPool(u)
-		host, _ := config.SplitUpstream(site.Upstream)
+		host, _ := config.SplitUpstream(of.Upstream)
 		pool.name = u.names.of(host)
 		u.pools[key] = pool
 	}
-	pool.share.Bound(site.MaxConnections)
+	pool.share.Bound(of.MaxConnections)
 	return pool
 }
 

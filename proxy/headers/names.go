@@ -7,6 +7,8 @@ const (
 	ForwardedProto = "X-Forwarded-Proto"
 	ForwardedHost  = "X-Forwarded-Host"
 	ForwardedPort  = "X-Forwarded-Port"
+	// ForwardedPrefix is set only if a part of the path is not forwarded (S-14.4).
+	ForwardedPrefix = "X-Forwarded-Prefix"
 )
 
 // believed are the fields that no client may send, also with `_` for `-`: CGI, WSGI and the like turn both into the same
