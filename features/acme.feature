@@ -176,6 +176,7 @@ Feature: Certificates from an ACME server
       And the ACME server was asked nothing since
       When the command "reverse-proxy reload --text --config ${config}" is run
       Then the command exits with 0
+      And the command complains "certificate obtained: new.example.test (1 of 1)"
       When a client shakes hands for "new.example.test"
       Then the certificate comes from the ACME server
       And the certificate is for "new.example.test"
@@ -383,7 +384,7 @@ Feature: Certificates from an ACME server
       Then the handshake succeeds
       And the certificate is for "www.example.test"
 
-    @S-5.4
+    @S-5.4 @S-20.3
     Scenario: A certificate that plain autocert has cached is taken
       Given no ACME server
       And a certificate "own" for "www.example.test"
@@ -472,7 +473,7 @@ Feature: Certificates from an ACME server
 
   Rule: The CA says when to renew
 
-    @S-5.12 @S-5.4
+    @S-5.12 @S-20.1 @S-20.2
     Scenario: A certificate that the CA wants renewed is renewed, once
       Given an ACME server
       And listener 1 gets certificates for "www.example.test" from the ACME server
@@ -483,6 +484,8 @@ Feature: Certificates from an ACME server
         | window_start | *                |
         | renew_at     | *                |
       And the file "acme1/acme_renewals.json" contains "www.example.test"
+      And the metrics have:
+        | reverse_proxy_acme_next_try_timestamp_seconds{listener="${addr}:${https}",name="www.example.test",reason="ari"} | * |
       When a client shakes hands for "www.example.test"
       And the ACME server wants the certificate renewed now
       And the proxy is started again

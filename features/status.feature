@@ -72,8 +72,8 @@ Feature: Status for people
         | domain | www.example.test |
       When the command "reverse-proxy status --text --config ${config}" is run
       Then the command exits with 0
-      And the command prints a line that matches "ACME NAME +LISTENER +LAST ATTEMPT +NEXT TRY +LAST ERROR"
-      And the command prints a line that matches "www\.example\.test +\S+ +20\S+ \S+ UTC +20\S+ \S+ UTC +.*connection refused.*"
+      And the command prints a line that matches "ACME NAME +LISTENER +LAST ATTEMPT +NEXT TRY +WHY +LAST ERROR"
+      And the command prints a line that matches "www\.example\.test +\S+ +20\S+ \S+ UTC +20\S+ \S+ UTC +retry +.*connection refused.*"
       When the admin command "status" is sent
       Then the admin socket answers with:
         | acme#                | 1                |

@@ -80,6 +80,8 @@ func metricFamilies() []metricFamily {
 			"Attempts to obtain a certificate from an ACME server", writeACMEAttempts},
 		{"reverse_proxy_acme_failing_names", gaugeMetric, nil,
 			"Names whose last attempt to obtain a certificate failed", writeACMEFailing},
+		{"reverse_proxy_acme_next_try_timestamp_seconds", gaugeMetric, []string{"listener", "name", "reason"},
+			"When the CA is asked next for a certificate for a name, and why, in seconds since 1970", writeACMENextTry},
 
 		{"reverse_proxy_config_reloads_total", counterMetric, []string{"result"},
 			"Reloads of the configuration", writeReloads},

@@ -35,6 +35,16 @@ func writeACMEFailing(s *scrape, t *metricsText) {
 	t.size(failing)
 }
 
+func writeACMENextTry(s *scrape, t *metricsText) {
+	for _, l := range s.listeners {
+		for _, name := range l.source.Names() {
+			if !name.NextTry.IsZero() {
+				t.time(name.NextTry, l.address(), name.Domain, name.Why)
+			}
+		}
+	}
+}
+
 func writeReloads(s *scrape, t *metricsText) {
 	for result, name := range reloadResults {
 		t.count(s.shared.metrics.process.reloads[result].Load(), name)

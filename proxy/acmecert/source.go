@@ -97,7 +97,7 @@ func (s *Source) Certificates() []cert.Info {
 			continue
 		}
 		infos = append(infos, cert.Info{Listener: s.listener, Names: slices.Clone(certificate.Leaf.DNSNames),
-			Source: config.TLSModeACME, NotAfter: certificate.Leaf.NotAfter.UTC()})
+			Source: config.TLSModeACME, NotBefore: certificate.Leaf.NotBefore.UTC(), NotAfter: certificate.Leaf.NotAfter.UTC()})
 	}
 	return infos
 }

@@ -165,6 +165,10 @@ func (a Client) exchange(ctx context.Context, request string) (line []byte, stat
 	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Now()) })()
 	// A daemon that refuses this user answers without reading: then the write error does not tell the whole story.
 	_, writeErr := io.WriteString(conn, request+"\n")
+	if a.Command == "reload" && request != "status" {
+		stop := a.followReload(ctx, func() { conn.SetReadDeadline(time.Now().Add(a.Timeout)) })
+		defer func() { stop(line) }()
+	}
 
 	r := bufio.NewReader(io.LimitReader(conn, maxReply))
 	line, err = r.ReadBytes('\n')

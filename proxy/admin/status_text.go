@@ -39,6 +39,13 @@ func (s Status) writeProcess(b *strings.Builder) {
 	t := table{}
 	t.row("version", fmt.Sprintf("%s (revision %s, %s)", textOrDash(s.Version), textOrDash(s.Revision), textOrDash(s.GoVersion)))
 	t.row("process", fmt.Sprintf("%d, up %s", s.PID, wording.Duration(time.Duration(clampSeconds(s.UptimeSecs))*time.Second)))
+	if s.Starting {
+		t.row("state", "starting, no client is served yet")
+	}
+	if s.Orders != nil {
+		done, all := len(s.Orders.Done), len(s.Orders.Done)+len(s.Orders.Waiting)
+		t.row("certificates", fmt.Sprintf("%d of %d obtained, waiting for %s", done, all, entriesText(s.Orders.Waiting)))
+	}
 	t.row("configuration", fmt.Sprintf("%s, in use since %s", textOrDash(s.Config.Path), timeText(s.Config.LoadedAt)))
 	if s.Config.FileDiffers {
 		t.row("", "the file on disk differs from what is in use; `reverse-proxy diff` tells how")
@@ -109,10 +116,10 @@ func (s Status) writeCertificates(b *strings.Builder, at time.Time, columns int)
 
 // writeACME writes the table of the names for which certificates are ordered.
 func (s Status) writeACME(b *strings.Builder, columns int) {
-	t := table{columns: columns, expendable: []string{"LISTENER", "LAST ATTEMPT"}, openEnd: true,
-		header: []string{"ACME NAME", "LISTENER", "LAST ATTEMPT", "NEXT TRY", "LAST ERROR"}}
+	t := table{columns: columns, expendable: []string{"LISTENER", "LAST ATTEMPT", "WHY"}, openEnd: true,
+		header: []string{"ACME NAME", "LISTENER", "LAST ATTEMPT", "NEXT TRY", "WHY", "LAST ERROR"}}
 	for _, name := range s.ACME {
-		t.row(textOrDash(name.Domain), textOrDash(name.Listener), timeText(name.LastAttempt), timeText(name.NextTry),
+		t.row(textOrDash(name.Domain), textOrDash(name.Listener), timeText(name.LastAttempt), timeText(name.NextTry), textOrDash(name.Why),
 			cmp.Or(wording.Printable(name.LastError), "-"))
 	}
 	t.write(b)

@@ -16,6 +16,8 @@ type Info struct {
 	Names []string `json:"names"`
 	// Source is the TLS mode that the certificate comes from: "acme", "manual" or "self_signed".
 	Source config.TLSMode `json:"source"`
+	// NotBefore is when it became valid, in UTC.
+	NotBefore time.Time `json:"not_before,omitzero"`
 	// NotAfter is when it expires, in UTC.
 	NotAfter time.Time `json:"not_after"`
 	// DaysLeft is the number of whole days until then, negative after it; nil if not computed.

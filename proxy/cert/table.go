@@ -117,10 +117,11 @@ func (t *Table) infos(listener string, source config.TLSMode) []Info {
 	infos := make([]Info, len(all))
 	for i, certificate := range all {
 		infos[i] = Info{
-			Listener: listener,
-			Names:    CoveredNames(certificate.Leaf),
-			Source:   source,
-			NotAfter: certificate.Leaf.NotAfter.UTC(),
+			Listener:  listener,
+			Names:     CoveredNames(certificate.Leaf),
+			Source:    source,
+			NotBefore: certificate.Leaf.NotBefore.UTC(),
+			NotAfter:  certificate.Leaf.NotAfter.UTC(),
 		}
 	}
 	return infos

@@ -16,7 +16,8 @@ const (
 	// clock after it was set or the machine slept.
 	checkInterval = time.Hour
 	// certWarnBefore is how long before the expiry of a certificate from a file the first warning comes: renewal by a timer
-	// usually happens at 30 days, and is then two weeks overdue.
+	// usually happens at 30 days, and is then two weeks overdue. A short-lived one is warned of when a third of its lifetime
+	// is left, as in `check`.
 	certWarnBefore = 14 * 24 * time.Hour
 	// certWarnAgain is the time between two warnings about one certificate.
 	certWarnAgain = 24 * time.Hour
@@ -44,6 +45,14 @@ func (w *Warner) Run(ctx context.Context) {
 	}
 }
 
+// warnBefore returns how long before its expiry a certificate is warned of.
+func warnBefore(certificate Info) time.Duration {
+	if certificate.NotBefore.IsZero() {
+		return certWarnBefore
+	}
+	return min(certWarnBefore, certificate.NotAfter.Sub(certificate.NotBefore)/3)
+}
+
 // look logs the warnings due at that time, and returns the time until the next check.
 func (w *Warner) look(at time.Time) time.Duration {
 	wait := checkInterval
@@ -59,7 +68,7 @@ func (w *Warner) look(at time.Time) time.Duration {
 		case left < 0:
 			w.log.Repeating(eventlog.LevelError, "cert_expired "+key, "CERT_EXPIRED", domain, eventlog.Str("listener", certificate.Listener), end)
 			continue
-		case left < certWarnBefore && at.Sub(w.warned[key]) >= certWarnAgain:
+		case left < warnBefore(certificate) && at.Sub(w.warned[key]) >= certWarnAgain:
 			w.log.Log(eventlog.LevelWarn, "CERT_EXPIRES", domain, eventlog.Str("listener", certificate.Listener), end,
 				eventlog.Int("days_left", DaysLeft(certificate.NotAfter, at)))
 			seen[key] = at

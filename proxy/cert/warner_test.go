@@ -63,6 +63,19 @@ func TestACertificateThatEndsIsToldOfDailyAndThenAsAnError(t *testing.T) {
 	}
 }
 
+func TestAShortLivedCertificateIsToldOfInItsLastThird(t *testing.T) {
+	got := watchedLines(t, 6*24*time.Hour-time.Minute, func(time.Duration) []Info {
+		return []Info{{Listener: "127.0.0.1:443", Names: []string{"a.test"}, Source: config.TLSModeManual, NotBefore: day(0), NotAfter: day(6)}}
+	})
+	want := []string{
+		"97h0m0s WARN CERT_EXPIRES domain=a.test listener=127.0.0.1:443 not_after=2000-01-07T00:00:00Z days_left=1",
+		"121h0m0s WARN CERT_EXPIRES domain=a.test listener=127.0.0.1:443 not_after=2000-01-07T00:00:00Z days_left=0",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the lines differ (-want +got):\n%s", diff)
+	}
+}
+
 func TestWhatIsRenewedIsNotToldOf(t *testing.T) {
 	got := watchedLines(t, 40*24*time.Hour, func(since time.Duration) []Info {
 		end := day(20)
