@@ -217,3 +217,47 @@ Feature: The configuration of routes
       And the command names every one of:
         | listeners[0].sites[0].upstream_scheme: "ftp"              |
         | listeners[0].sites[0].routes[1].upstream_scheme: "gopher" |
+
+    @S-2.33
+    Scenario: Requests get the time of their route, and else that of their site
+      Given an upstream "slow" that never answers
+      And the settings:
+        | listeners[0].sites[0].upstream                                | "${upstream:slow}" |
+        | listeners[0].sites[0].upstream_request_timeout_secs           | 1                  |
+        | listeners[0].sites[0].routes[0].path                          | "/inherits"        |
+        | listeners[0].sites[0].routes[0].upstream                      | "${upstream:slow}" |
+        | listeners[0].sites[0].routes[1].path                          | "/overrides"       |
+        | listeners[0].sites[0].routes[1].upstream_request_timeout_secs | 3                  |
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is the plain error 504 "Gateway Timeout"
+      And the answer came after 900 ms
+      When a client requests "https://git.example.test/inherits"
+      Then the answer is the plain error 504 "Gateway Timeout"
+      And the answer came after 900 ms
+      When a client requests "https://git.example.test/overrides/x"
+      Then the answer is the plain error 504 "Gateway Timeout"
+      And the answer came after 2900 ms
+
+    @S-2.33
+    Scenario: A reload changes a route, and what it has from its site
+      Given the site "other.example.test" is served from the upstream "other"
+      And the settings:
+        | listeners[0].sites[0].upstream_connect_timeout_secs | 1                   |
+        | listeners[0].sites[0].routes[0].path                | "/api"              |
+        | listeners[0].sites[0].routes[0].upstream            | "${upstream:other}" |
+      And the proxy is running
+      When a client requests "https://git.example.test/api/x"
+      Then the answer is 200 "other"
+      When the setting "listeners[0].sites[0].upstream_scheme" is "https"
+      And the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command exits with 1
+      And the command prints "upstream_scheme http -> https"
+      And the command prints "https://${upstream:other}"
+      When the configuration is reloaded
+      And a client requests "https://git.example.test/api/x"
+      Then the answer is the plain error 504 "Gateway Timeout"
+      When the setting "listeners[0].sites[0].routes[0].upstream_scheme" is "http"
+      And the configuration is reloaded
+      And a client requests "https://git.example.test/api/x"
+      Then the answer is 200 "other"
