@@ -224,6 +224,28 @@ Feature: Certificates from an ACME server
       When a client shakes hands for "gone.example.test"
       Then the handshake fails with the alert "unrecognized name"
 
+    @S-3.7 @S-5.8
+    Scenario: While a reload waits for a CA that hangs, clients are served and the daemon can be stopped
+      Given an ACME server that never answers
+      And a certificate "own" for "www.example.test"
+      And listener 1 gets certificates for its sites from the ACME server
+      And the cache of listener 1 holds the certificate "own" for "www.example.test"
+      And the site "www.example.test" is served from the upstream "app"
+      And the proxy is running
+      When the site "new.example.test" is served from the upstream "app"
+      And the configuration file is written
+      And the proxy is sent SIGHUP
+      Then the service manager is told "STATUS=obtaining certificates: 0 of 1"
+      When a client sends the request:
+        | url    | https://www.example.test/ |
+        | verify | no                        |
+      Then the answer is 200 "app"
+      When the command "reverse-proxy status --text --config ${config}" is run
+      Then the command prints a line that matches "certificates +0 of 1 obtained, waiting for new.example.test"
+      When the proxy is sent SIGTERM
+      Then the proxy exits with 0 within 5 seconds
+      And nothing of the proxy is left
+
   Rule: Other names do not wait for one that fails
 
     @S-5.8 @S-5.9
@@ -670,6 +692,32 @@ Feature: Certificates from an ACME server
       Then the handshake fails with the alert "unrecognized name"
       And the mode of "acme1/acme_account+key" is "0600"
       And the mode of "acme2/acme_account+key" is "0600"
+
+    @S-2.24 @S-5.6
+    Scenario: Two listeners with one cache share the certificates, and each name is ordered once
+      Given an ACME server
+      And another listener
+      And the setting "listeners[1].https_port" is ${https}
+      And the setting "listeners[1].http_port" is ${http}
+      And listener 1 gets certificates for "www.example.test, api.example.test" from the ACME server
+      And listener 2 gets certificates for "www.example.test" from the ACME server
+      And the setting "listeners[1].tls.acme_cache_dir" is "${dir}/acme1"
+      When the proxy is running
+      Then the ACME server was asked for 2 orders
+      When a client shakes hands:
+        | name     | www.example.test |
+        | listener | 1                |
+      Then the certificate comes from the ACME server
+      When a client shakes hands:
+        | name     | www.example.test |
+        | listener | 2                |
+      Then the certificate comes from the ACME server
+      When a client shakes hands:
+        | name     | api.example.test |
+        | listener | 2                |
+      Then the handshake fails with the alert "unrecognized name"
+      And the metrics have:
+        | reverse_proxy_acme_attempts_total{result="success"} | 2 |
 
     @S-4.2 @S-5.6
     Scenario: Every failing listener is named

@@ -50,8 +50,9 @@ type Daemon struct {
 	reloadRequests chan struct{}
 	// stop is closed by the first SIGTERM or SIGINT, hurry by the second.
 	stop, hurry chan struct{}
-	// background ends the background tasks, and tasks waits for them.
+	// background ends the background tasks, which ended is closed for, and tasks waits for them.
 	background context.CancelFunc
+	ended      <-chan struct{}
 	tasks      sync.WaitGroup
 }
 
@@ -81,7 +82,7 @@ func (d *Daemon) startBackgroundTasks() error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	d.background = cancel
+	d.background, d.ended = cancel, ctx.Done()
 	for _, l := range d.listeners {
 		d.tasks.Go(func() { l.source.Run(ctx) })
 	}

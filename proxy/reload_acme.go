@@ -48,6 +48,8 @@ func (d *Daemon) obtain(certificates cert.PreparedAll) error {
 		select {
 		case <-d.stop:
 			cancel(errShuttingDown)
+		case <-d.ended:
+			cancel(errShuttingDown)
 		case <-ctx.Done():
 		}
 	}()

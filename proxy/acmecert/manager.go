@@ -200,7 +200,9 @@ func (m *Manager) forgetUnused(keep ...*domain) {
 	}
 	for _, d := range keep {
 		m.domains[d.name] = d
+		used[d.name] = true
 	}
+	m.suggestions.keep(m.cfg.Directory, used)
 }
 
 // save writes a certificate to the cache.

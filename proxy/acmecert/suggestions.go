@@ -84,6 +84,15 @@ func (r *suggestions) put(s suggestion) {
 	r.changed = true
 }
 
+// keep drops the suggestions of a CA for other names than those given.
+func (r *suggestions) keep(directory string, names map[string]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := len(r.entries)
+	r.entries = slices.DeleteFunc(r.entries, func(e suggestion) bool { return e.Directory == directory && !names[e.Domain] })
+	r.changed = r.changed || len(r.entries) != before
+}
+
 // save writes what has changed, for all names at once.
 func (r *suggestions) save() error {
 	r.mu.Lock()
