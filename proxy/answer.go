@@ -55,6 +55,7 @@ func (x *exchange) send(a *answer) {
 	if len(body) > 0 {
 		fields.Add("Content-Type", contentType)
 	}
+	x.ruleResponse(&fields)
 	closing := a.closing || x.bodyUnread() || x.cancelled() != nil // a cancellation has interrupted reading from the client
 	if err := x.client.Head(a.status, "", fields, length, closing); err != nil {
 		x.abort = true

@@ -156,7 +156,7 @@ func (w *http1Work) refuse(refused *http1.Error) {
 // refuseWith does the same with a given answer and the reason for the log.
 func (w *http1Work) refuseWith(method string, a *answer, reason string) {
 	c := w.conn
-	w.request = Request{Client: c.client, ClientText: c.clientText, Account: c.account, Protocol: HTTP11, Method: method, Target: "-"}
+	w.request = Request{Client: c.client, ClientText: c.clientText, Account: c.account, Protocol: HTTP11, Method: method, Target: "-", Plain: c.tls == nil}
 	w.resetExchange()
 	w.closeAfter = true
 	w.start = w.end

@@ -19,6 +19,7 @@ import (
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/limit"
 )
 
@@ -43,6 +44,8 @@ type pathOptions struct {
 	otherSites int
 	// output receives the log instead of the dataPath's own buffer.
 	output io.Writer
+	// requestRules and responseRules are the header rules of a.test.
+	requestRules, responseRules *headers.Rules
 	// roots make the site's upstream an https one.
 	roots *x509.CertPool
 }
@@ -61,7 +64,8 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 		RateLimit: limit.Config{RequestsPerSecond: 1e6, Burst: 1e6}, Body: config.Body{LimitBytes: options.bodyLimit},
 		Listeners: []config.Listener{{BindAddrs: []string{"127.0.0.1"}, HTTPSPort: 443, Sites: []config.Site{{
 			Host: "a.test", Upstream: upstream,
-			Settings: config.Settings{UpstreamScheme: "http", ConnectTimeout: options.connect, RequestTimeout: options.request},
+			Settings: config.Settings{UpstreamScheme: "http", ConnectTimeout: options.connect, RequestTimeout: options.request,
+				RequestHeaders: options.requestRules, ResponseHeaders: options.responseRules},
 		}}}},
 	}
 	for i := range options.otherSites {

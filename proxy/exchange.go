@@ -63,6 +63,7 @@ type exchange struct {
 	// start is when the head of the request was complete.
 	start time.Time
 	exchangeCounts
+	headerScratch
 	// timer is the deadline for whatever the exchange waits for; over HTTP/1.1 it is the connection's.
 	timer *deadline.Timer
 	// turn is held by the exchange's goroutine until it may wait for an upstream or the client.
@@ -103,6 +104,7 @@ func (x *exchange) reset(r *Request, client clientWriter, timer *deadline.Timer,
 	x.request, x.client, x.timer, x.listener = r, client, timer, listener
 	x.config, x.site, x.route, x.host, x.problem = nil, nil, nil, "", ""
 	x.decision = decision{}
+	x.headerScratch.reset()
 	x.body.reset()
 	x.status, x.abort = 0, false
 	x.exchangeCounts = exchangeCounts{}

@@ -135,7 +135,30 @@ func TestAnHTTP2RequestCostsNoAllocation(t *testing.T) {
 	if raceDetector {
 		t.Skip("sync.Pool forgets what it holds now and then under the race detector; make unit runs this without it too")
 	}
-	server := plainServer(t, []byte("hello"))
+	t.Run("without header rules", func(t *testing.T) { countH2Allocations(t, plainServer(t, []byte("hello"))) })
+	t.Run("with header rules", func(t *testing.T) {
+		server := plainServer(t, []byte("hello"))
+		var options pathOptions
+		usualRules(t)(&options)
+		server.pipeline.dynamic.Load().ResponseHeaders = options.responseRules
+		room := make(Fields, 0, 16)
+		last := server.pipeline.stages[0]
+		server.pipeline.stages = []stage{{"rules", func(x *exchange) *answer {
+			x.ruleRequest(options.requestRules)
+			fields := append(room[:0], x.request.Fields...)
+			x.ruleResponse(&fields)
+			if len(fields) != len(x.request.Fields)+3 {
+				t.Errorf("got the fields %v, want three more than those of the request", fields)
+			}
+			return nil
+		}}, last}
+		countH2Allocations(t, server)
+	})
+}
+
+// countH2Allocations fails the test if a request to the server costs an allocation.
+func countH2Allocations(t *testing.T, server *siteServer) {
+	t.Helper()
 	l := newH2Loop(t, server)
 	const requests = 2000
 	for range 100 {

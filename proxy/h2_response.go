@@ -43,6 +43,7 @@ func (s *h2Stream) Head(status int, _ string, fields Fields, length int64, _ boo
 		// A success would tell the client that the upstream speaks WebSocket, which it has not confirmed (RFC 8441, section
 		// 5).
 		status, fields, length, s.bodyless = statusBadGateway, Fields{{Name: "Date", Value: fields.Get("Date")}}, 0, true
+		s.exchange.ruleResponse(&fields)
 	}
 	s.headed, s.status, s.fields, s.length = true, status, fields, length
 	return nil

@@ -31,6 +31,8 @@ type accessRecord struct {
 	Route string
 	// Problem is why the proxy has refused the request; "" for nothing that the status does not say.
 	Problem string
+	// RequestID is the request's ID; "" if no rule uses one.
+	RequestID string
 	// Ended is the time of the line; the zero time means now.
 	Ended time.Time
 }
@@ -67,6 +69,9 @@ func logRequest(l *eventlog.Logger, rec accessRecord) {
 	}
 	if rec.Problem != "" {
 		line = line.Str("error", rec.Problem)
+	}
+	if rec.RequestID != "" {
+		line = line.Str("request_id", rec.RequestID)
 	}
 	l.Write(line.End(), eventlog.Batched)
 }

@@ -60,6 +60,12 @@ func logEveryEvent(l *eventlog.Logger) {
 	routed.Route, routed.EndedBy = "/a b", "body_idle_timeout_secs"
 	logRequest(l, routed)
 	logRequest(l, accessRecord{ClientIP: ip, Host: rec.Host, Method: "GET", Path: "/x/..;/api", Status: 400, Problem: errAmbiguousPath})
+	named := sampleRecord()
+	named.RequestID = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+	logRequest(l, named)
+	named.Route, named.Problem = "/api", errAmbiguousPath
+	logRequest(l, named)
+	logRateLimit(l, named, refusal{site: rec.Host, route: "/api", unlogged: 7})
 	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Method: "POST", Path: "/login", Status: 429}, refusal{})
 	logRateLimit(l, accessRecord{ClientIP: netip.MustParseAddr("2001:db8::7"), Host: rec.Host, Path: "/login"}, refusal{})
 	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{site: rec.Host, route: "/blame", unlogged: 7})
@@ -69,6 +75,7 @@ func logEveryEvent(l *eventlog.Logger) {
 	l.Log(eventlog.LevelInfo, "UPSTREAM_ADDRESSES", eventlog.Str("name", "app.internal"), eventlog.Str("old", "10.0.0.1"), eventlog.Str("new", "10.0.0.2,10.0.0.3"))
 	l.Log(eventlog.LevelWarn, "UPSTREAM_LOOKUP", eventlog.Str("name", "app.internal"), eventlog.Str("error", "lookup app.internal: no such host"), eventlog.Str("kept", "10.0.0.1"))
 	l.Log(eventlog.LevelInfo, "BAD_REQUEST", eventlog.Addr("client_ip", ip), eventlog.Int("status", 400), eventlog.Str("error", "bare CR or LF in the head"))
+	l.Log(eventlog.LevelInfo, "BAD_REQUEST", eventlog.Addr("client_ip", ip), eventlog.Int("status", 400), eventlog.Str("error", "bare CR or LF in the head"), eventlog.Str("request_id", named.RequestID))
 	l.Log(eventlog.LevelWarn, "HTTP2_ABUSE", eventlog.Addr("client_ip", ip), eventlog.Str("code", "ENHANCE_YOUR_CALM"), eventlog.Str("error", "streams reset in bulk"))
 	l.Log(eventlog.LevelWarn, "CONNECTION_REFUSED", eventlog.Addr("client_ip", ip), eventlog.Str("limit", "max_connections_per_client"), eventlog.Int("held", 256), eventlog.Int("share", 256))
 	l.Log(eventlog.LevelWarn, "CONNECTION_CUT", eventlog.Addr("client_ip", ip), eventlog.Str("limit", "max_connections_per_client"), eventlog.Int("held", 900), eventlog.Int("share", 256))

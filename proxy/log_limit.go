@@ -41,6 +41,9 @@ func logRateLimit(l *eventlog.Logger, rec accessRecord, r refusal) {
 	if r.route != "" {
 		line = line.Str("route", r.route)
 	}
+	if rec.RequestID != "" {
+		line = line.Str("request_id", rec.RequestID)
+	}
 	if r.unlogged > 0 {
 		line = line.Num("repeated", int64(r.unlogged))
 	}

@@ -80,21 +80,26 @@ func (p *pipeline) refuse(x *exchange, a *answer, reason string) {
 		return
 	}
 	x.send(a)
-	p.log.Log(eventlog.LevelInfo, "BAD_REQUEST", eventlog.Str("client_ip", x.request.ClientText), eventlog.Int("status", a.status), eventlog.Str("error", reason))
+	line := []eventlog.Attr{eventlog.Str("client_ip", x.request.ClientText), eventlog.Int("status", a.status), eventlog.Str("error", reason)}
+	if x.id != "" {
+		line = append(line, eventlog.Str("request_id", x.id))
+	}
+	p.log.Log(eventlog.LevelInfo, "BAD_REQUEST", line...)
 }
 
 // accessRecord collects the values for the exchange's log line (S-8.1).
 func (x *exchange) accessRecord() accessRecord {
 	now := time.Now()
 	record := accessRecord{
-		ClientIP: x.request.Client,
-		Host:     x.host,
-		Method:   x.request.Method,
-		Path:     x.request.Target,
-		Status:   x.status,
-		Duration: now.Sub(x.start),
-		Ended:    now,
-		Problem:  x.problem,
+		ClientIP:  x.request.Client,
+		Host:      x.host,
+		Method:    x.request.Method,
+		Path:      x.request.Target,
+		Status:    x.status,
+		Duration:  now.Sub(x.start),
+		Ended:     now,
+		Problem:   x.problem,
+		RequestID: x.loggedID(),
 	}
 	if x.route != nil {
 		record.Route = x.route.config.Path

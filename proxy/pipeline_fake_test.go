@@ -183,3 +183,8 @@ func getRequest(target string) *Request {
 		Authority: "A.test:8443", Port: "8443",
 	}
 }
+
+// settingsOf returns the settings of a site, for tests that change them before a request.
+func (d *DynamicConfig) settingsOf(host string) *config.Settings {
+	return &d.sites.find(0, host).own.config.Settings
+}

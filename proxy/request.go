@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/netip"
 
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/http1"
 )
 
@@ -36,6 +37,8 @@ type Request struct {
 	// Authority is the host and optional port as the client sent them: from an absolute-form target, else from
 	// `:authority`, else from Host; "" if there was none.
 	Authority string
+	// Plain reports whether the request came over plain HTTP to a port for HTTPS.
+	Plain bool
 	// Port is the port of the listener that took the request, as text.
 	Port string
 	// AuthorityConflict reports whether the client named two different hosts, which is answered with 400 (S-6.1).
@@ -43,6 +46,8 @@ type Request struct {
 	// Fields are the field lines of the head without Host and without the framing (Content-Length,
 	// Transfer-Encoding).
 	Fields Fields
+	// Rules are the rules that were applied to Fields, and that hold for the trailers too; nil for none.
+	Rules *headers.Rules
 	// Cookies are further values of the cookie field. They are joined to its value only when the request is written out
 	// (S-12.8).
 	Cookies []string

@@ -95,6 +95,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 	if !head.Fields.Has("Date") { // RFC 9110, section 6.6.1
 		head.Fields.Add("Date", x.dates.now())
 	}
+	x.ruleResponse(&head.Fields)
 	x.status = head.Status
 	if !x.beginAnswer() {
 		return false, p.clientLost(x, errBodyIdle)

@@ -128,6 +128,9 @@ func (c *upstreamCall) appendBodyPart(out, data []byte, last bool) []byte {
 	if last {
 		trailers := c.body.trailers()
 		trailers.Remove(forbiddenTrailer)
+		if rules := c.request.Rules; rules != nil {
+			trailers.Remove(func(field Field) bool { return rules.Replaces(field.Name) })
+		}
 		if len(trailers) > 0 && !fitsTrailers(out, trailers) && cap(out) < longBodyBufferBytes {
 			out = c.growOut(out)
 		}

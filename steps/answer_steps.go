@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ func (w *World) answerSteps() []step {
 		{`the answer has a body of {int} bytes`, w.answerSize, ""},
 		{`the answer has the field {string} with {string}`, w.answerField, "Exactly one of that name, with that value."},
 		{`the answer has the field {string} with a number from {int} to {int}`, w.answerFieldBetween, "Exactly one of that name."},
+		{`the answer has the field {string} with a new request ID, remembered as {string}`, w.answerRequestID, "Exactly one of that name: a UUIDv7 of a moment within the last minute, in the text form of RFC 9562, that no earlier sentence has remembered."},
 		{`the answer has the fields {string} with {string}`, w.answerFields, "Several of one name: values separated by `|`."},
 		{`the answer has a field {string}`, w.answerHasField, ""},
 		{`the answer has no field {string}`, w.answerNoField, ""},
@@ -126,6 +128,35 @@ func (w *World) answerFields(name, want string) error {
 	if got := strings.Join(x.header.Values(name), "|"); got != want || len(x.header.Values(name)) == 0 {
 		return fmt.Errorf("got %s: %q, want %q", name, x.header.Values(name), want)
 	}
+	return nil
+}
+
+// requestIDForm matches a UUIDv7, with its time in milliseconds in the first two groups.
+var requestIDForm = regexp.MustCompile(`^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+
+func (w *World) answerRequestID(name, as string) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	values := x.header.Values(name)
+	if len(values) != 1 {
+		return fmt.Errorf("got %s: %q, want one line", name, values)
+	}
+	parts := requestIDForm.FindStringSubmatch(values[0])
+	if parts == nil {
+		return fmt.Errorf("got %s: %q, want a UUIDv7", name, values[0])
+	}
+	ms, err := strconv.ParseInt(parts[1]+parts[2], 16, 64)
+	if age := time.Since(time.UnixMilli(ms)); err != nil || age < -time.Second || age > time.Minute {
+		return fmt.Errorf("got %s: %q, whose time is %v ago, %w", name, values[0], age, err)
+	}
+	for _, earlier := range w.remembered {
+		if earlier == values[0] {
+			return fmt.Errorf("got %s: %q again, want another one", name, values[0])
+		}
+	}
+	w.remembered[as] = values[0]
 	return nil
 }
 

@@ -23,6 +23,7 @@ func (w *World) receivedSteps() []step {
 		{`the upstream {string} received the body {string}`, w.receivedBody, ""},
 		{`the upstream {string} received a body of {int} bytes`, w.receivedBodySize, "Waits for it."},
 		{`the upstream {string} received the trailer {string} with {string}`, w.receivedTrailer, ""},
+		{`the upstream {string} received only the trailer {string} with {string}`, w.receivedOneTrailer, "And no other one."},
 		{`the upstream {string} received no whole body`, w.receivedCutBody, "The proxy gave the request up before its end."},
 		{`the upstream {string} received no request whole`, w.receivedNothingWhole, "What it received, if anything, was given up."},
 		{`the upstream {string} has {int} connection(s) open`, w.upstreamConns, "Waits for it."},
@@ -181,6 +182,20 @@ func (w *World) receivedBodySize(name string, want int) error {
 		}
 		return nil
 	})
+}
+
+func (w *World) receivedOneTrailer(name, field, want string) error {
+	if err := w.receivedTrailer(name, field, want); err != nil {
+		return err
+	}
+	req, err := w.lastReceived(name)
+	if err != nil {
+		return err
+	}
+	if len(req.trailers) != 1 {
+		return fmt.Errorf("got the trailers %v, want only %s", req.trailers, field)
+	}
+	return nil
 }
 
 func (w *World) receivedTrailer(name, field, want string) error {

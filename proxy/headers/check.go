@@ -34,7 +34,7 @@ var refusals = []refusal{
 
 // requestRefusals are further ones for requests.
 var requestRefusals = []refusal{
-	{NewNameSet(true, []string{RealIP, ForwardedFor, ForwardedProto, ForwardedHost, ForwardedPort, "X-Forwarded-Prefix"}),
+	{NewNameSet(true, []string{RealIP, ForwardedFor, ForwardedProto, ForwardedHost, ForwardedPort, ForwardedPrefix}),
 		"the proxy sets it itself, from the connection and the route"},
 	{Believed, "applications believe it from any proxy, so the proxy removes it from every request"},
 	{NewNameSet(true, []string{"Expect", "Sec-WebSocket-Key"}),

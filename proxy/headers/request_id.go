@@ -4,17 +4,19 @@ import (
 	"encoding/hex"
 	"math/rand/v2"
 	"time"
+	"unsafe"
 )
 
 // RequestIDBytes is the length of a request ID.
 const RequestIDBytes = 36
 
-// AppendRequestID appends a new ID for a request that began at that time: a UUIDv7 (RFC 9562, section 5.7), which sorts by
+// NewRequestID makes an ID for a request that began at that time, in room, whose bytes must not change as long as the ID is
+// used. It is a UUIDv7 (RFC 9562, section 5.7), which sorts by
 // time. Its 74 random bits come from math/rand/v2, whose source the runtime seeds from the system and which is ChaCha8: that
 // costs no system call and no lock. It need not be better, because an ID is a name and no secret. It only has to be one that
 // no client can guess or force to collide.
-func AppendRequestID(dst []byte, at time.Time) []byte {
-	return appendUUIDv7(dst, at, rand.Uint64(), rand.Uint64())
+func NewRequestID(room *[RequestIDBytes]byte, at time.Time) string {
+	return unsafe.String(&room[0], len(appendUUIDv7(room[:0], at, rand.Uint64(), rand.Uint64())))
 }
 
 // appendUUIDv7 appends the UUID for a time and random bits, of which it uses the lowest 12 of a and the lowest 62 of b.

@@ -27,7 +27,7 @@ func TestRequestIDsDifferAndSortByTime(t *testing.T) {
 	seen := map[string]bool{}
 	var ids []string
 	for i := range 2000 {
-		id := string(AppendRequestID(nil, time.UnixMilli(1_700_000_000_000+int64(i/2))))
+		id := NewRequestID(new([RequestIDBytes]byte), time.UnixMilli(1_700_000_000_000+int64(i/2)))
 		if !form.MatchString(id) || len(id) != RequestIDBytes {
 			t.Fatalf("got %q", id)
 		}
@@ -46,16 +46,16 @@ func TestRequestIDsDifferAndSortByTime(t *testing.T) {
 
 func TestARequestIDAllocatesNothing(t *testing.T) {
 	at := time.Now()
-	room := make([]byte, 0, RequestIDBytes)
-	if n := testing.AllocsPerRun(100, func() { room = AppendRequestID(room[:0], at) }); n > 0 {
+	var room [RequestIDBytes]byte
+	if n := testing.AllocsPerRun(100, func() { _ = NewRequestID(&room, at) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
 func BenchmarkRequestID(b *testing.B) {
 	at := time.Now()
-	room := make([]byte, 0, RequestIDBytes)
+	var room [RequestIDBytes]byte
 	for b.Loop() {
-		room = AppendRequestID(room[:0], at)
+		_ = NewRequestID(&room, at)
 	}
 }

@@ -27,6 +27,8 @@ type Rules struct {
 	names *NameSet
 	// host is the value for Host, which is not among the fields of a request; nil to leave it.
 	host *value
+	// uses has a bit for each placeholder that is in a value.
+	uses uint
 	// list are the rules as they were written, in the order of their keys.
 	list []Rule
 }
@@ -62,6 +64,9 @@ func Compile(m Message, list []Rule) (*Rules, error) {
 		compiled := compiledRule{op: rule.Op, name: rule.Name}
 		if rule.Op != Remove {
 			compiled.value, _ = parseValue(rule.Value) // checked above
+			for _, part := range compiled.value.parts {
+				r.uses |= 1 << part.is
+			}
 			most += len(rule.Name) + compiled.value.most + len(": \r\n")
 		}
 		if m == Request && key == hostKey {
@@ -121,6 +126,9 @@ func (r *Rules) Replaces(name string) bool {
 	i := r.names.index(name)
 	return i >= 0 && r.rules[i].op != Default
 }
+
+// Uses reports whether a value has the placeholder.
+func (r *Rules) Uses(is Placeholder) bool { return r != nil && r.uses&(1<<is) != 0 }
 
 // Apply changes the fields of a message. Fields without a rule keep their order and their bytes; those that are set follow
 // them, in the order of their names. Values with more than a placeholder in them are put together in scratch, which Apply

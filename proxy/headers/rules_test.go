@@ -126,6 +126,21 @@ func TestReplacesNamesWhatAClientCannotSend(t *testing.T) {
 	}
 }
 
+func TestUsesNamesThePlaceholdersOfTheValues(t *testing.T) {
+	rules := mustCompile(t, Request, "set X-A: of {host}", "default X-B: {request_id}", "set Host: a.example", "set X-C: {{client_ip}}")
+	for is, want := range map[Placeholder]bool{Host: true, RequestID: true, ClientIP: false, Scheme: false} {
+		if got := rules.Uses(is); got != want {
+			t.Errorf("placeholder %d: got %v, want %v", is, got, want)
+		}
+	}
+	if !mustCompile(t, Request, "set Host: {host}").Uses(Host) {
+		t.Error("that of Host is forgotten")
+	}
+	if (*Rules)(nil).Uses(Host) || mustCompile(t, Response, "remove X-A").Uses(0) {
+		t.Error("rules without a value use a placeholder")
+	}
+}
+
 func TestRulesAreListedByName(t *testing.T) {
 	list := []Rule{{Set, "X-B", "1", "site"}, {Remove, "x-c", "", "file"}, {Default, "x-a", "2", "route"}, {Set, "x-d", "3", "site"}}
 	rules, err := Compile(Response, list)
