@@ -207,6 +207,15 @@ Feature: Certificates from an ACME server
       And a client shakes hands for "new.example.test"
       Then the certificate comes from the ACME server
       And the ACME server was asked for 4 orders
+      When the name "lost.example.test" leads to its listener again
+      And the site "lost.example.test" is served from the upstream "app"
+      Then a reload is refused with:
+        | listeners[0].tls.acme_domains | the next try is not before 20 |
+      And the ACME server was asked for 4 orders
+      When "acme1/acme_refusals.json" is deleted
+      And the configuration is reloaded
+      And a client shakes hands for "lost.example.test"
+      Then the certificate comes from the ACME server
 
     @S-5.7
     Scenario: A name that went is no longer renewed
@@ -451,6 +460,7 @@ Feature: Certificates from an ACME server
         | level     | INFO             |
         | domain    | www.example.test |
         | not_after | *                |
+      And the log has no line "ACME_ERROR"
 
     @S-5.4
     Scenario: A renewal that fails is logged and tried again, and the old certificate serves on

@@ -241,6 +241,15 @@ func (a *authority) register(ctx context.Context, client *acme.Client, key *ecds
 
 // lost registers the key anew after the CA has said that it does not know the account.
 func (a *authority) lost(ctx context.Context, s *session) (*session, error) {
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if current, _, _ := a.state(); current != nil && current.account.Location != s.account.Location {
+		return current, nil // another attempt has registered it
+	}
 	key := s.account.PrivateKey.(*ecdsa.PrivateKey)
 	print, err := s.account.Thumbprint()
 	if err != nil {

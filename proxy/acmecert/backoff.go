@@ -49,6 +49,8 @@ type refusals struct {
 
 	mu      sync.Mutex
 	entries []refusal
+	// unwritten reports whether the file lacks what is in memory.
+	unwritten bool
 }
 
 // loadRefusals reads the refusals of a cache directory. Its result is never nil: on an error it starts empty.
@@ -65,6 +67,27 @@ func loadRefusals(dir string) (*refusals, error) {
 		return r, fmt.Errorf("%s: earlier refusals of the CA are forgotten: %w", r.path, err)
 	}
 	return r, nil
+}
+
+// refresh reads the file again, for an operator who has removed it to try sooner. If it cannot be read, what is in memory
+// counts.
+func (r *refusals) refresh() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unwritten {
+		return
+	}
+	data, err := readFile(r.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.entries = nil
+		return
+	}
+	if err != nil {
+		return
+	}
+	if entries, err := parseRefusals(data); err == nil {
+		r.entries = entries
+	}
 }
 
 // parseRefusals reads the file's content. Entries without a directory or with impossible times are dropped.
@@ -161,7 +184,8 @@ func (r *refusals) forget(directory, domain string) error {
 
 // write replaces the file atomically, so that a crash leaves either the old or the new one. If there are no refusals,
 // there is no file.
-func (r *refusals) write() error {
+func (r *refusals) write() (err error) {
+	defer func() { r.unwritten = err != nil }()
 	if len(r.entries) == 0 {
 		if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -164,6 +164,17 @@ func (m *Manager) recallOutage() {
 	}
 }
 
+// refreshRefusals reads the remembered refusals again before an operator's start or reload orders.
+func (m *Manager) refreshRefusals() {
+	m.refusals.refresh()
+	if _, ok := m.refusals.get(m.cfg.Directory, ""); ok {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.outage.demanded = 0
+}
+
 // renewalInfo asks the CA about the renewal of a certificate.
 func (m *Manager) renewalInfo(ctx context.Context, certificate *tls.Certificate) (acme.RenewalInfo, time.Duration, error) {
 	ctx, _ = withReport(ctx)

@@ -171,6 +171,7 @@ func (s *Source) load(ctx context.Context, names []*domain) (missing []*domain, 
 // names that have none.
 func (s *Source) order(ctx context.Context, names []*domain, done func(name string)) (failures []failure) {
 	m := s.manager
+	m.refreshRefusals()
 	if until, ok, err := m.demandedUntil(time.Now()); ok && len(names) > 0 {
 		text := fmt.Sprintf("no certificate from %s: %s; the next try is not before %s, remove %s to try sooner",
 			m.cfg.Directory, err, wording.Time(until), m.refusals.path)
