@@ -90,7 +90,7 @@ func (t *listenerSites) add(s *site) {
 	t.sites = append(t.sites, s)
 	rules := make([]routing.Rule[*route], len(s.routes))
 	for i, r := range s.routes {
-		rules[i] = routing.Rule[*route]{Path: r.config.Path, Exact: r.config.Exact, Methods: r.config.Methods, Value: r}
+		rules[i] = routing.Rule[*route]{Path: r.config.Path, Exact: r.config.Exact, Methods: r.config.Methods, Stripped: r.stripped() > 0, Value: r}
 	}
 	t.table.Add(s.config.Names(), s, rules)
 }

@@ -12,21 +12,38 @@ func (n *node[R]) decide(method, path string) (chosen *leaf[R], ok bool) {
 	if isPlain(path) {
 		return chosen, true
 	}
-	read := reading[R]{position: position[R]{node: n}}
+	if !n.allRead(path, method, chosen) {
+		return nil, false
+	}
+	if chosen != nil && chosen.stripped > 0 && !chosen.node.allRead(path[chosen.stripped:], method, chosen) {
+		return nil, false
+	}
+	return chosen, true
+}
+
+// allRead reports whether everyone who reads the path below the node finds the same rule. Dot segments do not lead above the
+// node.
+func (n *node[R]) allRead(path, method string, chosen *leaf[R]) bool {
+	if path == "" {
+		return true
+	}
+	read := reading[R]{position: position[R]{root: n, node: n}}
 	read.all(path)
 	if !read.leadsTo(method, chosen, path[len(path)-1] == '/') {
-		return nil, false
+		return false
 	}
 	for i := range read.ends {
 		if end := &read.ends[i]; end.node != nil && !end.leadsTo(method, chosen, false) {
-			return nil, false
+			return false
 		}
 	}
-	return chosen, !read.isContested() || n.ancestor(path, read.agreed()).alike()
+	return !read.isContested() || n.ancestor(path, read.agreed()).alike()
 }
 
 // position is where a path leads in a tree.
 type position[R any] struct {
+	// root is where the path begins.
+	root *node[R]
 	// node is the longest path of the tree with which the path begins, and off the number of segments that follow it.
 	node *node[R]
 	off  int

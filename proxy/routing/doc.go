@@ -16,4 +16,9 @@
 // steps, and so does what a `;` cuts off when an encoded slash follows in its segment. Such a path is accepted only if no
 // route begins below the part that all readings have in common. An upstream that ends a path at an encoded `?`, `#` or NUL is
 // asked for as well.
+//
+// What an upstream reads of a path whose beginning is not forwarded is checked in the same way: a dot segment cannot lead it
+// above its root.
+//
+// A Location is the target of a redirect that a route answers with (S-14.6).
 package routing

@@ -20,7 +20,12 @@ type rules[R any] struct {
 }
 
 // leaf is a rule in a tree. Its address identifies it.
-type leaf[R any] struct{ value R }
+type leaf[R any] struct {
+	value R
+	// node is the rule's path, and stripped the length of what is cut off paths for its upstream.
+	node     *node[R]
+	stripped int
+}
 
 // newTree returns the root of a tree with these rules.
 func newTree[R any](of []Rule[R]) *node[R] {
@@ -42,11 +47,11 @@ func (n *node[R]) add(rule *Rule[R]) {
 	}
 	switch {
 	case !rule.Exact:
-		n.prefix.add(rule)
+		n.prefix.add(n, rule)
 	case trailing:
-		n.slash.add(rule)
+		n.slash.add(n, rule)
 	default:
-		n.exact.add(rule)
+		n.exact.add(n, rule)
 	}
 }
 
@@ -63,8 +68,12 @@ func (n *node[R]) child(segment string) *node[R] {
 	return below
 }
 
-func (r *rules[R]) add(rule *Rule[R]) {
-	added := &leaf[R]{rule.Value}
+// add adds a rule for the path of a node.
+func (r *rules[R]) add(n *node[R], rule *Rule[R]) {
+	added := &leaf[R]{value: rule.Value, node: n}
+	if rule.Stripped {
+		added.stripped = len(strings.TrimSuffix(rule.Path, "/"))
+	}
 	if len(rule.Methods) == 0 {
 		r.any = added
 		return

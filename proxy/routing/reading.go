@@ -167,7 +167,7 @@ func (p *position[R]) leave() {
 	switch {
 	case p.off > 0:
 		p.off--
-	case p.node.parent != nil:
+	case p.node != p.root:
 		p.node = p.node.parent
 	}
 }

@@ -24,6 +24,8 @@ type Rule[R any] struct {
 	Exact bool
 	// Methods are the methods that the route takes, case-sensitive; none for all.
 	Methods []string
+	// Stripped reports whether the upstream gets a path without Path, and so reads what is left of it as the whole.
+	Stripped bool
 	// Value is what a decision for the route returns.
 	Value R
 }

@@ -97,6 +97,24 @@ func TestSpellingsOfAPath(t *testing.T) {
 	}
 }
 
+// TestWhatIsLeftOfAStrippedPathIsReadFromItsRoute checks what an upstream reads that gets a path without its prefix: dot segments
+// cannot lead above its root, and what they then lead to has a plain spelling of its own.
+func TestWhatIsLeftOfAStrippedPathIsReadFromItsRoute(t *testing.T) {
+	for _, stripped := range []bool{false, true} {
+		table := siteOf([]Rule[int]{{Path: "/api", Stripped: stripped}, {Path: "/api/api"}, {Path: "/api/x/y", Exact: true}, {Path: "/b", Exact: true, Stripped: stripped}})
+		for path, want := range map[string][2]int{
+			"/api/a/../../api/b": {0, -2}, // an upstream of the stripped path reads /api/b, which is /api/api/b in plain
+			"/api/../api/a":      {0, -2},
+			"/api/a/..":          {0, 0}, "/api/a/../b": {0, 0}, "/api": {0, 0}, "/api/": {0, 0}, "/api/a/../api": {-2, -2}, "/api/a/../../api/x/y": {-2, -2},
+			"/b": {3, 3}, "/api/../../api/x": {0, -2}, "/api/../api/x/z": {0, -2},
+		} {
+			if got := taken(table, "GET", path); got != want[map[bool]int{true: 1}[stripped]] {
+				t.Errorf("%s, stripped=%v: got rule %d, want %v", path, stripped, got, want)
+			}
+		}
+	}
+}
+
 // decisions are requests of every kind, for the tests of what one costs.
 var decisions = []struct{ host, path string }{
 	{"site-1.test", "/"}, {"site-1.test", "/route-1/x"}, {"x.wild.test", "/route-1"}, {"unknown.test", "/"}, {"bare.test", "/../x"}, {"site-1.test", "/route-1/%2e%2e/x"},
