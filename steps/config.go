@@ -75,10 +75,20 @@ func (c *config) set(path string, value any) error {
 	if err != nil {
 		return err
 	}
-	if index >= 0 {
-		return fmt.Errorf("%q names a table; set its keys", path)
+	if index < 0 {
+		table[key] = value
+		return nil
 	}
-	table[key] = value
+	entry, ok := value.(map[string]any)
+	if !ok {
+		return fmt.Errorf("%q names a table; set its keys, or all of it", path)
+	}
+	entries, _ := table[key].([]map[string]any)
+	for len(entries) <= index {
+		entries = append(entries, map[string]any{})
+	}
+	entries[index] = entry
+	table[key] = entries
 	return nil
 }
 

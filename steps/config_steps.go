@@ -18,8 +18,8 @@ func (w *World) configSteps() []step {
 		{`another listener`, w.addListener,
 			"Every scenario begins with one: an address and ports of its own, and in manual mode the certificate \"listener1\" for example.test and *.example.test. The second has \"listener2\" and so on."},
 		{`the setting {string} is {rest}`, w.set,
-			"Any key by its path, `listeners[0].sites[1].host`, with the value as in TOML: `5`, `\"text\"`, `[\"a\"]`. Tables are made on the way. `left out` takes a key, a table or an entry (`listeners[1]`) out."},
-		{`the settings:`, w.setAll, "A table of paths and TOML values."},
+			"Any key by its path, `listeners[0].sites[1].host`, with the value as in TOML: `5`, `\"text\"`, `[\"a\"]`, `{ path = \"/a\" }`. Tables are made on the way. `left out` takes a key, a table or an entry (`listeners[1]`) out."},
+		{`the settings:`, w.setAll, "A table of paths and TOML values, or `left out`."},
 		{`listener {int} makes its own certificate`, w.selfSigned, "Sets mode self_signed. Clients must not verify it then."},
 		{`listener {int} has the certificate {string}`, w.useCertificate, ""},
 		{`listener {int} also has the certificate {string}`, w.alsoCertificate, ""},
@@ -102,7 +102,7 @@ func (w *World) set(path, value string) error {
 
 func (w *World) setAll(settings *godog.Table) error {
 	for _, row := range settings.Rows {
-		if err := w.config.setTOML(row.Cells[0].Value, row.Cells[1].Value); err != nil {
+		if err := w.set(row.Cells[0].Value, row.Cells[1].Value); err != nil {
 			return err
 		}
 	}

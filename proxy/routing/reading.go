@@ -33,15 +33,17 @@ type reading[R any] struct {
 	ends [3]position[R]
 	// spelling is how the path deviates from a plain one.
 	spelling spelling
-	// plain is the number of plain segments at the beginning, and dots the number of `..` segments.
-	plain, dots int
+	// plain is the number of plain segments at the beginning. depth is how many segments a reader has at least, and least the
+	// smallest depth since the plain segments.
+	plain, depth, least int
 
 	// segment is what has been read of a segment, up to its first `;`. A longer one than the tree can have is cut off.
 	segment [maxSegment + 1]byte
 	length  int
-	// within is how the segment deviates from a plain one, and split reports whether a `;` was read since the last `/`.
-	within spelling
-	split  bool
+	// within is how the segment deviates from a plain one. Since the last `/`, split reports whether a `;` was read, and joined
+	// whether another slash was.
+	within        spelling
+	split, joined bool
 }
 
 // all reads a path, which begins with a slash.
@@ -50,7 +52,7 @@ func (r *reading[R]) all(path string) {
 		switch c := path[i]; c {
 		case '/':
 			r.endSegment(false)
-			r.split = false
+			r.split, r.joined = false, false
 		case '%':
 			value, ok := decodeHex(path[i+1:])
 			r.within |= encoded
@@ -76,6 +78,7 @@ func (r *reading[R]) byte(c byte) {
 			r.spelling |= split
 		}
 		r.endSegment(false)
+		r.joined = true
 	case ';':
 		r.within |= cut
 		r.split = true
@@ -113,7 +116,7 @@ func (r *reading[R]) end(at *position[R]) {
 	switch string(segment) {
 	case ".", "..":
 		r.spelling |= encodedDots
-		r.dots++
+		r.least = min(r.least, r.depth-1)
 	}
 	*at = r.position
 	at.enter(segment, true)
@@ -123,14 +126,26 @@ func (r *reading[R]) end(at *position[R]) {
 func (r *reading[R]) endSegment(last bool) {
 	segment := r.segment[:r.length]
 	r.spelling |= r.deviation(segment, last)
-	if string(segment) == ".." {
-		r.dots++
-	}
-	if r.spelling == 0 && len(segment) > 0 {
-		r.plain++
-	}
+	r.count(segment)
 	r.enter(segment, last)
 	r.length, r.within = 0, 0
+}
+
+// count counts a segment. A reader may have fewer than another: of what is joined by other slashes than `/`, one at least.
+func (r *reading[R]) count(segment []byte) {
+	switch string(segment) {
+	case "", ".":
+	case "..":
+		r.depth = max(0, r.depth-1)
+	default:
+		if !r.joined {
+			r.depth++
+		}
+	}
+	if r.spelling == 0 {
+		r.plain, r.least = r.depth, r.depth
+	}
+	r.least = min(r.least, r.depth)
 }
 
 // deviation returns how a segment deviates from a plain one.
@@ -191,7 +206,7 @@ func (r *reading[R]) isContested() bool {
 }
 
 // agreed returns the number of segments at the beginning of the path that every reading has.
-func (r *reading[R]) agreed() int { return max(0, r.plain-r.dots) }
+func (r *reading[R]) agreed() int { return max(0, min(r.plain, r.least)) }
 
 // decodeHex returns the byte that two hexadecimal digits at the beginning of s encode.
 func decodeHex(s string) (value byte, ok bool) {
