@@ -64,6 +64,7 @@ func allPromises() []string {
 		12: 5,
 		13: 3,
 		19: 4,
+		20: 3,
 	}
 	all := []string{
 		"S-1.8",

@@ -41,8 +41,8 @@ var leafImports = map[string][]string{
 	"acmecert": {"cert", "clock", "config", "eventlog", "wording"},
 
 	// admin shows people what the daemon reports of its certificates, its configuration and its sandbox, finds its socket in a
-	// configuration, and logs whom it refuses.
-	"admin": {"cert", "config", "eventlog", "exitcode", "sandbox", "wording"},
+	// configuration, reports the progress of a reload from time to time, and logs whom it refuses.
+	"admin": {"cert", "clock", "config", "eventlog", "exitcode", "sandbox", "wording"},
 	// check reads a configuration and its certificates as the daemon does.
 	"check": {"cert", "config", "exitcode", "wording"},
 	// sandbox reads from the configuration which files the daemon needs, and logs what the kernel allowed.
