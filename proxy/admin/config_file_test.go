@@ -238,10 +238,10 @@ func TestTheAdminSocketIsFoundInTheConfigurationOrNotAtAll(t *testing.T) {
 		{"a comment", "# nothing yet\n", "", "holds no key"},
 		{"no TOML", "[[listeners\n", "", "line 2, column"},
 		{"a file cut short", "admin_socket_path = \"/run/", "", "line 1, column"},
-		{"a number", "admin_socket_path = 5\n", "", "admin_socket_path: must be a string"},
-		{"a table", "[admin_socket_path]\n", "", "admin_socket_path: must be a string"},
-		{"a relative path", "admin_socket_path = \"x.sock\"\n", "", "admin_socket_path: must be an absolute path"},
-		{"no socket", "admin_socket_path = \"\"\n", "", "admin_socket_path: the admin socket is disabled"},
+		{"a number", "admin_socket_path = 5\n", "", "admin_socket_path (line 1): must be a string"},
+		{"a table", "[admin_socket_path]\n", "", "admin_socket_path (line 1): must be a string"},
+		{"a relative path", "admin_socket_path = \"x.sock\"\n", "", "admin_socket_path (line 1): must be an absolute path"},
+		{"no socket", "admin_socket_path = \"\"\n", "", "admin_socket_path (line 1): the admin socket is disabled"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := configtest.WriteFile(t, t.TempDir(), "config.toml", c.text)

@@ -39,18 +39,22 @@ func socketPathOf(contents []byte) (string, error) {
 	if len(tree) == 0 {
 		return "", errors.New("holds no key, so it does not say where the admin socket is")
 	}
-	value, found := tree["admin_socket_path"]
+	const key = "admin_socket_path"
+	refused := func(problem string) (string, error) {
+		return "", config.KeyError{Key: key, Problem: problem, Line: config.LineOf(contents, key)}
+	}
+	value, found := tree[key]
 	if !found {
 		return config.DefaultAdminSocketPath, nil
 	}
 	path, ok := value.(string)
 	switch {
 	case !ok:
-		return "", errors.New("admin_socket_path: must be a string")
+		return refused("must be a string")
 	case path == "":
-		return "", errors.New("admin_socket_path: the admin socket is disabled")
+		return refused("the admin socket is disabled")
 	case !filepath.IsAbs(path):
-		return "", errors.New("admin_socket_path: must be an absolute path")
+		return refused("must be an absolute path")
 	}
 	return path, nil
 }

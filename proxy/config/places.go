@@ -37,6 +37,12 @@ func findPlaces(text []byte) places {
 	return s.found
 }
 
+// LineOf returns the line of a key in the text of a configuration, or 0 if it has neither the key nor a table above it.
+func LineOf(text []byte, key string) int {
+	at, _ := findPlaces(text).of(key)
+	return at.line
+}
+
 // placeScanner reads the statements of a TOML file.
 type placeScanner struct {
 	text []byte
