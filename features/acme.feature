@@ -729,6 +729,22 @@ Feature: Certificates from an ACME server
       And the metrics have:
         | reverse_proxy_acme_attempts_total{result="success"} | 2 |
 
+    @S-2.33 @S-2.24
+    Scenario: What the listeners have in common is written once
+      Given an ACME server
+      And another listener
+      And the setting "listeners[1].https_port" is ${https}
+      And the setting "listeners[1].http_port" is ${http}
+      And the site "www.example.test" is served from the upstream "app"
+      And the site "api.example.test" is served from the upstream "app" by listener 2
+      And all listeners get certificates for their sites from the ACME server, with the cache "shared"
+      When the proxy is running
+      And a client shakes hands for "api.example.test"
+      Then the certificate comes from the ACME server
+      And the mode of "shared/www.example.test" is "0600"
+      And the mode of "shared/api.example.test" is "0600"
+      And the ACME server was asked for 2 orders
+
     @S-4.2 @S-5.6
     Scenario: Every failing listener is named
       Given no ACME server

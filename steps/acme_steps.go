@@ -20,6 +20,7 @@ func (w *World) acmeSteps() []step {
 	return []step{
 		{`listener {int} gets certificates for {string} from the ACME server`, w.useACMEServer, "Sets mode acme, with the cache directory `acme1` for the first listener and so on. The ACME server finds the names at the listener's address; a second listener needs the ports of the first."},
 		{`listener {int} gets certificates for its sites from the ACME server`, w.useACMEServerForSites, "Without `acme_domains`."},
+		{`all listeners get certificates for their sites from the ACME server, with the cache {string}`, w.useACMETable, "All they have in common is in `[acme]`."},
 		{`the cache of listener {int} holds the certificate {string} for {string}`, w.fillCache, "One made by a sentence above, in autocert's format."},
 		{`{int} sites {string} are served from the upstream {string}`, w.addSites, "A % in the name is replaced by 1, 2 and so on."},
 		{`of the {int} sites {string} all but {string} have a certificate of the ACME server`, w.sitesHaveCertificates, "By a handshake for each."},
@@ -142,6 +143,25 @@ func (w *World) useACMEServerForSites(listener int) error {
 	}
 	if err := w.config.remove(w.tlsTable(listener) + ".acme_domains"); err != nil {
 		return err
+	}
+	return w.nameACMEDomains()
+}
+
+func (w *World) useACMETable(cache string) error {
+	if w.acme == nil {
+		return errors.New("the scenario has no ACME server")
+	}
+	table := map[string]any{"cache_dir": filepath.Join(w.dir, cache), "contact": "mailto:ops@example.test", "directory": w.acme.directory}
+	if w.acme.caFile != "" {
+		table["ca_path"] = w.acme.caFile
+	}
+	if err := w.config.set("acme", table); err != nil {
+		return err
+	}
+	for i := range tables(w.config.root, "listeners") {
+		if err := w.config.set(w.tlsTable(i+1), map[string]any{"mode": "acme"}); err != nil {
+			return err
+		}
 	}
 	return w.nameACMEDomains()
 }

@@ -93,6 +93,9 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 	}
 	// The reference says of every key whether it is static; each static key must appear above.
 	for _, table := range Reference() {
+		if table.Path == "acme" {
+			continue // TestWhatTheFileSaysAboutACMEHoldsForItsListeners
+		}
 		for _, key := range table.Keys {
 			path, name := ChildKey(table.Path, key.Name), ChildKey(table.Path, key.Name)
 			if table.Path == "listeners.tls.certificates" {

@@ -30,11 +30,25 @@ type rawConfig struct {
 	MaxConnectionsPerClient   *int64             `toml:"max_connections_per_client"`
 	Sandbox                   *string            `toml:"sandbox"`
 	Logging                   rawLogging         `toml:"logging"`
+	ACME                      rawACME            `toml:"acme"`
 	RateLimit                 rawRateLimit       `toml:"rate_limit"`
 	Body                      rawBody            `toml:"body"`
 	RequestHeaders            rawRequestHeaders  `toml:"request_headers"`
 	ResponseHeaders           rawResponseHeaders `toml:"response_headers"`
 	Listeners                 []rawListener      `toml:"listeners"`
+}
+
+// rawACME is `[acme]`, the keys of ACME mode for all listeners.
+type rawACME struct {
+	CacheDir  *string `toml:"cache_dir"`
+	Contact   *string `toml:"contact"`
+	Directory *string `toml:"directory"`
+	CAPath    *string `toml:"ca_path"`
+	Profile   *string `toml:"profile"`
+	EABKeyID  *string `toml:"eab_key_id"`
+	EABKey    *string `toml:"eab_key_file"`
+	Start     *string `toml:"start"`
+	StartSecs *int64  `toml:"start_timeout_secs"`
 }
 
 // rawLogging is `[logging]`.

@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Table is one table of the configuration file, as docs/configuration.md and reverse-proxy.toml(5) describe it. Both
 // are generated from Reference, and tests compare it with the raw types, the validation and the drift.
@@ -108,6 +111,7 @@ func fileReference() []Table {
 			{Name: "log_file_path", Type: stringKey, Need: unsetKey, Promise: "S-2.23",
 				Text: "A file to write the log to, in addition to standard output. Absolute; its directory must exist and be writable."},
 		}},
+		acmeReference(),
 		{Path: "rate_limit", About: "A token bucket for each client: an IPv4 address, or a /64 of IPv6.", Keys: []Key{
 			{Name: "requests_per_second", Type: numberKey, Min: "0.0001", Max: "1000000000", Default: "100", Dynamic: true, Promise: "S-2.8",
 				Text: "Requests per second that a client may make on average: the rate at which its bucket fills."},
@@ -121,6 +125,34 @@ func fileReference() []Table {
 				Text: "The largest request body, in bytes, for all sites; 100 MiB if not set, `0` for no limit. A larger one gets 413."},
 		}},
 	}
+}
+
+// acmeReference describes the keys of ACME mode for all listeners. Each has the meaning of the listener's key of the same
+// name.
+func acmeReference() Table {
+	table := Table{Path: "acme", About: "What all listeners in mode `acme` have in common. Each key has the meaning of `acme_` and its name in `[listeners.tls]`, which overrides it."}
+	defaults := map[string]string{"acme_cache_dir": `"/var/lib/reverse-proxy/acme"`, "acme_directory": `"production"`, "acme_start": `"all"`, "acme_start_timeout_secs": "300"}
+	for _, key := range tlsReference().Keys {
+		name, ok := strings.CutPrefix(key.Name, "acme_")
+		if !ok || name == "domains" {
+			continue
+		}
+		key.Text = "As `" + key.Name + "` of a listener."
+		if key.Values != nil {
+			key.Text = "As `" + key.Name + "` of a listener: `" + strings.Join(key.Values, "` or `") + "`."
+		}
+		key.Default = defaults[key.Name]
+		switch {
+		case key.Default != "":
+			key.Need = ""
+		case key.Need == fileKey:
+			key.Need = unsetKey
+		}
+		key.Need = strings.Replace(key.Need, "`acme_", "`", 1)
+		key.Name = name
+		table.Keys = append(table.Keys, key)
+	}
+	return table
 }
 
 // listenersReference describes the tables of listeners without those of their sites.
@@ -160,24 +192,24 @@ func tlsReference() Table {
 			Text: "`acme`: certificates are ordered from an ACME server. `manual`: they are read from files. `self_signed`: one is created in memory for the listener's sites, for trying things out; no client trusts it. With more than 100 names, each gets its own at its first handshake."},
 		{Name: "acme_domains", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-2.4",
 			Text: "Names to order certificates for, one certificate for each; if not set, the hosts and aliases of the listener's sites. Public names with a dot; no wildcards. A reload that adds names orders their certificates first, and is refused if one cannot be had."},
-		{Name: "acme_cache_dir", Type: stringKey, Default: `"/var/lib/reverse-proxy/acme"`, Promise: "S-2.24",
+		{Name: "acme_cache_dir", Type: stringKey, Need: fileKey, Promise: "S-2.24",
 			Text: "Directory for the account key, the keys and the certificates. Created with mode 0700 if missing. Listeners with the same one share their certificates, and need the same directory, contact and account."},
-		{Name: "acme_contact", Type: stringKey, Need: "required by `acme`", Promise: "S-2.19",
-			Text: "Where the CA can reach you: `mailto:` and one address."},
-		{Name: "acme_directory", Type: stringKey, Default: `"production"`, Promise: "S-5.4",
+		{Name: "acme_contact", Type: stringKey, Need: fileKey, Promise: "S-2.19",
+			Text: "Where the CA can reach you: `mailto:` and one address. Required, here or in `[acme]`."},
+		{Name: "acme_directory", Type: stringKey, Need: fileKey, Promise: "S-5.4",
 			Text: "`production` or `staging` of Let's Encrypt, or the `https://` URL of another directory."},
-		{Name: "acme_ca_path", Type: stringKey, Need: unsetKey, Promise: "S-5.4",
+		{Name: "acme_ca_path", Type: stringKey, Need: fileKey, Promise: "S-5.4",
 			Text: "PEM file of root certificates to trust for the ACME server itself, for a private CA or Pebble."},
-		{Name: "acme_profile", Type: stringKey, Need: unsetKey, Promise: "S-5.12",
+		{Name: "acme_profile", Type: stringKey, Need: fileKey, Promise: "S-5.12",
 			Text: "Certificate profile to order, as in `shortlived`; the CA must offer it. If not set, the CA chooses."},
 		{Name: "acme_eab_key_id", Type: stringKey, Need: "required with `acme_eab_key_file`", Promise: "S-5.12",
 			Text: "Key ID of an external account binding, for a CA that requires one."},
 		{Name: "acme_eab_key_file", Type: stringKey, Need: "required with `acme_eab_key_id`", Promise: "S-5.12",
 			Text: "File with the key of the external account binding, in base64 as the CA hands it out."},
-		{Name: "acme_start", Type: stringKey, Values: []string{"all", "available"}, Default: `"all"`, Promise: "S-5.9",
+		{Name: "acme_start", Type: stringKey, Values: []string{"all", "available"}, Need: fileKey, Promise: "S-5.9",
 			Text: "`all`: a name for which no certificate can be had fails the start. `available`: the start goes on without it, its handshakes fail, and it is tried again in the background; if the cache has any certificate, the start does not wait for the CA."},
-		secondsKey("acme_start_timeout_secs", "300", false, "S-5.8",
-			"The longest time that the orders of a start, or of a reload that adds names, may take."),
+		{Name: "acme_start_timeout_secs", Type: integerKey, Min: "1", Max: "86400", Need: fileKey, Promise: "S-5.8",
+			Text: "The longest time that the orders of a start, or of a reload that adds names, may take."},
 		{Name: "cert_path", Type: stringKey, Need: "required by `manual`", Promise: "S-2.5",
 			Text: "PEM file of a certificate chain, the leaf first, not expired. A reload reads it again."},
 		{Name: "key_path", Type: stringKey, Need: "required by `manual`", Promise: "S-2.5",

@@ -41,6 +41,9 @@ type validator struct {
 	connections int
 	// compiledHeaders holds the header rules of the places that were resolved, by their text.
 	compiledHeaders map[string]*headers.Rules
+	// acmeFile is `[acme]`, and acmeOfFile its values.
+	acmeFile   rawACME
+	acmeOfFile TLS
 	// respondFiles are the files of fixed answers that were read, by path.
 	respondFiles map[string][]byte
 }
@@ -69,6 +72,7 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environme
 	file := fileSettings(raw)
 	cfg.RequestHeaders = v.headerRules(headers.Request, file, "request_headers", file.RequestHeaders)
 	cfg.ResponseHeaders = v.headerRules(headers.Response, file, "response_headers", file.ResponseHeaders)
+	v.acmeTable(raw.ACME)
 	cfg.Listeners = v.listeners(raw.Listeners, cfg.AllowWildcardBind, file)
 	v.ports(cfg)
 	v.uniqueHosts(cfg.Listeners)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"reverse-proxy/proxy/wording"
 )
@@ -16,14 +17,53 @@ func (v *validator) acme(key string, raw rawTLS, cfg *TLS) {
 	if raw.ACMEDomains != nil {
 		cfg.ACMEDomains = v.acmeDomains(ChildKey(key, "acme_domains"), raw.ACMEDomains)
 	}
-	cfg.ACMECacheDir = v.acmeCacheDir(ChildKey(key, "acme_cache_dir"), raw.ACMECacheDir)
-	cfg.ACMEContact = v.acmeContact(ChildKey(key, "acme_contact"), raw.ACMEContact)
-	cfg.ACMEDirectory = v.acmeDirectory(ChildKey(key, "acme_directory"), raw.ACMEDirectory)
-	cfg.ACMECAPath = v.acmeCAPath(ChildKey(key, "acme_ca_path"), raw.ACMECAPath)
-	cfg.ACMEProfile = v.acmeProfile(ChildKey(key, "acme_profile"), raw.ACMEProfile)
-	cfg.ACMEEABKeyID, cfg.ACMEEABKeyFile = v.acmeEAB(key, raw)
-	cfg.ACMEStart = v.acmeStart(ChildKey(key, "acme_start"), raw.ACMEStart)
-	cfg.ACMEStartTimeout = v.seconds(ChildKey(key, "acme_start_timeout_secs"), raw.ACMEStartSecs, 300)
+	in, of := v.acmeFile, v.acmeOfFile
+	cfg.ACMECacheDir = ownOr(raw.ACMECacheDir, in.CacheDir, of.ACMECacheDir, ChildKey(key, "acme_cache_dir"), v.acmeCacheDir)
+	cfg.ACMEContact = ownOr(raw.ACMEContact, in.Contact, of.ACMEContact, ChildKey(key, "acme_contact"), v.acmeContact)
+	cfg.ACMEDirectory = ownOr(raw.ACMEDirectory, in.Directory, of.ACMEDirectory, ChildKey(key, "acme_directory"), v.acmeDirectory)
+	cfg.ACMECAPath = ownOr(raw.ACMECAPath, in.CAPath, of.ACMECAPath, ChildKey(key, "acme_ca_path"), v.acmeCAPath)
+	cfg.ACMEProfile = ownOr(raw.ACMEProfile, in.Profile, of.ACMEProfile, ChildKey(key, "acme_profile"), v.acmeProfile)
+	cfg.ACMEStart = ownOr(raw.ACMEStart, in.Start, of.ACMEStart, ChildKey(key, "acme_start"), v.acmeStart)
+	cfg.ACMEStartTimeout = ownOr(raw.ACMEStartSecs, in.StartSecs, of.ACMEStartTimeout, ChildKey(key, "acme_start_timeout_secs"), v.acmeStartTimeout)
+	if raw.ACMEEABKeyID == nil && raw.ACMEEABKey == nil {
+		cfg.ACMEEABKeyID, cfg.ACMEEABKeyFile = of.ACMEEABKeyID, of.ACMEEABKeyFile // the two belong together
+		return
+	}
+	cfg.ACMEEABKeyID, cfg.ACMEEABKeyFile = v.acmeEAB(ChildKey(key, "acme_eab_key_id"), raw.ACMEEABKeyID, ChildKey(key, "acme_eab_key_file"), raw.ACMEEABKey)
+}
+
+// ownOr resolves a key of a listener that the file may set for all of them: the listener's own value, else the file's, which
+// is resolved already, else the default (S-2.33).
+func ownOr[T, R any](own, file *T, ofFile R, key string, resolve func(key string, value *T) R) R {
+	if own == nil && file != nil {
+		return ofFile
+	}
+	return resolve(key, own)
+}
+
+// acmeTable resolves `[acme]`. Whether a listener uses it or not, its values are checked, once.
+func (v *validator) acmeTable(raw rawACME) {
+	v.acmeFile = raw
+	of := &v.acmeOfFile
+	if raw.CacheDir != nil {
+		of.ACMECacheDir = v.acmeCacheDir("acme.cache_dir", raw.CacheDir)
+	}
+	if raw.Contact != nil {
+		of.ACMEContact = v.acmeContact("acme.contact", raw.Contact)
+	}
+	of.ACMEDirectory = v.acmeDirectory("acme.directory", raw.Directory)
+	of.ACMECAPath = v.acmeCAPath("acme.ca_path", raw.CAPath)
+	of.ACMEProfile = v.acmeProfile("acme.profile", raw.Profile)
+	of.ACMEStart = v.acmeStart("acme.start", raw.Start)
+	of.ACMEStartTimeout = v.acmeStartTimeout("acme.start_timeout_secs", raw.StartSecs)
+	if raw.EABKeyID != nil || raw.EABKey != nil {
+		of.ACMEEABKeyID, of.ACMEEABKeyFile = v.acmeEAB("acme.eab_key_id", raw.EABKeyID, "acme.eab_key_file", raw.EABKey)
+	}
+}
+
+// acmeStartTimeout resolves the time for the orders of a start (S-5.8).
+func (v *validator) acmeStartTimeout(key string, value *int64) time.Duration {
+	return v.seconds(key, value, 300)
 }
 
 // acmeProfile checks the name of a certificate profile. Only the CA knows which there are.
@@ -39,15 +79,12 @@ func (v *validator) acmeProfile(key string, value *string) string {
 }
 
 // acmeEAB checks the external account binding, of which both keys are needed.
-func (v *validator) acmeEAB(key string, raw rawTLS) (keyID, path string) {
-	if raw.ACMEEABKeyID == nil && raw.ACMEEABKey == nil {
-		return "", ""
-	}
-	keyID = v.required(ChildKey(key, "acme_eab_key_id"), raw.ACMEEABKeyID, "write the key ID that the CA gave you for the account")
-	path = v.resolvePath(v.required(ChildKey(key, "acme_eab_key_file"), raw.ACMEEABKey, "write the path of a file with the key that the CA gave you, in base64"))
+func (v *validator) acmeEAB(idKey string, id *string, fileKey string, file *string) (keyID, path string) {
+	keyID = v.required(idKey, id, "write the key ID that the CA gave you for the account")
+	path = v.resolvePath(v.required(fileKey, file, "write the path of a file with the key that the CA gave you, in base64"))
 	if path != "" {
 		if _, err := ReadStableFile(path, maxCertificateBytes, nil); err != nil {
-			v.add(ChildKey(key, "acme_eab_key_file"), "%s: %s", wording.Quoted(path), err)
+			v.add(fileKey, "%s: %s", wording.Quoted(path), err)
 		}
 	}
 	return keyID, path

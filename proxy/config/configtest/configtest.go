@@ -138,6 +138,17 @@ sandbox = "on"
 level = "info"
 format = "text"
 log_file_path = "DIR/proxy.log"
+[acme]
+cache_dir = "DIR/file-cache"
+contact = "mailto:file@example.com"
+directory = "https://127.0.0.1:14001/dir"
+ca_path = "DIR/b.pem"
+profile = "tlsserver"
+eab_key_id = "kid-9"
+eab_key_file = "DIR/b.key"
+start = "available"
+start_timeout_secs = 297
+
 [rate_limit]
 requests_per_second = 100
 burst = 200
