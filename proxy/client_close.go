@@ -135,10 +135,23 @@ func (c *clientConn) isStuck() bool {
 	case c.stuck == 0 || c.progressed():
 		c.stuck = now
 	default:
-		return now-c.stuck >= int64(c.server.bodyIdle())
+		return now-c.stuck >= max(c.patience.Load(), int64(c.server.bodyIdle()))
 	}
 	return false
 }
+
+// bePatient lets the connection's writes wait for that long without progress.
+func (c *clientConn) bePatient(patience time.Duration) {
+	if int64(patience) > c.patience.Load() {
+		c.patience.Store(int64(patience))
+	}
+}
+
+// bePatient implements patientClient.
+func (w *http1Work) bePatient(patience time.Duration) { w.conn.bePatient(patience) }
+
+// bePatient implements patientClient.
+func (s *h2Stream) bePatient(patience time.Duration) { s.conn.client.bePatient(patience) }
 
 // cutStuck ends a connection in phase p whose client reads nothing.
 func (c *clientConn) cutStuck(p deadline.Phase) {

@@ -49,6 +49,9 @@ type clientConn struct {
 	// the last change. stuck is the time at which a write began to wait without progress, or 0. Only the sweeper uses them.
 	taken                uint64
 	looked, moved, stuck int64
+	// patience is how long a write may wait without progress, if that is longer than for all connections, because a request
+	// on this one was for a route with such a time.
+	patience atomic.Int64
 	// late is the phase whose deadline passed last; forced reports whether the connection was ended by force.
 	late   atomic.Int64
 	forced atomic.Bool

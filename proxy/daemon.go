@@ -86,7 +86,7 @@ func (d *Daemon) startBackgroundTasks() error {
 	for _, l := range d.listeners {
 		d.tasks.Go(func() { l.source.Run(ctx) })
 	}
-	d.tasks.Go(func() { d.shared.limiter.Run(ctx, func() limit.Config { return d.dynamic.Load().RateLimit }) })
+	d.tasks.Go(func() { d.shared.limits.limiter.Run(ctx, func() limit.Config { return d.dynamic.Load().RateLimit }) })
 	d.tasks.Go(func() { cert.NewWarner(d.shared.log, d.listeners.certificates).Run(ctx) })
 	d.tasks.Go(func() { d.reloadOnRequest(ctx) })
 	d.admin.answer(admin.Handlers{
@@ -111,7 +111,7 @@ func (d *Daemon) startBackgroundTasks() error {
 // of the limiter can be taken, and the sweeper has swept since. It returns false if the context ends first.
 func (d *Daemon) alive(ctx context.Context) bool {
 	d.shared.conns.count()
-	d.shared.limiter.Tracked()
+	d.shared.limits.limiter.Tracked()
 	return d.shared.conns.sweeper.AwaitSweep(ctx)
 }
 

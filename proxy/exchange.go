@@ -8,6 +8,7 @@ import (
 
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/limit"
 )
 
 // exchange is one request on its way through the stages, with all that they find out about it. One goroutine works on it
@@ -70,6 +71,9 @@ type exchange struct {
 	turn turn
 	// call is the request to the upstream. Whether it is made or not, it holds the cause of a cancellation.
 	call upstreamCall
+	// gate is the gate that the exchange is through, and pass its place there; nil without one.
+	gate *limit.Gate
+	pass limit.Pass
 	// answered reports whether the head of the response was begun.
 	answered atomic.Bool
 
@@ -105,6 +109,7 @@ func (x *exchange) reset(r *Request, client clientWriter, timer *deadline.Timer,
 	x.config, x.site, x.route, x.host, x.problem = nil, nil, nil, "", ""
 	x.decision = decision{}
 	x.headerScratch.reset()
+	x.gate = nil
 	x.body.reset()
 	x.status, x.abort = 0, false
 	x.exchangeCounts = exchangeCounts{}

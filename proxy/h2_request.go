@@ -5,6 +5,7 @@ import (
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/http1"
 	"reverse-proxy/proxy/http2"
+	"reverse-proxy/proxy/limit"
 )
 
 // prepare sets up the exchange from the decoded head. The caller holds the connection's mu.
@@ -50,7 +51,7 @@ func (h *h2Conn) startStream(s *h2Stream) {
 // so a flood of errors does not fill the log. refused reports that no exchange had begun, so that nothing else counts the
 // request.
 func (p *pipeline) malformed(c *clientConn, failed *http2.Error, refused bool) {
-	allowed, _ := p.limiter.Allow(c.client, p.dynamic.Load().RateLimit)
+	allowed, _ := p.limits.limiter.Allow(c.client, p.dynamic.Load().RateLimit)
 	switch {
 	case refused:
 		p.metrics.refused(HTTP2, statusBadRequest, !allowed)
@@ -58,6 +59,7 @@ func (p *pipeline) malformed(c *clientConn, failed *http2.Error, refused bool) {
 		p.metrics.process.lanes[0].limited.Add(1)
 	}
 	if !allowed {
+		p.limits.file.refused[limit.OfClient].Add(1)
 		return
 	}
 	p.log.Log(eventlog.LevelInfo, "BAD_REQUEST", eventlog.Str("client_ip", c.clientText), eventlog.Int("status", statusBadRequest), eventlog.Str("error", failed.Reason))

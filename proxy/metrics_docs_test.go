@@ -40,7 +40,7 @@ func TestTheDocumentHasTheTableOfMetrics(t *testing.T) {
 // TestAScrapeHasTheMetricsOfTheTable compares the table with the answer of a running daemon: every family is there, in
 // order, with its type, and with series of only its labels.
 func TestAScrapeHasTheMetricsOfTheTable(t *testing.T) {
-	d := startDaemon(t, rawUpstream(t, answerOK), "")
+	d := startDaemonWithSite(t, rawUpstream(t, answerOK), "", "concurrent = 5\n")
 	d.raw(t, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
 	var answer string
 	waitFor(t, "the request to be counted", func() bool {

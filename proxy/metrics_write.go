@@ -94,7 +94,7 @@ func writeUpstreamWaiting(s *scrape, t *metricsText) {
 
 func writeRejections(s *scrape, t *metricsText) { t.count(s.shared.metrics.process.limited()) }
 
-func writeTracked(s *scrape, t *metricsText) { t.size(s.shared.limiter.Tracked()) }
+func writeTracked(s *scrape, t *metricsText) { t.size(s.shared.limits.limiter.Tracked()) }
 
 func writeConnections(s *scrape, t *metricsText) {
 	census := s.shared.conns.census()

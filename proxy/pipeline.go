@@ -5,14 +5,13 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/eventlog"
-	"reverse-proxy/proxy/limit"
 )
 
 // pipeline handles every request, from its head to its log line. There is one for the life of the process, shared by all
 // listeners and protocols.
 type pipeline struct {
 	dynamic   *atomic.Pointer[DynamicConfig]
-	limiter   *limit.Limiter
+	limits    *limits
 	upstreams *upstreams
 	log       *eventlog.Logger
 	metrics   *metrics
@@ -27,8 +26,9 @@ type pipeline struct {
 // newPipeline builds the pipeline of the process with its stages. Its metrics know the sites of the first configuration; a
 // reload adds those of the next one.
 func newPipeline(dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, bodyIdle time.Duration) *pipeline {
-	p := &pipeline{dynamic: dynamic, limiter: shared.limiter, upstreams: shared.upstreams, log: shared.log, metrics: shared.metrics, bodyIdle: bodyIdle}
+	p := &pipeline{dynamic: dynamic, limits: shared.limits, upstreams: shared.upstreams, log: shared.log, metrics: shared.metrics, bodyIdle: bodyIdle}
 	p.metrics.adopt(dynamic.Load())
+	p.limits.adopt(dynamic.Load())
 	p.stages = p.requestStages()
 	return p
 }
@@ -54,7 +54,7 @@ func (p *pipeline) handle(x *exchange) {
 	x.log, x.dates, x.config = p.log, &p.dates, p.dynamic.Load()
 	x.host = hostOf(x.request)
 	x.decision = x.config.decide(x.listener, x.host, x.request)
-	x.body.timedBy(x.timer, p.bodyIdle)
+	x.body.timedBy(x.timer, x.bodyIdle(p.bodyIdle))
 	for _, stage := range p.stages {
 		if answer := stage.run(x); answer != nil {
 			x.send(answer)

@@ -151,7 +151,7 @@ func newTestPipeline(t *testing.T, routes ...config.Route) *testPipeline {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = logger.Close() })
-	shared := &sharedState{log: logger, limiter: limit.New(time.Now), upstreams: newUpstreams(1000), metrics: newMetrics()}
+	shared := &sharedState{log: logger, limits: newLimits(1000), upstreams: newUpstreams(1000), metrics: newMetrics()}
 	t.Cleanup(shared.upstreams.close)
 	test.pipeline = newPipeline(pointer, shared, time.Minute)
 	return test

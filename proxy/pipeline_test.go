@@ -105,7 +105,7 @@ func TestRetryAfterIsRoundedUp(t *testing.T) {
 	for wait, want := range map[float64]string{0.01: "1", 1: "1", 1.25: "2", 2.5: "3", 3: "3", 100.125: "101"} {
 		p := newTestPipeline(t)
 		start := time.Now()
-		p.limiter = limit.New(func() time.Time { return start })
+		p.limits.limiter = limit.New(func() time.Time { return start })
 		x := &exchange{request: getRequest("/"), start: start}
 		x.config = &DynamicConfig{RateLimit: limit.Config{RequestsPerSecond: 1 / wait, Burst: 1}}
 		if answer := p.limitRate(x); answer != nil {

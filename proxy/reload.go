@@ -96,6 +96,7 @@ func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
 func (d *Daemon) apply(prepared *preparedReload) {
 	prepared.certificates.Commit()
 	d.shared.metrics.adopt(prepared.dynamic)
+	d.shared.limits.adopt(prepared.dynamic)
 	d.dynamic.Store(prepared.dynamic)
 	d.shared.upstreams.keep(prepared.dynamic.sites.upstreams())
 	d.drift.Store(&prepared.difference.RestartRequired)

@@ -21,6 +21,8 @@ type route struct {
 	roots *x509.CertPool
 	// pool holds the connections to the upstream; looked up at the first request.
 	pool atomic.Pointer[upstreamPool]
+	// limits are the limits of the route; nil if the file's are all. They are set before the configuration is used.
+	limits *routeLimits
 }
 
 // newRoute returns a route of a site. Its configuration is valid.

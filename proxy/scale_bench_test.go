@@ -60,7 +60,7 @@ func BenchmarkARequestTracked(b *testing.B) {
 func benchmarkARequest(b *testing.B, change func(*pathOptions), tracked int) {
 	s, p := newSteadyPath(b, browserGet, "\r\n\r\n", okResponse, okResponse, change)
 	for i := range tracked {
-		p.shared.limiter.Allow(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), limit.Config{RequestsPerSecond: 1e6, Burst: 1e6})
+		p.shared.limits.limiter.Allow(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), limit.Config{RequestsPerSecond: 1e6, Burst: 1e6})
 	}
 	runtime.GC() // so that earlier allocations are not measured
 	s.once(b)

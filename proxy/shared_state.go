@@ -5,18 +5,16 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"time"
 
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
-	"reverse-proxy/proxy/limit"
 )
 
 // sharedState is what all listeners and requests share and what outlives every reload (step 3).
 type sharedState struct {
 	log       *eventlog.Logger
-	limiter   *limit.Limiter
+	limits    *limits
 	upstreams *upstreams
 	// sweeper holds all deadlines, and conns all client connections.
 	sweeper *deadline.Sweeper
@@ -27,7 +25,7 @@ type sharedState struct {
 	tasks sync.WaitGroup
 }
 
-// newSharedState opens the log and creates the limiter, which keeps its state across reloads (S-3.6), and the
+// newSharedState opens the log and creates the limits, which keep their state across reloads (S-3.6), and the
 // upstreams. The error names the key of the log file.
 func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) {
 	log, err := eventlog.New(cfg.Logging, stdout)
@@ -40,7 +38,7 @@ func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) 
 	shared := &sharedState{
 		stop:      stop,
 		log:       log,
-		limiter:   limit.New(time.Now),
+		limits:    newLimits(cfg.MaxConnections),
 		upstreams: newUpstreams(cfg.MaxConnections),
 		sweeper:   sweeper,
 		conns:     newConnRegistry(cfg.MaxConnections, cfg.ConnectionShare(), sweeper),

@@ -1,15 +1,5 @@
 package proxy
 
-import "math"
-
-// bodyLimit returns the largest body of the request, in bytes.
-func (x *exchange) bodyLimit() int64 {
-	if x.config.BodyLimit == 0 {
-		return math.MaxInt64
-	}
-	return x.config.BodyLimit
-}
-
 // limitBody refuses a body whose declared length is over the limit before the upstream is used. It applies the limit to a
 // body of unknown length, so that the byte that crosses it ends the exchange (S-6, Errors: 413).
 func (p *pipeline) limitBody(x *exchange) *answer {

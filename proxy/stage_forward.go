@@ -15,6 +15,12 @@ func (p *pipeline) forward(x *exchange) *answer {
 	x.turn.give()
 	call := &x.call
 	call.to, call.log, call.start = p.upstreams.target(x.route), p.log, x.start
+	if limits := x.route.limits; limits != nil && limits.gate != nil {
+		if refused := p.enterGate(x, limits); refused != nil {
+			return refused
+		}
+		defer x.leaveGate()
+	}
 	conn, err := call.roundTrip()
 	x.connectTime, x.responseTime = call.connectTime, call.responseTime
 	if err != nil {
@@ -44,6 +50,9 @@ func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 	x.turn.take(x.request.Account) // exchanges that waited for the same event may all arrive at once
 	if met := x.shareOf(err); met != nil {
 		return p.refuseByShare(x, met)
+	}
+	if lost := x.placeLost(); lost != nil {
+		return p.refusePlace(x)
 	}
 	switch {
 	case errors.Is(bodyError, errBodyTooLarge):
@@ -119,6 +128,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 		}
 		if err == io.EOF {
 			x.call.giveBack(conn)
+			x.leaveGate()
 			given = true
 		}
 		if len(data) > 0 {
@@ -126,7 +136,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 				return given, p.clientLost(x, err)
 			}
 			x.wrote(len(data))
-			x.timer.Set(deadline.PhaseBody, p.bodyIdle)
+			x.timer.Set(deadline.PhaseBody, x.body.idle)
 		}
 	}
 	trailers := body.trailers()
@@ -139,8 +149,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 
 // clientLost ends a response that the client does not take.
 func (p *pipeline) clientLost(x *exchange, err error) *answer {
-	if met := x.shareOf(nil); met != nil {
-		p.gaveWay(x, met)
+	if p.gaveUp(x) {
 		return brokenOff(x)
 	}
 	if cause := x.cancelled(); cause != nil {
@@ -153,8 +162,7 @@ func (p *pipeline) clientLost(x *exchange, err error) *answer {
 // upstreamLost ends a response that the upstream did not complete. The client's head promises more than has arrived: only a
 // cut connection shows that (S-6.10).
 func (p *pipeline) upstreamLost(x *exchange, err error) *answer {
-	if met := x.shareOf(nil); met != nil {
-		p.gaveWay(x, met)
+	if p.gaveUp(x) {
 		return brokenOff(x)
 	}
 	cause := x.cancelled()

@@ -3,22 +3,37 @@ package proxy
 import (
 	"strconv"
 	"time"
+
+	"reverse-proxy/proxy/limit"
 )
 
-// limitRate takes a token from the client's bucket. If there is none, it answers 429 at once, with the seconds until the
-// next token in Retry-After (S-7.1).
+// limitRate takes a token from the client's bucket, and one from that of all clients together if there is one. Without a
+// token it answers 429 at once, with the seconds until the next one in Retry-After (S-7.1, S-17.1).
 func (p *pipeline) limitRate(x *exchange) *answer {
-	verdict := p.limiter.AllowAt(x.start, x.request.Client, x.config.RateLimit)
+	rule := x.rule()
+	verdict := p.limits.limiter.Take(x.start, x.request.Client, &rule)
 	if verdict.OK {
 		return nil
 	}
-	x.limited = true
-	if verdict.Due {
-		logRateLimit(p.log, x.accessRecord(), refusal{unlogged: verdict.Unlogged})
-	}
+	p.limitRefused(x, verdict)
 	seconds := max(1, int((verdict.RetryAfter+time.Second-1)/time.Second))
 	return &answer{
 		status: statusTooManyRequests,
 		fields: Fields{{Name: "Retry-After", Value: strconv.Itoa(seconds)}},
 	}
+}
+
+// limitRefused counts a request that a limit has refused, and logs it as often as is due.
+func (p *pipeline) limitRefused(x *exchange, verdict limit.Verdict) {
+	place := p.limitSetBy(x, verdict.Limit)
+	place.refused[verdict.Limit].Add(1)
+	refused := refusal{limit: verdict.Limit, site: place.host, route: place.path, unlogged: verdict.Unlogged}
+	x.limited = verdict.Limit != limit.OfConcurrent
+	if verdict.Limit == limit.OfClient {
+		if verdict.Due {
+			logRateLimit(p.log, x.accessRecord(), refused)
+		}
+		return
+	}
+	logSharedLimit(p.log, x.accessRecord(), refused)
 }

@@ -37,7 +37,8 @@ func (d *Daemon) Status() admin.Status {
 		Connections:             d.shared.conns.count(),
 		RequestsInFlight:        int(d.pipeline.inFlight.Load()),
 		Descriptors:             descriptorUsage(),
-		RateLimitedClients:      d.shared.limiter.Tracked(),
+		RateLimitedClients:      d.shared.limits.limiter.Tracked(),
+		Limits:                  d.shared.limits.status(),
 	}
 	if drift := d.drift.Load(); drift != nil {
 		status.Config.RestartRequired = *drift

@@ -50,9 +50,7 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 	x.copyTunnel(conn, upstream, &x.sent)
 	<-done
 	broken := x.cancelled() != nil
-	if met := x.shareOf(nil); met != nil {
-		p.gaveWay(x, met)
-	}
+	p.gaveUp(x)
 	upstream.cut, upstream.delivers = broken, !broken
 	if broken {
 		return brokenOff(x)

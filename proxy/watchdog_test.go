@@ -18,7 +18,7 @@ func TestWatchdogIsSilentWhileTheDaemonIsStuck(t *testing.T) {
 		stick, unloose func()
 	}{
 		{"the account of the connections", d.shared.conns.mu.Lock, d.shared.conns.mu.Unlock},
-		{"the limiter", d.shared.limiter.LockAll, d.shared.limiter.UnlockAll},
+		{"the limiter", d.shared.limits.limiter.LockAll, d.shared.limits.limiter.UnlockAll},
 		{"the sweeper", d.shared.conns.sweeper.LockAll, d.shared.conns.sweeper.UnlockAll},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -54,6 +54,6 @@ func (w *World) rateLimitedClients(want int) error {
 		if err != nil {
 			return err
 		}
-		return contains(line, fmt.Sprintf(`"rate_limited_clients":%d}`, want))
+		return contains(line, fmt.Sprintf(`"rate_limited_clients":%d,`, want))
 	})
 }

@@ -97,8 +97,10 @@ type Status struct {
 	Starting bool `json:"starting,omitempty"`
 	// Orders are the orders for certificates that a start or a reload waits for; nil if none does.
 	Orders *OrdersStatus `json:"orders,omitempty"`
-	// RateLimitedClients is the number of client addresses for which the rate limiter keeps a bucket.
+	// RateLimitedClients is the number of buckets that the rate limiter keeps, one for each client address and limit.
 	RateLimitedClients int `json:"rate_limited_clients"`
+	// Limits lists what the limits of the file, and of each site and route that sets one, have done.
+	Limits []LimitStatus `json:"limits"`
 }
 
 // ConfigStatus describes the configuration in use.
@@ -152,6 +154,9 @@ func (s Status) Complete() Status {
 	}
 	if s.Reloads == nil {
 		s.Reloads = []ReloadStatus{}
+	}
+	if s.Limits == nil {
+		s.Limits = []LimitStatus{}
 	}
 	if s.Config.RestartRequired == nil {
 		s.Config.RestartRequired = []config.Drift{}

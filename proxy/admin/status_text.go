@@ -28,6 +28,7 @@ func (s Status) textWithin(at time.Time, columns int) string {
 	s.writeProcess(&b)
 	s.writeListeners(&b, columns)
 	s.writeSites(&b, columns)
+	s.writeLimits(&b, columns)
 	s.writeCertificates(&b, at, columns)
 	s.writeACME(&b, columns)
 	s.writeReloads(&b)

@@ -94,36 +94,27 @@ func (l *Limiter) AllowAt(now time.Time, addr netip.Addr, cfg Config) Verdict {
 func (l *Limiter) Take(now time.Time, addr netip.Addr, rule *Rule) Verdict {
 	client := NewKey(addr)
 	usedAt := now.Sub(l.start)
-	verdict, within := l.takeOwn(now, usedAt, client, rule)
-	if verdict.OK && rule.Total != nil {
-		verdict.Limit = OfTotal
-		verdict.OK, verdict.RetryAfter = rule.Total.take(now, usedAt, rule.TotalRate, within)
-	}
-	return verdict
-}
-
-// takeOwn takes a token from the client's bucket, and one from its share of the total limit. within reports whether there
-// was one in the latter. All buckets of a client are in one shard.
-func (l *Limiter) takeOwn(now time.Time, usedAt time.Duration, client Key, rule *Rule) (verdict Verdict, within bool) {
 	shard := &l.shards[maphash.Comparable(l.seed, client)%limiterShards]
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
+	var verdict Verdict
 	bucket := shard.find(bucketKey{client, rule.Scope})
 	verdict.OK, verdict.RetryAfter = bucket.take(bucket.use(now, usedAt), rule.Rate, 0)
 	switch {
 	case !verdict.OK:
-		// One page may ask for things with different limits. Its client is still logged only once a second (S-7.7).
+		// One page may ask for things with different limits. Its client is still logged only once a second (S-7.7). All
+		// buckets of a client are in one shard.
 		if rule.Scope != FileScope {
 			bucket = shard.find(bucketKey{client, FileScope})
 			bucket.use(now, usedAt)
 		}
 		verdict.Due, verdict.Unlogged = bucket.refusals.add(bucket.usedAt)
 	case rule.Total != nil:
-		own := rule.TotalRate.share()
-		share := shard.find(bucketKey{client, rule.Total.scope.share()})
-		within, _ = share.take(share.use(now, usedAt), own, 0)
+		verdict.Limit = OfTotal
+		own := shard.find(bucketKey{client, rule.Total.scope.share()})
+		verdict.OK, verdict.RetryAfter = rule.Total.take(now, usedAt, rule.TotalRate, own)
 	}
-	return verdict, within
+	return verdict
 }
 
 // Tracked returns the number of buckets of clients.

@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Total is the token bucket that all clients of a site or route share. No client can empty it for the others: the last half
@@ -30,17 +32,22 @@ func (r Rate) share() Rate {
 	return Rate{r.RequestsPerSecond / totalShares, max(1, r.Burst/totalShares)}
 }
 
-// take takes a token. within reports whether the client is within its share. If take returns false, retryAfter is the time
-// until there is a token for such a client.
-func (t *Total) take(now time.Time, usedAt time.Duration, r Rate, within bool) (ok bool, retryAfter time.Duration) {
+// take takes a token for a client, and one from the client's share, which own holds. If take returns false, retryAfter is the
+// time until there is a token for that client.
+func (t *Total) take(now time.Time, usedAt time.Duration, r Rate, own *clientBucket) (ok bool, retryAfter time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now = t.bucket.use(now, usedAt)
+	share := r.share()
+	ownNow := own.use(now, usedAt)
+	own.adopt(ownNow, rate.Limit(share.RequestsPerSecond), share.Burst)
 	kept := 0
-	if !within {
+	if own.tokens.TokensAt(ownNow) < 1 {
 		kept = r.Burst / 2
 	}
-	return t.bucket.take(now, r, kept)
+	if ok, retryAfter = t.bucket.take(t.bucket.use(now, usedAt), r, kept); ok {
+		own.tokens.AllowN(ownNow, 1) // if there is one
+	}
+	return ok, retryAfter
 }
 
 // Total returns the total limit of a scope, the same one for the life of the limiter or until KeepTotals forgets it.

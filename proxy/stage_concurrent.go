@@ -1,0 +1,125 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/limit"
+)
+
+// errNoPlace ends the wait of an exchange that has got no place within concurrent_wait_secs.
+var errNoPlace = errors.New("too many requests at once (concurrent)")
+
+// enterGate waits until the upstream may work on the request, and returns the answer of a request that is not forwarded. It
+// holds no buffer and no turn meanwhile (S-12.8).
+func (p *pipeline) enterGate(x *exchange, limits *routeLimits) *answer {
+	waits := limits.wait > 0
+	switch limits.gate.Enter(&x.pass, limit.NewKey(x.request.Client), x, x.start, waits) {
+	case limit.Through:
+		x.gate = limits.gate
+		return nil
+	case limit.Full:
+		return p.refusePlace(x)
+	}
+	err := x.awaitPlace(limits)
+	switch {
+	case err == nil:
+		x.gate, x.call.start = limits.gate, time.Now()
+		return nil
+	case errors.Is(err, errNoPlace):
+		x.timer.Reset()
+		x.turn.take(x.request.Account) // exchanges that have waited for equally long may all arrive at once
+		return p.refusePlace(x)
+	}
+	return p.forwardFailed(x, err)
+}
+
+// awaitPlace waits for a place. The wait ends with the time for it, or when the exchange is cancelled.
+func (x *exchange) awaitPlace(limits *routeLimits) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limits.wait)
+	defer cancel()
+	// The context ends the wait. The timer takes over from the deadline of the request's head, and makes the sweeper look for
+	// a client that leaves in the meantime.
+	late := !x.timer.Set(deadline.PhaseUpstream, limits.wait+time.Second)
+	if !x.call.dialing(cancel) {
+		cancel()
+	}
+	defer x.call.dialed()
+	if limits.gate.Await(&x.pass, ctx.Done()) {
+		x.gate = limits.gate
+	}
+	switch cause := x.cancelled(); {
+	case cause != nil:
+		return cause
+	case late:
+		return os.ErrDeadlineExceeded
+	case x.gate == nil:
+		return errNoPlace
+	}
+	return nil
+}
+
+// leaveGate gives the exchange's place to another one, as soon as the upstream has done its work (S-12.7).
+func (x *exchange) leaveGate() {
+	if x.gate != nil {
+		x.gate.Leave(&x.pass)
+		x.gate = nil
+	}
+}
+
+// HeldUp implements limit.Owner.
+func (x *exchange) HeldUp() (answering bool, heldUp time.Duration) {
+	if since := x.call.blockedSince.Load(); since != 0 {
+		heldUp = time.Duration(x.call.clock() - since)
+	}
+	return x.call.delivering.Load(), heldUp
+}
+
+// GiveWay implements limit.Owner.
+func (x *exchange) GiveWay(cause limit.GaveWay) {
+	x.cancel(&placeError{cause})
+	x.stop()
+}
+
+// placeError ends an exchange that gives its place to one of another client.
+type placeError struct{ limit.GaveWay }
+
+// Error implements the error interface.
+func (e *placeError) Error() string {
+	if e.Stalled {
+		return "others wait for a place (concurrent), and the client has held this one up for longest"
+	}
+	return fmt.Sprintf("others wait for a place (concurrent), and the client has %d; its share is %d", e.Held, e.Share)
+}
+
+// placeLost returns why the exchange had to give its place to another one; nil if it had not.
+func (x *exchange) placeLost() *placeError {
+	var lost *placeError
+	if errors.As(x.cancelled(), &lost) {
+		return lost
+	}
+	return nil
+}
+
+// refusePlace answers a request that has got no place, or has lost it before its response began.
+func (p *pipeline) refusePlace(x *exchange) *answer {
+	p.limitRefused(x, limit.Verdict{Limit: limit.OfConcurrent})
+	return &answer{status: statusServiceUnavailable, fields: Fields{{Name: "Retry-After", Value: shareRetrySecs}}}
+}
+
+// gaveUp reports whether an exchange whose response has begun was ended for the benefit of others, and logs it.
+func (p *pipeline) gaveUp(x *exchange) bool {
+	if met := x.shareOf(nil); met != nil {
+		p.gaveWay(x, met)
+		return true
+	}
+	if x.placeLost() == nil {
+		return false
+	}
+	p.limitRefused(x, limit.Verdict{Limit: limit.OfConcurrent})
+	return true
+}
