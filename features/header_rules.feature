@@ -335,6 +335,25 @@ Feature: Header rules
         | HTTP/2   |
 
     @S-19.3
+    Scenario Outline: A WebSocket that is refused has the fields, and one that begins is left alone, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "chat" that switches to "websocket"
+      And the settings:
+        | response_headers.set         | { "X-By" = "file" }                                      |
+        | listeners[0].sites[0].routes | [{ path = "/chat", upstream = "${upstream:chat}" }]      |
+      When the proxy is running
+      And a client asks for a WebSocket at "https://git.example.test/"
+      Then the answer is <refused>
+      And the answer has the field "X-By" with "file"
+      When a client asks for a WebSocket at "https://git.example.test/chat"
+      Then the answer has no field "X-By"
+
+      Examples:
+        | protocol | refused |
+        | HTTP/1.1 | 200     |
+        | HTTP/2   | 502     |
+
+    @S-19.3
     Scenario: Nothing is added over plain HTTP, where Strict-Transport-Security must not be
       Given the setting "response_headers.set" is { "Strict-Transport-Security" = "max-age=31536000" }
       When the proxy is running

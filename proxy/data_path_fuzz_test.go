@@ -50,6 +50,8 @@ func newFuzzedPath(f *testing.F) *fuzzedPath {
 	p.dataPath = startPath(f, p.upstream, func(o *pathOptions) {
 		o.header, o.idle, o.request, o.bodyIdle = 2*time.Second, 2*time.Second, 2*time.Second, 2*time.Second
 		o.bodyLimit, o.level = 1000, eventlog.LevelError
+		o.requestRules = compileRules(f, headers.Request, "set X-Rule: for {host} by {client_ip}", "remove X-Removed")
+		o.responseRules = compileRules(f, headers.Response, "set X-Rule: for {host} by {client_ip}", "remove X-Removed")
 	})
 	p.client = &tls.Config{
 		InsecureSkipVerify: true, ServerName: "a.test", NextProtos: []string{"http/1.1"}, ClientSessionCache: tls.NewLRUClientSessionCache(1),
@@ -251,10 +253,13 @@ func checkUpstream(t *testing.T, got []byte, sent []seenRequest, from int, raw [
 		if from == len(sent) {
 			t.Fatalf("the upstream got %q, which the client has not sent", got)
 		}
-		for name, want := range map[string]string{"X-Real-IP": "127.0.0.1", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": r.host, "X-Forwarded-Port": "443"} {
+		for name, want := range map[string]string{"X-Real-IP": "127.0.0.1", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": r.host, "X-Forwarded-Port": "443", "X-Rule": "for a.test by 127.0.0.1"} {
 			if n := countFields(r.head.Fields, name); n != 1 || r.head.Fields.Get(name) != want {
 				t.Fatalf("the upstream got %d lines of %s: %q", n, name, got)
 			}
+		}
+		if countFields(r.head.Fields, "X-Removed") > 0 {
+			t.Fatalf("the upstream got a field that a rule removes: %q", got)
 		}
 		for _, field := range r.head.Fields {
 			switch field.Name {

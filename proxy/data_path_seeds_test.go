@@ -28,6 +28,8 @@ var dataPathSeeds = []struct{ request, answer string }{
 	{getA, "HTTP/1.1 200 OK\r\nConnection: X-A\r\nX-A: 1\r\nServer: x\r\n\r\nto the end"},
 	{getA, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello"},
 	{getA, "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello"},
+	{"GET / HTTP/1.1\r\nHost: A.test.:1\r\nConnection: X-Rule\r\nX_rule: forged\r\nx-rule: forged\r\nX_Removed: 1\r\n\r\n" + getA, "HTTP/1.1 200 OK\r\nX-Rule: own\r\nx-removed: 1\r\nContent-Length: 0\r\n\r\n"},
+	{"POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\nTrailer: X-Rule\r\n\r\n0\r\nX-Rule: forged\r\nX_Removed: 1\r\n\r\n" + getA, okResponse},
 	{getA, "HTTP/1.0 200 OK\r\n\r\n"},
 	{getA, ""},
 }
