@@ -423,23 +423,24 @@ Feature: Validation of the configuration
         | mailto:admin@-x           | 1    | has no valid domain                                                             |
 
     @S-2.24
-    Scenario Outline: Two ACME listeners with the caches <first> and <second>
+    Scenario Outline: Two ACME listeners with the caches <first> and <second>, the latter for <contact>
       Given another listener
       And a directory "caches"
       And a symbolic link "link" to "caches"
       And the setting "listeners[0].tls" is {mode = "acme", acme_domains = ["a.example.test"], acme_cache_dir = "${dir}/<first>", acme_contact = "mailto:a@example.test"}
-      And the setting "listeners[1].tls" is {mode = "acme", acme_domains = ["b.example.test"], acme_cache_dir = "${dir}/<second>", acme_contact = "mailto:a@example.test"}
+      And the setting "listeners[1].tls" is {mode = "acme", acme_domains = ["b.example.test"], acme_cache_dir = "${dir}/<second>", acme_contact = "mailto:<contact>@example.test"}
       When the configuration is validated
       Then the command exits with <code>
       And the command names every one of:
         | <says> |
 
       Examples:
-        | first    | second      | code | says                                                            |
-        | caches/a | caches/b    | 0    | configuration OK:                                               |
-        | caches/a | caches/a    | 1    | is the cache of listeners[0].tls.acme_cache_dir too             |
-        | caches/a | caches/./a/ | 1    | is the cache of listeners[0].tls.acme_cache_dir too             |
-        | caches/a | link/a      | 1    | is the cache of listeners[0].tls.acme_cache_dir too             |
+        | first    | second      | contact | code | says                                                                              |
+        | caches/a | caches/b    | b       | 0    | configuration OK:                                                                 |
+        | caches/a | caches/a    | a       | 0    | configuration OK:                                                                 |
+        | caches/a | caches/a    | b       | 1    | listeners[1].tls.acme_contact: differs from listeners[0].tls.acme_contact         |
+        | caches/a | caches/./a/ | b       | 1    | listeners[1].tls.acme_contact: differs from listeners[0].tls.acme_contact         |
+        | caches/a | link/a      | b       | 1    | listeners[1].tls.acme_contact: differs from listeners[0].tls.acme_contact         |
 
   Rule: Sites have a host of their own and an upstream
 
