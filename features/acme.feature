@@ -735,7 +735,7 @@ Feature: Certificates from an ACME server
       And another listener
       And the setting "listeners[1].https_port" is ${https}
       And the setting "listeners[1].http_port" is ${http}
-      And the site "www.example.test" is served from the upstream "app"
+      And the site "www.example.test" is served from the upstream "app" by listener 1
       And the site "api.example.test" is served from the upstream "app" by listener 2
       And all listeners get certificates for their sites from the ACME server, with the cache "shared"
       When the proxy is running
