@@ -7,10 +7,16 @@ import "reflect"
 
 // rawFields lists the fields of a raw struct that are keys of its table, in order, those of embedded structs included.
 func rawFields(table reflect.Type) []reflect.StructField {
-	var fields []reflect.StructField
-	for _, field := range reflect.VisibleFields(table) {
+	fields := make([]reflect.StructField, 0, table.NumField())
+	for i := range table.NumField() {
+		field := table.Field(i)
 		if !field.Anonymous {
 			fields = append(fields, field)
+			continue
+		}
+		for _, inner := range rawFields(field.Type) {
+			inner.Index = append([]int{i}, inner.Index...)
+			fields = append(fields, inner)
 		}
 	}
 	return fields

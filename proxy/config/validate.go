@@ -2,6 +2,7 @@ package config
 
 import (
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"reverse-proxy/proxy/headers"
@@ -46,12 +47,14 @@ type validator struct {
 	acmeOfFile TLS
 	// respondFiles are the files of fixed answers that were read, by path.
 	respondFiles map[string][]byte
+	// routeFields are the fields of a rawRoute, which would cost too much to list anew for each of thousands.
+	routeFields []reflect.StructField
 }
 
 // validate turns the raw configuration into a resolved one: every default filled in, every value checked against the
 // rules S-2.1 to S-2.24. It always checks everything; the result is valid only if there are no problems afterwards.
 func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environment, problems *configProblems) *Config {
-	v := &validator{configProblems: problems, env: env, dir: filepath.Dir(path), respondFiles: map[string][]byte{}}
+	v := &validator{configProblems: problems, env: env, dir: filepath.Dir(path), respondFiles: map[string][]byte{}, routeFields: rawFields(reflect.TypeFor[rawRoute]())}
 	cfg := &Config{
 		Path:                  path,
 		AllowWildcardBind:     allowWildcardBind || orDefault(raw.AllowWildcardBind, false),

@@ -45,7 +45,7 @@ func (v *validator) action(key string, raw rawRoute, siteUpstream string, route 
 // something else.
 func (v *validator) onlyKeysOf(key string, raw rawRoute, action string) {
 	value := reflect.ValueOf(raw)
-	for _, field := range rawFields(value.Type()) {
+	for _, field := range v.routeFields {
 		name := field.Tag.Get("toml")
 		of, _, isOf := strings.Cut(name, "_")
 		if !isOf || of == action || of != "upstream" && of != "redirect" && of != "respond" || value.FieldByIndex(field.Index).IsZero() {
