@@ -78,8 +78,49 @@ func (m *metrics) adopt(dynamic *DynamicConfig) {
 			}
 		}
 		s.series = sites[id]
+		from, ok := moved[id]
+		if !ok {
+			from = id
+		}
+		m.adoptRoutes(s, m.sites[from])
 	}
 	m.sites = sites
+}
+
+// adoptRoutes assigns series to the routes of a site that has its own. before is the series that the site had; nil for none. A
+// route is the same as before if it has the same path.
+func (m *metrics) adoptRoutes(s *site, before *siteSeries) {
+	routes := make(map[string]*siteSeries, len(s.routes))
+	for _, r := range s.routes {
+		path := r.config.Path
+		if routes[path] == nil {
+			routes[path] = m.newSeries(s.series.host, s.series.listener)
+			routes[path].route = path
+			if before != nil && before.routes[path] != nil {
+				routes[path].lanes = before.routes[path].lanes
+			}
+		}
+		r.series = routes[path]
+	}
+	s.series.routes = routes
+}
+
+// routesInUse returns the series of the routes that have had a request, of the given sites, in the order of the sites and the
+// paths.
+func (m *metrics) routesInUse(sites []*siteSeries) []*siteSeries {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var used []*siteSeries
+	for _, site := range sites {
+		first := len(used)
+		for _, series := range site.routes {
+			if series.used() {
+				used = append(used, series)
+			}
+		}
+		slices.SortFunc(used[first:], func(a, b *siteSeries) int { return cmp.Compare(a.route, b.route) })
+	}
+	return used
 }
 
 // inUse returns the series of requests without a site, followed by those of the sites that have had a request, in the order
@@ -99,10 +140,14 @@ func (m *metrics) inUse() []*siteSeries {
 	return used
 }
 
-// siteTraffic sums up what the site has served since the process started, or since a reload added the site.
-func (m *metrics) siteTraffic(id siteID) admin.TrafficCounts {
+// traffic sums up what a site or the routes of it with a path have served since the process started, or since a reload added
+// them. The path is "" for the whole site.
+func (m *metrics) traffic(id siteID, path string) admin.TrafficCounts {
 	m.mu.Lock()
 	series := m.sites[id]
+	if series != nil && path != "" {
+		series = series.routes[path]
+	}
 	m.mu.Unlock()
 	if series == nil {
 		return admin.TrafficCounts{}

@@ -43,14 +43,22 @@ func (m *metrics) request(x *exchange, took time.Duration) {
 		series = x.site.series
 	}
 	at := m.free.Get().(*lane)
-	l := series.lane(at.index)
-	l.requests[classOfMethod(x.request.Method)][classOfStatus(x.status)].Add(1)
-	if x.status != http.StatusSwitchingProtocols { // a tunnel lasts as long as its ends want
-		l.duration.observe(took)
+	series.lane(at.index).count(x, took)
+	if x.route != nil && x.route.series != nil {
+		x.route.series.lane(at.index).count(x, took)
 	}
 	m.process.lanes[at.index].protocols[x.request.Protocol].Add(1)
 	if x.limited {
 		m.process.lanes[at.index].limited.Add(1)
+	}
+	m.free.Put(at)
+}
+
+// count counts a request that has ended.
+func (l *siteLane) count(x *exchange, took time.Duration) {
+	l.requests[classOfMethod(x.request.Method)][classOfStatus(x.status)].Add(1)
+	if x.status != http.StatusSwitchingProtocols { // a tunnel lasts as long as its ends want
+		l.duration.observe(took)
 	}
 	if n := x.taken(); n > 0 {
 		l.bytesIn.Add(uint64(n))
@@ -67,7 +75,6 @@ func (m *metrics) request(x *exchange, took time.Duration) {
 	if x.upstreamAtFault {
 		l.upstreamErrors.Add(1)
 	}
-	m.free.Put(at)
 }
 
 // refused counts a request that was given up before it became an exchange, as if it was answered with that status. limited

@@ -25,16 +25,18 @@ type scrape struct {
 	// series are those of the sites in use, and totals their numbers, read once per answer.
 	series []*siteSeries
 	totals []siteTotals
+	// routes and routeTotals are the same for routes.
+	routes      []*siteSeries
+	routeTotals []siteTotals
 }
 
 // write writes the whole answer to out, in pieces: its size grows with the sites in use, but the memory of a scrape does
 // not. It ends early if out fails.
 func (s *scrape) write(out io.Writer) {
 	s.series = s.shared.metrics.inUse()
-	s.totals = make([]siteTotals, len(s.series))
-	for i, series := range s.series {
-		s.totals[i] = series.sum()
-	}
+	s.totals = sumOf(s.series)
+	s.routes = s.shared.metrics.routesInUse(s.series)
+	s.routeTotals = sumOf(s.routes)
 	text := metricsText{out: out}
 	families := metricFamilies()
 	for i := range families {
@@ -45,6 +47,15 @@ func (s *scrape) write(out io.Writer) {
 		}
 	}
 	text.flush()
+}
+
+// sumOf reads the numbers of all the series.
+func sumOf(series []*siteSeries) []siteTotals {
+	totals := make([]siteTotals, len(series))
+	for i := range series {
+		totals[i] = series[i].sum()
+	}
+	return totals
 }
 
 // newMetricsHandler answers scrapes; the caller has checked the method and the path. It answers more than maxScrapes at a

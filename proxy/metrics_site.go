@@ -53,10 +53,12 @@ func classOfStatus(status int) int {
 	return status/100 - 1
 }
 
-// siteSeries holds the numbers of one site.
+// siteSeries holds the numbers of one site, or of one of its routes.
 type siteSeries struct {
-	// host and listener are the values of the labels.
-	host, listener string
+	// host, listener and route are the values of the labels; route is "" for a site.
+	host, listener, route string
+	// routes are the series of the site's routes, by path. Routes with the same path share one.
+	routes map[string]*siteSeries
 	// lanes are created on first use: a site without requests costs next to nothing.
 	lanes []atomic.Pointer[siteLane]
 }

@@ -37,6 +37,15 @@ func metricFamilies() []metricFamily {
 		{"reverse_proxy_response_body_bytes_total", counterMetric, []string{"site", "listener"},
 			"Bytes of bodies and tunnels that clients were sent, counted when the request ends", writeBytesOut},
 
+		{"reverse_proxy_route_requests_total", counterMetric, []string{"site", "listener", "route", "status"},
+			"Requests that a route has taken and that have ended, by site, listener, path and the class of the status", writeRouteRequests},
+		{"reverse_proxy_route_request_duration_seconds", histogramMetric, []string{"site", "listener", "route"},
+			"Time from a request's head to the end of its answer, for the requests of a route, tunnels left out", writeRouteDurations},
+		{"reverse_proxy_route_upstream_response_duration_seconds", histogramMetric, []string{"site", "listener", "route"},
+			"Time from sending a request of a route to its upstream to the head of the response", writeRouteResponses},
+		{"reverse_proxy_route_upstream_errors_total", counterMetric, []string{"site", "listener", "route"},
+			"Requests of a route whose upstream could not be reached or did not answer to the end", writeRouteUpstreamErrors},
+
 		{"reverse_proxy_upstream_connect_duration_seconds", histogramMetric, []string{"site", "listener"},
 			"Time that connecting to an upstream took, TLS included, where it succeeded", writeConnects},
 		{"reverse_proxy_upstream_response_duration_seconds", histogramMetric, []string{"site", "listener"},

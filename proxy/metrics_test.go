@@ -166,7 +166,7 @@ func TestSeriesFollowTheConfiguration(t *testing.T) {
 			m.request(&exchange{request: &Request{Method: "GET"}, site: first.sites.find(listener, "b.test"), status: 404}, 0)
 		}
 	}
-	if diff := cmp.Diff(admin.TrafficCounts{Requests: 2, ServerErrors: 2, UpstreamErrors: 2, BytesOut: 22}, m.siteTraffic(siteID{1, "a.test"})); diff != "" {
+	if diff := cmp.Diff(admin.TrafficCounts{Requests: 2, ServerErrors: 2, UpstreamErrors: 2, BytesOut: 22}, m.traffic(siteID{1, "a.test"}, "")); diff != "" {
 		t.Errorf("traffic on the second listener (-want +got):\n%s", diff)
 	}
 
@@ -179,7 +179,7 @@ func TestSeriesFollowTheConfiguration(t *testing.T) {
 		"a.test": {Requests: 1, ServerErrors: 1, UpstreamErrors: 1, BytesOut: 11}, "b.test": {}, "c.test": {},
 	}
 	for host, counts := range want {
-		if diff := cmp.Diff(counts, m.siteTraffic(siteID{0, host})); diff != "" {
+		if diff := cmp.Diff(counts, m.traffic(siteID{0, host}, "")); diff != "" {
 			t.Errorf("traffic of %q after a reload (-want +got):\n%s", host, diff)
 		}
 	}
@@ -190,12 +190,12 @@ func TestSeriesFollowTheConfiguration(t *testing.T) {
 	if diff := cmp.Diff([]string{"a.test on listener-1:443"}, sites()); diff != "" {
 		t.Errorf("after a move to the second listener (-want +got):\n%s", diff)
 	}
-	if got := m.siteTraffic(siteID{1, "a.test"}).Requests; got != 1 {
+	if got := m.traffic(siteID{1, "a.test"}, "").Requests; got != 1 {
 		t.Errorf("after a move to the second listener: got %d requests, want the 1 from before", got)
 	}
 
 	m.adopt(dynamicOf(1, "b.test"))
-	if diff := cmp.Diff(admin.TrafficCounts{}, m.siteTraffic(siteID{0, "b.test"})); diff != "" {
+	if diff := cmp.Diff(admin.TrafficCounts{}, m.traffic(siteID{0, "b.test"}, "")); diff != "" {
 		t.Errorf("a site that came back begins anew (-want +got):\n%s", diff)
 	}
 	for i := range 1000 {

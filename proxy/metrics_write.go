@@ -72,6 +72,40 @@ func writeUpstreamErrors(s *scrape, t *metricsText) {
 	}
 }
 
+// writeRouteRequests writes the requests of routes without their methods: a route that is for some has them in its
+// configuration.
+func writeRouteRequests(s *scrape, t *metricsText) {
+	for i, series := range s.routes {
+		var classes [len(statusClasses)]uint64
+		for _, of := range s.routeTotals[i].requests {
+			for class, n := range of {
+				classes[class] += n
+			}
+		}
+		for class, n := range classes {
+			t.count(n, series.host, series.listener, series.route, statusClasses[class])
+		}
+	}
+}
+
+func writeRouteDurations(s *scrape, t *metricsText) {
+	for i, series := range s.routes {
+		t.histogram(&s.routeTotals[i].duration, series.host, series.listener, series.route)
+	}
+}
+
+func writeRouteResponses(s *scrape, t *metricsText) {
+	for i, series := range s.routes {
+		t.histogram(&s.routeTotals[i].response, series.host, series.listener, series.route)
+	}
+}
+
+func writeRouteUpstreamErrors(s *scrape, t *metricsText) {
+	for i, series := range s.routes {
+		t.count(s.routeTotals[i].upstreamErrors, series.host, series.listener, series.route)
+	}
+}
+
 // writeUpstreamConnections sums up the pools by address: one address may be used with both schemes.
 func writeUpstreamConnections(s *scrape, t *metricsText) {
 	sizes := s.shared.upstreams.sizes()

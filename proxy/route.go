@@ -19,6 +19,9 @@ type route struct {
 	location routing.Location
 	// roots verify an https upstream; nil for http.
 	roots *x509.CertPool
+	// series holds the numbers of the route; nil for a site's own, which has those of the site. It is set before the
+	// configuration is used.
+	series *siteSeries
 	// pool holds the connections to the upstream; looked up at the first request.
 	pool atomic.Pointer[upstreamPool]
 	// limits are the limits of the route; nil if the file's are all. They are set before the configuration is used.

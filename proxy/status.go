@@ -27,7 +27,7 @@ func (d *Daemon) Status() admin.Status {
 			FileDiffers: fileDiffers(dynamic.Path, dynamic.Hash),
 		},
 		Time:                    at,
-		SiteTraffic:             siteTraffic(dynamic, d.shared.metrics.siteTraffic),
+		SiteTraffic:             siteTraffic(dynamic, d.shared.metrics.traffic),
 		Reloads:                 d.history.latest(),
 		Memory:                  memoryUsage(),
 		MaxConnections:          d.config.MaxConnections,

@@ -60,7 +60,7 @@ func TestTheTrafficOfEverySiteIsListed(t *testing.T) {
 		{SiteSummary: admin.SiteSummary{Host: "a.example", Listener: "127.0.0.1:8443", Upstream: "http://127.0.0.1:3000"}, Counts: &admin.TrafficCounts{Requests: 9}},
 		{SiteSummary: admin.SiteSummary{Host: "b.example", Listener: "127.0.0.2:8443", Upstream: "http://127.0.0.1:3001"}, Counts: &admin.TrafficCounts{Requests: 19}},
 	}
-	count := func(id siteID) admin.TrafficCounts {
+	count := func(id siteID, _ string) admin.TrafficCounts {
 		return admin.TrafficCounts{Requests: uint64(len(id.host) + 10*id.listener)}
 	}
 	if diff := cmp.Diff(want, siteTraffic(state.dynamic, count)); diff != "" {

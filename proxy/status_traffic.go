@@ -1,16 +1,33 @@
 package proxy
 
 import (
+	"slices"
+
 	"reverse-proxy/proxy/admin"
 )
 
-// siteTraffic lists the sites on the running listeners, by host and listener, with the results of count.
-func siteTraffic(dynamic *DynamicConfig, count func(siteID) admin.TrafficCounts) []admin.SiteTraffic {
+// siteTraffic lists the sites on the running listeners with their routes, by host and listener, with the results of count.
+// Its second argument is the path of a route, and "" for the whole site.
+func siteTraffic(dynamic *DynamicConfig, count func(siteID, string) admin.TrafficCounts) []admin.SiteTraffic {
 	served := servedSites(dynamic)
 	traffic := make([]admin.SiteTraffic, 0, len(served))
 	for _, id := range inOrder(served) {
-		counts := count(id)
-		traffic = append(traffic, admin.SiteTraffic{SiteSummary: served[id].summary(), Counts: &counts})
+		counts := count(id, "")
+		site := admin.SiteTraffic{SiteSummary: served[id].summary(), Counts: &counts}
+		for _, path := range served[id].paths() {
+			site.RouteTraffic = append(site.RouteTraffic, admin.RouteTraffic{Route: path, Counts: count(id, path)})
+		}
+		traffic = append(traffic, site)
 	}
 	return traffic
+}
+
+// paths lists the paths of the site's routes, each once, in their order.
+func (s servedSite) paths() []string {
+	var paths []string
+	for _, r := range s.config.Routes {
+		paths = append(paths, r.Path)
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
 }

@@ -216,6 +216,16 @@ type SiteTraffic struct {
 	SiteSummary
 	// Counts is nil in the answer of an older daemon, which does not count.
 	Counts *TrafficCounts `json:"counts"`
+	// RouteTraffic has the part of each of its routes, in the order of their paths.
+	RouteTraffic []RouteTraffic `json:"route_traffic,omitempty"`
+}
+
+// RouteTraffic is the part of a site's traffic that the routes with a path have taken.
+type RouteTraffic struct {
+	// Route is the path, as configured.
+	Route string `json:"route"`
+	// Counts are included in those of the site.
+	Counts TrafficCounts `json:"counts"`
 }
 
 // TrafficCounts are the counts of one site.

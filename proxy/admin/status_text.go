@@ -86,14 +86,21 @@ func (s Status) writeSites(b *strings.Builder, columns int) {
 	t := table{columns: columns, expendable: []string{"LISTENER", "UPSTREAM", ">IN", ">OUT", ">4XX"},
 		header: []string{"SITE", "LISTENER", "UPSTREAM", ">REQUESTS", ">4XX", ">5XX", ">IN", ">OUT"}}
 	for _, site := range s.SiteTraffic {
-		cells := []string{textOrDash(site.Host), textOrDash(site.Listener), textOrDash(site.Upstream), "-", "-", "-", "-", "-"}
-		if c := site.Counts; c != nil {
-			copy(cells[3:], []string{strconv.FormatUint(c.Requests, 10), strconv.FormatUint(c.ClientErrors, 10),
-				strconv.FormatUint(c.ServerErrors, 10), bytesText(c.BytesIn), bytesText(c.BytesOut)})
+		counts := []string{"-", "-", "-", "-", "-"}
+		if site.Counts != nil {
+			counts = site.Counts.cells()
 		}
-		t.row(cells...)
+		t.row(slices.Concat([]string{textOrDash(site.Host), textOrDash(site.Listener), textOrDash(site.Upstream)}, counts)...)
+		for _, route := range site.RouteTraffic {
+			t.row(slices.Concat([]string{textOrDash(site.Host + route.Route), textOrDash(site.Listener), "-"}, route.Counts.cells())...)
+		}
 	}
 	t.write(b)
+}
+
+// cells renders the counts for the table of sites.
+func (c TrafficCounts) cells() []string {
+	return []string{strconv.FormatUint(c.Requests, 10), strconv.FormatUint(c.ClientErrors, 10), strconv.FormatUint(c.ServerErrors, 10), bytesText(c.BytesIn), bytesText(c.BytesOut)}
 }
 
 // writeCertificates writes the table of certificates, sorted by expiry.
