@@ -427,3 +427,104 @@ Feature: Routes
         | method | OPTIONS                       |
         | header | Max-Forwards: 0               |
       Then the answer is 204
+
+  Rule: The cost of a decision does not grow with the number of routes
+
+    @S-14.7
+    Scenario Outline: A site with <count> routes is answered as fast as one with a few, over <protocol>
+      Given the site "git.example.test" has <count> routes to the upstream "api"
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/route-<last>/x |
+        | protocol | <protocol>                              |
+      Then the answer is 200 "api"
+      And the log has a line "REQUEST" with:
+        | route | /route-<last> |
+      When a client sends the request:
+        | url      | https://git.example.test/x/../route-<last>/x |
+        | protocol | <protocol>                                   |
+      Then the answer is 400
+      When a client sends the request:
+        | url      | https://git.example.test/route-<count>/x |
+        | protocol | <protocol>                               |
+      Then the answer is 200 "app"
+
+      Examples:
+        | count | last | protocol |
+        | 2     | 1    | HTTP/1.1 |
+        | 10000 | 9999 | HTTP/1.1 |
+        | 10000 | 9999 | HTTP/2   |
+
+  Rule: A route is its path as configured, in the log, the metrics, status and diff
+
+    @S-14.8
+    Scenario Outline: Requests of a route are counted and listed under its path over <protocol>
+      Given clients speak <protocol>
+      And no upstream "absent"
+      And the settings:
+        | listeners[0].sites[0].routes[0] | { path = "/api", upstream = "${upstream:api}" }     |
+        | listeners[0].sites[0].routes[1] | { path = "/gone", upstream = "${upstream:absent}" } |
+        | listeners[0].sites[0].routes[2] | { path = "/idle", respond = 200 }                   |
+      When the proxy is running
+      And a client requests "https://git.example.test/api/x" 2 times
+      And a client requests "https://git.example.test/gone"
+      And a client requests "https://git.example.test/x"
+      Then the metrics have:
+        | reverse_proxy_requests_total{site="git.example.test",method="GET",status="2xx"}                | 3    |
+        | reverse_proxy_route_requests_total{site="git.example.test",route="/api",status="2xx"}          | 2    |
+        | reverse_proxy_route_requests_total{site="git.example.test",route="/api",status="5xx"}          | 0    |
+        | reverse_proxy_route_requests_total{site="git.example.test",route="/gone",status="5xx"}         | 1    |
+        | reverse_proxy_route_upstream_errors_total{site="git.example.test",route="/gone"}               | 1    |
+        | reverse_proxy_route_request_duration_seconds_count{site="git.example.test",route="/api"}       | 2    |
+        | reverse_proxy_route_upstream_response_duration_seconds_count{site="git.example.test",route="/api"} | 2 |
+        | reverse_proxy_route_requests_total{site="git.example.test",route="/idle",status="2xx"}         | none |
+      And the log has 2 lines "REQUEST" with:
+        | route    | /api            |
+        | upstream | ${upstream:api} |
+      And the line "REQUEST" has the keys "client_ip host method path status upstream duration_ms route"
+      When the admin command "status" is sent
+      Then the admin socket answers with:
+        | site_traffic[0].routes#                               | 3     |
+        | site_traffic[0].counts.requests                       | 4     |
+        | site_traffic[0].route_traffic[0].route                | /api  |
+        | site_traffic[0].route_traffic[0].counts.requests      | 2     |
+        | site_traffic[0].route_traffic[1].counts.server_errors | 1     |
+        | site_traffic[0].route_traffic[2].route                | /idle |
+        | site_traffic[0].route_traffic[2].counts.requests      | 0     |
+      When the setting "listeners[0].sites[0].routes[0].strip_prefix" is true
+      And the command "reverse-proxy reload --config ${config}" is run
+      And a client requests "https://git.example.test/api/x"
+      Then the metrics have:
+        | reverse_proxy_route_requests_total{site="git.example.test",route="/api",status="2xx"} | 3 |
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-14.8
+    Scenario: The difference shows routes by their paths
+      Given the settings:
+        | listeners[0].sites[0].routes[0] | { path = "/api", upstream = "${upstream:api}" } |
+        | listeners[0].sites[0].routes[1] | { path = "/old", redirect = "/new{path}" }      |
+      When the proxy is running
+      And the settings:
+        | listeners[0].sites[0].routes[0] | { path_exact = "/page", methods = ["GET"], respond = 200 }                                       |
+        | listeners[0].sites[0].routes[1] | { path = "/api", upstream = "${upstream:api}", strip_prefix = true, upstream_request_timeout_secs = 7 } |
+      And the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command exits with 1
+      And the command names every one of:
+        | route added: git.example.test/page (exact) for GET on ${addr}:${https}: respond 200                                       |
+        | route removed: git.example.test/old on ${addr}:${https}: redirect 308 to /new{path}                                       |
+        | route changed: git.example.test/api on ${addr}:${https}: upstream_request_timeout_secs 60 -> 7, strip_prefix false -> true |
+      And the command does not print "site changed"
+
+    @S-14.8
+    Scenario: The line of a route in JSON
+      Given the setting "logging.format" is "json"
+      And the setting "listeners[0].sites[0].routes[0]" is { path = "/api", upstream = "${upstream:api}" }
+      When the proxy is running
+      And a client requests "https://git.example.test/api/x"
+      Then the log has a line that contains "\"upstream\":\"${upstream:api}\",\"duration_ms\":"
+      And the log has a line that contains ",\"route\":\"/api\"}"
+      And every line of the log is well-formed

@@ -80,9 +80,13 @@ func (d *comparison) sites(old, next *DynamicConfig) {
 		is := after[id]
 		if !stayed {
 			d.SitesAdded = append(d.SitesAdded, is.summary())
-		} else if keys := changedKeys(was.keys(), is.keys()); keys != nil {
+			continue
+		}
+		keys := changedKeys(was.keys(), is.keys())
+		if keys != nil {
 			d.SitesChanged = append(d.SitesChanged, admin.SiteChange{Host: id.host, Listener: is.listener, Keys: keys})
 		}
+		d.routes(was, is, keys)
 	}
 }
 
@@ -168,23 +172,12 @@ func (s servedSite) keys() []keyValue {
 	}
 	return append(keys,
 		keyValue{"request_headers", s.config.RequestHeaders.OfLevel(config.LevelSite.String())},
-		keyValue{"response_headers", s.config.ResponseHeaders.OfLevel(config.LevelSite.String())},
-		keyValue{"routes", routesText(s.config.Routes)})
-}
-
-// routesText renders the routes of a site, in the order of their paths.
-func routesText(routes []config.Route) string {
-	texts := make([]string, len(routes))
-	for i, route := range routes {
-		texts[i] = route.String()
-	}
-	slices.Sort(texts)
-	return strings.Join(texts, ", ")
+		keyValue{"response_headers", s.config.ResponseHeaders.OfLevel(config.LevelSite.String())})
 }
 
 // summary describes the site in short.
 func (s servedSite) summary() admin.SiteSummary {
-	summary := admin.SiteSummary{Host: s.config.Host, Aliases: s.config.Aliases, Listener: s.listener}
+	summary := admin.SiteSummary{Host: s.config.Host, Aliases: s.config.Aliases, Listener: s.listener, Routes: s.paths()}
 	if s.config.Upstream != "" {
 		summary.Upstream = s.config.UpstreamScheme + "://" + s.config.Upstream
 	}

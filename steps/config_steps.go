@@ -15,6 +15,7 @@ func (w *World) configSteps() []step {
 		{`the site {string} is served from the upstream {string} by listener {int}`, w.addSiteTo, ""},
 		{`the site {string} is moved to the upstream {string}`, w.moveSite, "Changes the site's upstream, for the next reload."},
 		{`the site {string} is taken out`, w.removeSite, ""},
+		{`the site {string} has {int} routes to the upstream {string}`, w.addRoutes, "With the paths `/route-0`, `/route-1` and so on."},
 		{`another listener`, w.addListener,
 			"Every scenario begins with one: an address and ports of its own, and in manual mode the certificate \"listener1\" for example.test and *.example.test. The second has \"listener2\" and so on."},
 		{`the setting {string} is {rest}`, w.set,
@@ -90,6 +91,23 @@ func (w *World) removeSite(host string) error {
 	}
 	sites := tables(listener, "sites")
 	listener["sites"] = append(sites[:i:i], sites[i+1:]...)
+	return nil
+}
+
+func (w *World) addRoutes(host string, count int, upstream string) error {
+	listener, index, err := w.site(host)
+	if err != nil {
+		return err
+	}
+	address, err := w.upstreamAddress(upstream)
+	if err != nil {
+		return err
+	}
+	routes := make([]map[string]any, count)
+	for i := range routes {
+		routes[i] = map[string]any{"path": fmt.Sprintf("/route-%d", i), "upstream": address}
+	}
+	tables(listener, "sites")[index]["routes"] = routes
 	return nil
 }
 

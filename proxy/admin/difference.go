@@ -14,6 +14,11 @@ type Difference struct {
 	SitesAdded   []SiteSummary `json:"sites_added,omitempty"`
 	SitesRemoved []SiteSummary `json:"sites_removed,omitempty"`
 	SitesChanged []SiteChange  `json:"sites_changed,omitempty"`
+	// RoutesAdded, RoutesRemoved and RoutesChanged are the routes that differ of sites that are served both before and after, in
+	// the order of the hosts and paths.
+	RoutesAdded   []RouteSummary `json:"routes_added,omitempty"`
+	RoutesRemoved []RouteSummary `json:"routes_removed,omitempty"`
+	RoutesChanged []RouteChange  `json:"routes_changed,omitempty"`
 	// SitesWaiting are the sites of listeners that are new in the file: they are served after a restart (S-3.4).
 	SitesWaiting []SiteSummary `json:"sites_waiting,omitempty"`
 	// Settings are the dynamic keys outside the sites that differ: the limits, and the health path.
@@ -40,8 +45,32 @@ type SiteSummary struct {
 	Listener string `json:"listener"`
 	// Aliases are its further names.
 	Aliases []string `json:"aliases,omitempty"`
-	// Upstream is the URL that requests are forwarded to, as in `http://127.0.0.1:3000`.
+	// Upstream is the URL that requests are forwarded to that no route takes, as in `http://127.0.0.1:3000`; "" if there is
+	// none.
 	Upstream string `json:"upstream"`
+	// Routes are the paths of its routes.
+	Routes []string `json:"routes,omitempty"`
+}
+
+// RouteSummary describes one route of a site in short.
+type RouteSummary struct {
+	// Host and Listener are those of its site.
+	Host     string `json:"host"`
+	Listener string `json:"listener"`
+	// Route is its path, as configured, and Exact reports whether it takes nothing below.
+	Route string `json:"route"`
+	Exact bool   `json:"exact,omitempty"`
+	// Methods are those that it takes; none for all.
+	Methods []string `json:"methods,omitempty"`
+	// Action is what it does with requests, as in `upstream http://127.0.0.1:3000`.
+	Action string `json:"action"`
+}
+
+// RouteChange is one route that is there both before and after.
+type RouteChange struct {
+	RouteSummary
+	// Keys are the keys of `[[listeners.sites.routes]]` that differ, without what the site changes for all its routes.
+	Keys []KeyChange `json:"keys"`
 }
 
 // SiteChange is one site that is served both before and after.
@@ -67,8 +96,8 @@ type CertificateChange struct {
 	NewNotAfter time.Time `json:"new_not_after"`
 }
 
-// Count returns the number of differences. A changed site counts as one, however many of its keys differ.
+// Count returns the number of differences. A changed site or route counts as one, however many of its keys differ.
 func (d Difference) Count() int {
-	return len(d.SitesAdded) + len(d.SitesRemoved) + len(d.SitesChanged) + len(d.SitesWaiting) + len(d.Settings) +
+	return len(d.SitesAdded) + len(d.SitesRemoved) + len(d.SitesChanged) + len(d.RoutesAdded) + len(d.RoutesRemoved) + len(d.RoutesChanged) + len(d.SitesWaiting) + len(d.Settings) +
 		len(d.Certificates) + len(d.RestartRequired)
 }

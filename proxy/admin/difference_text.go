@@ -23,14 +23,16 @@ func (d Difference) lines() []string {
 		lines.addf(i, len(d.SitesRemoved), "site removed: %s", site.text())
 	}
 	for i, site := range d.SitesChanged {
-		changes := make([]string, 0, len(site.Keys))
-		for _, key := range site.Keys {
-			if len(changes) == maxTextRows {
-				break
-			}
-			changes = append(changes, key.text())
-		}
-		lines.addf(i, len(d.SitesChanged), "site changed: %s on %s: %s", wording.Printable(site.Host), wording.Printable(site.Listener), strings.Join(changes, ", "))
+		lines.addf(i, len(d.SitesChanged), "site changed: %s on %s: %s", wording.Printable(site.Host), wording.Printable(site.Listener), changesText(site.Keys))
+	}
+	for i, route := range d.RoutesAdded {
+		lines.addf(i, len(d.RoutesAdded), "route added: %s: %s", route.text(), wording.Printable(route.Action))
+	}
+	for i, route := range d.RoutesRemoved {
+		lines.addf(i, len(d.RoutesRemoved), "route removed: %s: %s", route.text(), wording.Printable(route.Action))
+	}
+	for i, route := range d.RoutesChanged {
+		lines.addf(i, len(d.RoutesChanged), "route changed: %s: %s", route.text(), changesText(route.Keys))
 	}
 	for i, setting := range d.Settings {
 		lines.addf(i, len(d.Settings), "setting changed: %s", setting.text())
@@ -48,6 +50,15 @@ func (d Difference) lines() []string {
 		lines.addf(i, len(d.RestartRequired), "restart needed: %s", driftText(drift))
 	}
 	return lines
+}
+
+// changesText renders the changes of keys for people, on one line.
+func changesText(keys []KeyChange) string {
+	changes := make([]string, 0, len(keys))
+	for _, key := range keys[:min(len(keys), maxTextRows)] {
+		changes = append(changes, key.text())
+	}
+	return strings.Join(changes, ", ")
 }
 
 // textLines collects lines, at most maxTextRows of each kind.
@@ -70,7 +81,23 @@ func (s SiteSummary) text() string {
 	if len(s.Aliases) > 0 {
 		name += " with " + entriesText(s.Aliases)
 	}
-	return fmt.Sprintf("%s on %s, upstream %s", name, wording.Printable(s.Listener), wording.Printable(s.Upstream))
+	text := fmt.Sprintf("%s on %s, upstream %s", name, wording.Printable(s.Listener), valueText(s.Upstream))
+	if len(s.Routes) > 0 {
+		text += ", routes " + entriesText(s.Routes)
+	}
+	return text
+}
+
+// text renders which route it is for people, on one line.
+func (r RouteSummary) text() string {
+	text := wording.Printable(r.Host + r.Route)
+	if r.Exact {
+		text += " (exact)"
+	}
+	if len(r.Methods) > 0 {
+		text += " for " + entriesText(r.Methods)
+	}
+	return text + " on " + wording.Printable(r.Listener)
 }
 
 // text renders the change for people, on one line.
