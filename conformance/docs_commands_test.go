@@ -16,7 +16,7 @@ const noSystemd = "there is no systemd where this test runs; it is a command of 
 // migrated names the test of the migration from another server.
 const migrated = "TestTheMigrationFromNginx puts the daemon in the place of a real nginx, and asks both"
 
-// gitea names the test of the commands of docs/gitea.md.
+// gitea names the test of the commands of docs/apps/gitea.md.
 const gitea = "TestGiteaBehindTheProxy runs it, with git's own server behind the daemon"
 
 // documentedCommands are all commands after a `$` in a console block of README.md or of docs/, except

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// giteaStandIn answers like Gitea as far as docs/gitea.md needs: git's own server behind a password, and a stream of
+// giteaStandIn answers like Gitea as far as docs/apps/gitea.md needs: git's own server behind a password, and a stream of
 // events.
 func giteaStandIn(backend http.Handler) http.Handler {
 	mux := http.NewServeMux()
@@ -45,12 +45,12 @@ const giteaClient = `[user]
 	helper = "!f() { echo username=alice; echo password=secret; }; f"
 `
 
-// TestGiteaBehindTheProxy runs the commands of docs/gitea.md on a machine with the configuration of that page. Its
+// TestGiteaBehindTheProxy runs the commands of docs/apps/gitea.md on a machine with the configuration of that page. Its
 // certificate is from a file, because there is no CA.
 func TestGiteaBehindTheProxy(t *testing.T) {
 	needPrograms(t, "curl", "openssl", "ip")
 	git := needProgram(t, "git", "git")
-	config := blocks(t, "gitea.md", "toml")[0]
+	config := blocks(t, "apps/gitea.md", "toml")[0]
 	config = withoutCA(t, config, "git")
 	m := bareMachine(t, buildDaemon(t))
 	m.readyFor(config)
@@ -95,7 +95,7 @@ func TestGiteaBehindTheProxy(t *testing.T) {
 		"curl -sS -o /dev/null -w": {text: "301 https://git.example.com/\n"},
 		"curl -sSN":                {text: "event: ping", code: 28}, // curl's time is over while the stream goes on
 	}
-	for _, command := range commandsIn(documents(t)["gitea.md"]) {
+	for _, command := range commandsIn(documents(t)["apps/gitea.md"]) {
 		for start, want := range prints {
 			if !strings.HasPrefix(command, start) {
 				continue
@@ -107,7 +107,7 @@ func TestGiteaBehindTheProxy(t *testing.T) {
 		}
 	}
 	if len(prints) > 0 {
-		t.Errorf("got no command that begins with one of %v in docs/gitea.md, want each", prints)
+		t.Errorf("got no command that begins with one of %v in docs/apps/gitea.md, want each", prints)
 	}
 
 	// A push of many chunks, and one over the limit.

@@ -16,7 +16,7 @@ var limitLine = regexp.MustCompile(`(?m)^(requests_per_second|burst) = (\d+)\b`)
 func TestTheLimitsOfDocumentsAndSamplesServeAPageOf600Images(t *testing.T) {
 	least := map[string]int{"requests_per_second": 100, "burst": 1000}
 	for _, name := range []string{
-		"README.md", "docs/configuration.md", "docs/from-caddy.md", "docs/gitea.md", "deploy/packages/config.toml",
+		"README.md", "docs/configuration.md", "docs/from-caddy.md", "docs/apps/gitea.md", "deploy/packages/config.toml",
 		"deploy/docker/etc/config.toml", "deploy/docker/image.toml", "testdata/quickstart.toml",
 	} {
 		text, err := os.ReadFile(filepath.Join(projectRoot(t), name))

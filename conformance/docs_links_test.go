@@ -1,9 +1,11 @@
 package conformance_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -20,11 +22,12 @@ var (
 func TestEveryLinkInTheDocumentsLeadsSomewhere(t *testing.T) {
 	root := projectRoot(t)
 	documents, err := filepath.Glob(filepath.Join(root, "*", "*.md"))
-	if err != nil {
+	below, belowErr := filepath.Glob(filepath.Join(root, "*", "*", "*.md"))
+	if err := errors.Join(err, belowErr); err != nil {
 		t.Fatal(err)
 	}
 	links := 0
-	for _, path := range append(documents, filepath.Join(root, "README.md")) {
+	for _, path := range append(slices.Concat(documents, below), filepath.Join(root, "README.md")) {
 		name, _ := filepath.Rel(root, path)
 		text := fencedBlock.ReplaceAllString(readDocument(t, path), "")
 		for _, match := range markdownLink.FindAllStringSubmatch(text, -1) {

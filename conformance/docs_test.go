@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,17 +18,22 @@ var (
 	consoleLine  = regexp.MustCompile(`(?m)^\$ (.*?)(?:\s{2,}# .*)?$`)
 )
 
-// documents returns README.md and docs/, by name, except docs/performance.md, which is about benchmarks.
+// documents returns README.md and docs/, by their names below docs/, except docs/performance.md, which is about benchmarks.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	root := projectRoot(t)
-	paths, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("got the documents %v and %v, want some", paths, err)
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	apps, appsErr := filepath.Glob(filepath.Join(root, "docs", "apps", "*.md"))
+	if err := errors.Join(err, appsErr); err != nil || len(pages) == 0 || len(apps) == 0 {
+		t.Fatalf("got the documents %v, %v and %v, want some", pages, apps, err)
 	}
 	texts := map[string]string{}
-	for _, path := range append(paths, filepath.Join(root, "README.md")) {
-		if name := filepath.Base(path); name != "performance.md" {
+	for _, path := range slices.Concat(pages, apps, []string{filepath.Join(root, "README.md")}) {
+		name := strings.TrimPrefix(path, filepath.Join(root, "docs")+"/")
+		if !strings.HasPrefix(path, filepath.Join(root, "docs")) {
+			name = filepath.Base(path)
+		}
+		if name != "performance.md" {
 			text, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -178,8 +184,9 @@ func TestTheGuideNamesWhatThereIs(t *testing.T) {
 				if foreign[name[1]] || slices.Contains(others, name[1]) || slices.Contains(steps, name[1]) {
 					continue
 				}
-				if !strings.Contains(texts[list.in], "| `"+name[1]+"` |") {
-					t.Errorf("%s names %s, want only what has a row in %s", page, name[1], list.in)
+				row, table := "| `"+name[1]+"` |", "\n## `["+name[1]+"]`\n"
+				if !strings.Contains(texts[list.in], row) && !strings.Contains(texts[list.in], table) {
+					t.Errorf("%s names %s, want only what has a row or a section in %s", page, name[1], list.in)
 				}
 			}
 		}

@@ -162,14 +162,14 @@ func inspectContents(t *testing.T, built builtPackages) {
 		"/etc/fail2ban/filter.d/reverse-proxy.conf", "/etc/logrotate.d/reverse-proxy", "/etc/reverse-proxy", "/etc/reverse-proxy/config.toml",
 		"/usr/bin/reverse-proxy", "/usr/lib/systemd/system/reverse-proxy.service", "/usr/share/bash-completion/completions/reverse-proxy",
 		"/usr/share/doc/reverse-proxy/copyright", "/usr/share/doc/reverse-proxy/README.md", "/usr/share/doc/reverse-proxy/docs/operations.md",
-		"/usr/share/doc/reverse-proxy/docs/runbook.md", "/usr/share/doc/reverse-proxy/changelog.gz", "/etc/fail2ban/jail.d/reverse-proxy.conf",
+		"/usr/share/doc/reverse-proxy/docs/runbook.md", "/usr/share/doc/reverse-proxy/docs/apps/gitea.md", "/usr/share/doc/reverse-proxy/changelog.gz", "/etc/fail2ban/jail.d/reverse-proxy.conf",
 		"/usr/share/fish/vendor_completions.d/reverse-proxy.fish", "/usr/share/man/man5/reverse-proxy.toml.5.gz",
 		"/usr/share/man/man8/reverse-proxy.8.gz", "/var/lib/reverse-proxy", "/var/log/reverse-proxy",
 	}
 	// What only one kind contains, as its distributions require it.
 	own := regexp.MustCompile(`^/usr/share/(zsh/|lintian/|doc/reverse-proxy/changelog\.Debian)`)
 	// A deb also contains the directories above its files.
-	docDirectory := regexp.MustCompile(`^/usr/share/doc/reverse-proxy(/docs|/examples(/[a-z]+)?)?$`)
+	docDirectory := regexp.MustCompile(`^/usr/share/doc/reverse-proxy(/docs(/apps)?|/examples(/[a-z]+)?)?$`)
 	var first []string
 	for _, pattern := range []string{"*_amd64.deb", "*_arm64.deb", "*.x86_64.rpm", "*.aarch64.rpm"} {
 		var listed string

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -53,10 +55,11 @@ func (p project) stage(ctx context.Context, r release, binary, stage string) err
 // as distributions require.
 func (p project) stageDocuments(stage string) error {
 	names, err := filepath.Glob(filepath.Join(p.root, "docs", "*.md"))
-	if err != nil {
+	apps, appsErr := filepath.Glob(filepath.Join(p.root, "docs", "apps", "*.md"))
+	if err := errors.Join(err, appsErr); err != nil {
 		return err
 	}
-	for _, path := range append(names, filepath.Join(p.root, "README.md")) {
+	for _, path := range slices.Concat(names, apps, []string{filepath.Join(p.root, "README.md")}) {
 		name, err := filepath.Rel(p.root, path)
 		if err != nil {
 			return err

@@ -1,0 +1,122 @@
+package conformance_test
+
+const (
+	refused = "404"
+	// hsts is the line that most pages set.
+	hsts = "Strict-Transport-Security: max-age=31536000"
+)
+
+// appPages are the pages of docs/apps by name, with what is asked of them.
+var appPages = map[string]appPage{
+	"nextcloud": {upstreams: map[string]string{"127.0.0.1:8080": "nextcloud", "127.0.0.1:7867": "push"}, asks: []appAsk{
+		{request: "GET cloud.example.com/index.php/apps/files/?dir=/a%20b", want: "nextcloud /index.php/apps/files/?dir=/a%20b", header: "Strict-Transport-Security: max-age=15552000; includeSubDomains"},
+		{request: "PROPFIND cloud.example.com/.well-known/carddav", want: "301 /remote.php/dav/"},
+		{request: "GET cloud.example.com/.well-known/caldav", want: "301 /remote.php/dav/"},
+		{request: "GET cloud.example.com/.well-known/webfinger?resource=acct:a", want: "nextcloud /.well-known/webfinger?resource=acct:a"},
+		{request: "SEND 17179869184 cloud.example.com/remote.php/dav/files/alice/film.mkv", want: "nextcloud /remote.php/dav/files/alice/film.mkv"},
+		{request: "SEND 17179869185 cloud.example.com/remote.php/dav/files/alice/film.mkv", want: "413"},
+		{request: "WEBSOCKET cloud.example.com/push/ws", want: "push /ws heard hello"},
+		{request: "GET cloud.example.com/push/test/version", want: "push /test/version"},
+		{request: "GET cloud.example.com/remote.php/dav/files/alice/a%2Fb;c//d", want: "nextcloud /remote.php/dav/files/alice/a%2Fb;c//d"},
+	}},
+	"gitea": {upstreams: map[string]string{"127.0.0.1:3000": "gitea"}, asks: []appAsk{
+		{request: "GET git.example.com/alice/project/src/branch/main/a%2Fb", want: "gitea /alice/project/src/branch/main/a%2Fb", header: hsts},
+		{request: "POST git.example.com/user/login", want: "gitea /user/login", header: hsts},
+		{request: "SEND 2147483648 git.example.com/alice/project.git/git-receive-pack", want: "gitea /alice/project.git/git-receive-pack"},
+		{request: "SEND 2147483649 git.example.com/alice/project.git/git-receive-pack", want: "413"},
+		{request: "GET git.example.com/metrics", want: refused, header: hsts},
+		{request: "GET git.example.com/%6detrics", want: "400"},
+	}},
+	"vaultwarden": {upstreams: map[string]string{"127.0.0.1:8000": "vaultwarden"}, asks: []appAsk{
+		{request: "GET vault.example.com/api/sync?excludeDomains=true", want: "vaultwarden /api/sync?excludeDomains=true", header: hsts},
+		{request: "POST vault.example.com/identity/connect/token", want: "vaultwarden /identity/connect/token"},
+		{request: "WEBSOCKET vault.example.com/notifications/hub?access_token=x", want: "vaultwarden /notifications/hub?access_token=x heard hello"},
+		{request: "SEND 550502400 vault.example.com/api/ciphers/1/attachment/2", want: "vaultwarden /api/ciphers/1/attachment/2"},
+		{request: "SEND 550502401 vault.example.com/api/ciphers/1/attachment/2", want: "413"},
+		{request: "GET vault.example.com/admin", want: refused},
+		{request: "POST vault.example.com/admin/users/overview", want: refused},
+		{request: "GET vault.example.com//admin/", want: "400"},
+		{request: "GET vault.example.com/x/..%2Fadmin", want: "400"},
+	}},
+	"jellyfin": {upstreams: map[string]string{"127.0.0.1:8096": "jellyfin"}, asks: []appAsk{
+		{request: "GET media.example.com/Videos/1/stream.mkv?Static=true", want: "jellyfin /Videos/1/stream.mkv?Static=true", header: hsts},
+		{request: "GET media.example.com/web/index.html", want: "jellyfin /web/index.html", header: "X-Content-Type-Options: nosniff"},
+		{request: "WEBSOCKET media.example.com/socket?api_key=x", want: "jellyfin /socket?api_key=x heard hello"},
+		{request: "SEND 20971520 media.example.com/Items/1/Images/Primary", want: "jellyfin /Items/1/Images/Primary"},
+		{request: "GET media.example.com/metrics", want: refused},
+	}},
+	"home-assistant": {upstreams: map[string]string{"192.168.1.20:8123": "home"}, asks: []appAsk{
+		{request: "GET home.example.com/lovelace/0", want: "home /lovelace/0"},
+		{request: "WEBSOCKET home.example.com/api/websocket", want: "home /api/websocket heard hello"},
+		{request: "POST home.example.com/auth/login_flow", want: "home /auth/login_flow"},
+		{request: "SEND 8589934592 home.example.com/api/hassio/backups/new/upload", want: "home /api/hassio/backups/new/upload"},
+	}},
+	"immich": {upstreams: map[string]string{"127.0.0.1:2283": "immich"}, asks: []appAsk{
+		{request: "GET photos.example.com/.well-known/immich", want: "immich /.well-known/immich"},
+		{request: "GET photos.example.com/api/assets/1/thumbnail?size=preview", want: "immich /api/assets/1/thumbnail?size=preview"},
+		{request: "WEBSOCKET photos.example.com/api/socket.io/?transport=websocket", want: "immich /api/socket.io/?transport=websocket heard hello"},
+		{request: "SEND 52428800000 photos.example.com/api/assets", want: "immich /api/assets"},
+		{request: "SEND 52428800001 photos.example.com/api/assets", want: "413"},
+	}},
+	"matrix-synapse": {upstreams: map[string]string{"127.0.0.1:3000": "site", "127.0.0.1:8008": "synapse"}, asks: []appAsk{
+		{request: "GET example.com/.well-known/matrix/server", want: `200 {"m.server": "matrix.example.com:443"}`},
+		{request: "GET example.com/.well-known/matrix/client", want: `200 {"m.homeserver": {"base_url": "https://matrix.example.com"}}`, header: "Access-Control-Allow-Origin: *"},
+		{request: "GET example.com/", want: "site /"},
+		{request: "GET example.com/_matrix/federation/v1/version", want: "site /_matrix/federation/v1/version"},
+		{request: "GET matrix.example.com/_matrix/client/v3/sync?timeout=30000", want: "synapse /_matrix/client/v3/sync?timeout=30000"},
+		{request: "PUT matrix.example.com/_matrix/client/v3/rooms/%21a%3Aexample.com/send/m.room.message/%2F1", want: "synapse /_matrix/client/v3/rooms/%21a%3Aexample.com/send/m.room.message/%2F1"},
+		{request: "GET matrix.example.com/_synapse/client/oidc/callback?code=1", want: "synapse /_synapse/client/oidc/callback?code=1"},
+		{request: "GET matrix.example.com/_synapse/admin/v1/server_version", want: refused},
+		{request: "GET matrix.example.com/_synapse/client/../admin/v1/server_version", want: "400"},
+		{request: "GET matrix.example.com/", want: refused},
+		{request: "SEND 52428800 matrix.example.com/_matrix/media/v3/upload", want: "synapse /_matrix/media/v3/upload"},
+		{request: "SEND 52428801 matrix.example.com/_matrix/media/v3/upload", want: "413"},
+		{request: "GET example.com:8448/_matrix/federation/v1/version", want: "synapse /_matrix/federation/v1/version"},
+		{request: "GET example.com:8448/_synapse/admin/v1/server_version", want: refused},
+	}},
+	"mastodon": {upstreams: map[string]string{"127.0.0.1:3000": "web", "127.0.0.1:4000": "streaming"}, asks: []appAsk{
+		{request: "GET social.example.com/@alice/1", want: "web /@alice/1", header: "Strict-Transport-Security: max-age=63072000; includeSubDomains"},
+		{request: "GET social.example.com/.well-known/webfinger?resource=acct:a", want: "web /.well-known/webfinger?resource=acct:a"},
+		{request: "GET social.example.com/api/v1/streaming/health", want: "streaming /api/v1/streaming/health", header: "Strict-Transport-Security: max-age=63072000; includeSubDomains"},
+		{request: "WEBSOCKET social.example.com/api/v1/streaming?stream=user", want: "streaming /api/v1/streaming?stream=user heard hello"},
+		{request: "GET social.example.com/api/v1/streamingx", want: "web /api/v1/streamingx"},
+		{request: "GET social.example.com/packs/js/a.js", want: "web /packs/js/a.js", header: "Cache-Control: public, max-age=2419200, must-revalidate"},
+		{request: "GET social.example.com/packs/js/a.js", want: "web /packs/js/a.js", header: "Strict-Transport-Security: max-age=63072000; includeSubDomains"},
+		{request: "GET social.example.com/system/a.png", want: "web /system/a.png", header: "Content-Security-Policy: default-src 'none'; form-action 'none'"},
+		{request: "SEND 103809024 social.example.com/api/v2/media", want: "web /api/v2/media"},
+		{request: "SEND 103809025 social.example.com/api/v2/media", want: "413"},
+		{request: "GET social.example.com/sidekiq/queues", want: refused},
+	}},
+	"docker-registry": {upstreams: map[string]string{"127.0.0.1:5000": "registry"}, asks: []appAsk{
+		{request: "GET registry.example.com/v2/", want: "registry /v2/", header: "Docker-Distribution-Api-Version: registry/2.0"},
+		{request: "HEAD registry.example.com/v2/app/manifests/latest", want: "", header: "X-Stand-In: registry"},
+		{request: "SEND 21474836480 registry.example.com/v2/app/blobs/uploads/1?digest=sha256:a", want: "registry /v2/app/blobs/uploads/1?digest=sha256:a"},
+		{request: "DELETE registry.example.com/v2/app/manifests/sha256:a", want: "405", header: "Allow: GET, HEAD, POST, PUT, PATCH"},
+		{request: "GET registry.example.com/debug/vars", want: refused, header: "Docker-Distribution-Api-Version: registry/2.0"},
+	}},
+	"minio": {upstreams: map[string]string{"127.0.0.1:9000": "s3", "127.0.0.1:9001": "console"}, asks: []appAsk{
+		{request: "GET s3.example.com/bucket/a%2Fb//c;d?X-Amz-Signature=1", want: "s3 /bucket/a%2Fb//c;d?X-Amz-Signature=1"},
+		{request: "SEND 5368709120 s3.example.com/bucket/object", want: "s3 /bucket/object"},
+		{request: "GET s3.example.com/minio/health/live", want: "s3 /minio/health/live"},
+		{request: "GET s3.example.com/minio/admin/v3/info", want: "403"},
+		{request: "GET s3.example.com/minio/v2/metrics/cluster", want: "403"},
+		{request: "GET s3.example.com/bucket/../minio/admin/v3/info", want: "400"},
+		{request: "WEBSOCKET console.s3.example.com/ws/objectManager", want: "console /ws/objectManager heard hello"},
+	}},
+	"grafana": {upstreams: map[string]string{"127.0.0.1:3000": "site", "127.0.0.1:3001": "grafana"}, asks: []appAsk{
+		{request: "GET www.example.com/", want: "site /"},
+		{request: "GET www.example.com/grafana-old", want: "site /grafana-old"},
+		{request: "GET www.example.com/grafana", want: "grafana /grafana"},
+		{request: "GET www.example.com/grafana/d/1/dashboard?orgId=1", want: "grafana /grafana/d/1/dashboard?orgId=1"},
+		{request: "WEBSOCKET www.example.com/grafana/api/live/ws", want: "grafana /grafana/api/live/ws heard hello"},
+		{request: "GET www.example.com/grafana/metrics", want: refused},
+	}},
+	"code-server": {upstreams: map[string]string{"127.0.0.1:8080": "code"}, asks: []appAsk{
+		{request: "GET code.example.com/?folder=/home/alice", want: "code /?folder=/home/alice", header: hsts},
+		{request: "POST code.example.com/login", want: "code /login", header: hsts},
+		{request: "WEBSOCKET code.example.com/stable-1?reconnectionToken=x", want: "code /stable-1?reconnectionToken=x heard hello"},
+		{request: "GET code.example.com/proxy/3000/", want: "code /proxy/3000/"},
+		{request: "SEND 1073741824 code.example.com/upload", want: "code /upload"},
+		{request: "SEND 1073741825 code.example.com/upload", want: "413"},
+	}},
+}
