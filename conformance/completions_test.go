@@ -94,6 +94,14 @@ func completionCases() map[string][]string {
 		"reverse-proxy --config reload --validat":  {"--validate"}, // the file is named like a command
 		"reverse-proxy --config=site.toml --valid": {"--validate"},
 		"reverse-proxy reload nothing":             nil,
+		"reverse-proxy pause ":                     {"a.test", "b.test", "www.a.test"},
+		"reverse-proxy resume b":                   {"b.test"},
+		"reverse-proxy maintenance w":              {"www.a.test"},
+		"reverse-proxy maintenance a.test ":        {"on", "off"},
+		"reverse-proxy maintenance a.test of":      {"off"},
+		"reverse-proxy maintenance pause o":        {"on", "off"}, // the host is named like a command
+		"reverse-proxy --config site.toml pause c": {"c.test"},
+		"reverse-proxy pause --config=site.toml c": {"c.test"},
 	}
 	var commands []string
 	for _, command := range line.Commands[1:] {
@@ -107,6 +115,7 @@ func completionCases() map[string][]string {
 
 func TestCompletionsInRealShells(t *testing.T) {
 	needPrograms(t, "bash", "zsh", "fish")
+	daemon := buildDaemon(t)
 	completions := filepath.Join(projectRoot(t), "deploy", "completions")
 	cases := completionCases()
 	lines := []string{}
@@ -128,7 +137,15 @@ func TestCompletionsInRealShells(t *testing.T) {
 			if err := os.MkdirAll(filepath.Join(work, "sub"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			for name, text := range map[string]string{"work/site.toml": "", "script": shell.script, "inside": zshInside} {
+			other := "[[listeners]]\n[[listeners.sites]]\nhost = \"c.test\"\n"
+			// The completions ask the program itself; it finds its usual configuration in the test's directory.
+			program := "#!/bin/sh\ncase \"$*\" in *--config*) ;; *) set -- \"$@\" --config " + dir + "/default.toml ;; esac\nexec " + daemon + " \"$@\"\n"
+			if err := os.WriteFile(filepath.Join(dir, "reverse-proxy"), []byte(program), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+			usual := "[[listeners]]\n[[listeners.sites]]\nhost = \"a.test\"\naliases = [\"www.a.test\"]\n[[listeners.sites]]\nhost = \"b.test\"\n"
+			for name, text := range map[string]string{"work/site.toml": other, "default.toml": usual, "script": shell.script, "inside": zshInside} {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 					t.Fatal(err)
 				}

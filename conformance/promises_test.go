@@ -95,6 +95,7 @@ func allPromises() []string {
 		"S-14.5",
 		"S-14.6",
 		"S-14.8",
+		"S-14.9",
 		"S-17.1",
 	}
 	for section, last := range lastOf {

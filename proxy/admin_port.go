@@ -47,15 +47,8 @@ func (a *adminPort) answer(handlers admin.Handlers) {
 	}
 	var ctx context.Context
 	ctx, a.cancel = context.WithCancel(context.Background())
-	dispatch := admin.Handlers{
-		Reload:     func(ctx context.Context) admin.ReloadResult { return a.handlers.Load().Reload(ctx) },
-		Diff:       func() admin.DiffResult { return a.handlers.Load().Diff() },
-		Status:     func() admin.Status { return a.handlers.Load().Status() },
-		Reopen:     func() admin.ReopenResult { return a.handlers.Load().Reopen() },
-		ConfigPath: handlers.ConfigPath,
-	}
 	a.serving.Go(func() {
-		if err := a.socket.Serve(ctx, newBackoffListener(a.socket.Listener(), "admin", a.log), a.log, dispatch); err != nil {
+		if err := a.socket.Serve(ctx, newBackoffListener(a.socket.Listener(), "admin", a.log), a.log, func() admin.Handlers { return *a.handlers.Load() }); err != nil {
 			a.log.Log(eventlog.LevelError, "ACCEPT_ERROR", eventlog.Str("listener", "admin"), eventlog.Err(err))
 		}
 	})

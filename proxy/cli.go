@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"reverse-proxy/proxy/check"
 	"reverse-proxy/proxy/exitcode"
@@ -27,6 +28,10 @@ type commandLine struct {
 	config, socket                    string
 	validate, wildcard, version, help bool
 	json, text, watch                 bool
+	// operands are the words after the command.
+	operands []string
+	// lasting and most are --for and --max; 0 if they are not given.
+	lasting, most time.Duration
 	// configGiven reports whether --config is on the command line.
 	configGiven bool
 }
@@ -51,6 +56,10 @@ func parseCommandLine(args []string) (cliCommand, commandLine, error) {
 			break
 		}
 		name := set.Arg(0)
+		if len(c.operands) < len(command.Operands) {
+			c.operands, args = append(c.operands, name), set.Args()[1:]
+			continue
+		}
 		at := slices.IndexFunc(commands[1:], func(known cliCommand) bool { return known.Name == name })
 		switch {
 		case at < 0:
@@ -80,8 +89,26 @@ func parseCommandLine(args []string) (cliCommand, commandLine, error) {
 		misplaced = errors.New("--json does not go with --text")
 	case c.json && c.watch:
 		misplaced = errors.New("--json does not go with --watch")
+	case !c.help && !c.version:
+		misplaced = command.checkOperands(c)
 	}
 	return command, c, misplaced
+}
+
+// checkOperands checks that the words after the command are there, and are words that the command knows.
+func (c cliCommand) checkOperands(line commandLine) error {
+	for i, operand := range c.Operands {
+		switch {
+		case i >= len(line.operands) || line.operands[i] == "":
+			return fmt.Errorf("%s needs %s, as in %s", c.Name, operand.synopsis(), c.synopsis(nil))
+		case operand.Values != nil && !slices.Contains(operand.Values, line.operands[i]):
+			return fmt.Errorf("%s: got %q, want %s", c.Name, line.operands[i], strings.Join(operand.Values, " or "))
+		}
+	}
+	if line.lasting > 0 && line.operands[1] == "off" {
+		return errors.New("--for goes with maintenance on")
+	}
+	return nil
 }
 
 // commandNames lists the names of the commands.

@@ -1,16 +1,21 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"reverse-proxy/proxy/admin"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/exitcode"
+	"reverse-proxy/proxy/wording"
 )
 
 // runClient asks the running daemon (S-1.4). The socket comes from --socket or from the configuration. The daemon must use
@@ -25,7 +30,7 @@ func runClient(c commandLine, stdout, stderr io.Writer) int {
 			return admin.FailureCode(c.command)
 		}
 	}
-	client := admin.Client{Socket: socket, Command: c.command, Timeout: admin.ClientTimeout, Stdout: stdout, Stderr: stderr,
+	client := admin.Client{Socket: socket, Command: c.command, Arguments: c.arguments(), Timeout: admin.ClientTimeout, Stdout: stdout, Stderr: stderr,
 		Text: c.text || !c.json && isTerminal(stdout)}
 	if c.socket == "" || c.configGiven {
 		client.Config = c.config
@@ -36,6 +41,32 @@ func runClient(c commandLine, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return admin.Watcher{Client: client, Interval: admin.WatchInterval, Screen: screenOf(stdout)}.Run(ctx)
+}
+
+// arguments returns what the daemon is told besides the command; nil for most commands.
+func (c commandLine) arguments() any {
+	switch c.command {
+	case "maintenance":
+		return admin.MaintenanceOrder{Host: c.operands[0], On: c.operands[1] == "on", ForSecs: int64(c.lasting / time.Second)}
+	case "pause":
+		return admin.PauseOrder{Host: c.operands[0], MaxSecs: int64(cmp.Or(c.most, defaultPause) / time.Second)}
+	case "resume":
+		return admin.ResumeOrder{Host: c.operands[0]}
+	}
+	return nil
+}
+
+// listHosts prints the hosts and aliases in the configuration file, for shell completions and scripts.
+func listHosts(c commandLine, stdout, stderr io.Writer) int {
+	hosts, err := config.HostsIn(c.config)
+	if err == nil {
+		err = wording.WriteLines(stdout, hosts)
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "reverse-proxy: hosts: %v\n", err)
+		return exitcode.Error
+	}
+	return exitcode.OK
 }
 
 // isTerminal reports whether w is a terminal.

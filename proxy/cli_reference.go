@@ -19,8 +19,18 @@ type CommandReference struct {
 	Name string
 	// Summary says what the command does, as the end of a sentence without a full stop.
 	Summary string
+	// Operands are the words that the command needs after its name.
+	Operands []OperandReference
 	// Flags are the names of the command's flags other than --version and --help; of a group only one makes sense.
 	Flags [][]string
+}
+
+// OperandReference is a word that a command needs after its name.
+type OperandReference struct {
+	// Name is the placeholder of the word, HOST for the host of a site.
+	Name string
+	// Values are the words that it can be; nil for any.
+	Values []string
 }
 
 // FlagReference is one flag.
@@ -46,7 +56,11 @@ type ExitReference struct {
 func CommandLineReference() CommandLine {
 	var line CommandLine
 	for _, command := range cliCommands() {
-		line.Commands = append(line.Commands, CommandReference{command.Name, command.Summary, command.Flags})
+		reference := CommandReference{Name: command.Name, Summary: command.Summary, Flags: command.Flags}
+		for _, operand := range command.Operands {
+			reference.Operands = append(reference.Operands, OperandReference(operand))
+		}
+		line.Commands = append(line.Commands, reference)
 	}
 	for _, f := range cliFlags() {
 		line.Flags = append(line.Flags, FlagReference{f.Name, f.Value, f.Summary})

@@ -1,11 +1,18 @@
 package proxy
 
 import (
+	"cmp"
+	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"slices"
+	"strings"
+	"time"
 
 	"reverse-proxy/proxy/exitcode"
+	"reverse-proxy/proxy/hold"
+	"reverse-proxy/proxy/wording"
 )
 
 // cliFlag is one flag of the program. The usage text, the man page and the shell completions are all made from the
@@ -27,12 +34,25 @@ type cliCommand struct {
 	Name string
 	// Summary says in one line what the command does.
 	Summary string
+	// Operands are the words that the command needs after its name.
+	Operands []cliOperand
 	// Flags are the names of the command's flags other than --version and --help, in the order of the usage text. A
 	// group of flags of which only one makes sense is one entry.
 	Flags [][]string
 	// run carries out the command and returns the exit code.
 	run func(c commandLine, stdout, stderr io.Writer) int
 }
+
+// cliOperand is a word that a command needs after its name.
+type cliOperand struct {
+	// Name is the placeholder of the word, such as HOST, which is the host of a site.
+	Name string
+	// Values are the words that it can be; nil for any.
+	Values []string
+}
+
+// synopsis renders the operand as it is typed.
+func (o cliOperand) synopsis() string { return cmp.Or(strings.Join(o.Values, "|"), o.Name) }
 
 // takes reports whether the command takes the flag.
 func (c cliCommand) takes(name string) bool {
@@ -45,6 +65,7 @@ func (c cliCommand) takes(name string) bool {
 // cliCommands lists all commands; the first is the default (S-1.1, S-1.4).
 func cliCommands() []cliCommand {
 	socket, form := []string{"config", "socket"}, []string{"json", "text"}
+	host := cliOperand{Name: "HOST"}
 	return []cliCommand{
 		{
 			Summary: "run the proxy in the foreground, logging to stdout",
@@ -86,6 +107,33 @@ func cliCommands() []cliCommand {
 			Flags:   [][]string{socket, form},
 			run:     runClient,
 		},
+		{
+			Name:     "maintenance",
+			Summary:  "answer a site's requests with 503 until off, or for the time of --for",
+			Operands: []cliOperand{host, {Name: "STATE", Values: []string{"on", "off"}}},
+			Flags:    [][]string{{"for"}, socket, form},
+			run:      runClient,
+		},
+		{
+			Name:     "pause",
+			Summary:  "let a site's requests wait while its application restarts, until resume",
+			Operands: []cliOperand{host},
+			Flags:    [][]string{{"max"}, socket, form},
+			run:      runClient,
+		},
+		{
+			Name:     "resume",
+			Summary:  "let the requests for a paused site go on",
+			Operands: []cliOperand{host},
+			Flags:    [][]string{socket, form},
+			run:      runClient,
+		},
+		{
+			Name:    "hosts",
+			Summary: "list the hosts and aliases in the configuration, one a line; nothing else in it is checked",
+			Flags:   [][]string{{"config"}},
+			run:     listHosts,
+		},
 	}
 }
 
@@ -97,6 +145,14 @@ func cliFlags() []cliFlag {
 	toggle := func(to func(*commandLine) *bool) func(*flag.FlagSet, *commandLine, string) {
 		return func(set *flag.FlagSet, c *commandLine, name string) { set.BoolVar(to(c), name, false, "") }
 	}
+	duration := func(to func(*commandLine) *time.Duration, most time.Duration) func(*flag.FlagSet, *commandLine, string) {
+		return func(set *flag.FlagSet, c *commandLine, name string) {
+			set.Func(name, "", func(text string) (err error) {
+				*to(c), err = parseDuration(text, most)
+				return err
+			})
+		}
+	}
 	return []cliFlag{
 		{"config", "PATH", "the configuration file (default " + defaultConfigPath + ")",
 			text(func(c *commandLine) *string { return &c.config }, defaultConfigPath)},
@@ -106,6 +162,10 @@ func cliFlags() []cliFlag {
 			toggle(func(c *commandLine) *bool { return &c.validate })},
 		{"allow-wildcard-bind", "", "permit 0.0.0.0 and :: as bind addresses",
 			toggle(func(c *commandLine) *bool { return &c.wildcard })},
+		{"for", "DURATION", "end the maintenance after this time, as in 90s, 10m or 2h (default: not before off)",
+			duration(func(c *commandLine) *time.Duration { return &c.lasting }, maxMaintenance)},
+		{"max", "DURATION", "end the pause after this time at the latest (default 30s, at most 10m)",
+			duration(func(c *commandLine) *time.Duration { return &c.most }, hold.MaxPause)},
 		{"json", "", "print JSON; diff, reload, reopen and status do so if stdout is not a terminal",
 			toggle(func(c *commandLine) *bool { return &c.json })},
 		{"text", "", "print text for people, the default on a terminal",
@@ -117,6 +177,24 @@ func cliFlags() []cliFlag {
 		{"help", "", "print this help",
 			toggle(func(c *commandLine) *bool { return &c.help })},
 	}
+}
+
+// Bounds of the durations on the command line.
+const (
+	maxMaintenance = 30 * 24 * time.Hour
+	defaultPause   = 30 * time.Second
+)
+
+// parseDuration parses a duration of whole seconds from one second to most.
+func parseDuration(text string, most time.Duration) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		return 0, errors.New("write a number with its unit, as in 90s, 10m or 2h")
+	case d < time.Second || d > most || d%time.Second != 0:
+		return 0, fmt.Errorf("write whole seconds, from 1s to %s", wording.Duration(most))
+	}
+	return d, nil
 }
 
 // cliSignal is a signal that the daemon obeys, for the usage text and the man page.

@@ -57,7 +57,13 @@ func (c cliCommand) synopsis(flags []cliFlag) string {
 	if c.Name != "" {
 		text += " " + c.Name
 	}
+	for _, operand := range c.Operands {
+		text += " " + operand.synopsis()
+	}
 	for _, group := range c.Flags {
+		if flags == nil {
+			break
+		}
 		var choices []string
 		for _, name := range group {
 			for _, f := range flags {

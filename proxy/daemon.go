@@ -90,12 +90,14 @@ func (d *Daemon) startBackgroundTasks() error {
 	d.tasks.Go(func() { cert.NewWarner(d.shared.log, d.listeners.certificates).Run(ctx) })
 	d.tasks.Go(func() { d.reloadOnRequest(ctx) })
 	d.admin.answer(admin.Handlers{
-		Reload: func(context.Context) admin.ReloadResult { return d.Reload() },
-		Diff:   d.Diff,
-		Status: d.Status,
-		Reopen: d.ReopenLog,
-
-		ConfigPath: d.config.Path,
+		Reload:      func(context.Context) admin.ReloadResult { return d.Reload() },
+		Diff:        d.Diff,
+		Status:      d.Status,
+		Reopen:      d.ReopenLog,
+		Maintenance: d.Maintenance,
+		Pause:       d.Pause,
+		Resume:      d.Resume,
+		ConfigPath:  d.config.Path,
 	})
 	d.tasks.Go(func() {
 		<-ctx.Done()

@@ -152,7 +152,16 @@ func (d *DynamicConfig) settings() []keyValue {
 			settings = append(settings, keyValue{config.IndexKey("listeners", i) + ".tls.acme_domains", strings.Join(names, ", ")})
 		}
 	}
-	return settings
+	return append(settings, keyValues(d.Maintenance.Texts(config.LevelFile))...)
+}
+
+// keyValues turns the keys that the configuration lists into those of a comparison.
+func keyValues(texts []config.KeyText) []keyValue {
+	values := make([]keyValue, len(texts))
+	for i, text := range texts {
+		values[i] = keyValue{text.Key, text.Value}
+	}
+	return values
 }
 
 // keys returns the keys of the site other than its host, in the order of the documentation, and its listener.
@@ -167,9 +176,8 @@ func (s servedSite) keys() []keyValue {
 		{"upstream_request_timeout_secs", wording.InSeconds(s.config.RequestTimeout)},
 		{"upstream_max_connections", config.OrUnset(s.config.MaxConnections)},
 	}
-	for _, text := range s.config.Limits.Texts(config.LevelSite) {
-		keys = append(keys, keyValue{text.Key, text.Value})
-	}
+	keys = append(keys, keyValues(s.config.Limits.Texts(config.LevelSite))...)
+	keys = append(keys, keyValues(s.config.Maintenance.Texts(config.LevelSite))...)
 	return append(keys,
 		keyValue{"request_headers", s.config.RequestHeaders.OfLevel(config.LevelSite.String())},
 		keyValue{"response_headers", s.config.ResponseHeaders.OfLevel(config.LevelSite.String())})

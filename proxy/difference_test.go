@@ -54,6 +54,7 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 	setting := func(key, was, is string) admin.Difference {
 		return admin.Difference{Settings: []admin.KeyChange{{Key: key, Old: was, New: is}}}
 	}
+	page := dir + "/text.pem (362c17b7)" // the beginning of its SHA-256
 	named := map[string]bool{}
 	for _, c := range []struct {
 		name  string
@@ -94,6 +95,12 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		{"a site's header rules", []string{`set = { "X-A" = "2" }`, `set = { "X-A" = "9" }`, `set = { "X-A" = "2" }`, `remove = ["X-A"]`, "default = { \"X-B\" = \"2\" }\nremove = [\"X-C\"]\n[[", "[["}, site(
 			admin.KeyChange{Key: "request_headers", Old: "set X-A: 2, default X-B: 2, remove X-C", New: "set X-A: 9, default X-B: 2, remove X-C"},
 			admin.KeyChange{Key: "response_headers", Old: "set X-A: 2, default X-B: 2, remove X-C", New: "remove X-A"})},
+		{"the file's maintenance, which the sites have too", []string{"\nmaintenance_file = \"DIR/text.pem\"", "", `["192.0.2.1"]`, `["192.0.2.1", "2001:db8::/32"]`},
+			admin.Difference{Settings: []admin.KeyChange{{Key: "maintenance_file", Old: page, New: ""},
+				{Key: "maintenance_allow", Old: "192.0.2.1/32", New: "192.0.2.1/32, 2001:db8::/32"}}}},
+		{"a site's maintenance", []string{"68\nmaintenance_file = \"DIR/text.pem\"", "68\nmaintenance_file = \"\"", `["192.0.2.2"]`, `[]`}, site(
+			admin.KeyChange{Key: "maintenance_file", Old: page, New: ""},
+			admin.KeyChange{Key: "maintenance_allow", Old: "192.0.2.2/32", New: ""})},
 		{"another host is one site less and one more", []string{`host = "a.example"`, `host = "b.example"`}, admin.Difference{
 			SitesRemoved: []admin.SiteSummary{{Host: "a.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
 			SitesAdded:   []admin.SiteSummary{{Host: "b.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
@@ -263,6 +270,7 @@ func allSetAt(level config.Level) config.Settings {
 			field.Set(reflect.ValueOf(level))
 		}
 	}
+	settings.Maintenance.FileFrom, settings.Maintenance.AllowFrom = level, level
 	return settings
 }
 

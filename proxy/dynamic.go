@@ -18,6 +18,8 @@ type DynamicConfig struct {
 	RateLimit limit.Config
 	// BodyLimit is the largest request body, in bytes; 0 for no limit.
 	BodyLimit int64
+	// Maintenance is what the file says about maintenance.
+	Maintenance config.Maintenance
 	// RequestHeaders and ResponseHeaders are the file's rules for header fields; nil for none. Those for responses apply to
 	// the responses to requests that reach no site.
 	RequestHeaders, ResponseHeaders *headers.Rules
@@ -42,6 +44,7 @@ func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) 
 	dynamic := &DynamicConfig{
 		RateLimit:       cfg.RateLimit,
 		BodyLimit:       cfg.Body.LimitBytes,
+		Maintenance:     cfg.Maintenance,
 		RequestHeaders:  cfg.RequestHeaders,
 		ResponseHeaders: cfg.ResponseHeaders,
 		HealthPath:      cfg.HTTPSHealthPath,

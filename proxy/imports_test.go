@@ -30,7 +30,9 @@ var leafImports = map[string][]string{
 	"deadline": nil,
 	"limit":    nil,
 	"share":    nil,
-	"routing":  nil, // it decides by hosts and paths, whatever they are for
+	// hold counts the requests of each client that wait.
+	"hold":    {"limit"},
+	"routing": nil, // it decides by hosts and paths, whatever they are for
 	// eventlog says why a log file cannot be opened, and clips values.
 	"eventlog": {"wording"},
 	// config holds the options of the log and of the limit, the rules for header fields, and compares the limit of descriptors

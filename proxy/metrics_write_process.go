@@ -59,6 +59,22 @@ func writeLoadedAt(s *scrape, t *metricsText) { t.time(s.dynamic.Load().LoadedAt
 
 func writeSites(s *scrape, t *metricsText) { t.size(s.dynamic.Load().Sites) }
 
+func writeHeldSites(s *scrape, t *metricsText) {
+	maintenance, paused := 0, 0
+	for _, info := range s.shared.holds.List() {
+		if info.Maintenance {
+			maintenance++
+		}
+		if info.Paused {
+			paused++
+		}
+	}
+	t.size(maintenance, "maintenance")
+	t.size(paused, "paused")
+}
+
+func writePausedRequests(s *scrape, t *metricsText) { t.size(s.shared.holds.Waiting()) }
+
 func writeDropped(s *scrape, t *metricsText) {
 	for sink, lines := range s.shared.log.MissingLines {
 		t.count(lines, sink)

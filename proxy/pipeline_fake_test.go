@@ -16,6 +16,7 @@ import (
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/hold"
 	"reverse-proxy/proxy/limit"
 )
 
@@ -151,7 +152,7 @@ func newTestPipeline(t *testing.T, routes ...config.Route) *testPipeline {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = logger.Close() })
-	shared := &sharedState{log: logger, limits: newLimits(1000), upstreams: newUpstreams(1000), metrics: newMetrics()}
+	shared := &sharedState{log: logger, limits: newLimits(1000), upstreams: newUpstreams(1000), metrics: newMetrics(), holds: hold.New(time.Now)}
 	t.Cleanup(shared.upstreams.close)
 	test.pipeline = newPipeline(pointer, shared, time.Minute)
 	return test

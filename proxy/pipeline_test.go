@@ -18,7 +18,7 @@ func TestTheStagesStandInTheOrderOfTheContract(t *testing.T) {
 	for _, stage := range newTestPipeline(t).stages {
 		names = append(names, stage.name)
 	}
-	want := []string{"rate limit", "body limit", "proxy headers", "host routing", "forward"}
+	want := []string{"rate limit", "body limit", "hold back", "proxy headers", "host routing", "forward"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("stages (-want +got):\n%s", diff)
 	}
@@ -255,7 +255,7 @@ func TestEveryStageUsesTheConfigurationOfTheRequest(t *testing.T) {
 		r := getRequest("/")
 		r.Method, r.Body, r.ContentLength = "POST", bodyOf("0123456789"), 10
 		x := &exchange{request: r, config: config, host: "a.test", decision: config.decide(0, "a.test", r), start: time.Now()}
-		for _, stage := range p.stages[:4] {
+		for _, stage := range p.stages[:5] {
 			if answer := stage.run(x); answer != nil {
 				t.Errorf("request %d: got %d of the stage %q, want it to pass by the old configuration", i+1, answer.status, stage.name)
 			}

@@ -97,6 +97,7 @@ func (d *Daemon) apply(prepared *preparedReload) {
 	prepared.certificates.Commit()
 	d.shared.metrics.adopt(prepared.dynamic)
 	d.shared.limits.adopt(prepared.dynamic)
+	prepared.dynamic.obey(d.shared.holds)
 	d.dynamic.Store(prepared.dynamic)
 	d.shared.upstreams.keep(prepared.dynamic.sites.upstreams())
 	d.drift.Store(&prepared.difference.RestartRequired)

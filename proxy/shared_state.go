@@ -9,6 +9,7 @@ import (
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/hold"
 )
 
 // sharedState is what all listeners and requests share and what outlives every reload (step 3).
@@ -20,6 +21,8 @@ type sharedState struct {
 	sweeper *deadline.Sweeper
 	conns   *connRegistry
 	metrics *metrics
+	// holds are the sites that an operator holds back.
+	holds *hold.Holds
 	// stop ends the goroutines of the sweeper and of the pools, and tasks waits for them.
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
@@ -43,7 +46,9 @@ func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) 
 		sweeper:   sweeper,
 		conns:     newConnRegistry(cfg.MaxConnections, cfg.ConnectionShare(), sweeper),
 		metrics:   newMetrics(),
+		holds:     hold.New(now),
 	}
+	shared.holds.Expired = func(info hold.Info) { logPauseEnd(log, info, "over") }
 	shared.conns.onCut = logCut(log, cfg.ConnectionShare())
 	shared.upstreams.names.log = log
 	shared.tasks.Go(func() { shared.sweeper.Run(ctx) })
@@ -54,6 +59,7 @@ func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) 
 // close cuts the clients' connections, closes the idle upstream connections and writes out the log. An error of the log
 // cannot be reported anywhere.
 func (s *sharedState) close() {
+	s.holds.Close()
 	s.conns.close()
 	s.stop()
 	s.tasks.Wait()

@@ -37,6 +37,7 @@ func (d *Daemon) shutdown() {
 		}
 	}()
 	d.listeners.drain()
+	d.shared.holds.Close() // requests that wait for the end of a pause are answered now
 	drained := d.shared.conns.drain(ctx)
 	cut := d.pipeline.inFlight.Load()
 	d.shared.conns.close()

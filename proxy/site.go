@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/hold"
 	"reverse-proxy/proxy/routing"
 )
 
@@ -35,6 +36,8 @@ type site struct {
 	routes []*route
 	// series holds the numbers of the site; set before the configuration is used.
 	series *siteSeries
+	// holds are the orders of an operator for the site; set before the configuration is used.
+	holds *hold.Site
 }
 
 // newSite returns a site of a running listener with its routes. key is the site's key in the file.
@@ -159,4 +162,15 @@ func onlyIn[A, B any](sites map[siteID]A, others map[siteID]B) map[string][]site
 		}
 	}
 	return only
+}
+
+// obey gives the sites of a configuration the orders for them, before it is used. Those of sites that are gone are forgotten,
+// unless one is in force.
+func (d *DynamicConfig) obey(holds *hold.Holds) {
+	hosts := map[string]bool{}
+	for s := range d.sites.all() {
+		s.holds = holds.Site(s.config.Host)
+		hosts[s.config.Host] = true
+	}
+	holds.Keep(hosts)
 }

@@ -28,6 +28,7 @@ func (d *Daemon) Status() admin.Status {
 		},
 		Time:                    at,
 		SiteTraffic:             siteTraffic(dynamic, d.shared.metrics.traffic),
+		HeldSites:               heldSites(d.shared.holds),
 		Reloads:                 d.history.latest(),
 		Memory:                  memoryUsage(),
 		MaxConnections:          d.config.MaxConnections,

@@ -48,3 +48,6 @@ func commandNames(line proxy.CommandLine) []string {
 
 // singleQuoted returns text in the single quotes of bash and zsh.
 func singleQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// hasHosts reports whether an operand is the host of a site, which the shells ask the program for.
+func hasHosts(operand proxy.OperandReference) bool { return operand.Name == "HOST" }

@@ -13,7 +13,7 @@ func bashCompletion(line proxy.CommandLine) string {
 	fmt.Fprintf(&out, "# Completion of reverse-proxy(8) for bash.\n# %s\n", completionNotice)
 	out.WriteString(`
 _reverse_proxy() {
-    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= words= i
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= words= operands=0 config= i
     COMPREPLY=()
     # In --flag=value the sign is a word of its own.
     if [[ $word == = ]]; then
@@ -34,14 +34,31 @@ _reverse_proxy() {
 	fmt.Fprintf(&out, `    esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        %s) if [[ ${COMP_WORDS[i + 1]} == = ]]; then ((i += 2)); else ((i++)); fi ;;
-        %s) command=${COMP_WORDS[i]} ;;
+        %s)
+            [[ ${COMP_WORDS[i + 1]} != = ]] || ((i++))
+            [[ ${COMP_WORDS[i]} != --config && ${COMP_WORDS[i - 1]} != --config ]] || config=${COMP_WORDS[i + 1]}
+            ((i++))
+            ;;
+        -*) ;;
+        *) if [[ -n $command ]]; then ((++operands)); else case ${COMP_WORDS[i]} in %s) command=${COMP_WORDS[i]} ;; esac; fi ;;
         esac
     done
     case $command in
 `, valued, strings.Join(commandNames(line), " | "))
 	for _, command := range line.Commands[1:] {
-		fmt.Fprintf(&out, "    %s) words='%s' ;;\n", command.Name, bashFlags(line, command))
+		fmt.Fprintf(&out, "    %s)\n        words='%s'\n", command.Name, bashFlags(line, command))
+		if command.Operands != nil {
+			out.WriteString("        [[ $word == -* ]] || case $operands in\n")
+			for i, operand := range command.Operands {
+				words := singleQuoted(strings.Join(operand.Values, " "))
+				if hasHosts(operand) {
+					words = `$("${COMP_WORDS[0]}" hosts ${config:+--config "$config"} 2>/dev/null)`
+				}
+				fmt.Fprintf(&out, "        %d) words=%s ;;\n", i, words)
+			}
+			out.WriteString("        esac\n")
+		}
+		out.WriteString("        ;;\n")
 	}
 	fmt.Fprintf(&out, `    *)
         words='%s'

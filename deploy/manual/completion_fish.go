@@ -23,19 +23,63 @@ function __reverse_proxy_command
             continue
         end
         switch $word
-            case %s
+            case %[1]s
                 set value yes
-            case %s
-                set found $word
+            case %[2]s
+                test -n "$found"; or set found $word
         end
     end
     contains -- "$found" $argv
+end
+
+# Whether a command was typed with a number of words after it, flags not counted.
+function __reverse_proxy_operand
+    set -l words
+    set -l value no
+    for word in (commandline -opc)[2..-1]
+        if test $value = yes
+            set value no
+            continue
+        end
+        switch $word
+            case %[1]s
+                set value yes
+            case '-*'
+            case '*'
+                set -a words $word
+        end
+    end
+    test "$words[1]" = $argv[1]; and test (count $words) -eq (math $argv[2] + 1)
+end
+
+# The hosts in the configuration that the command line names.
+function __reverse_proxy_hosts
+    set -l words (commandline -opc)
+    set -l config
+    for i in (seq (count $words))
+        switch $words[$i]
+            case --config
+                set config $words[$i] $words[(math $i + 1)]
+            case '--config=*'
+                set config $words[$i]
+        end
+    end
+    $words[1] hosts $config 2>/dev/null
 end
 
 complete -c reverse-proxy -f
 `, strings.Join(append(withValue(line, true), withValue(line, false)...), " "), strings.Join(commandNames(line), " "))
 	for _, command := range line.Commands[1:] {
 		fmt.Fprintf(&out, "complete -c reverse-proxy -n '__reverse_proxy_command \"\"' -a %s -d %s\n", command.Name, fishQuoted(command.Summary))
+	}
+	for _, command := range line.Commands[1:] {
+		for i, operand := range command.Operands {
+			words := singleQuoted(strings.Join(operand.Values, " "))
+			if hasHosts(operand) {
+				words = "'(__reverse_proxy_hosts)'"
+			}
+			fmt.Fprintf(&out, "complete -c reverse-proxy -n '__reverse_proxy_operand %s %d' -a %s\n", command.Name, i, words)
+		}
 	}
 	for _, flag := range line.Flags {
 		var takers []string

@@ -25,7 +25,11 @@ func commandPage(line proxy.CommandLine, date string) string {
 		"with one line for each mistake, and no port answers before every port is bound and every certificate is loaded.")
 	page.section("COMMANDS")
 	for _, command := range line.Commands[1:] {
-		page.item("`"+command.Name+"`", sentence(command.Summary))
+		name := "`" + command.Name + "`"
+		for _, operand := range command.Operands {
+			name += " " + operandText(operand)
+		}
+		page.item(name, sentence(command.Summary))
 		if names := flagNames(command); names != "" {
 			page.more("Takes " + names + ".")
 		}
@@ -63,6 +67,9 @@ func synopsis(line proxy.CommandLine, command proxy.CommandReference) string {
 	if command.Name != "" {
 		text = "`reverse-proxy " + command.Name + "`"
 	}
+	for _, operand := range command.Operands {
+		text += " " + operandText(operand)
+	}
 	for _, group := range command.Flags {
 		var choices []string
 		for _, name := range group {
@@ -71,6 +78,14 @@ func synopsis(line proxy.CommandLine, command proxy.CommandReference) string {
 		text += " [" + strings.Join(choices, " | ") + "]"
 	}
 	return text
+}
+
+// operandText returns how a word after a command is typed, in Markdown.
+func operandText(operand proxy.OperandReference) string {
+	if operand.Values != nil {
+		return "`" + strings.Join(operand.Values, "`|`") + "`"
+	}
+	return "*" + operand.Name + "*"
 }
 
 // flagOf returns the flag of that name; a test checks that the tables agree on it.

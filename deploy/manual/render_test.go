@@ -79,8 +79,8 @@ func TestCompletionsQuoteSummariesAndOfferFilesForPathsOnly(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"bash: a path", bashCompletion(tricky), "    --config)\n        compopt"},
 		{"bash: another value", bashCompletion(tricky), "    --every) return ;;\n"},
-		{"bash: both are skipped", bashCompletion(tricky), "        --config | --every) if "},
-		{"bash: flags", bashCompletion(tricky), "    watch) words='--config --every --version --help' ;;\n"},
+		{"bash: both are skipped", bashCompletion(tricky), "        --config | --every)\n            [[ "},
+		{"bash: flags", bashCompletion(tricky), "    watch)\n        words='--config --every --version --help'\n        ;;\n"},
 		{"zsh: a path", zshCompletion(tricky), "'--config=[a file]:PATH:_files'\n"},
 		{"zsh: another value", zshCompletion(tricky), `'--every=[time\\span \[s\]\: it'\''s]:SECONDS: '` + "\n"},
 		{"zsh: a command", zshCompletion(tricky), `'watch:watch it'\''s [state]: all'` + "\n"},

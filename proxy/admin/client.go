@@ -30,6 +30,8 @@ const (
 type Client struct {
 	// Socket is the path of the socket, and Command what is asked.
 	Socket, Command string
+	// Arguments are the arguments of a command that takes some, for its JSON; nil for none.
+	Arguments any
 	// Config is the configuration file that the daemon must use; "" for any.
 	Config string
 	// Text selects the answer in a form for people instead of the daemon's line of JSON.
@@ -86,25 +88,37 @@ func FailureCode(command string) int {
 // ask sends the command, with the configuration file that it is for, and returns the line of the answer, without its line
 // end, and its status. The errors say what to do, and do not name the socket. When ctx ends, ask returns at once.
 func (a Client) ask(ctx context.Context) (line []byte, status string, err error) {
-	if a.Config == "" {
-		return a.exchange(ctx, a.Command)
+	r := request{command: a.Command}
+	if a.Arguments != nil {
+		if r.Arguments, err = json.Marshal(a.Arguments); err != nil {
+			return nil, "", err
+		}
 	}
-	expected, err := newConfigFile(a.Config)
-	if err != nil {
-		return nil, "", err
+	if a.Config != "" {
+		if r.configFile, err = newConfigFile(a.Config); err != nil {
+			return nil, "", err
+		}
 	}
-	request := withConfigFile(a.Command, expected)
-	if len(request) > maxCommand {
-		return nil, "", fmt.Errorf("the path in --config is too long to be sent (%d bytes); use --socket without it", len(expected.Path))
+	text := r.line()
+	if len(text) > maxCommand {
+		return nil, "", fmt.Errorf("the arguments and the path in --config are too long to be sent (%d bytes of at most %d)", len(text), maxCommand)
 	}
-	line, status, err = a.exchange(ctx, request)
-	if err != nil || !isUnknownCommand(line, request) {
+	line, status, err = a.exchange(ctx, text)
+	if err != nil || text == a.Command || !isUnknownCommand(line, text) {
 		return line, status, err
 	}
-	if err := a.checkOlderDaemon(ctx, expected); err != nil {
+	if a.Arguments != nil {
+		return nil, "", olderDaemonError(a.Command)
+	}
+	if err := a.checkOlderDaemon(ctx, r.configFile); err != nil {
 		return nil, "", err
 	}
 	return a.exchange(ctx, a.Command)
+}
+
+// olderDaemonError is the error of a command that the daemon does not know.
+func olderDaemonError(command string) error {
+	return fmt.Errorf("the daemon is an older version that does not know %s; restart it with this version", command)
 }
 
 // isUnknownCommand reports whether the answer says that the daemon does not know the request.

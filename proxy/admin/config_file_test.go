@@ -20,48 +20,6 @@ import (
 	"reverse-proxy/proxy/sockettest"
 )
 
-func TestTheExpectedConfigurationPassesOverTheWire(t *testing.T) {
-	for _, path := range []string{"/etc/x.toml", "/a b/\"c\".toml", "/tab\tand\nline.toml", "/grün/<&>.toml", "/"} {
-		want := configFile{Path: path, Device: 1<<64 - 1, Inode: 7}
-		line := withConfigFile("reload", want)
-		if strings.ContainsAny(line, "\n\r") {
-			t.Errorf("%q: got %q, want one line", path, line)
-		}
-		command, got, err := cutConfigFile(line)
-		if err != nil || command != "reload" || got == nil || *got != want {
-			t.Errorf("%q: got %q, %+v and the error %v, want what was sent", path, command, got, err)
-		}
-	}
-}
-
-func TestALineIsCutIntoCommandAndExpectedConfiguration(t *testing.T) {
-	for _, c := range []struct {
-		line, command string
-		file          *configFile
-		err           error
-	}{
-		{"reload", "reload", nil, nil},
-		{"status now", "status now", nil, nil},
-		{" {}", "", nil, errInput},
-		{`reload {"config":"/a"}`, "reload", &configFile{Path: "/a"}, nil},
-		{`reload {"config":"/a","device":1,"inode":2} `, "reload", &configFile{"/a", 1, 2}, nil},
-		{`reload {}`, "", nil, errInput},
-		{`reload {"config":""}`, "", nil, errInput},
-		{`reload {"config":"a.toml"}`, "", nil, errInput},
-		{`reload {"config":"/a","force":true}`, "", nil, errInput},
-		{`reload {"config":"/a"} {"config":"/b"}`, "", nil, errInput},
-		{`reload {"config":"/a"}}`, "", nil, errInput},
-		{`reload {"config":"/a"`, "", nil, errInput},
-		{`reload {"config":5}`, "", nil, errInput},
-		{`reload {"config":"/a","inode":-1}`, "", nil, errInput},
-	} {
-		command, file, err := cutConfigFile(c.line)
-		if command != c.command || err != c.err || err == nil && !cmp.Equal(file, c.file) {
-			t.Errorf("%s: got %q, %+v and the error %v, want %q, %+v and %v", c.line, command, file, err, c.command, c.file, c.err)
-		}
-	}
-}
-
 func TestAConfigurationIsRecognizedUnderAnotherName(t *testing.T) {
 	dir := t.TempDir()
 	running, other := configtest.WriteFile(t, dir, "running.toml", "a"), configtest.WriteFile(t, dir, "other.toml", "a")
@@ -257,19 +215,3 @@ func TestTheAdminSocketIsFoundInTheConfigurationOrNotAtAll(t *testing.T) {
 }
 
 // FuzzCutConfigFile looks for a line that gives an expected configuration without a path to compare.
-func FuzzCutConfigFile(f *testing.F) {
-	for _, line := range []string{"reload", `reload {"config":"/a"}`, `diff {"config":"/a","device":1,"inode":2}`, "status {", `x {"config":"a"}`, `reload {"config":"/\u0000\ud800"}`} {
-		f.Add(line)
-	}
-	f.Fuzz(func(t *testing.T, line string) {
-		command, file, err := cutConfigFile(line)
-		switch {
-		case err != nil && err != errInput:
-			t.Errorf("got the error %v, want %v", err, errInput)
-		case err == nil && file == nil && command != line:
-			t.Errorf("got %q, want the line %q as it is", command, line)
-		case err == nil && file != nil && !filepath.IsAbs(file.Path):
-			t.Errorf("got %+v, want an absolute path", file)
-		}
-	})
-}

@@ -40,7 +40,7 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 		message := wording.PrintableLine(failure.Message)
 		switch {
 		case len(failure.Errors) == 0 && message == unknownCommand(command):
-			return renderedReply{}, fmt.Errorf("the daemon is an older version that does not know %s; restart it with this version", command)
+			return renderedReply{}, olderDaemonError(command)
 		case len(failure.Errors) == 0:
 			return renderedReply{}, errors.New(cmp.Or(message, "the daemon gave no reason"))
 		}
@@ -60,6 +60,8 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 		return renderReload(line)
 	case "reopen":
 		return renderReopen(line)
+	case "maintenance", "pause", "resume":
+		return renderHold(command, line)
 	}
 	var status Status
 	if err := json.Unmarshal(line, &status); err != nil {

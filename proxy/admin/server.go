@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -39,6 +40,10 @@ type Handlers struct {
 	Status func() Status
 	// Reopen reopens the log file.
 	Reopen func() ReopenResult
+	// Maintenance, Pause and Resume hold a site back, or let it go on (S-14.9).
+	Maintenance func(MaintenanceOrder) HoldResult
+	Pause       func(PauseOrder) HoldResult
+	Resume      func(ResumeOrder) HoldResult
 	// ConfigPath is the absolute path of the configuration file that the daemon runs.
 	ConfigPath string
 }
@@ -52,10 +57,10 @@ type refusal struct {
 }
 
 // Serve answers one command per connection until ctx ends (S-10.1). It accepts them from ln, which is the socket's listener or
-// wraps it. It then closes the socket, removes its file, and
-// returns when every connection is done. It refuses and logs peers that are neither root nor the daemon's user. The
+// wraps it, and calls handlers for what carries each command out. When ctx has ended it closes the socket, removes its file, and
+// returns once every connection is done. It refuses and logs peers that are neither root nor the daemon's user. The
 // error is a permanent one of the listening socket; it is nil when ctx ended.
-func (s *Socket) Serve(ctx context.Context, ln net.Listener, log *eventlog.Logger, handlers Handlers) error {
+func (s *Socket) Serve(ctx context.Context, ln net.Listener, log *eventlog.Logger, handlers func() Handlers) error {
 	defer context.AfterFunc(ctx, func() {
 		s.Close()
 		ln.Close()
@@ -79,7 +84,7 @@ func (s *Socket) Serve(ctx context.Context, ln net.Listener, log *eventlog.Logge
 		}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			s.serveConn(ctx, log, handlers, conn.(*net.UnixConn))
+			s.serveConn(ctx, log, handlers(), conn.(*net.UnixConn))
 		})
 	}
 }
@@ -113,33 +118,73 @@ func (s *Socket) serveConn(ctx context.Context, log *eventlog.Logger, handlers H
 }
 
 // answer carries out the command on a line, or renders why it could not be read. It does not carry out a command
-// for another configuration file than the daemon's (S-1.7). This switch is the table of commands.
+// for another configuration file than the daemon's (S-1.7).
 func answer(ctx context.Context, handlers Handlers, line string, err error) any {
-	var command string
-	var expected *configFile
+	var r request
 	if err == nil {
-		command, expected, err = cutConfigFile(line)
+		r, err = parseRequest(line)
 	}
 	if err != nil {
 		return refusal{Status: StatusError, Message: err.Error()}
 	}
-	var run func() any
-	switch command {
-	case "reload":
-		run = func() any { return handlers.Reload(ctx) }
-	case "diff":
-		run = func() any { return handlers.Diff() }
-	case "status":
-		run = func() any { return handlers.Status().Complete() }
-	case "reopen":
-		run = func() any { return handlers.Reopen() }
-	default:
+	run, known := handlers.command(ctx, r)
+	switch {
+	case !known:
 		return refusal{Status: StatusError, Message: unknownCommand(line)}
+	case !r.expects(handlers.ConfigPath):
+		return refusal{StatusError, wrongConfigText(handlers.ConfigPath, r.Path), handlers.ConfigPath}
 	}
-	if expected != nil && !expected.is(handlers.ConfigPath) {
-		return refusal{StatusError, wrongConfigText(handlers.ConfigPath, expected.Path), handlers.ConfigPath}
+	reply, err := run()
+	if err != nil {
+		return refusal{Status: StatusError, Message: err.Error()}
 	}
-	return run()
+	return reply
+}
+
+// command returns what carries out a request. It is the table of commands.
+func (h Handlers) command(ctx context.Context, r request) (run func() (any, error), known bool) {
+	switch r.command {
+	case "reload":
+		run = bare(r, func() ReloadResult { return h.Reload(ctx) })
+	case "diff":
+		run = bare(r, h.Diff)
+	case "status":
+		run = bare(r, func() Status { return h.Status().Complete() })
+	case "reopen":
+		run = bare(r, h.Reopen)
+	case "maintenance":
+		run = withArguments(r, h.Maintenance)
+	case "pause":
+		run = withArguments(r, h.Pause)
+	case "resume":
+		run = withArguments(r, h.Resume)
+	}
+	return run, run != nil
+}
+
+// bare returns what carries out a command without arguments.
+func bare[R any](r request, handle func() R) func() (any, error) {
+	return func() (any, error) {
+		if r.Arguments != nil {
+			return nil, fmt.Errorf("%w: %s takes no arguments", errInput, r.command)
+		}
+		return handle(), nil
+	}
+}
+
+// withArguments returns what carries out a command with arguments. A command without a handler is refused: the daemon is not
+// ready for it.
+func withArguments[A, R any](r request, handle func(A) R) func() (any, error) {
+	return func() (any, error) {
+		if handle == nil {
+			return nil, fmt.Errorf("%s: the daemon is starting; try again when it serves", r.command)
+		}
+		args, err := arguments[A](r)
+		if err != nil {
+			return nil, err
+		}
+		return handle(args), nil
+	}
 }
 
 // writeReply writes the answer as one line of JSON. If a client does not take it in time, the answer is cut off

@@ -51,7 +51,7 @@ func startServer(t *testing.T, handlers Handlers, adjust func(*Socket)) *testSer
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error, 1)
-	go func() { result <- socket.Serve(ctx, socket.Listener(), log, handlers) }()
+	go func() { result <- socket.Serve(ctx, socket.Listener(), log, func() Handlers { return handlers }) }()
 	stop := sync.OnceValues(func() (string, error) {
 		cancel()
 		err := <-result

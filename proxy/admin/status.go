@@ -79,6 +79,8 @@ type Status struct {
 	SiteTraffic []SiteTraffic `json:"site_traffic"`
 	// ACME is the state of each name for which certificates are ordered, over all listeners.
 	ACME []ACMEStatus `json:"acme"`
+	// HeldSites are the sites that are in maintenance or paused, in the order of the hosts.
+	HeldSites []HeldSite `json:"held_sites"`
 	// Reloads are the latest reloads, the last one first, at most 10.
 	Reloads []ReloadStatus `json:"reloads"`
 	// Memory is the process's memory usage.
@@ -151,6 +153,9 @@ func (s Status) Complete() Status {
 	}
 	if s.ACME == nil {
 		s.ACME = []ACMEStatus{}
+	}
+	if s.HeldSites == nil {
+		s.HeldSites = []HeldSite{}
 	}
 	if s.Reloads == nil {
 		s.Reloads = []ReloadStatus{}

@@ -27,6 +27,7 @@ func (s Status) textWithin(at time.Time, columns int) string {
 	}
 	s.writeProcess(&b)
 	s.writeListeners(&b, columns)
+	s.writeHeldSites(&b)
 	s.writeSites(&b, columns)
 	s.writeLimits(&b, columns)
 	s.writeCertificates(&b, at, columns)
@@ -75,6 +76,17 @@ func (s Status) writeListeners(b *strings.Builder, columns int) {
 		}
 	}
 	t.write(b)
+}
+
+// writeHeldSites writes what holds sites back. It comes before the sites: an operator must not forget it.
+func (s Status) writeHeldSites(b *strings.Builder) {
+	var lines []string
+	for _, site := range s.HeldSites[:min(len(s.HeldSites), maxTextRows)] {
+		lines = append(lines, site.text()...)
+	}
+	if lines != nil {
+		b.WriteString("\n" + strings.Join(lines, "\n") + "\n")
+	}
 }
 
 // writeSites writes the table of sites. For a daemon that does not list them it writes at least their number.

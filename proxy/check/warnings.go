@@ -46,6 +46,7 @@ func warningsOf(ctx context.Context, cfg *config.Config, env environment) []conf
 			cfg.MaxConnections, fewConnections)
 	}
 	c.readable("", cfg.Path)
+	c.readable("maintenance_file", cfg.Maintenance.File)
 	c.logFile()
 	c.limits()
 	addresses := c.resolveUpstreams(ctx)
@@ -133,12 +134,12 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 			}
 		}
 		c.siteLimits(siteKey, site)
+		c.readable(config.ChildKey(siteKey, "maintenance_file"), site.Maintenance.FileAt(config.LevelSite))
 		warned := map[string]bool{} // by upstream, which several routes may have
 		for k, route := range site.Routes {
-			if route.RespondFile != "" {
-				routeKey := config.IndexKey(config.ChildKey(siteKey, "routes"), k)
-				c.readable(config.ChildKey(routeKey, "respond_file"), route.RespondFile)
-			}
+			routeKey := config.IndexKey(config.ChildKey(siteKey, "routes"), k)
+			c.readable(config.ChildKey(routeKey, "respond_file"), route.RespondFile)
+			c.readable(config.ChildKey(routeKey, "maintenance_file"), route.Maintenance.FileAt(config.LevelRoute))
 		}
 		for _, forward := range site.Forwards(siteKey) {
 			if !warned[forward.Upstream] {
@@ -177,8 +178,11 @@ func (c *checker) manualCertificates(key string, cfg config.TLS) *cert.Table {
 // readable warns of a file that the daemon's user cannot read.
 func (c *checker) readable(key, path string) { c.usable(key, path, mayRead, "read") }
 
-// usable warns of a file or directory that the daemon's user cannot use as needed. Missing ones are reported elsewhere.
+// usable warns of a file or directory that the daemon's user cannot use as needed; "" is none. Missing ones are reported elsewhere.
 func (c *checker) usable(key, path string, want os.FileMode, how string) {
+	if path == "" {
+		return
+	}
 	if err := c.env.account.may(path, want); err != nil {
 		c.warn(key, "%s cannot be %s by %s, as which the proxy seems to run: %v; give that user, or a group of its, the permission",
 			wording.Quoted(path), how, c.env.account.name, err)

@@ -47,6 +47,8 @@ type Config struct {
 	RateLimit limit.Config
 	// Body bounds request bodies. Dynamic.
 	Body Body
+	// Maintenance is what the file says about maintenance; sites have it in their settings. Dynamic.
+	Maintenance Maintenance
 	// RequestHeaders and ResponseHeaders are the file's rules for header fields. Those for responses apply to the responses
 	// to requests that reach no site. Dynamic (S-19.3).
 	RequestHeaders, ResponseHeaders *headers.Rules
@@ -197,6 +199,8 @@ type Settings struct {
 	// MaxConnections bounds the connections to the upstream, and is its share of all; 0 for no bound (S-12.6).
 	MaxConnections int
 	Limits
+	// Maintenance says what clients get while the site is in maintenance (S-14.9).
+	Maintenance Maintenance
 	// RequestHeaders and ResponseHeaders are the rules for the fields of requests to the upstream, and of responses to
 	// clients (S-19.2).
 	RequestHeaders, ResponseHeaders *headers.Rules

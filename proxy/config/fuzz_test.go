@@ -105,7 +105,7 @@ func checkRoutes(t *testing.T, site Site) {
 			t.Errorf("got the redirect %s, want a valid one", route)
 		case route.Respond != 0 && (route.Respond < 200 || route.Respond > 599 || !http1.ValidValue(route.RespondType)):
 			t.Errorf("got the fixed answer %s, want a valid one", route)
-		case len(route.RespondBody) > maxRespondBytes || len(route.RespondBody) > 0 && route.RespondType == "":
+		case len(route.RespondBody) > maxAnswerBytes || len(route.RespondBody) > 0 && route.RespondType == "":
 			t.Errorf("got a body of %d bytes of the type %q", len(route.RespondBody), route.RespondType)
 		}
 	}

@@ -57,9 +57,9 @@ func (l Limits) Texts(at Level) []KeyText {
 // decimal writes a number without an exponent.
 func decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
-// appendLimits appends the limits that a route sets to its description.
-func appendLimits(out *strings.Builder, l Limits) {
-	for _, key := range l.Texts(LevelRoute) {
+// appendTexts appends those keys to the description of a route that it sets.
+func appendTexts(out *strings.Builder, texts []KeyText) {
+	for _, key := range texts {
 		if key.Value != "" {
 			out.WriteString(" " + key.Key + " = " + key.Value)
 		}

@@ -39,6 +39,8 @@ type rawConfig struct {
 	ACME                      rawACME            `toml:"acme"`
 	RateLimit                 rawRateLimit       `toml:"rate_limit"`
 	Body                      rawBody            `toml:"body"`
+	MaintenanceFile           *string            `toml:"maintenance_file"`
+	MaintenanceAllow          []string           `toml:"maintenance_allow"`
 	RequestHeaders            rawRequestHeaders  `toml:"request_headers"`
 	ResponseHeaders           rawResponseHeaders `toml:"response_headers"`
 	Listeners                 []rawListener      `toml:"listeners"`
@@ -138,6 +140,8 @@ type rawSettings struct {
 	ConcurrentWaitSecs         *int64             `toml:"concurrent_wait_secs"`
 	BodyLimitBytes             *int64             `toml:"body_limit_bytes"`
 	BodyIdleTimeoutSecs        *int64             `toml:"body_idle_timeout_secs"`
+	MaintenanceFile            *string            `toml:"maintenance_file"`
+	MaintenanceAllow           []string           `toml:"maintenance_allow"`
 	RequestHeaders             rawRequestHeaders  `toml:"request_headers"`
 	ResponseHeaders            rawResponseHeaders `toml:"response_headers"`
 }

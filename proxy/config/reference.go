@@ -102,6 +102,10 @@ func fileReference() []Table {
 				Text: "The most connections that one client, an IPv4 address or a /64 of IPv6, may hold while others wait because `max_connections` is reached. While nobody waits, one client may hold all. At most `max_connections`; if not set, a quarter of it, at least 1."},
 			{Name: "sandbox", Type: stringKey, Values: []string{"on", "off"}, Default: `"on"`, Promise: "S-4.7",
 				Text: "`on`: once it serves, the process gives up all rights to files, sockets and privileges that this configuration does not need, with Landlock, as far as the kernel supports it. `off`: it keeps them."},
+			{Name: "maintenance_file", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-14.9",
+				Text: "File whose contents clients get with a 503 while a site is in maintenance by `reverse-proxy maintenance`: HTML, or text or JSON if its name ends in `.txt` or `.json`; at most 1 MiB. Read at the start and at every reload."},
+			{Name: "maintenance_allow", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-14.9",
+				Text: "Networks, and addresses, whose clients are served while a site is in maintenance."},
 		}},
 		{Path: "logging", Keys: []Key{
 			{Name: "level", Type: stringKey, Values: []string{"trace", "debug", "info", "warn", "error"}, Default: `"info"`, Promise: "S-8.2",
@@ -249,6 +253,10 @@ func settingsReference() []Key {
 			Text: "The largest request body, in bytes, instead of `limit_bytes` of `[body]`; `0` for no limit. A larger one gets 413."},
 		{Name: "body_idle_timeout_secs", Type: integerKey, Min: "1", Max: "86400", Need: fileKey, Dynamic: true, Promise: "S-17.1",
 			Text: "Ends a request in which no byte of a body, or of a WebSocket, has moved in either direction for this long, instead of the file's `body_idle_timeout_secs`. A terminal in the browser needs a long one."},
+		{Name: "maintenance_file", Type: stringKey, Need: fileKey, Dynamic: true, Promise: "S-14.9",
+			Text: "As at the top of the file; `\"\"` for no file."},
+		{Name: "maintenance_allow", Type: stringsKey, Need: fileKey, Dynamic: true, Promise: "S-14.9",
+			Text: "As at the top of the file, whose networks it replaces. On a route, `[\"0.0.0.0/0\", \"::/0\"]` keeps it served for all."},
 	}
 }
 

@@ -42,7 +42,8 @@ func (r Route) String() string {
 			fmt.Fprintf(&out, " connections %d", r.MaxConnections)
 		}
 	}
-	appendLimits(&out, r.Limits)
+	appendTexts(&out, r.Limits.Texts(LevelRoute))
+	appendTexts(&out, r.Maintenance.Texts(LevelRoute))
 	for _, rules := range []struct {
 		table string
 		rules *headers.Rules

@@ -45,8 +45,8 @@ type validator struct {
 	// acmeFile is `[acme]`, and acmeOfFile its values.
 	acmeFile   rawACME
 	acmeOfFile TLS
-	// respondFiles are the files of fixed answers that were read, by path.
-	respondFiles map[string][]byte
+	// answerFiles are the files of fixed answers and of maintenance that were read, by path.
+	answerFiles map[string][]byte
 	// routeFields are the fields of a rawRoute, which would cost too much to list anew for each of thousands.
 	routeFields []reflect.StructField
 }
@@ -54,7 +54,7 @@ type validator struct {
 // validate turns the raw configuration into a resolved one: every default filled in, every value checked against the
 // rules S-2.1 to S-2.24. It always checks everything; the result is valid only if there are no problems afterwards.
 func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environment, problems *configProblems) *Config {
-	v := &validator{configProblems: problems, env: env, dir: filepath.Dir(path), respondFiles: map[string][]byte{}, routeFields: rawFields(reflect.TypeFor[rawRoute]())}
+	v := &validator{configProblems: problems, env: env, dir: filepath.Dir(path), answerFiles: map[string][]byte{}, routeFields: rawFields(reflect.TypeFor[rawRoute]())}
 	cfg := &Config{
 		Path:                  path,
 		AllowWildcardBind:     allowWildcardBind || orDefault(raw.AllowWildcardBind, false),
@@ -73,6 +73,7 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environme
 	}
 	v.connections = cfg.MaxConnections
 	file := fileSettings(raw)
+	cfg.Maintenance = v.maintenance(file)
 	cfg.RequestHeaders = v.headerRules(headers.Request, file, "request_headers", file.RequestHeaders)
 	cfg.ResponseHeaders = v.headerRules(headers.Response, file, "response_headers", file.ResponseHeaders)
 	v.acmeTable(raw.ACME)

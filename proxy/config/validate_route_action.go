@@ -73,7 +73,7 @@ func (v *validator) respond(key string, raw rawRoute, route *Route) {
 	case raw.RespondFile != nil:
 		bodyKey = ChildKey(key, "respond_file")
 		route.RespondFile = v.resolvePath(v.required(bodyKey, raw.RespondFile, "write the path of the file to answer with, or leave the key out"))
-		route.RespondBody = v.respondFile(bodyKey, route.RespondFile)
+		route.RespondBody = v.answerFile(bodyKey, route.RespondFile)
 	case raw.RespondType != nil:
 		v.add(ChildKey(key, "respond_type"), "has no effect without a body; write respond_body or respond_file, or leave the key out")
 	}
@@ -97,23 +97,23 @@ func (v *validator) respondType(key string, value *string) string {
 	return text
 }
 
-// maxRespondBytes is the length above which a file for a fixed answer is refused.
-const maxRespondBytes = 1 << 20
+// maxAnswerBytes is the length above which a file for a fixed answer is refused.
+const maxAnswerBytes = 1 << 20
 
-// respondFile reads the file of a fixed answer, each only once. It never blocks, whatever the path names.
-func (v *validator) respondFile(key, path string) []byte {
+// answerFile reads a file that answers are made of, each only once. It never blocks, whatever the path names.
+func (v *validator) answerFile(key, path string) []byte {
 	if path == "" {
 		return nil
 	}
-	body, known := v.respondFiles[path]
+	body, known := v.answerFiles[path]
 	if known {
 		return body
 	}
-	body, err := ReadStableFile(path, maxRespondBytes, nil)
+	body, err := ReadStableFile(path, maxAnswerBytes, nil)
 	if err != nil {
-		v.add(key, "%s: %s", wording.Quoted(path), err)
+		v.addFault(key, "%s: %s", wording.Quoted(path), err)
 		return nil
 	}
-	v.respondFiles[path] = body
+	v.answerFiles[path] = body
 	return body
 }

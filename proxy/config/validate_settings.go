@@ -7,6 +7,7 @@ func fileSettings(raw *rawConfig) inherited {
 	return inherited{}.inherit(LevelFile, "", rawSettings{
 		RateLimit:       &rawRate{raw.RateLimit.RequestsPerSecond, raw.RateLimit.Burst},
 		BodyLimitBytes:  raw.Body.LimitBytes,
+		MaintenanceFile: raw.MaintenanceFile, MaintenanceAllow: raw.MaintenanceAllow,
 		RequestHeaders:  raw.RequestHeaders,
 		ResponseHeaders: raw.ResponseHeaders,
 	})
@@ -20,6 +21,7 @@ func (v *validator) settings(in inherited) Settings {
 		RequestTimeout:  v.seconds(in.key("upstream_request_timeout_secs"), in.UpstreamRequestTimeoutSecs, 60),
 		MaxConnections:  v.upstreamConnections(in.key("upstream_max_connections"), in.UpstreamMaxConnections),
 		Limits:          v.limits(in),
+		Maintenance:     v.maintenance(in),
 		RequestHeaders:  v.headerRules(headers.Request, in, "request_headers", in.RequestHeaders),
 		ResponseHeaders: v.headerRules(headers.Response, in, "response_headers", in.ResponseHeaders),
 	}

@@ -61,6 +61,8 @@ func table(cfg *config.Config) []row {
 		{path: "/proc/self", tree: true, rights: rightRead},
 		// The service manager's socket, for kernels that require a right to connect to it.
 		{path: notifyPath(), rights: rightConnect},
+		// The file of answers during maintenance, which a deployment replaces by a rename.
+		{path: cfg.Maintenance.File, rights: rightRead},
 		// A binary built for coverage writes its counters at its end.
 		{path: os.Getenv("GOCOVERDIR"), tree: true, rights: rightKeep},
 	}
@@ -72,10 +74,11 @@ func table(cfg *config.Config) []row {
 		for _, pair := range l.TLS.Certificates {
 			rows = append(rows, row{path: pair.CertPath, rights: rightRead}, row{path: pair.KeyPath, rights: rightRead})
 		}
-		// So are the files of fixed answers, which a deployment replaces by a rename.
+		// So are the files that answers are made of, which a deployment replaces by a rename.
 		for _, site := range l.Sites {
+			rows = append(rows, row{path: site.Maintenance.FileAt(config.LevelSite), rights: rightRead})
 			for _, route := range site.Routes {
-				rows = append(rows, row{path: route.RespondFile, rights: rightRead})
+				rows = append(rows, row{path: route.RespondFile, rights: rightRead}, row{path: route.Maintenance.FileAt(config.LevelRoute), rights: rightRead})
 			}
 		}
 		// Renewals store certificates, the account's key and the record of refusals.

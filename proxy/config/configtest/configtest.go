@@ -134,6 +134,8 @@ body_idle_timeout_secs = 61
 max_connections = 1024
 max_connections_per_client = 1
 sandbox = "on"
+maintenance_file = "DIR/text.pem"
+maintenance_allow = ["192.0.2.1"]
 [logging]
 level = "info"
 format = "text"
@@ -194,6 +196,8 @@ concurrent = 1
 concurrent_wait_secs = 5
 body_limit_bytes = 67
 body_idle_timeout_secs = 68
+maintenance_file = "DIR/text.pem"
+maintenance_allow = ["192.0.2.2"]
 [listeners.sites.rate_limit]
 requests_per_second = 69
 burst = 70
@@ -221,6 +225,8 @@ concurrent = 1
 concurrent_wait_secs = 6
 body_limit_bytes = 73
 body_idle_timeout_secs = 74
+maintenance_file = "DIR/text.pem"
+maintenance_allow = ["192.0.2.3"]
 [listeners.sites.routes.rate_limit]
 requests_per_second = 75
 burst = 76

@@ -1,0 +1,122 @@
+package config
+
+import (
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"reverse-proxy/proxy/wording"
+)
+
+// Maintenance is what clients get while a site is in maintenance. It never changes.
+type Maintenance struct {
+	// File is the path of the file that Body comes from; "" for none. FileFrom says where it was set.
+	File     string
+	FileFrom Level
+	// Body is the answer's body, and Type its type; both are empty without a file.
+	Body []byte
+	Type string
+	// Allow are the clients that are served all the same. AllowFrom says where they were set.
+	Allow     []netip.Prefix
+	AllowFrom Level
+}
+
+// FileAt returns the path of the file if it was set at the level; else "".
+func (m Maintenance) FileAt(level Level) string {
+	if m.FileFrom != level {
+		return ""
+	}
+	return m.File
+}
+
+// Admits reports whether a client is served during the maintenance.
+func (m Maintenance) Admits(client netip.Addr) bool {
+	client = client.WithZone("")
+	return slices.ContainsFunc(m.Allow, func(prefix netip.Prefix) bool { return prefix.Contains(client) })
+}
+
+// Texts lists the keys with the values of those that are set at the level, and "" for the others. A file with other contents
+// has another text.
+func (m Maintenance) Texts(at Level) []KeyText {
+	texts := []KeyText{{Key: "maintenance_file"}, {Key: "maintenance_allow"}}
+	if file := m.FileAt(at); file != "" {
+		texts[0].Value = file + " (" + HashOf(m.Body)[:8] + ")"
+	}
+	if m.AllowFrom == at {
+		var prefixes []string
+		for _, prefix := range m.Allow {
+			prefixes = append(prefixes, prefix.String())
+		}
+		texts[1].Value = strings.Join(prefixes, ", ")
+	}
+	return texts
+}
+
+// maxAllowed is the number of prefixes in `maintenance_allow`, which are searched one by one.
+const maxAllowed = 1000
+
+// maintenance resolves `maintenance_file` and `maintenance_allow`.
+func (v *validator) maintenance(in inherited) Maintenance {
+	m := Maintenance{FileFrom: in.level("maintenance_file"), AllowFrom: in.level("maintenance_allow")}
+	m.Allow = v.prefixes(in.key("maintenance_allow"), in.MaintenanceAllow)
+	if in.MaintenanceFile == nil || *in.MaintenanceFile == "" { // a site without a page, below a file with one
+		return m
+	}
+	m.File = v.resolvePath(*in.MaintenanceFile)
+	m.Body = v.answerFile(in.key("maintenance_file"), m.File)
+	m.Type = typeOfFile(m.File)
+	return m
+}
+
+// typeOfFile returns the type of a file that clients get, by its name.
+func typeOfFile(path string) string {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".json":
+		return "application/json"
+	case ".txt":
+		return "text/plain; charset=utf-8"
+	}
+	return "text/html; charset=utf-8"
+}
+
+// prefixes resolves a list of networks: each a prefix, or an address for itself.
+func (v *validator) prefixes(key string, values []string) []netip.Prefix {
+	if len(values) > maxAllowed {
+		v.addFault(key, "has %d entries; write at most %d, and larger networks", len(values), maxAllowed)
+		return nil
+	}
+	const example = `as in "10.0.0.0/8", "2001:db8::/32" or "192.0.2.7"`
+	var prefixes []netip.Prefix
+	for i, value := range values {
+		prefix, problem := parsePrefix(value)
+		if problem != "" {
+			v.addFault(IndexKey(key, i), "%s %s; write a network, %s", wording.Quoted(value), problem, example)
+			continue
+		}
+		prefixes = append(prefixes, prefix)
+	}
+	return prefixes
+}
+
+// parsePrefix parses a prefix or an address, and returns why it is none. Clients with an IPv4 address are known by that, not
+// by an IPv6 address that holds it.
+func parsePrefix(text string) (prefix netip.Prefix, problem string) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		if addr.Zone() != "" {
+			return netip.Prefix{}, "has a zone"
+		}
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), ""
+	}
+	prefix, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil:
+		return netip.Prefix{}, "is no network"
+	case prefix.Addr().Is4In6():
+		return netip.Prefix{}, "is an IPv4 network in IPv6 form"
+	case prefix != prefix.Masked():
+		return netip.Prefix{}, "has bits after its length; " + wording.Quoted(prefix.Masked().String()) + " is the network"
+	}
+	return prefix, ""
+}

@@ -1,0 +1,78 @@
+package proxy
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"reverse-proxy/proxy/deadline"
+	"reverse-proxy/proxy/hold"
+	"reverse-proxy/proxy/limit"
+)
+
+// Why a request was held back, in the log.
+const (
+	errInMaintenance = "in maintenance"
+	errPauseFull     = "too many requests wait for the end of the pause"
+	errPauseCut      = "the process ended before the pause"
+)
+
+const (
+	// maintenanceRetry is what Retry-After says in a maintenance without an end.
+	maintenanceRetry = 5 * time.Minute
+	// pauseRetry is what Retry-After says to a request that cannot wait for the end of a pause.
+	pauseRetry = 5 * time.Second
+)
+
+// holdBack keeps back the requests for a site that an operator has put into maintenance or paused (S-14.9).
+func (p *pipeline) holdBack(x *exchange) *answer {
+	site := x.decision.site
+	if site == nil || !site.holds.IsHeld() {
+		return nil
+	}
+	allowed := &x.decision.route.config.Maintenance
+	if on, left := site.holds.Maintenance(); on && !allowed.Admits(x.request.Client) {
+		a := x.heldBack(errInMaintenance, left, maintenanceRetry)
+		a.body, a.contentType = allowed.Body, allowed.Type
+		return a
+	}
+	if x.decision.outcome != forwarded {
+		return nil
+	}
+	return p.awaitResume(x, site.holds)
+}
+
+// heldBack returns the answer to a request that is not served for the reason. The client is told to come back after left, or
+// after unknown if that is 0.
+func (x *exchange) heldBack(reason string, left, unknown time.Duration) *answer {
+	x.site, x.problem = x.decision.site, reason
+	if left == 0 {
+		left = unknown
+	}
+	seconds := max(1, int((left+time.Second-1)/time.Second))
+	return &answer{status: statusServiceUnavailable, fields: Fields{{Name: "Retry-After", Value: strconv.Itoa(seconds)}}}
+}
+
+// awaitResume makes a request wait while its site is paused. It returns nil if the request goes on.
+func (p *pipeline) awaitResume(x *exchange, site *hold.Site) *answer {
+	x.turn.give()
+	ctx, letGo := context.WithCancel(context.Background())
+	defer letGo()
+	outcome := hold.GaveUp
+	// A cancellation ends this wait as it ends a dial. The pause has a clock of its own, which ends first.
+	if x.timer.Set(deadline.PhaseUpstream, hold.MaxPause+time.Minute) && x.call.dialing(letGo) {
+		outcome = site.Wait(limit.NewKey(x.request.Client), ctx.Done())
+		x.call.dialed()
+	}
+	x.turn.take(x.request.Account) // all that waited go on at once
+	switch outcome {
+	case hold.Full:
+		return x.heldBack(errPauseFull, 0, pauseRetry)
+	case hold.Refused:
+		return x.heldBack(errPauseCut, 0, pauseRetry)
+	case hold.GaveUp:
+		x.site = x.decision.site
+		return p.clientGone(x, x.cancelled())
+	}
+	return nil
+}
