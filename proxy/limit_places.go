@@ -76,30 +76,3 @@ func (l *limits) status() []admin.LimitStatus {
 	}
 	return list
 }
-
-func writeLimitRejections(s *scrape, t *metricsText) {
-	for _, r := range s.shared.limits.report() {
-		for kind := range limit.Kinds {
-			if kind == limit.OfClient || r.host != "" {
-				t.count(r.refused[kind], r.host, r.listener, r.path, kind.String())
-			}
-		}
-	}
-}
-
-func writeConcurrent(s *scrape, t *metricsText) {
-	for _, r := range s.shared.limits.report() {
-		if r.bound > 0 {
-			t.size(r.running, r.host, r.listener, r.path, "running")
-			t.size(r.waiting, r.host, r.listener, r.path, "waiting")
-		}
-	}
-}
-
-func writeMaxConcurrent(s *scrape, t *metricsText) {
-	for _, r := range s.shared.limits.report() {
-		if r.bound > 0 {
-			t.size(r.bound, r.host, r.listener, r.path)
-		}
-	}
-}

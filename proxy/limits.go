@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"math"
 	"strings"
 	"sync"
 	"time"
@@ -122,46 +121,3 @@ func (r *route) identity() string {
 	}
 	return kind + r.config.Path + " " + strings.Join(r.config.Methods, ",")
 }
-
-// rule returns the limit that the exchange takes a token from: that of its route, or the file's.
-func (x *exchange) rule() limit.Rule {
-	if r := x.decision.route; r != nil && r.limits != nil {
-		return r.limits.rule
-	}
-	return limit.Rule{Rate: x.config.RateLimit.Rate()}
-}
-
-// limitSetBy returns the place that has set a limit of the exchange.
-func (p *pipeline) limitSetBy(x *exchange, kind limit.Kind) *limitSeries {
-	if r := x.decision.route; r != nil && r.limits != nil {
-		return r.limits.setBy[kind]
-	}
-	return p.limits.file
-}
-
-// bodyLimit returns the largest body of the request, in bytes.
-func (x *exchange) bodyLimit() int64 {
-	most := x.config.BodyLimit
-	if r := x.decision.route; r != nil && r.config.BodyLimitFrom != config.LevelDefault {
-		most = r.config.BodyLimit
-	}
-	if most == 0 {
-		return math.MaxInt64
-	}
-	return most
-}
-
-// bodyIdle returns how long no byte of a body of the exchange may move.
-func (x *exchange) bodyIdle(otherwise time.Duration) time.Duration {
-	r := x.decision.route
-	if r == nil || r.config.BodyIdle == 0 {
-		return otherwise
-	}
-	if client, ok := x.client.(patientClient); ok && r.config.BodyIdle > otherwise {
-		client.bePatient(r.config.BodyIdle)
-	}
-	return r.config.BodyIdle
-}
-
-// patientClient is a client's side whose connection can wait for longer than usual for its client to read.
-type patientClient interface{ bePatient(time.Duration) }

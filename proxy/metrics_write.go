@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/limit"
 	"reverse-proxy/proxy/share"
 )
 
@@ -199,5 +200,32 @@ func writeExpiries(s *scrape, t *metricsText) {
 	slices.SortFunc(keys, func(a, b key) int { return cmp.Or(cmp.Compare(a.listener, b.listener), cmp.Compare(a.name, b.name)) })
 	for _, k := range keys {
 		t.time(expiries[k].NotAfter, k.listener, k.name, k.source)
+	}
+}
+
+func writeLimitRejections(s *scrape, t *metricsText) {
+	for _, r := range s.shared.limits.report() {
+		for kind := range limit.Kinds {
+			if kind == limit.OfClient || r.host != "" {
+				t.count(r.refused[kind], r.host, r.listener, r.path, kind.String())
+			}
+		}
+	}
+}
+
+func writeConcurrent(s *scrape, t *metricsText) {
+	for _, r := range s.shared.limits.report() {
+		if r.bound > 0 {
+			t.size(r.running, r.host, r.listener, r.path, "running")
+			t.size(r.waiting, r.host, r.listener, r.path, "waiting")
+		}
+	}
+}
+
+func writeMaxConcurrent(s *scrape, t *metricsText) {
+	for _, r := range s.shared.limits.report() {
+		if r.bound > 0 {
+			t.size(r.bound, r.host, r.listener, r.path)
+		}
 	}
 }
