@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"io"
 	"path/filepath"
 	"sync/atomic"
 
@@ -10,19 +9,6 @@ import (
 	"reverse-proxy/proxy/sandbox"
 	"reverse-proxy/proxy/systemd"
 )
-
-// Options holds the settings from the command line for the start.
-type Options struct {
-	// ConfigPath is the configuration file, which every reload reads too (S-2.31).
-	ConfigPath string
-	// AllowWildcardBind is the flag, OR-ed with the file's key at startup and at every reload (S-1.3).
-	AllowWildcardBind bool
-	// Confine applies the configuration's sandbox. It is for a process that does nothing else: the restrictions hold for
-	// all of it, irrevocably.
-	Confine bool
-	// Stdout receives the log in addition to its file.
-	Stdout io.Writer
-}
 
 // Start brings the daemon up in the ten steps of the contract (S-4), in this order, and returns it serving. It succeeds
 // completely or not at all: if a step fails, it releases everything that earlier steps took, in reverse order, and

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/admin"
-	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/sandbox"
 )
@@ -55,19 +54,4 @@ func (s *startingDaemon) status() admin.Status {
 	}
 	s.listeners.describe(&status, at)
 	return status.Complete()
-}
-
-// describe adds the listeners, their certificates and the names that are ordered for.
-func (all listeners) describe(status *admin.Status, at time.Time) {
-	for _, l := range all {
-		status.Listeners = append(status.Listeners, l.status())
-		for _, certificate := range l.source.Certificates() {
-			days := cert.DaysLeft(certificate.NotAfter, at)
-			certificate.DaysLeft = &days
-			status.Certificates = append(status.Certificates, certificate)
-		}
-		for _, name := range l.source.Names() {
-			status.ACME = append(status.ACME, admin.ACMEStatus{Listener: l.address(), NameStatus: name})
-		}
-	}
 }

@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"os"
+	"time"
 
 	"reverse-proxy/proxy/admin"
+	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 )
 
@@ -52,4 +54,19 @@ func (d *Daemon) Status() admin.Status {
 func fileDiffers(path, hash string) bool {
 	contents, err := config.ReadStableFile(path, config.MaxBytes, nil)
 	return err != nil || config.HashOf(contents) != hash
+}
+
+// describe adds the listeners, their certificates and the names that are ordered for.
+func (all listeners) describe(status *admin.Status, at time.Time) {
+	for _, l := range all {
+		status.Listeners = append(status.Listeners, l.status())
+		for _, certificate := range l.source.Certificates() {
+			days := cert.DaysLeft(certificate.NotAfter, at)
+			certificate.DaysLeft = &days
+			status.Certificates = append(status.Certificates, certificate)
+		}
+		for _, name := range l.source.Names() {
+			status.ACME = append(status.ACME, admin.ACMEStatus{Listener: l.address(), NameStatus: name})
+		}
+	}
 }
