@@ -46,7 +46,7 @@ var leafImports = map[string][]string{
 	// configuration, reports the progress of a reload from time to time, and logs whom it refuses.
 	"admin": {"cert", "clock", "config", "eventlog", "exitcode", "sandbox", "wording"},
 	// check reads a configuration and its certificates as the daemon does.
-	"check": {"cert", "config", "exitcode", "wording"},
+	"check": {"cert", "config", "exitcode", "headers", "wording"},
 	// sandbox reads from the configuration which files the daemon needs, and logs what the kernel allowed.
 	"sandbox": {"config", "eventlog"},
 	// systemd says why a message cannot be sent.

@@ -13,6 +13,7 @@ import (
 
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/wording"
 )
 
@@ -49,6 +50,7 @@ func warningsOf(ctx context.Context, cfg *config.Config, env environment) []conf
 	c.readable("maintenance_file", cfg.Maintenance.File)
 	c.logFile()
 	c.limits()
+	c.headerRules("", config.LevelFile, map[string]*headers.Rules{"request_headers": cfg.RequestHeaders, "response_headers": cfg.ResponseHeaders})
 	addresses := c.resolveUpstreams(ctx)
 	for i, listener := range cfg.Listeners {
 		c.listener(config.IndexKey("listeners", i), listener, addresses)
@@ -134,10 +136,12 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 			}
 		}
 		c.siteLimits(siteKey, site)
+		c.headerRules(siteKey, config.LevelSite, ofSettings(site.Settings))
 		c.readable(config.ChildKey(siteKey, "maintenance_file"), site.Maintenance.FileAt(config.LevelSite))
 		warned := map[string]bool{} // by upstream, which several routes may have
 		for k, route := range site.Routes {
 			routeKey := config.IndexKey(config.ChildKey(siteKey, "routes"), k)
+			c.headerRules(routeKey, config.LevelRoute, ofSettings(route.Settings))
 			c.readable(config.ChildKey(routeKey, "respond_file"), route.RespondFile)
 			c.readable(config.ChildKey(routeKey, "maintenance_file"), route.Maintenance.FileAt(config.LevelRoute))
 		}
