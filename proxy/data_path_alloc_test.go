@@ -200,6 +200,23 @@ func TestARequestCostsNoAllocation(t *testing.T) {
 	}
 }
 
+func TestRoutesCostNoAllocation(t *testing.T) {
+	if raceDetector {
+		t.Skip("sync.Pool forgets what it holds now and then under the race detector; make unit runs this without it too")
+	}
+	for name, path := range map[string]string{"a path": "/user/repo", "nothing left of it": "/user?page=2", "a path with an encoding": "/user/a%20b", "another route": "/route-9/x", "no route": "/x"} {
+		t.Run(name, func(t *testing.T) {
+			request := "GET " + path + " HTTP/1.1\r\nHost: a.test\r\n\r\n"
+			ofTLS := newTLSExchange(t, request, "\r\n\r\n", okResponse).allocations(t)
+			s, _ := newSteadyPath(t, request, "\r\n\r\n", okResponse, okResponse, func(o *pathOptions) { o.routes = 10 })
+			// The sweeper's ticks and the log's batches do not belong to a request.
+			if got := s.allocations(t); got-ofTLS >= 0.1 {
+				t.Errorf("%.2f allocations a request, of which %.2f are those of TLS; want no others", got, ofTLS)
+			}
+		})
+	}
+}
+
 // usualRules are header rules such as sites have.
 func usualRules(t testing.TB) func(*pathOptions) {
 	return func(o *pathOptions) {

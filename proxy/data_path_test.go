@@ -42,6 +42,8 @@ type pathOptions struct {
 	level                                    eventlog.Level
 	// otherSites is the number of sites other than a.test.
 	otherSites int
+	// routes is the number of routes of each site, to the same upstream. One of them takes what is below /user, and strips that.
+	routes int
 	// output receives the log instead of the dataPath's own buffer.
 	output io.Writer
 	// requestRules and responseRules are the header rules of a.test.
@@ -67,6 +69,14 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 			Settings: config.Settings{UpstreamScheme: "http", ConnectTimeout: options.connect, RequestTimeout: options.request,
 				RequestHeaders: options.requestRules, ResponseHeaders: options.responseRules},
 		}}}},
+	}
+	own := &cfg.Listeners[0].Sites[0]
+	for i := range options.routes {
+		of := config.Route{Path: fmt.Sprintf("/route-%d", i), Upstream: upstream, Settings: own.Settings}
+		if i == 0 {
+			of.Path, of.StripPrefix = "/user", true
+		}
+		own.Routes = append(own.Routes, of)
 	}
 	for i := range options.otherSites {
 		other := cfg.Listeners[0].Sites[0]

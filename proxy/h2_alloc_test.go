@@ -136,6 +136,18 @@ func TestAnHTTP2RequestCostsNoAllocation(t *testing.T) {
 		t.Skip("sync.Pool forgets what it holds now and then under the race detector; make unit runs this without it too")
 	}
 	t.Run("without header rules", func(t *testing.T) { countH2Allocations(t, plainServer(t, []byte("hello"))) })
+	t.Run("with routes", func(t *testing.T) {
+		server := plainServer(t, []byte("hello"))
+		server.pipeline.dynamic.Load().sites = dynamicOfRoutes(0, "/", "/api").sites
+		last := server.pipeline.stages[0]
+		server.pipeline.stages = []stage{{"routed", func(x *exchange) *answer {
+			if x.decision.route.config.Path != "/" {
+				t.Errorf("got the decision %+v, want the route /", x.decision)
+			}
+			return nil
+		}}, last}
+		countH2Allocations(t, server)
+	})
 	t.Run("with header rules", func(t *testing.T) {
 		server := plainServer(t, []byte("hello"))
 		var options pathOptions

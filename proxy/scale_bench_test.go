@@ -9,15 +9,18 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
+// scales are numbers of sites, and of routes of each.
+var scales = []struct{ sites, routes int }{{1, 0}, {1000, 0}, {1, 10}, {1000, 10}}
+
 // BenchmarkPipelineSites measures the stages of a request up to its route, which do not depend on the number of
-// sites.
+// sites and routes.
 func BenchmarkPipelineSites(b *testing.B) {
-	for _, sites := range []int{1, 1000} {
-		b.Run(fmt.Sprintf("sites=%d", sites), func(b *testing.B) {
-			p := startPath(b, "127.0.0.1:1", func(o *pathOptions) { o.otherSites = sites - 1 })
-			stages := p.pipeline.stages[:4]
-			fields := fieldList("Accept", "*/*", "User-Agent", "x", "Accept-Encoding", "gzip", "Cookie", "a=b", "", "", "", "", "", "", "", "")
-			given := len(fields) - 4
+	for _, scale := range scales {
+		b.Run(fmt.Sprintf("sites=%d/routes=%d", scale.sites, scale.routes), func(b *testing.B) {
+			p := startPath(b, "127.0.0.1:1", func(o *pathOptions) { o.otherSites, o.routes = scale.sites-1, scale.routes })
+			stages := p.pipeline.stages[:len(p.pipeline.stages)-1] // all but forward
+			fields := fieldList("Accept", "*/*", "User-Agent", "x", "Accept-Encoding", "gzip", "Cookie", "a=b", "", "", "", "", "", "", "", "", "", "")
+			given := len(fields) - 5
 			x, r := new(exchange), getRequest("/user/repo")
 			b.ReportAllocs()
 			for b.Loop() {
@@ -31,18 +34,22 @@ func BenchmarkPipelineSites(b *testing.B) {
 					}
 				}
 			}
-			if x.route != p.site {
-				b.Error("not routed to its site")
+			want := p.site
+			if scale.routes > 0 {
+				want = p.site.site.routes[0]
+			}
+			if x.route != want {
+				b.Error("not routed to its route")
 			}
 		})
 	}
 }
 
-// BenchmarkARequestSites measures a whole request with few and many sites.
+// BenchmarkARequestSites measures a whole request with few and many sites and routes.
 func BenchmarkARequestSites(b *testing.B) {
-	for _, sites := range []int{1, 1000} {
-		b.Run(fmt.Sprintf("sites=%d", sites), func(b *testing.B) {
-			benchmarkARequest(b, func(o *pathOptions) { o.otherSites = sites - 1 }, 0)
+	for _, scale := range scales {
+		b.Run(fmt.Sprintf("sites=%d/routes=%d", scale.sites, scale.routes), func(b *testing.B) {
+			benchmarkARequest(b, func(o *pathOptions) { o.otherSites, o.routes = scale.sites-1, scale.routes }, 0)
 		})
 	}
 }
