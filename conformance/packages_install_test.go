@@ -153,7 +153,7 @@ func installDebUnderSystemd(t *testing.T, built builtPackages) {
 	s.run("echo 'burzt = 1' >> /etc/reverse-proxy/config.toml")
 	out := s.run("dpkg --force-confold -i /first.deb 2>&1")
 	wantCalls("an upgrade that does not take the configuration", "daemon-reload; --quiet is-active reverse-proxy.service")
-	if !strings.Contains(out, "burzt: unknown key") || !strings.Contains(out, "the old one goes on running") {
+	if !strings.Contains(out, "burzt (line ") || !strings.Contains(out, ": unknown key") || !strings.Contains(out, "the old one goes on running") {
 		t.Errorf("got %q, want the mistake and what becomes of the daemon", out)
 	}
 

@@ -26,6 +26,9 @@ import (
 	"reverse-proxy/proxy/sockettest"
 )
 
+// secondListener is a listener in mode acme without a port to which a CA connects.
+const secondListener = "\n[[listeners]]\nbind_addr = \"127.0.0.1\"\nhttp_port = 0\nhttps_port = 8448\n[listeners.tls]\n" + configtest.ACME + "\n"
+
 // testEnvironment knows two names, and treats 192.0.2.7 as an address of this machine.
 func testEnvironment() environment {
 	return environment{
@@ -138,6 +141,11 @@ concurrent_wait_secs = 3`}, []string{
 			`listeners[0].https_port: the CA connects to the ports 443 and 80 alone, and this listener has 8443 and 8080; write one of the two, or let a router lead there`,
 			`listeners[0].tls.acme_domains[0]: "b.example" is not a site of this listener, so its certificate is of no use; add the site, or leave the name out`,
 			`listeners[0].sites[0].host: "a.example" is covered by no certificate of its listener, so that no client can connect to it; add the name to acme_domains, or correct it`}},
+		{"names that another listener has validated", []string{`mode = "self_signed"`, configtest.ACME, "https_port = 8443", "https_port = 443",
+			upstream, upstream + secondListener + "[[listeners.sites]]\nhost = \"a.example\"\nupstream = \"127.0.0.1:3000\""}, nil},
+		{"a name that only the second listener has", []string{`mode = "self_signed"`, configtest.ACME, "https_port = 8443", "https_port = 443",
+			upstream, upstream + strings.ReplaceAll(secondListener, "a.example", "c.example") + "[[listeners.sites]]\nhost = \"c.example\"\nupstream = \"127.0.0.1:3000\""}, []string{
+			`listeners[1].https_port: the CA connects to the ports 443 and 80 alone, and this listener has 8448 and 0; write one of the two, or let a router lead there`}},
 		{"a CA of one's own may use any port", []string{`mode = "self_signed"`, configtest.ACME + "\nacme_directory = \"https://ca.internal/directory\""}, nil},
 		{"names with an address", []string{upstream, `upstream = "app.internal:3000"`}, nil},
 		{"a name without an address", []string{upstream, `upstream = "nowhere.internal:3000"`}, []string{

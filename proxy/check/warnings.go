@@ -193,6 +193,22 @@ func (c *checker) usable(key, path string, want os.FileMode, how string) {
 	}
 }
 
+// caConnectsTo reports whether a listener has one of the ports to which a public CA connects.
+func caConnectsTo(listener config.Listener) bool {
+	return listener.HTTPSPort == 443 || listener.HTTPPort == 80
+}
+
+// validatedElsewhere reports whether each name of a listener is also one of another listener to which the CA connects, and
+// whose certificates it shares.
+func (c *checker) validatedElsewhere(listener config.Listener) bool {
+	return !slices.ContainsFunc(listener.TLS.ACMEDomains, func(name string) bool {
+		return !slices.ContainsFunc(c.cfg.Listeners, func(other config.Listener) bool {
+			return other.TLS.Mode == config.TLSModeACME && caConnectsTo(other) &&
+				other.TLS.ACMECacheDir == listener.TLS.ACMECacheDir && slices.Contains(other.TLS.ACMEDomains, name)
+		})
+	})
+}
+
 // acme warns of names and ports that do not fit together, and returns a function that reports whether a site's name is
 // covered.
 func (c *checker) acme(key string, listener config.Listener) func(string) bool {
@@ -205,7 +221,7 @@ func (c *checker) acme(key string, listener config.Listener) func(string) bool {
 		c.warn(config.ChildKey(tlsKey, "acme_directory"), "no browser trusts the certificates of \"staging\"; write \"production\" when the first one has come")
 	}
 	public := listener.TLS.ACMEDirectory == config.ACMEStagingURL || listener.TLS.ACMEDirectory == config.ACMEProductionURL
-	if public && listener.HTTPSPort != 443 && listener.HTTPPort != 80 {
+	if public && !caConnectsTo(listener) && !c.validatedElsewhere(listener) {
 		c.warn(config.ChildKey(key, "https_port"), "the CA connects to the ports 443 and 80 alone, and this listener has %d and %d; "+
 			"write one of the two, or let a router lead there", listener.HTTPSPort, listener.HTTPPort)
 	}
