@@ -228,7 +228,7 @@ func (m *machine) start() {
 	daemon, ended := m.daemon, make(chan error, 1)
 	m.ended = ended
 	go func() { ended <- daemon.Wait() }()
-	m.await("curl -sf http://127.0.0.1:9900/health")
+	m.await(`curl -sf http://127.0.0.1:9900/health && ! reverse-proxy status --json | grep -q '"starting":true'`)
 }
 
 // stop ends the daemon.
