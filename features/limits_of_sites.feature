@@ -389,6 +389,31 @@ Feature: Limits of a site or a route
         | reverse_proxy_concurrent_requests{site="app.example.test",state="waiting"} | >50 |
       Then the client "alice" is answered 200 by "https://app.example.test/sleep/1" over 7 new connections, most of them within a second
 
+  Rule: While crawlers ask for expensive pages, the others are answered within a second
+
+    # docs/crawlers.md has the configuration, and a test of its own with 5,000 addresses.
+    @S-17.2
+    Scenario: Several crawlers take all places of the expensive pages
+      Given the sample upstream "app"
+      And the site "app.example.test" is served from the upstream "app"
+      And the settings:
+        | listeners[0].sites[1].routes[0].path                      | "/"             |
+        | listeners[0].sites[1].routes[0].methods                   | ["GET", "HEAD"] |
+        | listeners[0].sites[1].routes[0].total_requests_per_second | 100             |
+        | listeners[0].sites[1].routes[0].concurrent                | 8               |
+        | listeners[0].sites[1].routes[0].concurrent_wait_secs      | 60              |
+        | listeners[0].sites[1].routes[1].path                      | "/user"         |
+        | listeners[0].sites[1].routes[1].upstream                  | "${upstream:app}" |
+      And the proxy is running
+      When the client "crawler1" keeps 30 connections to "https://app.example.test" open, which send "GET /sleep/600000 HTTP/1.1\r\nHost: app.example.test\r\n\r\n"
+      And the client "crawler2" keeps 30 connections to "https://app.example.test" open, which send "GET /sleep/600000 HTTP/1.1\r\nHost: app.example.test\r\n\r\n"
+      And the client "crawler3" keeps 30 connections to "https://app.example.test" open, which send "GET /sleep/600000 HTTP/1.1\r\nHost: app.example.test\r\n\r\n"
+      And the metrics have:
+        | reverse_proxy_concurrent_requests{site="app.example.test",route="/",state="running"} | 8 |
+      Then the client "alice" is answered 200 by "https://app.example.test/user/login" over 7 new connections, most of them within a second
+      And the metrics have:
+        | reverse_proxy_concurrent_requests{site="app.example.test",route="/",state="running"} | 8 |
+
   Rule: Bodies have the limits of their site or route
 
     @S-17.1 @S-2.33

@@ -14,6 +14,10 @@ import (
 // errNoPlace ends the wait of an exchange that has got no place within concurrent_wait_secs.
 var errNoPlace = errors.New("too many requests at once (concurrent)")
 
+// placeSpare is how much later than the wait for a place the deadline is that would end it if nothing else did. On a busy
+// machine the end of the wait may take a moment to be noticed.
+const placeSpare = 10 * time.Second
+
 // enterGate waits until the upstream may work on the request, and returns the answer of a request that is not forwarded. It
 // holds no buffer and no turn meanwhile (S-12.8).
 func (p *pipeline) enterGate(x *exchange, limits *routeLimits) *answer {
@@ -44,7 +48,7 @@ func (x *exchange) awaitPlace(limits *routeLimits) error {
 	defer cancel()
 	// The context ends the wait. The timer takes over from the deadline of the request's head, and makes the sweeper look for
 	// a client that leaves in the meantime.
-	late := !x.timer.Set(deadline.PhaseUpstream, limits.wait+time.Second)
+	late := !x.timer.Set(deadline.PhaseUpstream, limits.wait+placeSpare)
 	if !x.call.dialing(cancel) {
 		cancel()
 	}
