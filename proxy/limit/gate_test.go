@@ -108,6 +108,23 @@ func TestAClientWithFewRequestsGoesBeforeOneWithMany(t *testing.T) {
 	}
 }
 
+func TestTheClientWithTheFewestRequestsIsNextThoughItCameLast(t *testing.T) {
+	g := newGate(NewGates(100, (&limiterClock{}).now), "one", 8)
+	var last *gateRequest
+	for _, client := range []int{1, 1, 2, 2, 3, 3, 4, 4} { // all within their shares, so that the gate is not crowded
+		last, _ = enter(g, client)
+	}
+	early, _ := enter(g, 1)
+	late, _ := enter(g, 5)
+	last.leave()
+	if through, _ := late.through(); !through {
+		t.Error("the client without a place still waits")
+	}
+	if _, ended := early.through(); ended {
+		t.Error("the client with two places went first")
+	}
+}
+
 func TestOneClientMayHaveAllPlacesUntilOthersWant(t *testing.T) {
 	clock := &limiterClock{}
 	g := newGate(NewGates(100, clock.now), "one", 8)
@@ -357,6 +374,27 @@ func TestARequestThatMayNotWaitIsRefusedAtOnce(t *testing.T) {
 	first.leave()
 	if entry := g.Enter(&r.pass, NewKey(floodAddr(2)), r, g.of.now(), false); entry != Through {
 		t.Errorf("with room: got %v, want it through", entry)
+	}
+}
+
+func TestAFullQueueTakesFromTheClientAboveItsShareAndNotFromItsNeighbour(t *testing.T) {
+	s := NewGates(16, (&limiterClock{}).now)
+	crowded, other := newGate(s, "one", 1), newGate(s, "other", 1)
+	enter(crowded, 9)
+	enter(other, 9)
+	var greedy *gateRequest
+	for range 15 {
+		greedy, _ = enter(crowded, 1)
+	}
+	neighbour, _ := enter(crowded, 2) // the newest at the gate with the most
+	if _, entry := enter(other, 3); entry != Waits {
+		t.Fatalf("got %v, want a request that waits", entry)
+	}
+	if _, ended := neighbour.through(); ended {
+		t.Error("the neighbour's request was refused, want one of the client that has nearly all of the queue")
+	}
+	if through, ended := greedy.through(); through || !ended {
+		t.Errorf("the newest of the greedy client: got through %v, ended %v, want refused", through, ended)
 	}
 }
 
