@@ -127,6 +127,10 @@ concurrent_wait_secs = 3`}, []string{
 		}},
 		{"a wait of a site where nothing waits", []string{upstream, upstream + "\nconcurrent_wait_secs = 1"}, []string{
 			"listeners[0].sites[0].concurrent_wait_secs: has no effect, as nothing waits; write concurrent too, or leave it out"}},
+		{"routes for the health path", []string{upstream, upstream + "\nroutes = [{ path_exact = \"/health\", respond = 200 }, { path = \"/health\", methods = [\"POST\"], respond = 204 }]"}, []string{
+			`listeners[0].sites[0].routes[0].path_exact: the proxy answers GET and HEAD for "/health" itself; write another https_health_path, or "" for none, if the route is to get them`}},
+		{"a route for what was the health path", []string{upstream, upstream + "\nroutes = [{ path = \"/health\", respond = 200 }]",
+			"[rate_limit]", "https_health_path = \"\"\n[rate_limit]"}, nil},
 		{"few connections", []string{"[rate_limit]", "max_connections = 31\n[rate_limit]"}, []string{
 			"max_connections: 31 are used up by a few browsers, which open six each over HTTP/1.1; write 32 or more"}},
 		{"a site that a manual certificate covers", []string{`mode = "self_signed"`, "mode = \"manual\"\ncert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\"",
