@@ -15,6 +15,7 @@ import (
 	"github.com/mholt/acmez/v3"
 	"github.com/mholt/acmez/v3/acme"
 
+	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/wording"
 )
 
@@ -68,13 +69,17 @@ func (m *Manager) runAttempt(ctx context.Context, d *domain) (o outcome) {
 	defer d.attempt.Store(nil)
 
 	certificate, err := a.obtain(ctx, m)
+	hint := clockHint(seen.skew)
 	if err == nil {
+		if hint != "" {
+			m.log.Repeating(eventlog.LevelWarn, "acme_clock", "ACME_ERROR", eventlog.Str("domain", d.name), m.directory(), eventlog.Str("error", hint))
+		}
 		return outcome{certificate: certificate, saveErr: m.save(ctx, d, certificate)}
 	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
-	} else if refused := isRefusal(err, a.at, d.name); refused {
-		o.refused = true
+	} else {
+		o.refused = isRefusal(err, a.at, d.name)
 	}
 	if a.session != nil && !o.refused {
 		m.ca.drop(a.session)
@@ -83,7 +88,7 @@ func (m *Manager) runAttempt(ctx context.Context, d *domain) (o outcome) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, errStartTimeout) {
 		o.err = err
 	}
-	if hint := clockHint(seen.skew); hint != "" {
+	if hint != "" {
 		o.err = fmt.Errorf("%w; %s", o.err, hint)
 	}
 	return o

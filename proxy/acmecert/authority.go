@@ -200,13 +200,13 @@ func (a *authority) account(ctx context.Context, client *acme.Client, key *ecdsa
 		return account, err
 	}
 	a.log.Log(eventlog.LevelInfo, "ACME_ACCOUNT", eventlog.Str("directory", a.directoryURL), eventlog.Str("account", account.Location),
-		eventlog.Str("contact", a.contact), eventlog.Str("status", cmpStatus(updated.Status)))
+		eventlog.Str("contact", a.contact), eventlog.Str("status", accountStatus(updated.Status)))
 	a.writeRecord(ctx, accountRecord{a.directoryURL, account.Location, print, a.contact})
 	return account, nil
 }
 
-// cmpStatus returns the status of an account that the CA has answered with; some leave it out.
-func cmpStatus(status string) string {
+// accountStatus returns the status of an account that the CA has answered with; some leave it out.
+func accountStatus(status string) string {
 	if status == "" {
 		return acme.StatusValid
 	}

@@ -323,3 +323,36 @@ func TestAutocertStartsFromOurCache(t *testing.T) {
 		t.Errorf("autocert took the certificate of %s, want ours", got.Leaf.NotAfter)
 	}
 }
+
+func TestAWrongClockIsSaid(t *testing.T) {
+	for _, skew := range []time.Duration{-25 * time.Hour, 2 * time.Hour} {
+		for _, refuse := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v, refused %v", skew, refuse), func(t *testing.T) {
+				ca, cfg := issuingCA(t, nil, acmeTestName)
+				ca.Answer(acmetest.FakeCAFinalize, func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Date", time.Now().Add(skew).UTC().Format(http.TimeFormat))
+					if refuse {
+						acmetest.WriteProblem(w, acmetest.Refusal{Status: 403, Type: "urn:ietf:params:acme:error:caa"})
+						return
+					}
+					ca.Serve(w, r)
+				})
+				ca.Answer(acmetest.FakeCACertificate, func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Date", time.Now().Add(skew).UTC().Format(http.TimeFormat))
+					ca.Serve(w, r)
+				})
+				var log acmeTestLog
+				s := newTestACMESource(t, cfg, true, &log)
+				err := s.Provision(t.Context(), nil)
+				if refuse {
+					wantACMEError(t, err, "this machine's clock is")
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				waitForACMELog(t, &log, "this machine's clock is")
+			})
+		}
+	}
+}

@@ -23,7 +23,7 @@ type report struct {
 	problems []problem
 	// retryAfter is the longest wait that the CA demanded with an error.
 	retryAfter time.Duration
-	// date is the CA's clock minus ours at its latest answer.
+	// skew is the CA's clock minus ours at its latest answer.
 	skew time.Duration
 }
 
