@@ -13,10 +13,11 @@ var (
 	tomlAddress = regexp.MustCompile(`(?m)^bind_addr = "([^"]+)"`)
 	tomlHost    = regexp.MustCompile(`(?m)^host = "([^"]+)"`)
 	tomlPair    = regexp.MustCompile(`(?m)^cert_path = "/([^"]+)".*\nkey_path = "/([^"]+)"`)
+	tomlAliases = regexp.MustCompile(`(?m)^aliases = \[(.*?)\]`)
 	tomlHealth  = regexp.MustCompile(`(?m)^health_check_port = (\d+)`)
 )
 
-// readyFor prepares the machine for a configuration: its addresses, and a certificate for all its hosts.
+// readyFor prepares the machine for a configuration: its addresses, and a certificate for all its hosts and aliases.
 func (m *machine) readyFor(text string) {
 	m.t.Helper()
 	for _, match := range tomlAddress.FindAllStringSubmatch(text, -1) {
@@ -30,6 +31,11 @@ func (m *machine) readyFor(text string) {
 	var hosts []string
 	for _, match := range tomlHost.FindAllStringSubmatch(text, -1) {
 		hosts = append(hosts, match[1])
+	}
+	for _, match := range tomlAliases.FindAllStringSubmatch(text, -1) {
+		for _, name := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(match[1], -1) {
+			hosts = append(hosts, name[1])
+		}
 	}
 	for _, match := range tomlPair.FindAllStringSubmatch(text, -1) {
 		m.certify(match[1], match[2], hosts...)
