@@ -75,7 +75,7 @@ lint: ## Check formats, run vet and staticcheck, and count the files of the core
 	if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool staticcheck ./...
-	@go run ./conformance/cycles -most 69 ./proxy
+	@go run ./conformance/cycles -most 48 ./proxy
 
 unit: ## Run the unit tests, with -race where a C compiler is there.
 	@[ -n "$(RACE)" ] || echo "no C compiler found: the unit tests run without the race detector"

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -69,9 +68,6 @@ func newDaemon(cfg *config.Config, opts Options, dynamic *atomic.Pointer[Dynamic
 		background:     func() {},
 	}
 }
-
-// now returns the wall clock time in UTC, as everything shown to an operator uses.
-func now() time.Time { return time.Now().UTC() }
 
 // startBackgroundTasks starts what runs in parallel with the requests (step 9): certificate renewal and expiry warnings, the limiter's
 // eviction, the reloads that signals ask for, the admin socket, and systemd's watchdog. It fails if systemd's watchdog
@@ -162,6 +158,3 @@ func (d *Daemon) firstFailure(ctx context.Context) <-chan error {
 func (d *Daemon) statusText() string {
 	return fmt.Sprintf("serving %d sites on %d listeners", d.dynamic.Load().Sites, len(d.listeners))
 }
-
-// errShuttingDown refuses a reload during the shutdown.
-var errShuttingDown = errors.New("the daemon is shutting down")

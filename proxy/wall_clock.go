@@ -1,0 +1,12 @@
+package proxy
+
+import (
+	"errors"
+	"time"
+)
+
+// now returns the wall clock time in UTC, as everything shown to an operator uses.
+func now() time.Time { return time.Now().UTC() }
+
+// errShuttingDown refuses a reload during the shutdown.
+var errShuttingDown = errors.New("the daemon is shutting down")
