@@ -202,5 +202,5 @@ func runDaemon(c commandLine, stdout, stderr io.Writer) int {
 
 // checkConfig checks the configuration, for `check` and `--validate`.
 func checkConfig(c commandLine, stdout, stderr io.Writer) int {
-	return check.Run(check.Options{Path: c.config, AllowWildcardBind: c.wildcard, JSON: c.json}, stdout, stderr)
+	return check.Run(check.Options{Path: c.config, AllowWildcardBind: c.wildcard, JSON: c.json, Expectations: checkExpectations}, stdout, stderr)
 }

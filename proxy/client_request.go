@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"strings"
 
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http1"
@@ -94,20 +93,8 @@ func (w *http1Work) grow() bool {
 // begin sets up the exchange from the parsed head.
 func (w *http1Work) begin() {
 	c, head, r := w.conn, &w.head, &w.request
-	*r = Request{
-		Client: c.client, ClientText: c.clientText, Account: c.account, Port: c.server.port, Protocol: HTTP11,
-		Method: head.Method, Target: pathQuery(head), Authority: head.Host,
-		Fields: head.Fields, ContentLength: head.ContentLength, Continue: head.ExpectContinue,
-	}
-	if head.Minor == 0 {
-		r.Protocol, r.Continue = HTTP10, false
-	}
-	if !offersHTTP(head.Upgrade) { // S-6.14, S-6.18
-		r.Upgrade = head.Upgrade
-	}
-	if head.Authority != "" {
-		r.Authority = head.Authority // an absolute-form target overrides Host (RFC 9112, section 3.2.2)
-	}
+	*r = Request{Client: c.client, ClientText: c.clientText, Account: c.account, Port: c.server.port}
+	r.takeHead(head)
 	if head.Chunked || head.ContentLength > 0 {
 		w.body.begin(w)
 		r.Body, r.Upgrade = &w.body, ""
@@ -130,20 +117,6 @@ func (w *http1Work) resetExchange() {
 	w.exchange.call.pin = &w.conn.pin
 }
 
-// offersHTTP reports whether an Upgrade field offers HTTP itself, in any version: `h2c`, `h2c/2.0`, `HTTP/2.0`. Such a
-// tunnel would carry requests past the stages.
-func offersHTTP(upgrade string) bool {
-	for upgrade != "" {
-		var protocol string
-		protocol, upgrade = http1.NextToken(upgrade)
-		name, _, _ := strings.Cut(protocol, "/")
-		if http1.EqualFold(name, "http") || http1.EqualFold(name, "h2") || len(name) >= 3 && http1.EqualFold(name[:3], "h2c") {
-			return true
-		}
-	}
-	return false
-}
-
 // opensTunnel reports whether a request asks for a tunnel, which is always refused. The bytes after it may be meant for the
 // tunnel, supplied by a third party and sent early by the client, and must not be read as a request (RFC 9931).
 func opensTunnel(head *http1.Request) bool { return head.Method == "CONNECT" }
@@ -164,12 +137,4 @@ func (w *http1Work) refuseWith(method string, a *answer, reason string) {
 	if w.flush() == nil {
 		c.lingerClose()
 	}
-}
-
-// pathQuery returns the target to send upstream.
-func pathQuery(head *http1.Request) string {
-	if head.PathQuery == "" || head.PathQuery[0] == '?' { // absolute-form without a path
-		return string(head.AppendTarget(nil))
-	}
-	return head.PathQuery
 }

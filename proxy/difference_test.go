@@ -137,6 +137,9 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		if strings.HasPrefix(table.Path, "listeners.sites.routes") {
 			continue // TestNoFieldOfASiteIsForgottenInTheDifference
 		}
+		if table.Path == "expect" {
+			continue // what is expected changes nothing that is served
+		}
 		for _, key := range table.Keys {
 			path := config.ChildKey(table.Path, key.Name)
 			if strings.HasSuffix(table.Path, "_headers") {

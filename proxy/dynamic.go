@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/x509"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +33,8 @@ type DynamicConfig struct {
 	Sites int
 	// sites holds the sites with their routes.
 	sites siteTable
+	// expects are the tests in the file.
+	expects []config.Expect
 	// ordered holds, by running listener, the names for which it orders certificates (S-5.7); nil if it is not in ACME
 	// mode.
 	ordered [][]string
@@ -41,6 +44,18 @@ type DynamicConfig struct {
 // reload the sites of a listener that was added to the file wait for a restart, as the listener does (S-3.4). It fails
 // if a site uses https to its upstream and the system has no root certificates to verify it with.
 func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) (*DynamicConfig, error) {
+	dynamic := newDynamic(cfg, running, now)
+	roots := newRootsOnce()
+	for s := range dynamic.sites.all() {
+		if err := s.trust(roots); err != nil {
+			return nil, err
+		}
+	}
+	return dynamic, nil
+}
+
+// newDynamic makes the dynamic part of cfg for the running listeners, as far as decisions need it.
+func newDynamic(cfg *config.Config, running []config.Listener, now time.Time) *DynamicConfig {
 	dynamic := &DynamicConfig{
 		RateLimit:       cfg.RateLimit,
 		BodyLimit:       cfg.Body.LimitBytes,
@@ -52,11 +67,12 @@ func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) 
 		Hash:            cfg.Hash,
 		LoadedAt:        now,
 		sites:           make(siteTable, len(running)),
+		expects:         cfg.Expects,
 		ordered:         make([][]string, len(running)),
 	}
-	roots := newRootsOnce()
 	for i, inFile := range config.MatchListeners(running, cfg.Listeners) {
 		dynamic.sites[i] = newListenerSites(running[i].Address())
+		dynamic.sites[i].addresses, dynamic.sites[i].port = running[i].Addresses(), strconv.Itoa(running[i].HTTPSPort)
 		acme := running[i].TLS.Mode == config.TLSModeACME
 		if acme {
 			dynamic.ordered[i] = []string{}
@@ -69,15 +85,11 @@ func buildDynamic(cfg *config.Config, running []config.Listener, now time.Time) 
 		}
 		for j, siteConfig := range cfg.Listeners[inFile].Sites {
 			key := config.IndexKey(config.ChildKey(config.IndexKey("listeners", inFile), "sites"), j)
-			s := newSite(i, key, siteConfig)
-			if err := s.trust(roots); err != nil {
-				return nil, err
-			}
-			dynamic.sites[i].add(s)
+			dynamic.sites[i].add(newSite(i, key, siteConfig))
 			dynamic.Sites++
 		}
 	}
-	return dynamic, nil
+	return dynamic
 }
 
 // orderedNames returns the names for which certificates are ordered if the running listener is in ACME mode. A listener

@@ -213,4 +213,6 @@ func answerStatus(status int) *answer { return &answer{status: status} }
 type stage struct {
 	name string
 	run  func(x *exchange) *answer
+	// acts reports whether the stage changes anything but the exchange: an explanation leaves such a stage out.
+	acts bool
 }

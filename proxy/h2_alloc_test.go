@@ -111,7 +111,7 @@ func (l *h2Loop) request(tb testing.TB, id uint32) {
 func plainServer(tb testing.TB, body []byte) *siteServer {
 	server := h2FuzzServer(tb)
 	fields := Fields{{Name: "Content-Type", Value: "text/plain"}}
-	server.pipeline.stages = []stage{{"answer", func(x *exchange) *answer {
+	server.pipeline.stages = []stage{{name: "answer", run: func(x *exchange) *answer {
 		x.status = statusOK
 		if x.client.Head(statusOK, "", fields, int64(len(body)), false) != nil {
 			x.abort = true
@@ -140,7 +140,7 @@ func TestAnHTTP2RequestCostsNoAllocation(t *testing.T) {
 		server := plainServer(t, []byte("hello"))
 		server.pipeline.dynamic.Load().sites = dynamicOfRoutes(0, "/", "/api").sites
 		last := server.pipeline.stages[0]
-		server.pipeline.stages = []stage{{"routed", func(x *exchange) *answer {
+		server.pipeline.stages = []stage{{name: "routed", run: func(x *exchange) *answer {
 			if x.decision.route.config.Path != "/" {
 				t.Errorf("got the decision %+v, want the route /", x.decision)
 			}
@@ -155,7 +155,7 @@ func TestAnHTTP2RequestCostsNoAllocation(t *testing.T) {
 		server.pipeline.dynamic.Load().ResponseHeaders = options.responseRules
 		room := make(Fields, 0, 16)
 		last := server.pipeline.stages[0]
-		server.pipeline.stages = []stage{{"rules", func(x *exchange) *answer {
+		server.pipeline.stages = []stage{{name: "rules", run: func(x *exchange) *answer {
 			x.ruleRequest(options.requestRules)
 			fields := append(room[:0], x.request.Fields...)
 			x.ruleResponse(&fields)

@@ -100,7 +100,7 @@ func newFarClient(t *testing.T, answerBytes int, window uint32) *farClient {
 	dynamic := *p.dynamic.Load()
 	dynamic.BodyLimit = 1 << 30
 	p.dynamic.Store(&dynamic)
-	p.stages = []stage{{"body limit", p.limitBody}, {"bodies", func(x *exchange) *answer {
+	p.stages = []stage{{name: "body limit", run: p.limitBody}, {name: "bodies", run: func(x *exchange) *answer {
 		x.body.timedBy(x.timer, p.bodyIdle)
 		room := make([]byte, 64<<10)
 		for x.body.present() {

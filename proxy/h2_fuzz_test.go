@@ -29,7 +29,7 @@ func h2FuzzServer(tb testing.TB) *siteServer {
 	pointer := new(atomic.Pointer[DynamicConfig])
 	pointer.Store(&DynamicConfig{RateLimit: limit.Config{RequestsPerSecond: 1e9, Burst: 1 << 30}, BodyLimit: 1 << 20, sites: siteTable{newListenerSites("")}})
 	p := &pipeline{dynamic: pointer, limits: newLimits(1000), log: logger, metrics: newMetrics(), bodyIdle: time.Minute}
-	p.stages = []stage{{"body limit", p.limitBody}, {"echo", func(x *exchange) *answer {
+	p.stages = []stage{{name: "body limit", run: p.limitBody}, {name: "echo", run: func(x *exchange) *answer {
 		x.body.timedBy(x.timer, p.bodyIdle)
 		var body []byte
 		room := make([]byte, 1000)

@@ -38,12 +38,12 @@ func newPipeline(dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, bo
 // request; the last stage sends the upstream's answer.
 func (p *pipeline) requestStages() []stage {
 	return []stage{
-		{"rate limit", p.limitRate},      // S-7: cheapest first, so that a flood costs a map look-up
-		{"body limit", p.limitBody},      // a declared length over the limit ends here, before the upstream is used
-		{"hold back", p.holdBack},        // S-14.9: 503 in maintenance, and a wait during a pause
-		{"proxy headers", p.proxyFields}, // S-6.3, S-6.4, S-6.12: what the upstream may believe
-		{"host routing", p.routeHost},    // S-6.1, S-6.2, S-6.14, S-14: what is not forwarded ends here
-		{"forward", p.forward},           // S-6.7 to S-6.10: the upstream's answer, or 502 and 504
+		{name: "rate limit", run: p.limitRate, acts: true}, // S-7: cheapest first, so that a flood costs a map look-up
+		{name: "body limit", run: p.limitBody},             // a declared length over the limit ends here, before the upstream is used
+		{name: "hold back", run: p.holdBack, acts: true},   // S-14.9: 503 in maintenance, and a wait during a pause
+		{name: "proxy headers", run: p.proxyFields},        // S-6.3, S-6.4, S-6.12: what the upstream may believe
+		{name: "host routing", run: p.routeHost},           // S-6.1, S-6.2, S-6.14, S-14: what is not forwarded ends here
+		{name: "forward", run: p.forward, acts: true},      // S-6.7 to S-6.10: the upstream's answer, or 502 and 504
 	}
 }
 

@@ -79,6 +79,9 @@ func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkExpectations(cfg); err != nil {
+		return nil, err
+	}
 	if err := d.listeners.refuseUncovered(d.dynamic.Load(), dynamic); err != nil {
 		return nil, err
 	}

@@ -77,8 +77,10 @@ type siteTable []*listenerSites
 
 // listenerSites are the sites of one listener.
 type listenerSites struct {
-	// name is the listener's name, as in `status`.
-	name string
+	// name is the listener's name, as in `status`; addresses are its addresses with their port, and port is its https_port.
+	name      string
+	addresses []string
+	port      string
 	// sites are all sites, in the order of the file.
 	sites []*site
 	// table finds the site and the route of a request.

@@ -40,6 +40,10 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 	if err != nil {
 		return nil, steps.failed(err)
 	}
+	err = checkExpectations(cfg)
+	if err != nil {
+		return nil, steps.failed(err)
+	}
 	dynamic := new(atomic.Pointer[DynamicConfig])
 	dynamic.Store(firstDynamic)
 	steps.done()

@@ -23,6 +23,9 @@ type Options struct {
 	AllowWildcardBind bool
 	// JSON selects the answer for programs.
 	JSON bool
+	// Expectations returns the errors of a valid configuration that does not meet its own tests (S-21.2); nil for no look at
+	// them.
+	Expectations func(*config.Config) error
 }
 
 // answer is the answer of `check --json`.
@@ -58,6 +61,9 @@ type finding struct {
 // for the upstreams' names.
 func Run(o Options, stdout, stderr io.Writer) int {
 	cfg, err := config.Load(o.Path, o.AllowWildcardBind)
+	if err == nil && o.Expectations != nil {
+		err = cfg.Located(o.Expectations(cfg))
+	}
 	var warnings []config.KeyError
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)

@@ -54,6 +54,8 @@ type Config struct {
 	RequestHeaders, ResponseHeaders *headers.Rules
 	// Listeners are the served address and port pairs, in the order of the file; at least one.
 	Listeners []Listener
+	// Expects are the tests of the configuration. Dynamic (S-21.2).
+	Expects []Expect
 }
 
 // The values of `sandbox`.

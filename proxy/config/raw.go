@@ -44,6 +44,7 @@ type rawConfig struct {
 	RequestHeaders            rawRequestHeaders  `toml:"request_headers"`
 	ResponseHeaders           rawResponseHeaders `toml:"response_headers"`
 	Listeners                 []rawListener      `toml:"listeners"`
+	Expect                    []rawExpect        `toml:"expect"`
 }
 
 // rawACME is `[acme]`, the keys of ACME mode for all listeners.
@@ -176,4 +177,17 @@ type rawRoute struct {
 	RespondBody    *string  `toml:"respond_body"`
 	RespondFile    *string  `toml:"respond_file"`
 	rawSettings
+}
+
+// rawExpect is one `[[expect]]`.
+type rawExpect struct {
+	Request  *string `toml:"request"`
+	From     *string `toml:"from"`
+	Listener *string `toml:"listener"`
+	Route    *string `toml:"route"`
+	Upstream *string `toml:"upstream"`
+	Status   *int64  `toml:"status"`
+	Location *string `toml:"location"`
+	Site     *string `toml:"site"`
+	ClientIP *string `toml:"client_ip"`
 }

@@ -76,7 +76,8 @@ func Reference() []Table {
 		[]Table{
 			routeReference(),
 			rateReference("listeners.sites.routes", inheritedKey, "A token bucket of its own for each client of the route, instead of that of the site or of `[rate_limit]`. A key that is not set is the site's."),
-		}, headerReferenceOf("listeners.sites.routes", "the requests that the route takes"))
+		}, headerReferenceOf("listeners.sites.routes", "the requests that the route takes"),
+		[]Table{expectReference()})
 }
 
 // fileReference describes the tables before the listeners.

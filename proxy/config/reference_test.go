@@ -18,8 +18,11 @@ import (
 // referenceText returns configtest.EveryKey, which has every key, with the line of one key replaced; "" removes the key.
 func referenceText(t *testing.T, table Table, key Key, line string) string {
 	t.Helper()
-	here := ""
-	lines := strings.SplitAfter(configtest.EveryKey, "\n")
+	here, all := "", configtest.EveryKey
+	if table.Path == "expect" {
+		all += configtest.EveryExpectKey
+	}
+	lines := strings.SplitAfter(all, "\n")
 	for i, text := range lines {
 		if strings.HasPrefix(text, "[") {
 			here = strings.Trim(text, "[]\n")
@@ -149,7 +152,7 @@ func TestAKeyThatIsLeftOutHasTheDefaultOfTheReference(t *testing.T) {
 		if lines != nil {
 			t.Fatalf("got %q for the default %s, want no error", lines, key.Default)
 		}
-		if diff := cmp.Diff(without, with, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+		if diff := cmp.Diff(without, with, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{})); diff != "" {
 			t.Errorf("%s is not the default (-without the key +with it):\n%s", key.Default, diff)
 		}
 	})

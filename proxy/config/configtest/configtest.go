@@ -265,3 +265,17 @@ key_path = "DIR/a.key"
 cert_path = "DIR/b.pem"
 key_path = "DIR/b.key"
 `
+
+// EveryExpectKey is an entry to append to EveryKey that has every key of its table. It depends on the hosts and the
+// listeners, which many tests edit.
+const EveryExpectKey = `[[expect]]
+request = "GET https://a.example/"
+from = "192.0.2.1"
+listener = "127.0.0.1:443"
+route = ""
+upstream = "127.0.0.1:3000"
+status = 200
+location = "https://b.example/"
+site = "a.example"
+client_ip = "192.0.2.1"
+`

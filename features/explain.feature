@@ -1,0 +1,75 @@
+Feature: What becomes of a request, without sending it
+  A configuration carries its own tests, and an operator asks which rule takes a request. Both are answered by the code that
+  serves.
+
+  Background:
+    Given the site "app.example.test" is served from the upstream "app"
+    And the settings:
+      | listeners[0].sites[0].routes[0].path            | "/api"                        |
+      | listeners[0].sites[0].routes[0].upstream        | "127.0.0.1:4000"              |
+      | listeners[0].sites[0].routes[0].strip_prefix    | true                          |
+      | listeners[0].sites[0].routes[1].path            | "/old"                        |
+      | listeners[0].sites[0].routes[1].redirect        | "https://other.test/new{path}" |
+
+  Rule: [[expect]] tests the configuration
+
+    @S-21.2
+    Scenario: A configuration that meets its expectations is checked, started and reloaded
+      Given the settings:
+        | expect[0].request  | "GET https://app.example.test/api/x" |
+        | expect[0].from     | "203.0.113.9"                        |
+        | expect[0].route    | "/api"                               |
+        | expect[0].upstream | "127.0.0.1:4000"                     |
+        | expect[0].site     | "app.example.test"                   |
+        | expect[1].request  | "GET https://app.example.test/old/x" |
+        | expect[1].status   | 308                                  |
+        | expect[1].location | "https://other.test/new/old/x"       |
+      When the command "reverse-proxy check --config ${config}" is run
+      Then the command exits with 0
+      When the proxy is running
+      Then the configuration is reloaded
+
+    @S-21.2
+    Scenario: check names every expectation that is not met, with its line and what was found
+      Given the settings:
+        | expect[0].request  | "GET https://app.example.test/apix"  |
+        | expect[0].route    | "/api"                               |
+        | expect[1].request  | "GET https://app.example.test/old/x" |
+        | expect[1].status   | 301                                  |
+        | expect[2].request  | "GET https://app.example.test/api"   |
+        | expect[2].status   | 200                                  |
+      When the command "reverse-proxy check --config ${config}" is run
+      Then the command exits with 1
+      And the command prints nothing
+      And the command complains in 3 lines
+      And the command names every one of:
+        | expect[0].route  | (line  | "GET https://app.example.test/apix" is forwarded to http://${upstream:app}; got none, want "/api" |
+        | expect[1].status | (line  | is redirected with 308 to "https://other.test/new/old/x", by the route "/old"; got "308", want "301" |
+        | expect[2].status | (line  | its status is the upstream's and not known here; write upstream in place of status |
+
+    @S-21.2
+    Scenario: A start, a reload and a diff refuse a file that does not meet its expectations
+      Given the settings:
+        | expect[0].request  | "GET https://app.example.test/old/x" |
+        | expect[0].status   | 301                                  |
+      When the proxy is started
+      Then the proxy exits with 1
+      And its standard error is one line with "startup step 2 (dynamic_config): expect[0].status (line "
+      When the setting "expect[0].status" is 308
+      And the proxy is running
+      And the setting "expect[0].status" is 301
+      And the command "reverse-proxy diff --config ${config} --text" is run
+      Then the command exits with 2
+      And the command complains "got \"308\", want \"301\""
+      When the command "reverse-proxy reload --config ${config} --text" is run
+      Then the command exits with 1
+      And the command complains "got \"308\", want \"301\""
+
+    @S-21.2
+    Scenario: A request for a host that no site has is an error, whatever is expected
+      Given the settings:
+        | expect[0].request  | "GET https://ap.example.test/" |
+        | expect[0].status   | 404                            |
+      When the command "reverse-proxy check --config ${config}" is run
+      Then the command exits with 1
+      And the command complains "no site has the host \"ap.example.test\"; write a host that a site has; did you mean \"app.example.test\"?"

@@ -1,0 +1,84 @@
+package proxy
+
+import (
+	"net/netip"
+	"strings"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/http1"
+)
+
+// exampleClient is the address of a client that nobody has named (RFC 5737).
+const exampleClient = "192.0.2.1"
+
+// evaluation is what the stages make of a request that nobody has sent.
+type evaluation struct {
+	*exchange
+	// stage is the stage that answers, and answer its answer; "" and nil for a request that is forwarded.
+	stage  string
+	answer *answer
+}
+
+// evaluate runs the stages that decide about a request for a URL on a running listener (S-21.1): the same ones, in the same
+// order, that serve it. Those that would change something or wait for something are left out, so that it is a pure function
+// too. fields are further field lines. from is the client's address; the zero Addr for an example. The error says why no
+// client could send the request.
+func (d *DynamicConfig) evaluate(listener int, method string, url config.RequestURL, from netip.Addr, fields []string) (evaluation, error) {
+	var head http1.Request
+	if _, err := head.Parse(url.Head(method, fields), 0); err != nil {
+		return evaluation{}, err
+	}
+	if !from.IsValid() {
+		from = netip.MustParseAddr(exampleClient)
+	}
+	request := &Request{Client: from.Unmap(), ClientText: from.Unmap().String(), Port: d.sites[listener].port}
+	request.takeHead(&head)
+	return d.evaluateRequest(listener, request), nil
+}
+
+// evaluateRequest is evaluate for a request as the stages see it, of which it changes the fields.
+func (d *DynamicConfig) evaluateRequest(listener int, request *Request) evaluation {
+	e := evaluation{exchange: new(exchange)}
+	e.reset(request, nil, nil, listener)
+	e.config, e.host = d, hostOf(request)
+	e.decision = d.decide(listener, e.host, request)
+	for _, stage := range new(pipeline).requestStages() {
+		if stage.acts {
+			continue
+		}
+		if e.answer = stage.run(e.exchange); e.answer != nil {
+			e.stage = stage.name
+			return e
+		}
+	}
+	e.call.to = upstreamTarget{config: &e.route.config, stripped: e.route.stripped()}
+	return e
+}
+
+// location returns the target of a redirect; "" if the answer is none.
+func (e evaluation) location() string {
+	if e.answer == nil {
+		return ""
+	}
+	return e.answer.fields.Get("Location")
+}
+
+// upstreamURL returns the scheme and the address of the upstream of a request that is forwarded, as in
+// `http://127.0.0.1:3000`.
+func (e evaluation) upstreamURL() string {
+	return e.route.config.UpstreamScheme + "://" + e.route.config.Upstream
+}
+
+// forwardedTarget returns the path and the query that the upstream gets.
+func (e evaluation) forwardedTarget() string {
+	line := string(e.call.appendRequestLine(nil))
+	return strings.TrimSuffix(strings.TrimPrefix(line, e.request.Method+" "), " HTTP/1.1\r\n")
+}
+
+// takenBy returns the path of the route of the file that takes the request; "" for none.
+func (e evaluation) takenBy() string {
+	if e.decision.route == nil {
+		return ""
+	}
+	return e.decision.route.config.Path
+}
