@@ -106,9 +106,8 @@ func routeKeys(r config.Route) []keyValue {
 		{"respond_body", bodyText(r.RespondBody)},
 		{"respond_file", r.RespondFile},
 	}
-	for _, text := range r.Limits.Texts(config.LevelRoute) {
-		keys = append(keys, keyValue{text.Key, text.Value})
-	}
+	keys = append(keys, keyValues(r.Limits.Texts(config.LevelRoute))...)
+	keys = append(keys, keyValues(r.Maintenance.Texts(config.LevelRoute))...)
 	level := config.LevelRoute.String()
 	return append(keys, keyValue{"request_headers", r.RequestHeaders.OfLevel(level)}, keyValue{"response_headers", r.ResponseHeaders.OfLevel(level)})
 }

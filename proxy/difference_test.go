@@ -107,8 +107,8 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		}},
 		{"a static key waits for a restart", []string{"1024", "77"},
 			admin.Difference{RestartRequired: []config.Drift{{Key: "max_connections", Running: "1024", File: "77"}}}},
-		{"a site on the second listener", []string{"DIR/b.key\"\n",
-			"DIR/b.key\"\n[[listeners.sites]]\nhost = \"b.example\"\nupstream = \"127.0.0.1:1\"\n"},
+		{"a site on the second listener", []string{"key_path = \"DIR/b.key\"\n",
+			"key_path = \"DIR/b.key\"\n[[listeners.sites]]\nhost = \"b.example\"\nupstream = \"127.0.0.1:1\"\n"},
 			admin.Difference{SitesAdded: []admin.SiteSummary{{Host: "b.example", Listener: "127.0.0.2:443", Upstream: "http://127.0.0.1:1"}}}},
 		{"a listener that moves keeps its sites, and they are the same ones", []string{
 			"bind_addr = \"127.0.0.1\"\nhttp_port = 80\nhttps_port = 443\n", "bind_addr = \"127.0.0.9\"\nhttp_port = 80\nhttps_port = 443\n"},
