@@ -147,7 +147,7 @@ directory = "https://127.0.0.1:14001/dir"
 ca_path = "DIR/b.pem"
 profile = "tlsserver"
 eab_key_id = "kid-9"
-eab_key_file = "DIR/b.key"
+eab_key_file = "DIR/encrypted.key"
 start = "available"
 start_timeout_secs = 297
 
