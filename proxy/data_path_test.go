@@ -63,7 +63,7 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 	}
 	cfg := &config.Config{
 		MaxConnections: options.connections, Logging: eventlog.Options{Level: options.level, Format: eventlog.FormatText},
-		RateLimit: limit.Config{RequestsPerSecond: 1e6, Burst: 1e6}, Body: config.Body{LimitBytes: options.bodyLimit},
+		RateLimit: limit.Config{RequestsPerSecond: 1e9, Burst: 1e9}, Body: config.Body{LimitBytes: options.bodyLimit},
 		Listeners: []config.Listener{{BindAddrs: []string{"127.0.0.1"}, HTTPSPort: 443, Sites: []config.Site{{
 			Host: "a.test", Upstream: upstream,
 			Settings: config.Settings{UpstreamScheme: "http", ConnectTimeout: options.connect, RequestTimeout: options.request,
