@@ -99,6 +99,7 @@ func allPromises() []string {
 		"S-14.9",
 		"S-17.1",
 		"S-17.2",
+		"S-21.1",
 		"S-21.2",
 	}
 	for section, last := range lastOf {

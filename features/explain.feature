@@ -73,3 +73,37 @@ Feature: What becomes of a request, without sending it
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 1
       And the command complains "no site has the host \"ap.example.test\"; write a host that a site has; did you mean \"app.example.test\"?"
+
+  Rule: explain says what would become of a request
+
+    @S-21.1
+    Scenario: By a configuration file, without a daemon
+      When the command "reverse-proxy explain --config ${config} --text --from 203.0.113.9 https://app.example.test/api/x?y" is run
+      Then the command exits with 0
+      And the command complains nothing
+      And the command names every one of:
+        | => forwarded to http://127.0.0.1:4000 as "/x?y", by the route "/api" | |
+        | site       | app.example.test (listeners[0].sites[0]) |
+        | route      | path = "/api"                            |
+        | rate limit | of the file; the bucket of 203.0.113.9   |
+        | X-Forwarded-Prefix: /api | |
+        | X-Real-IP: 203.0.113.9 | |
+      When the command "reverse-proxy explain --config ${config} -X POST https://app.example.test/old/x" is run
+      Then the command exits with 0
+      And the command prints "\"status\":308,\"location\":\"https://other.test/new/old/x\""
+
+    @S-21.1
+    Scenario: By the running daemon, which adds the state, sends nothing and takes no token
+      Given the settings:
+        | rate_limit.requests_per_second | 0.001 |
+        | rate_limit.burst               | 2     |
+      When the proxy is running
+      And the command "reverse-proxy explain --text --from 127.0.0.99 --socket ${admin_socket} https://app.example.test/" is run
+      Then the command exits with 0
+      And the command prints "has 2 left"
+      When the command "reverse-proxy explain --text --from 127.0.0.99 --socket ${admin_socket} https://app.example.test/" is run
+      Then the command prints "has 2 left"
+      And the upstream "app" received nothing
+      When the command "reverse-proxy maintenance app.example.test on --socket ${admin_socket}" is run
+      And the command "reverse-proxy explain --text --socket ${admin_socket} https://app.example.test/" is run
+      Then the command prints "at present in maintenance"

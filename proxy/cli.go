@@ -30,6 +30,9 @@ type commandLine struct {
 	json, text, watch                 bool
 	// operands are the words after the command.
 	operands []string
+	// method, from, listener and fields are those of the request that explain is asked about.
+	method, from, listener string
+	fields                 []string
 	// lasting and most are --for and --max; 0 if they are not given.
 	lasting, most time.Duration
 	// configGiven reports whether --config is on the command line.

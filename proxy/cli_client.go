@@ -50,6 +50,8 @@ func (c commandLine) arguments() any {
 		return admin.MaintenanceOrder{Host: c.operands[0], On: c.operands[1] == "on", ForSecs: int64(c.lasting / time.Second)}
 	case "pause":
 		return admin.PauseOrder{Host: c.operands[0], MaxSecs: int64(cmp.Or(c.most, defaultPause) / time.Second)}
+	case "explain":
+		return c.explainOrder()
 	case "resume":
 		return admin.ResumeOrder{Host: c.operands[0]}
 	}
@@ -93,4 +95,9 @@ func screenOf(w io.Writer) func() (rows, columns int) {
 		}
 		return int(size.Row), int(size.Col)
 	}
+}
+
+// explainOrder returns the request that explain is asked about.
+func (c commandLine) explainOrder() admin.ExplainOrder {
+	return admin.ExplainOrder{Method: c.method, URL: c.operands[0], From: c.from, Fields: c.fields, Listener: c.listener}
 }

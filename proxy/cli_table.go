@@ -129,6 +129,13 @@ func cliCommands() []cliCommand {
 			run:      runClient,
 		},
 		{
+			Name:     "explain",
+			Summary:  "show what would become of a request, without sending it",
+			Operands: []cliOperand{{Name: "URL"}},
+			Flags:    [][]string{{"X"}, {"from"}, {"H"}, {"listener"}, socket, form},
+			run:      runExplain,
+		},
+		{
 			Name:    "hosts",
 			Summary: "list the hosts and aliases in the configuration, one a line; nothing else in it is checked",
 			Flags:   [][]string{{"config"}},
@@ -166,6 +173,16 @@ func cliFlags() []cliFlag {
 			duration(func(c *commandLine) *time.Duration { return &c.lasting }, maxMaintenance)},
 		{"max", "DURATION", "end the pause after this time at the latest (default 30s, at most 10m)",
 			duration(func(c *commandLine) *time.Duration { return &c.most }, hold.MaxPause)},
+		{"X", "METHOD", "the method of the request to explain (default GET)",
+			text(func(c *commandLine) *string { return &c.method }, "GET")},
+		{"from", "ADDRESS", "the address of the client (default an example, 192.0.2.1)",
+			text(func(c *commandLine) *string { return &c.from }, "")},
+		{"H", "FIELD", "a header field of the request, as in 'Cookie: a=b'; may be repeated",
+			func(set *flag.FlagSet, c *commandLine, name string) {
+				set.Func(name, "", func(field string) error { c.fields = append(c.fields, field); return nil })
+			}},
+		{"listener", "ADDRESS", "the listener, if several with the same port serve the host, as in 192.0.2.1:443",
+			text(func(c *commandLine) *string { return &c.listener }, "")},
 		{"json", "", "print JSON; diff, reload, reopen and status do so if stdout is not a terminal",
 			toggle(func(c *commandLine) *bool { return &c.json })},
 		{"text", "", "print text for people, the default on a terminal",

@@ -15,7 +15,7 @@ func usageText() string {
 		} else {
 			b.WriteString("       ")
 		}
-		b.WriteString(command.synopsis(flags))
+		b.WriteString(wrapSynopsis(command.synopsis(flags)))
 		b.WriteByte('\n')
 	}
 	fmt.Fprintf(&b, "\nWithout a command, %s.\n\n", commands[0].Summary)
@@ -40,15 +40,29 @@ func usageText() string {
 	return b.String()
 }
 
+// wrapSynopsis breaks a long synopsis before one of its flags.
+func wrapSynopsis(text string) string {
+	const columns = 110
+	if len(text) <= columns {
+		return text
+	}
+	at := strings.LastIndex(text[:columns], " [")
+	return text[:at] + "\n         " + text[at:]
+}
+
 // usageLine writes one line in two columns.
 func usageLine(b *strings.Builder, left, right string) { fmt.Fprintf(b, "  %-23s %s\n", left, right) }
 
 // synopsis renders the flag as it is typed.
 func (f cliFlag) synopsis() string {
-	if f.Value == "" {
-		return "--" + f.Name
+	name := "--" + f.Name
+	if len(f.Name) == 1 {
+		name = "-" + f.Name
 	}
-	return "--" + f.Name + " " + f.Value
+	if f.Value == "" {
+		return name
+	}
+	return name + " " + f.Value
 }
 
 // synopsis renders the command with the flags that it takes.

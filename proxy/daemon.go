@@ -93,6 +93,7 @@ func (d *Daemon) startBackgroundTasks() error {
 		Maintenance: d.Maintenance,
 		Pause:       d.Pause,
 		Resume:      d.Resume,
+		Explain:     d.Explain,
 		ConfigPath:  d.config.Path,
 	})
 	d.tasks.Go(func() {

@@ -60,6 +60,8 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 		return renderReload(line)
 	case "reopen":
 		return renderReopen(line)
+	case "explain":
+		return renderExplain(line)
 	case "maintenance", "pause", "resume":
 		return renderHold(command, line)
 	}

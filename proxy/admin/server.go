@@ -44,6 +44,8 @@ type Handlers struct {
 	Maintenance func(MaintenanceOrder) HoldResult
 	Pause       func(PauseOrder) HoldResult
 	Resume      func(ResumeOrder) HoldResult
+	// Explain says what would become of a request, and changes nothing.
+	Explain func(ExplainOrder) ExplainResult
 	// ConfigPath is the absolute path of the configuration file that the daemon runs.
 	ConfigPath string
 }
@@ -156,6 +158,8 @@ func (h Handlers) command(ctx context.Context, r request) (run func() (any, erro
 		run = withArguments(r, h.Maintenance)
 	case "pause":
 		run = withArguments(r, h.Pause)
+	case "explain":
+		run = withArguments(r, h.Explain)
 	case "resume":
 		run = withArguments(r, h.Resume)
 	}

@@ -11,9 +11,9 @@ function __reverse_proxy_command
             continue
         end
         switch $word
-            case --config --socket --for --max
+            case --config --socket --for --max --X --from --H --listener
                 set value yes
-            case check reload status diff reopen maintenance pause resume hosts
+            case check reload status diff reopen maintenance pause resume explain hosts
                 test -n "$found"; or set found $word
         end
     end
@@ -30,7 +30,7 @@ function __reverse_proxy_operand
             continue
         end
         switch $word
-            case --config --socket --for --max
+            case --config --socket --for --max --X --from --H --listener
                 set value yes
             case '-*'
             case '*'
@@ -64,19 +64,25 @@ complete -c reverse-proxy -n '__reverse_proxy_command ""' -a reopen -d 'make the
 complete -c reverse-proxy -n '__reverse_proxy_command ""' -a maintenance -d 'answer a site\'s requests with 503 until off, or for the time of --for'
 complete -c reverse-proxy -n '__reverse_proxy_command ""' -a pause -d 'let a site\'s requests wait while its application restarts, until resume'
 complete -c reverse-proxy -n '__reverse_proxy_command ""' -a resume -d 'let the requests for a paused site go on'
+complete -c reverse-proxy -n '__reverse_proxy_command ""' -a explain -d 'show what would become of a request, without sending it'
 complete -c reverse-proxy -n '__reverse_proxy_command ""' -a hosts -d 'list the hosts and aliases in the configuration, one a line; nothing else in it is checked'
 complete -c reverse-proxy -n '__reverse_proxy_operand maintenance 0' -a '(__reverse_proxy_hosts)'
 complete -c reverse-proxy -n '__reverse_proxy_operand maintenance 1' -a 'on off'
 complete -c reverse-proxy -n '__reverse_proxy_operand pause 0' -a '(__reverse_proxy_hosts)'
 complete -c reverse-proxy -n '__reverse_proxy_operand resume 0' -a '(__reverse_proxy_hosts)'
-complete -c reverse-proxy -n '__reverse_proxy_command "" "check" "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "hosts"' -l config -r -F -d 'the configuration file (default /etc/reverse-proxy/config.toml)'
-complete -c reverse-proxy -n '__reverse_proxy_command "reload" "status" "diff" "reopen" "maintenance" "pause" "resume"' -l socket -r -F -d 'the admin socket (default: the configuration\'s admin_socket_path)'
+complete -c reverse-proxy -n '__reverse_proxy_operand explain 0' -a ''
+complete -c reverse-proxy -n '__reverse_proxy_command "" "check" "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "explain" "hosts"' -l config -r -F -d 'the configuration file (default /etc/reverse-proxy/config.toml)'
+complete -c reverse-proxy -n '__reverse_proxy_command "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "explain"' -l socket -r -F -d 'the admin socket (default: the configuration\'s admin_socket_path)'
 complete -c reverse-proxy -n '__reverse_proxy_command ""' -l validate -d 'check the configuration, report every error, warn of probable mistakes, and exit'
 complete -c reverse-proxy -n '__reverse_proxy_command "" "check"' -l allow-wildcard-bind -d 'permit 0.0.0.0 and :: as bind addresses'
 complete -c reverse-proxy -n '__reverse_proxy_command "maintenance"' -l for -x -d 'end the maintenance after this time, as in 90s, 10m or 2h (default: not before off)'
 complete -c reverse-proxy -n '__reverse_proxy_command "pause"' -l max -x -d 'end the pause after this time at the latest (default 30s, at most 10m)'
-complete -c reverse-proxy -n '__reverse_proxy_command "check" "reload" "status" "diff" "reopen" "maintenance" "pause" "resume"' -l json -d 'print JSON; diff, reload, reopen and status do so if stdout is not a terminal'
-complete -c reverse-proxy -n '__reverse_proxy_command "reload" "status" "diff" "reopen" "maintenance" "pause" "resume"' -l text -d 'print text for people, the default on a terminal'
+complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -l X -x -d 'the method of the request to explain (default GET)'
+complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -l from -x -d 'the address of the client (default an example, 192.0.2.1)'
+complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -l H -x -d 'a header field of the request, as in \'Cookie: a=b\'; may be repeated'
+complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -l listener -x -d 'the listener, if several with the same port serve the host, as in 192.0.2.1:443'
+complete -c reverse-proxy -n '__reverse_proxy_command "check" "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "explain"' -l json -d 'print JSON; diff, reload, reopen and status do so if stdout is not a terminal'
+complete -c reverse-proxy -n '__reverse_proxy_command "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "explain"' -l text -d 'print text for people, the default on a terminal'
 complete -c reverse-proxy -n '__reverse_proxy_command "status"' -l watch -d 'print the status again every 2 seconds, until Ctrl-C'
-complete -c reverse-proxy -n '__reverse_proxy_command "" "check" "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "hosts"' -l version -d 'print version, revision and Go version'
-complete -c reverse-proxy -n '__reverse_proxy_command "" "check" "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "hosts"' -l help -d 'print this help'
+complete -c reverse-proxy -n '__reverse_proxy_command "" "check" "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "explain" "hosts"' -l version -d 'print version, revision and Go version'
+complete -c reverse-proxy -n '__reverse_proxy_command "" "check" "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "explain" "hosts"' -l help -d 'print this help'
