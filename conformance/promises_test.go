@@ -101,6 +101,7 @@ func allPromises() []string {
 		"S-17.2",
 		"S-21.1",
 		"S-21.2",
+		"S-21.3",
 	}
 	for section, last := range lastOf {
 		for n := 1; n <= last; n++ {

@@ -107,3 +107,14 @@ Feature: What becomes of a request, without sending it
       When the command "reverse-proxy maintenance app.example.test on --socket ${admin_socket}" is run
       And the command "reverse-proxy explain --text --socket ${admin_socket} https://app.example.test/" is run
       Then the command prints "at present in maintenance"
+
+  Rule: diff shows requests that would be answered differently
+
+    @S-21.3
+    Scenario: Requests of the changed site, before and after
+      When the proxy is running
+      And the setting "listeners[0].sites[0].routes[0].upstream" is "127.0.0.1:4001"
+      And the command "reverse-proxy diff --config ${config} --text" is run
+      Then the command exits with 1
+      And the command names every one of:
+        | answered differently: GET https://app.example.test/api on | forwarded to http://127.0.0.1:4000 as "/", by the route "/api" -> forwarded to http://127.0.0.1:4001 |

@@ -92,6 +92,7 @@ func (d *Daemon) prepareReload() (prepared *preparedReload, err error) {
 	running := configState{d.config, d.dynamic.Load(), d.listeners.tables()}
 	difference := running.differenceTo(configState{cfg, dynamic, certificates.Tables()})
 	difference.Orders = certificates.Missing()
+	difference.Answers = answerChanges(d.dynamic.Load(), dynamic)
 	return &preparedReload{cfg, dynamic, certificates, difference}, nil
 }
 

@@ -27,6 +27,8 @@ type Difference struct {
 	Certificates []CertificateChange `json:"certificates,omitempty"`
 	// Orders are the names for which the reload orders certificates first (S-5.7).
 	Orders []string `json:"orders,omitempty"`
+	// Answers are a few requests for each changed site that are answered differently (S-21.3).
+	Answers []AnswerChange `json:"answers,omitempty"`
 	// RestartRequired are the static keys that differ: they take effect only at a restart.
 	RestartRequired []config.Drift `json:"restart_required,omitempty"`
 }
@@ -80,6 +82,14 @@ type SiteChange struct {
 	Listener string `json:"listener"`
 	// Keys are the keys of `[[listeners.sites]]` that differ; `listener` means a move to another listener.
 	Keys []KeyChange `json:"keys"`
+}
+
+// AnswerChange is a request that is answered differently. Old and New say how, in one line.
+type AnswerChange struct {
+	Listener string `json:"listener"`
+	Request  string `json:"request"`
+	Old      string `json:"old"`
+	New      string `json:"new"`
 }
 
 // CertificateChange is one certificate that was renewed or replaced in place.

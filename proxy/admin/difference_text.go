@@ -25,6 +25,10 @@ func (d Difference) lines() []string {
 	for i, site := range d.SitesChanged {
 		lines.addf(i, len(d.SitesChanged), "site changed: %s on %s: %s", wording.Printable(site.Host), wording.Printable(site.Listener), changesText(site.Keys))
 	}
+	for i, answer := range d.Answers {
+		lines.addf(i, len(d.Answers), "answered differently: %s on %s: %s -> %s", wording.Printable(answer.Request), wording.Printable(answer.Listener),
+			wording.Printable(answer.Old), wording.Printable(answer.New))
+	}
 	for i, route := range d.RoutesAdded {
 		lines.addf(i, len(d.RoutesAdded), "route added: %s: %s", route.text(), wording.Printable(route.Action))
 	}
