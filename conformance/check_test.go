@@ -92,7 +92,7 @@ func TestCheckChangesNothingAndContactsNobody(t *testing.T) {
 	}{
 		{"a file with an error", []string{"check"}, 100, 1, "missing.pem"},
 		{"a file with an error, by --validate", []string{"--validate"}, 100, 1, "missing.pem"},
-		{"a file with a warning", []string{"check"}, 5, 0, "warning: rate_limit.burst: "},
+		{"a file with a warning", []string{"check"}, 5, 0, "warning: rate_limit.burst (line 7): "},
 		{"a file with a warning, as JSON", []string{"check", "--json"}, 5, 0, `"warnings":[{"key":"rate_limit.burst"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -486,4 +486,5 @@ Feature: Limits of a site or a route
       And the configuration file is written
       And the command "reverse-proxy diff --config ${config} --text" is run
       Then the command exits with 1
-      And the command prints a line that matches ".* concurrent 4 -> 5, .* total_requests_per_second = 20; .*"
+      And the command prints a line that matches ".* concurrent 4 -> 5"
+      And the command prints a line that matches "route changed: .*/explore on .*: total_requests_per_second 0.01 -> 20"
