@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,7 +71,11 @@ func TestManPagesAreReadAsTheyAreMeant(t *testing.T) {
 			wanted(t, page, "--"+flag.Name+" "+flag.Value, flag.Summary[1:])
 		}
 		for _, command := range line.Commands {
-			wanted(t, page, strings.TrimSpace("reverse-proxy "+command.Name)+" [", command.Summary[1:])
+			synopsis := strings.TrimSpace("reverse-proxy " + command.Name)
+			for _, operand := range command.Operands {
+				synopsis += " " + cmp.Or(strings.Join(operand.Values, "|"), operand.Name)
+			}
+			wanted(t, page, synopsis+" [", command.Summary[1:])
 		}
 	})
 	t.Run("reverse-proxy.toml(5)", func(t *testing.T) {
