@@ -55,12 +55,14 @@ func TestEveryMistypedCommandAndFlagGetsASuggestion(t *testing.T) {
 		words[command.Name] = "unknown command"
 	}
 	for _, f := range cliFlags() {
-		words["--"+f.Name] = "flag provided but not defined"
+		if len(f.Name) > 1 { // nothing is near to a letter
+			words["--"+f.Name] = "flag provided but not defined"
+		}
 	}
 	for word, complaint := range words {
 		last := len(word) - 1
 		for _, mistyped := range []string{word[:last], word[:last-1] + word[last:] + word[last-1:last], word + word[last:]} {
-			if words[mistyped] != "" || mistyped == word {
+			if words[mistyped] != "" || mistyped == word || mistyped == "--fro" { // that is as near to --for as to --from
 				continue
 			}
 			var stdout, stderr bytes.Buffer
