@@ -284,7 +284,7 @@ func TestAnUpstreamThatIsNoneIsRefusedWithTheKey(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "did not start") {
 		t.Errorf("got %v, want an error that says what did not start", err)
 	}
-	if want := "listeners[0].sites[0].upstream: "; !strings.Contains(q.out.String(), want) {
+	if want := "listeners[0].sites[0].upstream (line "; !strings.Contains(q.out.String(), want) {
 		t.Errorf("got %s, want %q in it", &q.out, want)
 	}
 	if strings.Contains(q.out.String(), "The proxy serves") {
