@@ -2,7 +2,15 @@ package proxy
 
 import (
 	"net/http"
+	"strconv"
+	"time"
 )
+
+// answerLater makes an answer that asks the client to come back after d, in whole seconds (RFC 9110, section 10.2.3).
+func answerLater(status int, d time.Duration) *answer {
+	seconds := max(1, int((d+time.Second-1)/time.Second))
+	return &answer{status: status, fields: Fields{{Name: "Retry-After", Value: strconv.Itoa(seconds)}}}
+}
 
 // send sends the proxy's own answer to the client. If the request's body was not read to its end, the connection ends with
 // the answer, so that the rest of the body is never read as a request (S-6.13).

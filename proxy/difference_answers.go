@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"net/netip"
+	"reflect"
 	"strings"
 
 	"reverse-proxy/proxy/admin"
@@ -21,7 +22,7 @@ func answerChanges(old, next *DynamicConfig) []admin.AnswerChange {
 	var changes []admin.AnswerChange
 	for is := range next.sites.all() {
 		was := old.sites.find(is.listener, is.config.Host)
-		if was == nil {
+		if was == nil || old.HealthPath == next.HealthPath && reflect.DeepEqual(was.config, is.config) {
 			continue
 		}
 		shown := 0
@@ -31,10 +32,12 @@ func answerChanges(old, next *DynamicConfig) []admin.AnswerChange {
 				continue
 			}
 			after, err := next.evaluate(is.listener, asked.method, asked.url, asked.from, nil)
-			if err == nil && before.text() != after.text() && shown < maxShownPerSite {
-				shown++
+			if err == nil && before.text() != after.text() {
 				changes = append(changes, admin.AnswerChange{Listener: next.sites[is.listener].name,
 					Request: asked.method + " https://" + asked.url.Authority + asked.url.Target, Old: before.text(), New: after.text()})
+				if shown++; shown == maxShownPerSite {
+					break
+				}
 			}
 		}
 	}

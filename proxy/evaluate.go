@@ -8,10 +8,10 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// exampleClient is the address of a client that nobody has named (RFC 5737).
+// exampleClient is the client's address if none is given (RFC 5737).
 const exampleClient = "192.0.2.1"
 
-// evaluation is what the stages make of a request that nobody has sent.
+// evaluation is what the stages make of a request that was never sent.
 type evaluation struct {
 	*exchange
 	// stage is the stage that answers, and answer its answer; "" and nil for a request that is forwarded.

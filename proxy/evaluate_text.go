@@ -61,7 +61,7 @@ func (e evaluation) reason() string {
 			return "the host is an alias, and redirect_aliases is set"
 		}
 	case pathAmbiguous:
-		return "the path is ambiguous: which route it is for depends on who reads it"
+		return "the path is ambiguous: upstreams may read it as one of another route"
 	case routeMissing:
 		return "no route takes it, and the site has no upstream"
 	case atLastHop:

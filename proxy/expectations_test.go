@@ -102,7 +102,7 @@ status = 200`, []string{
 			`expect[0].status (line 43): "GET https://a.example:8443/api/x" is forwarded to http://127.0.0.1:4000 as "/x", by the route "/api", so that its status is the upstream's and not known here; write upstream in place of status`}},
 		{"a path that some upstream reads as that of another route", `request = "GET https://a.example:8443/x/%2e%2e/api"
 upstream = "127.0.0.1:3000"`, []string{
-			`expect[0].upstream (line 43): "GET https://a.example:8443/x/%2e%2e/api" is answered 400: the path is ambiguous: which route it is for depends on who reads it; got none, want "127.0.0.1:3000"`}},
+			`expect[0].upstream (line 43): "GET https://a.example:8443/x/%2e%2e/api" is answered 400: the path is ambiguous: upstreams may read it as one of another route; got none, want "127.0.0.1:3000"`}},
 		{"another site and client", `request = "GET https://b.example/"
 site = "a.example"
 client_ip = "203.0.113.9"`, []string{

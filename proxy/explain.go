@@ -59,7 +59,7 @@ func (e evaluation) explanation(order admin.ExplainOrder, clientFrom string) *ad
 	x := &admin.Explanation{
 		Request: order.Method + " " + order.URL, Result: e.text(), AnsweredBy: e.stage, Location: e.location(),
 		Listener: e.config.sites[e.listener].name, Client: e.request.ClientText, ClientFrom: clientFrom,
-		Limit:     admin.ExplainedLimit{RequestsPerSecond: e.config.RateLimit.RequestsPerSecond, Burst: e.config.RateLimit.Burst, From: "the file", Bucket: bucketOf(e.request.Client)},
+		Limit:     admin.ExplainedLimit{RequestsPerSecond: e.config.RateLimit.RequestsPerSecond, Burst: e.config.RateLimit.Burst, From: "the file", Bucket: shareHolder(e.request.Client)},
 		BodyLimit: e.config.BodyLimit, BodyLimitFrom: "the file",
 	}
 	rules := e.config.ResponseHeaders
@@ -92,14 +92,6 @@ func (e evaluation) explanation(order admin.ExplainOrder, clientFrom string) *ad
 		x.Fields = append(x.Fields, admin.ExplainedField(field))
 	}
 	return x
-}
-
-// bucketOf names the clients that share a bucket with one (S-7.2).
-func bucketOf(client netip.Addr) string {
-	if client.Is6() {
-		return netip.PrefixFrom(client, 64).Masked().String()
-	}
-	return client.String()
 }
 
 // nameOf returns the name of the site that a host was found by.
@@ -144,8 +136,8 @@ func ruleTexts(rules *headers.Rules) []string {
 	return texts
 }
 
-// runExplain explains a request by a configuration file if --config is given, which asks nobody, and else by what the
-// running daemon serves.
+// runExplain explains a request by a configuration file if --config is given, without contacting a daemon, and otherwise by
+// what the running daemon serves.
 func runExplain(c commandLine, stdout, stderr io.Writer) int {
 	if !c.configGiven {
 		return runClient(c, stdout, stderr)
@@ -179,14 +171,11 @@ func (d *Daemon) Explain(order admin.ExplainOrder) admin.ExplainResult {
 	explanation.Limit.Tokens = &tokens
 	if site := e.decision.site; site != nil {
 		held := ""
-		for _, info := range d.shared.holds.List() {
-			switch {
-			case info.Host != site.config.Host:
-			case info.Maintenance:
-				held = "in maintenance"
-			case info.Paused:
-				held = "paused"
-			}
+		switch info := site.holds.Info(); {
+		case info.Maintenance:
+			held = errInMaintenance
+		case info.Paused:
+			held = "paused"
 		}
 		explanation.Site.Held = &held
 	}

@@ -2,13 +2,14 @@ package proxy
 
 import (
 	"errors"
+	"time"
 
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/share"
 )
 
-// shareRetrySecs is the Retry-After of a request that was refused because of a share.
-const shareRetrySecs = "1"
+// shareRetry is what Retry-After says to a request that was refused because of a share.
+const shareRetry = time.Second
 
 // shareOf returns the share that ended the exchange, or nil.
 func (x *exchange) shareOf(err error) *shareError {
@@ -22,7 +23,7 @@ func (x *exchange) shareOf(err error) *shareError {
 // refuseByShare answers an exchange that had to give way before its response began.
 func (p *pipeline) refuseByShare(x *exchange, met *shareError) *answer {
 	p.gaveWay(x, met)
-	a := &answer{status: statusServiceUnavailable, fields: Fields{{Name: "Retry-After", Value: shareRetrySecs}}}
+	a := answerLater(statusServiceUnavailable, shareRetry)
 	switch met.limit {
 	case share.OfClient:
 		a.status = statusTooManyRequests

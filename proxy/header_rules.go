@@ -73,7 +73,9 @@ func (x *exchange) responseRules() *headers.Rules {
 
 // ruleResponse applies the rules to the fields of a final response.
 func (x *exchange) ruleResponse(fields *Fields) {
-	x.scratch = x.responseRules().Apply(fields, x, x.scratch)
+	if rules := x.responseRules(); rules != nil {
+		x.scratch = rules.Apply(fields, x, x.scratch)
+	}
 }
 
 // ruleRequest applies the rules to the fields of the request (S-19.1). A client can send none of the fields that they set or

@@ -53,6 +53,7 @@ func (p *pipeline) handle(x *exchange) {
 	p.inFlight.Add(1)
 	defer p.inFlight.Add(-1)
 	x.start = time.Now()
+	x.call.start = x.start
 	x.log, x.dates, x.config = p.log, &p.dates, p.dynamic.Load()
 	x.host = hostOf(x.request)
 	x.decision = x.config.decide(x.listener, x.host, x.request)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/cert"
-	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/http1"
 )
@@ -109,10 +108,9 @@ func (r *redirector) waitAtGate(x *exchange) bool {
 	if r.gate.isOpen() {
 		return true
 	}
-	ctx, letGo := context.WithCancel(context.Background())
-	defer letGo()
-	defer x.call.dialed() // a cancellation ends this wait as it ends a dial
-	return x.timer.Set(deadline.PhaseUpstream, r.gate.patience+time.Second) && x.call.dialing(letGo) && r.gate.wait(ctx) == nil
+	var held error
+	err := x.await(r.gate.patience+time.Second, func(ctx context.Context) { held = r.gate.wait(ctx) })
+	return err == nil && held == nil
 }
 
 // isNeverInLocation reports whether a character of a target must not be repeated in a Location: everything but visible ASCII

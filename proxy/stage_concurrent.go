@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
-	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/limit"
 )
 
@@ -22,7 +20,7 @@ const placeSpare = 10 * time.Second
 // holds no buffer and no turn meanwhile (S-12.8).
 func (p *pipeline) enterGate(x *exchange, limits *routeLimits) *answer {
 	waits := limits.wait > 0
-	switch limits.gate.Enter(&x.pass, limit.NewKey(x.request.Client), x, x.start, waits) {
+	switch limits.gate.Enter(&x.pass, limit.NewKey(x.request.Client), x, x.call.start, waits) {
 	case limit.Through:
 		x.gate = limits.gate
 		return nil
@@ -32,7 +30,7 @@ func (p *pipeline) enterGate(x *exchange, limits *routeLimits) *answer {
 	err := x.awaitPlace(limits)
 	switch {
 	case err == nil:
-		x.gate, x.call.start = limits.gate, time.Now()
+		x.call.start = time.Now()
 		return nil
 	case errors.Is(err, errNoPlace):
 		x.timer.Reset()
@@ -44,27 +42,17 @@ func (p *pipeline) enterGate(x *exchange, limits *routeLimits) *answer {
 
 // awaitPlace waits for a place. The wait ends with the time for it, or when the exchange is cancelled.
 func (x *exchange) awaitPlace(limits *routeLimits) error {
-	ctx, cancel := context.WithTimeout(context.Background(), limits.wait)
-	defer cancel()
-	// The context ends the wait. The timer takes over from the deadline of the request's head, and makes the sweeper look for
-	// a client that leaves in the meantime.
-	late := !x.timer.Set(deadline.PhaseUpstream, limits.wait+placeSpare)
-	if !x.call.dialing(cancel) {
-		cancel()
-	}
-	defer x.call.dialed()
-	if limits.gate.Await(&x.pass, ctx.Done()) {
-		x.gate = limits.gate
-	}
-	switch cause := x.cancelled(); {
-	case cause != nil:
-		return cause
-	case late:
-		return os.ErrDeadlineExceeded
-	case x.gate == nil:
+	err := x.await(limits.wait+placeSpare, func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, limits.wait)
+		defer cancel()
+		if limits.gate.Await(&x.pass, ctx.Done()) {
+			x.gate = limits.gate
+		}
+	})
+	if err == nil && x.gate == nil {
 		return errNoPlace
 	}
-	return nil
+	return err
 }
 
 // leaveGate gives the exchange's place to another one, as soon as the upstream has done its work (S-12.7).
@@ -112,7 +100,7 @@ func (x *exchange) placeLost() *placeError {
 // refusePlace answers a request that has got no place, or has lost it before its response began.
 func (p *pipeline) refusePlace(x *exchange) *answer {
 	p.limitRefused(x, limit.Verdict{Limit: limit.OfConcurrent})
-	return &answer{status: statusServiceUnavailable, fields: Fields{{Name: "Retry-After", Value: shareRetrySecs}}}
+	return answerLater(statusServiceUnavailable, shareRetry)
 }
 
 // gaveUp reports whether an exchange whose response has begun was ended for the benefit of others, and logs it.

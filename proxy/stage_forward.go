@@ -14,7 +14,7 @@ import (
 func (p *pipeline) forward(x *exchange) *answer {
 	x.turn.give()
 	call := &x.call
-	call.to, call.log, call.start = p.upstreams.target(x.route), p.log, x.start
+	call.to, call.log = p.upstreams.target(x.route), p.log
 	if limits := x.route.limits; limits != nil && limits.gate != nil {
 		if refused := p.enterGate(x, limits); refused != nil {
 			return refused

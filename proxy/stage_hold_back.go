@@ -1,11 +1,10 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
-	"strconv"
 	"time"
 
-	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/hold"
 	"reverse-proxy/proxy/limit"
 )
@@ -46,25 +45,19 @@ func (p *pipeline) holdBack(x *exchange) *answer {
 // after unknown if that is 0.
 func (x *exchange) heldBack(reason string, left, unknown time.Duration) *answer {
 	x.site, x.problem = x.decision.site, reason
-	if left == 0 {
-		left = unknown
-	}
-	seconds := max(1, int((left+time.Second-1)/time.Second))
-	return &answer{status: statusServiceUnavailable, fields: Fields{{Name: "Retry-After", Value: strconv.Itoa(seconds)}}}
+	return answerLater(statusServiceUnavailable, cmp.Or(left, unknown))
 }
 
 // awaitResume makes a request wait while its site is paused. It returns nil if the request goes on.
 func (p *pipeline) awaitResume(x *exchange, site *hold.Site) *answer {
 	x.turn.give()
-	ctx, letGo := context.WithCancel(context.Background())
-	defer letGo()
 	outcome := hold.GaveUp
-	// A cancellation ends this wait as it ends a dial. The pause has a clock of its own, which ends first.
-	if x.timer.Set(deadline.PhaseUpstream, hold.MaxPause+time.Minute) && x.call.dialing(letGo) {
+	// The pause ends first, by a clock of its own.
+	err := x.await(hold.MaxPause+time.Minute, func(ctx context.Context) {
 		outcome = site.Wait(limit.NewKey(x.request.Client), ctx.Done())
-		x.call.dialed()
-	}
+	})
 	x.turn.take(x.request.Account) // all that waited go on at once
+	x.call.start = time.Now()
 	switch outcome {
 	case hold.Full:
 		return x.heldBack(errPauseFull, 0, pauseRetry)
@@ -72,7 +65,7 @@ func (p *pipeline) awaitResume(x *exchange, site *hold.Site) *answer {
 		return x.heldBack(errPauseCut, 0, pauseRetry)
 	case hold.GaveUp:
 		x.site = x.decision.site
-		return p.clientGone(x, x.cancelled())
+		return p.clientGone(x, err)
 	}
 	return nil
 }

@@ -1,11 +1,6 @@
 package proxy
 
-import (
-	"strconv"
-	"time"
-
-	"reverse-proxy/proxy/limit"
-)
+import "reverse-proxy/proxy/limit"
 
 // limitRate takes a token from the client's bucket, and one from that of all clients together if there is one. Without a
 // token it answers 429 at once, with the seconds until the next one in Retry-After (S-7.1, S-17.1).
@@ -16,11 +11,7 @@ func (p *pipeline) limitRate(x *exchange) *answer {
 		return nil
 	}
 	p.limitRefused(x, verdict)
-	seconds := max(1, int((verdict.RetryAfter+time.Second-1)/time.Second))
-	return &answer{
-		status: statusTooManyRequests,
-		fields: Fields{{Name: "Retry-After", Value: strconv.Itoa(seconds)}},
-	}
+	return answerLater(statusTooManyRequests, verdict.RetryAfter)
 }
 
 // limitRefused counts a request that a limit has refused, and logs it as often as is due.

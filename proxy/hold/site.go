@@ -190,7 +190,14 @@ func (s *Site) current(now time.Time) *orders {
 	return s.orders.Load()
 }
 
-// info describes the orders in force. The caller holds mu.
+// Info describes the orders in force.
+func (s *Site) Info() Info {
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	return s.info()
+}
+
+// info is Info for a caller that holds mu.
 func (s *Site) info() Info {
 	info := Info{Host: s.host, Waiting: s.waiting}
 	o := s.current(s.of.now())
