@@ -21,6 +21,7 @@ Feature: What becomes of a request, without sending it
         | expect[0].route    | "/api"                               |
         | expect[0].upstream | "127.0.0.1:4000"                     |
         | expect[0].site     | "app.example.test"                   |
+        | expect[0].client_ip | "203.0.113.9"                       |
         | expect[1].request  | "GET https://app.example.test/old/x" |
         | expect[1].status   | 308                                  |
         | expect[1].location | "https://other.test/new/old/x"       |
@@ -38,14 +39,18 @@ Feature: What becomes of a request, without sending it
         | expect[1].status   | 301                                  |
         | expect[2].request  | "GET https://app.example.test/api"   |
         | expect[2].status   | 200                                  |
+        | expect[3].request  | "GET https://app.example.test/"      |
+        | expect[3].from     | "203.0.113.9"                        |
+        | expect[3].client_ip | "203.0.113.10"                      |
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 1
       And the command prints nothing
-      And the command complains in 3 lines
+      And the command complains in 4 lines
       And the command names every one of:
         | expect[0].route  | (line  | "GET https://app.example.test/apix" is forwarded to http://${upstream:app}; got none, want "/api" |
         | expect[1].status | (line  | is redirected with 308 to "https://other.test/new/old/x", by the route "/old"; got "308", want "301" |
         | expect[2].status | (line  | its status is the upstream's and not known here; write upstream in place of status |
+        | expect[3].client_ip | (line | got "203.0.113.9", want "203.0.113.10" |
 
     @S-21.2
     Scenario: A start, a reload and a diff refuse a file that does not meet its expectations
@@ -74,6 +79,14 @@ Feature: What becomes of a request, without sending it
       Then the command exits with 1
       And the command complains "no site has the host \"ap.example.test\"; write a host that a site has; did you mean \"app.example.test\"?"
 
+    @S-21.2
+    Scenario: An entry that expects nothing is an error
+      Given the setting "expect[0].request" is "GET https://app.example.test/"
+      When the command "reverse-proxy check --config ${config}" is run
+      Then the command exits with 1
+      And the command complains in 1 line
+      And the command complains "expect[0]: expects nothing; write one or more of route, upstream, status"
+
   Rule: explain says what would become of a request
 
     @S-21.1
@@ -91,6 +104,37 @@ Feature: What becomes of a request, without sending it
       When the command "reverse-proxy explain --config ${config} -X POST https://app.example.test/old/x" is run
       Then the command exits with 0
       And the command prints "\"status\":308,\"location\":\"https://other.test/new/old/x\""
+
+    @S-21.1 @S-14.3
+    Scenario: A path that can be read in two ways
+      When the command "reverse-proxy explain --config ${config} --text https://app.example.test/x/..%2fapi" is run
+      Then the command exits with 0
+      And the command names every one of:
+        | => answered 400: the path is ambiguous |         |
+        | as it came: | /x/..%2fapi -> no route            |
+        | may be read: | /api -> the route /api            |
+      And the command does not print "X-Real-IP"
+
+    @S-21.1 @S-19.2
+    Scenario: The fields of the request, and the merged rules for it and for its response
+      Given the settings:
+        | body.limit_bytes                                    | 5                                                    |
+        | request_headers                                     | { set = { "X-Level" = "file" }, remove = ["Cookie"] } |
+        | response_headers.set                                | { "X-Frame-Options" = "DENY", "X-Level" = "file" }   |
+        | listeners[0].sites[0].response_headers.set          | { "X-Level" = "site" }                               |
+        | listeners[0].sites[0].routes[0].response_headers    | { remove = ["X-Frame-Options"] }                     |
+        | listeners[0].sites[0].routes[0].body_limit_bytes    | 7                                                    |
+        | listeners[0].sites[0].routes[0].concurrent          | 3                                                    |
+      When the command "reverse-proxy explain --config ${config} --text -H Cookie:a=b -H X-Own:1 https://app.example.test/api" is run
+      Then the command exits with 0
+      And the command names every one of:
+        | body limit | 7 bytes        |
+        | X-Own: 1   |                |
+        | X-Level: file |             |
+        | set X-Level: site | site    |
+        | remove X-Frame-Options | route |
+      And the command does not print "Cookie: a=b"
+      And the command does not print "DENY"
 
     @S-21.1
     Scenario: By the running daemon, which adds the state, sends nothing and takes no token
@@ -118,3 +162,29 @@ Feature: What becomes of a request, without sending it
       Then the command exits with 1
       And the command names every one of:
         | answered differently: GET https://app.example.test/api on | forwarded to http://127.0.0.1:4000 as "/", by the route "/api" -> forwarded to http://127.0.0.1:4001 |
+
+    @S-21.3
+    Scenario: Requests of [[expect]] entries in either file, five for a site, and the same after a reload
+      Given the site "other.example.test" is served from the upstream "app"
+      And the settings:
+        | expect[0].request  | "GET https://app.example.test/api/of-the-old-file" |
+        | expect[0].route    | "/api"                                             |
+      When the proxy is running
+      And the settings:
+        | listeners[0].sites[0].routes[0].upstream | "127.0.0.1:4001" |
+        | expect[0].request  | "PUT https://app.example.test/api/of-the-new-file" |
+        | expect[0].route    | "/api"                                             |
+        | listeners[0].sites[0].routes[1].redirect | "https://other.test/newer{path}" |
+        | listeners[0].sites[0].routes[2]          | { path = "/more", respond = 403 } |
+      And the command "reverse-proxy diff --config ${config} --text" is run
+      Then the command exits with 1
+      And the command names every one of:
+        | answered differently: GET https://app.example.test/api/of-the-old-file on | as "/of-the-old-file" | 127.0.0.1:4001 |
+        | answered differently: PUT https://app.example.test/api/of-the-new-file on | as "/of-the-new-file" | 127.0.0.1:4001 |
+      And the command does not print "GET https://other.example.test"
+      And the command does not print "/more/"
+      When the command "reverse-proxy reload --config ${config} --text" is run
+      Then the command exits with 0
+      And the command prints "answered differently: PUT https://app.example.test/api/of-the-new-file on"
+      When the command "reverse-proxy reload --config ${config} --text" is run
+      Then the command does not print "answered differently"

@@ -108,7 +108,13 @@ Feature: Holding sites back
       And a client requests "https://b.example.test/"
       Then the answer is 200
       And the metrics have:
-        | reverse_proxy_paused_requests | 2 |
+        | reverse_proxy_paused_requests          | 2 |
+        | reverse_proxy_held_sites{state="paused"} | 1 |
+      When the admin command "status" is sent
+      Then the admin socket answers with:
+        | held_sites[0].host          | a.example.test |
+        | held_sites[0].maintenance   | null           |
+        | held_sites[0].waiting       | 2              |
       When the command "reverse-proxy resume a.example.test --text --config ${config}" is run
       Then the command exits with 0
       And the command prints "a.example.test: resumed, 2 requests go on"
@@ -134,7 +140,7 @@ Feature: Holding sites back
         | status | over |
 
     @S-14.9
-    Scenario: It outlives a reload
+    Scenario: It outlives a reload, and not a restart
       When the proxy is running
       And the command "reverse-proxy pause a.example.test --config ${config}" is run
       And the client "alice" begins to request "https://a.example.test/one"
@@ -148,6 +154,10 @@ Feature: Holding sites back
       When the command "reverse-proxy resume a.example.test --config ${config}" is run
       Then the client "alice" is answered 200
       And the client "bob" is answered 200
+      When the command "reverse-proxy pause a.example.test --max 10m --config ${config}" is run
+      And the proxy is started again
+      And a client requests "https://a.example.test/"
+      Then the answer is 200
 
     @S-14.9
     Scenario: A client that leaves no longer waits
@@ -189,6 +199,22 @@ Feature: Holding sites back
         | reverse_proxy_paused_requests | 257 |
       When the command "reverse-proxy resume a.example.test --config ${config}" is run
       Then the client "alice" is answered 200
+
+    @S-14.9
+    Scenario: While 1,024 requests wait at a paused site, another one is answered 503
+      Given the setting "rate_limit.burst" is 10000
+      When the proxy is running
+      And the command "reverse-proxy pause a.example.test --max 10m --config ${config}" is run
+      And the client "one" asks "https://a.example.test" for "/" over 2 HTTP/2 connections with windows of 65535 bytes, 130 requests each, 400 a second
+      And the client "two" asks "https://a.example.test" for "/" over 2 HTTP/2 connections with windows of 65535 bytes, 130 requests each, 400 a second
+      And the client "three" asks "https://a.example.test" for "/" over 2 HTTP/2 connections with windows of 65535 bytes, 130 requests each, 400 a second
+      And the client "four" asks "https://a.example.test" for "/" over 2 HTTP/2 connections with windows of 65535 bytes, 130 requests each, 400 a second
+      Then the metrics have:
+        | reverse_proxy_paused_requests | 1024 |
+      When the client "alice" begins to request "https://a.example.test/"
+      Then the client "alice" is answered 503
+      When a client requests "https://b.example.test/"
+      Then the answer is 200
 
   Rule: An order that cannot be right changes nothing
 
