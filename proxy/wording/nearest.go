@@ -2,16 +2,16 @@ package wording
 
 import "strings"
 
-// Nearest returns the candidate that name is most likely a misspelling of. It allows one edit per three characters of
-// the candidate, so that short names match nothing.
+// Nearest returns the candidate that name is most likely a misspelling of. Case makes no difference. It allows one edit per
+// three characters of the candidate, so a candidate of one or two matches only itself.
 func Nearest(name string, candidates []string) (string, bool) {
 	best, bestDistance := "", -1
 	for _, candidate := range candidates {
-		allowed := max(len(candidate)/3, 1)
+		allowed := len(candidate) / 3
 		if len(name) > len(candidate)+allowed || len(candidate) > len(name)+allowed {
 			continue
 		}
-		distance := editDistance(strings.ToLower(name), candidate)
+		distance := editDistance(strings.ToLower(name), strings.ToLower(candidate))
 		if distance <= allowed && (bestDistance < 0 || distance < bestDistance) {
 			best, bestDistance = candidate, distance
 		}

@@ -22,3 +22,12 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+func TestAShortCandidateIsNotNearOtherWords(t *testing.T) {
+	candidates := []string{"X", "H", "on"}
+	for name, want := range map[string]string{"x": "X", "h": "H", "ON": "on", "v": "", "-": "", "no": "", "off": "", "": ""} {
+		if got, ok := Nearest(name, candidates); got != want || ok != (want != "") {
+			t.Errorf("%q: got %q and %v, want %q", name, got, ok, want)
+		}
+	}
+}
