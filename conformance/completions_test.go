@@ -69,12 +69,16 @@ bindkey '^I' complete-word
 print -r -- '<REA''DY>'
 `
 
-// flagsOf returns the flags that a command accepts, with leading `--`.
-func flagsOf(line proxy.CommandLine, command proxy.CommandReference) []string {
-	flags := []string{"--help", "--version"}
-	for _, group := range command.Flags {
-		for _, name := range group {
-			flags = append(flags, "--"+name)
+// flagsOf returns the flags that a command accepts and that begin with those hyphens.
+func flagsOf(line proxy.CommandLine, command proxy.CommandReference, hyphens string) []string {
+	var flags []string
+	for _, flag := range line.Flags {
+		taken := flag.Name == "help" || flag.Name == "version"
+		for _, group := range command.Flags {
+			taken = taken || slices.Contains(group, flag.Name)
+		}
+		if taken && strings.HasPrefix(flag.Typed(), hyphens) {
+			flags = append(flags, flag.Typed())
 		}
 	}
 	return flags
@@ -95,6 +99,8 @@ func completionCases() map[string][]string {
 		"reverse-proxy --config=site.toml --valid": {"--validate"},
 		"reverse-proxy reload nothing":             nil,
 		"reverse-proxy pause ":                     {"a.test", "b.test", "www.a.test"},
+		"reverse-proxy explain -X POST --l":        {"--listener"},
+		"reverse-proxy explain -H status --l":      {"--listener"},
 		"reverse-proxy resume b":                   {"b.test"},
 		"reverse-proxy maintenance w":              {"www.a.test"},
 		"reverse-proxy maintenance a.test ":        {"on", "off"},
@@ -106,10 +112,11 @@ func completionCases() map[string][]string {
 	var commands []string
 	for _, command := range line.Commands[1:] {
 		commands = append(commands, command.Name)
-		cases["reverse-proxy "+command.Name+" --"] = flagsOf(line, command)
+		cases["reverse-proxy "+command.Name+" -"] = flagsOf(line, command, "-")
+		cases["reverse-proxy "+command.Name+" --"] = flagsOf(line, command, "--")
 	}
 	cases["reverse-proxy "] = commands
-	cases["reverse-proxy --"] = flagsOf(line, line.Commands[0])
+	cases["reverse-proxy --"] = flagsOf(line, line.Commands[0], "--")
 	return cases
 }
 

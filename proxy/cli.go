@@ -66,7 +66,7 @@ func parseCommandLine(args []string) (cliCommand, commandLine, error) {
 		at := slices.IndexFunc(commands[1:], func(known cliCommand) bool { return known.Name == name })
 		switch {
 		case at < 0:
-			return command, c, fmt.Errorf("unknown command %q%s", name, meant(name, "", commandNames(commands)))
+			return command, c, fmt.Errorf("unknown command %q%s", name, meant(wording.Nearest(name, commandNames(commands))))
 		case command.Name != "":
 			return command, c, fmt.Errorf("one command at a time: %q after %q", name, command.Name)
 		}
@@ -79,9 +79,9 @@ func parseCommandLine(args []string) (cliCommand, commandLine, error) {
 		switch {
 		case misplaced != nil || command.takes(f.Name):
 		case command.Name != "":
-			misplaced = fmt.Errorf("--%s does not go with %s", f.Name, command.Name)
+			misplaced = fmt.Errorf("%s does not go with %s", dashed(f.Name), command.Name)
 		default:
-			misplaced = fmt.Errorf("--%s goes with %s", f.Name, strings.Join(takers(commands, f.Name), " or "))
+			misplaced = fmt.Errorf("%s goes with %s", dashed(f.Name), strings.Join(takers(commands, f.Name), " or "))
 		}
 	})
 	switch {
@@ -133,16 +133,16 @@ func flagError(err error) error {
 	for _, f := range cliFlags() {
 		names = append(names, f.Name)
 	}
-	return fmt.Errorf("%w%s", err, meant(name, "--", names))
+	near, ok := wording.Nearest(name, names)
+	return fmt.Errorf("%w%s", err, meant(dashed(near), ok))
 }
 
-// meant suggests the name that was probably meant (S-1.8), or nothing. prefix comes before the name.
-func meant(name, prefix string, known []string) string {
-	near, ok := wording.Nearest(name, known)
+// meant suggests the word that was probably meant (S-1.8), or nothing if there is none.
+func meant(word string, ok bool) string {
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf("; did you mean %q?", prefix+near)
+	return fmt.Sprintf("; did you mean %q?", word)
 }
 
 // takers names the commands that take the flag.

@@ -35,13 +35,16 @@ type OperandReference struct {
 
 // FlagReference is one flag.
 type FlagReference struct {
-	// Name is the flag's name without the two hyphens.
+	// Name is the flag's name without hyphens.
 	Name string
 	// Value is the placeholder of the flag's value, PATH for a file; "" for a flag without a value.
 	Value string
 	// Summary says what the flag does, as the end of a sentence without a full stop.
 	Summary string
 }
+
+// Typed returns the flag's name as it is typed, with one hyphen before a letter and two before a word.
+func (f FlagReference) Typed() string { return dashed(f.Name) }
 
 // SignalReference is one signal, or several with the same effect, and what the daemon does on it.
 type SignalReference struct{ Names, Summary string }

@@ -24,6 +24,9 @@ func TestWrongUsageIsToldInOneLineAndExitsWith2(t *testing.T) {
 	}{
 		"an unknown flag":                     {[]string{"--confg", "x"}, `flag provided but not defined: -confg; did you mean "--config"?`},
 		"a flag like no other":                {[]string{"--colour"}, "flag provided but not defined: -colour; see"},
+		"a flag in the other case":            {[]string{"explain", "-x", "POST"}, `flag provided but not defined: -x; did you mean "-X"?`},
+		"a flag near to no word":              {[]string{"-v"}, "flag provided but not defined: -v; see"},
+		"a letter with another command":       {[]string{"reload", "-X", "POST"}, "-X does not go with reload"},
 		"an unknown command":                  {[]string{"restart"}, `unknown command "restart"; see`},
 		"two commands":                        {[]string{"reload", "status"}, `one command at a time: "status" after "reload"`},
 		"a flag of a command without it":      {[]string{"--socket", "/s"}, "--socket goes with reload or status"},

@@ -55,14 +55,18 @@ func usageLine(b *strings.Builder, left, right string) { fmt.Fprintf(b, "  %-23s
 
 // synopsis renders the flag as it is typed.
 func (f cliFlag) synopsis() string {
-	name := "--" + f.Name
-	if len(f.Name) == 1 {
-		name = "-" + f.Name
-	}
 	if f.Value == "" {
-		return name
+		return dashed(f.Name)
 	}
-	return name + " " + f.Value
+	return dashed(f.Name) + " " + f.Value
+}
+
+// dashed returns a flag's name as it is typed.
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
 }
 
 // synopsis renders the command with the flags that it takes.

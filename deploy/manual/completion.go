@@ -31,7 +31,7 @@ func withValue(line proxy.CommandLine, paths bool) []string {
 	var names []string
 	for _, flag := range line.Flags {
 		if flag.Value != "" && (flag.Value == "PATH") == paths {
-			names = append(names, "--"+flag.Name)
+			names = append(names, flag.Typed())
 		}
 	}
 	return names

@@ -77,7 +77,7 @@ complete -F _reverse_proxy reverse-proxy
 func bashFlags(line proxy.CommandLine, command proxy.CommandReference) string {
 	var words []string
 	for _, flag := range takenFlags(line, command) {
-		words = append(words, "--"+flag.Name)
+		words = append(words, flag.Typed())
 	}
 	return strings.Join(words, " ")
 }

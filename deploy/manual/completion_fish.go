@@ -88,6 +88,10 @@ complete -c reverse-proxy -f
 				takers = append(takers, `"`+command.Name+`"`)
 			}
 		}
+		form := "-l"
+		if len(flag.Name) == 1 {
+			form = "-s"
+		}
 		value := ""
 		switch flag.Value {
 		case "":
@@ -96,7 +100,7 @@ complete -c reverse-proxy -f
 		default:
 			value = " -x"
 		}
-		fmt.Fprintf(&out, "complete -c reverse-proxy -n '__reverse_proxy_command %s' -l %s%s -d %s\n", strings.Join(takers, " "), flag.Name, value, fishQuoted(flag.Summary))
+		fmt.Fprintf(&out, "complete -c reverse-proxy -n '__reverse_proxy_command %s' %s %s%s -d %s\n", strings.Join(takers, " "), form, flag.Name, value, fishQuoted(flag.Summary))
 	}
 	return out.String()
 }

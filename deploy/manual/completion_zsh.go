@@ -56,9 +56,17 @@ func zshFlag(flag proxy.FlagReference) string {
 	summary := strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, ":", `\:`).Replace(flag.Summary)
 	switch flag.Value {
 	case "":
-		return "--" + flag.Name + "[" + summary + "]"
+		return flag.Typed() + "[" + summary + "]"
 	case "PATH":
-		return "--" + flag.Name + "=[" + summary + "]:" + flag.Value + ":_files"
+		return zshValued(flag) + "[" + summary + "]:" + flag.Value + ":_files"
 	}
-	return "--" + flag.Name + "=[" + summary + "]:" + flag.Value + ": "
+	return zshValued(flag) + "[" + summary + "]:" + flag.Value + ": "
+}
+
+// zshValued returns a flag that has a value: after a word, = may come before the value.
+func zshValued(flag proxy.FlagReference) string {
+	if len(flag.Name) == 1 {
+		return flag.Typed()
+	}
+	return flag.Typed() + "="
 }

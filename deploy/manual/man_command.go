@@ -30,7 +30,7 @@ func commandPage(line proxy.CommandLine, date string) string {
 			name += " " + operandText(operand)
 		}
 		page.item(name, sentence(command.Summary))
-		if names := flagNames(command); names != "" {
+		if names := flagNames(line, command); names != "" {
 			page.more("Takes " + names + ".")
 		}
 	}
@@ -101,17 +101,17 @@ func flagOf(line proxy.CommandLine, name string) proxy.FlagReference {
 // flagSynopsis returns how a flag is typed, in Markdown.
 func flagSynopsis(flag proxy.FlagReference) string {
 	if flag.Value == "" {
-		return "`--" + flag.Name + "`"
+		return "`" + flag.Typed() + "`"
 	}
-	return "`--" + flag.Name + "` *" + flag.Value + "*"
+	return "`" + flag.Typed() + "` *" + flag.Value + "*"
 }
 
 // flagNames lists the flags of a command, in Markdown.
-func flagNames(command proxy.CommandReference) string {
+func flagNames(line proxy.CommandLine, command proxy.CommandReference) string {
 	var names []string
 	for _, group := range command.Flags {
 		for _, name := range group {
-			names = append(names, "`--"+name+"`")
+			names = append(names, "`"+flagOf(line, name).Typed()+"`")
 		}
 	}
 	if len(names) < 2 {

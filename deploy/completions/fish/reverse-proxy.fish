@@ -11,7 +11,7 @@ function __reverse_proxy_command
             continue
         end
         switch $word
-            case --config --socket --for --max --X --from --H --listener
+            case --config --socket --for --max -X --from -H --listener
                 set value yes
             case check reload status diff reopen maintenance pause resume explain hosts
                 test -n "$found"; or set found $word
@@ -30,7 +30,7 @@ function __reverse_proxy_operand
             continue
         end
         switch $word
-            case --config --socket --for --max --X --from --H --listener
+            case --config --socket --for --max -X --from -H --listener
                 set value yes
             case '-*'
             case '*'
@@ -77,9 +77,9 @@ complete -c reverse-proxy -n '__reverse_proxy_command ""' -l validate -d 'check 
 complete -c reverse-proxy -n '__reverse_proxy_command "" "check"' -l allow-wildcard-bind -d 'permit 0.0.0.0 and :: as bind addresses'
 complete -c reverse-proxy -n '__reverse_proxy_command "maintenance"' -l for -x -d 'end the maintenance after this time, as in 90s, 10m or 2h (default: not before off)'
 complete -c reverse-proxy -n '__reverse_proxy_command "pause"' -l max -x -d 'end the pause after this time at the latest (default 30s, at most 10m)'
-complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -l X -x -d 'the method of the request to explain (default GET)'
+complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -s X -x -d 'the method of the request to explain (default GET)'
 complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -l from -x -d 'the address of the client (default an example, 192.0.2.1)'
-complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -l H -x -d 'a header field of the request, as in \'Cookie: a=b\'; may be repeated'
+complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -s H -x -d 'a header field of the request, as in \'Cookie: a=b\'; may be repeated'
 complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -l listener -x -d 'the listener, if several with the same port serve the host, as in 192.0.2.1:443'
 complete -c reverse-proxy -n '__reverse_proxy_command "check" "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "explain"' -l json -d 'print JSON; diff, reload, reopen and status do so if stdout is not a terminal'
 complete -c reverse-proxy -n '__reverse_proxy_command "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "explain"' -l text -d 'print text for people, the default on a terminal'
