@@ -98,7 +98,7 @@ Feature: What becomes of a request, without sending it
         | => forwarded to http://127.0.0.1:4000 as "/x?y", by the route "/api" | |
         | site       | app.example.test (listeners[0].sites[0]) |
         | route      | path = "/api"                            |
-        | rate limit | of the file; the bucket of 203.0.113.9   |
+        | rate limit | (from the file), for 203.0.113.9       |
         | X-Forwarded-Prefix: /api | |
         | X-Real-IP: 203.0.113.9 | |
       When the command "reverse-proxy explain --config ${config} -X POST https://app.example.test/old/x" is run
@@ -144,13 +144,13 @@ Feature: What becomes of a request, without sending it
       When the proxy is running
       And the command "reverse-proxy explain --text --from 127.0.0.99 --socket ${admin_socket} https://app.example.test/" is run
       Then the command exits with 0
-      And the command prints "has 2 left"
+      And the command prints "2 tokens left"
       When the command "reverse-proxy explain --text --from 127.0.0.99 --socket ${admin_socket} https://app.example.test/" is run
-      Then the command prints "has 2 left"
+      Then the command prints "2 tokens left"
       And the upstream "app" received nothing
       When the command "reverse-proxy maintenance app.example.test on --socket ${admin_socket}" is run
       And the command "reverse-proxy explain --text --socket ${admin_socket} https://app.example.test/" is run
-      Then the command prints "at present in maintenance"
+      Then the command prints "now in maintenance"
 
   Rule: diff shows requests that would be answered differently
 

@@ -75,10 +75,10 @@ func (e evaluation) explanation(order admin.ExplainOrder, clientFrom string) *ad
 			x.BodyLimit, x.BodyLimitFrom = of.BodyLimit, "the "+of.BodyLimitFrom.String()
 		}
 		if of.Total > 0 {
-			x.Limit.Others = append(x.Limit.Others, fmt.Sprintf("%s a second of all clients together, of the %s", strconv.FormatFloat(of.Total, 'f', -1, 64), of.TotalFrom))
+			x.Limit.Others = append(x.Limit.Others, fmt.Sprintf("%s a second for all clients together (from the %s)", strconv.FormatFloat(of.Total, 'f', -1, 64), of.TotalFrom))
 		}
 		if of.Concurrent > 0 {
-			x.Limit.Others = append(x.Limit.Others, fmt.Sprintf("%d at once of all clients together, of the %s", of.Concurrent, of.ConcurrentFrom))
+			x.Limit.Others = append(x.Limit.Others, fmt.Sprintf("%d at once for all clients together (from the %s)", of.Concurrent, of.ConcurrentFrom))
 		}
 	}
 	x.ResponseRules = ruleTexts(rules)
@@ -131,7 +131,7 @@ func (e evaluation) explainRoute() *admin.ExplainedRoute {
 func ruleTexts(rules *headers.Rules) []string {
 	var texts []string
 	for rule := range rules.All() {
-		texts = append(texts, fmt.Sprintf("%s (of the %s)", rule, rule.Level))
+		texts = append(texts, fmt.Sprintf("%s (from the %s)", rule, rule.Level))
 	}
 	return texts
 }

@@ -1,6 +1,6 @@
 package admin
 
-// ExplainOrder is the request that is to be explained (S-21.1).
+// ExplainOrder is the request to explain (S-21.1).
 type ExplainOrder struct {
 	// Method and URL are those of the request.
 	Method string `json:"method"`
@@ -13,14 +13,14 @@ type ExplainOrder struct {
 	Listener string `json:"listener,omitempty"`
 }
 
-// ExplainResult is what would become of a request that was not sent: the answer to `explain`.
+// ExplainResult is the answer to `explain`.
 type ExplainResult struct {
 	// Status is "ok", or "error" if the request cannot be explained; Message then says why.
 	Status  string `json:"status"`
 	Message string `json:"message,omitempty"`
 	// Path is the configuration file.
 	Path string `json:"path"`
-	// Explanation is what would become of the request; nil with an error.
+	// Explanation says what the proxy would do with the request; nil with an error.
 	Explanation *Explanation `json:"explanation,omitempty"`
 }
 
@@ -43,7 +43,7 @@ type Explanation struct {
 	ClientFrom string `json:"client_from"`
 	// Site is the site of the request; nil if it reaches none.
 	Site *ExplainedSite `json:"site,omitempty"`
-	// Route is about the choice of the route; nil without a site.
+	// Route says how the route was chosen; nil without a site.
 	Route *ExplainedRoute `json:"route,omitempty"`
 	// Limit is the rate limit that the request takes a token from.
 	Limit ExplainedLimit `json:"limit"`
@@ -55,7 +55,7 @@ type Explanation struct {
 	Target    string           `json:"target,omitempty"`
 	Fields    []ExplainedField `json:"fields,omitempty"`
 	Upstreams []string         `json:"upstreams,omitempty"`
-	// ResponseRules are the rules for the response's fields, as in `set X-A: 1 (site)`.
+	// ResponseRules are the rules for the response's fields, as in `set X-A: 1 (from the site)`.
 	ResponseRules []string `json:"response_rules,omitempty"`
 }
 
@@ -66,11 +66,12 @@ type ExplainedSite struct {
 	Name string `json:"name"`
 	// Key is the site's key in the file.
 	Key string `json:"key"`
-	// Held is what an operator has ordered for the site at present, as "in maintenance"; nil if nobody was asked.
+	// Held says how an operator holds the site back now, as in "in maintenance"; "" if the site serves, and nil if no daemon
+	// was asked.
 	Held *string `json:"held,omitempty"`
 }
 
-// ExplainedRoute is the choice of a route.
+// ExplainedRoute says which route was chosen, and why.
 type ExplainedRoute struct {
 	// Chosen describes the route that takes the request; "" if the site itself does. Key is the route's key in the file, or
 	// the site's.
@@ -79,10 +80,10 @@ type ExplainedRoute struct {
 	// Path is the path as it came, and ReadAs as the most lenient upstream could read it.
 	Path   string `json:"path"`
 	ReadAs string `json:"read_as"`
-	// CameTo and ReadTo are the paths of the routes of the two; "" for none.
+	// CameTo and ReadTo are the paths of the routes that take the two; "" for none.
 	CameTo string `json:"came_to"`
 	ReadTo string `json:"read_to"`
-	// Ambiguous reports whether it depends on the reader of the path which route takes the request.
+	// Ambiguous reports whether upstreams may read the path as different routes.
 	Ambiguous bool `json:"ambiguous,omitempty"`
 }
 
@@ -92,11 +93,11 @@ type ExplainedLimit struct {
 	RequestsPerSecond float64 `json:"requests_per_second"`
 	Burst             int     `json:"burst"`
 	From              string  `json:"from"`
-	// Bucket names the clients who share the bucket, by an address or a network.
+	// Bucket is the address or the network whose clients share the bucket.
 	Bucket string `json:"bucket"`
-	// Tokens is the number of tokens left in the bucket; nil if nobody was asked.
+	// Tokens is the number of tokens left in the bucket; nil if no daemon was asked.
 	Tokens *float64 `json:"tokens,omitempty"`
-	// Others are the limits of all clients together, as in `concurrent = 8`.
+	// Others are the limits of all clients together, as in "8 at once for all clients together (from the site)".
 	Others []string `json:"others,omitempty"`
 }
 

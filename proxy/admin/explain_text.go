@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -17,20 +18,22 @@ func renderExplain(line []byte) (renderedReply, error) {
 		return renderedReply{}, replyProblem(err)
 	}
 	if result.Explanation == nil {
-		return renderedReply{}, replyProblem(fmt.Errorf("there is no explanation in it"))
+		return renderedReply{}, replyProblem(errors.New("it has no explanation"))
 	}
 	return renderedReply{out: result.Explanation.Lines()}, nil
 }
 
-// Lines renders the explanation for people: what becomes of the request first, then how that came, stage by stage.
+// Lines renders the explanation for people: first what becomes of the request, then why, stage by stage.
 func (e *Explanation) Lines() []string {
-	var lines []string
-	add := func(label, text string) {
-		if text != "" {
-			lines = append(lines, fmt.Sprintf("  %-14s %s", label, wording.PrintableLine(text)))
+	lines := []string{wording.PrintableLine(e.Request), wording.PrintableLine("  => " + e.Result)}
+	add := func(label string, texts ...string) {
+		for _, text := range texts {
+			if text != "" {
+				lines = append(lines, fmt.Sprintf("  %-14s %s", label, wording.PrintableLine(text)))
+				label = ""
+			}
 		}
 	}
-	lines = append(lines, wording.PrintableLine(e.Request), wording.PrintableLine("  => "+e.Result))
 	add("listener", e.Listener)
 	add("client", e.Client+", "+e.ClientFrom)
 	if e.Site == nil {
@@ -39,26 +42,18 @@ func (e *Explanation) Lines() []string {
 		add("site", e.Site.text())
 	}
 	if e.Route != nil {
-		for i, text := range e.Route.texts() {
-			add([]string{"route", ""}[min(i, 1)], text)
-		}
+		add("route", e.Route.texts()...)
 	}
 	add("rate limit", e.Limit.text())
-	for _, other := range e.Limit.Others {
-		add("", other)
-	}
+	add("", e.Limit.Others...)
 	add("body limit", e.bodyText())
 	add("answered by", e.AnsweredBy)
-	for i, upstream := range e.Upstreams {
-		add([]string{"upstream", ""}[min(i, 1)], upstream)
-	}
+	add("upstream", e.Upstreams...)
 	add("gets", e.Target)
 	for _, field := range e.Fields {
 		add("", field.Name+": "+field.Value)
 	}
-	for i, rule := range e.ResponseRules {
-		add([]string{"response", ""}[min(i, 1)], rule)
-	}
+	add("response", e.ResponseRules...)
 	return lines
 }
 
@@ -73,7 +68,7 @@ func (s ExplainedSite) text() string {
 	}
 	text += " (" + s.Key + ")"
 	if s.Held != nil && *s.Held != "" {
-		text += ", at present " + *s.Held
+		text += ", now " + *s.Held
 	}
 	return text
 }
@@ -83,7 +78,7 @@ func (r ExplainedRoute) texts() []string {
 	var texts []string
 	switch {
 	case r.Ambiguous:
-		texts = append(texts, "none: the path is ambiguous, and no route may depend on who reads it")
+		texts = append(texts, "none: the path is ambiguous, and upstreams may read it as different routes")
 	case r.Chosen == "":
 		texts = append(texts, "none of the site's routes ("+r.Key+")")
 	default:
@@ -91,14 +86,15 @@ func (r ExplainedRoute) texts() []string {
 	}
 	switch {
 	case r.ReadAs != r.Path || r.Ambiguous:
-		texts = append(texts, "as it came:  "+r.Path+" -> "+orNobody(r.CameTo), "may be read: "+r.ReadAs+" -> "+orNobody(r.ReadTo))
+		texts = append(texts, "as it came:  "+r.Path+" -> "+routeText(r.CameTo), "may be read: "+r.ReadAs+" -> "+routeText(r.ReadTo))
 	default:
 		texts = append(texts, "the path can be read in only one way")
 	}
 	return texts
 }
 
-func orNobody(path string) string {
+// routeText names the route with a path.
+func routeText(path string) string {
 	if path == "" {
 		return "no route"
 	}
@@ -107,9 +103,9 @@ func orNobody(path string) string {
 
 // text renders the limit on one line.
 func (l ExplainedLimit) text() string {
-	text := fmt.Sprintf("%s a second, %d at once, of %s; the bucket of %s", strconv.FormatFloat(l.RequestsPerSecond, 'f', -1, 64), l.Burst, l.From, l.Bucket)
+	text := fmt.Sprintf("%s a second, burst %d (from %s), for %s", strconv.FormatFloat(l.RequestsPerSecond, 'f', -1, 64), l.Burst, l.From, l.Bucket)
 	if l.Tokens != nil {
-		text += fmt.Sprintf(" has %d left", int(*l.Tokens))
+		text += fmt.Sprintf("; %s left", wording.Count(int(*l.Tokens), "token"))
 	}
 	return text
 }
@@ -117,9 +113,9 @@ func (l ExplainedLimit) text() string {
 // bodyText renders the limit on bodies.
 func (e *Explanation) bodyText() string {
 	if e.BodyLimit == 0 {
-		return "none, of " + e.BodyLimitFrom
+		return fmt.Sprintf("none (from %s)", e.BodyLimitFrom)
 	}
-	return fmt.Sprintf("%s, of %s", wording.Count(int(e.BodyLimit), "byte"), e.BodyLimitFrom)
+	return fmt.Sprintf("%s (from %s)", wording.Count(int(e.BodyLimit), "byte"), e.BodyLimitFrom)
 }
 
 // WriteExplanation writes the answer to `explain`, as text for people or as one line of JSON.
