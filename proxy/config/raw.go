@@ -24,27 +24,24 @@ func rawFields(table reflect.Type) []reflect.StructField {
 
 // rawConfig is the file's top level.
 type rawConfig struct {
-	AllowWildcardBind         *bool              `toml:"allow_wildcard_bind"`
-	HealthCheckPort           *int64             `toml:"health_check_port"`
-	HTTPSHealthPath           *string            `toml:"https_health_path"`
-	AdminSocketPath           *string            `toml:"admin_socket_path"`
-	ShutdownTimeoutSecs       *int64             `toml:"shutdown_timeout_secs"`
-	ConnectionIdleTimeoutSecs *int64             `toml:"connection_idle_timeout_secs"`
-	HeaderTimeoutSecs         *int64             `toml:"header_timeout_secs"`
-	BodyIdleTimeoutSecs       *int64             `toml:"body_idle_timeout_secs"`
-	MaxConnections            *int64             `toml:"max_connections"`
-	MaxConnectionsPerClient   *int64             `toml:"max_connections_per_client"`
-	Sandbox                   *string            `toml:"sandbox"`
-	Logging                   rawLogging         `toml:"logging"`
-	ACME                      rawACME            `toml:"acme"`
-	RateLimit                 rawRateLimit       `toml:"rate_limit"`
-	Body                      rawBody            `toml:"body"`
-	MaintenanceFile           *string            `toml:"maintenance_file"`
-	MaintenanceAllow          []string           `toml:"maintenance_allow"`
-	RequestHeaders            rawRequestHeaders  `toml:"request_headers"`
-	ResponseHeaders           rawResponseHeaders `toml:"response_headers"`
-	Listeners                 []rawListener      `toml:"listeners"`
-	Expect                    []rawExpect        `toml:"expect"`
+	AllowWildcardBind         *bool        `toml:"allow_wildcard_bind"`
+	HealthCheckPort           *int64       `toml:"health_check_port"`
+	HTTPSHealthPath           *string      `toml:"https_health_path"`
+	AdminSocketPath           *string      `toml:"admin_socket_path"`
+	ShutdownTimeoutSecs       *int64       `toml:"shutdown_timeout_secs"`
+	ConnectionIdleTimeoutSecs *int64       `toml:"connection_idle_timeout_secs"`
+	HeaderTimeoutSecs         *int64       `toml:"header_timeout_secs"`
+	BodyIdleTimeoutSecs       *int64       `toml:"body_idle_timeout_secs"`
+	MaxConnections            *int64       `toml:"max_connections"`
+	MaxConnectionsPerClient   *int64       `toml:"max_connections_per_client"`
+	Sandbox                   *string      `toml:"sandbox"`
+	Logging                   rawLogging   `toml:"logging"`
+	ACME                      rawACME      `toml:"acme"`
+	RateLimit                 rawRateLimit `toml:"rate_limit"`
+	Body                      rawBody      `toml:"body"`
+	rawShared
+	Listeners []rawListener `toml:"listeners"`
+	Expect    []rawExpect   `toml:"expect"`
 }
 
 // rawACME is `[acme]`, the keys of ACME mode for all listeners.
@@ -131,20 +128,25 @@ type rawCertificateFile struct {
 
 // rawSettings are the keys that inherit: a route that does not have one has its site's, and a site the file's (S-2.33).
 type rawSettings struct {
-	UpstreamScheme             *string            `toml:"upstream_scheme"`
-	UpstreamConnectTimeoutSecs *int64             `toml:"upstream_connect_timeout_secs"`
-	UpstreamRequestTimeoutSecs *int64             `toml:"upstream_request_timeout_secs"`
-	UpstreamMaxConnections     *int64             `toml:"upstream_max_connections"`
-	RateLimit                  *rawRate           `toml:"rate_limit"`
-	TotalRequestsPerSecond     *float64           `toml:"total_requests_per_second"`
-	Concurrent                 *int64             `toml:"concurrent"`
-	ConcurrentWaitSecs         *int64             `toml:"concurrent_wait_secs"`
-	BodyLimitBytes             *int64             `toml:"body_limit_bytes"`
-	BodyIdleTimeoutSecs        *int64             `toml:"body_idle_timeout_secs"`
-	MaintenanceFile            *string            `toml:"maintenance_file"`
-	MaintenanceAllow           []string           `toml:"maintenance_allow"`
-	RequestHeaders             rawRequestHeaders  `toml:"request_headers"`
-	ResponseHeaders            rawResponseHeaders `toml:"response_headers"`
+	UpstreamScheme             *string  `toml:"upstream_scheme"`
+	UpstreamConnectTimeoutSecs *int64   `toml:"upstream_connect_timeout_secs"`
+	UpstreamRequestTimeoutSecs *int64   `toml:"upstream_request_timeout_secs"`
+	UpstreamMaxConnections     *int64   `toml:"upstream_max_connections"`
+	RateLimit                  *rawRate `toml:"rate_limit"`
+	TotalRequestsPerSecond     *float64 `toml:"total_requests_per_second"`
+	Concurrent                 *int64   `toml:"concurrent"`
+	ConcurrentWaitSecs         *int64   `toml:"concurrent_wait_secs"`
+	BodyLimitBytes             *int64   `toml:"body_limit_bytes"`
+	BodyIdleTimeoutSecs        *int64   `toml:"body_idle_timeout_secs"`
+	rawShared
+}
+
+// rawShared are those of them that have the same name at the top of the file.
+type rawShared struct {
+	MaintenanceFile  *string            `toml:"maintenance_file"`
+	MaintenanceAllow []string           `toml:"maintenance_allow"`
+	RequestHeaders   rawRequestHeaders  `toml:"request_headers"`
+	ResponseHeaders  rawResponseHeaders `toml:"response_headers"`
 }
 
 // rawRate is the `rate_limit` of a site or a route.

@@ -5,11 +5,9 @@ import "reverse-proxy/proxy/headers"
 // fileSettings returns the settings at the file's top.
 func fileSettings(raw *rawConfig) inherited {
 	return inherited{}.inherit(LevelFile, "", rawSettings{
-		RateLimit:       &rawRate{raw.RateLimit.RequestsPerSecond, raw.RateLimit.Burst},
-		BodyLimitBytes:  raw.Body.LimitBytes,
-		MaintenanceFile: raw.MaintenanceFile, MaintenanceAllow: raw.MaintenanceAllow,
-		RequestHeaders:  raw.RequestHeaders,
-		ResponseHeaders: raw.ResponseHeaders,
+		RateLimit:      &rawRate{raw.RateLimit.RequestsPerSecond, raw.RateLimit.Burst},
+		BodyLimitBytes: raw.Body.LimitBytes,
+		rawShared:      raw.rawShared,
 	})
 }
 
