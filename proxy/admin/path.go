@@ -29,10 +29,7 @@ func socketPathOf(contents []byte) (string, error) {
 	if len(bytes.TrimSpace(contents)) == 0 {
 		return "", errors.New("is empty, so it does not say where the admin socket is")
 	}
-	if err := config.CheckNesting(contents); err != nil {
-		return "", err
-	}
-	tree, err := config.DecodeTOML(string(contents))
+	tree, err := config.DecodeTOML(contents)
 	if err != nil {
 		return "", err
 	}

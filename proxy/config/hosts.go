@@ -17,10 +17,7 @@ func HostsIn(path string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if err := CheckNesting(contents); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	tree, err := DecodeTOML(string(contents))
+	tree, err := DecodeTOML(contents)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

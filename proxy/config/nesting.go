@@ -3,15 +3,15 @@ package config
 import "fmt"
 
 // maxNesting bounds how deep brackets and dotted keys go. The deepest key of a configuration,
-// `listeners.tls.certificates.cert_path`, needs four levels.
+// `listeners.sites.routes.request_headers.set.X-Site`, needs six levels.
 const maxNesting = 16
 
-// CheckNesting refuses text whose brackets nest, or whose keys are dotted, deeper than maxNesting. It runs before the
+// checkNesting refuses text whose brackets nest, or whose keys are dotted, deeper than maxNesting. It runs before the
 // TOML parser because that parser takes memory that grows with the square of the depth: a file of 1 MiB that holds only
 // `{a=` would take all the memory of the machine.
 //
 // It knows just enough TOML to skip strings and comments; whatever it misjudges in broken text, the parser refuses.
-func CheckNesting(data []byte) error {
+func checkNesting(data []byte) error {
 	depth, dots, line := 0, 0, 1
 	for i := 0; i < len(data); i++ {
 		switch data[i] {

@@ -16,10 +16,7 @@ import (
 // The text is decoded into a generic tree, and fillStruct fills the structs from the tree. The toml package could do
 // both, but it matches keys without regard to case, stops at the first wrong type, and names keys without indices.
 func parseConfig(data []byte) (*rawConfig, *configProblems, error) {
-	if err := CheckNesting(data); err != nil {
-		return nil, nil, err
-	}
-	tree, err := DecodeTOML(string(data))
+	tree, err := DecodeTOML(data)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -29,15 +26,18 @@ func parseConfig(data []byte) (*rawConfig, *configProblems, error) {
 	return raw, problems, nil
 }
 
-// DecodeTOML decodes text into a generic tree. The toml package panics on its own bugs; a reload must survive that, so
-// the panic becomes an error.
-func DecodeTOML(text string) (tree map[string]any, err error) {
+// DecodeTOML decodes text into a generic tree, and refuses text that is nested too deep. The toml package panics on its own
+// bugs; a reload must survive that, so the panic becomes an error.
+func DecodeTOML(text []byte) (tree map[string]any, err error) {
+	if err := checkNesting(text); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = fmt.Errorf("cannot be parsed: %s", wording.Printable(fmt.Sprint(fault)))
 		}
 	}()
-	_, err = toml.Decode(text, &tree)
+	_, err = toml.Decode(string(text), &tree)
 	if parseErr, ok := errors.AsType[toml.ParseError](err); ok {
 		return nil, fmt.Errorf("line %d, column %d: %s",
 			parseErr.Position.Line, parseErr.Position.Col, wording.Printable(parseErr.Message))

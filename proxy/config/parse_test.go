@@ -144,7 +144,7 @@ func TestBracketsInStringsAndCommentsDoNotNest(t *testing.T) {
 		"many short dotted keys":  strings.Repeat("a.b.c = 1\n", 100),
 		"many numbers with a dot": "a = [" + strings.Repeat("1.5, ", 100) + "]",
 	} {
-		if err := CheckNesting([]byte(text)); err != nil {
+		if err := checkNesting([]byte(text)); err != nil {
 			t.Errorf("%s: got the error %v, want none", name, err)
 		}
 	}
