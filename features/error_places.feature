@@ -42,7 +42,7 @@ Feature: Where an error of the configuration is
       And the command complains "listeners[0].sites[1].upstream (line 11, two.example.test): missing; write the host:port to forward to"
       And the command complains "listeners[0].sites[1].aliases[0] (line 15, two.example.test): \"[[listeners.sites]]\" is not a valid host name"
       And the command complains "listeners[0].sites[2].upstream (line 20, three.example.test): \"http://127.0.0.1\" has a scheme"
-      And the command complains "listeners[0].sites[2].routes[0].respond (line 23, three.example.test): 42 is no status"
+      And the command complains "listeners[0].sites[2].routes[0].respond (line 23, three.example.test): 42 is not a response status"
 
       Examples:
         | command    |
@@ -110,14 +110,14 @@ Feature: Where an error of the configuration is
       Given the proxy is running
       When the setting "listeners[0].sites[0].upstream_scheme" is "ftp"
       And a reload is refused with:
-        | listeners[0].sites[0].upstream_scheme | "ftp" is no scheme |
+        | listeners[0].sites[0].upstream_scheme | "ftp" is not an upstream scheme |
       Then the log has a line "CONFIG_ERROR" with:
         | key  | listeners[0].sites[0].upstream_scheme |
         | line | *                                     |
         | host | git.example.test                      |
       When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 2
-      And the command complains ", git.example.test): \"ftp\" is no scheme of an upstream"
+      And the command complains ", git.example.test): \"ftp\" is not an upstream scheme"
       When the command "reverse-proxy reload --text --config ${config}" is run
       Then the command exits with 1
       And the command complains "listeners[0].sites[0].upstream_scheme (line "

@@ -41,13 +41,13 @@ Feature: Header rules
         | response_headers.set.X-A: | <wrong> | <right> |
 
       Examples:
-        | value               | wrong                                         | right                                                              |
-        | "a\\nX-Evil: 1"     | has a line break                              | on one line                                                        |
-        | "a\u0000b"          | has a control character                       | leave it out                                                       |
-        | " a"                | has a blank at its beginning or end           | without                                                            |
-        | ""                  | is empty                                      | or the name in remove                                              |
-        | "{remote_addr}"     | has "{remote_addr}", which is no placeholder  | write one of {client_ip}, {host}, {request_id} and {scheme}, or {{ |
-        | "{host"             | has a { that begins no placeholder            | {{                                                                 |
+        | value               | wrong                                           | right                                                              |
+        | "a\\nX-Evil: 1"     | has a line break                                | on one line                                                        |
+        | "a\u0000b"          | has a control character                         | leave it out                                                       |
+        | " a"                | has a blank at its beginning or end             | without                                                            |
+        | ""                  | is empty                                        | or the name in remove                                              |
+        | "{remote_addr}"     | has "{remote_addr}", which is not a placeholder | write one of {client_ip}, {host}, {request_id} and {scheme}, or {{ |
+        | "{host"             | has a { that does not begin a placeholder       | {{                                                                 |
 
   Rule: Rules for requests change what the upstream gets
 

@@ -140,7 +140,7 @@ Feature: The configuration of routes
         | //evil.example                 | the name of another host          |
         | /{path}                        | the name of another host          |
         | https://{host}.evil.example/   | its host must be a name           |
-        | /new{uri}                      | begins none of {host}, {path} and {query} |
+        | /new{uri}                      | does not begin {host}, {path} or {query}  |
         | https://example.com:0/         | its port is not from 1 to 65535   |
         | /new\\r\\nX: y                 | must be percent-encoded           |
         | /old                           | redirects \"/old\" without an end |

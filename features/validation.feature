@@ -566,7 +566,7 @@ Feature: Validation of the configuration
         | scheme | code | says                                                                            |
         | http   | 0    | configuration OK:                                                               |
         | https  | 0    | configuration OK:                                                               |
-        | HTTPS  | 1    | listeners[0].sites[0].upstream_scheme: "HTTPS" is no scheme of an upstream      |
+        | HTTPS  | 1    | listeners[0].sites[0].upstream_scheme: "HTTPS" is not an upstream scheme        |
         | h2c    | 1    | write "http" or "https"                                                         |
 
   Rule: Limits and times are above 0

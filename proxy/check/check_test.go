@@ -142,14 +142,14 @@ concurrent_wait_secs = 3`}, []string{
 		{"a site and a name that do not meet, the staging CA, and no port of the CA's", []string{`mode = "self_signed"`,
 			strings.Replace(configtest.ACME, `["a.example"]`, `["B.example"]`, 1) + "\nacme_directory = \"staging\""}, []string{
 			`listeners[0].tls.acme_directory: no browser trusts the certificates of "staging"; write "production" when the first one has come`,
-			`listeners[0].https_port: the CA connects to the ports 443 and 80 alone, and this listener has 8443 and 8080; write one of the two, or let a router lead there`,
+			`listeners[0].https_port: the CA connects only to the ports 443 and 80, and this listener has 8443 and 8080; write one of the two, or let a router lead there`,
 			`listeners[0].tls.acme_domains[0]: "b.example" is not a site of this listener, so its certificate is of no use; add the site, or leave the name out`,
 			`listeners[0].sites[0].host: "a.example" is covered by no certificate of its listener, so that no client can connect to it; add the name to acme_domains, or correct it`}},
 		{"names that another listener has validated", []string{`mode = "self_signed"`, configtest.ACME, "https_port = 8443", "https_port = 443",
 			upstream, upstream + secondListener + "[[listeners.sites]]\nhost = \"a.example\"\nupstream = \"127.0.0.1:3000\""}, nil},
 		{"a name that only the second listener has", []string{`mode = "self_signed"`, configtest.ACME, "https_port = 8443", "https_port = 443",
 			upstream, upstream + strings.ReplaceAll(secondListener, "a.example", "c.example") + "[[listeners.sites]]\nhost = \"c.example\"\nupstream = \"127.0.0.1:3000\""}, []string{
-			`listeners[1].https_port: the CA connects to the ports 443 and 80 alone, and this listener has 8448 and 0; write one of the two, or let a router lead there`}},
+			`listeners[1].https_port: the CA connects only to the ports 443 and 80, and this listener has 8448 and 0; write one of the two, or let a router lead there`}},
 		{"a CA of one's own may use any port", []string{`mode = "self_signed"`, configtest.ACME + "\nacme_directory = \"https://ca.internal/directory\""}, nil},
 		{"names with an address", []string{upstream, `upstream = "app.internal:3000"`}, nil},
 		{"a name without an address", []string{upstream, `upstream = "nowhere.internal:3000"`}, []string{

@@ -222,7 +222,7 @@ func (c *checker) acme(key string, listener config.Listener) func(string) bool {
 	}
 	public := listener.TLS.ACMEDirectory == config.ACMEStagingURL || listener.TLS.ACMEDirectory == config.ACMEProductionURL
 	if public && !caConnectsTo(listener) && !c.validatedElsewhere(listener) {
-		c.warn(config.ChildKey(key, "https_port"), "the CA connects to the ports 443 and 80 alone, and this listener has %d and %d; "+
+		c.warn(config.ChildKey(key, "https_port"), "the CA connects only to the ports 443 and 80, and this listener has %d and %d; "+
 			"write one of the two, or let a router lead there", listener.HTTPSPort, listener.HTTPPort)
 	}
 	served, ordered := map[string]bool{}, map[string]bool{}

@@ -79,7 +79,7 @@ func FuzzRoutePath(f *testing.F) {
 		}
 		meant, err := strconv.Unquote(write)
 		if err != nil || routing.PathProblem(meant, exact) != "" && !strings.HasSuffix(meant, "…") {
-			t.Errorf("%q: got the suggestion %s, which is no path of a route", path, write)
+			t.Errorf("%q: got the suggestion %s, which is not the path of a route", path, write)
 		}
 	})
 }

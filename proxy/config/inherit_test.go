@@ -142,7 +142,7 @@ upstream = "127.0.0.1:1"
 path = "/b"
 upstream = "127.0.0.1:1"
 `)
-	want := []string{`listeners[0].sites[0].upstream_scheme: "ftp" is no scheme of an upstream; write "http" or "https"`}
+	want := []string{`listeners[0].sites[0].upstream_scheme: "ftp" is not an upstream scheme; write "http" or "https"`}
 	if diff := cmp.Diff(want, configErrorLines(t, "\x00", err)); diff != "" {
 		t.Errorf("the errors differ (-want +got):\n%s", diff)
 	}

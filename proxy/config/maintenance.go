@@ -112,7 +112,7 @@ func parsePrefix(text string) (prefix netip.Prefix, problem string) {
 	prefix, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil:
-		return netip.Prefix{}, "is no network"
+		return netip.Prefix{}, "is not a network"
 	case prefix.Addr().Is4In6():
 		return netip.Prefix{}, "is an IPv4 network in IPv6 form"
 	case prefix != prefix.Masked():

@@ -44,7 +44,7 @@ func ParseRequestURL(text string) (url RequestURL, problem string) {
 	}
 	var ok bool
 	if url.Host, ok = http1.SplitAuthority(url.Authority); !ok {
-		return url, "has " + wording.Quoted(url.Authority) + " in the place of a host; " + example
+		return url, "has " + wording.Quoted(url.Authority) + " where the host belongs; " + example
 	}
 	if colon := strings.LastIndexByte(url.Authority, ':'); colon > strings.LastIndexByte(url.Authority, ']') {
 		url.Port = url.Authority[colon+1:]

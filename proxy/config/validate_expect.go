@@ -34,13 +34,13 @@ func (v *validator) expect(key string, raw rawExpect, hosts hostTable) Expect {
 		From: v.expectAddress(ChildKey(key, "from"), raw.From), ClientIP: v.expectAddress(ChildKey(key, "client_ip"), raw.ClientIP),
 	}
 	if raw.Status != nil && (e.Status < 200 || e.Status > 599) {
-		v.add(ChildKey(key, "status"), "%d is no status of an answer; write one from 200 to 599", *raw.Status)
+		v.add(ChildKey(key, "status"), "%d is not a response status; write one from 200 to 599", *raw.Status)
 	}
 	if raw.Route == nil && raw.Upstream == nil && raw.Status == nil && raw.Location == nil && raw.Site == nil && raw.ClientIP == nil {
 		v.add(key, "expects nothing; write one or more of route, upstream, status, location, site and client_ip")
 	}
 	if raw.Route != nil && *raw.Route != "" && !strings.HasPrefix(*raw.Route, "/") {
-		v.add(ChildKey(key, "route"), "%s is no path of a route; write one as in \"/api\", or \"\" for a request that no route takes", wording.Quoted(*raw.Route))
+		v.add(ChildKey(key, "route"), "%s is not the path of a route; write one as in \"/api\", or \"\" for a request that no route takes", wording.Quoted(*raw.Route))
 	}
 	v.expectRequest(&e, raw, hosts)
 	return e

@@ -53,7 +53,7 @@ func authorityProblem(target string) string {
 	}
 	if inner, bracketed := strings.CutPrefix(host, "["); bracketed {
 		if addr, err := netip.ParseAddr(strings.TrimSuffix(inner, "]")); err != nil || !addr.Is6() || !strings.HasSuffix(inner, "]") {
-			return "its host in brackets is no IPv6 address"
+			return "its host in brackets is not an IPv6 address"
 		}
 		return ""
 	}
@@ -72,7 +72,7 @@ func (v *validator) redirectStatus(key string, value *int64) int {
 	switch status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 	default:
-		v.add(key, "%d is no status of a redirect; write 301, 302, 307 or 308", status)
+		v.add(key, "%d is not a redirect status; write 301, 302, 307 or 308", status)
 	}
 	return int(status)
 }

@@ -61,7 +61,7 @@ const defaultRespondType = "text/plain; charset=utf-8"
 // respond resolves a fixed answer.
 func (v *validator) respond(key string, raw rawRoute, route *Route) {
 	if *raw.Respond < 200 || *raw.Respond > 599 {
-		v.add(ChildKey(key, "respond"), "%d is no status of an answer; write one from 200 to 599", *raw.Respond)
+		v.add(ChildKey(key, "respond"), "%d is not a response status; write one from 200 to 599", *raw.Respond)
 	}
 	route.Respond = int(*raw.Respond)
 	bodyKey := ChildKey(key, "respond_body")

@@ -121,9 +121,9 @@ func upstreamHostProblem(host string) string {
 		bracketed := strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]")
 		switch {
 		case addr.Is6() && !bracketed:
-			return "an IPv6 address stands in brackets"
+			return "an IPv6 address must be in brackets"
 		case addr.Is4() && host != addr.String():
-			return "only an IPv6 address stands in brackets"
+			return "only an IPv6 address may be in brackets"
 		case addr.Is6() && host != "["+strings.Trim(host, "[]")+"]":
 			return "its brackets do not pair"
 		}
@@ -142,7 +142,7 @@ func validPort(text string) bool {
 func (v *validator) upstreamScheme(key string, value *string) string {
 	scheme := orDefault(value, "http")
 	if scheme != "http" && scheme != "https" {
-		v.add(key, `%s is no scheme of an upstream; write "http" or "https"`, wording.Quoted(scheme))
+		v.add(key, `%s is not an upstream scheme; write "http" or "https"`, wording.Quoted(scheme))
 	}
 	return scheme
 }

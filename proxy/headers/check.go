@@ -73,7 +73,7 @@ func (m Message) checkName(rule Rule) error {
 	case strings.HasSuffix(name, ":"):
 		return fmt.Errorf("%s has a colon; write only the name, %s", wording.Quoted(name), exampleName)
 	case strings.Contains(name, "*"):
-		return fmt.Errorf("%s has a *, and there are no patterns of names; write each name, %s", wording.Quoted(name), exampleName)
+		return fmt.Errorf("%s has a *, and names cannot be patterns; write each name, %s", wording.Quoted(name), exampleName)
 	case !http1.ValidToken(name):
 		return fmt.Errorf("%s is not the name of a header field; write letters, digits and dashes, %s", wording.Quoted(name), exampleName)
 	case len(name) > MaxNameBytes:

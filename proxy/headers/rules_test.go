@@ -186,7 +186,7 @@ func TestASetOfRulesIsBounded(t *testing.T) {
 		list []Rule
 		want string
 	}{
-		{"no rules are none", nil, ""},
+		{"no rules", nil, ""},
 		{"as many as possible", slices.Repeat([]Rule{{Op: Remove, Name: "X"}}, MaxRules), ""},
 		{"too many", slices.Repeat([]Rule{{Op: Remove, Name: "X"}}, MaxRules+1), "has 129 rules; at most 128"},
 		{"too much", slices.Repeat([]Rule{{Op: Set, Name: "X", Value: strings.Repeat("v", MaxValueBytes)}}, 4), "at most 32768 are possible"},

@@ -84,15 +84,15 @@ func parseValue(text string) (value, error) {
 			literal.WriteByte(rest[0])
 			rest = rest[2:]
 		case rest[0] == '}':
-			return value{}, errors.New("has a } that ends no placeholder; write }} for a brace")
+			return value{}, errors.New("has a } that does not end a placeholder; write }} for a brace")
 		case rest[0] == '{':
 			end := strings.IndexByte(rest, '}') + 1
 			if end == 0 {
-				return value{}, fmt.Errorf("has a { that begins no placeholder; write {{ for a brace, or one of %s", someNames)
+				return value{}, fmt.Errorf("has a { that does not begin a placeholder; write {{ for a brace, or one of %s", someNames)
 			}
 			is, most := placeholderOf(rest[:end])
 			if is == 0 {
-				return value{}, fmt.Errorf("has %s, which is no placeholder; write one of %s, or {{ and }} for braces", wording.Quoted(rest[:end]), someNames)
+				return value{}, fmt.Errorf("has %s, which is not a placeholder; write one of %s, or {{ and }} for braces", wording.Quoted(rest[:end]), someNames)
 			}
 			flush()
 			v.parts = append(v.parts, part{is: is})
@@ -124,12 +124,12 @@ func placeholderOf(written string) (is Placeholder, most int) {
 func (v *value) checkHost() error {
 	for _, p := range v.parts {
 		if p.is != 0 && p.is != Host {
-			return errors.New("has a placeholder that is no part of a host; write a host with an optional port, or {host}")
+			return errors.New("has a placeholder that is not part of a host; write a host with an optional port, or {host}")
 		}
 	}
 	text, _ := v.expand(exampleValues{}, nil)
 	if _, ok := http1.SplitAuthority(text); !ok || !http1.ValidAuthority(text) {
-		return errors.New("is no host with an optional port; write one, as in \"app.internal\" or \"{host}:8443\"")
+		return errors.New("is not a host with an optional port; write one, as in \"app.internal\" or \"{host}:8443\"")
 	}
 	return nil
 }

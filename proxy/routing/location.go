@@ -35,7 +35,7 @@ func ParseLocation(text string) (location Location, problem string) {
 		name, after, found := strings.Cut(after, "}")
 		placeholder := "{" + name + "}"
 		if !found || placeholder != hostPlaceholder && placeholder != pathPlaceholder && placeholder != queryPlaceholder {
-			return Location{}, fmt.Sprintf("it has a brace that begins none of %s, %s and %s", hostPlaceholder, pathPlaceholder, queryPlaceholder)
+			return Location{}, fmt.Sprintf("it has a brace that does not begin %s, %s or %s", hostPlaceholder, pathPlaceholder, queryPlaceholder)
 		}
 		location.parts = append(location.parts, locationPart{placeholder, true})
 		rest = after

@@ -51,7 +51,7 @@ func runeProblem(r rune) string {
 	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r < 0x80 && strings.ContainsRune("-._~!$&'()*+,=:@", r):
 		return ""
 	case r == '?':
-		return "it has a query, and routes are chosen by the path alone"
+		return "it has a query, and routes are chosen only by the path"
 	case r == '#':
 		return "it has a fragment, which clients do not send"
 	case r == '%':
