@@ -42,14 +42,12 @@ func (s Status) writeLimits(b *strings.Builder, columns int) {
 		if l.Host == "" {
 			continue
 		}
-		cells := []string{textOrDash(l.Host), textOrDash(l.Listener), textOrDash(l.Route), "-", "-", "-", "-", "-"}
-		copy(cells[3:], []string{strconv.FormatUint(l.Refused.Client, 10), strconv.FormatUint(l.Refused.Total, 10), strconv.FormatUint(l.Refused.Concurrent, 10)})
+		running, waiting := "-", "-"
 		if c := l.Concurrent; c != nil {
-			cells[6], cells[7] = strconv.Itoa(c.Running)+" of "+strconv.Itoa(c.Max), strconv.Itoa(c.Waiting)
+			running, waiting = strconv.Itoa(c.Running)+" of "+strconv.Itoa(c.Max), strconv.Itoa(c.Waiting)
 		}
-		t.row(cells...)
+		t.row(textOrDash(l.Host), textOrDash(l.Listener), textOrDash(l.Route), strconv.FormatUint(l.Refused.Client, 10),
+			strconv.FormatUint(l.Refused.Total, 10), strconv.FormatUint(l.Refused.Concurrent, 10), running, waiting)
 	}
-	if len(t.rows) > 0 {
-		t.write(b)
-	}
+	t.write(b)
 }
