@@ -43,7 +43,7 @@ func runClient(c commandLine, stdout, stderr io.Writer) int {
 	return admin.Watcher{Client: client, Interval: admin.WatchInterval, Screen: screenOf(stdout)}.Run(ctx)
 }
 
-// arguments returns what the daemon is told besides the command; nil for most commands.
+// arguments returns the arguments of the command for the daemon; nil for most commands.
 func (c commandLine) arguments() any {
 	switch c.command {
 	case "maintenance":

@@ -20,7 +20,7 @@ func configPage(tables []config.Table, example, date string) string {
 	page.paragraph("A key that does not exist is an error, and so is one in the wrong table or with capital letters. *Static* keys take effect at " +
 		"a restart. *Dynamic* keys take effect at a reload, for new requests; a reload names the static keys that differ and need a restart. " +
 		"Paths of certificates are static, but the files are read again at every reload.")
-	page.paragraph("The file is at most 1 MiB of UTF-8. A file that changes while it is being read is refused: write a new one beside it and " +
+	page.paragraph("The file is at most 1 MiB of UTF-8. A file that changes while it is being read is refused: write a new one next to it and " +
 		"rename it over the old one. Times are whole seconds. Relative paths of certificates, caches and the files of fixed answers are taken from the directory of the file.")
 	page.section("KEYS")
 	for _, table := range tables {

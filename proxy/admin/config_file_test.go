@@ -213,5 +213,3 @@ func TestTheAdminSocketIsFoundInTheConfigurationOrNotAtAll(t *testing.T) {
 		})
 	}
 }
-
-// FuzzCutConfigFile looks for a line that gives an expected configuration without a path to compare.

@@ -76,6 +76,7 @@ func TestArgumentsThatACommandDoesNotKnowAreRefused(t *testing.T) {
 	}
 }
 
+// FuzzParseRequest looks for a line that gives an expected configuration without a path to compare.
 func FuzzParseRequest(f *testing.F) {
 	for _, line := range []string{"reload", `reload {"config":"/a"}`, `diff {"config":"/a","device":1,"inode":2}`, "status {", `x {"config":"a"}`,
 		`reload {"config":"/\u0000\ud800"}`, `resume {"arguments":{"host":"a"}}`} {

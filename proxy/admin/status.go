@@ -97,7 +97,7 @@ type Status struct {
 	Descriptors DescriptorStatus `json:"descriptors"`
 	// Starting reports whether the daemon is still starting, and serves no client yet.
 	Starting bool `json:"starting,omitempty"`
-	// Orders are the orders for certificates that a start or a reload waits for; nil if none does.
+	// Orders are the orders for certificates that a start or a reload is waiting for; nil without any.
 	Orders *OrdersStatus `json:"orders,omitempty"`
 	// RateLimitedClients is the number of buckets that the rate limiter keeps, one for each client address and limit.
 	RateLimitedClients int `json:"rate_limited_clients"`
@@ -184,9 +184,9 @@ type ReloadStatus struct {
 	Changes int `json:"changes"`
 }
 
-// OrdersStatus is how far the orders for certificates are.
+// OrdersStatus is the progress of the orders for certificates.
 type OrdersStatus struct {
-	// Done are the names that have a certificate by now, in the order in which they got it, and Waiting the others.
+	// Done are the names that already have a certificate, in the order in which they got it, and Waiting the others.
 	Done    []string `json:"done"`
 	Waiting []string `json:"waiting"`
 }
@@ -225,7 +225,7 @@ type SiteTraffic struct {
 	RouteTraffic []RouteTraffic `json:"route_traffic,omitempty"`
 }
 
-// RouteTraffic is the part of a site's traffic that the routes with a path have taken.
+// RouteTraffic is the part of a site's traffic that the routes with one path have taken.
 type RouteTraffic struct {
 	// Route is the path, as configured.
 	Route string `json:"route"`

@@ -50,7 +50,7 @@ func (s Status) writeProcess(b *strings.Builder) {
 	}
 	t.row("configuration", fmt.Sprintf("%s, in use since %s", textOrDash(s.Config.Path), timeText(s.Config.LoadedAt)))
 	if s.Config.FileDiffers {
-		t.row("", "the file on disk differs from what is in use; `reverse-proxy diff` tells how")
+		t.row("", "the file on disk differs from what is in use; `reverse-proxy diff` shows how")
 	}
 	name := "restart needed"
 	for _, drift := range s.Config.RestartRequired[:min(len(s.Config.RestartRequired), 50)] {

@@ -9,17 +9,18 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// foreignVariable matches what is a variable to nginx, as in `$remote_addr`, and is sent as it is here. `${host}` is refused
-// already, because of its braces.
+// foreignVariable matches a variable of nginx, as in `$remote_addr`, which has no meaning here. `${host}` is already refused
+// because of its braces.
 var foreignVariable = regexp.MustCompile(`\$[a-z][a-z_]+`)
 
-// placeholderFor names the placeholders for variables of nginx.
+// placeholderFor maps variables of nginx to placeholders.
 var placeholderFor = map[string]string{
 	"$remote_addr": "{client_ip}", "$realip_remote_addr": "{client_ip}", "$proxy_add_x_forwarded_for": "{client_ip}",
 	"$host": "{host}", "$http_host": "{host}", "$server_name": "{host}", "$request_id": "{request_id}", "$scheme": "{scheme}",
 }
 
-// headerRules warns of the values of header rules, written at that place and level, that another program would replace.
+// headerRules warns of values of header rules that have a variable of nginx in them. It looks only at the rules that were
+// written at that place and level.
 func (c *checker) headerRules(place string, level config.Level, tables map[string]*headers.Rules) {
 	for _, table := range []string{"request_headers", "response_headers"} {
 		for rule := range tables[table].All() {

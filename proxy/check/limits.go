@@ -7,7 +7,7 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// siteLimits warns of limits of a site and its routes that do nothing, or more than was probably meant.
+// siteLimits warns of limits of a site and its routes that have no effect, or a larger one than was probably meant.
 func (c *checker) siteLimits(key string, site config.Site) {
 	if site.RateFrom == config.LevelSite && site.Rate.Burst < pageRequests {
 		c.warn(config.ChildKey(config.ChildKey(key, "rate_limit"), "burst"), "%d is less than what a browser asks for at once to show a page, and the rest gets 429; "+
@@ -20,7 +20,7 @@ func (c *checker) siteLimits(key string, site config.Site) {
 		forwards := route.Upstream != ""
 		bounded = bounded || route.Concurrent > 0
 		if route.ConcurrentFrom == config.LevelRoute && route.Concurrent > 0 && !forwards {
-			c.warn(config.ChildKey(routeKey, "concurrent"), "bounds nothing, as the proxy answers these requests itself; leave it out")
+			c.warn(config.ChildKey(routeKey, "concurrent"), "has no effect, as the proxy answers these requests itself; leave it out")
 		}
 		if route.WaitFrom == config.LevelRoute && (route.Concurrent == 0 || !forwards) {
 			c.uselessWait(routeKey)

@@ -182,7 +182,8 @@ func (c *checker) manualCertificates(key string, cfg config.TLS) *cert.Table {
 // readable warns of a file that the daemon's user cannot read.
 func (c *checker) readable(key, path string) { c.usable(key, path, mayRead, "read") }
 
-// usable warns of a file or directory that the daemon's user cannot use as needed; "" is none. Missing ones are reported elsewhere.
+// usable warns of a file or directory that the daemon's user cannot use as needed. It ignores "", and a missing one, which
+// is reported elsewhere.
 func (c *checker) usable(key, path string, want os.FileMode, how string) {
 	if path == "" {
 		return

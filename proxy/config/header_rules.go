@@ -11,9 +11,9 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// rawRequestHeaders and rawResponseHeaders are the rules of `[request_headers]` and `[response_headers]`, by what the names of
-// their fields have in common (headers.Message.Key). So the rule of inheritance merges them field by field: the most
-// specific place that has a rule for a field decides about it, whichever operation that is (S-19.2).
+// rawRequestHeaders and rawResponseHeaders are the rules of `[request_headers]` and `[response_headers]`, by the
+// keys of their fields (headers.Message.Key). Inheritance therefore merges them field by field: for each field, the rule of
+// the most specific place applies, whatever its operation (S-19.2).
 type (
 	rawRequestHeaders  map[string]rawHeaderRule
 	rawResponseHeaders map[string]rawHeaderRule
@@ -79,8 +79,8 @@ func (f *filler) fillHeaders(m headers.Message, value any, key string) map[strin
 	return rules
 }
 
-// headerRules makes the rules for a kind of message at a place. path is that of their table. Places with the same rules
-// share them: most have what their site or the file has.
+// headerRules compiles the rules for a kind of message at a place. path is that of their table. Places with equal rules share
+// them, as most routes have only what their site or the file sets.
 func (v *validator) headerRules(m headers.Message, in inherited, path string, rules map[string]rawHeaderRule) *headers.Rules {
 	var list []headers.Rule
 	var text strings.Builder

@@ -69,9 +69,9 @@ func below(at, path string) string {
 	return at + "." + path
 }
 
-// fillFromParent is the one rule of inheritance: whatever own, a field of a raw struct, does not have comes from parent,
-// which has the same type: key by key, also inside tables and maps. An array is one value. set is called with the
-// path of each key and table that own has. It reports whether own has anything.
+// fillFromParent is the one rule of inheritance: what own lacks, it takes from parent, which has the same type. Tables and
+// maps are merged key by key; an array is one value. fillFromParent calls set with the path of each key and table that own
+// had before, and reports whether there was any.
 func fillFromParent(own, parent reflect.Value, path string, set func(path string)) bool {
 	has := false
 	switch {

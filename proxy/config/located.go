@@ -69,8 +69,8 @@ func located(errs Errors, in places, hosts siteHosts) Errors {
 	return result
 }
 
-// of returns the host of the site to which the key belongs, or "" if there is none, or none that is a host name: only
-// that cannot forge a line.
+// of returns the host of the site to which the key belongs, or "" if there is none. A host that is not a
+// valid name is "" too: it could forge a line.
 func (h siteHosts) of(key string) string {
 	var listener, site int
 	if n, _ := fmt.Sscanf(key, "listeners[%d].sites[%d]", &listener, &site); n != 2 {

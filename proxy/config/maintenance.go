@@ -17,7 +17,7 @@ type Maintenance struct {
 	// Body is the answer's body, and Type its type; both are empty without a file.
 	Body []byte
 	Type string
-	// Allow are the clients that are served all the same. AllowFrom says where they were set.
+	// Allow are the networks of the clients that are still served. AllowFrom says where they were set.
 	Allow     []netip.Prefix
 	AllowFrom Level
 }
@@ -36,8 +36,7 @@ func (m Maintenance) Admits(client netip.Addr) bool {
 	return slices.ContainsFunc(m.Allow, func(prefix netip.Prefix) bool { return prefix.Contains(client) })
 }
 
-// Texts lists the keys with the values of those that are set at the level, and "" for the others. A file with other contents
-// has another text.
+// Texts lists the keys. The values of those that are not set at the level are "". That of the file changes with its contents.
 func (m Maintenance) Texts(at Level) []KeyText {
 	texts := []KeyText{{Key: "maintenance_file"}, {Key: "maintenance_allow"}}
 	if file := m.FileAt(at); file != "" {
@@ -80,7 +79,7 @@ func typeOfFile(path string) string {
 	return "text/html; charset=utf-8"
 }
 
-// prefixes resolves a list of networks: each a prefix, or an address for itself.
+// prefixes resolves a list of networks: each a prefix or a single address.
 func (v *validator) prefixes(key string, values []string) []netip.Prefix {
 	if len(values) > maxAllowed {
 		v.addFault(key, "has %d entries; write at most %d, and larger networks", len(values), maxAllowed)
@@ -99,8 +98,8 @@ func (v *validator) prefixes(key string, values []string) []netip.Prefix {
 	return prefixes
 }
 
-// parsePrefix parses a prefix or an address, and returns why it is none. Clients with an IPv4 address are known by that, not
-// by an IPv6 address that holds it.
+// parsePrefix parses a prefix or an address. The problem says why the text is neither, or is "". A prefix of IPv4-mapped IPv6
+// addresses would match no client: the proxy unmaps the addresses of clients.
 func parsePrefix(text string) (prefix netip.Prefix, problem string) {
 	if addr, err := netip.ParseAddr(text); err == nil {
 		if addr.Zone() != "" {

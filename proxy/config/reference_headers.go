@@ -1,6 +1,6 @@
 package config
 
-// headerPlaceholders says what may stand in a value of a header rule.
+// headerPlaceholders says which placeholders the value of a header rule may have.
 const headerPlaceholders = " `{client_ip}`, `{host}`, `{request_id}` and `{scheme}` are replaced; `{{` and `}}` are braces."
 
 // headerReference describes the rules for header fields of the whole file.
@@ -31,7 +31,8 @@ func headerReference() []Table {
 	}
 }
 
-// headerReferenceOf describes the same tables in the table at path, a site or a route, for which they hold.
+// headerReferenceOf describes the same tables within the table at path, that of a site or a route. what says which messages
+// they apply to.
 func headerReferenceOf(path, what string) []Table {
 	tables := headerReference()
 	for i := range tables {

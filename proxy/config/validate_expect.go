@@ -129,7 +129,7 @@ func (t hostTable) choices(host string) []ListenerChoice {
 	return choices
 }
 
-// otherwise says what to write in the place of a host that the listener of the request does not serve.
+// otherwise says what to write instead of a host that the listener of the request does not serve.
 func (t hostTable) otherwise(host string, choices []ListenerChoice) string {
 	for _, choice := range choices {
 		if choice.Serves {

@@ -90,7 +90,7 @@ func (in inherited) ownLevel(path string) Level {
 	return LevelDefault
 }
 
-// totalRate resolves `total_requests_per_second`; 0 is no limit.
+// totalRate resolves `total_requests_per_second`. 0 means no limit.
 func (v *validator) totalRate(key string, value *float64) float64 {
 	rate := orDefault(value, 0)
 	if rate != 0 && !isRate(rate) {
@@ -99,7 +99,8 @@ func (v *validator) totalRate(key string, value *float64) float64 {
 	return rate
 }
 
-// concurrent resolves `concurrent`; 0 is no bound. Each request at once needs a connection to the upstream.
+// concurrent resolves `concurrent`. 0 means no bound. A larger one than max_connections would have no effect: each of these
+// requests has a connection of its own to the upstream.
 func (v *validator) concurrent(key string, value *int64) int {
 	bound := orDefault(value, 0)
 	if bound < 0 || v.connections > 0 && bound > int64(v.connections) {
@@ -113,7 +114,7 @@ func (v *validator) concurrent(key string, value *int64) int {
 // shorter than a visitor's patience.
 const defaultWait = 5
 
-// wait resolves `concurrent_wait_secs`; 0 is not to wait.
+// wait resolves `concurrent_wait_secs`. With 0, requests do not wait.
 func (v *validator) wait(key string, value *int64) time.Duration {
 	secs := orDefault(value, defaultWait)
 	if secs < 0 || secs > maxSeconds {

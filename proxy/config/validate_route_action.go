@@ -100,7 +100,7 @@ func (v *validator) respondType(key string, value *string) string {
 // maxAnswerBytes is the length above which a file for a fixed answer is refused.
 const maxAnswerBytes = 1 << 20
 
-// answerFile reads a file that answers are made of, each only once. It never blocks, whatever the path names.
+// answerFile reads a file for answers. It reads a file of several answers once, and never blocks, whatever the path names.
 func (v *validator) answerFile(key, path string) []byte {
 	if path == "" {
 		return nil

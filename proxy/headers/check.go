@@ -24,7 +24,7 @@ type refusal struct {
 	reason string
 }
 
-// refusals are those for both kinds of messages.
+// refusals are the names refused in both kinds of messages.
 var refusals = []refusal{
 	{NewNameSet(true, slices.Concat(hopByHop, []string{"Proxy-*"})),
 		"it is about one connection, and the proxy looks after those to the client and to the upstream itself"},
@@ -32,7 +32,7 @@ var refusals = []refusal{
 		"it says where the body ends, and the proxy knows that from the body"},
 }
 
-// requestRefusals are further ones for requests.
+// requestRefusals are those refused only in requests.
 var requestRefusals = []refusal{
 	{NewNameSet(true, []string{RealIP, ForwardedFor, ForwardedProto, ForwardedHost, ForwardedPort, ForwardedPrefix}),
 		"the proxy sets it itself, from the connection and the route"},
@@ -41,7 +41,7 @@ var requestRefusals = []refusal{
 		"it is part of how the proxy and the upstream talk to each other"},
 }
 
-// responseRefusals are further ones for responses.
+// responseRefusals are those refused only in responses.
 var responseRefusals = []refusal{
 	{NewNameSet(false, []string{"Date"}), "it is the time of the response, which no rule can know"},
 	{NewNameSet(false, []string{"Sec-WebSocket-Accept"}), "it is part of how the client and the upstream talk to each other"},

@@ -10,11 +10,10 @@ import (
 // RequestIDBytes is the length of a request ID.
 const RequestIDBytes = 36
 
-// NewRequestID makes an ID for a request that began at that time, in room, whose bytes must not change as long as the ID is
-// used. It is a UUIDv7 (RFC 9562, section 5.7), which sorts by
-// time. Its 74 random bits come from math/rand/v2, whose source the runtime seeds from the system and which is ChaCha8: that
-// costs no system call and no lock. It need not be better, because an ID is a name and no secret. It only has to be one that
-// no client can guess or force to collide.
+// NewRequestID makes an ID for a request that began at that time. It writes the ID into room, whose bytes must not change
+// while the ID is in use. The ID is a UUIDv7 (RFC 9562, section 5.7), so IDs sort by time. Its 74 random bits come from
+// math/rand/v2, a ChaCha8 generator that the runtime seeds from the system, which costs no system call and no lock. That is
+// enough: an ID is not a secret, but no client can guess one or force a collision.
 func NewRequestID(room *[RequestIDBytes]byte, at time.Time) string {
 	return unsafe.String(&room[0], len(appendUUIDv7(room[:0], at, rand.Uint64(), rand.Uint64())))
 }

@@ -59,9 +59,9 @@ func (r Rule) String() string {
 	return r.Op.String() + " " + r.Name + ": " + r.Value
 }
 
-// Key returns what all names have in common that name the same field of such a message: rules with the same key are about
-// one field. The case of letters makes no difference. In requests neither does `_` for `-`: to applications that are
-// called by CGI, WSGI and the like, X-Site and X_Site are one variable (S-6.12).
+// Key returns the key of a field in such a message. Names that differ only in case have the same key. In requests so do
+// names that differ only by `_` for `-`: to applications behind CGI, WSGI and the like, X-Site and X_Site are one
+// variable (S-6.12).
 func (m Message) Key(name string) string {
 	key := strings.ToLower(name) // a token is ASCII
 	if m == Request {

@@ -12,8 +12,8 @@ import (
 // Holds are the orders for all sites.
 type Holds struct {
 	now func() time.Time
-	// Expired is called when a pause has ended because its time was over, with the number of requests that go on. It is nil
-	// for nothing, and is set before the first order.
+	// Expired is called when the time of a pause is over, and describes the site just before that. It may be nil, and must be
+	// set before the first order.
 	Expired func(Info)
 
 	mu     sync.Mutex
@@ -21,7 +21,7 @@ type Holds struct {
 	closed bool
 }
 
-// New returns no orders. They read the time from now, which is time.Now except in tests.
+// New returns Holds without orders. They read the time from now, which is time.Now except in tests.
 func New(now func() time.Time) *Holds { return &Holds{now: now, sites: map[string]*Site{}} }
 
 // Site returns the orders for the site with a host, the same ones over reloads.

@@ -23,7 +23,7 @@ type Site struct {
 	host string
 	// orders is nil without orders, the usual case. It is read without a lock, and written under the lock of Holds.
 	orders atomic.Pointer[orders]
-	// waiting is the number of requests that wait, and clients of how many each client; the lock of Holds guards both.
+	// waiting is the number of requests that wait, and clients the number of each client's; the lock of Holds guards both.
 	waiting int
 	clients map[limit.Key]int
 }
@@ -44,7 +44,7 @@ type pause struct {
 	*ending
 }
 
-// ending is what requests wait for. A pause that replaces another has the same.
+// ending is what requests wait for. A pause that replaces another one takes over its ending.
 type ending struct {
 	// over is closed at the end; resumed is set before, and reports whether the requests go on.
 	over    chan struct{}
@@ -54,7 +54,7 @@ type ending struct {
 // IsHeld reports whether there may be an order for the site. It costs one read of memory.
 func (s *Site) IsHeld() bool { return s.orders.Load() != nil }
 
-// Maintenance reports whether the site is in maintenance, and for how much longer; left is 0 if nobody knows.
+// Maintenance reports whether the site is in maintenance, and for how much longer; left is 0 if it has no end.
 func (s *Site) Maintenance() (on bool, left time.Duration) {
 	now := s.of.now()
 	o := s.orders.Load()

@@ -6,8 +6,8 @@ import (
 )
 
 // Gates bounds how many requests applications work on at once. Each site or route with such a bound has a gate. What does
-// not fit waits, fairly between clients (S-12.6). One lock guards all gates; only requests of a site or route with a bound
-// take it, for well under a microsecond.
+// not fit waits, fairly between clients (S-12.6). One lock guards all gates. Only requests of a site or route with a bound take
+// it. How long they keep it grows with the number of clients at the gate, which places bounds.
 type Gates struct {
 	now func() time.Time
 	// places is the largest number of waiting requests, at all gates together: each has a goroutine and the head of its
@@ -72,8 +72,8 @@ type Pass struct {
 
 // Owner is the request that a pass belongs to. The methods must not block, and must not call the gate.
 type Owner interface {
-	// HeldUp returns whether the response has begun, and how long the client has now held the request up.
-	HeldUp() (answering bool, for_ time.Duration)
+	// HeldUp returns whether the response has begun, and for how long the client has been holding up the request.
+	HeldUp() (answering bool, heldUp time.Duration)
 	// GiveWay ends the request for the benefit of others.
 	GiveWay(cause GaveWay)
 }
@@ -99,8 +99,8 @@ const (
 	Full
 )
 
-// NewGates returns no gates yet, with room for the given number of waiting requests. It reads the time from now, which is
-// time.Now except in tests.
+// NewGates returns an empty set of gates with room for the given number of waiting requests. It reads the time from now,
+// which is time.Now except in tests.
 func NewGates(places int, now func() time.Time) *Gates {
 	return &Gates{now: now, places: places, gates: map[Scope]*Gate{}, clients: map[Key]*waits{}}
 }

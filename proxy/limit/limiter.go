@@ -35,9 +35,9 @@ type Config struct {
 }
 
 // Limiter is the rate limit of sections 7 and 17: token buckets for each client, in shards that each have their own lock,
-// and total limits. A request takes a token from one of its client's buckets (S-7.6). The configuration comes with every request, so that a request sees one configuration from its
-// beginning to its end (S-3.1); a bucket adopts a changed one at its next request (S-7.4). A Limiter is safe for
-// concurrent use.
+// and total limits. A request takes a token from one of its client's buckets (S-7.6). The configuration comes with every
+// request, so that a request sees one configuration from its beginning to its end (S-3.1); a bucket adopts a changed one at
+// its next request (S-7.4). A Limiter is safe for concurrent use.
 type Limiter struct {
 	// now is the clock; it is monotonic in production.
 	now func() time.Time

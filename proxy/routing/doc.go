@@ -14,8 +14,8 @@
 // paths of routes have nothing to decode or resolve (PathProblem): a partial reading then matches at least as many segments as
 // the first view, and at most as many as the second one. There are two exceptions. What a `..` removes depends on the other
 // steps, and so does what a `;` cuts off when an encoded slash follows in its segment. Such a path is accepted only if no
-// route begins below the part that all readings have in common. An upstream that ends a path at an encoded `?`, `#` or NUL is
-// asked for as well.
+// route begins below the part that all readings have in common. Upstreams that end a path at an encoded `?`, `#` or NUL are
+// considered as well.
 //
 // What an upstream reads of a path whose beginning is not forwarded is checked in the same way: a dot segment cannot lead it
 // above its root.

@@ -40,7 +40,7 @@ func ParseLocation(text string) (location Location, problem string) {
 		location.parts = append(location.parts, locationPart{placeholder, true})
 		rest = after
 	}
-	if !standsInLocation(text) {
+	if !isVisibleASCII(text) {
 		return Location{}, "it has a character that must be percent-encoded in a URL"
 	}
 	if problem := targetProblem(text); problem != "" {
@@ -102,7 +102,7 @@ func (l Location) Append(dst []byte, host, target string) (_ []byte, ok bool) {
 			case queryPlaceholder:
 				text = query
 			}
-			if !standsInLocation(text) {
+			if !isVisibleASCII(text) {
 				return dst, false
 			}
 		}
@@ -111,9 +111,9 @@ func (l Location) Append(dst []byte, host, target string) (_ []byte, ok bool) {
 	return dst, true
 }
 
-// standsInLocation reports whether a text is all visible ASCII. Anything else could end the line, or would have had to be
+// isVisibleASCII reports whether a text is all visible ASCII. In a Location, anything else could end the line, or would have had to be
 // encoded by the client.
-func standsInLocation(text string) bool {
+func isVisibleASCII(text string) bool {
 	for i := 0; i < len(text); i++ {
 		if text[i] <= ' ' || text[i] >= 0x7f {
 			return false

@@ -61,7 +61,7 @@ func FuzzLocation(f *testing.F) {
 		if !ok {
 			return
 		}
-		if !standsInLocation(string(got)) {
+		if !isVisibleASCII(string(got)) {
 			t.Fatalf("got %q, which cannot be a field's value", got)
 		}
 		base := &url.URL{Scheme: "https", Host: "own.test"}

@@ -103,7 +103,7 @@ func (r *reading[R]) add(c byte) {
 	}
 }
 
-// end notes, the first time, where a path leads that ends here. That may make a dot segment of what is none in the whole path.
+// end notes, the first time, where a path leads that ends here. What is read of its last segment may be a dot segment.
 // After a `;`, the byte may also have been cut off before it was decoded.
 func (r *reading[R]) end(at *position[R]) {
 	if r.split {
@@ -217,7 +217,7 @@ func decodeHex(s string) (value byte, ok bool) {
 	return high<<4 | low, high < 16 && low < 16
 }
 
-// hexDigit returns the value of a hexadecimal digit, or 16 if c is none.
+// hexDigit returns the value of a hexadecimal digit, or 16 if c is not one.
 func hexDigit(c byte) byte {
 	switch {
 	case '0' <= c && c <= '9':
