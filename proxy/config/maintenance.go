@@ -79,8 +79,20 @@ func typeOfFile(path string) string {
 	return "text/html; charset=utf-8"
 }
 
-// prefixes resolves a list of networks: each a prefix or a single address.
+// prefixes resolves a list of networks: each a prefix or a single address. Places that inherit the list share the result.
 func (v *validator) prefixes(key string, values []string) []netip.Prefix {
+	if len(values) == 0 {
+		return nil
+	}
+	prefixes, known := v.networks[key]
+	if !known {
+		prefixes = v.parsePrefixes(key, values)
+		v.networks[key] = prefixes
+	}
+	return prefixes
+}
+
+func (v *validator) parsePrefixes(key string, values []string) []netip.Prefix {
 	if len(values) > maxAllowed {
 		v.addFault(key, "has %d entries; write at most %d, and larger networks", len(values), maxAllowed)
 		return nil

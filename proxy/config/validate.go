@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"path/filepath"
 	"reflect"
 	"time"
@@ -47,6 +48,8 @@ type validator struct {
 	acmeOfFile TLS
 	// answerFiles are the files of fixed answers and of maintenance that were read, by path.
 	answerFiles map[string][]byte
+	// networks are the lists of networks that were resolved, by the key of the place that sets them.
+	networks map[string][]netip.Prefix
 	// routeFields are the fields of a rawRoute, which would cost too much to list anew for each of thousands.
 	routeFields []reflect.StructField
 }
@@ -54,7 +57,7 @@ type validator struct {
 // validate turns the raw configuration into a resolved one: every default filled in, every value checked against the
 // rules S-2.1 to S-2.24. It always checks everything; the result is valid only if there are no problems afterwards.
 func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environment, problems *configProblems) *Config {
-	v := &validator{configProblems: problems, env: env, dir: filepath.Dir(path), answerFiles: map[string][]byte{}, routeFields: rawFields(reflect.TypeFor[rawRoute]())}
+	v := &validator{configProblems: problems, env: env, dir: filepath.Dir(path), answerFiles: map[string][]byte{}, networks: map[string][]netip.Prefix{}, routeFields: rawFields(reflect.TypeFor[rawRoute]())}
 	cfg := &Config{
 		Path:                  path,
 		AllowWildcardBind:     allowWildcardBind || orDefault(raw.AllowWildcardBind, false),
