@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // appAsk is a request of an application's user.
@@ -139,18 +138,8 @@ func (m *machine) askApp(request string) appAnswer {
 	if !found {
 		port = "443"
 	}
-	var conn *tls.Conn
-	if err := m.network.Do(func() error {
-		raw, err := net.DialTimeout("tcp", "203.0.113.10:"+port, 30*time.Second)
-		if err == nil {
-			conn = tls.Client(raw, &tls.Config{ServerName: host, InsecureSkipVerify: true})
-		}
-		return err
-	}); err != nil {
-		m.t.Fatal(err)
-	}
+	conn := m.dial("203.0.113.10:"+port, &tls.Config{ServerName: host, InsecureSkipVerify: true})
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := fmt.Fprintf(conn, "%s /%s HTTP/1.1\r\nHost: %s\r\n%s\r\n", method, path, authority, extra); err != nil {
 		m.t.Fatal(err)
 	}

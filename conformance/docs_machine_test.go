@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io/fs"
 	"net"
@@ -260,6 +261,23 @@ func (m *machine) run(command string) (string, int) {
 	}
 	_ = cmd.Wait() // the exit code is checked
 	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+// dial opens a connection from inside the machine, over TLS unless secure is nil. Reads and writes fail after half a minute.
+func (m *machine) dial(address string, secure *tls.Config) net.Conn {
+	m.t.Helper()
+	var conn net.Conn
+	if err := m.network.Do(func() (err error) {
+		conn, err = net.DialTimeout("tcp", address, 30*time.Second)
+		return err
+	}); err != nil {
+		m.t.Fatal(err)
+	}
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	if secure != nil {
+		return tls.Client(conn, secure)
+	}
+	return conn
 }
 
 // await repeats a command until it succeeds.

@@ -5,13 +5,11 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // nginxLocations are locations as nginx's users write them. Each upstream has a name, and answers with it and with the
@@ -132,19 +130,11 @@ func TestRoutesTakeWhatTheSameLocationsOfNginxTake(t *testing.T) {
 func (m *machine) askRaw(address string, secure *tls.Config, url string) string {
 	m.t.Helper()
 	host, path, _ := strings.Cut(url, "/")
-	var conn net.Conn
-	err := m.network.Do(func() (err error) {
-		if conn, err = net.DialTimeout("tcp", address, 30*time.Second); err == nil && secure != nil {
-			secure.ServerName = host
-			conn = tls.Client(conn, secure)
-		}
-		return err
-	})
-	if err != nil {
-		m.t.Fatal(err)
+	if secure != nil {
+		secure.ServerName = host
 	}
+	conn := m.dial(address, secure)
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, host); err != nil {
 		m.t.Fatal(err)
 	}
