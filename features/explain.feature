@@ -150,7 +150,8 @@ Feature: What becomes of a request, without sending it
       And the upstream "app" received nothing
       When the command "reverse-proxy maintenance app.example.test on --socket ${admin_socket}" is run
       And the command "reverse-proxy explain --text --socket ${admin_socket} https://app.example.test/" is run
-      Then the command prints "now in maintenance"
+      Then the command prints "answered 503: the site is in maintenance"
+      And the command prints "now in maintenance"
 
   Rule: diff shows requests that would be answered differently
 

@@ -170,7 +170,7 @@ func cliFlags() []cliFlag {
 		{"allow-wildcard-bind", "", "permit 0.0.0.0 and :: as bind addresses",
 			toggle(func(c *commandLine) *bool { return &c.wildcard })},
 		{"for", "DURATION", "end the maintenance after this time, as in 90s, 10m or 2h (default: not before off)",
-			duration(func(c *commandLine) *time.Duration { return &c.lasting }, maxMaintenance)},
+			duration(func(c *commandLine) *time.Duration { return &c.lasting }, hold.MaxMaintenance)},
 		{"max", "DURATION", "end the pause after this time at the latest (default 30s, at most 10m)",
 			duration(func(c *commandLine) *time.Duration { return &c.most }, hold.MaxPause)},
 		{"X", "METHOD", "the method of the request to explain (default GET)",
@@ -196,11 +196,8 @@ func cliFlags() []cliFlag {
 	}
 }
 
-// Bounds of the durations on the command line.
-const (
-	maxMaintenance = 30 * 24 * time.Hour
-	defaultPause   = 30 * time.Second
-)
+// defaultPause is how long a pause lasts without --max.
+const defaultPause = 30 * time.Second
 
 // parseDuration parses a duration of whole seconds from one second to most.
 func parseDuration(text string, most time.Duration) (time.Duration, error) {

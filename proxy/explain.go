@@ -159,25 +159,3 @@ func runExplain(c commandLine, stdout, stderr io.Writer) int {
 	}
 	return exitcode.OK
 }
-
-// Explain says what would become of a request now (S-21.1). It sends nothing, takes no token and changes nothing.
-func (d *Daemon) Explain(order admin.ExplainOrder) admin.ExplainResult {
-	dynamic := d.dynamic.Load()
-	explanation, e, err := dynamic.explain(order)
-	if err != nil {
-		return admin.ExplainResult{Status: admin.StatusError, Message: err.Error(), Path: dynamic.Path}
-	}
-	tokens := d.shared.limits.limiter.Left(time.Now(), e.request.Client, e.rule())
-	explanation.Limit.Tokens = &tokens
-	if site := e.decision.site; site != nil {
-		held := ""
-		switch info := site.holds.Info(); {
-		case info.Maintenance:
-			held = errInMaintenance
-		case info.Paused:
-			held = "paused"
-		}
-		explanation.Site.Held = &held
-	}
-	return admin.ExplainResult{Status: admin.StatusOK, Path: dynamic.Path, Explanation: explanation}
-}

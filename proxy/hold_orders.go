@@ -15,6 +15,9 @@ import (
 // Maintenance begins or ends the maintenance of a site, on all listeners that have its host (S-14.9).
 func (d *Daemon) Maintenance(order admin.MaintenanceOrder) admin.HoldResult {
 	site, err := d.siteToHold(order.Host)
+	if most := int64(hold.MaxMaintenance / time.Second); err == nil && (order.ForSecs < 0 || order.ForSecs > most) {
+		err = fmt.Errorf("for_secs: %d is out of range; write up to %d, or 0 for no end", order.ForSecs, most)
+	}
 	if err != nil {
 		return d.holdRefused(err)
 	}

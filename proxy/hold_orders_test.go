@@ -48,3 +48,13 @@ func TestAPauseHasItsBounds(t *testing.T) {
 		t.Errorf("resume again: got %+v, want no change", result)
 	}
 }
+
+func TestAMaintenanceHasItsBounds(t *testing.T) {
+	d := startDaemon(t, rawUpstream(t, answerOK), "")
+	for seconds, ok := range map[int64]bool{-1: false, 0: true, 1: true, 30 * 86400: true, 30*86400 + 1: false} {
+		result := d.Maintenance(admin.MaintenanceOrder{Host: "a.test", On: true, ForSecs: seconds})
+		if (result.Status == admin.StatusOK) != ok || !ok && !strings.HasPrefix(result.Message, "for_secs: ") {
+			t.Errorf("%d seconds: got %+v, want it accepted: %v", seconds, result, ok)
+		}
+	}
+}

@@ -13,6 +13,8 @@ const (
 	MaxWaiting = 1024
 	// MaxWaitingPerClient is how many of them may be one client's (S-12.6).
 	MaxWaitingPerClient = MaxWaiting / 4
+	// MaxMaintenance is the longest time for which a maintenance with an end may last.
+	MaxMaintenance = 30 * 24 * time.Hour
 	// MaxPause is the longest time for which a site may be paused.
 	MaxPause = 10 * time.Minute
 )

@@ -1,0 +1,46 @@
+package proxy
+
+import (
+	"fmt"
+	"time"
+
+	"reverse-proxy/proxy/admin"
+)
+
+// Explain says what would become of a request now (S-21.1). It sends nothing, takes no token and changes nothing. The stages
+// that an evaluation leaves out depend on the state of the daemon, which Explain reads.
+func (d *Daemon) Explain(order admin.ExplainOrder) admin.ExplainResult {
+	dynamic := d.dynamic.Load()
+	x, e, err := dynamic.explain(order)
+	if err != nil {
+		return admin.ExplainResult{Status: admin.StatusError, Message: err.Error(), Path: dynamic.Path}
+	}
+	tokens := d.shared.limits.limiter.Left(time.Now(), e.request.Client, e.rule())
+	x.Limit.Tokens = &tokens
+	held := ""
+	if site := e.decision.site; site != nil {
+		switch info := site.holds.Info(); {
+		case info.Maintenance && !e.decision.route.config.Maintenance.Admits(e.request.Client):
+			held = errInMaintenance
+			answeredNow(x, statusServiceUnavailable, "hold back", "the site is in maintenance")
+		case info.Maintenance && !info.Paused:
+			held = errInMaintenance + ", which allows this client"
+		case info.Paused:
+			held = "paused"
+			if e.answer == nil {
+				x.Result = "waits until the site is resumed, then is " + x.Result
+			}
+		}
+		x.Site.Held = &held
+	}
+	if tokens < 1 {
+		answeredNow(x, statusTooManyRequests, "rate limit", "the client has no token left")
+	}
+	return admin.ExplainResult{Status: admin.StatusOK, Path: dynamic.Path, Explanation: x}
+}
+
+// answeredNow replaces what would become of a request by the answer of a stage that comes before.
+func answeredNow(x *admin.Explanation, status int, stage, reason string) {
+	x.Result, x.Status, x.AnsweredBy, x.Location = fmt.Sprintf("answered %d: %s", status, reason), status, stage, ""
+	x.Target, x.Fields, x.Upstreams = "", nil, nil
+}
