@@ -487,6 +487,7 @@ Feature: Routes
         | site_traffic[0].routes#                               | 3     |
         | site_traffic[0].counts.requests                       | 4     |
         | site_traffic[0].route_traffic[0].route                | /api  |
+        | site_traffic[0].route_traffic[0].upstream             | http://${upstream:api} |
         | site_traffic[0].route_traffic[0].counts.requests      | 2     |
         | site_traffic[0].route_traffic[1].counts.server_errors | 1     |
         | site_traffic[0].route_traffic[2].route                | /idle |

@@ -185,9 +185,6 @@ func (s servedSite) keys() []keyValue {
 
 // summary describes the site in short.
 func (s servedSite) summary() admin.SiteSummary {
-	summary := admin.SiteSummary{Host: s.config.Host, Aliases: s.config.Aliases, Listener: s.listener, Routes: s.paths()}
-	if s.config.Upstream != "" {
-		summary.Upstream = s.config.UpstreamScheme + "://" + s.config.Upstream
-	}
-	return summary
+	return admin.SiteSummary{Host: s.config.Host, Aliases: s.config.Aliases, Listener: s.listener, Routes: s.paths(),
+		Upstream: urlOf(s.config.Upstream, s.config.Settings)}
 }

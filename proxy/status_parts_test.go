@@ -68,6 +68,31 @@ func TestTheTrafficOfEverySiteIsListed(t *testing.T) {
 	}
 }
 
+func TestTheTrafficOfARouteNamesItsOneUpstream(t *testing.T) {
+	routes := ""
+	for _, route := range []string{
+		"path = \"/a\"\nupstream = \"127.0.0.1:1\"\nupstream_scheme = \"https\"",
+		"path = \"/b\"\nmethods = [\"GET\"]\nupstream = \"127.0.0.1:1\"", "path = \"/b\"\nupstream = \"127.0.0.1:2\"",
+		"path = \"/c\"\nmethods = [\"GET\"]\nupstream = \"127.0.0.1:1\"", "path = \"/c\"\nupstream = \"127.0.0.1:1\"",
+		"path = \"/d\"\nrespond = 200",
+		"path = \"/e\"\nmethods = [\"GET\"]\nrespond = 200", "path = \"/e\"\nupstream = \"127.0.0.1:1\"",
+	} {
+		routes += "[[listeners.sites.routes]]\n" + route + "\n"
+	}
+	cfg, err := configOf(t.TempDir(), configtest.Minimal+routes, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, route := range siteTraffic(stateOf(t, cfg, cfg.Listeners).dynamic, func(siteID, string) (none admin.TrafficCounts) { return none })[0].RouteTraffic {
+		got[route.Route] = route.Upstream
+	}
+	want := map[string]string{"/a": "https://127.0.0.1:1", "/b": "", "/c": "http://127.0.0.1:1", "/d": "", "/e": ""}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the upstreams differ (-want +got):\n%s", diff)
+	}
+}
+
 func TestStatusOfTheDaemonTellsOfReloadsAndSites(t *testing.T) {
 	d := startDaemon(t, "127.0.0.1:1", "")
 	first := d.Status()

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"reverse-proxy/proxy/admin"
+	"reverse-proxy/proxy/config"
 )
 
 // siteTraffic lists the sites on the running listeners with their routes, by host and listener, with the results of count.
@@ -14,8 +15,9 @@ func siteTraffic(dynamic *DynamicConfig, count func(siteID, string) admin.Traffi
 	for _, id := range inOrder(served) {
 		counts := count(id, "")
 		site := admin.SiteTraffic{SiteSummary: served[id].summary(), Counts: &counts}
+		upstreams := served[id].routeUpstreams()
 		for _, path := range served[id].paths() {
-			site.RouteTraffic = append(site.RouteTraffic, admin.RouteTraffic{Route: path, Counts: count(id, path)})
+			site.RouteTraffic = append(site.RouteTraffic, admin.RouteTraffic{Route: path, Upstream: upstreams[path], Counts: count(id, path)})
 		}
 		traffic = append(traffic, site)
 	}
@@ -30,4 +32,26 @@ func (s servedSite) paths() []string {
 	}
 	slices.Sort(paths)
 	return slices.Compact(paths)
+}
+
+// routeUpstreams returns for each path the URL to which the routes with that path forward; "" if they do not all forward to
+// the same upstream.
+func (s servedSite) routeUpstreams() map[string]string {
+	upstreams := make(map[string]string, len(s.config.Routes))
+	for _, r := range s.config.Routes {
+		url := urlOf(r.Upstream, r.Settings)
+		if known, ok := upstreams[r.Path]; ok && known != url {
+			url = ""
+		}
+		upstreams[r.Path] = url
+	}
+	return upstreams
+}
+
+// urlOf returns the URL of the upstream of a site or a route; "" without one.
+func urlOf(upstream string, settings config.Settings) string {
+	if upstream == "" {
+		return ""
+	}
+	return settings.UpstreamScheme + "://" + upstream
 }

@@ -31,11 +31,12 @@ func TestRoutesForPeople(t *testing.T) {
 	var status strings.Builder
 	Status{SiteTraffic: []SiteTraffic{{
 		SiteSummary: SiteSummary{Host: "a.test", Listener: "l:443", Upstream: "http://c:1"}, Counts: &TrafficCounts{Requests: 5},
-		RouteTraffic: []RouteTraffic{{"/api", TrafficCounts{Requests: 3, ServerErrors: 2, BytesOut: 1024}}},
+		RouteTraffic: []RouteTraffic{{"/api", "http://d:2", TrafficCounts{Requests: 3, ServerErrors: 2, BytesOut: 1024}}, {Route: "/x"}},
 	}}}.writeSites(&status, 0)
 	table := "SITE        LISTENER  UPSTREAM    REQUESTS  4XX  5XX   IN      OUT\n" +
 		"a.test      l:443     http://c:1         5    0    0  0 B      0 B\n" +
-		"a.test/api  l:443     -                  3    0    2  0 B  1.0 KiB\n"
+		"a.test/api  l:443     http://d:2         3    0    2  0 B  1.0 KiB\n" +
+		"a.test/x    l:443     -                  0    0    0  0 B      0 B\n"
 	if diff := cmp.Diff(table, status.String()); diff != "" {
 		t.Errorf("the table differs (-want +got):\n%s", diff)
 	}

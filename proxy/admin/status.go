@@ -229,6 +229,8 @@ type SiteTraffic struct {
 type RouteTraffic struct {
 	// Route is the path, as configured.
 	Route string `json:"route"`
+	// Upstream is the URL to which its routes forward; "" if they do not forward, or to different upstreams.
+	Upstream string `json:"upstream,omitempty"`
 	// Counts are included in those of the site.
 	Counts TrafficCounts `json:"counts"`
 }

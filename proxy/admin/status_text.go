@@ -104,7 +104,7 @@ func (s Status) writeSites(b *strings.Builder, columns int) {
 		}
 		t.row(slices.Concat([]string{textOrDash(site.Host), textOrDash(site.Listener), textOrDash(site.Upstream)}, counts)...)
 		for _, route := range site.RouteTraffic {
-			t.row(slices.Concat([]string{textOrDash(site.Host + route.Route), textOrDash(site.Listener), "-"}, route.Counts.cells())...)
+			t.row(slices.Concat([]string{textOrDash(site.Host + route.Route), textOrDash(site.Listener), textOrDash(route.Upstream)}, route.Counts.cells())...)
 		}
 	}
 	t.write(b)
