@@ -16,7 +16,7 @@ import (
 // fillConfig copies the generic tree of a TOML file into raw, and adds every unknown key and every value of the wrong
 // type to the problems.
 func fillConfig(raw *rawConfig, tree map[string]any, problems *configProblems) {
-	f := filler{problems: problems, places: keyPlaces(reflect.TypeFor[rawConfig]())}
+	f := filler{problems: problems, places: keyPlaces(reflect.TypeFor[rawConfig]()), keys: map[reflect.Type]map[string][]int{}}
 	f.fillStruct(reflect.ValueOf(raw).Elem(), tree, "")
 }
 
@@ -25,14 +25,26 @@ type filler struct {
 	problems *configProblems
 	// places lists for every key name the tables in which it exists, for suggestions.
 	places map[string][]string
+	// keys finds the fields of the raw structs that were filled, by their keys. A file has thousands of the same type.
+	keys map[reflect.Type]map[string][]int
+}
+
+// keysOf returns the indexes of the fields of a raw struct by their keys.
+func (f *filler) keysOf(table reflect.Type) map[string][]int {
+	keys, known := f.keys[table]
+	if !known {
+		keys = map[string][]int{}
+		for _, field := range rawFields(table) {
+			keys[field.Tag.Get("toml")] = field.Index
+		}
+		f.keys[table] = keys
+	}
+	return keys
 }
 
 // fillStruct fills the struct from the table at path. Keys match their `toml` tags exactly.
 func (f *filler) fillStruct(target reflect.Value, table map[string]any, path string) {
-	fields := make(map[string][]int)
-	for _, field := range rawFields(target.Type()) {
-		fields[field.Tag.Get("toml")] = field.Index
-	}
+	fields := f.keysOf(target.Type())
 	for _, name := range slices.Sorted(maps.Keys(table)) {
 		key := ChildKey(path, name)
 		if index, known := fields[name]; known {

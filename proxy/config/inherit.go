@@ -76,9 +76,12 @@ func fillFromParent(own, parent reflect.Value, path string, set func(path string
 	has := false
 	switch {
 	case own.Kind() == reflect.Struct && own.Type() != reflect.TypeFor[oneOrMore]():
-		for _, field := range rawFields(own.Type()) {
-			key := ChildKey(path, field.Tag.Get("toml"))
-			has = fillFromParent(own.FieldByIndex(field.Index), parent.FieldByIndex(field.Index), key, set) || has
+		for i := range own.NumField() {
+			field, key := own.Type().Field(i), path
+			if !field.Anonymous {
+				key = ChildKey(path, field.Tag.Get("toml"))
+			}
+			has = fillFromParent(own.Field(i), parent.Field(i), key, set) || has
 		}
 	case own.IsZero():
 		own.Set(parent)
