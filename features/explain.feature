@@ -1,4 +1,4 @@
-Feature: What becomes of a request, without sending it
+Feature: What would happen to a request, without sending it
   A configuration carries its own tests, and an operator asks which rule takes a request. Both are answered by the code that
   serves.
 
@@ -87,7 +87,7 @@ Feature: What becomes of a request, without sending it
       And the command complains in 1 line
       And the command complains "expect[0]: expects nothing; write one or more of route, upstream, status"
 
-  Rule: explain says what would become of a request
+  Rule: explain says what would happen to a request
 
     @S-21.1
     Scenario: By a configuration file, without a daemon

@@ -33,7 +33,7 @@ Feature: Header rules
         | response_headers.remove[0]:          | the time of the response                | leave it out        |
 
     @S-19.1
-    Scenario Outline: A value that is none is refused: <value>
+    Scenario Outline: A value that no field can have is refused: <value>
       Given the setting "response_headers.set" is { "X-A" = <value> }
       When the configuration is validated
       Then the command exits with 1
@@ -114,7 +114,7 @@ Feature: Header rules
         | HTTP/2   | x-admin: 1         |
 
     @S-19.1
-    Scenario Outline: A host that is none ends no header field: <authority>
+    Scenario Outline: An invalid host cannot end a header field: <authority>
       Given the setting "response_headers.set" is { "X-Host" = "for {host}" }
       When the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -190,7 +190,7 @@ Feature: Header rules
       And a client requests "https://git.example.test/"
       Then the answer has the field "X-A" with "2"
 
-  Rule: Rules for responses hold for every final response over TLS
+  Rule: Rules for responses apply to every final response over TLS
 
     @S-19.3
     Scenario Outline: What the upstream sends is set, defaulted and removed over <protocol>
@@ -291,7 +291,7 @@ Feature: Header rules
         | HTTP/2   |
 
     @S-19.3
-    Scenario: An answer to what is no request has the fields of the file
+    Scenario: The answer to a malformed request has the fields of the file
       Given the setting "response_headers.set" is { "X-By" = "file" }
       When the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -397,7 +397,7 @@ Feature: Header rules
         | HTTP/2   |
 
     @S-19.4
-    Scenario: The lines of refusals and of what is no request have the ID that their answer has
+    Scenario: The lines of refusals and of malformed requests have the ID of their answer
       Given the settings:
         | rate_limit.burst               | 2                                   |
         | rate_limit.requests_per_second | 0.001                               |

@@ -5,7 +5,7 @@ Feature: Limits of a site or a route
   Background:
     Given the site "git.example.test" is served from the upstream "app"
 
-  Rule: A limit that cannot be meant is refused with what to write
+  Rule: A limit that cannot be right is refused, with what to write
 
     @S-17.1 @S-7.6
     Scenario: Limits of a site and of a route that are out of range
@@ -90,7 +90,7 @@ Feature: Limits of a site or a route
         | HTTP/2   |
 
     @S-7.6
-    Scenario: What is for no site takes from the bucket of the file
+    Scenario: Requests for an unknown site and malformed ones take from the bucket of the file
       Given the settings:
         | rate_limit.requests_per_second             | 0.001                                      |
         | rate_limit.burst                           | 2                                          |
@@ -231,7 +231,7 @@ Feature: Limits of a site or a route
         | HTTP/2   | 0    |
 
     @S-17.1
-    Scenario Outline: A client that leaves waits no longer, over <protocol>
+    Scenario Outline: A client that leaves no longer waits, over <protocol>
       Given clients speak <protocol>
       And an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
@@ -470,7 +470,7 @@ Feature: Limits of a site or a route
   Rule: The operator sees what the limits do and what a reload would change
 
     @S-17.1 @S-10.1
-    Scenario: status and diff tell of limits
+    Scenario: status and diff show limits
       Given the settings:
         | listeners[0].sites[0].concurrent                          | 4          |
         | listeners[0].sites[0].routes[0].path                      | "/explore" |
