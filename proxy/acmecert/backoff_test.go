@@ -51,6 +51,28 @@ func TestACMERefusalsWaitLongerEachTime(t *testing.T) {
 	}
 }
 
+// TestARefusalOfOneNameIsNotTakenForThatOfAnother covers the order of the entries, which are sorted when they are written.
+func TestARefusalOfOneNameIsNotTakenForThatOfAnother(t *testing.T) {
+	r, err := loadRefusals(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, name := range []string{"c.example.test", "b.example.test", "a.example.test", "c.example.test"} {
+		e, err := r.refuse(acmeTestDirectory, name, "no "+name, 0, 0, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Domain != name || e.LastError != "no "+name {
+			t.Errorf("the refusal of %s: got %+v", name, e)
+		}
+	}
+	e, err := r.demand(acmeTestDirectory, "busy", time.Hour, now)
+	if err != nil || e.Domain != "" || !e.NextTry.Equal(now.Add(time.Hour)) {
+		t.Errorf("the demand for all names: got %+v, %v", e, err)
+	}
+}
+
 func TestACMERefusalsObeyRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	for _, tc := range []struct {
@@ -148,11 +170,11 @@ func FuzzACMERefusals(f *testing.F) {
 	f.Add([]byte(`{"refusals":[{"domain":"a.test","failures":9,"next_try":"9999-01-01T00:00:00Z"}]}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		entries, err := parseRefusals(data)
+		entries, err := parseEntries[refusal](refusalsField, data)
 		if err != nil {
 			return
 		}
-		r := &refusals{path: filepath.Join(t.TempDir(), refusalsFile), entries: entries}
+		r := &refusals{ledger[refusal]{path: filepath.Join(t.TempDir(), refusalsFile), field: refusalsField, entries: entries}}
 		for _, e := range entries {
 			if e.Failures < 1 || e.NextTry.Sub(e.LastAttempt) > maxRetryAfter {
 				t.Fatalf("got %+v, want it dropped", e)

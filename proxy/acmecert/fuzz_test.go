@@ -35,7 +35,7 @@ func FuzzParseSuggestions(f *testing.F) {
 	f.Add([]byte(`{"renewals":[{"domain":"a.test"}]}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		entries, err := parseSuggestions(data)
+		entries, err := parseEntries[suggestion](suggestionsField, data)
 		if err != nil {
 			return
 		}
