@@ -66,7 +66,8 @@ type Manager struct {
 	// wake interrupts the schedule's sleep after names have been added.
 	wake chan struct{}
 
-	// mu guards what follows, and the scheduling fields of all domains. It is not held during I/O.
+	// mu guards what follows, and the scheduling fields of all domains. Handshakes and `status` take it, so it is not held
+	// during I/O, and the locks of refusals and suggestions, which are, are not taken while it is held.
 	mu      sync.Mutex
 	sources []*Source
 	domains map[string]*domain
@@ -177,7 +178,8 @@ func (m *Manager) refreshRefusals() {
 
 // renewalInfo asks the CA about the renewal of a certificate.
 func (m *Manager) renewalInfo(ctx context.Context, certificate *tls.Certificate) (acme.RenewalInfo, time.Duration, error) {
-	ctx, _ = withReport(ctx)
+	ctx, seen := withReport(ctx)
+	defer seen.end(nil)
 	return m.ca.renewalInfo(ctx, certificate.Leaf)
 }
 
@@ -196,6 +198,11 @@ func (m *Manager) domainOf(name string) *domain {
 // forgetUnused drops the names that no source serves: they are no longer renewed (S-5.7). It keeps those given, which
 // another listener's part of the same reload may have dropped already.
 func (m *Manager) forgetUnused(keep ...*domain) {
+	m.suggestions.keep(m.cfg.Directory, m.dropUnused(keep))
+}
+
+// dropUnused is the part of forgetUnused that needs the lock. It returns the names that are left.
+func (m *Manager) dropUnused(keep []*domain) map[string]bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	used := map[string]bool{}
@@ -213,7 +220,7 @@ func (m *Manager) forgetUnused(keep ...*domain) {
 		m.domains[d.name] = d
 		used[d.name] = true
 	}
-	m.suggestions.keep(m.cfg.Directory, used)
+	return used
 }
 
 // save writes a certificate to the cache.

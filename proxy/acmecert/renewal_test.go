@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -263,4 +264,66 @@ func (f *fullDisk) Put(ctx context.Context, key string, data []byte) error {
 		return errors.New("no space left on device")
 	}
 	return f.Cache.Put(ctx, key, data)
+}
+
+// countingContext counts the contexts that depend on it.
+type countingContext struct {
+	context.Context
+	done     chan struct{}
+	children atomic.Int32
+}
+
+func (c *countingContext) Done() <-chan struct{} { return c.done }
+
+// AfterFunc is what package context calls to pass on the end of a context that is not its own.
+func (c *countingContext) AfterFunc(func()) (stop func() bool) {
+	c.children.Add(1)
+	return func() bool { c.children.Add(-1); return true }
+}
+
+// TestRenewalInfoLeavesNothingBehind covers what a daemon does several times a day for every name.
+func TestRenewalInfoLeavesNothingBehind(t *testing.T) {
+	ca, cfg := issuingCA(t, nil, acmeTestName)
+	ca.OfferRenewalInfo(true)
+	s, err := provisioned(t, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := &countingContext{Context: t.Context(), done: make(chan struct{})}
+	s.manager.renewalInfo(ctx, s.Certificate(&tls.ClientHelloInfo{ServerName: acmeTestName}))
+	if n := ctx.children.Load(); n != 0 {
+		t.Errorf("%d contexts are still registered with the caller's, want none", n)
+	}
+}
+
+// TestADiskThatHangsDoesNotStopHandshakesOrStatus holds the locks that are held while a file is written.
+func TestADiskThatHangsDoesNotStopHandshakesOrStatus(t *testing.T) {
+	s := newTestACMESource(t, acmeTestConfig(t, acmeTestDirectory, "", acmeTestName), true, &acmeTestLog{})
+	m := s.manager
+	certificate := makeACMETestCert(t, acmeTestName, time.Now(), time.Now().Add(90*day))
+	for name, tc := range map[string]struct {
+		file   *sync.Mutex
+		change func()
+	}{
+		"a new certificate, and the refusals":    {&m.refusals.mu, func() { m.install(s.names.Load().list[0], certificate) }},
+		"a new certificate, and the suggestions": {&m.suggestions.mu, func() { m.install(s.names.Load().list[0], certificate) }},
+		"names that went, and the suggestions":   {&m.suggestions.mu, func() { m.forgetUnused() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.file.Lock()
+			ended := make(chan struct{})
+			go func() { defer close(ended); tc.change() }()
+			defer func() { <-ended }()
+			defer tc.file.Unlock()
+			for began := time.Now(); time.Since(began) < 50*time.Millisecond; runtime.Gosched() {
+				// The change may hold the lock for a moment.
+				for tried := time.Now(); !m.mu.TryLock(); runtime.Gosched() {
+					if time.Since(tried) > 5*time.Second {
+						t.Fatal("what handshakes and status need is locked until the disk answers")
+					}
+				}
+				m.mu.Unlock()
+			}
+		})
+	}
 }

@@ -29,7 +29,8 @@ type report struct {
 
 type reportKey struct{}
 
-// withReport returns a context whose requests to the CA are noted in a new report. The report can end the context.
+// withReport returns a context whose requests to the CA are noted in a new report. The caller ends the report with the
+// attempt, or its context's parent.
 func withReport(ctx context.Context) (context.Context, *report) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	r := &report{cancel: cancel}

@@ -60,13 +60,14 @@ func (m *Manager) install(d *domain, certificate *tls.Certificate) {
 	if id := replacesID(certificate); id == "" || suggested.Certificate != id {
 		suggested = suggestion{Directory: m.cfg.Directory, Domain: d.name, Early: suggested.Early}
 	}
+	refused, ok := m.refusals.get(m.cfg.Directory, d.name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	d.renewAt, d.retryAt, d.localFailures = renewalTime(certificate.Leaf.NotBefore, certificate.Leaf.NotAfter), time.Time{}, 0
 	d.suggested, d.checkAt = suggested, time.Time{}
-	if r, ok := m.refusals.get(m.cfg.Directory, d.name); ok && r.waiting(time.Now()) {
+	if ok && refused.waiting(time.Now()) {
 		// A renewal was refused before a restart.
-		d.lastAttempt, d.lastError, d.retryAt = r.LastAttempt, r.LastError, r.NextTry
+		d.lastAttempt, d.lastError, d.retryAt = refused.LastAttempt, refused.LastError, refused.NextTry
 	}
 }
 
