@@ -9,6 +9,7 @@ import (
 
 	"reverse-proxy/proxy/acmecert"
 	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/clock"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/systemd"
 )
@@ -48,7 +49,7 @@ func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *D
 	var errs []error
 	managers := acmecert.NewManagers(shared.log)
 	for _, l := range all {
-		source, err := unlessEnded(ctx, func() (cert.Source, error) { return newCertSource(l, dynamic, managers) })
+		source, err := clock.Within(ctx, func() (cert.Source, error) { return newCertSource(l, dynamic, managers) })
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -79,27 +80,6 @@ func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *D
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// unlessEnded returns the result of load, or the cause of the context's end if that comes first. A load that is left
-// behind, because its disk does not answer, ends with the process.
-func unlessEnded[T any](ctx context.Context, load func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		value, err := load()
-		done <- result{value, err}
-	}()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-ctx.Done():
-		var none T
-		return none, context.Cause(ctx)
-	}
 }
 
 // newCertSource returns the source of a listener's certificates, and loads those that are files.

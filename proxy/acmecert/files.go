@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/crypto/acme/autocert"
 
+	"reverse-proxy/proxy/clock"
 	"reverse-proxy/proxy/wording"
 )
 
@@ -84,30 +85,9 @@ func syncDir(dir string) error {
 	return nil
 }
 
-// within runs an operation on files and returns its result, or the cause of the context's end if that comes first: a
-// disk that hangs must not keep the daemon from ending (S-5.8). An operation that is left behind ends when the disk
-// answers; its result is dropped.
-func within[T any](ctx context.Context, operation func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		value, err := operation()
-		done <- result{value, err}
-	}()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-ctx.Done():
-		var none T
-		return none, context.Cause(ctx)
-	}
-}
-
 // diskCache keeps certificates and the account key in a directory, in the files and the format of autocert.DirCache,
-// from which it differs in two ways: what it has written lasts, and it does not wait for a named pipe.
+// from which it differs in three ways: what it has written lasts, it does not wait for a named pipe, and a disk that hangs
+// does not keep it from ending with its context (S-5.8).
 type diskCache string
 
 // path returns the file of a key. A key cannot lead out of the directory.
@@ -117,7 +97,7 @@ func (d diskCache) path(key string) string {
 
 // Get implements autocert.Cache.
 func (d diskCache) Get(ctx context.Context, key string) ([]byte, error) {
-	data, err := within(ctx, func() ([]byte, error) { return readFile(d.path(key)) })
+	data, err := clock.Within(ctx, func() ([]byte, error) { return readFile(d.path(key)) })
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, autocert.ErrCacheMiss
 	}
@@ -126,13 +106,13 @@ func (d diskCache) Get(ctx context.Context, key string) ([]byte, error) {
 
 // Put implements autocert.Cache.
 func (d diskCache) Put(ctx context.Context, key string, data []byte) error {
-	_, err := within(ctx, func() (struct{}, error) { return struct{}{}, writeFile(d.path(key), data) })
+	_, err := clock.Within(ctx, func() (struct{}, error) { return struct{}{}, writeFile(d.path(key), data) })
 	return err
 }
 
 // Delete implements autocert.Cache.
 func (d diskCache) Delete(ctx context.Context, key string) error {
-	_, err := within(ctx, func() (struct{}, error) {
+	_, err := clock.Within(ctx, func() (struct{}, error) {
 		err := os.Remove(d.path(key))
 		if errors.Is(err, os.ErrNotExist) {
 			err = nil

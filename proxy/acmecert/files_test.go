@@ -1,14 +1,12 @@
 package acmecert
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 func TestAFullCacheIsRefusedBeforeAnythingIsOrdered(t *testing.T) {
@@ -56,20 +54,6 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 		if _, err := readFile(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", path, err, want)
 		}
-	}
-}
-
-func TestADiskThatHangsDoesNotOutlastTheContext(t *testing.T) {
-	ctx, cancel := context.WithCancelCause(t.Context())
-	stop := make(chan struct{})
-	defer close(stop)
-	cause := errors.New("told to stop")
-	time.AfterFunc(10*time.Millisecond, func() { cancel(cause) })
-	if _, err := within(ctx, func() (int, error) { <-stop; return 1, nil }); err != cause {
-		t.Errorf("got %v, want %v", err, cause)
-	}
-	if got, err := within(t.Context(), func() (int, error) { return 1, nil }); got != 1 || err != nil {
-		t.Errorf("got %v, %v, want the result", got, err)
 	}
 }
 

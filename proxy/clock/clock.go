@@ -1,4 +1,5 @@
-// Package clock waits for a time or for the end of a context, whichever is first. It knows nothing of what is waited for.
+// Package clock waits for a time, a result or the end of a context, whichever comes first. It knows nothing of what is
+// waited for.
 package clock
 
 import (
