@@ -1,14 +1,12 @@
 package acmecert
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -94,14 +92,7 @@ func (a *authority) renewalInfo(ctx context.Context, leaf *x509.Certificate) (in
 	if s.directory.RenewalInfo == "" || id == "" {
 		return info, usualCheck, errNoRenewalInfo
 	}
-	client := &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
-		resp, body, err := send(a.base, req)
-		if err == nil {
-			resp.Body = io.NopCloser(bytes.NewReader(body))
-		}
-		return resp, err
-	})}
-	resp, body, err := get(ctx, client, s.directory.RenewalInfo+"/"+id)
+	resp, body, err := get(ctx, a.base, s.directory.RenewalInfo+"/"+id)
 	if err != nil {
 		return info, 0, err
 	}

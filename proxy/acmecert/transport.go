@@ -141,14 +141,7 @@ func boundRetryAfter(header http.Header, now time.Time) {
 // fetchDirectory requests the directory of the CA.
 func fetchDirectory(ctx context.Context, base http.RoundTripper, url string) (acme.Directory, error) {
 	var directory acme.Directory
-	client := &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
-		resp, body, err := send(base, req)
-		if err == nil {
-			resp.Body = io.NopCloser(bytes.NewReader(body))
-		}
-		return resp, err
-	})}
-	resp, body, err := get(ctx, client, url)
+	resp, body, err := get(ctx, base, url)
 	if err != nil {
 		return directory, err
 	}
@@ -164,8 +157,15 @@ func fetchDirectory(ctx context.Context, base http.RoundTripper, url string) (ac
 	return directory, nil
 }
 
-// get sends a plain GET, as for the directory and renewal information (RFC 8555, section 6.3).
-func get(ctx context.Context, client *http.Client, url string) (*http.Response, []byte, error) {
+// get sends a plain GET, as for the directory and renewal information (RFC 8555, section 6.3), and follows redirects.
+func get(ctx context.Context, base http.RoundTripper, url string) (*http.Response, []byte, error) {
+	client := &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp, body, err := send(base, req)
+		if err == nil {
+			resp.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		return resp, err
+	})}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, nil, err
