@@ -8,6 +8,7 @@ import (
 
 	"reverse-proxy/conformance/acmetest"
 	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/waittest"
 )
 
 func TestACMEShutdownEndsProvisioning(t *testing.T) {
@@ -15,13 +16,11 @@ func TestACMEShutdownEndsProvisioning(t *testing.T) {
 	// The client of acmez waits a quarter of a second before it tries this again.
 	ca.Refuse(acmetest.FakeCANewAccount, acmetest.Refusal{Status: 500, Type: "busy"})
 	cfg := acmeTestConfig(t, ca.DirectoryURL, root, acmeTestName)
-	s := newTestACMESource(t, cfg, true, &acmeTestLog{})
+	s := newTestACMESource(t, cfg, true, &waittest.Buffer{})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Provision(ctx, nil) }()
-	for ca.Requests(acmetest.FakeCANewAccount) == 0 {
-		<-time.After(time.Millisecond)
-	}
+	waittest.For(t, "a request for an account", func() bool { return ca.Requests(acmetest.FakeCANewAccount) > 0 })
 	cancel()
 	var err error
 	select {
@@ -38,7 +37,7 @@ func TestACMEShutdownEndsProvisioning(t *testing.T) {
 }
 
 func TestAnAttemptIsCountedByItsResult(t *testing.T) {
-	var log acmeTestLog
+	var log waittest.Buffer
 	source := newTestACMESource(t, acmeTestConfig(t, acmeTestDirectory, "", "a.example.test", "b.example.test"), true, &log)
 	good := makeACMETestCert(t, "a.example.test", time.Now().AddDate(0, 0, -89), time.Now().Add(time.Hour)) // due at once
 	ended := func() context.Context {

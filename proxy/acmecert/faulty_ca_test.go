@@ -21,6 +21,7 @@ import (
 
 	"reverse-proxy/conformance/acmetest"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/waittest"
 )
 
 // issuingCA starts a CA that issues, with a configuration for it.
@@ -36,7 +37,7 @@ func issuingCA(t *testing.T, change func(*x509.Certificate), names ...string) (*
 // provisioned makes a source and provisions it.
 func provisioned(t *testing.T, cfg config.TLS) (*Source, error) {
 	t.Helper()
-	s := newTestACMESource(t, cfg, true, &acmeTestLog{})
+	s := newTestACMESource(t, cfg, true, &waittest.Buffer{})
 	return s, s.Provision(t.Context(), nil)
 }
 
@@ -297,7 +298,7 @@ func TestACAThatHangsCostsOneTimeOut(t *testing.T) {
 	stop := make(chan struct{})
 	defer close(stop)
 	ca.Answer(acmetest.FakeCADirectory, func(http.ResponseWriter, *http.Request) { <-stop })
-	s := newTestACMESource(t, cfg, true, &acmeTestLog{})
+	s := newTestACMESource(t, cfg, true, &waittest.Buffer{})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	err := s.Provision(ctx, nil)
@@ -341,7 +342,7 @@ func TestAWrongClockIsSaid(t *testing.T) {
 					w.Header().Set("Date", time.Now().Add(skew).UTC().Format(http.TimeFormat))
 					ca.Serve(w, r)
 				})
-				var log acmeTestLog
+				var log waittest.Buffer
 				s := newTestACMESource(t, cfg, true, &log)
 				err := s.Provision(t.Context(), nil)
 				if refuse {

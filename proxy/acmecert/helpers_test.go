@@ -1,23 +1,23 @@
 package acmecert
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/waittest"
 )
 
 // acmeTestConfig returns the TLS table of a listener with a new cache directory.
@@ -28,7 +28,7 @@ func acmeTestConfig(t *testing.T, directory, caFile string, domains ...string) c
 }
 
 // newTestACMESource makes the source of `listeners[0]`, which logs to log.
-func newTestACMESource(t *testing.T, cfg config.TLS, httpChallenges bool, log *acmeTestLog) *Source {
+func newTestACMESource(t *testing.T, cfg config.TLS, httpChallenges bool, log *waittest.Buffer) *Source {
 	t.Helper()
 	logger, err := eventlog.New(eventlog.Options{Level: eventlog.LevelDebug, Format: eventlog.FormatText}, log)
 	if err != nil {
@@ -95,35 +95,9 @@ func wantACMEError(t *testing.T, err error, texts ...string) {
 }
 
 // waitForACMELog polls the log until it contains every text.
-func waitForACMELog(t *testing.T, l *acmeTestLog, texts ...string) {
+func waitForACMELog(t *testing.T, l *waittest.Buffer, texts ...string) {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
 	for _, text := range texts {
-		for !strings.Contains(l.String(), text) {
-			if time.Now().After(deadline) {
-				t.Fatalf("got log %s, want %s in it", l.String(), text)
-			}
-			<-time.After(10 * time.Millisecond)
-		}
+		waittest.For(t, fmt.Sprintf("%q in the log", text), func() bool { return strings.Contains(l.String(), text) })
 	}
-}
-
-// acmeTestLog collects log lines.
-type acmeTestLog struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *acmeTestLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-// String returns the lines so far.
-func (l *acmeTestLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }

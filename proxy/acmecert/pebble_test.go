@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"reverse-proxy/conformance/acmetest"
+	"reverse-proxy/proxy/waittest"
 )
 
 // acmeFrontend is the minimum of a listener for ACME: it answers challenges, and serves the certificates.
@@ -142,7 +143,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 		f := startACMEFrontend(t, true)
 		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name, "api.example.test")
-		var logged acmeTestLog
+		var logged waittest.Buffer
 		f.source = newTestACMESource(t, cfg, true, &logged)
 		if err := f.source.Provision(t.Context(), nil); err != nil {
 			t.Fatalf("got %v, want certificates", err)
@@ -182,7 +183,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 		f := startACMEFrontend(t, false)
 		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name)
-		f.source = newTestACMESource(t, cfg, true, &acmeTestLog{})
+		f.source = newTestACMESource(t, cfg, true, &waittest.Buffer{})
 		if err := f.source.Provision(t.Context(), nil); err != nil {
 			t.Fatalf("got %v, want a certificate", err)
 		}
@@ -199,13 +200,13 @@ func TestACMEAgainstPebble(t *testing.T) {
 		f := startACMEFrontend(t, false)
 		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name)
-		f.source = newTestACMESource(t, cfg, false, &acmeTestLog{})
+		f.source = newTestACMESource(t, cfg, false, &waittest.Buffer{})
 		err := f.source.Provision(t.Context(), nil)
 		wantACMEError(t, err, "listeners[0].tls.acme_domains", name, p.DirectoryURL, "urn:ietf:params:acme:error:")
 		if got := p.Orders(); got != 1 {
 			t.Errorf("got %d orders, want 1: one challenge type is left", got)
 		}
-		again := newTestACMESource(t, cfg, false, &acmeTestLog{})
+		again := newTestACMESource(t, cfg, false, &waittest.Buffer{})
 		err = again.Provision(t.Context(), nil)
 		wantACMEError(t, err, name, "urn:ietf:params:acme:error:", "the next try is not before", refusalsFile)
 		if got := p.Orders(); got != 1 {
@@ -218,7 +219,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 		f := startACMEFrontend(t, true)
 		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin, Blocked: []string{"bad.example.test"}})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, "bad.example.test", name)
-		var logged acmeTestLog
+		var logged waittest.Buffer
 		f.source = newTestACMESource(t, cfg, false, &logged)
 		err := f.source.Provision(t.Context(), nil)
 		wantACMEError(t, err, "bad.example.test", "rejectedIdentifier")
@@ -233,7 +234,7 @@ func TestACMEAgainstPebble(t *testing.T) {
 		f := startACMEFrontend(t, true)
 		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin, ValiditySeconds: 15})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name)
-		var logged acmeTestLog
+		var logged waittest.Buffer
 		f.source = newTestACMESource(t, cfg, true, &logged)
 		if err := f.source.Provision(t.Context(), nil); err != nil {
 			t.Fatal(err)

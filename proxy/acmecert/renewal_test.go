@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"github.com/mholt/acmez/v3/acme"
-
 	"golang.org/x/crypto/acme/autocert"
+
 	"reverse-proxy/conformance/acmetest"
+	"reverse-proxy/proxy/waittest"
 )
 
 // suggesting runs a source with one certificate of 90 days in a synctest bubble. suggest is what the CA says about it.
-func suggesting(t *testing.T, suggest func(leaf *tls.Certificate) (start, end time.Time, err error), check func(t *testing.T, s *Source, renewed *acmeTimes, log *acmeTestLog)) {
+func suggesting(t *testing.T, suggest func(leaf *tls.Certificate) (start, end time.Time, err error), check func(t *testing.T, s *Source, renewed *acmeTimes, log *waittest.Buffer)) {
 	t.Helper()
 	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
 	synctest.Test(t, func(t *testing.T) {
@@ -31,7 +32,7 @@ func suggesting(t *testing.T, suggest func(leaf *tls.Certificate) (start, end ti
 			return certificate
 		}
 		cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, makeACMETestCert(t, acmeTestName, now, now.Add(90*day)))
-		var log acmeTestLog
+		var log waittest.Buffer
 		s := newTestACMESource(t, cfg, true, &log)
 		var renewed acmeTimes
 		s.manager.obtain = func(context.Context, *domain) outcome {
@@ -60,7 +61,7 @@ func TestTheCASaysWhenToRenew(t *testing.T) {
 	t.Run("a moment of its window, which stays the same", func(t *testing.T) {
 		suggesting(t, func(certificate *tls.Certificate) (start, end time.Time, err error) {
 			return certificate.Leaf.NotBefore.Add(40 * day), certificate.Leaf.NotBefore.Add(42 * day), nil
-		}, func(t *testing.T, s *Source, renewed *acmeTimes, _ *acmeTestLog) {
+		}, func(t *testing.T, s *Source, renewed *acmeTimes, _ *waittest.Buffer) {
 			start := time.Now()
 			synctest.Wait()
 			first := s.Names()[0]
@@ -71,7 +72,7 @@ func TestTheCASaysWhenToRenew(t *testing.T) {
 			if again := s.Names()[0]; !again.NextTry.Equal(first.NextTry) {
 				t.Errorf("got the moment %v after ten days, want %v", again.NextTry, first.NextTry)
 			}
-			other := newTestACMESource(t, s.cfg, true, &acmeTestLog{})
+			other := newTestACMESource(t, s.cfg, true, &waittest.Buffer{})
 			if got := other.manager.suggestions.get(acmeTestDirectory, acmeTestName); !got.Moment.Equal(first.NextTry) {
 				t.Errorf("got the moment %v after a restart, want %v", got.Moment, first.NextTry)
 			}
@@ -89,7 +90,7 @@ func TestTheCASaysWhenToRenew(t *testing.T) {
 				at = at.Add(-20 * day)
 			}
 			return at, at.Add(day), nil
-		}, func(t *testing.T, s *Source, renewed *acmeTimes, _ *acmeTestLog) {
+		}, func(t *testing.T, s *Source, renewed *acmeTimes, _ *waittest.Buffer) {
 			acmeTestDays(2)
 			moved.Store(true)
 			acmeTestDays(20)
@@ -101,7 +102,7 @@ func TestTheCASaysWhenToRenew(t *testing.T) {
 	t.Run("a window that is always in the past does not order in a loop", func(t *testing.T) {
 		suggesting(t, func(*tls.Certificate) (start, end time.Time, err error) {
 			return time.Now().Add(-2 * time.Hour), time.Now().Add(-time.Hour), nil
-		}, func(t *testing.T, s *Source, renewed *acmeTimes, log *acmeTestLog) {
+		}, func(t *testing.T, s *Source, renewed *acmeTimes, log *waittest.Buffer) {
 			acmeTestDays(0.5)
 			if all := renewed.all(); len(all) != 1 {
 				t.Fatalf("got renewals at %v, want one at once", all)
@@ -127,7 +128,7 @@ func TestTheCASaysWhenToRenew(t *testing.T) {
 		},
 	} {
 		t.Run("a window "+name+" leaves the rule of the lifetime", func(t *testing.T) {
-			suggesting(t, window, func(t *testing.T, s *Source, renewed *acmeTimes, _ *acmeTestLog) {
+			suggesting(t, window, func(t *testing.T, s *Source, renewed *acmeTimes, _ *waittest.Buffer) {
 				start := time.Now()
 				acmeTestDays(59)
 				if got := s.Names()[0]; got.Why != "lifetime" || len(renewed.all()) != 0 {
@@ -206,7 +207,7 @@ func TestRetryAfterEndsHalfwayToTheExpiry(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
 			synctest.Test(t, func(t *testing.T) {
-				s := newTestACMESource(t, cfg, true, &acmeTestLog{})
+				s := newTestACMESource(t, cfg, true, &waittest.Buffer{})
 				now := time.Now()
 				d := s.names.Load().list[0]
 				s.manager.install(d, makeACMETestCert(t, acmeTestName, now.Add(-80*day), now.Add(tc.remaining)))
@@ -222,7 +223,7 @@ func TestRetryAfterEndsHalfwayToTheExpiry(t *testing.T) {
 func TestACertificateThatCannotBeWrittenIsWrittenLater(t *testing.T) {
 	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
 	synctest.Test(t, func(t *testing.T) {
-		var log acmeTestLog
+		var log waittest.Buffer
 		s := newTestACMESource(t, cfg, true, &log)
 		m := s.manager
 		m.suggest = nil
@@ -298,7 +299,7 @@ func TestRenewalInfoLeavesNothingBehind(t *testing.T) {
 
 // TestADiskThatHangsDoesNotStopHandshakesOrStatus holds the locks that are held while a file is written.
 func TestADiskThatHangsDoesNotStopHandshakesOrStatus(t *testing.T) {
-	s := newTestACMESource(t, acmeTestConfig(t, acmeTestDirectory, "", acmeTestName), true, &acmeTestLog{})
+	s := newTestACMESource(t, acmeTestConfig(t, acmeTestDirectory, "", acmeTestName), true, &waittest.Buffer{})
 	m := s.manager
 	certificate := makeACMETestCert(t, acmeTestName, time.Now(), time.Now().Add(90*day))
 	for name, tc := range map[string]struct {

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"reverse-proxy/proxy/waittest"
 )
 
 // acmeTimes records when something happened.
@@ -37,13 +39,13 @@ func (a *acmeTimes) all() []time.Time {
 // runACME runs the schedule of one name, with attempts made by obtain, in a synctest bubble. The certificate at the
 // start is new and lives for 90 days.
 func runACME(t *testing.T, obtain func(ctx context.Context, d *domain) outcome,
-	check func(s *Source, log *acmeTestLog)) {
+	check func(s *Source, log *waittest.Buffer)) {
 	t.Helper()
 	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
 		cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90)))
-		var log acmeTestLog
+		var log waittest.Buffer
 		s := newTestACMESource(t, cfg, true, &log)
 		s.manager.obtain = obtain
 		if err := s.Provision(t.Context(), nil); err != nil {
@@ -73,7 +75,7 @@ func TestACMERenewal(t *testing.T) {
 			now := time.Now()
 			tries.add(now)
 			return outcome{certificate: makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90))}
-		}, func(s *Source, log *acmeTestLog) {
+		}, func(s *Source, log *waittest.Buffer) {
 			start := time.Now()
 			old := s.Certificate(&tls.ClientHelloInfo{ServerName: acmeTestName})
 			acmeTestDays(59.9)
@@ -95,7 +97,7 @@ func TestACMERenewal(t *testing.T) {
 		runACME(t, func(context.Context, *domain) outcome {
 			tries.add(time.Now())
 			return outcome{err: errors.New("urn:x: no"), refused: true}
-		}, func(s *Source, log *acmeTestLog) {
+		}, func(s *Source, log *waittest.Buffer) {
 			acmeTestDays(66) // up to three days of jitter after day 60, and then a day and two hours of waits
 			want := []time.Duration{time.Minute, 10 * time.Minute, 100 * time.Minute, 24 * time.Hour}
 			if len(tries.all()) < 5 {
@@ -128,7 +130,7 @@ func TestACMERenewal(t *testing.T) {
 				return outcome{err: errors.New("connection refused")}
 			}
 			return outcome{certificate: makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90))}
-		}, func(s *Source, log *acmeTestLog) {
+		}, func(s *Source, log *waittest.Buffer) {
 			acmeTestDays(64)
 			if len(tries.all()) < 10 {
 				t.Fatalf("got %d tries, want more", len(tries.all()))
@@ -159,7 +161,7 @@ func TestACMERenewal(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := newTestACMESource(t, cfg, true, &acmeTestLog{})
+			s := newTestACMESource(t, cfg, true, &waittest.Buffer{})
 			if err := s.Provision(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
@@ -181,7 +183,7 @@ func TestACMEGeneralFailureIsNotRepeatedForEveryName(t *testing.T) {
 		for _, name := range names {
 			cacheACMETestCert(t, cfg.ACMECacheDir, name, makeACMETestCert(t, name, now.AddDate(0, 0, -80), now.AddDate(0, 0, 10)))
 		}
-		var log acmeTestLog
+		var log waittest.Buffer
 		s := newTestACMESource(t, cfg, true, &log)
 		var tries atomic.Int32
 		s.manager.obtain = func(context.Context, *domain) outcome {
@@ -207,7 +209,7 @@ func TestACMEProbeWarnsUntilTheDirectoryAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
 		cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90)))
-		var log acmeTestLog
+		var log waittest.Buffer
 		s := newTestACMESource(t, cfg, true, &log)
 		if err := s.Provision(t.Context(), nil); err != nil {
 			t.Fatal(err)
@@ -242,7 +244,7 @@ func TestACMEProbeWarnsUntilTheDirectoryAnswers(t *testing.T) {
 
 // wantACMELogLine fails the test unless one line contains every text. In a bubble the log is written while time stands
 // still.
-func wantACMELogLine(t *testing.T, log *acmeTestLog, texts ...string) {
+func wantACMELogLine(t *testing.T, log *waittest.Buffer, texts ...string) {
 	t.Helper()
 	synctest.Wait()
 	for line := range strings.Lines(log.String()) {

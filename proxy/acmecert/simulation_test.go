@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/mholt/acmez/v3/acme"
+
+	"reverse-proxy/proxy/waittest"
 )
 
 const day = 24 * time.Hour
@@ -84,7 +86,7 @@ func TestThreeYearsOfRenewals(t *testing.T) {
 						return n > 0 && at.Sub(start)-time.Duration(n)*31*day < outages[(n-1)%len(outages)]
 					}
 					ca := &simulatedCA{t: t, lifetime: lifetime, ari: ari, away: away, issued: map[string][]time.Time{}}
-					s := newTestACMESource(t, cfg, true, &acmeTestLog{})
+					s := newTestACMESource(t, cfg, true, &waittest.Buffer{})
 					m := s.manager
 					m.obtain, m.suggest = ca.obtain, ca.suggest
 					if err := s.Provision(t.Context(), nil); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"reverse-proxy/conformance/acmetest"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/waittest"
 	"reverse-proxy/proxy/wording"
 )
 
@@ -72,7 +73,7 @@ func TestNewACMESourceRefusesWhatItCannotUse(t *testing.T) {
 		}
 		cfg := acmeTestConfig(t, "https://127.0.0.1:1/dir", "", acmeTestName)
 		cfg.ACMECacheDir = open
-		newTestACMESource(t, cfg, true, &acmeTestLog{})
+		newTestACMESource(t, cfg, true, &waittest.Buffer{})
 		info, err := os.Stat(open)
 		if err != nil {
 			t.Fatal(err)
@@ -92,9 +93,9 @@ func TestACMECertificateIsPickedByTheExactName(t *testing.T) {
 	for _, name := range cfg.ACMEDomains {
 		cacheACMETestCert(t, cfg.ACMECacheDir, name, makeACMETestCert(t, name, now.Add(-time.Hour), now.Add(time.Hour)))
 	}
-	two := newTestACMESource(t, cfg, true, &acmeTestLog{})
+	two := newTestACMESource(t, cfg, true, &waittest.Buffer{})
 	cfg.ACMEDomains = cfg.ACMEDomains[:1]
-	one := newTestACMESource(t, cfg, true, &acmeTestLog{})
+	one := newTestACMESource(t, cfg, true, &waittest.Buffer{})
 	for _, s := range []*Source{one, two} {
 		if err := s.Provision(t.Context(), nil); err != nil {
 			t.Fatal(err)
@@ -132,7 +133,7 @@ func TestACMECertificateIsPickedByTheExactName(t *testing.T) {
 }
 
 func TestACMEChallengesAreAnsweredOnlyDuringAnAttempt(t *testing.T) {
-	s := newTestACMESource(t, acmeTestConfig(t, "https://127.0.0.1:1/dir", "", acmeTestName), true, &acmeTestLog{})
+	s := newTestACMESource(t, acmeTestConfig(t, "https://127.0.0.1:1/dir", "", acmeTestName), true, &waittest.Buffer{})
 	const path = "/.well-known/acme-challenge/tok-en_1"
 	hello := func(name string) *tls.ClientHelloInfo {
 		return &tls.ClientHelloInfo{ServerName: name, SupportedProtos: []string{"acme-tls/1"}}
@@ -217,7 +218,7 @@ func TestACMEProvisionByTheStateOfTheCache(t *testing.T) {
 			if tc.cached != nil {
 				cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, tc.cached)
 			}
-			var log acmeTestLog
+			var log waittest.Buffer
 			s := newTestACMESource(t, cfg, true, &log)
 			err := s.Provision(t.Context(), nil)
 			if tc.want == "" && err != nil {
@@ -238,7 +239,7 @@ func TestACMEProvisionByTheStateOfTheCache(t *testing.T) {
 		if err := os.Truncate(filepath.Join(cfg.ACMECacheDir, acmeTestName), 300); err != nil {
 			t.Fatal(err)
 		}
-		wantACMEError(t, newTestACMESource(t, cfg, true, &acmeTestLog{}).Provision(t.Context(), nil), "connection refused")
+		wantACMEError(t, newTestACMESource(t, cfg, true, &waittest.Buffer{}).Provision(t.Context(), nil), "connection refused")
 	})
 	t.Run("a directory in the file's place is told and nothing ordered", func(t *testing.T) {
 		ca, root := startFakeCA(t)
@@ -246,7 +247,7 @@ func TestACMEProvisionByTheStateOfTheCache(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(cfg.ACMECacheDir, acmeTestName), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		wantACMEError(t, newTestACMESource(t, cfg, true, &acmeTestLog{}).Provision(t.Context(), nil), "is a directory")
+		wantACMEError(t, newTestACMESource(t, cfg, true, &waittest.Buffer{}).Provision(t.Context(), nil), "is a directory")
 		if got := ca.Requests(""); got != 0 {
 			t.Errorf("got %d requests to the CA, want 0", got)
 		}
@@ -259,7 +260,7 @@ func TestACMERefusalIsToldAndRemembered(t *testing.T) {
 		ca.Refuse(acmetest.FakeCANewOrder, acmetest.Refusal{Status: 429,
 			Type: "urn:ietf:params:acme:error:rateLimited", Detail: "too many\ncertificates", RetryAfter: 2 * time.Hour})
 		cfg := acmeTestConfig(t, ca.DirectoryURL, root, acmeTestName)
-		s := newTestACMESource(t, cfg, true, &acmeTestLog{})
+		s := newTestACMESource(t, cfg, true, &waittest.Buffer{})
 		start := time.Now()
 		err := s.Provision(t.Context(), nil)
 		wantACMEError(t, err, acmeTestName, ca.DirectoryURL, "rateLimited: too many certificates", "next try", refusalsFile)
@@ -275,7 +276,7 @@ func TestACMERefusalIsToldAndRemembered(t *testing.T) {
 		}
 		before := ca.Requests("")
 		for range 3 {
-			again := newTestACMESource(t, cfg, true, &acmeTestLog{})
+			again := newTestACMESource(t, cfg, true, &waittest.Buffer{})
 			wantACMEError(t, again.Provision(t.Context(), nil), "rateLimited", "not before "+wording.Time(status.NextTry))
 		}
 		if got := ca.Requests(""); got != before {
@@ -284,7 +285,7 @@ func TestACMERefusalIsToldAndRemembered(t *testing.T) {
 		if err := os.Remove(filepath.Join(cfg.ACMECacheDir, refusalsFile)); err != nil {
 			t.Fatal(err)
 		}
-		wantACMEError(t, newTestACMESource(t, cfg, true, &acmeTestLog{}).Provision(t.Context(), nil), "rateLimited")
+		wantACMEError(t, newTestACMESource(t, cfg, true, &waittest.Buffer{}).Provision(t.Context(), nil), "rateLimited")
 		if ca.Requests("") == before {
 			t.Error("got no request after the file was removed, want a new try")
 		}
@@ -293,11 +294,11 @@ func TestACMERefusalIsToldAndRemembered(t *testing.T) {
 		first, root1 := startFakeCA(t)
 		first.Refuse(acmetest.FakeCANewOrder, acmetest.Refusal{Status: 403, Type: "first"})
 		cfg := acmeTestConfig(t, first.DirectoryURL, root1, acmeTestName)
-		wantACMEError(t, newTestACMESource(t, cfg, true, &acmeTestLog{}).Provision(t.Context(), nil), "first")
+		wantACMEError(t, newTestACMESource(t, cfg, true, &waittest.Buffer{}).Provision(t.Context(), nil), "first")
 		second, root2 := startFakeCA(t)
 		second.Refuse(acmetest.FakeCANewOrder, acmetest.Refusal{Status: 403, Type: "second"})
 		cfg.ACMEDirectory, cfg.ACMECAPath = second.DirectoryURL, root2
-		wantACMEError(t, newTestACMESource(t, cfg, true, &acmeTestLog{}).Provision(t.Context(), nil), "second")
+		wantACMEError(t, newTestACMESource(t, cfg, true, &waittest.Buffer{}).Provision(t.Context(), nil), "second")
 	})
 	t.Run("a refused account is asked for once and not for every name", func(t *testing.T) {
 		ca, root := startFakeCA(t)
@@ -305,7 +306,7 @@ func TestACMERefusalIsToldAndRemembered(t *testing.T) {
 			Type: "urn:ietf:params:acme:error:unsupportedContact", Detail: "no such domain"})
 		names := []string{acmeTestName, "a.example.test", "b.example.test"}
 		cfg := acmeTestConfig(t, ca.DirectoryURL, root, names...)
-		wantACMEError(t, newTestACMESource(t, cfg, true, &acmeTestLog{}).Provision(t.Context(), nil),
+		wantACMEError(t, newTestACMESource(t, cfg, true, &waittest.Buffer{}).Provision(t.Context(), nil),
 			append(names, "unsupportedContact: no such domain")...)
 		if got := ca.Requests(acmetest.FakeCANewAccount); got != 1 {
 			t.Errorf("got %d requests for an account, want 1", got)
@@ -316,7 +317,7 @@ func TestACMERefusalIsToldAndRemembered(t *testing.T) {
 		ca.Refuse(acmetest.FakeCANewOrder, acmetest.Refusal{Status: 400, Type: "rejectedIdentifier"})
 		names := []string{acmeTestName, "a.example.test"}
 		cfg := acmeTestConfig(t, ca.DirectoryURL, root, names...)
-		wantACMEError(t, newTestACMESource(t, cfg, true, &acmeTestLog{}).Provision(t.Context(), nil), names...)
+		wantACMEError(t, newTestACMESource(t, cfg, true, &waittest.Buffer{}).Provision(t.Context(), nil), names...)
 		if got := ca.Requests(acmetest.FakeCANewOrder); got != 2 {
 			t.Errorf("got %d orders, want 2", got)
 		}
@@ -324,7 +325,7 @@ func TestACMERefusalIsToldAndRemembered(t *testing.T) {
 	t.Run("a certificate of the CA that is not trusted is no refusal", func(t *testing.T) {
 		ca, _ := startFakeCA(t)
 		cfg := acmeTestConfig(t, ca.DirectoryURL, "", acmeTestName)
-		wantACMEError(t, newTestACMESource(t, cfg, true, &acmeTestLog{}).Provision(t.Context(), nil), "x509", "start again")
+		wantACMEError(t, newTestACMESource(t, cfg, true, &waittest.Buffer{}).Provision(t.Context(), nil), "x509", "start again")
 	})
 	t.Run("a corrupt memory is forgotten with a warning", func(t *testing.T) {
 		cfg := acmeTestConfig(t, closedACMEDirectory(t), "", acmeTestName)
@@ -334,7 +335,7 @@ func TestACMERefusalIsToldAndRemembered(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(cfg.ACMECacheDir, refusalsFile), []byte(`{"refu`), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var log acmeTestLog
+		var log waittest.Buffer
 		wantACMEError(t, newTestACMESource(t, cfg, true, &log).Provision(t.Context(), nil), "connection refused")
 		waitForACMELog(t, &log, "ACME_ERROR", "are forgotten")
 	})
