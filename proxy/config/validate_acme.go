@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -134,12 +133,14 @@ func (v *validator) siteDomains(key string, sites []Site) []string {
 		v.add(ChildKey(key, "sites"), "missing; a listener in ACME mode orders certificates for the names of its sites, or for those of acme_domains")
 	}
 	var domains []string
+	seen := make(map[string]bool)
 	for i, site := range sites {
 		keys := site.NameKeys(IndexKey(ChildKey(key, "sites"), i))
 		for n, name := range site.Names() {
-			if name == "" || slices.Contains(domains, name) {
+			if name == "" || seen[name] {
 				continue // the error is reported elsewhere
 			}
+			seen[name] = true
 			if !strings.Contains(name, ".") {
 				v.add(keys[n], "%s has no dot, and a CA issues for public names only; write one as in \"git.example.com\", or list the names to order in acme_domains", wording.Quoted(name))
 			}
@@ -221,7 +222,7 @@ func (v *validator) acmeDirectory(key string, value *string) string {
 	}
 	parsed, err := url.Parse(directory)
 	if err != nil || parsed.Scheme != "https" || parsed.Hostname() == "" || parsed.User != nil || parsed.Fragment != "" {
-		v.add(key, `%s is no ACME directory; write "production", "staging" or an https:// URL`, wording.Quoted(directory))
+		v.add(key, `%s is not an ACME directory; write "production", "staging" or an https:// URL`, wording.Quoted(directory))
 	}
 	return directory
 }
