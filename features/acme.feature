@@ -187,7 +187,7 @@ Feature: Certificates from an ACME server
       And the ACME server was asked for 2 orders
 
     @S-3.7 @S-5.7
-    Scenario: A name that cannot be had refuses the reload, and what was obtained is kept
+    Scenario: A reload is refused if one name gets no certificate, and the others are kept
       Given an ACME server
       And the site "www.example.test" is served from the upstream "app"
       And listener 1 gets certificates for its sites from the ACME server
@@ -303,7 +303,7 @@ Feature: Certificates from an ACME server
       Then the certificate is "own"
 
     @S-5.9 @S-5.6
-    Scenario Outline: A file of the cache that cannot be read keeps the others from nothing
+    Scenario Outline: A file of the cache that cannot be read does not keep the other names from being served
       Given no ACME server
       And a certificate "own" for "www.example.test"
       And listener 1 gets certificates for "www.example.test, new.example.test" from the ACME server
@@ -360,7 +360,7 @@ Feature: Certificates from an ACME server
       And its standard error has a line with "within the 1 s of acme_start_timeout_secs"
 
     @S-5.10
-    Scenario Outline: A CA that is out of order refuses no name
+    Scenario Outline: A failure of the CA is not a refusal of a name
       Given an ACME server that refuses <what> with <status> "<problem>"
       And listener 1 gets certificates for "www.example.test" from the ACME server
       When the proxy is started
@@ -540,7 +540,7 @@ Feature: Certificates from an ACME server
       Then the certificate comes from the ACME server
 
     @S-5.12 @S-5.10
-    Scenario: A profile that the CA does not offer is said, with those that it offers
+    Scenario: A profile that the CA does not offer is an error, which lists those that it offers
       Given an ACME server that offers the profile "shortlived"
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the setting "listeners[0].tls.acme_profile" is "classic"
@@ -550,7 +550,7 @@ Feature: Certificates from an ACME server
       And the ACME server was asked for 0 orders
 
     @S-5.12
-    Scenario: An account that the CA knows otherwise
+    Scenario: A CA that accepts only accounts that it knows gets the key of the account
       Given an ACME server that knows the account "kid-1" with the key "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
       And listener 1 gets certificates for "www.example.test" from the ACME server
       When the proxy is started
