@@ -18,7 +18,7 @@ type orders struct {
 	ended   []string
 }
 
-// Begin implements cert.Progress. Several listeners may begin.
+// Begin implements cert.Progress. Several listeners may call it.
 func (o *orders) Begin(names []string) {
 	o.mu.Lock()
 	for _, name := range names {
@@ -48,7 +48,7 @@ func (o *orders) end() {
 	o.waiting, o.ended = nil, nil
 }
 
-// tell tells the service manager how far the orders are.
+// tell reports the progress to the service manager.
 func (o *orders) tell() {
 	if s := o.status(); s != nil {
 		o.notify.Status(fmt.Sprintf("obtaining certificates: %d of %d", len(s.Done), len(s.Done)+len(s.Waiting)))

@@ -12,7 +12,7 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// refuseUncovered refuses a reload that adds a site to a listener in ACME mode whose `acme_domains` do not have its name:
+// refuseUncovered refuses a reload that adds a site to a listener in ACME mode whose `acme_domains` do not list its name:
 // no certificate would be ordered for it, and no client could connect. It accepts a name that is already served, even one
 // without a certificate. The error is a config.Errors.
 func (all listeners) refuseUncovered(old, next *DynamicConfig) error {
@@ -35,8 +35,8 @@ func (all listeners) refuseUncovered(old, next *DynamicConfig) error {
 	return nil
 }
 
-// obtain orders the certificates that a reload needs and nobody has yet, while the old configuration serves (S-3.7). The
-// order ends with the daemon. The error names each name that has none, and why; what was obtained stays in the cache.
+// obtain orders the certificates that a reload needs and that do not exist yet, while the old configuration serves (S-3.7).
+// A shutdown ends it. The error has each name without a certificate, with the cause; what was obtained stays in the cache.
 func (d *Daemon) obtain(certificates cert.PreparedAll) error {
 	missing := certificates.Missing()
 	if len(missing) == 0 {

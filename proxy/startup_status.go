@@ -10,8 +10,8 @@ import (
 	"reverse-proxy/proxy/sandbox"
 )
 
-// startingText refuses the commands that a daemon in step 7 cannot carry out.
-const startingText = "the daemon is still starting; `reverse-proxy status` tells what it waits for"
+// startingText is the answer to commands that a daemon in step 7 cannot carry out.
+const startingText = "the daemon is still starting; `reverse-proxy status` shows what it waits for"
 
 // startingDaemon answers the admin socket in step 7, where a CA may keep the daemon waiting for minutes (S-5.8).
 type startingDaemon struct {
@@ -23,7 +23,7 @@ type startingDaemon struct {
 	orders    *orders
 }
 
-// handlers returns what carries out the commands.
+// handlers returns the functions that carry out the commands.
 func (s *startingDaemon) handlers() admin.Handlers {
 	return admin.Handlers{
 		Reload: func(context.Context) admin.ReloadResult {

@@ -285,7 +285,7 @@ func (p *Pebble) get(url string) ([]byte, error) {
 // SetIPv4 makes a name resolve to an address other than 127.0.0.1. Two listeners that share Pebble's validation port
 // need that.
 func (p *Pebble) SetIPv4(host, ip string) error {
-	// An address is added to those that there are.
+	// add-a keeps the addresses that the name already has.
 	if err := p.manageDNS("clear-a", map[string]any{"host": host}); err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ type accountRecord struct {
 	Contact   string `json:"contact"`
 }
 
-// readRecord returns the record of the account; an empty one if it cannot be read, because the CA has the same.
+// readRecord returns the record of the account. If it cannot be read the record is empty, and the CA is asked for the account.
 func (a *authority) readRecord(ctx context.Context) (record accountRecord) {
 	data, err := a.cache.Get(ctx, accountRecordFile)
 	if err != nil || json.Unmarshal(data, &record) != nil {
@@ -45,7 +45,7 @@ func (a *authority) readRecord(ctx context.Context) (record accountRecord) {
 	return record
 }
 
-// writeRecord keeps the record of the account. Without it, the next start asks the CA.
+// writeRecord writes the record of the account. Without it, the next start asks the CA.
 func (a *authority) writeRecord(ctx context.Context, record accountRecord) {
 	data, err := json.MarshalIndent(record, "", "  ")
 	if err == nil {
@@ -90,7 +90,7 @@ func (a *authority) accountKey(ctx context.Context) (*ecdsa.PrivateKey, error) {
 	return key, nil
 }
 
-// setAside keeps a key file that cannot be used under another name, and removes it.
+// setAside renames a key file that cannot be used.
 func (a *authority) setAside(ctx context.Context, name string, data []byte, problem error) error {
 	aside := name + ".unreadable-" + time.Now().UTC().Format("20060102T150405Z")
 	err := a.cache.Put(ctx, aside, data)

@@ -19,7 +19,7 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// attemptTimeout bounds one attempt. A CA takes its time for the validation, which is between two requests.
+// attemptTimeout bounds one attempt. Most of it is for the CA's validation of the name.
 const attemptTimeout = 290 * time.Second
 
 var errAttemptTimeout = errors.New("no result within " + attemptTimeout.String())
@@ -41,12 +41,12 @@ type outcome struct {
 	saveErr error
 }
 
-// general reports whether the attempt failed for a reason that has nothing to do with the name: the CA is of no use at
-// the moment, for all names alike (S-5.10).
+// general reports whether the attempt failed for a reason that has nothing to do with the name. It is then part of an
+// outage (S-5.10).
 func (o outcome) general() bool { return o.err != nil && !o.refused && !o.local }
 
-// attempt is one attempt to obtain a certificate for one name, with the answers to its challenges. Those that validate
-// read them while the attempt goes on.
+// attempt is one attempt to obtain a certificate for one name, with the answers to its challenges. Handshakes and requests
+// read those while the attempt runs.
 type attempt struct {
 	domain   *domain
 	session  *session
@@ -144,8 +144,8 @@ func (a *attempt) obtain(ctx context.Context, m *Manager) (*tls.Certificate, err
 	return nil, errors.New("no challenge type is left")
 }
 
-// order opens an order. A CA that has lost the account gets it again, and one that does not like what the order says
-// about the certificate that it replaces gets an order without that.
+// order creates an order. If the CA has lost the account, it registers the account again; if the CA rejects `replaces`, it
+// orders without that.
 func (a *attempt) order(ctx context.Context, m *Manager) (acme.Order, error) {
 	a.at = stageOrder
 	request := acme.Order{
@@ -250,7 +250,7 @@ func (a *attempt) issue(ctx context.Context, order acme.Order, key *ecdsa.Privat
 	return parseChain(chains[0].ChainPEM, key, a.domain.name, time.Now())
 }
 
-// challengeCertificate answers a TLS-ALPN-01 validation (RFC 8737, section 3); nil if none is under way.
+// challengeCertificate answers a TLS-ALPN-01 validation (RFC 8737, section 3). It returns nil if none is under way.
 func (a *attempt) challengeCertificate() *tls.Certificate {
 	if a == nil {
 		return nil

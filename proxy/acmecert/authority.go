@@ -41,7 +41,7 @@ type authority struct {
 	cache        autocert.Cache
 	log          *eventlog.Logger
 
-	// turn is held by whoever opens the session, so that all names together ask a CA that hangs once.
+	// turn is held while a session is opened, so that all names together ask a CA that hangs only once.
 	turn chan struct{}
 
 	mu      sync.Mutex
@@ -51,7 +51,7 @@ type authority struct {
 	openings int
 }
 
-// session is an open connection to the CA, in the sense of the protocol.
+// session is what an order needs of the CA: its directory, the nonces, which the client keeps, and the account.
 type session struct {
 	client    *acme.Client
 	directory acme.Directory
@@ -82,7 +82,7 @@ func newAuthority(directoryURL, contact string, eab *acme.EAB, base http.RoundTr
 }
 
 // open returns the session, and makes it if there is none or its directory is old. Callers that wait while another one
-// makes it share the result, also a failure.
+// makes it share the result, even a failure.
 func (a *authority) open(ctx context.Context) (*session, error) {
 	current, seen, _ := a.state()
 	if current != nil && time.Since(current.fetched) < directoryAge {
@@ -176,7 +176,7 @@ func (a *authority) newClient(directory acme.Directory) (*acme.Client, error) {
 	}, nil
 }
 
-// account returns the account of the key: the one that the record beside the key names, or the one that the CA has or
+// account returns the account of the key: the one that the record next to the key names, or the one that the CA has or
 // makes for the key. It updates the contact if that has changed (S-5.12).
 func (a *authority) account(ctx context.Context, client *acme.Client, key *ecdsa.PrivateKey) (acme.Account, error) {
 	account := acme.Account{PrivateKey: key, Status: acme.StatusValid, Contact: []string{a.contact}}
@@ -239,7 +239,7 @@ func (a *authority) register(ctx context.Context, client *acme.Client, key *ecds
 	return account, nil
 }
 
-// lost registers the key anew after the CA has said that it does not know the account.
+// lost registers the key again after the CA has said that it does not know the account.
 func (a *authority) lost(ctx context.Context, s *session) (*session, error) {
 	select {
 	case a.turn <- struct{}{}:

@@ -54,10 +54,10 @@ func prepareCacheDir(dir string) error {
 }
 
 // loadCertificate reads the certificate of a name from the cache, in autocert's format: the private key and then the
-// chain, in PEM. If the cache has no certificate for the name that has not expired, it returns nil and no error; note is
-// the reason if there was a file. A file that cannot be read is an error.
+// chain, in PEM. If the cache has no unexpired certificate for the name, it returns nil and no error, and note is the
+// reason if there was a file. A file that cannot be read is an error.
 //
-// A certificate that is not yet valid is taken: CAs issue none for the future, so the clock of this machine is behind,
+// It accepts a certificate that is not yet valid: CAs issue none for the future, so the clock of this machine is behind,
 // and ordering another one would not help. The note says so.
 func loadCertificate(ctx context.Context, cache autocert.Cache, name string, now time.Time) (certificate *tls.Certificate, note string, err error) {
 	data, err := cache.Get(ctx, name)

@@ -14,10 +14,10 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// parseChain makes a certificate of what a CA has issued for the key and the name. It takes a chain in any order, because
-// clients do not, and refuses a certificate that no client would accept.
+// parseChain makes a certificate of what a CA has issued for the key and the name. It puts the chain in order, as some
+// clients need it, and refuses a certificate that no client would accept.
 //
-// A certificate that is not yet valid is taken: the clock of this machine is behind that of the CA.
+// It accepts a certificate that is not yet valid: the clock of this machine is behind that of the CA.
 func parseChain(data []byte, key *ecdsa.PrivateKey, name string, now time.Time) (*tls.Certificate, error) {
 	certificates, err := parseCertificates(data)
 	if err != nil {

@@ -43,7 +43,7 @@ func readFile(path string) ([]byte, error) {
 	return data, nil
 }
 
-// writeFile replaces a file so that it lasts (S-5.11): after a crash at any moment the path holds either the old or the
+// writeFile replaces a file durably (S-5.11): after a crash at any moment the path holds either the old or the
 // new contents, and once writeFile has returned, the new ones. The mode is 0600.
 func writeFile(path string, data []byte) (err error) {
 	dir := filepath.Dir(path)
@@ -72,7 +72,7 @@ func writeFile(path string, data []byte) (err error) {
 	return syncDir(dir)
 }
 
-// syncDir makes the latest changes of a directory's entries last. A file system that cannot do that is not an error.
+// syncDir makes the latest changes to a directory's entries durable. It is not an error if the file system cannot do that.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -86,7 +86,7 @@ func syncDir(dir string) error {
 }
 
 // diskCache keeps certificates and the account key in a directory, in the files and the format of autocert.DirCache,
-// from which it differs in three ways: what it has written lasts, it does not wait for a named pipe, and a disk that hangs
+// from which it differs in three ways: what it writes is durable, it does not wait for a named pipe, and a disk that hangs
 // does not keep it from ending with its context (S-5.8).
 type diskCache string
 

@@ -59,7 +59,7 @@ type Manager struct {
 	attempts [len(cert.Attempts{})]atomic.Uint64
 	// slots bounds the attempts at the same time.
 	slots chan struct{}
-	// runs makes sure that only one of the sources runs the schedule.
+	// runs ensures that only one of the sources runs the schedule.
 	runs sync.Once
 	// asked reports whether the CA was contacted for an order.
 	asked atomic.Bool
@@ -74,7 +74,7 @@ type Manager struct {
 	outage  outage
 }
 
-// outage is a time at which the CA is of no use, for all names alike (S-5.10).
+// outage is a period in which every order fails, whatever its name: the CA cannot be reached or does not work (S-5.10).
 type outage struct {
 	// failures counts the attempts in a row that ended so, and since is when the last one did.
 	failures int
@@ -112,8 +112,8 @@ type domain struct {
 // certificate returns the certificate in use; nil if there is none.
 func (d *domain) certificate() *tls.Certificate { return d.cert.Load() }
 
-// manager returns the Manager of a listener's cache directory, and makes it if there is none: it prepares the directory
-// and the connection to the CA, without contacting the CA. key is that of the listener's `tls` table. The error is a
+// manager returns the Manager of a listener's cache directory, and makes it if there is none. That prepares the directory
+// and the transport to the CA, but does not contact the CA. key is that of the listener's `tls` table. The error is a
 // config.KeyError.
 func (all *Managers) manager(key string, cfg config.TLS) (*Manager, error) {
 	dir := cfg.ACMECacheDir
@@ -158,14 +158,14 @@ func (all *Managers) manager(key string, cfg config.TLS) (*Manager, error) {
 	return m, nil
 }
 
-// recallOutage takes up the wait that the CA asked for before a restart.
+// recallOutage resumes the wait that the CA asked for before a restart.
 func (m *Manager) recallOutage() {
 	if r, ok := m.refusals.get(m.cfg.Directory, ""); ok && r.waiting(time.Now()) {
 		m.outage = outage{failures: 1, since: r.LastAttempt, demanded: r.NextTry.Sub(r.LastAttempt), err: errors.New(r.LastError)}
 	}
 }
 
-// refreshRefusals reads the remembered refusals again before an operator's start or reload orders.
+// refreshRefusals reads the refusals again, in case the operator who starts or reloads has removed the file.
 func (m *Manager) refreshRefusals() {
 	m.refusals.refresh()
 	if _, ok := m.refusals.get(m.cfg.Directory, ""); ok {

@@ -18,8 +18,8 @@ import (
 var errStartTimeout = errors.New("no certificate within acme_start_timeout_secs")
 
 // obtainAll makes one attempt for each name, at most eight at a time, and calls ended as each one ends, one call at a
-// time. Once the CA has turned out to be of no use, the names that are left share that result: a CA that hangs costs one
-// time-out, and not one for each name (S-5.8). After the end of ctx nothing further is tried.
+// time. Once an attempt has failed because of the CA, the remaining names share that result: a CA that hangs costs one
+// timeout, not one for each name (S-5.8). After the end of ctx nothing more is tried.
 func (m *Manager) obtainAll(ctx context.Context, names []*domain, ended func(*domain, outcome)) {
 	began := time.Now()
 	var running sync.WaitGroup
@@ -37,7 +37,7 @@ func (m *Manager) obtainAll(ctx context.Context, names []*domain, ended func(*do
 			report(d, outcome{err: context.Cause(ctx)})
 			continue
 		}
-		if err := m.uselessSince(began); err != nil {
+		if err := m.outageSince(began); err != nil {
 			<-m.slots
 			report(d, outcome{err: err})
 			continue
@@ -49,8 +49,8 @@ func (m *Manager) obtainAll(ctx context.Context, names []*domain, ended func(*do
 	}
 }
 
-// uselessSince returns why the CA has been of no use since a time; nil if it has not.
-func (m *Manager) uselessSince(began time.Time) error {
+// outageSince returns the error of the latest attempt in an outage, or nil if none has failed so since a time.
+func (m *Manager) outageSince(began time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.outage.failures > 0 && m.outage.since.After(began) {
@@ -63,8 +63,8 @@ func (m *Manager) uselessSince(began time.Time) error {
 // by ordering one. It tries every name, logs those that succeed, and returns the failures as config.Errors. A name that
 // the CA refused before fails at once, without contact, until its wait is over (S-5.4, S-5.5, S-5.6).
 //
-// With `acme_start = "available"` names without a certificate are logged and left to Run. If the cache has certificates
-// to serve, nobody waits for the CA (S-5.9).
+// With `acme_start = "available"` names without a certificate are logged and left to Run. If the cache has any certificate,
+// Provision does not wait for the CA (S-5.9).
 func (s *Source) Provision(ctx context.Context, progress cert.Progress) error {
 	ctx, cancel := s.withStartTimeout(ctx)
 	defer cancel()
@@ -113,7 +113,7 @@ type failure struct {
 	text   string
 }
 
-// errors returns the failures as config.Errors; nil if there are none.
+// errors returns the failures as config.Errors, or nil without failures.
 func (s *Source) errors(failures []failure) error {
 	if len(failures) == 0 {
 		return nil
@@ -125,7 +125,7 @@ func (s *Source) errors(failures []failure) error {
 	return problems
 }
 
-// logMissing logs the names that a start goes on without.
+// logMissing logs the names that have no certificate at a start that goes on without them.
 func (s *Source) logMissing(failures []failure) {
 	for _, f := range failures {
 		s.manager.log.Log(eventlog.LevelError, "ACME_MISSING", eventlog.Str("domain", f.domain.name), eventlog.Str("listener", s.listener),
@@ -133,8 +133,8 @@ func (s *Source) logMissing(failures []failure) {
 	}
 }
 
-// load takes the certificates of the names that the cache has, and returns the names for which the CA is to be asked. A
-// file that cannot be read is a failure, and nothing is ordered in its place.
+// load installs the certificates that the cache has, and returns the names for which the CA has to be asked. A file that
+// cannot be read is a failure, and nothing is ordered to replace it.
 func (s *Source) load(ctx context.Context, names []*domain) (missing []*domain, failures []failure) {
 	m := s.manager
 	for _, d := range names {

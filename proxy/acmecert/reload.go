@@ -16,8 +16,8 @@ type prepared struct {
 	missing []*domain
 }
 
-// Prepare implements cert.Source. The names for which neither memory nor the cache has a certificate are to be ordered.
-// A name that is served already without a certificate is no concern of a reload: Run goes on trying.
+// Prepare implements cert.Source. Names that have a certificate neither in memory nor in the cache have to be ordered.
+// A name that is already served without a certificate does not hold up a reload: Run goes on trying.
 func (s *Source) Prepare(names []string) (cert.Prepared, error) {
 	m := s.manager
 	served := s.names.Load().byName

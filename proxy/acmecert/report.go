@@ -126,11 +126,10 @@ var caProblems = [...]string{
 }
 
 // isRefusal reports whether an attempt that failed at the stage with the error was refused by the CA because of its name
-// (S-5.10): only then is the wait the name's own. Everything else means that the CA is of no use at the moment, for all
-// names alike.
+// (S-5.10): only then does that name alone wait. Everything else is an outage, in which all names wait.
 func isRefusal(err error, at stage, name string) bool {
 	if at == stageIssued {
-		return true // the CA counts the certificate, although it is of no use
+		return true // the CA counts the certificate, although it cannot be used
 	}
 	p, ok := problemOf(err)
 	if !ok || at == stageAccount || p.Status >= 500 {

@@ -170,8 +170,8 @@ func (m *Manager) reportExpired() {
 	}
 }
 
-// checkDue asks the CA about the renewal of every certificate for which that is due (S-20.1). Without an answer the rule
-// of the lifetime holds, or what the CA said before.
+// checkDue asks the CA about the renewal of every certificate for which that is due (S-20.1). Without an answer, what the
+// CA said before counts, or else the rule of the lifetime.
 func (m *Manager) checkDue(ctx context.Context) {
 	if m.suggest == nil {
 		return
@@ -213,7 +213,7 @@ func (m *Manager) check(ctx context.Context, d *domain) (answered bool) {
 	}
 	start, end := info.SuggestedWindow.Start, info.SuggestedWindow.End
 	if err == nil && !usableWindow(start, end, certificate.Leaf) {
-		err = fmt.Errorf("the window from %s to %s is of no use for a certificate that expires at %s",
+		err = fmt.Errorf("the window from %s to %s makes no sense for a certificate that expires at %s",
 			wording.Time(start), wording.Time(end), wording.Time(certificate.Leaf.NotAfter))
 	}
 	m.mu.Lock()
@@ -240,7 +240,7 @@ func (m *Manager) check(ctx context.Context, d *domain) (answered bool) {
 	return err == nil || holds > 0
 }
 
-// logCheck logs a new window, and an answer that is of no use.
+// logCheck logs a new window, or an answer that cannot be used.
 func (m *Manager) logCheck(d *domain, before, after suggestion, renewAt time.Time, err error) {
 	switch {
 	case err != nil && !errors.Is(err, errNoRenewalInfo):

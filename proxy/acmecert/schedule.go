@@ -37,7 +37,7 @@ func (m *Manager) renewalDue(d *domain) (time.Time, string) {
 	return d.suggested.moment(lifetime, d.renewAt), "ari"
 }
 
-// wait returns how long a name waits after the last attempt that found the CA of no use. Such attempts count against no
+// wait returns how long a name waits after the latest attempt of an outage. Such attempts count against no
 // limit, so the wait only has to leave several attempts before the certificate expires. What the CA demands is obeyed,
 // but never past half of what the certificate has left (S-5.10).
 func (o outage) wait(certificate *tls.Certificate) time.Duration {
@@ -148,8 +148,8 @@ func (m *Manager) failed(d *domain, o outcome, began time.Time) time.Time {
 	return next
 }
 
-// demandedUntil returns until when the CA wants to be left alone, and why; not ok if it does not. No order is made until
-// then, not even one that an operator asks for.
+// demandedUntil returns the end of the wait that the CA asked for, and its reason; ok is false if no such wait is running.
+// Until then nothing is ordered, not even at an operator's request.
 func (m *Manager) demandedUntil(now time.Time) (until time.Time, ok bool, why error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -157,8 +157,8 @@ func (m *Manager) demandedUntil(now time.Time) (until time.Time, ok bool, why er
 	return until, m.outage.failures > 0 && now.Before(until), m.outage.err
 }
 
-// try makes one attempt for a name and records how it ended. Before it asks the CA for a name without a certificate, it
-// looks whether the cache has one by now.
+// try makes one attempt for a name and records how it ended. Before it asks the CA, it checks whether
+// another listener or process has obtained the certificate by now.
 func (m *Manager) try(ctx context.Context, d *domain) outcome {
 	select {
 	case d.turn <- struct{}{}:
@@ -183,7 +183,7 @@ func (m *Manager) try(ctx context.Context, d *domain) outcome {
 }
 
 // fromCache returns the certificate of a name that has none, or whose own is due for renewal, if another listener or
-// process has obtained one by now; not done if the CA is to be asked.
+// process has obtained one by now. done is false if the CA has to be asked.
 func (m *Manager) fromCache(ctx context.Context, d *domain) (o outcome, done bool) {
 	current := d.certificate()
 	if current != nil {
@@ -217,7 +217,7 @@ func (m *Manager) count(ctx context.Context, o outcome) {
 	}
 }
 
-// warn logs a failure that concerns a name, and that nobody has to wait for.
+// warn logs a failure that concerns a name but does not change how its attempt ended.
 func (m *Manager) warn(d *domain, text string) {
 	m.log.Log(eventlog.LevelWarn, "ACME_ERROR", eventlog.Str("domain", d.name), m.directory(), eventlog.Str("error", text))
 }

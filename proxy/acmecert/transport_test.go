@@ -154,7 +154,7 @@ func TestOnlyWhatTheCASaysAboutANameIsARefusal(t *testing.T) {
 		{"an order that became invalid", fmt.Errorf("final order is invalid: %w", &acme.Problem{Status: 403, Type: acme.ProblemTypeNamespace + "caa"}), stageIssue, true},
 		{"DNS that has no address", problem(400, "dns", "NXDOMAIN"), stageValidation, true},
 		{"unauthorized at a validation", problem(403, "unauthorized", "wrong key authorization"), stageValidation, true},
-		{"a certificate that is of no use", errors.New("the CA issued a certificate for another key"), stageIssued, true},
+		{"a certificate that cannot be used", errors.New("the CA issued a certificate for another key"), stageIssued, true},
 		{"a limit on the name's registered domain", problem(429, "rateLimited", `too many certificates (50) already issued for "example.test"`), stageOrder, true},
 		{"a limit on duplicates", problem(429, "rateLimited", "too many certificates (5) already issued for this exact set of identifiers"), stageOrder, true},
 		{"a limit with the name in a subproblem", fmt.Errorf("x: %w", acme.Problem{Status: 429, Type: acme.ProblemTypeRateLimited,

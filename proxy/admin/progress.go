@@ -11,7 +11,7 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// progressInterval is the time between two questions for the progress of a reload.
+// progressInterval is the time between two requests for the progress of a reload.
 const progressInterval = 500 * time.Millisecond
 
 // reloadProgress prints the names whose certificates a reload has obtained.
@@ -21,10 +21,10 @@ type reloadProgress struct {
 }
 
 // followReload prints each name whose certificate the running reload has obtained, on stderr. It calls alive while the
-// daemon waits for certificates: a reload may then take minutes. stop ends it, and prints what is left of the names in
-// the answer to the reload.
+// daemon waits for certificates, because a reload may then take minutes. stop ends it, and prints the remaining names
+// from the answer to the reload.
 //
-// It asks by `status`, on connections of its own, because the answer to `reload` is one line. An older daemon reports no
+// It asks with `status`, on separate connections, because the answer to `reload` is one line. An older daemon reports no
 // orders.
 func (a Client) followReload(ctx context.Context, alive func()) (stop func(answer []byte)) {
 	p := &reloadProgress{client: a, told: map[string]bool{}}
@@ -58,7 +58,7 @@ func (p *reloadProgress) ask(ctx context.Context, alive func()) {
 	p.tell(status.Orders.Done, len(status.Orders.Done)+len(status.Orders.Waiting))
 }
 
-// tell prints the names that are new, of all in all.
+// tell prints the names that it has not printed before. all is the number of names to obtain.
 func (p *reloadProgress) tell(names []string, all int) {
 	for _, name := range names {
 		if p.told[name] || len(p.told) >= maxTextRows {

@@ -9,7 +9,8 @@ import (
 type Prepared interface {
 	// Missing lists the names for which a certificate has to be ordered first.
 	Missing() []string
-	// Obtain orders them, and calls done for each that is there. The error names each that is not, and why.
+	// Obtain orders them, and calls done with each name that has its certificate. The error has the other names, each with
+	// the cause.
 	Obtain(ctx context.Context, done func(name string)) error
 	// Commit puts the certificates to use.
 	Commit()

@@ -40,8 +40,8 @@ type Source interface {
 	ChallengeCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 	// HTTPChallenge answers an HTTP-01 validation (RFC 8555, section 8.3); not ok if none is under way.
 	HTTPChallenge(host, path string) (keyAuthorization []byte, ok bool)
-	// Provision obtains the certificates that the start requires (step 7). progress, which may be nil, learns of those for
-	// which the CA is asked.
+	// Provision obtains the certificates that the start requires (step 7). It tells progress, which may be nil, about
+	// those that it orders.
 	Provision(ctx context.Context, progress Progress) error
 	// Run renews the certificates until ctx ends.
 	Run(ctx context.Context)
@@ -53,14 +53,13 @@ type Source interface {
 	// Table returns the certificates in use; nil if they change only by renewal.
 	Table() *Table
 	// Prepare reads or makes anew what a reload can change, for the names that the listener is to serve (S-3.5). It contacts
-	// no CA: what has to be ordered first is in the result. Nothing changes before that is committed, or if there is an
-	// error.
+	// no CA: the result says what has to be ordered first. Nothing changes until the result is committed.
 	Prepare(names []string) (Prepared, error)
 }
 
-// Progress learns how far orders are. Its methods are called concurrently.
+// Progress is told how far the orders have got. Its methods may be called concurrently.
 type Progress interface {
-	// Begin is called with names for which the CA is asked, and Done for each that has got a certificate.
+	// Begin is called with the names to order, and Done with each one that has its certificate.
 	Begin(names []string)
 	Done(name string)
 }

@@ -16,8 +16,8 @@ const (
 	// clock after it was set or the machine slept.
 	checkInterval = time.Hour
 	// certWarnBefore is how long before the expiry of a certificate from a file the first warning comes: renewal by a timer
-	// usually happens at 30 days, and is then two weeks overdue. A short-lived one is warned of when a third of its lifetime
-	// is left, as in `check`.
+	// usually happens at 30 days, and is then two weeks overdue. For a short-lived one it comes when a third of its
+	// lifetime is left, as in `check`.
 	certWarnBefore = 14 * 24 * time.Hour
 	// certWarnAgain is the time between two warnings about one certificate.
 	certWarnAgain = 24 * time.Hour
@@ -45,7 +45,7 @@ func (w *Warner) Run(ctx context.Context) {
 	}
 }
 
-// warnBefore returns how long before its expiry a certificate is warned of.
+// warnBefore returns how long before the expiry of a certificate the first warning comes.
 func warnBefore(certificate Info) time.Duration {
 	if certificate.NotBefore.IsZero() {
 		return certWarnBefore

@@ -46,7 +46,7 @@ func watchedLines(t *testing.T, during time.Duration, certificates func(since ti
 // day returns midnight of day n, counted from 0, of a synctest bubble, whose clock begins at midnight of 2000-01-01.
 func day(n int) time.Time { return time.Date(2000, 1, 1+n, 0, 0, 0, 0, time.UTC) }
 
-func TestACertificateThatEndsIsToldOfDailyAndThenAsAnError(t *testing.T) {
+func TestACertificateThatExpiresSoonIsWarnedAboutDailyAndThenAnError(t *testing.T) {
 	got := watchedLines(t, 17*24*time.Hour+time.Minute, func(time.Duration) []Info {
 		return []Info{{Listener: "127.0.0.1:443", Names: []string{"a.test", "b.test"}, Source: config.TLSModeManual, NotAfter: day(17)}}
 	})
@@ -63,7 +63,7 @@ func TestACertificateThatEndsIsToldOfDailyAndThenAsAnError(t *testing.T) {
 	}
 }
 
-func TestAShortLivedCertificateIsToldOfInItsLastThird(t *testing.T) {
+func TestAShortLivedCertificateIsWarnedAboutInItsLastThird(t *testing.T) {
 	got := watchedLines(t, 6*24*time.Hour-time.Minute, func(time.Duration) []Info {
 		return []Info{{Listener: "127.0.0.1:443", Names: []string{"a.test"}, Source: config.TLSModeManual, NotBefore: day(0), NotAfter: day(6)}}
 	})
@@ -76,7 +76,7 @@ func TestAShortLivedCertificateIsToldOfInItsLastThird(t *testing.T) {
 	}
 }
 
-func TestWhatIsRenewedIsNotToldOf(t *testing.T) {
+func TestARenewedCertificateIsNotWarnedAbout(t *testing.T) {
 	got := watchedLines(t, 40*24*time.Hour, func(since time.Duration) []Info {
 		end := day(20)
 		if since > 5*24*time.Hour {
