@@ -10,7 +10,7 @@ import (
 	"reverse-proxy/proxy/config/configtest"
 )
 
-const acmeTableText = `[acme]
+const acmeTable = `[acme]
 contact = "mailto:file@example.com"
 cache_dir = "DIR/cache"
 directory = "staging"
@@ -20,33 +20,20 @@ eab_key_file = "DIR/a.key"
 start = "available"
 start_timeout_secs = 60
 
-[[listeners]]
-bind_addr = "127.0.0.1"
-https_port = 8443
-http_port = 0
-[listeners.tls]
-mode = "acme"
-[[listeners.sites]]
-host = "a.example"
-upstream = "127.0.0.1:3000"
+`
 
-[[listeners]]
-bind_addr = "127.0.0.2"
-https_port = 8443
-http_port = 0
-[listeners.tls]
-mode = "acme"
+// acmeTableText returns a file with `[acme]` and two listeners, of which the second has some of the keys itself.
+func acmeTableText() string {
+	mode := func(listener, keys string) string { return strings.Replace(listener, `mode = "self_signed"`, keys, 1) }
+	return acmeTable + mode(configtest.Minimal, `mode = "acme"`) + mode(configtest.SecondListener, `mode = "acme"
 acme_cache_dir = "DIR/own"
 acme_contact = "mailto:own@example.com"
-acme_start = "all"
-[[listeners.sites]]
-host = "b.example"
-upstream = "127.0.0.1:3000"
-`
+acme_start = "all"`)
+}
 
 func TestWhatTheFileSaysAboutACMEHoldsForItsListeners(t *testing.T) {
 	dir := configtest.CertificateDir(t)
-	cfg, err := parseText(dir, acmeTableText)
+	cfg, err := parseText(dir, acmeTableText())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +45,7 @@ func TestWhatTheFileSaysAboutACMEHoldsForItsListeners(t *testing.T) {
 	if diff := cmp.Diff([]TLS{first, second}, []TLS{cfg.Listeners[0].TLS, cfg.Listeners[1].TLS}); diff != "" {
 		t.Errorf("the listeners differ (-want +got):\n%s", diff)
 	}
-	next, err := parseText(dir, strings.Replace(acmeTableText, "mailto:file@", "mailto:new@", 1))
+	next, err := parseText(dir, strings.Replace(acmeTableText(), "mailto:file@", "mailto:new@", 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +57,7 @@ func TestWhatTheFileSaysAboutACMEHoldsForItsListeners(t *testing.T) {
 
 func TestAMistakeInTheACMETableIsNamedThereOnce(t *testing.T) {
 	dir := configtest.CertificateDir(t)
-	_, err := parseText(dir, strings.NewReplacer("mailto:file@example.com", "file@example.com", `start = "available"`, `start = "some"`).Replace(acmeTableText))
+	_, err := parseText(dir, strings.NewReplacer("mailto:file@example.com", "file@example.com", `start = "available"`, `start = "some"`).Replace(acmeTableText()))
 	if err == nil {
 		t.Fatal("got no error")
 	}
