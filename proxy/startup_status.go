@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"reverse-proxy/proxy/admin"
@@ -40,18 +39,12 @@ func (s *startingDaemon) handlers() admin.Handlers {
 	}
 }
 
-// status describes a daemon that serves no client yet.
+// status describes a daemon that does not serve clients yet.
 func (s *startingDaemon) status() admin.Status {
-	build, at := readVersion(), now()
-	status := admin.Status{
-		Starting: true, Orders: s.orders.status(),
-		UptimeSecs: int64(at.Sub(s.began).Seconds()), Sites: s.dynamic.Sites,
-		Version: build.Version, Revision: build.Revision, GoVersion: build.GoVersion, PID: os.Getpid(),
-		Sandbox: sandbox.Status{State: config.SandboxOff},
-		Config:  admin.ConfigStatus{Path: s.dynamic.Path, Hash: s.dynamic.Hash, LoadedAt: s.dynamic.LoadedAt, FileDiffers: fileDiffers(s.dynamic.Path, s.dynamic.Hash)},
-		Time:    at, Memory: memoryUsage(), Descriptors: descriptorUsage(), Connections: s.shared.conns.count(),
-		MaxConnections: s.config.MaxConnections, MaxConnectionsPerClient: s.config.ConnectionShare(),
-	}
+	at := now()
+	status := processStatus(s.config, s.dynamic, s.shared, s.orders, s.began, at)
+	status.Starting = true
+	status.Sandbox = sandbox.Status{State: config.SandboxOff}
 	s.listeners.describe(&status, at)
 	return status.Complete()
 }

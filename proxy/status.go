@@ -11,17 +11,33 @@ import (
 
 // Status gathers the state of the running daemon for an operator (S-10.1).
 func (d *Daemon) Status() admin.Status {
-	dynamic := d.dynamic.Load()
-	at := now()
+	dynamic, at := d.dynamic.Load(), now()
+	status := processStatus(d.config, dynamic, d.shared, d.orders, d.started, at)
+	status.Sandbox = d.sandbox
+	status.SiteTraffic = siteTraffic(dynamic, d.shared.metrics.traffic)
+	status.HeldSites = heldSites(d.shared.holds)
+	status.Reloads = d.history.latest()
+	status.LastReload = d.last.Load()
+	status.RequestsInFlight = int(d.pipeline.inFlight.Load())
+	status.RateLimitedClients = d.shared.limits.limiter.Tracked()
+	status.Limits = d.shared.limits.status()
+	if drift := d.drift.Load(); drift != nil {
+		status.Config.RestartRequired = *drift
+	}
+	d.listeners.describe(&status, at)
+	return status.Complete()
+}
+
+// processStatus describes what a daemon has from step 7 on, before it serves.
+func processStatus(cfg *config.Config, dynamic *DynamicConfig, shared *sharedState, orders *orders, started, at time.Time) admin.Status {
 	build := readVersion()
-	status := admin.Status{
-		UptimeSecs: int64(now().Sub(d.started).Seconds()),
+	return admin.Status{
+		UptimeSecs: int64(at.Sub(started).Seconds()),
 		Sites:      dynamic.Sites,
 		Version:    build.Version,
 		Revision:   build.Revision,
 		GoVersion:  build.GoVersion,
 		PID:        os.Getpid(),
-		Sandbox:    d.sandbox,
 		Config: admin.ConfigStatus{
 			Path:        dynamic.Path,
 			Hash:        dynamic.Hash,
@@ -29,25 +45,13 @@ func (d *Daemon) Status() admin.Status {
 			FileDiffers: fileDiffers(dynamic.Path, dynamic.Hash),
 		},
 		Time:                    at,
-		SiteTraffic:             siteTraffic(dynamic, d.shared.metrics.traffic),
-		HeldSites:               heldSites(d.shared.holds),
-		Reloads:                 d.history.latest(),
 		Memory:                  memoryUsage(),
-		MaxConnections:          d.config.MaxConnections,
-		MaxConnectionsPerClient: d.config.ConnectionShare(),
-		LastReload:              d.last.Load(),
-		Orders:                  d.orders.status(),
-		Connections:             d.shared.conns.count(),
-		RequestsInFlight:        int(d.pipeline.inFlight.Load()),
+		MaxConnections:          cfg.MaxConnections,
+		MaxConnectionsPerClient: cfg.ConnectionShare(),
+		Orders:                  orders.status(),
+		Connections:             shared.conns.count(),
 		Descriptors:             descriptorUsage(),
-		RateLimitedClients:      d.shared.limits.limiter.Tracked(),
-		Limits:                  d.shared.limits.status(),
 	}
-	if drift := d.drift.Load(); drift != nil {
-		status.Config.RestartRequired = *drift
-	}
-	d.listeners.describe(&status, at)
-	return status.Complete()
 }
 
 // fileDiffers reports whether the configuration file holds other bytes than those in use, or cannot be read.
