@@ -7,7 +7,8 @@ import (
 
 // Gates bounds how many requests applications work on at once. Each site or route with such a bound has a gate. What does
 // not fit waits, fairly between clients (S-12.6). One lock guards all gates. Only requests of a site or route with a bound take
-// it. How long they keep it grows with the number of clients at the gate, which places bounds.
+// it. They keep it for a time that grows with the number of clients that wait only when a place becomes free, or when the
+// queue is full.
 type Gates struct {
 	now func() time.Time
 	// places is the largest number of waiting requests, at all gates together: each has a goroutine and the head of its

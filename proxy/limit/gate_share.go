@@ -53,7 +53,7 @@ func (g *Gate) next(now time.Time) *line {
 
 // admit lets waiting requests through for as long as there is room. The caller holds mu.
 func (g *Gate) admit(now time.Time) {
-	for g.waiting > 0 {
+	for g.waiting > 0 && (g.bound == 0 || len(g.running) < g.bound) {
 		l := g.next(now)
 		if l == nil {
 			return
@@ -68,8 +68,8 @@ func (g *Gate) admit(now time.Time) {
 
 // mostRunning returns how many requests the client has running that has the most. The caller holds mu.
 func (g *Gate) mostRunning() (most int) {
-	for _, l := range g.lines {
-		most = max(most, l.running)
+	for _, p := range g.running { // there may be far more clients that wait than places
+		most = max(most, p.line.running)
 	}
 	return most
 }
