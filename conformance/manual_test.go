@@ -68,7 +68,7 @@ func TestManPagesAreReadAsTheyAreMeant(t *testing.T) {
 	t.Run("reverse-proxy(8)", func(t *testing.T) {
 		page, line := read(t, "reverse-proxy.8"), proxy.CommandLineReference()
 		for _, flag := range line.Flags {
-			wanted(t, page, "--"+flag.Name+" "+flag.Value, flag.Summary[1:])
+			wanted(t, page, flag.Typed()+" "+flag.Value, flag.Summary[1:])
 		}
 		for _, command := range line.Commands {
 			synopsis := strings.TrimSpace("reverse-proxy " + command.Name)

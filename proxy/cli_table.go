@@ -183,7 +183,7 @@ func cliFlags() []cliFlag {
 			}},
 		{"listener", "ADDRESS", "the listener, if several with the same port serve the host, as in 192.0.2.1:443",
 			text(func(c *commandLine) *string { return &c.listener }, "")},
-		{"json", "", "print JSON; diff, reload, reopen and status do so if stdout is not a terminal",
+		{"json", "", "print JSON, the default if stdout is not a terminal; check prints text without it",
 			toggle(func(c *commandLine) *bool { return &c.json })},
 		{"text", "", "print text for people, the default on a terminal",
 			toggle(func(c *commandLine) *bool { return &c.text })},

@@ -13,9 +13,8 @@ func fishCompletion(line proxy.CommandLine) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "# Completion of reverse-proxy(8) for fish.\n# %s\n", completionNotice)
 	fmt.Fprintf(&out, `
-# Whether one of the arguments is the command that was typed; "" is no command.
-function __reverse_proxy_command
-    set -l found ""
+# The words that are neither flags nor their values: the command, and what follows it.
+function __reverse_proxy_words
     set -l value no
     for word in (commandline -opc)[2..-1]
         if test $value = yes
@@ -23,32 +22,24 @@ function __reverse_proxy_command
             continue
         end
         switch $word
-            case %[1]s
-                set value yes
-            case %[2]s
-                test -n "$found"; or set found $word
-        end
-    end
-    contains -- "$found" $argv
-end
-
-# Whether a command was typed with a number of words after it, flags not counted.
-function __reverse_proxy_operand
-    set -l words
-    set -l value no
-    for word in (commandline -opc)[2..-1]
-        if test $value = yes
-            set value no
-            continue
-        end
-        switch $word
-            case %[1]s
+            case %s
                 set value yes
             case '-*'
             case '*'
-                set -a words $word
+                printf '%%s\n' $word
         end
     end
+end
+
+# Whether one of the arguments is the command that was typed; "" is no command.
+function __reverse_proxy_command
+    set -l words (__reverse_proxy_words)
+    contains -- "$words[1]" $argv
+end
+
+# Whether a command was typed with a number of words after it.
+function __reverse_proxy_operand
+    set -l words (__reverse_proxy_words)
     test "$words[1]" = $argv[1]; and test (count $words) -eq (math $argv[2] + 1)
 end
 
@@ -68,13 +59,13 @@ function __reverse_proxy_hosts
 end
 
 complete -c reverse-proxy -f
-`, strings.Join(append(withValue(line, true), withValue(line, false)...), " "), strings.Join(commandNames(line), " "))
+`, strings.Join(append(withValue(line, true), withValue(line, false)...), " "))
 	for _, command := range line.Commands[1:] {
 		fmt.Fprintf(&out, "complete -c reverse-proxy -n '__reverse_proxy_command \"\"' -a %s -d %s\n", command.Name, fishQuoted(command.Summary))
 	}
 	for _, command := range line.Commands[1:] {
 		for i, operand := range command.Operands {
-			words := singleQuoted(strings.Join(operand.Values, " "))
+			words := fishQuoted(strings.Join(operand.Values, " "))
 			if hasHosts(operand) {
 				words = "'(__reverse_proxy_hosts)'"
 			}

@@ -6,7 +6,7 @@ func routeReference() Table {
 		{Name: "path", Type: stringKey, Need: pathKey, Dynamic: true, Promise: "S-14.2",
 			Text: "The path that the route takes, with everything below: `/api` takes `/api` and `/api/x`, and not `/apix`. Begins with `/` and does not end with it; no query, no percent-encoding, no empty segment, no `.` or `..`, no `;`."},
 		{Name: "path_exact", Type: stringKey, Need: pathKey, Dynamic: true, Promise: "S-14.2",
-			Text: "The only path that the route takes. It may end with `/`."},
+			Text: "The only path that the route takes; `/x` does not take `/x/`. It may end with `/`."},
 		{Name: "methods", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-14.2",
 			Text: "The methods that the route takes, as in `[\"GET\", \"HEAD\"]`; if not set, all. `GET` does not include `HEAD`."},
 		{Name: "upstream", Type: stringKey, Need: actionKey, Dynamic: true, Promise: "S-2.17",

@@ -1,28 +1,8 @@
 # Completion of reverse-proxy(8) for fish.
 # Written by go test ./deploy/manual -update from the tables of the program. Do not edit.
 
-# Whether one of the arguments is the command that was typed; "" is no command.
-function __reverse_proxy_command
-    set -l found ""
-    set -l value no
-    for word in (commandline -opc)[2..-1]
-        if test $value = yes
-            set value no
-            continue
-        end
-        switch $word
-            case --config --socket --for --max -X --from -H --listener
-                set value yes
-            case check reload status diff reopen maintenance pause resume explain hosts
-                test -n "$found"; or set found $word
-        end
-    end
-    contains -- "$found" $argv
-end
-
-# Whether a command was typed with a number of words after it, flags not counted.
-function __reverse_proxy_operand
-    set -l words
+# The words that are neither flags nor their values: the command, and what follows it.
+function __reverse_proxy_words
     set -l value no
     for word in (commandline -opc)[2..-1]
         if test $value = yes
@@ -34,9 +14,20 @@ function __reverse_proxy_operand
                 set value yes
             case '-*'
             case '*'
-                set -a words $word
+                printf '%s\n' $word
         end
     end
+end
+
+# Whether one of the arguments is the command that was typed; "" is no command.
+function __reverse_proxy_command
+    set -l words (__reverse_proxy_words)
+    contains -- "$words[1]" $argv
+end
+
+# Whether a command was typed with a number of words after it.
+function __reverse_proxy_operand
+    set -l words (__reverse_proxy_words)
     test "$words[1]" = $argv[1]; and test (count $words) -eq (math $argv[2] + 1)
 end
 
@@ -81,7 +72,7 @@ complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -s X -x -d 'the
 complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -l from -x -d 'the address of the client (default an example, 192.0.2.1)'
 complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -s H -x -d 'a header field of the request, as in \'Cookie: a=b\'; may be repeated'
 complete -c reverse-proxy -n '__reverse_proxy_command "explain"' -l listener -x -d 'the listener, if several with the same port serve the host, as in 192.0.2.1:443'
-complete -c reverse-proxy -n '__reverse_proxy_command "check" "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "explain"' -l json -d 'print JSON; diff, reload, reopen and status do so if stdout is not a terminal'
+complete -c reverse-proxy -n '__reverse_proxy_command "check" "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "explain"' -l json -d 'print JSON, the default if stdout is not a terminal; check prints text without it'
 complete -c reverse-proxy -n '__reverse_proxy_command "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "explain"' -l text -d 'print text for people, the default on a terminal'
 complete -c reverse-proxy -n '__reverse_proxy_command "status"' -l watch -d 'print the status again every 2 seconds, until Ctrl-C'
 complete -c reverse-proxy -n '__reverse_proxy_command "" "check" "reload" "status" "diff" "reopen" "maintenance" "pause" "resume" "explain" "hosts"' -l version -d 'print version, revision and Go version'
