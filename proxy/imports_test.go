@@ -31,13 +31,15 @@ var leafImports = map[string][]string{
 	"limit":    nil,
 	"share":    nil,
 	// hold counts the requests of each client that wait.
-	"hold":    {"limit"},
-	"routing": nil, // it decides by hosts and paths, whatever they are for
+	"hold": {"limit"},
+	// prefixes quotes the lines of a list that are wrong.
+	"prefixes": {"wording"},
+	"routing":  nil, // it decides by hosts and paths, whatever they are for
 	// eventlog says why a log file cannot be opened, and clips values.
 	"eventlog": {"wording"},
-	// config holds the options of the log and of the limit, the rules for header fields, and compares the limit of descriptors
-	// with max_connections.
-	"config": {"eventlog", "headers", "http1", "limit", "process", "routing", "wording"},
+	// config holds the options of the log and of the limit, the rules for header fields and sets of networks, and compares the limit of
+	// descriptors with max_connections.
+	"config": {"eventlog", "headers", "http1", "limit", "prefixes", "process", "routing", "wording"},
 	// cert reads the files that a configuration names, and logs what expires.
 	"cert":     {"clock", "config", "eventlog", "wording"},
 	"acmecert": {"cert", "clock", "config", "eventlog", "wording"},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"reverse-proxy/proxy/prefixes"
 	"reverse-proxy/proxy/wording"
 )
 
@@ -43,11 +44,11 @@ func (m Maintenance) Texts(at Level) []KeyText {
 		texts[0].Value = file + " (" + HashOf(m.Body)[:8] + ")"
 	}
 	if m.AllowFrom == at {
-		var prefixes []string
-		for _, prefix := range m.Allow {
-			prefixes = append(prefixes, prefix.String())
+		var networks []string
+		for _, network := range m.Allow {
+			networks = append(networks, network.String())
 		}
-		texts[1].Value = strings.Join(prefixes, ", ")
+		texts[1].Value = strings.Join(networks, ", ")
 	}
 	return texts
 }
@@ -84,12 +85,12 @@ func (v *validator) prefixes(key string, values []string) []netip.Prefix {
 	if len(values) == 0 {
 		return nil
 	}
-	prefixes, known := v.networks[key]
+	networks, known := v.networks[key]
 	if !known {
-		prefixes = v.parsePrefixes(key, values)
-		v.networks[key] = prefixes
+		networks = v.parsePrefixes(key, values)
+		v.networks[key] = networks
 	}
-	return prefixes
+	return networks
 }
 
 func (v *validator) parsePrefixes(key string, values []string) []netip.Prefix {
@@ -98,36 +99,14 @@ func (v *validator) parsePrefixes(key string, values []string) []netip.Prefix {
 		return nil
 	}
 	const example = `as in "10.0.0.0/8", "2001:db8::/32" or "192.0.2.7"`
-	var prefixes []netip.Prefix
+	var networks []netip.Prefix
 	for i, value := range values {
-		prefix, problem := parsePrefix(value)
+		network, problem := prefixes.Parse(value)
 		if problem != "" {
 			v.addFault(IndexKey(key, i), "%s %s; write a network, %s", wording.Quoted(value), problem, example)
 			continue
 		}
-		prefixes = append(prefixes, prefix)
+		networks = append(networks, network)
 	}
-	return prefixes
-}
-
-// parsePrefix parses a prefix or an address. The problem says why the text is neither, or is "". A prefix of IPv4-mapped IPv6
-// addresses would match no client: the proxy unmaps the addresses of clients.
-func parsePrefix(text string) (prefix netip.Prefix, problem string) {
-	if addr, err := netip.ParseAddr(text); err == nil {
-		if addr.Zone() != "" {
-			return netip.Prefix{}, "has a zone"
-		}
-		addr = addr.Unmap()
-		return netip.PrefixFrom(addr, addr.BitLen()), ""
-	}
-	prefix, err := netip.ParsePrefix(text)
-	switch {
-	case err != nil:
-		return netip.Prefix{}, "is not a network"
-	case prefix.Addr().Is4In6():
-		return netip.Prefix{}, "is an IPv4 network in IPv6 form"
-	case prefix != prefix.Masked():
-		return netip.Prefix{}, "has bits after its length; " + wording.Quoted(prefix.Masked().String()) + " is the network"
-	}
-	return prefix, ""
+	return networks
 }
