@@ -65,14 +65,14 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 		MaxConnections: options.connections, Logging: eventlog.Options{Level: options.level, Format: eventlog.FormatText},
 		RateLimit: limit.Config{RequestsPerSecond: 1e9, Burst: 1e9}, Body: config.Body{LimitBytes: options.bodyLimit},
 		Listeners: []config.Listener{{BindAddrs: []string{"127.0.0.1"}, HTTPSPort: 443, Sites: []config.Site{{
-			Host: "a.test", Upstream: upstream,
+			Host: "a.test", Upstreams: config.OneUpstream(upstream),
 			Settings: config.Settings{UpstreamScheme: "http", ConnectTimeout: options.connect, RequestTimeout: options.request,
 				RequestHeaders: options.requestRules, ResponseHeaders: options.responseRules},
 		}}}},
 	}
 	own := &cfg.Listeners[0].Sites[0]
 	for i := range options.routes {
-		of := config.Route{Path: fmt.Sprintf("/route-%d", i), Upstream: upstream, Settings: own.Settings}
+		of := config.Route{Path: fmt.Sprintf("/route-%d", i), Upstreams: config.OneUpstream(upstream), Settings: own.Settings}
 		if i == 0 {
 			of.Path, of.StripPrefix = "/user", true
 		}

@@ -11,14 +11,14 @@ func decidingSites() *DynamicConfig {
 	sites := newListenerSites("")
 	settings := config.Settings{UpstreamScheme: "http"}
 	sites.add(newSite(0, "", config.Site{
-		Host: "a.test", Aliases: []string{"www.a.test"}, RedirectAliases: true, Upstream: "own:1", Settings: settings,
+		Host: "a.test", Aliases: []string{"www.a.test"}, RedirectAliases: true, Upstreams: config.OneUpstream("own:1"), Settings: settings,
 		Routes: []config.Route{
-			{Path: "/api", Upstream: "api:1", Settings: settings},
+			{Path: "/api", Upstreams: config.OneUpstream("api:1"), Settings: settings},
 			{Path: "/api", Methods: []string{"DELETE"}, Respond: 403},
 			{Path: "/old", Redirect: "/new{path}", RedirectStatus: 308},
 		},
 	}))
-	sites.add(newSite(0, "", config.Site{Host: "b.test", Aliases: []string{"c.test"}, Routes: []config.Route{{Path: "/api", Upstream: "api:1", Settings: settings}}}))
+	sites.add(newSite(0, "", config.Site{Host: "b.test", Aliases: []string{"c.test"}, Routes: []config.Route{{Path: "/api", Upstreams: config.OneUpstream("api:1"), Settings: settings}}}))
 	return &DynamicConfig{HealthPath: "/health", sites: siteTable{sites, newListenerSites("")}}
 }
 

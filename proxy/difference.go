@@ -170,7 +170,7 @@ func (s servedSite) keys() []keyValue {
 		{"listener", s.listener},
 		{"aliases", strings.Join(s.config.Aliases, ", ")},
 		{"redirect_aliases", strconv.FormatBool(s.config.RedirectAliases)},
-		{"upstream", s.config.Upstream},
+		{"upstream", s.config.Upstreams.String()},
 		{"upstream_scheme", s.config.UpstreamScheme},
 		{"upstream_connect_timeout_secs", wording.InSeconds(s.config.ConnectTimeout)},
 		{"upstream_request_timeout_secs", wording.InSeconds(s.config.RequestTimeout)},
@@ -186,5 +186,5 @@ func (s servedSite) keys() []keyValue {
 // summary describes the site in short.
 func (s servedSite) summary() admin.SiteSummary {
 	return admin.SiteSummary{Host: s.config.Host, Aliases: s.config.Aliases, Listener: s.listener, Routes: s.paths(),
-		Upstream: urlOf(s.config.Upstream, s.config.Settings)}
+		Upstream: urlOf(s.config.Upstreams, s.config.Settings)}
 }

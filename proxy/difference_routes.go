@@ -86,14 +86,14 @@ func routeAction(r config.Route) string {
 	case r.Respond != 0:
 		return fmt.Sprintf("respond %d", r.Respond)
 	}
-	return "upstream " + r.UpstreamScheme + "://" + r.Upstream
+	return "upstream " + urlOf(r.Upstreams, r.Settings)
 }
 
 // routeKeys returns the keys of a route other than its path, in the order of the documentation.
 func routeKeys(r config.Route) []keyValue {
 	keys := []keyValue{
 		{"methods", strings.Join(r.Methods, ", ")},
-		{"upstream", r.Upstream},
+		{"upstream", r.Upstreams.String()},
 		{"upstream_scheme", r.UpstreamScheme},
 		{"upstream_connect_timeout_secs", wording.InSeconds(r.ConnectTimeout)},
 		{"upstream_request_timeout_secs", wording.InSeconds(r.RequestTimeout)},

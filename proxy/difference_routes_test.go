@@ -14,14 +14,14 @@ import (
 func TestTheDifferenceShowsRoutesByTheirPaths(t *testing.T) {
 	plain := config.Settings{UpstreamScheme: "http", RequestTimeout: time.Minute}
 	slower := config.Settings{UpstreamScheme: "http", RequestTimeout: time.Hour}
-	api := config.Route{Path: "/api", Upstream: "a:1", Settings: plain}
+	api := config.Route{Path: "/api", Upstreams: config.OneUpstream("a:1"), Settings: plain}
 	with := func(change func(r *config.Route)) config.Route {
 		r := api
 		change(&r)
 		return r
 	}
 	get, put := with(func(r *config.Route) { r.Methods = []string{"GET"} }), with(func(r *config.Route) { r.Methods = []string{"PUT"} })
-	exact := with(func(r *config.Route) { r.Exact, r.Upstream, r.Redirect, r.RedirectStatus = true, "", "/x", 308 })
+	exact := with(func(r *config.Route) { r.Exact, r.Upstreams, r.Redirect, r.RedirectStatus = true, nil, "/x", 308 })
 	summary := func(methods []string) admin.RouteSummary {
 		return admin.RouteSummary{Host: "a.test", Listener: "l", Route: "/api", Methods: methods, Action: "upstream http://a:1"}
 	}
@@ -47,7 +47,7 @@ func TestTheDifferenceShowsRoutesByTheirPaths(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			of := func(settings config.Settings, routes []config.Route) *DynamicConfig {
 				sites := newListenerSites("l")
-				sites.add(newSite(0, "", config.Site{Host: "a.test", Upstream: "own:1", Settings: settings, Routes: routes}))
+				sites.add(newSite(0, "", config.Site{Host: "a.test", Upstreams: config.OneUpstream("own:1"), Settings: settings, Routes: routes}))
 				return &DynamicConfig{sites: siteTable{sites}}
 			}
 			var got comparison

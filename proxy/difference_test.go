@@ -240,6 +240,8 @@ func setField(t *testing.T, field reflect.Value) {
 			field.Set(reflect.ValueOf([]config.Route{{Path: "/x"}}))
 		case []byte:
 			field.SetBytes([]byte("x"))
+		case config.Upstreams:
+			field.Set(reflect.ValueOf(config.OneUpstream("x:1")))
 		default:
 			field.Set(reflect.ValueOf([]string{"x"}))
 		}
@@ -278,8 +280,8 @@ func allSetAt(level config.Level) config.Settings {
 }
 
 func TestNoFieldOfASiteIsForgottenInTheDifference(t *testing.T) {
-	site := config.Site{Host: "a.example", Upstream: "127.0.0.1:1", Settings: allSetAt(config.LevelSite),
-		Routes: []config.Route{{Path: "/a", Upstream: "127.0.0.1:2", Settings: allSetAt(config.LevelRoute)}}}
+	site := config.Site{Host: "a.example", Upstreams: config.OneUpstream("127.0.0.1:1"), Settings: allSetAt(config.LevelSite),
+		Routes: []config.Route{{Path: "/a", Upstreams: config.OneUpstream("127.0.0.1:2"), Settings: allSetAt(config.LevelRoute)}}}
 	for _, field := range fieldsOf(reflect.TypeFor[config.Site]()) {
 		if field.Name == "Host" || field.Name == "Routes" {
 			continue // another host is another site; routes are compared below

@@ -63,10 +63,14 @@ func (e evaluation) location() string {
 	return e.answer.fields.Get("Location")
 }
 
-// upstreamURL returns the scheme and the address of the upstream of a request that is forwarded, as in
+// upstreamURLs returns the scheme and the address of each upstream of a request that is forwarded, as in
 // `http://127.0.0.1:3000`.
-func (e evaluation) upstreamURL() string {
-	return e.route.config.UpstreamScheme + "://" + e.route.config.Upstream
+func (e evaluation) upstreamURLs() []string {
+	var urls []string
+	for _, upstream := range e.route.config.Upstreams {
+		urls = append(urls, e.route.config.UpstreamScheme+"://"+upstream.Address)
+	}
+	return urls
 }
 
 // forwardedTarget returns the path and the query that the upstream gets.

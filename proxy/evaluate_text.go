@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/wording"
@@ -12,7 +13,7 @@ import (
 // as the configuration decides.
 func (e evaluation) text() string {
 	if e.answer == nil {
-		text := "forwarded to " + e.upstreamURL()
+		text := "forwarded to " + strings.Join(e.upstreamURLs(), " or ")
 		if target := e.forwardedTarget(); target != e.request.Target {
 			text += " as " + wording.Quoted(target)
 		}

@@ -49,7 +49,7 @@ func (d *DynamicConfig) failedExpectations(expect config.Expect) []config.KeyErr
 		site = e.decision.site.config.Host
 	}
 	if e.answer == nil {
-		upstream = e.route.config.Upstream
+		upstream = e.route.config.Upstreams[0].Address
 	}
 	text("site", expect.Site, site)
 	text("route", expect.Route, e.takenBy())

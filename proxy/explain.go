@@ -86,7 +86,7 @@ func (e evaluation) explanation(order admin.ExplainOrder, clientFrom string) *ad
 		x.Status = e.answer.status
 		return x
 	}
-	x.Target, x.Upstreams = e.forwardedTarget(), []string{e.upstreamURL()}
+	x.Target, x.Upstreams = e.forwardedTarget(), e.upstreamURLs()
 	x.Fields = append(x.Fields, admin.ExplainedField{Name: "Host", Value: e.request.Authority})
 	for _, field := range e.request.Fields {
 		x.Fields = append(x.Fields, admin.ExplainedField(field))

@@ -19,7 +19,7 @@ import (
 func randomExplained(random *rand.Rand, upstream string) (*config.Config, admin.ExplainOrder) {
 	pick := func(of ...string) string { return of[random.IntN(len(of))] }
 	settings := config.Settings{UpstreamScheme: "http", ConnectTimeout: patience, RequestTimeout: patience}
-	site := config.Site{Host: "a.test", Aliases: []string{"b.test", "*.w.test"}, RedirectAliases: random.IntN(3) == 0, Upstream: pick("", upstream), Settings: settings}
+	site := config.Site{Host: "a.test", Aliases: []string{"b.test", "*.w.test"}, RedirectAliases: random.IntN(3) == 0, Upstreams: config.OneUpstream(pick("", upstream)), Settings: settings}
 	var rules []routing.Rule[int]
 	for range 1 + random.IntN(5) {
 		route := config.Route{Path: pick("/", "/a", "/b", "/a/b", "/a/b/c", "/health"), Exact: random.IntN(3) == 0, Settings: settings}
@@ -32,7 +32,7 @@ func randomExplained(random *rand.Rand, upstream string) (*config.Config, admin.
 		case 1:
 			route.Respond, route.RespondBody, route.RespondType = 200+random.IntN(300), []byte(pick("", "text")), "text/plain"
 		default:
-			route.Upstream, route.StripPrefix = upstream, !route.Exact && random.IntN(2) == 0
+			route.Upstreams, route.StripPrefix = config.OneUpstream(upstream), !route.Exact && random.IntN(2) == 0
 		}
 		rule := routing.Rule[int]{Path: route.Path, Exact: route.Exact, Methods: route.Methods}
 		if rules = append(rules, rule); len(routing.Collisions(rules)) > 0 {
@@ -61,7 +61,7 @@ func randomExplained(random *rand.Rand, upstream string) (*config.Config, admin.
 // explanation.
 func TestWhatIsExplainedIsWhatHappens(t *testing.T) {
 	p := newTestPipeline(t)
-	upstream := p.dynamic.Load().sites[0].sites[0].config.Upstream
+	upstream := p.dynamic.Load().sites[0].sites[0].config.Upstreams[0].Address
 	holds := hold.New(time.Now)
 	random := rand.New(rand.NewPCG(21, 10))
 	answered, sent := 0, 0

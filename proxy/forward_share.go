@@ -36,11 +36,11 @@ func (p *pipeline) refuseByShare(x *exchange, met *shareError) *answer {
 // gaveWay counts an exchange that had to give way to others, and logs how much its client or upstream held.
 func (p *pipeline) gaveWay(x *exchange, met *shareError) {
 	p.metrics.process.shares[met.limit].Add(1)
-	key := eventlog.RepeatKey{Key: "share", Cause: met.limit.String(), Upstream: x.route.config.Upstream}
+	key := eventlog.RepeatKey{Key: "share", Cause: met.limit.String(), Upstream: x.call.to.address}
 	if met.limit == share.OfClient || met.limit == share.Stalled {
 		key.Host = shareHolder(x.request.Client)
 	}
 	p.log.RepeatingBy(eventlog.LevelWarn, key, "UPSTREAM_SHARE",
-		eventlog.Str("client_ip", x.request.ClientText), eventlog.Str("host", x.host), eventlog.Str("upstream", x.route.config.Upstream),
+		eventlog.Str("client_ip", x.request.ClientText), eventlog.Str("host", x.host), eventlog.Str("upstream", x.call.to.address),
 		eventlog.Str("limit", met.limit.String()), eventlog.Int("held", met.held), eventlog.Int("share", met.of))
 }

@@ -26,7 +26,7 @@ func TestTheAddressesOfOneClientAreOneRepeatingFailure(t *testing.T) {
 		"UPSTREAM_SHARE": func(s *siteServer, client netip.Addr) {
 			x := &exchange{
 				request: &Request{Client: client, ClientText: client.String(), Fields: http1.Fields{}},
-				route:   &route{config: config.Route{Upstream: "192.0.2.9:80"}},
+				route:   &route{config: config.Route{Upstreams: config.OneUpstream("192.0.2.9:80")}},
 			}
 			s.pipeline.gaveWay(x, &shareError{limit: share.OfClient, held: 2, of: 1})
 		},

@@ -13,9 +13,9 @@ import (
 
 // dynamicOfRoutes returns a configuration of one site on one of two listeners, with routes to an upstream.
 func dynamicOfRoutes(listener int, paths ...string) *DynamicConfig {
-	of := config.Site{Host: "a.test", Upstream: "own:1"}
+	of := config.Site{Host: "a.test", Upstreams: config.OneUpstream("own:1")}
 	for _, path := range paths {
-		of.Routes = append(of.Routes, config.Route{Path: path, Upstream: "other:1"}, config.Route{Path: path, Methods: []string{"PUT"}, Respond: 403})
+		of.Routes = append(of.Routes, config.Route{Path: path, Upstreams: config.OneUpstream("other:1")}, config.Route{Path: path, Methods: []string{"PUT"}, Respond: 403})
 	}
 	dynamic := &DynamicConfig{Sites: 1, sites: siteTable{newListenerSites("first:443"), newListenerSites("second:443")}}
 	dynamic.sites[listener].add(newSite(listener, "", of))

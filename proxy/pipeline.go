@@ -107,7 +107,7 @@ func (x *exchange) accessRecord() accessRecord {
 	if x.route != nil {
 		record.Route = x.route.config.Path
 		if x.decision.outcome == forwarded {
-			record.Upstream = x.route.config.Upstream
+			record.Upstream = x.call.to.address
 		}
 	}
 	if x.abort {

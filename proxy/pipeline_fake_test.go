@@ -129,8 +129,8 @@ func newTestPipeline(t *testing.T, routes ...config.Route) *testPipeline {
 	})
 	for i := range routes {
 		routes[i].Settings = settings
-		if routes[i].Upstream == testUpstream {
-			routes[i].Upstream = upstream
+		if of := routes[i].Upstreams; of != nil && of[0].Address == testUpstream {
+			routes[i].Upstreams = config.OneUpstream(upstream)
 		}
 	}
 	cfg := &config.Config{
@@ -138,7 +138,7 @@ func newTestPipeline(t *testing.T, routes ...config.Route) *testPipeline {
 		RateLimit:       limit.Config{RequestsPerSecond: 1, Burst: 5},
 		Body:            config.Body{LimitBytes: 10},
 		Listeners: []config.Listener{{BindAddrs: []string{"127.0.0.1"}, HTTPSPort: 443, Sites: []config.Site{
-			{Host: "a.test", Upstream: upstream, Settings: settings, Routes: routes},
+			{Host: "a.test", Upstreams: config.OneUpstream(upstream), Settings: settings, Routes: routes},
 		}}},
 	}
 	dynamic, err := buildDynamic(cfg, cfg.Listeners, time.Unix(0, 0))

@@ -38,7 +38,7 @@ func newRoute(s *site, key string, of config.Route) *route {
 }
 
 // forwards reports whether the route has an upstream.
-func (r *route) forwards() bool { return r.config.Upstream != "" }
+func (r *route) forwards() bool { return r.config.Upstreams != nil }
 
 // stripped returns the number of bytes at the beginning of a path that are not forwarded (S-14.4).
 func (r *route) stripped() int {
@@ -52,7 +52,7 @@ func (r *route) stripped() int {
 func (u *upstreams) pool(r *route) *upstreamPool {
 	pool := r.pool.Load()
 	if pool == nil {
-		pool = u.find(&r.config)
+		pool = u.find(r.config.Upstreams[0].Address, &r.config)
 		r.pool.Store(pool)
 	}
 	return pool
@@ -60,5 +60,5 @@ func (u *upstreams) pool(r *route) *upstreamPool {
 
 // target returns where the calls for a route go.
 func (u *upstreams) target(r *route) upstreamTarget {
-	return upstreamTarget{pool: u.pool(r), host: r.site.config.Host, config: &r.config, roots: r.roots, stripped: r.stripped()}
+	return upstreamTarget{pool: u.pool(r), address: r.config.Upstreams[0].Address, host: r.site.config.Host, config: &r.config, roots: r.roots, stripped: r.stripped()}
 }

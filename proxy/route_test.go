@@ -37,7 +37,7 @@ func TestWhatIsLeftOfAPathIsForwardedAsItCame(t *testing.T) {
 		{config.Route{Path: "/api", StripPrefix: true}, "/%61pix/api", "/%61pix/api", ""},
 	} {
 		t.Run(test.route.Path+" of "+test.target, func(t *testing.T) {
-			test.route.Upstream = testUpstream
+			test.route.Upstreams = config.OneUpstream(testUpstream)
 			p := newTestPipeline(t, test.route)
 			r := getRequest(test.target)
 			r.Fields = fieldList("X-Forwarded-Prefix", "/forged", "X_Forwarded_Prefix", "/forged")
@@ -102,7 +102,7 @@ func TestARouteAnswersByItself(t *testing.T) {
 
 // TestTheLogNamesTheUpstreamOfTheRoute checks the lines of a request and of an upstream that is at fault.
 func TestTheLogNamesTheUpstreamOfTheRoute(t *testing.T) {
-	p := newTestPipeline(t, config.Route{Path: "/api", Upstream: "127.0.0.1:1"})
+	p := newTestPipeline(t, config.Route{Path: "/api", Upstreams: config.OneUpstream("127.0.0.1:1")})
 	_, client, log := p.run(t, getRequest("/api/x"))
 	if client.status != 502 || !strings.Contains(log, "status=502 upstream=127.0.0.1:1 ") || !strings.Contains(log, " route=/api\n") || !strings.Contains(log, "UPSTREAM_ERROR host=a.test upstream=127.0.0.1:1 ") {
 		t.Errorf("got %d and the lines %q", client.status, log)

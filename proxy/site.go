@@ -43,7 +43,7 @@ type site struct {
 // newSite returns a site of a running listener with its routes. key is the site's key in the file.
 func newSite(listener int, key string, of config.Site) *site {
 	s := &site{listener: listener, key: key, config: of}
-	s.own = newRoute(s, key, config.Route{Upstream: of.Upstream, Settings: of.Settings})
+	s.own = newRoute(s, key, config.Route{Upstreams: of.Upstreams, Settings: of.Settings})
 	for i, routeConfig := range of.Routes {
 		s.routes = append(s.routes, newRoute(s, config.IndexKey(config.ChildKey(key, "routes"), i), routeConfig))
 	}
@@ -124,8 +124,8 @@ func (t siteTable) upstreams() map[upstreamKey]bool {
 	keys := map[upstreamKey]bool{}
 	for s := range t.all() {
 		for r := range s.all() {
-			if r.forwards() {
-				keys[upstreamKey{r.config.Upstream, r.config.UpstreamScheme}] = true
+			for _, upstream := range r.config.Upstreams {
+				keys[upstreamKey{upstream.Address, r.config.UpstreamScheme}] = true
 			}
 		}
 	}

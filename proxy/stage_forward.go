@@ -79,7 +79,7 @@ func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 // upstreamFailed records and logs that the upstream is at fault.
 func (p *pipeline) upstreamFailed(x *exchange, err error) {
 	x.upstreamAtFault = true
-	logUpstreamError(p.log, x.host, x.route.config.Upstream, err)
+	logUpstreamError(p.log, x.host, x.call.to.address, err)
 }
 
 // clientGone ends an exchange whose client went away before there was a response.

@@ -39,7 +39,7 @@ func (s servedSite) paths() []string {
 func (s servedSite) routeUpstreams() map[string]string {
 	upstreams := make(map[string]string, len(s.config.Routes))
 	for _, r := range s.config.Routes {
-		url := urlOf(r.Upstream, r.Settings)
+		url := urlOf(r.Upstreams, r.Settings)
 		if known, ok := upstreams[r.Path]; ok && known != url {
 			url = ""
 		}
@@ -48,10 +48,10 @@ func (s servedSite) routeUpstreams() map[string]string {
 	return upstreams
 }
 
-// urlOf returns the URL of the upstream of a site or a route; "" without one.
-func urlOf(upstream string, settings config.Settings) string {
-	if upstream == "" {
+// urlOf returns the URL of the upstream of a site or a route, or the scheme and the list of several; "" without one.
+func urlOf(upstreams config.Upstreams, settings config.Settings) string {
+	if upstreams == nil {
 		return ""
 	}
-	return settings.UpstreamScheme + "://" + upstream
+	return settings.UpstreamScheme + "://" + upstreams.String()
 }

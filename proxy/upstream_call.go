@@ -86,9 +86,11 @@ type callOwner interface {
 // upstreamTarget is where a call goes.
 type upstreamTarget struct {
 	pool *upstreamPool
+	// address is the upstream's `host:port`.
+	address string
 	// host is the site that the request is for.
 	host string
-	// config has the upstream's address, scheme and timeouts.
+	// config has the upstream's scheme and timeouts.
 	config *config.Route
 	// stripped is the number of bytes at the beginning of the path that are not sent.
 	stripped int
@@ -99,6 +101,7 @@ type upstreamTarget struct {
 // reset makes the call ready for a request, and forgets the one before.
 func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, timer *deadline.Timer) {
 	c.owner, c.request, c.body, c.timer, c.client = owner, r, body, timer, nil
+	c.to.address = "" // the log names an upstream only if the request gets as far as that
 	c.connectTime, c.responseTime = 0, 0
 	c.cause, c.conn, c.stopDial, c.opening = nil, nil, nil, nil
 	c.blockedSince.Store(0)

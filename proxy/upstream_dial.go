@@ -17,7 +17,7 @@ var errUpstreamHandshake = fmt.Errorf("no end of the TLS handshake within upstre
 // dial opens the connection to the target and completes the TLS handshake, both within the context
 // (S-6.9). It verifies the certificate for the upstream's name against the system's roots (S-6.8).
 func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn) (err error) {
-	conn, address, err := t.pool.connect(ctx, t.config.Upstream)
+	conn, address, err := t.pool.connect(ctx, t.address)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn) (err 
 	}
 	conn = raw
 	if t.config.UpstreamScheme == "https" {
-		host, _, err := net.SplitHostPort(t.config.Upstream)
+		host, _, err := net.SplitHostPort(t.address)
 		if err != nil {
 			return err
 		}

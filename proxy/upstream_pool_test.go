@@ -137,7 +137,7 @@ func routesTo(sites ...*route) map[upstreamKey]bool {
 }
 
 func siteTo(host, upstream, scheme string) *route {
-	return newSite(0, "", config.Site{Host: host, Upstream: upstream, Settings: config.Settings{UpstreamScheme: scheme}}).own
+	return newSite(0, "", config.Site{Host: host, Upstreams: config.OneUpstream(upstream), Settings: config.Settings{UpstreamScheme: scheme}}).own
 }
 
 func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {

@@ -51,15 +51,15 @@ func newUpstreams(connections int) *upstreams {
 	return u
 }
 
-// find returns the pool of the upstream that a configuration names. It makes one for the first with that upstream.
-func (u *upstreams) find(of *config.Route) *upstreamPool {
-	key := upstreamKey{of.Upstream, of.UpstreamScheme}
+// find returns the pool of an upstream of a route. It makes one for the first route with that upstream.
+func (u *upstreams) find(address string, of *config.Route) *upstreamPool {
+	key := upstreamKey{address, of.UpstreamScheme}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	pool := u.pools[key]
 	if pool == nil {
 		pool = newUpstreamPool(u)
-		host, _ := config.SplitUpstream(of.Upstream)
+		host, _ := config.SplitUpstream(address)
 		pool.name = u.names.of(host)
 		u.pools[key] = pool
 	}

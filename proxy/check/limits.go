@@ -17,7 +17,7 @@ func (c *checker) siteLimits(key string, site config.Site) {
 	for i, route := range site.Routes {
 		routeKey := config.IndexKey(config.ChildKey(key, "routes"), i)
 		c.healthRoute(routeKey, route)
-		forwards := route.Upstream != ""
+		forwards := route.Upstreams != nil
 		bounded = bounded || route.Concurrent > 0
 		if route.ConcurrentFrom == config.LevelRoute && route.Concurrent > 0 && !forwards {
 			c.warn(config.ChildKey(routeKey, "concurrent"), "has no effect, as the proxy answers these requests itself; leave it out")

@@ -43,7 +43,7 @@ func (c *checker) resolveUpstreams(ctx context.Context) map[string]lookup {
 	var running sync.WaitGroup
 	slots := make(chan struct{}, maxLookups)
 	for _, forward := range c.forwards() {
-		host, _ := config.SplitUpstream(forward.Upstream)
+		host, _ := config.SplitUpstream(forward.Upstream.Address)
 		mu.Lock()
 		_, known := found[host]
 		found[host] = lookup{}

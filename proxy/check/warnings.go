@@ -146,9 +146,9 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 			c.readable(config.ChildKey(routeKey, "maintenance_file"), route.Maintenance.FileAt(config.LevelRoute))
 		}
 		for _, forward := range site.Forwards(siteKey) {
-			if !warned[forward.Upstream] {
-				warned[forward.Upstream] = true
-				c.upstream(config.ChildKey(forward.Key, "upstream"), forward.Upstream, addresses)
+			if address := forward.Upstream.Address; !warned[address] {
+				warned[address] = true
+				c.upstream(config.ChildKey(forward.Key, "upstream"), address, addresses)
 			}
 		}
 	}

@@ -150,9 +150,9 @@ type Site struct {
 	// RedirectAliases reports whether requests for an alias are redirected to Host instead of being served. Host is then
 	// not a wildcard.
 	RedirectAliases bool
-	// Upstream is the `host:port` that requests are forwarded to that no route takes; "" if those get 404. It is never ""
+	// Upstreams are those that requests are forwarded to that no route takes; none if those get 404. There is at least one
 	// without routes.
-	Upstream string
+	Upstreams Upstreams
 	// Settings apply to what no route takes.
 	Settings
 	// Routes are the routes of the site, in the order of the file, which has no meaning (S-14.2).
@@ -168,10 +168,10 @@ type Route struct {
 	Exact bool
 	// Methods are the methods that the route takes; nil for all.
 	Methods []string
-	// Exactly one of Upstream, Redirect and Respond is set.
+	// Exactly one of Upstreams, Redirect and Respond is set.
 
-	// Upstream is the `host:port` that requests are forwarded to; that of the site where the route has no action of its own.
-	Upstream string
+	// Upstreams are those that requests are forwarded to; those of the site where the route has no action of its own.
+	Upstreams Upstreams
 	// StripPrefix reports whether Path is cut off what is forwarded.
 	StripPrefix bool
 	// Redirect is the target of a redirect, with its placeholders.

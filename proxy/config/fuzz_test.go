@@ -83,14 +83,14 @@ func checkBounds(t *testing.T, cfg *Config) {
 // checkRoutes fails the test if the routes of an accepted site break a promise of the Route type.
 func checkRoutes(t *testing.T, site Site) {
 	t.Helper()
-	if site.Upstream == "" && len(site.Routes) == 0 {
+	if site.Upstreams == nil && len(site.Routes) == 0 {
 		t.Errorf("got the site %s with neither an upstream nor routes", site.Host)
 	}
 	var rules []routing.Rule[int]
 	for _, route := range site.Routes {
 		rules = append(rules, route.rule())
 		actions := 0
-		for _, has := range []bool{route.Upstream != "", route.Redirect != "", route.Respond != 0} {
+		for _, has := range []bool{route.Upstreams != nil, route.Redirect != "", route.Respond != 0} {
 			if has {
 				actions++
 			}

@@ -124,9 +124,9 @@ upstream_request_timeout_secs = 5
 	b.UpstreamScheme, b.RequestTimeout = "http", 4e9
 	c.RequestTimeout = 5e9
 	want := []Route{
-		{Path: "/a", Upstream: "127.0.0.1:1", Settings: a},
-		{Path: "/b", Exact: true, Upstream: "127.0.0.1:2", Settings: b},
-		{Path: "/c", Upstream: "127.0.0.1:3000", Settings: c},
+		{Path: "/a", Upstreams: OneUpstream("127.0.0.1:1"), Settings: a},
+		{Path: "/b", Exact: true, Upstreams: OneUpstream("127.0.0.1:2"), Settings: b},
+		{Path: "/c", Upstreams: OneUpstream("127.0.0.1:3000"), Settings: c},
 	}
 	if diff := cmp.Diff(want, site.Routes); diff != "" {
 		t.Errorf("the routes differ (-want +got):\n%s", diff)

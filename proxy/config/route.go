@@ -33,7 +33,7 @@ func (r Route) String() string {
 			fmt.Fprintf(&out, " from %s", strconv.Quote(r.RespondFile))
 		}
 	default:
-		fmt.Fprintf(&out, " upstream = %s://%s", r.UpstreamScheme, r.Upstream)
+		fmt.Fprintf(&out, " upstream = %s://%s", r.UpstreamScheme, r.Upstreams)
 		if r.StripPrefix {
 			out.WriteString(" strip_prefix")
 		}

@@ -24,20 +24,20 @@ func IsWildcard(name string) (rest string, ok bool) { return strings.CutPrefix(n
 type Forward struct {
 	// Key is the key of the site or the route.
 	Key string
-	// Upstream is the `host:port`.
-	Upstream string
+	// Upstream is one of its upstreams.
+	Upstream Upstream
 	Settings
 }
 
 // Forwards lists where the site at the given key and its routes forward to.
 func (s Site) Forwards(key string) []Forward {
 	var forwards []Forward
-	if s.Upstream != "" {
-		forwards = append(forwards, Forward{key, s.Upstream, s.Settings})
+	for _, upstream := range s.Upstreams {
+		forwards = append(forwards, Forward{key, upstream, s.Settings})
 	}
 	for i, route := range s.Routes {
-		if route.Upstream != "" {
-			forwards = append(forwards, Forward{IndexKey(ChildKey(key, "routes"), i), route.Upstream, route.Settings})
+		for _, upstream := range route.Upstreams {
+			forwards = append(forwards, Forward{IndexKey(ChildKey(key, "routes"), i), upstream, route.Settings})
 		}
 	}
 	return forwards

@@ -1,9 +1,53 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"strconv"
+	"strings"
 )
+
+// Upstream is one of the upstreams to which a site or a route forwards.
+type Upstream struct {
+	// Address is the `host:port` that requests are forwarded to.
+	Address string
+	// Weight is the upstream's part of the requests, compared with those of the others; at least 1.
+	Weight int
+	// Backup reports whether the upstream gets requests only when all others are down.
+	Backup bool
+}
+
+// String returns the address, with the weight and the role if they are not the usual ones.
+func (u Upstream) String() string {
+	text := u.Address
+	if u.Weight > 1 {
+		text += fmt.Sprintf(" weight %d", u.Weight)
+	}
+	if u.Backup {
+		text += " backup"
+	}
+	return text
+}
+
+// Upstreams are the upstreams of a site or a route, in the order of the file; nil for none.
+type Upstreams []Upstream
+
+// OneUpstream returns the list of one upstream, which is what `upstream` is short for; nil for "".
+func OneUpstream(address string) Upstreams {
+	if address == "" {
+		return nil
+	}
+	return Upstreams{{Address: address, Weight: 1}}
+}
+
+// String lists the upstreams on one line; it is "" for none.
+func (u Upstreams) String() string {
+	texts := make([]string, len(u))
+	for i, upstream := range u {
+		texts[i] = upstream.String()
+	}
+	return strings.Join(texts, ", ")
+}
 
 // SplitUpstream splits a valid `host:port`; the host has no brackets.
 func SplitUpstream(upstream string) (host string, port int) {

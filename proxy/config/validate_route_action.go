@@ -12,11 +12,11 @@ import (
 
 // action resolves what a route does with its requests: exactly one of three things. A route that only has settings of
 // its own forwards to the upstream of its site.
-func (v *validator) action(key string, raw rawRoute, siteUpstream string, route *Route) {
+func (v *validator) action(key string, raw rawRoute, siteUpstreams Upstreams, route *Route) {
 	var actions []string
 	if raw.Upstream != nil {
 		actions = append(actions, "upstream")
-		route.Upstream = v.upstream(ChildKey(key, "upstream"), raw.Upstream)
+		route.Upstreams = v.upstreams(ChildKey(key, "upstream"), raw.Upstream)
 	}
 	if raw.Redirect != nil {
 		actions = append(actions, "redirect")
@@ -32,8 +32,8 @@ func (v *validator) action(key string, raw rawRoute, siteUpstream string, route 
 		v.add(ChildKey(key, actions[1]), "is there next to %s; a route does one of the two, so leave one out", actions[0])
 	case len(actions) == 1:
 		v.onlyKeysOf(key, raw, actions[0])
-	case siteUpstream != "" && !reflect.ValueOf(raw.rawSettings).IsZero():
-		route.Upstream = siteUpstream
+	case siteUpstreams != nil && !reflect.ValueOf(raw.rawSettings).IsZero():
+		route.Upstreams = siteUpstreams
 		v.onlyKeysOf(key, raw, "upstream")
 	default:
 		v.onlyKeysOf(key, raw, "")

@@ -11,22 +11,22 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// routes resolves `[[listeners.sites.routes]]` of one site. upstream and above are the site's.
-func (v *validator) routes(key string, raws []rawRoute, upstream string, above inherited) []Route {
+// routes resolves `[[listeners.sites.routes]]` of one site. upstreams and above are the site's.
+func (v *validator) routes(key string, raws []rawRoute, upstreams Upstreams, above inherited) []Route {
 	var routes []Route
 	for i, raw := range raws {
-		routes = append(routes, v.route(IndexKey(key, i), raw, upstream, above))
+		routes = append(routes, v.route(IndexKey(key, i), raw, upstreams, above))
 	}
 	v.distinctRoutes(key, routes)
 	return routes
 }
 
 // route resolves one route.
-func (v *validator) route(key string, raw rawRoute, siteUpstream string, above inherited) Route {
+func (v *validator) route(key string, raw rawRoute, siteUpstreams Upstreams, above inherited) Route {
 	settings := above.inherit(LevelRoute, key, raw.rawSettings)
 	route := Route{Methods: v.methods(ChildKey(key, "methods"), raw.Methods), Settings: v.settings(settings)}
 	route.Path, route.Exact = v.routePath(key, raw)
-	v.action(key, raw, siteUpstream, &route)
+	v.action(key, raw, siteUpstreams, &route)
 	v.stripPrefix(ChildKey(key, "strip_prefix"), raw, &route)
 	return route
 }

@@ -21,9 +21,9 @@ func (v *validator) sites(key string, raws []rawSite, above inherited) []Site {
 			Settings:        v.settings(settings),
 		}
 		if raw.Upstream != nil || len(raw.Routes) == 0 {
-			sites[i].Upstream = v.upstream(ChildKey(site, "upstream"), raw.Upstream)
+			sites[i].Upstreams = v.upstreams(ChildKey(site, "upstream"), raw.Upstream)
 		}
-		sites[i].Routes = v.routes(ChildKey(site, "routes"), raw.Routes, sites[i].Upstream, settings)
+		sites[i].Routes = v.routes(ChildKey(site, "routes"), raw.Routes, sites[i].Upstreams, settings)
 		v.redirectTarget(site, sites[i])
 	}
 	return sites
@@ -83,6 +83,11 @@ func (v *validator) siteName(key, name string) string {
 		}
 	}
 	return host
+}
+
+// upstreams resolves `upstream`, which is a list of one (S-18.1).
+func (v *validator) upstreams(key string, value *string) Upstreams {
+	return OneUpstream(v.upstream(key, value))
 }
 
 // upstream checks that the value is `host:port` with a DNS name, an IPv4 or a bracketed IPv6 address (S-2.17). The name

@@ -20,7 +20,7 @@ func (v *validator) oneBoundEach(listeners []Listener) {
 	for i, listener := range listeners {
 		for j, site := range listener.Sites {
 			for _, forward := range site.Forwards(IndexKey(ChildKey(IndexKey("listeners", i), "sites"), j)) {
-				upstream := upstreamKey{forward.Upstream, forward.UpstreamScheme}
+				upstream := upstreamKey{forward.Upstream.Address, forward.UpstreamScheme}
 				switch before, ok := first[upstream]; {
 				case !ok:
 					first[upstream] = forward
