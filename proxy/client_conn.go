@@ -28,9 +28,11 @@ type clientConn struct {
 	tcp    *net.TCPConn
 	socket *socket
 	// fd is the socket's descriptor, for queries that net.Conn does not offer; valid until close.
-	fd         int
-	client     netip.Addr
-	clientText string
+	fd int
+	// peerAddr is the address of the connection's peer, which may be a proxy that carries the requests of many clients
+	// (Request.Client). peerText is the same address as text.
+	peerAddr netip.Addr
+	peerText string
 	// turn is held by the connection's goroutine while it computes a handshake or parses frames.
 	turn turn
 	// timer is the deadline for whatever the connection waits for.
@@ -146,8 +148,8 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 		}
 		socket.waits = c.turn.give
 	}
-	c.client = peerOf(tcp)
-	c.clientText = c.client.WithZone("").String()
+	c.peerAddr = peerOf(tcp)
+	c.peerText = c.peerAddr.WithZone("").String()
 	c.timer.Owner = c
 	return c, nil
 }

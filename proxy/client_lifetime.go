@@ -13,7 +13,7 @@ import (
 func (c *clientConn) deadline() *deadline.Timer { return &c.timer }
 
 // peer implements accountedConn.
-func (c *clientConn) peer() netip.Addr { return c.client }
+func (c *clientConn) peer() netip.Addr { return c.peerAddr }
 
 // idleFor implements accountedConn. A connection without a request in flight is idle. A connection that has not sent a
 // request yet is idle only after freshGrace, as its request is most likely on its way. The same holds for a connection

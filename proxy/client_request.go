@@ -93,7 +93,7 @@ func (w *http1Work) grow() bool {
 // begin sets up the exchange from the parsed head.
 func (w *http1Work) begin() {
 	c, head, r := w.conn, &w.head, &w.request
-	*r = Request{Client: c.client, ClientText: c.clientText, Account: c.account, Port: c.server.port}
+	*r = c.newRequest()
 	r.takeHead(head)
 	if head.Chunked || head.ContentLength > 0 {
 		w.body.begin(w)
@@ -107,6 +107,12 @@ func (w *http1Work) begin() {
 	w.closeAfter = !head.KeepAlive || head.Minor == 0 || opensTunnel(head)
 	w.chunked, w.bodyless = false, false
 	w.resetExchange()
+}
+
+// newRequest returns an empty request of the connection. Its client is the peer until the exchange finds out whom the peer
+// speaks for.
+func (c *clientConn) newRequest() Request {
+	return Request{Client: c.peerAddr, ClientText: c.peerText, Peer: c.peerAddr, Account: c.account, Port: c.server.port}
 }
 
 // resetExchange resets the exchange for the new request. The sweeper may still be looking at the previous one.
@@ -129,7 +135,8 @@ func (w *http1Work) refuse(refused *http1.Error) {
 // refuseWith does the same with a given answer and the reason for the log.
 func (w *http1Work) refuseWith(method string, a *answer, reason string) {
 	c := w.conn
-	w.request = Request{Client: c.client, ClientText: c.clientText, Account: c.account, Protocol: HTTP11, Method: method, Target: "-", Plain: c.tls == nil}
+	w.request = c.newRequest()
+	w.request.Protocol, w.request.Method, w.request.Target, w.request.Plain = HTTP11, method, "-", c.tls == nil
 	w.resetExchange()
 	w.closeAfter = true
 	w.start = w.end

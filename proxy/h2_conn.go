@@ -84,7 +84,7 @@ func (s *siteServer) serveHTTP2(c *clientConn) {
 // readContained calls read. If read panics, the connection still ends in order.
 func (h *h2Conn) readContained() (err error) {
 	defer h.client.turn.give()
-	defer contain(h.server.log, h.client.clientText, func() {
+	defer contain(h.server.log, h.client.peerText, func() {
 		err = &http2.Error{Code: http2.InternalError, Reason: "a mistake of the proxy's own"}
 	})
 	return h.read()
@@ -204,11 +204,11 @@ func (s *siteServer) logHTTP2(c *clientConn, refused *http2.Error) {
 	}
 	if refused.Code == http2.EnhanceYourCalm {
 		s.pipeline.metrics.process.breaches.Add(1)
-		s.log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "http2", Host: shareHolder(c.client), Cause: refused.Reason}, "HTTP2_ABUSE",
-			eventlog.Str("client_ip", c.clientText), eventlog.Str("code", refused.Code.String()), eventlog.Str("error", refused.Reason))
+		s.log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "http2", Host: shareHolder(c.peerAddr), Cause: refused.Reason}, "HTTP2_ABUSE",
+			eventlog.Str("client_ip", c.peerText), eventlog.Str("code", refused.Code.String()), eventlog.Str("error", refused.Reason))
 		return
 	}
 	if s.log.Enabled(eventlog.LevelDebug) {
-		s.log.Log(eventlog.LevelDebug, "CONNECTION_ERROR", eventlog.Str("listener", s.address), eventlog.Str("client_ip", c.clientText), eventlog.Str("error", refused.Error()))
+		s.log.Log(eventlog.LevelDebug, "CONNECTION_ERROR", eventlog.Str("listener", s.address), eventlog.Str("client_ip", c.peerText), eventlog.Str("error", refused.Error()))
 	}
 }

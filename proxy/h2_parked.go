@@ -11,12 +11,12 @@ import (
 // The caller holds mu, which park releases while other streams are evicted. It reports whether the stream was entered.
 func (s *h2Stream) park() bool {
 	h := s.conn
-	if h.client.account == nil || s.exchange.call.conn != nil || s.switched {
+	if s.request.Account == nil || s.exchange.call.conn != nil || s.switched {
 		return false // the shares of upstream connections bound those streams
 	}
 	cost := parkedStreamBytes + int64(cap(s.buffer)+len(s.direct)+s.head.Memory())
-	s.place.conn, s.place.stream, s.parked = h, s.id, true
-	if !h.server.registry.parked.enter(&s.place, h.client.account, cost) {
+	s.place.conn, s.place.client, s.place.stream, s.parked = h, s.request.Client, s.id, true
+	if !h.server.registry.parked.enter(&s.place, s.request.Account, cost) {
 		return true
 	}
 	h.mu.Unlock()
@@ -40,7 +40,7 @@ func (server *siteServer) evictParked() {
 			return
 		}
 		if victim.conn.evict(victim.stream) {
-			logParked(server.log, victim.conn.client.client, victim.held, parked.limit)
+			logParked(server.log, victim.client, victim.held, parked.limit)
 		}
 	}
 }

@@ -11,11 +11,10 @@ import (
 // prepare sets up the exchange from the decoded head. The caller holds the connection's mu.
 func (s *h2Stream) prepare(refused *http1.Error) {
 	c, head, r := s.conn.client, &s.head, &s.request
-	*r = Request{
-		Client: c.client, ClientText: c.clientText, Account: c.account, Port: c.server.port, Protocol: HTTP2,
-		Method: head.Method, Target: head.Path, Authority: head.Authority, AuthorityConflict: head.Conflict,
-		Fields: head.Fields, Cookies: head.Cookies,
-	}
+	*r = c.newRequest()
+	r.Protocol, r.Method, r.Target = HTTP2, head.Method, head.Path
+	r.Authority, r.AuthorityConflict = head.Authority, head.Conflict
+	r.Fields, r.Cookies = head.Fields, head.Cookies
 	if head.Method == "CONNECT" && head.Protocol == "" {
 		r.Target = head.Authority
 	}
@@ -51,7 +50,7 @@ func (h *h2Conn) startStream(s *h2Stream) {
 // so a flood of errors does not fill the log. refused reports that no exchange had begun, so that nothing else counts the
 // request.
 func (p *pipeline) malformed(c *clientConn, failed *http2.Error, refused bool) {
-	allowed, _ := p.limits.limiter.Allow(c.client, p.dynamic.Load().RateLimit)
+	allowed, _ := p.limits.limiter.Allow(c.peerAddr, p.dynamic.Load().RateLimit)
 	switch {
 	case refused:
 		p.metrics.refused(HTTP2, statusBadRequest, !allowed)
@@ -62,5 +61,5 @@ func (p *pipeline) malformed(c *clientConn, failed *http2.Error, refused bool) {
 		p.limits.file.refused[limit.OfClient].Add(1)
 		return
 	}
-	p.log.Log(eventlog.LevelInfo, "BAD_REQUEST", eventlog.Str("client_ip", c.clientText), eventlog.Int("status", statusBadRequest), eventlog.Str("error", failed.Reason))
+	p.log.Log(eventlog.LevelInfo, "BAD_REQUEST", eventlog.Str("client_ip", c.peerText), eventlog.Int("status", statusBadRequest), eventlog.Str("error", failed.Reason))
 }

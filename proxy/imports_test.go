@@ -27,9 +27,10 @@ var leafImports = map[string][]string{
 	// headers checks names and values by the rules of the codec, changes its lists of fields, and quotes what is wrong.
 	"headers": {"http1", "wording"},
 
-	"deadline": nil,
-	"limit":    nil,
-	"share":    nil,
+	"clientaddr": {"http1"}, // it reads field lines
+	"deadline":   nil,
+	"limit":      nil,
+	"share":      nil,
 	// hold counts the requests of each client that wait.
 	"hold": {"limit"},
 	// prefixes quotes the lines of a list that are wrong.

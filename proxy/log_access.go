@@ -11,7 +11,7 @@ import (
 
 // accessRecord is what the log says about one request. It is a plain value; its strings may come from the client.
 type accessRecord struct {
-	// ClientIP is the peer's address, from the socket.
+	// ClientIP is the client's address.
 	ClientIP netip.Addr
 	// Host is the requested name, lower-cased and without port; "" if there was none.
 	Host string

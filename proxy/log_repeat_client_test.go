@@ -19,7 +19,7 @@ func TestTheAddressesOfOneClientAreOneRepeatingFailure(t *testing.T) {
 	clients := []string{"2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:ffff::3", "2001:db8:1:3::1", "192.0.2.1"}
 	for name, log := range map[string]func(s *siteServer, client netip.Addr){
 		"HTTP2_ABUSE": func(s *siteServer, client netip.Addr) {
-			c := &clientConn{client: client, clientText: client.String()}
+			c := &clientConn{peerAddr: client, peerText: client.String()}
 			s.logHTTP2(c, &http2.Error{Code: http2.EnhanceYourCalm, Reason: "a flood"})
 		},
 		"ANSWER_SHARE": func(s *siteServer, client netip.Addr) { logParked(s.log, client, 1, 4) },

@@ -1,6 +1,9 @@
 package proxy
 
-import "sync"
+import (
+	"net/netip"
+	"sync"
+)
 
 const (
 	// parkedBytes bounds the memory of answers that no longer need an upstream and that their clients do not take.
@@ -26,6 +29,7 @@ type parkedAnswers struct {
 type parkedAnswer struct {
 	prev, next *parkedAnswer
 	account    *clientAccount
+	client     netip.Addr
 	conn       *h2Conn
 	stream     uint32
 	cost       int64
@@ -35,6 +39,7 @@ type parkedAnswer struct {
 // parkedVictim is an answer to evict. The stream may have ended meanwhile, so it is looked up.
 type parkedVictim struct {
 	conn   *h2Conn
+	client netip.Addr
 	stream uint32
 	// held is how much the answers of the victim's client held.
 	held int64
@@ -85,7 +90,7 @@ func (p *parkedAnswers) victim() (v parkedVictim, ok bool) {
 	if e == nil {
 		e = p.first
 	}
-	v = parkedVictim{conn: e.conn, stream: e.stream, held: e.account.parked}
+	v = parkedVictim{conn: e.conn, client: e.client, stream: e.stream, held: e.account.parked}
 	p.remove(e)
 	p.reset++
 	return v, true

@@ -21,10 +21,12 @@ const (
 // stages change Fields, and the upstream side sends it. Strings may point into a read buffer: they are valid until the
 // exchange ends, and code that keeps them longer copies them.
 type Request struct {
-	// Client is the peer's address from the socket, with IPv4-mapped addresses unmapped; it is never taken from a header
-	// (S-6.3). ClientText is the same address as text.
+	// Client is the address of the client: that of the peer, or of the client that a trusted peer speaks for (S-15.1). It is
+	// what limits, logs, lists and fields use. IPv4-mapped addresses are unmapped. ClientText is the same address as text.
 	Client     netip.Addr
 	ClientText string
+	// Peer is the address of the connection's peer. Nothing but the search for the client may use it, and the log.
+	Peer netip.Addr
 	// Account is the client's use of the resources that all clients share (S-12.6).
 	Account *clientAccount
 	// Protocol is the version that the client spoke.

@@ -107,7 +107,7 @@ func (s *siteServer) serveConn(tcp *net.TCPConn, t *ticket) {
 		_ = tcp.Close() // as above
 		return
 	}
-	defer contain(s.log, c.clientText, c.close)
+	defer contain(s.log, c.peerText, c.close)
 	if !c.handshake() {
 		c.close()
 		return
@@ -115,7 +115,7 @@ func (s *siteServer) serveConn(tcp *net.TCPConn, t *ticket) {
 	// It has its own goroutine, whose stack is not as large as a handshake makes it.
 	s.conns.Go(func() {
 		defer c.close()
-		defer contain(s.log, c.clientText, func() { c.cut(errShuttingDown) })
+		defer contain(s.log, c.peerText, func() { c.cut(errShuttingDown) })
 		c.serve()
 	})
 }
@@ -163,7 +163,7 @@ func (s *siteServer) handshakeFailed(c *clientConn, err error) {
 	if errors.Is(err, io.EOF) || !s.log.Enabled(eventlog.LevelDebug) {
 		return
 	}
-	s.log.Log(eventlog.LevelDebug, "CONNECTION_ERROR", eventlog.Str("listener", s.address), eventlog.Str("client_ip", c.clientText), eventlog.Err(err))
+	s.log.Log(eventlog.LevelDebug, "CONNECTION_ERROR", eventlog.Str("listener", s.address), eventlog.Str("client_ip", c.peerText), eventlog.Err(err))
 }
 
 // countHandshake counts a handshake that has ended.
