@@ -27,6 +27,7 @@ var leafImports = map[string][]string{
 	// headers checks names and values by the rules of the codec, changes its lists of fields, and quotes what is wrong.
 	"headers": {"http1", "wording"},
 
+	"balance":    nil,
 	"clientaddr": {"http1"}, // it reads field lines
 	"deadline":   nil,
 	"limit":      nil,

@@ -1,0 +1,109 @@
+package balance
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// The words for the states of an upstream.
+const (
+	Up       = "up"
+	Down     = "down"
+	Starting = "starting"
+	Drained  = "drained"
+)
+
+// Info describes an upstream for an operator.
+type Info struct {
+	// State is one of the words above, and Since when it began.
+	State string
+	Since time.Time
+	// Slow reports whether the upstream came back a short time ago and does not have its whole share yet.
+	Slow bool
+	// LastError is what has failed last, and ErrorAt when; nil for nothing.
+	LastError error
+	ErrorAt   time.Time
+	// TryAt is when a request may try an upstream that fails; zero for one that does not.
+	TryAt time.Time
+	// InFlight is the number of requests that the upstream works on. The only upstream of a list is not counted.
+	InFlight int64
+	// Retries is how many requests came after another upstream had failed, and Failures how many connections have failed.
+	Retries, Failures uint64
+}
+
+// Info describes the upstream.
+func (s *State) Info() Info {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.of.clock().UnixNano()
+	info := Info{State: Up, Since: s.since, LastError: s.lastErr, ErrorAt: s.errAt, InFlight: s.inFlight.Load(),
+		Retries: s.retries.Load(), Failures: s.failures.Load()}
+	out := s.out.Load()
+	switch {
+	case out&outDrained != 0:
+		info.State, info.Since = Drained, s.drainedSince
+	case out&outDown != 0:
+		info.State = Down
+	case out&outStarting != 0 && now < s.readyAt.Load():
+		info.State = Starting
+	default:
+		info.Slow = s.share(now) < 1
+	}
+	if out&outFailing != 0 {
+		info.TryAt = time.Unix(0, s.tryAt.Load())
+	}
+	return info
+}
+
+// Retried counts that the request came to the upstream after another one had failed.
+func (p *Pick) Retried() {
+	if p.state != nil {
+		p.state.retries.Add(1)
+	}
+}
+
+// Order returns the indexes of the members in the order in which a request with a key would try them now. It changes nothing.
+// With a random method it is the most likely order.
+func (l *List) Order(key uint64, preferred int) []int {
+	order := make([]int, len(l.members))
+	rank, now := make([]int, len(l.members)), l.totals.of.clock().UnixNano()
+	for i, m := range l.members {
+		order[i] = i
+		switch out := m.State.out.Load(); {
+		case m.State.serves(now) && m.State.share(now) == 1 && !m.Backup:
+		case m.State.serves(now) && !m.Backup:
+			rank[i] = 1
+		case m.State.serves(now):
+			rank[i] = 2
+		case out&outDrained == 0:
+			rank[i] = 3
+		default:
+			rank[i] = 4
+		}
+	}
+	claim := l.claims(key, preferred)
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(rank[a], rank[b]), cmp.Compare(claim[b], claim[a])) })
+	return order
+}
+
+// claims returns how much each member is wanted by the method.
+func (l *List) claims(key uint64, preferred int) []float64 {
+	claims := make([]float64, len(l.members))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, m := range l.members {
+		switch l.method {
+		case ByKey:
+			claims[i] = l.score(i, key)
+		case RoundRobin:
+			claims[i] = float64(l.current[i] + int64(m.Weight))
+		default:
+			claims[i] = -float64(m.State.inFlight.Load()) / float64(m.Weight)
+		}
+	}
+	if l.method == Preferred && preferred > 0 {
+		claims[preferred-1] = 1
+	}
+	return claims
+}

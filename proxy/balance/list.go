@@ -1,0 +1,251 @@
+package balance
+
+import (
+	"math/bits"
+	"math/rand/v2"
+	"sync"
+)
+
+// Method is how a list chooses among the upstreams that serve.
+type Method int
+
+// The methods.
+const (
+	// RoundRobin gives each its turn, as often as its weight says.
+	RoundRobin Method = iota
+	// LeastRequests takes the one of two random ones that works on fewer requests for its weight.
+	LeastRequests
+	// ByKey gives requests with the same key to the same upstream, by rendezvous hashing.
+	ByKey
+	// Preferred takes the upstream that the request prefers, and otherwise chooses as LeastRequests does.
+	Preferred
+)
+
+// MaxUpstreams is the most upstreams that a list can have.
+const MaxUpstreams = 64
+
+// Member is an upstream of a list.
+type Member struct {
+	State *State
+	// Weight is at least 1.
+	Weight int
+	// Backup members get requests only if no other member can.
+	Backup bool
+}
+
+// List is what a route chooses from. Any number of goroutines may use it.
+type List struct {
+	method  Method
+	members []Member
+	// primaries has the bits of the members that are no backups, and all those of all.
+	primaries, all uint64
+	totals         *Totals
+	// random returns random numbers.
+	random func() uint64
+
+	// mu guards the counters of round robin.
+	mu      sync.Mutex
+	current []int64
+}
+
+// NewList returns a list of 1 to MaxUpstreams members of a site.
+func NewList(method Method, totals *Totals, members ...Member) *List {
+	l := &List{method: method, members: members, totals: totals, random: rand.Uint64, current: make([]int64, len(members))}
+	for i, m := range members {
+		l.all |= 1 << i
+		if !m.Backup {
+			l.primaries |= 1 << i
+		}
+	}
+	return l
+}
+
+// Members returns the members, which must not be changed.
+func (l *List) Members() []Member { return l.members }
+
+// Pick is the choice made for one request. The zero value is a request that has tried nothing.
+type Pick struct {
+	// Key is what ByKey goes by.
+	Key uint64
+	// Preferred is one more than the index of the member that Preferred takes; 0 for none.
+	Preferred int
+	// FailOpen reports whether the choice was made although no upstream serves (S-18.4).
+	FailOpen bool
+
+	tried    uint64
+	state    *State
+	index    int8
+	trial    bool
+	counted  bool
+	settled  bool
+	attempts uint8
+}
+
+// Index returns the index of the member that was chosen last.
+func (p *Pick) Index() int { return int(p.index) }
+
+// Attempts returns how many choices have been made.
+func (p *Pick) Attempts() int { return int(p.attempts) }
+
+// Choose chooses the next upstream to try, and returns its index. It returns false if the request has tried all. Each choice
+// must be ended by Leave.
+func (l *List) Choose(p *Pick) (int, bool) {
+	if len(l.members) == 1 {
+		return 0, l.chooseOnly(p)
+	}
+	for {
+		mask, open := l.candidates(p)
+		if mask == 0 {
+			return 0, false
+		}
+		i := l.pick(mask, p)
+		s := l.members[i].State
+		trial := !open && s.out.Load() == outFailing
+		if trial && !s.trying.CompareAndSwap(false, true) {
+			continue // another request is first, so that the next look finds the member out of service
+		}
+		s.inFlight.Add(1)
+		l.take(p, i, open, trial)
+		p.counted = true
+		return i, true
+	}
+}
+
+// chooseOnly chooses the only member, unless the request has tried it.
+func (l *List) chooseOnly(p *Pick) bool {
+	if p.tried != 0 {
+		return false
+	}
+	l.take(p, 0, l.members[0].State.out.Load()&outDown != 0, false)
+	return true
+}
+
+// take records a choice.
+func (l *List) take(p *Pick, i int, open, trial bool) {
+	p.state, p.index, p.trial, p.FailOpen = l.members[i].State, int8(i), trial, false
+	p.counted, p.settled = false, false
+	if open && p.tried == 0 {
+		p.FailOpen = true
+		l.totals.failOpen.Add(1)
+	}
+	p.tried |= 1 << i
+	p.attempts++
+}
+
+// candidates returns the members among which to choose. open reports whether none of them serves.
+func (l *List) candidates(p *Pick) (mask uint64, open bool) {
+	left := l.all &^ p.tried
+	serving, slow := l.serving(left, p)
+	for _, mask := range [...]uint64{slow & l.primaries, serving & l.primaries, slow, serving} {
+		if mask != 0 {
+			return mask, false
+		}
+	}
+	var drained, down uint64
+	for rest := left; rest != 0; rest &= rest - 1 {
+		i := bits.TrailingZeros64(rest)
+		switch out := l.members[i].State.out.Load(); {
+		case out&outDrained != 0:
+			drained |= 1 << i
+		case out&outDown != 0:
+			down |= 1 << i
+		}
+	}
+	if mask := left &^ drained; mask != 0 {
+		return mask, down != 0
+	}
+	return left, left != 0
+}
+
+// serving returns which of the members serve, and which of those take part in this choice: an upstream that came back a short
+// time ago takes part in some only.
+func (l *List) serving(left uint64, p *Pick) (serving, slow uint64) {
+	var now int64
+	for rest := left; rest != 0; rest &= rest - 1 {
+		i := bits.TrailingZeros64(rest)
+		s := l.members[i].State
+		bit := uint64(1) << i
+		if s.out.Load() == 0 && s.backSince.Load() == 0 {
+			serving, slow = serving|bit, slow|bit
+			continue
+		}
+		if now == 0 {
+			now = l.totals.of.clock().UnixNano()
+		}
+		if !s.serves(now) {
+			continue
+		}
+		serving |= bit
+		if share := s.share(now); share == 1 || l.luck(p, s) < share {
+			slow |= bit
+		}
+	}
+	return serving, slow
+}
+
+// luck returns a number from 0 to 1 that decides whether a member takes part in a choice. With ByKey it is always the same for
+// a key, so that clients go back to an upstream one after the other.
+func (l *List) luck(p *Pick, s *State) float64 {
+	if l.method == ByKey {
+		return fraction(mix(p.Key ^ mix(s.hash+1)))
+	}
+	return fraction(l.random())
+}
+
+// pick chooses one of the members by the method.
+func (l *List) pick(mask uint64, p *Pick) int {
+	if mask&(mask-1) == 0 {
+		return bits.TrailingZeros64(mask)
+	}
+	switch l.method {
+	case ByKey:
+		return l.byKey(mask, p.Key)
+	case RoundRobin:
+		return l.inTurn(mask)
+	}
+	if wanted := p.Preferred - 1; wanted >= 0 && mask&(1<<wanted) != 0 {
+		return wanted
+	}
+	return l.leastOfTwo(mask)
+}
+
+// Answered records that the upstream has begun to answer.
+func (p *Pick) Answered() {
+	if p.settled || p.state == nil {
+		return
+	}
+	p.settled = true
+	p.state.answered()
+	p.endTrial()
+}
+
+// Failed records that the connection to the upstream has failed.
+func (p *Pick) Failed(err error) {
+	if p.settled || p.state == nil {
+		return
+	}
+	p.settled = true
+	p.state.failedWith(err, p.trial)
+	p.endTrial()
+}
+
+func (p *Pick) endTrial() {
+	if p.trial {
+		p.trial = false
+		p.state.trying.Store(false)
+	}
+}
+
+// Leave ends a choice: the upstream no longer works on the request. Without Answered or Failed before, the attempt counts as
+// none.
+func (p *Pick) Leave() {
+	if p.state == nil {
+		return
+	}
+	p.endTrial()
+	if p.counted {
+		p.counted = false
+		p.state.inFlight.Add(-1)
+	}
+	p.state = nil
+}

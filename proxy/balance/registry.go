@@ -1,0 +1,128 @@
+package balance
+
+import (
+	"sync"
+	"time"
+)
+
+// Registry holds the states of all upstreams, over reloads that keep them (S-18.3).
+type Registry struct {
+	clock func() time.Time
+	// Changed is called after an upstream went out of service or came back. It may be nil, and must be set before the first
+	// request.
+	Changed func(Change)
+
+	mu     sync.Mutex
+	states map[Key]*State
+	totals map[Site]*Totals
+	// drained holds when the upstreams were drained that an operator has taken out, by host and address.
+	drained map[place]time.Time
+}
+
+// place is what an order to drain names.
+type place struct{ host, address string }
+
+// Change says that an upstream went out of service or came back.
+type Change struct {
+	Key
+	// Down reports whether it went out, and Checked whether checks have decided that.
+	Down, Checked bool
+	// Err is what has failed last.
+	Err error
+	// After is how long the upstream was in the state before.
+	After time.Duration
+}
+
+// NewRegistry returns a registry that reads the time from clock, which is time.Now except in tests.
+func NewRegistry(clock func() time.Time) *Registry {
+	return &Registry{clock: clock, states: map[Key]*State{}, totals: map[Site]*Totals{}, drained: map[place]time.Time{}}
+}
+
+// State returns the state of an upstream, the same one over reloads.
+func (r *Registry) State(key Key) *State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.states[key]
+	if s == nil {
+		s = newState(r, key)
+		s.drain(r.drained[place{key.Host, key.Address}])
+		r.states[key] = s
+	}
+	return s
+}
+
+// Totals returns the numbers of a site, the same ones over reloads.
+func (r *Registry) Totals(site Site) *Totals {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.totals[site]
+	if t == nil {
+		t = newTotals(r)
+		r.totals[site] = t
+	}
+	return t
+}
+
+// Keep forgets all states that a new configuration does not have, with the numbers of sites and the orders that concern none
+// of the others.
+func (r *Registry) Keep(states map[*State]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sites, places := map[Site]bool{}, map[place]bool{}
+	for key, s := range r.states {
+		if !states[s] {
+			delete(r.states, key)
+			continue
+		}
+		sites[key.Site], places[place{key.Host, key.Address}] = true, true
+	}
+	for site := range r.totals {
+		if !sites[site] {
+			delete(r.totals, site)
+		}
+	}
+	for at := range r.drained {
+		if !places[at] {
+			delete(r.drained, at)
+		}
+	}
+}
+
+// Drain takes the upstream with an address out of service at all sites with a host: it gets no new requests. It reports whether
+// it was in service before.
+func (r *Registry) Drain(host, address string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := place{host, address}
+	if _, was := r.drained[at]; was {
+		return false
+	}
+	r.order(at, r.clock())
+	return true
+}
+
+// Undrain puts a drained upstream back in service, and reports whether it was drained.
+func (r *Registry) Undrain(host, address string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := place{host, address}
+	if _, was := r.drained[at]; !was {
+		return false
+	}
+	r.order(at, time.Time{})
+	return true
+}
+
+// order drains an upstream, or puts it back if since is zero. The caller holds mu.
+func (r *Registry) order(at place, since time.Time) {
+	if since.IsZero() {
+		delete(r.drained, at)
+	} else {
+		r.drained[at] = since
+	}
+	for key, s := range r.states {
+		if key.Host == at.host && key.Address == at.address {
+			s.drain(since)
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package balance
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// failuresInRow is how many failed connections in a row take an upstream out of service (S-18.5).
+	failuresInRow = 5
+	// firstPause is how long such an upstream gets no request. The pause doubles each time a request has tried it in vain, up
+	// to lastPause.
+	firstPause = 10 * time.Second
+	lastPause  = 5 * time.Minute
+	// slowStart is the time over which an upstream that is back in service gets its share.
+	slowStart = 10 * time.Second
+)
+
+// These are the reasons for which an upstream gets no requests, as bits.
+const (
+	// outFailing is set after failuresInRow failed connections.
+	outFailing uint32 = 1 << iota
+	// outUnhealthy is set after as many failed checks as `fall` says.
+	outUnhealthy
+	// outStarting is set until the first check of a new upstream has succeeded, or the time for it is over.
+	outStarting
+	// outDrained is set by an operator's order.
+	outDrained
+
+	outDown = outFailing | outUnhealthy
+)
+
+// Site identifies a site over reloads.
+type Site struct {
+	// Listener is the index of the running listener.
+	Listener int
+	Host     string
+}
+
+// Key identifies the state of an upstream (S-18.3).
+type Key struct {
+	Site
+	// Address is where the upstream is, and Via how it is spoken to, as in "http".
+	Address, Via string
+	Check
+}
+
+// Check says how checks decide about an upstream. The zero value is no check.
+type Check struct {
+	// What is checked: two checks with another text are different.
+	What     string
+	Interval time.Duration
+	// Rise is how many checks in a row have to succeed to put an upstream back in service, and Fall how many have to fail to
+	// take it out.
+	Rise, Fall int
+}
+
+// State is what is known about one upstream of a site. Choices read the atomic fields without a lock.
+type State struct {
+	of   *Registry
+	key  Key
+	hash uint64
+
+	// out holds the reasons for which the upstream is out of service; 0 for the usual case.
+	out atomic.Uint32
+	// backSince is when the upstream came back in service, as long as it gets less than its share; else 0. It is on the
+	// registry's clock, like all times here.
+	backSince atomic.Int64
+	// tryAt is when one request may try an upstream that fails, and trying reports whether one does.
+	tryAt  atomic.Int64
+	trying atomic.Bool
+	// readyAt ends outStarting.
+	readyAt atomic.Int64
+	// failed counts the failed connections since the last one that was good.
+	failed   atomic.Int32
+	inFlight atomic.Int64
+	retries  atomic.Uint64
+	failures atomic.Uint64
+
+	mu sync.Mutex
+	// pause is the current pause of an upstream that fails.
+	pause time.Duration
+	// good and bad count the checks in a row that have succeeded and failed.
+	good, bad int
+	// since is when the upstream went out of service or came back, or was first known.
+	since   time.Time
+	lastErr error
+	errAt   time.Time
+	// drainedSince is when an operator took the upstream out.
+	drainedSince time.Time
+}
+
+// newState returns the state of a new upstream. Without a check it serves at once.
+func newState(of *Registry, key Key) *State {
+	now := of.clock()
+	s := &State{of: of, key: key, hash: hashText(key.Address), since: now}
+	if key.What != "" {
+		s.readyAt.Store(now.Add(key.Interval).UnixNano())
+		s.out.Store(outStarting)
+	}
+	return s
+}
+
+// Key returns the identity of the state.
+func (s *State) Key() Key { return s.key }
+
+// serves reports whether the upstream gets requests at a time. An upstream that fails may get one that tries it.
+func (s *State) serves(now int64) bool {
+	switch out := s.out.Load(); {
+	case out == 0:
+		return true
+	case out == outFailing:
+		return now >= s.tryAt.Load() && !s.trying.Load()
+	case out == outStarting:
+		return now >= s.readyAt.Load()
+	}
+	return false
+}
+
+// share returns which part of its weight the upstream has while it comes back in service, from 0 to 1.
+func (s *State) share(now int64) float64 {
+	back := s.backSince.Load()
+	if back == 0 {
+		return 1
+	}
+	if past := now - back; past < int64(slowStart) {
+		return float64(max(past, 0)) / float64(slowStart)
+	}
+	s.backSince.CompareAndSwap(back, 0)
+	return 1
+}
+
+// answered records that a connection was good.
+func (s *State) answered() {
+	if s.failed.Load() != 0 {
+		s.failed.Store(0)
+	}
+	if s.out.Load()&outFailing != 0 {
+		s.settle(func() { s.clear(outFailing) })
+	}
+}
+
+// failedWith records that a connection has failed. trial reports whether it was made to try an upstream that fails.
+func (s *State) failedWith(err error, trial bool) {
+	s.failures.Add(1)
+	row := s.failed.Add(1)
+	s.settle(func() {
+		now := s.of.clock()
+		s.lastErr, s.errAt = err, now
+		failing := s.out.Load()&outFailing != 0
+		switch {
+		case failing && trial:
+			s.pause = min(2*s.pause, lastPause)
+		case !failing && row >= failuresInRow:
+			s.pause, s.good = firstPause, 0
+			s.set(outFailing)
+		default:
+			return
+		}
+		s.tryAt.Store(now.Add(s.pause).UnixNano())
+	})
+}
+
+// Checked records the end of a check; err is nil for a success. A check that was cancelled must not be recorded.
+func (s *State) Checked(err error) {
+	s.settle(func() {
+		if err == nil {
+			s.good, s.bad = s.good+1, 0
+			s.unset(outStarting)
+			if s.good >= s.key.Rise {
+				s.failed.Store(0)
+				s.clear(outDown)
+			}
+			return
+		}
+		s.good, s.bad = 0, s.bad+1
+		s.lastErr, s.errAt = err, s.of.clock()
+		if s.bad >= s.key.Fall {
+			s.unset(outStarting)
+			s.set(outUnhealthy)
+		}
+	})
+}
+
+// settle runs a change, and reports it if the upstream went out of service or came back.
+func (s *State) settle(change func()) {
+	s.mu.Lock()
+	before, since := s.out.Load(), s.since
+	change()
+	after, now := s.out.Load(), s.of.clock()
+	event := Change{Key: s.key, Down: after&outDown != 0, Checked: after&outUnhealthy != 0, Err: s.lastErr, After: now.Sub(since)}
+	moved := before&outDown == 0 != (after&outDown == 0)
+	if moved {
+		s.since = now
+	}
+	s.mu.Unlock()
+	if moved && s.of.Changed != nil {
+		s.of.Changed(event)
+	}
+}
+
+// set adds a reason. The caller holds mu.
+func (s *State) set(reason uint32) { s.out.Or(reason) }
+
+// unset removes a reason. The caller holds mu.
+func (s *State) unset(reason uint32) { s.out.And(^reason) }
+
+// clear removes reasons, and begins the slow start of an upstream that is back in service. The caller holds mu.
+func (s *State) clear(reasons uint32) {
+	if s.out.And(^reasons)&reasons != 0 && s.out.Load() == 0 {
+		s.backSince.Store(s.of.clock().UnixNano())
+	}
+}
+
+// drain takes the upstream out of service, or puts it back. The caller holds the registry's lock.
+func (s *State) drain(since time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.drainedSince = since; !since.IsZero() {
+		s.set(outDrained)
+		return
+	}
+	s.clear(outDrained)
+}
