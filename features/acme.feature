@@ -796,3 +796,50 @@ Feature: Certificates from an ACME server
         | www.example.test   |                                             | 404    |
         | other.example.test | x                                           | 404    |
         | git.example.test   | x                                           | 301    |
+
+  Rule: Two processes with one cache directory know of each other
+
+    @S-20.6
+    Scenario: What one process orders the other waits for and takes
+      Given an ACME server as it is shipped
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      When the proxy is started
+      And the proxy is stopped while it orders "www.example.test"
+      And the machine "second" is started with the cache of listener 1
+      Then the machine "second" logs "ACME_WAITING domain=www.example.test pid="
+      When the proxy is sent SIGCONT
+      Then the proxy is ready
+      And the machine "second" serves
+      And the machine "second" logs "ACME_PROVISION domain=www.example.test source=cache"
+      And the ACME server was asked for 1 order
+
+    @S-20.6 @S-5.8
+    Scenario: A process that waits for another one is stopped like any other, and goes on when that is killed
+      Given an ACME server as it is shipped
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      When the proxy is started
+      And the proxy is stopped while it orders "www.example.test"
+      And the machine "second" is started with the cache of listener 1
+      Then the machine "second" logs "ACME_WAITING domain=www.example.test"
+      When the machine "second" is sent SIGTERM
+      Then the machine "second" exits with 0 within 5 seconds
+      When the proxy is killed
+      And the proxy is started
+      Then the proxy is ready
+
+    @S-20.6
+    Scenario: What another process has renewed is served
+      Given no ACME server
+      And a certificate "first" for "www.example.test" that is valid for 3600 seconds
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      And the cache of listener 1 holds the certificate "first" for "www.example.test"
+      And the proxy is running
+      When a client shakes hands for "www.example.test"
+      And the machine "second" is started with the cache of listener 1
+      And the machine "second" serves
+      And a certificate "renewed" for "www.example.test"
+      And the cache of listener 1 holds the certificate "renewed" for "www.example.test"
+      Then the machines "second" serve the same certificate for "www.example.test" within 30 seconds
+      And the machine "second" logs "ACME_RENEWED domain=www.example.test source=cache"
+      And the log has a line "ACME_RENEWED" with:
+        | source | cache |

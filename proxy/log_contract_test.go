@@ -112,6 +112,7 @@ func logEveryEvent(l *eventlog.Logger) {
 		eventlog.Str("window_end", "2026-03-04T03:04:05Z"), eventlog.Str("renew_at", "2026-03-03T01:04:05Z"))
 	l.Log(eventlog.LevelInfo, "ACME_ACCOUNT", directory, eventlog.Str("account", "https://acme.example.com/acct/1"),
 		eventlog.Str("contact", "mailto:ops@example.com"), eventlog.Str("status", "valid"))
+	l.Log(eventlog.LevelInfo, "ACME_WAITING", eventlog.Str("domain", rec.Host), directory, eventlog.Int("pid", 4711))
 	l.Log(eventlog.LevelInfo, "ACME_RENEWED", eventlog.Str("domain", rec.Host), directory, eventlog.Str("not_after", "2026-04-02T03:04:05Z"))
 	l.Log(eventlog.LevelWarn, "ACME_ERROR", eventlog.Str("domain", rec.Host), directory,
 		eventlog.Err(errors.New("429 rateLimited: too many certificates")), eventlog.Str("next_try", "2026-01-02T03:14:05Z"))

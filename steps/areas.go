@@ -43,6 +43,7 @@ func (w *World) areas() []area {
 		{"TLS handshakes", w.handshakeSteps()},
 		{"ACME servers", w.acmeServerSteps()},
 		{"ACME listeners", w.acmeSteps()},
+		{"Several machines", w.machineSteps()},
 		{"The log", w.logSteps()},
 		{"The log file and the other ends of the log", w.loggingSteps()},
 		{"Rotation of the log", w.logrotateSteps()},

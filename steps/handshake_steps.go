@@ -18,7 +18,7 @@ import (
 func (w *World) handshakeSteps() []step {
 	return []step{
 		{`a client shakes hands for {string}`, w.shakeHands, "With the listener that has the site, or the first; `none` sends no name. The certificate is looked at by the sentences below, and not verified before."},
-		{`a client shakes hands:`, w.shakeHandsTable, "A table of two columns: `name`, `client`, `listener`, `minimum` and `maximum` (`1.0` … `1.3`), `suites` (names of TLS 1.2, separated by commas), `protocols` (of ALPN, separated by commas), `session` (a name under which the session is kept, and offered in the next handshake that has the same)."},
+		{`a client shakes hands:`, w.shakeHandsTable, "A table of two columns: `name`, `client`, `listener`, `address` or `machine`, `minimum` and `maximum` (`1.0` … `1.3`), `suites` (names of TLS 1.2, separated by commas), `protocols` (of ALPN, separated by commas), `session` (a name under which the session is kept, and offered in the next handshake that has the same)."},
 		{`the handshake succeeds`, w.handshakeSucceeds, ""},
 		{`the handshake is resumed`, w.handshakeResumed, "With the session of the one before."},
 		{`the handshake is a full one`, w.handshakeFull, "It has succeeded, and was not resumed."},
@@ -56,7 +56,7 @@ var tlsVersions = map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionT
 func (w *World) handshakeWith(rows map[string]string) error {
 	config := &tls.Config{InsecureSkipVerify: true}
 	listener := 0
-	host, client := "example.test", ""
+	host, client, at := "example.test", "", ""
 	var sessions *sessionCache
 	for key, value := range rows {
 		var err error
@@ -68,6 +68,12 @@ func (w *World) handshakeWith(rows map[string]string) error {
 			}
 		case "client":
 			client = value
+		case "address":
+			at = value
+		case "machine":
+			if at, err = w.machineAddress(value); err != nil {
+				return err
+			}
 		case "listener":
 			listener, err = strconv.Atoi(value)
 		case "minimum":
@@ -88,7 +94,10 @@ func (w *World) handshakeWith(rows map[string]string) error {
 			return fmt.Errorf("%s %q: %w", key, value, errors.Join(err, errors.New("not known")))
 		}
 	}
-	address, err := w.dialAddress("https", host, listener)
+	address, err := at, error(nil)
+	if at == "" {
+		address, err = w.dialAddress("https", host, listener)
+	}
 	if err != nil {
 		return err
 	}

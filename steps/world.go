@@ -143,6 +143,7 @@ type World struct {
 	admin        *adminAnswer
 	adminClients adminClients
 	acme         *acmeServer
+	machines     map[string]*machine
 	remembered   map[string]string
 	occupied     map[string]net.Listener
 	logMark      int // index of the first line of the log that counts as new

@@ -35,6 +35,8 @@ type outcome struct {
 	refused bool
 	// local reports whether the attempt failed here, before a CA was asked.
 	local bool
+	// elsewhere reports whether another process was refused meanwhile, so that the CA was not asked.
+	elsewhere bool
 	// retryAfter is the least wait that the CA asked for, or 0.
 	retryAfter time.Duration
 	// saveErr is set if certificate is good but could not be written to the cache.
@@ -43,7 +45,7 @@ type outcome struct {
 
 // general reports whether the attempt failed for a reason that has nothing to do with the name. It is then part of an
 // outage (S-5.10).
-func (o outcome) general() bool { return o.err != nil && !o.refused && !o.local }
+func (o outcome) general() bool { return o.err != nil && !o.refused && !o.local && !o.elsewhere }
 
 // attempt is one attempt to obtain a certificate for one name, with the answers to its challenges. Handshakes and requests
 // read those while the attempt runs.

@@ -74,7 +74,7 @@ func TestAnAttemptIsCountedByItsResult(t *testing.T) {
 	if got := failing(); len(got) != 0 {
 		t.Errorf("%v fail, want none", got)
 	}
-	source.manager.failed(source.names.Load().list[1], outcome{err: errors.New("no")}, time.Now())
+	source.manager.failed(t.Context(), source.names.Load().list[1], outcome{err: errors.New("no")}, time.Now())
 	if got := failing(); len(got) != 1 || got[0] != "b.example.test" {
 		t.Errorf("%v fail, want b.example.test", got)
 	}

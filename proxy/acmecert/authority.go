@@ -40,6 +40,8 @@ type authority struct {
 	base         http.RoundTripper
 	cache        autocert.Cache
 	log          *eventlog.Logger
+	// lock keeps other processes with the same cache from making an account at the same time; nil for no others.
+	lock func(ctx context.Context) (unlock func(), err error)
 
 	// turn is held while a session is opened, so that all names together ask a CA that hangs only once.
 	turn chan struct{}
@@ -147,6 +149,13 @@ func (a *authority) newSession(ctx context.Context, before *session) (*session, 
 	if before != nil {
 		s.account = before.account
 		return s, nil
+	}
+	if a.lock != nil {
+		unlock, err := a.lock(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
 	}
 	key, err := a.accountKey(ctx)
 	if err != nil {

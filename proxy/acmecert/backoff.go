@@ -1,6 +1,7 @@
 package acmecert
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -51,7 +52,7 @@ type refusals struct{ ledger[refusal] }
 
 // loadRefusals reads the refusals of a cache directory. Its result is never nil: on an error it starts empty.
 func loadRefusals(dir string) (*refusals, error) {
-	r := &refusals{ledger[refusal]{path: filepath.Join(dir, refusalsFile), field: refusalsField}}
+	r := &refusals{newLedger[refusal](filepath.Join(dir, refusalsFile), refusalsField)}
 	var err error
 	if r.entries, err = r.read(); err != nil {
 		return r, fmt.Errorf("%s: earlier refusals of the CA are forgotten: %w", r.path, err)
@@ -59,47 +60,32 @@ func loadRefusals(dir string) (*refusals, error) {
 	return r, nil
 }
 
-// refresh reads the file again, in case an operator has removed it to try sooner. If it cannot be read, what is in memory
-// counts.
-func (r *refusals) refresh() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.unwritten {
-		return
-	}
-	if entries, err := r.read(); err == nil {
-		r.entries = entries
-	}
-}
-
 // refuse remembers a refusal and returns it with the time of the next attempt: after the step for this number of
 // failures, or after the CA's Retry-After if that is longer, but never past half of remaining, which is what the name's
 // certificate has left. The error says that the file could not be written; the refusal is then in memory only.
-func (r *refusals) refuse(directory, domain, reason string, retryAfter, remaining time.Duration, now time.Time) (refusal, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	e, _ := r.find(directory, domain)
+func (r *refusals) refuse(ctx context.Context, directory, domain, reason string, retryAfter, remaining time.Duration, now time.Time) (refusal, error) {
+	e, _ := r.get(directory, domain)
 	e.Directory, e.Domain = directory, domain
 	step := refusalSteps[min(e.Failures, len(refusalSteps)-1)]
 	e.Failures++
-	return r.record(e, reason, now, withinHalf(max(step, retryAfter), remaining))
+	return r.record(ctx, e, reason, now, withinHalf(max(step, retryAfter), remaining))
 }
 
 // demand remembers that the CA asked for a wait that holds for all names, and returns it with the end of the wait.
-func (r *refusals) demand(directory, reason string, wait time.Duration, now time.Time) (refusal, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.record(refusal{Directory: directory, Failures: 1}, reason, now, wait)
+func (r *refusals) demand(ctx context.Context, directory, reason string, wait time.Duration, now time.Time) (refusal, error) {
+	return r.record(ctx, refusal{Directory: directory, Failures: 1}, reason, now, wait)
 }
 
-// record remembers a failure and the wait after it. The caller holds mu.
-func (r *refusals) record(e refusal, reason string, now time.Time, wait time.Duration) (refusal, error) {
+// record remembers a failure and the wait after it.
+func (r *refusals) record(ctx context.Context, e refusal, reason string, now time.Time, wait time.Duration) (refusal, error) {
 	e.LastError = clipText(reason, maxTextBytes)
 	e.LastAttempt = now.UTC().Round(0)
 	// Rounded up to a second, so that the time shown is not too early.
 	e.NextTry = now.UTC().Add(wait + time.Second - 1).Truncate(time.Second)
+	r.mu.Lock()
 	r.store(e)
-	return e, r.write()
+	r.mu.Unlock()
+	return e, r.save(ctx)
 }
 
 // withinHalf bounds a wait by half of what a certificate has left, but not below a minute; remaining is 0 or less if there
@@ -112,11 +98,11 @@ func withinHalf(wait, remaining time.Duration) time.Duration {
 }
 
 // forget drops what is remembered about a name, after a success.
-func (r *refusals) forget(directory, domain string) error {
+func (r *refusals) forget(ctx context.Context, directory, domain string) error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.drop(func(e refusal) bool { return e.Directory == directory && e.Domain == domain })
-	return r.write()
+	r.mu.Unlock()
+	return r.save(ctx)
 }
 
 // unreachableWait is the wait after the n-th attempt in a row, counted from 0, that found the CA unreachable. Such

@@ -1,6 +1,8 @@
 package acmecert
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -20,7 +22,7 @@ func TestACMERefusalsWaitLongerEachTime(t *testing.T) {
 	}
 	day := 24 * time.Hour
 	for i, want := range []time.Duration{time.Minute, 10 * time.Minute, 100 * time.Minute, day, day, day} {
-		e, err := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, 0, now)
+		e, err := r.refuse(t.Context(), acmeTestDirectory, acmeTestName, "no", 0, 0, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,14 +42,38 @@ func TestACMERefusalsWaitLongerEachTime(t *testing.T) {
 		}
 		now = e.NextTry
 	}
-	if err := r.forget(acmeTestDirectory, acmeTestName); err != nil {
+	if err := r.forget(t.Context(), acmeTestDirectory, acmeTestName); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, refusalsFile)); !os.IsNotExist(err) {
 		t.Errorf("got %v, want no file when nothing is remembered", err)
 	}
-	if e, _ := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, 0, now); e.Failures != 1 {
+	if e, _ := r.refuse(t.Context(), acmeTestDirectory, acmeTestName, "no", 0, 0, now); e.Failures != 1 {
 		t.Errorf("got %d failures after a success between, want 1", e.Failures)
+	}
+}
+
+// TestALedgerOnAHangingDiskEndsWithItsContext covers an operation that has begun: the disk has it, and does not answer.
+func TestALedgerOnAHangingDiskEndsWithItsContext(t *testing.T) {
+	r, err := loadRefusals(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan struct{})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("told to stop")
+	err = r.onDisk(ctx, func() error { cancel(cause); <-answer; return nil })
+	if err != cause {
+		t.Errorf("got %v, want %v", err, cause)
+	}
+	short, stop := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer stop()
+	if err := r.onDisk(short, func() error { t.Error("it began while another one had the turn"); return nil }); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v for the next one, want that it waits for its turn", err)
+	}
+	close(answer)
+	if err := r.onDisk(t.Context(), func() error { return nil }); err != nil {
+		t.Errorf("got %v after the disk has answered", err)
 	}
 }
 
@@ -59,7 +85,7 @@ func TestARefusalOfOneNameIsNotTakenForThatOfAnother(t *testing.T) {
 	}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, name := range []string{"c.example.test", "b.example.test", "a.example.test", "c.example.test"} {
-		e, err := r.refuse(acmeTestDirectory, name, "no "+name, 0, 0, now)
+		e, err := r.refuse(t.Context(), acmeTestDirectory, name, "no "+name, 0, 0, now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +93,7 @@ func TestARefusalOfOneNameIsNotTakenForThatOfAnother(t *testing.T) {
 			t.Errorf("the refusal of %s: got %+v", name, e)
 		}
 	}
-	e, err := r.demand(acmeTestDirectory, "busy", time.Hour, now)
+	e, err := r.demand(t.Context(), acmeTestDirectory, "busy", time.Hour, now)
 	if err != nil || e.Domain != "" || !e.NextTry.Equal(now.Add(time.Hour)) {
 		t.Errorf("the demand for all names: got %+v, %v", e, err)
 	}
@@ -85,7 +111,7 @@ func TestACMERefusalsObeyRetryAfter(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r, _ := loadRefusals(t.TempDir())
-			e, err := r.refuse(acmeTestDirectory, acmeTestName, "no", tc.retryAfter, 0, now)
+			e, err := r.refuse(t.Context(), acmeTestDirectory, acmeTestName, "no", tc.retryAfter, 0, now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +128,7 @@ func TestACMERefusalsFile(t *testing.T) {
 		dir := t.TempDir()
 		r, _ := loadRefusals(dir)
 		for _, name := range []string{"b.example.test", "a.example.test"} {
-			if _, err := r.refuse(acmeTestDirectory, name, "no", 0, 0, now); err != nil {
+			if _, err := r.refuse(t.Context(), acmeTestDirectory, name, "no", 0, 0, now); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -120,7 +146,7 @@ func TestACMERefusalsFile(t *testing.T) {
 	t.Run("that cannot be written still counts in memory", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "gone")
 		r, _ := loadRefusals(dir)
-		e, err := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, 0, now)
+		e, err := r.refuse(t.Context(), acmeTestDirectory, acmeTestName, "no", 0, 0, now)
 		if err == nil {
 			t.Error("got no error, want one for a directory that is not there")
 		}
@@ -130,7 +156,7 @@ func TestACMERefusalsFile(t *testing.T) {
 	})
 	t.Run("written under a clock that was ahead makes nobody wait", func(t *testing.T) {
 		r, _ := loadRefusals(t.TempDir())
-		e, _ := r.refuse(acmeTestDirectory, acmeTestName, "no", 0, 0, now.AddDate(10, 0, 0))
+		e, _ := r.refuse(t.Context(), acmeTestDirectory, acmeTestName, "no", 0, 0, now.AddDate(10, 0, 0))
 		if e.waiting(now) {
 			t.Error("got a wait of ten years, want none")
 		}
@@ -174,7 +200,8 @@ func FuzzACMERefusals(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := &refusals{ledger[refusal]{path: filepath.Join(t.TempDir(), refusalsFile), field: refusalsField, entries: entries}}
+		r := &refusals{newLedger[refusal](filepath.Join(t.TempDir(), refusalsFile), refusalsField)}
+		r.entries = entries
 		for _, e := range entries {
 			if e.Failures < 1 || e.NextTry.Sub(e.LastAttempt) > maxRetryAfter {
 				t.Fatalf("got %+v, want it dropped", e)
@@ -182,7 +209,7 @@ func FuzzACMERefusals(f *testing.F) {
 		}
 		now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		for _, e := range entries[:min(len(entries), 3)] {
-			next, err := r.refuse(e.Directory, e.Domain, "again", 0, 0, now)
+			next, err := r.refuse(t.Context(), e.Directory, e.Domain, "again", 0, 0, now)
 			if err != nil {
 				t.Fatalf("refuse after %q: %v", data, err)
 			}

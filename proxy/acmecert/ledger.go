@@ -1,28 +1,44 @@
 package acmecert
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
+
+	"reverse-proxy/proxy/clock"
 )
+
+// ledgerPatience bounds the wait for another process that writes the file. Its lock keeps one process from dropping what
+// the other has just written, which is not worth more of a wait than this.
+const ledgerPatience = 2 * time.Second
 
 // ledger remembers something about names over restarts: in memory and in a file of the cache directory, which is a JSON
 // object with the list as its only field. The name of the file is not a valid host name, so it cannot be that of a
-// certificate.
+// certificate. Another process may write the file too: what each has changed is kept (S-20.6).
 type ledger[E ledgerEntry] struct {
 	path  string
 	field string
+	// turn is held by the operation that reads or writes the file, until the disk has answered.
+	turn chan struct{}
 
-	// mu guards what follows. It is held while the file is written.
+	// mu guards what follows, and is not held during I/O.
 	mu      sync.Mutex
 	entries []E
-	// unwritten reports whether the file lacks what is in memory.
-	unwritten bool
+	// changed are the names whose entries the file lacks, each with the number of its change, and changes counts those.
+	changed map[ledgerKey]int
+	changes int
 }
+
+// ledgerKey is what an entry is about.
+type ledgerKey struct{ directory, domain string }
 
 // ledgerEntry is what a ledger remembers about one name at one CA.
 type ledgerEntry interface {
@@ -31,6 +47,16 @@ type ledgerEntry interface {
 	about() (directory, domain string)
 	// possible reports whether the daemon could have written the entry.
 	possible() bool
+}
+
+func newLedger[E ledgerEntry](path, field string) ledger[E] {
+	return ledger[E]{path: path, field: field, turn: make(chan struct{}, 1), changed: map[ledgerKey]int{}}
+}
+
+// keyOf returns what an entry is about.
+func keyOf[E ledgerEntry](e E) ledgerKey {
+	directory, domain := e.about()
+	return ledgerKey{directory, domain}
 }
 
 // read reads the entries of the file. Without a file there are none.
@@ -67,60 +93,139 @@ func (l *ledger[E]) get(directory, domain string) (e E, ok bool) {
 
 // find is get for a caller that holds mu.
 func (l *ledger[E]) find(directory, domain string) (e E, ok bool) {
-	if i := l.index(directory, domain); i >= 0 {
+	if i := indexOf(l.entries, ledgerKey{directory, domain}); i >= 0 {
 		return l.entries[i], true
 	}
 	return e, false
 }
 
-func (l *ledger[E]) index(directory, domain string) int {
-	return slices.IndexFunc(l.entries, func(e E) bool {
-		d, name := e.about()
-		return d == directory && name == domain
-	})
+func indexOf[E ledgerEntry](entries []E, key ledgerKey) int {
+	return slices.IndexFunc(entries, func(e E) bool { return keyOf(e) == key })
+}
+
+// put returns the entries with e in place of the earlier one about its name.
+func put[E ledgerEntry](entries []E, e E) []E {
+	if i := indexOf(entries, keyOf(e)); i >= 0 {
+		entries[i] = e
+		return entries
+	}
+	return append(entries, e)
 }
 
 // store remembers an entry in place of the earlier one about its name. The caller holds mu.
 func (l *ledger[E]) store(e E) {
-	switch i := l.index(e.about()); {
-	case i < 0:
-		l.entries = append(l.entries, e)
-	case l.entries[i] == e:
+	if before, ok := l.find(e.about()); ok && before == e {
 		return
-	default:
-		l.entries[i] = e
 	}
-	l.unwritten = true
+	l.entries = put(l.entries, e)
+	l.note(keyOf(e))
 }
 
 // drop forgets the entries for which gone is true. The caller holds mu.
 func (l *ledger[E]) drop(gone func(E) bool) {
-	before := len(l.entries)
-	l.entries = slices.DeleteFunc(l.entries, gone)
-	l.unwritten = l.unwritten || len(l.entries) != before
+	l.entries = slices.DeleteFunc(l.entries, func(e E) bool {
+		if !gone(e) {
+			return false
+		}
+		l.note(keyOf(e))
+		return true
+	})
 }
 
-// write replaces the file if it lacks what is in memory, and removes it if nothing is left to remember. The caller holds
-// mu.
-func (l *ledger[E]) write() error {
-	if !l.unwritten {
+// note records that the file lacks a change. The caller holds mu.
+func (l *ledger[E]) note(key ledgerKey) {
+	l.changes++
+	l.changed[key] = l.changes
+}
+
+// overlay returns the entries of the file with the changes that it lacks. The caller holds mu.
+func (l *ledger[E]) overlay(file []E) []E {
+	for key := range l.changed {
+		file = slices.DeleteFunc(file, func(e E) bool { return keyOf(e) == key })
+		if e, ok := l.find(key.directory, key.domain); ok {
+			file = append(file, e)
+		}
+	}
+	return file
+}
+
+// refresh reads what the file has by now, as another process may have written it, and an operator may have removed it. If
+// it cannot be read, what is in memory counts.
+func (l *ledger[E]) refresh(ctx context.Context) {
+	_ = l.onDisk(ctx, func() error {
+		file, err := l.read()
+		if err != nil {
+			return err
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.entries = l.overlay(file)
+		return nil
+	})
+}
+
+// save writes what has changed. It removes the file if nothing is left to remember.
+func (l *ledger[E]) save(ctx context.Context) error {
+	l.mu.Lock()
+	unchanged := len(l.changed) == 0
+	l.mu.Unlock()
+	if unchanged {
 		return nil
 	}
-	err := l.replace()
-	l.unwritten = err != nil
+	return l.onDisk(ctx, l.merge)
+}
+
+// onDisk runs an operation on the file in its turn. If ctx ends first, so does the wait: the operation keeps its turn
+// until the disk answers.
+func (l *ledger[E]) onDisk(ctx context.Context, operation func() error) error {
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	_, err := clock.Within(ctx, func() (struct{}, error) {
+		defer func() { <-l.turn }()
+		return struct{}{}, operation()
+	})
 	return err
 }
 
-func (l *ledger[E]) replace() error {
-	if len(l.entries) == 0 {
+// merge writes the changes into what the file has by now. The caller has the turn.
+func (l *ledger[E]) merge() error {
+	ctx, cancel := context.WithTimeout(context.Background(), ledgerPatience)
+	defer cancel()
+	lock, _ := dirLocks(filepath.Dir(l.path)).take(ctx, filepath.Base(l.path), nil)
+	defer lock.release()
+	file, _ := l.read() // one that cannot be read is replaced
+	l.mu.Lock()
+	written := maps.Clone(l.changed)
+	merged := slices.Clone(l.overlay(file))
+	l.mu.Unlock()
+	if err := l.replace(merged); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, change := range written {
+		if l.changed[key] == change {
+			delete(l.changed, key)
+		}
+	}
+	l.entries = l.overlay(merged)
+	return nil
+}
+
+// replace writes the file.
+func (l *ledger[E]) replace(entries []E) error {
+	if len(entries) == 0 {
 		if err := os.Remove(l.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return nil
 	}
 	key := func(e E) string { directory, domain := e.about(); return directory + " " + domain }
-	slices.SortFunc(l.entries, func(a, b E) int { return strings.Compare(key(a), key(b)) })
-	data, err := json.MarshalIndent(map[string][]E{l.field: l.entries}, "", "  ")
+	slices.SortFunc(entries, func(a, b E) int { return strings.Compare(key(a), key(b)) })
+	data, err := json.MarshalIndent(map[string][]E{l.field: entries}, "", "  ")
 	if err != nil {
 		return err
 	}

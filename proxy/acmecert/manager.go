@@ -51,6 +51,10 @@ type Manager struct {
 	httpChallenges atomic.Bool
 	refusals       *refusals
 	suggestions    *suggestions
+	// locks keep other processes with the same cache directory from ordering at the same time.
+	locks dirLocks
+	// lookEvery is how often the cache is searched for what other processes have renewed; 0 for never.
+	lookEvery time.Duration
 
 	// obtain makes one attempt, and suggest asks for renewal information; tests of the schedule replace them.
 	obtain  func(ctx context.Context, d *domain) outcome
@@ -67,7 +71,7 @@ type Manager struct {
 	wake chan struct{}
 
 	// mu guards what follows, and the scheduling fields of all domains. Handshakes and `status` take it, so it is not held
-	// during I/O, and the locks of refusals and suggestions, which are, are not taken while it is held.
+	// during I/O.
 	mu      sync.Mutex
 	sources []*Source
 	domains map[string]*domain
@@ -107,6 +111,8 @@ type domain struct {
 	// unsaved is the certificate in use if it could not be written to the cache, and saveAt when that is tried again.
 	unsaved *tls.Certificate
 	saveAt  time.Time
+	// found is the file of the cache that was loaded or passed over last; it belongs to lookForRenewed.
+	found fileState
 }
 
 // certificate returns the certificate in use; nil if there is none.
@@ -138,8 +144,10 @@ func (all *Managers) manager(key string, cfg config.TLS) (*Manager, error) {
 	m := &Manager{
 		cfg: settings{Directory: cfg.ACMEDirectory, Profile: cfg.ACMEProfile}, log: all.log, base: base, cache: cache,
 		ca:    newAuthority(cfg.ACMEDirectory, cfg.ACMEContact, eab, base, cache, all.log),
+		locks: dirLocks(cfg.ACMECacheDir), lookEvery: lookEvery,
 		slots: make(chan struct{}, maxAtOnce), wake: make(chan struct{}, 1), domains: map[string]*domain{},
 	}
+	m.ca.lock = func(ctx context.Context) (unlock func(), err error) { return m.lock(ctx, accountKeyFile) }
 	m.obtain, m.suggest = m.runAttempt, m.renewalInfo
 	var refusalsErr, suggestionsErr error
 	m.refusals, refusalsErr = loadRefusals(cfg.ACMECacheDir)
@@ -161,13 +169,15 @@ func (all *Managers) manager(key string, cfg config.TLS) (*Manager, error) {
 // recallOutage resumes the wait that the CA asked for before a restart.
 func (m *Manager) recallOutage() {
 	if r, ok := m.refusals.get(m.cfg.Directory, ""); ok && r.waiting(time.Now()) {
-		m.outage = outage{failures: 1, since: r.LastAttempt, demanded: r.NextTry.Sub(r.LastAttempt), err: errors.New(r.LastError)}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.outage = outage{failures: max(m.outage.failures, 1), since: r.LastAttempt, demanded: r.NextTry.Sub(r.LastAttempt), err: errors.New(r.LastError)}
 	}
 }
 
 // refreshRefusals reads the refusals again, in case the operator who starts or reloads has removed the file.
-func (m *Manager) refreshRefusals() {
-	m.refusals.refresh()
+func (m *Manager) refreshRefusals(ctx context.Context) {
+	m.refusals.refresh(ctx)
 	if _, ok := m.refusals.get(m.cfg.Directory, ""); ok {
 		return
 	}
@@ -198,29 +208,31 @@ func (m *Manager) domainOf(name string) *domain {
 // forgetUnused drops the names that no source serves: they are no longer renewed (S-5.7). It keeps those given, which
 // another listener's part of the same reload may have dropped already.
 func (m *Manager) forgetUnused(keep ...*domain) {
-	m.suggestions.keep(m.cfg.Directory, m.dropUnused(keep))
+	m.suggestions.forget(m.cfg.Directory, m.dropUnused(keep))
 }
 
-// dropUnused is the part of forgetUnused that needs the lock. It returns the names that are left.
-func (m *Manager) dropUnused(keep []*domain) map[string]bool {
+// dropUnused is the part of forgetUnused that needs the lock. It returns the names that went.
+func (m *Manager) dropUnused(keep []*domain) (dropped map[string]bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	used := map[string]bool{}
+	for _, d := range keep {
+		m.domains[d.name] = d
+		used[d.name] = true
+	}
 	for _, s := range m.sources {
 		for name := range s.names.Load().byName {
 			used[name] = true
 		}
 	}
+	dropped = map[string]bool{}
 	for name := range m.domains {
 		if !used[name] {
 			delete(m.domains, name)
+			dropped[name] = true
 		}
 	}
-	for _, d := range keep {
-		m.domains[d.name] = d
-		used[d.name] = true
-	}
-	return used
+	return dropped
 }
 
 // save writes a certificate to the cache.

@@ -171,7 +171,7 @@ func (s *Source) load(ctx context.Context, names []*domain) (missing []*domain, 
 // names that have none.
 func (s *Source) order(ctx context.Context, names []*domain, done func(name string)) (failures []failure) {
 	m := s.manager
-	m.refreshRefusals()
+	m.refreshRefusals(ctx)
 	if until, ok, err := m.demandedUntil(time.Now()); ok && len(names) > 0 {
 		text := fmt.Sprintf("no certificate from %s: %s; the next try is not before %s, remove %s to try sooner",
 			m.cfg.Directory, err, wording.Time(until), m.refusals.path)
@@ -183,11 +183,7 @@ func (s *Source) order(ctx context.Context, names []*domain, done func(name stri
 	var ready []*domain
 	for _, d := range names {
 		if r, ok := m.refusals.get(m.cfg.Directory, d.name); ok && r.waiting(time.Now()) {
-			m.mu.Lock()
-			d.lastAttempt, d.lastError, d.retryAt = r.LastAttempt, r.LastError, r.NextTry
-			m.mu.Unlock()
-			failures = append(failures, failure{d, fmt.Sprintf("refused by %s at %s: %s; the next try is not before %s, remove %s to try sooner",
-				m.cfg.Directory, wording.Time(r.LastAttempt), r.LastError, wording.Time(r.NextTry), m.refusals.path)})
+			failures = append(failures, failure{d, m.heed(d, r).Error()})
 			continue
 		}
 		ready = append(ready, d)
@@ -219,7 +215,7 @@ func (s *Source) logProvision(d *domain, certificate *tls.Certificate, cached bo
 func (s *Source) failureText(d *domain, o outcome) string {
 	m := s.manager
 	switch {
-	case o.local:
+	case o.local, o.elsewhere:
 		return o.err.Error()
 	case errors.Is(o.err, errStartTimeout):
 		return fmt.Sprintf("no certificate from %s within the %s of acme_start_timeout_secs; see what the CA waits for, or raise it",

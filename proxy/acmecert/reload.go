@@ -55,10 +55,7 @@ func (p *prepared) Commit() {
 	m := p.source.manager
 	p.source.names.Store(p.next)
 	m.forgetUnused(p.next.list...)
-	select {
-	case m.wake <- struct{}{}:
-	default:
-	}
+	m.rouse()
 }
 
 // Abandon implements cert.Prepared.

@@ -211,7 +211,7 @@ func TestRetryAfterEndsHalfwayToTheExpiry(t *testing.T) {
 				now := time.Now()
 				d := s.names.Load().list[0]
 				s.manager.install(d, makeACMETestCert(t, acmeTestName, now.Add(-80*day), now.Add(tc.remaining)))
-				next := s.manager.failed(d, outcome{err: errors.New("rateLimited"), refused: tc.refused, retryAfter: 20 * day}, now)
+				next := s.manager.failed(t.Context(), d, outcome{err: errors.New("rateLimited"), refused: tc.refused, retryAfter: 20 * day}, now)
 				if got := next.Sub(now); got < tc.want-2*time.Second || got > tc.want+2*time.Second {
 					t.Errorf("got the next try after %v, want %v", got, tc.want)
 				}
@@ -297,34 +297,56 @@ func TestRenewalInfoLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// TestADiskThatHangsDoesNotStopHandshakesOrStatus holds the locks that are held while a file is written.
+// TestADiskThatHangsDoesNotStopHandshakesOrStatus has the operations on the ledgers wait for the disk. What handshakes
+// and status need stays free meanwhile, and the end of the context ends each wait (S-5.8).
 func TestADiskThatHangsDoesNotStopHandshakesOrStatus(t *testing.T) {
 	s := newTestACMESource(t, acmeTestConfig(t, acmeTestDirectory, "", acmeTestName), true, &waittest.Buffer{})
 	m := s.manager
+	d := s.names.Load().list[0]
+	m.refusals.turn <- struct{}{}
+	m.suggestions.turn <- struct{}{}
 	certificate := makeACMETestCert(t, acmeTestName, time.Now(), time.Now().Add(90*day))
-	for name, tc := range map[string]struct {
-		file   *sync.Mutex
-		change func()
-	}{
-		"a new certificate, and the refusals":    {&m.refusals.mu, func() { m.install(s.names.Load().list[0], certificate) }},
-		"a new certificate, and the suggestions": {&m.suggestions.mu, func() { m.install(s.names.Load().list[0], certificate) }},
-		"names that went, and the suggestions":   {&m.suggestions.mu, func() { m.forgetUnused() }},
+	refused := outcome{err: errors.New("no"), refused: true}
+	for name, operation := range map[string]func(ctx context.Context){
+		"a refusal": func(ctx context.Context) { m.failed(ctx, d, refused, time.Now()) },
+		"a demand": func(ctx context.Context) {
+			m.failed(ctx, d, outcome{err: errors.New("busy"), retryAfter: time.Minute}, time.Now())
+		},
+		"a certificate after a refusal": func(ctx context.Context) {
+			m.refusals.mu.Lock()
+			m.refusals.store(refusal{Directory: m.cfg.Directory, Domain: d.name, Failures: 1})
+			m.refusals.mu.Unlock()
+			m.succeed(ctx, d, outcome{certificate: certificate})
+		},
+		"the refusals of a start": func(ctx context.Context) { m.refreshRefusals(ctx) },
+		"the refusals of others":  func(ctx context.Context) { m.refusedElsewhere(ctx, d) },
+		"moments of renewal": func(ctx context.Context) {
+			m.suggestions.put(suggestion{Directory: m.cfg.Directory, Domain: "n.example.test"})
+			m.suggestions.save(ctx)
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			tc.file.Lock()
-			ended := make(chan struct{})
-			go func() { defer close(ended); tc.change() }()
-			defer func() { <-ended }()
-			defer tc.file.Unlock()
-			for began := time.Now(); time.Since(began) < 50*time.Millisecond; runtime.Gosched() {
-				// The change may hold the lock for a moment.
-				for tried := time.Now(); !m.mu.TryLock(); runtime.Gosched() {
-					if time.Since(tried) > 5*time.Second {
-						t.Fatal("what handshakes and status need is locked until the disk answers")
-					}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); operation(ctx) }()
+		for began := time.Now(); time.Since(began) < 50*time.Millisecond; runtime.Gosched() {
+			// The operation may hold the lock for a moment.
+			for tried := time.Now(); !m.mu.TryLock(); runtime.Gosched() {
+				if time.Since(tried) > 5*time.Second {
+					t.Fatalf("%s: what handshakes and status need is locked until the disk answers", name)
 				}
-				m.mu.Unlock()
 			}
-		})
+			m.mu.Unlock()
+		}
+		select {
+		case <-ended:
+			t.Errorf("%s: it did not wait for the disk", name)
+		default:
+		}
+		cancel()
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: the end of its context did not end it", name)
+		}
 	}
 }

@@ -32,10 +32,13 @@ const (
 // awaited. Failures are logged and retried with a growing wait, and the old certificate is served meanwhile, even after
 // it has expired (S-5.4).
 func (m *Manager) run(ctx context.Context) {
-	var probe sync.WaitGroup
-	defer probe.Wait()
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	if !m.asked.Load() {
-		probe.Go(func() { m.probe(ctx) })
+		beside.Go(func() { m.probe(ctx) })
+	}
+	if m.lookEvery > 0 {
+		beside.Go(func() { m.look(ctx) })
 	}
 	for {
 		m.checkDue(ctx)
@@ -124,7 +127,7 @@ func (m *Manager) renewDue(ctx context.Context) {
 				eventlog.Err(o.err), eventlog.Str("next_try", wording.Time(next)))
 		}
 	})
-	if err := m.suggestions.save(); err != nil {
+	if err := m.suggestions.save(ctx); err != nil {
 		m.log.Log(eventlog.LevelWarn, "ACME_ERROR", m.directory(), eventlog.Str("error", "the moments of renewal cannot be remembered: "+err.Error()))
 	}
 }

@@ -157,7 +157,7 @@ func TestACMERenewal(t *testing.T) {
 			cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName,
 				makeACMETestCert(t, acmeTestName, now.AddDate(0, 0, -80), now.AddDate(0, 0, 10)))
 			refusals, _ := loadRefusals(cfg.ACMECacheDir)
-			e, err := refusals.refuse(acmeTestDirectory, acmeTestName, "no", 5*time.Hour, 0, now)
+			e, err := refusals.refuse(t.Context(), acmeTestDirectory, acmeTestName, "no", 5*time.Hour, 0, now)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -72,7 +72,7 @@ func (m *Manager) install(d *domain, certificate *tls.Certificate) {
 }
 
 // succeed takes the certificate of an attempt and forgets earlier failures.
-func (m *Manager) succeed(d *domain, o outcome) {
+func (m *Manager) succeed(ctx context.Context, d *domain, o outcome) {
 	now := time.Now()
 	m.mu.Lock()
 	early := d.certificate() != nil && d.suggested.Certificate != "" && now.Before(d.renewAt)
@@ -82,7 +82,7 @@ func (m *Manager) succeed(d *domain, o outcome) {
 		suggested.Early = now.UTC().Round(0)
 		m.suggestions.put(suggested)
 	}
-	if err := m.refusals.forget(m.cfg.Directory, d.name); err != nil {
+	if err := m.refusals.forget(ctx, m.cfg.Directory, d.name); err != nil {
 		m.warn(d, "the refusals cannot be written: "+err.Error())
 	}
 	m.install(d, o.certificate)
@@ -102,14 +102,14 @@ func (m *Manager) succeed(d *domain, o outcome) {
 		m.warn(d, o.saveErr.Error())
 	}
 	if recovered {
-		if err := m.refusals.forget(m.cfg.Directory, ""); err != nil {
+		if err := m.refusals.forget(ctx, m.cfg.Directory, ""); err != nil {
 			m.warn(d, "the refusals cannot be written: "+err.Error())
 		}
 	}
 }
 
 // failed records a failed attempt that began at the given time, and returns the time of the next one.
-func (m *Manager) failed(d *domain, o outcome, began time.Time) time.Time {
+func (m *Manager) failed(ctx context.Context, d *domain, o outcome, began time.Time) time.Time {
 	now := time.Now().Round(0)
 	var remaining time.Duration
 	if certificate := d.certificate(); certificate != nil {
@@ -119,9 +119,9 @@ func (m *Manager) failed(d *domain, o outcome, began time.Time) time.Time {
 	var err error
 	switch {
 	case o.refused:
-		refused, err = m.refusals.refuse(m.cfg.Directory, d.name, o.err.Error(), o.retryAfter, remaining, now)
+		refused, err = m.refusals.refuse(ctx, m.cfg.Directory, d.name, o.err.Error(), o.retryAfter, remaining, now)
 	case o.general() && o.retryAfter > 0:
-		demanded, err = m.refusals.demand(m.cfg.Directory, o.err.Error(), o.retryAfter, now)
+		demanded, err = m.refusals.demand(ctx, m.cfg.Directory, o.err.Error(), o.retryAfter, now)
 	}
 	if err != nil {
 		m.warn(d, "the refusal cannot be remembered: "+err.Error())
@@ -167,17 +167,29 @@ func (m *Manager) try(ctx context.Context, d *domain) outcome {
 		return outcome{err: context.Cause(ctx)}
 	}
 	began := time.Now()
+	unlock, err := m.lock(ctx, d.name)
+	if err != nil {
+		o := outcome{err: err, local: true}
+		if ctx.Err() == nil {
+			m.failed(ctx, d, o, began)
+		}
+		return o
+	}
+	defer unlock()
 	o, done := m.fromCache(ctx, d)
 	if !done {
+		if err := m.refusedElsewhere(ctx, d); err != nil {
+			return outcome{err: err, elsewhere: true}
+		}
 		m.asked.Store(true)
 		o = m.obtain(ctx, d)
 		m.count(ctx, o)
 	}
 	switch {
 	case o.err == nil:
-		m.succeed(d, o)
+		m.succeed(ctx, d, o)
 	case ctx.Err() == nil:
-		m.failed(d, o, began)
+		m.failed(ctx, d, o, began)
 	}
 	return o
 }
@@ -198,7 +210,7 @@ func (m *Manager) fromCache(ctx context.Context, d *domain) (o outcome, done boo
 	switch {
 	case current == nil && err != nil:
 		return outcome{err: err, local: true}, true
-	case cached == nil || current != nil && !cached.Leaf.NotAfter.After(current.Leaf.NotAfter):
+	case cached == nil || !newer(cached, current):
 		return outcome{}, false
 	}
 	return outcome{certificate: cached, cached: true}, true

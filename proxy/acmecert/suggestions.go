@@ -18,7 +18,7 @@ type suggestions struct{ ledger[suggestion] }
 
 // loadSuggestions reads the suggestions of a cache directory. Its result is never nil: on an error it starts empty.
 func loadSuggestions(dir string) (*suggestions, error) {
-	s := &suggestions{ledger[suggestion]{path: filepath.Join(dir, suggestionsFile), field: suggestionsField}}
+	s := &suggestions{newLedger[suggestion](filepath.Join(dir, suggestionsFile), suggestionsField)}
 	var err error
 	if s.entries, err = s.read(); err != nil {
 		return s, fmt.Errorf("%s: the moments of renewal are drawn anew: %w", s.path, err)
@@ -50,16 +50,10 @@ func (s *suggestions) put(e suggestion) {
 	s.store(e)
 }
 
-// keep drops the suggestions of a CA for names other than those given.
-func (s *suggestions) keep(directory string, names map[string]bool) {
+// forget drops the suggestions of a CA for names that are no longer served here. Those for other names may be another
+// process's.
+func (s *suggestions) forget(directory string, names map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.drop(func(e suggestion) bool { return e.Directory == directory && !names[e.Domain] })
-}
-
-// save writes what has changed, for all names at once.
-func (s *suggestions) save() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.write()
+	s.drop(func(e suggestion) bool { return e.Directory == directory && names[e.Domain] })
 }

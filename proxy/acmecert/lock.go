@@ -1,0 +1,146 @@
+package acmecert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"reverse-proxy/proxy/clock"
+)
+
+const (
+	// lockPrefix begins the name of a lock's file. A host name has no underscore, so it cannot be that of a certificate.
+	lockPrefix = "acme_lock+"
+	// lockPoll is the time between two looks at a lock that another process holds.
+	lockPoll = 200 * time.Millisecond
+	// lockPatience bounds the wait for another process, which may have been stopped. An attempt takes less.
+	lockPatience = attemptTimeout + time.Minute
+)
+
+// errLocked is the error of a lock that another process holds.
+var errLocked = errors.New("locked")
+
+// dirLocks are the locks of a cache directory, each a file that says which process holds it (S-20.6). The kernel
+// releases a lock when its process ends, however it ends.
+type dirLocks string
+
+// dirLock is a lock that this process holds.
+type dirLock struct{ file *os.File }
+
+// release gives the lock back, and removes its file.
+func (l *dirLock) release() {
+	if l == nil || l.file == nil {
+		return
+	}
+	os.Remove(l.file.Name()) // while it is still locked: nobody else can hold this file
+	l.file.Close()
+}
+
+// take waits for a lock. It calls waits once, with the process that holds it, if that takes a while. A file system
+// without locks is no reason not to order: the lock is then empty.
+func (d dirLocks) take(ctx context.Context, name string, waits func(pid int)) (*dirLock, error) {
+	began, told := time.Now(), false
+	for {
+		lock, pid, err := d.try(ctx, name)
+		if !errors.Is(err, errLocked) {
+			return lock, err
+		}
+		if !told && waits != nil {
+			waits(pid)
+		}
+		told = true
+		if time.Since(began) > lockPatience {
+			return nil, fmt.Errorf("process %d has held %s for %s; see what it waits for", pid, d.path(name), lockPatience)
+		}
+		if !clock.Sleep(ctx, lockPoll) {
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// try takes a lock if no other process holds it. A lock that is taken after the end of ctx, by a disk that hung, is
+// released.
+func (d dirLocks) try(ctx context.Context, name string) (*dirLock, int, error) {
+	type result struct {
+		lock *dirLock
+		pid  int
+		err  error
+	}
+	taken := make(chan result)
+	go func() {
+		lock, pid, err := d.open(name)
+		select {
+		case taken <- result{lock, pid, err}:
+		case <-ctx.Done():
+			lock.release()
+		}
+	}()
+	select {
+	case r := <-taken:
+		return r.lock, r.pid, r.err
+	case <-ctx.Done():
+		return nil, 0, context.Cause(ctx)
+	}
+}
+
+func (d dirLocks) path(name string) string {
+	return filepath.Join(string(d), filepath.Clean("/"+lockPrefix+name))
+}
+
+// open opens the file of a lock and locks it.
+func (d dirLocks) open(name string) (lock *dirLock, pid int, err error) {
+	path := d.path(name)
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
+		if err != nil {
+			return nil, 0, fmt.Errorf("the lock cannot be taken: %w", err)
+		}
+		switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			pid := holder(f)
+			f.Close()
+			return nil, pid, errLocked
+		case errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOSYS):
+			f.Close()
+			return &dirLock{}, 0, nil
+		case err != nil:
+			f.Close()
+			return nil, 0, fmt.Errorf("the lock %s cannot be taken: %w", path, err)
+		}
+		if isAt(f, path) {
+			// Who holds it is for people: a full disk must not keep the lock from its holder.
+			if f.Truncate(0) == nil {
+				f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+			}
+			return &dirLock{f}, 0, nil
+		}
+		f.Close() // its holder has removed it since it was opened
+	}
+}
+
+// isAt reports whether the path still leads to an open file.
+func isAt(f *os.File, path string) bool {
+	opened, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(opened, there)
+}
+
+// holder returns the process that a lock's file names; 0 if it names none.
+func holder(f *os.File) int {
+	text := make([]byte, 32)
+	n, _ := f.ReadAt(text, 0)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text[:n])))
+	if err != nil {
+		return 0
+	}
+	return pid
+}

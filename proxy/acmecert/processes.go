@@ -1,0 +1,149 @@
+package acmecert
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"reverse-proxy/proxy/clock"
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
+)
+
+// lookEvery is the time between two searches of the cache for certificates that another process has renewed (S-20.6).
+const lookEvery = 10 * time.Second
+
+// fileState identifies what a path led to; a file that is replaced or rewritten has another one.
+type fileState struct {
+	modified time.Time
+	size     int64
+	inode    uint64
+}
+
+// lock takes the lock of a name, or of the account, and says so if another process holds it.
+func (m *Manager) lock(ctx context.Context, name string) (unlock func(), err error) {
+	lock, err := m.locks.take(ctx, name, func(pid int) {
+		m.log.Log(eventlog.LevelInfo, "ACME_WAITING", eventlog.Str("domain", name), m.directory(), eventlog.Int("pid", pid))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return lock.release, nil
+}
+
+// heed has a name wait as an earlier refusal demands, and returns the refusal as an error.
+func (m *Manager) heed(d *domain, r refusal) error {
+	m.mu.Lock()
+	d.lastAttempt, d.lastError, d.retryAt = r.LastAttempt, r.LastError, r.NextTry
+	m.mu.Unlock()
+	return fmt.Errorf("refused by %s at %s: %s; the next try is not before %s, remove %s to try sooner",
+		m.cfg.Directory, wording.Time(r.LastAttempt), r.LastError, wording.Time(r.NextTry), m.refusals.path)
+}
+
+// refusedElsewhere returns the CA's refusal of a name, or its demand to wait for all names, if another process has
+// received it while this one waited. The caller holds the lock of the name.
+func (m *Manager) refusedElsewhere(ctx context.Context, d *domain) error {
+	m.refusals.refresh(ctx)
+	if r, ok := m.refusals.get(m.cfg.Directory, d.name); ok && r.waiting(time.Now()) {
+		return m.heed(d, r)
+	}
+	m.mu.Lock()
+	known := m.outage.demanded > 0
+	m.mu.Unlock()
+	if !known {
+		m.recallOutage()
+	}
+	until, waiting, why := m.demandedUntil(time.Now())
+	if !waiting {
+		return nil
+	}
+	return fmt.Errorf("no certificate from %s: %w; the next try is not before %s", m.cfg.Directory, why, wording.Time(until))
+}
+
+// look searches the cache from time to time for what other processes have renewed, until ctx ends.
+func (m *Manager) look(ctx context.Context) {
+	for clock.Sleep(ctx, m.lookEvery) {
+		m.lookForRenewed(ctx)
+	}
+}
+
+// lookForRenewed takes the certificates that another process has put into the cache. It reads only files that have
+// changed.
+func (m *Manager) lookForRenewed(ctx context.Context) {
+	names := m.all()
+	files, err := clock.Within(ctx, func() ([]fileState, error) {
+		files := make([]fileState, len(names))
+		for i, d := range names {
+			files[i] = stateOf(diskCache(m.locks).path(d.name))
+		}
+		return files, nil
+	})
+	if err != nil {
+		return
+	}
+	for i, d := range names {
+		if files[i] != d.found && m.takeRenewed(ctx, d) {
+			d.found = files[i]
+		}
+	}
+}
+
+// takeRenewed puts the certificate of the cache to use if it is newer than that in use. It reports whether the file could
+// be read.
+func (m *Manager) takeRenewed(ctx context.Context, d *domain) (read bool) {
+	cached, _, err := loadCertificate(ctx, m.cache, d.name, time.Now())
+	if err != nil {
+		return false
+	}
+	if cached == nil || !newer(cached, d.certificate()) {
+		return true
+	}
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	default:
+		return false // an attempt is under way, and looks there itself
+	}
+	m.succeed(ctx, d, outcome{certificate: cached, cached: true})
+	m.log.Log(eventlog.LevelInfo, "ACME_RENEWED", eventlog.Str("domain", d.name), eventlog.Str("source", "cache"), m.directory(),
+		eventlog.Str("not_after", wording.Time(cached.Leaf.NotAfter)))
+	m.rouse()
+	return true
+}
+
+// newer reports whether a certificate is to be used instead of the current one, which may be nil.
+//
+// The later one is that which was issued later: its lifetime may be shorter.
+func newer(certificate, current *tls.Certificate) bool {
+	if current == nil {
+		return true
+	}
+	if c := certificate.Leaf.NotBefore.Compare(current.Leaf.NotBefore); c != 0 {
+		return c > 0
+	}
+	return certificate.Leaf.NotAfter.After(current.Leaf.NotAfter)
+}
+
+// rouse interrupts the schedule's sleep.
+func (m *Manager) rouse() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// stateOf returns what a path leads to; nothing if there is no file.
+func stateOf(path string) (state fileState) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return state
+	}
+	state = fileState{modified: info.ModTime(), size: info.Size()}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		state.inode = stat.Ino
+	}
+	return state
+}

@@ -1,0 +1,200 @@
+package acmecert
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"reverse-proxy/conformance/acmetest"
+	"reverse-proxy/proxy/waittest"
+)
+
+// TestTwoProcessesOrderEachNameOnce starts two at the same time with nothing but names. Locks of two open files exclude
+// each other within one process, too.
+func TestTwoProcessesOrderEachNameOnce(t *testing.T) {
+	var names []string
+	for i := range 12 {
+		names = append(names, fmt.Sprintf("n%d.example.test", i))
+	}
+	ca, cfg := issuingCA(t, nil, names...)
+	var starts sync.WaitGroup
+	for range 2 {
+		s := newTestACMESource(t, cfg, true, &waittest.Buffer{})
+		starts.Go(func() {
+			if err := s.Provision(t.Context(), nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	starts.Wait()
+	for path, want := range map[string]int{acmetest.FakeCANewAccount: 1, acmetest.FakeCANewOrder: len(names)} {
+		if got := ca.Requests(path); got != want {
+			t.Errorf("%s: got %d requests of two processes, want %d", path, got, want)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(cfg.ACMECacheDir, lockPrefix+"*")); len(left) != 0 {
+		t.Errorf("got the locks %v after the orders, want none", left)
+	}
+}
+
+func TestAProcessServesWhatAnotherHasRenewed(t *testing.T) {
+	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName, "b.example.test")
+	began := time.Now()
+	old := makeACMETestCert(t, acmeTestName, began.Add(-60*day), began.Add(30*day))
+	cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, old)
+	cacheACMETestCert(t, cfg.ACMECacheDir, "b.example.test", makeACMETestCert(t, "b.example.test", began.Add(-60*day), began.Add(30*day)))
+	var log waittest.Buffer
+	s, other := newTestACMESource(t, cfg, true, &log), newTestACMESource(t, cfg, true, &waittest.Buffer{})
+	for _, source := range []*Source{s, other} {
+		if err := source.Provision(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	served := func() *tls.Certificate { return s.Certificate(&tls.ClientHelloInfo{ServerName: acmeTestName}) }
+	for what, certificate := range map[string]*tls.Certificate{
+		"a longer lifetime":  makeACMETestCert(t, acmeTestName, began.Add(-time.Hour), began.Add(90*day)),
+		"a shorter lifetime": makeACMETestCert(t, acmeTestName, began, began.Add(6*day)), // as with another profile
+	} {
+		if newer(served(), certificate) {
+			continue // the map gave the latest one first
+		}
+		if err := other.manager.save(t.Context(), other.names.Load().list[0], certificate); err != nil {
+			t.Fatal(err)
+		}
+		s.manager.lookForRenewed(t.Context())
+		if !served().Leaf.Equal(certificate.Leaf) {
+			t.Errorf("%s: got the old certificate, want that of the other process", what)
+		}
+	}
+	waitForACMELog(t, &log, "ACME_RENEWED domain="+acmeTestName+" source=cache")
+	before := served()
+	cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, old)
+	s.manager.lookForRenewed(t.Context())
+	if served() != before {
+		t.Error("got the certificate that was served before, want the newer one kept")
+	}
+}
+
+func TestTheRefusalOfAnotherProcessIsHeeded(t *testing.T) {
+	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
+	for what, o := range map[string]outcome{
+		"of the name":  {err: errors.New("urn:x: no"), refused: true},
+		"of all names": {err: errors.New("urn:x: busy"), retryAfter: time.Hour},
+	} {
+		t.Run(what, func(t *testing.T) {
+			cfg.ACMECacheDir = filepath.Join(t.TempDir(), "acme")
+			s, other := newTestACMESource(t, cfg, true, &waittest.Buffer{}), newTestACMESource(t, cfg, true, &waittest.Buffer{})
+			s.manager.obtain = func(context.Context, *domain) outcome {
+				t.Error("the CA was asked, want its refusal of the other process heeded")
+				return outcome{err: errors.New("asked")}
+			}
+			other.manager.obtain = func(context.Context, *domain) outcome { return o }
+			other.manager.try(t.Context(), other.names.Load().list[0])
+			got := s.manager.try(t.Context(), s.names.Load().list[0])
+			if got.err == nil || !got.elsewhere || !strings.Contains(got.err.Error(), o.err.Error()) {
+				t.Errorf("got %+v, want the reason %v", got, o.err)
+			}
+			if next := s.Names()[0].NextTry; !next.After(time.Now()) {
+				t.Errorf("got the next try at %v, want a wait", next)
+			}
+		})
+	}
+}
+
+// TestProcessesKeepEachOthersRefusals covers the file that both write.
+func TestProcessesKeepEachOthersRefusals(t *testing.T) {
+	dir, now := t.TempDir(), time.Now()
+	a, _ := loadRefusals(dir)
+	b, _ := loadRefusals(dir)
+	for name, r := range map[string]*refusals{"a.test": a, "b.test": b} {
+		if _, err := r.refuse(t.Context(), acmeTestDirectory, name, "no", 0, 0, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.forget(t.Context(), acmeTestDirectory, "b.test"); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := loadRefusals(dir)
+	if err != nil || len(kept.entries) != 1 || kept.entries[0].Domain != "a.test" {
+		t.Errorf("got %v, %v, want that of a.test only", kept.entries, err)
+	}
+}
+
+// TestALockEndsWithItsProcess kills the process that holds it.
+func TestALockEndsWithItsProcess(t *testing.T) {
+	if dir := os.Getenv("ACME_LOCK_DIR"); dir != "" {
+		if _, _, err := dirLocks(dir).open(acmeTestName); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("locked")
+		select {}
+	}
+	locks := dirLocks(t.TempDir())
+	holder := exec.Command(os.Args[0], "-test.run=^TestALockEndsWithItsProcess$")
+	holder.Env = append(os.Environ(), "ACME_LOCK_DIR="+string(locks))
+	var output waittest.Buffer
+	holder.Stdout = &output
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); holder.Wait() }()
+	t.Cleanup(func() { holder.Process.Kill(); <-ended })
+	waittest.For(t, "the process to have the lock", func() bool { return strings.Contains(output.String(), "locked") })
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var waitedFor []string
+	lock, err := locks.take(ctx, acmeTestName, func(pid int) {
+		waitedFor = append(waitedFor, strconv.Itoa(pid))
+		holder.Process.Kill()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.release()
+	if want := strconv.Itoa(holder.Process.Pid); len(waitedFor) != 1 || waitedFor[0] != want {
+		t.Errorf("got a wait for the processes %v, want %s", waitedFor, want)
+	}
+	if got := holderOf(t, locks); got != os.Getpid() {
+		t.Errorf("got process %d in the file, want %d", got, os.Getpid())
+	}
+}
+
+func holderOf(t *testing.T, locks dirLocks) int {
+	t.Helper()
+	f, err := os.Open(locks.path(acmeTestName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	return holder(f)
+}
+
+func TestTheWaitForALockEndsWithItsContext(t *testing.T) {
+	locks := dirLocks(t.TempDir())
+	held, err := locks.take(t.Context(), acmeTestName, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cause := errors.New("told to stop")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	if _, err := locks.take(ctx, acmeTestName, func(int) { cancel(cause) }); err != cause {
+		t.Errorf("got %v, want %v", err, cause)
+	}
+	held.release()
+	if lock, err := locks.take(t.Context(), acmeTestName, nil); err != nil {
+		t.Errorf("got %v for a lock that was released", err)
+	} else {
+		lock.release()
+	}
+}
