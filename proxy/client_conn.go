@@ -21,10 +21,11 @@ import (
 type clientConn struct {
 	connEntry
 	server *siteServer
-	// stream is where requests are read from and answers written to: tls, or the socket if there is no TLS.
+	// stream is where requests are read from and answers written to: secure, or the socket if there is no TLS.
 	stream net.Conn
-	// tls is nil on a redirect port.
+	// tls is nil on a redirect port. secure writes to it.
 	tls    *tls.Conn
+	secure clientTLS
 	tcp    *net.TCPConn
 	socket *socket
 	// fd is the socket's descriptor, for queries that net.Conn does not offer; valid until close.
@@ -140,7 +141,8 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	c := &clientConn{server: s, stream: socket, tcp: tcp, socket: socket, fd: fd, flushed: make(chan struct{}, 1)}
 	if !s.redirects() {
 		c.tls = tls.Server(socket, s.tls)
-		c.stream = c.tls
+		c.secure = clientTLS{Conn: c.tls, socket: socket, all: &s.registry.gatherings}
+		c.stream = &c.secure
 		c.heard.Store(s.registry.sweeper.Clock.Load())
 		socket.received = func() {
 			c.heard.Store(s.registry.sweeper.Clock.Load())

@@ -29,6 +29,8 @@ type connRegistry struct {
 	grownWindows atomic.Int64
 	// parked are the answers over HTTP/2 that wait only for their clients.
 	parked parkedAnswers
+	// gatherings are the connections that gather TLS records, to send them together.
+	gatherings gatherings
 
 	mu   sync.Mutex
 	open int

@@ -92,7 +92,7 @@ func (h *h2Conn) readContained() (err error) {
 
 func newH2Conn(c *clientConn) *h2Conn {
 	h := &h2Conn{
-		client: c, server: c.server, conn: c.tls, decoder: http2.NewHeadDecoder(),
+		client: c, server: c.server, conn: c.stream, decoder: http2.NewHeadDecoder(),
 	}
 	for kind := range h.budgets {
 		h.budgets[kind] = budget{left: h2Allowances[kind].burst, at: h.now()}

@@ -35,6 +35,8 @@ type socket struct {
 
 	// writing reports whether a write is in progress, for the sweeper.
 	writing atomic.Bool
+	// gathering holds writes back, to be sent together.
+	gathering gathering
 
 	// readOnce and writeMost are created once, as a closure per call would be an allocation. read and write pass them their
 	// arguments and results.
@@ -157,6 +159,13 @@ func (s *socket) doRead(fd uintptr) bool {
 
 // Write implements net.Conn.
 func (s *socket) Write(p []byte) (int, error) {
+	if s.gathering.on.Load() {
+		if gathered, err := s.gather(p); err != nil {
+			return 0, err
+		} else if gathered {
+			return len(p), nil
+		}
+	}
 	rest, err := s.writeCall(p, false)
 	return len(p) - len(rest), err
 }
