@@ -150,8 +150,10 @@ func TestABoundedNumberOfConnectionsGather(t *testing.T) {
 		*b = append(*b, "of another connection"...)
 		taken = append(taken, b)
 	}
-	if all.take() != nil || all.take() != nil {
-		t.Error("there is a buffer above the bound")
+	for range 2 { // a refusal must not move the count
+		if all.take() != nil {
+			t.Error("there is a buffer above the bound")
+		}
 	}
 	all.give(taken[0])
 	if b := all.take(); b == nil || len(*b) != 0 {
