@@ -13,6 +13,8 @@ var (
 	tomlAddress = regexp.MustCompile(`(?m)^bind_addr = "([^"]+)"`)
 	tomlHost    = regexp.MustCompile(`(?m)^host = "([^"]+)"`)
 	tomlPair    = regexp.MustCompile(`(?m)^cert_path = "/([^"]+)".*\nkey_path = "/([^"]+)"`)
+	tomlCA      = regexp.MustCompile(`(?m)^upstream_ca_path = "/([^"]+)".*\nupstream_server_name = "([^"]+)"`)
+	tomlClient  = regexp.MustCompile(`(?m)^upstream_client_cert_path = "/([^"]+)".*\nupstream_client_key_path = "/([^"]+)"`)
 	tomlAliases = regexp.MustCompile(`(?m)^aliases = \[(.*?)\]`)
 	tomlHealth  = regexp.MustCompile(`(?m)^health_check_port = (\d+)`)
 )
@@ -39,6 +41,12 @@ func (m *machine) readyFor(text string) {
 	}
 	for _, match := range tomlPair.FindAllStringSubmatch(text, -1) {
 		m.certify(match[1], match[2], hosts...)
+	}
+	for _, match := range tomlCA.FindAllStringSubmatch(text, -1) {
+		m.certify(match[1], strings.TrimSuffix(match[1], ".pem")+".key", match[2])
+	}
+	for _, match := range tomlClient.FindAllStringSubmatch(text, -1) {
+		m.certify(match[1], match[2], "proxy.internal")
 	}
 }
 

@@ -172,10 +172,13 @@ func (s servedSite) keys() []keyValue {
 		{"redirect_aliases", strconv.FormatBool(s.config.RedirectAliases)},
 		{"upstream", s.config.Upstreams.String()},
 		{"upstream_scheme", s.config.UpstreamScheme},
+	}
+	keys = append(keys, keyValues(s.config.UpstreamTLS.Texts())...)
+	keys = append(keys, []keyValue{
 		{"upstream_connect_timeout_secs", wording.InSeconds(s.config.ConnectTimeout)},
 		{"upstream_request_timeout_secs", wording.InSeconds(s.config.RequestTimeout)},
 		{"upstream_max_connections", config.OrUnset(s.config.MaxConnections)},
-	}
+	}...)
 	keys = append(keys, keyValues(s.config.Limits.Texts(config.LevelSite))...)
 	keys = append(keys, keyValues(s.config.Maintenance.Texts(config.LevelSite))...)
 	return append(keys,

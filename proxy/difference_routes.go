@@ -95,6 +95,9 @@ func routeKeys(r config.Route) []keyValue {
 		{"methods", strings.Join(r.Methods, ", ")},
 		{"upstream", r.Upstreams.String()},
 		{"upstream_scheme", r.UpstreamScheme},
+	}
+	keys = append(keys, keyValues(r.UpstreamTLS.Texts())...)
+	keys = append(keys, []keyValue{
 		{"upstream_connect_timeout_secs", wording.InSeconds(r.ConnectTimeout)},
 		{"upstream_request_timeout_secs", wording.InSeconds(r.RequestTimeout)},
 		{"upstream_max_connections", config.OrUnset(r.MaxConnections)},
@@ -105,7 +108,7 @@ func routeKeys(r config.Route) []keyValue {
 		{"respond_type", r.RespondType},
 		{"respond_body", bodyText(r.RespondBody)},
 		{"respond_file", r.RespondFile},
-	}
+	}...)
 	keys = append(keys, keyValues(r.Limits.Texts(config.LevelRoute))...)
 	keys = append(keys, keyValues(r.Maintenance.Texts(config.LevelRoute))...)
 	level := config.LevelRoute.String()

@@ -1,8 +1,12 @@
 package proxy
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -105,6 +109,13 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 			SitesRemoved: []admin.SiteSummary{{Host: "a.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
 			SitesAdded:   []admin.SiteSummary{{Host: "b.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
 		}},
+		{"the TLS of an upstream", []string{"upstream_ca_path = \"DIR/a.pem\"", "upstream_ca_path = \"DIR/b.pem\"", `upstream_server_name = "b.example"`, `upstream_server_name = "c.example"`,
+			"upstream_client_cert_path = \"DIR/a.pem\"\nupstream_client_key_path = \"DIR/a.key\"", "upstream_client_cert_path = \"DIR/b.pem\"\nupstream_client_key_path = \"DIR/b.key\""},
+			admin.Difference{SitesChanged: []admin.SiteChange{{Host: "tls.example", Listener: first, Keys: []admin.KeyChange{
+				{Key: "upstream_ca_path", Old: fileWithHash(t, dir, "a.pem"), New: fileWithHash(t, dir, "b.pem")},
+				{Key: "upstream_server_name", Old: "b.example", New: "c.example"},
+				{Key: "upstream_client_cert_path", Old: chainWithHash(t, dir, "a"), New: chainWithHash(t, dir, "b")},
+				{Key: "upstream_client_key_path", Old: dir + "/a.key", New: dir + "/b.key"}}}}}},
 		{"a static key waits for a restart", []string{"1024", "77"},
 			admin.Difference{RestartRequired: []config.Drift{{Key: "max_connections", Running: "1024", File: "77"}}}},
 		{"a site on the second listener", []string{"key_path = \"DIR/b.key\"\n",
@@ -150,6 +161,26 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// fileWithHash is how a difference shows a file whose contents count.
+func fileWithHash(t *testing.T, dir, name string) string {
+	t.Helper()
+	contents, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s/%s (%.8s)", dir, name, config.HashOf(contents))
+}
+
+// chainWithHash is how it shows a certificate: by the hash of its chain.
+func chainWithHash(t *testing.T, dir, name string) string {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s/%s.pem (%.8s)", dir, name, config.HashOf(bytes.Join(pair.Certificate, nil)))
 }
 
 func TestTheDifferenceFollowsSitesFromListenerToListener(t *testing.T) {

@@ -115,6 +115,9 @@ func (s *site) trust(roots func() (*x509.CertPool, error)) error {
 		if !r.forwards() || r.config.UpstreamScheme != "https" {
 			continue
 		}
+		if r.roots = r.config.UpstreamTLS.Roots; r.roots != nil {
+			continue
+		}
 		var err error
 		if r.roots, err = roots(); err != nil {
 			return config.Errors{{Key: config.ChildKey(r.key, "upstream_scheme"), Problem: err.Error()}}

@@ -120,12 +120,12 @@ func (t siteTable) all() iter.Seq[*site] {
 }
 
 // upstreams returns the keys of the upstreams to which the routes of all sites lead.
-func (t siteTable) upstreams() map[upstreamKey]bool {
-	keys := map[upstreamKey]bool{}
+func (t siteTable) upstreams() map[config.UpstreamID]bool {
+	keys := map[config.UpstreamID]bool{}
 	for s := range t.all() {
 		for r := range s.all() {
 			for _, upstream := range r.config.Upstreams {
-				keys[upstreamKey{upstream.Address, r.config.UpstreamScheme}] = true
+				keys[r.config.UpstreamID(upstream.Address)] = true
 			}
 		}
 	}

@@ -36,13 +36,7 @@ func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn) (err 
 	}
 	conn = raw
 	if t.config.UpstreamScheme == "https" {
-		host, _, err := net.SplitHostPort(t.address)
-		if err != nil {
-			return err
-		}
-		secure := tls.Client(raw, &tls.Config{
-			RootCAs: t.roots, ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-		})
+		secure := tls.Client(raw, t.tlsConfig())
 		if err := handshakeApart(ctx, secure); err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {
 				err = errUpstreamHandshake
@@ -56,6 +50,20 @@ func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn) (err 
 	}
 	upstream.address = address
 	return nil
+}
+
+// tlsConfig returns how the connection to an https upstream is verified, and what the proxy shows.
+func (t *upstreamTarget) tlsConfig() *tls.Config {
+	of := t.config.UpstreamTLS
+	cfg := &tls.Config{RootCAs: t.roots, ServerName: of.ServerName, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	if cfg.ServerName == "" {
+		cfg.ServerName, _ = config.SplitUpstream(t.address)
+	}
+	if of.Certificate != nil {
+		// Whatever CAs the upstream names: it is the operator who knows which certificate is meant for it.
+		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return of.Certificate, nil }
+	}
+	return cfg
 }
 
 // connect connects to the upstream, and returns the address of its name that it has used; the zero one if it has no

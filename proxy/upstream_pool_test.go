@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -128,7 +129,7 @@ func TestIdleConnectionsGrowOld(t *testing.T) {
 }
 
 // routesTo returns the upstreams of a configuration with those routes.
-func routesTo(sites ...*route) map[upstreamKey]bool {
+func routesTo(sites ...*route) map[config.UpstreamID]bool {
 	routes := newListenerSites("a:443")
 	for _, r := range sites {
 		routes.add(r.site)
@@ -138,6 +139,33 @@ func routesTo(sites ...*route) map[upstreamKey]bool {
 
 func siteTo(host, upstream, scheme string) *route {
 	return newSite(0, "", config.Site{Host: host, Upstreams: config.OneUpstream(upstream), Settings: config.Settings{UpstreamScheme: scheme}}).own
+}
+
+// A connection must not serve a route that would have verified it in another way, or shown another certificate.
+func TestPoolsAreNotSharedByWhatVerifiesDifferently(t *testing.T) {
+	u := newUpstreams(10)
+	pools := map[*upstreamPool]string{}
+	for name, settings := range map[string]config.UpstreamTLS{
+		"the system's roots":    {},
+		"a CA":                  {CAPath: "ca.pem", CAHash: "1"},
+		"the CA of another day": {CAPath: "ca.pem", CAHash: "2"},
+		"a name":                {ServerName: "app.internal"},
+		"a certificate":         {Certificate: &tls.Certificate{}, CertHash: "1"},
+		"another certificate":   {Certificate: &tls.Certificate{}, CertHash: "2"},
+	} {
+		to := siteTo("a", "10.0.0.1:1", "https")
+		to.config.UpstreamTLS = settings
+		pool := u.pool(to)
+		if other, ok := pools[pool]; ok {
+			t.Errorf("%s and %s share connections", name, other)
+		}
+		pools[pool] = name
+		plain := siteTo("a", "10.0.0.1:1", "http")
+		plain.config.UpstreamTLS = settings
+		if u.pool(plain) != u.pool(siteTo("b", "10.0.0.1:1", "http")) {
+			t.Errorf("%s: connections without TLS are not shared", name)
+		}
+	}
 }
 
 func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {

@@ -23,15 +23,10 @@ const (
 	upstreamSweep = time.Second
 )
 
-// upstreamKey identifies an upstream: a connection serves every route with the same key.
-type upstreamKey struct {
-	address, scheme string
-}
-
 // upstreams is the process's side towards all upstreams: their connections, kept across reloads that keep the upstream.
 type upstreams struct {
 	mu    sync.Mutex
-	pools map[upstreamKey]*upstreamPool
+	pools map[config.UpstreamID]*upstreamPool
 	slots *share.Slots
 	// names holds the names of the upstreams that are not IP addresses.
 	names *upstreamNames
@@ -46,14 +41,14 @@ type upstreams struct {
 
 // newUpstreams returns upstreams that hold at most the given number of connections, idle or in use.
 func newUpstreams(connections int) *upstreams {
-	u := &upstreams{pools: map[upstreamKey]*upstreamPool{}, slots: share.New(connections), pressed: make(chan struct{}, 1)}
+	u := &upstreams{pools: map[config.UpstreamID]*upstreamPool{}, slots: share.New(connections), pressed: make(chan struct{}, 1)}
 	u.names = newUpstreamNames(systemLookUp, u.moved)
 	return u
 }
 
 // find returns the pool of an upstream of a route. It makes one for the first route with that upstream.
 func (u *upstreams) find(address string, of *config.Route) *upstreamPool {
-	key := upstreamKey{address, of.UpstreamScheme}
+	key := of.UpstreamID(address)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	pool := u.pools[key]
@@ -68,10 +63,10 @@ func (u *upstreams) find(address string, of *config.Route) *upstreamPool {
 }
 
 // keep closes the pools of upstreams that are no longer wanted. Requests in flight finish on them.
-func (u *upstreams) keep(wanted map[upstreamKey]bool) {
+func (u *upstreams) keep(wanted map[config.UpstreamID]bool) {
 	hosts := map[string]bool{}
 	for key := range wanted {
-		host, _ := config.SplitUpstream(key.address)
+		host, _ := config.SplitUpstream(key.Address)
 		hosts[host] = true
 	}
 	var unwanted []*upstreamPool
@@ -115,9 +110,9 @@ func (u *upstreams) sizes() map[string]poolSize {
 	defer u.mu.Unlock()
 	sizes := make(map[string]poolSize, len(u.pools))
 	for key, pool := range u.pools {
-		size := sizes[key.address]
+		size := sizes[key.Address]
 		idle, used := pool.sizes()
-		sizes[key.address] = poolSize{size.idle + idle, size.used + used}
+		sizes[key.Address] = poolSize{size.idle + idle, size.used + used}
 	}
 	return sizes
 }

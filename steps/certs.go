@@ -76,7 +76,7 @@ func (a *authority) issue(want certificate) (certPEM, keyPEM []byte, err error) 
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: want.names[0]},
 		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: want.notAfter,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	if want.notAfter.IsZero() {
 		template.NotAfter = time.Now().Add(24 * time.Hour)
@@ -115,7 +115,12 @@ func (w *World) keyPath(name string) string  { return filepath.Join(w.dir, "cert
 
 // writeCertificate writes a new certificate to the scenario's directory, and replaces an existing one.
 func (w *World) writeCertificate(name string, want certificate) error {
-	certPEM, keyPEM, err := w.suite.ca.issue(want)
+	return w.writeCertificateOf(w.suite.ca, name, want)
+}
+
+// writeCertificateOf is writeCertificate with a certificate from the given CA.
+func (w *World) writeCertificateOf(ca *authority, name string, want certificate) error {
+	certPEM, keyPEM, err := ca.issue(want)
 	if err != nil {
 		return fmt.Errorf("cannot make the certificate %q: %w", name, err)
 	}

@@ -145,6 +145,7 @@ type World struct {
 	acme         *acmeServer
 	machines     map[string]*machine
 	remembered   map[string]string
+	privateCAs   map[string]*authority
 	occupied     map[string]net.Listener
 	logMark      int // index of the first line of the log that counts as new
 
@@ -168,6 +169,7 @@ func (w *World) open(ctx context.Context) (err error) {
 	w.exchanges = map[string]*exchange{}
 	w.uploads = map[string]*io.PipeWriter{}
 	w.remembered = map[string]string{}
+	w.privateCAs = map[string]*authority{}
 	w.occupied = map[string]net.Listener{}
 	w.launch = launch{env: map[string]string{}}
 	if err = os.WriteFile(filepath.Join(w.dir, "ca.pem"), w.suite.ca.pem, 0o600); err != nil {

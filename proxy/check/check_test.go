@@ -218,6 +218,36 @@ func TestCertificatesNearTheirEndGetAWarning(t *testing.T) {
 	}
 }
 
+func TestACertificateForUpstreamsNearItsEndGetsOneWarning(t *testing.T) {
+	dir := t.TempDir()
+	text := configtest.Minimal + `upstream_scheme = "https"
+upstream_client_cert_path = "DIR/a.pem"
+upstream_client_key_path = "DIR/a.key"
+[[listeners.sites.routes]]
+path = "/a"
+upstream = "127.0.0.1:1"
+`
+	for _, c := range []struct {
+		name string
+		left time.Duration
+		at   time.Time
+		want string
+	}{
+		{"a third of its life is left", 17 * time.Hour, configtest.Now, ""},
+		{"less than that", 15 * time.Hour, configtest.Now, `listeners[0].sites[0].upstream_client_cert_path: the certificate for "a.example", which the upstream is shown, expires at 2026-06-02T03:00:00Z, in 15 h 0 min; renew it, and reload`},
+		{"it has not begun", 48 * time.Hour, configtest.Now.Add(-time.Minute), `listeners[0].sites[0].upstream_client_cert_path: the certificate for "a.example", which the upstream is shown, is not valid before 2026-06-01T12:00:00Z; look at the clock, or wait until then`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			configtest.WritePair(t, dir, "a", configtest.Now.Add(c.left))
+			env := testEnvironment()
+			env.now = func() time.Time { return c.at }
+			if got := strings.Join(warningLines(t, dir, text, env, false), "\n"); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestALogFileOfSomebodyElseGetsAWarning(t *testing.T) {
 	dir := t.TempDir()
 	text := configtest.Minimal + "[logging]\nlog_file_path = \"DIR/proxy.log\"\n"

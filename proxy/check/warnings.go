@@ -138,10 +138,13 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 		c.siteLimits(siteKey, site)
 		c.headerRules(siteKey, config.LevelSite, ofSettings(site.Settings))
 		c.readable(config.ChildKey(siteKey, "maintenance_file"), site.Maintenance.FileAt(config.LevelSite))
+		files := map[string]bool{} // that were looked at, by key and path
+		c.upstreamTLS(siteKey, site.UpstreamTLS, files)
 		warned := map[string]bool{} // by upstream, which several routes may have
 		for k, route := range site.Routes {
 			routeKey := config.IndexKey(config.ChildKey(siteKey, "routes"), k)
 			c.headerRules(routeKey, config.LevelRoute, ofSettings(route.Settings))
+			c.upstreamTLS(routeKey, route.UpstreamTLS, files)
 			c.readable(config.ChildKey(routeKey, "respond_file"), route.RespondFile)
 			c.readable(config.ChildKey(routeKey, "maintenance_file"), route.Maintenance.FileAt(config.LevelRoute))
 		}

@@ -194,6 +194,8 @@ type Route struct {
 type Settings struct {
 	// UpstreamScheme is "http" or "https".
 	UpstreamScheme string
+	// UpstreamTLS applies to an https upstream.
+	UpstreamTLS UpstreamTLS
 	// ConnectTimeout bounds connecting to the upstream, its TLS handshake included (S-6.9).
 	ConnectTimeout time.Duration
 	// RequestTimeout bounds the time from the request's last byte sent to the response's head (S-6.9).

@@ -129,6 +129,10 @@ type rawCertificateFile struct {
 // rawSettings are the keys that inherit: a route that does not have one has its site's, and a site the file's (S-2.33).
 type rawSettings struct {
 	UpstreamScheme             *string  `toml:"upstream_scheme"`
+	UpstreamCAPath             *string  `toml:"upstream_ca_path"`
+	UpstreamServerName         *string  `toml:"upstream_server_name"`
+	UpstreamClientCertPath     *string  `toml:"upstream_client_cert_path"`
+	UpstreamClientKeyPath      *string  `toml:"upstream_client_key_path"`
 	UpstreamConnectTimeoutSecs *int64   `toml:"upstream_connect_timeout_secs"`
 	UpstreamRequestTimeoutSecs *int64   `toml:"upstream_request_timeout_secs"`
 	UpstreamMaxConnections     *int64   `toml:"upstream_max_connections"`

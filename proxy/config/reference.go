@@ -239,7 +239,15 @@ func siteReference() Table {
 func settingsReference() []Key {
 	return []Key{
 		{Name: "upstream_scheme", Type: stringKey, Values: []string{"http", "https"}, Default: `"http"`, Dynamic: true, Promise: "S-2.18",
-			Text: "`http` or `https`. With `https` the upstream's certificate is verified against the system's root certificates, or those of `SSL_CERT_FILE`."},
+			Text: "`http` or `https`. With `https` the upstream's certificate is verified against the system's root certificates, or those of `SSL_CERT_FILE`, unless `upstream_ca_path` is set."},
+		{Name: "upstream_ca_path", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-18.11",
+			Text: "PEM file with the root certificates of a private CA. The upstream's certificate is verified against these and no others. Read at the start and at every reload, like the next two files; a relative path starts from the directory of the configuration file. Needs `https`."},
+		{Name: "upstream_server_name", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-18.11",
+			Text: "The name in the upstream's certificate, and in the SNI that the upstream gets; an IP address is sent without SNI. If not set, the host of the upstream. Needs `https`."},
+		{Name: "upstream_client_cert_path", Type: stringKey, Need: "required with `upstream_client_key_path`", Dynamic: true, Promise: "S-18.11",
+			Text: "PEM file with the certificate, and its chain, that the proxy shows to an upstream that asks for one. Needs `https`."},
+		{Name: "upstream_client_key_path", Type: stringKey, Need: "required with `upstream_client_cert_path`", Dynamic: true, Promise: "S-18.11",
+			Text: "PEM file with the private key of that certificate, without a passphrase."},
 		secondsKey("upstream_connect_timeout_secs", "5", true, "S-6.9", "Time limit for connecting, including the upstream's TLS handshake; then 504."),
 		secondsKey("upstream_request_timeout_secs", "60", true, "S-6.9", "Time limit from the last byte of the request to the head of the response; then 504."),
 		{Name: "upstream_max_connections", Type: integerKey, Min: "1", Need: unsetKey, Dynamic: true, Promise: "S-12.6",

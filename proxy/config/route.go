@@ -38,6 +38,7 @@ func (r Route) String() string {
 			out.WriteString(" strip_prefix")
 		}
 		fmt.Fprintf(&out, " connect %s s request %s s", wording.InSeconds(r.ConnectTimeout), wording.InSeconds(r.RequestTimeout))
+		appendTexts(&out, r.UpstreamTLS.Texts())
 		if r.MaxConnections > 0 {
 			fmt.Fprintf(&out, " connections %d", r.MaxConnections)
 		}

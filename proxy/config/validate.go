@@ -50,6 +50,9 @@ type validator struct {
 	answerFiles map[string][]byte
 	// networks are the lists of networks that were resolved, by the key of the place that sets them.
 	networks map[string][]netip.Prefix
+	// upstreamRoots and upstreamPairs are the files for the TLS of upstreams that were read.
+	upstreamRoots map[string]upstreamRoots
+	upstreamPairs map[CertificateFiles]upstreamPair
 	// routeFields are the fields of a rawRoute, which would cost too much to list anew for each of thousands.
 	routeFields []reflect.StructField
 }
@@ -57,7 +60,12 @@ type validator struct {
 // validate turns the raw configuration into a resolved one: every default filled in, every value checked against the
 // rules S-2.1 to S-2.24. It always checks everything; the result is valid only if there are no problems afterwards.
 func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environment, problems *configProblems) *Config {
-	v := &validator{configProblems: problems, env: env, dir: filepath.Dir(path), answerFiles: map[string][]byte{}, networks: map[string][]netip.Prefix{}, routeFields: rawFields(reflect.TypeFor[rawRoute]())}
+	v := &validator{
+		configProblems: problems, env: env, dir: filepath.Dir(path),
+		answerFiles: map[string][]byte{}, networks: map[string][]netip.Prefix{},
+		upstreamRoots: map[string]upstreamRoots{}, upstreamPairs: map[CertificateFiles]upstreamPair{},
+		routeFields: rawFields(reflect.TypeFor[rawRoute]()),
+	}
 	cfg := &Config{
 		Path:                  path,
 		AllowWildcardBind:     allowWildcardBind || orDefault(raw.AllowWildcardBind, false),

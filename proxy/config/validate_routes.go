@@ -27,6 +27,9 @@ func (v *validator) route(key string, raw rawRoute, siteUpstreams Upstreams, abo
 	route := Route{Methods: v.methods(ChildKey(key, "methods"), raw.Methods), Settings: v.settings(settings)}
 	route.Path, route.Exact = v.routePath(key, raw)
 	v.action(key, raw, siteUpstreams, &route)
+	if route.Upstreams != nil {
+		v.upstreamTLSUsed(key, raw.rawSettings, route.Settings, nil)
+	}
 	v.stripPrefix(ChildKey(key, "strip_prefix"), raw, &route)
 	return route
 }

@@ -24,6 +24,7 @@ func (v *validator) sites(key string, raws []rawSite, above inherited) []Site {
 			sites[i].Upstreams = v.upstreams(ChildKey(site, "upstream"), raw.Upstream)
 		}
 		sites[i].Routes = v.routes(ChildKey(site, "routes"), raw.Routes, sites[i].Upstreams, settings)
+		v.upstreamTLSUsed(site, raw.rawSettings, sites[i].Settings, sites[i].Routes)
 		v.redirectTarget(site, sites[i])
 	}
 	return sites

@@ -15,12 +15,11 @@ func (v *validator) upstreamConnections(key string, value *int64) int {
 
 // oneBoundEach checks that the sites and routes of one upstream agree on its bound: they share its connections.
 func (v *validator) oneBoundEach(listeners []Listener) {
-	type upstreamKey struct{ address, scheme string }
-	first := map[upstreamKey]Forward{}
+	first := map[UpstreamID]Forward{}
 	for i, listener := range listeners {
 		for j, site := range listener.Sites {
 			for _, forward := range site.Forwards(IndexKey(ChildKey(IndexKey("listeners", i), "sites"), j)) {
-				upstream := upstreamKey{forward.Upstream.Address, forward.UpstreamScheme}
+				upstream := forward.UpstreamID(forward.Upstream.Address)
 				switch before, ok := first[upstream]; {
 				case !ok:
 					first[upstream] = forward

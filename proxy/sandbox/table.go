@@ -77,8 +77,10 @@ func table(cfg *config.Config) []row {
 		// So are the files that answers are made of, which a deployment replaces by a rename.
 		for _, site := range l.Sites {
 			rows = append(rows, row{path: site.Maintenance.FileAt(config.LevelSite), rights: rightRead})
+			rows = append(rows, upstreamFiles(site.UpstreamTLS)...)
 			for _, route := range site.Routes {
 				rows = append(rows, row{path: route.RespondFile, rights: rightRead}, row{path: route.Maintenance.FileAt(config.LevelRoute), rights: rightRead})
+				rows = append(rows, upstreamFiles(route.UpstreamTLS)...)
 			}
 		}
 		// Renewals store certificates, the account's key and the record of refusals.
@@ -87,6 +89,11 @@ func table(cfg *config.Config) []row {
 			row{path: l.TLS.ACMECAPath, rights: rightRead})
 	}
 	return rows
+}
+
+// upstreamFiles returns the rows of the files for TLS to an upstream, which are read again at every reload.
+func upstreamFiles(u config.UpstreamTLS) []row {
+	return []row{{path: u.CAPath, rights: rightRead}, {path: u.Files.CertPath, rights: rightRead}, {path: u.Files.KeyPath, rights: rightRead}}
 }
 
 // notifyPath returns the path of the service manager's socket; "" for none, and for an abstract one.

@@ -255,6 +255,21 @@ path_exact = "/page"
 respond = 404
 respond_type = "text/html"
 respond_body = "<h1>Gone</h1>"
+[[listeners.sites]]
+host = "tls.example"
+upstream = "127.0.0.1:3003"
+upstream_scheme = "https"
+upstream_ca_path = "DIR/a.pem"
+upstream_server_name = "b.example"
+upstream_client_cert_path = "DIR/a.pem"
+upstream_client_key_path = "DIR/a.key"
+[[listeners.sites.routes]]
+path = "/tls"
+upstream = "127.0.0.1:3004"
+upstream_ca_path = "DIR/b.pem"
+upstream_server_name = "a.example"
+upstream_client_cert_path = "DIR/a.pem"
+upstream_client_key_path = "DIR/a.key"
 [[listeners]]
 bind_addr = "127.0.0.2"
 [listeners.tls]

@@ -1,0 +1,129 @@
+Feature: TLS towards upstreams
+  A private CA, a name that differs from the address, and a certificate that the proxy shows: what an application on another
+  machine, or an appliance with a certificate of its own, needs.
+
+  Background:
+    Given a private CA "inside"
+
+  Rule: Only the CA that the configuration names is trusted
+
+    @S-18.11 @S-6.8
+    Scenario: An upstream with a certificate of a private CA
+      Given an HTTPS upstream "app" with a certificate of the private CA "inside" for "app.internal"
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_scheme" is "https"
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is the plain error 502 "Bad Gateway"
+      And the log has a line "UPSTREAM_ERROR" with:
+        | error | ~certificate |
+      When the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:inside}"
+      And the configuration is reloaded
+      And a client requests "https://git.example.test/"
+      Then the answer is the plain error 502 "Bad Gateway"
+      When the setting "listeners[0].sites[0].upstream_server_name" is "app.internal"
+      And the configuration is reloaded
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "app"
+
+    @S-18.11
+    Scenario: The system's roots are not trusted next to a private CA
+      Given an HTTPS upstream "app"
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_scheme" is "https"
+      And the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:inside}"
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is the plain error 502 "Bad Gateway"
+      And the log has a line "UPSTREAM_ERROR" with:
+        | error | ~certificate signed by unknown authority |
+
+    @S-18.11 @S-2.33
+    Scenario: A route has the CA of its site, or one of its own
+      Given a private CA "other"
+      And an HTTPS upstream "app" with a certificate of the private CA "inside" for "app.internal"
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_scheme" is "https"
+      And an HTTPS upstream "api" with a certificate of the private CA "other" for "app.internal"
+      And the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:inside}"
+      And the setting "listeners[0].sites[0].upstream_server_name" is "app.internal"
+      And the setting "listeners[0].sites[0].routes[0].path" is "/api"
+      And the setting "listeners[0].sites[0].routes[0].upstream" is "${upstream:api}"
+      And the setting "listeners[0].sites[0].routes[0].upstream_ca_path" is "${cert:other}"
+      And the setting "listeners[0].sites[0].routes[1].path" is "/wrong"
+      And the setting "listeners[0].sites[0].routes[1].upstream" is "${upstream:api}"
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "app"
+      When a client requests "https://git.example.test/api"
+      Then the answer is 200 "api"
+      # A connection that was verified with one CA is not used for a route with another.
+      When a client requests "https://git.example.test/wrong"
+      Then the answer is the plain error 502 "Bad Gateway"
+
+  Rule: The proxy shows its certificate to an upstream that asks
+
+    @S-18.11
+    Scenario: Mutual TLS
+      Given an HTTPS upstream "app" with a certificate of the private CA "inside" for "app.internal", which demands one of clients
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_scheme" is "https"
+      And the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:inside}"
+      And the setting "listeners[0].sites[0].upstream_server_name" is "app.internal"
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is the plain error 502 "Bad Gateway"
+      And the log has a line "UPSTREAM_ERROR" with:
+        | error | ~certificate required |
+      When the private CA "inside" issues the certificate "proxy"
+      And the setting "listeners[0].sites[0].upstream_client_cert_path" is "${cert:proxy}"
+      And the setting "listeners[0].sites[0].upstream_client_key_path" is "${key:proxy}"
+      And the configuration is reloaded
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "app"
+
+    @S-18.11
+    Scenario: check warns of a certificate that ends soon, and refuses a key that does not fit
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_scheme" is "https"
+      And the private CA "inside" issues the certificate "proxy", which is valid for 3600 seconds
+      And the private CA "inside" issues the certificate "other"
+      And the setting "listeners[0].sites[0].upstream_client_cert_path" is "${cert:proxy}"
+      And the setting "listeners[0].sites[0].upstream_client_key_path" is "${key:proxy}"
+      When the command "reverse-proxy check --config ${config}" is run
+      Then the command exits with 0
+      And the command complains "upstream_client_cert_path"
+      And the command complains "which the upstream is shown, expires at"
+      When the setting "listeners[0].sites[0].upstream_client_key_path" is "${key:other}"
+      And the command "reverse-proxy check --config ${config}" is run
+      Then the command exits with 1
+      And the command complains "listeners[0].sites[0].upstream_client_key_path"
+      And the command complains "private key does not match public key"
+
+  Rule: A reload reads the files again, and no connection outlives what it was verified with
+
+    @S-18.11 @S-3.2
+    Scenario: A CA whose file was replaced is not trusted any longer
+      Given an HTTPS upstream "app" with a certificate of the private CA "inside" for "app.internal"
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_scheme" is "https"
+      And the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:inside}"
+      And the setting "listeners[0].sites[0].upstream_server_name" is "app.internal"
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "app"
+      And the upstream "app" has 1 connection open
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "app"
+      And the upstream "app" was connected to 1 times
+      When the configuration is reloaded
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "app"
+      And the upstream "app" was connected to 1 times
+      Given a private CA "inside"
+      When the command "reverse-proxy diff --config ${config}" is run
+      Then the command prints "upstream_ca_path"
+      When the configuration is reloaded
+      And a client requests "https://git.example.test/"
+      Then the answer is the plain error 502 "Bad Gateway"
+      And the upstream "app" has 0 connections open
