@@ -9,12 +9,15 @@ import (
 
 // clientAccount is one client's use of the resources that all clients share (S-12.6). A client is an IPv4 address or an
 // IPv6 /64, over all its connections, on every port and over every protocol. The account exists while the client has a
-// connection.
+// connection or a request.
 type clientAccount struct {
 	key limit.Key
-	// conns is the number of the client's connections, and leaving how many of them were told to make room. The registry's
-	// mu guards both.
-	conns, leaving int
+	// conns is the number of the client's connections, and leaving how many of them were told to make room. requests is the
+	// number of its requests in flight that came through trusted proxies. The registry's mu guards them.
+	conns, leaving, requests int
+	// proxy reports whether the account is that of a trusted proxy, for which no share holds: its requests are those of its
+	// clients.
+	proxy bool
 	// upstreams is what the client's requests use of the upstream connections.
 	upstreams share.Client
 	// parked is how many bytes the client's parked answers hold. The mu of parkedAnswers guards it.
@@ -24,7 +27,7 @@ type clientAccount struct {
 	turns atomic.Pointer[turns]
 }
 
-// accounts maps each client that has a connection to its account. Its owner guards it.
+// accounts maps each client that has a connection or a request to its account. Its owner guards it.
 type accounts map[limit.Key]*clientAccount
 
 // held returns the number of connections of a client.
@@ -37,20 +40,43 @@ func (a accounts) held(key limit.Key) int {
 
 // open counts a new connection of a client and returns the client's account.
 func (a accounts) open(key limit.Key) *clientAccount {
+	account := a.of(key)
+	account.conns++
+	account.crowd()
+	return account
+}
+
+// of returns the account of a client, which it makes if there is none.
+func (a accounts) of(key limit.Key) *clientAccount {
 	account := a[key]
 	if account == nil {
 		account = &clientAccount{key: key}
 		a[key] = account
 	}
-	if account.conns++; account.conns == crowdConns && account.turns.Load() == nil {
-		account.turns.Store(newTurns())
-	}
 	return account
 }
 
-// close counts the end of a connection, and forgets a client that has none left.
+// crowd makes the client take turns once it has many connections. Requests through proxies count like connections.
+func (account *clientAccount) crowd() {
+	if account.conns+account.requests >= crowdConns && account.turns.Load() == nil && !account.proxy {
+		account.turns.Store(newTurns())
+	}
+}
+
+// close counts the end of a connection, and forgets a client that has nothing left.
 func (a accounts) close(account *clientAccount) {
-	if account.conns--; account.conns == 0 {
+	account.conns--
+	a.forget(account)
+}
+
+// forget forgets a client that has nothing left.
+func (a accounts) forget(account *clientAccount) {
+	if account.conns == 0 && account.requests == 0 {
 		delete(a, account.key)
 	}
+}
+
+// exceeds reports whether the account has used a share of the connections up. A trusted proxy has no share.
+func (account *clientAccount) exceeds(share int) bool {
+	return !account.proxy && account.conns >= share
 }

@@ -61,6 +61,8 @@ const (
 // ticket is the place of an accepted connection in the queue for room.
 type ticket struct {
 	key limit.Key
+	// proxy reports whether the peer is a trusted proxy.
+	proxy bool
 	// account is the client's account; set when the connection is admitted.
 	account *clientAccount
 	// held is how many connections the client had when this one was refused.

@@ -32,13 +32,15 @@ type connRegistry struct {
 	// gatherings are the connections that gather TLS records, to send them together.
 	gatherings gatherings
 
-	mu   sync.Mutex
+	mu sync.Mutex
+	// open is the number of open connections.
 	open int
 	// admitted is how many connections were ever admitted; refused and cutForOthers count the actions of the shares.
 	admitted, refused, cutForOthers uint64
 	conns                           map[accountedConn]struct{}
-	// clients are the accounts of all clients with connections.
-	clients accounts
+	// clients are the accounts of all clients with connections, or with requests through trusted proxies. proxies are those
+	// of the proxies, for which no share holds.
+	clients, proxies accounts
 	// queue are the connections that wait for room, in the order in which they were accepted. leaving are those that were
 	// told to make room. The first promised connections of the queue will take their places.
 	queue    []*ticket
@@ -54,7 +56,7 @@ type connRegistry struct {
 }
 
 func newConnRegistry(limit, share int, s *deadline.Sweeper) *connRegistry {
-	r := &connRegistry{sweeper: s, limit: limit, share: share, conns: map[accountedConn]struct{}{}, clients: accounts{},
+	r := &connRegistry{sweeper: s, limit: limit, share: share, conns: map[accountedConn]struct{}{}, clients: accounts{}, proxies: accounts{},
 		onCut: func(netip.Addr, int) {}, idle: idleList{at: -1, round: 1}, ended: make(chan struct{}),
 		parked: parkedAnswers{limit: parkedBytes}}
 	s.Swept = r.becameIdle // new connections become idle as time passes
@@ -79,9 +81,14 @@ func (r *connRegistry) accepts() (ended func()) {
 // false if the listener must not accept further connections until the outcome is known: they wait in the backlog. During a
 // drain, a connection that was accepted just before is still admitted (S-11.2).
 func (r *connRegistry) admit(key limit.Key) (t *ticket, acceptOn bool) {
+	return r.admitPeer(key, false)
+}
+
+// admitPeer is admit for a client or a trusted proxy. No share holds for a proxy.
+func (r *connRegistry) admitPeer(key limit.Key, proxy bool) (t *ticket, acceptOn bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t = &ticket{key: key, done: decided, result: ended}
+	t = &ticket{key: key, proxy: proxy, done: decided, result: ended}
 	switch {
 	case r.closed:
 		return t, false
@@ -100,7 +107,7 @@ func (r *connRegistry) admit(key limit.Key) (t *ticket, acceptOn bool) {
 func (r *connRegistry) take(t *ticket) {
 	r.open++
 	r.admitted++
-	t.account = r.clients.open(t.key)
+	t.account = r.accountFor(t.key, t.proxy)
 	t.result = admitted
 }
 
@@ -177,12 +184,50 @@ func (r *connRegistry) release(t *ticket) {
 
 // left counts the end of a client's connection. The caller holds mu.
 func (r *connRegistry) left(account *clientAccount) {
-	r.clients.close(account)
+	r.closeAccount(account)
 	r.open--
 	if len(r.queue) > 0 {
 		r.makeRoom()
 	}
 	r.endIfDrained()
+}
+
+// accountFor counts a new connection of a client or of a trusted proxy and returns its account. The caller holds mu.
+func (r *connRegistry) accountFor(key limit.Key, proxy bool) *clientAccount {
+	if !proxy {
+		return r.clients.open(key)
+	}
+	account := r.proxies.of(key)
+	account.proxy = true
+	account.conns++
+	return account
+}
+
+// closeAccount counts the end of a connection. The caller holds mu.
+func (r *connRegistry) closeAccount(account *clientAccount) {
+	if account.proxy {
+		r.proxies.close(account)
+		return
+	}
+	r.clients.close(account)
+}
+
+// enterRequest returns the account of a client for a request that came through a trusted proxy. leaveRequest must follow.
+func (r *connRegistry) enterRequest(key limit.Key) *clientAccount {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	account := r.clients.of(key)
+	account.requests++
+	account.crowd()
+	return account
+}
+
+// leaveRequest counts the end of a request.
+func (r *connRegistry) leaveRequest(account *clientAccount) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	account.requests--
+	r.clients.forget(account)
 }
 
 // endIfDrained ends a drain that has nothing left to wait for. The caller holds mu.

@@ -64,7 +64,10 @@ func (r *connRegistry) makeRoom() {
 	r.promised = min(r.leavingSoon(), len(r.queue))
 	for i := r.promised; i < len(r.queue); {
 		t := r.queue[i]
-		held := r.clients.held(t.key)
+		held := 0 // no share holds for a trusted proxy
+		if !t.proxy {
+			held = r.clients.held(t.key)
+		}
 		switch {
 		case i == r.promised && r.tellToLeave(held >= r.share):
 			r.promised++
@@ -187,7 +190,7 @@ func (r *connRegistry) takeIdle(holdsShare bool) accountedConn {
 
 // mayMakeRoom reports whether an idle connection may make room for a client that holds its share or one that does not.
 func (r *connRegistry) mayMakeRoom(conn accountedConn, idle time.Duration, holdsShare bool) bool {
-	return !holdsShare || idle >= settledIdle || conn.entry().account.conns >= r.share
+	return !holdsShare || idle >= settledIdle || conn.entry().account.exceeds(r.share)
 }
 
 // overShare returns a connection of the client that is furthest above its share, or nil if no client is above it: the

@@ -152,6 +152,11 @@ func (d *DynamicConfig) settings() []keyValue {
 			settings = append(settings, keyValue{config.IndexKey("listeners", i) + ".tls.acme_domains", strings.Join(names, ", ")})
 		}
 	}
+	for i, of := range d.sites {
+		for _, text := range of.clients.Texts() {
+			settings = append(settings, keyValue{config.ChildKey(config.IndexKey("listeners", i), text.Key), text.Value})
+		}
+	}
 	return append(settings, keyValues(d.Maintenance.Texts(config.LevelFile))...)
 }
 

@@ -105,6 +105,10 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		{"a site's maintenance", []string{"68\nmaintenance_file = \"DIR/text.pem\"", "68\nmaintenance_file = \"\"", `["192.0.2.2"]`, `[]`}, site(
 			admin.KeyChange{Key: "maintenance_file", Old: page, New: ""},
 			admin.KeyChange{Key: "maintenance_allow", Old: "192.0.2.2/32", New: ""})},
+		{"proxies that are trusted", []string{`["192.0.2.5"]`, `["192.0.2.5", "10.0.0.0/8"]`, "proxies.txt", "more-proxies.txt", `"X-Real-IP"`, `""`}, admin.Difference{Settings: []admin.KeyChange{
+			{Key: "listeners[0].trusted_proxies", Old: "192.0.2.5/32", New: "192.0.2.5/32, 10.0.0.0/8"},
+			{Key: "listeners[0].trusted_proxies_file", Old: dir + "/proxies.txt (1 network, 3279e8d5)", New: dir + "/more-proxies.txt (2 networks, 11e9df82)"},
+			{Key: "listeners[0].client_ip_header", Old: "X-Real-IP", New: ""}}}},
 		{"another host is one site less and one more", []string{`host = "a.example"`, `host = "b.example"`}, admin.Difference{
 			SitesRemoved: []admin.SiteSummary{{Host: "a.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
 			SitesAdded:   []admin.SiteSummary{{Host: "b.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},

@@ -83,6 +83,7 @@ func newDynamic(cfg *config.Config, running []config.Listener, now time.Time) *D
 		if acme {
 			dynamic.ordered[i] = orderedNames(cfg.Listeners[inFile])
 		}
+		dynamic.sites[i].trust(cfg.Listeners[inFile].Clients)
 		for j, siteConfig := range cfg.Listeners[inFile].Sites {
 			key := config.IndexKey(config.ChildKey(config.IndexKey("listeners", inFile), "sites"), j)
 			dynamic.sites[i].add(newSite(i, key, siteConfig))

@@ -17,6 +17,8 @@ type evaluation struct {
 	// stage is the stage that answers, and answer its answer; "" and nil for a request that is forwarded.
 	stage  string
 	answer *answer
+	// clientFrom says how the client was found, if a trusted proxy names it; otherwise it is "".
+	clientFrom string
 }
 
 // evaluate runs the stages that decide about a request for a URL on a running listener (S-21.1): the same ones, in the same
@@ -31,7 +33,7 @@ func (d *DynamicConfig) evaluate(listener int, method string, url config.Request
 	if !from.IsValid() {
 		from = netip.MustParseAddr(exampleClient)
 	}
-	request := &Request{Client: from.Unmap(), ClientText: from.Unmap().String(), Port: d.sites[listener].port}
+	request := &Request{Client: from.Unmap(), Peer: from.Unmap(), ClientText: from.Unmap().String(), Port: d.sites[listener].port}
 	request.takeHead(&head)
 	return d.evaluateRequest(listener, request), nil
 }
@@ -41,6 +43,11 @@ func (d *DynamicConfig) evaluateRequest(listener int, request *Request) evaluati
 	e := evaluation{exchange: new(exchange)}
 	e.reset(request, nil, nil, listener)
 	e.config, e.host = d, hostOf(request)
+	if clients := &d.sites[listener].clients; clients.Trusted.Contains(request.Client) {
+		peer := request.Client
+		e.scratch = e.via.find(request, clients, e.scratch)
+		e.clientFrom = e.via.how(request.Fields, clients.Header, peer)
+	}
 	e.decision = d.decide(listener, e.host, request)
 	for _, stage := range new(pipeline).requestStages() {
 		if stage.acts {

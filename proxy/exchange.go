@@ -65,6 +65,8 @@ type exchange struct {
 	start time.Time
 	exchangeCounts
 	headerScratch
+	// via is what a trusted proxy says of the request.
+	via viaProxy
 	// timer is the deadline for whatever the exchange waits for; over HTTP/1.1 it is the connection's.
 	timer *deadline.Timer
 	// turn is held by the exchange's goroutine until it may wait for an upstream or the client.
@@ -109,6 +111,9 @@ func (x *exchange) reset(r *Request, client clientWriter, timer *deadline.Timer,
 	x.config, x.site, x.route, x.host, x.problem = nil, nil, nil, "", ""
 	x.decision = decision{}
 	x.headerScratch.reset()
+	if x.via.trusted {
+		x.via = viaProxy{}
+	}
 	x.gate = nil
 	x.body.reset()
 	x.status, x.abort = 0, false

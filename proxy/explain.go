@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/netip"
@@ -58,7 +59,7 @@ func (d *DynamicConfig) explain(order admin.ExplainOrder) (*admin.Explanation, e
 func (e evaluation) explanation(order admin.ExplainOrder, clientFrom string) *admin.Explanation {
 	x := &admin.Explanation{
 		Request: order.Method + " " + order.URL, Result: e.text(), AnsweredBy: e.stage, Location: e.location(),
-		Listener: e.config.sites[e.listener].name, Client: e.request.ClientText, ClientFrom: clientFrom,
+		Listener: e.config.sites[e.listener].name, Client: e.request.ClientText, ClientFrom: cmp.Or(e.clientFrom, clientFrom),
 		Limit:     admin.ExplainedLimit{RequestsPerSecond: e.config.RateLimit.RequestsPerSecond, Burst: e.config.RateLimit.Burst, From: "the file", Bucket: shareHolder(e.request.Client)},
 		BodyLimit: e.config.BodyLimit, BodyLimitFrom: "the file",
 	}

@@ -41,9 +41,12 @@ func (x *exchange) HeaderValue(is headers.Placeholder) string {
 	return ""
 }
 
-// requestID returns the ID of the request, the same one every time (S-19.4). Only a request whose rules use it has one. A
-// client's own X-Request-Id is not taken for it: nobody but a trusted proxy could be believed, and this is where it would be.
+// requestID returns the ID of the request, the same one every time (S-19.4): that of a trusted proxy, or a new one. Only a
+// request whose rules use it has one. A client's own X-Request-Id is not taken for it.
 func (x *exchange) requestID() string {
+	if x.id == "" {
+		x.id = x.via.id
+	}
 	if x.id == "" {
 		x.id = headers.NewRequestID(&x.idRoom, x.start)
 	}

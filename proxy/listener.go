@@ -112,9 +112,10 @@ func (l *listener) status() admin.ListenerStatus {
 // startServing starts the servers of both ports. Each serves the sockets of all addresses. It is called once, in step 8, or before provisioning in step 7 in ACME
 // mode; the gate decides what they may answer before step 8.
 func (l *listener) startServing(cfg *config.Config, p *pipeline, shared *sharedState) {
+	clients := func() *config.Clients { return &p.dynamic.Load().sites[l.index].clients }
 	l.sites = &siteServer{
 		listener: l.index, address: l.address(), port: strconv.Itoa(l.config.HTTPSPort), handler: p, pipeline: p, registry: shared.conns, log: shared.log,
-		tls: listenerTLSConfig(l.source, l.gate, shared.log), gate: l.gate,
+		clients: clients, tls: listenerTLSConfig(l.source, l.gate, shared.log), gate: l.gate,
 		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
 	}
 	for _, socket := range l.https {
@@ -124,7 +125,7 @@ func (l *listener) startServing(cfg *config.Config, p *pipeline, shared *sharedS
 		return
 	}
 	l.redirects = &siteServer{
-		listener: l.index, address: l.redirect[0].Addr().String(), registry: shared.conns, log: shared.log,
+		listener: l.index, address: l.redirect[0].Addr().String(), clients: clients, registry: shared.conns, log: shared.log,
 		handler:       newRedirector(l.config.HTTPSPort, l.source, l.gate, shared.log, cfg.BodyIdleTimeout),
 		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
 	}

@@ -33,6 +33,8 @@ type accessRecord struct {
 	Problem string
 	// RequestID is the request's ID; "" if no rule uses one.
 	RequestID string
+	// PeerIP is the address of the connection's peer if that is not the client; the zero Addr otherwise.
+	PeerIP netip.Addr
 	// Ended is the time of the line; the zero time means now.
 	Ended time.Time
 }
@@ -72,6 +74,9 @@ func logRequest(l *eventlog.Logger, rec accessRecord) {
 	}
 	if rec.RequestID != "" {
 		line = line.Str("request_id", rec.RequestID)
+	}
+	if rec.PeerIP.IsValid() {
+		line = line.Addr("peer_ip", rec.PeerIP)
 	}
 	l.Write(line.End(), eventlog.Batched)
 }

@@ -44,6 +44,9 @@ func logRateLimit(l *eventlog.Logger, rec accessRecord, r refusal) {
 	if rec.RequestID != "" {
 		line = line.Str("request_id", rec.RequestID)
 	}
+	if rec.PeerIP.IsValid() {
+		line = line.Addr("peer_ip", rec.PeerIP)
+	}
 	if r.unlogged > 0 {
 		line = line.Num("repeated", int64(r.unlogged))
 	}

@@ -4,7 +4,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/limit"
 )
 
 // pipeline handles every request, from its head to its log line. There is one for the life of the process, shared by all
@@ -13,6 +15,7 @@ type pipeline struct {
 	dynamic   *atomic.Pointer[DynamicConfig]
 	limits    *limits
 	upstreams *upstreams
+	conns     *connRegistry
 	log       *eventlog.Logger
 	metrics   *metrics
 	// bodyIdle is how long a body may stall (S-6.9).
@@ -26,7 +29,7 @@ type pipeline struct {
 // newPipeline builds the pipeline of the process with its stages. Its metrics know the sites of the first configuration; a
 // reload adds those of the next one.
 func newPipeline(dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, bodyIdle time.Duration) *pipeline {
-	p := &pipeline{dynamic: dynamic, limits: shared.limits, upstreams: shared.upstreams, log: shared.log, metrics: shared.metrics, bodyIdle: bodyIdle}
+	p := &pipeline{dynamic: dynamic, limits: shared.limits, upstreams: shared.upstreams, conns: shared.conns, log: shared.log, metrics: shared.metrics, bodyIdle: bodyIdle}
 	p.metrics.adopt(dynamic.Load())
 	p.limits.adopt(dynamic.Load())
 	dynamic.Load().obey(shared.holds)
@@ -51,10 +54,13 @@ func (p *pipeline) requestStages() []stage {
 // side; then x.abort reports whether the adapter has to cut the connection.
 func (p *pipeline) handle(x *exchange) {
 	p.inFlight.Add(1)
-	defer p.inFlight.Add(-1)
+	defer p.ended(x)
 	x.start = time.Now()
 	x.call.start = x.start
 	x.log, x.dates, x.config = p.log, &p.dates, p.dynamic.Load()
+	if clients := &x.config.sites[x.listener].clients; clients.Trusted != nil {
+		p.findClient(x, clients)
+	}
 	x.host = hostOf(x.request)
 	x.decision = x.config.decide(x.listener, x.host, x.request)
 	x.body.timedBy(x.timer, x.bodyIdle(p.bodyIdle))
@@ -71,12 +77,54 @@ func (p *pipeline) handle(x *exchange) {
 	}
 }
 
+// findClient finds the client whom a trusted proxy speaks for (S-15.1). From here on the request counts for that client
+// (S-12.6), and none of the proxy's own connections keeps an upstream connection: the next request on it may be another
+// client's.
+func (p *pipeline) findClient(x *exchange, clients *config.Clients) {
+	r := x.request
+	if !clients.Trusted.Contains(r.Client) {
+		return
+	}
+	x.scratch = x.via.find(r, clients, x.scratch)
+	x.call.pin = nil
+	if x.via.found.Line < 0 || r.Account == nil {
+		return
+	}
+	x.turn.give()
+	x.via.account = p.conns.enterRequest(limit.NewKey(r.Client))
+	r.Account = x.via.account
+	x.call.client = &r.Account.upstreams
+	if r.Protocol == HTTP2 {
+		x.turn.take(r.Account)
+	}
+}
+
+// ended counts the end of an exchange.
+func (p *pipeline) ended(x *exchange) {
+	p.inFlight.Add(-1)
+	if x.via.account != nil {
+		p.leaveClient(x)
+	}
+}
+
+// leaveClient undoes findClient.
+func (p *pipeline) leaveClient(x *exchange) {
+	if x.via.account != nil {
+		p.conns.leaveRequest(x.via.account)
+		x.via.account = nil
+	}
+}
+
 // refuse implements requestHandler. It asks the limiter first: a malformed request costs the client a token too, so a flood
 // of them does not fill the log.
 func (p *pipeline) refuse(x *exchange, a *answer, reason string) {
 	x.start = time.Now()
 	x.dates, x.config = &p.dates, p.dynamic.Load()
 	x.body.timedBy(x.timer, p.bodyIdle)
+	if clients := &x.config.sites[x.listener].clients; clients.Trusted != nil {
+		p.findClient(x, clients)
+		defer p.leaveClient(x)
+	}
 	defer func() { p.metrics.request(x, time.Since(x.start)) }()
 	if limited := p.limitRate(x); limited != nil {
 		x.send(limited)
@@ -86,6 +134,9 @@ func (p *pipeline) refuse(x *exchange, a *answer, reason string) {
 	line := []eventlog.Attr{eventlog.Str("client_ip", x.request.ClientText), eventlog.Int("status", a.status), eventlog.Str("error", reason)}
 	if x.id != "" {
 		line = append(line, eventlog.Str("request_id", x.id))
+	}
+	if peer := x.request.otherPeer(); peer.IsValid() {
+		line = append(line, eventlog.Addr("peer_ip", peer))
 	}
 	p.log.Log(eventlog.LevelInfo, "BAD_REQUEST", line...)
 }
@@ -103,6 +154,7 @@ func (x *exchange) accessRecord() accessRecord {
 		Ended:     now,
 		Problem:   x.problem,
 		RequestID: x.loggedID(),
+		PeerIP:    x.request.otherPeer(),
 	}
 	if x.route != nil {
 		record.Route = x.route.config.Path

@@ -25,7 +25,7 @@ type Request struct {
 	// what limits, logs, lists and fields use. IPv4-mapped addresses are unmapped. ClientText is the same address as text.
 	Client     netip.Addr
 	ClientText string
-	// Peer is the address of the connection's peer. Nothing but the search for the client may use it, and the log.
+	// Peer is the address of the connection's peer, for the log. Nothing else may use it.
 	Peer netip.Addr
 	// Account is the client's use of the resources that all clients share (S-12.6).
 	Account *clientAccount
@@ -50,6 +50,9 @@ type Request struct {
 	Fields Fields
 	// Rules are the rules that were applied to Fields, and that hold for the trailers too; nil for none.
 	Rules *headers.Rules
+	// Owned are further names that no client may send, as trailers either: that of the field in which the listener's trusted
+	// proxies name the client; nil for none.
+	Owned *headers.NameSet
 	// Cookies are further values of the cookie field. They are joined to its value only when the request is written out
 	// (S-12.8).
 	Cookies []string
@@ -65,6 +68,14 @@ type Request struct {
 	Upgrade string
 	// Continue reports whether the client waits for 100 (Continue) before it sends its body.
 	Continue bool
+}
+
+// otherPeer returns the address of the connection's peer if that is not the client; otherwise the zero Addr.
+func (r *Request) otherPeer() netip.Addr {
+	if r.Peer == r.Client {
+		return netip.Addr{}
+	}
+	return r.Peer
 }
 
 // headBytes returns the approximate length of the request's head.

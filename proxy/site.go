@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/hold"
 	"reverse-proxy/proxy/routing"
 )
@@ -81,6 +82,11 @@ type listenerSites struct {
 	name      string
 	addresses []string
 	port      string
+	// clients says how clients behind trusted proxies are found.
+	clients config.Clients
+	// clientField is the set of the name of the field in which they name the client; nil for none, and for a field that no
+	// client may send anyway.
+	clientField *headers.NameSet
 	// sites are all sites, in the order of the file.
 	sites []*site
 	// table finds the site and the route of a request.
@@ -89,6 +95,14 @@ type listenerSites struct {
 
 // newListenerSites returns an empty table for a listener.
 func newListenerSites(name string) *listenerSites { return &listenerSites{name: name} }
+
+// trust sets how clients behind trusted proxies are found; it is only for the construction of a table.
+func (t *listenerSites) trust(clients config.Clients) {
+	t.clients = clients
+	if clients.Header != "" && !headers.Believed.Has(clients.Header) {
+		t.clientField = headers.NewNameSet(true, []string{clients.Header})
+	}
+}
 
 // add adds a site; it is only for the construction of a table.
 func (t *listenerSites) add(s *site) {

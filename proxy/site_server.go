@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/limit"
@@ -25,6 +26,8 @@ type siteServer struct {
 	// handler answers requests over HTTP/1, and pipeline those over HTTP/2.
 	handler  requestHandler
 	pipeline *pipeline
+	// clients returns how clients behind trusted proxies are found at present; nil if no proxy is trusted.
+	clients func() *config.Clients
 	// tls is nil on a redirect port. Handshakes wait at the gate.
 	tls           *tls.Config
 	gate          *gate
@@ -59,6 +62,11 @@ func (s *siteServer) bodyIdle() time.Duration {
 	return s.idleTimeout
 }
 
+// trusts reports whether an address is that of a trusted proxy (S-15.1).
+func (s *siteServer) trusts(addr netip.Addr) bool {
+	return s.clients != nil && s.clients().Trusted.Contains(addr)
+}
+
 // draining reports whether connections have to end with the request in flight.
 func (s *siteServer) draining() bool { return s.isDraining.Load() }
 
@@ -76,7 +84,8 @@ func (s *siteServer) serve(ln net.Listener) error {
 		if !ok {
 			return errors.Join(errors.New("the listener is not a TCP listener"), conn.Close())
 		}
-		t, acceptOn := s.registry.admit(limit.NewKey(peerOf(tcp)))
+		peer := peerOf(tcp)
+		t, acceptOn := s.registry.admitPeer(limit.NewKey(peer), s.trusts(peer))
 		if !acceptOn {
 			switch t.wait() {
 			case refused: // at once: other connections may wait after it

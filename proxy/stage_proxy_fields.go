@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 
 	"reverse-proxy/proxy/headers"
 )
@@ -15,10 +17,17 @@ func (p *pipeline) proxyFields(x *exchange) *answer {
 	if r.Method == http.MethodOptions {
 		r.countForwards()
 	}
+	chain, proto, host := r.ClientText, "https", r.Authority
+	if x.via.trusted {
+		chain, proto, host = x.via.chain, cmp.Or(x.via.proto, proto), cmp.Or(x.via.host, host)
+	}
+	if of := x.config.sites[x.listener]; of.clientField != nil {
+		x.ownClientField(of.clientField, of.clients.Header)
+	}
 	r.Fields.Add(headers.RealIP, r.ClientText)
-	r.Fields.Add(headers.ForwardedFor, r.ClientText)
-	r.Fields.Add(headers.ForwardedProto, "https")
-	r.Fields.Add(headers.ForwardedHost, r.Authority)
+	r.Fields.Add(headers.ForwardedFor, chain)
+	r.Fields.Add(headers.ForwardedProto, proto)
+	r.Fields.Add(headers.ForwardedHost, host)
 	r.Fields.Add(headers.ForwardedPort, r.Port)
 	if route := x.decision.route; route != nil && route.stripped() > 0 {
 		r.Fields.Add(headers.ForwardedPrefix, route.config.Path)
@@ -27,4 +36,16 @@ func (p *pipeline) proxyFields(x *exchange) *answer {
 		x.ruleRequest(route.config.RequestHeaders)
 	}
 	return nil
+}
+
+// ownClientField replaces the field in which trusted proxies name the client by the client's address, and removes it from
+// requests of others: an upstream may believe it.
+func (x *exchange) ownClientField(names *headers.NameSet, name string) {
+	r := x.request
+	r.Owned = names
+	r.Fields.Remove(func(field Field) bool { return names.Has(field.Name) })
+	r.TrailerNames = slices.DeleteFunc(r.TrailerNames, names.Has)
+	if x.via.trusted {
+		r.Fields.Add(name, r.ClientText)
+	}
 }

@@ -128,6 +128,9 @@ func (c *upstreamCall) appendBodyPart(out, data []byte, last bool) []byte {
 	if last {
 		trailers := c.body.trailers()
 		trailers.Remove(forbiddenTrailer)
+		if owned := c.request.Owned; owned != nil {
+			trailers.Remove(func(field Field) bool { return owned.Has(field.Name) })
+		}
 		if rules := c.request.Rules; rules != nil {
 			trailers.Remove(func(field Field) bool { return rules.Replaces(field.Name) })
 		}

@@ -81,6 +81,8 @@ type Listener struct {
 	HTTPPort int
 	// HTTPSPort is the port that serves the sites.
 	HTTPSPort int
+	// Clients says how clients behind trusted proxies are found. Dynamic.
+	Clients Clients
 	// TLS says where the listener's certificates come from.
 	TLS TLS
 	// Sites are the hosts served here, with their upstreams. Dynamic.

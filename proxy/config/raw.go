@@ -79,11 +79,14 @@ type rawBody struct {
 
 // rawListener is one `[[listeners]]`.
 type rawListener struct {
-	BindAddr  oneOrMore `toml:"bind_addr"`
-	HTTPPort  *int64    `toml:"http_port"`
-	HTTPSPort *int64    `toml:"https_port"`
-	TLS       rawTLS    `toml:"tls"`
-	Sites     []rawSite `toml:"sites"`
+	BindAddr           oneOrMore `toml:"bind_addr"`
+	HTTPPort           *int64    `toml:"http_port"`
+	HTTPSPort          *int64    `toml:"https_port"`
+	TrustedProxies     []string  `toml:"trusted_proxies"`
+	TrustedProxiesFile *string   `toml:"trusted_proxies_file"`
+	ClientIPHeader     *string   `toml:"client_ip_header"`
+	TLS                rawTLS    `toml:"tls"`
+	Sites              []rawSite `toml:"sites"`
 }
 
 // oneOrMore is the value of a key that takes a string or an array of strings.

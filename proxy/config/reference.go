@@ -188,6 +188,12 @@ func listenerReference() Table {
 				Text: "Port that redirects to HTTPS and answers HTTP-01 challenges; `0` disables it."},
 			{Name: "https_port", Type: integerKey, Min: "1", Max: "65535", Default: "443", Promise: "S-2.12",
 				Text: "Port that serves the sites. Must differ from `http_port`."},
+			{Name: "trusted_proxies", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-15.1",
+				Text: "Networks and addresses of the proxies whose word counts: for a request from one of them, the client is the first address in `client_ip_header` that is not one of them, read from the right. No share of connections (`max_connections_per_client`) holds for them."},
+			{Name: "trusted_proxies_file", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-15.1",
+				Text: "File with further ones: a network or an address on each line, at most 100,000; `#` begins a comment. Read at the start and at every reload."},
+			{Name: "client_ip_header", Type: stringKey, Default: `"X-Forwarded-For"`, Dynamic: true, Promise: "S-15.1",
+				Text: "The field in which the trusted proxies name the client: a list to which each appends, or one with a single address, such as `CF-Connecting-IP`. `\"\"`: none. It counts only with `trusted_proxies`."},
 		}}
 }
 

@@ -53,6 +53,8 @@ type validator struct {
 	// upstreamRoots and upstreamPairs are the files for the TLS of upstreams that were read.
 	upstreamRoots map[string]upstreamRoots
 	upstreamPairs map[CertificateFiles]upstreamPair
+	// networkFiles are the files of networks that were read, by path.
+	networkFiles map[string]networkList
 	// routeFields are the fields of a rawRoute, which would cost too much to list anew for each of thousands.
 	routeFields []reflect.StructField
 }
@@ -62,7 +64,7 @@ type validator struct {
 func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environment, problems *configProblems) *Config {
 	v := &validator{
 		configProblems: problems, env: env, dir: filepath.Dir(path),
-		answerFiles: map[string][]byte{}, networks: map[string][]netip.Prefix{},
+		answerFiles: map[string][]byte{}, networks: map[string][]netip.Prefix{}, networkFiles: map[string]networkList{},
 		upstreamRoots: map[string]upstreamRoots{}, upstreamPairs: map[CertificateFiles]upstreamPair{},
 		routeFields: rawFields(reflect.TypeFor[rawRoute]()),
 	}

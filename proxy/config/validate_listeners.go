@@ -19,6 +19,7 @@ func (v *validator) listeners(raws []rawListener, allowWildcard bool, above inhe
 			BindAddrs: v.bindAddrs(ChildKey(key, "bind_addr"), raw.BindAddr, allowWildcard),
 			HTTPPort:  v.port(ChildKey(key, "http_port"), raw.HTTPPort, 80, 0),
 			HTTPSPort: v.port(ChildKey(key, "https_port"), raw.HTTPSPort, 443, 1),
+			Clients:   v.clients(key, raw),
 			TLS:       v.tls(ChildKey(key, "tls"), raw.TLS),
 			Sites:     v.sites(ChildKey(key, "sites"), raw.Sites, above),
 		}

@@ -169,6 +169,9 @@ func (s *Set) Find(addr netip.Addr) (found netip.Prefix, ok bool) {
 	return found, ok
 }
 
+// Equal reports whether both sets were made of the same list.
+func (s *Set) Equal(other *Set) bool { return slices.Equal(s.List(), other.List()) }
+
 // Len returns the number of networks in the list that the set was made of.
 func (s *Set) Len() int {
 	if s == nil {

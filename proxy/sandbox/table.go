@@ -74,7 +74,8 @@ func table(cfg *config.Config) []row {
 		for _, pair := range l.TLS.Certificates {
 			rows = append(rows, row{path: pair.CertPath, rights: rightRead}, row{path: pair.KeyPath, rights: rightRead})
 		}
-		// So are the files that answers are made of, which a deployment replaces by a rename.
+		// So are the networks of trusted proxies, and the files that answers are made of, which a deployment replaces by a rename.
+		rows = append(rows, row{path: l.Clients.File, rights: rightRead})
 		for _, site := range l.Sites {
 			rows = append(rows, row{path: site.Maintenance.FileAt(config.LevelSite), rights: rightRead})
 			rows = append(rows, upstreamFiles(site.UpstreamTLS)...)

@@ -79,6 +79,8 @@ func CertificateDir(t *testing.T) string {
 	WritePair(t, dir, "b", Now.Add(24*time.Hour))
 	WritePair(t, dir, "expired", Now.Add(-time.Hour))
 	WriteFile(t, dir, "text.pem", "no certificate in here\n")
+	WriteFile(t, dir, "proxies.txt", "198.51.100.0/24 # a network\n")
+	WriteFile(t, dir, "more-proxies.txt", "198.51.100.0/24\n2001:db8::/32\n")
 	WriteFile(t, dir, "damaged.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
 	WriteFile(t, dir, "encrypted.key",
 		"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
@@ -170,6 +172,9 @@ remove = ["X-C"]
 bind_addr = "127.0.0.1"
 http_port = 80
 https_port = 443
+trusted_proxies = ["192.0.2.5"]
+trusted_proxies_file = "DIR/proxies.txt"
+client_ip_header = "X-Real-IP"
 [listeners.tls]
 mode = "acme"
 acme_domains = ["a.example"]

@@ -1,0 +1,225 @@
+Feature: Who the client is
+
+  Behind a proxy that is trusted, the client is the one that the proxy names, and for nobody else does a word of theirs count.
+
+  Background:
+    Given the site "a.example.test" is served from the upstream "app"
+    And the setting "listeners[0].trusted_proxies" is ["${client:proxy}", "10.0.0.0/8", "2001:db8::/32"]
+
+  Rule: The client is the first address from the right that is not a trusted proxy's
+
+    @S-15.1 @S-15.2
+    Scenario Outline: <case>, over <protocol>
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://a.example.test/x  |
+        | client   | <from>                    |
+        | protocol | <protocol>                |
+        | header   | X-Forwarded-For: <first>  |
+        | header   | X-Forwarded-For: <second> |
+      Then the answer is 200
+      And the upstream "app" received the field "X-Real-IP" with "<client>"
+      And the upstream "app" received the field "X-Forwarded-For" with "<chain>"
+      And the log has a line "REQUEST" with:
+        | client_ip | <client> |
+        | path      | /x       |
+
+      Examples:
+        | case                                   | from     | protocol | first               | second                  | client           | chain                                                  |
+        | The proxy names the client             | proxy    | HTTP/1.1 | 192.0.2.66          | 203.0.113.9             | 203.0.113.9      | 203.0.113.9, ${client:proxy}                           |
+        | The proxy names the client             | proxy    | HTTP/2   | 192.0.2.66          | 203.0.113.9             | 203.0.113.9      | 203.0.113.9, ${client:proxy}                           |
+        | There are more proxies                 | proxy    | HTTP/1.1 | 6.6.6.6,203.0.113.9 | 10.0.0.7, [2001:db8::8] | 203.0.113.9      | 203.0.113.9, 10.0.0.7, [2001:db8::8], ${client:proxy}  |
+        | There are more proxies                 | proxy    | HTTP/2   | 6.6.6.6,203.0.113.9 | 10.0.0.7, [2001:db8::8] | 203.0.113.9      | 203.0.113.9, 10.0.0.7, [2001:db8::8], ${client:proxy}  |
+        | The client has an IPv6 address         | proxy    | HTTP/1.1 | 192.0.2.66          | [2001:DB9::0001]:4711   | 2001:db9::1      | 2001:db9::1, ${client:proxy}                           |
+        | The reading ends at what is no address | proxy    | HTTP/1.1 | 203.0.113.9         | unknown, 10.0.0.7       | 10.0.0.7         | 10.0.0.7, ${client:proxy}                              |
+        | The last element is no address         | proxy    | HTTP/1.1 | 203.0.113.9         | _hidden                 | ${client:proxy}  | ${client:proxy}                                        |
+        | All are trusted                        | proxy    | HTTP/1.1 | 10.0.0.6            | 10.0.0.7                | 10.0.0.6         | 10.0.0.6, 10.0.0.7, ${client:proxy}                    |
+        | Nobody believes a client               | stranger | HTTP/1.1 | 203.0.113.9         | 10.0.0.7                | ${client:stranger} | ${client:stranger}                                   |
+        | Nobody believes a client               | stranger | HTTP/2   | 203.0.113.9         | 10.0.0.7                | ${client:stranger} | ${client:stranger}                                   |
+
+    @S-15.1
+    Scenario Outline: The field has one address, as <field> of a CDN, over <protocol>
+      Given the setting "listeners[0].client_ip_header" is "CF-Connecting-IP"
+      And clients speak <protocol>
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://a.example.test/x     |
+        | client | proxy                        |
+        | header | <field>: 203.0.113.9         |
+        | header | X-Forwarded-For: 192.0.2.66  |
+        | header | CF_Connecting_IP: 192.0.2.67 |
+      Then the answer is 200
+      And the upstream "app" received the field "X-Real-IP" with "203.0.113.9"
+      And the upstream "app" received the field "CF-Connecting-IP" with "203.0.113.9"
+      And the upstream "app" received no field "CF_Connecting_IP"
+      When a client sends the request:
+        | url     | https://a.example.test/x |
+        | client  | stranger                 |
+        | header  | <field>: 203.0.113.9     |
+        | body    | a                        |
+        | chunked | yes                      |
+        | trailer | <field>: 203.0.113.9     |
+      Then the answer is 200
+      And the upstream "app" received the field "X-Real-IP" with "${client:stranger}"
+      And the upstream "app" received no field "CF-Connecting-IP"
+
+      Examples:
+        | field            | protocol |
+        | CF-Connecting-IP | HTTP/1.1 |
+        | cf-connecting-ip | HTTP/2   |
+
+    @S-15.1
+    Scenario: The networks in a file are read at every reload, and a line that is none is named
+      Given a file "cdn.txt" with "# the networks of the CDN\n10.0.0.0/8\n"
+      And the settings:
+        | listeners[0].trusted_proxies      | left out   |
+        | listeners[0].trusted_proxies_file | "cdn.txt"  |
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://a.example.test/1     |
+        | client | proxy                        |
+        | header | X-Forwarded-For: 203.0.113.9 |
+      Then the upstream "app" received the field "X-Real-IP" with "${client:proxy}"
+      Given a file "cdn.txt" with "10.0.0.0/8\n\n${client:proxy} # a new one\n"
+      When the configuration is reloaded
+      And a client sends the request:
+        | url    | https://a.example.test/2     |
+        | client | proxy                        |
+        | header | X-Forwarded-For: 203.0.113.9 |
+      Then the upstream "app" received the field "X-Real-IP" with "203.0.113.9"
+      Given a file "cdn.txt" with "10.0.0.0/8\n\n10.0.0.1/8\nexample.com\n"
+      Then a reload is refused with:
+        | listeners[0].trusted_proxies_file | line 3: "10.0.0.1/8" has bits after its length; "10.0.0.0/8" is the network |
+        | listeners[0].trusted_proxies_file | line 4: "example.com" is not a network                                      |
+      When a client sends the request:
+        | url    | https://a.example.test/3     |
+        | client | proxy                        |
+        | header | X-Forwarded-For: 203.0.113.9 |
+      Then the upstream "app" received the field "X-Real-IP" with "203.0.113.9"
+
+    @S-15.1
+    Scenario Outline: <what> is refused
+      Given a file "empty.txt" with "# nothing yet\n"
+      And the settings:
+        | listeners[0].trusted_proxies | <trusted> |
+        | <key>                        | <value>   |
+      When the configuration is validated
+      Then the command exits with 1
+      And the command complains "<complaint>"
+
+      Examples:
+        | what                      | trusted        | key                               | value          | complaint                                                            |
+        | A field without proxies   | left out       | listeners[0].client_ip_header     | "X-Real-IP"    | listeners[0].client_ip_header: has no effect without trusted_proxies |
+        | What is no field          | ["10.0.0.0/8"] | listeners[0].client_ip_header     | "X Real"       | is not the name of a field                                           |
+        | The field Forwarded       | ["10.0.0.0/8"] | listeners[0].client_ip_header     | "forwarded"    | let the proxies send X-Forwarded-For                                 |
+        | A field of the connection | ["10.0.0.0/8"] | listeners[0].client_ip_header     | "Connection"   | has a meaning of its own                                             |
+        | A file without networks   | ["10.0.0.0/8"] | listeners[0].trusted_proxies_file | "empty.txt"    | has no networks                                                      |
+        | A file that is not there  | ["10.0.0.0/8"] | listeners[0].trusted_proxies_file | "missing.txt"  | no such file                                                         |
+        | A network with host bits  | ["10.0.0.0/8"] | listeners[0].trusted_proxies      | ["10.0.0.1/8"] | has bits after its length                                            |
+
+    @S-15.1
+    Scenario: explain says who the client is, and where the reading ended
+      When the configuration file is written
+      And the command "reverse-proxy explain --config ${config} --text --from 10.0.0.1 -H X-Forwarded-For:192.0.2.66,203.0.113.9,10.0.0.7 https://a.example.test/" is run
+      Then the command prints "203.0.113.9, named by the trusted proxy 10.0.0.1 in line 1 of 1 of X-Forwarded-For, read from the right"
+      And the command prints "203.0.113.9,10.0.0.7, 10.0.0.1"
+
+  Rule: One address is used everywhere
+
+    @S-15.2
+    Scenario Outline: A client behind a proxy has a bucket of its own, over <protocol>
+      Given clients speak <protocol>
+      And the setting "rate_limit.requests_per_second" is 0.001
+      And the setting "rate_limit.burst" is 1
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://a.example.test/1     |
+        | client | proxy                        |
+        | header | X-Forwarded-For: 203.0.113.9 |
+      Then the answer is 200
+      When a client sends the request:
+        | url    | https://a.example.test/2                 |
+        | client | proxy                                    |
+        | header | X-Forwarded-For: 192.0.2.66, 203.0.113.9 |
+      Then the answer is 429
+      And the log has a line "RATE_LIMIT" with:
+        | client_ip | 203.0.113.9     |
+        | peer_ip   | ${client:proxy} |
+      When a client sends the request:
+        | url    | https://a.example.test/3      |
+        | client | proxy                         |
+        | header | X-Forwarded-For: 203.0.113.10 |
+      Then the answer is 200
+      And the log has a line "REQUEST" with:
+        | client_ip | 203.0.113.10    |
+        | path      | /3              |
+        | peer_ip   | ${client:proxy} |
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-15.2
+    Scenario: The peer is not logged where it is the client
+      When the proxy is running
+      And a client requests "https://a.example.test/"
+      Then the log has a line "REQUEST"
+      And the log has no line that contains "peer_ip"
+
+    @S-15.2
+    Scenario Outline: The scheme, the host and the ID of a trusted proxy are taken over, and those of nobody else, over <protocol>
+      Given clients speak <protocol>
+      And the setting "listeners[0].sites[0].response_headers.set" is { "X-Id" = "{request_id}" }
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://a.example.test/         |
+        | client | proxy                           |
+        | header | X-Forwarded-Proto: http         |
+        | header | X-Forwarded-Host: b.test        |
+        | header | X-Request-Id: id-of-the-proxy   |
+        | header | X-Forwarded-For: 203.0.113.9    |
+      Then the answer is 200
+      And the answer has the field "X-Id" with "id-of-the-proxy"
+      And the upstream "app" received the field "X-Forwarded-Proto" with "http"
+      And the upstream "app" received the field "X-Forwarded-Host" with "b.test"
+      And the log has a line "REQUEST" with:
+        | request_id | id-of-the-proxy |
+      When a client sends the request:
+        | url    | https://a.example.test/     |
+        | client | stranger                    |
+        | header | X-Forwarded-Proto: http     |
+        | header | X-Forwarded-Host: b.test    |
+        | header | X-Request-Id: forged        |
+      Then the answer is 200
+      And the upstream "app" received the field "X-Forwarded-Proto" with "https"
+      And the upstream "app" received the field "X-Forwarded-Host" with "a.example.test"
+      And the log has no line that contains "request_id=forged"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-15.2
+    Scenario: What is not valid is not taken over
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://a.example.test/         |
+        | client | proxy                           |
+        | header | X-Forwarded-Proto: https, http  |
+        | header | X-Forwarded-Host: b.test/c      |
+      Then the answer is 200
+      And the upstream "app" received the field "X-Forwarded-Proto" with "https"
+      And the upstream "app" received the field "X-Forwarded-Host" with "a.example.test"
+
+    @S-15.2 @S-6.15
+    Scenario: The next client on a connection of a proxy is not the one that has authenticated before
+      Given an upstream "app" that authenticates connections
+      When the proxy is running
+      And the client "proxy" opens a connection to "https://a.example.test"
+      And the client sends "GET /negotiate HTTP/1.1\r\nHost: a.example.test\r\nX-Forwarded-For: 203.0.113.9\r\nAuthorization: Negotiate a\r\n\r\n"
+      Then the client receives the answer 200
+      When the client sends "GET /public HTTP/1.1\r\nHost: a.example.test\r\nX-Forwarded-For: 203.0.113.10\r\n\r\n"
+      Then the client receives the answer 200
+      And the answer has the body "nobody"
