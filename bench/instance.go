@@ -44,6 +44,9 @@ func (b *bench) start(ctx context.Context, p peer, cores []int) (*instance, erro
 	where := place{Dir: dir, Log: filepath.Join(dir, "access.log"), Port: port, OriginPort: int(b.origin.Port()),
 		Host: siteName, Cert: b.files.cert, Key: b.files.key, Pem: b.files.both, Cores: len(cores),
 		Root: os.Geteuid() == 0, LogBuffer: b.settings.nginxLogBuffer}
+	if p.name == peerOurs {
+		where.OtherSites = b.settings.sites - 1
+	}
 	config, err := p.writeConfig(where)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.name, err)

@@ -105,6 +105,8 @@ type place struct {
 	Port, OriginPort int
 	// Host is the site; Cert, Key and Pem (both in one) are its certificate.
 	Host, Cert, Key, Pem string
+	// OtherSites is the number of sites of our configuration besides Host. If there are any, each site has ten routes.
+	OtherSites int
 	// Cores is the number of its cores.
 	Cores int
 	// Root reports whether we run as root, LogBuffer whether nginx batches its log.

@@ -165,3 +165,31 @@ func TestClipKeepsTheEnd(t *testing.T) {
 		t.Errorf("got %d bytes %q, want the last 600", len(got), got)
 	}
 }
+
+func TestOurConfigurationCanHaveManySitesWithRoutes(t *testing.T) {
+	s, err := readSettings(env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, others := range []int{0, 1, 999} {
+		where := somewhere(t)
+		where.OtherSites = others
+		path, err := findPeers(s)[0].writeConfig(where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := config.Load(path, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sites := config.Listeners[0].Sites
+		if len(sites) != 1+others {
+			t.Errorf("got %d sites, want %d", len(sites), 1+others)
+		}
+		for _, site := range sites {
+			if want := min(others, 1) * 10; len(site.Routes) != want {
+				t.Fatalf("%s has %d routes, want %d", site.Host, len(site.Routes), want)
+			}
+		}
+	}
+}

@@ -25,6 +25,8 @@ type settings struct {
 	caddy string
 	// nginxLogBuffer makes nginx batch its log for 200 ms, as we do.
 	nginxLogBuffer bool
+	// sites is the number of sites in the configuration of our program, but not in that of a second build.
+	sites int
 	// out is the results directory.
 	out string
 }
@@ -40,6 +42,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 		other:          getenv("BENCH_BINARY2"),
 		caddy:          "caddy",
 		nginxLogBuffer: true,
+		sites:          1,
 		out:            "bench/out",
 	}
 	for key, value := range map[string]*string{"BENCH_BINARY": &s.binary, "BENCH_CADDY": &s.caddy, "BENCH_OUT": &s.out} {
@@ -68,6 +71,11 @@ func readSettings(getenv func(string) string) (settings, error) {
 	if got := getenv("BENCH_ROUNDS"); got != "" {
 		if s.rounds, err = strconv.Atoi(got); err != nil || s.rounds < 1 || s.rounds > 100 {
 			return s, fmt.Errorf("BENCH_ROUNDS: got %q; write a number from 1 to 100", got)
+		}
+	}
+	if got := getenv("BENCH_SITES"); got != "" {
+		if s.sites, err = strconv.Atoi(got); err != nil || s.sites < 1 || s.sites > 10_000 {
+			return s, fmt.Errorf("BENCH_SITES: got %q; write a number from 1 to 10000", got)
 		}
 	}
 	if got := getenv("BENCH_SECONDS"); got != "" {

@@ -28,7 +28,7 @@ func TestSettingsWithoutEnvironmentMeasureAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := settings{scenarios: scenarioNames(), peers: []string{"nginx", "haproxy", "caddy"}, rounds: 5,
-		window: 3 * time.Second, binary: "bin/reverse-proxy", caddy: "caddy", nginxLogBuffer: true, out: "bench/out"}
+		window: 3 * time.Second, binary: "bin/reverse-proxy", caddy: "caddy", nginxLogBuffer: true, sites: 1, out: "bench/out"}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{})); diff != "" {
 		t.Error(diff)
 	}
@@ -43,6 +43,7 @@ func TestSettingsFollowTheEnvironment(t *testing.T) {
 		"one peer":                  {[]string{"BENCH_PEERS", "nginx"}, func(s *settings) { s.peers = []string{"nginx"} }},
 		"no peer":                   {[]string{"BENCH_PEERS", "none"}, func(s *settings) { s.peers = nil }},
 		"rounds":                    {[]string{"BENCH_ROUNDS", "11"}, func(s *settings) { s.rounds = 11 }},
+		"sites":                     {[]string{"BENCH_SITES", "1000"}, func(s *settings) { s.sites = 1000 }},
 		"a part of a second":        {[]string{"BENCH_SECONDS", "0.5"}, func(s *settings) { s.window = 500 * time.Millisecond }},
 		"another build":             {[]string{"BENCH_BINARY", "/x/a"}, func(s *settings) { s.binary = "/x/a" }},
 		"two builds against others": {[]string{"BENCH_BINARY2", "/x/b"}, func(s *settings) { s.other, s.peers = "/x/b", append([]string{peerOther}, s.peers...) }},
@@ -70,6 +71,7 @@ func TestSettingsThatCannotBeAreErrorsThatNameTheKey(t *testing.T) {
 		"BENCH_SCENARIOS": {"h1-tls-2k", "h1-tls-1k,", ","},
 		"BENCH_PEERS":     {"apache", "nginx;caddy"},
 		"BENCH_ROUNDS":    {"0", "-1", "101", "x", "1.5"},
+		"BENCH_SITES":     {"0", "-1", "10001", "x"},
 		"BENCH_SECONDS":   {"0", "0.1", "61", "NaN", "x"},
 		"BENCH_NGINX_LOG": {"yes"},
 		"BENCH_NOISE":     {"maybe", "1"}, // there is no second build

@@ -300,6 +300,59 @@ Feature: Header rules
       And the answer has the field "X-By" with "file"
 
     @S-19.3
+    Scenario: Fields without a rule keep their order and their bytes
+      Given an upstream "app" that answers:
+        """
+        HTTP/1.1 200 OK
+        x-LOWER: a  b
+        Set-Cookie: one=1;  Path=/
+        X-Gone: 1
+        X-empty:
+        sEt-CoOkIe: two=2, 3
+        X-Kept: (quoted)
+        Date: Sat, 28 Nov 2026 20:00:00 GMT
+        Content-Length: 2
+
+        ok\
+        """
+      And the configuration file ends with:
+        """
+        [listeners.sites.response_headers]
+        set = { "X-New" = "1" }
+        remove = ["X-Gone"]
+        [listeners.sites.request_headers]
+        remove = ["X-Debug"]
+        """
+      When the proxy is running
+      And a client opens a connection to "https://git.example.test"
+      And the client sends:
+        """
+        GET / HTTP/1.1
+        Host: git.example.test
+        x-ONE: a  b
+        X-Debug: 1
+        Cookie: a=1;  b=2
+        X-empty:
+        x-one: c
+
+        """
+      Then the client receives "HTTP/1.1 200 OK\r\nx-LOWER: a  b\r\nSet-Cookie: one=1;  Path=/\r\nX-empty: \r\nsEt-CoOkIe: two=2, 3\r\nX-Kept: (quoted)\r\nDate: Sat, 28 Nov 2026 20:00:00 GMT\r\nX-New: 1\r\nContent-Length: 2\r\n\r\nok"
+      And the upstream "app" received the bytes:
+        """
+        GET / HTTP/1.1
+        Host: git.example.test
+        x-ONE: a  b
+        Cookie: a=1;  b=2
+        X-empty: 
+        x-one: c
+        X-Real-IP: ${client:}
+        X-Forwarded-For: ${client:}
+        X-Forwarded-Proto: https
+        X-Forwarded-Host: git.example.test
+        X-Forwarded-Port: ${https}
+        """
+
+    @S-19.3
     Scenario Outline: Interim responses and trailers are left alone over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that answers:

@@ -165,6 +165,32 @@ Feature: Limits of a site or a route
         | HTTP/1.1 |
         | HTTP/2   |
 
+    @S-17.1 @S-2.33
+    Scenario Outline: Routes without a total limit of their own share that of their site, over <protocol>
+      Given clients speak <protocol>
+      And the settings:
+        | listeners[0].sites[0].total_requests_per_second           | 0.02     |
+        | listeners[0].sites[0].routes[0].path                      | "/one"   |
+        | listeners[0].sites[0].routes[0].respond                   | 200      |
+        | listeners[0].sites[0].routes[1].path                      | "/two"   |
+        | listeners[0].sites[0].routes[1].respond                   | 200      |
+        | listeners[0].sites[0].routes[2].path                      | "/apart" |
+        | listeners[0].sites[0].routes[2].total_requests_per_second | 0.02     |
+      And the proxy is running
+      When the client "one" requests "https://git.example.test/one" 1 times
+      Then the answer is 200
+      When the client "two" requests "https://git.example.test/two" 1 times
+      Then the answer is 429
+      When the client "three" requests "https://git.example.test/" 1 times
+      Then the answer is 429
+      When the client "four" requests "https://git.example.test/apart" 1 times
+      Then the answer is 200
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
   Rule: A bound on requests at once lets the others wait
 
     @S-17.1
@@ -461,6 +487,27 @@ Feature: Limits of a site or a route
         | ended     | body_idle_timeout_secs |
       When the upstream "stream" is released
       Then the client "patient" is answered 200
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-17.1 @S-6.11
+    Scenario Outline: A route lets a WebSocket stand still for longer than the file does, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "socket" that switches to "websocket"
+      And the site "socket.example.test" is served from the upstream "socket"
+      And the settings:
+        | body_idle_timeout_secs                                 | 1           |
+        | listeners[0].sites[1].routes[0].path                   | "/terminal" |
+        | listeners[0].sites[1].routes[0].body_idle_timeout_secs | 3600        |
+      And the proxy is running
+      When a client opens a WebSocket to "https://socket.example.test/other"
+      Then the connection is closed within 8000 ms
+      When a client opens a WebSocket to "https://socket.example.test/terminal"
+      And the client sends "abc", one byte every 2500 ms
+      Then the client receives "abc"
 
       Examples:
         | protocol |

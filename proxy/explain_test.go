@@ -4,25 +4,56 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"reverse-proxy/proxy/admin"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/hold"
 	"reverse-proxy/proxy/limit"
 	"reverse-proxy/proxy/routing"
 )
 
+// explainedRules are sets of header rules, of which random configurations have some.
+type explainedRules struct{ request, response []*headers.Rules }
+
+func newExplainedRules(t *testing.T) explainedRules {
+	t.Helper()
+	return explainedRules{
+		request: []*headers.Rules{nil,
+			compileRules(t, headers.Request, "set X-Site: {host} for {client_ip}", "remove Cookie"),
+			compileRules(t, headers.Request, "default Cookie: none", "set Host: {host}:9000", "remove Accept"),
+		},
+		response: []*headers.Rules{nil,
+			compileRules(t, headers.Response, "set X-Frame-Options: DENY"),
+			compileRules(t, headers.Response, "default Cache-Control: no-store", "set X-From: {client_ip}"),
+		},
+	}
+}
+
+// longBody is the length of a request's body that some limits of a random configuration allow.
+const longBody = 100
+
 // randomExplained returns a random valid configuration whose routes lead to the upstream, and a random request.
-func randomExplained(random *rand.Rand, upstream string) (*config.Config, admin.ExplainOrder) {
+func randomExplained(random *rand.Rand, upstream string, fieldRules explainedRules) (*config.Config, admin.ExplainOrder) {
 	pick := func(of ...string) string { return of[random.IntN(len(of))] }
-	settings := config.Settings{UpstreamScheme: "http", ConnectTimeout: patience, RequestTimeout: patience}
+	settingsOf := func(level config.Level) config.Settings {
+		settings := config.Settings{UpstreamScheme: "http", ConnectTimeout: patience, RequestTimeout: patience}
+		settings.RequestHeaders, settings.ResponseHeaders = fieldRules.request[random.IntN(len(fieldRules.request))], fieldRules.response[random.IntN(len(fieldRules.response))]
+		if random.IntN(3) == 0 {
+			settings.BodyLimit, settings.BodyLimitFrom = int64(random.IntN(2)*(longBody-1)), level // 0 is no limit
+		}
+		return settings
+	}
+	settings := settingsOf(config.LevelSite)
 	site := config.Site{Host: "a.test", Aliases: []string{"b.test", "*.w.test"}, RedirectAliases: random.IntN(3) == 0, Upstreams: config.OneUpstream(pick("", upstream)), Settings: settings}
 	var rules []routing.Rule[int]
 	for range 1 + random.IntN(5) {
-		route := config.Route{Path: pick("/", "/a", "/b", "/a/b", "/a/b/c", "/health"), Exact: random.IntN(3) == 0, Settings: settings}
+		route := config.Route{Path: pick("/", "/a", "/b", "/a/b", "/a/b/c", "/health"), Exact: random.IntN(3) == 0, Settings: settingsOf(config.LevelRoute)}
 		if random.IntN(3) == 0 {
 			route.Methods = []string{pick("GET", "POST", "HEAD")}
 		}
@@ -48,9 +79,10 @@ func randomExplained(random *rand.Rand, upstream string) (*config.Config, admin.
 	order := admin.ExplainOrder{Method: pick("GET", "GET", "POST", "HEAD", "OPTIONS", "TRACE"), From: "203.0.113.9",
 		URL: "https://" + pick("a.test", "A.test:443", "b.test", "x.w.test", "other.test") + "/" + strings.TrimPrefix(path, "/") + pick("", "?q=1")}
 	if random.IntN(4) == 0 {
-		order.Fields = []string{pick("Max-Forwards: 0", "X-Forwarded-For: 192.0.2.66", "Connection: X-A", "Cookie: a=b")}
+		order.Fields = []string{pick("Max-Forwards: 0", "X-Forwarded-For: 192.0.2.66", "Connection: X-A", "Cookie: a=b", "X_Site: forged", "Content-Length: "+strconv.Itoa(longBody))}
 	}
 	return &config.Config{
+		Body: config.Body{LimitBytes: int64(longBody - random.IntN(2))}, ResponseHeaders: fieldRules.response[random.IntN(len(fieldRules.response))],
 		HTTPSHealthPath: pick("", "/health"), RateLimit: limit.Config{RequestsPerSecond: 1e9, Burst: 1 << 30},
 		Listeners: []config.Listener{{BindAddrs: []string{"127.0.0.1"}, HTTPSPort: 443, Sites: []config.Site{site}}},
 	}, order
@@ -64,9 +96,10 @@ func TestWhatIsExplainedIsWhatHappens(t *testing.T) {
 	upstream := p.dynamic.Load().sites[0].sites[0].config.Upstreams[0].Address
 	holds := hold.New(time.Now)
 	random := rand.New(rand.NewPCG(21, 10))
-	answered, sent := 0, 0
+	rules := newExplainedRules(t)
+	answered, sent, tooLong, ruled := 0, 0, 0, 0
 	for range 10_000 {
-		cfg, order := randomExplained(random, upstream)
+		cfg, order := randomExplained(random, upstream, rules)
 		dynamic := newDynamic(cfg, cfg.Listeners, time.Time{})
 		explained, _, err := dynamic.explain(order)
 		if err != nil {
@@ -85,9 +118,21 @@ func TestWhatIsExplainedIsWhatHappens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if random.IntN(2) == 0 {
+			request = overHTTP2(request)
+		}
 		client := &fakeClient{}
 		x := p.handleOne(request, client)
 		heads := p.heads()
+		if explained.Status == statusPayloadTooLarge {
+			tooLong++
+		}
+		for _, rule := range explained.ResponseRules {
+			ruled++
+			if name := strings.Fields(rule)[1]; client.fields.Get(strings.TrimSuffix(name, ":")) == "" {
+				t.Fatalf("%+v: the answer has the fields %v; the rules are explained as %q", order, client.fields, explained.ResponseRules)
+			}
+		}
 		if explained.Status != 0 {
 			answered++
 			if client.status != explained.Status || client.fields.Get("Location") != explained.Location || len(heads) != 0 {
@@ -102,7 +147,7 @@ func TestWhatIsExplainedIsWhatHappens(t *testing.T) {
 			for _, field := range explained.Fields {
 				want += field.Name + ": " + field.Value + "\r\n"
 			}
-			if got := strings.TrimSuffix(strings.Replace(heads[0], "Content-Length: 0\r\n", "", 1), "\r\n"); got != want {
+			if got := strings.TrimSuffix(lengthOf.ReplaceAllString(heads[0], ""), "\r\n"); got != want && (request.Protocol != HTTP2 || !strings.EqualFold(got, want)) {
 				t.Fatalf("%+v: the upstream got\n%q\nexplained as\n%q", order, got, want)
 			}
 		}
@@ -119,9 +164,24 @@ func TestWhatIsExplainedIsWhatHappens(t *testing.T) {
 			t.Fatalf("%+v: got the site %v, explained as %v", order, x.decision.site, explained.Site)
 		}
 	}
-	if answered < 1000 || sent < 1000 {
-		t.Errorf("got %d requests that the proxy answered and %d that it forwarded, want many of both", answered, sent)
+	if answered < 1000 || sent < 1000 || tooLong < 20 || ruled < 1000 {
+		t.Errorf("got %d requests that the proxy answered, %d of them as too long, %d that it forwarded, and %d header rules; want many of each", answered, tooLong, sent, ruled)
 	}
+}
+
+// lengthOf is the field of a request's length, which an explanation does not show: the proxy frames the body.
+var lengthOf = regexp.MustCompile("Content-Length: [0-9]+\r\n")
+
+// overHTTP2 returns the request as the client's side makes it of the frames of HTTP/2.
+func overHTTP2(r *Request) *Request {
+	if r.Fields.Has("Connection") { // there is no such field, and no version in the target
+		return r
+	}
+	r.Protocol = HTTP2
+	for i := range r.Fields {
+		r.Fields[i].Name = strings.ToLower(r.Fields[i].Name)
+	}
+	return r
 }
 
 // requestOf returns the request as the client's side makes it of the bytes on a connection.
@@ -133,5 +193,8 @@ func requestOf(t *testing.T, order admin.ExplainOrder, url config.RequestURL) (*
 	}
 	request := &Request{Client: netip.MustParseAddr(order.From), ClientText: order.From, Port: "443"}
 	request.takeHead(&w.head)
+	if request.ContentLength > 0 {
+		request.Body = bodyOf(strings.Repeat("x", int(request.ContentLength)))
+	}
 	return request, nil
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -118,7 +119,12 @@ func newTestPipeline(t *testing.T, routes ...config.Route) *testPipeline {
 	t.Helper()
 	settings := config.Settings{UpstreamScheme: "http", ConnectTimeout: patience, RequestTimeout: patience}
 	test := &testPipeline{answer: okResponse, log: new(bytes.Buffer)}
-	upstream := rawUpstream(t, func(head string, _ *bufio.Reader, conn net.Conn) {
+	upstream := rawUpstream(t, func(head string, r *bufio.Reader, conn net.Conn) {
+		var length int
+		if _, rest, ok := strings.Cut(head, "Content-Length: "); ok {
+			_, _ = fmt.Sscan(rest, &length) // the body may be 0 bytes long
+		}
+		_, _ = r.Discard(length) // an error shows at the next head
 		test.mu.Lock()
 		test.got = append(test.got, head)
 		test.mu.Unlock()
