@@ -36,6 +36,7 @@ var leafImports = map[string][]string{
 	"hold": {"limit"},
 	// prefixes quotes the lines of a list that are wrong.
 	"prefixes": {"wording"},
+	"unixdial": nil,
 	"routing":  nil, // it decides by hosts and paths, whatever they are for
 	// eventlog says why a log file cannot be opened, and clips values.
 	"eventlog": {"wording"},
@@ -49,8 +50,8 @@ var leafImports = map[string][]string{
 	// admin shows people what the daemon reports of its certificates, its configuration and its sandbox, finds its socket in a
 	// configuration, reports the progress of a reload from time to time, and logs whom it refuses.
 	"admin": {"cert", "clock", "config", "eventlog", "exitcode", "sandbox", "wording"},
-	// check reads a configuration and its certificates as the daemon does.
-	"check": {"cert", "config", "exitcode", "headers", "wording"},
+	// check reads a configuration and its certificates as the daemon does, and looks at the sockets of upstreams.
+	"check": {"cert", "config", "exitcode", "headers", "unixdial", "wording"},
 	// sandbox reads from the configuration which files the daemon needs, and logs what the kernel allowed.
 	"sandbox": {"config", "eventlog"},
 	// systemd says why a message cannot be sent.

@@ -184,7 +184,7 @@ func TestWaitingBytesAreSeenAndNotTaken(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s, far := socketPair(t)
 			tt.far(far)
-			fd, err := descriptorOf(s.TCPConn)
+			fd, err := descriptorOf(s.streamConn)
 			if err != nil {
 				t.Fatal(err)
 			}

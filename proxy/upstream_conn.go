@@ -6,11 +6,13 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"reverse-proxy/proxy/share"
+	"reverse-proxy/proxy/unixdial"
 )
 
 // Sizes of the buffers for bytes read from upstreams.
@@ -35,6 +37,8 @@ type upstreamConn struct {
 	plain  bool
 	// address is the address of the upstream's name to which the connection leads; zero if the upstream has no name.
 	address netip.Addr
+	// file is the Unix socket to which it leads; zero if the upstream is none.
+	file unixdial.ID
 	// longs bounds the long buffers of responses.
 	longs *longBodies
 	// pinned reports whether only one client's connection may use it.
@@ -79,7 +83,7 @@ func newUpstreamConn(conn net.Conn, raw *socket) (*upstreamConn, error) {
 
 // over sets up u on the socket. Without TLS, conn is the socket itself.
 func (u *upstreamConn) over(conn net.Conn, raw *socket) error {
-	fd, err := descriptorOf(raw.TCPConn)
+	fd, err := descriptorOf(raw.streamConn)
 	if err != nil {
 		return err
 	}
@@ -131,7 +135,7 @@ func (u *upstreamConn) hasUnsent() bool {
 }
 
 // descriptorOf returns a connection's socket, which is valid until the connection is closed.
-func descriptorOf(conn *net.TCPConn) (fd int, err error) {
+func descriptorOf(conn syscall.Conn) (fd int, err error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return 0, err

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/unixdial"
 )
 
 // errUpstreamHandshake is the error of a TLS handshake that did not end in time.
@@ -17,6 +18,7 @@ var errUpstreamHandshake = fmt.Errorf("no end of the TLS handshake within upstre
 // dial opens the connection to the target and completes the TLS handshake, both within the context
 // (S-6.9). It verifies the certificate for the upstream's name against the system's roots (S-6.8).
 func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn) (err error) {
+	upstream.file = t.pool.socketFile() // before the connection, which may lead to a newer one, but not to an older
 	conn, address, err := t.pool.connect(ctx, t.address)
 	if err != nil {
 		return err
@@ -26,11 +28,11 @@ func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn) (err 
 			_ = conn.Close() // an error from Close would hide the cause
 		}
 	}()
-	tcp, ok := conn.(*net.TCPConn)
+	stream, ok := conn.(streamConn)
 	if !ok {
-		return errors.New("the upstream's connection is not TCP")
+		return errors.New("the upstream's connection is neither TCP nor over a Unix socket")
 	}
-	raw, err := newSocket(tcp)
+	raw, err := newSocket(stream)
 	if err != nil {
 		return err
 	}
@@ -69,6 +71,10 @@ func (t *upstreamTarget) tlsConfig() *tls.Config {
 // connect connects to the upstream, and returns the address of its name that it has used; the zero one if it has no
 // name.
 func (p *upstreamPool) connect(ctx context.Context, upstream string) (net.Conn, netip.Addr, error) {
+	if p.socketPath != "" {
+		conn, err := unixdial.Dial(ctx, p.socketPath)
+		return conn, netip.Addr{}, err
+	}
 	if p.name == nil {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", upstream)
 		return conn, netip.Addr{}, err

@@ -15,7 +15,7 @@ func rawOf(conn net.Conn) *net.TCPConn {
 		conn = secure.NetConn()
 	}
 	if raw, ok := conn.(*socket); ok {
-		return raw.TCPConn
+		return raw.streamConn.(*net.TCPConn)
 	}
 	return conn.(*net.TCPConn)
 }

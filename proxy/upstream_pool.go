@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/share"
+	"reverse-proxy/proxy/unixdial"
 )
 
 // upstreamPool holds the connections to one upstream. The newest idle connection is last and is taken first, so that those
@@ -15,6 +16,8 @@ type upstreamPool struct {
 	all *upstreams
 	// name is the upstream's name; nil if the configuration has an address.
 	name *upstreamName
+	// socketPath is the path of the upstream's Unix socket; "" if it has none.
+	socketPath string
 	// share is the upstream's account in the shares.
 	share share.Upstream
 
@@ -217,11 +220,22 @@ func (p *upstreamPool) idleLongest() (time.Time, bool) {
 	return (*list)[0].idleSince, true
 }
 
-// sweep closes connections that have been idle for too long, are no longer fit, or lead to an old address of the upstream.
+// sweep closes connections that have been idle for too long, are no longer fit, or lead to an old address of the upstream or to a
+// Unix socket that was replaced.
 func (p *upstreamPool) sweep(now time.Time) {
+	file := p.socketFile()
 	p.remove(func(conn *upstreamConn) bool {
-		return now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() || !p.leads(conn)
+		return now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() || !p.leads(conn) || file != unixdial.ID{} && conn.file != file
 	})
+}
+
+// socketFile returns the file of the upstream's Unix socket now; the zero ID if it has none. A program that replaces the socket
+// takes over from the one before, which may live on for its last requests.
+func (p *upstreamPool) socketFile() unixdial.ID {
+	if p.socketPath == "" {
+		return unixdial.ID{}
+	}
+	return unixdial.IDOf(p.socketPath)
 }
 
 // leads reports whether the connection leads to a current address of the upstream: the addresses of its name may have

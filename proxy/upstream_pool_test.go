@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -139,6 +141,52 @@ func routesTo(sites ...*route) map[config.UpstreamID]bool {
 
 func siteTo(host, upstream, scheme string) *route {
 	return newSite(0, "", config.Site{Host: host, Upstreams: config.OneUpstream(upstream), Settings: config.Settings{UpstreamScheme: scheme}}).own
+}
+
+// A program that replaces the socket of another one gets the requests, while the other one lives on for its last ones.
+func TestConnectionsToASocketThatWasReplacedAreClosed(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "app.sock")
+	listen := func(at string) {
+		listener, err := net.Listen("unix", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = listener.Close() })
+	}
+	listen(path)
+	listen(path + ".next")
+	u := newUpstreams(10)
+	t.Cleanup(u.close)
+	target := u.target(siteTo("a", "unix:"+path, "http"))
+	dial := func() *upstreamConn {
+		conn := new(upstreamConn)
+		if err := target.dial(t.Context(), conn); err != nil {
+			t.Fatal(err)
+		}
+		giveIdle(target.pool, conn)
+		return conn
+	}
+	first := dial()
+	target.pool.sweep(time.Now())
+	if isClosed(first) {
+		t.Fatal("the sweep closes a connection to the socket that is there")
+	}
+	if err := os.Rename(path+".next", path); err != nil {
+		t.Fatal(err)
+	}
+	second := dial()
+	target.pool.sweep(time.Now())
+	if !isClosed(first) || isClosed(second) {
+		t.Errorf("after the replacement: first closed=%v, second closed=%v; want only the first", isClosed(first), isClosed(second))
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	target.pool.sweep(time.Now())
+	if isClosed(second) {
+		t.Error("the sweep closes a connection whose socket was removed, which a program may do after it has started")
+	}
 }
 
 // A connection must not serve a route that would have verified it in another way, or shown another certificate.

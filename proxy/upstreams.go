@@ -54,8 +54,12 @@ func (u *upstreams) find(address string, of *config.Route) *upstreamPool {
 	pool := u.pools[key]
 	if pool == nil {
 		pool = newUpstreamPool(u)
-		host, _ := config.SplitUpstream(address)
-		pool.name = u.names.of(host)
+		if path, ok := config.SocketPath(address); ok {
+			pool.socketPath = path
+		} else {
+			host, _ := config.SplitUpstream(address)
+			pool.name = u.names.of(host)
+		}
 		u.pools[key] = pool
 	}
 	pool.share.Bound(of.MaxConnections)

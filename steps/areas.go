@@ -10,6 +10,7 @@ func (w *World) areas() []area {
 		{"Networks", w.networkSteps()},
 		{"Names and their addresses", w.nameSteps()},
 		{"Upstreams", w.upstreamSteps()},
+		{"Upstreams at Unix sockets", w.socketUpstreamSteps()},
 		{"Upstreams with certificates of a private CA", w.privateCASteps()},
 		{"Upstreams that switch protocols", w.switchSteps()},
 		{"Upstreams that are odd or at fault", w.faultSteps()},

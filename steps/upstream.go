@@ -87,8 +87,12 @@ func (w *World) startUpstream(name string, tlsConfig *tls.Config, behave behavio
 // startUpstreamAt makes an upstream listen at an address.
 func (w *World) startUpstreamAt(name, address string, tlsConfig *tls.Config, behave behaviour) error {
 	var listener net.Listener
+	network, at := "tcp", address
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, at = "unix", path
+	}
 	err := w.inNetwork(func() (err error) {
-		listener, err = net.Listen("tcp", address)
+		listener, err = net.Listen(network, at)
 		return err
 	})
 	if err != nil {

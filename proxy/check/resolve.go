@@ -43,6 +43,9 @@ func (c *checker) resolveUpstreams(ctx context.Context) map[string]lookup {
 	var running sync.WaitGroup
 	slots := make(chan struct{}, maxLookups)
 	for _, forward := range c.forwards() {
+		if _, ok := config.SocketPath(forward.Upstream.Address); ok {
+			continue
+		}
 		host, _ := config.SplitUpstream(forward.Upstream.Address)
 		mu.Lock()
 		_, known := found[host]

@@ -248,6 +248,10 @@ func (c *checker) acme(key string, listener config.Listener) func(string) bool {
 
 // upstream warns of an upstream whose name has no address, or that is this proxy itself.
 func (c *checker) upstream(key, upstream string, addresses map[string]lookup) {
+	if path, ok := config.SocketPath(upstream); ok {
+		c.upstreamSocket(key, path)
+		return
+	}
 	host, port := config.SplitUpstream(upstream)
 	found := addresses[host]
 	if found.problem != "" {

@@ -237,7 +237,7 @@ func siteReference() Table {
 		{Name: "redirect_aliases", Type: booleanKey, Default: "false", Dynamic: true, Promise: "S-14.6",
 			Text: "`true`: a request for an alias is answered with 308 and the same path and query at `host`. `false`: it is served like one for `host`."},
 		{Name: "upstream", Type: stringKey, Need: upstreamlessKey, Dynamic: true, Promise: "S-2.17",
-			Text: "`host:port` to forward to: a DNS name, an IPv4 address or an IPv6 address in brackets. A name is looked up at its first request, at every reload and every 30 seconds. It gets what no route takes; without it, that is answered with 404."},
+			Text: "`host:port` to forward to: a DNS name, an IPv4 address or an IPv6 address in brackets; or `unix:` and the absolute path of a Unix socket, as in `unix:/run/app.sock`. A name is looked up at its first request, at every reload and every 30 seconds. It gets what no route takes; without it, that is answered with 404."},
 	}, settingsReference()...)}
 }
 

@@ -10,7 +10,7 @@ func routeReference() Table {
 		{Name: "methods", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-14.2",
 			Text: "The methods that the route takes, as in `[\"GET\", \"HEAD\"]`; if not set, all. `GET` does not include `HEAD`."},
 		{Name: "upstream", Type: stringKey, Need: actionKey, Dynamic: true, Promise: "S-2.17",
-			Text: "Forwards to this `host:port`. A route without an action forwards to the upstream of the site if it sets any of the keys that a site may set too."},
+			Text: "Forwards to this `host:port`, or to this `unix:` socket. A route without an action forwards to the upstream of the site if it sets any of the keys that a site may set too."},
 		{Name: "strip_prefix", Type: booleanKey, Default: "false", Dynamic: true, Promise: "S-14.4",
 			Text: "`true`: `path` is cut off what the upstream gets, so that it gets `/x` for `/api/x`, with `X-Forwarded-Prefix: /api`."},
 		{Name: "redirect", Type: stringKey, Need: actionKey, Dynamic: true, Promise: "S-14.6",

@@ -9,7 +9,7 @@ import (
 
 // Upstream is one of the upstreams to which a site or a route forwards.
 type Upstream struct {
-	// Address is the `host:port` that requests are forwarded to.
+	// Address is the `host:port` that requests are forwarded to, or `unix:` and the path of a socket.
 	Address string
 	// Weight is the upstream's part of the requests, compared with those of the others; at least 1.
 	Weight int
@@ -47,6 +47,14 @@ func (u Upstreams) String() string {
 		texts[i] = upstream.String()
 	}
 	return strings.Join(texts, ", ")
+}
+
+// socketPrefix begins the address of an upstream that is a Unix socket.
+const socketPrefix = "unix:"
+
+// SocketPath returns the path of an upstream that is a Unix socket, or false.
+func SocketPath(upstream string) (path string, ok bool) {
+	return strings.CutPrefix(upstream, socketPrefix)
 }
 
 // SplitUpstream splits a valid `host:port`; the host has no brackets.

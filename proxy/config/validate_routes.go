@@ -28,6 +28,7 @@ func (v *validator) route(key string, raw rawRoute, siteUpstreams Upstreams, abo
 	route.Path, route.Exact = v.routePath(key, raw)
 	v.action(key, raw, siteUpstreams, &route)
 	if route.Upstreams != nil {
+		v.namedForTLS(key, route.Upstreams, route.Settings)
 		v.upstreamTLSUsed(key, raw.rawSettings, route.Settings, nil)
 	}
 	v.stripPrefix(ChildKey(key, "strip_prefix"), raw, &route)

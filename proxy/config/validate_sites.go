@@ -24,6 +24,7 @@ func (v *validator) sites(key string, raws []rawSite, above inherited) []Site {
 			sites[i].Upstreams = v.upstreams(ChildKey(site, "upstream"), raw.Upstream)
 		}
 		sites[i].Routes = v.routes(ChildKey(site, "routes"), raw.Routes, sites[i].Upstreams, settings)
+		v.namedForTLS(site, sites[i].Upstreams, sites[i].Settings)
 		v.upstreamTLSUsed(site, raw.rawSettings, sites[i].Settings, sites[i].Routes)
 		v.redirectTarget(site, sites[i])
 	}
@@ -91,16 +92,23 @@ func (v *validator) upstreams(key string, value *string) Upstreams {
 	return OneUpstream(v.upstream(key, value))
 }
 
-// upstream checks that the value is `host:port` with a DNS name, an IPv4 or a bracketed IPv6 address (S-2.17). The name
-// may have underscores and end in a dot, because it is only looked up.
+// upstream checks that the value is `host:port` with a DNS name, an IPv4 or a bracketed IPv6 address (S-2.17), or the path of a
+// Unix socket (S-18.8). The name may have underscores and end in a dot, because it is only looked up.
 func (v *validator) upstream(key string, value *string) string {
 	const example = `as in "127.0.0.1:3000"`
 	upstream := v.required(key, value, "write the host:port to forward to, "+example)
 	if upstream == "" {
 		return ""
 	}
+	if path, ok := SocketPath(upstream); ok {
+		v.upstreamSocket(key, upstream, path)
+		return upstream
+	}
 	colon := strings.LastIndexByte(upstream, ':')
 	switch {
+	case strings.HasPrefix(upstream, "/"):
+		v.add(key, "%s is a path; write unix: before that of a Unix socket, as in %s", wording.Quoted(upstream), wording.Quoted(socketPrefix+"/run/app.sock"))
+		return upstream
 	case strings.Contains(upstream, "://"):
 		v.add(key, "%s has a scheme; write host:port, %s, and the scheme in upstream_scheme", wording.Quoted(upstream), example)
 		return upstream

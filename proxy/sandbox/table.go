@@ -79,6 +79,9 @@ func table(cfg *config.Config) []row {
 		for _, site := range l.Sites {
 			rows = append(rows, row{path: site.Maintenance.FileAt(config.LevelSite), rights: rightRead})
 			rows = append(rows, upstreamFiles(site.UpstreamTLS)...)
+			for _, forward := range site.Forwards("") {
+				rows = append(rows, row{path: socketOf(forward.Upstream.Address), rights: rightConnect})
+			}
 			for _, route := range site.Routes {
 				rows = append(rows, row{path: route.RespondFile, rights: rightRead}, row{path: route.Maintenance.FileAt(config.LevelRoute), rights: rightRead})
 				rows = append(rows, upstreamFiles(route.UpstreamTLS)...)
@@ -95,6 +98,15 @@ func table(cfg *config.Config) []row {
 // upstreamFiles returns the rows of the files for TLS to an upstream, which are read again at every reload.
 func upstreamFiles(u config.UpstreamTLS) []row {
 	return []row{{path: u.CAPath, rights: rightRead}, {path: u.Files.CertPath, rights: rightRead}, {path: u.Files.KeyPath, rights: rightRead}}
+}
+
+// socketOf returns the path of an upstream that is a Unix socket; "" for any other. Kernels that require a right to connect to
+// one have it for its directory, as a program replaces its socket.
+func socketOf(upstream string) string {
+	if path, ok := config.SocketPath(upstream); ok {
+		return path
+	}
+	return ""
 }
 
 // notifyPath returns the path of the service manager's socket; "" for none, and for an abstract one.
