@@ -31,6 +31,7 @@ DEPS := \
 	rpm:rpm \
 	lintian:lintian \
 	docker-compose:docker-compose \
+	bind9:named \
 	prometheus:promtool \
 	nginx-light:nginx \
 	haproxy:haproxy
@@ -153,7 +154,7 @@ deps: ## Install the Debian packages that the tests and the benchmark use and th
 	services=(); \
 	if [ -d /run/systemd/system ]; then \
 		for package in "$${missing[@]}"; do \
-			case $$package in nginx-light) services+=(nginx);; haproxy|prometheus) services+=("$$package");; esac; \
+			case $$package in nginx-light) services+=(nginx);; bind9) services+=(named);; haproxy|prometheus) services+=("$$package");; esac; \
 		done; \
 	fi; \
 	if [ $${#services[@]} != 0 ]; then $$sudo systemctl mask --runtime "$${services[@]}"; fi; \

@@ -2,6 +2,8 @@ package conformance_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,11 +17,12 @@ var (
 	tomlPair    = regexp.MustCompile(`(?m)^cert_path = "/([^"]+)".*\nkey_path = "/([^"]+)"`)
 	tomlCA      = regexp.MustCompile(`(?m)^upstream_ca_path = "/([^"]+)".*\nupstream_server_name = "([^"]+)"`)
 	tomlClient  = regexp.MustCompile(`(?m)^upstream_client_cert_path = "/([^"]+)".*\nupstream_client_key_path = "/([^"]+)"`)
+	tomlSecret  = regexp.MustCompile(`(?m)^dns_(?:key|header)_file = "/([^"]+)"`)
 	tomlAliases = regexp.MustCompile(`(?m)^aliases = \[(.*?)\]`)
 	tomlHealth  = regexp.MustCompile(`(?m)^health_check_port = (\d+)`)
 )
 
-// readyFor prepares the machine for a configuration: its addresses, and a certificate for all its hosts and aliases.
+// readyFor prepares the machine for a configuration: its addresses, its secrets, and a certificate for all its hosts and aliases.
 func (m *machine) readyFor(text string) {
 	m.t.Helper()
 	for _, match := range tomlAddress.FindAllStringSubmatch(text, -1) {
@@ -28,6 +31,11 @@ func (m *machine) readyFor(text string) {
 		}
 		if out, code := m.run("ip address replace " + match[1] + " dev lo"); code != 0 {
 			m.t.Fatalf("cannot give the machine the address %s: %s", match[1], out)
+		}
+	}
+	for _, match := range tomlSecret.FindAllStringSubmatch(text, -1) {
+		if err := os.WriteFile(filepath.Join(m.dir, match[1]), []byte("c2VjcmV0\n"), 0o644); err != nil {
+			m.t.Fatal(err)
 		}
 	}
 	var hosts []string

@@ -45,13 +45,16 @@ var leafImports = map[string][]string{
 	"config": {"eventlog", "headers", "http1", "limit", "prefixes", "process", "routing", "wording"},
 	// cert reads the files that a configuration names, and logs what expires.
 	"cert":     {"clock", "config", "eventlog", "wording"},
-	"acmecert": {"cert", "clock", "config", "eventlog", "wording"},
+	"acmecert": {"acmedns", "cert", "clock", "config", "eventlog", "wording"},
+	// acmedns repeats what a webhook has answered.
+	"acmedns": {"wording"},
 
 	// admin shows people what the daemon reports of its certificates, its configuration and its sandbox, finds its socket in a
 	// configuration, reports the progress of a reload from time to time, and logs whom it refuses.
 	"admin": {"cert", "clock", "config", "eventlog", "exitcode", "sandbox", "wording"},
-	// check reads a configuration and its certificates as the daemon does, and looks at the sockets of upstreams.
-	"check": {"cert", "config", "exitcode", "headers", "unixdial", "wording"},
+	// check reads a configuration and its certificates as the daemon does, looks at the sockets of upstreams, and asks the DNS
+	// for the records of challenges.
+	"check": {"acmedns", "cert", "config", "exitcode", "headers", "unixdial", "wording"},
 	// sandbox reads from the configuration which files the daemon needs, and logs what the kernel allowed.
 	"sandbox": {"config", "eventlog"},
 	// systemd says why a message cannot be sent.

@@ -6,7 +6,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"syscall"
 	"time"
 
 	"reverse-proxy/proxy/admin"
@@ -69,19 +68,6 @@ func bind(key, addr string, port int) (net.Listener, error) {
 		return nil, config.KeyError{Key: key, Problem: fmt.Sprintf("%s: %v; %s", address, wording.Cause(err), bindAdvice(err))}
 	}
 	return ln, nil
-}
-
-// bindAdvice says what to do about an address that cannot be bound.
-func bindAdvice(err error) string {
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return "stop the other program or choose another port"
-	case errors.Is(err, syscall.EACCES):
-		return "ports below 1024 need CAP_NET_BIND_SERVICE"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return "no interface of this machine has that address"
-	}
-	return "check the address and the port"
 }
 
 // address returns the listener's name in the log and in `status`: its first address and its HTTPS port.

@@ -47,7 +47,7 @@ func (all listeners) close() {
 // is called once every listener has its source.
 func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *DynamicConfig, p *pipeline, shared *sharedState, orders *orders, sourced func()) error {
 	var errs []error
-	managers := acmecert.NewManagers(shared.log)
+	managers := acmecert.NewManagers(shared.log, shared.responders.records())
 	for _, l := range all {
 		source, err := clock.Within(ctx, func() (cert.Source, error) { return newCertSource(l, dynamic, managers) })
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
@@ -17,13 +18,13 @@ import (
 // without a certificate. The error is a config.Errors.
 func (all listeners) refuseUncovered(old, next *DynamicConfig) error {
 	var problems config.Errors
+	covers := coveredNames(next.ordered)
 	for s := range next.sites.all() {
 		if !all[s.listener].source.AsksCA() {
 			continue
 		}
 		for i, name := range s.config.Names() {
-			ordered := func(domain string) bool { return cert.NormalName(domain) == name }
-			if old.sites.find(s.listener, name) == nil && !slices.ContainsFunc(next.ordered[s.listener], ordered) {
+			if old.sites.find(s.listener, name) == nil && !covers(s.listener, name) {
 				problems = append(problems, config.KeyError{Key: s.config.NameKeys(s.key)[i],
 					Problem: fmt.Sprintf("%s would have no certificate, as acme_domains does not list it; add it there, or leave acme_domains out", wording.Quoted(name))})
 			}
@@ -33,6 +34,22 @@ func (all listeners) refuseUncovered(old, next *DynamicConfig) error {
 		return problems
 	}
 	return nil
+}
+
+// coveredNames returns a function that reports whether a certificate is ordered for a name of a listener: for the name
+// itself, or for the wildcard that covers it. ordered has the names of each listener.
+func coveredNames(ordered [][]string) func(listener int, name string) bool {
+	sets := make([]map[string]bool, len(ordered))
+	for i, names := range ordered {
+		sets[i] = make(map[string]bool, len(names))
+		for _, name := range names {
+			sets[i][cert.NormalName(name)] = true
+		}
+	}
+	return func(listener int, name string) bool {
+		_, rest, _ := strings.Cut(name, ".")
+		return sets[listener][name] || sets[listener]["*."+rest]
+	}
 }
 
 // obtain orders the certificates that a reload needs and that do not exist yet, while the old configuration serves (S-3.7).

@@ -23,6 +23,8 @@ type sharedState struct {
 	metrics *metrics
 	// holds are the sites that an operator holds back.
 	holds *hold.Holds
+	// responders are the DNS responders, from step 6 on.
+	responders responders
 	// stop ends the goroutines of the sweeper and of the pools, and tasks waits for them.
 	stop  context.CancelFunc
 	tasks sync.WaitGroup

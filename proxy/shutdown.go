@@ -43,6 +43,7 @@ func (d *Daemon) shutdown() {
 	d.shared.conns.close()
 	d.shared.conns.awaitEnd(cutTime) // they log their requests, and the sweeper is still there to end what is stuck
 	d.stopBackgroundTasks()
+	d.shared.responders.close() // no attempt needs an answer any more
 	d.admin.close()
 	d.health.close()
 	status := "complete"

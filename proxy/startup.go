@@ -85,6 +85,11 @@ func Start(ctx context.Context, opts Options) (d *Daemon, err error) {
 		return nil, steps.failed(err)
 	}
 	undo.add(listeners.close)
+	shared.responders, err = bindResponders(cfg)
+	if err != nil {
+		return nil, steps.failed(err)
+	}
+	undo.add(shared.responders.close)
 	steps.done()
 
 	steps.begin(7, "load_tls")

@@ -78,6 +78,13 @@ func (w *World) pebbleWith(change func(*acmetest.PebbleOptions)) error {
 		return err
 	}
 	change(&opts)
+	if w.names != nil { // the names of the ACME server are a zone of the scenario's
+		server := w.addresses.address(97)
+		opts.DNSAddress, opts.Resolver = net.JoinHostPort(server, "53"), net.JoinHostPort(w.addresses.address(99), "53")
+		if err := w.names.server.addZone("example.test", server); err != nil {
+			return err
+		}
+	}
 	return w.startPebble(opts)
 }
 

@@ -46,6 +46,7 @@ func (w *World) areas() []area {
 		{"ACME servers", w.acmeServerSteps()},
 		{"ACME listeners", w.acmeSteps()},
 		{"Several machines", w.machineSteps()},
+		{"Names proved by the DNS", w.dnsSteps()},
 		{"The log", w.logSteps()},
 		{"The log file and the other ends of the log", w.loggingSteps()},
 		{"Rotation of the log", w.logrotateSteps()},

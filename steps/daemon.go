@@ -220,7 +220,11 @@ func (w *World) environment() []string {
 
 // runCommand runs the binary to its end with those arguments.
 func (w *World) runCommand(args []string) error {
-	p, err := w.start("reverse-proxy", w.binary(args))
+	cmd := w.binary(args)
+	if w.names != nil {
+		cmd = w.names.withNames(cmd)
+	}
+	p, err := w.start("reverse-proxy", cmd)
 	if err != nil {
 		return err
 	}

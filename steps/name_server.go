@@ -1,12 +1,14 @@
 package steps
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"net/netip"
 	"strings"
 	"sync"
 
+	"github.com/miekg/dns"
 	"golang.org/x/net/dns/dnsmessage"
 )
 
@@ -20,6 +22,10 @@ type nameServer struct {
 	silent    bool
 	// asked counts the queries for IPv4 addresses, by name.
 	asked map[string]int
+	// tcp serves the zones over TCP as well; nil before there is one.
+	tcp *dns.Server
+	// zones have servers of their own, which it asks for the names there.
+	zones []zone
 }
 
 // startNameServer serves on port 53 of an address.
@@ -36,6 +42,9 @@ func startNameServer(address string) (*nameServer, error) {
 // close ends the server.
 func (s *nameServer) close() error {
 	err := s.conn.Close()
+	if s.tcp != nil {
+		err = errors.Join(err, s.tcp.Shutdown())
+	}
 	s.served.Wait()
 	return err
 }
@@ -50,9 +59,16 @@ func (s *nameServer) serve() {
 			}
 			continue
 		}
-		if answer := s.answer(packet[:n]); answer != nil {
-			_, _ = s.conn.WriteTo(answer, from)
-		}
+		query := bytes.Clone(packet[:n])
+		s.served.Go(func() { // it may wait for the server of a zone
+			answer := s.resolvePacket(query)
+			if answer == nil {
+				answer = s.answer(query)
+			}
+			if answer != nil {
+				_, _ = s.conn.WriteTo(answer, from)
+			}
+		})
 	}
 }
 

@@ -136,6 +136,8 @@ type World struct {
 	memory       int            // the daemon's memory when recorded, in KiB
 	network      *netns.Network // nil for the machine's own
 	names        *ownedNames    // nil for the machine's own
+	dnsHook      *dnsHook       // the program that a webhook calls; nil for none
+	dnsFlood     *dnsFlood      // the flood of the DNS responder
 	load         *load
 	fail2ban     *process    // the real fail2ban-server
 	stdout       *stdoutPipe // receives the log if the scenario decides when it is read

@@ -38,6 +38,9 @@ type PebbleOptions struct {
 	Profile string
 	// Accounts are the keys of external accounts by their ID, in base64. If there are any, one is required.
 	Accounts map[string]string
+	// DNSAddress is the address and port of the DNS server; "" for a free port. Resolver is the server that Pebble asks for
+	// names; "" for the DNS server itself.
+	DNSAddress, Resolver string
 	// BinDir is a directory with the binaries of BuildPebble, which are built there if they are missing; "" builds them
 	// into a temporary directory for only this Pebble.
 	BinDir string
@@ -128,6 +131,9 @@ func (p *Pebble) start() error {
 	local := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
 	p.DirectoryURL, p.managementURL = "https://"+local(0)+"/dir", "https://"+local(1)
 	p.dnsAddress, p.dnsManagement = local(2), local(3)
+	if p.opts.DNSAddress != "" {
+		p.dnsAddress = p.opts.DNSAddress
+	}
 	httpPort, tlsPort := p.opts.HTTPPort, p.opts.TLSPort
 	if httpPort == 0 {
 		httpPort = ports[4]
@@ -184,8 +190,12 @@ func (p *Pebble) startProcesses() error {
 	if p.opts.NonceReject != nil {
 		env = append(env, "PEBBLE_WFE_NONCEREJECT="+strconv.Itoa(*p.opts.NonceReject))
 	}
+	resolver := p.dnsAddress
+	if p.opts.Resolver != "" {
+		resolver = p.opts.Resolver
+	}
 	p.pebble, err = startPebbleProcess(&p.output, env, filepath.Join(p.binDir, "pebble"),
-		"-config", filepath.Join(p.dir, "pebble.json"), "-dnsserver", p.dnsAddress)
+		"-config", filepath.Join(p.dir, "pebble.json"), "-dnsserver", resolver)
 	if err != nil {
 		return err
 	}
@@ -290,6 +300,21 @@ func (p *Pebble) SetIPv4(host, ip string) error {
 		return err
 	}
 	return p.manageDNS("add-a", map[string]any{"host": host, "addresses": []string{ip}})
+}
+
+// SetCNAME makes a name lead to another one, for all types of records.
+func (p *Pebble) SetCNAME(name, target string) error {
+	return p.manageDNS("set-cname", map[string]any{"host": name, "target": target})
+}
+
+// SetTXT gives a name a TXT record, and ClearTXT takes all of them away.
+func (p *Pebble) SetTXT(name, value string) error {
+	return p.manageDNS("set-txt", map[string]any{"host": name, "value": value})
+}
+
+// ClearTXT takes all TXT records of a name away.
+func (p *Pebble) ClearTXT(name string) error {
+	return p.manageDNS("clear-txt", map[string]any{"host": name})
 }
 
 // manageDNS sends a command to the DNS server.

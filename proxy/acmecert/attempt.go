@@ -80,14 +80,14 @@ func (m *Manager) runAttempt(ctx context.Context, d *domain) (o outcome) {
 	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
-	} else {
+	} else if _, o.local = errors.AsType[localError](err); !o.local {
 		o.refused = isRefusal(err, a.at, d.name)
 	}
-	if a.session != nil && !o.refused {
+	if a.session != nil && !o.refused && !o.local {
 		m.ca.drop(a.session)
 	}
 	o.err, o.retryAfter = errors.New(seen.cause(err)), seen.retryAfter
-	if errors.Is(err, context.Canceled) || errors.Is(err, errStartTimeout) {
+	if o.local || errors.Is(err, context.Canceled) || errors.Is(err, errStartTimeout) {
 		o.err = err
 	}
 	if hint != "" {
@@ -124,17 +124,14 @@ func (a *attempt) obtain(ctx context.Context, m *Manager) (*tls.Certificate, err
 	if err != nil {
 		return nil, err
 	}
-	types := []string{acme.ChallengeTypeTLSALPN01}
-	if m.httpChallenges.Load() {
-		types = append(types, acme.ChallengeTypeHTTP01)
-	}
+	types := m.challengeTypes(a.domain.name)
 	for i, challengeType := range types {
 		order, err := a.order(ctx, m)
 		if err != nil {
 			return nil, err
 		}
 		a.at = stageValidation
-		if err := a.validate(ctx, order, challengeType); err != nil {
+		if err := a.validate(ctx, m, order, challengeType); err != nil {
 			if i+1 < len(types) && isRefusal(err, a.at, a.domain.name) {
 				continue
 			}
@@ -173,7 +170,7 @@ func (a *attempt) order(ctx context.Context, m *Manager) (acme.Order, error) {
 }
 
 // validate answers the challenges of an order's authorizations, and waits until the CA has validated them.
-func (a *attempt) validate(ctx context.Context, order acme.Order, challengeType string) error {
+func (a *attempt) validate(ctx context.Context, m *Manager, order acme.Order, challengeType string) error {
 	client, account := a.session.client, a.session.account
 	for _, url := range order.Authorizations {
 		authorization, err := client.GetAuthorization(ctx, account, url)
@@ -187,7 +184,7 @@ func (a *attempt) validate(ctx context.Context, order acme.Order, challengeType 
 		if !ok {
 			return fmt.Errorf("the CA offers no %s challenge", challengeType)
 		}
-		withdraw, err := a.present(challenge)
+		withdraw, err := a.present(ctx, m, challenge)
 		if err != nil {
 			return err
 		}
@@ -213,8 +210,23 @@ func challengeOf(authorization acme.Authorization, challengeType string) (acme.C
 	return acme.Challenge{}, false
 }
 
+// challengeTypes returns the types of challenges that are tried for a name, in this order.
+func (m *Manager) challengeTypes(name string) []string {
+	if isWildcard(name) {
+		return []string{acme.ChallengeTypeDNS01} // the only one that proves a wildcard
+	}
+	types := []string{acme.ChallengeTypeTLSALPN01}
+	if m.httpChallenges.Load() {
+		types = append(types, acme.ChallengeTypeHTTP01)
+	}
+	return types
+}
+
 // present makes the answer to a challenge available until withdraw is called.
-func (a *attempt) present(challenge acme.Challenge) (withdraw func(), err error) {
+func (a *attempt) present(ctx context.Context, m *Manager, challenge acme.Challenge) (withdraw func(), err error) {
+	if challenge.Type == acme.ChallengeTypeDNS01 {
+		return a.presentRecord(ctx, m, challenge)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if challenge.Type == acme.ChallengeTypeTLSALPN01 {

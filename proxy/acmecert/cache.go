@@ -60,7 +60,7 @@ func prepareCacheDir(dir string) error {
 // It accepts a certificate that is not yet valid: CAs issue none for the future, so the clock of this machine is behind,
 // and ordering another one would not help. The note says so.
 func loadCertificate(ctx context.Context, cache autocert.Cache, name string, now time.Time) (certificate *tls.Certificate, note string, err error) {
-	data, err := cache.Get(ctx, name)
+	data, err := cache.Get(ctx, cacheKey(name))
 	if errors.Is(err, autocert.ErrCacheMiss) {
 		return nil, "", nil
 	}

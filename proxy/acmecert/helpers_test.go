@@ -27,15 +27,21 @@ func acmeTestConfig(t *testing.T, directory, caFile string, domains ...string) c
 		ACMEContact: "mailto:ops@example.test", ACMEDirectory: directory, ACMECAPath: caFile}
 }
 
-// newTestACMESource makes the source of `listeners[0]`, which logs to log.
-func newTestACMESource(t *testing.T, cfg config.TLS, httpChallenges bool, log *waittest.Buffer) *Source {
+// newTestLog makes a logger that writes to log.
+func newTestLog(t *testing.T, log *waittest.Buffer) *eventlog.Logger {
 	t.Helper()
 	logger, err := eventlog.New(eventlog.Options{Level: eventlog.LevelDebug, Format: eventlog.FormatText}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { logger.Close() })
-	s, err := New("listeners[0]", "127.0.0.1:443", cfg, httpChallenges, logger)
+	return logger
+}
+
+// newTestACMESource makes the source of `listeners[0]`, which logs to log.
+func newTestACMESource(t *testing.T, cfg config.TLS, httpChallenges bool, log *waittest.Buffer) *Source {
+	t.Helper()
+	s, err := New("listeners[0]", "127.0.0.1:443", cfg, httpChallenges, newTestLog(t, log))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/mholt/acmez/v3/acme"
 	"golang.org/x/crypto/acme/autocert"
 
+	"reverse-proxy/proxy/acmedns"
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
@@ -30,13 +31,14 @@ type settings struct {
 
 // Managers holds the Manager of each cache directory: listeners that share one share their certificates (S-2.24).
 type Managers struct {
-	log   *eventlog.Logger
-	byDir map[string]*Manager
+	log        *eventlog.Logger
+	responders Responders
+	byDir      map[string]*Manager
 }
 
-// NewManagers returns an empty set.
-func NewManagers(log *eventlog.Logger) *Managers {
-	return &Managers{log: log, byDir: map[string]*Manager{}}
+// NewManagers returns an empty set. responders are those of this machine, for DNS-01.
+func NewManagers(log *eventlog.Logger, responders Responders) *Managers {
+	return &Managers{log: log, responders: responders, byDir: map[string]*Manager{}}
 }
 
 // Manager holds the certificates of one cache directory, orders and renews them. Handshakes read them from memory and
@@ -47,6 +49,9 @@ type Manager struct {
 	base  *http.Transport
 	cache autocert.Cache
 	ca    *authority
+	// solver answers DNS-01 challenges; nil without them. records are those of the machine's own responder; nil without one.
+	solver  *acmedns.Solver
+	records *acmedns.Records
 	// httpChallenges reports whether a redirect port answers HTTPChallenge.
 	httpChallenges atomic.Bool
 	refusals       *refusals
@@ -140,9 +145,13 @@ func (all *Managers) manager(key string, cfg config.TLS) (*Manager, error) {
 	if err != nil {
 		return nil, config.KeyError{Key: key + ".acme_eab_key_file", Problem: err.Error()}
 	}
+	solver, records, err := newSolver(key, cfg.ACMEDNS, all.responders)
+	if err != nil {
+		return nil, err
+	}
 	cache := diskCache(cfg.ACMECacheDir)
 	m := &Manager{
-		cfg: settings{Directory: cfg.ACMEDirectory, Profile: cfg.ACMEProfile}, log: all.log, base: base, cache: cache,
+		cfg: settings{Directory: cfg.ACMEDirectory, Profile: cfg.ACMEProfile}, log: all.log, base: base, cache: cache, solver: solver, records: records,
 		ca:    newAuthority(cfg.ACMEDirectory, cfg.ACMEContact, eab, base, cache, all.log),
 		locks: dirLocks(cfg.ACMECacheDir), lookEvery: lookEvery,
 		slots: make(chan struct{}, maxAtOnce), wake: make(chan struct{}, 1), domains: map[string]*domain{},
@@ -209,6 +218,7 @@ func (m *Manager) domainOf(name string) *domain {
 // another listener's part of the same reload may have dropped already.
 func (m *Manager) forgetUnused(keep ...*domain) {
 	m.suggestions.forget(m.cfg.Directory, m.dropUnused(keep))
+	m.tellResponder()
 }
 
 // dropUnused is the part of forgetUnused that needs the lock. It returns the names that went.
@@ -241,7 +251,7 @@ func (m *Manager) save(ctx context.Context, d *domain, certificate *tls.Certific
 	if err != nil {
 		return err
 	}
-	if err := m.cache.Put(ctx, d.name, data); err != nil {
+	if err := m.cache.Put(ctx, cacheKey(d.name), data); err != nil {
 		return fmt.Errorf("the cache cannot be written: %w", err)
 	}
 	return nil

@@ -167,7 +167,7 @@ func (m *Manager) try(ctx context.Context, d *domain) outcome {
 		return outcome{err: context.Cause(ctx)}
 	}
 	began := time.Now()
-	unlock, err := m.lock(ctx, d.name)
+	unlock, err := m.lock(ctx, cacheKey(d.name))
 	if err != nil {
 		o := outcome{err: err, local: true}
 		if ctx.Err() == nil {

@@ -33,7 +33,7 @@ type nameSet struct {
 
 // New returns the source of a single listener. See Managers.Source.
 func New(listenerKey, listener string, cfg config.TLS, httpChallenges bool, log *eventlog.Logger) (*Source, error) {
-	return NewManagers(log).Source(listenerKey, listener, cfg, httpChallenges)
+	return NewManagers(log, nil).Source(listenerKey, listener, cfg, httpChallenges)
 }
 
 // Source prepares the source of a listener without contacting the CA. listenerKey is the configuration's key of the
@@ -68,11 +68,12 @@ func (m *Manager) nameSet(names []string) *nameSet {
 			set.list = append(set.list, d)
 		}
 	}
+	m.tellResponder()
 	return set
 }
 
-// Certificate returns the certificate of exactly the hello's server name or, if the client sent none, that of a
-// listener with a single name. It never orders one (S-5.5).
+// Certificate returns the certificate of exactly the hello's server name, or else that of the wildcard that covers it, or, if
+// the client sent none, that of a listener with a single name. It never orders one (S-5.5).
 func (s *Source) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
 	names := s.names.Load()
 	if hello.ServerName == "" {
@@ -81,11 +82,16 @@ func (s *Source) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
 		}
 		return names.list[0].certificate()
 	}
-	d := names.byName[cert.NormalName(hello.ServerName)]
-	if d == nil {
-		return nil
+	name := cert.NormalName(hello.ServerName)
+	if d := names.byName[name]; d != nil {
+		if certificate := d.certificate(); certificate != nil {
+			return certificate
+		}
 	}
-	return d.certificate()
+	if d := names.byName[wildcardOf(name)]; d != nil {
+		return d.certificate()
+	}
+	return nil
 }
 
 // Certificates lists the certificates in use, in the order of `acme_domains`.

@@ -147,7 +147,7 @@ func TestACMEChallengesAreAnsweredOnlyDuringAnAttempt(t *testing.T) {
 	d := s.names.Load().list[0]
 	a := &attempt{domain: d}
 	d.attempt.Store(a)
-	withdraw, err := a.present(acme.Challenge{Type: acme.ChallengeTypeHTTP01, Token: "tok-en_1", KeyAuthorization: "tok-en_1.thumbprint"})
+	withdraw, err := a.present(t.Context(), s.manager, acme.Challenge{Type: acme.ChallengeTypeHTTP01, Token: "tok-en_1", KeyAuthorization: "tok-en_1.thumbprint"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestACMEChallengesAreAnsweredOnlyDuringAnAttempt(t *testing.T) {
 	if cert, err := s.ChallengeCertificate(hello(acmeTestName)); cert != nil || err != nil {
 		t.Errorf("TLS-ALPN-01 before the CA chose it: got %v, %v, want neither", cert, err)
 	}
-	withdraw, err = a.present(acme.Challenge{Type: acme.ChallengeTypeTLSALPN01, Token: "t", KeyAuthorization: "t.thumbprint",
+	withdraw, err = a.present(t.Context(), s.manager, acme.Challenge{Type: acme.ChallengeTypeTLSALPN01, Token: "t", KeyAuthorization: "t.thumbprint",
 		Identifier: acme.Identifier{Type: "dns", Value: acmeTestName}})
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// lookupTimeout bounds the waits of `check`, which waits only for the system's resolver.
+// lookupTimeout bounds the waits of `check`, which waits only for name servers.
 const lookupTimeout = 2 * time.Second
 
 // Options says what is checked and how the report looks.
@@ -57,8 +57,8 @@ type finding struct {
 
 // Run checks the configuration and reports on it (S-1.2), for `check` and `--validate`. The report goes to stdout;
 // errors and warnings go to stderr, so that stdout has the same line with and without warnings, and a pipeline that
-// keeps stderr keeps the warnings. Run creates, changes and binds nothing, and asks only the system's resolver,
-// for the upstreams' names.
+// keeps stderr keeps the warnings. Run creates, changes and binds nothing, and asks only name servers,
+// for the upstreams' names and for the records that prove wildcard names.
 func Run(o Options, stdout, stderr io.Writer) int {
 	cfg, err := config.Load(o.Path, o.AllowWildcardBind)
 	if err == nil && o.Expectations != nil {

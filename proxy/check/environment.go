@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"reverse-proxy/proxy/acmedns"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/wording"
 )
@@ -23,6 +24,8 @@ type environment struct {
 	now func() time.Time
 	// resolve finds the addresses of a name.
 	resolve func(ctx context.Context, name string) ([]netip.Addr, error)
+	// network asks for the records of challenges; nil for no look.
+	network *acmedns.Network
 	// isLocal reports whether an address belongs to this machine.
 	isLocal func(netip.Addr) bool
 	// writable returns why this process's user cannot write to an existing file, or nil.
@@ -38,6 +41,7 @@ func systemEnvironment(cfg *config.Config) environment {
 		resolve: func(ctx context.Context, name string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 		},
+		network:  acmedns.SystemNetwork(),
 		isLocal:  isLocalAddress,
 		writable: writableByUs,
 		account:  daemonAccount(cfg, os.Geteuid(), user.Lookup),

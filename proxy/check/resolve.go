@@ -34,8 +34,8 @@ func (c *checker) forwards() []config.Forward {
 	return forwards
 }
 
-// resolveUpstreams finds the addresses of all upstreams, each name once and maxLookups at a time. The system's
-// resolver is the only thing outside the machine that `check` asks, and ctx bounds that: a site whose upstream name
+// resolveUpstreams finds the addresses of all upstreams, each name once and maxLookups at a time. ctx bounds
+// that: a site whose upstream name
 // cannot be resolved answers 502, and nothing else would show it.
 func (c *checker) resolveUpstreams(ctx context.Context) map[string]lookup {
 	found := make(map[string]lookup)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -39,7 +40,7 @@ type checker struct {
 }
 
 // warningsOf lists what is legal in a valid configuration but probably wrong, in the order of the documentation.
-// ctx bounds the look-ups of upstream names.
+// ctx bounds the look-ups of upstream names and of the records of challenges.
 func warningsOf(ctx context.Context, cfg *config.Config, env environment) []config.KeyError {
 	c := &checker{env: env, cfg: cfg}
 	if cfg.MaxConnections < fewConnections {
@@ -52,6 +53,7 @@ func warningsOf(ctx context.Context, cfg *config.Config, env environment) []conf
 	c.limits()
 	c.headerRules("", config.LevelFile, map[string]*headers.Rules{"request_headers": cfg.RequestHeaders, "response_headers": cfg.ResponseHeaders})
 	addresses := c.resolveUpstreams(ctx)
+	c.challengeRecords(ctx)
 	for i, listener := range cfg.Listeners {
 		c.listener(config.IndexKey("listeners", i), listener, addresses)
 	}
@@ -203,9 +205,12 @@ func caConnectsTo(listener config.Listener) bool {
 }
 
 // validatedElsewhere reports whether each name of a listener is also one of another listener to which the CA connects, and
-// whose certificates it shares.
+// whose certificates it shares, or is proved by the DNS.
 func (c *checker) validatedElsewhere(listener config.Listener) bool {
 	return !slices.ContainsFunc(listener.TLS.ACMEDomains, func(name string) bool {
+		if _, wildcard := config.IsWildcard(name); wildcard {
+			return false // the CA asks the DNS
+		}
 		return !slices.ContainsFunc(c.cfg.Listeners, func(other config.Listener) bool {
 			return other.TLS.Mode == config.TLSModeACME && caConnectsTo(other) &&
 				other.TLS.ACMECacheDir == listener.TLS.ACMECacheDir && slices.Contains(other.TLS.ACMEDomains, name)
@@ -238,12 +243,31 @@ func (c *checker) acme(key string, listener config.Listener) func(string) bool {
 	for i, name := range listener.TLS.ACMEDomains {
 		name = cert.NormalName(name)
 		ordered[name] = true
-		if !served[name] {
+		if _, wildcard := config.IsWildcard(name); !served[name] && !(wildcard && coversAny(name, served)) {
 			c.warn(config.IndexKey(config.ChildKey(tlsKey, "acme_domains"), i), "%s is not a site of this listener, so its certificate is of no use; "+
 				"add the site, or leave the name out", wording.Quoted(name))
 		}
 	}
-	return func(host string) bool { return ordered[cert.NormalName(host)] }
+	return func(host string) bool {
+		host = cert.NormalName(host)
+		return ordered[host] || ordered[wildcardOf(host)]
+	}
+}
+
+// wildcardOf returns the wildcard that covers a host name.
+func wildcardOf(host string) string {
+	_, rest, _ := strings.Cut(host, ".")
+	return "*." + rest
+}
+
+// coversAny reports whether a wildcard covers one of the names.
+func coversAny(wildcard string, names map[string]bool) bool {
+	for name := range names {
+		if wildcardOf(name) == wildcard {
+			return true
+		}
+	}
+	return false
 }
 
 // upstream warns of an upstream whose name has no address, or that is this proxy itself.

@@ -124,9 +124,34 @@ type TLS struct {
 	ACMEStart string
 	// ACMEStartTimeout bounds the orders of a start, and those of a reload.
 	ACMEStartTimeout time.Duration
+	// ACMEDNS is how DNS-01 challenges are answered; the zero value if they are not.
+	ACMEDNS DNS01
 	// Certificates are the pairs of manual mode: cert_path and key_path first, then `[[listeners.tls.certificates]]`.
 	Certificates []CertificateFiles
 }
+
+// DNS01 is how the records of DNS-01 challenges get into the DNS (S-20.4). Only the fields of the method are set.
+type DNS01 struct {
+	// Method is one of the three constants below, or "" for no DNS-01.
+	Method string
+	// Bind is the address and port of the responder, and Host the name of the machine in its answers; "" for the name that
+	// is asked for.
+	Bind, Host string
+	// Server is the address and port of a name server that takes updates, and Zone the zone of the records there; "" for the
+	// one that the server names.
+	Server, Zone string
+	// KeyName, KeyAlgorithm and KeyFile are the TSIG key of the updates.
+	KeyName, KeyAlgorithm, KeyFile string
+	// PresentURL and CleanUpURL are those of a webhook, and HeaderFile a file with a field for its requests, or "".
+	PresentURL, CleanUpURL, HeaderFile string
+}
+
+// The values of `acme_dns`.
+const (
+	DNSResponder = "responder"
+	DNSUpdate    = "rfc2136"
+	DNSWebhook   = "webhook"
+)
 
 // CertificateFiles names the two PEM files of one certificate in manual mode.
 type CertificateFiles struct {

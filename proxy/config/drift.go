@@ -103,7 +103,16 @@ func (d *driftList) listener(key string, running, file Listener) {
 	d.compare(ChildKey(key, "acme_eab_key_file"), running.TLS.ACMEEABKeyFile, file.TLS.ACMEEABKeyFile)
 	d.compare(ChildKey(key, "acme_start"), running.TLS.ACMEStart, file.TLS.ACMEStart)
 	d.compare(ChildKey(key, "acme_start_timeout_secs"), wording.InSeconds(running.TLS.ACMEStartTimeout), wording.InSeconds(file.TLS.ACMEStartTimeout))
+	d.dns01(key, running.TLS.ACMEDNS, file.TLS.ACMEDNS)
 	d.certificates(key, running.TLS.Certificates, file.TLS.Certificates)
+}
+
+// dns01 compares how DNS-01 challenges are answered.
+func (d *driftList) dns01(key string, running, file DNS01) {
+	theirs := file.keys()
+	for i, own := range running.keys() {
+		d.compare(ChildKey(key, own.key), own.value, theirs[i].value)
+	}
 }
 
 // certificates compares the paths of manual mode: the first pair has its own keys, the others are a list.

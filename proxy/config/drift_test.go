@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"reverse-proxy/proxy/config/configtest"
 )
@@ -20,6 +21,12 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 		return cfg
 	}
 	running := load(t)
+	// dnsDrift is what is no longer there when DNS-01 changes to another method.
+	dnsDrift := func(method string) []Drift {
+		return []Drift{{"listeners[0].tls.acme_dns", "rfc2136", method}, {"listeners[0].tls.acme_dns_server", "127.0.0.1:5354", ""},
+			{"listeners[0].tls.acme_dns_zone", "example", ""}, {"listeners[0].tls.acme_dns_key_name", "key", ""},
+			{"listeners[0].tls.acme_dns_key_algorithm", "hmac-sha256", ""}, {"listeners[0].tls.acme_dns_key_file", dir + "/a.key", ""}}
+	}
 	named := map[string]bool{}
 	for _, c := range []struct {
 		name, from, to string
@@ -61,6 +68,10 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 			[]Drift{{"listeners[0].tls.acme_eab_key_file", dir + "/a.key", dir + "/b.key"}}},
 		{"the way to start", `acme_start = "all"`, `acme_start = "available"`, []Drift{{"listeners[0].tls.acme_start", "all", "available"}}},
 		{"the time for orders", "299\n", "298\n", []Drift{{"listeners[0].tls.acme_start_timeout_secs", "299", "298"}}},
+		{"a responder", `acme_dns = "rfc2136"`, `acme_dns = "responder"`, append(dnsDrift("responder"), Drift{"listeners[0].tls.acme_dns_bind", "", "127.0.0.1:5353"},
+			Drift{"listeners[0].tls.acme_dns_host", "", "edge.example"})},
+		{"a webhook", `acme_dns = "rfc2136"`, `acme_dns = "webhook"`, append(dnsDrift("webhook"), Drift{"listeners[0].tls.acme_dns_present_url", "", "http://127.0.0.1:5355/present"},
+			Drift{"listeners[0].tls.acme_dns_cleanup_url", "", "http://127.0.0.1:5355/cleanup"}, Drift{"listeners[0].tls.acme_dns_header_file", "", dir + "/a.key"})},
 		{"a first pair", "cert_path = \"DIR/a.pem\"\nkey_path = \"DIR/a.key\"",
 			"cert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\"", []Drift{
 				{"listeners[1].tls.cert_path", dir + "/a.pem", dir + "/b.pem"}, {"listeners[1].tls.key_path",
@@ -83,7 +94,7 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := running.Drift(load(t, c.from, c.to))
-			if diff := cmp.Diff(c.want, got); diff != "" {
+			if diff := cmp.Diff(c.want, got, cmpopts.SortSlices(func(a, b Drift) bool { return a.Key < b.Key })); diff != "" {
 				t.Errorf("the drift differs (-want +got):\n%s", diff)
 			}
 			for _, drift := range got {

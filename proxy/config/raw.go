@@ -55,6 +55,37 @@ type rawACME struct {
 	EABKey    *string `toml:"eab_key_file"`
 	Start     *string `toml:"start"`
 	StartSecs *int64  `toml:"start_timeout_secs"`
+	rawDNS01
+}
+
+// rawDNS01 is the part of `[acme]` about DNS-01.
+type rawDNS01 struct {
+	DNS          *string `toml:"dns"`
+	Bind         *string `toml:"dns_bind"`
+	Host         *string `toml:"dns_host"`
+	Server       *string `toml:"dns_server"`
+	Zone         *string `toml:"dns_zone"`
+	KeyName      *string `toml:"dns_key_name"`
+	KeyAlgorithm *string `toml:"dns_key_algorithm"`
+	KeyFile      *string `toml:"dns_key_file"`
+	PresentURL   *string `toml:"dns_present_url"`
+	CleanUpURL   *string `toml:"dns_cleanup_url"`
+	HeaderFile   *string `toml:"dns_header_file"`
+}
+
+// rawListenerDNS01 is rawDNS01 with the names that the keys have in `[listeners.tls]`.
+type rawListenerDNS01 struct {
+	DNS          *string `toml:"acme_dns"`
+	Bind         *string `toml:"acme_dns_bind"`
+	Host         *string `toml:"acme_dns_host"`
+	Server       *string `toml:"acme_dns_server"`
+	Zone         *string `toml:"acme_dns_zone"`
+	KeyName      *string `toml:"acme_dns_key_name"`
+	KeyAlgorithm *string `toml:"acme_dns_key_algorithm"`
+	KeyFile      *string `toml:"acme_dns_key_file"`
+	PresentURL   *string `toml:"acme_dns_present_url"`
+	CleanUpURL   *string `toml:"acme_dns_cleanup_url"`
+	HeaderFile   *string `toml:"acme_dns_header_file"`
 }
 
 // rawLogging is `[logging]`.
@@ -107,20 +138,21 @@ func (o oneOrMore) elementKey(path string, i int) string {
 
 // rawTLS is `[listeners.tls]`.
 type rawTLS struct {
-	Mode          *string              `toml:"mode"`
-	ACMEDomains   []string             `toml:"acme_domains"`
-	ACMECacheDir  *string              `toml:"acme_cache_dir"`
-	ACMEContact   *string              `toml:"acme_contact"`
-	ACMEDirectory *string              `toml:"acme_directory"`
-	ACMECAPath    *string              `toml:"acme_ca_path"`
-	ACMEProfile   *string              `toml:"acme_profile"`
-	ACMEEABKeyID  *string              `toml:"acme_eab_key_id"`
-	ACMEEABKey    *string              `toml:"acme_eab_key_file"`
-	ACMEStart     *string              `toml:"acme_start"`
-	ACMEStartSecs *int64               `toml:"acme_start_timeout_secs"`
-	CertPath      *string              `toml:"cert_path"`
-	KeyPath       *string              `toml:"key_path"`
-	Certificates  []rawCertificateFile `toml:"certificates"`
+	Mode          *string  `toml:"mode"`
+	ACMEDomains   []string `toml:"acme_domains"`
+	ACMECacheDir  *string  `toml:"acme_cache_dir"`
+	ACMEContact   *string  `toml:"acme_contact"`
+	ACMEDirectory *string  `toml:"acme_directory"`
+	ACMECAPath    *string  `toml:"acme_ca_path"`
+	ACMEProfile   *string  `toml:"acme_profile"`
+	ACMEEABKeyID  *string  `toml:"acme_eab_key_id"`
+	ACMEEABKey    *string  `toml:"acme_eab_key_file"`
+	ACMEStart     *string  `toml:"acme_start"`
+	ACMEStartSecs *int64   `toml:"acme_start_timeout_secs"`
+	rawListenerDNS01
+	CertPath     *string              `toml:"cert_path"`
+	KeyPath      *string              `toml:"key_path"`
+	Certificates []rawCertificateFile `toml:"certificates"`
 }
 
 // rawCertificateFile is one `[[listeners.tls.certificates]]`.

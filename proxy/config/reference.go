@@ -136,7 +136,7 @@ func fileReference() []Table {
 // name.
 func acmeReference() Table {
 	table := Table{Path: "acme", About: "What all listeners in mode `acme` have in common. Each key has the meaning of `acme_` and its name in `[listeners.tls]`, which overrides it."}
-	defaults := map[string]string{"acme_cache_dir": `"/var/lib/reverse-proxy/acme"`, "acme_directory": `"production"`, "acme_start": `"all"`, "acme_start_timeout_secs": "300"}
+	defaults := map[string]string{"acme_cache_dir": `"/var/lib/reverse-proxy/acme"`, "acme_directory": `"production"`, "acme_start": `"all"`, "acme_start_timeout_secs": "300", "acme_dns_key_algorithm": `"hmac-sha256"`}
 	for _, key := range tlsReference().Keys {
 		name, ok := strings.CutPrefix(key.Name, "acme_")
 		if !ok || name == "domains" {
@@ -150,6 +150,8 @@ func acmeReference() Table {
 		switch {
 		case key.Default != "":
 			key.Need = ""
+		case slices.Contains([]string{"acme_dns_server", "acme_dns_key_name", "acme_dns_key_file"}, key.Name):
+			key.Need = "required by `rfc2136`"
 		case key.Need == fileKey:
 			key.Need = unsetKey
 		}
@@ -202,7 +204,7 @@ func tlsReference() Table {
 		{Name: "mode", Type: stringKey, Values: []string{"acme", "manual", "self_signed"}, Need: requiredKey, Promise: "S-5.4",
 			Text: "`acme`: certificates are ordered from an ACME server. `manual`: they are read from files. `self_signed`: one is created in memory for the listener's sites, for trying things out; no client trusts it. With more than 100 names, each gets its own at its first handshake."},
 		{Name: "acme_domains", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-2.4",
-			Text: "Names to order certificates for, one certificate for each; if not set, the hosts and aliases of the listener's sites. Public names with a dot; no wildcards. A reload that adds names orders their certificates first, and is refused if one cannot be obtained."},
+			Text: "Names to order certificates for, one certificate for each; if not set, the hosts and aliases of the listener's sites. Public names with a dot; a wildcard, as in `*.apps.example.com`, needs `acme_dns`. A reload that adds names orders their certificates first, and is refused if one cannot be obtained."},
 		{Name: "acme_cache_dir", Type: stringKey, Need: fileKey, Promise: "S-2.24",
 			Text: "Directory for the account key, the keys and the certificates. Created with mode 0700 if missing. Listeners with the same one share their certificates, and need the same directory, contact and account."},
 		{Name: "acme_contact", Type: stringKey, Need: fileKey, Promise: "S-2.19",
@@ -221,6 +223,28 @@ func tlsReference() Table {
 			Text: "`all`: a name for which no certificate can be obtained fails the start. `available`: the start goes on without it, its handshakes fail, and it is tried again in the background; if the cache has any certificate, the start does not wait for the CA."},
 		{Name: "acme_start_timeout_secs", Type: integerKey, Min: "1", Max: "86400", Need: fileKey, Promise: "S-5.8",
 			Text: "The longest time that the orders of a start, or of a reload that adds names, may take."},
+		{Name: "acme_dns", Type: stringKey, Values: []string{"responder", "rfc2136", "webhook"}, Need: fileKey, Promise: "S-20.4",
+			Text: "How the DNS gets the records that prove wildcard names to the CA (DNS-01). `responder`: the proxy answers for them itself, at `acme_dns_bind`. `rfc2136`: it sends them to a name server. `webhook`: it asks a program of yours. Only the keys of the chosen one are read. Other names are proved as ever, without the DNS."},
+		{Name: "acme_dns_bind", Type: stringKey, Need: fileKey, Promise: "S-20.4",
+			Text: "`responder`, required there: the IP address and the port at which DNS queries are answered, over UDP and TCP, as in `203.0.113.10:53`. It answers for `_acme-challenge` names only."},
+		{Name: "acme_dns_host", Type: stringKey, Need: fileKey, Promise: "S-20.4",
+			Text: "`responder`: the name of this machine, as in `edge.example.net`. If it is set, `_acme-challenge.edge.example.net` is answered for too, with all names below it, to which the names of other domains may lead by CNAME records."},
+		{Name: "acme_dns_server", Type: stringKey, Need: fileKey, Promise: "S-20.4",
+			Text: "`rfc2136`, required there: the host and the port of the primary name server, as in `192.0.2.53:53`. Updates go there over TCP."},
+		{Name: "acme_dns_zone", Type: stringKey, Need: fileKey, Promise: "S-20.4",
+			Text: "`rfc2136`: the zone that has the records. If not set, the server is asked."},
+		{Name: "acme_dns_key_name", Type: stringKey, Need: fileKey, Promise: "S-20.4",
+			Text: "`rfc2136`, required there: the name of the TSIG key that signs the updates."},
+		{Name: "acme_dns_key_algorithm", Type: stringKey, Values: []string{"hmac-sha256", "hmac-sha384", "hmac-sha512"}, Need: fileKey, Promise: "S-20.4",
+			Text: "`rfc2136`: the algorithm of the key: `hmac-sha256`, `hmac-sha384` or `hmac-sha512`."},
+		{Name: "acme_dns_key_file", Type: stringKey, Need: fileKey, Promise: "S-20.4",
+			Text: "`rfc2136`, required there: a file with the secret of the key, in base64."},
+		{Name: "acme_dns_present_url", Type: stringKey, Need: fileKey, Promise: "S-20.4",
+			Text: "`webhook`, required there: the URL to which `{\"fqdn\": …, \"value\": …}` is posted for a record to add."},
+		{Name: "acme_dns_cleanup_url", Type: stringKey, Need: fileKey, Promise: "S-20.4",
+			Text: "`webhook`, required there: the URL for a record to remove."},
+		{Name: "acme_dns_header_file", Type: stringKey, Need: fileKey, Promise: "S-20.4",
+			Text: "`webhook`: a file with a header field for these requests on one line, as in `Authorization: Bearer SECRET`."},
 		{Name: "cert_path", Type: stringKey, Need: "required by `manual`", Promise: "S-2.5",
 			Text: "PEM file of a certificate chain, the leaf first, not expired. A reload reads it again."},
 		{Name: "key_path", Type: stringKey, Need: "required by `manual`", Promise: "S-2.5",
@@ -231,7 +255,7 @@ func tlsReference() Table {
 func siteReference() Table {
 	return Table{Path: "listeners.sites", IsArray: true, About: "A reload adds, changes and removes sites.", Keys: append([]Key{
 		{Name: "host", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.16",
-			Text: "The name that is served, without a port; no IP address, no underscore. International names in their `xn--` form. Case does not matter. Each name may appear only once in a listener. `*.apps.example.com` serves every name with exactly one label in place of the `*` that no site names in full; not in mode `acme`."},
+			Text: "The name that is served, without a port; no IP address, no underscore. International names in their `xn--` form. Case does not matter. Each name may appear only once in a listener. `*.apps.example.com` serves every name with exactly one label in place of the `*` that no site names in full; in mode `acme` it needs `acme_dns`."},
 		{Name: "aliases", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-14.1",
 			Text: "Further names of the site, like `host`. They are in the certificate too, if that is ordered or made for the sites."},
 		{Name: "redirect_aliases", Type: booleanKey, Default: "false", Dynamic: true, Promise: "S-14.6",

@@ -97,6 +97,7 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environme
 	v.chosenRoutes(cfg.HTTPSHealthPath, cfg.Listeners)
 	v.redirectsEnd(cfg.HTTPSHealthPath, cfg.Listeners)
 	v.sharedCacheDirs(cfg.Listeners)
+	v.oneHostEach(cfg.Listeners)
 	cfg.Expects = v.expects(raw.Expect, cfg.Listeners)
 	cfg.MaxConnectionsPerClient = v.maxConnectionsPerClient(raw.MaxConnectionsPerClient, cfg.MaxConnections)
 	v.descriptors(cfg)

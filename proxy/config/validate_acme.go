@@ -13,8 +13,9 @@ import (
 
 // acme resolves the keys of ACME mode (S-2.4, S-2.19).
 func (v *validator) acme(key string, raw rawTLS, cfg *TLS) {
+	cfg.ACMEDNS = v.listenerDNS01(key, raw.rawListenerDNS01)
 	if raw.ACMEDomains != nil {
-		cfg.ACMEDomains = v.acmeDomains(ChildKey(key, "acme_domains"), raw.ACMEDomains)
+		cfg.ACMEDomains = v.acmeDomains(ChildKey(key, "acme_domains"), raw.ACMEDomains, cfg.ACMEDNS)
 	}
 	in, of := v.acmeFile, v.acmeOfFile
 	cfg.ACMECacheDir = ownOr(raw.ACMECacheDir, in.CacheDir, of.ACMECacheDir, ChildKey(key, "acme_cache_dir"), v.acmeCacheDir)
@@ -55,6 +56,7 @@ func (v *validator) acmeTable(raw rawACME) {
 	of.ACMEProfile = v.acmeProfile("acme.profile", raw.Profile)
 	of.ACMEStart = v.acmeStart("acme.start", raw.Start)
 	of.ACMEStartTimeout = v.acmeStartTimeout("acme.start_timeout_secs", raw.StartSecs)
+	of.ACMEDNS = v.dns01("acme.dns", raw.rawDNS01)
 	if raw.EABKeyID != nil || raw.EABKey != nil {
 		of.ACMEEABKeyID, of.ACMEEABKeyFile = v.acmeEAB("acme.eab_key_id", raw.EABKeyID, "acme.eab_key_file", raw.EABKey)
 	}
@@ -99,8 +101,8 @@ func (v *validator) acmeStart(key string, value *string) string {
 }
 
 // acmeDomains checks the names to order certificates for: distinct host names with at least one dot, because no CA
-// issues for others and autocert refuses them.
-func (v *validator) acmeDomains(key string, values []string) []string {
+// issues for others, and wildcards if there is DNS-01.
+func (v *validator) acmeDomains(key string, values []string, dns DNS01) []string {
 	if len(values) == 0 {
 		v.add(key, `is empty; write the names to hold certificates for, as in ["git.example.com"], or leave the key out to order them for the sites`)
 	}
@@ -109,12 +111,16 @@ func (v *validator) acmeDomains(key string, values []string) []string {
 	for i, value := range values {
 		elementKey := IndexKey(key, i)
 		domains[i] = strings.ToLower(value)
-		switch problem := hostnameProblem(domains[i]); {
-		case strings.HasPrefix(value, "*."):
-			v.add(elementKey, "%s is a wildcard, which needs DNS-01; write each name out", wording.Quoted(value))
+		name, wildcard := IsWildcard(domains[i])
+		if !wildcard {
+			name = domains[i]
+		}
+		switch problem := hostnameProblem(name); {
+		case wildcard && dns.Method == "":
+			v.add(elementKey, "%s is a wildcard, whose certificate needs DNS-01; %s, or write each name out", wording.Quoted(value), setDNS)
 		case problem != "":
 			v.add(elementKey, "%s is not a valid domain: %s; write one as in \"git.example.com\"", wording.Quoted(value), problem)
-		case !strings.Contains(value, "."):
+		case !strings.Contains(name, "."):
 			v.add(elementKey, "%s has no dot; a CA issues for public names only, as in \"git.example.com\"", wording.Quoted(value))
 		}
 		if first, ok := seen[domains[i]]; ok {
@@ -150,13 +156,16 @@ func (v *validator) siteDomains(key string, sites []Site) []string {
 	return domains
 }
 
-// noWildcards refuses wildcard names of a listener in ACME mode: a CA issues a certificate for one only by DNS-01.
+// setDNS says how to switch DNS-01 on.
+const setDNS = `set dns = "responder", "rfc2136" or "webhook" in [acme] (acme_dns in [listeners.tls])`
+
+// noWildcards refuses wildcard names of a listener in ACME mode without DNS-01: a CA issues a certificate for one only by that.
 func (v *validator) noWildcards(key string, sites []Site) {
 	for i, site := range sites {
 		keys := site.NameKeys(IndexKey(ChildKey(key, "sites"), i))
 		for n, name := range site.Names() {
 			if _, wildcard := IsWildcard(name); wildcard {
-				v.addFault(keys[n], "%s is a wildcard, whose certificate needs DNS-01, which is not supported; write each name out, or use mode = \"manual\" with a certificate for it", wording.Quoted(name))
+				v.addFault(keys[n], "%s is a wildcard, whose certificate needs DNS-01; %s, write each name out, or use mode = \"manual\" with a certificate for it", wording.Quoted(name), setDNS)
 			}
 		}
 	}
@@ -245,6 +254,9 @@ func (v *validator) acmeCAPath(key string, value *string) string {
 	return path
 }
 
+// sharedKey is a key that listeners with the same cache directory have in common, with its value here and at the first of them.
+type sharedKey struct{ key, value, first string }
+
 // sharedCacheDirs checks that ACME listeners that share a cache directory, by whatever spelling or symbolic link, have the
 // same account at the same CA (S-2.24): they share the certificates there, and each name is ordered once.
 func (v *validator) sharedCacheDirs(listeners []Listener) {
@@ -261,14 +273,19 @@ func (v *validator) sharedCacheDirs(listeners []Listener) {
 			continue
 		}
 		first := listeners[owner].TLS
-		for _, shared := range []struct{ key, value, first string }{
+		shared := []sharedKey{
 			{"acme_directory", listener.TLS.ACMEDirectory, first.ACMEDirectory},
 			{"acme_contact", listener.TLS.ACMEContact, first.ACMEContact},
 			{"acme_ca_path", listener.TLS.ACMECAPath, first.ACMECAPath},
 			{"acme_profile", listener.TLS.ACMEProfile, first.ACMEProfile},
 			{"acme_eab_key_id", listener.TLS.ACMEEABKeyID, first.ACMEEABKeyID},
 			{"acme_eab_key_file", listener.TLS.ACMEEABKeyFile, first.ACMEEABKeyFile},
-		} {
+		}
+		theirs := first.ACMEDNS.keys()
+		for k, own := range listener.TLS.ACMEDNS.keys() {
+			shared = append(shared, sharedKey{own.key, own.value, theirs[k].value})
+		}
+		for _, shared := range shared {
 			if shared.value != shared.first {
 				v.add(ChildKey(key, shared.key), "differs from %s.tls.%s, and both listeners have the acme_cache_dir %s; write the same, or give this listener a directory of its own",
 					IndexKey("listeners", owner), shared.key, wording.Quoted(listener.TLS.ACMECacheDir))

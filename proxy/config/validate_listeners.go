@@ -23,7 +23,7 @@ func (v *validator) listeners(raws []rawListener, allowWildcard bool, above inhe
 			TLS:       v.tls(ChildKey(key, "tls"), raw.TLS),
 			Sites:     v.sites(ChildKey(key, "sites"), raw.Sites, above),
 		}
-		if listeners[i].TLS.Mode == TLSModeACME {
+		if listeners[i].TLS.Mode == TLSModeACME && listeners[i].TLS.ACMEDNS.Method == "" {
 			v.noWildcards(key, listeners[i].Sites)
 		}
 		if listeners[i].TLS.Mode == TLSModeACME && raw.TLS.ACMEDomains == nil {

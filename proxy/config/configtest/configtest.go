@@ -152,6 +152,17 @@ eab_key_id = "kid-9"
 eab_key_file = "DIR/encrypted.key"
 start = "available"
 start_timeout_secs = 297
+dns = "rfc2136"
+dns_bind = "127.0.0.1:5353"
+dns_host = "edge.example"
+dns_server = "127.0.0.1:5354"
+dns_zone = "example"
+dns_key_name = "key"
+dns_key_algorithm = "hmac-sha256"
+dns_key_file = "DIR/a.key"
+dns_present_url = "http://127.0.0.1:5355/present"
+dns_cleanup_url = "http://127.0.0.1:5355/cleanup"
+dns_header_file = "DIR/a.key"
 
 [rate_limit]
 requests_per_second = 100
@@ -187,6 +198,17 @@ acme_eab_key_id = "kid-1"
 acme_eab_key_file = "DIR/a.key"
 acme_start = "all"
 acme_start_timeout_secs = 299
+acme_dns = "rfc2136"
+acme_dns_bind = "127.0.0.1:5353"
+acme_dns_host = "edge.example"
+acme_dns_server = "127.0.0.1:5354"
+acme_dns_zone = "example"
+acme_dns_key_name = "key"
+acme_dns_key_algorithm = "hmac-sha256"
+acme_dns_key_file = "DIR/a.key"
+acme_dns_present_url = "http://127.0.0.1:5355/present"
+acme_dns_cleanup_url = "http://127.0.0.1:5355/cleanup"
+acme_dns_header_file = "DIR/a.key"
 [[listeners.sites]]
 host = "a.example"
 aliases = ["alias.example"]

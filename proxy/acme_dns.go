@@ -1,0 +1,59 @@
+package proxy
+
+import (
+	"fmt"
+	"slices"
+
+	"reverse-proxy/proxy/acmecert"
+	"reverse-proxy/proxy/acmedns"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/wording"
+)
+
+// responders are the DNS responders of the configuration, one for each address (S-20.4).
+type responders []*boundResponder
+
+// boundResponder is a responder with its address in the configuration.
+type boundResponder struct {
+	*acmedns.Responder
+	address string
+}
+
+// bindResponders binds the DNS responders of all listeners (step 6), or none. They answer at once, as step 7 needs them, but
+// nothing before a source has names. The error names the key and the address.
+func bindResponders(cfg *config.Config) (all responders, err error) {
+	defer func() {
+		if err != nil {
+			all.close()
+		}
+	}()
+	for i, listener := range cfg.Listeners {
+		dns := listener.TLS.ACMEDNS
+		if dns.Bind == "" || slices.ContainsFunc(all, func(r *boundResponder) bool { return r.address == dns.Bind }) {
+			continue
+		}
+		r, err := acmedns.Listen(dns.Bind, acmedns.NewRecords(dns.Host))
+		if err != nil {
+			return all, config.KeyError{Key: config.IndexKey("listeners", i) + ".tls.acme_dns_bind",
+				Problem: fmt.Sprintf("%s: %v; %s", dns.Bind, wording.Cause(err), bindAdvice(err))}
+		}
+		all = append(all, &boundResponder{r, dns.Bind})
+	}
+	return all, nil
+}
+
+// records returns what each responder answers with, by its address in the configuration.
+func (all responders) records() acmecert.Responders {
+	records := make(acmecert.Responders, len(all))
+	for _, r := range all {
+		records[r.address] = r.Records
+	}
+	return records
+}
+
+// close ends the responders.
+func (all responders) close() {
+	for _, r := range all {
+		r.Close()
+	}
+}

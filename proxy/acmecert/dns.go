@@ -1,0 +1,125 @@
+package acmecert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/mholt/acmez/v3/acme"
+
+	"reverse-proxy/proxy/acmedns"
+	"reverse-proxy/proxy/config"
+)
+
+// Responders are the records of the DNS responders of this machine, by their address and port.
+type Responders map[string]*acmedns.Records
+
+// localError is the error of an attempt that failed here, before the CA looked: it is neither a refusal nor an outage.
+type localError struct{ error }
+
+// Unwrap returns the cause.
+func (e localError) Unwrap() error { return e.error }
+
+// newSolver returns what answers DNS-01 challenges, and the records of the machine's own responder, if it is that; nil without
+// DNS-01. The error is a config.KeyError. key is that of the listener's `tls` table.
+func newSolver(key string, cfg config.DNS01, responders Responders) (*acmedns.Solver, *acmedns.Records, error) {
+	network := acmedns.SystemNetwork()
+	switch cfg.Method {
+	case config.DNSResponder:
+		records := responders[cfg.Bind]
+		if records == nil {
+			return nil, nil, config.KeyError{Key: key + ".acme_dns_bind", Problem: cfg.Bind + ": nothing answers there"}
+		}
+		return acmedns.NewSolver(records, network), records, nil
+	case config.DNSUpdate:
+		text, err := readFile(cfg.KeyFile)
+		secret := ""
+		if err == nil {
+			secret, err = acmedns.ParseSecret(text)
+		}
+		if err != nil {
+			return nil, nil, config.KeyError{Key: key + ".acme_dns_key_file", Problem: secretProblem(cfg.KeyFile, err)}
+		}
+		return acmedns.NewSolver(&acmedns.Updater{Server: cfg.Server, Zone: cfg.Zone, KeyName: cfg.KeyName, Algorithm: cfg.KeyAlgorithm,
+			Secret: secret, Network: network}, network), nil, nil
+	case config.DNSWebhook:
+		var header []byte
+		var err error
+		if cfg.HeaderFile != "" {
+			header, err = readFile(cfg.HeaderFile)
+		}
+		var hook *acmedns.Webhook
+		if err == nil {
+			hook, err = acmedns.NewWebhook(cfg.PresentURL, cfg.CleanUpURL, string(header))
+		}
+		if err != nil {
+			return nil, nil, config.KeyError{Key: key + ".acme_dns_header_file", Problem: secretProblem(cfg.HeaderFile, err)}
+		}
+		return acmedns.NewSolver(hook, network), nil, nil
+	}
+	return nil, nil, nil
+}
+
+// secretProblem says what is wrong with a file.
+func secretProblem(path string, err error) string {
+	var pathError *os.PathError
+	if errors.As(err, &pathError) || strings.HasPrefix(err.Error(), path) {
+		return err.Error()
+	}
+	return path + " " + err.Error()
+}
+
+// tellResponder tells the responder of this machine which names there are.
+func (m *Manager) tellResponder() {
+	if m.records == nil {
+		return
+	}
+	m.mu.Lock()
+	names := make([]string, 0, len(m.domains))
+	for name := range m.domains {
+		names = append(names, name)
+	}
+	m.mu.Unlock()
+	m.records.SetNames(m, names)
+}
+
+// presentRecord puts the record of a DNS-01 challenge into the DNS, and waits until the authoritative name servers have it.
+func (a *attempt) presentRecord(ctx context.Context, m *Manager, challenge acme.Challenge) (withdraw func(), err error) {
+	withdraw = func() {
+		if err := m.solver.CleanUp(ctx, challenge); err != nil {
+			m.warn(a.domain, "the record of the challenge cannot be removed: "+clipText(err.Error(), maxTextBytes))
+		}
+	}
+	err = m.solver.Present(ctx, challenge)
+	if err == nil {
+		err = m.solver.Wait(ctx, challenge)
+	}
+	if err != nil {
+		withdraw()
+		return nil, localError{fmt.Errorf("DNS-01: %w", err)}
+	}
+	return withdraw, nil
+}
+
+// isWildcard reports whether a name is `*.` and a host name.
+func isWildcard(name string) bool {
+	_, ok := config.IsWildcard(name)
+	return ok
+}
+
+// cacheKey returns the key of a name's certificate in the cache. No host name has an underscore, and a file whose name has a
+// `*` would stand for others in a shell.
+func cacheKey(name string) string {
+	if rest, ok := config.IsWildcard(name); ok {
+		return "_wildcard." + rest
+	}
+	return name
+}
+
+// wildcardOf returns the wildcard that covers a host name.
+func wildcardOf(name string) string {
+	_, rest, _ := strings.Cut(name, ".")
+	return "*." + rest
+}

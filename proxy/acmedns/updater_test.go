@@ -1,0 +1,189 @@
+package acmedns
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"reverse-proxy/proxy/waittest"
+)
+
+// The keys of the test's name server: one for each algorithm, and one that may update nothing.
+var (
+	testSecret  = base64.StdEncoding.EncodeToString([]byte("a secret of the test's, which is long"))
+	otherSecret = base64.StdEncoding.EncodeToString([]byte("another secret, which nobody has told"))
+)
+
+// startNamed starts BIND's name server with the zone example.com, which the keys may update, and returns its address and port.
+func startNamed(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a process")
+	}
+	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin")
+	named, err := exec.LookPath("named")
+	if err != nil {
+		t.Skip("named is not installed; make deps installs it")
+	}
+	dir := t.TempDir()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := ln.Addr().String()
+	_, port, _ := net.SplitHostPort(address)
+	ln.Close()
+	var keys, names strings.Builder
+	for _, algorithm := range Algorithms() {
+		fmt.Fprintf(&keys, "key %q { algorithm %s; secret %q; };\n", "key-"+algorithm, algorithm, testSecret)
+		fmt.Fprintf(&names, "key %q; ", "key-"+algorithm)
+	}
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	zone := write("zone", "$TTL 60\n@ IN SOA ns hostmaster 1 3600 600 86400 1\n@ IN NS ns\nns IN A 127.0.0.1\n")
+	conf := write("named.conf", fmt.Sprintf(`%skey "powerless" { algorithm hmac-sha256; secret %q; };
+options { directory %q; pid-file %q; session-keyfile %q; managed-keys-directory %q; listen-on port %s { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; dnssec-validation no; };
+controls { };
+zone "example.com" { type primary; file %q; allow-update { %s}; };
+`, keys.String(), testSecret, dir, filepath.Join(dir, "pid"), filepath.Join(dir, "session"), dir, port, zone, names.String()))
+	var output waittest.Buffer
+	cmd := exec.Command(named, "-g", "-n", "1", "-c", conf)
+	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if t.Failed() {
+			t.Log(output.String())
+		}
+	})
+	waittest.For(t, "named answers", func() bool {
+		reply, _, err := (&dns.Client{Timeout: time.Second}).Exchange(new(dns.Msg).SetQuestion("example.com.", dns.TypeSOA), address)
+		return err == nil && len(reply.Answer) == 1
+	})
+	return address
+}
+
+// textsAt returns the TXT records of a name.
+func textsAt(t *testing.T, address, name string) string {
+	t.Helper()
+	reply, err := query(t.Context(), address, name, dns.TypeTXT, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for _, rr := range reply.Answer {
+		texts = append(texts, rr.(*dns.TXT).Txt...)
+	}
+	return strings.Join(texts, " ")
+}
+
+func TestUpdatesOfARealNameServer(t *testing.T) {
+	address := startNamed(t)
+	const name = "_acme-challenge.example.com."
+	for _, algorithm := range Algorithms() {
+		for _, zone := range []string{"", "example.com"} {
+			u := &Updater{Server: address, Zone: zone, KeyName: "key-" + algorithm, Algorithm: algorithm, Secret: testSecret}
+			for range 2 { // what is there already does not matter
+				if err := u.Present(t.Context(), name, "one"); err != nil {
+					t.Fatalf("%s: %v", algorithm, err)
+				}
+			}
+			if err := u.Present(t.Context(), name, "two"); err != nil {
+				t.Fatal(err)
+			}
+			if got := textsAt(t, address, name); got != "one two" && got != "two one" {
+				t.Errorf("%s: got %q, want both texts", algorithm, got)
+			}
+			for range 2 {
+				if err := u.CleanUp(t.Context(), name, "one"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := textsAt(t, address, name); got != "two" {
+				t.Errorf("%s: got %q, want the text that was not removed", algorithm, got)
+			}
+			if err := u.CleanUp(t.Context(), name, "two"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+
+	good := Updater{Server: address, KeyName: "key-hmac-sha256", Algorithm: "hmac-sha256", Secret: testSecret}
+	for problem, tc := range map[string]struct {
+		change func(*Updater)
+		name   string
+		want   string
+	}{
+		"an unknown key":               {func(u *Updater) { u.KeyName = "nobody" }, name, "NOTAUTH (BADKEY); compare the name"},
+		"another secret":               {func(u *Updater) { u.Secret = otherSecret }, name, "NOTAUTH (BADSIG); compare the name"},
+		"another algorithm":            {func(u *Updater) { u.Algorithm = "hmac-sha512" }, name, "NOTAUTH (BADKEY); compare the name"},
+		"a key without the right":      {func(u *Updater) { u.KeyName = "powerless" }, name, "REFUSED; allow the key"},
+		"a zone that it does not have": {func(u *Updater) { u.Zone = "example.org" }, "_acme-challenge.example.org.", "NOTAUTH; name a zone"},
+		"a name of another zone":       {func(u *Updater) { u.Zone = "example.com" }, "_acme-challenge.example.org.", "NOTZONE; name the zone"},
+		"a zone that nobody names":     {func(*Updater) {}, "_acme-challenge.example.org.", "does not say which zone has _acme-challenge.example.org (REFUSED)"},
+	} {
+		u := good
+		tc.change(&u)
+		if err := u.Present(t.Context(), tc.name, "one"); err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), address) {
+			t.Errorf("%s: got %v, want %s and %q", problem, err, address, tc.want)
+		}
+	}
+}
+
+func TestAnUpdateFollowsCNAMERecords(t *testing.T) {
+	address := startNamed(t)
+	n := newTestNet(t)
+	u := &Updater{Server: address, KeyName: "key-hmac-sha256", Algorithm: "hmac-sha256", Secret: testSecret,
+		Network: n.resolver("127.0.53.9", "_acme-challenge.example.org. 60 IN CNAME org.example.com.")}
+	if err := u.Present(t.Context(), "_acme-challenge.example.org.", "one"); err != nil {
+		t.Fatal(err)
+	}
+	if got := textsAt(t, address, "org.example.com."); got != "one" {
+		t.Errorf("got %q, want the text at the end of the CNAME record", got)
+	}
+	if err := u.CleanUp(t.Context(), "_acme-challenge.example.org.", "one"); err != nil {
+		t.Fatal(err)
+	}
+	if got := textsAt(t, address, "org.example.com."); got != "" {
+		t.Errorf("got %q, want no text", got)
+	}
+}
+
+// TestAForgedAnswerIsNotBelieved plays a server that accepts everything and does not know the key.
+func TestAForgedAnswerIsNotBelieved(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan struct{})
+	server := &dns.Server{Listener: ln, NotifyStartedFunc: func() { close(started) },
+		MsgAcceptFunc: func(dns.Header) dns.MsgAcceptAction { return dns.MsgAccept },
+		Handler:       dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) { w.WriteMsg(new(dns.Msg).SetReply(q)) })}
+	ended := make(chan error, 1)
+	go func() { ended <- server.ActivateAndServe() }()
+	<-started
+	u := &Updater{Server: ln.Addr().String(), Zone: "example.com", KeyName: "key", Algorithm: "hmac-sha256", Secret: testSecret}
+	if err := u.Present(t.Context(), "_acme-challenge.example.com.", "one"); err == nil || !strings.Contains(err.Error(), "not signed") {
+		t.Errorf("got %v, want an error", err)
+	}
+	server.Shutdown()
+	<-ended
+}

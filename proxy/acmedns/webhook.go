@@ -1,0 +1,100 @@
+package acmedns
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"reverse-proxy/proxy/wording"
+)
+
+const (
+	// webhookTimeout bounds one call of a webhook.
+	webhookTimeout = 30 * time.Second
+	// maxWebhookBytes bounds what is read of its answer, and maxWebhookText what an error repeats of that.
+	maxWebhookBytes, maxWebhookText = 64 << 10, 200
+)
+
+// Webhook asks a program of the operator's to add and to remove records, by POST requests with `{"fqdn": …, "value": …}`.
+type Webhook struct {
+	presentURL, cleanUpURL string
+	name, value            string
+	client                 *http.Client
+}
+
+// NewWebhook returns a webhook. header is a field for each request, with a secret, as `Authorization: Bearer …`; "" for none.
+func NewWebhook(presentURL, cleanUpURL, header string) (*Webhook, error) {
+	w := &Webhook{presentURL: presentURL, cleanUpURL: cleanUpURL, client: &http.Client{
+		Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+			TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true,
+		},
+		// The secret is for the URL of the configuration only.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	header = strings.TrimSpace(header)
+	if header == "" {
+		return w, nil
+	}
+	name, value, ok := strings.Cut(header, ":")
+	w.name, w.value = name, strings.TrimSpace(value)
+	if !ok || !httpguts.ValidHeaderFieldName(w.name) || !httpguts.ValidHeaderFieldValue(w.value) || w.value == "" {
+		return nil, errors.New(`holds no header field; write one line, as in "Authorization: Bearer SECRET"`)
+	}
+	return w, nil
+}
+
+// Present implements Provider.
+func (w *Webhook) Present(ctx context.Context, fqdn, value string) error {
+	return w.post(ctx, w.presentURL, fqdn, value)
+}
+
+// CleanUp implements Provider.
+func (w *Webhook) CleanUp(ctx context.Context, fqdn, value string) error {
+	return w.post(ctx, w.cleanUpURL, fqdn, value)
+}
+
+// post sends one request. Every answer but a 2xx is an error.
+func (w *Webhook) post(ctx context.Context, url, fqdn, value string) error {
+	ctx, cancel := context.WithTimeout(ctx, webhookTimeout)
+	defer cancel()
+	body, err := json.Marshal(map[string]string{"fqdn": fqdn, "value": value})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "reverse-proxy")
+	if w.name != "" {
+		req.Header.Set(w.name, w.value)
+	}
+	resp, err := w.client.Do(req)
+	if ctx.Err() == context.DeadlineExceeded {
+		return fmt.Errorf("POST %s: no answer within %s", url, webhookTimeout)
+	}
+	if err != nil {
+		return fmt.Errorf("POST %s: %s", url, wording.Cause(err))
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxWebhookBytes))
+	switch {
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		clipped := wording.OneLine(wording.Clip(string(text), maxWebhookText))
+		return fmt.Errorf("POST %s: HTTP %s: %s", url, resp.Status, clipped)
+	case err != nil:
+		return fmt.Errorf("POST %s: the answer ends early: %s", url, wording.Cause(err))
+	}
+	return nil
+}
