@@ -19,6 +19,7 @@ var (
 	tomlClient  = regexp.MustCompile(`(?m)^upstream_client_cert_path = "/([^"]+)".*\nupstream_client_key_path = "/([^"]+)"`)
 	tomlSecret  = regexp.MustCompile(`(?m)^dns_(?:key|header)_file = "/([^"]+)"`)
 	tomlAliases = regexp.MustCompile(`(?m)^aliases = \[(.*?)\]`)
+	tomlUsers   = regexp.MustCompile(`(?m)^basic_users_file = "/([^"]+)"`)
 	tomlHealth  = regexp.MustCompile(`(?m)^health_check_port = (\d+)`)
 )
 
@@ -45,6 +46,12 @@ func (m *machine) readyFor(text string) {
 	for _, match := range tomlAliases.FindAllStringSubmatch(text, -1) {
 		for _, name := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(match[1], -1) {
 			hosts = append(hosts, name[1])
+		}
+	}
+	for _, match := range tomlUsers.FindAllStringSubmatch(text, -1) {
+		const ann = "ann:$2a$04$OkPOOsZoak9bVOk0tBS./OmNZwJmQLc7GcExVuaycOtRPRYUZyhhG\n"
+		if err := os.WriteFile(filepath.Join(m.dir, match[1]), []byte(ann), 0o600); err != nil {
+			m.t.Fatal(err)
 		}
 	}
 	for _, match := range tomlPair.FindAllStringSubmatch(text, -1) {

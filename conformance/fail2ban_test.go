@@ -12,7 +12,7 @@ import (
 )
 
 // shippedFilters are the fail2ban filters in deploy/fail2ban/filter.d, except the part that they share.
-var shippedFilters = []string{"reverse-proxy", "reverse-proxy-denied", "reverse-proxy-scan"}
+var shippedFilters = []string{"reverse-proxy", "reverse-proxy-denied", "reverse-proxy-scan", "reverse-proxy-auth"}
 
 // filterCase is a log line in both formats, without its time, and the filters for which it is an offence.
 type filterCase struct {
@@ -37,7 +37,7 @@ func get(path string, status int, offence ...string) filterCase {
 	return request(fmt.Sprintf("%s answered %d", path, status), path, path, status, offence...)
 }
 
-const denied, scan, limited = "reverse-proxy-denied", "reverse-proxy-scan", "reverse-proxy"
+const denied, scan, limited, auth = "reverse-proxy-denied", "reverse-proxy-scan", "reverse-proxy", "reverse-proxy-auth"
 
 var filterCases = []filterCase{
 	{"over the limit", "WARN RATE_LIMIT client_ip=%s host=git.example.com path=/login status=429 limit=client",
@@ -54,6 +54,12 @@ var filterCases = []filterCase{
 		`"WARN","event":"RATE_LIMIT","client_ip":"%s","host":"a","path":"/\",\"status\":429,\"limit\":\"client\"","status":429,"limit":"total","site":"a","route":"/\"limit\":\"client\"","repeated":3}`, nil},
 	{"too many at once", "WARN RATE_LIMIT client_ip=%s host=a path=/ status=503 limit=concurrent site=a route=/explore",
 		`"WARN","event":"RATE_LIMIT","client_ip":"%s","host":"a","path":"/","status":503,"limit":"concurrent","site":"a","route":"/explore"}`, nil},
+	{"a wrong password", "WARN AUTH_FAILED client_ip=%s host=git.example.com path=/admin status=401 rule=basic",
+		`"WARN","event":"AUTH_FAILED","client_ip":"%s","host":"git.example.com","path":"/admin","status":401,"rule":"basic"}`, []string{auth}},
+	{"a wrong password, with a forged rule", `WARN AUTH_FAILED client_ip=%s host=a path="/ status=401 rule=basic" status=401 rule=basic route=/x user="a\" client_ip=10.9.9.9" request_id=1`,
+		`"WARN","event":"AUTH_FAILED","client_ip":"%s","host":"a","path":"/\",\"client_ip\":\"10.9.9.9","status":401,"rule":"basic","route":"/x","user":"a\"b","request_id":"1"}`, []string{auth}},
+	{"a wrong password, cut short by a full disk", "WARN AUTH_FAILED client_ip=%s host=git.example.com path=/admin status=401 rule=ba",
+		`"WARN","event":"AUTH_FAILED","client_ip":"%s","host":"git.example.com","path":"/admin","status":401,"rule":"basic"`, nil},
 	{"over the limit, cut short by a full disk", "WARN RATE_LIMIT client_ip=%s host=git.example.com path=/login sta",
 		`"WARN","event":"RATE_LIMIT","client_ip":"%s","host":"git.example.com","path":"/login","sta`, nil},
 	{"an upstream's own 429", "INFO REQUEST client_ip=%s host=a method=GET path=/.env status=429 upstream=127.0.0.1:3000 duration_ms=5",
@@ -159,7 +165,7 @@ func TestFail2banFiltersMatchOffencesAndNothingElse(t *testing.T) {
 // The lines in testdata/log are the daemon's own: of every event, with hostile values in every place.
 func TestFail2banFiltersOnTheGoldenLog(t *testing.T) {
 	needPrograms(t, "fail2ban-regex")
-	want := map[string][]string{limited: {"203.0.113.50", "203.0.113.50", "2001:db8::7", "203.0.113.50"}, denied: {"203.0.113.9"}}
+	want := map[string][]string{limited: {"203.0.113.50", "203.0.113.50", "2001:db8::7", "203.0.113.50"}, denied: {"203.0.113.9"}, auth: {"203.0.113.50", "203.0.113.50"}}
 	for _, format := range []string{"text", "json"} {
 		for _, filter := range shippedFilters {
 			log := filepath.Join(projectRoot(t), "testdata", "log", "events."+format+".golden")

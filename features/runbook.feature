@@ -236,6 +236,24 @@ Feature: The runbook
       Then the answer is 404
       And the runbook tells under "404 on a site that exists" what was written
 
+  Rule: 401 and 403 where they should not be
+
+    @S-16.1 @S-16.2
+    Scenario: A client that is not in the list, and a wrong password
+      Given a file "users" with "ann:$2a$04$OkPOOsZoak9bVOk0tBS./OmNZwJmQLc7GcExVuaycOtRPRYUZyhhG\n"
+      And the settings:
+        | listeners[0].sites[0].access.basic_users_file | "users"        |
+        | listeners[0].sites[0].routes[0].path          | "/office"      |
+        | listeners[0].sites[0].routes[0].access.allow  | ["192.0.2.50"] |
+      And the proxy is running
+      When a client requests "https://git.example.test/office"
+      Then the answer is 403
+      When a client sends the request:
+        | url    | https://git.example.test/                 |
+        | header | Authorization: Basic YW5uOm9wZW4gc2VzYW0= |
+      Then the answer is 401
+      And the runbook tells under "401 and 403 where they should not be" what was written
+
   Rule: 400, 408, 413, 431
 
     @S-8.1

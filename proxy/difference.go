@@ -157,7 +157,8 @@ func (d *DynamicConfig) settings() []keyValue {
 			settings = append(settings, keyValue{config.ChildKey(config.IndexKey("listeners", i), text.Key), text.Value})
 		}
 	}
-	return append(settings, keyValues(d.Maintenance.Texts(config.LevelFile))...)
+	settings = append(settings, keyValues(d.Maintenance.Texts(config.LevelFile))...)
+	return append(settings, keyValues(d.Access.Texts(config.LevelFile))...)
 }
 
 // keyValues turns the keys that the configuration lists into those of a comparison.
@@ -186,6 +187,7 @@ func (s servedSite) keys() []keyValue {
 	}...)
 	keys = append(keys, keyValues(s.config.Limits.Texts(config.LevelSite))...)
 	keys = append(keys, keyValues(s.config.Maintenance.Texts(config.LevelSite))...)
+	keys = append(keys, keyValues(s.config.Access.Texts(config.LevelSite))...)
 	return append(keys,
 		keyValue{"request_headers", s.config.RequestHeaders.OfLevel(config.LevelSite.String())},
 		keyValue{"response_headers", s.config.ResponseHeaders.OfLevel(config.LevelSite.String())})

@@ -111,6 +111,7 @@ func routeKeys(r config.Route) []keyValue {
 	}...)
 	keys = append(keys, keyValues(r.Limits.Texts(config.LevelRoute))...)
 	keys = append(keys, keyValues(r.Maintenance.Texts(config.LevelRoute))...)
+	keys = append(keys, keyValues(r.Access.Texts(config.LevelRoute))...)
 	level := config.LevelRoute.String()
 	return append(keys, keyValue{"request_headers", r.RequestHeaders.OfLevel(level)}, keyValue{"response_headers", r.ResponseHeaders.OfLevel(level)})
 }

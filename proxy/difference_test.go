@@ -59,6 +59,7 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		return admin.Difference{Settings: []admin.KeyChange{{Key: key, Old: was, New: is}}}
 	}
 	page := dir + "/text.pem (362c17b7)" // the beginning of its SHA-256
+	networks, users := dir+"/networks ("+config.HashOf([]byte("192.0.2.9\n"))[:8]+")", dir+"/users ("+config.HashOf([]byte(configtest.Users))[:8]+")"
 	named := map[string]bool{}
 	for _, c := range []struct {
 		name  string
@@ -109,6 +110,16 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 			{Key: "listeners[0].trusted_proxies", Old: "192.0.2.5/32", New: "192.0.2.5/32, 10.0.0.0/8"},
 			{Key: "listeners[0].trusted_proxies_file", Old: dir + "/proxies.txt (1 network, 3279e8d5)", New: dir + "/more-proxies.txt (2 networks, 11e9df82)"},
 			{Key: "listeners[0].client_ip_header", Old: "X-Real-IP", New: ""}}}},
+		{"the file's access, which the sites have too", []string{`["203.0.113.1"]`, `[]`, "[]\nallow_file = \"DIR/networks\"\n", "[]\n", `["198.51.100.1"]`, `["::/0"]`, "deny_file = \"DIR/networks\"\nbasic_users_file = \"DIR/users\"\nsatisfy = \"all\"\n[request",
+			"deny_file = \"\"\nsatisfy = \"any\"\n[request"}, admin.Difference{Settings: []admin.KeyChange{
+			{Key: "access.allow", Old: "203.0.113.1", New: "none"}, {Key: "access.allow_file", Old: networks, New: ""},
+			{Key: "access.deny", Old: "198.51.100.1", New: "::/0"}, {Key: "access.deny_file", Old: networks, New: "none"},
+			{Key: "access.basic_users_file", Old: users, New: ""}, {Key: "access.satisfy", Old: "all", New: "any"}}}},
+		{"a site's access", []string{`["203.0.113.2"]`, `[]`, "[]\nallow_file = \"DIR/networks\"\n", "[]\n", `["198.51.100.2"]`, `["::/0"]`, "deny_file = \"DIR/networks\"\nbasic_users_file = \"DIR/users\"\nsatisfy = \"all\"\n[listeners.sites.request",
+			"deny_file = \"\"\nsatisfy = \"any\"\n[listeners.sites.request"}, site(
+			admin.KeyChange{Key: "access.allow", Old: "203.0.113.2", New: "none"}, admin.KeyChange{Key: "access.allow_file", Old: networks, New: ""},
+			admin.KeyChange{Key: "access.deny", Old: "198.51.100.2", New: "::/0"}, admin.KeyChange{Key: "access.deny_file", Old: networks, New: "none"},
+			admin.KeyChange{Key: "access.basic_users_file", Old: users, New: ""}, admin.KeyChange{Key: "access.satisfy", Old: "all", New: "any"})},
 		{"another host is one site less and one more", []string{`host = "a.example"`, `host = "b.example"`}, admin.Difference{
 			SitesRemoved: []admin.SiteSummary{{Host: "a.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
 			SitesAdded:   []admin.SiteSummary{{Host: "b.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
@@ -283,6 +294,14 @@ func setField(t *testing.T, field reflect.Value) {
 	case reflect.Struct:
 		setField(t, field.Field(0))
 	case reflect.Pointer:
+		if field.Type() == reflect.TypeFor[*config.Access]() {
+			cfg, err := configOf(t.TempDir(), configtest.Minimal+"access.allow = [\"192.0.2.1\"]\n[[listeners.sites.routes]]\npath = \"/\"\naccess.deny = [\"192.0.2.2\"]\n", false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			field.Set(reflect.ValueOf(cfg.Listeners[0].Sites[0].Routes[0].Access)) // with a key of each level
+			return
+		}
 		rules, err := headers.Compile(headers.Response, []headers.Rule{{Op: headers.Remove, Name: "X-A", Level: "site"}, {Op: headers.Remove, Name: "X-B", Level: "route"}})
 		if err != nil {
 			t.Fatal(err)

@@ -21,6 +21,8 @@ type DynamicConfig struct {
 	BodyLimit int64
 	// Maintenance is what the file says about maintenance.
 	Maintenance config.Maintenance
+	// Access is what the file says about access.
+	Access *config.Access
 	// RequestHeaders and ResponseHeaders are the file's rules for header fields; nil for none. Those for responses apply to
 	// the responses to requests that reach no site.
 	RequestHeaders, ResponseHeaders *headers.Rules
@@ -60,6 +62,7 @@ func newDynamic(cfg *config.Config, running []config.Listener, now time.Time) *D
 		RateLimit:       cfg.RateLimit,
 		BodyLimit:       cfg.Body.LimitBytes,
 		Maintenance:     cfg.Maintenance,
+		Access:          cfg.Access,
 		RequestHeaders:  cfg.RequestHeaders,
 		ResponseHeaders: cfg.ResponseHeaders,
 		HealthPath:      cfg.HTTPSHealthPath,

@@ -50,10 +50,14 @@ func (d *DynamicConfig) evaluateRequest(listener int, request *Request) evaluati
 	}
 	e.decision = d.decide(listener, e.host, request)
 	for _, stage := range new(pipeline).requestStages() {
+		run := stage.run
 		if stage.acts {
+			run = stage.plan
+		}
+		if run == nil {
 			continue
 		}
-		if e.answer = stage.run(e.exchange); e.answer != nil {
+		if e.answer = run(e.exchange); e.answer != nil {
 			e.stage = stage.name
 			return e
 		}

@@ -64,6 +64,7 @@ type exchange struct {
 	// start is when the head of the request was complete.
 	start time.Time
 	exchangeCounts
+	exchangeAccess
 	headerScratch
 	// via is what a trusted proxy says of the request.
 	via viaProxy
@@ -118,6 +119,7 @@ func (x *exchange) reset(r *Request, client clientWriter, timer *deadline.Timer,
 	x.body.reset()
 	x.status, x.abort = 0, false
 	x.exchangeCounts = exchangeCounts{}
+	x.exchangeAccess = exchangeAccess{}
 	x.answered.Store(false)
 	x.call.reset(x, r, &x.body, timer)
 	if r.Account != nil {
@@ -220,4 +222,6 @@ type stage struct {
 	run  func(x *exchange) *answer
 	// acts reports whether the stage changes anything but the exchange: an explanation leaves such a stage out.
 	acts bool
+	// plan is what an explanation runs of a stage that acts: the part that changes and asks nothing; nil for none.
+	plan func(x *exchange) *answer
 }

@@ -67,6 +67,7 @@ func (e evaluation) explanation(order admin.ExplainOrder, clientFrom string) *ad
 	if made := e.decision; made.site != nil {
 		x.Site = &admin.ExplainedSite{Host: made.site.config.Host, Name: made.site.nameOf(e.host), Key: made.site.key}
 		x.Route = e.explainRoute()
+		x.Access = e.explainAccess()
 		of := made.route.config
 		rules = of.ResponseHeaders
 		if of.RateFrom != config.LevelDefault {

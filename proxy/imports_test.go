@@ -27,7 +27,9 @@ var leafImports = map[string][]string{
 	// headers checks names and values by the rules of the codec, changes its lists of fields, and quotes what is wrong.
 	"headers": {"http1", "wording"},
 
-	"balance":    nil,
+	"balance": nil,
+	// access tells apart the clients that wait with a password to be verified.
+	"access":     {"limit"},
 	"clientaddr": {"http1"}, // it reads field lines
 	"deadline":   nil,
 	"limit":      nil,
@@ -42,7 +44,7 @@ var leafImports = map[string][]string{
 	"eventlog": {"wording"},
 	// config holds the options of the log and of the limit, the rules for header fields and sets of networks, and compares the limit of
 	// descriptors with max_connections.
-	"config": {"eventlog", "headers", "http1", "limit", "prefixes", "process", "routing", "wording"},
+	"config": {"access", "eventlog", "headers", "http1", "limit", "prefixes", "process", "routing", "wording"},
 	// cert reads the files that a configuration names, and logs what expires.
 	"cert":     {"clock", "config", "eventlog", "wording"},
 	"acmecert": {"acmedns", "cert", "clock", "config", "eventlog", "wording"},

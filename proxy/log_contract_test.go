@@ -71,6 +71,8 @@ func logEveryEvent(l *eventlog.Logger) {
 	logRateLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{site: rec.Host, route: "/blame", unlogged: 7})
 	logSharedLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{limit: limit.OfTotal, site: rec.Host})
 	logSharedLimit(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/blame"}, refusal{limit: limit.OfConcurrent, site: rec.Host, route: "/blame"})
+	logAuthFailed(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/admin"}, 401, "")
+	logAuthFailed(l, named, 401, "ann")
 	logUpstreamError(l, rec.Host, rec.Upstream, syscall.ECONNREFUSED)
 	l.Log(eventlog.LevelInfo, "UPSTREAM_ADDRESSES", eventlog.Str("name", "app.internal"), eventlog.Str("old", "10.0.0.1"), eventlog.Str("new", "10.0.0.2,10.0.0.3"))
 	l.Log(eventlog.LevelWarn, "UPSTREAM_LOOKUP", eventlog.Str("name", "app.internal"), eventlog.Str("error", "lookup app.internal: no such host"), eventlog.Str("kept", "10.0.0.1"))

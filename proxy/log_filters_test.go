@@ -99,7 +99,7 @@ func (f shippedFilter) offender(line string) string {
 }
 
 func TestTheShippedFiltersMatchTheLinesOfTheLog(t *testing.T) {
-	limited, denied, scan := loadFilter(t, "reverse-proxy"), loadFilter(t, "reverse-proxy-denied"), loadFilter(t, "reverse-proxy-scan")
+	limited, denied, scan, auth := loadFilter(t, "reverse-proxy"), loadFilter(t, "reverse-proxy-denied"), loadFilter(t, "reverse-proxy-scan"), loadFilter(t, "reverse-proxy-auth")
 	own := "203.0.113.50"
 	for _, c := range []struct {
 		name                  string
@@ -118,6 +118,8 @@ func TestTheShippedFiltersMatchTheLinesOfTheLog(t *testing.T) {
 			logRateLimit(l, r, refusal{site: "a", route: "/b", unlogged: 2})
 		}, nil, true, false, false},
 		{"refused again and again", func(l *eventlog.Logger, r accessRecord) { logRateLimit(l, r, refusal{unlogged: 4711}) }, nil, true, false, false},
+		{"a wrong password", func(l *eventlog.Logger, r accessRecord) { logAuthFailed(l, r, 401, "") }, nil, false, false, false},
+		{"a wrong password of a user who exists", func(l *eventlog.Logger, r accessRecord) { logAuthFailed(l, r, 401, "a b") }, func(r *accessRecord) { r.Route, r.RequestID = "/x", "1" }, false, false, false},
 		{"answered 200", logRequest, nil, false, false, false},
 		{"answered 401", logRequest, func(r *accessRecord) { r.Status = 401 }, false, true, false},
 		{"answered 403", logRequest, func(r *accessRecord) { r.Status = 403 }, false, true, false},
@@ -144,7 +146,7 @@ func TestTheShippedFiltersMatchTheLinesOfTheLog(t *testing.T) {
 					name    string
 					filter  shippedFilter
 					matches bool
-				}{{"reverse-proxy", limited, c.limited}, {"reverse-proxy-denied", denied, c.denied}, {"reverse-proxy-scan", scan, c.scan}} {
+				}{{"reverse-proxy", limited, c.limited}, {"reverse-proxy-denied", denied, c.denied}, {"reverse-proxy-scan", scan, c.scan}, {"reverse-proxy-auth", auth, strings.HasPrefix(c.name, "a wrong password")}} {
 					got := f.filter.offender(line)
 					if f.matches && got != want || !f.matches && got != "" {
 						t.Errorf("%s, %s: %s took %q out of %q, want a match %v of %s", c.name, format, f.name, got, line, f.matches, want)
@@ -157,7 +159,7 @@ func TestTheShippedFiltersMatchTheLinesOfTheLog(t *testing.T) {
 
 func TestTheShippedFiltersNameNobodyElse(t *testing.T) {
 	var filters []shippedFilter
-	for _, name := range []string{"reverse-proxy", "reverse-proxy-denied", "reverse-proxy-scan"} {
+	for _, name := range []string{"reverse-proxy", "reverse-proxy-denied", "reverse-proxy-scan", "reverse-proxy-auth"} {
 		filters = append(filters, loadFilter(t, name))
 	}
 	for _, format := range logFormats {
@@ -167,6 +169,7 @@ func TestTheShippedFiltersNameNobodyElse(t *testing.T) {
 			record.Host, record.Path, record.Status, record.EndedBy = forged, "/.env"+forged, 404, "body_idle_timeout_secs"
 			logRequest(l, record)
 			logRateLimit(l, record, refusal{unlogged: 3})
+			logAuthFailed(l, record, 401, forged)
 			log := taken()
 			for line := range strings.Lines(log) {
 				for i, filter := range filters {

@@ -75,6 +75,9 @@ func (l *siteLane) count(x *exchange, took time.Duration) {
 	if x.upstreamAtFault {
 		l.upstreamErrors.Add(1)
 	}
+	if x.refusedBy != noRule {
+		l.refused[x.refusedBy].Add(1)
+	}
 }
 
 // refused counts a request that was given up before it became an exchange, as if it was answered with that status. limited

@@ -72,7 +72,8 @@ type siteLane struct {
 	upstreamErrors atomic.Uint64
 	bytesIn        atomic.Uint64
 	bytesOut       atomic.Uint64
-	_              cpu.CacheLinePad // a neighbour on the same line would slow the cores down as a single shared number does
+	refused        [len(accessRules)]atomic.Uint64 // by the rule of access
+	_              cpu.CacheLinePad                // a neighbour on the same line would slow the cores down as a single shared number does
 }
 
 // lane returns the lane of a number.
@@ -100,6 +101,7 @@ type siteTotals struct {
 	requests                          [len(methodClasses)][len(statusClasses)]uint64
 	duration, connect, response       histogramTotals
 	upstreamErrors, bytesIn, bytesOut uint64
+	refused                           [len(accessRules)]uint64
 }
 
 // sum reads the numbers of all lanes. Requests that end meanwhile may be in some of the numbers and not yet in others.
@@ -121,6 +123,9 @@ func (s *siteSeries) sum() siteTotals {
 		total.upstreamErrors += l.upstreamErrors.Load()
 		total.bytesIn += l.bytesIn.Load()
 		total.bytesOut += l.bytesOut.Load()
+		for rule := range l.refused {
+			total.refused[rule] += l.refused[rule].Load()
+		}
 	}
 	return total
 }

@@ -71,6 +71,10 @@ func metricFamilies() []metricFamily {
 			"Requests of sites and routes with a bound on requests at once, running or waiting", writeConcurrent},
 		{"reverse_proxy_concurrent_requests_max", gaugeMetric, []string{"site", "listener", "route"},
 			"The most requests of a site or a route that may run at once, concurrent", writeMaxConcurrent},
+		{"reverse_proxy_access_refusals_total", counterMetric, []string{"site", "listener", "rule"},
+			"Requests that the rules of access have refused, by the rule", writeAccessRefusals},
+		{"reverse_proxy_password_checks_total", counterMetric, []string{"result"},
+			"Passwords that clients have sent for Basic authentication, by what became of them", writePasswordChecks},
 
 		{"reverse_proxy_connections", gaugeMetric, []string{"protocol", "state"},
 			"Connections of clients, by protocol and state", writeConnections},

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"reverse-proxy/proxy/access"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/limit"
@@ -18,6 +19,7 @@ type pipeline struct {
 	conns     *connRegistry
 	log       *eventlog.Logger
 	metrics   *metrics
+	passwords *access.Verifier
 	// bodyIdle is how long a body may stall (S-6.9).
 	bodyIdle time.Duration
 	// inFlight counts the exchanges between their head and their last byte, for `status`.
@@ -29,7 +31,7 @@ type pipeline struct {
 // newPipeline builds the pipeline of the process with its stages. Its metrics know the sites of the first configuration; a
 // reload adds those of the next one.
 func newPipeline(dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, bodyIdle time.Duration) *pipeline {
-	p := &pipeline{dynamic: dynamic, limits: shared.limits, upstreams: shared.upstreams, conns: shared.conns, log: shared.log, metrics: shared.metrics, bodyIdle: bodyIdle}
+	p := &pipeline{dynamic: dynamic, limits: shared.limits, upstreams: shared.upstreams, conns: shared.conns, log: shared.log, metrics: shared.metrics, passwords: access.NewVerifier(), bodyIdle: bodyIdle}
 	p.metrics.adopt(dynamic.Load())
 	p.limits.adopt(dynamic.Load())
 	dynamic.Load().obey(shared.holds)
@@ -45,8 +47,11 @@ func (p *pipeline) requestStages() []stage {
 		{name: "body limit", run: p.limitBody},             // a declared length over the limit ends here, before the upstream is used
 		{name: "hold back", run: p.holdBack, acts: true},   // S-14.9: 503 in maintenance, and a wait during a pause
 		{name: "proxy headers", run: p.proxyFields},        // S-6.3, S-6.4, S-6.12: what the upstream may believe
-		{name: "host routing", run: p.routeHost},           // S-6.1, S-6.2, S-6.14, S-14: what is not forwarded ends here
-		{name: "forward", run: p.forward, acts: true},      // S-6.7 to S-6.10: the upstream's answer, or 502 and 504
+		{name: "host routing", run: p.routeHost},           // S-6.1, S-6.2, S-6.14, S-14.3: what reaches no route ends here
+		// S-16.5: what a route answers itself is protected like what it forwards
+		{name: "access", run: func(x *exchange) *answer { return x.restrict(p.passwords) }, acts: true, plan: (*exchange).planRestrict},
+		{name: "route answer", run: (*exchange).answerRoute}, // S-14: redirects and fixed answers
+		{name: "forward", run: p.forward, acts: true},        // S-6.7 to S-6.10: the upstream's answer, or 502 and 504
 	}
 }
 

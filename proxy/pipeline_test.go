@@ -18,7 +18,7 @@ func TestTheStagesStandInTheOrderOfTheContract(t *testing.T) {
 	for _, stage := range newTestPipeline(t).stages {
 		names = append(names, stage.name)
 	}
-	want := []string{"rate limit", "body limit", "hold back", "proxy headers", "host routing", "forward"}
+	want := []string{"rate limit", "body limit", "hold back", "proxy headers", "host routing", "access", "route answer", "forward"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("stages (-want +got):\n%s", diff)
 	}

@@ -26,11 +26,16 @@ type route struct {
 	pool atomic.Pointer[upstreamPool]
 	// limits are the limits of the route; nil if the file's are all. They are set before the configuration is used.
 	limits *routeLimits
+	// access are the rules that say who may use the route; nil for none.
+	access *config.Access
 }
 
 // newRoute returns a route of a site. Its configuration is valid.
 func newRoute(s *site, key string, of config.Route) *route {
 	r := &route{site: s, key: key, config: of}
+	if of.Access.Restricts() {
+		r.access = of.Access
+	}
 	if of.Redirect != "" {
 		r.location, _ = routing.ParseLocation(of.Redirect)
 	}

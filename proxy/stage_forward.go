@@ -60,14 +60,14 @@ func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 	case cause == errClientIdle:
 		return answerStatus(statusRequestTimeout)
 	case cause == errClientGone, cause == errOverShare:
-		return p.clientGone(x, cause)
+		return x.clientGone(cause)
 	case cause != nil:
 		p.upstreamFailed(x, cause)
 		return answerStatus(statusGatewayTimeout)
 	case bodyError != nil && isMalformedBody(bodyError):
 		return answerStatus(statusBadRequest)
 	case bodyError != nil:
-		return p.clientGone(x, bodyError)
+		return x.clientGone(bodyError)
 	}
 	p.upstreamFailed(x, err)
 	if isTimeout(err) {
@@ -83,14 +83,14 @@ func (p *pipeline) upstreamFailed(x *exchange, err error) {
 }
 
 // clientGone ends an exchange whose client went away before there was a response.
-func (p *pipeline) clientGone(x *exchange, cause error) *answer {
-	p.logClientGone(x, cause)
+func (x *exchange) clientGone(cause error) *answer {
+	x.logClientGone(cause)
 	return &answer{status: statusClientGone, abort: true}
 }
 
-func (p *pipeline) logClientGone(x *exchange, cause error) {
-	if p.log.Enabled(eventlog.LevelDebug) {
-		p.log.Log(eventlog.LevelDebug, "CLIENT_GONE", eventlog.Str("client_ip", x.request.ClientText), eventlog.Str("host", x.host), eventlog.Err(cause))
+func (x *exchange) logClientGone(cause error) {
+	if x.log.Enabled(eventlog.LevelDebug) {
+		x.log.Log(eventlog.LevelDebug, "CLIENT_GONE", eventlog.Str("client_ip", x.request.ClientText), eventlog.Str("host", x.host), eventlog.Err(cause))
 	}
 }
 
@@ -155,7 +155,7 @@ func (p *pipeline) clientLost(x *exchange, err error) *answer {
 	if cause := x.cancelled(); cause != nil {
 		err = cause
 	}
-	p.logClientGone(x, err)
+	x.logClientGone(err)
 	return brokenOff(x)
 }
 
@@ -168,7 +168,7 @@ func (p *pipeline) upstreamLost(x *exchange, err error) *answer {
 	cause := x.cancelled()
 	switch {
 	case cause == errClientGone, cause == errOverShare, x.body.failed() != nil:
-		p.logClientGone(x, errors.Join(cause, x.body.failed()))
+		x.logClientGone(errors.Join(cause, x.body.failed()))
 		return brokenOff(x)
 	case cause != nil:
 		err = cause

@@ -65,7 +65,7 @@ func (p *pipeline) awaitResume(x *exchange, site *hold.Site) *answer {
 		return x.heldBack(errPauseCut, 0, pauseRetry)
 	case hold.GaveUp:
 		x.site = x.decision.site
-		return p.clientGone(x, err)
+		return x.clientGone(err)
 	}
 	return nil
 }

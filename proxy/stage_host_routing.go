@@ -5,7 +5,7 @@ import "net/http"
 // errAmbiguousPath is the error in the log of a request with a path that some upstream may read as one of another route.
 const errAmbiguousPath = "ambiguous path"
 
-// routeHost answers the requests that are not forwarded, as the decision says (S-6.1, S-6.2, S-6.14, S-14).
+// routeHost answers the requests that reach no route, as the decision says (S-6.1, S-6.2, S-6.14, S-14).
 func (p *pipeline) routeHost(x *exchange) *answer {
 	r, made := x.request, &x.decision
 	x.site, x.route = made.site, made.route
@@ -16,19 +16,29 @@ func (p *pipeline) routeHost(x *exchange) *answer {
 		return answerStatus(statusOK)
 	case hostInvalid:
 		return answerStatus(statusBadRequest)
-	case hostUnknown, routeMissing:
+	case hostUnknown:
 		return answerStatus(statusNotFound)
 	case pathAmbiguous:
 		x.problem = errAmbiguousPath
 		return answerStatus(statusBadRequest)
 	case toOwnHost:
 		return redirectTo(http.StatusPermanentRedirect, made.site.config.Host, r.Port, r.Target)
+	}
+	return nil
+}
+
+// answerRoute gives the answers of routes that are not forwarded. It comes after the rules of access, which protect these
+// answers too.
+func (x *exchange) answerRoute() *answer {
+	switch x.decision.outcome {
+	case routeMissing:
+		return answerStatus(statusNotFound)
 	case atLastHop: // RFC 9110, section 7.6.2
 		return &answer{status: statusOK, fields: Fields{{Name: "Allow", Value: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}}}
 	case redirected:
-		return made.route.redirect(x.host, r.Target)
+		return x.route.redirect(x.host, x.request.Target)
 	case responded:
-		return made.route.respond()
+		return x.route.respond()
 	}
 	return nil
 }

@@ -32,6 +32,9 @@ func (p *pipeline) proxyFields(x *exchange) *answer {
 	if route := x.decision.route; route != nil && route.stripped() > 0 {
 		r.Fields.Add(headers.ForwardedPrefix, route.config.Path)
 	}
+	if route := x.decision.route; route != nil && route.access != nil {
+		x.takeCredentials()
+	}
 	if route := x.decision.route; route != nil && route.config.RequestHeaders != nil {
 		x.ruleRequest(route.config.RequestHeaders)
 	}

@@ -50,6 +50,8 @@ type Explanation struct {
 	// BodyLimit is the largest body in bytes; 0 for no limit. BodyLimitFrom is where that is set.
 	BodyLimit     int64  `json:"body_limit_bytes"`
 	BodyLimitFrom string `json:"body_limit_from"`
+	// Access says which rules of access apply, and which of them decides; empty without rules.
+	Access []string `json:"access,omitempty"`
 	// Target is the path and the query that the upstream gets, and Fields are the header fields; Upstreams are the upstreams in
 	// the order in which they are tried. They are empty if the request is not forwarded.
 	Target    string           `json:"target,omitempty"`

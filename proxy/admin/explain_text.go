@@ -47,6 +47,7 @@ func (e *Explanation) Lines() []string {
 	add("rate limit", e.Limit.text())
 	add("", e.Limit.Others...)
 	add("body limit", e.bodyText())
+	add("access", e.Access...)
 	add("answered by", e.AnsweredBy)
 	add("upstream", e.Upstreams...)
 	add("gets", e.Target)

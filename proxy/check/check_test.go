@@ -505,6 +505,29 @@ func TestAFixedAnswerThatTheDaemonCannotReadGetsAWarning(t *testing.T) {
 	}
 }
 
+func TestAPasswordFileForEverybodyGetsAWarning(t *testing.T) {
+	dir := t.TempDir()
+	openWay(t, dir)
+	path := configtest.WriteFile(t, dir, "users", configtest.Users)
+	text := configtest.Minimal + "access.basic_users_file = \"DIR/users\"\n"
+	stranger := testEnvironment()
+	stranger.account = account{known: true, uid: uint32(os.Getuid()) + 1, name: `"proxy"`}
+	for _, c := range []struct {
+		mode os.FileMode
+		want string
+	}{
+		{0o600, `listeners[0].sites[0].access.basic_users_file: "DIR/users" cannot be read by "proxy", as which the proxy seems to run: permission denied; give that user, or a group of its, the permission`},
+		{0o644, `listeners[0].sites[0].access.basic_users_file: "DIR/users" can be read by everybody on this machine, who could then try passwords by the million; take that permission away (chmod o-r)`},
+	} {
+		if err := os.Chmod(path, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(warningLines(t, dir, text, stranger, false), "\n"); got != c.want {
+			t.Errorf("%o: got %q, want %q", c.mode, got, c.want)
+		}
+	}
+}
+
 // openWay lets every user search a directory of the test, which others may not by default.
 func openWay(t *testing.T, dir string) {
 	t.Helper()

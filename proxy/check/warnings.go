@@ -49,6 +49,7 @@ func warningsOf(ctx context.Context, cfg *config.Config, env environment) []conf
 	}
 	c.readable("", cfg.Path)
 	c.readable("maintenance_file", cfg.Maintenance.File)
+	c.access("", cfg.Access, config.LevelFile)
 	c.logFile()
 	c.limits()
 	c.headerRules("", config.LevelFile, map[string]*headers.Rules{"request_headers": cfg.RequestHeaders, "response_headers": cfg.ResponseHeaders})
@@ -142,6 +143,7 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 		c.readable(config.ChildKey(siteKey, "maintenance_file"), site.Maintenance.FileAt(config.LevelSite))
 		files := map[string]bool{} // that were looked at, by key and path
 		c.upstreamTLS(siteKey, site.UpstreamTLS, files)
+		c.access(siteKey, site.Access, config.LevelSite)
 		warned := map[string]bool{} // by upstream, which several routes may have
 		for k, route := range site.Routes {
 			routeKey := config.IndexKey(config.ChildKey(siteKey, "routes"), k)
@@ -149,6 +151,7 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 			c.upstreamTLS(routeKey, route.UpstreamTLS, files)
 			c.readable(config.ChildKey(routeKey, "respond_file"), route.RespondFile)
 			c.readable(config.ChildKey(routeKey, "maintenance_file"), route.Maintenance.FileAt(config.LevelRoute))
+			c.access(routeKey, route.Access, config.LevelRoute)
 		}
 		for _, forward := range site.Forwards(siteKey) {
 			if address := forward.Upstream.Address; !warned[address] {

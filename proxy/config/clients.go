@@ -44,7 +44,7 @@ func (c Clients) Texts() []KeyText {
 
 // clients resolves the keys of a listener about trusted proxies.
 func (v *validator) clients(key string, raw rawListener) Clients {
-	c := Clients{Networks: v.prefixes(ChildKey(key, "trusted_proxies"), raw.TrustedProxies)}
+	c := Clients{Networks: v.prefixes(ChildKey(key, "trusted_proxies"), raw.TrustedProxies, maxAllowed)}
 	trusted := c.Networks
 	if fileKey := ChildKey(key, "trusted_proxies_file"); raw.TrustedProxiesFile != nil {
 		c.File = v.resolvePath(v.required(fileKey, raw.TrustedProxiesFile, "write the path of a file with a network on each line, or leave the key out"))

@@ -52,6 +52,8 @@ type Config struct {
 	// RequestHeaders and ResponseHeaders are the file's rules for header fields. Those for responses apply to the responses
 	// to requests that reach no site. Dynamic (S-19.3).
 	RequestHeaders, ResponseHeaders *headers.Rules
+	// Access is what the file says about access, which the sites have in their settings. Dynamic.
+	Access *Access
 	// Listeners are the served address and port pairs, in the order of the file; at least one.
 	Listeners []Listener
 	// Expects are the tests of the configuration. Dynamic (S-21.2).
@@ -235,6 +237,8 @@ type Settings struct {
 	// RequestHeaders and ResponseHeaders are the rules for the fields of requests to the upstream, and of responses to
 	// clients (S-19.2).
 	RequestHeaders, ResponseHeaders *headers.Rules
+	// Access says whom the place lets in (S-16); nil if nothing is said anywhere.
+	Access *Access
 }
 
 // The URLs of the two words that `acme_directory` accepts in place of a URL.

@@ -59,7 +59,7 @@ const maxAllowed = 1000
 // maintenance resolves `maintenance_file` and `maintenance_allow`.
 func (v *validator) maintenance(in inherited) Maintenance {
 	m := Maintenance{FileFrom: in.level("maintenance_file"), AllowFrom: in.level("maintenance_allow")}
-	m.Allow = v.prefixes(in.key("maintenance_allow"), in.MaintenanceAllow)
+	m.Allow = v.prefixes(in.key("maintenance_allow"), in.MaintenanceAllow, maxAllowed)
 	if in.MaintenanceFile == nil || *in.MaintenanceFile == "" { // a site without a page, below a file with one
 		return m
 	}
@@ -80,22 +80,23 @@ func typeOfFile(path string) string {
 	return "text/html; charset=utf-8"
 }
 
-// prefixes resolves a list of networks: each a prefix or a single address. Places that inherit the list share the result.
-func (v *validator) prefixes(key string, values []string) []netip.Prefix {
+// prefixes resolves a list of at most that many networks: each a prefix or a single address. Places that inherit the list share
+// the result.
+func (v *validator) prefixes(key string, values []string, most int) []netip.Prefix {
 	if len(values) == 0 {
 		return nil
 	}
 	networks, known := v.networks[key]
 	if !known {
-		networks = v.parsePrefixes(key, values)
+		networks = v.parsePrefixes(key, values, most)
 		v.networks[key] = networks
 	}
 	return networks
 }
 
-func (v *validator) parsePrefixes(key string, values []string) []netip.Prefix {
-	if len(values) > maxAllowed {
-		v.addFault(key, "has %d entries; write at most %d, and larger networks", len(values), maxAllowed)
+func (v *validator) parsePrefixes(key string, values []string, most int) []netip.Prefix {
+	if len(values) > most {
+		v.addFault(key, "has %d entries; write at most %d, and larger networks", len(values), most)
 		return nil
 	}
 	const example = `as in "10.0.0.0/8", "2001:db8::/32" or "192.0.2.7"`

@@ -186,6 +186,17 @@ type rawShared struct {
 	MaintenanceAllow []string           `toml:"maintenance_allow"`
 	RequestHeaders   rawRequestHeaders  `toml:"request_headers"`
 	ResponseHeaders  rawResponseHeaders `toml:"response_headers"`
+	Access           rawAccess          `toml:"access"`
+}
+
+// rawAccess is `[access]`.
+type rawAccess struct {
+	Allow          []string `toml:"allow"`
+	AllowFile      *string  `toml:"allow_file"`
+	Deny           []string `toml:"deny"`
+	DenyFile       *string  `toml:"deny_file"`
+	BasicUsersFile *string  `toml:"basic_users_file"`
+	Satisfy        *string  `toml:"satisfy"`
 }
 
 // rawRate is the `rate_limit` of a site or a route.

@@ -68,16 +68,17 @@ const (
 
 // Reference describes every key of the configuration file, in the order of the file.
 func Reference() []Table {
-	return slices.Concat(fileReference(), headerReference(), listenersReference(),
+	return slices.Concat(fileReference(), headerReference(), []Table{accessReference()}, listenersReference(),
 		[]Table{
 			siteReference(),
 			rateReference("listeners.sites", fileKey, "A token bucket of its own for each client of the site, instead of that of `[rate_limit]`. A key that is not set is the file's."),
 		}, headerReferenceOf("listeners.sites", "the site"),
 		[]Table{
+			accessReferenceOf("listeners.sites", fileKey, "the site"),
 			routeReference(),
 			rateReference("listeners.sites.routes", inheritedKey, "A token bucket of its own for each client of the route, instead of that of the site or of `[rate_limit]`. A key that is not set is the site's."),
 		}, headerReferenceOf("listeners.sites.routes", "the requests that the route takes"),
-		[]Table{expectReference()})
+		[]Table{accessReferenceOf("listeners.sites.routes", inheritedKey, "the requests that the route takes"), expectReference()})
 }
 
 // fileReference describes the tables before the listeners.

@@ -45,6 +45,7 @@ func (r Route) String() string {
 	}
 	appendTexts(&out, r.Limits.Texts(LevelRoute))
 	appendTexts(&out, r.Maintenance.Texts(LevelRoute))
+	appendTexts(&out, r.Access.Texts(LevelRoute))
 	for _, rules := range []struct {
 		table string
 		rules *headers.Rules

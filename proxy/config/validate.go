@@ -55,6 +55,8 @@ type validator struct {
 	upstreamPairs map[CertificateFiles]upstreamPair
 	// networkFiles are the files of networks that were read, by path.
 	networkFiles map[string]networkList
+	// accessOf holds what was resolved of the `[access]` tables.
+	accessOf resolvedAccess
 	// routeFields are the fields of a rawRoute, which would cost too much to list anew for each of thousands.
 	routeFields []reflect.StructField
 }
@@ -64,7 +66,7 @@ type validator struct {
 func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environment, problems *configProblems) *Config {
 	v := &validator{
 		configProblems: problems, env: env, dir: filepath.Dir(path),
-		answerFiles: map[string][]byte{}, networks: map[string][]netip.Prefix{}, networkFiles: map[string]networkList{},
+		answerFiles: map[string][]byte{}, networks: map[string][]netip.Prefix{}, accessOf: newResolvedAccess(), networkFiles: map[string]networkList{},
 		upstreamRoots: map[string]upstreamRoots{}, upstreamPairs: map[CertificateFiles]upstreamPair{},
 		routeFields: rawFields(reflect.TypeFor[rawRoute]()),
 	}
@@ -89,6 +91,7 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environme
 	cfg.Maintenance = v.maintenance(file)
 	cfg.RequestHeaders = v.headerRules(headers.Request, file, "request_headers", file.RequestHeaders)
 	cfg.ResponseHeaders = v.headerRules(headers.Response, file, "response_headers", file.ResponseHeaders)
+	cfg.Access = v.access(file)
 	v.acmeTable(raw.ACME)
 	cfg.Listeners = v.listeners(raw.Listeners, cfg.AllowWildcardBind, file)
 	v.ports(cfg)

@@ -23,5 +23,6 @@ func (v *validator) settings(in inherited) Settings {
 		Maintenance:     v.maintenance(in),
 		RequestHeaders:  v.headerRules(headers.Request, in, "request_headers", in.RequestHeaders),
 		ResponseHeaders: v.headerRules(headers.Response, in, "response_headers", in.ResponseHeaders),
+		Access:          v.access(in),
 	}
 }

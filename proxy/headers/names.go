@@ -17,6 +17,7 @@ const (
 // are made from this list.
 var believed = []string{
 	RealIP, "X-Forwarded-*", "Forwarded", "Proxy",
+	"X-Client-Cert-*",
 	"X-Original-URL", "X-Rewrite-URL", "X-Client-IP", "True-Client-IP", "Front-End-Https",
 	"Host", "Content-Length", "Transfer-Encoding", // the real ones are not among the fields of a request, so that only variants match
 }

@@ -66,6 +66,7 @@ func table(cfg *config.Config) []row {
 		// A binary built for coverage writes its counters at its end.
 		{path: os.Getenv("GOCOVERDIR"), tree: true, rights: rightKeep},
 	}
+	rows = append(rows, accessRows(cfg.Access, config.LevelFile)...)
 	for _, dir := range filepath.SplitList(os.Getenv("SSL_CERT_DIR")) {
 		rows = append(rows, row{path: dir, tree: true, rights: rightRead})
 	}
@@ -82,7 +83,9 @@ func table(cfg *config.Config) []row {
 			for _, forward := range site.Forwards("") {
 				rows = append(rows, row{path: socketOf(forward.Upstream.Address), rights: rightConnect})
 			}
+			rows = append(rows, accessRows(site.Access, config.LevelSite)...)
 			for _, route := range site.Routes {
+				rows = append(rows, accessRows(route.Access, config.LevelRoute)...)
 				rows = append(rows, row{path: route.RespondFile, rights: rightRead}, row{path: route.Maintenance.FileAt(config.LevelRoute), rights: rightRead})
 				rows = append(rows, upstreamFiles(route.UpstreamTLS)...)
 			}
@@ -107,6 +110,15 @@ func socketOf(upstream string) string {
 		return path
 	}
 	return ""
+}
+
+// accessRows returns the rows for the lists of networks and the password files of a place, which a reload reads again.
+func accessRows(a *config.Access, at config.Level) []row {
+	var rows []row
+	for _, file := range a.FilesAt(at) {
+		rows = append(rows, row{path: file.Value, rights: rightRead})
+	}
+	return rows
 }
 
 // notifyPath returns the path of the service manager's socket; "" for none, and for an abstract one.

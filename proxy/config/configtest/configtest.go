@@ -81,12 +81,17 @@ func CertificateDir(t *testing.T) string {
 	WriteFile(t, dir, "text.pem", "no certificate in here\n")
 	WriteFile(t, dir, "proxies.txt", "198.51.100.0/24 # a network\n")
 	WriteFile(t, dir, "more-proxies.txt", "198.51.100.0/24\n2001:db8::/32\n")
+	WriteFile(t, dir, "networks", "192.0.2.9\n")
+	WriteFile(t, dir, "users", Users)
 	WriteFile(t, dir, "damaged.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
 	WriteFile(t, dir, "encrypted.key",
 		"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
 	WriteFile(t, dir, "damaged.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
 	return dir
 }
+
+// Users is a password file with the user ann, whose password is "open sesame".
+const Users = "ann:$2a$04$OkPOOsZoak9bVOk0tBS./OmNZwJmQLc7GcExVuaycOtRPRYUZyhhG\n"
 
 // WritePair writes name.pem and name.key, for the host name.example.
 func WritePair(t *testing.T, dir, name string, notAfter time.Time) {
@@ -171,6 +176,13 @@ eviction_interval_secs = 62
 eviction_age_secs = 300
 [body]
 limit_bytes = 104857600
+[access]
+allow = ["203.0.113.1"]
+allow_file = "DIR/networks"
+deny = ["198.51.100.1"]
+deny_file = "DIR/networks"
+basic_users_file = "DIR/users"
+satisfy = "all"
 [request_headers]
 set = { "X-A" = "1" }
 default = { "X-B" = "1" }
@@ -228,6 +240,13 @@ maintenance_allow = ["192.0.2.2"]
 [listeners.sites.rate_limit]
 requests_per_second = 69
 burst = 70
+[listeners.sites.access]
+allow = ["203.0.113.2"]
+allow_file = "DIR/networks"
+deny = ["198.51.100.2"]
+deny_file = "DIR/networks"
+basic_users_file = "DIR/users"
+satisfy = "all"
 [listeners.sites.request_headers]
 set = { "X-A" = "2" }
 default = { "X-B" = "2" }
@@ -257,6 +276,13 @@ maintenance_allow = ["192.0.2.3"]
 [listeners.sites.routes.rate_limit]
 requests_per_second = 75
 burst = 76
+[listeners.sites.routes.access]
+allow = ["203.0.113.3"]
+allow_file = "DIR/networks"
+deny = ["198.51.100.3"]
+deny_file = "DIR/networks"
+basic_users_file = "DIR/users"
+satisfy = "all"
 [listeners.sites.routes.request_headers]
 set = { "X-A" = "3" }
 default = { "X-B" = "3" }

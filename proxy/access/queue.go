@@ -1,0 +1,110 @@
+package access
+
+import (
+	"runtime"
+	"sync"
+
+	"reverse-proxy/proxy/limit"
+)
+
+// The bounds of what verifying passwords may take.
+const (
+	// MaxAtOnce is the most passwords that are verified at once. Half of the processors are left to other requests.
+	MaxAtOnce = 4
+	// maxQueued is the most that wait for their turn, and maxQueuedPerClient the most of one client.
+	maxQueued          = 256
+	maxQueuedPerClient = 8
+)
+
+// queue bounds how many passwords are verified at once. Those that wait are served client by client, so that a client with
+// many of them delays another client by one at most.
+type queue struct {
+	mu      sync.Mutex
+	room    int
+	waiting int
+	// clients are the clients that wait, in the order in which they are served; byKey finds them.
+	clients []*queuedClient
+	byKey   map[limit.Key]*queuedClient
+}
+
+// queuedClient is a client with the turns that it waits for, first come first.
+type queuedClient struct {
+	key   limit.Key
+	turns []chan struct{}
+}
+
+func newQueue() *queue {
+	return &queue{room: min(MaxAtOnce, max(1, runtime.GOMAXPROCS(0)/2)), byKey: map[limit.Key]*queuedClient{}}
+}
+
+// enter takes a place, or returns the channel that is closed when the client gets one. full reports that too many wait.
+func (q *queue) enter(client limit.Key) (turn chan struct{}, full bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.room > 0 {
+		q.room--
+		return nil, false
+	}
+	c := q.byKey[client]
+	if q.waiting >= maxQueued || c != nil && len(c.turns) >= maxQueuedPerClient {
+		return nil, true
+	}
+	if c == nil {
+		c = &queuedClient{key: client}
+		q.byKey[client] = c
+		q.clients = append(q.clients, c)
+	}
+	turn = make(chan struct{})
+	c.turns = append(c.turns, turn)
+	q.waiting++
+	return turn, false
+}
+
+// leave gives a place to the next one that waits.
+func (q *queue) leave() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.clients) == 0 {
+		q.room++
+		return
+	}
+	c := q.clients[0]
+	q.clients = q.clients[1:]
+	turn := c.turns[0]
+	c.turns = c.turns[1:]
+	q.waiting--
+	if len(c.turns) > 0 {
+		q.clients = append(q.clients, c)
+	} else {
+		delete(q.byKey, c.key)
+	}
+	close(turn)
+}
+
+// giveUp ends the wait for a turn. It returns false if the turn has come: the caller has to leave.
+func (q *queue) giveUp(client limit.Key, turn chan struct{}) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	c := q.byKey[client]
+	if c == nil {
+		return false
+	}
+	for i := range c.turns {
+		if c.turns[i] != turn {
+			continue
+		}
+		c.turns = append(c.turns[:i], c.turns[i+1:]...)
+		q.waiting--
+		if len(c.turns) == 0 {
+			delete(q.byKey, client)
+			for j := range q.clients {
+				if q.clients[j] == c {
+					q.clients = append(q.clients[:j], q.clients[j+1:]...)
+					break
+				}
+			}
+		}
+		return true
+	}
+	return false
+}

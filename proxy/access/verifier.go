@@ -1,0 +1,170 @@
+package access
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"reverse-proxy/proxy/limit"
+)
+
+// Verdict is the result of a check of a password.
+type Verdict uint8
+
+// The verdicts. Busy is that of a check that was not made, because too many others were to be made first.
+const (
+	Wrong Verdict = iota
+	Right
+	Busy
+)
+
+// maxWait is how long a check waits for its turn.
+const maxWait = 3 * time.Second
+
+// Verifier verifies passwords, a few at once. There is one for the life of the process.
+type Verifier struct {
+	// secret is the key of the marks. It is made anew in every process.
+	secret []byte
+	macs   sync.Pool
+	known  remembered
+	queue  *queue
+	// Counts are the numbers of checks since the start.
+	Counts Counts
+
+	// mu guards running, the checks that are being made or wait for their turn.
+	mu      sync.Mutex
+	running map[mark]*check
+}
+
+// Counts are numbers of checks, by how they ended.
+type Counts struct{ Right, Wrong, Remembered, Busy atomic.Uint64 }
+
+// check is a check that several callers with the same password share: a browser sends many requests at once.
+type check struct {
+	// done is closed at its end; verdict and made are set before. made is false if the caller that made the check gave up.
+	done    chan struct{}
+	verdict Verdict
+	made    bool
+}
+
+// NewVerifier returns a verifier that remembers nothing yet.
+func NewVerifier() *Verifier {
+	v := &Verifier{secret: make([]byte, 32), queue: newQueue(), running: map[mark]*check{}}
+	_, _ = rand.Read(v.secret) // it never fails
+	v.macs.New = func() any { return hmac.New(sha256.New, v.secret) }
+	return v
+}
+
+// mark returns the keyed hash of the credentials for the users of a file. A changed file has other marks.
+func (v *Verifier) mark(users *Users, c Credentials) (m mark) {
+	mac := v.macs.Get().(hash.Hash)
+	defer v.macs.Put(mac)
+	mac.Reset()
+	var room [512]byte
+	text := append(room[:0], users.id[:]...)
+	text = binary.BigEndian.AppendUint32(text, uint32(len(c.User)))
+	text = append(append(text, c.User...), c.Password...)
+	mac.Write(text)
+	clear(text)
+	mac.Sum(m[:0])
+	return m
+}
+
+// Remembers reports whether the credentials were verified within the last minute. It does not wait.
+func (v *Verifier) Remembers(users *Users, c Credentials, now time.Time) bool {
+	if !v.known.has(v.mark(users, c), now) {
+		return false
+	}
+	v.Counts.Remembered.Add(1)
+	return true
+}
+
+// Check verifies a password for a client. It waits for its turn until the context ends or too much time has passed, and is
+// then Busy.
+func (v *Verifier) Check(ctx context.Context, users *Users, c Credentials, client limit.Key) Verdict {
+	m := v.mark(users, c)
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
+	for ctx.Err() == nil {
+		shared, isOurs := v.join(m)
+		if isOurs {
+			v.make(ctx, shared, m, users, c, client)
+		} else {
+			select {
+			case <-shared.done:
+			case <-ctx.Done():
+				continue
+			}
+		}
+		if shared.made {
+			v.count(shared.verdict)
+			return shared.verdict
+		}
+	}
+	v.count(Busy)
+	return Busy
+}
+
+// join returns the check of a mark, and whether the caller has to make it.
+func (v *Verifier) join(m mark) (*check, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if running := v.running[m]; running != nil {
+		return running, false
+	}
+	begun := &check{done: make(chan struct{})}
+	v.running[m] = begun
+	return begun, true
+}
+
+// make makes a check, and ends it for all that share it.
+func (v *Verifier) make(ctx context.Context, of *check, m mark, users *Users, c Credentials, client limit.Key) {
+	defer func() {
+		v.mu.Lock()
+		delete(v.running, m)
+		v.mu.Unlock()
+		close(of.done)
+	}()
+	if v.known.has(m, time.Now()) { // another check has just ended
+		of.verdict, of.made = Right, true
+		return
+	}
+	turn, full := v.queue.enter(client)
+	if full {
+		of.verdict, of.made = Busy, true
+		return
+	}
+	if turn != nil {
+		select {
+		case <-turn:
+		case <-ctx.Done():
+			if v.queue.giveUp(client, turn) {
+				return
+			}
+		}
+	}
+	defer v.queue.leave()
+	if users.match(v.secret, c.User, c.Password) {
+		of.verdict = Right
+		v.known.add(m, time.Now())
+	}
+	of.made = true
+}
+
+// count counts a check.
+func (v *Verifier) count(verdict Verdict) {
+	switch verdict {
+	case Right:
+		v.Counts.Right.Add(1)
+	case Wrong:
+		v.Counts.Wrong.Add(1)
+	case Busy:
+		v.Counts.Busy.Add(1)
+	}
+}

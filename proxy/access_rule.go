@@ -1,0 +1,15 @@
+package proxy
+
+// accessRule is the rule of access that has refused a request.
+type accessRule uint8
+
+// These are the rules, in the order of accessRules; noRule is that of a request that was let in.
+const (
+	noRule accessRule = iota
+	byList
+	byPassword
+	byPasswordQueue
+)
+
+// accessRules are the values of the label `rule`.
+var accessRules = [...]string{byList: "list", byPassword: "basic", byPasswordQueue: "basic_queue"}

@@ -1,0 +1,38 @@
+package config
+
+import (
+	"net/netip"
+	"testing"
+
+	"reverse-proxy/proxy/access"
+	"reverse-proxy/proxy/prefixes"
+)
+
+func TestDenyWinsOverAllow(t *testing.T) {
+	set := func(of ...string) *prefixes.Set {
+		var list []netip.Prefix
+		for _, text := range of {
+			list = append(list, netip.MustParsePrefix(text))
+		}
+		return prefixes.New(list)
+	}
+	client := netip.MustParseAddr("192.0.2.7")
+	for _, test := range []struct {
+		name string
+		a    Access
+		want access.ListVerdict
+	}{
+		{"no list", Access{}, access.Unlisted},
+		{"in deny", Access{Deny: set("192.0.2.0/24")}, access.Denied},
+		{"in a small allow, and a large deny", Access{Allow: set("192.0.2.7/32"), Deny: set("192.0.0.0/16")}, access.Denied},
+		{"in a large allow, and a small deny", Access{Allow: set("0.0.0.0/0"), Deny: set("192.0.2.7/32")}, access.Denied},
+		{"in allow", Access{Allow: set("192.0.2.0/24"), Deny: set("192.0.2.8/32")}, access.Allowed},
+		{"not in allow", Access{Allow: set("192.0.2.8/32")}, access.NotAllowed},
+		{"an empty allow", Access{Allow: set()}, access.NotAllowed},
+		{"not in deny", Access{Deny: set("192.0.2.8/32")}, access.Unlisted},
+	} {
+		if got := test.a.ByList(client); got != test.want {
+			t.Errorf("%s: got %d, want %d", test.name, got, test.want)
+		}
+	}
+}

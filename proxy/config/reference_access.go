@@ -1,0 +1,43 @@
+package config
+
+import "strings"
+
+// accessReference describes `[access]`.
+func accessReference() Table {
+	const network = "Networks and addresses, as in `[\"10.0.0.0/8\", \"2001:db8::7\"]`"
+	return Table{Path: "access",
+		About: "Whom the sites let in. A site and a route may have such a table too; a key that they set replaces the one above, and all others stay. Requests are asked in this order: the lists, then the " +
+			"password. What the proxy answers itself for a route, a redirect for example, is protected too. Not protected are the answers to `https_health_path`, to validations of a CA, and to requests for no site or for " +
+			"an alias that is redirected.",
+		Keys: []Key{
+			{Name: "allow", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-16.1",
+				Text: network + ", of the clients that are let in; others get 403. At most 100,000. `[]` takes away the list of the place above."},
+			{Name: "allow_file", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-16.1",
+				Text: "A file with further ones, one on each line; what follows a `#` is a comment. It is read at the start and at every reload. A file without any is refused. `\"\"` takes away the file of the place above."},
+			{Name: "deny", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-16.1",
+				Text: "Like `allow`, for clients that always get 403, even if `allow` has them or one rule would be enough."},
+			{Name: "deny_file", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-16.1",
+				Text: "A file like `allow_file`, for `deny`."},
+			{Name: "basic_users_file", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-16.2",
+				Text: "A file of users and passwords for Basic authentication, as `htpasswd -B` writes it: one `user:hash` on each line, with bcrypt of a cost up to 14, or argon2id up to `m=131072` (KiB), with `m` times `t` up to 1048576. Clients without a valid password get 401. " +
+					"It is read at the start and at every reload. `\"\"` takes away the file of the place above."},
+			{Name: "satisfy", Type: stringKey, Values: []string{"all", "any"}, Default: `"all"`, Dynamic: true, Promise: "S-16.5",
+				Text: "`all`: each rule must let the client in. `any`: one is enough, for example `allow` for the office, and the password for everybody else."},
+		}}
+}
+
+// accessReferenceOf describes the same table within the table at path, that of a site or a route. what says which requests it
+// applies to, and need from where its keys are inherited.
+func accessReferenceOf(path, need, what string) Table {
+	table := accessReference()
+	for i := range table.Keys {
+		key := &table.Keys[i]
+		key.Default, key.Need, key.Text = "", need, "As in `["+table.Path+"]`."
+		if key.Values != nil {
+			key.Text = "`" + strings.Join(key.Values, "` or `") + "`, as in `[" + table.Path + "]`."
+		}
+	}
+	table.About = "Whom to let in, as in `[" + table.Path + "]`, for " + what + "."
+	table.Path = ChildKey(path, table.Path)
+	return table
+}

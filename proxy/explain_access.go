@@ -1,0 +1,63 @@
+package proxy
+
+import (
+	"fmt"
+
+	"reverse-proxy/proxy/access"
+	"reverse-proxy/proxy/config"
+)
+
+// explainAccess says which rules of access apply to the request, and which of them decides. It verifies no password and asks
+// nobody.
+func (e evaluation) explainAccess() []string {
+	rules := e.decision.route.access
+	if rules == nil {
+		return nil
+	}
+	if e.route == nil || e.stage != "" && e.refusedBy == noRule && e.stage != "route answer" {
+		return []string{"not asked: the request is answered before"}
+	}
+	listed := rules.ByList(e.request.Client)
+	lines := e.explainLists(rules, listed)
+	if rules.Users != nil {
+		lines = append(lines, fmt.Sprintf("basic_users_file (from the %s): %s", rules.From("access.basic_users_file"), e.explainPassword(rules, listed)))
+	}
+	if rules.Any {
+		lines = append(lines, fmt.Sprintf("satisfy = \"any\" (from the %s): one of them is enough", rules.From("access.satisfy")))
+	}
+	return lines
+}
+
+// explainLists says what the lists have about the client.
+func (e evaluation) explainLists(rules *config.Access, listed access.ListVerdict) (lines []string) {
+	from := func(name string) config.Level { return max(rules.From(name), rules.From(name+"_file")) }
+	client := e.request.Client
+	if rules.Deny != nil {
+		text := "does not have the client"
+		if network, ok := rules.Deny.Find(client); ok {
+			text = "has " + network.String() + ": refused"
+		}
+		lines = append(lines, fmt.Sprintf("deny (from the %s) %s", from("access.deny"), text))
+	}
+	if rules.Allow == nil || listed == access.Denied {
+		return lines
+	}
+	text := "does not have the client: refused"
+	if network, ok := rules.Allow.Find(client); ok {
+		text = "has " + network.String() + ": let in"
+	} else if rules.Any && e.refusedBy != byList {
+		text = "does not have the client"
+	}
+	return append(lines, fmt.Sprintf("allow (from the %s) %s", from("access.allow"), text))
+}
+
+// explainPassword says what becomes of the client's password.
+func (e evaluation) explainPassword(rules *config.Access, listed access.ListVerdict) string {
+	switch {
+	case e.refusedBy == byList, rules.Any && listed == access.Allowed:
+		return "not asked"
+	case e.refusedBy == byPassword:
+		return e.problem + ": refused"
+	}
+	return "the password of the request is verified; 401 if it is wrong"
+}
