@@ -563,6 +563,34 @@ Feature: Certificates from an ACME server
       And a client shakes hands for "www.example.test"
       Then the certificate comes from the ACME server
 
+    @S-5.12 @S-5.2 @S-2.16
+    Scenario: A certificate for an IP address is ordered, and served to clients without a server name
+      Given an ACME server that offers the profile "shortlived"
+      And the site "${addr}" is served from the upstream "app"
+      And the site "www.example.test" is served from the upstream "app"
+      And listener 1 gets certificates for its sites from the ACME server
+      And the setting "listeners[0].tls.acme_profile" is "shortlived"
+      When the proxy is running
+      And a client shakes hands for "none"
+      Then the certificate comes from the ACME server
+      And the certificate is for "${addr}"
+      When a client shakes hands for "www.example.test"
+      Then the certificate comes from the ACME server
+      And the certificate is for "www.example.test"
+      When a client shakes hands for "other.example.test"
+      Then the handshake fails with the alert "unrecognized name"
+      When the command "reverse-proxy explain --config ${config} https://${addr}/" is run
+      Then the command exits with 0
+      And the command prints "${upstream:app}"
+
+    @S-5.12 @S-5.4 @S-13.2
+    Scenario: An IP address is validated by HTTP-01 where TLS-ALPN-01 is not possible
+      Given an ACME server that reaches only the redirect port
+      And listener 1 gets certificates for "${addr}" from the ACME server
+      When the proxy is running
+      And a client shakes hands for "none"
+      Then the certificate comes from the ACME server
+
   Rule: A CA is never hammered
 
     @S-5.5

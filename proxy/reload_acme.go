@@ -24,7 +24,7 @@ func (all listeners) refuseUncovered(old, next *DynamicConfig) error {
 			continue
 		}
 		for i, name := range s.config.Names() {
-			if old.sites.find(s.listener, name) == nil && !covers(s.listener, name) {
+			if old.sites.find(s.listener, name) == nil && !covers(s.listener, config.CertificateName(name)) {
 				problems = append(problems, config.KeyError{Key: s.config.NameKeys(s.key)[i],
 					Problem: fmt.Sprintf("%s would have no certificate, as acme_domains does not list it; add it there, or leave acme_domains out", wording.Quoted(name))})
 			}

@@ -219,7 +219,11 @@ func (w *World) certificateFor(list string) error {
 	if err != nil {
 		return err
 	}
-	if got := state.PeerCertificates[0].DNSNames; !slices.Equal(got, names(list)) {
+	got := slices.Clone(state.PeerCertificates[0].DNSNames)
+	for _, ip := range state.PeerCertificates[0].IPAddresses {
+		got = append(got, ip.String())
+	}
+	if !slices.Equal(got, names(list)) {
 		return fmt.Errorf("got a certificate for %v, want %s", got, list)
 	}
 	return nil

@@ -149,7 +149,7 @@ func (a *attempt) order(ctx context.Context, m *Manager) (acme.Order, error) {
 	a.at = stageOrder
 	request := acme.Order{
 		Profile: a.profile, Replaces: a.replaces,
-		Identifiers: []acme.Identifier{{Type: "dns", Value: a.domain.name}},
+		Identifiers: []acme.Identifier{identifierOf(a.domain.name)},
 	}
 	order, err := a.session.client.NewOrder(ctx, a.session.account, request)
 	p, isProblem := problemOf(err)
@@ -245,7 +245,7 @@ func (a *attempt) present(ctx context.Context, m *Manager, challenge acme.Challe
 
 // issue finalizes a validated order with the key, downloads the certificate, and checks it.
 func (a *attempt) issue(ctx context.Context, order acme.Order, key *ecdsa.PrivateKey) (*tls.Certificate, error) {
-	request, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{a.domain.name}}, key)
+	request, err := x509.CreateCertificateRequest(rand.Reader, requestFor(a.domain.name), key)
 	if err != nil {
 		return nil, err
 	}

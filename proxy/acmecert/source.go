@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"slices"
 	"sync/atomic"
 
 	"reverse-proxy/proxy/cert"
@@ -29,6 +28,8 @@ type Source struct {
 type nameSet struct {
 	list   []*domain
 	byName map[string]*domain
+	// address is the only IP address among the names; nil if there is none, or several.
+	address *domain
 }
 
 // New returns the source of a single listener. See Managers.Source.
@@ -68,19 +69,20 @@ func (m *Manager) nameSet(names []string) *nameSet {
 			set.list = append(set.list, d)
 		}
 	}
+	set.address = onlyAddress(set.list)
 	m.tellResponder()
 	return set
 }
 
-// Certificate returns the certificate of exactly the hello's server name, or else that of the wildcard that covers it, or, if
-// the client sent none, that of a listener with a single name. It never orders one (S-5.5).
+// Certificate returns the certificate of exactly the hello's server name, or else that of the wildcard that covers it; for a
+// client that sent none see nameSet.nameless. It never orders one (S-5.5).
 func (s *Source) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
 	names := s.names.Load()
 	if hello.ServerName == "" {
-		if len(names.list) != 1 {
-			return nil
+		if d := names.nameless(hello.Conn); d != nil {
+			return d.certificate()
 		}
-		return names.list[0].certificate()
+		return nil
 	}
 	name := cert.NormalName(hello.ServerName)
 	if d := names.byName[name]; d != nil {
@@ -102,7 +104,7 @@ func (s *Source) Certificates() []cert.Info {
 		if certificate == nil {
 			continue
 		}
-		infos = append(infos, cert.Info{Listener: s.listener, Names: slices.Clone(certificate.Leaf.DNSNames),
+		infos = append(infos, cert.Info{Listener: s.listener, Names: config.NamesOf(certificate.Leaf),
 			Source: config.TLSModeACME, NotBefore: certificate.Leaf.NotBefore.UTC(), NotAfter: certificate.Leaf.NotAfter.UTC()})
 	}
 	return infos
@@ -111,7 +113,7 @@ func (s *Source) Certificates() []cert.Info {
 // attemptFor returns the running attempt for a name, whether it is served already or is yet to be; nil if there is none.
 func (m *Manager) attemptFor(name string) *attempt {
 	m.mu.Lock()
-	d := m.domains[cert.NormalName(name)]
+	d := m.domains[challengedDomain(name)]
 	m.mu.Unlock()
 	if d == nil {
 		return nil

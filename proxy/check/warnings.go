@@ -237,10 +237,14 @@ func (c *checker) acme(key string, listener config.Listener) func(string) bool {
 		c.warn(config.ChildKey(key, "https_port"), "the CA connects only to the ports 443 and 80, and this listener has %d and %d; "+
 			"write one of the two, or let a router lead there", listener.HTTPSPort, listener.HTTPPort)
 	}
+	if public && listener.TLS.ACMEProfile != "shortlived" && slices.ContainsFunc(listener.TLS.ACMEDomains, isAddress) {
+		c.warn(config.ChildKey(tlsKey, "acme_profile"), "Let's Encrypt issues certificates for IP addresses only with the profile \"shortlived\"; "+
+			"write that, for this listener or in [acme]")
+	}
 	served, ordered := map[string]bool{}, map[string]bool{}
 	for _, site := range listener.Sites {
 		for _, name := range site.Names() {
-			served[name] = true
+			served[config.CertificateName(name)] = true
 		}
 	}
 	for i, name := range listener.TLS.ACMEDomains {
@@ -252,9 +256,15 @@ func (c *checker) acme(key string, listener config.Listener) func(string) bool {
 		}
 	}
 	return func(host string) bool {
-		host = cert.NormalName(host)
+		host = config.CertificateName(cert.NormalName(host))
 		return ordered[host] || ordered[wildcardOf(host)]
 	}
+}
+
+// isAddress reports whether a name is an IP address.
+func isAddress(name string) bool {
+	_, err := netip.ParseAddr(name)
+	return err == nil
 }
 
 // wildcardOf returns the wildcard that covers a host name.

@@ -205,7 +205,7 @@ func tlsReference() Table {
 		{Name: "mode", Type: stringKey, Values: []string{"acme", "manual", "self_signed"}, Need: requiredKey, Promise: "S-5.4",
 			Text: "`acme`: certificates are ordered from an ACME server. `manual`: they are read from files. `self_signed`: one is created in memory for the listener's sites, for trying things out; no client trusts it. With more than 100 names, each gets its own at its first handshake."},
 		{Name: "acme_domains", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-2.4",
-			Text: "Names to order certificates for, one certificate for each; if not set, the hosts and aliases of the listener's sites. Public names with a dot; a wildcard, as in `*.apps.example.com`, needs `acme_dns`. A reload that adds names orders their certificates first, and is refused if one cannot be obtained."},
+			Text: "Names to order certificates for, one certificate for each; if not set, the hosts and aliases of the listener's sites. Public names with a dot; IP addresses, for which Let's Encrypt needs `acme_profile` to be `shortlived`; a wildcard, as in `*.apps.example.com`, needs `acme_dns`. A reload that adds names orders their certificates first, and is refused if one cannot be obtained."},
 		{Name: "acme_cache_dir", Type: stringKey, Need: fileKey, Promise: "S-2.24",
 			Text: "Directory for the account key, the keys and the certificates. Created with mode 0700 if missing. Listeners with the same one share their certificates, and need the same directory, contact and account."},
 		{Name: "acme_contact", Type: stringKey, Need: fileKey, Promise: "S-2.19",
@@ -256,7 +256,7 @@ func tlsReference() Table {
 func siteReference() Table {
 	return Table{Path: "listeners.sites", IsArray: true, About: "A reload adds, changes and removes sites.", Keys: append([]Key{
 		{Name: "host", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-2.16",
-			Text: "The name that is served, without a port; no IP address, no underscore. International names in their `xn--` form. Case does not matter. Each name may appear only once in a listener. `*.apps.example.com` serves every name with exactly one label in place of the `*` that no site names in full; in mode `acme` it needs `acme_dns`."},
+			Text: "The name that is served, without a port; no underscore; an IP address only in mode `acme`. International names in their `xn--` form. Case does not matter. Each name may appear only once in a listener. `*.apps.example.com` serves every name with exactly one label in place of the `*` that no site names in full; in mode `acme` it needs `acme_dns`."},
 		{Name: "aliases", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-14.1",
 			Text: "Further names of the site, like `host`. They are in the certificate too, if that is ordered or made for the sites."},
 		{Name: "redirect_aliases", Type: booleanKey, Default: "false", Dynamic: true, Promise: "S-14.6",

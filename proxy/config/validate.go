@@ -46,6 +46,8 @@ type validator struct {
 	// acmeFile is `[acme]`, and acmeOfFile its values.
 	acmeFile   rawACME
 	acmeOfFile TLS
+	// addressHosts reports whether the names of the listener's sites may be IP addresses.
+	addressHosts bool
 	// answerFiles are the files of fixed answers and of maintenance that were read, by path.
 	answerFiles map[string][]byte
 	// networks are the lists of networks that were resolved, by the key of the place that sets them.

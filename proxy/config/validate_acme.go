@@ -101,7 +101,7 @@ func (v *validator) acmeStart(key string, value *string) string {
 }
 
 // acmeDomains checks the names to order certificates for: distinct host names with at least one dot, because no CA
-// issues for others, and wildcards if there is DNS-01.
+// issues for others, IP addresses, and wildcards if there is DNS-01.
 func (v *validator) acmeDomains(key string, values []string, dns DNS01) []string {
 	if len(values) == 0 {
 		v.add(key, `is empty; write the names to hold certificates for, as in ["git.example.com"], or leave the key out to order them for the sites`)
@@ -115,12 +115,17 @@ func (v *validator) acmeDomains(key string, values []string, dns DNS01) []string
 		if !wildcard {
 			name = domains[i]
 		}
-		switch problem := hostnameProblem(name); {
+		problem := hostnameProblem(name)
+		address, addressProblem, isAddress := addressDomain(domains[i])
+		if isAddress {
+			domains[i], problem = address, addressProblem
+		}
+		switch {
 		case wildcard && dns.Method == "":
 			v.add(elementKey, "%s is a wildcard, whose certificate needs DNS-01; %s, or write each name out", wording.Quoted(value), setDNS)
 		case problem != "":
 			v.add(elementKey, "%s is not a valid domain: %s; write one as in \"git.example.com\"", wording.Quoted(value), problem)
-		case !strings.Contains(name, "."):
+		case !isAddress && !strings.Contains(name, "."):
 			v.add(elementKey, "%s has no dot; a CA issues for public names only, as in \"git.example.com\"", wording.Quoted(value))
 		}
 		if first, ok := seen[domains[i]]; ok {
@@ -147,7 +152,7 @@ func (v *validator) siteDomains(key string, sites []Site) []string {
 				continue // the error is reported elsewhere
 			}
 			seen[name] = true
-			if !strings.Contains(name, ".") {
+			if name = CertificateName(name); !strings.Contains(name, ".") && !isIP(name) {
 				v.add(keys[n], "%s has no dot, and a CA issues for public names only; write one as in \"git.example.com\", or list the names to order in acme_domains", wording.Quoted(name))
 			}
 			domains = append(domains, name)

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,8 +89,18 @@ func checkKeyPEM(text []byte) error {
 
 // CertificateNames names a certificate in an error: its DNS names, or its subject if it has none.
 func CertificateNames(leaf *x509.Certificate) string {
-	if len(leaf.DNSNames) == 0 {
+	names := NamesOf(leaf)
+	if len(names) == 0 {
 		return wording.Quoted(leaf.Subject.String())
 	}
-	return wording.Quoted(strings.Join(leaf.DNSNames, ", "))
+	return wording.Quoted(strings.Join(names, ", "))
+}
+
+// NamesOf returns the names that a certificate is for: host names, and IP addresses.
+func NamesOf(leaf *x509.Certificate) []string {
+	names := slices.Clone(leaf.DNSNames)
+	for _, ip := range leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	return names
 }

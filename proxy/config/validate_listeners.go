@@ -15,6 +15,7 @@ func (v *validator) listeners(raws []rawListener, allowWildcard bool, above inhe
 	listeners := make([]Listener, len(raws))
 	for i, raw := range raws {
 		key := IndexKey("listeners", i)
+		v.addressHosts = orDefault(raw.TLS.Mode, "") == string(TLSModeACME)
 		listeners[i] = Listener{
 			BindAddrs: v.bindAddrs(ChildKey(key, "bind_addr"), raw.BindAddr, allowWildcard),
 			HTTPPort:  v.port(ChildKey(key, "http_port"), raw.HTTPPort, 80, 0),

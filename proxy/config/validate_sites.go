@@ -58,8 +58,8 @@ func (v *validator) redirectTarget(key string, site Site) {
 	}
 }
 
-// siteName lower-cases and checks a name of a site: no port (S-2.15), no IP address, and a valid host name (S-2.16), which
-// may be below a wildcard (S-14.1).
+// siteName lower-cases and checks a name of a site: no port (S-2.15), a valid host name (S-2.16), which may be below a wildcard
+// (S-14.1), and an IP address only where a CA issues for it (S-5.12).
 func (v *validator) siteName(key, name string) string {
 	host := strings.ToLower(name)
 	if host == "" {
@@ -67,6 +67,9 @@ func (v *validator) siteName(key, name string) string {
 	}
 	const example = exampleHost
 	below, _ := IsWildcard(host)
+	if address, ok := addressHost(host); ok && v.addressHosts {
+		return address
+	}
 	name, port, hasPort := strings.Cut(host, ":")
 	switch {
 	case isIP(host):
