@@ -169,3 +169,157 @@ Feature: Access
       Then the command prints "does not have the client"
       And the command prints "no password: refused"
       And the command prints "answered by    access"
+
+  Rule: Nobody takes the processor, or the turn of another client, with passwords
+
+    @S-16.2 @S-12.6
+    Scenario Outline: A flood of wrong passwords from <clients> addresses
+      Given the site "wiki.example.test" is served from the upstream "app"
+      # bcrypt of the cost 10: each password takes about 80 ms, and much longer with the race detector.
+      And a file "slow" with "ann:$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy\n"
+      And the setting "listeners[0].sites[0].access.basic_users_file" is "slow"
+      And the setting "max_connections" is 2000
+      And the proxy is running
+      When <clients> clients flood "https://git.example.test/" with wrong passwords
+      Then the client "visitor" is answered 200 by "https://wiki.example.test/" over 20 new connections, most of them within a second
+      And the metrics have:
+        | reverse_proxy_password_checks_total{result="busy"} | >0 |
+
+      Examples:
+        | clients |
+        | 1       |
+        | 1000    |
+
+  Rule: A service is asked about each request
+
+    @S-16.3 @S-16.5
+    Scenario Outline: A service that lets a request pass, with the fields that it vouches for, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "auth" that answers:
+        """
+        HTTP/1.1 200 OK
+        Remote-User: ann
+        Remote-Groups: staff,admins
+        X-Other: 1
+        Set-Cookie: session=new
+        Content-Length: 2
+
+        ok\
+        """
+      And the settings:
+        | listeners[0].sites[0].access.forward_auth           | "http://${upstream:auth}/verify?rd=1"         |
+        | listeners[0].sites[0].access.forward_auth_headers   | ["Remote-User", "Remote-Groups", "Set-Cookie"] |
+        | listeners[0].sites[0].routes[0].path                | "/public"                                     |
+        | listeners[0].sites[0].routes[0].access.forward_auth | ""                                            |
+      And the proxy is running
+      When a client sends the request:
+        | url    | https://git.example.test/a%20b?c |
+        | method | POST                             |
+        | body   | text                             |
+        | header | Cookie: session=old              |
+        | header | remote_user: eve                 |
+        | header | Remote-Groups: root              |
+        | header | X-Forwarded-Uri: /public         |
+      Then the answer is 200 "app"
+      And the answer has the field "Set-Cookie" with "session=new"
+      And the upstream "auth" received "GET /verify?rd=1"
+      And the upstream "auth" received the field "Host" with "${upstream:auth}"
+      And the upstream "auth" received the field "Cookie" with "session=old"
+      And the upstream "auth" received the field "X-Forwarded-Method" with "POST"
+      And the upstream "auth" received the field "X-Forwarded-Uri" with "/a%20b?c"
+      And the upstream "auth" received the field "X-Forwarded-Proto" with "https"
+      And the upstream "auth" received no field "Remote-Groups"
+      And the upstream "app" received the field "Remote-User" with "ann"
+      And the upstream "app" received the field "Remote-Groups" with "staff,admins"
+      And the upstream "app" received no field "remote_user"
+      And the upstream "app" received no field "X-Other"
+      And the upstream "app" received the body "text"
+      When a client sends the request:
+        | url    | https://git.example.test/public |
+        | header | Remote-User: eve                |
+        | header | X-Client-Cert-Subject: CN=eve   |
+      Then the answer is 200
+      And the upstream "app" received no field "Remote-User"
+      And the upstream "app" received no field "X-Client-Cert-Subject"
+      And the upstream "auth" received 1 request
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-16.3
+    Scenario Outline: A service that refuses a request, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "auth" that answers:
+        """
+        HTTP/1.1 302 Found
+        Location: https://login.example.test/?rd=x
+        Set-Cookie: a=b
+        Content-Type: text/html
+        Content-Length: 5
+
+        login\
+        """
+      And the setting "listeners[0].sites[0].access.forward_auth" is "http://${upstream:auth}/verify"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
+      Then the answer is 302 "login"
+      And the answer has the field "Location" with "https://login.example.test/?rd=x"
+      And the answer has the field "Set-Cookie" with "a=b"
+      And the answer has the field "Content-Type" with "text/html"
+      And the upstream "app" received nothing
+      And the log has a line "REQUEST" with:
+        | status | 302                     |
+        | error  | refused by forward_auth |
+      And the metrics have:
+        | reverse_proxy_access_refusals_total{site="git.example.test",rule="forward_auth"} | 1 |
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-16.3
+    Scenario Outline: A service that <fault>: nobody passes
+      Given <service>
+      And the setting "listeners[0].sites[0].access.forward_auth" is "http://${upstream:auth}/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
+      Then the answer is <status>
+      And the answer came within 9000 ms
+      And the upstream "app" received nothing
+      And the log has a line "UPSTREAM_ERROR" with:
+        | upstream | ${upstream:auth} |
+        | error    | <error>          |
+
+      Examples:
+        | fault                         | service                                                     | status | error                            |
+        | never answers                 | an upstream "auth" that never answers                       | 504    | no whole answer within 5 seconds |
+        | never ends its head           | an upstream "auth" that sends its head one byte every 50 ms | 504    | no whole answer within 5 seconds |
+        | stops in its answer           | an upstream "auth" that stops in the middle of its answer   | 504    | no whole answer within 5 seconds |
+        | breaks its answer off         | an upstream "auth" that sends half of its answer and closes | 502    | unexpected EOF                   |
+        | is not there                  | no upstream "auth"                                          | 502    | connection refused               |
+        | answers a gigabyte            | an upstream "auth" that answers with 1073741824 bytes       | 502    | the answer has more than 64 KiB  |
+
+    @S-16.3
+    Scenario: The password of a person or the service of everybody else
+      Given an upstream "auth" that answers 403 with the body "ask the service"
+      And the settings:
+        | listeners[0].sites[0].access.basic_users_file | "users"                   |
+        | listeners[0].sites[0].access.forward_auth     | "http://${upstream:auth}" |
+        | listeners[0].sites[0].access.satisfy          | "any"                     |
+      And the proxy is running
+      When a client sends the request:
+        | url    | https://git.example.test/                 |
+        | header | Authorization: Basic YW5uOm9wZW4gc2VzYW1l |
+      Then the answer is 200 "app"
+      And the upstream "auth" received nothing
+      When a client sends the request:
+        | url    | https://git.example.test/                 |
+        | header | Authorization: Basic YW5uOm9wZW4gc2VzYW0= |
+      Then the answer is 403 "ask the service"
+      And the log has 1 lines "AUTH_FAILED"
+      When a client requests "https://git.example.test/"
+      Then the answer is 403 "ask the service"
+      And the log has 1 lines "AUTH_FAILED"

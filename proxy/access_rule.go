@@ -9,7 +9,9 @@ const (
 	byList
 	byPassword
 	byPasswordQueue
+	byService
+	byServiceError
 )
 
 // accessRules are the values of the label `rule`.
-var accessRules = [...]string{byList: "list", byPassword: "basic", byPasswordQueue: "basic_queue"}
+var accessRules = [...]string{byList: "list", byPassword: "basic", byPasswordQueue: "basic_queue", byService: "forward_auth", byServiceError: "forward_auth_error"}

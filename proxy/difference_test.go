@@ -110,16 +110,18 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 			{Key: "listeners[0].trusted_proxies", Old: "192.0.2.5/32", New: "192.0.2.5/32, 10.0.0.0/8"},
 			{Key: "listeners[0].trusted_proxies_file", Old: dir + "/proxies.txt (1 network, 3279e8d5)", New: dir + "/more-proxies.txt (2 networks, 11e9df82)"},
 			{Key: "listeners[0].client_ip_header", Old: "X-Real-IP", New: ""}}}},
-		{"the file's access, which the sites have too", []string{`["203.0.113.1"]`, `[]`, "[]\nallow_file = \"DIR/networks\"\n", "[]\n", `["198.51.100.1"]`, `["::/0"]`, "deny_file = \"DIR/networks\"\nbasic_users_file = \"DIR/users\"\nsatisfy = \"all\"\n[request",
-			"deny_file = \"\"\nsatisfy = \"any\"\n[request"}, admin.Difference{Settings: []admin.KeyChange{
+		{"the file's access, which the sites have too", []string{`["203.0.113.1"]`, `[]`, "[]\nallow_file = \"DIR/networks\"\n", "[]\n", `["198.51.100.1"]`, `["::/0"]`, "deny_file = \"DIR/networks\"\nbasic_users_file = \"DIR/users\"\nforward_auth = \"http://127.0.0.1:9091/verify\"\nforward_auth_headers = [\"X-User-1\"]\nsatisfy = \"all\"\n[request",
+			"deny_file = \"\"\nforward_auth = \"\"\nforward_auth_headers = [\"Remote-User\"]\nsatisfy = \"any\"\n[request"}, admin.Difference{Settings: []admin.KeyChange{
 			{Key: "access.allow", Old: "203.0.113.1", New: "none"}, {Key: "access.allow_file", Old: networks, New: ""},
 			{Key: "access.deny", Old: "198.51.100.1", New: "::/0"}, {Key: "access.deny_file", Old: networks, New: "none"},
-			{Key: "access.basic_users_file", Old: users, New: ""}, {Key: "access.satisfy", Old: "all", New: "any"}}}},
-		{"a site's access", []string{`["203.0.113.2"]`, `[]`, "[]\nallow_file = \"DIR/networks\"\n", "[]\n", `["198.51.100.2"]`, `["::/0"]`, "deny_file = \"DIR/networks\"\nbasic_users_file = \"DIR/users\"\nsatisfy = \"all\"\n[listeners.sites.request",
-			"deny_file = \"\"\nsatisfy = \"any\"\n[listeners.sites.request"}, site(
+			{Key: "access.basic_users_file", Old: users, New: ""}, {Key: "access.forward_auth", Old: "http://127.0.0.1:9091/verify", New: "none"},
+			{Key: "access.forward_auth_headers", Old: "X-User-1", New: "Remote-User"}, {Key: "access.satisfy", Old: "all", New: "any"}}}},
+		{"a site's access", []string{`["203.0.113.2"]`, `[]`, "[]\nallow_file = \"DIR/networks\"\n", "[]\n", `["198.51.100.2"]`, `["::/0"]`, "deny_file = \"DIR/networks\"\nbasic_users_file = \"DIR/users\"\nforward_auth = \"http://127.0.0.1:9092/verify\"\nforward_auth_headers = [\"X-User-2\"]\nsatisfy = \"all\"\n[listeners.sites.request",
+			"deny_file = \"\"\nforward_auth = \"\"\nforward_auth_headers = [\"Remote-User\"]\nsatisfy = \"any\"\n[listeners.sites.request"}, site(
 			admin.KeyChange{Key: "access.allow", Old: "203.0.113.2", New: "none"}, admin.KeyChange{Key: "access.allow_file", Old: networks, New: ""},
 			admin.KeyChange{Key: "access.deny", Old: "198.51.100.2", New: "::/0"}, admin.KeyChange{Key: "access.deny_file", Old: networks, New: "none"},
-			admin.KeyChange{Key: "access.basic_users_file", Old: users, New: ""}, admin.KeyChange{Key: "access.satisfy", Old: "all", New: "any"})},
+			admin.KeyChange{Key: "access.basic_users_file", Old: users, New: ""}, admin.KeyChange{Key: "access.forward_auth", Old: "http://127.0.0.1:9092/verify", New: "none"},
+			admin.KeyChange{Key: "access.forward_auth_headers", Old: "X-User-2", New: "Remote-User"}, admin.KeyChange{Key: "access.satisfy", Old: "all", New: "any"})},
 		{"another host is one site less and one more", []string{`host = "a.example"`, `host = "b.example"`}, admin.Difference{
 			SitesRemoved: []admin.SiteSummary{{Host: "a.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
 			SitesAdded:   []admin.SiteSummary{{Host: "b.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},

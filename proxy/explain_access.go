@@ -22,6 +22,9 @@ func (e evaluation) explainAccess() []string {
 	if rules.Users != nil {
 		lines = append(lines, fmt.Sprintf("basic_users_file (from the %s): %s", rules.From("access.basic_users_file"), e.explainPassword(rules, listed)))
 	}
+	if rules.ForwardAuth != nil {
+		lines = append(lines, fmt.Sprintf("forward_auth (from the %s): %s", rules.From("access.forward_auth"), e.explainService(rules, listed)))
+	}
 	if rules.Any {
 		lines = append(lines, fmt.Sprintf("satisfy = \"any\" (from the %s): one of them is enough", rules.From("access.satisfy")))
 	}
@@ -51,6 +54,18 @@ func (e evaluation) explainLists(rules *config.Access, listed access.ListVerdict
 	return append(lines, fmt.Sprintf("allow (from the %s) %s", from("access.allow"), text))
 }
 
+// explainService says whether the service is asked.
+func (e evaluation) explainService(rules *config.Access, listed access.ListVerdict) string {
+	if e.refusedBy != noRule || rules.Any && listed == access.Allowed {
+		return "not asked"
+	}
+	text := rules.ForwardAuth.URL + " is asked"
+	if rules.Any && rules.Users != nil {
+		text += " without a right password"
+	}
+	return text + "; its answer is sent unless that is 2xx"
+}
+
 // explainPassword says what becomes of the client's password.
 func (e evaluation) explainPassword(rules *config.Access, listed access.ListVerdict) string {
 	switch {
@@ -58,6 +73,8 @@ func (e evaluation) explainPassword(rules *config.Access, listed access.ListVerd
 		return "not asked"
 	case e.refusedBy == byPassword:
 		return e.problem + ": refused"
+	case !access.IsBasic(e.authorization):
+		return errNoPassword
 	}
 	return "the password of the request is verified; 401 if it is wrong"
 }

@@ -76,6 +76,9 @@ func (x *exchange) responseRules() *headers.Rules {
 
 // ruleResponse applies the rules to the fields of a final response.
 func (x *exchange) ruleResponse(fields *Fields) {
+	if x.setCookies != nil {
+		x.addCookies(fields)
+	}
 	if rules := x.responseRules(); rules != nil {
 		x.scratch = rules.Apply(fields, x, x.scratch)
 	}

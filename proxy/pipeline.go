@@ -49,7 +49,7 @@ func (p *pipeline) requestStages() []stage {
 		{name: "proxy headers", run: p.proxyFields},        // S-6.3, S-6.4, S-6.12: what the upstream may believe
 		{name: "host routing", run: p.routeHost},           // S-6.1, S-6.2, S-6.14, S-14.3: what reaches no route ends here
 		// S-16.5: what a route answers itself is protected like what it forwards
-		{name: "access", run: func(x *exchange) *answer { return x.restrict(p.passwords) }, acts: true, plan: (*exchange).planRestrict},
+		{name: "access", run: p.restrict, acts: true, plan: (*exchange).planRestrict},
 		{name: "route answer", run: (*exchange).answerRoute}, // S-14: redirects and fixed answers
 		{name: "forward", run: p.forward, acts: true},        // S-6.7 to S-6.10: the upstream's answer, or 502 and 504
 	}

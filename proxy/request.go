@@ -53,6 +53,9 @@ type Request struct {
 	// Owned are further names that no client may send, as trailers either: that of the field in which the listener's trusted
 	// proxies name the client; nil for none.
 	Owned *headers.NameSet
+	// Vouched are the fields that say who has passed the rules of access: neither Fields nor the trailers have one of the
+	// client's; nil for none.
+	Vouched *headers.NameSet
 	// Cookies are further values of the cookie field. They are joined to its value only when the request is written out
 	// (S-12.8).
 	Cookies []string

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/routing"
 )
 
@@ -28,6 +29,10 @@ type route struct {
 	limits *routeLimits
 	// access are the rules that say who may use the route; nil for none.
 	access *config.Access
+	// service is what forward_auth asks; nil for nothing. It is a route that only the proxy uses.
+	service *route
+	// vouched are the fields that say who has passed, which no client may send; nil for none.
+	vouched *headers.NameSet
 }
 
 // newRoute returns a route of a site. Its configuration is valid.
@@ -35,6 +40,9 @@ func newRoute(s *site, key string, of config.Route) *route {
 	r := &route{site: s, key: key, config: of}
 	if of.Access.Restricts() {
 		r.access = of.Access
+		if asked := of.Access.ForwardAuth; asked != nil {
+			r.service = newRoute(s, config.ChildKey(key, "access"), asked.Service)
+		}
 	}
 	if of.Redirect != "" {
 		r.location, _ = routing.ParseLocation(of.Redirect)

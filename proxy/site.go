@@ -141,6 +141,9 @@ func (t siteTable) upstreams() map[config.UpstreamID]bool {
 			for _, upstream := range r.config.Upstreams {
 				keys[r.config.UpstreamID(upstream.Address)] = true
 			}
+			if r.service != nil {
+				keys[r.service.upstreamID()] = true
+			}
 		}
 	}
 	return keys

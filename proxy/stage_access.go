@@ -10,45 +10,8 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// Why the rules of access have refused a request, in the log.
-const (
-	errDenied        = "client in deny"
-	errNotAllowed    = "client not in allow"
-	errNoPassword    = "no password"
-	errWrongPassword = "wrong password"
-	errPasswordQueue = "too many passwords to verify"
-	errTwoPasswords  = "more than one Authorization field"
-)
-
-const (
-	// passwordRetry is what Retry-After says to a client whose password was not verified, because too many others were.
-	passwordRetry = 3 * time.Second
-	// passwordSpare is a deadline that would end the wait for a verification if nothing else did.
-	passwordSpare = time.Minute
-)
-
-// exchangeAccess is what an exchange knows for the rules of access.
-type exchangeAccess struct {
-	// authorization is the value of the client's Authorization field, before any rule could change it; authorizations is the
-	// number of its lines.
-	authorization  string
-	authorizations int
-	// refusedBy is the rule that has refused the request.
-	refusedBy accessRule
-}
-
-// takeCredentials keeps what the rules of access look at, before the rules for header fields apply.
-func (x *exchange) takeCredentials() {
-	for _, field := range x.request.Fields {
-		if len(field.Name) == len("Authorization") && http.CanonicalHeaderKey(field.Name) == "Authorization" {
-			x.authorization = field.Value
-			x.authorizations++
-		}
-	}
-}
-
 // restrict lets a request pass that the rules of access of its route let in, and answers the others (S-16.5).
-func (x *exchange) restrict(passwords *access.Verifier) *answer {
+func (p *pipeline) restrict(x *exchange) *answer {
 	rules := x.route.access
 	if rules == nil {
 		return nil
@@ -57,7 +20,10 @@ func (x *exchange) restrict(passwords *access.Verifier) *answer {
 	if refused != nil || passes {
 		return refused
 	}
-	return x.checkPassword(passwords, rules)
+	x.turn.give()
+	defer x.turn.take(x.request.Account) // all that waited for the same goes on at once
+	defer func() { x.call.start = time.Now() }()
+	return p.askRules(x, rules)
 }
 
 // planRestrict is the part of restrict that depends only on the configuration and the request.
@@ -69,75 +35,89 @@ func (x *exchange) planRestrict() *answer {
 	return refused
 }
 
-// knownAccess decides as far as that is possible without verifying a password. passes reports whether the request is let in for
-// certain; it is false for one that is refused, and for one about which other rules have to be asked.
-func (x *exchange) knownAccess(rules *config.Access) (refused *answer, passes bool) {
-	listed := rules.ByList(x.request.Client)
-	switch {
-	case listed == access.Denied:
-		return x.refuse(byList, errDenied, http.StatusForbidden), false
-	case rules.Any && listed == access.Allowed:
-		return nil, true
-	case listed == access.NotAllowed && !(rules.Any && rules.Users != nil):
-		return x.refuse(byList, errNotAllowed, http.StatusForbidden), false
-	case rules.Users == nil:
-		return nil, true
-	case x.authorizations > 1: // the upstream could read the other one
-		return x.refuse(byPassword, errTwoPasswords, http.StatusBadRequest), false
-	case !access.IsBasic(x.authorization):
-		return x.challenge(errNoPassword), false
+// askRules asks the rules that take time: first the password, then the service.
+func (p *pipeline) askRules(x *exchange, rules *config.Access) *answer {
+	failed := false
+	if rules.Users != nil && access.IsBasic(x.authorization) {
+		verdict, gone := p.checkPassword(x, rules)
+		switch {
+		case gone != nil:
+			return gone
+		case verdict == access.Right && (rules.Any || rules.ForwardAuth == nil):
+			return nil
+		case verdict == access.Right:
+		case rules.Any && rules.ForwardAuth != nil:
+			failed = verdict == access.Wrong
+		case verdict == access.Busy:
+			x.refusedBy, x.problem = byPasswordQueue, errPasswordQueue
+			return answerLater(http.StatusTooManyRequests, passwordRetry)
+		default:
+			return x.passwordFailed(rules)
+		}
 	}
-	return nil, false
-}
-
-// refuse records which rule refuses the request and why, and returns the answer.
-func (x *exchange) refuse(by accessRule, why string, status int) *answer {
-	x.refusedBy, x.problem = by, why
-	return answerStatus(status)
-}
-
-// challenge returns the answer that asks a client for a password (RFC 7617).
-func (x *exchange) challenge(why string) *answer {
-	a := x.refuse(byPassword, why, http.StatusUnauthorized)
-	a.fields = Fields{{Name: "WWW-Authenticate", Value: `Basic realm="` + x.site.config.Host + `", charset="UTF-8"`}}
+	a := p.askService(x, rules)
+	if a != nil && failed { // the password could have been meant for the service
+		x.logPasswordFailed(rules)
+	}
 	return a
 }
 
-// checkPassword verifies the client's password, unless it was verified lately (S-16.2).
-func (x *exchange) checkPassword(passwords *access.Verifier, rules *config.Access) *answer {
+// checkPassword verifies the client's password, unless it was verified lately (S-16.2). It returns an answer if the client is
+// gone.
+func (p *pipeline) checkPassword(x *exchange, rules *config.Access) (verdict access.Verdict, gone *answer) {
 	sent, ok := access.ParseBasic(x.authorization)
-	if !ok {
-		return x.passwordFailed(rules, "")
-	}
-	if passwords.Remembers(rules.Users, sent, x.start) {
-		return nil
-	}
-	x.turn.give()
-	verdict := access.Busy
-	err := x.await(passwordSpare, func(ctx context.Context) {
-		verdict = passwords.Check(ctx, rules.Users, sent, limit.NewKey(x.request.Client))
-	})
-	x.turn.take(x.request.Account) // all that waited for the same password go on at once
-	x.call.start = time.Now()
 	switch {
-	case err != nil:
-		return x.clientGone(err)
-	case verdict == access.Right:
-		return nil
-	case verdict == access.Busy:
-		x.refusedBy, x.problem = byPasswordQueue, errPasswordQueue
-		return answerLater(http.StatusTooManyRequests, passwordRetry)
+	case !ok:
+		return access.Wrong, nil
+	case p.passwords.Remembers(rules.Users, sent, x.start):
+		return access.Right, nil
 	}
-	return x.passwordFailed(rules, sent.User)
+	verdict = access.Busy
+	err := x.await(passwordSpare, func(ctx context.Context) {
+		verdict = p.passwords.Check(ctx, rules.Users, sent, limit.NewKey(x.request.Client))
+	})
+	if err != nil {
+		return verdict, x.clientGone(err)
+	}
+	return verdict, nil
 }
 
-// passwordFailed answers a request with a wrong password.
-func (x *exchange) passwordFailed(rules *config.Access, user string) *answer {
-	if !rules.Users.Has(user) {
-		user = "" // it may be a password in the wrong place
+// askService asks the service of `forward_auth`. It returns the service's answer unless that lets the client in, and an error
+// if there is none: without the service nobody passes (S-16.3).
+func (p *pipeline) askService(x *exchange, rules *config.Access) *answer {
+	request := x.serviceRequest(rules.ForwardAuth)
+	by := asker{timer: x.timer, log: p.log}
+	if x.request.Account != nil {
+		by.client = &x.request.Account.upstreams
 	}
-	a := x.challenge(errWrongPassword)
-	record := accessRecord{ClientIP: x.request.Client, Host: x.host, Path: x.request.Target, Route: x.route.config.Path, RequestID: x.loggedID(), PeerIP: x.request.otherPeer()}
-	logAuthFailed(x.log, record, a.status, user)
-	return a
+	var got *reply
+	var err error
+	gone := x.await(config.ForwardAuthTimeout+time.Second, func(ctx context.Context) {
+		got, err = askUpstream(ctx, p.upstreams.target(x.route.service), request, by, config.ForwardAuthTimeout)
+	})
+	switch {
+	case gone == errUpstreamTimeout:
+		x.timer.Reset()
+		err = errReplyLate
+	case gone != nil:
+		return x.clientGone(gone)
+	}
+	if err != nil {
+		return p.serviceFailed(x, rules, err)
+	}
+	return x.takeReply(rules, got)
+}
+
+// serviceFailed answers a request about which the service could not be asked.
+func (p *pipeline) serviceFailed(x *exchange, rules *config.Access, err error) *answer {
+	logUpstreamError(p.log, x.host, rules.ForwardAuth.Service.Upstreams[0].Address, err)
+	status := http.StatusBadGateway
+	if err == errReplyLate || isTimeout(err) {
+		status = http.StatusGatewayTimeout
+	}
+	if met := x.shareOf(err); met != nil {
+		x.refuse(byServiceError, errServiceFailed, statusServiceUnavailable)
+		return answerLater(statusServiceUnavailable, shareRetry)
+	}
+	return x.refuse(byServiceError, errServiceFailed, status)
 }

@@ -220,18 +220,18 @@ func BenchmarkTheStageAccess(b *testing.B) {
 		rules *config.Access
 	}{{"without rules", nil}, {"a list", &config.Access{Allow: inAllow}}, {"a remembered password", &config.Access{Users: users}}} {
 		b.Run(of.name, func(b *testing.B) {
-			passwords := access.NewVerifier()
+			p := &pipeline{passwords: access.NewVerifier()}
 			site := &site{config: config.Site{Host: "a.test"}}
 			r := getRequest("/")
 			x := &exchange{request: r, site: site, route: &route{site: site, access: of.rules}}
 			x.authorization, x.authorizations = basic("ann", "right"), 1
 			if of.rules != nil && of.rules.Users != nil {
-				passwords.Check(b.Context(), users, access.Credentials{User: "ann", Password: "right"}, limit.NewKey(r.Client))
+				p.passwords.Check(b.Context(), users, access.Credentials{User: "ann", Password: "right"}, limit.NewKey(r.Client))
 				x.start = time.Now()
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if x.restrict(passwords) != nil {
+				if p.restrict(x) != nil {
 					b.Fatal("refused")
 				}
 			}

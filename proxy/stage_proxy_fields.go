@@ -35,6 +35,9 @@ func (p *pipeline) proxyFields(x *exchange) *answer {
 	if route := x.decision.route; route != nil && route.access != nil {
 		x.takeCredentials()
 	}
+	if route := x.decision.route; route != nil && route.vouched != nil {
+		x.removeVouched(route.vouched)
+	}
 	if route := x.decision.route; route != nil && route.config.RequestHeaders != nil {
 		x.ruleRequest(route.config.RequestHeaders)
 	}

@@ -131,6 +131,9 @@ func (c *upstreamCall) appendBodyPart(out, data []byte, last bool) []byte {
 		if owned := c.request.Owned; owned != nil {
 			trailers.Remove(func(field Field) bool { return owned.Has(field.Name) })
 		}
+		if vouched := c.request.Vouched; vouched != nil {
+			trailers.Remove(func(field Field) bool { return vouched.Has(field.Name) })
+		}
 		if rules := c.request.Rules; rules != nil {
 			trailers.Remove(func(field Field) bool { return rules.Replaces(field.Name) })
 		}

@@ -33,7 +33,7 @@ func (w *World) areas() []area {
 		{"Answers", w.answerSteps()},
 		{"Raw connections", w.rawSteps()},
 		{"Raw connections of slow clients", w.slowSteps()},
-		{"Clients that crowd others out", slices.Concat(w.crowdSteps(), w.crowdHTTP2Steps(), w.crowdMemorySteps(), w.crowdSpeedSteps())},
+		{"Clients that crowd others out", slices.Concat(w.crowdSteps(), w.crowdHTTP2Steps(), w.crowdMemorySteps(), w.crowdSpeedSteps(), w.passwordSteps())},
 		{"WebSockets", w.webSocketSteps()},
 		{"Raw HTTP/2", w.h2Steps()},
 		{"Idle HTTP/2 connections", w.goAwaySteps()},

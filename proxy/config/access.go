@@ -15,6 +15,13 @@ type Access struct {
 	Allow, Deny *prefixes.Set
 	// Users are the users of `basic_users_file`; nil for none.
 	Users *access.Users
+	// ForwardAuth is the service that is asked; nil for none.
+	ForwardAuth *ForwardAuth
+	// Headers are the fields that the upstream gets from the service's answer, and that no client may send. They are kept
+	// where no service is asked: an upstream may believe them there too.
+	Headers []string
+	// Cookies reports whether the client gets the cookies of an answer that lets it in.
+	Cookies bool
 	// Any reports whether one rule is enough; otherwise all must let the client in.
 	Any bool
 	// keys are the keys of the table, in the order of the documentation.
@@ -30,7 +37,8 @@ type accessKey struct {
 }
 
 // accessNames are the keys of `[access]` in the order of the documentation.
-var accessNames = [...]string{"access.allow", "access.allow_file", "access.deny", "access.deny_file", "access.basic_users_file", "access.satisfy"}
+var accessNames = [...]string{"access.allow", "access.allow_file", "access.deny", "access.deny_file", "access.basic_users_file", "access.forward_auth",
+	"access.forward_auth_headers", "access.satisfy"}
 
 // Texts lists the keys. The values of those that are not set at the level are "". That of a file changes with its contents.
 func (a *Access) Texts(at Level) []KeyText {
@@ -72,7 +80,18 @@ func (a *Access) FilesAt(level Level) []KeyText {
 
 // Restricts reports whether any rule is in effect.
 func (a *Access) Restricts() bool {
-	return a != nil && (a.Allow != nil || a.Deny != nil || a.Users != nil)
+	return a != nil && (a.Allow != nil || a.Deny != nil || a.Asks())
+}
+
+// Asks reports whether there is a rule that looks at more than the client's address.
+func (a *Access) Asks() bool { return a.Users != nil || a.ForwardAuth != nil }
+
+// HeadersOf returns the fields that no client may send; nil for none.
+func (a *Access) HeadersOf() []string {
+	if a == nil {
+		return nil
+	}
+	return a.Headers
 }
 
 // ByList returns what the lists say about a client: refused for a denied one, let in by `allow`, or neither.

@@ -191,12 +191,14 @@ type rawShared struct {
 
 // rawAccess is `[access]`.
 type rawAccess struct {
-	Allow          []string `toml:"allow"`
-	AllowFile      *string  `toml:"allow_file"`
-	Deny           []string `toml:"deny"`
-	DenyFile       *string  `toml:"deny_file"`
-	BasicUsersFile *string  `toml:"basic_users_file"`
-	Satisfy        *string  `toml:"satisfy"`
+	Allow              []string `toml:"allow"`
+	AllowFile          *string  `toml:"allow_file"`
+	Deny               []string `toml:"deny"`
+	DenyFile           *string  `toml:"deny_file"`
+	BasicUsersFile     *string  `toml:"basic_users_file"`
+	ForwardAuth        *string  `toml:"forward_auth"`
+	ForwardAuthHeaders []string `toml:"forward_auth_headers"`
+	Satisfy            *string  `toml:"satisfy"`
 }
 
 // rawRate is the `rate_limit` of a site or a route.

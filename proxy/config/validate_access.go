@@ -47,15 +47,18 @@ func (v *validator) access(in inherited) *Access {
 	}
 	raw := in.Access
 	a := &Access{
-		Allow: v.networkSet(in, "access.allow", raw.Allow, raw.AllowFile),
-		Deny:  v.networkSet(in, "access.deny", raw.Deny, raw.DenyFile),
-		Users: v.users(in.key("access.basic_users_file"), v.accessFile(raw.BasicUsersFile)),
-		Any:   v.satisfy(in.key("access.satisfy"), raw.Satisfy),
+		Allow:       v.networkSet(in, "access.allow", raw.Allow, raw.AllowFile),
+		Deny:        v.networkSet(in, "access.deny", raw.Deny, raw.DenyFile),
+		Users:       v.users(in.key("access.basic_users_file"), v.accessFile(raw.BasicUsersFile)),
+		ForwardAuth: v.forwardAuth(in.key("access.forward_auth"), raw.ForwardAuth),
+		Any:         v.satisfy(in.key("access.satisfy"), raw.Satisfy),
 	}
+	a.Headers, a.Cookies = v.forwardAuthHeaders(in, raw.ForwardAuthHeaders)
 	a.keys = []accessKey{
 		{KeyText: KeyText{Value: strings.Join(raw.Allow, ", ")}}, {file: v.accessFile(raw.AllowFile)},
 		{KeyText: KeyText{Value: strings.Join(raw.Deny, ", ")}}, {file: v.accessFile(raw.DenyFile)},
-		{file: v.accessFile(raw.BasicUsersFile)}, {KeyText: KeyText{Value: orDefault(raw.Satisfy, "")}},
+		{file: v.accessFile(raw.BasicUsersFile)}, {KeyText: KeyText{Value: orDefault(raw.ForwardAuth, "")}},
+		{KeyText: KeyText{Value: strings.Join(raw.ForwardAuthHeaders, ", ")}}, {KeyText: KeyText{Value: orDefault(raw.Satisfy, "")}},
 	}
 	for i := range a.keys {
 		key := &a.keys[i]

@@ -182,6 +182,8 @@ allow_file = "DIR/networks"
 deny = ["198.51.100.1"]
 deny_file = "DIR/networks"
 basic_users_file = "DIR/users"
+forward_auth = "http://127.0.0.1:9091/verify"
+forward_auth_headers = ["X-User-1"]
 satisfy = "all"
 [request_headers]
 set = { "X-A" = "1" }
@@ -246,6 +248,8 @@ allow_file = "DIR/networks"
 deny = ["198.51.100.2"]
 deny_file = "DIR/networks"
 basic_users_file = "DIR/users"
+forward_auth = "http://127.0.0.1:9092/verify"
+forward_auth_headers = ["X-User-2"]
 satisfy = "all"
 [listeners.sites.request_headers]
 set = { "X-A" = "2" }
@@ -282,6 +286,8 @@ allow_file = "DIR/networks"
 deny = ["198.51.100.3"]
 deny_file = "DIR/networks"
 basic_users_file = "DIR/users"
+forward_auth = "http://127.0.0.1:9093/verify"
+forward_auth_headers = ["X-User-3"]
 satisfy = "all"
 [listeners.sites.routes.request_headers]
 set = { "X-A" = "3" }

@@ -1,0 +1,75 @@
+package proxy
+
+import (
+	"iter"
+	"maps"
+	"slices"
+
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/headers"
+)
+
+// vouch finds for each route the fields that say who has passed (S-16.3). An upstream that believes them believes them on
+// every way to it: they are those of all routes of the site, and of all routes with the same upstream.
+func (d *DynamicConfig) vouch() {
+	bounds := map[config.UpstreamID]int{}
+	byUpstream := map[string]map[string]bool{}
+	bySite := map[*site]map[string]bool{}
+	found := false
+	for s := range d.sites.all() {
+		bySite[s] = map[string]bool{}
+		for r := range s.all() {
+			for _, upstream := range r.config.Upstreams {
+				bounds[r.config.UpstreamID(upstream.Address)] = r.config.MaxConnections
+			}
+			for _, name := range r.config.Access.HeadersOf() {
+				found = true
+				name = headers.Request.Key(name)
+				bySite[s][name] = true
+				for _, upstream := range r.config.Upstreams {
+					if byUpstream[upstream.Address] == nil {
+						byUpstream[upstream.Address] = map[string]bool{}
+					}
+					byUpstream[upstream.Address][name] = true
+				}
+			}
+		}
+	}
+	for s := range d.sites.all() {
+		for r := range s.all() {
+			if r.service != nil { // its pool may be that of a site too, with one bound
+				r.service.config.MaxConnections = bounds[r.service.upstreamID()]
+			}
+			if found {
+				r.vouchFor(bySite[s], byUpstream)
+			}
+		}
+	}
+}
+
+// vouchFor sets the fields of a route.
+func (r *route) vouchFor(ofSite map[string]bool, byUpstream map[string]map[string]bool) {
+	names := maps.Clone(ofSite)
+	for _, upstream := range r.config.Upstreams {
+		maps.Copy(names, byUpstream[upstream.Address])
+	}
+	if len(names) > 0 {
+		r.vouched = headers.NewNameSet(true, slices.Sorted(maps.Keys(names)))
+	}
+}
+
+// trusting yields the routes of the site, and the services that they ask.
+func (s *site) trusting() iter.Seq[*route] {
+	return func(yield func(*route) bool) {
+		for r := range s.all() {
+			if !yield(r) || r.service != nil && !yield(r.service) {
+				return
+			}
+		}
+	}
+}
+
+// upstreamID identifies the only upstream of a service.
+func (r *route) upstreamID() config.UpstreamID {
+	return r.config.UpstreamID(r.config.Upstreams[0].Address)
+}

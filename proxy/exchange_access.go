@@ -1,0 +1,174 @@
+package proxy
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"reverse-proxy/proxy/access"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/headers"
+	"reverse-proxy/proxy/http1"
+)
+
+// Why the rules of access have refused a request, in the log.
+const (
+	errDenied        = "client in deny"
+	errNotAllowed    = "client not in allow"
+	errNoPassword    = "no password"
+	errWrongPassword = "wrong password"
+	errPasswordQueue = "too many passwords to verify"
+	errTwoPasswords  = "more than one Authorization field"
+	errServiceSaysNo = "refused by forward_auth"
+	errServiceFailed = "forward_auth has not answered"
+)
+
+const (
+	// passwordRetry is what Retry-After says to a client whose password was not verified, because too many others were.
+	passwordRetry = 3 * time.Second
+	// passwordSpare is a deadline that would end the wait for a verification if nothing else did.
+	passwordSpare = time.Minute
+)
+
+// exchangeAccess is what an exchange knows for the rules of access.
+type exchangeAccess struct {
+	// authorization is the value of the client's Authorization field, before any rule could change it; authorizations is the
+	// number of its lines.
+	authorization  string
+	authorizations int
+	// asked are the fields, and cookies the further values of the cookie field, that a service is asked with.
+	asked   Fields
+	cookies []string
+	// setCookies are the cookies of a service for the client.
+	setCookies []string
+	// refusedBy is the rule that has refused the request.
+	refusedBy accessRule
+}
+
+// askedFields are the client's fields that a service gets. Services choose by the last two whether to answer with a redirect to
+// a page for people, or with 401 for programs.
+var askedFields = headers.NewNameSet(false, []string{"Authorization", "Cookie", "Accept", "X-Requested-With"})
+
+// takeCredentials keeps what the rules of access look at, before the rules for header fields apply.
+func (x *exchange) takeCredentials() {
+	for _, field := range x.request.Fields {
+		if len(field.Name) == len("Authorization") && http1.EqualFold(field.Name, "Authorization") {
+			x.authorization = field.Value
+			x.authorizations++
+		}
+		if x.decision.route.service != nil && askedFields.Has(field.Name) {
+			x.asked = append(x.asked, field)
+		}
+	}
+	x.cookies = x.request.Cookies
+}
+
+// removeVouched removes the fields that say who has passed, whoever has sent them (S-16.3).
+func (x *exchange) removeVouched(names *headers.NameSet) {
+	r := x.request
+	r.Vouched = names
+	r.Fields.Remove(func(field Field) bool { return names.Has(field.Name) })
+	r.TrailerNames = slices.DeleteFunc(r.TrailerNames, names.Has)
+}
+
+// knownAccess decides as far as that is possible without asking anybody. passes reports whether the request is let in for
+// certain; it is false for one that is refused, and for one about which other rules have to be asked.
+func (x *exchange) knownAccess(rules *config.Access) (refused *answer, passes bool) {
+	listed := rules.ByList(x.request.Client)
+	switch {
+	case listed == access.Denied:
+		return x.refuse(byList, errDenied, http.StatusForbidden), false
+	case rules.Any && listed == access.Allowed:
+		return nil, true
+	case listed == access.NotAllowed && !(rules.Any && rules.Asks()):
+		return x.refuse(byList, errNotAllowed, http.StatusForbidden), false
+	case !rules.Asks():
+		return nil, true
+	case x.authorizations > 1: // the upstream could read the other one
+		return x.refuse(byPassword, errTwoPasswords, http.StatusBadRequest), false
+	case rules.Users != nil && !access.IsBasic(x.authorization) && !(rules.Any && rules.ForwardAuth != nil):
+		return x.challenge(errNoPassword), false
+	}
+	return nil, false
+}
+
+// refuse records which rule refuses the request and why, and returns the answer.
+func (x *exchange) refuse(by accessRule, why string, status int) *answer {
+	x.refusedBy, x.problem = by, why
+	return answerStatus(status)
+}
+
+// challenge returns the answer that asks a client for a password (RFC 7617).
+func (x *exchange) challenge(why string) *answer {
+	a := x.refuse(byPassword, why, http.StatusUnauthorized)
+	a.fields = Fields{{Name: "WWW-Authenticate", Value: `Basic realm="` + x.site.config.Host + `", charset="UTF-8"`}}
+	return a
+}
+
+// passwordFailed answers a request with a wrong password.
+func (x *exchange) passwordFailed(rules *config.Access) *answer {
+	x.logPasswordFailed(rules)
+	return x.challenge(errWrongPassword)
+}
+
+// logPasswordFailed logs a wrong password.
+func (x *exchange) logPasswordFailed(rules *config.Access) {
+	sent, _ := access.ParseBasic(x.authorization)
+	if !rules.Users.Has(sent.User) {
+		sent.User = "" // it may be a password in the wrong place
+	}
+	record := accessRecord{ClientIP: x.request.Client, Host: x.host, Path: x.request.Target, Route: x.route.config.Path, RequestID: x.loggedID(), PeerIP: x.request.otherPeer()}
+	logAuthFailed(x.log, record, http.StatusUnauthorized, sent.User)
+}
+
+// serviceRequest returns the request to a service about this request.
+func (x *exchange) serviceRequest(service *config.ForwardAuth) *Request {
+	r := x.request
+	fields := append(make(Fields, 0, len(x.asked)+5), x.asked...)
+	fields.Add("X-Forwarded-Method", r.Method)
+	fields.Add("X-Forwarded-Uri", r.Target)
+	for _, name := range [...]string{headers.ForwardedFor, headers.ForwardedProto, headers.ForwardedHost} {
+		fields.Add(name, r.Fields.Get(name))
+	}
+	return &Request{
+		Client: r.Client, ClientText: r.ClientText, Protocol: HTTP11, Method: http.MethodGet, Target: service.Target,
+		Authority: service.Authority, Fields: fields, Cookies: x.cookies,
+	}
+}
+
+// takeReply lets a request pass about which the service has replied with 2xx, with the fields that the reply vouches for. Any
+// other reply is the answer to the client.
+func (x *exchange) takeReply(rules *config.Access, got *reply) *answer {
+	if got.status/100 != 2 {
+		a := x.refuse(byService, errServiceSaysNo, got.status)
+		a.body, a.bare = got.body, true
+		for _, field := range got.fields {
+			switch {
+			case http1.EqualFold(field.Name, "Date"):
+			case http1.EqualFold(field.Name, "Content-Type"):
+				a.contentType = field.Value
+			default:
+				a.fields = append(a.fields, field)
+			}
+		}
+		return a
+	}
+	for _, field := range got.fields {
+		for _, name := range rules.Headers {
+			if http1.EqualFold(field.Name, name) {
+				x.request.Fields.Add(name, field.Value)
+			}
+		}
+		if rules.Cookies && http1.EqualFold(field.Name, "Set-Cookie") {
+			x.setCookies = append(x.setCookies, field.Value)
+		}
+	}
+	return nil
+}
+
+// addCookies adds the cookies of a service to a final response.
+func (x *exchange) addCookies(fields *Fields) {
+	for _, value := range x.setCookies {
+		fields.Add("Set-Cookie", value)
+	}
+}
