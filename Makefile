@@ -34,7 +34,9 @@ DEPS := \
 	bind9:named \
 	prometheus:promtool \
 	nginx-light:nginx \
-	haproxy:haproxy
+	libnginx-mod-stream: \
+	haproxy:haproxy \
+	hitch:hitch
 
 # Caddy, which `make bench` builds from the module proxy, as Debian has none that is recent.
 CADDY_VERSION ?= v2.11.2

@@ -67,6 +67,15 @@ func TestFeatures(t *testing.T) {
 	if !suite.HasActivator() && os.Getenv("CI") != "true" {
 		leaveOut("@systemd", "systemd-socket-activate is not installed; make deps installs it")
 	}
+	if !suite.HasHAProxy() && os.Getenv("CI") != "true" {
+		leaveOut("@haproxy", "haproxy is not installed; make deps installs it")
+	}
+	if !suite.HasNginx() && os.Getenv("CI") != "true" {
+		leaveOut("@nginx", "nginx is not installed; make deps installs it")
+	}
+	if !suite.HasHitch() && os.Getenv("CI") != "true" {
+		leaveOut("@hitch", "hitch is not installed; make deps installs it")
+	}
 	if !suite.HasStrace() && os.Getenv("CI") != "true" {
 		leaveOut("@strace", "strace is not installed; make deps installs it")
 	}

@@ -13,6 +13,7 @@ import (
 
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http1"
+	"reverse-proxy/proxy/limit"
 )
 
 // clientConn is a client's connection to a port of a listener, over TLS or, on a redirect port, in the clear. One goroutine
@@ -31,9 +32,13 @@ type clientConn struct {
 	// fd is the socket's descriptor, for queries that net.Conn does not offer; valid until close.
 	fd int
 	// peerAddr is the address of the connection's peer, which may be a proxy that carries the requests of many clients
-	// (Request.Client). peerText is the same address as text.
-	peerAddr netip.Addr
-	peerText string
+	// (Request.Client), or the source that a header of the PROXY protocol names. peerText is the same address as text.
+	// socketAddr is the address of the peer in any case.
+	peerAddr   netip.Addr
+	peerText   string
+	socketAddr netip.Addr
+	// addrs are the addresses at both ends, with their ports.
+	addrs connAddrs
 	// turn is held by the connection's goroutine while it computes a handshake or parses frames.
 	turn turn
 	// timer is the deadline for whatever the connection waits for.
@@ -139,25 +144,67 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 		return nil, err
 	}
 	c := &clientConn{server: s, stream: socket, tcp: tcp, socket: socket, fd: fd, flushed: make(chan struct{}, 1)}
+	c.heard.Store(s.registry.sweeper.Clock.Load())
 	if !s.redirects() {
 		c.tls = tls.Server(socket, s.tls)
 		c.secure = clientTLS{Conn: c.tls, socket: socket, all: &s.registry.gatherings}
 		c.stream = &c.secure
-		c.heard.Store(s.registry.sweeper.Clock.Load())
 		socket.received = func() {
 			c.heard.Store(s.registry.sweeper.Clock.Load())
 			c.turn.take(c.account)
 		}
 		socket.waits = c.turn.give
 	}
-	c.peerAddr = peerOf(tcp)
-	c.peerText = c.peerAddr.WithZone("").String()
+	c.addrs = connAddrs{addrPortOf(tcp.RemoteAddr()), addrPortOf(tcp.LocalAddr())}
+	c.setPeer(c.addrs.source.Addr())
+	c.socketAddr = c.peerAddr
 	c.timer.Owner = c
 	return c, nil
 }
 
-// handshake completes the TLS handshake, if there is one. It reports whether the connection can be served.
+// setPeer sets the address of the peer.
+func (c *clientConn) setPeer(addr netip.Addr) {
+	c.peerAddr = addr
+	c.peerText = addr.WithZone("").String()
+}
+
+// takeProxyHeader reads the header of the PROXY protocol, from which on the connection counts for the source that it names
+// (S-15.3). It reports whether the connection goes on.
+func (c *clientConn) takeProxyHeader() bool {
+	s := c.server
+	if !s.trusts(c.socketAddr) {
+		s.refuseProxy(c.socketAddr, errNotTrusted)
+		return false
+	}
+	if !c.timer.Set(deadline.PhaseHandshake, s.headerTimeout) {
+		return false
+	}
+	header, err := c.socket.readProxyHeader()
+	if err != nil {
+		if c.timer.Phase() == deadline.PhaseExpired {
+			err = errProxyLate
+		}
+		s.refuseProxy(c.socketAddr, err)
+		return false
+	}
+	if !header.Source.IsValid() {
+		return true
+	}
+	c.addrs, c.socket.source = connAddrs{header.Source, header.Destination}, header.Source
+	c.setPeer(header.Source.Addr())
+	held, ok := s.registry.comesFrom(c, limit.NewKey(c.peerAddr), s.trusts(c.peerAddr))
+	if !ok {
+		s.logRefused(c.peerAddr, held)
+	}
+	return ok
+}
+
+// handshake reads the header of the PROXY protocol, and completes the TLS handshake, where there are such. It reports whether
+// the connection can be served.
 func (c *clientConn) handshake() bool {
+	if c.server.proxyProtocol && !c.takeProxyHeader() {
+		return false
+	}
 	if c.tls == nil {
 		c.serving.Store(true)
 		return true

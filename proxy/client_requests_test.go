@@ -88,3 +88,38 @@ func TestAClientIsTheSameOneThroughAProxyAndWithout(t *testing.T) {
 		t.Error("a trusted proxy takes turns")
 	}
 }
+
+func TestAConnectionCountsForTheSourceOfItsHeader(t *testing.T) {
+	r := newConnRegistry(3, 1, deadline.NewSweeper())
+	balancer, client := numberedKey(1), numberedKey(2)
+	add := func() *clientConn {
+		ticket, _ := r.admitPeer(balancer, true)
+		c := &clientConn{server: &siteServer{registry: r, headerTimeout: patience}}
+		c.timer.Owner = c
+		if ticket.wait() != admitted || !r.add(c, ticket) {
+			t.Fatal("no room for a connection of the balancer")
+		}
+		c.timer.Set(deadline.PhaseHandshake, patience)
+		return c
+	}
+	first, second := add(), add()
+	for _, c := range []*clientConn{first, second} {
+		if _, ok := r.comesFrom(c, client, false); !ok {
+			t.Fatal("a connection is refused while nobody waits")
+		}
+	}
+	third := add()
+	if r.proxies[balancer].conns != 1 || r.clients[client].conns != 2 || r.open != 3 {
+		t.Fatalf("got %d connections of the balancer, %d of the client and %d in all", r.proxies[balancer].conns, r.clients[client].conns, r.open)
+	}
+	r.queue = append(r.queue, &ticket{key: numberedKey(3), done: make(chan struct{})}) // somebody waits for room
+	if held, ok := r.comesFrom(third, client, false); ok || held != 2 || r.refused != 1 {
+		t.Errorf("got %d, %v while others wait, want the connection refused for the 2 that its client has", held, ok)
+	}
+	if _, ok := r.comesFrom(third, client, true); !ok {
+		t.Error("a connection of another trusted proxy is refused")
+	}
+	if len(r.proxies) != 1 || r.proxies[client].conns != 1 {
+		t.Errorf("got the proxies %v, want only the second one", r.proxies)
+	}
+}

@@ -22,6 +22,8 @@ type connRegistry struct {
 	// onCut is called, with mu held, after a connection is cut because its client held more than its share.
 	onCut func(client netip.Addr, held int)
 
+	// proxyRefused is how many connections had no header of the PROXY protocol from a trusted proxy.
+	proxyRefused atomic.Uint64
 	// waiting is how many accepted connections wait for room.
 	waiting atomic.Int32
 
@@ -210,6 +212,26 @@ func (r *connRegistry) closeAccount(account *clientAccount) {
 		return
 	}
 	r.clients.close(account)
+}
+
+// comesFrom moves a registered connection to the account of the client or proxy that it turned out to come from. It returns
+// false, with the number of the client's connections, if others wait for room and the client holds its share.
+func (r *connRegistry) comesFrom(c accountedConn, key limit.Key, proxy bool) (held int, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := c.entry()
+	if held = r.clients.held(key); !proxy && held >= r.share && len(r.queue) > 0 {
+		r.refused++
+		return held, false
+	}
+	before := e.account
+	e.account = r.accountFor(key, proxy)
+	if e.leaving {
+		before.leaving--
+		e.account.leaving++
+	}
+	r.closeAccount(before)
+	return held, true
 }
 
 // enterRequest returns the account of a client for a request that came through a trusted proxy. leaveRequest must follow.

@@ -37,9 +37,10 @@ var leafImports = map[string][]string{
 	// hold counts the requests of each client that wait.
 	"hold": {"limit"},
 	// prefixes quotes the lines of a list that are wrong.
-	"prefixes": {"wording"},
-	"unixdial": nil,
-	"routing":  nil, // it decides by hosts and paths, whatever they are for
+	"prefixes":   {"wording"},
+	"proxyproto": nil,
+	"unixdial":   nil,
+	"routing":    nil, // it decides by hosts and paths, whatever they are for
 	// eventlog says why a log file cannot be opened, and clips values.
 	"eventlog": {"wording"},
 	// config holds the options of the log and of the limit, the rules for header fields and sets of networks, and compares the limit of

@@ -101,7 +101,7 @@ func (l *listener) startServing(cfg *config.Config, p *pipeline, shared *sharedS
 	clients := func() *config.Clients { return &p.dynamic.Load().sites[l.index].clients }
 	l.sites = &siteServer{
 		listener: l.index, address: l.address(), port: strconv.Itoa(l.config.HTTPSPort), handler: p, pipeline: p, registry: shared.conns, log: shared.log,
-		clients: clients, tls: listenerTLSConfig(l.source, l.gate, shared.log), gate: l.gate,
+		clients: clients, proxyProtocol: l.config.ProxyProtocol, tls: listenerTLSConfig(l.source, l.gate, shared.log), gate: l.gate,
 		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
 	}
 	for _, socket := range l.https {
@@ -111,7 +111,7 @@ func (l *listener) startServing(cfg *config.Config, p *pipeline, shared *sharedS
 		return
 	}
 	l.redirects = &siteServer{
-		listener: l.index, address: l.redirect[0].Addr().String(), clients: clients, registry: shared.conns, log: shared.log,
+		listener: l.index, address: l.redirect[0].Addr().String(), clients: clients, proxyProtocol: l.config.ProxyProtocol, registry: shared.conns, log: shared.log,
 		handler:       newRedirector(l.config.HTTPSPort, l.source, l.gate, shared.log, cfg.BodyIdleTimeout),
 		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
 	}

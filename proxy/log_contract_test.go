@@ -82,6 +82,7 @@ func logEveryEvent(l *eventlog.Logger) {
 	l.Log(eventlog.LevelWarn, "CONNECTION_REFUSED", eventlog.Addr("client_ip", ip), eventlog.Str("limit", "max_connections_per_client"), eventlog.Int("held", 256), eventlog.Int("share", 256))
 	l.Log(eventlog.LevelWarn, "CONNECTION_CUT", eventlog.Addr("client_ip", ip), eventlog.Str("limit", "max_connections_per_client"), eventlog.Int("held", 900), eventlog.Int("share", 256))
 	l.Log(eventlog.LevelWarn, "UPSTREAM_SHARE", eventlog.Addr("client_ip", ip), eventlog.Str("host", "git.example.com"), eventlog.Str("upstream", "127.0.0.1:3000"), eventlog.Str("limit", "client"), eventlog.Int("held", 900), eventlog.Int("share", 256))
+	l.Log(eventlog.LevelWarn, "PROXY_REFUSED", eventlog.Addr("peer_ip", ip), eventlog.Str("listener", "203.0.113.10:443"), eventlog.Str("error", errNotTrusted.Error()))
 	l.Log(eventlog.LevelWarn, "ANSWER_SHARE", eventlog.Addr("client_ip", ip), eventlog.Int("held", 9437184), eventlog.Int("share", 4194304))
 	l.Log(eventlog.LevelDebug, "CLIENT_GONE", eventlog.Addr("client_ip", ip), eventlog.Str("host", rec.Host), eventlog.Err(errors.New("context canceled")))
 	l.Log(eventlog.LevelDebug, "CONNECTION_ERROR", eventlog.Str("listener", "127.0.0.1:443"), eventlog.Addr("client_ip", ip),

@@ -86,6 +86,8 @@ func metricFamilies() []metricFamily {
 			"Connections that were accepted and wait for room, each with a backlog behind it", writeWaiting},
 		{"reverse_proxy_connections_over_share_total", counterMetric, []string{"action"},
 			"Connections of clients at max_connections_per_client that were refused, or cut for others, at max_connections", writeOverShare},
+		{"reverse_proxy_connections_proxy_refused_total", counterMetric, nil,
+			"Connections that did not begin with a header of the PROXY protocol from a trusted proxy where proxy_protocol is required", writeProxyRefused},
 		{"reverse_proxy_answers_over_share_total", counterMetric, nil,
 			"Answers over HTTP/2 that were reset because their clients did not take them and others needed the memory", writeParked},
 		{"reverse_proxy_http2_breaches_total", counterMetric, nil,

@@ -157,6 +157,8 @@ func writeOverShare(s *scrape, t *metricsText) {
 	t.count(cut, "cut")
 }
 
+func writeProxyRefused(s *scrape, t *metricsText) { t.count(s.shared.conns.proxyRefused.Load()) }
+
 func writeShares(s *scrape, t *metricsText) {
 	for limit := range share.Limits {
 		t.count(s.shared.metrics.process.shares[limit].Load(), limit.String())

@@ -27,6 +27,8 @@ type Request struct {
 	ClientText string
 	// Peer is the address of the connection's peer, for the log. Nothing else may use it.
 	Peer netip.Addr
+	// Addrs are the addresses of the client's connection; nil for a request without one.
+	Addrs *connAddrs
 	// Account is the client's use of the resources that all clients share (S-12.6).
 	Account *clientAccount
 	// Protocol is the version that the client spoke.

@@ -28,6 +28,8 @@ type siteServer struct {
 	pipeline *pipeline
 	// clients returns how clients behind trusted proxies are found at present; nil if no proxy is trusted.
 	clients func() *config.Clients
+	// proxyProtocol reports whether each connection begins with a header of the PROXY protocol.
+	proxyProtocol bool
 	// tls is nil on a redirect port. Handshakes wait at the gate.
 	tls           *tls.Config
 	gate          *gate
@@ -135,8 +137,13 @@ func (s *siteServer) refuse(tcp *net.TCPConn, t *ticket) {
 	client := peerOf(tcp)
 	_ = tcp.SetLinger(0) // fails only if the connection is already gone
 	_ = tcp.Close()
+	s.logRefused(client, t.held)
+}
+
+// logRefused logs a connection for which there is no room because its client holds its share.
+func (s *siteServer) logRefused(client netip.Addr, held int) {
 	s.log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "share", Host: shareHolder(client)}, "CONNECTION_REFUSED",
-		eventlog.Addr("client_ip", client), eventlog.Str("limit", "max_connections_per_client"), eventlog.Int("held", t.held), eventlog.Int("share", s.registry.share))
+		eventlog.Addr("client_ip", client), eventlog.Str("limit", "max_connections_per_client"), eventlog.Int("held", held), eventlog.Int("share", s.registry.share))
 }
 
 // logCut returns a function that logs connections that are cut because their clients hold more than their share.
@@ -161,10 +168,31 @@ func shareHolder(client netip.Addr) string {
 
 // peerOf returns the address of a connection's client, IPv4-mapped addresses unmapped.
 func peerOf(tcp *net.TCPConn) netip.Addr {
-	if address, ok := tcp.RemoteAddr().(*net.TCPAddr); ok {
-		return address.AddrPort().Addr().Unmap()
+	return addrPortOf(tcp.RemoteAddr()).Addr()
+}
+
+// addrPortOf returns the address and the port of an end of a TCP connection, with IPv4-mapped addresses unmapped.
+func addrPortOf(addr net.Addr) netip.AddrPort {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		return netip.AddrPortFrom(tcp.AddrPort().Addr().Unmap(), tcp.AddrPort().Port())
 	}
-	return netip.Addr{}
+	return netip.AddrPort{}
+}
+
+// Why a connection is refused that has to begin with a header of the PROXY protocol.
+var (
+	errNotTrusted = errors.New("the peer is not in trusted_proxies")
+	errProxyLate  = errors.New("no whole header came within header_timeout_secs")
+)
+
+// refuseProxy counts and logs a connection that does not begin with a header of the PROXY protocol from a trusted proxy.
+func (s *siteServer) refuseProxy(peer netip.Addr, err error) {
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the connection ended before a whole header")
+	}
+	s.registry.proxyRefused.Add(1)
+	s.log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "proxy", Host: shareHolder(peer), Upstream: s.address, Cause: err.Error()}, "PROXY_REFUSED",
+		eventlog.Addr("peer_ip", peer), eventlog.Str("listener", s.address), eventlog.Err(err))
 }
 
 // handshakeFailed logs an incomplete handshake, at debug level because any scanner causes some.

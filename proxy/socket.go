@@ -3,6 +3,7 @@ package proxy
 import (
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -27,6 +28,8 @@ type streamConn interface {
 type socket struct {
 	streamConn
 	raw syscall.RawConn
+	// source is the address that RemoteAddr returns, if a header of the PROXY protocol has named one.
+	source netip.AddrPort
 	// received, if not nil, is called when bytes have arrived. The reading goroutine sets it.
 	received func()
 	// waits, if not nil, is called before a read, and before a write waits for room. The goroutine that does both sets it.
@@ -103,6 +106,14 @@ type notReady struct{}
 func (notReady) Error() string   { return "nothing has come yet" }
 func (notReady) Timeout() bool   { return false }
 func (notReady) Temporary() bool { return true }
+
+// RemoteAddr implements net.Conn.
+func (s *socket) RemoteAddr() net.Addr {
+	if s.source.IsValid() {
+		return net.TCPAddrFromAddrPort(s.source)
+	}
+	return s.streamConn.RemoteAddr()
+}
 
 // Read implements net.Conn.
 func (s *socket) Read(p []byte) (int, error) {

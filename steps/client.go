@@ -227,7 +227,7 @@ func (w *World) transport(r request, scheme, host string) (transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := strings.Join([]string{r.client, r.proto, r.sni, address, fmt.Sprint(r.unverified)}, "|")
+	key := strings.Join([]string{r.client, r.proto, r.sni, address, fmt.Sprint(r.unverified), w.preludes[r.client]}, "|")
 	if t, ok := w.transports[key]; ok {
 		return t, nil
 	}
@@ -247,12 +247,14 @@ func (w *World) transport(r request, scheme, host string) (transport, error) {
 	default:
 		return nil, fmt.Errorf("%q is no protocol of the suite's client; HTTP/1.1 and HTTP/2 are", r.proto)
 	}
-	from := w.clientAddress(r.client)
+	from, prelude := w.clientAddress(r.client), w.preludes[r.client]
 	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return w.dialFrom(ctx, from, address)
+		conn, err := w.dialFrom(ctx, from, address)
+		return sendPrelude(prelude, conn, err)
 	}
 	t.DialTLSContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		conn, err := w.dialFrom(ctx, from, address)
+		conn, err = sendPrelude(prelude, conn, err)
 		if err != nil {
 			return nil, err
 		}

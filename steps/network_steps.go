@@ -65,7 +65,8 @@ func (w *World) inNetwork(fn func() error) error {
 
 // dial connects from the client's address, if that is of the same family.
 func (w *World) dial(ctx context.Context, client, address string) (net.Conn, error) {
-	return w.dialFrom(ctx, w.clientAddress(client), address)
+	conn, err := w.dialFrom(ctx, w.clientAddress(client), address)
+	return sendPrelude(w.preludes[client], conn, err)
 }
 
 // dialFrom is dial from a given address, for other goroutines: only that of the steps may ask for a client's address.

@@ -119,13 +119,15 @@ type World struct {
 	upstreams    map[string]*upstream
 	protocol     string // the protocol on HTTPS ports if a step names none; "" for HTTP/1.1
 	transports   map[string]transport
-	conns        map[string]*rawConn
-	conn         *rawConn // the last one used
-	exchange     *exchange
-	exchanges    map[string]*exchange // the exchanges that a scenario has named
-	uploads      map[string]*io.PipeWriter
-	batch        []*exchange // the answers of a repeated request
-	handshake    *handshake
+	// preludes are the bytes that the connections of clients begin with.
+	preludes  map[string]string
+	conns     map[string]*rawConn
+	conn      *rawConn // the last one used
+	exchange  *exchange
+	exchanges map[string]*exchange // the exchanges that a scenario has named
+	uploads   map[string]*io.PipeWriter
+	batch     []*exchange // the answers of a repeated request
+	handshake *handshake
 	// sessions are the TLS sessions of clients, by the name that a scenario gives them.
 	sessions map[string]*sessionCache
 	h2       *h2Result

@@ -66,6 +66,35 @@ func (v *validator) clients(key string, raw rawListener) Clients {
 	return c
 }
 
+// The values of `proxy_protocol`.
+const (
+	proxyProtocolOff      = "off"
+	proxyProtocolRequired = "required"
+)
+
+// proxyProtocolText renders the value of `proxy_protocol`.
+func proxyProtocolText(required bool) string {
+	if required {
+		return proxyProtocolRequired
+	}
+	return proxyProtocolOff
+}
+
+// proxyProtocol checks `proxy_protocol`. Without trusted proxies, nobody could connect.
+func (v *validator) proxyProtocol(key string, raw rawListener) bool {
+	at := ChildKey(key, "proxy_protocol")
+	value := orDefault(raw.ProxyProtocol, proxyProtocolOff)
+	switch {
+	case value == proxyProtocolOff:
+		return false
+	case value != proxyProtocolRequired:
+		v.add(at, `%s is not a state; write "off" or "required"`, wording.Quoted(value))
+	case raw.TrustedProxies == nil && raw.TrustedProxiesFile == nil:
+		v.add(at, "needs trusted_proxies, as nobody else may connect then; name the balancers that send the header")
+	}
+	return true
+}
+
 // clientHeader checks `client_ip_header`.
 func (v *validator) clientHeader(key, name string) string {
 	const example = `write the field in which the proxies name the client, as in "X-Forwarded-For" or "CF-Connecting-IP", or "" for none`

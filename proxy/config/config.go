@@ -83,6 +83,8 @@ type Listener struct {
 	HTTPPort int
 	// HTTPSPort is the port that serves the sites.
 	HTTPSPort int
+	// ProxyProtocol reports whether each connection must begin with a header of the PROXY protocol (S-15.3).
+	ProxyProtocol bool
 	// Clients says how clients behind trusted proxies are found. Dynamic.
 	Clients Clients
 	// TLS says where the listener's certificates come from.

@@ -88,6 +88,7 @@ func (d *driftList) listener(key string, running, file Listener) {
 	d.compare(ChildKey(key, "bind_addr"), strings.Join(running.BindAddrs, ", "), strings.Join(file.BindAddrs, ", "))
 	d.compare(ChildKey(key, "http_port"), running.HTTPPort, file.HTTPPort)
 	d.compare(ChildKey(key, "https_port"), running.HTTPSPort, file.HTTPSPort)
+	d.compare(ChildKey(key, "proxy_protocol"), proxyProtocolText(running.ProxyProtocol), proxyProtocolText(file.ProxyProtocol))
 	key = ChildKey(key, "tls")
 	d.compare(ChildKey(key, "mode"), running.TLS.Mode, file.TLS.Mode)
 	if running.TLS.Mode != file.TLS.Mode {

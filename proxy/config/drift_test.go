@@ -52,6 +52,7 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 		{"an address", "127.0.0.1\"\nhttp_port", "127.0.0.3\"\nhttp_port", []Drift{{"listeners[0].bind_addr",
 			"127.0.0.1", "127.0.0.3"}}},
 		{"a redirect port", "80\n", "81\n", []Drift{{"listeners[0].http_port", "80", "81"}}},
+		{"the PROXY protocol", `proxy_protocol = "off"`, `proxy_protocol = "required"`, []Drift{{"listeners[0].proxy_protocol", "off", "required"}}},
 		{"an HTTPS port", "443\n", "444\n", []Drift{{"listeners[0].https_port", "443", "444"}}},
 		{"a mode", `"acme"`, `"self_signed"`, []Drift{{"listeners[0].tls.mode", "acme", "self_signed"}}},
 		{"the cache", "DIR/cache", "DIR/cache2", []Drift{{"listeners[0].tls.acme_cache_dir", dir + "/cache",

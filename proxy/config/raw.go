@@ -113,6 +113,7 @@ type rawListener struct {
 	BindAddr           oneOrMore `toml:"bind_addr"`
 	HTTPPort           *int64    `toml:"http_port"`
 	HTTPSPort          *int64    `toml:"https_port"`
+	ProxyProtocol      *string   `toml:"proxy_protocol"`
 	TrustedProxies     []string  `toml:"trusted_proxies"`
 	TrustedProxiesFile *string   `toml:"trusted_proxies_file"`
 	ClientIPHeader     *string   `toml:"client_ip_header"`

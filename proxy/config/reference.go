@@ -191,6 +191,8 @@ func listenerReference() Table {
 				Text: "Port that redirects to HTTPS and answers HTTP-01 challenges; `0` disables it."},
 			{Name: "https_port", Type: integerKey, Min: "1", Max: "65535", Default: "443", Promise: "S-2.12",
 				Text: "Port that serves the sites. Must differ from `http_port`."},
+			{Name: "proxy_protocol", Type: stringKey, Values: []string{"off", "required"}, Default: `"off"`, Promise: "S-15.3",
+				Text: "`required`: each connection to either port begins with a header of the PROXY protocol, version 1 or 2, which names the client; it may come only from `trusted_proxies`, and within `header_timeout_secs`. `off`: none does."},
 			{Name: "trusted_proxies", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-15.1",
 				Text: "Networks and addresses of the proxies whose word counts: for a request from one of them, the client is the first address in `client_ip_header` that is not one of them, read from the right. No share of connections (`max_connections_per_client`) holds for them."},
 			{Name: "trusted_proxies_file", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-15.1",

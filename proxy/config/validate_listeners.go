@@ -17,12 +17,13 @@ func (v *validator) listeners(raws []rawListener, allowWildcard bool, above inhe
 		key := IndexKey("listeners", i)
 		v.addressHosts = orDefault(raw.TLS.Mode, "") == string(TLSModeACME)
 		listeners[i] = Listener{
-			BindAddrs: v.bindAddrs(ChildKey(key, "bind_addr"), raw.BindAddr, allowWildcard),
-			HTTPPort:  v.port(ChildKey(key, "http_port"), raw.HTTPPort, 80, 0),
-			HTTPSPort: v.port(ChildKey(key, "https_port"), raw.HTTPSPort, 443, 1),
-			Clients:   v.clients(key, raw),
-			TLS:       v.tls(ChildKey(key, "tls"), raw.TLS),
-			Sites:     v.sites(ChildKey(key, "sites"), raw.Sites, above),
+			BindAddrs:     v.bindAddrs(ChildKey(key, "bind_addr"), raw.BindAddr, allowWildcard),
+			HTTPPort:      v.port(ChildKey(key, "http_port"), raw.HTTPPort, 80, 0),
+			HTTPSPort:     v.port(ChildKey(key, "https_port"), raw.HTTPSPort, 443, 1),
+			Clients:       v.clients(key, raw),
+			ProxyProtocol: v.proxyProtocol(key, raw),
+			TLS:           v.tls(ChildKey(key, "tls"), raw.TLS),
+			Sites:         v.sites(ChildKey(key, "sites"), raw.Sites, above),
 		}
 		if listeners[i].TLS.Mode == TLSModeACME && listeners[i].TLS.ACMEDNS.Method == "" {
 			v.noWildcards(key, listeners[i].Sites)

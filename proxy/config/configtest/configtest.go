@@ -197,6 +197,7 @@ remove = ["X-C"]
 bind_addr = "127.0.0.1"
 http_port = 80
 https_port = 443
+proxy_protocol = "off"
 trusted_proxies = ["192.0.2.5"]
 trusted_proxies_file = "DIR/proxies.txt"
 client_ip_header = "X-Real-IP"

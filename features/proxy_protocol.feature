@@ -1,0 +1,280 @@
+Feature: The PROXY protocol
+
+  A balancer that passes connections on says at their beginning whose they are. Only trusted ones may, and without that
+  nobody can connect.
+
+  Background:
+    Given the site "a.example.test" is served from the upstream "app"
+    And the settings:
+      | listeners[0].proxy_protocol  | "required"             |
+      | listeners[0].trusted_proxies | ["${client:balancer}"] |
+
+  Rule: A connection is that of the client whom its header names
+
+    @S-15.3 @S-15.1
+    Scenario Outline: <case>, over <protocol>
+      Given the connections of the client "balancer" begin with "<header>"
+      And clients speak <protocol>
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://a.example.test/x     |
+        | client | balancer                     |
+        | header | X-Forwarded-For: 192.0.2.66  |
+      Then the answer is 200
+      And the upstream "app" received the field "X-Real-IP" with "<client>"
+      And the upstream "app" received the field "X-Forwarded-For" with "<chain>"
+      And the log has a line "REQUEST" with:
+        | client_ip | <client> |
+
+      Examples:
+        | case                                        | protocol | client             | chain                          | header |
+        | Version 1 with IPv4                         | HTTP/1.1 | 203.0.113.9        | 203.0.113.9                    | PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n |
+        | Version 1 with IPv4                         | HTTP/2   | 203.0.113.9        | 203.0.113.9                    | PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n |
+        | Version 1 with IPv6                         | HTTP/1.1 | 2001:db8::9        | 2001:db8::9                    | PROXY TCP6 2001:db8::9 2001:db8::1 4711 443\r\n |
+        | Version 2 with IPv4                         | HTTP/1.1 | 203.0.113.9        | 203.0.113.9                    | \r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x09\xc0\0\x02\x01\x12\x67\x01\xbb |
+        | Version 2 with IPv4                         | HTTP/2   | 203.0.113.9        | 203.0.113.9                    | \r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x09\xc0\0\x02\x01\x12\x67\x01\xbb |
+        | Version 2 with TLVs                         | HTTP/1.1 | 203.0.113.9        | 203.0.113.9                    | \r\n\r\n\0\r\nQUIT\n\x21\x11\0\x10\xcb\0\x71\x09\xc0\0\x02\x01\x12\x67\x01\xbb\x04\0\x01x |
+
+    @S-15.3
+    Scenario Outline: The address of the socket counts for <case>
+      # The balancer is a trusted proxy, and the client whom it names in a field counts then.
+      Given the connections of the client "balancer" begin with "<header>"
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://a.example.test/x    |
+        | client | balancer                    |
+        | header | X-Forwarded-For: 192.0.2.66 |
+      Then the answer is 200
+      And the upstream "app" received the field "X-Forwarded-For" with "192.0.2.66, ${client:balancer}"
+
+      Examples:
+        | case              | header |
+        | LOCAL             | \r\n\r\n\0\r\nQUIT\n\x20\0\0\0 |
+        | UDP               | \r\n\r\n\0\r\nQUIT\n\x21\x12\0\x0c\xcb\0\x71\x09\xc0\0\x02\x01\x12\x67\x01\xbb |
+        | an unknown family | \r\n\r\n\0\r\nQUIT\n\x21\x51\0\x02ab |
+        | UNKNOWN           | PROXY UNKNOWN 203.0.113.9 192.0.2.1 4711 443\r\n |
+
+    @S-15.3 @S-15.2
+    Scenario: The peer of the connection is logged too, and limits go by the client
+      Given the connections of the client "balancer" begin with "PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n"
+      And the setting "rate_limit.requests_per_second" is 0.001
+      And the setting "rate_limit.burst" is 1
+      When the proxy is running
+      And the client "balancer" requests "https://a.example.test/" 2 times
+      Then the answer is 429
+      And the log has a line "RATE_LIMIT" with:
+        | client_ip | 203.0.113.9        |
+        | peer_ip   | ${client:balancer} |
+      Given the connections of the client "balancer" begin with "PROXY TCP4 203.0.113.10 192.0.2.1 4711 443\r\n"
+      When a client sends the request:
+        | url    | https://a.example.test/ |
+        | client | balancer                |
+      Then the answer is 200
+
+    @S-15.3
+    Scenario: A name without a certificate is refused to the client whom the header names
+      Given the connections of the client "balancer" begin with "PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n"
+      When the proxy is running
+      And a client shakes hands:
+        | name   | unknown.test |
+        | client | balancer     |
+      Then the handshake fails with the alert "unrecognized name"
+      And the log has a line "TLS_REFUSED" with:
+        | client_ip | 203.0.113.9 |
+
+    @S-15.3
+    Scenario: The redirect port needs the header too
+      Given the connections of the client "balancer" begin with "PROXY TCP4 203.0.113.9 192.0.2.1 4711 80\r\n"
+      When the proxy is running
+      And a client sends the request:
+        | url    | http://a.example.test/x |
+        | client | balancer                |
+      Then the answer is 301
+      When the client "stranger" opens a connection to "http://a.example.test"
+      And the client sends "GET / HTTP/1.1\r\nHost: a.example.test\r\n\r\n"
+      Then the connection is closed with nothing more
+      And the log has a line "PROXY_REFUSED" with:
+        | peer_ip | ${client:stranger} |
+
+    @S-15.3
+    Scenario: The header may come byte by byte, and with the handshake
+      When the proxy is running
+      And the client "balancer" opens a connection to "tcp://${addr}:${http}"
+      And the client sends "PRO"
+      And the client sends "XY TCP4 203.0.113.9 192.0"
+      And the client sends ".2.1 4711 443\r"
+      And the client sends "\nGET / HTTP/1.1\r\nHost: a.example.test\r\n\r\n"
+      Then the client receives the answer 301
+
+  Rule: Without a header from a trusted balancer there is no connection
+
+    @S-15.3
+    Scenario Outline: <case> is refused, and nothing of it is answered
+      When the proxy is running
+      And the client "<client>" opens a connection to "tcp://${addr}:${https}"
+      And the client sends "<bytes>"
+      Then the connection is closed with nothing more
+      And the log has a line "PROXY_REFUSED" with:
+        | peer_ip  | ${client:<client>} |
+        | listener | ${addr}:${https}   |
+        | error    | ~<error>           |
+        | level    | WARN               |
+      And the metrics have:
+        | reverse_proxy_connections_proxy_refused_total | 1 |
+
+      Examples:
+        | case                               | client   | error                    | bytes |
+        | A stranger with a header           | stranger | not in trusted_proxies   | PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n |
+        | TLS without a header               | balancer | does not begin with      | \x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03 |
+        | HTTP without a header              | balancer | does not begin with      | GET / HTTP/1.1\r\n\r\n |
+        | A header that is not well-formed   | balancer | not well-formed          | PROXY TCP4 203.0.113.9\r\n |
+        | A header of version 1 that is long | balancer | more than 107 bytes      | PROXY TCP4 ${x*200} |
+        | A header of version 2 that is long | balancer | more than 4096 bytes     | \r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff |
+        | A header of version 3              | balancer | another version          | \r\n\r\n\0\r\nQUIT\n\x31\x11\0\0 |
+        | An unknown command                 | balancer | unknown command          | \r\n\r\n\0\r\nQUIT\n\x22\x11\0\0 |
+        | Addresses that are too short       | balancer | too short                | \r\n\r\n\0\r\nQUIT\n\x21\x21\0\x0cabcdefghijkl |
+
+    @S-15.3
+    Scenario: A second header is no TLS
+      When the proxy is running
+      And the client "balancer" opens a connection to "tcp://${addr}:${https}"
+      And the client sends "PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\nPROXY TCP4 203.0.113.10 192.0.2.1 4711 443\r\n"
+      Then the connection is closed
+      And the log has a line "CONNECTION_ERROR" with:
+        | client_ip | 203.0.113.9 |
+
+    @S-15.3
+    Scenario: A header inside TLS is no request
+      Given the connections of the client "balancer" begin with "PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n"
+      When the proxy is running
+      And the client "balancer" opens a connection to "https://a.example.test"
+      And the client sends "PROXY TCP4 203.0.113.10 192.0.2.1 4711 443\r\nGET / HTTP/1.1\r\nHost: a.example.test\r\n\r\n"
+      Then the client receives the answer 400
+      And the upstream "app" received nothing
+
+    @S-15.3 @S-12.4
+    Scenario: A header that does not end is cut by header_timeout_secs
+      Given the setting "header_timeout_secs" is 1
+      When the proxy is running
+      And the client "balancer" opens a connection to "tcp://${addr}:${https}"
+      And the client sends "PROXY TCP4 203.0.113.9"
+      Then the connection is closed with nothing more
+      And the log has a line "PROXY_REFUSED" with:
+        | error | ~within header_timeout_secs |
+
+    @S-15.3 @S-8.6
+    Scenario: Many refusals of one peer are one line
+      When the proxy is running
+      And the client "stranger" opens a connection to "tcp://${addr}:${https}"
+      Then the connection is closed with nothing more
+      When the client "stranger" opens a connection to "tcp://${addr}:${https}"
+      Then the connection is closed with nothing more
+      When the client "stranger" opens a connection to "tcp://${addr}:${https}"
+      Then the connection is closed with nothing more
+      And the log has 1 line "PROXY_REFUSED"
+
+    @S-15.3
+    Scenario Outline: proxy_protocol is <value> with <trusted> as trusted_proxies: the file is refused
+      Given the settings:
+        | listeners[0].proxy_protocol  | <value>   |
+        | listeners[0].trusted_proxies | <trusted> |
+      When the configuration is validated
+      Then the command exits with 1
+      And the command complains "<complaint>"
+
+      Examples:
+        | value      | trusted       | complaint                                              |
+        | "optional" | ["10.0.0.1"]  | is not a state; write                                  |
+        | "required" | left out      | needs trusted_proxies, as nobody else may connect then |
+
+  Rule: Real balancers send it
+
+    @S-15.3 @haproxy
+    Scenario Outline: HAProxy sends the header with <option>, over <protocol>
+      Given the setting "listeners[0].trusted_proxies" is ["127.0.0.1"]
+      When the proxy is running
+      And HAProxy runs with:
+        """
+        frontend clients
+          mode tcp
+          bind 127.0.0.1:${port:haproxy}
+          default_backend proxy
+        backend proxy
+          mode tcp
+          server proxy ${addr}:${https} <option>
+        """
+      And a client sends the request:
+        | url      | https://127.0.0.1:${port:haproxy}/x |
+        | protocol | <protocol>                          |
+        | client   | visitor                             |
+        | sni      | a.example.test                      |
+        | header   | Host: a.example.test                |
+      Then the answer is 200
+      And the upstream "app" received the field "X-Real-IP" with "${client:visitor}"
+      And the upstream "app" received the field "X-Forwarded-For" with "${client:visitor}"
+      And the log has a line "REQUEST" with:
+        | client_ip | ${client:visitor} |
+        | peer_ip   | 127.0.0.1         |
+
+      Examples:
+        | option        | protocol |
+        | send-proxy    | HTTP/1.1 |
+        | send-proxy-v2 | HTTP/1.1 |
+        | send-proxy    | HTTP/2   |
+        | send-proxy-v2 | HTTP/2   |
+        | send-proxy-v2 proxy-v2-options ssl,cert-cn,crc32c,unique-id | HTTP/1.1 |
+
+    @S-15.3 @nginx
+    Scenario: nginx sends the header with proxy_protocol
+      Given the setting "listeners[0].trusted_proxies" is ["127.0.0.1"]
+      When the proxy is running
+      And nginx runs with:
+        """
+        load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+        stream {
+            server {
+                listen 127.0.0.1:${port:nginx};
+                proxy_pass ${addr}:${https};
+                proxy_protocol on;
+            }
+        }
+        """
+      And a client sends the request:
+        | url      | https://127.0.0.1:${port:nginx}/x |
+        | protocol | HTTP/2                            |
+        | client   | visitor                           |
+        | sni      | a.example.test                    |
+        | header   | Host: a.example.test              |
+      Then the answer is 200
+      And the upstream "app" received the field "X-Real-IP" with "${client:visitor}"
+
+    @S-15.3 @hitch
+    Scenario Outline: hitch, which ends TLS itself, sends the header to the redirect port with <option>
+      Given a certificate "hitch" for "a.example.test"
+      And the setting "listeners[0].trusted_proxies" is ["127.0.0.1"]
+      And the setting "logging.level" is "debug"
+      When the proxy is running
+      And hitch runs with:
+        """
+        frontend = "[127.0.0.1]:${port:hitch}"
+        backend = "[${addr}]:${http}"
+        pem-file = {
+          cert = "${cert:hitch}"
+          private-key = "${key:hitch}"
+        }
+        workers = 1
+        user = "nobody"
+        <option> = on
+        """
+      And a client sends the request:
+        | url      | https://127.0.0.1:${port:hitch}/x |
+        | client   | visitor                           |
+        | sni      | a.example.test                    |
+        | header   | Host: a.example.test              |
+      Then the answer is 301
+      And the log has no line "PROXY_REFUSED"
+
+      Examples:
+        | option         |
+        | write-proxy-v1 |
+        | write-proxy-v2 |

@@ -1,0 +1,69 @@
+package proxy
+
+import (
+	"io"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"reverse-proxy/proxy/proxyproto"
+)
+
+// readProxyHeader reads the header of the PROXY protocol with which the connection begins (S-15.3), and nothing that follows
+// it: what does belongs to TLS, whose handshake may be in the same packet. It looks at what has come before it takes any of
+// it, because the end of a header is only known from its beginning.
+func (s *socket) readProxyHeader() (proxyproto.Header, error) {
+	room := make([]byte, proxyproto.MaxV2)
+	taken := 0
+	for {
+		n, err := s.peek(room[taken:])
+		if err != nil {
+			return proxyproto.Header{}, err
+		}
+		header, ours, parseErr := proxyproto.Parse(room[:taken+n])
+		if parseErr != nil && parseErr != proxyproto.ErrIncomplete {
+			return header, parseErr
+		}
+		for taken < ours {
+			n, err := s.Read(room[taken:ours])
+			if err != nil {
+				return header, err
+			}
+			taken += n
+		}
+		if parseErr == nil {
+			return header, nil
+		}
+	}
+}
+
+// peek waits until something has come, and copies it without taking it.
+func (s *socket) peek(room []byte) (n int, err error) {
+	var failed error
+	err = s.raw.Read(func(fd uintptr) bool {
+		for {
+			n, _, failed = unix.Recvfrom(int(fd), room, unix.MSG_PEEK|unix.MSG_DONTWAIT)
+			switch failed {
+			case syscall.EINTR:
+				continue
+			case syscall.EAGAIN:
+				return false
+			}
+			return true
+		}
+	})
+	switch {
+	case err != nil: // closed, or interrupted by a deadline
+		return 0, err
+	case failed != nil:
+		return 0, failed
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// connAddrs are the addresses at both ends of a client's connection: those of the socket, or those that a header of the PROXY
+// protocol names.
+type connAddrs struct{ source, destination netip.AddrPort }
