@@ -97,6 +97,8 @@ func metricFamilies() []metricFamily {
 			"TLS handshakes of clients that have ended, by result and version", writeHandshakes},
 		{"reverse_proxy_certificate_expiry_timestamp_seconds", gaugeMetric, []string{"listener", "name", "source"},
 			"When the certificate for a name expires, in seconds since 1970", writeExpiries},
+		{"reverse_proxy_certificate_expiry_warning_seconds", gaugeMetric, []string{"listener", "name", "source"},
+			"How long before that a certificate should have been renewed: 14 days, or a third of its lifetime if that is less", writeExpiryWarnings},
 		{"reverse_proxy_acme_attempts_total", counterMetric, []string{"result"},
 			"Attempts to obtain a certificate from an ACME server", writeACMEAttempts},
 		{"reverse_proxy_acme_failing_names", gaugeMetric, nil,

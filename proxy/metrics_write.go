@@ -179,10 +179,25 @@ func writeHandshakes(s *scrape, t *metricsText) {
 	}
 }
 
-// writeExpiries writes the earlier expiry if two certificates of a listener are for the same name, as with an ECDSA and
-// an RSA key.
+// writeExpiries writes when the certificate for each name expires.
 func writeExpiries(s *scrape, t *metricsText) {
-	type key struct{ listener, name, source string }
+	s.firstToExpire(func(k certificateKey, c cert.Info) { t.time(c.NotAfter, k.listener, k.name, k.source) })
+}
+
+// writeExpiryWarnings writes how long before their expiry the same certificates should have been renewed.
+func writeExpiryWarnings(s *scrape, t *metricsText) {
+	s.firstToExpire(func(k certificateKey, c cert.Info) {
+		t.number(cert.WarnBefore(c.NotBefore, c.NotAfter).Seconds(), k.listener, k.name, k.source)
+	})
+}
+
+// certificateKey says which name of which listener a certificate is for, and where it comes from.
+type certificateKey struct{ listener, name, source string }
+
+// firstToExpire calls write for each name, with the certificate that expires first if two of a listener are for the same name, as
+// with an ECDSA and an RSA key.
+func (s *scrape) firstToExpire(write func(certificateKey, cert.Info)) {
+	type key = certificateKey
 	expiries := map[key]cert.Info{}
 	var keys []key
 	for _, l := range s.listeners {
@@ -201,7 +216,7 @@ func writeExpiries(s *scrape, t *metricsText) {
 	}
 	slices.SortFunc(keys, func(a, b key) int { return cmp.Or(cmp.Compare(a.listener, b.listener), cmp.Compare(a.name, b.name)) })
 	for _, k := range keys {
-		t.time(expiries[k].NotAfter, k.listener, k.name, k.source)
+		write(k, expiries[k])
 	}
 }
 

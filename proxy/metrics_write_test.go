@@ -63,6 +63,19 @@ func TestEachNameHasTheExpiryThatComesFirst(t *testing.T) {
 	}
 }
 
+func TestTheWarningComesAtAThirdOfTheLifetimeAtTheLatest(t *testing.T) {
+	at := func(days int64) time.Time { return time.Unix(days*24*3600, 0) }
+	s := &scrape{listeners: listeners{{source: &fixedSource{certificates: []cert.Info{
+		{Listener: "a:1", Source: config.TLSModeManual, Names: []string{"x.test"}, NotBefore: at(0), NotAfter: at(90)},
+		{Listener: "a:1", Source: config.TLSModeManual, Names: []string{"y.test"}, NotBefore: at(1), NotAfter: at(7)},
+	}}}}}
+	const name = "reverse_proxy_certificate_expiry_warning_seconds"
+	want := map[string]string{name + `{listener="a:1",name="x.test",source="manual"}`: "1209600", name + `{listener="a:1",name="y.test",source="manual"}`: "172800"}
+	if diff := cmp.Diff(want, written(t, s, name)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // attemptedSource is a source that has asked a CA for one name.
 type attemptedSource struct {
 	tableSource

@@ -15,10 +15,9 @@ const (
 	// checkInterval is the longest time between two checks of the certificates, so that the Warner follows the wall
 	// clock after it was set or the machine slept.
 	checkInterval = time.Hour
-	// certWarnBefore is how long before the expiry of a certificate from a file the first warning comes: renewal by a timer
-	// usually happens at 30 days, and is then two weeks overdue. For a short-lived one it comes when a third of its
-	// lifetime is left, as in `check`.
-	certWarnBefore = 14 * 24 * time.Hour
+	// warnBefore is how long before the expiry of a certificate from a file the first warning comes: renewal by a timer
+	// usually happens at 30 days, and is then two weeks overdue.
+	warnBefore = 14 * 24 * time.Hour
 	// certWarnAgain is the time between two warnings about one certificate.
 	certWarnAgain = 24 * time.Hour
 )
@@ -45,12 +44,13 @@ func (w *Warner) Run(ctx context.Context) {
 	}
 }
 
-// warnBefore returns how long before the expiry of a certificate the first warning comes.
-func warnBefore(certificate Info) time.Duration {
-	if certificate.NotBefore.IsZero() {
-		return certWarnBefore
+// WarnBefore returns how long before the expiry of a certificate that nobody renews an operator has to know of it: 14 days, or
+// a third of its lifetime if that is less. The log, `check` and the alert follow this one rule.
+func WarnBefore(notBefore, notAfter time.Time) time.Duration {
+	if notBefore.IsZero() {
+		return warnBefore
 	}
-	return min(certWarnBefore, certificate.NotAfter.Sub(certificate.NotBefore)/3)
+	return min(warnBefore, notAfter.Sub(notBefore)/3)
 }
 
 // look logs the warnings due at that time, and returns the time until the next check.
@@ -68,7 +68,7 @@ func (w *Warner) look(at time.Time) time.Duration {
 		case left < 0:
 			w.log.Repeating(eventlog.LevelError, "cert_expired "+key, "CERT_EXPIRED", domain, eventlog.Str("listener", certificate.Listener), end)
 			continue
-		case left < warnBefore(certificate) && at.Sub(w.warned[key]) >= certWarnAgain:
+		case left < WarnBefore(certificate.NotBefore, certificate.NotAfter) && at.Sub(w.warned[key]) >= certWarnAgain:
 			w.log.Log(eventlog.LevelWarn, "CERT_EXPIRES", domain, eventlog.Str("listener", certificate.Listener), end,
 				eventlog.Int("days_left", DaysLeft(certificate.NotAfter, at)))
 			seen[key] = at

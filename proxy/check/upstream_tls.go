@@ -1,8 +1,7 @@
 package check
 
 import (
-	"time"
-
+	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/wording"
 )
@@ -10,10 +9,10 @@ import (
 // upstreamTLS warns of a certificate for upstreams that ends soon, or that the daemon's user cannot read. Validation has
 // checked that it fits its key and has not ended. Routes that have it from their site are not warned of again.
 func (c *checker) upstreamTLS(key string, of config.UpstreamTLS, warned map[string]bool) {
-	cert := of.Files.CertPath
-	seen := warned["upstream_client_cert_path"+cert]
+	certPath := of.Files.CertPath
+	seen := warned["upstream_client_cert_path"+certPath]
 	for _, file := range []struct{ name, path string }{
-		{"upstream_ca_path", of.CAPath}, {"upstream_client_cert_path", cert}, {"upstream_client_key_path", of.Files.KeyPath},
+		{"upstream_ca_path", of.CAPath}, {"upstream_client_cert_path", certPath}, {"upstream_client_key_path", of.Files.KeyPath},
 	} {
 		if !warned[file.name+file.path] {
 			warned[file.name+file.path] = true
@@ -22,7 +21,7 @@ func (c *checker) upstreamTLS(key string, of config.UpstreamTLS, warned map[stri
 	}
 	if of.Certificate != nil && !seen {
 		at, leaf := c.env.now(), of.Certificate.Leaf
-		if left := leaf.NotAfter.Sub(at); left < min(expiryDays*24*time.Hour, leaf.NotAfter.Sub(leaf.NotBefore)/3) {
+		if left := leaf.NotAfter.Sub(at); left < cert.WarnBefore(leaf.NotBefore, leaf.NotAfter) {
 			c.warn(config.ChildKey(key, "upstream_client_cert_path"), "the certificate for %s, which the upstream is shown, expires at %s, in %s; renew it, and reload",
 				config.CertificateNames(leaf), wording.Time(leaf.NotAfter), wording.Duration(left))
 		}

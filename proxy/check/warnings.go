@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -27,9 +26,6 @@ const (
 	formBytes = 64 << 10
 	// fewConnections is the number of connections of a handful of browsers over HTTP/1.1, at six each.
 	fewConnections = 32
-	// expiryDays is the number of days before its end at which a certificate without automatic renewal is worth a
-	// warning. For a short-lived one it is the last third of its life.
-	expiryDays = 14
 )
 
 // checker collects warnings.
@@ -173,7 +169,7 @@ func (c *checker) manualCertificates(key string, cfg config.TLS) *cert.Table {
 	for i, certificate := range certificates {
 		pairKey := cert.PairKey(key, i)
 		leaf := certificate.Leaf
-		if left := leaf.NotAfter.Sub(at); left < min(expiryDays*24*time.Hour, leaf.NotAfter.Sub(leaf.NotBefore)/3) {
+		if left := leaf.NotAfter.Sub(at); left < cert.WarnBefore(leaf.NotBefore, leaf.NotAfter) {
 			c.warn(config.ChildKey(pairKey, "cert_path"), "the certificate for %s expires at %s, in %s; renew it, and see why it was not",
 				config.CertificateNames(leaf), wording.Time(leaf.NotAfter), wording.Duration(left))
 		}
