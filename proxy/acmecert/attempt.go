@@ -210,16 +210,24 @@ func challengeOf(authorization acme.Authorization, challengeType string) (acme.C
 	return acme.Challenge{}, false
 }
 
-// challengeTypes returns the types of challenges that are tried for a name, in this order.
+// challengeTypes returns the types of challenges that are tried for a name, in this order. Let's Encrypt allows five failed
+// validations of a name in an hour. After the first refusal the two tries that follow within minutes have one type each, so
+// that four fail and an operator who has found the cause has one left.
 func (m *Manager) challengeTypes(name string) []string {
 	if isWildcard(name) {
 		return []string{acme.ChallengeTypeDNS01} // the only one that proves a wildcard
 	}
 	types := []string{acme.ChallengeTypeTLSALPN01}
-	if m.httpChallenges.Load() {
-		types = append(types, acme.ChallengeTypeHTTP01)
+	if !m.httpChallenges.Load() {
+		return types
 	}
-	return types
+	switch refused, _ := m.refusals.get(m.cfg.Directory, name); refused.Failures {
+	case 1:
+		return types
+	case 2:
+		return []string{acme.ChallengeTypeHTTP01}
+	}
+	return append(types, acme.ChallengeTypeHTTP01)
 }
 
 // present makes the answer to a challenge available until withdraw is called.

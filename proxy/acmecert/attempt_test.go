@@ -79,3 +79,40 @@ func TestAnAttemptIsCountedByItsResult(t *testing.T) {
 		t.Errorf("%v fail, want b.example.test", got)
 	}
 }
+
+// TestFailedValidationsStayBelowTheLimitOfTheCA counts the validations that fail if every one does. Let's Encrypt allows five for a
+// name in an hour; one is left for an operator who tries again by hand.
+func TestFailedValidationsStayBelowTheLimitOfTheCA(t *testing.T) {
+	s := newTestACMESource(t, acmeTestConfig(t, "https://127.0.0.1:1/dir", "", acmeTestName), true, &waittest.Buffer{})
+	m := s.manager
+	var failed []time.Time
+	both := 0
+	for now := time.Now(); len(failed) < 30; {
+		types := m.challengeTypes(acmeTestName)
+		if len(types) == 2 {
+			both++
+		}
+		for range types {
+			failed = append(failed, now)
+		}
+		refused, err := m.refusals.refuse(t.Context(), m.cfg.Directory, acmeTestName, "no", 0, 0, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now = refused.NextTry
+	}
+	for i := range failed {
+		n := 0
+		for _, at := range failed[i:] {
+			if at.Sub(failed[i]) < time.Hour {
+				n++
+			}
+		}
+		if n > 4 {
+			t.Fatalf("got %d failed validations within an hour, want at most 4", n)
+		}
+	}
+	if both < 5 {
+		t.Errorf("got %d attempts with both types of challenges, want the first and all late ones", both)
+	}
+}

@@ -1,7 +1,6 @@
 package acmecert
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -15,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/crypto/acme/autocert"
@@ -290,22 +290,25 @@ func TestNamesAreOrderedAtMostEightAtATime(t *testing.T) {
 }
 
 func TestACAThatHangsCostsOneTimeOut(t *testing.T) {
-	var names []string
-	for i := range 50 {
-		names = append(names, fmt.Sprintf("n%d.example.test", i))
-	}
-	ca, cfg := issuingCA(t, nil, names...)
-	stop := make(chan struct{})
-	defer close(stop)
-	ca.Answer(acmetest.FakeCADirectory, func(http.ResponseWriter, *http.Request) { <-stop })
-	s := newTestACMESource(t, cfg, true, &waittest.Buffer{})
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	err := s.Provision(ctx, nil)
-	wantACMEError(t, err, "given up")
-	if got := ca.Requests(acmetest.FakeCADirectory); got != 1 {
-		t.Errorf("got %d requests for the directory, want 1 for all names", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var names []string
+		for i := range 50 {
+			names = append(names, fmt.Sprintf("n%d.example.test", i))
+		}
+		s := newTestACMESource(t, acmeTestConfig(t, "https://ca.example.test/dir", "", names...), true, &waittest.Buffer{})
+		asked := 0
+		s.manager.ca.base = roundTripper(func(req *http.Request) (*http.Response, error) {
+			asked++ // by one at a time, or the number would be wrong anyway
+			<-req.Context().Done()
+			return nil, req.Context().Err()
+		})
+		began := time.Now()
+		err := s.Provision(t.Context(), nil)
+		wantACMEError(t, err, append(names, "no answer within 30s")...)
+		if took := time.Since(began); took != requestTimeout || asked != 1 {
+			t.Errorf("got %d requests in %s, want one that times out for all names, in %s", asked, took, requestTimeout)
+		}
+	})
 }
 
 // TestAutocertStartsFromOurCache is the way back to the first version (S-20.3).
