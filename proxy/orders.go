@@ -13,17 +13,22 @@ import (
 type orders struct {
 	notify *systemd.Notifier
 
-	mu      sync.Mutex
-	waiting []string
-	ended   []string
+	mu sync.Mutex
+	// names are those that were begun, in that order, done says of each whether it has ended, and ended are those that have.
+	names, ended []string
+	done         map[string]bool
 }
 
 // Begin implements cert.Progress. Several listeners may call it.
 func (o *orders) Begin(names []string) {
 	o.mu.Lock()
+	if o.done == nil {
+		o.done = make(map[string]bool, len(names))
+	}
 	for _, name := range names {
-		if !slices.Contains(o.waiting, name) && !slices.Contains(o.ended, name) {
-			o.waiting = append(o.waiting, name)
+		if _, known := o.done[name]; !known {
+			o.done[name] = false
+			o.names = append(o.names, name)
 		}
 	}
 	o.mu.Unlock()
@@ -33,8 +38,8 @@ func (o *orders) Begin(names []string) {
 // Done implements cert.Progress. Names that are not waited for are ignored.
 func (o *orders) Done(name string) {
 	o.mu.Lock()
-	if i := slices.Index(o.waiting, name); i >= 0 {
-		o.waiting = slices.Delete(o.waiting, i, i+1)
+	if done, known := o.done[name]; known && !done {
+		o.done[name] = true
 		o.ended = append(o.ended, name)
 	}
 	o.mu.Unlock()
@@ -45,13 +50,16 @@ func (o *orders) Done(name string) {
 func (o *orders) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.waiting, o.ended = nil, nil
+	o.names, o.ended, o.done = nil, nil, nil
 }
 
 // tell reports the progress to the service manager.
 func (o *orders) tell() {
-	if s := o.status(); s != nil {
-		o.notify.Status(fmt.Sprintf("obtaining certificates: %d of %d", len(s.Done), len(s.Done)+len(s.Waiting)))
+	o.mu.Lock()
+	ended, all := len(o.ended), len(o.names)
+	o.mu.Unlock()
+	if all > 0 {
+		o.notify.Status(fmt.Sprintf("obtaining certificates: %d of %d", ended, all))
 	}
 }
 
@@ -59,8 +67,9 @@ func (o *orders) tell() {
 func (o *orders) status() *admin.OrdersStatus {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.waiting)+len(o.ended) == 0 {
+	if len(o.names) == 0 {
 		return nil
 	}
-	return &admin.OrdersStatus{Done: slices.Clone(o.ended), Waiting: slices.Clone(o.waiting)}
+	waiting := slices.DeleteFunc(slices.Clone(o.names), func(name string) bool { return o.done[name] })
+	return &admin.OrdersStatus{Done: slices.Clone(o.ended), Waiting: waiting}
 }
