@@ -57,6 +57,17 @@ Feature: The runbook
       Then the proxy exits with 1
       And the runbook tells under "The start fails without a certificate" what was written
 
+    @S-20.4 @mount
+    Scenario: The DNS does not lead to the record of a wildcard
+      Given names of the scenario's own
+      And an ACME server
+      And names are proved by the daemon's DNS responder as the host "edge.test"
+      And the site "*.apps.example.test" is served from the upstream "app"
+      And listener 1 gets certificates for its sites from the ACME server
+      When the proxy is started
+      Then the proxy exits with 1
+      And the runbook tells under "The start fails without a certificate" what was written
+
   Rule: A reload is refused
 
     @S-9.1

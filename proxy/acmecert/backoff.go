@@ -46,6 +46,9 @@ func (e refusal) possible() bool {
 	return e.Directory != "" && e.Failures >= 1 && e.NextTry.Sub(e.LastAttempt) <= maxRetryAfter
 }
 
+// stale implements ledgerEntry: a name that is in use is tried again soon after its wait, and its entry is then another one.
+func (e refusal) stale(now time.Time) bool { return now.Sub(e.NextTry) > maxRetryAfter }
+
 // refusals remembers the refusals of one cache directory. It writes them at every change, so that a daemon that restarts
 // every few seconds does not use up the CA's limit of failures.
 type refusals struct{ ledger[refusal] }

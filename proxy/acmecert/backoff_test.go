@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ const acmeTestDirectory = "https://ca.example.test/dir"
 
 func TestACMERefusalsWaitLongerEachTime(t *testing.T) {
 	dir := t.TempDir()
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	now := time.Now().UTC().Truncate(time.Second)
 	r, err := loadRefusals(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +84,7 @@ func TestARefusalOfOneNameIsNotTakenForThatOfAnother(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	now := time.Now().UTC().Truncate(time.Second)
 	for _, name := range []string{"c.example.test", "b.example.test", "a.example.test", "c.example.test"} {
 		e, err := r.refuse(t.Context(), acmeTestDirectory, name, "no "+name, 0, 0, now)
 		if err != nil {
@@ -100,7 +101,7 @@ func TestARefusalOfOneNameIsNotTakenForThatOfAnother(t *testing.T) {
 }
 
 func TestACMERefusalsObeyRetryAfter(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	now := time.Now().UTC().Truncate(time.Second).Add(6)
 	for _, tc := range []struct {
 		name       string
 		retryAfter time.Duration
@@ -123,7 +124,7 @@ func TestACMERefusalsObeyRetryAfter(t *testing.T) {
 }
 
 func TestACMERefusalsFile(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	now := time.Now().UTC().Truncate(time.Second)
 	t.Run("is readable by its owner alone and leaves nothing beside it", func(t *testing.T) {
 		dir := t.TempDir()
 		r, _ := loadRefusals(dir)
@@ -201,13 +202,13 @@ func FuzzACMERefusals(f *testing.F) {
 			return
 		}
 		r := &refusals{newLedger[refusal](filepath.Join(t.TempDir(), refusalsFile), refusalsField)}
-		r.entries = entries
+		r.entries = byKey(entries)
 		for _, e := range entries {
 			if e.Failures < 1 || e.NextTry.Sub(e.LastAttempt) > maxRetryAfter {
 				t.Fatalf("got %+v, want it dropped", e)
 			}
 		}
-		now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		now := time.Now().UTC().Truncate(time.Second)
 		for _, e := range entries[:min(len(entries), 3)] {
 			next, err := r.refuse(t.Context(), e.Directory, e.Domain, "again", 0, 0, now)
 			if err != nil {
@@ -218,4 +219,49 @@ func FuzzACMERefusals(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestWhatIsRememberedOfANameThatWentIsForgottenInTime(t *testing.T) {
+	now := time.Now()
+	for name, tc := range map[string]struct {
+		entry interface{ stale(time.Time) bool }
+		want  bool
+	}{
+		"a wait that is running":        {refusal{NextTry: now.Add(time.Hour)}, false},
+		"a wait that ended days ago":    {refusal{NextTry: now.Add(-20 * 24 * time.Hour)}, false},
+		"a wait that ended in spring":   {refusal{NextTry: now.Add(-31 * 24 * time.Hour)}, true},
+		"a window in the past":          {suggestion{End: now.Add(-60 * 24 * time.Hour)}, false},
+		"a window of years ago":         {suggestion{End: now.Add(-800 * 24 * time.Hour)}, true},
+		"a renewal after such a window": {suggestion{End: now.Add(-800 * 24 * time.Hour), Early: now.Add(-time.Hour)}, false},
+		"a suggestion without a window": {suggestion{}, false},
+		"an early renewal a year ago":   {suggestion{Early: now.Add(-401 * 24 * time.Hour)}, true},
+	} {
+		if got := tc.entry.stale(now); got != tc.want {
+			t.Errorf("%s: got stale %v, want %v", name, got, tc.want)
+		}
+	}
+
+	dir := t.TempDir()
+	r, _ := loadRefusals(dir)
+	for name, age := range map[string]time.Duration{"gone.test": 60 * 24 * time.Hour, "used.test": time.Hour} {
+		if _, err := r.refuse(t.Context(), acmeTestDirectory, name, "no", 0, 0, now.Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept, err := loadRefusals(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := kept.get(acmeTestDirectory, "gone.test"); ok {
+		t.Error("a refusal of months ago is still remembered")
+	}
+	if _, ok := kept.get(acmeTestDirectory, "used.test"); !ok {
+		t.Error("a refusal of an hour ago is forgotten")
+	}
+	if _, err := kept.refuse(t.Context(), acmeTestDirectory, "used.test", "no", 0, 0, now); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(filepath.Join(dir, refusalsFile)); err != nil || strings.Contains(string(data), "gone.test") {
+		t.Errorf("got %q, %v; want the next write to leave the old one out", data, err)
+	}
 }

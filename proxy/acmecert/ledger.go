@@ -31,7 +31,7 @@ type ledger[E ledgerEntry] struct {
 
 	// mu guards what follows, and is not held during I/O.
 	mu      sync.Mutex
-	entries []E
+	entries map[ledgerKey]E
 	// changed are the names whose entries the file lacks, each with the number of its change, and changes counts those.
 	changed map[ledgerKey]int
 	changes int
@@ -47,10 +47,12 @@ type ledgerEntry interface {
 	about() (directory, domain string)
 	// possible reports whether the daemon could have written the entry.
 	possible() bool
+	// stale reports whether the entry says nothing any more at that time, as that of a name which went long ago.
+	stale(now time.Time) bool
 }
 
 func newLedger[E ledgerEntry](path, field string) ledger[E] {
-	return ledger[E]{path: path, field: field, turn: make(chan struct{}, 1), changed: map[ledgerKey]int{}}
+	return ledger[E]{path: path, field: field, turn: make(chan struct{}, 1), entries: map[ledgerKey]E{}, changed: map[ledgerKey]int{}}
 }
 
 // keyOf returns what an entry is about.
@@ -60,18 +62,30 @@ func keyOf[E ledgerEntry](e E) ledgerKey {
 }
 
 // read reads the entries of the file. Without a file there are none.
-func (l *ledger[E]) read() ([]E, error) {
+func (l *ledger[E]) read() (map[ledgerKey]E, error) {
 	data, err := readFile(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return map[ledgerKey]E{}, nil
 	}
 	if err != nil {
-		return nil, err
+		return map[ledgerKey]E{}, err
 	}
-	return parseEntries[E](l.field, data)
+	entries, err := parseEntries[E](l.field, data)
+	return byKey(entries), err
 }
 
-// parseEntries reads the file's content. Impossible entries are dropped.
+// byKey returns the entries by what they are about. Of several about the same name the first counts.
+func byKey[E ledgerEntry](entries []E) map[ledgerKey]E {
+	keyed := make(map[ledgerKey]E, len(entries))
+	for _, e := range entries {
+		if _, ok := keyed[keyOf(e)]; !ok {
+			keyed[keyOf(e)] = e
+		}
+	}
+	return keyed
+}
+
+// parseEntries reads the file's content. Impossible and stale entries are dropped.
 func parseEntries[E ledgerEntry](field string, data []byte) ([]E, error) {
 	var file map[string]json.RawMessage
 	if err := json.Unmarshal(data, &file); err != nil || file[field] == nil {
@@ -81,7 +95,8 @@ func parseEntries[E ledgerEntry](field string, data []byte) ([]E, error) {
 	if err := json.Unmarshal(file[field], &entries); err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(entries, func(e E) bool { return !e.possible() }), nil
+	now := time.Now()
+	return slices.DeleteFunc(entries, func(e E) bool { return !e.possible() || e.stale(now) }), nil
 }
 
 // get returns what is remembered about a name.
@@ -93,23 +108,8 @@ func (l *ledger[E]) get(directory, domain string) (e E, ok bool) {
 
 // find is get for a caller that holds mu.
 func (l *ledger[E]) find(directory, domain string) (e E, ok bool) {
-	if i := indexOf(l.entries, ledgerKey{directory, domain}); i >= 0 {
-		return l.entries[i], true
-	}
-	return e, false
-}
-
-func indexOf[E ledgerEntry](entries []E, key ledgerKey) int {
-	return slices.IndexFunc(entries, func(e E) bool { return keyOf(e) == key })
-}
-
-// put returns the entries with e in place of the earlier one about its name.
-func put[E ledgerEntry](entries []E, e E) []E {
-	if i := indexOf(entries, keyOf(e)); i >= 0 {
-		entries[i] = e
-		return entries
-	}
-	return append(entries, e)
+	e, ok = l.entries[ledgerKey{directory, domain}]
+	return e, ok
 }
 
 // store remembers an entry in place of the earlier one about its name. The caller holds mu.
@@ -117,19 +117,18 @@ func (l *ledger[E]) store(e E) {
 	if before, ok := l.find(e.about()); ok && before == e {
 		return
 	}
-	l.entries = put(l.entries, e)
+	l.entries[keyOf(e)] = e
 	l.note(keyOf(e))
 }
 
 // drop forgets the entries for which gone is true. The caller holds mu.
 func (l *ledger[E]) drop(gone func(E) bool) {
-	l.entries = slices.DeleteFunc(l.entries, func(e E) bool {
-		if !gone(e) {
-			return false
+	for key, e := range l.entries {
+		if gone(e) {
+			delete(l.entries, key)
+			l.note(key)
 		}
-		l.note(keyOf(e))
-		return true
-	})
+	}
 }
 
 // note records that the file lacks a change. The caller holds mu.
@@ -139,11 +138,12 @@ func (l *ledger[E]) note(key ledgerKey) {
 }
 
 // overlay returns the entries of the file with the changes that it lacks. The caller holds mu.
-func (l *ledger[E]) overlay(file []E) []E {
+func (l *ledger[E]) overlay(file map[ledgerKey]E) map[ledgerKey]E {
 	for key := range l.changed {
-		file = slices.DeleteFunc(file, func(e E) bool { return keyOf(e) == key })
-		if e, ok := l.find(key.directory, key.domain); ok {
-			file = append(file, e)
+		if e, ok := l.entries[key]; ok {
+			file[key] = e
+		} else {
+			delete(file, key)
 		}
 	}
 	return file
@@ -199,9 +199,9 @@ func (l *ledger[E]) merge() error {
 	file, _ := l.read() // one that cannot be read is replaced
 	l.mu.Lock()
 	written := maps.Clone(l.changed)
-	merged := slices.Clone(l.overlay(file))
+	merged := l.overlay(file)
 	l.mu.Unlock()
-	if err := l.replace(merged); err != nil {
+	if err := l.replace(slices.Collect(maps.Values(merged))); err != nil {
 		return err
 	}
 	l.mu.Lock()

@@ -124,7 +124,7 @@ func TestProcessesKeepEachOthersRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept, err := loadRefusals(dir)
-	if err != nil || len(kept.entries) != 1 || kept.entries[0].Domain != "a.test" {
+	if err != nil || len(kept.entries) != 1 || kept.entries[ledgerKey{acmeTestDirectory, "a.test"}].Domain != "a.test" {
 		t.Errorf("got %v, %v, want that of a.test only", kept.entries, err)
 	}
 }

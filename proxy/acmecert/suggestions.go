@@ -3,6 +3,7 @@ package acmecert
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 )
 
 // suggestionsFile is the file in the cache directory that remembers when the CA wants each certificate renewed, and the
@@ -33,6 +34,19 @@ func (s suggestion) about() (directory, domain string) { return s.Directory, s.D
 func (s suggestion) possible() bool {
 	return s.Directory != "" && s.Domain != "" &&
 		(s.Certificate == "" || s.Start.Before(s.End) && !s.Moment.Before(s.Start) && !s.Moment.After(s.End))
+}
+
+// suggestionAge is how long a suggestion is kept after its window, or after the renewal that it remembers: longer than any
+// certificate lives that it could be about.
+const suggestionAge = 400 * 24 * time.Hour
+
+// stale implements ledgerEntry.
+func (s suggestion) stale(now time.Time) bool {
+	latest := s.End
+	if s.Early.After(latest) {
+		latest = s.Early
+	}
+	return !latest.IsZero() && now.Sub(latest) > suggestionAge
 }
 
 // get returns what is remembered about a name; an empty suggestion if nothing is.
