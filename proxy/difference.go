@@ -176,7 +176,8 @@ func (s servedSite) keys() []keyValue {
 		{"listener", s.listener},
 		{"aliases", strings.Join(s.config.Aliases, ", ")},
 		{"redirect_aliases", strconv.FormatBool(s.config.RedirectAliases)},
-		{"upstream", s.config.Upstreams.String()},
+		{"upstream", s.config.Upstreams.Single()},
+		{"upstreams", s.config.Upstreams.Several()},
 		{"upstream_scheme", s.config.UpstreamScheme},
 	}
 	keys = append(keys, keyValues(s.config.UpstreamTLS.Texts())...)
@@ -185,6 +186,7 @@ func (s servedSite) keys() []keyValue {
 		{"upstream_request_timeout_secs", wording.InSeconds(s.config.RequestTimeout)},
 		{"upstream_max_connections", config.OrUnset(s.config.MaxConnections)},
 	}...)
+	keys = append(keys, keyValues(s.config.BalanceTexts())...)
 	keys = append(keys, keyValues(s.config.Limits.Texts(config.LevelSite))...)
 	keys = append(keys, keyValues(s.config.Maintenance.Texts(config.LevelSite))...)
 	keys = append(keys, keyValues(s.config.Access.Texts(config.LevelSite))...)

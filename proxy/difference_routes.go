@@ -93,7 +93,8 @@ func routeAction(r config.Route) string {
 func routeKeys(r config.Route) []keyValue {
 	keys := []keyValue{
 		{"methods", strings.Join(r.Methods, ", ")},
-		{"upstream", r.Upstreams.String()},
+		{"upstream", r.Upstreams.Single()},
+		{"upstreams", r.Upstreams.Several()},
 		{"upstream_scheme", r.UpstreamScheme},
 	}
 	keys = append(keys, keyValues(r.UpstreamTLS.Texts())...)
@@ -109,6 +110,7 @@ func routeKeys(r config.Route) []keyValue {
 		{"respond_body", bodyText(r.RespondBody)},
 		{"respond_file", r.RespondFile},
 	}...)
+	keys = append(keys, keyValues(r.BalanceTexts())...)
 	keys = append(keys, keyValues(r.Limits.Texts(config.LevelRoute))...)
 	keys = append(keys, keyValues(r.Maintenance.Texts(config.LevelRoute))...)
 	keys = append(keys, keyValues(r.Access.Texts(config.LevelRoute))...)

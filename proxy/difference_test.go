@@ -78,6 +78,14 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		{"the body limit", []string{"104857600", "1"}, setting("body.limit_bytes", "104857600", "1")},
 		{"an upstream", []string{`"127.0.0.1:3000"`, `"127.0.0.1:3001"`},
 			site(admin.KeyChange{Key: "upstream", Old: "127.0.0.1:3000", New: "127.0.0.1:3001"})},
+		{"several upstreams", []string{`upstream = "127.0.0.1:3000"`, `upstreams = ["127.0.0.1:3000", { address = "127.0.0.1:3009", weight = 3, backup = true }]`},
+			site(admin.KeyChange{Key: "upstream", Old: "127.0.0.1:3000"}, admin.KeyChange{Key: "upstreams", New: "127.0.0.1:3000, 127.0.0.1:3009 weight 3 backup"})},
+		{"how upstreams are chosen and checked", []string{`"least_requests"`, `"cookie"`, `"/up"`, `"/ready"`, "interval_secs = 10\ntimeout_secs = 2\nrise = 2\nfall = 3\nexpect_status = 200", "interval_secs = 1\ntimeout_secs = 1\nrise = 1\nfall = 1\nexpect_status = 204",
+			"attempts = 2\nbudget_percent = 20", "attempts = 1\nbudget_percent = 0"}, site(
+			admin.KeyChange{Key: "balance", Old: "least_requests", New: "cookie"}, admin.KeyChange{Key: "health.path", Old: "/up", New: "/ready"},
+			admin.KeyChange{Key: "health.interval_secs", Old: "10", New: "1"}, admin.KeyChange{Key: "health.timeout_secs", Old: "2", New: "1"},
+			admin.KeyChange{Key: "health.rise", Old: "2", New: "1"}, admin.KeyChange{Key: "health.fall", Old: "3", New: "1"}, admin.KeyChange{Key: "health.expect_status", Old: "200", New: "204"},
+			admin.KeyChange{Key: "retry.attempts", Old: "2", New: "1"}, admin.KeyChange{Key: "retry.budget_percent", Old: "20", New: "0"})},
 		{"an alias more", []string{`["alias.example"]`, `["alias.example", "other.example"]`},
 			site(admin.KeyChange{Key: "aliases", Old: "alias.example", New: "alias.example, other.example"})},
 		{"aliases that are redirected", []string{"redirect_aliases = false", "redirect_aliases = true"},
@@ -170,8 +178,8 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 		}
 		for _, key := range table.Keys {
 			path := config.ChildKey(table.Path, key.Name)
-			if strings.HasSuffix(table.Path, "_headers") {
-				path = table.Path // the rules are shown together
+			if strings.HasSuffix(table.Path, "_headers") || strings.HasSuffix(table.Path, ".upstreams") {
+				path = table.Path // the rules are shown together, and so are the upstreams
 			}
 			if got := named[path]; got != key.Dynamic {
 				t.Errorf("%s: named in a difference %v, described as dynamic %v", path, got, key.Dynamic)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"reverse-proxy/proxy/balance"
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/limit"
@@ -79,6 +80,8 @@ type exchange struct {
 	// gate is the gate that the exchange is through, and pass its place there; nil without one.
 	gate *limit.Gate
 	pass limit.Pass
+	// pick is the choice of the upstream.
+	pick balance.Pick
 	// answered reports whether the head of the response was begun.
 	answered atomic.Bool
 
@@ -118,12 +121,14 @@ func (x *exchange) reset(r *Request, client clientWriter, timer *deadline.Timer,
 		x.via = viaProxy{}
 	}
 	x.gate = nil
+	x.pick = balance.Pick{}
 	x.body.reset()
 	x.status, x.abort = 0, false
 	x.exchangeCounts = exchangeCounts{}
 	x.exchangeAccess = exchangeAccess{}
 	x.answered.Store(false)
 	x.call.reset(x, r, &x.body, timer)
+	x.call.to.address = "" // the log names an upstream only if the request gets as far as that
 	if r.Account != nil {
 		x.call.client = &r.Account.upstreams
 	}

@@ -101,6 +101,7 @@ func TestWhatIsExplainedIsWhatHappens(t *testing.T) {
 	for range 10_000 {
 		cfg, order := randomExplained(random, upstream, rules)
 		dynamic := newDynamic(cfg, cfg.Listeners, time.Time{})
+		dynamic.balanceOn(p.upstreams)
 		explained, _, err := dynamic.explain(order)
 		if err != nil {
 			continue // no client could send it

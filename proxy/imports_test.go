@@ -43,9 +43,9 @@ var leafImports = map[string][]string{
 	"routing":    nil, // it decides by hosts and paths, whatever they are for
 	// eventlog says why a log file cannot be opened, and clips values.
 	"eventlog": {"wording"},
-	// config holds the options of the log and of the limit, the rules for header fields and sets of networks, and compares the limit of
+	// config bounds lists of upstreams, holds the options of the log and of the limit, the rules for header fields and sets of networks, and compares the limit of
 	// descriptors with max_connections.
-	"config": {"access", "eventlog", "headers", "http1", "limit", "prefixes", "process", "routing", "wording"},
+	"config": {"access", "balance", "eventlog", "headers", "http1", "limit", "prefixes", "process", "routing", "wording"},
 	// cert reads the files that a configuration names, and logs what expires.
 	"cert":     {"clock", "config", "eventlog", "wording"},
 	"acmecert": {"acmedns", "cert", "clock", "config", "eventlog", "wording"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"reverse-proxy/proxy/balance"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/eventlog/eventlogtest"
@@ -42,6 +43,20 @@ var hostileValues = []string{
 	"a\\", "a=b", "%0a%20client_ip%3d1.2.3.4",
 	"/é/😀/\ufeff",
 	"/" + strings.Repeat("\n", 3000),
+}
+
+// logUpstreamEvents writes the events about several upstreams.
+func logUpstreamEvents(l *eventlog.Logger) {
+	change := balance.Change{Key: balance.Key{Site: balance.Site{Host: "git.example.com"}, Address: "127.0.0.1:3000"}, Down: true, Err: syscall.ECONNREFUSED}
+	logUpstreamChange(l)(change)
+	change.Address, change.Checked, change.Err = "127.0.0.1:3001", true, errors.New("the check got the status 500, and expects 200")
+	logUpstreamChange(l)(change)
+	change.Down, change.After = false, 90*time.Second
+	logUpstreamChange(l)(change)
+	r := siteTo("git.example.com", "127.0.0.1:3000", "http")
+	r.logRetry(l, "127.0.0.1:3000", "127.0.0.1:3001", errNotConnected{syscall.ECONNREFUSED})
+	r.logBudgetUsedUp(l)
+	r.logFailOpen(l)
 }
 
 // logEveryEvent writes each event of the daemon once, with its keys.
@@ -74,6 +89,7 @@ func logEveryEvent(l *eventlog.Logger) {
 	logAuthFailed(l, accessRecord{ClientIP: ip, Host: rec.Host, Path: "/admin"}, 401, "")
 	logAuthFailed(l, named, 401, "ann")
 	logUpstreamError(l, rec.Host, rec.Upstream, syscall.ECONNREFUSED)
+	logUpstreamEvents(l)
 	l.Log(eventlog.LevelInfo, "UPSTREAM_ADDRESSES", eventlog.Str("name", "app.internal"), eventlog.Str("old", "10.0.0.1"), eventlog.Str("new", "10.0.0.2,10.0.0.3"))
 	l.Log(eventlog.LevelWarn, "UPSTREAM_LOOKUP", eventlog.Str("name", "app.internal"), eventlog.Str("error", "lookup app.internal: no such host"), eventlog.Str("kept", "10.0.0.1"))
 	l.Log(eventlog.LevelInfo, "BAD_REQUEST", eventlog.Addr("client_ip", ip), eventlog.Int("status", 400), eventlog.Str("error", "bare CR or LF in the head"))

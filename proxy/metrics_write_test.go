@@ -127,7 +127,7 @@ func TestPoolsAreCountedByAddress(t *testing.T) {
 	site := func(address, scheme string) *route {
 		return siteTo("a", address, scheme)
 	}
-	plain, secure, other := all.pool(site("127.0.0.1:1", "http")), all.pool(site("127.0.0.1:1", "https")), all.pool(site("127.0.0.1:2", "http"))
+	plain, secure, other := all.pool(site("127.0.0.1:1", "http"), 0), all.pool(site("127.0.0.1:1", "https"), 0), all.pool(site("127.0.0.1:2", "http"), 0)
 	conn := func(pool *upstreamPool) *upstreamConn {
 		c, _ := pooledConn(t)
 		share.Enter(&all.nobody, &pool.share)

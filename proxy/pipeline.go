@@ -35,6 +35,8 @@ func newPipeline(dynamic *atomic.Pointer[DynamicConfig], shared *sharedState, bo
 	p.metrics.adopt(dynamic.Load())
 	p.limits.adopt(dynamic.Load())
 	dynamic.Load().obey(shared.holds)
+	dynamic.Load().balanceOn(shared.upstreams)
+	dynamic.Load().settleUpstreams(shared.upstreams)
 	p.stages = p.requestStages()
 	return p
 }

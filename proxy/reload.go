@@ -102,8 +102,9 @@ func (d *Daemon) apply(prepared *preparedReload) {
 	d.shared.metrics.adopt(prepared.dynamic)
 	d.shared.limits.adopt(prepared.dynamic)
 	prepared.dynamic.obey(d.shared.holds)
+	prepared.dynamic.balanceOn(d.shared.upstreams)
 	d.dynamic.Store(prepared.dynamic)
-	d.shared.upstreams.keep(prepared.dynamic.sites.upstreams())
+	prepared.dynamic.settleUpstreams(d.shared.upstreams)
 	d.drift.Store(&prepared.difference.RestartRequired)
 	d.shared.upstreams.names.refreshAll()
 }

@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"crypto/x509"
-	"sync/atomic"
-
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/routing"
@@ -23,8 +21,7 @@ type route struct {
 	// series holds the numbers of the route; nil for a site's own, which has those of the site. It is set before the
 	// configuration is used.
 	series *siteSeries
-	// pool holds the connections to the upstream; looked up at the first request.
-	pool atomic.Pointer[upstreamPool]
+	routeUpstreams
 	// limits are the limits of the route; nil if the file's are all. They are set before the configuration is used.
 	limits *routeLimits
 	// access are the rules that say who may use the route; nil for none.
@@ -37,7 +34,7 @@ type route struct {
 
 // newRoute returns a route of a site. Its configuration is valid.
 func newRoute(s *site, key string, of config.Route) *route {
-	r := &route{site: s, key: key, config: of}
+	r := &route{site: s, key: key, config: of, routeUpstreams: newRouteUpstreams(of.Upstreams)}
 	if of.Access.Restricts() {
 		r.access = of.Access
 		if asked := of.Access.ForwardAuth; asked != nil {
@@ -61,17 +58,17 @@ func (r *route) stripped() int {
 	return len(r.config.Path)
 }
 
-// pool returns the pool of a route's upstream. It is looked up at the route's first request and kept with the route.
-func (u *upstreams) pool(r *route) *upstreamPool {
-	pool := r.pool.Load()
+// pool returns the pool of one of a route's upstreams. It is looked up at the first request and kept with the route.
+func (u *upstreams) pool(r *route, i int) *upstreamPool {
+	pool := r.pools[i].Load()
 	if pool == nil {
-		pool = u.find(r.config.Upstreams[0].Address, &r.config)
-		r.pool.Store(pool)
+		pool = u.find(r.config.Upstreams[i].Address, &r.config)
+		r.pools[i].Store(pool)
 	}
 	return pool
 }
 
-// target returns where the calls for a route go.
-func (u *upstreams) target(r *route) upstreamTarget {
-	return upstreamTarget{pool: u.pool(r), address: r.config.Upstreams[0].Address, host: r.site.config.Host, config: &r.config, roots: r.roots, stripped: r.stripped()}
+// target returns where the calls for a route go that are made to one of its upstreams.
+func (u *upstreams) target(r *route, i int) upstreamTarget {
+	return upstreamTarget{pool: u.pool(r, i), address: r.config.Upstreams[i].Address, host: r.site.config.Host, config: &r.config, roots: r.roots, stripped: r.stripped()}
 }

@@ -32,7 +32,7 @@ var causesOfOthers = map[string]string{
 	"the client went away": "the client's fault: CLIENT_GONE",
 	"the client sent no byte of its body within body_idle_timeout_secs": "the client's fault: 408",
 	"the exchange ended before the body was sent":                       "stops a goroutine whose exchange has ended for another reason",
-	"the upstream's connection is not TCP":                              "cannot happen: net dials tcp",
+	"the upstream's connection is neither TCP nor over a Unix socket":   "cannot happen: net dials tcp",
 	"more than 128 field lines":                                         "of requests",
 	"several Host":                                                      "responses have no Host",
 }
@@ -145,7 +145,7 @@ func literalText(expr ast.Expr) (text string) {
 // TestTheRunbookExplainsEveryUpstreamErrorOfTheCode reads the texts from the source: a new cause needs a row in the
 // runbook, or a reason why no UPSTREAM_ERROR line has it.
 func TestTheRunbookExplainsEveryUpstreamErrorOfTheCode(t *testing.T) {
-	causes := slices.Concat(runbookCauses(t, "502"), runbookCauses(t, "504"), runbookCauses(t, "A download or an upload breaks off"))
+	causes := slices.Concat(runbookCauses(t, "502"), runbookCauses(t, "504"), runbookCauses(t, "A download or an upload breaks off"), runbookCauses(t, "An upstream is out of service"))
 	found := causesInCode(t)
 	if len(found) < 30 {
 		t.Fatalf("got %d causes in the code, want some more", len(found))

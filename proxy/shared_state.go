@@ -53,6 +53,7 @@ func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) 
 	shared.holds.Expired = func(info hold.Info) { logPauseEnd(log, info, "over") }
 	shared.conns.onCut = logCut(log, cfg.ConnectionShare())
 	shared.upstreams.names.log = log
+	shared.upstreams.states.Changed = logUpstreamChange(log)
 	shared.tasks.Go(func() { shared.sweeper.Run(ctx) })
 	shared.tasks.Go(func() { shared.upstreams.run(ctx) })
 	return shared, nil

@@ -93,7 +93,7 @@ func (p *pipeline) askService(x *exchange, rules *config.Access) *answer {
 	var got *reply
 	var err error
 	gone := x.await(config.ForwardAuthTimeout+time.Second, func(ctx context.Context) {
-		got, err = askUpstream(ctx, p.upstreams.target(x.route.service), request, by, config.ForwardAuthTimeout)
+		got, err = askUpstream(ctx, p.upstreams.target(x.route.service, 0), request, by, config.ForwardAuthTimeout)
 	})
 	switch {
 	case gone == errUpstreamTimeout:

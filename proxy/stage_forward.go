@@ -14,14 +14,15 @@ import (
 func (p *pipeline) forward(x *exchange) *answer {
 	x.turn.give()
 	call := &x.call
-	call.to, call.log = p.upstreams.target(x.route), p.log
+	call.log = p.log
 	if limits := x.route.limits; limits != nil && limits.gate != nil {
 		if refused := p.enterGate(x, limits); refused != nil {
 			return refused
 		}
 		defer x.leaveGate()
 	}
-	conn, err := call.roundTrip()
+	conn, err := x.route.ask(p.upstreams, call, &x.pick)
+	defer x.pick.Leave()
 	x.connectTime, x.responseTime = call.connectTime, call.responseTime
 	if err != nil {
 		return p.forwardFailed(x, err)
@@ -105,6 +106,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 		head.Fields.Add("Date", x.dates.now())
 	}
 	x.ruleResponse(&head.Fields)
+	x.route.stick(x.request, x.pick.Index(), &head.Fields)
 	x.status = head.Status
 	if !x.beginAnswer() {
 		return false, p.clientLost(x, errBodyIdle)
@@ -129,6 +131,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 		if err == io.EOF {
 			x.call.giveBack(conn)
 			x.leaveGate()
+			x.pick.Leave()
 			given = true
 		}
 		if len(data) > 0 {

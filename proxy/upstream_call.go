@@ -37,9 +37,16 @@ type upstreamCall struct {
 	// start is when the owner began, shortly before the call. It counts as the time of sending if a connection is ready.
 	start time.Time
 
-	// connectTime is the time that connecting took, TLS included; 0 if there was a connection already. responseTime is the
-	// time from the sending of the request to the arrival of the response's head; 0 without one.
+	// triesLeft is how many other upstreams may be tried if this one fails: the time for connecting is then not for this one
+	// alone. The owner sets it before each round trip.
+	triesLeft int
+	// connectTime is the time that connecting took, TLS included, at all upstreams that were tried; 0 if there was a connection
+	// already. responseTime is the time from the sending of the request to the arrival of the response's head; 0 without one.
 	connectTime, responseTime time.Duration
+	// waited is the time for which connections that failed were waited for to answer, and onKept reports whether the last of
+	// them had served a request before.
+	waited time.Duration
+	onKept bool
 	// goOn ends the wait for 100 (Continue).
 	goOn chan struct{}
 	// seen records events of the call that decide whether the connection may be used again.
@@ -101,8 +108,7 @@ type upstreamTarget struct {
 // reset makes the call ready for a request, and forgets the one before.
 func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, timer *deadline.Timer) {
 	c.owner, c.request, c.body, c.timer, c.client = owner, r, body, timer, nil
-	c.to.address = "" // the log names an upstream only if the request gets as far as that
-	c.connectTime, c.responseTime = 0, 0
+	c.connectTime, c.responseTime, c.waited, c.triesLeft = 0, 0, 0, 0
 	c.cause, c.conn, c.stopDial, c.opening = nil, nil, nil, nil
 	c.blockedSince.Store(0)
 	c.delivering.Store(false)

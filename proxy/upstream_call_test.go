@@ -34,7 +34,7 @@ func callTo(t *testing.T, address string) (*upstreamCall, *lonelyOwner) {
 	to := siteTo("a", address, "http")
 	to.config.ConnectTimeout, to.config.RequestTimeout = time.Minute, time.Minute
 	owner := &lonelyOwner{}
-	return &upstreamCall{owner: owner, to: all.target(to)}, owner
+	return &upstreamCall{owner: owner, to: all.target(to, 0)}, owner
 }
 
 // sendAlone makes the call with the request, and returns the status and the body of the response.

@@ -11,14 +11,16 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// connect returns a connection to the target: a new one, or one that another call has just given back. If all connections are in use, the wait for one counts as connecting (S-6.9). Cancelling the call ends
-// the wait.
+// connect returns a connection to the target: a new one, or one that another call has just given back. If all connections are
+// in use, the wait for one counts as connecting (S-6.9), and so does the time that connecting to other upstreams took.
+// Cancelling the call ends the wait.
 func (c *upstreamCall) connect() (*upstreamConn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), c.to.config.ConnectTimeout)
+	left := c.to.config.ConnectTimeout - c.connectTime
+	ctx, cancel := context.WithTimeout(context.Background(), left)
 	defer cancel()
 	// The context ends the dial. The timer takes over from the deadline of the request's head, and makes the sweeper look
 	// for a client that leaves in the meantime.
-	if !c.timer.Set(deadline.PhaseUpstream, c.to.config.ConnectTimeout+time.Second) {
+	if !c.timer.Set(deadline.PhaseUpstream, left+time.Second) {
 		return nil, os.ErrDeadlineExceeded
 	}
 	if !c.dialing(cancel) {
@@ -33,9 +35,9 @@ func (c *upstreamCall) connect() (*upstreamConn, error) {
 		}
 		if conn.Conn == nil {
 			c.opens(conn)
-			if err := c.to.dial(ctx, conn); err != nil {
+			if err := c.dial(ctx, conn, left); err != nil {
 				pool.drop(conn)
-				return nil, err
+				return nil, errNotConnected{err}
 			}
 			return conn, nil
 		}
@@ -44,6 +46,16 @@ func (c *upstreamCall) connect() (*upstreamConn, error) {
 		}
 		pool.drop(conn)
 	}
+}
+
+// dial opens the connection. If other upstreams may be tried, it leaves them their part of the time that is left.
+func (c *upstreamCall) dial(ctx context.Context, conn *upstreamConn, left time.Duration) error {
+	if c.triesLeft > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, left/time.Duration(c.triesLeft+1))
+		defer cancel()
+	}
+	return c.to.dial(ctx, conn)
 }
 
 // acquire takes a slot for one connection, and waits for it until the context ends. The returned connection is in use. It

@@ -200,7 +200,7 @@ func TestNamesAreLookedUpWhileRequestsWaitForConnections(t *testing.T) {
 		if _, err := all.names.of("app.test").addresses(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		pool := all.pool(siteTo("a", "10.0.0.1:1", "http"))
+		pool := all.pool(siteTo("a", "10.0.0.1:1", "http"), 0)
 		for range 2 {
 			all.slots.Acquire(&all.nobody, &pool.share, time.Now())
 		}
@@ -399,19 +399,19 @@ func TestNamesAreForgottenWithTheirSites(t *testing.T) {
 		all.names.lookUp = dns.lookUp
 		kept := siteTo("a", "app.test:80", "http")
 		for _, site := range []*route{kept, siteTo("b", "app.test:81", "https"), siteTo("c", "old.test:80", "http")} {
-			if _, err := all.pool(site).name.addresses(t.Context()); err != nil {
+			if _, err := all.pool(site, 0).name.addresses(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if n := len(dns.times("app.test")); n != 1 {
 			t.Errorf("%d look-ups for two pools of one name, want 1", n)
 		}
-		if all.pool(siteTo("d", "[::1]:80", "http")).name != nil || all.pool(siteTo("e", "10.0.0.1:80", "http")).name != nil {
+		if all.pool(siteTo("d", "[::1]:80", "http"), 0).name != nil || all.pool(siteTo("e", "10.0.0.1:80", "http"), 0).name != nil {
 			t.Error("an IP address is looked up")
 		}
-		before := all.pool(kept).name
+		before := all.pool(kept, 0).name
 		all.keep(routesTo(siteTo("again", "app.test:80", "http")))
-		if len(all.names.names) != 1 || all.pool(siteTo("again", "app.test:80", "http")).name != before {
+		if len(all.names.names) != 1 || all.pool(siteTo("again", "app.test:80", "http"), 0).name != before {
 			t.Errorf("the names are %v, want the one that is still in use", all.names.names)
 		}
 		all.names.refresh(time.Now().Add(time.Minute))

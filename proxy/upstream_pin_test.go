@@ -25,7 +25,7 @@ func pinnedConn(t *testing.T, pin *upstreamPin, pool *upstreamPool, host string)
 func TestAPinnedConnectionIsOnlyForTheSiteAndTheClientItWasUsedBy(t *testing.T) {
 	all := newUpstreams(10)
 	defer all.close()
-	pool, other := all.pool(siteTo("a", "10.0.0.1:80", "http")), all.pool(siteTo("b", "10.0.0.2:80", "http"))
+	pool, other := all.pool(siteTo("a", "10.0.0.1:80", "http"), 0), all.pool(siteTo("b", "10.0.0.2:80", "http"), 0)
 	var pin, another upstreamPin
 	conn := pinnedConn(t, &pin, pool, "a")
 	if pool.take(nil) != nil {
@@ -92,7 +92,7 @@ func TestAPinnedConnectionIsClosedLikeAnIdleOne(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			all := newUpstreams(10)
 			defer all.close()
-			pool := all.pool(siteTo("a", "10.0.0.1:80", "http"))
+			pool := all.pool(siteTo("a", "10.0.0.1:80", "http"), 0)
 			conn, theirs := pooledConn(t)
 			var pin upstreamPin
 			inUse(pool, conn)
@@ -149,12 +149,12 @@ func TestWhoseConnectionItIs(t *testing.T) {
 		}
 	}
 	_ = alice.Close()
-	waitFor(t, "the pinned connection to go with its client", func() bool { return p.shared.upstreams.pool(p.site).idleAndPinned() == 1 })
+	waitFor(t, "the pinned connection to go with its client", func() bool { return p.shared.upstreams.pool(p.site, 0).idleAndPinned() == 1 })
 	_, _ = io.WriteString(bob, "POST / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 	if response, _ := readResponse(t, fromBob, "POST"); response.StatusCode != 200 {
 		t.Errorf("got %d, want 200", response.StatusCode)
 	}
-	waitFor(t, "no connection to be left", func() bool { return p.shared.upstreams.pool(p.site).idleAndPinned() == 0 })
+	waitFor(t, "no connection to be left", func() bool { return p.shared.upstreams.pool(p.site, 0).idleAndPinned() == 0 })
 }
 
 // idleAndPinned returns the number of the pool's connections that no request uses.

@@ -158,7 +158,7 @@ func TestConnectionsToASocketThatWasReplacedAreClosed(t *testing.T) {
 	listen(path + ".next")
 	u := newUpstreams(10)
 	t.Cleanup(u.close)
-	target := u.target(siteTo("a", "unix:"+path, "http"))
+	target := u.target(siteTo("a", "unix:"+path, "http"), 0)
 	dial := func() *upstreamConn {
 		conn := new(upstreamConn)
 		if err := target.dial(t.Context(), conn); err != nil {
@@ -203,14 +203,14 @@ func TestPoolsAreNotSharedByWhatVerifiesDifferently(t *testing.T) {
 	} {
 		to := siteTo("a", "10.0.0.1:1", "https")
 		to.config.UpstreamTLS = settings
-		pool := u.pool(to)
+		pool := u.pool(to, 0)
 		if other, ok := pools[pool]; ok {
 			t.Errorf("%s and %s share connections", name, other)
 		}
 		pools[pool] = name
 		plain := siteTo("a", "10.0.0.1:1", "http")
 		plain.config.UpstreamTLS = settings
-		if u.pool(plain) != u.pool(siteTo("b", "10.0.0.1:1", "http")) {
+		if u.pool(plain, 0) != u.pool(siteTo("b", "10.0.0.1:1", "http"), 0) {
 			t.Errorf("%s: connections without TLS are not shared", name)
 		}
 	}
@@ -219,32 +219,32 @@ func TestPoolsAreNotSharedByWhatVerifiesDifferently(t *testing.T) {
 func TestPoolsAreKeptOverReloadsThatKeepTheUpstream(t *testing.T) {
 	u := newUpstreams(10)
 	kept, other, secure := siteTo("a", "10.0.0.1:1", "http"), siteTo("b", "10.0.0.2:1", "http"), siteTo("c", "10.0.0.1:1", "https")
-	pool := u.pool(kept)
-	if u.pool(kept) != pool || u.pool(siteTo("d", "10.0.0.1:1", "http")) != pool {
+	pool := u.pool(kept, 0)
+	if u.pool(kept, 0) != pool || u.pool(siteTo("d", "10.0.0.1:1", "http"), 0) != pool {
 		t.Error("two sites of one upstream have two pools")
 	}
-	if u.pool(other) == pool || u.pool(secure) == pool {
+	if u.pool(other, 0) == pool || u.pool(secure, 0) == pool {
 		t.Error("two upstreams have one pool")
 	}
 	conns := map[*route]*countedConn{}
 	for _, site := range []*route{kept, other, secure} {
 		conns[site] = new(countedConn)
-		giveIdle(u.pool(site), &upstreamConn{Conn: conns[site]})
+		giveIdle(u.pool(site, 0), &upstreamConn{Conn: conns[site]})
 	}
 	moved := siteTo("moved", "10.0.0.1:1", "http")
 	u.keep(routesTo(moved))
-	if u.pool(moved) != pool || conns[kept].closed != 0 {
+	if u.pool(moved, 0) != pool || conns[kept].closed != 0 {
 		t.Error("the pool of an upstream that is still named was not kept")
 	}
 	if conns[other].closed != 1 || conns[secure].closed != 1 {
 		t.Error("connections to upstreams that are named no more were not closed")
 	}
 	late := new(countedConn) // of a request that was in flight at the reload
-	giveIdle(u.pool(other), &upstreamConn{Conn: late})
+	giveIdle(u.pool(other, 0), &upstreamConn{Conn: late})
 	if late.closed != 1 {
 		t.Error("a connection came back into a pool that is used no more")
 	}
-	if again := siteTo("again", "10.0.0.2:1", "http"); u.pool(again) == u.pool(other) {
+	if again := siteTo("again", "10.0.0.2:1", "http"); u.pool(again, 0) == u.pool(other, 0) {
 		t.Error("an upstream that is named again has the closed pool")
 	}
 	u.close()
@@ -259,7 +259,7 @@ func TestConnectionsToAddressesThatANameHadBeforeAreNotUsedAgain(t *testing.T) {
 	u := newUpstreams(10)
 	defer u.close()
 	u.names.lookUp = func(context.Context, string) ([]netip.Addr, error) { return addresses, nil }
-	pool, other := u.pool(siteTo("a", "app.test:80", "http")), u.pool(siteTo("b", "10.0.0.1:80", "http"))
+	pool, other := u.pool(siteTo("a", "app.test:80", "http"), 0), u.pool(siteTo("b", "10.0.0.1:80", "http"), 0)
 	if _, err := pool.name.addresses(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func (p *lockProbe) Close() error {
 func TestNoLockIsHeldWhileTheConnectionsOfAPoolAreClosed(t *testing.T) {
 	all := newUpstreams(2)
 	for _, end := range []func(){func() { all.keep(routesTo()) }, all.close} {
-		pool := all.pool(siteTo("a", "10.0.0.1:1", "http"))
+		pool := all.pool(siteTo("a", "10.0.0.1:1", "http"), 0)
 		conn, err := pool.acquire(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)

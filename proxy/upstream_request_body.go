@@ -207,7 +207,7 @@ func (c *upstreamCall) sendRest(conn *upstreamConn, rest []byte, whole bool) err
 	if whole {
 		return nil
 	}
-	if c.outIsLarge() && (!c.gathered || !conn.reused) {
+	if c.outIsLarge() && (!c.gathered || !conn.reused && c.triesLeft == 0) {
 		c.releaseOut() // it is no longer needed, or can be written again
 	}
 	c.awaitContinue()

@@ -12,6 +12,12 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
+// errNotConnected marks the failure of a connection before any byte was sent on it.
+type errNotConnected struct{ error }
+
+// Unwrap returns the cause.
+func (e errNotConnected) Unwrap() error { return e.error }
+
 // errUpstreamClosed marks the failure of a connection before any byte of the response arrived.
 type errUpstreamClosed struct{ error }
 
@@ -20,10 +26,11 @@ func (e errUpstreamClosed) Unwrap() error { return e.error }
 
 // roundTrip sends the request to the target and reads the head of its response. It replaces a pooled connection that turns
 // out to be dead by a new one if that is safe (S-6.8). The returned connection belongs to the call until giveBack or release.
-// roundTrip composes nothing until it has a connection to write to (S-12.8).
+// roundTrip composes nothing until it has a connection to write to (S-12.8). If another upstream may be tried after an error,
+// it keeps what it has composed, as the beginning of a body cannot be read again.
 func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 	defer func() {
-		if err != nil || !c.pump.running {
+		if err == nil && !c.pump.running || err != nil && c.triesLeft == 0 {
 			c.releaseOut()
 		}
 	}()
@@ -36,10 +43,11 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 		if conn == nil {
 			began := time.Now()
 			if conn, err = c.connect(); err != nil {
+				c.connectTime += time.Since(began)
 				return nil, err
 			}
 			sent = time.Now()
-			c.connectTime = sent.Sub(began)
+			c.connectTime += sent.Sub(began)
 		}
 		whole, err := c.compose()
 		if err != nil {
@@ -52,6 +60,8 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 			c.responseTime = time.Since(sent)
 			return conn, nil
 		}
+		c.waited += time.Since(sent)
+		c.onKept = reused
 		c.release(conn)
 		if !reused || !c.mayRepeat(err) {
 			return nil, err
@@ -96,6 +106,27 @@ func (c *upstreamCall) mayRepeat(err error) bool {
 	return c.isRepeatable()
 }
 
+// blames reports whether an error of roundTrip is a failed connection to the upstream (S-18.5): it could not be made, or a new
+// one ended before any answer. A kept connection may end at any time, an answer may take long, and clients leave.
+func (c *upstreamCall) blames(err error) bool {
+	if c.cancelled() != nil {
+		return false
+	}
+	var notConnected errNotConnected
+	var closed errUpstreamClosed
+	return errors.As(err, &notConnected) || errors.As(err, &closed) && !c.onKept && !isTimeout(err)
+}
+
+// mayGoElsewhere reports whether a request that failed with the error may be sent to another upstream (S-18.2): nothing was
+// sent, or it may be repeated.
+func (c *upstreamCall) mayGoElsewhere(err error) bool {
+	var notConnected errNotConnected
+	if errors.As(err, &notConnected) {
+		return c.cancelled() == nil && !c.pump.taken
+	}
+	return c.mayRepeat(err)
+}
+
 // isRepeatable reports whether a proxy may repeat the request.
 func (c *upstreamCall) isRepeatable() bool {
 	switch c.request.Method {
@@ -113,7 +144,7 @@ func (c *upstreamCall) tryOn(conn *upstreamConn, whole bool) error {
 	if !c.use(conn) {
 		return c.cancelled()
 	}
-	if !c.timer.Set(deadline.PhaseUpstream, c.to.config.RequestTimeout) {
+	if !c.timer.Set(deadline.PhaseUpstream, c.to.config.RequestTimeout-c.waited) {
 		return os.ErrDeadlineExceeded // no other deadline would ever end the wait
 	}
 	rest, err := conn.send(*c.out)
@@ -124,7 +155,7 @@ func (c *upstreamCall) tryOn(conn *upstreamConn, whole bool) error {
 		c.timer.Set(deadline.PhaseBody, c.body.idle)
 		c.startPump(conn, rest, whole)
 	} else {
-		if c.request.Body == nil || !conn.reused || !c.isRepeatable() {
+		if c.request.Body == nil || !conn.reused && c.triesLeft == 0 || !c.isRepeatable() {
 			c.releaseOut() // it can be written again, or is not sent again
 		}
 		// Let other goroutines work: afterwards the response is often there, and the read neither fails nor waits.

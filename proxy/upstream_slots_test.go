@@ -14,8 +14,8 @@ import (
 
 func TestTheConnectionThatIsIdleLongestMakesRoom(t *testing.T) {
 	all := newUpstreams(3)
-	first, second := all.pool(siteTo("a", "10.0.0.1:1", "http")), all.pool(siteTo("b", "10.0.0.2:1", "http"))
-	third := all.pool(siteTo("c", "10.0.0.3:1", "http"))
+	first, second := all.pool(siteTo("a", "10.0.0.1:1", "http"), 0), all.pool(siteTo("b", "10.0.0.2:1", "http"), 0)
+	third := all.pool(siteTo("c", "10.0.0.3:1", "http"), 0)
 	var conns []*countedConn
 	for i, pool := range []*upstreamPool{first, second, first} {
 		conn, err := pool.acquire(t.Context(), nil)
@@ -117,7 +117,7 @@ func TestAnIdleConnectionOfAFullUpstreamGoesToWhoeverWaitsForIt(t *testing.T) {
 	all := newUpstreams(10)
 	bounded := siteTo("b", "10.0.0.2:1", "http")
 	bounded.config.MaxConnections = 1
-	other, full := all.pool(siteTo("a", "10.0.0.1:1", "http")), all.pool(bounded)
+	other, full := all.pool(siteTo("a", "10.0.0.1:1", "http"), 0), all.pool(bounded, 0)
 	var conns []*upstreamConn
 	for i, pool := range []*upstreamPool{other, other, full} {
 		conn, err := pool.acquire(t.Context(), nil)

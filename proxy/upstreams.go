@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"reverse-proxy/proxy/balance"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/share"
 )
@@ -37,12 +38,17 @@ type upstreams struct {
 	pressed chan struct{}
 	// nobody is the account of calls that are made for no client.
 	nobody share.Client
+	// states are what is known about each upstream, checks what checks them, and cookies the key of the cookies that name one.
+	states  *balance.Registry
+	checks  *upstreamChecks
+	cookies cookieKey
 }
 
 // newUpstreams returns upstreams that hold at most the given number of connections, idle or in use.
 func newUpstreams(connections int) *upstreams {
 	u := &upstreams{pools: map[config.UpstreamID]*upstreamPool{}, slots: share.New(connections), pressed: make(chan struct{}, 1)}
 	u.names = newUpstreamNames(systemLookUp, u.moved)
+	u.states, u.checks, u.cookies = balance.NewRegistry(time.Now), newUpstreamChecks(), newCookieKey()
 	return u
 }
 
@@ -99,6 +105,7 @@ func (u *upstreams) moved(name *upstreamName) {
 
 // close closes every pool.
 func (u *upstreams) close() {
+	u.checks.close()
 	u.names.close()
 	for _, pool := range u.all() {
 		pool.close()

@@ -25,6 +25,7 @@ func (w *World) answerSteps() []step {
 		{`the answer has an empty body`, func() error { return w.answerBody("") }, ""},
 		{`the answer has a body of {int} bytes`, w.answerSize, ""},
 		{`the answer has the field {string} with {string}`, w.answerField, "Exactly one of that name, with that value."},
+		{`the answer has the field {string} that matches {string}`, w.answerFieldMatches, "Exactly one of that name; a regular expression."},
 		{`the answer has the field {string} with a number from {int} to {int}`, w.answerFieldBetween, "Exactly one of that name."},
 		{`the answer has the field {string} with a new request ID, remembered as {string}`, w.answerRequestID, "Exactly one of that name: a UUIDv7 of a moment within the last minute, in the text form of RFC 9562, that no earlier sentence has remembered."},
 		{`the answer has the fields {string} with {string}`, w.answerFields, "Several of one name: values separated by `|`."},
@@ -158,6 +159,19 @@ func (w *World) answerRequestID(name, as string) error {
 	}
 	w.remembered[as] = values[0]
 	return nil
+}
+
+func (w *World) answerFieldMatches(name, expression string) error {
+	x, err := w.answer()
+	if err != nil {
+		return err
+	}
+	values := x.header.Values(name)
+	matches, err := regexp.MatchString(expression, strings.Join(values, "\n"))
+	if err == nil && (len(values) != 1 || !matches) {
+		err = fmt.Errorf("got the field %s with %q, want one that matches %s", name, values, expression)
+	}
+	return err
 }
 
 func (w *World) answerFieldBetween(name string, from, to int) error {

@@ -2,6 +2,7 @@ package balance
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -36,7 +37,7 @@ type Info struct {
 func (s *State) Info() Info {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.of.clock().UnixNano()
+	now := s.of.ticks(s.of.clock())
 	info := Info{State: Up, Since: s.since, LastError: s.lastErr, ErrorAt: s.errAt, InFlight: s.inFlight.Load(),
 		Retries: s.retries.Load(), Failures: s.failures.Load()}
 	out := s.out.Load()
@@ -51,7 +52,7 @@ func (s *State) Info() Info {
 		info.Slow = s.share(now) < 1
 	}
 	if out&outFailing != 0 {
-		info.TryAt = time.Unix(0, s.tryAt.Load())
+		info.TryAt = s.of.start.Add(time.Duration(s.tryAt.Load()))
 	}
 	return info
 }
@@ -67,11 +68,11 @@ func (p *Pick) Retried() {
 // With a random method it is the most likely order.
 func (l *List) Order(key uint64, preferred int) []int {
 	order := make([]int, len(l.members))
-	rank, now := make([]int, len(l.members)), l.totals.of.clock().UnixNano()
+	rank, now := make([]int, len(l.members)), l.totals.of.ticks(l.totals.of.clock())
 	for i, m := range l.members {
 		order[i] = i
 		switch out := m.State.out.Load(); {
-		case m.State.serves(now) && m.State.share(now) == 1 && !m.Backup:
+		case m.State.serves(now) && !m.Backup && (m.State.share(now) == 1 || i == preferred-1):
 		case m.State.serves(now) && !m.Backup:
 			rank[i] = 1
 		case m.State.serves(now):
@@ -102,8 +103,8 @@ func (l *List) claims(key uint64, preferred int) []float64 {
 			claims[i] = -float64(m.State.inFlight.Load()) / float64(m.Weight)
 		}
 	}
-	if l.method == Preferred && preferred > 0 {
-		claims[preferred-1] = 1
+	if preferred > 0 {
+		claims[preferred-1] = math.Inf(1)
 	}
 	return claims
 }

@@ -17,8 +17,6 @@ const (
 	LeastRequests
 	// ByKey gives requests with the same key to the same upstream, by rendezvous hashing.
 	ByKey
-	// Preferred takes the upstream that the request prefers, and otherwise chooses as LeastRequests does.
-	Preferred
 )
 
 // MaxUpstreams is the most upstreams that a list can have.
@@ -67,7 +65,8 @@ func (l *List) Members() []Member { return l.members }
 type Pick struct {
 	// Key is what ByKey goes by.
 	Key uint64
-	// Preferred is one more than the index of the member that Preferred takes; 0 for none.
+	// Preferred is one more than the index of the member that the request goes to if that serves, whatever the method; 0 for
+	// none.
 	Preferred int
 	// FailOpen reports whether the choice was made although no upstream serves (S-18.4).
 	FailOpen bool
@@ -144,15 +143,19 @@ func (l *List) candidates(p *Pick) (mask uint64, open bool) {
 	var drained, down uint64
 	for rest := left; rest != 0; rest &= rest - 1 {
 		i := bits.TrailingZeros64(rest)
-		switch out := l.members[i].State.out.Load(); {
-		case out&outDrained != 0:
+		out := l.members[i].State.out.Load()
+		if out&outDrained != 0 {
 			drained |= 1 << i
-		case out&outDown != 0:
+		}
+		if out&outDown != 0 {
 			down |= 1 << i
 		}
 	}
-	if mask := left &^ drained; mask != 0 {
-		return mask, down != 0
+	switch undrained := left &^ drained; {
+	case undrained&^down != 0: // they are new, and not known to be down
+		return undrained &^ down, false
+	case undrained != 0:
+		return undrained, true
 	}
 	return left, left != 0
 }
@@ -170,13 +173,13 @@ func (l *List) serving(left uint64, p *Pick) (serving, slow uint64) {
 			continue
 		}
 		if now == 0 {
-			now = l.totals.of.clock().UnixNano()
+			now = l.totals.of.ticks(l.totals.of.clock())
 		}
 		if !s.serves(now) {
 			continue
 		}
 		serving |= bit
-		if share := s.share(now); share == 1 || l.luck(p, s) < share {
+		if share := s.share(now); share == 1 || i == p.Preferred-1 || l.luck(p, s) < share {
 			slow |= bit
 		}
 	}
@@ -197,14 +200,14 @@ func (l *List) pick(mask uint64, p *Pick) int {
 	if mask&(mask-1) == 0 {
 		return bits.TrailingZeros64(mask)
 	}
+	if wanted := p.Preferred - 1; wanted >= 0 && mask&(1<<wanted) != 0 {
+		return wanted
+	}
 	switch l.method {
 	case ByKey:
 		return l.byKey(mask, p.Key)
 	case RoundRobin:
 		return l.inTurn(mask)
-	}
-	if wanted := p.Preferred - 1; wanted >= 0 && mask&(1<<wanted) != 0 {
-		return wanted
 	}
 	return l.leastOfTwo(mask)
 }

@@ -90,15 +90,5 @@ func hashText(text string) uint64 {
 	return h
 }
 
-// KeyOf makes a key of 16 bytes, such as an IP address.
-func KeyOf(bytes [16]byte) uint64 {
-	h := uint64(0)
-	for half := range 2 {
-		n := uint64(0)
-		for _, b := range bytes[8*half : 8*half+8] {
-			n = n<<8 | uint64(b)
-		}
-		h = mix(h ^ n)
-	}
-	return h
-}
+// KeyOf makes a key of two words, such as those of an IP address.
+func KeyOf(hi, lo uint64) uint64 { return mix(mix(hi) ^ lo) }

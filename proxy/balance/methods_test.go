@@ -38,7 +38,7 @@ func TestRoundRobinIsSmooth(t *testing.T) {
 }
 
 func TestSharesFollowTheWeights(t *testing.T) {
-	for _, method := range []Method{RoundRobin, LeastRequests, ByKey, Preferred} {
+	for _, method := range []Method{RoundRobin, LeastRequests, ByKey} {
 		got := counts(newWorld().list(method, 1, 2, 5), 4*requests)
 		for i, weight := range []int{1, 2, 5} {
 			about(t, fmt.Sprintf("method %d, weight %d", method, weight), got[i], 4*requests*weight/8, 0.06)
@@ -120,8 +120,8 @@ func TestRendezvousMovesOnlyTheKeysOfTheOneThatGoes(t *testing.T) {
 func TestRendezvousIsTheSameEverywhere(t *testing.T) {
 	l := newWorld().list(ByKey, 1, 2, 1)
 	var got []int
-	for i := range byte(12) {
-		got = append(got, first(l, KeyOf([16]byte{10: 0xff, 11: 0xff, 12: 203, 14: 113, 15: i})))
+	for i := range uint64(12) {
+		got = append(got, first(l, KeyOf(0, 0xffff_cb00_7100+i)))
 	}
 	if want := "[1 1 1 0 1 1 0 2 1 1 1 2]"; fmt.Sprint(got) != want {
 		t.Errorf("got the upstreams %v, want %s", got, want)
@@ -129,7 +129,14 @@ func TestRendezvousIsTheSameEverywhere(t *testing.T) {
 }
 
 func TestThePreferredUpstream(t *testing.T) {
-	l := newWorld().list(Preferred, 1, 1, 1)
+	for _, method := range []Method{RoundRobin, LeastRequests, ByKey} {
+		testPreferred(t, method)
+	}
+}
+
+func testPreferred(t *testing.T, method Method) {
+	w := newWorld()
+	l := w.list(method, 1, 1, 1)
 	for range 100 {
 		p := Pick{Preferred: 3}
 		if i, _ := l.Choose(&p); i != 2 {
@@ -142,6 +149,21 @@ func TestThePreferredUpstream(t *testing.T) {
 		p := Pick{Preferred: 3}
 		if i, _ := l.Choose(&p); i == 2 {
 			t.Fatal("got the preferred upstream, which is out of service")
+		}
+		p.Leave()
+	}
+	w.pass(firstPause)
+	p := Pick{tried: 3}
+	l.Choose(&p)
+	p.Answered()
+	p.Leave()
+	if got := l.Order(0, 3); got[0] != 2 {
+		t.Errorf("got the order %v, want the preferred one first", got)
+	}
+	for range 100 { // it has no share yet for others
+		p := Pick{Preferred: 3}
+		if i, _ := l.Choose(&p); i != 2 {
+			t.Fatalf("got upstream %d, want the preferred one, which is back", i)
 		}
 		p.Leave()
 	}
@@ -189,7 +211,7 @@ func TestOneUpstreamAlwaysGetsTheRequest(t *testing.T) {
 }
 
 func TestChoosingAllocatesNothing(t *testing.T) {
-	for _, method := range []Method{RoundRobin, LeastRequests, ByKey, Preferred} {
+	for _, method := range []Method{RoundRobin, LeastRequests, ByKey} {
 		l := newWorld().list(method, 1, 2, 1)
 		fail(l, 1, failuresInRow)
 		if n := testing.AllocsPerRun(100, func() {

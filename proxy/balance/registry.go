@@ -8,6 +8,8 @@ import (
 // Registry holds the states of all upstreams, over reloads that keep them (S-18.3).
 type Registry struct {
 	clock func() time.Time
+	// start is a time before all others.
+	start time.Time
 	// Changed is called after an upstream went out of service or came back. It may be nil, and must be set before the first
 	// request.
 	Changed func(Change)
@@ -35,8 +37,11 @@ type Change struct {
 
 // NewRegistry returns a registry that reads the time from clock, which is time.Now except in tests.
 func NewRegistry(clock func() time.Time) *Registry {
-	return &Registry{clock: clock, states: map[Key]*State{}, totals: map[Site]*Totals{}, drained: map[place]time.Time{}}
+	return &Registry{clock: clock, start: clock().Add(-time.Second), states: map[Key]*State{}, totals: map[Site]*Totals{}, drained: map[place]time.Time{}}
 }
+
+// ticks returns a time on the registry's own clock, which does not jump when the clock of the machine is set. It is above 0.
+func (r *Registry) ticks(t time.Time) int64 { return int64(t.Sub(r.start)) }
 
 // State returns the state of an upstream, the same one over reloads.
 func (r *Registry) State(key Key) *State {

@@ -107,7 +107,7 @@ func TestTheBudgetOfRetries(t *testing.T) {
 // TestNoRequestFailsThatNeedNot simulates 10,000 requests to five upstreams that break and mend at random, up to four at once.
 // A request that may try all must find the one that works.
 func TestNoRequestFailsThatNeedNot(t *testing.T) {
-	for _, method := range []Method{RoundRobin, LeastRequests, ByKey, Preferred} {
+	for _, method := range []Method{RoundRobin, LeastRequests, ByKey} {
 		w, random := newWorld(), rand.New(rand.NewPCG(18, uint64(method)))
 		l := w.list(method, 1, 2, 3, 4, 5)
 		broken := make([]bool, 5)

@@ -65,7 +65,7 @@ type State struct {
 	// out holds the reasons for which the upstream is out of service; 0 for the usual case.
 	out atomic.Uint32
 	// backSince is when the upstream came back in service, as long as it gets less than its share; else 0. It is on the
-	// registry's clock, like all times here.
+	// registry's clock, like all other numbers that are times here.
 	backSince atomic.Int64
 	// tryAt is when one request may try an upstream that fails, and trying reports whether one does.
 	tryAt  atomic.Int64
@@ -96,7 +96,7 @@ func newState(of *Registry, key Key) *State {
 	now := of.clock()
 	s := &State{of: of, key: key, hash: hashText(key.Address), since: now}
 	if key.What != "" {
-		s.readyAt.Store(now.Add(key.Interval).UnixNano())
+		s.readyAt.Store(of.ticks(now.Add(key.Interval)))
 		s.out.Store(outStarting)
 	}
 	return s
@@ -158,7 +158,7 @@ func (s *State) failedWith(err error, trial bool) {
 		default:
 			return
 		}
-		s.tryAt.Store(now.Add(s.pause).UnixNano())
+		s.tryAt.Store(s.of.ticks(now.Add(s.pause)))
 	})
 }
 
@@ -209,7 +209,7 @@ func (s *State) unset(reason uint32) { s.out.And(^reason) }
 // clear removes reasons, and begins the slow start of an upstream that is back in service. The caller holds mu.
 func (s *State) clear(reasons uint32) {
 	if s.out.And(^reasons)&reasons != 0 && s.out.Load() == 0 {
-		s.backSince.Store(s.of.clock().UnixNano())
+		s.backSince.Store(s.of.ticks(s.of.clock()))
 	}
 }
 

@@ -64,7 +64,7 @@ func TestThePauseDoubles(t *testing.T) {
 	p := Pick{tried: 2}
 	l.Choose(&p)
 	p.Leave() // a request that was cancelled has found out nothing
-	if s := l.members[0].State; s.Info().State != Down || !s.serves(w.now.UnixNano()) {
+	if s := l.members[0].State; s.Info().State != Down || !s.serves(w.ticks(w.now)) {
 		t.Fatalf("a cancelled try: got %+v, want the next request to try it", s.Info())
 	}
 	p = Pick{tried: 2}
@@ -81,7 +81,7 @@ func TestThePauseDoubles(t *testing.T) {
 }
 
 func TestTheShareGrowsOverTenSeconds(t *testing.T) {
-	for _, method := range []Method{RoundRobin, LeastRequests, ByKey, Preferred} {
+	for _, method := range []Method{RoundRobin, LeastRequests, ByKey} {
 		w := newWorld()
 		l := w.list(method, 1, 1)
 		fail(l, 0, failuresInRow)
@@ -187,6 +187,19 @@ func TestAtTheStartAllAreNew(t *testing.T) {
 	l := w.listOf(RoundRobin, Member{w.State(key(0, check)), 1, false}, Member{w.State(key(1, check)), 1, false})
 	if got := counts(l, 100); got[0] != 50 || l.totals.Counts().FailOpen != 0 {
 		t.Errorf("got %v and %+v, want requests at both and no fail-open", got, l.totals.Counts())
+	}
+}
+
+// TestANewUpstreamIsBetterThanOneThatIsDown checks that requests do not go to an upstream that is known to be down while the
+// first check of another one is on its way.
+func TestANewUpstreamIsBetterThanOneThatIsDown(t *testing.T) {
+	w := newWorld()
+	l := w.listOf(RoundRobin, Member{w.State(key(0, check)), 1, false}, Member{w.State(key(1, check)), 1, false})
+	for range check.Fall {
+		l.members[0].State.Checked(errRefused)
+	}
+	if got := counts(l, 100); got[1] != 100 || l.totals.Counts().FailOpen != 0 {
+		t.Errorf("got %v and %+v, want all at the new one", got, l.totals.Counts())
 	}
 }
 

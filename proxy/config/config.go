@@ -233,6 +233,11 @@ type Settings struct {
 	RequestTimeout time.Duration
 	// MaxConnections bounds the connections to the upstream, and is its share of all; 0 for no bound (S-12.6).
 	MaxConnections int
+	// Balance says how a request gets one of several upstreams: one of the Balance constants.
+	Balance string
+	// Health says how upstreams are checked, and Retry when a request goes to another one (S-18.2, S-18.3).
+	Health Health
+	Retry  Retry
 	Limits
 	// Maintenance says what clients get while the site is in maintenance (S-14.9).
 	Maintenance Maintenance

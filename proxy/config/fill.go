@@ -130,7 +130,7 @@ func (f *filler) fillOneOrMore(target *oneOrMore, value any, key string) {
 	}
 }
 
-// fillSlice fills an array of tables or of strings.
+// fillSlice fills an array of tables or of strings, or one of upstreams, which may be either.
 func (f *filler) fillSlice(target reflect.Value, value any, key string) {
 	elements := reflect.ValueOf(value)
 	if elements.Kind() != reflect.Slice {
@@ -138,12 +138,21 @@ func (f *filler) fillSlice(target reflect.Value, value any, key string) {
 		if target.Type().Elem().Kind() == reflect.Struct {
 			need = fmt.Sprintf("an array of tables is needed, as in [[%s]]", tableName(key))
 		}
+		if target.Type().Elem() == reflect.TypeFor[rawUpstream]() {
+			need = `an array is needed, as in ["127.0.0.1:3000", "127.0.0.1:3001"]`
+		}
 		f.problems.addFault(key, "is %s; %s", describe(value), need)
 		return
 	}
 	target.Set(reflect.MakeSlice(target.Type(), elements.Len(), elements.Len()))
 	for i := range elements.Len() {
 		element := elements.Index(i).Interface()
+		if upstream, ok := target.Index(i).Addr().Interface().(*rawUpstream); ok {
+			if address, ok := element.(string); ok {
+				upstream.Address = &address
+				continue
+			}
+		}
 		if target.Index(i).Kind() == reflect.Struct {
 			f.fillValue(target.Index(i), element, IndexKey(key, i))
 			continue

@@ -164,21 +164,47 @@ type rawCertificateFile struct {
 
 // rawSettings are the keys that inherit: a route that does not have one has its site's, and a site the file's (S-2.33).
 type rawSettings struct {
-	UpstreamScheme             *string  `toml:"upstream_scheme"`
-	UpstreamCAPath             *string  `toml:"upstream_ca_path"`
-	UpstreamServerName         *string  `toml:"upstream_server_name"`
-	UpstreamClientCertPath     *string  `toml:"upstream_client_cert_path"`
-	UpstreamClientKeyPath      *string  `toml:"upstream_client_key_path"`
-	UpstreamConnectTimeoutSecs *int64   `toml:"upstream_connect_timeout_secs"`
-	UpstreamRequestTimeoutSecs *int64   `toml:"upstream_request_timeout_secs"`
-	UpstreamMaxConnections     *int64   `toml:"upstream_max_connections"`
-	RateLimit                  *rawRate `toml:"rate_limit"`
-	TotalRequestsPerSecond     *float64 `toml:"total_requests_per_second"`
-	Concurrent                 *int64   `toml:"concurrent"`
-	ConcurrentWaitSecs         *int64   `toml:"concurrent_wait_secs"`
-	BodyLimitBytes             *int64   `toml:"body_limit_bytes"`
-	BodyIdleTimeoutSecs        *int64   `toml:"body_idle_timeout_secs"`
+	UpstreamScheme             *string    `toml:"upstream_scheme"`
+	UpstreamCAPath             *string    `toml:"upstream_ca_path"`
+	UpstreamServerName         *string    `toml:"upstream_server_name"`
+	UpstreamClientCertPath     *string    `toml:"upstream_client_cert_path"`
+	UpstreamClientKeyPath      *string    `toml:"upstream_client_key_path"`
+	UpstreamConnectTimeoutSecs *int64     `toml:"upstream_connect_timeout_secs"`
+	UpstreamRequestTimeoutSecs *int64     `toml:"upstream_request_timeout_secs"`
+	UpstreamMaxConnections     *int64     `toml:"upstream_max_connections"`
+	Balance                    *string    `toml:"balance"`
+	RateLimit                  *rawRate   `toml:"rate_limit"`
+	TotalRequestsPerSecond     *float64   `toml:"total_requests_per_second"`
+	Concurrent                 *int64     `toml:"concurrent"`
+	ConcurrentWaitSecs         *int64     `toml:"concurrent_wait_secs"`
+	BodyLimitBytes             *int64     `toml:"body_limit_bytes"`
+	BodyIdleTimeoutSecs        *int64     `toml:"body_idle_timeout_secs"`
+	Health                     *rawHealth `toml:"health"`
+	Retry                      *rawRetry  `toml:"retry"`
 	rawShared
+}
+
+// rawHealth is the `health` of a site or a route.
+type rawHealth struct {
+	Path         *string `toml:"path"`
+	IntervalSecs *int64  `toml:"interval_secs"`
+	TimeoutSecs  *int64  `toml:"timeout_secs"`
+	Rise         *int64  `toml:"rise"`
+	Fall         *int64  `toml:"fall"`
+	ExpectStatus *int64  `toml:"expect_status"`
+}
+
+// rawRetry is the `retry` of a site or a route.
+type rawRetry struct {
+	Attempts      *int64 `toml:"attempts"`
+	BudgetPercent *int64 `toml:"budget_percent"`
+}
+
+// rawUpstream is one element of `upstreams`. A string is short for a table with an address.
+type rawUpstream struct {
+	Address *string `toml:"address"`
+	Weight  *int64  `toml:"weight"`
+	Backup  *bool   `toml:"backup"`
 }
 
 // rawShared are those of them that have the same name at the top of the file.
@@ -210,27 +236,29 @@ type rawRate struct {
 
 // rawSite is one `[[listeners.sites]]`.
 type rawSite struct {
-	Host            *string  `toml:"host"`
-	Aliases         []string `toml:"aliases"`
-	RedirectAliases *bool    `toml:"redirect_aliases"`
-	Upstream        *string  `toml:"upstream"`
+	Host            *string       `toml:"host"`
+	Aliases         []string      `toml:"aliases"`
+	RedirectAliases *bool         `toml:"redirect_aliases"`
+	Upstream        *string       `toml:"upstream"`
+	Upstreams       []rawUpstream `toml:"upstreams"`
 	rawSettings
 	Routes []rawRoute `toml:"routes"`
 }
 
 // rawRoute is one `[[listeners.sites.routes]]`.
 type rawRoute struct {
-	Path           *string  `toml:"path"`
-	PathExact      *string  `toml:"path_exact"`
-	Methods        []string `toml:"methods"`
-	Upstream       *string  `toml:"upstream"`
-	StripPrefix    *bool    `toml:"strip_prefix"`
-	Redirect       *string  `toml:"redirect"`
-	RedirectStatus *int64   `toml:"redirect_status"`
-	Respond        *int64   `toml:"respond"`
-	RespondType    *string  `toml:"respond_type"`
-	RespondBody    *string  `toml:"respond_body"`
-	RespondFile    *string  `toml:"respond_file"`
+	Path           *string       `toml:"path"`
+	PathExact      *string       `toml:"path_exact"`
+	Methods        []string      `toml:"methods"`
+	Upstream       *string       `toml:"upstream"`
+	StripPrefix    *bool         `toml:"strip_prefix"`
+	Redirect       *string       `toml:"redirect"`
+	RedirectStatus *int64        `toml:"redirect_status"`
+	Respond        *int64        `toml:"respond"`
+	RespondType    *string       `toml:"respond_type"`
+	RespondBody    *string       `toml:"respond_body"`
+	RespondFile    *string       `toml:"respond_file"`
+	Upstreams      []rawUpstream `toml:"upstreams"`
 	rawSettings
 }
 

@@ -71,12 +71,18 @@ func Reference() []Table {
 	return slices.Concat(fileReference(), headerReference(), []Table{accessReference()}, listenersReference(),
 		[]Table{
 			siteReference(),
+			upstreamsReference("listeners.sites", "The upstreams of the site, instead of `upstream`."),
 			rateReference("listeners.sites", fileKey, "A token bucket of its own for each client of the site, instead of that of `[rate_limit]`. A key that is not set is the file's."),
+			healthReference("listeners.sites", ""),
+			retryReference("listeners.sites", ""),
 		}, headerReferenceOf("listeners.sites", "the site"),
 		[]Table{
 			accessReferenceOf("listeners.sites", fileKey, "the site"),
 			routeReference(),
+			upstreamsReference("listeners.sites.routes", "The upstreams of the route, instead of `upstream`."),
 			rateReference("listeners.sites.routes", inheritedKey, "A token bucket of its own for each client of the route, instead of that of the site or of `[rate_limit]`. A key that is not set is the site's."),
+			healthReference("listeners.sites.routes", inheritedKey),
+			retryReference("listeners.sites.routes", inheritedKey),
 		}, headerReferenceOf("listeners.sites.routes", "the requests that the route takes"),
 		[]Table{accessReferenceOf("listeners.sites.routes", inheritedKey, "the requests that the route takes"), expectReference()})
 }
@@ -264,7 +270,7 @@ func siteReference() Table {
 		{Name: "redirect_aliases", Type: booleanKey, Default: "false", Dynamic: true, Promise: "S-14.6",
 			Text: "`true`: a request for an alias is answered with 308 and the same path and query at `host`. `false`: it is served like one for `host`."},
 		{Name: "upstream", Type: stringKey, Need: upstreamlessKey, Dynamic: true, Promise: "S-2.17",
-			Text: "`host:port` to forward to: a DNS name, an IPv4 address or an IPv6 address in brackets; or `unix:` and the absolute path of a Unix socket, as in `unix:/run/app.sock`. A name is looked up at its first request, at every reload and every 30 seconds. It gets what no route takes; without it, that is answered with 404."},
+			Text: "`host:port` to forward to: a DNS name, an IPv4 address or an IPv6 address in brackets; or `unix:` and the absolute path of a Unix socket, as in `unix:/run/app.sock`. A name is looked up at its first request, at every reload and every 30 seconds. It gets what no route takes; without it, that is answered with 404. For several upstreams write `upstreams` instead."},
 	}, settingsReference()...)}
 }
 
@@ -285,6 +291,8 @@ func settingsReference() []Key {
 		secondsKey("upstream_request_timeout_secs", "60", true, "S-6.9", "Time limit from the last byte of the request to the head of the response; then 504."),
 		{Name: "upstream_max_connections", Type: integerKey, Min: "1", Need: unsetKey, Dynamic: true, Promise: "S-12.6",
 			Text: "The most connections to the upstream, including idle ones. Further requests wait, and get 503 after `upstream_connect_timeout_secs`. While others wait, one client may hold a quarter of them. Sites and routes with the same upstream must have the same value. If not set, the upstream may use all `max_connections`, and half of them while others wait."},
+		{Name: "balance", Type: stringKey, Values: []string{BalanceLeastRequests, BalanceRoundRobin, BalanceClient, BalanceCookie}, Default: `"least_requests"`, Dynamic: true, Promise: "S-18.1",
+			Text: "How a request gets one of several upstreams. `least_requests`: of two random ones, the one that works on fewer requests for its weight. `round_robin`: each in turn. `client`: a client, an IPv4 address or a /64 of IPv6, keeps its upstream. `cookie`: a browser keeps the upstream of its first request, by the cookie `__Host-rp`."},
 		{Name: "total_requests_per_second", Type: numberKey, Min: "0", Max: "1000000000", Need: unsetKey, Dynamic: true, Promise: "S-17.1",
 			Text: "Requests per second of all clients together, with a burst of one second's requests; then 429. One client gets at most half of the burst while others ask. `0` for no limit. The requests of all routes that do not set it themselves count together."},
 		{Name: "concurrent", Type: integerKey, Min: "0", Need: unsetKey, Dynamic: true, Promise: "S-17.1",

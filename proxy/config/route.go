@@ -34,6 +34,12 @@ func (r Route) String() string {
 		}
 	default:
 		fmt.Fprintf(&out, " upstream = %s://%s", r.UpstreamScheme, r.Upstreams)
+		if len(r.Upstreams) > 1 {
+			fmt.Fprintf(&out, " balance %s attempts %d of %d %%", r.Balance, r.Retry.Attempts, r.Retry.BudgetPercent)
+		}
+		if check := r.Health.String(); check != "" {
+			fmt.Fprintf(&out, " health %s", check)
+		}
 		if r.StripPrefix {
 			out.WriteString(" strip_prefix")
 		}

@@ -57,6 +57,34 @@ func SocketPath(upstream string) (path string, ok bool) {
 	return strings.CutPrefix(upstream, socketPrefix)
 }
 
+// Single returns the address of the only upstream, and Several the list of more than one; each is "" in the other case.
+func (u Upstreams) Single() string {
+	if len(u) == 1 {
+		return u.String()
+	}
+	return ""
+}
+
+// Several is the counterpart of Single.
+func (u Upstreams) Several() string {
+	if len(u) > 1 {
+		return u.String()
+	}
+	return ""
+}
+
+// CheckedHost returns the host that checks of the site's upstreams ask for: that of the site, or for a wildcard its first name
+// that is none, or else one that the wildcard covers.
+func (s Site) CheckedHost() string {
+	for _, name := range s.Names() {
+		if _, wildcard := IsWildcard(name); !wildcard {
+			return name
+		}
+	}
+	rest, _ := IsWildcard(s.Host)
+	return "health-check." + rest
+}
+
 // SplitUpstream splits a valid `host:port`; the host has no brackets.
 func SplitUpstream(upstream string) (host string, port int) {
 	host, text, _ := net.SplitHostPort(upstream) // validation has refused invalid ones

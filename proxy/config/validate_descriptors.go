@@ -41,14 +41,31 @@ func (c *Config) ConnectionShare() int {
 }
 
 // descriptorsNeeded returns the number of file descriptors that cfg can make the process use: each client connection
-// may have one upstream connection, each listener has two ports on each of its addresses, and some are kept spare
-// (S-2.22).
+// may have one upstream connection, each listener has two ports on each of its addresses, checks of upstreams have some, and
+// some are kept spare (S-2.22).
 func descriptorsNeeded(cfg *Config) int {
 	sockets := 0
 	for _, listener := range cfg.Listeners {
 		sockets += 2 * max(1, len(listener.BindAddrs))
 	}
-	return 2*cfg.MaxConnections + sockets + spareDescriptors
+	return 2*cfg.MaxConnections + sockets + spareDescriptors + checkDescriptors(cfg)
+}
+
+// ChecksAtOnce is how many upstreams are checked at the same time at most; each needs a descriptor.
+const ChecksAtOnce = 32
+
+// checkDescriptors returns how many descriptors the checks of upstreams need.
+func checkDescriptors(cfg *Config) int {
+	for _, listener := range cfg.Listeners {
+		for _, site := range listener.Sites {
+			for _, forward := range site.Forwards("") {
+				if forward.Health.Path != "" {
+					return ChecksAtOnce
+				}
+			}
+		}
+	}
+	return 0
 }
 
 // descriptors checks that the process may open all the file descriptors that max_connections may require (S-2.22).

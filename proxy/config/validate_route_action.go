@@ -14,9 +14,9 @@ import (
 // its own forwards to the upstream of its site.
 func (v *validator) action(key string, raw rawRoute, siteUpstreams Upstreams, route *Route) {
 	var actions []string
-	if raw.Upstream != nil {
+	if raw.Upstream != nil || raw.Upstreams != nil {
 		actions = append(actions, "upstream")
-		route.Upstreams = v.upstreams(ChildKey(key, "upstream"), raw.Upstream)
+		route.Upstreams = v.upstreams(key, raw.Upstream, raw.Upstreams)
 	}
 	if raw.Redirect != nil {
 		actions = append(actions, "redirect")
@@ -41,14 +41,27 @@ func (v *validator) action(key string, raw rawRoute, siteUpstreams Upstreams, ro
 	}
 }
 
+// actionOf returns the action without which a key has no effect; "" for a key that has one with every action.
+func actionOf(name string) string {
+	switch name {
+	case "balance", "health", "retry":
+		return "upstream"
+	}
+	of, _, isOf := strings.Cut(name, "_")
+	if isOf && (of == "upstream" || of == "redirect" || of == "respond") {
+		return of
+	}
+	return ""
+}
+
 // onlyKeysOf refuses keys that only have an effect with another action than that of the route: whoever wrote them meant
 // something else.
 func (v *validator) onlyKeysOf(key string, raw rawRoute, action string) {
 	value := reflect.ValueOf(raw)
 	for _, field := range v.routeFields {
 		name := field.Tag.Get("toml")
-		of, _, isOf := strings.Cut(name, "_")
-		if !isOf || of == action || of != "upstream" && of != "redirect" && of != "respond" || value.FieldByIndex(field.Index).IsZero() {
+		of := actionOf(name)
+		if of == "" || of == action || value.FieldByIndex(field.Index).IsZero() {
 			continue
 		}
 		v.add(ChildKey(key, name), "has no effect without %s; write %s, or leave the key out", of, of)

@@ -40,7 +40,7 @@ func (v *validator) stripPrefix(key string, raw rawRoute, route *Route) {
 	route.StripPrefix = orDefault(raw.StripPrefix, false)
 	switch {
 	case !route.StripPrefix:
-	case raw.Upstream == nil:
+	case raw.Upstream == nil && raw.Upstreams == nil:
 		v.add(key, "has no effect without an upstream of the route; write the upstream, or leave the key out")
 	case route.Exact:
 		v.add(key, "would leave nothing of path_exact; write path in its place, or leave strip_prefix out")

@@ -20,8 +20,8 @@ func (v *validator) sites(key string, raws []rawSite, above inherited) []Site {
 			RedirectAliases: orDefault(raw.RedirectAliases, false),
 			Settings:        v.settings(settings),
 		}
-		if raw.Upstream != nil || len(raw.Routes) == 0 {
-			sites[i].Upstreams = v.upstreams(ChildKey(site, "upstream"), raw.Upstream)
+		if raw.Upstream != nil || raw.Upstreams != nil || len(raw.Routes) == 0 {
+			sites[i].Upstreams = v.upstreams(site, raw.Upstream, raw.Upstreams)
 		}
 		sites[i].Routes = v.routes(ChildKey(site, "routes"), raw.Routes, sites[i].Upstreams, settings)
 		v.namedForTLS(site, sites[i].Upstreams, sites[i].Settings)
@@ -88,11 +88,6 @@ func (v *validator) siteName(key, name string) string {
 		}
 	}
 	return host
-}
-
-// upstreams resolves `upstream`, which is a list of one (S-18.1).
-func (v *validator) upstreams(key string, value *string) Upstreams {
-	return OneUpstream(v.upstream(key, value))
 }
 
 // upstream checks that the value is `host:port` with a DNS name, an IPv4 or a bracketed IPv6 address (S-2.17), or the path of a

@@ -26,3 +26,6 @@ func NewKey(addr netip.Addr) Key {
 	}
 	return key
 }
+
+// Words returns the key as two numbers.
+func (k Key) Words() (hi, lo uint64) { return k.hi, k.lo }

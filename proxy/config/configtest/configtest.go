@@ -233,6 +233,7 @@ upstream_scheme = "http"
 upstream_connect_timeout_secs = 5
 upstream_request_timeout_secs = 63
 upstream_max_connections = 1
+balance = "least_requests"
 total_requests_per_second = 65
 concurrent = 1
 concurrent_wait_secs = 5
@@ -243,6 +244,16 @@ maintenance_allow = ["192.0.2.2"]
 [listeners.sites.rate_limit]
 requests_per_second = 69
 burst = 70
+[listeners.sites.health]
+path = "/up"
+interval_secs = 10
+timeout_secs = 2
+rise = 2
+fall = 3
+expect_status = 200
+[listeners.sites.retry]
+attempts = 2
+budget_percent = 20
 [listeners.sites.access]
 allow = ["203.0.113.2"]
 allow_file = "DIR/networks"
@@ -261,6 +272,12 @@ set = { "X-A" = "2" }
 default = { "X-B" = "2" }
 remove = ["X-C"]
 [[listeners.sites]]
+host = "several.example"
+[[listeners.sites.upstreams]]
+address = "127.0.0.1:3002"
+weight = 1
+backup = false
+[[listeners.sites]]
 host = "routes.example"
 [[listeners.sites.routes]]
 path = "/api"
@@ -271,6 +288,7 @@ upstream_scheme = "http"
 upstream_connect_timeout_secs = 7
 upstream_request_timeout_secs = 64
 upstream_max_connections = 1
+balance = "least_requests"
 total_requests_per_second = 71
 concurrent = 1
 concurrent_wait_secs = 6
@@ -281,6 +299,16 @@ maintenance_allow = ["192.0.2.3"]
 [listeners.sites.routes.rate_limit]
 requests_per_second = 75
 burst = 76
+[listeners.sites.routes.health]
+path = "/up"
+interval_secs = 10
+timeout_secs = 2
+rise = 2
+fall = 3
+expect_status = 200
+[listeners.sites.routes.retry]
+attempts = 2
+budget_percent = 20
 [listeners.sites.routes.access]
 allow = ["203.0.113.3"]
 allow_file = "DIR/networks"
@@ -298,6 +326,12 @@ remove = ["X-C"]
 set = { "X-A" = "3" }
 default = { "X-B" = "3" }
 remove = ["X-C"]
+[[listeners.sites.routes]]
+path = "/several"
+[[listeners.sites.routes.upstreams]]
+address = "127.0.0.1:3002"
+weight = 1
+backup = false
 [[listeners.sites.routes]]
 path_exact = "/old"
 redirect = "/new"

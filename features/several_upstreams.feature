@@ -1,0 +1,261 @@
+Feature: Several upstreams
+  A site may have several upstreams. One that fails or is not well gets no requests, and the others do its work: an application is
+  restarted, or a machine fails, and no client notices.
+
+  Rule: The upstreams share the requests
+
+    @S-18.1
+    Scenario: In turn, by their weights
+      Given the site "example.test" is served from the upstreams "a, b*2"
+      And the setting "listeners[0].sites[0].balance" is "round_robin"
+      When the proxy is running
+      And a client requests "https://example.test/" 9 times
+      Then the answers are "b a b b a b b a b"
+      And the log has a line "REQUEST" with:
+        | host     | example.test  |
+        | upstream | ${upstream:a} |
+
+    @S-18.1
+    Scenario: A list of one is one upstream
+      Given the site "example.test" is served from the upstreams "a"
+      When the proxy is running
+      And a client requests "https://example.test/" 3 times
+      Then the answers are all "a"
+
+    @S-18.1
+    Scenario: The fewest requests
+      Given an upstream "slow" that never answers
+      And the site "example.test" is served from the upstreams "slow*1000, fast"
+      When the proxy is running
+      And the client "first" begins to request "https://example.test/"
+      Then the upstream "slow" received 1 request
+      When a client requests "https://example.test/" 20 times
+      Then the answers are all "fast"
+
+    @S-18.1
+    Scenario: A client keeps its upstream
+      Given the site "example.test" is served from the upstreams "a, b, c"
+      And the setting "listeners[0].sites[0].balance" is "client"
+      When the proxy is running
+      And a client requests "https://example.test/"
+      Then the answer is 200
+      When a client requests "https://example.test/" 10 times
+      Then all answers are the same
+
+    @S-18.1
+    Scenario: A backup serves only while the others do not
+      Given no upstream "a"
+      And the site "example.test" is served from the upstreams "a, b"
+      And the setting "listeners[0].sites[0].upstreams[1]" is { address = "${upstream:b}", backup = true }
+      When the proxy is running
+      And a client requests "https://example.test/" 20 times
+      Then the answers are all "b"
+      When the upstream "a" comes back
+      Then the upstream "a" receives a request again
+
+  Rule: A request goes to another upstream where that is safe
+
+    @S-18.2
+    Scenario Outline: <method> goes to another upstream if the first one <is>
+      Given <upstream>
+      And the site "example.test" is served from the upstreams "a, b*2"
+      And the settings:
+        | listeners[0].sites[0].upstreams[1]                  | { address = "${upstream:b}", backup = true } |
+        | listeners[0].sites[0].upstream_connect_timeout_secs | 2                                            |
+      When the proxy is running
+      And a client sends "<method>" to "https://example.test/x" with the body "hello"
+      Then the answer is <answer>
+      And the upstream "b" received <received> requests
+
+      Examples:
+        | method | is                     | upstream                                        | answer | received |
+        | GET    | refuses                | no upstream "a"                                 | 200    | 1        |
+        | POST   | refuses                | no upstream "a"                                 | 200    | 1        |
+        | POST   | cannot be reached      | an upstream "a" that does not accept connections | 200   | 1        |
+        | PUT    | closes                 | an upstream "a" that closes without answering   | 200    | 1        |
+        | POST   | closes                 | an upstream "a" that closes without answering   | 502    | 0        |
+        | GET    | answers half           | an upstream "a" that greets with "HTTP/1.1 2"   | 502    | 0        |
+        | GET    | answers 503            | an upstream "a" that answers 503 with the body "busy" | 503 | 0      |
+
+    @S-18.2
+    Scenario: No more attempts than are allowed
+      Given no upstream "a"
+      And no upstream "b"
+      And the site "example.test" is served from the upstreams "a, b, c"
+      And the settings:
+        | listeners[0].sites[0].upstreams[2]   | { address = "${upstream:c}", backup = true } |
+        | listeners[0].sites[0].retry.attempts | 2                                            |
+      When the proxy is running
+      And a client requests "https://example.test/"
+      Then the answer is 502
+      And the upstream "c" received nothing
+      Given the setting "listeners[0].sites[0].retry.attempts" is 3
+      When the configuration is reloaded
+      And a client requests "https://example.test/"
+      Then the answer is 200 "c"
+
+    @S-18.2
+    Scenario: No more retries than the budget allows
+      Given an upstream "a" that closes without answering
+      And an upstream "b" that closes without answering
+      And the site "example.test" is served from the upstreams "a, b"
+      And the setting "listeners[0].sites[0].retry.budget_percent" is 10
+      When the proxy is running
+      And a client requests "https://example.test/" 100 times
+      Then 100 of the answers are 502
+      And the upstreams "a, b" received together between 100 and 120 requests
+      And the log has a line "UPSTREAM_RETRY_BUDGET" with:
+        | host           | example.test |
+        | budget_percent | 10           |
+
+  Rule: Checks take an upstream out of service and put it back
+
+    @S-18.3
+    Scenario: An upstream that is not well gets no requests until it is
+      Given an upstream "a" that answers 500 with the body "ill"
+      And the site "example.test" is served from the upstreams "a, b"
+      And the settings:
+        | listeners[0].sites[0].health.path          | "/up" |
+        | listeners[0].sites[0].health.interval_secs | 1     |
+        | listeners[0].sites[0].health.fall          | 1     |
+        | listeners[0].sites[0].health.rise          | 1     |
+      When the proxy is running
+      Then the log has a line "UPSTREAM_DOWN" with:
+        | host     | example.test                                 |
+        | upstream | ${upstream:a}                                |
+        | by       | checks                                       |
+        | error    | the check got the status 500, and expects 200 |
+      And the upstream "a" received "GET /up"
+      And the upstream "a" received the field "Host" with "example.test"
+      When a client requests "https://example.test/" 10 times
+      Then the answers are all "b"
+      When the configuration is reloaded
+      And a client requests "https://example.test/" 10 times
+      Then the answers are all "b"
+      Given an upstream "a"
+      Then the log has a line "UPSTREAM_UP" with:
+        | host     | example.test  |
+        | upstream | ${upstream:a} |
+      And the upstream "a" receives a request again
+
+    @S-18.3
+    Scenario: A new upstream gets requests when its first check was good
+      Given the site "example.test" is served from the upstreams "a"
+      And the settings:
+        | listeners[0].sites[0].health.path          | "/up" |
+        | listeners[0].sites[0].health.interval_secs | 3600  |
+      And an upstream "b" that waits
+      When the proxy is running
+      Then the upstream "a" received "GET /up"
+      Given the site "example.test" is moved to the upstreams "a, b"
+      When the configuration is reloaded
+      And a client requests "https://example.test/" 10 times
+      Then the answers are all "a"
+      When the upstream "b" is released
+      Given an upstream "b"
+      Then the upstream "b" receives a request again
+
+  Rule: A wrong check is not worse than none
+
+    @S-18.4
+    Scenario: When all upstreams are down, requests go to all of them
+      Given the site "example.test" is served from the upstreams "a, b"
+      And the settings:
+        | listeners[0].sites[0].health.path          | "/up" |
+        | listeners[0].sites[0].health.interval_secs | 1     |
+        | listeners[0].sites[0].health.timeout_secs  | 1     |
+        | listeners[0].sites[0].health.expect_status | 204   |
+        | listeners[0].sites[0].health.fall          | 1     |
+      When the proxy is running
+      Then the log has a line "UPSTREAM_DOWN" with:
+        | upstream | ${upstream:a} |
+      And the log has a line "UPSTREAM_DOWN" with:
+        | upstream | ${upstream:b} |
+      When a client requests "https://example.test/" 20 times
+      Then 20 of the answers are 200
+      And each of the upstreams "a, b" received at least 2 requests
+      And the log has a line "UPSTREAM_FAIL_OPEN" with:
+        | host | example.test |
+
+    @S-18.4
+    Scenario: The only upstream always gets the requests
+      Given the site "example.test" is served from the upstream "a"
+      And the settings:
+        | listeners[0].sites[0].health.path          | "/up" |
+        | listeners[0].sites[0].health.interval_secs | 1     |
+        | listeners[0].sites[0].health.expect_status | 204   |
+        | listeners[0].sites[0].health.fall          | 1     |
+      When the proxy is running
+      Then the log has a line "UPSTREAM_DOWN" with:
+        | upstream | ${upstream:a} |
+      When a client requests "https://example.test/" 10 times
+      Then the answers are all "a"
+
+  Rule: Without checks, failed connections take an upstream out of service
+
+    @S-18.5
+    Scenario: An upstream that refuses connections is out, and comes back
+      Given no upstream "a"
+      And the site "example.test" is served from the upstreams "a, b"
+      And the setting "listeners[0].sites[0].balance" is "round_robin"
+      When the proxy is running
+      And a client requests "https://example.test/" 30 times
+      Then the answers are all "b"
+      And the log has a line "UPSTREAM_RETRY" with:
+        | host     | example.test  |
+        | upstream | ${upstream:a} |
+        | next     | ${upstream:b} |
+      And the log has a line "UPSTREAM_DOWN" with:
+        | host     | example.test  |
+        | upstream | ${upstream:a} |
+        | by       | requests      |
+      When the upstream "a" comes back
+      Then the upstream "a" receives a request again
+      And the log has a line "UPSTREAM_UP" with:
+        | host     | example.test  |
+        | upstream | ${upstream:a} |
+
+    @S-18.5
+    Scenario Outline: While one of three upstreams <fault>, no request fails
+      Given the site "example.test" is served from the upstreams "a, b, c"
+      And the setting "listeners[0].sites[0].upstream_connect_timeout_secs" is 2
+      When the proxy is running
+      And a steady load on "https://example.test/"
+      And the load has made 50 requests
+      And <happens>
+      And the load has made 2000 requests
+      Then the steady load has lost no request
+
+      Examples:
+        | fault             | happens                                                                          |
+        | is stopped        | the upstream "a" goes away                                                       |
+        | closes            | an upstream "a" that closes without answering                                    |
+        | closes each time  | an upstream "a" that answers once on each connection and closes it               |
+        | drops connections | the upstream "a" closes its connections                                          |
+
+  Rule: A browser keeps its upstream by a cookie
+
+    @S-18.9
+    Scenario: The cookie names the upstream and does not reveal it
+      Given the site "example.test" is served from the upstreams "a, b, c"
+      And the setting "listeners[0].sites[0].balance" is "cookie"
+      When the proxy is running
+      And a client requests "https://example.test/"
+      Then the answer has the field "Set-Cookie" that matches "^__Host-rp=[A-Za-z0-9_-]{12}; Path=/; Secure; HttpOnly; SameSite=Lax$"
+      When a client sends the cookie that it got 20 times to "https://example.test/"
+      Then all answers are the same
+      And the answer has no field "Set-Cookie"
+      When the proxy is started again
+      And a client sends the cookie that it got 20 times to "https://example.test/"
+      Then all answers are the same
+
+    @S-18.9
+    Scenario: A forged cookie is ignored
+      Given the site "example.test" is served from the upstreams "a, b"
+      And the setting "listeners[0].sites[0].balance" is "cookie"
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://example.test/              |
+        | header | Cookie: __Host-rp=${upstream:a}.x. |
+      Then the answer is 200
+      And the answer has the field "Set-Cookie" that matches "^__Host-rp=[A-Za-z0-9_-]{12}; Path=/; Secure; HttpOnly; SameSite=Lax$"

@@ -1,0 +1,167 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"reverse-proxy/proxy/balance"
+	"reverse-proxy/proxy/config"
+)
+
+const (
+	// checksAtOnce bounds the checks that are made at the same time; each needs a descriptor. Others wait for their turn, and
+	// the wait is not part of their time.
+	checksAtOnce = config.ChecksAtOnce
+	// firstCheckWithin is the time within which a new upstream is checked. Those of one reload do not begin all at once.
+	firstCheckWithin = 100 * time.Millisecond
+	// checkUserAgent is how checks call themselves.
+	checkUserAgent = "reverse-proxy health check"
+)
+
+// upstreamCheck says how one upstream is checked.
+type upstreamCheck struct {
+	to     upstreamTarget
+	host   string
+	health config.Health
+}
+
+// upstreamChecks checks upstreams, each on a goroutine of its own, and tells their states the results (S-18.3).
+type upstreamChecks struct {
+	// turns has room for the checks in progress.
+	turns chan struct{}
+	// ctx ends at close.
+	ctx   context.Context
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
+
+	// mu guards running.
+	mu      sync.Mutex
+	running map[*balance.State]*runningCheck
+}
+
+// runningCheck is the goroutine that checks one upstream.
+type runningCheck struct {
+	// check is replaced by a reload that keeps the state.
+	check atomic.Pointer[upstreamCheck]
+	stop  context.CancelFunc
+}
+
+func newUpstreamChecks() *upstreamChecks {
+	ctx, stop := context.WithCancel(context.Background())
+	return &upstreamChecks{turns: make(chan struct{}, checksAtOnce), ctx: ctx, stop: stop, running: map[*balance.State]*runningCheck{}}
+}
+
+// keep ends the checks that are no longer wanted, and begins those that are new.
+func (u *upstreamChecks) keep(wanted map[*balance.State]upstreamCheck) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for state, running := range u.running {
+		if _, ok := wanted[state]; !ok {
+			running.stop()
+			delete(u.running, state)
+		}
+	}
+	if u.ctx.Err() != nil {
+		return
+	}
+	for state, check := range wanted {
+		running := u.running[state]
+		if running == nil {
+			ctx, stop := context.WithCancel(u.ctx)
+			running = &runningCheck{stop: stop}
+			u.running[state] = running
+			running.check.Store(&check)
+			u.tasks.Go(func() { u.run(ctx, state, running) })
+			continue
+		}
+		running.check.Store(&check)
+	}
+}
+
+// close ends all checks.
+func (u *upstreamChecks) close() {
+	u.mu.Lock()
+	u.stop()
+	clear(u.running)
+	u.mu.Unlock()
+	u.tasks.Wait()
+}
+
+// run checks one upstream until the context ends.
+func (u *upstreamChecks) run(ctx context.Context, state *balance.State, running *runningCheck) {
+	defer running.stop()
+	wait := time.NewTimer(rand.N(firstCheckWithin))
+	defer wait.Stop()
+	for {
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case u.turns <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		check := running.check.Load()
+		began := time.Now()
+		err := check.run(ctx)
+		<-u.turns
+		if ctx.Err() != nil {
+			return // a check that was cancelled says nothing about the upstream
+		}
+		state.Checked(err)
+		interval := check.health.Interval
+		jitter := rand.N(interval/5) - interval/10 // checks that begin together do not stay together
+		wait.Reset(max(interval+jitter-time.Since(began), interval/10))
+	}
+}
+
+// run makes one check, over a connection of its own. It returns why the upstream is not well, or nil.
+func (c *upstreamCheck) run(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.health.Timeout, errCheckTimeout)
+	defer cancel()
+	status, err := c.ask(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return err
+	case status != c.health.ExpectStatus:
+		return fmt.Errorf("the check got the status %d, and expects %d", status, c.health.ExpectStatus)
+	}
+	return nil
+}
+
+// errCheckTimeout is the error of a check that got no answer in time.
+var errCheckTimeout = fmt.Errorf("no answer to the check within health.timeout_secs: %w", context.DeadlineExceeded)
+
+// ask sends the request of a check, and returns the status of the answer.
+func (c *upstreamCheck) ask(ctx context.Context) (status int, err error) {
+	conn := &upstreamConn{longs: &c.to.pool.all.longs}
+	if err := c.to.dial(ctx, conn); err != nil {
+		return 0, err
+	}
+	defer func() { _ = conn.Close() }() // an error would concern no request
+	stop := context.AfterFunc(ctx, conn.interrupt)
+	defer stop()
+	// Applications that redirect plain requests to https would otherwise answer with that.
+	request := "GET " + c.health.Path + " HTTP/1.1\r\nHost: " + c.host + "\r\nUser-Agent: " + checkUserAgent +
+		"\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+	if _, err := conn.Write([]byte(request)); err != nil {
+		return 0, err
+	}
+	conn.begin()
+	defer func() { conn.detach().release() }()
+	for status < 200 {
+		if err := conn.readHead(); err != nil {
+			return 0, err
+		}
+		status = conn.head.Status
+	}
+	return status, nil
+}

@@ -1,0 +1,101 @@
+package proxy
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"os"
+	"strings"
+
+	"reverse-proxy/proxy/config"
+)
+
+const (
+	// balanceCookie is the name of the cookie that says which upstream a browser has (S-18.9).
+	balanceCookie = "__Host-rp"
+	// cookieAttributes follow its value. The name's prefix requires the first two, and that there is no Domain (RFC 6265bis).
+	cookieAttributes = "; Path=/; Secure; HttpOnly; SameSite=Lax"
+	// tokenBytes is the length of a token before its encoding, and maxTokens how many of the routes of a site a cookie can hold.
+	tokenBytes = 9
+	maxTokens  = 8
+	// machineIDPath is a file with a random number of the machine, which must not leave it as it is (machine-id(5)).
+	machineIDPath = "/etc/machine-id"
+)
+
+// cookieKey is the secret by which the cookies name upstreams without revealing their addresses.
+type cookieKey []byte
+
+// newCookieKey derives the key from the machine's ID, so that cookies survive a restart; without one it is random.
+func newCookieKey() cookieKey {
+	id, err := os.ReadFile(machineIDPath)
+	if id = []byte(strings.TrimSpace(string(id))); err != nil || len(id) < 32 {
+		id = []byte(rand.Text())
+	}
+	key := hmac.New(sha256.New, id)
+	key.Write([]byte("reverse-proxy " + balanceCookie))
+	return key.Sum(nil)
+}
+
+// tokens returns what the cookie holds for each upstream of a route; nil unless the route balances by cookie.
+func (k cookieKey) tokens(of *config.Route, host string) []string {
+	if of.Balance != config.BalanceCookie || len(of.Upstreams) < 2 {
+		return nil
+	}
+	tokens := make([]string, len(of.Upstreams))
+	for i, upstream := range of.Upstreams {
+		mac := hmac.New(sha256.New, k)
+		mac.Write([]byte(host + "\n" + of.UpstreamScheme + "\n" + upstream.Address))
+		tokens[i] = base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:tokenBytes])
+	}
+	return tokens
+}
+
+// cookieValue returns the value of the proxy's cookie in a request; "" without one.
+func cookieValue(fields Fields) string {
+	for _, field := range fields {
+		if !strings.EqualFold(field.Name, "Cookie") {
+			continue
+		}
+		for rest := field.Value; rest != ""; {
+			var pair string
+			pair, rest, _ = strings.Cut(rest, ";")
+			if value, ok := strings.CutPrefix(strings.TrimLeft(pair, " "), balanceCookie+"="); ok {
+				return value
+			}
+		}
+	}
+	return ""
+}
+
+// tokenIn returns the index of the first of the tokens that a request's cookie holds, and -1 if it holds none: what is not a
+// token of this route is ignored.
+func tokenIn(fields Fields, tokens []string) int {
+	value := cookieValue(fields)
+	for n := 0; value != "" && n < maxTokens; n++ {
+		var held string
+		held, value, _ = strings.Cut(value, ".")
+		for i, token := range tokens {
+			if held == token {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// cookieWith returns the Set-Cookie value with the token of the upstream that a request got. It keeps the tokens of the cookie
+// that known reports to be those of other routes.
+func cookieWith(fields Fields, token string, known func(token string) bool) string {
+	value := token
+	rest := cookieValue(fields)
+	for n := 1; rest != "" && n < maxTokens; {
+		var held string
+		held, rest, _ = strings.Cut(rest, ".")
+		if known(held) {
+			value += "." + held
+			n++
+		}
+	}
+	return balanceCookie + "=" + value + cookieAttributes
+}
