@@ -25,24 +25,33 @@ const (
 // Network asks name servers: the machine's resolver for the way to a zone, and the zone's own servers for its records. A
 // resolver would answer what it has seen before.
 type Network struct {
-	// Resolvers are the machine's, as addresses with ports; the first that answers is used.
+	// Resolvers are the machine's, as addresses with ports; the first that answers is used. If there are none, Config names
+	// them.
 	Resolvers []string
+	// Config is the path of a resolv.conf(5). It is read before each look, as its contents change with the network.
+	Config string
 	// Port is that of the other name servers; "" for 53.
 	Port string
 }
 
-// SystemNetwork returns the network with the resolvers of /etc/resolv.conf.
-func SystemNetwork() *Network {
-	n := &Network{}
-	if system, err := dns.ClientConfigFromFile("/etc/resolv.conf"); err == nil {
-		for _, server := range system.Servers {
-			n.Resolvers = append(n.Resolvers, net.JoinHostPort(server, system.Port))
+// SystemNetwork returns the network with the resolvers of this machine.
+func SystemNetwork() *Network { return &Network{Config: "/etc/resolv.conf"} }
+
+// resolvers returns the resolvers of the machine by now.
+func (n *Network) resolvers() []string {
+	if n.Resolvers != nil {
+		return n.Resolvers
+	}
+	var addresses []string
+	if config, err := dns.ClientConfigFromFile(n.Config); err == nil {
+		for _, server := range config.Servers {
+			addresses = append(addresses, net.JoinHostPort(server, config.Port))
 		}
 	}
-	if n.Resolvers == nil {
-		n.Resolvers = []string{"127.0.0.1:53"} // as resolv.conf(5) says
+	if addresses == nil {
+		return []string{"127.0.0.1:53"} // as resolv.conf(5) says
 	}
-	return n
+	return addresses
 }
 
 // server is an authoritative name server.
@@ -258,7 +267,7 @@ func addressOf(rr dns.RR) (netip.Addr, bool) {
 
 // resolve asks the machine's resolvers, until one answers.
 func (n *Network) resolve(ctx context.Context, name string, rrtype uint16) (reply *dns.Msg, err error) {
-	for _, resolver := range n.Resolvers {
+	for _, resolver := range n.resolvers() {
 		reply, err = query(ctx, resolver, name, rrtype, true)
 		if err == nil && reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError {
 			err = fmt.Errorf("%s from the resolver %s", dns.RcodeToString[reply.Rcode], resolver)

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -245,5 +248,28 @@ func TestAMissingDelegationNamesTheRecordToAdd(t *testing.T) {
 			tc.want = "is missing at the name server"
 			check("while another machine answers")
 		})
+	}
+}
+
+func TestTheResolversAreThoseOfNow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "resolv.conf")
+	n := &Network{Config: path}
+	for text, want := range map[string][]string{
+		"": {"127.0.0.1:53"},
+		"nameserver 192.0.2.1\nnameserver 2001:db8::1\n": {"192.0.2.1:53", "[2001:db8::1]:53"},
+		"search example.com\nnameserver 192.0.2.2\n":     {"192.0.2.2:53"},
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := n.resolvers(); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := n.resolvers(), []string{"127.0.0.1:53"}; !slices.Equal(got, want) {
+		t.Errorf("without a file: got %q, want %q", got, want)
 	}
 }
