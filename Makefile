@@ -36,7 +36,8 @@ DEPS := \
 	nginx-light:nginx \
 	libnginx-mod-stream: \
 	haproxy:haproxy \
-	hitch:hitch
+	hitch:hitch \
+	redis-server:redis-server
 
 # Caddy, which `make bench` builds from the module proxy, as Debian has none that is recent.
 CADDY_VERSION ?= v2.11.2
@@ -156,7 +157,7 @@ deps: ## Install the Debian packages that the tests and the benchmark use and th
 	services=(); \
 	if [ -d /run/systemd/system ]; then \
 		for package in "$${missing[@]}"; do \
-			case $$package in nginx-light) services+=(nginx);; bind9) services+=(named);; haproxy|prometheus) services+=("$$package");; esac; \
+			case $$package in nginx-light) services+=(nginx);; bind9) services+=(named);; haproxy|prometheus|redis-server) services+=("$$package");; esac; \
 		done; \
 	fi; \
 	if [ $${#services[@]} != 0 ]; then $$sudo systemctl mask --runtime "$${services[@]}"; fi; \

@@ -79,6 +79,9 @@ func TestFeatures(t *testing.T) {
 	if !suite.HasStrace() && os.Getenv("CI") != "true" {
 		leaveOut("@strace", "strace is not installed; make deps installs it")
 	}
+	if !suite.HasRedis() && os.Getenv("CI") != "true" {
+		leaveOut("@redis", "redis-server is not installed; make deps installs it")
+	}
 	if !suite.HasLandlock() {
 		leaveOut("@landlock", "this kernel has no Landlock; that the daemon says so is looked at")
 	}

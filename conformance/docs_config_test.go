@@ -39,6 +39,11 @@ func (m *machine) readyFor(text string) {
 			m.t.Fatal(err)
 		}
 	}
+	for _, match := range tomlStoreKey.FindAllStringSubmatch(text, -1) {
+		if err := os.WriteFile(filepath.Join(m.dir, match[1]), []byte(strings.Repeat("0123456789", 5)), 0o600); err != nil {
+			m.t.Fatal(err)
+		}
+	}
 	var hosts []string
 	for _, match := range tomlHost.FindAllStringSubmatch(text, -1) {
 		hosts = append(hosts, match[1])
@@ -64,6 +69,8 @@ func (m *machine) readyFor(text string) {
 		m.certify(match[1], match[2], "proxy.internal")
 	}
 }
+
+var tomlStoreKey = regexp.MustCompile(`(?m)^store_key_file = "([^"]+)"`)
 
 var tomlACME = regexp.MustCompile(`(?m)^mode = "acme"\n(?:acme_.*\n)*`)
 

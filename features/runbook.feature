@@ -102,6 +102,16 @@ Feature: The runbook
       When a client shakes hands for "www.example.test"
       Then the certificate is "own"
 
+  Rule: The store is away
+
+    @S-20.5 @redis
+    Scenario: A store that does not answer any more
+      Given a store
+      And the proxy is running
+      When the store is killed
+      Then the log has a line "STORE_AWAY"
+      And the runbook tells under "The store is away" what was written
+
   Rule: A certificate from files ends
 
     @S-5.3

@@ -46,9 +46,12 @@ var leafImports = map[string][]string{
 	// config bounds lists of upstreams, holds the options of the log and of the limit, the rules for header fields and sets of networks, and compares the limit of
 	// descriptors with max_connections.
 	"config": {"access", "balance", "eventlog", "headers", "http1", "limit", "prefixes", "process", "routing", "wording"},
+	// certstore keeps values of any kind, and tickets its keys there.
+	"certstore": nil,
+	"tickets":   {"certstore", "clock"},
 	// cert reads the files that a configuration names, and logs what expires.
 	"cert":     {"clock", "config", "eventlog", "wording"},
-	"acmecert": {"acmedns", "cert", "clock", "config", "eventlog", "wording"},
+	"acmecert": {"acmedns", "cert", "certstore", "clock", "config", "eventlog", "wording"},
 	// acmedns repeats what a webhook has answered.
 	"acmedns": {"wording"},
 

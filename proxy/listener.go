@@ -104,6 +104,7 @@ func (l *listener) startServing(cfg *config.Config, p *pipeline, shared *sharedS
 		clients: clients, proxyProtocol: l.config.ProxyProtocol, tls: listenerTLSConfig(l.source, l.gate, shared.log), gate: l.gate,
 		headerTimeout: cfg.HeaderTimeout, idleTimeout: cfg.ConnectionIdleTimeout,
 	}
+	shared.store.bindTickets(l.config.HTTPSPort, l.sites.tls)
 	for _, socket := range l.https {
 		l.serve(l.sites, socket)
 	}

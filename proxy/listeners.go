@@ -48,6 +48,10 @@ func (all listeners) close() {
 func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *DynamicConfig, p *pipeline, shared *sharedState, orders *orders, sourced func()) error {
 	var errs []error
 	managers := acmecert.NewManagers(shared.log, shared.responders.records())
+	store, err := clock.Within(ctx, func() (*machineStore, error) { return openStore(cfg.Store, managers, shared.log) })
+	if err != nil {
+		return err
+	}
 	for _, l := range all {
 		source, err := clock.Within(ctx, func() (cert.Source, error) { return newCertSource(l, dynamic, managers) })
 		if err != nil {
@@ -58,7 +62,9 @@ func (all listeners) loadTLS(ctx context.Context, cfg *config.Config, dynamic *D
 	if errs != nil {
 		return errors.Join(errs...)
 	}
+	shared.store = store
 	sourced()
+	store.start(ctx)
 	provisioned := make(chan error, len(all))
 	pending := 0
 	for _, l := range all {

@@ -132,6 +132,11 @@ func logEveryEvent(l *eventlog.Logger) {
 	l.Log(eventlog.LevelInfo, "ACME_ACCOUNT", directory, eventlog.Str("account", "https://acme.example.com/acct/1"),
 		eventlog.Str("contact", "mailto:ops@example.com"), eventlog.Str("status", "valid"))
 	l.Log(eventlog.LevelInfo, "ACME_WAITING", eventlog.Str("domain", rec.Host), directory, eventlog.Int("pid", 4711))
+	l.Log(eventlog.LevelInfo, "ACME_WAITING", eventlog.Str("domain", rec.Host), directory, eventlog.Str("machine", "edge2 pid 4711"))
+	store := eventlog.Str("store", "redis://10.0.0.9:6379/0")
+	l.Log(eventlog.LevelWarn, "STORE_AWAY", store, eventlog.Err(errors.New("no answer within 3s")))
+	l.Log(eventlog.LevelInfo, "STORE_BACK", store)
+	l.Log(eventlog.LevelWarn, "STORE_VALUE", eventlog.Str("value", "tickets"), eventlog.Err(errors.New("it holds no keys")))
 	l.Log(eventlog.LevelInfo, "ACME_RENEWED", eventlog.Str("domain", rec.Host), directory, eventlog.Str("not_after", "2026-04-02T03:04:05Z"))
 	l.Log(eventlog.LevelWarn, "ACME_ERROR", eventlog.Str("domain", rec.Host), directory,
 		eventlog.Err(errors.New("429 rateLimited: too many certificates")), eventlog.Str("next_try", "2026-01-02T03:14:05Z"))

@@ -105,6 +105,8 @@ func metricFamilies() []metricFamily {
 			"Names whose last attempt to obtain a certificate failed", writeACMEFailing},
 		{"reverse_proxy_acme_next_try_timestamp_seconds", gaugeMetric, []string{"listener", "name", "reason"},
 			"When the CA is asked next for a certificate for a name, and why, in seconds since 1970", writeACMENextTry},
+		{"reverse_proxy_store_up", gaugeMetric, nil,
+			"Whether the store that several machines share can be used; only with acme.store", writeStoreUp},
 
 		{"reverse_proxy_config_reloads_total", counterMetric, []string{"result"},
 			"Reloads of the configuration", writeReloads},

@@ -45,6 +45,12 @@ func writeACMENextTry(s *scrape, t *metricsText) {
 	}
 }
 
+func writeStoreUp(s *scrape, t *metricsText) {
+	if up, configured := s.shared.store.up(); configured {
+		t.truth(up)
+	}
+}
+
 func writeReloads(s *scrape, t *metricsText) {
 	for result, name := range reloadResults {
 		t.count(s.shared.metrics.process.reloads[result].Load(), name)

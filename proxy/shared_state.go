@@ -21,6 +21,8 @@ type sharedState struct {
 	sweeper *deadline.Sweeper
 	conns   *connRegistry
 	metrics *metrics
+	// store is what several machines share, from step 7 on; nil without one.
+	store *machineStore
 	// holds are the sites that an operator holds back.
 	holds *hold.Holds
 	// responders are the DNS responders, from step 6 on.
@@ -62,6 +64,7 @@ func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) 
 // close cuts the clients' connections, closes the idle upstream connections and writes out the log. An error of the log
 // cannot be reported anywhere.
 func (s *sharedState) close() {
+	s.store.close()
 	s.holds.Close()
 	s.conns.close()
 	s.stop()

@@ -49,6 +49,7 @@ func processStatus(cfg *config.Config, dynamic *DynamicConfig, shared *sharedSta
 		MaxConnections:          cfg.MaxConnections,
 		MaxConnectionsPerClient: cfg.ConnectionShare(),
 		Orders:                  orders.status(),
+		Store:                   shared.store.status(),
 		Connections:             shared.conns.count(),
 		Descriptors:             descriptorUsage(),
 	}

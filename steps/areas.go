@@ -49,6 +49,7 @@ func (w *World) areas() []area {
 		{"ACME listeners", w.acmeSteps()},
 		{"Several machines", w.machineSteps()},
 		{"Names proved by the DNS", w.dnsSteps()},
+		{"The store of several machines", w.storeSteps()},
 		{"The log", w.logSteps()},
 		{"The log file and the other ends of the log", w.loggingSteps()},
 		{"Rotation of the log", w.logrotateSteps()},

@@ -33,6 +33,7 @@ func (w *World) machineSteps() []step {
 		{`the machine {string} is started`, w.startMachine, "A daemon of its own with the scenario's configuration: its first listener has an address of its own and the same ports, and the cache directory is `cache-NAME`. Waits for nothing. Up to five in a scenario; one that has ended can be started again."},
 		{`the machine {string} is started with the cache of listener 1`, w.startMachineWithCache, "The same, with the cache directory of the scenario's configuration."},
 		{`the machine {string} serves`, w.machineServes, "Waits for it."},
+		{`the machine {string} serves within {int} seconds`, w.machineServesWithin, ""},
 		{`the machine {string} logs {string}`, w.machineLogs, "A line with each of the texts, which are separated by spaces. Waits for it."},
 		{`the machine {string} has logged no {string}`, w.machineLogsNot, ""},
 		{`the machine {string} is sent {word}`, w.signalMachine, ""},
@@ -128,12 +129,20 @@ func (w *World) machineServes(name string) error {
 	return w.machineLogs(name, "STARTUP step=10")
 }
 
+func (w *World) machineServesWithin(name string, seconds int) error {
+	return w.machineLogsWithin(name, "STARTUP step=10", time.Duration(seconds)*time.Second)
+}
+
 func (w *World) machineLogs(name, texts string) error {
+	return w.machineLogsWithin(name, texts, patience)
+}
+
+func (w *World) machineLogsWithin(name, texts string, limit time.Duration) error {
 	m, err := w.machine(name)
 	if err != nil {
 		return err
 	}
-	return w.eventually(func() error {
+	return w.within(limit, func() error {
 		for _, line := range m.process.stdout.lines() {
 			if hasAll(line, strings.Fields(texts)) {
 				return nil

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"reverse-proxy/conformance/netns"
+	"reverse-proxy/conformance/redistest"
 )
 
 // Suite is what all scenarios of one run share. Only its counts change while they run.
@@ -148,6 +149,7 @@ type World struct {
 	adminClients adminClients
 	acme         *acmeServer
 	machines     map[string]*machine
+	store        *redistest.Server
 	remembered   map[string]string
 	privateCAs   map[string]*authority
 	occupied     map[string]net.Listener

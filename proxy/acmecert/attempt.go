@@ -15,6 +15,7 @@ import (
 	"github.com/mholt/acmez/v3"
 	"github.com/mholt/acmez/v3/acme"
 
+	"reverse-proxy/proxy/certstore"
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/wording"
 )
@@ -55,6 +56,9 @@ type attempt struct {
 	profile  string
 	replaces string
 	at       stage
+	// lease is that of the name, and shared what is shared under it; nil without a store.
+	lease  *certstore.Lease
+	shared *shared
 
 	mu      sync.Mutex
 	tlsALPN *tls.Certificate
@@ -66,7 +70,7 @@ func (m *Manager) runAttempt(ctx context.Context, d *domain) (o outcome) {
 	ctx, cancel := context.WithTimeoutCause(ctx, attemptTimeout, errAttemptTimeout)
 	defer cancel()
 	ctx, seen := withReport(ctx)
-	a := &attempt{domain: d, profile: m.cfg.Profile}
+	a := &attempt{domain: d, profile: m.cfg.Profile, lease: d.lease, shared: m.shared}
 	d.attempt.Store(a)
 	defer d.attempt.Store(nil)
 
@@ -184,14 +188,20 @@ func (a *attempt) validate(ctx context.Context, m *Manager, order acme.Order, ch
 		if !ok {
 			return fmt.Errorf("the CA offers no %s challenge", challengeType)
 		}
+		recall, err := a.shareChallenge(ctx, challenge)
+		if err != nil {
+			return err
+		}
 		withdraw, err := a.present(ctx, m, challenge)
 		if err != nil {
+			recall()
 			return err
 		}
 		_, err = client.InitiateChallenge(ctx, account, challenge)
 		if err == nil {
 			_, err = client.PollAuthorization(ctx, account, authorization)
 		}
+		recall()
 		withdraw()
 		if err != nil {
 			return err

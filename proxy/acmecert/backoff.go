@@ -74,6 +74,14 @@ func (r *refusals) refuse(ctx context.Context, directory, domain, reason string,
 	return r.record(ctx, e, reason, now, withinHalf(max(step, retryAfter), remaining))
 }
 
+// learn remembers a refusal of another machine.
+func (r *refusals) learn(ctx context.Context, e refusal) error {
+	r.mu.Lock()
+	r.store(e)
+	r.mu.Unlock()
+	return r.save(ctx)
+}
+
 // demand remembers that the CA asked for a wait that holds for all names, and returns it with the end of the wait.
 func (r *refusals) demand(ctx context.Context, directory, reason string, wait time.Duration, now time.Time) (refusal, error) {
 	return r.record(ctx, refusal{Directory: directory, Failures: 1}, reason, now, wait)

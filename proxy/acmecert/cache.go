@@ -67,6 +67,11 @@ func loadCertificate(ctx context.Context, cache autocert.Cache, name string, now
 	if err != nil {
 		return nil, "", fmt.Errorf("the cached certificate cannot be read: %w; make it readable or remove it", err)
 	}
+	return parseCached(data, name, now)
+}
+
+// parseCached is loadCertificate for a file that was read.
+func parseCached(data []byte, name string, now time.Time) (certificate *tls.Certificate, note string, err error) {
 	pair, err := tls.X509KeyPair(data, data)
 	if err != nil {
 		return nil, fmt.Sprintf("the cached file of %s holds no certificate: %v", name, err), nil

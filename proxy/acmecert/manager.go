@@ -16,6 +16,7 @@ import (
 
 	"reverse-proxy/proxy/acmedns"
 	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/certstore"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
 )
@@ -34,12 +35,36 @@ type Managers struct {
 	log        *eventlog.Logger
 	responders Responders
 	byDir      map[string]*Manager
+	// store is what they share with other machines; nil for nothing. background are the tasks that its changes start.
+	store      *certstore.Store
+	background sync.WaitGroup
 }
 
 // NewManagers returns an empty set. responders are those of this machine, for DNS-01.
 func NewManagers(log *eventlog.Logger, responders Responders) *Managers {
 	return &Managers{log: log, responders: responders, byDir: map[string]*Manager{}}
 }
+
+// Share makes the Managers that are made from now on share what they have with other machines. Whoever runs the store
+// calls Changed and Synced, once all Managers are made, and Wait after its end.
+func (all *Managers) Share(store *certstore.Store) { all.store = store }
+
+// Changed looks at a value of the store that has changed.
+func (all *Managers) Changed(ctx context.Context, name string) {
+	for _, m := range all.byDir {
+		m.changed(ctx, name, &all.background)
+	}
+}
+
+// Synced compares what this machine has with a store that was away before.
+func (all *Managers) Synced(ctx context.Context) {
+	for _, m := range all.byDir {
+		all.background.Go(func() { m.sync(ctx) })
+	}
+}
+
+// Wait waits for what Changed and Synced have started, which ends with their contexts.
+func (all *Managers) Wait() { all.background.Wait() }
 
 // Manager holds the certificates of one cache directory, orders and renews them. Handshakes read them from memory and
 // have no other effect.
@@ -56,6 +81,8 @@ type Manager struct {
 	httpChallenges atomic.Bool
 	refusals       *refusals
 	suggestions    *suggestions
+	// shared is what other machines have, too; nil without a store.
+	shared *shared
 	// locks keep other processes with the same cache directory from ordering at the same time.
 	locks dirLocks
 	// lookEvery is how often the cache is searched for what other processes have renewed; 0 for never.
@@ -116,6 +143,10 @@ type domain struct {
 	// unsaved is the certificate in use if it could not be written to the cache, and saveAt when that is tried again.
 	unsaved *tls.Certificate
 	saveAt  time.Time
+	// storeAway reports whether the latest attempt was not made because the store was away.
+	storeAway bool
+	// lease is that of the running attempt; nil without a store.
+	lease *certstore.Lease
 	// found is the file of the cache that was loaded or passed over last; it belongs to lookForRenewed.
 	found fileState
 }
@@ -156,7 +187,7 @@ func (all *Managers) manager(key string, cfg config.TLS) (*Manager, error) {
 		locks: dirLocks(cfg.ACMECacheDir), lookEvery: lookEvery,
 		slots: make(chan struct{}, maxAtOnce), wake: make(chan struct{}, 1), domains: map[string]*domain{},
 	}
-	m.ca.lock = func(ctx context.Context) (unlock func(), err error) { return m.lock(ctx, accountKeyFile) }
+	m.ca.lock, m.shared = m.lockAccount, newShared(all.store, m.cfg)
 	m.obtain, m.suggest = m.runAttempt, m.renewalInfo
 	var refusalsErr, suggestionsErr error
 	m.refusals, refusalsErr = loadRefusals(cfg.ACMECacheDir)

@@ -70,6 +70,7 @@ func (s *Source) Provision(ctx context.Context, progress cert.Progress) error {
 	defer cancel()
 	names := s.names.Load().list
 	missing, failures := s.load(ctx, names)
+	missing = s.manager.fetchMissing(ctx, missing)
 	if s.cfg.ACMEStart == config.ACMEStartAvailable && len(missing)+len(failures) < len(names) {
 		s.logMissing(failures)
 		return nil
@@ -151,7 +152,9 @@ func (s *Source) load(ctx context.Context, names []*domain) (missing []*domain, 
 		}
 		fields := []eventlog.Attr{eventlog.Str("domain", d.name)}
 		if certificate != nil {
-			m.install(d, certificate)
+			if newer(certificate, d.certificate()) { // what the store has may have come first
+				m.install(d, certificate)
+			}
 			fields = append(fields, eventlog.Str("source", "cache"), eventlog.Str("not_after", wording.Time(certificate.Leaf.NotAfter)))
 		} else {
 			missing = append(missing, d)

@@ -77,7 +77,7 @@ func (m *Manager) lookForRenewed(ctx context.Context) {
 	files, err := clock.Within(ctx, func() ([]fileState, error) {
 		files := make([]fileState, len(names))
 		for i, d := range names {
-			files[i] = stateOf(diskCache(m.locks).path(d.name))
+			files[i] = stateOf(diskCache(m.locks).path(cacheKey(d.name)))
 		}
 		return files, nil
 	})

@@ -3,8 +3,10 @@ package acmecert
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"time"
 
+	"reverse-proxy/proxy/certstore"
 	"reverse-proxy/proxy/eventlog"
 )
 
@@ -176,22 +178,63 @@ func (m *Manager) try(ctx context.Context, d *domain) outcome {
 		return o
 	}
 	defer unlock()
-	o, done := m.fromCache(ctx, d)
-	if !done {
+	lease, err := m.leaseFor(ctx, orderKind, d.name)
+	if lease != nil {
+		defer lease.Release()
+	}
+	o, done := m.known(ctx, d, lease)
+	switch {
+	case done:
+	case err != nil && !errors.Is(err, certstore.ErrAway):
+		o = outcome{err: err, local: true}
+	case err != nil && !m.mayOrderAlone(d):
+		o = m.storeAway(d, err)
+	default:
 		if err := m.refusedElsewhere(ctx, d); err != nil {
 			return outcome{err: err, elsewhere: true}
 		}
-		m.asked.Store(true)
-		o = m.obtain(ctx, d)
-		m.count(ctx, o)
+		o = m.ask(ctx, d, lease)
 	}
+	_, refusedBefore := m.refusals.get(m.cfg.Directory, d.name)
 	switch {
 	case o.err == nil:
 		m.succeed(ctx, d, o)
 	case ctx.Err() == nil:
 		m.failed(ctx, d, o, began)
 	}
+	m.share(ctx, lease, d, o, refusedBefore)
 	return o
+}
+
+// ask asks the CA for a certificate. The loss of the lease ends that.
+func (m *Manager) ask(ctx context.Context, d *domain, lease *certstore.Lease) outcome {
+	m.asked.Store(true)
+	held := ctx
+	if lease != nil {
+		var cancel context.CancelFunc
+		held, cancel = lease.Context(ctx)
+		defer cancel()
+	}
+	d.lease = lease
+	o := m.obtain(held, d)
+	d.lease = nil
+	if lost := context.Cause(held); o.err != nil && ctx.Err() == nil && errors.Is(lost, certstore.ErrLost) {
+		o = outcome{err: lost, local: true}
+	}
+	m.count(ctx, o)
+	return o
+}
+
+// known returns the certificate of a name without asking the CA, if another listener, process or machine has obtained one
+// by now. done is false if there is none.
+func (m *Manager) known(ctx context.Context, d *domain, lease *certstore.Lease) (o outcome, done bool) {
+	if lease != nil {
+		if o, done := m.fetchNewer(ctx, d); done {
+			return o, true
+		}
+		m.learnRefusals(ctx, d.name)
+	}
+	return m.fromCache(ctx, d)
 }
 
 // fromCache returns the certificate of a name that has none, or whose own is due for renewal, if another listener or

@@ -122,10 +122,16 @@ func (m *Manager) attemptFor(name string) *attempt {
 }
 
 // ChallengeCertificate answers the hello of a TLS-ALPN-01 validation, which offers only `acme-tls/1` (RFC 8737, section
-// 3). Only a running attempt for exactly that name has an answer; without one it returns nil and no error, which makes
-// crypto/tls send unrecognized_name.
+// 3). Only a running attempt for exactly that name, here or on another machine, has an answer; without one it returns nil
+// and no error, which makes crypto/tls send unrecognized_name.
 func (s *Source) ChallengeCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return s.manager.attemptFor(hello.ServerName).challengeCertificate(), nil
+	if certificate := s.manager.attemptFor(hello.ServerName).challengeCertificate(); certificate != nil {
+		return certificate, nil
+	}
+	if remote, ok := s.manager.remoteChallenge(hello.ServerName); ok {
+		return remote.certificate, nil
+	}
+	return nil, nil
 }
 
 // HTTPChallenge returns the key authorization for a request below /.well-known/acme-challenge/ (S-13.2; RFC 8555,
@@ -134,7 +140,14 @@ func (s *Source) HTTPChallenge(host, path string) (keyAuth []byte, ok bool) {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	return s.manager.attemptFor(host).httpAnswer(path)
+	if keyAuth, ok = s.manager.attemptFor(host).httpAnswer(path); ok {
+		return keyAuth, true
+	}
+	remote, ok := s.manager.remoteChallenge(host)
+	if !ok || remote.path == "" || remote.path != path {
+		return nil, false
+	}
+	return []byte(remote.keyAuthorization), true
 }
 
 // AsksCA implements cert.Source.

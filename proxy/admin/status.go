@@ -97,6 +97,8 @@ type Status struct {
 	Descriptors DescriptorStatus `json:"descriptors"`
 	// Starting reports whether the daemon is still starting, and serves no client yet.
 	Starting bool `json:"starting,omitempty"`
+	// Store is the store that several machines share; nil without one.
+	Store *StoreStatus `json:"store,omitempty"`
 	// Orders are the orders for certificates that a start or a reload is waiting for; nil without any.
 	Orders *OrdersStatus `json:"orders,omitempty"`
 	// RateLimitedClients is the number of buckets that the rate limiter keeps, one for each client address and limit.

@@ -63,6 +63,9 @@ func (s Status) writeProcess(b *strings.Builder) {
 	t.row("memory", fmt.Sprintf("%s resident, %s heap, %s goroutines", bytesOrDash(s.Memory.ResidentBytes),
 		bytesOrDash(s.Memory.HeapBytes), numberOrDash(int64(s.Memory.Goroutines))))
 	t.row("sandbox", sandboxText(s.Sandbox))
+	if s.Store != nil {
+		t.row("store", storeText(*s.Store))
+	}
 	t.write(b)
 }
 

@@ -47,6 +47,8 @@ type Config struct {
 	RateLimit limit.Config
 	// Body bounds request bodies. Dynamic.
 	Body Body
+	// Store is where several machines share certificates and session tickets (S-20.5).
+	Store Store
 	// Maintenance is what the file says about maintenance; sites have it in their settings. Dynamic.
 	Maintenance Maintenance
 	// RequestHeaders and ResponseHeaders are the file's rules for header fields. Those for responses apply to the responses

@@ -34,6 +34,7 @@ func (c *Config) Drift(other *Config) []Drift {
 	d.compare("logging.level", strings.ToLower(c.Logging.Level.String()), strings.ToLower(other.Logging.Level.String()))
 	d.compare("logging.format", c.Logging.Format, other.Logging.Format)
 	d.compare("logging.log_file_path", c.Logging.FilePath, other.Logging.FilePath)
+	d.store(c.Store, other.Store)
 	d.listeners(c.Listeners, other.Listeners)
 	return d
 }

@@ -73,6 +73,12 @@ func TestDriftNamesEachStaticKeyThatDiffersAndNoDynamicOne(t *testing.T) {
 			Drift{"listeners[0].tls.acme_dns_host", "", "edge.example"})},
 		{"a webhook", `acme_dns = "rfc2136"`, `acme_dns = "webhook"`, append(dnsDrift("webhook"), Drift{"listeners[0].tls.acme_dns_present_url", "", "http://127.0.0.1:5355/present"},
 			Drift{"listeners[0].tls.acme_dns_cleanup_url", "", "http://127.0.0.1:5355/cleanup"}, Drift{"listeners[0].tls.acme_dns_header_file", "", dir + "/a.key"})},
+		{"the store", `"rediss://store.example:6380/1"`, `"rediss://u@store.example/2"`, []Drift{{"acme.store",
+			"rediss://store.example:6380/1", "rediss://u@store.example:6379/2"}}},
+		{"the store's key", "DIR/store.key", "DIR/a.key", []Drift{{"acme.store_key_file", dir + "/store.key", dir + "/a.key"}}},
+		{"the store's password", "store_password_file = \"DIR/store.password\"\n", "",
+			[]Drift{{"acme.store_password_file", dir + "/store.password", ""}}},
+		{"the store's root", `store_ca_path = "DIR/b.pem"`, `store_ca_path = "DIR/a.pem"`, []Drift{{"acme.store_ca_path", dir + "/b.pem", dir + "/a.pem"}}},
 		{"a first pair", "cert_path = \"DIR/a.pem\"\nkey_path = \"DIR/a.key\"",
 			"cert_path = \"DIR/b.pem\"\nkey_path = \"DIR/b.key\"", []Drift{
 				{"listeners[1].tls.cert_path", dir + "/a.pem", dir + "/b.pem"}, {"listeners[1].tls.key_path",

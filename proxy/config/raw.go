@@ -56,6 +56,11 @@ type rawACME struct {
 	Start     *string `toml:"start"`
 	StartSecs *int64  `toml:"start_timeout_secs"`
 	rawDNS01
+
+	Store             *string `toml:"store"`
+	StoreKeyFile      *string `toml:"store_key_file"`
+	StorePasswordFile *string `toml:"store_password_file"`
+	StoreCAPath       *string `toml:"store_ca_path"`
 }
 
 // rawDNS01 is the part of `[acme]` about DNS-01.

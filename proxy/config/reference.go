@@ -142,7 +142,7 @@ func fileReference() []Table {
 // acmeReference describes the keys of ACME mode for all listeners. Each has the meaning of the listener's key of the same
 // name.
 func acmeReference() Table {
-	table := Table{Path: "acme", About: "What all listeners in mode `acme` have in common. Each key has the meaning of `acme_` and its name in `[listeners.tls]`, which overrides it."}
+	table := Table{Path: "acme", About: "What all listeners in mode `acme` have in common. Each key has the meaning of `acme_` and its name in `[listeners.tls]`, which overrides it. The keys of the store have no counterpart there."}
 	defaults := map[string]string{"acme_cache_dir": `"/var/lib/reverse-proxy/acme"`, "acme_directory": `"production"`, "acme_start": `"all"`, "acme_start_timeout_secs": "300", "acme_dns_key_algorithm": `"hmac-sha256"`}
 	for _, key := range tlsReference().Keys {
 		name, ok := strings.CutPrefix(key.Name, "acme_")
@@ -166,7 +166,22 @@ func acmeReference() Table {
 		key.Name = name
 		table.Keys = append(table.Keys, key)
 	}
+	table.Keys = append(table.Keys, storeReference()...)
 	return table
+}
+
+// storeReference describes the keys of the store, which belong to the machine and not to a listener.
+func storeReference() []Key {
+	return []Key{
+		{Name: "store", Type: stringKey, Need: "required with `store_key_file`", Promise: "S-20.5",
+			Text: "URL of a Redis (5 or later) or Valkey server that several machines share: `redis://host:6379/0`, or `rediss://` for TLS, with `user:password@` before the host if it needs them. One machine orders each certificate, all serve it, and sessions resume on any. See [A second machine](second-machine.md)."},
+		{Name: "store_key_file", Type: stringKey, Need: "required with `store`", Promise: "S-20.5",
+			Text: "File with at least 32 random bytes, the same on all machines and for nobody else to read: everything is encrypted with it before it is sent to the store."},
+		{Name: "store_password_file", Type: stringKey, Need: unsetKey, Promise: "S-20.5",
+			Text: "File with the password of the store, if the URL has none."},
+		{Name: "store_ca_path", Type: stringKey, Need: unsetKey, Promise: "S-20.5",
+			Text: "PEM file of root certificates to trust for the store with `rediss://`; the system's if not set."},
+	}
 }
 
 // listenersReference describes the tables of listeners without those of their sites.

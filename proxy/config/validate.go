@@ -95,6 +95,7 @@ func validate(raw *rawConfig, path string, allowWildcardBind bool, env Environme
 	cfg.ResponseHeaders = v.headerRules(headers.Response, file, "response_headers", file.ResponseHeaders)
 	cfg.Access = v.access(file)
 	v.acmeTable(raw.ACME)
+	cfg.Store = v.store(raw.ACME)
 	cfg.Listeners = v.listeners(raw.Listeners, cfg.AllowWildcardBind, file)
 	v.ports(cfg)
 	v.uniqueHosts(cfg.Listeners)

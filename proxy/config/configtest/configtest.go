@@ -78,6 +78,8 @@ func CertificateDir(t *testing.T) string {
 	WritePair(t, dir, "a", Now.Add(24*time.Hour))
 	WritePair(t, dir, "b", Now.Add(24*time.Hour))
 	WritePair(t, dir, "expired", Now.Add(-time.Hour))
+	WriteFile(t, dir, "store.key", strings.Repeat("0123456789abcdef", 2)+"\n")
+	WriteFile(t, dir, "store.password", "secret\n")
 	WriteFile(t, dir, "text.pem", "no certificate in here\n")
 	WriteFile(t, dir, "proxies.txt", "198.51.100.0/24 # a network\n")
 	WriteFile(t, dir, "more-proxies.txt", "198.51.100.0/24\n2001:db8::/32\n")
@@ -168,6 +170,10 @@ dns_key_file = "DIR/a.key"
 dns_present_url = "http://127.0.0.1:5355/present"
 dns_cleanup_url = "http://127.0.0.1:5355/cleanup"
 dns_header_file = "DIR/a.key"
+store = "rediss://store.example:6380/1"
+store_key_file = "DIR/store.key"
+store_password_file = "DIR/store.password"
+store_ca_path = "DIR/b.pem"
 
 [rate_limit]
 requests_per_second = 100

@@ -1,0 +1,329 @@
+package acmecert
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/acme/autocert"
+
+	"reverse-proxy/proxy/certstore"
+	"reverse-proxy/proxy/clock"
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/wording"
+)
+
+// leasePoll is the time between two tries to take a lease that another machine has.
+const leasePoll = 250 * time.Millisecond
+
+// offerPatience bounds the wait for the lease of another machine that offers its certificate at the same time.
+const offerPatience = 5 * time.Second
+
+// The kinds of values in the store.
+const (
+	certificateKind = "certificate"
+	refusalKind     = "refusal"
+	challengeKind   = "challenge"
+	accountKind     = "account"
+	orderKind       = "order" // only a lease
+)
+
+// shared is what a Manager shares with other machines (S-20.5). The cache directory stays the copy of this machine.
+type shared struct {
+	store *certstore.Store
+	// scope and profile stand for the CA, and for the CA with the profile: what one of them has issued is of no use for
+	// the other.
+	scope, profile string
+
+	mu sync.Mutex
+	// challenges are the answers to the challenges of other machines, by name.
+	challenges map[string]remoteChallenge
+}
+
+func newShared(store *certstore.Store, cfg settings) *shared {
+	if store == nil {
+		return nil
+	}
+	hash := func(text string) string {
+		sum := sha256.Sum256([]byte(text))
+		return hex.EncodeToString(sum[:8])
+	}
+	return &shared{store: store, scope: hash(cfg.Directory), profile: hash(cfg.Directory + "\n" + cfg.Profile), challenges: map[string]remoteChallenge{}}
+}
+
+// nameOf returns the name of a value in the store.
+func (s *shared) nameOf(kind, domain string) string {
+	if kind == certificateKind {
+		return kind + "/" + s.profile + "/" + domain
+	}
+	return kind + "/" + s.scope + "/" + domain
+}
+
+// take takes the lease of something, and waits while another machine has it. waits is called once, with that machine.
+func (s *shared) take(ctx context.Context, name string, waits func(machine string)) (*certstore.Lease, error) {
+	for began, told := time.Now(), false; ; {
+		lease, err := s.store.Lease(ctx, name)
+		var leased certstore.LeasedError
+		if !errors.As(err, &leased) {
+			return lease, err
+		}
+		if !told {
+			waits(leased.Holder)
+		}
+		told = true
+		if time.Since(began) > lockPatience {
+			return nil, fmt.Errorf("%s has ordered for %s; see what it waits for", leased.Holder, lockPatience)
+		}
+		if !clock.Sleep(ctx, leasePoll) {
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// leaseFor takes the lease of a name, or of the account. The lease is nil, without an error, if there is no store.
+func (m *Manager) leaseFor(ctx context.Context, kind, domain string) (*certstore.Lease, error) {
+	if m.shared == nil {
+		return nil, nil
+	}
+	return m.shared.take(ctx, m.shared.nameOf(kind, domain), func(machine string) {
+		m.log.Log(eventlog.LevelInfo, "ACME_WAITING", eventlog.Str("domain", domain), m.directory(), eventlog.Str("machine", machine))
+	})
+}
+
+// mayOrderAlone reports whether a name's certificate is to be renewed even while the store is away: other machines may
+// then order the same, but half of the time for its renewal has passed, and it must not expire.
+func (m *Manager) mayOrderAlone(d *domain) bool {
+	certificate := d.certificate()
+	if certificate == nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	end := certificate.Leaf.NotAfter
+	return time.Until(end) < end.Sub(d.renewAt)/2
+}
+
+// storeAway is how an attempt ends that was not made because the store is away.
+func (m *Manager) storeAway(d *domain, err error) outcome {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d.storeAway = true
+	return outcome{local: true, err: fmt.Errorf("%w; another machine may be ordering the certificate, so it is not ordered here until the store answers", err)}
+}
+
+// fetch returns the certificate of a name that the store has; nil if it has none that can be used.
+func (m *Manager) fetch(ctx context.Context, d *domain) *tls.Certificate {
+	name := m.shared.nameOf(certificateKind, d.name)
+	data, err := m.shared.store.Get(ctx, name)
+	if err != nil {
+		m.logUnreadable(name, err)
+		return nil
+	}
+	certificate, note, err := parseCached(data, d.name, time.Now())
+	if err != nil || certificate == nil {
+		m.logUnusable(name, errors.Join(err, errors.New(note)))
+		return nil
+	}
+	return certificate
+}
+
+// logUnreadable logs that a value of the store cannot be used. One that is not there is nothing to log.
+func (m *Manager) logUnreadable(name string, err error) {
+	var unreadable certstore.UnreadableError
+	if errors.As(err, &unreadable) {
+		m.logUnusable(name, err)
+	}
+}
+
+func (m *Manager) logUnusable(name string, err error) {
+	m.log.Repeating(eventlog.LevelWarn, "store_value "+name, "STORE_VALUE", eventlog.Str("value", name), eventlog.Str("error", clipText(err.Error(), maxTextBytes)))
+}
+
+// fetchNewer returns the result of an attempt that needs no CA, as the store has a certificate that is newer than that in
+// use. The caller has the turn of the name.
+func (m *Manager) fetchNewer(ctx context.Context, d *domain) (o outcome, done bool) {
+	if m.shared == nil {
+		return o, false
+	}
+	certificate := m.fetch(ctx, d)
+	if certificate == nil || !newer(certificate, d.certificate()) {
+		return o, false
+	}
+	return outcome{certificate: certificate, cached: true, saveErr: m.save(ctx, d, certificate)}, true
+}
+
+// fetchMissing takes the certificates that the store has for names that have none here, and returns the others.
+func (m *Manager) fetchMissing(ctx context.Context, names []*domain) (missing []*domain) {
+	if m.shared == nil {
+		return names
+	}
+	for _, d := range names {
+		if !m.takeShared(ctx, d, "ACME_PROVISION") && d.certificate() == nil {
+			missing = append(missing, d)
+		}
+	}
+	return missing
+}
+
+// takeShared puts a certificate of the store to use that is newer than that in use, and reports whether there was one.
+func (m *Manager) takeShared(ctx context.Context, d *domain, event string) bool {
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return false
+	}
+	o, done := m.fetchNewer(ctx, d)
+	if !done {
+		return false
+	}
+	m.succeed(ctx, d, o)
+	m.log.Log(eventlog.LevelInfo, event, eventlog.Str("domain", d.name), eventlog.Str("source", "store"), m.directory(),
+		eventlog.Str("not_after", wording.Time(o.certificate.Leaf.NotAfter)))
+	m.rouse()
+	return true
+}
+
+// share tells the other machines how an attempt under a lease has ended. Failures are logged: what the store lacks is
+// written when it is connected to again.
+func (m *Manager) share(ctx context.Context, lease *certstore.Lease, d *domain, o outcome, refusedBefore bool) {
+	if lease == nil {
+		return
+	}
+	var err error
+	switch {
+	case o.err == nil:
+		err = m.push(ctx, lease, d, o.certificate)
+		if err == nil && refusedBefore {
+			err = lease.Delete(ctx, m.shared.nameOf(refusalKind, d.name))
+		}
+	case o.refused:
+		err = m.shareRefusal(ctx, lease, d.name)
+	case o.general() && o.retryAfter > 0:
+		err = m.shareRefusal(ctx, lease, "")
+	}
+	if err != nil && ctx.Err() == nil {
+		m.warn(d, "the other machines cannot be told: "+err.Error())
+	}
+}
+
+// push writes a certificate to the store, if that has no newer one.
+func (m *Manager) push(ctx context.Context, lease *certstore.Lease, d *domain, certificate *tls.Certificate) error {
+	if there := m.fetch(ctx, d); there != nil && !newer(certificate, there) {
+		return nil
+	}
+	data, err := encodeCertificate(certificate)
+	if err != nil {
+		return err
+	}
+	return lease.Put(ctx, m.shared.nameOf(certificateKind, d.name), data)
+}
+
+// shareRefusal writes what this machine remembers about a refusal.
+func (m *Manager) shareRefusal(ctx context.Context, lease *certstore.Lease, domain string) error {
+	r, ok := m.refusals.get(m.cfg.Directory, domain)
+	if !ok {
+		return nil
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return lease.Put(ctx, m.shared.nameOf(refusalKind, domain), data)
+}
+
+// learnRefusals takes what other machines were told about a name, and about all names.
+func (m *Manager) learnRefusals(ctx context.Context, domain string) {
+	for _, about := range []string{domain, ""} {
+		name := m.shared.nameOf(refusalKind, about)
+		data, err := m.shared.store.Get(ctx, name)
+		if err != nil {
+			m.logUnreadable(name, err)
+			continue
+		}
+		var r refusal
+		if err := json.Unmarshal(data, &r); err != nil || !r.possible() || r.Directory != m.cfg.Directory || r.Domain != about {
+			m.logUnusable(name, errors.New("it holds no refusal"))
+			continue
+		}
+		if own, ok := m.refusals.get(r.Directory, r.Domain); ok && !r.LastAttempt.After(own.LastAttempt) {
+			continue
+		}
+		if err := m.refusals.learn(ctx, r); err != nil {
+			m.log.Log(eventlog.LevelWarn, "ACME_ERROR", m.directory(), eventlog.Str("error", "the refusals cannot be written: "+err.Error()))
+		}
+	}
+}
+
+// sync compares what this machine has with the store, after that was away or emptied: the newer certificate of each name
+// counts, here and there.
+func (m *Manager) sync(ctx context.Context) {
+	for _, d := range m.all() {
+		if ctx.Err() != nil || !m.shared.store.State().Up {
+			return
+		}
+		m.compare(ctx, d)
+		m.mu.Lock()
+		if d.storeAway {
+			d.storeAway, d.retryAt, d.localFailures = false, time.Time{}, 0
+		}
+		m.mu.Unlock()
+	}
+	m.rouse()
+}
+
+// compare takes the certificate of the store or offers its own, whichever is newer.
+func (m *Manager) compare(ctx context.Context, d *domain) {
+	if !m.takeShared(ctx, d, "ACME_RENEWED") {
+		m.offer(ctx, d)
+	}
+}
+
+// offer writes this machine's certificate to a store that has none, or an older one. A machine that has the lease for
+// longer orders a newer one.
+func (m *Manager) offer(ctx context.Context, d *domain) {
+	certificate := d.certificate()
+	if certificate == nil || time.Now().After(certificate.Leaf.NotAfter) {
+		return
+	}
+	if there := m.fetch(ctx, d); there != nil && !newer(certificate, there) {
+		return
+	}
+	waiting, cancel := context.WithTimeout(ctx, offerPatience)
+	defer cancel()
+	lease, err := m.shared.take(waiting, m.shared.nameOf(orderKind, d.name), func(string) {})
+	if err != nil {
+		return
+	}
+	defer lease.Release()
+	if err := m.push(ctx, lease, d, certificate); err != nil && ctx.Err() == nil {
+		m.warn(d, "the other machines cannot be told: "+err.Error())
+	}
+}
+
+// changed looks at a value that another machine, or this one, has written.
+func (m *Manager) changed(ctx context.Context, name string, background *sync.WaitGroup) {
+	kind, rest, _ := strings.Cut(name, "/")
+	scope, domain, _ := strings.Cut(rest, "/")
+	switch {
+	case kind == certificateKind && scope == m.shared.profile:
+		m.mu.Lock()
+		d := m.domains[domain]
+		m.mu.Unlock()
+		if d != nil { // an attempt of this machine may have the turn, and others are not to wait for it
+			background.Go(func() { m.compare(ctx, d) })
+		}
+	case kind == challengeKind && scope == m.shared.scope:
+		m.learnChallenge(ctx, domain)
+	}
+}
+
+// isMiss reports whether the store has no value that can be used.
+func isMiss(err error) bool { return errors.Is(err, autocert.ErrCacheMiss) }

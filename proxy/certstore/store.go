@@ -1,0 +1,188 @@
+package certstore
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+	"golang.org/x/crypto/acme/autocert"
+)
+
+const (
+	// prefix begins every key on the server.
+	prefix = "reverse-proxy:"
+	// requestTimeout bounds one request to the server.
+	requestTimeout = 3 * time.Second
+)
+
+// ErrAway is the error of every request while the server cannot be used. It wraps the cause.
+var ErrAway = errors.New("the store is away")
+
+// Options say where the store is and how it is used.
+type Options struct {
+	// Address is the host and port of the server. TLS is nil for a connection without TLS.
+	Address string
+	TLS     *tls.Config
+	// Username and Password may be "".
+	Username, Password string
+	Database           int
+	// Secret is what the values are encrypted with.
+	Secret []byte
+	// Machine names this machine and process for people, as in the holder of a lease.
+	Machine string
+
+	// Changed is called with each name whose value has changed, on whichever machine, one call at a time. Synced is called
+	// after each connection, and when the store was emptied: anything may have changed.
+	Changed func(ctx context.Context, name string)
+	Synced  func(ctx context.Context)
+	// StateChanged is called with the cause when the store goes away, and with nil when it is back.
+	StateChanged func(err error)
+}
+
+// Store is a server as this machine sees it.
+type Store struct {
+	opts   Options
+	sealer *sealer
+	id     string // of this process, for the list of machines
+	conns  *conns
+	// first is closed when the first connection was made or has failed.
+	first     chan struct{}
+	firstOnce sync.Once
+	// broken wakes Run after a request has failed.
+	broken chan struct{}
+
+	mu       sync.Mutex
+	up       bool
+	since    time.Time
+	err      error
+	machines int
+	// epoch identifies the contents of the store as a whole, and seen are the latest versions of its values that were read
+	// or written.
+	epoch string
+	seen  map[string]uint64
+}
+
+// State is how a store is.
+type State struct {
+	// Up reports whether it can be used, Since when that changed last, and Err why it cannot.
+	Up    bool
+	Since time.Time
+	Err   error
+	// Machines is the number of processes that use it, with this one.
+	Machines int
+}
+
+// New returns a store. It does not connect: Run does.
+func New(opts Options) (*Store, error) {
+	sealer, err := newSealer(opts.Secret)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{opts: opts, sealer: sealer, id: rand.Text(), first: make(chan struct{}), broken: make(chan struct{}, 1),
+		seen: map[string]uint64{}, since: time.Now(), err: errors.New("not connected yet")}
+	s.conns = newConns(s.dial)
+	return s, nil
+}
+
+// dial connects and authenticates.
+func (s *Store) dial(ctx context.Context) (redis.Conn, error) {
+	options := []redis.DialOption{
+		redis.DialContextFunc((&net.Dialer{Timeout: requestTimeout}).DialContext), redis.DialReadTimeout(requestTimeout),
+		redis.DialWriteTimeout(requestTimeout), redis.DialTLSHandshakeTimeout(requestTimeout), redis.DialDatabase(s.opts.Database),
+	}
+	if s.opts.Password != "" {
+		options = append(options, redis.DialUsername(s.opts.Username), redis.DialPassword(s.opts.Password))
+	}
+	if s.opts.TLS != nil {
+		options = append(options, redis.DialUseTLS(true), redis.DialTLSConfig(s.opts.TLS))
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return redis.DialContext(ctx, "tcp", s.opts.Address, options...)
+}
+
+// State returns how the store is.
+func (s *Store) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return State{Up: s.up, Since: s.since, Err: s.err, Machines: s.machines}
+}
+
+// AwaitFirst waits until Run has connected or failed for the first time.
+func (s *Store) AwaitFirst(ctx context.Context) {
+	select {
+	case <-s.first:
+	case <-ctx.Done():
+	}
+}
+
+// setState records whether the store can be used.
+func (s *Store) setState(err error) {
+	s.mu.Lock()
+	changed := s.up != (err == nil)
+	if changed {
+		s.since = time.Now()
+	}
+	s.up, s.err = err == nil, err
+	s.mu.Unlock()
+	s.firstOnce.Do(func() { close(s.first); changed = true })
+	if s.opts.StateChanged != nil && (changed || err != nil) {
+		s.opts.StateChanged(err)
+	}
+}
+
+// do makes one request. It fails at once while the store is away, and after the time-out of a
+// request otherwise.
+func (s *Store) do(ctx context.Context, request func(ctx context.Context, conn redis.Conn) error) error {
+	if state := s.State(); !state.Up {
+		return fmt.Errorf("%w: %w", ErrAway, state.Err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	err := s.conns.use(ctx, func(conn redis.Conn) error { return request(ctx, conn) })
+	if err == nil || !isAway(err) {
+		return err
+	}
+	if !errors.Is(ctx.Err(), context.Canceled) { // not merely given up by the caller
+		select {
+		case s.broken <- struct{}{}:
+		default:
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrAway, cause(err))
+}
+
+// isAway reports whether an error means that the server cannot be used, rather than that it has refused something about
+// one value.
+func isAway(err error) bool {
+	var refused redis.Error
+	if !errors.As(err, &refused) {
+		return !errors.Is(err, errUnreadable) && !errors.Is(err, autocert.ErrCacheMiss) && !errors.Is(err, ErrLost) &&
+			!errors.Is(err, errTooLarge)
+	}
+	return !strings.HasPrefix(string(refused), "WRONGTYPE") && !strings.HasPrefix(string(refused), fenced)
+}
+
+// cause puts an error of the client into words.
+func cause(err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
+		return fmt.Errorf("no answer within %s", requestTimeout)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the server has closed the connection")
+	}
+	return err
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}

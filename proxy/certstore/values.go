@@ -1,0 +1,100 @@
+package certstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gomodule/redigo/redis"
+	"golang.org/x/crypto/acme/autocert"
+)
+
+var errTooLarge = errors.New("the value is too large")
+
+// UnreadableError is the error of a value that this machine cannot use. It counts as none: the next writer replaces it.
+type UnreadableError struct{ Name string }
+
+// Error implements error.
+func (e UnreadableError) Error() string { return fmt.Sprintf("%s: %v", e.Name, errUnreadable) }
+
+// Unwrap makes an unreadable value one that is not there.
+func (e UnreadableError) Unwrap() error { return autocert.ErrCacheMiss }
+
+// valueKey returns the key of a value on the server.
+func valueKey(name string) string { return prefix + "value:" + name }
+
+// changesKey is the stream of the names that have changed.
+const changesKey = prefix + "changes"
+
+// Get implements autocert.Cache.
+func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
+	sealed, err := s.read(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	data, version, err := s.sealer.open(name, sealed)
+	if err != nil {
+		return nil, UnreadableError{name}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if version < s.seen[name] {
+		return nil, UnreadableError{name} // an old value in place of a new one, as from a backup
+	}
+	s.seen[name] = version
+	return data, nil
+}
+
+// read returns a value as the server has it.
+func (s *Store) read(ctx context.Context, name string) (sealed []byte, err error) {
+	err = s.do(ctx, func(ctx context.Context, conn redis.Conn) error {
+		// Not more than a value can have, whatever is there.
+		sealed, err = redis.Bytes(redis.DoContext(conn, ctx, "GETRANGE", valueKey(name), 0, maxValueBytes))
+		return err
+	})
+	var refused redis.Error
+	switch {
+	case errors.As(err, &refused) && strings.HasPrefix(string(refused), "WRONGTYPE"):
+		return nil, UnreadableError{name}
+	case err != nil:
+		return nil, err
+	case len(sealed) == 0:
+		return nil, autocert.ErrCacheMiss
+	}
+	return sealed, nil
+}
+
+// Put implements autocert.Cache. It takes the lease of the name for the write; a caller that has one uses that of the lease.
+func (s *Store) Put(ctx context.Context, name string, data []byte) error {
+	return s.leased(ctx, name, func(l *Lease) error { return l.Put(ctx, name, data) })
+}
+
+// Delete implements autocert.Cache.
+func (s *Store) Delete(ctx context.Context, name string) error {
+	return s.leased(ctx, name, func(l *Lease) error { return l.Delete(ctx, name) })
+}
+
+func (s *Store) leased(ctx context.Context, name string, write func(*Lease) error) error {
+	l, err := s.Lease(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer l.Release()
+	return write(l)
+}
+
+// nextVersion returns the version of the next value of a name: above what the server has and what was seen here.
+func (s *Store) nextVersion(ctx context.Context, name string) (uint64, error) {
+	sealed, err := s.read(ctx, name)
+	if err != nil && !errors.Is(err, autocert.ErrCacheMiss) {
+		return 0, err
+	}
+	var current uint64
+	if _, version, err := s.sealer.open(name, sealed); err == nil {
+		current = version
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(current, s.seen[name]) + 1, nil
+}

@@ -1,0 +1,309 @@
+package certstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+	"golang.org/x/crypto/acme/autocert"
+)
+
+const (
+	// block is how long the server holds a request for changes when there are none.
+	block = time.Second
+	// firstRetry is the first wait after the store has gone away; each is twice the one before, up to lastRetry.
+	firstRetry, lastRetry = 250 * time.Millisecond, 5 * time.Second
+	// heardPatience bounds the wait until all machines have heard of a change, and memberTime is how long a machine counts
+	// that is not heard of.
+	heardPatience, memberTime = 5 * time.Second, 10 * time.Second
+
+	epochKey   = prefix + "epoch"
+	membersKey = prefix + "machines"
+	// checkName is the name of a value that shows whether this machine has the key of the others.
+	checkName = "check"
+)
+
+// errWrongKey is the error of a machine whose key is not that of the store's values.
+var errWrongKey = errors.New("the values there are encrypted with another key; give all machines the same store_key_file")
+
+// beatScript records how far a machine has read the changes; with "" it does not. It returns that of all machines that
+// have been heard of lately, and forgets the others.
+var beatScript = redis.NewScript(1, `
+local t = redis.call('time')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+if ARGV[2] ~= '' then redis.call('hset', KEYS[1], ARGV[1], now .. ' ' .. ARGV[2]) end
+local all, live = redis.call('hgetall', KEYS[1]), {}
+for i = 1, #all, 2 do
+  local at, id = string.match(all[i + 1], '^(%d+) (.*)$')
+  if at and now - tonumber(at) <= tonumber(ARGV[3]) then live[#live + 1] = id
+  else redis.call('hdel', KEYS[1], all[i]) end
+end
+return live`)
+
+// Run keeps a connection to the server, on which it waits for changes, until ctx ends.
+func (s *Store) Run(ctx context.Context) {
+	defer s.conns.drop()
+	wait := firstRetry
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := s.session(ctx)
+		s.conns.drop()
+		if ctx.Err() != nil {
+			break
+		}
+		s.setState(cause(err))
+		if time.Since(began) > lastRetry {
+			wait = firstRetry
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+		wait = min(2*wait, lastRetry)
+	}
+	s.firstOnce.Do(func() { close(s.first) })
+}
+
+// session uses the store over one connection until that ends.
+func (s *Store) session(ctx context.Context) error {
+	conn, err := s.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	select {
+	case <-s.broken: // by a request of the session before
+	default:
+	}
+	epoch, err := epochOf(ctx, conn)
+	if err != nil {
+		return err
+	}
+	s.enter(epoch)
+	last, err := lastChange(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if err := s.beat(ctx, conn, last); err != nil {
+		return err
+	}
+	if err := s.checkKey(ctx, conn); err != nil {
+		return err
+	}
+	s.setState(nil)
+	s.synced(ctx)
+	for {
+		select {
+		case <-s.broken:
+			return errors.New("a request has failed")
+		default:
+		}
+		names, next, err := changesAfter(ctx, conn, last)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if s.opts.Changed != nil {
+				s.opts.Changed(ctx, name)
+			}
+		}
+		last = next
+		now, err := epochOf(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if now != epoch {
+			return errors.New("the store was emptied") // the next session fills it
+		}
+		if err := s.beat(ctx, conn, last); err != nil {
+			return err
+		}
+	}
+}
+
+// enter forgets the versions of another epoch: in a store that was emptied they begin anew.
+func (s *Store) enter(epoch string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.epoch != epoch {
+		s.epoch, s.seen = epoch, map[string]uint64{}
+	}
+}
+
+func (s *Store) synced(ctx context.Context) {
+	if s.opts.Synced != nil {
+		s.opts.Synced(ctx)
+	}
+}
+
+// epochOf returns what identifies the store's contents as a whole: an emptied one has another epoch.
+func epochOf(ctx context.Context, conn redis.Conn) (string, error) {
+	for {
+		epoch, err := redis.String(redis.DoContext(conn, ctx, "GET", epochKey))
+		if !errors.Is(err, redis.ErrNil) {
+			return epoch, err
+		}
+		if _, err := redis.DoContext(conn, ctx, "SET", epochKey, rand.Text(), "NX"); err != nil {
+			return "", err
+		}
+	}
+}
+
+// lastChange returns the number of the latest change.
+func lastChange(ctx context.Context, conn redis.Conn) (string, error) {
+	entries, err := redis.Values(redis.DoContext(conn, ctx, "XREVRANGE", changesKey, "+", "-", "COUNT", 1))
+	if err != nil || len(entries) == 0 {
+		return "0-0", err
+	}
+	entry, err := redis.Values(entries[0], nil)
+	if err != nil || len(entry) == 0 {
+		return "", errors.New("the list of changes cannot be read")
+	}
+	return redis.String(entry[0], nil)
+}
+
+// changesAfter waits for changes for a moment. It returns the names, each once, and the number of the last change.
+func changesAfter(ctx context.Context, conn redis.Conn, last string) (names []string, next string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, block+requestTimeout)
+	defer cancel()
+	reply, err := redis.Values(doWithin(ctx, conn, block+requestTimeout, "XREAD", "COUNT", 1000, "BLOCK", block.Milliseconds(), "STREAMS", changesKey, last))
+	if errors.Is(err, redis.ErrNil) {
+		return nil, last, nil
+	}
+	if err != nil {
+		return nil, last, err
+	}
+	names, next, ok := parseChanges(reply)
+	if !ok {
+		return nil, last, errors.New("the list of changes cannot be read")
+	}
+	return names, next, nil
+}
+
+// doWithin makes a request whose answer may take longer than usual.
+func doWithin(ctx context.Context, conn redis.Conn, limit time.Duration, command string, args ...any) (any, error) {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	return redis.DoWithTimeout(conn, limit, command, args...)
+}
+
+// parseChanges takes an answer to XREAD for one stream apart.
+func parseChanges(reply []any) (names []string, last string, ok bool) {
+	seen := map[string]bool{}
+	for _, stream := range reply {
+		parts, err := redis.Values(stream, nil)
+		if err != nil || len(parts) != 2 {
+			return nil, "", false
+		}
+		entries, err := redis.Values(parts[1], nil)
+		if err != nil {
+			return nil, "", false
+		}
+		for _, e := range entries {
+			entry, err := redis.Values(e, nil)
+			if err != nil || len(entry) != 2 {
+				return nil, "", false
+			}
+			if last, err = redis.String(entry[0], nil); err != nil {
+				return nil, "", false
+			}
+			fields, err := redis.Strings(entry[1], nil)
+			if err != nil || len(fields) != 2 || seen[fields[1]] {
+				continue
+			}
+			seen[fields[1]] = true
+			names = append(names, fields[1])
+		}
+	}
+	return names, last, last != ""
+}
+
+// beat tells the others that this machine has taken in all changes up to last, and counts the machines.
+func (s *Store) beat(ctx context.Context, conn redis.Conn, last string) error {
+	heard, err := redis.Strings(beatScript.DoContext(ctx, conn, membersKey, s.id, last, memberTime.Milliseconds()))
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.machines = len(heard)
+	return nil
+}
+
+// checkKey makes sure that this machine and the others have the same key.
+func (s *Store) checkKey(ctx context.Context, conn redis.Conn) error {
+	const text = "reverse-proxy"
+	for range 2 {
+		sealed, err := redis.Bytes(redis.DoContext(conn, ctx, "GETRANGE", valueKey(checkName), 0, maxValueBytes))
+		if err != nil {
+			return err
+		}
+		if len(sealed) > 0 {
+			if data, _, err := s.sealer.open(checkName, sealed); err != nil || string(data) != text {
+				return errWrongKey
+			}
+			return nil
+		}
+		if _, err := redis.DoContext(conn, ctx, "SET", valueKey(checkName), s.sealer.seal(checkName, 1, []byte(text)), "NX"); err != nil {
+			return err
+		}
+	}
+	return autocert.ErrCacheMiss
+}
+
+// awaitHeard waits until all machines have taken in a change.
+func (s *Store) awaitHeard(ctx context.Context, change string) error {
+	began := time.Now()
+	for time.Since(began) < heardPatience {
+		var heard []string
+		err := s.do(ctx, func(ctx context.Context, conn redis.Conn) (err error) {
+			heard, err = redis.Strings(beatScript.DoContext(ctx, conn, membersKey, s.id, "", memberTime.Milliseconds()))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		all := true
+		for _, last := range heard {
+			all = all && !before(last, change)
+		}
+		if all {
+			return nil
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// before reports whether one number of a change is less than another.
+func before(a, b string) bool {
+	ma, sa := changeNumber(a)
+	mb, sb := changeNumber(b)
+	return ma < mb || ma == mb && sa < sb
+}
+
+// changeNumber takes a number of a change apart: milliseconds and a count.
+func changeNumber(id string) (ms, seq uint64) {
+	left, right, _ := strings.Cut(id, "-")
+	ms, _ = strconv.ParseUint(left, 10, 64)
+	seq, _ = strconv.ParseUint(right, 10, 64)
+	return ms, seq
+}
+
+// String names the server, without its password.
+func (o Options) String() string {
+	scheme := "redis"
+	if o.TLS != nil {
+		scheme = "rediss"
+	}
+	return fmt.Sprintf("%s://%s/%d", scheme, o.Address, o.Database)
+}

@@ -1,0 +1,162 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+
+	"reverse-proxy/proxy/acmecert"
+	"reverse-proxy/proxy/admin"
+	"reverse-proxy/proxy/certstore"
+	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/tickets"
+	"reverse-proxy/proxy/wording"
+)
+
+// machineStore is the store that several machines share (S-20.5): what each of its parts does with it is theirs. Without
+// one, it is nil, and its methods do nothing.
+type machineStore struct {
+	store    *certstore.Store
+	managers *acmecert.Managers
+	tickets  *tickets.Keys
+	name     string
+	log      *eventlog.Logger
+
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
+
+	mu sync.Mutex
+	// away reports whether the store was away when its state changed last.
+	away bool
+}
+
+// openStore prepares the store of a configuration; nil if it names none. It does not connect. The error is a
+// config.KeyError.
+func openStore(cfg config.Store, managers *acmecert.Managers, log *eventlog.Logger) (*machineStore, error) {
+	if cfg.Address == "" {
+		return nil, nil
+	}
+	secret, err := cfg.ReadKey()
+	if err != nil {
+		return nil, config.KeyError{Key: "acme.store_key_file", Problem: fmt.Sprintf("%s: %v", cfg.KeyFile, err)}
+	}
+	password, err := cfg.ReadPassword()
+	if err != nil {
+		return nil, config.KeyError{Key: "acme.store_password_file", Problem: fmt.Sprintf("%s: %v", cfg.PasswordFile, err)}
+	}
+	roots, err := cfg.Roots()
+	if err != nil {
+		return nil, config.KeyError{Key: "acme.store_ca_path", Problem: fmt.Sprintf("%s: %v", cfg.CAPath, err)}
+	}
+	s := &machineStore{managers: managers, name: cfg.String(), log: log, stop: func() {}}
+	opts := certstore.Options{
+		Address: cfg.Address, Username: cfg.Username, Password: password, Database: cfg.Database, Secret: secret,
+		Machine: machineName(), Changed: s.changed, Synced: s.synced, StateChanged: s.stateChanged,
+	}
+	if cfg.TLS {
+		host, _, _ := net.SplitHostPort(cfg.Address)
+		opts.TLS = &tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12}
+	}
+	if s.store, err = certstore.New(opts); err != nil {
+		return nil, config.KeyError{Key: "acme.store_key_file", Problem: fmt.Sprintf("%s: %v", cfg.KeyFile, err)}
+	}
+	s.tickets = tickets.New(s.store, now, s.ticketsFailed)
+	managers.Share(s.store)
+	return s, nil
+}
+
+// machineName names this machine and process for people.
+func machineName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + " pid " + strconv.Itoa(os.Getpid())
+}
+
+// start connects, and waits until that has succeeded or failed. All ACME listeners have their sources by then.
+func (s *machineStore) start(ctx context.Context) {
+	if s == nil {
+		return
+	}
+	running, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	s.tasks.Go(func() { s.store.Run(running) })
+	s.store.AwaitFirst(ctx)
+	s.tasks.Go(func() { s.tickets.Run(running) })
+}
+
+// close ends the use of the store.
+func (s *machineStore) close() {
+	if s == nil {
+		return
+	}
+	s.stop()
+	s.tasks.Wait()
+	s.managers.Wait()
+}
+
+// bindTickets has the sessions of a listener resume on all machines.
+func (s *machineStore) bindTickets(port int, config *tls.Config) {
+	if s != nil {
+		s.tickets.Bind(strconv.Itoa(port), config)
+	}
+}
+
+func (s *machineStore) changed(ctx context.Context, name string) {
+	if name == tickets.Name {
+		s.tickets.Load(ctx)
+		return
+	}
+	s.managers.Changed(ctx, name)
+}
+
+func (s *machineStore) synced(ctx context.Context) {
+	s.tickets.Load(ctx)
+	s.managers.Synced(ctx)
+}
+
+// stateChanged logs that the store has gone away, again from time to time, and that it is back.
+func (s *machineStore) stateChanged(err error) {
+	s.mu.Lock()
+	back := s.away && err == nil
+	s.away = err != nil
+	s.mu.Unlock()
+	switch {
+	case err != nil:
+		s.log.Repeating(eventlog.LevelWarn, "store", "STORE_AWAY", eventlog.Str("store", s.name), eventlog.Str("error", wording.Printable(err.Error())))
+	case back:
+		s.log.Log(eventlog.LevelInfo, "STORE_BACK", eventlog.Str("store", s.name))
+	}
+}
+
+func (s *machineStore) ticketsFailed(err error) {
+	s.log.Repeating(eventlog.LevelWarn, "store_value "+tickets.Name, "STORE_VALUE", eventlog.Str("value", tickets.Name), eventlog.Str("error", wording.Printable(err.Error())))
+}
+
+// status describes the store for an operator; nil if there is none.
+func (s *machineStore) status() *admin.StoreStatus {
+	if s == nil {
+		return nil
+	}
+	state := s.store.State()
+	status := &admin.StoreStatus{Address: s.name, Up: state.Up, Since: state.Since.UTC(), Machines: state.Machines}
+	if !state.Up {
+		status.Error = wording.Printable(state.Err.Error())
+		status.Machines = 0
+	}
+	return status
+}
+
+// up reports whether the store can be used, and configured whether there is one.
+func (s *machineStore) up() (up, configured bool) {
+	if s == nil {
+		return false, false
+	}
+	return s.store.State().Up, true
+}

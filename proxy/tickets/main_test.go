@@ -1,0 +1,10 @@
+package tickets
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain checks that no store outlives its test.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

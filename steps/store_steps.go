@@ -1,0 +1,140 @@
+package steps
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"reverse-proxy/conformance/redistest"
+)
+
+// storeSteps are the steps about the store that several machines share.
+func (w *World) storeSteps() []step {
+	return []step{
+		{`a store`, w.startStore, "A Redis server, in `[acme]` of the configuration with the key file `store.key`."},
+		{`a store with the password {string}`, w.startStoreWithPassword, "In its URL."},
+		{`the store is killed`, w.killStore, "With all it had."},
+		{`the store comes back`, w.restartStore, "At the same address, and empty."},
+		{`the store hangs`, w.pauseStore, "It answers nothing, until it goes on."},
+		{`the store goes on`, w.continueStore, ""},
+		{`the store is emptied`, w.emptyStore, ""},
+		{`the store is read-only`, w.freezeStore, "As a replica of a server that is away."},
+		{`the store can be written`, w.thawStore, "Again."},
+		{`the values of the store are garbage`, w.spoilStore, "Each is replaced by a few bytes; leases stay."},
+		{`the certificates of the store are no garbage any more`, w.storeMended, "Waits for it."},
+		{`the store holds no text {string}`, w.storeLacks, "In any of its keys, as the server would write it to a disk."},
+	}
+}
+
+// HasRedis reports whether a Redis server is installed, which scenarios tagged @redis need.
+func (s *Suite) HasRedis() bool {
+	_, err := exec.LookPath("redis-server")
+	return err == nil
+}
+
+func (w *World) startStore() error { return w.startStoreWithPassword("") }
+
+func (w *World) startStoreWithPassword(password string) error {
+	server, err := redistest.Start(redistest.Options{Password: password})
+	if err != nil {
+		return err
+	}
+	w.cleanup(func() error { server.Stop(); return nil })
+	w.store = server
+	key := filepath.Join(w.dir, "store.key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("a key of the suite ", 3)+"\n"), 0o600); err != nil {
+		return err
+	}
+	at := server.Address
+	if password != "" {
+		at = ":" + password + "@" + at
+	}
+	return errors.Join(w.config.set("acme.store", "redis://"+at+"/0"), w.config.set("acme.store_key_file", key))
+}
+
+// onStore carries out something on the store of the scenario.
+func (w *World) onStore(do func(*redistest.Server) error) error {
+	if w.store == nil {
+		return errors.New("the scenario has no store")
+	}
+	return do(w.store)
+}
+
+// storeCommand carries out a command of the store.
+func (w *World) storeCommand(command string, args ...any) error {
+	return w.onStore(func(s *redistest.Server) error { _, err := s.Do(command, args...); return err })
+}
+
+func (w *World) killStore() error {
+	return w.onStore(func(s *redistest.Server) error { s.Kill(); return nil })
+}
+
+func (w *World) restartStore() error {
+	return w.onStore(func(s *redistest.Server) error { return s.Restart() })
+}
+
+func (w *World) pauseStore() error {
+	return w.onStore(func(s *redistest.Server) error { s.Pause(); return nil })
+}
+
+func (w *World) continueStore() error {
+	return w.onStore(func(s *redistest.Server) error { s.Continue(); return nil })
+}
+
+func (w *World) emptyStore() error  { return w.storeCommand("FLUSHALL") }
+func (w *World) thawStore() error   { return w.storeCommand("REPLICAOF", "NO", "ONE") }
+func (w *World) freezeStore() error { return w.storeCommand("REPLICAOF", "127.0.0.1", "1") }
+
+func (w *World) spoilStore() error {
+	return w.onStore(func(s *redistest.Server) error {
+		keys, err := s.Keys("reverse-proxy:value:*")
+		if err == nil && len(keys) == 0 {
+			err = errors.New("the store has no values")
+		}
+		for _, key := range keys {
+			if strings.HasSuffix(key, ":check") {
+				continue
+			}
+			if _, err := s.Do("SET", key, "garbage"); err != nil {
+				return err
+			}
+		}
+		return err
+	})
+}
+
+func (w *World) storeMended() error {
+	return w.onStore(func(s *redistest.Server) error {
+		return w.eventually(func() error {
+			keys, err := s.Keys("reverse-proxy:value:certificate/*")
+			if err == nil && len(keys) == 0 {
+				err = errors.New("the store has no certificates")
+			}
+			for _, key := range keys {
+				if value, err := s.Do("GET", key); err != nil || string(value.([]byte)) == "garbage" {
+					return fmt.Errorf("%s is garbage: %w", key, err)
+				}
+			}
+			return err
+		})
+	})
+}
+
+func (w *World) storeLacks(text string) error {
+	return w.onStore(func(s *redistest.Server) error {
+		keys, err := s.Keys("*")
+		for _, key := range keys {
+			dump, err := s.Do("DUMP", key)
+			if err != nil {
+				return err
+			}
+			if data, _ := dump.([]byte); strings.Contains(key+string(data), text) {
+				return fmt.Errorf("the key %s holds %q", key, text)
+			}
+		}
+		return err
+	})
+}
