@@ -223,3 +223,17 @@ Feature: Who the client is
       When the client sends "GET /public HTTP/1.1\r\nHost: a.example.test\r\nX-Forwarded-For: 203.0.113.10\r\n\r\n"
       Then the client receives the answer 200
       And the answer has the body "nobody"
+
+  Rule: check says what is probably wrong
+
+    @S-15.5
+    Scenario Outline: check warns of <what>
+      Given the setting "listeners[0].trusted_proxies" is <value>
+      When the configuration is validated
+      Then the command exits with 0
+      And the command complains "<warning>"
+
+      Examples:
+        | what                       | value          | warning                                                                                             |
+        | trust in every address     | ["0.0.0.0/0"]  | is every address, so that each client may say who it is; write the networks of the proxies          |
+        | bans that do not get there | ["10.0.0.0/8"] | so a packet filter cannot ban them, as the shipped jails of fail2ban do; ban them at the proxy, and |

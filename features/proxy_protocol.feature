@@ -278,3 +278,79 @@ Feature: The PROXY protocol
         | option         |
         | write-proxy-v1 |
         | write-proxy-v2 |
+
+  Rule: An upstream is told who the client is
+
+    @S-15.4 @haproxy
+    Scenario Outline: HAProxy as the upstream reads version <version> from clients that speak <protocol>
+      Given the settings:
+        | listeners[0].proxy_protocol                   | left out                    |
+        | listeners[0].trusted_proxies                  | ["${client:proxy}"]         |
+        | listeners[0].sites[0].upstream                | "127.0.0.1:${port:haproxy}" |
+        | listeners[0].sites[0].upstream_proxy_protocol | "<version>"                 |
+      And clients speak <protocol>
+      And HAProxy runs with:
+        """
+        frontend application
+          mode http
+          bind 127.0.0.1:${port:haproxy} accept-proxy
+          http-request return status 200 content-type text/plain lf-string "%[src] to %[dst]:%[dst_port]"
+        """
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://a.example.test/ |
+        | client | alice                   |
+      Then the answer is 200 "${client:alice} to ${addr}:${https}"
+      # Nobody gets a connection with the name of another.
+      When a client sends the request:
+        | url    | https://a.example.test/ |
+        | client | bob                     |
+      Then the answer is 200 "${client:bob} to ${addr}:${https}"
+      When a client sends the request:
+        | url    | https://a.example.test/ |
+        | client | alice                   |
+      Then the answer is 200 "${client:alice} to ${addr}:${https}"
+      When a client sends the request:
+        | url    | https://a.example.test/      |
+        | client | proxy                        |
+        | header | X-Forwarded-For: 203.0.113.9 |
+      Then the answer is 200 "203.0.113.9 to ${addr}:${https}"
+      When a client sends the request:
+        | url    | https://a.example.test/       |
+        | client | proxy                         |
+        | header | X-Forwarded-For: 203.0.113.10 |
+      Then the answer is 200 "203.0.113.10 to ${addr}:${https}"
+
+      Examples:
+        | version | protocol |
+        | v1      | HTTP/1.1 |
+        | v1      | HTTP/2   |
+        | v2      | HTTP/1.1 |
+        | v2      | HTTP/2   |
+
+    @S-15.4 @nginx
+    Scenario: The header comes before TLS to the upstream, as nginx expects it
+      Given a certificate "upstream" for "127.0.0.1"
+      And the settings:
+        | listeners[0].proxy_protocol                   | left out                  |
+        | listeners[0].trusted_proxies                  | left out                  |
+        | listeners[0].sites[0].upstream                | "127.0.0.1:${port:nginx}" |
+        | listeners[0].sites[0].upstream_scheme         | "https"                   |
+        | listeners[0].sites[0].upstream_proxy_protocol | "v2"                      |
+      And nginx runs with:
+        """
+        http {
+            access_log off;
+            server {
+                listen 127.0.0.1:${port:nginx} ssl proxy_protocol;
+                ssl_certificate ${cert:upstream};
+                ssl_certificate_key ${key:upstream};
+                location / { return 200 "$proxy_protocol_addr"; }
+            }
+        }
+        """
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://a.example.test/ |
+        | client | alice                   |
+      Then the answer is 200 "${client:alice}"

@@ -179,6 +179,7 @@ func (s servedSite) keys() []keyValue {
 		{"upstream", s.config.Upstreams.Single()},
 		{"upstreams", s.config.Upstreams.Several()},
 		{"upstream_scheme", s.config.UpstreamScheme},
+		{"upstream_proxy_protocol", string(s.config.UpstreamProxy)},
 	}
 	keys = append(keys, keyValues(s.config.UpstreamTLS.Texts())...)
 	keys = append(keys, []keyValue{

@@ -96,6 +96,7 @@ func routeKeys(r config.Route) []keyValue {
 		{"upstream", r.Upstreams.Single()},
 		{"upstreams", r.Upstreams.Several()},
 		{"upstream_scheme", r.UpstreamScheme},
+		{"upstream_proxy_protocol", string(r.UpstreamProxy)},
 	}
 	keys = append(keys, keyValues(r.UpstreamTLS.Texts())...)
 	keys = append(keys, []keyValue{

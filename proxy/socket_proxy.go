@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/proxyproto"
 )
 
@@ -62,6 +63,25 @@ func (s *socket) peek(room []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// proxyHeader returns a header of the PROXY protocol for the client of a request, or for a connection of the proxy's own if
+// there is no request. A client that a trusted proxy has named has no port.
+func proxyHeader(version config.ProxyVersion, r *Request) []byte {
+	var h proxyproto.Header
+	if r == nil && version == config.ProxyV2 {
+		return proxyproto.AppendLocal(nil)
+	}
+	if r != nil && r.Addrs != nil {
+		h = proxyproto.Header{Source: netip.AddrPortFrom(r.Client, 0), Destination: r.Addrs.destination}
+		if r.Addrs.source.Addr() == r.Client {
+			h.Source = r.Addrs.source
+		}
+	}
+	if version == config.ProxyV1 {
+		return proxyproto.AppendV1(nil, h)
+	}
+	return proxyproto.AppendV2(nil, h)
 }
 
 // connAddrs are the addresses at both ends of a client's connection: those of the socket, or those that a header of the PROXY

@@ -55,7 +55,7 @@ func (c *upstreamCall) dial(ctx context.Context, conn *upstreamConn, left time.D
 		ctx, cancel = context.WithTimeout(ctx, left/time.Duration(c.triesLeft+1))
 		defer cancel()
 	}
-	return c.to.dial(ctx, conn)
+	return c.to.dial(ctx, conn, c.request)
 }
 
 // acquire takes a slot for one connection, and waits for it until the context ends. The returned connection is in use. It

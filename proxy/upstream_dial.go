@@ -17,7 +17,9 @@ var errUpstreamHandshake = fmt.Errorf("no end of the TLS handshake within upstre
 
 // dial opens the connection to the target and completes the TLS handshake, both within the context
 // (S-6.9). It verifies the certificate for the upstream's name against the system's roots (S-6.8).
-func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn) (err error) {
+//
+// If the upstream is told who the client is, that comes before TLS (S-15.4).
+func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn, r *Request) (err error) {
 	upstream.file = t.pool.socketFile() // before the connection, which may lead to a newer one, but not to an older
 	conn, address, err := t.pool.connect(ctx, t.address)
 	if err != nil {
@@ -37,6 +39,11 @@ func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn) (err 
 		return err
 	}
 	conn = raw
+	if t.config.UpstreamProxy.Named() {
+		if _, err := raw.Write(proxyHeader(t.config.UpstreamProxy, r)); err != nil {
+			return err
+		}
+	}
 	if t.config.UpstreamScheme == "https" {
 		secure := tls.Client(raw, t.tlsConfig())
 		if err := handshakeApart(ctx, secure); err != nil {

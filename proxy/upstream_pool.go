@@ -18,6 +18,9 @@ type upstreamPool struct {
 	name *upstreamName
 	// socketPath is the path of the upstream's Unix socket; "" if it has none.
 	socketPath string
+	// named reports whether each connection begins with a header that names one client (S-15.4). Such a connection is never
+	// idle for others.
+	named bool
 	// share is the upstream's account in the shares.
 	share share.Upstream
 
@@ -126,6 +129,10 @@ func (p *upstreamPool) sizes() (idle, used int) {
 // put gives a connection back for a waiting or a later request. It closes the connection if there are enough, or if a
 // request waits for its slot.
 func (p *upstreamPool) put(conn *upstreamConn) {
+	if p.named {
+		p.drop(conn)
+		return
+	}
 	p.mu.Lock()
 	client := p.leave(conn)
 	kept := p.all.slots.Wanted() == 0 && p.keep(conn)

@@ -18,7 +18,7 @@ const (
 // upstreamUse describes what a call has done to a connection, as far as it affects the connection's fate.
 type upstreamUse struct {
 	// ownConnection reports whether the client has a connection that carries one exchange at a time (HTTP/1.1), to which the
-	// upstream's can be pinned, and pinned whether it has been.
+	// upstream's can be pinned, and pinned whether it has been, or has begun with the name of its client.
 	ownConnection, pinned bool
 
 	// authenticates reports whether the request has credentials that authenticate the connection.

@@ -32,7 +32,7 @@ func (c *upstreamCall) useOf(conn *upstreamConn) upstreamUse {
 	r, request := conn.upstreamResponse, c.request
 	return upstreamUse{
 		ownConnection: c.pin != nil,
-		pinned:        conn.pinned,
+		pinned:        conn.pinned || c.to.config.UpstreamProxy.Named(),
 		authenticates: authenticatesConnection(request.Fields) || sent && authenticatesConnection(c.sentTrailers()),
 		strayBody:     c.body.source != nil && request.ContentLength != 0 && isStrayBody(request.Method),
 		expects:       c.seen.expects,

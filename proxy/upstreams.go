@@ -60,6 +60,7 @@ func (u *upstreams) find(address string, of *config.Route) *upstreamPool {
 	pool := u.pools[key]
 	if pool == nil {
 		pool = newUpstreamPool(u)
+		pool.named = of.UpstreamProxy.Named()
 		if path, ok := config.SocketPath(address); ok {
 			pool.socketPath = path
 		} else {

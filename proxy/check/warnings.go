@@ -52,6 +52,7 @@ func warningsOf(ctx context.Context, cfg *config.Config, env environment) []conf
 	addresses := c.resolveUpstreams(ctx)
 	c.challengeRecords(ctx)
 	for i, listener := range cfg.Listeners {
+		c.clients(config.IndexKey("listeners", i), listener.Clients, listener.ProxyProtocol)
 		c.listener(config.IndexKey("listeners", i), listener, addresses)
 	}
 	return cfg.LocatedErrors(c.warnings)

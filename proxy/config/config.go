@@ -229,6 +229,8 @@ type Settings struct {
 	UpstreamScheme string
 	// UpstreamTLS applies to an https upstream.
 	UpstreamTLS UpstreamTLS
+	// UpstreamProxy is the version of the PROXY protocol in which the upstream is told who the client is (S-15.4).
+	UpstreamProxy ProxyVersion
 	// ConnectTimeout bounds connecting to the upstream, its TLS handshake included (S-6.9).
 	ConnectTimeout time.Duration
 	// RequestTimeout bounds the time from the request's last byte sent to the response's head (S-6.9).

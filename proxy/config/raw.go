@@ -170,6 +170,7 @@ type rawCertificateFile struct {
 // rawSettings are the keys that inherit: a route that does not have one has its site's, and a site the file's (S-2.33).
 type rawSettings struct {
 	UpstreamScheme             *string    `toml:"upstream_scheme"`
+	UpstreamProxyProtocol      *string    `toml:"upstream_proxy_protocol"`
 	UpstreamCAPath             *string    `toml:"upstream_ca_path"`
 	UpstreamServerName         *string    `toml:"upstream_server_name"`
 	UpstreamClientCertPath     *string    `toml:"upstream_client_cert_path"`

@@ -294,6 +294,8 @@ func settingsReference() []Key {
 	return []Key{
 		{Name: "upstream_scheme", Type: stringKey, Values: []string{"http", "https"}, Default: `"http"`, Dynamic: true, Promise: "S-2.18",
 			Text: "`http` or `https`. With `https` the upstream's certificate is verified against the system's root certificates, or those of `SSL_CERT_FILE`, unless `upstream_ca_path` is set."},
+		{Name: "upstream_proxy_protocol", Type: stringKey, Values: []string{"off", "v1", "v2"}, Default: `"off"`, Dynamic: true, Promise: "S-15.4",
+			Text: "`v1` or `v2`: connections to the upstream begin with a header of the PROXY protocol, which names the client. Such a connection is never used for another client: it stays with the client's own HTTP/1.1 connection, or is closed after the request. `off`: none is sent."},
 		{Name: "upstream_ca_path", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-18.11",
 			Text: "PEM file with the root certificates of a private CA. The upstream's certificate is verified against these and no others. Read at the start and at every reload, like the next two files; a relative path starts from the directory of the configuration file. Needs `https`."},
 		{Name: "upstream_server_name", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-18.11",

@@ -45,6 +45,9 @@ func (r Route) String() string {
 		}
 		fmt.Fprintf(&out, " connect %s s request %s s", wording.InSeconds(r.ConnectTimeout), wording.InSeconds(r.RequestTimeout))
 		appendTexts(&out, r.UpstreamTLS.Texts())
+		if r.UpstreamProxy.Named() {
+			fmt.Fprintf(&out, " proxy protocol %s", r.UpstreamProxy)
+		}
 		if r.MaxConnections > 0 {
 			fmt.Fprintf(&out, " connections %d", r.MaxConnections)
 		}

@@ -58,14 +58,20 @@ func fileText(path, hash string) string {
 type UpstreamID struct {
 	// Address is the `host:port`, Scheme "http" or "https", and TLS the ID of the settings for https; "" for http.
 	Address, Scheme, TLS string
+	// Proxy is the version of the PROXY protocol in which connections begin; "" for none.
+	Proxy ProxyVersion
 }
 
 // UpstreamID returns the identity of the upstream at the address.
 func (s Settings) UpstreamID(address string) UpstreamID {
-	if s.UpstreamScheme != "https" {
-		return UpstreamID{Address: address, Scheme: s.UpstreamScheme}
+	id := UpstreamID{Address: address, Scheme: s.UpstreamScheme}
+	if s.UpstreamScheme == "https" {
+		id.TLS = s.UpstreamTLS.ID()
 	}
-	return UpstreamID{Address: address, Scheme: s.UpstreamScheme, TLS: s.UpstreamTLS.ID()}
+	if s.UpstreamProxy.Named() {
+		id.Proxy = s.UpstreamProxy
+	}
+	return id
 }
 
 // upstreamRoots are the certificates of a file of roots.

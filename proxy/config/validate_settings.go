@@ -16,6 +16,7 @@ func (v *validator) settings(in inherited) Settings {
 	return Settings{
 		UpstreamScheme:  v.upstreamScheme(in.key("upstream_scheme"), in.UpstreamScheme),
 		UpstreamTLS:     v.upstreamTLS(in),
+		UpstreamProxy:   v.upstreamProxyProtocol(in.key("upstream_proxy_protocol"), in.UpstreamProxyProtocol),
 		ConnectTimeout:  v.seconds(in.key("upstream_connect_timeout_secs"), in.UpstreamConnectTimeoutSecs, 5),
 		RequestTimeout:  v.seconds(in.key("upstream_request_timeout_secs"), in.UpstreamRequestTimeoutSecs, 60),
 		MaxConnections:  v.upstreamConnections(in.key("upstream_max_connections"), in.UpstreamMaxConnections),
