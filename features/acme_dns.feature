@@ -96,6 +96,8 @@ Feature: Wildcard certificates, proved by the DNS
       Then 20 of the answers are 200
       And the flood goes on
       And the DNS responder has answered no sender more than 10 times a second, with at most 512 bytes
+      And the metrics have:
+        | reverse_proxy_dns_queries_total{result="dropped"} | >0 |
 
     @S-20.4 @mount
     Scenario: A missing record is named before the CA is asked to look for it

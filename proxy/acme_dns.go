@@ -51,6 +51,16 @@ func (all responders) records() acmecert.Responders {
 	return records
 }
 
+// queries returns the number of queries to all responders, by acmedns.QueryResults.
+func (all responders) queries() (counts [len(acmedns.QueryResults)]uint64) {
+	for _, r := range all {
+		for result, n := range r.Queries() {
+			counts[result] += n
+		}
+	}
+	return counts
+}
+
 // close ends the responders.
 func (all responders) close() {
 	for _, r := range all {

@@ -107,6 +107,8 @@ func metricFamilies() []metricFamily {
 			"When the CA is asked next for a certificate for a name, and why, in seconds since 1970", writeACMENextTry},
 		{"reverse_proxy_store_up", gaugeMetric, nil,
 			"Whether the store that several machines share can be used; only with acme.store", writeStoreUp},
+		{"reverse_proxy_dns_queries_total", counterMetric, []string{"result"},
+			"Queries to the DNS responder", writeDNSQueries},
 
 		{"reverse_proxy_config_reloads_total", counterMetric, []string{"result"},
 			"Reloads of the configuration", writeReloads},

@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"time"
 
+	"reverse-proxy/proxy/acmedns"
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/process"
 )
@@ -20,6 +21,12 @@ func writeACMEAttempts(s *scrape, t *metricsText) {
 	}
 	for result, n := range attempts {
 		t.count(n, cert.AttemptResults[result])
+	}
+}
+
+func writeDNSQueries(s *scrape, t *metricsText) {
+	for result, n := range s.shared.responders.queries() {
+		t.count(n, acmedns.QueryResults[result])
 	}
 }
 

@@ -6,7 +6,10 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 const (
@@ -25,6 +28,7 @@ type Responder struct {
 	allowed allowance
 	conns   connTable
 	served  sync.WaitGroup
+	counts  [len(QueryResults)]atomic.Uint64
 	ctx     context.Context
 	end     context.CancelFunc
 }
@@ -83,10 +87,37 @@ func (r *Responder) serveUDP() {
 
 // reply returns the answer to a message of an address; nil for none. The allowance comes first, as it costs least.
 func (r *Responder) reply(query []byte, from netip.Addr, udp bool) []byte {
-	if len(query) < headerLen || !r.allowed.take(from, time.Now()) {
-		return nil
+	result, answer := queryDropped, []byte(nil)
+	if len(query) >= headerLen && r.allowed.take(from, time.Now()) {
+		answer = r.answer(query, udp)
 	}
-	return r.answer(query, udp)
+	if answer != nil {
+		result = queryRefused
+		if code := int(answer[3] & 0xf); code == dns.RcodeSuccess || code == dns.RcodeNameError {
+			result = queryAnswered
+		}
+	}
+	r.counts[result].Add(1)
+	return answer
+}
+
+// The results of queries, as indexes of QueryResults.
+const (
+	queryAnswered = iota
+	queryRefused
+	queryDropped
+)
+
+// QueryResults are the results of queries: answered from the Records, refused or not understood, and without an answer because
+// their address has had its answers of the second.
+var QueryResults = [...]string{"answered", "refused", "dropped"}
+
+// Queries returns the number of queries with each of QueryResults.
+func (r *Responder) Queries() (counts [len(QueryResults)]uint64) {
+	for i := range counts {
+		counts[i] = r.counts[i].Load()
+	}
+	return counts
 }
 
 // pacer slows a loop down.

@@ -37,6 +37,20 @@ func TestTheResponderAnswersOverUDPAndTCP(t *testing.T) {
 	}
 }
 
+func TestQueriesAreCountedByTheirResult(t *testing.T) {
+	r := listen(t)
+	client := &dns.Client{Timeout: 10 * time.Second}
+	for _, name := range []string{"_acme-challenge.example.com.", "x._acme-challenge.example.com.", "example.com."} {
+		if _, _, err := client.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeTXT), r.Addr()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.reply([]byte("no query"), address4(192, 0, 2, 1), true)
+	if got, want := r.Queries(), [...]uint64{2, 1, 1}; got != want {
+		t.Errorf("got %v, want %v of %v", got, want, QueryResults)
+	}
+}
+
 func TestTheResponderAnswersAnAddressTenTimes(t *testing.T) {
 	for _, network := range []string{"udp", "tcp"} {
 		t.Run(network, func(t *testing.T) {
