@@ -122,7 +122,7 @@ func (c *clientConn) abort() {
 	_ = c.tcp.SetLinger(0) // all of these fail only if the connection is gone already
 	_ = c.tcp.CloseRead()
 	_ = c.tcp.CloseWrite()
-	_ = c.tcp.SetDeadline(pastDeadline)
+	c.idle.EndReadAndWrite()
 }
 
 // isStuck reports whether a write has waited for the client for the idle time of a body without any progress. Requests and
@@ -193,7 +193,7 @@ func (c *clientConn) beginLinger() bool {
 	if c.wasCut {
 		return false
 	}
-	_ = c.tcp.SetReadDeadline(time.Time{}) // an interrupted read of the body may have set it
+	c.idle.Undo() // an interrupted read of the body may have set the deadline
 	c.timer.Reset()
 	return c.timer.Set(deadline.PhaseLinger, lingerTime)
 }

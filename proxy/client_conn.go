@@ -14,6 +14,7 @@ import (
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http1"
 	"reverse-proxy/proxy/limit"
+	"reverse-proxy/proxy/readiness"
 )
 
 // clientConn is a client's connection to a port of a listener, over TLS or, on a redirect port, in the clear. One goroutine
@@ -47,6 +48,8 @@ type clientConn struct {
 	work *http1Work
 	// pin keeps the upstream connection that belongs to this one.
 	pin upstreamPin
+	// idle is the wait for the next request.
+	idle readiness.Wait
 	// one receives the first byte of a request.
 	one [1]byte
 	// aborted reports whether the last response was not sent completely.
@@ -159,6 +162,7 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	c.setPeer(c.addrs.source.Addr())
 	c.socketAddr = c.peerAddr
 	c.timer.Owner = c
+	c.idle.Init(s.registry.watch, c, tcp, fd)
 	return c, nil
 }
 
@@ -234,50 +238,88 @@ func (c *clientConn) handshake() bool {
 	return true
 }
 
-// serve runs the connection from its handshake to its end.
-func (c *clientConn) serve() {
-	if c.tls == nil {
-		c.serveHTTP1()
-		return
-	}
-	switch c.tls.ConnectionState().NegotiatedProtocol {
-	case "h2":
-		c.server.serveHTTP2(c)
-	case "", "http/1.1":
-		c.serveHTTP1()
-	}
+// run serves the connection until it ends, and ends it, or until it is dormant. It goes on with a connection that was dormant
+// if resumed is set.
+func (c *clientConn) run(resumed bool) {
+	dormant := false
+	defer func() {
+		if !dormant {
+			c.close()
+		}
+	}()
+	defer contain(c.server.log, c.peerText, func() { c.cut(errShuttingDown) })
+	dormant = c.serve(resumed)
 }
 
-// serveHTTP1 answers one request after another.
-func (c *clientConn) serveHTTP1() {
-	defer c.pin.release()
-	for first := true; c.awaitRequest(first); first = false {
+// serve answers requests. It reports whether the connection is dormant; else it is to be closed.
+func (c *clientConn) serve(resumed bool) (dormant bool) {
+	if h := c.http2.Load(); h != nil {
+		return h.serve(true)
+	}
+	if c.tls != nil {
+		switch c.tls.ConnectionState().NegotiatedProtocol {
+		case "h2":
+			return c.server.serveHTTP2(c)
+		case "", "http/1.1":
+		default:
+			return false
+		}
+	}
+	return c.serveHTTP1(resumed)
+}
+
+// serveHTTP1 answers one request after another. It reports whether the connection is dormant.
+func (c *clientConn) serveHTTP1(resumed bool) (dormant bool) {
+	defer func() {
+		if !dormant {
+			c.pin.release()
+		}
+	}()
+	if !resumed && !c.beginWait(deadline.PhaseFirst, c.server.headerTimeout) {
+		return false
+	}
+	for {
+		n, err := c.idle.Read(c.stream, c.one[:])
+		if err == readiness.ErrDormant {
+			return true
+		}
+		if n == 0 || err != nil || !c.timer.Set(deadline.PhaseHead, c.server.headerTimeout) && !c.reviveHTTP1() {
+			return false
+		}
 		w := c.takeWork()
 		w.in[0], w.end = c.one[0], 1
 		more := w.serveRequests()
 		c.giveWork()
-		if !more {
-			return
+		if !more || !c.beginWait(deadline.PhaseIdle, c.server.idleTimeout) {
+			return false
 		}
 	}
 }
 
-// awaitRequest waits for the first byte of the next request, without a buffer. It returns false if the connection has ended
-// or has been idle for too long. The first request has the deadline of the handshake.
-func (c *clientConn) awaitRequest(first bool) bool {
-	waiting, timeout := deadline.PhaseIdle, c.server.idleTimeout
-	if first {
-		waiting, timeout = deadline.PhaseFirst, c.server.headerTimeout
-	}
-	if !c.timer.Set(waiting, timeout) {
+// beginWait begins the wait for the next request, which has neither buffers nor an exchange. It returns false if the
+// connection is to end. The first request has the deadline of the handshake.
+func (c *clientConn) beginWait(p deadline.Phase, timeout time.Duration) bool {
+	if !c.timer.Set(p, timeout) {
 		return false
 	}
 	c.server.registry.becameIdle()
 	if c.server.draining() { // the drain may have begun before the connection was known to be idle
 		c.drain()
 	}
-	n, err := c.stream.Read(c.one[:])
-	return n == 1 && err == nil && (c.timer.Set(deadline.PhaseHead, c.server.headerTimeout) || c.reviveHTTP1())
+	return true
+}
+
+// dormantAfter is how long a connection waits for a request before it becomes dormant. Its goroutine's stack is a quarter of
+// what an idle connection costs; starting another goroutine costs a few microseconds.
+const dormantAfter = time.Second
+
+// Sleep implements readiness.Owner. The server still has to wait for the connection's end.
+func (c *clientConn) Sleep() { c.server.conns.Add(1) }
+
+// Resume implements readiness.Owner.
+func (c *clientConn) Resume() {
+	c.server.conns.Go(func() { c.run(true) })
+	c.server.conns.Done()
 }
 
 // Look implements deadline.Owner.
@@ -289,6 +331,9 @@ func (c *clientConn) Look(p deadline.Phase) {
 	if p == deadline.PhaseIdle {
 		if h := c.http2.Load(); h != nil {
 			h.cool()
+		}
+		if waited, ok := c.idleFor(); ok && waited >= c.server.registry.dormantAfter {
+			c.idle.Ask()
 		}
 	}
 	if p == deadline.PhaseFlush && c.isFlushed() {
@@ -355,10 +400,10 @@ func (c *clientConn) interrupt() {
 		(*letGo)()
 	}
 	if c.http2.Load() != nil {
-		_ = c.tcp.SetReadDeadline(pastDeadline) // fails only if the connection is gone already
+		c.idle.EndRead()
 		return
 	}
-	_ = c.tcp.SetDeadline(pastDeadline)
+	c.idle.EndReadAndWrite()
 }
 
 // hungUp reports whether the client has closed the connection or its sending half. After a complete request, closing the

@@ -88,7 +88,7 @@ func (c *clientConn) drain() {
 	case p == deadline.PhaseFirst, p == deadline.PhaseIdle && c.hasReceived():
 		c.timer.Shorten(p, freshDrainGrace)
 	case p == deadline.PhaseIdle && c.timer.EndIdle():
-		_ = c.tcp.SetReadDeadline(pastDeadline)
+		c.idle.EndRead()
 	}
 }
 
@@ -120,7 +120,7 @@ func (c *clientConn) takeBackEnd(p deadline.Phase, timeout time.Duration) bool {
 	if c.wasCut || c.forced.Load() {
 		return false
 	}
-	_ = c.tcp.SetDeadline(time.Time{}) // fails only if the connection is gone already
+	c.idle.UndoReadAndWrite()
 	c.timer.Reset()
 	return c.timer.Set(p, timeout)
 }

@@ -10,6 +10,7 @@ import (
 
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/limit"
+	"reverse-proxy/proxy/readiness"
 )
 
 // connRegistry is the one account of all client connections, of every listener and protocol. `status` and shutdown read it,
@@ -33,6 +34,11 @@ type connRegistry struct {
 	parked parkedAnswers
 	// gatherings are the connections that gather TLS records, to send them together.
 	gatherings gatherings
+
+	// watch waits for the requests of dormant connections; nil if connections keep their goroutines. A connection becomes
+	// dormant when it has been idle for dormantAfter.
+	watch        *readiness.Watch
+	dormantAfter time.Duration
 
 	mu sync.Mutex
 	// open is the number of open connections.
@@ -60,7 +66,7 @@ type connRegistry struct {
 func newConnRegistry(limit, share int, s *deadline.Sweeper) *connRegistry {
 	r := &connRegistry{sweeper: s, limit: limit, share: share, conns: map[accountedConn]struct{}{}, clients: accounts{}, proxies: accounts{},
 		onCut: func(netip.Addr, int) {}, idle: idleList{at: -1, round: 1}, ended: make(chan struct{}),
-		parked: parkedAnswers{limit: parkedBytes}}
+		parked: parkedAnswers{limit: parkedBytes}, dormantAfter: dormantAfter}
 	s.Swept = r.becameIdle // new connections become idle as time passes
 	return r
 }

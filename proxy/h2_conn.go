@@ -11,6 +11,7 @@ import (
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/http2"
+	"reverse-proxy/proxy/readiness"
 )
 
 // h2Conn is a connection that has agreed on HTTP/2. The goroutine of its clientConn reads the frames (h2_read.go), each
@@ -70,23 +71,36 @@ const h2ReadBytes = 34 << 10
 
 var h2ReadBuffers = sync.Pool{New: func() any { b := make([]byte, h2ReadBytes); return &b }}
 
-// serveHTTP2 serves a connection that has agreed on HTTP/2 until it ends.
-func (s *siteServer) serveHTTP2(c *clientConn) {
+// serveHTTP2 begins to serve a connection that has agreed on HTTP/2. It reports whether the connection is dormant.
+func (s *siteServer) serveHTTP2(c *clientConn) (dormant bool) {
 	h := newH2Conn(c)
 	c.http2.Store(h)
 	h.greet()
 	if s.draining() { // the drain may have begun before the connection was known to be HTTP/2
 		h.drain()
 	}
-	h.finish(h.readContained())
+	return h.serve(false)
+}
+
+// serve serves the connection until it ends, or until it is dormant. It goes on with one that was dormant if resumed is set.
+func (h *h2Conn) serve(resumed bool) (dormant bool) {
+	err := h.readContained(resumed)
+	if err == readiness.ErrDormant {
+		return true
+	}
+	h.finish(err)
+	return false
 }
 
 // readContained calls read. If read panics, the connection still ends in order.
-func (h *h2Conn) readContained() (err error) {
+func (h *h2Conn) readContained(resumed bool) (err error) {
 	defer h.client.turn.give()
 	defer contain(h.server.log, h.client.peerText, func() {
 		err = &http2.Error{Code: http2.InternalError, Reason: "a mistake of the proxy's own"}
 	})
+	if resumed {
+		return h.readOn()
+	}
 	return h.read()
 }
 

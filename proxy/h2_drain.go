@@ -102,5 +102,5 @@ func (h *h2Conn) cut(cause error) {
 	h.mu.Lock()
 	h.cause = cause
 	h.mu.Unlock()
-	_ = h.client.tcp.SetDeadline(pastDeadline) // fails only if the connection is gone already
+	h.client.idle.EndReadAndWrite()
 }

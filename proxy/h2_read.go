@@ -17,6 +17,19 @@ func (h *h2Conn) read() error {
 	if err := h.readPreface(); err != nil {
 		return err
 	}
+	return h.readFrames()
+}
+
+// readOn goes on after the connection was dormant.
+func (h *h2Conn) readOn() error {
+	if err := h.fill(); err != nil {
+		return err
+	}
+	return h.readFrames()
+}
+
+// readFrames handles the frames that were read, and reads more until the connection ends or is dormant.
+func (h *h2Conn) readFrames() error {
 	for {
 		h.takeTurn()
 		err := h.frames()
@@ -77,7 +90,7 @@ func (h *h2Conn) fill() error {
 	if h.start == h.end {
 		h.start, h.end = 0, 0
 		h.releaseInput()
-		n, err := h.conn.Read(h.small[:])
+		n, err := h.client.idle.Read(h.conn, h.small[:])
 		if n == 0 {
 			return noProgress(err)
 		}

@@ -141,7 +141,7 @@ func (h *h2Conn) endWriting(batch *[]byte) {
 	h.writing, h.parked = false, false
 	h.giveBuffers(batch)
 	if h.ending {
-		_ = h.client.tcp.SetReadDeadline(pastDeadline) // the reader ends the connection
+		h.client.idle.EndRead() // the reader ends the connection
 	}
 }
 

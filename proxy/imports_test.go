@@ -16,11 +16,12 @@ import (
 // import the core. Adding an import means editing this list and giving a reason.
 var leafImports = map[string][]string{
 	// What nearly all need: they know nothing of the program.
-	"clock":    nil,
-	"exitcode": nil,
-	"gcpace":   nil,
-	"process":  nil,
-	"wording":  nil,
+	"clock":     nil,
+	"exitcode":  nil,
+	"gcpace":    nil,
+	"process":   nil,
+	"readiness": nil,
+	"wording":   nil,
 
 	"http1": nil,
 	"http2": {"http1"}, // both share the rules for fields and targets

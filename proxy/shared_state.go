@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
 	"reverse-proxy/proxy/hold"
+	"reverse-proxy/proxy/readiness"
 )
 
 // sharedState is what all listeners and requests share and what outlives every reload (step 3).
@@ -40,6 +42,10 @@ func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) 
 		const key = "logging.log_file_path"
 		return nil, config.KeyError{Key: key, Problem: strings.TrimPrefix(err.Error(), key+": ")}
 	}
+	watch, err := readiness.New()
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
 	sweeper := deadline.NewSweeper()
 	ctx, stop := context.WithCancel(context.Background())
 	shared := &sharedState{
@@ -53,10 +59,12 @@ func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) 
 		holds:     hold.New(now),
 	}
 	shared.holds.Expired = func(info hold.Info) { logPauseEnd(log, info, "over") }
+	shared.conns.watch = watch
 	shared.conns.onCut = logCut(log, cfg.ConnectionShare())
 	shared.upstreams.names.log = log
 	shared.upstreams.states.Changed = logUpstreamChange(log)
 	shared.tasks.Go(func() { shared.sweeper.Run(ctx) })
+	shared.tasks.Go(func() { watch.Run(ctx) })
 	shared.tasks.Go(func() { shared.upstreams.run(ctx) })
 	return shared, nil
 }

@@ -124,11 +124,7 @@ func (s *siteServer) serveConn(tcp *net.TCPConn, t *ticket) {
 		return
 	}
 	// It has its own goroutine, whose stack is not as large as a handshake makes it.
-	s.conns.Go(func() {
-		defer c.close()
-		defer contain(s.log, c.peerText, func() { c.cut(errShuttingDown) })
-		c.serve()
-	})
+	s.conns.Go(func() { c.run(false) })
 }
 
 // refuse resets a connection for which there is no room because its client holds its share of all connections. A reset
