@@ -59,6 +59,7 @@ func newWorkTest(t *testing.T, request Request) *workTest {
 	if c.fd, err = descriptorOf(ours); err != nil {
 		t.Fatal(err)
 	}
+	c.idle.Init(nil, c, ours, c.fd)
 	w := c.takeWork()
 	w.request = request
 	w.chunked, w.bodyless, w.closeAfter = false, false, false

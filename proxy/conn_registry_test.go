@@ -76,6 +76,7 @@ func (r *registryTest) openOn(t testing.TB, tcp *net.TCPConn, p deadline.Phase) 
 		t.Fatal(err)
 	}
 	c := &clientConn{server: r.server, tcp: tcp, fd: fd, socket: new(socket)}
+	c.idle.Init(nil, c, tcp, fd)
 	c.timer.Owner = c
 	if ticket, _ := r.admit(r.newClient()); ticket.wait() != admitted || !r.add(c, ticket) {
 		t.Fatal("the connection was not admitted")
