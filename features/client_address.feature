@@ -237,3 +237,123 @@ Feature: Who the client is
         | what                       | value          | warning                                                                                             |
         | trust in every address     | ["0.0.0.0/0"]  | is every address, so that each client may say who it is; write the networks of the proxies          |
         | bans that do not get there | ["10.0.0.0/8"] | so a packet filter cannot ban them, as the shipped jails of fail2ban do; ban them at the proxy, and |
+
+  Rule: However an address is spelled, everything uses the same one
+
+    @S-15.2 @S-15.1
+    Scenario Outline: A stranger is who it is, whatever it says, over <protocol>
+      # The access list, the log, the upstream and the limit each have a say: the last request has no token left.
+      Given clients speak <protocol>
+      And the settings:
+        | listeners[0].sites[0].access.allow | ["${client:stranger}"] |
+        | rate_limit.requests_per_second     | 0.0001                 |
+        | rate_limit.burst                   | 32                     |
+      When the proxy is running
+      And requests of the client "stranger" to "https://a.example.test/" are those of "${client:stranger}" with each of these fields:
+        | X-Forwarded-For: 192.0.2.66 |
+        | x-forwarded-for: 192.0.2.66 |
+        | X-FORWARDED-FOR: 192.0.2.66 |
+        | X_Forwarded_For: 192.0.2.66 |
+        | X-Forwarded-For: 192.0.2.66, 192.0.2.67 |
+        | X-Forwarded-For: 192.0.2.66 ;; X-Forwarded-For: 192.0.2.67 |
+        | X-Forwarded-For: unknown |
+        | X-Forwarded-For: _hidden |
+        | X-Forwarded-For: |
+        | X-Forwarded-For: ,,, |
+        | X-Forwarded-For: [2001:db8::66]:4711 |
+        | X-Forwarded-For: fe80::1%eth0 |
+        | X-Forwarded-For: 192.0.2.66:80 |
+        | X-Forwarded-For: 10.0.0.1 |
+        | X-Forwarded-For: 127.0.0.1 |
+        | X-Forwarded-For: ::ffff:192.0.2.66 |
+        | X-Forwarded-For: "192.0.2.66" |
+        | X-Forwarded-For: ${x*8000} |
+        | Forwarded: for=192.0.2.66 |
+        | Forwarded: for="[2001:db8::66]:4711";proto=http |
+        | X-Real-IP: 192.0.2.66 |
+        | X_Real_IP: 192.0.2.66 |
+        | X-Client-IP: 192.0.2.66 |
+        | True-Client-IP: 192.0.2.66 |
+        | CF-Connecting-IP: 192.0.2.66 |
+        | Fastly-Client-IP: 192.0.2.66 |
+        | X-Cluster-Client-IP: 192.0.2.66 |
+        | X-Original-Forwarded-For: 192.0.2.66 |
+        | X-Forwarded: 192.0.2.66 |
+        | X-ProxyUser-Ip: 192.0.2.66 |
+        | Via: 1.1 192.0.2.66 |
+        | Client-IP: 192.0.2.66 |
+      And a client sends the request:
+        | url    | https://a.example.test/      |
+        | client | stranger                     |
+        | header | X-Forwarded-For: 203.0.113.9 |
+      Then the answer is 429
+      And the log has a line "RATE_LIMIT" with:
+        | client_ip | ${client:stranger} |
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-15.2 @S-15.1
+    Scenario Outline: A client behind a trusted proxy is whom the proxy names, whatever it says itself, over <protocol>
+      # The proxy appends the client's address: to the list that came, or in a line of its own.
+      Given clients speak <protocol>
+      And the settings:
+        | listeners[0].sites[0].access.allow | ["203.0.113.9"] |
+        | rate_limit.requests_per_second     | 0.0001          |
+        | rate_limit.burst                   | 32              |
+      When the proxy is running
+      And requests of the client "proxy" to "https://a.example.test/" are those of "203.0.113.9" with each of these fields:
+        | X-Forwarded-For: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | x-forwarded-for: 192.0.2.66 ;; x-forwarded-for: 203.0.113.9 |
+        | X-FORWARDED-FOR: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | X_Forwarded_For: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: 192.0.2.66, 192.0.2.67 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: 192.0.2.66 ;; X-Forwarded-For: 192.0.2.67 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: unknown ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: _hidden ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: ,,, ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: [2001:db8::66]:4711 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: fe80::1%eth0 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: 192.0.2.66:80 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: 10.0.0.1 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: 127.0.0.1 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: ::ffff:192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: "192.0.2.66" ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded-For: ${x*8000} ;; X-Forwarded-For: 203.0.113.9 |
+        | Forwarded: for=192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | Forwarded: for="[2001:db8::66]:4711";proto=http ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Real-IP: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | X_Real_IP: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Client-IP: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | True-Client-IP: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | CF-Connecting-IP: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | Fastly-Client-IP: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Cluster-Client-IP: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Original-Forwarded-For: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-Forwarded: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | X-ProxyUser-Ip: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | Via: 1.1 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+        | Client-IP: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
+      And a client sends the request:
+        | url    | https://a.example.test/      |
+        | client | proxy                        |
+        | header | X-Forwarded-For: 203.0.113.9 |
+      Then the answer is 429
+      And the log has a line "RATE_LIMIT" with:
+        | client_ip | 203.0.113.9 |
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-15.2 @S-15.1 @S-6.4
+    Scenario: A field that Connection names is read all the same, and the upstream gets it
+      When the proxy is running
+      And requests of the client "proxy" to "https://a.example.test/" are those of "203.0.113.9" with each of these fields:
+        | Connection: X-Real-IP, X-Forwarded-For ;; X-Forwarded-For: 203.0.113.9 |
+      And requests of the client "stranger" to "https://a.example.test/x" are those of "${client:stranger}" with each of these fields:
+        | Connection: X-Real-IP, X-Forwarded-For ;; X-Forwarded-For: 203.0.113.9 |
