@@ -20,6 +20,7 @@ var (
 	tomlSecret  = regexp.MustCompile(`(?m)^dns_(?:key|header)_file = "/([^"]+)"`)
 	tomlAliases = regexp.MustCompile(`(?m)^aliases = \[(.*?)\]`)
 	tomlUsers   = regexp.MustCompile(`(?m)^basic_users_file = "/([^"]+)"`)
+	tomlClients = regexp.MustCompile(`(?m)^client_ca_path = "/([^"]+)"`)
 	tomlHealth  = regexp.MustCompile(`(?m)^health_check_port = (\d+)`)
 )
 
@@ -52,6 +53,9 @@ func (m *machine) readyFor(text string) {
 		for _, name := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(match[1], -1) {
 			hosts = append(hosts, name[1])
 		}
+	}
+	for _, match := range tomlClients.FindAllStringSubmatch(text, -1) {
+		m.certify(match[1], match[1]+".key", "clients.example.com")
 	}
 	for _, match := range tomlUsers.FindAllStringSubmatch(text, -1) {
 		const ann = "ann:$2a$04$OkPOOsZoak9bVOk0tBS./OmNZwJmQLc7GcExVuaycOtRPRYUZyhhG\n"

@@ -323,3 +323,139 @@ Feature: Access
       When a client requests "https://git.example.test/"
       Then the answer is 403 "ask the service"
       And the log has 1 lines "AUTH_FAILED"
+
+  Rule: A site may ask its clients for certificates
+
+    @S-16.4
+    Scenario: Keys that cannot be right
+      Given a private CA "staff"
+      And the settings:
+        | listeners[0].sites[0].client_cert                          | "sometimes"         |
+        | listeners[0].sites[1]                                      | { host = "b.example.test", upstream = "127.0.0.1:1", client_ca_path = "missing.pem" } |
+        | listeners[0].sites[2]                                      | { host = "c.example.test", upstream = "127.0.0.1:1", client_ca_path = "${cert:staff}", access = { allow = ["::1"], satisfy = "any" } } |
+      When the configuration is validated
+      Then the command exits with 1
+      And the command names every one of:
+        | listeners[0].sites[0].client_cert      | "sometimes" is not a choice           |
+        | listeners[0].sites[0].client_ca_path   | missing; write the PEM file           |
+        | listeners[0].sites[1].client_ca_path   | no such file                          |
+        | listeners[0].sites[2].access.satisfy   | would let every client in             |
+
+    @S-16.4
+    Scenario Outline: Clients with a certificate, without one, and of another CA, over <protocol>
+      Given clients speak <protocol>
+      And a private CA "staff"
+      And a private CA "others"
+      And the private CA "staff" issues the certificate "ann"
+      And the private CA "others" issues the certificate "eve"
+      And the setting "listeners[0].sites[0].client_ca_path" is "${cert:staff}"
+      And the proxy is running
+      When a client sends the request:
+        | url         | https://git.example.test/       |
+        | certificate | ann                             |
+        | header      | X-Client-Cert-Subject: CN=root  |
+        | header      | x_client_cert_fingerprint: 00   |
+      Then the answer is 200 "app"
+      And the upstream "app" received the field "X-Client-Cert-Subject" with "CN=ann"
+      And the upstream "app" received no field "x_client_cert_fingerprint"
+      When a client shakes hands:
+        | name        | git.example.test |
+        | certificate | eve              |
+      Then the handshake fails
+      And the log has a line "TLS_REFUSED" with:
+        | server_name | git.example.test                                            |
+        | error       | the client's certificate is not of the CA in client_ca_path |
+      When a client shakes hands for "git.example.test"
+      Then the handshake fails
+      And the upstream "app" received 1 request
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-16.4
+    Scenario Outline: A request for another site than the handshake's gets 421, over <protocol>
+      Given clients speak <protocol>
+      And a private CA "staff"
+      And the private CA "staff" issues the certificate "ann"
+      And the site "open.example.test" is served from the upstream "app"
+      And the site "shop.example.test" is served from the upstream "app"
+      And the settings:
+        | listeners[0].sites[0].client_ca_path | "${cert:staff}" |
+        | listeners[0].sites[2].client_ca_path | "${cert:staff}" |
+        | listeners[0].sites[2].client_cert    | "optional"      |
+      And the proxy is running
+      When a client sends the request:
+        | url         | https://git.example.test/ |
+        | sni         | open.example.test         |
+      Then the answer is the plain error 421 "Misdirected Request"
+      When a client sends the request:
+        | url         | https://open.example.test/ |
+        | sni         | git.example.test           |
+        | certificate | ann                        |
+      Then the answer is 421
+      When a client sends the request:
+        | url         | https://shop.example.test/ |
+        | sni         | git.example.test           |
+        | certificate | ann                        |
+      Then the answer is 421
+      And the upstream "app" received nothing
+      When a client requests "https://shop.example.test/"
+      Then the answer is 200
+      And the upstream "app" received no field "X-Client-Cert-Subject"
+      # The same client uses its connection to the shop, as browsers do over HTTP/2, and then makes a new one.
+      When a client requests "https://open.example.test/"
+      Then the answer is 421
+      When the client "bob" requests "https://open.example.test/" 1 times
+      Then the answer is 200
+      And the metrics have:
+        | reverse_proxy_access_refusals_total{site="git.example.test",rule="certificate"} | 1 |
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-16.4 @S-5.13
+    Scenario Outline: Sessions with TLS <version> across sites, and after a reload with another CA
+      Given a private CA "staff"
+      And the private CA "staff" issues the certificate "ann"
+      And the site "open.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].client_ca_path" is "${cert:staff}"
+      And the proxy is running
+      When a client shakes hands:
+        | name    | open.example.test |
+        | maximum | <version>         |
+        | session | one               |
+      Then the handshake is a full one
+      When a client shakes hands:
+        | name    | git.example.test |
+        | maximum | <version>        |
+        | session | one              |
+      Then the handshake fails
+      When a client shakes hands:
+        | name        | git.example.test |
+        | maximum     | <version>        |
+        | session     | two              |
+        | certificate | ann              |
+      Then the handshake is a full one
+      When a client shakes hands:
+        | name        | git.example.test |
+        | maximum     | <version>        |
+        | session     | two              |
+        | certificate | ann              |
+      Then the handshake is resumed
+      When a private CA "staff"
+      And the configuration is reloaded
+      And a client shakes hands:
+        | name        | git.example.test |
+        | maximum     | <version>        |
+        | session     | two              |
+        | certificate | ann              |
+      Then the handshake fails
+
+      Examples:
+        | version |
+        | 1.2     |
+        | 1.3     |

@@ -11,7 +11,9 @@ const (
 	byPasswordQueue
 	byService
 	byServiceError
+	byCertificate
 )
 
 // accessRules are the values of the label `rule`.
-var accessRules = [...]string{byList: "list", byPassword: "basic", byPasswordQueue: "basic_queue", byService: "forward_auth", byServiceError: "forward_auth_error"}
+var accessRules = [...]string{byList: "list", byPassword: "basic", byPasswordQueue: "basic_queue", byService: "forward_auth", byServiceError: "forward_auth_error",
+	byCertificate: "certificate"}

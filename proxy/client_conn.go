@@ -72,6 +72,8 @@ type clientConn struct {
 	mu sync.Mutex
 	// wasCut reports whether the connection was ended regardless of what was in flight.
 	wasCut bool
+	// identity is that of the client if the handshake was for a site that asks for certificates; nil otherwise.
+	identity *clientIdentity
 	// serving reports whether the handshake is complete.
 	serving atomic.Bool
 	// http2 is set when the connection has agreed on HTTP/2.
@@ -228,6 +230,9 @@ func (c *clientConn) handshake() bool {
 	err := c.tls.HandshakeContext(ctx)
 	c.socket.received, c.socket.waits = nil, nil
 	c.turn.give()
+	if demand := c.socket.demand; demand != nil && err == nil {
+		c.identity = demand.identify(c.tls.ConnectionState())
+	}
 	c.server.countHandshake(c, err)
 	if err != nil {
 		c.server.handshakeFailed(c, err)

@@ -112,7 +112,7 @@ func (w *http1Work) begin() {
 // newRequest returns an empty request of the connection. Its client is the peer until the exchange finds out whom the peer
 // speaks for.
 func (c *clientConn) newRequest() Request {
-	return Request{Client: c.peerAddr, ClientText: c.peerText, Peer: c.socketAddr, Addrs: &c.addrs, Account: c.account, Port: c.server.port}
+	return Request{Client: c.peerAddr, ClientText: c.peerText, Peer: c.socketAddr, Addrs: &c.addrs, Account: c.account, Port: c.server.port, Identity: c.identity}
 }
 
 // resetExchange resets the exchange for the new request. The sweeper may still be looking at the previous one.

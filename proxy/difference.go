@@ -176,6 +176,8 @@ func (s servedSite) keys() []keyValue {
 		{"listener", s.listener},
 		{"aliases", strings.Join(s.config.Aliases, ", ")},
 		{"redirect_aliases", strconv.FormatBool(s.config.RedirectAliases)},
+		{"client_ca_path", s.config.ClientCerts.Texts()[0].Value},
+		{"client_cert", s.config.ClientCerts.Texts()[1].Value},
 		{"upstream", s.config.Upstreams.Single()},
 		{"upstreams", s.config.Upstreams.Several()},
 		{"upstream_scheme", s.config.UpstreamScheme},

@@ -60,6 +60,13 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 	}
 	page := dir + "/text.pem (362c17b7)" // the beginning of its SHA-256
 	networks, users := dir+"/networks ("+config.HashOf([]byte("192.0.2.9\n"))[:8]+")", dir+"/users ("+config.HashOf([]byte(configtest.Users))[:8]+")"
+	pemOf := func(name string) string {
+		text, err := os.ReadFile(dir + "/" + name + ".pem")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%s/%s.pem (%.8s)", dir, name, config.HashOf(text))
+	}
 	named := map[string]bool{}
 	for _, c := range []struct {
 		name  string
@@ -131,6 +138,8 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 			admin.KeyChange{Key: "access.deny", Old: "198.51.100.2", New: "::/0"}, admin.KeyChange{Key: "access.deny_file", Old: networks, New: "none"},
 			admin.KeyChange{Key: "access.basic_users_file", Old: users, New: ""}, admin.KeyChange{Key: "access.forward_auth", Old: "http://127.0.0.1:9092/verify", New: "none"},
 			admin.KeyChange{Key: "access.forward_auth_headers", Old: "X-User-2", New: "Remote-User"}, admin.KeyChange{Key: "access.satisfy", Old: "all", New: "any"})},
+		{"a site's clients", []string{"client_ca_path = \"DIR/a.pem\"", "client_ca_path = \"DIR/b.pem\"", `client_cert = "optional"`, `client_cert = "required"`}, site(
+			admin.KeyChange{Key: "client_ca_path", Old: pemOf("a"), New: pemOf("b")}, admin.KeyChange{Key: "client_cert", Old: "optional", New: "required"})},
 		{"another host is one site less and one more", []string{`host = "a.example"`, `host = "b.example"`}, admin.Difference{
 			SitesRemoved: []admin.SiteSummary{{Host: "a.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
 			SitesAdded:   []admin.SiteSummary{{Host: "b.example", Aliases: []string{"alias.example"}, Listener: first, Upstream: "http://127.0.0.1:3000"}},
@@ -311,6 +320,10 @@ func setField(t *testing.T, field reflect.Value) {
 				t.Fatal(err)
 			}
 			field.Set(reflect.ValueOf(cfg.Listeners[0].Sites[0].Routes[0].Access)) // with a key of each level
+			return
+		}
+		if field.Type() == reflect.TypeFor[*config.ClientCerts]() {
+			field.Set(reflect.ValueOf(&config.ClientCerts{CAHash: "1"}))
 			return
 		}
 		rules, err := headers.Compile(headers.Response, []headers.Rule{{Op: headers.Remove, Name: "X-A", Level: "site"}, {Op: headers.Remove, Name: "X-B", Level: "route"}})

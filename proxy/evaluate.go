@@ -49,6 +49,9 @@ func (d *DynamicConfig) evaluateRequest(listener int, request *Request) evaluati
 		e.clientFrom = e.via.how(request.Fields, clients.Header, peer)
 	}
 	e.decision = d.decide(listener, e.host, request)
+	if site := e.decision.site; site != nil && site.demand != nil {
+		request.Identity = site.demand.example()
+	}
 	for _, stage := range new(pipeline).requestStages() {
 		run := stage.run
 		if stage.acts {

@@ -19,6 +19,7 @@ const (
 	errWrongPassword = "wrong password"
 	errPasswordQueue = "too many passwords to verify"
 	errTwoPasswords  = "more than one Authorization field"
+	errMisdirected   = "connection of another site, and one of the two asks for certificates"
 	errServiceSaysNo = "refused by forward_auth"
 	errServiceFailed = "forward_auth has not answered"
 )
@@ -78,7 +79,7 @@ func (x *exchange) knownAccess(rules *config.Access) (refused *answer, passes bo
 	switch {
 	case listed == access.Denied:
 		return x.refuse(byList, errDenied, http.StatusForbidden), false
-	case rules.Any && listed == access.Allowed:
+	case rules.Any && (listed == access.Allowed || x.request.Identity.isVerified()):
 		return nil, true
 	case listed == access.NotAllowed && !(rules.Any && rules.Asks()):
 		return x.refuse(byList, errNotAllowed, http.StatusForbidden), false

@@ -10,15 +10,19 @@ import (
 // explainAccess says which rules of access apply to the request, and which of them decides. It verifies no password and asks
 // nobody.
 func (e evaluation) explainAccess() []string {
-	rules := e.decision.route.access
+	rules, demand := e.decision.route.access, e.decision.site.demand
+	var lines []string
+	if demand != nil {
+		lines = append(lines, fmt.Sprintf("client_ca_path (from the site): a certificate is %s in the handshake for %s", demand.certs.Texts()[1].Value, demand.host))
+	}
 	if rules == nil {
-		return nil
+		return lines
 	}
 	if e.route == nil || e.stage != "" && e.refusedBy == noRule && e.stage != "route answer" {
 		return []string{"not asked: the request is answered before"}
 	}
 	listed := rules.ByList(e.request.Client)
-	lines := e.explainLists(rules, listed)
+	lines = append(lines, e.explainLists(rules, listed)...)
 	if rules.Users != nil {
 		lines = append(lines, fmt.Sprintf("basic_users_file (from the %s): %s", rules.From("access.basic_users_file"), e.explainPassword(rules, listed)))
 	}

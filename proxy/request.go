@@ -31,6 +31,8 @@ type Request struct {
 	Addrs *connAddrs
 	// Account is the client's use of the resources that all clients share (S-12.6).
 	Account *clientAccount
+	// Identity is what the handshake has found out about the client's certificate; nil if it was for a site that asks for none.
+	Identity *clientIdentity
 	// Protocol is the version that the client spoke.
 	Protocol Protocol
 	// Method is the method, in the client's spelling.

@@ -31,6 +31,8 @@ type site struct {
 	key      string
 	// config is the configuration of the site. It never changes.
 	config config.Site
+	// demand is what the site asks of the certificates of its clients; nil for nothing.
+	demand *clientDemand
 	// own takes what no other route does. Its path is "".
 	own *route
 	// routes are the others, in the order of the file.
@@ -44,6 +46,7 @@ type site struct {
 // newSite returns a site of a running listener with its routes. key is the site's key in the file.
 func newSite(listener int, key string, of config.Site) *site {
 	s := &site{listener: listener, key: key, config: of}
+	s.demand = newClientDemand(&s.config)
 	s.own = newRoute(s, key, config.Route{Upstreams: of.Upstreams, Settings: of.Settings})
 	for i, routeConfig := range of.Routes {
 		s.routes = append(s.routes, newRoute(s, config.IndexKey(config.ChildKey(key, "routes"), i), routeConfig))
@@ -89,6 +92,8 @@ type listenerSites struct {
 	clientField *headers.NameSet
 	// sites are all sites, in the order of the file.
 	sites []*site
+	// demanding reports whether any site asks for certificates of clients.
+	demanding bool
 	// table finds the site and the route of a request.
 	table routing.Table[*site, *route]
 }
@@ -107,11 +112,23 @@ func (t *listenerSites) trust(clients config.Clients) {
 // add adds a site; it is only for the construction of a table.
 func (t *listenerSites) add(s *site) {
 	t.sites = append(t.sites, s)
+	t.demanding = t.demanding || s.demand != nil
 	rules := make([]routing.Rule[*route], len(s.routes))
 	for i, r := range s.routes {
 		rules[i] = routing.Rule[*route]{Path: r.config.Path, Exact: r.config.Exact, Methods: r.config.Methods, Stripped: r.stripped() > 0, Value: r}
 	}
 	t.table.Add(s.config.Names(), s, rules)
+}
+
+// demandOf returns what the site with that lower-cased name asks of the certificates of its clients; nil for nothing.
+func (t *listenerSites) demandOf(name string) *clientDemand {
+	if !t.demanding {
+		return nil
+	}
+	if s, ok := t.table.Site(name); ok {
+		return s.demand
+	}
+	return nil
 }
 
 // find returns the site with that lower-cased name on a running listener, or nil.

@@ -193,6 +193,12 @@ func (s *siteServer) refuseProxy(peer netip.Addr, err error) {
 
 // handshakeFailed logs an incomplete handshake, at debug level because any scanner causes some.
 func (s *siteServer) handshakeFailed(c *clientConn, err error) {
+	if demand := c.socket.demand; demand != nil {
+		if problem := clientCertProblem(err); problem != "" {
+			logRefusedClientCert(s.log, c.tls.RemoteAddr(), demand.host, problem)
+			return
+		}
+	}
 	if errors.Is(err, io.EOF) || !s.log.Enabled(eventlog.LevelDebug) {
 		return
 	}

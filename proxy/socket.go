@@ -34,6 +34,8 @@ type socket struct {
 	received func()
 	// waits, if not nil, is called before a read, and before a write waits for room. The goroutine that does both sets it.
 	waits func()
+	// demand is what the handshake asked of the client's certificate; nil for nothing. The goroutine of the handshake sets it.
+	demand *clientDemand
 	// tryRead makes Read return errNotReady instead of waiting. The reading goroutine sets it around its read.
 	tryRead bool
 	// ended reports whether a read has met the end of the connection; it belongs to the reading goroutine.

@@ -9,6 +9,9 @@ const errAmbiguousPath = "ambiguous path"
 func (p *pipeline) routeHost(x *exchange) *answer {
 	r, made := x.request, &x.decision
 	x.site, x.route = made.site, made.route
+	if site := made.site; site != nil && !r.Identity.isFor(site.config.Host, site.demand) {
+		return x.refuse(byCertificate, errMisdirected, http.StatusMisdirectedRequest) // RFC 9110, section 15.5.20
+	}
 	switch made.outcome {
 	case methodRefused:
 		return answerStatus(statusMethodNotAllowed)

@@ -32,6 +32,10 @@ func (p *pipeline) proxyFields(x *exchange) *answer {
 	if route := x.decision.route; route != nil && route.stripped() > 0 {
 		r.Fields.Add(headers.ForwardedPrefix, route.config.Path)
 	}
+	if r.Identity.isVerified() {
+		r.Fields.Add(headers.ClientCertSubject, r.Identity.subject)
+		r.Fields.Add(headers.ClientCertFingerprint, r.Identity.fingerprint)
+	}
 	if route := x.decision.route; route != nil && route.access != nil {
 		x.takeCredentials()
 	}

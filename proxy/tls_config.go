@@ -47,8 +47,33 @@ func listenerTLSConfig(source cert.Source, g *gate, log *eventlog.Logger) *tls.C
 		// 3); after an error it would send internal_error.
 		return certificate, nil
 	}
-	bindSessions(config, source)
+	bindSessions(config, config, source, "")
 	return config
+}
+
+// demandClientCerts lets the sites of a listener ask their clients for certificates: find returns the demand of the site with
+// the server name of a handshake; nil for none.
+func demandClientCerts(base *tls.Config, source cert.Source, find func(name string) *clientDemand) {
+	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if source.AsksCA() && slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto}) {
+			return nil, nil
+		}
+		demand := find(cert.NormalName(hello.ServerName))
+		if demand == nil {
+			return nil, nil
+		}
+		if s, ok := hello.Conn.(*socket); ok {
+			s.demand = demand
+		}
+		return demand.apply(base, func(config *tls.Config, id string) { bindSessions(config, base, source, id) }), nil
+	}
+}
+
+// logRefusedClientCert logs a handshake that failed because of the client's certificate. It is a repeating failure like a name
+// that is refused.
+func logRefusedClientCert(log *eventlog.Logger, address net.Addr, host, reason string) {
+	log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "tls", Host: clientPrefix(address), Cause: reason}, "TLS_REFUSED",
+		eventlog.Str("client_ip", clientIP(address)), eventlog.Str("server_name", host), eventlog.Str("error", reason))
 }
 
 // logRefusedName logs a handshake for which there is no certificate (S-5.2). For one client it is a repeating failure,

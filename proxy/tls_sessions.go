@@ -14,14 +14,17 @@ const sessionNameLabel = "reverse-proxy server name: "
 // under a name that no certificate covers. A ticket that does not fit is ignored: a full handshake follows, which picks the
 // certificate or refuses the name. The ticket keys remain those of the configuration, which crypto/tls renews every day;
 // they outlive reloads, as the configuration does.
-func bindSessions(config *tls.Config, source cert.Source) {
+//
+// id is that of the demand for certificates of clients, to which the sessions are bound too (S-16.4). base is the listener's
+// configuration, which may be config itself: it has the keys.
+func bindSessions(config, base *tls.Config, source cert.Source, id string) {
 	config.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
-		session.Extra = append(session.Extra, []byte(sessionNameLabel+cert.NormalName(state.ServerName)))
-		return config.EncryptTicket(state, session)
+		session.Extra = append(session.Extra, []byte(sessionLabel(state.ServerName, id)))
+		return base.EncryptTicket(state, session)
 	}
 	config.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
-		session, err := config.DecryptTicket(ticket, state)
-		if session == nil || err != nil || !isSessionOf(session, state.ServerName) {
+		session, err := base.DecryptTicket(ticket, state)
+		if session == nil || err != nil || !isSessionOf(session, state.ServerName, id) {
 			return nil, err
 		}
 		if source.Certificate(&tls.ClientHelloInfo{ServerName: state.ServerName}) == nil {
@@ -31,9 +34,14 @@ func bindSessions(config *tls.Config, source cert.Source) {
 	}
 }
 
-// isSessionOf reports whether a session was made for the server name.
-func isSessionOf(session *tls.SessionState, name string) bool {
-	name = sessionNameLabel + cert.NormalName(name)
+// sessionLabel returns what binds a session to a server name and a demand.
+func sessionLabel(name, id string) string {
+	return sessionNameLabel + cert.NormalName(name) + " " + id
+}
+
+// isSessionOf reports whether a session was made for the server name and the demand.
+func isSessionOf(session *tls.SessionState, name, id string) bool {
+	name = sessionLabel(name, id)
 	for _, extra := range session.Extra {
 		if string(extra) == name {
 			return true

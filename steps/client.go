@@ -24,6 +24,7 @@ type request struct {
 	method, url string
 	proto       string // "HTTP/1.1" or "HTTP/2"; "" for the default of the scenario
 	client      string // each client has its own connections and address
+	certificate string // the name of the certificate that the client shows; "" for none
 	sni         string // the server name; "" for the URL's, "none" for no name
 	listener    int    // 1 for the first; 0 for the one that serves the URL's host
 	header      []field
@@ -227,7 +228,7 @@ func (w *World) transport(r request, scheme, host string) (transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := strings.Join([]string{r.client, r.proto, r.sni, address, fmt.Sprint(r.unverified), w.preludes[r.client]}, "|")
+	key := strings.Join([]string{r.client, r.proto, r.sni, r.certificate, address, fmt.Sprint(r.unverified), w.preludes[r.client]}, "|")
 	if t, ok := w.transports[key]; ok {
 		return t, nil
 	}
@@ -236,6 +237,9 @@ func (w *World) transport(r request, scheme, host string) (transport, error) {
 		name = hostOnly(host)
 	}
 	config := w.clientTLS(name, r.unverified)
+	if err := w.showCertificate(config, r.certificate); err != nil {
+		return nil, err
+	}
 	t := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}
 	switch r.proto {
 	case "", "HTTP/1.1":
@@ -289,6 +293,19 @@ func (w *World) clientTLS(name string, unverified bool) *tls.Config {
 		}
 	}
 	return config
+}
+
+// showCertificate makes a client show the certificate of that name when it is asked for one, whoever is to have signed it.
+func (w *World) showCertificate(config *tls.Config, name string) error {
+	if name == "" {
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(w.certPath(name), w.keyPath(name))
+	if err != nil {
+		return err
+	}
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	return nil
 }
 
 // dialAddress returns the address for a URL: an explicit port is kept; else it is the port of the listener with the

@@ -20,7 +20,7 @@ func (w *World) requestSteps() []step {
 		{`a client sends {string} to {string} with the body {string}`, w.sendBody, ""},
 		{`a client sends {string} to {string} with {int} bytes`, w.sendSized, "With a Content-Length."},
 		{`a client sends {string} to {string} with {int} bytes in chunks`, w.sendChunked, "Without a Content-Length."},
-		{`a client sends the request:`, w.sendTable, "A table of two columns: `url`, `method`, `protocol`, `client` (another one has an address and connections of its own), `sni` (`none` for no name), `listener` (1, 2 …), `header` (`Name: value`, any number of rows), `body`, `bytes` (a body of that size), `chunked` (`yes`), `trailer` (`Name: value`), `verify` (`no`)."},
+		{`a client sends the request:`, w.sendTable, "A table of two columns: `url`, `method`, `protocol`, `client` (another one has an address and connections of its own), `sni` (`none` for no name), `certificate` (the name of the client's own), `listener` (1, 2 …), `header` (`Name: value`, any number of rows), `body`, `bytes` (a body of that size), `chunked` (`yes`), `trailer` (`Name: value`), `verify` (`no`)."},
 		{`the client {string} begins the request:`, w.beginTable, "The same table; does not wait. The client's answer is looked at with the sentence below."},
 		{`the client {string} begins to request {string}`, w.begin, "GET; does not wait."},
 		{`the client {string} begins to request {string} over {string}`, w.beginOver, ""},
@@ -114,6 +114,8 @@ func parseRequest(table *godog.Table) (request, error) {
 			r.client = value
 		case "sni":
 			r.sni = value
+		case "certificate":
+			r.certificate = value
 		case "listener":
 			r.listener, err = strconv.Atoi(value)
 		case "header", "trailer":

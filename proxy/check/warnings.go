@@ -141,6 +141,7 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 		files := map[string]bool{} // that were looked at, by key and path
 		c.upstreamTLS(siteKey, site.UpstreamTLS, files)
 		c.access(siteKey, site.Access, config.LevelSite)
+		c.readable(config.ChildKey(siteKey, "client_ca_path"), site.ClientCerts.Path())
 		warned := map[string]bool{} // by upstream, which several routes may have
 		for k, route := range site.Routes {
 			routeKey := config.IndexKey(config.ChildKey(siteKey, "routes"), k)

@@ -186,6 +186,8 @@ type Site struct {
 	// Upstreams are those that requests are forwarded to that no route takes; none if those get 404. There is at least one
 	// without routes.
 	Upstreams Upstreams
+	// ClientCerts says which certificates clients may or must have; nil if they are not asked for one.
+	ClientCerts *ClientCerts
 	// Settings apply to what no route takes.
 	Settings
 	// Routes are the routes of the site, in the order of the file, which has no meaning (S-14.2).

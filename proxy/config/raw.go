@@ -245,6 +245,8 @@ type rawSite struct {
 	Host            *string       `toml:"host"`
 	Aliases         []string      `toml:"aliases"`
 	RedirectAliases *bool         `toml:"redirect_aliases"`
+	ClientCAPath    *string       `toml:"client_ca_path"`
+	ClientCert      *string       `toml:"client_cert"`
 	Upstream        *string       `toml:"upstream"`
 	Upstreams       []rawUpstream `toml:"upstreams"`
 	rawSettings

@@ -284,6 +284,10 @@ func siteReference() Table {
 			Text: "Further names of the site, like `host`. They are in the certificate too, if that is ordered or made for the sites."},
 		{Name: "redirect_aliases", Type: booleanKey, Default: "false", Dynamic: true, Promise: "S-14.6",
 			Text: "`true`: a request for an alias is answered with 308 and the same path and query at `host`. `false`: it is served like one for `host`."},
+		{Name: "client_ca_path", Type: stringKey, Need: "required with `client_cert`", Dynamic: true, Promise: "S-16.4",
+			Text: "PEM file of the CAs that sign the certificates of clients. Handshakes for the site then ask for one. It is read at the start and at every reload. Lists of revoked certificates (CRLs) are not checked."},
+		{Name: "client_cert", Type: stringKey, Values: []string{"required", "optional"}, Default: `"required"`, Dynamic: true, Promise: "S-16.4",
+			Text: "`required`: a handshake without a valid certificate fails. `optional`: a client may have none; an invalid one fails. The upstream gets `X-Client-Cert-Subject` and `X-Client-Cert-Fingerprint` (SHA-256) of a certificate."},
 		{Name: "upstream", Type: stringKey, Need: upstreamlessKey, Dynamic: true, Promise: "S-2.17",
 			Text: "`host:port` to forward to: a DNS name, an IPv4 address or an IPv6 address in brackets; or `unix:` and the absolute path of a Unix socket, as in `unix:/run/app.sock`. A name is looked up at its first request, at every reload and every 30 seconds. It gets what no route takes; without it, that is answered with 404. For several upstreams write `upstreams` instead."},
 	}, settingsReference()...)}

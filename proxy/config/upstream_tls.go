@@ -168,7 +168,7 @@ func parseRoots(text []byte, now time.Time) (*x509.CertPool, error) {
 		count++
 	}
 	if count == 0 {
-		return nil, errors.New("holds no PEM certificate; write the file with the root certificate of the upstream's CA")
+		return nil, errors.New("holds no PEM certificate; write the file with the root certificate of the CA")
 	}
 	return pool, nil
 }

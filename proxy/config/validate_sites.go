@@ -18,6 +18,7 @@ func (v *validator) sites(key string, raws []rawSite, above inherited) []Site {
 			Host:            v.siteHost(ChildKey(site, "host"), raw.Host),
 			Aliases:         v.aliases(ChildKey(site, "aliases"), raw.Aliases),
 			RedirectAliases: orDefault(raw.RedirectAliases, false),
+			ClientCerts:     v.clientCerts(site, raw),
 			Settings:        v.settings(settings),
 		}
 		if raw.Upstream != nil || raw.Upstreams != nil || len(raw.Routes) == 0 {
@@ -27,6 +28,7 @@ func (v *validator) sites(key string, raws []rawSite, above inherited) []Site {
 		v.namedForTLS(site, sites[i].Upstreams, sites[i].Settings)
 		v.upstreamTLSUsed(site, raw.rawSettings, sites[i].Settings, sites[i].Routes)
 		v.redirectTarget(site, sites[i])
+		v.anyWithCertificate(sites[i], settings, site, raw.Routes)
 	}
 	return sites
 }

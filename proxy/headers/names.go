@@ -7,6 +7,9 @@ const (
 	ForwardedProto = "X-Forwarded-Proto"
 	ForwardedHost  = "X-Forwarded-Host"
 	ForwardedPort  = "X-Forwarded-Port"
+	// ClientCertSubject and ClientCertFingerprint are set only for a client with a certificate (S-16.4).
+	ClientCertSubject     = "X-Client-Cert-Subject"
+	ClientCertFingerprint = "X-Client-Cert-Fingerprint"
 	// ForwardedPrefix is set only if a part of the path is not forwarded (S-14.4).
 	ForwardedPrefix = "X-Forwarded-Prefix"
 )

@@ -84,6 +84,7 @@ func table(cfg *config.Config) []row {
 				rows = append(rows, row{path: socketOf(forward.Upstream.Address), rights: rightConnect})
 			}
 			rows = append(rows, accessRows(site.Access, config.LevelSite)...)
+			rows = append(rows, row{path: site.ClientCerts.Path(), rights: rightRead})
 			for _, route := range site.Routes {
 				rows = append(rows, accessRows(route.Access, config.LevelRoute)...)
 				rows = append(rows, row{path: route.RespondFile, rights: rightRead}, row{path: route.Maintenance.FileAt(config.LevelRoute), rights: rightRead})

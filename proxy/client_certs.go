@@ -1,0 +1,155 @@
+package proxy
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"reverse-proxy/proxy/config"
+)
+
+// The bounds of a client's certificate.
+const (
+	// maxClientChain is the most certificates that a client may send.
+	maxClientChain = 10
+	// maxSubjectBytes is the length of a subject as the upstream gets it.
+	maxSubjectBytes = 2048
+)
+
+// clientDemand is what a site asks of the certificates of its clients (S-16.4). It belongs to one configuration.
+type clientDemand struct {
+	// host is the host of the site. id is the same for demands that accept the same certificates.
+	host, id string
+	certs    *config.ClientCerts
+	// tls is the configuration of handshakes for the site, made at the first one.
+	tls atomic.Pointer[tls.Config]
+}
+
+// newClientDemand returns the demand of a site; nil for none.
+func newClientDemand(of *config.Site) *clientDemand {
+	if of.ClientCerts == nil {
+		return nil
+	}
+	return &clientDemand{host: of.Host, id: of.ClientCerts.ID(), certs: of.ClientCerts}
+}
+
+// apply returns the listener's configuration with what the site demands.
+func (d *clientDemand) apply(base *tls.Config, bind func(config *tls.Config, id string)) *tls.Config {
+	if made := d.tls.Load(); made != nil {
+		return made
+	}
+	made := base.Clone()
+	made.GetConfigForClient = nil
+	made.ClientCAs, made.ClientAuth = d.certs.Roots, tls.VerifyClientCertIfGiven
+	if d.certs.Required {
+		made.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	made.VerifyConnection = checkClientChain
+	bind(made, d.id)
+	d.tls.Store(made)
+	return made
+}
+
+// errClientChain and errClientSubject refuse certificates that are valid otherwise.
+var (
+	errClientChain   = fmt.Errorf("the client has sent more than %d certificates", maxClientChain)
+	errClientSubject = fmt.Errorf("the subject of the client's certificate has more than %d bytes", maxSubjectBytes)
+)
+
+// checkClientChain bounds what a verified client has sent.
+func checkClientChain(state tls.ConnectionState) error {
+	switch {
+	case len(state.PeerCertificates) > maxClientChain:
+		return errClientChain
+	case len(state.PeerCertificates) > 0 && len(subjectOf(state.PeerCertificates[0])) > maxSubjectBytes:
+		return errClientSubject
+	}
+	return nil
+}
+
+// clientIdentity is what is known of the client of a connection whose handshake was for a site with a demand.
+type clientIdentity struct {
+	// host and id are those of the demand.
+	host, id string
+	// subject and fingerprint are those of the certificate; "" without one.
+	subject, fingerprint string
+}
+
+// identify returns the identity of a client after its handshake.
+func (d *clientDemand) identify(state tls.ConnectionState) *clientIdentity {
+	identity := &clientIdentity{host: d.host, id: d.id}
+	if len(state.VerifiedChains) > 0 {
+		leaf := state.PeerCertificates[0]
+		sum := sha256.Sum256(leaf.Raw)
+		identity.subject, identity.fingerprint = subjectOf(leaf), hex.EncodeToString(sum[:])
+	}
+	return identity
+}
+
+// isVerified reports whether the client has shown a certificate.
+func (i *clientIdentity) isVerified() bool { return i != nil && i.fingerprint != "" }
+
+// isFor reports whether requests to a site may come over a connection with the identity. If the site, or the one of the
+// handshake, demands certificates, both must be the same site with the same demand.
+func (i *clientIdentity) isFor(host string, demand *clientDemand) bool {
+	switch {
+	case demand == nil:
+		return i == nil || i.host == host
+	case i == nil:
+		return false
+	}
+	return i.host == host && i.id == demand.id
+}
+
+// subjectOf returns the subject of a certificate (RFC 4514). Bytes beyond printable ASCII are escaped, so that the text is a
+// field value, and no subject looks like another one.
+func subjectOf(leaf *x509.Certificate) string {
+	subject := leaf.Subject.String()
+	if !strings.ContainsFunc(subject, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return subject
+	}
+	var out strings.Builder
+	for i := range len(subject) {
+		if c := subject[i]; c < ' ' || c > '~' {
+			fmt.Fprintf(&out, `\%02x`, c)
+		} else {
+			out.WriteByte(c)
+		}
+	}
+	return out.String()
+}
+
+// clientCertProblem says why the certificate of a client was refused; "" if that was not why a handshake has failed. The texts do
+// not depend on what the client has sent.
+func clientCertProblem(err error) string {
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	var verification *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, errClientChain), errors.Is(err, errClientSubject):
+		return err.Error()
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "the client's certificate has expired, or is not yet valid"
+	case errors.As(err, &unknown):
+		return "the client's certificate is not of the CA in client_ca_path"
+	case errors.As(err, &verification):
+		return "the client's certificate is not valid"
+	case strings.Contains(err.Error(), "client didn't provide a certificate"):
+		return "the client has no certificate"
+	}
+	return ""
+}
+
+// example returns the identity of a client whose handshake was for the site, for explanations.
+func (d *clientDemand) example() *clientIdentity {
+	identity := &clientIdentity{host: d.host, id: d.id}
+	if d.certs.Required {
+		identity.subject, identity.fingerprint = "(that of the certificate)", "(that of the certificate)"
+	}
+	return identity
+}
