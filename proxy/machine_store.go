@@ -129,7 +129,7 @@ func (s *machineStore) stateChanged(err error) {
 	s.mu.Unlock()
 	switch {
 	case err != nil:
-		s.log.Repeating(eventlog.LevelWarn, "store", "STORE_AWAY", eventlog.Str("store", s.name), eventlog.Str("error", wording.Printable(err.Error())))
+		s.log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "store", Cause: err.Error()}, "STORE_AWAY", eventlog.Str("store", s.name), eventlog.Str("error", wording.Printable(err.Error())))
 	case back:
 		s.log.Log(eventlog.LevelInfo, "STORE_BACK", eventlog.Str("store", s.name))
 	}

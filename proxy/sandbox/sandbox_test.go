@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -272,6 +273,36 @@ func TestSandboxExplainsWhatItMayHaveRefused(t *testing.T) {
 	}
 	if strings.Contains(refused[0].Problem, "start") {
 		t.Error("the errors of the caller were changed")
+	}
+}
+
+// TestAReloadMayReadEveryFileThatItChecks gives each key of `[listeners.tls]` and of the store that names a file a file of
+// its own.
+func TestAReloadMayReadEveryFileThatItChecks(t *testing.T) {
+	cfg := &config.Config{Listeners: make([]config.Listener, 1)}
+	var named []string
+	var name func(v reflect.Value)
+	name = func(v reflect.Value) {
+		for i := range v.NumField() {
+			field, value := v.Type().Field(i), v.Field(i)
+			switch {
+			case value.Kind() == reflect.Struct:
+				name(value)
+			case value.Kind() == reflect.String && (strings.HasSuffix(field.Name, "File") || strings.HasSuffix(field.Name, "Path")):
+				named = append(named, "/"+v.Type().Name()+"/"+field.Name)
+				value.SetString(named[len(named)-1])
+			}
+		}
+	}
+	name(reflect.ValueOf(&cfg.Listeners[0].TLS).Elem())
+	name(reflect.ValueOf(&cfg.Store).Elem())
+	if len(named) < 5 {
+		t.Fatalf("got the keys %v, want those of all files", named)
+	}
+	for _, path := range named {
+		if !slices.ContainsFunc(table(cfg), func(r row) bool { return r.path == path && r.rights == rightRead }) {
+			t.Errorf("%s may not be read after the start, and a reload reads it", path)
+		}
 	}
 }
 

@@ -95,6 +95,13 @@ func table(cfg *config.Config) []row {
 		rows = append(rows,
 			row{path: l.TLS.ACMECacheDir, tree: true, rights: rightKeep},
 			row{path: l.TLS.ACMECAPath, rights: rightRead})
+		// A reload checks the files of secrets, although they are used from the start on.
+		for _, path := range []string{l.TLS.ACMEEABKeyFile, l.TLS.ACMEDNS.KeyFile, l.TLS.ACMEDNS.HeaderFile} {
+			rows = append(rows, row{path: path, rights: rightRead})
+		}
+	}
+	for _, path := range []string{cfg.Store.KeyFile, cfg.Store.PasswordFile, cfg.Store.CAPath} {
+		rows = append(rows, row{path: path, rights: rightRead})
 	}
 	return rows
 }
