@@ -29,7 +29,7 @@ type testCA struct {
 }
 
 // newTestCA returns a CA of that name; signed by another one unless that is nil.
-func newTestCA(t *testing.T, name string, by *testCA) *testCA {
+func newTestCA(t testing.TB, name string, by *testCA) *testCA {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -56,7 +56,7 @@ func newTestCA(t *testing.T, name string, by *testCA) *testCA {
 }
 
 // issue returns a certificate for a client that is valid from and to that time from now.
-func (ca *testCA) issue(t *testing.T, subject pkix.Name, from, to time.Duration) *tls.Certificate {
+func (ca *testCA) issue(t testing.TB, subject pkix.Name, from, to time.Duration) *tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -88,7 +88,7 @@ func (d *demands) find(name string) *clientDemand  { return (*d.of.Load())[name]
 
 // demandingServer is a server like sessionServer, whose sites have these demands. identities gets what it knows of each client
 // whose handshake has succeeded.
-func demandingServer(t *testing.T, of *demands, hosts ...string) (address string, identities chan *clientIdentity) {
+func demandingServer(t testing.TB, of *demands, hosts ...string) (address string, identities chan *clientIdentity) {
 	t.Helper()
 	source := newTableSource(testCertificate(t, hosts...))
 	base := listenerTLSConfig(source, openGate(), eventlogtest.Open(t, eventlog.New, eventlog.Options{}, io.Discard))
@@ -127,15 +127,18 @@ func demandingServer(t *testing.T, of *demands, hosts ...string) (address string
 }
 
 // shake makes a handshake with a certificate, or none, and reports whether a session was resumed.
-func shake(t *testing.T, address, name string, version uint16, cache *oneSession, certificate *tls.Certificate) (resumed bool, err error) {
+func shake(t testing.TB, address, name string, version uint16, cache *oneSession, certificate *tls.Certificate) (resumed bool, err error) {
 	t.Helper()
-	settings := &tls.Config{ServerName: name, InsecureSkipVerify: true, MinVersion: version, MaxVersion: version, ClientSessionCache: cache,
+	settings := &tls.Config{ServerName: name, InsecureSkipVerify: true, MinVersion: version, MaxVersion: version,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			if certificate == nil {
 				return new(tls.Certificate), nil
 			}
 			return certificate, nil
 		}}
+	if cache != nil {
+		settings.ClientSessionCache = cache
+	}
 	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", address, settings)
 	if err != nil {
 		return false, err

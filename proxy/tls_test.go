@@ -19,7 +19,7 @@ import (
 )
 
 // testCertificate returns a self-signed certificate for names.
-func testCertificate(t *testing.T, names ...string) *tls.Certificate {
+func testCertificate(t testing.TB, names ...string) *tls.Certificate {
 	t.Helper()
 	certificate, err := cert.MakeSelfSigned(names, time.Now())
 	if err != nil {

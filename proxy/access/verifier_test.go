@@ -230,3 +230,10 @@ func BenchmarkARememberedPassword(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkAPasswordThatIsNotRemembered(b *testing.B) {
+	users := usersOf(b, "ann:$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy\n")
+	for b.Loop() {
+		users.match(nil, "ann", "wrong")
+	}
+}
