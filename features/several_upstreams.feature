@@ -259,3 +259,74 @@ Feature: Several upstreams
         | header | Cookie: __Host-rp=${upstream:a}.x. |
       Then the answer is 200
       And the answer has the field "Set-Cookie" that matches "^__Host-rp=[A-Za-z0-9_-]{12}; Path=/; Secure; HttpOnly; SameSite=Lax$"
+
+  Rule: An operator takes an upstream out of service
+
+    @S-18.6
+    Scenario: Drained, idle, and back
+      Given an upstream "a" that waits
+      And the site "example.test" is served from the upstreams "a, b"
+      And the setting "listeners[0].sites[0].balance" is "client"
+      And the setting "listeners[0].sites[0].upstreams[1]" is { address = "${upstream:b}", backup = true }
+      When the proxy is running
+      And the client "first" begins to request "https://example.test/"
+      Then the upstream "a" received 1 request
+      When the command "reverse-proxy drain example.test ${upstream:a} --text --config ${config}" is run
+      Then the command exits with 0
+      And the command prints a line that matches "^example\.test: http://.* drained since .*, 1 request in flight$"
+      When a client requests "https://example.test/" 10 times
+      Then the answers are all "b"
+      When the configuration is reloaded
+      And a client requests "https://example.test/" 10 times
+      Then the answers are all "b"
+      When the upstream "a" is released
+      Then the client "first" is answered 200
+      When the command "reverse-proxy drain example.test ${upstream:a} --text --config ${config}" is run
+      Then the command prints "example.test: no change"
+      And the command prints a line that matches "^example\.test: http://.* drained since .*, 0 requests in flight: idle$"
+      When the command "reverse-proxy status --text --config ${config}" is run
+      Then the command prints a line that matches "^http://.* +example\.test +drained +.* 0 .*$"
+      When the command "reverse-proxy drain example.test ${upstream:b} --text --config ${config}" is run
+      Then the command exits with 1
+      And the command complains "is the only upstream that example.test has and that is not drained"
+      Given an upstream "a"
+      When the command "reverse-proxy undrain example.test ${upstream:a} --text --config ${config}" is run
+      Then the command exits with 0
+      And the upstream "a" receives a request again
+      And the log has a line "UPSTREAM_DRAIN" with:
+        | host     | example.test  |
+        | upstream | ${upstream:a} |
+        | status   | off           |
+
+    @S-18.6
+    Scenario: Only an upstream of the site can be drained
+      Given the site "example.test" is served from the upstreams "a, b"
+      When the proxy is running
+      And the command "reverse-proxy drain other.test ${upstream:a} --text --config ${config}" is run
+      Then the command exits with 1
+      And the command complains "no site has the host or alias"
+      When the command "reverse-proxy drain example.test 127.0.0.1:1 --text --config ${config}" is run
+      Then the command exits with 1
+      And the command complains "example.test has no upstream"
+
+  Rule: The state of upstreams is shown
+
+    @S-18.10
+    Scenario: An upstream that is down is in status, in the metrics, in explain and in check
+      Given no upstream "a"
+      And the site "example.test" is served from the upstreams "a, b"
+      And the setting "listeners[0].sites[0].balance" is "round_robin"
+      When the command "reverse-proxy check --config ${config}" is run
+      Then the command complains "does not answer: connection refused; start the program there, or correct the address"
+      When the proxy is running
+      And a client requests "https://example.test/" 30 times
+      Then the answers are all "b"
+      When the command "reverse-proxy status --text --config ${config}" is run
+      Then the command prints a line that matches "^http://.* +example\.test +down +.* connection refused$"
+      When the command "reverse-proxy explain https://example.test/ --text --config ${config}" is run
+      Then the command prints "http://${upstream:b}"
+      And the metrics have:
+        | reverse_proxy_upstream_in_service{site="example.test",upstream="${upstream:a}"}               | 0 |
+        | reverse_proxy_upstream_in_service{site="example.test",upstream="${upstream:b}"}               | 1 |
+        | reverse_proxy_upstream_failed_connections_total{site="example.test",upstream="${upstream:a}"} | 5 |
+        | reverse_proxy_upstream_retries_total{site="example.test",upstream="${upstream:b}"}            | 5 |

@@ -54,6 +54,8 @@ func (c commandLine) arguments() any {
 		return c.explainOrder()
 	case "resume":
 		return admin.ResumeOrder{Host: c.operands[0]}
+	case "drain", "undrain":
+		return admin.DrainOrder{Host: c.operands[0], Address: c.operands[1]}
 	}
 	return nil
 }

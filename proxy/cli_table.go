@@ -129,6 +129,20 @@ func cliCommands() []cliCommand {
 			run:      runClient,
 		},
 		{
+			Name:     "drain",
+			Summary:  "send no new requests to an upstream of a site, until undrain",
+			Operands: []cliOperand{host, {Name: "ADDRESS"}},
+			Flags:    [][]string{socket, form},
+			run:      runClient,
+		},
+		{
+			Name:     "undrain",
+			Summary:  "let a drained upstream get requests again",
+			Operands: []cliOperand{host, {Name: "ADDRESS"}},
+			Flags:    [][]string{socket, form},
+			run:      runClient,
+		},
+		{
 			Name:     "explain",
 			Summary:  "show what would become of a request, without sending it",
 			Operands: []cliOperand{{Name: "URL"}},

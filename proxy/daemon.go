@@ -93,6 +93,8 @@ func (d *Daemon) startBackgroundTasks() error {
 		Maintenance: d.Maintenance,
 		Pause:       d.Pause,
 		Resume:      d.Resume,
+		Drain:       d.Drain,
+		Undrain:     d.Undrain,
 		Explain:     d.Explain,
 		ConfigPath:  d.config.Path,
 	})

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"reverse-proxy/proxy/admin"
+	"reverse-proxy/proxy/balance"
+	"reverse-proxy/proxy/wording"
 )
 
 // Explain says what would become of a request now (S-21.1). It sends nothing, takes no token and changes nothing. The stages
@@ -14,6 +16,9 @@ func (d *Daemon) Explain(order admin.ExplainOrder) admin.ExplainResult {
 	x, e, err := dynamic.explain(order)
 	if err != nil {
 		return admin.ExplainResult{Status: admin.StatusError, Message: err.Error(), Path: dynamic.Path}
+	}
+	if x.Upstreams != nil {
+		x.Upstreams = e.upstreamsNow()
 	}
 	tokens := d.shared.limits.limiter.Left(time.Now(), e.request.Client, e.rule())
 	x.Limit.Tokens = &tokens
@@ -43,4 +48,38 @@ func (d *Daemon) Explain(order admin.ExplainOrder) admin.ExplainResult {
 func answeredNow(x *admin.Explanation, status int, stage, reason string) {
 	x.Result, x.Status, x.AnsweredBy, x.Location = fmt.Sprintf("answered %d: %s", status, reason), status, stage, ""
 	x.Target, x.Fields, x.Upstreams = "", nil, nil
+}
+
+// upstreamsNow lists the upstreams of a request in the order in which it would try them, with the state of those that are not
+// simply up.
+func (e evaluation) upstreamsNow() []string {
+	r := e.route
+	e.call.request = e.request
+	var pick balance.Pick
+	r.prefer(&e.call, &pick)
+	members := r.list.Members()
+	var texts []string
+	for _, i := range r.list.Order(pick.Key, pick.Preferred) {
+		info, text := members[i].State.Info(), e.upstreamURLs()[i]
+		if members[i].Backup {
+			text += " (backup)"
+		}
+		if info.State != balance.Up || info.Slow {
+			text += " (" + upstreamStateText(info) + ")"
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// upstreamStateText says in words that an upstream is not simply up.
+func upstreamStateText(info balance.Info) string {
+	if info.Slow {
+		return "back since " + wording.Time(info.Since) + ", its share grows"
+	}
+	text := info.State + " since " + wording.Time(info.Since)
+	if info.State == balance.Down && info.LastError != nil {
+		text += ": " + wording.Cause(info.LastError).Error()
+	}
+	return text
 }

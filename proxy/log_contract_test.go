@@ -56,6 +56,7 @@ func logUpstreamEvents(l *eventlog.Logger) {
 	r := siteTo("git.example.com", "127.0.0.1:3000", "http")
 	r.logRetry(l, "127.0.0.1:3000", "127.0.0.1:3001", errNotConnected{syscall.ECONNREFUSED})
 	r.logBudgetUsedUp(l)
+	l.Log(eventlog.LevelInfo, "UPSTREAM_DRAIN", eventlog.Str("host", "git.example.com"), eventlog.Str("upstream", "127.0.0.1:3000"), eventlog.Str("status", "on"))
 	r.logFailOpen(l)
 }
 

@@ -40,7 +40,7 @@ func TestTheDocumentHasTheTableOfMetrics(t *testing.T) {
 // TestAScrapeHasTheMetricsOfTheTable compares the table with the answer of a running daemon: every family is there, in
 // order, with its type, and with series of only its labels.
 func TestAScrapeHasTheMetricsOfTheTable(t *testing.T) {
-	d := startDaemonWithSite(t, rawUpstream(t, answerOK), "", "concurrent = 5\n[[listeners.sites.routes]]\npath = \"/x\"\nrespond = 200\n")
+	d := startDaemonWithSite(t, rawUpstream(t, answerOK), "", "concurrent = 5\n[listeners.sites.health]\npath = \"/up\"\n[[listeners.sites.routes]]\npath = \"/x\"\nrespond = 200\n")
 	d.raw(t, "GET /x HTTP/1.1\r\nHost: a.test\r\n\r\nGET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
 	var answer string
 	waitFor(t, "the request to be counted", func() bool {

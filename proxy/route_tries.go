@@ -13,7 +13,7 @@ import (
 // returns the connection with the head of the answer. The caller ends the choice with pick.Leave.
 func (r *route) ask(u *upstreams, call *upstreamCall, pick *balance.Pick) (*upstreamConn, error) {
 	if r.several() {
-		r.totals.Request(r.config.Retry.BudgetPercent)
+		r.site.totals.Request(r.config.Retry.BudgetPercent)
 		r.prefer(call, pick)
 	}
 	i, _ := r.list.Choose(pick)
@@ -83,7 +83,7 @@ func (r *route) isOfAnother(token string) bool {
 
 // mayRetry reports whether the budget of the site allows one more retry.
 func (r *route) mayRetry(log *eventlog.Logger) bool {
-	if r.totals.Retry(r.config.Retry.BudgetPercent) {
+	if r.site.totals.Retry(r.config.Retry.BudgetPercent) {
 		return true
 	}
 	r.logBudgetUsedUp(log)

@@ -9,9 +9,8 @@ import (
 
 // routeUpstreams is what a route chooses its upstreams from.
 type routeUpstreams struct {
-	// list chooses among them, and totals has the numbers of the site; both are set before the configuration is used.
-	list   *balance.List
-	totals *balance.Totals
+	// list chooses among them; set before the configuration is used.
+	list *balance.List
 	// pools hold the connections to each upstream, in the order of the configuration; looked up at the first request.
 	pools []atomic.Pointer[upstreamPool]
 	// tokens are what the cookie holds for each upstream; nil unless the route balances by cookie.
@@ -35,7 +34,7 @@ var methods = map[string]balance.Method{
 // balanceOn gives the routes of a configuration their lists, before it is used. An upstream that had a state keeps it.
 func (d *DynamicConfig) balanceOn(u *upstreams) {
 	for s := range d.sites.all() {
-		totals := u.states.Totals(s.balanceSite())
+		s.totals = u.states.Totals(s.balanceSite())
 		for r := range s.all() {
 			if !r.forwards() {
 				continue
@@ -44,7 +43,7 @@ func (d *DynamicConfig) balanceOn(u *upstreams) {
 			for i, upstream := range r.config.Upstreams {
 				members[i] = balance.Member{State: u.states.State(r.stateKey(upstream.Address)), Weight: max(upstream.Weight, 1), Backup: upstream.Backup}
 			}
-			r.totals, r.list = totals, balance.NewList(methods[r.config.Balance], totals, members...)
+			r.list = balance.NewList(methods[r.config.Balance], s.totals, members...)
 			r.tokens = u.cookies.tokens(&r.config, s.config.Host)
 		}
 	}

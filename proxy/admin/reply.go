@@ -64,6 +64,8 @@ func renderReplyWithin(command string, line []byte, at time.Time, columns int) (
 		return renderExplain(line)
 	case "maintenance", "pause", "resume":
 		return renderHold(command, line)
+	case "drain", "undrain":
+		return renderDrain(line)
 	}
 	var status Status
 	if err := json.Unmarshal(line, &status); err != nil {

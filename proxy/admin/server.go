@@ -44,6 +44,8 @@ type Handlers struct {
 	Maintenance func(MaintenanceOrder) HoldResult
 	Pause       func(PauseOrder) HoldResult
 	Resume      func(ResumeOrder) HoldResult
+	// Drain takes an upstream out of service, and Undrain puts it back (S-18.6).
+	Drain, Undrain func(DrainOrder) DrainResult
 	// Explain says what would become of a request, and changes nothing.
 	Explain func(ExplainOrder) ExplainResult
 	// ConfigPath is the absolute path of the configuration file that the daemon runs.
@@ -162,6 +164,10 @@ func (h Handlers) command(ctx context.Context, r request) (run func() (any, erro
 		run = withArguments(r, h.Explain)
 	case "resume":
 		run = withArguments(r, h.Resume)
+	case "drain":
+		run = withArguments(r, h.Drain)
+	case "undrain":
+		run = withArguments(r, h.Undrain)
 	}
 	return run, run != nil
 }

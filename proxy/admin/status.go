@@ -81,6 +81,9 @@ type Status struct {
 	ACME []ACMEStatus `json:"acme"`
 	// HeldSites are the sites that are in maintenance or paused, in the order of the hosts.
 	HeldSites []HeldSite `json:"held_sites"`
+	// Upstreams are the upstreams of all sites, in the order of the sites, and FailOver the sites with several or with checks.
+	Upstreams []UpstreamStatus `json:"upstreams"`
+	FailOver  []FailOverStatus `json:"fail_over"`
 	// Reloads are the latest reloads, the last one first, at most 10.
 	Reloads []ReloadStatus `json:"reloads"`
 	// Memory is the process's memory usage.
@@ -155,6 +158,12 @@ func (s Status) Complete() Status {
 	}
 	if s.ACME == nil {
 		s.ACME = []ACMEStatus{}
+	}
+	if s.Upstreams == nil {
+		s.Upstreams = []UpstreamStatus{}
+	}
+	if s.FailOver == nil {
+		s.FailOver = []FailOverStatus{}
 	}
 	if s.HeldSites == nil {
 		s.HeldSites = []HeldSite{}

@@ -29,6 +29,7 @@ func (s Status) textWithin(at time.Time, columns int) string {
 	s.writeListeners(&b, columns)
 	s.writeHeldSites(&b)
 	s.writeSites(&b, columns)
+	s.writeUpstreams(&b, columns)
 	s.writeLimits(&b, columns)
 	s.writeCertificates(&b, at, columns)
 	s.writeACME(&b, columns)

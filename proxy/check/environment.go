@@ -24,6 +24,8 @@ type environment struct {
 	now func() time.Time
 	// resolve finds the addresses of a name.
 	resolve func(ctx context.Context, name string) ([]netip.Addr, error)
+	// connect reports why nothing accepts connections at an address; nil for no look.
+	connect func(ctx context.Context, to netip.AddrPort) error
 	// network asks for the records of challenges; nil for no look.
 	network *acmedns.Network
 	// isLocal reports whether an address belongs to this machine.
@@ -41,6 +43,7 @@ func systemEnvironment(cfg *config.Config) environment {
 		resolve: func(ctx context.Context, name string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 		},
+		connect:  connectTo,
 		network:  acmedns.SystemNetwork(),
 		isLocal:  isLocalAddress,
 		writable: writableByUs,

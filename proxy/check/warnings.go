@@ -33,6 +33,8 @@ type checker struct {
 	env      environment
 	cfg      *config.Config
 	warnings []config.KeyError
+	// silent says why upstreams do not answer, by address.
+	silent map[string]string
 }
 
 // warningsOf lists what is legal in a valid configuration but probably wrong, in the order of the documentation.
@@ -50,6 +52,7 @@ func warningsOf(ctx context.Context, cfg *config.Config, env environment) []conf
 	c.limits()
 	c.headerRules("", config.LevelFile, map[string]*headers.Rules{"request_headers": cfg.RequestHeaders, "response_headers": cfg.ResponseHeaders})
 	addresses := c.resolveUpstreams(ctx)
+	c.silent = c.silentUpstreams(ctx, addresses)
 	c.challengeRecords(ctx)
 	for i, listener := range cfg.Listeners {
 		c.clients(config.IndexKey("listeners", i), listener.Clients, listener.ProxyProtocol)
@@ -154,7 +157,7 @@ func (c *checker) listener(key string, listener config.Listener, addresses map[s
 		for _, forward := range site.Forwards(siteKey) {
 			if address := forward.Upstream.Address; !warned[address] {
 				warned[address] = true
-				c.upstream(config.ChildKey(forward.Key, "upstream"), address, addresses)
+				c.upstream(forward.UpstreamKey, address, addresses)
 			}
 		}
 	}
@@ -281,7 +284,7 @@ func coversAny(wildcard string, names map[string]bool) bool {
 	return false
 }
 
-// upstream warns of an upstream whose name has no address, or that is this proxy itself.
+// upstream warns of an upstream whose name has no address, that is this proxy itself, or that does not answer.
 func (c *checker) upstream(key, upstream string, addresses map[string]lookup) {
 	if path, ok := config.SocketPath(upstream); ok {
 		c.upstreamSocket(key, path)
@@ -299,6 +302,9 @@ func (c *checker) upstream(key, upstream string, addresses map[string]lookup) {
 				wording.Quoted(upstream), owner)
 			return
 		}
+	}
+	if cause := c.silent[upstream]; cause != "" {
+		c.warn(key, "%s does not answer: %s; start the program there, or correct the address", wording.Quoted(upstream), cause)
 	}
 }
 

@@ -24,21 +24,28 @@ func IsWildcard(name string) (rest string, ok bool) { return strings.CutPrefix(n
 type Forward struct {
 	// Key is the key of the site or the route.
 	Key string
-	// Upstream is one of its upstreams.
-	Upstream Upstream
+	// Upstream is one of its upstreams, UpstreamKey its key, and Several reports whether there are others.
+	Upstream    Upstream
+	UpstreamKey string
+	Several     bool
 	Settings
 }
 
 // Forwards lists where the site at the given key and its routes forward to.
 func (s Site) Forwards(key string) []Forward {
 	var forwards []Forward
-	for _, upstream := range s.Upstreams {
-		forwards = append(forwards, Forward{key, upstream, s.Settings})
-	}
-	for i, route := range s.Routes {
-		for _, upstream := range route.Upstreams {
-			forwards = append(forwards, Forward{IndexKey(ChildKey(key, "routes"), i), upstream, route.Settings})
+	add := func(key string, upstreams Upstreams, settings Settings) {
+		for i, upstream := range upstreams {
+			at := ChildKey(key, "upstream")
+			if len(upstreams) > 1 {
+				at = IndexKey(ChildKey(key, "upstreams"), i)
+			}
+			forwards = append(forwards, Forward{key, upstream, at, len(upstreams) > 1, settings})
 		}
+	}
+	add(key, s.Upstreams, s.Settings)
+	for i, route := range s.Routes {
+		add(IndexKey(ChildKey(key, "routes"), i), route.Upstreams, route.Settings)
 	}
 	return forwards
 }
