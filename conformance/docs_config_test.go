@@ -21,6 +21,7 @@ var (
 	tomlAliases = regexp.MustCompile(`(?m)^aliases = \[(.*?)\]`)
 	tomlUsers   = regexp.MustCompile(`(?m)^basic_users_file = "/([^"]+)"`)
 	tomlClients = regexp.MustCompile(`(?m)^client_ca_path = "/([^"]+)"`)
+	tomlProxies = regexp.MustCompile(`(?m)^trusted_proxies_file = "/([^"]+)"`)
 	tomlHealth  = regexp.MustCompile(`(?m)^health_check_port = (\d+)`)
 )
 
@@ -60,6 +61,11 @@ func (m *machine) readyFor(text string) {
 	for _, match := range tomlUsers.FindAllStringSubmatch(text, -1) {
 		const ann = "ann:$2a$04$OkPOOsZoak9bVOk0tBS./OmNZwJmQLc7GcExVuaycOtRPRYUZyhhG\n"
 		if err := os.WriteFile(filepath.Join(m.dir, match[1]), []byte(ann), 0o600); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	for _, match := range tomlProxies.FindAllStringSubmatch(text, -1) {
+		if err := os.WriteFile(filepath.Join(m.dir, match[1]), []byte("192.0.2.0/24\n"), 0o644); err != nil {
 			m.t.Fatal(err)
 		}
 	}

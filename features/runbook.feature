@@ -358,6 +358,21 @@ Feature: The runbook
       When the upstream "app" is released
       Then the client "bob" is answered 200
 
+  Rule: No connection gets through a balancer
+
+    @S-15.3
+    Scenario: A balancer that is not trusted, and one that sends no header
+      Given the settings:
+        | listeners[0].proxy_protocol  | "required"             |
+        | listeners[0].trusted_proxies | ["${client:balancer}"] |
+      And the proxy is running
+      When the client "stranger" opens a connection to "tcp://${addr}:${https}"
+      Then the connection is closed with nothing more
+      When the client "balancer" opens a connection to "tcp://${addr}:${https}"
+      And the client sends "GET / HTTP/1.1\r\n\r\n"
+      Then the connection is closed with nothing more
+      And the runbook tells under "No connection gets through a balancer" what was written
+
   Rule: The disk is full
 
     @S-8.4 @mount

@@ -1,0 +1,73 @@
+package conformance_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// codeBlock returns the only block in that language of docs/behind-a-proxy.md.
+func codeBlock(t *testing.T, language string) string {
+	t.Helper()
+	blocks := regexp.MustCompile("(?s)\n```"+language+"\n(.*?)\n```\n").FindAllStringSubmatch(documents(t)["behind-a-proxy.md"], -1)
+	if len(blocks) != 1 {
+		t.Fatalf("got %d blocks of %s, want one", len(blocks), language)
+	}
+	return blocks[0][1] + "\n"
+}
+
+func TestTheListOfACDNIsReplacedOnlyByAList(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	script := write("update", codeBlock(t, "sh"))
+	list := write("cloudflare.txt", "192.0.2.0/24\n")
+	write("reverse-proxy", "#!/bin/sh\necho \"$1\" >>\""+dir+"/reloads\"\n")
+	for _, test := range []struct {
+		name, curl, want string
+		reloads          int
+	}{
+		{"a failed download", "exit 22", "192.0.2.0/24\n", 0},
+		{"a page of HTML", "echo '<html>'", "192.0.2.0/24\n", 0},
+		{"nothing", "true", "192.0.2.0/24\n", 0},
+		{"new lists", `case "$*" in *ips-v4) printf '198.51.100.0/24\n203.0.113.0/24' ;; *) printf '2001:db8::/32\n' ;; esac`,
+			"198.51.100.0/24\n203.0.113.0/24\n2001:db8::/32\n\n", 1},
+		{"the same lists", `case "$*" in *ips-v4) printf '198.51.100.0/24\n203.0.113.0/24' ;; *) printf '2001:db8::/32\n' ;; esac`,
+			"198.51.100.0/24\n203.0.113.0/24\n2001:db8::/32\n\n", 1},
+	} {
+		write("curl", "#!/bin/sh\n"+test.curl+"\n")
+		cmd := exec.Command("sh", script, list)
+		cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+		out, _ := cmd.CombinedOutput() // it fails where the download does
+		got, err := os.ReadFile(list)
+		reloads, _ := os.ReadFile(filepath.Join(dir, "reloads"))
+		if err != nil || string(got) != test.want || strings.Count(string(reloads), "reload\n") != test.reloads {
+			t.Errorf("%s: got %q, %v and the reloads %q, want %q and %d\n%s", test.name, got, err, reloads, test.want, test.reloads, out)
+		}
+		if left, _ := filepath.Glob(list + ".*"); left != nil {
+			t.Errorf("%s: %q is left", test.name, left)
+		}
+	}
+}
+
+func TestHAProxyTakesTheDocumentedConfiguration(t *testing.T) {
+	if _, err := exec.LookPath("haproxy"); err != nil && os.Getenv("CI") != "true" {
+		t.Skip("haproxy is not installed; make deps installs it")
+	}
+	path := filepath.Join(t.TempDir(), "haproxy.cfg")
+	const timeouts = "defaults\n    timeout connect 5s\n    timeout client 1m\n    timeout server 1m\n\n"
+	if err := os.WriteFile(path, []byte(timeouts+codeBlock(t, "haproxy")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("haproxy", "-c", "-f", path).CombinedOutput(); err != nil {
+		t.Errorf("haproxy refuses it: %v\n%s", err, out)
+	}
+}
