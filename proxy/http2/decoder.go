@@ -10,6 +10,8 @@ import (
 // those of refused streams: the blocks share a table (RFC 7541, section 2.2).
 type HeadDecoder struct {
 	hpack *hpack.Decoder
+	// response reports whether the blocks are those of responses.
+	response bool
 	// head receives the fields of the block; nil for a block that is decoded only for the table.
 	head *Head
 	// encoded is the size of the block so far, continuations its number of CONTINUATION frames, and inflated its decoded
@@ -32,6 +34,9 @@ func (d *HeadDecoder) field(f hpack.HeaderField) {
 	}
 	if d.inflated > MaxHeaderListBytes && d.head.tooLarge == "" {
 		d.head.tooLarge = listTooLarge
+		if d.response {
+			d.head.tooLarge = responseTooLarge
+		}
 	}
 	d.head.add(f.Name, f.Value)
 }
@@ -43,6 +48,7 @@ func (d *HeadDecoder) Begin(head *Head, trailer bool, fragment []byte) *Error {
 	d.encoded, d.continuations, d.inflated = 0, 0, 0
 	if head != nil {
 		head.reset(trailer)
+		head.response = d.response
 	}
 	return d.write(fragment)
 }

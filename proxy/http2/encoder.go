@@ -11,6 +11,8 @@ import (
 // come again go into the table that both sides keep, and later cost one byte.
 type HeadEncoder struct {
 	table table
+	// lookUp finds a name in the static table, and says how such a field is sent.
+	lookUp func(name []byte) (index int, how manner)
 	// resized reports whether the next block must begin with the new size of the table, preceded by the smallest size
 	// that the table had meanwhile (RFC 7541, section 4.2).
 	resized  bool
@@ -24,7 +26,7 @@ const maxLoweredName = 64
 
 // NewHeadEncoder returns the encoder for a connection.
 func NewHeadEncoder() *HeadEncoder {
-	return &HeadEncoder{table: table{limit: HeaderTableBytes, seed: maphash.MakeSeed()}}
+	return &HeadEncoder{lookUp: lookUp, table: table{limit: HeaderTableBytes, seed: maphash.MakeSeed()}}
 }
 
 // SetTableSize applies the client's SETTINGS_HEADER_TABLE_SIZE. The encoder never uses more than HeaderTableBytes.
@@ -98,7 +100,7 @@ func (e *HeadEncoder) AppendField(dst []byte, name, value string) []byte {
 	}
 	lowered := e.name[:len(name)]
 	lower(lowered, name)
-	index, how := lookUp(lowered)
+	index, how := e.lookUp(lowered)
 	switch {
 	case how == never:
 		return e.literal(dst, 0x10, 4, index, lowered, value)

@@ -28,6 +28,10 @@ type Head struct {
 	// Priority is the client's wish for the order of responses.
 	Priority Priority
 
+	// Status is the status of a response; 0 in a request.
+	Status int
+
+	response  bool
 	pseudo    uint8
 	hosts     int
 	regular   bool
@@ -88,6 +92,10 @@ func (h *Head) spoil(reason string) {
 // add adds one field of the list.
 func (h *Head) add(name, value string) {
 	if h.malformed != "" || h.tooLarge != "" {
+		return
+	}
+	if h.response {
+		h.addResponse(name, value)
 		return
 	}
 	if name != "" && name[0] == ':' {

@@ -1,0 +1,200 @@
+package h2client
+
+import (
+	"net"
+	"sync"
+	"time"
+
+	"reverse-proxy/proxy/http2"
+)
+
+// Conn is a connection to a server. Its methods may be called by any goroutine.
+type Conn struct {
+	net net.Conn
+	// closed is closed when both goroutines have ended.
+	closed chan struct{}
+	tasks  sync.WaitGroup
+	// greeting is closed when the server's SETTINGS have come, or the connection has ended before.
+	greeting chan struct{}
+	// wake has the writer look for something to write.
+	wake chan struct{}
+
+	// mu guards everything below, and the fields of streams.
+	mu      sync.Mutex
+	streams map[uint32]*Stream
+	// open counts the streams, those that have not been begun included.
+	open int
+	next uint32
+	// limits are the server's settings, and greeted reports whether they have come.
+	limits  http2.Limits
+	greeted bool
+	encoder *http2.HeadEncoder
+	// window is how many bytes of data the server takes from all streams together.
+	window int64
+	// received counts the bytes of data since the connection's window was last given back.
+	received int
+	// out waits to be written, and spare is the buffer that is not in use. answers counts the bytes in out that frames of the
+	// server have caused.
+	out, spare []byte
+	answers    int
+	// writingSince is when the write in progress began; zero if there is none.
+	writingSince time.Time
+	// blocked are the streams whose bodies wait for a window or for room in out.
+	blocked map[*Stream]struct{}
+	// draining reports whether no new streams may be opened, and err why the connection has ended.
+	draining bool
+	err      *Error
+	// junk is how many frames that carry nothing the server may still send.
+	junk int
+	// lastFrame is when the server was last heard, and pinged when it was asked for a sign of life; zero if it was not. silent
+	// reports whether it has not answered in time.
+	lastFrame, pinged time.Time
+	silent            bool
+	idleSince         time.Time
+
+	reader reader
+}
+
+// New begins to speak HTTP/2 on the connection, whose TLS handshake is done. The caller closes it.
+func New(conn net.Conn) *Conn {
+	now := time.Now()
+	c := &Conn{
+		net: conn, closed: make(chan struct{}), greeting: make(chan struct{}), wake: make(chan struct{}, 1),
+		streams: map[uint32]*Stream{}, blocked: map[*Stream]struct{}{}, next: 1, limits: http2.DefaultLimits(),
+		encoder: http2.NewRequestEncoder(), window: http2.InitialWindow, junk: junkFrames, lastFrame: now, idleSince: now,
+	}
+	c.out = append(c.out, http2.Preface...)
+	c.out = http2.AppendSettings(c.out,
+		http2.Setting{ID: http2.SettingEnablePush, Value: 0},
+		http2.Setting{ID: http2.SettingInitialWindowSize, Value: streamWindow},
+		http2.Setting{ID: http2.SettingMaxHeaderListSize, Value: http2.MaxHeaderListBytes})
+	c.out = http2.AppendWindowUpdate(c.out, 0, connWindow-http2.InitialWindow)
+	c.reader = reader{conn: c, decoder: http2.NewResponseDecoder()}
+	c.wake <- struct{}{}
+	c.tasks.Go(c.write)
+	c.tasks.Go(c.reader.run)
+	go func() {
+		c.tasks.Wait()
+		close(c.closed)
+	}()
+	return c
+}
+
+// Open opens a stream, or returns nil if the connection takes no more of them.
+func (c *Conn) Open() *Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.greeted && c.open > 0 { // how many it takes is not known yet
+		return nil
+	}
+	if c.err != nil || c.draining || c.silent || c.open >= min(MaxStreams, int(min(c.limits.Streams, MaxStreams))) || c.next > 1<<31-3 || len(c.out) > 4*maxQueued {
+		return nil
+	}
+	c.open++
+	s := streams.Get().(*Stream)
+	s.reset(c)
+	return s
+}
+
+// Usable reports whether the connection may take streams now or later.
+func (c *Conn) Usable() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == nil && !c.draining && c.next <= 1<<31-3
+}
+
+// Streams returns how many streams are open.
+func (c *Conn) Streams() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
+}
+
+// Idle returns since when the connection has had no streams, or false if it has some.
+func (c *Conn) Idle() (since time.Time, idle bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.idleSince, c.open == 0
+}
+
+// Drain makes the connection take no more streams. It closes when the last one ends.
+func (c *Conn) Drain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.draining = true
+	c.endIfDrained()
+}
+
+// endIfDrained closes a draining connection without streams. The caller holds mu.
+func (c *Conn) endIfDrained() {
+	if c.draining && c.open == 0 {
+		c.fail(&Error{Reason: "the connection was drained", Unprocessed: true})
+	}
+}
+
+// Close ends the connection with all its streams, and waits for its goroutines.
+func (c *Conn) Close() {
+	c.mu.Lock()
+	c.fail(&Error{Reason: "the connection was closed", Lost: true})
+	c.mu.Unlock()
+	<-c.closed
+}
+
+// Err returns why the connection has ended, or nil.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		return nil
+	}
+	return c.err
+}
+
+// Ended is closed when the connection has ended.
+func (c *Conn) Ended() <-chan struct{} { return c.closed }
+
+// fail ends the connection. The first error counts. The caller holds mu.
+func (c *Conn) fail(err *Error) {
+	if c.err != nil {
+		return
+	}
+	c.err = err
+	if !c.greeted {
+		close(c.greeting)
+	}
+	for _, s := range c.streams {
+		s.fail(err)
+	}
+	clear(c.streams)
+	_ = c.net.SetDeadline(time.Unix(1, 0)) // crypto/tls closes only after a blocked write has ended
+	go func() { _ = c.net.Close() }()      // and may wait for its close_notify
+	c.poke()
+}
+
+// Look is to be called about once a second. It asks a silent server for a sign of life, and gives up one that reads nothing.
+func (c *Conn) Look(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.junk = min(junkFrames, c.junk+junkEachSecond)
+	switch {
+	case !c.writingSince.IsZero() && now.Sub(c.writingSince) > stuckWrite:
+		c.fail(&Error{Reason: "the upstream reads nothing", Lost: true})
+	case !c.pinged.IsZero():
+		c.silent = now.Sub(c.pinged) > patience
+	case c.open > 0 && now.Sub(c.lastFrame) > silence:
+		c.pinged = now
+		c.out = http2.AppendPing(c.out, [8]byte{}, false)
+		c.poke()
+	}
+}
+
+// poke has the writer look. The caller holds mu.
+func (c *Conn) poke() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,48 @@
+package h2client
+
+import (
+	"errors"
+	"fmt"
+
+	"reverse-proxy/proxy/http2"
+)
+
+// Error is why a stream has failed.
+type Error struct {
+	// Reason is for the log. It contains no received bytes.
+	Reason string
+	// Unprocessed reports whether the server has certainly not acted on the request, so that it may be sent again whatever its
+	// method (RFC 9113, section 8.7).
+	Unprocessed bool
+	// Lost reports whether the connection has ended, so that nothing is known about the request.
+	Lost bool
+	// Cause is the error of the network, or nil.
+	Cause error
+}
+
+// Error implements the error interface.
+func (e *Error) Error() string {
+	if e.Cause != nil {
+		return fmt.Sprintf("%s: %v", e.Reason, e.Cause)
+	}
+	return e.Reason
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// ErrInterrupted is the error of a call that Interrupt has ended.
+var ErrInterrupted = errors.New("the stream was interrupted")
+
+// errStopped is the error of a write that the server has no use for: it has answered without the rest of the request.
+var errStopped = &Error{Reason: "the server has answered, and stopped the request"}
+
+// resetBy is the error of a stream that the server has reset.
+func resetBy(code http2.Code) *Error {
+	return &Error{Reason: "the upstream has reset the stream with " + code.String(), Unprocessed: code == http2.RefusedStream}
+}
+
+// brokenBy is the error of all streams of a connection on which the server has broken the rules.
+func brokenBy(err *http2.Error) *Error {
+	return &Error{Reason: "the upstream breaks the rules of HTTP/2: " + err.Reason, Lost: true}
+}

@@ -1,0 +1,275 @@
+package h2client
+
+import (
+	"bytes"
+	"time"
+
+	"reverse-proxy/proxy/http2"
+)
+
+// reader is the goroutine that reads frames. Its fields belong to it.
+type reader struct {
+	conn    *Conn
+	decoder *http2.HeadDecoder
+	// head receives the header list of the block that is being read, for the stream, with end at the end of the response; a
+	// stream of 0 means that no block is.
+	head    http2.Head
+	block   uint32
+	end     bool
+	trailer bool
+}
+
+// run reads frames until the connection ends.
+func (r *reader) run() {
+	c := r.conn
+	buffer, start, end := make([]byte, readBytes), 0, 0
+	for {
+		n, err := c.net.Read(buffer[end:])
+		end += n
+		c.mu.Lock()
+		if c.err != nil {
+			c.mu.Unlock()
+			return
+		}
+		if n > 0 {
+			c.lastFrame, c.silent, c.pinged = time.Now(), false, time.Time{}
+			start += r.frames(buffer[start:end])
+		}
+		if err != nil {
+			r.lost(buffer[start:end], err)
+		}
+		ended := c.err != nil
+		c.mu.Unlock()
+		if ended {
+			return
+		}
+		end = copy(buffer, buffer[start:end])
+		start = 0
+	}
+}
+
+// lost ends the connection after a failed read. The caller holds mu.
+func (r *reader) lost(rest []byte, err error) {
+	if !r.conn.greeted && isHTTP1(rest) {
+		r.conn.fail(errHTTP1)
+		return
+	}
+	r.conn.fail(&Error{Reason: "the upstream has closed the connection", Lost: true, Cause: err})
+}
+
+// errHTTP1 is the error of a server that answers in another version.
+var errHTTP1 = &Error{Reason: "the upstream answers in HTTP/1.1, and upstream_protocol is http2", Lost: true}
+
+// isHTTP1 reports whether bytes are the beginning of an HTTP/1 response.
+func isHTTP1(p []byte) bool { return bytes.HasPrefix(p, []byte("HTTP/1.")) }
+
+// frames handles all complete frames and returns their length. The caller holds mu.
+func (r *reader) frames(p []byte) (used int) {
+	c := r.conn
+	for c.err == nil && len(p)-used >= http2.HeaderBytes {
+		if !c.greeted && isHTTP1(p[used:]) {
+			c.fail(errHTTP1)
+			break
+		}
+		h, err := http2.ParseHeader(p[used:])
+		if err == nil && len(p)-used < http2.HeaderBytes+h.Length {
+			break
+		}
+		if err == nil {
+			used += http2.HeaderBytes
+			err = r.frame(h, p[used:used+h.Length])
+			used += h.Length
+		}
+		r.failed(err)
+	}
+	return used
+}
+
+// failed ends what a fault concerns. The caller holds mu.
+func (r *reader) failed(err *http2.Error) {
+	c := r.conn
+	switch {
+	case err == nil:
+	case err.Stream != 0:
+		if s := c.streams[err.Stream]; s != nil {
+			r.refuse(s, err.Code, err.Reason)
+		} else if flood := r.wasted(); flood != nil {
+			c.fail(brokenBy(flood))
+		}
+	default:
+		c.fail(brokenBy(err))
+	}
+}
+
+// refuse ends a stream whose response breaks the rules. The caller holds mu.
+func (r *reader) refuse(s *Stream, code http2.Code, reason string) {
+	r.conn.reset(s.id, code)
+	delete(r.conn.streams, s.id)
+	s.fail(&Error{Reason: "the upstream's response breaks the rules of HTTP/2: " + reason})
+}
+
+// frame handles one frame. The caller holds mu.
+func (r *reader) frame(h http2.Header, p []byte) *http2.Error {
+	c := r.conn
+	if !c.greeted {
+		if h.Type != http2.TypeSettings || h.Has(http2.FlagAck) {
+			return &http2.Error{Code: http2.ProtocolError, Reason: "its first frame is not SETTINGS"}
+		}
+		c.greeted = true
+		close(c.greeting)
+	}
+	if r.block != 0 && (h.Type != http2.TypeContinuation || h.Stream != r.block) {
+		return &http2.Error{Code: http2.ProtocolError, Reason: "a header block is interrupted"}
+	}
+	switch h.Type {
+	case http2.TypeData:
+		return r.data(h, p)
+	case http2.TypeHeaders:
+		return r.headers(h, p)
+	case http2.TypeContinuation:
+		return r.continuation(h, p)
+	case http2.TypePushPromise:
+		return &http2.Error{Code: http2.ProtocolError, Reason: "PUSH_PROMISE, which was not enabled"}
+	case http2.TypeRSTStream:
+		return r.rstStream(h, p)
+	case http2.TypeWindowUpdate:
+		return r.windowUpdate(h, p)
+	case http2.TypeGoAway:
+		return r.goAway(h, p)
+	}
+	if err := r.wasted(); err != nil {
+		return err
+	}
+	switch h.Type {
+	case http2.TypeSettings:
+		return r.settings(h, p)
+	case http2.TypePing:
+		return r.ping(h, p)
+	case http2.TypePriority:
+		return http2.CheckPriority(h, p)
+	}
+	return nil // RFC 9113, section 5.5
+}
+
+// wasted counts a frame that carries nothing. The caller holds mu.
+func (r *reader) wasted() *http2.Error {
+	if r.conn.junk--; r.conn.junk < 0 {
+		return &http2.Error{Code: http2.EnhanceYourCalm, Reason: "a flood of frames that carry nothing"}
+	}
+	return nil
+}
+
+// useful pays for frames that carry nothing. The caller holds mu.
+func (r *reader) useful() { r.conn.junk = min(junkFrames, r.conn.junk+usefulFrame) }
+
+// known reports whether a stream was ever begun. The caller holds mu.
+func (r *reader) known(stream uint32) bool { return stream%2 == 1 && stream < r.conn.next }
+
+func (r *reader) settings(h http2.Header, p []byte) *http2.Error {
+	c := r.conn
+	before := c.limits.InitialWindow
+	ack, err := c.limits.Apply(h, p)
+	if err != nil || ack {
+		return err
+	}
+	if change := c.limits.InitialWindow - before; change != 0 {
+		for _, s := range c.streams {
+			if s.window += change; s.window > http2.MaxWindow {
+				return &http2.Error{Code: http2.FlowControlError, Reason: "SETTINGS make a window too large"}
+			}
+		}
+		c.unblock()
+	}
+	c.encoder.SetTableSize(c.limits.HeaderTableSize)
+	c.out = http2.AppendSettingsAck(c.out)
+	return r.answered(http2.HeaderBytes)
+}
+
+// answered checks the bound of what the server makes us write. The caller holds mu.
+func (r *reader) answered(bytes int) *http2.Error {
+	r.conn.poke()
+	if !r.conn.answer(bytes) {
+		return &http2.Error{Code: http2.EnhanceYourCalm, Reason: "a flood of frames whose answers it does not read"}
+	}
+	return nil
+}
+
+func (r *reader) ping(h http2.Header, p []byte) *http2.Error {
+	data, err := http2.ParsePing(h, p)
+	if err != nil || h.Has(http2.FlagAck) {
+		return err
+	}
+	r.conn.out = http2.AppendPing(r.conn.out, data, true)
+	return r.answered(http2.HeaderBytes + len(data))
+}
+
+func (r *reader) goAway(h http2.Header, p []byte) *http2.Error {
+	c := r.conn
+	code, err := http2.ParseGoAway(h, p)
+	if err != nil {
+		return err
+	}
+	if err := r.wasted(); err != nil {
+		return err
+	}
+	last := http2.GoAwayLast(p)
+	c.draining = true
+	for id, s := range c.streams {
+		if id > last {
+			delete(c.streams, id)
+			s.fail(&Error{Reason: "the upstream ends the connection (GOAWAY with " + code.String() + ")", Unprocessed: true})
+		}
+	}
+	c.endIfDrained()
+	return nil
+}
+
+func (r *reader) rstStream(h http2.Header, p []byte) *http2.Error {
+	c := r.conn
+	code, err := http2.ParseRSTStream(h, p)
+	switch {
+	case err != nil:
+		return err
+	case !r.known(h.Stream):
+		return &http2.Error{Code: http2.ProtocolError, Reason: "RST_STREAM on a stream that was not begun"}
+	}
+	s := c.streams[h.Stream]
+	if s == nil {
+		return r.wasted()
+	}
+	if s.ended { // it needs no more of the request (RFC 9113, section 8.1)
+		s.stopped = true
+		signal(s.writable)
+		return r.wasted()
+	}
+	delete(c.streams, h.Stream)
+	s.fail(resetBy(code))
+	return nil
+}
+
+func (r *reader) windowUpdate(h http2.Header, p []byte) *http2.Error {
+	c := r.conn
+	increment, err := http2.ParseWindowUpdate(h, p)
+	if err != nil {
+		return err
+	}
+	if h.Stream == 0 {
+		if c.window += int64(increment); c.window > http2.MaxWindow {
+			return &http2.Error{Code: http2.FlowControlError, Reason: "the connection's window is over 2^31-1"}
+		}
+		c.unblock()
+		return r.wasted()
+	}
+	if !r.known(h.Stream) {
+		return &http2.Error{Code: http2.ProtocolError, Reason: "WINDOW_UPDATE on a stream that was not begun"}
+	}
+	s := c.streams[h.Stream]
+	if s == nil {
+		return r.wasted()
+	}
+	if s.window += int64(increment); s.window > http2.MaxWindow {
+		return &http2.Error{Stream: h.Stream, Code: http2.FlowControlError, Reason: "the stream's window is over 2^31-1"}
+	}
+	signal(s.writable)
+	return r.wasted()
+}

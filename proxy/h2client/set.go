@@ -1,0 +1,161 @@
+package h2client
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Set holds the connections to one server. A stream is opened on the oldest connection that has room for it, so that those that a
+// quiet time does not need become idle.
+type Set struct {
+	// Dial connects to the server. The tag says where the connection leads to.
+	Dial func(ctx context.Context) (conn net.Conn, tag any, err error)
+
+	mu      sync.Mutex
+	conns   []entry
+	dialing *dialing
+	closed  bool
+}
+
+// entry is a connection with its tag.
+type entry struct {
+	*Conn
+	tag any
+}
+
+// dialing is the dial in progress; err is set when done is closed.
+type dialing struct {
+	done chan struct{}
+	err  error
+}
+
+// errClosed is the error of a stream of a closed set.
+var errClosed = errors.New("the upstream is no longer in use")
+
+// TryOpen opens a stream on a connection that exists; nil if none has room.
+func (s *Set) TryOpen() *Stream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open()
+}
+
+// open is TryOpen for a caller that holds mu.
+func (s *Set) open() *Stream {
+	for _, c := range s.conns {
+		if stream := c.Open(); stream != nil {
+			return stream
+		}
+	}
+	return nil
+}
+
+// Open opens a stream, on a new connection if none has room. One connection is dialed at a time: what waits for it uses it too.
+func (s *Set) Open(ctx context.Context) (*Stream, error) {
+	for {
+		s.mu.Lock()
+		if stream := s.open(); stream != nil {
+			s.mu.Unlock()
+			return stream, nil
+		}
+		if greeting := s.greeting(); greeting != nil {
+			s.mu.Unlock()
+			select {
+			case <-greeting:
+				continue
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		if d := s.dialing; d != nil {
+			s.mu.Unlock()
+			select {
+			case <-d.done:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+			if d.err != nil && !errors.Is(d.err, context.Canceled) { // else it was ended by its own request
+				return nil, d.err
+			}
+			continue
+		}
+		d := &dialing{done: make(chan struct{})}
+		s.dialing = d
+		s.mu.Unlock()
+		stream, err := s.dial(ctx, d)
+		if stream != nil || err != nil {
+			return stream, err
+		}
+	}
+}
+
+// dial adds a connection and opens its first stream.
+func (s *Set) dial(ctx context.Context, d *dialing) (stream *Stream, err error) {
+	defer func() {
+		s.mu.Lock()
+		s.dialing = nil
+		s.mu.Unlock()
+		d.err = err
+		close(d.done)
+	}()
+	conn, tag, err := s.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := New(conn)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		go c.Close()
+		return nil, errClosed
+	}
+	s.conns = append(s.conns, entry{c, tag})
+	return c.Open(), nil
+}
+
+// greeting returns what is closed when the first connection that waits for its server's SETTINGS has them or has ended; nil if
+// none waits. The caller holds mu.
+func (s *Set) greeting() <-chan struct{} {
+	for _, c := range s.conns {
+		select {
+		case <-c.greeting:
+		default:
+			return c.greeting
+		}
+	}
+	return nil
+}
+
+// Look is to be called about once a second. It drains the connections that stay reports false for, closes those that have been
+// idle for too long, and forgets those that have ended.
+func (s *Set) Look(now time.Time, idle time.Duration, stay func(tag any) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns = slices.DeleteFunc(s.conns, func(c entry) bool {
+		c.Look(now)
+		if since, isIdle := c.Idle(); isIdle && now.Sub(since) > idle || !stay(c.tag) {
+			c.Drain()
+		}
+		return c.Err() != nil
+	})
+}
+
+// Close drains all connections, and lets no new ones be made.
+func (s *Set) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, c := range s.conns {
+		c.Drain()
+	}
+}
+
+// Conns returns the number of connections.
+func (s *Set) Conns() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}

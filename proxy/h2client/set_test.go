@@ -1,0 +1,125 @@
+package h2client
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// setTo returns a set of connections to an address, whose tags are their numbers.
+func setTo(t *testing.T, address string) *Set {
+	t.Helper()
+	dials := 0
+	s := &Set{Dial: func(ctx context.Context) (net.Conn, any, error) {
+		dials++
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		return conn, dials, err
+	}}
+	t.Cleanup(func() {
+		s.Close()
+		waitFor(t, "the connections to end", func() bool {
+			s.Look(time.Now(), time.Minute, func(any) bool { return true })
+			return s.Conns() == 0
+		})
+	})
+	return s
+}
+
+func TestASetSharesConnectionsAndMakesMoreWhenAllAreFull(t *testing.T) {
+	leaks(t)
+	s := setTo(t, identityServer(t))
+	var all sync.WaitGroup
+	opened := make(chan *Stream, MaxStreams+10)
+	for range MaxStreams + 10 {
+		all.Go(func() {
+			stream, err := s.Open(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			opened <- stream
+		})
+	}
+	all.Wait()
+	if got := s.Conns(); got != 2 {
+		t.Errorf("got %d connections, want 2 for %d streams", got, MaxStreams+10)
+	}
+	close(opened)
+	for stream := range opened {
+		stream.Close()
+	}
+	if stream := s.TryOpen(); stream == nil || s.Conns() != 2 {
+		t.Errorf("got %v on %d connections, want a stream on one of two", stream, s.Conns())
+	} else {
+		stream.Close()
+	}
+}
+
+func TestAConnectionThatNoLongerLeadsThereIsDrained(t *testing.T) {
+	leaks(t)
+	s := setTo(t, identityServer(t))
+	stream, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Look(time.Now(), time.Minute, func(tag any) bool { return tag != 1 })
+	if err := identifySet(s, "/new"); err != nil {
+		t.Error(err)
+	}
+	stream.Close()
+	waitFor(t, "the old connection to end", func() bool {
+		s.Look(time.Now(), time.Minute, func(tag any) bool { return tag != 1 })
+		return s.Conns() == 1
+	})
+	s.Look(time.Now().Add(time.Hour), time.Minute, func(any) bool { return true })
+	waitFor(t, "the idle connection to end", func() bool {
+		s.Look(time.Now(), time.Minute, func(any) bool { return true })
+		return s.Conns() == 0
+	})
+}
+
+// identifySet sends a request on a connection of the set.
+func identifySet(s *Set, path string) error {
+	stream, err := s.Open(context.Background())
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	if err := stream.Begin(head{"GET", path}, true, false); err != nil {
+		return err
+	}
+	_, err = stream.ReadHead()
+	return err
+}
+
+func TestADialThatFailsFailsThoseThatWaitForIt(t *testing.T) {
+	leaks(t)
+	refused, dialing, goOn := errors.New("refused"), make(chan struct{}, 10), make(chan struct{})
+	s := &Set{Dial: func(context.Context) (net.Conn, any, error) {
+		dialing <- struct{}{}
+		<-goOn
+		return nil, nil, refused
+	}}
+	results := make(chan error, 3)
+	open := func() {
+		_, err := s.Open(context.Background())
+		results <- err
+	}
+	go open()
+	<-dialing
+	go open()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := s.Open(ctx); err != context.Canceled {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	close(goOn)
+	for range 2 {
+		if err := <-results; err != refused {
+			t.Errorf("got %v, want %v", err, refused)
+		}
+	}
+}

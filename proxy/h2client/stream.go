@@ -1,0 +1,287 @@
+package h2client
+
+import (
+	"io"
+	"sync"
+	"time"
+
+	"reverse-proxy/proxy/http1"
+	"reverse-proxy/proxy/http2"
+)
+
+// Stream is one request and its response. One goroutine reads the response, and one writes the body; any may interrupt them.
+// After Close nobody may use it.
+type Stream struct {
+	conn *Conn
+	// readable and writable wake the two goroutines.
+	readable, writable chan struct{}
+
+	// The fields below are guarded by the mu of conn.
+
+	id uint32
+	// window is how many bytes the server takes.
+	window int64
+	// sent reports whether the request has been sent whole, stopped whether the server wants no more of it, and writeEnded
+	// whether EndWrites has ended its writes.
+	sent, stopped, writeEnded bool
+	interrupted               bool
+	err                       error
+
+	// interim are the interim responses that wait, head is that of the final one once hasHead is set.
+	interim []http2.Head
+	head    http2.Head
+	hasHead bool
+	// noBody reports whether the response has no body whatever its head says. left is how many bytes must follow, -1 if that is
+	// not known.
+	noBody bool
+	left   int64
+	// in holds the bytes that have arrived, and reading those that the reader has; the two change places. Both are nil without
+	// bytes.
+	in, reading *[]byte
+	// room is how many bytes the server may send, and credit how many of those that it has sent are read, but not yet given back.
+	room, credit int
+	// ended reports whether the response is complete.
+	ended    bool
+	trailers http1.Fields
+	// heard reports whether anything of a response has come.
+	heard bool
+}
+
+var (
+	streams = sync.Pool{New: func() any {
+		return &Stream{readable: make(chan struct{}, 1), writable: make(chan struct{}, 1)}
+	}}
+	// buffers are those for the bodies of responses: small ones for most, and large ones for the rest.
+	smallBuffers = sync.Pool{New: func() any { b := make([]byte, 0, smallBytes); return &b }}
+	largeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, streamWindow+1); return &b }}
+)
+
+// smallBytes is the size of the small buffers.
+const smallBytes = 8 << 10
+
+// keptFields is the number of fields for which a pooled stream keeps its memory.
+const keptFields = 64
+
+// reset prepares a pooled stream.
+func (s *Stream) reset(c *Conn) {
+	drain(s.readable)
+	drain(s.writable)
+	head := s.head
+	head.Release()
+	if cap(head.Fields) > keptFields {
+		head = http2.Head{}
+	}
+	*s = Stream{conn: c, readable: s.readable, writable: s.writable, head: head, left: -1, room: streamWindow}
+}
+
+func drain(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+	}
+}
+
+// fail ends the stream. The caller holds mu.
+func (s *Stream) fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+	s.wakeBoth()
+}
+
+func (s *Stream) wakeBoth() {
+	signal(s.readable)
+	signal(s.writable)
+}
+
+// Interrupt makes the calls of both goroutines return, now and later.
+func (s *Stream) Interrupt() {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	s.interrupted = true
+	s.wakeBoth()
+}
+
+// EndWrites makes a blocked Write return.
+func (s *Stream) EndWrites() {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	s.writeEnded = true
+	signal(s.writable)
+}
+
+// Heard reports whether anything of a response has come.
+func (s *Stream) Heard() bool {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return s.heard
+}
+
+// ReadHead waits for the head of the next response, interim or final. It is valid until Close.
+func (s *Stream) ReadHead() (*http2.Head, error) {
+	for {
+		head, err := s.tryHead()
+		if head != nil || err != nil {
+			return head, err
+		}
+		<-s.readable
+	}
+}
+
+func (s *Stream) tryHead() (*http2.Head, error) {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	switch {
+	case s.interrupted:
+		return nil, ErrInterrupted
+	case len(s.interim) > 0:
+		head := s.interim[0]
+		s.interim = s.interim[1:]
+		return &head, nil
+	case s.hasHead:
+		return &s.head, nil
+	}
+	return nil, s.err
+}
+
+// Next waits for more of the body. The bytes are valid until the next call. It returns io.EOF at the end, possibly with the last
+// bytes.
+func (s *Stream) Next() ([]byte, error) {
+	for {
+		data, err := s.tryNext()
+		if len(data) > 0 || err != nil {
+			return data, err
+		}
+		<-s.readable
+	}
+}
+
+func (s *Stream) tryNext() ([]byte, error) {
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.interrupted {
+		return nil, ErrInterrupted
+	}
+	if s.reading != nil {
+		s.giveBack(len(*s.reading))
+		putBuffer(s.reading)
+		s.reading = nil
+	}
+	switch {
+	case s.in != nil:
+		s.in, s.reading = nil, s.in
+		if s.ended {
+			return *s.reading, io.EOF
+		}
+		return *s.reading, nil
+	case s.ended:
+		return nil, io.EOF
+	}
+	return nil, s.err
+}
+
+// giveBack lets the server send again as much as was read, once that is worth a frame. The caller holds mu.
+func (s *Stream) giveBack(n int) {
+	s.credit += n
+	if s.credit < streamWindow/2 || s.ended || s.err != nil {
+		return
+	}
+	s.conn.out = http2.AppendWindowUpdate(s.conn.out, s.id, uint32(s.credit))
+	s.room += s.credit
+	s.credit = 0
+	s.conn.poke()
+}
+
+// push adds bytes that have arrived. What waits is never more than the window. The caller holds mu.
+func (s *Stream) push(data []byte) {
+	waiting := 0
+	if s.in != nil {
+		waiting = len(*s.in)
+	}
+	if s.in == nil || cap(*s.in)-waiting < len(data) {
+		pool := &smallBuffers
+		if waiting+len(data) > smallBytes {
+			pool = &largeBuffers
+		}
+		buffer := pool.Get().(*[]byte)
+		*buffer = (*buffer)[:0]
+		if s.in != nil {
+			*buffer = append(*buffer, *s.in...)
+			putBuffer(s.in)
+		}
+		s.in = buffer
+	}
+	*s.in = append(*s.in, data...)
+}
+
+func putBuffer(buffer *[]byte) {
+	if cap(*buffer) == smallBytes {
+		smallBuffers.Put(buffer)
+	} else {
+		largeBuffers.Put(buffer)
+	}
+}
+
+// Waiting reports whether a call of Next would not wait.
+func (s *Stream) Waiting() bool {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return s.in != nil || s.ended || s.err != nil || s.interrupted
+}
+
+// Trailers returns the trailers of the response, once Next has returned io.EOF.
+func (s *Stream) Trailers() http1.Fields {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return s.trailers
+}
+
+// Close finishes and releases the stream.
+func (s *Stream) Close() {
+	s.Finish()
+	s.Release()
+}
+
+// Finish ends the stream, so that another one may be opened. One that is not complete on both sides is reset: the server need do
+// no more work for it. The bytes that Next has returned, the head and the trailers stay valid until Release.
+func (s *Stream) Finish() {
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.id != 0 && c.streams[s.id] == s {
+		delete(c.streams, s.id)
+		delete(c.blocked, s)
+		switch {
+		case !s.ended:
+			c.reset(s.id, http2.Cancel)
+		case !s.sent:
+			c.reset(s.id, http2.NoError)
+		}
+	}
+	delete(c.blocked, s)
+	if c.open--; c.open == 0 {
+		c.idleSince = time.Now()
+	}
+	c.endIfDrained()
+}
+
+// Release gives the memory of a finished stream back.
+func (s *Stream) Release() {
+	for _, buffer := range []*[]byte{s.in, s.reading} {
+		if buffer != nil {
+			putBuffer(buffer)
+		}
+	}
+	s.in, s.reading, s.trailers, s.interim = nil, nil, nil, nil
+	s.conn = nil
+	streams.Put(s)
+}
+
+// reset sends RST_STREAM. The caller holds mu.
+func (c *Conn) reset(stream uint32, code http2.Code) {
+	if c.err == nil {
+		c.out = http2.AppendRSTStream(c.out, stream, code)
+		c.poke()
+	}
+}

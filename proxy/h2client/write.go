@@ -1,0 +1,213 @@
+package h2client
+
+import (
+	"runtime"
+	"time"
+
+	"reverse-proxy/proxy/http2"
+)
+
+// write is the goroutine that writes what has gathered.
+func (c *Conn) write() {
+	for range c.wake {
+		runtime.Gosched() // what other goroutines are about to send goes into the same write
+		for {
+			buffer, ok := c.takeOut()
+			if !ok {
+				return
+			}
+			if buffer == nil {
+				break
+			}
+			_, err := c.net.Write(buffer)
+			if !c.wrote(buffer, err) {
+				return
+			}
+		}
+	}
+}
+
+// takeOut takes the buffer that is to be written; nil if there is nothing. It returns false if the connection has ended.
+func (c *Conn) takeOut() (buffer []byte, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return nil, false
+	}
+	if len(c.out) == 0 {
+		return nil, true
+	}
+	buffer = c.out
+	c.out, c.spare, c.answers = c.spare[:0], nil, 0
+	c.writingSince = time.Now()
+	c.unblock()
+	return buffer, true
+}
+
+// wrote records the end of a write. It returns false if the connection has ended.
+func (c *Conn) wrote(buffer []byte, err error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writingSince = time.Time{}
+	if cap(buffer) <= 2*maxQueued {
+		c.spare = buffer[:0]
+	}
+	if err != nil {
+		c.fail(&Error{Reason: "the connection to the upstream was lost", Lost: true, Cause: err})
+	}
+	return c.err == nil
+}
+
+// unblock wakes the bodies that wait. The caller holds mu.
+func (c *Conn) unblock() {
+	for s := range c.blocked {
+		signal(s.writable)
+	}
+	clear(c.blocked)
+}
+
+// answer reports whether a frame of the server may cause that many bytes to be written. The caller holds mu.
+func (c *Conn) answer(bytes int) bool {
+	c.answers += bytes
+	return c.answers <= maxAnswers
+}
+
+// signal wakes whoever waits on the channel, now or later.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Head is the head of a request, which is encoded when it is its turn.
+type Head interface {
+	// AppendHead appends the header block.
+	AppendHead(encoder *http2.HeadEncoder, dst []byte) []byte
+	// Bytes returns the size of the header list, approximately.
+	Bytes() int
+}
+
+// Begin sends the head of the request, and reports with end that no body follows. noBody reports whether the response has none
+// (HEAD).
+func (s *Stream) Begin(head Head, end, noBody bool) error {
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.err != nil:
+		return c.unsent()
+	case s.interrupted:
+		return ErrInterrupted
+	case c.draining:
+		return &Error{Reason: "the upstream ends the connection", Unprocessed: true}
+	case head.Bytes() > int(c.limits.HeaderList):
+		return &Error{Reason: "the request's head is over the upstream's SETTINGS_MAX_HEADER_LIST_SIZE"}
+	}
+	s.id = c.next
+	c.next += 2
+	s.window = c.limits.InitialWindow
+	s.noBody, s.sent = noBody, end
+	c.streams[s.id] = s
+	at := len(c.out)
+	c.out = append(c.out, make([]byte, http2.HeaderBytes)...)
+	c.out = head.AppendHead(c.encoder, c.out)
+	c.out = http2.FinishHeaders(c.out, at, s.id, end, min(c.limits.MaxFrame, http2.MaxFrameBytes))
+	if len(c.streams) == 1 {
+		c.lastFrame = time.Now() // the time of an idle connection is no silence
+	}
+	c.poke()
+	return nil
+}
+
+// unsent returns the error of a request on a connection that has ended before. The caller holds mu.
+func (c *Conn) unsent() *Error {
+	e := *c.err
+	e.Unprocessed = true
+	return &e
+}
+
+// Write sends a part of the body, and with end its end. It waits for the windows and for room. The bytes may be reused when it
+// returns. waited reports whether it had to wait for the server.
+func (s *Stream) Write(p []byte, end bool) (waited bool, err error) {
+	for {
+		rest, err := s.tryWrite(p, end)
+		if err != nil {
+			return waited, err
+		}
+		if len(rest) == 0 {
+			return waited, nil
+		}
+		p = rest
+		waited = true
+		<-s.writable
+	}
+}
+
+// TryWrite is Write without waiting. It returns what was not sent, with the end.
+func (s *Stream) TryWrite(p []byte, end bool) (rest []byte, err error) { return s.tryWrite(p, end) }
+
+func (s *Stream) tryWrite(p []byte, end bool) (rest []byte, err error) {
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		switch {
+		case s.err != nil:
+			return p, s.err
+		case s.interrupted || s.writeEnded:
+			return p, ErrInterrupted
+		case s.stopped:
+			return p, errStopped
+		case len(p) == 0 && !end:
+			return nil, nil
+		case len(p) == 0:
+			s.sent = true
+			c.out = http2.AppendData(c.out, s.id, nil, true)
+			c.poke()
+			return nil, nil
+		}
+		n := int(min(int64(len(p)), s.window, c.window, int64(min(c.limits.MaxFrame, http2.MaxFrameBytes))))
+		if n <= 0 || len(c.out) >= maxQueued {
+			c.blocked[s] = struct{}{}
+			return p, nil
+		}
+		last := end && n == len(p)
+		c.out = http2.AppendData(c.out, s.id, p[:n], last)
+		s.window -= int64(n)
+		c.window -= int64(n)
+		c.junk = min(junkFrames, c.junk+1+n/paidUpdate) // for the WINDOW_UPDATE frames that acknowledge the data
+		c.poke()
+		if p = p[n:]; len(p) == 0 {
+			s.sent = s.sent || last
+			return nil, nil
+		}
+	}
+}
+
+// Trailers is the trailer section of a request, which is encoded when it is its turn.
+type Trailers interface {
+	AppendTrailers(encoder *http2.HeadEncoder, dst []byte) []byte
+}
+
+// End ends the body with trailers.
+func (s *Stream) End(trailers Trailers) error {
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case s.err != nil:
+		return s.err
+	case s.interrupted || s.writeEnded:
+		return ErrInterrupted
+	case s.stopped:
+		return errStopped
+	}
+	at := len(c.out)
+	c.out = append(c.out, make([]byte, http2.HeaderBytes)...)
+	c.out = trailers.AppendTrailers(c.encoder, c.out)
+	c.out = http2.FinishHeaders(c.out, at, s.id, true, min(c.limits.MaxFrame, http2.MaxFrameBytes))
+	s.sent = true
+	c.poke()
+	return nil
+}
