@@ -182,6 +182,7 @@ func (s servedSite) keys() []keyValue {
 		{"upstreams", s.config.Upstreams.Several()},
 		{"upstream_scheme", s.config.UpstreamScheme},
 		{"upstream_proxy_protocol", string(s.config.UpstreamProxy)},
+		{"upstream_protocol", s.config.UpstreamProtocol},
 	}
 	keys = append(keys, keyValues(s.config.UpstreamTLS.Texts())...)
 	keys = append(keys, []keyValue{

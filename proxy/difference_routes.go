@@ -97,6 +97,7 @@ func routeKeys(r config.Route) []keyValue {
 		{"upstreams", r.Upstreams.Several()},
 		{"upstream_scheme", r.UpstreamScheme},
 		{"upstream_proxy_protocol", string(r.UpstreamProxy)},
+		{"upstream_protocol", r.UpstreamProtocol},
 	}
 	keys = append(keys, keyValues(r.UpstreamTLS.Texts())...)
 	keys = append(keys, []keyValue{

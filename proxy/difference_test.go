@@ -99,6 +99,8 @@ func TestTheDifferenceNamesEveryKeyThatDiffers(t *testing.T) {
 			site(admin.KeyChange{Key: "redirect_aliases", Old: "false", New: "true"})},
 		{"a scheme", []string{`"http"`, `"https"`}, site(admin.KeyChange{Key: "upstream_scheme", Old: "http", New: "https"})},
 		{"the PROXY protocol", []string{`upstream_proxy_protocol = "v1"`, `upstream_proxy_protocol = "v2"`}, site(admin.KeyChange{Key: "upstream_proxy_protocol", Old: "v1", New: "v2"})},
+		{"a protocol", []string{"upstream_protocol = \"http1\"", "upstream_protocol = \"http2\""},
+			admin.Difference{SitesChanged: []admin.SiteChange{{Host: "tls.example", Listener: first, Keys: []admin.KeyChange{{Key: "upstream_protocol", Old: "http1", New: "http2"}}}}}},
 		{"two timeouts of one site", []string{"5\n", "6\n", "63\n", "7\n"}, site(
 			admin.KeyChange{Key: "upstream_connect_timeout_secs", Old: "5", New: "6"}, admin.KeyChange{Key: "upstream_request_timeout_secs", Old: "63", New: "7"})},
 		{"an upstream's own bound", []string{"upstream_max_connections = 1\n", "upstream_max_connections = 15\n"}, site(admin.KeyChange{Key: "upstream_max_connections", Old: "1", New: "15"})},

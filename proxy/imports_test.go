@@ -37,6 +37,8 @@ var leafImports = map[string][]string{
 	"share":      nil,
 	// hold counts the requests of each client that wait.
 	"hold": {"limit"},
+	// h2client reads and writes with the codec, and hands out its fields.
+	"h2client": {"http1", "http2"},
 	// prefixes quotes the lines of a list that are wrong.
 	"prefixes":   {"wording"},
 	"proxyproto": nil,

@@ -32,7 +32,7 @@ var causesOfOthers = map[string]string{
 	"the client went away": "the client's fault: CLIENT_GONE",
 	"the client sent no byte of its body within body_idle_timeout_secs": "the client's fault: 408",
 	"the exchange ended before the body was sent":                       "stops a goroutine whose exchange has ended for another reason",
-	"the upstream's connection is neither TCP nor over a Unix socket":   "cannot happen: net dials tcp",
+	"the upstream's connection is neither TCP nor over a Unix socket":   "cannot happen: net dials only these",
 	"more than 128 field lines":                                         "of requests",
 	"several Host":                                                      "responses have no Host",
 }

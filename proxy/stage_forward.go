@@ -119,7 +119,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 		return false, p.clientLost(x, err)
 	}
 	for !given {
-		if body.buffered() == 0 && !body.done { // the next read may wait, and the buffered data must not
+		if !body.ready() { // the next read may wait, and the buffered data must not
 			if err := x.client.Flush(); err != nil {
 				return false, p.clientLost(x, err)
 			}

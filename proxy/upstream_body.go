@@ -3,13 +3,16 @@ package proxy
 import (
 	"io"
 
+	"reverse-proxy/proxy/h2client"
 	"reverse-proxy/proxy/http1"
 )
 
 // upstreamBody is the body of an upstream's response, read in place.
 type upstreamBody struct {
 	response *upstreamResponse
-	kind     http1.BodyKind
+	// stream is that of the response over HTTP/2, which then does all the work; nil over HTTP/1.1.
+	stream *h2client.Stream
+	kind   http1.BodyKind
 	// left is the number of bytes still to come of a body of known length.
 	left    int64
 	decoder http1.ChunkedDecoder
@@ -29,6 +32,10 @@ type upstreamBody struct {
 
 // begin prepares the body that follows the head of the response, which answers a request with the given method.
 func (b *upstreamBody) begin(r *upstreamResponse, method string) {
+	if r.stream != nil {
+		*b = upstreamBody{response: r, stream: r.stream, decoder: b.decoder}
+		return
+	}
 	kind, length := r.head.BodyOf(method)
 	*b = upstreamBody{response: r, kind: kind, left: length, decoder: b.decoder, room: r.start}
 	b.decoder.Reset()
@@ -40,6 +47,9 @@ func (b *upstreamBody) begin(r *upstreamResponse, method string) {
 func (b *upstreamBody) next() ([]byte, error) {
 	if b.done {
 		return nil, io.EOF
+	}
+	if b.stream != nil {
+		return b.nextShared()
 	}
 	for {
 		if b.failed != nil {
@@ -104,6 +114,14 @@ func (b *upstreamBody) waiting() ([]byte, error) {
 	return b.response.buffer[b.response.start:b.response.end], nil
 }
 
+// ready reports whether a call of next would not wait.
+func (b *upstreamBody) ready() bool {
+	if b.stream != nil {
+		return b.stream.Waiting()
+	}
+	return b.done || b.buffered() > 0
+}
+
 // buffered returns the number of bytes available without reading.
 func (b *upstreamBody) buffered() int { return b.end - b.start + b.response.end - b.response.start }
 
@@ -150,6 +168,9 @@ func (b *upstreamBody) release() {
 
 // trailers returns the trailer fields of a chunked body that has ended.
 func (b *upstreamBody) trailers() Fields {
+	if b.stream != nil {
+		return b.stream.Trailers()
+	}
 	if b.kind != http1.BodyChunked {
 		return nil
 	}

@@ -57,6 +57,9 @@ type upstreamCall struct {
 	// request, gathered whether it holds bytes of the body, which cannot be read again.
 	out                *[]byte
 	composed, gathered bool
+	// trailers are those of the request, for a stream of HTTP/2, once trailersReady is set.
+	trailers      Fields
+	trailersReady bool
 	// response is the part that was read of a response whose connection was given back; nil before that and after its
 	// release.
 	response *upstreamResponse
@@ -113,6 +116,7 @@ func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, tim
 	c.blockedSince.Store(0)
 	c.delivering.Store(false)
 	c.pump.taken = false
+	c.trailers, c.trailersReady = nil, false
 	if r.Continue {
 		c.goOn = make(chan struct{}, 1)
 	}

@@ -46,7 +46,9 @@ func (c *upstreamCall) sendAlone(r *Request, source bodySource) (status int, bod
 		sent.begin(source, 1<<20)
 		r.Body = source
 	}
+	to := c.to
 	c.reset(c.owner, r, sent, timer)
+	c.to = to
 	conn, err := c.roundTrip()
 	if err != nil {
 		return 0, "", err

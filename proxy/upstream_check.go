@@ -10,6 +10,7 @@ import (
 
 	"reverse-proxy/proxy/balance"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/http2"
 )
 
 const (
@@ -147,6 +148,9 @@ func (c *upstreamCheck) ask(ctx context.Context) (status int, err error) {
 		return 0, err
 	}
 	defer func() { _ = conn.Close() }() // an error would concern no request
+	if conn.shared {
+		return c.askShared(ctx, conn)
+	}
 	stop := context.AfterFunc(ctx, conn.interrupt)
 	defer stop()
 	// Applications that redirect plain requests to https would otherwise answer with that.
@@ -164,4 +168,44 @@ func (c *upstreamCheck) ask(ctx context.Context) (status int, err error) {
 		status = conn.head.Status
 	}
 	return status, nil
+}
+
+// askShared is ask over HTTP/2, on a stream of a connection that requests use too.
+func (c *upstreamCheck) askShared(ctx context.Context, conn *upstreamConn) (status int, err error) {
+	stream, interrupted := conn.stream, make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(interrupted)
+		stream.Interrupt()
+	})
+	defer func() {
+		if !stop() {
+			<-interrupted // afterwards the stream may be used for another request
+		}
+		stream.Close()
+	}()
+	if err := stream.Begin(checkHead{c}, true, false); err != nil {
+		return 0, err
+	}
+	for status < 200 {
+		head, err := stream.ReadHead()
+		if err != nil {
+			return 0, err
+		}
+		status = head.Status
+	}
+	return status, nil
+}
+
+// checkHead is the head of a check over HTTP/2.
+type checkHead struct{ check *upstreamCheck }
+
+// Bytes implements h2client.Head.
+func (h checkHead) Bytes() int { return 512 + len(h.check.health.Path) + len(h.check.host) }
+
+// AppendHead implements h2client.Head.
+func (h checkHead) AppendHead(e *http2.HeadEncoder, dst []byte) []byte {
+	dst = e.AppendRequest(dst, "GET", h.check.to.config.UpstreamScheme, h.check.host)
+	dst = e.AppendPath(dst, h.check.health.Path, "")
+	dst = e.AppendField(dst, "user-agent", checkUserAgent)
+	return e.AppendField(dst, "x-forwarded-proto", "https")
 }

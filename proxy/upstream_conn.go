@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"reverse-proxy/proxy/h2client"
 	"reverse-proxy/proxy/share"
 	"reverse-proxy/proxy/unixdial"
 )
@@ -39,6 +40,10 @@ type upstreamConn struct {
 	address netip.Addr
 	// file is the Unix socket to which it leads; zero if the upstream is none.
 	file unixdial.ID
+	// shared reports whether the upstream's connections are shared. The others of these fields are then not set, and stream is
+	// the stream of the call that uses the connection, or nil.
+	shared bool
+	stream *h2client.Stream
 	// longs bounds the long buffers of responses.
 	longs *longBodies
 	// pinned reports whether only one client's connection may use it.
@@ -98,6 +103,7 @@ func (u *upstreamConn) begin() {
 		u.upstreamResponse = upstreamResponses.Get().(*upstreamResponse)
 		u.upstreamResponse.conn = u
 	}
+	u.upstreamResponse.stream = u.stream
 }
 
 // detach removes the response from the connection and returns it.
@@ -160,6 +166,9 @@ func (u *upstreamConn) send(p []byte) (rest []byte, err error) {
 // fit reports whether an idle connection can carry a request: the upstream has neither closed it nor sent an unexpected
 // byte, which would be taken for the response to the next request.
 func (u *upstreamConn) fit() bool {
+	if u.shared {
+		return true // its stream will be on one that is
+	}
 	waiting, err := waits(u.fd)
 	// This holds over TLS too: session tickets come before the first response and were read with it. What is waiting now
 	// is the close_notify of an upstream that has closed, or worse.
@@ -183,7 +192,13 @@ func (u *upstreamConn) meant(n int, err error) (int, error) {
 }
 
 // interrupt makes blocked reads and writes return.
-func (u *upstreamConn) interrupt() { _ = u.Conn.SetDeadline(pastDeadline) }
+func (u *upstreamConn) interrupt() {
+	if u.stream != nil {
+		u.stream.Interrupt()
+		return
+	}
+	_ = u.Conn.SetDeadline(pastDeadline)
+}
 
 // CloseWrite closes the sending half; over TLS it sends close_notify.
 func (u *upstreamConn) CloseWrite() error {
@@ -197,7 +212,7 @@ func (u *upstreamConn) CloseWrite() error {
 // readAhead reports whether TLS has read beyond the response and holds data that a check of the socket does not show:
 // another record, which would be taken for the response to the next request, or the end of the connection.
 func (u *upstreamConn) readAhead() bool {
-	if u.plain {
+	if u.plain || u.shared {
 		return false
 	}
 	u.socket.tryRead = true

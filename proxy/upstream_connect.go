@@ -13,8 +13,15 @@ import (
 
 // connect returns a connection to the target: a new one, or one that another call has just given back. If all connections are
 // in use, the wait for one counts as connecting (S-6.9), and so does the time that connecting to other upstreams took.
-// Cancelling the call ends the wait.
-func (c *upstreamCall) connect() (*upstreamConn, error) {
+// Cancelling the call ends the wait. A shared connection that the call already has, but that has no stream yet, is given as
+// conn; else conn is nil.
+func (c *upstreamCall) connect(conn *upstreamConn) (_ *upstreamConn, err error) {
+	pool := c.to.pool
+	defer func() {
+		if err != nil && conn != nil {
+			pool.drop(conn)
+		}
+	}()
 	left := c.to.config.ConnectTimeout - c.connectTime
 	ctx, cancel := context.WithTimeout(context.Background(), left)
 	defer cancel()
@@ -27,16 +34,15 @@ func (c *upstreamCall) connect() (*upstreamConn, error) {
 		return nil, context.Canceled
 	}
 	defer c.dialed()
-	pool := c.to.pool
 	for {
-		conn, err := pool.acquire(ctx, c)
-		if err != nil {
-			return nil, err
+		if conn == nil {
+			if conn, err = pool.acquire(ctx, c); err != nil {
+				return nil, err
+			}
 		}
 		if conn.Conn == nil {
 			c.opens(conn)
 			if err := c.dial(ctx, conn, left); err != nil {
-				pool.drop(conn)
 				return nil, errNotConnected{err}
 			}
 			return conn, nil
@@ -45,6 +51,7 @@ func (c *upstreamCall) connect() (*upstreamConn, error) {
 			return conn, nil
 		}
 		pool.drop(conn)
+		conn = nil
 	}
 }
 

@@ -15,56 +15,74 @@ import (
 // errUpstreamHandshake is the error of a TLS handshake that did not end in time.
 var errUpstreamHandshake = fmt.Errorf("no end of the TLS handshake within upstream_connect_timeout_secs: %w", context.DeadlineExceeded)
 
-// dial opens the connection to the target and completes the TLS handshake, both within the context
-// (S-6.9). It verifies the certificate for the upstream's name against the system's roots (S-6.8).
-//
-// If the upstream is told who the client is, that comes before TLS (S-15.4).
+// dial opens the connection to the target within the context, for a request. Over HTTP/2 that is a stream of a connection.
 func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn, r *Request) (err error) {
+	if set := t.pool.shared; set != nil {
+		upstream.shared = true
+		upstream.stream, err = set.Open(ctx, t.dialShared)
+		return err
+	}
 	upstream.file = t.pool.socketFile() // before the connection, which may lead to a newer one, but not to an older
-	conn, address, err := t.pool.connect(ctx, t.address)
+	conn, raw, address, err := t.open(ctx, r)
 	if err != nil {
 		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = conn.Close() // an error from Close would hide the cause
-		}
-	}()
-	stream, ok := conn.(streamConn)
-	if !ok {
-		return errors.New("the upstream's connection is neither TCP nor over a Unix socket")
-	}
-	raw, err := newSocket(stream)
-	if err != nil {
-		return err
-	}
-	conn = raw
-	if t.config.UpstreamProxy.Named() {
-		if _, err := raw.Write(proxyHeader(t.config.UpstreamProxy, r)); err != nil {
-			return err
-		}
-	}
-	if t.config.UpstreamScheme == "https" {
-		secure := tls.Client(raw, t.tlsConfig())
-		if err := handshakeApart(ctx, secure); err != nil {
-			if errors.Is(err, context.DeadlineExceeded) {
-				err = errUpstreamHandshake
-			}
-			return err
-		}
-		conn = secure
 	}
 	if err := upstream.over(conn, raw); err != nil {
+		_ = conn.Close() // an error from Close would hide the cause
 		return err
 	}
 	upstream.address = address
 	return nil
 }
 
+// open connects to the target and completes the TLS handshake, both within the context (S-6.9). raw is the socket below the
+// connection, and address that of the upstream's name. If the upstream is told who the client of the request is, that comes before
+// TLS (S-15.4).
+func (t *upstreamTarget) open(ctx context.Context, r *Request) (conn net.Conn, raw *socket, address netip.Addr, err error) {
+	below, address, err := t.pool.connect(ctx, t.address)
+	if err != nil {
+		return nil, nil, address, err
+	}
+	defer func() {
+		if err != nil {
+			_ = below.Close() // an error from Close would hide the cause
+		}
+	}()
+	stream, ok := below.(streamConn)
+	if !ok {
+		return nil, nil, address, errors.New("the upstream's connection is neither TCP nor over a Unix socket")
+	}
+	if raw, err = newSocket(stream); err != nil {
+		return nil, nil, address, err
+	}
+	if t.config.UpstreamProxy.Named() {
+		if _, err := raw.Write(proxyHeader(t.config.UpstreamProxy, r)); err != nil {
+			return nil, nil, address, err
+		}
+	}
+	if t.config.UpstreamScheme != "https" {
+		return raw, raw, address, nil
+	}
+	secure := tls.Client(raw, t.tlsConfig())
+	if err := handshakeApart(ctx, secure); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = errUpstreamHandshake
+		}
+		return nil, nil, address, err
+	}
+	if t.pool.shared != nil && secure.ConnectionState().NegotiatedProtocol != "h2" {
+		return nil, nil, address, errNoH2
+	}
+	return secure, raw, address, nil
+}
+
 // tlsConfig returns how the connection to an https upstream is verified, and what the proxy shows.
 func (t *upstreamTarget) tlsConfig() *tls.Config {
 	of := t.config.UpstreamTLS
 	cfg := &tls.Config{RootCAs: t.roots, ServerName: of.ServerName, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	if t.pool.shared != nil {
+		cfg.NextProtos = []string{"h2"}
+	}
 	if cfg.ServerName == "" {
 		cfg.ServerName, _ = config.SplitUpstream(t.address)
 	}

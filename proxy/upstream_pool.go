@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"reverse-proxy/proxy/h2client"
 	"reverse-proxy/proxy/share"
 	"reverse-proxy/proxy/unixdial"
 )
@@ -21,6 +22,9 @@ type upstreamPool struct {
 	// named reports whether each connection begins with a header that names one client (S-15.4). Such a connection is never
 	// idle for others.
 	named bool
+	// shared holds the connections of an upstream that speaks HTTP/2; nil for HTTP/1.1. The others of the pool are then
+	// permissions to have a stream.
+	shared *h2client.Set
 	// share is the upstream's account in the shares.
 	share share.Upstream
 
@@ -231,8 +235,11 @@ func (p *upstreamPool) idleLongest() (time.Time, bool) {
 // Unix socket that was replaced.
 func (p *upstreamPool) sweep(now time.Time) {
 	file := p.socketFile()
+	if p.shared != nil {
+		p.shared.Look(now, upstreamIdleTimeout, p.stays(file))
+	}
 	p.remove(func(conn *upstreamConn) bool {
-		return now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() || !p.leads(conn) || file != unixdial.ID{} && conn.file != file
+		return now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() || !p.leads(conn) || !conn.shared && file != unixdial.ID{} && conn.file != file
 	})
 }
 
@@ -248,7 +255,7 @@ func (p *upstreamPool) socketFile() unixdial.ID {
 // leads reports whether the connection leads to a current address of the upstream: the addresses of its name may have
 // changed.
 func (p *upstreamPool) leads(conn *upstreamConn) bool {
-	return p.name == nil || p.name.has(conn.address)
+	return p.name == nil || conn.shared || p.name.has(conn.address)
 }
 
 // close closes the idle connections, and makes put close those that come back later.
@@ -256,6 +263,9 @@ func (p *upstreamPool) close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
+	if p.shared != nil {
+		p.shared.Close()
+	}
 	p.remove(func(*upstreamConn) bool { return true })
 }
 

@@ -79,7 +79,7 @@ func putOutBuffer(b *[]byte) {
 // is room.
 func (c *upstreamCall) gatherBody(out []byte, wait bool) (gathered []byte, whole bool, err error) {
 	offset := 0
-	if c.request.ContentLength < 0 {
+	if c.request.ContentLength < 0 && !c.to.isShared() {
 		offset = chunkHeadBytes
 	}
 	for {
@@ -117,7 +117,7 @@ func (c *upstreamCall) gatherBody(out []byte, wait bool) (gathered []byte, whole
 
 // appendBodyPart writes bytes of the body in their framing, and the end of the body after the last ones.
 func (c *upstreamCall) appendBodyPart(out, data []byte, last bool) []byte {
-	if c.request.ContentLength >= 0 {
+	if c.request.ContentLength >= 0 || c.to.isShared() {
 		return append(out, data...)
 	}
 	if len(data) > 0 {
@@ -126,23 +126,29 @@ func (c *upstreamCall) appendBodyPart(out, data []byte, last bool) []byte {
 		out = http1.AppendChunkEnd(out)
 	}
 	if last {
-		trailers := c.body.trailers()
-		trailers.Remove(forbiddenTrailer)
-		if owned := c.request.Owned; owned != nil {
-			trailers.Remove(func(field Field) bool { return owned.Has(field.Name) })
-		}
-		if vouched := c.request.Vouched; vouched != nil {
-			trailers.Remove(func(field Field) bool { return vouched.Has(field.Name) })
-		}
-		if rules := c.request.Rules; rules != nil {
-			trailers.Remove(func(field Field) bool { return rules.Replaces(field.Name) })
-		}
+		trailers := c.trailersToSend()
 		if len(trailers) > 0 && !fitsTrailers(out, trailers) && cap(out) < longBodyBufferBytes {
 			out = c.growOut(out)
 		}
 		out = http1.AppendLastChunk(out, trailers)
 	}
 	return out
+}
+
+// trailersToSend returns the trailers of a body that has ended, as far as they may be sent. It is called once.
+func (c *upstreamCall) trailersToSend() Fields {
+	trailers := c.body.trailers()
+	trailers.Remove(forbiddenTrailer)
+	if owned := c.request.Owned; owned != nil {
+		trailers.Remove(func(field Field) bool { return owned.Has(field.Name) })
+	}
+	if vouched := c.request.Vouched; vouched != nil {
+		trailers.Remove(func(field Field) bool { return vouched.Has(field.Name) })
+	}
+	if rules := c.request.Rules; rules != nil {
+		trailers.Remove(func(field Field) bool { return rules.Replaces(field.Name) })
+	}
+	return trailers
 }
 
 // fitsTrailers reports whether there is room for trailers, and for what frames them, after what was written.
@@ -246,8 +252,19 @@ func (c *upstreamCall) awaitPart() {
 // sendPart writes a part of the request.
 func (c *upstreamCall) sendPart(conn *upstreamConn, part []byte, last bool) error {
 	if last {
-		conn.socket.waited.Store(false)
 		c.pump.last.Store(true)
+	}
+	if conn.stream != nil {
+		waited, err := c.sendSharedPart(conn, part, last)
+		if err != nil {
+			return err
+		}
+		c.pump.waited = last && waited
+		c.bodyMoved(last)
+		return nil
+	}
+	if last {
+		conn.socket.waited.Store(false)
 	}
 	if len(part) > 0 {
 		if _, err := conn.Write(part); err != nil {
@@ -305,9 +322,9 @@ func (c *upstreamCall) endPump(conn *upstreamConn) bool {
 	}
 	if c.body.isEnded() {
 		// Only a write is left. It is nearly always done by now, unless the upstream has answered without reading.
-		_ = conn.SetWriteDeadline(time.Now().Add(lastWriteTime))
+		lift := conn.boundWrites(lastWriteTime)
 		<-c.pump.done
-		return c.pump.err == nil && conn.SetWriteDeadline(time.Time{}) == nil
+		return lift() && c.pump.err == nil
 	}
 	failed := c.body.failure.Load()
 	if taken {

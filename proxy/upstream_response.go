@@ -4,7 +4,9 @@ import (
 	"io"
 	"sync"
 
+	"reverse-proxy/proxy/h2client"
 	"reverse-proxy/proxy/http1"
+	"reverse-proxy/proxy/http2"
 )
 
 // upstreamResponse is what has been read of one response: its bytes, its head and the state of its body. It is separate
@@ -21,6 +23,8 @@ type upstreamResponse struct {
 	// head is the response's head. Its strings point into buffer.
 	head http1.Response
 	body upstreamBody
+	// stream is the response's stream over HTTP/2, where buffer is not used; nil over HTTP/1.1.
+	stream *h2client.Stream
 }
 
 // maxKeptFields bounds the field list kept with a pooled response.
@@ -38,6 +42,11 @@ func (r *upstreamResponse) release() {
 		return
 	}
 	r.body.release()
+	if r.stream != nil {
+		r.stream.Release()
+		r.stream = nil
+		clear(r.head.Fields)
+	}
 	if r.pooled == nil && r.buffer != nil || cap(r.head.Fields) > maxKeptFields {
 		return
 	}
@@ -116,6 +125,14 @@ type errBadResponse string
 
 func (e errBadResponse) Error() string { return string(e) }
 
+// errSpeaksH2 is the error of an upstream that takes the connection for one of HTTP/2 (S-18.7).
+const errSpeaksH2 errBadResponse = `the upstream speaks HTTP/2, and upstream_protocol is "http1"`
+
+// isSettings reports whether bytes begin with the header of a SETTINGS frame, with which a server of HTTP/2 begins.
+func isSettings(p []byte) bool {
+	return len(p) >= http2.HeaderBytes && p[0] == 0 && p[3] == byte(http2.TypeSettings) && p[4] == 0 && p[5]|p[6]|p[7]|p[8] == 0
+}
+
 // more reads the beginning of a head, or more of one that has begun.
 func (r *upstreamResponse) more() error {
 	if r.start == r.end {
@@ -126,6 +143,9 @@ func (r *upstreamResponse) more() error {
 
 // readHead reads and parses the next head, interim or final. A head that is not valid HTTP/1 is an error.
 func (r *upstreamResponse) readHead() error {
+	if r.stream != nil {
+		return r.readSharedHead()
+	}
 	looked := 0
 	for {
 		if r.end > r.start {
@@ -135,6 +155,9 @@ func (r *upstreamResponse) readHead() error {
 				return nil
 			}
 			if err != http1.ErrIncomplete {
+				if isSettings(r.buffer[r.start:r.end]) {
+					return errSpeaksH2
+				}
 				return err
 			}
 			looked = r.end - r.start

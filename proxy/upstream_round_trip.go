@@ -34,15 +34,18 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 			c.releaseOut()
 		}
 	}()
+	if err := c.mayShare(); err != nil {
+		return nil, err
+	}
 	pool := c.to.pool
 	if conn = c.pin.take(pool, c.to.host, c); conn == nil {
 		conn = pool.take(c)
 	}
 	sent := c.start // near enough, and saves a look at the clock
-	for {
-		if conn == nil {
+	for tries := 1; ; tries++ {
+		if conn == nil || !pool.ready(conn) {
 			began := time.Now()
-			if conn, err = c.connect(); err != nil {
+			if conn, err = c.connect(conn); err != nil {
 				c.connectTime += time.Since(began)
 				return nil, err
 			}
@@ -51,6 +54,7 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 		}
 		whole, err := c.compose()
 		if err != nil {
+			conn.endStream()
 			pool.put(conn) // nothing was sent on it
 			return nil, err
 		}
@@ -61,9 +65,9 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 			return conn, nil
 		}
 		c.waited += time.Since(sent)
-		c.onKept = reused
+		c.onKept = reused || conn.shared
 		c.release(conn)
-		if !reused || !c.mayRepeat(err) {
+		if !(reused && c.mayRepeat(err)) && !c.mayRepeatShared(err, tries) {
 			return nil, err
 		}
 		conn = nil // another pooled one could be just as dead
@@ -77,8 +81,12 @@ func (c *upstreamCall) compose() (whole bool, err error) {
 		return c.composed, nil
 	}
 	c.body.settleLength(c.request)
-	c.out = c.outBuffer()
-	*c.out = c.appendRequest((*c.out)[:0])
+	shared := c.to.isShared()
+	if c.out = c.outBuffer(); shared {
+		*c.out = (*c.out)[:0] // the head is encoded when it is its turn on the connection
+	} else {
+		*c.out = c.appendRequest((*c.out)[:0])
+	}
 	c.composed = true
 	expectAt := len(*c.out) - len(expectLine) - len("\r\n")
 	c.gathered = false
@@ -89,7 +97,7 @@ func (c *upstreamCall) compose() (whole bool, err error) {
 		*c.out, c.gathered = out, len(out) > head // gatherBody may have taken another buffer
 	}
 	c.seen.expects = c.request.Continue && !c.composed
-	if c.request.Continue && c.composed { // the client no longer waits for an invitation
+	if c.request.Continue && c.composed && !shared { // the client no longer waits for an invitation
 		*c.out = slices.Delete(*c.out, expectAt, expectAt+len(expectLine))
 	}
 	return c.composed, err
@@ -147,7 +155,13 @@ func (c *upstreamCall) tryOn(conn *upstreamConn, whole bool) error {
 	if !c.timer.Set(deadline.PhaseUpstream, c.to.config.RequestTimeout-c.waited) {
 		return os.ErrDeadlineExceeded // no other deadline would ever end the wait
 	}
-	rest, err := conn.send(*c.out)
+	var rest []byte
+	var err error
+	if conn.stream != nil {
+		rest, err = c.sendShared(conn, whole)
+	} else {
+		rest, err = conn.send(*c.out)
+	}
 	if err != nil {
 		return errUpstreamClosed{err}
 	}
@@ -155,7 +169,7 @@ func (c *upstreamCall) tryOn(conn *upstreamConn, whole bool) error {
 		c.timer.Set(deadline.PhaseBody, c.body.idle)
 		c.startPump(conn, rest, whole)
 	} else {
-		if c.request.Body == nil || !conn.reused && c.triesLeft == 0 || !c.isRepeatable() {
+		if c.request.Body == nil || !conn.shared && (!conn.reused && c.triesLeft == 0 || !c.isRepeatable()) {
 			c.releaseOut() // it can be written again, or is not sent again
 		}
 		// Let other goroutines work: afterwards the response is often there, and the read neither fails nor waits.
@@ -194,6 +208,7 @@ func (c *upstreamCall) release(conn *upstreamConn) {
 		conn.interrupt()
 	}
 	c.endPump(conn)
+	conn.endStream()
 	conn.detach().release()
 	c.to.pool.drop(conn)
 }
@@ -202,6 +217,10 @@ func (c *upstreamCall) release(conn *upstreamConn) {
 // (S-12.7). The fate of the connection depends on what the two messages have left on it. What was read of the
 // response stays with the call until releaseResponse.
 func (c *upstreamCall) giveBack(conn *upstreamConn) {
+	if conn.shared {
+		c.giveBackShared(conn)
+		return
+	}
 	c.use(nil)
 	use := c.useOf(conn)
 	c.releaseOut()

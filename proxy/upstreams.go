@@ -8,6 +8,7 @@ import (
 
 	"reverse-proxy/proxy/balance"
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/h2client"
 	"reverse-proxy/proxy/share"
 )
 
@@ -66,6 +67,9 @@ func (u *upstreams) find(address string, of *config.Route) *upstreamPool {
 		} else {
 			host, _ := config.SplitUpstream(address)
 			pool.name = u.names.of(host)
+		}
+		if of.UpstreamProtocol == "http2" {
+			pool.shared = &h2client.Set{}
 		}
 		u.pools[key] = pool
 	}

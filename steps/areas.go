@@ -12,6 +12,7 @@ func (w *World) areas() []area {
 		{"Several upstreams", w.balanceSteps()},
 		{"Upstreams", w.upstreamSteps()},
 		{"Upstreams at Unix sockets", w.socketUpstreamSteps()},
+		{"Upstreams that speak HTTP/2", w.h2UpstreamSteps()},
 		{"Upstreams with certificates of a private CA", w.privateCASteps()},
 		{"Upstreams that switch protocols", w.switchSteps()},
 		{"Upstreams that are odd or at fault", w.faultSteps()},

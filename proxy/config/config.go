@@ -229,6 +229,8 @@ type Route struct {
 type Settings struct {
 	// UpstreamScheme is "http" or "https".
 	UpstreamScheme string
+	// UpstreamProtocol is "http1" or "http2".
+	UpstreamProtocol string
 	// UpstreamTLS applies to an https upstream.
 	UpstreamTLS UpstreamTLS
 	// UpstreamProxy is the version of the PROXY protocol in which the upstream is told who the client is (S-15.4).

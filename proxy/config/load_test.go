@@ -52,7 +52,7 @@ func TestLoadConfigFillsInTheDefaults(t *testing.T) {
 			TLS:       TLS{Mode: TLSModeSelfSigned},
 			Sites: []Site{{
 				Host: "a.example", Upstreams: OneUpstream("127.0.0.1:3000"),
-				Settings: Settings{UpstreamScheme: "http", ConnectTimeout: 5 * time.Second, RequestTimeout: time.Minute, Limits: fileLimits(100 << 20),
+				Settings: Settings{UpstreamScheme: "http", UpstreamProtocol: "http1", ConnectTimeout: 5 * time.Second, RequestTimeout: time.Minute, Limits: fileLimits(100 << 20),
 					Balance: BalanceLeastRequests, Health: defaultHealth, Retry: defaultRetry},
 			}},
 		}},
@@ -75,7 +75,7 @@ func TestLoadConfigTakesEveryKeyFromTheFile(t *testing.T) {
 	got.Hash, got.Text = "", nil
 	site := Site{
 		Host: "git.example.com", Aliases: []string{"code.example.com"}, RedirectAliases: true, Upstreams: OneUpstream("[::1]:3443"),
-		Settings: Settings{UpstreamScheme: "https", ConnectTimeout: 11 * time.Second, RequestTimeout: 12 * time.Second, MaxConnections: 13, Limits: fileLimits(1000),
+		Settings: Settings{UpstreamScheme: "https", UpstreamProtocol: "http1", ConnectTimeout: 11 * time.Second, RequestTimeout: 12 * time.Second, MaxConnections: 13, Limits: fileLimits(1000),
 			Balance: BalanceLeastRequests, Health: defaultHealth, Retry: defaultRetry},
 	}
 	want := &Config{

@@ -43,13 +43,13 @@ func TestUnknownKeysAreNamedWithTheirIndicesAndWhatWasMeant(t *testing.T) {
 		{"a key that exists in two other tables", "cert_path = \"x\"", "",
 			`cert_path: unknown key; "cert_path" belongs in [listeners.tls] or in [[listeners.tls.certificates]]`},
 		{"a key like no other", "", "colour = 5", "listeners[0].sites[0].colour: unknown key; the keys here are " +
-			"host, aliases, redirect_aliases, client_ca_path, client_cert, upstream, upstreams, upstream_scheme, upstream_proxy_protocol, upstream_ca_path, upstream_server_name, upstream_client_cert_path, upstream_client_key_path, upstream_connect_timeout_secs, upstream_request_timeout_secs, upstream_max_connections, balance, rate_limit, " +
+			"host, aliases, redirect_aliases, client_ca_path, client_cert, upstream, upstreams, upstream_scheme, upstream_proxy_protocol, upstream_protocol, upstream_ca_path, upstream_server_name, upstream_client_cert_path, upstream_client_key_path, upstream_connect_timeout_secs, upstream_request_timeout_secs, upstream_max_connections, balance, rate_limit, " +
 			"total_requests_per_second, concurrent, concurrent_wait_secs, body_limit_bytes, body_idle_timeout_secs, health, retry, maintenance_file, maintenance_allow, request_headers, response_headers, access, routes"},
 		{"a second site's key", "", "[[listeners.sites]]\nhost = \"b.example\"\nupstream = \"b:1\"\nhots = 1",
 			`listeners[0].sites[1].hots: unknown key; did you mean "host"?`},
 		{"a key that would forge a line", "", `"a\nb" = 5`,
 			`listeners[0].sites[0]."a\nb": unknown key; the keys here are ` +
-				"host, aliases, redirect_aliases, client_ca_path, client_cert, upstream, upstreams, upstream_scheme, upstream_proxy_protocol, upstream_ca_path, upstream_server_name, upstream_client_cert_path, upstream_client_key_path, upstream_connect_timeout_secs, upstream_request_timeout_secs, upstream_max_connections, balance, rate_limit, " +
+				"host, aliases, redirect_aliases, client_ca_path, client_cert, upstream, upstreams, upstream_scheme, upstream_proxy_protocol, upstream_protocol, upstream_ca_path, upstream_server_name, upstream_client_cert_path, upstream_client_key_path, upstream_connect_timeout_secs, upstream_request_timeout_secs, upstream_max_connections, balance, rate_limit, " +
 				"total_requests_per_second, concurrent, concurrent_wait_secs, body_limit_bytes, body_idle_timeout_secs, health, retry, maintenance_file, maintenance_allow, request_headers, response_headers, access, routes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

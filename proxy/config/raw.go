@@ -171,6 +171,7 @@ type rawCertificateFile struct {
 type rawSettings struct {
 	UpstreamScheme             *string    `toml:"upstream_scheme"`
 	UpstreamProxyProtocol      *string    `toml:"upstream_proxy_protocol"`
+	UpstreamProtocol           *string    `toml:"upstream_protocol"`
 	UpstreamCAPath             *string    `toml:"upstream_ca_path"`
 	UpstreamServerName         *string    `toml:"upstream_server_name"`
 	UpstreamClientCertPath     *string    `toml:"upstream_client_cert_path"`

@@ -300,6 +300,8 @@ func settingsReference() []Key {
 			Text: "`http` or `https`. With `https` the upstream's certificate is verified against the system's root certificates, or those of `SSL_CERT_FILE`, unless `upstream_ca_path` is set."},
 		{Name: "upstream_proxy_protocol", Type: stringKey, Values: []string{"off", "v1", "v2"}, Default: `"off"`, Dynamic: true, Promise: "S-15.4",
 			Text: "`v1` or `v2`: connections to the upstream begin with a header of the PROXY protocol, which names the client. Such a connection is never used for another client: it stays with the client's own HTTP/1.1 connection, or is closed after the request. `off`: none is sent."},
+		{Name: "upstream_protocol", Type: stringKey, Values: []string{"http1", "http2"}, Default: `"http1"`, Dynamic: true, Promise: "S-18.7",
+			Text: "`http1`: HTTP/1.1, with a connection for each request at a time. `http2`: HTTP/2, with connections that requests share, for gRPC and for applications that speak it: without TLS by prior knowledge (h2c), with `https` as agreed by ALPN. WebSockets and NTLM need `http1`."},
 		{Name: "upstream_ca_path", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-18.11",
 			Text: "PEM file with the root certificates of a private CA. The upstream's certificate is verified against these and no others. Read at the start and at every reload, like the next two files; a relative path starts from the directory of the configuration file. Needs `https`."},
 		{Name: "upstream_server_name", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-18.11",

@@ -44,6 +44,9 @@ func (r Route) String() string {
 			out.WriteString(" strip_prefix")
 		}
 		fmt.Fprintf(&out, " connect %s s request %s s", wording.InSeconds(r.ConnectTimeout), wording.InSeconds(r.RequestTimeout))
+		if r.UpstreamProtocol == "http2" {
+			out.WriteString(" upstream_protocol = http2")
+		}
 		appendTexts(&out, r.UpstreamTLS.Texts())
 		if r.UpstreamProxy.Named() {
 			fmt.Fprintf(&out, " proxy protocol %s", r.UpstreamProxy)

@@ -56,15 +56,16 @@ func fileText(path, hash string) string {
 
 // UpstreamID tells the connections of upstreams apart: those with the same one serve the same requests.
 type UpstreamID struct {
-	// Address is the `host:port`, Scheme "http" or "https", and TLS the ID of the settings for https; "" for http.
-	Address, Scheme, TLS string
+	// Address is the `host:port`, Scheme "http" or "https", Protocol "http1" or "http2", and TLS the ID of the settings for
+	// https; "" for http.
+	Address, Scheme, Protocol, TLS string
 	// Proxy is the version of the PROXY protocol in which connections begin; "" for none.
 	Proxy ProxyVersion
 }
 
 // UpstreamID returns the identity of the upstream at the address.
 func (s Settings) UpstreamID(address string) UpstreamID {
-	id := UpstreamID{Address: address, Scheme: s.UpstreamScheme}
+	id := UpstreamID{Address: address, Scheme: s.UpstreamScheme, Protocol: s.UpstreamProtocol}
 	if s.UpstreamScheme == "https" {
 		id.TLS = s.UpstreamTLS.ID()
 	}

@@ -161,6 +161,19 @@ func (v *validator) upstreamScheme(key string, value *string) string {
 	return scheme
 }
 
+// upstreamProtocol checks that the value is exactly http1 or http2. Connections of HTTP/2 are shared among clients, so they cannot
+// begin with the name of one.
+func (v *validator) upstreamProtocol(in inherited) string {
+	key, protocol := in.key("upstream_protocol"), orDefault(in.UpstreamProtocol, "http1")
+	switch {
+	case protocol != "http1" && protocol != "http2":
+		v.add(key, `%s is not a protocol of upstreams; write "http1" or "http2"`, wording.Quoted(protocol))
+	case protocol == "http2" && ProxyVersion(orDefault(in.UpstreamProxyProtocol, proxyOff)).Named():
+		v.add(key, `"http2" shares connections among clients, and upstream_proxy_protocol names one client for each; write "http1", or upstream_proxy_protocol = "off"`)
+	}
+	return protocol
+}
+
 // uniqueHosts checks that no listener has a name twice, as a host or as an alias (S-2.7).
 func (v *validator) uniqueHosts(listeners []Listener) {
 	for i, listener := range listeners {

@@ -12,14 +12,14 @@ import (
 // Set holds the connections to one server. A stream is opened on the oldest connection that has room for it, so that those that a
 // quiet time does not need become idle.
 type Set struct {
-	// Dial connects to the server. The tag says where the connection leads to.
-	Dial func(ctx context.Context) (conn net.Conn, tag any, err error)
-
 	mu      sync.Mutex
 	conns   []entry
 	dialing *dialing
 	closed  bool
 }
+
+// Dial connects to the server. The tag says where the connection leads.
+type Dial func(ctx context.Context) (conn net.Conn, tag any, err error)
 
 // entry is a connection with its tag.
 type entry struct {
@@ -54,7 +54,7 @@ func (s *Set) open() *Stream {
 }
 
 // Open opens a stream, on a new connection if none has room. One connection is dialed at a time: what waits for it uses it too.
-func (s *Set) Open(ctx context.Context) (*Stream, error) {
+func (s *Set) Open(ctx context.Context, dial Dial) (*Stream, error) {
 	for {
 		s.mu.Lock()
 		if stream := s.open(); stream != nil {
@@ -85,7 +85,7 @@ func (s *Set) Open(ctx context.Context) (*Stream, error) {
 		d := &dialing{done: make(chan struct{})}
 		s.dialing = d
 		s.mu.Unlock()
-		stream, err := s.dial(ctx, d)
+		stream, err := s.dial(ctx, dial, d)
 		if stream != nil || err != nil {
 			return stream, err
 		}
@@ -93,7 +93,7 @@ func (s *Set) Open(ctx context.Context) (*Stream, error) {
 }
 
 // dial adds a connection and opens its first stream.
-func (s *Set) dial(ctx context.Context, d *dialing) (stream *Stream, err error) {
+func (s *Set) dial(ctx context.Context, dial Dial, d *dialing) (stream *Stream, err error) {
 	defer func() {
 		s.mu.Lock()
 		s.dialing = nil
@@ -101,7 +101,7 @@ func (s *Set) dial(ctx context.Context, d *dialing) (stream *Stream, err error) 
 		d.err = err
 		close(d.done)
 	}()
-	conn, tag, err := s.Dial(ctx)
+	conn, tag, err := dial(ctx)
 	if err != nil {
 		return nil, err
 	}

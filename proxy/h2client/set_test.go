@@ -10,14 +10,14 @@ import (
 )
 
 // setTo returns a set of connections to an address, whose tags are their numbers.
-func setTo(t *testing.T, address string) *Set {
+func setTo(t *testing.T, address string) (*Set, Dial) {
 	t.Helper()
 	dials := 0
-	s := &Set{Dial: func(ctx context.Context) (net.Conn, any, error) {
+	s, dial := &Set{}, func(ctx context.Context) (net.Conn, any, error) {
 		dials++
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 		return conn, dials, err
-	}}
+	}
 	t.Cleanup(func() {
 		s.Close()
 		waitFor(t, "the connections to end", func() bool {
@@ -25,17 +25,17 @@ func setTo(t *testing.T, address string) *Set {
 			return s.Conns() == 0
 		})
 	})
-	return s
+	return s, dial
 }
 
 func TestASetSharesConnectionsAndMakesMoreWhenAllAreFull(t *testing.T) {
 	leaks(t)
-	s := setTo(t, identityServer(t))
+	s, dial := setTo(t, identityServer(t))
 	var all sync.WaitGroup
 	opened := make(chan *Stream, MaxStreams+10)
 	for range MaxStreams + 10 {
 		all.Go(func() {
-			stream, err := s.Open(t.Context())
+			stream, err := s.Open(t.Context(), dial)
 			if err != nil {
 				t.Error(err)
 				return
@@ -60,13 +60,13 @@ func TestASetSharesConnectionsAndMakesMoreWhenAllAreFull(t *testing.T) {
 
 func TestAConnectionThatNoLongerLeadsThereIsDrained(t *testing.T) {
 	leaks(t)
-	s := setTo(t, identityServer(t))
-	stream, err := s.Open(t.Context())
+	s, dial := setTo(t, identityServer(t))
+	stream, err := s.Open(t.Context(), dial)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Look(time.Now(), time.Minute, func(tag any) bool { return tag != 1 })
-	if err := identifySet(s, "/new"); err != nil {
+	if err := identifySet(s, dial, "/new"); err != nil {
 		t.Error(err)
 	}
 	stream.Close()
@@ -82,8 +82,8 @@ func TestAConnectionThatNoLongerLeadsThereIsDrained(t *testing.T) {
 }
 
 // identifySet sends a request on a connection of the set.
-func identifySet(s *Set, path string) error {
-	stream, err := s.Open(context.Background())
+func identifySet(s *Set, dial Dial, path string) error {
+	stream, err := s.Open(context.Background(), dial)
 	if err != nil {
 		return err
 	}
@@ -98,14 +98,14 @@ func identifySet(s *Set, path string) error {
 func TestADialThatFailsFailsThoseThatWaitForIt(t *testing.T) {
 	leaks(t)
 	refused, dialing, goOn := errors.New("refused"), make(chan struct{}, 10), make(chan struct{})
-	s := &Set{Dial: func(context.Context) (net.Conn, any, error) {
+	s, dial := &Set{}, func(context.Context) (net.Conn, any, error) {
 		dialing <- struct{}{}
 		<-goOn
 		return nil, nil, refused
-	}}
+	}
 	results := make(chan error, 3)
 	open := func() {
-		_, err := s.Open(context.Background())
+		_, err := s.Open(context.Background(), dial)
 		results <- err
 	}
 	go open()
@@ -113,7 +113,7 @@ func TestADialThatFailsFailsThoseThatWaitForIt(t *testing.T) {
 	go open()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := s.Open(ctx); err != context.Canceled {
+	if _, err := s.Open(ctx, dial); err != context.Canceled {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	close(goOn)

@@ -1,0 +1,105 @@
+Feature: Upstreams that speak HTTP/2
+  Requests share connections, and responses and requests stream both ways at once, as gRPC needs.
+
+  Rule: Requests share connections
+
+    @S-18.7
+    Scenario Outline: Requests over <protocol> share one connection <how>
+      Given clients speak <protocol>
+      And an upstream "app" that speaks only HTTP/2<how>
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_scheme" is "<scheme>"
+      And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
+      When the proxy is running
+      And a client requests "https://git.example.test/a"
+      Then the answer is 200 "app"
+      When a client requests "https://git.example.test/fields/X-Forwarded-Proto"
+      Then the answer is 200 "https"
+      When a client sends the request:
+        | url    | https://git.example.test/echo |
+        | method | POST                          |
+        | body   | some text                     |
+      Then the answer is 200 "some text"
+      When a client sends the request:
+        | url   | https://git.example.test/echo |
+        | method | POST                         |
+        | bytes | 300000                        |
+      Then the answer is 200
+      And the upstream "app" of HTTP/2 was connected to 1 times
+
+      Examples:
+        | protocol | how        | scheme |
+        | HTTP/1.1 |            | http   |
+        | HTTP/2   |            | http   |
+        | HTTP/1.1 | , over TLS | https  |
+        | HTTP/2   | , over TLS | https  |
+
+    @S-18.7
+    Scenario: A client that leaves cancels only its own stream
+      Given an upstream "app" that speaks only HTTP/2
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
+      When the proxy is running
+      And the client "alice" begins to request "https://git.example.test/wait"
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "app"
+      And the upstream "app" of HTTP/2 was connected to 1 times
+
+  Rule: What cannot be is named in the log
+
+    @S-18.7
+    Scenario: An upstream that speaks HTTP/2 where HTTP/1.1 is configured
+      Given an upstream "app" that greets with "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64"
+      And the site "git.example.test" is served from the upstream "app"
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is the plain error 502 "Bad Gateway"
+      And the log has a line "UPSTREAM_ERROR" with:
+        | error | ~the upstream speaks HTTP/2, and upstream_protocol is |
+      And the runbook has a row under "502" for the error of the line "UPSTREAM_ERROR"
+
+    @S-18.7
+    Scenario: An upstream that speaks HTTP/1.1 where HTTP/2 is configured
+      Given an upstream "app" that greets with "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is the plain error 502 "Bad Gateway"
+      And the log has a line "UPSTREAM_ERROR" with:
+        | error | ~the upstream answers in HTTP/1.1 |
+      And the runbook has a row under "502" for the error of the line "UPSTREAM_ERROR"
+
+    @S-18.7
+    Scenario: An upstream that does not agree to HTTP/2 over TLS
+      Given an HTTPS upstream "app"
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_scheme" is "https"
+      And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is the plain error 502 "Bad Gateway"
+      And the log has a line "UPSTREAM_ERROR" with:
+        | error | ~does not agree to HTTP/2 |
+      And the runbook has a row under "502" for the error of the line "UPSTREAM_ERROR"
+
+    @S-18.7 @S-6.15
+    Scenario Outline: <what> is refused, because connections are shared
+      Given an upstream "app" that speaks only HTTP/2
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
+      When the proxy is running
+      And a client sends the request:
+        | url      | https://git.example.test/ |
+        | protocol | HTTP/1.1                  |
+        | header   | <header>                  |
+        | header   | <other>                   |
+      Then the answer is the plain error 502 "Bad Gateway"
+      And the log has a line "UPSTREAM_ERROR" with:
+        | error | ~<error> |
+      And the runbook has a row under "502" for the error of the line "UPSTREAM_ERROR"
+
+      Examples:
+        | what         | header                   | other               | error                           |
+        | NTLM         | Authorization: NTLM abc= | X-A: b              | authenticates its connection    |
+        | A WebSocket  | Upgrade: websocket       | Connection: Upgrade | asks for an upgrade             |

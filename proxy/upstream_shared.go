@@ -1,0 +1,232 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"reverse-proxy/proxy/h2client"
+	"reverse-proxy/proxy/http1"
+	"reverse-proxy/proxy/http2"
+	"reverse-proxy/proxy/unixdial"
+)
+
+// This file has what differs in a call whose upstream speaks HTTP/2, where connections are shared. An upstreamConn is then the
+// permission to have one stream: the pool and the shares count streams as they count connections of HTTP/1.1, each of which
+// carries one request at a time, so that what they promise holds for streams too. Real connections are made as streams need
+// them, and belong to the pool's set.
+
+// maxSharedTries is how often a request is sent in all to an upstream that has certainly not acted on it, or has lost the
+// connection before it answered.
+const maxSharedTries = 4
+
+// These are the errors of requests that a shared connection cannot carry.
+var (
+	errSharedAuth    = errors.New(`the request authenticates its connection (NTLM or Negotiate), and connections of HTTP/2 are shared; write upstream_protocol = "http1"`)
+	errSharedUpgrade = errors.New(`the request asks for an upgrade (a WebSocket), which this upstream has none of over HTTP/2; write upstream_protocol = "http1" for it`)
+	errNoH2          = errors.New(`the upstream does not agree to HTTP/2 (ALPN); write upstream_protocol = "http1"`)
+)
+
+// isShared reports whether requests share the connections to the target.
+func (t *upstreamTarget) isShared() bool { return t.pool != nil && t.pool.shared != nil }
+
+// leadsTo is where a shared connection leads.
+type leadsTo struct {
+	address netip.Addr
+	file    unixdial.ID
+}
+
+// dialShared makes a connection for the pool's set.
+func (t *upstreamTarget) dialShared(ctx context.Context) (net.Conn, any, error) {
+	to := leadsTo{file: t.pool.socketFile()}
+	conn, _, address, err := t.open(ctx, nil)
+	to.address = address
+	return conn, to, err
+}
+
+// stays reports whether a shared connection still leads to the upstream.
+func (p *upstreamPool) stays(file unixdial.ID) func(tag any) bool {
+	return func(tag any) bool {
+		to := tag.(leadsTo)
+		return (p.name == nil || p.name.has(to.address)) && (file == unixdial.ID{} || to.file == file)
+	}
+}
+
+// ready reports whether the call can send its request on the connection now: over HTTP/2, whether there is a stream.
+func (p *upstreamPool) ready(conn *upstreamConn) bool {
+	if p.shared != nil {
+		conn.stream = p.shared.TryOpen()
+		return conn.stream != nil
+	}
+	return true
+}
+
+// mayShare returns why a request cannot go over a shared connection, or nil.
+func (c *upstreamCall) mayShare() error {
+	switch {
+	case !c.to.isShared():
+		return nil
+	case c.request.Upgrade != "":
+		return errSharedUpgrade
+	case authenticatesConnection(c.request.Fields):
+		return errSharedAuth
+	}
+	return nil
+}
+
+// mayRepeatShared reports whether a request that failed on a shared connection may be sent again.
+func (c *upstreamCall) mayRepeatShared(err error, tries int) bool {
+	var failed *h2client.Error
+	if tries >= maxSharedTries || !errors.As(err, &failed) || c.cancelled() != nil || c.pump.taken || c.gathered && c.out == nil {
+		return false
+	}
+	var closed errUpstreamClosed
+	return failed.Unprocessed || failed.Lost && errors.As(err, &closed) && c.isRepeatable()
+}
+
+// sendShared sends the request in the buffer, which holds only bytes of the body, and returns what has to wait.
+func (c *upstreamCall) sendShared(conn *upstreamConn, whole bool) (rest []byte, err error) {
+	body := *c.out
+	ends := whole && !c.hasTrailers()
+	if err := conn.stream.Begin(c, ends && len(body) == 0, c.request.Method == "HEAD"); err != nil {
+		return nil, err
+	}
+	if len(body) > 0 {
+		if rest, err = conn.stream.TryWrite(body, ends); err != nil || len(rest) > 0 {
+			return rest, err
+		}
+	}
+	if whole && !ends {
+		return nil, conn.stream.End(c)
+	}
+	return nil, nil
+}
+
+// sendSharedPart sends a part of the body. It reports whether it had to wait.
+func (c *upstreamCall) sendSharedPart(conn *upstreamConn, part []byte, last bool) (waited bool, err error) {
+	ends := last && !c.hasTrailers()
+	if len(part) > 0 || ends {
+		if waited, err = conn.stream.Write(part, ends); err != nil {
+			return waited, err
+		}
+	}
+	if last && !ends {
+		err = conn.stream.End(c)
+	}
+	return waited, err
+}
+
+// hasTrailers reports whether trailers follow a body that has ended, and keeps them: they are prepared once.
+func (c *upstreamCall) hasTrailers() bool {
+	if !c.trailersReady && c.body.source != nil {
+		c.trailers, c.trailersReady = c.trailersToSend(), true
+	}
+	return len(c.trailers) > 0
+}
+
+// Bytes implements h2client.Head.
+func (c *upstreamCall) Bytes() int {
+	return c.request.headBytes() + 32*(len(c.request.Fields)+len(c.request.Cookies)+8)
+}
+
+// AppendHead implements h2client.Head.
+func (c *upstreamCall) AppendHead(e *http2.HeadEncoder, dst []byte) []byte {
+	r, rest, root := c.request, c.request.Target[c.to.stripped:], ""
+	if c.to.stripped > 0 && !strings.HasPrefix(rest, "/") {
+		root = "/"
+	}
+	dst = e.AppendRequest(dst, r.Method, c.to.config.UpstreamScheme, r.Authority)
+	dst = e.AppendPath(dst, root, rest)
+	for i := range r.Fields {
+		name := r.Fields[i].Name
+		if len(name) == len("Expect") && http1.EqualFold(name, "Expect") {
+			continue
+		}
+		dst = e.AppendField(dst, name, r.Fields[i].Value)
+		if len(r.Cookies) > 0 && name == "cookie" {
+			for _, cookie := range r.Cookies { // RFC 9113, section 8.2.3
+				dst = e.AppendField(dst, name, cookie)
+			}
+		}
+	}
+	switch {
+	case c.body.source != nil && r.ContentLength < 0:
+		if len(r.TrailerNames) > 0 {
+			dst = e.AppendField(dst, "trailer", strings.Join(r.TrailerNames, ", "))
+		}
+	case c.body.source != nil || needsLength(r.Method):
+		dst = e.AppendContentLength(dst, max(0, r.ContentLength))
+	}
+	if r.AcceptsTrailers {
+		dst = e.AppendTrailersAccepted(dst)
+	}
+	if c.seen.expects {
+		dst = e.AppendField(dst, "expect", "100-continue")
+	}
+	return dst
+}
+
+// AppendTrailers implements h2client.Trailers.
+func (c *upstreamCall) AppendTrailers(e *http2.HeadEncoder, dst []byte) []byte {
+	dst = e.Begin(dst)
+	for _, field := range c.trailers {
+		dst = e.AppendField(dst, field.Name, field.Value)
+	}
+	return dst
+}
+
+// readSharedHead reads the next head of a response over HTTP/2.
+func (r *upstreamResponse) readSharedHead() error {
+	head, err := r.stream.ReadHead()
+	if err != nil {
+		return err
+	}
+	r.conn.received = true
+	fields := append(r.head.Fields[:0], head.Fields...)
+	r.head = http1.Response{
+		Status: head.Status, Minor: 1, Fields: fields, KeepAlive: true,
+		HasContentLength: head.ContentLength >= 0, ContentLength: head.ContentLength,
+	}
+	return nil
+}
+
+// nextShared is next for a response over HTTP/2.
+func (b *upstreamBody) nextShared() ([]byte, error) {
+	data, err := b.stream.Next()
+	b.done = err == io.EOF
+	return data, err
+}
+
+// giveBackShared ends the stream of a response that was read to its end, and gives the permission for a stream back.
+func (c *upstreamCall) giveBackShared(conn *upstreamConn) {
+	c.use(nil)
+	c.endPump(conn)
+	c.releaseOut()
+	c.response = conn.detach()
+	conn.endStream()
+	conn.reused = true
+	c.to.pool.put(conn)
+}
+
+// endStream ends the stream of a connection that is shared. The response has the stream until its release.
+func (u *upstreamConn) endStream() {
+	if u.stream != nil {
+		u.stream.Finish()
+		u.stream = nil
+	}
+}
+
+// boundWrites makes a blocked write return after the time. The returned function lifts the bound, and reports whether the
+// connection can still be used.
+func (u *upstreamConn) boundWrites(after time.Duration) (lift func() bool) {
+	if stream := u.stream; stream != nil {
+		timer := time.AfterFunc(after, stream.EndWrites)
+		return func() bool { return timer.Stop() }
+	}
+	_ = u.SetWriteDeadline(time.Now().Add(after))
+	return func() bool { return u.SetWriteDeadline(time.Time{}) == nil }
+}

@@ -1,0 +1,139 @@
+package steps
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+func (w *World) h2UpstreamSteps() []step {
+	return []step{
+		{`an upstream {string} that speaks only HTTP/2`, w.h2cUpstream, "That of net/http, without TLS. Answers 200 with its name; below `/echo` with the body as it arrives and the trailer `Echo-Bytes`, below `/fields/NAME` with that field, below `/wait` when the request is cancelled, below `/bytes/N` with N bytes."},
+		{`an upstream {string} that speaks only HTTP/2, over TLS`, w.h2TLSUpstream, "With a certificate for its address, from the CA that the daemon trusts."},
+		{`the upstream {string} of HTTP/2 was connected to {int} times`, w.h2Connected, ""},
+	}
+}
+
+// h2Upstream is an upstream that speaks HTTP/2.
+type h2Upstream struct {
+	name string
+}
+
+func (u h2Upstream) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor != 2 {
+		rw.WriteHeader(http.StatusHTTPVersionNotSupported)
+		return
+	}
+	switch path := r.URL.Path; {
+	case path == "/echo":
+		u.echo(rw, r)
+	case path == "/wait":
+		<-r.Context().Done()
+	case len(path) > len("/fields/") && path[:len("/fields/")] == "/fields/":
+		_, _ = fmt.Fprint(rw, r.Header.Get(path[len("/fields/"):])) // the client may have left
+	case len(path) > len("/bytes/") && path[:len("/bytes/")] == "/bytes/":
+		n, _ := strconv.Atoi(path[len("/bytes/"):])
+		_, _ = rw.Write(make([]byte, n)) // the same
+	default:
+		_, _ = io.WriteString(rw, u.name) // the same
+	}
+}
+
+// echo sends the body back while it arrives.
+func (u h2Upstream) echo(rw http.ResponseWriter, r *http.Request) {
+	rw.Header().Set("Trailer", "Echo-Bytes")
+	rw.WriteHeader(http.StatusOK)
+	_ = http.NewResponseController(rw).Flush() // over HTTP/2 it works
+	buffer, total := make([]byte, 16<<10), 0
+	for {
+		n, err := r.Body.Read(buffer)
+		total += n
+		if _, writeErr := rw.Write(buffer[:n]); writeErr != nil {
+			return
+		}
+		_ = http.NewResponseController(rw).Flush() // the same
+		if err != nil {
+			break
+		}
+	}
+	rw.Header().Set("Echo-Bytes", strconv.Itoa(total))
+}
+
+func (w *World) h2cUpstream(name string) error { return w.startH2(name, nil) }
+
+func (w *World) h2TLSUpstream(name string) error {
+	address, err := w.upstreamAddress(name)
+	if err != nil {
+		return err
+	}
+	cert, err := w.suite.ca.pair(hostOnly(address))
+	if err != nil {
+		return err
+	}
+	return w.startH2(name, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"}})
+}
+
+// startH2 serves HTTP/2 at the upstream's address.
+func (w *World) startH2(name string, config *tls.Config) error {
+	address, err := w.upstreamAddress(name)
+	if err != nil {
+		return err
+	}
+	var listener net.Listener
+	if err := w.inNetwork(func() (err error) {
+		listener, err = net.Listen("tcp", address)
+		return err
+	}); err != nil {
+		return err
+	}
+	up := &upstream{
+		name: name, address: address, listener: listener,
+		conns: map[net.Conn]bool{}, release: make(chan struct{}), closed: make(chan struct{}),
+	}
+	server := &http.Server{
+		Handler: h2Upstream{name}, ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols),
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			up.mu.Lock()
+			defer up.mu.Unlock()
+			up.accepted++
+			return ctx
+		},
+	}
+	if config == nil {
+		server.Protocols.SetUnencryptedHTTP2(true)
+	} else {
+		server.Protocols.SetHTTP2(true)
+		server.TLSConfig = config
+	}
+	w.upstreams[name] = up
+	up.served.Go(func() {
+		if config == nil {
+			_ = server.Serve(listener) // returns when the listener is closed, which is not an error
+		} else {
+			_ = server.ServeTLS(listener, "", "") // the same
+		}
+	})
+	up.served.Go(func() {
+		<-up.closed
+		_ = server.Close() // an error concerns a connection that is gone
+	})
+	return nil
+}
+
+func (w *World) h2Connected(name string, want int) error {
+	up, err := w.upstream(name)
+	if err != nil {
+		return err
+	}
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	if up.accepted != want {
+		return fmt.Errorf("the upstream %q was connected to %d times, want %d", name, up.accepted, want)
+	}
+	return nil
+}
