@@ -299,6 +299,28 @@ Feature: Several upstreams
         | status   | off           |
 
     @S-18.6
+    Scenario: Two copies of an application are restarted one after the other, and no request is lost
+      Given the site "example.test" is served from the upstreams "a, b"
+      When the proxy is running
+      And a steady load on "https://example.test/"
+      And the load has made 50 requests
+      And the command "reverse-proxy drain example.test ${upstream:a} --config ${config}" is run
+      Then the command exits with 0
+      When the upstream "a" goes away
+      And the load has made 200 requests
+      And the upstream "a" comes back
+      And the command "reverse-proxy undrain example.test ${upstream:a} --config ${config}" is run
+      Then the upstream "a" receives a request again
+      When the command "reverse-proxy drain example.test ${upstream:b} --config ${config}" is run
+      Then the command exits with 0
+      When the upstream "b" goes away
+      And the load has made 400 requests
+      And the upstream "b" comes back
+      And the command "reverse-proxy undrain example.test ${upstream:b} --config ${config}" is run
+      Then the upstream "b" receives a request again
+      And the steady load has lost no request
+
+    @S-18.6
     Scenario: Only an upstream of the site can be drained
       Given the site "example.test" is served from the upstreams "a, b"
       When the proxy is running
