@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"reverse-proxy/proxy/config"
@@ -49,7 +50,7 @@ func (d *DynamicConfig) failedExpectations(expect config.Expect) []config.KeyErr
 		site = e.decision.site.config.Host
 	}
 	if e.answer == nil {
-		upstream = e.route.config.Upstreams[0].Address
+		upstream = e.expectedUpstream(expect.Upstream)
 	}
 	text("site", expect.Site, site)
 	text("route", expect.Route, e.takenBy())
@@ -75,4 +76,17 @@ func orNone(value string) string {
 		return "none"
 	}
 	return wording.Quoted(value)
+}
+
+// expectedUpstream returns the upstream that is wanted if it is one of those to which the request may go, and otherwise all of
+// them.
+func (e evaluation) expectedUpstream(wanted *string) string {
+	var addresses []string
+	for _, upstream := range e.route.config.Upstreams {
+		if wanted != nil && upstream.Address == *wanted {
+			return *wanted
+		}
+		addresses = append(addresses, upstream.Address)
+	}
+	return strings.Join(addresses, ", ")
 }
