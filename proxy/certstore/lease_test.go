@@ -154,6 +154,7 @@ func TestAllMachinesHaveHeardOfAValueThatExpires(t *testing.T) {
 		o.Changed = func(ctx context.Context, name string) {
 			<-ready
 			data, _ := b.Get(ctx, name)
+			time.Sleep(50 * time.Millisecond) // as on a machine that is busy
 			got.Store(string(data))
 		}
 	})

@@ -170,7 +170,12 @@ func TestAValueThatCannotBeUsedCountsAsNone(t *testing.T) {
 		"garbage":                     func() { server.Do("SET", key, "garbage") },
 		"a value that is much longer": func() { server.Do("SET", key, bytes.Repeat([]byte{1}, 8<<20)) },
 		"a list":                      func() { server.Do("DEL", key); server.Do("RPUSH", key, "a") },
-		"the value of another name":   func() { server.Do("SET", key, sealed("other")) },
+		"the value of another name": func() {
+			for range 20 { // of a later version than any of this name
+				s.Put(t.Context(), "other", []byte("good"))
+			}
+			server.Do("SET", key, sealed("other"))
+		},
 		"an older version": func() {
 			before := sealed("n")
 			s.Put(t.Context(), "n", []byte("newer"))
