@@ -45,6 +45,25 @@ Feature: Upstreams that speak HTTP/2
       Then the answer is 200 "app"
       And the upstream "app" of HTTP/2 was connected to 1 times
 
+    @S-18.2 @S-18.7
+    Scenario Outline: A POST that is refused with <refusal> gets <answer> if there is another upstream
+      Given an upstream "a" that speaks only HTTP/2 and refuses each request with "<refusal>"
+      And an upstream "b" that speaks only HTTP/2
+      And the site "git.example.test" is served from the upstreams "a, b"
+      And the settings:
+        | listeners[0].sites[0].upstream_protocol | "http2"                                      |
+        | listeners[0].sites[0].upstreams[1]      | { address = "${upstream:b}", backup = true } |
+      When the proxy is running
+      And a client sends "POST" to "https://git.example.test/echo" with the body "hello"
+      Then the answer is <answer>
+      And the upstream "b" of HTTP/2 was connected to <times> times
+
+      Examples:
+        | refusal        | answer      | times |
+        | REFUSED_STREAM | 200 "hello" | 1     |
+        | GOAWAY         | 200 "hello" | 1     |
+        | INTERNAL_ERROR | 502         | 0     |
+
   Rule: What cannot be is named in the log
 
     @S-18.7

@@ -39,6 +39,16 @@ func callTo(t *testing.T, address string) (*upstreamCall, *lonelyOwner) {
 
 // sendAlone makes the call with the request, and returns the status and the body of the response.
 func (c *upstreamCall) sendAlone(r *Request, source bodySource) (status int, body string, err error) {
+	c.prepareAlone(r, source)
+	conn, err := c.roundTrip()
+	if err != nil {
+		return 0, "", err
+	}
+	return c.receiveAlone(conn)
+}
+
+// prepareAlone prepares the call for a request.
+func (c *upstreamCall) prepareAlone(r *Request, source bodySource) {
 	timer, sent := &deadline.Timer{Sweeper: deadline.NewSweeper()}, &requestBody{}
 	sent.reset()
 	sent.timedBy(timer, time.Minute)
@@ -49,12 +59,12 @@ func (c *upstreamCall) sendAlone(r *Request, source bodySource) (status int, bod
 	to := c.to
 	c.reset(c.owner, r, sent, timer)
 	c.to = to
-	conn, err := c.roundTrip()
-	if err != nil {
-		return 0, "", err
-	}
+}
+
+// receiveAlone reads the rest of a response, and returns its status and its body.
+func (c *upstreamCall) receiveAlone(conn *upstreamConn) (status int, body string, err error) {
 	status = conn.head.Status
-	conn.body.begin(conn.upstreamResponse, r.Method)
+	conn.body.begin(conn.upstreamResponse, c.request.Method)
 	for {
 		data, err := conn.body.next()
 		body += string(data)

@@ -67,7 +67,7 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 		c.waited += time.Since(sent)
 		c.onKept = reused || conn.shared
 		c.release(conn)
-		if !(reused && c.mayRepeat(err)) && !c.mayRepeatShared(err, tries) {
+		if !(reused && c.mayRepeat(err)) && !(tries < c.maxSharedTries() && c.mayRepeatShared(err)) {
 			return nil, err
 		}
 		conn = nil // another pooled one could be just as dead
@@ -126,13 +126,13 @@ func (c *upstreamCall) blames(err error) bool {
 }
 
 // mayGoElsewhere reports whether a request that failed with the error may be sent to another upstream (S-18.2): nothing was
-// sent, or it may be repeated.
+// sent, the upstream has certainly not acted on it, or it may be repeated.
 func (c *upstreamCall) mayGoElsewhere(err error) bool {
 	var notConnected errNotConnected
 	if errors.As(err, &notConnected) {
 		return c.cancelled() == nil && !c.pump.taken
 	}
-	return c.mayRepeat(err)
+	return c.mayRepeat(err) || c.mayRepeatShared(err)
 }
 
 // isRepeatable reports whether a proxy may repeat the request.

@@ -20,9 +20,13 @@ import (
 // carries one request at a time, so that what they promise holds for streams too. Real connections are made as streams need
 // them, and belong to the pool's set.
 
-// maxSharedTries is how often a request is sent in all to an upstream that has certainly not acted on it, or has lost the
-// connection before it answered.
-const maxSharedTries = 4
+// maxSharedTries is how often in all a request is sent to the only upstream that is left if that has certainly not acted on it,
+// or has lost the connection before it answered. If there is another upstream, maxSharedTriesHere applies: a connection may end
+// at any time, but an upstream that refuses a request twice wants no more of them.
+const (
+	maxSharedTries     = 4
+	maxSharedTriesHere = 2
+)
 
 // These are the errors of requests that a shared connection cannot carry.
 var (
@@ -78,10 +82,19 @@ func (c *upstreamCall) mayShare() error {
 	return nil
 }
 
-// mayRepeatShared reports whether a request that failed on a shared connection may be sent again.
-func (c *upstreamCall) mayRepeatShared(err error, tries int) bool {
+// maxSharedTries returns how often in all the request may be sent to the target.
+func (c *upstreamCall) maxSharedTries() int {
+	if c.triesLeft > 0 {
+		return maxSharedTriesHere
+	}
+	return maxSharedTries
+}
+
+// mayRepeatShared reports whether a request that failed on a shared connection may be sent again, to the same upstream or to
+// another one.
+func (c *upstreamCall) mayRepeatShared(err error) bool {
 	var failed *h2client.Error
-	if tries >= maxSharedTries || !errors.As(err, &failed) || c.cancelled() != nil || c.pump.taken || c.gathered && c.out == nil {
+	if !errors.As(err, &failed) || c.cancelled() != nil || c.pump.taken || c.gathered && c.out == nil {
 		return false
 	}
 	var closed errUpstreamClosed

@@ -15,6 +15,7 @@ func (w *World) h2UpstreamSteps() []step {
 	return []step{
 		{`an upstream {string} that speaks only HTTP/2`, w.h2cUpstream, "That of net/http, without TLS. Answers 200 with its name; below `/echo` with the body as it arrives and the trailer `Echo-Bytes`, below `/fields/NAME` with that field, below `/wait` when the request is cancelled, below `/bytes/N` with N bytes."},
 		{`an upstream {string} that speaks only HTTP/2, over TLS`, w.h2TLSUpstream, "With a certificate for its address, from the CA that the daemon trusts."},
+		{`an upstream {string} that speaks only HTTP/2 and refuses each request with {string}`, w.refusingH2Upstream, "`GOAWAY`, which says that it has not acted on the request, or the error code of the RST_STREAM: `REFUSED_STREAM`, `INTERNAL_ERROR`."},
 		{`the upstream {string} of HTTP/2 was connected to {int} times`, w.h2Connected, ""},
 	}
 }
@@ -78,22 +79,32 @@ func (w *World) h2TLSUpstream(name string) error {
 	return w.startH2(name, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"}})
 }
 
-// startH2 serves HTTP/2 at the upstream's address.
-func (w *World) startH2(name string, config *tls.Config) error {
+// listenH2 listens at the upstream's address.
+func (w *World) listenH2(name string) (*upstream, error) {
 	address, err := w.upstreamAddress(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var listener net.Listener
 	if err := w.inNetwork(func() (err error) {
 		listener, err = net.Listen("tcp", address)
 		return err
 	}); err != nil {
-		return err
+		return nil, err
 	}
 	up := &upstream{
 		name: name, address: address, listener: listener,
 		conns: map[net.Conn]bool{}, release: make(chan struct{}), closed: make(chan struct{}),
+	}
+	w.upstreams[name] = up
+	return up, nil
+}
+
+// startH2 serves HTTP/2 at the upstream's address.
+func (w *World) startH2(name string, config *tls.Config) error {
+	up, err := w.listenH2(name)
+	if err != nil {
+		return err
 	}
 	server := &http.Server{
 		Handler: h2Upstream{name}, ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols),
@@ -110,12 +121,11 @@ func (w *World) startH2(name string, config *tls.Config) error {
 		server.Protocols.SetHTTP2(true)
 		server.TLSConfig = config
 	}
-	w.upstreams[name] = up
 	up.served.Go(func() {
 		if config == nil {
-			_ = server.Serve(listener) // returns when the listener is closed, which is not an error
+			_ = server.Serve(up.listener) // returns when the listener is closed, which is not an error
 		} else {
-			_ = server.ServeTLS(listener, "", "") // the same
+			_ = server.ServeTLS(up.listener, "", "") // the same
 		}
 	})
 	up.served.Go(func() {

@@ -1,0 +1,77 @@
+package steps
+
+import (
+	"fmt"
+	"io"
+	"net"
+
+	"golang.org/x/net/http2"
+)
+
+// h2Refusals are the answers of an upstream of HTTP/2 that serves no request.
+var h2Refusals = map[string]func(f *http2.Framer, stream uint32) error{
+	"GOAWAY": func(f *http2.Framer, stream uint32) error { return f.WriteGoAway(stream-1, http2.ErrCodeNo, nil) },
+	"REFUSED_STREAM": func(f *http2.Framer, stream uint32) error {
+		return f.WriteRSTStream(stream, http2.ErrCodeRefusedStream)
+	},
+	"INTERNAL_ERROR": func(f *http2.Framer, stream uint32) error { return f.WriteRSTStream(stream, http2.ErrCodeInternal) },
+}
+
+// refusingH2Upstream is an upstream of HTTP/2 that ends each request in the same way.
+func (w *World) refusingH2Upstream(name, how string) error {
+	refuse := h2Refusals[how]
+	if refuse == nil {
+		return fmt.Errorf("%q is no way to refuse a request", how)
+	}
+	up, err := w.listenH2(name)
+	if err != nil {
+		return err
+	}
+	up.served.Go(func() {
+		for {
+			conn, err := up.listener.Accept()
+			if err != nil {
+				return
+			}
+			up.served.Go(func() { up.refuseStreams(conn, refuse) })
+		}
+	})
+	return nil
+}
+
+// refuseStreams serves one connection until it or the upstream is closed.
+func (u *upstream) refuseStreams(conn net.Conn, refuse func(f *http2.Framer, stream uint32) error) {
+	u.mu.Lock()
+	u.conns[conn] = true
+	u.accepted++
+	u.mu.Unlock()
+	defer func() {
+		_ = conn.Close() // it is gone
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		delete(u.conns, conn)
+	}()
+	select {
+	case <-u.closed:
+		return // its connections have been closed before this one was known
+	default:
+	}
+	if _, err := io.ReadFull(conn, make([]byte, len(http2.ClientPreface))); err != nil {
+		return
+	}
+	framer := http2.NewFramer(conn, conn)
+	if err := framer.WriteSettings(); err != nil {
+		return
+	}
+	for {
+		frame, err := framer.ReadFrame()
+		if err != nil {
+			return
+		}
+		if frame.Header().Type == http2.FrameHeaders {
+			if err := refuse(framer, frame.Header().StreamID); err != nil {
+				return
+			}
+		}
+	}
+}
