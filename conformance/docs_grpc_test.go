@@ -1,0 +1,118 @@
+package conformance_test
+
+import (
+	"crypto/tls"
+	"encoding/pem"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// grpcCases are the cases of grpc-go's interop client that do not need accounts of a cloud, without pick_first_unary, which is
+// about the client's balancer, and which grpc-go's own server does not pass.
+var grpcCases = []string{
+	"empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream",
+	"timeout_on_sleeping_server", "cancel_after_begin", "cancel_after_first_response",
+	"status_code_and_message", "special_status_message", "custom_metadata", "unimplemented_method", "unimplemented_service",
+	"rpc_soak", "channel_soak", "orca_per_rpc", "orca_oob",
+}
+
+// orcaBalancer is the client's balancer for the cases of ORCA (reports of load, in trailers and as a stream of their own).
+const orcaBalancer = `{"loadBalancingConfig":[{"test_backend_metrics_load_balancer":{}}]}`
+
+// grpcOverTLS is a second site, for a gRPC server that accepts only TLS.
+const grpcOverTLS = `
+[[listeners.sites]]
+host = "tls.example.com"
+upstream = "127.0.0.1:50052"
+upstream_scheme = "https"
+upstream_protocol = "http2"
+upstream_ca_path = "/etc/reverse-proxy/grpc.pem"
+upstream_server_name = "grpc.internal"
+`
+
+// TestTheExampleOfGRPC runs the configuration of docs/operations.md between grpc-go's interop client and server, which are what
+// all implementations of gRPC prove themselves with.
+func TestTheExampleOfGRPC(t *testing.T) {
+	needPrograms(t, "curl", "openssl", "ip")
+	client, server := grpcTools(t)
+	var example string
+	for _, text := range configurations(documents(t)["operations.md"]) {
+		if strings.Contains(text, "grpc.example.com") {
+			example = text
+		}
+	}
+	m := bareMachine(t, buildDaemon(t))
+	m.readyFor(example)
+	const limits = "[rate_limit]\nrequests_per_second = 10000\nburst = 10000\n" // for more than usual clients do
+	m.configure(limits + example + grpcOverTLS)
+	m.certify("etc/reverse-proxy/grpc.pem", "etc/reverse-proxy/grpc.key", "grpc.internal")
+	dir := filepath.Join(m.dir, "etc/reverse-proxy")
+	m.background(server, "-port", "50051")
+	m.background(server, "-port", "50052", "-use_tls", "-tls_cert_file", filepath.Join(dir, "grpc.pem"), "-tls_key_file", filepath.Join(dir, "grpc.key"))
+	m.start()
+	t.Cleanup(m.stop)
+	m.await("timeout 1 bash -c ': < /dev/tcp/127.0.0.1/50051 && : < /dev/tcp/127.0.0.1/50052'")
+	for _, host := range []string{"grpc.example.com", "tls.example.com"} {
+		root := m.trust(host, "203.0.113.10:443")
+		for _, name := range grpcCases {
+			t.Run(host+"/"+name, func(t *testing.T) {
+				command := client + " -use_tls -use_test_ca -ca_file " + root + " -server_host 203.0.113.10 -server_port 443" +
+					" -server_host_override " + host + " -test_case " + name
+				if strings.HasPrefix(name, "orca_") {
+					command += " -service_config_json '" + orcaBalancer + "'"
+				}
+				if out, code := m.run(command); code != 0 {
+					t.Errorf("got the exit code %d, want 0:\n%s", code, out)
+				}
+			})
+		}
+	}
+}
+
+// trust writes the certificate that the daemon shows for the host to a file, and returns its path.
+func (m *machine) trust(host, address string) string {
+	m.t.Helper()
+	conn := m.dial(address, &tls.Config{ServerName: host, InsecureSkipVerify: true}).(*tls.Conn)
+	defer conn.Close()
+	if err := conn.HandshakeContext(m.t.Context()); err != nil {
+		m.t.Fatal(err)
+	}
+	path := filepath.Join(m.dir, host+".pem")
+	shown := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: conn.ConnectionState().PeerCertificates[0].Raw})
+	if err := os.WriteFile(path, shown, 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+	return path
+}
+
+// grpcTools builds grpc-go's interop programs and returns their paths. Their module is downloaded if need be. Where that is not
+// possible the test is skipped, but fails in CI.
+func grpcTools(t *testing.T) (client, server string) {
+	t.Helper()
+	const path = "google.golang.org/grpc/interop/"
+	run := func(args ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), "go", args...)
+		cmd.Dir = filepath.Join(projectRoot(t), "conformance", "grpc")
+		cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+		out, err := cmd.CombinedOutput()
+		return strings.TrimSpace(string(out)), err
+	}
+	if out, err := run("list", "-deps", path+"client", path+"server"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("the modules of grpc-go cannot be loaded (%v); in CI they must be there:\n%s", err, out)
+		}
+		t.Skipf("the modules of grpc-go cannot be loaded (%v):\n%s", err, out)
+	}
+	paths := [2]string{}
+	for i, name := range []string{"client", "server"} {
+		out, err := run("tool", "-n", path+name)
+		if err != nil {
+			t.Fatalf("go tool %s%s: %v\n%s", path, name, err, out)
+		}
+		paths[i] = out
+	}
+	return paths[0], paths[1]
+}
