@@ -52,6 +52,7 @@ var documentedCommands = map[string]documentedCommand{
 	"reverse-proxy reload":                                                                  {prints: `{"status":"ok","sites":1,`},
 	"reverse-proxy reload --text":                                                           {prints: "reloaded: 1 site, no change"},
 	"reverse-proxy diff --text":                                                             {prints: ": no change"},
+	"reverse-proxy status | jq .store":                                                      {prints: "null"},
 	"reverse-proxy status --text":                                                           {prints: "connections "},
 	"/usr/local/bin/reverse-proxy.new check --config /etc/reverse-proxy/config.toml":        {prints: "configuration OK: "},
 	"/usr/local/bin/reverse-proxy check --config /etc/reverse-proxy/config.toml":            {prints: "configuration OK: "},
