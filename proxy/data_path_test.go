@@ -50,6 +50,9 @@ type pathOptions struct {
 	requestRules, responseRules *headers.Rules
 	// roots make the site's upstream an https one.
 	roots *x509.CertPool
+	// others are further upstreams of the site, among which it balances.
+	others  config.Upstreams
+	balance string
 }
 
 // startPath starts a dataPath in front of an upstream. Everything must have ended when the test ends, or the test fails.
@@ -71,6 +74,8 @@ func startPath(t testing.TB, upstream string, change func(*pathOptions)) *dataPa
 		}}}},
 	}
 	own := &cfg.Listeners[0].Sites[0]
+	own.Upstreams = append(own.Upstreams, options.others...)
+	own.Balance, own.Retry = options.balance, config.Retry{Attempts: 1 + len(options.others), BudgetPercent: 100}
 	for i := range options.routes {
 		of := config.Route{Path: fmt.Sprintf("/route-%d", i), Upstreams: config.OneUpstream(upstream), Settings: own.Settings}
 		if i == 0 {

@@ -20,7 +20,7 @@ type upstreamSample struct {
 func (s *scrape) upstreamSamples() []*upstreamSample {
 	var samples []*upstreamSample
 	known := map[[3]string]*upstreamSample{}
-	for _, info := range s.dynamic.Load().upstreamInfos(s.shared.upstreams) {
+	for _, info := range s.dynamic.Load().upstreamInfos() {
 		if info.only && info.key.What == "" {
 			continue // reverse_proxy_upstream_connections has its connections
 		}
@@ -36,7 +36,7 @@ func (s *scrape) upstreamSamples() []*upstreamSample {
 			sample.since = info.Since
 		}
 		sample.serves = sample.serves && serves
-		sample.inFlight += int(info.inFlight())
+		sample.inFlight = int(info.InFlight) // which all states of the upstream have together
 		sample.failures += info.Failures
 		sample.retries += info.Retries
 	}

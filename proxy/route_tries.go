@@ -22,7 +22,7 @@ func (r *route) ask(u *upstreams, call *upstreamCall, pick *balance.Pick) (*upst
 			r.logFailOpen(call.log)
 		}
 		call.to = u.target(r, i)
-		call.triesLeft = r.triesAfter(pick.Attempts())
+		call.triesLeft = r.triesAfter(pick)
 		conn, err := call.roundTrip()
 		if err == nil {
 			pick.Answered()
@@ -37,15 +37,23 @@ func (r *route) ask(u *upstreams, call *upstreamCall, pick *balance.Pick) (*upst
 		}
 		failed := call.to.address
 		pick.Leave()
-		i, _ = r.list.Choose(pick) // there is one, as triesLeft counts only those that are left
+		next, ok := r.list.Choose(pick)
+		if !ok { // the last one was drained in the meantime
+			call.releaseOut()
+			return nil, err
+		}
+		i = next
 		pick.Retried()
 		r.logRetry(call.log, failed, r.config.Upstreams[i].Address, err)
 	}
 }
 
-// triesAfter returns how many other upstreams a request may try that has made so many attempts.
-func (r *route) triesAfter(attempts int) int {
-	return max(0, min(r.config.Retry.Attempts, len(r.config.Upstreams))-attempts)
+// triesAfter returns how many other upstreams a request may still try.
+func (r *route) triesAfter(pick *balance.Pick) int {
+	if !r.several() {
+		return 0
+	}
+	return max(0, min(r.config.Retry.Attempts-pick.Attempts(), r.list.Left(pick)))
 }
 
 // prefer finds out which upstream the request should go to: the one of an upstream connection that only this client may use,
@@ -53,7 +61,7 @@ func (r *route) triesAfter(attempts int) int {
 func (r *route) prefer(call *upstreamCall, pick *balance.Pick) {
 	pick.Key = balance.KeyOf(limit.NewKey(call.request.Client).Words())
 	if r.tokens != nil {
-		pick.Preferred = tokenIn(call.request.Fields, r.tokens) + 1
+		pick.Preferred = tokenIn(call.request, r.tokens) + 1
 	}
 	if pin := call.pin; pin != nil && pin.conn != nil && pin.host == r.site.config.Host {
 		for i := range r.pools {
@@ -67,8 +75,8 @@ func (r *route) prefer(call *upstreamCall, pick *balance.Pick) {
 // stick makes the client of a request send its next ones to the upstream that has answered, unless its cookie says so already
 // (S-18.9).
 func (r *route) stick(request *Request, chosen int, response *Fields) {
-	if r.tokens != nil && tokenIn(request.Fields, r.tokens) != chosen {
-		response.Add("Set-Cookie", cookieWith(request.Fields, r.tokens[chosen], r.isOfAnother))
+	if r.tokens != nil && tokenIn(request, r.tokens) != chosen {
+		response.Add("Set-Cookie", cookieWith(request, r.tokens[chosen], r.isOfAnother))
 	}
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"strings"
 	"sync/atomic"
 
 	"reverse-proxy/proxy/balance"
@@ -56,7 +57,9 @@ func (s *site) balanceSite() balance.Site {
 
 // stateKey identifies the state of an upstream of the route (S-18.3).
 func (r *route) stateKey(address string) balance.Key {
-	key := balance.Key{Site: r.site.balanceSite(), Address: address, Via: r.config.UpstreamScheme}
+	id := r.config.UpstreamID(address)
+	key := balance.Key{Site: r.site.balanceSite(), Address: address, Via: id.Scheme,
+		Connection: strings.Join([]string{id.Protocol, string(id.Proxy), id.TLS}, " ")}
 	if health := r.config.Health; health.Path != "" {
 		key.Check = balance.Check{What: health.String(), Interval: health.Interval, Rise: health.Rise, Fall: health.Fall}
 	}

@@ -21,8 +21,8 @@ func (p *pipeline) forward(x *exchange) *answer {
 		}
 		defer x.leaveGate()
 	}
-	conn, err := x.route.ask(p.upstreams, call, &x.pick)
 	defer x.pick.Leave()
+	conn, err := x.route.ask(p.upstreams, call, &x.pick)
 	x.connectTime, x.responseTime = call.connectTime, call.responseTime
 	if err != nil {
 		return p.forwardFailed(x, err)

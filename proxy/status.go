@@ -16,7 +16,7 @@ func (d *Daemon) Status() admin.Status {
 	status.Sandbox = d.sandbox
 	status.SiteTraffic = siteTraffic(dynamic, d.shared.metrics.traffic)
 	status.HeldSites = heldSites(d.shared.holds)
-	status.Upstreams, status.FailOver = upstreamStatus(dynamic, d.shared.upstreams)
+	status.Upstreams, status.FailOver = upstreamStatus(dynamic)
 	status.Reloads = d.history.latest()
 	status.LastReload = d.last.Load()
 	status.RequestsInFlight = int(d.pipeline.inFlight.Load())

@@ -20,12 +20,10 @@ type upstreamInfo struct {
 	balance.Info
 	// only reports whether it is the only upstream of all routes that have it.
 	only bool
-	pool poolSize
 }
 
 // upstreamInfos lists the states of the upstreams of all sites, each once, in the order of the sites and of the file.
-func (d *DynamicConfig) upstreamInfos(u *upstreams) []upstreamInfo {
-	sizes := u.sizes()
+func (d *DynamicConfig) upstreamInfos() []upstreamInfo {
 	var infos []upstreamInfo
 	at := map[*balance.State]int{}
 	for s := range d.sites.all() {
@@ -39,7 +37,7 @@ func (d *DynamicConfig) upstreamInfos(u *upstreams) []upstreamInfo {
 					i = len(infos)
 					at[member.State] = i
 					key := member.State.Key()
-					infos = append(infos, upstreamInfo{s, d.sites[s.listener].name, key, member.State.Info(), true, sizes[key.Address]})
+					infos = append(infos, upstreamInfo{s, d.sites[s.listener].name, key, member.State.Info(), true})
 				}
 				infos[i].only = infos[i].only && !r.several()
 			}
@@ -48,18 +46,10 @@ func (d *DynamicConfig) upstreamInfos(u *upstreams) []upstreamInfo {
 	return infos
 }
 
-// inFlight returns the number of requests that the upstream works on.
-func (i upstreamInfo) inFlight() int64 {
-	if i.only {
-		return int64(i.pool.used)
-	}
-	return i.InFlight
-}
-
 // status describes the upstream for an operator.
 func (i upstreamInfo) status() admin.UpstreamStatus {
 	s := admin.UpstreamStatus{Host: i.config.Host, Listener: i.listener, Upstream: i.key.Via + "://" + i.key.Address, Check: i.key.What, Only: i.only,
-		State: i.State, Since: i.Since.UTC(), Slow: i.Slow, InFlight: i.inFlight(), FailedConnections: i.Failures, Retries: i.Retries}
+		State: i.State, Since: i.Since.UTC(), Slow: i.Slow, InFlight: i.InFlight, FailedConnections: i.Failures, Retries: i.Retries}
 	if i.LastError != nil {
 		s.LastError, s.LastErrorAt = wording.Cause(i.LastError).Error(), new(i.ErrorAt.UTC())
 	}
@@ -70,8 +60,8 @@ func (i upstreamInfo) status() admin.UpstreamStatus {
 }
 
 // upstreamStatus describes all upstreams, and the sites that have several.
-func upstreamStatus(d *DynamicConfig, u *upstreams) (all []admin.UpstreamStatus, sites []admin.FailOverStatus) {
-	for _, info := range d.upstreamInfos(u) {
+func upstreamStatus(d *DynamicConfig) (all []admin.UpstreamStatus, sites []admin.FailOverStatus) {
+	for _, info := range d.upstreamInfos() {
 		all = append(all, info.status())
 	}
 	for _, s := range d.balancedSites() {
@@ -116,7 +106,7 @@ func (d *Daemon) drain(order admin.DrainOrder, on bool) admin.DrainResult {
 	if result.Changed {
 		d.shared.log.Log(eventlog.LevelInfo, "UPSTREAM_DRAIN", eventlog.Str("host", host), eventlog.Str("upstream", order.Address), eventlog.Str("status", status))
 	}
-	for _, info := range dynamic.upstreamInfos(d.shared.upstreams) {
+	for _, info := range dynamic.upstreamInfos() {
 		if info.config.Host == host && info.key.Address == order.Address {
 			result.Upstreams = append(result.Upstreams, info.status())
 		}

@@ -51,18 +51,31 @@ func (k cookieKey) tokens(of *config.Route, host string) []string {
 	return tokens
 }
 
-// cookieValue returns the value of the proxy's cookie in a request; "" without one.
-func cookieValue(fields Fields) string {
-	for _, field := range fields {
-		if !strings.EqualFold(field.Name, "Cookie") {
-			continue
-		}
-		for rest := field.Value; rest != ""; {
-			var pair string
-			pair, rest, _ = strings.Cut(rest, ";")
-			if value, ok := strings.CutPrefix(strings.TrimLeft(pair, " "), balanceCookie+"="); ok {
+// cookieValue returns the value of the proxy's cookie in a request; "" without one. Over HTTP/2 each cookie may have a field of
+// its own.
+func cookieValue(r *Request) string {
+	for i := range r.Fields {
+		if field := &r.Fields[i]; strings.EqualFold(field.Name, "Cookie") {
+			if value := cookieValueIn(field.Value); value != "" {
 				return value
 			}
+		}
+	}
+	for _, cookies := range r.Cookies {
+		if value := cookieValueIn(cookies); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// cookieValueIn is cookieValue for the value of one field.
+func cookieValueIn(cookies string) string {
+	for cookies != "" {
+		var pair string
+		pair, cookies, _ = strings.Cut(cookies, ";")
+		if value, ok := strings.CutPrefix(strings.TrimLeft(pair, " "), balanceCookie+"="); ok {
+			return value
 		}
 	}
 	return ""
@@ -70,8 +83,8 @@ func cookieValue(fields Fields) string {
 
 // tokenIn returns the index of the first of the tokens that a request's cookie holds, and -1 if it holds none: what is not a
 // token of this route is ignored.
-func tokenIn(fields Fields, tokens []string) int {
-	value := cookieValue(fields)
+func tokenIn(r *Request, tokens []string) int {
+	value := cookieValue(r)
 	for n := 0; value != "" && n < maxTokens; n++ {
 		var held string
 		held, value, _ = strings.Cut(value, ".")
@@ -86,9 +99,9 @@ func tokenIn(fields Fields, tokens []string) int {
 
 // cookieWith returns the Set-Cookie value with the token of the upstream that a request got. It keeps the tokens of the cookie
 // that known reports to be those of other routes.
-func cookieWith(fields Fields, token string, known func(token string) bool) string {
+func cookieWith(r *Request, token string, known func(token string) bool) string {
 	value := token
-	rest := cookieValue(fields)
+	rest := cookieValue(r)
 	for n := 1; rest != "" && n < maxTokens; {
 		var held string
 		held, rest, _ = strings.Cut(rest, ".")

@@ -45,7 +45,7 @@ func TestTheCookieOfARequest(t *testing.T) {
 		for _, cookie := range test.cookies {
 			fields.Add("cookie", cookie)
 		}
-		if got := tokenIn(fields, tokens); got != test.want {
+		if got := tokenIn(&Request{Fields: fields}, tokens); got != test.want {
 			t.Errorf("%q: got the upstream %d, want %d", test.cookies, got, test.want)
 		}
 	}
@@ -56,13 +56,26 @@ func TestTheCookieOfARequest(t *testing.T) {
 func TestTheCookieKeepsTheTokensOfOtherRoutes(t *testing.T) {
 	var fields Fields
 	fields.Add("Cookie", "__Host-rp=old.other.<script>.other")
-	got := cookieWith(fields, "new", func(token string) bool { return token == "other" })
+	got := cookieWith(&Request{Fields: fields}, "new", func(token string) bool { return token == "other" })
 	if want := "__Host-rp=new.other.other; Path=/; Secure; HttpOnly; SameSite=Lax"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	fields = nil
 	fields.Add("Cookie", "__Host-rp="+strings.Repeat("other.", 1000))
-	if got := cookieWith(fields, "new", func(string) bool { return true }); len(got) > 150 {
+	if got := cookieWith(&Request{Fields: fields}, "new", func(string) bool { return true }); len(got) > 150 {
 		t.Errorf("got a cookie of %d bytes", len(got))
+	}
+}
+
+// TestTheCookieIsFoundAmongSeveral checks requests over HTTP/2, in which browsers send each cookie in a field of its own
+// (RFC 9113, section 8.2.3).
+func TestTheCookieIsFoundAmongSeveral(t *testing.T) {
+	r := &Request{Fields: Fields{{Name: "cookie", Value: "session=1"}}, Cookies: []string{"a=b", "__Host-rp=bbbbbbbbbbbb.other"}}
+	if got := tokenIn(r, []string{"aaaaaaaaaaaa", "bbbbbbbbbbbb"}); got != 1 {
+		t.Errorf("got the upstream %d, want 1", got)
+	}
+	got := cookieWith(r, "new", func(token string) bool { return token == "other" })
+	if want := "__Host-rp=new.other" + cookieAttributes; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -27,7 +27,7 @@ type Info struct {
 	ErrorAt   time.Time
 	// TryAt is when a request may try an upstream that fails; zero for one that does not.
 	TryAt time.Time
-	// InFlight is the number of requests that the upstream works on. The only upstream of a list is not counted.
+	// InFlight is the number of requests that the upstream works on for the site.
 	InFlight int64
 	// Retries is how many requests came after another upstream had failed, and Failures how many connections have failed.
 	Retries, Failures uint64

@@ -75,7 +75,6 @@ type Pick struct {
 	state    *State
 	index    int8
 	trial    bool
-	counted  bool
 	settled  bool
 	attempts uint8
 }
@@ -103,9 +102,7 @@ func (l *List) Choose(p *Pick) (int, bool) {
 		if trial && !s.trying.CompareAndSwap(false, true) {
 			continue // another request is first, so that the next look finds the member out of service
 		}
-		s.inFlight.Add(1)
 		l.take(p, i, open, trial)
-		p.counted = true
 		return i, true
 	}
 }
@@ -122,7 +119,8 @@ func (l *List) chooseOnly(p *Pick) bool {
 // take records a choice.
 func (l *List) take(p *Pick, i int, open, trial bool) {
 	p.state, p.index, p.trial, p.FailOpen = l.members[i].State, int8(i), trial, false
-	p.counted, p.settled = false, false
+	p.settled = false
+	p.state.inFlight.Add(1)
 	if open && p.tried == 0 {
 		p.FailOpen = true
 		l.totals.failOpen.Add(1)
@@ -140,24 +138,34 @@ func (l *List) candidates(p *Pick) (mask uint64, open bool) {
 			return mask, false
 		}
 	}
-	var drained, down uint64
-	for rest := left; rest != 0; rest &= rest - 1 {
-		i := bits.TrailingZeros64(rest)
-		out := l.members[i].State.out.Load()
-		if out&outDrained != 0 {
-			drained |= 1 << i
-		}
-		if out&outDown != 0 {
-			down |= 1 << i
+	drained := l.with(outDrained)
+	if drained == l.all {
+		return left, left != 0
+	}
+	undrained := left &^ drained // an upstream that is drained gets no retries either
+	if fresh := undrained &^ l.with(outDown); fresh != 0 {
+		return fresh, false // they are not known to be down
+	}
+	return undrained, undrained != 0
+}
+
+// with returns the members that have one of the reasons to be out of service.
+func (l *List) with(reasons uint32) (mask uint64) {
+	for i := range l.members {
+		if l.members[i].State.out.Load()&reasons != 0 {
+			mask |= 1 << i
 		}
 	}
-	switch undrained := left &^ drained; {
-	case undrained&^down != 0: // they are new, and not known to be down
-		return undrained &^ down, false
-	case undrained != 0:
-		return undrained, true
+	return mask
+}
+
+// Left returns how many members a request has not tried, and may.
+func (l *List) Left(p *Pick) int {
+	left := l.all &^ p.tried
+	if drained := l.with(outDrained); drained != l.all {
+		left &^= drained
 	}
-	return left, left != 0
+	return bits.OnesCount64(left)
 }
 
 // serving returns which of the members serve, and which of those take part in this choice: an upstream that came back a short
@@ -246,9 +254,6 @@ func (p *Pick) Leave() {
 		return
 	}
 	p.endTrial()
-	if p.counted {
-		p.counted = false
-		p.state.inFlight.Add(-1)
-	}
+	p.state.inFlight.Add(-1)
 	p.state = nil
 }

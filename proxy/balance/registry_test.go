@@ -14,8 +14,8 @@ func TestStateIsKeptByIdentity(t *testing.T) {
 	kept := w.State(key(0, check))
 	other := check
 	other.Fall = 9
-	for _, k := range []Key{key(0), key(1, check), key(0, other), {Site{1, "a.test"}, key(0).Address, "http", check}, {Site{0, "b.test"}, key(0).Address, "http", check},
-		{Site{0, "a.test"}, key(0).Address, "https", check}} {
+	for _, k := range []Key{key(0), key(1, check), key(0, other), {Site{1, "a.test"}, key(0).Address, "http", "", check}, {Site{0, "b.test"}, key(0).Address, "http", "", check},
+		{Site{0, "a.test"}, key(0).Address, "https", "", check}, {Site{0, "a.test"}, key(0).Address, "http", "another CA", check}} {
 		if w.State(k) == kept {
 			t.Errorf("%+v has the state of another upstream", k)
 		}

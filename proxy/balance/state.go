@@ -43,6 +43,8 @@ type Key struct {
 	Site
 	// Address is where the upstream is, and Via how it is spoken to, as in "http".
 	Address, Via string
+	// Connection tells apart connections that are not made in the same way, such as those that trust another CA.
+	Connection string
 	Check
 }
 
@@ -73,8 +75,9 @@ type State struct {
 	// readyAt ends outStarting.
 	readyAt atomic.Int64
 	// failed counts the failed connections since the last one that was good.
-	failed   atomic.Int32
-	inFlight atomic.Int64
+	failed atomic.Int32
+	// inFlight is shared by all states of the address at the site: another check does not end the requests.
+	inFlight *atomic.Int64
 	retries  atomic.Uint64
 	failures atomic.Uint64
 
@@ -92,9 +95,9 @@ type State struct {
 }
 
 // newState returns the state of a new upstream. Without a check it serves at once.
-func newState(of *Registry, key Key) *State {
+func newState(of *Registry, key Key, inFlight *atomic.Int64) *State {
 	now := of.clock()
-	s := &State{of: of, key: key, hash: hashText(key.Address), since: now}
+	s := &State{of: of, key: key, hash: hashText(key.Address), since: now, inFlight: inFlight}
 	if key.What != "" {
 		s.readyAt.Store(of.ticks(now.Add(key.Interval)))
 		s.out.Store(outStarting)

@@ -1,0 +1,71 @@
+package balance
+
+import "testing"
+
+// TestARetryLeavesTheDrainedAlone checks S-18.6: a drained upstream gets no new requests, and one that another upstream has
+// failed is new to it. Only if all are drained do requests go to them.
+func TestARetryLeavesTheDrainedAlone(t *testing.T) {
+	for _, method := range []Method{RoundRobin, LeastRequests, ByKey} {
+		w := newWorld()
+		l := w.list(method, 1, 1, 1)
+		w.Drain("a.test", key(1).Address)
+		w.Drain("a.test", key(2).Address)
+		var p Pick
+		if left := l.Left(&p); left != 1 {
+			t.Errorf("got %d upstreams to try, want 1", left)
+		}
+		if i, ok := l.Choose(&p); i != 0 || !ok {
+			t.Errorf("got upstream %d, %t; want the one in service", i, ok)
+		}
+		p.Failed(errRefused)
+		p.Leave()
+		if left := l.Left(&p); left != 0 {
+			t.Errorf("got %d upstreams to try after a failure, want none", left)
+		}
+		if i, ok := l.Choose(&p); ok {
+			t.Errorf("a retry went to the drained upstream %d", i)
+		}
+		w.Drain("a.test", key(0).Address)
+		p = Pick{}
+		for range l.members {
+			if _, ok := l.Choose(&p); !ok {
+				t.Error("all are drained: got none, want all of them")
+			}
+			p.Leave()
+		}
+		if !p.FailOpen && l.totals.Counts().FailOpen != 1 {
+			t.Errorf("got %+v, want the request that went to a drained upstream", l.totals.Counts())
+		}
+	}
+}
+
+// TestInFlightIsKeptWhateverChanges checks that an upstream is not idle as long as it works on requests that began before a
+// reload: one that gave its list a second member, its check other values, or its connections other settings.
+func TestInFlightIsKeptWhateverChanges(t *testing.T) {
+	w := newWorld()
+	var only, checked Pick
+	w.list(RoundRobin, 1).Choose(&only)
+	withCheck := w.State(key(0, check))
+	if got := withCheck.Info().InFlight; got != 1 {
+		t.Errorf("got %d in flight with another check, want the 1 that began before", got)
+	}
+	w.Keep(map[*State]bool{withCheck: true})
+	l := w.listOf(RoundRobin, Member{State: withCheck, Weight: 1}, Member{State: w.State(key(1, check)), Weight: 1})
+	checked.tried = 2
+	l.Choose(&checked)
+	secure := key(0, check)
+	secure.Via = "https"
+	if got := w.State(secure).Info().InFlight; got != 2 {
+		t.Errorf("got %d in flight, want 2", got)
+	}
+	only.Leave()
+	checked.Leave()
+	checked.Leave()
+	if got := w.State(secure).Info().InFlight; got != 0 {
+		t.Errorf("got %d in flight, want 0", got)
+	}
+	w.Keep(nil)
+	if len(w.flights) != 0 {
+		t.Error("the count has outlived its upstream")
+	}
+}
