@@ -43,7 +43,9 @@ type Conn struct {
 	blocked map[*Stream]struct{}
 	// draining reports whether no new streams may be opened, and err why the connection has ended.
 	draining bool
-	err      *Error
+	// last reports whether the connection ends with the streams that it has.
+	last bool
+	err  *Error
 	// junk is how many frames that carry nothing the server may still send.
 	junk int
 	// lastFrame is when the server was last heard, and pinged when it was asked for a sign of life; zero if it was not. silent
@@ -96,6 +98,16 @@ func (c *Conn) Open() *Stream {
 	return s
 }
 
+// openLast opens a stream, with whose end the connection ends; nil if the connection takes none.
+func (c *Conn) openLast() *Stream {
+	s := c.Open()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = true
+	c.endIfDrained()
+	return s
+}
+
 // Usable reports whether the connection may take streams now or later.
 func (c *Conn) Usable() bool {
 	c.mu.Lock()
@@ -125,9 +137,9 @@ func (c *Conn) Drain() {
 	c.endIfDrained()
 }
 
-// endIfDrained closes a draining connection without streams. The caller holds mu.
+// endIfDrained closes a connection without streams that is to have no more of them. The caller holds mu.
 func (c *Conn) endIfDrained() {
-	if c.draining && c.open == 0 {
+	if (c.draining || c.last) && c.open == 0 {
 		c.fail(&Error{Reason: "the connection was drained", Unprocessed: true})
 	}
 }

@@ -33,9 +33,6 @@ type dialing struct {
 	err  error
 }
 
-// errClosed is the error of a stream of a closed set.
-var errClosed = errors.New("the upstream is no longer in use")
-
 // TryOpen opens a stream on a connection that exists; nil if none has room.
 func (s *Set) TryOpen() *Stream {
 	s.mu.Lock()
@@ -108,9 +105,8 @@ func (s *Set) dial(ctx context.Context, dial Dial, d *dialing) (stream *Stream, 
 	c := New(conn)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		go c.Close()
-		return nil, errClosed
+	if s.closed { // a request from before the set was closed must not be lost
+		return c.openLast(), nil
 	}
 	s.conns = append(s.conns, entry{c, tag})
 	return c.Open(), nil
@@ -143,7 +139,7 @@ func (s *Set) Look(now time.Time, idle time.Duration, stay func(tag any) bool) {
 	})
 }
 
-// Close drains all connections, and lets no new ones be made.
+// Close drains all connections. A stream that is opened later has a connection of its own.
 func (s *Set) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -123,3 +123,25 @@ func TestADialThatFailsFailsThoseThatWaitForIt(t *testing.T) {
 		}
 	}
 }
+
+// TestAClosedSetServesThoseThatStillNeedIt checks a reload that removes an upstream: the requests that began before are not lost,
+// and their connections end with them.
+func TestAClosedSetServesThoseThatStillNeedIt(t *testing.T) {
+	leaks(t)
+	s, dial := setTo(t, identityServer(t))
+	opened, err := s.Open(t.Context(), dial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	var failed *Error
+	if err := opened.Begin(head{"GET", "/first"}, true, false); !errors.As(err, &failed) || !failed.Unprocessed {
+		t.Errorf("got %v on the drained connection, want an error after which the request may be sent again", err)
+	}
+	opened.Close()
+	for range 3 {
+		if err := identifySet(s, dial, "/again"); err != nil {
+			t.Errorf("got %v, want an answer", err)
+		}
+	}
+}
