@@ -249,6 +249,41 @@ Feature: Access
         | HTTP/2   |
 
     @S-16.3
+    Scenario Outline: No client says that it is <field>, by another way to the upstream either, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "auth" that answers:
+        """
+        HTTP/1.1 200 OK
+        Remote-User: ann
+        Content-Length: 0
+
+        \
+        """
+      And the site "wiki.example.test" is served from the upstream "app"
+      And the settings:
+        | listeners[0].sites[0].access.forward_auth         | "http://${upstream:auth}/" |
+        | listeners[0].sites[0].access.forward_auth_headers | ["Remote-User"]            |
+      And the proxy is running
+      When a client sends the request:
+        | url    | https://git.example.test/ |
+        | header | <field>: eve              |
+      Then the answer is 200 "app"
+      And the upstream "app" received the field "Remote-User" with "ann"
+      When a client sends the request:
+        | url    | https://wiki.example.test/ |
+        | header | <field>: eve               |
+      Then the answer is 200 "app"
+      And the upstream "app" received no field "<field>"
+
+      Examples:
+        | field       | protocol |
+        | Remote-User | HTTP/1.1 |
+        | remote_user | HTTP/1.1 |
+        | Remote.User | HTTP/1.1 |
+        | Remote-User | HTTP/2   |
+        | remote.user | HTTP/2   |
+
+    @S-16.3
     Scenario Outline: A service that refuses a request, over <protocol>
       Given clients speak <protocol>
       And an upstream "auth" that answers:

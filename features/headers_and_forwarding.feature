@@ -112,6 +112,8 @@ Feature: Headers and forwarding
         | True-Client-IP       | HTTP/1.1 |
         | TRUE_CLIENT_IP       | HTTP/1.1 |
         | Front-End-Https      | HTTP/1.1 |
+        | X.Real.IP            | HTTP/1.1 |
+        | X~Forwarded~For      | HTTP/1.1 |
         | Content_Length       | HTTP/1.1 |
         | Transfer_Encoding    | HTTP/1.1 |
         | Proxy                | HTTP/2   |
@@ -132,6 +134,8 @@ Feature: Headers and forwarding
         | True-Client-IP       | HTTP/2   |
         | TRUE_CLIENT_IP       | HTTP/2   |
         | Front-End-Https      | HTTP/2   |
+        | X.Real.IP            | HTTP/2   |
+        | X~Forwarded~For      | HTTP/2   |
         | Content_Length       | HTTP/2   |
         | Transfer_Encoding    | HTTP/2   |
 

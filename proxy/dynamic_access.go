@@ -3,7 +3,12 @@ package proxy
 import (
 	"iter"
 	"maps"
+	"net"
+	"net/netip"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/headers"
@@ -27,10 +32,10 @@ func (d *DynamicConfig) vouch() {
 				name = headers.Request.Key(name)
 				bySite[s][name] = true
 				for _, upstream := range r.config.Upstreams {
-					if byUpstream[upstream.Address] == nil {
-						byUpstream[upstream.Address] = map[string]bool{}
+					if byUpstream[samePlace(upstream.Address)] == nil {
+						byUpstream[samePlace(upstream.Address)] = map[string]bool{}
 					}
-					byUpstream[upstream.Address][name] = true
+					byUpstream[samePlace(upstream.Address)][name] = true
 				}
 			}
 		}
@@ -51,11 +56,36 @@ func (d *DynamicConfig) vouch() {
 func (r *route) vouchFor(ofSite map[string]bool, byUpstream map[string]map[string]bool) {
 	names := maps.Clone(ofSite)
 	for _, upstream := range r.config.Upstreams {
-		maps.Copy(names, byUpstream[upstream.Address])
+		maps.Copy(names, byUpstream[samePlace(upstream.Address)])
 	}
 	if len(names) > 0 {
 		r.vouched = headers.NewNameSet(true, slices.Sorted(maps.Keys(names)))
 	}
+}
+
+// samePlace returns the address of an upstream in the one form that all its spellings have in common. All loopback addresses
+// count as one: an application usually listens on several of them.
+func samePlace(address string) string {
+	if path, ok := config.SocketPath(address); ok {
+		return "unix:" + filepath.Clean(path)
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	number, _ := strconv.ParseUint(port, 10, 16)
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ip = ip.Unmap()
+		host = ip.String()
+		if ip.IsLoopback() || ip.IsUnspecified() {
+			host = "localhost"
+		}
+	}
+	if strings.HasSuffix(host, ".localhost") || host == "ip6-localhost" || host == "ip6-loopback" {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, strconv.FormatUint(number, 10))
 }
 
 // trusting yields the routes of the site, and the services that they ask.

@@ -65,6 +65,7 @@ func TestAServiceIsAskedWithWhatTheClientHasSent(t *testing.T) {
 // identitySpellings are ways to send Remote-User that some upstream could take for it.
 var identitySpellings = []Fields{
 	fieldList("Remote-User", "eve"), fieldList("remote-user", "eve"), fieldList("REMOTE-USER", "eve"), fieldList("Remote_User", "eve"), fieldList("remote_USER", "eve"),
+	fieldList("Remote.User", "eve"), fieldList("remote~user", "eve", "REMOTE'USER", "eve"),
 	fieldList("Remote-User", "eve", "Remote-User", "mallory"), fieldList("Remote-User", ""), fieldList("Remote-User", " eve "),
 	fieldList("Connection", "Remote-User", "Remote-User", "eve"), fieldList("Connection", "close, remote_user", "Remote_User", "eve"),
 	fieldList("Keep-Alive", "x", "Remote-User", "eve", "X-Other", "1"),

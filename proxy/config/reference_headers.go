@@ -8,7 +8,7 @@ func headerReference() []Table {
 	return []Table{
 		{Path: "request_headers",
 			About: "What is changed in the header of requests on their way to an upstream. A site and a route may have such a table too: for each field the rule of the route counts, " +
-				"else that of the site, else that of the file, whatever it does. In requests `_` in a name counts as `-`.",
+				"else that of the site, else that of the file, whatever it does. In requests `_`, or another mark in a name, counts as `-`.",
 			Keys: []Key{
 				{Name: "set", Type: tableKey, Need: unsetKey, Dynamic: true, Promise: "S-19.1",
 					Text: "Names and values, as in `{ \"X-Site\" = \"git\" }`. All lines of the field are replaced by one." + headerPlaceholders + " `Host` may be set; fields that are about the connection or the body, and those by which the proxy says who the client is, may not."},

@@ -3,8 +3,8 @@ package headers
 // NameSet is a set of field names, compared without regard to case. A look-up allocates nothing, and costs one load for
 // most names that are not in the set. A NameSet is built once from a list and never changes.
 type NameSet struct {
-	// underscores makes `_` in a looked-up name count as `-`.
-	underscores bool
+	// variables makes names equal that become the same variable in some gateway interface.
+	variables bool
 	// initials holds, for each name length modulo 64, the first letters of the entries that a name of that length may match,
 	// as bits.
 	initials [64]uint32
@@ -21,30 +21,37 @@ type listedName struct {
 }
 
 // NewNameSet builds the set for a list of names, none of which is empty. `X-Foo-*` matches all names that begin with
-// `X-Foo-`. With underscores, `_` in a name that is looked up counts as `-`.
-func NewNameSet(underscores bool, list []string) *NameSet {
+// `X-Foo-`. With variables, each character of a name that is neither a letter nor a digit counts as `-`: servers that pass
+// fields on as variables (CGI, FastCGI, WSGI) write `_` for `-`, and some, such as lighttpd, for all of these characters.
+func NewNameSet(variables bool, list []string) *NameSet {
 	longest := 0
 	for _, name := range list {
 		longest = max(longest, len(name))
 	}
-	s := &NameSet{underscores: underscores, byLength: make([][]listedName, longest+1)}
+	s := &NameSet{variables: variables, byLength: make([][]listedName, longest+1)}
 	for index, name := range list {
 		n := len(name)
 		if name[n-1] != '*' {
 			s.byLength[n] = append(s.byLength[n], listedName{name, index})
-			s.initials[n&63] |= initial(name)
+			s.initials[n&63] |= s.initial(name)
 			continue
 		}
 		s.prefixes = append(s.prefixes, listedName{name[:n-1], index})
 		for i := range s.initials {
-			s.initials[i] |= initial(name)
+			s.initials[i] |= s.initial(name)
 		}
 	}
 	return s
 }
 
-// initial returns the bit of a name's first letter, in any case. Other bytes may share a letter's bit.
-func initial(name string) uint32 { return 1 << (name[0] & 31) }
+// initial returns the bit of a name's first letter, in any case. Other bytes may share a letter's bit. It returns all bits for a
+// first character that others count as.
+func (s *NameSet) initial(name string) uint32 {
+	if s.variables && !isAlphanumeric(name[0]) {
+		return ^uint32(0)
+	}
+	return 1 << (name[0] & 31)
+}
 
 // Has reports whether the name, which must not be empty, is in the set. It is small enough to be inlined, and decides most
 // names by itself.
@@ -87,12 +94,16 @@ func (s *NameSet) find(name string) int {
 func (s *NameSet) same(name, ours string) bool {
 	for i := range len(name) {
 		a, b := name[i], ours[i]
-		if a == '_' && s.underscores {
-			a = '-'
+		if a != b && s.variables && !isAlphanumeric(a) && !isAlphanumeric(b) {
+			continue
 		}
 		if a != b && (a|0x20 != b|0x20 || a|0x20 < 'a' || a|0x20 > 'z') {
 			return false
 		}
 	}
 	return true
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
 }

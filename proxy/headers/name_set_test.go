@@ -11,7 +11,9 @@ func fieldSpellings(name string, underscores bool) []string {
 	spellings := []string{name, strings.ToLower(name), strings.ToUpper(name)}
 	if underscores {
 		for _, spelling := range spellings {
-			spellings = append(spellings, strings.ReplaceAll(spelling, "-", "_"), strings.Replace(spelling, "-", "_", 1))
+			for _, other := range []string{"_", ".", "~", "'"} {
+				spellings = append(spellings, strings.ReplaceAll(spelling, "-", other), strings.Replace(spelling, "-", other, 1))
+			}
 		}
 	}
 	return spellings
@@ -64,7 +66,7 @@ func TestANameThatIsNotInAListIsNotFound(t *testing.T) {
 			for i := range entry {
 				for _, c := range []byte{entry[i] ^ 1, entry[i] ^ 0x40, entry[i] ^ 0x80, 0, 'Q'} {
 					other := entry[:i] + string([]byte{c}) + entry[i+1:]
-					if !strings.EqualFold(other, entry) && NewNameSet(true, []string{entry}).Has(other) {
+					if !strings.EqualFold(other, entry) && (isAlphanumeric(c) || isAlphanumeric(entry[i])) && NewNameSet(true, []string{entry}).Has(other) {
 						t.Errorf("%q is found, and is not %q", other, entry)
 					}
 				}
@@ -74,6 +76,15 @@ func TestANameThatIsNotInAListIsNotFound(t *testing.T) {
 					t.Errorf("%q is found, and is not %q", other, entry)
 				}
 			}
+		}
+	}
+}
+
+func TestANameThatBeginsWithAPunctuationMarkIsFound(t *testing.T) {
+	set := NewNameSet(true, []string{"-User", "_Group"})
+	for _, name := range []string{"-user", "_User", ".USER", "_group", "-Group", "!group"} {
+		if !set.Has(name) {
+			t.Errorf("the set has no %q", name)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package headers
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Message is the kind of message whose fields a rule changes.
 type Message uint8
@@ -60,12 +63,17 @@ func (r Rule) String() string {
 }
 
 // Key returns the key of a field in such a message. Names that differ only in case have the same key. In requests so do
-// names that differ only by `_` for `-`: to applications behind CGI, WSGI and the like, X-Site and X_Site are one
-// variable (S-6.12).
+// names that differ only in characters that are neither letters nor digits: to applications behind CGI, WSGI and the like,
+// X-Site, X_Site and X.Site are one variable (S-6.12).
 func (m Message) Key(name string) string {
 	key := strings.ToLower(name) // a token is ASCII
 	if m == Request {
-		key = strings.ReplaceAll(key, "_", "-")
+		key = strings.Map(func(r rune) rune {
+			if r < utf8.RuneSelf && !isAlphanumeric(byte(r)) {
+				return '-'
+			}
+			return r
+		}, key)
 	}
 	return key
 }
