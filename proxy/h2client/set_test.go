@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -139,9 +140,27 @@ func TestAClosedSetServesThoseThatStillNeedIt(t *testing.T) {
 		t.Errorf("got %v on the drained connection, want an error after which the request may be sent again", err)
 	}
 	opened.Close()
+	var closed atomic.Int64
+	counting := func(ctx context.Context) (net.Conn, any, error) {
+		conn, tag, err := dial(ctx)
+		return closeCounter{conn, &closed}, tag, err
+	}
 	for range 3 {
-		if err := identifySet(s, dial, "/again"); err != nil {
+		if err := identifySet(s, counting, "/again"); err != nil {
 			t.Errorf("got %v, want an answer", err)
 		}
 	}
+	waitFor(t, "the connections to be closed", func() bool { return closed.Load() == 3 })
+}
+
+// closeCounter is a connection that counts that it was closed.
+type closeCounter struct {
+	net.Conn
+	closed *atomic.Int64
+}
+
+// Close closes the connection, and counts that.
+func (c closeCounter) Close() error {
+	c.closed.Add(1)
+	return c.Conn.Close()
 }
