@@ -53,10 +53,16 @@ func (d *Daemon) logPath() string    { return filepath.Join(d.Dir, "proxy.log") 
 
 // Configure writes the configuration with the address of each host's upstream. A reload puts it to use.
 func (d *Daemon) Configure(sites map[string]string) error {
-	text := fmt.Sprintf(config, d.Health, d.logPath(), d.HTTP, d.Port)
+	text := ""
 	for _, host := range slices.Sorted(maps.Keys(sites)) {
 		text += fmt.Sprintf("[[listeners.sites]]\nhost = %q\nupstream = %q\n", host, sites[host])
 	}
+	return d.ConfigureText(text)
+}
+
+// ConfigureText is Configure with the text of all sites, of which a.test is one.
+func (d *Daemon) ConfigureText(sites string) error {
+	text := fmt.Sprintf(config, d.Health, d.logPath(), d.HTTP, d.Port) + sites
 	fresh := d.configPath() + ".new"
 	if err := os.WriteFile(fresh, []byte(text), 0o600); err != nil {
 		return err

@@ -1,0 +1,105 @@
+package soak
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// FaultCase is a fault of one of three upstreams, with what it must not do to requests.
+type FaultCase struct {
+	Name  string
+	Fault Fault
+	// FailsGET and FailsPOST report whether such a request may fail: it was sent, and may not be sent again (S-18.2).
+	FailsGET, FailsPOST bool
+	// Again reports whether a GET may be sent to another upstream after the first one has got it.
+	Again bool
+	// Flaps makes the fault come and go every second.
+	Flaps bool
+}
+
+// FaultCases are all faults.
+func FaultCases() []FaultCase {
+	return []FaultCase{
+		{Name: "refuses", Fault: Refuses},
+		{Name: "black hole", Fault: BlackHole},
+		{Name: "hangs", Fault: Hangs, FailsGET: true, FailsPOST: true},
+		{Name: "closes", Fault: Closes, FailsPOST: true, Again: true},
+		{Name: "half a head", Fault: HalfHead, FailsGET: true, FailsPOST: true},
+		{Name: "resets in the body", Fault: ResetsBody, FailsGET: true, FailsPOST: true},
+		{Name: "flaps", Fault: Refuses, FailsPOST: true, Again: true, Flaps: true},
+	}
+}
+
+// Settings bound the time that requests spend on an upstream that does not answer.
+const Settings = "upstream_connect_timeout_secs = 2\nupstream_request_timeout_secs = 1\n"
+
+// Suffer runs the load while the first upstream has the fault, and returns what was wrong.
+func (b *Balanced) Suffer(of FaultCase, before, during time.Duration) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		b.run(ctx)
+	}()
+	wait(ctx, before)
+	bad, began := b.members[0], time.Now()
+	err := bad.breakWith(of.Fault)
+	broken := time.Now()
+	if of.Flaps {
+		for sound := true; err == nil && time.Since(began) < during; sound = !sound {
+			wait(ctx, time.Second)
+			if sound {
+				err = bad.listen()
+			} else {
+				err = bad.breakWith(of.Fault)
+			}
+		}
+	} else {
+		wait(ctx, during)
+	}
+	cancel()
+	<-ended
+	if err != nil {
+		return err
+	}
+	return b.judge(of, began, broken)
+}
+
+// judge checks every request. The fault came between the two times: a connection may have ended under a request then.
+func (b *Balanced) judge(of FaultCase, began, broken time.Time) error {
+	var faults findings
+	before, during := 0, 0
+	for _, r := range b.results {
+		if r.began.Before(began) {
+			before++
+		} else {
+			during++
+		}
+		atBad, elsewhere := b.members[0].times(r.id), 0
+		for _, m := range b.members[1:] {
+			elsewhere += m.times(r.id)
+		}
+		early := r.began.Before(broken)
+		mayFail := r.method == http.MethodGet && of.FailsGET || r.method == http.MethodPost && (of.FailsPOST || early)
+		what := fmt.Sprintf("%s: %s %s: %d, %v, at the bad upstream %d times, elsewhere %d times", of.Name, r.method, r.id, r.status, r.err, atBad, elsewhere)
+		switch {
+		case r.failed() && !mayFail:
+			faults.add("%s: failed, and need not", what)
+		case r.failed() && elsewhere > 0:
+			faults.add("%s: failed, although a sound upstream got it", what)
+		case r.failed() && atBad == 0 && !of.Flaps && !early: // what was on a connection when it was closed is lost
+			faults.add("%s: failed, and was never sent", what)
+		case atBad > 2 || elsewhere > 1: // twice if the first time was on a kept connection (S-6.8)
+			faults.add("%s: sent too often", what)
+		case atBad+elsewhere > 1 && (r.method == http.MethodPost || !of.Again && !early):
+			faults.add("%s: sent twice", what)
+		}
+	}
+	if before == 0 || during == 0 {
+		return errNoRequests
+	}
+	return faults.err()
+}
