@@ -41,11 +41,12 @@ type Conn struct {
 	writingSince time.Time
 	// blocked are the streams whose bodies wait for a window or for room in out.
 	blocked map[*Stream]struct{}
-	// draining reports whether no new streams may be opened, and err why the connection has ended.
-	draining bool
+	// draining reports whether no new streams may be opened, unwritable why nothing can be written any more, and err why the
+	// connection has ended.
+	draining        bool
+	unwritable, err *Error
 	// last reports whether the connection ends with the streams that it has.
 	last bool
-	err  *Error
 	// junk is how many frames that carry nothing the server may still send.
 	junk int
 	// lastFrame is when the server was last heard, and pinged when it was asked for a sign of life; zero if it was not. silent

@@ -37,6 +37,8 @@ const (
 	patience = 5 * time.Second
 	// stuckWrite is how long a write may make no progress before the connection is given up.
 	stuckWrite = 30 * time.Second
+	// lastWords is how long the rest of what a server has sent is read after a write has failed.
+	lastWords = time.Second
 	// readBytes is the size of the buffer for frames: it holds the longest and some more.
 	readBytes = 32 << 10
 )

@@ -54,6 +54,10 @@ func (r *reader) lost(rest []byte, err error) {
 		r.conn.fail(errHTTP1)
 		return
 	}
+	if r.conn.unwritable != nil {
+		r.conn.fail(r.conn.unwritable) // the first of the two causes
+		return
+	}
 	r.conn.fail(&Error{Reason: "the upstream has closed the connection", Lost: true, Cause: err})
 }
 

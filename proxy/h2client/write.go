@@ -44,7 +44,8 @@ func (c *Conn) takeOut() (buffer []byte, ok bool) {
 	return buffer, true
 }
 
-// wrote records the end of a write. It returns false if the connection has ended.
+// wrote records the end of a write. It returns false if nothing more can be written. A server that has closed the connection may
+// have answered before, or have said that it has not acted on requests: only the reader knows what the streams have come to.
 func (c *Conn) wrote(buffer []byte, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,10 +53,13 @@ func (c *Conn) wrote(buffer []byte, err error) bool {
 	if cap(buffer) <= 2*maxQueued {
 		c.spare = buffer[:0]
 	}
-	if err != nil {
-		c.fail(&Error{Reason: "the connection to the upstream was lost", Lost: true, Cause: err})
+	if err != nil && c.err == nil {
+		c.unwritable = &Error{Reason: "the connection to the upstream was lost", Lost: true, Cause: err}
+		_ = c.net.SetReadDeadline(time.Now().Add(lastWords)) // if it fails, the connection has ended, and so does the read
+		c.draining = true
+		c.endIfDrained()
 	}
-	return c.err == nil
+	return c.err == nil && err == nil
 }
 
 // unblock wakes the bodies that wait. The caller holds mu.
