@@ -45,6 +45,51 @@ Feature: Upstreams that speak HTTP/2
       Then the answer is 200 "app"
       And the upstream "app" of HTTP/2 was connected to 1 times
 
+    @S-18.7
+    Scenario Outline: A request and its response stream at the same time, <how>
+      Given an upstream "app" that speaks only HTTP/2<how>
+      And the site "git.example.test" is served from the upstream "app"
+      And the settings:
+        | listeners[0].sites[0].upstream_protocol | "http2"    |
+        | listeners[0].sites[0].upstream_scheme   | "<scheme>" |
+      When the proxy is running
+      And a client speaks HTTP/2 with "https://git.example.test"
+      And it begins a stream for "/echo"
+      And it sends "one, " on its last stream
+      Then its last stream has received "one, "
+      When it sends "two, " on its last stream
+      Then its last stream has received "one, two, "
+      When it sends 100000 bytes on its last stream
+      And it sends "three" on its last stream
+      Then its last stream has received "three"
+      When it ends its last stream
+      Then its last stream is answered 200
+      And the answer has the trailer "Echo-Bytes" with "100015"
+
+      Examples:
+        | how        | scheme |
+        |            | http   |
+        | , over TLS | https  |
+
+    @S-12.6 @S-18.7
+    Scenario Outline: While one client holds streams with <what>, another one is answered within a second
+      Given an upstream "app" that speaks only HTTP/2, with <streams> streams on a connection
+      And the site "git.example.test" is served from the upstream "app"
+      And the settings:
+        | max_connections                                | 64      |
+        | listeners[0].sites[0].upstream_protocol        | "http2" |
+        | listeners[0].sites[0].upstream_max_connections | <most>  |
+      When the proxy is running
+      And the client "mallory" asks "https://git.example.test" for "<path>" over 1 HTTP/2 connections with windows of <window> bytes, 70 requests each, 1000 a second
+      Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
+
+      Examples:
+        | what                                       | path            | window | streams | most |
+        | requests that wait                         | /wait           | 100000 | 100     | 32   |
+        | requests that wait, two on each connection | /wait           | 100000 | 2       | 32   |
+        | requests that wait, within eight           | /wait           | 100000 | 100     | 8    |
+        | large responses that it does not take      | /bytes/10000000 | 0      | 100     | 32   |
+
     @S-18.2 @S-18.7
     Scenario Outline: A POST that is refused with <refusal> gets <answer> if there is another upstream
       Given an upstream "a" that speaks only HTTP/2 and refuses each request with "<refusal>"
@@ -63,6 +108,42 @@ Feature: Upstreams that speak HTTP/2
         | REFUSED_STREAM | 200 "hello" | 1     |
         | GOAWAY         | 200 "hello" | 1     |
         | INTERNAL_ERROR | 502         | 0     |
+
+    @S-18.7 @nginx
+    Scenario: nginx, which ends a connection after every third request
+      Given a certificate "upstream" for "127.0.0.1"
+      And the site "git.example.test" is served from the upstream "app"
+      And the settings:
+        | listeners[0].sites[0].upstream          | "127.0.0.1:${port:nginx}" |
+        | listeners[0].sites[0].upstream_scheme   | "https"                   |
+        | listeners[0].sites[0].upstream_protocol | "http2"                   |
+      And nginx runs with:
+        """
+        http {
+            access_log off;
+            server {
+                listen 127.0.0.1:${port:nginx} ssl http2;
+                ssl_certificate ${cert:upstream};
+                ssl_certificate_key ${key:upstream};
+                keepalive_requests 3;
+                location / { return 200 "$server_protocol $request_method $host $http_x_real_ip"; }
+            }
+        }
+        """
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test/ |
+        | client | alice                     |
+      Then the answer is 200 "HTTP/2.0 GET git.example.test ${client:alice}"
+      When a client sends the request:
+        | url    | https://git.example.test/ |
+        | method | POST                      |
+        | bytes  | 300000                    |
+        | client | alice                     |
+      Then the answer is 200 "HTTP/2.0 POST git.example.test ${client:alice}"
+      When a client requests "https://git.example.test/" 20 times
+      Then 20 of the answers are 200
+      And the log has no line "UPSTREAM_ERROR"
 
   Rule: What cannot be is named in the log
 

@@ -14,6 +14,7 @@ import (
 func (w *World) h2UpstreamSteps() []step {
 	return []step{
 		{`an upstream {string} that speaks only HTTP/2`, w.h2cUpstream, "That of net/http, without TLS. Answers 200 with its name; below `/echo` with the body as it arrives and the trailer `Echo-Bytes`, below `/fields/NAME` with that field, below `/wait` when the request is cancelled, below `/bytes/N` with N bytes."},
+		{`an upstream {string} that speaks only HTTP/2, with {int} streams on a connection`, w.narrowH2Upstream, "That is its SETTINGS_MAX_CONCURRENT_STREAMS."},
 		{`an upstream {string} that speaks only HTTP/2, over TLS`, w.h2TLSUpstream, "With a certificate for its address, from the CA that the daemon trusts."},
 		{`an upstream {string} that speaks only HTTP/2 and refuses each request with {string}`, w.refusingH2Upstream, "`GOAWAY`, which says that it has not acted on the request, or the error code of the RST_STREAM: `REFUSED_STREAM`, `INTERNAL_ERROR`."},
 		{`the upstream {string} of HTTP/2 was connected to {int} times`, w.h2Connected, ""},
@@ -65,7 +66,11 @@ func (u h2Upstream) echo(rw http.ResponseWriter, r *http.Request) {
 	rw.Header().Set("Echo-Bytes", strconv.Itoa(total))
 }
 
-func (w *World) h2cUpstream(name string) error { return w.startH2(name, nil) }
+func (w *World) h2cUpstream(name string) error { return w.startH2(name, nil, 0) }
+
+func (w *World) narrowH2Upstream(name string, streams int) error {
+	return w.startH2(name, nil, streams)
+}
 
 func (w *World) h2TLSUpstream(name string) error {
 	address, err := w.upstreamAddress(name)
@@ -76,7 +81,7 @@ func (w *World) h2TLSUpstream(name string) error {
 	if err != nil {
 		return err
 	}
-	return w.startH2(name, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"}})
+	return w.startH2(name, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2"}}, 0)
 }
 
 // listenH2 listens at the upstream's address.
@@ -100,14 +105,15 @@ func (w *World) listenH2(name string) (*upstream, error) {
 	return up, nil
 }
 
-// startH2 serves HTTP/2 at the upstream's address.
-func (w *World) startH2(name string, config *tls.Config) error {
+// startH2 serves HTTP/2 at the upstream's address, with so many streams on a connection; 0 means the default.
+func (w *World) startH2(name string, config *tls.Config, streams int) error {
 	up, err := w.listenH2(name)
 	if err != nil {
 		return err
 	}
 	server := &http.Server{
 		Handler: h2Upstream{name}, ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols),
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: streams},
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			up.mu.Lock()
 			defer up.mu.Unlock()
