@@ -284,6 +284,35 @@ Feature: Access
         | remote.user | HTTP/2   |
 
     @S-16.3
+    Scenario Outline: Nobody is asked about the path <path>, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "auth" that answers:
+        """
+        HTTP/1.1 200 OK
+        Content-Length: 0
+
+        \
+        """
+      And the setting "listeners[0].sites[0].access.forward_auth" is "http://${upstream:auth}/"
+      And the proxy is running
+      When a client sends the request:
+        | url | https://git.example.test<path> |
+      Then the answer is 400
+      And the upstream "auth" received nothing
+      And the upstream "app" received nothing
+      And the log has a line "REQUEST" with:
+        | status | 400            |
+        | error  | ambiguous path |
+
+      Examples:
+        | path                | protocol |
+        | /public/../admin    | HTTP/1.1 |
+        | /public/%2e%2e/x    | HTTP/1.1 |
+        | /public/..;a=b/x    | HTTP/1.1 |
+        | /public%2f..%2fx    | HTTP/1.1 |
+        | /public/../admin    | HTTP/2   |
+
+    @S-16.3
     Scenario Outline: A service that refuses a request, over <protocol>
       Given clients speak <protocol>
       And an upstream "auth" that answers:

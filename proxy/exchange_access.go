@@ -9,6 +9,7 @@ import (
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/http1"
+	"reverse-proxy/proxy/routing"
 )
 
 // Why the rules of access have refused a request, in the log.
@@ -85,6 +86,8 @@ func (x *exchange) knownAccess(rules *config.Access) (refused *answer, passes bo
 		return x.refuse(byList, errNotAllowed, http.StatusForbidden), false
 	case !rules.Asks():
 		return nil, true
+	case rules.ForwardAuth != nil && routing.HasDotSegment(x.request.Target): // the service could read another path than the upstream
+		return x.refuse(byService, errAmbiguousPath, http.StatusBadRequest), false
 	case x.authorizations > 1: // the upstream could read the other one
 		return x.refuse(byPassword, errTwoPasswords, http.StatusBadRequest), false
 	case rules.Users != nil && !access.IsBasic(x.authorization) && !(rules.Any && rules.ForwardAuth != nil):

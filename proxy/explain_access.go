@@ -60,6 +60,9 @@ func (e evaluation) explainLists(rules *config.Access, listed access.ListVerdict
 
 // explainService says whether the service is asked.
 func (e evaluation) explainService(rules *config.Access, listed access.ListVerdict) string {
+	if e.refusedBy == byService {
+		return "not asked about a path with dot segments: refused"
+	}
 	if e.refusedBy != noRule || rules.Any && listed == access.Allowed {
 		return "not asked"
 	}
@@ -73,7 +76,7 @@ func (e evaluation) explainService(rules *config.Access, listed access.ListVerdi
 // explainPassword says what becomes of the client's password.
 func (e evaluation) explainPassword(rules *config.Access, listed access.ListVerdict) string {
 	switch {
-	case e.refusedBy == byList, rules.Any && listed == access.Allowed:
+	case e.refusedBy == byList, e.refusedBy == byService, rules.Any && listed == access.Allowed:
 		return "not asked"
 	case e.refusedBy == byPassword:
 		return e.problem + ": refused"

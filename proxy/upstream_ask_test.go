@@ -189,3 +189,26 @@ func TestTheCookiesOfAServiceGoToTheClientIfTheyAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestThePathThatAServiceIsAskedAboutIsTheOneThatTheUpstreamServes sends paths that the service could take for another one than
+// the upstream does, such as one below a public path.
+func TestThePathThatAServiceIsAskedAboutIsTheOneThatTheUpstreamServes(t *testing.T) {
+	for path, want := range map[string]int{
+		"/public/../admin": 400, "/public/%2e%2e/admin": 400, "/public/..;/admin": 400, "/public%2f..%2fadmin": 400, `/public\..\admin`: 400, "/./admin": 400,
+		"/admin?x=/../": 200, "/a%2fb": 200, "/.well-known/x": 200,
+	} {
+		p := newTestPipeline(t)
+		asked := p.withService(t, config.Access{}, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		x, client, _ := p.run(t, getRequest(path))
+		passed := 0
+		if want == 200 {
+			passed = 1
+		}
+		if client.status != want || len(*asked) != passed || len(p.heads()) != passed {
+			t.Errorf("%s: got %d, asked %q, upstream %q; want %d", path, client.status, *asked, p.heads(), want)
+		}
+		if want == 400 && (x.refusedBy != byService || x.problem != errAmbiguousPath) {
+			t.Errorf("%s: refused by rule %d with %q", path, x.refusedBy, x.problem)
+		}
+	}
+}
