@@ -54,3 +54,22 @@ func TestNoFaultOfAnUpstreamCostsARequestThatNeedNotFail(t *testing.T) {
 	}
 	running.Wait()
 }
+
+// reloadsOfList is how many of the reloads of `make soak` are part of the suite.
+const reloadsOfList = 30
+
+// TestReloadsThatChangeTheListLoseNoRequest changes the list of upstreams under a steady load while one of them is down (S-18.3).
+func TestReloadsThatChangeTheListLoseNoRequest(t *testing.T) {
+	daemon := &soak.Daemon{Port: sharedPort(t), HTTP: sharedPort(t), Health: sharedPort(t), Dir: t.TempDir()}
+	load, err := soak.NewBalanced("a.test", 5, daemon.Port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(load.Close)
+	load.Repeatable = true
+	startSoaked(t, daemon, load.ChurnSite(0))
+	if err := load.Churn(daemon, reloadsOfList); err != nil {
+		t.Error(err)
+	}
+	t.Log(load)
+}

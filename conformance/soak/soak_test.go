@@ -79,15 +79,7 @@ func TestSoak(t *testing.T) {
 // startSoak starts the real binary in front of the upstreams of a load.
 func startSoak(t *testing.T, requests int, large string) (*Daemon, *Load) {
 	t.Helper()
-	d := &Daemon{Dir: t.TempDir()}
-	for _, port := range []*int{&d.Port, &d.HTTP, &d.Health} {
-		number, release, err := steps.SharedPort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(release)
-		*port = number
-	}
+	d := newDaemon(t)
 	load, err := NewLoad(requests, []string{"a.test", "b.test", "c.test", "unsteady.test"}, d.Port)
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +90,28 @@ func startSoak(t *testing.T, requests int, large string) (*Daemon, *Load) {
 	if err := d.Configure(sites); err != nil {
 		t.Fatal(err)
 	}
+	startDaemon(t, d)
+	return d, load
+}
+
+// newDaemon returns a daemon that is not running.
+func newDaemon(t *testing.T) *Daemon {
+	t.Helper()
+	d := &Daemon{Dir: t.TempDir()}
+	for _, port := range []*int{&d.Port, &d.HTTP, &d.Health} {
+		number, release, err := steps.SharedPort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(release)
+		*port = number
+	}
+	return d
+}
+
+// startDaemon builds the real binary and starts it with the configuration that was written.
+func startDaemon(t *testing.T, d *Daemon) {
+	t.Helper()
 	binary := filepath.Join(d.Dir, "reverse-proxy")
 	build := exec.Command("go", "build", "-o", binary, "reverse-proxy/cmd/reverse-proxy")
 	if output, err := build.CombinedOutput(); err != nil {
@@ -111,7 +125,32 @@ func startSoak(t *testing.T, requests int, large string) (*Daemon, *Load) {
 			t.Error(err)
 		}
 	})
-	return d, load
+}
+
+// soakReloads is the number of reloads that change a list of upstreams.
+const soakReloads = 1000
+
+// TestSoakReloads is part of `make soak`: a thousand reloads that change the upstreams of a site under load, while one of them is
+// down.
+func TestSoakReloads(t *testing.T) {
+	if os.Getenv("SOAK_MINUTES") == "" {
+		t.Skip("make soak runs this")
+	}
+	d := newDaemon(t)
+	load, err := NewBalanced("a.test", 5, d.Port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(load.Close)
+	load.Repeatable = true
+	if err := d.ConfigureText(load.ChurnSite(0)); err != nil {
+		t.Fatal(err)
+	}
+	startDaemon(t, d)
+	if err := load.Churn(d, soakReloads); err != nil {
+		t.Error(err)
+	}
+	t.Log(load)
 }
 
 // startLarge starts an upstream whose answers are longer than slow clients read.
