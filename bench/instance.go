@@ -31,8 +31,9 @@ type instance struct {
 	log     string
 }
 
-// start starts a proxy on the cores, and returns when it answers and sends the same fields as the others.
-func (b *bench) start(ctx context.Context, p peer, cores []int) (*instance, error) {
+// start starts a proxy on the cores, and returns when it answers and sends the same fields as the others. With upstreamH2 it
+// speaks HTTP/2 to the origin.
+func (b *bench) start(ctx context.Context, p peer, cores []int, upstreamH2 bool) (*instance, error) {
 	dir, err := os.MkdirTemp(b.dir, p.name+"-")
 	if err != nil {
 		return nil, err
@@ -43,7 +44,7 @@ func (b *bench) start(ctx context.Context, p peer, cores []int) (*instance, erro
 	}
 	where := place{Dir: dir, Log: filepath.Join(dir, "access.log"), Port: port, OriginPort: int(b.origin.Port()),
 		Host: siteName, Cert: b.files.cert, Key: b.files.key, Pem: b.files.both, Cores: len(cores),
-		Root: os.Geteuid() == 0, LogBuffer: b.settings.nginxLogBuffer}
+		Root: os.Geteuid() == 0, LogBuffer: b.settings.nginxLogBuffer, UpstreamH2: upstreamH2}
 	if p.name == peerOurs {
 		where.OtherSites = b.settings.sites - 1
 	}

@@ -111,6 +111,8 @@ type place struct {
 	Cores int
 	// Root reports whether we run as root, LogBuffer whether nginx batches its log.
 	Root, LogBuffer bool
+	// UpstreamH2 reports whether it speaks HTTP/2 to the origin. nginx cannot.
+	UpstreamH2 bool
 }
 
 // writeConfig renders the peer's configuration into its directory and returns the path.

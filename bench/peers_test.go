@@ -74,16 +74,40 @@ func TestNginxBatchesItsLogUnlessAskedNotTo(t *testing.T) {
 }
 
 func TestOurConfigurationIsValid(t *testing.T) {
-	path, err := peer{config: "reverse-proxy.toml.tmpl"}.writeConfig(somewhere(t))
-	if err != nil {
-		t.Fatal(err)
+	for upstreamH2, protocol := range map[bool]string{false: "http1", true: "http2"} {
+		where := somewhere(t)
+		where.UpstreamH2 = upstreamH2
+		path, err := peer{config: "reverse-proxy.toml.tmpl"}.writeConfig(where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := config.Load(path, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if config.MaxConnections < 2100 {
+			t.Errorf("got room for %d connections, want it for the 2,000 of idle-memory and some", config.MaxConnections)
+		}
+		if got := config.Listeners[0].Sites[0].UpstreamProtocol; got != protocol {
+			t.Errorf("got %s to the origin, want %s", got, protocol)
+		}
 	}
-	config, err := config.Load(path, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if config.MaxConnections < 2100 {
-		t.Errorf("got room for %d connections, want it for the 2,000 of idle-memory and some", config.MaxConnections)
+}
+
+// TestTheOthersSpeakHTTP2ToTheOriginToo looks at the configurations of those who can.
+func TestTheOthersSpeakHTTP2ToTheOriginToo(t *testing.T) {
+	for config, want := range map[string]string{"haproxy.cfg.tmpl": " proto h2", "Caddyfile.tmpl": "h2c://"} {
+		for _, upstreamH2 := range []bool{false, true} {
+			where := somewhere(t)
+			where.UpstreamH2 = upstreamH2
+			path, err := peer{config: config}.writeConfig(where)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text, err := os.ReadFile(path); err != nil || strings.Contains(string(text), want) != upstreamH2 {
+				t.Errorf("%s: got %v and\n%s\nwant %q if HTTP/2 is asked for: %v", config, err, text, want, upstreamH2)
+			}
+		}
 	}
 }
 

@@ -170,7 +170,7 @@ func (b *bench) runRound(ctx context.Context, sc scenario, p peer, running map[s
 	i := running[p.name]
 	if i == nil || !i.process.running() {
 		var err error
-		if i, err = b.start(ctx, p, b.proxyCores(sc)); err != nil {
+		if i, err = b.start(ctx, p, b.proxyCores(sc), sc.upstreamH2); err != nil {
 			return round{err: err}
 		}
 		running[p.name] = i

@@ -23,6 +23,8 @@ type scenario struct {
 	// fresh starts the proxies anew for each round; at most maxRounds rounds are measured.
 	fresh     bool
 	maxRounds int
+	// upstreamH2 has the proxies speak HTTP/2 to the origin.
+	upstreamH2 bool
 	// metric is what is compared.
 	metric metric
 }
@@ -58,6 +60,10 @@ func scenarios() []scenario {
 		{name: "h2-tls-1k", about: "GET of 1 KiB, 16 HTTP/2 connections of 32 streams", job: with(small, func(j *load.Job) {
 			j.Kind, j.Connections, j.Streams = load.H2, 16, 32
 		})},
+		{name: "h2-to-h2-1k", about: "as h2-tls-1k, with HTTP/2 to the origin", upstreamH2: true,
+			peers: []string{peerHAProxy, peerCaddy, peerOther, peerAgain}, job: with(small, func(j *load.Job) {
+				j.Kind, j.Connections, j.Streams = load.H2, 16, 32
+			})},
 		{name: "h1-tls-1m", about: "GET of 1 MiB, 16 keep-alive connections", job: with(small, func(j *load.Job) {
 			j.Target, j.AnswerBytes, j.Connections = origin.Large, origin.LargeBytes, 16
 		})},

@@ -85,14 +85,14 @@ func TestSettingsThatCannotBeAreErrorsThatNameTheKey(t *testing.T) {
 }
 
 func TestScenariosAreTheAgreedOnes(t *testing.T) {
-	want := []string{"h1-tls-1k", "h2-tls-1k", "h1-tls-1m", "h1-tls-post-64k", "h2-tls-1m", "h2-tls-post-64k", "tls-handshake", "idle-memory", "h2-idle-memory", "latency",
+	want := []string{"h1-tls-1k", "h2-tls-1k", "h2-to-h2-1k", "h1-tls-1m", "h1-tls-post-64k", "h2-tls-1m", "h2-tls-post-64k", "tls-handshake", "idle-memory", "h2-idle-memory", "latency",
 		"paced-3k", "h1-tls-1k-2cores"}
 	if diff := cmp.Diff(want, scenarioNames()); diff != "" {
 		t.Error(diff)
 	}
 	for _, s := range scenarios() {
-		if !s.measures(peerOurs) || !s.measures(peerNginx) {
-			t.Errorf("%s: not for us and nginx, want at least these two", s.name)
+		if !s.measures(peerOurs) || s.measures(peerNginx) == s.upstreamH2 {
+			t.Errorf("%s: not for us and nginx, want at least these two, but nginx not with HTTP/2 to the origin", s.name)
 		}
 		if (s.metric == latency) && s.job.Rate == 0 {
 			t.Errorf("%s: latencies without a rate, want one", s.name)

@@ -2,7 +2,7 @@
 
 // Package origin is the upstream of the benchmark: an HTTP/1.1 server that costs as little as possible. Its answers are
 // rendered in advance, it is one thread on one epoll instance, and of a request it reads only the method, the target
-// and the Content-Length.
+// and the Content-Length. A connection that begins with the preface of HTTP/2 speaks that.
 package origin
 
 import (
@@ -41,15 +41,23 @@ const (
 // maxHead bounds a request head, in bytes.
 const maxHead = 16 << 10
 
-// answers holds the rendered answers, each with head and body in one piece.
-type answers struct{ small, large, sink, missing []byte }
+// missingBody is the body of the answer to other targets.
+const missingBody = "no such target\n"
+
+// answers holds the rendered answers, each with head and body in one piece, and for HTTP/2 the header blocks and the body.
+type answers struct {
+	small, large, sink, missing   []byte
+	h2Small, h2Missing, smallBody []byte
+}
 
 func newAnswers() answers {
+	small := bytes.Repeat([]byte("0123456789abcdef"), SmallBytes/16)
 	return answers{
-		small:   render("200 OK", bytes.Repeat([]byte("0123456789abcdef"), SmallBytes/16)),
+		small: render("200 OK", small), smallBody: small,
+		h2Small: headerBlock("200", SmallBytes), h2Missing: headerBlock("404", len(missingBody)),
 		large:   render("200 OK", bytes.Repeat([]byte("0123456789abcdef"), LargeBytes/16)),
 		sink:    render("200 OK", bytes.Repeat([]byte("s"), SinkBytes)),
-		missing: render("404 Not Found", []byte("no such target\n")),
+		missing: render("404 Not Found", []byte(missingBody)),
 	}
 }
 
@@ -81,6 +89,8 @@ type conn struct {
 	body   int64
 	// out is what the socket has not accepted yet.
 	out []byte
+	// h2 is the state of HTTP/2; nil for HTTP/1.1.
+	h2 *h2
 }
 
 // Serve serves listener until ctx ends, which it notices within 100 ms, and then closes all its connections. It takes
@@ -174,6 +184,9 @@ func (s *server) ready(c *conn, events uint32) bool {
 
 // consume handles bytes of a connection: requests, also pipelined ones.
 func (s *server) consume(c *conn, p []byte) bool {
+	if c.h2 != nil {
+		return s.consumeH2(c, p)
+	}
 	for len(p) > 0 {
 		if c.answer != nil {
 			n := min(int64(len(p)), c.body)
@@ -188,6 +201,10 @@ func (s *server) consume(c *conn, p []byte) bool {
 			if end < 0 {
 				c.head = append([]byte(nil), p...)
 				return len(p) <= maxHead
+			}
+			if bytes.HasPrefix(p, prefaceHead) {
+				c.h2 = newH2()
+				return s.consumeH2(c, p[end+4:])
 			}
 			var ok bool
 			if c.answer, c.body, ok = s.route(p[:end+4]); !ok {
