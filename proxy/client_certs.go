@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -107,9 +109,14 @@ func (i *clientIdentity) isFor(host string, demand *clientDemand) bool {
 }
 
 // subjectOf returns the subject of a certificate (RFC 4514). Bytes beyond printable ASCII are escaped, so that the text is a
-// field value, and no subject looks like another one.
+// field value, and no subject looks like another one. It reads the subject anew, because pkix.Name keeps only the last common
+// name, and neither the order of the attributes nor which of them are one relative name.
 func subjectOf(leaf *x509.Certificate) string {
-	subject := leaf.Subject.String()
+	var names pkix.RDNSequence
+	if rest, err := asn1.Unmarshal(leaf.RawSubject, &names); err != nil || len(rest) > 0 {
+		return "#" + hex.EncodeToString(leaf.RawSubject)
+	}
+	subject := names.String()
 	if !strings.ContainsFunc(subject, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return subject
 	}
