@@ -304,6 +304,9 @@ func TestTheUpstreamGetsTheClientsCertificateAndNoForgedOne(t *testing.T) {
 		if test.want == "" && strings.Contains(strings.ToLower(head), "client-cert") {
 			t.Errorf("%s: the upstream got %q", test.name, head)
 		}
+		if closing := test.status == 421; client.closing != closing {
+			t.Errorf("%s: the connection ends after the answer: got %v, want %v", test.name, client.closing, closing)
+		}
 		if test.status == 421 && !strings.Contains(log, "one of the two asks for certificates") {
 			t.Errorf("%s: got the log %q", test.name, log)
 		}

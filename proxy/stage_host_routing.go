@@ -10,7 +10,9 @@ func (p *pipeline) routeHost(x *exchange) *answer {
 	r, made := x.request, &x.decision
 	x.site, x.route = made.site, made.route
 	if site := made.site; site != nil && !r.Identity.isFor(site.config.Host, site.demand) {
-		return x.refuse(byCertificate, errMisdirected, http.StatusMisdirectedRequest) // RFC 9110, section 15.5.20
+		a := x.refuse(byCertificate, errMisdirected, http.StatusMisdirectedRequest) // RFC 9110, section 15.5.20
+		a.closing = r.Protocol != HTTP2                                             // a client that tries again needs another connection
+		return a
 	}
 	switch made.outcome {
 	case methodRefused:
