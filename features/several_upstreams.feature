@@ -233,6 +233,51 @@ Feature: Several upstreams
         | closes each time  | an upstream "a" that answers once on each connection and closes it               |
         | drops connections | the upstream "a" closes its connections                                          |
 
+    @S-18.3 @S-18.5
+    Scenario: An upstream that is stopped and goes on costs no request
+      Given the sample upstream "a"
+      And the site "example.test" is served from the upstreams "a, b, c"
+      And the settings:
+        | listeners[0].sites[0].health.path          | "/up" |
+        | listeners[0].sites[0].health.interval_secs | 1     |
+        | listeners[0].sites[0].health.timeout_secs  | 1     |
+        | listeners[0].sites[0].health.fall          | 1     |
+        | listeners[0].sites[0].health.rise          | 1     |
+      When the proxy is running
+      And a steady load on "https://example.test/"
+      And the load has made 50 requests
+      And the process of the upstream "a" is stopped
+      Then the log has a line "UPSTREAM_DOWN" with:
+        | upstream | ${upstream:a} |
+        | by       | checks        |
+      When the load has made 300 requests
+      And the process of the upstream "a" goes on
+      Then the log has a line "UPSTREAM_UP" with:
+        | upstream | ${upstream:a} |
+      And the steady load has lost no request
+
+    @S-18.3
+    Scenario: An upstream whose certificate is not trusted is in service once its CA is
+      Given a private CA "old"
+      And a private CA "new"
+      And an HTTPS upstream "a" with a certificate of the private CA "new" for "app.internal"
+      And an HTTPS upstream "b" with a certificate of the private CA "new" for "app.internal"
+      And the site "example.test" is served from the upstreams "a, b"
+      And the settings:
+        | listeners[0].sites[0].upstream_scheme      | "https"        |
+        | listeners[0].sites[0].upstream_server_name | "app.internal" |
+        | listeners[0].sites[0].upstream_ca_path     | "${cert:old}"  |
+      When the proxy is running
+      And a client requests "https://example.test/" 20 times
+      Then 20 of the answers are 502
+      And the log has a line "UPSTREAM_DOWN" with:
+        | upstream | ${upstream:a} |
+      When the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:new}"
+      And the configuration is reloaded
+      And the command "reverse-proxy status --text --config ${config}" is run
+      Then the command prints a line that matches "^https://${upstream:a} +example\.test +up .*$"
+      And the command prints a line that matches "^https://${upstream:b} +example\.test +up .*$"
+
   Rule: A browser keeps its upstream by a cookie
 
     @S-18.9
@@ -248,6 +293,27 @@ Feature: Several upstreams
       When the proxy is started again
       And a client sends the cookie that it got 20 times to "https://example.test/"
       Then all answers are the same
+
+    @S-18.9
+    Scenario: Two routes of a site share the cookie, each with its own upstream
+      Given the site "example.test" is served from the upstreams "a, b"
+      And an upstream "c"
+      And an upstream "d"
+      And the settings:
+        | listeners[0].sites[0].balance             | "cookie"                           |
+        | listeners[0].sites[0].routes[0].path      | "/api"                             |
+        | listeners[0].sites[0].routes[0].upstreams | ["${upstream:c}", "${upstream:d}"] |
+      When the proxy is running
+      And a client requests "https://example.test/"
+      Then the answer has the field "Set-Cookie" that matches "^__Host-rp=[A-Za-z0-9_-]{12}; "
+      When a client sends the cookie that it got 1 times to "https://example.test/api"
+      Then the answer has the field "Set-Cookie" that matches "^__Host-rp=[A-Za-z0-9_-]{12}\.[A-Za-z0-9_-]{12}; "
+      When a client sends the cookie that it got 20 times to "https://example.test/api"
+      Then all answers are the same
+      And the answer has no field "Set-Cookie"
+      When a client sends the cookie that it got 20 times to "https://example.test/"
+      Then all answers are the same
+      And the answer has no field "Set-Cookie"
 
     @S-18.9
     Scenario: A forged cookie is ignored

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 func (w *World) balanceSteps() []step {
@@ -12,6 +13,8 @@ func (w *World) balanceSteps() []step {
 			"Names separated by commas, each with a weight if `NAME*2` says so. Starts a plain upstream for each name that there is none of."},
 		{`the site {string} is moved to the upstreams {string}`, w.moveToUpstreams, "Changes the site's list, for the next reload."},
 		{`the upstream {string} comes back`, w.restartUpstream, "At its address, after it went away."},
+		{`the process of the upstream {string} is stopped`, w.freezeUpstream, "By SIGSTOP. For a sample upstream."},
+		{`the process of the upstream {string} goes on`, w.thawUpstream, "By SIGCONT."},
 		{`the answers are {string}`, w.answersAre, "The bodies of the last repeated request, separated by spaces."},
 		{`the answers are all {string}`, w.answersAreAll, "Of the last repeated request. Waits for nothing."},
 		{`all answers are the same`, w.answersAlike, "Of the last repeated request; and the same as its predecessor's."},
@@ -78,6 +81,18 @@ func (w *World) restartUpstream(name string) error {
 		return w.startUpstream(name, nil, plain(200, name))
 	}
 	return w.startUpstreamAt(name, up.address, nil, up.behave)
+}
+
+func (w *World) freezeUpstream(name string) error { return w.signalUpstream(name, syscall.SIGSTOP) }
+
+func (w *World) thawUpstream(name string) error { return w.signalUpstream(name, syscall.SIGCONT) }
+
+func (w *World) signalUpstream(name string, signal syscall.Signal) error {
+	up := w.upstreams[name]
+	if up == nil || up.process == nil {
+		return fmt.Errorf("the upstream %q is no process of its own", name)
+	}
+	return up.process.signal(signal)
 }
 
 // answersOf returns the bodies of the last repeated request.

@@ -17,6 +17,7 @@ import (
 // exact bytes. One that runs as a separate process has only a name and an address.
 type upstream struct {
 	name, address string
+	process       *process // nil for one in the suite itself
 	listener      net.Listener
 	closed        chan struct{}
 

@@ -130,7 +130,7 @@ func (w *World) sampleUpstream(name string) error {
 	return w.eventually(func() error {
 		for _, line := range p.stdout.lines() {
 			if address, ok := strings.CutPrefix(line, "listening on "); ok {
-				w.upstreams[name] = &upstream{name: name, address: address}
+				w.upstreams[name] = &upstream{name: name, address: address, process: p}
 				return nil
 			}
 		}
