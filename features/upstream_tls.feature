@@ -83,6 +83,24 @@ Feature: TLS towards upstreams
       Then the answer is 200 "app"
 
     @S-18.11
+    Scenario: The log warns of a certificate that ends soon, and of one that has ended
+      Given the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_scheme" is "https"
+      And the private CA "inside" issues the certificate "proxy", which is valid for 6 seconds
+      And the setting "listeners[0].sites[0].upstream_client_cert_path" is "${cert:proxy}"
+      And the setting "listeners[0].sites[0].upstream_client_key_path" is "${key:proxy}"
+      When the proxy is running
+      Then the log has a line "UPSTREAM_CERT_EXPIRES" with:
+        | level       | WARN             |
+        | host        | git.example.test |
+        | certificate | ${cert:proxy}    |
+        | days_left   | 0                |
+      And the log has a line "UPSTREAM_CERT_EXPIRED" with:
+        | level       | ERROR            |
+        | host        | git.example.test |
+        | certificate | ${cert:proxy}    |
+
+    @S-18.11
     Scenario: check warns of a certificate that ends soon, and refuses a key that does not fit
       Given the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream_scheme" is "https"

@@ -83,7 +83,7 @@ func (d *Daemon) startBackgroundTasks() error {
 		d.tasks.Go(func() { l.source.Run(ctx) })
 	}
 	d.tasks.Go(func() { d.shared.limits.limiter.Run(ctx, func() limit.Config { return d.dynamic.Load().RateLimit }) })
-	d.tasks.Go(func() { cert.NewWarner(d.shared.log, d.listeners.certificates).Run(ctx) })
+	d.tasks.Go(func() { cert.NewWarner(d.shared.log, d.certificates).Run(ctx) })
 	d.tasks.Go(func() { d.reloadOnRequest(ctx) })
 	d.admin.answer(admin.Handlers{
 		Reload:      func(context.Context) admin.ReloadResult { return d.Reload() },

@@ -147,6 +147,11 @@ func logEveryEvent(l *eventlog.Logger) {
 		eventlog.Str("not_after", "2026-01-09T00:00:00Z"), eventlog.Int("days_left", 6))
 	l.Log(eventlog.LevelError, "CERT_EXPIRED", eventlog.Str("domain", rec.Host), eventlog.Str("listener", "127.0.0.1:443"),
 		eventlog.Str("not_after", "2026-01-01T00:00:00Z"))
+	certificate := eventlog.Str("certificate", "/etc/reverse-proxy/proxy.pem")
+	l.Log(eventlog.LevelWarn, "UPSTREAM_CERT_EXPIRES", eventlog.Str("host", rec.Host), certificate,
+		eventlog.Str("not_after", "2026-01-09T00:00:00Z"), eventlog.Int("days_left", 6))
+	l.Log(eventlog.LevelError, "UPSTREAM_CERT_EXPIRED", eventlog.Str("host", rec.Host), certificate,
+		eventlog.Str("not_after", "2026-01-01T00:00:00Z"))
 	l.Log(eventlog.LevelInfo, "MAINTENANCE", eventlog.Str("host", rec.Host), eventlog.Str("status", "on"), eventlog.Int("for_secs", 600))
 	l.Log(eventlog.LevelInfo, "PAUSE", eventlog.Str("host", rec.Host), eventlog.Str("status", "over"), eventlog.Int("waited", 12))
 	l.Log(eventlog.LevelInfo, "LOG_REOPENED", eventlog.Str("status", "success"))

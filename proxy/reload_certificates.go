@@ -2,10 +2,34 @@ package proxy
 
 import (
 	"errors"
+	"slices"
 
 	"reverse-proxy/proxy/cert"
 	"reverse-proxy/proxy/config"
 )
+
+// certificates lists the certificates that are in use: those of the listeners, and those that upstreams are shown.
+func (d *Daemon) certificates() []cert.Info {
+	return append(d.listeners.certificates(), d.dynamic.Load().upstreamCertificates()...)
+}
+
+// upstreamCertificates lists the certificates that upstreams are shown, each once for a site.
+func (d *DynamicConfig) upstreamCertificates() []cert.Info {
+	var infos []cert.Info
+	for s := range d.sites.all() {
+		var seen []string
+		for r := range s.all() {
+			of, path := r.config.UpstreamTLS.Certificate, r.config.UpstreamTLS.Files.CertPath
+			if of == nil || slices.Contains(seen, path) {
+				continue
+			}
+			seen = append(seen, path)
+			infos = append(infos, cert.Info{ForUpstreams: path, Names: []string{s.config.Host}, Source: config.TLSModeManual,
+				NotBefore: of.Leaf.NotBefore, NotAfter: of.Leaf.NotAfter})
+		}
+	}
+	return infos
+}
 
 // certificates lists the certificates that all listeners use.
 func (all listeners) certificates() []cert.Info {

@@ -22,6 +22,8 @@ type Info struct {
 	NotAfter time.Time `json:"not_after"`
 	// DaysLeft is the number of whole days until then, negative after it; nil if not computed.
 	DaysLeft *int `json:"days_left,omitempty"`
+	// ForUpstreams is the file of a certificate that no listener serves: the proxy shows it to upstreams of the site in Names.
+	ForUpstreams string `json:"-"`
 }
 
 // Source provides one listener's certificates, whatever its TLS mode: no code outside a source asks which kind it is.

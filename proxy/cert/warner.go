@@ -23,13 +23,13 @@ const (
 )
 
 // Warner warns of certificates that are not renewed automatically, which are those from files and those made in memory:
-// that they expire soon, and that they have expired and are still served. It checks the certificates in use, including
+// that they expire soon, and that they have expired and are still served or shown to upstreams. It checks the certificates in use, including
 // those that a reload has put there.
 type Warner struct {
 	log *eventlog.Logger
 	// certificates lists the certificates in use.
 	certificates func() []Info
-	// warned is the time of the last warning about each certificate, by listener, names and end.
+	// warned is the time of the last warning about each certificate, by listener or file, names and end.
 	warned map[string]time.Time
 }
 
@@ -62,15 +62,14 @@ func (w *Warner) look(at time.Time) time.Duration {
 			continue
 		}
 		left := certificate.NotAfter.Sub(at)
-		domain, end := eventlog.Str("domain", strings.Join(certificate.Names, ",")), eventlog.Str("not_after", wording.Time(certificate.NotAfter))
-		key := certificate.Listener + " " + strings.Join(certificate.Names, ",") + " " + wording.Time(certificate.NotAfter)
+		names, end := strings.Join(certificate.Names, ","), eventlog.Str("not_after", wording.Time(certificate.NotAfter))
+		key := certificate.Listener + certificate.ForUpstreams + " " + names + " " + wording.Time(certificate.NotAfter)
 		switch {
 		case left < 0:
-			w.log.Repeating(eventlog.LevelError, "cert_expired "+key, "CERT_EXPIRED", domain, eventlog.Str("listener", certificate.Listener), end)
+			w.expired(certificate, "cert_expired "+key, names, end)
 			continue
 		case left < WarnBefore(certificate.NotBefore, certificate.NotAfter) && at.Sub(w.warned[key]) >= certWarnAgain:
-			w.log.Log(eventlog.LevelWarn, "CERT_EXPIRES", domain, eventlog.Str("listener", certificate.Listener), end,
-				eventlog.Int("days_left", DaysLeft(certificate.NotAfter, at)))
+			w.expires(certificate, names, end, eventlog.Int("days_left", DaysLeft(certificate.NotAfter, at)))
 			seen[key] = at
 		default:
 			seen[key] = w.warned[key]
@@ -80,4 +79,22 @@ func (w *Warner) look(at time.Time) time.Duration {
 	}
 	w.warned = seen
 	return max(wait, 10*time.Millisecond)
+}
+
+// expired logs that a certificate has expired.
+func (w *Warner) expired(of Info, key, names string, end eventlog.Attr) {
+	if of.ForUpstreams != "" {
+		w.log.Repeating(eventlog.LevelError, key, "UPSTREAM_CERT_EXPIRED", eventlog.Str("host", names), eventlog.Str("certificate", of.ForUpstreams), end)
+		return
+	}
+	w.log.Repeating(eventlog.LevelError, key, "CERT_EXPIRED", eventlog.Str("domain", names), eventlog.Str("listener", of.Listener), end)
+}
+
+// expires logs that a certificate expires soon.
+func (w *Warner) expires(of Info, names string, end, left eventlog.Attr) {
+	if of.ForUpstreams != "" {
+		w.log.Log(eventlog.LevelWarn, "UPSTREAM_CERT_EXPIRES", eventlog.Str("host", names), eventlog.Str("certificate", of.ForUpstreams), end, left)
+		return
+	}
+	w.log.Log(eventlog.LevelWarn, "CERT_EXPIRES", eventlog.Str("domain", names), eventlog.Str("listener", of.Listener), end, left)
 }

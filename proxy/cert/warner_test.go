@@ -63,6 +63,20 @@ func TestACertificateThatExpiresSoonIsWarnedAboutDailyAndThenAnError(t *testing.
 	}
 }
 
+func TestACertificateForUpstreamsIsWarnedAboutWithItsFile(t *testing.T) {
+	got := watchedLines(t, 6*24*time.Hour+time.Minute, func(time.Duration) []Info {
+		return []Info{{ForUpstreams: "/etc/proxy.pem", Names: []string{"a.test"}, Source: config.TLSModeManual, NotBefore: day(0), NotAfter: day(6)}}
+	})
+	want := []string{
+		"97h0m0s WARN UPSTREAM_CERT_EXPIRES host=a.test certificate=/etc/proxy.pem not_after=2000-01-07T00:00:00Z days_left=1",
+		"121h0m0s WARN UPSTREAM_CERT_EXPIRES host=a.test certificate=/etc/proxy.pem not_after=2000-01-07T00:00:00Z days_left=0",
+		"144h0m0s ERROR UPSTREAM_CERT_EXPIRED host=a.test certificate=/etc/proxy.pem not_after=2000-01-07T00:00:00Z",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the lines differ (-want +got):\n%s", diff)
+	}
+}
+
 func TestAShortLivedCertificateIsWarnedAboutInItsLastThird(t *testing.T) {
 	got := watchedLines(t, 6*24*time.Hour-time.Minute, func(time.Duration) []Info {
 		return []Info{{Listener: "127.0.0.1:443", Names: []string{"a.test"}, Source: config.TLSModeManual, NotBefore: day(0), NotAfter: day(6)}}

@@ -36,9 +36,9 @@ func TestAnswersOverHTTP2(t *testing.T) {
 		return response.StatusCode, string(body)
 	}
 	var clients sync.WaitGroup
-	for range 50 {
+	for range 20 {
 		clients.Go(func() {
-			for range 100 {
+			for range 50 {
 				if status, body := get(Small); status != 200 || len(body) != SmallBytes {
 					t.Errorf("got %d with %d bytes, want 200 with %d", status, len(body), SmallBytes)
 				}
