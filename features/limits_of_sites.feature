@@ -178,6 +178,7 @@ Feature: Limits of a site or a route
         | listeners[0].sites[0].routes[2].total_requests_per_second | 0.02     |
       And the proxy is running
       When the client "one" requests "https://git.example.test/one" 1 times
+      And the client "five" requests "https://git.example.test/one" 1 times
       Then the answer is 200
       When the client "two" requests "https://git.example.test/two" 1 times
       Then the answer is 429

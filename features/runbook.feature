@@ -57,6 +57,8 @@ Feature: The runbook
       Then the proxy exits with 1
       And the runbook tells under "The start fails without a certificate" what was written
 
+  Rule: The start fails without a certificate for a wildcard
+
     @S-20.4 @mount
     Scenario: The DNS does not lead to the record of a wildcard
       Given names of the scenario's own
@@ -66,7 +68,7 @@ Feature: The runbook
       And listener 1 gets certificates for its sites from the ACME server
       When the proxy is started
       Then the proxy exits with 1
-      And the runbook tells under "The start fails without a certificate" what was written
+      And the runbook tells under "The start fails without a certificate for a wildcard" what was written
 
   Rule: A reload is refused
 

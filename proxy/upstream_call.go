@@ -40,6 +40,9 @@ type upstreamCall struct {
 	// triesLeft is how many other upstreams may be tried if this one fails: the time for connecting is then not for this one
 	// alone. The owner sets it before each round trip.
 	triesLeft int
+	// failedTime is the time of attempts to connect that failed, at all upstreams that were tried. It counts against the connect
+	// timeout, as connectTime does, but not in the metrics.
+	failedTime time.Duration
 	// connectTime is the time that connecting took, TLS included, at all upstreams that were tried; 0 if there was a connection
 	// already. responseTime is the time from the sending of the request to the arrival of the response's head; 0 without one.
 	connectTime, responseTime time.Duration
@@ -111,7 +114,7 @@ type upstreamTarget struct {
 // reset makes the call ready for a request, and forgets the one before.
 func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, timer *deadline.Timer) {
 	c.owner, c.request, c.body, c.timer, c.client = owner, r, body, timer, nil
-	c.connectTime, c.responseTime, c.waited, c.triesLeft = 0, 0, 0, 0
+	c.failedTime, c.connectTime, c.responseTime, c.waited, c.triesLeft = 0, 0, 0, 0, 0
 	c.cause, c.conn, c.stopDial, c.opening = nil, nil, nil, nil
 	c.blockedSince.Store(0)
 	c.delivering.Store(false)

@@ -22,7 +22,7 @@ func (c *upstreamCall) connect(conn *upstreamConn) (_ *upstreamConn, err error) 
 			pool.drop(conn)
 		}
 	}()
-	left := c.to.config.ConnectTimeout - c.connectTime
+	left := c.to.config.ConnectTimeout - c.connectTime - c.failedTime
 	ctx, cancel := context.WithTimeout(context.Background(), left)
 	defer cancel()
 	// The context ends the dial. The timer takes over from the deadline of the request's head, and makes the sweeper look

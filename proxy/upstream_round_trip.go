@@ -46,7 +46,7 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 		if conn == nil || !pool.ready(conn) {
 			began := time.Now()
 			if conn, err = c.connect(conn); err != nil {
-				c.connectTime += time.Since(began)
+				c.failedTime += time.Since(began)
 				return nil, err
 			}
 			sent = time.Now()
