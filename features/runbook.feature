@@ -217,6 +217,20 @@ Feature: The runbook
       And the runbook tells under "504" what was written
       And the runbook has a row under "504" for the error of the line "UPSTREAM_ERROR"
 
+  Rule: An upstream is out of service
+
+    @S-18.3
+    Scenario: The application answers the path of the checks with 500
+      Given an upstream "ill" that answers 500 with the body "ill"
+      And an upstream "well"
+      And the site "git.example.test" is moved to the upstreams "ill, well"
+      And the settings:
+        | listeners[0].sites[0].health.path          | "/up" |
+        | listeners[0].sites[0].health.interval_secs | 1     |
+        | listeners[0].sites[0].health.fall          | 1     |
+      When the proxy is running
+      Then the runbook tells under "An upstream is out of service" what was written
+
   Rule: 429 for everybody
 
     @S-7.1 @S-6.3
