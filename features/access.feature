@@ -284,6 +284,45 @@ Feature: Access
         | remote.user | HTTP/2   |
 
     @S-16.3
+    Scenario Outline: A WebSocket is no way around the service, and renews the session too, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "chat" that switches to "websocket"
+      And an upstream "auth" that answers:
+        """
+        HTTP/1.1 200 OK
+        Remote-User: ann
+        Set-Cookie: session=new
+        Content-Length: 0
+
+        \
+        """
+      And an upstream "login" that answers:
+        """
+        HTTP/1.1 401 Unauthorized
+        Content-Length: 0
+
+        \
+        """
+      And the settings:
+        | listeners[0].sites[0].upstream                      | "${upstream:chat}"            |
+        | listeners[0].sites[0].access.forward_auth           | "http://${upstream:auth}/"    |
+        | listeners[0].sites[0].access.forward_auth_headers   | ["Remote-User", "Set-Cookie"] |
+        | listeners[0].sites[0].routes[0].path                | "/admin"                      |
+        | listeners[0].sites[0].routes[0].access.forward_auth | "http://${upstream:login}/"   |
+      And the proxy is running
+      When a client asks for a WebSocket at "https://git.example.test/admin"
+      Then the answer is 401
+      And the upstream "chat" received nothing
+      When a client asks for a WebSocket at "https://git.example.test/chat"
+      Then the answer has the field "Set-Cookie" with "session=new"
+      And the upstream "chat" received the field "Remote-User" with "ann"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-16.3
     Scenario Outline: Nobody is asked about the path <path>, over <protocol>
       Given clients speak <protocol>
       And an upstream "auth" that answers:

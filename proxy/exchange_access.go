@@ -170,7 +170,7 @@ func (x *exchange) takeReply(rules *config.Access, got *reply) *answer {
 	return nil
 }
 
-// addCookies adds the cookies of a service to a final response.
+// addCookies adds the cookies of a service to the fields of a response that ends the exchange, or that begins a tunnel.
 func (x *exchange) addCookies(fields *Fields) {
 	for _, value := range x.setCookies {
 		fields.Add("Set-Cookie", value)

@@ -27,6 +27,7 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 	}
 	fields := upstream.head.Fields
 	cleanResponse(&fields)
+	x.addCookies(&fields)
 	// Bytes that either side has sent right after its head belong to the new protocol.
 	late := upstream.buffer[upstream.start:upstream.end]
 	conn, early, err := client.switchProtocol(passedReason(upstream.head.Reason), fields, upstream.head.Upgrade, late)
