@@ -31,6 +31,8 @@ type h2Conn struct {
 	small   [http2.HeaderBytes]byte
 	decoder *http2.HeadDecoder
 	block   h2Block
+	// begun reports whether the client's preface has been read. Only after it may the connection become dormant.
+	begun bool
 	// greeted reports whether the client's first SETTINGS frame has arrived.
 	greeted bool
 	// starting are the streams that begin once all frames read so far are parsed; by then, bodies that came with them are
@@ -94,7 +96,11 @@ func (h *h2Conn) serve(resumed bool) (dormant bool) {
 
 // readContained calls read. If read panics, the connection still ends in order.
 func (h *h2Conn) readContained(resumed bool) (err error) {
-	defer h.client.turn.give()
+	defer func() {
+		if err != readiness.ErrDormant { // then it has no turn, and another goroutine may have taken one
+			h.client.turn.give()
+		}
+	}()
 	defer contain(h.server.log, h.client.peerText, func() {
 		err = &http2.Error{Code: http2.InternalError, Reason: "a mistake of the proxy's own"}
 	})

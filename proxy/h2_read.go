@@ -81,6 +81,7 @@ func (h *h2Conn) readPreface() error {
 		return &http2.Error{Code: http2.ProtocolError, Reason: "the connection does not begin with the preface"}
 	}
 	h.start += n
+	h.begun = true
 	return nil
 }
 
@@ -90,7 +91,7 @@ func (h *h2Conn) fill() error {
 	if h.start == h.end {
 		h.start, h.end = 0, 0
 		h.releaseInput()
-		n, err := h.client.idle.Read(h.conn, h.small[:])
+		n, err := h.readFirst()
 		if n == 0 {
 			return noProgress(err)
 		}
@@ -111,6 +112,14 @@ func (h *h2Conn) fill() error {
 		return noProgress(err)
 	}
 	return nil
+}
+
+// readFirst reads the first bytes of a frame.
+func (h *h2Conn) readFirst() (int, error) {
+	if !h.begun {
+		return h.conn.Read(h.small[:])
+	}
+	return h.client.idle.Read(h.conn, h.small[:])
 }
 
 func noProgress(err error) error {
