@@ -34,7 +34,7 @@ type clientConn struct {
 	fd int
 	// peerAddr is the address of the connection's peer, which may be a proxy that carries the requests of many clients
 	// (Request.Client), or the source that a header of the PROXY protocol names. peerText is the same address as text.
-	// socketAddr is the address of the peer in any case.
+	// socketAddr is the address of the socket's peer, whatever a header names.
 	peerAddr   netip.Addr
 	peerText   string
 	socketAddr netip.Addr
@@ -174,8 +174,8 @@ func (c *clientConn) setPeer(addr netip.Addr) {
 	c.peerText = addr.WithZone("").String()
 }
 
-// takeProxyHeader reads the header of the PROXY protocol, from which on the connection counts for the source that it names
-// (S-15.3). It reports whether the connection goes on.
+// takeProxyHeader reads the header of the PROXY protocol. From then on, the connection counts for the source that the header
+// names (S-15.3). takeProxyHeader reports whether the connection goes on.
 func (c *clientConn) takeProxyHeader() bool {
 	s := c.server
 	if !s.trusts(c.socketAddr) {
@@ -205,8 +205,8 @@ func (c *clientConn) takeProxyHeader() bool {
 	return ok
 }
 
-// handshake reads the header of the PROXY protocol, and completes the TLS handshake, where there are such. It reports whether
-// the connection can be served.
+// handshake reads the header of the PROXY protocol if the listener requires one, and completes the TLS handshake if the port
+// has TLS. It reports whether the connection can be served.
 func (c *clientConn) handshake() bool {
 	if c.server.proxyProtocol && !c.takeProxyHeader() {
 		return false
@@ -243,8 +243,8 @@ func (c *clientConn) handshake() bool {
 	return true
 }
 
-// run serves the connection until it ends, and ends it, or until it is dormant. It goes on with a connection that was dormant
-// if resumed is set.
+// run serves the connection until it ends, and then closes it, or until it becomes dormant. If resumed is set, the connection
+// was dormant.
 func (c *clientConn) run(resumed bool) {
 	dormant := false
 	defer func() {
@@ -256,7 +256,7 @@ func (c *clientConn) run(resumed bool) {
 	dormant = c.serve(resumed)
 }
 
-// serve answers requests. It reports whether the connection is dormant; else it is to be closed.
+// serve answers requests. It reports whether the connection has become dormant; otherwise it has ended and must be closed.
 func (c *clientConn) serve(resumed bool) (dormant bool) {
 	if h := c.http2.Load(); h != nil {
 		return h.serve(true)
@@ -273,7 +273,7 @@ func (c *clientConn) serve(resumed bool) (dormant bool) {
 	return c.serveHTTP1(resumed)
 }
 
-// serveHTTP1 answers one request after another. It reports whether the connection is dormant.
+// serveHTTP1 answers one request after another. It reports whether the connection has become dormant.
 func (c *clientConn) serveHTTP1(resumed bool) (dormant bool) {
 	defer func() {
 		if !dormant {
@@ -318,7 +318,7 @@ func (c *clientConn) beginWait(p deadline.Phase, timeout time.Duration) bool {
 // what an idle connection costs; starting another goroutine costs a few microseconds.
 const dormantAfter = time.Second
 
-// Sleep implements readiness.Owner. The server still has to wait for the connection's end.
+// Sleep implements readiness.Owner. A shutdown of the server waits for dormant connections too.
 func (c *clientConn) Sleep() { c.server.conns.Add(1) }
 
 // Resume implements readiness.Owner.
@@ -337,7 +337,7 @@ func (c *clientConn) Look(p deadline.Phase) {
 		if h := c.http2.Load(); h != nil {
 			h.cool()
 		}
-		if waited, ok := c.idleFor(); ok && waited >= c.server.registry.dormantAfter {
+		if waited, ok := c.timer.Since(deadline.PhaseIdle, c.server.idleTimeout); ok && waited >= c.server.registry.dormantAfter {
 			c.idle.Ask()
 		}
 	}

@@ -73,7 +73,8 @@ const h2ReadBytes = 34 << 10
 
 var h2ReadBuffers = sync.Pool{New: func() any { b := make([]byte, h2ReadBytes); return &b }}
 
-// serveHTTP2 begins to serve a connection that has agreed on HTTP/2. It reports whether the connection is dormant.
+// serveHTTP2 begins to serve a connection that has agreed on HTTP/2. It reports whether the connection has
+// become dormant.
 func (s *siteServer) serveHTTP2(c *clientConn) (dormant bool) {
 	h := newH2Conn(c)
 	c.http2.Store(h)
@@ -84,7 +85,7 @@ func (s *siteServer) serveHTTP2(c *clientConn) (dormant bool) {
 	return h.serve(false)
 }
 
-// serve serves the connection until it ends, or until it is dormant. It goes on with one that was dormant if resumed is set.
+// serve serves the connection until it ends, or until it becomes dormant. If resumed is set, the connection was dormant.
 func (h *h2Conn) serve(resumed bool) (dormant bool) {
 	err := h.readContained(resumed)
 	if err == readiness.ErrDormant {

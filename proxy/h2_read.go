@@ -20,7 +20,7 @@ func (h *h2Conn) read() error {
 	return h.readFrames()
 }
 
-// readOn goes on after the connection was dormant.
+// readOn continues the read at which the connection became dormant.
 func (h *h2Conn) readOn() error {
 	if err := h.fill(); err != nil {
 		return err
@@ -28,7 +28,7 @@ func (h *h2Conn) readOn() error {
 	return h.readFrames()
 }
 
-// readFrames handles the frames that were read, and reads more until the connection ends or is dormant.
+// readFrames handles the frames that were read, and reads more until the connection ends or becomes dormant.
 func (h *h2Conn) readFrames() error {
 	for {
 		h.takeTurn()

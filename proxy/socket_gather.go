@@ -89,10 +89,6 @@ func (s *socket) gather(p []byte) (bool, error) {
 			return true, g.failed
 		}
 		*g.bytes = (*g.bytes)[:0]
-		if len(p) > cap(*g.bytes) {
-			s.send(p)
-			return true, g.failed
-		}
 	}
 	*g.bytes = append(*g.bytes, p...)
 	return true, nil

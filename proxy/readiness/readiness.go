@@ -13,10 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Waiter is what waits for a socket.
+// Waiter is notified when a socket can be read.
 type Waiter interface {
-	// Ready is called once, on the goroutine of Run, when the socket can be read: it has bytes, its end or an error. It must
-	// not block.
+	// Ready is called once, on the goroutine of Run, when a read of the socket would return bytes, the end or an error. It
+	// must not block.
 	Ready()
 }
 
@@ -29,7 +29,7 @@ type Watch struct {
 	waiters map[int32]Waiter
 }
 
-// New returns a Watch. Run waits for its sockets, and ends it.
+// New returns a Watch. Run does the waiting, and closes the Watch at its end.
 func New() (*Watch, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {

@@ -19,7 +19,7 @@ function __reverse_proxy_words
     end
 end
 
-# Whether one of the arguments is the command that was typed; "" is no command.
+# Reports whether one of the arguments is the command that was typed. "" is not a command.
 function __reverse_proxy_command
     set -l words (__reverse_proxy_words)
     contains -- "$words[1]" $argv
