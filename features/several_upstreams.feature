@@ -329,6 +329,25 @@ Feature: Several upstreams
   Rule: An operator takes an upstream out of service
 
     @S-18.6
+    Scenario: The only upstream in service cannot be drained, but one that is down can
+      Given no upstream "a"
+      And the site "example.test" is served from the upstreams "a, b"
+      And the settings:
+        | listeners[0].sites[0].health.path          | "/up" |
+        | listeners[0].sites[0].health.interval_secs | 1     |
+        | listeners[0].sites[0].health.fall          | 1     |
+      When the proxy is running
+      Then the log has a line "UPSTREAM_DOWN" with:
+        | upstream | ${upstream:a} |
+      When the command "reverse-proxy drain example.test ${upstream:b} --text --config ${config}" is run
+      Then the command exits with 1
+      And the command complains "is the only upstream of example.test in service: the others are down or drained"
+      When a client requests "https://example.test/" 10 times
+      Then the answers are all "b"
+      When the command "reverse-proxy drain example.test ${upstream:a} --config ${config}" is run
+      Then the command exits with 0
+
+    @S-18.6
     Scenario: Drained, idle, and back
       Given an upstream "a" that waits
       And the site "example.test" is served from the upstreams "a, b"
@@ -377,12 +396,12 @@ Feature: Several upstreams
       And the upstream "a" comes back
       And the command "reverse-proxy undrain example.test ${upstream:a} --config ${config}" is run
       Then the upstream "a" receives a request again
-      When the command "reverse-proxy drain example.test ${upstream:b} --config ${config}" is run
+      When the command "reverse-proxy drain example.test ${upstream:b} --text --config ${config}" is run
       Then the command exits with 0
       When the upstream "b" goes away
       And the load has made 400 requests
       And the upstream "b" comes back
-      And the command "reverse-proxy undrain example.test ${upstream:b} --config ${config}" is run
+      And the command "reverse-proxy undrain example.test ${upstream:b} --text --config ${config}" is run
       Then the upstream "b" receives a request again
       And the steady load has lost no request
 

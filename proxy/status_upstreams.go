@@ -126,23 +126,30 @@ func (d *DynamicConfig) drainable(order admin.DrainOrder, on bool) (host string,
 		}
 		host = s.config.Host
 		for r := range s.all() {
-			here := false
-			others := 0
 			if !r.forwards() {
 				continue
 			}
+			own := "" // the state of the upstream, if it is one of the route's
+			others := map[string]int{}
 			for _, member := range r.list.Members() {
-				address := member.State.Key().Address
+				address, state := member.State.Key().Address, member.State.Info().State
 				known = append(known, address)
 				if address == order.Address {
-					here = true
-				} else if member.State.Info().State != balance.Drained {
-					others++
+					own = state
+				} else {
+					others[state]++
 				}
 			}
-			found = found || here
-			if on && here && others == 0 {
+			found = found || own != ""
+			if !on || own == "" {
+				continue
+			}
+			switch up := others[balance.Up] + others[balance.Starting]; {
+			case up+others[balance.Down] == 0:
 				return "", fmt.Errorf("%s is the only upstream that %s has and that is not drained; `maintenance` or `pause` holds the whole site back",
+					order.Address, r.placeText())
+			case up == 0 && own != balance.Down:
+				return "", fmt.Errorf("%s is the only upstream of %s in service: the others are down or drained; wait until `status` shows one of them up",
 					order.Address, r.placeText())
 			}
 		}
