@@ -12,11 +12,12 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// checked returns the check of an upstream at an address, for upstreams that close with the test.
+// checked returns the check of an upstream at an address, for upstreams that close with the test. Its timeout ends, with an error, a
+// check that nothing else has ended.
 func checked(t *testing.T, u *upstreams, address string) (*balance.State, upstreamCheck) {
 	t.Helper()
 	settings := config.Settings{UpstreamScheme: "http", UpstreamProtocol: "http1", ConnectTimeout: patience, RequestTimeout: patience,
-		Health: config.Health{Path: "/up", Interval: time.Hour, Timeout: time.Hour, Rise: 1, Fall: 1, ExpectStatus: 200}}
+		Health: config.Health{Path: "/up", Interval: time.Hour, Timeout: 20 * time.Second, Rise: 1, Fall: 1, ExpectStatus: 200}}
 	r := newRoute(&site{config: config.Site{Host: "a.test"}}, "", config.Route{Upstreams: config.OneUpstream(address), Settings: settings})
 	return u.states.State(r.stateKey(address)), upstreamCheck{u.target(r, 0), "a.test", settings.Health}
 }
@@ -48,10 +49,10 @@ func TestChecksEndWithWhatWantsThem(t *testing.T) {
 			u.checks.keep(map[*balance.State]upstreamCheck{state: check}) // a reload that keeps it begins no other one
 			ends(u)
 			waitFor(t, "the end of the check", func() bool { return open.Load() == 0 })
+			u.checks.close()
 			if info := state.Info(); info.LastError != nil || info.State != balance.Starting {
 				t.Errorf("got %+v, want nothing known about the upstream", info)
 			}
-			u.checks.close()
 			u.checks.keep(map[*balance.State]upstreamCheck{state: check}) // a reload that comes late
 			if len(u.checks.running) != 0 {
 				t.Error("a check has begun after the end")
