@@ -34,11 +34,11 @@ func (t *Totals) Request(percent int) {
 
 // Retry reports whether the site may make one more retry, and counts it.
 func (t *Totals) Retry(percent int) bool {
-	if percent > 0 && t.saved.Add(-100) >= 0 {
-		t.retries.Add(1)
-		return true
-	}
 	if percent > 0 {
+		if t.saved.Add(-100) >= 0 {
+			t.retries.Add(1)
+			return true
+		}
 		t.saved.Add(100)
 	}
 	t.refused.Add(1)

@@ -65,7 +65,28 @@ func TestInFlightIsKeptWhateverChanges(t *testing.T) {
 		t.Errorf("got %d in flight, want 0", got)
 	}
 	w.Keep(nil)
-	if len(w.flights) != 0 {
+	if len(w.tallies) != 0 {
 		t.Error("the count has outlived its upstream")
+	}
+}
+
+// TestCountersAreKeptWhateverChanges checks that the counters of an upstream never go back while a site has it: a monitoring system
+// would take that for a restart, and count everything twice (S-18.10).
+func TestCountersAreKeptWhateverChanges(t *testing.T) {
+	w := newWorld()
+	l := w.list(RoundRobin, 1)
+	fail(l, 0, 3)
+	retried := Pick{}
+	l.Choose(&retried)
+	retried.Retried()
+	retried.Leave()
+	withCheck := w.State(key(0, check))
+	w.Keep(map[*State]bool{withCheck: true})
+	if info := withCheck.Info(); info.Failures != 3 || info.Retries != 1 {
+		t.Errorf("another check: got %d failures and %d retries, want the 3 and the 1 from before", info.Failures, info.Retries)
+	}
+	w.Keep(nil)
+	if info := w.State(key(0)).Info(); info.Failures != 0 || info.Retries != 0 {
+		t.Errorf("got %d failures and %d retries of an upstream that was gone in between, want none", info.Failures, info.Retries)
 	}
 }

@@ -18,16 +18,23 @@ type Registry struct {
 	mu     sync.Mutex
 	states map[Key]*State
 	totals map[Site]*Totals
-	// flights counts the requests in flight of each address of a site.
-	flights map[flight]*atomic.Int64
+	// tallies are the numbers of each address of a site.
+	tallies map[siteAddress]*tally
 	// drained holds when the upstreams were drained that an operator has taken out, by host and address.
 	drained map[place]time.Time
 }
 
-// flight is what the requests in flight are counted for.
-type flight struct {
+// siteAddress is what requests and failures are counted for.
+type siteAddress struct {
 	Site
 	address string
+}
+
+// tally has the numbers of an address of a site. All its states share them: another check neither ends the requests in flight
+// nor sets the counters back.
+type tally struct {
+	inFlight          atomic.Int64
+	retries, failures atomic.Uint64
 }
 
 // place is what an order to drain names.
@@ -46,8 +53,8 @@ type Change struct {
 
 // NewRegistry returns a registry that reads the time from clock, which is time.Now except in tests.
 func NewRegistry(clock func() time.Time) *Registry {
-	return &Registry{clock: clock, start: clock().Add(-time.Second), states: map[Key]*State{}, totals: map[Site]*Totals{}, flights: map[flight]*atomic.Int64{},
-		drained: map[place]time.Time{}}
+	return &Registry{clock: clock, start: clock().Add(-time.Second), states: map[Key]*State{}, totals: map[Site]*Totals{},
+		tallies: map[siteAddress]*tally{}, drained: map[place]time.Time{}}
 }
 
 // ticks returns a time on the registry's own clock, which does not jump when the clock of the machine is set. It is above 0.
@@ -59,13 +66,13 @@ func (r *Registry) State(key Key) *State {
 	defer r.mu.Unlock()
 	s := r.states[key]
 	if s == nil {
-		at := flight{key.Site, key.Address}
-		inFlight := r.flights[at]
-		if inFlight == nil {
-			inFlight = new(atomic.Int64)
-			r.flights[at] = inFlight
+		at := siteAddress{key.Site, key.Address}
+		numbers := r.tallies[at]
+		if numbers == nil {
+			numbers = new(tally)
+			r.tallies[at] = numbers
 		}
-		s = newState(r, key, inFlight)
+		s = newState(r, key, numbers)
 		s.drain(r.drained[place{key.Host, key.Address}])
 		r.states[key] = s
 	}
@@ -89,22 +96,22 @@ func (r *Registry) Totals(site Site) *Totals {
 func (r *Registry) Keep(states map[*State]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	sites, flights, places := map[Site]bool{}, map[flight]bool{}, map[place]bool{}
+	sites, addresses, places := map[Site]bool{}, map[siteAddress]bool{}, map[place]bool{}
 	for key, s := range r.states {
 		if !states[s] {
 			delete(r.states, key)
 			continue
 		}
-		sites[key.Site], flights[flight{key.Site, key.Address}], places[place{key.Host, key.Address}] = true, true, true
+		sites[key.Site], addresses[siteAddress{key.Site, key.Address}], places[place{key.Host, key.Address}] = true, true, true
 	}
 	for site := range r.totals {
 		if !sites[site] {
 			delete(r.totals, site)
 		}
 	}
-	for at := range r.flights {
-		if !flights[at] {
-			delete(r.flights, at)
+	for at := range r.tallies {
+		if !addresses[at] {
+			delete(r.tallies, at)
 		}
 	}
 	for at := range r.drained {

@@ -48,7 +48,7 @@ type Key struct {
 	Check
 }
 
-// Check says how checks decide about an upstream. The zero value is no check.
+// Check says how checks decide about an upstream. The zero value means that there is none.
 type Check struct {
 	// What is checked: two checks with another text are different.
 	What     string
@@ -76,10 +76,7 @@ type State struct {
 	readyAt atomic.Int64
 	// failed counts the failed connections since the last one that was good.
 	failed atomic.Int32
-	// inFlight is shared by all states of the address at the site: another check does not end the requests.
-	inFlight *atomic.Int64
-	retries  atomic.Uint64
-	failures atomic.Uint64
+	*tally
 
 	mu sync.Mutex
 	// pause is the current pause of an upstream that fails.
@@ -95,9 +92,9 @@ type State struct {
 }
 
 // newState returns the state of a new upstream. Without a check it serves at once.
-func newState(of *Registry, key Key, inFlight *atomic.Int64) *State {
+func newState(of *Registry, key Key, numbers *tally) *State {
 	now := of.clock()
-	s := &State{of: of, key: key, hash: hashText(key.Address), since: now, inFlight: inFlight}
+	s := &State{of: of, key: key, hash: hashText(key.Address), since: now, tally: numbers}
 	if key.What != "" {
 		s.readyAt.Store(of.ticks(now.Add(key.Interval)))
 		s.out.Store(outStarting)
