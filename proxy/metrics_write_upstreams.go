@@ -1,22 +1,16 @@
 package proxy
 
-import (
-	"time"
+import "reverse-proxy/proxy/balance"
 
-	"reverse-proxy/proxy/balance"
-)
-
-// upstreamSample holds the numbers of one upstream of a site that has several, or checks.
+// upstreamSample is what the metrics say about one upstream of a site that has several, or checks.
 type upstreamSample struct {
-	host, listener, upstream string
-	// serves reports whether it is in service, with every check that the site has for it, and since when it is so.
-	serves            bool
-	since             time.Time
-	inFlight          int
-	failures, retries uint64
+	labels []string
+	// Info is that of a state that is not in service, if the upstream has one: it has a state for each check of the site. They
+	// have the same numbers.
+	balance.Info
 }
 
-// upstreamSamples reads the numbers. The states of one upstream with different checks are one sample.
+// upstreamSamples reads the numbers of all upstreams.
 func (s *scrape) upstreamSamples() []*upstreamSample {
 	var samples []*upstreamSample
 	known := map[[3]string]*upstreamSample{}
@@ -26,63 +20,49 @@ func (s *scrape) upstreamSamples() []*upstreamSample {
 		}
 		labels := [3]string{info.config.Host, info.listener, info.key.Address}
 		sample := known[labels]
-		if sample == nil {
-			sample = &upstreamSample{host: labels[0], listener: labels[1], upstream: labels[2], serves: true}
+		switch {
+		case sample == nil:
+			sample = &upstreamSample{labels[:], info.Info}
 			known[labels] = sample
 			samples = append(samples, sample)
+		case sample.State == balance.Up && info.State != balance.Up:
+			sample.Info = info.Info
 		}
-		serves := info.State == balance.Up
-		if sample.since.IsZero() || sample.serves && !serves {
-			sample.since = info.Since
-		}
-		sample.serves = sample.serves && serves
-		sample.inFlight = int(info.InFlight) // which all states of the upstream have together
-		sample.failures += info.Failures
-		sample.retries += info.Retries
 	}
 	return samples
 }
 
-func writeUpstreamServes(s *scrape, t *metricsText) {
-	for _, u := range s.upstreamSamples() {
-		t.truth(u.serves, u.host, u.listener, u.upstream)
+// ofEachUpstream returns a function of the table that writes a number of each upstream.
+func ofEachUpstream(write func(t *metricsText, u *upstreamSample)) func(s *scrape, t *metricsText) {
+	return func(s *scrape, t *metricsText) {
+		for _, u := range s.upstreamSamples() {
+			write(t, u)
+		}
 	}
 }
 
-func writeUpstreamSince(s *scrape, t *metricsText) {
-	for _, u := range s.upstreamSamples() {
-		t.time(u.since, u.host, u.listener, u.upstream)
+func writeUpstreamServes(t *metricsText, u *upstreamSample) {
+	t.truth(u.State == balance.Up, u.labels...)
+}
+
+func writeUpstreamSince(t *metricsText, u *upstreamSample) { t.time(u.Since, u.labels...) }
+
+func writeUpstreamInFlight(t *metricsText, u *upstreamSample) { t.size(int(u.InFlight), u.labels...) }
+
+func writeUpstreamFailed(t *metricsText, u *upstreamSample) { t.count(u.Failures, u.labels...) }
+
+func writeUpstreamRetries(t *metricsText, u *upstreamSample) { t.count(u.Retries, u.labels...) }
+
+// ofEachBalancedSite returns a function of the table that writes a number of each site that has several upstreams, or checks.
+func ofEachBalancedSite(number func(balance.Counts) uint64) func(s *scrape, t *metricsText) {
+	return func(s *scrape, t *metricsText) {
+		dynamic := s.dynamic.Load()
+		for _, site := range dynamic.balancedSites() {
+			t.count(number(site.totals.Counts()), site.config.Host, dynamic.sites[site.listener].name)
+		}
 	}
 }
 
-func writeUpstreamInFlight(s *scrape, t *metricsText) {
-	for _, u := range s.upstreamSamples() {
-		t.size(u.inFlight, u.host, u.listener, u.upstream)
-	}
-}
+func retriesRefused(c balance.Counts) uint64 { return c.Refused }
 
-func writeUpstreamFailed(s *scrape, t *metricsText) {
-	for _, u := range s.upstreamSamples() {
-		t.count(u.failures, u.host, u.listener, u.upstream)
-	}
-}
-
-func writeUpstreamRetries(s *scrape, t *metricsText) {
-	for _, u := range s.upstreamSamples() {
-		t.count(u.retries, u.host, u.listener, u.upstream)
-	}
-}
-
-func writeRetriesRefused(s *scrape, t *metricsText) {
-	dynamic := s.dynamic.Load()
-	for _, site := range dynamic.balancedSites() {
-		t.count(site.totals.Counts().Refused, site.config.Host, dynamic.sites[site.listener].name)
-	}
-}
-
-func writeFailOpen(s *scrape, t *metricsText) {
-	dynamic := s.dynamic.Load()
-	for _, site := range dynamic.balancedSites() {
-		t.count(site.totals.Counts().FailOpen, site.config.Host, dynamic.sites[site.listener].name)
-	}
-}
+func failOpens(c balance.Counts) uint64 { return c.FailOpen }
