@@ -25,7 +25,7 @@ Feature: Upstreams that speak HTTP/2
         | method | POST                         |
         | bytes | 300000                        |
       Then the answer is 200
-      And the upstream "app" of HTTP/2 was connected to 1 times
+      And the upstream "app" was connected to 1 times
 
       Examples:
         | protocol | how        | scheme |
@@ -43,7 +43,7 @@ Feature: Upstreams that speak HTTP/2
       And the client "alice" begins to request "https://git.example.test/wait"
       And a client requests "https://git.example.test/"
       Then the answer is 200 "app"
-      And the upstream "app" of HTTP/2 was connected to 1 times
+      And the upstream "app" was connected to 1 times
 
     @S-18.7
     Scenario Outline: A request and its response stream at the same time, <how>
@@ -101,7 +101,7 @@ Feature: Upstreams that speak HTTP/2
       When the proxy is running
       And a client sends "POST" to "https://git.example.test/echo" with the body "hello"
       Then the answer is <answer>
-      And the upstream "b" of HTTP/2 was connected to <times> times
+      And the upstream "b" was connected to <times> times
 
       Examples:
         | refusal        | answer      | times |
