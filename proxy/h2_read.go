@@ -214,13 +214,12 @@ func (h *h2Conn) goOn(p deadline.Phase, timeout time.Duration) {
 
 // frame checks the order of a frame and dispatches it by type.
 func (h *h2Conn) frame(head http2.Header, p []byte) *http2.Error {
-	if h.block.open && (head.Type != http2.TypeContinuation || head.Stream != h.block.stream) {
-		return &http2.Error{Code: http2.ProtocolError, Reason: "a header block is interrupted"}
+	block := uint32(0)
+	if h.block.open {
+		block = h.block.stream
 	}
-	if !h.greeted {
-		if head.Type != http2.TypeSettings || head.Has(http2.FlagAck) {
-			return &http2.Error{Code: http2.ProtocolError, Reason: "the first frame is not SETTINGS"}
-		}
+	if err := http2.CheckOrder(head, h.greeted, block); err != nil {
+		return err
 	}
 	switch head.Type {
 	case http2.TypeData:

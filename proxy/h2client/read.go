@@ -115,15 +115,12 @@ func (r *reader) refuse(s *Stream, code http2.Code, reason string) {
 // frame handles one frame. The caller holds mu.
 func (r *reader) frame(h http2.Header, p []byte) *http2.Error {
 	c := r.conn
+	if err := http2.CheckOrder(h, c.greeted, r.block); err != nil {
+		return err
+	}
 	if !c.greeted {
-		if h.Type != http2.TypeSettings || h.Has(http2.FlagAck) {
-			return &http2.Error{Code: http2.ProtocolError, Reason: "its first frame is not SETTINGS"}
-		}
 		c.greeted = true
 		close(c.greeting)
-	}
-	if r.block != 0 && (h.Type != http2.TypeContinuation || h.Stream != r.block) {
-		return &http2.Error{Code: http2.ProtocolError, Reason: "a header block is interrupted"}
 	}
 	switch h.Type {
 	case http2.TypeData:
@@ -166,8 +163,13 @@ func (r *reader) wasted() *http2.Error {
 // useful pays for frames that carry nothing. The caller holds mu.
 func (r *reader) useful() { r.conn.junk = min(junkFrames, r.conn.junk+usefulFrame) }
 
-// known reports whether a stream was ever begun. The caller holds mu.
-func (r *reader) known(stream uint32) bool { return stream%2 == 1 && stream < r.conn.next }
+// stream returns the stream of a frame; nil if it has ended. That of one that was never begun is an error. The caller holds mu.
+func (r *reader) stream(h http2.Header) (*Stream, *http2.Error) {
+	if h.Stream%2 == 0 || h.Stream >= r.conn.next {
+		return nil, &http2.Error{Code: http2.ProtocolError, Reason: "a frame on a stream that was not begun"}
+	}
+	return r.conn.streams[h.Stream], nil
+}
 
 func (r *reader) settings(h http2.Header, p []byte) *http2.Error {
 	c := r.conn
@@ -231,14 +233,14 @@ func (r *reader) goAway(h http2.Header, p []byte) *http2.Error {
 func (r *reader) rstStream(h http2.Header, p []byte) *http2.Error {
 	c := r.conn
 	code, err := http2.ParseRSTStream(h, p)
+	if err != nil {
+		return err
+	}
+	s, err := r.stream(h)
 	switch {
 	case err != nil:
 		return err
-	case !r.known(h.Stream):
-		return &http2.Error{Code: http2.ProtocolError, Reason: "RST_STREAM on a stream that was not begun"}
-	}
-	s := c.streams[h.Stream]
-	if s == nil {
+	case s == nil:
 		return r.wasted()
 	}
 	if s.ended { // it needs no more of the request (RFC 9113, section 8.1)
@@ -264,11 +266,11 @@ func (r *reader) windowUpdate(h http2.Header, p []byte) *http2.Error {
 		c.unblock()
 		return r.wasted()
 	}
-	if !r.known(h.Stream) {
-		return &http2.Error{Code: http2.ProtocolError, Reason: "WINDOW_UPDATE on a stream that was not begun"}
-	}
-	s := c.streams[h.Stream]
-	if s == nil {
+	s, err := r.stream(h)
+	switch {
+	case err != nil:
+		return err
+	case s == nil:
 		return r.wasted()
 	}
 	if s.window += int64(increment); s.window > http2.MaxWindow {

@@ -9,13 +9,13 @@ import (
 // headers begins a header block. Blocks for streams that are gone are decoded too: all share a table. The caller holds mu.
 func (r *reader) headers(h http2.Header, p []byte) *http2.Error {
 	fragment, _, err := http2.ParseHeaders(h, p)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case !r.known(h.Stream):
-		return &http2.Error{Code: http2.ProtocolError, Reason: "HEADERS on a stream that was not begun"}
 	}
-	s := r.conn.streams[h.Stream]
+	s, err := r.stream(h)
+	if err != nil {
+		return err
+	}
 	r.block, r.end, r.trailer = h.Stream, h.Has(http2.FlagEndStream), false
 	head := &r.head
 	if s == nil || s.ended {
@@ -116,18 +116,18 @@ func (r *reader) advance(s *Stream) *http2.Error {
 func (r *reader) data(h http2.Header, p []byte) *http2.Error {
 	c := r.conn
 	data, err := http2.ParseData(h, p)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case !r.known(h.Stream):
-		return &http2.Error{Code: http2.ProtocolError, Reason: "DATA on a stream that was not begun"}
+	}
+	s, err := r.stream(h)
+	if err != nil {
+		return err
 	}
 	if c.received += len(p); c.received >= connCredit {
 		c.out = http2.AppendWindowUpdate(c.out, 0, uint32(c.received))
 		c.received = 0
 		c.poke()
 	}
-	s := c.streams[h.Stream]
 	if s == nil { // it was reset, and this was on its way
 		return r.wasted()
 	}

@@ -43,6 +43,18 @@ type Header struct {
 // Has reports whether a flag is set.
 func (h Header) Has(flag uint8) bool { return h.Flags&flag != 0 }
 
+// CheckOrder checks that a frame may come now: SETTINGS come first, and nothing interrupts a header block. greeted reports whether
+// the first frame has come, and block is the stream whose block has begun and not ended; 0 for none.
+func CheckOrder(h Header, greeted bool, block uint32) *Error {
+	switch {
+	case block != 0 && (h.Type != TypeContinuation || h.Stream != block):
+		return connectionError(ProtocolError, "a header block is interrupted")
+	case !greeted && (h.Type != TypeSettings || h.Has(FlagAck)):
+		return connectionError(ProtocolError, "the first frame is not SETTINGS")
+	}
+	return nil
+}
+
 // ParseHeader parses the header of a frame from the first HeaderBytes bytes of b, which must hold as many. A frame longer
 // than MaxFrameBytes is an error that ends the connection, whatever the frame's type, as the rest is not read.
 func ParseHeader(b []byte) (Header, *Error) {

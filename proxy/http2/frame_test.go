@@ -273,3 +273,31 @@ func FuzzFrames(f *testing.F) {
 		}
 	})
 }
+
+func TestCheckOrder(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		h       Header
+		greeted bool
+		block   uint32
+		want    string
+	}{
+		{"SETTINGS first", Header{Type: TypeSettings}, false, 0, ""},
+		{"PING first", Header{Type: TypePing}, false, 0, "the first frame is not SETTINGS"},
+		{"an acknowledgement first", Header{Type: TypeSettings, Flags: FlagAck}, false, 0, "the first frame is not SETTINGS"},
+		{"PING later", Header{Type: TypePing}, true, 0, ""},
+		{"the rest of the block", Header{Type: TypeContinuation, Stream: 3}, true, 3, ""},
+		{"the rest of another block", Header{Type: TypeContinuation, Stream: 5}, true, 3, "a header block is interrupted"},
+		{"PING within the block", Header{Type: TypePing}, true, 3, "a header block is interrupted"},
+	} {
+		got := ""
+		if err := CheckOrder(test.h, test.greeted, test.block); err != nil {
+			if got = err.Reason; err.Stream != 0 || err.Code != ProtocolError {
+				t.Errorf("%s: got %+v, want a protocol error of the connection", test.name, err)
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
