@@ -128,7 +128,11 @@ func (r request) message(scheme, host, target string) *http.Request {
 			req.Host = f.value
 			continue
 		}
-		req.Header[f.name] = append(req.Header[f.name], f.value)
+		name := f.name
+		if r.proto == "HTTP/2" {
+			name = keyOf(req.Header, name)
+		}
+		req.Header[name] = append(req.Header[name], f.value)
 	}
 	if _, ok := req.Header["User-Agent"]; !ok {
 		req.Header["User-Agent"] = nil // keeps net/http from adding its own
@@ -147,6 +151,17 @@ func (r request) message(scheme, host, target string) *http.Request {
 		req.Trailer.Add(f.name, f.value)
 	}
 	return req
+}
+
+// keyOf returns the spelling in which a header already has a name; the name itself if it has none. Over HTTP/2, net/http sends
+// the keys in any order, so lines whose order matters must have one key.
+func keyOf(header http.Header, name string) string {
+	for key := range header {
+		if strings.EqualFold(key, name) {
+			return key
+		}
+	}
+	return name
 }
 
 // run performs the exchange.
