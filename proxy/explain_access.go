@@ -19,7 +19,7 @@ func (e evaluation) explainAccess() []string {
 		return lines
 	}
 	if e.route == nil || e.stage != "" && e.refusedBy == noRule && e.stage != "route answer" {
-		return []string{"not asked: the request is answered before"}
+		return append(lines, "not asked: the request is answered before")
 	}
 	listed := rules.ByList(e.request.Client)
 	lines = append(lines, e.explainLists(rules, listed)...)

@@ -213,6 +213,19 @@ func TestAnExplanationNamesTheRuleThatDecides(t *testing.T) {
 	}
 }
 
+func TestAnExplanationNamesTheCertificateOfARequestThatIsAnsweredBefore(t *testing.T) {
+	p := newTestPipeline(t)
+	p.protect(&config.Access{Allow: inAllow})
+	p.dynamic.Load().sites.find(0, "a.test").demand = &clientDemand{host: "a.test", certs: &config.ClientCerts{Required: true}}
+	e := p.dynamic.Load().evaluateRequest(0, getRequest("/"))
+	e.stage, e.route = "hold back", nil
+	got := strings.Join(e.explainAccess(), "\n")
+	want := "client_ca_path (from the site): a certificate is required in the handshake for a.test\nnot asked: the request is answered before"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func BenchmarkTheStageAccess(b *testing.B) {
 	users := testUsers(b)
 	for _, of := range []struct {
