@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"reverse-proxy/proxy/access"
@@ -63,14 +62,6 @@ func (x *exchange) takeCredentials() {
 		}
 	}
 	x.cookies = x.request.Cookies
-}
-
-// removeVouched removes the fields that say who has passed, whoever has sent them (S-16.3).
-func (x *exchange) removeVouched(names *headers.NameSet) {
-	r := x.request
-	r.Vouched = names
-	r.Fields.Remove(func(field Field) bool { return names.Has(field.Name) })
-	r.TrailerNames = slices.DeleteFunc(r.TrailerNames, names.Has)
 }
 
 // knownAccess decides as far as that is possible without asking anybody. passes reports whether the request is let in for

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"slices"
 
 	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/http1"
@@ -83,6 +84,12 @@ func (r *Request) otherPeer() netip.Addr {
 		return netip.Addr{}
 	}
 	return r.Peer
+}
+
+// forbid removes the fields with these names, and what a trailer announces of them.
+func (r *Request) forbid(names *headers.NameSet) {
+	r.Fields.Remove(func(field Field) bool { return names.Has(field.Name) })
+	r.TrailerNames = slices.DeleteFunc(r.TrailerNames, names.Has)
 }
 
 // headBytes returns the approximate length of the request's head.

@@ -3,7 +3,6 @@ package proxy
 import (
 	"cmp"
 	"net/http"
-	"slices"
 
 	"reverse-proxy/proxy/headers"
 )
@@ -29,20 +28,25 @@ func (p *pipeline) proxyFields(x *exchange) *answer {
 	r.Fields.Add(headers.ForwardedProto, proto)
 	r.Fields.Add(headers.ForwardedHost, host)
 	r.Fields.Add(headers.ForwardedPort, r.Port)
-	if route := x.decision.route; route != nil && route.stripped() > 0 {
-		r.Fields.Add(headers.ForwardedPrefix, route.config.Path)
-	}
 	if r.Identity.isVerified() {
 		r.Fields.Add(headers.ClientCertSubject, r.Identity.subject)
 		r.Fields.Add(headers.ClientCertFingerprint, r.Identity.fingerprint)
 	}
-	if route := x.decision.route; route != nil && route.access != nil {
+	route := x.decision.route
+	if route == nil {
+		return nil
+	}
+	if route.stripped() > 0 {
+		r.Fields.Add(headers.ForwardedPrefix, route.config.Path)
+	}
+	if route.access != nil {
 		x.takeCredentials()
 	}
-	if route := x.decision.route; route != nil && route.vouched != nil {
-		x.removeVouched(route.vouched)
+	if route.vouched != nil { // the fields that say who has passed, whoever sent them (S-16.3)
+		r.Vouched = route.vouched
+		r.forbid(route.vouched)
 	}
-	if route := x.decision.route; route != nil && route.config.RequestHeaders != nil {
+	if route.config.RequestHeaders != nil {
 		x.ruleRequest(route.config.RequestHeaders)
 	}
 	return nil
@@ -53,8 +57,7 @@ func (p *pipeline) proxyFields(x *exchange) *answer {
 func (x *exchange) ownClientField(names *headers.NameSet, name string) {
 	r := x.request
 	r.Owned = names
-	r.Fields.Remove(func(field Field) bool { return names.Has(field.Name) })
-	r.TrailerNames = slices.DeleteFunc(r.TrailerNames, names.Has)
+	r.forbid(names)
 	if x.via.trusted {
 		r.Fields.Add(name, r.ClientText)
 	}

@@ -2,6 +2,7 @@ package access
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 
 	"reverse-proxy/proxy/limit"
@@ -89,22 +90,15 @@ func (q *queue) giveUp(client limit.Key, turn chan struct{}) bool {
 	if c == nil {
 		return false
 	}
-	for i := range c.turns {
-		if c.turns[i] != turn {
-			continue
-		}
-		c.turns = append(c.turns[:i], c.turns[i+1:]...)
-		q.waiting--
-		if len(c.turns) == 0 {
-			delete(q.byKey, client)
-			for j := range q.clients {
-				if q.clients[j] == c {
-					q.clients = append(q.clients[:j], q.clients[j+1:]...)
-					break
-				}
-			}
-		}
-		return true
+	i := slices.Index(c.turns, turn)
+	if i < 0 {
+		return false
 	}
-	return false
+	c.turns = slices.Delete(c.turns, i, i+1)
+	q.waiting--
+	if len(c.turns) == 0 {
+		delete(q.byKey, client)
+		q.clients = slices.DeleteFunc(q.clients, func(other *queuedClient) bool { return other == c })
+	}
+	return true
 }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -51,10 +52,6 @@ func (r *remembered) add(m mark, now time.Time) {
 // forget removes a mark. The caller holds mu.
 func (r *remembered) forget(m mark) {
 	delete(r.until, m)
-	for i := range r.order {
-		if r.order[i] == m {
-			r.order = append(r.order[:i], r.order[i+1:]...)
-			return
-		}
-	}
+	i := slices.Index(r.order, m)
+	r.order = slices.Delete(r.order, i, i+1)
 }

@@ -169,18 +169,7 @@ func (s *Set) Find(addr netip.Addr) (found netip.Prefix, ok bool) {
 	return found, ok
 }
 
-// Equal reports whether both sets were made of the same list.
-func (s *Set) Equal(other *Set) bool { return slices.Equal(s.List(), other.List()) }
-
-// Len returns the number of networks in the list that the set was made of.
-func (s *Set) Len() int {
-	if s == nil {
-		return 0
-	}
-	return len(s.list)
-}
-
-// List returns that list. The caller must not change it.
+// List returns the networks that the set was made of. The caller must not change it.
 func (s *Set) List() []netip.Prefix {
 	if s == nil {
 		return nil

@@ -54,7 +54,7 @@ func TestASetContainsTheAddressesOfItsNetworks(t *testing.T) {
 
 func TestTheNilSetAndTheZeroAddressMatchNothing(t *testing.T) {
 	var none *Set
-	if none.Contains(netip.MustParseAddr("10.0.0.1")) || none.Len() != 0 || none.List() != nil {
+	if none.Contains(netip.MustParseAddr("10.0.0.1")) || none.List() != nil {
 		t.Error("the nil set is not empty")
 	}
 	if New(networks(t, "0.0.0.0/0", "::/0")).Contains(netip.Addr{}) {

@@ -17,8 +17,6 @@ const (
 	MaxV2 = 4096
 	// fixedV2 is the length of the fixed part of a header of version 2.
 	fixedV2 = 16
-	// MinBytes is the length of the shortest header: no header ends before.
-	MinBytes = len("PROXY UNKNOWN\r\n")
 )
 
 const (
