@@ -27,6 +27,14 @@ const (
 	longBodyBytes = 64 << 10
 )
 
+// leadsTo is where a connection leads.
+type leadsTo struct {
+	// address is the address of the upstream's name; zero if the upstream has no name.
+	address netip.Addr
+	// file is the upstream's Unix socket; zero if it has none.
+	file unixdial.ID
+}
+
 // upstreamConn is one connection to an upstream. It is owned by one call or by a pool.
 type upstreamConn struct {
 	net.Conn
@@ -36,10 +44,7 @@ type upstreamConn struct {
 	// no response.
 	socket *socket
 	plain  bool
-	// address is the address of the upstream's name to which the connection leads; zero if the upstream has no name.
-	address netip.Addr
-	// file is the Unix socket to which it leads; zero if the upstream is none.
-	file unixdial.ID
+	leadsTo
 	// shared reports whether the upstream's connections are shared. The others of these fields are then not set, and stream is
 	// the stream of the call that uses the connection, or nil.
 	shared bool

@@ -236,10 +236,10 @@ func (p *upstreamPool) idleLongest() (time.Time, bool) {
 func (p *upstreamPool) sweep(now time.Time) {
 	file := p.socketFile()
 	if p.shared != nil {
-		p.shared.Look(now, upstreamIdleTimeout, p.stays(file))
+		p.shared.Look(now, upstreamIdleTimeout, func(tag any) bool { return p.stays(tag.(leadsTo), file) })
 	}
 	p.remove(func(conn *upstreamConn) bool {
-		return now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() || !p.leads(conn) || !conn.shared && file != unixdial.ID{} && conn.file != file
+		return now.Sub(conn.idleSince) > upstreamIdleTimeout || !conn.fit() || !conn.shared && !p.stays(conn.leadsTo, file)
 	})
 }
 
@@ -255,7 +255,13 @@ func (p *upstreamPool) socketFile() unixdial.ID {
 // leads reports whether the connection leads to a current address of the upstream: the addresses of its name may have
 // changed.
 func (p *upstreamPool) leads(conn *upstreamConn) bool {
-	return p.name == nil || conn.shared || p.name.has(conn.address)
+	return conn.shared || p.stays(conn.leadsTo, unixdial.ID{})
+}
+
+// stays reports whether a connection still leads to the upstream: its name may have other addresses by now, and its Unix socket may
+// be another file. file is that of the socket now; the zero ID if it was not looked at or there is none.
+func (p *upstreamPool) stays(to leadsTo, file unixdial.ID) bool {
+	return (p.name == nil || p.name.has(to.address)) && (file == unixdial.ID{} || to.file == file)
 }
 
 // close closes the idle connections, and makes put close those that come back later.

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"strings"
 	"time"
 
 	"reverse-proxy/proxy/h2client"
 	"reverse-proxy/proxy/http1"
 	"reverse-proxy/proxy/http2"
-	"reverse-proxy/proxy/unixdial"
 )
 
 // This file has what differs in a call whose upstream speaks HTTP/2, where connections are shared. An upstreamConn is then the
@@ -38,26 +36,12 @@ var (
 // isShared reports whether requests share the connections to the target.
 func (t *upstreamTarget) isShared() bool { return t.pool != nil && t.pool.shared != nil }
 
-// leadsTo is where a shared connection leads.
-type leadsTo struct {
-	address netip.Addr
-	file    unixdial.ID
-}
-
 // dialShared makes a connection for the pool's set.
 func (t *upstreamTarget) dialShared(ctx context.Context) (net.Conn, any, error) {
 	to := leadsTo{file: t.pool.socketFile()}
 	conn, _, address, err := t.open(ctx, nil)
 	to.address = address
 	return conn, to, err
-}
-
-// stays reports whether a shared connection still leads to the upstream.
-func (p *upstreamPool) stays(file unixdial.ID) func(tag any) bool {
-	return func(tag any) bool {
-		to := tag.(leadsTo)
-		return (p.name == nil || p.name.has(to.address)) && (file == unixdial.ID{} || to.file == file)
-	}
 }
 
 // ready reports whether the call can send its request on the connection now: over HTTP/2, whether there is a stream.
