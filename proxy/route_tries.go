@@ -112,7 +112,7 @@ func (r *route) logRetry(log *eventlog.Logger, failed, next string, err error) {
 		eventlog.Str("host", host), eventlog.Str("upstream", failed), eventlog.Str("next", next), eventlog.Str("error", cause))
 }
 
-// logFailOpen logs that a request goes to an upstream although none is in service (S-18.4).
+// logFailOpen logs that a request goes to an upstream although no upstream is in service (S-18.4).
 func (r *route) logFailOpen(log *eventlog.Logger) {
 	host := r.site.config.Host
 	log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "UPSTREAM_FAIL_OPEN", Host: host}, "UPSTREAM_FAIL_OPEN",

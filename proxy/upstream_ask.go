@@ -15,14 +15,14 @@ import (
 // maxReplyBytes is the longest body of a reply (S-16.3).
 const maxReplyBytes = 64 << 10
 
-// Why a question has got no reply.
+// These are the reasons why a question has no reply.
 var (
 	errReplyLate  = errors.New("no whole answer within 5 seconds")
 	errReplyLarge = errors.New("the answer has more than 64 KiB")
 )
 
 // question is a request without a body that the proxy itself makes of a service. It is the owner of its call: it has nothing to
-// interrupt but the call, and nobody to pass interim responses to.
+// interrupt but the call, and no client to pass interim responses to.
 type question struct {
 	call upstreamCall
 	body requestBody

@@ -37,8 +37,8 @@ type upstreamCall struct {
 	// start is when the owner began, shortly before the call. It counts as the time of sending if a connection is ready.
 	start time.Time
 
-	// triesLeft is how many other upstreams may be tried if this one fails: the time for connecting is then not for this one
-	// alone. The owner sets it before each round trip.
+	// triesLeft is how many other upstreams may be tried if this one fails: they then share the time for
+	// connecting. The owner sets it before each round trip.
 	triesLeft int
 	// failedTime is the time of attempts to connect that failed, at all upstreams that were tried. It counts against the connect
 	// timeout, as connectTime does, but not in the metrics.

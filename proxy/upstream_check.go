@@ -30,7 +30,7 @@ type upstreamCheck struct {
 	health config.Health
 }
 
-// upstreamChecks checks upstreams, each on a goroutine of its own, and tells their states the results (S-18.3).
+// upstreamChecks checks upstreams, each on a goroutine of its own, and records the results in their states (S-18.3).
 type upstreamChecks struct {
 	// turns has room for the checks in progress.
 	turns chan struct{}

@@ -244,7 +244,7 @@ func (p *upstreamPool) sweep(now time.Time) {
 }
 
 // socketFile returns the file of the upstream's Unix socket now; the zero ID if it has none. A program that replaces the socket
-// takes over from the one before, which may live on for its last requests.
+// takes over from its predecessor, which may still serve its last requests.
 func (p *upstreamPool) socketFile() unixdial.ID {
 	if p.socketPath == "" {
 		return unixdial.ID{}

@@ -15,12 +15,12 @@ import (
 
 // This file has what differs in a call whose upstream speaks HTTP/2, where connections are shared. An upstreamConn is then the
 // permission to have one stream: the pool and the shares count streams as they count connections of HTTP/1.1, each of which
-// carries one request at a time, so that what they promise holds for streams too. Real connections are made as streams need
+// carries one request at a time, so that what they promise applies to streams too. Real connections are made as streams need
 // them, and belong to the pool's set.
 
 // maxSharedTries is how often in all a request is sent to the only upstream that is left if that has certainly not acted on it,
 // or has lost the connection before it answered. If there is another upstream, maxSharedTriesHere applies: a connection may end
-// at any time, but an upstream that refuses a request twice wants no more of them.
+// at any time, but an upstream that refuses a request twice will refuse it again.
 const (
 	maxSharedTries     = 4
 	maxSharedTriesHere = 2
@@ -29,7 +29,7 @@ const (
 // These are the errors of requests that a shared connection cannot carry.
 var (
 	errSharedAuth    = errors.New(`the request authenticates its connection (NTLM or Negotiate), and connections of HTTP/2 are shared; write upstream_protocol = "http1"`)
-	errSharedUpgrade = errors.New(`the request asks for an upgrade (a WebSocket), which this upstream has none of over HTTP/2; write upstream_protocol = "http1" for it`)
+	errSharedUpgrade = errors.New(`the request asks for an upgrade (a WebSocket), which is not possible over HTTP/2 to this upstream; write upstream_protocol = "http1" for it`)
 	errNoH2          = errors.New(`the upstream does not agree to HTTP/2 (ALPN); write upstream_protocol = "http1"`)
 )
 

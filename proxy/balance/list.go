@@ -35,7 +35,7 @@ type Member struct {
 type List struct {
 	method  Method
 	members []Member
-	// primaries has the bits of the members that are no backups, and all those of all.
+	// primaries has the bits of the members that are not backups, and all those of every member.
 	primaries, all uint64
 	totals         *Totals
 	// random returns random numbers.
@@ -129,7 +129,7 @@ func (l *List) take(p *Pick, i int, open, trial bool) {
 	p.attempts++
 }
 
-// candidates returns the members among which to choose. open reports whether none of them serves.
+// candidates returns the members among which to choose. open reports whether no member serves.
 func (l *List) candidates(p *Pick) (mask uint64, open bool) {
 	left := l.all &^ p.tried
 	serving, slow := l.serving(left, p)

@@ -43,14 +43,14 @@ type Key struct {
 	Site
 	// Address is where the upstream is, and Via how it is spoken to, as in "http".
 	Address, Via string
-	// Connection tells apart connections that are not made in the same way, such as those that trust another CA.
+	// Connection differs between connections that are not made in the same way, such as those that trust different CAs.
 	Connection string
 	Check
 }
 
-// Check says how checks decide about an upstream. The zero value means that there is none.
+// Check says how checks decide whether an upstream is in service. The zero value means that there is none.
 type Check struct {
-	// What is checked: two checks with another text are different.
+	// What describes what is checked: checks with different texts are different.
 	What     string
 	Interval time.Duration
 	// Rise is how many checks in a row have to succeed to put an upstream back in service, and Fall how many have to fail to

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// CertificateName returns the name that a certificate has for a site's name: an IPv6 address stands in brackets in a URL, and so
+// CertificateName returns the name that a certificate has for a site's name: an IPv6 address is in brackets in a URL, and so
 // in a site's name, but not in a certificate.
 func CertificateName(host string) string {
 	if strings.HasPrefix(host, "[") {
@@ -35,7 +35,7 @@ func addressDomain(text string) (domain, problem string, ok bool) {
 	case err != nil:
 		return "", "", false
 	case addr.Zone() != "" || addr.Is4In6() || addr.IsUnspecified() || addr.IsMulticast():
-		return text, "it is no address that a client could connect to", true
+		return text, "it is not an address that a client could connect to", true
 	}
 	return addr.String(), "", true
 }

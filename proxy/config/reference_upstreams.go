@@ -6,7 +6,7 @@ func upstreamsReference(of, about string) Table {
 		About: about + " An upstream with the defaults may be written as a string: `upstreams = [\"10.0.0.1:3000\", { address = \"10.0.0.2:3000\", weight = 2 }]`. At most 64.",
 		Keys: []Key{
 			{Name: "address", Type: stringKey, Need: requiredKey, Dynamic: true, Promise: "S-18.1",
-				Text: "`host:port`, as in `upstream`. A name counts as one upstream, whatever number of addresses it has. The same address must not be there twice."},
+				Text: "`host:port`, as in `upstream`. A name counts as one upstream, however many addresses it has. Each address may be listed only once."},
 			{Name: "weight", Type: integerKey, Min: "1", Max: "1000", Default: "1", Dynamic: true, Promise: "S-18.1",
 				Text: "The upstream's share of the requests, compared with the weights of the others."},
 			{Name: "backup", Type: booleanKey, Default: "false", Dynamic: true, Promise: "S-18.1",
@@ -46,7 +46,7 @@ func retryReference(of, need string) Table {
 	attempts := Key{Name: "attempts", Type: integerKey, Min: "1", Max: "10", Need: need, Dynamic: true, Promise: "S-18.2",
 		Text: "How many upstreams one request may try; `1`: only one. It is sent to another one if the connection failed before anything was sent, or died before the answer and the request may be repeated."}
 	budget := Key{Name: "budget_percent", Type: integerKey, Min: "0", Max: "100", Need: need, Dynamic: true, Promise: "S-18.2",
-		Text: "Of a hundred requests of the site, how many may be sent to another upstream, so that retries do not add to an outage. A site has at least 10 of them in hand at its start, and saves up to 100; `0`: none."}
+		Text: "How many of a hundred requests of the site may be sent to another upstream, so that retries do not make an outage worse. A site begins with 10 retries, and saves up to 100; `0`: no retries."}
 	if need == "" {
 		attempts.Default, budget.Default = "2", "20"
 	}

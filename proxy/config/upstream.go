@@ -74,7 +74,7 @@ func (u Upstreams) Several() string {
 }
 
 // CheckedHost returns the host that checks of the site's upstreams ask for: that of the site, or for a wildcard its first name
-// that is none, or else one that the wildcard covers.
+// that is not one, or else a name that the wildcard covers.
 func (s Site) CheckedHost() string {
 	for _, name := range s.Names() {
 		if _, wildcard := IsWildcard(name); !wildcard {

@@ -13,7 +13,7 @@ const (
 )
 
 // Named reports whether each connection to the upstream begins with a header that names one client. Such a connection is
-// for that client alone.
+// for that client only.
 func (p ProxyVersion) Named() bool { return p == ProxyV1 || p == ProxyV2 }
 
 // upstreamProxyProtocol checks `upstream_proxy_protocol`.

@@ -27,7 +27,7 @@ type UpstreamTLS struct {
 	CAHash, CertHash string
 }
 
-// ID tells apart connections that may not be used in place of each other: those that were verified in another way, or with
+// ID differs between connections that may not be used in place of each other: those that were verified in another way, or with
 // another certificate of the proxy. It changes with the contents of the files, and is "" if no key is set.
 func (u UpstreamTLS) ID() string {
 	if u.CAPath == "" && u.ServerName == "" && u.Certificate == nil {
@@ -54,7 +54,7 @@ func fileText(path, hash string) string {
 	return fmt.Sprintf("%s (%.8s)", path, hash)
 }
 
-// UpstreamID tells the connections of upstreams apart: those with the same one serve the same requests.
+// UpstreamID identifies what connections to an upstream are good for: those with the same ID serve the same requests.
 type UpstreamID struct {
 	// Address is the `host:port`, Scheme "http" or "https", Protocol "http1" or "http2", and TLS the ID of the settings for
 	// https; "" for http.

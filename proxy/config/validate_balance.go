@@ -123,7 +123,7 @@ func (v *validator) secondsUpTo(key string, value *int64, def, most int64) time.
 	return time.Duration(v.between(key, value, def, 1, most)) * time.Second
 }
 
-// checkedPath checks the path that is asked for, which may have a query; "" is none.
+// checkedPath checks the path that is asked for, which may have a query; "" means that nothing is checked.
 func (v *validator) checkedPath(key, path string) string {
 	if path != "" && (!strings.HasPrefix(path, "/") || !http1.ValidPathQuery(path)) {
 		v.add(key, `%s is not the path of a request; write one as in "/up"`, wording.Quoted(path))

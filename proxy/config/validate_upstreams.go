@@ -34,7 +34,7 @@ func (v *validator) oneBoundEach(listeners []Listener) {
 					first[upstream] = forward
 				case before.MaxConnections != forward.MaxConnections:
 					v.add(ChildKey(forward.Key, "upstream_max_connections"),
-						"%s has another one for the same upstream; their requests share its connections, so write the same in both", before.Key)
+						"%s has another value for the same upstream; their requests share its connections, so write the same in both", before.Key)
 				}
 			}
 		}
@@ -60,14 +60,14 @@ func (v *validator) upstreamSocket(key, upstream, path string) {
 	}
 }
 
-// namedForTLS checks that an https upstream at a Unix socket has a name: the path is none that a certificate could have.
+// namedForTLS checks that an https upstream at a Unix socket has a name: a certificate cannot be for a path.
 func (v *validator) namedForTLS(key string, upstreams Upstreams, settings Settings) {
 	if settings.UpstreamScheme != "https" || settings.UpstreamTLS.ServerName != "" {
 		return
 	}
 	for _, upstream := range upstreams {
 		if _, ok := SocketPath(upstream.Address); ok {
-			v.add(ChildKey(key, "upstream_server_name"), "missing; write the name that the certificate behind %s is for", wording.Quoted(upstream.Address))
+			v.add(ChildKey(key, "upstream_server_name"), "missing; write the name in the certificate of the program at %s", wording.Quoted(upstream.Address))
 			return
 		}
 	}

@@ -3,8 +3,8 @@
 // the requests' clients.
 //
 // What a server sends is bounded: in memory by the window of each stream, and in work by a budget for frames that carry nothing.
-// A stream that nobody reads holds up no other one: the connection's window is given back as data arrive, and only a stream's
-// own window waits for its reader.
+// A stream that is not read does not hold up the others: the connection's window is given back as data arrives, and only a
+// stream's own window waits for its reader.
 package h2client
 
 import "time"

@@ -10,7 +10,7 @@ import (
 )
 
 // Stream is one request and its response. One goroutine reads the response, and one writes the body; any may interrupt them.
-// After Close nobody may use it.
+// It must not be used after Close.
 type Stream struct {
 	conn *Conn
 	// readable and writable wake the two goroutines.

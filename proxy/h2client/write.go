@@ -76,7 +76,7 @@ func (c *Conn) answer(bytes int) bool {
 	return c.answers <= maxAnswers
 }
 
-// signal wakes whoever waits on the channel, now or later.
+// signal wakes the goroutine that waits on the channel, now or later.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -92,8 +92,7 @@ type Head interface {
 	Bytes() int
 }
 
-// Begin sends the head of the request, and reports with end that no body follows. noBody reports whether the response has none
-// (HEAD).
+// Begin sends the head of the request. end reports whether no body follows, and noBody whether the response has no body (HEAD).
 func (s *Stream) Begin(head Head, end, noBody bool) error {
 	c := s.conn
 	c.mu.Lock()
@@ -118,7 +117,7 @@ func (s *Stream) Begin(head Head, end, noBody bool) error {
 	c.out = head.AppendHead(c.encoder, c.out)
 	c.out = http2.FinishHeaders(c.out, at, s.id, end, min(c.limits.MaxFrame, http2.MaxFrameBytes))
 	if len(c.streams) == 1 {
-		c.lastFrame = time.Now() // the time of an idle connection is no silence
+		c.lastFrame = time.Now() // the time in which the connection was idle does not count as silence
 	}
 	c.poke()
 	return nil

@@ -1,4 +1,4 @@
-// Package unixdial connects to Unix sockets, and tells apart the files at one path.
+// Package unixdial connects to Unix sockets, and finds out whether a socket was replaced by another one at the same path.
 package unixdial
 
 import (
@@ -19,7 +19,7 @@ const (
 )
 
 // Dial connects to the socket at the path. While the queue of the program that listens there is full, it tries again until
-// the context ends: the kernel makes nobody wait for a Unix socket in the way that TCP does, and a burst of requests would fail
+// the context ends: for a Unix socket the kernel does not wait as it does for TCP, and a burst of requests would fail
 // that the program could serve a moment later.
 func Dial(ctx context.Context, path string) (*net.UnixConn, error) {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
@@ -40,7 +40,7 @@ func Dial(ctx context.Context, path string) (*net.UnixConn, error) {
 	}
 }
 
-// explained adds to the error of a connection what the path names in place of a socket with a program behind it.
+// explained adds to the error of a connection what is at the path, if that is not a socket on which a program listens.
 func explained(path string, err error) error {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
@@ -65,14 +65,14 @@ func Problem(path string) string {
 	case errors.Is(err, fs.ErrNotExist):
 		return missing
 	case err != nil, info.Mode()&fs.ModeSocket != 0:
-		return "" // it cannot be looked at, or is one
+		return "" // it cannot be looked at, or is a socket
 	case info.IsDir():
 		return "it is a directory and not a socket"
 	}
 	return "it is a file and not a socket"
 }
 
-// ID tells files apart that had the same path one after another. The zero ID is that of no file.
+// ID identifies a file, whatever its path. The zero ID means that there is no file.
 type ID struct{ device, inode uint64 }
 
 // IDOf returns the ID of the file at the path now.
