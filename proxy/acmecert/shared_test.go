@@ -195,6 +195,12 @@ func TestAnyMachineAnswersTheChallengeOfAnother(t *testing.T) {
 			if _, ok := b.HTTPChallenge(acmeTestName, path+"x"); ok {
 				t.Error("got an answer for another token")
 			}
+			late := startMachine(t, server, cfg)
+			waittest.For(t, "the answer on a machine that connects after it was shared", func() bool {
+				certificate, _ := late.ChallengeCertificate(hello)
+				_, ok := late.HTTPChallenge(acmeTestName, path)
+				return certificate != nil || ok
+			})
 			withdraw()
 		}
 		return outcome{err: errors.New("enough"), local: true}

@@ -16,7 +16,8 @@ const (
 	// leaseTime is how long a lease lasts without an extension: that long others wait after a machine has died. A lease is
 	// extended every third of it.
 	leaseTime = 30 * time.Second
-	// maxChanges is about how many changes the server remembers. A machine that misses more reads everything anew.
+	// maxChanges is about how many changes the server remembers: more than a machine can miss while it is connected. One that
+	// connects again looks at everything.
 	maxChanges = 10000
 	// fenced begins the server's error for a write under a lease that was lost.
 	fenced = "FENCED"

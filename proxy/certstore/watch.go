@@ -21,6 +21,9 @@ const (
 	// heardPatience bounds the wait until all machines have heard of a change, and memberTime is how long a machine counts
 	// that is not heard of.
 	heardPatience, memberTime = 5 * time.Second, 10 * time.Second
+	// recent is how old the changes are that a machine looks at when it connects. A value that expires and that others wait
+	// for, as the answer to a challenge, is younger.
+	recent = 5 * time.Minute
 
 	epochKey   = prefix + "epoch"
 	membersKey = prefix + "machines"
@@ -85,7 +88,7 @@ func (s *Store) session(ctx context.Context) error {
 		return err
 	}
 	s.enter(epoch)
-	last, err := lastChange(ctx, conn)
+	last, err := recentChange(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -154,17 +157,14 @@ func epochOf(ctx context.Context, conn redis.Conn) (string, error) {
 	}
 }
 
-// lastChange returns the number of the latest change.
-func lastChange(ctx context.Context, conn redis.Conn) (string, error) {
-	entries, err := redis.Values(redis.DoContext(conn, ctx, "XREVRANGE", changesKey, "+", "-", "COUNT", 1))
-	if err != nil || len(entries) == 0 {
-		return "0-0", err
+// recentChange returns a number before those of the changes of the last few minutes, so that a machine that connects takes
+// them in as if it had been there.
+func recentChange(ctx context.Context, conn redis.Conn) (string, error) {
+	now, err := redis.Int64s(redis.DoContext(conn, ctx, "TIME"))
+	if err != nil || len(now) == 0 {
+		return "", errors.Join(errors.New("the time of the server cannot be read"), err)
 	}
-	entry, err := redis.Values(entries[0], nil)
-	if err != nil || len(entry) == 0 {
-		return "", errors.New("the list of changes cannot be read")
-	}
-	return redis.String(entry[0], nil)
+	return strconv.FormatInt(time.Unix(now[0], 0).Add(-recent).UnixMilli(), 10) + "-0", nil
 }
 
 // changesAfter waits for changes for a moment. It returns the names, each once, and the number of the last change.
