@@ -71,16 +71,16 @@ func (k *Keys) Bind(purpose string, config *tls.Config) {
 	k.apply()
 }
 
-// Load takes the keys of the store. The ones that this machine has in addition are still accepted.
+// Load takes the keys of the store. The ones that this machine has in addition are still accepted. A store that has none,
+// because it was emptied, gets those of this machine.
 func (k *Keys) Load(ctx context.Context) {
 	keys, err := k.read(ctx)
-	if err != nil {
-		return // Run makes them
+	switch {
+	case err == nil:
+		k.add(keys...)
+	case errors.Is(err, errNoKeys) && k.has():
+		k.publish(ctx)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.keys = k.merged(keys, k.keys)
-	k.apply()
 }
 
 // Run replaces keys that are old until ctx ends. One machine does that for all.
@@ -103,19 +103,24 @@ func (k *Keys) rotate(ctx context.Context) {
 	if age < rotateEvery {
 		return
 	}
+	if !k.publish(ctx) && age > 2*rotateEvery && k.has() {
+		k.add(k.fresh())
+	}
+}
+
+// publish writes the keys of the store and of this machine to the store, with a new one if all are old. It reports whether
+// the store could be asked.
+func (k *Keys) publish(ctx context.Context) (asked bool) {
 	lease, err := k.store.Lease(ctx, Name)
 	if err != nil {
-		if age > 2*rotateEvery && k.has() {
-			k.add(k.fresh())
-		}
 		k.fail(err)
-		return
+		return false
 	}
 	defer lease.Release()
 	keys, err := k.read(ctx)
 	if err != nil && !errors.Is(err, errNoKeys) {
 		k.fail(err)
-		return
+		return true
 	}
 	k.mu.Lock()
 	keys = k.merged(keys, k.keys)
@@ -129,9 +134,10 @@ func (k *Keys) rotate(ctx context.Context) {
 	}
 	if err != nil {
 		k.fail(err)
-		return
+		return true
 	}
 	k.add(keys...)
+	return true
 }
 
 func (k *Keys) fail(err error) {

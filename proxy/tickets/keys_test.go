@@ -46,7 +46,8 @@ func newMachine(t *testing.T, server *redistest.Server, clock *testClock, skew t
 			if name == Name {
 				m.Load(ctx)
 			}
-		}})
+		},
+		Synced: func(ctx context.Context) { m.Load(ctx) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,6 +207,27 @@ func TestWithTheStoreAwayTheKeysStayForTwoDays(t *testing.T) {
 	fresh.rotate(t.Context())
 	if fresh.count() != 0 {
 		t.Error("a machine that never had shared keys made some, want that each listener uses its own")
+	}
+}
+
+func TestAnEmptiedStoreGetsTheKeysBack(t *testing.T) {
+	server := redistest.ForTest(t, redistest.Options{})
+	clock := &testClock{at: time.Now()}
+	a, b := newMachine(t, server, clock, 0), newMachine(t, server, clock, 0)
+	a.rotate(t.Context())
+	waittest.For(t, "the key on the other machine", func() bool { return b.count() == 1 })
+	before := a.ticket(t)
+	if _, err := server.Do("FLUSHALL"); err != nil {
+		t.Fatal(err)
+	}
+	waittest.For(t, "the keys in the store", func() bool {
+		data, err := a.store.Get(t.Context(), Name)
+		return err == nil && len(parseKeys(data)) == 1
+	})
+	fresh := newMachine(t, server, clock, 0)
+	fresh.rotate(t.Context())
+	if fresh.count() != 1 || !fresh.opens(before) {
+		t.Errorf("got %d keys on a machine that came later, want the one that the others have", fresh.count())
 	}
 }
 
