@@ -2,18 +2,14 @@ package conformance_test
 
 import (
 	"encoding/base64"
-	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 
+	"reverse-proxy/conformance/namedtest"
 	"reverse-proxy/proxy/acmedns"
 	"reverse-proxy/proxy/config"
 )
@@ -75,51 +71,9 @@ func TestTheRecordsOfTheDocumentLeadToTheResponder(t *testing.T) {
 
 // TestTheNameServerOfTheDocumentTakesUpdates starts BIND with the key and the zone of docs/wildcards.md.
 func TestTheNameServerOfTheDocumentTakesUpdates(t *testing.T) {
-	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin")
-	needPrograms(t, "named")
-	dir := t.TempDir()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := ln.Addr().String()
-	_, port, _ := net.SplitHostPort(address)
-	ln.Close()
 	secret := base64.StdEncoding.EncodeToString([]byte("what tsig-keygen would have made here"))
-	zone := filepath.Join(dir, "zone")
-	text := strings.NewReplacer("…", secret, "/var/lib/bind/example.com.zone", zone).Replace(blocks(t, "wildcards.md", "named")[0])
-	options := fmt.Sprintf("options { directory %q; pid-file none; session-keyfile none; managed-keys-directory %q; listen-on port %s { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; dnssec-validation no; };\ncontrols { };\n", dir, dir, port)
-	for path, text := range map[string]string{filepath.Join(dir, "named.conf"): options + text,
-		zone: "$TTL 60\n@ IN SOA ns hostmaster 1 3600 600 86400 1\n@ IN NS ns\nns IN A 127.0.0.1\n"} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.Command("named", "-g", "-n", "1", "-c", filepath.Join(dir, "named.conf"))
-	output, err := os.Create(filepath.Join(dir, "output"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer output.Close()
-	cmd.Stdout, cmd.Stderr = output, output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if text, _ := os.ReadFile(output.Name()); t.Failed() {
-			t.Logf("%s", text)
-		}
-	})
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if _, _, err := new(dns.Client).Exchange(new(dns.Msg).SetQuestion("example.com.", dns.TypeSOA), address); err == nil {
-			break
-		} else if time.Now().After(deadline) {
-			t.Fatalf("named does not answer: %v", err)
-		}
-	}
+	address := namedtest.ForTest(t, namedtest.Options{Zone: "example.com", Host: "127.0.0.1",
+		Statements: strings.NewReplacer("…", secret, "/var/lib/bind/example.com.zone", "zone").Replace(blocks(t, "wildcards.md", "named")[0])})
 	u := &acmedns.Updater{Server: address, KeyName: "edge", Algorithm: "hmac-sha256", Secret: secret}
 	if err := u.Present(t.Context(), "_acme-challenge.apps.example.com.", "text"); err != nil {
 		t.Error(err)

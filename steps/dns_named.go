@@ -8,13 +8,10 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"syscall"
 	"time"
 
-	"github.com/miekg/dns"
+	"reverse-proxy/conformance/namedtest"
 )
 
 // useUpdates starts BIND's name server on port 53 of an address, with a key that may update the zone, and makes it the server
@@ -23,64 +20,32 @@ func (w *World) useUpdates(zone string) error {
 	if w.names == nil {
 		return errors.New("the scenario has no names of its own")
 	}
-	named, err := exec.LookPath("named")
-	if err != nil {
-		named = "/usr/sbin/named"
-	}
 	dir := w.path("named")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	server := w.addresses.address(96)
+	address := w.addresses.address(96)
 	port, err := w.addresses.port("named", "127.0.0.1") // the only loopback address on which it listens
 	if err != nil {
 		return err
 	}
 	secret := base64.StdEncoding.EncodeToString([]byte("the secret of the name server's key"))
-	files := map[string]string{
-		"zone": "$TTL 60\n@ IN SOA ns-of hostmaster 1 3600 600 86400 1\n@ IN NS ns-of\nns-of IN A " + server + "\n",
-		"key":  secret + "\n",
-		"named.conf": fmt.Sprintf(`key "edge" { algorithm hmac-sha256; secret %q; };
-options { directory %q; pid-file %q; session-keyfile %q; managed-keys-directory %q; listen-on port %d { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; dnssec-validation no; };
-controls { };
-zone %q { type primary; file %q; allow-update { key "edge"; }; };
-`, secret, dir, filepath.Join(dir, "pid"), filepath.Join(dir, "session"), dir, port, zone, filepath.Join(dir, "zone")),
+	if err := os.WriteFile(filepath.Join(dir, "key"), []byte(secret+"\n"), 0o600); err != nil {
+		return err
 	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return err
-		}
-	}
-	cmd := exec.Command(named, "-g", "-n", "1", "-c", filepath.Join(dir, "named.conf"))
-	output, err := os.Create(filepath.Join(dir, "output"))
+	server, err := namedtest.Start(dir, port, namedtest.Options{Zone: zone, Host: address,
+		Statements: fmt.Sprintf("key \"edge\" { algorithm hmac-sha256; secret %q; };\nzone %q { type primary; file \"zone\"; allow-update { key \"edge\"; }; };\n", secret, zone)})
 	if err != nil {
 		return err
 	}
-	defer output.Close()
-	cmd.Stdout, cmd.Stderr = output, output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("%w; make deps installs bind9", err)
-	}
-	w.cleanup(func() error { cmd.Process.Kill(); cmd.Wait(); return nil })
-	if err := w.relayDNS(net.JoinHostPort(server, "53"), net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
+	w.cleanup(func() error { server.Stop(); return nil })
+	if err := w.relayDNS(net.JoinHostPort(address, "53"), server.Address); err != nil {
 		return err
 	}
-	err = w.eventually(func() error {
-		reply, _, err := (&dns.Client{Timeout: time.Second}).Exchange(new(dns.Msg).SetQuestion(dns.Fqdn(zone), dns.TypeSOA), net.JoinHostPort(server, "53"))
-		if err == nil && len(reply.Answer) != 1 {
-			err = fmt.Errorf("got %v, want the zone", reply)
-		}
-		return err
-	})
-	if err != nil {
-		text, _ := os.ReadFile(filepath.Join(dir, "output"))
-		return fmt.Errorf("named does not answer: %w\n%s", err, text)
-	}
-	if err := w.names.server.addZone(zone, server); err != nil {
+	if err := w.names.server.addZone(zone, address); err != nil {
 		return err
 	}
-	return w.setDNS(map[string]any{"dns": "rfc2136", "dns_server": net.JoinHostPort(server, "53"), "dns_key_name": "edge", "dns_key_file": filepath.Join(dir, "key")})
+	return w.setDNS(map[string]any{"dns": "rfc2136", "dns_server": net.JoinHostPort(address, "53"), "dns_key_name": "edge", "dns_key_file": filepath.Join(dir, "key")})
 }
 
 func (w *World) useOtherKey() error {

@@ -4,17 +4,12 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 
-	"reverse-proxy/proxy/waittest"
+	"reverse-proxy/conformance/namedtest"
 )
 
 // The keys of the test's name server: one for each algorithm, and one that may update nothing.
@@ -29,56 +24,14 @@ func startNamed(t *testing.T) string {
 	if testing.Short() {
 		t.Skip("starts a process")
 	}
-	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin")
-	named, err := exec.LookPath("named")
-	if err != nil {
-		t.Skip("named is not installed; make deps installs it")
-	}
-	dir := t.TempDir()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := ln.Addr().String()
-	_, port, _ := net.SplitHostPort(address)
-	ln.Close()
 	var keys, names strings.Builder
 	for _, algorithm := range Algorithms() {
 		fmt.Fprintf(&keys, "key %q { algorithm %s; secret %q; };\n", "key-"+algorithm, algorithm, testSecret)
 		fmt.Fprintf(&names, "key %q; ", "key-"+algorithm)
 	}
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	zone := write("zone", "$TTL 60\n@ IN SOA ns hostmaster 1 3600 600 86400 1\n@ IN NS ns\nns IN A 127.0.0.1\n")
-	conf := write("named.conf", fmt.Sprintf(`%skey "powerless" { algorithm hmac-sha256; secret %q; };
-options { directory %q; pid-file %q; session-keyfile %q; managed-keys-directory %q; listen-on port %s { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; dnssec-validation no; };
-controls { };
-zone "example.com" { type primary; file %q; allow-update { %s}; };
-`, keys.String(), testSecret, dir, filepath.Join(dir, "pid"), filepath.Join(dir, "session"), dir, port, zone, names.String()))
-	var output waittest.Buffer
-	cmd := exec.Command(named, "-g", "-n", "1", "-c", conf)
-	cmd.Stdout, cmd.Stderr = &output, &output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Log(output.String())
-		}
-	})
-	waittest.For(t, "named answers", func() bool {
-		reply, _, err := (&dns.Client{Timeout: time.Second}).Exchange(new(dns.Msg).SetQuestion("example.com.", dns.TypeSOA), address)
-		return err == nil && len(reply.Answer) == 1
-	})
-	return address
+	return namedtest.ForTest(t, namedtest.Options{Zone: "example.com", Host: "127.0.0.1",
+		Statements: fmt.Sprintf("%skey \"powerless\" { algorithm hmac-sha256; secret %q; };\nzone \"example.com\" { type primary; file \"zone\"; allow-update { %s}; };\n",
+			keys.String(), testSecret, names.String())})
 }
 
 // textsAt returns the TXT records of a name.
