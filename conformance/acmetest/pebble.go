@@ -1,24 +1,16 @@
 package acmetest
 
 import (
-	"bytes"
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
+
+	"reverse-proxy/proxy/waittest"
 )
 
 // PebbleOptions are the options of a Pebble. Only the two ports are required.
@@ -60,7 +52,7 @@ type Pebble struct {
 	managementURL string
 	dnsAddress    string
 	dnsManagement string
-	output        lockedBuffer
+	output        waittest.Buffer
 
 	pebble, dns *pebbleProcess
 }
@@ -233,108 +225,6 @@ func (p *Pebble) ping() error {
 	return p.SetIPv4("ready.example.test", "127.0.0.1")
 }
 
-// RootsPEM returns the root of the certificates that this Pebble issues. Every start makes a new root.
-func (p *Pebble) RootsPEM() ([]byte, error) { return p.get(p.managementURL + "/roots/0") }
-
-// SetRenewalInfo makes Pebble answer requests for the renewal information of a certificate, which is in PEM, with a
-// window and its explanation.
-func (p *Pebble) SetRenewalInfo(certificate []byte, start, end time.Time, explanation string) error {
-	answer, err := json.Marshal(map[string]any{"suggestedWindow": map[string]any{"start": start.UTC(), "end": end.UTC()}, "explanationURL": explanation})
-	if err != nil {
-		return err
-	}
-	body, err := json.Marshal(map[string]string{"Certificate": string(certificate), "ARIResponse": string(answer)})
-	if err != nil {
-		return err
-	}
-	client, err := p.client()
-	if err != nil {
-		return err
-	}
-	resp, err := client.Post(p.managementURL+"/set-renewal-info/", "application/json", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
-		return fmt.Errorf("setting the renewal information: got %s, want 200: %s", resp.Status, text)
-	}
-	return nil
-}
-
-// client returns a client that trusts Pebble.
-func (p *Pebble) client() (*http.Client, error) {
-	roots := x509.NewCertPool()
-	pem, err := os.ReadFile(p.CAFile)
-	if err != nil {
-		return nil, err
-	}
-	roots.AppendCertsFromPEM(pem)
-	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
-		TLSClientConfig: &tls.Config{RootCAs: roots}}}, nil
-}
-
-// get requests a page from Pebble over TLS.
-func (p *Pebble) get(url string) ([]byte, error) {
-	client, err := p.client()
-	if err != nil {
-		return nil, err
-	}
-	resp, err := client.Get(url)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("GET %s: got %s, want 200", url, resp.Status)
-	}
-	return io.ReadAll(resp.Body)
-}
-
-// SetIPv4 makes a name resolve to an address other than 127.0.0.1. Two listeners that share Pebble's validation port
-// need that.
-func (p *Pebble) SetIPv4(host, ip string) error {
-	// add-a keeps the addresses that the name already has.
-	if err := p.manageDNS("clear-a", map[string]any{"host": host}); err != nil {
-		return err
-	}
-	return p.manageDNS("add-a", map[string]any{"host": host, "addresses": []string{ip}})
-}
-
-// SetCNAME makes a name lead to another one, for all types of records.
-func (p *Pebble) SetCNAME(name, target string) error {
-	return p.manageDNS("set-cname", map[string]any{"host": name, "target": target})
-}
-
-// SetTXT gives a name a TXT record, and ClearTXT takes all of them away.
-func (p *Pebble) SetTXT(name, value string) error {
-	return p.manageDNS("set-txt", map[string]any{"host": name, "value": value})
-}
-
-// ClearTXT takes all TXT records of a name away.
-func (p *Pebble) ClearTXT(name string) error {
-	return p.manageDNS("clear-txt", map[string]any{"host": name})
-}
-
-// manageDNS sends a command to the DNS server.
-func (p *Pebble) manageDNS(command string, arguments map[string]any) error {
-	body, err := json.Marshal(arguments)
-	if err != nil {
-		return err
-	}
-	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Post("http://"+p.dnsManagement+"/"+command, "application/json", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %v: got %s, want 200", command, arguments, resp.Status)
-	}
-	return nil
-}
-
 // Output returns everything that both processes have written so far.
 func (p *Pebble) Output() string { return p.output.String() }
 
@@ -369,96 +259,4 @@ func (p *Pebble) stopProcesses() {
 	p.pebble.stop()
 	p.dns.stop()
 	p.pebble, p.dns = nil, nil
-}
-
-// pebbleProcess is one of the two processes.
-type pebbleProcess struct {
-	cmd  *exec.Cmd
-	done chan struct{}
-}
-
-func startPebbleProcess(output io.Writer, env []string, path string, args ...string) (*pebbleProcess, error) {
-	cmd := exec.Command(path, args...)
-	cmd.Stdout, cmd.Stderr = output, output
-	cmd.Env = append(os.Environ(), env...)
-	// A process group of its own keeps Ctrl-C away from it, and Pdeathsig ends it with a test that is killed.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	p := &pebbleProcess{cmd: cmd, done: make(chan struct{})}
-	go func() {
-		defer close(p.done)
-		cmd.Wait()
-	}()
-	return p, nil
-}
-
-func (p *pebbleProcess) exited() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
-	}
-}
-
-func (p *pebbleProcess) stop() {
-	if p == nil {
-		return
-	}
-	p.cmd.Process.Kill()
-	<-p.done
-}
-
-const pebbleModule = "github.com/letsencrypt/pebble/v2"
-
-// BuildPebble builds Pebble and its DNS server, tools of this module, into dir unless they exist. The working directory
-// must be inside this module.
-func BuildPebble(dir string) error {
-	_, err1 := os.Stat(filepath.Join(dir, "pebble"))
-	_, err2 := os.Stat(filepath.Join(dir, "pebble-challtestsrv"))
-	if errors.Join(err1, err2) == nil {
-		return nil
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	_, err := goCommand("build", "-o", dir+string(filepath.Separator), pebbleModule+"/cmd/pebble",
-		pebbleModule+"/cmd/pebble-challtestsrv")
-	return err
-}
-
-// goCommand runs the go command and returns its stdout.
-func goCommand(args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", args...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, stderr.String())
-	}
-	return string(out), nil
-}
-
-// lockedBuffer is a bytes.Buffer that two processes write to and a test reads.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-// String returns everything written so far.
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
