@@ -5,7 +5,8 @@ import "reflect"
 // The raw types mirror the TOML file, key by key: their `toml` tags are exactly the keys that exist. Pointers
 // distinguish a missing key from one that is zero.
 
-// rawFields lists the fields of a raw struct that are keys of its table, in order, those of embedded structs included.
+// rawFields lists the fields of a raw struct that are keys of its table, in order, those of embedded structs included. The tag
+// of an embedded struct is a prefix of its keys.
 func rawFields(table reflect.Type) []reflect.StructField {
 	fields := make([]reflect.StructField, 0, table.NumField())
 	for i := range table.NumField() {
@@ -16,6 +17,7 @@ func rawFields(table reflect.Type) []reflect.StructField {
 		}
 		for _, inner := range rawFields(field.Type) {
 			inner.Index = append([]int{i}, inner.Index...)
+			inner.Tag = reflect.StructTag(`toml:"` + field.Tag.Get("toml") + inner.Tag.Get("toml") + `"`)
 			fields = append(fields, inner)
 		}
 	}
@@ -46,6 +48,16 @@ type rawConfig struct {
 
 // rawACME is `[acme]`, the keys of ACME mode for all listeners.
 type rawACME struct {
+	rawACMEKeys
+
+	Store             *string `toml:"store"`
+	StoreKeyFile      *string `toml:"store_key_file"`
+	StorePasswordFile *string `toml:"store_password_file"`
+	StoreCAPath       *string `toml:"store_ca_path"`
+}
+
+// rawACMEKeys are the keys that `[acme]` and, with a prefix, `[listeners.tls]` have in common.
+type rawACMEKeys struct {
 	CacheDir  *string `toml:"cache_dir"`
 	Contact   *string `toml:"contact"`
 	Directory *string `toml:"directory"`
@@ -56,14 +68,9 @@ type rawACME struct {
 	Start     *string `toml:"start"`
 	StartSecs *int64  `toml:"start_timeout_secs"`
 	rawDNS01
-
-	Store             *string `toml:"store"`
-	StoreKeyFile      *string `toml:"store_key_file"`
-	StorePasswordFile *string `toml:"store_password_file"`
-	StoreCAPath       *string `toml:"store_ca_path"`
 }
 
-// rawDNS01 is the part of `[acme]` about DNS-01.
+// rawDNS01 is the part of them about DNS-01.
 type rawDNS01 struct {
 	DNS          *string `toml:"dns"`
 	Bind         *string `toml:"dns_bind"`
@@ -76,21 +83,6 @@ type rawDNS01 struct {
 	PresentURL   *string `toml:"dns_present_url"`
 	CleanUpURL   *string `toml:"dns_cleanup_url"`
 	HeaderFile   *string `toml:"dns_header_file"`
-}
-
-// rawListenerDNS01 is rawDNS01 with the names that the keys have in `[listeners.tls]`.
-type rawListenerDNS01 struct {
-	DNS          *string `toml:"acme_dns"`
-	Bind         *string `toml:"acme_dns_bind"`
-	Host         *string `toml:"acme_dns_host"`
-	Server       *string `toml:"acme_dns_server"`
-	Zone         *string `toml:"acme_dns_zone"`
-	KeyName      *string `toml:"acme_dns_key_name"`
-	KeyAlgorithm *string `toml:"acme_dns_key_algorithm"`
-	KeyFile      *string `toml:"acme_dns_key_file"`
-	PresentURL   *string `toml:"acme_dns_present_url"`
-	CleanUpURL   *string `toml:"acme_dns_cleanup_url"`
-	HeaderFile   *string `toml:"acme_dns_header_file"`
 }
 
 // rawLogging is `[logging]`.
@@ -144,18 +136,9 @@ func (o oneOrMore) elementKey(path string, i int) string {
 
 // rawTLS is `[listeners.tls]`.
 type rawTLS struct {
-	Mode          *string  `toml:"mode"`
-	ACMEDomains   []string `toml:"acme_domains"`
-	ACMECacheDir  *string  `toml:"acme_cache_dir"`
-	ACMEContact   *string  `toml:"acme_contact"`
-	ACMEDirectory *string  `toml:"acme_directory"`
-	ACMECAPath    *string  `toml:"acme_ca_path"`
-	ACMEProfile   *string  `toml:"acme_profile"`
-	ACMEEABKeyID  *string  `toml:"acme_eab_key_id"`
-	ACMEEABKey    *string  `toml:"acme_eab_key_file"`
-	ACMEStart     *string  `toml:"acme_start"`
-	ACMEStartSecs *int64   `toml:"acme_start_timeout_secs"`
-	rawListenerDNS01
+	Mode         *string  `toml:"mode"`
+	ACMEDomains  []string `toml:"acme_domains"`
+	rawACMEKeys  `toml:"acme_"`
 	CertPath     *string              `toml:"cert_path"`
 	KeyPath      *string              `toml:"key_path"`
 	Certificates []rawCertificateFile `toml:"certificates"`

@@ -13,23 +13,23 @@ import (
 
 // acme resolves the keys of ACME mode (S-2.4, S-2.19).
 func (v *validator) acme(key string, raw rawTLS, cfg *TLS) {
-	cfg.ACMEDNS = v.listenerDNS01(key, raw.rawListenerDNS01)
+	cfg.ACMEDNS = v.listenerDNS01(key, raw.rawDNS01)
 	if raw.ACMEDomains != nil {
 		cfg.ACMEDomains = v.acmeDomains(ChildKey(key, "acme_domains"), raw.ACMEDomains, cfg.ACMEDNS)
 	}
 	in, of := v.acmeFile, v.acmeOfFile
-	cfg.ACMECacheDir = ownOr(raw.ACMECacheDir, in.CacheDir, of.ACMECacheDir, ChildKey(key, "acme_cache_dir"), v.acmeCacheDir)
-	cfg.ACMEContact = ownOr(raw.ACMEContact, in.Contact, of.ACMEContact, ChildKey(key, "acme_contact"), v.acmeContact)
-	cfg.ACMEDirectory = ownOr(raw.ACMEDirectory, in.Directory, of.ACMEDirectory, ChildKey(key, "acme_directory"), v.acmeDirectory)
-	cfg.ACMECAPath = ownOr(raw.ACMECAPath, in.CAPath, of.ACMECAPath, ChildKey(key, "acme_ca_path"), v.acmeCAPath)
-	cfg.ACMEProfile = ownOr(raw.ACMEProfile, in.Profile, of.ACMEProfile, ChildKey(key, "acme_profile"), v.acmeProfile)
-	cfg.ACMEStart = ownOr(raw.ACMEStart, in.Start, of.ACMEStart, ChildKey(key, "acme_start"), v.acmeStart)
-	cfg.ACMEStartTimeout = ownOr(raw.ACMEStartSecs, in.StartSecs, of.ACMEStartTimeout, ChildKey(key, "acme_start_timeout_secs"), v.acmeStartTimeout)
-	if raw.ACMEEABKeyID == nil && raw.ACMEEABKey == nil {
+	cfg.ACMECacheDir = ownOr(raw.CacheDir, in.CacheDir, of.ACMECacheDir, ChildKey(key, "acme_cache_dir"), v.acmeCacheDir)
+	cfg.ACMEContact = ownOr(raw.Contact, in.Contact, of.ACMEContact, ChildKey(key, "acme_contact"), v.acmeContact)
+	cfg.ACMEDirectory = ownOr(raw.Directory, in.Directory, of.ACMEDirectory, ChildKey(key, "acme_directory"), v.acmeDirectory)
+	cfg.ACMECAPath = ownOr(raw.CAPath, in.CAPath, of.ACMECAPath, ChildKey(key, "acme_ca_path"), v.acmeCAPath)
+	cfg.ACMEProfile = ownOr(raw.Profile, in.Profile, of.ACMEProfile, ChildKey(key, "acme_profile"), v.acmeProfile)
+	cfg.ACMEStart = ownOr(raw.Start, in.Start, of.ACMEStart, ChildKey(key, "acme_start"), v.acmeStart)
+	cfg.ACMEStartTimeout = ownOr(raw.StartSecs, in.StartSecs, of.ACMEStartTimeout, ChildKey(key, "acme_start_timeout_secs"), v.acmeStartTimeout)
+	if raw.EABKeyID == nil && raw.EABKey == nil {
 		cfg.ACMEEABKeyID, cfg.ACMEEABKeyFile = of.ACMEEABKeyID, of.ACMEEABKeyFile // the two belong together
 		return
 	}
-	cfg.ACMEEABKeyID, cfg.ACMEEABKeyFile = v.acmeEAB(ChildKey(key, "acme_eab_key_id"), raw.ACMEEABKeyID, ChildKey(key, "acme_eab_key_file"), raw.ACMEEABKey)
+	cfg.ACMEEABKeyID, cfg.ACMEEABKeyFile = v.acmeEAB(ChildKey(key, "acme_eab_key_id"), raw.EABKeyID, ChildKey(key, "acme_eab_key_file"), raw.EABKey)
 }
 
 // ownOr resolves a key of a listener that the file may set for all of them: the listener's own value, else the file's, which

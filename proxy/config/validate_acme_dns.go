@@ -12,8 +12,7 @@ import (
 
 // listenerDNS01 resolves how a listener's DNS-01 challenges are answered: each key is its own, or else that of `[acme]`
 // (S-2.33). key is that of its `tls` table.
-func (v *validator) listenerDNS01(key string, raw rawListenerDNS01) DNS01 {
-	own := rawDNS01(raw)
+func (v *validator) listenerDNS01(key string, own rawDNS01) DNS01 {
 	if own == (rawDNS01{}) {
 		return v.acmeOfFile.ACMEDNS
 	}
