@@ -19,8 +19,8 @@ type boundResponder struct {
 	address string
 }
 
-// bindResponders binds the DNS responders of all listeners (step 6), or none. They answer at once, as step 7 needs them, but
-// nothing before a source has names. The error names the key and the address.
+// bindResponders binds the DNS responders of all listeners (step 6). On an error it closes those that it has bound. They run from
+// then on, as step 7 needs them, and refuse all queries until a source has names. The error names the key and the address.
 func bindResponders(cfg *config.Config) (all responders, err error) {
 	defer func() {
 		if err != nil {
@@ -42,7 +42,7 @@ func bindResponders(cfg *config.Config) (all responders, err error) {
 	return all, nil
 }
 
-// records returns what each responder answers with, by its address in the configuration.
+// records returns the records of each responder, by its address in the configuration.
 func (all responders) records() acmecert.Responders {
 	records := make(acmecert.Responders, len(all))
 	for _, r := range all {
@@ -51,7 +51,7 @@ func (all responders) records() acmecert.Responders {
 	return records
 }
 
-// queries returns the number of queries to all responders, by acmedns.QueryResults.
+// queries returns the number of queries to all responders for each of acmedns.QueryResults.
 func (all responders) queries() (counts [len(acmedns.QueryResults)]uint64) {
 	for _, r := range all {
 		for result, n := range r.Queries() {
@@ -61,7 +61,7 @@ func (all responders) queries() (counts [len(acmedns.QueryResults)]uint64) {
 	return counts
 }
 
-// close ends the responders.
+// close stops the responders.
 func (all responders) close() {
 	for _, r := range all {
 		r.Close()

@@ -18,8 +18,8 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// machineStore is the store that several machines share (S-20.5): what each of its parts does with it is theirs. Without
-// one, it is nil, and its methods do nothing.
+// machineStore connects the daemon to the store that several machines share (S-20.5). It is nil if there is none; its methods
+// then do nothing.
 type machineStore struct {
 	store    *certstore.Store
 	managers *acmecert.Managers
@@ -31,11 +31,11 @@ type machineStore struct {
 	tasks sync.WaitGroup
 
 	mu sync.Mutex
-	// away reports whether the store was away when its state changed last.
+	// away reports whether the store was away at the last change of its state.
 	away bool
 }
 
-// openStore prepares the store of a configuration; nil if it names none. It does not connect. The error is a
+// openStore prepares the store of a configuration, or returns nil if there is none. It does not connect. The error is a
 // config.KeyError.
 func openStore(cfg config.Store, managers *acmecert.Managers, log *eventlog.Logger) (*machineStore, error) {
 	if cfg.Address == "" {
@@ -91,7 +91,7 @@ func (s *machineStore) start(ctx context.Context) {
 	s.tasks.Go(func() { s.tickets.Run(running) })
 }
 
-// close ends the use of the store.
+// close disconnects from the store.
 func (s *machineStore) close() {
 	if s == nil {
 		return
@@ -101,7 +101,7 @@ func (s *machineStore) close() {
 	s.managers.Wait()
 }
 
-// bindTickets has the sessions of a listener resume on all machines.
+// bindTickets makes the sessions of a listener resume on all machines.
 func (s *machineStore) bindTickets(port int, config *tls.Config) {
 	if s != nil {
 		s.tickets.Bind(strconv.Itoa(port), config)
@@ -121,7 +121,7 @@ func (s *machineStore) synced(ctx context.Context) {
 	s.managers.Synced(ctx)
 }
 
-// stateChanged logs that the store has gone away, again from time to time, and that it is back.
+// stateChanged logs that the store is away, repeatedly but not often, and that it is back.
 func (s *machineStore) stateChanged(err error) {
 	s.mu.Lock()
 	back := s.away && err == nil
@@ -139,7 +139,7 @@ func (s *machineStore) ticketsFailed(err error) {
 	s.log.Repeating(eventlog.LevelWarn, "store_value "+tickets.Name, "STORE_VALUE", eventlog.Str("value", tickets.Name), eventlog.Str("error", wording.Printable(err.Error())))
 }
 
-// status describes the store for an operator; nil if there is none.
+// status describes the store for an operator. It returns nil if there is none.
 func (s *machineStore) status() *admin.StoreStatus {
 	if s == nil {
 		return nil

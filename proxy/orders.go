@@ -14,7 +14,8 @@ type orders struct {
 	notify *systemd.Notifier
 
 	mu sync.Mutex
-	// names are those that were begun, in that order, done says of each whether it has ended, and ended are those that have.
+	// names are all names in the order of Begin, and ended those whose order has ended, in the order of Done. done reports that
+	// for each name.
 	names, ended []string
 	done         map[string]bool
 }

@@ -34,9 +34,9 @@ func isAddress(name string) bool {
 	return err == nil
 }
 
-// nameless returns the domain for a client that sent no server name (S-5.2), as every client does that connects to an IP
-// address: that of the address at which it has arrived, or that of a listener with a single name, or the only address among the
-// names, which a router in front may have translated. conn is the client's connection, or nil.
+// nameless returns the domain for a client that sent no server name (S-5.2), as clients do that connect to an IP address: a
+// listener's single name, or else the local address of the connection, or else the only address among the names, as a router
+// may have translated the address. conn is the client's connection, or nil.
 func (s *nameSet) nameless(conn net.Conn) *domain {
 	if s.address == nil && len(s.list) == 1 {
 		return s.list[0]
@@ -66,7 +66,7 @@ func onlyAddress(list []*domain) (found *domain) {
 }
 
 // challengedDomain returns the name that a validation is about, by its server name or its host. The server name of an IP
-// address is its name for reverse look-ups (RFC 8738, section 6), and as a host an IPv6 address stands in brackets.
+// address is its name for reverse look-ups (RFC 8738, section 6). As a host, an IPv6 address is in brackets.
 func challengedDomain(name string) string {
 	name = cert.NormalName(name)
 	if addr, ok := reverseAddress(name); ok {

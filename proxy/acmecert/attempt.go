@@ -36,7 +36,7 @@ type outcome struct {
 	refused bool
 	// local reports whether the attempt failed here, before a CA was asked.
 	local bool
-	// elsewhere reports whether another process was refused meanwhile, so that the CA was not asked.
+	// elsewhere reports whether the CA was not asked because it had refused another process or machine meanwhile.
 	elsewhere bool
 	// retryAfter is the least wait that the CA asked for, or 0.
 	retryAfter time.Duration
@@ -56,7 +56,7 @@ type attempt struct {
 	profile  string
 	replaces string
 	at       stage
-	// lease is that of the name, and shared what is shared under it; nil without a store.
+	// lease is the lease of the name, and shared the store that it belongs to; both are nil without a store.
 	lease  *certstore.Lease
 	shared *shared
 
@@ -220,9 +220,9 @@ func challengeOf(authorization acme.Authorization, challengeType string) (acme.C
 	return acme.Challenge{}, false
 }
 
-// challengeTypes returns the types of challenges that are tried for a name, in this order. Let's Encrypt allows five failed
-// validations of a name in an hour. After the first refusal the two tries that follow within minutes have one type each, so
-// that four fail and an operator who has found the cause has one left.
+// challengeTypes returns the types of challenges to try for a name, in order. Let's Encrypt allows five failed validations of
+// a name in an hour. The first try may fail two; the next two tries, within minutes, have one type each. That leaves one
+// validation to an operator who has found the cause.
 func (m *Manager) challengeTypes(name string) []string {
 	if isWildcard(name) {
 		return []string{acme.ChallengeTypeDNS01} // the only one that proves a wildcard

@@ -40,7 +40,7 @@ type authority struct {
 	base         http.RoundTripper
 	cache        autocert.Cache
 	log          *eventlog.Logger
-	// lock keeps other processes with the same cache from making an account at the same time; nil for no others.
+	// lock keeps other processes with the same cache from creating an account at the same time; nil if there are none.
 	lock func(ctx context.Context) (unlock func(), err error)
 
 	// turn is held while a session is opened, so that all names together ask a CA that hangs only once.

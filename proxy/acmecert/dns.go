@@ -22,8 +22,8 @@ type localError struct{ error }
 // Unwrap returns the cause.
 func (e localError) Unwrap() error { return e.error }
 
-// newSolver returns what answers DNS-01 challenges, and the records of the machine's own responder, if it is that; nil without
-// DNS-01. The error is a config.KeyError. key is that of the listener's `tls` table.
+// newSolver returns the solver for DNS-01 challenges, and with the method `responder` the records of that responder. Both are
+// nil without DNS-01. key is the key of the listener's `tls` table. The error is a config.KeyError.
 func newSolver(key string, cfg config.DNS01, responders Responders) (*acmedns.Solver, *acmedns.Records, error) {
 	network := acmedns.SystemNetwork()
 	switch cfg.Method {
@@ -62,7 +62,7 @@ func newSolver(key string, cfg config.DNS01, responders Responders) (*acmedns.So
 	return nil, nil, nil
 }
 
-// secretProblem says what is wrong with a file.
+// secretProblem returns the error about a file with its path, once.
 func secretProblem(path string, err error) string {
 	var pathError *os.PathError
 	if errors.As(err, &pathError) || strings.HasPrefix(err.Error(), path) {
@@ -71,7 +71,7 @@ func secretProblem(path string, err error) string {
 	return path + " " + err.Error()
 }
 
-// tellResponder tells the responder of this machine which names there are.
+// tellResponder tells the responder of this machine the names that it is to answer for.
 func (m *Manager) tellResponder() {
 	if m.records == nil {
 		return
@@ -109,8 +109,8 @@ func isWildcard(name string) bool {
 	return ok
 }
 
-// cacheKey returns the key of a name's certificate in the cache. No host name has an underscore, and a file whose name has a
-// `*` would stand for others in a shell.
+// cacheKey returns the key of a name's certificate in the cache. A `*` in a file name would be a pattern in a shell, and no
+// host name has an underscore.
 func cacheKey(name string) string {
 	if rest, ok := config.IsWildcard(name); ok {
 		return "_wildcard." + rest

@@ -16,13 +16,13 @@ import (
 	"reverse-proxy/proxy/clock"
 )
 
-// ledgerPatience bounds the wait for another process that writes the file. Its lock keeps one process from dropping what
-// the other has just written, which is not worth more of a wait than this.
+// ledgerPatience bounds the wait for another process that writes the file. After it the file is written without the lock:
+// what the other process has just written may then be lost.
 const ledgerPatience = 2 * time.Second
 
 // ledger remembers something about names over restarts: in memory and in a file of the cache directory, which is a JSON
 // object with the list as its only field. The name of the file is not a valid host name, so it cannot be that of a
-// certificate. Another process may write the file too: what each has changed is kept (S-20.6).
+// certificate. Another process may write the file too: the changes of both are kept (S-20.6).
 type ledger[E ledgerEntry] struct {
 	path  string
 	field string
@@ -32,7 +32,8 @@ type ledger[E ledgerEntry] struct {
 	// mu guards what follows, and is not held during I/O.
 	mu      sync.Mutex
 	entries map[ledgerKey]E
-	// changed are the names whose entries the file lacks, each with the number of its change, and changes counts those.
+	// changed has the entries that changed since the file was written, each with the number of its change. changes counts
+	// all changes.
 	changed map[ledgerKey]int
 	changes int
 }
@@ -47,7 +48,7 @@ type ledgerEntry interface {
 	about() (directory, domain string)
 	// possible reports whether the daemon could have written the entry.
 	possible() bool
-	// stale reports whether the entry says nothing any more at that time, as that of a name which went long ago.
+	// stale reports whether the entry is too old to matter, as that of a name which was removed long ago.
 	stale(now time.Time) bool
 }
 
@@ -61,7 +62,7 @@ func keyOf[E ledgerEntry](e E) ledgerKey {
 	return ledgerKey{directory, domain}
 }
 
-// read reads the entries of the file. Without a file there are none.
+// read reads the entries of the file. A missing file is an empty one.
 func (l *ledger[E]) read() (map[ledgerKey]E, error) {
 	data, err := readFile(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -131,13 +132,13 @@ func (l *ledger[E]) drop(gone func(E) bool) {
 	}
 }
 
-// note records that the file lacks a change. The caller holds mu.
+// note records a change that is not in the file yet. The caller holds mu.
 func (l *ledger[E]) note(key ledgerKey) {
 	l.changes++
 	l.changed[key] = l.changes
 }
 
-// overlay returns the entries of the file with the changes that it lacks. The caller holds mu.
+// overlay returns the entries of the file with the changes that are not in it yet. The caller holds mu.
 func (l *ledger[E]) overlay(file map[ledgerKey]E) map[ledgerKey]E {
 	for key := range l.changed {
 		if e, ok := l.entries[key]; ok {
@@ -149,8 +150,8 @@ func (l *ledger[E]) overlay(file map[ledgerKey]E) map[ledgerKey]E {
 	return file
 }
 
-// refresh reads what the file has by now, as another process may have written it, and an operator may have removed it. If
-// it cannot be read, what is in memory counts.
+// refresh reads the file again: another process may have written it, or an operator removed it. If it cannot be read, the
+// entries in memory stay.
 func (l *ledger[E]) refresh(ctx context.Context) {
 	_ = l.onDisk(ctx, func() error {
 		file, err := l.read()
@@ -190,7 +191,7 @@ func (l *ledger[E]) onDisk(ctx context.Context, operation func() error) error {
 	return err
 }
 
-// merge writes the changes into what the file has by now. The caller has the turn.
+// merge reads the file again and writes it with the changes. The caller has the turn.
 func (l *ledger[E]) merge() error {
 	ctx, cancel := context.WithTimeout(context.Background(), ledgerPatience)
 	defer cancel()

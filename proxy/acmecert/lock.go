@@ -26,8 +26,8 @@ const (
 // errLocked is the error of a lock that another process holds.
 var errLocked = errors.New("locked")
 
-// dirLocks are the locks of a cache directory, each a file that says which process holds it (S-20.6). The kernel
-// releases a lock when its process ends, however it ends.
+// dirLocks are the locks in a cache directory: each is a file with the pid of its holder (S-20.6). The kernel releases a lock
+// when its process ends, in whatever way.
 type dirLocks string
 
 // dirLock is a lock that this process holds.
@@ -38,12 +38,12 @@ func (l *dirLock) release() {
 	if l == nil || l.file == nil {
 		return
 	}
-	os.Remove(l.file.Name()) // while it is still locked: nobody else can hold this file
+	os.Remove(l.file.Name()) // while it is still locked: no other process can hold this file
 	l.file.Close()
 }
 
-// take waits for a lock. It calls waits once, with the process that holds it, if that takes a while. A file system
-// without locks is no reason not to order: the lock is then empty.
+// take takes a lock, and waits while another process holds it. It calls waits once, with that process. On a file system
+// without locks it returns an empty lock, so that certificates are ordered there too.
 func (d dirLocks) take(ctx context.Context, name string, waits func(pid int)) (*dirLock, error) {
 	began, told := time.Now(), false
 	for {
@@ -64,7 +64,7 @@ func (d dirLocks) take(ctx context.Context, name string, waits func(pid int)) (*
 	}
 }
 
-// try takes a lock if no other process holds it. A lock that is taken after the end of ctx, by a disk that hung, is
+// try takes a lock if no other process holds it. If the disk hangs and the lock is taken only after the end of ctx, it is
 // released.
 func (d dirLocks) try(ctx context.Context, name string) (*dirLock, int, error) {
 	type result struct {
@@ -114,7 +114,7 @@ func (d dirLocks) open(name string) (lock *dirLock, pid int, err error) {
 			return nil, 0, fmt.Errorf("the lock %s cannot be taken: %w", path, err)
 		}
 		if isAt(f, path) {
-			// Who holds it is for people: a full disk must not keep the lock from its holder.
+			// The pid is only for people: the lock is taken even if a full disk leaves no room for it.
 			if f.Truncate(0) == nil {
 				f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 			}

@@ -35,7 +35,7 @@ type Managers struct {
 	log        *eventlog.Logger
 	responders Responders
 	byDir      map[string]*Manager
-	// store is what they share with other machines; nil for nothing. background are the tasks that its changes start.
+	// store is shared with other machines; nil without one. background are the tasks that its changes start.
 	store      *certstore.Store
 	background sync.WaitGroup
 }
@@ -45,18 +45,18 @@ func NewManagers(log *eventlog.Logger, responders Responders) *Managers {
 	return &Managers{log: log, responders: responders, byDir: map[string]*Manager{}}
 }
 
-// Share makes the Managers that are made from now on share what they have with other machines. Whoever runs the store
-// calls Changed and Synced, once all Managers are made, and Wait after its end.
+// Share makes Managers that are created later use a store. Whoever runs the store calls Changed and Synced once all Managers
+// exist, and Wait after it has ended.
 func (all *Managers) Share(store *certstore.Store) { all.store = store }
 
-// Changed looks at a value of the store that has changed.
+// Changed reads a value of the store that has changed.
 func (all *Managers) Changed(ctx context.Context, name string) {
 	for _, m := range all.byDir {
 		m.changed(ctx, name, &all.background)
 	}
 }
 
-// Synced compares what this machine has with a store that was away before.
+// Synced compares the certificates of this machine with a store that was just connected to.
 func (all *Managers) Synced(ctx context.Context) {
 	for _, m := range all.byDir {
 		all.background.Go(func() { m.sync(ctx) })
@@ -74,14 +74,14 @@ type Manager struct {
 	base  *http.Transport
 	cache autocert.Cache
 	ca    *authority
-	// solver answers DNS-01 challenges; nil without them. records are those of the machine's own responder; nil without one.
+	// solver answers DNS-01 challenges; nil without DNS-01. records are those of this machine's responder; nil without one.
 	solver  *acmedns.Solver
 	records *acmedns.Records
 	// httpChallenges reports whether a redirect port answers HTTPChallenge.
 	httpChallenges atomic.Bool
 	refusals       *refusals
 	suggestions    *suggestions
-	// shared is what other machines have, too; nil without a store.
+	// shared is the store as this Manager uses it; nil without one.
 	shared *shared
 	// locks keep other processes with the same cache directory from ordering at the same time.
 	locks dirLocks
@@ -145,9 +145,9 @@ type domain struct {
 	saveAt  time.Time
 	// storeAway reports whether the latest attempt was not made because the store was away.
 	storeAway bool
-	// lease is that of the running attempt; nil without a store.
+	// lease is held by the running attempt; nil without a store.
 	lease *certstore.Lease
-	// found is the file of the cache that was loaded or passed over last; it belongs to lookForRenewed.
+	// found is the state of the cache file that was read last. Only lookForRenewed uses it.
 	found fileState
 }
 

@@ -34,7 +34,7 @@ func (m *Manager) lock(ctx context.Context, name string) (unlock func(), err err
 	return lock.release, nil
 }
 
-// heed has a name wait as an earlier refusal demands, and returns the refusal as an error.
+// heed makes a name wait until an earlier refusal allows the next try, and returns the refusal as an error.
 func (m *Manager) heed(d *domain, r refusal) error {
 	m.mu.Lock()
 	d.lastAttempt, d.lastError, d.retryAt = r.LastAttempt, r.LastError, r.NextTry
@@ -91,8 +91,8 @@ func (m *Manager) lookForRenewed(ctx context.Context) {
 	}
 }
 
-// takeRenewed puts the certificate of the cache to use if it is newer than that in use. It reports whether the file could
-// be read.
+// takeRenewed starts to use the certificate in the cache if it is newer than the current one. It reports whether the file
+// could be read.
 func (m *Manager) takeRenewed(ctx context.Context, d *domain) (read bool) {
 	cached, _, err := loadCertificate(ctx, m.cache, d.name, time.Now())
 	if err != nil {
@@ -114,9 +114,8 @@ func (m *Manager) takeRenewed(ctx context.Context, d *domain) (read bool) {
 	return true
 }
 
-// newer reports whether a certificate is to be used instead of the current one, which may be nil.
-//
-// The later one is that which was issued later: its lifetime may be shorter.
+// newer reports whether a certificate is to be used instead of the current one, which may be nil. The one that was issued
+// later is, even if it expires sooner.
 func newer(certificate, current *tls.Certificate) bool {
 	if current == nil {
 		return true
@@ -135,7 +134,7 @@ func (m *Manager) rouse() {
 	}
 }
 
-// stateOf returns what a path leads to; nothing if there is no file.
+// stateOf returns the state of a file. That of a missing file is the zero value.
 func stateOf(path string) (state fileState) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -38,8 +38,8 @@ const (
 // shared is what a Manager shares with other machines (S-20.5). The cache directory stays the copy of this machine.
 type shared struct {
 	store *certstore.Store
-	// scope and profile stand for the CA, and for the CA with the profile: what one of them has issued is of no use for
-	// the other.
+	// scope identifies the CA, and profile the CA with the profile. They are part of the names in the store, so that
+	// machines with different settings do not use each other's values.
 	scope, profile string
 
 	mu sync.Mutex
@@ -66,7 +66,7 @@ func (s *shared) nameOf(kind, domain string) string {
 	return kind + "/" + s.scope + "/" + domain
 }
 
-// take takes the lease of something, and waits while another machine has it. waits is called once, with that machine.
+// take takes a lease, and waits while another machine has it. It calls waits once, with that machine.
 func (s *shared) take(ctx context.Context, name string, waits func(machine string)) (*certstore.Lease, error) {
 	for began, told := time.Now(), false; ; {
 		lease, err := s.store.Lease(ctx, name)
@@ -87,7 +87,7 @@ func (s *shared) take(ctx context.Context, name string, waits func(machine strin
 	}
 }
 
-// leaseFor takes the lease of a name, or of the account. The lease is nil, without an error, if there is no store.
+// leaseFor takes the lease of a name, or of the account. Without a store it returns nil and no error.
 func (m *Manager) leaseFor(ctx context.Context, kind, domain string) (*certstore.Lease, error) {
 	if m.shared == nil {
 		return nil, nil
@@ -97,8 +97,8 @@ func (m *Manager) leaseFor(ctx context.Context, kind, domain string) (*certstore
 	})
 }
 
-// mayOrderAlone reports whether a name's certificate is to be renewed even while the store is away: other machines may
-// then order the same, but half of the time for its renewal has passed, and it must not expire.
+// mayOrderAlone reports whether to renew a certificate although the store is away. Other machines may then order the same
+// one, so it is done only once half of the time for the renewal has passed.
 func (m *Manager) mayOrderAlone(d *domain) bool {
 	certificate := d.certificate()
 	if certificate == nil {
@@ -110,7 +110,7 @@ func (m *Manager) mayOrderAlone(d *domain) bool {
 	return time.Until(end) < end.Sub(d.renewAt)/2
 }
 
-// storeAway is how an attempt ends that was not made because the store is away.
+// storeAway returns the outcome of an attempt that was not made because the store is away.
 func (m *Manager) storeAway(d *domain, err error) outcome {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -118,7 +118,7 @@ func (m *Manager) storeAway(d *domain, err error) outcome {
 	return outcome{local: true, err: fmt.Errorf("%w; another machine may be ordering the certificate, so it is not ordered here until the store answers", err)}
 }
 
-// fetch returns the certificate of a name that the store has; nil if it has none that can be used.
+// fetch returns the certificate that the store has for a name; nil if there is none, or it cannot be used.
 func (m *Manager) fetch(ctx context.Context, d *domain) *tls.Certificate {
 	name := m.shared.nameOf(certificateKind, d.name)
 	data, err := m.shared.store.Get(ctx, name)
@@ -134,7 +134,7 @@ func (m *Manager) fetch(ctx context.Context, d *domain) *tls.Certificate {
 	return certificate
 }
 
-// logUnreadable logs that a value of the store cannot be used. One that is not there is nothing to log.
+// logUnreadable logs an error that says that a value of the store cannot be decrypted. A missing value is not logged.
 func (m *Manager) logUnreadable(name string, err error) {
 	var unreadable certstore.UnreadableError
 	if errors.As(err, &unreadable) {
@@ -146,8 +146,8 @@ func (m *Manager) logUnusable(name string, err error) {
 	m.log.Repeating(eventlog.LevelWarn, "store_value "+name, "STORE_VALUE", eventlog.Str("value", name), eventlog.Str("error", clipText(err.Error(), maxTextBytes)))
 }
 
-// fetchNewer returns the result of an attempt that needs no CA, as the store has a certificate that is newer than that in
-// use. The caller has the turn of the name.
+// fetchNewer looks for a certificate in the store that is newer than the current one, and returns it as the outcome of an
+// attempt. done is false if there is none. The caller has the turn of the name.
 func (m *Manager) fetchNewer(ctx context.Context, d *domain) (o outcome, done bool) {
 	if m.shared == nil {
 		return o, false
@@ -159,7 +159,7 @@ func (m *Manager) fetchNewer(ctx context.Context, d *domain) (o outcome, done bo
 	return outcome{certificate: certificate, cached: true, saveErr: m.save(ctx, d, certificate)}, true
 }
 
-// fetchMissing takes the certificates that the store has for names that have none here, and returns the others.
+// fetchMissing takes certificates from the store for names that have none, and returns the names that still have none.
 func (m *Manager) fetchMissing(ctx context.Context, names []*domain) (missing []*domain) {
 	if m.shared == nil {
 		return names
@@ -172,7 +172,7 @@ func (m *Manager) fetchMissing(ctx context.Context, names []*domain) (missing []
 	return missing
 }
 
-// takeShared puts a certificate of the store to use that is newer than that in use, and reports whether there was one.
+// takeShared starts to use the certificate in the store if it is newer than the current one, and reports whether it was.
 func (m *Manager) takeShared(ctx context.Context, d *domain, event string) bool {
 	select {
 	case d.turn <- struct{}{}:
@@ -191,8 +191,8 @@ func (m *Manager) takeShared(ctx context.Context, d *domain, event string) bool 
 	return true
 }
 
-// share tells the other machines how an attempt under a lease has ended. Failures are logged: what the store lacks is
-// written when it is connected to again.
+// share writes the outcome of an attempt to the store for the other machines. Failures are only logged: after the next
+// connection sync writes what is missing.
 func (m *Manager) share(ctx context.Context, lease *certstore.Lease, d *domain, o outcome, refusedBefore bool) {
 	if lease == nil {
 		return
@@ -210,11 +210,11 @@ func (m *Manager) share(ctx context.Context, lease *certstore.Lease, d *domain, 
 		err = m.shareRefusal(ctx, lease, "")
 	}
 	if err != nil && ctx.Err() == nil {
-		m.warn(d, "the other machines cannot be told: "+err.Error())
+		m.warn(d, "the store cannot be written: "+err.Error())
 	}
 }
 
-// push writes a certificate to the store, if that has no newer one.
+// push writes a certificate to the store, unless the store has a newer one.
 func (m *Manager) push(ctx context.Context, lease *certstore.Lease, d *domain, certificate *tls.Certificate) error {
 	if there := m.fetch(ctx, d); there != nil && !newer(certificate, there) {
 		return nil
@@ -239,7 +239,7 @@ func (m *Manager) shareRefusal(ctx context.Context, lease *certstore.Lease, doma
 	return lease.Put(ctx, m.shared.nameOf(refusalKind, domain), data)
 }
 
-// learnRefusals takes what other machines were told about a name, and about all names.
+// learnRefusals reads what the CA refused other machines for a name, and the waits it asked for that hold for all names.
 func (m *Manager) learnRefusals(ctx context.Context, domain string) {
 	for _, about := range []string{domain, ""} {
 		name := m.shared.nameOf(refusalKind, about)
@@ -250,7 +250,7 @@ func (m *Manager) learnRefusals(ctx context.Context, domain string) {
 		}
 		var r refusal
 		if err := json.Unmarshal(data, &r); err != nil || !r.possible() || r.Directory != m.cfg.Directory || r.Domain != about {
-			m.logUnusable(name, errors.New("it holds no refusal"))
+			m.logUnusable(name, errors.New("it is not a refusal"))
 			continue
 		}
 		if own, ok := m.refusals.get(r.Directory, r.Domain); ok && !r.LastAttempt.After(own.LastAttempt) {
@@ -262,8 +262,8 @@ func (m *Manager) learnRefusals(ctx context.Context, domain string) {
 	}
 }
 
-// sync compares what this machine has with the store, after that was away or emptied: the newer certificate of each name
-// counts, here and there.
+// sync compares the certificates of this machine with those in the store, after the store was away or emptied. The newer
+// one of each name replaces the other.
 func (m *Manager) sync(ctx context.Context) {
 	for _, d := range m.all() {
 		if ctx.Err() != nil || !m.shared.store.State().Up {
@@ -279,15 +279,15 @@ func (m *Manager) sync(ctx context.Context) {
 	m.rouse()
 }
 
-// compare takes the certificate of the store or offers its own, whichever is newer.
+// compare takes the certificate from the store, or writes its own there, whichever is newer.
 func (m *Manager) compare(ctx context.Context, d *domain) {
 	if !m.takeShared(ctx, d, "ACME_RENEWED") {
 		m.offer(ctx, d)
 	}
 }
 
-// offer writes this machine's certificate to a store that has none, or an older one. A machine that has the lease for
-// longer orders a newer one.
+// offer writes this machine's certificate to a store that has none, or an older one. If another machine keeps the lease, it
+// is ordering a newer one, and the offer is dropped.
 func (m *Manager) offer(ctx context.Context, d *domain) {
 	certificate := d.certificate()
 	if certificate == nil || time.Now().After(certificate.Leaf.NotAfter) {
@@ -304,11 +304,11 @@ func (m *Manager) offer(ctx context.Context, d *domain) {
 	}
 	defer lease.Release()
 	if err := m.push(ctx, lease, d, certificate); err != nil && ctx.Err() == nil {
-		m.warn(d, "the other machines cannot be told: "+err.Error())
+		m.warn(d, "the store cannot be written: "+err.Error())
 	}
 }
 
-// changed looks at a value that another machine, or this one, has written.
+// changed reads a value that was written, by another machine or by this one.
 func (m *Manager) changed(ctx context.Context, name string, background *sync.WaitGroup) {
 	kind, rest, _ := strings.Cut(name, "/")
 	scope, domain, _ := strings.Cut(rest, "/")
@@ -317,7 +317,7 @@ func (m *Manager) changed(ctx context.Context, name string, background *sync.Wai
 		m.mu.Lock()
 		d := m.domains[domain]
 		m.mu.Unlock()
-		if d != nil { // an attempt of this machine may have the turn, and others are not to wait for it
+		if d != nil { // not here: it waits for an attempt of this machine that has the turn
 			background.Go(func() { m.compare(ctx, d) })
 		}
 	case kind == challengeKind && scope == m.shared.scope:

@@ -19,9 +19,9 @@ type sharedAccount struct {
 	Record json.RawMessage `json:"record,omitempty"`
 }
 
-// lockAccount keeps other processes and machines from making an account at the same time. It takes the account of the
-// store, if that has one, and the returned function writes what has become of it there. With the store away, the account
-// of this machine is used.
+// lockAccount keeps other processes and machines from creating an account at the same time. If the store has an account, it
+// puts that into the cache. The returned function writes an account that is new or has changed to the store. With the store
+// away, the account of this machine is used.
 func (m *Manager) lockAccount(ctx context.Context) (unlock func(), err error) {
 	unlockDir, err := m.lock(ctx, accountKeyFile)
 	if err != nil {
@@ -43,15 +43,15 @@ func (m *Manager) lockAccount(ctx context.Context) (unlock func(), err error) {
 	}
 	return func() {
 		if err := m.shareAccount(ctx, lease, adopted); err != nil && ctx.Err() == nil {
-			m.log.Log(eventlog.LevelWarn, "ACME_ERROR", m.directory(), eventlog.Str("error", "the other machines cannot be told the account: "+err.Error()))
+			m.log.Log(eventlog.LevelWarn, "ACME_ERROR", m.directory(), eventlog.Str("error", "the account cannot be written to the store: "+err.Error()))
 		}
 		lease.Release()
 		unlockDir()
 	}, nil
 }
 
-// adoptAccount puts the account of the store into the cache, and returns it as the store has it. An account that this
-// machine had before is set aside.
+// adoptAccount puts the account of the store into the cache, and returns the value from the store. It keeps an account that
+// this machine had before under another name.
 func (m *Manager) adoptAccount(ctx context.Context) (adopted []byte, err error) {
 	name := m.shared.nameOf(accountKind, "")
 	data, err := m.shared.store.Get(ctx, name)
@@ -89,7 +89,7 @@ func (m *Manager) adoptAccount(ctx context.Context) (adopted []byte, err error) 
 	return data, nil
 }
 
-// shareAccount writes the account of the cache to the store, if it is not the one that was there.
+// shareAccount writes the account of the cache to the store, unless it is the one that was adopted.
 func (m *Manager) shareAccount(ctx context.Context, lease *certstore.Lease, adopted []byte) error {
 	key, err := m.cache.Get(ctx, accountKeyFile)
 	if isMiss(err) {

@@ -14,7 +14,7 @@ import (
 	"reverse-proxy/proxy/certstore"
 )
 
-// challengeTime is how long the answer to a challenge is kept in the store, should the machine that waits for the CA die.
+// challengeTime is how long the answer to a challenge stays in the store if the machine that ordered dies.
 const challengeTime = attemptTimeout
 
 // sharedAnswer is the answer to a challenge as the store has it.
@@ -34,8 +34,8 @@ type remoteChallenge struct {
 	record *acme.Challenge
 }
 
-// shareChallenge tells all machines the answer to a challenge, whichever of them the CA asks. It returns once they know
-// it. A lease that was lost ends the attempt; a store that is away does not: the CA may ask this machine.
+// shareChallenge tells all machines the answer to a challenge, as the CA may ask any of them. It returns once they know it.
+// A lost lease ends the attempt. A store that is away does not: the CA may ask this machine.
 func (a *attempt) shareChallenge(ctx context.Context, challenge acme.Challenge) (withdraw func(), err error) {
 	if a.lease == nil {
 		return func() {}, nil
@@ -51,7 +51,7 @@ func (a *attempt) shareChallenge(ctx context.Context, challenge acme.Challenge) 
 	return func() { _ = a.lease.Delete(ctx, name) }, nil // what cannot be removed expires
 }
 
-// learnChallenge takes the answer to the challenge of a name from the store.
+// learnChallenge reads the answer to the challenge of a name from the store.
 func (m *Manager) learnChallenge(ctx context.Context, domain string) {
 	name := m.shared.nameOf(challengeKind, domain)
 	data, err := m.shared.store.Get(ctx, name)

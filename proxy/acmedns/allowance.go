@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	// answersPerSecond is the most answers to one address in any second (S-20.4), so that nobody can use the responder
-	// against others by a forged address.
+	// answersPerSecond is the most answers to one address in any second (S-20.4), so that the responder is of little use for
+	// a flood of answers to a forged address.
 	answersPerSecond = 10
-	// maxAddresses bounds the addresses that are answered in any second: forged ones cost bounded memory.
+	// maxAddresses bounds the addresses that are answered in any second, so that forged ones cost bounded memory.
 	maxAddresses = 4096
 )
 
@@ -21,7 +21,7 @@ type allowance struct {
 	swept     time.Time
 }
 
-// latest is when an address got its latest answers, of which next is the oldest.
+// latest has the times of the latest answers to an address. next is the index of the oldest.
 type latest struct {
 	times [answersPerSecond]time.Time
 	next  int
@@ -67,7 +67,7 @@ func (a *allowance) sweep(now time.Time) bool {
 	return len(a.addresses) < maxAddresses
 }
 
-// clientOf returns what counts as one address: an IPv4 address, or a /64 of IPv6.
+// clientOf returns the network that counts as one client: an IPv4 address, or a /64 of IPv6.
 func clientOf(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	bits := 32

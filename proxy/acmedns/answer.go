@@ -5,12 +5,12 @@ import (
 )
 
 const (
-	// recordTTL is how long a resolver may keep a TXT record, or that there is none: the next challenge has another text.
+	// recordTTL is how long a resolver may cache a TXT record, or its absence. It is short, as each challenge has another text.
 	recordTTL = 1
-	// zoneTTL is how long it may keep the name server of a zone.
+	// zoneTTL is how long it may cache the name server of a zone.
 	zoneTTL = 300
-	// minUDPAnswer is what every client takes over UDP (RFC 1035, section 4.2.1), and maxUDPAnswer the most that is sent
-	// there, whatever the client allows: it passes every usual path in one piece.
+	// minUDPAnswer is the length that every client accepts over UDP (RFC 1035, section 4.2.1), and maxUDPAnswer the greatest
+	// that is sent, whatever the client allows: one that no usual path fragments.
 	minUDPAnswer, maxUDPAnswer = 512, 1232
 	// headerLen is the length of a message without any records.
 	headerLen = 12
@@ -58,7 +58,7 @@ func (r *Records) fill(reply *dns.Msg, opcode int) {
 		return
 	}
 	reply.Authoritative = true
-	// The owner is written as in the question, so that a resolver that varies the case recognizes its own.
+	// The owner is written as in the question, as resolvers that randomize the case compare it.
 	header := func(rrtype uint16, ttl uint32) dns.RR_Header {
 		return dns.RR_Header{Name: question.Name, Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
 	}
@@ -75,8 +75,8 @@ func (r *Records) fill(reply *dns.Msg, opcode int) {
 	if len(reply.Answer) > 0 {
 		return
 	}
-	// A name without such a record, or no such name (RFC 2308). Resolvers that ask label by label (RFC 9156) begin with other
-	// types and with the names in between, so these must not be refused.
+	// There is no such record, or no such name (RFC 2308). This is not refused: resolvers that ask label by label (RFC 9156)
+	// first ask for other types and for the names in between.
 	if !f.exists {
 		reply.Rcode = dns.RcodeNameError
 	}
@@ -98,11 +98,11 @@ func pack(reply *dns.Msg, query []byte) []byte {
 	return out
 }
 
-// refusal returns an answer of a header only, to a message that cannot be answered otherwise.
+// refusal returns an answer that consists of a header only, for a message that cannot be parsed.
 func refusal(query []byte, rcode byte) []byte {
 	out := make([]byte, headerLen)
 	copy(out, query[:4])
-	out[2] = out[2]&0x79 | 0x80 // the opcode and the wish for recursion stay; it is an answer
+	out[2] = out[2]&0x79 | 0x80 // keep the opcode and RD, and set QR
 	out[3] = rcode
 	return out
 }

@@ -22,22 +22,22 @@ const (
 	maxHops, maxServers = 8, 16
 )
 
-// Network asks name servers: the machine's resolver for the way to a zone, and the zone's own servers for its records. A
-// resolver would answer what it has seen before.
+// Network asks name servers: the machine's resolver for the servers of a zone, and these for its records, as a resolver may
+// answer from its cache.
 type Network struct {
-	// Resolvers are the machine's, as addresses with ports; the first that answers is used. If there are none, Config names
-	// them.
+	// Resolvers are the addresses and ports of the resolvers to ask in turn until one answers. If it is nil, those in Config
+	// are asked.
 	Resolvers []string
-	// Config is the path of a resolv.conf(5). It is read before each look, as its contents change with the network.
+	// Config is the path of a resolv.conf(5). It is read before each query, as it changes with the network.
 	Config string
-	// Port is that of the other name servers; "" for 53.
+	// Port is the port of authoritative name servers; "" for 53.
 	Port string
 }
 
 // SystemNetwork returns the network with the resolvers of this machine.
 func SystemNetwork() *Network { return &Network{Config: "/etc/resolv.conf"} }
 
-// resolvers returns the resolvers of the machine by now.
+// resolvers returns the addresses of the machine's resolvers.
 func (n *Network) resolvers() []string {
 	if n.Resolvers != nil {
 		return n.Resolvers
@@ -65,16 +65,16 @@ func (s server) String() string {
 	return fmt.Sprintf("%s (%s)", strings.TrimSuffix(s.name, "."), s.addr)
 }
 
-// result is what a server says about the TXT records of a name.
+// result is the answer of a server to a query for the TXT records of a name.
 type result struct {
 	server
 	reply *dns.Msg
 	err   error
 }
 
-// Trace is what was found on the way to the TXT records of a name.
+// Trace is the result of Find.
 type Trace struct {
-	// Name is the name that was asked for, and Target where its CNAME records lead; the same without any.
+	// Name is the name that was asked for, and Target the name at the end of its CNAME records, or else Name.
 	Name, Target string
 	// Zone is the zone of the target.
 	Zone    string
@@ -86,8 +86,8 @@ func (t *Trace) answered() bool {
 	return slices.ContainsFunc(t.results, func(r result) bool { return r.err == nil })
 }
 
-// lacking returns an error that names a server which does not have the record, or nil. Servers that do not answer do not
-// count: a CA asks another one as well.
+// lacking returns an error that names a server without the record, or nil if all have it. Servers that do not answer do not
+// count, as the CA asks another one then.
 func (t *Trace) lacking(value string) error {
 	for _, r := range t.results {
 		if r.err == nil && !hasText(r.reply, value) {
@@ -105,7 +105,8 @@ func hasText(reply *dns.Msg, value string) bool {
 	})
 }
 
-// Find follows the way to the TXT records of a name, as a resolver without a cache does, and asks all servers at its end.
+// Find follows delegations and CNAME records to the TXT records of a name, as a resolver without a cache does, and asks all
+// servers of the last zone.
 func (n *Network) Find(ctx context.Context, name string) (*Trace, error) {
 	trace := &Trace{Name: strings.ToLower(dns.Fqdn(name))}
 	trace.Target = trace.Name
@@ -123,8 +124,8 @@ func (n *Network) Find(ctx context.Context, name string) (*Trace, error) {
 	return nil, fmt.Errorf("%s: more than %d CNAME records; remove the loop", strings.TrimSuffix(trace.Name, "."), maxHops)
 }
 
-// descend follows delegations from a zone down to the one of the target. next is where a CNAME record there leads; "" for
-// none.
+// descend follows delegations from a zone down to the zone of the target. next is the target of a CNAME record there; ""
+// if there is none.
 func (n *Network) descend(ctx context.Context, trace *Trace, zone string, servers []server) (next string, err error) {
 	for range maxHops {
 		trace.Zone = zone
@@ -145,7 +146,7 @@ func (n *Network) descend(ctx context.Context, trace *Trace, zone string, server
 	return "", fmt.Errorf("%s: more than %d delegations; remove the loop", strings.TrimSuffix(trace.Name, "."), maxHops)
 }
 
-// aliasOf returns where the CNAME record of a name leads; "" for none.
+// aliasOf returns the target of a name's CNAME record; "" if there is none.
 func aliasOf(results []result, name string) string {
 	for _, r := range results {
 		if r.err != nil {
@@ -160,8 +161,8 @@ func aliasOf(results []result, name string) string {
 	return ""
 }
 
-// delegation returns the zone below the given one to which the servers refer for a name, with the names of its servers; ""
-// for none.
+// delegation returns the zone below the given one to which its servers refer for a name, with the names of that zone's
+// servers; "" if there is none.
 func delegation(results []result, zone, name string) (child string, names []string) {
 	for _, r := range results {
 		if r.err != nil || r.reply.Authoritative || len(r.reply.Answer) > 0 {
@@ -203,7 +204,7 @@ func (n *Network) askAll(ctx context.Context, servers []server, name string) []r
 	return results
 }
 
-// zoneAbove returns the closest zone above a name that the resolver knows the servers of, and those.
+// zoneAbove returns the closest zone above a name whose servers the resolver knows, with these servers.
 func (n *Network) zoneAbove(ctx context.Context, name string) (zone string, servers []server, err error) {
 	for at, end := dns.NextLabel(name, 0); !end; at, end = dns.NextLabel(name, at) {
 		zone = name[at:]
@@ -227,7 +228,7 @@ func (n *Network) zoneAbove(ctx context.Context, name string) (zone string, serv
 	return "", nil, fmt.Errorf("%s: the resolver of this machine knows no name servers for it or above", strings.TrimSuffix(name, "."))
 }
 
-// serversOf returns the servers with these names, by their addresses. A name that does not resolve has none.
+// serversOf returns one server for each address of these names. A name that does not resolve is left out.
 func (n *Network) serversOf(ctx context.Context, names []string) []server {
 	slices.Sort(names)
 	names = slices.Compact(names)
@@ -279,7 +280,7 @@ func (n *Network) resolve(ctx context.Context, name string, rrtype uint16) (repl
 	return nil, err
 }
 
-// resolverHas is for a zone of which no server answers: it returns nil if the machine's resolver has the record.
+// resolverHas returns nil if the machine's resolver has the record. It is for a zone none of whose servers answers.
 func (n *Network) resolverHas(ctx context.Context, trace *Trace, value string) error {
 	if reply, err := n.resolve(ctx, trace.Name, dns.TypeTXT); err == nil && hasText(reply, value) {
 		return nil

@@ -13,20 +13,19 @@ import (
 // challengeLabel is the label below which a CA looks for the records of a challenge.
 const challengeLabel = "_acme-challenge"
 
-// Records are the TXT records of the challenges that are under way, and the names that a Responder knows.
+// Records are the names that a Responder answers for, and the TXT records of the challenges that are under way.
 //
-// It answers for `_acme-challenge.D`, where D is a name that certificates are ordered for or the name of the machine. Each
-// is a zone, to which an operator delegates by an NS record. A zone also has the records of every other name E, at
-// `E._acme-challenge.D`, to which an operator leads `_acme-challenge.E` by a CNAME record: one delegation is enough for
-// all names.
+// Each `_acme-challenge.D` is a zone, where D is the name of the machine or a name of a certificate. The operator delegates the
+// zone by an NS record. A zone also has the records of every other name E, at `E._acme-challenge.D`: with a CNAME record from
+// `_acme-challenge.E` to there, one delegation is enough for all names.
 type Records struct {
 	// host is the machine's name in NS and SOA records; "" for the name D of each zone.
 	host string
 
 	mu sync.RWMutex
-	// names are the names that certificates are ordered for, by who orders them.
+	// names are the names of certificates, by the owner that orders them.
 	names map[any][]string
-	// known is the union of names, without `*.`, and above the names above those, which exist without having records.
+	// known has all names, without `*.`. above has the names above those: they exist, but have no records.
 	known, above map[string]bool
 	// values are the texts of the challenges under way, by name. A text that was presented twice is there twice.
 	values map[string][]string
@@ -37,7 +36,7 @@ func NewRecords(host string) *Records {
 	return &Records{host: strings.ToLower(strings.TrimSuffix(host, ".")), names: map[any][]string{}, values: map[string][]string{}}
 }
 
-// SetNames says which names an owner orders certificates for, in place of those that it named before.
+// SetNames sets the names that an owner orders certificates for.
 func (r *Records) SetNames(owner any, names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -86,14 +85,14 @@ func (r *Records) CleanUp(_ context.Context, fqdn, value string) error {
 	return nil
 }
 
-// challengedName returns the name that the record at fqdn is about.
+// challengedName returns the name that a challenge with its record at fqdn proves.
 func challengedName(fqdn string) string {
 	return strings.TrimPrefix(strings.ToLower(strings.TrimSuffix(fqdn, ".")), challengeLabel+".")
 }
 
-// found is what Records have at a name.
+// found is the result of find.
 type found struct {
-	// zone is the zone of the name, without a final dot; "" if the name is in none of ours.
+	// zone is the zone of the name, without a final dot; "" if the name is not in a zone of the Records.
 	zone string
 	// exists reports whether the zone has the name, and apex whether it is the zone's own.
 	exists, apex bool
@@ -103,7 +102,7 @@ type found struct {
 	texts []string
 }
 
-// find returns what there is at a name, in whichever case it is written.
+// find looks a name up, whatever its case.
 func (r *Records) find(qname string) found {
 	labels := dns.SplitDomainName(strings.ToLower(qname))
 	at := -1
@@ -144,8 +143,8 @@ func (r *Records) distinct(name string) []string {
 	return texts
 }
 
-// Missing returns nil if the way to the records of a challenge leads to a zone of the Records, and else an error that names the
-// record which the operator has to add.
+// Missing returns nil if a trace ends in a zone of the Records. Otherwise the error names the DNS record that the operator has
+// to add.
 func (r *Records) Missing(trace *Trace) error {
 	f := r.find(trace.Target)
 	zone := strings.TrimSuffix(trace.Zone, ".")
@@ -163,7 +162,7 @@ func (r *Records) Missing(trace *Trace) error {
 	return fmt.Errorf("%s: a record is missing at the name servers of %s: add %q", strings.TrimSuffix(trace.Target, "."), zone, add)
 }
 
-// aliasFor returns the name to which a CNAME record may lead from an `_acme-challenge` name.
+// aliasFor returns the target for a CNAME record at an `_acme-challenge` name.
 func (r *Records) aliasFor(name string) string {
 	domain := challengedName(name)
 	host := r.host

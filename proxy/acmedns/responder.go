@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// maxQuery bounds a message of a client. A usual one has fewer than 100 bytes.
+	// maxQuery bounds the length of a query. Most have fewer than 100 bytes.
 	maxQuery = 4096
-	// paceEvery messages over UDP take at least paceTime: a flood costs a part of one core, and the kernel drops the rest.
+	// paceEvery messages over UDP take at least paceTime, so that a flood costs only part of a core. The kernel drops the rest.
 	paceEvery, paceTime = 64, 4 * time.Millisecond
 )
 
-// Responder answers DNS queries over UDP and TCP for Records. It answers an address at most ten times a second, and nothing
-// but the names of the Records.
+// Responder answers DNS queries for Records over UDP and TCP. It answers an address at most ten times a second, and refuses
+// all names that the Records do not have.
 type Responder struct {
 	*Records
 	udp     *net.UDPConn
@@ -33,8 +33,8 @@ type Responder struct {
 	end     context.CancelFunc
 }
 
-// Listen binds both sockets of an address and port, and answers from then on. Nobody is answered before the Records have
-// names. The error is that of the socket.
+// Listen binds both sockets of an address and port, and answers from then on. Until the Records have names all queries are
+// refused. The error is that of the socket.
 func Listen(address string, records *Records) (*Responder, error) {
 	tcp, err := net.Listen("tcp", address)
 	if err != nil {
@@ -85,7 +85,7 @@ func (r *Responder) serveUDP() {
 	}
 }
 
-// reply returns the answer to a message of an address; nil for none. The allowance comes first, as it costs least.
+// reply returns the answer to a message from an address; nil for none. It looks at the allowance first, as that costs least.
 func (r *Responder) reply(query []byte, from netip.Addr, udp bool) []byte {
 	result, answer := queryDropped, []byte(nil)
 	if len(query) >= headerLen && r.allowed.take(from, time.Now()) {
@@ -108,8 +108,8 @@ const (
 	queryDropped
 )
 
-// QueryResults are the results of queries: answered from the Records, refused or not understood, and without an answer because
-// their address has had its answers of the second.
+// QueryResults are the results of queries: answered from the Records; refused, or not understood; dropped without an answer, as
+// the address already got its answers in this second.
 var QueryResults = [...]string{"answered", "refused", "dropped"}
 
 // Queries returns the number of queries with each of QueryResults.

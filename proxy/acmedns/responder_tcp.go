@@ -46,8 +46,8 @@ func (r *Responder) serveTCP() {
 	}
 }
 
-// serveConn answers the messages of one connection, each of which is preceded by its length (RFC 1035, section 4.2.2). An
-// address that has had its answers of this second is disconnected.
+// serveConn answers the messages of one connection, each of which is preceded by its length (RFC 1035, section 4.2.2). It
+// closes the connection of an address that already got its answers in this second.
 func (r *Responder) serveConn(conn *net.TCPConn, from netip.Addr) {
 	end := time.Now().Add(connLife)
 	message := make([]byte, 2, 256)
@@ -107,8 +107,8 @@ type tableConn struct {
 	from netip.Prefix
 }
 
-// add takes up a connection, and closes the oldest one that is too many: a resolver is done with its connection within
-// milliseconds, so those that keep one longest lose it. forget has to be called at the connection's end.
+// add adds a connection. If there are too many, it closes the oldest: a resolver needs its connection for milliseconds, so the
+// oldest is most likely idle or an attack. The caller calls forget at the connection's end.
 func (t *connTable) add(conn *net.TCPConn, addr netip.Addr) (forget func()) {
 	from := clientOf(addr)
 	t.mu.Lock()

@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	// propagationTimeout bounds the wait for the authoritative name servers, of which a secondary may need a minute.
+	// propagationTimeout bounds the wait for the authoritative name servers. A secondary may need a minute.
 	propagationTimeout = 2 * time.Minute
-	// delegationTimeout bounds that wait for a Responder, which has the record at once: what is missing then is a record
-	// that only the operator can add.
+	// delegationTimeout bounds that wait for a Responder. It has the record at once, so what is missing after that is a DNS
+	// record of the operator.
 	delegationTimeout = 10 * time.Second
 	// firstPoll is the first wait between two looks at the name servers; each is half as long again as the one before.
 	firstPoll, maxPoll = 500 * time.Millisecond, 5 * time.Second
-	// cleanUpTimeout bounds the removal of a record, which goes on after its attempt has been given up.
+	// cleanUpTimeout bounds the removal of a record, which goes on after its attempt was cancelled.
 	cleanUpTimeout = 15 * time.Second
 )
 
-// Provider puts TXT records into the DNS and takes them out again. fqdn has a final dot.
+// Provider adds TXT records to the DNS and removes them. fqdn has a final dot.
 type Provider interface {
 	Present(ctx context.Context, fqdn, value string) error
 	CleanUp(ctx context.Context, fqdn, value string) error
@@ -40,7 +40,7 @@ var _ interface {
 	acmez.Waiter
 } = (*Solver)(nil)
 
-// NewSolver returns a solver that lets a provider keep the records, and asks the network for them.
+// NewSolver returns a solver that adds records by a provider and looks for them in a network.
 func NewSolver(provider Provider, network *Network) *Solver {
 	s := &Solver{provider: provider, network: network, timeout: propagationTimeout}
 	if _, ok := provider.(*Records); ok {

@@ -21,18 +21,15 @@ const (
 	tsigFudge = 300
 )
 
-// Algorithms are the algorithms of TSIG keys that an Updater takes.
-func Algorithms() []string { return []string{"hmac-sha256", "hmac-sha384", "hmac-sha512"} }
-
 // Updater sends records to a name server (RFC 2136), signed with a TSIG key (RFC 8945).
 type Updater struct {
 	// Server is the address and port of the primary name server.
 	Server string
-	// Zone is the zone of the records; "" for the one that the server names.
+	// Zone is the zone of the records; "" to ask the server for it.
 	Zone string
 	// KeyName, Algorithm and Secret, in base64, are the TSIG key.
 	KeyName, Algorithm, Secret string
-	// Network follows CNAME records: the update goes to the name where they lead. nil for no look.
+	// Network follows CNAME records: the update is for the name at their end. nil means not to follow them.
 	Network *Network
 }
 
@@ -98,7 +95,7 @@ func (u *Updater) exchange(ctx context.Context, message *dns.Msg) (*dns.Msg, err
 	return reply, nil
 }
 
-// rcodeName returns the name of the answer's code, and of the one about its key, if there is one.
+// rcodeName returns the name of the answer's code, and of the TSIG error, if there is one.
 func rcodeName(reply *dns.Msg) string {
 	name := dns.RcodeToString[reply.Rcode]
 	if tsig := reply.IsTsig(); tsig != nil && tsig.Error != dns.RcodeSuccess {
@@ -137,7 +134,7 @@ func (u *Updater) zoneOf(ctx context.Context, fqdn string) (string, error) {
 	return "", fmt.Errorf("%s: does not say which zone has %s (%s); name the zone", u.Server, strings.TrimSuffix(fqdn, "."), dns.RcodeToString[reply.Rcode])
 }
 
-// alias returns where the CNAME records of a name lead; the name itself if there are none, or if the resolver does not say.
+// alias follows the CNAME records of a name, as far as the resolver knows them, and returns the last name.
 func (n *Network) alias(ctx context.Context, fqdn string) string {
 	for range maxHops {
 		reply, err := n.resolve(ctx, fqdn, dns.TypeCNAME)

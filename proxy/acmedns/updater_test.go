@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"reverse-proxy/conformance/namedtest"
+	"reverse-proxy/proxy/config"
 )
 
 // The keys of the test's name server: one for each algorithm, and one that may update nothing.
@@ -25,7 +26,7 @@ func startNamed(t *testing.T) string {
 		t.Skip("starts a process")
 	}
 	var keys, names strings.Builder
-	for _, algorithm := range Algorithms() {
+	for _, algorithm := range config.DNSKeyAlgorithms() {
 		fmt.Fprintf(&keys, "key %q { algorithm %s; secret %q; };\n", "key-"+algorithm, algorithm, testSecret)
 		fmt.Fprintf(&names, "key %q; ", "key-"+algorithm)
 	}
@@ -51,7 +52,7 @@ func textsAt(t *testing.T, address, name string) string {
 func TestUpdatesOfARealNameServer(t *testing.T) {
 	address := startNamed(t)
 	const name = "_acme-challenge.example.com."
-	for _, algorithm := range Algorithms() {
+	for _, algorithm := range config.DNSKeyAlgorithms() {
 		for _, zone := range []string{"", "example.com"} {
 			u := &Updater{Server: address, Zone: zone, KeyName: "key-" + algorithm, Algorithm: algorithm, Secret: testSecret}
 			for range 2 { // what is there already does not matter

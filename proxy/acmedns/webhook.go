@@ -20,18 +20,19 @@ import (
 const (
 	// webhookTimeout bounds one call of a webhook.
 	webhookTimeout = 30 * time.Second
-	// maxWebhookBytes bounds what is read of its answer, and maxWebhookText what an error repeats of that.
+	// maxWebhookBytes bounds how much of its answer is read, and maxWebhookText how much of that is quoted in an error.
 	maxWebhookBytes, maxWebhookText = 64 << 10, 200
 )
 
-// Webhook asks a program of the operator's to add and to remove records, by POST requests with `{"fqdn": …, "value": …}`.
+// Webhook asks a program of the operator to add and remove records, by POST requests with `{"fqdn": …, "value": …}`.
 type Webhook struct {
 	presentURL, cleanUpURL string
 	name, value            string
 	client                 *http.Client
 }
 
-// NewWebhook returns a webhook. header is a field for each request, with a secret, as `Authorization: Bearer …`; "" for none.
+// NewWebhook returns a webhook. header is a header field with a secret for each request, such as `Authorization: Bearer …`, or
+// "".
 func NewWebhook(presentURL, cleanUpURL, header string) (*Webhook, error) {
 	w := &Webhook{presentURL: presentURL, cleanUpURL: cleanUpURL, client: &http.Client{
 		Transport: &http.Transport{

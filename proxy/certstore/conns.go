@@ -11,12 +11,12 @@ import (
 const (
 	// maxConns bounds the connections to the server, apart from the one that waits for changes.
 	maxConns = 8
-	// maxIdle is how long a connection is kept that nobody uses.
+	// maxIdle is how long an idle connection is kept.
 	maxIdle = 30 * time.Second
 )
 
-// conns are the connections for requests. The pool of the client panics if it is closed while somebody waits for a
-// connection, as at the end of the daemon.
+// conns are the connections for requests. It is used instead of redis.Pool, which panics if it is closed while a caller waits
+// for a connection, as at the end of the daemon.
 type conns struct {
 	dial func(ctx context.Context) (redis.Conn, error)
 	// slots bounds the connections in use.

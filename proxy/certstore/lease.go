@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// leaseTime is how long a lease lasts without an extension: that long others wait after a machine has died. A lease is
-	// extended every third of it.
+	// leaseTime is how long a lease lasts without an extension, and so how long others wait after its machine has died. It is
+	// extended every third of that time.
 	leaseTime = 30 * time.Second
 	// maxChanges is about how many changes the server remembers: more than a machine can miss while it is connected. One that
 	// connects again looks at everything.
@@ -36,7 +36,7 @@ func (e LeasedError) Error() string { return "leased to " + e.Holder }
 type Lease struct {
 	store *Store
 	key   string
-	// token is what the server has for the holder: something that no other one has, and its machine.
+	// token identifies the holder on the server: a random text and the name of its machine.
 	token string
 	// ctx ends when the lease is lost or released.
 	ctx    context.Context
@@ -49,8 +49,8 @@ var (
 	extendScript = redis.NewScript(1, `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0`)
 	// releaseScript removes a lease that is still its holder's.
 	releaseScript = redis.NewScript(1, `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0`)
-	// writeScript writes or removes a value under a lease and announces that, all at once. It returns the number of the
-	// change.
+	// writeScript writes or removes a value under a lease, and adds the change to the stream, in one step. It returns the
+	// number of the change.
 	writeScript = redis.NewScript(3, `
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return redis.error_reply('FENCED the lease was lost') end
 if ARGV[2] == '' then redis.call('del', KEYS[2])
@@ -59,7 +59,7 @@ else redis.call('set', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
 return redis.call('xadd', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', 'name', ARGV[4])`)
 )
 
-// Lease takes the lease of a name, whatever the name is for. The error is a LeasedError if another machine has it.
+// Lease takes the lease of a name, which need not be that of a value. The error is a LeasedError if another machine has it.
 func (s *Store) Lease(ctx context.Context, name string) (*Lease, error) {
 	l := &Lease{store: s, key: prefix + "lease:" + name, token: rand.Text() + " " + s.opts.Machine}
 	var holder string
@@ -142,8 +142,8 @@ func (l *Lease) Put(ctx context.Context, name string, data []byte) error {
 	return err
 }
 
-// PutFor is Put for a value that expires. It returns once all machines have heard of it, or after a few seconds: one that
-// hangs must not hold up the others.
+// PutFor is Put for a value that expires. It returns once all machines have read the change, or after a few seconds, so that
+// a machine that hangs does not hold up the others.
 func (l *Lease) PutFor(ctx context.Context, name string, data []byte, lifetime time.Duration) error {
 	change, err := l.put(ctx, name, data, lifetime)
 	if err != nil {

@@ -17,7 +17,7 @@ const (
 	headBytes = 1 + 8
 	// maxValueBytes bounds a sealed value. The largest is a certificate chain with its key.
 	maxValueBytes = 256 << 10
-	// minSecretBytes is the least length of the secret that the key is made of.
+	// minSecretBytes is the least length of the secret that the key is derived from.
 	minSecretBytes = 32
 )
 
@@ -28,7 +28,7 @@ var errUnreadable = errors.New("the value cannot be decrypted: it is damaged, or
 // cannot be passed off as that of another.
 type sealer struct{ aead cipher.AEAD }
 
-// newSealer derives the key of a secret.
+// newSealer derives the key from a secret.
 func newSealer(secret []byte) (*sealer, error) {
 	if len(secret) < minSecretBytes {
 		return nil, fmt.Errorf("the key has %d bytes; at least %d are needed", len(secret), minSecretBytes)

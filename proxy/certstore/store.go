@@ -40,21 +40,21 @@ type Options struct {
 	// Machine names this machine and process for people, as in the holder of a lease.
 	Machine string
 
-	// Changed is called with each name whose value has changed, on whichever machine, one call at a time. Synced is called
-	// after each connection, and when the store was emptied: anything may have changed.
+	// Changed is called with the name of each value that was changed by any machine, one call at a time. Synced is called
+	// after each connection: anything may have changed.
 	Changed func(ctx context.Context, name string)
 	Synced  func(ctx context.Context)
 	// StateChanged is called with the cause when the store goes away, and with nil when it is back.
 	StateChanged func(err error)
 }
 
-// Store is a server as this machine sees it.
+// Store is a client of the server.
 type Store struct {
 	opts   Options
 	sealer *sealer
 	id     string // of this process, for the list of machines
 	conns  *conns
-	// first is closed when the first connection was made or has failed.
+	// first is closed after the first connection, or the first failure to connect.
 	first     chan struct{}
 	firstOnce sync.Once
 	// broken wakes Run after a request has failed.
@@ -71,7 +71,7 @@ type Store struct {
 	seen  map[string]uint64
 }
 
-// State is how a store is.
+// State says whether a store can be used.
 type State struct {
 	// Up reports whether it can be used, Since when that changed last, and Err why it cannot.
 	Up    bool
@@ -110,7 +110,7 @@ func (s *Store) dial(ctx context.Context) (redis.Conn, error) {
 	return redis.DialContext(ctx, "tcp", s.opts.Address, options...)
 }
 
-// State returns how the store is.
+// State returns the state of the store.
 func (s *Store) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,8 +140,7 @@ func (s *Store) setState(err error) {
 	}
 }
 
-// do makes one request. It fails at once while the store is away, and after the time-out of a
-// request otherwise.
+// do makes one request. While the store is away it fails at once.
 func (s *Store) do(ctx context.Context, request func(ctx context.Context, conn redis.Conn) error) error {
 	if state := s.State(); !state.Up {
 		return fmt.Errorf("%w: %w", ErrAway, state.Err)
@@ -172,7 +171,7 @@ func isAway(err error) bool {
 	return !strings.HasPrefix(string(refused), "WRONGTYPE") && !strings.HasPrefix(string(refused), fenced)
 }
 
-// cause puts an error of the client into words.
+// cause returns an error for people in place of an error of the client.
 func cause(err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):

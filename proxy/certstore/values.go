@@ -12,13 +12,14 @@ import (
 
 var errTooLarge = errors.New("the value is too large")
 
-// UnreadableError is the error of a value that this machine cannot use. It counts as none: the next writer replaces it.
+// UnreadableError is the error of a value that this machine cannot use. Such a value counts as missing, and the next write
+// replaces it.
 type UnreadableError struct{ Name string }
 
 // Error implements error.
 func (e UnreadableError) Error() string { return fmt.Sprintf("%s: %v", e.Name, errUnreadable) }
 
-// Unwrap makes an unreadable value one that is not there.
+// Unwrap makes an unreadable value count as missing.
 func (e UnreadableError) Unwrap() error { return autocert.ErrCacheMiss }
 
 // valueKey returns the key of a value on the server.
@@ -49,7 +50,7 @@ func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 // read returns a value as the server has it.
 func (s *Store) read(ctx context.Context, name string) (sealed []byte, err error) {
 	err = s.do(ctx, func(ctx context.Context, conn redis.Conn) error {
-		// Not more than a value can have, whatever is there.
+		// The length is bounded even if another program wrote the value.
 		sealed, err = redis.Bytes(redis.DoContext(conn, ctx, "GETRANGE", valueKey(name), 0, maxValueBytes))
 		return err
 	})
@@ -65,7 +66,7 @@ func (s *Store) read(ctx context.Context, name string) (sealed []byte, err error
 	return sealed, nil
 }
 
-// Put implements autocert.Cache. It takes the lease of the name for the write; a caller that has one uses that of the lease.
+// Put implements autocert.Cache. It takes the lease of the name for the write. A caller that holds it calls Lease.Put.
 func (s *Store) Put(ctx context.Context, name string, data []byte) error {
 	return s.leased(ctx, name, func(l *Lease) error { return l.Put(ctx, name, data) })
 }
@@ -84,7 +85,7 @@ func (s *Store) leased(ctx context.Context, name string, write func(*Lease) erro
 	return write(l)
 }
 
-// nextVersion returns the version of the next value of a name: above what the server has and what was seen here.
+// nextVersion returns a version for a new value: above that on the server, and above all that this machine has seen.
 func (s *Store) nextVersion(ctx context.Context, name string) (uint64, error) {
 	sealed, err := s.read(ctx, name)
 	if err != nil && !errors.Is(err, autocert.ErrCacheMiss) {

@@ -18,11 +18,11 @@ const (
 	block = time.Second
 	// firstRetry is the first wait after the store has gone away; each is twice the one before, up to lastRetry.
 	firstRetry, lastRetry = 250 * time.Millisecond, 5 * time.Second
-	// heardPatience bounds the wait until all machines have heard of a change, and memberTime is how long a machine counts
-	// that is not heard of.
+	// heardPatience bounds the wait until all machines have read a change. A machine that has not beaten for memberTime is no
+	// longer waited for.
 	heardPatience, memberTime = 5 * time.Second, 10 * time.Second
-	// recent is how old the changes are that a machine looks at when it connects. A value that expires and that others wait
-	// for, as the answer to a challenge, is younger.
+	// recent is the age of the oldest changes that a machine reads when it connects. Values that expire, such as the answers
+	// to challenges, are younger.
 	recent = 5 * time.Minute
 
 	epochKey   = prefix + "epoch"
@@ -34,8 +34,8 @@ const (
 // errWrongKey is the error of a machine whose key is not that of the store's values.
 var errWrongKey = errors.New("the values there are encrypted with another key; give all machines the same store_key_file")
 
-// beatScript records how far a machine has read the changes; with "" it does not. It returns that of all machines that
-// have been heard of lately, and forgets the others.
+// beatScript records up to which change a machine has read, unless that is "". It returns the same of all machines that
+// recorded it lately, and removes the others.
 var beatScript = redis.NewScript(1, `
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -72,7 +72,7 @@ func (s *Store) Run(ctx context.Context) {
 	s.firstOnce.Do(func() { close(s.first) })
 }
 
-// session uses the store over one connection until that ends.
+// session waits for changes on one connection until it ends.
 func (s *Store) session(ctx context.Context) error {
 	conn, err := s.dial(ctx)
 	if err != nil {
@@ -129,7 +129,7 @@ func (s *Store) session(ctx context.Context) error {
 	}
 }
 
-// enter forgets the versions of another epoch: in a store that was emptied they begin anew.
+// enter forgets the versions of another epoch: in an emptied store they begin again at 1.
 func (s *Store) enter(epoch string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,7 +144,7 @@ func (s *Store) synced(ctx context.Context) {
 	}
 }
 
-// epochOf returns what identifies the store's contents as a whole: an emptied one has another epoch.
+// epochOf returns the random text that identifies the contents of the store. After it was emptied that is another one.
 func epochOf(ctx context.Context, conn redis.Conn) (string, error) {
 	for {
 		epoch, err := redis.String(redis.DoContext(conn, ctx, "GET", epochKey))
@@ -157,8 +157,8 @@ func epochOf(ctx context.Context, conn redis.Conn) (string, error) {
 	}
 }
 
-// recentChange returns a number before those of the changes of the last few minutes, so that a machine that connects takes
-// them in as if it had been there.
+// recentChange returns a number before those of the changes of the last few minutes, so that a machine that connects
+// reads them too.
 func recentChange(ctx context.Context, conn redis.Conn) (string, error) {
 	now, err := redis.Int64s(redis.DoContext(conn, ctx, "TIME"))
 	if err != nil || len(now) == 0 {
@@ -192,7 +192,7 @@ func doWithin(ctx context.Context, conn redis.Conn, limit time.Duration, command
 	return redis.DoWithTimeout(conn, limit, command, args...)
 }
 
-// parseChanges takes an answer to XREAD for one stream apart.
+// parseChanges parses the answer to an XREAD of one stream.
 func parseChanges(reply []any) (names []string, last string, ok bool) {
 	seen := map[string]bool{}
 	for _, stream := range reply {
@@ -223,7 +223,7 @@ func parseChanges(reply []any) (names []string, last string, ok bool) {
 	return names, last, last != ""
 }
 
-// beat tells the others that this machine has taken in all changes up to last, and counts the machines.
+// beat tells the other machines that this one has read all changes up to last, and counts the machines.
 func (s *Store) beat(ctx context.Context, conn redis.Conn, last string) error {
 	heard, err := redis.Strings(beatScript.DoContext(ctx, conn, membersKey, s.id, last, memberTime.Milliseconds()))
 	if err != nil {
@@ -256,7 +256,7 @@ func (s *Store) checkKey(ctx context.Context, conn redis.Conn) error {
 	return autocert.ErrCacheMiss
 }
 
-// awaitHeard waits until all machines have taken in a change.
+// awaitHeard waits until all machines have read a change.
 func (s *Store) awaitHeard(ctx context.Context, change string) error {
 	began := time.Now()
 	for time.Since(began) < heardPatience {
@@ -284,14 +284,14 @@ func (s *Store) awaitHeard(ctx context.Context, change string) error {
 	return nil
 }
 
-// before reports whether one number of a change is less than another.
+// before reports whether one change came before another.
 func before(a, b string) bool {
 	ma, sa := changeNumber(a)
 	mb, sb := changeNumber(b)
 	return ma < mb || ma == mb && sa < sb
 }
 
-// changeNumber takes a number of a change apart: milliseconds and a count.
+// changeNumber parses the number of a change: milliseconds and a counter.
 func changeNumber(id string) (ms, seq uint64) {
 	left, right, _ := strings.Cut(id, "-")
 	ms, _ = strconv.ParseUint(left, 10, 64)

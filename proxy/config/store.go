@@ -22,21 +22,21 @@ const (
 	maxStoreDatabase = 1 << 20
 )
 
-// Store is where several machines share their certificates (S-20.5). The zero value is no store.
+// Store is the server on which several machines share their certificates (S-20.5). The zero value means that there is none.
 type Store struct {
-	// Address is the host and port of the server, and TLS reports whether it is spoken to over TLS.
+	// Address is the host and port of the server. TLS reports whether the connection uses TLS.
 	Address string
 	TLS     bool
-	// Username and Password are those of the URL; PasswordFile has the password if the URL has none.
+	// Username and Password are from the URL. If it has no password, PasswordFile may have it.
 	Username, Password string
 	Database           int
-	// KeyFile is the file with what the values are encrypted with.
+	// KeyFile is the path of the secret that encrypts the values.
 	KeyFile, PasswordFile string
 	// CAPath is a PEM file of roots to trust for the server; "" for the system's.
 	CAPath string
 }
 
-// String returns the URL without the password; "" for no store.
+// String returns the URL without the password; "" if there is no store.
 func (s Store) String() string {
 	if s.Address == "" {
 		return ""
@@ -51,10 +51,10 @@ func (s Store) String() string {
 	return u.String()
 }
 
-// ReadKey reads what the values are encrypted with.
+// ReadKey reads the secret that encrypts the values.
 func (s Store) ReadKey() ([]byte, error) { return readSecret(s.KeyFile) }
 
-// ReadPassword returns the password, which may be in a file; "" for none.
+// ReadPassword returns the password from the URL or the file; "" if there is none.
 func (s Store) ReadPassword() (string, error) {
 	if s.PasswordFile == "" {
 		return s.Password, nil
@@ -106,7 +106,7 @@ func (v *validator) store(raw rawACME) (s Store) {
 	return s
 }
 
-// storeURL takes the URL of the store apart. Errors do not repeat it, as it may hold a password.
+// storeURL parses the URL of the store. Errors do not quote it, as it may contain a password.
 func (v *validator) storeURL(key, value string) (s Store) {
 	const example = `write it as in "redis://10.0.0.9:6379/0", or "rediss://…" for TLS`
 	u, err := url.Parse(value)

@@ -10,8 +10,8 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// listenerDNS01 resolves how a listener's DNS-01 challenges are answered: each key is its own, or else that of `[acme]`
-// (S-2.33). key is that of its `tls` table.
+// listenerDNS01 resolves a listener's keys for DNS-01. Each that it lacks it takes from `[acme]` (S-2.33). key is that of its
+// `tls` table.
 func (v *validator) listenerDNS01(key string, own rawDNS01) DNS01 {
 	if own == (rawDNS01{}) {
 		return v.acmeOfFile.ACMEDNS
@@ -20,8 +20,8 @@ func (v *validator) listenerDNS01(key string, own rawDNS01) DNS01 {
 	return v.dns01(ChildKey(key, "acme_dns"), own)
 }
 
-// dns01 resolves how DNS-01 challenges are answered (S-20.4). key is that of the method; those of the other keys begin with
-// it. Only the keys of the method are read.
+// dns01 resolves the keys for DNS-01 (S-20.4). key is that of the method, with which the other keys begin. Only the keys that the
+// method needs are read.
 func (v *validator) dns01(key string, raw rawDNS01) DNS01 {
 	if raw.DNS == nil {
 		return DNS01{}
@@ -47,6 +47,9 @@ func (v *validator) dns01(key string, raw rawDNS01) DNS01 {
 	return dns
 }
 
+// DNSKeyAlgorithms are the algorithms that a TSIG key can have.
+func DNSKeyAlgorithms() []string { return []string{"hmac-sha256", "hmac-sha384", "hmac-sha512"} }
+
 // dnsUpdate resolves the keys of updates by RFC 2136.
 func (v *validator) dnsUpdate(key string, raw rawDNS01, dns *DNS01) {
 	dns.Server = v.dnsServer(key+"_server", raw.Server)
@@ -58,7 +61,7 @@ func (v *validator) dnsUpdate(key string, raw rawDNS01, dns *DNS01) {
 		dns.KeyName = v.dnsName(key+"_key_name", name, example)
 	}
 	dns.KeyAlgorithm = orDefault(raw.KeyAlgorithm, "hmac-sha256")
-	if !slices.Contains([]string{"hmac-sha256", "hmac-sha384", "hmac-sha512"}, dns.KeyAlgorithm) {
+	if !slices.Contains(DNSKeyAlgorithms(), dns.KeyAlgorithm) {
 		v.add(key+"_key_algorithm", `%s is not an algorithm of TSIG keys; write "hmac-sha256", "hmac-sha384" or "hmac-sha512"`, wording.Quoted(dns.KeyAlgorithm))
 	}
 	dns.KeyFile = v.dnsSecret(key+"_key_file", raw.KeyFile, "the secret of the key, in base64")

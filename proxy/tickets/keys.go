@@ -1,7 +1,7 @@
 // Package tickets shares the keys of TLS session tickets among several machines, so that a session resumes on any of them
 // (S-20.5). A key is used for new tickets for a day, and accepted for a week, as crypto/tls does with its own.
 //
-// The package knows nothing of the daemon, and of the store only that it keeps values.
+// The package knows nothing of the daemon.
 package tickets
 
 import (
@@ -25,15 +25,16 @@ const (
 	Name = "tickets"
 	// rotateEvery is how long a key is used for new tickets, and acceptFor how long its tickets are accepted.
 	rotateEvery, acceptFor = 24 * time.Hour, 7 * 24 * time.Hour
-	// settle is how long a new key is only accepted: by then all machines have it, even if their clocks differ by a minute.
+	// settle is how long a new key is accepted before it is used for new tickets. After that time all machines have it, even if
+	// their clocks differ by a minute.
 	settle = 2 * time.Minute
-	// lookEvery is the time between two looks at the age of the keys.
+	// lookEvery is how often the age of the keys is checked.
 	lookEvery = time.Minute
 	// maxKeys bounds the keys of a value.
 	maxKeys = 16
 )
 
-// key is what the keys of all listeners are derived from.
+// key is the secret from which the keys of all listeners are derived.
 type key struct {
 	Secret  []byte    `json:"secret"`
 	Created time.Time `json:"created"`
@@ -43,7 +44,7 @@ type key struct {
 type Keys struct {
 	store *certstore.Store
 	now   func() time.Time
-	// failed is called with an error of the store that is not that it is away.
+	// failed is called with errors of the store, except that it is away.
 	failed func(error)
 
 	mu    sync.Mutex
@@ -51,19 +52,19 @@ type Keys struct {
 	bound []listener
 }
 
-// listener is a TLS configuration, and what sets its keys apart from those of others.
+// listener is a TLS configuration with the purpose of its keys.
 type listener struct {
 	purpose string
 	config  *tls.Config
 }
 
-// New returns keys that are shared by a store. Without any, each listener uses its own.
+// New returns keys that are shared by a store. Until it has one, each listener uses its own.
 func New(store *certstore.Store, now func() time.Time, failed func(error)) *Keys {
 	return &Keys{store: store, now: now, failed: failed}
 }
 
-// Bind has a listener use the keys from now on. Listeners with another purpose have other keys, so that the sessions of one
-// do not resume on the other.
+// Bind makes a listener use the keys from now on. Each purpose has its own keys, so that the sessions of one listener do not
+// resume on another.
 func (k *Keys) Bind(purpose string, config *tls.Config) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -83,7 +84,7 @@ func (k *Keys) Load(ctx context.Context) {
 	}
 }
 
-// Run replaces keys that are old until ctx ends. One machine does that for all.
+// Run replaces old keys until ctx ends. One machine does that for all.
 func (k *Keys) Run(ctx context.Context) {
 	for {
 		k.rotate(ctx)
@@ -97,7 +98,7 @@ func (k *Keys) Run(ctx context.Context) {
 	}
 }
 
-// rotate makes a new key if the newest is old. While the store is away for another day, the key is this machine's only.
+// rotate makes a new key if the newest is old. If the store has been away for another day, it makes one for this machine only.
 func (k *Keys) rotate(ctx context.Context) {
 	age := k.age()
 	if age < rotateEvery {
@@ -161,7 +162,7 @@ func (k *Keys) has() bool {
 	return len(k.keys) > 0
 }
 
-// age returns how old the newest key is; without a key, older than any.
+// age returns the age of the newest key. Without a key it is that of one that is no longer accepted.
 func (k *Keys) age() time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -206,8 +207,8 @@ func parseKeys(data []byte) []key {
 	return keys[:min(len(keys), maxKeys)]
 }
 
-// merged returns the keys of all lists that are still accepted, each once, the newest first. One that was made under a
-// clock far ahead counts as old, or it would be the newest for ever. The caller holds mu, or has the only reference.
+// merged returns the keys of all lists that are still accepted, each once, the newest first. It drops a key from a clock that
+// was far ahead, or that key would be the newest for ever. The caller holds mu, or has the only reference.
 func (k *Keys) merged(lists ...[]key) (all []key) {
 	now := k.now()
 	for _, one := range slices.Concat(lists...) {
