@@ -1,12 +1,12 @@
 Feature: Wildcard certificates, proved by the DNS
 
-  A CA issues a certificate for a wildcard only to who can put a record into the DNS (DNS-01). The daemon answers for that record
-  itself, sends it to a name server, or asks a program of the operator's to add it.
+  A CA issues a certificate for a wildcard only after it has found a record in the DNS (DNS-01). The daemon serves that record
+  itself, sends it to a name server, or asks a program of the operator to add it.
 
   Background:
     Given names of the scenario's own
 
-  Rule: The daemon's own responder answers for the names that are led to it
+  Rule: The daemon's own responder answers for the names that are delegated to it
 
     @S-20.4 @S-14.1 @S-5.12 @mount
     Scenario: A wildcard certificate is ordered, served and renewed
@@ -82,7 +82,7 @@ Feature: Wildcard certificates, proved by the DNS
       And the DNS responder answers "REFUSED" for the TXT record of "_acme-challenge.example.org" over TCP
 
     @S-20.4 @mount
-    Scenario: HTTPS is served on during a flood of queries, which are answered ten times a second
+    Scenario: HTTPS is served during a flood of queries, which get ten answers a second
       Given an ACME server
       And the ACME server's name "_acme-challenge.apps.example.test" leads to "apps.example.test._acme-challenge.edge.test"
       And names are proved by the daemon's DNS responder as the host "edge.test"
@@ -160,10 +160,10 @@ Feature: Wildcard certificates, proved by the DNS
       And its standard error is one line with "the server answers NOTAUTH (BADSIG)"
       And "acme1/acme_refusals.json" does not exist
 
-  Rule: A program of the operator's adds the record
+  Rule: A program of the operator adds the record
 
     @S-20.4 @mount
-    Scenario: A webhook is told of the record, and of its end
+    Scenario: A webhook is asked to add the record, and to remove it
       Given an ACME server
       And names are proved by a webhook
       And the site "*.apps.example.test" is served from the upstream "app"
