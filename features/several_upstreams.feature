@@ -108,6 +108,26 @@ Feature: Several upstreams
         | host           | example.test |
         | budget_percent | 10           |
 
+    @S-18.2 @S-18.10
+    Scenario Outline: With <key> = <value> no request goes to another upstream, and no retry counts as refused
+      Given no upstream "a"
+      And the site "example.test" is served from the upstreams "a, b"
+      And the settings:
+        | listeners[0].sites[0].upstreams[1] | { address = "${upstream:b}", backup = true } |
+        | listeners[0].sites[0].retry.<key>  | <value>                                      |
+      When the proxy is running
+      And a client requests "https://example.test/"
+      Then the answer is 502
+      And the upstream "b" received nothing
+      And the log has no line "UPSTREAM_RETRY_BUDGET"
+      And the metrics have:
+        | reverse_proxy_upstream_retries_refused_total{site="example.test"} | 0 |
+
+      Examples:
+        | key            | value |
+        | attempts       | 1     |
+        | budget_percent | 0     |
+
   Rule: Checks take an upstream out of service and put it back
 
     @S-18.3

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/x509"
+
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/headers"
 	"reverse-proxy/proxy/routing"

@@ -50,7 +50,7 @@ func (r *route) ask(u *upstreams, call *upstreamCall, pick *balance.Pick) (*upst
 
 // triesAfter returns how many other upstreams a request may still try.
 func (r *route) triesAfter(pick *balance.Pick) int {
-	if !r.several() {
+	if !r.several() || r.config.Retry.BudgetPercent == 0 {
 		return 0
 	}
 	return max(0, min(r.config.Retry.Attempts-pick.Attempts(), r.list.Left(pick)))
@@ -91,7 +91,7 @@ func (r *route) isOfAnother(token string) bool {
 
 // mayRetry reports whether the budget of the site allows one more retry.
 func (r *route) mayRetry(log *eventlog.Logger) bool {
-	if r.site.totals.Retry(r.config.Retry.BudgetPercent) {
+	if r.site.totals.Retry() {
 		return true
 	}
 	r.logBudgetUsedUp(log)

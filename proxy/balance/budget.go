@@ -33,14 +33,12 @@ func (t *Totals) Request(percent int) {
 }
 
 // Retry reports whether the site may make one more retry, and counts it.
-func (t *Totals) Retry(percent int) bool {
-	if percent > 0 {
-		if t.saved.Add(-100) >= 0 {
-			t.retries.Add(1)
-			return true
-		}
-		t.saved.Add(100)
+func (t *Totals) Retry() bool {
+	if t.saved.Add(-100) >= 0 {
+		t.retries.Add(1)
+		return true
 	}
+	t.saved.Add(100)
 	t.refused.Add(1)
 	return false
 }
