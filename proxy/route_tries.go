@@ -18,7 +18,7 @@ func (r *route) ask(u *upstreams, call *upstreamCall, pick *balance.Pick) (*upst
 	}
 	i, _ := r.list.Choose(pick)
 	for {
-		if pick.FailOpen && (r.several() || r.config.Health.Path != "") {
+		if pick.FailOpen {
 			r.logFailOpen(call.log)
 		}
 		call.to = u.target(r, i)

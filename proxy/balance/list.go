@@ -68,7 +68,8 @@ type Pick struct {
 	// Preferred is one more than the index of the member that the request goes to if that serves, whatever the method; 0 for
 	// none.
 	Preferred int
-	// FailOpen reports whether the choice was made although no upstream serves (S-18.4).
+	// FailOpen reports whether the choice was made although no upstream serves (S-18.4). A list of one upstream that is not
+	// checked has no other choice, and does not fail open.
 	FailOpen bool
 
 	tried    uint64
@@ -112,7 +113,8 @@ func (l *List) chooseOnly(p *Pick) bool {
 	if p.tried != 0 {
 		return false
 	}
-	l.take(p, 0, l.members[0].State.out.Load()&outDown != 0, false)
+	s := l.members[0].State
+	l.take(p, 0, s.key.What != "" && s.out.Load()&outDown != 0, false)
 	return true
 }
 

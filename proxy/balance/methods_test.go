@@ -192,9 +192,20 @@ func TestBackupsGetRequestsOnlyWhenTheOthersAreOut(t *testing.T) {
 	}
 }
 
+// TestTheOnlyUpstreamWithoutChecksDoesNotFailOpen checks that a route with nothing to choose, and no check that could be wrong, does
+// not count requests as sent in spite of the upstream's state, which would be reported for the whole site.
+func TestTheOnlyUpstreamWithoutChecksDoesNotFailOpen(t *testing.T) {
+	l := newWorld().list(RoundRobin, 1)
+	fail(l, 0, 20)
+	p := Pick{}
+	if _, ok := l.Choose(&p); !ok || p.FailOpen || l.totals.Counts().FailOpen != 0 {
+		t.Errorf("got %t, fail-open %t and %+v, want the upstream and nothing counted", ok, p.FailOpen, l.totals.Counts())
+	}
+}
+
 func TestOneUpstreamAlwaysGetsTheRequest(t *testing.T) {
 	w := newWorld()
-	l := w.list(RoundRobin, 1)
+	l := w.listOf(RoundRobin, Member{State: w.State(key(0, check)), Weight: 1})
 	fail(l, 0, 20)
 	w.Drain("a.test", key(0).Address)
 	p := Pick{}
