@@ -121,7 +121,7 @@ Feature: Several machines that share a store
       And the machines "A" serve the same certificate for "www.example.test" within 10 seconds
       When <mended>
       Then the machine "A" logs "STORE_BACK"
-      And the machine "A" prints "in use by 1 machines" for "status --text"
+      And the machine "A" prints "in use by 1 machine" for "status --text"
       And the ACME server was asked for 1 order
 
       Examples:

@@ -23,7 +23,7 @@ type StoreStatus struct {
 // storeText describes a store in a line.
 func storeText(s StoreStatus) string {
 	if s.Up {
-		return fmt.Sprintf("%s, in use by %d machines", wording.Printable(s.Address), s.Machines)
+		return fmt.Sprintf("%s, in use by %s", wording.Printable(s.Address), wording.Count(s.Machines, "machine"))
 	}
 	return fmt.Sprintf("%s, away since %s: %s", wording.Printable(s.Address), wording.Time(s.Since), wording.Printable(s.Error))
 }
