@@ -176,3 +176,6 @@ func (s *Set) List() []netip.Prefix {
 	}
 	return s.list
 }
+
+// Equal reports whether both sets were made of the same list. go-cmp compares configurations by it in tests.
+func (s *Set) Equal(other *Set) bool { return slices.Equal(s.List(), other.List()) }
