@@ -93,6 +93,7 @@ func newDynamic(cfg *config.Config, running []config.Listener, now time.Time) *D
 			dynamic.Sites++
 		}
 	}
+	dynamic.boundServices()
 	dynamic.vouch()
 	return dynamic
 }
@@ -116,7 +117,7 @@ func orderedNames(listener config.Listener) []string {
 
 // trust sets the roots of the routes with an https upstream. Its error is a config.Errors.
 func (s *site) trust(roots func() (*x509.CertPool, error)) error {
-	for r := range s.trusting() {
+	for r := range s.routesAndServices() {
 		if !r.forwards() || r.config.UpstreamScheme != "https" {
 			continue
 		}

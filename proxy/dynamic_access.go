@@ -14,47 +14,63 @@ import (
 	"reverse-proxy/proxy/headers"
 )
 
-// vouch finds for each route the fields that say who has passed (S-16.3). An upstream that believes them believes them on
-// every way to it: they are those of all routes of the site, and of all routes with the same upstream.
-func (d *DynamicConfig) vouch() {
+// boundServices gives each service of `forward_auth` the bound of the sites and routes with the same upstream: they share a
+// pool, which has one bound.
+func (d *DynamicConfig) boundServices() {
 	bounds := map[config.UpstreamID]int{}
-	byUpstream := map[string]map[string]bool{}
-	bySite := map[*site]map[string]bool{}
-	found := false
 	for s := range d.sites.all() {
-		bySite[s] = map[string]bool{}
 		for r := range s.all() {
 			for _, upstream := range r.config.Upstreams {
 				bounds[r.config.UpstreamID(upstream.Address)] = r.config.MaxConnections
-			}
-			for _, name := range r.config.Access.HeadersOf() {
-				found = true
-				name = headers.Request.Key(name)
-				bySite[s][name] = true
-				for _, upstream := range r.config.Upstreams {
-					if byUpstream[samePlace(upstream.Address)] == nil {
-						byUpstream[samePlace(upstream.Address)] = map[string]bool{}
-					}
-					byUpstream[samePlace(upstream.Address)][name] = true
-				}
 			}
 		}
 	}
 	for s := range d.sites.all() {
 		for r := range s.all() {
-			if r.service != nil { // its pool may be that of a site too, with one bound
+			if r.service != nil {
 				r.service.config.MaxConnections = bounds[r.service.upstreamID()]
 			}
-			if found {
-				r.vouchFor(bySite[s], byUpstream)
+		}
+	}
+}
+
+// vouch finds for each route the fields that say who has passed, which no client may send (S-16.3). They are those of all routes
+// of the site and of all routes with the same upstream, because an upstream believes them whichever way a request comes.
+func (d *DynamicConfig) vouch() {
+	byUpstream := map[string]map[string]bool{}
+	bySite := map[*site]map[string]bool{}
+	for s := range d.sites.all() {
+		for r := range s.all() {
+			for _, name := range r.config.Access.HeadersOf() {
+				name = headers.Request.Key(name)
+				if bySite[s] == nil {
+					bySite[s] = map[string]bool{}
+				}
+				bySite[s][name] = true
+				for _, upstream := range r.config.Upstreams {
+					place := samePlace(upstream.Address)
+					if byUpstream[place] == nil {
+						byUpstream[place] = map[string]bool{}
+					}
+					byUpstream[place][name] = true
+				}
 			}
+		}
+	}
+	if len(bySite) == 0 {
+		return
+	}
+	for s := range d.sites.all() {
+		for r := range s.all() {
+			r.vouchFor(bySite[s], byUpstream)
 		}
 	}
 }
 
 // vouchFor sets the fields of a route.
 func (r *route) vouchFor(ofSite map[string]bool, byUpstream map[string]map[string]bool) {
-	names := maps.Clone(ofSite)
+	names := map[string]bool{}
+	maps.Copy(names, ofSite)
 	for _, upstream := range r.config.Upstreams {
 		maps.Copy(names, byUpstream[samePlace(upstream.Address)])
 	}
@@ -88,8 +104,8 @@ func samePlace(address string) string {
 	return net.JoinHostPort(host, strconv.FormatUint(number, 10))
 }
 
-// trusting yields the routes of the site, and the services that they ask.
-func (s *site) trusting() iter.Seq[*route] {
+// routesAndServices yields the routes of the site, and the services that they ask.
+func (s *site) routesAndServices() iter.Seq[*route] {
 	return func(yield func(*route) bool) {
 		for r := range s.all() {
 			if !yield(r) || r.service != nil && !yield(r.service) {
