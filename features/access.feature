@@ -466,8 +466,8 @@ Feature: Access
         | certificate | eve              |
       Then the handshake fails
       And the log has a line "TLS_REFUSED" with:
-        | server_name | git.example.test                                            |
-        | error       | the client's certificate is not of the CA in client_ca_path |
+        | server_name | git.example.test                                                  |
+        | error       | the client's certificate was not issued by a CA in client_ca_path |
       When a client shakes hands for "git.example.test"
       Then the handshake fails
       And the upstream "app" received 1 request

@@ -74,7 +74,7 @@ func checkClientChain(state tls.ConnectionState) error {
 	return nil
 }
 
-// clientIdentity is what is known of the client of a connection whose handshake was for a site with a demand.
+// clientIdentity is what the handshake says about the client of a connection to a site with a demand.
 type clientIdentity struct {
 	// host and id are those of the demand.
 	host, id string
@@ -143,7 +143,7 @@ func clientCertProblem(err error) string {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "the client's certificate has expired, or is not yet valid"
 	case errors.As(err, &unknown):
-		return "the client's certificate is not of the CA in client_ca_path"
+		return "the client's certificate was not issued by a CA in client_ca_path"
 	case errors.As(err, &verification):
 		return "the client's certificate is not valid"
 	case strings.Contains(err.Error(), "client didn't provide a certificate"):

@@ -142,7 +142,7 @@ func (x *exchange) cancelled() error { return x.call.cancelled() }
 
 // await calls wait, whose context ends when the exchange is cancelled, and so also when the client leaves or when most has
 // passed. The context has ended already if the exchange was cancelled before, or has run out of time. await returns that
-// cause, or nil. The caller has given its turn back.
+// cause, or nil. The caller must have given its turn back.
 func (x *exchange) await(most time.Duration, wait func(ctx context.Context)) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -25,13 +25,13 @@ const (
 )
 
 const (
-	// passwordRetry is what Retry-After says to a client whose password was not verified, because too many others were.
+	// passwordRetry is what Retry-After says to a client whose password was not verified because too many others were waiting.
 	passwordRetry = 3 * time.Second
 	// passwordSpare is a deadline that would end the wait for a verification if nothing else did.
 	passwordSpare = time.Minute
 )
 
-// exchangeAccess is what an exchange knows for the rules of access.
+// exchangeAccess is what an exchange keeps for the rules of access.
 type exchangeAccess struct {
 	// authorization is the value of the client's Authorization field, before any rule could change it; authorizations is the
 	// number of its lines.
@@ -46,8 +46,8 @@ type exchangeAccess struct {
 	refusedBy accessRule
 }
 
-// askedFields are the client's fields that a service gets. Services choose by the last two whether to answer with a redirect to
-// a page for people, or with 401 for programs.
+// askedFields are the client's fields that a service gets. By the last two, services decide whether to redirect to a login page
+// or to answer a program with 401.
 var askedFields = headers.NewNameSet(false, []string{"Authorization", "Cookie", "Accept", "X-Requested-With"})
 
 // takeCredentials keeps what the rules of access look at, before the rules for header fields apply.

@@ -85,8 +85,7 @@ func (p *pipeline) handle(x *exchange) {
 }
 
 // findClient finds the client whom a trusted proxy speaks for (S-15.1). From here on the request counts for that client
-// (S-12.6), and none of the proxy's own connections keeps an upstream connection: the next request on it may be another
-// client's.
+// (S-12.6), and the proxy's connection keeps no upstream connection: the next request on it may be another client's.
 func (p *pipeline) findClient(x *exchange, clients *config.Clients) {
 	r := x.request
 	if !clients.Trusted.Contains(r.Client) {

@@ -11,9 +11,9 @@ import (
 	"reverse-proxy/proxy/proxyproto"
 )
 
-// readProxyHeader reads the header of the PROXY protocol with which the connection begins (S-15.3), and nothing that follows
-// it: what does belongs to TLS, whose handshake may be in the same packet. It looks at what has come before it takes any of
-// it, because the end of a header is only known from its beginning.
+// readProxyHeader reads the header of the PROXY protocol with which the connection begins (S-15.3), and no byte more: what
+// follows belongs to TLS, whose handshake may be in the same packet. It peeks before it reads, because only the beginning of a
+// header says where it ends.
 func (s *socket) readProxyHeader() (proxyproto.Header, error) {
 	room := make([]byte, proxyproto.MaxV2)
 	taken := 0
@@ -39,7 +39,7 @@ func (s *socket) readProxyHeader() (proxyproto.Header, error) {
 	}
 }
 
-// peek waits until something has come, and copies it without taking it.
+// peek waits for bytes, and copies them without taking them from the socket.
 func (s *socket) peek(room []byte) (n int, err error) {
 	var failed error
 	err = s.raw.Read(func(fd uintptr) bool {

@@ -21,7 +21,7 @@ func (p *pipeline) restrict(x *exchange) *answer {
 		return refused
 	}
 	x.turn.give()
-	defer x.turn.take(x.request.Account) // all that waited for the same goes on at once
+	defer x.turn.take(x.request.Account) // requests that waited for the same thing all go on at once
 	defer func() { x.call.start = time.Now() }()
 	return p.askRules(x, rules)
 }
@@ -35,7 +35,7 @@ func (x *exchange) planRestrict() *answer {
 	return refused
 }
 
-// askRules asks the rules that take time: first the password, then the service.
+// askRules applies the rules that take time: first the password, then the service.
 func (p *pipeline) askRules(x *exchange, rules *config.Access) *answer {
 	failed := false
 	if rules.Users != nil && access.IsBasic(x.authorization) {
@@ -82,8 +82,8 @@ func (p *pipeline) checkPassword(x *exchange, rules *config.Access) (verdict acc
 	return verdict, nil
 }
 
-// askService asks the service of `forward_auth`. It returns the service's answer unless that lets the client in, and an error
-// if there is none: without the service nobody passes (S-16.3).
+// askService asks the service of `forward_auth`. It returns nil if the service lets the client in, otherwise its answer. If there
+// is no answer, it returns an error status: nobody passes without the service (S-16.3).
 func (p *pipeline) askService(x *exchange, rules *config.Access) *answer {
 	request := x.serviceRequest(rules.ForwardAuth)
 	by := asker{timer: x.timer, log: p.log}

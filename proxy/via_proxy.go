@@ -32,8 +32,8 @@ type viaProxy struct {
 	textRoom [len("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255")]byte
 }
 
-// find finds the client of a request from the peer that the request has as its client, if that is a trusted proxy (S-15.1).
-// scratch is where it appends text that must outlive it. It looks at the fields as they came, whatever Connection names.
+// find finds the client of a request that came from a trusted proxy, which is the request's client until then (S-15.1). It
+// appends text that must outlive it to scratch. It looks at the fields as they came, whatever Connection names.
 func (v *viaProxy) find(r *Request, clients *config.Clients, scratch []byte) []byte {
 	peer := r.Client
 	v.trusted = true

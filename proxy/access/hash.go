@@ -12,8 +12,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// The bounds of a hash. A password of a higher cost would take seconds of a processor, and whoever sends a wrong one would
-// take them from everybody else.
+// The bounds of a hash. A hash with a higher cost would take seconds of a processor for each password, even a wrong one.
 const (
 	// MaxBcryptCost takes about a second. It is the default of some programs.
 	MaxBcryptCost = 14

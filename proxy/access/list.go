@@ -5,12 +5,12 @@ type ListVerdict uint8
 
 // The verdicts. A client that is in both lists is denied.
 const (
-	// Unlisted is that of a client that is not denied, if there is no list of those that are allowed.
+	// Unlisted means that the lists do not decide: the client is not denied, and there is no list of allowed clients.
 	Unlisted ListVerdict = iota
-	// Allowed is that of a client in that list.
+	// Allowed means that the client is in the list of allowed clients.
 	Allowed
-	// NotAllowed is that of a client that is not in that list.
+	// NotAllowed means that there is such a list, and the client is not in it.
 	NotAllowed
-	// Denied is that of a client that is never let in.
+	// Denied means that the client is in the list of denied clients.
 	Denied
 )

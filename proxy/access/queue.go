@@ -12,13 +12,13 @@ import (
 const (
 	// MaxAtOnce is the most passwords that are verified at once. Half of the processors are left to other requests.
 	MaxAtOnce = 4
-	// maxQueued is the most that wait for their turn, and maxQueuedPerClient the most of one client.
+	// maxQueued is the largest number of waiting passwords, and maxQueuedPerClient that of one client.
 	maxQueued          = 256
 	maxQueuedPerClient = 8
 )
 
-// queue bounds how many passwords are verified at once. Those that wait are served client by client, so that a client with
-// many of them delays another client by one at most.
+// queue bounds how many passwords are verified at once. Waiting clients take turns, so that a client with many passwords
+// delays another client by one of them at most.
 type queue struct {
 	mu      sync.Mutex
 	room    int
@@ -28,7 +28,7 @@ type queue struct {
 	byKey   map[limit.Key]*queuedClient
 }
 
-// queuedClient is a client with the turns that it waits for, first come first.
+// queuedClient is a client with the turns that it waits for, in the order of their arrival.
 type queuedClient struct {
 	key   limit.Key
 	turns []chan struct{}
@@ -61,7 +61,7 @@ func (q *queue) enter(client limit.Key) (turn chan struct{}, full bool) {
 	return turn, false
 }
 
-// leave gives a place to the next one that waits.
+// leave passes a place on to the next client.
 func (q *queue) leave() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -16,7 +16,7 @@ const maxRemembered = 4096
 type remembered struct {
 	mu    sync.Mutex
 	until map[mark]time.Time
-	// order lists the marks as they were added. All are remembered for the same time, so that the first one ends first.
+	// order lists the marks in the order in which they were added, which is also the order in which they expire.
 	order []mark
 }
 
@@ -31,14 +31,14 @@ func (r *remembered) has(m mark, now time.Time) bool {
 	return known && now.Before(until)
 }
 
-// add remembers a mark. It forgets those whose time is over, and the oldest one if there are too many.
+// add remembers a mark. It forgets expired marks, and the oldest one if there are too many.
 func (r *remembered) add(m mark, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.until == nil {
 		r.until = map[mark]time.Time{}
 	}
-	if _, known := r.until[m]; known { // its time is over, and it begins anew at the end of the list
+	if _, known := r.until[m]; known { // it has expired, and is added again at the end
 		r.forget(m)
 	}
 	for len(r.order) > 0 && (len(r.order) >= maxRemembered || !now.Before(r.until[r.order[0]])) {

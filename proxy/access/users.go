@@ -41,7 +41,7 @@ func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e
 func (e *LineError) Unwrap() error { return e.Err }
 
 // ParseUsers reads a password file as htpasswd writes it: one `user:hash` a line. Empty lines and lines that begin with `#`
-// are left out. It returns the users together with all errors, which are LineErrors where they concern one line.
+// are skipped. It returns the users together with all errors, which are LineErrors where they concern one line.
 func ParseUsers(text []byte) (*Users, []error) {
 	u := &Users{byName: map[string]int{}, id: sha256.Sum256(text)}
 	lines := map[string]int{}
@@ -103,8 +103,8 @@ func (u *Users) Has(name string) bool {
 // ID returns a text that identifies the contents of the file, without revealing them.
 func (u *Users) ID() string { return fmt.Sprintf("%x", u.id[:4]) }
 
-// match reports whether the password is the user's. An unknown user costs the time of a known one: that of the user whom the
-// secret assigns to the name, so that the times of the names that do not exist are spread like those of the ones that do.
+// match reports whether the password is the user's. For an unknown user, it takes the time of a known one, chosen by the
+// secret and the name, so that the times of unknown names are spread like those of known ones.
 func (u *Users) match(secret []byte, name, password string) bool {
 	index, known := u.byName[name]
 	if !known {

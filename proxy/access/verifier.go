@@ -17,7 +17,7 @@ import (
 // Verdict is the result of a check of a password.
 type Verdict uint8
 
-// The verdicts. Busy is that of a check that was not made, because too many others were to be made first.
+// The verdicts. Busy means that the password was not checked, because too many others were waiting.
 const (
 	Wrong Verdict = iota
 	Right
@@ -42,12 +42,13 @@ type Verifier struct {
 	running map[mark]*check
 }
 
-// Counts are numbers of checks, by how they ended.
+// Counts are numbers of checks by result.
 type Counts struct{ Right, Wrong, Remembered, Busy atomic.Uint64 }
 
 // check is a check that several callers with the same password share: a browser sends many requests at once.
 type check struct {
-	// done is closed at its end; verdict and made are set before. made is false if the caller that made the check gave up.
+	// done is closed when the check ends; verdict and made are set before. made is false if the caller that ran the check gave
+	// up.
 	done    chan struct{}
 	verdict Verdict
 	made    bool
@@ -85,8 +86,7 @@ func (v *Verifier) Remembers(users *Users, c Credentials, now time.Time) bool {
 	return true
 }
 
-// Check verifies a password for a client. It waits for its turn until the context ends or too much time has passed, and is
-// then Busy.
+// Check verifies a password for a client. It waits for its turn; if the context ends or the wait is too long, it returns Busy.
 func (v *Verifier) Check(ctx context.Context, users *Users, c Credentials, client limit.Key) Verdict {
 	m := v.mark(users, c)
 	ctx, cancel := context.WithTimeout(ctx, maxWait)
@@ -111,7 +111,7 @@ func (v *Verifier) Check(ctx context.Context, users *Users, c Credentials, clien
 	return Busy
 }
 
-// join returns the check of a mark, and whether the caller has to make it.
+// join returns the check of a mark, and reports whether the caller has to run it.
 func (v *Verifier) join(m mark) (*check, bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -123,7 +123,7 @@ func (v *Verifier) join(m mark) (*check, bool) {
 	return begun, true
 }
 
-// make makes a check, and ends it for all that share it.
+// make runs a check, and ends it for all callers that share it.
 func (v *Verifier) make(ctx context.Context, of *check, m mark, users *Users, c Credentials, client limit.Key) {
 	defer func() {
 		v.mu.Lock()

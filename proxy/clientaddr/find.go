@@ -17,7 +17,7 @@ type End uint8
 
 // The ends of a search.
 const (
-	// PeerNotTrusted means that the peer is the client: it is no trusted proxy, and whatever it says counts for nothing.
+	// PeerNotTrusted means that the peer is the client: it is not a trusted proxy, and nothing that it says counts.
 	PeerNotTrusted End = iota
 	// Untrusted means that the client is the first address that is not a trusted proxy's.
 	Untrusted
@@ -44,7 +44,7 @@ type Found struct {
 // the name from the right to the left, as proxies append to the right: the client is the first address that is not trusted,
 // and whatever is to the left of it may have been sent by the client itself. What is not an address ends the search, also an
 // empty element: a trusted proxy that could not name its client must not make the text before it count. Find allocates
-// nothing unless an element looks like an address and is none.
+// nothing unless an element looks like an address but is not one.
 func Find(peer netip.Addr, fields http1.Fields, name string, trusted Trusted) Found {
 	found := Found{Client: peer, Line: -1}
 	if !trusted.Contains(peer) {
@@ -77,7 +77,8 @@ func Find(peer netip.Addr, fields http1.Fields, name string, trusted Trusted) Fo
 	return found
 }
 
-// trim returns where the element of a list that begins at an offset begins and how long it is without white space.
+// trim returns the offset and the length, without white space around it, of the last element of a list, which begins at an
+// offset.
 func trim(list string, at int) (start, length int) {
 	end := len(list)
 	for at < end && isSpace(list[at]) {

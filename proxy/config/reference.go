@@ -215,9 +215,9 @@ func listenerReference() Table {
 			{Name: "proxy_protocol", Type: stringKey, Values: []string{"off", "required"}, Default: `"off"`, Promise: "S-15.3",
 				Text: "`required`: each connection to either port begins with a header of the PROXY protocol, version 1 or 2, which names the client; it may come only from `trusted_proxies`, and within `header_timeout_secs`. `off`: none does."},
 			{Name: "trusted_proxies", Type: stringsKey, Need: unsetKey, Dynamic: true, Promise: "S-15.1",
-				Text: "Networks and addresses of the proxies whose word counts: for a request from one of them, the client is the first address in `client_ip_header` that is not one of them, read from the right. No share of connections (`max_connections_per_client`) holds for them."},
+				Text: "Networks and addresses of the proxies whose word counts: for a request from one of them, the client is the first address in `client_ip_header` that is not one of them, read from the right. `max_connections_per_client` does not apply to them."},
 			{Name: "trusted_proxies_file", Type: stringKey, Need: unsetKey, Dynamic: true, Promise: "S-15.1",
-				Text: "File with further ones: a network or an address on each line, at most 100,000; `#` begins a comment. Read at the start and at every reload."},
+				Text: "File with more of them: a network or an address on each line, at most 100,000; `#` begins a comment. Read at the start and at every reload."},
 			{Name: "client_ip_header", Type: stringKey, Default: `"X-Forwarded-For"`, Dynamic: true, Promise: "S-15.1",
 				Text: "The field in which the trusted proxies name the client: a list to which each appends, or one with a single address, such as `CF-Connecting-IP`. `\"\"`: none. It counts only with `trusted_proxies`."},
 		}}

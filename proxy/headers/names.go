@@ -14,7 +14,7 @@ const (
 	ForwardedPrefix = "X-Forwarded-Prefix"
 )
 
-// believed are the fields that no client may send, also with `_` or another mark for `-`: CGI, WSGI and the like turn them
+// believed are the fields that no client may send, nor with `_` or another mark for `-`: CGI, WSGI and the like turn both
 // into the same variable (S-6.12). They are the fields that the proxy sets and those that frameworks believe from any proxy. Proxy would
 // become HTTP_PROXY in a CGI environment. To add a name, add it here: the look-up table and the names that no rule can have
 // are made from this list.

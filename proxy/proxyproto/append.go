@@ -7,7 +7,7 @@ import (
 )
 
 // AppendV1 appends a header of version 1 for a connection from the source to the destination. If the addresses are of
-// different families, IPv4 ones are written as IPv4-mapped ones. An invalid address makes it a header that says nothing.
+// different families, IPv4 ones are written as IPv4-mapped ones. With an invalid address, the header says nothing.
 func AppendV1(dst []byte, h Header) []byte {
 	source, destination, ok := sameFamily(h)
 	switch {

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// MaxV1 and MaxV2 bound the bytes of a header, those of its end included.
+	// MaxV1 and MaxV2 are the largest numbers of bytes of a header, including its end.
 	MaxV1 = 107
 	MaxV2 = 4096
 	// fixedV2 is the length of the fixed part of a header of version 2.
@@ -24,7 +24,7 @@ const (
 	beginV2 = "\r\n\r\n\x00\r\nQUIT\n"
 )
 
-// Header is what a header says. The zero value is that of a header after which the addresses of the socket count: of a
+// Header is what a header says. The zero value means that the addresses of the socket count: the header is that of a
 // balancer's own connection (LOCAL), or of one that is not TCP.
 type Header struct {
 	// Source is the client, and Destination the address that it has connected to. Both are of the same family; IPv4-mapped
@@ -155,7 +155,7 @@ func parseV2(data []byte) (Header, int, error) {
 			netip.AddrPortFrom(netip.AddrFrom16([16]byte(addresses[16:])), port(addresses[34:])),
 		}, n)
 	}
-	return Header{}, n, nil // UDP, Unix sockets, and what there may be one day
+	return Header{}, n, nil // UDP, Unix sockets and unknown families
 }
 
 // The families of version 2, with their transport protocol.
