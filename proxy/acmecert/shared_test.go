@@ -17,9 +17,11 @@ import (
 	"time"
 
 	"github.com/mholt/acmez/v3/acme"
+	"github.com/miekg/dns"
 
 	"reverse-proxy/conformance/acmetest"
 	"reverse-proxy/conformance/redistest"
+	"reverse-proxy/proxy/acmedns"
 	"reverse-proxy/proxy/certstore"
 	"reverse-proxy/proxy/config"
 	"reverse-proxy/proxy/eventlog"
@@ -50,7 +52,11 @@ func restartMachine(t *testing.T, server *redistest.Server, cfg config.TLS) *tes
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { logger.Close() })
-	managers := NewManagers(logger, nil)
+	responders := Responders{}
+	if cfg.ACMEDNS.Method == config.DNSResponder {
+		responders[cfg.ACMEDNS.Bind] = acmedns.NewRecords(cfg.ACMEDNS.Host)
+	}
+	managers := NewManagers(logger, responders)
 	m.store, err = certstore.New(certstore.Options{Address: server.Address, Secret: bytes.Repeat([]byte("secret! "), 4), Machine: "machine",
 		Changed: managers.Changed, Synced: managers.Synced})
 	if err != nil {
@@ -211,6 +217,43 @@ func TestAnyMachineAnswersTheChallengeOfAnother(t *testing.T) {
 		_, ok := b.HTTPChallenge(acmeTestName, path)
 		return certificate == nil && !ok
 	})
+}
+
+func TestAnyResponderAnswersTheChallengeOfAnotherMachine(t *testing.T) {
+	server := redistest.ForTest(t, redistest.Options{})
+	cfg := acmeTestConfig(t, acmeTestDirectory, "", "*."+acmeTestName)
+	cfg.ACMEDNS = config.DNS01{Method: config.DNSResponder, Bind: "127.0.0.1:53", Host: "edge.example.test"}
+	a, b := startMachine(t, server, cfg), startMachine(t, server, cfg)
+	waittest.For(t, "two machines", func() bool { return a.store.State().Machines == 2 })
+	responder, err := acmedns.Listen("127.0.0.1:0", b.manager.records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(responder.Close)
+	texts := func() int {
+		question := new(dns.Msg).SetQuestion(acmeTestName+"._acme-challenge.edge.example.test.", dns.TypeTXT)
+		reply, _, err := new(dns.Client).Exchange(question, responder.Addr())
+		if err != nil {
+			return -1
+		}
+		return len(reply.Answer)
+	}
+	a.manager.obtain = func(ctx context.Context, d *domain) outcome {
+		attempt := &attempt{domain: d, lease: d.lease, shared: a.manager.shared}
+		withdraw, err := attempt.shareChallenge(ctx, acme.Challenge{Type: acme.ChallengeTypeDNS01, Token: "token", KeyAuthorization: "token.print",
+			Identifier: acme.Identifier{Type: "dns", Value: acmeTestName}})
+		if err != nil {
+			t.Error(err)
+			return outcome{err: err, local: true}
+		}
+		if got := texts(); got != 1 {
+			t.Errorf("got %d TXT records from the other machine's responder, want 1", got)
+		}
+		withdraw()
+		return outcome{err: errors.New("enough"), local: true}
+	}
+	a.manager.try(t.Context(), a.first())
+	waittest.For(t, "the record to be withdrawn", func() bool { return texts() == 0 })
 }
 
 func TestWithTheStoreAwayACacheIsEnough(t *testing.T) {
