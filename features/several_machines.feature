@@ -138,14 +138,14 @@ Feature: Several machines that share a store
       When the store is emptied
       Then the machine "A" logs "STORE_AWAY emptied"
       And the machine "A" logs "STORE_BACK"
-      And the store has certificates that are no garbage
+      And the store has certificates that are not garbage
       When the values of the store are garbage
       And the machine "A" is sent SIGTERM
       And the machine "A" exits with 0 within 10 seconds
       And the machine "A" is started
       And the machine "A" serves
       And the machine "A" logs "STORE_VALUE value=certificate/"
-      And the store has certificates that are no garbage
+      And the store has certificates that are not garbage
       And the machine "B" is started
       Then the machine "B" serves
       And the machines "A, B" serve the same certificate for "www.example.test" within 10 seconds

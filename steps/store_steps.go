@@ -24,7 +24,7 @@ func (w *World) storeSteps() []step {
 		{`the store is read-only`, w.freezeStore, "As a replica of a server that is away."},
 		{`the store can be written`, w.thawStore, "Again."},
 		{`the values of the store are garbage`, w.spoilStore, "Each is replaced by a few bytes; leases stay."},
-		{`the store has certificates that are no garbage`, w.storeMended, "Waits for it."},
+		{`the store has certificates that are not garbage`, w.storeMended, "Waits for it."},
 		{`the store holds no text {string}`, w.storeLacks, "In any of its keys, as the server would write it to a disk."},
 	}
 }
