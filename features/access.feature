@@ -284,7 +284,7 @@ Feature: Access
         | remote.user | HTTP/2   |
 
     @S-16.3
-    Scenario Outline: A WebSocket is no way around the service, and renews the session too, over <protocol>
+    Scenario Outline: A WebSocket does not get around the service, and renews the session too, over <protocol>
       Given clients speak <protocol>
       And an upstream "chat" that switches to "websocket"
       And an upstream "auth" that answers:

@@ -31,8 +31,8 @@ Feature: Who the client is
         | There are more proxies                 | proxy    | HTTP/1.1 | 6.6.6.6,203.0.113.9 | 10.0.0.7, [2001:db8::8] | 203.0.113.9      | 203.0.113.9, 10.0.0.7, [2001:db8::8], ${client:proxy}  |
         | There are more proxies                 | proxy    | HTTP/2   | 6.6.6.6,203.0.113.9 | 10.0.0.7, [2001:db8::8] | 203.0.113.9      | 203.0.113.9, 10.0.0.7, [2001:db8::8], ${client:proxy}  |
         | The client has an IPv6 address         | proxy    | HTTP/1.1 | 192.0.2.66          | [2001:DB9::0001]:4711   | 2001:db9::1      | 2001:db9::1, ${client:proxy}                           |
-        | The reading ends at what is no address | proxy    | HTTP/1.1 | 203.0.113.9         | unknown, 10.0.0.7       | 10.0.0.7         | 10.0.0.7, ${client:proxy}                              |
-        | The last element is no address         | proxy    | HTTP/1.1 | 203.0.113.9         | _hidden                 | ${client:proxy}  | ${client:proxy}                                        |
+        | The search ends at what is not an address | proxy    | HTTP/1.1 | 203.0.113.9         | unknown, 10.0.0.7       | 10.0.0.7         | 10.0.0.7, ${client:proxy}                              |
+        | The last element is not an address     | proxy    | HTTP/1.1 | 203.0.113.9         | _hidden                 | ${client:proxy}  | ${client:proxy}                                        |
         | All are trusted                        | proxy    | HTTP/1.1 | 10.0.0.6            | 10.0.0.7                | 10.0.0.6         | 10.0.0.6, 10.0.0.7, ${client:proxy}                    |
         | Nobody believes a client               | stranger | HTTP/1.1 | 203.0.113.9         | 10.0.0.7                | ${client:stranger} | ${client:stranger}                                   |
         | Nobody believes a client               | stranger | HTTP/2   | 203.0.113.9         | 10.0.0.7                | ${client:stranger} | ${client:stranger}                                   |
@@ -69,7 +69,7 @@ Feature: Who the client is
         | cf-connecting-ip | HTTP/2   |
 
     @S-15.1
-    Scenario: The networks in a file are read at every reload, and a line that is none is named
+    Scenario: The networks in a file are read at every reload, and a line that is not a network is named
       Given a file "cdn.txt" with "# the networks of the CDN\n10.0.0.0/8\n"
       And the settings:
         | listeners[0].trusted_proxies      | left out   |
@@ -110,7 +110,7 @@ Feature: Who the client is
       Examples:
         | what                      | trusted        | key                               | value          | complaint                                                            |
         | A field without proxies   | left out       | listeners[0].client_ip_header     | "X-Real-IP"    | listeners[0].client_ip_header: has no effect without trusted_proxies |
-        | What is no field          | ["10.0.0.0/8"] | listeners[0].client_ip_header     | "X Real"       | is not the name of a field                                           |
+        | What is not a field name  | ["10.0.0.0/8"] | listeners[0].client_ip_header     | "X Real"       | is not the name of a field                                           |
         | The field Forwarded       | ["10.0.0.0/8"] | listeners[0].client_ip_header     | "forwarded"    | let the proxies send X-Forwarded-For                                 |
         | A field of the connection | ["10.0.0.0/8"] | listeners[0].client_ip_header     | "Connection"   | has a meaning of its own                                             |
         | A file without networks   | ["10.0.0.0/8"] | listeners[0].trusted_proxies_file | "empty.txt"    | has no networks                                                      |
@@ -118,7 +118,7 @@ Feature: Who the client is
         | A network with host bits  | ["10.0.0.0/8"] | listeners[0].trusted_proxies      | ["10.0.0.1/8"] | has bits after its length                                            |
 
     @S-15.1
-    Scenario: explain says who the client is, and where the reading ended
+    Scenario: explain says who the client is, and where the search ended
       When the configuration file is written
       And the command "reverse-proxy explain --config ${config} --text --from 10.0.0.1 -H X-Forwarded-For:192.0.2.66,203.0.113.9,10.0.0.7 https://a.example.test/" is run
       Then the command prints "203.0.113.9, named by the trusted proxy 10.0.0.1 in line 1 of 1 of X-Forwarded-For, read from the right"

@@ -135,7 +135,7 @@ Feature: The PROXY protocol
         | Addresses that are too short       | balancer | too short                | \r\n\r\n\0\r\nQUIT\n\x21\x21\0\x0cabcdefghijkl |
 
     @S-15.3
-    Scenario: A second header is no TLS
+    Scenario: A second header is not TLS
       When the proxy is running
       And the client "balancer" opens a connection to "tcp://${addr}:${https}"
       And the client sends "PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\nPROXY TCP4 203.0.113.10 192.0.2.1 4711 443\r\n"
@@ -144,7 +144,7 @@ Feature: The PROXY protocol
         | client_ip | 203.0.113.9 |
 
     @S-15.3
-    Scenario: A header inside TLS is no request
+    Scenario: A header inside TLS is not a request
       Given the connections of the client "balancer" begin with "PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n"
       When the proxy is running
       And the client "balancer" opens a connection to "https://a.example.test"
