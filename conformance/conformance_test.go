@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +100,10 @@ func TestFeatures(t *testing.T) {
 		total, totalPassed = total+ran[uri], totalPassed+passed[uri]
 	}
 	fmt.Printf("seed %d\n%d scenarios (%d passed)\n", options.Randomize, total, totalPassed)
+	// Repeated here, next to the verdict: whoever sees only the end of a long log must see what failed.
+	for _, failure := range suite.Failures() {
+		t.Errorf("failed: %s", abridged(failure))
+	}
 	if status != 0 {
 		t.Errorf("got the status %d of the suite, want 0; GODOG_SEED=%d repeats the order", status, options.Randomize)
 	}
@@ -111,6 +116,15 @@ func TestFeatures(t *testing.T) {
 	case total < fewestScenarios:
 		t.Errorf("got %d scenarios, want at least %d", total, fewestScenarios)
 	}
+}
+
+// abridged returns the beginning of text, of at most 1,500 bytes.
+func abridged(text string) string {
+	const most = 1500
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + " [...]"
 }
 
 // seed returns the seed of the scenarios' order: a new one for every run, unless GODOG_SEED repeats one.

@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/cucumber/godog"
@@ -25,7 +26,7 @@ import (
 	"reverse-proxy/conformance/redistest"
 )
 
-// Suite is what all scenarios of one run share. Only its counts change while they run.
+// Suite is what all scenarios of one run share. Only its counts and its failures change while they run.
 type Suite struct {
 	// Binary is the daemon under test.
 	Binary string
@@ -46,6 +47,7 @@ type Suite struct {
 	mu sync.Mutex // serialises writes to Diagnostics and guards the counts
 	// ran and passed count the scenarios, and those without an error, by feature file.
 	ran, passed map[string]int
+	failures    []string
 }
 
 // NewSuite prepares a suite. The caller sets the fields other than Binary and SampleUpstream.
@@ -65,6 +67,13 @@ func (s *Suite) Counts() (passed, ran map[string]int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.passed), maps.Clone(s.ran)
+}
+
+// Failures returns the file, the name and the error of each scenario that has failed, in the order in which they ended.
+func (s *Suite) Failures() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.failures)
 }
 
 // CanBindPrivilegedPorts reports whether this user may listen on ports below 1024, which scenarios tagged
@@ -93,7 +102,9 @@ func (s *Suite) InitializeScenario(sc *godog.ScenarioContext) {
 		if failed == nil && left == nil {
 			s.passed[scenario.Uri]++
 		} else {
-			fmt.Fprintf(s.Diagnostics, "\n--- %s: %s\n%v\n%s", scenario.Uri, scenario.Name, errors.Join(failed, left), w.report)
+			failure := fmt.Sprintf("%s: %s\n%v", scenario.Uri, scenario.Name, errors.Join(failed, left))
+			s.failures = append(s.failures, failure)
+			fmt.Fprintf(s.Diagnostics, "\n--- %s\n%s", failure, w.report)
 		}
 		return ctx, left
 	})
