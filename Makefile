@@ -7,7 +7,8 @@ SHELL := /bin/bash
 # How long each fuzz target runs, and the coverage of proxy/ below which `make test` fails, in percent.
 FUZZTIME ?= 30s
 COVERAGE ?= 85
-# The Debian packages that the tests and the benchmark use, each with a program of it that tells whether it is there.
+# The Debian packages that the tests and the benchmark use, each with one of its programs, by which its presence is
+# detected.
 DEPS := \
 	gcc:gcc \
 	libc6-dev: \

@@ -64,7 +64,7 @@ func (m *machine) mutualUpstream(address, own, client string) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(trusted) {
-		m.t.Fatal("the proxy's certificate is none")
+		m.t.Fatal("the proxy's certificate is not valid PEM")
 	}
 	var listener net.Listener
 	if err := m.network.Do(func() (err error) {

@@ -66,7 +66,7 @@ var filterCases = []filterCase{
 		`"INFO","event":"REQUEST","client_ip":"%s","host":"a","method":"GET","path":"/.env","status":429,"upstream":"127.0.0.1:3000","duration_ms":5}`, nil},
 	{"an unknown host", "INFO REQUEST client_ip=%s host=- method=GET path=/ status=404 upstream=- duration_ms=0",
 		`"INFO","event":"REQUEST","client_ip":"%s","host":"-","method":"GET","path":"/","status":404,"upstream":"-","duration_ms":0}`, []string{denied}},
-	{"a request that is none", `INFO BAD_REQUEST client_ip=%s status=400 error="bare CR or LF in the head"`,
+	{"not a valid request", `INFO BAD_REQUEST client_ip=%s status=400 error="bare CR or LF in the head"`,
 		`"INFO","event":"BAD_REQUEST","client_ip":"%s","status":400,"error":"bare CR or LF in the head"}`, nil},
 	{"a handshake for another name", `WARN TLS_REFUSED client_ip=%s server_name=/.env error="no certificate covers this name"`,
 		`"WARN","event":"TLS_REFUSED","client_ip":"%s","server_name":"/.env","error":"no certificate covers this name"}`, nil},

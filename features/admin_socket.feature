@@ -63,7 +63,7 @@ Feature: Admin socket
         | rate_limited_clients | 2 |
 
     @S-10.1
-    Scenario: It tells that the file differs from what is in use, until a reload
+    Scenario: It reports that the file differs from what is in use, until a reload
       When the proxy is running
       And the setting "rate_limit.burst" is 7
       And the configuration file is written

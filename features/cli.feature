@@ -205,7 +205,7 @@ Feature: Command line
       Then the command exits with 1
       And the command prints "body.limit_bytes: "
 
-  Rule: The exit code tells what happened
+  Rule: The exit code reports what happened
 
     @S-1.5
     Scenario: A graceful shutdown exits with 0

@@ -5,7 +5,7 @@ Feature: Preview of a reload
   Background:
     Given the site "git.example.test" is served from the upstream "old"
 
-  Rule: The exit code tells whether a reload would change anything, or would be refused
+  Rule: The exit code reports whether a reload would change anything, or would be refused
 
     @S-1.4 @S-3.2
     Scenario: 0 for no change
@@ -197,7 +197,7 @@ Feature: Preview of a reload
       And the command complains in 2 lines
       And the command complains "${config}: nothing was changed; 1 error in the configuration"
 
-  Rule: An answer that is none of this daemon's is one clear line
+  Rule: An answer that is not from this daemon is reported in one clear line
 
     @S-1.4
     Scenario Outline: <what> makes <command> exit with <code>

@@ -107,18 +107,18 @@ Feature: Error responses
         | garbage                 | \x00\x01 this is not HTTP\n\n                                | HTTP/1.1 |
         | nothing                 |                                                              | HTTP/1.1 |
         | half a head             | HTTP/1.1 200 OK\nContent-Le                                  | HTTP/1.1 |
-        | a status that is none   | HTTP/1.1 2x0 OK\n\n                                          | HTTP/1.1 |
+        | an invalid status       | HTTP/1.1 2x0 OK\n\n                                          | HTTP/1.1 |
         | two lengths             | HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 3\n\nabc | HTTP/1.1 |
-        | a length that is none   | HTTP/1.1 200 OK\nContent-Length: 2x\n\nab                    | HTTP/1.1 |
+        | an invalid length       | HTTP/1.1 200 OK\nContent-Length: 2x\n\nab                    | HTTP/1.1 |
         | an unknown coding       | HTTP/1.1 200 OK\nTransfer-Encoding: magic\n\nab              | HTTP/1.1 |
         | a field without a colon | HTTP/1.1 200 OK\nbroken field\nContent-Length: 0\n\n         | HTTP/1.1 |
         | an endless head         | HTTP/1.1 200 OK\nX-Long: ${x*2000000}\nContent-Length: 0\n\n | HTTP/1.1 |
         | garbage                 | \x00\x01 this is not HTTP\n\n                                | HTTP/2   |
         | nothing                 |                                                              | HTTP/2   |
         | half a head             | HTTP/1.1 200 OK\nContent-Le                                  | HTTP/2   |
-        | a status that is none   | HTTP/1.1 2x0 OK\n\n                                          | HTTP/2   |
+        | an invalid status       | HTTP/1.1 2x0 OK\n\n                                          | HTTP/2   |
         | two lengths             | HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 3\n\nabc | HTTP/2   |
-        | a length that is none   | HTTP/1.1 200 OK\nContent-Length: 2x\n\nab                    | HTTP/2   |
+        | an invalid length       | HTTP/1.1 200 OK\nContent-Length: 2x\n\nab                    | HTTP/2   |
         | an unknown coding       | HTTP/1.1 200 OK\nTransfer-Encoding: magic\n\nab              | HTTP/2   |
         | a field without a colon | HTTP/1.1 200 OK\nbroken field\nContent-Length: 0\n\n         | HTTP/2   |
         | an endless head         | HTTP/1.1 200 OK\nX-Long: ${x*2000000}\nContent-Length: 0\n\n | HTTP/2   |

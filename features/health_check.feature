@@ -61,7 +61,7 @@ Feature: Health
       Then the client receives the answer 431
       And the connection is closed
 
-  Rule: It tells that this process serves
+  Rule: It reports whether this process serves
 
     @S-9.2
     Scenario Outline: An upstream that is down makes no difference, and none is asked, over <protocol>
@@ -144,7 +144,7 @@ Feature: Health
         | HTTP/2   |
 
     @S-6.2
-    Scenario Outline: An empty path is none over <protocol>
+    Scenario Outline: An empty path is not accepted over <protocol>
       Given clients speak <protocol>
       And the setting "https_health_path" is ""
       When the proxy is running

@@ -311,7 +311,7 @@ Feature: HTTP/1.1
 
       Examples:
         | what                                    | chunks                                                |
-        | A size that is none                     | zz\r\nhello\r\n                                       |
+        | An invalid size                         | zz\r\nhello\r\n                                       |
         | No size                                 | \r\nhello\r\n                                         |
         | An empty size before an extension       | ;a\r\nhello\r\n                                       |
         | A size with a plus sign                 | +5\r\nhello\r\n                                       |
@@ -328,7 +328,7 @@ Feature: HTTP/1.1
         | A chunk that is longer than its size    | 5\r\nhello!\r\n                                       |
         | A chunk that is shorter than its size   | 6\r\nhello\r\n                                        |
         | A bare LF behind the data               | 5\r\nhello\x0a                                        |
-        | An extension that is none               | 5;a=b c\r\nhello\r\n                                  |
+        | An invalid extension                    | 5;a=b c\r\nhello\r\n                                  |
         | An extension with a bare LF             | 5;a\x0ahello\r\n                                      |
         | An extension with NUL                   | 5;a=\x00\r\nhello\r\n                                 |
         | An extension of more than 512 bytes     | 5;a=${x*600}\r\nhello\r\n                             |

@@ -252,7 +252,7 @@ Feature: HTTP/2, frame by frame
         | short of the length                   | abc        |
         | beyond the length                     | abcdefgh   |
         | beyond the length in the second frame | abcd\|efgh |
-        | that is none at all                   |            |
+        | that is empty                         |            |
 
     @S-6.7
     Scenario: DATA of the declared length is a request like any other

@@ -127,7 +127,7 @@ Feature: HTTP redirect
         | Two hosts                     | GET / HTTP/1.1\r\nHost: git.example.test\r\nHost: www.example.test\r\n\r\n           |
         | A path in the host            | GET / HTTP/1.1\r\nHost: git.example.test/evil\r\n\r\n                                |
         | User information in the host  | GET / HTTP/1.1\r\nHost: git.example.test@evil.example\r\n\r\n                        |
-        | A port that is none           | GET / HTTP/1.1\r\nHost: git.example.test:8o\r\n\r\n                                  |
+        | An invalid port               | GET / HTTP/1.1\r\nHost: git.example.test:8o\r\n\r\n                                  |
         | A space in the host           | GET / HTTP/1.1\r\nHost: git.example.test evil\r\n\r\n                                |
         | Markup in the host            | GET / HTTP/1.1\r\nHost: <script>\r\n\r\n                                             |
         | Bytes that are no ASCII       | GET / HTTP/1.1\r\nHost: git\xff.example.test\r\n\r\n                                 |

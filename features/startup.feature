@@ -173,7 +173,7 @@ Feature: Startup
       And the service manager is never told "READY=1"
 
     @S-4.2
-    Scenario: Step 9 fails on a watchdog interval that is none
+    Scenario: Step 9 fails on an invalid watchdog interval
       Given the proxy will be started with the environment variable "WATCHDOG_USEC" set to "garbage"
       When the proxy is started
       Then the proxy exits with 1

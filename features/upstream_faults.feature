@@ -191,7 +191,7 @@ Feature: Upstreams and clients at fault
         | ends in a chunk                 | HTTP/2   | Transfer-Encoding: chunked | a\nhalf                           |
         | ends before the last chunk      | HTTP/1.1 | Transfer-Encoding: chunked | 4\nhalf\n                         |
         | ends before the last empty line | HTTP/1.1 | Transfer-Encoding: chunked | 4\nhalf\n0\n                      |
-        | has a chunk size that is none   | HTTP/1.1 | Transfer-Encoding: chunked | 4\nhalf\nzz\nhalf\n0\n\n          |
+        | has an invalid chunk size       | HTTP/1.1 | Transfer-Encoding: chunked | 4\nhalf\nzz\nhalf\n0\n\n          |
         | has a chunk that is too long    | HTTP/1.1 | Transfer-Encoding: chunked | 4\nhalf!\n0\n\n                   |
         | has a bare LF behind a size     | HTTP/1.1 | Transfer-Encoding: chunked | 4\nhalf\n4\x0ahalf\n0\n\n         |
         | has a folded trailer            | HTTP/1.1 | Transfer-Encoding: chunked | 4\nhalf\n0\nX-A: b\n c\n\n        |
@@ -200,7 +200,7 @@ Feature: Upstreams and clients at fault
         | has no chunk                    | HTTP/2   | Transfer-Encoding: chunked |                                   |
         | ends before the last chunk      | HTTP/2   | Transfer-Encoding: chunked | 4\nhalf\n                         |
         | ends before the last empty line | HTTP/2   | Transfer-Encoding: chunked | 4\nhalf\n0\n                      |
-        | has a chunk size that is none   | HTTP/2   | Transfer-Encoding: chunked | 4\nhalf\nzz\nhalf\n0\n\n          |
+        | has an invalid chunk size       | HTTP/2   | Transfer-Encoding: chunked | 4\nhalf\nzz\nhalf\n0\n\n          |
         | has a chunk that is too long    | HTTP/2   | Transfer-Encoding: chunked | 4\nhalf!\n0\n\n                   |
         | has a bare LF behind a size     | HTTP/2   | Transfer-Encoding: chunked | 4\nhalf\n4\x0ahalf\n0\n\n         |
         | has a folded trailer            | HTTP/2   | Transfer-Encoding: chunked | 4\nhalf\n0\nX-A: b\n c\n\n        |

@@ -195,7 +195,7 @@ func TestWhatIsLeftOfABodyIsNoRequestOfAnotherClient(t *testing.T) {
 		time.Sleep(5 * time.Millisecond) // so that the following bytes are read into the buffer of the body
 		_, _ = io.WriteString(attacker, "1\r\nxGET /planted HTTP/1.1\r\nHost: a.test\r\n\r\n")
 		if response, _ := readResponse(t, bufio.NewReader(attacker), "POST"); response.StatusCode != 400 {
-			t.Fatalf("got %d for a chunk that is none", response.StatusCode)
+			t.Fatalf("got %d for an invalid chunk", response.StatusCode)
 		}
 		_ = attacker.Close()
 		waitFor(t, "the connection's end", func() bool { return p.registry.count() == 0 })

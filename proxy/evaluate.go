@@ -69,7 +69,7 @@ func (d *DynamicConfig) evaluateRequest(listener int, request *Request) evaluati
 	return e
 }
 
-// location returns the target of a redirect; "" if the answer is none.
+// location returns the target of a redirect; "" if the answer is not a redirect.
 func (e evaluation) location() string {
 	if e.answer == nil {
 		return ""

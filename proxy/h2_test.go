@@ -170,7 +170,7 @@ func TestHTTP2CarriesRequestsAndResponses(t *testing.T) {
 		}, []string{":status: 100", ":status: 200"}, "hello", ""},
 		{"plain CONNECT", func(c *h2Client) { c.head(1, true, ":method", "CONNECT", ":authority", "a.test:443") }, []string{":status: 405"}, "", ""},
 		{"TRACE", func(c *h2Client) { c.request(1, "TRACE", "/", true) }, []string{":status: 405"}, "", ""},
-		{"a path that is none", func(c *h2Client) { c.request(1, "GET", "/a b", true) }, []string{":status: 400"}, "Bad Request", ""},
+		{"an invalid path", func(c *h2Client) { c.request(1, "GET", "/a b", true) }, []string{":status: 400"}, "Bad Request", ""},
 		{"a large head", func(c *h2Client) {
 			c.request(1, "GET", "/", true, "a", strings.Repeat("x", 8000), "b", strings.Repeat("y", 8000))
 		}, []string{":status: 200"}, "yyy", ""},

@@ -64,7 +64,7 @@ func TestTheRedirectPort(t *testing.T) {
 		{"an IPv6 host", 443, "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 301, "https://[::1]/"},
 		{"OPTIONS of the server", 443, "OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n", 301, "https://a.example/"},
 		{"no host", 443, "GET / HTTP/1.0\r\n\r\n", 400, ""},
-		{"a host that is none", 443, "GET / HTTP/1.1\r\nHost: a.example/evil\r\n\r\n", 400, ""},
+		{"an invalid host", 443, "GET / HTTP/1.1\r\nHost: a.example/evil\r\n\r\n", 400, ""},
 		{"a target that is not ASCII", 443, "GET /\xff HTTP/1.1\r\nHost: a.example\r\n\r\n", 400, ""},
 		{"no request", 443, "\x16\x03\x01\x02\x00\x01\r\n\r\n", 400, ""},
 		{"CONNECT", 443, "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", 405, ""},

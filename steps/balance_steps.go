@@ -10,7 +10,7 @@ import (
 func (w *World) balanceSteps() []step {
 	return []step{
 		{`the site {string} is served from the upstreams {string}`, w.addBalancedSite,
-			"Names separated by commas, each with a weight if `NAME*2` says so. Starts a plain upstream for each name that there is none of."},
+			"Names separated by commas, each with a weight if `NAME*2` says so. Starts a plain upstream for each name that has none."},
 		{`the site {string} is moved to the upstreams {string}`, w.moveToUpstreams, "Changes the site's list, for the next reload."},
 		{`the upstream {string} comes back`, w.restartUpstream, "At its address, after it went away."},
 		{`the process of the upstream {string} is stopped`, w.freezeUpstream, "By SIGSTOP. For a sample upstream."},

@@ -11,7 +11,7 @@ import (
 func (w *World) configSteps() []step {
 	return []step{
 		{`the site {string} is served from the upstream {string}`, w.addSite,
-			"Adds the site to the last listener of the configuration, and starts a plain upstream if there is none of that name."},
+			"Adds the site to the last listener of the configuration, and starts a plain upstream of that name if there is none."},
 		{`the site {string} is served from the upstream {string} by listener {int}`, w.addSiteTo, ""},
 		{`the site {string} is moved to the upstream {string}`, w.moveSite, "Changes the site's upstream, for the next reload."},
 		{`the site {string} is taken out`, w.removeSite, ""},

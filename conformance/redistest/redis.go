@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -161,6 +160,3 @@ func (s *Server) Do(command string, args ...any) (any, error) {
 
 // Keys returns the keys that match a pattern.
 func (s *Server) Keys(pattern string) ([]string, error) { return redis.Strings(s.Do("KEYS", pattern)) }
-
-// DataDir is where the server runs.
-func (s *Server) DataDir() string { return filepath.Clean(s.dir) }

@@ -91,7 +91,7 @@ func TestReleaseWithoutGitIsWhatIsGiven(t *testing.T) {
 	for _, c := range []struct{ name, version, epoch, want string }{
 		{"no version", "", "1", "set VERSION and SOURCE_DATE_EPOCH"},
 		{"no time", "1.2.3", "", "set VERSION and SOURCE_DATE_EPOCH"},
-		{"a time that is none", "1.2.3", "yesterday", "SOURCE_DATE_EPOCH=yesterday: must be seconds"},
+		{"an invalid time", "1.2.3", "yesterday", "SOURCE_DATE_EPOCH=yesterday: must be seconds"},
 		{"a version with a hyphen", "1.2.3-4", "1", `version "1.2.3-4": must begin with a digit`},
 		{"a version with a v", "v1.2.3", "1", `version "v1.2.3": must begin with a digit`},
 		{"a version with a path", "1/../2", "1", `version "1/../2": must begin with a digit`},

@@ -153,7 +153,7 @@ func limitsName(p acme.Problem, name string) bool {
 		}
 	}
 	detail := strings.ToLower(p.Detail)
-	if strings.Contains(detail, "exact set") { // Let's Encrypt's limit of duplicates names none of them
+	if strings.Contains(detail, "exact set") { // Let's Encrypt's limit of duplicates does not name any
 		return true
 	}
 	for domain := name; strings.Contains(domain, "."); _, domain, _ = strings.Cut(domain, ".") {

@@ -280,7 +280,7 @@ func (n *Network) resolve(ctx context.Context, name string, rrtype uint16) (repl
 	return nil, err
 }
 
-// resolverHas returns nil if the machine's resolver has the record. It is for a zone none of whose servers answers.
+// resolverHas returns nil if the machine's resolver has the record. It is for a zone whose servers all fail to answer.
 func (n *Network) resolverHas(ctx context.Context, trace *Trace, value string) error {
 	if reply, err := n.resolve(ctx, trace.Name, dns.TypeTXT); err == nil && hasText(reply, value) {
 		return nil

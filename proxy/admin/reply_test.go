@@ -132,7 +132,7 @@ func TestAnswersThatAreNoneAreOneClearLine(t *testing.T) {
 		{"a number where a text belongs", "status", `{"status":"ok","version":5}`, "the answer is not the daemon's: json: cannot unmarshal number"},
 		{"a text where a list belongs", "status", `{"status":"ok","listeners":"x"}`, "the answer is not the daemon's: json: cannot unmarshal string"},
 		{"a list where the difference belongs", "diff", `{"status":"ok","difference":[]}`, "the answer is not the daemon's: json: cannot unmarshal array"},
-		{"a time that is none", "status", `{"status":"ok","time":"yesterday\u001b[2J"}`, `the answer is not the daemon's: parsing time`},
+		{"an invalid time", "status", `{"status":"ok","time":"yesterday\u001b[2J"}`, `the answer is not the daemon's: parsing time`},
 		{"a number beyond all bounds", "reload", `{"status":"ok","sites":1e400}`, "the answer is not the daemon's: json: cannot unmarshal number"},
 		{"errors that are numbers", "reload", `{"status":"error","errors":[1]}`, "the answer is not the daemon's: json: cannot unmarshal number"},
 		{"no JSON", "status", "\x1b[2J", "the answer is not the daemon's: invalid character"},

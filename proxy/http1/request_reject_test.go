@@ -155,7 +155,7 @@ var rejectedRequests = []struct {
 	{"a coding before chunked", 501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"},
 	{"a coding that is not chunked", 501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n"},
 	{"a coding with a parameter before chunked", 501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x;q=\"1\", chunked\r\n\r\n"},
-	{"the coding that is none", 501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n"},
+	{"the coding identity", 501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n"},
 	{"a coding that looks like chunked", 501, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n"},
 	{"a trailer that would frame in chunks", 400, "GET / HTTP/1.1\r\nHost: a\r\nTrailer: Transfer-Encoding\r\n\r\n"},
 	{"a trailer that would announce trailers", 400, "GET / HTTP/1.1\r\nHost: a\r\nTrailer: trailer\r\n\r\n"},

@@ -107,7 +107,7 @@ func TestMalformedRequestsAreToldFromRefusedOnes(t *testing.T) {
 		{"an authority twice", append([]string{":authority", "a.test"}, request()...), 0},
 		{"a pseudo-header field after a regular one", append([]string{"accept", "*/*"}, request()...), 0},
 		{"a pseudo-header field of responses", append([]string{":status", "200"}, request()...), 0},
-		{"a scheme that is none of ours", with(":scheme", "ftp", request()), 0},
+		{"a scheme that we do not serve", with(":scheme", "ftp", request()), 0},
 		{"CONNECT with a path", without(":scheme", with(":method", "CONNECT", request())), 0},
 		{"CONNECT without an authority", []string{":method", "CONNECT"}, 0},
 		{":protocol without CONNECT", append([]string{":protocol", "websocket"}, request()...), 0},

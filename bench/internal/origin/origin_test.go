@@ -133,7 +133,7 @@ func TestRequestThatItDoesNotKnowEndsTheConnection(t *testing.T) {
 	addr := serve(t)
 	for name, request := range map[string]string{
 		"a chunked body":         "POST /sink HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-		"a length that is none":  "POST /sink HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+		"an invalid length":      "POST /sink HTTP/1.1\r\nContent-Length: x\r\n\r\n",
 		"a length below zero":    "POST /sink HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
 		"a head without an end":  "GET /1k HTTP/1.1\r\nX: " + strings.Repeat("x", maxHead),
 		"a body over HTTP/2":     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x01\x01\x04\x00\x00\x00\x01\x83",
