@@ -138,7 +138,7 @@ func logEveryEvent(l *eventlog.Logger) {
 	l.Log(eventlog.LevelWarn, "STORE_AWAY", store, eventlog.Err(errors.New("no answer within 3s")))
 	l.Log(eventlog.LevelInfo, "STORE_BACK", store)
 	l.Log(eventlog.LevelWarn, "STORE_VALUE", eventlog.Str("value", "tickets"), eventlog.Err(errors.New("it holds no keys")))
-	l.Log(eventlog.LevelInfo, "ACME_RENEWED", eventlog.Str("domain", rec.Host), directory, eventlog.Str("not_after", "2026-04-02T03:04:05Z"))
+	l.Log(eventlog.LevelInfo, "ACME_RENEWED", eventlog.Str("domain", rec.Host), eventlog.Str("source", "order"), directory, eventlog.Str("not_after", "2026-04-02T03:04:05Z"))
 	l.Log(eventlog.LevelWarn, "ACME_ERROR", eventlog.Str("domain", rec.Host), directory,
 		eventlog.Err(errors.New("429 rateLimited: too many certificates")), eventlog.Str("next_try", "2026-01-02T03:14:05Z"))
 	l.Log(eventlog.LevelWarn, "ACME_UNREACHABLE", directory, eventlog.Err(errors.New("connection refused")),

@@ -25,12 +25,22 @@ const attemptTimeout = 290 * time.Second
 
 var errAttemptTimeout = errors.New("no result within " + attemptTimeout.String())
 
+// origin says where the certificate of an outcome came from, as the log writes it.
+type origin string
+
+const (
+	ordered     origin = "order"  // from the CA
+	foundCache  origin = "cache"  // in the cache, put there by another process
+	foundStore  origin = "store"  // in the store, put there by another machine
+	foundServed origin = "served" // already served: it was renewed while the attempt waited for its turn
+)
+
 // outcome is how an attempt ended.
 type outcome struct {
 	// certificate is the new certificate; nil if err is set.
 	certificate *tls.Certificate
-	// cached reports whether it was in the cache already, put there by another process.
-	cached bool
+	// origin is where certificate came from.
+	origin origin
 	err    error
 	// refused reports whether the CA refused because of the name, so that the wait is remembered over restarts.
 	refused bool
@@ -80,7 +90,7 @@ func (m *Manager) runAttempt(ctx context.Context, d *domain) (o outcome) {
 		if hint != "" {
 			m.log.Repeating(eventlog.LevelWarn, "acme_clock", "ACME_ERROR", eventlog.Str("domain", d.name), m.directory(), eventlog.Str("error", hint))
 		}
-		return outcome{certificate: certificate, saveErr: m.save(ctx, d, certificate)}
+		return outcome{certificate: certificate, origin: ordered, saveErr: m.save(ctx, d, certificate)}
 	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)

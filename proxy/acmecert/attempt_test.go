@@ -49,12 +49,12 @@ func TestAnAttemptIsCountedByItsResult(t *testing.T) {
 		ctx     context.Context
 		outcome outcome
 	}{
-		{t.Context(), outcome{certificate: good}},
+		{t.Context(), outcome{certificate: good, origin: ordered}},
 		{t.Context(), outcome{err: errors.New("no"), refused: true}},
 		{t.Context(), outcome{err: errors.New("no"), refused: true}},
 		{t.Context(), outcome{err: errors.New("connection refused")}},
 		{ended(), outcome{err: errors.New("given up")}}, // the daemon is shutting down: nothing has failed
-		{ended(), outcome{certificate: good}},
+		{ended(), outcome{certificate: good, origin: ordered}},
 	} {
 		source.manager.count(attempt.ctx, attempt.outcome)
 	}

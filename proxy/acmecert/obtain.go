@@ -196,7 +196,7 @@ func (s *Source) order(ctx context.Context, names []*domain, done func(name stri
 			failures = append(failures, failure{d, s.failureText(d, o)})
 			return
 		}
-		s.logProvision(d, o.certificate, o.cached)
+		m.log.Log(eventlog.LevelInfo, "ACME_PROVISION", m.describe(d, o.certificate, o.origin)...)
 		if done != nil {
 			done(d.name)
 		}
@@ -204,14 +204,10 @@ func (s *Source) order(ctx context.Context, names []*domain, done func(name stri
 	return failures
 }
 
-// logProvision logs that a name has got a certificate.
-func (s *Source) logProvision(d *domain, certificate *tls.Certificate, cached bool) {
-	source := "order"
-	if cached {
-		source = "cache"
-	}
-	s.manager.log.Log(eventlog.LevelInfo, "ACME_PROVISION", eventlog.Str("domain", d.name), eventlog.Str("source", source),
-		s.manager.directory(), eventlog.Str("not_after", wording.Time(certificate.Leaf.NotAfter)))
+// describe returns the fields of a log line about a name that has a new certificate.
+func (m *Manager) describe(d *domain, certificate *tls.Certificate, from origin) []eventlog.Attr {
+	return []eventlog.Attr{eventlog.Str("domain", d.name), eventlog.Str("source", string(from)), m.directory(),
+		eventlog.Str("not_after", wording.Time(certificate.Leaf.NotAfter))}
 }
 
 // failureText says why there is no certificate for a name, and what to do.

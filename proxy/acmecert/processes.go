@@ -107,9 +107,8 @@ func (m *Manager) takeRenewed(ctx context.Context, d *domain) (read bool) {
 	default:
 		return false // an attempt is under way, and looks there itself
 	}
-	m.succeed(ctx, d, outcome{certificate: cached, cached: true})
-	m.log.Log(eventlog.LevelInfo, "ACME_RENEWED", eventlog.Str("domain", d.name), eventlog.Str("source", "cache"), m.directory(),
-		eventlog.Str("not_after", wording.Time(cached.Leaf.NotAfter)))
+	m.succeed(ctx, d, outcome{certificate: cached, origin: foundCache})
+	m.log.Log(eventlog.LevelInfo, "ACME_RENEWED", m.describe(d, cached, foundCache)...)
 	m.rouse()
 	return true
 }

@@ -81,6 +81,35 @@ func TestAProcessServesWhatAnotherHasRenewed(t *testing.T) {
 	}
 }
 
+// An attempt that is due may find the certificate before the periodic search does.
+func TestAnAttemptSaysWhereItFoundTheCertificate(t *testing.T) {
+	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
+	now := time.Now()
+	cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, makeACMETestCert(t, acmeTestName, now.Add(-80*day), now.Add(10*day)))
+	var log waittest.Buffer
+	s := newTestACMESource(t, cfg, true, &log)
+	if err := s.Provision(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	d := s.names.Load().list[0]
+	renewed := makeACMETestCert(t, acmeTestName, now.Add(-time.Hour), now.Add(90*day))
+	s.manager.obtain = func(ctx context.Context, d *domain) outcome {
+		cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, renewed)
+		o, _ := s.manager.known(ctx, d, nil)
+		return o
+	}
+	s.manager.renewDue(t.Context())
+	waitForACMELog(t, &log, "ACME_RENEWED domain="+acmeTestName+" source=cache")
+
+	d.retryAt = now // a second attempt finds what the first has begun to serve
+	if o, done := s.manager.known(t.Context(), d, nil); !done || o.origin != foundServed {
+		t.Errorf("got %+v, want the certificate that is served", o)
+	}
+	if n := strings.Count(log.String(), "ACME_RENEWED"); n != 1 {
+		t.Errorf("got %d lines ACME_RENEWED, want 1", n)
+	}
+}
+
 func TestTheRefusalOfAnotherProcessIsHeeded(t *testing.T) {
 	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
 	for what, o := range map[string]outcome{

@@ -37,7 +37,7 @@ func suggesting(t *testing.T, suggest func(leaf *tls.Certificate) (start, end ti
 		var renewed acmeTimes
 		s.manager.obtain = func(context.Context, *domain) outcome {
 			renewed.add(time.Now())
-			return outcome{certificate: make()}
+			return outcome{certificate: make(), origin: ordered}
 		}
 		s.manager.suggest = func(_ context.Context, certificate *tls.Certificate) (info acme.RenewalInfo, holds time.Duration, err error) {
 			info.SuggestedWindow.Start, info.SuggestedWindow.End, err = suggest(certificate)
@@ -233,7 +233,7 @@ func TestACertificateThatCannotBeWrittenIsWrittenLater(t *testing.T) {
 		m.cache = disk
 		m.obtain = func(ctx context.Context, d *domain) outcome {
 			certificate := makeACMETestCert(t, d.name, time.Now(), time.Now().Add(90*day))
-			return outcome{certificate: certificate, saveErr: m.save(ctx, d, certificate)}
+			return outcome{certificate: certificate, origin: ordered, saveErr: m.save(ctx, d, certificate)}
 		}
 		if err := s.Provision(t.Context(), nil); err != nil {
 			t.Fatal(err)
@@ -316,7 +316,7 @@ func TestADiskThatHangsDoesNotStopHandshakesOrStatus(t *testing.T) {
 			m.refusals.mu.Lock()
 			m.refusals.store(refusal{Directory: m.cfg.Directory, Domain: d.name, Failures: 1})
 			m.refusals.mu.Unlock()
-			m.succeed(ctx, d, outcome{certificate: certificate})
+			m.succeed(ctx, d, outcome{certificate: certificate, origin: ordered})
 		},
 		"the refusals of a start": func(ctx context.Context) { m.refreshRefusals(ctx) },
 		"the refusals of others":  func(ctx context.Context) { m.refusedElsewhere(ctx, d) },

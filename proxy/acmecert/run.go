@@ -116,8 +116,9 @@ func (m *Manager) renewDue(ctx context.Context) {
 	m.obtainAll(ctx, due, func(d *domain, o outcome) {
 		switch {
 		case o.err == nil:
-			m.log.Log(eventlog.LevelInfo, "ACME_RENEWED", eventlog.Str("domain", d.name), m.directory(),
-				eventlog.Str("not_after", wording.Time(o.certificate.Leaf.NotAfter)))
+			if o.origin != foundServed { // what served it has logged it
+				m.log.Log(eventlog.LevelInfo, "ACME_RENEWED", m.describe(d, o.certificate, o.origin)...)
+			}
 		case ctx.Err() == nil: // a shutdown is not a failure of the CA
 			m.mu.Lock()
 			d.lastError = o.err.Error()

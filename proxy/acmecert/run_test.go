@@ -74,7 +74,7 @@ func TestACMERenewal(t *testing.T) {
 		runACME(t, func(context.Context, *domain) outcome {
 			now := time.Now()
 			tries.add(now)
-			return outcome{certificate: makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90))}
+			return outcome{certificate: makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90)), origin: ordered}
 		}, func(s *Source, log *waittest.Buffer) {
 			start := time.Now()
 			old := s.Certificate(&tls.ClientHelloInfo{ServerName: acmeTestName})
@@ -129,7 +129,7 @@ func TestACMERenewal(t *testing.T) {
 			if !back.Load() {
 				return outcome{err: errors.New("connection refused")}
 			}
-			return outcome{certificate: makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90))}
+			return outcome{certificate: makeACMETestCert(t, acmeTestName, now, now.AddDate(0, 0, 90)), origin: ordered}
 		}, func(s *Source, log *waittest.Buffer) {
 			acmeTestDays(64)
 			if len(tries.all()) < 10 {

@@ -80,7 +80,7 @@ func (m *Manager) succeed(ctx context.Context, d *domain, o outcome) {
 	early := d.certificate() != nil && d.suggested.Certificate != "" && now.Before(d.renewAt)
 	suggested := d.suggested
 	m.mu.Unlock()
-	if early && !o.cached {
+	if early && o.origin == ordered {
 		suggested.Early = now.UTC().Round(0)
 		m.suggestions.put(suggested)
 	}
@@ -95,8 +95,8 @@ func (m *Manager) succeed(ctx context.Context, d *domain, o outcome) {
 	} else {
 		d.unsaved = nil
 	}
-	recovered := !o.cached && m.outage.failures > 0
-	if !o.cached {
+	recovered := o.origin == ordered && m.outage.failures > 0
+	if o.origin == ordered {
 		m.outage = outage{}
 	}
 	m.mu.Unlock()
@@ -246,7 +246,7 @@ func (m *Manager) fromCache(ctx context.Context, d *domain) (o outcome, done boo
 		at, _ := m.renewalDue(d)
 		m.mu.Unlock()
 		if time.Now().Before(at) {
-			return outcome{certificate: current, cached: true}, true
+			return outcome{certificate: current, origin: foundServed}, true
 		}
 	}
 	cached, _, err := loadCertificate(ctx, m.cache, d.name, time.Now())
@@ -256,7 +256,7 @@ func (m *Manager) fromCache(ctx context.Context, d *domain) (o outcome, done boo
 	case cached == nil || !newer(cached, current):
 		return outcome{}, false
 	}
-	return outcome{certificate: cached, cached: true}, true
+	return outcome{certificate: cached, origin: foundCache}, true
 }
 
 // count counts an attempt, unless it was abandoned because the daemon is shutting down.

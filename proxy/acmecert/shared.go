@@ -17,7 +17,6 @@ import (
 	"reverse-proxy/proxy/certstore"
 	"reverse-proxy/proxy/clock"
 	"reverse-proxy/proxy/eventlog"
-	"reverse-proxy/proxy/wording"
 )
 
 // leasePoll is the time between two tries to take a lease that another machine has.
@@ -156,7 +155,7 @@ func (m *Manager) fetchNewer(ctx context.Context, d *domain) (o outcome, done bo
 	if certificate == nil || !newer(certificate, d.certificate()) {
 		return o, false
 	}
-	return outcome{certificate: certificate, cached: true, saveErr: m.save(ctx, d, certificate)}, true
+	return outcome{certificate: certificate, origin: foundStore, saveErr: m.save(ctx, d, certificate)}, true
 }
 
 // fetchMissing takes certificates from the store for names that have none, and returns the names that still have none.
@@ -185,8 +184,7 @@ func (m *Manager) takeShared(ctx context.Context, d *domain, event string) bool 
 		return false
 	}
 	m.succeed(ctx, d, o)
-	m.log.Log(eventlog.LevelInfo, event, eventlog.Str("domain", d.name), eventlog.Str("source", "store"), m.directory(),
-		eventlog.Str("not_after", wording.Time(o.certificate.Leaf.NotAfter)))
+	m.log.Log(eventlog.LevelInfo, event, m.describe(d, o.certificate, foundStore)...)
 	m.rouse()
 	return true
 }

@@ -162,12 +162,12 @@ func TestARenewalReachesAllMachines(t *testing.T) {
 		}
 	}
 	before := a.serves(acmeTestName)
-	if o := a.renew(t); o.err != nil || o.cached {
+	if o := a.renew(t); o.err != nil || o.origin == foundStore {
 		t.Fatalf("got %+v, want a renewal", o)
 	}
 	sameCertificate(t, acmeTestName, before, a, b)
 	waitForACMELog(t, b.log, "ACME_RENEWED domain="+acmeTestName+" source=store")
-	if o := b.renew(t); o.err != nil || o.cached { // its own is due by then, and nobody else has renewed it
+	if o := b.renew(t); o.err != nil || o.origin == foundStore { // its own is due by then, and nobody else has renewed it
 		t.Fatalf("got %+v, want a renewal", o)
 	}
 	if got := ca.Requests(acmetest.FakeCANewOrder); got != 3 {
@@ -275,7 +275,7 @@ func TestWithTheStoreAwayACacheIsEnough(t *testing.T) {
 	m.first().renewAt = time.Now().Add(-90 * day) // half of the time for the renewal has passed
 	m.manager.mu.Unlock()
 	before := m.serves(acmeTestName)
-	if o := m.manager.try(t.Context(), m.first()); o.err != nil || o.cached {
+	if o := m.manager.try(t.Context(), m.first()); o.err != nil || o.origin == foundStore {
 		t.Errorf("near its end: got %+v, want that it is ordered without the store", o)
 	}
 	if got := ca.Requests(acmetest.FakeCANewOrder); got != 2 {

@@ -43,7 +43,7 @@ func (ca *simulatedCA) obtain(_ context.Context, d *domain) outcome {
 		return outcome{err: errors.New("connection refused")}
 	}
 	ca.issued[d.name] = append(ca.issued[d.name], now)
-	return outcome{certificate: ca.certificate(d.name, now)}
+	return outcome{certificate: ca.certificate(d.name, now), origin: ordered}
 }
 
 // certificate issues one, an hour backdated as Let's Encrypt does.
