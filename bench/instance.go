@@ -157,14 +157,28 @@ func checkFields(head string) error {
 	return nil
 }
 
+// logTimeout is how long a proxy may take to write the lines of a round: those of tunnels and of streams of events come
+// after the end of their connections.
+const logTimeout = 5 * time.Second
+
 // takeLog checks that the access log has grown, and empties it.
-func (i *instance) takeLog() error {
-	info, err := os.Stat(i.log)
-	if err != nil {
-		return fmt.Errorf("access log: %w", err)
+func (i *instance) takeLog(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, logTimeout)
+	defer cancel()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		info, err := os.Stat(i.log)
+		if err != nil {
+			return fmt.Errorf("access log: %w", err)
+		}
+		if info.Size() > 0 {
+			return os.Truncate(i.log, 0)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("access log: %s is empty after a round", i.log)
+		}
 	}
-	if info.Size() == 0 {
-		return fmt.Errorf("access log: %s is empty after a round", i.log)
-	}
-	return os.Truncate(i.log, 0)
 }

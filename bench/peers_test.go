@@ -3,11 +3,13 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"reverse-proxy/proxy/config"
 )
@@ -167,17 +169,30 @@ func TestFieldsOfTheProxyAreLookedAt(t *testing.T) {
 
 func TestLogHasToGrow(t *testing.T) {
 	i := &instance{log: filepath.Join(t.TempDir(), "access.log")}
-	if err := i.takeLog(); err == nil {
+	if err := i.takeLog(t.Context()); err == nil {
 		t.Error("without a log: got no error, want one")
 	}
 	if err := os.WriteFile(i.log, []byte("a line\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := i.takeLog(); err != nil {
+	if err := i.takeLog(t.Context()); err != nil {
 		t.Errorf("with a line: got %v, want no error", err)
 	}
-	if err := i.takeLog(); err == nil || !strings.Contains(err.Error(), "empty") {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := i.takeLog(ctx); err == nil || !strings.Contains(err.Error(), "empty") {
 		t.Errorf("with no new line: got %v, want an error", err)
+	}
+}
+
+func TestALogThatGrowsLateIsWaitedFor(t *testing.T) {
+	i := &instance{log: filepath.Join(t.TempDir(), "access.log")}
+	if err := os.WriteFile(i.log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { _ = os.WriteFile(i.log, []byte("a line\n"), 0o600) })
+	if err := i.takeLog(t.Context()); err != nil {
+		t.Errorf("got %v, want no error for a line that comes later", err)
 	}
 }
 

@@ -57,7 +57,7 @@ func (o outcome) columns() []column {
 		}
 		return append(columns, column{"requests/s", 0, round.rate}, busy)
 	}
-	return []column{{"CPU µs a request", 2, o.main()}, {"requests/s", 0, round.rate}, busy}
+	return []column{{"CPU µs " + o.scenario.perUnit(), 2, o.main()}, {o.scenario.units() + "/s", 0, round.rate}, busy}
 }
 
 // ratioCell compares us with the peer; for latencies it compares the median and the 90th percentile.

@@ -162,3 +162,14 @@ func TestRoundThatFailedHasNoFigures(t *testing.T) {
 		}
 	}
 }
+
+func TestTableNamesWhatTheTimeIsDividedBy(t *testing.T) {
+	for unit, want := range map[string]string{"": "| CPU µs a request | requests/s |", "page": "| CPU µs a page | pages/s |",
+		"event": "| CPU µs an event | events/s |"} {
+		o := sample()[0]
+		o.scenario.unit = unit
+		if table := renderTable([]outcome{o}); !strings.Contains(table, want) {
+			t.Errorf("got no %q in\n%s", want, table)
+		}
+	}
+}

@@ -177,7 +177,7 @@ func (b *bench) runRound(ctx context.Context, sc scenario, p peer, running map[s
 	}
 	result, err := b.runLoad(ctx, sc, i)
 	if err == nil {
-		err = i.takeLog()
+		err = i.takeLog(ctx)
 	}
 	if sc.fresh || err != nil {
 		i.process.stop()
@@ -236,8 +236,8 @@ func (b *bench) report(sc scenario, n int, p peer, r round) {
 		what += fmt.Sprintf("p50 %.0f µs, p90 %.0f µs, p99 %.0f µs, p99.9 %.0f µs", r.percentile("p50"), r.percentile("p90"),
 			r.percentile("p99"), r.percentile("p99.9"))
 	default:
-		what += fmt.Sprintf("%.2f µs a request, %.0f requests/s, load's core %.0f %%", r.value(cpuTime), r.rate(),
-			r.busy())
+		what += fmt.Sprintf("%.2f µs %s, %.0f %s/s, load's core %.0f %%", r.value(cpuTime), sc.perUnit(), r.rate(),
+			sc.units(), r.busy())
 	}
 	fmt.Fprintln(b.progress, what)
 }

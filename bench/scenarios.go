@@ -3,7 +3,9 @@
 package main
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"reverse-proxy/bench/internal/load"
@@ -27,6 +29,8 @@ type scenario struct {
 	upstreamH2 bool
 	// metric is what is compared.
 	metric metric
+	// unit is what the processor time is divided by; empty means a request.
+	unit string
 }
 
 // metric is what a scenario compares.
@@ -88,8 +92,38 @@ func scenarios() []scenario {
 			job: with(small, func(j *load.Job) { j.Rate = pacedRate })},
 		{name: "h1-tls-1k-2cores", about: "as h1-tls-1k, the proxy on both cores, the load on one of them", job: small,
 			cores: 2, peers: []string{peerNginx, peerOther, peerAgain}},
+		{name: "h2-tls-page", about: "a page over a new HTTP/2 connection: a document of 32 KiB and 40 resources of 2 to 80 KiB, 16 at once",
+			unit: "page", job: with(small, func(j *load.Job) {
+				j.Kind, j.Target, j.AnswerBytes, j.Connections, j.Resources = load.Page, origin.Sized(32), 32<<10, 16, resources()
+			})},
+		{name: "ws-tunnel", about: "WebSocket messages of 200 bytes over TLS, in turn in both directions, on 200 connections", unit: "message",
+			job: with(small, func(j *load.Job) { j.Kind, j.Target, j.Connections = load.Tunnel, origin.Socket, 200 })},
+		{name: "sse", about: "server-sent events over TLS: 1,000 connections, an event a second on each", unit: "event",
+			job: with(small, func(j *load.Job) { j.Kind, j.Target, j.Connections = load.Events, origin.Events, 1000 })},
 	}
 }
+
+// resources are those of a page: 40 of 2 to 80 KiB, small and large ones mixed.
+func resources() []load.Resource {
+	var list []load.Resource
+	for i := range 40 {
+		kib := 2 + 2*(i*7%40)
+		list = append(list, load.Resource{Target: origin.Sized(kib), Bytes: kib << 10})
+	}
+	return list
+}
+
+// perUnit is the scenario's figure for the processor time, as in "a request".
+func (s scenario) perUnit() string {
+	unit := cmp.Or(s.unit, "request")
+	if strings.ContainsRune("aeio", rune(unit[0])) {
+		return "an " + unit
+	}
+	return "a " + unit
+}
+
+// units is the plural of the unit.
+func (s scenario) units() string { return cmp.Or(s.unit, "request") + "s" }
 
 func scenarioNames() []string {
 	var list []string

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ func TestSettingsThatCannotBeAreErrorsThatNameTheKey(t *testing.T) {
 
 func TestScenariosAreTheAgreedOnes(t *testing.T) {
 	want := []string{"h1-tls-1k", "h2-tls-1k", "h2-to-h2-1k", "h1-tls-1m", "h1-tls-post-64k", "h2-tls-1m", "h2-tls-post-64k", "tls-handshake", "idle-memory", "h2-idle-memory", "latency",
-		"paced-3k", "h1-tls-1k-2cores"}
+		"paced-3k", "h1-tls-1k-2cores", "h2-tls-page", "ws-tunnel", "sse"}
 	if diff := cmp.Diff(want, scenarioNames()); diff != "" {
 		t.Error(diff)
 	}
@@ -97,5 +98,19 @@ func TestScenariosAreTheAgreedOnes(t *testing.T) {
 		if (s.metric == latency) && s.job.Rate == 0 {
 			t.Errorf("%s: latencies without a rate, want one", s.name)
 		}
+	}
+}
+
+func TestAPageHasItsResources(t *testing.T) {
+	list := resources()
+	if len(list) != 40 {
+		t.Errorf("got %d resources, want 40", len(list))
+	}
+	seen := map[int]bool{}
+	for _, r := range list {
+		if r.Target != fmt.Sprintf("/kib/%d", r.Bytes/1024) || r.Bytes < 2<<10 || r.Bytes > 80<<10 || seen[r.Bytes] {
+			t.Errorf("got %+v, want each length from 2 to 80 KiB once", r)
+		}
+		seen[r.Bytes] = true
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"reverse-proxy/bench/internal/stats"
 )
 
-// value returns the figure that a scenario compares: CPU microseconds per request, KiB per connection, or the median
+// value returns the figure that a scenario compares: CPU microseconds per unit of work, KiB per connection, or the median
 // latency in microseconds. It is NaN for a round that failed.
 func (r round) value(m metric) float64 {
 	switch {

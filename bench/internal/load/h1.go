@@ -28,8 +28,9 @@ func newH1(job Job, request []byte, pace *pace) (*h1, error) {
 	return &h1{raw: raw, tls: conn, request: request, want: job.AnswerBytes, pace: pace}, nil
 }
 
-func (c *h1) fd() int { return c.raw.fd }
-func (c *h1) close()  { _ = c.raw.Close() }
+func (c *h1) fd() int     { return c.raw.fd }
+func (c *h1) close()      { _ = c.raw.Close() }
+func (*h1) settled() bool { return true }
 
 func (c *h1) start() error {
 	if c.pace != nil {

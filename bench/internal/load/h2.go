@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"fmt"
-	"strconv"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -44,11 +43,11 @@ type h2 struct {
 	once bool
 }
 
-// h2Stream is a request in flight; id is 0 if there is none.
+// h2Stream is a request in flight; id is 0 if there is none. Its answer has to have want bytes.
 type h2Stream struct {
-	id  uint32
-	got int
-	ok  bool
+	id        uint32
+	want, got int
+	ok        bool
 	h2Upload
 }
 
@@ -76,37 +75,21 @@ func newH2State(job Job) *h2 {
 	return c
 }
 
-// headerBlocks renders the request twice with one compression table: the second block, which all later requests use,
-// refers only to the table.
-func headerBlocks(job Job) (first, again []byte) {
-	method := "GET"
-	if job.BodyBytes > 0 {
-		method = "POST"
-	}
-	all := append([][2]string{{":method", method}, {":scheme", "https"}, {":authority", job.ServerName},
-		{":path", job.Target}}, fields()...)
-	if job.BodyBytes > 0 {
-		all = append(all, [2]string{"content-type", "application/octet-stream"},
-			[2]string{"content-length", strconv.Itoa(job.BodyBytes)})
-	}
-	var block bytes.Buffer
-	encoder := hpack.NewEncoder(&block)
-	encode := func() []byte {
-		block.Reset()
-		for _, field := range all {
-			// Writing to a bytes.Buffer does not fail.
-			_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
-		}
-		return bytes.Clone(block.Bytes())
-	}
-	return encode(), encode()
-}
-
-func (c *h2) fd() int { return c.raw.fd }
-func (c *h2) close()  { _ = c.raw.Close() }
+func (c *h2) fd() int     { return c.raw.fd }
+func (c *h2) close()      { _ = c.raw.Close() }
+func (*h2) settled() bool { return true }
 
 // start sends the preface, settings with a window that never fills, and the first requests.
 func (c *h2) start() error {
+	c.preface()
+	for i := range c.streams {
+		c.request(&c.streams[i])
+	}
+	return c.flush()
+}
+
+// preface adds to what is sent next what every connection begins with.
+func (c *h2) preface() {
 	c.out = append(c.out, http2.ClientPreface...)
 	var settings []byte
 	for id, value := range map[http2.SettingID]uint32{http2.SettingEnablePush: 0, http2.SettingInitialWindowSize: maxWindow} {
@@ -115,10 +98,6 @@ func (c *h2) start() error {
 	}
 	c.frame(http2.FrameSettings, 0, 0, settings)
 	c.frame(http2.FrameWindowUpdate, 0, 0, binary.BigEndian.AppendUint32(nil, maxWindow-firstWindow))
-	for i := range c.streams {
-		c.request(&c.streams[i])
-	}
-	return c.flush()
 }
 
 func (c *h2) frame(kind http2.FrameType, flags http2.Flags, stream uint32, payload []byte) {
@@ -129,11 +108,16 @@ func (c *h2) frame(kind http2.FrameType, flags http2.Flags, stream uint32, paylo
 
 // request begins the next stream in s.
 func (c *h2) request(s *h2Stream) {
-	*s = h2Stream{id: c.nextID, h2Upload: h2Upload{left: len(c.windows.body), window: c.windows.initial}}
 	block := c.again
 	if c.nextID == 1 {
 		block = c.first
 	}
+	c.open(s, block, c.want)
+}
+
+// open begins the next stream in s with a header block, for an answer of want bytes.
+func (c *h2) open(s *h2Stream, block []byte, want int) {
+	*s = h2Stream{id: c.nextID, want: want, h2Upload: h2Upload{left: len(c.windows.body), window: c.windows.initial}}
 	c.nextID += 2
 	flags := http2.FlagHeadersEndHeaders
 	if s.left == 0 {
@@ -163,18 +147,26 @@ func (c *h2) readable(buf []byte) (int, error) {
 		if err != nil {
 			return complete, err
 		}
-		p := buf[:n]
-		if len(c.in) > 0 {
-			c.in = append(c.in, p...)
-			p = c.in
-		}
-		rest, done, err := c.frames(p)
+		done, err := c.arrived(buf[:n])
+		complete += done
 		if err != nil {
 			return complete, err
 		}
-		complete += done
-		c.in = append(c.in[:0], rest...)
 	}
+}
+
+// arrived handles bytes that have arrived, and returns the number of answers that are now complete.
+func (c *h2) arrived(p []byte) (int, error) {
+	if len(c.in) > 0 {
+		c.in = append(c.in, p...)
+		p = c.in
+	}
+	rest, complete, err := c.frames(p)
+	if err != nil {
+		return 0, err
+	}
+	c.in = append(c.in[:0], rest...)
+	return complete, nil
 }
 
 // frames handles the whole frames at the beginning of p and returns what follows them.
@@ -271,8 +263,8 @@ func (c *h2) data(flags http2.Flags, id uint32, payload []byte) (bool, error) {
 	if !flags.Has(http2.FlagDataEndStream) {
 		return false, nil
 	}
-	if !s.ok || s.got != c.want {
-		return false, fmt.Errorf("got an answer of %d bytes (head: %v), want %d", s.got, s.ok, c.want)
+	if !s.ok || s.got != s.want {
+		return false, fmt.Errorf("got an answer of %d bytes (head: %v), want %d", s.got, s.ok, s.want)
 	}
 	if c.once {
 		*s = h2Stream{}

@@ -13,9 +13,10 @@ import (
 	"time"
 )
 
-// runHandshakes opens a connection for each request, from as many goroutines as the job has connections. A handshake
-// waits more than once, so the runtime's poller is simpler here, and it takes little of the core.
-func runHandshakes(job Job) (Result, error) {
+// runConnections opens one connection after the other for each of as many goroutines as the job has connections, and has
+// use do what each of them is for. A handshake waits more than once, so the runtime's poller is simpler here, and it takes
+// little of the core.
+func runConnections(job Job, use func(conn net.Conn, buf []byte) error) (Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), job.Warmup+job.Window+patience)
 	defer cancel()
 	var (
@@ -24,12 +25,11 @@ func runHandshakes(job Job) (Result, error) {
 		workers sync.WaitGroup
 		failed  = make(chan error, job.Connections)
 	)
-	request := h1Request(job)
 	for range job.Connections {
 		workers.Go(func() {
 			buf := make([]byte, 32<<10)
 			for !stop.Load() {
-				if err := once(ctx, job, request, buf); err != nil {
+				if err := dialAndUse(ctx, job, use, buf); err != nil {
 					failed <- err
 					return
 				}
@@ -81,8 +81,8 @@ func pass(d time.Duration, failed <-chan error) error {
 	}
 }
 
-// once connects, performs the handshake, sends a request, reads the answer and closes.
-func once(ctx context.Context, job Job, request, buf []byte) error {
+// dialAndUse opens a TCP connection, uses it and closes it.
+func dialAndUse(ctx context.Context, job Job, use func(net.Conn, []byte) error, buf []byte) error {
 	plain, err := new(net.Dialer).DialContext(ctx, "tcp", job.Addr.String())
 	if err != nil {
 		return err
@@ -93,9 +93,17 @@ func once(ctx context.Context, job Job, request, buf []byte) error {
 			return err
 		}
 	}
+	if err := use(plain, buf); err != nil {
+		return fmt.Errorf("%s: %w", job.Addr, err)
+	}
+	return nil
+}
+
+// once performs the handshake, sends a request, reads the answer and closes.
+func once(plain net.Conn, job Job, request, buf []byte) error {
 	conn := tls.Client(plain, tlsConfig(job.ServerName, "http/1.1"))
 	if err := exchange(conn, job, request, buf); err != nil {
-		return fmt.Errorf("%s: %w", job.Addr, err)
+		return err
 	}
 	return conn.Close()
 }

@@ -6,6 +6,7 @@ package load
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -24,11 +25,17 @@ const (
 	Handshake = "handshake"
 	// Idle opens connections, sends one request on each, and leaves them idle.
 	Idle = "idle"
+	// Page opens an HTTP/2 connection, gets a document, then all of its resources at once, and closes.
+	Page = "page"
+	// Tunnel opens WebSocket connections and has one message in flight on each, which the origin sends back.
+	Tunnel = "tunnel"
+	// Events opens connections to a stream of server-sent events, and counts the events.
+	Events = "events"
 )
 
 // Job says what to do. It is passed as JSON.
 type Job struct {
-	// Kind is one of H1, H2, Handshake and Idle.
+	// Kind is one of the kinds above.
 	Kind string
 	// Addr is where the proxy listens, ServerName its site.
 	Addr       netip.AddrPort
@@ -38,6 +45,8 @@ type Job struct {
 	BodyBytes int
 	// AnswerBytes is the required body length of every answer.
 	AnswerBytes int
+	// Resources are what a Page consists of besides its document, which is Target.
+	Resources []Resource `json:",omitempty"`
 	// Connections is how many connections are kept open (or used at once); Streams is the number of requests in flight
 	// on each with H2. With Idle the connections use HTTP/2 if Streams is not 0.
 	Connections, Streams int
@@ -51,9 +60,15 @@ type Job struct {
 	Core int
 }
 
+// Resource is a part of a page, and the length of its body.
+type Resource struct {
+	Target string
+	Bytes  int
+}
+
 // Result is what was measured in the window.
 type Result struct {
-	// Requests is the number of answers, Seconds the length of the window.
+	// Requests is the number of answers, of pages, of messages in both directions, or of events, Seconds the length of the window.
 	Requests int
 	Seconds  float64
 	// ProxySeconds is the processor time of the proxy, CoreBusy the share of time in which the load's core was busy.
@@ -67,14 +82,18 @@ type Result struct {
 // Run runs a job. It ends within a few seconds after Warmup and Window, even if the proxy does not answer.
 func Run(job Job) (Result, error) {
 	switch job.Kind {
-	case H1, H2:
+	case H1, H2, Tunnel, Events:
 		return runLoop(job)
 	case Handshake:
-		return runHandshakes(job)
+		request := h1Request(job)
+		return runConnections(job, func(conn net.Conn, buf []byte) error { return once(conn, job, request, buf) })
+	case Page:
+		page := newPage(job)
+		return runConnections(job, page.load)
 	case Idle:
 		return runIdle(job)
 	}
-	return Result{}, fmt.Errorf("kind: got %q, want one of h1, h2, handshake and idle", job.Kind)
+	return Result{}, fmt.Errorf("kind: got %q, want one of h1, h2, handshake, idle, page, tunnel and events", job.Kind)
 }
 
 // fields returns the fields of each request, as a browser sends them: in the order of HTTP/1.1, with names in lower
@@ -90,7 +109,10 @@ func fields() [][2]string {
 }
 
 // h1Request renders the request with its body.
-func h1Request(job Job) []byte {
+func h1Request(job Job) []byte { return requestWith(job) }
+
+// requestWith renders the request with more fields, each of which ends with CRLF.
+func requestWith(job Job, more ...string) []byte {
 	method := "GET"
 	if job.BodyBytes > 0 {
 		method = "POST"
@@ -102,6 +124,9 @@ func h1Request(job Job) []byte {
 	if job.BodyBytes > 0 {
 		request = append(request, "content-type: application/octet-stream\r\ncontent-length: "+
 			strconv.Itoa(job.BodyBytes)+"\r\n"...)
+	}
+	for _, field := range more {
+		request = append(request, field...)
 	}
 	request = append(request, "\r\n"...)
 	for range job.BodyBytes {

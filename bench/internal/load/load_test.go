@@ -83,6 +83,9 @@ func TestEveryKindOfLoadIsAnswered(t *testing.T) {
 		"a connection for each request":  {Handshake, func(*Job) {}},
 		"connections that are left idle": {Idle, func(j *Job) { j.Connections, j.Streams = 10, 0 }},
 		"HTTP/2 left idle":               {Idle, func(j *Job) { j.Connections = 10 }},
+		"pages": {Page, func(j *Job) {
+			j.Resources = []Resource{{"/1k", 50000}, {"/1k", 50000}, {"/1k", 50000}}
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var requests atomic.Int64

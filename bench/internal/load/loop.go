@@ -20,6 +20,8 @@ type client interface {
 	start() error
 	// readable reads what arrived, sends what follows from it, and returns the number of answers now complete.
 	readable(buf []byte) (int, error)
+	// settled reports whether the connection does what it will do in the window.
+	settled() bool
 	// close closes it.
 	close()
 }
@@ -64,15 +66,9 @@ func (l *loop) open() error {
 			return fmt.Errorf("prctl: timer slack: %w", err)
 		}
 	}
-	request := h1Request(l.job)
+	connect := l.connector()
 	for range l.job.Connections {
-		var c client
-		var err error
-		if l.job.Kind == H2 {
-			c, err = newH2(l.job)
-		} else {
-			c, err = newH1(l.job, request, l.pace)
-		}
+		c, err := connect()
 		if err != nil {
 			return err
 		}
@@ -92,10 +88,23 @@ func (l *loop) open() error {
 	return nil
 }
 
+// connector returns the function that opens a connection for the job.
+func (l *loop) connector() func() (client, error) {
+	switch l.job.Kind {
+	case H2:
+		return func() (client, error) { return newH2(l.job) }
+	case Tunnel:
+		return func() (client, error) { return newTunnel(l.job) }
+	case Events:
+		return func() (client, error) { return newEvents(l.job) }
+	}
+	request := h1Request(l.job)
+	return func() (client, error) { return newH1(l.job, request, l.pace) }
+}
+
 // measure runs the loop through warm-up and window.
 func (l *loop) measure() (Result, error) {
-	edge := time.Now().Add(l.job.Warmup)
-	if err := l.runUntil(edge); err != nil {
+	if err := l.warmUp(); err != nil {
 		return Result{}, err
 	}
 	l.requests = 0
@@ -121,6 +130,26 @@ func (l *loop) measure() (Result, error) {
 		r.Latencies = percentiles(l.pace.latencies)
 	}
 	return r, nil
+}
+
+// warmUp drives the connections for the time of the warm-up, and until each has got something.
+func (l *loop) warmUp() error {
+	edge := time.Now().Add(l.job.Warmup)
+	if err := l.runUntil(edge); err != nil {
+		return err
+	}
+	for _, c := range l.clients {
+		for limit := edge.Add(patience); !c.settled(); {
+			now := time.Now()
+			if now.After(limit) {
+				return fmt.Errorf("%s: a connection got nothing in %s", l.job.Addr, patience)
+			}
+			if err := l.runUntil(now.Add(50 * time.Millisecond)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // runUntil drives the connections until the time is over.

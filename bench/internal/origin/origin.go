@@ -29,6 +29,10 @@ const (
 	Sink = "/sink"
 	// Echo answers with the head of the request as received, so that the fields added by a proxy can be checked.
 	Echo = "/echo"
+	// Socket becomes a WebSocket, which sends back each Message.
+	Socket = "/socket"
+	// Events sends an Event each second, for as long as the client stays.
+	Events = "/events"
 )
 
 // The lengths of the answers' bodies, in bytes.
@@ -46,6 +50,9 @@ const missingBody = "no such target\n"
 
 // answers holds the rendered answers, each with head and body in one piece, and for HTTP/2 the header blocks and the body.
 type answers struct {
+	// sized are those to Sized targets; masked and unmasked are the frames of a WebSocket message, event is a chunk.
+	sized                         [][]byte
+	masked, unmasked, event       []byte
 	small, large, sink, missing   []byte
 	h2Small, h2Missing, smallBody []byte
 }
@@ -53,6 +60,7 @@ type answers struct {
 func newAnswers() answers {
 	small := bytes.Repeat([]byte("0123456789abcdef"), SmallBytes/16)
 	return answers{
+		sized: newSized(), masked: Message(true), unmasked: Message(false), event: eventChunk(),
 		small: render("200 OK", small), smallBody: small,
 		h2Small: headerBlock("200", SmallBytes), h2Missing: headerBlock("404", len(missingBody)),
 		large:   render("200 OK", bytes.Repeat([]byte("0123456789abcdef"), LargeBytes/16)),
@@ -76,21 +84,8 @@ type server struct {
 	answers  answers
 	conns    map[int32]*conn
 	buf      []byte
-}
-
-// conn is a connection from a proxy.
-type conn struct {
-	fd int
-	// head holds the beginning of a request head whose end has not arrived yet.
-	head []byte
-	// answer is the answer to the current request, sent once its body is read; body is how many bytes of that are
-	// missing.
-	answer []byte
-	body   int64
-	// out is what the socket has not accepted yet.
-	out []byte
-	// h2 is the state of HTTP/2; nil for HTTP/1.1.
-	h2 *h2
+	// subscriptions are the connections that get events, in the order in which their next ones are due.
+	subscriptions []subscription
 }
 
 // Serve serves listener until ctx ends, which it notices within 100 ms, and then closes all its connections. It takes
@@ -118,7 +113,7 @@ func Serve(ctx context.Context, listener *net.TCPListener) error {
 		return err
 	}
 	for ctx.Err() == nil {
-		events, err := poller.Wait(100 * time.Millisecond)
+		events, err := poller.Wait(s.publish(time.Now(), 100*time.Millisecond))
 		if err != nil {
 			return err
 		}
@@ -129,8 +124,7 @@ func Serve(ctx context.Context, listener *net.TCPListener) error {
 			if int(event.Fd) == s.listener {
 				s.accept()
 			} else if c := s.conns[event.Fd]; c != nil && !s.ready(c, event.Events) {
-				delete(s.conns, event.Fd)
-				_ = unix.Close(c.fd)
+				s.end(c)
 			}
 		}
 	}
@@ -142,6 +136,12 @@ func (s *server) close() {
 		_ = unix.Close(c.fd)
 	}
 	_ = s.poller.Close()
+}
+
+// end closes a connection.
+func (s *server) end(c *conn) {
+	delete(s.conns, int32(c.fd))
+	_ = unix.Close(c.fd)
 }
 
 func (s *server) accept() {
@@ -187,6 +187,9 @@ func (s *server) consume(c *conn, p []byte) bool {
 	if c.h2 != nil {
 		return s.consumeH2(c, p)
 	}
+	if c.socket {
+		return s.consumeMessages(c, p)
+	}
 	for len(p) > 0 {
 		if c.answer != nil {
 			n := min(int64(len(p)), c.body)
@@ -207,10 +210,16 @@ func (s *server) consume(c *conn, p []byte) bool {
 				return s.consumeH2(c, p[end+4:])
 			}
 			var ok bool
-			if c.answer, c.body, ok = s.route(p[:end+4]); !ok {
+			if c.answer, c.body, ok = s.route(c, p[:end+4]); !ok {
 				return false
 			}
 			p = p[end+4:]
+			switch {
+			case c.socket:
+				return s.send(c, c.answer) && s.consumeMessages(c, p)
+			case c.events:
+				return s.subscribe(c)
+			}
 		}
 		if c.body == 0 {
 			answer := c.answer
@@ -223,9 +232,9 @@ func (s *server) consume(c *conn, p []byte) bool {
 	return true
 }
 
-// route returns the answer to a request and the length of its body. ok is false for a chunked body, which it does not
-// support.
-func (s *server) route(head []byte) (answer []byte, body int64, ok bool) {
+// route returns the answer to a request and the length of its body, and sets what the connection becomes. ok is false for a
+// chunked body, which it does not support.
+func (s *server) route(c *conn, head []byte) (answer []byte, body int64, ok bool) {
 	body, ok = bodyLength(head)
 	_, target, _ := bytes.Cut(head, []byte(" "))
 	target, _, _ = bytes.Cut(target, []byte(" "))
@@ -238,8 +247,15 @@ func (s *server) route(head []byte) (answer []byte, body int64, ok bool) {
 		answer = s.answers.sink
 	case Echo:
 		answer = render("200 OK", head)
+	case Socket:
+		answer, c.socket = upgrade(head)
+		ok = ok && c.socket
+	case Events:
+		c.events = true
 	default:
-		answer = s.answers.missing
+		if answer = s.answers.find(target); answer == nil {
+			answer = s.answers.missing
+		}
 	}
 	return answer, body, ok
 }
@@ -261,34 +277,6 @@ func bodyLength(head []byte) (int64, bool) {
 		}
 	}
 	return 0, true
-}
-
-// send writes an answer, and keeps any rest for later.
-func (s *server) send(c *conn, answer []byte) bool {
-	if len(c.out) > 0 {
-		c.out = append(append([]byte(nil), c.out...), answer...)
-		return true
-	}
-	c.out = answer
-	if !c.flush() {
-		return false
-	}
-	return len(c.out) == 0 || s.poller.Modify(c.fd, epoll.Writable) == nil
-}
-
-// flush writes what was kept, as far as the socket accepts it.
-func (c *conn) flush() bool {
-	for len(c.out) > 0 {
-		n, err := epoll.Write(c.fd, c.out)
-		if err == unix.EAGAIN {
-			return true
-		}
-		if err != nil {
-			return false
-		}
-		c.out = c.out[n:]
-	}
-	return true
 }
 
 // Listen opens a listener on a free port of the loopback address.

@@ -72,6 +72,9 @@ func TestAnswers(t *testing.T) {
 		"the large answer":               {"GET /1m HTTP/1.1\r\nHost: a\r\n\r\n", 200, LargeBytes},
 		"a body that is read to its end": {"POST /sink HTTP/1.1\r\nHost: a\r\ncontent-length: 70000\r\n\r\n" + strings.Repeat("x", 70000), 200, SinkBytes},
 		"a body of nothing":              {"POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 200, SinkBytes},
+		"an answer of a given length":    {"GET /kib/37 HTTP/1.1\r\nHost: a\r\n\r\n", 200, 37 << 10},
+		"a length that is too large":     {"GET /kib/101 HTTP/1.1\r\nHost: a\r\n\r\n", 404, 15},
+		"a length of nothing":            {"GET /kib/0 HTTP/1.1\r\nHost: a\r\n\r\n", 404, 15},
 		"a target that is not there":     {"GET /2k HTTP/1.1\r\nHost: a\r\n\r\n", 404, 15},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,12 +135,13 @@ func TestRequestInPiecesIsAnswered(t *testing.T) {
 func TestRequestThatItDoesNotKnowEndsTheConnection(t *testing.T) {
 	addr := serve(t)
 	for name, request := range map[string]string{
-		"a chunked body":         "POST /sink HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-		"an invalid length":      "POST /sink HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-		"a length below zero":    "POST /sink HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-		"a head without an end":  "GET /1k HTTP/1.1\r\nX: " + strings.Repeat("x", maxHead),
-		"a body over HTTP/2":     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x01\x01\x04\x00\x00\x00\x01\x83",
-		"a connection that ends": "",
+		"a chunked body":            "POST /sink HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"an invalid length":         "POST /sink HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+		"a length below zero":       "POST /sink HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+		"a head without an end":     "GET /1k HTTP/1.1\r\nX: " + strings.Repeat("x", maxHead),
+		"a body over HTTP/2":        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x01\x01\x04\x00\x00\x00\x01\x83",
+		"a WebSocket without a key": "GET /socket HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+		"a connection that ends":    "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, r := dial(t, addr)
