@@ -21,8 +21,8 @@ Feature: Access
         | listeners[0].sites[0].routes[0].access.deny         | ["::1/128x"] |
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 8 lines
-      And the command names every one of:
+      And the command prints 8 lines on stderr
+      And the command names each of:
         | access.allow_file                               | networks", line 3: | "10.0.0.0/8" is the network      |
         | access.allow_file                               | networks", line 4: | "example.com" is not a network   |
         | listeners[0].sites[0].access.basic_users_file   | hashes": line 1:   | the MD5 hash of Apache (apr1)    |
@@ -80,14 +80,14 @@ Feature: Access
       And the proxy is running
       When the client "ann" requests "https://git.example.test/" 1 times
       Then the answer is 403
-      When a file "office" with "${client:ann}/32\n"
+      Given a file "office" with "${client:ann}/32\n"
       And the configuration is reloaded
-      And the client "ann" requests "https://git.example.test/" 1 times
+      When the client "ann" requests "https://git.example.test/" 1 times
       Then the answer is 200
-      When a file "office" with "192.0.2.0/24\n${client:ann}/33\n"
+      Given a file "office" with "192.0.2.0/24\n${client:ann}/33\n"
       And a reload is refused with:
         | listeners[0].sites[0].access.allow_file | line 2 |
-      And the client "ann" requests "https://git.example.test/" 1 times
+      When the client "ann" requests "https://git.example.test/" 1 times
       Then the answer is 200
 
   Rule: A password is asked for, and a wrong one is logged
@@ -136,9 +136,9 @@ Feature: Access
         | header | Authorization: Basic YW5uOm9wZW4gc2VzYW1l |
       Then the answer is 200
       # The new password is "rosebud".
-      When a file "users" with "ann:$2a$04$7l9h.J3UfGNZ6RuUk4byY.XoNfZfbDujsEuoWLPPV7ZouJMc6p7pK\n"
+      Given a file "users" with "ann:$2a$04$7l9h.J3UfGNZ6RuUk4byY.XoNfZfbDujsEuoWLPPV7ZouJMc6p7pK\n"
       And the configuration is reloaded
-      And a client sends the request:
+      When a client sends the request:
         | url    | https://git.example.test/                    |
         | header | Authorization: Basic YW5uOm9wZW4gc2VzYW1l |
       Then the answer is 401
@@ -310,10 +310,10 @@ Feature: Access
         | listeners[0].sites[0].routes[0].path                | "/admin"                      |
         | listeners[0].sites[0].routes[0].access.forward_auth | "http://${upstream:login}/"   |
       And the proxy is running
-      When a client asks for a WebSocket at "https://git.example.test/admin"
+      When a client requests a WebSocket from "https://git.example.test/admin"
       Then the answer is 401
       And the upstream "chat" received nothing
-      When a client asks for a WebSocket at "https://git.example.test/chat"
+      When a client requests a WebSocket from "https://git.example.test/chat"
       Then the answer has the field "Set-Cookie" with "session=new"
       And the upstream "chat" received the field "Remote-User" with "ann"
 
@@ -438,7 +438,7 @@ Feature: Access
         | listeners[0].sites[2]                                      | { host = "c.example.test", upstream = "127.0.0.1:1", client_ca_path = "${cert:staff}", access = { allow = ["::1"], satisfy = "any" } } |
       When the configuration is validated
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | listeners[0].sites[0].client_cert      | "sometimes" is not a choice           |
         | listeners[0].sites[0].client_ca_path   | missing; write the PEM file           |
         | listeners[0].sites[1].client_ca_path   | no such file                          |
@@ -461,14 +461,14 @@ Feature: Access
       Then the answer is 200 "app"
       And the upstream "app" received the field "X-Client-Cert-Subject" with "CN=ann"
       And the upstream "app" received no field "x_client_cert_fingerprint"
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name        | git.example.test |
         | certificate | eve              |
       Then the handshake fails
       And the log has a line "TLS_REFUSED" with:
         | server_name | git.example.test                                                  |
         | error       | the client's certificate was not issued by a CA in client_ca_path |
-      When a client shakes hands for "git.example.test"
+      When a client makes a TLS handshake for "git.example.test"
       Then the handshake fails
       And the upstream "app" received 1 request
 
@@ -527,31 +527,31 @@ Feature: Access
       And the site "open.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].client_ca_path" is "${cert:staff}"
       And the proxy is running
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name    | open.example.test |
         | maximum | <version>         |
         | session | one               |
       Then the handshake is a full one
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name    | git.example.test |
         | maximum | <version>        |
         | session | one              |
       Then the handshake fails
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name        | git.example.test |
         | maximum     | <version>        |
         | session     | two              |
         | certificate | ann              |
       Then the handshake is a full one
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name        | git.example.test |
         | maximum     | <version>        |
         | session     | two              |
         | certificate | ann              |
       Then the handshake is resumed
-      When a private CA "staff"
+      Given a private CA "staff"
       And the configuration is reloaded
-      And a client shakes hands:
+      When a client makes a TLS handshake:
         | name        | git.example.test |
         | maximum     | <version>        |
         | session     | two              |

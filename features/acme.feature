@@ -14,7 +14,7 @@ Feature: Certificates from an ACME server
         | STARTUP step=7                         |
         | STARTUP step=10                        |
       And the ACME server was asked for 1 order
-      When a client shakes hands for "www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate comes from the ACME server
       And the certificate is for "www.example.test"
       When a client sends the request:
@@ -29,7 +29,7 @@ Feature: Certificates from an ACME server
       And listener 1 gets certificates for its sites from the ACME server
       When the proxy is running
       Then the ACME server was asked for 1 order
-      When a client shakes hands for "www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate comes from the ACME server
 
     @S-2.4 @S-5.7
@@ -38,18 +38,18 @@ Feature: Certificates from an ACME server
       And the site "www.example.test" is served from the upstream "app"
       And listener 1 gets certificates for "www.example.test, later.example.test" from the ACME server
       And the proxy is running
-      When the site "later.example.test" is served from the upstream "app"
+      And the site "later.example.test" is served from the upstream "app"
       And the configuration is reloaded
-      And a client sends the request:
+      When a client sends the request:
         | url    | https://later.example.test/ |
         | verify | no                          |
       Then the answer is 200 "app"
       When the site "never.example.test" is served from the upstream "app"
       Then a reload is refused with:
         | listeners[0].sites[2].host | "never.example.test" would have no certificate, as acme_domains does not list it |
-      When the setting "listeners[0].tls.acme_domains" is ["www.example.test", "later.example.test", "never.example.test"]
+      Given the setting "listeners[0].tls.acme_domains" is ["www.example.test", "later.example.test", "never.example.test"]
       And the configuration is reloaded
-      And a client sends the request:
+      When a client sends the request:
         | url    | https://never.example.test/ |
         | verify | no                          |
       Then the answer is 200 "app"
@@ -61,7 +61,7 @@ Feature: Certificates from an ACME server
       And listener 1 gets certificates for "www.example.test" from the ACME server
       When the proxy is running
       Then the ACME server was asked for 2 orders
-      When a client shakes hands for "www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate comes from the ACME server
 
     @S-5.4
@@ -154,8 +154,8 @@ Feature: Certificates from an ACME server
       And listener 1 gets certificates for "www.example.test" from the ACME server
       When the proxy is started
       Then "${addr}:${https}" accepts connections
-      When the service manager is told "EXTEND_TIMEOUT_USEC="
-      And the proxy is sent SIGTERM
+      Given the service manager is told "EXTEND_TIMEOUT_USEC="
+      When the proxy is sent SIGTERM
       Then the proxy exits with 0 within 10 seconds
       And nothing of the proxy is left
 
@@ -167,17 +167,17 @@ Feature: Certificates from an ACME server
       And the site "www.example.test" is served from the upstream "app"
       And listener 1 gets certificates for its sites from the ACME server
       And the proxy is running
-      When the site "new.example.test" is served from the upstream "app"
+      And the site "new.example.test" is served from the upstream "app"
       And the configuration file is written
       And the requests to the ACME server are counted
-      And the command "reverse-proxy diff --text --config ${config}" is run
+      When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 1
       And the command prints "certificate to order: new.example.test"
       And the ACME server was asked nothing since
       When the command "reverse-proxy reload --text --config ${config}" is run
       Then the command exits with 0
-      And the command complains "certificate obtained: new.example.test (1 of 1)"
-      When a client shakes hands for "new.example.test"
+      And the command prints "certificate obtained: new.example.test (1 of 1)" on stderr
+      When a client makes a TLS handshake for "new.example.test"
       Then the certificate comes from the ACME server
       And the certificate is for "new.example.test"
       When a client sends the request:
@@ -192,29 +192,29 @@ Feature: Certificates from an ACME server
       And the site "www.example.test" is served from the upstream "app"
       And listener 1 gets certificates for its sites from the ACME server
       And the proxy is running
-      When the name "lost.example.test" leads elsewhere
+      And the name "lost.example.test" resolves elsewhere
       And the site "new.example.test" is served from the upstream "app"
-      And the site "lost.example.test" is served from the upstream "app"
+      When the site "lost.example.test" is served from the upstream "app"
       Then a reload is refused with:
         | listeners[0].tls.acme_domains | lost.example.test: no certificate from https://127.0.0.1: |
-      When a client shakes hands for "new.example.test"
+      When a client makes a TLS handshake for "new.example.test"
       Then the handshake fails with the alert "unrecognized name"
-      When a client shakes hands for "www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate comes from the ACME server
       And the ACME server was asked for 4 orders
-      When the site "lost.example.test" is taken out
+      Given the site "lost.example.test" is removed
       And the configuration is reloaded
-      And a client shakes hands for "new.example.test"
+      When a client makes a TLS handshake for "new.example.test"
       Then the certificate comes from the ACME server
       And the ACME server was asked for 4 orders
-      When the name "lost.example.test" leads to its listener again
-      And the site "lost.example.test" is served from the upstream "app"
+      Given the name "lost.example.test" resolves to its listener again
+      When the site "lost.example.test" is served from the upstream "app"
       Then a reload is refused with:
         | listeners[0].tls.acme_domains | the next try is not before 20 |
       And the ACME server was asked for 4 orders
-      When "acme1/acme_refusals.json" is deleted
+      Given "acme1/acme_refusals.json" is deleted
       And the configuration is reloaded
-      And a client shakes hands for "lost.example.test"
+      When a client makes a TLS handshake for "lost.example.test"
       Then the certificate comes from the ACME server
 
     @S-5.7
@@ -224,13 +224,13 @@ Feature: Certificates from an ACME server
       And the site "gone.example.test" is served from the upstream "app"
       And listener 1 gets certificates for its sites from the ACME server
       And the proxy is running
-      When the site "gone.example.test" is taken out
-      And the configuration is reloaded
+      And the site "gone.example.test" is removed
+      When the configuration is reloaded
       Then the log has a line "ACME_RENEWED" with:
         | domain | www.example.test |
       And the log has no line "ACME_RENEWED" with:
         | domain | gone.example.test |
-      When a client shakes hands for "gone.example.test"
+      When a client makes a TLS handshake for "gone.example.test"
       Then the handshake fails with the alert "unrecognized name"
 
     @S-3.7 @S-5.8
@@ -241,9 +241,9 @@ Feature: Certificates from an ACME server
       And the cache of listener 1 holds the certificate "own" for "www.example.test"
       And the site "www.example.test" is served from the upstream "app"
       And the proxy is running
-      When the site "new.example.test" is served from the upstream "app"
+      And the site "new.example.test" is served from the upstream "app"
       And the configuration file is written
-      And the proxy is sent SIGHUP
+      When the proxy is sent SIGHUP
       Then the service manager is told "STATUS=obtaining certificates: 0 of 1"
       When a client sends the request:
         | url    | https://www.example.test/ |
@@ -261,7 +261,7 @@ Feature: Certificates from an ACME server
     Scenario: Of 50 names one leads elsewhere, and the 49 others are served
       Given an ACME server
       And 50 sites "n%.example.test" are served from the upstream "app"
-      And the name "n17.example.test" leads elsewhere
+      And the name "n17.example.test" resolves elsewhere
       And listener 1 gets certificates for its sites from the ACME server
       And the setting "listeners[0].tls.acme_start" is "available"
       When the proxy is running
@@ -269,15 +269,15 @@ Feature: Certificates from an ACME server
         | level  | ERROR                 |
         | domain | n17.example.test      |
         | error  | ~no certificate from  |
-      When a client shakes hands for "n17.example.test"
+      When a client makes a TLS handshake for "n17.example.test"
       Then the handshake fails with the alert "unrecognized name"
       And of the 50 sites "n%.example.test" all but "n17.example.test" have a certificate of the ACME server
-      When the name "n17.example.test" leads to its listener again
+      Given the name "n17.example.test" resolves to its listener again
       And "acme1/acme_refusals.json" is deleted
       And the proxy is started again
       And the log has a line "ACME_RENEWED" with:
         | domain | n17.example.test |
-      And a client shakes hands for "n17.example.test"
+      When a client makes a TLS handshake for "n17.example.test"
       Then the certificate comes from the ACME server
 
     @S-5.9
@@ -285,7 +285,7 @@ Feature: Certificates from an ACME server
       Given an ACME server
       And the site "www.example.test" is served from the upstream "app"
       And the site "lost.example.test" is served from the upstream "app"
-      And the name "lost.example.test" leads elsewhere
+      And the name "lost.example.test" resolves elsewhere
       And listener 1 gets certificates for its sites from the ACME server
       When the proxy is started
       Then the proxy exits with 1
@@ -298,8 +298,8 @@ Feature: Certificates from an ACME server
       And listener 1 gets certificates for "www.example.test, new.example.test" from the ACME server
       And the cache of listener 1 holds the certificate "own" for "www.example.test"
       And the setting "listeners[0].tls.acme_start" is "available"
-      When the proxy is running
-      And a client shakes hands for "www.example.test"
+      And the proxy is running
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate is "own"
 
     @S-5.9 @S-5.6
@@ -314,7 +314,7 @@ Feature: Certificates from an ACME server
       Then the log has a line "ACME_MISSING" with:
         | domain | new.example.test |
         | error  | ~<error>         |
-      When a client shakes hands for "www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate is "own"
 
       Examples:
@@ -336,15 +336,15 @@ Feature: Certificates from an ACME server
     Scenario: The status answers while the start waits for a CA
       Given an ACME server that never answers
       And listener 1 gets certificates for "www.example.test" from the ACME server
-      When the proxy is started
+      And the proxy is started
       And the service manager is told "EXTEND_TIMEOUT_USEC="
-      And the command "reverse-proxy status --config ${config} --json" is run
+      When the command "reverse-proxy status --config ${config} --json" is run
       Then the command exits with 0
       And the command prints a line that matches ".*.starting.:true.*"
       And the command prints a line that matches ".*.waiting.:..www.example.test...*"
       When the command "reverse-proxy reload --config ${config} --text" is run
       Then the command exits with 1
-      And the command complains "the daemon is still starting"
+      And the command prints "the daemon is still starting" on stderr
       When the proxy is sent SIGTERM
       Then the proxy exits with 0 within 5 seconds
       And nothing of the proxy is left
@@ -386,7 +386,7 @@ Feature: Certificates from an ACME server
       When the proxy is running
       Then the log has a line "ACME_ERROR" with:
         | error | ~acme_account+key holds no key |
-      When a client shakes hands for "www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate comes from the ACME server
 
       Examples:
@@ -400,9 +400,9 @@ Feature: Certificates from an ACME server
     Scenario: A restart takes the certificate from the cache while the CA is down
       Given an ACME server
       And listener 1 gets certificates for "www.example.test" from the ACME server
-      When the proxy is running
+      And the proxy is running
       And the ACME server goes away
-      And the proxy is started again
+      When the proxy is started again
       Then the log has a line "ACME_PROVISION" with:
         | domain | www.example.test |
         | source | cache            |
@@ -411,7 +411,7 @@ Feature: Certificates from an ACME server
         | directory | *       |
         | error     | *       |
         | next_try  | *       |
-      When a client shakes hands for "www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
       Then the handshake succeeds
       And the certificate is for "www.example.test"
 
@@ -421,8 +421,8 @@ Feature: Certificates from an ACME server
       And a certificate "own" for "www.example.test"
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the cache of listener 1 holds the certificate "own" for "www.example.test"
-      When the proxy is running
-      And a client shakes hands for "www.example.test"
+      And the proxy is running
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate is "own"
 
     @S-5.4
@@ -442,8 +442,8 @@ Feature: Certificates from an ACME server
       And an expired certificate "own" for "www.example.test"
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the cache of listener 1 holds the certificate "own" for "www.example.test"
-      When the proxy is running
-      And a client shakes hands for "www.example.test"
+      And the proxy is running
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate comes from the ACME server
 
   Rule: Certificates are renewed while the daemon serves
@@ -453,8 +453,8 @@ Feature: Certificates from an ACME server
       Given an ACME server whose certificates last 18 seconds
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the site "www.example.test" is served from the upstream "app"
-      When the proxy is running
-      And clients shake hands for "www.example.test" without end
+      And the proxy is running
+      When clients keep making TLS handshakes for "www.example.test"
       Then they see 3 certificates in turn and no handshake fails
       And the log has a line "ACME_RENEWED" with:
         | level     | INFO             |
@@ -475,7 +475,7 @@ Feature: Certificates from an ACME server
         | directory | ~https://127.0.0.1: |
         | error     | ~connection refused |
         | next_try  | *                   |
-      When a client shakes hands for "www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate is "own"
 
     @S-5.4
@@ -488,19 +488,19 @@ Feature: Certificates from an ACME server
       Then the log has a line "CERT_EXPIRED" with:
         | level  | ERROR            |
         | domain | www.example.test |
-      When a client shakes hands for "www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate is "own"
 
     @S-5.4
     Scenario: A CA that comes back renews what is due
       Given an ACME server whose certificates last 12 seconds
       And listener 1 gets certificates for "www.example.test" from the ACME server
-      When the proxy is running
-      And the ACME server goes away
+      And the proxy is running
+      When the ACME server goes away
       Then the log has a line "ACME_ERROR"
       When the ACME server comes back
       Then the log has a line "ACME_RENEWED"
-      When a client shakes hands for "www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate comes from the ACME server
 
   Rule: The CA says when to renew
@@ -518,16 +518,16 @@ Feature: Certificates from an ACME server
       And the file "acme1/acme_renewals.json" contains "www.example.test"
       And the metrics have:
         | reverse_proxy_acme_next_try_timestamp_seconds{listener="${addr}:${https}",name="www.example.test",reason="ari"} | * |
-      When a client shakes hands for "www.example.test"
+      Given a client makes a TLS handshake for "www.example.test"
       And the ACME server wants the certificate renewed now
-      And the proxy is started again
+      When the proxy is started again
       Then the log has a line "ACME_RENEWAL_INFO" with:
         | level       | WARN                             |
         | explanation | https://ca.example.test/incident |
       And the log has a line "ACME_RENEWED" with:
         | domain | www.example.test |
       And the ACME server was asked for 2 orders
-      When a client shakes hands for "www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate comes from the ACME server
 
     @S-5.12
@@ -535,8 +535,8 @@ Feature: Certificates from an ACME server
       Given an ACME server that offers the profile "shortlived"
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the setting "listeners[0].tls.acme_profile" is "shortlived"
-      When the proxy is running
-      And a client shakes hands for "www.example.test"
+      And the proxy is running
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate comes from the ACME server
 
     @S-5.12 @S-5.10
@@ -556,11 +556,11 @@ Feature: Certificates from an ACME server
       When the proxy is started
       Then the proxy exits with 1
       And its standard error is one line with "urn:ietf:params:acme:error:externalAccountRequired"
-      When a file "eab.key" with "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+      Given a file "eab.key" with "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
       And the setting "listeners[0].tls.acme_eab_key_id" is "kid-1"
       And the setting "listeners[0].tls.acme_eab_key_file" is "${dir}/eab.key"
       And the proxy is running
-      And a client shakes hands for "www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate comes from the ACME server
 
     @S-5.12 @S-5.2 @S-2.16
@@ -570,14 +570,14 @@ Feature: Certificates from an ACME server
       And the site "www.example.test" is served from the upstream "app"
       And listener 1 gets certificates for its sites from the ACME server
       And the setting "listeners[0].tls.acme_profile" is "shortlived"
-      When the proxy is running
-      And a client shakes hands for "none"
+      And the proxy is running
+      When a client makes a TLS handshake for "none"
       Then the certificate comes from the ACME server
       And the certificate is for "${addr}"
-      When a client shakes hands for "www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate comes from the ACME server
       And the certificate is for "www.example.test"
-      When a client shakes hands for "other.example.test"
+      When a client makes a TLS handshake for "other.example.test"
       Then the handshake fails with the alert "unrecognized name"
       When the command "reverse-proxy explain --config ${config} https://${addr}/" is run
       Then the command exits with 0
@@ -587,8 +587,8 @@ Feature: Certificates from an ACME server
     Scenario: An IP address is validated by HTTP-01 where TLS-ALPN-01 is not possible
       Given an ACME server that reaches only the redirect port
       And listener 1 gets certificates for "${addr}" from the ACME server
-      When the proxy is running
-      And a client shakes hands for "none"
+      And the proxy is running
+      When a client makes a TLS handshake for "none"
       Then the certificate comes from the ACME server
 
   Rule: A CA is never hammered
@@ -610,8 +610,8 @@ Feature: Certificates from an ACME server
       When the proxy is started
       Then the proxy exits with 1
       And the ACME server was asked nothing since
-      When "acme1/acme_refusals.json" is deleted
-      And the proxy is started
+      Given "acme1/acme_refusals.json" is deleted
+      When the proxy is started
       Then the proxy exits with 1
       And its standard error is one line with "no certificate from"
       And the ACME server was asked for 2 orders
@@ -652,9 +652,9 @@ Feature: Certificates from an ACME server
     Scenario Outline: No handshake orders a certificate
       Given an ACME server
       And listener 1 gets certificates for "www.example.test" from the ACME server
-      When the proxy is running
+      And the proxy is running
       And the requests to the ACME server are counted
-      And a client shakes hands:
+      When a client makes a TLS handshake:
         | name      | <name>      |
         | minimum   | <minimum>   |
         | protocols | <protocols> |
@@ -675,13 +675,13 @@ Feature: Certificates from an ACME server
     Scenario: Two names of one listener have a certificate each
       Given an ACME server
       And listener 1 gets certificates for "www.example.test, api.example.test" from the ACME server
-      When the proxy is running
-      And a client shakes hands for "www.example.test"
+      And the proxy is running
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate is for "www.example.test"
-      When a client shakes hands for "api.example.test"
+      When a client makes a TLS handshake for "api.example.test"
       Then the certificate is for "api.example.test"
       And the certificate comes from the ACME server
-      When a client shakes hands for "none"
+      When a client makes a TLS handshake for "none"
       Then the handshake fails
       And the ACME server was asked for 2 orders
 
@@ -713,18 +713,18 @@ Feature: Certificates from an ACME server
       And the site "git.example.test" is served from the upstream "app" by listener 3
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And listener 2 gets certificates for "api.example.test" from the ACME server
-      When the proxy is running
-      And a client shakes hands:
+      And the proxy is running
+      When a client makes a TLS handshake:
         | name     | www.example.test |
         | listener | 1                |
       Then the certificate comes from the ACME server
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name     | api.example.test |
         | listener | 2                |
       Then the certificate comes from the ACME server
-      When a client shakes hands for "git.example.test"
+      When a client makes a TLS handshake for "git.example.test"
       Then the certificate is trusted for "git.example.test"
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name     | api.example.test |
         | listener | 1                |
       Then the handshake fails with the alert "unrecognized name"
@@ -742,15 +742,15 @@ Feature: Certificates from an ACME server
       And the setting "listeners[1].tls.acme_cache_dir" is "${dir}/acme1"
       When the proxy is running
       Then the ACME server was asked for 2 orders
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name     | www.example.test |
         | listener | 1                |
       Then the certificate comes from the ACME server
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name     | www.example.test |
         | listener | 2                |
       Then the certificate comes from the ACME server
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name     | api.example.test |
         | listener | 2                |
       Then the handshake fails with the alert "unrecognized name"
@@ -766,8 +766,8 @@ Feature: Certificates from an ACME server
       And the site "www.example.test" is served from the upstream "app" by listener 1
       And the site "api.example.test" is served from the upstream "app" by listener 2
       And all listeners get certificates for their sites from the ACME server, with the cache "shared"
-      When the proxy is running
-      And a client shakes hands for "api.example.test"
+      And the proxy is running
+      When a client makes a TLS handshake for "api.example.test"
       Then the certificate comes from the ACME server
       And the mode of "shared/www.example.test" is "0600"
       And the mode of "shared/api.example.test" is "0600"
@@ -792,8 +792,8 @@ Feature: Certificates from an ACME server
       And another listener
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the cache of listener 1 holds the certificate "own" for "www.example.test"
-      When the proxy is running
-      And a client shakes hands:
+      And the proxy is running
+      When a client makes a TLS handshake:
         | name      | www.example.test  |
         | listener  | <listener>        |
         | protocols | acme-tls/1, other |
@@ -814,8 +814,8 @@ Feature: Certificates from an ACME server
       And the site "git.example.test" is served from the upstream "app"
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the cache of listener 1 holds the certificate "own" for "www.example.test"
-      When the proxy is running
-      And a client requests "http://<host>/.well-known/acme-challenge/<token>"
+      And the proxy is running
+      When a client requests "http://<host>/.well-known/acme-challenge/<token>"
       Then the answer is <status>
 
       Examples:
@@ -831,9 +831,9 @@ Feature: Certificates from an ACME server
     Scenario: What one process orders the other waits for and takes
       Given an ACME server as it is shipped
       And listener 1 gets certificates for "www.example.test" from the ACME server
-      When the proxy is started
+      And the proxy is started
       And the proxy is stopped while it orders "www.example.test"
-      And the machine "second" is started with the cache of listener 1
+      When the machine "second" is started with the cache of listener 1
       Then the machine "second" logs "ACME_WAITING domain=www.example.test pid="
       When the proxy is sent SIGCONT
       Then the proxy is ready
@@ -845,14 +845,14 @@ Feature: Certificates from an ACME server
     Scenario: A process that waits for another one is stopped like any other, and goes on when that is killed
       Given an ACME server as it is shipped
       And listener 1 gets certificates for "www.example.test" from the ACME server
-      When the proxy is started
+      And the proxy is started
       And the proxy is stopped while it orders "www.example.test"
-      And the machine "second" is started with the cache of listener 1
+      When the machine "second" is started with the cache of listener 1
       Then the machine "second" logs "ACME_WAITING domain=www.example.test"
       When the machine "second" is sent SIGTERM
       Then the machine "second" exits with 0 within 5 seconds
-      When the proxy is killed
-      And the proxy is started
+      Given the proxy is killed
+      When the proxy is started
       Then the proxy is ready
 
     @S-20.6
@@ -862,11 +862,11 @@ Feature: Certificates from an ACME server
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the cache of listener 1 holds the certificate "first" for "www.example.test"
       And the proxy is running
-      When a client shakes hands for "www.example.test"
+      And a client makes a TLS handshake for "www.example.test"
       And the machine "second" is started with the cache of listener 1
       And the machine "second" serves
       And a certificate "renewed" for "www.example.test"
-      And the cache of listener 1 holds the certificate "renewed" for "www.example.test"
+      When the cache of listener 1 holds the certificate "renewed" for "www.example.test"
       Then the machines "second" serve the same certificate for "www.example.test" within 30 seconds
       And the machine "second" logs "ACME_RENEWED domain=www.example.test source=cache"
       And the log has a line "ACME_RENEWED" with:

@@ -14,9 +14,9 @@ Feature: Admin commands ask the right daemon
       When the command "reverse-proxy <command> --config ${dir}/other.toml" is run
       Then the command exits with <code>
       And the command prints nothing
-      And the command complains in 1 line
-      And the command complains "reverse-proxy: <command>: ${dir}/other.toml: <says>"
-      And the command complains "use --socket PATH"
+      And the command prints 1 line on stderr
+      And the command prints "reverse-proxy: <command>: ${dir}/other.toml: <says>" on stderr
+      And the command prints "use --socket PATH" on stderr
       And the log has no line "CONFIG_RELOAD"
       And the log has no line "LOG_REOPENED"
 
@@ -40,9 +40,9 @@ Feature: Admin commands ask the right daemon
       When the command "reverse-proxy <command> --config ${dir}/missing.toml" is run
       Then the command exits with <code>
       And the command prints nothing
-      And the command complains in 1 line
-      And the command complains "reverse-proxy: <command>: ${dir}/missing.toml: no such file"
-      And the command complains "use --socket PATH"
+      And the command prints 1 line on stderr
+      And the command prints "reverse-proxy: <command>: ${dir}/missing.toml: no such file" on stderr
+      And the command prints "use --socket PATH" on stderr
 
       Examples:
         | command | code |
@@ -57,11 +57,11 @@ Feature: Admin commands ask the right daemon
     Scenario Outline: <command> --<form> with another file that has the same socket
       Given the proxy is running
       And a file "other.toml" with "admin_socket_path = \"${admin_socket}\"\n"
-      When the site "git.example.test" is moved to the upstream "app2"
+      And the site "git.example.test" is moved to the upstream "app2"
       And the configuration file is written
-      And the command "reverse-proxy <command> --<form> --config ${dir}/other.toml" is run
+      When the command "reverse-proxy <command> --<form> --config ${dir}/other.toml" is run
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | this daemon runs ${config}, not ${dir}/other.toml; nothing was changed | --socket |
       And the log has no line "CONFIG_RELOAD"
       And the log has no line "LOG_REOPENED"
@@ -98,7 +98,7 @@ Feature: Admin commands ask the right daemon
       When the command "reverse-proxy status --watch --config ${dir}/other.toml" is run
       Then the command exits with 1
       And the command prints nothing
-      And the command complains "this daemon runs ${config}, not ${dir}/other.toml"
+      And the command prints "this daemon runs ${config}, not ${dir}/other.toml" on stderr
 
   Rule: The same file by another name is the same file
 
@@ -114,11 +114,11 @@ Feature: Admin commands ask the right daemon
     @S-1.7
     Scenario: The name that the daemon was started with, after another file has taken its place
       Given the proxy is running
-      When the site "git.example.test" is moved to the upstream "app2"
+      And the site "git.example.test" is moved to the upstream "app2"
       And the configuration file is written
       And "${config}" is renamed to "next.toml"
       And a symbolic link "${config}" to "${dir}/next.toml"
-      And the command "reverse-proxy reload --config ${config}" is run
+      When the command "reverse-proxy reload --config ${config}" is run
       Then the command exits with 0
       When a client requests "https://git.example.test/"
       Then the answer is 200 "app2"
@@ -153,9 +153,9 @@ Feature: Admin commands ask the right daemon
     @S-1.7 @S-3.2
     Scenario: So does a refusal
       Given the proxy is running
-      When the setting "rate_limit.burst" is 0
+      And the setting "rate_limit.burst" is 0
       And the configuration file is written
-      And the admin command "reload" is sent
+      When the admin command "reload" is sent
       Then the admin socket answers with:
         | status | error     |
         | path   | ${config} |
@@ -171,7 +171,7 @@ Feature: Admin commands ask the right daemon
       When the command "reverse-proxy diff <flags>" is run
       Then the command exits with 2
       And the command prints nothing
-      And the command complains in 1 line
+      And the command prints 1 line on stderr
 
       Examples:
         | what                       | flags                               |
@@ -186,9 +186,9 @@ Feature: Admin commands ask the right daemon
       Given the proxy is running
       When the command "reverse-proxy diff --config ${config}" is run
       Then the command exits with 0
-      When the setting "rate_limit.burst" is 77
-      And the command "reverse-proxy diff --config ${config}" is run
+      Given the setting "rate_limit.burst" is 77
+      When the command "reverse-proxy diff --config ${config}" is run
       Then the command exits with 1
-      When the setting "rate_limit.burst" is 0
-      And the command "reverse-proxy diff --config ${config}" is run
+      Given the setting "rate_limit.burst" is 0
+      When the command "reverse-proxy diff --config ${config}" is run
       Then the command exits with 2

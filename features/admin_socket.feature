@@ -13,8 +13,8 @@ Feature: Admin socket
       And the setting "listeners[1].http_port" is 0
       And listener 2 makes its own certificate
       And the site "b.test" is served from the upstream "app" by listener 2
-      When the proxy is running
-      And the admin command "status" is sent
+      And the proxy is running
+      When the admin command "status" is sent
       Then the admin socket answers with:
         | status                     | ok                        |
         | sites                      | 2                         |
@@ -52,11 +52,11 @@ Feature: Admin socket
     Scenario: It counts connections and requests in flight
       Given an upstream "slow" that waits
       And the site "c.example.test" is served from the upstream "slow"
-      When the proxy is running
+      And the proxy is running
       And the client "one" begins to request "https://c.example.test/"
       And the client "two" begins to request "https://c.example.test/"
       And the upstream "slow" received 2 requests
-      And the admin command "status" is sent
+      When the admin command "status" is sent
       Then the admin socket answers with:
         | connections          | 2 |
         | requests_in_flight   | 2 |
@@ -64,50 +64,50 @@ Feature: Admin socket
 
     @S-10.1
     Scenario: It reports that the file differs from what is in use, until a reload
-      When the proxy is running
+      Given the proxy is running
       And the setting "rate_limit.burst" is 7
       And the configuration file is written
-      And the admin command "status" is sent
+      When the admin command "status" is sent
       Then the admin socket answers with:
         | config.file_differs | true |
-      And the admin command "reload" is sent
-      And the admin command "status" is sent
-      And the admin socket answers with:
+      Given the admin command "reload" is sent
+      When the admin command "status" is sent
+      Then the admin socket answers with:
         | config.file_differs | false |
 
     @S-10.1
     Scenario: A file that is gone differs
-      When the proxy is running
+      Given the proxy is running
       And "${config}" is deleted
-      And the admin command "status" is sent
+      When the admin command "status" is sent
       Then the admin socket answers with:
         | status              | ok   |
         | config.file_differs | true |
 
     @S-10.1
     Scenario: It tells how the last reload ended, whoever asked for it
-      When the proxy is running
+      Given the proxy is running
       And the setting "rate_limit.burst" is 0
       And a reload is refused
-      And the admin command "status" is sent
+      When the admin command "status" is sent
       Then the admin socket answers with:
         | last_reload.status    | error             |
         | last_reload.time      | ~Z                |
         | last_reload.message   | *                 |
         | last_reload.errors#   | 1                 |
         | last_reload.errors[0] | ~rate_limit.burst |
-      And the setting "rate_limit.burst" is 5
+      Given the setting "rate_limit.burst" is 5
       And the configuration is reloaded
-      And the admin command "status" is sent
-      And the admin socket answers with:
+      When the admin command "status" is sent
+      Then the admin socket answers with:
         | last_reload.status | ok |
 
     @S-10.1
     Scenario: A reloaded certificate shows
-      When the proxy is running
+      Given the proxy is running
       And a certificate "listener1" for "a.example.test,new.example.test"
       And the admin command "reload" is sent
-      And the admin command "status" is sent
+      When the admin command "status" is sent
       Then the admin socket answers with:
         | certificates#          | 1               |
         | certificates[0].names# | 2               |
@@ -117,38 +117,38 @@ Feature: Admin socket
 
     @S-10.1 @S-3.2
     Scenario: It worked
-      When the proxy is running
+      Given the proxy is running
       And the site "b.example.test" is served from the upstream "other"
-      And the admin command "reload" is sent
+      When the admin command "reload" is sent
       Then the admin socket answers with:
         | status | ok |
         | sites  | 2  |
-      And a client requests "https://b.example.test/"
-      And the answer is 200 "other"
+      When a client requests "https://b.example.test/"
+      Then the answer is 200 "other"
       And the log has a new line "CONFIG_RELOAD" with:
         | status | success |
         | sites  | 2       |
 
     @S-10.1 @S-3.2
     Scenario: It did not, and every error is named
-      When the proxy is running
+      Given the proxy is running
       And the setting "rate_limit.burst" is 0
       And the setting "body.limit_bytes" is -1
-      And the admin command "reload" is sent
+      When the admin command "reload" is sent
       Then the admin socket answers with:
         | status    | error              |
         | message   | *                  |
         | errors#   | 2                  |
         | errors[0] | ~body.limit_bytes (line |
         | errors[1] | ~rate_limit.burst (line |
-      And a client requests "https://a.example.test/"
-      And the answer is 200 "app"
+      When a client requests "https://a.example.test/"
+      Then the answer is 200 "app"
 
     @S-10.1 @S-3.4
     Scenario: Static keys that changed are named
-      When the proxy is running
+      Given the proxy is running
       And the setting "max_connections" is 99
-      And the admin command "reload" is sent
+      When the admin command "reload" is sent
       Then the admin socket answers with:
         | status           | ok                |
         | restart_required | ~max_connections  |
@@ -157,21 +157,21 @@ Feature: Admin socket
 
     @S-10.1
     Scenario: A carriage return before the line's end is no part of the command
-      When the proxy is running
-      And "status\r\n" is sent to the admin socket
+      Given the proxy is running
+      When "status\r\n" is sent to the admin socket
       Then the admin socket answers "ok" with the message ""
 
     @S-10.1
     Scenario: A second command is not answered
-      When the proxy is running
-      And "reload\nstatus\nreload\n" is sent to the admin socket
+      Given the proxy is running
+      When "reload\nstatus\nreload\n" is sent to the admin socket
       Then the admin socket answers "{\"status\":\"ok\",\"sites\":1,\"difference\":{},\"path\":\"${config}\"}"
       And the log has 1 line "CONFIG_RELOAD"
 
     @S-10.2
     Scenario Outline: Unknown commands are repeated, escaped: <command>
-      When the proxy is running
-      And "<command>\n" is sent to the admin socket
+      Given the proxy is running
+      When "<command>\n" is sent to the admin socket
       Then the admin socket answers "{\"status\":\"error\",\"message\":\"unknown command: <shown>\"}"
 
       Examples:
@@ -185,23 +185,23 @@ Feature: Admin socket
 
     @S-10.2
     Scenario: A long unknown command is clipped
-      When the proxy is running
-      And "${x*65}\n" is sent to the admin socket
+      Given the proxy is running
+      When "${x*65}\n" is sent to the admin socket
       Then the admin socket answers "{\"status\":\"error\",\"message\":\"unknown command: ${x*64}...\"}"
 
     @S-10.2 @S-10.3
     Scenario: The longest command is read
-      When the proxy is running
-      And "${x*4096}\n" is sent to the admin socket
+      Given the proxy is running
+      When "${x*4096}\n" is sent to the admin socket
       Then the admin socket answers "error" with the message "unknown command: xxx"
 
     @S-10.2 @S-10.3
     Scenario Outline: What is no line is invalid: <what>
-      When the proxy is running
-      And "<input>" is sent to the admin socket
+      Given the proxy is running
+      When "<input>" is sent to the admin socket
       Then the admin socket answers "{\"status\":\"error\",\"message\":\"invalid input\"}"
-      And the admin command "status" is sent
-      And the admin socket answers "ok" with the message ""
+      When the admin command "status" is sent
+      Then the admin socket answers "ok" with the message ""
 
       Examples:
         | what                         | input          |
@@ -216,41 +216,41 @@ Feature: Admin socket
 
     @S-10.3
     Scenario: Five seconds are given to send a command
-      When the proxy is running
-      And a client of the admin socket that sends "stat" and then nothing
+      Given the proxy is running
+      When a client of the admin socket that sends "stat" and then nothing
       Then the admin socket answers "{\"status\":\"error\",\"message\":\"invalid input\"}"
       And the end of that connection came after 4900 ms
 
     @S-10.3
     Scenario: The seventeenth client waits until one of sixteen is gone
-      When the proxy is running
+      Given the proxy is running
       And 16 clients connect to the admin socket and send nothing
-      And one more client sends the admin command "status"
+      When one more client sends the admin command "status"
       Then this client has no answer yet
-      And these clients leave the admin socket
+      And these clients disconnect from the admin socket
       And this client is answered
       And the admin socket answers "ok" with the message ""
 
     @S-10.3
     Scenario: Fifteen silent clients keep nobody out
-      When the proxy is running
+      Given the proxy is running
       And 15 clients connect to the admin socket and send nothing
-      And one more client sends the admin command "status"
+      When one more client sends the admin command "status"
       Then this client is answered
       And the admin socket answers "ok" with the message ""
 
     @S-10.3 @S-11.1
     Scenario: Silent clients do not hold a shutdown up
-      When the proxy is running
+      Given the proxy is running
       And 3 clients connect to the admin socket and send nothing
-      And the proxy is sent SIGTERM
+      When the proxy is sent SIGTERM
       Then the proxy exits with 0 within 4 seconds
 
     @S-12.3 @S-8.6
     Scenario: A client that cannot be accepted waits until it can be
-      When the proxy is running
+      Given the proxy is running
       And the proxy can open no more files
-      And one more client sends the admin command "status"
+      When one more client sends the admin command "status"
       Then the log has a line "ACCEPT_ERROR" with:
         | level    | ERROR                |
         | listener | admin                |
@@ -270,20 +270,20 @@ Feature: Admin socket
     @S-10.4 @root
     Scenario: Another user who gets at the socket is refused and logged
       When the proxy is running
-      And another user sends the admin command "reload"
-      Then the admin socket answers "{\"status\":\"error\",\"message\":\"permission denied\"}"
+      Then another user sends the admin command "reload"
+      And the admin socket answers "{\"status\":\"error\",\"message\":\"permission denied\"}"
       And the log has a new line "ADMIN_REFUSED" with:
         | level | WARN  |
         | uid   | 65534 |
       And the log has no line "CONFIG_RELOAD"
-      And the admin command "status" is sent
-      And the admin socket answers "ok" with the message ""
+      When the admin command "status" is sent
+      Then the admin socket answers "ok" with the message ""
 
     @S-10.4 @root
     Scenario: A daemon that runs as an ordinary user answers that user and root
       Given the proxy will be started as an ordinary user
-      When the proxy is running
-      And the admin command "status" is sent
+      And the proxy is running
+      When the admin command "status" is sent
       Then the admin socket answers "ok" with the message ""
       And another user sends the admin command "reload"
       And the admin socket answers "{\"status\":\"ok\",\"sites\":1,\"difference\":{},\"path\":\"${config}\"}"
@@ -296,16 +296,16 @@ Feature: Admin socket
     @S-10.5
     Scenario: A stale socket is replaced
       Given a stale socket "${admin_socket}"
-      When the proxy is running
-      And the admin command "status" is sent
+      And the proxy is running
+      When the admin command "status" is sent
       Then the admin socket answers "ok" with the message ""
 
     @S-10.5
     Scenario: The socket of a daemon that was killed is replaced
-      When the proxy is running
+      Given the proxy is running
       And the proxy is killed
       And the proxy is started again
-      And the admin command "status" is sent
+      When the admin command "status" is sent
       Then the admin socket answers "ok" with the message ""
 
     @S-4.4 @S-10.5
@@ -315,11 +315,11 @@ Feature: Admin socket
       Then the log has a line "ADMIN_SOCKET_IN_USE" with:
         | level | WARN            |
         | path  | ${admin_socket} |
-      And a client requests "https://a.example.test/"
-      And the answer is 200 "app"
+      When a client requests "https://a.example.test/"
+      Then the answer is 200 "app"
       And "${admin_socket}" is a socket
-      And the proxy is sent SIGTERM
-      And the proxy exits with 0
+      When the proxy is sent SIGTERM
+      Then the proxy exits with 0
       And "${admin_socket}" is a socket
 
     @S-10.5 @S-4.2
@@ -357,18 +357,18 @@ Feature: Admin socket
 
     @S-10.5 @S-11.1
     Scenario: It is removed at shutdown
-      When the proxy is running
+      Given the proxy is running
       And "${admin_socket}" is a socket
-      And the proxy is sent SIGTERM
+      When the proxy is sent SIGTERM
       Then the proxy exits with 0
       And "${admin_socket}" does not exist
 
     @S-10.5
     Scenario: What has taken its place is not removed at shutdown
-      When the proxy is running
+      Given the proxy is running
       And "${admin_socket}" is renamed to "old.sock"
       And a file "${admin_socket}" with "somebody else's"
-      And the proxy is sent SIGTERM
+      When the proxy is sent SIGTERM
       Then the proxy exits with 0
       And the file "${admin_socket}" is "somebody else's"
 
@@ -377,31 +377,31 @@ Feature: Admin socket
       Given the setting "admin_socket_path" is ""
       When the proxy is running
       Then "${admin_socket}" does not exist
-      And a client requests "https://a.example.test/"
-      And the answer is 200 "app"
+      When a client requests "https://a.example.test/"
+      Then the answer is 200 "app"
 
   Rule: reverse-proxy itself is the client
 
     @S-1.4
     Scenario: status prints the answer and exits with 0
-      When the proxy is running
-      And the command "reverse-proxy --config ${config} status" is run
+      Given the proxy is running
+      When the command "reverse-proxy --config ${config} status" is run
       Then the command exits with 0
       And the command prints "{\"status\":\"ok\",\"uptime_secs\":"
-      And the command complains nothing
+      And the command prints nothing on stderr
 
     @S-1.4
     Scenario: reload exits with 0 when it worked
-      When the proxy is running
-      And the command "reverse-proxy reload --socket ${admin_socket}" is run
+      Given the proxy is running
+      When the command "reverse-proxy reload --socket ${admin_socket}" is run
       Then the command exits with 0
       And the command prints "{\"status\":\"ok\",\"sites\":1,"
 
     @S-1.4
     Scenario: reload exits with 1 when it did not
-      When the proxy is running
+      Given the proxy is running
       And the setting "rate_limit.burst" is 0
-      And the command "reverse-proxy reload --socket ${admin_socket}" is run
+      When the command "reverse-proxy reload --socket ${admin_socket}" is run
       Then the command exits with 1
       And the command prints "\"errors\":[\"rate_limit.burst:"
 
@@ -410,12 +410,12 @@ Feature: Admin socket
       When the command "reverse-proxy --config ${config} status" is run
       Then the command exits with 1
       And the command prints nothing
-      And the command complains in 1 line
-      And the command complains "reverse-proxy: status: ${admin_socket}: no such file or directory; is the daemon running"
+      And the command prints 1 line on stderr
+      And the command prints "reverse-proxy: status: ${admin_socket}: no such file or directory; is the daemon running" on stderr
 
     @S-1.4
     Scenario: A stale socket is no daemon
       Given a stale socket "${admin_socket}"
       When the command "reverse-proxy --config ${config} reload" is run
       Then the command exits with 1
-      And the command complains "connection refused; the daemon that made this socket is no longer running"
+      And the command prints "connection refused; the daemon that made this socket is no longer running" on stderr

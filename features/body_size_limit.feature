@@ -10,8 +10,8 @@ Feature: Body size limit
 
     @S-6.7
     Scenario Outline: <bytes> bytes pass <framing> over <protocol>
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | method   | POST                      |
         | protocol | <protocol>                |
@@ -36,8 +36,8 @@ Feature: Body size limit
     @S-2.9
     Scenario Outline: Without a limit 200000 bytes pass over <protocol>
       Given the setting "body.limit_bytes" is 0
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | method   | POST                      |
         | protocol | <protocol>                |
@@ -72,15 +72,15 @@ Feature: Body size limit
 
     @S-6.13
     Scenario Outline: <bytes> bytes are answered 413 at once over <protocol>
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | method   | POST                      |
         | protocol | <protocol>                |
         | bytes    | <bytes>                   |
       Then the answer is the plain error 413 "Payload Too Large"
       And the upstream "app" received nothing
-      And the upstream "app" was connected to 0 times
+      And the upstream "app" accepted 0 connections
 
       Examples:
         | bytes   | protocol |
@@ -91,9 +91,9 @@ Feature: Body size limit
 
     @S-6.13
     Scenario: The answer comes before any byte of the body, and the connection ends
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         POST / HTTP/1.1
         Host: git.example.test
@@ -103,13 +103,13 @@ Feature: Body size limit
       Then the client receives the answer 413
       And the answer has the field "Connection" with "close"
       And the connection is closed with nothing more
-      And the upstream "app" was connected to 0 times
+      And the upstream "app" accepted 0 connections
 
     @S-6.13
     Scenario: A client that waits for 100 Continue is not told to send
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         POST / HTTP/1.1
         Host: git.example.test
@@ -122,9 +122,9 @@ Feature: Body size limit
 
     @S-6.13
     Scenario: What follows an answered request is never read as another
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         POST / HTTP/1.1
         Host: git.example.test
@@ -140,9 +140,9 @@ Feature: Body size limit
 
     @S-6.13
     Scenario Outline: The length <length> is answered <status>
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: <length>\r\n\r\n"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: <length>\r\n\r\n"
       Then the client receives the answer <status>
       And the connection is closed with nothing more
       And the upstream "app" received nothing
@@ -155,8 +155,8 @@ Feature: Body size limit
 
     @S-6.13
     Scenario: Over HTTP/2 the stream is reset after the answer
-      When the proxy is running
-      And a client sends over HTTP/2 to "https://git.example.test", with 10 bytes of a body that does not end, the fields:
+      Given the proxy is running
+      When a client sends over HTTP/2 to "https://git.example.test", with 10 bytes of a body that does not end, the fields:
         | :method        | POST             |
         | :scheme        | https            |
         | :path          | /                |
@@ -164,21 +164,21 @@ Feature: Body size limit
         | content-length | 100001           |
       Then the answer is 413
       And the stream is reset with "NO_ERROR"
-      And the upstream "app" was connected to 0 times
+      And the upstream "app" accepted 0 connections
 
   Rule: Without a length the byte that crosses the limit is answered 413
 
     @S-6.13 @S-6.10
     Scenario Outline: <bytes> bytes in chunks are answered 413 over <protocol>, and the upstream gets no whole body
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | method   | POST                      |
         | protocol | <protocol>                |
         | bytes    | <bytes>                   |
         | chunked  | yes                       |
       Then the answer is the plain error 413 "Payload Too Large"
-      And the upstream "app" received no request whole
+      And the upstream "app" received no complete request
 
       Examples:
         | bytes   | protocol |
@@ -190,9 +190,9 @@ Feature: Body size limit
     @S-6.13
     Scenario: After the crossing byte nothing more is read as a request, and the connection ends
       Given the setting "body.limit_bytes" is 10
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         POST / HTTP/1.1
         Host: git.example.test
@@ -213,9 +213,9 @@ Feature: Body size limit
     @S-6.13
     Scenario: Only the body counts, not the lines around its chunks
       Given the setting "body.limit_bytes" is 4
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         POST / HTTP/1.1
         Host: git.example.test
@@ -238,8 +238,8 @@ Feature: Body size limit
     @S-6.13
     Scenario: Over HTTP/2 the stream is reset after the answer to the crossing byte
       Given the setting "body.limit_bytes" is 10
-      When the proxy is running
-      And a client sends over HTTP/2 to "https://git.example.test", with 11 bytes of a body that does not end, the fields:
+      And the proxy is running
+      When a client sends over HTTP/2 to "https://git.example.test", with 11 bytes of a body that does not end, the fields:
         | :method    | POST             |
         | :scheme    | https            |
         | :path      | /                |
@@ -252,16 +252,16 @@ Feature: Body size limit
     @S-3.1 @S-3.2
     Scenario Outline: A reload changes the limit for new requests over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends "POST" to "https://git.example.test/" with 100001 bytes
+      And the proxy is running
+      When a client sends "POST" to "https://git.example.test/" with 100001 bytes
       Then the answer is 413
-      When the setting "body.limit_bytes" is 100001
+      Given the setting "body.limit_bytes" is 100001
       And the configuration is reloaded
-      And a client sends "POST" to "https://git.example.test/" with 100001 bytes
+      When a client sends "POST" to "https://git.example.test/" with 100001 bytes
       Then the answer is 200
-      When the setting "body.limit_bytes" is 10
+      Given the setting "body.limit_bytes" is 10
       And the configuration is reloaded
-      And a client sends "POST" to "https://git.example.test/" with 11 bytes
+      When a client sends "POST" to "https://git.example.test/" with 11 bytes
       Then the answer is 413
 
       Examples:
@@ -272,14 +272,14 @@ Feature: Body size limit
     @S-3.1
     Scenario Outline: A request that began before a reload ends on the old limit over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
+      And the proxy is running
       And the client "alice" begins to upload to "https://git.example.test/"
-      And the client "alice" uploads "1234567890"
+      When the client "alice" uploads "1234567890"
       Then the upstream "app" received 1 request
-      When the setting "body.limit_bytes" is 10
+      Given the setting "body.limit_bytes" is 10
       And the configuration is reloaded
       And the client "alice" uploads "1234567890"
-      And the client "alice" ends its upload
+      When the client "alice" ends its upload
       Then the client "alice" is answered 200
       And the upstream "app" received a body of 20 bytes
 
@@ -292,8 +292,8 @@ Feature: Body size limit
     Scenario Outline: The limit is for requests, not for answers, over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that answers with 200000 bytes
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200
       And the answer has a body of 200000 bytes
 

@@ -12,7 +12,7 @@ Feature: Check of a configuration
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 0
       And the command prints a line that matches "configuration OK: .*: 1 listener, 1 site"
-      And the command complains nothing
+      And the command prints nothing on stderr
 
     @S-1.2
     Scenario: Every error is told, and the exit code is 1
@@ -20,9 +20,9 @@ Feature: Check of a configuration
       And the setting "body.limit_bytes" is -1
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 1
-      And the command complains in 2 lines
+      And the command prints 2 lines on stderr
       And the command prints nothing
-      And the command names every one of:
+      And the command names each of:
         | rate_limit.burst: 0 is out of range  |
         | body.limit_bytes: -1 is out of range  |
 
@@ -40,12 +40,12 @@ Feature: Check of a configuration
       When the command "reverse-proxy check --json --config ${config}" is run
       Then the command exits with 0
       And the command prints "{\"status\":\"ok\",\"path\":\"${config}\",\"listeners\":1,\"sites\":1,\"errors\":[],\"warnings\":[{\"key\":\"rate_limit.burst\","
-      And the command complains nothing
-      When the setting "rate_limit.burst" is 0
-      And the command "reverse-proxy check --json --config ${config}" is run
+      And the command prints nothing on stderr
+      Given the setting "rate_limit.burst" is 0
+      When the command "reverse-proxy check --json --config ${config}" is run
       Then the command exits with 1
       And the command prints "\"errors\":[{\"key\":\"rate_limit.burst\",\"problem\":\"0 is out of range;"
-      And the command complains nothing
+      And the command prints nothing on stderr
 
   Rule: What is legal and probably wrong is a warning, and the exit code stays 0
 
@@ -54,9 +54,9 @@ Feature: Check of a configuration
       Given the setting "<key>" is <value>
       When the command "reverse-proxy <flag> --config ${config}" is run
       Then the command exits with 0
-      And the command complains in 1 line
-      And the command complains "warning: <key>: "
-      And the command complains "<says>"
+      And the command prints 1 line on stderr
+      And the command prints "warning: <key>: " on stderr
+      And the command prints "<says>" on stderr
       And the command prints a line that matches "configuration OK: .*, 1 warning"
 
       Examples:
@@ -78,15 +78,15 @@ Feature: Check of a configuration
       And listener 1 has the certificate "short"
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 0
-      And the command complains in 1 line
-      And the command complains "warning: listeners[0].tls.cert_path: the certificate for \"git.example.test\" expires at "
+      And the command prints 1 line on stderr
+      And the command prints "warning: listeners[0].tls.cert_path: the certificate for \"git.example.test\" expires at " on stderr
 
     @S-1.2
     Scenario: A warning for a site that acme_domains does not have, and for a name that has no site
       Given listener 1 orders a certificate for "www.example.test" from the CA at "https://127.0.0.1:1/dir"
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 0
-      And the command names every one of:
+      And the command names each of:
         | warning: listeners[0].sites[0].host: "git.example.test"       | add the name to acme_domains   |
         | warning: listeners[0].tls.acme_domains[0]: "www.example.test" | is not a site of this listener |
       And "acme" does not exist
@@ -99,8 +99,8 @@ Feature: Check of a configuration
       And the setting "logging.log_file_path" is "${dir}/other.log"
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 0
-      And the command complains in 1 line
-      And the command names every one of:
+      And the command prints 1 line on stderr
+      And the command names each of:
         | warning: logging.log_file_path: | ${dir}/other.log | as which the proxy seems to run |
       And the file "other.log" is "of root"
 
@@ -110,7 +110,7 @@ Feature: Check of a configuration
       And the setting "body.limit_bytes" is 1000
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 0
-      And the command complains in 2 lines
+      And the command prints 2 lines on stderr
       And the command prints a line that matches "configuration OK: .*, 2 warnings"
 
   Rule: Nothing is changed or bound
@@ -122,7 +122,7 @@ Feature: Check of a configuration
       And something else listens on "127.0.0.1:${health}"
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 0
-      And the command complains nothing
+      And the command prints nothing on stderr
       And "proxy.log" does not exist
       And "admin.sock" does not exist
 

@@ -9,7 +9,7 @@ Feature: Command line
     Scenario: --help tells the flags, the commands, the signals and the exit codes
       When the command "reverse-proxy --help" is run
       Then the command exits with 0
-      And the command names every one of:
+      And the command names each of:
         | --config PATH                        |
         | /etc/reverse-proxy/config.toml       |
         | --validate                           |
@@ -20,12 +20,12 @@ Feature: Command line
         | status                               |
         | SIGHUP                               |
         | Exit codes                           |
-      And the command complains nothing
+      And the command prints nothing on stderr
 
     @S-1.1
     Scenario: Without --config the default path is read
       When the command "reverse-proxy --validate" is run
-      Then the command names every one of:
+      Then the command names each of:
         | /etc/reverse-proxy/config.toml |
 
     @S-1.1
@@ -39,7 +39,7 @@ Feature: Command line
       When the command "reverse-proxy --version" is run
       Then the command exits with 0
       And the command prints a line that matches "reverse-proxy \S+ \(revision ([0-9a-f]{40}(\+dirty)?|unknown), go1\.\d+\S*\)"
-      And the command complains nothing
+      And the command prints nothing on stderr
 
   Rule: --validate reports everything and starts nothing
 
@@ -48,7 +48,7 @@ Feature: Command line
       When the configuration is validated
       Then the command exits with 0
       And the command prints a line that matches "configuration OK: .*"
-      And the command complains nothing
+      And the command prints nothing on stderr
 
     @S-1.2
     Scenario: Every error is on a line of its own, with the key, what is wrong and what would be right
@@ -57,8 +57,8 @@ Feature: Command line
       And the setting "health_check_port" is 70000
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 3 lines
-      And the command names every one of:
+      And the command prints 3 lines on stderr
+      And the command names each of:
         | listeners[0].sites[0].upstream: | http://127.0.0.1 | host:port |
         | rate_limit.burst:               | 0                |           |
         | health_check_port:              | 70000            | 65535     |
@@ -79,9 +79,9 @@ Feature: Command line
       Given <given>
       When the command "reverse-proxy --config <path> --validate" is run
       Then the command exits with 1
-      And the command complains in 1 line
-      And the command complains "<path>"
-      And the command complains "<cause>"
+      And the command prints 1 line on stderr
+      And the command prints "<path>" on stderr
+      And the command prints "<cause>" on stderr
 
       Examples:
         | what            | given                                        | path               | cause        |
@@ -101,14 +101,14 @@ Feature: Command line
         """
       When the configuration is validated
       Then the command exits with 1
-      And the command complains "line"
+      And the command prints "line" on stderr
 
     @S-1.2
     Scenario: A misspelt key is an error, and the nearest known one is suggested
       Given the setting "body.limit_byte" is 5
       When the configuration is validated
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | body.limit_byte: | limit_bytes |
 
   Rule: --allow-wildcard-bind counts at startup and at every reload
@@ -118,7 +118,7 @@ Feature: Command line
       Given the setting "listeners[0].bind_addr" is "0.0.0.0"
       When the configuration is validated
       Then the command exits with 1
-      And the command complains "listeners[0].bind_addr: "
+      And the command prints "listeners[0].bind_addr: " on stderr
 
     @S-1.3
     Scenario Outline: <leave> gives leave, at startup and at a reload
@@ -130,9 +130,9 @@ Feature: Command line
       And the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
-      When the site "git.example.test" is moved to the upstream "app2"
+      Given the site "git.example.test" is moved to the upstream "app2"
       And the configuration is reloaded
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app2"
 
       Examples:
@@ -145,8 +145,8 @@ Feature: Command line
     @S-1.4 @S-3.2
     Scenario: reload exits with 0 when it worked, and prints the daemon's JSON
       Given the proxy is running
-      When the site "git.example.test" is moved to the upstream "app2"
-      And the command "reverse-proxy reload --config ${config}" is run
+      And the site "git.example.test" is moved to the upstream "app2"
+      When the command "reverse-proxy reload --config ${config}" is run
       Then the command exits with 0
       And the command prints "\"status\":\"ok\""
       When a client requests "https://git.example.test/"
@@ -155,9 +155,9 @@ Feature: Command line
     @S-1.4 @S-3.2
     Scenario: reload exits with 1 when it was refused, and prints every error
       Given the proxy is running
-      When the setting "rate_limit.burst" is 0
+      And the setting "rate_limit.burst" is 0
       And the setting "body.limit_bytes" is -1
-      And the command "reverse-proxy reload --socket ${admin_socket}" is run
+      When the command "reverse-proxy reload --socket ${admin_socket}" is run
       Then the command exits with 1
       And the command prints "\"status\":\"error\""
       And the command prints "nothing was changed; 2 errors in the configuration"
@@ -181,16 +181,16 @@ Feature: Command line
       Then the command exits with 0
       When the command "reverse-proxy status --socket ${dir}/other.sock" is run
       Then the command exits with 1
-      And the command complains "${dir}/other.sock"
-      And the command complains in 1 line
+      And the command prints "${dir}/other.sock" on stderr
+      And the command prints 1 line on stderr
       And the command prints nothing
 
     @S-1.4
     Scenario Outline: <command> without a daemon exits with 1 and tells so
       When the command "reverse-proxy <command> --config ${config}" is run
       Then the command exits with 1
-      And the command complains "${admin_socket}"
-      And the command complains in 1 line
+      And the command prints "${admin_socket}" on stderr
+      And the command prints 1 line on stderr
 
       Examples:
         | command |
@@ -200,8 +200,8 @@ Feature: Command line
     @S-1.4
     Scenario: reload works while the file is not valid, because only the socket's path is needed of it
       Given the proxy is running
-      When the setting "body.limit_bytes" is -1
-      And the command "reverse-proxy reload --config ${config}" is run
+      And the setting "body.limit_bytes" is -1
+      When the command "reverse-proxy reload --config ${config}" is run
       Then the command exits with 1
       And the command prints "body.limit_bytes: "
 
@@ -224,8 +224,8 @@ Feature: Command line
     Scenario Outline: <wrong> is a wrong usage and exits with 2
       When the command "reverse-proxy <wrong>" is run
       Then the command exits with 2
-      And the command complains in 1 line
-      And the command complains "--help"
+      And the command prints 1 line on stderr
+      And the command prints "--help" on stderr
       And the command prints nothing
 
       Examples:

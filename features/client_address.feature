@@ -10,8 +10,8 @@ Feature: Who the client is
 
     @S-15.1 @S-15.2
     Scenario Outline: <case>, over <protocol>
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://a.example.test/x  |
         | client   | <from>                    |
         | protocol | <protocol>                |
@@ -41,8 +41,8 @@ Feature: Who the client is
     Scenario Outline: The field has one address, as <field> of a CDN, over <protocol>
       Given the setting "listeners[0].client_ip_header" is "CF-Connecting-IP"
       And clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://a.example.test/x     |
         | client | proxy                        |
         | header | <field>: 203.0.113.9         |
@@ -74,15 +74,15 @@ Feature: Who the client is
       And the settings:
         | listeners[0].trusted_proxies      | left out   |
         | listeners[0].trusted_proxies_file | "cdn.txt"  |
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://a.example.test/1     |
         | client | proxy                        |
         | header | X-Forwarded-For: 203.0.113.9 |
       Then the upstream "app" received the field "X-Real-IP" with "${client:proxy}"
       Given a file "cdn.txt" with "10.0.0.0/8\n\n${client:proxy} # a new one\n"
-      When the configuration is reloaded
-      And a client sends the request:
+      And the configuration is reloaded
+      When a client sends the request:
         | url    | https://a.example.test/2     |
         | client | proxy                        |
         | header | X-Forwarded-For: 203.0.113.9 |
@@ -105,7 +105,7 @@ Feature: Who the client is
         | <key>                        | <value>   |
       When the configuration is validated
       Then the command exits with 1
-      And the command complains "<complaint>"
+      And the command prints "<complaint>" on stderr
 
       Examples:
         | what                      | trusted        | key                               | value          | complaint                                                            |
@@ -119,8 +119,8 @@ Feature: Who the client is
 
     @S-15.1
     Scenario: explain says who the client is, and where the search ended
-      When the configuration file is written
-      And the command "reverse-proxy explain --config ${config} --text --from 10.0.0.1 -H X-Forwarded-For:192.0.2.66,203.0.113.9,10.0.0.7 https://a.example.test/" is run
+      Given the configuration file is written
+      When the command "reverse-proxy explain --config ${config} --text --from 10.0.0.1 -H X-Forwarded-For:192.0.2.66,203.0.113.9,10.0.0.7 https://a.example.test/" is run
       Then the command prints "203.0.113.9, named by the trusted proxy 10.0.0.1 in line 1 of 1 of X-Forwarded-For, read from the right"
       And the command prints "203.0.113.9,10.0.0.7, 10.0.0.1"
 
@@ -131,8 +131,8 @@ Feature: Who the client is
       Given clients speak <protocol>
       And the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 1
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://a.example.test/1     |
         | client | proxy                        |
         | header | X-Forwarded-For: 203.0.113.9 |
@@ -162,8 +162,8 @@ Feature: Who the client is
 
     @S-15.2
     Scenario: The peer is not logged where it is the client
-      When the proxy is running
-      And a client requests "https://a.example.test/"
+      Given the proxy is running
+      When a client requests "https://a.example.test/"
       Then the log has a line "REQUEST"
       And the log has no line that contains "peer_ip"
 
@@ -171,8 +171,8 @@ Feature: Who the client is
     Scenario Outline: The scheme, the host and the ID of a trusted proxy are taken over, and those of nobody else, over <protocol>
       Given clients speak <protocol>
       And the setting "listeners[0].sites[0].response_headers.set" is { "X-Id" = "{request_id}" }
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://a.example.test/         |
         | client | proxy                           |
         | header | X-Forwarded-Proto: http         |
@@ -203,8 +203,8 @@ Feature: Who the client is
 
     @S-15.2
     Scenario: What is not valid is not taken over
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url    | https://a.example.test/         |
         | client | proxy                           |
         | header | X-Forwarded-Proto: https, http  |
@@ -216,9 +216,9 @@ Feature: Who the client is
     @S-15.2 @S-6.15
     Scenario: The next client on a connection of a proxy is not the one that has authenticated before
       Given an upstream "app" that authenticates connections
-      When the proxy is running
+      And the proxy is running
       And the client "proxy" opens a connection to "https://a.example.test"
-      And the client sends "GET /negotiate HTTP/1.1\r\nHost: a.example.test\r\nX-Forwarded-For: 203.0.113.9\r\nAuthorization: Negotiate a\r\n\r\n"
+      When the client sends "GET /negotiate HTTP/1.1\r\nHost: a.example.test\r\nX-Forwarded-For: 203.0.113.9\r\nAuthorization: Negotiate a\r\n\r\n"
       Then the client receives the answer 200
       When the client sends "GET /public HTTP/1.1\r\nHost: a.example.test\r\nX-Forwarded-For: 203.0.113.10\r\n\r\n"
       Then the client receives the answer 200
@@ -231,7 +231,7 @@ Feature: Who the client is
       Given the setting "listeners[0].trusted_proxies" is <value>
       When the configuration is validated
       Then the command exits with 0
-      And the command complains "<warning>"
+      And the command prints "<warning>" on stderr
 
       Examples:
         | what                       | value          | warning                                                                                             |
@@ -248,7 +248,7 @@ Feature: Who the client is
         | listeners[0].sites[0].access.allow | ["${client:stranger}"] |
         | rate_limit.requests_per_second     | 0.0001                 |
         | rate_limit.burst                   | 32                     |
-      When the proxy is running
+      And the proxy is running
       And requests of the client "stranger" to "https://a.example.test/" are those of "${client:stranger}" with each of these fields:
         | X-Forwarded-For: 192.0.2.66 |
         | x-forwarded-for: 192.0.2.66 |
@@ -282,7 +282,7 @@ Feature: Who the client is
         | X-ProxyUser-Ip: 192.0.2.66 |
         | Via: 1.1 192.0.2.66 |
         | Client-IP: 192.0.2.66 |
-      And a client sends the request:
+      When a client sends the request:
         | url    | https://a.example.test/      |
         | client | stranger                     |
         | header | X-Forwarded-For: 203.0.113.9 |
@@ -303,7 +303,7 @@ Feature: Who the client is
         | listeners[0].sites[0].access.allow | ["203.0.113.9"] |
         | rate_limit.requests_per_second     | 0.0001          |
         | rate_limit.burst                   | 32              |
-      When the proxy is running
+      And the proxy is running
       And requests of the client "proxy" to "https://a.example.test/" are those of "203.0.113.9" with each of these fields:
         | X-Forwarded-For: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
         | x-forwarded-for: 192.0.2.66 ;; x-forwarded-for: 203.0.113.9 |
@@ -337,7 +337,7 @@ Feature: Who the client is
         | X-ProxyUser-Ip: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
         | Via: 1.1 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
         | Client-IP: 192.0.2.66 ;; X-Forwarded-For: 203.0.113.9 |
-      And a client sends the request:
+      When a client sends the request:
         | url    | https://a.example.test/      |
         | client | proxy                        |
         | header | X-Forwarded-For: 203.0.113.9 |
@@ -352,8 +352,8 @@ Feature: Who the client is
 
     @S-15.2 @S-15.1 @S-6.4
     Scenario: A field that Connection names is read all the same, and the upstream gets it
-      When the proxy is running
+      Given the proxy is running
       And requests of the client "proxy" to "https://a.example.test/" are those of "203.0.113.9" with each of these fields:
         | Connection: X-Real-IP, X-Forwarded-For ;; X-Forwarded-For: 203.0.113.9 |
-      And requests of the client "stranger" to "https://a.example.test/x" are those of "${client:stranger}" with each of these fields:
+      When requests of the client "stranger" to "https://a.example.test/x" are those of "${client:stranger}" with each of these fields:
         | Connection: X-Real-IP, X-Forwarded-For ;; X-Forwarded-For: 203.0.113.9 |

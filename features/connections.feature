@@ -9,11 +9,11 @@ Feature: Connections
 
     @S-12.3 @S-8.6
     Scenario Outline: Without a descriptor left, a connection to <port> waits, costs next to nothing and is served in the end
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      Given the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200
-      When the proxy can open no more files
-      And the client "alice" begins to request "<url>"
+      Given the proxy can open no more files
+      When the client "alice" begins to request "<url>"
       Then the log has a line "ACCEPT_ERROR" with:
         | level    | ERROR |
         | listener | *     |
@@ -33,16 +33,16 @@ Feature: Connections
     @S-12.3
     Scenario Outline: A connection that is open is served while no other can be accepted over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
-      When the log has a line "REQUEST"
+      Given the log has a line "REQUEST"
       And the proxy can open no more files
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
       And the answer came over the connection of the one before
-      When the proxy can open files again
-      And the client "new" requests "https://git.example.test/" 1 times
+      Given the proxy can open files again
+      When the client "new" requests "https://git.example.test/" 1 times
       Then the answer is 200 "app"
 
       Examples:
@@ -55,9 +55,9 @@ Feature: Connections
     @S-12.4
     Scenario Outline: Half a request head on <port> is cut after header_timeout_secs
       Given the setting "header_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "<url>"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.exa"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.exa"
       Then the connection is not closed before 900 ms
       And the connection is closed within 8000 ms
       And the upstream "app" received nothing
@@ -71,9 +71,9 @@ Feature: Connections
     @S-12.4
     Scenario: A whole head in time is not cut
       Given the setting "header_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.exa"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.exa"
       Then the connection stays open
       When the client sends "mple.test\r\n\r\n"
       Then the client receives the answer 200
@@ -81,9 +81,9 @@ Feature: Connections
     @S-12.4
     Scenario Outline: A head that comes one byte at a time is cut all the same on <port>
       Given the setting "header_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "<url>"
-      And the client sends "GET /${x*100} HTTP/1.1\r\nHost: git.example.test\r\n", one byte every 200 ms
+      When the client sends "GET /${x*100} HTTP/1.1\r\nHost: git.example.test\r\n", one byte every 200 ms
       Then the connection is not closed before 900 ms
       And the connection is closed within 8000 ms
       And the upstream "app" received nothing
@@ -96,9 +96,9 @@ Feature: Connections
     @S-12.4
     Scenario: The head of a second request is cut like that of the first
       Given the setting "header_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\nGET /second HT"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\nGET /second HT"
       Then the client receives the answer 200
       And the connection is closed within 8000 ms
       And the connection is closed with nothing more
@@ -107,9 +107,9 @@ Feature: Connections
     @S-12.4
     Scenario Outline: A handshake of which <what> comes is cut after header_timeout_secs
       Given the setting "header_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"
-      And the client sends "<bytes>"
+      When the client sends "<bytes>"
       Then the connection is not closed before 900 ms
       And the connection is closed within 8000 ms
       And the log has a line "CONNECTION_ERROR" with:
@@ -125,17 +125,17 @@ Feature: Connections
     @S-12.4
     Scenario: A handshake that comes one byte at a time is cut all the same
       Given the setting "header_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"
-      And the client sends "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03${x*100}", one byte every 200 ms
+      When the client sends "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03${x*100}", one byte every 200 ms
       Then the connection is not closed before 900 ms
       And the connection is closed within 8000 ms
 
     @S-12.4
     Scenario: A connection on which nothing was asked yet is closed after header_timeout_secs
       Given the setting "header_timeout_secs" is 1
-      When the proxy is running
-      And a client opens a connection to "https://git.example.test"
+      And the proxy is running
+      When a client opens a connection to "https://git.example.test"
       Then the connection is not closed before 900 ms
       And the connection is closed within 8000 ms
 
@@ -144,9 +144,9 @@ Feature: Connections
     @S-12.1
     Scenario: An idle connection is closed in time
       Given the setting "connection_idle_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
       And the connection is not closed before 900 ms
       And the connection is closed within 8000 ms
@@ -155,8 +155,8 @@ Feature: Connections
     @S-12.1
     Scenario: A connection of HTTP/2 without a request is closed in time
       Given the setting "connection_idle_timeout_secs" is 1
-      When the proxy is running
-      And a client requests "https://git.example.test/" over "HTTP/2"
+      And the proxy is running
+      When a client requests "https://git.example.test/" over "HTTP/2"
       Then the answer is 200
       When the admin command "status" is sent
       Then the admin socket answers with:
@@ -166,9 +166,9 @@ Feature: Connections
     @S-12.1
     Scenario: Each request begins the time anew
       Given the setting "connection_idle_timeout_secs" is 2
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET /1 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET /1 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
       And the connection stays open for 1200 ms
       When the client sends "GET /2 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
@@ -180,13 +180,13 @@ Feature: Connections
       Given an upstream "app" that waits
       And the setting "connection_idle_timeout_secs" is 1
       And the setting "header_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And the client "alice" begins to request "https://git.example.test/" over "<protocol>"
       And the upstream "app" received 1 request
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET /health HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
-      And the client receives the answer 200
-      Then the connection is closed
+      When the client sends "GET /health HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Then the client receives the answer 200
+      And the connection is closed
       And the client "alice" has no answer yet
       When the upstream "app" is released
       Then the client "alice" is answered 200
@@ -200,8 +200,8 @@ Feature: Connections
     Scenario Outline: An answer that streams slowly is not idle over <protocol>
       Given an upstream "app" that sends 25 bytes, one every 100 ms
       And the setting "connection_idle_timeout_secs" is 1
-      When the proxy is running
-      And a client requests "https://git.example.test/" over "<protocol>"
+      And the proxy is running
+      When a client requests "https://git.example.test/" over "<protocol>"
       Then the answer is 200 "........................."
       And the answer came after 2400 ms
 
@@ -216,10 +216,10 @@ Feature: Connections
       And the setting "connection_idle_timeout_secs" is 1
       And the setting "header_timeout_secs" is 1
       And the setting "body_idle_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 15\r\n\r\n"
-      And the client sends "123456789012345", one byte every 150 ms
+      When the client sends "123456789012345", one byte every 150 ms
       Then the client receives the answer 200
       And the answer has the body "123456789012345"
 
@@ -228,7 +228,7 @@ Feature: Connections
     @S-12.2
     Scenario: At the limit the connection that has been idle longest is closed to make room
       Given the setting "max_connections" is 2
-      When the proxy is running
+      And the proxy is running
       And the client "old" opens a connection to "https://git.example.test"
       And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       And the client receives the answer 200
@@ -237,11 +237,11 @@ Feature: Connections
       And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       And the client receives the answer 200
       And the client "new" opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
-      When the connection of the client "old" is looked at
+      When the next steps use the connection of the client "old"
       Then the connection is closed with nothing more
-      When the connection of the client "young" is looked at
+      When the next steps use the connection of the client "young"
       Then the connection stays open
       When the admin command "status" is sent
       Then the admin socket answers with:
@@ -250,29 +250,29 @@ Feature: Connections
     @S-12.2
     Scenario: A connection that has asked nothing yet is no older than it is
       Given the setting "max_connections" is 2
-      When the proxy is running
+      And the proxy is running
       And the client "old" opens a connection to "https://git.example.test"
       And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       And the client receives the answer 200
       And the connection stays open for 300 ms
       And the client "fresh" opens a connection to "https://git.example.test"
       And the connection stays open
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200
-      When the connection of the client "old" is looked at
+      When the next steps use the connection of the client "old"
       Then the connection is closed with nothing more
-      When the connection of the client "fresh" is looked at
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Given the next steps use the connection of the client "fresh"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
 
     @S-12.2
     Scenario Outline: Idle connections <where> make room as well
       Given the setting "max_connections" is 1
-      When the proxy is running
+      And the proxy is running
       And a client requests "<first>" over "<protocol>"
       And the metrics have:
         | reverse_proxy_connections{protocol="<kept>",state="idle"} | 1 |
-      And a client requests "<second>"
+      When a client requests "<second>"
       Then the answer is <status>
 
       Examples:
@@ -285,16 +285,16 @@ Feature: Connections
       Given an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
       And the setting "max_connections" is 2
-      When the proxy is running
+      And the proxy is running
       And the client "one" begins to request "https://slow.example.test/" over "<protocol>"
       And the client "two" begins to request "https://slow.example.test/" over "<protocol>"
       And the upstream "slow" received 2 requests
       And the client "three" begins to request "https://git.example.test/"
-      And the client "four" begins to request "http://git.example.test/"
+      When the client "four" begins to request "http://git.example.test/"
       Then the client "three" has no answer yet
       And the client "four" has no answer yet
-      And the admin command "status" is sent
-      And the admin socket answers with:
+      When the admin command "status" is sent
+      Then the admin socket answers with:
         | connections        | 2 |
         | requests_in_flight | 2 |
       When the upstream "slow" is released
@@ -315,10 +315,10 @@ Feature: Connections
       Given clients speak <protocol>
       And an upstream "app" that streams "one|two"
       And the setting "max_connections" is 1
-      When the proxy is running
+      And the proxy is running
       And the client "one" begins to request "https://git.example.test/"
       And the client "one" has received "one"
-      And the client "two" begins to request "https://git.example.test/health"
+      When the client "two" begins to request "https://git.example.test/health"
       Then the client "two" has no answer yet
       When the upstream "app" is released
       Then the client "one" is answered 200
@@ -334,7 +334,7 @@ Feature: Connections
     Scenario: A request that came before the answer to the last one is answered while others wait for room
       Given an upstream "app" that waits
       And the setting "max_connections" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends:
         """
@@ -351,10 +351,10 @@ Feature: Connections
         """
       And the client "two" begins to request "https://git.example.test/health"
       And the client "two" has no answer yet
-      And the upstream "app" is released
+      When the upstream "app" is released
       Then the client receives the answer 200
-      When the upstream "app" received 2 requests
-      And the upstream "app" is released
+      Given the upstream "app" received 2 requests
+      When the upstream "app" is released
       Then the client receives the answer 200
       And the client "two" is answered 200
 
@@ -363,10 +363,10 @@ Feature: Connections
       Given clients speak <protocol>
       And the setting "max_connections" is 2
       And the setting "header_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And the client "silent" opens a connection to "tcp://${addr}:${<port>}"
       And the client "still" opens a connection to "tcp://${addr}:${<port>}"
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200
 
       Examples:
@@ -380,11 +380,11 @@ Feature: Connections
       Given clients speak <protocol>
       And an upstream "app" that waits
       And the setting "max_connections" is 1
-      When the proxy is running
+      And the proxy is running
       And the client "one" begins to request "https://git.example.test/"
       And the upstream "app" received 1 request
       And the client "two" begins to request "https://git.example.test/"
-      And a client requests "http://127.0.0.1:${health}/health"
+      When a client requests "http://127.0.0.1:${health}/health"
       Then the answer is 200
       When the admin command "status" is sent
       Then the admin socket answers with:
@@ -404,7 +404,7 @@ Feature: Connections
       Given clients speak <protocol>
       And an upstream "app" that waits
       And the setting "max_connections" is 1
-      When the proxy is running
+      And the proxy is running
       And the client "one" begins to request "https://git.example.test/"
       And the upstream "app" received 1 request
       And the client "two" begins to request "https://git.example.test/"
@@ -429,12 +429,12 @@ Feature: Connections
       And an upstream "stuck" that never answers
       And the site "stuck.example.test" is served from the upstream "stuck"
       And the setting "max_connections" is 1
-      When the proxy is running
+      And the proxy is running
       And the client "one" begins to request "https://stuck.example.test/"
       And the upstream "stuck" received 1 request
       And the client "two" begins to request "https://stuck.example.test/"
       And the proxy has accepted 2 connections on "${addr}:${https}"
-      And the proxy is sent SIGTERM
+      When the proxy is sent SIGTERM
       Then the request of the client "two" fails
       And the proxy exits with 0 within 10 seconds
 
@@ -449,9 +449,9 @@ Feature: Connections
     Scenario Outline: <what> ends soon after the answer
       Given the setting "body_idle_timeout_secs" is 3600
       And the setting "connection_idle_timeout_secs" is 3600
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "http://git.example.test"
-      And the client sends "<bytes>"
+      When the client sends "<bytes>"
       Then the client receives the answer 301
       And the proxy has closed all connections
 
@@ -465,16 +465,16 @@ Feature: Connections
     @S-12.9 @S-13.4
     Scenario: A body that trickles ends soon after the answer
       Given the setting "body_idle_timeout_secs" is 3600
-      When the proxy is running
-      And the client "slow" keeps 1 connections to "http://git.example.test" open, which send "POST /x HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100000\r\n\r\n" and then "x" every 100 ms
+      And the proxy is running
+      When the client "slow" keeps 1 connections to "http://git.example.test" open, which send "POST /x HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100000\r\n\r\n" and then "x" every 100 ms
       Then the metrics have:
         | reverse_proxy_connections_accepted_total | >2 |
 
     @S-12.9 @S-9.1
     Scenario Outline: <what> to the health port ends by a clock
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "tcp://127.0.0.1:${health}"
-      And the client sends "<bytes>"
+      When the client sends "<bytes>"
       Then the connection is closed within 15000 ms
 
       Examples:
@@ -506,8 +506,8 @@ Feature: Connections
 
     @S-12.9 @S-9.1
     Scenario: Connections to the health port are few, whoever holds them
-      When the proxy is running
-      And the client "mallory" keeps 200 connections to "tcp://127.0.0.1:${health}" open, which send "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
+      Given the proxy is running
+      When the client "mallory" keeps 200 connections to "tcp://127.0.0.1:${health}" open, which send "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
       Then the client "alice" is answered 200 by "http://127.0.0.1:${health}/health" over 7 new connections, most of them within a second
-      And a client requests "https://git.example.test/"
-      And the answer is 200 "app"
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "app"

@@ -13,23 +13,23 @@ Feature: Preview of a reload
       When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 0
       And the command prints "${config}: no change"
-      And the command complains nothing
+      And the command prints nothing on stderr
 
     @S-1.4 @S-3.2
     Scenario: 1 for changes, each on a line of its own
       Given the site "gone.example.test" is served from the upstream "old"
       And the proxy is running
-      When the site "git.example.test" is moved to the upstream "new"
+      And the site "git.example.test" is moved to the upstream "new"
       And the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 7
-      And the site "gone.example.test" is taken out
+      And the site "gone.example.test" is removed
       And the site "new.example.test" is served from the upstream "new"
       And the setting "rate_limit.burst" is 77
       And the setting "https_health_path" is "/alive"
       And the setting "max_connections" is 99
-      And the command "reverse-proxy diff --text --config ${config}" is run
+      When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 1
-      And the command complains nothing
-      And the command names every one of:
+      And the command prints nothing on stderr
+      And the command names each of:
         | ${config}: 6 changes                                                                              |                                        |
         | site added: new.example.test on ${addr}:${https}, upstream http://${upstream:new}                 |                                        |
         | site removed: gone.example.test on ${addr}:${https}, upstream http://${upstream:old}              |                                        |
@@ -41,13 +41,13 @@ Feature: Preview of a reload
     @S-1.4 @S-3.2
     Scenario: 2 for a file that a reload would refuse, with every error
       Given the proxy is running
-      When the setting "rate_limit.burst" is 0
+      And the setting "rate_limit.burst" is 0
       And the setting "body.limit_bytes" is -1
-      And the command "reverse-proxy diff --text --config ${config}" is run
+      When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 2
       And the command prints nothing
-      And the command complains in 3 lines
-      And the command names every one of:
+      And the command prints 3 lines on stderr
+      And the command names each of:
         | ${config}: a reload would be refused; 2 errors in the configuration |
         | rate_limit.burst: 0 is out of range                                 |
         | body.limit_bytes: -1 is out of range                                |
@@ -57,8 +57,8 @@ Feature: Preview of a reload
       When the command "reverse-proxy diff --config ${config}" is run
       Then the command exits with 2
       And the command prints nothing
-      And the command complains in 1 line
-      And the command complains "reverse-proxy: diff: ${admin_socket}: no such file or directory; is the daemon running"
+      And the command prints 1 line on stderr
+      And the command prints "reverse-proxy: diff: ${admin_socket}: no such file or directory; is the daemon running" on stderr
 
     @S-1.4 @S-3.2
     Scenario: The daemon's answer is JSON where there is no terminal, with the same exit codes
@@ -66,48 +66,48 @@ Feature: Preview of a reload
       When the command "reverse-proxy diff --config ${config}" is run
       Then the command exits with 0
       And the command prints "{\"status\":\"ok\",\"path\":\"${config}\",\"changes\":0,\"difference\":{}}"
-      When the setting "rate_limit.burst" is 77
-      And the command "reverse-proxy diff --json --config ${config}" is run
+      Given the setting "rate_limit.burst" is 77
+      When the command "reverse-proxy diff --json --config ${config}" is run
       Then the command exits with 1
       And the command prints "\"settings\":[{\"key\":\"rate_limit.burst\",\"old\":"
-      When the setting "rate_limit.burst" is 0
-      And the command "reverse-proxy diff --config ${config}" is run
+      Given the setting "rate_limit.burst" is 0
+      When the command "reverse-proxy diff --config ${config}" is run
       Then the command exits with 2
       And the command prints "\"errors\":[\"rate_limit.burst: 0 is out of range;"
-      And the command complains nothing
+      And the command prints nothing on stderr
 
   Rule: Certificates are compared by what is in their files
 
     @S-3.5
     Scenario: A renewed certificate shows its old and its new end
       Given the proxy is running
-      When a certificate "listener1" for "example.test, *.example.test, other.test" that is valid for 3600 seconds
-      And the command "reverse-proxy diff --text --config ${config}" is run
+      And a certificate "listener1" for "example.test, *.example.test, other.test" that is valid for 3600 seconds
+      When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | certificate changed: example.test, *.example.test -> example.test, *.example.test, other.test on ${addr}:${https}, expires | -> |
-      When the configuration is reloaded
-      And the command "reverse-proxy diff --text --config ${config}" is run
+      Given the configuration is reloaded
+      When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 0
 
     @S-3.5
     Scenario: A bad certificate is told as a refusal
       Given the proxy is running
-      When the certificate "listener1" has the key of another one
-      And the command "reverse-proxy diff --text --config ${config}" is run
+      And the certificate "listener1" has the key of another one
+      When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 2
-      And the command complains "listeners[0].tls.key_path: "
+      And the command prints "listeners[0].tls.key_path: " on stderr
 
   Rule: A listener that is new in the file waits for a restart, with its sites
 
     @S-3.4
     Scenario: Both are told
       Given the proxy is running
-      When another listener
+      And another listener
       And the site "two.example.test" is served from the upstream "new" by listener 2
-      And the command "reverse-proxy diff --text --config ${config}" is run
+      When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | restart needed: listeners[1] (none) -> ${addr2}:${https2}                                         |
         | restart needed: site two.example.test on ${addr2}:${https2}, upstream http://${upstream:new}      |
 
@@ -116,10 +116,10 @@ Feature: Preview of a reload
     @S-3.2 @S-3.4
     Scenario: Nothing is changed, nothing is logged, and no drift counts as reported
       Given the proxy is running
-      When the site "git.example.test" is moved to the upstream "new"
+      And the site "git.example.test" is moved to the upstream "new"
       And the setting "max_connections" is 99
-      And what the log holds is past
-      And the command "reverse-proxy diff --config ${config}" is run
+      And the log lines so far are ignored
+      When the command "reverse-proxy diff --config ${config}" is run
       Then the command exits with 1
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
@@ -140,11 +140,11 @@ Feature: Preview of a reload
     @S-1.4 @S-3.2
     Scenario: The lines are those of the preview
       Given the proxy is running
-      When the site "git.example.test" is moved to the upstream "new"
+      And the site "git.example.test" is moved to the upstream "new"
       And the setting "max_connections" is 99
-      And the command "reverse-proxy reload --text --config ${config}" is run
+      When the command "reverse-proxy reload --text --config ${config}" is run
       Then the command exits with 0
-      And the command names every one of:
+      And the command names each of:
         | reloaded: 1 site, 2 changes                                                                       |
         | site changed: git.example.test on ${addr}:${https}: upstream ${upstream:old} -> ${upstream:new}                       |
         | restart needed: max_connections                                                                   |
@@ -156,23 +156,23 @@ Feature: Preview of a reload
       Given an ACME server
       And listener 1 gets certificates for "git.example.test, a-name-that-is-long-01.example.test, a-name-that-is-long-02.example.test, a-name-that-is-long-03.example.test, a-name-that-is-long-04.example.test, a-name-that-is-long-05.example.test, a-name-that-is-long-06.example.test, a-name-that-is-long-07.example.test, a-name-that-is-long-08.example.test, a-name-that-is-long-09.example.test, last-of-them.example.test" from the ACME server
       And the proxy is running
-      When the setting "listeners[0].tls.acme_domains" is ["git.example.test", "a-name-that-is-long-01.example.test", "a-name-that-is-long-02.example.test", "a-name-that-is-long-03.example.test", "a-name-that-is-long-04.example.test", "a-name-that-is-long-05.example.test", "a-name-that-is-long-06.example.test", "a-name-that-is-long-07.example.test", "a-name-that-is-long-08.example.test", "a-name-that-is-long-09.example.test", "new.example.test"]
-      And the command "reverse-proxy diff --text --config ${config}" is run
+      And the setting "listeners[0].tls.acme_domains" is ["git.example.test", "a-name-that-is-long-01.example.test", "a-name-that-is-long-02.example.test", "a-name-that-is-long-03.example.test", "a-name-that-is-long-04.example.test", "a-name-that-is-long-05.example.test", "a-name-that-is-long-06.example.test", "a-name-that-is-long-07.example.test", "a-name-that-is-long-08.example.test", "a-name-that-is-long-09.example.test", "new.example.test"]
+      When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | setting changed: listeners[0].tls.acme_domains added new.example.test; removed last-of-them.example.test |
       When the command "reverse-proxy reload --text --config ${config}" is run
       Then the command exits with 0
-      And the command names every one of:
+      And the command names each of:
         | reloaded: 1 site, 1 change                                                                               |
         | setting changed: listeners[0].tls.acme_domains added new.example.test; removed last-of-them.example.test |
 
     @S-1.4 @S-3.2
     Scenario: The protocol's answer has the same difference
       Given the proxy is running
-      When the site "git.example.test" is moved to the upstream "new"
+      And the site "git.example.test" is moved to the upstream "new"
       And the configuration file is written
-      And the admin command "diff" is sent
+      When the admin command "diff" is sent
       Then the admin socket answers with:
         | status                               | ok               |
         | changes                              | 1                |
@@ -190,12 +190,12 @@ Feature: Preview of a reload
     @S-1.4 @S-3.2
     Scenario: A refused reload exits with 1 and tells every error
       Given the proxy is running
-      When the setting "rate_limit.burst" is 0
-      And the command "reverse-proxy reload --text --config ${config}" is run
+      And the setting "rate_limit.burst" is 0
+      When the command "reverse-proxy reload --text --config ${config}" is run
       Then the command exits with 1
       And the command prints nothing
-      And the command complains in 2 lines
-      And the command complains "${config}: nothing was changed; 1 error in the configuration"
+      And the command prints 2 lines on stderr
+      And the command prints "${config}: nothing was changed; 1 error in the configuration" on stderr
 
   Rule: An answer that is not from this daemon is reported in one clear line
 
@@ -205,8 +205,8 @@ Feature: Preview of a reload
       When the command "reverse-proxy <command> --text --config ${config}" is run
       Then the command exits with <code>
       And the command prints nothing
-      And the command complains in 1 line
-      And the command complains "reverse-proxy: <command>: ${admin_socket}: <says>"
+      And the command prints 1 line on stderr
+      And the command prints "reverse-proxy: <command>: ${admin_socket}: <says>" on stderr
       And no escape codes were written
 
       Examples:

@@ -12,10 +12,10 @@ Feature: Dynamic configuration
       And the proxy is running
       And a client requests "https://git.example.test/"
       And the answer is 200 "old"
-      When the site "git.example.test" is moved to the upstream "new"
+      And the site "git.example.test" is moved to the upstream "new"
       And the site "www.example.test" is served from the upstream "new"
       And the configuration is reloaded
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "new"
       When a client requests "https://www.example.test/"
       Then the answer is 200 "new"
@@ -34,13 +34,13 @@ Feature: Dynamic configuration
       And the proxy is running
       And a client requests "https://git.example.test/"
       And the answer is 200 "old"
-      When the site "git.example.test" is moved to the upstream "new"
+      And the site "git.example.test" is moved to the upstream "new"
       And the configuration is reloaded
       And a client requests "https://git.example.test/"
       And the answer is 200 "new"
       And the site "git.example.test" is moved to the upstream "old"
       And the configuration is reloaded
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
@@ -54,7 +54,7 @@ Feature: Dynamic configuration
 
     @S-3.4
     Scenario: A static key that changes, goes back and changes again is named each time
-      When the proxy is running
+      Given the proxy is running
       And the setting "max_connections" is 64
       And the configuration is reloaded
       And the log has 1 line "CONFIG_DRIFT"
@@ -62,7 +62,7 @@ Feature: Dynamic configuration
       And the configuration is reloaded
       And the log has 1 line "CONFIG_DRIFT"
       And the setting "max_connections" is 64
-      And the configuration is reloaded
+      When the configuration is reloaded
       Then the log has 2 lines "CONFIG_DRIFT"
 
     @S-3.2
@@ -70,9 +70,9 @@ Feature: Dynamic configuration
       Given clients speak <protocol>
       And the site "www.example.test" is served from the upstream "old"
       And the proxy is running
-      When the site "www.example.test" is taken out
+      And the site "www.example.test" is removed
       And the configuration is reloaded
-      And a client requests "https://www.example.test/"
+      When a client requests "https://www.example.test/"
       Then the answer is the plain error 404 "Not Found"
 
       Examples:
@@ -84,10 +84,10 @@ Feature: Dynamic configuration
     Scenario Outline: The rate limit over <protocol>
       Given clients speak <protocol>
       And the proxy is running
-      When the setting "rate_limit.burst" is 2
+      And the setting "rate_limit.burst" is 2
       And the setting "rate_limit.requests_per_second" is 0.001
       And the configuration is reloaded
-      And the client "busy" requests "https://git.example.test/" 5 times
+      When the client "busy" requests "https://git.example.test/" 5 times
       Then 2 of the answers are 200
       And 3 of the answers are 429
 
@@ -100,9 +100,9 @@ Feature: Dynamic configuration
     Scenario Outline: The body limit over <protocol>
       Given clients speak <protocol>
       And the proxy is running
-      When the setting "body.limit_bytes" is 10
+      And the setting "body.limit_bytes" is 10
       And the configuration is reloaded
-      And a client sends "POST" to "https://git.example.test/" with 11 bytes
+      When a client sends "POST" to "https://git.example.test/" with 11 bytes
       Then the answer is the plain error 413 "Payload Too Large"
       And the upstream "old" received nothing
 
@@ -115,9 +115,9 @@ Feature: Dynamic configuration
     Scenario Outline: The health path of the HTTPS listeners over <protocol>
       Given clients speak <protocol>
       And the proxy is running
-      When the setting "https_health_path" is "/alive"
+      And the setting "https_health_path" is "/alive"
       And the configuration is reloaded
-      And a client requests "https://git.example.test/alive"
+      When a client requests "https://git.example.test/alive"
       Then the answer is 200 ""
       And the upstream "old" received nothing
       When a client requests "https://git.example.test/health"
@@ -134,9 +134,9 @@ Feature: Dynamic configuration
       And an upstream "slow" that never answers
       And the site "slow.example.test" is served from the upstream "slow"
       And the proxy is running
-      When the setting "listeners[0].sites[1].upstream_request_timeout_secs" is 1
+      And the setting "listeners[0].sites[1].upstream_request_timeout_secs" is 1
       And the configuration is reloaded
-      And a client requests "https://slow.example.test/"
+      When a client requests "https://slow.example.test/"
       Then the answer is the plain error 504 "Gateway Timeout"
       And the answer came within 10000 ms
 
@@ -150,11 +150,11 @@ Feature: Dynamic configuration
       Given a certificate "web" for "git.example.test"
       And listener 1 has the certificate "web"
       And the proxy is running
-      And a client shakes hands for "other.example.test"
+      And a client makes a TLS handshake for "other.example.test"
       And the handshake fails with the alert "unrecognized name"
-      When a certificate "web" for "git.example.test, other.example.test"
+      And a certificate "web" for "git.example.test, other.example.test"
       And the configuration is reloaded
-      And a client shakes hands for "other.example.test"
+      When a client makes a TLS handshake for "other.example.test"
       Then the handshake succeeds
       And the certificate is "web"
 
@@ -166,11 +166,11 @@ Feature: Dynamic configuration
       And an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
       And the proxy is running
-      When the client "early" begins to request "https://slow.example.test/"
+      And the client "early" begins to request "https://slow.example.test/"
       And the upstream "slow" received 1 request
       And the site "slow.example.test" is moved to the upstream "new"
       And the configuration is reloaded
-      And a client requests "https://slow.example.test/"
+      When a client requests "https://slow.example.test/"
       Then the answer is 200 "new"
       And the client "early" has no answer yet
       When the upstream "slow" is released
@@ -188,12 +188,12 @@ Feature: Dynamic configuration
       And an upstream "stream" that streams "one |two |three"
       And the site "stream.example.test" is served from the upstream "stream"
       And the proxy is running
-      When the client "early" begins to request "https://stream.example.test/"
+      And the client "early" begins to request "https://stream.example.test/"
       And the client "early" has received "one"
-      And the site "stream.example.test" is taken out
+      And the site "stream.example.test" is removed
       And the configuration is reloaded
       And the upstream "stream" is released
-      And the upstream "stream" is released
+      When the upstream "stream" is released
       Then the client "early" is answered 200
       And the answer has the body "one two three"
 
@@ -207,7 +207,7 @@ Feature: Dynamic configuration
     @S-3.2
     Scenario: All errors are logged and the old configuration serves on
       Given the proxy is running
-      When the setting "rate_limit.burst" is 0
+      And the setting "rate_limit.burst" is 0
       And the setting "listeners[0].sites[0].upstream" is "http://nowhere"
       And a reload is refused with:
         | rate_limit.burst               | 0      |
@@ -216,15 +216,15 @@ Feature: Dynamic configuration
         | level  | ERROR |
         | status | error |
         | errors | 2     |
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
 
     @S-3.2
     Scenario Outline: A configuration file that is <what> is refused
       Given the proxy is running
-      When the configuration file is "<contents>"
+      And the configuration file is "<contents>"
       And a reload is refused
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
 
       Examples:
@@ -238,8 +238,8 @@ Feature: Dynamic configuration
     Scenario: A configuration that the daemon's user may not read is refused
       Given the proxy will be started as an ordinary user
       And the proxy is running
-      When "${config}" has the mode "000"
-      And the proxy is sent SIGHUP
+      And "${config}" has the mode "000"
+      When the proxy is sent SIGHUP
       Then the log has a new line "CONFIG_ERROR" with:
         | error | ~permission denied |
       And the log has a new line "CONFIG_RELOAD" with:
@@ -251,10 +251,10 @@ Feature: Dynamic configuration
     Scenario: A key that the daemon's user may no longer read refuses the reload
       Given the proxy will be started as an ordinary user
       And the proxy is running
-      When "${key:listener1}" has the mode "000"
+      And "${key:listener1}" has the mode "000"
       And a reload is refused with:
         | listeners[0].tls.key_path | permission denied |
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
 
     @S-3.5
@@ -262,17 +262,17 @@ Feature: Dynamic configuration
       Given a certificate "web" for "git.example.test"
       And listener 1 has the certificate "web"
       And the proxy is running
-      When the certificate "web" has the key of another one
+      And the certificate "web" has the key of another one
       And the site "git.example.test" is moved to the upstream "new"
       And a reload is refused
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
 
     @S-2.31
     Scenario: The file that is read is the one of the start
       Given the proxy is running
-      When "${config}" is deleted
-      And the proxy is sent SIGHUP
+      And "${config}" is deleted
+      When the proxy is sent SIGHUP
       Then the log has a new line "CONFIG_ERROR" with:
         | error | ~${config} |
       When a client requests "https://git.example.test/"
@@ -294,10 +294,10 @@ Feature: Dynamic configuration
     @S-3.4
     Scenario: What is dynamic is applied, and what is static is named once
       Given the proxy is running
-      When the setting "shutdown_timeout_secs" is 7
+      And the setting "shutdown_timeout_secs" is 7
       And the setting "max_connections" is 77
       And the site "git.example.test" is moved to the upstream "new"
-      And the configuration is reloaded
+      When the configuration is reloaded
       Then the log has 2 lines "CONFIG_DRIFT"
       And the log has a line "CONFIG_DRIFT" with:
         | level | WARN                  |
@@ -313,8 +313,8 @@ Feature: Dynamic configuration
     Scenario Outline: The static key <key> that is left out means <default>
       Given the setting "<key>" is <other>
       And the proxy is running
-      When the setting "<key>" is left out
-      And the configuration is reloaded
+      And the setting "<key>" is left out
+      When the configuration is reloaded
       Then the log has a line "CONFIG_DRIFT" with:
         | level  | WARN             |
         | key    | <key>            |
@@ -339,19 +339,19 @@ Feature: Dynamic configuration
     @S-3.4
     Scenario: Another value of a static key is another drift
       Given the proxy is running
-      When the setting "max_connections" is 77
+      And the setting "max_connections" is 77
       And the configuration is reloaded
       And the setting "max_connections" is 78
-      And the configuration is reloaded
+      When the configuration is reloaded
       Then the log has 2 lines "CONFIG_DRIFT" with:
         | key | max_connections |
 
     @S-3.4 @S-10.1
     Scenario: The keys are returned to who asked for the reload
       Given the proxy is running
-      When the setting "max_connections" is 77
+      And the setting "max_connections" is 77
       And the configuration file is written
-      And the admin command "reload" is sent
+      When the admin command "reload" is sent
       Then the admin socket answers with:
         | status              | ok              |
         | restart_required[0] | max_connections |
@@ -364,9 +364,9 @@ Feature: Dynamic configuration
     Scenario Outline: The sites of a listener whose redirect port changed in the file are served as the file has them over <protocol>
       Given clients speak <protocol>
       And the proxy is running
-      When the setting "listeners[0].http_port" is 65000
+      And the setting "listeners[0].http_port" is 65000
       And the site "git.example.test" is moved to the upstream "new"
-      And the configuration is reloaded
+      When the configuration is reloaded
       Then the log has a line "CONFIG_DRIFT" with:
         | key | listeners[0].http_port |
       When a client requests "https://git.example.test/"
@@ -381,9 +381,9 @@ Feature: Dynamic configuration
     Scenario Outline: A listener that is new in the file waits for a restart, with its sites, over <protocol>
       Given clients speak <protocol>
       And the proxy is running
-      When another listener
+      And another listener
       And the site "two.example.test" is served from the upstream "new" by listener 2
-      And the configuration is reloaded
+      When the configuration is reloaded
       Then the log has a line "CONFIG_DRIFT" with:
         | key | listeners[1] |
       And "${addr2}:${https2}" refuses connections
@@ -413,8 +413,8 @@ Feature: Dynamic configuration
       And the proxy is running
       And a client requests "https://git.example.test/before"
       And the answer is 200 "old"
-      When the configuration is reloaded
-      And a client requests "https://git.example.test/after"
+      And the configuration is reloaded
+      When a client requests "https://git.example.test/after"
       Then the answer is 200 "old"
       And the answer came over the connection of the one before
       And the upstream "old" received "GET /after"
@@ -428,13 +428,13 @@ Feature: Dynamic configuration
     Scenario Outline: Idle connections to the upstream of a site that stays are kept over <protocol>
       Given clients speak <protocol>
       And the proxy is running
-      When a client requests "https://git.example.test/"
+      And a client requests "https://git.example.test/"
       And the log has a line "REQUEST"
       And the site "www.example.test" is served from the upstream "new"
       And the configuration is reloaded
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
-      And the upstream "old" was connected to 1 time
+      And the upstream "old" accepted 1 connection
 
       Examples:
         | protocol |
@@ -449,8 +449,8 @@ Feature: Dynamic configuration
       And the proxy is running
       And the client "busy" requests "https://git.example.test/" 2 times
       And 2 of the answers are 200
-      When the configuration is reloaded
-      And the client "busy" requests "https://git.example.test/" 1 times
+      And the configuration is reloaded
+      When the client "busy" requests "https://git.example.test/" 1 times
       Then 1 of the answers are 429
 
       Examples:
@@ -463,11 +463,11 @@ Feature: Dynamic configuration
     @S-3.3
     Scenario: Many at once by signal and by socket leave the last file in use
       Given the proxy is running
-      When the site "git.example.test" is moved to the upstream "new"
+      And the site "git.example.test" is moved to the upstream "new"
       And the configuration file is written
       And the proxy is sent SIGHUP
       And the proxy is sent SIGHUP
-      And the admin command "reload" is sent
+      When the admin command "reload" is sent
       Then the admin socket answers with:
         | status | ok |
       When a client requests "https://git.example.test/"
@@ -477,9 +477,9 @@ Feature: Dynamic configuration
     @S-2.32
     Scenario Outline: SIGHUP waits for a file that is <state> while it is replaced
       Given the proxy is running
-      When the site "git.example.test" is moved to the upstream "new"
+      And the site "git.example.test" is moved to the upstream "new"
       And the configuration file is <state> for 200 ms
-      And the proxy is sent SIGHUP
+      When the proxy is sent SIGHUP
       Then the log has a line "CONFIG_RELOAD" with:
         | status | success |
       And the log has 0 lines "CONFIG_ERROR"
@@ -494,9 +494,9 @@ Feature: Dynamic configuration
     @S-2.32
     Scenario Outline: So does the command <command> on the socket
       Given the proxy is running
-      When the site "git.example.test" is moved to the upstream "new"
+      And the site "git.example.test" is moved to the upstream "new"
       And the configuration file is empty for 200 ms
-      And "<command>\n" is sent to the admin socket
+      When "<command>\n" is sent to the admin socket
       Then the admin socket answers with:
         | status                              | ok               |
         | difference.sites_changed[0].host    | git.example.test |
@@ -521,6 +521,6 @@ Feature: Dynamic configuration
     Scenario: A file that never stops changing is refused
       Given the proxy is running
       When a valid configuration "${config}" that is rewritten all the time
-      Then a reload is refused in the end with "changed while being read, please retry"
+      Then a reload is eventually refused with "changed while being read, please retry"
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"

@@ -38,11 +38,11 @@ Feature: Where an error of the configuration is
         """
       When the command "reverse-proxy <command> --config ${config}" is run
       Then the command exits with 1
-      And the command complains in 4 lines
-      And the command complains "listeners[0].sites[1].upstream (line 11, two.example.test): missing; write the host:port to forward to"
-      And the command complains "listeners[0].sites[1].aliases[0] (line 15, two.example.test): \"[[listeners.sites]]\" is not a valid host name"
-      And the command complains "listeners[0].sites[2].upstream (line 20, three.example.test): \"http://127.0.0.1\" has a scheme"
-      And the command complains "listeners[0].sites[2].routes[0].respond (line 23, three.example.test): 42 is not a response status"
+      And the command prints 4 lines on stderr
+      And the command prints "listeners[0].sites[1].upstream (line 11, two.example.test): missing; write the host:port to forward to" on stderr
+      And the command prints "listeners[0].sites[1].aliases[0] (line 15, two.example.test): \"[[listeners.sites]]\" is not a valid host name" on stderr
+      And the command prints "listeners[0].sites[2].upstream (line 20, three.example.test): \"http://127.0.0.1\" has a scheme" on stderr
+      And the command prints "listeners[0].sites[2].routes[0].respond (line 23, three.example.test): 42 is not a response status" on stderr
 
       Examples:
         | command    |
@@ -54,8 +54,8 @@ Feature: Where an error of the configuration is
       Given the configuration file is "max_connections = 100\n\n[body]\nlimit_bytes = -1\n"
       When the configuration is validated
       Then the command exits with 1
-      And the command complains "body.limit_bytes (line 4): -1 is out of range"
-      And the command complains "listeners: missing; write at least one [[listeners]] table"
+      And the command prints "body.limit_bytes (line 4): -1 is out of range" on stderr
+      And the command prints "listeners: missing; write at least one [[listeners]] table" on stderr
 
     @S-1.8
     Scenario: A warning has its place too
@@ -72,7 +72,7 @@ Feature: Where an error of the configuration is
         """
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 0
-      And the command complains "warning: listeners[0].sites[1].upstream (line 7, two.example.test): \"127.0.0.1:9999\" is this proxy's own health_check_port"
+      And the command prints "warning: listeners[0].sites[1].upstream (line 7, two.example.test): \"127.0.0.1:9999\" is this proxy's own health_check_port" on stderr
       When the command "reverse-proxy check --json --config ${config}" is run
       Then the command prints "\"line\":7,\"host\":\"two.example.test\"}]"
 
@@ -82,7 +82,7 @@ Feature: Where an error of the configuration is
       And the setting "listeners[0].sites[0].upstream" is 5
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 2 lines
+      And the command prints 2 lines on stderr
 
   Rule: A start, a reload and a diff name it as well
 
@@ -109,18 +109,18 @@ Feature: Where an error of the configuration is
     Scenario: A reload and a diff, in the answer, in the log and in the status
       Given the proxy is running
       When the setting "listeners[0].sites[0].upstream_scheme" is "ftp"
-      And a reload is refused with:
+      Then a reload is refused with:
         | listeners[0].sites[0].upstream_scheme | "ftp" is not an upstream scheme |
-      Then the log has a line "CONFIG_ERROR" with:
+      And the log has a line "CONFIG_ERROR" with:
         | key  | listeners[0].sites[0].upstream_scheme |
         | line | *                                     |
         | host | git.example.test                      |
       When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 2
-      And the command complains ", git.example.test): \"ftp\" is not an upstream scheme"
+      And the command prints ", git.example.test): \"ftp\" is not an upstream scheme" on stderr
       When the command "reverse-proxy reload --text --config ${config}" is run
       Then the command exits with 1
-      And the command complains "listeners[0].sites[0].upstream_scheme (line "
+      And the command prints "listeners[0].sites[0].upstream_scheme (line " on stderr
       When the command "reverse-proxy status --text --config ${config}" is run
       Then the command prints "listeners[0].sites[0].upstream_scheme (line "
 
@@ -130,8 +130,8 @@ Feature: Where an error of the configuration is
     Scenario Outline: <mistyped>
       When the command "reverse-proxy <mistyped>" is run
       Then the command exits with 2
-      And the command complains in 1 line
-      And the command complains "did you mean \"<meant>\"?; see reverse-proxy --help"
+      And the command prints 1 line on stderr
+      And the command prints "did you mean \"<meant>\"?; see reverse-proxy --help" on stderr
 
       Examples:
         | mistyped       | meant      |

@@ -11,8 +11,8 @@ Feature: Error responses
     Scenario Outline: An upstream that refuses connections is answered 502 over <protocol>
       Given no upstream "gone"
       And the site "gone.example.test" is served from the upstream "gone"
-      When the proxy is running
-      And a client requests "https://gone.example.test/secret" over "<protocol>"
+      And the proxy is running
+      When a client requests "https://gone.example.test/secret" over "<protocol>"
       Then the answer is the plain error 502 "Bad Gateway"
       And the log has a line "UPSTREAM_ERROR" with:
         | level    | WARN               |
@@ -30,8 +30,8 @@ Feature: Error responses
       Given clients speak <protocol>
       And the site "lost.example.test" is served from the upstream "lost"
       And the setting "listeners[0].sites[1].upstream" is "no-such-host.invalid:80"
-      When the proxy is running
-      And a client requests "https://lost.example.test/"
+      And the proxy is running
+      When a client requests "https://lost.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
@@ -47,8 +47,8 @@ Feature: Error responses
       And an HTTPS upstream "shady" with a certificate that nobody trusts
       And the site "www.example.test" is served from the upstream "shady"
       And the setting "listeners[0].sites[1].upstream_scheme" is "https"
-      When the proxy is running
-      And a client requests "https://www.example.test/"
+      And the proxy is running
+      When a client requests "https://www.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       And the upstream "shady" received nothing
       And the log has a line "UPSTREAM_ERROR" with:
@@ -65,8 +65,8 @@ Feature: Error responses
       And an HTTPS upstream "other" with a certificate for "other.example.test"
       And the site "www.example.test" is served from the upstream "other"
       And the setting "listeners[0].sites[1].upstream_scheme" is "https"
-      When the proxy is running
-      And a client requests "https://www.example.test/"
+      And the proxy is running
+      When a client requests "https://www.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       And the upstream "other" received nothing
 
@@ -81,8 +81,8 @@ Feature: Error responses
       And an upstream "mail" that greets with "220 mail.example.test ESMTP\r\n"
       And the site "www.example.test" is served from the upstream "mail"
       And the setting "listeners[0].sites[1].upstream_scheme" is "https"
-      When the proxy is running
-      And a client requests "https://www.example.test/"
+      And the proxy is running
+      When a client requests "https://www.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
 
       Examples:
@@ -97,8 +97,8 @@ Feature: Error responses
         """
         <answer>\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       And the log has a line "UPSTREAM_ERROR"
 
@@ -127,8 +127,8 @@ Feature: Error responses
     Scenario Outline: An upstream that closes without an answer is answered 502 over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that closes without answering
-      When the proxy is running
-      And a client sends "POST" to "https://git.example.test/" with the body "x"
+      And the proxy is running
+      When a client sends "POST" to "https://git.example.test/" with the body "x"
       Then the answer is the plain error 502 "Bad Gateway"
       And the upstream "app" received 1 request
 
@@ -145,8 +145,8 @@ Feature: Error responses
       And an upstream "hole" that does not accept connections
       And the site "www.example.test" is served from the upstream "hole"
       And the setting "listeners[0].sites[1].upstream_connect_timeout_secs" is 1
-      When the proxy is running
-      And a client requests "https://www.example.test/"
+      And the proxy is running
+      When a client requests "https://www.example.test/"
       Then the answer is the plain error 504 "Gateway Timeout"
       And the answer came after 900 ms
       And the answer came within 5000 ms
@@ -160,8 +160,8 @@ Feature: Error responses
     Scenario: Where no time to connect is set it is 5 s
       Given an upstream "hole" that does not accept connections
       And the site "www.example.test" is served from the upstream "hole"
-      When the proxy is running
-      And a client requests "https://www.example.test/"
+      And the proxy is running
+      When a client requests "https://www.example.test/"
       Then the answer is the plain error 504 "Gateway Timeout"
       And the answer came after 4900 ms
       And the answer came within 15000 ms
@@ -173,8 +173,8 @@ Feature: Error responses
       And the site "www.example.test" is served from the upstream "mute"
       And the setting "listeners[0].sites[1].upstream_scheme" is "https"
       And the setting "listeners[0].sites[1].upstream_connect_timeout_secs" is 1
-      When the proxy is running
-      And a client requests "https://www.example.test/"
+      And the proxy is running
+      When a client requests "https://www.example.test/"
       Then the answer is the plain error 504 "Gateway Timeout"
       And the answer came after 900 ms
       And the answer came within 5000 ms
@@ -188,12 +188,12 @@ Feature: Error responses
     Scenario Outline: An upstream that does not answer in time is answered 504 over <protocol>
       Given an upstream "app" that never answers
       And the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 1
-      When the proxy is running
-      And a client requests "https://git.example.test/" over "<protocol>"
+      And the proxy is running
+      When a client requests "https://git.example.test/" over "<protocol>"
       Then the answer is the plain error 504 "Gateway Timeout"
       And the answer came after 900 ms
       And the answer came within 15000 ms
-      And the request to the upstream "app" is given up
+      And the request to the upstream "app" is cancelled
       And the log has a line "UPSTREAM_ERROR"
 
       Examples:
@@ -204,9 +204,9 @@ Feature: Error responses
     @S-6.9
     Scenario: The time for an answer runs from the request's last byte
       Given the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 4\r\n\r\nab"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 4\r\n\r\nab"
       Then the connection stays open for 1500 ms
       When the client sends "cd"
       Then the client receives the answer 200
@@ -217,8 +217,8 @@ Feature: Error responses
       And an upstream "app" that sends 40 bytes, one every 100 ms
       And the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 1
       And the setting "body_idle_timeout_secs" is 3
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "........................................"
       And the answer came after 3900 ms
 
@@ -232,12 +232,12 @@ Feature: Error responses
       Given clients speak <protocol>
       And an upstream "app" that stops in the middle of its answer
       And the setting "body_idle_timeout_secs" is 1
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 and cut short after "only half\n"
       And the answer came after 900 ms
       And the answer came within 15000 ms
-      And the request to the upstream "app" is given up
+      And the request to the upstream "app" is cancelled
       And the log has a line "REQUEST" with:
         | status | 200                    |
         | ended  | body_idle_timeout_secs |
@@ -250,20 +250,20 @@ Feature: Error responses
     @S-6.9
     Scenario: A request's body that stands still ends after body_idle_timeout_secs
       Given the setting "body_idle_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100\r\n\r\nhalf"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100\r\n\r\nhalf"
       Then the client receives the answer 408
       And the connection is closed within 8000 ms
-      And the upstream "app" received no whole body
+      And the upstream "app" received no complete body
 
   Rule: An answer before the end of the body ends the connection
 
     @S-6.13
     Scenario: Bytes left over of a body are never read as a request
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         POST / HTTP/1.1
         Host: unknown.example.test
@@ -280,9 +280,9 @@ Feature: Error responses
 
     @S-6.13
     Scenario: Bytes after a bad chunk are never read as a request
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         POST / HTTP/1.1
         Host: git.example.test
@@ -299,9 +299,9 @@ Feature: Error responses
 
     @S-6.13
     Scenario: Content-Length beside Transfer-Encoding is refused, and nothing of it reaches the upstream
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         POST /a HTTP/1.1
         Host: git.example.test
@@ -319,9 +319,9 @@ Feature: Error responses
 
     @S-6.13
     Scenario: HTTP/1.0 with Transfer-Encoding smuggles nothing
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         POST / HTTP/1.0
         Host: git.example.test
@@ -340,8 +340,8 @@ Feature: Error responses
 
     @S-6.13
     Scenario: Over HTTP/2 the stream is reset after the answer
-      When the proxy is running
-      And a client sends over HTTP/2 to "https://git.example.test", with 10 bytes of a body that does not end, the fields:
+      Given the proxy is running
+      When a client sends over HTTP/2 to "https://git.example.test", with 10 bytes of a body that does not end, the fields:
         | :method    | POST                 |
         | :scheme    | https                |
         | :path      | /                    |
@@ -358,18 +358,18 @@ Feature: Error responses
 
         no!\
         """
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100\r\n\r\nhalf"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100\r\n\r\nhalf"
       Then the client receives the answer 401
       And the answer has the body "no!"
       And the connection is closed with nothing more
 
     @S-6.13
     Scenario: An answer after the whole body keeps the connection
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: unknown.example.test\r\nContent-Length: 0\r\n\r\n"
+      When the client sends "POST / HTTP/1.1\r\nHost: unknown.example.test\r\nContent-Length: 0\r\n\r\n"
       Then the client receives the answer 404
       When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
@@ -378,9 +378,9 @@ Feature: Error responses
 
     @S-6.1
     Scenario Outline: <what> is answered 400, and ends the connection
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "<bytes>"
+      When the client sends "<bytes>"
       Then the client receives the answer 400
       And the connection is closed with nothing more
       And the upstream "app" received nothing
@@ -397,18 +397,18 @@ Feature: Error responses
 
     @S-6.1
     Scenario: An unknown transfer coding is answered with an error, and ends the connection
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: magic\r\n\r\n"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: magic\r\n\r\n"
       Then the client receives the answer 501
       And the connection is closed with nothing more
       And the upstream "app" received nothing
 
     @S-6.1
     Scenario: A request head of more than 64 KiB is answered 431
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nX-Long: ${x*80000}\r\n\r\n"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nX-Long: ${x*80000}\r\n\r\n"
       Then the client receives the answer 431
       And the connection is closed with nothing more
       And the upstream "app" received nothing
@@ -416,8 +416,8 @@ Feature: Error responses
     @S-6.1
     Scenario Outline: A request head of a little under 64 KiB passes over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | header | X-Long: ${x*65000}        |
       Then the answer is 200
@@ -430,8 +430,8 @@ Feature: Error responses
 
     @S-6.1
     Scenario: A request head of more than 64 KiB over HTTP/2 reaches no upstream
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | protocol | HTTP/2                    |
         | header   | X-Long: ${x*80000}        |
@@ -443,8 +443,8 @@ Feature: Error responses
     Scenario Outline: A client over its limit is told when to come again, over <protocol>
       Given the setting "rate_limit.requests_per_second" is 0.1
       And the setting "rate_limit.burst" is 1
-      When the proxy is running
-      And a client requests "https://git.example.test/" over "<protocol>"
+      And the proxy is running
+      When a client requests "https://git.example.test/" over "<protocol>"
       Then the answer is 200
       When a client requests "https://git.example.test/" over "<protocol>"
       Then the answer is the plain error 429 "Too Many Requests"

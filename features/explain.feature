@@ -27,8 +27,8 @@ Feature: What would happen to a request, without sending it
         | expect[1].location | "https://other.test/new/old/x"       |
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 0
-      When the proxy is running
-      Then the configuration is reloaded
+      Given the proxy is running
+      When the configuration is reloaded
 
     @S-21.2
     Scenario: check names every expectation that is not met, with its line and what was found
@@ -45,8 +45,8 @@ Feature: What would happen to a request, without sending it
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 1
       And the command prints nothing
-      And the command complains in 4 lines
-      And the command names every one of:
+      And the command prints 4 lines on stderr
+      And the command names each of:
         | expect[0].route  | (line  | "GET https://app.example.test/apix" is forwarded to http://${upstream:app}; got none, want "/api" |
         | expect[1].status | (line  | is redirected with 308 to "https://other.test/new/old/x", by the route "/old"; got "308", want "301" |
         | expect[2].status | (line  | its status is the upstream's and not known here; write upstream in place of status |
@@ -60,15 +60,15 @@ Feature: What would happen to a request, without sending it
       When the proxy is started
       Then the proxy exits with 1
       And its standard error is one line with "startup step 2 (dynamic_config): expect[0].status (line "
-      When the setting "expect[0].status" is 308
+      Given the setting "expect[0].status" is 308
       And the proxy is running
       And the setting "expect[0].status" is 301
-      And the command "reverse-proxy diff --config ${config} --text" is run
+      When the command "reverse-proxy diff --config ${config} --text" is run
       Then the command exits with 2
-      And the command complains "got \"308\", want \"301\""
+      And the command prints "got \"308\", want \"301\"" on stderr
       When the command "reverse-proxy reload --config ${config} --text" is run
       Then the command exits with 1
-      And the command complains "got \"308\", want \"301\""
+      And the command prints "got \"308\", want \"301\"" on stderr
 
     @S-21.2
     Scenario: A request for a host that no site has is an error, whatever is expected
@@ -77,15 +77,15 @@ Feature: What would happen to a request, without sending it
         | expect[0].status   | 404                            |
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 1
-      And the command complains "no site has the host \"ap.example.test\"; write a host that a site has; did you mean \"app.example.test\"?"
+      And the command prints "no site has the host \"ap.example.test\"; write a host that a site has; did you mean \"app.example.test\"?" on stderr
 
     @S-21.2
     Scenario: An entry that expects nothing is an error
       Given the setting "expect[0].request" is "GET https://app.example.test/"
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 1
-      And the command complains in 1 line
-      And the command complains "expect[0]: expects nothing; write one or more of route, upstream, status"
+      And the command prints 1 line on stderr
+      And the command prints "expect[0]: expects nothing; write one or more of route, upstream, status" on stderr
 
   Rule: explain says what would happen to a request
 
@@ -93,8 +93,8 @@ Feature: What would happen to a request, without sending it
     Scenario: By a configuration file, without a daemon
       When the command "reverse-proxy explain --config ${config} --text --from 203.0.113.9 https://app.example.test/api/x?y" is run
       Then the command exits with 0
-      And the command complains nothing
-      And the command names every one of:
+      And the command prints nothing on stderr
+      And the command names each of:
         | => forwarded to http://127.0.0.1:4000 as "/x?y", by the route "/api" | |
         | site       | app.example.test (listeners[0].sites[0]) |
         | route      | path = "/api"                            |
@@ -109,7 +109,7 @@ Feature: What would happen to a request, without sending it
     Scenario: A path that can be read in two ways
       When the command "reverse-proxy explain --config ${config} --text https://app.example.test/x/..%2fapi" is run
       Then the command exits with 0
-      And the command names every one of:
+      And the command names each of:
         | => answered 400: the path is ambiguous |         |
         | as it came: | /x/..%2fapi -> no route            |
         | may be read: | /api -> the route /api            |
@@ -127,7 +127,7 @@ Feature: What would happen to a request, without sending it
         | listeners[0].sites[0].routes[0].concurrent          | 3                                                    |
       When the command "reverse-proxy explain --config ${config} --text -H Cookie:a=b -H X-Own:1 https://app.example.test/api" is run
       Then the command exits with 0
-      And the command names every one of:
+      And the command names each of:
         | body limit | 7 bytes        |
         | X-Own: 1   |                |
         | X-Level: file |             |
@@ -141,15 +141,15 @@ Feature: What would happen to a request, without sending it
       Given the settings:
         | rate_limit.requests_per_second | 0.001 |
         | rate_limit.burst               | 2     |
-      When the proxy is running
-      And the command "reverse-proxy explain --text --from 127.0.0.99 --socket ${admin_socket} https://app.example.test/" is run
+      And the proxy is running
+      When the command "reverse-proxy explain --text --from 127.0.0.99 --socket ${admin_socket} https://app.example.test/" is run
       Then the command exits with 0
       And the command prints "2 tokens left"
       When the command "reverse-proxy explain --text --from 127.0.0.99 --socket ${admin_socket} https://app.example.test/" is run
       Then the command prints "2 tokens left"
       And the upstream "app" received nothing
-      When the command "reverse-proxy maintenance app.example.test on --socket ${admin_socket}" is run
-      And the command "reverse-proxy explain --text --socket ${admin_socket} https://app.example.test/" is run
+      Given the command "reverse-proxy maintenance app.example.test on --socket ${admin_socket}" is run
+      When the command "reverse-proxy explain --text --socket ${admin_socket} https://app.example.test/" is run
       Then the command prints "answered 503: the site is in maintenance"
       And the command prints "now in maintenance"
 
@@ -157,11 +157,11 @@ Feature: What would happen to a request, without sending it
 
     @S-21.3
     Scenario: Requests of the changed site, before and after
-      When the proxy is running
+      Given the proxy is running
       And the setting "listeners[0].sites[0].routes[0].upstream" is "127.0.0.1:4001"
-      And the command "reverse-proxy diff --config ${config} --text" is run
+      When the command "reverse-proxy diff --config ${config} --text" is run
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | answered differently: GET https://app.example.test/api on | forwarded to http://127.0.0.1:4000 as "/", by the route "/api" -> forwarded to http://127.0.0.1:4001 |
 
     @S-21.3
@@ -170,16 +170,16 @@ Feature: What would happen to a request, without sending it
       And the settings:
         | expect[0].request  | "GET https://app.example.test/api/of-the-old-file" |
         | expect[0].route    | "/api"                                             |
-      When the proxy is running
+      And the proxy is running
       And the settings:
         | listeners[0].sites[0].routes[0].upstream | "127.0.0.1:4001" |
         | expect[0].request  | "PUT https://app.example.test/api/of-the-new-file" |
         | expect[0].route    | "/api"                                             |
         | listeners[0].sites[0].routes[1].redirect | "https://other.test/newer{path}" |
         | listeners[0].sites[0].routes[2]          | { path = "/more", respond = 403 } |
-      And the command "reverse-proxy diff --config ${config} --text" is run
+      When the command "reverse-proxy diff --config ${config} --text" is run
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | answered differently: GET https://app.example.test/api/of-the-old-file on | as "/of-the-old-file" | 127.0.0.1:4001 |
         | answered differently: PUT https://app.example.test/api/of-the-new-file on | as "/of-the-new-file" | 127.0.0.1:4001 |
       And the command does not print "GET https://other.example.test"

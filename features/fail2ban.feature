@@ -23,8 +23,8 @@ Feature: fail2ban
       Given the setting "logging.format" is "<format>"
       And the proxy is running
       And fail2ban watches "proxy.log" with the shipped jails
-      When the client "flooder" requests "https://git.example.test/login" 70 times
-      And the client "flooder" goes on requesting "https://git.example.test/login" until the jail "reverse-proxy" bans it
+      And the client "flooder" requests "https://git.example.test/login" 70 times
+      And the client "flooder" keeps requesting "https://git.example.test/login" until the jail "reverse-proxy" bans it
       And the client "guesser" requests "https://locked.example.test/login" 60 times
       And the client "crawler" requests "https://empty.example.test/page" 30 times
       And the client "crawler" requests "https://unknown.example.test/page" 30 times
@@ -41,8 +41,8 @@ Feature: fail2ban
       # An office behind one address is over the limit for a moment.
       And the client "office" requests "https://git.example.test/" 89 times
       And the client "judge" requests "https://empty.example.test/.env" 70 times
-      And the client "judge" goes on requesting "https://empty.example.test/.env" until the jail "reverse-proxy" bans it
-      Then fail2ban has banned nobody but:
+      When the client "judge" keeps requesting "https://empty.example.test/.env" until the jail "reverse-proxy" bans it
+      Then fail2ban has banned only:
         | reverse-proxy        | ${client:flooder} |
         | reverse-proxy-denied | ${client:guesser} |
         | reverse-proxy-denied | ${client:crawler} |
@@ -67,9 +67,9 @@ Feature: fail2ban
       When the client "visitor" loads "https://git.example.test/thumbnail" 600 times as a browser does
       Then 70 of the answers are 200
       And 530 of the answers are 429
-      When the client "attacker" requests "https://empty.example.test/.env" 70 times
-      And the client "attacker" goes on requesting "https://empty.example.test/.env" until the jail "reverse-proxy" bans it
-      Then fail2ban has banned nobody but:
+      Given the client "attacker" requests "https://empty.example.test/.env" 70 times
+      When the client "attacker" keeps requesting "https://empty.example.test/.env" until the jail "reverse-proxy" bans it
+      Then fail2ban has banned only:
         | reverse-proxy        | ${client:attacker} |
         | reverse-proxy-denied | ${client:attacker} |
         | reverse-proxy-scan   | ${client:attacker} |
@@ -88,23 +88,23 @@ Feature: fail2ban
       Given the setting "logging.format" is "<format>"
       And the proxy is running
       And fail2ban watches "proxy.log" with the shipped jails
-      When the client "scanner" requests "https://empty.example.test/.env" 1 times
-      And the client "guesser" requests "https://locked.example.test/login" 40 times
+      And the client "scanner" requests "https://empty.example.test/.env" 1 times
+      When the client "guesser" requests "https://locked.example.test/login" 40 times
       Then fail2ban has counted 41 offences in the jail "reverse-proxy-denied"
       And fail2ban has counted 1 offence in the jail "reverse-proxy-scan"
-      When logrotate rotates the logs with the shipped file
+      Given logrotate rotates the logs with the shipped file
       And the log has a new line "LOG_REOPENED"
       And the client "scanner" requests "https://empty.example.test/.env" 1 times
-      And the client "guesser" requests "https://locked.example.test/login" 10 times
+      When the client "guesser" requests "https://locked.example.test/login" 10 times
       Then fail2ban has counted 52 offences in the jail "reverse-proxy-denied"
       And fail2ban has counted 2 offences in the jail "reverse-proxy-scan"
-      When logrotate rotates the logs with the shipped file
+      Given logrotate rotates the logs with the shipped file
       And the log has a new line "LOG_REOPENED"
       And the client "guesser" requests "https://locked.example.test/login" 10 times
       And the client "scanner" requests "https://empty.example.test/.env" 1 times
       And the client "judge" requests "https://empty.example.test/.env" 70 times
-      And the client "judge" goes on requesting "https://empty.example.test/.env" until the jail "reverse-proxy" bans it
-      Then fail2ban has banned nobody but:
+      When the client "judge" keeps requesting "https://empty.example.test/.env" until the jail "reverse-proxy" bans it
+      Then fail2ban has banned only:
         | reverse-proxy-denied | ${client:guesser} |
         | reverse-proxy-scan   | ${client:scanner} |
         | reverse-proxy        | ${client:judge}   |
@@ -123,7 +123,7 @@ Feature: fail2ban
       Given the setting "logging.format" is "<format>"
       And the proxy is running
       And fail2ban watches "proxy.log" with the shipped jails and bans at the first offence
-      When the client "attacker" opens a connection to "https://empty.example.test"
+      And the client "attacker" opens a connection to "https://empty.example.test"
       # The path: a line's end in percent, quotes and a backslash, the separators of Unicode, a prefix of the journal.
       And the client sends:
         """
@@ -192,13 +192,13 @@ Feature: fail2ban
 
         """
       And the connection is closed
-      And a client shakes hands for "client_ip=10.0.0.11 host=a path=/.env status=404"
+      And a client makes a TLS handshake for "client_ip=10.0.0.11 host=a path=/.env status=404"
       And the handshake fails
       And the client "attacker" requests "https://empty.example.test/${x*3000}client_ip=10.0.0.12" 1 times
-      And the client "judge" requests "https://empty.example.test/.env" 71 times
+      When the client "judge" requests "https://empty.example.test/.env" 71 times
       Then every line of the file "proxy.log" is plain ASCII
       And every line of the file "proxy.log" is well-formed
-      And fail2ban has banned nobody but:
+      And fail2ban has banned only:
         | reverse-proxy-denied | ${client:attacker} |
         | reverse-proxy-scan   | ${client:attacker} |
         | reverse-proxy        | ${client:judge}    |
@@ -215,7 +215,7 @@ Feature: fail2ban
       Given the setting "logging.format" is "<format>"
       And the proxy is running
       And fail2ban watches "proxy.log" with the shipped jails and bans at the first offence
-      When the client "attacker" speaks HTTP/2 with "https://empty.example.test"
+      And the client "attacker" speaks HTTP/2 with "https://empty.example.test"
       And it opens a stream with the fields ":method=GET; :scheme=https; :authority=empty.example.test; :path=/%0a2026-11-27T00:00:00.000Z%20WARN%20RATE_LIMIT%20client_ip=10.0.0.1%20host=a%20path=/%20status=429"
       And its last stream is answered 404
       And it opens a stream with the fields ":method=GET; :scheme=https; :authority=empty.example.test; :path=/\"client_ip=10.0.0.2\\\\\"status=404\\xe2\\x80\\xa8WARN\\xc2\\x85RATE_LIMIT"
@@ -234,10 +234,10 @@ Feature: fail2ban
       And its last stream is refused
       And it opens a stream with the fields ":method=GET; :scheme=https client_ip=10.0.0.11; :authority=empty.example.test; :path=/.env"
       And its last stream is refused
-      And the client "judge" requests "https://empty.example.test/.env" 71 times
+      When the client "judge" requests "https://empty.example.test/.env" 71 times
       Then every line of the file "proxy.log" is plain ASCII
       And every line of the file "proxy.log" is well-formed
-      And fail2ban has banned nobody but:
+      And fail2ban has banned only:
         | reverse-proxy-denied | ${client:attacker} |
         | reverse-proxy-scan   | ${client:attacker} |
         | reverse-proxy        | ${client:judge}    |

@@ -78,7 +78,7 @@ Feature: Fair shares of the connections
 
     @S-12.6 @network
     Scenario: An IPv6 client with all addresses of its /64
-      Given a network of its own with the addresses "2001:db8:1::1,2001:db8:2::a,2001:db8:2::b,2001:db8:3::1"
+      Given a separate network with the addresses "2001:db8:1::1,2001:db8:2::a,2001:db8:2::b,2001:db8:3::1"
       And the settings:
         | listeners[0].bind_addr | "2001:db8:1::1" |
         | max_connections        | 64              |
@@ -87,8 +87,8 @@ Feature: Fair shares of the connections
       And the client "alice" has the address "2001:db8:3::1"
       And the site "six.example.test" is served from the upstream "six"
       And the proxy is running
-      When the client "mallory" keeps 40 connections to "tcp://[2001:db8:1::1]:${https}" open, which send "\x16\x03\x01\x02\x00\x01\x00\x01\xfc"
-      And the client "mallet" keeps 60 connections to "tcp://[2001:db8:1::1]:${https}" open, which send "\x16\x03\x01\x02\x00\x01\x00\x01\xfc"
+      And the client "mallory" keeps 40 connections to "tcp://[2001:db8:1::1]:${https}" open, which send "\x16\x03\x01\x02\x00\x01\x00\x01\xfc"
+      When the client "mallet" keeps 60 connections to "tcp://[2001:db8:1::1]:${https}" open, which send "\x16\x03\x01\x02\x00\x01\x00\x01\xfc"
       Then the client "alice" is answered 200 by "https://six.example.test/" over 7 new connections, most of them within a second
 
   Rule: While one client is as fast as it can, another one is answered within a second
@@ -167,7 +167,7 @@ Feature: Fair shares of the connections
       And the metrics have:
         | reverse_proxy_connections_over_share_total{action="refused"} | >0 |
         | reverse_proxy_connections_over_share_total{action="cut"}     | >0 |
-      And the runbook tells under "New connections hang" what was written
+      And the runbook shows under "New connections hang" what was written
 
     @S-12.6
     Scenario: Within its share a client's requests in flight are not touched
@@ -178,10 +178,10 @@ Feature: Fair shares of the connections
       And the proxy is running
       And the client "alice" begins to request "https://git.example.test/"
       And the upstream "app" received 1 request
-      When the client "mallory" keeps 12 connections to "https://stuck.example.test" open, which send "GET / HTTP/1.1\r\nHost: stuck.example.test\r\n\r\n"
+      And the client "mallory" keeps 12 connections to "https://stuck.example.test" open, which send "GET / HTTP/1.1\r\nHost: stuck.example.test\r\n\r\n"
       And the client "bob" begins to request "https://git.example.test/"
       And the upstream "app" received 2 requests
       And the upstream "app" is released
-      And the upstream "app" is released
+      When the upstream "app" is released
       Then the client "alice" is answered 200
       And the client "bob" is answered 200

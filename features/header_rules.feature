@@ -21,8 +21,8 @@ Feature: Header rules
         """
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 8 lines
-      And the command names every one of:
+      And the command prints 8 lines on stderr
+      And the command names each of:
         | request_headers.set.Content-Length:  | it says where the body ends             | leave it out        |
         | request_headers.set.X-Forwarded-For: | the proxy sets it itself                | leave it out        |
         | request_headers.set.X_Real_IP:       | the proxy sets it itself                | leave it out        |
@@ -37,7 +37,7 @@ Feature: Header rules
       Given the setting "response_headers.set" is { "X-A" = <value> }
       When the configuration is validated
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | response_headers.set.X-A: | <wrong> | <right> |
 
       Examples:
@@ -61,8 +61,8 @@ Feature: Header rules
         default = { "X-New" = "rule", "X-Own" = "rule" }
         remove = ["X-Debug", "Cookie"]
         """
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | header | X-Site: forged            |
         | header | X_Site: forged            |
@@ -92,8 +92,8 @@ Feature: Header rules
     Scenario Outline: No client can undo or forge what a rule sets over <protocol>
       Given clients speak <protocol>
       And the setting "listeners[0].sites[0].request_headers" is { set = { "X-User" = "nobody" }, remove = ["X-Admin"] }
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url     | https://git.example.test/ |
         | method  | POST                      |
         | body    | x                         |
@@ -116,9 +116,9 @@ Feature: Header rules
     @S-19.1
     Scenario Outline: An invalid host cannot end a header field: <authority>
       Given the setting "response_headers.set" is { "X-Host" = "for {host}" }
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         GET / HTTP/1.1
         Host: <authority>
@@ -147,8 +147,8 @@ Feature: Header rules
         | listeners[0].sites[0].request_headers  | { set = { "x-b" = "site", "X_C" = "site" }, default = { "X-D" = "site" } }  |
         | listeners[0].sites[0].response_headers | { set = { "x-b" = "site" }, remove = ["x-c"] }                              |
         | listeners[0].sites[0].routes           | [{ path = "/api", upstream = "${upstream:app}", request_headers = { set = { "X-D" = "route" }, remove = ["X-A"] }, response_headers = { default = { "X-B" = "route" }, set = { "X-C" = "route" } } }] |
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200
       And the upstream "app" received the field "X-A" with "file"
       And the upstream "app" received the field "X-B" with "site"
@@ -177,17 +177,17 @@ Feature: Header rules
     @S-19.2
     Scenario: A reload changes the rules, and diff shows at which place
       Given the setting "response_headers.set" is { "X-A" = "1" }
-      When the proxy is running
+      And the proxy is running
       And the setting "response_headers.set" is { "X-A" = "2" }
       And the setting "listeners[0].sites[0].response_headers.remove" is ["X-B"]
-      And the command "reverse-proxy diff --text --config ${config}" is run
+      When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | ${config}: 2 changes                                                 |                                    |
         | setting changed: response_headers                                    | set X-A: 1 -> set X-A: 2           |
         | site changed: git.example.test on ${addr}:${https}: response_headers | remove X-B                         |
-      When the configuration is reloaded
-      And a client requests "https://git.example.test/"
+      Given the configuration is reloaded
+      When a client requests "https://git.example.test/"
       Then the answer has the field "X-A" with "2"
 
   Rule: Rules for responses apply to every final response over TLS
@@ -216,8 +216,8 @@ Feature: Header rules
         default = { "Cache-Control" = "no-store", "Referrer-Policy" = "no-referrer" }
         remove = ["X-Powered-By"]
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "ok"
       And the answer has the field "X-Frame-Options" with "DENY"
       And the answer has the field "Strict-Transport-Security" with "max-age=31536000"
@@ -244,8 +244,8 @@ Feature: Header rules
         | listeners[0].sites[0].redirect_aliases       | true                                             |
         | listeners[0].sites[0].response_headers.set   | { "X-By" = "site" }                              |
         | listeners[0].sites[0].routes                 | [{ path = "/gone", upstream = "${upstream:gone}", response_headers = { set = { "X-By" = "route" } } }, { path = "/silent", upstream = "${upstream:silent}", upstream_request_timeout_secs = 1, response_headers = { set = { "X-By" = "route" } } }, { path = "/text", respond = 403, response_headers = { set = { "X-By" = "route" } } }, { path = "/old", redirect = "/new", response_headers = { set = { "X-By" = "route" } } }] |
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test<target> |
         | method | <method>                         |
         | header | Host: <host>                     |
@@ -279,8 +279,8 @@ Feature: Header rules
         | rate_limit.requests_per_second             | 0.001               |
         | response_headers.set                       | { "X-By" = "file" } |
         | listeners[0].sites[0].response_headers.set | { "X-By" = "site" } |
-      When the proxy is running
-      And a client requests "https://git.example.test/" 2 times
+      And the proxy is running
+      When a client requests "https://git.example.test/" 2 times
       Then the answer is 429
       And the answer has the field "X-By" with "site"
       And the answer has a field "Retry-After"
@@ -293,9 +293,9 @@ Feature: Header rules
     @S-19.3
     Scenario: The answer to a malformed request has the fields of the file
       Given the setting "response_headers.set" is { "X-By" = "file" }
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET / HTTP/1.1\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 400
       And the answer has the field "X-By" with "file"
 
@@ -323,9 +323,9 @@ Feature: Header rules
         [listeners.sites.request_headers]
         remove = ["X-Debug"]
         """
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         GET / HTTP/1.1
         Host: git.example.test
@@ -371,14 +371,14 @@ Feature: Header rules
 
         """
       And the setting "response_headers" is { set = { "X-New" = "1" }, remove = ["X-Own"] }
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | header | TE: trailers              |
       Then the answer is 200 "ok"
       And the answer has the field "X-New" with "1"
       And the answer has no field "X-Own"
-      And the answer was announced by nothing but "103 X-Own: hint"
+      And the answer was preceded only by "103 X-Own: hint"
       And the answer has the trailer "X-Own" with "trailer"
       And the answer has no trailer "X-New"
 
@@ -394,11 +394,11 @@ Feature: Header rules
       And the settings:
         | response_headers.set         | { "X-By" = "file" }                                      |
         | listeners[0].sites[0].routes | [{ path = "/chat", upstream = "${upstream:chat}" }]      |
-      When the proxy is running
-      And a client asks for a WebSocket at "https://git.example.test/"
+      And the proxy is running
+      When a client requests a WebSocket from "https://git.example.test/"
       Then the answer is <refused>
       And the answer has the field "X-By" with "file"
-      When a client asks for a WebSocket at "https://git.example.test/chat"
+      When a client requests a WebSocket from "https://git.example.test/chat"
       Then the answer has no field "X-By"
 
       Examples:
@@ -409,12 +409,12 @@ Feature: Header rules
     @S-19.3
     Scenario: Nothing is added over plain HTTP, where Strict-Transport-Security must not be
       Given the setting "response_headers.set" is { "Strict-Transport-Security" = "max-age=31536000" }
-      When the proxy is running
-      And a client requests "http://git.example.test/"
+      And the proxy is running
+      When a client requests "http://git.example.test/"
       Then the answer is 301
       And the answer has no field "Strict-Transport-Security"
-      When a client opens a connection to "tcp://${addr}:${https}"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Given a client opens a connection to "tcp://${addr}:${https}"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 400
       And the answer has no field "Strict-Transport-Security"
 
@@ -426,8 +426,8 @@ Feature: Header rules
       And the settings:
         | request_headers.set  | { "X-Request-Id" = "{request_id}", "X-Trace" = "id={request_id}" } |
         | response_headers.set | { "X-Request-Id" = "{request_id}" }                                |
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | header | X-Request-Id: forged      |
       Then the answer is 200
@@ -455,9 +455,9 @@ Feature: Header rules
         | rate_limit.burst               | 2                                   |
         | rate_limit.requests_per_second | 0.001                               |
         | response_headers.set           | { "X-Request-Id" = "{request_id}" } |
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET / HTTP/1.1\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 400
       And the answer has the field "X-Request-Id" with a new request ID, remembered as "bad"
       And the log has a line "BAD_REQUEST" with:
@@ -471,8 +471,8 @@ Feature: Header rules
     @S-19.4
     Scenario: A request whose rules name no ID has none, and the client's own is passed on
       Given the setting "request_headers.set" is { "X-Site" = "{host}" }
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | header | X-Request-Id: abc         |
       Then the answer is 200

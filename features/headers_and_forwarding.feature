@@ -10,8 +10,8 @@ Feature: Headers and forwarding
     @S-6.3
     Scenario Outline: The upstream gets the client's address, the protocol and the host, over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200
       And the upstream "app" received the field "Host" with "git.example.test"
       And the upstream "app" received the field "X-Real-IP" with "${client:}"
@@ -27,8 +27,8 @@ Feature: Headers and forwarding
 
     @S-6.3
     Scenario Outline: The Host reaches the upstream as the client sent it over <protocol>
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/     |
         | protocol | <protocol>                    |
         | header   | Host: GIT.example.test:8443   |
@@ -43,8 +43,8 @@ Feature: Headers and forwarding
 
     @S-6.3
     Scenario Outline: A client's own <field> is replaced over <protocol>
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | protocol | <protocol>                |
         | header   | <field>: <forged>         |
@@ -68,8 +68,8 @@ Feature: Headers and forwarding
     @S-6.3
     Scenario Outline: A client's Forwarded is removed over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/             |
         | header | Forwarded: for=203.0.113.7;proto=http |
       Then the answer is 200
@@ -83,8 +83,8 @@ Feature: Headers and forwarding
     @S-6.12
     Scenario Outline: <field> could pass for a field of the proxy, and is dropped, over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | header | <field>: 203.0.113.7      |
         | header | X_Harmless: kept          |
@@ -142,8 +142,8 @@ Feature: Headers and forwarding
     @S-6.12
     Scenario Outline: A name that only resembles a dropped one passes over <protocol>: <field>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | header | <field>: kept             |
       Then the answer is 200
@@ -163,8 +163,8 @@ Feature: Headers and forwarding
     @S-6.4
     Scenario Outline: <field> is not passed to the upstream over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | header | <field>: <value>          |
       Then the answer is 200
@@ -185,8 +185,8 @@ Feature: Headers and forwarding
 
     @S-6.4
     Scenario: What Connection names is not passed to the upstream
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/        |
         | header | Connection: X-Hop, close , x-two |
         | header | X-Hop: one                       |
@@ -199,8 +199,8 @@ Feature: Headers and forwarding
 
     @S-6.4
     Scenario: Every Connection line of a request counts, and every name in it
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/         |
         | header | Connection: X-First               |
         | header | Connection: X-A, X-B, X-C, X-D    |
@@ -231,8 +231,8 @@ Feature: Headers and forwarding
 
         ok\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "ok"
       And the answer has no field "X-First"
       And the answer has no field "X-Last"
@@ -245,8 +245,8 @@ Feature: Headers and forwarding
 
     @S-6.4
     Scenario Outline: Naming <field> in Connection does not remove it
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | header | Connection: <field>       |
       Then the answer is 200
@@ -263,8 +263,8 @@ Feature: Headers and forwarding
     @S-6.4 @S-6.18
     Scenario Outline: TE passes as trailers only, with Connection to say that it ends at the upstream, over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | header | TE: <te>                  |
       Then the answer is 200
@@ -280,9 +280,9 @@ Feature: Headers and forwarding
     @S-6.18
     Scenario: A WebSocket handshake with TE has one Connection field
       Given an upstream "app" that switches to "websocket"
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         GET /chat HTTP/1.1
         Host: git.example.test
@@ -297,9 +297,9 @@ Feature: Headers and forwarding
 
     @S-6.18
     Scenario Outline: Only tokens of <announced> stand in the Trailer field over HTTP/1.1
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         POST / HTTP/1.1
         Host: git.example.test
@@ -325,8 +325,8 @@ Feature: Headers and forwarding
 
     @S-6.18
     Scenario Outline: Only tokens of <announced> stand in the Trailer field over HTTP/2
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | method   | POST                      |
         | protocol | HTTP/2                    |
@@ -362,8 +362,8 @@ Feature: Headers and forwarding
 
         ok\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "ok"
       And the answer has no field "Keep-Alive"
       And the answer has no field "Proxy-Authenticate"
@@ -388,8 +388,8 @@ Feature: Headers and forwarding
 
         ok\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "ok"
       And the answer has no field "Connection"
       When a client requests "https://git.example.test/"
@@ -418,8 +418,8 @@ Feature: Headers and forwarding
 
         ok\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "ok"
       And the answer has no field "Server"
       And the answer has no field "Alt-Svc"
@@ -460,12 +460,12 @@ Feature: Headers and forwarding
         X-Sum: 42
 
         """
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | header | TE: trailers              |
       Then the answer is 200 "ok"
-      And the answer was announced by nothing but "103 Link: </style.css>"
+      And the answer was preceded only by "103 Link: </style.css>"
       And the answer has the trailer "X-Sum" with "42"
       And the answer has the trailer "X-Forwarded-Kept" with "2"
       And the answer has no trailer "Server"
@@ -489,25 +489,25 @@ Feature: Headers and forwarding
 
         ok\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "ok"
       And the answer has <date>
 
       Examples:
         | upstream                            | date                                              | protocol |
-        | X-No: date                          | a Date that is now                                | HTTP/1.1 |
+        | X-No: date                          | a current Date                                     | HTTP/1.1 |
         | Date: Tue, 01 Nov 1994 08:12:31 GMT | the field "Date" with "Tue, 01 Nov 1994 08:12:31 GMT" | HTTP/1.1 |
-        | X-No: date                          | a Date that is now                                | HTTP/2   |
+        | X-No: date                          | a current Date                                     | HTTP/2   |
         | date: Tue, 01 Nov 1994 08:12:31 GMT | the field "Date" with "Tue, 01 Nov 1994 08:12:31 GMT" | HTTP/2   |
 
     @S-6.5
     Scenario Outline: The proxy's own answers have a Date over <protocol>: <url>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client requests "<url>"
+      And the proxy is running
+      When a client requests "<url>"
       Then the answer is <status>
-      And the answer has a Date that is now
+      And the answer has a current Date
 
       Examples:
         | url                            | status | protocol |
@@ -525,9 +525,9 @@ Feature: Headers and forwarding
 
         ok\
         """
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives "HTTP/1.1 <status> <received>\r\n"
 
       Examples:
@@ -551,8 +551,8 @@ Feature: Headers and forwarding
 
         <html>\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "<html>"
       And the answer has the field "Via" with "1.1 inner"
       And the answer has no field "Content-Type"
@@ -574,8 +574,8 @@ Feature: Headers and forwarding
         Content-Length: 0
 
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is <status> ""
       And the answer has the field "Location" with "https://elsewhere.example/"
       And the answer has the field "ETag" with "\"x\""
@@ -602,8 +602,8 @@ Feature: Headers and forwarding
     @S-6.5
     Scenario Outline: The fields of a request pass, and none is added but the proxy's own, over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/a |
         | header | Accept: text/html          |
         | header | Cookie: a=1; b=2           |
@@ -632,8 +632,8 @@ Feature: Headers and forwarding
         Content-Length: 1234
 
         """
-      When the proxy is running
-      And a client sends "HEAD" to "https://git.example.test/"
+      And the proxy is running
+      When a client sends "HEAD" to "https://git.example.test/"
       Then the answer is 200 ""
       And the answer has the field "Content-Length" with "1234"
 
@@ -651,8 +651,8 @@ Feature: Headers and forwarding
         ETag: "x"
 
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is <status> ""
       And the answer has the field "ETag" with "\"x\""
 
@@ -667,8 +667,8 @@ Feature: Headers and forwarding
 
     @S-6.6
     Scenario Outline: <target> passes over <protocol>
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test<target> |
         | method   | <method>                         |
         | protocol | <protocol>                       |
@@ -707,9 +707,9 @@ Feature: Headers and forwarding
 
     @S-6.6
     Scenario Outline: The target <target> on the wire passes as it is
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "<method> <target> HTTP/1.1\r\nHost: git.example.test\r\nConnection: close\r\n\r\n"
+      When the client sends "<method> <target> HTTP/1.1\r\nHost: git.example.test\r\nConnection: close\r\n\r\n"
       Then the client receives the answer 200
       And the upstream "app" received "<method> <target>"
 
@@ -720,8 +720,8 @@ Feature: Headers and forwarding
 
     @S-6.6
     Scenario Outline: The :path <target> passes as it is
-      When the proxy is running
-      And a client sends over HTTP/2 to "https://git.example.test" the fields:
+      Given the proxy is running
+      When a client sends over HTTP/2 to "https://git.example.test" the fields:
         | :method    | <method>         |
         | :scheme    | https            |
         | :path      | <target>         |
@@ -739,8 +739,8 @@ Feature: Headers and forwarding
     @S-6.7
     Scenario Outline: An event that the upstream sends reaches the client at once over <protocol>
       Given an upstream "app" that streams "data: one|data: two|data: three"
-      When the proxy is running
-      And the client "alice" begins to request "https://git.example.test/" over "<protocol>"
+      And the proxy is running
+      When the client "alice" begins to request "https://git.example.test/" over "<protocol>"
       Then the client "alice" has received "data: one"
       When the upstream "app" is released
       Then the client "alice" has received "data: two"
@@ -757,8 +757,8 @@ Feature: Headers and forwarding
     Scenario Outline: The head of an answer reaches the client before its body over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that stops in the middle of its answer
-      When the proxy is running
-      And the client "alice" begins to request "https://git.example.test/"
+      And the proxy is running
+      When the client "alice" begins to request "https://git.example.test/"
       Then the client "alice" has received "only half"
       When the upstream "app" closes its connections
       Then the request of the client "alice" fails
@@ -771,8 +771,8 @@ Feature: Headers and forwarding
     @S-6.7
     Scenario Outline: A body of <bytes> bytes reaches the client whole over <protocol>
       Given an upstream "app" that answers with <bytes> bytes
-      When the proxy is running
-      And a client requests "https://git.example.test/" over "<protocol>"
+      And the proxy is running
+      When a client requests "https://git.example.test/" over "<protocol>"
       Then the answer is 200
       And the answer has a body of <bytes> bytes
       And the answer has the field "Content-Length" with "<bytes>"
@@ -789,8 +789,8 @@ Feature: Headers and forwarding
     @S-6.7
     Scenario Outline: A body of <bytes> bytes reaches the upstream whole, <framing>, over <protocol>
       Given the setting "body.limit_bytes" is 104857600
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | method   | POST                      |
         | protocol | <protocol>                |
@@ -811,8 +811,8 @@ Feature: Headers and forwarding
       Given clients speak <protocol>
       And the setting "body.limit_bytes" is 1073741824
       And an upstream "app" that answers with 60000000 bytes
-      When the proxy is running
-      And a client sends "POST" to "https://git.example.test/" with 60000000 bytes in chunks
+      And the proxy is running
+      When a client sends "POST" to "https://git.example.test/" with 60000000 bytes in chunks
       Then the answer is 200
       And the answer has a body of 60000000 bytes
       And the proxy has used at most 80 MiB of memory
@@ -826,8 +826,8 @@ Feature: Headers and forwarding
     Scenario Outline: Trailers of an answer reach the client over <protocol>
       Given the sample upstream "sample"
       And the site "www.example.test" is served from the upstream "sample"
-      When the proxy is running
-      And a client requests "https://www.example.test/trailers" over "<protocol>"
+      And the proxy is running
+      When a client requests "https://www.example.test/trailers" over "<protocol>"
       Then the answer is 200 "body with a trailer\n"
       And the answer has the trailer "X-Checksum" with "42"
 
@@ -838,8 +838,8 @@ Feature: Headers and forwarding
 
     @S-6.7
     Scenario Outline: Trailers of a request reach the upstream over <protocol>
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | method   | POST                      |
         | protocol | <protocol>                |
@@ -859,10 +859,10 @@ Feature: Headers and forwarding
     Scenario Outline: 103 Early Hints reach the client over <protocol>
       Given the sample upstream "sample"
       And the site "www.example.test" is served from the upstream "sample"
-      When the proxy is running
-      And a client requests "https://www.example.test/hints" over "<protocol>"
+      And the proxy is running
+      When a client requests "https://www.example.test/hints" over "<protocol>"
       Then the answer is 200 "after the hints\n"
-      And the answer was announced by "103 Link: </style.css>; rel=preload; as=style"
+      And the answer was preceded by "103 Link: </style.css>; rel=preload; as=style"
       And the answer has no field "Link"
 
       Examples:
@@ -873,9 +873,9 @@ Feature: Headers and forwarding
     @S-6.7
     Scenario: A client that waits for 100 Continue is told to go on
       Given an upstream "app" that echoes bodies
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         POST / HTTP/1.1
         Host: git.example.test
@@ -894,11 +894,11 @@ Feature: Headers and forwarding
     @S-6.8
     Scenario Outline: One connection serves many requests over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client requests "https://git.example.test/" 20 times
+      And the proxy is running
+      When a client requests "https://git.example.test/" 20 times
       Then 20 of the answers are 200
       # Over HTTP/2 the next request may come while the connection is on its way back into the pool.
-      And the upstream "app" was connected to at most <connections> times
+      And the upstream "app" accepted at most <connections> connections
 
       Examples:
         | protocol | connections |
@@ -908,8 +908,8 @@ Feature: Headers and forwarding
     @S-6.8
     Scenario Outline: The upstream is asked over HTTP/1.1 whatever the client speaks over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200
       And the upstream "app" received the bytes:
         """
@@ -937,8 +937,8 @@ Feature: Headers and forwarding
         Content-Length: 0
 
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 302
       And the answer has the field "Location" with "/elsewhere"
       And the upstream "app" received 1 request
@@ -959,8 +959,8 @@ Feature: Headers and forwarding
 
         \x1f\x8b\x08\x00\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "\x1f\x8b\x08\x00"
       And the answer has the field "Content-Encoding" with "gzip"
 
@@ -973,8 +973,8 @@ Feature: Headers and forwarding
     Scenario Outline: A kept connection that the upstream has closed is replaced unnoticed for <method> over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that answers once on each connection and closes it
-      When the proxy is running
-      And a client sends "<method>" to "https://git.example.test/"
+      And the proxy is running
+      When a client sends "<method>" to "https://git.example.test/"
       Then the answer is 200
       When a client sends "<method>" to "https://git.example.test/"
       Then the answer is 200
@@ -994,11 +994,11 @@ Feature: Headers and forwarding
     @S-6.8
     Scenario Outline: An upstream that was restarted is found again over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200
-      When the upstream "app" closes its connections
-      And a client requests "https://git.example.test/"
+      Given the upstream "app" closes its connections
+      When a client requests "https://git.example.test/"
       Then the answer is 200
 
       Examples:
@@ -1012,8 +1012,8 @@ Feature: Headers and forwarding
       And an HTTPS upstream "secure"
       And the site "www.example.test" is served from the upstream "secure"
       And the setting "listeners[0].sites[1].upstream_scheme" is "https"
-      When the proxy is running
-      And a client requests "https://www.example.test/"
+      And the proxy is running
+      When a client requests "https://www.example.test/"
       Then the answer is 200 "secure"
       And the upstream "secure" received the field "Host" with "www.example.test"
       And the upstream "secure" received the field "X-Forwarded-Proto" with "https"
@@ -1038,8 +1038,8 @@ Feature: Headers and forwarding
         Grpc-Status: 0
 
         """
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | header | TE: trailers              |
       Then the answer is 200 "ok"
@@ -1055,11 +1055,11 @@ Feature: Headers and forwarding
     @S-6.10
     Scenario Outline: A client that goes away before the answer cancels the upstream's request, over <protocol>
       Given an upstream "app" that never answers
-      When the proxy is running
-      And the client "alice" begins to request "https://git.example.test/" over "<protocol>"
+      And the proxy is running
+      When the client "alice" begins to request "https://git.example.test/" over "<protocol>"
       Then the upstream "app" received 1 request
-      When the client "alice" goes away
-      Then the request to the upstream "app" is given up
+      When the client "alice" disconnects
+      Then the request to the upstream "app" is cancelled
       And the log has a line "CLIENT_GONE" with:
         | level | DEBUG |
       And the log has no line "UPSTREAM_ERROR"
@@ -1072,11 +1072,11 @@ Feature: Headers and forwarding
     @S-6.10
     Scenario Outline: A client that goes away in the middle of the answer cancels the upstream's request, over <protocol>
       Given an upstream "app" that streams "one|two"
-      When the proxy is running
-      And the client "alice" begins to request "https://git.example.test/" over "<protocol>"
+      And the proxy is running
+      When the client "alice" begins to request "https://git.example.test/" over "<protocol>"
       Then the client "alice" has received "one"
-      When the client "alice" goes away
-      Then the request to the upstream "app" is given up
+      When the client "alice" disconnects
+      Then the request to the upstream "app" is cancelled
       And the log has a line "CLIENT_GONE" with:
         | level | DEBUG |
 
@@ -1088,12 +1088,12 @@ Feature: Headers and forwarding
     @S-6.10
     Scenario Outline: A client that goes away in the middle of its body gives the upstream no whole request over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
+      And the proxy is running
       And the client "alice" begins to upload to "https://git.example.test/"
-      And the client "alice" uploads "half"
+      When the client "alice" uploads "half"
       Then the upstream "app" received 1 request
-      When the client "alice" goes away
-      Then the upstream "app" received no whole body
+      When the client "alice" disconnects
+      Then the upstream "app" received no complete body
       And the log has a line "CLIENT_GONE"
 
       Examples:
@@ -1104,8 +1104,8 @@ Feature: Headers and forwarding
     @S-6.10
     Scenario Outline: An upstream that goes away in the middle of a body leaves no clean end, over <protocol>
       Given an upstream "app" that sends half of its answer and closes
-      When the proxy is running
-      And a client requests "https://git.example.test/" over "<protocol>"
+      And the proxy is running
+      When a client requests "https://git.example.test/" over "<protocol>"
       Then the answer is 200 and cut short after "only half\n"
       And the log has a line "UPSTREAM_ERROR"
 
@@ -1125,8 +1125,8 @@ Feature: Headers and forwarding
         4
         half
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 and cut short after "half"
 
       Examples:
@@ -1147,8 +1147,8 @@ Feature: Headers and forwarding
         zz
 
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 and cut short after "half"
       And the log has a line "UPSTREAM_ERROR"
 
@@ -1161,8 +1161,8 @@ Feature: Headers and forwarding
 
     @S-6.14
     Scenario Outline: <method> over <protocol> is answered 405
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | method   | <method>                  |
         | protocol | <protocol>                |
@@ -1177,8 +1177,8 @@ Feature: Headers and forwarding
     @S-6.18
     Scenario Outline: OPTIONS with Max-Forwards <value> is answered by the proxy over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | method | OPTIONS                   |
         | header | Max-Forwards: <value>     |
@@ -1195,8 +1195,8 @@ Feature: Headers and forwarding
     @S-6.18
     Scenario Outline: Max-Forwards <value> of <method> reaches the upstream as <passed> over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | method | <method>                  |
         | header | Max-Forwards: <value>     |
@@ -1218,8 +1218,8 @@ Feature: Headers and forwarding
 
     @S-6.18
     Scenario: OPTIONS with Max-Forwards 0 for an unknown host is answered 404
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url    | https://no.example.test/ |
         | method | OPTIONS                  |
         | header | Max-Forwards: 0          |
@@ -1227,16 +1227,16 @@ Feature: Headers and forwarding
 
     @S-6.14
     Scenario: CONNECT over HTTP/1.1 is answered 405
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "CONNECT git.example.test:443 HTTP/1.1\r\nHost: git.example.test:443\r\n\r\n"
+      When the client sends "CONNECT git.example.test:443 HTTP/1.1\r\nHost: git.example.test:443\r\n\r\n"
       Then the client receives the answer 405
       And the upstream "app" received nothing
 
     @S-6.14
     Scenario: CONNECT over HTTP/2 is answered 405
-      When the proxy is running
-      And a client sends over HTTP/2 to "https://git.example.test" the fields:
+      Given the proxy is running
+      When a client sends over HTTP/2 to "https://git.example.test" the fields:
         | :method    | CONNECT              |
         | :authority | git.example.test:443 |
       Then the answer is 405
@@ -1244,8 +1244,8 @@ Feature: Headers and forwarding
 
     @S-6.14 @S-6.18
     Scenario Outline: Upgrade to h2c is not passed on: <upgrade>
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/           |
         | header | Connection: Upgrade, HTTP2-Settings |
         | header | Upgrade: <upgrade>                  |
@@ -1266,9 +1266,9 @@ Feature: Headers and forwarding
 
     @S-6.14
     Scenario: HTTP/1.0 works, without keep-alive
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET /a HTTP/1.0\r\nHost: git.example.test\r\nConnection: keep-alive\r\n\r\n"
+      When the client sends "GET /a HTTP/1.0\r\nHost: git.example.test\r\nConnection: keep-alive\r\n\r\n"
       Then the client receives the answer 200
       And the answer has the body "app"
       And the connection is closed with nothing more
@@ -1286,9 +1286,9 @@ Feature: Headers and forwarding
         0
 
         """
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET /a HTTP/1.0\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET /a HTTP/1.0\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
       And the answer has the body "ok"
       And the answer has no field "Transfer-Encoding"

@@ -9,22 +9,22 @@ Feature: Health
 
     @S-9.1
     Scenario: GET is 200 and empty
-      When the proxy is running
-      And a client requests "http://127.0.0.1:${health}/health"
+      Given the proxy is running
+      When a client requests "http://127.0.0.1:${health}/health"
       Then the answer is 200
       And the answer has an empty body
       And the answer has no field "Server"
 
     @S-9.1
     Scenario: HEAD is 200
-      When the proxy is running
-      And a client sends "HEAD" to "http://127.0.0.1:${health}/health"
+      Given the proxy is running
+      When a client sends "HEAD" to "http://127.0.0.1:${health}/health"
       Then the answer is 200
 
     @S-9.1
     Scenario Outline: Anything else is 404: <method> <target>
-      When the proxy is running
-      And a client sends "<method>" to "http://127.0.0.1:${health}<target>"
+      Given the proxy is running
+      When a client sends "<method>" to "http://127.0.0.1:${health}<target>"
       Then the answer is 404
 
       Examples:
@@ -50,14 +50,14 @@ Feature: Health
       Given the setting "health_check_port" is 0
       When the proxy is running
       Then "127.0.0.1:${health}" refuses connections
-      And a client requests "https://a.example.test/"
-      And the answer is 200 "app"
+      When a client requests "https://a.example.test/"
+      Then the answer is 200 "app"
 
     @S-9.1
     Scenario: A head that is too large costs the asker its connection
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "tcp://127.0.0.1:${health}"
-      And the client sends "GET /health HTTP/1.1\r\nHost: x\r\nX: ${x*20000}\r\n\r\n"
+      When the client sends "GET /health HTTP/1.1\r\nHost: x\r\nX: ${x*20000}\r\n\r\n"
       Then the client receives the answer 431
       And the connection is closed
 
@@ -68,10 +68,10 @@ Feature: Health
       Given clients speak <protocol>
       And no upstream "gone"
       And the site "b.example.test" is served from the upstream "gone"
-      When the proxy is running
+      And the proxy is running
       And a client requests "https://b.example.test/"
       And the answer is 502
-      And a client requests "http://127.0.0.1:${health}/health"
+      When a client requests "http://127.0.0.1:${health}/health"
       Then the answer is 200
       And the upstream "app" received nothing
 
@@ -85,15 +85,15 @@ Feature: Health
       Given clients speak <protocol>
       And an upstream "slow" that waits
       And the site "c.example.test" is served from the upstream "slow"
-      When the proxy is running
+      And the proxy is running
       And the client "one" begins to request "https://c.example.test/"
       And the upstream "slow" received 1 request
       And the proxy is sent SIGTERM
       And the log has a new line "SHUTDOWN"
-      And a client requests "http://127.0.0.1:${health}/health"
+      When a client requests "http://127.0.0.1:${health}/health"
       Then the answer is 503
-      And the upstream "slow" is released
-      And the client "one" is answered 200
+      When the upstream "slow" is released
+      Then the client "one" is answered 200
       And the proxy exits with 0
       And "127.0.0.1:${health}" refuses connections
 
@@ -113,8 +113,8 @@ Feature: Health
 
     @S-6.2
     Scenario Outline: <method> over <protocol> is 200 and empty, for the host <host>
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://a.example.test/health |
         | method   | <method>                      |
         | protocol | <protocol>                    |
@@ -133,8 +133,8 @@ Feature: Health
     @S-6.2
     Scenario Outline: Another method goes to the site over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends "POST" to "https://a.example.test/health" with the body "x"
+      And the proxy is running
+      When a client sends "POST" to "https://a.example.test/health" with the body "x"
       Then the answer is 200 "app"
       And the upstream "app" received "POST /health"
 
@@ -147,8 +147,8 @@ Feature: Health
     Scenario Outline: An empty path is not accepted over <protocol>
       Given clients speak <protocol>
       And the setting "https_health_path" is ""
-      When the proxy is running
-      And a client requests "https://a.example.test/health"
+      And the proxy is running
+      When a client requests "https://a.example.test/health"
       Then the answer is 200 "app"
 
       Examples:
@@ -159,16 +159,16 @@ Feature: Health
     @S-6.2 @S-3.1
     Scenario Outline: A reload changes the path over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
+      And the proxy is running
       And a client requests "https://a.example.test/up"
       And the answer is 200 "app"
       And the setting "https_health_path" is "/up"
       And the configuration is reloaded
-      And a client requests "https://a.example.test/up"
+      When a client requests "https://a.example.test/up"
       Then the answer is 200
       And the answer has an empty body
-      And a client requests "https://a.example.test/health"
-      And the answer is 200 "app"
+      When a client requests "https://a.example.test/health"
+      Then the answer is 200 "app"
 
       Examples:
         | protocol |

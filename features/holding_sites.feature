@@ -16,8 +16,8 @@ Feature: Holding sites back
         <h1>Back soon</h1>
         """
       And the setting "listeners[0].sites[0].maintenance_file" is "${dir}/page.html"
-      When the proxy is running
-      And the command "reverse-proxy maintenance a.example.test on --for 10m --text --config ${config}" is run
+      And the proxy is running
+      When the command "reverse-proxy maintenance a.example.test on --for 10m --text --config ${config}" is run
       Then the command exits with 0
       And the command prints a line that matches "^a\.example\.test: in maintenance since .* UTC, until .* UTC$"
       When a client requests "https://a.example.test/"
@@ -48,45 +48,45 @@ Feature: Holding sites back
 
     @S-14.9
     Scenario: Without an end and without a page
-      When the proxy is running
+      Given the proxy is running
       And the command "reverse-proxy maintenance a.example.test on --config ${config}" is run
-      And a client requests "https://a.example.test/"
+      When a client requests "https://a.example.test/"
       Then the answer is 503 "Service Unavailable"
       And the answer has the field "Retry-After" with "300"
 
     @S-14.9
     Scenario: A site is in maintenance for everyone but those that are allowed
       Given the setting "maintenance_allow" is ["${client:alice}/32"]
-      When the proxy is running
+      And the proxy is running
       And the command "reverse-proxy maintenance a.example.test on --config ${config}" is run
-      And the client "alice" begins to request "https://a.example.test/"
+      When the client "alice" begins to request "https://a.example.test/"
       Then the client "alice" is answered 200
       When the client "bob" begins to request "https://a.example.test/"
       Then the client "bob" is answered 503
 
     @S-14.9
     Scenario: It ends by itself
-      When the proxy is running
+      Given the proxy is running
       And the command "reverse-proxy maintenance a.example.test on --for 1s --config ${config}" is run
-      Then the client "bob" requests "https://a.example.test/" until the answer is 200
+      When the client "bob" requests "https://a.example.test/" until the answer is 200
 
     @S-14.9
     Scenario: It outlives a reload, and not a restart
-      When the proxy is running
+      Given the proxy is running
       And the command "reverse-proxy maintenance a.example.test on --config ${config}" is run
       And the setting "listeners[0].sites[1].upstream_connect_timeout_secs" is 7
       And the configuration is reloaded
-      And a client requests "https://a.example.test/"
+      When a client requests "https://a.example.test/"
       Then the answer is 503
-      When the proxy is started again
-      And a client requests "https://a.example.test/"
+      Given the proxy is started again
+      When a client requests "https://a.example.test/"
       Then the answer is 200
 
     @S-14.9
     Scenario: Status shows it
-      When the proxy is running
+      Given the proxy is running
       And the command "reverse-proxy maintenance a.example.test on --config ${config}" is run
-      And the admin command "status" is sent
+      When the admin command "status" is sent
       Then the admin socket answers with:
         | held_sites#                     | 1              |
         | held_sites[0].host              | a.example.test |
@@ -99,13 +99,13 @@ Feature: Holding sites back
     @S-14.9
     Scenario Outline: A pause from pause to resume over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And the command "reverse-proxy pause a.example.test --text --config ${config}" is run
+      And the proxy is running
+      When the command "reverse-proxy pause a.example.test --text --config ${config}" is run
       Then the command exits with 0
       And the command prints a line that matches "^a\.example\.test: paused since .* UTC, until .* UTC, 0 requests wait$"
-      When the client "alice" begins to request "https://a.example.test/one"
+      Given the client "alice" begins to request "https://a.example.test/one"
       And the client "bob" begins to request "https://a.example.test/two"
-      And a client requests "https://b.example.test/"
+      When a client requests "https://b.example.test/"
       Then the answer is 200
       And the metrics have:
         | reverse_proxy_paused_requests          | 2 |
@@ -132,60 +132,60 @@ Feature: Holding sites back
 
     @S-14.9
     Scenario: It ends by itself, and the requests go on
-      When the proxy is running
+      Given the proxy is running
       And the command "reverse-proxy pause a.example.test --max 1s --config ${config}" is run
-      And a client requests "https://a.example.test/"
+      When a client requests "https://a.example.test/"
       Then the answer is 200
       And the log has a line "PAUSE" with:
         | status | over |
 
     @S-14.9
     Scenario: It outlives a reload, and not a restart
-      When the proxy is running
+      Given the proxy is running
       And the command "reverse-proxy pause a.example.test --config ${config}" is run
       And the client "alice" begins to request "https://a.example.test/one"
       And the metrics have:
         | reverse_proxy_paused_requests | 1 |
       And the setting "listeners[0].sites[1].upstream_connect_timeout_secs" is 7
       And the configuration is reloaded
-      And the client "bob" begins to request "https://a.example.test/two"
+      When the client "bob" begins to request "https://a.example.test/two"
       Then the metrics have:
         | reverse_proxy_paused_requests | 2 |
       When the command "reverse-proxy resume a.example.test --config ${config}" is run
       Then the client "alice" is answered 200
       And the client "bob" is answered 200
-      When the command "reverse-proxy pause a.example.test --max 10m --config ${config}" is run
+      Given the command "reverse-proxy pause a.example.test --max 10m --config ${config}" is run
       And the proxy is started again
-      And a client requests "https://a.example.test/"
+      When a client requests "https://a.example.test/"
       Then the answer is 200
 
     @S-14.9
     Scenario: A client that leaves no longer waits
-      When the proxy is running
+      Given the proxy is running
       And the command "reverse-proxy pause a.example.test --config ${config}" is run
       And the client "alice" begins to request "https://a.example.test/"
       And the metrics have:
         | reverse_proxy_paused_requests | 1 |
-      And the client "alice" goes away
+      When the client "alice" disconnects
       Then the metrics have:
         | reverse_proxy_paused_requests | 0 |
       And the upstream "app" received nothing
 
     @S-14.9 @S-11.1
     Scenario: At the end of the process, requests that wait are answered 503
-      When the proxy is running
+      Given the proxy is running
       And the command "reverse-proxy pause a.example.test --max 10m --config ${config}" is run
       And the client "alice" begins to request "https://a.example.test/"
       And the metrics have:
         | reverse_proxy_paused_requests | 1 |
-      And the proxy is sent SIGTERM
+      When the proxy is sent SIGTERM
       Then the client "alice" is answered 503
       And the proxy exits with 0
 
     @S-14.9 @S-12.6
     Scenario: While one client fills its places at a paused site, another one's request waits and is answered
       Given the setting "rate_limit.burst" is 10000
-      When the proxy is running
+      And the proxy is running
       And the command "reverse-proxy pause a.example.test --max 10m --config ${config}" is run
       And the client "mallory" asks "https://a.example.test" for "/" over 2 HTTP/2 connections with windows of 65535 bytes, 200 requests each, 400 a second
       And the log has a line "REQUEST" with:
@@ -194,7 +194,7 @@ Feature: Holding sites back
         | error     | too many requests wait for the end of the pause  |
       And the metrics have:
         | reverse_proxy_paused_requests | 256 |
-      And the client "alice" begins to request "https://a.example.test/"
+      When the client "alice" begins to request "https://a.example.test/"
       Then the metrics have:
         | reverse_proxy_paused_requests | 257 |
       When the command "reverse-proxy resume a.example.test --config ${config}" is run
@@ -203,12 +203,12 @@ Feature: Holding sites back
     @S-14.9
     Scenario: While 1,024 requests wait at a paused site, another one is answered 503
       Given the setting "rate_limit.burst" is 10000
-      When the proxy is running
+      And the proxy is running
       And the command "reverse-proxy pause a.example.test --max 10m --config ${config}" is run
       And the client "one" asks "https://a.example.test" for "/" over 2 HTTP/2 connections with windows of 65535 bytes, 130 requests each, 400 a second
       And the client "two" asks "https://a.example.test" for "/" over 2 HTTP/2 connections with windows of 65535 bytes, 130 requests each, 400 a second
       And the client "three" asks "https://a.example.test" for "/" over 2 HTTP/2 connections with windows of 65535 bytes, 130 requests each, 400 a second
-      And the client "four" asks "https://a.example.test" for "/" over 2 HTTP/2 connections with windows of 65535 bytes, 130 requests each, 400 a second
+      When the client "four" asks "https://a.example.test" for "/" over 2 HTTP/2 connections with windows of 65535 bytes, 130 requests each, 400 a second
       Then the metrics have:
         | reverse_proxy_paused_requests | 1024 |
       When the client "alice" begins to request "https://a.example.test/"
@@ -220,10 +220,10 @@ Feature: Holding sites back
 
     @S-14.9
     Scenario Outline: <what> is refused
-      When the proxy is running
-      And the command "reverse-proxy <command> --config ${config}" is run
+      Given the proxy is running
+      When the command "reverse-proxy <command> --config ${config}" is run
       Then the command exits with <code>
-      And the command complains "<complaint>"
+      And the command prints "<complaint>" on stderr
 
       Examples:
         | what               | command                                 | code | complaint                                                                   |

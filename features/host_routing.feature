@@ -10,8 +10,8 @@ Feature: Host routing
 
     @S-6.1
     Scenario Outline: <host> over <protocol> is the site of <upstream>
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | protocol | <protocol>                |
         | header   | Host: <host>              |
@@ -37,8 +37,8 @@ Feature: Host routing
     @S-6.1
     Scenario Outline: The host of the request decides, not the name of the handshake, over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | sni    | git.example.test          |
         | header | Host: www.example.test    |
@@ -54,8 +54,8 @@ Feature: Host routing
     Scenario Outline: A host written in capitals in the configuration is the same site over <protocol>
       Given clients speak <protocol>
       And the site "Mixed.Example.TEST" is served from the upstream "mixed"
-      When the proxy is running
-      And a client requests "https://mixed.example.test/"
+      And the proxy is running
+      When a client requests "https://mixed.example.test/"
       Then the answer is 200 "mixed"
 
       Examples:
@@ -68,8 +68,8 @@ Feature: Host routing
     @S-6.1
     Scenario Outline: <host> over <protocol> is answered 404
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | header | Host: <host>              |
       Then the answer is the plain error 404 "Not Found"
@@ -93,9 +93,9 @@ Feature: Host routing
 
     @S-6.1
     Scenario Outline: A request with <what> is answered 400
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\n<fields>Connection: close\r\n\r\n"
+      When the client sends "GET / HTTP/1.1\r\n<fields>Connection: close\r\n\r\n"
       Then the client receives the answer 400
       And the connection is closed with nothing more
       And the upstream "git" received nothing
@@ -117,9 +117,9 @@ Feature: Host routing
 
     @S-6.1
     Scenario: HTTP/1.0 without a host is answered 400
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.0\r\n\r\n"
+      When the client sends "GET / HTTP/1.0\r\n\r\n"
       Then the client receives the answer 400
       And the connection is closed with nothing more
 
@@ -127,8 +127,8 @@ Feature: Host routing
 
     @S-6.1
     Scenario: Host and :authority that disagree are answered 400
-      When the proxy is running
-      And a client sends over HTTP/2 to "https://git.example.test" the fields:
+      Given the proxy is running
+      When a client sends over HTTP/2 to "https://git.example.test" the fields:
         | :method    | GET              |
         | :scheme    | https            |
         | :path      | /                |
@@ -140,8 +140,8 @@ Feature: Host routing
 
     @S-6.1
     Scenario: Host and :authority that agree are one host
-      When the proxy is running
-      And a client sends over HTTP/2 to "https://git.example.test" the fields:
+      Given the proxy is running
+      When a client sends over HTTP/2 to "https://git.example.test" the fields:
         | :method    | GET              |
         | :scheme    | https            |
         | :path      | /a               |
@@ -152,8 +152,8 @@ Feature: Host routing
 
     @S-6.1
     Scenario: Without :authority the host field of HTTP/2 counts
-      When the proxy is running
-      And a client sends over HTTP/2 to "https://git.example.test" the fields:
+      Given the proxy is running
+      When a client sends over HTTP/2 to "https://git.example.test" the fields:
         | :method | GET              |
         | :scheme | https            |
         | :path   | /a               |
@@ -162,8 +162,8 @@ Feature: Host routing
 
     @S-6.1
     Scenario: Without any host HTTP/2 is answered 400
-      When the proxy is running
-      And a client sends over HTTP/2 to "https://git.example.test" the fields:
+      Given the proxy is running
+      When a client sends over HTTP/2 to "https://git.example.test" the fields:
         | :method | GET   |
         | :scheme | https |
         | :path   | /a    |
@@ -171,9 +171,9 @@ Feature: Host routing
 
     @S-6.1
     Scenario: An absolute-form target overrides Host, and reaches the upstream as a path
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         GET https://www.example.test/a%2fb?c=d HTTP/1.1
         Host: git.example.test
@@ -188,9 +188,9 @@ Feature: Host routing
 
     @S-6.1
     Scenario: An absolute-form target without a path means the root
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         GET https://www.example.test HTTP/1.1
         Host: www.example.test
@@ -205,8 +205,8 @@ Feature: Host routing
     @S-6.2
     Scenario Outline: <method> of the health path with the host <host> is answered 200 over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/health |
         | method | <method>                        |
         | header | Host: <host>                    |
@@ -226,17 +226,17 @@ Feature: Host routing
 
     @S-6.2
     Scenario: The health path of HTTP/1.0 needs no host
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET /health HTTP/1.0\r\n\r\n"
+      When the client sends "GET /health HTTP/1.0\r\n\r\n"
       Then the client receives the answer 200
       And the answer has an empty body
 
     @S-6.2
     Scenario Outline: Other methods on the health path go to the site over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends "POST" to "https://git.example.test/health" with the body "x"
+      And the proxy is running
+      When a client sends "POST" to "https://git.example.test/health" with the body "x"
       Then the answer is 200 "git"
       And the upstream "git" received "POST /health"
 
@@ -249,8 +249,8 @@ Feature: Host routing
     Scenario Outline: With the health path <path> the request for <target> goes <where> over <protocol>
       Given clients speak <protocol>
       And the setting "https_health_path" is "<path>"
-      When the proxy is running
-      And a client requests "https://git.example.test<target>"
+      And the proxy is running
+      When a client requests "https://git.example.test<target>"
       Then the answer is 200 "<where>"
 
       Examples:

@@ -10,14 +10,14 @@ Feature: HTTP/1.1
 
     @S-6.1 @S-6.13
     Scenario Outline: <what> in the request line is answered <status>
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "<line>\r\nHost: git.example.test\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "<line>\r\nHost: git.example.test\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer <status>
       And the answer has the field "Connection" with "close"
       And the answer has the field "Content-Type" with "text/plain; charset=utf-8"
       And the connection is closed with nothing more
-      And the upstream "app" was connected to 0 times
+      And the upstream "app" accepted 0 connections
       And the log has a line "BAD_REQUEST" with:
         | level     | INFO       |
         | client_ip | ${client:} |
@@ -69,13 +69,13 @@ Feature: HTTP/1.1
 
     @S-6.18
     Scenario Outline: What no head can have is refused at once, however it comes: <what>
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "<first>"
-      And the client sends "<second>"
+      When the client sends "<second>"
       Then the client receives the answer <status>
       And the connection is closed with nothing more
-      And the upstream "app" was connected to 0 times
+      And the upstream "app" accepted 0 connections
       And the log has a line "BAD_REQUEST" with:
         | client_ip | ${client:} |
         | status    | <status>   |
@@ -103,11 +103,11 @@ Feature: HTTP/1.1
     @S-6.18
     Scenario Outline: What no trailer section can have is refused at once: <what>
       Given an upstream "app" that reads no body
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
       And the client sends "<first>"
-      And the client sends "<second>"
+      When the client sends "<second>"
       Then the client receives the answer 400
       And the connection is closed with nothing more
 
@@ -120,9 +120,9 @@ Feature: HTTP/1.1
 
     @S-6.17
     Scenario Outline: A request with <count> field lines is answered <status>
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n<fields>\r\n"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n<fields>\r\n"
       Then the client receives the answer <status>
       And the log has <lines> lines "BAD_REQUEST" with:
         | status | 431                       |
@@ -135,9 +135,9 @@ Feature: HTTP/1.1
 
     @S-6.17
     Scenario Outline: A request head of <size> bytes is answered <status>
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nX: ${x*30000}\r\nX: ${x*30000}\r\nX: ${x*<rest>}\r\n\r\n"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nX: ${x*30000}\r\nX: ${x*30000}\r\nX: ${x*<rest>}\r\n\r\n"
       Then the client receives the answer <status>
       And the log has <lines> lines "BAD_REQUEST" with:
         | status | 431                      |
@@ -151,13 +151,13 @@ Feature: HTTP/1.1
 
     @S-6.1 @S-6.13 @S-6.17
     Scenario Outline: <what> among the fields is answered <status>
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\n<fields>\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\n<fields>\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer <status>
       And the answer has the field "Connection" with "close"
       And the connection is closed with nothing more
-      And the upstream "app" was connected to 0 times
+      And the upstream "app" accepted 0 connections
       And the log has a line "BAD_REQUEST" with:
         | client_ip | ${client:} |
         | status    | <status>   |
@@ -222,13 +222,13 @@ Feature: HTTP/1.1
 
     @S-6.1 @S-6.13
     Scenario Outline: <what> is answered 400
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "<head>\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "<head>\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 400
       And the answer has the field "Connection" with "close"
       And the connection is closed with nothing more
-      And the upstream "app" was connected to 0 times
+      And the upstream "app" accepted 0 connections
       And the log has a line "BAD_REQUEST" with:
         | client_ip | ${client:} |
         | status    | 400        |
@@ -251,9 +251,9 @@ Feature: HTTP/1.1
 
     @S-6.1 @S-6.13
     Scenario Outline: <what> is refused behind a request that was answered, and ends the connection
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST /first HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\n\r\nhello<bytes>\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "POST /first HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\n\r\nhello<bytes>\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
       And the client receives the answer 400
       And the connection is closed with nothing more
@@ -268,12 +268,12 @@ Feature: HTTP/1.1
 
     @S-6.1
     Scenario: A bad head is told as such also when it comes one byte at a time
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nX-A : b\r\n\r\nGET /smuggled HTTP/1.1\r\n", one byte every 1 ms
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nX-A : b\r\n\r\nGET /smuggled HTTP/1.1\r\n", one byte every 1 ms
       Then the client receives the answer 400
       And the connection is closed with nothing more
-      And the upstream "app" was connected to 0 times
+      And the upstream "app" accepted 0 connections
       And the log has a line "BAD_REQUEST" with:
         | error | white space in a field name |
 
@@ -281,12 +281,12 @@ Feature: HTTP/1.1
     Scenario: Bad heads use up the client's requests like good ones
       Given the setting "rate_limit.requests_per_second" is 0.1
       And the setting "rate_limit.burst" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "bad\r\n\r\n"
+      When the client sends "bad\r\n\r\n"
       Then the client receives the answer 400
-      When a client opens a connection to "https://git.example.test"
-      And the client sends "bad\r\n\r\n"
+      Given a client opens a connection to "https://git.example.test"
+      When the client sends "bad\r\n\r\n"
       Then the client receives the answer 429
       And the connection is closed with nothing more
       And the log has 1 line "BAD_REQUEST"
@@ -296,14 +296,14 @@ Feature: HTTP/1.1
 
     @S-6.13 @S-6.10
     Scenario Outline: <what> is answered 400, and the upstream gets no whole request
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n<chunks>"
-      And the client sends "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 400
       And the answer has the field "Connection" with "close"
       And the connection is closed with nothing more
-      And the upstream "app" received no request whole
+      And the upstream "app" received no complete request
       And the upstream "app" received no "GET /smuggled"
       And the log has a line "REQUEST" with:
         | method | POST |
@@ -346,9 +346,9 @@ Feature: HTTP/1.1
 
     @S-6.1 @S-6.6
     Scenario Outline: <what> passes
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "<request>"
+      When the client sends "<request>"
       Then the client receives the answer 200
       And the upstream "app" received "<received>"
       And the connection stays open

@@ -13,9 +13,9 @@ Feature: HTTP/1.1 connections
       Given an upstream "app" that echoes bodies
       And an upstream "www" that answers 200 with the body "second"
       And the site "www.example.test" is served from the upstream "www"
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         POST /1 HTTP/1.1
         Host: git.example.test
@@ -59,9 +59,9 @@ Feature: HTTP/1.1 connections
     Scenario: A slow answer is not overtaken
       Given an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET /1 HTTP/1.1\r\nHost: slow.example.test\r\n\r\nGET /2 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET /1 HTTP/1.1\r\nHost: slow.example.test\r\n\r\nGET /2 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the upstream "slow" received 1 request
       And the connection stays open
       And the upstream "app" received nothing
@@ -74,21 +74,21 @@ Feature: HTTP/1.1 connections
     @S-6.7
     Scenario: Far more requests than one buffer holds
       Given an upstream "app" that echoes bodies
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "${POST /chunked HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nPOST /sized HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\n\r\nhello*300}"
-      And the client sends "GET /last HTTP/1.1\r\nHost: unknown.example.test\r\n\r\n"
+      When the client sends "GET /last HTTP/1.1\r\nHost: unknown.example.test\r\n\r\n"
       Then the client receives "HTTP/1.1 404 Not Found"
       And the upstream "app" received 600 requests
-      And the upstream "app" was connected to 1 time
+      And the upstream "app" accepted 1 connection
 
     @S-6.7
     Scenario: A body that is longer than the buffer, with a request behind it
       Given an upstream "app" that echoes bodies
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "POST /1 HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n"
-      And the client sends "${40\r\n0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n*3000}0\r\n\r\nGET /2 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "${40\r\n0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n*3000}0\r\n\r\nGET /2 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
       And the answer has a body of 192000 bytes
       And the client receives the answer 200
@@ -98,9 +98,9 @@ Feature: HTTP/1.1 connections
     @S-6.7
     Scenario: Heads that come one byte at a time
       Given an upstream "app" that echoes bodies
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST /1 HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET /2 HTTP/1.1\r\nHost: git.example.test\r\n\r\n", one byte every 1 ms
+      When the client sends "POST /1 HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET /2 HTTP/1.1\r\nHost: git.example.test\r\n\r\n", one byte every 1 ms
       Then the client receives the answer 200
       And the answer has the body "hello"
       And the client receives the answer 200
@@ -108,9 +108,9 @@ Feature: HTTP/1.1 connections
 
     @S-6.13
     Scenario: What follows a request that ends the connection is not answered
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET /1 HTTP/1.1\r\nHost: git.example.test\r\nConnection: x, Close\r\n\r\nGET /2 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET /1 HTTP/1.1\r\nHost: git.example.test\r\nConnection: x, Close\r\n\r\nGET /2 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
       And the answer has the field "Connection" with "close"
       And the connection is closed with nothing more
@@ -128,9 +128,9 @@ Feature: HTTP/1.1 connections
 
         """
       And the site "bare.example.test" is served from the upstream "bare"
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "<method> /1 HTTP/1.1\r\nHost: bare.example.test\r\n\r\nGET /2 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "<method> /1 HTTP/1.1\r\nHost: bare.example.test\r\n\r\nGET /2 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives "HTTP/1.1 <status> "
       And the client receives "<passes>"
       And the client receives "\r\n\r\nHTTP/1.1 200 OK\r\n"
@@ -149,9 +149,9 @@ Feature: HTTP/1.1 connections
 
     @S-6.5
     Scenario Outline: The proxy's own <status> to HEAD has no body
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "HEAD <target> HTTP/1.1\r\nHost: <host>\r\n\r\nGET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "HEAD <target> HTTP/1.1\r\nHost: <host>\r\n\r\nGET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives "HTTP/1.1 <status> "
       And the client receives "\r\n\r\nHTTP/1.1 200 OK\r\n"
       And the client receives "\r\n\r\napp"
@@ -169,9 +169,9 @@ Feature: HTTP/1.1 connections
 
         all of it\
         """
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET /1 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET /1 HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
       And the answer has the body "all of it"
       And the answer has the field "Transfer-Encoding" with "chunked"
@@ -197,18 +197,18 @@ Feature: HTTP/1.1 connections
 
         ok\
         """
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </b.css>\r\n\r\nHTTP/1.1 200 OK\r\n"
       And the client receives "\r\n\r\nok"
 
     @S-6.7
     Scenario: A 100 that the client has not asked for does not pass
-      Given an upstream "app" that says 100 and then echoes bodies
-      When the proxy is running
+      Given an upstream "app" that sends 100 and then echoes bodies
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\n\r\nhello"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\n\r\nhello"
       Then the client receives the answer 200
       And the answer has the body "hello"
 
@@ -217,9 +217,9 @@ Feature: HTTP/1.1 connections
     @S-6.14
     Scenario: A body of HTTP/1.0 passes, and the upstream gets it over HTTP/1.1
       Given an upstream "app" that echoes bodies
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST /a HTTP/1.0\r\nHost: git.example.test\r\nContent-Length: 5\r\n\r\nhello"
+      When the client sends "POST /a HTTP/1.0\r\nHost: git.example.test\r\nContent-Length: 5\r\n\r\nhello"
       Then the client receives the answer 200
       And the answer has the body "hello"
       And the connection is closed with nothing more
@@ -237,18 +237,18 @@ Feature: HTTP/1.1 connections
 
         ok\
         """
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.0\r\nHost: git.example.test\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab"
+      When the client sends "POST / HTTP/1.0\r\nHost: git.example.test\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab"
       Then the client receives the answer 200
       And the answer has the body "ok"
       And the connection is closed with nothing more
 
     @S-6.14
     Scenario: Requests of HTTP/1.0 cannot be sent ahead
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET /1 HTTP/1.0\r\nHost: git.example.test\r\nConnection: keep-alive\r\n\r\nGET /2 HTTP/1.0\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET /1 HTTP/1.0\r\nHost: git.example.test\r\nConnection: keep-alive\r\n\r\nGET /2 HTTP/1.0\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
       And the connection is closed with nothing more
       And the upstream "app" received 1 request
@@ -257,10 +257,10 @@ Feature: HTTP/1.1 connections
 
     @S-6.7
     Scenario: Expect is passed on, and the upstream's invitation comes once
-      Given an upstream "app" that says 100 and then echoes bodies
-      When the proxy is running
+      Given an upstream "app" that sends 100 and then echoes bodies
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
       Then the client receives the answer 100
       And the upstream "app" received the field "Expect" with "100-continue"
       When the client sends "hello"
@@ -272,9 +272,9 @@ Feature: HTTP/1.1 connections
     @S-6.7
     Scenario: A client that does not wait for the invitation is served
       Given an upstream "app" that echoes bodies
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello"
       Then the client receives the answer 200
       And the answer has the body "hello"
       When the client sends "GET /next HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
@@ -289,9 +289,9 @@ Feature: HTTP/1.1 connections
 
         no!\
         """
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
       Then the client receives the answer <status>
       And the answer has the body "no!"
       And the answer has the field "Connection" with "close"
@@ -307,10 +307,10 @@ Feature: HTTP/1.1 connections
     Scenario Outline: Nobody is invited to send a body that is answered <status>
       Given the setting "rate_limit.requests_per_second" is 0.1
       And the setting "rate_limit.burst" is 2
-      When the proxy is running
+      And the proxy is running
       And a client requests "https://git.example.test/" <before> times
       And a client opens a connection to "https://git.example.test"
-      And the client sends "<method> /upload HTTP/1.1\r\nHost: <host>\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+      When the client sends "<method> /upload HTTP/1.1\r\nHost: <host>\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
       Then the client receives the answer <status>
       And the answer has the field "Connection" with "close"
       And the connection is closed with nothing more
@@ -326,9 +326,9 @@ Feature: HTTP/1.1 connections
     Scenario: Nobody is invited to send a body to an upstream that is not there
       Given no upstream "gone"
       And the site "gone.example.test" is served from the upstream "gone"
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: gone.example.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+      When the client sends "POST / HTTP/1.1\r\nHost: gone.example.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
       Then the client receives the answer 502
       And the connection is closed with nothing more
 
@@ -337,14 +337,14 @@ Feature: HTTP/1.1 connections
     @S-6.13
     Scenario Outline: <status> to a client that goes on sending megabytes
       Given the setting "body.limit_bytes" is 1000000
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "POST / HTTP/1.1\r\nHost: <host>\r\nContent-Length: <length>\r\n\r\n"
-      And the client sends 4000000 bytes
+      When the client sends 4000000 bytes
       Then the client receives the answer <status>
       And the answer has the field "Connection" with "close"
       And the connection is closed with nothing more
-      And the upstream "app" was connected to 0 times
+      And the upstream "app" accepted 0 connections
 
       Examples:
         | status | host                 | length  |
@@ -362,20 +362,20 @@ Feature: HTTP/1.1 connections
         full!\
         """
       And the setting "body.limit_bytes" is 100000000
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 20000000\r\n\r\n"
-      And the client sends 4000000 bytes
+      When the client sends 4000000 bytes
       Then the client receives the answer 507
       And the answer has the body "full!"
       And the connection is closed with nothing more
-      And the upstream "app" received no whole body
+      And the upstream "app" received no complete body
 
     @S-6.13
     Scenario: A client that never ends its body is not listened to for ever
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: unknown.example.test\r\nContent-Length: 900000\r\n\r\n"
+      When the client sends "POST / HTTP/1.1\r\nHost: unknown.example.test\r\nContent-Length: 900000\r\n\r\n"
       Then the client receives the answer 404
       And the connection is closed with nothing more
       And the proxy has closed all connections
@@ -385,10 +385,10 @@ Feature: HTTP/1.1 connections
     @S-6.7
     Scenario: Requests that were sent before are answered
       Given an upstream "app" that echoes bodies
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "POST /1 HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\n\r\nfirstPOST /2 HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 6\r\n\r\nsecond"
-      And the client closes its half of the connection
+      When the client closes its half of the connection
       Then the client receives the answer 200
       And the answer has the body "first"
       And the client receives the answer 200
@@ -397,12 +397,12 @@ Feature: HTTP/1.1 connections
 
     @S-6.10
     Scenario Outline: Half <what> is no request
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "<bytes>"
-      And the client closes its half of the connection
+      When the client closes its half of the connection
       Then the connection is closed with nothing more
-      And the upstream "app" received no request whole
+      And the upstream "app" received no complete request
 
       Examples:
         | what                   | bytes                                                                                               |
@@ -413,18 +413,18 @@ Feature: HTTP/1.1 connections
 
     @S-6.7
     Scenario: A connection on which nothing was asked is closed
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client closes its half of the connection
+      When the client closes its half of the connection
       Then the connection is closed with nothing more
 
   Rule: Forms of a target
 
     @S-6.6 @S-6.1
     Scenario Outline: <target> reaches the upstream as <received>
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "<method> <target> HTTP/1.1\r\nHost: other.example.test\r\n\r\n"
+      When the client sends "<method> <target> HTTP/1.1\r\nHost: other.example.test\r\n\r\n"
       Then the client receives the answer 200
       And the upstream "app" received "<method> <received>"
       And the upstream "app" received the field "Host" with "<host>"
@@ -442,11 +442,11 @@ Feature: HTTP/1.1 connections
 
     @S-6.14
     Scenario Outline: <method> is answered 405 and nothing is tunnelled
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "<method> <target> HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "<method> <target> HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 405
-      And the upstream "app" was connected to 0 times
+      And the upstream "app" accepted 0 connections
 
       Examples:
         | method  | target               |
@@ -459,10 +459,10 @@ Feature: HTTP/1.1 connections
     Scenario Outline: What follows a refused CONNECT is not read as a request, as its sender may mean it for a tunnel: <status>
       Given the setting "rate_limit.burst" is <burst>
       And the setting "rate_limit.requests_per_second" is 0.01
-      When the proxy is running
+      And the proxy is running
       And a client requests "https://git.example.test/first"
       And a client opens a connection to "https://git.example.test"
-      And the client sends "CONNECT git.example.test:443 HTTP/1.1\r\nHost: git.example.test\r\n\r\nGET /inner HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "CONNECT git.example.test:443 HTTP/1.1\r\nHost: git.example.test\r\n\r\nGET /inner HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer <status>
       And the answer has the field "Connection" with "close"
       And the connection is closed with nothing more

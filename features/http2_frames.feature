@@ -13,9 +13,9 @@ Feature: HTTP/2, frame by frame
     Scenario: At most 250 streams are open at once, and one more is refused alone
       Given an upstream "slow" that never answers
       And the site "slow.example.test" is served from the upstream "slow"
-      When the proxy is running
-      And a client speaks HTTP/2 with "https://slow.example.test"
-      Then it is told the setting MAX_CONCURRENT_STREAMS with 250
+      And the proxy is running
+      When a client speaks HTTP/2 with "https://slow.example.test"
+      Then it receives the setting MAX_CONCURRENT_STREAMS with 250
       When it opens 250 streams for "/"
       Then the upstream "slow" received 250 requests
       When it opens 1 stream for "/more"
@@ -25,9 +25,9 @@ Feature: HTTP/2, frame by frame
 
     @S-12.5
     Scenario: A stream that has ended makes room for another one
-      When the proxy is running
+      Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
-      And it opens 250 streams for "/"
+      When it opens 250 streams for "/"
       Then 250 of its streams are answered 200
       When it opens 250 streams for "/"
       Then 500 of its streams are answered 200
@@ -37,17 +37,17 @@ Feature: HTTP/2, frame by frame
     Scenario: A stream that is reset gives its upstream request up, and leaves the others alone
       Given an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
-      When the proxy is running
+      And the proxy is running
       And a client speaks HTTP/2 with "https://slow.example.test"
-      And it opens 2 streams for "/"
+      When it opens 2 streams for "/"
       Then the upstream "slow" received 2 requests
       When it resets its last stream
       Then the log has a line "CLIENT_GONE"
+      Given the upstream "slow" is released
       When the upstream "slow" is released
-      And the upstream "slow" is released
       Then 1 of its streams are answered 200
-      When it opens 1 stream for "/again"
-      And the upstream "slow" is released
+      Given it opens 1 stream for "/again"
+      When the upstream "slow" is released
       Then its last stream is answered 200
 
     @S-6.7
@@ -65,11 +65,11 @@ Feature: HTTP/2, frame by frame
         Grpc-Status: 0
 
         """
-      When the proxy is running
+      And the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
       And it begins a stream for "/rpc"
       And it sends "question" on its last stream
-      And it ends its last stream with the trailer fields "x-checksum=42; x-other=43"
+      When it ends its last stream with the trailer fields "x-checksum=42; x-other=43"
       Then its last stream is answered 200
       And the answer has the body "ok"
       And the answer has the trailer "Grpc-Status" with "0"
@@ -86,10 +86,10 @@ Feature: HTTP/2, frame by frame
 
         no!\
         """
-      When the proxy is running
+      And the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
       And it begins a stream for "/upload"
-      And it sends "half" on its last stream
+      When it sends "half" on its last stream
       Then its last stream is answered 401
       And the answer has the body "no!"
       And its last stream is reset with "NO_ERROR"
@@ -99,14 +99,14 @@ Feature: HTTP/2, frame by frame
     Scenario: At shutdown the client is told to go, and its streams are answered before the end
       Given an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
-      When the proxy is running
+      And the proxy is running
       And a client speaks HTTP/2 with "https://slow.example.test"
       And it opens 2 streams for "/"
       And the upstream "slow" received 2 requests
-      And the proxy is sent SIGTERM
-      Then it is told GOAWAY with "NO_ERROR"
+      When the proxy is sent SIGTERM
+      Then it receives GOAWAY with "NO_ERROR"
+      Given the upstream "slow" is released
       When the upstream "slow" is released
-      And the upstream "slow" is released
       Then 2 of its streams are answered 200
       And it is ended with "NO_ERROR"
       And the proxy exits with 0 within 10 seconds
@@ -115,16 +115,16 @@ Feature: HTTP/2, frame by frame
     Scenario: At shutdown GOAWAY comes twice: first for no stream, and then with the last one, behind which none is looked at
       Given an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
-      When the proxy is running
+      And the proxy is running
       And a client speaks HTTP/2 with "https://slow.example.test"
       And it opens 2 streams for "/"
       And the upstream "slow" received 2 requests
-      And the proxy is sent SIGTERM
+      When the proxy is sent SIGTERM
       Then its GOAWAY frames are "NO_ERROR all; NO_ERROR 3"
-      When it opens 1 stream for "/"
+      Given it opens 1 stream for "/"
       And it is still served
       And the upstream "slow" is released
-      And the upstream "slow" is released
+      When the upstream "slow" is released
       Then 2 of its streams are answered 200
       And it is ended with "NO_ERROR"
       And the upstream "slow" received 2 requests
@@ -132,12 +132,12 @@ Feature: HTTP/2, frame by frame
 
     @S-12.12 @S-11.2
     Scenario: A request that comes in one piece with the answer to the PING of a shutdown is answered
-      When the proxy is running
+      Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
-      And it opens 1 stream for "/"
+      When it opens 1 stream for "/"
       Then its last stream is answered 200
-      When the proxy is sent SIGTERM
-      And it opens 3 streams for "/more" and answers the proxy's PING, in one piece
+      Given the proxy is sent SIGTERM
+      When it opens 3 streams for "/more" and answers the proxy's PING, in one piece
       Then 4 of its streams are answered 200
       And its GOAWAY frames are "NO_ERROR all; NO_ERROR 7"
       And it is ended with "NO_ERROR"
@@ -147,16 +147,16 @@ Feature: HTTP/2, frame by frame
     Scenario: So is one in flight, and those that come after it
       Given an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
-      When the proxy is running
+      And the proxy is running
       And a client speaks HTTP/2 with "https://slow.example.test"
       And it opens 1 stream for "/"
       And the upstream "slow" received 1 request
       And the proxy is sent SIGTERM
       And "${addr}:${https}" refuses connections
-      And it opens 1 stream for "/" and answers the proxy's PING, in one piece
+      When it opens 1 stream for "/" and answers the proxy's PING, in one piece
       Then its GOAWAY frames are "NO_ERROR all; NO_ERROR 3"
+      Given the upstream "slow" is released
       When the upstream "slow" is released
-      And the upstream "slow" is released
       Then 2 of its streams are answered 200
       And it is ended with "NO_ERROR"
       And the proxy exits with 0 within 10 seconds
@@ -164,14 +164,14 @@ Feature: HTTP/2, frame by frame
     @S-11.1
     Scenario: A body that is still on its way at shutdown arrives whole
       Given the proxy is running
-      When a client speaks HTTP/2 with "https://git.example.test"
+      And a client speaks HTTP/2 with "https://git.example.test"
       And it begins a stream for "/upload"
       And it sends "one " on its last stream
       And the upstream "app" received 1 request
-      And the proxy is sent SIGTERM
-      Then it is told GOAWAY with "NO_ERROR"
-      When it sends "two" on its last stream
-      And it ends its last stream
+      When the proxy is sent SIGTERM
+      Then it receives GOAWAY with "NO_ERROR"
+      Given it sends "two" on its last stream
+      When it ends its last stream
       Then its last stream is answered 200
       And the upstream "app" received the body "one two"
       And it is ended with "NO_ERROR"
@@ -181,11 +181,11 @@ Feature: HTTP/2, frame by frame
 
     @S-6.1
     Scenario Outline: <what> is an error of the stream
-      When the proxy is running
+      Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
-      And it opens a stream with the fields "<fields>"
+      When it opens a stream with the fields "<fields>"
       Then its last stream is reset with "PROTOCOL_ERROR"
-      And a further stream of it is answered 200
+      And a further stream on it is answered 200
       And the upstream "app" received 1 request
 
       Examples:
@@ -223,11 +223,11 @@ Feature: HTTP/2, frame by frame
 
     @S-6.1
     Scenario Outline: <what> is malformed
-      When the proxy is running
+      Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
-      And it opens a stream with the fields "<fields>"
+      When it opens a stream with the fields "<fields>"
       Then its last stream is malformed
-      And a further stream of it is answered 200
+      And a further stream on it is answered 200
       And the upstream "app" received 1 request
 
       Examples:
@@ -240,12 +240,12 @@ Feature: HTTP/2, frame by frame
 
     @S-6.1
     Scenario Outline: DATA <what> is an error of the stream
-      When the proxy is running
+      Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
-      And it opens a stream with the fields ":method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=5" and the body "<body>"
+      When it opens a stream with the fields ":method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=5" and the body "<body>"
       Then its last stream is reset with "PROTOCOL_ERROR"
-      And the upstream "app" received no request whole
-      And a further stream of it is answered 200
+      And the upstream "app" received no complete request
+      And a further stream on it is answered 200
 
       Examples:
         | what                                  | body       |
@@ -256,23 +256,23 @@ Feature: HTTP/2, frame by frame
 
     @S-6.7
     Scenario: DATA of the declared length is a request like any other
-      When the proxy is running
+      Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
-      And it opens a stream with the fields ":method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=5" and the body "ab|cd|e"
+      When it opens a stream with the fields ":method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=5" and the body "ab|cd|e"
       Then its last stream is answered 200
       And the upstream "app" received the body "abcde"
       And the upstream "app" received the field "Content-Length" with "5"
 
     @S-6.7
     Scenario Outline: <what> in the trailers is an error of the stream
-      When the proxy is running
+      Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
       And it begins a stream for "/"
       And it sends "half" on its last stream
-      And it ends its last stream with the trailer fields "<fields>"
+      When it ends its last stream with the trailer fields "<fields>"
       Then its last stream is reset with "PROTOCOL_ERROR"
-      And the upstream "app" received no request whole
-      And a further stream of it is answered 200
+      And the upstream "app" received no complete request
+      And a further stream on it is answered 200
 
       Examples:
         | what                | fields              |
@@ -282,25 +282,25 @@ Feature: HTTP/2, frame by frame
 
     @S-6.4
     Scenario: te with trailers passes
-      When the proxy is running
+      Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
-      And it opens a stream with the fields ":method=GET; :scheme=https; :path=/; :authority=git.example.test; te=trailers"
+      When it opens a stream with the fields ":method=GET; :scheme=https; :path=/; :authority=git.example.test; te=trailers"
       Then its last stream is answered 200
       And the upstream "app" received the field "Te" with "trailers"
 
     @S-6.7
     Scenario: Cookies that a client has taken apart reach the upstream as one field
-      When the proxy is running
+      Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
-      And it opens a stream with the fields ":method=GET; :scheme=https; :path=/; :authority=git.example.test; cookie=a=1; cookie=b=2; cookie=c=3"
+      When it opens a stream with the fields ":method=GET; :scheme=https; :path=/; :authority=git.example.test; cookie=a=1; cookie=b=2; cookie=c=3"
       Then its last stream is answered 200
       And the upstream "app" received the field "Cookie" with "a=1; b=2; c=3"
 
     @S-6.17
     Scenario Outline: Cookies do not count against the fields of a request: <cookies> and <others> others
-      When the proxy is running
+      Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
-      And it opens a stream for "/" with <cookies> cookies and <others> other fields
+      When it opens a stream for "/" with <cookies> cookies and <others> other fields
       Then its last stream is answered 200
       And the upstream "app" received <cookies> cookies in one field
 
@@ -312,16 +312,16 @@ Feature: HTTP/2, frame by frame
 
     @S-6.17
     Scenario Outline: The log names the bound that a head has met: <cookies> cookies and <others> other fields
-      When the proxy is running
+      Given the proxy is running
       And the client "mallory" speaks HTTP/2 with "https://git.example.test"
-      And it opens a stream for "/" with <cookies> cookies and <others> other fields
+      When it opens a stream for "/" with <cookies> cookies and <others> other fields
       Then its last stream is answered 431
       And the upstream "app" received nothing
       And the log has a line "BAD_REQUEST" with:
         | client_ip | ${client:mallory} |
         | status    | 431               |
         | error     | <error>           |
-      And a further stream of it is answered 200
+      And a further stream on it is answered 200
 
       Examples:
         | cookies | others | error                  |
@@ -331,9 +331,9 @@ Feature: HTTP/2, frame by frame
 
     @S-6.18
     Scenario Outline: A <method> whose end comes in an empty DATA frame is not sent chunked
-      When the proxy is running
+      Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
-      And it opens a stream with the fields ":method=<method>; :scheme=https; :path=/; :authority=git.example.test" and the body "<body>"
+      When it opens a stream with the fields ":method=<method>; :scheme=https; :path=/; :authority=git.example.test" and the body "<body>"
       Then its last stream is answered 200
       And the upstream "app" received no field "Transfer-Encoding"
       And the upstream "app" received the body "<received>"
@@ -350,12 +350,12 @@ Feature: HTTP/2, frame by frame
 
     @S-12.5
     Scenario Outline: A bad PRIORITY frame for an idle stream is ignored: <what>
-      When the proxy is running
+      Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
-      And it sends a PRIORITY frame <what>
+      When it sends a PRIORITY frame <what>
       Then it is still served
-      And it was sent no RST_STREAM
-      And a further stream of it is answered 200
+      And it received no RST_STREAM
+      And a further stream on it is answered 200
 
       Examples:
         | what                                        |
@@ -370,10 +370,10 @@ Feature: HTTP/2, frame by frame
     Scenario Outline: The window of the <what> beyond its maximum
       Given an upstream "slow" that never answers
       And the site "slow.example.test" is served from the upstream "slow"
-      When the proxy is running
+      And the proxy is running
       And a client speaks HTTP/2 with "https://slow.example.test"
       And it opens 1 stream for "/"
-      And it opens the window of <what> by 2147483647
+      When it opens the window of <what> by 2147483647
       Then <end> with "FLOW_CONTROL_ERROR"
 
       Examples:
@@ -385,11 +385,11 @@ Feature: HTTP/2, frame by frame
     Scenario: Initial windows that carry a stream's window beyond its maximum
       Given an upstream "slow" that never answers
       And the site "slow.example.test" is served from the upstream "slow"
-      When the proxy is running
+      And the proxy is running
       And a client speaks HTTP/2 with "https://slow.example.test"
       And it opens 1 stream for "/"
       And it opens the window of stream by 1000000000
-      And it sets INITIAL_WINDOW_SIZE to 2147483647
+      When it sets INITIAL_WINDOW_SIZE to 2147483647
       Then it is ended with "FLOW_CONTROL_ERROR"
 
     @S-12.5
@@ -397,11 +397,11 @@ Feature: HTTP/2, frame by frame
       Given an upstream "full" that does not accept connections
       And the site "full.example.test" is served from the upstream "full"
       And the setting "body.limit_bytes" is 1073741824
-      When the proxy is running
+      And the proxy is running
       And the memory of the proxy is remembered
       And a client speaks HTTP/2 with "https://full.example.test"
       And it begins a stream for "/"
-      And it sends 100000000 bytes on its last stream
+      When it sends 100000000 bytes on its last stream
       Then its last stream is reset with "FLOW_CONTROL_ERROR"
       And the memory of the proxy has grown by at most 48 MiB
 
@@ -409,12 +409,12 @@ Feature: HTTP/2, frame by frame
     Scenario: DATA beyond the window of the connection ends it
       Given an upstream "full" that does not accept connections
       And the site "full.example.test" is served from the upstream "full"
-      When the proxy is running
+      And the proxy is running
       And a client speaks HTTP/2 with "https://full.example.test"
       And it begins a stream for "/1"
       And it sends 120000 bytes on its last stream
       And it begins a stream for "/2"
       And it sends 120000 bytes on its last stream
       And it begins a stream for "/3"
-      And it sends 120000 bytes on its last stream
+      When it sends 120000 bytes on its last stream
       Then it is ended with "FLOW_CONTROL_ERROR"

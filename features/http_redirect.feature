@@ -9,8 +9,8 @@ Feature: HTTP redirect
 
     @S-13.1
     Scenario Outline: <method> <target> is answered 301 to the same target
-      When the proxy is running
-      And a client sends "<method>" to "http://git.example.test<target>"
+      Given the proxy is running
+      When a client sends "<method>" to "http://git.example.test<target>"
       Then the answer is 301
       And the answer has the field "Location" with "https://git.example.test:${https}<target>"
       And the upstream "app" received nothing
@@ -30,9 +30,9 @@ Feature: HTTP redirect
 
     @S-13.1
     Scenario: A request with a body is answered 301, and its body is no request
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "http://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         POST /upload HTTP/1.1
         Host: git.example.test
@@ -49,8 +49,8 @@ Feature: HTTP redirect
 
     @S-13.1
     Scenario Outline: The host <host> leads to <location>
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url    | http://git.example.test/a |
         | header | Host: <host>              |
       Then the answer is 301
@@ -69,8 +69,8 @@ Feature: HTTP redirect
     @S-13.1 @privileged-ports
     Scenario: The port is left out when it is 443
       Given the setting "listeners[0].https_port" is 443
-      When the proxy is running
-      And a client requests "http://git.example.test/a?b=c"
+      And the proxy is running
+      When a client requests "http://git.example.test/a?b=c"
       Then the answer is 301
       And the answer has the field "Location" with "https://git.example.test/a?b=c"
       When a client requests "https://git.example.test/a?b=c"
@@ -78,9 +78,9 @@ Feature: HTTP redirect
 
     @S-13.1
     Scenario: An absolute-form target leads to its own host
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "http://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         GET http://www.example.test/a?b=c HTTP/1.1
         Host: git.example.test
@@ -93,8 +93,8 @@ Feature: HTTP redirect
     Scenario: Each listener's redirect leads to its own HTTPS port
       Given another listener
       And the site "www.example.test" is served from the upstream "web"
-      When the proxy is running
-      And a client requests "http://git.example.test/a"
+      And the proxy is running
+      When a client requests "http://git.example.test/a"
       Then the answer has the field "Location" with "https://git.example.test:${https}/a"
       When a client requests "http://www.example.test/a"
       Then the answer has the field "Location" with "https://www.example.test:${https2}/a"
@@ -111,9 +111,9 @@ Feature: HTTP redirect
 
     @S-13.1
     Scenario Outline: <what> is answered 400
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "http://git.example.test"
-      And the client sends "<bytes>"
+      When the client sends "<bytes>"
       Then the client receives the answer 400
       And the answer has no field "Location"
       And the connection is closed with nothing more
@@ -135,9 +135,9 @@ Feature: HTTP redirect
 
     @S-13.1
     Scenario: HTTP/1.0 with a host is redirected
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "http://git.example.test"
-      And the client sends "GET /a HTTP/1.0\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET /a HTTP/1.0\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 301
       And the connection is closed with nothing more
 
@@ -145,9 +145,9 @@ Feature: HTTP redirect
 
     @S-13.3
     Scenario: The answer holds the Location and nothing else of the request
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "http://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         GET /<script>alert(1)</script> HTTP/1.1
         Host: git.example.test
@@ -164,9 +164,9 @@ Feature: HTTP redirect
 
     @S-13.3
     Scenario Outline: <what> in the target makes no field of its own
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "http://git.example.test"
-      And the client sends "GET <target> HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET <target> HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer <status>
       And the answer has no field "X-Evil"
 
@@ -179,33 +179,33 @@ Feature: HTTP redirect
 
     @S-13.3
     Scenario: CONNECT opens nothing
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "http://git.example.test"
-      And the client sends "CONNECT git.example.test:443 HTTP/1.1\r\nHost: git.example.test:443\r\n\r\n"
+      When the client sends "CONNECT git.example.test:443 HTTP/1.1\r\nHost: git.example.test:443\r\n\r\n"
       Then the client receives the answer 405
       And the connection is closed with nothing more
 
     @S-13.3
     Scenario: A head of more than 64 KiB is answered 431
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "http://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nX-Long: ${x*80000}\r\n\r\n"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nX-Long: ${x*80000}\r\n\r\n"
       Then the client receives the answer 431
       And the connection is closed with nothing more
 
     @S-13.3 @S-12.4
     Scenario: A client that sends nothing is cut after header_timeout_secs
       Given the setting "header_timeout_secs" is 1
-      When the proxy is running
-      And a client opens a connection to "http://git.example.test"
+      And the proxy is running
+      When a client opens a connection to "http://git.example.test"
       Then the connection is closed within 8000 ms
 
   Rule: Challenges are answered on ACME listeners alone
 
     @S-13.2
     Scenario: On a listener without ACME the challenge's path is redirected like any other
-      When the proxy is running
-      And a client requests "http://git.example.test/.well-known/acme-challenge/token"
+      Given the proxy is running
+      When a client requests "http://git.example.test/.well-known/acme-challenge/token"
       Then the answer is 301
       And the answer has the field "Location" with "https://git.example.test:${https}/.well-known/acme-challenge/token"
 

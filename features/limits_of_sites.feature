@@ -18,8 +18,8 @@ Feature: Limits of a site or a route
         | listeners[0].sites[0].routes[0].body_limit_byte       | 1     |
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 5 lines
-      And the command names every one of:
+      And the command prints 5 lines on stderr
+      And the command names each of:
         | listeners[0].sites[0].concurrent                           | -1 is out of range         | write a number of requests   |
         | listeners[0].sites[0].rate_limit                           | is the number 5            | a table is needed            |
         | listeners[0].sites[0].routes[0].rate_limit.burst           | 0 is out of range          | write a number above 0       |
@@ -73,13 +73,13 @@ Feature: Limits of a site or a route
       And the proxy is running
       When the client "alice" requests "https://git.example.test/explore" 3 times
       Then the first 2 of the answers are 200 and the others 429
-      When the settings:
+      Given the settings:
         | listeners[0].sites[0].routes[0].path       | "/about"                                 |
         | listeners[0].sites[0].routes[0].rate_limit | { requests_per_second = 0.001, burst = 5 } |
         | listeners[0].sites[0].routes[1].path       | "/explore"                               |
         | listeners[0].sites[0].routes[1].rate_limit | { requests_per_second = 0.001, burst = 3 } |
       And the configuration is reloaded
-      And the client "alice" requests "https://git.example.test/explore" 1 times
+      When the client "alice" requests "https://git.example.test/explore" 1 times
       Then the answer is 429
       When the client "alice" requests "https://git.example.test/about" 6 times
       Then the first 5 of the answers are 200 and the others 429
@@ -103,8 +103,8 @@ Feature: Limits of a site or a route
         | client | alice                      |
         | header | Host: unknown.example.test |
       Then the answer is 404
-      When the client "alice" opens a connection to "https://git.example.test"
-      And the client sends "no request\r\n\r\n"
+      Given the client "alice" opens a connection to "https://git.example.test"
+      When the client sends "no request\r\n\r\n"
       Then the client receives the answer 400
       When a client sends the request:
         | url    | https://git.example.test/  |
@@ -125,8 +125,8 @@ Feature: Limits of a site or a route
         | listeners[0].sites[0].routes[1].rate_limit.burst          | 1                  |
         | rate_limit.requests_per_second                            | 0.001              |
       And the proxy is running
-      When the client "one" requests "https://git.example.test/explore" 1 times
-      And the client "two" requests "https://git.example.test/explore" 1 times
+      And the client "one" requests "https://git.example.test/explore" 1 times
+      When the client "two" requests "https://git.example.test/explore" 1 times
       Then the answer is 200
       When the client "three" requests "https://git.example.test/explore" 3 times
       Then 3 of the answers are 429
@@ -156,8 +156,8 @@ Feature: Limits of a site or a route
       Given clients speak <protocol>
       And the setting "listeners[0].sites[0].total_requests_per_second" is 40
       And the proxy is running
-      When the client "mallory" requests "https://git.example.test/" until the answer is 429
-      And the client "alice" requests "https://git.example.test/" 3 times
+      And the client "mallory" requests "https://git.example.test/" until the answer is 429
+      When the client "alice" requests "https://git.example.test/" 3 times
       Then 3 of the answers are 200
 
       Examples:
@@ -177,8 +177,8 @@ Feature: Limits of a site or a route
         | listeners[0].sites[0].routes[2].path                      | "/apart" |
         | listeners[0].sites[0].routes[2].total_requests_per_second | 0.02     |
       And the proxy is running
-      When the client "one" requests "https://git.example.test/one" 1 times
-      And the client "five" requests "https://git.example.test/one" 1 times
+      And the client "one" requests "https://git.example.test/one" 1 times
+      When the client "five" requests "https://git.example.test/one" 1 times
       Then the answer is 200
       When the client "two" requests "https://git.example.test/two" 1 times
       Then the answer is 429
@@ -203,9 +203,9 @@ Feature: Limits of a site or a route
         | listeners[0].sites[1].concurrent           | 1   |
         | listeners[0].sites[1].concurrent_wait_secs | 600 |
       And the proxy is running
-      When the client "one" begins to request "https://slow.example.test/1"
+      And the client "one" begins to request "https://slow.example.test/1"
       And the upstream "slow" received 1 request
-      And the client "two" begins to request "https://slow.example.test/2"
+      When the client "two" begins to request "https://slow.example.test/2"
       Then the metrics have:
         | reverse_proxy_concurrent_requests{site="slow.example.test",state="running"} | 1 |
         | reverse_proxy_concurrent_requests{site="slow.example.test",state="waiting"} | 1 |
@@ -232,9 +232,9 @@ Feature: Limits of a site or a route
         | listeners[0].sites[1].routes[0].concurrent           | 1          |
         | listeners[0].sites[1].routes[0].concurrent_wait_secs | <wait>     |
       And the proxy is running
-      When the client "one" begins to request "https://slow.example.test/explore"
+      And the client "one" begins to request "https://slow.example.test/explore"
       And the upstream "slow" received 1 request
-      And the client "two" requests "https://slow.example.test/explore?page=2" 1 times
+      When the client "two" requests "https://slow.example.test/explore?page=2" 1 times
       Then the answer is the plain error 503 "Service Unavailable"
       And the answer has the field "Retry-After" with "1"
       And the log has a line "RATE_LIMIT" with:
@@ -271,7 +271,7 @@ Feature: Limits of a site or a route
       And the client "two" begins to request "https://slow.example.test/2"
       And the metrics have:
         | reverse_proxy_concurrent_requests{site="slow.example.test",state="waiting"} | 1 |
-      When the client "two" goes away
+      When the client "two" disconnects
       Then the metrics have:
         | reverse_proxy_concurrent_requests{site="slow.example.test",state="waiting"} | 0 |
       When the upstream "slow" is released
@@ -297,11 +297,11 @@ Feature: Limits of a site or a route
       And the client "two" begins to request "https://slow.example.test/2"
       And the metrics have:
         | reverse_proxy_concurrent_requests{site="slow.example.test",state="waiting"} | 1 |
-      When the setting "listeners[0].sites[1].concurrent" is <to>
-      And the configuration is reloaded
+      And the setting "listeners[0].sites[1].concurrent" is <to>
+      When the configuration is reloaded
       Then the upstream "slow" received 2 requests
+      Given the upstream "slow" is released
       When the upstream "slow" is released
-      And the upstream "slow" is released
       Then the client "one" is answered 200
       And the client "two" is answered 200
 
@@ -324,8 +324,8 @@ Feature: Limits of a site or a route
       And the client "two" begins to request "https://slow.example.test/2"
       And the metrics have:
         | reverse_proxy_concurrent_requests{site="slow.example.test",state="waiting"} | 1 |
-      When the proxy is sent SIGTERM
-      And the upstream "slow" is released
+      And the proxy is sent SIGTERM
+      When the upstream "slow" is released
       Then the client "one" is answered 200
       When the upstream "slow" is released
       Then the client "two" is answered 200
@@ -344,10 +344,10 @@ Feature: Limits of a site or a route
         | listeners[0].sites[1].concurrent           | 1   |
         | listeners[0].sites[1].concurrent_wait_secs | 600 |
       And the proxy is running
-      When the client "mallory", which opens no window, speaks HTTP/2 with "https://big.example.test"
-      And it opens a stream with the fields ":method=GET; :scheme=https; :authority=big.example.test; :path=/"
-      And the upstream "big" received 1 request
-      Then the client "alice" is answered 200 by "https://big.example.test/" over 5 new connections, most of them within a second
+      And the client "mallory", which opens no window, speaks HTTP/2 with "https://big.example.test"
+      When it opens a stream with the fields ":method=GET; :scheme=https; :authority=big.example.test; :path=/"
+      Then the upstream "big" received 1 request
+      And the client "alice" is answered 200 by "https://big.example.test/" over 5 new connections, most of them within a second
 
     @S-17.1 @S-12.7
     Scenario: A client that holds its answer up gives its place to one that waits
@@ -357,10 +357,10 @@ Feature: Limits of a site or a route
         | listeners[0].sites[1].concurrent           | 1   |
         | listeners[0].sites[1].concurrent_wait_secs | 600 |
       And the proxy is running
-      When the client "mallory", which opens no window, speaks HTTP/2 with "https://big.example.test"
+      And the client "mallory", which opens no window, speaks HTTP/2 with "https://big.example.test"
       And it opens a stream with the fields ":method=GET; :scheme=https; :authority=big.example.test; :path=/"
       And the upstream "big" received 1 request
-      And the client "alice" requests "https://big.example.test/" 1 times
+      When the client "alice" requests "https://big.example.test/" 1 times
       Then the answer is 200
       And the log has a line "RATE_LIMIT" with:
         | limit     | concurrent        |
@@ -394,9 +394,9 @@ Feature: Limits of a site or a route
         | listeners[0].sites[1].concurrent_wait_secs | 60           |
       And the proxy is running
       When the client "mallory" keeps 100 connections to "https://app.example.test" open, which send "GET /sleep/<ms> HTTP/1.1\r\nHost: app.example.test\r\n\r\n"
-      And the metrics have:
+      Then the metrics have:
         | reverse_proxy_concurrent_requests{site="app.example.test",state="waiting"} | >50 |
-      Then the client "alice" is answered 200 by "https://app.example.test/sleep/1" over 7 new connections, most of them within a second
+      And the client "alice" is answered 200 by "https://app.example.test/sleep/1" over 7 new connections, most of them within a second
 
       Examples:
         | what                    | concurrent | ms     |
@@ -412,9 +412,9 @@ Feature: Limits of a site or a route
         | listeners[0].sites[1].concurrent_wait_secs | 60 |
       And the proxy is running
       When the client "mallory" keeps 100 HTTP/2 connections to "https://app.example.test" open, each with a request for "/sleep/600000"
-      And the metrics have:
+      Then the metrics have:
         | reverse_proxy_concurrent_requests{site="app.example.test",state="waiting"} | >50 |
-      Then the client "alice" is answered 200 by "https://app.example.test/sleep/1" over 7 new connections, most of them within a second
+      And the client "alice" is answered 200 by "https://app.example.test/sleep/1" over 7 new connections, most of them within a second
 
   Rule: While crawlers ask for expensive pages, the others are answered within a second
 
@@ -432,12 +432,12 @@ Feature: Limits of a site or a route
         | listeners[0].sites[1].routes[1].path                      | "/user"         |
         | listeners[0].sites[1].routes[1].upstream                  | "${upstream:app}" |
       And the proxy is running
-      When the client "crawler1" keeps 30 connections to "https://app.example.test" open, which send "GET /sleep/600000 HTTP/1.1\r\nHost: app.example.test\r\n\r\n"
+      And the client "crawler1" keeps 30 connections to "https://app.example.test" open, which send "GET /sleep/600000 HTTP/1.1\r\nHost: app.example.test\r\n\r\n"
       And the client "crawler2" keeps 30 connections to "https://app.example.test" open, which send "GET /sleep/600000 HTTP/1.1\r\nHost: app.example.test\r\n\r\n"
-      And the client "crawler3" keeps 30 connections to "https://app.example.test" open, which send "GET /sleep/600000 HTTP/1.1\r\nHost: app.example.test\r\n\r\n"
-      And the metrics have:
+      When the client "crawler3" keeps 30 connections to "https://app.example.test" open, which send "GET /sleep/600000 HTTP/1.1\r\nHost: app.example.test\r\n\r\n"
+      Then the metrics have:
         | reverse_proxy_concurrent_requests{site="app.example.test",route="/",state="running"} | 8 |
-      Then the client "alice" is answered 200 by "https://app.example.test/user/login" over 7 new connections, most of them within a second
+      And the client "alice" is answered 200 by "https://app.example.test/user/login" over 7 new connections, most of them within a second
       And the metrics have:
         | reverse_proxy_concurrent_requests{site="app.example.test",route="/",state="running"} | 8 |
 
@@ -480,9 +480,9 @@ Feature: Limits of a site or a route
         | listeners[0].sites[1].routes[0].path                   | "/terminal" |
         | listeners[0].sites[1].routes[0].body_idle_timeout_secs | 3600        |
       And the proxy is running
-      When the client "patient" begins to request "https://stream.example.test/terminal"
+      And the client "patient" begins to request "https://stream.example.test/terminal"
       And the client "patient" has received "one"
-      And the client "hasty" begins to request "https://stall.example.test/"
+      When the client "hasty" begins to request "https://stall.example.test/"
       Then the log has a line "REQUEST" with:
         | client_ip | ${client:hasty}        |
         | ended     | body_idle_timeout_secs |
@@ -506,8 +506,8 @@ Feature: Limits of a site or a route
       And the proxy is running
       When a client opens a WebSocket to "https://socket.example.test/other"
       Then the connection is closed within 8000 ms
-      When a client opens a WebSocket to "https://socket.example.test/terminal"
-      And the client sends "abc", one byte every 2500 ms
+      Given a client opens a WebSocket to "https://socket.example.test/terminal"
+      When the client sends "abc", one byte every 2500 ms
       Then the client receives "abc"
 
       Examples:
@@ -528,11 +528,11 @@ Feature: Limits of a site or a route
       When the command "reverse-proxy status --config ${config} --text" is run
       Then the command prints a line that matches "git.example.test .* /explore +0 +2 +0 .*"
       And the command prints a line that matches "git.example.test .* - +0 +0 +0 +0 of 4 +0"
-      When the settings:
+      Given the settings:
         | listeners[0].sites[0].concurrent                          | 5  |
         | listeners[0].sites[0].routes[0].total_requests_per_second | 20 |
       And the configuration file is written
-      And the command "reverse-proxy diff --config ${config} --text" is run
+      When the command "reverse-proxy diff --config ${config} --text" is run
       Then the command exits with 1
       And the command prints a line that matches ".* concurrent 4 -> 5"
       And the command prints a line that matches "route changed: .*/explore on .*: total_requests_per_second 0.01 -> 20"

@@ -12,8 +12,8 @@ Feature: Listeners
         | listeners[0].bind_addr  | ["127.0.0.1", "::1"] |
         | listeners[0].https_port | ${port:https}        |
         | listeners[0].http_port  | ${port:http}         |
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://127.0.0.1:${port:https}/ |
         | sni      | git.example.test                 |
         | header   | Host: git.example.test           |
@@ -70,8 +70,8 @@ Feature: Listeners
         | listeners[0].http_port  | 0                    |
       And a socket on "[::1]:${port:https}" is held outside with the name "https-0"
       And a socket on "127.0.0.1:${port:https}" is held outside with the name "https-0"
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://[::1]:${port:https}/ |
         | sni    | git.example.test             |
         | header | Host: git.example.test       |
@@ -91,9 +91,9 @@ Feature: Listeners
     @S-3.4 @S-2.2
     Scenario: An address that a reload adds waits for a restart, and the sites are changed
       Given the proxy is running
-      When the setting "listeners[0].bind_addr" is ["${addr}", "${addr2}"]
+      And the setting "listeners[0].bind_addr" is ["${addr}", "${addr2}"]
       And the site "www.example.test" is served from the upstream "www"
-      And the configuration is reloaded
+      When the configuration is reloaded
       Then the log has 1 line "CONFIG_DRIFT" with:
         | key     | listeners[0].bind_addr |
         | running | ${addr}                |
@@ -110,8 +110,8 @@ Feature: Listeners
     Scenario: Each listener answers with its own site, and each is counted for itself
       Given another listener
       And the site "git.example.test" is served from the upstream "inside" by listener 2
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | listener | 1                         |
       Then the answer is 200 "app"
@@ -139,10 +139,10 @@ Feature: Listeners
       Given another listener
       And the site "git.example.test" is served from the upstream "inside" by listener 2
       And the proxy is running
-      When the setting "listeners[1].sites[0].upstream_request_timeout_secs" is 7
+      And the setting "listeners[1].sites[0].upstream_request_timeout_secs" is 7
       And the setting "listeners[0].sites" is left out
-      And the command "reverse-proxy diff --text --config ${config}" is run
+      When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | site removed: git.example.test on ${addr}:${https}, upstream http://${upstream:app}             |
         | site changed: git.example.test on ${addr2}:${https2}: upstream_request_timeout_secs 60 -> 7     |

@@ -38,11 +38,11 @@ Feature: The log
       And the site "git.example.test" is served from the upstream "app"
       And the proxy is running
       When the client "alice" begins to request "https://git.example.test/stream"
-      And the client "alice" has received "first"
-      Then the log has no line "REQUEST"
+      Then the client "alice" has received "first"
+      And the log has no line "REQUEST"
       When the upstream "app" is released
-      And the client "alice" is answered 200
-      Then the log has 1 line "REQUEST"
+      Then the client "alice" is answered 200
+      And the log has 1 line "REQUEST"
 
       Examples:
         | protocol |
@@ -74,7 +74,7 @@ Feature: The log
       And the site "git.example.test" is served from the upstream "app"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy is running
-      When a client requests "https://git.example.test/" 300 times at once
+      When a client requests "https://git.example.test/" 300 times in parallel
       Then the log has 300 lines "REQUEST"
       And the file "proxy.log" has 300 lines "REQUEST"
       And the log has no line "LOG_DROPPED"
@@ -136,10 +136,10 @@ Feature: The log
       And the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 1
       And the proxy is running
-      When a client requests "https://git.example.test/" 2 times
-      And the proxy is sent SIGTERM
-      And the proxy exits with 0
-      Then the log has <requests> lines "REQUEST"
+      And a client requests "https://git.example.test/" 2 times
+      When the proxy is sent SIGTERM
+      Then the proxy exits with 0
+      And the log has <requests> lines "REQUEST"
       And the log has <refused> lines "RATE_LIMIT"
 
       Examples:
@@ -159,12 +159,12 @@ Feature: The log
       And the setting "logging.format" is "<format>"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy is running
-      When a client requests "https://git.example.test/a b%20c" 3 times
+      And a client requests "https://git.example.test/a b%20c" 3 times
       And a client requests "https://git.example.test/user/repo" 3 times
       And the configuration is reloaded
-      And the proxy is sent SIGTERM
-      And the proxy exits with 0
-      Then the file "proxy.log" holds the same lines as the log
+      When the proxy is sent SIGTERM
+      Then the proxy exits with 0
+      And the file "proxy.log" has the same lines as the log
       And every line of the file "proxy.log" is well-formed
       And every line of the file "proxy.log" is plain ASCII
       And the line "REQUEST" has the keys "client_ip host method path status upstream duration_ms"
@@ -183,9 +183,9 @@ Feature: The log
       Given the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy is running
       Then the mode of "proxy.log" is "0640"
-      When the proxy is sent SIGTERM
+      Given the proxy is sent SIGTERM
       And the proxy exits with 0
-      And the proxy is started again
+      When the proxy is started again
       Then the file "proxy.log" has 20 lines "STARTUP"
 
     @S-8.2
@@ -226,7 +226,7 @@ Feature: The log
       Given the site "git.example.test" is served from the upstream "app"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy is running
-      When a client requests "https://git.example.test/before" 20 times
+      And a client requests "https://git.example.test/before" 20 times
       And "proxy.log" is renamed to "proxy.log.1"
       And a client requests "https://git.example.test/between" 20 times
       And the log has 40 lines "REQUEST"
@@ -234,11 +234,11 @@ Feature: The log
       And the log has a new line "LOG_REOPENED" with:
         | level  | INFO    |
         | status | success |
-      And a client requests "https://git.example.test/after" 20 times
+      When a client requests "https://git.example.test/after" 20 times
       Then the file "proxy.log" has 20 lines "REQUEST"
       And the file "proxy.log.1" has 40 lines "REQUEST"
       And the mode of "proxy.log" is "0640"
-      And the files together hold the same lines as the log:
+      And the files together have the same lines as the log:
         | proxy.log.1 |
         | proxy.log   |
 
@@ -247,7 +247,7 @@ Feature: The log
       Given the site "git.example.test" is served from the upstream "app"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy is running
-      When a steady load on "https://git.example.test/"
+      And a steady load on "https://git.example.test/"
       And "proxy.log" is renamed to "proxy.log.1"
       And the proxy is sent SIGUSR1
       And the log has 1 line "LOG_REOPENED"
@@ -255,10 +255,10 @@ Feature: The log
       And the proxy is sent SIGUSR1
       And the log has 2 lines "LOG_REOPENED"
       And the steady load has lost no request
-      And the proxy is sent SIGTERM
-      And the proxy exits with 0
-      Then the log has no line "LOG_DROPPED"
-      And the files together hold the same lines as the log:
+      When the proxy is sent SIGTERM
+      Then the proxy exits with 0
+      And the log has no line "LOG_DROPPED"
+      And the files together have the same lines as the log:
         | proxy.log.1 |
         | proxy.log.2 |
         | proxy.log   |
@@ -268,21 +268,21 @@ Feature: The log
       Given the site "git.example.test" is served from the upstream "app"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy is running
-      When a steady load on "https://git.example.test/"
-      And logrotate rotates the logs with the shipped file
+      And a steady load on "https://git.example.test/"
+      When logrotate rotates the logs with the shipped file
       Then the log has a new line "LOG_REOPENED" with:
         | status | success |
-      When the load has made 100 requests
-      And logrotate rotates the logs with the shipped file
+      Given the load has made 100 requests
+      When logrotate rotates the logs with the shipped file
       Then the log has a new line "LOG_REOPENED" with:
         | status | success |
-      When the load has made 200 requests
-      Then the steady load has lost no request
+      And the load has made 200 requests
+      And the steady load has lost no request
       When the proxy is sent SIGTERM
       Then the proxy exits with 0
       And the log has no line "LOG_DROPPED"
       And the mode of "proxy.log" is "0640"
-      And the files together hold the same lines as the log:
+      And the files together have the same lines as the log:
         | proxy.log.2.gz |
         | proxy.log.1    |
         | proxy.log      |
@@ -311,10 +311,10 @@ Feature: The log
       Given the site "git.example.test" is served from the upstream "app"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy is running
-      When a client requests "https://git.example.test/before" 20 times
+      And a client requests "https://git.example.test/before" 20 times
       And the log has 20 lines "REQUEST"
       And "proxy.log" is renamed to "proxy.log.1"
-      And the command "reverse-proxy reopen --text --config ${config}" is run
+      When the command "reverse-proxy reopen --text --config ${config}" is run
       Then the command exits with 0
       And the command prints "reopened: ${dir}/proxy.log"
       And the log has a new line "LOG_REOPENED" with:
@@ -341,12 +341,12 @@ Feature: The log
       And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
       And the setting "sandbox" is "off"
       And the proxy is running
-      When "logs" is renamed to "moved"
-      And the command "reverse-proxy reopen --text --config ${config}" is run
+      And "logs" is renamed to "moved"
+      When the command "reverse-proxy reopen --text --config ${config}" is run
       Then the command exits with 1
       And the command prints nothing
-      And the command complains in 1 line
-      And the command complains "logging.log_file_path: open ${dir}/logs/proxy.log: no such file or directory; create its directory"
+      And the command prints 1 line on stderr
+      And the command prints "logging.log_file_path: open ${dir}/logs/proxy.log: no such file or directory; create its directory" on stderr
       And the log has a new line "LOG_REOPENED" with:
         | level  | ERROR |
         | status | error |
@@ -368,8 +368,8 @@ Feature: The log
       And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
       And the setting "sandbox" is "off"
       And the proxy is running
-      When "logs" is renamed to "moved"
-      And the proxy is sent SIGUSR1
+      And "logs" is renamed to "moved"
+      When the proxy is sent SIGUSR1
       Then the log has a new line "LOG_REOPENED" with:
         | level  | ERROR                          |
         | status | error                          |
@@ -377,8 +377,8 @@ Feature: The log
       When a client requests "https://git.example.test/while-gone"
       Then the answer is 200
       And the file "moved/proxy.log" contains "path=/while-gone"
-      When a directory "logs"
-      And the proxy is sent SIGUSR1
+      Given a directory "logs"
+      When the proxy is sent SIGUSR1
       Then the log has a new line "LOG_REOPENED" with:
         | status | success |
       When a client requests "https://git.example.test/again"
@@ -388,8 +388,8 @@ Feature: The log
     Scenario: Without a log file SIGUSR1 changes nothing
       Given the site "git.example.test" is served from the upstream "app"
       And the proxy is running
-      When the proxy is sent SIGUSR1
-      And a client requests "https://git.example.test/"
+      And the proxy is sent SIGUSR1
+      When a client requests "https://git.example.test/"
       Then the answer is 200
       And the proxy is still running
 
@@ -433,8 +433,8 @@ Feature: The log
       And the setting "rate_limit.burst" is 100000
       And the proxy will be started with a stdout that nobody reads
       And the proxy is running
-      When a client requests "https://git.example.test/${x*2000}" 100 times
-      And the proxy is sent SIGTERM
+      And a client requests "https://git.example.test/${x*2000}" 100 times
+      When the proxy is sent SIGTERM
       Then the proxy exits with 0 within 10 seconds
 
     @S-8.4
@@ -443,8 +443,8 @@ Feature: The log
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy will be started with a stdout that nobody reads
       And the proxy is running
-      When the reader of the proxy's stdout dies
-      And a client requests "https://git.example.test/" 10 times
+      And the reader of the proxy's stdout dies
+      When a client requests "https://git.example.test/" 10 times
       Then 10 of the answers are 200
       And the file "proxy.log" has a line "LOG_WRITE_ERROR" with:
         | level | ERROR        |
@@ -476,15 +476,15 @@ Feature: The log
       And the proxy is running
       And a client requests "https://git.example.test/before"
       And the file "logs/proxy.log" contains "path=/before"
-      When the disk "logs" is full
-      And a client requests "https://git.example.test/${x*2000}" 20 times
+      And the disk "logs" is full
+      When a client requests "https://git.example.test/${x*2000}" 20 times
       Then 20 of the answers are 200
       And the log has a line "LOG_WRITE_ERROR" with:
         | level | ERROR                    |
         | sink  | file                     |
         | error | ~no space left on device |
-      When the disk "logs" has room again
-      And a client requests "https://git.example.test/after"
+      Given the disk "logs" has room again
+      When a client requests "https://git.example.test/after"
       Then the log has a line "LOG_DROPPED" with:
         | sink  | file |
         | lines | *    |
@@ -505,9 +505,9 @@ Feature: The log
       And the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 1
       And the proxy is running
-      When the client "scanner" requests "https://git.example.test/login" 2 times
+      And the client "scanner" requests "https://git.example.test/login" 2 times
       And the client "browser" requests "https://git.example.test/login" 1 times
-      And the client "bot" requests "https://git.example.test/.env" 2 times
+      When the client "bot" requests "https://git.example.test/.env" 2 times
       Then the fail2ban filter "reverse-proxy" finds in "proxy.log":
         | ${client:scanner} | 1 |
         | ${client:bot}     | 1 |
@@ -527,7 +527,7 @@ Feature: The log
       And the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 3
       And the proxy is running
-      When the client "attacker" opens a connection to "https://git.example.test"
+      And the client "attacker" opens a connection to "https://git.example.test"
       And the client sends:
         """
         RATE_LIMIT /"RATE_LIMIT"client_ip=1.2.3.4,"client_ip":"1.2.3.4"status=429 HTTP/1.1
@@ -557,9 +557,9 @@ Feature: The log
 
         """
       And the client receives the answer 429
-      When the client "forger" requests "https://git.example.test/" 3 times
+      And the client "forger" requests "https://git.example.test/" 3 times
       And the client "forger" opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         GET /"\xe2\x80\xa8"WARN"RATE_LIMIT"client_ip=1.2.3.4"host=a"path=/"status=429 HTTP/1.1
         Host: 1.2.3.4"
@@ -570,7 +570,7 @@ Feature: The log
         | ${client:attacker} | 1 |
         | ${client:forger}   | 1 |
       And every line of the file "proxy.log" is well-formed
-      And the file "proxy.log" holds the same lines as the log
+      And the file "proxy.log" has the same lines as the log
 
       Examples:
         | format |
@@ -598,10 +598,10 @@ Feature: The log
       And no upstream "gone"
       And the site "git.example.test" is served from the upstream "gone"
       And the proxy is running
-      When a client requests "https://git.example.test/" 5 times
-      And the proxy is sent SIGTERM
-      And the proxy exits with 0
-      Then the log has 2 lines "UPSTREAM_ERROR"
+      And a client requests "https://git.example.test/" 5 times
+      When the proxy is sent SIGTERM
+      Then the proxy exits with 0
+      And the log has 2 lines "UPSTREAM_ERROR"
       And the log has a line "UPSTREAM_ERROR" with:
         | repeated | 4 |
 
@@ -612,17 +612,17 @@ Feature: The log
 
     @S-8.6 @network
     Scenario: What an IPv6 client does from all addresses of its /64 is one failure
-      Given a network of its own with the addresses "2001:db8:1::1,2001:db8:2::a,2001:db8:2::b"
+      Given a separate network with the addresses "2001:db8:1::1,2001:db8:2::a,2001:db8:2::b"
       And the setting "listeners[0].bind_addr" is "2001:db8:1::1"
       And the client "mallory" has the address "2001:db8:2::a"
       And the client "mallet" has the address "2001:db8:2::b"
       And the site "six.example.test" is served from the upstream "six"
       And the proxy is running
-      When the client "mallory" speaks HTTP/2 with "https://six.example.test"
-      And it floods the proxy with 10000 of "PING"
+      And the client "mallory" speaks HTTP/2 with "https://six.example.test"
+      When it floods the proxy with 10000 of "PING"
       Then it is ended with "ENHANCE_YOUR_CALM"
-      When the client "mallet" speaks HTTP/2 with "https://six.example.test"
-      And it floods the proxy with 10000 of "PING"
+      Given the client "mallet" speaks HTTP/2 with "https://six.example.test"
+      When it floods the proxy with 10000 of "PING"
       Then it is ended with "ENHANCE_YOUR_CALM"
       And the log has a line "HTTP2_ABUSE" with:
         | client_ip | 2001:db8:2::b |
@@ -633,8 +633,8 @@ Feature: The log
     Scenario Outline: The <port> port that cannot accept says so once in 10 s, and goes on when it can
       Given the site "git.example.test" is served from the upstream "app"
       And the proxy is running
-      When the proxy can open no more files
-      And a client opens a connection to "tcp://<address>"
+      And the proxy can open no more files
+      When a client opens a connection to "tcp://<address>"
       Then the log has a line "ACCEPT_ERROR" with:
         | level    | ERROR                |
         | listener | <address>            |
@@ -644,11 +644,11 @@ Feature: The log
         | repeated | *         |
       And the log has 2 lines "ACCEPT_ERROR" with:
         | listener | <address> |
-      When the proxy can open files again
-      And a client requests "https://git.example.test/"
+      Given the proxy can open files again
+      When a client requests "https://git.example.test/"
       Then the answer is 200
-      And a client requests "<url>"
-      And the answer is <status>
+      When a client requests "<url>"
+      Then the answer is <status>
 
       Examples:
         | port     | address             | url                               | status |

@@ -23,8 +23,8 @@ Feature: Memory
 
     @S-12.8
     Scenario: A client that takes no answer of many requests of a few bytes
-      When the proxy is running
-      And the client "mallory", which opens no window, makes over 30 HTTP/2 connections to "https://small.example.test" 250 requests each of "a few bytes"
+      Given the proxy is running
+      When the client "mallory", which opens no window, makes 30 HTTP/2 connections to "https://small.example.test", with 250 requests each of "a few bytes"
       Then the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
       And the log has a line "ANSWER_SHARE" with:
         | level     | WARN              |
@@ -37,10 +37,10 @@ Feature: Memory
 
     @S-12.8
     Scenario: A client that takes few answers late loses none
-      When the proxy is running
-      And the client "bob", which opens no window, makes over 1 HTTP/2 connections to "https://small.example.test" 3 requests each of "a few bytes"
-      And the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
-      Then the log has no line "ANSWER_SHARE"
+      Given the proxy is running
+      When the client "bob", which opens no window, makes 1 HTTP/2 connections to "https://small.example.test", with 3 requests each of "a few bytes"
+      Then the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
+      And the log has no line "ANSWER_SHARE"
       And the metrics have:
         | reverse_proxy_answers_over_share_total | 0 |
 
@@ -53,11 +53,11 @@ Feature: Memory
     @S-12.8
     Scenario Outline: <requests> requests on each of <connections> connections, each of "<what>", to the upstream "<upstream>" with max_connections = <bound>
       Given the setting "max_connections" is <bound>
-      And the proxy will be started as it is released
+      And the proxy will be started from a release build
       And the proxy is running
       And the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
       And the memory of the proxy is remembered
-      When the client "mallory", which opens no window, makes over <connections> HTTP/2 connections to "https://<upstream>.example.test" <requests> requests each of "<what>"
+      When the client "mallory", which opens no window, makes <connections> HTTP/2 connections to "https://<upstream>.example.test", with <requests> requests each of "<what>"
       Then the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
       And the memory of the proxy has grown by at most 64 MiB
 

@@ -10,8 +10,8 @@ Feature: Metrics
 
     @S-9.3
     Scenario: GET has the numbers and their type
-      When the proxy is running
-      And a client requests "http://127.0.0.1:${health}/metrics"
+      Given the proxy is running
+      When a client requests "http://127.0.0.1:${health}/metrics"
       Then the answer is 200
       And the answer has the field "Content-Type" with "text/plain; version=0.0.4; charset=utf-8"
       And the answer's body contains "# TYPE reverse_proxy_requests_total counter"
@@ -19,15 +19,15 @@ Feature: Metrics
 
     @S-9.3
     Scenario: HEAD is 200 without a body
-      When the proxy is running
-      And a client sends "HEAD" to "http://127.0.0.1:${health}/metrics"
+      Given the proxy is running
+      When a client sends "HEAD" to "http://127.0.0.1:${health}/metrics"
       Then the answer is 200
       And the answer has an empty body
 
     @S-9.1 @S-9.3
     Scenario Outline: Anything else is 404: <method> <target>
-      When the proxy is running
-      And a client sends "<method>" to "http://127.0.0.1:${health}<target>"
+      Given the proxy is running
+      When a client sends "<method>" to "http://127.0.0.1:${health}<target>"
       Then the answer is 404
 
       Examples:
@@ -41,22 +41,22 @@ Feature: Metrics
 
     @S-9.3
     Scenario: Sites do not have it
-      When the proxy is running
-      And a client requests "https://a.example.test/metrics"
+      Given the proxy is running
+      When a client requests "https://a.example.test/metrics"
       Then the answer is 200 "app"
 
   Rule: Every request is counted where it is logged, whatever its protocol
 
     @S-9.3
     Scenario Outline: A request over <protocol> counts for its site, its method and its status
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://a.example.test/x |
         | method   | POST                     |
         | protocol | <protocol>               |
         | body     | hello                    |
-      And the answer is 200 "app"
-      Then the metrics have:
+      Then the answer is 200 "app"
+      And the metrics have:
         | reverse_proxy_requests_total{site="a.example.test",method="POST",status="2xx"}         | 1    |
         | reverse_proxy_requests_total{site="a.example.test",method="POST",status="5xx"}         | 0    |
         | reverse_proxy_requests_total{site="a.example.test",method="GET",status="2xx"}          | 0    |
@@ -84,14 +84,14 @@ Feature: Metrics
 
     @S-9.3
     Scenario: What is sent to no site counts for none
-      When the proxy is running
+      Given the proxy is running
       And a client requests "https://a.example.test/health"
       And the answer is 200
-      And a client sends the request:
+      When a client sends the request:
         | url    | https://a.example.test/    |
         | header | Host: unknown.example.test |
-      And the answer is 404
-      Then the metrics have:
+      Then the answer is 404
+      And the metrics have:
         | reverse_proxy_requests_total{site="",method="GET",status="2xx"}               | 1    |
         | reverse_proxy_requests_total{site="",method="GET",status="4xx"}               | 1    |
         | reverse_proxy_requests_total{site="a.example.test",method="GET",status="2xx"} | none |
@@ -117,10 +117,10 @@ Feature: Metrics
     Scenario: An upstream's 429 is its site's answer, and no rejection by the limit
       Given an upstream "strict" that answers 429 with the body "no"
       And the site "b.example.test" is served from the upstream "strict"
-      When the proxy is running
-      And a client requests "https://b.example.test/"
-      And the answer is 429
-      Then the log has a line "REQUEST" with:
+      And the proxy is running
+      When a client requests "https://b.example.test/"
+      Then the answer is 429
+      And the log has a line "REQUEST" with:
         | host   | b.example.test |
         | status | 429            |
       And the metrics have:
@@ -131,10 +131,10 @@ Feature: Metrics
     Scenario: The rate limit's rejections are counted, and the clients that it knows
       Given the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 2
-      When the proxy is running
-      And a client requests "https://a.example.test/" 5 times
-      And 3 of the answers are 429
-      Then the metrics have:
+      And the proxy is running
+      When a client requests "https://a.example.test/" 5 times
+      Then 3 of the answers are 429
+      And the metrics have:
         | reverse_proxy_rate_limit_rejections_total                                     | 3 |
         | reverse_proxy_rate_limit_clients                                              | 1 |
         | reverse_proxy_requests_total{site="",method="GET",status="4xx"}               | 3 |
@@ -144,10 +144,10 @@ Feature: Metrics
     Scenario: An upstream that is down is an error of its site
       Given no upstream "gone"
       And the site "b.example.test" is served from the upstream "gone"
-      When the proxy is running
-      And a client requests "https://b.example.test/"
-      And the answer is 502
-      Then the metrics have:
+      And the proxy is running
+      When a client requests "https://b.example.test/"
+      Then the answer is 502
+      And the metrics have:
         | reverse_proxy_requests_total{site="b.example.test",method="GET",status="5xx"}         | 1    |
         | reverse_proxy_upstream_errors_total{site="b.example.test"}                            | 1    |
         | reverse_proxy_upstream_connect_duration_seconds_count{site="b.example.test"}          | 0    |
@@ -158,16 +158,16 @@ Feature: Metrics
     Scenario: A request in flight is seen while it is
       Given an upstream "slow" that waits
       And the site "b.example.test" is served from the upstream "slow"
-      When the proxy is running
-      And the client "one" begins to request "https://b.example.test/"
-      And the upstream "slow" received 1 request
-      Then the metrics have:
+      And the proxy is running
+      When the client "one" begins to request "https://b.example.test/"
+      Then the upstream "slow" received 1 request
+      And the metrics have:
         | reverse_proxy_requests_in_flight                                               | 1    |
         | reverse_proxy_connections{protocol="HTTP/1",state="active"}                    | 1    |
         | reverse_proxy_upstream_connections{upstream="${upstream:slow}",state="active"} | 1    |
         | reverse_proxy_requests_total{site="b.example.test",method="GET",status="2xx"}  | none |
-      And the upstream "slow" is released
-      And the client "one" is answered 200
+      When the upstream "slow" is released
+      Then the client "one" is answered 200
       And the metrics have:
         | reverse_proxy_requests_in_flight                                               | 0 |
         | reverse_proxy_connections{protocol="HTTP/1",state="active"}                    | 0 |
@@ -178,25 +178,25 @@ Feature: Metrics
     Scenario: Handshakes that come to nothing are told apart
       Given a certificate "one" for "a.example.test"
       And listener 1 has the certificate "one"
-      When the proxy is running
-      And a client shakes hands for "unknown.example.test"
+      And the proxy is running
+      And a client makes a TLS handshake for "unknown.example.test"
       And the handshake fails with the alert "unrecognized name"
-      And a client shakes hands:
+      When a client makes a TLS handshake:
         | name    | a.example.test |
         | maximum | 1.2            |
-      And the handshake succeeds
-      Then the metrics have:
+      Then the handshake succeeds
+      And the metrics have:
         | reverse_proxy_tls_handshakes_total{result="error",version="1.3"}   | 1    |
         | reverse_proxy_tls_handshakes_total{result="success",version="1.2"} | 1    |
         | reverse_proxy_tls_handshakes_total{result="success",version="1.3"} | 0    |
         | reverse_proxy_tls_handshakes_total{result="success",version=""}    | none |
-      When a client opens a connection to "tcp://${addr}:${https}"
-      And the client closes the connection
+      Given a client opens a connection to "tcp://${addr}:${https}"
+      When the client closes the connection
       Then the metrics have:
         | reverse_proxy_tls_handshakes_total{result="closed",version=""} | 1 |
         | reverse_proxy_tls_handshakes_total{result="error",version=""}  | 0 |
-      When a client opens a connection to "tcp://${addr}:${https}"
-      And the client sends "nonsense"
+      Given a client opens a connection to "tcp://${addr}:${https}"
+      When the client sends "nonsense"
       Then the metrics have:
         | reverse_proxy_tls_handshakes_total{result="error",version=""} | 1 |
 
@@ -207,9 +207,9 @@ Feature: Metrics
       Given the setting "rate_limit.requests_per_second" is 1000000
       And the setting "rate_limit.burst" is 1000000
       And the setting "logging.level" is "warn"
-      When the proxy is running
+      And the proxy is running
       And a client requests "https://a.example.test/"
-      And a client sends 10000 requests with different hosts, methods and paths to "https://a.example.test"
+      When a client sends 10000 requests with different hosts, methods and paths to "https://a.example.test"
       Then the metrics have:
         | reverse_proxy_requests_total{site="",method="other",status="4xx"} | 10000 |
       And the metrics have the sites "a.example.test"
@@ -217,9 +217,9 @@ Feature: Metrics
 
     @S-9.3
     Scenario: So do five hundred over HTTP/2
-      When the proxy is running
+      Given the proxy is running
       And a client requests "https://a.example.test/"
-      And a client sends 500 requests with different hosts, methods and paths to "https://a.example.test" over HTTP/2
+      When a client sends 500 requests with different hosts, methods and paths to "https://a.example.test" over HTTP/2
       Then the metrics have:
         | reverse_proxy_requests_total{site="",method="other",status="4xx"} | 500 |
       And the metrics have the sites "a.example.test"
@@ -228,10 +228,10 @@ Feature: Metrics
     @S-9.3
     Scenario: A site has no series before its first request, and all of them after it
       Given the site "b.example.test" is served from the upstream "app"
-      When the proxy is running
-      And a client requests "https://a.example.test/"
-      And the answer is 200
-      Then the metrics have the sites "a.example.test"
+      And the proxy is running
+      When a client requests "https://a.example.test/"
+      Then the answer is 200
+      And the metrics have the sites "a.example.test"
       And the metrics have:
         | reverse_proxy_requests_total{site="a.example.test",method="GET",status="2xx"}   | 1    |
         | reverse_proxy_requests_total{site="a.example.test",method="GET",status="5xx"}   | 0    |
@@ -249,29 +249,29 @@ Feature: Metrics
     @S-9.3 @S-3.1
     Scenario: A reload keeps the numbers of sites that stay, and drops those of sites that are gone
       Given the site "b.example.test" is served from the upstream "app"
-      When the proxy is running
+      And the proxy is running
       And a client requests "https://a.example.test/"
       And the answer is 200
-      And a client requests "https://b.example.test/"
-      And the answer is 200
-      Then the metrics have the sites "a.example.test,b.example.test"
-      When the site "b.example.test" is taken out
+      When a client requests "https://b.example.test/"
+      Then the answer is 200
+      And the metrics have the sites "a.example.test,b.example.test"
+      Given the site "b.example.test" is removed
       And the site "c.example.test" is served from the upstream "app"
-      And the configuration is reloaded
+      When the configuration is reloaded
       Then the metrics have the sites "a.example.test"
       And the metrics have:
         | reverse_proxy_requests_total{site="a.example.test",method="GET",status="2xx"} | 1 |
         | reverse_proxy_sites                                                           | 2 |
       When a client requests "https://c.example.test/"
-      And the answer is 200
-      Then the metrics have the sites "a.example.test,c.example.test"
+      Then the answer is 200
+      And the metrics have the sites "a.example.test,c.example.test"
       And the metrics have:
         | reverse_proxy_requests_total{site="c.example.test",method="GET",status="2xx"} | 1 |
-      When the site "b.example.test" is served from the upstream "app"
+      Given the site "b.example.test" is served from the upstream "app"
       And the configuration is reloaded
-      And a client requests "https://b.example.test/"
-      And the answer is 200
-      Then the metrics have:
+      When a client requests "https://b.example.test/"
+      Then the answer is 200
+      And the metrics have:
         | reverse_proxy_requests_total{site="b.example.test",method="GET",status="2xx"} | 1 |
 
   Rule: The daemon's own doings are counted
@@ -283,15 +283,15 @@ Feature: Metrics
         | reverse_proxy_config_reloads_total{result="success"}       | 0  |
         | reverse_proxy_config_last_reload_successful                | 1  |
         | reverse_proxy_config_last_reload_success_timestamp_seconds | >0 |
-      When the configuration is reloaded
+      Given the configuration is reloaded
       And the setting "body.limit_bytes" is -1
-      And the admin command "reload" is sent
+      When the admin command "reload" is sent
       Then the metrics have:
         | reverse_proxy_config_reloads_total{result="success"} | 1 |
         | reverse_proxy_config_reloads_total{result="error"}   | 1 |
         | reverse_proxy_config_last_reload_successful          | 0 |
-      When the setting "body.limit_bytes" is 1000
-      And the admin command "reload" is sent
+      Given the setting "body.limit_bytes" is 1000
+      When the admin command "reload" is sent
       Then the metrics have:
         | reverse_proxy_config_reloads_total{result="success"} | 2 |
         | reverse_proxy_config_last_reload_successful          | 1 |
@@ -315,9 +315,9 @@ Feature: Metrics
 
     @S-9.3 @S-12.5
     Scenario: A flood over HTTP/2 is counted when it is ended
-      When the proxy is running
+      Given the proxy is running
       And the client "mallory" speaks HTTP/2 with "https://a.example.test"
-      And it floods the proxy with 10000 of "SETTINGS"
+      When it floods the proxy with 10000 of "SETTINGS"
       Then it is ended with "ENHANCE_YOUR_CALM"
       And the metrics have:
         | reverse_proxy_http2_breaches_total | 1 |
@@ -338,16 +338,16 @@ Feature: Metrics
     Scenario: It is answered while the daemon drains
       Given an upstream "slow" that waits
       And the site "b.example.test" is served from the upstream "slow"
-      When the proxy is running
+      And the proxy is running
       And the client "one" begins to request "https://b.example.test/"
       And the upstream "slow" received 1 request
-      And the proxy is sent SIGTERM
-      And the log has a new line "SHUTDOWN"
-      Then the metrics have:
+      When the proxy is sent SIGTERM
+      Then the log has a new line "SHUTDOWN"
+      And the metrics have:
         | reverse_proxy_draining           | 1 |
         | reverse_proxy_requests_in_flight | 1 |
-      And the upstream "slow" is released
-      And the client "one" is answered 200
+      When the upstream "slow" is released
+      Then the client "one" is answered 200
       And the proxy exits with 0
 
     @S-9.3
@@ -355,29 +355,29 @@ Feature: Metrics
       Given the setting "max_connections" is 2
       And an upstream "slow" that waits
       And the site "b.example.test" is served from the upstream "slow"
-      When the proxy is running
+      And the proxy is running
       And the client "one" begins to request "https://b.example.test/"
       And the client "two" begins to request "https://b.example.test/"
       And the upstream "slow" received 2 requests
-      And the client "three" begins to request "https://b.example.test/"
+      When the client "three" begins to request "https://b.example.test/"
       Then the metrics have:
         | reverse_proxy_connections_max     | 2 |
         | reverse_proxy_requests_in_flight  | 2 |
         | reverse_proxy_connections_waiting | 1 |
+      Given the upstream "slow" is released
       And the upstream "slow" is released
-      And the upstream "slow" is released
-      And the upstream "slow" is released
-      And the client "one" is answered 200
+      When the upstream "slow" is released
+      Then the client "one" is answered 200
       And the client "two" is answered 200
       And the client "three" is answered 200
 
     @S-9.3
     Scenario: Scrapers that read nothing cost others at most a refusal
-      When the proxy is running
+      Given the proxy is running
       And 10 scrapers read nothing of their answers
-      And a client requests "http://127.0.0.1:${health}/health"
+      When a client requests "http://127.0.0.1:${health}/health"
       Then the answer is 200
-      And a client requests "https://a.example.test/"
-      And the answer is 200 "app"
+      When a client requests "https://a.example.test/"
+      Then the answer is 200 "app"
       And the metrics have:
         | reverse_proxy_requests_total{site="a.example.test",method="GET",status="2xx"} | 1 |

@@ -15,8 +15,8 @@ Feature: The PROXY protocol
     Scenario Outline: <case>, over <protocol>
       Given the connections of the client "balancer" begin with "<header>"
       And clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://a.example.test/x     |
         | client | balancer                     |
         | header | X-Forwarded-For: 192.0.2.66  |
@@ -39,8 +39,8 @@ Feature: The PROXY protocol
     Scenario Outline: The address of the socket counts for <case>
       # The balancer is a trusted proxy, and the client whom it names in a field counts then.
       Given the connections of the client "balancer" begin with "<header>"
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://a.example.test/x    |
         | client | balancer                    |
         | header | X-Forwarded-For: 192.0.2.66 |
@@ -59,8 +59,8 @@ Feature: The PROXY protocol
       Given the connections of the client "balancer" begin with "PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n"
       And the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 1
-      When the proxy is running
-      And the client "balancer" requests "https://a.example.test/" 2 times
+      And the proxy is running
+      When the client "balancer" requests "https://a.example.test/" 2 times
       Then the answer is 429
       And the log has a line "RATE_LIMIT" with:
         | client_ip | 203.0.113.9        |
@@ -74,8 +74,8 @@ Feature: The PROXY protocol
     @S-15.3
     Scenario: A name without a certificate is refused to the client whom the header names
       Given the connections of the client "balancer" begin with "PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n"
-      When the proxy is running
-      And a client shakes hands:
+      And the proxy is running
+      When a client makes a TLS handshake:
         | name   | unknown.test |
         | client | balancer     |
       Then the handshake fails with the alert "unrecognized name"
@@ -85,34 +85,34 @@ Feature: The PROXY protocol
     @S-15.3
     Scenario: The redirect port needs the header too
       Given the connections of the client "balancer" begin with "PROXY TCP4 203.0.113.9 192.0.2.1 4711 80\r\n"
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | http://a.example.test/x |
         | client | balancer                |
       Then the answer is 301
-      When the client "stranger" opens a connection to "http://a.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: a.example.test\r\n\r\n"
+      Given the client "stranger" opens a connection to "http://a.example.test"
+      When the client sends "GET / HTTP/1.1\r\nHost: a.example.test\r\n\r\n"
       Then the connection is closed with nothing more
       And the log has a line "PROXY_REFUSED" with:
         | peer_ip | ${client:stranger} |
 
     @S-15.3
     Scenario: The header may come byte by byte, and with the handshake
-      When the proxy is running
+      Given the proxy is running
       And the client "balancer" opens a connection to "tcp://${addr}:${http}"
       And the client sends "PRO"
       And the client sends "XY TCP4 203.0.113.9 192.0"
       And the client sends ".2.1 4711 443\r"
-      And the client sends "\nGET / HTTP/1.1\r\nHost: a.example.test\r\n\r\n"
+      When the client sends "\nGET / HTTP/1.1\r\nHost: a.example.test\r\n\r\n"
       Then the client receives the answer 301
 
   Rule: Without a header from a trusted balancer there is no connection
 
     @S-15.3
     Scenario Outline: <case> is refused, and nothing of it is answered
-      When the proxy is running
+      Given the proxy is running
       And the client "<client>" opens a connection to "tcp://${addr}:${https}"
-      And the client sends "<bytes>"
+      When the client sends "<bytes>"
       Then the connection is closed with nothing more
       And the log has a line "PROXY_REFUSED" with:
         | peer_ip  | ${client:<client>} |
@@ -136,9 +136,9 @@ Feature: The PROXY protocol
 
     @S-15.3
     Scenario: A second header is not TLS
-      When the proxy is running
+      Given the proxy is running
       And the client "balancer" opens a connection to "tcp://${addr}:${https}"
-      And the client sends "PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\nPROXY TCP4 203.0.113.10 192.0.2.1 4711 443\r\n"
+      When the client sends "PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\nPROXY TCP4 203.0.113.10 192.0.2.1 4711 443\r\n"
       Then the connection is closed
       And the log has a line "CONNECTION_ERROR" with:
         | client_ip | 203.0.113.9 |
@@ -146,26 +146,26 @@ Feature: The PROXY protocol
     @S-15.3
     Scenario: A header inside TLS is not a request
       Given the connections of the client "balancer" begin with "PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n"
-      When the proxy is running
+      And the proxy is running
       And the client "balancer" opens a connection to "https://a.example.test"
-      And the client sends "PROXY TCP4 203.0.113.10 192.0.2.1 4711 443\r\nGET / HTTP/1.1\r\nHost: a.example.test\r\n\r\n"
+      When the client sends "PROXY TCP4 203.0.113.10 192.0.2.1 4711 443\r\nGET / HTTP/1.1\r\nHost: a.example.test\r\n\r\n"
       Then the client receives the answer 400
       And the upstream "app" received nothing
 
     @S-15.3 @S-12.4
     Scenario: A header that does not end is cut by header_timeout_secs
       Given the setting "header_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And the client "balancer" opens a connection to "tcp://${addr}:${https}"
-      And the client sends "PROXY TCP4 203.0.113.9"
+      When the client sends "PROXY TCP4 203.0.113.9"
       Then the connection is closed with nothing more
       And the log has a line "PROXY_REFUSED" with:
         | error | ~within header_timeout_secs |
 
     @S-15.3 @S-8.6
     Scenario: Many refusals of one peer are one line
-      When the proxy is running
-      And the client "stranger" opens a connection to "tcp://${addr}:${https}"
+      Given the proxy is running
+      When the client "stranger" opens a connection to "tcp://${addr}:${https}"
       Then the connection is closed with nothing more
       When the client "stranger" opens a connection to "tcp://${addr}:${https}"
       Then the connection is closed with nothing more
@@ -180,7 +180,7 @@ Feature: The PROXY protocol
         | listeners[0].trusted_proxies | <trusted> |
       When the configuration is validated
       Then the command exits with 1
-      And the command complains "<complaint>"
+      And the command prints "<complaint>" on stderr
 
       Examples:
         | value      | trusted       | complaint                                              |
@@ -192,7 +192,7 @@ Feature: The PROXY protocol
     @S-15.3 @haproxy
     Scenario Outline: HAProxy sends the header with <option>, over <protocol>
       Given the setting "listeners[0].trusted_proxies" is ["127.0.0.1"]
-      When the proxy is running
+      And the proxy is running
       And HAProxy runs with:
         """
         frontend clients
@@ -203,7 +203,7 @@ Feature: The PROXY protocol
           mode tcp
           server proxy ${addr}:${https} <option>
         """
-      And a client sends the request:
+      When a client sends the request:
         | url      | https://127.0.0.1:${port:haproxy}/x |
         | protocol | <protocol>                          |
         | client   | visitor                             |
@@ -227,7 +227,7 @@ Feature: The PROXY protocol
     @S-15.3 @nginx
     Scenario: nginx sends the header with proxy_protocol
       Given the setting "listeners[0].trusted_proxies" is ["127.0.0.1"]
-      When the proxy is running
+      And the proxy is running
       And nginx runs with:
         """
         load_module /usr/lib/nginx/modules/ngx_stream_module.so;
@@ -239,7 +239,7 @@ Feature: The PROXY protocol
             }
         }
         """
-      And a client sends the request:
+      When a client sends the request:
         | url      | https://127.0.0.1:${port:nginx}/x |
         | protocol | HTTP/2                            |
         | client   | visitor                           |
@@ -253,7 +253,7 @@ Feature: The PROXY protocol
       Given a certificate "hitch" for "a.example.test"
       And the setting "listeners[0].trusted_proxies" is ["127.0.0.1"]
       And the setting "logging.level" is "debug"
-      When the proxy is running
+      And the proxy is running
       And hitch runs with:
         """
         frontend = "[127.0.0.1]:${port:hitch}"
@@ -266,7 +266,7 @@ Feature: The PROXY protocol
         user = "nobody"
         <option> = on
         """
-      And a client sends the request:
+      When a client sends the request:
         | url      | https://127.0.0.1:${port:hitch}/x |
         | client   | visitor                           |
         | sni      | a.example.test                    |
@@ -296,8 +296,8 @@ Feature: The PROXY protocol
           bind 127.0.0.1:${port:haproxy} accept-proxy
           http-request return status 200 content-type text/plain lf-string "%[src] to %[dst]:%[dst_port]"
         """
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://a.example.test/ |
         | client | alice                   |
       Then the answer is 200 "${client:alice} to ${addr}:${https}"
@@ -349,8 +349,8 @@ Feature: The PROXY protocol
             }
         }
         """
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://a.example.test/ |
         | client | alice                   |
       Then the answer is 200 "${client:alice}"

@@ -12,8 +12,8 @@ Feature: Rate limit
     @S-7.1
     Scenario Outline: A burst is served, and what goes beyond it is refused, over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client requests "https://a.example.test/" 6 times
+      And the proxy is running
+      When a client requests "https://a.example.test/" 6 times
       Then the first 3 of the answers are 200 and the others 429
       And the answer is the plain error 429 "Too Many Requests"
       And the upstream "app" received 3 requests
@@ -28,8 +28,8 @@ Feature: Rate limit
       Given clients speak <protocol>
       And the setting "rate_limit.requests_per_second" is 100
       And the setting "rate_limit.burst" is 1000
-      When the proxy is running
-      And the client "visitor" loads "https://a.example.test/thumbnail" 600 times as a browser does
+      And the proxy is running
+      When the client "visitor" loads "https://a.example.test/thumbnail" 600 times as a browser does
       Then 600 of the answers are 200
       And the log has 0 lines "RATE_LIMIT"
 
@@ -43,8 +43,8 @@ Feature: Rate limit
       Given clients speak <protocol>
       And the setting "rate_limit.requests_per_second" is 0.01
       And the setting "rate_limit.burst" is 1
-      When the proxy is running
-      And a client requests "https://a.example.test/" 2 times
+      And the proxy is running
+      When a client requests "https://a.example.test/" 2 times
       Then the answer is 429
       # Waiting for a token would take 100 s.
       And the answer came within 10000 ms
@@ -60,8 +60,8 @@ Feature: Rate limit
       Given clients speak <protocol>
       And the setting "rate_limit.requests_per_second" is 5
       And the setting "rate_limit.burst" is 1
-      When the proxy is running
-      And the client "quick" requests "https://a.example.test/" until the answer is 429
+      And the proxy is running
+      When the client "quick" requests "https://a.example.test/" until the answer is 429
       Then the answer has the field "Retry-After" with "1"
 
       Examples:
@@ -74,9 +74,9 @@ Feature: Rate limit
       Given clients speak <protocol>
       And the setting "rate_limit.requests_per_second" is 1
       And the setting "rate_limit.burst" is 1
-      When the proxy is running
+      And the proxy is running
       And the client "one" requests "https://a.example.test/" until the answer is 429
-      Then the client "one" requests "https://a.example.test/" until the answer is 200
+      When the client "one" requests "https://a.example.test/" until the answer is 200
 
       Examples:
         | protocol |
@@ -86,12 +86,12 @@ Feature: Rate limit
     @S-7.1
     Scenario: Requests over one HTTP/2 connection are counted one by one
       Given the setting "rate_limit.burst" is 2
-      When the proxy is running
+      And the proxy is running
       And a client requests "https://a.example.test/1" over "HTTP/2"
       And the answer is 200 "app"
       And a client requests "https://a.example.test/2" over "HTTP/2"
       And the answer is 200 "app"
-      And a client requests "https://a.example.test/3" over "HTTP/2"
+      When a client requests "https://a.example.test/3" over "HTTP/2"
       Then the answer is the plain error 429 "Too Many Requests"
       And the answer came over "HTTP/2.0"
 
@@ -99,8 +99,8 @@ Feature: Rate limit
     Scenario Outline: Requests side by side get exactly the burst over <protocol>
       Given clients speak <protocol>
       And the setting "rate_limit.burst" is 10
-      When the proxy is running
-      And a client requests "https://a.example.test/" 50 times at once
+      And the proxy is running
+      When a client requests "https://a.example.test/" 50 times in parallel
       Then 10 of the answers are 200
       And 40 of the answers are 429
 
@@ -112,8 +112,8 @@ Feature: Rate limit
     @S-7.1 @S-8.5
     Scenario Outline: A refusal is logged with the client's address over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And the client "loud" requests "https://a.example.test/login?x=1" 4 times
+      And the proxy is running
+      When the client "loud" requests "https://a.example.test/login?x=1" 4 times
       Then the log has a line "RATE_LIMIT" with:
         | level     | WARN           |
         | client_ip | ${client:loud} |
@@ -133,12 +133,12 @@ Feature: Rate limit
     @S-7.1
     Scenario Outline: Requests for an unknown host are limited as well over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
+      And the proxy is running
       And a client sends the request:
         | url    | https://a.example.test/    |
         | header | Host: unknown.example.test |
       And the answer is 404
-      And a client requests "https://a.example.test/" 3 times
+      When a client requests "https://a.example.test/" 3 times
       Then the first 2 of the answers are 200 and the others 429
 
       Examples:
@@ -150,9 +150,9 @@ Feature: Rate limit
     Scenario Outline: A body that is too large is not looked at when there is no token over <protocol>
       Given clients speak <protocol>
       And the setting "body.limit_bytes" is 10
-      When the proxy is running
+      And the proxy is running
       And the client "one" requests "https://a.example.test/" 3 times
-      And a client sends the request:
+      When a client sends the request:
         | url    | https://a.example.test/ |
         | client | one                     |
         | method | POST                    |
@@ -169,10 +169,10 @@ Feature: Rate limit
     @S-7.2
     Scenario Outline: Two IPv4 addresses have a bucket each over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
+      And the proxy is running
       And the client "one" requests "https://a.example.test/" 4 times
       And the answer is 429
-      And the client "two" requests "https://a.example.test/" 4 times
+      When the client "two" requests "https://a.example.test/" 4 times
       Then the first 3 of the answers are 200 and the others 429
 
       Examples:
@@ -183,10 +183,10 @@ Feature: Rate limit
     @S-7.2
     Scenario: Two connections of one address share a bucket
       Given the setting "rate_limit.burst" is 1
-      When the proxy is running
+      And the proxy is running
       And a client requests "https://a.example.test/"
       And the answer is 200 "app"
-      And a client requests "https://a.example.test/" over "HTTP/2"
+      When a client requests "https://a.example.test/" over "HTTP/2"
       Then the answer is 429
 
     @S-7.2
@@ -195,14 +195,14 @@ Feature: Rate limit
       And the site "b.example.test" is served from the upstream "app"
       And another listener
       And the site "c.example.test" is served from the upstream "app"
-      When the proxy is running
+      And the proxy is running
       And a client requests "https://a.example.test/"
       And the answer is 200 "app"
       And a client requests "https://b.example.test/"
       And the answer is 200 "app"
       And a client requests "https://c.example.test/"
       And the answer is 200 "app"
-      And a client requests "https://c.example.test/"
+      When a client requests "https://c.example.test/"
       Then the answer is 429
 
       Examples:
@@ -221,7 +221,7 @@ Feature: Rate limit
         | listeners[1].http_port   | 0            |
         | listeners[1].https_port  | ${port:dual} |
         | rate_limit.burst         | 2            |
-      When the proxy is running
+      And the proxy is running
       And the client "one" requests "https://a.example.test/" 1 times
       And the answer is 200 "app"
       And a client sends the request:
@@ -230,7 +230,7 @@ Feature: Rate limit
         | sni    | b.example.test                  |
         | header | Host: b.example.test            |
       And the answer is 200 "app"
-      And the client "one" requests "https://a.example.test/" 1 times
+      When the client "one" requests "https://a.example.test/" 1 times
       Then the answer is 429
       And the log has 2 lines "REQUEST" with:
         | client_ip | ${client:one} |
@@ -244,7 +244,7 @@ Feature: Rate limit
 
     @S-7.2 @S-6.3 @S-8.5 @network
     Scenario: IPv6 clients of one /64 are one client, and one of another /64 is another
-      Given a network of its own with the addresses "2001:db8::1, 2001:db8:1:1::5, 2001:db8:1:1:ffff::6, 2001:db8:1:2::5"
+      Given a separate network with the addresses "2001:db8::1, 2001:db8:1:1::5, 2001:db8:1:1:ffff::6, 2001:db8:1:2::5"
       And the setting "listeners[0].bind_addr" is "2001:db8::1"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the client "one" has the address "2001:db8:1:1::5"
@@ -252,8 +252,8 @@ Feature: Rate limit
       And the client "stranger" has the address "2001:db8:1:2::5"
       And an upstream "six"
       And the site "b.example.test" is served from the upstream "six"
-      When the proxy is running
-      And the client "one" requests "https://b.example.test/" 2 times
+      And the proxy is running
+      When the client "one" requests "https://b.example.test/" 2 times
       Then 2 of the answers are 200
       When the client "neighbour" requests "https://b.example.test/" 2 times
       Then the first 1 of the answers are 200 and the others 429
@@ -268,9 +268,9 @@ Feature: Rate limit
     @S-7.2 @S-6.3
     Scenario Outline: What a request over <protocol> says about its origin makes no other client of it: <field>
       Given clients speak <protocol>
-      When the proxy is running
+      And the proxy is running
       And a client requests "https://a.example.test/" 3 times
-      And a client sends the request:
+      When a client sends the request:
         | url    | https://a.example.test/ |
         | header | <field>                 |
       Then the answer is 429
@@ -295,19 +295,19 @@ Feature: Rate limit
       Given the settings:
         | rate_limit.eviction_interval_secs | 1 |
         | rate_limit.eviction_age_secs      | 5 |
-      When the proxy is running
-      And the client "one" requests "https://a.example.test/" 4 times
-      And the answer is 429
-      Then the admin socket reports 0 rate-limited clients
-      And the client "one" requests "https://a.example.test/" 4 times
-      And the first 3 of the answers are 200 and the others 429
+      And the proxy is running
+      When the client "one" requests "https://a.example.test/" 4 times
+      Then the answer is 429
+      And the admin socket reports 0 rate-limited clients
+      When the client "one" requests "https://a.example.test/" 4 times
+      Then the first 3 of the answers are 200 and the others 429
 
     @S-7.3
     Scenario: A client within the age is kept
       Given the setting "rate_limit.eviction_interval_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And the client "one" requests "https://a.example.test/" 1 times
-      And the client "two" requests "https://a.example.test/" 1 times
+      When the client "two" requests "https://a.example.test/" 1 times
       Then the admin socket reports 2 rate-limited clients
 
     @S-7.3
@@ -316,21 +316,21 @@ Feature: Rate limit
         | rate_limit.eviction_interval_secs | 1   |
         | rate_limit.requests_per_second    | 0.4 |
         | rate_limit.burst                  | 1   |
-      When the proxy is running
+      And the proxy is running
       And the client "silent" requests "https://a.example.test/" 1 times
       And the client "busy" requests "https://a.example.test/" until the answer is 429
-      And the client "busy" requests "https://a.example.test/" until the answer is 200
+      When the client "busy" requests "https://a.example.test/" until the answer is 200
       Then the admin socket reports 2 rate-limited clients
 
     @S-7.3
     Scenario: A reload changes interval and age
-      When the proxy is running
+      Given the proxy is running
       And the client "one" requests "https://a.example.test/" 1 times
       And the admin socket reports 1 rate-limited clients
       And the settings:
         | rate_limit.eviction_interval_secs | 1 |
         | rate_limit.eviction_age_secs      | 1 |
-      And the configuration is reloaded
+      When the configuration is reloaded
       Then the admin socket reports 0 rate-limited clients
 
   Rule: A reload changes the limits and forgets no client
@@ -338,11 +338,11 @@ Feature: Rate limit
     @S-7.4 @S-3.6
     Scenario Outline: An empty bucket is empty after a reload over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
+      And the proxy is running
       And the client "one" requests "https://a.example.test/" 4 times
       And the answer is 429
       And the configuration is reloaded
-      And the client "one" requests "https://a.example.test/" 1 times
+      When the client "one" requests "https://a.example.test/" 1 times
       Then the answer is 429
 
       Examples:
@@ -353,15 +353,15 @@ Feature: Rate limit
     @S-7.4
     Scenario Outline: A larger burst fills nothing over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
+      And the proxy is running
       And the client "one" requests "https://a.example.test/" 4 times
       And the answer is 429
       And the setting "rate_limit.burst" is 100
       And the configuration is reloaded
-      And the client "one" requests "https://a.example.test/" 1 times
+      When the client "one" requests "https://a.example.test/" 1 times
       Then the answer is 429
-      And the client "two" requests "https://a.example.test/" 101 times
-      And the first 100 of the answers are 200 and the others 429
+      When the client "two" requests "https://a.example.test/" 101 times
+      Then the first 100 of the answers are 200 and the others 429
 
       Examples:
         | protocol |
@@ -372,12 +372,12 @@ Feature: Rate limit
     Scenario Outline: A smaller burst caps what a client had saved over <protocol>
       Given clients speak <protocol>
       And the setting "rate_limit.burst" is 50
-      When the proxy is running
+      And the proxy is running
       And the client "one" requests "https://a.example.test/" 1 times
       And the answer is 200 "app"
       And the setting "rate_limit.burst" is 2
       And the configuration is reloaded
-      And the client "one" requests "https://a.example.test/" 4 times
+      When the client "one" requests "https://a.example.test/" 4 times
       Then the first 2 of the answers are 200 and the others 429
 
       Examples:
@@ -388,12 +388,12 @@ Feature: Rate limit
     @S-7.4
     Scenario Outline: A higher rate fills a bucket from the next request on over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
+      And the proxy is running
       And the client "one" requests "https://a.example.test/" 4 times
       And the answer is 429
       And the setting "rate_limit.requests_per_second" is 10
       And the configuration is reloaded
-      Then the client "one" requests "https://a.example.test/" until the answer is 200
+      When the client "one" requests "https://a.example.test/" until the answer is 200
 
       Examples:
         | protocol |

@@ -18,8 +18,8 @@ Feature: Routes
         | listeners[0].sites[0].routes[1] | { path = "/api", methods = ["POST"], upstream = "${upstream:posts}" }   |
         | listeners[0].sites[0].routes[2] | { path = "/api/v1/x", upstream = "${upstream:deep}" }                   |
         | listeners[0].sites[0].routes[3] | { path_exact = "/api", upstream = "${upstream:exact}" }                 |
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test<path> |
         | method   | <method>                       |
         | protocol | <protocol>                     |
@@ -46,8 +46,8 @@ Feature: Routes
       Given the settings:
         | listeners[0].sites[0].upstream  | left out                                                              |
         | listeners[0].sites[0].routes[0] | { path = "/api", methods = ["GET"], upstream = "${upstream:api}" }    |
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/apix |
         | protocol | <protocol>                    |
       Then the answer is the plain error 404 "Not Found"
@@ -74,8 +74,8 @@ Feature: Routes
       And the settings:
         | listeners[0].sites[0].routes[0] | { path = "/slow", upstream = "${upstream:api}", upstream_request_timeout_secs = 1 } |
         | listeners[0].sites[0].routes[1] | { path = "/gone", upstream = "${upstream:absent}" }                                 |
-      When the proxy is running
-      And a client requests "https://git.example.test/slow/x"
+      And the proxy is running
+      When a client requests "https://git.example.test/slow/x"
       Then the answer is the plain error 504 "Gateway Timeout"
       And the log has a line "REQUEST" with:
         | path     | /slow/x         |
@@ -93,8 +93,8 @@ Feature: Routes
     Scenario: A dead connection to a route's upstream is replaced as any other
       Given an upstream "api" that answers once on each connection and closes it
       And the setting "listeners[0].sites[0].routes[0]" is { path = "/api", upstream = "${upstream:api}", strip_prefix = true }
-      When the proxy is running
-      And a client requests "https://git.example.test/api/x" 5 times
+      And the proxy is running
+      When a client requests "https://git.example.test/api/x" 5 times
       Then the answer is 200 "api"
       And the upstream "api" received 5 requests
       And the upstream "api" received "GET /x"
@@ -108,8 +108,8 @@ Feature: Routes
         | listeners[0].sites[0].routes[1] | { path = "/admin", upstream = "${upstream:admin}" }       |
         | listeners[0].sites[0].routes[2] | { path_exact = "/token", upstream = "${upstream:admin}" } |
         | listeners[0].sites[0].routes[3] | { path = "/service", upstream = "${upstream:api}", strip_prefix = true } |
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test<path> |
         | protocol | HTTP/1.1                       |
       Then the answer is the plain error 400 "Bad Request"
@@ -163,8 +163,8 @@ Feature: Routes
       Given the settings:
         | listeners[0].sites[0].routes[0] | { path = "/api", upstream = "${upstream:api}" }           |
         | listeners[0].sites[0].routes[1] | { path = "/admin", upstream = "${upstream:admin}" }       |
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test<path> |
         | protocol | <protocol>                     |
       Then the answer is 200 "<by>"
@@ -187,8 +187,8 @@ Feature: Routes
 
     @S-14.3
     Scenario Outline: A site without routes forwards every spelling, over <protocol>
-      When the proxy is running
-      And a client sends the request:
+      Given the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/a/..%2f;x//./%5c..?y |
         | protocol | <protocol>                                    |
       Then the answer is 200 "app"
@@ -204,8 +204,8 @@ Feature: Routes
     @S-14.4
     Scenario Outline: <path> of <route> reaches the upstream as <rest> over <protocol>
       Given the setting "listeners[0].sites[0].routes[0]" is { path = "<route>", upstream = "${upstream:api}", strip_prefix = true }
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test<path>    |
         | protocol | <protocol>                        |
         | header   | X-Forwarded-Prefix: /forged       |
@@ -232,8 +232,8 @@ Feature: Routes
     @S-14.4
     Scenario: A route that strips nothing sets no field for it
       Given the setting "listeners[0].sites[0].routes[0]" is { path = "/api", upstream = "${upstream:api}" }
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/api/x |
         | header | X-Forwarded-Prefix: /forged    |
       Then the answer is 200 "api"
@@ -245,9 +245,9 @@ Feature: Routes
       Given clients speak <protocol>
       And an upstream "api" that switches to "websocket"
       And the setting "listeners[0].sites[0].routes[0]" is { path = "/socket", upstream = "${upstream:api}", strip_prefix = true }
-      When the proxy is running
+      And the proxy is running
       And a client opens a WebSocket to "https://git.example.test/socket/chat?room=1"
-      And the client sends "\x81\x85\x00\x00\x00\x00hello"
+      When the client sends "\x81\x85\x00\x00\x00\x00hello"
       Then the upstream "api" received "\x81\x85\x00\x00\x00\x00hello" after the switch
       And the upstream "api" received "GET /chat?room=1"
 
@@ -265,8 +265,8 @@ Feature: Routes
         | listeners[0].sites[0].routes[0] | { path = "/old", redirect = "/new" }                |
         | listeners[0].sites[0].routes[1] | { path = "/page", respond = 200 }                   |
         | listeners[0].sites[0].routes[2] | { path = "/admin", upstream = "${upstream:admin}" } |
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test<path> |
         | protocol | <protocol>                     |
         | method   | POST                           |
@@ -295,8 +295,8 @@ Feature: Routes
         | rate_limit.burst                | 1                                                   |
         | listeners[0].sites[0].routes[0] | { path = "/admin", upstream = "${upstream:admin}" } |
         | listeners[0].sites[0].routes[1] | { path = "/page", respond = 200 }                   |
-      When the proxy is running
-      And a client requests "https://git.example.test/page"
+      And the proxy is running
+      When a client requests "https://git.example.test/page"
       Then the answer is 200
       When a client requests "https://git.example.test//admin"
       Then the answer is 429
@@ -314,8 +314,8 @@ Feature: Routes
         | listeners[0].sites[0].routes[0] | { path = "/old", redirect = "https://example.com/new{path}{query}" }    |
         | listeners[0].sites[0].routes[1] | { path = "/temp", redirect = "/here{path}", redirect_status = 302 }     |
         | listeners[0].sites[0].routes[2] | { path = "/host", redirect = "https://{host}/there", redirect_status = 307 } |
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test<path> |
         | method   | <method>                       |
         | protocol | <protocol>                     |
@@ -338,17 +338,17 @@ Feature: Routes
     @S-14.6
     Scenario: A part of the request that cannot be in a Location is 400
       Given the setting "listeners[0].sites[0].routes[0]" is { path = "/old", redirect = "/new{path}" }
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET /old/\xff HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET /old/\xff HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 400
       And the answer has no field "Location"
 
     @S-14.6
     Scenario Outline: <method> of a fixed answer over <protocol>
       Given the setting "listeners[0].sites[0].routes[0]" is { path_exact = "/.well-known/matrix/server", respond = 200, respond_type = "application/json", respond_body = '{"m.server":"example.com:443"}' }
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/.well-known/matrix/server |
         | method   | <method>                                           |
         | protocol | <protocol>                                         |
@@ -356,7 +356,7 @@ Feature: Routes
       And the answer has the body "<body>"
       And the answer has the field "Content-Type" with "application/json"
       And the answer has the field "Content-Length" with "30"
-      And the answer has a Date that is now
+      And the answer has a current Date
       And the upstream "app" received nothing
       And the log has a line "REQUEST" with:
         | status   | 200                        |
@@ -373,14 +373,14 @@ Feature: Routes
     @S-14.6 @S-6.13
     Scenario: A fixed answer over HTTP/1.0, and to a body that is not read
       Given the setting "listeners[0].sites[0].routes[0]" is { path = "/page", respond = 403 }
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET /page HTTP/1.0\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET /page HTTP/1.0\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 403
       And the answer has the body "Forbidden"
       And the connection is closed with nothing more
-      When a client opens a connection to "https://git.example.test"
-      And the client sends "POST /page HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100\r\n\r\nGET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Given a client opens a connection to "https://git.example.test"
+      When the client sends "POST /page HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100\r\n\r\nGET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 403
       And the answer has the field "Connection" with "close"
       And the upstream "app" received nothing
@@ -388,8 +388,8 @@ Feature: Routes
     @S-14.6
     Scenario Outline: A fixed answer <status> has no body over <protocol>
       Given the setting "listeners[0].sites[0].routes[0]" is { path = "/page", respond = <status> }
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/page |
         | protocol | <protocol>                    |
       Then the answer is <status>
@@ -409,8 +409,8 @@ Feature: Routes
       Given the settings:
         | listeners[0].sites[0].routes[0] | { path = "/api", upstream = "${upstream:api}" } |
         | listeners[0].sites[0].routes[1] | { path = "/page", respond = 204 }               |
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/api/x |
         | method | OPTIONS                        |
         | header | Max-Forwards: 0                |
@@ -433,8 +433,8 @@ Feature: Routes
     @S-14.7
     Scenario Outline: A site with <count> routes is answered as fast as one with a few, over <protocol>
       Given the site "git.example.test" has <count> routes to the upstream "api"
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/route-<last>/x |
         | protocol | <protocol>                              |
       Then the answer is 200 "api"
@@ -465,10 +465,10 @@ Feature: Routes
         | listeners[0].sites[0].routes[0] | { path = "/api", upstream = "${upstream:api}" }     |
         | listeners[0].sites[0].routes[1] | { path = "/gone", upstream = "${upstream:absent}" } |
         | listeners[0].sites[0].routes[2] | { path = "/idle", respond = 200 }                   |
-      When the proxy is running
+      And the proxy is running
       And a client requests "https://git.example.test/api/x" 2 times
       And a client requests "https://git.example.test/gone"
-      And a client requests "https://git.example.test/x"
+      When a client requests "https://git.example.test/x"
       Then the metrics have:
         | reverse_proxy_requests_total{site="git.example.test",method="GET",status="2xx"}                | 3    |
         | reverse_proxy_route_requests_total{site="git.example.test",route="/api",status="2xx"}          | 2    |
@@ -492,9 +492,9 @@ Feature: Routes
         | site_traffic[0].route_traffic[1].counts.server_errors | 1     |
         | site_traffic[0].route_traffic[2].route                | /idle |
         | site_traffic[0].route_traffic[2].counts.requests      | 0     |
-      When the setting "listeners[0].sites[0].routes[0].strip_prefix" is true
+      Given the setting "listeners[0].sites[0].routes[0].strip_prefix" is true
       And the command "reverse-proxy reload --config ${config}" is run
-      And a client requests "https://git.example.test/api/x"
+      When a client requests "https://git.example.test/api/x"
       Then the metrics have:
         | reverse_proxy_route_requests_total{site="git.example.test",route="/api",status="2xx"} | 3 |
 
@@ -508,13 +508,13 @@ Feature: Routes
       Given the settings:
         | listeners[0].sites[0].routes[0] | { path = "/api", upstream = "${upstream:api}" } |
         | listeners[0].sites[0].routes[1] | { path = "/old", redirect = "/new{path}" }      |
-      When the proxy is running
+      And the proxy is running
       And the settings:
         | listeners[0].sites[0].routes[0] | { path_exact = "/page", methods = ["GET"], respond = 200 }                                       |
         | listeners[0].sites[0].routes[1] | { path = "/api", upstream = "${upstream:api}", strip_prefix = true, upstream_request_timeout_secs = 7 } |
-      And the command "reverse-proxy diff --text --config ${config}" is run
+      When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | route added: git.example.test/page (exact) for GET on ${addr}:${https}: respond 200                                       |
         | route removed: git.example.test/old on ${addr}:${https}: redirect 308 to /new{path}                                       |
         | route changed: git.example.test/api on ${addr}:${https}: upstream_request_timeout_secs 60 -> 7, strip_prefix false -> true |
@@ -524,8 +524,8 @@ Feature: Routes
     Scenario: The line of a route in JSON
       Given the setting "logging.format" is "json"
       And the setting "listeners[0].sites[0].routes[0]" is { path = "/api", upstream = "${upstream:api}" }
-      When the proxy is running
-      And a client requests "https://git.example.test/api/x"
+      And the proxy is running
+      When a client requests "https://git.example.test/api/x"
       Then the log has a line that contains "\"upstream\":\"${upstream:api}\",\"duration_ms\":"
       And the log has a line that contains ",\"route\":\"/api\"}"
       And every line of the log is well-formed

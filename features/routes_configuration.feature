@@ -13,11 +13,11 @@ Feature: The configuration of routes
       And the setting "listeners[0].sites[0].routes[0].respond" is 404
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 1 line
-      And the command complains "listeners[0].sites[0].routes[0].<kind> (line "
-      And the command complains ", git.example.test): "
-      And the command complains "<why>"
-      And the command complains "write <write>"
+      And the command prints 1 line on stderr
+      And the command prints "listeners[0].sites[0].routes[0].<kind> (line " on stderr
+      And the command prints ", git.example.test): " on stderr
+      And the command prints "<why>" on stderr
+      And the command prints "write <write>" on stderr
 
       Examples:
         | kind       | path           | why                     | write           |
@@ -41,7 +41,7 @@ Feature: The configuration of routes
         | listeners[0].sites[0].routes[0].respond | 404       |
       When the configuration is validated
       Then the command exits with 1
-      And the command complains "<says>"
+      And the command prints "<says>" on stderr
 
       Examples:
         | methods            | says                                       |
@@ -62,10 +62,10 @@ Feature: The configuration of routes
         | listeners[0].sites[0].routes[1].upstream | "127.0.0.1:1"    |
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 1 line
-      And the command complains "listeners[0].sites[0].routes[1].path: \"/a\" takes the same requests as listeners[0].sites[0].routes[0].path"
-      When the setting "listeners[0].sites[0].routes[1].methods" is ["GET"]
-      And the configuration is validated
+      And the command prints 1 line on stderr
+      And the command prints "listeners[0].sites[0].routes[1].path: \"/a\" takes the same requests as listeners[0].sites[0].routes[0].path" on stderr
+      Given the setting "listeners[0].sites[0].routes[1].methods" is ["GET"]
+      When the configuration is validated
       Then the command exits with 0
 
     @S-14.2
@@ -77,7 +77,7 @@ Feature: The configuration of routes
         | listeners[0].sites[0].routes[0].respond    | 404    |
       When the configuration is validated
       Then the command exits with 1
-      And the command complains "listeners[0].sites[0].routes[0].path_exact: \"/up\" can never be chosen, because https_health_path"
+      And the command prints "listeners[0].sites[0].routes[0].path_exact: \"/up\" can never be chosen, because https_health_path" on stderr
 
   Rule: A route does one thing
 
@@ -90,8 +90,8 @@ Feature: The configuration of routes
         | listeners[0].sites[0].routes[1].redirect | "/c"          |
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 2 lines
-      And the command names every one of:
+      And the command prints 2 lines on stderr
+      And the command names each of:
         | listeners[0].sites[0].routes[0]: has no action            | write one of upstream, redirect and respond |
         | listeners[0].sites[0].routes[1].redirect: is there next to upstream | leave one out                    |
 
@@ -103,7 +103,7 @@ Feature: The configuration of routes
         | listeners[0].sites[0].routes[0].strip_prefix | true     |
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -117,10 +117,10 @@ Feature: The configuration of routes
       Given the setting "listeners[0].sites[0].upstream" is left out
       When the configuration is validated
       Then the command exits with 1
-      And the command complains "listeners[0].sites[0].upstream: missing"
-      When the setting "listeners[0].sites[0].routes[0].path" is "/"
+      And the command prints "listeners[0].sites[0].upstream: missing" on stderr
+      Given the setting "listeners[0].sites[0].routes[0].path" is "/"
       And the setting "listeners[0].sites[0].routes[0].respond" is 503
-      And the configuration is validated
+      When the configuration is validated
       Then the command exits with 0
 
   Rule: A redirect leads to where the file says, and ends
@@ -132,8 +132,8 @@ Feature: The configuration of routes
         | listeners[0].sites[0].routes[0].redirect | "<target>" |
       When the configuration is validated
       Then the command exits with 1
-      And the command complains "listeners[0].sites[0].routes[0].redirect: "
-      And the command complains "<says>"
+      And the command prints "listeners[0].sites[0].routes[0].redirect: " on stderr
+      And the command prints "<says>" on stderr
 
       Examples:
         | target                         | says                              |
@@ -161,8 +161,8 @@ Feature: The configuration of routes
         | listeners[0].sites[1].routes[0].redirect | "https://code.example.test/a{query}" |
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 3 lines
-      And the command complains "listeners[0].sites[0].routes[0].redirect: redirects \"/a\" without an end, over listeners[0].sites[0].routes[1].redirect and listeners[0].sites[1].routes[0].redirect and listeners[0].sites[0].redirect_aliases; write a target that is not redirected again"
+      And the command prints 3 lines on stderr
+      And the command prints "listeners[0].sites[0].routes[0].redirect: redirects \"/a\" without an end, over listeners[0].sites[0].routes[1].redirect and listeners[0].sites[1].routes[0].redirect and listeners[0].sites[0].redirect_aliases; write a target that is not redirected again" on stderr
 
   Rule: A fixed answer is whole and valid before it is served
 
@@ -175,9 +175,9 @@ Feature: The configuration of routes
         | listeners[0].sites[0].routes[0].respond_file | "<path>"  |
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 1 line
-      And the command complains "listeners[0].sites[0].routes[0].respond_file: "
-      And the command complains "<says>"
+      And the command prints 1 line on stderr
+      And the command prints "listeners[0].sites[0].routes[0].respond_file: " on stderr
+      And the command prints "<says>" on stderr
 
       Examples:
         | what                 | given                              | path          | says              |
@@ -194,9 +194,9 @@ Feature: The configuration of routes
         | listeners[0].sites[0].routes[0].respond      | 503                 |
         | listeners[0].sites[0].routes[0].respond_file | "pages/closed.html" |
       And the proxy is running
-      When a file "pages/closed.html" with "still closed"
+      And a file "pages/closed.html" with "still closed"
       And the configuration is reloaded
-      And "pages/closed.html" is deleted
+      When "pages/closed.html" is deleted
       Then a reload is refused with:
         | listeners[0].sites[0].routes[0].respond_file | no such file |
 
@@ -213,8 +213,8 @@ Feature: The configuration of routes
         | listeners[0].sites[0].routes[1].upstream_scheme | "gopher"      |
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 2 lines
-      And the command names every one of:
+      And the command prints 2 lines on stderr
+      And the command names each of:
         | listeners[0].sites[0].upstream_scheme: "ftp"              |
         | listeners[0].sites[0].routes[1].upstream_scheme: "gopher" |
 
@@ -228,8 +228,8 @@ Feature: The configuration of routes
         | listeners[0].sites[0].routes[0].upstream                      | "${upstream:slow}" |
         | listeners[0].sites[0].routes[1].path                          | "/overrides"       |
         | listeners[0].sites[0].routes[1].upstream_request_timeout_secs | 3                  |
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 504 "Gateway Timeout"
       And the answer came after 900 ms
       When a client requests "https://git.example.test/inherits"
@@ -249,14 +249,14 @@ Feature: The configuration of routes
       And the proxy is running
       When a client requests "https://git.example.test/api/x"
       Then the answer is 200 "other"
-      When the setting "listeners[0].sites[0].upstream_scheme" is "https"
-      And the command "reverse-proxy diff --text --config ${config}" is run
+      Given the setting "listeners[0].sites[0].upstream_scheme" is "https"
+      When the command "reverse-proxy diff --text --config ${config}" is run
       Then the command exits with 1
       And the command prints "upstream_scheme http -> https"
-      When the configuration is reloaded
-      And a client requests "https://git.example.test/api/x"
+      Given the configuration is reloaded
+      When a client requests "https://git.example.test/api/x"
       Then the answer is the plain error 504 "Gateway Timeout"
-      When the setting "listeners[0].sites[0].routes[0].upstream_scheme" is "http"
+      Given the setting "listeners[0].sites[0].routes[0].upstream_scheme" is "http"
       And the configuration is reloaded
-      And a client requests "https://git.example.test/api/x"
+      When a client requests "https://git.example.test/api/x"
       Then the answer is 200 "other"

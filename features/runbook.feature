@@ -12,7 +12,7 @@ Feature: The runbook
       Given the setting "listeners[0].sites[0].upsteam" is "127.0.0.1:3000"
       When the proxy is started
       Then the proxy exits with 1
-      And the runbook tells under "It does not start" what was written
+      And the runbook shows under "It does not start" what was written
 
   Rule: A port is in use
 
@@ -22,7 +22,7 @@ Feature: The runbook
       And a live socket "admin.sock"
       When the proxy is started
       Then the proxy exits with 1
-      And the runbook tells under "A port is in use" what was written
+      And the runbook shows under "A port is in use" what was written
 
   Rule: It does not start with the socket unit
 
@@ -31,7 +31,7 @@ Feature: The runbook
       Given a socket on "${addr}:${https}" is held outside
       When the proxy is started
       Then the proxy exits with 1
-      And the runbook tells under "It does not start with the socket unit" what was written
+      And the runbook shows under "It does not start with the socket unit" what was written
 
   Rule: It does not start after a reboot
 
@@ -40,12 +40,12 @@ Feature: The runbook
       Given the setting "listeners[0].bind_addr" is "192.0.2.1"
       When the proxy is started
       Then the proxy exits with 1
-      And the command "reverse-proxy --config ${config}" is run
-      And the command exits with 1
-      When the setting "admin_socket_path" is "${dir}/run/admin.sock"
-      And the proxy is started
+      When the command "reverse-proxy --config ${config}" is run
+      Then the command exits with 1
+      Given the setting "admin_socket_path" is "${dir}/run/admin.sock"
+      When the proxy is started
       Then the proxy exits with 1
-      And the runbook tells under "It does not start after a reboot" what was written
+      And the runbook shows under "It does not start after a reboot" what was written
 
   Rule: The start fails without a certificate
 
@@ -55,20 +55,20 @@ Feature: The runbook
       And listener 1 orders a certificate for "git.example.test" from the CA at "https://${upstream:ca}/directory"
       When the proxy is started
       Then the proxy exits with 1
-      And the runbook tells under "The start fails without a certificate" what was written
+      And the runbook shows under "The start fails without a certificate" what was written
 
   Rule: The start fails without a certificate for a wildcard
 
     @S-20.4 @mount
     Scenario: The DNS does not lead to the record of a wildcard
-      Given names of the scenario's own
+      Given a name server for the scenario
       And an ACME server
       And names are proved by the daemon's DNS responder as the host "edge.test"
       And the site "*.apps.example.test" is served from the upstream "app"
       And listener 1 gets certificates for its sites from the ACME server
       When the proxy is started
       Then the proxy exits with 1
-      And the runbook tells under "The start fails without a certificate for a wildcard" what was written
+      And the runbook shows under "The start fails without a certificate for a wildcard" what was written
 
   Rule: A reload is refused
 
@@ -78,7 +78,7 @@ Feature: The runbook
       And the setting "rate_limit.burst" is 0
       When the command "reverse-proxy reload --config ${config}" is run
       Then the command exits with 1
-      And the runbook tells under "A reload is refused" what was written
+      And the runbook shows under "A reload is refused" what was written
 
   Rule: A change has no effect
 
@@ -89,7 +89,7 @@ Feature: The runbook
       When the command "reverse-proxy reload --config ${config}" is run
       Then the command exits with 0
       And the command prints "\"restart_required\":[\"max_connections\"]"
-      And the runbook tells under "A change has no effect" what was written
+      And the runbook shows under "A change has no effect" what was written
 
   Rule: A certificate does not renew
 
@@ -100,8 +100,8 @@ Feature: The runbook
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the cache of listener 1 holds the certificate "own" for "www.example.test"
       When the proxy is running
-      Then the runbook tells under "A certificate does not renew" what was written
-      When a client shakes hands for "www.example.test"
+      Then the runbook shows under "A certificate does not renew" what was written
+      When a client makes a TLS handshake for "www.example.test"
       Then the certificate is "own"
 
   Rule: The store is away
@@ -112,7 +112,7 @@ Feature: The runbook
       And the proxy is running
       When the store is killed
       Then the log has a line "STORE_AWAY"
-      And the runbook tells under "The store is away" what was written
+      And the runbook shows under "The store is away" what was written
 
   Rule: A certificate from files ends
 
@@ -121,11 +121,11 @@ Feature: The runbook
       Given a certificate "short" for "git.example.test" that is valid for 6 seconds
       And listener 1 has the certificate "short"
       When the proxy is running
-      Then the runbook tells under "A certificate from files ends" what was written
+      Then the runbook shows under "A certificate from files ends" what was written
       # What the section says to do.
-      When a certificate "short" for "git.example.test"
+      Given a certificate "short" for "git.example.test"
       And the configuration is reloaded
-      And a client shakes hands for "git.example.test"
+      When a client makes a TLS handshake for "git.example.test"
       Then the certificate is trusted for "git.example.test"
 
   Rule: The TLS handshake fails
@@ -133,9 +133,9 @@ Feature: The runbook
     @S-5.2
     Scenario: A name that no certificate covers
       Given the proxy is running
-      When a client shakes hands for "other.example.org"
+      When a client makes a TLS handshake for "other.example.org"
       Then the handshake fails with the alert "unrecognized name"
-      And the runbook tells under "The TLS handshake fails" what was written
+      And the runbook shows under "The TLS handshake fails" what was written
 
   Rule: 502
 
@@ -146,7 +146,7 @@ Feature: The runbook
       And the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is 502
-      And the runbook tells under "502" what was written
+      And the runbook shows under "502" what was written
 
     @S-8.1
     Scenario Outline: An upstream that <what>
@@ -180,7 +180,7 @@ Feature: The runbook
       And the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is 504
-      And the runbook tells under "504" what was written
+      And the runbook shows under "504" what was written
       And the runbook has a row under "504" for the error of the line "UPSTREAM_ERROR"
 
       Examples:
@@ -207,14 +207,14 @@ Feature: The runbook
       And the setting "max_connections" is 1
       And the setting "listeners[0].sites[0].upstream_connect_timeout_secs" is 1
       And the proxy is running
-      When the client "alice" begins to request "https://git.example.test/first" over "HTTP/2"
+      And the client "alice" begins to request "https://git.example.test/first" over "HTTP/2"
       And the upstream "app" received 1 request
-      And a client sends the request:
+      When a client sends the request:
         | url      | https://git.example.test/second |
         | client   | alice                           |
         | protocol | HTTP/2                          |
       Then the answer is 504
-      And the runbook tells under "504" what was written
+      And the runbook shows under "504" what was written
       And the runbook has a row under "504" for the error of the line "UPSTREAM_ERROR"
 
   Rule: An upstream is out of service
@@ -229,7 +229,7 @@ Feature: The runbook
         | listeners[0].sites[0].health.interval_secs | 1     |
         | listeners[0].sites[0].health.fall          | 1     |
       When the proxy is running
-      Then the runbook tells under "An upstream is out of service" what was written
+      Then the runbook shows under "An upstream is out of service" what was written
 
   Rule: 429 for everybody
 
@@ -238,7 +238,7 @@ Feature: The runbook
       Given the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 2
       And the proxy is running
-      When a client sends the request:
+      And a client sends the request:
         | url    | https://git.example.test/     |
         | client | balancer                      |
         | header | X-Forwarded-For: 203.0.113.50 |
@@ -246,19 +246,19 @@ Feature: The runbook
         | url    | https://git.example.test/     |
         | client | balancer                      |
         | header | X-Forwarded-For: 203.0.113.51 |
-      And a client sends the request:
+      When a client sends the request:
         | url    | https://git.example.test/     |
         | client | balancer                      |
         | header | X-Forwarded-For: 203.0.113.52 |
       Then the answer is 429
       And the log has a line "RATE_LIMIT" with:
         | client_ip | ${client:balancer} |
-      And the runbook tells under "429 for everybody" what was written
+      And the runbook shows under "429 for everybody" what was written
       # What the section says to do.
-      When the setting "rate_limit.burst" is 1000
+      Given the setting "rate_limit.burst" is 1000
       And the setting "rate_limit.requests_per_second" is 1000
       And the configuration is reloaded
-      And the client "balancer" requests "https://git.example.test/" until the answer is 200
+      When the client "balancer" requests "https://git.example.test/" until the answer is 200
 
   Rule: 404 on a site that exists
 
@@ -271,7 +271,7 @@ Feature: The runbook
         | url      | https://git.example.test/ |
         | header   | Host: other.example.test  |
       Then the answer is 404
-      And the runbook tells under "404 on a site that exists" what was written
+      And the runbook shows under "404 on a site that exists" what was written
 
   Rule: 401 and 403 where they should not be
 
@@ -289,7 +289,7 @@ Feature: The runbook
         | url    | https://git.example.test/                 |
         | header | Authorization: Basic YW5uOm9wZW4gc2VzYW0= |
       Then the answer is 401
-      And the runbook tells under "401 and 403 where they should not be" what was written
+      And the runbook shows under "401 and 403 where they should not be" what was written
 
   Rule: 400, 408, 413, 431
 
@@ -298,16 +298,16 @@ Feature: The runbook
       Given the proxy is running
       When a client sends "POST" to "https://git.example.test/upload" with 2000000 bytes
       Then the answer is 413
-      When a client opens a connection to "https://git.example.test"
-      And the client sends:
+      Given a client opens a connection to "https://git.example.test"
+      When the client sends:
         """
         GET / HTTP/1.1
         Host: git.example.test
         Cookie: ${x*70000}
 
         """
-      And the client receives the answer 431
-      Then the runbook tells under "400, 408, 413, 431" what was written
+      Then the client receives the answer 431
+      And the runbook shows under "400, 408, 413, 431" what was written
 
   Rule: A download or an upload breaks off
 
@@ -328,7 +328,7 @@ Feature: The runbook
     @S-6.16
     Scenario: An upstream that ends TLS without close_notify
       Given an HTTPS upstream "secure"
-      And an upstream "secure" that answers and breaks off:
+      And an upstream "secure" that answers and ends the connection abruptly:
         """
         HTTP/1.1 200 OK
 
@@ -346,11 +346,11 @@ Feature: The runbook
     @S-8.6 @S-12.3
     Scenario: A limit that is used up
       Given the proxy is running
-      When the proxy can open no more files
-      And a client opens a connection to "tcp://${addr}:${https}"
-      Then the runbook tells under "Descriptors are exhausted" what was written
-      When the proxy can open files again
-      And a client requests "https://git.example.test/"
+      And the proxy can open no more files
+      When a client opens a connection to "tcp://${addr}:${https}"
+      Then the runbook shows under "Descriptors are exhausted" what was written
+      Given the proxy can open files again
+      When a client requests "https://git.example.test/"
       Then the answer is 200
 
   Rule: New connections hang
@@ -360,10 +360,10 @@ Feature: The runbook
       Given an upstream "app" that waits
       And the setting "max_connections" is 1
       And the proxy is running
-      When the client "alice" begins to request "https://git.example.test/"
+      And the client "alice" begins to request "https://git.example.test/"
       And the upstream "app" received 1 request
       And the client "bob" begins to request "https://git.example.test/"
-      And the admin command "status" is sent
+      When the admin command "status" is sent
       Then the admin socket answers with:
         | connections        | 1 |
         | requests_in_flight | 1 |
@@ -384,10 +384,10 @@ Feature: The runbook
       And the proxy is running
       When the client "stranger" opens a connection to "tcp://${addr}:${https}"
       Then the connection is closed with nothing more
-      When the client "balancer" opens a connection to "tcp://${addr}:${https}"
-      And the client sends "GET / HTTP/1.1\r\n\r\n"
+      Given the client "balancer" opens a connection to "tcp://${addr}:${https}"
+      When the client sends "GET / HTTP/1.1\r\n\r\n"
       Then the connection is closed with nothing more
-      And the runbook tells under "No connection gets through a balancer" what was written
+      And the runbook shows under "No connection gets through a balancer" what was written
 
   Rule: The disk is full
 
@@ -398,15 +398,15 @@ Feature: The runbook
       And the proxy is running
       And a client requests "https://git.example.test/before"
       And the file "logs/proxy.log" contains "path=/before"
-      When the disk "logs" is full
-      And a client requests "https://git.example.test/${x*2000}" 20 times
+      And the disk "logs" is full
+      When a client requests "https://git.example.test/${x*2000}" 20 times
       Then 20 of the answers are 200
       And the log has a line "LOG_WRITE_ERROR"
-      When the disk "logs" has room again
-      And a client requests "https://git.example.test/after"
+      Given the disk "logs" has room again
+      When a client requests "https://git.example.test/after"
       Then the file "logs/proxy.log" has a line "LOG_DROPPED" with:
         | sink | file |
-      And the runbook tells under "The disk is full" what was written
+      And the runbook shows under "The disk is full" what was written
 
   Rule: Lines are missing in the log
 
@@ -415,9 +415,9 @@ Feature: The runbook
       Given a directory "logs"
       And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
       And the proxy is running
-      When "logs" is renamed to "moved"
-      And the proxy is sent SIGUSR1
-      Then the runbook tells under "Lines are missing in the log" what was written
+      And "logs" is renamed to "moved"
+      When the proxy is sent SIGUSR1
+      Then the runbook shows under "Lines are missing in the log" what was written
       When a client requests "https://git.example.test/while-gone"
       Then the file "moved/proxy.log" contains "path=/while-gone"
 
@@ -427,7 +427,7 @@ Feature: The runbook
     Scenario: A daemon that does not run
       When the command "reverse-proxy status --config ${config}" is run
       Then the command exits with 1
-      And the runbook tells under "The admin commands find nobody" what was written
+      And the runbook shows under "The admin commands find nobody" what was written
 
   Rule: It takes long to stop
 
@@ -436,8 +436,8 @@ Feature: The runbook
       Given an upstream "app" that never answers
       And the setting "shutdown_timeout_secs" is 1
       And the proxy is running
-      When the client "alice" begins to request "https://git.example.test/"
+      And the client "alice" begins to request "https://git.example.test/"
       And the upstream "app" received 1 request
-      And the proxy is sent SIGTERM
+      When the proxy is sent SIGTERM
       Then the proxy exits with 0
-      And the runbook tells under "It takes long to stop" what was written
+      And the runbook shows under "It takes long to stop" what was written

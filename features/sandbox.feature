@@ -12,7 +12,7 @@ Feature: Sandbox
     Scenario: No thread can gain privileges, and status and the log say what else was given up
       When the proxy is running
       Then no thread of the proxy can gain privileges
-      And the sandbox of the proxy is what this kernel has
+      And the sandbox of the proxy is the one that this kernel supports
       And the log has the events in this order:
         | STARTUP step=8 |
         | SANDBOX        |
@@ -54,13 +54,13 @@ Feature: Sandbox
       And the setting "listeners[0].tls.cert_path" is "${dir}/live.pem"
       And the setting "listeners[0].tls.key_path" is "${dir}/live.key"
       And the proxy is running
-      When "live.pem" is deleted
+      And "live.pem" is deleted
       And "live.key" is deleted
       And a symbolic link "live.pem" to "${cert:two}"
       And a symbolic link "live.key" to "${key:two}"
       And the site "git.example.test" is moved to the upstream "app2"
       And the configuration is reloaded
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app2"
 
     @S-4.7 @S-8.3
@@ -68,10 +68,10 @@ Feature: Sandbox
       Given a directory "logs"
       And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
       And the proxy is running
-      When "logs/proxy.log" is renamed to "logs/proxy.log.1"
+      And "logs/proxy.log" is renamed to "logs/proxy.log.1"
       And the proxy is sent SIGUSR1
       And the log has a new line "LOG_REOPENED"
-      And a client requests "https://git.example.test/after"
+      When a client requests "https://git.example.test/after"
       Then the file "logs/proxy.log" contains "path=/after"
 
     @S-4.7 @S-8.3 @landlock
@@ -79,9 +79,9 @@ Feature: Sandbox
       Given a directory "logs"
       And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
       And the proxy is running
-      When "logs" is renamed to "moved"
+      And "logs" is renamed to "moved"
       And a directory "logs"
-      And the proxy is sent SIGUSR1
+      When the proxy is sent SIGUSR1
       Then the log has a new line "LOG_REOPENED" with:
         | status | error                                                                                               |
         | error  | ~permission denied; let the daemon's user write there, or restart it if its directory was made anew |
@@ -116,8 +116,8 @@ Feature: Sandbox
     @S-4.7 @S-3.4
     Scenario: It is turned off at a restart alone
       Given the proxy is running
-      When the setting "sandbox" is "off"
-      And the configuration is reloaded
+      And the setting "sandbox" is "off"
+      When the configuration is reloaded
       Then the log has a line "CONFIG_DRIFT" with:
         | key     | sandbox |
         | running | on      |
@@ -129,5 +129,5 @@ Feature: Sandbox
       Given the setting "sandbox" is "strict"
       When the configuration is validated
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | sandbox: "strict" is not a state; write "on" or "off" |

@@ -16,10 +16,10 @@ Feature: Several machines that share a store
     Scenario: Three machines that start at once order each name once, and any answers any other's validation
       Given the site "git.example.test" is served from the upstream "app"
       And the site "blog.example.test" is served from the upstream "app"
-      And a balancer leads connections to the machines "A, B, C" in turn
-      When the machine "A" is started
+      And a balancer distributes connections over the machines "A, B, C"
+      And the machine "A" is started
       And the machine "B" is started
-      And the machine "C" is started
+      When the machine "C" is started
       Then the machine "A" serves
       And the machine "B" serves
       And the machine "C" serves
@@ -34,9 +34,9 @@ Feature: Several machines that share a store
     Scenario: HTTP-01 is answered by any machine, too
       Given an ACME server that reaches only the redirect port
       And listener 1 gets certificates for its sites from the ACME server
-      And a balancer leads connections to the machines "A, B" in turn
-      When the machine "A" is started
-      And the machine "B" is started
+      And a balancer distributes connections over the machines "A, B"
+      And the machine "A" is started
+      When the machine "B" is started
       Then the machine "A" serves
       And the machine "B" serves
       And the machines "A, B" serve the same certificate for "www.example.test" within 10 seconds
@@ -45,40 +45,40 @@ Feature: Several machines that share a store
     Scenario: A renewal reaches all machines within 10 seconds, and no handshake fails
       Given an ACME server whose certificates last 60 seconds
       And listener 1 gets certificates for its sites from the ACME server
-      And a balancer leads connections to the machines "A, B, C" in turn
-      When the machine "A" is started
+      And a balancer distributes connections over the machines "A, B, C"
+      And the machine "A" is started
       And the machine "B" is started
       And the machine "C" is started
       And the machine "A" serves
       And the machine "B" serves
       And the machine "C" serves
       And the machines "A, B, C" serve the same certificate for "www.example.test" within 10 seconds
-      And clients shake hands for "www.example.test" without end
+      When clients keep making TLS handshakes for "www.example.test"
       Then they see 2 certificates in turn and no handshake fails
       And the machines "A, B, C" serve the same certificate for "www.example.test" within 10 seconds
 
     @S-20.5 @S-5.13
     Scenario Outline: A session resumes on another machine, and only under its name
       Given the site "git.example.test" is served from the upstream "app"
-      And a balancer leads connections to the machines "A, B" in turn
-      When the machine "A" is started
+      And a balancer distributes connections over the machines "A, B"
+      And the machine "A" is started
       And the machine "B" is started
       And the machine "A" serves
       And the machine "B" serves
-      And a client shakes hands:
+      And a client makes a TLS handshake:
         | name    | www.example.test |
         | machine | A                |
         | minimum | <version>        |
         | maximum | <version>        |
         | session | one              |
-      And a client shakes hands:
+      When a client makes a TLS handshake:
         | name    | www.example.test |
         | machine | B                |
         | minimum | <version>        |
         | maximum | <version>        |
         | session | one              |
       Then the handshake is resumed
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name    | git.example.test |
         | machine | B                |
         | minimum | <version>        |
@@ -95,12 +95,12 @@ Feature: Several machines that share a store
     Scenario: A machine that is killed while it orders holds up the others only until its lease expires
       Given an ACME server as it is shipped
       And listener 1 gets certificates for its sites from the ACME server
-      And a balancer leads connections to the machines "A, B" in turn
-      When the machine "A" is started
+      And a balancer distributes connections over the machines "A, B"
+      And the machine "A" is started
       And the machine "A" logs "STARTUP step=6"
       And the machine "B" is started
       And the machine "B" logs "ACME_WAITING domain=www.example.test machine="
-      And the machine "A" is killed
+      When the machine "A" is killed
       Then the machine "B" serves within 60 seconds
       And the machines "B" serve the same certificate for "www.example.test" within 10 seconds
 
@@ -108,13 +108,13 @@ Feature: Several machines that share a store
 
     @S-20.5
     Scenario Outline: A machine starts and serves while the store is at fault, says so, and uses it again
-      Given a balancer leads connections to the machines "A" in turn
+      Given a balancer distributes connections over the machines "A"
       And the machine "A" is started
       And the machine "A" serves
-      When the machine "A" is sent SIGTERM
+      And the machine "A" is sent SIGTERM
       And the machine "A" exits with 0 within 10 seconds
       And <fault>
-      And the machine "A" is started
+      When the machine "A" is started
       Then the machine "A" serves
       And the machine "A" logs "WARN STORE_AWAY store=redis:// <cause>"
       And the machine "A" prints "<cause>" for "status --text"
@@ -132,45 +132,45 @@ Feature: Several machines that share a store
 
     @S-20.5
     Scenario: A store that lost everything, or holds garbage, is filled again
-      Given a balancer leads connections to the machines "A, B" in turn
+      Given a balancer distributes connections over the machines "A, B"
       And the machine "A" is started
       And the machine "A" serves
       When the store is emptied
       Then the machine "A" logs "STORE_AWAY emptied"
       And the machine "A" logs "STORE_BACK"
       And the store has certificates that are not garbage
-      When the values of the store are garbage
+      Given the values of the store are garbage
       And the machine "A" is sent SIGTERM
       And the machine "A" exits with 0 within 10 seconds
       And the machine "A" is started
       And the machine "A" serves
       And the machine "A" logs "STORE_VALUE value=certificate/"
       And the store has certificates that are not garbage
-      And the machine "B" is started
+      When the machine "B" is started
       Then the machine "B" serves
       And the machines "A, B" serve the same certificate for "www.example.test" within 10 seconds
       And the ACME server was asked for 1 order
 
     @S-20.5
     Scenario: Requests are answered whatever the store does
-      Given a balancer leads connections to the machines "A, B" in turn
+      Given a balancer distributes connections over the machines "A, B"
       And the machine "A" is started
       And the machine "B" is started
       And the machine "A" serves
       And the machine "B" serves
-      And clients shake hands for "www.example.test" without end
-      When the store hangs
+      And clients keep making TLS handshakes for "www.example.test"
+      And the store hangs
       And the machine "A" logs "STORE_AWAY"
       And the store is killed
-      And the store comes back
-      And the machine "A" logs "STORE_BACK"
+      When the store comes back
+      Then the machine "A" logs "STORE_BACK"
       And the machine "B" logs "STORE_BACK"
-      Then they see 1 certificates in turn and no handshake fails
+      And they see 1 certificates in turn and no handshake fails
 
     @S-20.5
     Scenario: A password of the store is shown nowhere
       Given a store with the password "hidden-text"
-      And a balancer leads connections to the machines "A" in turn
+      And a balancer distributes connections over the machines "A"
       When the machine "A" is started
       Then the machine "A" serves
       And the machine "A" has logged no "hidden-text"

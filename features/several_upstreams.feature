@@ -8,8 +8,8 @@ Feature: Several upstreams
     Scenario: In turn, by their weights
       Given the site "example.test" is served from the upstreams "a, b*2"
       And the setting "listeners[0].sites[0].balance" is "round_robin"
-      When the proxy is running
-      And a client requests "https://example.test/" 9 times
+      And the proxy is running
+      When a client requests "https://example.test/" 9 times
       Then the answers are "b a b b a b b a b"
       And the log has a line "REQUEST" with:
         | host     | example.test  |
@@ -18,16 +18,16 @@ Feature: Several upstreams
     @S-18.1
     Scenario: A list of one is one upstream
       Given the site "example.test" is served from the upstreams "a"
-      When the proxy is running
-      And a client requests "https://example.test/" 3 times
+      And the proxy is running
+      When a client requests "https://example.test/" 3 times
       Then the answers are all "a"
 
     @S-18.1
     Scenario: The fewest requests
       Given an upstream "slow" that never answers
       And the site "example.test" is served from the upstreams "slow*1000, fast"
-      When the proxy is running
-      And the client "first" begins to request "https://example.test/"
+      And the proxy is running
+      When the client "first" begins to request "https://example.test/"
       Then the upstream "slow" received 1 request
       When a client requests "https://example.test/" 20 times
       Then the answers are all "fast"
@@ -36,8 +36,8 @@ Feature: Several upstreams
     Scenario: A client keeps its upstream
       Given the site "example.test" is served from the upstreams "a, b, c"
       And the setting "listeners[0].sites[0].balance" is "client"
-      When the proxy is running
-      And a client requests "https://example.test/"
+      And the proxy is running
+      When a client requests "https://example.test/"
       Then the answer is 200
       When a client requests "https://example.test/" 10 times
       Then all answers are the same
@@ -47,8 +47,8 @@ Feature: Several upstreams
       Given no upstream "a"
       And the site "example.test" is served from the upstreams "a, b"
       And the setting "listeners[0].sites[0].upstreams[1]" is { address = "${upstream:b}", backup = true }
-      When the proxy is running
-      And a client requests "https://example.test/" 20 times
+      And the proxy is running
+      When a client requests "https://example.test/" 20 times
       Then the answers are all "b"
       When the upstream "a" comes back
       Then the upstream "a" receives a request again
@@ -62,8 +62,8 @@ Feature: Several upstreams
       And the settings:
         | listeners[0].sites[0].upstreams[1]                  | { address = "${upstream:b}", backup = true } |
         | listeners[0].sites[0].upstream_connect_timeout_secs | 2                                            |
-      When the proxy is running
-      And a client sends "<method>" to "https://example.test/x" with the body "hello"
+      And the proxy is running
+      When a client sends "<method>" to "https://example.test/x" with the body "hello"
       Then the answer is <answer>
       And the upstream "b" received <received> requests
 
@@ -85,13 +85,13 @@ Feature: Several upstreams
       And the settings:
         | listeners[0].sites[0].upstreams[2]   | { address = "${upstream:c}", backup = true } |
         | listeners[0].sites[0].retry.attempts | 2                                            |
-      When the proxy is running
-      And a client requests "https://example.test/"
+      And the proxy is running
+      When a client requests "https://example.test/"
       Then the answer is 502
       And the upstream "c" received nothing
       Given the setting "listeners[0].sites[0].retry.attempts" is 3
-      When the configuration is reloaded
-      And a client requests "https://example.test/"
+      And the configuration is reloaded
+      When a client requests "https://example.test/"
       Then the answer is 200 "c"
 
     @S-18.2
@@ -100,10 +100,10 @@ Feature: Several upstreams
       And an upstream "b" that closes without answering
       And the site "example.test" is served from the upstreams "a, b"
       And the setting "listeners[0].sites[0].retry.budget_percent" is 10
-      When the proxy is running
-      And a client requests "https://example.test/" 100 times
+      And the proxy is running
+      When a client requests "https://example.test/" 100 times
       Then 100 of the answers are 502
-      And the upstreams "a, b" received together between 100 and 120 requests
+      And the upstreams "a, b" together received between 100 and 120 requests
       And the log has a line "UPSTREAM_RETRY_BUDGET" with:
         | host           | example.test |
         | budget_percent | 10           |
@@ -115,8 +115,8 @@ Feature: Several upstreams
       And the settings:
         | listeners[0].sites[0].upstreams[1] | { address = "${upstream:b}", backup = true } |
         | listeners[0].sites[0].retry.<key>  | <value>                                      |
-      When the proxy is running
-      And a client requests "https://example.test/"
+      And the proxy is running
+      When a client requests "https://example.test/"
       Then the answer is 502
       And the upstream "b" received nothing
       And the log has no line "UPSTREAM_RETRY_BUDGET"
@@ -149,8 +149,8 @@ Feature: Several upstreams
       And the upstream "a" received the field "Host" with "example.test"
       When a client requests "https://example.test/" 10 times
       Then the answers are all "b"
-      When the configuration is reloaded
-      And a client requests "https://example.test/" 10 times
+      Given the configuration is reloaded
+      When a client requests "https://example.test/" 10 times
       Then the answers are all "b"
       Given an upstream "a"
       Then the log has a line "UPSTREAM_UP" with:
@@ -168,11 +168,11 @@ Feature: Several upstreams
       When the proxy is running
       Then the upstream "a" received "GET /up"
       Given the site "example.test" is moved to the upstreams "a, b"
-      When the configuration is reloaded
-      And a client requests "https://example.test/" 10 times
+      And the configuration is reloaded
+      When a client requests "https://example.test/" 10 times
       Then the answers are all "a"
-      When the upstream "b" is released
-      Given an upstream "b"
+      Given the upstream "b" is released
+      When an upstream "b"
       Then the upstream "b" receives a request again
 
   Rule: A wrong check is not worse than none
@@ -218,8 +218,8 @@ Feature: Several upstreams
       Given no upstream "a"
       And the site "example.test" is served from the upstreams "a, b"
       And the setting "listeners[0].sites[0].balance" is "round_robin"
-      When the proxy is running
-      And a client requests "https://example.test/" 30 times
+      And the proxy is running
+      When a client requests "https://example.test/" 30 times
       Then the answers are all "b"
       And the log has a line "UPSTREAM_RETRY" with:
         | host     | example.test  |
@@ -239,12 +239,12 @@ Feature: Several upstreams
     Scenario Outline: While one of three upstreams <fault>, no request fails
       Given the site "example.test" is served from the upstreams "a, b, c"
       And the setting "listeners[0].sites[0].upstream_connect_timeout_secs" is 2
-      When the proxy is running
+      And the proxy is running
       And a steady load on "https://example.test/"
       And the load has made 50 requests
-      And <happens>
-      And the load has made 2000 requests
-      Then the steady load has lost no request
+      When <happens>
+      Then the load has made 2000 requests
+      And the steady load has lost no request
 
       Examples:
         | fault             | happens                                                                          |
@@ -263,15 +263,15 @@ Feature: Several upstreams
         | listeners[0].sites[0].health.timeout_secs  | 1     |
         | listeners[0].sites[0].health.fall          | 1     |
         | listeners[0].sites[0].health.rise          | 1     |
-      When the proxy is running
+      And the proxy is running
       And a steady load on "https://example.test/"
       And the load has made 50 requests
-      And the process of the upstream "a" is stopped
+      When the process of the upstream "a" is stopped
       Then the log has a line "UPSTREAM_DOWN" with:
         | upstream | ${upstream:a} |
         | by       | checks        |
-      When the load has made 300 requests
-      And the process of the upstream "a" goes on
+      Given the load has made 300 requests
+      When the process of the upstream "a" goes on
       Then the log has a line "UPSTREAM_UP" with:
         | upstream | ${upstream:a} |
       And the steady load has lost no request
@@ -287,14 +287,14 @@ Feature: Several upstreams
         | listeners[0].sites[0].upstream_scheme      | "https"        |
         | listeners[0].sites[0].upstream_server_name | "app.internal" |
         | listeners[0].sites[0].upstream_ca_path     | "${cert:old}"  |
-      When the proxy is running
-      And a client requests "https://example.test/" 20 times
+      And the proxy is running
+      When a client requests "https://example.test/" 20 times
       Then 20 of the answers are 502
       And the log has a line "UPSTREAM_DOWN" with:
         | upstream | ${upstream:a} |
-      When the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:new}"
+      Given the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:new}"
       And the configuration is reloaded
-      And the command "reverse-proxy status --text --config ${config}" is run
+      When the command "reverse-proxy status --text --config ${config}" is run
       Then the command prints a line that matches "^https://${upstream:a} +example\.test +up .*$"
       And the command prints a line that matches "^https://${upstream:b} +example\.test +up .*$"
 
@@ -304,14 +304,14 @@ Feature: Several upstreams
     Scenario: The cookie names the upstream and does not reveal it
       Given the site "example.test" is served from the upstreams "a, b, c"
       And the setting "listeners[0].sites[0].balance" is "cookie"
-      When the proxy is running
-      And a client requests "https://example.test/"
+      And the proxy is running
+      When a client requests "https://example.test/"
       Then the answer has the field "Set-Cookie" that matches "^__Host-rp=[A-Za-z0-9_-]{12}; Path=/; Secure; HttpOnly; SameSite=Lax$"
       When a client sends the cookie that it got 20 times to "https://example.test/"
       Then all answers are the same
       And the answer has no field "Set-Cookie"
-      When the proxy is started again
-      And a client sends the cookie that it got 20 times to "https://example.test/"
+      Given the proxy is started again
+      When a client sends the cookie that it got 20 times to "https://example.test/"
       Then all answers are the same
 
     @S-18.9
@@ -323,8 +323,8 @@ Feature: Several upstreams
         | listeners[0].sites[0].balance             | "cookie"                           |
         | listeners[0].sites[0].routes[0].path      | "/api"                             |
         | listeners[0].sites[0].routes[0].upstreams | ["${upstream:c}", "${upstream:d}"] |
-      When the proxy is running
-      And a client requests "https://example.test/"
+      And the proxy is running
+      When a client requests "https://example.test/"
       Then the answer has the field "Set-Cookie" that matches "^__Host-rp=[A-Za-z0-9_-]{12}; "
       When a client sends the cookie that it got 1 times to "https://example.test/api"
       Then the answer has the field "Set-Cookie" that matches "^__Host-rp=[A-Za-z0-9_-]{12}\.[A-Za-z0-9_-]{12}; "
@@ -339,8 +339,8 @@ Feature: Several upstreams
     Scenario: A forged cookie is ignored
       Given the site "example.test" is served from the upstreams "a, b"
       And the setting "listeners[0].sites[0].balance" is "cookie"
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://example.test/              |
         | header | Cookie: __Host-rp=${upstream:a}.x. |
       Then the answer is 200
@@ -361,7 +361,7 @@ Feature: Several upstreams
         | upstream | ${upstream:a} |
       When the command "reverse-proxy drain example.test ${upstream:b} --text --config ${config}" is run
       Then the command exits with 1
-      And the command complains "is the only upstream of example.test in service: the others are down or drained"
+      And the command prints "is the only upstream of example.test in service: the others are down or drained" on stderr
       When a client requests "https://example.test/" 10 times
       Then the answers are all "b"
       When the command "reverse-proxy drain example.test ${upstream:a} --config ${config}" is run
@@ -373,16 +373,16 @@ Feature: Several upstreams
       And the site "example.test" is served from the upstreams "a, b"
       And the setting "listeners[0].sites[0].balance" is "client"
       And the setting "listeners[0].sites[0].upstreams[1]" is { address = "${upstream:b}", backup = true }
-      When the proxy is running
-      And the client "first" begins to request "https://example.test/"
+      And the proxy is running
+      When the client "first" begins to request "https://example.test/"
       Then the upstream "a" received 1 request
       When the command "reverse-proxy drain example.test ${upstream:a} --text --config ${config}" is run
       Then the command exits with 0
       And the command prints a line that matches "^example\.test: http://.* drained since .*, 1 request in flight$"
       When a client requests "https://example.test/" 10 times
       Then the answers are all "b"
-      When the configuration is reloaded
-      And a client requests "https://example.test/" 10 times
+      Given the configuration is reloaded
+      When a client requests "https://example.test/" 10 times
       Then the answers are all "b"
       When the upstream "a" is released
       Then the client "first" is answered 200
@@ -393,7 +393,7 @@ Feature: Several upstreams
       Then the command prints a line that matches "^http://.* +example\.test +drained +.* 0 .*$"
       When the command "reverse-proxy drain example.test ${upstream:b} --text --config ${config}" is run
       Then the command exits with 1
-      And the command complains "is the only upstream that example.test has and that is not drained"
+      And the command prints "is the only upstream that example.test has and that is not drained" on stderr
       Given an upstream "a"
       When the command "reverse-proxy undrain example.test ${upstream:a} --text --config ${config}" is run
       Then the command exits with 0
@@ -406,35 +406,35 @@ Feature: Several upstreams
     @S-18.6
     Scenario: Two copies of an application are restarted one after the other, and no request is lost
       Given the site "example.test" is served from the upstreams "a, b"
-      When the proxy is running
+      And the proxy is running
       And a steady load on "https://example.test/"
       And the load has made 50 requests
-      And the command "reverse-proxy drain example.test ${upstream:a} --config ${config}" is run
+      When the command "reverse-proxy drain example.test ${upstream:a} --config ${config}" is run
       Then the command exits with 0
-      When the upstream "a" goes away
+      Given the upstream "a" goes away
       And the load has made 200 requests
       And the upstream "a" comes back
-      And the command "reverse-proxy undrain example.test ${upstream:a} --config ${config}" is run
+      When the command "reverse-proxy undrain example.test ${upstream:a} --config ${config}" is run
       Then the upstream "a" receives a request again
       When the command "reverse-proxy drain example.test ${upstream:b} --text --config ${config}" is run
       Then the command exits with 0
-      When the upstream "b" goes away
+      Given the upstream "b" goes away
       And the load has made 400 requests
       And the upstream "b" comes back
-      And the command "reverse-proxy undrain example.test ${upstream:b} --text --config ${config}" is run
+      When the command "reverse-proxy undrain example.test ${upstream:b} --text --config ${config}" is run
       Then the upstream "b" receives a request again
       And the steady load has lost no request
 
     @S-18.6
     Scenario: Only an upstream of the site can be drained
       Given the site "example.test" is served from the upstreams "a, b"
-      When the proxy is running
-      And the command "reverse-proxy drain other.test ${upstream:a} --text --config ${config}" is run
+      And the proxy is running
+      When the command "reverse-proxy drain other.test ${upstream:a} --text --config ${config}" is run
       Then the command exits with 1
-      And the command complains "no site has the host or alias"
+      And the command prints "no site has the host or alias" on stderr
       When the command "reverse-proxy drain example.test 127.0.0.1:1 --text --config ${config}" is run
       Then the command exits with 1
-      And the command complains "example.test has no upstream"
+      And the command prints "example.test has no upstream" on stderr
 
   Rule: The state of upstreams is shown
 
@@ -444,9 +444,9 @@ Feature: Several upstreams
       And the site "example.test" is served from the upstreams "a, b"
       And the setting "listeners[0].sites[0].balance" is "round_robin"
       When the command "reverse-proxy check --config ${config}" is run
-      Then the command complains "does not answer: connection refused; start the program there, or correct the address"
-      When the proxy is running
-      And a client requests "https://example.test/" 30 times
+      Then the command prints "does not answer: connection refused; start the program there, or correct the address" on stderr
+      Given the proxy is running
+      When a client requests "https://example.test/" 30 times
       Then the answers are all "b"
       When the command "reverse-proxy status --text --config ${config}" is run
       Then the command prints a line that matches "^http://.* +example\.test +down +.* connection refused$"

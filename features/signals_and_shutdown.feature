@@ -29,9 +29,9 @@ Feature: Signals and shutdown
     Scenario Outline: SIGHUP reloads over <protocol>
       Given clients speak <protocol>
       And the proxy is running
-      When the site "git.example.test" is moved to the upstream "new"
+      And the site "git.example.test" is moved to the upstream "new"
       And the configuration is reloaded
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "new"
 
       Examples:
@@ -44,8 +44,8 @@ Feature: Signals and shutdown
       Given the proxy is running
       And a steady load on "https://git.example.test/"
       When the proxy is sent SIGHUP 200 times
-      And the load has made 500 requests
-      Then the steady load has lost no request
+      Then the load has made 500 requests
+      And the steady load has lost no request
       And the proxy is still running
       And the log has no line "CONFIG_RELOAD" with:
         | status | error |
@@ -55,10 +55,10 @@ Feature: Signals and shutdown
       Given clients speak <protocol>
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy is running
-      When "proxy.log" is renamed to "proxy.log.1"
+      And "proxy.log" is renamed to "proxy.log.1"
       And the proxy is sent SIGUSR1
       And the log has a new line "LOG_REOPENED"
-      And a client requests "https://git.example.test/after"
+      When a client requests "https://git.example.test/after"
       Then the file "proxy.log" contains "path=/after"
       And the file "proxy.log.1" does not contain "path=/after"
 
@@ -74,9 +74,9 @@ Feature: Signals and shutdown
       Given an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
       And the proxy is running
-      When the client "early" begins to request "https://slow.example.test/" over "<protocol>"
+      And the client "early" begins to request "https://slow.example.test/" over "<protocol>"
       And the upstream "slow" received 1 request
-      And the proxy is sent SIGTERM
+      When the proxy is sent SIGTERM
       Then "${addr}:${https}" refuses connections
       And "${addr}:${http}" refuses connections
       And the proxy is still running
@@ -96,12 +96,12 @@ Feature: Signals and shutdown
       And an upstream "stream" that streams "one |two |three"
       And the site "stream.example.test" is served from the upstream "stream"
       And the proxy is running
-      When the client "early" begins to request "https://stream.example.test/"
+      And the client "early" begins to request "https://stream.example.test/"
       And the client "early" has received "one"
       And the proxy is sent SIGTERM
       And "${addr}:${https}" refuses connections
       And the upstream "stream" is released
-      And the upstream "stream" is released
+      When the upstream "stream" is released
       Then the client "early" is answered 200
       And the answer has the body "one two three"
       And the proxy exits with 0 within 10 seconds
@@ -127,11 +127,11 @@ Feature: Signals and shutdown
       And the proxy exits with 0 within 5 seconds
 
     @S-11.1
-    Scenario: An idle HTTP/2 connection is told GOAWAY and closed at once
+    Scenario: An idle HTTP/2 connection receives GOAWAY and is closed immediately
       Given the proxy is running
       And a client keeps an idle HTTP/2 connection to "https://git.example.test"
       When the proxy is sent SIGTERM
-      Then the idle HTTP/2 connection is told GOAWAY with "NO_ERROR" and closed
+      Then the idle HTTP/2 connection receives GOAWAY with "NO_ERROR" and is closed
       And the proxy exits with 0 within 5 seconds
 
     @S-11.1
@@ -139,7 +139,7 @@ Feature: Signals and shutdown
       Given an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
       And the proxy is running
-      When a client opens a connection to "https://slow.example.test"
+      And a client opens a connection to "https://slow.example.test"
       And the client sends:
         """
         GET / HTTP/1.1
@@ -149,7 +149,7 @@ Feature: Signals and shutdown
       And the upstream "slow" received 1 request
       And the proxy is sent SIGTERM
       And "${addr}:${https}" refuses connections
-      And the upstream "slow" is released
+      When the upstream "slow" is released
       Then the client receives "\r\nConnection: close\r\n"
       And the client receives the answer 200
       And the answer has the body "slow"
@@ -163,9 +163,9 @@ Feature: Signals and shutdown
       And an upstream "stuck" that never answers
       And the site "stuck.example.test" is served from the upstream "stuck"
       And the proxy is running
-      When the client "early" begins to request "https://stuck.example.test/"
+      And the client "early" begins to request "https://stuck.example.test/"
       And the upstream "stuck" received 1 request
-      And the proxy is sent SIGTERM
+      When the proxy is sent SIGTERM
       Then the request of the client "early" fails
       And the proxy exits with 0 within 10 seconds
       And the log has a line "SHUTDOWN" with:
@@ -187,12 +187,12 @@ Feature: Signals and shutdown
       And an upstream "stuck" that never answers
       And the site "stuck.example.test" is served from the upstream "stuck"
       And the proxy is running
-      When the client "early" begins to request "https://stuck.example.test/"
+      And the client "early" begins to request "https://stuck.example.test/"
       And the upstream "stuck" received 1 request
       And the proxy is sent <first>
       And the log has a line "SHUTDOWN" with:
         | phase | drain |
-      And the proxy is sent <second>
+      When the proxy is sent <second>
       Then the proxy exits with 0 within 10 seconds
       And "${admin_socket}" does not exist
 
@@ -211,13 +211,13 @@ Feature: Signals and shutdown
       And an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
       And the proxy is running
-      When the client "early" begins to request "https://slow.example.test/"
+      And the client "early" begins to request "https://slow.example.test/"
       And the upstream "slow" received 1 request
       And the proxy is sent SIGTERM
       And the log has a line "SHUTDOWN" with:
         | phase | drain |
       And the proxy is sent SIGHUP
-      And the upstream "slow" is released
+      When the upstream "slow" is released
       Then the client "early" is answered 200
       And the proxy exits with 0 within 10 seconds
 
@@ -229,7 +229,7 @@ Feature: Signals and shutdown
     @S-11.1 @S-11.2
     Scenario: SIGTERM under load loses no request that was accepted
       Given the proxy is running
-      And clients that stop when connections are refused load "https://git.example.test/"
+      And clients that stop when connections are refused put load on "https://git.example.test/"
       And the load has made 200 requests
       When the proxy is sent SIGTERM
       Then the proxy exits with 0 within 10 seconds
@@ -259,12 +259,12 @@ Feature: Signals and shutdown
       And the proxy is running
       And a client requests "http://127.0.0.1:${health}/health"
       And the answer is 200
-      When the client "early" begins to request "https://slow.example.test/"
+      And the client "early" begins to request "https://slow.example.test/"
       And the upstream "slow" received 1 request
       And the proxy is sent SIGTERM
       And the log has a line "SHUTDOWN" with:
         | phase | drain |
-      And a client requests "http://127.0.0.1:${health}/health"
+      When a client requests "http://127.0.0.1:${health}/health"
       Then the answer is 503
       When the upstream "slow" is released
       Then the client "early" is answered 200
@@ -289,8 +289,8 @@ Feature: Signals and shutdown
     @S-4.5
     Scenario: The service manager learns of a reload that failed by the daemon's status
       Given the proxy is running
-      When the setting "rate_limit.burst" is 0
-      And a reload is refused
+      And the setting "rate_limit.burst" is 0
+      When a reload is refused
       Then the service manager is told "READY=1" 2 times
       And the service manager is told a status with "reload failed"
 
@@ -304,9 +304,9 @@ Feature: Signals and shutdown
     Scenario: Without a service manager there is silence
       Given the proxy will be started without a service manager
       When the proxy is started
-      And the log has a line "STARTUP" with:
+      Then the log has a line "STARTUP" with:
         | step | 10 |
-      Then the service manager is never told "READY=1"
+      And the service manager is never told "READY=1"
 
   Rule: A start that is told to stop leaves nothing
 
@@ -314,10 +314,10 @@ Feature: Signals and shutdown
     Scenario: SIGTERM while a CA is slow
       Given an upstream "ca" that does not accept connections
       And listener 1 orders a certificate for "www.example.test" from the CA at "https://${upstream:ca}/dir"
-      When the proxy is started
+      And the proxy is started
       And the log has a line "STARTUP" with:
         | step | 6 |
-      And the proxy is sent SIGTERM
+      When the proxy is sent SIGTERM
       Then the proxy exits with 0 within 10 seconds
       And nothing of the proxy is left
       And "${admin_socket}" does not exist

@@ -10,8 +10,8 @@ Feature: Sites
       And the site "own.apps.example.test" is served from the upstream "own"
       And the site "example.test" is served from the upstream "main"
       And the setting "listeners[0].sites[2].aliases" is ["www.example.test", "*.www.example.test"]
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://example.test/ |
         | protocol | <protocol>            |
         | verify   | no                    |
@@ -32,8 +32,8 @@ Feature: Sites
     @S-14.1
     Scenario Outline: The host <host> is no site over <protocol>
       Given the site "*.apps.example.test" is served from the upstream "apps"
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://example.test/ |
         | protocol | <protocol>            |
         | header   | Host: <host>          |
@@ -53,8 +53,8 @@ Feature: Sites
       Given listener 1 makes its own certificate
       And the site "*.apps.example.test" is served from the upstream "apps"
       And the setting "listeners[0].sites[0].aliases" is ["example.test"]
-      When the proxy is running
-      And the admin command "status" is sent
+      And the proxy is running
+      When the admin command "status" is sent
       Then the admin socket answers with:
         | certificates[0].names[0] | *.apps.example.test |
         | certificates[0].names[1] | example.test        |
@@ -65,12 +65,12 @@ Feature: Sites
       And the site "www.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].aliases" is ["alias.example.test"]
       And listener 1 gets certificates for its sites from the ACME server
-      When the proxy is running
-      And a client shakes hands for "alias.example.test"
+      And the proxy is running
+      When a client makes a TLS handshake for "alias.example.test"
       Then the certificate comes from the ACME server
-      When the setting "listeners[0].sites[0].aliases" is ["alias.example.test", "new.example.test"]
+      Given the setting "listeners[0].sites[0].aliases" is ["alias.example.test", "new.example.test"]
       And the configuration is reloaded
-      And a client shakes hands for "new.example.test"
+      When a client makes a TLS handshake for "new.example.test"
       Then the certificate comes from the ACME server
 
     @S-14.1 @S-14.8
@@ -83,11 +83,11 @@ Feature: Sites
         | site_traffic[0].host       | example.test     |
         | site_traffic[0].aliases#   | 2                |
         | site_traffic[0].aliases[0] | www.example.test |
-      When the setting "listeners[0].sites[0].aliases" is ["www.example.test", "new.example.test"]
+      Given the setting "listeners[0].sites[0].aliases" is ["www.example.test", "new.example.test"]
       And the site "other.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[1].aliases" is ["more.example.test"]
-      And the command "reverse-proxy diff --text --config ${config}" is run
-      Then the command names every one of:
+      When the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command names each of:
         | site added: other.example.test with more.example.test on ${addr}:${https}                             |
         | site changed: example.test on ${addr}:${https}: aliases added new.example.test; removed web.example.test |
 
@@ -95,15 +95,15 @@ Feature: Sites
     Scenario: A reload adds and removes an alias
       Given the site "example.test" is served from the upstream "app"
       And the proxy is running
-      When the setting "listeners[0].sites[0].aliases" is ["www.example.test"]
-      And the command "reverse-proxy diff --text --config ${config}" is run
-      Then the command complains nothing
-      When the configuration is reloaded
-      And a client requests "https://www.example.test/"
+      And the setting "listeners[0].sites[0].aliases" is ["www.example.test"]
+      When the command "reverse-proxy diff --text --config ${config}" is run
+      Then the command prints nothing on stderr
+      Given the configuration is reloaded
+      When a client requests "https://www.example.test/"
       Then the answer is 200 "app"
-      When the setting "listeners[0].sites[0].aliases" is left out
+      Given the setting "listeners[0].sites[0].aliases" is left out
       And the configuration is reloaded
-      And a client requests "https://www.example.test/"
+      When a client requests "https://www.example.test/"
       Then the answer is 404
 
     @S-14.1
@@ -112,7 +112,7 @@ Feature: Sites
       And the setting "listeners[0].tls" is {mode = "acme", acme_contact = "mailto:a@example.test"}
       When the configuration is validated
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | listeners[0].sites[0].host: | is a wildcard, whose certificate needs DNS-01 | write each name out |
 
   Rule: Aliases are redirected if the site says so
@@ -122,8 +122,8 @@ Feature: Sites
       Given the site "example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].aliases" is ["www.example.test", "*.www.example.test"]
       And the setting "listeners[0].sites[0].redirect_aliases" is true
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://example.test<target>  |
         | method   | <method>                      |
         | protocol | <protocol>                    |
@@ -151,4 +151,4 @@ Feature: Sites
       And the setting "listeners[0].sites[0].aliases" is ["www.example.test"]
       When the configuration is validated
       Then the command exits with 1
-      And the command complains "listeners[0].sites[1].host: \"www.example.test\" is listeners[0].sites[0].aliases[0] already; write each host once in a listener"
+      And the command prints "listeners[0].sites[1].host: \"www.example.test\" is listeners[0].sites[0].aliases[0] already; write each host once in a listener" on stderr

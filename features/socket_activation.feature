@@ -11,18 +11,18 @@ Feature: Socket activation
     Scenario: Twenty restarts under a load of new connections, and no request is refused or reset
       Given the ports of the listeners are held outside
       And the proxy is running
-      When clients that connect anew for each request load "https://git.example.test/"
-      And the proxy is restarted 20 times under the load
+      And clients that open a connection for each request put load on "https://git.example.test/"
+      When the proxy is restarted 20 times under the load
       Then the steady load has lost no request
 
     @S-11.3
     Scenario: A client that comes while no daemon runs is answered by the next one
       Given the ports of the listeners are held outside
       And the proxy is running
-      When the proxy is sent SIGTERM
+      And the proxy is sent SIGTERM
       And the proxy exits with 0 within 10 seconds
       And the client "waiting" begins to request "https://git.example.test/"
-      And the proxy is started again
+      When the proxy is started again
       Then the client "waiting" is answered 200
       And the answer has the body "app"
 
@@ -79,8 +79,8 @@ Feature: Socket activation
       Given a socket on "127.0.0.1:${health}" is held outside with the name "health"
       And a socket on "${addr}:${http}" is held outside with the name "reverse-proxy.socket"
       And a socket on "${addr}:${https}" is held outside
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
       When a client requests "http://git.example.test/"
       Then the answer is 301
@@ -90,9 +90,9 @@ Feature: Socket activation
     @S-4.6 @systemd
     Scenario: The real systemd-socket-activate starts the daemon at the first connection
       Given the proxy will be started by systemd-socket-activate
-      When the proxy is started
+      And the proxy is started
       And "${addr}:${https}" accepts connections
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
       And the log has a line "STARTUP" with:
         | step | 10 |
@@ -149,6 +149,6 @@ Feature: Socket activation
       Given the proxy will be started with the environment variable "LISTEN_FDS" set to "1"
       And the proxy will be started with the environment variable "LISTEN_PID" set to "1"
       And the proxy will be started with 1 inherited files
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"

@@ -139,7 +139,7 @@ Feature: Startup
 
     @S-4.2 @root @network
     Scenario: Step 6 fails on a port below 1024 without the right to it
-      Given a network of its own with the addresses "::2"
+      Given a separate network with the addresses "::2"
       And the proxy will be started as an ordinary user
       And the setting "listeners[0].https_port" is 443
       When the proxy is started
@@ -196,9 +196,9 @@ Feature: Startup
       Given something else listens on "${addr}:${https}"
       When the proxy is started
       Then the proxy exits with 1
-      When nothing listens on "${addr}:${https}" any more
+      Given nothing listens on "${addr}:${https}" any more
       And the proxy is running
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
 
   Rule: All ports bound before any connections accepted
@@ -229,8 +229,8 @@ Feature: Startup
     Scenario: With a certificate that the last listener cannot get no port ever answers
       Given an HTTPS upstream "ca" that waits
       And listener 2 orders a certificate for "www.example.test" from the CA at "https://${upstream:ca}/directory"
-      When the proxy is started
-      And the upstream "ca" is released
+      And the proxy is started
+      When the upstream "ca" is released
       Then no port of the proxy answers until it exits
       And the proxy exits with 1
       And its standard error is one line with "startup step 7 (load_tls): listeners[1].tls"
@@ -243,7 +243,7 @@ Feature: Startup
       And listener 2 orders a certificate for "www.example.test" from the CA at "https://${upstream:ca}/directory"
       When the proxy is started
       Then the upstream "ca" received 1 request
-      When the client "early" opens a connection to "tcp://${addr}:${http}"
+      Given the client "early" opens a connection to "tcp://${addr}:${http}"
       And the client sends:
         """
         GET / HTTP/1.1
@@ -253,7 +253,7 @@ Feature: Startup
       And the client "secure" opens a connection to "tcp://${addr}:${https}"
       And the client sends "\x16\x03\x01\x00\x01\x00"
       And the client "health" opens a connection to "tcp://127.0.0.1:${health}"
-      And the client sends:
+      When the client sends:
         """
         GET /health HTTP/1.1
         Host: 127.0.0.1
@@ -264,9 +264,9 @@ Feature: Startup
       When the upstream "ca" is released
       Then the proxy exits with 1
       And the connection is closed with nothing more
-      When the connection of the client "early" is looked at
+      When the next steps use the connection of the client "early"
       Then the connection is closed with nothing more
-      When the connection of the client "secure" is looked at
+      When the next steps use the connection of the client "secure"
       Then the connection is closed with nothing more
 
     @S-4.3 @S-5.4
@@ -275,8 +275,8 @@ Feature: Startup
       And listener 1 gets certificates for "git.example.test" from the ACME server
       When the proxy is started
       Then "${addr2}:${http2}" accepts connections
-      When a client opens a connection to "tcp://${addr2}:${http2}"
-      And the client sends:
+      Given a client opens a connection to "tcp://${addr2}:${http2}"
+      When the client sends:
         """
         GET /a HTTP/1.1
         Host: git.example.test
@@ -297,8 +297,8 @@ Feature: Startup
     @S-6.1
     Scenario Outline: Each listener routes its own sites over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
       When a client requests "https://www.example.test/"
       Then the answer is 200 "web"
@@ -311,8 +311,8 @@ Feature: Startup
     @S-6.1
     Scenario Outline: The site of another listener is unknown over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://www.example.test/ |
         | listener | 1                         |
       Then the answer is the plain error 404 "Not Found"
@@ -328,8 +328,8 @@ Feature: Startup
       Given clients speak <protocol>
       And the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 2
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200
       When a client requests "https://www.example.test/"
       Then the answer is 200
@@ -347,10 +347,10 @@ Feature: Startup
     Scenario Outline: One reload changes all listeners over <protocol>
       Given clients speak <protocol>
       And the proxy is running
-      When the site "git.example.test" is moved to the upstream "app2"
+      And the site "git.example.test" is moved to the upstream "app2"
       And the site "www.example.test" is moved to the upstream "web2"
       And the configuration is reloaded
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app2"
       When a client requests "https://www.example.test/"
       Then the answer is 200 "web2"
@@ -371,8 +371,8 @@ Feature: Startup
       Given clients speak <protocol>
       And the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 1
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200
       When a client sends "POST" to "https://unknown.example.test/" with 101 bytes
       Then the answer is the plain error 429 "Too Many Requests"
@@ -385,8 +385,8 @@ Feature: Startup
     @S-6.1
     Scenario Outline: A body over the limit is answered so, before its host is looked for, over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends "POST" to "https://unknown.example.test/" with 101 bytes
+      And the proxy is running
+      When a client sends "POST" to "https://unknown.example.test/" with 101 bytes
       Then the answer is the plain error 413 "Payload Too Large"
 
       Examples:
@@ -397,8 +397,8 @@ Feature: Startup
     @S-6.1
     Scenario Outline: A host that is unknown is answered so, before any upstream is asked, over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends "POST" to "https://unknown.example.test/" with 100 bytes
+      And the proxy is running
+      When a client sends "POST" to "https://unknown.example.test/" with 100 bytes
       Then the answer is the plain error 404 "Not Found"
       And the upstream "app" received nothing
 
@@ -410,8 +410,8 @@ Feature: Startup
     @S-6.3
     Scenario Outline: The upstream gets the request with the proxy's fields over <protocol>
       Given clients speak <protocol>
-      When the proxy is running
-      And a client sends "POST" to "https://git.example.test/" with 100 bytes
+      And the proxy is running
+      When a client sends "POST" to "https://git.example.test/" with 100 bytes
       Then the answer is 200 "app"
       And the upstream "app" received the field "X-Forwarded-Proto" with "https"
       And the upstream "app" received a body of 100 bytes
@@ -426,8 +426,8 @@ Feature: Startup
     @S-6.3
     Scenario Outline: The upstream gets the address of the client's socket over <protocol>
       Given the site "git.example.test" is served from the upstream "app"
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/   |
         | protocol | <protocol>                  |
         | client   | alice                       |
@@ -451,7 +451,7 @@ Feature: Startup
 
     @S-4.5
     Scenario: At READY=1 every port answers
-      Given every port of the proxy is asked as soon as it is ready
+      Given every port of the proxy is polled from the start
       When the proxy is running
       Then every port has answered at READY=1
       And the log has the events in this order:
@@ -482,16 +482,16 @@ Feature: Startup
 
     @S-4.5
     Scenario: The watchdog is not fed when it is not asked for
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      Given the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200
       And the service manager is never told "WATCHDOG=1"
 
     @S-4.5
     Scenario: Without a service manager nobody is told
       Given the proxy will be started without a service manager
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
       And the service manager is never told "READY=1"
 
@@ -539,8 +539,8 @@ Feature: Startup
     Scenario: SIGHUP reads the file anew and tells the service manager
       Given the site "git.example.test" is served from the upstream "app"
       And the proxy is running
-      When the site "www.example.test" is served from the upstream "web"
-      And the configuration is reloaded
+      And the site "www.example.test" is served from the upstream "web"
+      When the configuration is reloaded
       Then the log has a new line "CONFIG_RELOAD" with:
         | level  | INFO    |
         | status | success |
@@ -558,8 +558,8 @@ Feature: Startup
       Then the admin socket answers with:
         | status | ok |
         | sites  | 1  |
-      When the site "www.example.test" is served from the upstream "web"
-      And the admin command "reload" is sent
+      Given the site "www.example.test" is served from the upstream "web"
+      When the admin command "reload" is sent
       Then the admin socket answers with:
         | status | ok |
       When the admin command "status" is sent
@@ -570,8 +570,8 @@ Feature: Startup
     Scenario: A live process at the admin socket is left alone, and the daemon goes on without
       Given the site "git.example.test" is served from the upstream "app"
       And a live socket "admin.sock"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
       And the log has a line "ADMIN_SOCKET_IN_USE" with:
         | level | WARN |
@@ -583,8 +583,8 @@ Feature: Startup
     Scenario Outline: Both answer 200 with an empty body over <protocol>
       Given clients speak <protocol>
       And the site "git.example.test" is served from the upstream "app"
-      When the proxy is running
-      And a client requests "http://127.0.0.1:${health}/health"
+      And the proxy is running
+      When a client requests "http://127.0.0.1:${health}/health"
       Then the answer is 200 ""
       When a client requests "https://git.example.test/health"
       Then the answer is 200 ""
@@ -603,8 +603,8 @@ Feature: Startup
     And the site "git.example.test" is served from the upstream "git"
     And another listener
     And the site "www.example.test" is served from the upstream "www"
-    When the proxy is running
-    And a client requests "https://git.example.test/user/repo?tab=1"
+    And the proxy is running
+    When a client requests "https://git.example.test/user/repo?tab=1"
     Then the answer is 200
     And the answer's JSON has:
       | upstream | git               |
@@ -647,16 +647,16 @@ Feature: Startup
     Then the answer is 200 "app"
     When a client requests "https://new.example.test/"
     Then the answer is 404
-    When the site "git.example.test" is moved to the upstream "app2"
+    Given the site "git.example.test" is moved to the upstream "app2"
     And the site "new.example.test" is served from the upstream "new"
     And the configuration is reloaded
-    And a client requests "https://git.example.test/"
+    When a client requests "https://git.example.test/"
     Then the answer is 200 "app2"
     When a client requests "https://new.example.test/"
     Then the answer is 200 "new"
-    When the site "new.example.test" is taken out
+    Given the site "new.example.test" is removed
     And the configuration is reloaded
-    And a client requests "https://new.example.test/"
+    When a client requests "https://new.example.test/"
     Then the answer is 404
 
     Examples:
@@ -669,14 +669,14 @@ Feature: Startup
     Given clients speak <protocol>
     And the site "git.example.test" is served from the upstream "app"
     And the proxy is running
-    When the site "git.example.test" is moved to the upstream "app2"
-    And the admin command "reload" is sent
+    And the site "git.example.test" is moved to the upstream "app2"
+    When the admin command "reload" is sent
     Then the admin socket answers with:
       | status | ok |
     When a client requests "https://git.example.test/"
     Then the answer is 200 "app2"
-    When the setting "listeners[0].sites[0].upstream" is "nowhere"
-    And the admin command "reload" is sent
+    Given the setting "listeners[0].sites[0].upstream" is "nowhere"
+    When the admin command "reload" is sent
     Then the admin socket answers with:
       | status    | error                                 |
       | message   | *                                     |

@@ -15,8 +15,8 @@ Feature: Status for people
       And the proxy is running
       When the command "reverse-proxy status --text --config ${config}" is run
       Then the command exits with 0
-      And the command complains nothing
-      And the command names every one of:
+      And the command prints nothing on stderr
+      And the command names each of:
         | configuration  ${config}, in use since    |                    |                        |
         | process                                   | , up               |                        |
         | connections    0 of                       | 0 requests in flight |                      |
@@ -37,9 +37,9 @@ Feature: Status for people
       And an upstream "gone" that answers 503 with the body "sorry"
       And the site "gone.example.test" is served from the upstream "gone"
       And the proxy is running
-      When a client requests "https://git.example.test/"
       And a client requests "https://git.example.test/"
-      And a client requests "https://gone.example.test/"
+      And a client requests "https://git.example.test/"
+      When a client requests "https://gone.example.test/"
       Then the answer is 503 "sorry"
       When the command "reverse-proxy status --text --config ${config}" is run
       Then the command prints a line that matches "git\.example\.test .* 2    0    0 .* 6 B"
@@ -49,12 +49,12 @@ Feature: Status for people
     @S-1.4 @S-10.1
     Scenario: The latest reloads, and why they were refused
       Given the proxy is running
-      When the site "git.example.test" is moved to the upstream "app2"
+      And the site "git.example.test" is moved to the upstream "app2"
       And the configuration is reloaded
       And the setting "rate_limit.burst" is 0
       And a reload is refused
-      And the command "reverse-proxy status --text --config ${config}" is run
-      Then the command names every one of:
+      When the command "reverse-proxy status --text --config ${config}" is run
+      Then the command names each of:
         | UTC  ok     | 1 change                                                       |
         | UTC  error  | ${config}: nothing was changed; 1 error in the configuration   |
         | rate_limit.burst: 0 is out of range |                                        |
@@ -86,10 +86,10 @@ Feature: Status for people
     @S-10.1
     Scenario: At most ten reloads are remembered, the latest first
       Given the proxy is running
-      When the configuration is reloaded 11 times
+      And the configuration is reloaded 11 times
       And the setting "rate_limit.burst" is 0
       And a reload is refused
-      And the admin command "status" is sent
+      When the admin command "status" is sent
       Then the admin socket answers with:
         | reloads#          | 10    |
         | reloads[0].status | error |
@@ -99,10 +99,10 @@ Feature: Status for people
     @S-10.1 @S-3.4
     Scenario: What waits for a restart
       Given the proxy is running
-      When the setting "max_connections" is 99
+      And the setting "max_connections" is 99
       And the configuration is reloaded
-      And the command "reverse-proxy status --text --config ${config}" is run
-      Then the command names every one of:
+      When the command "reverse-proxy status --text --config ${config}" is run
+      Then the command names each of:
         | restart needed | max_connections | -> 99 |
       When the admin command "status" is sent
       Then the admin socket answers with:
@@ -159,19 +159,19 @@ Feature: Status for people
       Then the terminal shows "\x1b[Hversion "
       And the terminal shows "git.example.test"
       When the proxy is sent SIGTERM
-      And the proxy exits with 0
-      Then the terminal shows "no status from ${admin_socket}: no such file or directory; is the daemon running"
+      Then the proxy exits with 0
+      And the terminal shows "no status from ${admin_socket}: no such file or directory; is the daemon running"
       And the terminal shows "trying again every 2s, until Ctrl-C"
       When the command is sent SIGINT
       Then the command exits with 0
-      And the command complains nothing
+      And the command prints nothing on stderr
 
     @S-1.5
     Scenario Outline: <wrong> is a wrong usage
       When the command "reverse-proxy <wrong>" is run
       Then the command exits with 2
-      And the command complains in 1 line
-      And the command complains "--help"
+      And the command prints 1 line on stderr
+      And the command prints "--help" on stderr
 
       Examples:
         | wrong                   |
@@ -190,7 +190,7 @@ Feature: Status for people
       Given something else answers "{\"status\":\"ok\",\"uptime_secs\":5,\"sites\":3,\"version\":\"v0.9\",\"pid\":7,\"connections\":1}\n" at the socket "${admin_socket}"
       When the command "reverse-proxy status --text --config ${config}" is run
       Then the command exits with 0
-      And the command names every one of:
+      And the command names each of:
         | v0.9 (revision -, -)                        |
         | 3 sites; this daemon does not list them     |
         | connections    1 of -                       |

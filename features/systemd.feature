@@ -10,11 +10,11 @@ Feature: What the service manager is told
     Given the proxy will be started with the environment variable "WATCHDOG_USEC" set to "500000"
     And the proxy is running
     And the service manager is told "WATCHDOG=1"
-    When the configuration is reloaded
+    And the configuration is reloaded
     And the service manager is told "READY=1" 2 times
-    And the proxy is sent SIGTERM
-    And the proxy exits with 0 within 10 seconds
-    Then the service manager was told in this order:
+    When the proxy is sent SIGTERM
+    Then the proxy exits with 0 within 10 seconds
+    And the service manager was told in this order:
       | READY=1, STATUS=serving 1 sites on 1 listeners                                      |
       | RELOADING=1, MONOTONIC_USEC=                                                        |
       | READY=1, STATUS=                                                                    |
@@ -32,14 +32,14 @@ Feature: What the service manager is told
     Given an upstream "slow" that waits
     And the site "slow.example.test" is served from the upstream "slow"
     And the proxy is running
-    When the client "early" begins to request "https://slow.example.test/"
+    And the client "early" begins to request "https://slow.example.test/"
     And the upstream "slow" received 1 request
     And the proxy is sent SIGHUP 50 times
     And the proxy is sent SIGTERM
     And the proxy is sent SIGHUP 50 times
     And the service manager is told "STOPPING=1"
     And the proxy is sent SIGHUP 50 times
-    And the upstream "slow" is released
+    When the upstream "slow" is released
     Then the client "early" is answered 200
     And the proxy exits with 0 within 10 seconds
     And after "STOPPING=1" the service manager was told neither "READY=1" nor "RELOADING=1"
@@ -50,9 +50,9 @@ Feature: What the service manager is told
     And an upstream "slow" that waits
     And the site "slow.example.test" is served from the upstream "slow"
     And the proxy is running
-    When the client "early" begins to request "https://slow.example.test/"
+    And the client "early" begins to request "https://slow.example.test/"
     And the upstream "slow" received 1 request
-    And the proxy is sent SIGTERM
+    When the proxy is sent SIGTERM
     Then after "STOPPING=1" the service manager is told "WATCHDOG=1" 3 times
     When the upstream "slow" is released
     Then the client "early" is answered 200
@@ -62,11 +62,11 @@ Feature: What the service manager is told
   Scenario: More time is asked for while a CA is slow, and READY=1 never comes
     Given an upstream "ca" that does not accept connections
     And listener 1 orders a certificate for "www.example.test" from the CA at "https://${upstream:ca}/dir"
-    When the proxy is started
+    And the proxy is started
     And the service manager is told "EXTEND_TIMEOUT_USEC=30000000"
-    And the proxy is sent SIGTERM
-    And the proxy exits with 0 within 10 seconds
-    Then the service manager was told in this order:
+    When the proxy is sent SIGTERM
+    Then the proxy exits with 0 within 10 seconds
+    And the service manager was told in this order:
       | STATUS=obtaining certificates |
       | EXTEND_TIMEOUT_USEC=30000000  |
     And the service manager is never told "READY=1"

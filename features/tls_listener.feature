@@ -9,8 +9,8 @@ Feature: TLS listeners
 
     @S-5.1
     Scenario Outline: A client that speaks <minimum> to <maximum> <outcome>
-      When the proxy is running
-      And a client shakes hands:
+      Given the proxy is running
+      When a client makes a TLS handshake:
         | name    | git.example.test |
         | minimum | <minimum>        |
         | maximum | <maximum>        |
@@ -28,8 +28,8 @@ Feature: TLS listeners
     Scenario Outline: With an <key> key TLS 1.2 is spoken with <suite>: <outcome>
       Given <kind> certificate "web" for "git.example.test"
       And listener 1 has the certificate "web"
-      When the proxy is running
-      And a client shakes hands:
+      And the proxy is running
+      When a client makes a TLS handshake:
         | name    | git.example.test |
         | maximum | 1.2              |
         | suites  | <suite>          |
@@ -52,8 +52,8 @@ Feature: TLS listeners
 
     @S-5.1
     Scenario Outline: A client that offers the protocols "<offered>" agrees on "<agreed>"
-      When the proxy is running
-      And a client shakes hands:
+      Given the proxy is running
+      When a client makes a TLS handshake:
         | name      | git.example.test |
         | protocols | <offered>        |
       Then the handshake succeeds
@@ -67,8 +67,8 @@ Feature: TLS listeners
 
     @S-5.1
     Scenario: A client that offers no protocol speaks HTTP/1.1
-      When the proxy is running
-      And a client shakes hands for "git.example.test"
+      Given the proxy is running
+      When a client makes a TLS handshake for "git.example.test"
       Then the handshake succeeds
       And the handshake agrees on ""
       When a client requests "https://git.example.test/" over "HTTP/1.1"
@@ -76,8 +76,8 @@ Feature: TLS listeners
 
     @S-5.1
     Scenario: A listener that is not in ACME mode does not answer a CA's validation
-      When the proxy is running
-      And a client shakes hands:
+      Given the proxy is running
+      When a client makes a TLS handshake:
         | name      | git.example.test |
         | protocols | acme-tls/1       |
       Then the handshake fails with the alert "no application protocol"
@@ -90,8 +90,8 @@ Feature: TLS listeners
       And a certificate "second" for "*.wild.example.test"
       And listener 1 has the certificate "first"
       And listener 1 also has the certificate "second"
-      When the proxy is running
-      And a client shakes hands for "<name>"
+      And the proxy is running
+      When a client makes a TLS handshake for "<name>"
       Then the handshake succeeds
       And the certificate is "<certificate>"
       And the certificate is trusted for "<name>"
@@ -109,8 +109,8 @@ Feature: TLS listeners
       And a certificate "second" for "*.wild.example.test"
       And listener 1 has the certificate "first"
       And listener 1 also has the certificate "second"
-      When the proxy is running
-      And a client shakes hands for "<name>"
+      And the proxy is running
+      When a client makes a TLS handshake for "<name>"
       Then the handshake fails with the alert "unrecognized name"
       And the log has a line "TLS_REFUSED" with:
         | client_ip   | ~127.  |
@@ -125,11 +125,11 @@ Feature: TLS listeners
 
     @S-5.15 @S-8.6
     Scenario: Refused handshakes of one client are logged at most once in 10 s, whatever the names, and those of another by themselves
-      When the proxy is running
-      And a client shakes hands for "one.example.org"
-      And a client shakes hands for "two.example.org"
-      And a client shakes hands for "three.example.org"
-      And a client shakes hands:
+      Given the proxy is running
+      And a client makes a TLS handshake for "one.example.org"
+      And a client makes a TLS handshake for "two.example.org"
+      And a client makes a TLS handshake for "three.example.org"
+      When a client makes a TLS handshake:
         | name   | four.example.org |
         | client | bob              |
       Then the handshake fails with the alert "unrecognized name"
@@ -147,8 +147,8 @@ Feature: TLS listeners
 
     @S-5.2
     Scenario: Without a name the certificate of a listener that has exactly one is used
-      When the proxy is running
-      And a client shakes hands for "none"
+      Given the proxy is running
+      When a client makes a TLS handshake for "none"
       Then the handshake succeeds
       And the certificate is "listener1"
 
@@ -158,8 +158,8 @@ Feature: TLS listeners
       And a certificate "second" for "other.example.test"
       And listener 1 has the certificate "first"
       And listener 1 also has the certificate "second"
-      When the proxy is running
-      And a client shakes hands for "none"
+      And the proxy is running
+      When a client makes a TLS handshake for "none"
       Then the handshake fails with the alert "unrecognized name"
       And the log has a line "TLS_REFUSED" with:
         | client_ip | *              |
@@ -171,12 +171,12 @@ Feature: TLS listeners
       And the site "two.test" is served from the upstream "app" by listener 2
       And a certificate "two" for "two.test"
       And listener 2 has the certificate "two"
-      When the proxy is running
-      And a client shakes hands:
+      And the proxy is running
+      When a client makes a TLS handshake:
         | name     | two.test |
         | listener | 1        |
       Then the handshake fails with the alert "unrecognized name"
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name     | two.test |
         | listener | 2        |
       Then the handshake succeeds
@@ -195,7 +195,7 @@ Feature: TLS listeners
       And the log has a line "CERT_EXPIRED" with:
         | level     | ERROR            |
         | domain    | git.example.test |
-      When a client shakes hands for "git.example.test"
+      When a client makes a TLS handshake for "git.example.test"
       Then the handshake succeeds
       And the certificate is "short"
 
@@ -205,14 +205,14 @@ Feature: TLS listeners
       And a certificate "ecdsa" for "git.example.test"
       And listener 1 has the certificate "ecdsa"
       And listener 1 also has the certificate "rsa"
-      When the proxy is running
-      And a client shakes hands:
+      And the proxy is running
+      When a client makes a TLS handshake:
         | name    | git.example.test                      |
         | maximum | 1.2                                   |
         | suites  | TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 |
       Then the handshake succeeds
       And the certificate is "rsa"
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name    | git.example.test                        |
         | maximum | 1.2                                     |
         | suites  | TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 |
@@ -225,14 +225,14 @@ Feature: TLS listeners
     Scenario Outline: A session of TLS <version> for <first> is offered for <second>: the handshake <outcome>
       Given a certificate "web" for "git.example.test, www.example.test"
       And listener 1 has the certificate "web"
-      When the proxy is running
-      And a client shakes hands:
+      And the proxy is running
+      When a client makes a TLS handshake:
         | name    | <first>   |
         | minimum | <version> |
         | maximum | <version> |
         | session | alice     |
       Then the handshake is a full one
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name    | <second>  |
         | minimum | <version> |
         | maximum | <version> |
@@ -260,26 +260,26 @@ Feature: TLS listeners
     Scenario Outline: A reload keeps the sessions of TLS <version> of the names that are still served, and no others
       Given a certificate "web" for "git.example.test, www.example.test"
       And listener 1 has the certificate "web"
-      When the proxy is running
-      And a client shakes hands:
+      And the proxy is running
+      And a client makes a TLS handshake:
         | name    | git.example.test |
         | minimum | <version>        |
         | maximum | <version>        |
         | session | alice            |
-      And a client shakes hands:
+      And a client makes a TLS handshake:
         | name    | www.example.test |
         | minimum | <version>        |
         | maximum | <version>        |
         | session | bob              |
-      When a certificate "web" for "git.example.test"
+      And a certificate "web" for "git.example.test"
       And the configuration is reloaded
-      And a client shakes hands:
+      When a client makes a TLS handshake:
         | name    | git.example.test |
         | minimum | <version>        |
         | maximum | <version>        |
         | session | alice            |
       Then the handshake is resumed
-      When a client shakes hands:
+      When a client makes a TLS handshake:
         | name    | www.example.test |
         | minimum | <version>        |
         | maximum | <version>        |
@@ -299,14 +299,14 @@ Feature: TLS listeners
       And a certificate "ecdsa" for "www.example.test, git.example.test"
       And listener 1 has the certificate "ecdsa"
       And listener 1 also has the certificate "rsa"
-      When the proxy is running
-      And a client shakes hands:
+      And the proxy is running
+      When a client makes a TLS handshake:
         | name    | none                                  |
         | maximum | 1.2                                   |
         | suites  | TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 |
       Then the handshake succeeds
       And the certificate is "rsa"
-      When a client shakes hands for "none"
+      When a client makes a TLS handshake for "none"
       Then the handshake succeeds
       And the certificate is "ecdsa"
 
@@ -316,11 +316,11 @@ Feature: TLS listeners
     Scenario: A listener that makes its own certificate covers its sites
       Given listener 1 makes its own certificate
       And the site "other.example.test" is served from the upstream "app"
-      When the proxy is running
-      And a client shakes hands for "other.example.test"
+      And the proxy is running
+      When a client makes a TLS handshake for "other.example.test"
       Then the handshake succeeds
       And the certificate is for "git.example.test, other.example.test"
-      When a client shakes hands for "third.example.test"
+      When a client makes a TLS handshake for "third.example.test"
       Then the handshake fails with the alert "unrecognized name"
 
     @S-3.5
@@ -328,9 +328,9 @@ Feature: TLS listeners
       Given clients speak <protocol>
       And listener 1 makes its own certificate
       And the proxy is running
-      When the site "new.example.test" is served from the upstream "app"
+      And the site "new.example.test" is served from the upstream "app"
       And the configuration is reloaded
-      And a client shakes hands for "new.example.test"
+      When a client makes a TLS handshake for "new.example.test"
       Then the handshake succeeds
       When a client sends the request:
         | url    | https://new.example.test/ |
@@ -347,24 +347,24 @@ Feature: TLS listeners
     @S-12.4
     Scenario: A client that sends no hello is cut after header_timeout_secs
       Given the setting "header_timeout_secs" is 1
-      When the proxy is running
-      And a client opens a connection to "tcp://${addr}:${https}"
+      And the proxy is running
+      When a client opens a connection to "tcp://${addr}:${https}"
       Then the connection is not closed before 900 ms
       And the connection is closed within 8000 ms
 
     @S-12.4
     Scenario: A client that sends its hello byte by byte is cut after header_timeout_secs
       Given the setting "header_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"
-      And the client sends "\x16\x03\x01"
+      When the client sends "\x16\x03\x01"
       Then the connection is closed within 8000 ms
 
     @S-5.1
     Scenario: Plain HTTP on the HTTPS port reaches no site
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"
-      And the client sends:
+      When the client sends:
         """
         GET / HTTP/1.1
         Host: git.example.test
@@ -377,9 +377,9 @@ Feature: TLS listeners
 
     @S-5.14
     Scenario Outline: <what> gets 400 and the end of the connection
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"
-      And the client sends "<bytes>"
+      When the client sends "<bytes>"
       Then the client receives the answer 400
       And the answer has the body "<body>"
       And the answer has the field "Content-Type" with "text/plain; charset=utf-8"
@@ -405,21 +405,21 @@ Feature: TLS listeners
 
     @S-5.14
     Scenario: What is neither TLS nor HTTP is answered nothing
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"
-      And the client sends "SSH-2.0-OpenSSH_9.2\r\n"
+      When the client sends "SSH-2.0-OpenSSH_9.2\r\n"
       Then the connection is closed with nothing more
 
     @S-5.14 @S-7.1
     Scenario: It costs a token like any other request
       Given the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 400
-      When a client opens a connection to "tcp://${addr}:${https}"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Given a client opens a connection to "tcp://${addr}:${https}"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 429
       And the connection is closed
 
@@ -430,8 +430,8 @@ Feature: TLS listeners
       And listener 1 orders a certificate for "git.example.test" from the CA at "https://${upstream:ca}/directory"
       When the proxy is started
       Then the upstream "ca" received 1 request
-      When a client opens a connection to "tcp://${addr}:${https}"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Given a client opens a connection to "tcp://${addr}:${https}"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the connection is closed with nothing more
       When the upstream "ca" is released
       Then the proxy exits with 1
@@ -442,10 +442,10 @@ Feature: TLS listeners
     Scenario: With 10,000 sites each name has a certificate of its own
       Given 10000 sites "n%.example.test" are served from the upstream "app"
       And listener 1 makes its own certificate
-      When the proxy is running
-      And a client shakes hands for "n9999.example.test"
+      And the proxy is running
+      When a client makes a TLS handshake for "n9999.example.test"
       Then the certificate is for "n9999.example.test"
-      When a client shakes hands for "n1.example.test"
+      When a client makes a TLS handshake for "n1.example.test"
       Then the certificate is for "n1.example.test"
-      When a client shakes hands for "n10001.example.test"
+      When a client makes a TLS handshake for "n10001.example.test"
       Then the handshake fails with the alert "unrecognized name"

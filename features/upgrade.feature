@@ -11,9 +11,9 @@ Feature: Upgrade
     @S-6.11
     Scenario Outline: An upgrade to <protocol> passes
       Given an upstream "app" that switches to "<protocol>"
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         GET /chat?room=1 HTTP/1.1
         Host: git.example.test
@@ -57,8 +57,8 @@ Feature: Upgrade
     Scenario Outline: What the upstream sends right behind its head is the new protocol's over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket" and says "HTTP/1.1 200 OK\r\n\r\n"
-      When the proxy is running
-      And a client opens a WebSocket to "https://git.example.test/"
+      And the proxy is running
+      When a client opens a WebSocket to "https://git.example.test/"
       Then the client receives "HTTP/1.1 200 OK\r\n\r\n"
 
       Examples:
@@ -69,9 +69,9 @@ Feature: Upgrade
     @S-6.11
     Scenario: What the client sends right behind its head is the new protocol's
       Given an upstream "app" that switches to "websocket"
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET /early HTTP/1.1\r\n\r\n"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET /early HTTP/1.1\r\n\r\n"
       Then the upstream "app" received "GET /early HTTP/1.1\r\n\r\n" after the switch
       And the client receives "\r\nUpgrade: websocket\r\n\r\nGET /early HTTP/1.1\r\n\r\n"
       And the upstream "app" received 1 request
@@ -80,10 +80,10 @@ Feature: Upgrade
     Scenario Outline: Megabytes pass both ways, and do not stay in memory, over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
-      When the proxy is running
+      And the proxy is running
       And a client opens a WebSocket to "https://git.example.test/"
       And the client sends 20000000 bytes
-      And the client closes its half of the connection
+      When the client closes its half of the connection
       Then the client receives "xxxxxxxx end"
       And the connection is closed
       And the proxy has used at most 120 MiB of memory
@@ -99,15 +99,15 @@ Feature: Upgrade
       And an HTTPS upstream "secure"
       And the site "www.example.test" is served from the upstream "secure"
       And the setting "listeners[0].sites[1].upstream_scheme" is "https"
-      When the proxy is running
-      And a client requests "https://www.example.test/"
+      And the proxy is running
+      When a client requests "https://www.example.test/"
       Then the answer is 200 "secure"
       And the log has a line "REQUEST"
       Given an upstream "secure" that switches to "websocket"
-      When a client opens a WebSocket to "https://www.example.test/"
-      And the client sends "hello"
+      And a client opens a WebSocket to "https://www.example.test/"
+      When the client sends "hello"
       Then the client receives "hello"
-      And the upstream "secure" was connected to 1 time
+      And the upstream "secure" accepted 1 connection
       When the client closes its half of the connection
       Then the client receives "hello end"
       And the connection is closed
@@ -122,12 +122,12 @@ Feature: Upgrade
     @S-6.11
     Scenario Outline: A client of <protocol> that has closed its half <which> still gets what the upstream sends, however late
       Given clients speak <protocol>
-      And an upstream "app" that switches to "websocket" and waits with its end
-      When the proxy is running
+      And an upstream "app" that switches to "websocket" and delays its end
+      And the proxy is running
       And a client opens a WebSocket to "https://git.example.test/"
       And the client sends "hello"
       And the client receives "hello"
-      And <close>
+      When <close>
       Then the connection stays open for 500 ms
       When the upstream "app" is released
       Then the client receives "hello end"
@@ -147,12 +147,12 @@ Feature: Upgrade
     Scenario Outline: An upstream that has closed its half still gets what the client sends over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket", says "bye" and closes its half
-      When the proxy is running
-      And a client opens a WebSocket to "https://git.example.test/"
+      And the proxy is running
+      When a client opens a WebSocket to "https://git.example.test/"
       Then the client receives "bye"
       And the connection is closed
-      When the client sends "still "
-      And the client sends "here"
+      Given the client sends "still "
+      When the client sends "here"
       Then the upstream "app" received "still here" after the switch
       And the switched connection to the upstream "app" stays open for 300 ms
       When the client closes its half of the connection
@@ -169,9 +169,9 @@ Feature: Upgrade
     Scenario Outline: A client that goes away ends the upstream's connection over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
-      When the proxy is running
+      And the proxy is running
       And a client opens a WebSocket to "https://git.example.test/"
-      And the client closes the connection
+      When the client closes the connection
       Then the switched connection to the upstream "app" is closed
       And the upstream "app" has 0 connections open
 
@@ -184,9 +184,9 @@ Feature: Upgrade
     Scenario Outline: An upstream that goes away ends the client's connection over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
-      When the proxy is running
+      And the proxy is running
       And a client opens a WebSocket to "https://git.example.test/"
-      And the upstream "app" closes its connections
+      When the upstream "app" closes its connections
       Then the connection is closed
 
       Examples:
@@ -201,8 +201,8 @@ Feature: Upgrade
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
       And the setting "body_idle_timeout_secs" is 1
-      When the proxy is running
-      And a client opens a WebSocket to "https://git.example.test/"
+      And the proxy is running
+      When a client opens a WebSocket to "https://git.example.test/"
       Then the connection is not closed before 900 ms
       And the connection is closed within 8000 ms
       And the switched connection to the upstream "app" is closed
@@ -224,9 +224,9 @@ Feature: Upgrade
         | connection_idle_timeout_secs                          | 2 |
         | header_timeout_secs                                   | 2 |
         | listeners[0].sites[0].upstream_request_timeout_secs   | 2 |
-      When the proxy is running
+      And the proxy is running
       And a client opens a WebSocket to "https://git.example.test/"
-      And the client sends "012345678901234567890123456789", one byte every 100 ms
+      When the client sends "012345678901234567890123456789", one byte every 100 ms
       Then the client receives "012345678901234567890123456789"
       And the connection stays open
 
@@ -240,23 +240,23 @@ Feature: Upgrade
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
       And the proxy is running
-      When a client opens a WebSocket to "https://git.example.test/"
+      And a client opens a WebSocket to "https://git.example.test/"
       And <change>
       And the configuration is reloaded
-      And the client sends "still here"
+      When the client sends "still here"
       Then the client receives "still here"
       And the connection stays open
 
       Examples:
         | what                | change                                                     | protocol |
         | moves the site      | the site "git.example.test" is moved to the upstream "new" | HTTP/1.1 |
-        | takes the site out  | the site "git.example.test" is taken out                   | HTTP/1.1 |
+        | takes the site out  | the site "git.example.test" is removed                     | HTTP/1.1 |
         | changes another key | the setting "body.limit_bytes" is 1                        | HTTP/1.1 |
         | moves the site      | the site "git.example.test" is moved to the upstream "new" | HTTP/2   |
-        | takes the site out  | the site "git.example.test" is taken out                   | HTTP/2   |
+        | takes the site out  | the site "git.example.test" is removed                     | HTTP/2   |
         | changes another key | the setting "body.limit_bytes" is 1                        | HTTP/2   |
 
-  Rule: A side that breaks off does not seem to have ended
+  Rule: A side that ends abruptly does not seem to have ended cleanly
 
     @S-6.11 @S-6.16
     Scenario Outline: A client of <protocol> sees the end of an upstream's bytes, <how>: it <ends>
@@ -265,20 +265,20 @@ Feature: Upgrade
       And the site "www.example.test" is served from the upstream "secure"
       And the setting "listeners[0].sites[1].upstream_scheme" is "https"
       And an upstream "<upstream>" that switches to "websocket", says "bye" and <does>
-      When the proxy is running
-      And a client opens a WebSocket to "https://<site>.example.test/"
+      And the proxy is running
+      When a client opens a WebSocket to "https://<site>.example.test/"
       Then the client receives "bye"
       When the client closes its half of the connection
       Then the connection <ends>
 
       Examples:
-        | how                   | ends         | upstream | site | does            | protocol |
-        | by a FIN of plain TCP | ends cleanly | app      | git  | closes its half | HTTP/1.1 |
-        | by a FIN of plain TCP | ends cleanly | app      | git  | closes its half | HTTP/2   |
-        | by close_notify       | ends cleanly | secure   | www  | closes its half | HTTP/1.1 |
-        | by close_notify       | ends cleanly | secure   | www  | closes its half | HTTP/2   |
-        | by a FIN under TLS    | breaks off   | secure   | www  | breaks off      | HTTP/1.1 |
-        | by a FIN under TLS    | breaks off   | secure   | www  | breaks off      | HTTP/2   |
+        | how                   | ends          | upstream | site | does                         | protocol |
+        | by a FIN of plain TCP | ends cleanly  | app      | git  | closes its half              | HTTP/1.1 |
+        | by a FIN of plain TCP | ends cleanly  | app      | git  | closes its half              | HTTP/2   |
+        | by close_notify       | ends cleanly  | secure   | www  | closes its half              | HTTP/1.1 |
+        | by close_notify       | ends cleanly  | secure   | www  | closes its half              | HTTP/2   |
+        | by a FIN under TLS    | ends abruptly | secure   | www  | ends the connection abruptly | HTTP/1.1 |
+        | by a FIN under TLS    | ends abruptly | secure   | www  | ends the connection abruptly | HTTP/2   |
 
   Rule: It is a request in flight
 
@@ -287,14 +287,14 @@ Feature: Upgrade
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
       And the proxy is running
-      When a client opens a WebSocket to "https://git.example.test/"
-      And the admin command "status" is sent
+      And a client opens a WebSocket to "https://git.example.test/"
+      When the admin command "status" is sent
       Then the admin socket answers with:
         | connections        | 1 |
         | requests_in_flight | 1 |
       When the client closes its half of the connection
-      And the connection is closed
-      Then the log has a line "REQUEST" with:
+      Then the connection is closed
+      And the log has a line "REQUEST" with:
         | status | 101 |
       When the admin command "status" is sent
       Then the admin socket answers with:
@@ -310,12 +310,12 @@ Feature: Upgrade
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
       And the proxy is running
-      When a client opens a WebSocket to "https://git.example.test/"
+      And a client opens a WebSocket to "https://git.example.test/"
       And the proxy is sent SIGTERM
       And the log has a line "SHUTDOWN" with:
         | phase              | drain |
         | requests_in_flight | 1     |
-      And the client sends "still here"
+      When the client sends "still here"
       Then the client receives "still here"
       And the connection stays open
       When the client closes its half of the connection
@@ -338,8 +338,8 @@ Feature: Upgrade
       And an upstream "app" that switches to "websocket"
       And the setting "shutdown_timeout_secs" is 1
       And the proxy is running
-      When a client opens a WebSocket to "https://git.example.test/"
-      And the proxy is sent SIGTERM
+      And a client opens a WebSocket to "https://git.example.test/"
+      When the proxy is sent SIGTERM
       Then the connection is not closed before 900 ms
       And the proxy exits with 0 within 10 seconds
       And the switched connection to the upstream "app" is closed
@@ -361,16 +361,16 @@ Feature: Upgrade
     @S-6.11
     Scenario Outline: An upstream that answers <status> instead is an upstream like others
       Given an upstream "app" that answers <status> with the body "no chat"
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET /chat HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      When the client sends "GET /chat HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
       Then the client receives the answer <status>
       And the answer has the body "no chat"
       And the answer has no field "Upgrade"
       When the client sends "GET /next HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer <status>
       And the upstream "app" received "GET /next"
-      And the upstream "app" was connected to 1 time
+      And the upstream "app" accepted 1 connection
 
       Examples:
         | status |
@@ -383,8 +383,8 @@ Feature: Upgrade
     @S-6.11
     Scenario Outline: A 101 that nobody asked for, <how>, is answered 502
       Given an upstream "app" that switches to "websocket"
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | protocol | <protocol>                |
         | header   | <field>                   |
@@ -402,9 +402,9 @@ Feature: Upgrade
     @S-6.11
     Scenario: A 101 to a client of HTTP/1.0, which cannot ask, is answered 502
       Given an upstream "app" that switches to "websocket"
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.0\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+      When the client sends "GET / HTTP/1.0\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
       Then the client receives the answer 502
       And the upstream "app" received no field "Upgrade"
 
@@ -412,8 +412,8 @@ Feature: Upgrade
     Scenario Outline: A WebSocket over <protocol> that the upstream answers with <status> is answered <answer>
       Given clients speak <protocol>
       And an upstream "app" that answers <status> with the body "no chat"
-      When the proxy is running
-      And a client asks for a WebSocket at "https://git.example.test/"
+      And the proxy is running
+      When a client requests a WebSocket from "https://git.example.test/"
       Then the answer is <answer> "<body>"
       And the answer has no field "Upgrade"
       And the upstream "app" received the field "Upgrade" with "websocket"
@@ -428,9 +428,9 @@ Feature: Upgrade
 
     @S-6.11 @S-6.14
     Scenario: An extended CONNECT to another protocol than WebSocket is answered 501
-      When the proxy is running
+      Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
-      And it opens a stream with the fields ":method=CONNECT; :protocol=connect-udp; :scheme=https; :path=/; :authority=git.example.test"
+      When it opens a stream with the fields ":method=CONNECT; :protocol=connect-udp; :scheme=https; :path=/; :authority=git.example.test"
       Then its last stream is answered 501
       And the upstream "app" received nothing
       And it is still served
@@ -444,8 +444,8 @@ Feature: Upgrade
         <fields>
 
         """
-      When the proxy is running
-      And a client asks for a WebSocket at "https://git.example.test/"
+      And the proxy is running
+      When a client requests a WebSocket from "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       And the log has a line "UPSTREAM_ERROR" with:
         | error | ~<error> |
@@ -463,9 +463,9 @@ Feature: Upgrade
 
     @S-6.11 @S-6.14
     Scenario Outline: <upgrade> is not passed on as it is, because it hides requests from the proxy
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends:
+      When the client sends:
         """
         GET / HTTP/1.1
         Host: git.example.test
@@ -489,9 +489,9 @@ Feature: Upgrade
 
     @S-6.11 @S-6.13
     Scenario: A request with a body is not upgraded
-      When the proxy is running
+      Given the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\nhello"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\nhello"
       Then the client receives the answer 200
       And the upstream "app" received the body "hello"
       And the upstream "app" received no field "Upgrade"

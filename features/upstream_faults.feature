@@ -15,8 +15,8 @@ Feature: Upstreams and clients at fault
         """
         <answer>\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/" over "HTTP/1.1"
+      And the proxy is running
+      When a client requests "https://git.example.test/" over "HTTP/1.1"
       Then the answer is the plain error 502 "Bad Gateway"
       And the log has a line "UPSTREAM_ERROR" with:
         | level    | WARN             |
@@ -85,8 +85,8 @@ Feature: Upstreams and clients at fault
 
         ok\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "ok"
       And the answer has the field "X-Last" with "yes"
       And the answer has the fields "Set-Cookie" with "${a=1|*253}a=1"
@@ -108,8 +108,8 @@ Feature: Upstreams and clients at fault
 
         ok\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
 
       Examples:
@@ -124,8 +124,8 @@ Feature: Upstreams and clients at fault
         """
         <answer>\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       And the upstream "app" received 1 request
       And the log has a line "UPSTREAM_ERROR"
@@ -148,12 +148,12 @@ Feature: Upstreams and clients at fault
       Given clients speak <protocol>
       And an upstream "app" that sends its head one byte every 50 ms
       And the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 1
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 504 "Gateway Timeout"
       And the answer came after 900 ms
       And the answer came within 8000 ms
-      And the request to the upstream "app" is given up
+      And the request to the upstream "app" is cancelled
       And the log has a line "UPSTREAM_ERROR"
 
       Examples:
@@ -172,8 +172,8 @@ Feature: Upstreams and clients at fault
 
         <body>\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/" over "<protocol>"
+      And the proxy is running
+      When a client requests "https://git.example.test/" over "<protocol>"
       Then the answer is 200 and cut short
       And the log has a line "UPSTREAM_ERROR" with:
         | level    | WARN             |
@@ -218,20 +218,20 @@ Feature: Upstreams and clients at fault
 
         hello\
         """
-      When the proxy is running
-      And a client requests "https://<site>.example.test/"
+      And the proxy is running
+      When a client requests "https://<site>.example.test/"
       Then the answer is 200 <what>
       And the log has <errors> lines "UPSTREAM_ERROR" with:
         | error | the TLS connection ended without close_notify |
 
       Examples:
-        | how                      | ends       | what                        | errors | upstream | site   | protocol |
-        | ends with the connection | closes     | "hello"                     | 0      | app      | git    | HTTP/1.1 |
-        | ends with the connection | closes     | "hello"                     | 0      | app      | git    | HTTP/2   |
-        | ends with close_notify   | closes     | "hello"                     | 0      | secure   | secure | HTTP/1.1 |
-        | ends with close_notify   | closes     | "hello"                     | 0      | secure   | secure | HTTP/2   |
-        | ends with TCP alone      | breaks off | and cut short after "hello" | 1      | secure   | secure | HTTP/1.1 |
-        | ends with TCP alone      | breaks off | and cut short after "hello" | 1      | secure   | secure | HTTP/2   |
+        | how                      | ends                         | what                        | errors | upstream | site   | protocol |
+        | ends with the connection | closes                       | "hello"                     | 0      | app      | git    | HTTP/1.1 |
+        | ends with the connection | closes                       | "hello"                     | 0      | app      | git    | HTTP/2   |
+        | ends with close_notify   | closes                       | "hello"                     | 0      | secure   | secure | HTTP/1.1 |
+        | ends with close_notify   | closes                       | "hello"                     | 0      | secure   | secure | HTTP/2   |
+        | ends with TCP only       | ends the connection abruptly | and cut short after "hello" | 1      | secure   | secure | HTTP/1.1 |
+        | ends with TCP only       | ends the connection abruptly | and cut short after "hello" | 1      | secure   | secure | HTTP/2   |
 
     @S-6.16 @S-6.10
     Scenario Outline: A body without a length that ends in a reset <how> is cut short over <protocol>
@@ -245,8 +245,8 @@ Feature: Upstreams and clients at fault
 
         hello\
         """
-      When the proxy is running
-      And the client "alice" begins to request "https://<site>.example.test/"
+      And the proxy is running
+      When the client "alice" begins to request "https://<site>.example.test/"
       Then the client "alice" has received "hello"
       When the upstream "<upstream>" is released
       Then the request of the client "alice" fails
@@ -274,9 +274,9 @@ Feature: Upstreams and clients at fault
 
         forged\
         """
-      When the proxy is running
+      And the proxy is running
       # The suite's client takes a 304 with a length over HTTP/2 for one that was cut.
-      And a client sends "<method>" to "https://git.example.test/"
+      When a client sends "<method>" to "https://git.example.test/"
       Then the answer is <status> "<answer>"
       And the upstream "app" has 0 connections open
       Given an upstream "app"
@@ -305,11 +305,11 @@ Feature: Upstreams and clients at fault
       And the site "secure.example.test" is served from the upstream "secure"
       And the setting "listeners[0].sites[2].upstream_scheme" is "https"
       And an upstream "<upstream>" that answers twice
-      When the proxy is running
-      And a client requests "https://<site>.example.test/" 5 times
+      And the proxy is running
+      When a client requests "https://<site>.example.test/" 5 times
       Then 5 of the answers are 200
       And the upstream "<upstream>" received 5 requests
-      And the upstream "<upstream>" was connected to 5 times
+      And the upstream "<upstream>" accepted 5 connections
       When a client requests "https://<site>.example.test/"
       Then the answer is 200 "first"
 
@@ -327,15 +327,15 @@ Feature: Upstreams and clients at fault
       And the site "secure.example.test" is served from the upstream "secure"
       And the setting "listeners[0].sites[2].upstream_scheme" is "https"
       And an upstream "<upstream>" that answers and then sends "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
-      When the proxy is running
-      And a client requests "https://<site>.example.test/"
+      And the proxy is running
+      When a client requests "https://<site>.example.test/"
       Then the answer is 200 "<upstream>"
       And the upstream "<upstream>" has 1 connection open
       When the upstream "<upstream>" is released
       Then the upstream "<upstream>" has 0 connections open
       When a client requests "https://<site>.example.test/"
       Then the answer is 200 "<upstream>"
-      And the upstream "<upstream>" was connected to 2 times
+      And the upstream "<upstream>" accepted 2 connections
 
       Examples:
         | how      | upstream | site   | protocol |
@@ -348,8 +348,8 @@ Feature: Upstreams and clients at fault
     Scenario Outline: An upstream that answers before it is asked keeps no connection over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that does not wait for requests
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
       And the upstream "app" has 0 connections open
       When a client requests "https://git.example.test/"
@@ -369,9 +369,9 @@ Feature: Upstreams and clients at fault
 
         early\
         """
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 80\r\n\r\nhalf"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 80\r\n\r\nhalf"
       Then the client receives the answer 200
       And the answer has the body "early"
       When the client sends "GET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
@@ -384,15 +384,15 @@ Feature: Upstreams and clients at fault
     @S-6.8
     Scenario Outline: An upstream that closes a kept connection when it gets <what> is asked again, and nobody notices
       Given an upstream "app" that closes a kept connection at its next request
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
       And the log has a line "REQUEST"
-      When a client opens a connection to "https://git.example.test"
-      And the client sends "<request>"
+      Given a client opens a connection to "https://git.example.test"
+      When the client sends "<request>"
       Then the client receives the answer 200
       And the upstream "app" received 3 requests
-      And the upstream "app" was connected to 2 times
+      And the upstream "app" accepted 2 connections
       And the log has no line "UPSTREAM_ERROR"
 
       Examples:
@@ -406,15 +406,15 @@ Feature: Upstreams and clients at fault
     @S-6.8
     Scenario Outline: A <method> that <what> is not sent twice
       Given an upstream "app" that closes a kept connection at its next request
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
       And the log has a line "REQUEST"
-      When a client opens a connection to "https://git.example.test"
-      And the client sends "<method> /a HTTP/1.1\r\nHost: git.example.test\r\n<fields>\r\n\r\n<body>"
+      Given a client opens a connection to "https://git.example.test"
+      When the client sends "<method> /a HTTP/1.1\r\nHost: git.example.test\r\n<fields>\r\n\r\n<body>"
       Then the client receives the answer 502
       And the upstream "app" received 2 requests
-      And the upstream "app" was connected to 1 time
+      And the upstream "app" accepted 1 connection
       And the log has a line "UPSTREAM_ERROR"
 
       Examples:
@@ -429,8 +429,8 @@ Feature: Upstreams and clients at fault
     Scenario Outline: A new connection that fails is not tried again over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that closes without answering
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 502
       And the upstream "app" received 1 request
 
@@ -447,14 +447,14 @@ Feature: Upstreams and clients at fault
       And the settings:
         | body.limit_bytes       | 1000000000 |
         | body_idle_timeout_secs | 1          |
-      When the proxy is running
+      And the proxy is running
       And the client "busy" begins the request:
         | url      | https://git.example.test/ |
         | method   | POST                      |
         | protocol | <protocol>                |
         | bytes    | 200000000                 |
       And the upstream "app" received 1 request
-      And a client requests "https://www.example.test/"
+      When a client requests "https://www.example.test/"
       Then the answer is 200 "www"
       And the log has a line "UPSTREAM_ERROR" with:
         | upstream | ${upstream:app} |
@@ -473,11 +473,11 @@ Feature: Upstreams and clients at fault
     Scenario: A client that reads nothing is given up after body_idle_timeout_secs, and disturbs nobody
       Given an upstream "app" that answers with 300000000 bytes
       And the setting "body_idle_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client that reads nothing opens a connection to "https://git.example.test"
       And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       And the upstream "app" received 1 request
-      And a client requests "https://www.example.test/" 20 times
+      When a client requests "https://www.example.test/" 20 times
       Then 20 of the answers are 200
       And the log has a line "CLIENT_GONE" with:
         | level     | DEBUG      |
@@ -498,31 +498,31 @@ Feature: Upstreams and clients at fault
     Scenario: A client that reads nothing of an upgraded connection is given up as well
       Given an upstream "app" that switches to "websocket"
       And the setting "body_idle_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client that reads nothing opens a connection to "https://git.example.test"
       And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-      And the client sends 100000000 bytes
+      When the client sends 100000000 bytes
       Then the switched connection to the upstream "app" is closed
       And the proxy has used at most 120 MiB of memory
 
     @S-6.9 @S-6.7
     Scenario: Many clients that read nothing cost bounded memory
       Given an upstream "app" that answers with 300000000 bytes
-      When the proxy is running
-      And 50 clients that read nothing request "https://git.example.test/"
+      And the proxy is running
+      When 50 clients that read nothing request "https://git.example.test/"
       Then the upstream "app" received 50 requests
-      And a client requests "https://www.example.test/"
-      And the answer is 200 "www"
+      When a client requests "https://www.example.test/"
+      Then the answer is 200 "www"
       And the proxy has used at most 250 MiB of memory
 
     @S-6.9
     Scenario Outline: A body that comes one byte at a time is not cut <framing>
       Given an upstream "app" that echoes bodies
       And the setting "body_idle_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\n<field>\r\n\r\n"
-      And the client sends "<body>", one byte every 100 ms
+      When the client sends "<body>", one byte every 100 ms
       Then the client receives the answer 200
       And the answer has the body "0123456789012345"
 
@@ -534,12 +534,12 @@ Feature: Upstreams and clients at fault
     @S-6.9
     Scenario Outline: A body in chunks that stands still <where> ends after body_idle_timeout_secs
       Given the setting "body_idle_timeout_secs" is 1
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n<chunks>"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n<chunks>"
       Then the client receives the answer 408
       And the connection is closed within 8000 ms
-      And the upstream "app" received no request whole
+      And the upstream "app" received no complete request
 
       Examples:
         | where                      | chunks                    |
@@ -552,12 +552,12 @@ Feature: Upstreams and clients at fault
     @S-6.10
     Scenario: A client that breaks its connection off while its upstream thinks cancels the request
       Given an upstream "app" that never answers
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       And the upstream "app" received 1 request
-      And the client closes the connection
-      Then the request to the upstream "app" is given up
+      When the client closes the connection
+      Then the request to the upstream "app" is cancelled
       And the log has a line "CLIENT_GONE" with:
         | level     | DEBUG            |
         | client_ip | ${client:}       |
@@ -571,10 +571,10 @@ Feature: Upstreams and clients at fault
       Given an upstream "hole" that does not accept connections
       And the site "hole.example.test" is served from the upstream "hole"
       And the setting "listeners[0].sites[2].upstream_connect_timeout_secs" is 300
-      When the proxy is running
+      And the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "GET / HTTP/1.1\r\nHost: hole.example.test\r\n\r\n"
-      And the client closes the connection
+      When the client closes the connection
       Then the log has a line "CLIENT_GONE"
       And the proxy has closed all connections
 
@@ -583,22 +583,22 @@ Feature: Upstreams and clients at fault
     @S-6.8
     Scenario: The connection that was used last is used next
       Given an upstream "app" that answers once 3 requests wait
-      When the proxy is running
-      And a client requests "https://git.example.test/" 3 times at once
+      And the proxy is running
+      When a client requests "https://git.example.test/" 3 times in parallel
       Then 3 of the answers are 200
       And the upstream "app" has 3 connections open
       When a client requests "https://git.example.test/" 6 times
       Then 6 of the answers are 200
       And the last 6 requests to the upstream "app" came over 1 connection
-      And the upstream "app" was connected to 3 times
+      And the upstream "app" accepted 3 connections
 
     @S-6.8
     Scenario: No more than 512 idle connections are kept
       # As streams of few connections, which are made faster than as many connections.
       Given clients speak HTTP/2
       And an upstream "app" that answers once 550 requests wait
-      When the proxy is running
-      And a client requests "https://git.example.test/" 550 times at once
+      And the proxy is running
+      When a client requests "https://git.example.test/" 550 times in parallel
       Then 550 of the answers are 200
       And the upstream "app" has 512 connections open
 
@@ -607,17 +607,17 @@ Feature: Upstreams and clients at fault
       Given clients speak <protocol>
       And the site "git2.example.test" is served from the upstream "app"
       And the proxy is running
-      When a client requests "https://git.example.test/"
+      And a client requests "https://git.example.test/"
       And the log has 1 line "REQUEST"
-      And a client requests "https://git2.example.test/"
+      When a client requests "https://git2.example.test/"
       Then the answer is 200 "app"
-      And the upstream "app" was connected to 1 time
+      And the upstream "app" accepted 1 connection
       And the log has 2 lines "REQUEST"
-      When the site "git.example.test" is taken out
+      Given the site "git.example.test" is removed
       And the configuration is reloaded
-      And a client requests "https://git2.example.test/"
+      When a client requests "https://git2.example.test/"
       Then the answer is 200 "app"
-      And the upstream "app" was connected to 1 time
+      And the upstream "app" accepted 1 connection
 
       Examples:
         | protocol |
@@ -629,12 +629,12 @@ Feature: Upstreams and clients at fault
       Given clients speak <protocol>
       And an upstream "app" that waits
       And the proxy is running
-      When a client requests "https://www.example.test/"
+      And a client requests "https://www.example.test/"
       And the client "alice" begins to request "https://git.example.test/"
       And the upstream "app" received 1 request
       And the site "git.example.test" is moved to the upstream "new"
-      And the site "www.example.test" is taken out
-      And the configuration is reloaded
+      And the site "www.example.test" is removed
+      When the configuration is reloaded
       Then the upstream "www" has 0 connections open
       When the upstream "app" is released
       Then the client "alice" is answered 200
@@ -657,8 +657,8 @@ Feature: Upstreams and clients at fault
 
         ok\
         """
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "ok"
       And the log has 1 line "REQUEST"
       When a client requests "https://git.example.test/"
@@ -666,7 +666,7 @@ Feature: Upstreams and clients at fault
       And the log has 2 lines "REQUEST"
       When a client requests "https://git.example.test/"
       Then the answer is 200 "ok"
-      And the upstream "app" was connected to <times> times
+      And the upstream "app" accepted <times> connections
       And the upstream "app" has <open> connections open
 
       Examples:

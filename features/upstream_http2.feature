@@ -10,8 +10,8 @@ Feature: Upstreams that speak HTTP/2
       And the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream_scheme" is "<scheme>"
       And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
-      When the proxy is running
-      And a client requests "https://git.example.test/a"
+      And the proxy is running
+      When a client requests "https://git.example.test/a"
       Then the answer is 200 "app"
       When a client requests "https://git.example.test/fields/X-Forwarded-Proto"
       Then the answer is 200 "https"
@@ -25,7 +25,7 @@ Feature: Upstreams that speak HTTP/2
         | method | POST                         |
         | bytes | 300000                        |
       Then the answer is 200
-      And the upstream "app" was connected to 1 times
+      And the upstream "app" accepted 1 connections
 
       Examples:
         | protocol | how        | scheme |
@@ -39,11 +39,11 @@ Feature: Upstreams that speak HTTP/2
       Given an upstream "app" that speaks only HTTP/2
       And the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
-      When the proxy is running
+      And the proxy is running
       And the client "alice" begins to request "https://git.example.test/wait"
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
-      And the upstream "app" was connected to 1 times
+      And the upstream "app" accepted 1 connections
 
     @S-18.7
     Scenario Outline: A request and its response stream at the same time, <how>
@@ -52,15 +52,15 @@ Feature: Upstreams that speak HTTP/2
       And the settings:
         | listeners[0].sites[0].upstream_protocol | "http2"    |
         | listeners[0].sites[0].upstream_scheme   | "<scheme>" |
-      When the proxy is running
+      And the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
       And it begins a stream for "/echo"
-      And it sends "one, " on its last stream
+      When it sends "one, " on its last stream
       Then its last stream has received "one, "
       When it sends "two, " on its last stream
       Then its last stream has received "one, two, "
-      When it sends 100000 bytes on its last stream
-      And it sends "three" on its last stream
+      Given it sends 100000 bytes on its last stream
+      When it sends "three" on its last stream
       Then its last stream has received "three"
       When it ends its last stream
       Then its last stream is answered 200
@@ -79,8 +79,8 @@ Feature: Upstreams that speak HTTP/2
         | max_connections                                | 64      |
         | listeners[0].sites[0].upstream_protocol        | "http2" |
         | listeners[0].sites[0].upstream_max_connections | <most>  |
-      When the proxy is running
-      And the client "mallory" asks "https://git.example.test" for "<path>" over 1 HTTP/2 connections with windows of <window> bytes, 70 requests each, 1000 a second
+      And the proxy is running
+      When the client "mallory" asks "https://git.example.test" for "<path>" over 1 HTTP/2 connections with windows of <window> bytes, 70 requests each, 1000 a second
       Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
 
       Examples:
@@ -98,10 +98,10 @@ Feature: Upstreams that speak HTTP/2
       And the settings:
         | listeners[0].sites[0].upstream_protocol | "http2"                                      |
         | listeners[0].sites[0].upstreams[1]      | { address = "${upstream:b}", backup = true } |
-      When the proxy is running
-      And a client sends "POST" to "https://git.example.test/echo" with the body "hello"
+      And the proxy is running
+      When a client sends "POST" to "https://git.example.test/echo" with the body "hello"
       Then the answer is <answer>
-      And the upstream "b" was connected to <times> times
+      And the upstream "b" accepted <times> connections
 
       Examples:
         | refusal        | answer      | times |
@@ -130,8 +130,8 @@ Feature: Upstreams that speak HTTP/2
             }
         }
         """
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test/ |
         | client | alice                     |
       Then the answer is 200 "HTTP/2.0 GET git.example.test ${client:alice}"
@@ -151,8 +151,8 @@ Feature: Upstreams that speak HTTP/2
     Scenario: An upstream that speaks HTTP/2 where HTTP/1.1 is configured
       Given an upstream "app" that greets with "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64"
       And the site "git.example.test" is served from the upstream "app"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       And the log has a line "UPSTREAM_ERROR" with:
         | error | ~the upstream speaks HTTP/2, and upstream_protocol is |
@@ -163,8 +163,8 @@ Feature: Upstreams that speak HTTP/2
       Given an upstream "app" that greets with "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
       And the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       And the log has a line "UPSTREAM_ERROR" with:
         | error | ~the upstream answers in HTTP/1.1 |
@@ -176,8 +176,8 @@ Feature: Upstreams that speak HTTP/2
       And the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream_scheme" is "https"
       And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       And the log has a line "UPSTREAM_ERROR" with:
         | error | ~does not agree to HTTP/2 |
@@ -188,8 +188,8 @@ Feature: Upstreams that speak HTTP/2
       Given an upstream "app" that speaks only HTTP/2
       And the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url      | https://git.example.test/ |
         | protocol | HTTP/1.1                  |
         | header   | <header>                  |

@@ -4,7 +4,7 @@ Feature: Upstreams that are named
   a look-up only where no address is known yet.
 
   Background:
-    Given names of the scenario's own
+    Given a name server for the scenario
     And the site "git.example.test" is served from "app.internal.test" with the port of the upstream "old"
     And an upstream "new" with the port of the upstream "old"
     And the name "app.internal.test" is that of the upstream "old"
@@ -17,10 +17,10 @@ Feature: Upstreams that are named
       And the proxy is running
       When a client requests "https://git.example.test/" 5 times
       Then 5 of the answers are 200
-      And the upstream "old" was connected to 1 time
+      And the upstream "old" accepted 1 connection
       And the name server was asked for "app.internal.test" 1 time
-      When the name "app.internal.test" is that of the upstream "new"
-      And the configuration is reloaded
+      Given the name "app.internal.test" is that of the upstream "new"
+      When the configuration is reloaded
       Then the upstream "old" has 0 connections open
       And the log has a line "UPSTREAM_ADDRESSES" with:
         | level | INFO              |
@@ -41,11 +41,11 @@ Feature: Upstreams that are named
       Given clients speak <protocol>
       And an upstream "old" that waits
       And the proxy is running
-      When the client "alice" begins to request "https://git.example.test/"
+      And the client "alice" begins to request "https://git.example.test/"
       And the upstream "old" received 1 request
       And the name "app.internal.test" is that of the upstream "new"
       And the configuration is reloaded
-      And the upstream "old" is released
+      When the upstream "old" is released
       Then the client "alice" is answered 200
       And the answer has the body "old"
       And the upstream "old" has 0 connections open
@@ -74,21 +74,21 @@ Feature: Upstreams that are named
       Given the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
-      When the name "app.internal.test" is that of the upstream "new"
+      Given the name "app.internal.test" is that of the upstream "new"
       And the upstream "old" goes away
-      And what the log holds is past
-      And the client "alice" requests "https://git.example.test/" until the answer is 200
+      And the log lines so far are ignored
+      When the client "alice" requests "https://git.example.test/" until the answer is 200
       Then the answer has the body "new"
 
     @S-6.19 @mount
     Scenario: The hosts file counts too
-      Given the name "app.internal.test" is taken out
+      Given the name "app.internal.test" is removed
       And the hosts file says that the name "app.internal.test" is that of the upstream "old"
       And the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
-      When the hosts file says that the name "app.internal.test" is that of the upstream "new"
-      And the configuration is reloaded
+      Given the hosts file says that the name "app.internal.test" is that of the upstream "new"
+      When the configuration is reloaded
       Then the log has a line "UPSTREAM_ADDRESSES"
       When a client requests "https://git.example.test/"
       Then the answer is 200 "new"
@@ -101,10 +101,10 @@ Feature: Upstreams that are named
       Given the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
-      When <failure>
+      Given <failure>
       And the configuration is reloaded
       And the upstream "old" closes its connections
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
       And the answer came within 1000 ms
       And the log has a line "UPSTREAM_LOOKUP" with:
@@ -115,31 +115,31 @@ Feature: Upstreams that are named
       And the log has no line "UPSTREAM_ADDRESSES"
 
       Examples:
-        | what                      | failure                                   |
-        | answers nobody            | the name server answers nobody            |
-        | does not know it any more | the name "app.internal.test" is taken out |
+        | what                      | failure                                 |
+        | answers nobody            | the name server stops answering         |
+        | does not know it any more | the name "app.internal.test" is removed |
 
     @S-6.19 @S-6.9 @mount
     Scenario: Of a name that was never found a request waits for a look-up no longer than for a connection, and others do not wait
       Given the site "www.example.test" is served from the upstream "www"
       And the setting "listeners[0].sites[0].upstream_connect_timeout_secs" is 2
-      And the name server answers nobody
+      And the name server stops answering
       And the proxy is running
-      When the client "alice" begins to request "https://git.example.test/"
-      And a client requests "https://www.example.test/"
+      And the client "alice" begins to request "https://git.example.test/"
+      When a client requests "https://www.example.test/"
       Then the answer is 200 "www"
       And the answer came within 1000 ms
       And the client "alice" is answered 504
       And the log has a line "UPSTREAM_ERROR" with:
         | error | ~upstream_connect_timeout_secs |
       And the runbook has a row under "504" for the error of the line "UPSTREAM_ERROR"
-      When the name server answers again
-      And the client "alice" requests "https://git.example.test/" until the answer is 200
+      Given the name server answers again
+      When the client "alice" requests "https://git.example.test/" until the answer is 200
       Then the answer has the body "old"
 
     @S-6.19 @mount
     Scenario: A name that does not exist is answered 502
-      Given the name "app.internal.test" is taken out
+      Given the name "app.internal.test" is removed
       And the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"

@@ -13,8 +13,8 @@ Feature: What is left on connections to upstreams
     Scenario Outline: Nobody is the client that has authenticated a connection before, <who>
       Given an upstream "app" that authenticates connections
       And the proxy is running
-      When the client "alice" opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      And the client "alice" opens a connection to "https://git.example.test"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 401
       And the answer has the body "who?"
       When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n<Authorization>: <scheme> hello\r\n\r\n"
@@ -26,9 +26,9 @@ Feature: What is left on connections to upstreams
       When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
       And the answer has the body "alice"
-      And the upstream "app" was connected to 1 time
-      When <between>
-      And a client requests "https://<site>.example.test/public" over "<protocol>"
+      And the upstream "app" accepted 1 connection
+      Given <between>
+      When a client requests "https://<site>.example.test/public" over "<protocol>"
       Then the answer is 200 "nobody"
 
       Examples:
@@ -43,13 +43,13 @@ Feature: What is left on connections to upstreams
     Scenario: It lasts as long as the client's connection, and no longer
       Given an upstream "app" that authenticates connections
       And the proxy is running
-      When the client "alice" opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nAuthorization: NTLM hello\r\n\r\n"
+      And the client "alice" opens a connection to "https://git.example.test"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nAuthorization: NTLM hello\r\n\r\n"
       Then the client receives the answer 401
       When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nAuthorization: NTLM 1 alice\r\n\r\n"
       Then the client receives the answer 200
-      When the configuration is reloaded
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Given the configuration is reloaded
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
       And the answer has the body "alice"
       When the client sends "GET /public HTTP/1.1\r\nHost: www.example.test\r\n\r\n"
@@ -66,21 +66,21 @@ Feature: What is left on connections to upstreams
     Scenario: Two clients are each who they are
       Given an upstream "app" that authenticates connections
       And the proxy is running
-      When the client "alice" opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nAuthorization: NTLM hello\r\n\r\n"
+      And the client "alice" opens a connection to "https://git.example.test"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nAuthorization: NTLM hello\r\n\r\n"
       Then the client receives the answer 401
-      When the client "bob" opens a connection to "https://git.example.test"
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nAuthorization: NTLM hello\r\n\r\n"
+      Given the client "bob" opens a connection to "https://git.example.test"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nAuthorization: NTLM hello\r\n\r\n"
       Then the client receives the answer 401
       When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nAuthorization: NTLM 2 bob\r\n\r\n"
       Then the client receives the answer 200
       And the answer has the body "bob"
-      When the connection of the client "alice" is looked at
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nAuthorization: NTLM 1 alice\r\n\r\n"
+      Given the next steps use the connection of the client "alice"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nAuthorization: NTLM 1 alice\r\n\r\n"
       Then the client receives the answer 200
       And the answer has the body "alice"
-      When the connection of the client "bob" is looked at
-      And the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      Given the next steps use the connection of the client "bob"
+      When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
       And the answer has the body "bob"
 
@@ -88,11 +88,11 @@ Feature: What is left on connections to upstreams
     Scenario: An identity that only the upstream mentions counts too
       Given an upstream "app" that authenticates connections
       And the proxy is running
-      When the client "alice" opens a connection to "https://git.example.test"
-      And the client sends "GET /negotiate HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      And the client "alice" opens a connection to "https://git.example.test"
+      When the client sends "GET /negotiate HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
-      And a client requests "https://git.example.test/public"
-      And the answer is 200 "nobody"
+      When a client requests "https://git.example.test/public"
+      Then the answer is 200 "nobody"
 
     @S-6.15
     Scenario Outline: Over HTTP/2 the connection is closed after <what>
@@ -131,7 +131,7 @@ Feature: What is left on connections to upstreams
       Then the answer is 401
       And the log has 1 line "REQUEST"
       When a client requests "https://git.example.test/" 3 times
-      Then the upstream "app" was connected to 1 time
+      Then the upstream "app" accepted 1 connection
 
       Examples:
         | protocol |
@@ -153,7 +153,7 @@ Feature: What is left on connections to upstreams
       And the log has 1 line "REQUEST"
       When a client requests "https://git.example.test/second"
       Then the answer is 200 "/second"
-      And the upstream "app" was connected to 2 times
+      And the upstream "app" accepted 2 connections
 
       Examples:
         | method  | protocol |
@@ -170,8 +170,8 @@ Feature: What is left on connections to upstreams
     Scenario: Nor is one in chunks
       Given an upstream "app" that reads bodies of POST and PUT only
       And the proxy is running
-      When a client opens a connection to "https://git.example.test"
-      And the client sends "GET /first HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+      And a client opens a connection to "https://git.example.test"
+      When the client sends "GET /first HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
       Then the client receives the answer 200
       And the upstream "app" has 0 connections open
 
@@ -185,7 +185,7 @@ Feature: What is left on connections to upstreams
       And the log has 1 line "REQUEST"
       When a client requests "https://git.example.test/second"
       Then the answer is 200 "/second"
-      And the upstream "app" was connected to 1 time
+      And the upstream "app" accepted 1 connection
 
       Examples:
         | method | protocol |
@@ -196,22 +196,22 @@ Feature: What is left on connections to upstreams
     Scenario: An Expect is not passed on when the whole body has come
       Given an upstream "app" that answers an Expect and reads no body
       And the proxy is running
-      When a client opens a connection to "https://git.example.test"
-      And the client sends "POST /first HTTP/1.1\r\nHost: git.example.test\r\nExpect: 100-continue\r\nContent-Length: 50\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
+      And a client opens a connection to "https://git.example.test"
+      When the client sends "POST /first HTTP/1.1\r\nHost: git.example.test\r\nExpect: 100-continue\r\nContent-Length: 50\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
       And the answer has the body "/first"
       And the upstream "app" received no field "Expect"
       And the upstream "app" received a body of 50 bytes
       When a client requests "https://git.example.test/second"
       Then the answer is 200 "/second"
-      And the upstream "app" was connected to 1 time
+      And the upstream "app" accepted 1 connection
 
     @S-6.15
     Scenario: After an Expect that was answered without 100 the connection is closed
       Given an upstream "app" that answers an Expect and reads no body
       And the proxy is running
-      When a client opens a connection to "https://git.example.test"
-      And the client sends "POST /first HTTP/1.1\r\nHost: git.example.test\r\nExpect: 100-continue\r\nContent-Length: 50\r\n\r\nGET /smuggled HTTP/1.1\r\n"
+      And a client opens a connection to "https://git.example.test"
+      When the client sends "POST /first HTTP/1.1\r\nHost: git.example.test\r\nExpect: 100-continue\r\nContent-Length: 50\r\n\r\nGET /smuggled HTTP/1.1\r\n"
       Then the client receives the answer 200
       And the answer has the body "/first"
       And the upstream "app" received the field "Expect" with "100-continue"
@@ -223,8 +223,8 @@ Feature: What is left on connections to upstreams
     Scenario Outline: An Expect <what> <leaves> to others
       Given <upstream>
       And the proxy is running
-      When a client opens a connection to "https://git.example.test"
-      And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+      And a client opens a connection to "https://git.example.test"
+      When the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
       Then the client receives the answer 100
       When the client sends "app"
       Then the client receives the answer 200
@@ -232,19 +232,19 @@ Feature: What is left on connections to upstreams
       And the upstream "app" has <open> connections open
 
       Examples:
-        | what                              | leaves                | upstream                                               | open |
-        | to which the upstream says 100    | leaves the connection | an upstream "app" that says 100 and then echoes bodies | 1    |
-        | to which the upstream says no 100 | leaves no connection  | an upstream "app"                                      | 0    |
+        | what                              | leaves                | upstream                                                | open |
+        | to which the upstream says 100    | leaves the connection | an upstream "app" that sends 100 and then echoes bodies | 1    |
+        | to which the upstream says no 100 | leaves no connection  | an upstream "app"                                       | 0    |
 
     @S-6.15
     Scenario Outline: After an answer that has begun before the whole request was sent the connection is closed over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that begins its answer before the body
       And the proxy is running
-      When the client "alice" begins to upload to "https://git.example.test/"
+      And the client "alice" begins to upload to "https://git.example.test/"
       And the client "alice" has received "begun"
       And the client "alice" uploads "all of it"
-      And the client "alice" ends its upload
+      When the client "alice" ends its upload
       Then the client "alice" is answered 200
       And the answer has the body "begun and ended"
       And the upstream "app" has 0 connections open

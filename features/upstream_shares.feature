@@ -40,8 +40,8 @@ Feature: Fair shares of the connections to upstreams
         | max_connections            | 64 |
         | max_connections_per_client | 60 |
       And the proxy is running
-      When the client "mallory" keeps 60 connections to "https://<site>.example.test" open, which send "GET / HTTP/1.1\r\nHost: <site>.example.test\r\n<fields>\r\n"
-      And the client "mallet" asks "https://<site>.example.test" for "/" over 1 HTTP/2 connections with windows of 0 bytes, 70 requests each, 1000 a second
+      And the client "mallory" keeps 60 connections to "https://<site>.example.test" open, which send "GET / HTTP/1.1\r\nHost: <site>.example.test\r\n<fields>\r\n"
+      When the client "mallet" asks "https://<site>.example.test" for "/" over 1 HTTP/2 connections with windows of 0 bytes, 70 requests each, 1000 a second
       Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
 
       Examples:
@@ -92,9 +92,9 @@ Feature: Fair shares of the connections to upstreams
     Scenario Outline: An upstream that <what>
       Given the setting "max_connections" is 64
       And the proxy is running
-      When the client "ann" asks "https://<site>.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 30 requests each, 1000 a second
+      And the client "ann" asks "https://<site>.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 30 requests each, 1000 a second
       And the client "bob" asks "https://<site>.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 30 requests each, 1000 a second
-      And the client "carol" asks "https://<site>.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 30 requests each, 1000 a second
+      When the client "carol" asks "https://<site>.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 30 requests each, 1000 a second
       Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
 
       Examples:
@@ -108,10 +108,10 @@ Feature: Fair shares of the connections to upstreams
     Scenario: Two upstreams that hang, each with its share
       Given the setting "max_connections" is 64
       And the proxy is running
-      When the client "ann" asks "https://stuck.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second
+      And the client "ann" asks "https://stuck.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second
       And the client "bob" asks "https://stuck.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second
       And the client "carol" asks "https://deaf.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second
-      And the client "dave" asks "https://deaf.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second
+      When the client "dave" asks "https://deaf.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second
       Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
       And the log has a line "UPSTREAM_SHARE" with:
         | limit | reserve |
@@ -124,8 +124,8 @@ Feature: Fair shares of the connections to upstreams
     Scenario Outline: A client whose own requests to an upstream that hangs <what>
       Given the setting "max_connections" is 64
       And the proxy is running
-      When the client "alice" asks "https://stuck.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, <own> requests each, 1000 a second
-      And the client "bob" asks "https://events.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, <others> requests each, 1000 a second
+      And the client "alice" asks "https://stuck.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, <own> requests each, 1000 a second
+      When the client "bob" asks "https://events.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, <others> requests each, 1000 a second
       Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
 
       Examples:
@@ -151,8 +151,8 @@ Feature: Fair shares of the connections to upstreams
       Given the setting "max_connections" is 16
       And the proxy is running
       When the client "mallory" asks "https://stuck.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second
-      And the upstream "stuck" received 16 requests
-      Then the client "alice" is answered 200 by "https://git.example.test/" over 1 new connections, most of them within a second
+      Then the upstream "stuck" received 16 requests
+      And the client "alice" is answered 200 by "https://git.example.test/" over 1 new connections, most of them within a second
       And the log has a line "UPSTREAM_SHARE" with:
         | level     | WARN               |
         | client_ip | ${client:mallory}  |

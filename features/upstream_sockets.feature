@@ -9,12 +9,12 @@ Feature: Upstreams at Unix sockets
       Given clients speak <protocol>
       And an upstream "app" at the Unix socket "app.sock"
       And the site "git.example.test" is served from the upstream "app"
-      When the proxy is running
-      And a client requests "https://git.example.test/a?b"
+      And the proxy is running
+      When a client requests "https://git.example.test/a?b"
       Then the answer is 200 "app"
       When a client requests "https://git.example.test/c"
       Then the answer is 200 "app"
-      And the upstream "app" was connected to 1 times
+      And the upstream "app" accepted 1 connections
       And the upstream "app" received the field "Host" with "git.example.test"
       And the upstream "app" received the field "X-Forwarded-Proto" with "https"
       And the log has a line "REQUEST" with:
@@ -36,8 +36,8 @@ Feature: Upstreams at Unix sockets
       And the setting "listeners[0].sites[0].upstream_scheme" is "https"
       And the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:inside}"
       And the setting "listeners[0].sites[0].upstream_server_name" is "app.internal"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
 
   Rule: What is wrong with the socket is in the log line, and in check
@@ -47,8 +47,8 @@ Feature: Upstreams at Unix sockets
       Given the site "git.example.test" is served from the upstream "app"
       And <given>
       And the setting "listeners[0].sites[0].upstream" is "unix:${dir}/<path>"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       And the log has a line "UPSTREAM_ERROR" with:
         | upstream | unix:${dir}/<path> |
@@ -56,7 +56,7 @@ Feature: Upstreams at Unix sockets
       And the runbook has a row under "502" for the error of the line "UPSTREAM_ERROR"
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 0
-      And the command complains "<warning>"
+      And the command prints "<warning>" on stderr
 
       Examples:
         | what                                | given                        | path     | error                             | warning                         |
@@ -70,7 +70,7 @@ Feature: Upstreams at Unix sockets
       Given the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream" is "unix:${admin_socket}"
       When the command "reverse-proxy check --config ${config}" is run
-      Then the command complains "is this proxy's own admin_socket_path"
+      Then the command prints "is this proxy's own admin_socket_path" on stderr
 
   Rule: A socket that is replaced leads to the program that has replaced it
 
@@ -78,8 +78,8 @@ Feature: Upstreams at Unix sockets
     Scenario: An application is replaced while the old one lives on
       Given an upstream "old" at the Unix socket "app.sock"
       And the site "git.example.test" is served from the upstream "old"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
       And the upstream "old" has 1 connection open
       Given an upstream "new" at the Unix socket "next.sock"
@@ -92,11 +92,11 @@ Feature: Upstreams at Unix sockets
     Scenario: An application that is started again
       Given an upstream "old" at the Unix socket "app.sock"
       And the site "git.example.test" is served from the upstream "old"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
-      When the upstream "old" goes away
-      And a client requests "https://git.example.test/"
+      Given the upstream "old" goes away
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       Given an upstream "new" at the Unix socket "app.sock"
       When a client requests "https://git.example.test/"

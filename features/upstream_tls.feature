@@ -12,18 +12,18 @@ Feature: TLS towards upstreams
       Given an HTTPS upstream "app" with a certificate of the private CA "inside" for "app.internal"
       And the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream_scheme" is "https"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       And the log has a line "UPSTREAM_ERROR" with:
         | error | ~certificate |
-      When the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:inside}"
+      Given the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:inside}"
       And the configuration is reloaded
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
-      When the setting "listeners[0].sites[0].upstream_server_name" is "app.internal"
+      Given the setting "listeners[0].sites[0].upstream_server_name" is "app.internal"
       And the configuration is reloaded
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
 
     @S-18.11
@@ -32,8 +32,8 @@ Feature: TLS towards upstreams
       And the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream_scheme" is "https"
       And the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:inside}"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       And the log has a line "UPSTREAM_ERROR" with:
         | error | ~certificate signed by unknown authority |
@@ -52,8 +52,8 @@ Feature: TLS towards upstreams
       And the setting "listeners[0].sites[0].routes[0].upstream_ca_path" is "${cert:other}"
       And the setting "listeners[0].sites[0].routes[1].path" is "/wrong"
       And the setting "listeners[0].sites[0].routes[1].upstream" is "${upstream:api}"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
       When a client requests "https://git.example.test/api"
       Then the answer is 200 "api"
@@ -70,16 +70,16 @@ Feature: TLS towards upstreams
       And the setting "listeners[0].sites[0].upstream_scheme" is "https"
       And the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:inside}"
       And the setting "listeners[0].sites[0].upstream_server_name" is "app.internal"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       And the log has a line "UPSTREAM_ERROR" with:
         | error | ~certificate required |
-      When the private CA "inside" issues the certificate "proxy"
+      Given the private CA "inside" issues the certificate "proxy"
       And the setting "listeners[0].sites[0].upstream_client_cert_path" is "${cert:proxy}"
       And the setting "listeners[0].sites[0].upstream_client_key_path" is "${key:proxy}"
       And the configuration is reloaded
-      And a client requests "https://git.example.test/"
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
 
     @S-18.11
@@ -110,13 +110,13 @@ Feature: TLS towards upstreams
       And the setting "listeners[0].sites[0].upstream_client_key_path" is "${key:proxy}"
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 0
-      And the command complains "upstream_client_cert_path"
-      And the command complains "which the upstream is shown, expires at"
-      When the setting "listeners[0].sites[0].upstream_client_key_path" is "${key:other}"
-      And the command "reverse-proxy check --config ${config}" is run
+      And the command prints "upstream_client_cert_path" on stderr
+      And the command prints "which the upstream is shown, expires at" on stderr
+      Given the setting "listeners[0].sites[0].upstream_client_key_path" is "${key:other}"
+      When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 1
-      And the command complains "listeners[0].sites[0].upstream_client_key_path"
-      And the command complains "private key does not match public key"
+      And the command prints "listeners[0].sites[0].upstream_client_key_path" on stderr
+      And the command prints "private key does not match public key" on stderr
 
   Rule: A reload reads the files again, and no connection outlives what it was verified with
 
@@ -127,21 +127,21 @@ Feature: TLS towards upstreams
       And the setting "listeners[0].sites[0].upstream_scheme" is "https"
       And the setting "listeners[0].sites[0].upstream_ca_path" is "${cert:inside}"
       And the setting "listeners[0].sites[0].upstream_server_name" is "app.internal"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
       And the upstream "app" has 1 connection open
       When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
-      And the upstream "app" was connected to 1 times
-      When the configuration is reloaded
-      And a client requests "https://git.example.test/"
+      And the upstream "app" accepted 1 connections
+      Given the configuration is reloaded
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
-      And the upstream "app" was connected to 1 times
+      And the upstream "app" accepted 1 connections
       Given a private CA "inside"
       When the command "reverse-proxy diff --config ${config}" is run
       Then the command prints "upstream_ca_path"
-      When the configuration is reloaded
-      And a client requests "https://git.example.test/"
+      Given the configuration is reloaded
+      When a client requests "https://git.example.test/"
       Then the answer is the plain error 502 "Bad Gateway"
       And the upstream "app" has 0 connections open

@@ -14,7 +14,7 @@ Feature: Validation of the configuration
       When the configuration is validated
       Then the command exits with 0
       And the command prints "configuration OK: ${config}: 1 listener, 1 site"
-      And the command complains nothing
+      And the command prints nothing on stderr
       And "proxy.log" does not exist
       And "admin.sock" does not exist
 
@@ -41,8 +41,8 @@ Feature: Validation of the configuration
       When the configuration is validated
       Then the command exits with 1
       And the command prints nothing
-      And the command complains in 8 lines
-      And the command names every one of:
+      And the command prints 8 lines on stderr
+      And the command names each of:
         | max_conections:                 | unknown key                  | did you mean "max_connections"?        |
         | body.limit_bytes:               | -1 is out of range           | write a number of bytes up to          |
         | rate_limit.burst:               | is the string "many"         | a whole number is needed               |
@@ -57,7 +57,7 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].sites[0].shutdown_timeout_secs" is 5
       When the configuration is validated
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | listeners[0].sites[0].shutdown_timeout_secs: | unknown key | belongs at the top of the file |
 
     @S-1.2
@@ -65,8 +65,8 @@ Feature: Validation of the configuration
       Given the configuration file is "<text>"
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 1 line
-      And the command names every one of:
+      And the command prints 1 line on stderr
+      And the command names each of:
         | ${config}: | <says> |
 
       Examples:
@@ -87,8 +87,8 @@ Feature: Validation of the configuration
       And a file "huge" of 1048577 bytes
       When the command "reverse-proxy --config ${dir}/<path> --validate" is run
       Then the command exits with 1
-      And the command complains in 1 line
-      And the command names every one of:
+      And the command prints 1 line on stderr
+      And the command names each of:
         | ${dir}/<path>: | <says> |
 
       Examples:
@@ -112,7 +112,7 @@ Feature: Validation of the configuration
       Given the setting "listeners" is left out
       When the configuration is validated
       Then the command exits with 1
-      And the command complains "listeners: missing; write at least one [[listeners]] table"
+      And the command prints "listeners: missing; write at least one [[listeners]] table" on stderr
 
   Rule: bind_addr is an IP address, and no wildcard unless that is allowed
 
@@ -121,7 +121,7 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].bind_addr" is <value>
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples: accepted
@@ -176,7 +176,7 @@ Feature: Validation of the configuration
         | listeners[1].https_port | 8443        |
       When the configuration is validated
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | listeners[1].https_port: | 127.0.0.1:8443 is taken by listeners[0].https_port | write another port |
 
     @S-2.3 @S-2.10
@@ -191,8 +191,8 @@ Feature: Validation of the configuration
         | listeners[1].https_port | 8443                       |
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 2 lines
-      And the command names every one of:
+      And the command prints 2 lines on stderr
+      And the command names each of:
         | listeners[1].http_port:  | 127.0.0.2:8080 is taken by listeners[0].http_port  | write another port |
         | listeners[1].https_port: | 127.0.0.2:8443 is taken by listeners[0].https_port | write another port |
 
@@ -201,7 +201,7 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].bind_addr" is ["::1", "0:0:0:0:0:0:0:1"]
       When the configuration is validated
       Then the command exits with 1
-      And the command complains "listeners[0].bind_addr[1]: \"0:0:0:0:0:0:0:1\" is listeners[0].bind_addr[0] already; write each address once"
+      And the command prints "listeners[0].bind_addr[1]: \"0:0:0:0:0:0:0:1\" is listeners[0].bind_addr[0] already; write each address once" on stderr
 
     @S-2.10
     Scenario: Two listeners without redirect on one address
@@ -224,7 +224,7 @@ Feature: Validation of the configuration
         | listeners[1].http_port | 8080        |
       When the configuration is validated
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | listeners[1].http_port: | 127.0.0.1:8080 is taken by listeners[0].http_port | write another port |
 
     @S-2.11
@@ -234,7 +234,7 @@ Feature: Validation of the configuration
         | listeners[0].https_port | 8443   |
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -247,7 +247,7 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].https_port" is <port>
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -264,7 +264,7 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].http_port" is <port>
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -284,7 +284,7 @@ Feature: Validation of the configuration
         | listeners[0].https_port | 8443      |
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples: accepted
@@ -305,7 +305,7 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].tls" is {mode = "acme", acme_domains = <domains>, acme_cache_dir = "${dir}/acme", acme_contact = "mailto:a@example.test"}
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -328,8 +328,8 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].tls" is {mode = "acme"}
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 1 line
-      And the command names every one of:
+      And the command prints 1 line on stderr
+      And the command names each of:
         | listeners[0].tls.acme_contact: | missing |
 
     @S-2.4
@@ -338,7 +338,7 @@ Feature: Validation of the configuration
       And the setting "listeners[0].sites[0].host" is "intranet"
       When the configuration is validated
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | listeners[0].sites[0].host: | "intranet" has no dot | list the names to order in acme_domains |
 
     @S-2.5
@@ -355,7 +355,7 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].tls" is {mode = "manual"}
       When the configuration is validated
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | listeners[0].tls.cert_path: | missing |
         | listeners[0].tls.key_path:  | missing |
 
@@ -366,8 +366,8 @@ Feature: Validation of the configuration
       And the setting "listeners[0].tls.<key>" is "${dir}/<path>"
       When the configuration is validated
       Then the command exits with 1
-      And the command complains in 1 line
-      And the command names every one of:
+      And the command prints 1 line on stderr
+      And the command names each of:
         | listeners[0].tls.<key>: "${dir}/<path>" | <says> |
 
       Examples:
@@ -394,7 +394,7 @@ Feature: Validation of the configuration
       And listener 1 has the certificate "one"
       When the configuration is validated
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | listeners[0].tls.key_path: | does not go with the certificate | name the key that belongs to it |
 
     @S-2.5
@@ -403,7 +403,7 @@ Feature: Validation of the configuration
       And listener 1 has the certificate "one"
       When the configuration is validated
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | listeners[0].tls.cert_path: | the certificate for "git.example.test" expired at | renew it |
 
     @S-2.19
@@ -411,7 +411,7 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].tls" is {mode = "acme", acme_domains = ["git.example.test"], acme_cache_dir = "${dir}/acme", acme_contact = "<contact>"}
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -431,7 +431,7 @@ Feature: Validation of the configuration
       And the setting "listeners[1].tls" is {mode = "acme", acme_domains = ["b.example.test"], acme_cache_dir = "${dir}/<second>", acme_contact = "mailto:<contact>@example.test"}
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -449,7 +449,7 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].sites[0].<key>" is left out
       When the configuration is validated
       Then the command exits with 1
-      And the command complains "listeners[0].sites[0].<key>: missing"
+      And the command prints "listeners[0].sites[0].<key>: missing" on stderr
 
       Examples:
         | key      |
@@ -468,7 +468,7 @@ Feature: Validation of the configuration
       And the setting "listeners[1].sites" is [{host = "<host>", upstream = "127.0.0.1:3000"}]
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -482,7 +482,7 @@ Feature: Validation of the configuration
       And the setting "listeners[0].sites[1].upstream" is "127.0.0.1:3000"
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -496,7 +496,7 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].sites[0].host" is "<host>"
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -509,7 +509,7 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].sites[0].host" is "<host>"
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples: accepted
@@ -535,7 +535,7 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].sites[0].upstream" is "<upstream>"
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples: accepted
@@ -559,7 +559,7 @@ Feature: Validation of the configuration
       Given the setting "listeners[0].sites[0].upstream_scheme" is "<scheme>"
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -576,7 +576,7 @@ Feature: Validation of the configuration
       Given the setting "rate_limit.<key>" is <value>
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -599,7 +599,7 @@ Feature: Validation of the configuration
       Given the setting "body.limit_bytes" is <value>
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -613,7 +613,7 @@ Feature: Validation of the configuration
       Given the setting "admin_socket_path" is "<path>"
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -629,7 +629,7 @@ Feature: Validation of the configuration
       Given the setting "<key>" is 0
       When the configuration is validated
       Then the command exits with 1
-      And the command names every one of:
+      And the command names each of:
         | <key>: 0 is out of range; write seconds from 1 to 86400 |
 
       Examples:
@@ -663,7 +663,7 @@ Feature: Validation of the configuration
       And the proxy will be started with at most 1000 open files
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -680,7 +680,7 @@ Feature: Validation of the configuration
       And the setting "logging.log_file_path" is "<path>"
       When the configuration is validated
       Then the command exits with <code>
-      And the command names every one of:
+      And the command names each of:
         | <says> |
 
       Examples:
@@ -698,7 +698,7 @@ Feature: Validation of the configuration
       Given a valid configuration "busy.toml" that is rewritten all the time
       When "busy.toml" is validated until it is refused with "busy.toml: changed while being read, please retry"
       Then the command exits with 1
-      And the command complains in 1 line
+      And the command prints 1 line on stderr
 
     @S-2.30
     Scenario: A file that nobody writes to

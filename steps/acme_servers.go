@@ -27,14 +27,14 @@ type acmeServer struct {
 // acmeServerSteps start the CA of a scenario.
 func (w *World) acmeServerSteps() []step {
 	return []step{
-		{`an ACME server`, w.pebble, "Let's Encrypt's test server Pebble, which validates at the two ports of the first listener. It never sleeps, and refuses 5 % of all nonces, as it is shipped."},
+		{`an ACME server`, w.pebble, "Let's Encrypt's test server Pebble, which validates at the two ports of the first listener. It never sleeps, and refuses 5 % of all nonces, which is its default."},
 		{`an ACME server as it is shipped`, w.pebbleShipped, "The same with its sleeps of up to 5 s before each validation."},
 		{`an ACME server whose certificates last {int} seconds`, w.pebbleShort, ""},
 		{`an ACME server that offers the profile {string}`, w.pebbleProfile, "And no other."},
 		{`an ACME server that knows the account {string} with the key {string}`, w.pebbleAccounts, "And requires one that it knows; the key is in base64."},
 		{`the ACME server wants the certificate renewed now`, w.renewNow, "The one of the last handshake, by its renewal information, with an explanation."},
 		{`an ACME server that refuses the name {string}`, w.pebbleBlocking, ""},
-		{`an ACME server that reaches only the redirect port`, w.pebbleHTTP, "Its TLS-ALPN-01 validations find nobody."},
+		{`an ACME server that reaches only the redirect port`, w.pebbleHTTP, "Its TLS-ALPN-01 validations reach no server."},
 		{`an ACME server that reaches no port`, w.pebbleBlind, ""},
 		{`an ACME server that refuses {word} with {int} {string}`, w.fakeCA, "Another server, which issues nothing and counts requests: `directories`, `nonces`, `accounts` or `orders`, the HTTP status and the type of the problem document."},
 		{`an ACME server that refuses {word} with {int} {string} and names a wait of {int} seconds`, w.fakeCAFor, "In Retry-After."},

@@ -20,17 +20,17 @@ func (w *World) acmeSteps() []step {
 	return []step{
 		{`listener {int} gets certificates for {string} from the ACME server`, w.useACMEServer, "Sets mode acme, with the cache directory `acme1` for the first listener and so on. The ACME server finds the names at the listener's address; a second listener needs the ports of the first."},
 		{`listener {int} gets certificates for its sites from the ACME server`, w.useACMEServerForSites, "Without `acme_domains`."},
-		{`all listeners get certificates for their sites from the ACME server, with the cache {string}`, w.useACMETable, "All they have in common is in `[acme]`."},
+		{`all listeners get certificates for their sites from the ACME server, with the cache {string}`, w.useACMETable, "Everything that they have in common is in `[acme]`."},
 		{`the cache of listener {int} holds the certificate {string} for {string}`, w.fillCache, "One made by a sentence above, in autocert's format."},
 		{`{int} sites {string} are served from the upstream {string}`, w.addSites, "A % in the name is replaced by 1, 2 and so on."},
 		{`of the {int} sites {string} all but {string} have a certificate of the ACME server`, w.sitesHaveCertificates, "By a handshake for each."},
-		{`the name {string} leads elsewhere`, w.leadAstray, "For the ACME server: to an address at which nobody listens."},
-		{`the name {string} leads to its listener again`, w.leadBack, ""},
+		{`the name {string} resolves elsewhere`, w.leadAstray, "For the ACME server: to an address where no process listens."},
+		{`the name {string} resolves to its listener again`, w.leadBack, ""},
 		{`the certificate comes from the ACME server`, w.certificateFromCA, "The last handshake's chain leads to its root, and covers the name that was asked for."},
 		{`the ACME server was asked for {int} order(s)`, w.ordersAre, "In all. Those that Pebble refuses do not count."},
 		{`the requests to the ACME server are counted`, w.countRequests, ""},
 		{`the ACME server was asked nothing since`, w.askedNothing, "Since they were counted."},
-		{`clients shake hands for {string} without end`, w.shakeWithoutEnd, "One after the other, each verifying what it gets by the ACME server's root."},
+		{`clients keep making TLS handshakes for {string}`, w.shakeWithoutEnd, "One after the other, each verifying what it gets by the ACME server's root."},
 		{`they see {int} certificates in turn and no handshake fails`, w.seeCertificates, "Waits up to a minute."},
 	}
 }

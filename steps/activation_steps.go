@@ -21,8 +21,8 @@ func (w *World) activationSteps() []step {
 		{`a socket on {string} is held outside`, w.holdOne, "An address and port."},
 		{`a socket on {string} is held outside with the name {string}`, w.hold, "FileDescriptorName= of a socket unit."},
 		{`the proxy will be started by systemd-socket-activate`, w.byActivator, "The real one, with all ports of the configuration; it starts the daemon at the first connection. For scenarios tagged @systemd."},
-		{`the proxy is started as the process that the sockets are for`, w.startAsListener, "LISTEN_PID is its own number, whatever LISTEN_FDS says; waits for nothing."},
-		{`clients that connect anew for each request load {string}`, w.startConnecting, "Two over HTTP/1.1, two over HTTP/2 and one on the redirect port. Nothing is tried twice: a connection that is refused, reset or closed without an answer is a failure."},
+		{`the proxy is started as the process that the sockets are for`, w.startAsListener, "LISTEN_PID is its own process ID, whatever LISTEN_FDS says; waits for nothing."},
+		{`clients that open a connection for each request put load on {string}`, w.startConnecting, "Two over HTTP/1.1, two over HTTP/2 and one on the redirect port. Nothing is retried: a connection that is refused, reset or closed without an answer is a failure."},
 		{`the proxy is restarted {int} times under the load`, w.restartUnderLoad, "By SIGTERM, with exit code 0, one after the other, each when every client has been answered again."},
 	}
 }

@@ -16,7 +16,7 @@ func (w *World) adminSteps() []step {
 		{`the admin command {string} is sent`, w.adminCommand, "On a connection of its own, with a line end; waits for the answer and the end of the connection."},
 		{`{string} is sent to the admin socket`, w.adminBytes, "Exact bytes, with `\\n` and the other escapes; the sending half is closed then."},
 		{`the admin socket answers {string}`, w.adminIs, "The exact line."},
-		{`the admin socket answers with:`, w.adminJSON, "A table of paths and values: `status`, `errors[0]`, `listeners#` (the length). `*` stands for anything but nothing, a leading `~` for a part."},
+		{`the admin socket answers with:`, w.adminJSON, "A table of paths and values: `status`, `errors[0]`, `listeners#` (the length). `*` stands for anything that is not empty, a leading `~` for a part."},
 		{`the admin socket answers {string} with the message {string}`, w.adminMessage, "The status, and a part of the message."},
 		{`the admin socket's answer contains {string}`, w.adminContains, ""},
 		{`the admin socket answers nothing`, w.adminSilent, ""},

@@ -19,7 +19,7 @@ func (w *World) answerSteps() []step {
 	return []step{
 		{`the answer is {int}`, w.answerIs, "The whole answer to the last request, with its body, and no error."},
 		{`the answer is {int} {string}`, w.answerIsWith, "The status and the exact body."},
-		{`the answer is the plain error {int} {string}`, w.plainError, "The status, Content-Type `text/plain; charset=utf-8`, the text as the whole body, and nothing that tells the version, the upstream or the cause: no Server, Via or X- field."},
+		{`the answer is the plain error {int} {string}`, w.plainError, "The status, Content-Type `text/plain; charset=utf-8`, the text as the whole body, and nothing that reveals the version, the upstream or the cause: no Server, Via or X- field."},
 		{`the answer has the body {string}`, w.answerBody, ""},
 		{`the answer's body contains {string}`, w.answerContains, ""},
 		{`the answer has an empty body`, func() error { return w.answerBody("") }, ""},
@@ -33,17 +33,17 @@ func (w *World) answerSteps() []step {
 		{`the answer has no field {string}`, w.answerNoField, ""},
 		{`the answer has the trailer {string} with {string}`, w.answerTrailer, ""},
 		{`the answer has no trailer {string}`, w.answerNoTrailer, ""},
-		{`the answer has a Date that is now`, w.answerDated, "Exactly one, of a moment between the request and the answer."},
-		{`the answer was announced by {string}`, w.answerHint, "A field of a 1xx answer before it: `103 Link: </a.css>`."},
-		{`the answer was announced by nothing but {string}`, w.answerOnlyHint, "All fields of all 1xx answers before it."},
+		{`the answer has a current Date`, w.answerDated, "Exactly one, of a moment between the request and the answer."},
+		{`the answer was preceded by {string}`, w.answerHint, "A field of a 1xx answer before it: `103 Link: </a.css>`."},
+		{`the answer was preceded only by {string}`, w.answerOnlyHint, "All fields of all 1xx answers before it."},
 		{`the answer came over {string}`, w.answerProto, "`HTTP/1.1` or `HTTP/2.0`."},
 		{`the answer came over the connection of the one before`, w.answerKept, "The client has opened no other one for it."},
 		{`the answer came within {int} ms`, w.answerWithin, "From the request's start to the answer's end."},
 		{`the answer came after {int} ms`, w.answerAfter, "At the earliest."},
 		{`the answer's JSON has:`, w.answerJSON, "A table of paths and values: `headers.X-Real-Ip[0]`, `target`. For the sample upstream's echo."},
-		{`the request fails`, w.requestFails, "No answer, or not all of it."},
+		{`the request fails`, w.requestFails, "No answer, or an incomplete one."},
 		{`the answer is {int} and cut short`, w.answerCut, "The head came and the body ended with an error."},
-		{`the answer is {int} and cut short after {string}`, w.answerCutAfter, "The same with what came of the body."},
+		{`the answer is {int} and cut short after {string}`, w.answerCutAfter, "The same, with the part of the body that arrived."},
 	}
 }
 

@@ -11,16 +11,16 @@ import (
 
 func (w *World) commandSteps() []step {
 	return []step{
-		{`the command {string} is run`, w.runLine, "`reverse-proxy` with arguments, separated by spaces, to its end. The configuration is written first."},
+		{`the command {string} is run`, w.runLine, "`reverse-proxy` with arguments, separated by spaces, until it exits. The configuration is written first."},
 		{`the configuration is validated`, func() error { return w.runLine("reverse-proxy --config ${config} --validate") }, ""},
 		{`the command exits with {int}`, w.commandExits, ""},
 		{`the command prints {string}`, w.commandPrints, "On stdout; part of it."},
 		{`the command prints a line that matches {string}`, w.commandMatches, "On stdout; a regular expression for the whole line."},
 		{`the command prints nothing`, w.commandSilent, "On stdout."},
-		{`the command complains {string}`, w.commandComplains, "On stderr; part of it. The place of a key, as in `(line 3)`, may be left out."},
-		{`the command complains nothing`, w.commandContent, "On stderr."},
-		{`the command complains in {int} line(s)`, w.complaintCount, ""},
-		{`the command names every one of:`, w.commandNames, "A table with one column, or several: each row's texts stand together on one line of stdout or stderr."},
+		{`the command prints {string} on stderr`, w.commandComplains, "On stderr; part of it. The place of a key, as in `(line 3)`, may be left out."},
+		{`the command prints nothing on stderr`, w.commandContent, "On stderr."},
+		{`the command prints {int} line(s) on stderr`, w.complaintCount, ""},
+		{`the command names each of:`, w.commandNames, "A table with one column, or several: the texts of a row are together on one line of stdout or stderr."},
 		{`the command does not print {string}`, w.commandLacks, "Neither on stdout nor on stderr."},
 	}
 }

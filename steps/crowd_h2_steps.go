@@ -13,7 +13,7 @@ import (
 
 func (w *World) crowdHTTP2Steps() []step {
 	return []step{
-		{`the client {string} asks {string} for {string} over {int} HTTP/2 connections with windows of {int} bytes, {int} requests each, {int} a second`, w.keepStreams, "The windows are those of the responses, each stream's; nothing opens them. A connection that ends is opened again."},
+		{`the client {string} asks {string} for {string} over {int} HTTP/2 connections with windows of {int} bytes, {int} requests each, {int} a second`, w.keepStreams, "The windows are those of the responses, for each stream; they are never enlarged. A connection that ends is opened again."},
 		{`the client {string} asks {string} for {string} over {int} HTTP/2 connections with windows of {int} bytes, {int} requests each, {int} a second, and takes a byte of each response every {int} ms`, w.keepTricklingStreams, ""},
 	}
 }

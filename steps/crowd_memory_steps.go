@@ -15,7 +15,7 @@ import (
 
 func (w *World) crowdMemorySteps() []step {
 	return []step{
-		{`the client {string}, which opens no window, makes over {int} HTTP/2 connections to {string} {int} requests each of {string}`, w.openParked,
+		{`the client {string}, which opens no window, makes {int} HTTP/2 connections to {string}, with {int} requests each of {string}`, w.openParked,
 			"As small as HPACK makes them. Waits until the proxy has read all of them. What: " + parkedNames() + "."},
 	}
 }

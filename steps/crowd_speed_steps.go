@@ -16,7 +16,7 @@ import (
 
 func (w *World) crowdSpeedSteps() []step {
 	return []step{
-		{`the client {string} begins handshakes with {string} as fast as it can, {int} at a time`, w.floodHandshakes, "Each is a ClientHello with a record of garbage behind it, which costs the client nothing."},
+		{`the client {string} begins handshakes with {string} as fast as it can, {int} at a time`, w.floodHandshakes, "Each is a ClientHello followed by a record of garbage, which costs the client nothing."},
 		{`the client {string} floods {string} with requests of {string} for {string}, over {int} HTTP/2 connections`, w.floodRequests, "As fast as they are taken. A connection that ends is opened again. What: " + parkedNames() + "."},
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 func (w *World) crowdSteps() []step {
 	return []step{
-		{`the client {string} keeps {int} connections to {string} open, which send {string}`, w.keepConnections, "Exact bytes, in the URL's way: `https://NAME` (TLS, without HTTP/2), `http://NAME` (the redirect port) or `tcp://ADDRESS:PORT`. One that ends is opened again at once, to the end of the scenario. Waits until each has been opened, or refused, once."},
+		{`the client {string} keeps {int} connections to {string} open, which send {string}`, w.keepConnections, "Exact bytes, by the kind of the URL: `https://NAME` (TLS, without HTTP/2), `http://NAME` (the redirect port) or `tcp://ADDRESS:PORT`. One that ends is opened again immediately, until the end of the scenario. Waits until each has been opened, or refused, once."},
 		{`the client {string} keeps {int} connections to {string} open, which send {string} and then {string} every {int} ms`, w.keepTrickling, ""},
 		{`the client {string} keeps {int} HTTP/2 connections to {string} open, each with a request for {string}`, w.keepHTTP2, ""},
 		{`the client {string} is answered {int} by {string} over {int} new connections, most of them within a second`, w.answeredSoon, "One after the other. Each is answered within 5 seconds, and more than half of them within one: on a machine that does other work as well a single one may take longer."},

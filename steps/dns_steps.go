@@ -15,7 +15,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// dnsSteps are the steps about names that are proved to a CA by records in the DNS. They need names of the scenario's own.
+// dnsSteps are the steps about names that are proved to a CA by records in the DNS. They need a name server for the
+// scenario.
 func (w *World) dnsSteps() []step {
 	return []step{
 		{`names are proved by the daemon's DNS responder as the host {string}`, w.useResponder, "The host has the responder's address, 98 of the scenario's, and `_acme-challenge.` and the host is delegated to it. Sets `dns`, `dns_bind` and `dns_host` in `[acme]`."},
@@ -23,12 +24,12 @@ func (w *World) dnsSteps() []step {
 		{`the webhook answers {int}`, w.setHookStatus, "And does nothing."},
 		{`the webhook has added and removed {int} record(s)`, w.hookRecords, ""},
 		{`names are proved by updates of a name server that has the zone {string}`, w.useUpdates, "BIND's, with a key. Sets the keys in `[acme]`."},
-		{`the key of the updates is another one`, w.useOtherKey, "With the same name."},
-		{`the ACME server's name {string} leads to {string}`, w.leadByCNAME, "By a CNAME record."},
+		{`the key of the updates is changed`, w.useOtherKey, "With the same name."},
+		{`the ACME server's name {string} is an alias of {string}`, w.leadByCNAME, "By a CNAME record."},
 		{`the DNS responder answers {string} for the {word} record of {string} over {word}`, w.responderAnswers, "The code, as in `NOERROR` or `REFUSED`, and the values of the records, or the code only."},
-		{`the DNS responder is flooded for {int} seconds by {int} senders with queries for {string}`, w.floodResponder, "As fast as they can, each from its own address. In the background."},
+		{`the DNS responder is flooded for {int} seconds by {int} senders with queries for {string}`, w.floodResponder, "As fast as they can, each from its own address, in the background."},
 		{`the DNS responder has answered no sender more than {int} times a second, with at most {int} bytes`, w.floodBounded, "Waits for the end of the flood."},
-		{`the flood goes on`, w.floodRunning, ""},
+		{`the flood continues`, w.floodRunning, ""},
 	}
 }
 

@@ -16,11 +16,11 @@ import (
 
 func (w *World) fail2banSteps() []step {
 	return []step{
-		{`fail2ban watches {string} with the shipped jails`, func(log string) error { return w.fail2banWatches(log, "") }, "The real fail2ban-server with Debian's configuration and the jails of `deploy/fail2ban`, all of them turned on. To ban is to write the address to a file, and loopback addresses are treated like others. Waits until it watches. For scenarios with the tag @fail2ban only, as all of these."},
+		{`fail2ban watches {string} with the shipped jails`, func(log string) error { return w.fail2banWatches(log, "") }, "The real fail2ban-server with Debian's configuration and the jails of `deploy/fail2ban`, all of them turned on. A ban writes the address to a file, and loopback addresses are treated like others. Waits until it watches. As all of these, for scenarios with the tag @fail2ban only."},
 		{`fail2ban watches {string} with the shipped jails and bans at the first offence`, func(log string) error { return w.fail2banWatches(log, "maxretry = 1\n") }, ""},
 		{`fail2ban has counted {int} offence(s) in the jail {string}`, w.fail2banCounted, "Since it was started, of all addresses together. Waits for it."},
-		{`the client {string} goes on requesting {string} until the jail {string} bans it`, w.untilBanned, "Ten times a second, whatever it is answered."},
-		{`fail2ban has banned nobody but:`, w.fail2banBanned, "A table of two columns: each jail and an address that it has banned. Waits until all are, and fails when there is another."},
+		{`the client {string} keeps requesting {string} until the jail {string} bans it`, w.untilBanned, "Ten times a second, whatever it is answered."},
+		{`fail2ban has banned only:`, w.fail2banBanned, "A table of two columns: each jail and an address that it has banned. Waits until all are banned, and fails if another one is."},
 	}
 }
 

@@ -14,7 +14,7 @@ func (w *World) frontSteps() []step {
 	return []step{
 		{`the connections of the client {string} begin with {string}`, w.beginConns, "These bytes come before TLS, or the first request, on each connection that is made from then on, with the escapes of raw connections. Empty: nothing comes before."},
 		{`HAProxy runs with:`, w.startHAProxy, "The sections of its configuration; the defaults have timeouts. Its pages and ports are those of the scenario. Waits until it accepts connections on the first `bind` or `listen`. For scenarios tagged @haproxy."},
-		{`nginx runs with:`, w.startNginx, "What stands at the top of its configuration, next to `events`. Waits as for HAProxy. For scenarios tagged @nginx."},
+		{`nginx runs with:`, w.startNginx, "The top level of its configuration, next to `events`. Waits as for HAProxy. For scenarios tagged @nginx."},
 		{`hitch runs with:`, w.startHitch, "Its configuration. Waits until it accepts connections on its `frontend`. For scenarios tagged @hitch."},
 	}
 }

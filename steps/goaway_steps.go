@@ -10,7 +10,7 @@ import (
 func (w *World) goAwaySteps() []step {
 	return []step{
 		{`a client keeps an idle HTTP/2 connection to {string}`, w.h2Idle, "One that the daemon serves already; without a stream."},
-		{`the idle HTTP/2 connection is told GOAWAY with {string} and closed`, w.h2IdleEnds, "The error code's name: `NO_ERROR`. Waits for it."},
+		{`the idle HTTP/2 connection receives GOAWAY with {string} and is closed`, w.h2IdleEnds, "The error code's name: `NO_ERROR`. Waits for it."},
 	}
 }
 

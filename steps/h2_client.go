@@ -23,7 +23,7 @@ func (w *World) h2Steps() []step {
 		{`a client sends over HTTP/2 to {string}, with {int} bytes of a body that does not end, the fields:`, w.h2Unended, ""},
 		{`the stream is reset with {string}`, w.h2Reset, "`NO_ERROR`, `PROTOCOL_ERROR`, `REFUSED_STREAM` …; also when it comes after a whole answer."},
 		{`the stream is not reset`, w.h2NotReset, ""},
-		{`the client is told GOAWAY`, w.h2GoAway, ""},
+		{`the client receives GOAWAY`, w.h2GoAway, ""},
 	}
 }
 

@@ -11,16 +11,16 @@ import (
 
 func (w *World) h2ConnSteps() []step {
 	return []step{
-		{`a client speaks HTTP/2 with {string}`, func(url string) error { return w.openH2("", url, true) }, "A connection that opens its windows again for all that comes. The sentences below speak of the last one, and of its last stream."},
+		{`a client speaks HTTP/2 with {string}`, func(url string) error { return w.openH2("", url, true) }, "A connection that enlarges its windows for all that arrives. The sentences below are about the last one, and its last stream."},
 		{`the client {string} speaks HTTP/2 with {string}`, func(client, url string) error { return w.openH2(client, url, true) }, ""},
 		{`the client {string}, which opens no window, speaks HTTP/2 with {string}`, w.h2Withholding, "SETTINGS_INITIAL_WINDOW_SIZE is 0, and no WINDOW_UPDATE follows."},
 		{`the client {string}, which opens no window beyond {int} bytes, speaks HTTP/2 with {string}`, w.h2Sparing, ""},
-		{`the client {string}, which reads nothing, speaks HTTP/2 with {string}`, func(client, url string) error { return w.openH2(client, url, false) }, "Until a sentence waits for something that comes."},
+		{`the client {string}, which reads nothing, speaks HTTP/2 with {string}`, func(client, url string) error { return w.openH2(client, url, false) }, "Until a sentence waits for something to arrive."},
 		{`it opens the window of {word} by {int}`, w.h2Window, "`connection` or `stream` (the last one): a WINDOW_UPDATE."},
 		{`it sets {word} to {int}`, w.h2Setting, "A setting by its name: `INITIAL_WINDOW_SIZE`."},
-		{`it is told the setting {word} with {int}`, w.h2Told, "`MAX_CONCURRENT_STREAMS`. Waits for it."},
-		{`it is told GOAWAY with {string}`, w.h2Farewell, "The error code's name; alternatives separated by `|`. Waits for it. The last stream that it names is at least the last that was opened."},
-		{`its GOAWAY frames are {string}`, w.h2Farewells, "All of them in their order, each as the code and the last stream, separated by `; `: `NO_ERROR 3`; `all` for the highest number that there is, by which no stream is refused. Waits for them."},
+		{`it receives the setting {word} with {int}`, w.h2Told, "`MAX_CONCURRENT_STREAMS`. Waits for it."},
+		{`it receives GOAWAY with {string}`, w.h2Farewell, "The error code's name; alternatives separated by `|`. Waits for it. The last stream that it names is at least the last that was opened."},
+		{`its GOAWAY frames are {string}`, w.h2Farewells, "All of them in their order, each as the code and the last stream, separated by `; `: `NO_ERROR 3`; `all` for the highest possible number, which refuses no stream. Waits for them."},
 		{`it is closed`, w.h2Closed, "Waits for the proxy to close it."},
 		{`it is ended with {string}`, w.h2Ended, "GOAWAY with that code, alternatives separated by `|`, and then closed; `none` for closed without GOAWAY. Waits for it."},
 		{`it is ended with {string} within {int} ms`, w.h2EndedWithin, "Since it was opened."},

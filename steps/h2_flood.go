@@ -14,7 +14,7 @@ import (
 func (w *World) h2FloodSteps() []step {
 	return []step{
 		{`it floods the proxy with {int} of {string}`, w.h2Flood, "As fast as they are taken, and fewer where the connection ends before. What: " + floodNames() + "."},
-		{`it opens {int} streams for {string} and resets them, {int} times, once every {int} ms`, w.h2Zoom, "As a map does that is zoomed: the resets come half the time later. Waits until it is done, and fails where the connection ends before."},
+		{`it opens {int} streams for {string} and resets them, {int} times, once every {int} ms`, w.h2Zoom, "As a map does while it is zoomed: the resets come after half of that time. Waits until it is done, and fails where the connection ends before."},
 		{`it sends {string} every {int} ms`, w.h2Drip, "`a byte of DATA` of its last stream, `a byte of a header block` of a new one or `a PING`, until the connection ends; does not wait."},
 		{`it sends {string} on its last stream {int} times, once every {int} ms`, w.h2Repeat, "As DATA that does not end the stream. Waits until it is done."},
 	}

@@ -11,16 +11,16 @@ import (
 
 func (w *World) h2StreamSteps() []step {
 	return []step{
-		{`its last stream is answered {int}`, w.h2Answered, "Waits for the whole answer, which the sentences under Answers look at then."},
-		{`its last stream is refused`, w.h2Refused, "By an answer of 400 and up, by a reset, or by the end of the connection. Waits for it."},
+		{`its last stream is answered {int}`, w.h2Answered, "Waits for the whole answer, which the sentences under Answers then check."},
+		{`its last stream is refused`, w.h2Refused, "By an answer of 400 or above, by a reset, or by the end of the connection. Waits for it."},
 		{`its last stream is malformed`, w.h2Malformed, "It is reset with PROTOCOL_ERROR, or answered 400; RFC 9113, section 8.1.1, leaves the choice. Waits for it."},
 		{`its last stream has received {string}`, w.h2Received, "Waits until that is part of the body, while the answer may go on."},
 		{`its last stream is reset with {string}`, w.h2StreamReset, "The error code's name; alternatives separated by `|`. Waits for it."},
 		{`{int} of its streams are answered {int}`, w.h2CountAnswered, "Whole answers; waits until there are that many."},
 		{`{int} of its streams have received something`, w.h2CountBegun, "A byte of a body; waits until there are that many."},
 		{`{int} of its streams are reset with {string}`, w.h2CountReset, "Alternatives separated by `|`. Waits until there are that many."},
-		{`it was sent no RST_STREAM`, w.h2NoReset, "Not on any stream, also none that it has not opened. Looks at what has come: `it is still served` waits."},
-		{`a further stream of it is answered {int}`, w.h2Further, "A GET of /, on the same connection."},
+		{`it received no RST_STREAM`, w.h2NoReset, "On any stream, even one that it has not opened. Checks what has come so far: `it is still served` waits."},
+		{`a further stream on it is answered {int}`, w.h2Further, "A GET of /, on the same connection."},
 	}
 }
 

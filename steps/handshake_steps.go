@@ -17,11 +17,11 @@ import (
 
 func (w *World) handshakeSteps() []step {
 	return []step{
-		{`a client shakes hands for {string}`, w.shakeHands, "With the listener that has the site, or the first; `none` sends no name. The certificate is looked at by the sentences below, and not verified before."},
-		{`a client shakes hands:`, w.shakeHandsTable, "A table of two columns: `name`, `client`, `listener`, `address` or `machine`, `minimum` and `maximum` (`1.0` … `1.3`), `suites` (names of TLS 1.2, separated by commas), `protocols` (of ALPN, separated by commas), `certificate` (the name of the client's own), `session` (a name under which the session is kept, and offered in the next handshake that has the same)."},
+		{`a client makes a TLS handshake for {string}`, w.shakeHands, "With the listener that has the site, or the first; `none` sends no name. The sentences below check the certificate, which is not verified before."},
+		{`a client makes a TLS handshake:`, w.shakeHandsTable, "A table of two columns: `name`, `client`, `listener`, `address` or `machine`, `minimum` and `maximum` (`1.0` … `1.3`), `suites` (names of TLS 1.2, separated by commas), `protocols` (of ALPN, separated by commas), `certificate` (the name of the client's own), `session` (a name under which the session is kept, and offered in the next handshake with the same name)."},
 		{`the handshake succeeds`, w.handshakeSucceeds, ""},
 		{`the handshake is resumed`, w.handshakeResumed, "With the session of the one before."},
-		{`the handshake is a full one`, w.handshakeFull, "It has succeeded, and was not resumed."},
+		{`the handshake is a full one`, w.handshakeFull, "It succeeded, and was not resumed."},
 		{`the handshake fails`, w.handshakeFails, ""},
 		{`the handshake fails with the alert {string}`, w.handshakeAlert, "As crypto/tls words it: `unrecognized name`, `protocol version not supported`, `handshake failure`, `internal error`."},
 		{`the handshake speaks {string}`, w.handshakeVersion, "`TLS 1.2` or `TLS 1.3`."},

@@ -13,21 +13,21 @@ func (w *World) logSteps() []step {
 	return []step{
 		{`the log has a line {string}`, w.logHas, "An event; waits for it. The log is the daemon's stdout, here and below."},
 		{`the log has a line {string} with:`, w.logHasWith, "A table of keys and values. `*` stands for any value that is not empty, a leading `~` for a part of it; the key `level` for the line's level. Waits for it."},
-		{`the log has a new line {string}`, w.logHasNew, "Since the last signal, reload, admin command or `what the log holds is past`."},
+		{`the log has a new line {string}`, w.logHasNew, "Since the last signal, reload, admin command or `the log lines so far are ignored`."},
 		{`the log has a new line {string} with:`, w.logHasNewWith, ""},
-		{`what the log holds is past`, w.logPast, "New lines are those after this."},
-		{`the log has {int} line(s) {string}`, w.logCount, "Exactly so many of the event by now; waits until there are that many."},
+		{`the log lines so far are ignored`, w.logPast, "New lines are those after this step."},
+		{`the log has {int} line(s) {string}`, w.logCount, "Exactly that many of the event so far; waits until there are that many."},
 		{`the log has {int} new line(s) {string}`, w.logCountNew, ""},
 		{`the log has {int} line(s) {string} with:`, w.logCountWith, ""},
-		{`the log has no line {string}`, w.logLacks, "Looks at what is there by now."},
+		{`the log has no line {string}`, w.logLacks, "Checks the lines so far."},
 		{`the log has no new line {string}`, w.logLacksNew, ""},
 		{`the log has no line {string} with:`, w.logLacksWith, ""},
-		{`the log has the events in this order:`, w.logOrder, "A table of one column: an event, or an event and one `key=value`. Others may stand between. Waits for all."},
+		{`the log has the events in this order:`, w.logOrder, "A table of one column: an event, or an event and one `key=value`. Other lines may be between them. Waits for all."},
 		{`the line {string} has the keys {string}`, w.logKeys, "All keys of the first such line, in their order, separated by spaces."},
 		{`the log has a line that contains {string}`, w.logContains, "The raw text. Waits for it."},
 		{`the log has no line that contains {string}`, w.logContainsNot, "The raw text."},
-		{`every line of the log is well-formed`, w.logWellFormed, "Each can be taken apart, as text or JSON."},
-		{`the file {string} holds the same lines as the log`, w.logFileSame, "Waits for it."},
+		{`every line of the log is well-formed`, w.logWellFormed, "Each can be parsed, as text or JSON."},
+		{`the file {string} has the same lines as the log`, w.logFileSame, "Waits for it."},
 	}
 }
 

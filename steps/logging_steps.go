@@ -18,15 +18,15 @@ import (
 
 func (w *World) loggingSteps() []step {
 	return []step{
-		{`the file {string} has a line {string} with:`, w.fileHasLine, "As in `the log has a line`, for the log file; also while its lines are not all whole. Waits for it."},
-		{`the file {string} has {int} line(s) {string}`, w.fileCountLines, "Exactly so many of the event by now; waits until there are that many."},
-		{`every line of the file {string} is well-formed`, w.fileWellFormed, "Each can be taken apart, as text or JSON."},
+		{`the file {string} has a line {string} with:`, w.fileHasLine, "As in `the log has a line`, for the log file; even while some of its lines are incomplete. Waits for it."},
+		{`the file {string} has {int} line(s) {string}`, w.fileCountLines, "Exactly that many of the event so far; waits until there are that many."},
+		{`every line of the file {string} is well-formed`, w.fileWellFormed, "Each can be parsed, as text or JSON."},
 		{`every line of the file {string} is plain ASCII`, w.fileASCII, "No control character, no colour, nothing beyond `~`; waits until there is a line."},
-		{`the files together hold the same lines as the log:`, w.filesSame, "A table of one column: the files in the order in which they were written, compressed ones (`.gz`) too. Waits for it."},
+		{`the files together have the same lines as the log:`, w.filesSame, "A table of one column: the files in the order in which they were written, compressed ones (`.gz`) too. Waits for it."},
 		{`the fail2ban filter {string} finds in {string}:`, w.fail2banFinds, "The real fail2ban-regex with the shipped filter of that name. A table of two columns: each address that it would ban, and how often it matched; it must find nothing else. Waits for it."},
-		{`the proxy will be started with a stdout that nobody reads`, w.unreadStdout, "A pipe; the log can be looked at in its file only, or when it is read again."},
-		{`the stdout of the proxy is read again`, w.readStdout, "From then on, with all that waited: the sentences about the log hold again."},
-		{`the reader of the proxy's stdout dies`, w.closeStdout, "Of a stdout that nobody reads: writing to it is an error from then on."},
+		{`the proxy will be started with a stdout that nobody reads`, w.unreadStdout, "A pipe; the log can be checked only in its file, or when it is read again."},
+		{`the stdout of the proxy is read again`, w.readStdout, "From then on, with all that waited: the sentences about the log can be used again."},
+		{`the reader of the proxy's stdout dies`, w.closeStdout, "Of a stdout that nobody reads: writing to it fails from then on."},
 		{`the proxy will be started with a full disk as its stdout`, w.fullStdout, "The device /dev/full."},
 		{`the proxy can open no more files`, w.exhaustDescriptors, "Every accept fails from then on; what is open stays open."},
 		{`the proxy can open files again`, w.restoreDescriptors, ""},
@@ -113,7 +113,7 @@ func (w *World) fileASCII(name string) error {
 		}
 		for _, c := range text {
 			if c != '\n' && (c < ' ' || c > '~') {
-				return fmt.Errorf("got the byte %#x in %s, want printable ASCII alone", c, name)
+				return fmt.Errorf("got the byte %#x in %s, want only printable ASCII", c, name)
 			}
 		}
 		return nil

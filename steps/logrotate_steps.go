@@ -14,7 +14,7 @@ import (
 
 func (w *World) logrotateSteps() []step {
 	return []step{
-		{`logrotate rotates the logs with the shipped file`, func() error { return w.logrotate(fmt.Sprintf(fakeSystemctl, w.daemon.cmd.Process.Pid)) }, "The real logrotate, forced, with `deploy/logrotate/reverse-proxy` for this scenario's directory in place of /var/log/reverse-proxy, a `reverse-proxy` that reads the scenario's configuration unless told otherwise, and a `systemctl` that sends the daemon the signal which the file asks for, and does nothing else. For scenarios with the tag @logrotate only."},
+		{`logrotate rotates the logs with the shipped file`, func() error { return w.logrotate(fmt.Sprintf(fakeSystemctl, w.daemon.cmd.Process.Pid)) }, "The real logrotate, forced, with `deploy/logrotate/reverse-proxy` for this scenario's directory in place of /var/log/reverse-proxy, a `reverse-proxy` that reads the scenario's configuration unless told otherwise, and a `systemctl` that only sends the daemon the signal which the file asks for. For scenarios with the tag @logrotate only."},
 		{`logrotate rotates the logs with the shipped file on a machine without systemd`, func() error { return w.logrotate("#!/bin/sh\nexit 1\n") }, "The same, with a `systemctl` that fails."},
 	}
 }

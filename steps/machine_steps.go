@@ -40,8 +40,8 @@ func (w *World) machineSteps() []step {
 		{`the machine {string} is killed`, w.killMachine, "By SIGKILL, and waits for its end."},
 		{`the machine {string} exits with {int} within {int} seconds`, w.machineExits, ""},
 		{`the machine {string} prints {string} for {string}`, w.machinePrints, "A part of what the command of the binary prints, such as `status --text`, with the machine's configuration. Waits for it."},
-		{`the machines {string} serve the same certificate for {string} within {int} seconds`, w.machinesAgree, "Their names are separated by commas. It is another one than that of the last handshake, if there was one."},
-		{`a balancer leads connections to the machines {string} in turn`, w.balance, "At the address and the ports of listener 1, where the ACME server and clients find it. A machine that refuses is passed over."},
+		{`the machines {string} serve the same certificate for {string} within {int} seconds`, w.machinesAgree, "Their names are separated by commas. It differs from that of the last handshake, if there was one."},
+		{`a balancer distributes connections over the machines {string}`, w.balance, "In turn, at the address and the ports of listener 1, where the ACME server and clients find it. A machine that refuses is skipped."},
 		{`the proxy is stopped while it orders {string}`, w.stopWhileOrdering, "By SIGSTOP, as soon as the cache has the lock of the name."},
 	}
 }

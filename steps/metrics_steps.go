@@ -18,12 +18,12 @@ import (
 
 func (w *World) metricsSteps() []step {
 	return []step{
-		{`the metrics have:`, w.metricsHave, "A table of two columns: a series, and its value. The series is named by its metric and as many of its labels as tell it from all others. The value is a number, `>N` for more than that, `*` for any, `none` for no such series. Scrapes until all is so."},
-		{`the metrics have {int} series of {string}`, w.metricsCount, "Of the metric of that name. Scrapes until it is so."},
-		{`the metrics have the sites {string}`, w.metricsSites, "The values of the label `site` in all series, separated by commas, without that for no site. Scrapes until it is so."},
+		{`the metrics have:`, w.metricsHave, "A table of two columns: a series, and its value. The series is named by its metric and enough of its labels to distinguish it from all others. The value is a number, `>N` for more than that, `*` for any, `none` for no such series. Scrapes until all of it is true."},
+		{`the metrics have {int} series of {string}`, w.metricsCount, "Of the metric of that name. Scrapes until it is true."},
+		{`the metrics have the sites {string}`, w.metricsSites, "The values of the label `site` in all series, separated by commas, without that for no site. Scrapes until it is true."},
 		{`a client sends {int} requests with different hosts, methods and paths to {string}`, w.sendStrange, "One after the other on one connection over HTTP/1.1; each is answered."},
 		{`a client sends {int} requests with different hosts, methods and paths to {string} over HTTP/2`, w.sendStrangeHTTP2, "One after the other on one connection; each is answered."},
-		{`{int} scrapers read nothing of their answers`, w.stuckScrapers, "Each asks again and again on its connection until its answers fill it."},
+		{`{int} scrapers read nothing of their answers`, w.stuckScrapers, "Each sends requests on its connection until its answers fill the connection."},
 	}
 }
 

@@ -13,14 +13,14 @@ import (
 
 func (w *World) nameSteps() []step {
 	return []step{
-		{`names of the scenario's own`, w.ownNames, "The daemon is started with an /etc/resolv.conf that leads to a name server of the scenario's, and an empty /etc/hosts. For scenarios with the tag @mount only, as all of these."},
-		{`the name {string} is that of the upstream(s) {string}`, w.nameUpstreams, "Several are separated by commas. The name server says so from then on."},
+		{`a name server for the scenario`, w.ownNames, "The daemon is started with an /etc/resolv.conf that names a server of the scenario, and an empty /etc/hosts. As all of these, for scenarios with the tag @mount only."},
+		{`the name {string} is that of the upstream(s) {string}`, w.nameUpstreams, "Several are separated by commas. The name server answers so from then on."},
 		{`the hosts file says that the name {string} is that of the upstream {string}`, w.nameInHosts, ""},
-		{`the name {string} is taken out`, w.nameGone, "The name server says that it does not exist."},
-		{`the name server answers nobody`, func() error { return w.silenceNames(true) }, ""},
+		{`the name {string} is removed`, w.nameGone, "The name server says that it does not exist."},
+		{`the name server stops answering`, func() error { return w.silenceNames(true) }, ""},
 		{`the name server answers again`, func() error { return w.silenceNames(false) }, ""},
-		{`the name server was asked for {string} {int} time(s)`, w.nameAsked, "For its IPv4 addresses, one look-up each. Looks at what is there by now."},
-		{`the name server is asked for {string} within {int} seconds`, w.nameAskedWithin, "Once more than by now. Waits for it."},
+		{`the name server was asked for {string} {int} time(s)`, w.nameAsked, "For its IPv4 addresses, one look-up each. Counts those so far."},
+		{`the name server is asked for {string} within {int} seconds`, w.nameAskedWithin, "Once more than so far. Waits for it."},
 		{`an upstream {string} with the port of the upstream {string}`, w.upstreamWithPort, "On an address of its own; answers 200 with its name."},
 		{`the site {string} is served from {string} with the port of the upstream {string}`, w.addSiteByName, "A name in place of the upstream's address."},
 	}

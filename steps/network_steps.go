@@ -12,8 +12,8 @@ import (
 
 func (w *World) networkSteps() []step {
 	return []step{
-		{`a network of its own with the addresses {string}`, w.ownNetwork, "IPv6 addresses separated by commas, beside 127.0.0.0/8 and ::1. The daemon is in it, with the connections of clients (requests, raw connections and handshakes) and the upstreams that are made from then on. For scenarios with the tag @network only."},
-		{`the client {string} has the address {string}`, w.setClientAddress, "In place of the one that it would be given."},
+		{`a separate network with the addresses {string}`, w.ownNetwork, "IPv6 addresses separated by commas, in addition to 127.0.0.0/8 and ::1. The daemon is in it, with the connections of clients (requests, raw connections and handshakes) and the upstreams that are made from then on. For scenarios with the tag @network only."},
+		{`the client {string} has the address {string}`, w.setClientAddress, "Instead of the one that it would get otherwise."},
 	}
 }
 

@@ -16,14 +16,14 @@ func (w *World) notifySteps() []step {
 		{`the service manager is told {string}`, w.told, "A line of a datagram. One that ends in `=` stands for any value: `MONOTONIC_USEC=`. Waits for it."},
 		{`the service manager is told {string} together with {string}`, w.toldTogether, "In the same datagram."},
 		{`the service manager is told {string} before {string}`, w.toldBefore, "The first of each. Waits for both."},
-		{`the service manager is told {string} {int} times`, w.toldTimes, "Waits until it is at least that often."},
+		{`the service manager is told {string} {int} times`, w.toldTimes, "Waits until it was told at least that often."},
 		{`the service manager was told in this order:`, w.toldInOrder, "A table with one column: each row is the lines of one datagram, separated by commas, and others may be between them. A line that ends in `=` stands for any value."},
-		{`the service manager was told {string} {int} times and {string} {int} times`, w.toldExactly, "Exactly so often, so far."},
+		{`the service manager was told {string} {int} times and {string} {int} times`, w.toldExactly, "Exactly that often, so far."},
 		{`after {string} the service manager was told neither {string} nor {string}`, w.toldNeitherAfter, "So far; the first must have come."},
-		{`after {string} the service manager is told {string} {int} times`, w.toldAfter, "Waits until it is at least that often."},
+		{`after {string} the service manager is told {string} {int} times`, w.toldAfter, "Waits until it was told at least that often."},
 		{`the time is remembered and the configuration is reloaded`, w.reloadTimed, ""},
 		{`the service manager is told a MONOTONIC_USEC after that time`, w.toldTimeAfter, "On the clock CLOCK_MONOTONIC."},
-		{`the service manager is never told {string}`, w.neverTold, "Looks at what has come so far."},
+		{`the service manager is never told {string}`, w.neverTold, "Checks what has come so far."},
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 
 func (w *World) passwordSteps() []step {
 	return []step{
-		{`{int} clients flood {string} with wrong passwords`, w.floodPasswords, "Each with an address of its own, one request after the other and each with another password; a single client sends 32 at once. After a 429 they wait for a second. Waits for the first answers 401, and goes on to the end of the scenario."},
+		{`{int} clients flood {string} with wrong passwords`, w.floodPasswords, "Each with an address of its own, one request after the other and each with another password; a single client sends 32 at the same time. After a 429 they wait for a second. Waits for the first answers 401, and continues until the end of the scenario."},
 	}
 }
 

@@ -14,7 +14,7 @@ func (w *World) privateCASteps() []step {
 		{`the private CA {string} issues the certificate {string}`, w.issueOf, "For a client. Its files are `${cert:NAME}` and `${key:NAME}`."},
 		{`the private CA {string} issues the certificate {string}, which is valid for {int} seconds`, w.issueShortOf, ""},
 		{`an HTTPS upstream {string} with a certificate of the private CA {string} for {string}`, w.upstreamOf, ""},
-		{`an HTTPS upstream {string} with a certificate of the private CA {string} for {string}, which demands one of clients`, w.upstreamDemandsOf, "One of the same CA."},
+		{`an HTTPS upstream {string} with a certificate of the private CA {string} for {string}, which demands one of clients`, w.upstreamDemandsOf, "It must be one of the same CA."},
 	}
 }
 

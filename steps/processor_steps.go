@@ -13,7 +13,7 @@ func (w *World) processorSteps() []step {
 	return []step{
 		{`the proxy uses at most {int} ms of processor time within {int} ms`, w.processorTime, "Waits that long."},
 		{`the memory of the proxy is remembered`, w.rememberMemory, ""},
-		{`the memory of the proxy has grown by at most {int} MiB`, w.memoryGrowth, "The peak of its resident memory, over what it was when it was remembered."},
+		{`the memory of the proxy has grown by at most {int} MiB`, w.memoryGrowth, "The peak of its resident memory, above the remembered value."},
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 func (w *World) rateLimitSteps() []step {
 	return []step{
 		{`the client {string} requests {string} until the answer is {int}`, w.getUntil,
-			"Again and again, for what comes with time. The answer is the current one then, and `${remembered:tries}` how many others came before it."},
+			"Again and again, for what takes time to happen. That answer is then the current one, and `${remembered:tries}` how many others came before it."},
 		{`the first {int} of the answers are 200 and the others {int}`, w.firstThen,
 			"Of the last repeated request, in its order."},
 		{`the admin socket reports {int} rate-limited clients`, w.rateLimitedClients, "Waits for it."},

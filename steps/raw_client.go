@@ -232,7 +232,7 @@ func unescape(text string) (string, error) {
 		}
 		i++
 		if i == len(text) {
-			return "", errors.New("a backslash stands alone at the end")
+			return "", errors.New("a backslash is the last character")
 		}
 		if simple := strings.IndexByte(`rnt0\`, text[i]); simple >= 0 {
 			out.WriteByte("\r\n\t\x00\\"[simple])

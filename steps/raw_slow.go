@@ -12,7 +12,7 @@ import (
 func (w *World) slowSteps() []step {
 	return []step{
 		{`the client sends {string}, one byte every {int} ms`, w.sendSlowly, "To the end of the text or of the connection."},
-		{`a client that reads nothing opens a connection to {string}`, w.openUnread, "What comes stays in the kernel, which has little room for it."},
+		{`a client that reads nothing opens a connection to {string}`, w.openUnread, "What arrives stays in the kernel, which has little room for it."},
 		{`{int} clients that read nothing request {string}`, w.requestUnread, "Over a connection each."},
 		{`the client reads what has come`, w.readUnread, "And all that still comes."},
 		{`the client closes its half of the connection and of TCP`, w.closeHalfTCP, ""},

@@ -10,25 +10,25 @@ import (
 
 func (w *World) rawSteps() []step {
 	return []step{
-		{`a client opens a connection to {string}`, w.openConn, "`https://NAME` (TLS, without HTTP/2), `http://NAME` (the redirect port) or `tcp://ADDRESS:PORT` (no TLS). The sentences below speak of the last connection that was opened or named."},
+		{`a client opens a connection to {string}`, w.openConn, "`https://NAME` (TLS, without HTTP/2), `http://NAME` (the redirect port) or `tcp://ADDRESS:PORT` (no TLS). The sentences below are about the last connection that was opened or named."},
 		{`the client {string} opens a connection to {string}`, w.openConnNamed, ""},
-		{`the connection of the client {string} is looked at`, w.selectConn, ""},
+		{`the next steps use the connection of the client {string}`, w.selectConn, ""},
 		{`the client sends:`, w.sendRaw, "Exact bytes on the connection: each line ends in CRLF, unless it ends in a backslash; `\\r`, `\\n`, `\\t`, `\\0`, `\\\\` and `\\xNN` are those bytes. A head needs an empty line at its end: leave one line empty before the closing quotes."},
-		{`the client sends {string}`, w.sendRawText, "The same escapes, and no line end of its own."},
+		{`the client sends {string}`, w.sendRawText, "With the same escapes, and without an added line end."},
 		{`the client sends {int} bytes`, w.sendRawBytes, ""},
 		{`the client closes its half of the connection`, w.closeHalf, ""},
 		{`the client closes the connection`, w.closeConn, ""},
-		{`the client receives the answer {int}`, w.receiveAnswer, "Waits for the next answer on the connection, whole; the sentences under Answers look at it."},
-		{`the client receives {string}`, w.receiveText, "Waits until that is part of what has come and was not looked at yet."},
+		{`the client receives the answer {int}`, w.receiveAnswer, "Waits for the next complete answer on the connection; the sentences under Answers check it."},
+		{`the client receives {string}`, w.receiveText, "Waits until that is part of what has arrived and was not checked yet."},
 		{`the first byte came after the line {string} with:`, w.firstByteAfter, "By the time of the log's line."},
 		{`the answer had no end`, w.answerEndless, "What came of the next answer until the connection was closed is not whole: its length or its last chunk is missing."},
 		{`the connection is closed`, w.connClosed, "Waits for the proxy to close it; what comes before that does not matter."},
-		{`the connection is closed with nothing more`, w.connClosedSilent, "Nothing comes after the answers that were looked at."},
-		{`the connection breaks off`, w.connBreaksOff, "It ends, but not cleanly: with an error, or over TLS without close_notify. Waits for it."},
+		{`the connection is closed with nothing more`, w.connClosedSilent, "Nothing comes after the answers that were checked."},
+		{`the connection ends abruptly`, w.connBreaksOff, "It ends, but not cleanly: with an error, or over TLS without close_notify. Waits for it."},
 		{`the connection ends cleanly`, w.connEndsCleanly, "Over TLS with close_notify. Waits for it."},
 		{`the connection is closed within {int} ms`, w.connClosedWithin, "Since it was opened."},
 		{`the connection is not closed before {int} ms`, w.connClosedAfter, "Since it was opened. Waits for the end of the connection."},
-		{`the connection stays open`, func() error { return w.connOpen(200) }, "Looks at it again and again for 200 ms."},
+		{`the connection stays open`, func() error { return w.connOpen(200) }, "Checks it again and again for 200 ms."},
 		{`the connection stays open for {int} ms`, w.connOpen, ""},
 	}
 }
@@ -164,7 +164,7 @@ func (w *World) answerEndless() error {
 	}
 	x, err := conn.nextAnswer()
 	if err == nil && x.err == nil {
-		return fmt.Errorf("got the whole answer %d %q, want one that breaks off", x.status, clip(string(x.body)))
+		return fmt.Errorf("got the whole answer %d %q, want one that is cut short", x.status, clip(string(x.body)))
 	}
 	return nil
 }

@@ -10,9 +10,9 @@ func Vocabulary() string {
 	var out strings.Builder
 	out.WriteString(`# The sentences of the acceptance suite
 
-Generated from the code; ` + "`go test ./steps -run TestReadme -update`" + ` writes it anew, and the test fails when it is old.
+Generated from the code; ` + "`go test ./steps -run TestReadme -update`" + ` regenerates it, and the test fails when it is out of date.
 A sentence may begin with Given, When, Then, And or But. In it ` + "`{string}`" + ` stands for a text in double quotes (` + "`\\\"`" + ` for a
-quote in it), ` + "`{int}`" + ` for a number, ` + "`{word}`" + ` for one word, ` + "`{rest}`" + ` for all that follows, ` + "`(s)`" + ` for a letter that may be left out. A
+quote in it), ` + "`{int}`" + ` for a number, ` + "`{word}`" + ` for one word, ` + "`{rest}`" + ` for all that follows, ` + "`(s)`" + ` for an optional letter. A
 sentence that ends in a colon takes a table or a text in triple quotes.
 
 Every scenario begins with one listener on loopback addresses of its own, no site, a health port, an admin socket, the

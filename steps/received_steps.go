@@ -14,7 +14,7 @@ func (w *World) receivedSteps() []step {
 		{`the upstream {string} received {int} request(s)`, w.receivedCount, "Waits until there are that many, and fails if there are more."},
 		{`the upstream {string} received nothing`, w.receivedNothing, ""},
 		{`the upstream {string} received {string}`, w.receivedRequest, "The method and target of the last request: `GET /a%20b?c`."},
-		{`the upstream {string} received no {string}`, w.receivedNoRequest, "No request with that method and target."},
+		{`the upstream {string} received no {string}`, w.receivedNoRequest, "No request with that method and target arrived."},
 		{`the upstream {string} received the field {string} with {string}`, w.receivedField, "Of the last request, here and below. Exactly one field of that name with that value."},
 		{`the upstream {string} received {int} cookies in one field`, w.receivedCookies, "Those of `it opens a stream for … with … cookies`."},
 		{`the upstream {string} received the fields {string} with {string}`, w.receivedFields, "Several of one name: values separated by `|`."},
@@ -24,12 +24,12 @@ func (w *World) receivedSteps() []step {
 		{`the upstream {string} received a body of {int} bytes`, w.receivedBodySize, "Waits for it."},
 		{`the upstream {string} received the trailer {string} with {string}`, w.receivedTrailer, ""},
 		{`the upstream {string} received only the trailer {string} with {string}`, w.receivedOneTrailer, "And no other one."},
-		{`the upstream {string} received no whole body`, w.receivedCutBody, "The proxy gave the request up before its end."},
-		{`the upstream {string} received no request whole`, w.receivedNothingWhole, "What it received, if anything, was given up."},
+		{`the upstream {string} received no complete body`, w.receivedCutBody, "The proxy cancelled the request before its end."},
+		{`the upstream {string} received no complete request`, w.receivedNothingWhole, "What it received, if anything, was cancelled."},
 		{`the upstream {string} has {int} connection(s) open`, w.upstreamConns, "Waits for it."},
-		{`the upstream {string} was connected to {int} time(s)`, w.upstreamAccepted, "Connections in all, not requests."},
-		{`the upstream {string} was connected to at most {int} times`, w.upstreamAcceptedAtMost, ""},
-		{`the request to the upstream {string} is given up`, w.upstreamGone, "The proxy closes the connection of the last request, where the upstream never answers, stops or streams."},
+		{`the upstream {string} accepted {int} connection(s)`, w.upstreamAccepted, "Counts connections since the start, not requests."},
+		{`the upstream {string} accepted at most {int} connections`, w.upstreamAcceptedAtMost, ""},
+		{`the request to the upstream {string} is cancelled`, w.upstreamGone, "The proxy closes the connection of the last request, where the upstream never answers, stops or streams."},
 	}
 }
 

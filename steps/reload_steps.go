@@ -13,13 +13,13 @@ import (
 
 func (w *World) reloadSteps() []step {
 	return []step{
-		{`the configuration file is written`, w.writeConfig, "With the settings as they stand; the daemon is not told."},
-		{`the configuration file is {word} for {int} ms`, w.configGap, "`empty` or `missing`, and then as the settings stand. Does not wait for that."},
+		{`the configuration file is written`, w.writeConfig, "With the current settings; the daemon is not told."},
+		{`the configuration file is {word} for {int} ms`, w.configGap, "`empty` or `missing`, and then with the current settings. Does not wait for that."},
 		{`the configuration is reloaded`, w.reload, "Writes the file, sends SIGHUP and waits for the success in the log."},
 		{`a reload is refused`, w.reloadRefused, "Writes the file, sends SIGHUP and waits for the refusal in the log."},
 		{`a reload is refused with:`, w.reloadRefusedWith, "The same; each row of the table is a key and a part of its error, each logged as CONFIG_ERROR."},
 		{`the configuration is reloaded {int} times`, w.reloadTimes, "Each by SIGHUP, and each waited for."},
-		{`a reload is refused in the end with {string}`, w.refusedInTheEnd, "Sends SIGHUP again and again until that is part of an error in the log."},
+		{`a reload is eventually refused with {string}`, w.refusedInTheEnd, "Sends SIGHUP again and again until that is part of an error in the log."},
 		{`a steady load on {string}`, w.startSteadyLoad, "Requests one after the other by four clients, over HTTP/1.1 and HTTP/2, until the next sentence."},
 		{`the load has made {int} requests`, w.loadHasMade, "Of all its clients together. Waits for it."},
 		{`the steady load has lost no request`, w.endLoad, "All were answered 200, and there were some since the load began."},

@@ -11,7 +11,7 @@ import (
 
 func (w *World) runbookSteps() []step {
 	return []step{
-		{`the runbook tells under {string} what was written`, w.runbookTells, "Each line in a ```log block of docs/runbook.md under that heading is one that the daemon has written: a line of its log with that level, event and keys, in which `error`, `status` and other values that do not depend on the place are the same; any other line is one of standard error, or of the output of the last command. `…` stands for anything. Waits for all."},
+		{`the runbook shows under {string} what was written`, w.runbookTells, "Each line in a ```log block of docs/runbook.md under that heading is one that the daemon has written: a line of its log with that level, event and keys, in which `error`, `status` and other values that do not depend on the place are the same; any other line is one of standard error, or of the output of the last command. `…` stands for anything. Waits for all."},
 		{`the runbook has a row under {string} for the error of the line {string}`, w.runbookExplains, "A table row under that heading whose first cell has, between backquotes, a text that is part of the line's `error`. Waits for the line."},
 	}
 }

@@ -13,7 +13,7 @@ func (w *World) shutdownSteps() []step {
 		{`the proxy is sent {word} {int} times`, w.signalTimes, "One after the other, without waiting for anything."},
 		{`the proxy has accepted {int} connection(s) on {string}`, w.acceptedConnections, "An IPv4 address and port: those that are open, and not in the kernel's backlog. Waits for it."},
 		{`the service manager is told a status with {string}`, w.toldStatus, "Part of a STATUS= line. Waits for it."},
-		{`clients that stop when connections are refused load {string}`, w.startLoadUntilRefused,
+		{`clients that stop when connections are refused put load on {string}`, w.startLoadUntilRefused,
 			"Four clients, over HTTP/1.1 and HTTP/2, each request after the other."},
 		{`every request that was sent was answered`, w.endLoadUntilRefused,
 			"All with 200, until connecting was refused; waits until each client has got there."},

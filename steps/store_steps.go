@@ -18,7 +18,7 @@ func (w *World) storeSteps() []step {
 		{`a store with the password {string}`, w.startStoreWithPassword, "In its URL."},
 		{`the store is killed`, w.killStore, "With all it had."},
 		{`the store comes back`, w.restartStore, "At the same address, and empty."},
-		{`the store hangs`, w.pauseStore, "It answers nothing, until it goes on."},
+		{`the store hangs`, w.pauseStore, "It answers nothing, until it continues."},
 		{`the store goes on`, w.continueStore, ""},
 		{`the store is emptied`, w.emptyStore, ""},
 		{`the store is read-only`, w.freezeStore, "As a replica of a server that is away."},

@@ -38,7 +38,7 @@ func pairMap(table *godog.Table) (map[string]string, error) {
 	all := map[string]string{}
 	for _, pair := range list {
 		if _, twice := all[pair[0]]; twice {
-			return nil, fmt.Errorf("%q stands twice", pair[0])
+			return nil, fmt.Errorf("%q is there twice", pair[0])
 		}
 		all[pair[0]] = pair[1]
 	}

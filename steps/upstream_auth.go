@@ -11,8 +11,8 @@ import (
 func (w *World) reuseSteps() []step {
 	return []step{
 		{`an upstream {string} that authenticates connections`, w.authenticatingUpstream, "As NTLM does, in three steps on one connection: a request without credentials is answered 401; one with `Authorization: NTLM hello` is answered 401 with a challenge, `WWW-Authenticate: NTLM N`; one with `Authorization: NTLM N NAME` makes NAME the user of the connection, whom each answer names from then on. /public is answered with the user's name or `nobody`, and /negotiate makes `alice` the user and says so with Persistent-Auth."},
-		{`an upstream {string} that reads bodies of POST and PUT only`, w.unreadBodiesUpstream, "It answers each request with its target, and takes what follows the head of any other for the next one."},
-		{`an upstream {string} that answers an Expect and reads no body`, w.unexpectingUpstream, "It answers each request with its target, and takes what follows the head of one with an Expect for the next one."},
+		{`an upstream {string} that reads bodies of POST and PUT only`, w.unreadBodiesUpstream, "It answers each request with its target, and reads what follows the head of any other as the next request."},
+		{`an upstream {string} that answers an Expect and reads no body`, w.unexpectingUpstream, "It answers each request with its target, and reads what follows the head of one with an Expect as the next request."},
 		{`an upstream {string} that begins its answer before the body`, w.halfEarlyUpstream, "The answer is `begun and ended`, the second half after the body."},
 		{`the last {int} requests to the upstream {string} came over different connections`, w.lastConnsDiffer, ""},
 	}

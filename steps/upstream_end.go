@@ -10,9 +10,9 @@ import (
 
 func (w *World) endSteps() []step {
 	return []step{
-		{`an upstream {string} that answers and breaks off:`, w.upstreamBreaksOff, "As `answers and closes`, but it closes the TCP connection alone: over TLS without close_notify."},
+		{`an upstream {string} that answers and ends the connection abruptly:`, w.upstreamBreaksOff, "As `answers and closes`, but it closes only the TCP connection: over TLS without close_notify."},
 		{`an upstream {string} that answers and resets the connection when it is released:`, w.upstreamResets, ""},
-		{`an upstream {string} that switches to {string}, says {string} and breaks off`, w.switchUpstreamBreaks, "It closes the TCP connection alone: over TLS without close_notify."},
+		{`an upstream {string} that switches to {string}, says {string} and ends the connection abruptly`, w.switchUpstreamBreaks, "It closes only the TCP connection: over TLS without close_notify."},
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 func (w *World) switchSteps() []step {
 	return []step{
 		{`an upstream {string} that switches to {string}`, w.switchUpstream, "Answers 101 with that protocol, sends back what comes then, and at its end ` end`, and closes."},
-		{`an upstream {string} that switches to {string} and waits with its end`, w.switchUpstreamWaits, "The same, but ` end` is sent when it is released."},
-		{`an upstream {string} that switches to {string} and says {string}`, w.switchUpstreamSays, "As the first, with the text right behind the 101, in one piece."},
+		{`an upstream {string} that switches to {string} and delays its end`, w.switchUpstreamWaits, "The same, but ` end` is sent when it is released."},
+		{`an upstream {string} that switches to {string} and says {string}`, w.switchUpstreamSays, "As the first, with the text right after the 101, in one piece."},
 		{`an upstream {string} that switches to {string}, says {string} and closes its half`, w.switchUpstreamHalf, "It reads on, and sends nothing back."},
 		{`an upstream {string} that switches to {string} and sends without end`, w.switchUpstreamFloods, "It reads nothing."},
 		{`the upstream {string} received {string} after the switch`, w.receivedAfterSwitch, "All that came on the last request's connection. Waits for it."},

@@ -10,11 +10,11 @@ import (
 
 func (w *World) validationSteps() []step {
 	return []step{
-		{`a named pipe {string}`, w.makePipe, "Nobody writes to it."},
+		{`a named pipe {string}`, w.makePipe, "No process writes to it."},
 		{`a valid configuration {string} that is rewritten all the time`, w.rewriteConfig,
-			"In place, by a writer that truncates and writes it over and over until the scenario ends."},
+			"In place, by a writer that keeps truncating and rewriting it until the scenario ends."},
 		{`{string} is validated until it is refused with {string}`, w.validateUntil,
-			"Runs `--validate` again and again, because the refusal takes a write at the wrong moment."},
+			"Runs `--validate` again and again, because the refusal needs a write at the wrong moment."},
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 
 func (w *World) webSocketSteps() []step {
 	return []step{
-		{`a client opens a WebSocket to {string}`, w.openWebSocket, "By Upgrade over HTTP/1.1, by an extended CONNECT (RFC 8441) over HTTP/2, each on a connection of its own. The sentences on raw connections speak of it: what they send and receive are its bytes, and its half or end are the stream's over HTTP/2."},
-		{`a client asks for a WebSocket at {string}`, w.askWebSocket, "The same, but it may be refused; the sentences under Answers look at the answer."},
+		{`a client opens a WebSocket to {string}`, w.openWebSocket, "By Upgrade over HTTP/1.1, by an extended CONNECT (RFC 8441) over HTTP/2, each on a connection of its own. The sentences about raw connections apply to it: what they send and receive are its bytes, and over HTTP/2 its half or end is that of the stream."},
+		{`a client requests a WebSocket from {string}`, w.askWebSocket, "The same, but it may be refused; the sentences under Answers check the answer."},
 	}
 }
 
