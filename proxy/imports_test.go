@@ -49,8 +49,8 @@ var leafImports = map[string][]string{
 	// config bounds lists of upstreams, holds the options of the log and of the limit, the rules for header fields and sets of networks, and compares the limit of
 	// descriptors with max_connections.
 	"config": {"access", "balance", "eventlog", "headers", "http1", "limit", "prefixes", "process", "routing", "wording"},
-	// certstore keeps values of any kind, and tickets its keys there.
-	"certstore": nil,
+	// certstore keeps values of any kind, and repeats what the server has answered. tickets keeps its keys there.
+	"certstore": {"clock", "wording"},
 	"tickets":   {"certstore", "clock"},
 	// cert reads the files that a configuration names, and logs what expires.
 	"cert":     {"clock", "config", "eventlog", "wording"},

@@ -59,7 +59,7 @@ func (all *Managers) Changed(ctx context.Context, name string) {
 // Synced compares the certificates of this machine with a store that was just connected to.
 func (all *Managers) Synced(ctx context.Context) {
 	for _, m := range all.byDir {
-		all.background.Go(func() { m.sync(ctx) })
+		m.shared.syncing.start(&all.background, func() { m.sync(ctx) })
 	}
 }
 
@@ -127,6 +127,8 @@ type domain struct {
 	attempt atomic.Pointer[attempt]
 	// turn is held during an attempt, so that there is one at a time.
 	turn chan struct{}
+	// comparing compares the certificate with that of the store after a change.
+	comparing rerun
 
 	// The rest is guarded by Manager.mu.
 

@@ -40,6 +40,8 @@ type shared struct {
 	// scope identifies the CA, and profile the CA with the profile. They are part of the names in the store, so that
 	// machines with different settings do not use each other's values.
 	scope, profile string
+	// syncing compares all certificates with those of the store.
+	syncing rerun
 
 	mu sync.Mutex
 	// challenges are the answers to the challenges of other machines, by name.
@@ -316,7 +318,7 @@ func (m *Manager) changed(ctx context.Context, name string, background *sync.Wai
 		d := m.domains[domain]
 		m.mu.Unlock()
 		if d != nil { // not here: it waits for an attempt of this machine that has the turn
-			background.Go(func() { m.compare(ctx, d) })
+			d.comparing.start(background, func() { m.compare(ctx, d) })
 		}
 	case kind == challengeKind && scope == m.shared.scope:
 		m.learnChallenge(ctx, domain)

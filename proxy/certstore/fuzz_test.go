@@ -2,6 +2,8 @@ package certstore
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"testing"
 )
 
@@ -44,6 +46,34 @@ func FuzzParseChanges(f *testing.F) {
 		names, last, ok := parseChanges(reply)
 		if !ok && (names != nil || last != "") {
 			t.Fatalf("got %q, %q of an answer that cannot be read", names, last)
+		}
+	})
+}
+
+// FuzzReplies covers what a server may send at all: what the bounds let pass, the client reads without a panic.
+func FuzzReplies(f *testing.F) {
+	for _, c := range replies() {
+		f.Add([]byte(c.reply[:min(len(c.reply), 8<<10)]))
+	}
+	f.Add([]byte("*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-0\r\n*2\r\n$4\r\nname\r\n$1\r\nn\r\n"))
+	f.Add([]byte("*-1\r\n$-1\r\n:-12\r\n*0\r\n$0\r\n\r\n+OK\r\n"))
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		replies, err := receive(sent)
+		for _, reply := range replies {
+			if _, ok := reply.([]any); ok {
+				parseChanges(reply.([]any))
+			}
+		}
+		scanner := new(replyScanner)
+		var refused error
+		for i := 0; i < len(sent) && refused == nil; i++ { // in pieces as at once
+			refused = scanner.scan(sent[i : i+1])
+		}
+		if at := new(replyScanner).scan(sent); (at == nil) != (refused == nil) {
+			t.Fatalf("got %v at once, %v byte by byte", at, refused)
+		}
+		if refused == nil && err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Fatalf("got %v of the client for what the bounds let pass", err)
 		}
 	})
 }

@@ -1,18 +1,23 @@
 package certstore
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"io"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/gomodule/redigo/redis"
 	"go.uber.org/goleak"
 )
 
@@ -52,4 +57,27 @@ func testCertificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPoo
 // clientTLS is the configuration of a client that trusts the pool.
 func clientTLS(pool *x509.CertPool) *tls.Config {
 	return &tls.Config{RootCAs: pool, ServerName: "redis.test", MinVersion: tls.VersionTLS12}
+}
+
+// sentConn is a connection on which the server has sent something and closed.
+type sentConn struct {
+	net.Conn
+	sent io.Reader
+}
+
+func (c sentConn) Read(p []byte) (int, error)        { return c.sent.Read(p) }
+func (c sentConn) Close() error                      { return nil }
+func (c sentConn) SetReadDeadline(_ time.Time) error { return nil }
+
+// receive returns the replies in what a server has sent, and the error that ended them.
+func receive(sent []byte) (replies []any, err error) {
+	conn := redis.NewConn(&boundedConn{Conn: sentConn{sent: bytes.NewReader(sent)}}, 0, 0)
+	for {
+		reply, err := conn.Receive()
+		var refused redis.Error
+		if err != nil && !errors.As(err, &refused) {
+			return replies, err
+		}
+		replies = append(replies, reply)
+	}
 }

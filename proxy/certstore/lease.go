@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gomodule/redigo/redis"
+
+	"reverse-proxy/proxy/wording"
 )
 
 const (
@@ -64,7 +66,7 @@ func (s *Store) Lease(ctx context.Context, name string) (*Lease, error) {
 	l := &Lease{store: s, key: prefix + "lease:" + name, token: rand.Text() + " " + s.opts.Machine}
 	var holder string
 	err := s.do(ctx, func(ctx context.Context, conn redis.Conn) error {
-		_, err := redis.String(redis.DoContext(conn, ctx, "SET", l.key, l.token, "NX", "PX", leaseTime.Milliseconds()))
+		_, err := redis.String(redis.DoContext(conn, ctx, "SET", l.key, l.token, "NX", "PX", s.leaseTime.Milliseconds()))
 		if !errors.Is(err, redis.ErrNil) {
 			return err
 		}
@@ -80,7 +82,7 @@ func (s *Store) Lease(ctx context.Context, name string) (*Lease, error) {
 		if _, machine, ok := strings.Cut(holder, " "); ok {
 			holder = machine
 		}
-		return nil, LeasedError{holder}
+		return nil, LeasedError{wording.Printable(holder)}
 	}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	l.done.Go(l.extend)
@@ -89,7 +91,7 @@ func (s *Store) Lease(ctx context.Context, name string) (*Lease, error) {
 
 // extend extends the lease until it is released. If the server does not confirm that in time, the lease is lost.
 func (l *Lease) extend() {
-	ticker := time.NewTicker(leaseTime / 3)
+	ticker := time.NewTicker(l.store.leaseTime / 3)
 	defer ticker.Stop()
 	confirmed := time.Now()
 	for {
@@ -101,13 +103,13 @@ func (l *Lease) extend() {
 		began := time.Now()
 		var ours int
 		err := l.store.do(l.ctx, func(ctx context.Context, conn redis.Conn) (err error) {
-			ours, err = redis.Int(extendScript.DoContext(ctx, conn, l.key, l.token, leaseTime.Milliseconds()))
+			ours, err = redis.Int(extendScript.DoContext(ctx, conn, l.key, l.token, l.store.leaseTime.Milliseconds()))
 			return err
 		})
 		switch {
 		case err == nil && ours == 1:
 			confirmed = began
-		case err == nil, time.Since(confirmed) > leaseTime-leaseTime/3:
+		case err == nil, time.Since(confirmed) > l.store.leaseTime*2/3:
 			l.cancel(ErrLost)
 			return
 		}

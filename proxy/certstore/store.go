@@ -6,11 +6,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -54,6 +52,8 @@ type Store struct {
 	sealer *sealer
 	id     string // of this process, for the list of machines
 	conns  *conns
+	// leaseTime is the constant of that name, or less in tests.
+	leaseTime time.Duration
 	// first is closed after the first connection, or the first failure to connect.
 	first     chan struct{}
 	firstOnce sync.Once
@@ -88,7 +88,7 @@ func New(opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{opts: opts, sealer: sealer, id: rand.Text(), first: make(chan struct{}), broken: make(chan struct{}, 1),
-		seen: map[string]uint64{}, since: time.Now(), err: errors.New("not connected yet")}
+		leaseTime: leaseTime, seen: map[string]uint64{}, since: time.Now(), err: errors.New("not connected yet")}
 	s.conns = newConns(s.dial)
 	return s, nil
 }
@@ -96,18 +96,30 @@ func New(opts Options) (*Store, error) {
 // dial connects and authenticates.
 func (s *Store) dial(ctx context.Context) (redis.Conn, error) {
 	options := []redis.DialOption{
-		redis.DialContextFunc((&net.Dialer{Timeout: requestTimeout}).DialContext), redis.DialReadTimeout(requestTimeout),
-		redis.DialWriteTimeout(requestTimeout), redis.DialTLSHandshakeTimeout(requestTimeout), redis.DialDatabase(s.opts.Database),
+		redis.DialContextFunc(s.connect), redis.DialReadTimeout(requestTimeout),
+		redis.DialWriteTimeout(requestTimeout), redis.DialDatabase(s.opts.Database),
 	}
 	if s.opts.Password != "" {
 		options = append(options, redis.DialUsername(s.opts.Username), redis.DialPassword(s.opts.Password))
 	}
-	if s.opts.TLS != nil {
-		options = append(options, redis.DialUseTLS(true), redis.DialTLSConfig(s.opts.TLS))
-	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	return redis.DialContext(ctx, "tcp", s.opts.Address, options...)
+}
+
+// connect connects, and bounds what the server can send. It does the TLS handshake itself, as the bounds hold for what was
+// decrypted.
+func (s *Store) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: requestTimeout}).DialContext(ctx, network, address)
+	if err != nil || s.opts.TLS == nil {
+		return &boundedConn{Conn: conn}, err
+	}
+	secured := tls.Client(conn, s.opts.TLS)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &boundedConn{Conn: secured}, nil
 }
 
 // State returns the state of the store.
@@ -169,20 +181,4 @@ func isAway(err error) bool {
 			!errors.Is(err, errTooLarge)
 	}
 	return !strings.HasPrefix(string(refused), "WRONGTYPE") && !strings.HasPrefix(string(refused), fenced)
-}
-
-// cause returns an error for people in place of an error of the client.
-func cause(err error) error {
-	switch {
-	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
-		return fmt.Errorf("no answer within %s", requestTimeout)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
-		return errors.New("the server has closed the connection")
-	}
-	return err
-}
-
-func isTimeout(err error) bool {
-	var timeout net.Error
-	return errors.As(err, &timeout) && timeout.Timeout()
 }

@@ -181,6 +181,9 @@ func TestAValueThatCannotBeUsedCountsAsNone(t *testing.T) {
 			s.Put(t.Context(), "n", []byte("newer"))
 			server.Do("SET", key, before)
 		},
+		"half of it":              func() { data := sealed("n"); server.Do("SET", key, data[:len(data)/2]) },
+		"its head alone":          func() { server.Do("SET", key, sealed("n")[:headBytes]) },
+		"another format":          func() { data := sealed("n"); data[0]++; server.Do("SET", key, data) },
 		"a claimed later version": func() { data := sealed("n"); data[1]++; server.Do("SET", key, data) },
 	} {
 		t.Run(what, func(t *testing.T) {

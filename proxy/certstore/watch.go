@@ -10,12 +10,16 @@ import (
 	"time"
 
 	"github.com/gomodule/redigo/redis"
-	"golang.org/x/crypto/acme/autocert"
+
+	"reverse-proxy/proxy/clock"
 )
 
 const (
 	// block is how long the server holds a request for changes when there are none.
 	block = time.Second
+	// leastRound is the least time between two requests for changes, so that a server that always has some, or does not hold
+	// the request, does not keep the processor busy.
+	leastRound = 10 * time.Millisecond
 	// firstRetry is the first wait after the store has gone away; each is twice the one before, up to lastRetry.
 	firstRetry, lastRetry = 250 * time.Millisecond, 5 * time.Second
 	// heardPatience bounds the wait until all machines have read a change. A machine that has not beaten for memberTime is no
@@ -106,6 +110,7 @@ func (s *Store) session(ctx context.Context) error {
 			return errors.New("a request has failed")
 		default:
 		}
+		began := time.Now()
 		names, next, err := changesAfter(ctx, conn, last)
 		if err != nil {
 			return err
@@ -125,6 +130,9 @@ func (s *Store) session(ctx context.Context) error {
 		}
 		if err := s.beat(ctx, conn, last); err != nil {
 			return err
+		}
+		if !clock.Sleep(ctx, leastRound-time.Since(began)) {
+			return ctx.Err()
 		}
 	}
 }
@@ -146,7 +154,7 @@ func (s *Store) synced(ctx context.Context) {
 
 // epochOf returns the random text that identifies the contents of the store. After it was emptied that is another one.
 func epochOf(ctx context.Context, conn redis.Conn) (string, error) {
-	for {
+	for range 3 { // a store may be emptied in between
 		epoch, err := redis.String(redis.DoContext(conn, ctx, "GET", epochKey))
 		if !errors.Is(err, redis.ErrNil) {
 			return epoch, err
@@ -155,6 +163,7 @@ func epochOf(ctx context.Context, conn redis.Conn) (string, error) {
 			return "", err
 		}
 	}
+	return "", replyError{"nothing at " + epochKey + ", which was just written"}
 }
 
 // recentChange returns a number before those of the changes of the last few minutes, so that a machine that connects
@@ -179,8 +188,8 @@ func changesAfter(ctx context.Context, conn redis.Conn, last string) (names []st
 		return nil, last, err
 	}
 	names, next, ok := parseChanges(reply)
-	if !ok {
-		return nil, last, errors.New("the list of changes cannot be read")
+	if !ok || !before(last, next) {
+		return nil, last, replyError{"a list of changes that cannot be read"}
 	}
 	return names, next, nil
 }
@@ -253,7 +262,7 @@ func (s *Store) checkKey(ctx context.Context, conn redis.Conn) error {
 			return err
 		}
 	}
-	return autocert.ErrCacheMiss
+	return replyError{"nothing at " + valueKey(checkName) + ", which was just written"}
 }
 
 // awaitHeard waits until all machines have read a change.

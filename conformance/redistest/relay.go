@@ -1,0 +1,137 @@
+package redistest
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Relay is a server in front of a real one that can answer a command itself, in any way.
+type Relay struct {
+	// Address is its host and port.
+	Address string
+
+	listener net.Listener
+	behind   *Server
+	sessions sync.WaitGroup
+
+	mu     sync.Mutex
+	answer Answer
+	open   []io.Closer
+	closed bool
+}
+
+// Answer answers a command, of which name is in upper case, by what it writes to w, and reports whether it did. If not, the
+// real server answers.
+type Answer func(name string, args []string, w io.Writer) bool
+
+// NewRelay starts a relay, which ends with the test.
+func NewRelay(t testing.TB, behind *Server) *Relay {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Relay{Address: listener.Addr().String(), listener: listener, behind: behind, open: []io.Closer{listener}}
+	r.sessions.Go(r.accept)
+	t.Cleanup(r.close)
+	return r
+}
+
+// Answer sets what answers commands from now on; nil for the real server alone.
+func (r *Relay) Answer(answer Answer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answer = answer
+}
+
+func (r *Relay) accept() {
+	for {
+		conn, err := r.listener.Accept()
+		if err != nil {
+			return
+		}
+		if r.keep(conn) {
+			r.sessions.Go(func() { r.serve(conn) })
+		}
+	}
+}
+
+// keep remembers a connection for the end, and reports whether that has not come yet.
+func (r *Relay) keep(conn net.Conn) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		conn.Close()
+		return false
+	}
+	r.open = append(r.open, conn)
+	return true
+}
+
+func (r *Relay) close() {
+	r.mu.Lock()
+	r.closed = true
+	for _, c := range r.open {
+		c.Close()
+	}
+	r.mu.Unlock()
+	r.sessions.Wait()
+}
+
+// serve answers the commands of a connection.
+func (r *Relay) serve(client net.Conn) {
+	defer client.Close()
+	server, err := net.Dial("tcp", r.behind.Address)
+	if err != nil || !r.keep(server) {
+		return
+	}
+	defer server.Close()
+	r.sessions.Go(func() { io.Copy(client, server); client.Close() })
+	commands := bufio.NewReader(client)
+	for {
+		args, raw, err := readCommand(commands)
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		answer := r.answer
+		r.mu.Unlock()
+		if answer != nil && answer(strings.ToUpper(args[0]), args[1:], client) {
+			continue
+		}
+		if _, err := server.Write(raw); err != nil {
+			return
+		}
+	}
+}
+
+// readCommand reads a command: an array of strings.
+func readCommand(r *bufio.Reader) (args []string, raw []byte, err error) {
+	length := func() (int, error) {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return 0, err
+		}
+		raw = append(raw, line...)
+		return strconv.Atoi(strings.TrimSpace(line)[1:])
+	}
+	n, err := length()
+	for ; err == nil && n > 0; n-- {
+		var size int
+		if size, err = length(); err != nil {
+			break
+		}
+		text := make([]byte, size+2)
+		if _, err = io.ReadFull(r, text); err != nil {
+			break
+		}
+		raw = append(raw, text...)
+		args = append(args, string(text[:size]))
+	}
+	return args, raw, err
+}
