@@ -17,8 +17,10 @@ type latest struct {
 // latestScenario is one scenario: one of the three maps of figures, each by peer, and the median ratio of our figure to
 // each peer's, by the same name. Peers that were not measured are omitted.
 type latestScenario struct {
-	Name          string                        `json:"name"`
-	MicrosPerReq  map[string]float64            `json:"us_per_request,omitempty"`
+	Name         string             `json:"name"`
+	MicrosPerReq map[string]float64 `json:"us_per_request,omitempty"`
+	// CallsPerReq is the number of system calls for each request, by peer.
+	CallsPerReq   map[string]float64            `json:"calls_per_request,omitempty"`
 	KiBPerConn    map[string]float64            `json:"kib_per_connection,omitempty"`
 	LatencyMicros map[string]map[string]float64 `json:"latency_us,omitempty"`
 	// Ratio compares the median latencies if latencies are measured, and RatioP90 the 90th percentiles.
@@ -42,7 +44,7 @@ func renderJSON(outcomes []outcome) ([]byte, error) {
 		}
 		switch o.scenario.metric {
 		case cpuTime:
-			s.MicrosPerReq = figures
+			s.MicrosPerReq, s.CallsPerReq = figures, o.callCounts()
 		case memory:
 			s.KiBPerConn = figures
 		case latency:
@@ -64,6 +66,17 @@ func (o outcome) ratios(f func(round) float64) map[string]float64 {
 	for _, p := range o.peers {
 		if ratio, ok := o.ratio(p.name, f); ok && p.name != peerOurs {
 			found[p.name] = stats.Round(ratio.Median, 3)
+		}
+	}
+	return found
+}
+
+// callCounts maps each peer whose system calls were counted to their number for each request.
+func (o outcome) callCounts() map[string]float64 {
+	found := map[string]float64{}
+	for name := range o.calls {
+		if value := o.callsPerUnit(name); !math.IsNaN(value) {
+			found[name] = stats.Round(value, 2)
 		}
 	}
 	return found

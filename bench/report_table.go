@@ -27,11 +27,17 @@ func (o outcome) rows() [][]string {
 	for _, c := range columns {
 		titles = append(titles, c.title)
 	}
+	if o.scenario.metric == cpuTime {
+		titles = append(titles, "calls "+o.scenario.perUnit())
+	}
 	rows := [][]string{append(titles, "ours / peer (min–max)", "rounds")}
 	for _, p := range o.peers {
 		row := []string{p.name}
 		for _, c := range columns {
 			row = append(row, number(o.median(p.name, c.value), c.digits))
+		}
+		if o.scenario.metric == cpuTime {
+			row = append(row, number(o.callsPerUnit(p.name), 2))
 		}
 		rows = append(rows, append(row, o.ratioCell(p), o.roundsCell(p)))
 	}

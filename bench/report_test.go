@@ -34,10 +34,11 @@ func sample() []outcome {
 			peerOurs:    {cpu(20), cpu(30), cpu(22)},
 			peerNginx:   {cpu(25), failure("it\nbroke"), cpu(20)},
 			peerHAProxy: {failure("a|b"), failure("c"), failure("d")},
-		}},
-		{scenario{name: "idle", metric: memory}, peers[:2], map[string][]round{peerOurs: idle(20), peerNginx: idle(16)}},
+		}, map[string]round{peerOurs: {result: load.Result{Requests: 1000, Calls: 4567}},
+			peerNginx: {result: load.Result{Requests: 100, Calls: 600}}}},
+		{scenario{name: "idle", metric: memory}, peers[:2], map[string][]round{peerOurs: idle(20), peerNginx: idle(16)}, nil},
 		{scenario{name: "slow", metric: latency}, peers[:2], map[string][]round{
-			peerOurs: paced(100, 150), peerNginx: paced(80, 200)}},
+			peerOurs: paced(100, 150), peerNginx: paced(80, 200)}, nil},
 	}
 }
 
@@ -53,6 +54,10 @@ func TestJSONHasTheAgreedLayout(t *testing.T) {
       "us_per_request": {
         "nginx": 22.5,
         "reverse-proxy": 22
+      },
+      "calls_per_request": {
+        "nginx": 6,
+        "reverse-proxy": 4.57
       },
       "ratio": {
         "nginx": 0.95
@@ -110,12 +115,12 @@ func TestTableTellsFiguresFailuresAndWhatIsMissing(t *testing.T) {
 
 some work
 
-| peer          | CPU µs a request | requests/s | load core % | ours / peer (min–max) | rounds                    |
-| ------------- | ---------------: | ---------: | ----------: | --------------------: | ------------------------- |
-| reverse-proxy |            22.00 |        500 |          50 |                     – | 3                         |
-| nginx         |            22.50 |        500 |          50 |      0.95 (0.80–1.10) | 2 of 3, failed: it        |
-| haproxy       |                – |          – |           – |                     – | 0 of 3, failed: a/b       |
-| caddy         |                – |          – |           – |                     – | skipped: caddy: not found |
+| peer          | CPU µs a request | requests/s | load core % | calls a request | ours / peer (min–max) | rounds                    |
+| ------------- | ---------------: | ---------: | ----------: | --------------: | --------------------: | ------------------------- |
+| reverse-proxy |            22.00 |        500 |          50 |            4.57 |                     – | 3                         |
+| nginx         |            22.50 |        500 |          50 |            6.00 |      0.95 (0.80–1.10) | 2 of 3, failed: it        |
+| haproxy       |                – |          – |           – |               – |                     – | 0 of 3, failed: a/b       |
+| caddy         |                – |          – |           – |               – |                     – | skipped: caddy: not found |
 
 `
 	if diff := cmp.Diff(want, renderTable(sample()[:1])); diff != "" {

@@ -43,6 +43,8 @@ type outcome struct {
 	scenario scenario
 	peers    []peer
 	rounds   map[string][]round
+	// calls has for each peer a round in which its system calls were counted, if they could be.
+	calls map[string]round
 }
 
 // round is one measured window of one peer.
@@ -133,7 +135,7 @@ func (b *bench) startOrigin(ctx context.Context) (func(), error) {
 
 // runScenario measures the peers of a scenario in interleaved rounds, each of which begins with a different peer.
 func (b *bench) runScenario(ctx context.Context, sc scenario, all []peer) (outcome, error) {
-	o := outcome{scenario: sc, rounds: map[string][]round{}}
+	o := outcome{scenario: sc, rounds: map[string][]round{}, calls: map[string]round{}}
 	for _, p := range all {
 		if sc.measures(p.name) {
 			o.peers = append(o.peers, p)
@@ -162,7 +164,30 @@ func (b *bench) runScenario(ctx context.Context, sc scenario, all []peer) (outco
 			b.report(sc, n, p, r)
 		}
 	}
-	return o, nil
+	if sc.metric == cpuTime {
+		b.countCalls(ctx, &o, running)
+	}
+	return o, ctx.Err()
+}
+
+// countCalls counts the system calls of each peer in a round of its own, because that makes a program slower.
+func (b *bench) countCalls(ctx context.Context, o *outcome, running map[string]*instance) {
+	sc := o.scenario
+	sc.job.CountCalls = true
+	for _, p := range o.peers {
+		if p.missing != "" {
+			continue
+		}
+		r := b.runRound(ctx, sc, p, running)
+		if ctx.Err() != nil {
+			return
+		}
+		if r.err != nil {
+			fmt.Fprintf(b.progress, "%s %s: its system calls are not counted: %v\n", sc.name, p.name, r.err)
+			continue
+		}
+		o.calls[p.name] = r
+	}
 }
 
 // runRound measures one window of a peer, which it starts if it is not running.

@@ -47,6 +47,15 @@ func (r round) percentile(name string) float64 {
 	return math.NaN()
 }
 
+// callsPerUnit returns how many system calls a peer made for a unit of work, or NaN if they were not counted.
+func (o outcome) callsPerUnit(peer string) float64 {
+	r, ok := o.calls[peer]
+	if !ok || r.err != nil {
+		return math.NaN()
+	}
+	return float64(r.result.Calls) / float64(r.result.Requests)
+}
+
 // each applies a function to the rounds of a peer.
 func each(rounds []round, f func(round) float64) []float64 {
 	values := make([]float64, len(rounds))

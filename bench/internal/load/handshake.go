@@ -37,36 +37,30 @@ func runConnections(job Job, use func(conn net.Conn, buf []byte) error) (Result,
 			}
 		})
 	}
-	before, after, requests, err := watch(job, &count, failed)
+	result, err := watch(job, &count, failed)
 	stop.Store(true)
 	if err != nil {
 		cancel()
 	}
 	workers.Wait()
+	return result, err
+}
+
+// watch measures what the counter counts in the window.
+func watch(job Job, count *atomic.Int64, failed <-chan error) (Result, error) {
+	if err := pass(job.Warmup, failed); err != nil {
+		return Result{}, err
+	}
+	w, err := begin(job)
 	if err != nil {
 		return Result{}, err
 	}
-	if requests == 0 {
-		return Result{}, fmt.Errorf("%s: no answer in %s", job.Addr, job.Window)
-	}
-	return result(before, after, requests), nil
-}
-
-// watch reads the clocks and the counter at the start and the end of the window.
-func watch(job Job, count *atomic.Int64, failed <-chan error) (before, after reading, requests int, err error) {
-	if err = pass(job.Warmup, failed); err != nil {
-		return
-	}
 	first := count.Load()
-	if before, err = read(job); err != nil {
-		return
+	if err := pass(job.Window, failed); err != nil {
+		_, _ = w.endCount()
+		return Result{}, err
 	}
-	if err = pass(job.Window, failed); err != nil {
-		return
-	}
-	requests = int(count.Load() - first)
-	after, err = read(job)
-	return
+	return w.end(int(count.Load() - first))
 }
 
 // pass waits for d, unless an error comes first.

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"reverse-proxy/bench/internal/procstat"
 )
 
 // Kinds of load.
@@ -58,6 +56,8 @@ type Job struct {
 	// Pids are the processes of the proxy, Core the core of the load and the origin.
 	Pids []int
 	Core int
+	// CountCalls counts the system calls of the proxy as well, which makes it slower. Not with Idle.
+	CountCalls bool
 }
 
 // Resource is a part of a page, and the length of its body.
@@ -73,6 +73,8 @@ type Result struct {
 	Seconds  float64
 	// ProxySeconds is the processor time of the proxy, CoreBusy the share of time in which the load's core was busy.
 	ProxySeconds, CoreBusy float64
+	// Calls is the number of the proxy's system calls; only if they are counted.
+	Calls int64 `json:",omitempty"`
 	// Latencies are percentiles, by name, in microseconds since the request was due; only with a Rate.
 	Latencies map[string]float64 `json:",omitempty"`
 	// BytesPerConnection is the growth of the proxy's resident memory; only with Idle.
@@ -133,32 +135,6 @@ func requestWith(job Job, more ...string) []byte {
 		request = append(request, 'b')
 	}
 	return request
-}
-
-// reading is the state of the clocks at the start or end of the window.
-type reading struct {
-	at   time.Time
-	cpu  time.Duration
-	core procstat.CoreTime
-}
-
-func read(job Job) (reading, error) {
-	cpu, err := procstat.CPUTime(job.Pids)
-	if err != nil {
-		return reading{}, err
-	}
-	core, err := procstat.Core(job.Core)
-	return reading{time.Now(), cpu, core}, err
-}
-
-// result returns what happened between two readings.
-func result(before, after reading, requests int) Result {
-	return Result{
-		Requests:     requests,
-		Seconds:      after.at.Sub(before.at).Seconds(),
-		ProxySeconds: (after.cpu - before.cpu).Seconds(),
-		CoreBusy:     procstat.BusyShare(before.core, after.core),
-	}
 }
 
 // percentiles returns the reported latencies by name. It sorts its argument.

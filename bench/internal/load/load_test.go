@@ -16,6 +16,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -108,11 +109,41 @@ func TestEveryKindOfLoadIsAnswered(t *testing.T) {
 			if c.kind != Idle && got.ProxySeconds <= 0 {
 				t.Errorf("got %v s of processor time, want some", got.ProxySeconds)
 			}
+			if got.Calls != 0 {
+				t.Errorf("got %d system calls, want none counted", got.Calls)
+			}
 			if (j.Rate > 0) != (len(got.Latencies) == 4) {
 				t.Errorf("got the latencies %v at the rate %d", got.Latencies, j.Rate)
 			}
 		})
 	}
+}
+
+// TestCallsAreCountedWhenAskedFor starts a program of its own as the proxy, because no process can count its own calls.
+func TestCallsAreCountedWhenAskedFor(t *testing.T) {
+	var requests atomic.Int64
+	for _, kind := range []string{H1, Handshake} {
+		j := job(kind, server(t, answerWith(50000, &requests), nil))
+		j.CountCalls, j.Pids = true, []int{busyProcess(t)}
+		got, err := Run(j)
+		if err != nil && strings.Contains(err.Error(), "neither perf nor strace") {
+			t.Skip(err)
+		}
+		if err != nil || got.Calls == 0 {
+			t.Errorf("%s: got %d system calls and %v, want some", kind, got.Calls, err)
+		}
+	}
+}
+
+// busyProcess starts a process that makes system calls until the test ends.
+func busyProcess(t *testing.T) int {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", "while :; do sleep 0.01; done")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Wait() })
+	return cmd.Process.Pid
 }
 
 func TestLoadFailsWhenAnAnswerIsWrong(t *testing.T) {

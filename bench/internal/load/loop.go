@@ -111,21 +111,18 @@ func (l *loop) measure() (Result, error) {
 	if l.pace != nil {
 		l.pace.latencies = l.pace.latencies[:0]
 	}
-	before, err := read(l.job)
+	w, err := begin(l.job)
 	if err != nil {
 		return Result{}, err
 	}
-	if err := l.runUntil(before.at.Add(l.job.Window)); err != nil {
+	if err := l.runUntil(w.before.at.Add(l.job.Window)); err != nil {
+		_, _ = w.endCount()
 		return Result{}, err
 	}
-	after, err := read(l.job)
+	r, err := w.end(l.requests)
 	if err != nil {
 		return Result{}, err
 	}
-	if l.requests == 0 {
-		return Result{}, fmt.Errorf("%s: no answer in %s", l.job.Addr, l.job.Window)
-	}
-	r := result(before, after, l.requests)
 	if l.pace != nil {
 		r.Latencies = percentiles(l.pace.latencies)
 	}
