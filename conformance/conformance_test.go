@@ -28,6 +28,10 @@ const sideBySide = 4
 func TestFeatures(t *testing.T) {
 	root := projectRoot(t)
 	suite := buildSuite(t, root)
+	if err := suite.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(suite.Close)
 	options := &godog.Options{
 		Strict:      true,
 		Format:      "progress",
@@ -98,6 +102,9 @@ func TestFeatures(t *testing.T) {
 		}
 		fmt.Printf("%s: %d scenarios (%d passed)\n", name, ran[uri], passed[uri])
 		total, totalPassed = total+ran[uri], totalPassed+passed[uri]
+	}
+	for _, slow := range suite.Slowest(10) {
+		fmt.Printf("%.1f s: %s\n", slow.Took.Seconds(), slow.Scenario)
 	}
 	fmt.Printf("seed %d\n%d scenarios (%d passed)\n", options.Randomize, total, totalPassed)
 	// Repeated here, next to the verdict: whoever sees only the end of a long log must see what failed.

@@ -63,14 +63,14 @@ Feature: Fair shares of the connections
       Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
       And the client "alice" is answered 301 by "http://git.example.test/" over 7 new connections, most of them within a second
 
-    @S-12.6 @S-13.4
+    @S-12.6 @S-13.4 @heavy
     Scenario: Redirects with no body, within the default bounds
       Given the proxy is running
       When the client "mallory" keeps 1100 connections to "http://git.example.test" open, which send "POST /x HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 100\r\n\r\n"
       Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
       And the client "alice" is answered 301 by "http://git.example.test/" over 7 new connections, most of them within a second
 
-    @S-12.6
+    @S-12.6 @heavy
     Scenario: Half a handshake, within the default bounds
       Given the proxy is running
       When the client "mallory" keeps 1100 connections to "tcp://${addr}:${https}" open, which send "\x16\x03\x01\x02\x00\x01\x00\x01\xfc"

@@ -173,8 +173,8 @@ Feature: Attacks over HTTP/2
       Given an upstream "big" that answers with 20000000 bytes
       And the site "big.example.test" is served from the upstream "big"
       And the setting "max_connections" is 8
-      And the setting "body_idle_timeout_secs" is 2
-      And the setting "connection_idle_timeout_secs" is 2
+      And the setting "body_idle_timeout_secs" is 4
+      And the setting "connection_idle_timeout_secs" is 4
       And the setting "health_check_port" is 0
       And the proxy is running
       And 4 clients "mallory", which read nothing and have opened their windows, ask for "https://big.example.test/" twice

@@ -1,3 +1,4 @@
+@heavy
 Feature: Memory
 
   What clients ask for costs memory only as far as it has an upstream connection, or room among the answers that clients

@@ -71,7 +71,7 @@ Feature: Fair shares of the connections to upstreams
         | 1024    |
         | 1000000 |
 
-    @S-12.6
+    @S-12.6 @heavy
     Scenario: Event streams, within the default bounds
       Given the proxy is running
       When the client "mallory" asks "https://events.example.test" for "/" over 5 HTTP/2 connections with windows of 100000 bytes, 240 requests each, 1000 a second

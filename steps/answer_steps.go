@@ -302,7 +302,7 @@ func (w *World) answerWithin(ms int) error {
 	if err != nil {
 		return err
 	}
-	if got := x.ended.Sub(x.started); got > time.Duration(ms)*time.Millisecond {
+	if got := x.ended.Sub(x.started); got > w.allowed(time.Duration(ms)*time.Millisecond, x.started, x.ended) {
 		return fmt.Errorf("got the answer after %v, want it within %d ms", got, ms)
 	}
 	return nil

@@ -175,7 +175,8 @@ func (w *World) h2EndedWithin(codes string, ms int) error {
 	if err := w.h2Ended(codes); err != nil {
 		return err
 	}
-	if took := w.h2Conn.endedAt.Sub(w.h2Conn.opened); took > time.Duration(ms)*time.Millisecond {
+	opened, ended := w.h2Conn.opened, w.h2Conn.endedAt
+	if took := ended.Sub(opened); took > w.allowed(time.Duration(ms)*time.Millisecond, opened, ended) {
 		return fmt.Errorf("the connection was closed after %v, want within %d ms", took, ms)
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 
 // patience bounds every wait of the suite. It is far longer than anything takes, because it only determines how long a
 // failing scenario runs.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // pollInterval is the time between two checks of something that sends no notification of changes.
 const pollInterval = 5 * time.Millisecond

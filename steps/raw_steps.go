@@ -232,7 +232,7 @@ func (w *World) connClosedWithin(ms int) error {
 	if err != nil {
 		return err
 	}
-	if got := conn.endedAt.Sub(conn.opened); got > time.Duration(ms)*time.Millisecond {
+	if got := conn.endedAt.Sub(conn.opened); got > w.allowed(time.Duration(ms)*time.Millisecond, conn.opened, conn.endedAt) {
 		return fmt.Errorf("the connection was closed after %v, want within %d ms", got, ms)
 	}
 	return nil

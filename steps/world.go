@@ -7,6 +7,7 @@ package steps
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/cucumber/godog"
 	"golang.org/x/net/http2"
@@ -43,11 +45,22 @@ type Suite struct {
 	// Diagnostics receives the output of failed scenarios.
 	Diagnostics io.Writer
 
-	ca *authority
-	mu sync.Mutex // serialises writes to Diagnostics and guards the counts
+	ca   *authority
+	pace *pace      // nil before Start
+	mu   sync.Mutex // serialises writes to Diagnostics and guards the counts
 	// ran and passed count the scenarios, and those without an error, by feature file.
 	ran, passed map[string]int
 	failures    []string
+	took        []Duration
+	// machine is locked by a scenario tagged @heavy, and read-locked by every other one: a heavy one uses the whole machine, so
+	// that it would slow the others down, and they it.
+	machine sync.RWMutex
+}
+
+// Duration is how long a scenario took.
+type Duration struct {
+	Scenario string
+	Took     time.Duration
 }
 
 // NewSuite prepares a suite. The caller sets the fields other than Binary and SampleUpstream.
@@ -62,6 +75,15 @@ func NewSuite(binary, sampleUpstream string) (*Suite, error) {
 	}, nil
 }
 
+// Start starts what all scenarios share. The caller closes the suite at the end.
+func (s *Suite) Start() (err error) {
+	s.pace, err = startPace(s.SampleUpstream)
+	return err
+}
+
+// Close ends what Start has started.
+func (s *Suite) Close() { s.pace.close() }
+
 // Counts returns how many scenarios of each feature file have passed, and how many have run.
 func (s *Suite) Counts() (passed, ran map[string]int) {
 	s.mu.Lock()
@@ -74,6 +96,14 @@ func (s *Suite) Failures() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.failures)
+}
+
+// Slowest returns the n scenarios that took longest, the longest first.
+func (s *Suite) Slowest(n int) []Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.SortedFunc(slices.Values(s.took), func(a, b Duration) int { return cmp.Compare(b.Took, a.Took) })
+	return all[:min(n, len(all))]
 }
 
 // CanBindPrivilegedPorts reports whether this user may listen on ports below 1024, which scenarios tagged
@@ -91,13 +121,20 @@ func (s *Suite) CanBindPrivilegedPorts() bool {
 func (s *Suite) InitializeScenario(sc *godog.ScenarioContext) {
 	w := &World{suite: s}
 	w.register(sc)
+	var begun time.Time
+	var release func()
 	sc.Before(func(ctx context.Context, scenario *godog.Scenario) (context.Context, error) {
+		release = s.reserve(scenario)
+		begun = time.Now()
 		return ctx, w.open(ctx)
 	})
 	sc.After(func(ctx context.Context, scenario *godog.Scenario, failed error) (context.Context, error) {
 		left := w.close()
+		took := time.Since(begun)
+		release()
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.took = append(s.took, Duration{filepath.Base(scenario.Uri) + ": " + scenario.Name, took})
 		s.ran[scenario.Uri]++
 		if failed == nil && left == nil {
 			s.passed[scenario.Uri]++
@@ -108,6 +145,18 @@ func (s *Suite) InitializeScenario(sc *godog.ScenarioContext) {
 		}
 		return ctx, left
 	})
+}
+
+// reserve waits until the scenario may run, and returns the function that ends its use of the machine.
+func (s *Suite) reserve(scenario *godog.Scenario) (release func()) {
+	for _, tag := range scenario.Tags {
+		if tag.Name == "@heavy" {
+			s.machine.Lock()
+			return s.machine.Unlock
+		}
+	}
+	s.machine.RLock()
+	return s.machine.RUnlock
 }
 
 // World is everything that one scenario has. Its methods are the steps.
