@@ -114,14 +114,14 @@ Feature: The runbook
       Then the log has a line "STORE_AWAY"
       And the runbook shows under "The store is away" what was written
 
-  Rule: A certificate from files ends
+  Rule: A certificate from files expires
 
     @S-5.3
     Scenario: Nobody renews it
       Given a certificate "short" for "git.example.test" that is valid for 6 seconds
       And listener 1 has the certificate "short"
       When the proxy is running
-      Then the runbook shows under "A certificate from files ends" what was written
+      Then the runbook shows under "A certificate from files expires" what was written
       # What the section says to do.
       Given a certificate "short" for "git.example.test"
       And the configuration is reloaded
@@ -309,7 +309,7 @@ Feature: The runbook
       Then the client receives the answer 431
       And the runbook shows under "400, 408, 413, 431" what was written
 
-  Rule: A download or an upload breaks off
+  Rule: A download or an upload is cut short
 
     @S-6.10
     Scenario Outline: An upstream that <what> of its answer
@@ -318,7 +318,7 @@ Feature: The runbook
       And the proxy is running
       When the client "alice" begins to request "https://git.example.test/"
       Then the request of the client "alice" fails
-      And the runbook has a row under "A download or an upload breaks off" for the error of the line "UPSTREAM_ERROR"
+      And the runbook has a row under "A download or an upload is cut short" for the error of the line "UPSTREAM_ERROR"
 
       Examples:
         | what                   | does                                |
@@ -339,7 +339,7 @@ Feature: The runbook
       And the proxy is running
       When the client "alice" begins to request "https://git.example.test/"
       Then the request of the client "alice" fails
-      And the runbook has a row under "A download or an upload breaks off" for the error of the line "UPSTREAM_ERROR"
+      And the runbook has a row under "A download or an upload is cut short" for the error of the line "UPSTREAM_ERROR"
 
   Rule: Descriptors are exhausted
 
@@ -421,15 +421,15 @@ Feature: The runbook
       When a client requests "https://git.example.test/while-gone"
       Then the file "moved/proxy.log" contains "path=/while-gone"
 
-  Rule: The admin commands find nobody
+  Rule: The admin commands reach no daemon
 
     @S-10.4
     Scenario: A daemon that does not run
       When the command "reverse-proxy status --config ${config}" is run
       Then the command exits with 1
-      And the runbook shows under "The admin commands find nobody" what was written
+      And the runbook shows under "The admin commands reach no daemon" what was written
 
-  Rule: It takes long to stop
+  Rule: It takes a long time to stop
 
     @S-11.1
     Scenario: A request that does not end
@@ -440,4 +440,4 @@ Feature: The runbook
       And the upstream "app" received 1 request
       When the proxy is sent SIGTERM
       Then the proxy exits with 0
-      And the runbook shows under "It takes long to stop" what was written
+      And the runbook shows under "It takes a long time to stop" what was written

@@ -252,7 +252,7 @@ Feature: Upstreams and clients at fault
       Then the request of the client "alice" fails
       And the log has a line "UPSTREAM_ERROR" with:
         | error | connection reset by peer |
-      And the runbook has a row under "A download or an upload breaks off" for the error of the line "UPSTREAM_ERROR"
+      And the runbook has a row under "A download or an upload is cut short" for the error of the line "UPSTREAM_ERROR"
 
       Examples:
         | how      | upstream | site   | protocol |

@@ -145,7 +145,7 @@ func literalText(expr ast.Expr) (text string) {
 // TestTheRunbookExplainsEveryUpstreamErrorOfTheCode reads the texts from the source: a new cause needs a row in the
 // runbook, or a reason why no UPSTREAM_ERROR line has it.
 func TestTheRunbookExplainsEveryUpstreamErrorOfTheCode(t *testing.T) {
-	causes := slices.Concat(runbookCauses(t, "502"), runbookCauses(t, "504"), runbookCauses(t, "A download or an upload breaks off"), runbookCauses(t, "An upstream is out of service"))
+	causes := slices.Concat(runbookCauses(t, "502"), runbookCauses(t, "504"), runbookCauses(t, "A download or an upload is cut short"), runbookCauses(t, "An upstream is out of service"))
 	found := causesInCode(t)
 	if len(found) < 30 {
 		t.Fatalf("got %d causes in the code, want some more", len(found))

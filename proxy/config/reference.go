@@ -142,7 +142,7 @@ func fileReference() []Table {
 // acmeReference describes the keys of ACME mode for all listeners. Each has the meaning of the listener's key of the same
 // name.
 func acmeReference() Table {
-	table := Table{Path: "acme", About: "What all listeners in mode `acme` have in common. Each key has the meaning of `acme_` and its name in `[listeners.tls]`, which overrides it. The keys of the store have no counterpart there."}
+	table := Table{Path: "acme", About: "What all listeners in mode `acme` have in common. A key `x` is the default of `acme_x` in `[listeners.tls]`. The keys of the store have no counterpart there."}
 	defaults := map[string]string{"acme_cache_dir": `"/var/lib/reverse-proxy/acme"`, "acme_directory": `"production"`, "acme_start": `"all"`, "acme_start_timeout_secs": "300", "acme_dns_key_algorithm": `"hmac-sha256"`}
 	for _, key := range tlsReference().Keys {
 		name, ok := strings.CutPrefix(key.Name, "acme_")
@@ -248,7 +248,7 @@ func tlsReference() Table {
 		{Name: "acme_start_timeout_secs", Type: integerKey, Min: "1", Max: "86400", Need: fileKey, Promise: "S-5.8",
 			Text: "The longest time that the orders of a start, or of a reload that adds names, may take."},
 		{Name: "acme_dns", Type: stringKey, Values: []string{"responder", "rfc2136", "webhook"}, Need: fileKey, Promise: "S-20.4",
-			Text: "How the DNS gets the records that prove wildcard names to the CA (DNS-01). `responder`: the proxy answers for them itself, at `acme_dns_bind`. `rfc2136`: it sends them to a name server. `webhook`: it asks a program of yours. Only the keys of the chosen one are read. Other names are proved as ever, without the DNS."},
+			Text: "How the DNS gets the records that prove wildcard names to the CA (DNS-01). `responder`: the proxy answers for them itself, at `acme_dns_bind`. `rfc2136`: it sends them to a name server. `webhook`: it asks a program of yours. Only the keys of the chosen method are read. Other names are proved without the DNS, as before."},
 		{Name: "acme_dns_bind", Type: stringKey, Need: fileKey, Promise: "S-20.4",
 			Text: "`responder`, required there: the IP address and the port at which DNS queries are answered, over UDP and TCP, as in `203.0.113.10:53`. It answers for `_acme-challenge` names only."},
 		{Name: "acme_dns_host", Type: stringKey, Need: fileKey, Promise: "S-20.4",

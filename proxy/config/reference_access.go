@@ -6,7 +6,7 @@ import "strings"
 func accessReference() Table {
 	const network = "Networks and addresses, as in `[\"10.0.0.0/8\", \"2001:db8::7\"]`"
 	return Table{Path: "access",
-		About: "Whom the sites let in. A site and a route may have such a table too; a key that they set replaces the one above, and all others stay. The rules apply in this order: the lists, the " +
+		About: "Which clients the sites let in. A site and a route may have such a table too; a key that they set replaces the one above, and all others stay. The rules apply in this order: the lists, the " +
 			"password, `forward_auth`. The proxy's own answers for a route, such as redirects, are protected too. Not protected are the answers to `https_health_path`, to validations of a CA, and to requests for no site or for " +
 			"an alias that is redirected.",
 		Keys: []Key{
@@ -42,7 +42,7 @@ func accessReferenceOf(path, need, what string) Table {
 			key.Text = "`" + strings.Join(key.Values, "` or `") + "`, as in `[" + table.Path + "]`."
 		}
 	}
-	table.About = "Whom to let in, as in `[" + table.Path + "]`, for " + what + "."
+	table.About = "Which clients to let in, as in `[" + table.Path + "]`, for " + what + "."
 	table.Path = ChildKey(path, table.Path)
 	return table
 }

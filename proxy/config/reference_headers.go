@@ -7,7 +7,7 @@ const headerPlaceholders = " `{client_ip}`, `{host}`, `{request_id}` and `{schem
 func headerReference() []Table {
 	return []Table{
 		{Path: "request_headers",
-			About: "What is changed in the header of requests on their way to an upstream. A site and a route may have such a table too: for each field the rule of the route counts, " +
+			About: "Changes to the header of requests on their way to an upstream. A site and a route may have such a table too: for each field the rule of the route counts, " +
 				"else that of the site, else that of the file, whatever it does. In requests `_`, or another mark in a name, counts as `-`.",
 			Keys: []Key{
 				{Name: "set", Type: tableKey, Need: unsetKey, Dynamic: true, Promise: "S-19.1",
@@ -18,8 +18,8 @@ func headerReference() []Table {
 					Text: "Names of fields, as in `[\"X-Debug\"]`. All their lines are removed."},
 			}},
 		{Path: "response_headers",
-			About: "What is changed in the header of responses on their way to a client: of those of upstreams, and of the proxy's own, such as redirects and errors. A site and a route may have such " +
-				"a table too, as above. Requests that reach no site have the rules of the file. Interim responses (1xx) and trailers are left as they are, and so is the redirect port.",
+			About: "Changes to the header of responses on their way to a client: those of upstreams, and the proxy's own, such as redirects and errors. A site and a route may have such " +
+				"a table too, as above. Requests that reach no site have the rules of the file. Interim responses (1xx) and trailers are not changed, and neither are responses of the redirect port.",
 			Keys: []Key{
 				{Name: "set", Type: tableKey, Need: unsetKey, Dynamic: true, Promise: "S-19.1",
 					Text: "As above. `Set-Cookie` may not be set: that would take away the cookies of the application."},
