@@ -121,7 +121,7 @@ fuzz: ## Run each fuzz target for FUZZTIME.
 	done
 
 bench: export BENCH_CADDY ?= bench/out/bin/caddy-$(CADDY_VERSION)
-bench: ## Measure the CPU time a request beside nginx, HAProxy and Caddy (docs/performance.md).
+bench: ## Measure the CPU time a request next to nginx, HAProxy and Caddy (docs/performance.md).
 	@mkdir -p bench/out/bin
 	@[ -n "$${BENCH_BINARY:-}" ] || $(MAKE) --no-print-directory build
 	@case ",$${BENCH_PEERS:-caddy}," in *,caddy,*) [ -x "$$BENCH_CADDY" ] || { \

@@ -30,7 +30,7 @@ type commandLine struct {
 	json, text, watch                 bool
 	// operands are the words after the command.
 	operands []string
-	// method, from, listener and fields are those of the request that explain is asked about.
+	// method, from, listener and fields describe the request to explain.
 	method, from, listener string
 	fields                 []string
 	// lasting and most are --for and --max; 0 if they are not given.
@@ -123,7 +123,7 @@ func commandNames(commands []cliCommand) []string {
 	return names
 }
 
-// flagError adds to the error of an unknown flag which one was probably meant.
+// flagError adds a suggestion to the error of an unknown flag.
 func flagError(err error) error {
 	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !unknown {

@@ -83,8 +83,8 @@ func isTerminal(w io.Writer) bool {
 	return err == nil
 }
 
-// screenOf returns a function that returns the size of the terminal behind w, in rows and columns. It returns nil if w is
-// not a terminal, or one that does not move its cursor.
+// screenOf returns a function that returns the size of the terminal that w writes to, in rows and columns. It returns
+// nil if w is not a terminal, or one that does not move its cursor.
 func screenOf(w io.Writer) func() (rows, columns int) {
 	if !isTerminal(w) || os.Getenv("TERM") == "dumb" {
 		return nil
@@ -99,7 +99,7 @@ func screenOf(w io.Writer) func() (rows, columns int) {
 	}
 }
 
-// explainOrder returns the request that explain is asked about.
+// explainOrder returns the request to explain.
 func (c commandLine) explainOrder() admin.ExplainOrder {
 	return admin.ExplainOrder{Method: c.method, URL: c.operands[0], From: c.from, Fields: c.fields, Listener: c.listener}
 }

@@ -48,8 +48,8 @@ func (c *clientConn) takesNothing() bool {
 	return true
 }
 
-// flush waits until the kernel has sent all that was written. Usually it has done so already, and flush returns at once. It
-// returns false if nothing has moved for flushTime.
+// flush waits until the kernel has sent all that was written. Usually it has done so already, and flush returns
+// immediately. It returns false if nothing has moved for flushTime.
 func (c *clientConn) flush() bool {
 	if c.isFlushed() {
 		return true

@@ -109,8 +109,8 @@ func (w *http1Work) begin() {
 	w.resetExchange()
 }
 
-// newRequest returns an empty request of the connection. Its client is the peer until the exchange finds out whom the peer
-// speaks for.
+// newRequest returns an empty request of the connection. Its client is the peer until the exchange finds out which
+// client the peer forwards for.
 func (c *clientConn) newRequest() Request {
 	return Request{Client: c.peerAddr, ClientText: c.peerText, Peer: c.socketAddr, Addrs: &c.addrs, Account: c.account, Port: c.server.port, Identity: c.identity}
 }

@@ -23,7 +23,7 @@ type accountedConn interface {
 	endIdle() bool
 	// drain closes the connection once it has nothing in flight (S-11.1).
 	drain()
-	// cut ends the connection at once with cause, regardless of what is in flight.
+	// cut ends the connection immediately with cause, regardless of what is in flight.
 	cut(cause error)
 	// peer returns the address of the connection's client.
 	peer() netip.Addr
@@ -80,7 +80,7 @@ const (
 	admitted admission = iota
 	// refused means that the client holds its share and no connection is idle.
 	refused
-	// ended means that the connection came too late.
+	// ended means that the connection was accepted too late, after the end of a drain.
 	ended
 )
 

@@ -149,7 +149,7 @@ func (r *connRegistry) add(c accountedConn, t *ticket) bool {
 	return true
 }
 
-// stays undoes telling a connection to make room: a request had come on it.
+// stays revokes the order to a connection to make room: a request has arrived on it.
 func (r *connRegistry) stays(c accountedConn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

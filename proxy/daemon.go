@@ -49,7 +49,7 @@ type Daemon struct {
 	reloadRequests chan struct{}
 	// stop is closed by the first SIGTERM or SIGINT, hurry by the second.
 	stop, hurry chan struct{}
-	// background ends the background tasks, which ended is closed for, and tasks waits for them.
+	// background ends the background tasks. ended is closed when they have to end, and tasks waits for them.
 	background context.CancelFunc
 	ended      <-chan struct{}
 	tasks      sync.WaitGroup
@@ -108,8 +108,8 @@ func (d *Daemon) startBackgroundTasks() error {
 	return nil
 }
 
-// alive returns true once it has seen that what every connection needs is working: the locks of the connections' account and
-// of the limiter can be taken, and the sweeper has swept since. It returns false if the context ends first.
+// alive returns true once it has seen that everything that every connection needs works: the locks of the connections'
+// account and of the limiter can be taken, and the sweeper has swept since. It returns false if the context ends first.
 func (d *Daemon) alive(ctx context.Context) bool {
 	d.shared.conns.count()
 	d.shared.limits.limiter.Tracked()

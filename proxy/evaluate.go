@@ -8,7 +8,7 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// exampleClient is the client's address if none is given (RFC 5737).
+// exampleClient is the client's address if the request has none (RFC 5737).
 const exampleClient = "192.0.2.1"
 
 // evaluation is what the stages make of a request that was never sent.

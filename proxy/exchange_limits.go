@@ -16,7 +16,7 @@ func (x *exchange) rule() limit.Rule {
 	return limit.Rule{Rate: x.config.RateLimit.Rate()}
 }
 
-// limitSetBy returns the place that has set a limit of the exchange.
+// limitSetBy returns the site or route that has set a limit of the exchange.
 func (p *pipeline) limitSetBy(x *exchange, kind limit.Kind) *limitSeries {
 	if r := x.decision.route; r != nil && r.limits != nil {
 		return r.limits.setBy[kind]

@@ -21,11 +21,11 @@ type h2Body struct {
 	arrived            sync.Cond
 }
 
-// h2TrailerHeads are what trailers are decoded into. A stream that waits keeps a copy of no more than their fields: a list that
-// grows by itself to 127 references of a byte each costs 12 KB (S-12.8).
+// h2TrailerHeads is the pool of the heads that trailers are decoded into. A stream that waits keeps a copy of no more
+// than their fields: a list that grows by itself to 127 references of a byte each costs 12 KB (S-12.8).
 var h2TrailerHeads = sync.Pool{New: func() any { return &http2.Head{} }}
 
-// putTrailerHead gives back what trailers were decoded into.
+// putTrailerHead returns a head for trailers to the pool.
 func putTrailerHead(head *http2.Head) {
 	head.Release()
 	h2TrailerHeads.Put(head)

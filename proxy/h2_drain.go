@@ -97,7 +97,7 @@ func (h *h2Conn) goAway(last uint32, code http2.Code) {
 	*out = http2.AppendGoAway(*out, last, code)
 }
 
-// cut ends the connection at once with cause. It may be called from any goroutine.
+// cut ends the connection immediately with cause. It may be called from any goroutine.
 func (h *h2Conn) cut(cause error) {
 	h.mu.Lock()
 	h.cause = cause

@@ -32,9 +32,10 @@ import (
 //	                                                               ▼
 //	                                                           in the pool again
 //
-// Five events lead to closed at once from wherever the exchange runs: the client resets the stream (resetFrame) or breaks a
-// rule (streamFailed), others need the room of its parked answer (evict), the connection ends (abandon), or the exchange
-// returns and has not ended its response (end). The exchange learns of the first four when it next waits or writes.
+// Five events lead directly to closed from wherever the exchange runs: the client resets the stream (resetFrame) or
+// breaks a rule (streamFailed), others need the room of its parked answer (evict), the connection ends (abandon), or
+// the exchange returns and has not ended its response (end). The exchange learns of the first four when it next waits
+// or writes.
 type h2Stream struct {
 	conn *h2Conn
 	id   uint32

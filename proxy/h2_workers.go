@@ -40,8 +40,8 @@ func (h *h2Conn) work(s *h2Stream) {
 		if idle {
 			h.becomeIdle()
 		}
-		// A goroutine whose stream was evicted for its memory is not kept. Nor are more goroutines kept than streams need
-		// that come at once.
+		// A goroutine whose stream was evicted for its memory is not kept. Nor are more goroutines kept than streams that
+		// arrive together need.
 		ended := h.closed || idle && !h.warm.Load() || evicted || len(h.workers) >= h2KeptWorkers
 		if !ended {
 			if w == nil {
@@ -77,8 +77,8 @@ func (h *h2Conn) becomeIdle() {
 }
 
 // h2WarmTime is how long an idle connection keeps its goroutines, if the previous request also came within that time: a
-// client that sends one request after another finds them ready. It keeps all of them: a client whose streams come in waves
-// is idle after each, and keeping only 8 made 32 streams at once 13 % dearer.
+// client that sends one request after another finds them ready. It keeps all of them: a client whose streams come in
+// waves is idle after each, and keeping only 8 made 32 simultaneous streams 13 % more expensive.
 const h2WarmTime = time.Second
 
 // cool releases what only streams need once the connection has been idle for h2WarmTime. The sweeper calls it.

@@ -8,7 +8,7 @@ import (
 // removeHopByHop removes the hop-by-hop fields, all fields that Connection names, those of a set, and any without a name,
 // which no codec lets pass.
 func removeHopByHop(fields *Fields, also *headers.NameSet) {
-	var names [4]string // enough for harmless messages, without an allocation
+	var names [4]string // enough for ordinary messages, without an allocation
 	named := names[:0]
 	for _, field := range *fields {
 		if !isConnection(field.Name) {

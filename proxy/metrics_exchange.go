@@ -57,7 +57,7 @@ func (m *metrics) request(x *exchange, took time.Duration) {
 // count counts a request that has ended.
 func (l *siteLane) count(x *exchange, took time.Duration) {
 	l.requests[classOfMethod(x.request.Method)][classOfStatus(x.status)].Add(1)
-	if x.status != http.StatusSwitchingProtocols { // a tunnel lasts as long as its ends want
+	if x.status != http.StatusSwitchingProtocols { // the duration of a tunnel is up to its two ends
 		l.duration.observe(took)
 	}
 	if n := x.taken(); n > 0 {

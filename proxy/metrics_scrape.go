@@ -58,8 +58,8 @@ func sumOf(series []*siteSeries) []siteTotals {
 	return totals
 }
 
-// newMetricsHandler answers scrapes; the caller has checked the method and the path. It answers more than maxScrapes at a
-// time with 503 at once.
+// newMetricsHandler answers scrapes; the caller has checked the method and the path. A scrape beyond maxScrapes at a
+// time is answered 503 immediately.
 func newMetricsHandler(source scrape) http.Handler {
 	slots := make(chan struct{}, maxScrapes)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -9,7 +9,7 @@ func writeAccessRefusals(s *scrape, t *metricsText) {
 	}
 }
 
-// writePasswordChecks writes what became of the passwords that clients sent.
+// writePasswordChecks writes the results of the password checks.
 func writePasswordChecks(s *scrape, t *metricsText) {
 	counts := &s.pipeline.passwords.Counts
 	t.count(counts.Right.Load(), "right")

@@ -65,7 +65,7 @@ func (p *parkedAnswers) leave(e *parkedAnswer) {
 	}
 }
 
-// moved records that the client has taken a part of the answer: its blocked time begins anew.
+// moved records that the client has taken a part of the answer, which restarts its blocked time.
 func (p *parkedAnswers) moved(e *parkedAnswer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
