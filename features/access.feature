@@ -7,7 +7,7 @@ Feature: Access
     # The password of ann is "open sesame".
     And a file "users" with "# the staff\n\nann:$2a$04$OkPOOsZoak9bVOk0tBS./OmNZwJmQLc7GcExVuaycOtRPRYUZyhhG\n"
 
-  Rule: A rule that cannot be right is refused, with what to write
+  Rule: An invalid rule is refused, with what to write
 
     @S-16.1 @S-16.2 @S-16.5
     Scenario: Lists and password files with faults
@@ -90,7 +90,7 @@ Feature: Access
       When the client "ann" requests "https://git.example.test/" 1 times
       Then the answer is 200
 
-  Rule: A password is asked for, and a wrong one is logged
+  Rule: A password is requested, and a wrong one is logged
 
     @S-16.2 @S-16.5
     Scenario Outline: No password, a wrong one and the right one, over <protocol>
@@ -170,7 +170,7 @@ Feature: Access
       And the command prints "no password: refused"
       And the command prints "answered by    access"
 
-  Rule: Nobody takes the processor, or the turn of another client, with passwords
+  Rule: No client can take the processor, or another client's turn, with passwords
 
     @S-16.2 @S-12.6
     Scenario Outline: A flood of wrong passwords from <clients> addresses
@@ -249,7 +249,7 @@ Feature: Access
         | HTTP/2   |
 
     @S-16.3
-    Scenario Outline: No client says that it is <field>, by another way to the upstream either, over <protocol>
+    Scenario Outline: No client can claim <field>, not even by another route to the upstream, over <protocol>
       Given clients speak <protocol>
       And an upstream "auth" that answers:
         """
@@ -323,7 +323,7 @@ Feature: Access
         | HTTP/2   |
 
     @S-16.3
-    Scenario Outline: Nobody is asked about the path <path>, over <protocol>
+    Scenario Outline: The service is not asked about the path <path>, over <protocol>
       Given clients speak <protocol>
       And an upstream "auth" that answers:
         """
@@ -384,7 +384,7 @@ Feature: Access
         | HTTP/2   |
 
     @S-16.3
-    Scenario Outline: A service that <fault>: nobody passes
+    Scenario Outline: A service that <fault>: no request passes
       Given <service>
       And the setting "listeners[0].sites[0].access.forward_auth" is "http://${upstream:auth}/"
       And the proxy is running
@@ -406,7 +406,7 @@ Feature: Access
         | answers a gigabyte            | an upstream "auth" that answers with 1073741824 bytes       | 502    | the answer has more than 64 KiB  |
 
     @S-16.3
-    Scenario: The password of a person or the service of everybody else
+    Scenario: A password for one person or the service for all others
       Given an upstream "auth" that answers 403 with the body "ask the service"
       And the settings:
         | listeners[0].sites[0].access.basic_users_file | "users"                   |
@@ -430,7 +430,7 @@ Feature: Access
   Rule: A site may ask its clients for certificates
 
     @S-16.4
-    Scenario: Keys that cannot be right
+    Scenario: Invalid keys
       Given a private CA "staff"
       And the settings:
         | listeners[0].sites[0].client_cert                          | "sometimes"         |

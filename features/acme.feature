@@ -75,7 +75,7 @@ Feature: Certificates from an ACME server
       And the ACME server was asked for 1 order
 
     @S-5.4
-    Scenario: The cache is for nobody else
+    Scenario: No other user can read the cache
       Given an ACME server
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And a directory "acme1"
@@ -86,7 +86,7 @@ Feature: Certificates from an ACME server
       And the mode of "acme1/acme_account+key" is "0600"
 
     @S-4.2 @S-5.4
-    Scenario Outline: What makes ACME impossible is told under its key
+    Scenario Outline: What makes ACME impossible is reported under its key
       Given no ACME server
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And a file "file" with "no certificate"
@@ -103,7 +103,7 @@ Feature: Certificates from an ACME server
         | listeners[0].tls.acme_ca_path   | ${dir}/file    |
         | listeners[0].tls.acme_ca_path   | ${dir}/none    |
 
-  Rule: A CA that fails is told in its own words
+  Rule: The failure of a CA is reported in its own words
 
     @S-5.4 @S-4.2
     Scenario: No cached certificate and a CA that refuses the order
@@ -139,7 +139,7 @@ Feature: Certificates from an ACME server
       And nothing of the proxy is left
 
     @S-4.3 @S-5.4
-    Scenario: No client is served while the CA is slow, and the service manager hears about it
+    Scenario: No client is served while the CA is slow, and the service manager is informed
       Given an ACME server that never answers
       And listener 1 gets certificates for "www.example.test" from the ACME server
       When the proxy is started
@@ -218,7 +218,7 @@ Feature: Certificates from an ACME server
       Then the certificate comes from the ACME server
 
     @S-5.7
-    Scenario: A name that went is no longer renewed
+    Scenario: A name that was removed is no longer renewed
       Given an ACME server whose certificates last 8 seconds
       And the site "www.example.test" is served from the upstream "app"
       And the site "gone.example.test" is served from the upstream "app"
@@ -258,7 +258,7 @@ Feature: Certificates from an ACME server
   Rule: Other names do not wait for one that fails
 
     @S-5.8 @S-5.9
-    Scenario: Of 50 names one leads elsewhere, and the 49 others are served
+    Scenario: One of 50 names resolves elsewhere, and the 49 others are served
       Given an ACME server
       And 50 sites "n%.example.test" are served from the upstream "app"
       And the name "n17.example.test" resolves elsewhere
@@ -281,7 +281,7 @@ Feature: Certificates from an ACME server
       Then the certificate comes from the ACME server
 
     @S-5.9
-    Scenario: The same start fails by default, and names the one name
+    Scenario: The same start fails by default, and names the failing name
       Given an ACME server
       And the site "www.example.test" is served from the upstream "app"
       And the site "lost.example.test" is served from the upstream "app"
@@ -350,7 +350,7 @@ Feature: Certificates from an ACME server
       And nothing of the proxy is left
 
     @S-5.8
-    Scenario: The orders of a start take only so long
+    Scenario: The orders of a start have a time limit
       Given an ACME server that never answers
       And listener 1 gets certificates for "a.example.test, b.example.test, c.example.test" from the ACME server
       And the setting "listeners[0].tls.acme_start_timeout_secs" is 1
@@ -416,7 +416,7 @@ Feature: Certificates from an ACME server
       And the certificate is for "www.example.test"
 
     @S-5.4 @S-20.3
-    Scenario: A certificate that plain autocert has cached is taken
+    Scenario: A certificate that plain autocert has cached is used
       Given no ACME server
       And a certificate "own" for "www.example.test"
       And listener 1 gets certificates for "www.example.test" from the ACME server
@@ -463,7 +463,7 @@ Feature: Certificates from an ACME server
       And the log has no line "ACME_ERROR"
 
     @S-5.4
-    Scenario: A renewal that fails is logged and tried again, and the old certificate serves on
+    Scenario: A renewal that fails is logged and tried again, and the old certificate is still served
       Given no ACME server
       And a certificate "own" for "www.example.test" that is valid for 60 seconds
       And listener 1 gets certificates for "www.example.test" from the ACME server
@@ -479,7 +479,7 @@ Feature: Certificates from an ACME server
       Then the certificate is "own"
 
     @S-5.4
-    Scenario: A certificate that expires while the daemon runs serves on, loudly
+    Scenario: A certificate that expires while the daemon runs is still served, with an error in the log
       Given no ACME server
       And a certificate "own" for "www.example.test" that is valid for 8 seconds
       And listener 1 gets certificates for "www.example.test" from the ACME server
@@ -492,7 +492,7 @@ Feature: Certificates from an ACME server
       Then the certificate is "own"
 
     @S-5.4
-    Scenario: A CA that comes back renews what is due
+    Scenario: When a CA comes back, what is due is renewed
       Given an ACME server whose certificates last 12 seconds
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the proxy is running
@@ -629,7 +629,7 @@ Feature: Certificates from an ACME server
       And the ACME server was asked nothing since
 
     @S-5.5
-    Scenario: A memory of refusals that cannot be read does not stop the daemon
+    Scenario: A file of refusals that cannot be read does not stop the daemon
       Given an ACME server
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And a file "acme1/acme_refusals.json" with "{"
@@ -638,7 +638,7 @@ Feature: Certificates from an ACME server
         | error | ~acme_refusals.json |
 
     @S-5.5
-    Scenario: A refused account is asked for once, and not for every name
+    Scenario: A refused account is requested once, and not for every name
       Given an ACME server that refuses accounts with 403 "urn:ietf:params:acme:error:unsupportedContact"
       And listener 1 gets certificates for "a.example.test, b.example.test, c.example.test" from the ACME server
       When the proxy is started
@@ -669,10 +669,10 @@ Feature: Certificates from an ACME server
         | other.example.test | 1.2     | h2          | fails with the alert "unrecognized name" |
         | www.example.test   | 1.2     | acme-tls/1  | fails with the alert "unrecognized name" |
 
-  Rule: Each name stands for itself
+  Rule: Each name is independent of the others
 
     @S-5.6 @S-5.2
-    Scenario: Two names of one listener have a certificate each
+    Scenario: Each of two names of one listener has its own certificate
       Given an ACME server
       And listener 1 gets certificates for "www.example.test, api.example.test" from the ACME server
       And the proxy is running
@@ -704,7 +704,7 @@ Feature: Certificates from an ACME server
       And the ACME server was asked for 1 order
 
     @S-5.4 @S-5.6
-    Scenario: Two ACME listeners beside a manual one
+    Scenario: Two ACME listeners next to a manual one
       Given an ACME server
       And another listener
       And the setting "listeners[1].https_port" is ${https}
@@ -786,7 +786,7 @@ Feature: Certificates from an ACME server
       And its standard error has a line with "listeners[1].tls.acme_domains: api.example.test"
 
     @S-5.1
-    Scenario Outline: The protocol of the challenge is spoken by ACME listeners only
+    Scenario Outline: Only ACME listeners speak the protocol of the challenge
       Given no ACME server
       And a certificate "own" for "www.example.test"
       And another listener
@@ -828,7 +828,7 @@ Feature: Certificates from an ACME server
   Rule: Two processes with one cache directory know of each other
 
     @S-20.6
-    Scenario: What one process orders the other waits for and takes
+    Scenario: One process waits for what the other orders, and uses it
       Given an ACME server as it is shipped
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the proxy is started
@@ -842,7 +842,7 @@ Feature: Certificates from an ACME server
       And the ACME server was asked for 1 order
 
     @S-20.6 @S-5.8
-    Scenario: A process that waits for another one is stopped like any other, and goes on when that is killed
+    Scenario: A process that waits for another one is stopped like any other, and continues when that one is killed
       Given an ACME server as it is shipped
       And listener 1 gets certificates for "www.example.test" from the ACME server
       And the proxy is started

@@ -80,7 +80,7 @@ Feature: Admin commands ask the right daemon
         | reopen  | json | 1    |
 
     @S-1.7
-    Scenario: --config is held against the daemon of --socket too, whether the file is there or not
+    Scenario: --config is compared with the daemon of --socket too, whether the file exists or not
       Given the proxy is running
       When the command "reverse-proxy reload --socket ${admin_socket} --config ${dir}/missing.toml" is run
       Then the command exits with 1
@@ -123,7 +123,7 @@ Feature: Admin commands ask the right daemon
       When a client requests "https://git.example.test/"
       Then the answer is 200 "app2"
 
-  Rule: The answer tells which file the daemon runs, and the protocol checks it
+  Rule: The answer names the file that the daemon runs, and the protocol checks it
 
     @S-1.7 @S-10.1
     Scenario Outline: <command> on the socket
@@ -164,7 +164,7 @@ Feature: Admin commands ask the right daemon
         | status | error     |
         | path   | ${config} |
 
-  Rule: The exit codes of diff tell changes from a daemon that cannot be asked
+  Rule: The exit codes of diff distinguish changes from a daemon that cannot be asked
 
     @S-1.5
     Scenario Outline: 2 for <what>

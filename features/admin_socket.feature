@@ -5,7 +5,7 @@ Feature: Admin socket
   Background:
     Given the site "a.example.test" is served from the upstream "app"
 
-  Rule: status tells what an operator wants to see
+  Rule: status shows what an operator wants to see
 
     @S-10.1
     Scenario: All of it is there
@@ -76,7 +76,7 @@ Feature: Admin socket
         | config.file_differs | false |
 
     @S-10.1
-    Scenario: A file that is gone differs
+    Scenario: A missing file differs
       Given the proxy is running
       And "${config}" is deleted
       When the admin command "status" is sent
@@ -85,7 +85,7 @@ Feature: Admin socket
         | config.file_differs | true |
 
     @S-10.1
-    Scenario: It tells how the last reload ended, whoever asked for it
+    Scenario: It shows how the last reload ended, whoever requested it
       Given the proxy is running
       And the setting "rate_limit.burst" is 0
       And a reload is refused
@@ -103,7 +103,7 @@ Feature: Admin socket
         | last_reload.status | ok |
 
     @S-10.1
-    Scenario: A reloaded certificate shows
+    Scenario: A reloaded certificate is shown
       Given the proxy is running
       And a certificate "listener1" for "a.example.test,new.example.test"
       And the admin command "reload" is sent
@@ -156,7 +156,7 @@ Feature: Admin socket
   Rule: One command a connection: a line in, a line out, the end
 
     @S-10.1
-    Scenario: A carriage return before the line's end is no part of the command
+    Scenario: A carriage return before the end of the line is not part of the command
       Given the proxy is running
       When "status\r\n" is sent to the admin socket
       Then the admin socket answers "ok" with the message ""
@@ -196,7 +196,7 @@ Feature: Admin socket
       Then the admin socket answers "error" with the message "unknown command: xxx"
 
     @S-10.2 @S-10.3
-    Scenario Outline: What is no line is invalid: <what>
+    Scenario Outline: Input other than a line is invalid: <what>
       Given the proxy is running
       When "<input>" is sent to the admin socket
       Then the admin socket answers "{\"status\":\"error\",\"message\":\"invalid input\"}"
@@ -215,7 +215,7 @@ Feature: Admin socket
         | a megabyte without a newline | ${x*1048576}   |
 
     @S-10.3
-    Scenario: Five seconds are given to send a command
+    Scenario: A client has five seconds to send a command
       Given the proxy is running
       When a client of the admin socket that sends "stat" and then nothing
       Then the admin socket answers "{\"status\":\"error\",\"message\":\"invalid input\"}"
@@ -232,7 +232,7 @@ Feature: Admin socket
       And the admin socket answers "ok" with the message ""
 
     @S-10.3
-    Scenario: Fifteen silent clients keep nobody out
+    Scenario: Fifteen silent clients do not block others
       Given the proxy is running
       And 15 clients connect to the admin socket and send nothing
       When one more client sends the admin command "status"
@@ -240,7 +240,7 @@ Feature: Admin socket
       And the admin socket answers "ok" with the message ""
 
     @S-10.3 @S-11.1
-    Scenario: Silent clients do not hold a shutdown up
+    Scenario: Silent clients do not delay a shutdown
       Given the proxy is running
       And 3 clients connect to the admin socket and send nothing
       When the proxy is sent SIGTERM
@@ -260,15 +260,15 @@ Feature: Admin socket
       Then this client is answered
       And the admin socket answers "ok" with the message ""
 
-  Rule: Nobody but root and the daemon's user may use it
+  Rule: Only root and the daemon's user may use it
 
     @S-10.4
-    Scenario: The socket is for its owner alone
+    Scenario: Only its owner has access to the socket
       When the proxy is running
       Then the mode of "${admin_socket}" is "0600"
 
     @S-10.4 @root
-    Scenario: Another user who gets at the socket is refused and logged
+    Scenario: Another user who reaches the socket is refused and logged
       When the proxy is running
       Then another user sends the admin command "reload"
       And the admin socket answers "{\"status\":\"error\",\"message\":\"permission denied\"}"
@@ -291,7 +291,7 @@ Feature: Admin socket
         | status | success |
       And the log has no line "ADMIN_REFUSED"
 
-  Rule: Only a socket that nobody uses is ever removed, and only an own one at the end
+  Rule: Only an unused socket is ever removed, and only the daemon's own at the end
 
     @S-10.5
     Scenario: A stale socket is replaced
@@ -309,7 +309,7 @@ Feature: Admin socket
       Then the admin socket answers "ok" with the message ""
 
     @S-4.4 @S-10.5
-    Scenario: A live one is left alone, and startup goes on without
+    Scenario: A live one is not touched, and startup continues without
       Given a live socket "${admin_socket}"
       When the proxy is running
       Then the log has a line "ADMIN_SOCKET_IN_USE" with:
@@ -373,7 +373,7 @@ Feature: Admin socket
       And the file "${admin_socket}" is "somebody else's"
 
     @S-10.1
-    Scenario: An empty path is no socket
+    Scenario: An empty path means no socket
       Given the setting "admin_socket_path" is ""
       When the proxy is running
       Then "${admin_socket}" does not exist
@@ -414,7 +414,7 @@ Feature: Admin socket
       And the command prints "reverse-proxy: status: ${admin_socket}: no such file or directory; is the daemon running" on stderr
 
     @S-1.4
-    Scenario: A stale socket is no daemon
+    Scenario: A stale socket does not count as a daemon
       Given a stale socket "${admin_socket}"
       When the command "reverse-proxy --config ${config} reload" is run
       Then the command exits with 1

@@ -31,7 +31,7 @@ Feature: Body size limit
         | 0      | with a length | no      | HTTP/2   |
         | 1      | with a length | no      | HTTP/2   |
 
-  Rule: The limit may be left out, or be none
+  Rule: The limit may be left out or disabled
 
     @S-2.9
     Scenario Outline: Without a limit 200000 bytes pass over <protocol>
@@ -68,10 +68,10 @@ Feature: Body size limit
         """
       Then the client receives the answer 413
 
-  Rule: A length over the limit is answered 413 before the upstream is touched
+  Rule: A length over the limit is answered 413 before the upstream is contacted
 
     @S-6.13
-    Scenario Outline: <bytes> bytes are answered 413 at once over <protocol>
+    Scenario Outline: <bytes> bytes are answered 413 immediately over <protocol>
       Given the proxy is running
       When a client sends the request:
         | url      | https://git.example.test/ |
@@ -169,7 +169,7 @@ Feature: Body size limit
   Rule: Without a length the byte that crosses the limit is answered 413
 
     @S-6.13 @S-6.10
-    Scenario Outline: <bytes> bytes in chunks are answered 413 over <protocol>, and the upstream gets no whole body
+    Scenario Outline: <bytes> bytes in chunks are answered 413 over <protocol>, and the upstream gets no complete body
       Given the proxy is running
       When a client sends the request:
         | url      | https://git.example.test/ |

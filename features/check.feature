@@ -8,14 +8,14 @@ Feature: Check of a configuration
   Rule: check is --validate
 
     @S-1.2
-    Scenario: A configuration in order gets one line
+    Scenario: A valid configuration is reported in one line
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 0
       And the command prints a line that matches "configuration OK: .*: 1 listener, 1 site"
       And the command prints nothing on stderr
 
     @S-1.2
-    Scenario: Every error is told, and the exit code is 1
+    Scenario: Every error is reported, and the exit code is 1
       Given the setting "rate_limit.burst" is 0
       And the setting "body.limit_bytes" is -1
       When the command "reverse-proxy check --config ${config}" is run
@@ -73,7 +73,7 @@ Feature: Check of a configuration
         | an upstream name that does not resolve            | check      | listeners[0].sites[0].upstream | "nowhere.onion:80"       | nowhere.onion\" has no address        |
 
     @S-1.2
-    Scenario: A warning for a certificate that ends soon
+    Scenario: A warning for a certificate that expires soon
       Given a certificate "short" for "git.example.test" that is valid for 3600 seconds
       And listener 1 has the certificate "short"
       When the command "reverse-proxy check --config ${config}" is run
@@ -129,7 +129,7 @@ Feature: Check of a configuration
   Rule: Its own output cannot be forged
 
     @S-1.2
-    Scenario: What stands in the file reaches the terminal as printable text
+    Scenario: The contents of the file reach the terminal as printable text
       Given the setting "listeners[0].sites[0].upstream" is "\u001b[2J\u009b31m:80"
       When the command "reverse-proxy check --config ${config}" is run
       Then the command exits with 1

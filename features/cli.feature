@@ -6,7 +6,7 @@ Feature: Command line
   Rule: The flags say what to do and where the configuration is
 
     @S-1.1
-    Scenario: --help tells the flags, the commands, the signals and the exit codes
+    Scenario: --help lists the flags, the commands, the signals and the exit codes
       When the command "reverse-proxy --help" is run
       Then the command exits with 0
       And the command names each of:
@@ -35,7 +35,7 @@ Feature: Command line
       And the command prints "${config}"
 
     @S-1.6
-    Scenario: --version tells version, revision and Go version
+    Scenario: --version prints version, revision and Go version
       When the command "reverse-proxy --version" is run
       Then the command exits with 0
       And the command prints a line that matches "reverse-proxy \S+ \(revision ([0-9a-f]{40}(\+dirty)?|unknown), go1\.\d+\S*\)"
@@ -65,7 +65,7 @@ Feature: Command line
       And the command prints nothing
 
     @S-1.2
-    Scenario: Validating makes no log file and takes no port
+    Scenario: Validating creates no log file and binds no port
       Given the setting "logging.log_file_path" is "${dir}/proxy.log"
       And something else listens on "${addr}:${https}"
       And something else listens on "127.0.0.1:${health}"
@@ -114,14 +114,14 @@ Feature: Command line
   Rule: --allow-wildcard-bind counts at startup and at every reload
 
     @S-1.3
-    Scenario: A wildcard is refused without leave
+    Scenario: A wildcard is refused without permission
       Given the setting "listeners[0].bind_addr" is "0.0.0.0"
       When the configuration is validated
       Then the command exits with 1
       And the command prints "listeners[0].bind_addr: " on stderr
 
     @S-1.3
-    Scenario Outline: <leave> gives leave, at startup and at a reload
+    Scenario Outline: <leave> gives permission, at startup and at a reload
       Given <given>
       And the settings:
         | listeners[0].bind_addr  | "0.0.0.0"       |
@@ -186,7 +186,7 @@ Feature: Command line
       And the command prints nothing
 
     @S-1.4
-    Scenario Outline: <command> without a daemon exits with 1 and tells so
+    Scenario Outline: <command> without a daemon exits with 1 and says so
       When the command "reverse-proxy <command> --config ${config}" is run
       Then the command exits with 1
       And the command prints "${admin_socket}" on stderr
@@ -198,7 +198,7 @@ Feature: Command line
         | status  |
 
     @S-1.4
-    Scenario: reload works while the file is not valid, because only the socket's path is needed of it
+    Scenario: reload works while the file is not valid, because only its socket's path is needed
       Given the proxy is running
       And the setting "body.limit_bytes" is -1
       When the command "reverse-proxy reload --config ${config}" is run

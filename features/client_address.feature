@@ -168,7 +168,7 @@ Feature: Who the client is
       And the log has no line that contains "peer_ip"
 
     @S-15.2
-    Scenario Outline: The scheme, the host and the ID of a trusted proxy are taken over, and those of nobody else, over <protocol>
+    Scenario Outline: The scheme, the host and the ID of a trusted proxy are used, and those of other clients are not, over <protocol>
       Given clients speak <protocol>
       And the setting "listeners[0].sites[0].response_headers.set" is { "X-Id" = "{request_id}" }
       And the proxy is running
@@ -202,7 +202,7 @@ Feature: Who the client is
         | HTTP/2   |
 
     @S-15.2
-    Scenario: What is not valid is not taken over
+    Scenario: What is not valid is not used
       Given the proxy is running
       When a client sends the request:
         | url    | https://a.example.test/         |
@@ -296,7 +296,7 @@ Feature: Who the client is
         | HTTP/2   |
 
     @S-15.2 @S-15.1
-    Scenario Outline: A client behind a trusted proxy is whom the proxy names, whatever it says itself, over <protocol>
+    Scenario Outline: A client behind a trusted proxy is the one that the proxy names, whatever it says itself, over <protocol>
       # The proxy appends the client's address: to the list that came, or in a line of its own.
       Given clients speak <protocol>
       And the settings:
@@ -351,7 +351,7 @@ Feature: Who the client is
         | HTTP/2   |
 
     @S-15.2 @S-15.1 @S-6.4
-    Scenario: A field that Connection names is read all the same, and the upstream gets it
+    Scenario: A field that Connection names is still read, and the upstream gets it
       Given the proxy is running
       And requests of the client "proxy" to "https://a.example.test/" are those of "203.0.113.9" with each of these fields:
         | Connection: X-Real-IP, X-Forwarded-For ;; X-Forwarded-For: 203.0.113.9 |

@@ -8,7 +8,7 @@ Feature: Connections
   Rule: Errors of accept back off
 
     @S-12.3 @S-8.6
-    Scenario Outline: Without a descriptor left, a connection to <port> waits, costs next to nothing and is served in the end
+    Scenario Outline: Without a descriptor left, a connection to <port> waits, costs next to nothing and is finally served
       Given the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is 200
@@ -50,7 +50,7 @@ Feature: Connections
         | HTTP/1.1 |
         | HTTP/2   |
 
-  Rule: A request head that does not come to its end is cut
+  Rule: A request head that never ends is cut off
 
     @S-12.4
     Scenario Outline: Half a request head on <port> is cut after header_timeout_secs
@@ -79,7 +79,7 @@ Feature: Connections
       Then the client receives the answer 200
 
     @S-12.4
-    Scenario Outline: A head that comes one byte at a time is cut all the same on <port>
+    Scenario Outline: A head that arrives one byte at a time is cut off too on <port>
       Given the setting "header_timeout_secs" is 1
       And the proxy is running
       And a client opens a connection to "<url>"
@@ -123,7 +123,7 @@ Feature: Connections
         | half a record | \x16\x03\x01\x02\x00\x01\x00\x01\xfc |
 
     @S-12.4
-    Scenario: A handshake that comes one byte at a time is cut all the same
+    Scenario: A handshake that arrives one byte at a time is cut off too
       Given the setting "header_timeout_secs" is 1
       And the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"
@@ -132,7 +132,7 @@ Feature: Connections
       And the connection is closed within 8000 ms
 
     @S-12.4
-    Scenario: A connection on which nothing was asked yet is closed after header_timeout_secs
+    Scenario: A connection without a request is closed after header_timeout_secs
       Given the setting "header_timeout_secs" is 1
       And the proxy is running
       When a client opens a connection to "https://git.example.test"
@@ -164,7 +164,7 @@ Feature: Connections
       And the proxy has closed all connections
 
     @S-12.1
-    Scenario: Each request begins the time anew
+    Scenario: Each request restarts the time
       Given the setting "connection_idle_timeout_secs" is 2
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -176,7 +176,7 @@ Feature: Connections
       And the connection is not closed before 3100 ms
 
     @S-12.1
-    Scenario Outline: A request in flight is not idle while its upstream thinks, over <protocol>
+    Scenario Outline: A request in flight is not idle while its upstream works, over <protocol>
       Given an upstream "app" that waits
       And the setting "connection_idle_timeout_secs" is 1
       And the setting "header_timeout_secs" is 1
@@ -211,7 +211,7 @@ Feature: Connections
         | HTTP/2   |
 
     @S-12.1 @S-6.9
-    Scenario: A body that comes slowly is not idle
+    Scenario: A body that arrives slowly is not idle
       Given an upstream "app" that echoes bodies
       And the setting "connection_idle_timeout_secs" is 1
       And the setting "header_timeout_secs" is 1
@@ -223,7 +223,7 @@ Feature: Connections
       Then the client receives the answer 200
       And the answer has the body "123456789012345"
 
-  Rule: max_connections bounds them all
+  Rule: max_connections bounds all connections
 
     @S-12.2
     Scenario: At the limit the connection that has been idle longest is closed to make room
@@ -248,7 +248,7 @@ Feature: Connections
         | connections | 2 |
 
     @S-12.2
-    Scenario: A connection that has asked nothing yet is no older than it is
+    Scenario: A connection without a request counts as idle only since it was opened
       Given the setting "max_connections" is 2
       And the proxy is running
       And the client "old" opens a connection to "https://git.example.test"
@@ -281,7 +281,7 @@ Feature: Connections
         | of the HTTPS port | https://git.example.test/ | HTTP/1.1 | HTTP/1 | http://git.example.test/  | 301    |
 
     @S-12.2
-    Scenario Outline: Without an idle one, new connections wait and are served when one ends, beside requests over <protocol>
+    Scenario Outline: Without an idle one, new connections wait and are served when one ends, next to requests over <protocol>
       Given an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
       And the setting "max_connections" is 2
@@ -331,7 +331,7 @@ Feature: Connections
         | HTTP/2   |
 
     @S-12.2 @S-12.6
-    Scenario: A request that came before the answer to the last one is answered while others wait for room
+    Scenario: A request that arrived before the answer to the previous one is answered while others wait for room
       Given an upstream "app" that waits
       And the setting "max_connections" is 1
       And the proxy is running
@@ -359,7 +359,7 @@ Feature: Connections
       And the client "two" is answered 200
 
     @S-12.2 @S-12.4
-    Scenario Outline: Connections that say nothing to <port> do not keep requests over <protocol> out for longer than header_timeout_secs
+    Scenario Outline: Silent connections to <port> do not keep requests over <protocol> out for longer than header_timeout_secs
       Given clients speak <protocol>
       And the setting "max_connections" is 2
       And the setting "header_timeout_secs" is 1
@@ -443,7 +443,7 @@ Feature: Connections
         | HTTP/1.1 |
         | HTTP/2   |
 
-  Rule: No connection is without a clock, on the redirect and health ports either
+  Rule: Every connection has a deadline, on the redirect and health ports too
 
     @S-12.9 @S-13.4
     Scenario Outline: <what> ends soon after the answer
@@ -471,7 +471,7 @@ Feature: Connections
         | reverse_proxy_connections_accepted_total | >2 |
 
     @S-12.9 @S-9.1
-    Scenario Outline: <what> to the health port ends by a clock
+    Scenario Outline: <what> to the health port ends at a deadline
       Given the proxy is running
       And a client opens a connection to "tcp://127.0.0.1:${health}"
       When the client sends "<bytes>"
@@ -505,7 +505,7 @@ Feature: Connections
         | the health port   | tcp://127.0.0.1:${health} | 404    |
 
     @S-12.9 @S-9.1
-    Scenario: Connections to the health port are few, whoever holds them
+    Scenario: The connections to the health port are bounded, whoever holds them
       Given the proxy is running
       When the client "mallory" keeps 200 connections to "tcp://127.0.0.1:${health}" open, which send "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
       Then the client "alice" is answered 200 by "http://127.0.0.1:${health}/health" over 7 new connections, most of them within a second

@@ -79,7 +79,7 @@ Feature: Preview of a reload
   Rule: Certificates are compared by what is in their files
 
     @S-3.5
-    Scenario: A renewed certificate shows its old and its new end
+    Scenario: A renewed certificate shows its old and its new expiry
       Given the proxy is running
       And a certificate "listener1" for "example.test, *.example.test, other.test" that is valid for 3600 seconds
       When the command "reverse-proxy diff --text --config ${config}" is run
@@ -91,7 +91,7 @@ Feature: Preview of a reload
       Then the command exits with 0
 
     @S-3.5
-    Scenario: A bad certificate is told as a refusal
+    Scenario: A bad certificate is reported as a refusal
       Given the proxy is running
       And the certificate "listener1" has the key of another one
       When the command "reverse-proxy diff --text --config ${config}" is run
@@ -101,7 +101,7 @@ Feature: Preview of a reload
   Rule: A listener that is new in the file waits for a restart, with its sites
 
     @S-3.4
-    Scenario: Both are told
+    Scenario: Both are reported
       Given the proxy is running
       And another listener
       And the site "two.example.test" is served from the upstream "new" by listener 2
@@ -135,7 +135,7 @@ Feature: Preview of a reload
       When a client requests "https://git.example.test/"
       Then the answer is 200 "new"
 
-  Rule: reload tells what it has changed
+  Rule: reload reports what it has changed
 
     @S-1.4 @S-3.2
     Scenario: The lines are those of the preview
@@ -152,7 +152,7 @@ Feature: Preview of a reload
       Then the command prints "reloaded: 1 site, 1 change"
 
     @S-1.4 @S-3.2
-    Scenario: Of a long list that changes it says what was added and what was removed
+    Scenario: For a long list that changes it says what was added and what was removed
       Given an ACME server
       And listener 1 gets certificates for "git.example.test, a-name-that-is-long-01.example.test, a-name-that-is-long-02.example.test, a-name-that-is-long-03.example.test, a-name-that-is-long-04.example.test, a-name-that-is-long-05.example.test, a-name-that-is-long-06.example.test, a-name-that-is-long-07.example.test, a-name-that-is-long-08.example.test, a-name-that-is-long-09.example.test, last-of-them.example.test" from the ACME server
       And the proxy is running
@@ -188,7 +188,7 @@ Feature: Preview of a reload
         | difference.sites_changed[0].keys[0].new | ${upstream:new} |
 
     @S-1.4 @S-3.2
-    Scenario: A refused reload exits with 1 and tells every error
+    Scenario: A refused reload exits with 1 and reports every error
       Given the proxy is running
       And the setting "rate_limit.burst" is 0
       When the command "reverse-proxy reload --text --config ${config}" is run

@@ -29,7 +29,7 @@ Feature: Dynamic configuration
         | HTTP/2   |
 
     @S-3.2 @S-6.8
-    Scenario Outline: A site that goes to another upstream and back is served as before over <protocol>
+    Scenario Outline: A site that moves to another upstream and back is served as before over <protocol>
       Given clients speak <protocol>
       And the proxy is running
       And a client requests "https://git.example.test/"
@@ -66,7 +66,7 @@ Feature: Dynamic configuration
       Then the log has 2 lines "CONFIG_DRIFT"
 
     @S-3.2
-    Scenario Outline: A site that is taken out is unknown from then on over <protocol>
+    Scenario Outline: A site that is removed is unknown from then on over <protocol>
       Given clients speak <protocol>
       And the site "www.example.test" is served from the upstream "old"
       And the proxy is running
@@ -183,7 +183,7 @@ Feature: Dynamic configuration
         | HTTP/2   |
 
     @S-3.1 @S-3.6
-    Scenario Outline: A download goes on when its site is taken out over <protocol>
+    Scenario Outline: A download continues when its site is removed over <protocol>
       Given clients speak <protocol>
       And an upstream "stream" that streams "one |two |three"
       And the site "stream.example.test" is served from the upstream "stream"
@@ -202,10 +202,10 @@ Feature: Dynamic configuration
         | HTTP/1.1 |
         | HTTP/2   |
 
-  Rule: A file that is not right changes nothing
+  Rule: An invalid file changes nothing
 
     @S-3.2
-    Scenario: All errors are logged and the old configuration serves on
+    Scenario: All errors are logged and the old configuration stays in use
       Given the proxy is running
       And the setting "rate_limit.burst" is 0
       And the setting "listeners[0].sites[0].upstream" is "http://nowhere"
@@ -279,7 +279,7 @@ Feature: Dynamic configuration
       Then the answer is 200 "old"
 
     @S-1.3
-    Scenario: The flag of the command line holds at every reload
+    Scenario: The flag of the command line applies to every reload
       Given the setting "listeners[0].bind_addr" is "0.0.0.0"
       And the setting "listeners[0].https_port" is ${port:wild}
       And the setting "listeners[0].http_port" is 0
@@ -347,7 +347,7 @@ Feature: Dynamic configuration
         | key | max_connections |
 
     @S-3.4 @S-10.1
-    Scenario: The keys are returned to who asked for the reload
+    Scenario: The keys are returned to the requester of the reload
       Given the proxy is running
       And the setting "max_connections" is 77
       And the configuration file is written
@@ -398,7 +398,7 @@ Feature: Dynamic configuration
         | HTTP/1.1 |
         | HTTP/2   |
 
-  Rule: Nobody notices a reload
+  Rule: A reload goes unnoticed
 
     @S-3.6
     Scenario: Fifty reloads during a steady load lose no request
@@ -442,7 +442,7 @@ Feature: Dynamic configuration
         | HTTP/2   |
 
     @S-3.6 @S-7.4
-    Scenario Outline: A client that has used its requests up is not let in again by a reload over <protocol>
+    Scenario Outline: A client that has used up its requests is not readmitted by a reload over <protocol>
       Given clients speak <protocol>
       And the setting "rate_limit.burst" is 2
       And the setting "rate_limit.requests_per_second" is 0.001
@@ -461,7 +461,7 @@ Feature: Dynamic configuration
   Rule: Reloads come one after the other
 
     @S-3.3
-    Scenario: Many at once by signal and by socket leave the last file in use
+    Scenario: Many simultaneous ones by signal and by socket leave the last file in use
       Given the proxy is running
       And the site "git.example.test" is moved to the upstream "new"
       And the configuration file is written
@@ -507,7 +507,7 @@ Feature: Dynamic configuration
         | diff    |
 
     @S-2.32
-    Scenario: A file that stays empty is refused, and the old configuration serves on
+    Scenario: A file that stays empty is refused, and the old configuration stays in use
       Given the proxy is running
       And a file "${config}" with ""
       When "reload\n" is sent to the admin socket

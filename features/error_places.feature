@@ -77,17 +77,17 @@ Feature: Where an error of the configuration is
       Then the command prints "\"line\":7,\"host\":\"two.example.test\"}]"
 
     @S-1.8
-    Scenario: A value that would forge a place is not taken for a host
+    Scenario: A value that would forge a place is not treated as a host
       Given the setting "listeners[0].sites[0].host" is "a): ok\nforged"
       And the setting "listeners[0].sites[0].upstream" is 5
       When the configuration is validated
       Then the command exits with 1
       And the command prints 2 lines on stderr
 
-  Rule: A start, a reload and a diff name it as well
+  Rule: A start, a reload and a diff report it as well
 
     @S-1.8
-    Scenario: A start that a broken file ends
+    Scenario: A start with a broken file
       Given the configuration file ends with:
         """
         [[listeners.sites]]

@@ -42,7 +42,7 @@ Feature: Error responses
         | HTTP/2   |
 
     @S-6.8
-    Scenario Outline: An HTTPS upstream whose certificate nobody vouches for is answered 502 over <protocol>
+    Scenario Outline: An HTTPS upstream with an untrusted certificate is answered 502 over <protocol>
       Given clients speak <protocol>
       And an HTTPS upstream "shady" with a certificate that nobody trusts
       And the site "www.example.test" is served from the upstream "shady"
@@ -157,7 +157,7 @@ Feature: Error responses
         | HTTP/2   |
 
     @S-6.9
-    Scenario: Where no time to connect is set it is 5 s
+    Scenario: Without a configured time to connect it is 5 s
       Given an upstream "hole" that does not accept connections
       And the site "www.example.test" is served from the upstream "hole"
       And the proxy is running
@@ -167,7 +167,7 @@ Feature: Error responses
       And the answer came within 15000 ms
 
     @S-6.9
-    Scenario Outline: An upstream that does not shake hands in time is answered 504 over <protocol>
+    Scenario Outline: An upstream that does not complete the handshake in time is answered 504 over <protocol>
       Given clients speak <protocol>
       And an upstream "mute" that never speaks
       And the site "www.example.test" is served from the upstream "mute"
@@ -212,7 +212,7 @@ Feature: Error responses
       Then the client receives the answer 200
 
     @S-6.9
-    Scenario Outline: A body that moves is not cut by the time for an answer over <protocol>
+    Scenario Outline: A body that keeps moving is not cut off by the time for an answer over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that sends 40 bytes, one every 100 ms
       And the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 1
@@ -228,7 +228,7 @@ Feature: Error responses
         | HTTP/2   |
 
     @S-6.9 @S-8.7
-    Scenario Outline: An answer that stands still ends after body_idle_timeout_secs, and not cleanly, over <protocol>
+    Scenario Outline: An answer that stalls ends after body_idle_timeout_secs, and not cleanly, over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that stops in the middle of its answer
       And the setting "body_idle_timeout_secs" is 1
@@ -248,7 +248,7 @@ Feature: Error responses
         | HTTP/2   |
 
     @S-6.9
-    Scenario: A request's body that stands still ends after body_idle_timeout_secs
+    Scenario: A request body that stalls ends after body_idle_timeout_secs
       Given the setting "body_idle_timeout_secs" is 1
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -260,7 +260,7 @@ Feature: Error responses
   Rule: An answer before the end of the body ends the connection
 
     @S-6.13
-    Scenario: Bytes left over of a body are never read as a request
+    Scenario: The rest of a body is never read as a request
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       When the client sends:
@@ -298,7 +298,7 @@ Feature: Error responses
       And the upstream "app" received no "GET /smuggled"
 
     @S-6.13
-    Scenario: Content-Length beside Transfer-Encoding is refused, and nothing of it reaches the upstream
+    Scenario: Content-Length with Transfer-Encoding is refused, and nothing of it reaches the upstream
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       When the client sends:
@@ -374,7 +374,7 @@ Feature: Error responses
       When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
       Then the client receives the answer 200
 
-  Rule: What a client sends wrongly is answered to it
+  Rule: A client's mistake is answered
 
     @S-6.1
     Scenario Outline: <what> is answered 400, and ends the connection
@@ -440,7 +440,7 @@ Feature: Error responses
   Rule: The rate limit is answered 429
 
     @S-7.1
-    Scenario Outline: A client over its limit is told when to come again, over <protocol>
+    Scenario Outline: A client over its limit is told when to retry, over <protocol>
       Given the setting "rate_limit.requests_per_second" is 0.1
       And the setting "rate_limit.burst" is 1
       And the proxy is running

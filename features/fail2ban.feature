@@ -16,7 +16,7 @@ Feature: fail2ban
     And the setting "rate_limit.requests_per_second" is 0.001
     And the setting "rate_limit.burst" is 70
 
-  Rule: Who abuses the proxy is banned, by the jail for what was done, and nobody else is
+  Rule: Clients that abuse the proxy are banned, by the jail for what they did, and no others
 
     @S-8.5
     Scenario Outline: A flood, a search for pages and passwords, and a scan are banned in the format <format>, and ordinary use is not
@@ -56,10 +56,10 @@ Feature: fail2ban
         | text   |
         | json   |
 
-  Rule: A page is no offence, however many of its images are refused
+  Rule: A page does not count as an offence, however many of its images are refused
 
     @S-7.7 @S-8.5
-    Scenario Outline: 600 images at once over <protocol> in the format <format>, and an attacker who goes on
+    Scenario Outline: 600 images at once over <protocol> in the format <format>, and an attacker who continues
       Given the setting "logging.format" is "<format>"
       And clients speak <protocol>
       And the proxy is running
@@ -81,7 +81,7 @@ Feature: fail2ban
         | HTTP/1.1 | json   |
         | HTTP/2   | json   |
 
-  Rule: A rotation of the log hides nobody
+  Rule: A rotation of the log hides no client
 
     @S-8.3 @S-8.5 @logrotate
     Scenario Outline: Offences before and after rotations count together, in the format <format>
@@ -116,7 +116,7 @@ Feature: fail2ban
         | text   |
         | json   |
 
-  Rule: Nothing that a client sends bans anybody but itself, not even with jails that ban at the first offence
+  Rule: Nothing that a client sends bans another client, not even with jails that ban at the first offence
 
     @S-8.5
     Scenario Outline: Forged requests over HTTP/1.1 in the format <format>

@@ -10,7 +10,7 @@ Feature: Fair shares of the connections
   Rule: While one client crowds, another one is answered within a second
 
     @S-12.6 @S-12.10
-    Scenario Outline: Connections that say nothing, to the <port> port
+    Scenario Outline: Silent connections to the <port> port
       Given the setting "max_connections" is 64
       And the proxy is running
       When the client "mallory" keeps 100 connections to "tcp://${addr}:${<port>}" open, which send ""
@@ -107,10 +107,10 @@ Feature: Fair shares of the connections
       When the client "mallory" floods "https://git.example.test" with requests of "127 times a field of 400" for "nobody.example.test", over 200 HTTP/2 connections
       Then the client "alice" is answered 200 by "https://git.example.test/" over 7 new connections, most of them within a second
 
-  Rule: A connection that says nothing gives way after a second
+  Rule: A silent connection gives way after a second
 
     @S-12.10
-    Scenario Outline: Four clients within their shares say nothing to the <port> port, and a fifth one is served
+    Scenario Outline: Four silent clients within their shares hold the <port> port, and a fifth one is served
       Given the settings:
         | max_connections            | 4   |
         | max_connections_per_client | 4   |

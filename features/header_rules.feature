@@ -353,7 +353,7 @@ Feature: Header rules
         """
 
     @S-19.3
-    Scenario Outline: Interim responses and trailers are left alone over <protocol>
+    Scenario Outline: Interim responses and trailers are not changed over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that answers:
         """
@@ -388,7 +388,7 @@ Feature: Header rules
         | HTTP/2   |
 
     @S-19.3
-    Scenario Outline: A WebSocket that is refused has the fields, and one that begins is left alone, over <protocol>
+    Scenario Outline: A refused WebSocket has the fields, and one that begins is not changed, over <protocol>
       Given clients speak <protocol>
       And an upstream "chat" that switches to "websocket"
       And the settings:

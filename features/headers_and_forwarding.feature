@@ -5,7 +5,7 @@ Feature: Headers and forwarding
   Background:
     Given the site "git.example.test" is served from the upstream "app"
 
-  Rule: The proxy says who the client is, and nobody else does
+  Rule: Only the proxy says who the client is
 
     @S-6.3
     Scenario Outline: The upstream gets the client's address, the protocol and the host, over <protocol>
@@ -81,7 +81,7 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.12
-    Scenario Outline: <field> could pass for a field of the proxy, and is dropped, over <protocol>
+    Scenario Outline: <field> could be mistaken for a field of the proxy, and is dropped, over <protocol>
       Given clients speak <protocol>
       And the proxy is running
       When a client sends the request:
@@ -140,7 +140,7 @@ Feature: Headers and forwarding
         | Transfer_Encoding    | HTTP/2   |
 
     @S-6.12
-    Scenario Outline: A name that only resembles a dropped one passes over <protocol>: <field>
+    Scenario Outline: A name that only resembles that of a dropped field passes over <protocol>: <field>
       Given clients speak <protocol>
       And the proxy is running
       When a client sends the request:
@@ -296,7 +296,7 @@ Feature: Headers and forwarding
       And the upstream "app" received the field "TE" with "trailers"
 
     @S-6.18
-    Scenario Outline: Only tokens of <announced> stand in the Trailer field over HTTP/1.1
+    Scenario Outline: Only tokens of <announced> are in the Trailer field over HTTP/1.1
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       When the client sends:
@@ -324,7 +324,7 @@ Feature: Headers and forwarding
         | Host, X-Forwarded-For, TE | X-Sum          |
 
     @S-6.18
-    Scenario Outline: Only tokens of <announced> stand in the Trailer field over HTTP/2
+    Scenario Outline: Only tokens of <announced> are in the Trailer field over HTTP/2
       Given the proxy is running
       When a client sends the request:
         | url      | https://git.example.test/ |
@@ -401,7 +401,7 @@ Feature: Headers and forwarding
         | HTTP/1.1 |
         | HTTP/2   |
 
-  Rule: All other fields pass as they are
+  Rule: All other fields pass unchanged
 
     @S-6.5
     Scenario Outline: Server is removed from answers, and no Server and no Via is added, over <protocol>
@@ -479,7 +479,7 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.5
-    Scenario Outline: A Date is added where there is none, and one of the upstream passes, over <protocol>: <upstream>
+    Scenario Outline: A missing Date is added, and the upstream's own passes, over <protocol>: <upstream>
       Given clients speak <protocol>
       And an upstream "app" that answers:
         """
@@ -541,7 +541,7 @@ Feature: Headers and forwarding
         | 200    | \x20${x*200}   | OK              |
 
     @S-6.5
-    Scenario Outline: A Via of the upstream passes, and Content-Type is not made up, over <protocol>
+    Scenario Outline: A Via of the upstream passes, and Content-Type is not invented, over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that answers:
         """
@@ -624,7 +624,7 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.5
-    Scenario Outline: HEAD brings the length of the body and no body over <protocol>
+    Scenario Outline: HEAD returns the length of the body and no body over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that answers:
         """
@@ -706,7 +706,7 @@ Feature: Headers and forwarding
         | /${x*8000}            | GET    | HTTP/2   |
 
     @S-6.6
-    Scenario Outline: The target <target> on the wire passes as it is
+    Scenario Outline: The target <target> on the wire passes unchanged
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       When the client sends "<method> <target> HTTP/1.1\r\nHost: git.example.test\r\nConnection: close\r\n\r\n"
@@ -719,7 +719,7 @@ Feature: Headers and forwarding
         | OPTIONS | *             |
 
     @S-6.6
-    Scenario Outline: The :path <target> passes as it is
+    Scenario Outline: The :path <target> passes unchanged
       Given the proxy is running
       When a client sends over HTTP/2 to "https://git.example.test" the fields:
         | :method    | <method>         |
@@ -737,7 +737,7 @@ Feature: Headers and forwarding
   Rule: Bodies stream in both directions
 
     @S-6.7
-    Scenario Outline: An event that the upstream sends reaches the client at once over <protocol>
+    Scenario Outline: An event that the upstream sends reaches the client immediately over <protocol>
       Given an upstream "app" that streams "data: one|data: two|data: three"
       And the proxy is running
       When the client "alice" begins to request "https://git.example.test/" over "<protocol>"
@@ -769,7 +769,7 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.7
-    Scenario Outline: A body of <bytes> bytes reaches the client whole over <protocol>
+    Scenario Outline: A body of <bytes> bytes reaches the client completely over <protocol>
       Given an upstream "app" that answers with <bytes> bytes
       And the proxy is running
       When a client requests "https://git.example.test/" over "<protocol>"
@@ -787,7 +787,7 @@ Feature: Headers and forwarding
         | 1        | HTTP/2   |
 
     @S-6.7
-    Scenario Outline: A body of <bytes> bytes reaches the upstream whole, <framing>, over <protocol>
+    Scenario Outline: A body of <bytes> bytes reaches the upstream completely, <framing>, over <protocol>
       Given the setting "body.limit_bytes" is 104857600
       And the proxy is running
       When a client sends the request:
@@ -807,7 +807,7 @@ Feature: Headers and forwarding
         | 50000000 | in chunks     | yes     | HTTP/2   |
 
     @S-6.7
-    Scenario Outline: Megabytes on their way do not stay in memory over <protocol>
+    Scenario Outline: Megabytes in transit do not stay in memory over <protocol>
       Given clients speak <protocol>
       And the setting "body.limit_bytes" is 1073741824
       And an upstream "app" that answers with 60000000 bytes
@@ -871,7 +871,7 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.7
-    Scenario: A client that waits for 100 Continue is told to go on
+    Scenario: A client that waits for 100 Continue is told to continue
       Given an upstream "app" that echoes bodies
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -889,7 +889,7 @@ Feature: Headers and forwarding
       Then the client receives "\r\n\r\nhello"
       And the connection is closed
 
-  Rule: Upstreams are asked over kept connections
+  Rule: Requests to upstreams use kept connections
 
     @S-6.8
     Scenario Outline: One connection serves many requests over <protocol>
@@ -906,7 +906,7 @@ Feature: Headers and forwarding
         | HTTP/2   | 5           |
 
     @S-6.8
-    Scenario Outline: The upstream is asked over HTTP/1.1 whatever the client speaks over <protocol>
+    Scenario Outline: The upstream gets HTTP/1.1 whatever the client speaks over <protocol>
       Given clients speak <protocol>
       And the proxy is running
       When a client requests "https://git.example.test/"
@@ -928,7 +928,7 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.8
-    Scenario Outline: Redirects are the client's business over <protocol>
+    Scenario Outline: Redirects are passed to the client over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that answers:
         """
@@ -949,7 +949,7 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.8
-    Scenario Outline: A compressed body passes as it is, and none is asked for, over <protocol>
+    Scenario Outline: A compressed body passes unchanged, and the proxy requests none, over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that answers:
         """
@@ -1007,7 +1007,7 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.8
-    Scenario Outline: An HTTPS upstream is verified and served from over <protocol>
+    Scenario Outline: An HTTPS upstream is verified and used over <protocol>
       Given clients speak <protocol>
       And an HTTPS upstream "secure"
       And the site "www.example.test" is served from the upstream "secure"
@@ -1050,10 +1050,10 @@ Feature: Headers and forwarding
         | HTTP/1.1 |
         | HTTP/2   |
 
-  Rule: When one side goes away, the other is told
+  Rule: When one side disconnects, the other side learns of it
 
     @S-6.10
-    Scenario Outline: A client that goes away before the answer cancels the upstream's request, over <protocol>
+    Scenario Outline: A client that disconnects before the answer cancels the upstream's request, over <protocol>
       Given an upstream "app" that never answers
       And the proxy is running
       When the client "alice" begins to request "https://git.example.test/" over "<protocol>"
@@ -1070,7 +1070,7 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.10
-    Scenario Outline: A client that goes away in the middle of the answer cancels the upstream's request, over <protocol>
+    Scenario Outline: A client that disconnects in the middle of the answer cancels the upstream's request, over <protocol>
       Given an upstream "app" that streams "one|two"
       And the proxy is running
       When the client "alice" begins to request "https://git.example.test/" over "<protocol>"
@@ -1086,7 +1086,7 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.10
-    Scenario Outline: A client that goes away in the middle of its body gives the upstream no whole request over <protocol>
+    Scenario Outline: A client that disconnects in the middle of its body sends the upstream no complete request over <protocol>
       Given clients speak <protocol>
       And the proxy is running
       And the client "alice" begins to upload to "https://git.example.test/"
@@ -1102,7 +1102,7 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.10
-    Scenario Outline: An upstream that goes away in the middle of a body leaves no clean end, over <protocol>
+    Scenario Outline: An upstream that disconnects in the middle of a body leaves no clean end, over <protocol>
       Given an upstream "app" that sends half of its answer and closes
       And the proxy is running
       When a client requests "https://git.example.test/" over "<protocol>"
@@ -1115,7 +1115,7 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.10
-    Scenario Outline: A chunked answer that breaks off does not end cleanly over <protocol>
+    Scenario Outline: A truncated chunked answer does not end cleanly over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that answers and closes:
         """
@@ -1135,7 +1135,7 @@ Feature: Headers and forwarding
         | HTTP/2   |
 
     @S-6.10
-    Scenario Outline: What came before an upstream broke the framing of its answer is delivered over <protocol>
+    Scenario Outline: What arrived before an upstream broke the framing of its answer is delivered over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that answers and closes:
         """
@@ -1157,7 +1157,7 @@ Feature: Headers and forwarding
         | HTTP/1.1 |
         | HTTP/2   |
 
-  Rule: Odd methods and old clients
+  Rule: Unusual methods and old clients
 
     @S-6.14
     Scenario Outline: <method> over <protocol> is answered 405

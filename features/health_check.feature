@@ -46,7 +46,7 @@ Feature: Health
       And "127.0.0.2:${health}" refuses connections
 
     @S-9.1
-    Scenario: Port 0 is not a port
+    Scenario: Port 0 disables it
       Given the setting "health_check_port" is 0
       When the proxy is running
       Then "127.0.0.1:${health}" refuses connections
@@ -54,7 +54,7 @@ Feature: Health
       Then the answer is 200 "app"
 
     @S-9.1
-    Scenario: A head that is too large costs the asker its connection
+    Scenario: A head that is too large costs the client its connection
       Given the proxy is running
       And a client opens a connection to "tcp://127.0.0.1:${health}"
       When the client sends "GET /health HTTP/1.1\r\nHost: x\r\nX: ${x*20000}\r\n\r\n"
@@ -103,7 +103,7 @@ Feature: Health
         | HTTP/2   |
 
     @S-4.2 @S-9.1
-    Scenario: A health port that is taken ends the start
+    Scenario: A health port that is in use ends the start
       Given something else listens on "127.0.0.1:${health}"
       When the proxy is started
       Then the proxy exits with 1

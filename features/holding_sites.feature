@@ -55,7 +55,7 @@ Feature: Holding sites back
       And the answer has the field "Retry-After" with "300"
 
     @S-14.9
-    Scenario: A site is in maintenance for everyone but those that are allowed
+    Scenario: A site is in maintenance for all clients but the allowed ones
       Given the setting "maintenance_allow" is ["${client:alice}/32"]
       And the proxy is running
       And the command "reverse-proxy maintenance a.example.test on --config ${config}" is run
@@ -71,7 +71,7 @@ Feature: Holding sites back
       When the client "bob" requests "https://a.example.test/" until the answer is 200
 
     @S-14.9
-    Scenario: It outlives a reload, and not a restart
+    Scenario: It survives a reload, but not a restart
       Given the proxy is running
       And the command "reverse-proxy maintenance a.example.test on --config ${config}" is run
       And the setting "listeners[0].sites[1].upstream_connect_timeout_secs" is 7
@@ -140,7 +140,7 @@ Feature: Holding sites back
         | status | over |
 
     @S-14.9
-    Scenario: It outlives a reload, and not a restart
+    Scenario: It survives a reload, but not a restart
       Given the proxy is running
       And the command "reverse-proxy pause a.example.test --config ${config}" is run
       And the client "alice" begins to request "https://a.example.test/one"
@@ -216,7 +216,7 @@ Feature: Holding sites back
       When a client requests "https://b.example.test/"
       Then the answer is 200
 
-  Rule: An order that cannot be right changes nothing
+  Rule: An invalid order changes nothing
 
     @S-14.9
     Scenario Outline: <what> is refused

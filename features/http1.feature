@@ -6,7 +6,7 @@ Feature: HTTP/1.1
   Background:
     Given the site "git.example.test" is served from the upstream "app"
 
-  Rule: A head that is no request's is refused
+  Rule: A head that is not a request's is refused
 
     @S-6.1 @S-6.13
     Scenario Outline: <what> in the request line is answered <status>
@@ -68,7 +68,7 @@ Feature: HTTP/1.1
         | A bare CR behind the version        | 400    | malformed request line             | GET / HTTP/1.1\rX-A: b                       |
 
     @S-6.18
-    Scenario Outline: What no head can have is refused at once, however it comes: <what>
+    Scenario Outline: What no head can contain is refused immediately, however it arrives: <what>
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "<first>"
@@ -101,7 +101,7 @@ Feature: HTTP/1.1
         | Two CRs, the second one sent later | 400    | bare CR or LF in the head      | GET / HTTP/1.1\r\nHost: git.example.test\r\n\r    | \r         |
 
     @S-6.18
-    Scenario Outline: What no trailer section can have is refused at once: <what>
+    Scenario Outline: What no trailer section can contain is refused immediately: <what>
       Given an upstream "app" that reads no body
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -250,7 +250,7 @@ Feature: HTTP/1.1
         | Two lengths in HTTP/1.0              | several Content-Length                | POST / HTTP/1.0\r\nHost: git.example.test\r\nContent-Length: 0\r\nContent-Length: 31          |
 
     @S-6.1 @S-6.13
-    Scenario Outline: <what> is refused behind a request that was answered, and ends the connection
+    Scenario Outline: <what> is refused after a request that was answered, and ends the connection
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       When the client sends "POST /first HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\n\r\nhello<bytes>\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
@@ -267,7 +267,7 @@ Feature: HTTP/1.1
         | A request without a Host    | GET / HTTP/1.1\r\nX-A: b               |
 
     @S-6.1
-    Scenario: A bad head is told as such also when it comes one byte at a time
+    Scenario: A bad head is reported as such even if it arrives one byte at a time
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       When the client sends "GET / HTTP/1.1\r\nHost: git.example.test\r\nX-A : b\r\n\r\nGET /smuggled HTTP/1.1\r\n", one byte every 1 ms
@@ -292,10 +292,10 @@ Feature: HTTP/1.1
       And the log has 1 line "BAD_REQUEST"
       And the log has 1 line "RATE_LIMIT"
 
-  Rule: A body whose chunks are none is refused
+  Rule: A body with invalid chunks is refused
 
     @S-6.13 @S-6.10
-    Scenario Outline: <what> is answered 400, and the upstream gets no whole request
+    Scenario Outline: <what> is answered 400, and the upstream gets no complete request
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "POST / HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n<chunks>"
@@ -342,7 +342,7 @@ Feature: HTTP/1.1
         | A Host as a trailer                     | 5\r\nhello\r\n0\r\nHost: www.example.test\r\n\r\n     |
         | A trailer section of more than 8 KiB    | 5\r\nhello\r\n0\r\nX-A: ${x*9000}\r\n\r\n             |
 
-  Rule: What is unusual and valid passes
+  Rule: What is unusual but valid passes
 
     @S-6.1 @S-6.6
     Scenario Outline: <what> passes

@@ -6,7 +6,7 @@ Feature: HTTP/1.1 connections
   Background:
     Given the site "git.example.test" is served from the upstream "app"
 
-  Rule: Requests that are sent ahead are answered in their order
+  Rule: Pipelined requests are answered in their order
 
     @S-6.7
     Scenario: Requests in one piece
@@ -72,7 +72,7 @@ Feature: HTTP/1.1 connections
       And the answer has the body "app"
 
     @S-6.7
-    Scenario: Far more requests than one buffer holds
+    Scenario: Many more requests than fit into one buffer
       Given an upstream "app" that echoes bodies
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -83,7 +83,7 @@ Feature: HTTP/1.1 connections
       And the upstream "app" accepted 1 connection
 
     @S-6.7
-    Scenario: A body that is longer than the buffer, with a request behind it
+    Scenario: A body that is longer than the buffer, followed by a request
       Given an upstream "app" that echoes bodies
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -96,7 +96,7 @@ Feature: HTTP/1.1 connections
       And the upstream "app" received "GET /2"
 
     @S-6.7
-    Scenario: Heads that come one byte at a time
+    Scenario: Heads that arrive one byte at a time
       Given an upstream "app" that echoes bodies
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -116,7 +116,7 @@ Feature: HTTP/1.1 connections
       And the connection is closed with nothing more
       And the upstream "app" received 1 request
 
-  Rule: Answers without a body leave the connection as it is
+  Rule: Answers without a body keep the connection in step
 
     @S-6.5
     Scenario Outline: <what> with <fields>, and the next answer is the next one's
@@ -212,7 +212,7 @@ Feature: HTTP/1.1 connections
       Then the client receives the answer 200
       And the answer has the body "hello"
 
-  Rule: HTTP/1.0 gets what it understands
+  Rule: HTTP/1.0 clients get what they understand
 
     @S-6.14
     Scenario: A body of HTTP/1.0 passes, and the upstream gets it over HTTP/1.1
@@ -245,7 +245,7 @@ Feature: HTTP/1.1 connections
       And the connection is closed with nothing more
 
     @S-6.14
-    Scenario: Requests of HTTP/1.0 cannot be sent ahead
+    Scenario: HTTP/1.0 requests cannot be pipelined
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       When the client sends "GET /1 HTTP/1.0\r\nHost: git.example.test\r\nConnection: keep-alive\r\n\r\nGET /2 HTTP/1.0\r\nHost: git.example.test\r\n\r\n"
@@ -304,7 +304,7 @@ Feature: HTTP/1.1 connections
         | 200    |
 
     @S-6.13 @S-6.1
-    Scenario Outline: Nobody is invited to send a body that is answered <status>
+    Scenario Outline: No client is invited to send a body that is answered <status>
       Given the setting "rate_limit.requests_per_second" is 0.1
       And the setting "rate_limit.burst" is 2
       And the proxy is running
@@ -323,7 +323,7 @@ Feature: HTTP/1.1 connections
         | 429    | POST   | git.example.test     | 2      |
 
     @S-6.8
-    Scenario: Nobody is invited to send a body to an upstream that is not there
+    Scenario: No client is invited to send a body to an upstream that is down
       Given no upstream "gone"
       And the site "gone.example.test" is served from the upstream "gone"
       And the proxy is running
@@ -335,7 +335,7 @@ Feature: HTTP/1.1 connections
   Rule: An answer that comes while the body is still sent can be read
 
     @S-6.13
-    Scenario Outline: <status> to a client that goes on sending megabytes
+    Scenario Outline: <status> to a client that keeps sending megabytes
       Given the setting "body.limit_bytes" is 1000000
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -353,7 +353,7 @@ Feature: HTTP/1.1 connections
         | 400    | a b                  | 900000  |
 
     @S-6.13 @S-6.10
-    Scenario: An upstream's early answer to a client that goes on sending megabytes
+    Scenario: An upstream's early answer to a client that keeps sending megabytes
       Given an upstream "app" that answers before the body:
         """
         HTTP/1.1 507 Insufficient Storage
@@ -372,7 +372,7 @@ Feature: HTTP/1.1 connections
       And the upstream "app" received no complete body
 
     @S-6.13
-    Scenario: A client that never ends its body is not listened to for ever
+    Scenario: A client that never ends its body is not read from forever
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       When the client sends "POST / HTTP/1.1\r\nHost: unknown.example.test\r\nContent-Length: 900000\r\n\r\n"
@@ -396,7 +396,7 @@ Feature: HTTP/1.1 connections
       And the connection is closed with nothing more
 
     @S-6.10
-    Scenario Outline: Half <what> is no request
+    Scenario Outline: Half <what> does not count as a request
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends "<bytes>"
@@ -412,7 +412,7 @@ Feature: HTTP/1.1 connections
         | a last chunk           | POST / HTTP/1.1\r\nHost: git.example.test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n   |
 
     @S-6.7
-    Scenario: A connection on which nothing was asked is closed
+    Scenario: A connection without a request is closed
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       When the client closes its half of the connection

@@ -9,7 +9,7 @@ Feature: Attacks over HTTP/2
     And the setting "rate_limit.requests_per_second" is 1000000
     And the setting "rate_limit.burst" is 1000000
 
-  Rule: Floods end the connection, at bounded memory, while others are served
+  Rule: Floods end the connection, with bounded memory, while others are served
 
     @S-12.5 @S-12.11
     Scenario Outline: A flood of <count> of <what> ends the connection
@@ -109,7 +109,7 @@ Feature: Attacks over HTTP/2
         | requests               | 160    |
 
     @S-12.5 @S-6.9
-    Scenario: Answers whose window is never opened wait at bounded memory, and not for ever
+    Scenario: Answers whose window is never opened wait with bounded memory, and not forever
       Given an upstream "big" that answers with 50000000 bytes
       And the site "big.example.test" is served from the upstream "big"
       And the setting "body_idle_timeout_secs" is 2
@@ -127,7 +127,7 @@ Feature: Attacks over HTTP/2
       And the proxy uses at most 400 ms of processor time within 1500 ms
 
     @S-12.5 @S-6.9
-    Scenario: Answers whose windows are opened once wait at bounded memory, and not for ever
+    Scenario: Answers whose windows are opened once wait with bounded memory, and not forever
       Given an upstream "big" that answers with 50000000 bytes
       And the site "big.example.test" is served from the upstream "big"
       And the setting "body_idle_timeout_secs" is 2
@@ -146,7 +146,7 @@ Feature: Attacks over HTTP/2
       And the proxy uses at most 400 ms of processor time within 1500 ms
 
     @S-12.5 @S-6.10
-    Scenario: Streams that are reset while the upstream sends let it go
+    Scenario: Streams that are reset while the upstream sends release it
       Given an upstream "big" that answers with 50000000 bytes
       And the site "big.example.test" is served from the upstream "big"
       And the proxy is running
@@ -166,10 +166,10 @@ Feature: Attacks over HTTP/2
       And the memory of the proxy has grown by at most 160 MiB
       And the steady load has lost no request
 
-  Rule: A client that takes nothing is gone after body_idle_timeout_secs, whatever it makes TLS and HTTP/2 wait for
+  Rule: A client that reads nothing is disconnected after body_idle_timeout_secs, whatever TLS and HTTP/2 wait for
 
     @S-12.9
-    Scenario Outline: More under way than the kernel takes, and then <what>
+    Scenario Outline: More data in transit than the kernel accepts, and then <what>
       Given an upstream "big" that answers with 20000000 bytes
       And the site "big.example.test" is served from the upstream "big"
       And the setting "max_connections" is 8
@@ -191,10 +191,10 @@ Feature: Attacks over HTTP/2
         | a PING every 50 ms    |
         | a request every 50 ms |
 
-  Rule: A client that changes its mind is no attacker
+  Rule: A client that changes its mind is not an attacker
 
     @S-12.11
-    Scenario: A map that is zoomed cancels 30 requests three times a second, and is served on
+    Scenario: A map that is zoomed cancels 30 requests three times a second, and is still served
       Given an upstream "tiles" that never answers
       And the site "map.example.test" is served from the upstream "tiles"
       And the proxy is running
@@ -204,10 +204,10 @@ Feature: Attacks over HTTP/2
       And it received no RST_STREAM
       And the log has no line "HTTP2_ABUSE"
 
-  Rule: Who is slow is cut
+  Rule: Slow clients are cut off
 
     @S-12.4 @S-12.5
-    Scenario: A block of fields that comes byte by byte is cut after header_timeout_secs
+    Scenario: A header block that arrives byte by byte is cut off after header_timeout_secs
       Given the setting "header_timeout_secs" is 1
       And the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
@@ -216,7 +216,7 @@ Feature: Attacks over HTTP/2
       And the upstream "app" received nothing
 
     @S-6.9 @S-12.5
-    Scenario: A body that comes slower than body_idle_timeout_secs ends its stream, and no other
+    Scenario: A body that arrives slower than body_idle_timeout_secs ends only its own stream
       Given the setting "body_idle_timeout_secs" is 1
       And the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
@@ -227,7 +227,7 @@ Feature: Attacks over HTTP/2
       And a further stream on it is answered 200
 
     @S-6.9 @S-12.5
-    Scenario: A body that comes byte by byte in time is not cut, and others are served
+    Scenario: A body that arrives byte by byte in time is not cut off, and others are served
       Given the setting "body_idle_timeout_secs" is 2
       And the setting "header_timeout_secs" is 1
       And the setting "connection_idle_timeout_secs" is 1

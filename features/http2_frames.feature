@@ -7,10 +7,10 @@ Feature: HTTP/2, frame by frame
     And the setting "rate_limit.requests_per_second" is 1000000
     And the setting "rate_limit.burst" is 1000000
 
-  Rule: Streams of one connection go on side by side
+  Rule: Streams of one connection run in parallel
 
     @S-12.5
-    Scenario: At most 250 streams are open at once, and one more is refused alone
+    Scenario: At most 250 streams are open at a time, and only the one beyond is refused
       Given an upstream "slow" that never answers
       And the site "slow.example.test" is served from the upstream "slow"
       And the proxy is running
@@ -34,7 +34,7 @@ Feature: HTTP/2, frame by frame
       And 0 of its streams are reset with "REFUSED_STREAM"
 
     @S-6.10
-    Scenario: A stream that is reset gives its upstream request up, and leaves the others alone
+    Scenario: A stream that is reset cancels its upstream request, and does not affect the others
       Given an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
       And the proxy is running
@@ -96,7 +96,7 @@ Feature: HTTP/2, frame by frame
       And it is still served
 
     @S-11.1 @S-11.2
-    Scenario: At shutdown the client is told to go, and its streams are answered before the end
+    Scenario: At shutdown the client receives GOAWAY, and its streams are answered before the end
       Given an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
       And the proxy is running
@@ -112,7 +112,7 @@ Feature: HTTP/2, frame by frame
       And the proxy exits with 0 within 10 seconds
 
     @S-11.1 @S-11.2
-    Scenario: At shutdown GOAWAY comes twice: first for no stream, and then with the last one, behind which none is looked at
+    Scenario: At shutdown GOAWAY comes twice: first for no stream, and then with the last one, after which none is processed
       Given an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
       And the proxy is running
@@ -162,7 +162,7 @@ Feature: HTTP/2, frame by frame
       And the proxy exits with 0 within 10 seconds
 
     @S-11.1
-    Scenario: A body that is still on its way at shutdown arrives whole
+    Scenario: A body that is still in transit at shutdown arrives completely
       Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
       And it begins a stream for "/upload"
@@ -177,7 +177,7 @@ Feature: HTTP/2, frame by frame
       And it is ended with "NO_ERROR"
       And the proxy exits with 0 within 10 seconds
 
-  Rule: A malformed request ends its stream, reaches no upstream and costs the connection nothing else
+  Rule: A malformed request ends its stream, reaches no upstream and does not affect the connection
 
     @S-6.1
     Scenario Outline: <what> is an error of the stream
@@ -255,7 +255,7 @@ Feature: HTTP/2, frame by frame
         | that is empty                         |            |
 
     @S-6.7
-    Scenario: DATA of the declared length is a request like any other
+    Scenario: DATA of the declared length is a normal request
       Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
       When it opens a stream with the fields ":method=POST; :scheme=https; :path=/; :authority=git.example.test; content-length=5" and the body "ab|cd|e"
@@ -289,7 +289,7 @@ Feature: HTTP/2, frame by frame
       And the upstream "app" received the field "Te" with "trailers"
 
     @S-6.7
-    Scenario: Cookies that a client has taken apart reach the upstream as one field
+    Scenario: Cookies that a client has split reach the upstream as one field
       Given the proxy is running
       And a client speaks HTTP/2 with "https://git.example.test"
       When it opens a stream with the fields ":method=GET; :scheme=https; :path=/; :authority=git.example.test; cookie=a=1; cookie=b=2; cookie=c=3"
@@ -364,7 +364,7 @@ Feature: HTTP/2, frame by frame
         | by which the stream 1 depends on itself     |
         | by which the stream 1001 depends on itself  |
 
-  Rule: Windows that a client breaks end its stream or its connection
+  Rule: A client that violates a window loses its stream or its connection
 
     @S-12.5
     Scenario Outline: The window of the <what> beyond its maximum
@@ -393,7 +393,7 @@ Feature: HTTP/2, frame by frame
       Then it is ended with "FLOW_CONTROL_ERROR"
 
     @S-12.5
-    Scenario: DATA beyond the window of a stream is thrown away
+    Scenario: DATA beyond the window of a stream is discarded
       Given an upstream "full" that does not accept connections
       And the site "full.example.test" is served from the upstream "full"
       And the setting "body.limit_bytes" is 1073741824

@@ -29,7 +29,7 @@ Feature: HTTP redirect
         | GET    | /health                |
 
     @S-13.1
-    Scenario: A request with a body is answered 301, and its body is no request
+    Scenario: A request with a body is answered 301, and its body is not read as a request
       Given the proxy is running
       And a client opens a connection to "http://git.example.test"
       When the client sends:
@@ -67,7 +67,7 @@ Feature: HTTP redirect
         | [::1]:80              | https://[::1]:${https}/a                  |
 
     @S-13.1 @privileged-ports
-    Scenario: The port is left out when it is 443
+    Scenario: The port is omitted when it is 443
       Given the setting "listeners[0].https_port" is 443
       And the proxy is running
       When a client requests "http://git.example.test/a?b=c"
@@ -77,7 +77,7 @@ Feature: HTTP redirect
       Then the answer is 200 "app"
 
     @S-13.1
-    Scenario: An absolute-form target leads to its own host
+    Scenario: An absolute-form target is redirected to its own host
       Given the proxy is running
       And a client opens a connection to "http://git.example.test"
       When the client sends:
@@ -141,10 +141,10 @@ Feature: HTTP redirect
       Then the client receives the answer 301
       And the connection is closed with nothing more
 
-  Rule: Nothing of the request gets into the answer but a valid host and target
+  Rule: The answer contains only a valid host and target of the request
 
     @S-13.3
-    Scenario: The answer holds the Location and nothing else of the request
+    Scenario: The answer contains nothing of the request but the Location
       Given the proxy is running
       And a client opens a connection to "http://git.example.test"
       When the client sends:
@@ -163,7 +163,7 @@ Feature: HTTP redirect
       And the answer has no field "Server"
 
     @S-13.3
-    Scenario Outline: <what> in the target makes no field of its own
+    Scenario Outline: <what> in the target adds no field
       Given the proxy is running
       And a client opens a connection to "http://git.example.test"
       When the client sends "GET <target> HTTP/1.1\r\nHost: git.example.test\r\n\r\n"
@@ -200,7 +200,7 @@ Feature: HTTP redirect
       When a client opens a connection to "http://git.example.test"
       Then the connection is closed within 8000 ms
 
-  Rule: Challenges are answered on ACME listeners alone
+  Rule: Challenges are answered only on ACME listeners
 
     @S-13.2
     Scenario: On a listener without ACME the challenge's path is redirected like any other
@@ -210,7 +210,7 @@ Feature: HTTP redirect
       And the answer has the field "Location" with "https://git.example.test:${https}/.well-known/acme-challenge/token"
 
     @S-13.2
-    Scenario: While the CA is asked, an unknown token is answered 404 and nothing else is answered
+    Scenario: While the CA works, an unknown token is answered 404 and other requests wait
       Given an HTTPS upstream "ca" that waits
       And listener 1 orders a certificate for "git.example.test" from the CA at "https://${upstream:ca}/directory"
       When the proxy is started

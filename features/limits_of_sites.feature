@@ -5,7 +5,7 @@ Feature: Limits of a site or a route
   Background:
     Given the site "git.example.test" is served from the upstream "app"
 
-  Rule: A limit that cannot be right is refused, with what to write
+  Rule: An invalid limit is refused, with what to write
 
     @S-17.1 @S-7.6
     Scenario: Limits of a site and of a route that are out of range
@@ -29,7 +29,7 @@ Feature: Limits of a site or a route
   Rule: A request takes a token from one bucket, that of its route, its site or the file
 
     @S-7.6 @S-2.33
-    Scenario Outline: A route, a site and the file have a bucket each for a client, over <protocol>
+    Scenario Outline: A route, a site and the file each have a bucket for a client, over <protocol>
       Given clients speak <protocol>
       And the site "wiki.example.test" is served from the upstream "app"
       And the settings:
@@ -115,7 +115,7 @@ Feature: Limits of a site or a route
   Rule: A total limit counts all clients together
 
     @S-17.1 @S-8.5
-    Scenario Outline: Beyond the total rate everybody gets 429, and nobody is banned, over <protocol>
+    Scenario Outline: Beyond the total rate all clients get 429, and none is banned, over <protocol>
       Given clients speak <protocol>
       And the settings:
         | logging.log_file_path                                     | "${dir}/proxy.log" |
@@ -192,10 +192,10 @@ Feature: Limits of a site or a route
         | HTTP/1.1 |
         | HTTP/2   |
 
-  Rule: A bound on requests at once lets the others wait
+  Rule: A bound on concurrent requests makes the others wait
 
     @S-17.1
-    Scenario Outline: What waits goes on when a place is free, over <protocol>
+    Scenario Outline: Waiting requests continue when a place is free, over <protocol>
       Given clients speak <protocol>
       And an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
@@ -223,7 +223,7 @@ Feature: Limits of a site or a route
         | HTTP/2   |
 
     @S-17.1 @S-8.1
-    Scenario Outline: What has waited too long gets 503, over <protocol>
+    Scenario Outline: A request that has waited too long gets 503, over <protocol>
       Given clients speak <protocol>
       And an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
@@ -284,7 +284,7 @@ Feature: Limits of a site or a route
         | HTTP/2   |
 
     @S-17.1 @S-3.6
-    Scenario Outline: A reload that <change> the bound lets through what waits, over <protocol>
+    Scenario Outline: A reload that <change> the bound lets waiting requests through, over <protocol>
       Given clients speak <protocol>
       And an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
@@ -311,7 +311,7 @@ Feature: Limits of a site or a route
         | HTTP/2   | removes | 0  |
 
     @S-17.1 @S-11.2
-    Scenario Outline: What waits when the proxy is shut down is answered, over <protocol>
+    Scenario Outline: Requests that wait when the proxy is shut down are answered, over <protocol>
       Given clients speak <protocol>
       And an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
@@ -337,7 +337,7 @@ Feature: Limits of a site or a route
         | HTTP/2   |
 
     @S-17.1 @S-12.7
-    Scenario: A client that does not take its answer holds no place once the upstream has sent it
+    Scenario: A client that does not read its answer holds no place once the upstream has sent it
       Given an upstream "big" that answers with 1024 bytes
       And the site "big.example.test" is served from the upstream "big"
       And the settings:
@@ -350,7 +350,7 @@ Feature: Limits of a site or a route
       And the client "alice" is answered 200 by "https://big.example.test/" over 5 new connections, most of them within a second
 
     @S-17.1 @S-12.7
-    Scenario: A client that holds its answer up gives its place to one that waits
+    Scenario: A client that blocks its answer gives its place to one that waits
       Given an upstream "big" that answers with 3000000 bytes
       And the site "big.example.test" is served from the upstream "big"
       And the settings:
@@ -444,7 +444,7 @@ Feature: Limits of a site or a route
   Rule: Bodies have the limits of their site or route
 
     @S-17.1 @S-2.33
-    Scenario Outline: A route has no limit of a body, its site a small one, over <protocol>
+    Scenario Outline: A route has no body limit, its site has a small one, over <protocol>
       Given clients speak <protocol>
       And an upstream "echo" that echoes bodies
       And the site "echo.example.test" is served from the upstream "echo"
@@ -469,7 +469,7 @@ Feature: Limits of a site or a route
         | HTTP/2   |
 
     @S-17.1 @S-6.9
-    Scenario Outline: A route lets a body stand still for longer than the file does, over <protocol>
+    Scenario Outline: A route allows a body to stall for longer than the file does, over <protocol>
       Given clients speak <protocol>
       And an upstream "stream" that streams "one|two"
       And the site "stream.example.test" is served from the upstream "stream"
@@ -495,7 +495,7 @@ Feature: Limits of a site or a route
         | HTTP/2   |
 
     @S-17.1 @S-6.11
-    Scenario Outline: A route lets a WebSocket stand still for longer than the file does, over <protocol>
+    Scenario Outline: A route allows a silent WebSocket for longer than the file does, over <protocol>
       Given clients speak <protocol>
       And an upstream "socket" that switches to "websocket"
       And the site "socket.example.test" is served from the upstream "socket"

@@ -107,7 +107,7 @@ Feature: Listeners
   Rule: Two listeners may have a site of the same host
 
     @S-2.7 @S-14.8
-    Scenario: Each listener answers with its own site, and each is counted for itself
+    Scenario: Each listener answers with its own site, and each is counted separately
       Given another listener
       And the site "git.example.test" is served from the upstream "inside" by listener 2
       And the proxy is running
@@ -135,7 +135,7 @@ Feature: Listeners
         | site_traffic[1].counts.requests | 2                  |
 
     @S-2.7 @S-14.8
-    Scenario: The difference names the listener of a site that changes or goes
+    Scenario: The difference names the listener of a site that changes or is removed
       Given another listener
       And the site "git.example.test" is served from the upstream "inside" by listener 2
       And the proxy is running

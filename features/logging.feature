@@ -85,7 +85,7 @@ Feature: The log
         | HTTP/2   |
 
     @S-8.1
-    Scenario Outline: A client that is refused for its rate leaves a RATE_LIMIT line with its address over <protocol>
+    Scenario Outline: A client that exceeds its rate leaves a RATE_LIMIT line with its address over <protocol>
       Given clients speak <protocol>
       And the site "git.example.test" is served from the upstream "app"
       And the setting "rate_limit.requests_per_second" is 0.001
@@ -107,7 +107,7 @@ Feature: The log
         | HTTP/2   |
 
     @S-8.1
-    Scenario Outline: A failing upstream leaves an UPSTREAM_ERROR line that tells the cause over <protocol>
+    Scenario Outline: A failing upstream leaves an UPSTREAM_ERROR line that names the cause over <protocol>
       Given clients speak <protocol>
       And no upstream "gone"
       And the site "git.example.test" is served from the upstream "gone"
@@ -153,7 +153,7 @@ Feature: The log
   Rule: The lines go to stdout always, and to the log file when it is set
 
     @S-8.2
-    Scenario Outline: Stdout and the file hold the same lines in the format <format> over <protocol>
+    Scenario Outline: Stdout and the file have the same lines in the format <format> over <protocol>
       Given clients speak <protocol>
       And the site "git.example.test" is served from the upstream "app"
       And the setting "logging.format" is "<format>"
@@ -189,7 +189,7 @@ Feature: The log
       Then the file "proxy.log" has 20 lines "STARTUP"
 
     @S-8.2
-    Scenario: A line that a crash has cut short is not glued to the next one
+    Scenario: A line that a crash has truncated is not joined to the next one
       Given the setting "logging.log_file_path" is "${dir}/proxy.log"
       And a file "proxy.log" with "2026-01-02T03:04:05.678Z INFO REQ"
       And the proxy is running
@@ -219,7 +219,7 @@ Feature: The log
       Then the proxy exits with 1
       And its standard error has a line with "logging.log_file_path"
 
-  Rule: SIGUSR1 and `reopen` open the log file anew
+  Rule: SIGUSR1 and `reopen` reopen the log file
 
     @S-8.3
     Scenario: After a rename and SIGUSR1 the lines go to a new file and none is lost
@@ -335,7 +335,7 @@ Feature: The log
         | log_file_path | ${dir}/proxy.log |
 
     @S-8.3 @S-1.4
-    Scenario: `reopen` fails when the new file cannot be opened, and the old one goes on being written
+    Scenario: `reopen` fails when the new file cannot be opened, and the old one is still written
       Given the site "git.example.test" is served from the upstream "app"
       And a directory "logs"
       And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
@@ -362,7 +362,7 @@ Feature: The log
       And the command prints "logging.log_file_path is not set; nothing to reopen"
 
     @S-8.3
-    Scenario: A log directory that has vanished is reported, and the old file goes on being written
+    Scenario: A log directory that has vanished is reported, and the old file is still written
       Given the site "git.example.test" is served from the upstream "app"
       And a directory "logs"
       And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
@@ -438,7 +438,7 @@ Feature: The log
       Then the proxy exits with 0 within 10 seconds
 
     @S-8.4
-    Scenario: The death of the log's reader does not take the proxy along
+    Scenario: The death of the log's reader does not end the proxy
       Given the site "git.example.test" is served from the upstream "app"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy will be started with a stdout that nobody reads
@@ -455,7 +455,7 @@ Feature: The log
       And the proxy is still running
 
     @S-8.4
-    Scenario: A full disk behind stdout is reported in the log file, once in 10 s
+    Scenario: A full disk for stdout is reported in the log file, once in 10 s
       Given the site "git.example.test" is served from the upstream "app"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
       And the proxy will be started with a full disk as its stdout
@@ -469,7 +469,7 @@ Feature: The log
       And the file "proxy.log" has 1 line "LOG_WRITE_ERROR"
 
     @S-8.4 @mount
-    Scenario: A full disk behind the log file is reported on stdout, and the lines lost are counted when it has room again
+    Scenario: A full disk for the log file is reported on stdout, and the lines lost are counted when it has room again
       Given the site "git.example.test" is served from the upstream "app"
       And a small disk "logs"
       And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
@@ -520,7 +520,7 @@ Feature: The log
         | json   | HTTP/2   |
 
     @S-8.5
-    Scenario Outline: Forged requests ban nobody but their sender, in the format <format>
+    Scenario Outline: Forged requests ban only their sender, in the format <format>
       Given the site "git.example.test" is served from the upstream "app"
       And the setting "logging.format" is "<format>"
       And the setting "logging.log_file_path" is "${dir}/proxy.log"
@@ -580,7 +580,7 @@ Feature: The log
   Rule: A repeating failure is logged at most once in 10 s, with a count
 
     @S-8.6
-    Scenario: An upstream that is down is logged at once, and after 10 s with the number of failures since
+    Scenario: An upstream that is down is logged immediately, and after 10 s with the number of failures since
       Given no upstream "gone"
       And the site "git.example.test" is served from the upstream "gone"
       And the proxy is running
@@ -630,7 +630,7 @@ Feature: The log
       And the log has 2 lines "HTTP2_ABUSE"
 
     @S-8.6 @S-12.3
-    Scenario Outline: The <port> port that cannot accept says so once in 10 s, and goes on when it can
+    Scenario Outline: The <port> port that cannot accept says so once in 10 s, and continues when it can
       Given the site "git.example.test" is served from the upstream "app"
       And the proxy is running
       And the proxy can open no more files

@@ -20,10 +20,10 @@ Feature: Memory
     And the setting "rate_limit.requests_per_second" is 1000000
     And the setting "rate_limit.burst" is 1000000
 
-  Rule: Answers that their client does not take give way, and others are answered within a second
+  Rule: Answers that their client does not read give way, and others are answered within a second
 
     @S-12.8
-    Scenario: A client that takes no answer of many requests of a few bytes
+    Scenario: A client that reads no answer to many requests of a few bytes
       Given the proxy is running
       When the client "mallory", which opens no window, makes 30 HTTP/2 connections to "https://small.example.test", with 250 requests each of "a few bytes"
       Then the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
@@ -37,7 +37,7 @@ Feature: Memory
         | reverse_proxy_answers_over_share_total | >0 |
 
     @S-12.8
-    Scenario: A client that takes few answers late loses none
+    Scenario: A client that reads a few answers late loses none
       Given the proxy is running
       When the client "bob", which opens no window, makes 1 HTTP/2 connections to "https://small.example.test", with 3 requests each of "a few bytes"
       Then the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second

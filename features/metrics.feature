@@ -83,7 +83,7 @@ Feature: Metrics
         | HTTP/2   | HTTP/2   | HTTP/2 |
 
     @S-9.3
-    Scenario: What is sent to no site counts for none
+    Scenario: A request to no site counts for none
       Given the proxy is running
       And a client requests "https://a.example.test/health"
       And the answer is 200
@@ -114,7 +114,7 @@ Feature: Metrics
         | a length without a body | POST   | ; content-length=5 |
 
     @S-9.3 @S-8.1
-    Scenario: An upstream's 429 is its site's answer, and no rejection by the limit
+    Scenario: An upstream's 429 counts as its answer, and not as a rejection by the limit
       Given an upstream "strict" that answers 429 with the body "no"
       And the site "b.example.test" is served from the upstream "strict"
       And the proxy is running
@@ -155,7 +155,7 @@ Feature: Metrics
         | reverse_proxy_upstream_errors_total{site="a.example.test"}                            | none |
 
     @S-9.3
-    Scenario: A request in flight is seen while it is
+    Scenario: A request in flight is counted while it lasts
       Given an upstream "slow" that waits
       And the site "b.example.test" is served from the upstream "slow"
       And the proxy is running
@@ -175,7 +175,7 @@ Feature: Metrics
         | reverse_proxy_requests_total{site="b.example.test",method="GET",status="2xx"}  | 1 |
 
     @S-9.3
-    Scenario: Handshakes that come to nothing are told apart
+    Scenario: Failed handshakes are counted by their cause
       Given a certificate "one" for "a.example.test"
       And listener 1 has the certificate "one"
       And the proxy is running
@@ -274,7 +274,7 @@ Feature: Metrics
       And the metrics have:
         | reverse_proxy_requests_total{site="b.example.test",method="GET",status="2xx"} | 1 |
 
-  Rule: The daemon's own doings are counted
+  Rule: What the daemon does is counted
 
     @S-9.3 @S-3.2
     Scenario: Reloads by their result
@@ -297,7 +297,7 @@ Feature: Metrics
         | reverse_proxy_config_last_reload_successful          | 1 |
 
     @S-9.3
-    Scenario: What the process is and holds
+    Scenario: What the process is and uses
       Given a certificate "one" for "a.example.test"
       And listener 1 has the certificate "one"
       When the proxy is running
@@ -372,7 +372,7 @@ Feature: Metrics
       And the client "three" is answered 200
 
     @S-9.3
-    Scenario: Scrapers that read nothing cost others at most a refusal
+    Scenario: Scrapers that read nothing can at most cause refusals for others
       Given the proxy is running
       And 10 scrapers read nothing of their answers
       When a client requests "http://127.0.0.1:${health}/health"

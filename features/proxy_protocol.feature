@@ -9,7 +9,7 @@ Feature: The PROXY protocol
       | listeners[0].proxy_protocol  | "required"             |
       | listeners[0].trusted_proxies | ["${client:balancer}"] |
 
-  Rule: A connection is that of the client whom its header names
+  Rule: A connection belongs to the client that its header names
 
     @S-15.3 @S-15.1
     Scenario Outline: <case>, over <protocol>
@@ -72,7 +72,7 @@ Feature: The PROXY protocol
       Then the answer is 200
 
     @S-15.3
-    Scenario: A name without a certificate is refused to the client whom the header names
+    Scenario: A name without a certificate is refused to the client that the header names
       Given the connections of the client "balancer" begin with "PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n"
       And the proxy is running
       When a client makes a TLS handshake:
@@ -97,7 +97,7 @@ Feature: The PROXY protocol
         | peer_ip | ${client:stranger} |
 
     @S-15.3
-    Scenario: The header may come byte by byte, and with the handshake
+    Scenario: The header may arrive byte by byte, and with the handshake
       Given the proxy is running
       And the client "balancer" opens a connection to "tcp://${addr}:${http}"
       And the client sends "PRO"
@@ -153,7 +153,7 @@ Feature: The PROXY protocol
       And the upstream "app" received nothing
 
     @S-15.3 @S-12.4
-    Scenario: A header that does not end is cut by header_timeout_secs
+    Scenario: A header that does not end is cut off after header_timeout_secs
       Given the setting "header_timeout_secs" is 1
       And the proxy is running
       And the client "balancer" opens a connection to "tcp://${addr}:${https}"
@@ -249,7 +249,7 @@ Feature: The PROXY protocol
       And the upstream "app" received the field "X-Real-IP" with "${client:visitor}"
 
     @S-15.3 @hitch
-    Scenario Outline: hitch, which ends TLS itself, sends the header to the redirect port with <option>
+    Scenario Outline: hitch, which terminates TLS, sends the header to the redirect port with <option>
       Given a certificate "hitch" for "a.example.test"
       And the setting "listeners[0].trusted_proxies" is ["127.0.0.1"]
       And the setting "logging.level" is "debug"

@@ -7,7 +7,7 @@ Feature: Rate limit
     And the setting "rate_limit.requests_per_second" is 0.001
     And the setting "rate_limit.burst" is 3
 
-  Rule: A request without a token is refused at once
+  Rule: A request without a token is refused immediately
 
     @S-7.1
     Scenario Outline: A burst is served, and what goes beyond it is refused, over <protocol>
@@ -39,7 +39,7 @@ Feature: Rate limit
         | HTTP/2   |
 
     @S-7.1
-    Scenario Outline: A refusal comes without delay and says when to come again over <protocol>
+    Scenario Outline: A refusal comes without delay and says when to retry over <protocol>
       Given clients speak <protocol>
       And the setting "rate_limit.requests_per_second" is 0.01
       And the setting "rate_limit.burst" is 1
@@ -96,7 +96,7 @@ Feature: Rate limit
       And the answer came over "HTTP/2.0"
 
     @S-7.5
-    Scenario Outline: Requests side by side get exactly the burst over <protocol>
+    Scenario Outline: Parallel requests get exactly the burst over <protocol>
       Given clients speak <protocol>
       And the setting "rate_limit.burst" is 10
       And the proxy is running
@@ -147,7 +147,7 @@ Feature: Rate limit
         | HTTP/2   |
 
     @S-7.1
-    Scenario Outline: A body that is too large is not looked at when there is no token over <protocol>
+    Scenario Outline: A body that is too large is not examined without a token over <protocol>
       Given clients speak <protocol>
       And the setting "body.limit_bytes" is 10
       And the proxy is running
@@ -266,7 +266,7 @@ Feature: Rate limit
         | 2001:db8:1:1:ffff::6 | 1 |
 
     @S-7.2 @S-6.3
-    Scenario Outline: What a request over <protocol> says about its origin makes no other client of it: <field>
+    Scenario Outline: What a request over <protocol> says about its origin does not make it another client: <field>
       Given clients speak <protocol>
       And the proxy is running
       And a client requests "https://a.example.test/" 3 times
@@ -288,7 +288,7 @@ Feature: Rate limit
         | X-Client-IP: 203.0.113.77      | HTTP/2   |
         | CF-Connecting-IP: 203.0.113.77 | HTTP/2   |
 
-  Rule: Clients that are gone are forgotten
+  Rule: Silent clients are forgotten
 
     @S-7.3
     Scenario: A client that was silent for the age is evicted
@@ -351,7 +351,7 @@ Feature: Rate limit
         | HTTP/2   |
 
     @S-7.4
-    Scenario Outline: A larger burst fills nothing over <protocol>
+    Scenario Outline: A larger burst adds no tokens over <protocol>
       Given clients speak <protocol>
       And the proxy is running
       And the client "one" requests "https://a.example.test/" 4 times

@@ -90,7 +90,7 @@ Feature: Routes
       Then the answer is 200 "app"
 
     @S-14.2 @S-6.8
-    Scenario: A dead connection to a route's upstream is replaced as any other
+    Scenario: A dead connection to a route's upstream is replaced like any other
       Given an upstream "api" that answers once on each connection and closes it
       And the setting "listeners[0].sites[0].routes[0]" is { path = "/api", upstream = "${upstream:api}", strip_prefix = true }
       And the proxy is running
@@ -289,7 +289,7 @@ Feature: Routes
         | an ambiguous path | //admin    | 400    | HTTP/2   |
 
     @S-14.5 @S-7.1
-    Scenario: A client without a token is answered 429 before anything else is said of its path
+    Scenario: A client without a token is answered 429 before its path is judged
       Given the settings:
         | rate_limit.requests_per_second  | 0.001                                               |
         | rate_limit.burst                | 1                                                   |

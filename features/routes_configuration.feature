@@ -69,7 +69,7 @@ Feature: The configuration of routes
       Then the command exits with 0
 
     @S-14.2
-    Scenario: A route that hides behind the health path
+    Scenario: A route that the health path hides
       Given the settings:
         | https_health_path                          | "/up"  |
         | listeners[0].sites[0].routes[0].path_exact | "/up"  |
@@ -113,7 +113,7 @@ Feature: The configuration of routes
         | without an upstream     | path       | respond  | 404           | 1    | strip_prefix: has no effect without an upstream  |
 
     @S-2.6
-    Scenario: A site that its routes serve whole needs no upstream, and one without either is refused
+    Scenario: A site with routes needs no upstream, and one with neither is refused
       Given the setting "listeners[0].sites[0].upstream" is left out
       When the configuration is validated
       Then the command exits with 1
@@ -164,7 +164,7 @@ Feature: The configuration of routes
       And the command prints 3 lines on stderr
       And the command prints "listeners[0].sites[0].routes[0].redirect: redirects \"/a\" without an end, over listeners[0].sites[0].routes[1].redirect and listeners[0].sites[1].routes[0].redirect and listeners[0].sites[0].redirect_aliases; write a target that is not redirected again" on stderr
 
-  Rule: A fixed answer is whole and valid before it is served
+  Rule: A fixed answer is complete and valid before it is served
 
     @S-14.6
     Scenario Outline: <what> as respond_file is refused without waiting for it
@@ -200,7 +200,7 @@ Feature: The configuration of routes
       Then a reload is refused with:
         | listeners[0].sites[0].routes[0].respond_file | no such file |
 
-  Rule: What a route does not set it has from its site
+  Rule: A route inherits from its site what it does not set
 
     @S-2.33
     Scenario: A value of a site is checked once, and a route may have another one
@@ -240,7 +240,7 @@ Feature: The configuration of routes
       And the answer came after 2900 ms
 
     @S-2.33
-    Scenario: A reload changes a route, and what it has from its site
+    Scenario: A reload changes a route, and what it inherits from its site
       Given the site "other.example.test" is served from the upstream "other"
       And the settings:
         | listeners[0].sites[0].upstream_connect_timeout_secs | 1                   |

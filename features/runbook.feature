@@ -36,7 +36,7 @@ Feature: The runbook
   Rule: It does not start after a reboot
 
     @S-4.2
-    Scenario: An address that is not there yet, and then a directory that is not there any more
+    Scenario: An address that does not exist yet, and then a directory that no longer exists
       Given the setting "listeners[0].bind_addr" is "192.0.2.1"
       When the proxy is started
       Then the proxy exits with 1
@@ -94,7 +94,7 @@ Feature: The runbook
   Rule: A certificate does not renew
 
     @S-5.4
-    Scenario: A CA that cannot be reached, until the certificate has ended
+    Scenario: A CA that cannot be reached, until the certificate has expired
       Given no ACME server
       And a certificate "own" for "www.example.test" that is valid for 8 seconds
       And listener 1 gets certificates for "www.example.test" from the ACME server
@@ -107,7 +107,7 @@ Feature: The runbook
   Rule: The store is away
 
     @S-20.5 @redis
-    Scenario: A store that does not answer any more
+    Scenario: A store that no longer answers
       Given a store
       And the proxy is running
       When the store is killed
@@ -189,7 +189,7 @@ Feature: The runbook
         | thinks for too long         | an upstream "slow" that never answers            |
 
     @S-6.9
-    Scenario: An upstream that takes a connection and says nothing, where TLS is expected
+    Scenario: An upstream that accepts a connection and stays silent, where TLS is expected
       Given an upstream "slow" that never speaks
       And the site "git.example.test" is moved to the upstream "slow"
       And the setting "listeners[0].sites[0].upstream_scheme" is "https"
@@ -202,7 +202,7 @@ Feature: The runbook
       And the runbook has a row under "504" for the error of the line "UPSTREAM_ERROR"
 
     @S-6.9
-    Scenario: As many requests as there may be wait for a slow upstream
+    Scenario: The maximum number of requests waits for a slow upstream
       Given an upstream "app" that never answers
       And the setting "max_connections" is 1
       And the setting "listeners[0].sites[0].upstream_connect_timeout_secs" is 1
@@ -344,7 +344,7 @@ Feature: The runbook
   Rule: Descriptors are exhausted
 
     @S-8.6 @S-12.3
-    Scenario: A limit that is used up
+    Scenario: An exhausted limit
       Given the proxy is running
       And the proxy can open no more files
       When a client opens a connection to "tcp://${addr}:${https}"
@@ -392,7 +392,7 @@ Feature: The runbook
   Rule: The disk is full
 
     @S-8.4 @mount
-    Scenario: No room for the log file, and then again
+    Scenario: No room for the log file, and then room again
       Given a small disk "logs"
       And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
       And the proxy is running
@@ -424,7 +424,7 @@ Feature: The runbook
   Rule: The admin commands reach no daemon
 
     @S-10.4
-    Scenario: A daemon that does not run
+    Scenario: A daemon that is not running
       When the command "reverse-proxy status --config ${config}" is run
       Then the command exits with 1
       And the runbook shows under "The admin commands reach no daemon" what was written

@@ -9,7 +9,7 @@ Feature: Sandbox
   Rule: After the start the process can do less
 
     @S-4.7
-    Scenario: No thread can gain privileges, and status and the log say what else was given up
+    Scenario: No thread can gain privileges, and status and the log show what else was given up
       When the proxy is running
       Then no thread of the proxy can gain privileges
       And the sandbox of the proxy is the one that this kernel supports
@@ -28,7 +28,7 @@ Feature: Sandbox
       Then the answer is 200 "app"
 
     @S-4.7 @strace
-    Scenario: A kernel without Landlock is told of, and the daemon serves
+    Scenario: A kernel without Landlock is reported, and the daemon serves
       Given the proxy will be started where the kernel has no Landlock
       When the proxy is running
       Then no thread of the proxy can gain privileges
@@ -43,10 +43,10 @@ Feature: Sandbox
       When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
 
-  Rule: What a daemon has to do while it serves still works
+  Rule: Everything that a daemon has to do while it serves still works
 
     @S-4.7 @S-3.5 @S-3.2
-    Scenario: Reloads, with a configuration and certificates that were replaced, and a link that was put elsewhere
+    Scenario: Reloads, with a configuration and certificates that were replaced, and a link with a new target
       Given a certificate "one" for "git.example.test"
       And a certificate "two" for "git.example.test"
       And a symbolic link "live.pem" to "${cert:one}"
@@ -75,7 +75,7 @@ Feature: Sandbox
       Then the file "logs/proxy.log" contains "path=/after"
 
     @S-4.7 @S-8.3 @landlock
-    Scenario: A log directory that was made anew is another one, and the log says so; a restart takes it
+    Scenario: A recreated log directory is a different one, and the log says so; a restart uses it
       Given a directory "logs"
       And the setting "logging.log_file_path" is "${dir}/logs/proxy.log"
       And the proxy is running
@@ -91,7 +91,7 @@ Feature: Sandbox
       Then "logs/proxy.log" is a file
 
     @S-4.7 @S-11.1
-    Scenario: The end leaves nothing behind
+    Scenario: The shutdown leaves nothing behind
       Given the proxy is running
       When the proxy is sent SIGTERM
       Then the proxy exits with 0 within 10 seconds
@@ -114,7 +114,7 @@ Feature: Sandbox
         | listeners[0].tls.cert_path | /usr/lib/os-release |
 
     @S-4.7 @S-3.4
-    Scenario: It is turned off at a restart alone
+    Scenario: It can be turned off only at a restart
       Given the proxy is running
       And the setting "sandbox" is "off"
       When the configuration is reloaded
@@ -125,7 +125,7 @@ Feature: Sandbox
       And no thread of the proxy can gain privileges
 
     @S-4.7
-    Scenario: Another word is refused
+    Scenario: Another value is refused
       Given the setting "sandbox" is "strict"
       When the configuration is validated
       Then the command exits with 1

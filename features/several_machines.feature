@@ -13,7 +13,7 @@ Feature: Several machines that share a store
   Rule: One machine orders, and all serve
 
     @S-20.5
-    Scenario: Three machines that start at once order each name once, and any answers any other's validation
+    Scenario: Three machines that start at the same time order each name once, and any answers any other's validation
       Given the site "git.example.test" is served from the upstream "app"
       And the site "blog.example.test" is served from the upstream "app"
       And a balancer distributes connections over the machines "A, B, C"
@@ -107,7 +107,7 @@ Feature: Several machines that share a store
   Rule: The cache directory is enough while the store is away
 
     @S-20.5
-    Scenario Outline: A machine starts and serves while the store is at fault, says so, and uses it again
+    Scenario Outline: A machine starts and serves while the store is at fault, reports it, and uses it again
       Given a balancer distributes connections over the machines "A"
       And the machine "A" is started
       And the machine "A" serves

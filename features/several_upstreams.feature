@@ -131,7 +131,7 @@ Feature: Several upstreams
   Rule: Checks take an upstream out of service and put it back
 
     @S-18.3
-    Scenario: An upstream that is not well gets no requests until it is
+    Scenario: An unhealthy upstream gets no requests until it recovers
       Given an upstream "a" that answers 500 with the body "ill"
       And the site "example.test" is served from the upstreams "a, b"
       And the settings:
@@ -159,7 +159,7 @@ Feature: Several upstreams
       And the upstream "a" receives a request again
 
     @S-18.3
-    Scenario: A new upstream gets requests when its first check was good
+    Scenario: A new upstream gets requests after its first successful check
       Given the site "example.test" is served from the upstreams "a"
       And the settings:
         | listeners[0].sites[0].health.path          | "/up" |
@@ -254,7 +254,7 @@ Feature: Several upstreams
         | drops connections | the upstream "a" closes its connections                                          |
 
     @S-18.3 @S-18.5
-    Scenario: An upstream that is stopped and goes on costs no request
+    Scenario: An upstream that is stopped and continued costs no request
       Given the sample upstream "a"
       And the site "example.test" is served from the upstreams "a, b, c"
       And the settings:

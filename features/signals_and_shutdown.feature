@@ -8,7 +8,7 @@ Feature: Signals and shutdown
   Rule: SIGTERM and SIGINT shut down, SIGHUP reloads, SIGUSR1 reopens the log
 
     @S-1.5 @S-11.1
-    Scenario Outline: <signal> ends an idle daemon at once, with exit code 0 and nothing left
+    Scenario Outline: <signal> ends an idle daemon immediately, with exit code 0 and nothing left
       Given the proxy is running
       When the proxy is sent <signal>
       Then the proxy exits with 0 within 5 seconds
@@ -91,7 +91,7 @@ Feature: Signals and shutdown
         | HTTP/2   |
 
     @S-11.2
-    Scenario Outline: A download goes on to its end over <protocol>
+    Scenario Outline: A download continues to its end over <protocol>
       Given clients speak <protocol>
       And an upstream "stream" that streams "one |two |three"
       And the site "stream.example.test" is served from the upstream "stream"
@@ -112,7 +112,7 @@ Feature: Signals and shutdown
         | HTTP/2   |
 
     @S-11.1
-    Scenario: An idle connection is closed at once
+    Scenario: An idle connection is closed immediately
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the client sends:
@@ -181,7 +181,7 @@ Feature: Signals and shutdown
         | HTTP/2   |
 
     @S-11.1
-    Scenario Outline: A second signal ends the wait for a request over <protocol> at once
+    Scenario Outline: A second signal ends the wait for a request over <protocol> immediately
       Given clients speak <protocol>
       And the setting "shutdown_timeout_secs" is 300
       And an upstream "stuck" that never answers
@@ -236,7 +236,7 @@ Feature: Signals and shutdown
       And every request that was sent was answered
 
     @S-12.12 @S-11.2
-    Scenario: A client that takes nothing of a complete answer holds a stop for some seconds only
+    Scenario: A client that reads nothing of a complete answer delays a stop only for some seconds
       Given an upstream "app" that answers with 200000 bytes
       And the setting "body_idle_timeout_secs" is 60
       And the setting "shutdown_timeout_secs" is 60
@@ -249,10 +249,10 @@ Feature: Signals and shutdown
       When the proxy is sent SIGTERM
       Then the proxy exits with 0 within 20 seconds
 
-  Rule: Everybody else learns of it
+  Rule: Others learn of it
 
     @S-9.2
-    Scenario Outline: The health port says that the daemon leaves over <protocol>
+    Scenario Outline: The health port reports the shutdown over <protocol>
       Given clients speak <protocol>
       And an upstream "slow" that waits
       And the site "slow.example.test" is served from the upstream "slow"
@@ -295,20 +295,20 @@ Feature: Signals and shutdown
       And the service manager is told a status with "reload failed"
 
     @S-4.5
-    Scenario: A watchdog is fed when it is asked for
+    Scenario: The watchdog gets signs of life if it is enabled
       Given the proxy will be started with the environment variable "WATCHDOG_USEC" set to "200000"
       And the proxy is running
       Then the service manager is told "WATCHDOG=1" 3 times
 
     @S-4.5
-    Scenario: Without a service manager there is silence
+    Scenario: Without a service manager nothing is sent
       Given the proxy will be started without a service manager
       When the proxy is started
       Then the log has a line "STARTUP" with:
         | step | 10 |
       And the service manager is never told "READY=1"
 
-  Rule: A start that is told to stop leaves nothing
+  Rule: A start that is stopped leaves nothing
 
     @S-11.1
     Scenario: SIGTERM while a CA is slow

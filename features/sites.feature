@@ -30,7 +30,7 @@ Feature: Sites
         | x.www.example.test       | HTTP/2   | 200    | main |
 
     @S-14.1
-    Scenario Outline: The host <host> is no site over <protocol>
+    Scenario Outline: The host <host> is not a site over <protocol>
       Given the site "*.apps.example.test" is served from the upstream "apps"
       And the proxy is running
       When a client sends the request:
@@ -115,7 +115,7 @@ Feature: Sites
       And the command names each of:
         | listeners[0].sites[0].host: | is a wildcard, whose certificate needs DNS-01 | write each name out |
 
-  Rule: Aliases are redirected if the site says so
+  Rule: Aliases are redirected if the site is configured so
 
     @S-14.6
     Scenario Outline: <method> of <target> at an alias over <protocol>

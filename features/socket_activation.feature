@@ -16,7 +16,7 @@ Feature: Socket activation
       Then the steady load has lost no request
 
     @S-11.3
-    Scenario: A client that comes while no daemon runs is answered by the next one
+    Scenario: A client that connects while no daemon runs is answered by the next one
       Given the ports of the listeners are held outside
       And the proxy is running
       And the proxy is sent SIGTERM
@@ -27,7 +27,7 @@ Feature: Socket activation
       And the answer has the body "app"
 
     @S-11.3 @S-11.2
-    Scenario: A connection that was accepted and has not asked yet is answered during the shutdown
+    Scenario: A connection that was accepted and has sent no request yet is answered during the shutdown
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       And the proxy has accepted 1 connection on "${addr}:${https}"
@@ -60,7 +60,7 @@ Feature: Socket activation
       And the proxy exits with 0 within 10 seconds
 
     @S-11.3
-    Scenario: A connection that asks for nothing does not hold a shutdown up for long
+    Scenario: A connection without a request does not delay a shutdown for long
       Given the setting "shutdown_timeout_secs" is 300
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -123,7 +123,7 @@ Feature: Socket activation
       And its standard error is one line with "${addr}:${https} (http-0) has the address of listeners[0].https_port"
 
     @S-4.6 @S-4.2
-    Scenario: Descriptors that are no sockets end the start
+    Scenario: Descriptors that are not sockets end the start
       Given the proxy will be started with the environment variable "LISTEN_FDS" set to "1"
       And the proxy will be started with 1 inherited files
       When the proxy is started as the process that the sockets are for
@@ -145,7 +145,7 @@ Feature: Socket activation
         | 60000                |
 
     @S-4.6
-    Scenario: Sockets for another process are left alone
+    Scenario: Sockets for another process are ignored
       Given the proxy will be started with the environment variable "LISTEN_FDS" set to "1"
       And the proxy will be started with the environment variable "LISTEN_PID" set to "1"
       And the proxy will be started with 1 inherited files

@@ -46,7 +46,7 @@ Feature: Startup
         | 10   | ready            |
 
     @S-4.1 @S-4.2
-    Scenario: A failing step is the last one, and those after it leave no line
+    Scenario: A failing step is the last one, and later steps leave no line
       Given the site "git.example.test" is served from the upstream "app"
       And something else listens on "${addr}:${https}"
       When the proxy is started
@@ -113,7 +113,7 @@ Feature: Startup
       And the service manager is never told "READY=1"
 
     @S-4.2 @S-10.5
-    Scenario: Step 5 fails on a file in the place of the admin socket, and leaves the file
+    Scenario: Step 5 fails on a file in place of the admin socket, and leaves the file
       Given a file "admin.sock" with "precious"
       When the proxy is started
       Then the proxy exits with 1
@@ -192,7 +192,7 @@ Feature: Startup
       And "admin.sock" does not exist
 
     @S-4.2
-    Scenario: What was in the way is gone, and the same configuration starts
+    Scenario: Once the obstacle is removed, the same configuration starts
       Given something else listens on "${addr}:${https}"
       When the proxy is started
       Then the proxy exits with 1
@@ -208,7 +208,7 @@ Feature: Startup
       And another listener
 
     @S-4.3
-    Scenario: With the last listener's port taken the first never answers
+    Scenario: With the last listener's port in use the first never answers
       Given something else listens on "${addr2}:${https2}"
       When the proxy is started
       Then no port of the proxy answers until it exits
@@ -367,7 +367,7 @@ Feature: Startup
       And the setting "body.limit_bytes" is 100
 
     @S-7.1
-    Scenario Outline: A request over the rate limit is answered so, whatever else is wrong with it, over <protocol>
+    Scenario Outline: A request over the rate limit is answered accordingly, whatever else is wrong with it, over <protocol>
       Given clients speak <protocol>
       And the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 1
@@ -383,7 +383,7 @@ Feature: Startup
         | HTTP/2   |
 
     @S-6.1
-    Scenario Outline: A body over the limit is answered so, before its host is looked for, over <protocol>
+    Scenario Outline: A body over the limit is answered accordingly, before its host is looked up, over <protocol>
       Given clients speak <protocol>
       And the proxy is running
       When a client sends "POST" to "https://unknown.example.test/" with 101 bytes
@@ -395,7 +395,7 @@ Feature: Startup
         | HTTP/2   |
 
     @S-6.1
-    Scenario Outline: A host that is unknown is answered so, before any upstream is asked, over <protocol>
+    Scenario Outline: An unknown host is answered accordingly, before any upstream is contacted, over <protocol>
       Given clients speak <protocol>
       And the proxy is running
       When a client sends "POST" to "https://unknown.example.test/" with 100 bytes
@@ -465,7 +465,7 @@ Feature: Startup
       Then the service manager is told "READY=1" together with "STATUS="
 
     @S-4.5
-    Scenario: The service manager hears of a slow CA before READY=1
+    Scenario: The service manager learns of a slow CA before READY=1
       Given an HTTPS upstream "ca" that waits
       And listener 2 orders a certificate for "www.example.test" from the CA at "https://${upstream:ca}/directory"
       When the proxy is started
@@ -475,20 +475,20 @@ Feature: Startup
       Then the proxy exits with 1
 
     @S-4.5
-    Scenario: The watchdog is fed when it is asked for
+    Scenario: The watchdog gets signs of life if it is enabled
       Given the proxy will be started with the environment variable "WATCHDOG_USEC" set to "100000"
       When the proxy is running
       Then the service manager is told "WATCHDOG=1" 3 times
 
     @S-4.5
-    Scenario: The watchdog is not fed when it is not asked for
+    Scenario: The watchdog gets no signs of life if it is disabled
       Given the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is 200
       And the service manager is never told "WATCHDOG=1"
 
     @S-4.5
-    Scenario: Without a service manager nobody is told
+    Scenario: Without a service manager nothing is sent
       Given the proxy will be started without a service manager
       And the proxy is running
       When a client requests "https://git.example.test/"
@@ -522,7 +522,7 @@ Feature: Startup
         | SIGINT  | HTTP/2   |
 
     @S-11.1
-    Scenario: SIGTERM before the daemon is ready ends it at once, with nothing left
+    Scenario: SIGTERM before the daemon is ready ends it immediately, with nothing left
       Given the site "git.example.test" is served from the upstream "app"
       And an HTTPS upstream "ca" that waits
       And listener 1 orders a certificate for "git.example.test" from the CA at "https://${upstream:ca}/directory"
@@ -536,7 +536,7 @@ Feature: Startup
   Rule: SIGHUP triggers config reload
 
     @S-3.2 @S-4.5
-    Scenario: SIGHUP reads the file anew and tells the service manager
+    Scenario: SIGHUP reads the file again and tells the service manager
       Given the site "git.example.test" is served from the upstream "app"
       And the proxy is running
       And the site "www.example.test" is served from the upstream "web"
@@ -567,7 +567,7 @@ Feature: Startup
         | sites | 2 |
 
     @S-4.4
-    Scenario: A live process at the admin socket is left alone, and the daemon goes on without
+    Scenario: A live process at the admin socket is not disturbed, and the daemon continues without
       Given the site "git.example.test" is served from the upstream "app"
       And a live socket "admin.sock"
       And the proxy is running

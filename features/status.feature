@@ -4,7 +4,7 @@ Feature: Status for people
   Background:
     Given the site "git.example.test" is served from the upstream "app"
 
-  Rule: The tables hold what an operator asks first
+  Rule: The tables show what an operator asks first
 
     @S-1.4 @S-10.1
     Scenario: Process, listeners, sites and certificates
@@ -150,7 +150,7 @@ Feature: Status for people
         | diff    | ${config}: no change        |
         | reload  | reloaded: 1 site, no change |
 
-  Rule: --watch draws again and again
+  Rule: --watch redraws the tables
 
     @S-1.4
     Scenario: It outlives the daemon and ends on SIGINT with 0
@@ -183,7 +183,7 @@ Feature: Status for people
         | --json                  |
         | check --socket /tmp/x   |
 
-  Rule: What the daemon does not tell is a dash, and what it tells cannot move the cursor
+  Rule: What the daemon does not report is a dash, and what it reports cannot move the cursor
 
     @S-1.4
     Scenario: A daemon of an older version

@@ -22,13 +22,13 @@ Feature: What the service manager is told
     And the service manager was told "READY=1" 2 times and "STOPPING=1" 1 times
 
   @S-4.5
-  Scenario: The time of a reload's beginning is after the signal that asked for it
+  Scenario: The start time of a reload is after the signal that requested it
     Given the proxy is running
     When the time is remembered and the configuration is reloaded
     Then the service manager is told a MONOTONIC_USEC after that time
 
   @S-4.5
-  Scenario: A reload that comes while the daemon ends is told of by nothing after STOPPING
+  Scenario: A reload that comes during the shutdown sends nothing after STOPPING
     Given an upstream "slow" that waits
     And the site "slow.example.test" is served from the upstream "slow"
     And the proxy is running
@@ -45,7 +45,7 @@ Feature: What the service manager is told
     And after "STOPPING=1" the service manager was told neither "READY=1" nor "RELOADING=1"
 
   @S-4.5
-  Scenario: The watchdog is fed on while requests in flight are waited for
+  Scenario: The watchdog gets signs of life while requests in flight are waited for
     Given the proxy will be started with the environment variable "WATCHDOG_USEC" set to "400000"
     And an upstream "slow" that waits
     And the site "slow.example.test" is served from the upstream "slow"
@@ -59,7 +59,7 @@ Feature: What the service manager is told
     And the proxy exits with 0 within 10 seconds
 
   @S-4.5 @S-4.3
-  Scenario: More time is asked for while a CA is slow, and READY=1 never comes
+  Scenario: The daemon requests more time while a CA is slow, and READY=1 never comes
     Given an upstream "ca" that does not accept connections
     And listener 1 orders a certificate for "www.example.test" from the CA at "https://${upstream:ca}/dir"
     And the proxy is started

@@ -85,7 +85,7 @@ Feature: TLS listeners
   Rule: The name picks the certificate
 
     @S-5.2 @S-5.3
-    Scenario Outline: Of two certificates a client that asks for <name> gets "<certificate>"
+    Scenario Outline: With two certificates a client that asks for <name> gets "<certificate>"
       Given a certificate "first" for "git.example.test, www.git.example.test"
       And a certificate "second" for "*.wild.example.test"
       And listener 1 has the certificate "first"
@@ -124,7 +124,7 @@ Feature: TLS listeners
         | a.any.wild.example.test |
 
     @S-5.15 @S-8.6
-    Scenario: Refused handshakes of one client are logged at most once in 10 s, whatever the names, and those of another by themselves
+    Scenario: Refused handshakes of one client are logged at most once in 10 s, whatever the names, and those of another client separately
       Given the proxy is running
       And a client makes a TLS handshake for "one.example.org"
       And a client makes a TLS handshake for "two.example.org"
@@ -183,7 +183,7 @@ Feature: TLS listeners
       And the certificate is "two"
 
     @S-5.3
-    Scenario: A certificate that ends soon is told of, and one that has ended is served on and told of as an error
+    Scenario: A certificate that expires soon causes a warning, and an expired one is still served and causes an error
       Given a certificate "short" for "git.example.test" that is valid for 6 seconds
       And listener 1 has the certificate "short"
       When the proxy is running
@@ -200,7 +200,7 @@ Feature: TLS listeners
       And the certificate is "short"
 
     @S-5.3
-    Scenario: Of an ECDSA and an RSA certificate for one name a client gets the one it can verify
+    Scenario: With an ECDSA and an RSA certificate for one name a client gets the one that it can verify
       Given an RSA certificate "rsa" for "git.example.test"
       And a certificate "ecdsa" for "git.example.test"
       And listener 1 has the certificate "ecdsa"
@@ -310,7 +310,7 @@ Feature: TLS listeners
       Then the handshake succeeds
       And the certificate is "ecdsa"
 
-  Rule: A self-signed certificate is for the listener's sites alone
+  Rule: A self-signed certificate is only for the listener's sites
 
     @S-5.2
     Scenario: A listener that makes its own certificate covers its sites
@@ -324,7 +324,7 @@ Feature: TLS listeners
       Then the handshake fails with the alert "unrecognized name"
 
     @S-3.5
-    Scenario Outline: A site that a reload brings gets a certificate too over <protocol>
+    Scenario Outline: A site that a reload adds gets a certificate too over <protocol>
       Given clients speak <protocol>
       And listener 1 makes its own certificate
       And the proxy is running
@@ -342,10 +342,10 @@ Feature: TLS listeners
         | HTTP/1.1 |
         | HTTP/2   |
 
-  Rule: A client that does not go on is cut
+  Rule: A client that stops sending is cut off
 
     @S-12.4
-    Scenario: A client that sends no hello is cut after header_timeout_secs
+    Scenario: A client that sends no ClientHello is cut off after header_timeout_secs
       Given the setting "header_timeout_secs" is 1
       And the proxy is running
       When a client opens a connection to "tcp://${addr}:${https}"
@@ -353,7 +353,7 @@ Feature: TLS listeners
       And the connection is closed within 8000 ms
 
     @S-12.4
-    Scenario: A client that sends its hello byte by byte is cut after header_timeout_secs
+    Scenario: A client that sends its ClientHello byte by byte is cut off after header_timeout_secs
       Given the setting "header_timeout_secs" is 1
       And the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"
@@ -373,7 +373,7 @@ Feature: TLS listeners
       Then the connection is closed
       And the upstream "app" received nothing
 
-  Rule: Plain HTTP on the HTTPS port is told so
+  Rule: Plain HTTP on the HTTPS port is reported to the client
 
     @S-5.14
     Scenario Outline: <what> gets 400 and the end of the connection
@@ -404,7 +404,7 @@ Feature: TLS listeners
         | HTTP/2 in the clear        | PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n                                                               | This port speaks HTTPS. |
 
     @S-5.14
-    Scenario: What is neither TLS nor HTTP is answered nothing
+    Scenario: What is neither TLS nor HTTP gets no answer
       Given the proxy is running
       And a client opens a connection to "tcp://${addr}:${https}"
       When the client sends "SSH-2.0-OpenSSH_9.2\r\n"

@@ -54,7 +54,7 @@ Feature: Upgrade
         | my-proto/42 |
 
     @S-6.11
-    Scenario Outline: What the upstream sends right behind its head is the new protocol's over <protocol>
+    Scenario Outline: What the upstream sends right after its head belongs to the new protocol over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket" and says "HTTP/1.1 200 OK\r\n\r\n"
       And the proxy is running
@@ -67,7 +67,7 @@ Feature: Upgrade
         | HTTP/2   |
 
     @S-6.11
-    Scenario: What the client sends right behind its head is the new protocol's
+    Scenario: What the client sends right after its head belongs to the new protocol
       Given an upstream "app" that switches to "websocket"
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -166,7 +166,7 @@ Feature: Upgrade
         | HTTP/2   |
 
     @S-6.11 @S-6.10
-    Scenario Outline: A client that goes away ends the upstream's connection over <protocol>
+    Scenario Outline: A client that disconnects ends the upstream's connection over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
       And the proxy is running
@@ -181,7 +181,7 @@ Feature: Upgrade
         | HTTP/2   |
 
     @S-6.11 @S-6.10
-    Scenario Outline: An upstream that goes away ends the client's connection over <protocol>
+    Scenario Outline: An upstream that disconnects ends the client's connection over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
       And the proxy is running
@@ -194,10 +194,10 @@ Feature: Upgrade
         | HTTP/1.1 |
         | HTTP/2   |
 
-  Rule: Only what stands still is ended by a clock
+  Rule: Only stalled tunnels are ended by a deadline
 
     @S-6.11 @S-6.9 @S-8.7
-    Scenario Outline: Nothing in either direction for body_idle_timeout_secs ends it over <protocol>
+    Scenario Outline: Silence in both directions for body_idle_timeout_secs ends it over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
       And the setting "body_idle_timeout_secs" is 1
@@ -216,7 +216,7 @@ Feature: Upgrade
         | HTTP/2   |
 
     @S-6.11 @S-6.9 @S-12.1
-    Scenario Outline: Bytes that move keep it, whatever the other clocks say, over <protocol>
+    Scenario Outline: Moving bytes keep it open, whatever the other timeouts, over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that switches to "websocket"
       And the settings:
@@ -359,7 +359,7 @@ Feature: Upgrade
   Rule: Without a 101 nothing changes
 
     @S-6.11
-    Scenario Outline: An upstream that answers <status> instead is an upstream like others
+    Scenario Outline: An upstream that answers <status> instead is treated like any other upstream
       Given an upstream "app" that answers <status> with the body "no chat"
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -381,7 +381,7 @@ Feature: Upgrade
         | 503    |
 
     @S-6.11
-    Scenario Outline: A 101 that nobody asked for, <how>, is answered 502
+    Scenario Outline: An unrequested 101, <how>, is answered 502
       Given an upstream "app" that switches to "websocket"
       And the proxy is running
       When a client sends the request:
@@ -462,7 +462,7 @@ Feature: Upgrade
         | another key             | Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Accept: x | HTTP/2   | Sec-WebSocket-Accept |
 
     @S-6.11 @S-6.14
-    Scenario Outline: <upgrade> is not passed on as it is, because it hides requests from the proxy
+    Scenario Outline: <upgrade> is not passed on unchanged, because it would hide requests from the proxy
       Given the proxy is running
       And a client opens a connection to "https://git.example.test"
       When the client sends:

@@ -7,7 +7,7 @@ Feature: Upstreams and clients at fault
     Given the site "git.example.test" is served from the upstream "app"
     And the site "www.example.test" is served from the upstream "www"
 
-  Rule: A head that is no answer's is answered 502
+  Rule: A head that is not a response's is answered 502
 
     @S-6.8
     Scenario Outline: <what> is answered 502
@@ -97,7 +97,7 @@ Feature: Upstreams and clients at fault
         | HTTP/2   |
 
     @S-6.8
-    Scenario Outline: A 101 in front of the answer is answered 502 over <protocol>
+    Scenario Outline: A 101 before the answer is answered 502 over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that answers:
         """
@@ -144,7 +144,7 @@ Feature: Upstreams and clients at fault
         | behind an interim answer | HTTP/1.1 103 Early Hints\nLink: </a.css>\n\n | HTTP/2   |
 
     @S-6.8 @S-6.9
-    Scenario Outline: A head that comes one byte at a time is not waited for longer than upstream_request_timeout_secs over <protocol>
+    Scenario Outline: A head that arrives one byte at a time is not awaited for longer than upstream_request_timeout_secs over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that sends its head one byte every 50 ms
       And the setting "listeners[0].sites[0].upstream_request_timeout_secs" is 1
@@ -262,7 +262,7 @@ Feature: Upstreams and clients at fault
         | over TLS | secure   | secure | HTTP/2   |
 
     @S-6.10
-    Scenario Outline: What is behind <what> belongs to nobody over <protocol>
+    Scenario Outline: What follows <what> belongs to no client over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that answers:
         """
@@ -299,7 +299,7 @@ Feature: Upstreams and clients at fault
         | a 304             | HTTP/2   | GET    | 304    | X-A: b                     | ok           |        |
 
     @S-6.10
-    Scenario Outline: The second of two answers that come at once to a client of <protocol> <how> is nobody's
+    Scenario Outline: The second of two answers that arrive together for a client of <protocol> <how> is discarded
       Given clients speak <protocol>
       And an HTTPS upstream "secure"
       And the site "secure.example.test" is served from the upstream "secure"
@@ -321,7 +321,7 @@ Feature: Upstreams and clients at fault
         | over TLS | secure   | secure | HTTP/2   |
 
     @S-6.8 @S-6.10
-    Scenario Outline: An answer that nobody asked for, on a kept connection <how>, is nobody's, over <protocol>
+    Scenario Outline: An unrequested answer on a kept connection <how> is discarded, over <protocol>
       Given clients speak <protocol>
       And an HTTPS upstream "secure"
       And the site "secure.example.test" is served from the upstream "secure"
@@ -361,7 +361,7 @@ Feature: Upstreams and clients at fault
         | HTTP/2   |
 
     @S-6.10
-    Scenario: An answer to a body of which half has come does not make the other half a request
+    Scenario: An answer to half of a body does not make the other half a request
       Given an upstream "app" that answers before the body:
         """
         HTTP/1.1 200 OK
@@ -379,10 +379,10 @@ Feature: Upstreams and clients at fault
       And the upstream "app" received no "GET /smuggled"
       And the upstream "app" has 0 connections open
 
-  Rule: A kept connection that dies is replaced where that is safe
+  Rule: A dead kept connection is replaced where that is safe
 
     @S-6.8
-    Scenario Outline: An upstream that closes a kept connection when it gets <what> is asked again, and nobody notices
+    Scenario Outline: An upstream that closes a kept connection when it gets <what> is asked again, unnoticed by the client
       Given an upstream "app" that closes a kept connection at its next request
       And the proxy is running
       When a client requests "https://git.example.test/"
@@ -401,7 +401,7 @@ Feature: Upstreams and clients at fault
         | a HEAD                   | HEAD /a HTTP/1.1\r\nHost: git.example.test\r\n\r\n                                    |
         | an OPTIONS               | OPTIONS * HTTP/1.1\r\nHost: git.example.test\r\n\r\n                                  |
         | a DELETE                 | DELETE /a HTTP/1.1\r\nHost: git.example.test\r\n\r\n                                  |
-        | a PUT that is there whole | PUT /a HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\n\r\nhello           |
+        | a PUT that is complete    | PUT /a HTTP/1.1\r\nHost: git.example.test\r\nContent-Length: 5\r\n\r\nhello           |
 
     @S-6.8
     Scenario Outline: A <method> that <what> is not sent twice
@@ -419,11 +419,11 @@ Feature: Upstreams and clients at fault
 
       Examples:
         | what                       | method | fields                     | body              |
-        | is there whole             | POST   | Content-Length: 5          | hello             |
+        | has arrived completely     | POST   | Content-Length: 5          | hello             |
         | has no body                | POST   | Content-Length: 0          |                   |
         | has come by half           | POST   | Content-Length: 10         | hello             |
         | has come by half in chunks | POST   | Transfer-Encoding: chunked | 5\r\nhello\r\n    |
-        | is there whole             | PATCH  | Content-Length: 5          | hello             |
+        | has arrived completely     | PATCH  | Content-Length: 5          | hello             |
 
     @S-6.8
     Scenario Outline: A new connection that fails is not tried again over <protocol>
@@ -439,10 +439,10 @@ Feature: Upstreams and clients at fault
         | HTTP/1.1 |
         | HTTP/2   |
 
-  Rule: Who does not read or send ends by a clock, and costs little
+  Rule: Peers that do not read or send end at a deadline, and cost little
 
     @S-6.9
-    Scenario Outline: An upstream that reads no body is given up after body_idle_timeout_secs, over <protocol>
+    Scenario Outline: An upstream that reads no body is abandoned after body_idle_timeout_secs, over <protocol>
       Given an upstream "app" that reads no body
       And the settings:
         | body.limit_bytes       | 1000000000 |
@@ -470,7 +470,7 @@ Feature: Upstreams and clients at fault
         | HTTP/2   |
 
     @S-6.9 @S-6.10 @S-6.7 @S-8.7
-    Scenario: A client that reads nothing is given up after body_idle_timeout_secs, and disturbs nobody
+    Scenario: A client that reads nothing is abandoned after body_idle_timeout_secs, and disturbs no other
       Given an upstream "app" that answers with 300000000 bytes
       And the setting "body_idle_timeout_secs" is 1
       And the proxy is running
@@ -495,7 +495,7 @@ Feature: Upstreams and clients at fault
       And the answer had no end
 
     @S-6.9 @S-6.10
-    Scenario: A client that reads nothing of an upgraded connection is given up as well
+    Scenario: A client that reads nothing of an upgraded connection is abandoned as well
       Given an upstream "app" that switches to "websocket"
       And the setting "body_idle_timeout_secs" is 1
       And the proxy is running
@@ -516,7 +516,7 @@ Feature: Upstreams and clients at fault
       And the proxy has used at most 250 MiB of memory
 
     @S-6.9
-    Scenario Outline: A body that comes one byte at a time is not cut <framing>
+    Scenario Outline: A body that arrives one byte at a time is not cut off <framing>
       Given an upstream "app" that echoes bodies
       And the setting "body_idle_timeout_secs" is 1
       And the proxy is running
@@ -532,7 +532,7 @@ Feature: Upstreams and clients at fault
         | in chunks     | Transfer-Encoding: chunked | 10\r\n0123456789012345\r\n0\r\n\r\n   |
 
     @S-6.9
-    Scenario Outline: A body in chunks that stands still <where> ends after body_idle_timeout_secs
+    Scenario Outline: A chunked body that stalls <where> ends after body_idle_timeout_secs
       Given the setting "body_idle_timeout_secs" is 1
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -550,7 +550,7 @@ Feature: Upstreams and clients at fault
         | before the last empty line | 5\r\nhello\r\n0\r\n       |
 
     @S-6.10
-    Scenario: A client that breaks its connection off while its upstream thinks cancels the request
+    Scenario: A client that drops its connection while its upstream works cancels the request
       Given an upstream "app" that never answers
       And the proxy is running
       And a client opens a connection to "https://git.example.test"
@@ -625,7 +625,7 @@ Feature: Upstreams and clients at fault
         | HTTP/2   |
 
     @S-6.8 @S-3.6
-    Scenario Outline: A reload that drops an upstream closes its idle connections, also those that come back later, over <protocol>
+    Scenario Outline: A reload that drops an upstream closes its idle connections, including those that come back later, over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that waits
       And the proxy is running

@@ -145,7 +145,7 @@ Feature: Upstreams that speak HTTP/2
       Then 20 of the answers are 200
       And the log has no line "UPSTREAM_ERROR"
 
-  Rule: What cannot be is named in the log
+  Rule: What is not possible is named in the log
 
     @S-18.7
     Scenario: An upstream that speaks HTTP/2 where HTTP/1.1 is configured

@@ -70,7 +70,7 @@ Feature: Upstreams that are named
       Then the answer is 200 "new"
 
     @S-6.19 @mount
-    Scenario: A server that is replaced by one at another address is found at once
+    Scenario: A server that is replaced by one at another address is found immediately
       Given the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
@@ -94,10 +94,10 @@ Feature: Upstreams that are named
       Then the answer is 200 "new"
       And the name server was asked for "app.internal.test" 0 times
 
-  Rule: A look-up that fails keeps the last addresses, and delays nobody
+  Rule: A look-up that fails keeps the last addresses, and delays no request
 
     @S-6.19 @mount
-    Scenario Outline: A name server that <what> takes no site away
+    Scenario Outline: A name server that <what> makes no site unavailable
       Given the proxy is running
       When a client requests "https://git.example.test/"
       Then the answer is 200 "old"
@@ -120,7 +120,7 @@ Feature: Upstreams that are named
         | does not know it any more | the name "app.internal.test" is removed |
 
     @S-6.19 @S-6.9 @mount
-    Scenario: Of a name that was never found a request waits for a look-up no longer than for a connection, and others do not wait
+    Scenario: A request for a name that was never found waits for a look-up no longer than for a connection, and others do not wait
       Given the site "www.example.test" is served from the upstream "www"
       And the setting "listeners[0].sites[0].upstream_connect_timeout_secs" is 2
       And the name server stops answering
@@ -145,7 +145,7 @@ Feature: Upstreams that are named
       Then the answer is the plain error 502 "Bad Gateway"
       And the runbook has a row under "502" for the error of the line "UPSTREAM_ERROR"
 
-  Rule: A name stands for all its addresses
+  Rule: A name means all its addresses
 
     @S-6.19 @mount
     Scenario Outline: An address that <fails> does not keep a request from the others over <protocol>

@@ -10,7 +10,7 @@ Feature: What is left on connections to upstreams
   Rule: An identity that belongs to a connection stays with its client
 
     @S-6.15
-    Scenario Outline: Nobody is the client that has authenticated a connection before, <who>
+    Scenario Outline: No client is mistaken for the one that has authenticated a connection before, <who>
       Given an upstream "app" that authenticates connections
       And the proxy is running
       And the client "alice" opens a connection to "https://git.example.test"
@@ -63,7 +63,7 @@ Feature: What is left on connections to upstreams
       Then the upstream "app" has 1 connection open
 
     @S-6.15
-    Scenario: Two clients are each who they are
+    Scenario: Two clients keep their own identities
       Given an upstream "app" that authenticates connections
       And the proxy is running
       And the client "alice" opens a connection to "https://git.example.test"
@@ -141,7 +141,7 @@ Feature: What is left on connections to upstreams
   Rule: Bytes of one request are never the beginning of the next
 
     @S-6.15
-    Scenario Outline: The body of a <method> that the upstream does not read is nobody's request over <protocol>
+    Scenario Outline: The body of a <method> that the upstream does not read is not read as a request over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that reads bodies of POST and PUT only
       And the proxy is running
@@ -176,7 +176,7 @@ Feature: What is left on connections to upstreams
       And the upstream "app" has 0 connections open
 
     @S-6.15
-    Scenario Outline: A body of <method> leaves the connection to others over <protocol>
+    Scenario Outline: After a body of <method> the connection is reused for others over <protocol>
       Given clients speak <protocol>
       And an upstream "app" that reads bodies of POST and PUT only
       And the proxy is running

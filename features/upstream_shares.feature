@@ -51,7 +51,7 @@ Feature: Fair shares of the connections to upstreams
         | WebSockets                       | tunnel | Connection: Upgrade\r\nUpgrade: websocket\r\n |
 
     @S-12.6 @S-12.7
-    Scenario: Small responses that nobody takes
+    Scenario: Small responses that no client reads
       Given the setting "max_connections" is 64
       And an upstream "app" that answers with 1024 bytes
       And the proxy is running
@@ -59,7 +59,7 @@ Feature: Fair shares of the connections to upstreams
       Then the client "alice" is answered 200 by "https://git.example.test/" over 15 new connections, most of them within a second
 
     @S-12.6 @S-12.7
-    Scenario Outline: Responses of <bytes> bytes that are taken byte by byte
+    Scenario Outline: Responses of <bytes> bytes that are read byte by byte
       Given the setting "max_connections" is 64
       And an upstream "app" that answers with <bytes> bytes
       And the proxy is running
@@ -147,7 +147,7 @@ Feature: Fair shares of the connections to upstreams
         | reverse_proxy_upstream_connections_over_share_total{limit="upstream"} | 0 |
 
     @S-12.6 @S-8.6
-    Scenario: A client that gives way is told so, and the log and the metrics say who held what
+    Scenario: A client that gives way is told so, and the log and the metrics show who held what
       Given the setting "max_connections" is 16
       And the proxy is running
       When the client "mallory" asks "https://stuck.example.test" for "/" over 1 HTTP/2 connections with windows of 100000 bytes, 16 requests each, 1000 a second

@@ -72,7 +72,7 @@ Feature: Upstreams at Unix sockets
       When the command "reverse-proxy check --config ${config}" is run
       Then the command prints "is this proxy's own admin_socket_path" on stderr
 
-  Rule: A socket that is replaced leads to the program that has replaced it
+  Rule: A replaced socket leads to the new program
 
     @S-18.8
     Scenario: An application is replaced while the old one lives on
@@ -89,7 +89,7 @@ Feature: Upstreams at Unix sockets
       Then the answer is 200 "new"
 
     @S-18.8
-    Scenario: An application that is started again
+    Scenario: An application that is restarted
       Given an upstream "old" at the Unix socket "app.sock"
       And the site "git.example.test" is served from the upstream "old"
       And the proxy is running

@@ -83,7 +83,7 @@ Feature: TLS towards upstreams
       Then the answer is 200 "app"
 
     @S-18.11
-    Scenario: The log warns of a certificate that ends soon, and of one that has ended
+    Scenario: The log warns of a certificate that expires soon, and of one that has expired
       Given the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream_scheme" is "https"
       And the private CA "inside" issues the certificate "proxy", which is valid for 6 seconds
@@ -101,7 +101,7 @@ Feature: TLS towards upstreams
         | certificate | ${cert:proxy}    |
 
     @S-18.11
-    Scenario: check warns of a certificate that ends soon, and refuses a key that does not fit
+    Scenario: check warns of a certificate that expires soon, and refuses a key that does not fit
       Given the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream_scheme" is "https"
       And the private CA "inside" issues the certificate "proxy", which is valid for 3600 seconds
@@ -121,7 +121,7 @@ Feature: TLS towards upstreams
   Rule: A reload reads the files again, and no connection outlives what it was verified with
 
     @S-18.11 @S-3.2
-    Scenario: A CA whose file was replaced is not trusted any longer
+    Scenario: A CA whose file was replaced is no longer trusted
       Given an HTTPS upstream "app" with a certificate of the private CA "inside" for "app.internal"
       And the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream_scheme" is "https"

@@ -6,7 +6,7 @@ Feature: Validation of the configuration
   Background:
     Given the site "git.example.test" is served from the upstream "app"
 
-  Rule: A valid configuration is reported with what it holds, and nothing is left by the check
+  Rule: A valid configuration is reported with its contents, and the check leaves nothing behind
 
     @S-1.2
     Scenario: A valid configuration
@@ -61,7 +61,7 @@ Feature: Validation of the configuration
         | listeners[0].sites[0].shutdown_timeout_secs: | unknown key | belongs at the top of the file |
 
     @S-1.2
-    Scenario Outline: A file that is no configuration: <what>
+    Scenario Outline: A file that is not a configuration: <what>
       Given the configuration file is "<text>"
       When the configuration is validated
       Then the command exits with 1
@@ -79,7 +79,7 @@ Feature: Validation of the configuration
         | the same twice | [body]\n[body]\n       | line 2, column                          |
 
     @S-1.2
-    Scenario Outline: A path that is no configuration: <path>
+    Scenario Outline: A path that is not a configuration: <path>
       Given a directory "directory"
       And a named pipe "pipe"
       And a stale socket "socket"
@@ -114,7 +114,7 @@ Feature: Validation of the configuration
       Then the command exits with 1
       And the command prints "listeners: missing; write at least one [[listeners]] table" on stderr
 
-  Rule: bind_addr is an IP address, and no wildcard unless that is allowed
+  Rule: bind_addr is an IP address, and a wildcard only if allowed
 
     @S-2.2
     Scenario Outline: <value> as bind_addr
@@ -155,10 +155,10 @@ Feature: Validation of the configuration
         | the flag | false | --allow-wildcard-bind | 0    |
         | neither  | false |                       | 1    |
 
-  Rule: No two sockets are in each other's way
+  Rule: No two sockets conflict
 
     @S-2.3
-    Scenario: Two listeners of one port on two addresses
+    Scenario: Two listeners with one port on two addresses
       Given another listener
       And the settings:
         | listeners[0].https_port | 8443 |
@@ -167,7 +167,7 @@ Feature: Validation of the configuration
       Then the command exits with 0
 
     @S-2.3
-    Scenario: Two listeners of one address and https_port
+    Scenario: Two listeners with one address and https_port
       Given another listener
       And the settings:
         | listeners[0].bind_addr  | "127.0.0.1" |
@@ -215,7 +215,7 @@ Feature: Validation of the configuration
       Then the command exits with 0
 
     @S-2.10
-    Scenario: Two listeners of one address and http_port
+    Scenario: Two listeners with one address and http_port
       Given another listener
       And the settings:
         | listeners[0].bind_addr | "127.0.0.1" |
@@ -228,7 +228,7 @@ Feature: Validation of the configuration
         | listeners[1].http_port: | 127.0.0.1:8080 is taken by listeners[0].http_port | write another port |
 
     @S-2.11
-    Scenario Outline: http_port <http> beside https_port 8443
+    Scenario Outline: http_port <http> with https_port 8443
       Given the settings:
         | listeners[0].http_port  | <http> |
         | listeners[0].https_port | 8443   |
@@ -275,7 +275,7 @@ Feature: Validation of the configuration
         | -1    | 1    | listeners[0].http_port: -1 is not a port                                                   |
 
     @S-2.14
-    Scenario Outline: The health port <port> beside a listener on <address>
+    Scenario Outline: The health port <port> with a listener on <address>
       Given the settings:
         | allow_wildcard_bind     | true      |
         | health_check_port       | <port>    |
@@ -298,7 +298,7 @@ Feature: Validation of the configuration
         | 8443 | "127.0.0.1" | 1    | health_check_port: 8443 on 127.0.0.1 is taken by listeners[0].https_port   |
         | 8080 | "0.0.0.0"   | 1    | health_check_port: 8080 on 127.0.0.1 is taken by listeners[0].http_port    |
 
-  Rule: The keys of a TLS mode are there and good
+  Rule: The keys of a TLS mode exist and are valid
 
     @S-2.4
     Scenario Outline: ACME for the domains <domains>
@@ -316,7 +316,7 @@ Feature: Validation of the configuration
         | ["localhost"]        | 1    | listeners[0].tls.acme_domains[0]: "localhost" has no dot         |
 
     @S-2.4
-    Scenario: The least that a listener in ACME mode needs
+    Scenario: The minimum for a listener in ACME mode
       Given the setting "listeners[0].tls" is {mode = "acme", acme_contact = "mailto:a@example.test"}
       And the setting "rate_limit" is left out
       And the setting "body" is left out
@@ -333,7 +333,7 @@ Feature: Validation of the configuration
         | listeners[0].tls.acme_contact: | missing |
 
     @S-2.4
-    Scenario: ACME for a site whose host is no public name
+    Scenario: ACME for a site whose host is not a public name
       Given the setting "listeners[0].tls" is {mode = "acme", acme_contact = "mailto:a@example.test"}
       And the setting "listeners[0].sites[0].host" is "intranet"
       When the configuration is validated
@@ -442,7 +442,7 @@ Feature: Validation of the configuration
         | caches/a | caches/./a/ | b       | 1    | listeners[1].tls.acme_contact: differs from listeners[0].tls.acme_contact         |
         | caches/a | link/a      | b       | 1    | listeners[1].tls.acme_contact: differs from listeners[0].tls.acme_contact         |
 
-  Rule: Sites have a host of their own and an upstream
+  Rule: Each site has its own host and an upstream
 
     @S-2.6
     Scenario Outline: A site without <key>
@@ -658,7 +658,7 @@ Feature: Validation of the configuration
         | 9223372036854775807  | 1    |
 
     @S-2.22
-    Scenario Outline: <connections> connections where 1000 files may be open
+    Scenario Outline: <connections> connections with a limit of 1000 open files
       Given the setting "max_connections" is <connections>
       And the proxy will be started with at most 1000 open files
       When the configuration is validated
