@@ -66,7 +66,7 @@ func (s *Store) Lease(ctx context.Context, name string) (*Lease, error) {
 	l := &Lease{store: s, key: prefix + "lease:" + name, token: rand.Text() + " " + s.opts.Machine}
 	var holder string
 	err := s.do(ctx, func(ctx context.Context, conn redis.Conn) error {
-		_, err := redis.String(redis.DoContext(conn, ctx, "SET", l.key, l.token, "NX", "PX", s.leaseTime.Milliseconds()))
+		_, err := redis.String(redis.DoContext(conn, ctx, "SET", l.key, l.token, "NX", "PX", s.opts.leaseTime.Milliseconds()))
 		if !errors.Is(err, redis.ErrNil) {
 			return err
 		}
@@ -91,7 +91,7 @@ func (s *Store) Lease(ctx context.Context, name string) (*Lease, error) {
 
 // extend extends the lease until it is released. If the server does not confirm that in time, the lease is lost.
 func (l *Lease) extend() {
-	ticker := time.NewTicker(l.store.leaseTime / 3)
+	ticker := time.NewTicker(l.store.opts.leaseTime / 3)
 	defer ticker.Stop()
 	confirmed := time.Now()
 	for {
@@ -103,13 +103,13 @@ func (l *Lease) extend() {
 		began := time.Now()
 		var ours int
 		err := l.store.do(l.ctx, func(ctx context.Context, conn redis.Conn) (err error) {
-			ours, err = redis.Int(extendScript.DoContext(ctx, conn, l.key, l.token, l.store.leaseTime.Milliseconds()))
+			ours, err = redis.Int(extendScript.DoContext(ctx, conn, l.key, l.token, l.store.opts.leaseTime.Milliseconds()))
 			return err
 		})
 		switch {
 		case err == nil && ours == 1:
 			confirmed = began
-		case err == nil, time.Since(confirmed) > l.store.leaseTime*2/3:
+		case err == nil, time.Since(confirmed) > l.store.opts.leaseTime*2/3:
 			l.cancel(ErrLost)
 			return
 		}

@@ -89,8 +89,7 @@ func TestALostLeaseWritesNothing(t *testing.T) {
 
 func TestALeaseThatCannotBeExtendedIsLost(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
-	s, _ := runStore(t, server, nil)
-	s.leaseTime = 3 * time.Second
+	s, _ := runStore(t, server, func(o *Options) { o.leaseTime = 3 * time.Second })
 	l, err := s.Lease(t.Context(), "n")
 	if err != nil {
 		t.Fatal(err)

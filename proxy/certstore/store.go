@@ -1,6 +1,7 @@
 package certstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -44,6 +45,9 @@ type Options struct {
 	Synced  func(ctx context.Context)
 	// StateChanged is called with the cause when the store goes away, and with nil when it is back.
 	StateChanged func(err error)
+
+	// leaseTime and leastRound are the constants of these names, or others in tests.
+	leaseTime, leastRound time.Duration
 }
 
 // Store is a client of the server.
@@ -52,8 +56,6 @@ type Store struct {
 	sealer *sealer
 	id     string // of this process, for the list of machines
 	conns  *conns
-	// leaseTime is the constant of that name, or less in tests.
-	leaseTime time.Duration
 	// first is closed after the first connection, or the first failure to connect.
 	first     chan struct{}
 	firstOnce sync.Once
@@ -87,8 +89,9 @@ func New(opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts.leaseTime, opts.leastRound = cmp.Or(opts.leaseTime, leaseTime), cmp.Or(opts.leastRound, leastRound)
 	s := &Store{opts: opts, sealer: sealer, id: rand.Text(), first: make(chan struct{}), broken: make(chan struct{}, 1),
-		leaseTime: leaseTime, seen: map[string]uint64{}, since: time.Now(), err: errors.New("not connected yet")}
+		seen: map[string]uint64{}, since: time.Now(), err: errors.New("not connected yet")}
 	s.conns = newConns(s.dial)
 	return s, nil
 }

@@ -131,7 +131,7 @@ func (s *Store) session(ctx context.Context) error {
 		if err := s.beat(ctx, conn, last); err != nil {
 			return err
 		}
-		if !clock.Sleep(ctx, leastRound-time.Since(began)) {
+		if !clock.Sleep(ctx, s.opts.leastRound-time.Since(began)) {
 			return ctx.Err()
 		}
 	}
