@@ -51,6 +51,7 @@ func (w *World) areas() []area {
 		{"Several machines", w.machineSteps()},
 		{"Names proved by the DNS", w.dnsSteps()},
 		{"The store of several machines", w.storeSteps()},
+		{"Steady load", w.loadSteps()},
 		{"The log", w.logSteps()},
 		{"The log file and the other ends of the log", w.loggingSteps()},
 		{"Rotation of the log", w.logrotateSteps()},

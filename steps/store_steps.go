@@ -3,10 +3,12 @@ package steps
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"reverse-proxy/conformance/redistest"
 )
@@ -16,6 +18,11 @@ func (w *World) storeSteps() []step {
 	return []step{
 		{`a store`, w.startStore, "A Redis server, in `[acme]` of the configuration with the key file `store.key`."},
 		{`a store with the password {string}`, w.startStoreWithPassword, "In its URL."},
+		{`a store that can be slow`, w.startSlowStore, "A store with a relay in front of it, which closes connections while the store is killed."},
+		{`the store takes {int} seconds for each command`, w.slowStore, "The relay passes each one on after that time."},
+		{`the store has the password {string}`, w.setStorePassword, "From its next start on; \"\" for none."},
+		{`the store closes all connections`, w.dropStoreConns, ""},
+		{`the leases in the store have {int} seconds left`, w.ageLeases, "As if the rest of their 30 seconds had passed."},
 		{`the store is killed`, w.killStore, "With all it had."},
 		{`the store comes back`, w.restartStore, "At the same address, and empty."},
 		{`the store hangs`, w.pauseStore, "It answers nothing, until it continues."},
@@ -44,13 +51,31 @@ func (w *World) startStoreWithPassword(password string) error {
 	}
 	w.cleanup(func() error { server.Stop(); return nil })
 	w.store = server
-	key := filepath.Join(w.dir, "store.key")
-	if err := os.WriteFile(key, []byte(strings.Repeat("a key of the suite ", 3)+"\n"), 0o600); err != nil {
-		return err
-	}
 	at := server.Address
 	if password != "" {
 		at = ":" + password + "@" + at
+	}
+	return w.useStore(at)
+}
+
+func (w *World) startSlowStore() error {
+	if err := w.startStore(); err != nil {
+		return err
+	}
+	relay, err := redistest.StartRelay(w.store)
+	if err != nil {
+		return err
+	}
+	w.cleanup(func() error { relay.Close(); return nil })
+	w.storeRelay = relay
+	return w.useStore(relay.Address)
+}
+
+// useStore writes a store into the configuration.
+func (w *World) useStore(at string) error {
+	key := filepath.Join(w.dir, "store.key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("a key of the suite ", 3)+"\n"), 0o600); err != nil {
+		return err
 	}
 	return errors.Join(w.config.set("acme.store", "redis://"+at+"/0"), w.config.set("acme.store_key_file", key))
 }
@@ -66,6 +91,47 @@ func (w *World) onStore(do func(*redistest.Server) error) error {
 // storeCommand carries out a command of the store.
 func (w *World) storeCommand(command string, args ...any) error {
 	return w.onStore(func(s *redistest.Server) error { _, err := s.Do(command, args...); return err })
+}
+
+func (w *World) slowStore(seconds int) error {
+	if w.storeRelay == nil {
+		return errors.New("the scenario has no store that can be slow")
+	}
+	w.storeRelay.Set(func(string, []string, io.Writer) bool {
+		select {
+		case <-time.After(time.Duration(seconds) * time.Second):
+		case <-w.ctx.Done():
+		}
+		return false
+	})
+	return nil
+}
+
+func (w *World) setStorePassword(password string) error {
+	return w.onStore(func(s *redistest.Server) error { s.SetPassword(password); return nil })
+}
+
+func (w *World) dropStoreConns() error { return w.storeCommand("CLIENT", "KILL", "TYPE", "normal") }
+
+// ageLeases lets most of the time of all leases pass.
+func (w *World) ageLeases(seconds int) error {
+	const leaseTime = 30 * time.Second
+	return w.onStore(func(s *redistest.Server) error {
+		keys, err := s.Keys("reverse-proxy:lease:*")
+		if err == nil && len(keys) == 0 {
+			err = errors.New("the store has no leases")
+		}
+		for _, key := range keys {
+			left, err := s.Do("PTTL", key)
+			if ms, _ := left.(int64); err != nil || ms <= 0 || ms > leaseTime.Milliseconds() {
+				return fmt.Errorf("%s: got %v ms and %w, want at most %v", key, left, err, leaseTime)
+			}
+			if _, err := s.Do("PEXPIRE", key, seconds*1000); err != nil {
+				return err
+			}
+		}
+		return err
+	})
 }
 
 func (w *World) killStore() error {

@@ -210,6 +210,8 @@ type World struct {
 	acme         *acmeServer
 	machines     map[string]*machine
 	store        *redistest.Server
+	storeRelay   *redistest.Relay
+	steady       *steadyLoad
 	remembered   map[string]string
 	privateCAs   map[string]*authority
 	occupied     map[string]net.Listener

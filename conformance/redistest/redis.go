@@ -134,6 +134,9 @@ func (s *Server) Kill() {
 	<-s.ended
 }
 
+// SetPassword changes the password, from the next Restart on.
+func (s *Server) SetPassword(password string) { s.opts.Password = password }
+
 // Stop kills the server and removes its data.
 func (s *Server) Stop() {
 	s.Kill()

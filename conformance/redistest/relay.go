@@ -29,21 +29,30 @@ type Relay struct {
 // real server answers.
 type Answer func(name string, args []string, w io.Writer) bool
 
-// NewRelay starts a relay, which ends with the test.
-func NewRelay(t testing.TB, behind *Server) *Relay {
-	t.Helper()
+// StartRelay starts a relay. The caller closes it.
+func StartRelay(behind *Server) (*Relay, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	r := &Relay{Address: listener.Addr().String(), listener: listener, behind: behind, open: []io.Closer{listener}}
 	r.sessions.Go(r.accept)
-	t.Cleanup(r.close)
+	return r, nil
+}
+
+// RelayForTest starts a relay that ends with the test.
+func RelayForTest(t testing.TB, behind *Server) *Relay {
+	t.Helper()
+	r, err := StartRelay(behind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
 	return r
 }
 
-// Answer sets what answers commands from now on; nil for the real server alone.
-func (r *Relay) Answer(answer Answer) {
+// Set sets what answers commands from now on; nil for the real server alone.
+func (r *Relay) Set(answer Answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answer = answer
@@ -73,7 +82,8 @@ func (r *Relay) keep(conn net.Conn) bool {
 	return true
 }
 
-func (r *Relay) close() {
+// Close ends the relay and its connections.
+func (r *Relay) Close() {
 	r.mu.Lock()
 	r.closed = true
 	for _, c := range r.open {

@@ -51,27 +51,27 @@ func TestAServerThatSendsAnything(t *testing.T) {
 	for what, c := range replies() {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel() // most wait
-			relay := redistest.NewRelay(t, server)
+			relay := redistest.RelayForTest(t, server)
 			send := func(_ string, _ []string, w io.Writer) bool { io.WriteString(w, c.reply); return true }
-			relay.Answer(send)
+			relay.Set(send)
 			s, _ := runStore(t, server, func(o *Options) { o.Address = relay.Address })
 			awaitAway(t, s, c.says)
 			if said := s.State().Err.Error(); len(said) > 500 || strings.ContainsAny(said, "\r\n\x1b") {
 				t.Errorf("got %q, want a short text that is safe to show", said)
 			}
-			relay.Answer(nil)
+			relay.Set(nil)
 			awaitUp(t, s)
 			name := "n of " + what
 			if err := s.Put(t.Context(), name, []byte("good")); err != nil {
 				t.Fatal(err)
 			}
-			relay.Answer(func(command string, args []string, w io.Writer) bool {
+			relay.Set(func(command string, args []string, w io.Writer) bool {
 				return command == "GETRANGE" && args[0] == valueKey(name) && send(command, args, w)
 			})
 			if got, err := s.Get(t.Context(), name); !errors.Is(err, ErrAway) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("reading a value: got %q, %v, want that the store is away", got, err)
 			}
-			relay.Answer(nil)
+			relay.Set(nil)
 			awaitUp(t, s)
 			if got, err := s.Get(t.Context(), name); err != nil || string(got) != "good" {
 				t.Errorf("got %q, %v afterwards, want the value", got, err)
@@ -101,12 +101,12 @@ func TestRepliesCostBoundedMemory(t *testing.T) {
 // TestAServerThatAlwaysHasChanges answers each request for changes at once.
 func TestAServerThatAlwaysHasChanges(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
-	relay := redistest.NewRelay(t, server)
+	relay := redistest.RelayForTest(t, server)
 	const round = 300 * time.Millisecond
 	s, seen := runStore(t, server, func(o *Options) { o.Address, o.leastRound = relay.Address, round })
 	awaitUp(t, s)
 	id := time.Now().UnixMilli()
-	relay.Answer(func(command string, _ []string, w io.Writer) bool {
+	relay.Set(func(command string, _ []string, w io.Writer) bool {
 		if command != "XREAD" {
 			return false
 		}
@@ -120,7 +120,7 @@ func TestAServerThatAlwaysHasChanges(t *testing.T) {
 	if took := time.Since(began); took < 4*round {
 		t.Errorf("five lists of changes took %v, want at least %v each", took, round)
 	}
-	relay.Answer(func(command string, _ []string, w io.Writer) bool {
+	relay.Set(func(command string, _ []string, w io.Writer) bool {
 		if command == "XREAD" { // the same again, and so never an end
 			io.WriteString(w, "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-0\r\n*2\r\n$4\r\nname\r\n$1\r\nn\r\n")
 			return true
@@ -133,8 +133,8 @@ func TestAServerThatAlwaysHasChanges(t *testing.T) {
 // TestAStoreThatForgetsAtOnce takes every write, and has nothing.
 func TestAStoreThatForgetsAtOnce(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
-	relay := redistest.NewRelay(t, server)
-	relay.Answer(func(command string, _ []string, w io.Writer) bool {
+	relay := redistest.RelayForTest(t, server)
+	relay.Set(func(command string, _ []string, w io.Writer) bool {
 		if command == "GET" {
 			io.WriteString(w, "$-1\r\n")
 		}

@@ -121,6 +121,31 @@ func TestAValueIsReadOnAnotherMachine(t *testing.T) {
 	}
 }
 
+// TestAMachineThatEndsIsNoLongerWaitedFor checks that it does not count as one of the machines until it is forgotten.
+func TestAMachineThatEndsIsNoLongerWaitedFor(t *testing.T) {
+	server := redistest.ForTest(t, redistest.Options{})
+	a, _ := runStore(t, server, nil)
+	t.Run("another machine", func(t *testing.T) {
+		runStore(t, server, nil)
+		waittest.For(t, "two machines", func() bool { return a.State().Machines == 2 })
+	})
+	began := time.Now()
+	l, err := a.Lease(t.Context(), "n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Release()
+	if err := l.PutFor(t.Context(), "n", []byte("value"), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > heardPatience {
+		t.Errorf("the write took %v, want that it does not wait for a machine that has ended", took)
+	}
+	if fields, err := server.Do("HLEN", membersKey); err != nil || fields != int64(1) {
+		t.Errorf("got %v machines, %v, want 1", fields, err)
+	}
+}
+
 // TestNothingSecretLeavesTheProcess looks at everything that the server has.
 func TestNothingSecretLeavesTheProcess(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})

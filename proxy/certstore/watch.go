@@ -25,6 +25,8 @@ const (
 	// heardPatience bounds the wait until all machines have read a change. A machine that has not beaten for memberTime is no
 	// longer waited for.
 	heardPatience, memberTime = 5 * time.Second, 10 * time.Second
+	// leavePatience bounds what the end of the daemon waits for the store.
+	leavePatience = 500 * time.Millisecond
 	// recent is the age of the oldest changes that a machine reads when it connects. Values that expire, such as the answers
 	// to challenges, are younger.
 	recent = 5 * time.Minute
@@ -55,6 +57,7 @@ return live`)
 // Run keeps a connection to the server, on which it waits for changes, until ctx ends.
 func (s *Store) Run(ctx context.Context) {
 	defer s.conns.drop()
+	defer s.leave()
 	wait := firstRetry
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -242,6 +245,16 @@ func (s *Store) beat(ctx context.Context, conn redis.Conn, last string) error {
 	defer s.mu.Unlock()
 	s.machines = len(heard)
 	return nil
+}
+
+// leave tells the other machines at the end that they need not wait for this one any more.
+func (s *Store) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), leavePatience)
+	defer cancel()
+	_ = s.do(ctx, func(ctx context.Context, conn redis.Conn) error {
+		_, err := redis.DoContext(conn, ctx, "HDEL", membersKey, s.id)
+		return err
+	})
 }
 
 // checkKey makes sure that this machine and the others have the same key.
