@@ -145,6 +145,39 @@ Feature: Upstreams that speak HTTP/2
       Then 20 of the answers are 200
       And the log has no line "UPSTREAM_ERROR"
 
+    # nginx ends a connection, with all its requests, for a head of more than 32 KiB.
+    @S-12.6 @S-18.7
+    Scenario: A request with a large head cannot end the connection of others
+      Given an upstream "app" that speaks only HTTP/2
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
+      When the proxy is running
+      And a client requests "https://git.example.test/"
+      Then the answer is 200 "app"
+      When a client speaks HTTP/2 with "https://git.example.test"
+      And it opens a stream for "/" with 300 cookies and 0 other fields
+      Then its last stream is answered 200
+      And the upstream "app" was connected to 2 times
+      When a client requests "https://git.example.test/"
+      Then the answer is 200 "app"
+      And the upstream "app" was connected to 2 times
+
+    # A map that is zoomed. Many servers end a connection on which they get that many resets, whoever's requests they were.
+    @S-12.6 @S-18.7
+    Scenario: While one client cancels many requests, another one gets its answer
+      Given an upstream "app" that speaks only HTTP/2 and ends a connection after 60 resets
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
+      And the proxy is running
+      And the client "alice" begins the request:
+        | url    | https://git.example.test/later |
+        | method | POST                           |
+      And the client "mallory" speaks HTTP/2 with "https://git.example.test"
+      When it opens 40 streams for "/wait" and resets them, 5 times, once every 200 ms
+      And the upstream "app" is released
+      Then the client "alice" is answered 200
+      And the answer is 200 "app"
+
   Rule: What is not possible is named in the log
 
     @S-18.7

@@ -144,7 +144,7 @@ var errCheckTimeout = fmt.Errorf("no answer to the check within health.timeout_s
 // ask sends the request of a check, and returns the status of the answer.
 func (c *upstreamCheck) ask(ctx context.Context) (status int, err error) {
 	conn := &upstreamConn{longs: &c.to.pool.all.longs}
-	if err := c.to.dial(ctx, conn, nil); err != nil {
+	if err := c.to.dial(ctx, conn, nil, false); err != nil {
 		return 0, err
 	}
 	defer func() { _ = conn.Close() }() // an error would concern no request

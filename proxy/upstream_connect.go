@@ -62,7 +62,7 @@ func (c *upstreamCall) dial(ctx context.Context, conn *upstreamConn, left time.D
 		ctx, cancel = context.WithTimeout(ctx, left/time.Duration(c.triesLeft+1))
 		defer cancel()
 	}
-	return c.to.dial(ctx, conn, c.request)
+	return c.to.dial(ctx, conn, c.request, c.needsOwnConn())
 }
 
 // acquire takes a slot for one connection, and waits for it until the context ends. The returned connection is in use. It

@@ -161,7 +161,7 @@ func TestConnectionsToASocketThatWasReplacedAreClosed(t *testing.T) {
 	target := u.target(siteTo("a", "unix:"+path, "http"), 0)
 	dial := func() *upstreamConn {
 		conn := new(upstreamConn)
-		if err := target.dial(t.Context(), conn, new(Request)); err != nil {
+		if err := target.dial(t.Context(), conn, new(Request), false); err != nil {
 			t.Fatal(err)
 		}
 		giveIdle(target.pool, conn)

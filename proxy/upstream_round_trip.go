@@ -43,7 +43,7 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 	}
 	sent := c.start // near enough, and saves a look at the clock
 	for tries := 1; ; tries++ {
-		if conn == nil || !pool.ready(conn) {
+		if conn == nil || !pool.ready(conn, c) {
 			began := time.Now()
 			if conn, err = c.connect(conn); err != nil {
 				c.failedTime += time.Since(began)

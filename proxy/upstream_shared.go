@@ -45,13 +45,19 @@ func (t *upstreamTarget) dialShared(ctx context.Context) (net.Conn, any, error) 
 }
 
 // ready reports whether the call can send its request on the connection now: over HTTP/2, whether there is a stream.
-func (p *upstreamPool) ready(conn *upstreamConn) bool {
-	if p.shared != nil {
-		conn.stream = p.shared.TryOpen()
-		return conn.stream != nil
+func (p *upstreamPool) ready(conn *upstreamConn, c *upstreamCall) bool {
+	switch {
+	case p.shared == nil:
+		return true
+	case c.needsOwnConn():
+		return false
 	}
-	return true
+	conn.stream = p.shared.TryOpen()
+	return conn.stream != nil
 }
+
+// needsOwnConn reports whether the request must not share its connection with others, because the upstream might end it.
+func (c *upstreamCall) needsOwnConn() bool { return c.to.isShared() && c.Bytes() > h2client.LargeHead }
 
 // mayShare returns why a request cannot go over a shared connection, or nil.
 func (c *upstreamCall) mayShare() error {
@@ -174,6 +180,14 @@ func (c *upstreamCall) AppendTrailers(e *http2.HeadEncoder, dst []byte) []byte {
 		dst = e.AppendField(dst, field.Name, field.Value)
 	}
 	return dst
+}
+
+// TrailerBytes implements h2client.Trailers.
+func (c *upstreamCall) TrailerBytes() (n int) {
+	for _, field := range c.trailers {
+		n += len(field.Name) + len(field.Value) + 32
+	}
+	return n
 }
 
 // readSharedHead reads the next head of a response over HTTP/2.

@@ -23,6 +23,23 @@ func (w *World) refusingH2Upstream(name, how string) error {
 	if refuse == nil {
 		return fmt.Errorf("%q is no way to refuse a request", how)
 	}
+	return w.scriptedH2Upstream(name, func(_ *upstream, framer *http2.Framer) {
+		for {
+			frame, err := framer.ReadFrame()
+			if err != nil {
+				return
+			}
+			if frame.Header().Type == http2.FrameHeaders {
+				if err := refuse(framer, frame.Header().StreamID); err != nil {
+					return
+				}
+			}
+		}
+	})
+}
+
+// scriptedH2Upstream is an upstream of HTTP/2 whose connections serve has when both sides have sent their first frames.
+func (w *World) scriptedH2Upstream(name string, serve func(up *upstream, framer *http2.Framer)) error {
 	up, err := w.listenH2(name)
 	if err != nil {
 		return err
@@ -33,14 +50,14 @@ func (w *World) refusingH2Upstream(name, how string) error {
 			if err != nil {
 				return
 			}
-			up.served.Go(func() { up.refuseStreams(conn, refuse) })
+			up.served.Go(func() { up.serveFrames(conn, serve) })
 		}
 	})
 	return nil
 }
 
-// refuseStreams serves one connection until it or the upstream is closed.
-func (u *upstream) refuseStreams(conn net.Conn, refuse func(f *http2.Framer, stream uint32) error) {
+// serveFrames serves one connection until it or the upstream is closed.
+func (u *upstream) serveFrames(conn net.Conn, serve func(up *upstream, framer *http2.Framer)) {
 	u.mu.Lock()
 	u.conns[conn] = true
 	u.accepted++
@@ -63,15 +80,5 @@ func (u *upstream) refuseStreams(conn net.Conn, refuse func(f *http2.Framer, str
 	if err := framer.WriteSettings(); err != nil {
 		return
 	}
-	for {
-		frame, err := framer.ReadFrame()
-		if err != nil {
-			return
-		}
-		if frame.Header().Type == http2.FrameHeaders {
-			if err := refuse(framer, frame.Header().StreamID); err != nil {
-				return
-			}
-		}
-	}
+	serve(u, framer)
 }

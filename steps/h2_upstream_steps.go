@@ -17,6 +17,7 @@ func (w *World) h2UpstreamSteps() []step {
 		{`an upstream {string} that speaks only HTTP/2, with {int} streams on a connection`, w.narrowH2Upstream, "That is its SETTINGS_MAX_CONCURRENT_STREAMS."},
 		{`an upstream {string} that speaks only HTTP/2, over TLS`, w.h2TLSUpstream, "With a certificate for its address, from the CA that the daemon trusts."},
 		{`an upstream {string} that speaks only HTTP/2 and refuses each request with {string}`, w.refusingH2Upstream, "`GOAWAY`, which says that it has not acted on the request, or the error code of the RST_STREAM: `REFUSED_STREAM`, `INTERNAL_ERROR`."},
+		{`an upstream {string} that speaks only HTTP/2 and ends a connection after {int} resets`, w.countingH2Upstream, "With ENHANCE_YOUR_CALM, as many servers do. Answers 200 with its name, below `/wait` never, below `/later` when it is released."},
 	}
 }
 

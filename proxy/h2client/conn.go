@@ -49,6 +49,7 @@ type Conn struct {
 	last bool
 	// junk is how many frames that carry nothing the server may still send.
 	junk int
+	abandoned
 	// lastFrame is when the server was last heard, and pinged when it was asked for a sign of life; zero if it was not. silent
 	// reports whether it has not answered in time.
 	lastFrame, pinged time.Time
@@ -64,7 +65,7 @@ func New(conn net.Conn) *Conn {
 	c := &Conn{
 		net: conn, closed: make(chan struct{}), greeting: make(chan struct{}), wake: make(chan struct{}, 1),
 		streams: map[uint32]*Stream{}, blocked: map[*Stream]struct{}{}, next: 1, limits: http2.DefaultLimits(),
-		encoder: http2.NewRequestEncoder(), window: http2.InitialWindow, junk: junkFrames, lastFrame: now, idleSince: now,
+		encoder: http2.NewRequestEncoder(), window: http2.InitialWindow, junk: junkFrames, abandoned: abandoned{resets: resetsAtOnce}, lastFrame: now, idleSince: now,
 	}
 	c.out = append(c.out, http2.Preface...)
 	c.out = http2.AppendSettings(c.out,
@@ -192,6 +193,7 @@ func (c *Conn) Look(now time.Time) {
 		return
 	}
 	c.junk = min(junkFrames, c.junk+junkEachSecond)
+	c.resetLate()
 	switch {
 	case !c.writingSince.IsZero() && now.Sub(c.writingSince) > stuckWrite:
 		c.fail(&Error{Reason: "the upstream reads nothing", Lost: true})

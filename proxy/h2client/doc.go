@@ -27,10 +27,23 @@ const (
 	junkFrames     = 2000
 	usefulFrame    = 10
 	junkEachSecond = 200
-	// paidUpdate is how many bytes of data pay for a WINDOW_UPDATE frame that acknowledges them.
+	// paidFrames is how many frames that carry nothing a DATA frame of ours pays for: a WINDOW_UPDATE for its stream, one for the
+	// connection, and a PING that measures the path. paidUpdate is how many bytes of data pay for a further WINDOW_UPDATE.
+	paidFrames = 3
 	paidUpdate = 512
 	// maxInterim is the number of interim responses that may wait for their reader.
 	maxInterim = 16
+	// resetsAtOnce and resetsEachSecond are how often requests that were not complete are reset on one connection. Servers count
+	// resets (CVE-2023-44487) and end the connection, with the requests of all clients, after 20 of streams that they have not
+	// looked at yet (hyper), 200 in 30 seconds (Netty) or a burst of 1,000 (nghttp2).
+	resetsAtOnce     = 16
+	resetsEachSecond = 5
+	// lateSlack pays for the heads of a response that comes after its request was given up, at lateHeadBytes each.
+	lateSlack     = 4 * lateHeadBytes
+	lateHeadBytes = 1 << 10
+	// LargeHead is the size of a header list from which on a server may end the connection, with the requests of all clients,
+	// although it has not announced a bound: nginx does so above 32 KiB. Requests with such heads get connections of their own.
+	LargeHead = 8 << 10
 	// silence is how long a server with streams may send nothing before it is asked for a sign of life, and patience how long it
 	// has for that before new streams avoid the connection.
 	silence  = 10 * time.Second

@@ -241,7 +241,7 @@ func (r *reader) rstStream(h http2.Header, p []byte) *http2.Error {
 	case err != nil:
 		return err
 	case s == nil:
-		return r.wasted()
+		return r.tooLate(h.Stream, 0, true)
 	}
 	if s.ended { // it needs no more of the request (RFC 9113, section 8.1)
 		s.stopped = true

@@ -53,7 +53,7 @@ func (r *reader) headersEnd(h http2.Header) *http2.Error {
 	s := r.conn.streams[stream]
 	switch {
 	case s == nil:
-		return r.wasted()
+		return r.tooLate(stream, lateHeadBytes, r.end)
 	case s.ended:
 		return &http2.Error{Stream: stream, Code: http2.StreamClosed, Reason: "HEADERS after the end of the response"}
 	case malformed != "":
@@ -128,8 +128,8 @@ func (r *reader) data(h http2.Header, p []byte) *http2.Error {
 		c.received = 0
 		c.poke()
 	}
-	if s == nil { // it was reset, and this was on its way
-		return r.wasted()
+	if s == nil { // it was given up, and this was on its way
+		return r.tooLate(h.Stream, len(p), h.Has(http2.FlagEndStream))
 	}
 	if s.room -= len(p); s.room < 0 {
 		return &http2.Error{Stream: s.id, Code: http2.FlowControlError, Reason: "more data than the stream's window"}

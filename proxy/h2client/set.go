@@ -89,6 +89,15 @@ func (s *Set) Open(ctx context.Context, dial Dial) (*Stream, error) {
 	}
 }
 
+// OpenAlone opens a stream on a new connection that no other stream uses.
+func (s *Set) OpenAlone(ctx context.Context, dial Dial) (*Stream, error) {
+	conn, _, err := dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return New(conn).openLast(), nil
+}
+
 // dial adds a connection and opens its first stream.
 func (s *Set) dial(ctx context.Context, dial Dial, d *dialing) (stream *Stream, err error) {
 	defer func() {

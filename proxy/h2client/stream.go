@@ -243,8 +243,8 @@ func (s *Stream) Close() {
 	s.Release()
 }
 
-// Finish ends the stream, so that another one may be opened. One that is not complete on both sides is reset: the server need do
-// no more work for it. The bytes that Next has returned, the head and the trailers stay valid until Release.
+// Finish ends the stream, so that another one may be opened. One that is not complete on both sides is given up: the server need
+// do no more work for it. The bytes that Next has returned, the head and the trailers stay valid until Release.
 func (s *Stream) Finish() {
 	c := s.conn
 	c.mu.Lock()
@@ -254,9 +254,9 @@ func (s *Stream) Finish() {
 		delete(c.blocked, s)
 		switch {
 		case !s.ended:
-			c.reset(s.id, http2.Cancel)
+			c.giveUp(s, http2.Cancel)
 		case !s.sent:
-			c.reset(s.id, http2.NoError)
+			c.giveUp(s, http2.NoError)
 		}
 	}
 	delete(c.blocked, s)

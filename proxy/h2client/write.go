@@ -179,7 +179,7 @@ func (s *Stream) tryWrite(p []byte, end bool) (rest []byte, err error) {
 		c.out = http2.AppendData(c.out, s.id, p[:n], last)
 		s.window -= int64(n)
 		c.window -= int64(n)
-		c.junk = min(junkFrames, c.junk+1+n/paidUpdate) // for the WINDOW_UPDATE frames that acknowledge the data
+		c.junk = min(junkFrames, c.junk+paidFrames+n/paidUpdate) // for the frames that acknowledge the data
 		c.poke()
 		if p = p[n:]; len(p) == 0 {
 			s.sent = s.sent || last
@@ -191,6 +191,8 @@ func (s *Stream) tryWrite(p []byte, end bool) (rest []byte, err error) {
 // Trailers is the trailer section of a request, which is encoded when it is its turn.
 type Trailers interface {
 	AppendTrailers(encoder *http2.HeadEncoder, dst []byte) []byte
+	// TrailerBytes returns the size of the header list.
+	TrailerBytes() int
 }
 
 // End ends the body with trailers.
@@ -205,6 +207,10 @@ func (s *Stream) End(trailers Trailers) error {
 		return ErrInterrupted
 	case s.stopped:
 		return errStopped
+	case trailers.TrailerBytes() > int(c.limits.HeaderList):
+		return &Error{Reason: "the request's trailers are over the upstream's SETTINGS_MAX_HEADER_LIST_SIZE"}
+	case trailers.TrailerBytes() > LargeHead && !c.last:
+		return &Error{Reason: "the request's trailers are over 8 KiB, for which the upstream might end a connection that others use"}
 	}
 	at := len(c.out)
 	c.out = append(c.out, make([]byte, http2.HeaderBytes)...)

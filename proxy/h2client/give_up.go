@@ -1,0 +1,66 @@
+package h2client
+
+import (
+	"slices"
+
+	"reverse-proxy/proxy/http2"
+)
+
+// abandoned are the streams of a connection that were given up before they were complete. The server is told of each by
+// RST_STREAM, but only at a pace that servers accept: one that ends the connection because it gets too many ends the requests of
+// all clients, and any client can cancel requests. A connection whose budget is spent therefore takes no more streams. It tells the
+// server of the rest little by little, and ends with the last stream that is still wanted.
+type abandoned struct {
+	// resets is how many more streams may be reset now.
+	resets int
+	// late are the streams that the server does not yet know are given up, oldest first.
+	late []lateReset
+	// underWay is how many bytes the server may still send on streams that were given up, by their windows.
+	underWay int
+}
+
+// lateReset is a reset that waits.
+type lateReset struct {
+	stream uint32
+	code   http2.Code
+}
+
+// giveUp ends a stream that is not complete. The caller holds mu.
+func (c *Conn) giveUp(s *Stream, code http2.Code) {
+	if !s.ended {
+		c.underWay += s.room + lateSlack
+	}
+	if c.resets > 0 {
+		c.resets--
+		c.reset(s.id, code)
+	} else {
+		c.late = append(c.late, lateReset{s.id, code})
+	}
+	if c.resets == 0 {
+		c.draining = true
+	}
+}
+
+// resetLate resets as many streams as a second allows. The caller holds mu.
+func (c *Conn) resetLate() {
+	c.resets = min(resetsAtOnce, c.resets+resetsEachSecond)
+	n := min(c.resets, len(c.late))
+	for _, l := range c.late[:n] {
+		c.reset(l.stream, l.code)
+	}
+	c.resets -= n
+	c.late = slices.Delete(c.late, 0, n)
+}
+
+// tooLate handles n bytes of a stream that is gone; ended reports whether the server has ended it. The caller holds mu.
+func (r *reader) tooLate(stream uint32, n int, ended bool) *http2.Error {
+	c := r.conn
+	if ended && len(c.late) > 0 {
+		c.late = slices.DeleteFunc(c.late, func(l lateReset) bool { return l.stream == stream })
+	}
+	if n == 0 || n > c.underWay {
+		return r.wasted()
+	}
+	c.underWay -= n
+	return nil
+}
