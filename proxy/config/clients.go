@@ -124,7 +124,7 @@ type networkList struct {
 // networkFile reads a file with a network on each line. It reads a file that several keys name once. A file without networks
 // is a mistake: a download that failed, and not a list.
 func (v *validator) networkFile(key, path string) networkList {
-	if path == "" {
+	if path == "" || v.failed(key) {
 		return networkList{}
 	}
 	if list, known := v.networkFiles[path]; known {
@@ -143,7 +143,9 @@ func (v *validator) networkFile(key, path string) networkList {
 		v.addFault(key, "%s has no networks; write one on each line, or leave the key out", wording.Quoted(path))
 	}
 	list := networkList{networks, HashOf(data)}
-	if len(problems) == 0 && len(networks) > 0 {
+	if len(problems) > 0 {
+		v.faulty[key] = true
+	} else if len(networks) > 0 {
 		v.networkFiles[path] = list
 	}
 	return list

@@ -38,6 +38,10 @@ func (p *configProblems) addFault(key, format string, args ...any) {
 	p.faulty[key] = true
 }
 
+// failed reports whether the value of key has turned out to be unusable. Thousands of routes may inherit a key: what it
+// names need not be read again for each of them.
+func (p *configProblems) failed(key string) bool { return p.faulty[key] }
+
 // add adds a problem with the key: what is wrong, then what would be right. One that is already there is not added
 // again: an inherited value is checked wherever it applies.
 func (p *configProblems) add(key, format string, args ...any) {

@@ -130,7 +130,7 @@ func (v *validator) upstreamServerName(key, name string) string {
 // rootsOf reads a file of roots once.
 func (v *validator) rootsOf(key, path string) upstreamRoots {
 	roots, known := v.upstreamRoots[path]
-	if known {
+	if known || v.failed(key) {
 		return roots
 	}
 	text, err := ReadStableFile(path, maxCertificateBytes, nil)
@@ -177,7 +177,7 @@ func parseRoots(text []byte, now time.Time) (*x509.CertPool, error) {
 // clientPair reads a certificate of the proxy and its key once.
 func (v *validator) clientPair(certKey, keyKey string, files CertificateFiles) upstreamPair {
 	pair, known := v.upstreamPairs[files]
-	if known {
+	if known || v.failed(certKey) || v.failed(keyKey) {
 		return pair
 	}
 	certificate, problem := LoadCertificatePair(files, v.env.Now())

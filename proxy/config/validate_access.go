@@ -105,7 +105,7 @@ func (v *validator) networkSet(in inherited, name string, values []string, file 
 
 // users reads a password file; nil for none.
 func (v *validator) users(key, path string) *access.Users {
-	if path == "" {
+	if path == "" || v.failed(key) {
 		return nil
 	}
 	if known := v.accessOf.users[path]; known != nil {

@@ -115,7 +115,7 @@ const maxAnswerBytes = 1 << 20
 
 // answerFile reads a file for answers. It reads a file of several answers once, and never blocks, whatever the path names.
 func (v *validator) answerFile(key, path string) []byte {
-	if path == "" {
+	if path == "" || v.failed(key) {
 		return nil
 	}
 	body, known := v.answerFiles[path]
