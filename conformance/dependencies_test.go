@@ -22,8 +22,9 @@ func TestDependenciesAreDocumented(t *testing.T) {
 		}
 		return string(text)
 	}
-	// The packaging tool and grpc-go have modules of their own.
-	mod := read("go.mod") + read("deploy", "packages", "nfpm", "go.mod") + read("conformance", "grpc", "go.mod")
+	// The packaging tool, grpc-go and oauth2-proxy have modules of their own.
+	mod := read("go.mod") + read("deploy", "packages", "nfpm", "go.mod") + read("conformance", "grpc", "go.mod") +
+		read("conformance", "oauth2proxy", "go.mod")
 	wanted, modules := map[string]bool{}, []string{}
 	for _, match := range requirement.FindAllStringSubmatch(mod, -1) {
 		modules = append(modules, match[1])
@@ -33,7 +34,7 @@ func TestDependenciesAreDocumented(t *testing.T) {
 	}
 	for _, match := range toolPackage.FindAllStringSubmatch(mod, -1) {
 		for _, module := range modules {
-			if strings.HasPrefix(match[1], module+"/") {
+			if strings.HasPrefix(match[1]+"/", module+"/") {
 				wanted[module] = true
 			}
 		}

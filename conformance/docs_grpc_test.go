@@ -37,7 +37,9 @@ upstream_server_name = "grpc.internal"
 // all implementations of gRPC prove themselves with.
 func TestTheExampleOfGRPC(t *testing.T) {
 	needPrograms(t, "curl", "openssl", "ip")
-	client, server := grpcTools(t)
+	const interop = "google.golang.org/grpc/interop/"
+	tools := moduleTools(t, "grpc", interop+"client", interop+"server")
+	client, server := tools[0], tools[1]
 	var example string
 	for _, text := range configurations(documents(t)["operations.md"]) {
 		if strings.Contains(text, "grpc.example.com") {
@@ -88,31 +90,30 @@ func (m *machine) trust(host, address string) string {
 	return path
 }
 
-// grpcTools builds grpc-go's interop programs and returns their paths. Their module is downloaded if need be. Where that is not
-// possible the test is skipped, but fails in CI.
-func grpcTools(t *testing.T) (client, server string) {
+// moduleTools builds programs of a module below conformance/ that has its own go.mod, and returns their paths. Go downloads what they
+// need. Where that is not possible the test is skipped, but fails in CI.
+func moduleTools(t *testing.T, module string, packages ...string) []string {
 	t.Helper()
-	const path = "google.golang.org/grpc/interop/"
 	run := func(args ...string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), "go", args...)
-		cmd.Dir = filepath.Join(projectRoot(t), "conformance", "grpc")
+		cmd.Dir = filepath.Join(projectRoot(t), "conformance", module)
 		cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
 		out, err := cmd.CombinedOutput()
 		return strings.TrimSpace(string(out)), err
 	}
-	if out, err := run("list", "-deps", path+"client", path+"server"); err != nil {
+	if out, err := run(append([]string{"list", "-deps"}, packages...)...); err != nil {
 		if os.Getenv("CI") == "true" {
-			t.Fatalf("the modules of grpc-go cannot be loaded (%v); in CI they must be there:\n%s", err, out)
+			t.Fatalf("the modules of conformance/%s cannot be loaded (%v); in CI they must be there:\n%s", module, err, out)
 		}
-		t.Skipf("the modules of grpc-go cannot be loaded (%v):\n%s", err, out)
+		t.Skipf("the modules of conformance/%s cannot be loaded (%v):\n%s", module, err, out)
 	}
-	paths := [2]string{}
-	for i, name := range []string{"client", "server"} {
-		out, err := run("tool", "-n", path+name)
+	var paths []string
+	for _, name := range packages {
+		out, err := run("tool", "-n", name)
 		if err != nil {
-			t.Fatalf("go tool %s%s: %v\n%s", path, name, err, out)
+			t.Fatalf("go tool %s: %v\n%s", name, err, out)
 		}
-		paths[i] = out
+		paths = append(paths, out)
 	}
-	return paths[0], paths[1]
+	return paths
 }
