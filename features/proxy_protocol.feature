@@ -279,6 +279,50 @@ Feature: The PROXY protocol
         | write-proxy-v1 |
         | write-proxy-v2 |
 
+  Rule: A CA validates names through a balancer too
+
+    @S-15.3 @S-5.4 @haproxy
+    Scenario Outline: <challenge> is validated through HAProxy, which sends the header with <option>
+      # Both ports of the listener want the header, and the CA reaches only HAProxy.
+      Given an ACME server that validates HTTP-01 at the port "${port:http}" and TLS-ALPN-01 at the port "<tls port>"
+      And listener 1 gets certificates for "a.example.test" from the ACME server
+      And the setting "listeners[0].trusted_proxies" is ["127.0.0.1"]
+      And HAProxy runs with:
+        """
+        frontend http
+          mode tcp
+          bind ${addr}:${port:http}
+          default_backend http
+        backend http
+          mode tcp
+          server proxy ${addr}:${http} <option>
+        frontend https
+          mode tcp
+          bind ${addr}:${port:https}
+          default_backend https
+        backend https
+          mode tcp
+          server proxy ${addr}:${https} <option>
+        """
+      When the proxy is running
+      Then the ACME server was asked for <orders> orders
+      And the log has a line "ACME_PROVISION" with:
+        | domain | a.example.test |
+      When a client sends the request:
+        | url      | https://${addr}:${port:https}/x |
+        | client   | visitor                         |
+        | sni      | a.example.test                  |
+        | verify   | no                              |
+        | header   | Host: a.example.test            |
+      Then the answer is 200 "app"
+      And the upstream "app" received the field "X-Real-IP" with "${client:visitor}"
+      And the log has no line "PROXY_REFUSED"
+
+      Examples:
+        | challenge   | tls port      | orders | option        |
+        | TLS-ALPN-01 | ${port:https} | 1      | send-proxy    |
+        | HTTP-01     | 0             | 2      | send-proxy-v2 |
+
   Rule: An upstream is told who the client is
 
     @S-15.4 @haproxy

@@ -35,6 +35,7 @@ func (w *World) acmeServerSteps() []step {
 		{`the ACME server wants the certificate renewed now`, w.renewNow, "The one of the last handshake, by its renewal information, with an explanation."},
 		{`an ACME server that refuses the name {string}`, w.pebbleBlocking, ""},
 		{`an ACME server that reaches only the redirect port`, w.pebbleHTTP, "Its TLS-ALPN-01 validations reach no server."},
+		{`an ACME server that validates HTTP-01 at the port {string} and TLS-ALPN-01 at the port {string}`, w.pebbleAt, "In place of the ports of the first listener, but at its address. At port 0 it reaches no server."},
 		{`an ACME server that reaches no port`, w.pebbleBlind, ""},
 		{`an ACME server that refuses {word} with {int} {string}`, w.fakeCA, "Another server, which issues nothing and counts requests: `directories`, `nonces`, `accounts` or `orders`, the HTTP status and the type of the problem document."},
 		{`an ACME server that refuses {word} with {int} {string} and names a wait of {int} seconds`, w.fakeCAFor, "In Retry-After."},
@@ -122,6 +123,15 @@ func (w *World) pebbleBlocking(name string) error {
 
 func (w *World) pebbleHTTP() error {
 	return w.pebbleWith(func(o *acmetest.PebbleOptions) { o.TLSPort = 0 })
+}
+
+func (w *World) pebbleAt(http, tls string) error {
+	httpPort, httpErr := strconv.Atoi(http)
+	tlsPort, tlsErr := strconv.Atoi(tls)
+	if err := errors.Join(httpErr, tlsErr); err != nil {
+		return err
+	}
+	return w.pebbleWith(func(o *acmetest.PebbleOptions) { o.HTTPPort, o.TLSPort = httpPort, tlsPort })
 }
 
 func (w *World) pebbleBlind() error {
