@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -65,18 +66,18 @@ func imagePage(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// chromiumDOM makes Chromium load a URL of localhost, with a new profile and no access to other hosts, and returns the
-// resulting document.
-func chromiumDOM(t *testing.T, chromium, url string) string {
+// chromiumDOM makes Chromium load a URL, with a new profile, and returns the resulting document. The flags say which hosts it
+// reaches, and which certificates it accepts.
+func chromiumDOM(t *testing.T, chromium, url string, flags ...string) string {
 	t.Helper()
 	home := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, chromium,
+	cmd := exec.CommandContext(ctx, chromium, slices.Concat([]string{
 		"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-		"--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost", "--ignore-certificate-errors",
-		"--user-data-dir="+filepath.Join(home, "profile"), "--timeout=90000", "--dump-dom", url)
+		"--no-proxy-server", "--user-data-dir=" + filepath.Join(home, "profile"), "--timeout=90000", "--dump-dom",
+	}, flags, []string{url})...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LC_ALL=C.UTF-8"}
 	// Its many processes are one group, which is ended as a whole.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -99,7 +100,8 @@ var chromiumResult = regexp.MustCompile(`<p id="result">([^<]*)</p>`)
 func TestChromiumLoadsAPageOf200ImagesOverHTTP2(t *testing.T) {
 	chromium := needProgram(t, "chromium", "chromium")
 	proxy := startProxy(t, http.HandlerFunc(imagePage))
-	dom := chromiumDOM(t, chromium, fmt.Sprintf("https://localhost:%d/page", proxy.port))
+	dom := chromiumDOM(t, chromium, fmt.Sprintf("https://localhost:%d/page", proxy.port),
+		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost", "--ignore-certificate-errors")
 	result := chromiumResult.FindStringSubmatch(dom)
 	if result == nil {
 		t.Fatalf("got the document\n%s\nwant one with a result", dom)
