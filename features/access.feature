@@ -384,6 +384,27 @@ Feature: Access
         | HTTP/2   |
 
     @S-16.3
+    Scenario Outline: Nothing is added to what a service answers without a type, over <protocol>
+      Given clients speak <protocol>
+      And an upstream "auth" that answers:
+        """
+        HTTP/1.1 403 Forbidden
+        Content-Length: 2
+
+        no\
+        """
+      And the setting "listeners[0].sites[0].access.forward_auth" is "http://${upstream:auth}/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
+      Then the answer is 403
+      And the answer has no field "Content-Type"
+
+      Examples:
+        | protocol |
+        | HTTP/1.1 |
+        | HTTP/2   |
+
+    @S-16.3
     Scenario Outline: A service that <fault>: no request passes
       Given <service>
       And the setting "listeners[0].sites[0].access.forward_auth" is "http://${upstream:auth}/"
@@ -519,6 +540,43 @@ Feature: Access
         | protocol |
         | HTTP/1.1 |
         | HTTP/2   |
+
+    @S-16.4 @S-12.12
+    Scenario Outline: A reload <change>: a client over HTTP/2 is told to make a new connection
+      # A browser uses the connection of a host again for that host, whatever it is answered there.
+      Given a private CA "staff"
+      And the settings:
+        | listeners[0].sites[1] | { host = "shop.example.test", upstream = "${upstream:app}"<before> } |
+      And the proxy is running
+      When a client speaks HTTP/2 with "https://shop.example.test"
+      And it opens 1 stream for "/"
+      Then its last stream is answered 200
+      When a private CA "staff"
+      And the settings:
+        | listeners[0].sites[1].client_ca_path | "${cert:staff}" |
+        | listeners[0].sites[1].client_cert    | "optional"      |
+      And the configuration is reloaded
+      And it opens 1 stream for "/"
+      Then its last stream is answered 421
+      And it is told GOAWAY with "NO_ERROR"
+      And it is closed
+
+      Examples:
+        | change                              | before                                                       |
+        | has another CA                      | , client_ca_path = "${cert:staff}", client_cert = "optional" |
+        | makes the site ask for certificates |                                                              |
+
+    @S-16.4
+    Scenario: A connection that is used for another site is kept for its own
+      Given a private CA "staff"
+      And the site "open.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].client_ca_path" is "${cert:staff}"
+      And the proxy is running
+      When a client speaks HTTP/2 with "https://open.example.test"
+      And it opens a stream with the fields ":method=GET; :scheme=https; :path=/; :authority=git.example.test"
+      Then its last stream is answered 421
+      And a further stream of it is answered 200
+      And its GOAWAY frames are ""
 
     @S-16.4 @S-5.13
     Scenario Outline: Sessions with TLS <version> across sites, and after a reload with another CA

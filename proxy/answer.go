@@ -32,7 +32,7 @@ func (x *exchange) send(a *answer) {
 		length = -1 // it would be that of the answer to a request without a condition (RFC 9110, section 8.6)
 	}
 	fields := append(a.fields, Field{Name: "Date", Value: x.dates.now()})
-	if len(body) > 0 {
+	if len(body) > 0 && contentType != "" {
 		fields.Add("Content-Type", contentType)
 	}
 	x.ruleResponse(&fields)
@@ -53,7 +53,7 @@ func (x *exchange) send(a *answer) {
 	}
 }
 
-// content returns the body of an answer and its type.
+// content returns the body of an answer and its type; "" for none.
 func (a *answer) content() (body []byte, contentType string) {
 	switch {
 	case a.status == http.StatusNoContent || a.status == http.StatusResetContent || a.status == http.StatusNotModified:
@@ -63,7 +63,7 @@ func (a *answer) content() (body []byte, contentType string) {
 	default:
 		body = a.body
 	}
-	if a.contentType == "" {
+	if a.contentType == "" && !a.bare {
 		return body, "text/plain; charset=utf-8"
 	}
 	return body, a.contentType

@@ -307,6 +307,9 @@ func TestTheUpstreamGetsTheClientsCertificateAndNoForgedOne(t *testing.T) {
 		if closing := test.status == 421; client.closing != closing {
 			t.Errorf("%s: the connection ends after the answer: got %v, want %v", test.name, client.closing, closing)
 		}
+		if misdirected := map[bool]string{true: "a.test"}[test.status == 421]; client.misdirected != misdirected {
+			t.Errorf("%s: got %q misdirected, want %q", test.name, client.misdirected, misdirected)
+		}
 		if test.status == 421 && !strings.Contains(log, "one of the two asks for certificates") {
 			t.Errorf("%s: got the log %q", test.name, log)
 		}

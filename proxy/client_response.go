@@ -119,6 +119,9 @@ func (w *http1Work) Interrupt(writing bool) {
 	_ = w.conn.tcp.SetReadDeadline(pastDeadline) // fails only if the connection is gone already
 }
 
+// Misdirected implements clientWriter. The connection ends with the answer anyway.
+func (w *http1Work) Misdirected(string) {}
+
 // Gone implements clientWriter.
 func (w *http1Work) Gone() bool { return w.conn.hungUp() }
 

@@ -1,6 +1,9 @@
 package proxy
 
-import "reverse-proxy/proxy/http2"
+import (
+	"reverse-proxy/proxy/cert"
+	"reverse-proxy/proxy/http2"
+)
 
 // h2SmallBytes is how much of a body a stream buffers before its exchange waits for the client to take it. A smaller
 // response goes out in one piece, with its head.
@@ -47,6 +50,13 @@ func (s *h2Stream) Head(status int, _ string, fields Fields, length int64, _ boo
 	}
 	s.headed, s.status, s.fields, s.length = true, status, fields, length
 	return nil
+}
+
+// Misdirected implements clientWriter. A connection whose handshake was for another host is kept.
+func (s *h2Stream) Misdirected(host string) {
+	if c := s.conn.client; c.tls != nil && cert.NormalName(c.tls.ConnectionState().ServerName) == host {
+		s.conn.drain()
+	}
 }
 
 // Write implements clientWriter.

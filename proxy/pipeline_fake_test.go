@@ -58,6 +58,8 @@ type fakeClient struct {
 	trailers Fields
 	method   string
 	writeErr error
+	// misdirected is the host of an answer of 421.
+	misdirected string
 }
 
 func (c *fakeClient) Inform(status int, _ string, _ Fields) error {
@@ -77,6 +79,7 @@ func (c *fakeClient) Write(p []byte) (int, error) {
 	}
 	return c.body.Write(p)
 }
+func (c *fakeClient) Misdirected(host string)   { c.misdirected = host }
 func (c *fakeClient) Flush() error              { return nil }
 func (c *fakeClient) End(trailers Fields) error { c.trailers = cloneFields(trailers); return nil }
 func (c *fakeClient) Interrupt(bool)            {}

@@ -12,6 +12,7 @@ func (p *pipeline) routeHost(x *exchange) *answer {
 	if site := made.site; site != nil && !r.Identity.isFor(site.config.Host, site.demand) {
 		a := x.refuse(byCertificate, errMisdirected, http.StatusMisdirectedRequest) // RFC 9110, section 15.5.20
 		a.closing = r.Protocol != HTTP2                                             // a client that tries again needs another connection
+		x.client.Misdirected(x.host)
 		return a
 	}
 	switch made.outcome {
