@@ -22,9 +22,9 @@ func TestDependenciesAreDocumented(t *testing.T) {
 		}
 		return string(text)
 	}
-	// The packaging tool, grpc-go and oauth2-proxy have modules of their own.
+	// The packaging tool, grpc-go, oauth2-proxy and Connect have modules of their own.
 	mod := read("go.mod") + read("deploy", "packages", "nfpm", "go.mod") + read("conformance", "grpc", "go.mod") +
-		read("conformance", "oauth2proxy", "go.mod")
+		read("conformance", "oauth2proxy", "go.mod") + read("conformance", "connect", "go.mod")
 	wanted, modules := map[string]bool{}, []string{}
 	for _, match := range requirement.FindAllStringSubmatch(mod, -1) {
 		modules = append(modules, match[1])

@@ -1,6 +1,29 @@
 Feature: Upstreams that speak HTTP/2
   Requests share connections, and responses and requests stream both ways at once, as gRPC needs.
 
+  Rule: Trailers pass whatever the client speaks
+
+    @S-6.7 @S-18.7
+    Scenario Outline: <what> keeps its trailers over <protocol>
+      Given clients speak <protocol>
+      And an upstream "app" that speaks only HTTP/2
+      And the site "git.example.test" is served from the upstream "app"
+      And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
+      When the proxy is running
+      And a client sends the request:
+        | url    | https://git.example.test<path> |
+        | method | POST                           |
+        | body   | some text                      |
+      Then the answer is 200 "<body>"
+      And the answer has the trailer "<trailer>" with "<value>"
+
+      Examples:
+        | what                     | path      | body      | trailer     | value | protocol |
+        | A response               | /echo     | some text | Echo-Bytes  | 9     | HTTP/1.1 |
+        | A response               | /echo     | some text | Echo-Bytes  | 9     | HTTP/2   |
+        | A response without bytes | /trailers |           | Grpc-Status | 5     | HTTP/1.1 |
+        | A response without bytes | /trailers |           | Grpc-Status | 5     | HTTP/2   |
+
   Rule: Requests share connections
 
     @S-18.7

@@ -11,6 +11,7 @@ import (
 	"reverse-proxy/proxy/balance"
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/http2"
 	"reverse-proxy/proxy/limit"
 )
 
@@ -64,6 +65,8 @@ type exchange struct {
 	// abort reports whether the response was begun and could not be completed: the adapter cuts the connection or stream,
 	// so that a truncated body never ends cleanly (S-6.10).
 	abort bool
+	// passedReset is the code with which the upstream has reset its stream if the client's is reset with the same, else NO_ERROR.
+	passedReset http2.Code
 	// start is when the head of the request was complete.
 	start time.Time
 	exchangeCounts
@@ -123,7 +126,7 @@ func (x *exchange) reset(r *Request, client clientWriter, timer *deadline.Timer,
 	x.gate = nil
 	x.pick = balance.Pick{}
 	x.body.reset()
-	x.status, x.abort = 0, false
+	x.status, x.abort, x.passedReset = 0, false, http2.NoError
 	x.exchangeCounts = exchangeCounts{}
 	x.exchangeAccess = exchangeAccess{}
 	x.answered.Store(false)

@@ -176,8 +176,11 @@ func (s *h2Stream) run() (code http2.Code) {
 	} else {
 		server.pipeline.handle(x)
 	}
-	if x.cancelled() != nil {
+	switch {
+	case x.cancelled() != nil:
 		return http2.Cancel
+	case x.passedReset != http2.NoError:
+		return x.passedReset
 	}
 	return http2.InternalError
 }

@@ -6,6 +6,7 @@ import (
 
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/eventlog"
+	"reverse-proxy/proxy/http2"
 )
 
 // forward sends the request to the site's upstream and its response to the client, streaming both bodies (S-6.7). It
@@ -71,6 +72,9 @@ func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 		return x.clientGone(bodyError)
 	}
 	p.upstreamFailed(x, err)
+	if x.passedReset != http2.NoError && isGRPC(x.request) {
+		return &answer{status: statusBadGateway, abort: true} // it would take a 502 for a server that it may ask again
+	}
 	if isTimeout(err) {
 		return answerStatus(statusGatewayTimeout)
 	}
@@ -80,6 +84,7 @@ func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 // upstreamFailed records and logs that the upstream is at fault.
 func (p *pipeline) upstreamFailed(x *exchange, err error) {
 	x.upstreamAtFault = true
+	x.passedReset = passedReset(err)
 	logUpstreamError(p.log, x.host, x.call.to.address, err)
 }
 
@@ -111,10 +116,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 	if !x.beginAnswer() {
 		return false, p.clientLost(x, errBodyIdle)
 	}
-	length := int64(-1)
-	if head.HasContentLength {
-		length = head.ContentLength
-	}
+	length := response.lengthFor(x.request.Protocol)
 	if err := x.client.Head(head.Status, passedReason(head.Reason), head.Fields, length, x.bodyUnread()); err != nil {
 		return false, p.clientLost(x, err)
 	}

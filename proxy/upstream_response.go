@@ -133,6 +133,15 @@ func isSettings(p []byte) bool {
 	return len(p) >= http2.HeaderBytes && p[0] == 0 && p[3] == byte(http2.TypeSettings) && p[4] == 0 && p[5]|p[6]|p[7]|p[8] == 0
 }
 
+// lengthFor returns the length that the client's head declares for the body, or -1 for none. Over HTTP/1.1 only chunks can have
+// trailers, so the length of a response over HTTP/2 that will have some is left out there.
+func (r *upstreamResponse) lengthFor(client Protocol) int64 {
+	if !r.head.HasContentLength || client == HTTP11 && r.stream != nil && r.stream.ExpectsTrailers() {
+		return -1
+	}
+	return r.head.ContentLength
+}
+
 // more reads the beginning of a head, or more of one that has begun.
 func (r *upstreamResponse) more() error {
 	if r.start == r.end {

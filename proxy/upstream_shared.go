@@ -91,6 +91,22 @@ func (c *upstreamCall) mayRepeatShared(err error) bool {
 	return failed.Unprocessed || failed.Lost && errors.As(err, &closed) && c.isRepeatable()
 }
 
+// passedReset returns the code with which the upstream has reset its stream if a client of HTTP/2 gets the same one, else
+// NO_ERROR. Those that gRPC knows say something about the call: CANCEL that its deadline has passed, ENHANCE_YOUR_CALM that the
+// server has no room for it. The others are about the proxy's own stream.
+func passedReset(err error) http2.Code {
+	var failed *h2client.Error
+	if errors.As(err, &failed) && (failed.Reset == http2.Cancel || failed.Reset == http2.EnhanceYourCalm) {
+		return failed.Reset
+	}
+	return http2.NoError
+}
+
+// isGRPC reports whether a request over HTTP/2 is a call of gRPC, whose clients read codes of streams and no statuses.
+func isGRPC(r *Request) bool {
+	return r.Protocol == HTTP2 && strings.HasPrefix(r.Fields.Get("Content-Type"), "application/grpc")
+}
+
 // sendShared sends the request in the buffer, which holds only bytes of the body, and returns what has to wait.
 func (c *upstreamCall) sendShared(conn *upstreamConn, whole bool) (rest []byte, err error) {
 	body := *c.out

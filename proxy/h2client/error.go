@@ -14,6 +14,8 @@ type Error struct {
 	// Unprocessed reports whether the server has certainly not acted on the request, so that it may be sent again whatever its
 	// method (RFC 9113, section 8.7).
 	Unprocessed bool
+	// Reset is the code with which the server has reset the stream; NoError if it has not.
+	Reset http2.Code
 	// Lost reports whether the connection has ended, so that nothing is known about the request.
 	Lost bool
 	// Cause is the error of the network, or nil.
@@ -39,7 +41,7 @@ var errStopped = &Error{Reason: "the server has answered, and stopped the reques
 
 // resetBy is the error of a stream that the server has reset.
 func resetBy(code http2.Code) *Error {
-	return &Error{Reason: "the upstream has reset the stream with " + code.String(), Unprocessed: code == http2.RefusedStream}
+	return &Error{Reason: "the upstream has reset the stream with " + code.String(), Unprocessed: code == http2.RefusedStream, Reset: code}
 }
 
 // brokenBy is the error of all streams of a connection on which the server has broken the rules.

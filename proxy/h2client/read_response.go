@@ -69,7 +69,8 @@ func (r *reader) headersEnd(h http2.Header) *http2.Error {
 	r.useful()
 	r.head, s.head = s.head, r.head
 	s.hasHead = true
-	if s.noBody || s.head.Status == 204 || s.head.Status == 304 {
+	s.noBody = s.noBody || s.head.Status == 204 || s.head.Status == 304
+	if s.noBody {
 		s.left = 0
 	} else {
 		s.left = s.head.ContentLength

@@ -230,6 +230,17 @@ func (s *Stream) Waiting() bool {
 	return s.in != nil || s.ended || s.err != nil || s.interrupted
 }
 
+// ExpectsTrailers reports whether the response has trailers, as far as its head tells: the server has announced them, has left
+// open a response that can have no body, or has already sent them.
+func (s *Stream) ExpectsTrailers() bool {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	if s.ended {
+		return len(s.trailers) > 0
+	}
+	return !s.noBody && (s.head.ContentLength == 0 || s.head.Fields.Has("trailer"))
+}
+
 // Trailers returns the trailers of the response, once Next has returned io.EOF.
 func (s *Stream) Trailers() http1.Fields {
 	s.conn.mu.Lock()
