@@ -59,7 +59,7 @@ Feature: fail2ban
   Rule: A page does not count as an offence, however many of its images are refused
 
     @S-7.7 @S-8.5
-    Scenario Outline: 600 images at once over <protocol> in the format <format>, and an attacker who continues
+    Scenario Outline: 600 simultaneous images over <protocol> in the format <format>, and an attacker who continues
       Given the setting "logging.format" is "<format>"
       And clients speak <protocol>
       And the proxy is running

@@ -125,6 +125,19 @@ func (c *clientConn) abort() {
 	c.idle.EndReadAndWrite()
 }
 
+// interrupt makes the blocked call of the connection's goroutine return with an error. Over HTTP/2 it interrupts only the
+// read: a write goes on, as a truncated record would make it impossible to tell the client anything.
+func (c *clientConn) interrupt() {
+	if letGo := c.letGo.Load(); letGo != nil {
+		(*letGo)()
+	}
+	if c.http2.Load() != nil {
+		c.idle.EndRead()
+		return
+	}
+	c.idle.EndReadAndWrite()
+}
+
 // isStuck reports whether a write has waited for the client for the idle time of a body without any progress. Requests and
 // frames that still arrive do not count. Nor does it matter which goroutine writes: crypto/tls answers a KeyUpdate, and
 // sends alerts, while it reads. The sweeper calls it.

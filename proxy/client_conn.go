@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/http1"
 	"reverse-proxy/proxy/limit"
@@ -164,7 +162,7 @@ func newClientConn(s *siteServer, tcp *net.TCPConn) (*clientConn, error) {
 	c.setPeer(c.addrs.source.Addr())
 	c.socketAddr = c.peerAddr
 	c.timer.Owner = c
-	c.idle.Init(s.registry.watch, c, tcp, fd)
+	c.idle.Init(s.registry.poller, c, tcp, fd)
 	return c, nil
 }
 
@@ -318,106 +316,6 @@ func (c *clientConn) beginWait(p deadline.Phase, timeout time.Duration) bool {
 // what an idle connection costs; starting another goroutine costs a few microseconds.
 const dormantAfter = time.Second
 
-// Sleep implements readiness.Owner. A shutdown of the server waits for dormant connections too.
-func (c *clientConn) Sleep() { c.server.conns.Add(1) }
-
-// Resume implements readiness.Owner.
-func (c *clientConn) Resume() {
-	c.server.conns.Go(func() { c.run(true) })
-	c.server.conns.Done()
-}
-
-// Look implements deadline.Owner.
-func (c *clientConn) Look(p deadline.Phase) {
-	if c.isStuck() {
-		c.cutStuck(p)
-		return
-	}
-	if p == deadline.PhaseIdle {
-		if h := c.http2.Load(); h != nil {
-			h.cool()
-		}
-		if waited, ok := c.timer.Since(deadline.PhaseIdle, c.server.idleTimeout); ok && waited >= c.server.registry.dormantAfter {
-			c.idle.Ask()
-		}
-	}
-	if p == deadline.PhaseFlush && c.isFlushed() {
-		c.endFlush()
-	}
-	if p != deadline.PhaseUpstream && p != deadline.PhaseBody {
-		return
-	}
-	c.mu.Lock() // the exchange stays the same under it
-	defer c.mu.Unlock()
-	if c.work != nil && c.timer.Phase() == p {
-		c.work.exchange.Look(p)
-	}
-}
-
-// Extend implements deadline.Owner.
-func (c *clientConn) Extend(p deadline.Phase) time.Duration {
-	if p == deadline.PhaseFirst && c.hasReceived() {
-		return 2 * deadline.Interval // the request has arrived and is about to be read
-	}
-	switch p {
-	case deadline.PhaseStreams:
-		return c.server.bodyIdle() // isStuck ends it
-	case deadline.PhaseFlush:
-		if c.progressed() {
-			return c.server.flushTime()
-		}
-		return 0
-	case deadline.PhaseBody, deadline.PhaseTunnel:
-	default:
-		return 0
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.work == nil || c.timer.Phase() != p {
-		return 0
-	}
-	return c.work.exchange.Extend(p)
-}
-
-// Expire implements deadline.Owner: it ends whatever the connection waits for.
-func (c *clientConn) Expire(p deadline.Phase) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.timer.Phase() != deadline.PhaseExpired {
-		return // it was forgotten meanwhile, and this may be another request already
-	}
-	c.late.Store(int64(p))
-	if c.work != nil && (p == deadline.PhaseUpstream || p == deadline.PhaseBody || p == deadline.PhaseTunnel) {
-		c.work.exchange.Expire(p)
-		return
-	}
-	if p == deadline.PhaseFlush {
-		c.endFlush()
-		return
-	}
-	c.interrupt()
-}
-
-// interrupt makes the blocked call of the connection's goroutine return with an error. Over HTTP/2 it interrupts only the
-// read: a write goes on, as a truncated record would make it impossible to tell the client anything.
-func (c *clientConn) interrupt() {
-	if letGo := c.letGo.Load(); letGo != nil {
-		(*letGo)()
-	}
-	if c.http2.Load() != nil {
-		c.idle.EndRead()
-		return
-	}
-	c.idle.EndReadAndWrite()
-}
-
 // hungUp reports whether the client has closed the connection or its sending half. After a complete request, closing the
 // sending half is how a client leaves (nginx treats it this way too).
 func (c *clientConn) hungUp() bool { return hungUp(c.fd) }
-
-// hungUp reports whether the peer of a socket has closed it or its sending half.
-func hungUp(fd int) bool {
-	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
-	n, err := unix.Poll(fds[:], 0)
-	return err == nil && n > 0 && fds[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
-}

@@ -69,7 +69,7 @@ func (c *dormantClient) mustGet(t *testing.T) {
 // awaitDormancy waits until n connections are dormant and have no goroutines.
 func (p *dataPath) awaitDormancy(t *testing.T, n int) {
 	t.Helper()
-	waitFor(t, fmt.Sprintf("%d dormant connections", n), func() bool { return p.registry.watch.Len() == n })
+	waitFor(t, fmt.Sprintf("%d dormant connections", n), func() bool { return p.registry.poller.Len() == n })
 	waitFor(t, "the end of their goroutines", func() bool {
 		var all bytes.Buffer
 		_ = pprof.Lookup("goroutine").WriteTo(&all, 2) // a bytes.Buffer never fails
@@ -134,7 +134,7 @@ func TestADormantConnectionEnds(t *testing.T) {
 				}
 				tt.end(p)
 				waitFor(t, "the end of the connection", func() bool { return p.registry.count() == 0 })
-				if n := p.registry.watch.Len(); n != 0 {
+				if n := p.registry.poller.Len(); n != 0 {
 					t.Errorf("%d connections are still watched", n)
 				}
 			})
@@ -187,7 +187,7 @@ func TestRequestsThatComeWhileAConnectionBecomesDormantAreAnswered(t *testing.T)
 							return
 						}
 						for range rand.IntN(200) {
-							_ = p.registry.watch.Len()
+							_ = p.registry.poller.Len()
 						}
 					}
 				})
@@ -217,12 +217,12 @@ func TestAConnectionThatIsInterruptedWhileItBecomesDormantEnds(t *testing.T) {
 				var both sync.WaitGroup
 				both.Go(func() {
 					for range rand.IntN(500) {
-						_ = p.registry.watch.Len()
+						_ = p.registry.poller.Len()
 					}
 					conn.idle.Ask()
 				})
 				for range rand.IntN(500) {
-					_ = p.registry.watch.Len()
+					_ = p.registry.poller.Len()
 				}
 				conn.cut(errShuttingDown)
 				waitFor(t, "the end of the connection", func() bool { return p.registry.count() == 0 })

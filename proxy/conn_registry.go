@@ -35,9 +35,9 @@ type connRegistry struct {
 	// gatherings are the connections that gather TLS records, to send them together.
 	gatherings gatherings
 
-	// watch waits for the requests of dormant connections; nil if connections keep their goroutines. A connection becomes
+	// poller waits for the requests of dormant connections; nil if connections keep their goroutines. A connection becomes
 	// dormant when it has been idle for dormantAfter.
-	watch        *readiness.Watch
+	poller       *readiness.Poller
 	dormantAfter time.Duration
 
 	mu sync.Mutex

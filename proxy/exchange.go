@@ -206,7 +206,7 @@ func (x *exchange) stopBody() { x.client.Interrupt(false) }
 func (x *exchange) Overdue() {}
 
 // beginAnswer marks the beginning of the response. It returns false if a deadline has passed before: that deadline no
-// longer interrupts writes, which could wait for ever.
+// longer interrupts writes, which could wait forever.
 func (x *exchange) beginAnswer() bool {
 	x.interim.Lock()
 	defer x.interim.Unlock()

@@ -182,12 +182,12 @@ func (h *h2Conn) finish(err error) {
 	h.tasks.Wait()
 	h.mu.Lock()
 	h.windows.release(&h.server.registry.grownWindows)
-	broken, brokenOff := h.dead, h.cause != nil || h.failed
+	broken, truncated := h.dead, h.cause != nil || h.failed
 	h.mu.Unlock()
 	h.releaseInput()
 	h.client.aborted = broken // what TLS would still send on closing could only block
 	switch {
-	case brokenOff:
+	case truncated:
 		h.client.abort() // the client was sent only part of a response
 	case broken:
 	case refused != nil:

@@ -38,7 +38,7 @@ func (h *h2Conn) readFrames() error {
 		if err != nil {
 			return err
 		}
-		h.watchHead()
+		h.timeHead()
 		if h.client.revived {
 			h.server.registry.stays(h.client)
 		}
@@ -58,7 +58,7 @@ func (h *h2Conn) takeTurn() {
 	}
 	h.mu.Lock()
 	if h.greeted && !h.heading {
-		h.heading = true // watchHead determines later what is awaited
+		h.heading = true // timeHead determines later what is awaited
 		c.timer.Set(deadline.PhaseHead, h.server.headerTimeout)
 	}
 	h.mu.Unlock()
@@ -162,8 +162,8 @@ func (h *h2Conn) frames() error {
 	return nil
 }
 
-// watchHead limits the time for the rest of a head that has begun to arrive (S-12.4).
-func (h *h2Conn) watchHead() {
+// timeHead limits the time for the rest of a head that has begun to arrive (S-12.4).
+func (h *h2Conn) timeHead() {
 	partial := h.block.open || h.end-h.start >= 4 && isHead(http2.Type((*h.in)[h.start+3]))
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -42,7 +42,7 @@ func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) 
 		const key = "logging.log_file_path"
 		return nil, config.KeyError{Key: key, Problem: strings.TrimPrefix(err.Error(), key+": ")}
 	}
-	watch, err := readiness.New()
+	poller, err := readiness.New()
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
@@ -59,12 +59,12 @@ func newSharedState(cfg *config.Config, stdout io.Writer) (*sharedState, error) 
 		holds:     hold.New(now),
 	}
 	shared.holds.Expired = func(info hold.Info) { logPauseEnd(log, info, "over") }
-	shared.conns.watch = watch
+	shared.conns.poller = poller
 	shared.conns.onCut = logCut(log, cfg.ConnectionShare())
 	shared.upstreams.names.log = log
 	shared.upstreams.states.Changed = logUpstreamChange(log)
 	shared.tasks.Go(func() { shared.sweeper.Run(ctx) })
-	shared.tasks.Go(func() { watch.Run(ctx) })
+	shared.tasks.Go(func() { poller.Run(ctx) })
 	shared.tasks.Go(func() { shared.upstreams.run(ctx) })
 	return shared, nil
 }

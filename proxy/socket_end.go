@@ -44,3 +44,10 @@ func (s *socket) closedByPeer() bool {
 	})
 	return closed
 }
+
+// hungUp reports whether the peer of a socket has closed it or its sending half.
+func hungUp(fd int) bool {
+	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	n, err := unix.Poll(fds[:], 0)
+	return err == nil && n > 0 && fds[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
+}

@@ -41,8 +41,8 @@ func (p *pipeline) forward(x *exchange) *answer {
 	return cut
 }
 
-// brokenOff is the answer for a response that has begun and cannot be completed.
-func brokenOff(x *exchange) *answer { return &answer{status: x.status, abort: true} }
+// truncated is the answer for a response that has begun and cannot be completed.
+func truncated(x *exchange) *answer { return &answer{status: x.status, abort: true} }
 
 // forwardFailed returns the answer for an exchange that ended without a response, and logs whose fault it was (S-6, Errors;
 // S-6.10).
@@ -155,30 +155,30 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 // clientLost ends a response that the client does not take.
 func (p *pipeline) clientLost(x *exchange, err error) *answer {
 	if p.gaveUp(x) {
-		return brokenOff(x)
+		return truncated(x)
 	}
 	if cause := x.cancelled(); cause != nil {
 		err = cause
 	}
 	x.logClientGone(err)
-	return brokenOff(x)
+	return truncated(x)
 }
 
 // upstreamLost ends a response that the upstream did not complete. The client's head promises more than has arrived: only a
 // cut connection shows that (S-6.10).
 func (p *pipeline) upstreamLost(x *exchange, err error) *answer {
 	if p.gaveUp(x) {
-		return brokenOff(x)
+		return truncated(x)
 	}
 	cause := x.cancelled()
 	switch {
 	case cause == errClientGone, cause == errOverShare, x.body.failed() != nil:
 		x.logClientGone(errors.Join(cause, x.body.failed()))
-		return brokenOff(x)
+		return truncated(x)
 	case cause != nil:
 		err = cause
 	}
 	_ = x.client.Flush() // the client may have what arrived; it does not matter whether it takes it
 	p.upstreamFailed(x, err)
-	return brokenOff(x)
+	return truncated(x)
 }

@@ -2,8 +2,8 @@ package proxy
 
 import "reverse-proxy/proxy/limit"
 
-// limitRate takes a token from the client's bucket, and one from that of all clients together if there is one. Without a
-// token it answers 429 at once, with the seconds until the next one in Retry-After (S-7.1, S-17.1).
+// limitRate takes a token from the client's bucket, and one from that of all clients together if there is one. Without
+// a token it answers 429 immediately, with the seconds until the next one in Retry-After (S-7.1, S-17.1).
 func (p *pipeline) limitRate(x *exchange) *answer {
 	rule := x.rule()
 	verdict := p.limits.limiter.Take(x.start, x.request.Client, &rule)

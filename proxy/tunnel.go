@@ -15,7 +15,7 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 	defer x.call.release(upstream)
 	client, ok := x.client.(tunnelClient)
 	if !ok {
-		return brokenOff(x)
+		return truncated(x)
 	}
 	if fault := client.checkSwitch(upstream.head.Fields); fault != nil {
 		return p.forwardFailed(x, fault)
@@ -54,7 +54,7 @@ func (p *pipeline) tunnel(x *exchange, upstream *upstreamConn) *answer {
 	p.gaveUp(x)
 	upstream.cut, upstream.delivers = broken, !broken
 	if broken {
-		return brokenOff(x)
+		return truncated(x)
 	}
 	return nil
 }

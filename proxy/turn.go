@@ -31,8 +31,8 @@ func (t *turns) take() {
 		return
 	}
 	t.taken <- struct{}{}
-	// The scheduler runs a goroutine that was handed a value at once, in the rest of the previous goroutine's time slice. A
-	// queue of them would keep the processor until it is empty.
+	// The scheduler runs a goroutine that was handed a value immediately, in the rest of the previous goroutine's time
+	// slice. A queue of them would keep the processor until it is empty.
 	runtime.Gosched()
 }
 

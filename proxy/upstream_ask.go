@@ -35,7 +35,7 @@ type reply struct {
 	body   []byte
 }
 
-// asker is what a question needs of the one on whose behalf it is asked.
+// asker is what a question needs of the exchange or task that asks it.
 type asker struct {
 	// timer is used for the phases of the call, and client is the account that its connection counts for.
 	timer  *deadline.Timer

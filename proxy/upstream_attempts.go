@@ -26,7 +26,7 @@ func dialTCP(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 }
 
 // connect connects to the upstream at one of the addresses of its name, and returns that address. If none can be reached, it
-// looks the name up again, so that a replaced server is found at once.
+// looks the name up again, so that a replaced server is found immediately.
 func (n *upstreamName) connect(ctx context.Context, port uint16, dial dialFunc) (net.Conn, netip.Addr, error) {
 	addresses, err := n.addresses(ctx)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // upstreamCall is one request to one upstream, from the wait for a connection to the last byte of the response. It knows
-// nothing of the exchange that it is made for: whoever makes a call fills the first group of fields and calls roundTrip. The
+// nothing of the exchange that it is made for: the owner of a call fills the first group of fields and calls roundTrip. The
 // response is then read from the returned connection, which giveBack or release ends.
 //
 // One goroutine makes the call. The pump may send the body at the same time, and any goroutine may cancel the call.
@@ -86,7 +86,7 @@ type upstreamCall struct {
 	delivering atomic.Bool
 }
 
-// callOwner is what an upstream call needs of whoever makes it. An exchange is one.
+// callOwner is what an upstream call needs of its maker. An exchange is one.
 type callOwner interface {
 	// inform takes an interim response.
 	inform(status int, reason string, fields Fields)

@@ -17,9 +17,10 @@ const (
 	// checksAtOnce bounds the checks that are made at the same time; each needs a descriptor. Others wait for their turn, and
 	// the wait is not part of their time.
 	checksAtOnce = config.ChecksAtOnce
-	// firstCheckWithin is the time within which a new upstream is checked. Those of one reload do not begin all at once.
+	// firstCheckWithin is the time within which a new upstream is checked. Those of one reload do not all begin at the
+	// same time.
 	firstCheckWithin = 100 * time.Millisecond
-	// checkUserAgent is how checks call themselves.
+	// checkUserAgent is the User-Agent of checks.
 	checkUserAgent = "reverse-proxy health check"
 )
 

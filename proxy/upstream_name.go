@@ -75,7 +75,7 @@ func (n *upstreamName) has(address netip.Addr) bool {
 	return found != nil && slices.Contains(*found, address)
 }
 
-// prefer puts an address that was reached before those that were tried in vain.
+// prefer puts an address that was reached before those that could not be reached.
 func (n *upstreamName) prefer(address netip.Addr) {
 	found := n.found.Load()
 	if found == nil || (*found)[0] == address {

@@ -22,7 +22,7 @@ const (
 	// afterReload is the time from a reload's look-up to the next one. The resolver checks /etc/hosts only once in 5 s, so
 	// it may have missed the change for which the operator reloads.
 	afterReload = 6 * time.Second
-	// lookUpsInLane is how many names of a lane are looked up at once. Each needs two descriptors.
+	// lookUpsInLane is how many names of a lane are looked up at the same time. Each needs two descriptors.
 	lookUpsInLane = 4
 )
 

@@ -16,7 +16,7 @@ import (
 const (
 	// MaxBcryptCost takes about a second. It is the default of some programs.
 	MaxBcryptCost = 14
-	// MaxArgonMemory is in KiB. A few passwords are verified at once, each with as much memory.
+	// MaxArgonMemory is in KiB. A few passwords are verified at the same time, each with that much memory.
 	MaxArgonMemory = 128 << 10
 	// MaxArgonWork is the memory times the number of passes, in KiB.
 	MaxArgonWork = 1 << 20
@@ -26,7 +26,7 @@ const (
 
 // hashed is a hashed password.
 type hashed interface {
-	// matches reports whether the password is the one that was hashed. It takes its time.
+	// matches reports whether the password is the one that was hashed. It is slow on purpose.
 	matches(password string) bool
 }
 

@@ -10,15 +10,16 @@ import (
 
 // The bounds of what verifying passwords may take.
 const (
-	// MaxAtOnce is the most passwords that are verified at once. Half of the processors are left to other requests.
+	// MaxAtOnce is the most passwords that are verified at the same time. Half of the processors are left to other
+	// requests.
 	MaxAtOnce = 4
 	// maxQueued is the largest number of waiting passwords, and maxQueuedPerClient that of one client.
 	maxQueued          = 256
 	maxQueuedPerClient = 8
 )
 
-// queue bounds how many passwords are verified at once. Waiting clients take turns, so that a client with many passwords
-// delays another client by one of them at most.
+// queue bounds how many passwords are verified at the same time. Waiting clients take turns, so that a client with many
+// passwords delays another client by one of them at most.
 type queue struct {
 	mu      sync.Mutex
 	room    int

@@ -27,9 +27,9 @@ const (
 // maxWait is how long a check waits for its turn.
 const maxWait = 3 * time.Second
 
-// Verifier verifies passwords, a few at once. There is one for the life of the process.
+// Verifier verifies passwords, a few at a time. There is one for the life of the process.
 type Verifier struct {
-	// secret is the key of the marks. It is made anew in every process.
+	// secret is the key of the marks. Every process makes its own.
 	secret []byte
 	macs   sync.Pool
 	known  remembered

@@ -167,7 +167,7 @@ func (a *authority) newSession(ctx context.Context, before *session) (*session, 
 
 // newClient returns acmez's client for a directory.
 //
-// The package of the client keeps every directory for twelve hours, by its URL. A hash of the directory in the URL's
+// The client's package keeps every directory for twelve hours, by its URL. A hash of the directory in the URL's
 // fragment, which no server sees, makes a changed directory another one. Renewal information is left out, because the
 // client would ask for it with every certificate; renewalInfo asks for it.
 func (a *authority) newClient(directory acme.Directory) (*acme.Client, error) {

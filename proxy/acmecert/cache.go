@@ -20,8 +20,8 @@ import (
 const probeBytes = 16 << 10
 
 // prepareCacheDir creates the directory with mode 0700, or removes the rights of group and others from an existing one,
-// and writes a file the size of a certificate there: one that cannot be kept would be ordered again at every start, and
-// a full disk still takes an empty file (S-5.11).
+// and writes a file of the size of a certificate there: a certificate that cannot be kept would be ordered again at
+// every start, and a full disk still accepts an empty file (S-5.11).
 func prepareCacheDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("%s cannot be made: %w; name a directory that the daemon may write", dir, err)

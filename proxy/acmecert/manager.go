@@ -45,7 +45,7 @@ func NewManagers(log *eventlog.Logger, responders Responders) *Managers {
 	return &Managers{log: log, responders: responders, byDir: map[string]*Manager{}}
 }
 
-// Share makes Managers that are created later use a store. Whoever runs the store calls Changed and Synced once all Managers
+// Share makes Managers that are created later use a store. The owner of the store calls Changed and Synced once all Managers
 // exist, and Wait after it has ended.
 func (all *Managers) Share(store *certstore.Store) { all.store = store }
 

@@ -257,7 +257,7 @@ func (m *Manager) logCheck(d *domain, before, after suggestion, renewAt time.Tim
 			fields = append(fields, eventlog.Str("explanation", after.Explanation))
 		}
 		if after.Moment.Before(time.Now()) && renewAt.After(time.Now()) {
-			// The CA wants it renewed at once, as before a mass revocation.
+			// The CA wants it renewed immediately, as before a mass revocation.
 			m.log.Log(eventlog.LevelWarn, "ACME_RENEWAL_INFO", fields...)
 			return
 		}

@@ -20,7 +20,7 @@ const (
 // allows; what does not fit is left out, and the answer says that it is truncated, so that the client asks again over TCP.
 func (r *Records) answer(query []byte, udp bool) []byte {
 	if len(query) < headerLen || query[2]&0x80 != 0 {
-		return nil // too short, or itself an answer: two servers must never answer each other for ever
+		return nil // too short, or itself an answer: two servers must never answer each other forever
 	}
 	var q dns.Msg
 	if err := q.Unpack(query); err != nil || len(q.Question) != 1 {

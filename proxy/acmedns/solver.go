@@ -13,8 +13,8 @@ import (
 const (
 	// propagationTimeout bounds the wait for the authoritative name servers. A secondary may need a minute.
 	propagationTimeout = 2 * time.Minute
-	// delegationTimeout bounds that wait for a Responder. It has the record at once, so what is missing after that is a DNS
-	// record of the operator.
+	// delegationTimeout bounds that wait for a Responder. It has the record immediately, so what is missing after that is
+	// a DNS record of the operator.
 	delegationTimeout = 10 * time.Second
 	// firstPoll is the first wait between two looks at the name servers; each is half as long again as the one before.
 	firstPoll, maxPoll = 500 * time.Millisecond, 5 * time.Second

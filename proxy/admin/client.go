@@ -86,7 +86,7 @@ func FailureCode(command string) int {
 }
 
 // ask sends the command, with the configuration file that it is for, and returns the line of the answer, without its line
-// end, and its status. The errors say what to do, and do not name the socket. When ctx ends, ask returns at once.
+// end, and its status. The errors say what to do, and do not name the socket. When ctx ends, ask returns immediately.
 func (a Client) ask(ctx context.Context) (line []byte, status string, err error) {
 	r := request{command: a.Command}
 	if a.Arguments != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// maxConnections is the number of admin connections served at once (S-10.3). Further ones wait in the listen
+	// maxConnections is the number of admin connections served at a time (S-10.3). Further ones wait in the listen
 	// queue: idle connections ahead of them end after readTimeout, and a deployment that finds the daemon busy is
 	// better served late than refused.
 	maxConnections = 16
@@ -118,7 +118,7 @@ func (s *Socket) serveConn(ctx context.Context, log *eventlog.Logger, handlers H
 		return
 	}
 	writeReply(ctx, conn, answer(ctx, handlers, command, err))
-	drainInput(conn, r, err)
+	discardInput(conn, r, err)
 }
 
 // answer carries out the command on a line, or renders why it could not be read. It does not carry out a command
@@ -211,11 +211,11 @@ func writeReply(ctx context.Context, conn *net.UnixConn, reply any) {
 	encoder.Encode(reply)
 }
 
-// drainInput ends the answer and then discards what the client has sent, or is still sending, after its command,
+// discardInput ends the answer and then discards what the client has sent, or is still sending, after its command,
 // until the read deadline and up to maxDrain bytes. Closing a Unix socket with unread bytes gives a client that
 // is still writing an error, and it would never read the answer. Most clients send nothing more; then there is no
 // wait.
-func drainInput(conn *net.UnixConn, r *bufio.Reader, readErr error) {
+func discardInput(conn *net.UnixConn, r *bufio.Reader, readErr error) {
 	conn.CloseWrite()
 	if !errors.Is(readErr, errOverlong) && r.Buffered() == 0 {
 		return

@@ -161,7 +161,7 @@ func (l *List) with(reasons uint32) (mask uint64) {
 	return mask
 }
 
-// Left returns how many members a request has not tried, and may.
+// Left returns how many members a request has not tried and may still try.
 func (l *List) Left(p *Pick) int {
 	left := l.all &^ p.tried
 	if drained := l.with(outDrained); drained != l.all {

@@ -9,8 +9,8 @@ import (
 const (
 	// failuresInRow is how many failed connections in a row take an upstream out of service (S-18.5).
 	failuresInRow = 5
-	// firstPause is how long such an upstream gets no request. The pause doubles each time a request has tried it in vain, up
-	// to lastPause.
+	// firstPause is how long such an upstream gets no request. The pause doubles each time a request has tried it without
+	// success, up to lastPause.
 	firstPause = 10 * time.Second
 	lastPause  = 5 * time.Minute
 	// slowStart is the time over which an upstream that is back in service gets its share.
@@ -74,7 +74,7 @@ type State struct {
 	trying atomic.Bool
 	// readyAt ends outStarting.
 	readyAt atomic.Int64
-	// failed counts the failed connections since the last one that was good.
+	// failed counts the failed connections since the last successful one.
 	failed atomic.Int32
 	*tally
 
@@ -131,7 +131,7 @@ func (s *State) share(now int64) float64 {
 	return 1
 }
 
-// answered records that a connection was good.
+// answered records that a connection was successful.
 func (s *State) answered() {
 	if s.failed.Load() != 0 {
 		s.failed.Store(0)

@@ -54,8 +54,8 @@ type Source interface {
 
 	// Table returns the certificates in use; nil if they change only by renewal.
 	Table() *Table
-	// Prepare reads or makes anew what a reload can change, for the names that the listener is to serve (S-3.5). It contacts
-	// no CA: the result says what has to be ordered first. Nothing changes until the result is committed.
+	// Prepare reads or regenerates what a reload can change, for the names that the listener is to serve (S-3.5). It
+	// contacts no CA: the result says what has to be ordered first. Nothing changes until the result is committed.
 	Prepare(names []string) (Prepared, error)
 }
 

@@ -40,8 +40,8 @@ const (
 // errWrongKey is the error of a machine whose key is not that of the store's values.
 var errWrongKey = errors.New("the values there are encrypted with another key; give all machines the same store_key_file")
 
-// beatScript records up to which change a machine has read, unless that is "". It returns the same of all machines that
-// recorded it lately, and removes the others.
+// beatScript records the last change that a machine has read, unless that is "". It returns the last changes of all
+// machines that recorded one recently, and removes the other machines.
 var beatScript = redis.NewScript(1, `
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -155,7 +155,7 @@ func (s *Store) synced(ctx context.Context) {
 	}
 }
 
-// epochOf returns the random text that identifies the contents of the store. After it was emptied that is another one.
+// epochOf returns the random text that identifies the contents of the store. It changes when the store is emptied.
 func epochOf(ctx context.Context, conn redis.Conn) (string, error) {
 	for range 3 { // a store may be emptied in between
 		epoch, err := redis.String(redis.DoContext(conn, ctx, "GET", epochKey))

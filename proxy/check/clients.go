@@ -7,7 +7,8 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// clients warns of trusted proxies that are everybody, and of what a ban does not do behind one.
+// clients warns of trusted proxies that include everybody, and that a ban does not reach the clients of a trusted
+// proxy.
 func (c *checker) clients(key string, of config.Clients, proxyProtocol bool) {
 	if of.Trusted == nil {
 		return

@@ -13,7 +13,7 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// maxLookups is the number of upstream names looked up at once.
+// maxLookups is the number of upstream names looked up at the same time.
 const maxLookups = 16
 
 // lookup is the result of looking up the name of an upstream.

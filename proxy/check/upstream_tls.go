@@ -6,8 +6,9 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// upstreamTLS warns of a certificate for upstreams that ends soon, or that the daemon's user cannot read. Validation has
-// checked that it fits its key and has not ended. Routes that have it from their site are not warned of again.
+// upstreamTLS warns of a certificate for upstreams that expires soon, or that the daemon's user cannot read. Validation
+// has checked that it fits its key and has not expired. Routes that inherit it from their site cause no further
+// warning.
 func (c *checker) upstreamTLS(key string, of config.UpstreamTLS, warned map[string]bool) {
 	certPath := of.Files.CertPath
 	seen := warned["upstream_client_cert_path"+certPath]

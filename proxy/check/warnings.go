@@ -19,7 +19,7 @@ import (
 
 // The bounds below which a limit is legal but probably wrong.
 const (
-	// pageRequests is the number of requests that a browser makes at once for a page with its scripts, styles and
+	// pageRequests is the number of requests that a browser makes at the same time for a page with its scripts, styles and
 	// pictures.
 	pageRequests = 30
 	// formBytes is the size of a form with a small picture, in bytes.

@@ -3,8 +3,8 @@ package clock
 import "context"
 
 // Within returns the result of an operation, or the cause of the context's end if that comes first: a disk that hangs
-// must not keep the daemon from ending. An operation that is left behind ends when the disk answers, or with the process;
-// its result is dropped.
+// must not keep the daemon from ending. An abandoned operation ends when the disk answers, or with the process; its
+// result is dropped.
 func Within[T any](ctx context.Context, operation func() (T, error)) (T, error) {
 	type result struct {
 		value T

@@ -2,7 +2,7 @@ package config
 
 import "net/netip"
 
-// Expect is one `[[expect]]` entry: a request, and what has to become of it (S-21.2). All of it is dynamic.
+// Expect is one `[[expect]]` entry: a request, and what must happen to it (S-21.2). All of it is dynamic.
 type Expect struct {
 	// Key is the key of the entry in the file.
 	Key string
@@ -17,16 +17,16 @@ type Expect struct {
 
 	// These are the expectations; nil, 0 or the zero Addr for none. At least one is set.
 
-	// Route is the path of the route that has to take the request; "" for none of the file.
+	// Route is the path of the route that must take the request; "" for none of the file.
 	Route *string
-	// Upstream is the `host:port` to which it has to be forwarded.
+	// Upstream is the `host:port` to which it must be forwarded.
 	Upstream *string
 	// Status is the status of the proxy's own answer, and Location the target of its redirect.
 	Status   int
 	Location *string
 	// Site is the host of the site.
 	Site *string
-	// ClientIP is the address that has to count as the client's.
+	// ClientIP is the address that must be the client's.
 	ClientIP netip.Addr
 }
 

@@ -55,13 +55,13 @@ const (
 const (
 	requiredKey = "required"
 	unsetKey    = "not set"
-	// upstreamlessKey is that of a site's upstream, which its routes make optional.
+	// upstreamlessKey is the Need of a site's upstream, which its routes make optional.
 	upstreamlessKey = "required without routes"
-	// inheritedKey is that of a route's key that its site may set too (S-2.33).
+	// inheritedKey is the Need of a route's key that its site may set too (S-2.33).
 	inheritedKey = "the site's"
-	// fileKey is that of a site's key that the file may set too.
+	// fileKey is the Need of a site's key that the file may set too.
 	fileKey = "the file's"
-	// pathKey and actionKey are those of keys of which a route has exactly one.
+	// pathKey and actionKey are the Needs of keys of which a route has exactly one.
 	pathKey   = "one of `path` and `path_exact`"
 	actionKey = "one of `upstream`, `redirect` and `respond`"
 )

@@ -118,7 +118,7 @@ func (v *validator) storeURL(key, value string) (s Store) {
 	if port == "" {
 		port = defaultStorePort
 	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || !isStoreHost(host) {
+	if !validPort(port) || !isStoreHost(host) {
 		v.add(key, "%s is not the address of a server; %s", wording.Quoted(u.Host), example)
 		return s
 	}

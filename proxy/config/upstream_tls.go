@@ -199,8 +199,8 @@ func (v *validator) clientPair(certKey, keyKey string, files CertificateFiles) u
 	return pair
 }
 
-// upstreamTLSUsed refuses keys about TLS that a place sets but nothing there uses: whoever wrote them believes that the
-// connection to the upstream is encrypted. settings are those of the place, and routes those of a site.
+// upstreamTLSUsed refuses keys about TLS that a place sets but nothing there uses: they suggest that the connection to
+// the upstream is encrypted. settings are those of the place, and routes those of a site.
 func (v *validator) upstreamTLSUsed(key string, own rawSettings, settings Settings, routes []Route) {
 	used := settings.UpstreamScheme == "https"
 	for _, route := range routes {

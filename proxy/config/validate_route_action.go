@@ -54,7 +54,7 @@ func actionOf(name string) string {
 	return ""
 }
 
-// onlyKeysOf refuses keys that only have an effect with another action than that of the route: whoever wrote them meant
+// onlyKeysOf refuses keys that only have an effect with another action than that of the route: they were meant for
 // something else.
 func (v *validator) onlyKeysOf(key string, raw rawRoute, action string) {
 	value := reflect.ValueOf(raw)

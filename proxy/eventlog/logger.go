@@ -90,7 +90,7 @@ func (l *Logger) Log(level Level, event string, attrs ...Attr) {
 func (l *Logger) Enabled(level Level) bool { return level >= l.min }
 
 // Repeating is Log for a failure that can repeat without end: lines of the same key are written at most once in 10 s.
-// The first is written at once; those that follow within 10 s are counted, and after the 10 s one line with the
+// The first is written immediately; those that follow within 10 s are counted, and after the 10 s one line with the
 // attributes of the last of them is written, with their number as `repeated` at its end (S-8.6). Beyond 256 keys at a
 // time, all further keys are treated as one. Close writes the lines still held back.
 func (l *Logger) Repeating(level Level, key, event string, attrs ...Attr) {
@@ -114,7 +114,7 @@ func (l *Logger) Reopen() error {
 }
 
 // Close writes the lines that Repeating holds back and everything buffered, for at most 2 s, and closes the file. Lines
-// logged afterwards are lost. The error says what could not be written; the Logger is closed all the same.
+// logged afterwards are lost. The error says what could not be written; the Logger is closed anyway.
 func (l *Logger) Close() error {
 	l.closeOnce.Do(func() {
 		l.repeats.stop()

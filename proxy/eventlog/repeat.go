@@ -113,7 +113,7 @@ func (r *logRepeats) windowEnded(key RepeatKey) {
 	w.timer.Reset(RepeatWindow)
 }
 
-// stop ends all windows, and writes at once what they hold back. Later lines are lost.
+// stop ends all windows, and writes what they hold back. Later lines are lost.
 func (r *logRepeats) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 const (
 	// maxLogBuffer is the number of bytes of lines that may wait for a slow sink; lines that do not fit are dropped.
 	maxLogBuffer = 1 << 20
-	// logBatchInterval is how long a line that is not urgent may stay in the buffer, so that many are written at once:
+	// logBatchInterval is how long a line that is not urgent may stay in the buffer, so that many are written together:
 	// one write for each would make a request cost about 5 % more.
 	logBatchInterval = 100 * time.Millisecond
 	// logBatchBytes is how many bytes are written without waiting for the end of the interval.
@@ -64,8 +64,8 @@ func newLogSink(name string, out output, mu *sync.Mutex, line func(Level, string
 	return s
 }
 
-// append adds a line to be written at once or with the batch, or counts it as dropped if the buffer is full. It never
-// waits. The caller holds mu.
+// append adds a line to be written immediately or with the batch, or counts it as dropped if the buffer is full. It
+// never waits. The caller holds mu.
 func (s *sink) append(line []byte, when Urgency) {
 	if !s.add(line, when) && !s.stopped {
 		s.dropped++
@@ -73,7 +73,7 @@ func (s *sink) append(line []byte, when Urgency) {
 	}
 }
 
-// Urgency says when a line is to be written.
+// Urgency says when a line is written.
 type Urgency bool
 
 const (

@@ -1,10 +1,10 @@
 // Package gcpace sets how much garbage the heap may hold before it is collected.
 //
-// Go has one number for that, GOGC, which is a share of what is in use. A proxy that clients have filled must not grow by as
-// much again (S-12.8), so the share is small. But an idle process has only 2 or 3 MiB in use, and a small share of that would
-// be collected hundreds of times a second under load. A ballast that counts as in use gives every heap some room. GOGC could
-// be set anew after each collection instead, but only some time after it: until then a heap that grows quickly would have the
-// large share of the small one. The package knows nothing of what the heap holds.
+// Go has one number for that, GOGC, which is a share of what is in use. A proxy that clients have filled must not grow
+// by as much again (S-12.8), so the share is small. But an idle process has only 2 or 3 MiB in use, and a small share
+// of that would be collected hundreds of times a second under load. A ballast that counts as in use gives every heap
+// some room. GOGC could instead be set again after each collection, but only with a delay: until then a heap that grows
+// quickly would keep the large share that a small heap gets. The package knows nothing of what the heap holds.
 package gcpace
 
 import (

@@ -16,7 +16,7 @@ type Conn struct {
 	tasks  sync.WaitGroup
 	// greeting is closed when the server's SETTINGS have come, or the connection has ended before.
 	greeting chan struct{}
-	// wake has the writer look for something to write.
+	// wake makes the writer look for something to write.
 	wake chan struct{}
 
 	// mu guards everything below, and the fields of streams.
@@ -185,7 +185,7 @@ func (c *Conn) fail(err *Error) {
 	c.poke()
 }
 
-// Look is to be called about once a second. It asks a silent server for a sign of life, and gives up one that reads nothing.
+// Look must be called about once a second. It asks a silent server for a sign of life, and gives up one that reads nothing.
 func (c *Conn) Look(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -206,7 +206,7 @@ func (c *Conn) Look(now time.Time) {
 	}
 }
 
-// poke has the writer look. The caller holds mu.
+// poke makes the writer look for something to write. The caller holds mu.
 func (c *Conn) poke() {
 	select {
 	case c.wake <- struct{}{}:

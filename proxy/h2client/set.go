@@ -134,7 +134,7 @@ func (s *Set) greeting() <-chan struct{} {
 	return nil
 }
 
-// Look is to be called about once a second. It drains the connections that stay reports false for, closes those that have been
+// Look must be called about once a second. It drains the connections that stay reports false for, closes those that have been
 // idle for too long, and forgets those that have ended.
 func (s *Set) Look(now time.Time, idle time.Duration, stay func(tag any) bool) {
 	s.mu.Lock()

@@ -64,8 +64,8 @@ const keptFields = 64
 
 // reset prepares a pooled stream.
 func (s *Stream) reset(c *Conn) {
-	drain(s.readable)
-	drain(s.writable)
+	empty(s.readable)
+	empty(s.writable)
 	head := s.head
 	head.Release()
 	if cap(head.Fields) > keptFields {
@@ -74,7 +74,7 @@ func (s *Stream) reset(c *Conn) {
 	*s = Stream{conn: c, readable: s.readable, writable: s.writable, head: head, left: -1, room: streamWindow}
 }
 
-func drain(c chan struct{}) {
+func empty(c chan struct{}) {
 	select {
 	case <-c:
 	default:

@@ -20,8 +20,8 @@ type Waiter interface {
 	Ready()
 }
 
-// Watch waits for sockets. Its methods may be called from any goroutine.
-type Watch struct {
+// Poller waits for sockets. Its methods may be called from any goroutine.
+type Poller struct {
 	// epoll is the kernel's list of the sockets. It is a file that Go's poller can wait for.
 	epoll *os.File
 	mu    sync.Mutex
@@ -29,8 +29,8 @@ type Watch struct {
 	waiters map[int32]Waiter
 }
 
-// New returns a Watch. Run does the waiting, and closes the Watch at its end.
-func New() (*Watch, error) {
+// New returns a Poller. Run does the waiting, and closes the Poller at its end.
+func New() (*Poller, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -38,11 +38,11 @@ func New() (*Watch, error) {
 	if err := unix.SetNonblock(fd, true); err != nil { // or os.File would not use the poller
 		return nil, errors.Join(os.NewSyscallError("fcntl", err), unix.Close(fd))
 	}
-	return &Watch{epoll: os.NewFile(uintptr(fd), "epoll"), waiters: map[int32]Waiter{}}, nil
+	return &Poller{epoll: os.NewFile(uintptr(fd), "epoll"), waiters: map[int32]Waiter{}}, nil
 }
 
 // Add waits for a socket, which must stay open until Ready was called or Remove has returned.
-func (w *Watch) Add(socket int, waiter Waiter) error {
+func (w *Poller) Add(socket int, waiter Waiter) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(socket)}
@@ -54,7 +54,7 @@ func (w *Watch) Add(socket int, waiter Waiter) error {
 }
 
 // Remove stops waiting for a socket. Ready may still be called if Run has seen bytes already.
-func (w *Watch) Remove(socket int) {
+func (w *Poller) Remove(socket int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.waiters[int32(socket)] != nil {
@@ -64,13 +64,13 @@ func (w *Watch) Remove(socket int) {
 }
 
 // Len returns the number of sockets that are waited for.
-func (w *Watch) Len() int {
+func (w *Poller) Len() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.waiters)
 }
 
-func (w *Watch) control(op, socket int, event *unix.EpollEvent) error {
+func (w *Poller) control(op, socket int, event *unix.EpollEvent) error {
 	raw, err := w.epoll.SyscallConn()
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (w *Watch) control(op, socket int, event *unix.EpollEvent) error {
 
 // Run calls Ready for sockets that can be read, until the context ends. It must be called once. A socket that is added later
 // is refused.
-func (w *Watch) Run(ctx context.Context) {
+func (w *Poller) Run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { _ = w.epoll.Close() }) // makes the read below return
 	defer stop()
 	raw, err := w.epoll.SyscallConn()
@@ -109,7 +109,7 @@ func (w *Watch) Run(ctx context.Context) {
 }
 
 // take removes a socket that can be read, and returns its waiter; nil if nothing waits for it any more.
-func (w *Watch) take(socket int32) Waiter {
+func (w *Poller) take(socket int32) Waiter {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	waiter := w.waiters[socket]

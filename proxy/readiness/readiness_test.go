@@ -19,8 +19,8 @@ type readyOnce chan struct{}
 
 func (r readyOnce) Ready() { close(r) } // a second call panics
 
-// startWatch returns a Watch that runs until the test ends.
-func startWatch(t *testing.T) *Watch {
+// startPoller returns a Poller that runs until the test ends.
+func startPoller(t *testing.T) *Poller {
 	t.Helper()
 	w, err := New()
 	if err != nil {
@@ -80,7 +80,7 @@ func TestAWaiterIsCalledOnceWhenItsSocketCanBeRead(t *testing.T) {
 	} {
 		for _, before := range []bool{true, false} {
 			t.Run(tt.name+map[bool]string{true: " before", false: " later"}[before], func(t *testing.T) {
-				w := startWatch(t)
+				w := startPoller(t)
 				socket, _, other := pair(t)
 				if before {
 					tt.do(other)
@@ -111,7 +111,7 @@ func TestAWaiterIsCalledOnceWhenItsSocketCanBeRead(t *testing.T) {
 }
 
 func TestARemovedWaiterIsNotCalled(t *testing.T) {
-	w := startWatch(t)
+	w := startPoller(t)
 	socket, _, other := pair(t)
 	removed := make(readyOnce)
 	if err := w.Add(socket, removed); err != nil {
@@ -160,7 +160,7 @@ func TestASocketCannotBeAddedTwiceOrAfterTheEnd(t *testing.T) {
 }
 
 func TestManySocketsOfWhichManyAreReadyAtOnce(t *testing.T) {
-	w := startWatch(t)
+	w := startPoller(t)
 	const sockets = 400 // more than Run takes at a time
 	var all []readyOnce
 	var others []net.Conn

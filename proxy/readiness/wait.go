@@ -11,7 +11,7 @@ import (
 )
 
 // Wait is a connection's wait for the bytes of its next request. If it is long, the connection becomes dormant: its goroutine
-// ends, and a Watch makes the connection start another one when bytes arrive.
+// ends, and a Poller makes the connection start another one when bytes arrive.
 //
 //	running ──▶ waiting ──▶ running                          the read has returned
 //	               │
@@ -21,8 +21,8 @@ import (
 //	                         │
 //	                         └──▶ running                    bytes arrived at the same moment
 type Wait struct {
-	// watch is nil if the connection never becomes dormant.
-	watch  *Watch
+	// poller is nil if the connection never becomes dormant.
+	poller *Poller
 	owner  Owner
 	conn   *net.TCPConn
 	socket int
@@ -57,9 +57,9 @@ var ErrDormant = errors.New("the connection is dormant")
 // past is a deadline that makes reads and writes return.
 var past = time.Unix(1, 0)
 
-// Init sets the owner, and the connection whose descriptor is socket. With a nil watch the connection never becomes dormant.
-func (w *Wait) Init(watch *Watch, owner Owner, conn *net.TCPConn, socket int) {
-	w.watch, w.owner, w.conn, w.socket = watch, owner, conn, socket
+// Init sets the owner, and the connection whose descriptor is socket. With a nil poller the connection never becomes dormant.
+func (w *Wait) Init(poller *Poller, owner Owner, conn *net.TCPConn, socket int) {
+	w.poller, w.owner, w.conn, w.socket = poller, owner, conn, socket
 }
 
 // Read reads the beginning of a request from what is read over the connection. It returns ErrDormant if the connection has
@@ -87,7 +87,7 @@ func (w *Wait) Read(from net.Conn, p []byte) (int, error) {
 
 // Ask makes the connection become dormant if its goroutine is in Read.
 func (w *Wait) Ask() {
-	if w.watch != nil && w.at.CompareAndSwap(waiting, asking) {
+	if w.poller != nil && w.at.CompareAndSwap(waiting, asking) {
 		_ = w.conn.SetReadDeadline(past) // fails only if the connection is gone already
 		w.at.Store(asked)
 	}
@@ -106,7 +106,7 @@ func (w *Wait) sleep() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.takeDeadlineBack()
-	if w.interrupted.Load() || w.watch.Add(w.socket, w) != nil {
+	if w.interrupted.Load() || w.poller.Add(w.socket, w) != nil {
 		return false
 	}
 	w.at.Store(dormant)
@@ -122,7 +122,7 @@ func (w *Wait) wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.at.CompareAndSwap(dormant, running) {
-		w.watch.Remove(w.socket)
+		w.poller.Remove(w.socket)
 		w.owner.Resume()
 	}
 }

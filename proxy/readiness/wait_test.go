@@ -34,11 +34,11 @@ func (s *sleeper) read() {
 }
 
 // startSleeper returns a sleeper that waits in Read, and the other end of its connection.
-func startSleeper(t *testing.T, watch *Watch) (*sleeper, net.Conn) {
+func startSleeper(t *testing.T, poller *Poller) (*sleeper, net.Conn) {
 	t.Helper()
 	socket, conn, other := pair(t)
 	s := &sleeper{conn: conn.(*net.TCPConn), results: make(chan result, 1)}
-	s.wait.Init(watch, s, s.conn, socket)
+	s.wait.Init(poller, s, s.conn, socket)
 	go s.read()
 	until(t, "a read", s.wait.IsWaiting)
 	return s, other
@@ -80,13 +80,13 @@ func TestADormantConnectionResumes(t *testing.T) {
 		{"once, when both happen", func(s *sleeper, _ net.Conn) { s.wait.EndRead(); s.wait.Ready() }, "", os.ErrDeadlineExceeded},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			watch := startWatch(t)
-			s, other := startSleeper(t, watch)
+			poller := startPoller(t)
+			s, other := startSleeper(t, poller)
 			s.wait.Ask()
-			until(t, "dormancy", func() bool { return watch.Len() == 1 && s.slept.Load() == 1 })
+			until(t, "dormancy", func() bool { return poller.Len() == 1 && s.slept.Load() == 1 })
 			tt.do(s, other)
 			s.want(t, tt.text, tt.err)
-			if n := watch.Len(); n != 0 {
+			if n := poller.Len(); n != 0 {
 				t.Errorf("%d sockets are still watched", n)
 			}
 			s.wait.UndoReadAndWrite()
@@ -102,19 +102,19 @@ func TestADormantConnectionResumes(t *testing.T) {
 
 // The goroutine meets the deadline of Ask, and the interruption that came just before has not set its own yet.
 func TestAnInterruptionThatAskOvertakesIsNotLost(t *testing.T) {
-	watch := startWatch(t)
-	s, _ := startSleeper(t, watch)
+	poller := startPoller(t)
+	s, _ := startSleeper(t, poller)
 	s.wait.interrupted.Store(true)
 	s.wait.Ask()
 	s.want(t, "", os.ErrDeadlineExceeded)
-	if s.slept.Load() != 0 || watch.Len() != 0 {
+	if s.slept.Load() != 0 || poller.Len() != 0 {
 		t.Error("the connection became dormant")
 	}
 }
 
 // The bytes arrive after Ask has found the goroutine waiting, and before it sets the deadline.
 func TestBytesThatArriveDuringAskAreRead(t *testing.T) {
-	s, other := startSleeper(t, startWatch(t))
+	s, other := startSleeper(t, startPoller(t))
 	s.wait.at.Store(asking)
 	if _, err := other.Write([]byte("hello")); err != nil {
 		t.Fatal(err)
@@ -143,9 +143,9 @@ func TestAConnectionThatCannotBeWatchedStaysAwake(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = closed.epoll.Close()
-	for name, watch := range map[string]*Watch{"there is no watch": nil, "the watch has ended": closed} {
+	for name, poller := range map[string]*Poller{"there is no poller": nil, "the poller has ended": closed} {
 		t.Run(name, func(t *testing.T) {
-			s, other := startSleeper(t, watch)
+			s, other := startSleeper(t, poller)
 			s.wait.Ask()
 			until(t, "a read", s.wait.IsWaiting)
 			if _, err := other.Write([]byte("hello")); err != nil {

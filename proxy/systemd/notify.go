@@ -44,9 +44,9 @@ type Notifier struct {
 // NewNotifier returns a notifier for the service manager that NOTIFY_SOCKET names.
 func NewNotifier() *Notifier { return &Notifier{socket: os.Getenv("NOTIFY_SOCKET")} }
 
-// Ready reports that startup is complete, with text for the status line. If NOTIFY_SOCKET is set and the message cannot be
-// sent, it returns an error and the state remains starting: the service manager would wait for the message in vain and kill
-// the daemon. Only the first call in the starting state does anything.
+// Ready reports that startup is complete, with text for the status line. If NOTIFY_SOCKET is set and the message cannot
+// be sent, it returns an error and the state remains starting: the service manager would wait for a message that never
+// comes and kill the daemon. Only the first call in the starting state does anything.
 func (n *Notifier) Ready(text string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
