@@ -54,10 +54,10 @@ type clientConn struct {
 	aborted bool
 	// revived reports whether the connection was ended as idle when it had a request, and so ends with that request.
 	revived bool
-	// taken is how much the client's side had taken at the last look, looked the time of that look, and moved the time of
-	// the last change. stuck is the time at which a write began to wait without progress, or 0. Only the sweeper uses them.
-	taken                uint64
-	looked, moved, stuck int64
+	// progress is what the client's side takes. stuck is the time at which a write began to wait without progress, or 0. Only
+	// the sweeper uses them.
+	progress clientProgress
+	stuck    int64
 	// patience is how long a write may wait without progress, if that is longer than for all connections, because a request
 	// on this one was for a route with such a time.
 	patience atomic.Int64

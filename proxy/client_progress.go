@@ -7,28 +7,58 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// clientProgress is what a client's side has taken of the written data, as seen by sweeps. Only the sweeper uses it.
+type clientProgress struct {
+	// taken is how much the client's side had taken at the last look, looked the time of the last sweep, and moved the time
+	// of the last change.
+	taken         uint64
+	looked, moved int64
+	// quiet is one more than what had been written when everything written was found to be taken; 0 if that is not so.
+	quiet uint64
+}
+
 // progressed reports whether the client's side has taken some of the written data since the previous sweep. All callers within
 // one sweep get the same answer. What the kernel has queued meanwhile does not count.
 func (c *clientConn) progressed() bool {
-	if now := c.server.registry.sweeper.Clock.Load(); now != c.looked {
-		first := c.looked == 0
-		c.looked = now
-		if taken, ok := takenBytes(c.fd); ok && taken != c.taken {
-			c.taken = taken
-			if !first { // the first look has nothing to compare with
-				c.moved = now
-			}
-		}
-	}
-	return c.moved == c.looked
+	return c.progress.sweep(c.server.registry.sweeper.Clock.Load(), c.socket.written.Load(), c)
 }
 
-// takenBytes returns how many of the bytes written to a TCP connection the peer has acknowledged. Unlike
-// unix.GetsockoptTCPInfo it allocates nothing: the sweeper calls it ten times a second.
-func takenBytes(fd int) (uint64, bool) {
+// takenReader knows how many of the bytes written to a connection the peer has acknowledged, and whether that is all.
+type takenReader interface {
+	takenBytes() (taken uint64, all, ok bool)
+}
+
+// sweep looks at the connection at a time, unless it has done so in this sweep. A client that has taken all cannot take more
+// before more is written, so that a connection on which nothing moves costs no system call.
+func (p *clientProgress) sweep(now int64, written uint64, from takenReader) bool {
+	if now == p.looked {
+		return p.moved == now
+	}
+	first := p.looked == 0
+	p.looked = now
+	if p.quiet == written+1 {
+		return false
+	}
+	taken, all, ok := from.takenBytes()
+	if p.quiet = 0; all {
+		p.quiet = written + 1
+	}
+	if ok && taken != p.taken {
+		p.taken = taken
+		if !first { // the first look has nothing to compare with
+			p.moved = now
+		}
+	}
+	return p.moved == now
+}
+
+// takenBytes implements takenReader. Unlike unix.GetsockoptTCPInfo it allocates nothing: the sweeper calls it up to ten times
+// a second.
+func (c *clientConn) takenBytes() (taken uint64, all, ok bool) {
 	var info unix.TCPInfo
 	size := uint32(unix.SizeofTCPInfo)
-	_, _, errno := syscall.RawSyscall6(syscall.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO,
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_GETSOCKOPT, uintptr(c.fd), unix.IPPROTO_TCP, unix.TCP_INFO,
 		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
-	return info.Bytes_acked, errno == 0
+	ok = errno == 0
+	return info.Bytes_acked, ok && info.Unacked == 0 && info.Notsent_bytes == 0, ok
 }

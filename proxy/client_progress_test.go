@@ -25,7 +25,7 @@ func TestWhatIsQueuedDoesNotMoveByItself(t *testing.T) {
 	write := func(n int) {
 		t.Helper()
 		_ = w.conn.tcp.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
-		_, _ = w.conn.tcp.Write(make([]byte, n))
+		_, _ = w.conn.socket.Write(make([]byte, n))
 	}
 	waitFor(t, "the client's side to take no more", func() bool {
 		write(64 << 10)
@@ -44,4 +44,70 @@ func TestWhatIsQueuedDoesNotMoveByItself(t *testing.T) {
 		}
 		return unmoved >= 10
 	})
+}
+
+// fakeTaken is a connection whose looks are counted.
+type fakeTaken struct {
+	taken uint64
+	all   bool
+	looks int
+}
+
+func (f *fakeTaken) takenBytes() (taken uint64, all, ok bool) {
+	f.looks++
+	return f.taken, f.all, true
+}
+
+// TestAClientThatHasTakenAllIsNotLookedAt holds the number of system calls of an exchange that waits: a stream of events has
+// one sweep after the other in which nothing is written.
+func TestAClientThatHasTakenAllIsNotLookedAt(t *testing.T) {
+	p, from := clientProgress{}, &fakeTaken{}
+	now, written := int64(0), uint64(0)
+	sweep := func() bool {
+		now++
+		moved := p.sweep(now, written, from)
+		if again := p.sweep(now, written, from); again != moved {
+			t.Fatalf("two answers in one sweep: %v and %v", moved, again)
+		}
+		return moved
+	}
+	sweep()
+	for step, c := range []struct {
+		written, taken uint64
+		all            bool
+		moves          bool
+		looks          int
+	}{
+		{0, 0, true, false, 1},     // nothing was written
+		{0, 0, true, false, 0},     // and still is not
+		{100, 0, false, false, 1},  // an event is on its way
+		{100, 60, false, true, 1},  // a part of it was taken
+		{100, 60, false, false, 1}, // the rest takes its time: that is looked for
+		{100, 100, true, true, 1},  // the rest was taken
+		{100, 100, true, false, 0}, // nothing can move any more
+		{100, 100, true, false, 0},
+		{200, 200, true, true, 1}, // the next event was taken at once
+		{200, 200, true, false, 0},
+	} {
+		written, from.taken, from.all, from.looks = c.written, c.taken, c.all, 0
+		if got := sweep(); got != c.moves || from.looks != c.looks {
+			t.Errorf("step %d: got %v with %d looks, want %v with %d", step, got, from.looks, c.moves, c.looks)
+		}
+	}
+}
+
+// TestWhatWasWrittenIsCounted compares the count with what the kernel has taken.
+func TestWhatWasWrittenIsCounted(t *testing.T) {
+	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
+	before, taken := w.conn.socket.written.Load(), func() bool {
+		_, all, ok := w.conn.takenBytes()
+		return all && ok
+	}
+	if n, err := w.conn.socket.Write(make([]byte, 1000)); n != 1000 || err != nil {
+		t.Fatalf("wrote %d bytes: %v", n, err)
+	}
+	if got := w.conn.socket.written.Load() - before; got != 1000 {
+		t.Errorf("%d bytes are counted, want 1000", got)
+	}
+	waitFor(t, "the client's side to take all", taken)
 }

@@ -42,7 +42,11 @@ func newWorkTest(t *testing.T, request Request) *workTest {
 		t.Fatal(err)
 	}
 	ours, theirs := tcpPair(t)
-	below := &countingConn{Conn: ours}
+	socket, err := newSocket(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	below := &countingConn{Conn: socket}
 	server := tls.Server(below, &tls.Config{
 		Certificates: []tls.Certificate{*certificate}, SessionTicketsDisabled: true, DynamicRecordSizingDisabled: true,
 	})
@@ -55,7 +59,7 @@ func newWorkTest(t *testing.T, request Request) *workTest {
 	if err := <-shaken; err != nil {
 		t.Fatal(err)
 	}
-	c := &clientConn{server: &siteServer{registry: newConnRegistry(1, 1, deadline.NewSweeper())}, stream: server, tls: server, tcp: ours}
+	c := &clientConn{server: &siteServer{registry: newConnRegistry(1, 1, deadline.NewSweeper())}, stream: server, tls: server, tcp: ours, socket: socket}
 	if c.fd, err = descriptorOf(ours); err != nil {
 		t.Fatal(err)
 	}

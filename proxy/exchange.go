@@ -69,6 +69,8 @@ type exchange struct {
 	passedReset http2.Code
 	// start is when the head of the request was complete.
 	start time.Time
+	// leaves says when to look for a client that leaves.
+	leaves leaveWatch
 	exchangeCounts
 	exchangeAccess
 	headerScratch
@@ -130,6 +132,7 @@ func (x *exchange) reset(r *Request, client clientWriter, timer *deadline.Timer,
 	x.exchangeCounts = exchangeCounts{}
 	x.exchangeAccess = exchangeAccess{}
 	x.answered.Store(false)
+	x.leaves.reset()
 	x.call.reset(x, r, &x.body, timer)
 	x.call.to.address = "" // the log names an upstream only if the request gets as far as that
 	if r.Account != nil {
@@ -167,7 +170,8 @@ func (x *exchange) await(most time.Duration, wait func(ctx context.Context)) err
 
 // Look notices that the client has left while the exchange waits for its upstream (S-6.10).
 func (x *exchange) Look(p deadline.Phase) {
-	if (p == deadline.PhaseUpstream || p == deadline.PhaseBody) && x.body.isEnded() && x.client.Gone() {
+	if (p == deadline.PhaseUpstream || p == deadline.PhaseBody) && x.body.isEnded() &&
+		x.leaves.due(x.timer.Sweeper.Clock.Load()) && x.client.Gone() {
 		x.cancel(errClientGone)
 		x.client.Interrupt(true)
 	}

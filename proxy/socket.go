@@ -46,8 +46,9 @@ type socket struct {
 	// waited reports whether a write has had to wait for room since waited was last reset.
 	waited atomic.Bool
 
-	// writing reports whether a write is in progress, for the sweeper.
+	// writing reports whether a write is in progress, and written counts the bytes that the kernel has taken, for the sweeper.
 	writing atomic.Bool
+	written atomic.Uint64
 	// gathering holds writes back, to be sent together.
 	gathering gathering
 
@@ -216,6 +217,7 @@ func (s *socket) doWrite(fd uintptr) bool {
 		switch errno {
 		case 0:
 			c.rest = c.rest[n:]
+			s.written.Add(uint64(n))
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			s.waited.Store(true)
