@@ -53,18 +53,28 @@ func (b *h2Body) store(data []byte) {
 	b.held += int64(len(data))
 	for len(data) > 0 {
 		if b.last == nil || b.last.used == len(b.last.data) {
-			chunk := takeChunk(b.held)
-			if b.last == nil {
-				b.first = chunk
-			} else {
-				b.last.next = chunk
-			}
-			b.last = chunk
+			b.link(takeChunk(b.held))
 		}
 		n := copy(b.last.data[b.last.used:], data)
 		b.last.used += n
 		data = data[n:]
 	}
+}
+
+// append keeps data that has arrived in a chunk of its own. The caller holds mu.
+func (b *h2Body) append(chunk *h2Chunk) {
+	b.held += int64(chunk.used)
+	b.link(chunk)
+}
+
+// link makes chunk the last one.
+func (b *h2Body) link(chunk *h2Chunk) {
+	if b.last == nil {
+		b.first = chunk
+	} else {
+		b.last.next = chunk
+	}
+	b.last = chunk
 }
 
 // take copies stored data into room, as much as fits, and releases the chunks that it empties. The caller holds mu.

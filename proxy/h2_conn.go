@@ -27,6 +27,8 @@ type h2Conn struct {
 	// in is the read buffer, nil between frames; (*in)[start:end] is not parsed yet.
 	in         *[]byte
 	start, end int
+	// direct is a frame of data that is read into the memory in which it will wait.
+	direct h2Direct
 	// small is read into between frames.
 	small   [http2.HeaderBytes]byte
 	decoder *http2.HeadDecoder

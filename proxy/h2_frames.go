@@ -239,7 +239,11 @@ func (h *h2Conn) dataFrame(head http2.Header, p []byte) *http2.Error {
 		return &http2.Error{Code: http2.ProtocolError, Stream: head.Stream, Reason: "the body is longer than its content-length"}
 	}
 	h.windows.held += int64(len(data))
-	s.store(data)
+	if chunk := h.direct.take(data); chunk != nil {
+		s.append(chunk)
+	} else {
+		s.store(data)
+	}
 	if end {
 		return s.endBody()
 	}

@@ -88,6 +88,9 @@ func (h *h2Conn) readPreface() error {
 // fill reads more bytes after those in the buffer. Between frames it waits without a buffer, which keeps idle connections
 // cheap; what arrives with the first bytes is then in the TLS buffer.
 func (h *h2Conn) fill() error {
+	if h.direct.chunk != nil {
+		return h.fillDirect()
+	}
 	if h.start == h.end {
 		h.start, h.end = 0, 0
 		h.releaseInput()
@@ -139,6 +142,9 @@ func (h *h2Conn) releaseInput() {
 
 // frames handles all complete frames in the buffer.
 func (h *h2Conn) frames() error {
+	if err := h.directFrame(); err != nil {
+		return err
+	}
 	for h.end-h.start >= http2.HeaderBytes {
 		head, err := http2.ParseHeader((*h.in)[h.start:h.end])
 		if err != nil {
@@ -146,18 +152,29 @@ func (h *h2Conn) frames() error {
 		}
 		whole := http2.HeaderBytes + head.Length
 		if h.end-h.start < whole {
+			h.readDirectly(head)
 			return nil
 		}
 		payload := (*h.in)[h.start+http2.HeaderBytes : h.start+whole]
 		h.start += whole
-		if err := h.frame(head, payload); err != nil {
-			if err.Stream == 0 {
-				return err
-			}
-			if err := h.streamFailed(err); err != nil {
-				return err
-			}
+		if err := h.handle(head, payload); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// handle handles a complete frame. An error that concerns only its stream ends the stream.
+func (h *h2Conn) handle(head http2.Header, payload []byte) error {
+	err := h.frame(head, payload)
+	switch {
+	case err == nil:
+		return nil
+	case err.Stream == 0:
+		return err
+	}
+	if err := h.streamFailed(err); err != nil {
+		return err
 	}
 	return nil
 }
