@@ -224,6 +224,27 @@ Feature: Who the client is
       Then the client receives the answer 200
       And the answer has the body "nobody"
 
+    @S-15.2 @S-7.6
+    Scenario: What a trusted proxy passes on and nobody can read costs the proxy nothing
+      # Such a head names no client. The proxy asks for the page by itself, as health checks do.
+      Given the setting "rate_limit.requests_per_second" is 0.001
+      And the setting "rate_limit.burst" is 2
+      And the proxy is running
+      When the client "proxy" speaks HTTP/2 with "https://a.example.test"
+      And it opens a stream with the fields ":method=GET; :scheme=https; :authority=a.example.test; :path=/; X-Upper=1"
+      Then its last stream is malformed
+      When the client "proxy" opens a connection to "https://a.example.test"
+      And the client sends "GET / HTTP/1.1\r\nX Y: 1\r\n\r\n"
+      Then the client receives the answer 400
+      When the client "proxy" opens a connection to "https://a.example.test"
+      And the client sends "GET / HTTP/1.1\r\nX Y: 1\r\n\r\n"
+      Then the client receives the answer 429
+      And the log has 2 lines "BAD_REQUEST"
+      When the client "proxy" requests "https://a.example.test/" 1 times
+      Then the answer is 200
+      # The jails read these lines: nobody bans the proxy.
+      And the log has no line "RATE_LIMIT"
+
   Rule: check says what is probably wrong
 
     @S-15.5

@@ -50,7 +50,12 @@ func (h *h2Conn) startStream(s *h2Stream) {
 // so a flood of errors does not fill the log. refused reports that no exchange had begun, so that nothing else counts the
 // request.
 func (p *pipeline) malformed(c *clientConn, failed *http2.Error, refused bool) {
-	allowed, _ := p.limits.limiter.Allow(c.peerAddr, p.dynamic.Load().RateLimit)
+	var allowed bool
+	if c.server.trusts(c.peerAddr) { // nobody knows whose stream it was
+		allowed = p.takeUnnamed(c.peerAddr).OK
+	} else {
+		allowed, _ = p.limits.limiter.Allow(c.peerAddr, p.dynamic.Load().RateLimit)
+	}
 	switch {
 	case refused:
 		p.metrics.refused(HTTP2, statusBadRequest, !allowed)

@@ -132,7 +132,11 @@ func (p *pipeline) refuse(x *exchange, a *answer, reason string) {
 		defer p.leaveClient(x)
 	}
 	defer func() { p.metrics.request(x, time.Since(x.start)) }()
-	if limited := p.limitRate(x); limited != nil {
+	take := p.limitRate
+	if x.via.trusted && x.via.found.Line < 0 {
+		take = p.limitUnnamed
+	}
+	if limited := take(x); limited != nil {
 		x.send(limited)
 		return
 	}

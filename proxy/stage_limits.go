@@ -1,6 +1,11 @@
 package proxy
 
-import "reverse-proxy/proxy/limit"
+import (
+	"net/netip"
+	"time"
+
+	"reverse-proxy/proxy/limit"
+)
 
 // limitRate takes a token from the client's bucket, and one from that of all clients together if there is one. Without
 // a token it answers 429 immediately, with the seconds until the next one in Retry-After (S-7.1, S-17.1).
@@ -12,6 +17,24 @@ func (p *pipeline) limitRate(x *exchange) *answer {
 	}
 	p.limitRefused(x, verdict)
 	return answerLater(statusTooManyRequests, verdict.RetryAfter)
+}
+
+// limitUnnamed is limitRate for a head that a trusted proxy has passed on, and that is too malformed to name a client. It leaves the
+// proxy's own bucket alone, which its health checks need, and logs no line by which a jail would ban the proxy.
+func (p *pipeline) limitUnnamed(x *exchange) *answer {
+	verdict := p.takeUnnamed(x.request.Client)
+	if verdict.OK {
+		return nil
+	}
+	x.limited = true
+	p.limits.file.refused[limit.OfClient].Add(1)
+	return answerLater(statusTooManyRequests, verdict.RetryAfter)
+}
+
+// takeUnnamed takes a token for what a trusted proxy has passed on without naming a client.
+func (p *pipeline) takeUnnamed(proxy netip.Addr) limit.Verdict {
+	rate := p.dynamic.Load().RateLimit.Rate()
+	return p.limits.limiter.Take(time.Now(), proxy, &limit.Rule{Scope: limit.UnnamedScope, Rate: rate})
 }
 
 // limitRefused counts a request that a limit has refused, and logs it as often as is due.

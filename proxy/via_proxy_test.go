@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"reverse-proxy/proxy/config"
+	"reverse-proxy/proxy/deadline"
 	"reverse-proxy/proxy/prefixes"
 )
 
@@ -111,5 +112,36 @@ func TestAnExplanationSaysHowTheClientWasFound(t *testing.T) {
 		if got := v.how(r.Fields, clients.Header, netip.MustParseAddr("10.0.0.1")); !strings.Contains(got, test.want) {
 			t.Errorf("%q: got %q, want it to contain %q", test.lines, got, test.want)
 		}
+	}
+}
+
+// TestWhatATrustedProxyPassesOnAndNobodyCanReadCostsItNothing refuses heads through a trusted proxy, which name no client. The bucket of
+// the proxy's own requests stays full, and no line for jails names the proxy.
+func TestWhatATrustedProxyPassesOnAndNobodyCanReadCostsItNothing(t *testing.T) {
+	p := newTestPipeline(t)
+	p.dynamic.Load().sites[0].clients = trustedNetworks("X-Forwarded-For", "192.0.2.7/32")
+	refuse := func(fields Fields) int {
+		x, client := new(exchange), &fakeClient{}
+		r := &Request{Client: getRequest("/").Client, Method: "-", Target: "-", Fields: fields}
+		x.reset(r, client, &deadline.Timer{Owner: x, Sweeper: deadline.NewSweeper()}, 0)
+		p.refuse(x, answerStatus(statusBadRequest), "no request")
+		return client.status
+	}
+	for i := range 7 {
+		if got, want := refuse(nil), map[bool]int{true: statusBadRequest, false: statusTooManyRequests}[i < 5]; got != want {
+			t.Errorf("head %d: got %d, want %d", i+1, got, want)
+		}
+	}
+	if x := p.handleOne(getRequest("/"), &fakeClient{}); x.status != statusOK {
+		t.Errorf("got %d for a request of the proxy, want 200", x.status)
+	}
+	if got := refuse(fieldList("X-Forwarded-For", "203.0.113.9")); got != statusBadRequest {
+		t.Errorf("got %d for a head of a client who is known, want 400", got)
+	}
+	if err := p.pipeline.log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if log := p.log.String(); strings.Contains(log, "RATE_LIMIT") || strings.Count(log, "BAD_REQUEST") != 6 {
+		t.Errorf("got the log %q, want six heads and no limit", log)
 	}
 }

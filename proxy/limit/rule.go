@@ -9,6 +9,9 @@ type Scope uint64
 // FileScope holds the buckets of requests that no site or route has a limit of its own for.
 const FileScope Scope = 0
 
+// UnnamedScope holds a bucket for each trusted proxy: that of what it has passed on without anybody knowing for whom.
+const UnnamedScope Scope = 2
+
 // Scope returns the scope of a name.
 func (l *Limiter) Scope(name string) Scope {
 	return Scope(maphash.String(l.seed, name)) | 1 // never FileScope
