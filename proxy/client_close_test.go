@@ -200,7 +200,8 @@ func TestAClientThatReadsNothingIsGoneAfterItsClock(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := startPath(t, upstream, func(o *pathOptions) { o.bodyIdle, o.idle, o.header = time.Second, time.Second, time.Second })
+			// The handshake has longer: on a loaded machine one second may not be enough for it.
+			p := startPath(t, upstream, func(o *pathOptions) { o.bodyIdle, o.idle, o.header = time.Second, time.Second, 10*time.Second })
 			c := dialUnread(t, p, test.protocol)
 			if _, err := io.WriteString(c, test.first); err != nil {
 				t.Fatal(err)
@@ -242,7 +243,7 @@ func TestAnAnswerThatTheKernelHoldsReachesASlowClient(t *testing.T) {
 					_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("x", size))
 				}
 			})
-			p := startPath(t, upstream, func(o *pathOptions) { o.bodyIdle, o.idle, o.header = time.Second, time.Second, time.Second })
+			p := startPath(t, upstream, func(o *pathOptions) { o.bodyIdle, o.idle, o.header = time.Second, time.Second, 10*time.Second })
 			c := dialUnread(t, p, "http/1.1")
 			if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a.test\r\n"+closing+"\r\n"); err != nil {
 				t.Fatal(err)
