@@ -20,7 +20,7 @@ type Registry struct {
 	totals map[Site]*Totals
 	// tallies are the numbers of each address of a site.
 	tallies map[siteAddress]*tally
-	// drained holds when the upstreams were drained that an operator has taken out, by host and address.
+	// drained holds the times at which an operator drained upstreams, by host and address.
 	drained map[place]time.Time
 }
 

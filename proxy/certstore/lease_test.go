@@ -143,7 +143,8 @@ func TestManyMachinesTakeALeaseInTurn(t *testing.T) {
 	}
 }
 
-// TestAllMachinesHaveHeardOfAValueThatExpires covers the answers to challenges.
+// TestAllMachinesHaveHeardOfAValueThatExpires checks that PutFor, which stores answers to challenges, waits for all
+// machines.
 func TestAllMachinesHaveHeardOfAValueThatExpires(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	a, _ := runStore(t, server, nil)

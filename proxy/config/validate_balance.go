@@ -68,7 +68,7 @@ func (v *validator) distinctUpstreams(key string, raws []rawUpstream, upstreams 
 	}
 }
 
-// normalAddress returns the one spelling of the address of an upstream.
+// normalAddress returns the canonical spelling of the address of an upstream.
 func normalAddress(address string) string {
 	if path, ok := SocketPath(address); ok {
 		return socketPrefix + filepath.Clean(path)
