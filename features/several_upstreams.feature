@@ -235,6 +235,22 @@ Feature: Several upstreams
         | host     | example.test  |
         | upstream | ${upstream:a} |
 
+    @S-18.5 @S-18.7
+    Scenario: An upstream whose HTTP/2 connections all end without an answer is out
+      Given an upstream "a" that closes without answering
+      And an upstream "b" that speaks only HTTP/2
+      And the site "example.test" is served from the upstreams "a, b"
+      And the settings:
+        | listeners[0].sites[0].balance           | "round_robin" |
+        | listeners[0].sites[0].upstream_protocol | "http2"       |
+      And the proxy is running
+      When a client requests "https://example.test/" 30 times
+      Then the answers are all "b"
+      And the log has a line "UPSTREAM_DOWN" with:
+        | host     | example.test  |
+        | upstream | ${upstream:a} |
+        | by       | requests      |
+
     @S-18.5
     Scenario Outline: While one of three upstreams <fault>, no request fails
       Given the site "example.test" is served from the upstreams "a, b, c"

@@ -115,14 +115,14 @@ func (c *upstreamCall) mayRepeat(err error) bool {
 }
 
 // blames reports whether an error of roundTrip is a failed connection to the upstream (S-18.5): it could not be made, or a new
-// one ended before any answer. A kept connection may end at any time, an answer may take long, and clients leave.
+// one ended before any answer. A connection that has answered may end at any time, an answer may take long, and clients leave.
 func (c *upstreamCall) blames(err error) bool {
 	if c.cancelled() != nil {
 		return false
 	}
 	var notConnected errNotConnected
 	var closed errUpstreamClosed
-	return errors.As(err, &notConnected) || errors.As(err, &closed) && !c.onKept && !isTimeout(err)
+	return errors.As(err, &notConnected) || errors.As(err, &closed) && (!c.onKept || isFresh(err)) && !isTimeout(err)
 }
 
 // mayGoElsewhere reports whether a request that failed with the error may be sent to another upstream (S-18.2): nothing was

@@ -91,6 +91,12 @@ func (c *upstreamCall) mayRepeatShared(err error) bool {
 	return failed.Unprocessed || failed.Lost && errors.As(err, &closed) && c.isRepeatable()
 }
 
+// isFresh reports whether an error is that of a shared connection that has never answered.
+func isFresh(err error) bool {
+	var failed *h2client.Error
+	return errors.As(err, &failed) && failed.Fresh
+}
+
 // passedReset returns the code with which the upstream has reset its stream if a client of HTTP/2 gets the same one, else
 // NO_ERROR. Those that gRPC knows say something about the call: CANCEL that its deadline has passed, ENHANCE_YOUR_CALM that the
 // server has no room for it. The others are about the proxy's own stream.

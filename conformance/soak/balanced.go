@@ -29,13 +29,16 @@ type Balanced struct {
 	next    atomic.Int64
 	mu      sync.Mutex
 	results []result
+	// began and broken are the times between which the fault came.
+	began, broken time.Time
 }
 
 // result is what became of one request.
 type result struct {
 	id, method string
-	// began is when it was sent.
+	// began is when it was sent, and took how long the answer took.
 	began time.Time
+	took  time.Duration
 	// status is that of the answer, 0 for none; err is why the answer is not whole.
 	status int
 	err    error
@@ -83,6 +86,7 @@ func (b *Balanced) run(ctx context.Context) {
 			defer transport.CloseIdleConnections()
 			for ctx.Err() == nil {
 				r := b.request(transport, b.next.Add(1))
+				r.took = time.Since(r.began)
 				b.mu.Lock()
 				b.results = append(b.results, r)
 				b.mu.Unlock()

@@ -45,11 +45,12 @@ func (b *Balanced) Suffer(of FaultCase, before, during time.Duration) error {
 		b.run(ctx)
 	}()
 	wait(ctx, before)
-	bad, began := b.members[0], time.Now()
+	bad := b.members[0]
+	b.began = time.Now()
 	err := bad.breakWith(of.Fault)
-	broken := time.Now()
+	b.broken = time.Now()
 	if of.Flaps {
-		for sound := true; err == nil && time.Since(began) < during; sound = !sound {
+		for sound := true; err == nil && time.Since(b.began) < during; sound = !sound {
 			wait(ctx, time.Second)
 			if sound {
 				err = bad.listen()
@@ -65,28 +66,40 @@ func (b *Balanced) Suffer(of FaultCase, before, during time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return b.judge(of, began, broken)
+	return b.judge(of)
 }
 
-// judge checks every request. The fault came between the two times: a connection may have ended under a request then.
-func (b *Balanced) judge(of FaultCase, began, broken time.Time) error {
+// mayFail reports whether a request may fail. A connection may have ended under it when the fault came.
+func (b *Balanced) mayFail(of FaultCase, r result) bool {
+	if r.method == http.MethodGet {
+		return of.FailsGET
+	}
+	return of.FailsPOST || r.began.Before(b.broken)
+}
+
+// reached returns how often a request has reached the upstream with the fault, and the others.
+func (b *Balanced) reached(r result) (atBad, elsewhere int) {
+	for _, m := range b.members[1:] {
+		elsewhere += m.times(r.id)
+	}
+	return b.members[0].times(r.id), elsewhere
+}
+
+// judge checks every request.
+func (b *Balanced) judge(of FaultCase) error {
 	var faults findings
 	before, during := 0, 0
 	for _, r := range b.results {
-		if r.began.Before(began) {
+		if r.began.Before(b.began) {
 			before++
 		} else {
 			during++
 		}
-		atBad, elsewhere := b.members[0].times(r.id), 0
-		for _, m := range b.members[1:] {
-			elsewhere += m.times(r.id)
-		}
-		early := r.began.Before(broken)
-		mayFail := r.method == http.MethodGet && of.FailsGET || r.method == http.MethodPost && (of.FailsPOST || early)
+		atBad, elsewhere := b.reached(r)
+		early := r.began.Before(b.broken)
 		what := fmt.Sprintf("%s: %s %s: %d, %v, at the bad upstream %d times, elsewhere %d times", of.Name, r.method, r.id, r.status, r.err, atBad, elsewhere)
 		switch {
-		case r.failed() && !mayFail:
+		case r.failed() && !b.mayFail(of, r):
 			faults.add("%s: failed, and need not", what)
 		case r.failed() && elsewhere > 0:
 			faults.add("%s: failed, although a sound upstream got it", what)

@@ -41,6 +41,8 @@ type Conn struct {
 	writingSince time.Time
 	// blocked are the streams whose bodies wait for a window or for room in out.
 	blocked map[*Stream]struct{}
+	// answered reports whether any request has got the head of a response, final or not.
+	answered bool
 	// draining reports whether no new streams may be opened, unwritable why nothing can be written any more, and err why the
 	// connection has ended.
 	draining        bool
@@ -172,10 +174,10 @@ func (c *Conn) fail(err *Error) {
 	if c.err != nil {
 		return
 	}
-	c.err = err
 	if !c.greeted {
 		close(c.greeting)
 	}
+	c.err = err
 	for _, s := range c.streams {
 		s.fail(err)
 	}
@@ -183,6 +185,23 @@ func (c *Conn) fail(err *Error) {
 	_ = c.net.SetDeadline(time.Unix(1, 0)) // crypto/tls closes only after a blocked write has ended
 	go func() { _ = c.net.Close() }()      // and may wait for its close_notify
 	c.poke()
+}
+
+// lose ends a connection that the server has ended, or on which it has broken the rules. The caller holds mu.
+func (c *Conn) lose(err *Error) {
+	if c.err == nil && !c.answered {
+		fresh := *err
+		fresh.Fresh = true
+		if c.next == 1 { // the stream for which the connection was made has not begun, and is told when it does
+			err = &fresh
+		}
+		for id, s := range c.streams {
+			delete(c.streams, id)
+			s.fail(&fresh)
+			break
+		}
+	}
+	c.fail(err)
 }
 
 // Look must be called about once a second. It asks a silent server for a sign of life, and gives up one that reads nothing.
@@ -196,7 +215,7 @@ func (c *Conn) Look(now time.Time) {
 	c.resetLate()
 	switch {
 	case !c.writingSince.IsZero() && now.Sub(c.writingSince) > stuckWrite:
-		c.fail(&Error{Reason: "the upstream reads nothing", Lost: true})
+		c.lose(&Error{Reason: "the upstream reads nothing", Lost: true})
 	case !c.pinged.IsZero():
 		c.silent = now.Sub(c.pinged) > patience
 	case c.open > 0 && now.Sub(c.lastFrame) > silence:

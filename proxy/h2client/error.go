@@ -18,6 +18,9 @@ type Error struct {
 	Reset http2.Code
 	// Lost reports whether the connection has ended, so that nothing is known about the request.
 	Lost bool
+	// Fresh reports whether the connection has ended without an answer to any request. Of the streams of such a connection one gets
+	// this error, and the others the same without Fresh, so that the server is blamed once for it.
+	Fresh bool
 	// Cause is the error of the network, or nil.
 	Cause error
 }

@@ -51,14 +51,14 @@ func (r *reader) run() {
 // lost ends the connection after a failed read. The caller holds mu.
 func (r *reader) lost(rest []byte, err error) {
 	if !r.conn.greeted && isHTTP1(rest) {
-		r.conn.fail(errHTTP1)
+		r.conn.lose(errHTTP1)
 		return
 	}
 	if r.conn.unwritable != nil {
-		r.conn.fail(r.conn.unwritable) // the first of the two causes
+		r.conn.lose(r.conn.unwritable) // the first of the two causes
 		return
 	}
-	r.conn.fail(&Error{Reason: "the upstream has closed the connection", Lost: true, Cause: err})
+	r.conn.lose(&Error{Reason: "the upstream has closed the connection", Lost: true, Cause: err})
 }
 
 // errHTTP1 is the error of a server that answers in another version.
@@ -72,7 +72,7 @@ func (r *reader) frames(p []byte) (used int) {
 	c := r.conn
 	for c.err == nil && len(p)-used >= http2.HeaderBytes {
 		if !c.greeted && isHTTP1(p[used:]) {
-			c.fail(errHTTP1)
+			c.lose(errHTTP1)
 			break
 		}
 		h, err := http2.ParseHeader(p[used:])
@@ -98,10 +98,10 @@ func (r *reader) failed(err *http2.Error) {
 		if s := c.streams[err.Stream]; s != nil {
 			r.refuse(s, err.Code, err.Reason)
 		} else if flood := r.wasted(); flood != nil {
-			c.fail(brokenBy(flood))
+			c.lose(brokenBy(flood))
 		}
 	default:
-		c.fail(brokenBy(err))
+		c.lose(brokenBy(err))
 	}
 }
 

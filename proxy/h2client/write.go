@@ -103,7 +103,7 @@ func (s *Stream) Begin(head Head, end, noBody bool) error {
 	case s.interrupted:
 		return ErrInterrupted
 	case c.draining:
-		return &Error{Reason: "the upstream ends the connection", Unprocessed: true}
+		return &Error{Reason: "the upstream ends the connection", Unprocessed: true, Fresh: c.unwritable != nil && c.next == 1}
 	case head.Bytes() > int(c.limits.HeaderList):
 		return &Error{Reason: "the request's head is over the upstream's SETTINGS_MAX_HEADER_LIST_SIZE"}
 	}

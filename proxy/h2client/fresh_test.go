@@ -1,0 +1,77 @@
+package h2client
+
+import (
+	"errors"
+	"testing"
+
+	xhttp2 "golang.org/x/net/http2"
+)
+
+// freshOf reports whether the error says that the connection has never answered.
+func freshOf(t *testing.T, err error) bool {
+	t.Helper()
+	var failed *Error
+	if !errors.As(err, &failed) {
+		t.Fatalf("got %v, want an *Error", err)
+	}
+	return failed.Fresh
+}
+
+// A connection that ends before it has answered anything says once that the server is at fault, to the first of its streams.
+func TestAConnectionThatHasNeverAnsweredSaysSoOnce(t *testing.T) {
+	leaks(t)
+	c, s := connect(t)
+	s.await(xhttp2.FrameSettings)
+	waitFor(t, "the acknowledgement", func() bool { return s.await(xhttp2.FrameSettings).text == "ack" })
+	streams := []*Stream{begin(t, c, "/a"), begin(t, c, "/b"), begin(t, c, "/c")}
+	_ = s.Close()
+	fresh := 0
+	for _, stream := range streams {
+		if _, err := stream.ReadHead(); freshOf(t, err) {
+			fresh++
+		}
+		stream.Close()
+	}
+	if fresh != 1 {
+		t.Errorf("got %d streams that blame the server, want 1", fresh)
+	}
+}
+
+func TestAConnectionThatEndsBeforeItsFirstStreamBeginsSaysSoToThat(t *testing.T) {
+	leaks(t)
+	c, s := connectSilently(t)
+	stream := c.Open()
+	_ = s.Close()
+	<-c.Ended()
+	if err := stream.Begin(head{"GET", "/"}, true, false); !freshOf(t, err) {
+		t.Errorf("got %v, want an error that blames the server", err)
+	}
+	stream.Close()
+}
+
+// A connection that has answered may end at any time, and one that we close is not the server's fault.
+func TestAConnectionThatHasAnsweredBlamesNobody(t *testing.T) {
+	leaks(t)
+	c, s := connect(t)
+	first := begin(t, c, "/a")
+	s.await(xhttp2.FrameHeaders)
+	s.respond(1, true, ":status", "200")
+	if err := whole(first); err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	second := begin(t, c, "/b")
+	s.await(xhttp2.FrameHeaders)
+	_ = s.Close()
+	if _, err := second.ReadHead(); freshOf(t, err) {
+		t.Errorf("got %v, want an error that blames nobody", err)
+	}
+	second.Close()
+	ours, _ := connect(t)
+	third := begin(t, ours, "/")
+	ours.Close()
+	if _, err := third.ReadHead(); freshOf(t, err) {
+		t.Errorf("got %v, want an error that blames nobody", err)
+	}
+	third.Close()
+}
