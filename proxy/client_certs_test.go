@@ -209,6 +209,14 @@ func TestWhichCertificatesOfClientsAreAccepted(t *testing.T) {
 		long = newTestCA(t, "next", long)
 	}
 	ann := pkix.Name{CommonName: "ann", Organization: []string{"Example\r\nX-Evil: 1\u00e9"}}
+	// sending returns a valid certificate that is sent with others that no chain needs, n in all.
+	sending := func(n int) *tls.Certificate {
+		sent := ca.issue(t, ann, -time.Minute, time.Hour)
+		for len(sent.Certificate) < n {
+			sent.Certificate = append(sent.Certificate, other.cert.Raw)
+		}
+		return sent
+	}
 	hosts := []string{"a.test", "optional.test"}
 	of := &demands{}
 	of.use(map[string]*clientDemand{"a.test": demandFor("a.test", ca, "1", true), "optional.test": demandFor("optional.test", ca, "1", false)})
@@ -225,6 +233,8 @@ func TestWhichCertificatesOfClientsAreAccepted(t *testing.T) {
 			{"an expired one", ca.issue(t, ann, -time.Hour, -time.Minute), false, false},
 			{"one that is not yet valid", ca.issue(t, ann, time.Minute, time.Hour), false, false},
 			{"one of another CA of the same name", other.issue(t, ann, -time.Minute, time.Hour), false, false},
+			{"as many as are allowed", sending(maxClientChain), true, true},
+			{"one more than is allowed", sending(maxClientChain + 1), false, false},
 			{"a chain of twenty", long.issue(t, ann, -time.Minute, time.Hour), false, false},
 			{"a subject that is too long", ca.issue(t, pkix.Name{CommonName: strings.Repeat("x", maxSubjectBytes+1)}, -time.Minute, time.Hour), false, false},
 		} {
