@@ -76,3 +76,14 @@ Feature: Memory
         | 1024  | stuck    | 26          | 250      | a body of one byte, and 127 times a trailer of 400     |
         | 1024  | large    | 4           | 250      | a few bytes                                            |
         | 1250  | endless  | 5           | 250      | a WebSocket                                            |
+
+    @S-12.8
+    Scenario: With twice the connections, 1 MiB costs at most twice as much
+      Given the setting "max_connections" is 2048
+      And the proxy will be started as it is released
+      And the proxy is running
+      And the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
+      And the memory of the proxy is remembered
+      When the client "mallory", which opens no window, makes over 29 HTTP/2 connections to "https://stuck.example.test" 250 requests each of "127 times a field of 400"
+      Then the client "alice" is answered 200 by "https://small.example.test/" over 7 new connections, most of them within a second
+      And the memory of the proxy has grown by at most 128 MiB

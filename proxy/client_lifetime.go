@@ -26,12 +26,24 @@ func (c *clientConn) idleFor() (time.Duration, bool) {
 	case deadline.PhaseIdle:
 		return c.timer.Since(deadline.PhaseIdle, c.server.idleTimeout)
 	}
+	fresh, ok := c.freshFor()
+	return fresh - freshGrace, ok && fresh > freshGrace
+}
+
+// freshFor returns how long ago the handshake of a connection has ended that has not sent a request yet. It returns false for
+// any other connection.
+func (c *clientConn) freshFor() (time.Duration, bool) {
 	timeout := c.server.headerTimeout
 	if c.http2.Load() != nil {
 		timeout = c.server.idleTimeout
 	}
-	fresh, ok := c.timer.Since(deadline.PhaseFirst, timeout)
-	return fresh - freshGrace, ok && fresh > freshGrace
+	return c.timer.Since(deadline.PhaseFirst, timeout)
+}
+
+// drainGrace returns how long the first request of a new connection is still waited for when the daemon shuts down.
+func (c *clientConn) drainGrace() time.Duration {
+	fresh, _ := c.freshFor()
+	return max(0, freshDrainGrace-fresh)
 }
 
 // freshGrace is how long a new connection has for its first request before it may have to make room for another.
@@ -85,6 +97,8 @@ func (c *clientConn) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch p := c.timer.Phase(); {
+	case p == deadline.PhaseFirst && !c.hasReceived():
+		c.timer.Shorten(p, c.drainGrace())
 	case p == deadline.PhaseFirst, p == deadline.PhaseIdle && c.hasReceived():
 		c.timer.Shorten(p, freshDrainGrace)
 	case p == deadline.PhaseIdle && c.timer.EndIdle():

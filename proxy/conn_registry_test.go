@@ -187,6 +187,20 @@ func TestANewConnectionHasAMomentForItsRequestWhenTheServerDrains(t *testing.T) 
 	}
 }
 
+// TestAConnectionThatSendsNothingDoesNotHoldUpAStop opens a connection long before the server drains, as browsers do to have one
+// ready.
+func TestAConnectionThatSendsNothingDoesNotHoldUpAStop(t *testing.T) {
+	r := newRegistryTest(1)
+	c := r.open(t, deadline.PhaseFirst)
+	r.advance(freshDrainGrace)
+	c.drain()
+	r.advance(2 * deadline.Interval)
+	c.timer.Check(r.sweeper.Clock.Load())
+	if !r.interrupted(t, c) {
+		t.Error("the moment for the first request began with the drain, want it counted from the handshake")
+	}
+}
+
 func TestConnectionsThatWaitCloseOneEach(t *testing.T) {
 	leaks(t)
 	r := newRegistryTest(3)

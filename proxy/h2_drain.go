@@ -28,8 +28,8 @@ func drainPing() [8]byte { return [8]byte{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'
 
 // drain tells the client to begin no more streams, in two steps: the first GOAWAY names no last stream, as requests may be
 // on their way, and the second follows when they must have arrived (RFC 9113, section 6.8). The connection ends with its
-// last stream. On a new connection, the drain begins after the first request or after freshDrainGrace. drain may be called
-// from any goroutine.
+// last stream. On a new connection, the drain begins after the first request, or freshDrainGrace after
+// the handshake. drain may be called from any goroutine.
 func (h *h2Conn) drain() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -37,7 +37,7 @@ func (h *h2Conn) drain() {
 		h.firstGoAway()
 	} else if !h.postponed && !h.draining && !h.closed {
 		h.postponed = true
-		h.drainTimer = time.AfterFunc(freshDrainGrace, func() {
+		h.drainTimer = time.AfterFunc(h.client.drainGrace(), func() {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			h.firstGoAway()

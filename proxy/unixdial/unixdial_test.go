@@ -56,6 +56,11 @@ func TestAFullQueueIsWaitedFor(t *testing.T) {
 		}
 		dialed <- err
 	}()
+	select {
+	case err := <-dialed:
+		t.Fatalf("got %v while the queue was full, want it waited for", err)
+	case <-time.After(20 * firstPause): // it has met the full queue by now; if not, the test passes all the same
+	}
 	accepted, _, err := syscall.Accept(fd)
 	if err != nil {
 		t.Fatal(err)
