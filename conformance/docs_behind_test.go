@@ -1,6 +1,9 @@
 package conformance_test
 
 import (
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +11,9 @@ import (
 	"strings"
 	"testing"
 )
+
+// haproxyTimeouts is what the defaults of every HAProxy have.
+const haproxyTimeouts = "defaults\n    timeout connect 5s\n    timeout client 1m\n    timeout server 1m\n\n"
 
 // codeBlock returns the only block in that language of docs/behind-a-proxy.md.
 func codeBlock(t *testing.T, language string) string {
@@ -63,11 +69,56 @@ func TestHAProxyTakesTheDocumentedConfiguration(t *testing.T) {
 		t.Skip("haproxy is not installed; make deps installs it")
 	}
 	path := filepath.Join(t.TempDir(), "haproxy.cfg")
-	const timeouts = "defaults\n    timeout connect 5s\n    timeout client 1m\n    timeout server 1m\n\n"
-	if err := os.WriteFile(path, []byte(timeouts+codeBlock(t, "haproxy")), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(haproxyTimeouts+codeBlock(t, "haproxy")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("haproxy", "-c", "-f", path).CombinedOutput(); err != nil {
 		t.Errorf("haproxy refuses it: %v\n%s", err, out)
+	}
+}
+
+// TestHAProxyWithTheDocumentedConfigurations runs HAProxy in front of the daemon, each as docs/behind-a-proxy.md configures it. Both are on
+// one machine, so HAProxy gets an address to listen and to connect from.
+func TestHAProxyWithTheDocumentedConfigurations(t *testing.T) {
+	needPrograms(t, "haproxy", "curl", "openssl", "ip")
+	var config string
+	for _, text := range configurations(documents(t)["behind-a-proxy.md"]) {
+		if strings.Contains(text, "proxy_protocol") {
+			config = text
+		}
+	}
+	const haproxy, client = "192.0.2.5", "198.51.100.7"
+	front := codeBlock(t, "haproxy")
+	for old, replacement := range map[string]string{"bind :443": "bind " + haproxy + ":443", "192.0.2.10:443 ": "192.0.2.10:443 source " + haproxy + " "} {
+		if strings.Count(front, old) != 1 {
+			t.Fatalf("got the configuration\n%s\nwant %q once", front, old)
+		}
+		front = strings.ReplaceAll(front, old, replacement)
+	}
+	m := bareMachine(t, buildDaemon(t))
+	m.readyFor(config)
+	m.configure(config)
+	for _, address := range []string{haproxy, client} {
+		if out, code := m.run("ip address replace " + address + " dev lo"); code != 0 {
+			t.Fatalf("cannot give the machine the address %s: %s", address, out)
+		}
+	}
+	m.upstream("127.0.0.1:3000", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Header.Get("X-Real-IP"))
+	}))
+	m.start()
+	t.Cleanup(m.stop)
+	path := filepath.Join(m.dir, "work", "haproxy.cfg")
+	if err := os.WriteFile(path, []byte(haproxyTimeouts+front), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.background("haproxy", "-db", "-f", path)
+	get := "curl -sk --interface " + client + " --resolve www.example.com:443:%s https://www.example.com/"
+	m.await(fmt.Sprintf(get, haproxy))
+	if out, code := m.run(fmt.Sprintf(get, haproxy)); code != 0 || out != client {
+		t.Errorf("got %d and %q through HAProxy, want the address of the client %s", code, out, client)
+	}
+	if out, code := m.run(fmt.Sprintf(get, "192.0.2.10")); code == 0 {
+		t.Errorf("got %q past HAProxy, want no answer", out)
 	}
 }

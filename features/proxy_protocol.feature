@@ -34,6 +34,7 @@ Feature: The PROXY protocol
         | Version 2 with IPv4                         | HTTP/1.1 | 203.0.113.9        | 203.0.113.9                    | \r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x09\xc0\0\x02\x01\x12\x67\x01\xbb |
         | Version 2 with IPv4                         | HTTP/2   | 203.0.113.9        | 203.0.113.9                    | \r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x09\xc0\0\x02\x01\x12\x67\x01\xbb |
         | Version 2 with TLVs                         | HTTP/1.1 | 203.0.113.9        | 203.0.113.9                    | \r\n\r\n\0\r\nQUIT\n\x21\x11\0\x10\xcb\0\x71\x09\xc0\0\x02\x01\x12\x67\x01\xbb\x04\0\x01x |
+        | Version 2 with a TLV that has no end        | HTTP/1.1 | 203.0.113.9        | 203.0.113.9                    | \r\n\r\n\0\r\nQUIT\n\x21\x11\0\x10\xcb\0\x71\x09\xc0\0\x02\x01\x12\x67\x01\xbb\x04\xff\xffx |
 
     @S-15.3
     Scenario Outline: The address of the socket counts for <case>
@@ -153,14 +154,20 @@ Feature: The PROXY protocol
       And the upstream "app" received nothing
 
     @S-15.3 @S-12.4
-    Scenario: A header that does not end is cut off after header_timeout_secs
+    Scenario Outline: A header that <does> is cut off after header_timeout_secs
       Given the setting "header_timeout_secs" is 1
       And the proxy is running
       And the client "balancer" opens a connection to "tcp://${addr}:${https}"
-      When the client sends "PROXY TCP4 203.0.113.9"
+      When the client sends <bytes>
       Then the connection is closed with nothing more
       And the log has a line "PROXY_REFUSED" with:
         | error | ~within header_timeout_secs |
+
+      Examples:
+        | does                  | bytes                                                                        |
+        | does not end          | "PROXY TCP4 203.0.113.9"                                                     |
+        | is slow               | "PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n", one byte every 200 ms       |
+        | is slow, in version 2 | "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x09", one byte every 200 ms |
 
     @S-15.3 @S-8.6
     Scenario: Many refusals of one peer are one line
