@@ -558,7 +558,7 @@ Feature: Access
       And the configuration is reloaded
       And it opens 1 stream for "/"
       Then its last stream is answered 421
-      And it is told GOAWAY with "NO_ERROR"
+      And it receives GOAWAY with "NO_ERROR"
       And it is closed
 
       Examples:
@@ -575,7 +575,7 @@ Feature: Access
       When a client speaks HTTP/2 with "https://open.example.test"
       And it opens a stream with the fields ":method=GET; :scheme=https; :path=/; :authority=git.example.test"
       Then its last stream is answered 421
-      And a further stream of it is answered 200
+      And a further stream on it is answered 200
       And its GOAWAY frames are ""
 
     @S-16.4 @S-5.13

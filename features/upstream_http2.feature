@@ -180,10 +180,10 @@ Feature: Upstreams that speak HTTP/2
       When a client speaks HTTP/2 with "https://git.example.test"
       And it opens a stream for "/" with 300 cookies and 0 other fields
       Then its last stream is answered 200
-      And the upstream "app" was connected to 2 times
+      And the upstream "app" accepted 2 connections
       When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
-      And the upstream "app" was connected to 2 times
+      And the upstream "app" accepted 2 connections
 
     # A map that is zoomed. Many servers end a connection on which they get that many resets, whoever's requests they were.
     @S-12.6 @S-18.7

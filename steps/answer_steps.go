@@ -41,7 +41,6 @@ func (w *World) answerSteps() []step {
 		{`the answer came within {int} ms`, w.answerWithin, "From the request's start to the answer's end."},
 		{`the answer came after {int} ms`, w.answerAfter, "At the earliest."},
 		{`the answer's JSON has:`, w.answerJSON, "A table of paths and values: `headers.X-Real-Ip[0]`, `target`. For the sample upstream's echo."},
-		{`the request fails`, w.requestFails, "No answer, or an incomplete one."},
 		{`the answer is {int} and cut short`, w.answerCut, "The head came and the body ended with an error."},
 		{`the answer is {int} and cut short after {string}`, w.answerCutAfter, "The same, with the part of the body that arrived."},
 	}
@@ -325,13 +324,6 @@ func (w *World) answerJSON(table *godog.Table) error {
 		return err
 	}
 	return checkJSON(x.body, table)
-}
-
-func (w *World) requestFails() error {
-	if w.exchange == nil {
-		return errors.New("no request was made yet")
-	}
-	return w.exchange.failure()
 }
 
 func (w *World) answerCut(status int) error {

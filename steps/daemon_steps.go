@@ -34,7 +34,6 @@ func (w *World) daemonSteps() []step {
 		{`its standard error is empty`, w.errorEmpty, ""},
 		{`{string} refuses connections`, w.refuses, "An address and port. Waits for it."},
 		{`{string} accepts connections`, w.accepts, "An address and port. Waits for it."},
-		{`{string} accepts no connection for {int} ms`, w.refusesFor, "For what must not happen: tries again and again for that long."},
 		{`no port of the proxy answers until it exits`, w.neverAnswers, "Polls every port, with an HTTP request or a ClientHello, from the start to the exit of the daemon."},
 		{`every port of the proxy is polled from the start`, w.askWhenReady, "Comes before the start: sets up what the next sentence checks."},
 		{`every port has answered at READY=1`, w.answeredWhenReady, ""},
@@ -228,13 +227,4 @@ func (w *World) refuses(address string) error {
 
 func (w *World) accepts(address string) error {
 	return w.eventually(func() error { return connects(address) })
-}
-
-func (w *World) refusesFor(address string, ms int) error {
-	return w.during(time.Duration(ms)*time.Millisecond, func() error {
-		if connects(address) == nil {
-			return fmt.Errorf("%s accepts connections", address)
-		}
-		return nil
-	})
 }

@@ -22,16 +22,13 @@ func (w *World) h2Steps() []step {
 		{`a client sends over HTTP/2 to {string} the fields:`, w.h2Fields, "Exactly these fields in this order, pseudo-fields included (`:method`, `:scheme`, `:path`, `:authority`), as a stream without a body. A table of names and values. The URL only says which listener is meant."},
 		{`a client sends over HTTP/2 to {string}, with {int} bytes of a body that does not end, the fields:`, w.h2Unended, ""},
 		{`the stream is reset with {string}`, w.h2Reset, "`NO_ERROR`, `PROTOCOL_ERROR`, `REFUSED_STREAM` …; also when it comes after a whole answer."},
-		{`the stream is not reset`, w.h2NotReset, ""},
-		{`the client receives GOAWAY`, w.h2GoAway, ""},
 	}
 }
 
 // h2Result is the result of a stream of a raw HTTP/2 client, in addition to its answer.
 type h2Result struct {
 	// reset is the name of the error code with which the stream was reset, "" if it was not.
-	reset  string
-	goAway bool
+	reset string
 }
 
 func (w *World) h2Fields(url string, table *godog.Table) error { return w.h2Send(url, 0, false, table) }
@@ -145,8 +142,6 @@ func (x *exchange) readStream(framer *http2.Framer, result *h2Result) error {
 				x.headErr = x.err
 			}
 			return nil
-		case *http2.GoAwayFrame:
-			result.goAway = true
 		case *http2.SettingsFrame:
 			if !frame.IsAck() {
 				_ = framer.WriteSettingsAck()
@@ -183,15 +178,6 @@ func (w *World) h2Reset(code string) error {
 	}
 	if w.h2.reset != code {
 		return fmt.Errorf("got the reset %q, want %q", w.h2.reset, code)
-	}
-	return nil
-}
-
-func (w *World) h2NotReset() error { return w.h2Reset("") }
-
-func (w *World) h2GoAway() error {
-	if w.h2 == nil || !w.h2.goAway {
-		return errors.New("got no GOAWAY, want one")
 	}
 	return nil
 }

@@ -17,10 +17,8 @@ func (w *World) logSteps() []step {
 		{`the log has a new line {string} with:`, w.logHasNewWith, ""},
 		{`the log lines so far are ignored`, w.logPast, "New lines are those after this step."},
 		{`the log has {int} line(s) {string}`, w.logCount, "Exactly that many of the event so far; waits until there are that many."},
-		{`the log has {int} new line(s) {string}`, w.logCountNew, ""},
 		{`the log has {int} line(s) {string} with:`, w.logCountWith, ""},
 		{`the log has no line {string}`, w.logLacks, "Checks the lines so far."},
-		{`the log has no new line {string}`, w.logLacksNew, ""},
 		{`the log has no line {string} with:`, w.logLacksWith, ""},
 		{`the log has the events in this order:`, w.logOrder, "A table of one column: an event, or an event and one `key=value`. Other lines may be between them. Waits for all."},
 		{`the line {string} has the keys {string}`, w.logKeys, "All keys of the first such line, in their order, separated by spaces."},
@@ -91,17 +89,11 @@ func (w *World) logCount(want int, event string) error {
 	return w.count(want, event, &godog.Table{}, 0)
 }
 
-func (w *World) logCountNew(want int, event string) error {
-	return w.count(want, event, &godog.Table{}, w.logMark)
-}
-
 func (w *World) logCountWith(want int, event string, table *godog.Table) error {
 	return w.count(want, event, table, 0)
 }
 
 func (w *World) logLacks(event string) error { return w.count(0, event, &godog.Table{}, 0) }
-
-func (w *World) logLacksNew(event string) error { return w.count(0, event, &godog.Table{}, w.logMark) }
 
 func (w *World) logLacksWith(event string, table *godog.Table) error {
 	return w.count(0, event, table, 0)

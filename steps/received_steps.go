@@ -17,7 +17,6 @@ func (w *World) receivedSteps() []step {
 		{`the upstream {string} received no {string}`, w.receivedNoRequest, "No request with that method and target arrived."},
 		{`the upstream {string} received the field {string} with {string}`, w.receivedField, "Of the last request, here and below. Exactly one field of that name with that value."},
 		{`the upstream {string} received {int} cookies in one field`, w.receivedCookies, "Those of `it opens a stream for … with … cookies`."},
-		{`the upstream {string} received the fields {string} with {string}`, w.receivedFields, "Several of one name: values separated by `|`."},
 		{`the upstream {string} received no field {string}`, w.receivedNoField, ""},
 		{`the upstream {string} received the bytes:`, w.receivedBytes, "The exact head, each line ended by CRLF and the empty line added."},
 		{`the upstream {string} received the body {string}`, w.receivedBody, ""},
@@ -119,17 +118,6 @@ func (w *World) receivedCookies(name string, count int) error {
 		all = append(all, cookie(i))
 	}
 	return w.receivedField(name, "Cookie", strings.Join(all, "; "))
-}
-
-func (w *World) receivedFields(name, field, want string) error {
-	req, err := w.lastReceived(name)
-	if err != nil {
-		return err
-	}
-	if got := strings.Join(values(req.fields, field), "|"); got != want {
-		return fmt.Errorf("got %s: %q, want %q", field, got, want)
-	}
-	return nil
 }
 
 func (w *World) receivedNoField(name, field string) error {

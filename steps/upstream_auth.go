@@ -14,7 +14,6 @@ func (w *World) reuseSteps() []step {
 		{`an upstream {string} that reads bodies of POST and PUT only`, w.unreadBodiesUpstream, "It answers each request with its target, and reads what follows the head of any other as the next request."},
 		{`an upstream {string} that answers an Expect and reads no body`, w.unexpectingUpstream, "It answers each request with its target, and reads what follows the head of one with an Expect as the next request."},
 		{`an upstream {string} that begins its answer before the body`, w.halfEarlyUpstream, "The answer is `begun and ended`, the second half after the body."},
-		{`the last {int} requests to the upstream {string} came over different connections`, w.lastConnsDiffer, ""},
 	}
 }
 
@@ -111,5 +110,3 @@ func (w *World) halfEarlyUpstream(name string) error {
 		return err == nil
 	})
 }
-
-func (w *World) lastConnsDiffer(count int, name string) error { return w.lastConns(count, name, count) }
