@@ -20,7 +20,8 @@ const balancedClients = 8
 
 // Balanced is a steady load on a site with several upstreams. Half of the requests are GETs, half POSTs.
 type Balanced struct {
-	// Repeatable gives POSTs an Idempotency-Key, so that they may be sent again.
+	// Repeatable gives POSTs an Idempotency-Key and no body, so that they may be sent again: a body that arrives after its head is
+	// passed on at once, and cannot.
 	Repeatable bool
 
 	host    string
@@ -119,6 +120,8 @@ func (b *Balanced) request(transport *http.Transport, number int64) result {
 	var body io.Reader
 	if number%2 == 0 {
 		got.method = http.MethodPost
+	}
+	if got.method == http.MethodPost && !b.Repeatable {
 		body = strings.NewReader("the body of " + got.id)
 	}
 	r, err := http.NewRequestWithContext(ctx, got.method, "https://"+b.host+"/"+got.id, body)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -14,6 +15,8 @@ import (
 type Load struct {
 	ids   identities
 	hosts []string
+	// overHTTP2 reports whether the upstreams speak only HTTP/2.
+	overHTTP2 bool
 	// unsteady is the host whose upstream may be restarted during the load; "" for none.
 	unsteady  string
 	upstreams []*upstream
@@ -30,8 +33,17 @@ type Load struct {
 
 // NewLoad starts the upstreams of a load of up to n requests to the hosts through the proxy's port. Close ends it.
 func NewLoad(n int, hosts []string, port int) (*Load, error) {
-	l := &Load{ids: identities{maphash.MakeSeed()}, hosts: hosts, port: strconv.Itoa(port), end: n, seen: make(counters, n)}
-	for _, host := range hosts {
+	return newLoad(&Load{hosts: hosts, port: strconv.Itoa(port), end: n})
+}
+
+// NewLoadOverHTTP2 is NewLoad with upstreams that speak only HTTP/2.
+func NewLoadOverHTTP2(n int, hosts []string, port int) (*Load, error) {
+	return newLoad(&Load{hosts: hosts, port: strconv.Itoa(port), end: n, overHTTP2: true})
+}
+
+func newLoad(l *Load) (*Load, error) {
+	l.ids, l.seen = identities{maphash.MakeSeed()}, make(counters, l.end)
+	for _, host := range l.hosts {
 		u := &upstream{host: host, load: l}
 		if err := u.start(); err != nil {
 			l.Close()
@@ -69,6 +81,19 @@ func (l *Load) Sites() map[string]string {
 		sites[u.host] = u.addr
 	}
 	return sites
+}
+
+// Text returns the configuration of the sites.
+func (l *Load) Text() string {
+	protocol := "http1"
+	if l.overHTTP2 {
+		protocol = "http2"
+	}
+	var text strings.Builder
+	for _, u := range l.upstreams {
+		fmt.Fprintf(&text, "[[listeners.sites]]\nhost = %q\nupstream = %q\nupstream_protocol = %q\n", u.host, u.addr, protocol)
+	}
+	return text.String()
 }
 
 // String describes the progress of the load.

@@ -28,12 +28,7 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Skip("make soak runs this; SOAK_MINUTES says for how long")
 	}
-	requests := soakRequests
-	if text := os.Getenv("SOAK_REQUESTS"); text != "" {
-		if requests, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("SOAK_REQUESTS=%s: %v", text, err)
-		}
-	}
+	requests := bound(t, "SOAK_REQUESTS", soakRequests)
 	large := startLarge(t)
 	// The load of the second part is as long as seven hexadecimal digits can number, which no round uses up.
 	d, load := startSoak(t, max(requests, 1<<24), large)
@@ -74,6 +69,42 @@ func TestSoak(t *testing.T) {
 			first = now
 		}
 	}
+}
+
+// bound returns a number from the environment, for a shorter run, or else the usual one.
+func bound(t *testing.T, name string, usual int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return usual
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s=%s: %v", name, text, err)
+	}
+	return number
+}
+
+// TestSoakOverHTTP2 is part of `make soak`: a million requests with an identity each, to upstreams that speak HTTP/2.
+func TestSoakOverHTTP2(t *testing.T) {
+	if os.Getenv("SOAK_MINUTES") == "" {
+		t.Skip("make soak runs this")
+	}
+	d := newDaemon(t)
+	load, err := NewLoadOverHTTP2(bound(t, "SOAK_REQUESTS", soakRequests), []string{"a.test", "b.test", "c.test"}, d.Port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(load.Close)
+	if err := d.ConfigureText(load.Text()); err != nil {
+		t.Fatal(err)
+	}
+	startDaemon(t, d)
+	began := time.Now()
+	if err := load.Run(t.Context()); err != nil {
+		t.Errorf("%v: %v", load, err)
+	}
+	t.Logf("%v in %v", load, time.Since(began).Round(time.Second))
 }
 
 // startSoak starts the real binary in front of the upstreams of a load.
@@ -147,7 +178,7 @@ func TestSoakReloads(t *testing.T) {
 		t.Fatal(err)
 	}
 	startDaemon(t, d)
-	if err := load.Churn(d, soakReloads); err != nil {
+	if err := load.Churn(d, bound(t, "SOAK_RELOADS", soakReloads)); err != nil {
 		t.Error(err)
 	}
 	t.Log(load)

@@ -64,7 +64,9 @@ func (u *upstream) start() error {
 		return err
 	}
 	u.addr = listener.Addr().String()
-	u.server = &http.Server{Handler: u, ReadHeaderTimeout: time.Minute}
+	u.server = &http.Server{Handler: u, ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols)}
+	u.server.Protocols.SetHTTP1(!u.load.overHTTP2)
+	u.server.Protocols.SetUnencryptedHTTP2(u.load.overHTTP2)
 	u.served = make(chan struct{})
 	go func(server *http.Server, served chan struct{}) {
 		_ = server.Serve(listener) // returns after Close, which is not an error
