@@ -14,18 +14,18 @@ Feature: Several machines that share a store
 
     @S-20.5
     Scenario: Three machines that start at the same time order each name once, and any answers any other's validation
-      Given the site "git.example.test" is served from the upstream "app"
-      And the site "blog.example.test" is served from the upstream "app"
+      Given 49 sites "n%.example.test" are served from the upstream "app"
       And a balancer distributes connections over the machines "A, B, C"
       And the machine "A" is started
       And the machine "B" is started
       When the machine "C" is started
-      Then the machine "A" serves
+      Then the machine "A" serves within 120 seconds
       And the machine "B" serves
       And the machine "C" serves
-      And the ACME server was asked for 3 orders
+      And the ACME server was asked for 50 orders
       And the machines "A, B, C" serve the same certificate for "www.example.test" within 10 seconds
-      And the machines "A, B, C" serve the same certificate for "blog.example.test" within 10 seconds
+      And the machines "A, B, C" serve the same certificate for "n1.example.test" within 10 seconds
+      And the machines "A, B, C" serve the same certificate for "n49.example.test" within 10 seconds
       And the machine "A" prints "in use by 3 machines" for "status --text"
       And the store holds no text "PRIVATE KEY"
       And the store holds no text "key_authorization"
