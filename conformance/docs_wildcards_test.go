@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"context"
 	"encoding/base64"
 	"os"
 	"path/filepath"
@@ -74,7 +75,8 @@ func TestTheNameServerOfTheDocumentTakesUpdates(t *testing.T) {
 	secret := base64.StdEncoding.EncodeToString([]byte("what tsig-keygen would have made here"))
 	address := namedtest.ForTest(t, namedtest.Options{Zone: "example.com", Host: "127.0.0.1",
 		Statements: strings.NewReplacer("…", secret, "/var/lib/bind/example.com.zone", "zone").Replace(blocks(t, "wildcards.md", "named")[0])})
-	u := &acmedns.Updater{Server: address, KeyName: "edge", Algorithm: "hmac-sha256", Secret: secret}
+	u := &acmedns.Updater{Server: address, KeyName: "edge", Algorithm: "hmac-sha256",
+		Secret: func(context.Context) (string, error) { return secret, nil }}
 	if err := u.Present(t.Context(), "_acme-challenge.apps.example.com.", "text"); err != nil {
 		t.Error(err)
 	}

@@ -213,3 +213,17 @@ Feature: Several machines that share a store
       Then the machine "A" serves
       And the machine "A" has logged no "hidden-text"
       And the machine "A" prints "store redis://127." for "status --text"
+
+    @S-20.5
+    Scenario: A password of the store that was replaced needs no restart
+      Given a file "password" with "the old one\n"
+      And a store with the password in the file "password"
+      And a balancer distributes connections over the machines "A"
+      And the machine "A" is started
+      And the machine "A" serves
+      And the store is killed
+      And the store has the password "the new one"
+      And the store comes back
+      And the machine "A" logs "STORE_AWAY WRONGPASS"
+      When a file "password" with "the new one\n"
+      Then the machine "A" logs "STORE_BACK"

@@ -45,8 +45,7 @@ func openStore(cfg config.Store, managers *acmecert.Managers, log *eventlog.Logg
 	if err != nil {
 		return nil, config.KeyError{Key: "acme.store_key_file", Problem: fmt.Sprintf("%s: %v", cfg.KeyFile, err)}
 	}
-	password, err := cfg.ReadPassword()
-	if err != nil {
+	if _, err := cfg.ReadPassword(); err != nil {
 		return nil, config.KeyError{Key: "acme.store_password_file", Problem: fmt.Sprintf("%s: %v", cfg.PasswordFile, err)}
 	}
 	roots, err := cfg.Roots()
@@ -55,7 +54,7 @@ func openStore(cfg config.Store, managers *acmecert.Managers, log *eventlog.Logg
 	}
 	s := &machineStore{managers: managers, name: cfg.String(), log: log, stop: func() {}}
 	opts := certstore.Options{
-		Address: cfg.Address, Username: cfg.Username, Password: password, Database: cfg.Database, Secret: secret,
+		Address: cfg.Address, Username: cfg.Username, Password: cfg.ReadPassword, Database: cfg.Database, Secret: secret,
 		Machine: machineName(), Changed: s.changed, Synced: s.synced, StateChanged: s.stateChanged,
 	}
 	if cfg.TLS {

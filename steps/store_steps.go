@@ -18,6 +18,7 @@ func (w *World) storeSteps() []step {
 	return []step{
 		{`a store`, w.startStore, "A Redis server, in `[acme]` of the configuration with the key file `store.key`."},
 		{`a store with the password {string}`, w.startStoreWithPassword, "In its URL."},
+		{`a store with the password in the file {string}`, w.startStoreWithPasswordFile, "Which exists."},
 		{`a store that can be slow`, w.startSlowStore, "A store with a relay in front of it, which closes connections while the store is killed."},
 		{`the store takes {int} seconds for each command`, w.slowStore, "The relay passes each one on after that time."},
 		{`the store has the password {string}`, w.setStorePassword, "From its next start on; \"\" for none."},
@@ -56,6 +57,21 @@ func (w *World) startStoreWithPassword(password string) error {
 		at = ":" + password + "@" + at
 	}
 	return w.useStore(at)
+}
+
+func (w *World) startStoreWithPasswordFile(name string) error {
+	path := w.path(name)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	server, err := redistest.Start(redistest.Options{Password: strings.TrimSpace(string(text))})
+	if err != nil {
+		return err
+	}
+	w.cleanup(func() error { server.Stop(); return nil })
+	w.store = server
+	return errors.Join(w.useStore(server.Address), w.config.set("acme.store_password_file", path))
 }
 
 func (w *World) startSlowStore() error {

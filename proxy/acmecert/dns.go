@@ -10,6 +10,7 @@ import (
 	"github.com/mholt/acmez/v3/acme"
 
 	"reverse-proxy/proxy/acmedns"
+	"reverse-proxy/proxy/clock"
 	"reverse-proxy/proxy/config"
 )
 
@@ -34,32 +35,38 @@ func newSolver(key string, cfg config.DNS01, responders Responders) (*acmedns.So
 		}
 		return acmedns.NewSolver(records, network), records, nil
 	case config.DNSUpdate:
-		text, err := readFile(cfg.KeyFile)
-		secret := ""
-		if err == nil {
-			secret, err = acmedns.ParseSecret(text)
-		}
-		if err != nil {
-			return nil, nil, config.KeyError{Key: key + ".acme_dns_key_file", Problem: secretProblem(cfg.KeyFile, err)}
+		secret := fromFile(cfg.KeyFile, acmedns.ParseSecret)
+		if _, err := secret(context.Background()); err != nil {
+			return nil, nil, config.KeyError{Key: key + ".acme_dns_key_file", Problem: err.Error()}
 		}
 		return acmedns.NewSolver(&acmedns.Updater{Server: cfg.Server, Zone: cfg.Zone, KeyName: cfg.KeyName, Algorithm: cfg.KeyAlgorithm,
 			Secret: secret, Network: network}, network), nil, nil
 	case config.DNSWebhook:
-		var header []byte
-		var err error
-		if cfg.HeaderFile != "" {
-			header, err = readFile(cfg.HeaderFile)
+		if cfg.HeaderFile == "" {
+			return acmedns.NewSolver(acmedns.NewWebhook(cfg.PresentURL, cfg.CleanUpURL, nil), network), nil, nil
 		}
-		var hook *acmedns.Webhook
-		if err == nil {
-			hook, err = acmedns.NewWebhook(cfg.PresentURL, cfg.CleanUpURL, string(header))
+		field := fromFile(cfg.HeaderFile, acmedns.ParseField)
+		if _, err := field(context.Background()); err != nil {
+			return nil, nil, config.KeyError{Key: key + ".acme_dns_header_file", Problem: err.Error()}
 		}
-		if err != nil {
-			return nil, nil, config.KeyError{Key: key + ".acme_dns_header_file", Problem: secretProblem(cfg.HeaderFile, err)}
-		}
-		return acmedns.NewSolver(hook, network), nil, nil
+		return acmedns.NewSolver(acmedns.NewWebhook(cfg.PresentURL, cfg.CleanUpURL, field), network), nil, nil
 	}
 	return nil, nil, nil
+}
+
+// fromFile returns a function that reads a secret from a file, each time it is called, so that a secret that was replaced needs
+// neither a restart nor a reload. Its error names the file.
+func fromFile[T any](path string, parse func(text []byte) (T, error)) func(context.Context) (T, error) {
+	return func(ctx context.Context) (secret T, err error) {
+		text, err := clock.Within(ctx, func() ([]byte, error) { return readFile(path) })
+		if err == nil {
+			secret, err = parse(text)
+		}
+		if err != nil {
+			return secret, errors.New(secretProblem(path, err))
+		}
+		return secret, nil
+	}
 }
 
 // secretProblem returns the error about a file with its path, once.

@@ -87,6 +87,29 @@ func TestTheResponderKnowsTheNames(t *testing.T) {
 	}
 }
 
+// TestASecretThatWasReplacedIsReadAgain replaces it by a rename, as programs that manage secrets do.
+func TestASecretThatWasReplacedIsReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	secret := fromFile(path, acmedns.ParseSecret)
+	for _, text := range []string{"b25l", "dHdv"} {
+		if err := os.WriteFile(path+".new", []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := secret(t.Context()); err != nil || got != text {
+			t.Errorf("got %q, %v, want %q", got, err, text)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := secret(t.Context()); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("got %v for a file that is gone, want its path", err)
+	}
+}
+
 func TestSecretsOfDNS01AreReadAtTheStart(t *testing.T) {
 	file := func(text string) string {
 		path := filepath.Join(t.TempDir(), "secret")

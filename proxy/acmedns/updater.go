@@ -27,8 +27,9 @@ type Updater struct {
 	Server string
 	// Zone is the zone of the records; "" to ask the server for it.
 	Zone string
-	// KeyName, Algorithm and Secret, in base64, are the TSIG key.
-	KeyName, Algorithm, Secret string
+	// KeyName and Algorithm are those of the TSIG key. Secret returns its secret, in base64; it is called for each message.
+	KeyName, Algorithm string
+	Secret             func(context.Context) (string, error)
 	// Network follows CNAME records: the update is for the name at their end. nil means not to follow them.
 	Network *Network
 }
@@ -80,9 +81,13 @@ func (u *Updater) update(ctx context.Context, fqdn, value string, change func(*d
 
 // exchange signs a message, sends it and checks the signature of the answer.
 func (u *Updater) exchange(ctx context.Context, message *dns.Msg) (*dns.Msg, error) {
+	secret, err := u.Secret(ctx)
+	if err != nil {
+		return nil, err
+	}
 	key, algorithm := dns.CanonicalName(u.KeyName), dns.Fqdn(u.Algorithm)
 	message.SetTsig(key, algorithm, tsigFudge, time.Now().Unix())
-	client := &dns.Client{Net: "tcp", Timeout: updateTimeout, TsigSecret: map[string]string{key: u.Secret}}
+	client := &dns.Client{Net: "tcp", Timeout: updateTimeout, TsigSecret: map[string]string{key: secret}}
 	reply, _, err := client.ExchangeContext(ctx, message, u.Server)
 	switch {
 	case reply != nil && reply.Rcode == dns.RcodeNotAuth:

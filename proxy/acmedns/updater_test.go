@@ -1,6 +1,7 @@
 package acmedns
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -18,6 +19,11 @@ var (
 	testSecret  = base64.StdEncoding.EncodeToString([]byte("a secret of the test's, which is long"))
 	otherSecret = base64.StdEncoding.EncodeToString([]byte("another secret, which nobody has told"))
 )
+
+// fixed returns a secret that nobody replaces.
+func fixed(secret string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return secret, nil }
+}
 
 // startNamed starts BIND's name server with the zone example.com, which the keys may update, and returns its address and port.
 func startNamed(t *testing.T) string {
@@ -54,7 +60,7 @@ func TestUpdatesOfARealNameServer(t *testing.T) {
 	const name = "_acme-challenge.example.com."
 	for _, algorithm := range config.DNSKeyAlgorithms() {
 		for _, zone := range []string{"", "example.com"} {
-			u := &Updater{Server: address, Zone: zone, KeyName: "key-" + algorithm, Algorithm: algorithm, Secret: testSecret}
+			u := &Updater{Server: address, Zone: zone, KeyName: "key-" + algorithm, Algorithm: algorithm, Secret: fixed(testSecret)}
 			for range 2 { // what is there already does not matter
 				if err := u.Present(t.Context(), name, "one"); err != nil {
 					t.Fatalf("%s: %v", algorithm, err)
@@ -80,14 +86,14 @@ func TestUpdatesOfARealNameServer(t *testing.T) {
 		}
 	}
 
-	good := Updater{Server: address, KeyName: "key-hmac-sha256", Algorithm: "hmac-sha256", Secret: testSecret}
+	good := Updater{Server: address, KeyName: "key-hmac-sha256", Algorithm: "hmac-sha256", Secret: fixed(testSecret)}
 	for problem, tc := range map[string]struct {
 		change func(*Updater)
 		name   string
 		want   string
 	}{
 		"an unknown key":               {func(u *Updater) { u.KeyName = "nobody" }, name, "NOTAUTH (BADKEY); compare the name"},
-		"another secret":               {func(u *Updater) { u.Secret = otherSecret }, name, "NOTAUTH (BADSIG); compare the name"},
+		"another secret":               {func(u *Updater) { u.Secret = fixed(otherSecret) }, name, "NOTAUTH (BADSIG); compare the name"},
 		"another algorithm":            {func(u *Updater) { u.Algorithm = "hmac-sha512" }, name, "NOTAUTH (BADKEY); compare the name"},
 		"a key without the right":      {func(u *Updater) { u.KeyName = "powerless" }, name, "REFUSED; allow the key"},
 		"a zone that it does not have": {func(u *Updater) { u.Zone = "example.org" }, "_acme-challenge.example.org.", "NOTAUTH; name a zone"},
@@ -105,7 +111,7 @@ func TestUpdatesOfARealNameServer(t *testing.T) {
 func TestAnUpdateFollowsCNAMERecords(t *testing.T) {
 	address := startNamed(t)
 	n := newTestNet(t)
-	u := &Updater{Server: address, KeyName: "key-hmac-sha256", Algorithm: "hmac-sha256", Secret: testSecret,
+	u := &Updater{Server: address, KeyName: "key-hmac-sha256", Algorithm: "hmac-sha256", Secret: fixed(testSecret),
 		Network: n.resolver("127.0.53.9", "_acme-challenge.example.org. 60 IN CNAME org.example.com.")}
 	if err := u.Present(t.Context(), "_acme-challenge.example.org.", "one"); err != nil {
 		t.Fatal(err)
@@ -134,7 +140,7 @@ func TestAForgedAnswerIsNotBelieved(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- server.ActivateAndServe() }()
 	<-started
-	u := &Updater{Server: ln.Addr().String(), Zone: "example.com", KeyName: "key", Algorithm: "hmac-sha256", Secret: testSecret}
+	u := &Updater{Server: ln.Addr().String(), Zone: "example.com", KeyName: "key", Algorithm: "hmac-sha256", Secret: fixed(testSecret)}
 	if err := u.Present(t.Context(), "_acme-challenge.example.com.", "one"); err == nil || !strings.Contains(err.Error(), "not signed") {
 		t.Errorf("got %v, want an error", err)
 	}

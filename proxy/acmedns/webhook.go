@@ -27,14 +27,33 @@ const (
 // Webhook asks a program of the operator to add and remove records, by POST requests with `{"fqdn": …, "value": …}`.
 type Webhook struct {
 	presentURL, cleanUpURL string
-	name, value            string
+	field                  func(context.Context) (Field, error)
 	client                 *http.Client
 }
 
-// NewWebhook returns a webhook. header is a header field with a secret for each request, such as `Authorization: Bearer …`, or
-// "".
-func NewWebhook(presentURL, cleanUpURL, header string) (*Webhook, error) {
-	w := &Webhook{presentURL: presentURL, cleanUpURL: cleanUpURL, client: &http.Client{
+// Field is a header field with a secret, such as `Authorization: Bearer …`. The zero Field is none.
+type Field struct{ Name, Value string }
+
+// ParseField parses a header field from a file's text; an empty text is no field.
+func ParseField(text []byte) (Field, error) {
+	line := strings.TrimSpace(string(text))
+	if line == "" {
+		return Field{}, nil
+	}
+	name, value, ok := strings.Cut(line, ":")
+	f := Field{name, strings.TrimSpace(value)}
+	if !ok || !httpguts.ValidHeaderFieldName(f.Name) || !httpguts.ValidHeaderFieldValue(f.Value) || f.Value == "" {
+		return Field{}, errors.New(`holds no header field; write one line, as in "Authorization: Bearer SECRET"`)
+	}
+	return f, nil
+}
+
+// NewWebhook returns a webhook. field is called for each request, and returns the header field to send; nil for none.
+func NewWebhook(presentURL, cleanUpURL string, field func(context.Context) (Field, error)) *Webhook {
+	if field == nil {
+		field = func(context.Context) (Field, error) { return Field{}, nil }
+	}
+	return &Webhook{presentURL: presentURL, cleanUpURL: cleanUpURL, field: field, client: &http.Client{
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 			TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true,
@@ -42,16 +61,6 @@ func NewWebhook(presentURL, cleanUpURL, header string) (*Webhook, error) {
 		// The secret is for the URL of the configuration only.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	header = strings.TrimSpace(header)
-	if header == "" {
-		return w, nil
-	}
-	name, value, ok := strings.Cut(header, ":")
-	w.name, w.value = name, strings.TrimSpace(value)
-	if !ok || !httpguts.ValidHeaderFieldName(w.name) || !httpguts.ValidHeaderFieldValue(w.value) || w.value == "" {
-		return nil, errors.New(`holds no header field; write one line, as in "Authorization: Bearer SECRET"`)
-	}
-	return w, nil
 }
 
 // Present implements Provider.
@@ -78,8 +87,12 @@ func (w *Webhook) post(ctx context.Context, url, fqdn, value string) error {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "reverse-proxy")
-	if w.name != "" {
-		req.Header.Set(w.name, w.value)
+	field, err := w.field(ctx)
+	if err != nil {
+		return fmt.Errorf("POST %s: %w", url, err)
+	}
+	if field.Name != "" {
+		req.Header.Set(field.Name, field.Value)
 	}
 	resp, err := w.client.Do(req)
 	if ctx.Err() == context.DeadlineExceeded {

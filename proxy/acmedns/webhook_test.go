@@ -2,6 +2,7 @@ package acmedns
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -19,19 +20,20 @@ func TestAWebhookIsToldOfEveryRecord(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	defer server.Close()
-	hook, err := NewWebhook(server.URL+"/present", server.URL+"/cleanup", "Authorization: Bearer secret\n")
-	if err != nil {
-		t.Fatal(err)
-	}
+	secret := "secret"
+	hook := NewWebhook(server.URL+"/present", server.URL+"/cleanup", func(context.Context) (Field, error) {
+		return ParseField([]byte("Authorization: Bearer " + secret + "\n"))
+	})
 	if err := hook.Present(t.Context(), "_acme-challenge.example.com.", "text"); err != nil {
 		t.Error(err)
 	}
+	secret = "replaced" // in between: it is read for each request
 	if err := hook.CleanUp(t.Context(), "_acme-challenge.example.com.", "text"); err != nil {
 		t.Error(err)
 	}
 	want := []string{
 		`POST /present application/json Bearer secret {"fqdn":"_acme-challenge.example.com.","value":"text"}`,
-		`POST /cleanup application/json Bearer secret {"fqdn":"_acme-challenge.example.com.","value":"text"}`,
+		`POST /cleanup application/json Bearer replaced {"fqdn":"_acme-challenge.example.com.","value":"text"}`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the requests differ (-want +got):\n%s", diff)
@@ -62,15 +64,12 @@ func TestAWebhookThatFailsIsNamed(t *testing.T) {
 	for path, want := range map[string]string{
 		"/broken": "HTTP 502 Bad Gateway: no such zone", "/refused": "HTTP 403 Forbidden", "/redirect": "HTTP 307", "/hangs": "no answer within 30s", "/endless": "HTTP 500",
 	} {
-		hook, err := NewWebhook(server.URL+path, server.URL+path, "")
-		if err != nil {
-			t.Fatal(err)
-		}
+		hook := NewWebhook(server.URL+path, server.URL+path, nil)
 		ctx, cancel := t.Context(), context.CancelFunc(func() {})
 		if path == "/hangs" {
 			ctx, cancel = context.WithTimeout(ctx, 0)
 		}
-		err = hook.Present(ctx, "_acme-challenge.example.com.", "text")
+		err := hook.Present(ctx, "_acme-challenge.example.com.", "text")
 		cancel()
 		if err == nil || !strings.Contains(err.Error(), "POST "+server.URL+path+": "+want) || len(err.Error()) > 400 || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %v, want the URL and %q", path, err, want)
@@ -80,8 +79,17 @@ func TestAWebhookThatFailsIsNamed(t *testing.T) {
 
 func TestTheFieldOfAWebhookIsChecked(t *testing.T) {
 	for _, text := range []string{"secret", "Authorization:", "Auth orization: x", "Authorization: a\nX: b", ": x"} {
-		if _, err := NewWebhook("http://127.0.0.1/", "http://127.0.0.1/", text); err == nil || strings.Contains(err.Error(), "secret") {
+		if _, err := ParseField([]byte(text)); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: got %v, want an error that does not repeat it", text, err)
 		}
+	}
+}
+
+func TestAWebhookWhoseFieldCannotBeReadIsNotCalled(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the webhook was called without its secret") }))
+	defer server.Close()
+	hook := NewWebhook(server.URL, server.URL, func(context.Context) (Field, error) { return Field{}, errors.New("/a/file: no such file") })
+	if err := hook.Present(t.Context(), "_acme-challenge.example.com.", "text"); err == nil || !strings.Contains(err.Error(), "/a/file") {
+		t.Errorf("got %v, want the file", err)
 	}
 }

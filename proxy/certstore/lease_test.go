@@ -3,6 +3,8 @@ package certstore
 import (
 	"context"
 	"errors"
+	"io"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -140,6 +142,32 @@ func TestManyMachinesTakeALeaseInTurn(t *testing.T) {
 	machines.Wait()
 	if most.Load() != 1 {
 		t.Errorf("%d machines held the lease at the same time, want 1", most.Load())
+	}
+}
+
+// TestAMachineThatHasStartedKnowsTheRecentChanges covers the answer to a challenge of another machine, which a CA may want from
+// this one as soon as it accepts connections.
+func TestAMachineThatHasStartedKnowsTheRecentChanges(t *testing.T) {
+	server := redistest.ForTest(t, redistest.Options{})
+	a, _ := runStore(t, server, nil)
+	l, err := a.Lease(t.Context(), "n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Release()
+	if err := l.PutFor(t.Context(), "n", []byte("value"), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	relay := redistest.RelayForTest(t, server)
+	relay.Set(func(command string, _ []string, _ io.Writer) bool {
+		if command == "XREAD" {
+			time.Sleep(100 * time.Millisecond) // the line is slow
+		}
+		return false
+	})
+	_, seen := runStore(t, server, func(o *Options) { o.Address = relay.Address })
+	if got := seen.names(); !slices.Contains(got, "n") {
+		t.Errorf("got the changes %v right after the start, want that of n", got)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 
 	"github.com/gomodule/redigo/redis"
 	"golang.org/x/crypto/acme/autocert"
+
+	"reverse-proxy/proxy/clock"
 )
 
 const (
@@ -31,9 +33,10 @@ type Options struct {
 	// Address is the host and port of the server. TLS is nil for a connection without TLS.
 	Address string
 	TLS     *tls.Config
-	// Username and Password may be "".
-	Username, Password string
-	Database           int
+	// Username may be "". Password returns the password for a new connection, or "" for none; it may be nil.
+	Username string
+	Password func() (string, error)
+	Database int
 	// Secret is what the values are encrypted with.
 	Secret []byte
 	// Machine names this machine and process for people, as in the holder of a lease.
@@ -56,7 +59,7 @@ type Store struct {
 	sealer *sealer
 	id     string // of this process, for the list of machines
 	conns  *conns
-	// first is closed after the first connection, or the first failure to connect.
+	// first is closed when the recent changes have been read for the first time, or could not be.
 	first     chan struct{}
 	firstOnce sync.Once
 	// broken wakes Run after a request has failed.
@@ -102,11 +105,15 @@ func (s *Store) dial(ctx context.Context) (redis.Conn, error) {
 		redis.DialContextFunc(s.connect), redis.DialReadTimeout(requestTimeout),
 		redis.DialWriteTimeout(requestTimeout), redis.DialDatabase(s.opts.Database),
 	}
-	if s.opts.Password != "" {
-		options = append(options, redis.DialUsername(s.opts.Username), redis.DialPassword(s.opts.Password))
-	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	if s.opts.Password != nil {
+		password, err := clock.Within(ctx, s.opts.Password)
+		if err != nil {
+			return nil, fmt.Errorf("the password cannot be read: %w", err)
+		}
+		options = append(options, redis.DialUsername(s.opts.Username), redis.DialPassword(password))
+	}
 	return redis.DialContext(ctx, "tcp", s.opts.Address, options...)
 }
 
@@ -132,7 +139,8 @@ func (s *Store) State() State {
 	return State{Up: s.up, Since: s.since, Err: s.err, Machines: s.machines}
 }
 
-// AwaitFirst waits until Run has connected or failed for the first time.
+// AwaitFirst waits until Run has connected, and has reported the changes of the last minutes, or has failed for the first time. A
+// CA that then validates at this machine finds the answers to the challenges of the others.
 func (s *Store) AwaitFirst(ctx context.Context) {
 	select {
 	case <-s.first:
@@ -149,7 +157,9 @@ func (s *Store) setState(err error) {
 	}
 	s.up, s.err = err == nil, err
 	s.mu.Unlock()
-	s.firstOnce.Do(func() { close(s.first); changed = true })
+	if err != nil {
+		s.firstOnce.Do(func() { close(s.first); changed = true })
+	}
 	if s.opts.StateChanged != nil && (changed || err != nil) {
 		s.opts.StateChanged(err)
 	}

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -256,6 +258,25 @@ func TestAKeyThatIsTooShort(t *testing.T) {
 	}
 }
 
+// password returns a password that nobody replaces.
+func password(text string) func() (string, error) { return func() (string, error) { return text, nil } }
+
+func TestAPasswordThatWasReplacedIsReadAgain(t *testing.T) {
+	server := redistest.ForTest(t, redistest.Options{Password: "old"})
+	var text atomic.Value
+	text.Store("old")
+	s, _ := runStore(t, server, func(o *Options) { o.Password = func() (string, error) { return text.Load().(string), nil } })
+	awaitUp(t, s)
+	server.Kill()
+	server.SetPassword("new")
+	if err := server.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	awaitAway(t, s, "WRONGPASS")
+	text.Store("new")
+	awaitUp(t, s)
+}
+
 func TestPasswordsAndTLS(t *testing.T) {
 	cert, key, pool := testCertificate(t)
 	for name, tc := range map[string]struct {
@@ -263,8 +284,9 @@ func TestPasswordsAndTLS(t *testing.T) {
 		client func(*Options)
 		away   string
 	}{
-		"the password":        {redistest.Options{Password: "p"}, func(o *Options) { o.Password = "p" }, ""},
-		"a wrong password":    {redistest.Options{Password: "p"}, func(o *Options) { o.Password = "hidden-text" }, "WRONGPASS"},
+		"the password":        {redistest.Options{Password: "p"}, func(o *Options) { o.Password = password("p") }, ""},
+		"a wrong password":    {redistest.Options{Password: "p"}, func(o *Options) { o.Password = password("hidden-text") }, "WRONGPASS"},
+		"no file":             {redistest.Options{Password: "p"}, func(o *Options) { o.Password = func() (string, error) { return "", os.ErrNotExist } }, "the password cannot be read: file does not exist"},
 		"no password":         {redistest.Options{Password: "p"}, nil, "NOAUTH"},
 		"TLS":                 {redistest.Options{CertFile: cert, KeyFile: key}, func(o *Options) { o.TLS = clientTLS(pool) }, ""},
 		"an unknown root":     {redistest.Options{CertFile: cert, KeyFile: key}, func(o *Options) { o.TLS = clientTLS(nil) }, "x509"},

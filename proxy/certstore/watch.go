@@ -107,14 +107,14 @@ func (s *Store) session(ctx context.Context) error {
 	}
 	s.setState(nil)
 	s.synced(ctx)
-	for {
+	for first := true; ; first = false {
 		select {
 		case <-s.broken:
 			return errors.New("a request has failed")
 		default:
 		}
 		began := time.Now()
-		names, next, err := changesAfter(ctx, conn, last)
+		names, next, err := changesAfter(ctx, conn, last, !first)
 		if err != nil {
 			return err
 		}
@@ -122,6 +122,9 @@ func (s *Store) session(ctx context.Context) error {
 			if s.opts.Changed != nil {
 				s.opts.Changed(ctx, name)
 			}
+		}
+		if first {
+			s.firstOnce.Do(func() { close(s.first) })
 		}
 		last = next
 		now, err := epochOf(ctx, conn)
@@ -179,11 +182,16 @@ func recentChange(ctx context.Context, conn redis.Conn) (string, error) {
 	return strconv.FormatInt(time.Unix(now[0], 0).Add(-recent).UnixMilli(), 10) + "-0", nil
 }
 
-// changesAfter waits for changes for a moment. It returns the names, each once, and the number of the last change.
-func changesAfter(ctx context.Context, conn redis.Conn, last string) (names []string, next string, err error) {
+// changesAfter reads changes; with wait it waits for them for a moment. It returns the names, each once, and the number of the
+// last change.
+func changesAfter(ctx context.Context, conn redis.Conn, last string, wait bool) (names []string, next string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, block+requestTimeout)
 	defer cancel()
-	reply, err := redis.Values(doWithin(ctx, conn, block+requestTimeout, "XREAD", "COUNT", 1000, "BLOCK", block.Milliseconds(), "STREAMS", changesKey, last))
+	args := []any{"COUNT", 1000}
+	if wait {
+		args = append(args, "BLOCK", block.Milliseconds())
+	}
+	reply, err := redis.Values(doWithin(ctx, conn, block+requestTimeout, "XREAD", append(args, "STREAMS", changesKey, last)...))
 	if errors.Is(err, redis.ErrNil) {
 		return nil, last, nil
 	}

@@ -95,7 +95,7 @@ func table(cfg *config.Config) []row {
 		rows = append(rows,
 			row{path: l.TLS.ACMECacheDir, tree: true, rights: rightKeep},
 			row{path: l.TLS.ACMECAPath, rights: rightRead})
-		// A reload checks the files of secrets, although they are used from the start on.
+		// Secrets of DNS-01 are read for each order, and the key of an account at a start. A reload checks them all.
 		for _, path := range []string{l.TLS.ACMEEABKeyFile, l.TLS.ACMEDNS.KeyFile, l.TLS.ACMEDNS.HeaderFile} {
 			rows = append(rows, row{path: path, rights: rightRead})
 		}
