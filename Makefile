@@ -139,7 +139,7 @@ BASE ?= HEAD~1
 bench-compare: build ## Compare the CPU time per request with the commit BASE (HEAD~1) in 15 short rounds, and judge each scenario.
 	@mkdir -p out && rm -rf out/base && git worktree prune && git worktree add -q --detach out/base "$(BASE)"
 	@trap 'git worktree remove --force out/base' EXIT; \
-	$(MAKE) --no-print-directory -C out/base build; \
+	$(MAKE) --no-print-directory -C out/base build && \
 	BENCH_BINARY=bin/reverse-proxy BENCH_BINARY2=out/base/bin/reverse-proxy BENCH_NOISE=1 BENCH_PEERS=$${BENCH_PEERS:-none} \
 		BENCH_ROUNDS=$${BENCH_ROUNDS:-15} BENCH_SECONDS=$${BENCH_SECONDS:-1} $(MAKE) --no-print-directory bench
 

@@ -86,6 +86,8 @@ func scenarios() []scenario {
 			fresh: true, maxRounds: 3, job: with(small, func(j *load.Job) { j.Kind, j.Connections = load.Idle, 2000 })},
 		{name: "h2-idle-memory", about: "2,000 idle HTTP/2 connections over TLS, each after one request", metric: memory,
 			fresh: true, maxRounds: 3, job: with(small, func(j *load.Job) { j.Kind, j.Connections, j.Streams = load.Idle, 2000, 1 })},
+		{name: "h2-idle-memory-32", about: "as h2-idle-memory, after 32 requests at once on each", metric: memory,
+			fresh: true, maxRounds: 3, job: with(small, func(j *load.Job) { j.Kind, j.Connections, j.Streams = load.Idle, 2000, 32 })},
 		{name: "latency", about: "GET of 1 KiB at 4,000 requests a second over 64 connections", metric: latency,
 			job: with(small, func(j *load.Job) { j.Rate = latencyRate })},
 		{name: "paced-3k", about: "GET of 1 KiB at 3,000 requests a second over 64 connections",

@@ -86,7 +86,7 @@ func TestSettingsThatCannotBeAreErrorsThatNameTheKey(t *testing.T) {
 }
 
 func TestScenariosAreTheAgreedOnes(t *testing.T) {
-	want := []string{"h1-tls-1k", "h2-tls-1k", "h2-to-h2-1k", "h1-tls-1m", "h1-tls-post-64k", "h2-tls-1m", "h2-tls-post-64k", "tls-handshake", "idle-memory", "h2-idle-memory", "latency",
+	want := []string{"h1-tls-1k", "h2-tls-1k", "h2-to-h2-1k", "h1-tls-1m", "h1-tls-post-64k", "h2-tls-1m", "h2-tls-post-64k", "tls-handshake", "idle-memory", "h2-idle-memory", "h2-idle-memory-32", "latency",
 		"paced-3k", "h1-tls-1k-2cores", "h2-tls-page", "ws-tunnel", "sse"}
 	if diff := cmp.Diff(want, scenarioNames()); diff != "" {
 		t.Error(diff)

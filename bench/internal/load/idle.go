@@ -94,9 +94,8 @@ func openOneIdle(job Job, request, buf []byte) (idleConn, error) {
 	return idleConn{raw, alive}, exchange(conn, job, request, buf)
 }
 
-// openIdleH2 does the same over HTTP/2.
+// openIdleH2 does the same over HTTP/2, with as many requests at once as the job has streams.
 func openIdleH2(job Job, buf []byte) (idleConn, error) {
-	job.Streams = 1
 	c, err := newH2(job)
 	if err != nil {
 		return idleConn{}, err
@@ -106,14 +105,17 @@ func openIdleH2(job Job, buf []byte) (idleConn, error) {
 	if err := c.start(); err != nil {
 		return conn, err
 	}
-	for {
+	for missing := job.Streams; missing > 0; {
 		if err := epoll.Await(c.raw.fd, unix.POLLIN, patience); err != nil {
 			return conn, err
 		}
-		if complete, err := c.readable(buf); complete > 0 || err != nil {
+		complete, err := c.readable(buf)
+		if err != nil {
 			return conn, err
 		}
+		missing -= complete
 	}
+	return conn, nil
 }
 
 // closeAll closes the connections and returns err.

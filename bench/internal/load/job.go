@@ -46,7 +46,7 @@ type Job struct {
 	// Resources are what a Page consists of besides its document, which is Target.
 	Resources []Resource `json:",omitempty"`
 	// Connections is how many connections are kept open (or used at once); Streams is the number of requests in flight
-	// on each with H2. With Idle the connections use HTTP/2 if Streams is not 0.
+	// on each with H2. With Idle the connections use HTTP/2 if Streams is not 0, with so many requests at once.
 	Connections, Streams int
 	// Rate is how many requests are sent per second, or 0 for as many as are answered. Only with H1.
 	Rate int
@@ -68,7 +68,8 @@ type Resource struct {
 
 // Result is what was measured in the window.
 type Result struct {
-	// Requests is the number of answers, of pages, of messages in both directions, or of events, Seconds the length of the window.
+	// Requests is the number of answers, of pages, of messages in both directions, or of events, and Seconds the length of the
+	// window.
 	Requests int
 	Seconds  float64
 	// ProxySeconds is the processor time of the proxy, CoreBusy the share of time in which the load's core was busy.
