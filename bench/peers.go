@@ -72,7 +72,7 @@ func findPeers(s settings) []peer {
 	return peers
 }
 
-// look finds the program, also in the directories for administrators, and asks for its version.
+// look finds the program, which may be in a directory for administrators, and asks for its version.
 func (p *peer) look(cure, versionArg string) {
 	path, err := exec.LookPath(p.program)
 	if err != nil {

@@ -22,10 +22,10 @@ type scenario struct {
 	cores int
 	// peers are the peers that it is measured against; empty means all.
 	peers []string
-	// fresh starts the proxies anew for each round; at most maxRounds rounds are measured.
+	// fresh restarts the proxies for each round; at most maxRounds rounds are measured.
 	fresh     bool
 	maxRounds int
-	// upstreamH2 has the proxies speak HTTP/2 to the origin.
+	// upstreamH2 makes the proxies speak HTTP/2 to the origin.
 	upstreamH2 bool
 	// metric is what is compared.
 	metric metric

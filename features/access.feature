@@ -1,6 +1,7 @@
 Feature: Access
-  A site or a route can say whom it lets in: by address and by password. What others have got wrong in public must not get
-  past it: another spelling of a path, a header field of the client's own, an answer that needs no upstream.
+  A site or a route can restrict its clients, for example by address and by password. Well-known mistakes of other
+  servers must not get past the rules: another spelling of a path, a header field of the client's own, an answer that
+  needs no upstream.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"
@@ -548,15 +549,15 @@ Feature: Access
       And the settings:
         | listeners[0].sites[1] | { host = "shop.example.test", upstream = "${upstream:app}"<before> } |
       And the proxy is running
-      When a client speaks HTTP/2 with "https://shop.example.test"
-      And it opens 1 stream for "/"
+      And a client speaks HTTP/2 with "https://shop.example.test"
+      When it opens 1 stream for "/"
       Then its last stream is answered 200
-      When a private CA "staff"
+      Given a private CA "staff"
       And the settings:
         | listeners[0].sites[1].client_ca_path | "${cert:staff}" |
         | listeners[0].sites[1].client_cert    | "optional"      |
       And the configuration is reloaded
-      And it opens 1 stream for "/"
+      When it opens 1 stream for "/"
       Then its last stream is answered 421
       And it receives GOAWAY with "NO_ERROR"
       And it is closed
@@ -572,8 +573,8 @@ Feature: Access
       And the site "open.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].client_ca_path" is "${cert:staff}"
       And the proxy is running
-      When a client speaks HTTP/2 with "https://open.example.test"
-      And it opens a stream with the fields ":method=GET; :scheme=https; :path=/; :authority=git.example.test"
+      And a client speaks HTTP/2 with "https://open.example.test"
+      When it opens a stream with the fields ":method=GET; :scheme=https; :path=/; :authority=git.example.test"
       Then its last stream is answered 421
       And a further stream on it is answered 200
       And its GOAWAY frames are ""

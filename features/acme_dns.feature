@@ -1,7 +1,7 @@
 Feature: Wildcard certificates, proved by the DNS
 
-  A CA issues a certificate for a wildcard only after it has found a record in the DNS (DNS-01). The daemon serves that record
-  itself, sends it to a name server, or asks a program of the operator to add it.
+  A CA issues a certificate for a wildcard only after it has found a record in the DNS (DNS-01). The daemon serves that
+  record itself, sends it to a name server, or asks a program of the operator to add it.
 
   Background:
     Given a name server for the scenario

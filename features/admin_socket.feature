@@ -1,6 +1,6 @@
 Feature: Admin socket
-  A Unix socket for the operator and the deployment pipeline: one command a connection, one line of JSON as the answer,
-  and nobody else on the machine may use it.
+  A Unix socket for the operator and the deployment pipeline: one command for each connection, one line of JSON as the
+  answer, and no access for other users of the machine.
 
   Background:
     Given the site "a.example.test" is served from the upstream "app"

@@ -1,6 +1,7 @@
 Feature: Body size limit
 
-  A body over body.limit_bytes is answered 413: at once when its length tells so, else on the byte that crosses the limit.
+  A body over body.limit_bytes is answered 413: immediately if its declared length is over it, else at the byte that
+  crosses the limit.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

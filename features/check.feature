@@ -1,5 +1,5 @@
 Feature: Check of a configuration
-  `reverse-proxy check`, and `--validate`, tell every error as the start would, and warn of what is legal and probably
+  `reverse-proxy check`, and `--validate`, report every error as the start would, and warn of what is legal but probably
   wrong. They change nothing and bind nothing.
 
   Background:

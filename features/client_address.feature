@@ -1,6 +1,7 @@
 Feature: Who the client is
 
-  Behind a proxy that is trusted, the client is the one that the proxy names, and for nobody else does a word of theirs count.
+  Behind a trusted proxy, the client is the one that the proxy names. What any other peer says about its address does
+  not count.
 
   Background:
     Given the site "a.example.test" is served from the upstream "app"
@@ -230,14 +231,14 @@ Feature: Who the client is
       Given the setting "rate_limit.requests_per_second" is 0.001
       And the setting "rate_limit.burst" is 2
       And the proxy is running
-      When the client "proxy" speaks HTTP/2 with "https://a.example.test"
-      And it opens a stream with the fields ":method=GET; :scheme=https; :authority=a.example.test; :path=/; X-Upper=1"
+      And the client "proxy" speaks HTTP/2 with "https://a.example.test"
+      When it opens a stream with the fields ":method=GET; :scheme=https; :authority=a.example.test; :path=/; X-Upper=1"
       Then its last stream is malformed
-      When the client "proxy" opens a connection to "https://a.example.test"
-      And the client sends "GET / HTTP/1.1\r\nX Y: 1\r\n\r\n"
+      Given the client "proxy" opens a connection to "https://a.example.test"
+      When the client sends "GET / HTTP/1.1\r\nX Y: 1\r\n\r\n"
       Then the client receives the answer 400
-      When the client "proxy" opens a connection to "https://a.example.test"
-      And the client sends "GET / HTTP/1.1\r\nX Y: 1\r\n\r\n"
+      Given the client "proxy" opens a connection to "https://a.example.test"
+      When the client sends "GET / HTTP/1.1\r\nX Y: 1\r\n\r\n"
       Then the client receives the answer 429
       And the log has 2 lines "BAD_REQUEST"
       When the client "proxy" requests "https://a.example.test/" 1 times

@@ -1,6 +1,6 @@
 Feature: Connections
 
-  What clients that are slow or idle, their number, and a shortage of descriptors do to the daemon.
+  How the daemon copes with slow and idle clients, with many of them, and with a shortage of descriptors.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

@@ -1,6 +1,6 @@
 Feature: Preview of a reload
-  `reverse-proxy diff` asks the running daemon what a reload of the file as it is now would change, and changes nothing.
-  `reverse-proxy reload` tells by the same comparison what it has changed.
+  `reverse-proxy diff` asks the running daemon what a reload of the file in its present state would change, and changes
+  nothing. `reverse-proxy reload` reports what it has changed, by the same comparison.
 
   Background:
     Given the site "git.example.test" is served from the upstream "old"

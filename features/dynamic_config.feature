@@ -1,5 +1,5 @@
 Feature: Dynamic configuration
-  A reload changes everything that is dynamic, or nothing at all, and nobody notices it who should not.
+  A reload changes everything that is dynamic, or nothing at all, and disturbs no request.
 
   Background:
     Given the site "git.example.test" is served from the upstream "old"

@@ -1,7 +1,7 @@
 Feature: Where an error of the configuration is
 
-  Every error and every warning names the key, its line in the file, and the host of its site where there is one, whoever
-  reports it.
+  Every error and every warning names the key, its line in the file, and the host of its site where there is one,
+  whichever command reports it.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

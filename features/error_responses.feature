@@ -1,6 +1,7 @@
 Feature: Error responses
 
-  Every answer of the proxy's own is text/plain with its status text as the body, and tells nothing of version, upstream or cause.
+  Each of the proxy's own answers is text/plain with its status text as the body, and reveals nothing about version,
+  upstream or cause.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

@@ -1,6 +1,6 @@
 Feature: What would happen to a request, without sending it
-  A configuration carries its own tests, and an operator asks which rule takes a request. Both are answered by the code that
-  serves.
+  A configuration carries its own tests, and an operator asks which rule takes a request. The code that serves requests
+  answers both.
 
   Background:
     Given the site "app.example.test" is served from the upstream "app"

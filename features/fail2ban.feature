@@ -1,7 +1,7 @@
 @fail2ban
 Feature: fail2ban
-  The shipped filters and jails under the real fail2ban-server: who abuses the proxy is banned, rotations of the log do not
-  get in the way, and nothing that a client sends bans anybody else.
+  The shipped filters and jails under the real fail2ban-server: clients that abuse the proxy are banned, rotations of
+  the log do not interfere, and nothing that a client sends bans another client.
 
   In each scenario the client "judge" comes last and is banned by every jail: by then fail2ban has read all before it.
 

@@ -1,6 +1,6 @@
 Feature: Fair shares of the connections
 
-  What one client does with its connections, on any port, keeps no other client waiting for longer than a second.
+  Whatever one client does with its connections, on any port, no other client waits for longer than a second.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

@@ -1,7 +1,7 @@
 Feature: Header rules
 
-  The configuration sets, defaults and removes header fields of requests and responses, for all sites, for a site or for a
-  route.
+  The configuration sets, defaults and removes header fields of requests and responses, for all sites, for a site or for
+  a route.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

@@ -1,5 +1,5 @@
 Feature: Health
-  A balancer or a supervisor asks a port of its own on 127.0.0.1, and clients of the HTTPS listeners a path: both tell
+  Balancers and supervisors use a separate port on 127.0.0.1, and clients of the HTTPS listeners a path. Both report
   whether this process serves, and nothing about upstreams.
 
   Background:

@@ -1,6 +1,6 @@
 Feature: Host routing
 
-  The host of a request, and nothing else, decides to which upstream it goes.
+  Only the host of a request decides to which site it goes.
 
   Background:
     Given the site "git.example.test" is served from the upstream "git"

@@ -1,7 +1,7 @@
 Feature: HTTP/1.1
 
-  What is no request is answered with its status and ends the connection, and nothing of it reaches an upstream: a proxy that
-  is more tolerant than what stands behind it is how requests are smuggled.
+  What is not a valid request is answered with an error and ends the connection, and nothing of it reaches an upstream:
+  a proxy that is more tolerant than the server after it makes request smuggling possible.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

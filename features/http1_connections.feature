@@ -1,7 +1,7 @@
 Feature: HTTP/1.1 connections
 
-  What a client of HTTP/1 may do on its connection: one request after the other, sent ahead, with bodies and without, until one
-  side ends it.
+  What a client of HTTP/1 may do on its connection: one request after the other, pipelined, with and without bodies,
+  until one side ends it.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

@@ -1,8 +1,8 @@
 Feature: Attacks over HTTP/2
 
-  What clients that speak HTTP/2 and mean no good do to the daemon: floods of frames that cost a server more than they cost
-  the client, windows that are never opened, and streams kept open by a byte now and then. Each ends its own connection or
-  stream, at bounded memory and processor time, while others are served.
+  Attacks by clients that speak HTTP/2: floods of frames that cost a server more than they cost the client, windows that
+  are never opened, and streams kept open by a byte now and then. Each ends only its own connection or stream, with
+  bounded memory and processor time, while others are served.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

@@ -1,6 +1,6 @@
 Feature: Limits of a site or a route
-  A site or a route can have limits of its own. The most specific one counts, and nobody can use up for others what all
-  clients share.
+  A site or a route can have limits of its own. The most specific one applies, and no client can use up what all clients
+  share.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

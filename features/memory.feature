@@ -1,8 +1,8 @@
 @heavy
 Feature: Memory
 
-  What clients ask for costs memory only as far as it has an upstream connection, or room among the answers that clients
-  have yet to take.
+  A request costs memory only while it has an upstream connection, or room among the answers that clients have not read
+  yet.
 
   Background:
     Given an upstream "small" that answers with 1024 bytes

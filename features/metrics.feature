@@ -1,7 +1,7 @@
 Feature: Metrics
-  Prometheus, or whatever reads its text format, asks the health port for numbers: what was served to whom by which site,
-  what the daemon holds, and how it is. They are as many as the configuration makes them, whatever clients send, and asking
-  for them waits for nothing.
+  Prometheus, or any program that reads its text format, scrapes the health port: what each site has served, what the
+  daemon uses, and its state. The configuration bounds the number of series, whatever clients send, and a scrape waits
+  for nothing.
 
   Background:
     Given the site "a.example.test" is served from the upstream "app"

@@ -1,7 +1,7 @@
 Feature: The PROXY protocol
 
-  A balancer that passes connections on says at their beginning whose they are. Only trusted ones may, and without that
-  nobody can connect.
+  A balancer that passes connections on names the client at the beginning of each. Only trusted balancers may, and no
+  connection is accepted without it.
 
   Background:
     Given the site "a.example.test" is served from the upstream "app"

@@ -1,6 +1,6 @@
 Feature: Rate limit
-  Every client has a token bucket: a burst of requests at once, and the rate after that. Who has no token left is
-  refused at once, by its address and by nothing that it says about itself.
+  Every client has a token bucket: a burst of requests, and the rate after that. A client without tokens is refused
+  immediately, judged by its address and not by what it says about itself.
 
   Background:
     Given the site "a.example.test" is served from the upstream "app"

@@ -1,5 +1,5 @@
 Feature: The runbook
-  docs/runbook.md tells what to do by symptom. Each rule has the title of one of its sections, provokes that symptom, and
+  docs/runbook.md says what to do, by symptom. Each rule has the title of one of its sections, provokes that symptom, and
   compares what the daemon writes with what the section shows: an operator who looks for it must find it.
 
   Background:

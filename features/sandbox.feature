@@ -1,7 +1,7 @@
 Feature: Sandbox
-  Once it serves, the process gives up what it no longer needs: it cannot gain privileges, and Landlock leaves it the files
-  and directories of its configuration alone. All other features run inside it too: reloads, reopened logs, renewals,
-  status and shutdown.
+  Once it serves, the process gives up what it no longer needs: it cannot gain privileges, and Landlock leaves it only
+  the files and directories of its configuration. All other features run inside it too: reloads, reopened logs,
+  renewals, status and shutdown.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

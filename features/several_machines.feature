@@ -101,8 +101,8 @@ Feature: Several machines that share a store
       And the machine "A" logs "STARTUP step=6"
       And the machine "B" is started
       And the machine "B" logs "ACME_WAITING domain=www.example.test machine="
-      When the machine "A" is killed
-      And the leases in the store have 2 seconds left
+      And the machine "A" is killed
+      When the leases in the store have 2 seconds left
       Then the machine "B" serves within 60 seconds
       And the machines "B" serve the same certificate for "www.example.test" within 10 seconds
 
@@ -161,9 +161,9 @@ Feature: Several machines that share a store
       And the machine "B" is started
       And the machine "A" serves
       And the machine "B" serves
-      When clients keep making requests to "www.example.test"
+      And clients keep making requests to "www.example.test"
       # away
-      Given the store is killed
+      When the store is killed
       Then the machine "A" logs "STORE_AWAY closed"
       And the machine "B" logs "STORE_AWAY closed"
       # empty

@@ -1,6 +1,6 @@
 Feature: Several upstreams
-  A site may have several upstreams. One that fails or is not well gets no requests, and the others do its work: an application is
-  restarted, or a machine fails, and no client notices.
+  A site may have several upstreams. One that fails or is unhealthy gets no requests, and the others do its work:
+  clients do not notice when an application is restarted or a machine fails.
 
   Rule: The upstreams share the requests
 

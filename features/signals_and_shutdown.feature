@@ -1,5 +1,5 @@
 Feature: Signals and shutdown
-  What the daemon does when it is told to reload, to reopen its log, and to stop; and that a request which was accepted is
+  What the daemon does when it is told to reload, to reopen its log, and to stop. A request that was accepted is
   answered.
 
   Background:

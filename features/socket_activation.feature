@@ -1,6 +1,6 @@
 Feature: Socket activation
-  The service manager may hold the ports and pass them to each daemon that it starts. Then a restart loses no connection:
-  while no daemon runs, what connects waits in the sockets' backlog.
+  The service manager may hold the ports and pass them to each daemon that it starts. Then a restart loses no
+  connection: while no daemon runs, new connections wait in the backlogs of the sockets.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

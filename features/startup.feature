@@ -1,7 +1,7 @@
 Feature: Startup
 
-  The daemon comes up in ten steps, in one order, whole or not at all. The titles of the rules and of the integration tests
-  are the acceptance criteria that the project began with.
+  The daemon starts in ten steps, in a fixed order, completely or not at all. The titles of the rules and of the
+  integration tests are the acceptance criteria that the project began with.
 
   Rule: Startup sequence follows the exact order from operations.md
 

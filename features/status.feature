@@ -1,5 +1,5 @@
 Feature: Status for people
-  `reverse-proxy status` shows on a terminal what the daemon does, in tables, and elsewhere the daemon's JSON.
+  `reverse-proxy status` shows what the daemon does: as tables on a terminal, and elsewhere as the daemon's JSON.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

@@ -1,6 +1,6 @@
 Feature: What the service manager is told
-  Every message of sd_notify(3) on a real socket, in the order in which a life has them. The units themselves are tried by a
-  real systemd in conformance/systemd_test.go.
+  Every message of sd_notify(3) on a real socket, in the order of a daemon's life. conformance/systemd_test.go tries the
+  units under a real systemd.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

@@ -1,7 +1,7 @@
 Feature: Upgrade
 
-  A connection that the upstream has switched to another protocol, WebSocket above all, carries bytes in both directions until one
-  side ends it, or nothing has moved for body_idle_timeout_secs.
+  A connection that the upstream has switched to another protocol, WebSocket above all, carries bytes in both directions
+  until one side ends it, or nothing has moved for body_idle_timeout_secs.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

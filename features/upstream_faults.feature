@@ -1,7 +1,7 @@
 Feature: Upstreams and clients at fault
 
-  What an upstream that breaks the rules, or a client that does not take its answer, can do: fail its own request, in bounded time
-  and memory, and nothing else. Above all no client gets what was meant for another one.
+  An upstream that breaks the rules, or a client that does not read its answer, can only make its own request fail, in
+  bounded time and memory. Above all, no client gets what was meant for another one.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

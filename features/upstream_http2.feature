@@ -1,5 +1,5 @@
 Feature: Upstreams that speak HTTP/2
-  Requests share connections, and responses and requests stream both ways at once, as gRPC needs.
+  Requests share connections, and requests and responses stream at the same time, as gRPC needs.
 
   Rule: Trailers pass whatever the client speaks
 
@@ -9,8 +9,8 @@ Feature: Upstreams that speak HTTP/2
       And an upstream "app" that speaks only HTTP/2
       And the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
-      When the proxy is running
-      And a client sends the request:
+      And the proxy is running
+      When a client sends the request:
         | url    | https://git.example.test<path> |
         | method | POST                           |
         | body   | some text                      |
@@ -174,11 +174,11 @@ Feature: Upstreams that speak HTTP/2
       Given an upstream "app" that speaks only HTTP/2
       And the site "git.example.test" is served from the upstream "app"
       And the setting "listeners[0].sites[0].upstream_protocol" is "http2"
-      When the proxy is running
-      And a client requests "https://git.example.test/"
+      And the proxy is running
+      When a client requests "https://git.example.test/"
       Then the answer is 200 "app"
-      When a client speaks HTTP/2 with "https://git.example.test"
-      And it opens a stream for "/" with 300 cookies and 0 other fields
+      Given a client speaks HTTP/2 with "https://git.example.test"
+      When it opens a stream for "/" with 300 cookies and 0 other fields
       Then its last stream is answered 200
       And the upstream "app" accepted 2 connections
       When a client requests "https://git.example.test/"
@@ -196,8 +196,8 @@ Feature: Upstreams that speak HTTP/2
         | url    | https://git.example.test/later |
         | method | POST                           |
       And the client "mallory" speaks HTTP/2 with "https://git.example.test"
-      When it opens 40 streams for "/wait" and resets them, 5 times, once every 200 ms
-      And the upstream "app" is released
+      And it opens 40 streams for "/wait" and resets them, 5 times, once every 200 ms
+      When the upstream "app" is released
       Then the client "alice" is answered 200
       And the answer is 200 "app"
 

@@ -1,7 +1,7 @@
 Feature: Upstreams that are named
 
-  The name of an upstream stands for whatever addresses it has at the time. They are looked up beside the requests, which wait for
-  a look-up only where no address is known yet.
+  The name of an upstream means the addresses that it has at the time. They are looked up in the background; requests
+  wait for a look-up only while no address is known.
 
   Background:
     Given a name server for the scenario

@@ -1,7 +1,7 @@
 Feature: What is left on connections to upstreams
 
-  Connections to upstreams are shared by all clients. One on which something of a client can be left, its identity or bytes of its
-  request, is not: it stays with that client's own connection, or is closed.
+  All clients share the connections to upstreams. A connection on which something of a client may be left, its identity
+  or bytes of its request, stays with that client's own connection, or is closed.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

@@ -1,7 +1,7 @@
 Feature: Fair shares of the connections to upstreams
 
-  What one client asks for, and what one upstream does, keeps no request of another client to another upstream waiting for
-  longer than a second.
+  Whatever one client requests, and whatever one upstream does, no request of another client to another upstream waits
+  for longer than a second.
 
   Background:
     Given the site "git.example.test" is served from the upstream "app"

@@ -1,6 +1,6 @@
 Feature: TLS towards upstreams
-  A private CA, a name that differs from the address, and a certificate that the proxy shows: what an application on another
-  machine, or an appliance with a certificate of its own, needs.
+  A private CA, a name that differs from the address, and a certificate that the proxy shows: what an application on
+  another machine, or an appliance with its own certificate, needs.
 
   Background:
     Given a private CA "inside"

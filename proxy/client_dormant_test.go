@@ -199,7 +199,7 @@ func TestRequestsThatComeWhileAConnectionBecomesDormantAreAnswered(t *testing.T)
 	}
 }
 
-// An interruption that comes at any moment of the way into dormancy ends the connection at once, and not by force after
+// An interruption at any moment of the transition to dormancy ends the connection immediately, and not by force after
 // some seconds.
 func TestAConnectionThatIsInterruptedWhileItBecomesDormantEnds(t *testing.T) {
 	for _, protocol := range []string{"http/1.1", "h2"} {

@@ -113,8 +113,8 @@ func (c *slowClient) Write(p []byte) (int, error) {
 	return c.fakeClient.Write(p)
 }
 
-// TestEachPartOfAnAnswerSetsItsClockAnew checks that an answer may stand still for body_idle_timeout_secs after each part of
-// it, also when the client's side knows of no progress (S-6.9).
+// TestEachPartOfAnAnswerSetsItsClockAnew checks that an answer may stall for body_idle_timeout_secs after each part of
+// it, even if the client's side knows of no progress (S-6.9).
 func TestEachPartOfAnAnswerSetsItsClockAnew(t *testing.T) {
 	p := newTestPipeline(t)
 	sweeper := deadline.NewSweeper()

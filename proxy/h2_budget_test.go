@@ -150,7 +150,7 @@ func TestABudgetComesBackUpToItsBurst(t *testing.T) {
 }
 
 // TestEarlyAnswersDoNotLoosenTheBoundOnStreams ends many streams by an answer before their body. Their client considers
-// them closed while they are being cleaned up. Each makes room once, and not for ever.
+// them closed while they are being cleaned up. Each makes room once, and not repeatedly.
 func TestEarlyAnswersDoNotLoosenTheBoundOnStreams(t *testing.T) {
 	d := startDaemon(t, echoUpstream(t), "")
 	c := newH2Client(t, d)

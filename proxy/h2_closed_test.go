@@ -7,7 +7,7 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// TestAFloodOfAnyFrameOnAStreamInAnyStateEndsTheConnection sends one kind of frame for ever, on a stream in each of its
+// TestAFloodOfAnyFrameOnAStreamInAnyStateEndsTheConnection sends one kind of frame forever, on a stream in each of its
 // states. The client is told why, and each kind has its own bound.
 func TestAFloodOfAnyFrameOnAStreamInAnyStateEndsTheConnection(t *testing.T) {
 	const (

@@ -192,7 +192,7 @@ func (b *farBlock) Write(p []byte) (int, error) { *b = append(*b, p...); return 
 // roundTrips returns how many round trips have passed since the connection began.
 func (c *farClient) roundTrips() float64 { return float64(time.Since(c.start)) / float64(farRoundTrip) }
 
-// Time in these tests stands still while a goroutine computes, so a round trip takes as long on a busy machine.
+// Time in these tests stops while a goroutine computes, so a round trip takes as long on a busy machine.
 
 func TestADownloadOverALongPathIsHeldByTheWindowsOfItsClientAlone(t *testing.T) {
 	const size = 64 << 20

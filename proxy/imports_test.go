@@ -29,7 +29,7 @@ var leafImports = map[string][]string{
 	"headers": {"http1", "wording"},
 
 	"balance": nil,
-	// access tells apart the clients that wait with a password to be verified.
+	// access distinguishes the clients whose passwords wait to be verified.
 	"access":     {"limit"},
 	"clientaddr": {"http1"}, // it reads field lines
 	"deadline":   nil,

@@ -166,7 +166,7 @@ func logEveryEvent(l *eventlog.Logger) {
 }
 
 // TestLayout checks the contract of the log's layout: changing a golden file breaks the programs that read the log.
-// Run it with UPDATE_GOLDEN=1 to write the files anew.
+// Run it with UPDATE_GOLDEN=1 to rewrite the files.
 func TestLayout(t *testing.T) {
 	for _, format := range []eventlog.Format{eventlog.FormatText, eventlog.FormatJSON} {
 		t.Run(string(format)+" lines are those of the golden file, on stdout and in the log file", func(t *testing.T) {

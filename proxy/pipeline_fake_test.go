@@ -113,7 +113,7 @@ func (p *testPipeline) heads() []string {
 	return slices.Clone(p.got)
 }
 
-// testUpstream stands in a route of a testPipeline for its upstream.
+// testUpstream is a placeholder for the upstream in a route of a testPipeline.
 const testUpstream = "the upstream"
 
 const okResponse = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestARequestThatAShutdownCutsIsLogged cuts requests over both protocols at the end of the drain, many at once so that some
-// take longer than the others to end.
+// TestARequestThatAShutdownCutsIsLogged cuts requests over both protocols at the end of the drain: many at the same
+// time, so that some take longer to end than others.
 func TestARequestThatAShutdownCutsIsLogged(t *testing.T) {
 	const each = 40
 	var begun atomic.Int32

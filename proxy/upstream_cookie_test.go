@@ -13,7 +13,7 @@ func balancedByCookie() *config.Route {
 		Settings: config.Settings{UpstreamScheme: "http", Balance: config.BalanceCookie}}
 }
 
-// TestTheCookieDependsOnAKey checks that nobody can find out an address by trying: the tokens of two machines differ.
+// TestTheCookieDependsOnAKey checks that an address cannot be found by guessing: the tokens of two machines differ.
 func TestTheCookieDependsOnAKey(t *testing.T) {
 	a, b := cookieKey("key a").tokens(balancedByCookie(), "a.test"), cookieKey("key b").tokens(balancedByCookie(), "a.test")
 	other := cookieKey("key a").tokens(balancedByCookie(), "b.test")

@@ -181,8 +181,8 @@ func TestANameIsLookedUpAtLeastEvery30Seconds(t *testing.T) {
 	})
 }
 
-// TestNamesAreLookedUpWhileRequestsWaitForConnections has one request wait for ever: any client can keep one waiting at a site
-// with few connections.
+// TestNamesAreLookedUpWhileRequestsWaitForConnections makes one request wait forever: any client can keep one waiting
+// at a site with few connections.
 func TestNamesAreLookedUpWhileRequestsWaitForConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dns := &fakeDNS{}
@@ -224,7 +224,7 @@ func TestALookUpThatFailsKeepsTheLastAddresses(t *testing.T) {
 		for _, fail := range []func(){
 			func() { dns.set("app.test") },         // no such host
 			func() { dns.hang(true, "app.test") },  // no answer
-			func() { dns.hang(false, "app.test") }, // the name is gone again
+			func() { dns.hang(false, "app.test") }, // the name does not exist any more
 		} {
 			fail()
 			time.Sleep(2 * time.Minute)

@@ -93,7 +93,7 @@ func TestWhichRequestsAreSentAgain(t *testing.T) {
 }
 
 // TestARequestWhoseBodyWasBegunIsNotSentAgain makes the upstream close a kept connection in the middle of a body that
-// arrives in pieces. What was taken of it is gone, so it cannot be sent again (S-6.8).
+// arrives in pieces. The part that was already read is lost, so the request cannot be sent again (S-6.8).
 func TestARequestWhoseBodyWasBegunIsNotSentAgain(t *testing.T) {
 	for name, framing := range map[string]struct{ head, piece string }{
 		"declared": {"Content-Length: 100\r\n", "piece"},

@@ -115,8 +115,8 @@ func TestAnExplanationSaysHowTheClientWasFound(t *testing.T) {
 	}
 }
 
-// TestWhatATrustedProxyPassesOnAndNobodyCanReadCostsItNothing refuses heads through a trusted proxy, which name no client. The bucket of
-// the proxy's own requests stays full, and no line for jails names the proxy.
+// TestWhatATrustedProxyPassesOnAndNobodyCanReadCostsItNothing refuses malformed heads through a trusted proxy, which
+// name no client. The bucket of the proxy's own requests stays full, and no line for jails names the proxy.
 func TestWhatATrustedProxyPassesOnAndNobodyCanReadCostsItNothing(t *testing.T) {
 	p := newTestPipeline(t)
 	p.dynamic.Load().sites[0].clients = trustedNetworks("X-Forwarded-For", "192.0.2.7/32")

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// FakeCA is an ACME server whose every answer a test can replace. It answers requests for the directory, nonces and
+// FakeCA is an ACME server of which a test can replace every answer. It answers requests for the directory, nonces and
 // accounts, refuses what Refuse names, and issues certificates without validating anything once Issue was called. It
 // counts requests, so that a test can see how often a CA was contacted.
 type FakeCA struct {

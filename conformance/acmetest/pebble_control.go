@@ -81,17 +81,17 @@ func (p *Pebble) SetIPv4(host, ip string) error {
 	return p.manageDNS("add-a", map[string]any{"host": host, "addresses": []string{ip}})
 }
 
-// SetCNAME makes a name lead to another one, for all types of records.
+// SetCNAME makes a name an alias of another one, for all types of records.
 func (p *Pebble) SetCNAME(name, target string) error {
 	return p.manageDNS("set-cname", map[string]any{"host": name, "target": target})
 }
 
-// SetTXT gives a name a TXT record, and ClearTXT takes all of them away.
+// SetTXT gives a name a TXT record, and ClearTXT removes all of them.
 func (p *Pebble) SetTXT(name, value string) error {
 	return p.manageDNS("set-txt", map[string]any{"host": name, "value": value})
 }
 
-// ClearTXT takes all TXT records of a name away.
+// ClearTXT removes all TXT records of a name.
 func (p *Pebble) ClearTXT(name string) error {
 	return p.manageDNS("clear-txt", map[string]any{"host": name})
 }

@@ -34,7 +34,7 @@ type Balanced struct {
 	began, broken time.Time
 }
 
-// result is what became of one request.
+// result is the result of one request.
 type result struct {
 	id, method string
 	// began is when it was sent, and took how long the answer took.
@@ -148,7 +148,7 @@ func (b *Balanced) request(transport *http.Transport, number int64) result {
 	return got
 }
 
-// errNoRequests is the error of a load that has shown nothing.
+// errNoRequests is the error of a load that has made no requests.
 var errNoRequests = errors.New("the load has made no requests")
 
 // String counts the requests, once the load has ended.

@@ -11,7 +11,8 @@ import (
 type FaultCase struct {
 	Name  string
 	Fault Fault
-	// FailsGET and FailsPOST report whether such a request may fail: it was sent, and may not be sent again (S-18.2).
+	// FailsGET and FailsPOST report whether such a request may fail, because it was sent and must not be sent again
+	// (S-18.2).
 	FailsGET, FailsPOST bool
 	// Again reports whether a GET may be sent to another upstream after the first one has got it.
 	Again bool
@@ -35,7 +36,7 @@ func FaultCases() []FaultCase {
 // Settings bound the time that requests spend on an upstream that does not answer.
 const Settings = "upstream_connect_timeout_secs = 2\nupstream_request_timeout_secs = 1\n"
 
-// Suffer runs the load while the first upstream has the fault, and returns what was wrong.
+// Suffer runs the load while the first upstream has the fault, and returns what went wrong.
 func (b *Balanced) Suffer(of FaultCase, before, during time.Duration) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

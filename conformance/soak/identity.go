@@ -50,7 +50,7 @@ func checkBody(body []byte, identity string, size int) error {
 	return nil
 }
 
-// leave says when a client goes away.
+// leave says when a client disconnects.
 type leave int
 
 const (

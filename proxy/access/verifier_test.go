@@ -40,7 +40,7 @@ func slowUsers(id byte) (*Users, slowHash) {
 	return &Users{byName: map[string]int{"ann": 0}, hashes: []hashed{hash}, id: [32]byte{id}}, hash
 }
 
-// room sets how many passwords a verifier verifies at once.
+// room sets how many passwords a verifier verifies at the same time.
 func (v *Verifier) with(room int) *Verifier {
 	v.queue.room = room
 	return v

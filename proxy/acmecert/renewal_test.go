@@ -282,7 +282,7 @@ func (c *countingContext) AfterFunc(func()) (stop func() bool) {
 	return func() bool { c.children.Add(-1); return true }
 }
 
-// TestRenewalInfoLeavesNothingBehind covers what a daemon does several times a day for every name.
+// TestRenewalInfoLeavesNothingBehind checks what a daemon does several times a day for every name.
 func TestRenewalInfoLeavesNothingBehind(t *testing.T) {
 	ca, cfg := issuingCA(t, nil, acmeTestName)
 	ca.OfferRenewalInfo(true)

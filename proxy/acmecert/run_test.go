@@ -242,8 +242,8 @@ func TestACMEProbeWarnsUntilTheDirectoryAnswers(t *testing.T) {
 	})
 }
 
-// wantACMELogLine fails the test unless one line contains every text. In a bubble the log is written while time stands
-// still.
+// wantACMELogLine fails the test unless one line contains every text. In a bubble the log is written while time is
+// stopped.
 func wantACMELogLine(t *testing.T, log *waittest.Buffer, texts ...string) {
 	t.Helper()
 	synctest.Wait()

@@ -88,7 +88,7 @@ func (a *testServer) ask(t *testing.T, input string) string {
 	return string(reply)
 }
 
-// plainHandlers answer all commands at once.
+// plainHandlers answer all commands immediately.
 func plainHandlers() Handlers {
 	return Handlers{
 		Reload: func(context.Context) ReloadResult { return ReloadResult{Status: "ok", Sites: 2} },

@@ -2,8 +2,8 @@ package balance
 
 import "testing"
 
-// TestARetryLeavesTheDrainedAlone checks S-18.6: a drained upstream gets no new requests, and one that another upstream has
-// failed is new to it. Only if all are drained do requests go to them.
+// TestARetryLeavesTheDrainedAlone checks S-18.6: a drained upstream gets no new requests, and a retry after a failure
+// of another upstream counts as new. Requests go to drained upstreams only if all are drained.
 func TestARetryLeavesTheDrainedAlone(t *testing.T) {
 	for _, method := range []Method{RoundRobin, LeastRequests, ByKey} {
 		w := newWorld()

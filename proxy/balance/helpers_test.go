@@ -50,7 +50,7 @@ func (w *world) listOf(method Method, members ...Member) *List {
 	return l
 }
 
-// first returns the first choice of a request, which ends at once without a result.
+// first returns the first choice of a request, which ends immediately without a result.
 func first(l *List, key uint64) int {
 	p := Pick{Key: key}
 	i, _ := l.Choose(&p)
@@ -69,7 +69,7 @@ func fail(l *List, i, n int) {
 	}
 }
 
-// counts makes n choices, of requests that are answered at once, and returns how many each member got.
+// counts makes n choices, of requests that are answered immediately, and returns how many each member got.
 func counts(l *List, n int) []int {
 	got := make([]int, len(l.members))
 	for range n {

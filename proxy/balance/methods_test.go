@@ -72,7 +72,8 @@ func TestLeastRequestsAvoidsTheSlow(t *testing.T) {
 	}
 }
 
-// TestLeastRequestsLeavesTheHungAlone checks that an upstream that never answers keeps few requests, even of two.
+// TestLeastRequestsLeavesTheHungAlone checks that an upstream that never answers holds few requests, even if there are
+// only two upstreams.
 func TestLeastRequestsLeavesTheHungAlone(t *testing.T) {
 	l := newWorld().list(LeastRequests, 1, 1)
 	hung := 0

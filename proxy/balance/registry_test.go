@@ -104,8 +104,8 @@ func TestTheBudgetOfRetries(t *testing.T) {
 	}
 }
 
-// TestNoRequestFailsThatNeedNot simulates 10,000 requests to five upstreams that break and mend at random, up to four at once.
-// A request that may try all must find the one that works.
+// TestNoRequestFailsThatNeedNot simulates 10,000 requests to five upstreams that fail and recover at random, up to four
+// at the same time. A request that may try all must find the one that works.
 func TestNoRequestFailsThatNeedNot(t *testing.T) {
 	for _, method := range []Method{RoundRobin, LeastRequests, ByKey} {
 		w, random := newWorld(), rand.New(rand.NewPCG(18, uint64(method)))

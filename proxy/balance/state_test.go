@@ -181,7 +181,8 @@ func TestANewUpstreamWithACheck(t *testing.T) {
 	}
 }
 
-// TestAtTheStartAllAreNew checks that the first requests do not wait for checks, and that nobody is alarmed.
+// TestAtTheStartAllAreNew checks that the first requests do not wait for checks, and that nothing is logged as a
+// failure.
 func TestAtTheStartAllAreNew(t *testing.T) {
 	w := newWorld()
 	l := w.listOf(RoundRobin, Member{w.State(key(0, check)), 1, false}, Member{w.State(key(1, check)), 1, false})

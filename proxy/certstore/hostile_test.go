@@ -98,7 +98,7 @@ func TestRepliesCostBoundedMemory(t *testing.T) {
 	}
 }
 
-// TestAServerThatAlwaysHasChanges answers each request for changes at once.
+// TestAServerThatAlwaysHasChanges answers each request for changes immediately.
 func TestAServerThatAlwaysHasChanges(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	relay := redistest.RelayForTest(t, server)

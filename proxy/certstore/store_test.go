@@ -339,7 +339,7 @@ func TestAnUnreachableStoreFailsAtOnceAndComesBack(t *testing.T) {
 	}
 	awaitUp(t, s)
 	waittest.For(t, "a second call of Synced", func() bool { return seen.syncs() == 2 })
-	// Versions begin anew in a store that came back empty.
+	// Versions restart in a store that came back empty.
 	if err := s.Put(t.Context(), "n", []byte("x")); err != nil {
 		t.Fatal(err)
 	}

@@ -458,8 +458,8 @@ func TestGatesHoldUnderParallelUse(t *testing.T) {
 	}
 }
 
-// TestNobodyIsLeftOutByACrowdOfOne lets one client keep its line full at every moment. Each of the others must get through
-// as soon as two of its requests have ended: one more may have come before.
+// TestNobodyIsLeftOutByACrowdOfOne lets one client keep its queue full at every moment. Each of the others must get
+// through as soon as two of its requests have ended: one more may have come before.
 func TestNobodyIsLeftOutByACrowdOfOne(t *testing.T) {
 	for _, bound := range []int{1, 2, 3, 8, 100} {
 		t.Run(fmt.Sprint(bound), func(t *testing.T) {

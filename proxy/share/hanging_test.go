@@ -48,7 +48,7 @@ func (w *world) served(c *Client, u *Upstream) bool {
 	return false
 }
 
-// TestUpstreamsThatHangKeepNoOtherUpstreamWaiting checks S-12.6 for any number of upstreams that hang at once.
+// TestUpstreamsThatHangKeepNoOtherUpstreamWaiting checks S-12.6 for any number of upstreams that hang at the same time.
 func TestUpstreamsThatHangKeepNoOtherUpstreamWaiting(t *testing.T) {
 	for hanging := 1; hanging <= 8; hanging++ {
 		for _, clients := range []int{1, 2, 5, 20} {

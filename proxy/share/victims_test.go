@@ -88,7 +88,8 @@ func fill[T any](one T, n int) (all []T) {
 	return all
 }
 
-// TestAFullQueueRefusesWhoeverHasMostInIt fills the queue.
+// TestAFullQueueRefusesWhoeverHasMostInIt checks that the client with the most waiting requests is refused when the
+// queue is full.
 func TestAFullQueueRefusesWhoeverHasMostInIt(t *testing.T) {
 	start := time.Unix(1000, 0)
 	held := func(*Client) int { return 0 }

@@ -148,7 +148,7 @@ func TestMachinesHaveTheSameKeysAndChangeThemEachDay(t *testing.T) {
 	}
 }
 
-// TestANewKeyIsUsedOnceAllHaveIt covers a machine that has not heard of it yet.
+// TestANewKeyIsUsedOnceAllHaveIt has a machine that has not received the new key yet.
 func TestANewKeyIsUsedOnceAllHaveIt(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	clock := &testClock{at: time.Now()}

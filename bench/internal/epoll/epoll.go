@@ -2,7 +2,7 @@
 
 // Package epoll is the event loop under the benchmark's load generator and origin: one thread, one epoll instance, and
 // system calls that bypass the Go scheduler. It costs about half of what goroutines on the runtime's poller cost, so
-// that the core of the measured proxy is the one that is full.
+// that the measured proxy's core is the bottleneck.
 package epoll
 
 import (
