@@ -255,6 +255,36 @@ func TestAFaultyCARefusesNoName(t *testing.T) {
 	}
 }
 
+// TestACAThatChangesItsRootIsUnreachable covers the root of the CA's own HTTPS: no name is refused, and what the cache has is
+// served.
+func TestACAThatChangesItsRootIsUnreachable(t *testing.T) {
+	ca, cfg := issuingCA(t, nil, acmeTestName)
+	if _, err := provisioned(t, cfg); err != nil {
+		t.Fatal(err)
+	}
+	another := makeACMETestCert(t, "another-root.test", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	right := cfg.ACMECAPath
+	cfg.ACMECAPath = filepath.Join(t.TempDir(), "root.pem")
+	if err := os.WriteFile(cfg.ACMECAPath, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: another.Certificate[0]}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := provisioned(t, cfg)
+	if err != nil {
+		t.Fatalf("got %v, want a start with the cached certificate", err)
+	}
+	o := s.manager.obtain(t.Context(), s.names.Load().list[0])
+	if o.err == nil || o.refused || !strings.Contains(o.err.Error(), "certificate signed by unknown authority") {
+		t.Errorf("got %+v, want that the CA cannot be reached, and why", o)
+	}
+	cfg.ACMECAPath, cfg.ACMEDomains = right, []string{acmeTestName, "new.example.test"}
+	if _, err := provisioned(t, cfg); err != nil {
+		t.Errorf("got %v with the right root, want a certificate", err)
+	}
+	if got := ca.Requests(acmetest.FakeCANewOrder); got != 2 {
+		t.Errorf("got %d orders, want 2", got)
+	}
+}
+
 func TestNamesAreOrderedAtMostEightAtATime(t *testing.T) {
 	var names []string
 	for i := range 30 {
@@ -329,7 +359,7 @@ func TestAutocertStartsFromOurCache(t *testing.T) {
 }
 
 func TestAWrongClockIsSaid(t *testing.T) {
-	for _, skew := range []time.Duration{-25 * time.Hour, 2 * time.Hour} {
+	for _, skew := range []time.Duration{-366 * day, -25 * time.Hour, 2 * time.Hour, 366 * day} {
 		for _, refuse := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%v, refused %v", skew, refuse), func(t *testing.T) {
 				ca, cfg := issuingCA(t, nil, acmeTestName)
