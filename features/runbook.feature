@@ -120,10 +120,17 @@ Feature: The runbook
     Scenario: Nobody renews it
       Given a certificate "short" for "git.example.test" that is valid for 6 seconds
       And listener 1 has the certificate "short"
+      And a private CA "inside"
+      And the private CA "inside" issues the certificate "proxy", which is valid for 6 seconds
+      And the settings:
+        | listeners[0].sites[0].upstream_scheme           | "https"         |
+        | listeners[0].sites[0].upstream_client_cert_path | "${cert:proxy}" |
+        | listeners[0].sites[0].upstream_client_key_path  | "${key:proxy}"  |
       When the proxy is running
       Then the runbook shows under "A certificate from files expires" what was written
       # What the section says to do.
       Given a certificate "short" for "git.example.test"
+      And the private CA "inside" issues the certificate "proxy"
       And the configuration is reloaded
       When a client makes a TLS handshake for "git.example.test"
       Then the certificate is trusted for "git.example.test"

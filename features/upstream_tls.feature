@@ -99,6 +99,9 @@ Feature: TLS towards upstreams
         | level       | ERROR            |
         | host        | git.example.test |
         | certificate | ${cert:proxy}    |
+      And the metrics have:
+        | reverse_proxy_certificate_expiry_timestamp_seconds{listener="",name="git.example.test",source="upstream"} | >0 |
+        | reverse_proxy_certificate_expiry_warning_seconds{listener="",name="git.example.test",source="upstream"}   | >0 |
 
     @S-18.11
     Scenario: check warns of a certificate that expires soon, and refuses a key that does not fit

@@ -179,6 +179,15 @@ func writeHandshakes(s *scrape, t *metricsText) {
 	}
 }
 
+// certificates lists the certificates of the listeners, and those that upstreams are shown.
+func (s *scrape) certificates() []cert.Info {
+	infos := s.listeners.certificates()
+	if s.dynamic != nil {
+		infos = append(infos, s.dynamic.Load().upstreamCertificates()...)
+	}
+	return infos
+}
+
 // writeExpiries writes when the certificate for each name expires.
 func writeExpiries(s *scrape, t *metricsText) {
 	s.firstToExpire(func(k certificateKey, c cert.Info) { t.time(c.NotAfter, k.listener, k.name, k.source) })
@@ -200,17 +209,18 @@ func (s *scrape) firstToExpire(write func(certificateKey, cert.Info)) {
 	type key = certificateKey
 	expiries := map[key]cert.Info{}
 	var keys []key
-	for _, l := range s.listeners {
-		for _, certificate := range l.source.Certificates() {
-			for _, name := range certificate.Names {
-				k := key{certificate.Listener, name, string(certificate.Source)}
-				before, ok := expiries[k]
-				if !ok {
-					keys = append(keys, k)
-				}
-				if !ok || certificate.NotAfter.Before(before.NotAfter) {
-					expiries[k] = certificate
-				}
+	for _, certificate := range s.certificates() {
+		for _, name := range certificate.Names {
+			k := key{certificate.Listener, name, string(certificate.Source)}
+			if certificate.ForUpstreams != "" {
+				k.source = "upstream"
+			}
+			before, ok := expiries[k]
+			if !ok {
+				keys = append(keys, k)
+			}
+			if !ok || certificate.NotAfter.Before(before.NotAfter) {
+				expiries[k] = certificate
 			}
 		}
 	}

@@ -22,7 +22,7 @@ var (
 )
 
 // runbookPlaces are the keys whose values depend on the place or the time.
-var runbookPlaces = []string{"client_ip", "peer_ip", "host", "path", "upstream", "duration_ms", "listener", "domain", "directory", "not_after", "days_left", "next_try", "lines",
+var runbookPlaces = []string{"client_ip", "peer_ip", "host", "path", "upstream", "duration_ms", "listener", "domain", "directory", "certificate", "not_after", "days_left", "next_try", "lines",
 	"repeated", "errors", "sites", "requests_in_flight", "requests_cut", "running", "file", "server_name"}
 
 var runbookRow = regexp.MustCompile("(?m)^\\| (`.*?) \\|")
