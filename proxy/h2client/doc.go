@@ -17,7 +17,7 @@ const (
 	connWindow = (MaxStreams + 16) << 16
 	connCredit = 1 << 20
 	// MaxStreams bounds the streams of one connection, whatever its server allows.
-	MaxStreams = 250
+	MaxStreams = 150
 	// maxQueued is how much may wait to be written before the bodies of requests wait. What frames of the server make us write
 	// has a bound of its own, maxAnswers.
 	maxQueued  = 128 << 10
@@ -33,11 +33,14 @@ const (
 	paidUpdate = 512
 	// maxInterim is the number of interim responses that may wait for their reader.
 	maxInterim = 16
-	// resetsAtOnce and resetsEachSecond are how often requests that were not complete are reset on one connection. Servers count
-	// resets (CVE-2023-44487) and end the connection, with the requests of all clients, after 20 of streams that they have not
-	// looked at yet (hyper), 200 in 30 seconds (Netty) or a burst of 1,000 (nghttp2).
+	// resetsAtOnce and resetsEachSecond are how often requests that were not complete are reset on one connection before it takes no
+	// more of them, and lateEachSecond is how many of its remaining ones are reset in each second afterwards. Servers count resets
+	// (CVE-2023-44487) and end the connection, with the requests of all clients, after 20 of streams that they have not looked at
+	// yet (hyper), 200 in 30 seconds (Netty) or a burst of 1,000 (nghttp2). With MaxStreams, a connection has fewer than 200 in 30
+	// seconds.
 	resetsAtOnce     = 16
-	resetsEachSecond = 5
+	resetsEachSecond = 1
+	lateEachSecond   = 48
 	// lateSlack pays for the heads of a response that comes after its request was given up, at lateHeadBytes each.
 	lateSlack     = 4 * lateHeadBytes
 	lateHeadBytes = 1 << 10

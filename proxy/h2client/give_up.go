@@ -9,7 +9,7 @@ import (
 // abandoned are the streams of a connection that were given up before they were complete. The server is told of each by
 // RST_STREAM, but only at a pace that servers accept: one that ends the connection because it gets too many ends the requests of
 // all clients, and any client can cancel requests. A connection whose budget is spent therefore takes no more streams. It tells the
-// server of the rest little by little, and ends with the last stream that is still wanted.
+// server of the rest within a few seconds, and ends with the last stream that is still wanted.
 type abandoned struct {
 	// resets is how many more streams may be reset now.
 	resets int
@@ -44,11 +44,10 @@ func (c *Conn) giveUp(s *Stream, code http2.Code) {
 // resetLate resets as many streams as a second allows. The caller holds mu.
 func (c *Conn) resetLate() {
 	c.resets = min(resetsAtOnce, c.resets+resetsEachSecond)
-	n := min(c.resets, len(c.late))
+	n := min(lateEachSecond, len(c.late))
 	for _, l := range c.late[:n] {
 		c.reset(l.stream, l.code)
 	}
-	c.resets -= n
 	c.late = slices.Delete(c.late, 0, n)
 }
 

@@ -17,7 +17,7 @@ func TestManyCancelledRequestsEndNoOther(t *testing.T) {
 	c, s := connect(t)
 	waitFor(t, "SETTINGS", func() bool { return c.isGreeted() })
 	other := begin(t, c, "/other")
-	cancelled := make([]*Stream, resetsAtOnce+20)
+	cancelled := make([]*Stream, resetsAtOnce+lateEachSecond+4)
 	for i := range cancelled {
 		cancelled[i] = begin(t, c, "/cancelled")
 	}
@@ -33,7 +33,7 @@ func TestManyCancelledRequestsEndNoOther(t *testing.T) {
 
 	// A second later the server is told of some more.
 	c.Look(time.Now())
-	for range resetsEachSecond {
+	for range lateEachSecond {
 		s.await(xhttp2.FrameRSTStream)
 	}
 
@@ -45,9 +45,7 @@ func TestManyCancelledRequestsEndNoOther(t *testing.T) {
 	if text, err := body(other); text != "text" || err != nil {
 		t.Errorf("the other request: got %q, %v; want its whole answer", text, err)
 	}
-	for range len(cancelled) / resetsEachSecond {
-		c.Look(time.Now())
-	}
+	c.Look(time.Now())
 	other.Close()
 	for f := range s.frames { // the connection ends with its last request
 		if f.kind == xhttp2.FrameRSTStream && f.stream == last {
@@ -202,4 +200,13 @@ func TestAcknowledgingEachByteIsNoFlood(t *testing.T) {
 		t.Errorf("got %v, want the answer", err)
 	}
 	stream.Close()
+}
+
+// TestAConnectionHasFewerResetsThanServersAccept cancels everything that a connection can carry, after as many other requests as it
+// lets clients cancel.
+func TestAConnectionHasFewerResetsThanServersAccept(t *testing.T) {
+	const window, most = 30, 200 // of Netty
+	if resets := resetsAtOnce + window*resetsEachSecond + MaxStreams; resets >= most {
+		t.Errorf("a connection may have %d resets in %d s, want fewer than %d", resets, window, most)
+	}
 }
