@@ -13,7 +13,6 @@ const acmeName = "www.example.test"
 
 // acmeTLS replaces the quick start's `mode = "self_signed"`.
 const acmeTLS = `mode = "acme"
-acme_domains = [%q]
 acme_contact = "mailto:ops@example.test"
 acme_cache_dir = %q
 acme_directory = %q
@@ -45,7 +44,7 @@ func useACME(config, dir string, pebble *acmetest.Pebble) error {
 		return err
 	}
 	text, err := replaceLines(string(contents), map[string]string{
-		`mode = "self_signed"`: fmt.Sprintf(acmeTLS, acmeName, filepath.Join(dir, "acme"), pebble.DirectoryURL, pebble.CAFile),
+		`mode = "self_signed"`: fmt.Sprintf(acmeTLS, filepath.Join(dir, "acme"), pebble.DirectoryURL, pebble.CAFile),
 		`host = "localhost"`:   fmt.Sprintf("host = %q", acmeName),
 	})
 	if err != nil {

@@ -166,6 +166,7 @@ var tries = []struct {
 	{true, "ls -l", "www.example.test"},
 	{true, "status --config", `"names":["www.example.test"],"source":"acme"`},
 	{true, "${EDITOR:-vi}", "config.toml"},
+	{true, "reload --config", `{"status":"ok","sites":2,`},
 }
 
 func TestEveryCommandThatIsPrintedWorks(t *testing.T) {
@@ -187,7 +188,12 @@ func TestEveryCommandThatIsPrintedWorks(t *testing.T) {
 		return
 	}
 	t.Chdir(filepath.Join("..", ".."))
-	t.Setenv("EDITOR", "ls")
+	editor := filepath.Join(t.TempDir(), "editor")
+	const site = `\n[[listeners.sites]]\nhost = "new.example.test"\nupstream = "127.0.0.1:3000"\n`
+	if err := os.WriteFile(editor, []byte("#!/bin/sh\nprintf '"+site+"' >> $1 && ls $1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("EDITOR", editor)
 	for _, acme := range []bool{false, true} {
 		q := begin(t, options{acme: acme})
 		commands := q.awaitSteps(t)

@@ -36,7 +36,8 @@ func acmeNextSteps(chosen ports, directory, dir, binary, config string) string {
 		{fmt.Sprintf("curl --cacert %s --resolve %s:127.0.0.1 https://%s/", filepath.Join(dir, "roots.pem"), site, site), ""},
 		{"ls -l " + filepath.Join(dir, "acme"), "the account's key and the certificate"},
 		{binary + " status --config " + config, ""},
-		{"${EDITOR:-vi} " + config, "then reload"},
+		{"${EDITOR:-vi} " + config, "add a site, such as new.example.test"},
+		{binary + " reload --config " + config, "orders its certificate, and serves it"},
 	})
 }
 
