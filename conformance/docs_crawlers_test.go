@@ -38,10 +38,10 @@ var crawledApplications = []crawled{
 	}, "/user/login", 8, 5000},
 	{"wiki.example.com", "127.0.0.1:8080", func(i int) string {
 		return fmt.Sprintf("/w/index.php?title=Page_%d&%s", i, []string{"action=history", "diff=prev&oldid=5", "oldid=7"}[i%3])
-	}, "/wiki/Special:UserLogin", 4, 1000},
+	}, "/wiki/Special:UserLogin", 4, 400},
 	{"cgit.example.com", "127.0.0.1:8081", func(i int) string {
 		return fmt.Sprintf("/project-%d/%s", i, []string{"log/?ofs=500", "diff/?id=5", "blame/file.c", "snapshot/project-1.tar.gz"}[i%4])
-	}, "/", 4, 1000},
+	}, "/", 4, 400},
 }
 
 const (
@@ -178,7 +178,7 @@ var limitKeys = regexp.MustCompile(`(?m)^(rate_limit|total_requests_per_second|c
 // pages, the page that people need is answered within a second (S-17.2); without the limits it is not.
 func TestTheRecipesAgainstCrawlers(t *testing.T) {
 	if testing.Short() {
-		t.Skip("makes 7,800 TLS connections in more than a minute; -short is for quick runs by hand, and neither make test nor .ci/run sets it")
+		t.Skip("makes 6,600 TLS connections in more than a minute; -short is for quick runs by hand, and neither make test nor .ci/run sets it")
 	}
 	for i, application := range crawledApplications {
 		for _, limited := range []bool{false, true} {
