@@ -46,7 +46,7 @@ func TestTheConfigurationForAuthelia(t *testing.T) {
 	}
 }
 
-// autheliaStandIn answers as Authelia does at its endpoint for forward-auth, and logs everybody in who comes to its page.
+// autheliaStandIn answers as Authelia does at its endpoint for forward-auth, and signs in everybody who visits its page.
 func autheliaStandIn(w http.ResponseWriter, r *http.Request) {
 	const session = "authelia_session"
 	if r.URL.Path != "/api/authz/forward-auth" {

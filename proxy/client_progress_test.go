@@ -11,7 +11,7 @@ import (
 // side has taken counts as moving (S-12.9).
 func TestWhatIsQueuedDoesNotMoveByItself(t *testing.T) {
 	w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
-	moving := func() bool { // the result of a look in its own sweep
+	moving := func() bool { // each call is in a sweep of its own
 		w.conn.server.registry.sweeper.Clock.Add(1)
 		return w.Progressed()
 	}

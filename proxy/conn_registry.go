@@ -92,7 +92,7 @@ func (r *connRegistry) admit(key limit.Key) (t *ticket, acceptOn bool) {
 	return r.admitPeer(key, false)
 }
 
-// admitPeer is admit for a client or a trusted proxy. No share holds for a proxy.
+// admitPeer is admit for a client or a trusted proxy. A proxy has no share.
 func (r *connRegistry) admitPeer(key limit.Key, proxy bool) (t *ticket, acceptOn bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

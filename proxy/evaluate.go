@@ -11,7 +11,7 @@ import (
 // exampleClient is the client's address if the request has none (RFC 5737).
 const exampleClient = "192.0.2.1"
 
-// evaluation is what the stages make of a request that was never sent.
+// evaluation is what the stages decide about a request that was never sent.
 type evaluation struct {
 	*exchange
 	// stage is the stage that answers, and answer its answer; "" and nil for a request that is forwarded.

@@ -53,7 +53,7 @@ func (x *exchange) requestID() string {
 	return x.id
 }
 
-// loggedID returns the ID for the log, also if the answer that will have it is yet to be sent; "" if no rule uses it.
+// loggedID returns the ID for the log, even if the answer that has it is not sent yet; "" if no rule uses it.
 func (x *exchange) loggedID() string {
 	if x.id == "" && x.responseRules().Uses(headers.RequestID) {
 		return x.requestID()

@@ -157,7 +157,8 @@ func TestABufferIsAsLargeAsWhatIsThere(t *testing.T) {
 	}
 }
 
-// comeBody is a body of which left bytes have arrived, 1,000 per read, and no more.
+// comeBody is a body that returns 1,000 bytes for each read until the bytes in left are used up; then nothing more
+// arrives.
 type comeBody struct{ left int }
 
 func (b *comeBody) read(room []byte, _ bool) ([]byte, error) {

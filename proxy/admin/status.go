@@ -262,7 +262,7 @@ type TrafficCounts struct {
 
 // ReopenResult is the answer to `reopen` (S-10.1).
 type ReopenResult struct {
-	// Status is "ok" if the lines go to the new file from now on, also if there is no log file, and "error" if the old
+	// Status is "ok" if the lines go to the new file from now on, or if there is no log file, and "error" if the old
 	// file stays in use.
 	Status string `json:"status"`
 	// Message says why the new file cannot be opened; "" if it was.

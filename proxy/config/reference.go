@@ -203,7 +203,7 @@ func secondsKey(name, otherwise string, dynamic bool, promise, text string) Key 
 
 func listenerReference() Table {
 	return Table{Path: "listeners", IsArray: true,
-		About: "One table for each set of sites with addresses of their own; at least one. No two sockets may conflict: a wildcard address takes its port on every address of " +
+		About: "At least one table: each has its own addresses and its own set of sites. No two sockets may conflict: a wildcard address takes its port on every address of " +
 			"its family, and `::` takes it on IPv4 addresses as well.",
 		Keys: []Key{
 			{Name: "bind_addr", Type: eitherKey, Need: requiredKey, Promise: "S-2.2",

@@ -107,7 +107,8 @@ func (l *lines) parse(buf []byte, i int, kind kind) (next int, err *Error) {
 	}
 }
 
-// special maps each length of a name to the first letters, as case-insensitive bits, of the names that take looks for.
+// special has, for each length of a name, the first letters of the names of that length that take looks for, as bits
+// that ignore case.
 var special = [32]uint32{
 	len("TE"):                1 << ('T' & 31),
 	len("Host"):              1 << ('H' & 31),

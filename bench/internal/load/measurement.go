@@ -57,7 +57,7 @@ func (w *measurement) endCount() (int64, error) {
 	return w.calls.End()
 }
 
-// end ends the window, in which there were so many answers.
+// end ends the window, in which the given number of answers arrived.
 func (w *measurement) end(requests int) (Result, error) {
 	after, err := read(w.job)
 	calls, countErr := w.endCount()

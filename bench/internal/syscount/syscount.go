@@ -156,7 +156,7 @@ func beginStrace(pids []int) (*Count, error) {
 		if !strings.Contains(text, " attached") {
 			return
 		}
-		// One line for each process, also if it has many threads; more follow for new threads.
+		// One line for each process, even if it has many threads; more follow for new threads.
 		if missing--; missing == 0 {
 			attached <- struct{}{}
 		}
