@@ -174,8 +174,8 @@ Feature: Several machines that share a store
       # garbage
       Given the values of the store are garbage
       And the store closes all connections
-      Then the machine "A" logs "STORE_VALUE value=certificate/"
-      And the machine "B" logs "STORE_VALUE value=certificate/"
+      # Whichever machine reads them first replaces them.
+      Then the store has certificates that are not garbage
       And no request and no handshake has failed
       # read-only
       Given the store is read-only
