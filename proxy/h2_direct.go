@@ -14,42 +14,24 @@ type h2Direct struct {
 	head  http2.Header
 }
 
-// readDirectly has the rest of an incomplete frame, whose beginning is all that is in the buffer, read directly if it is a
-// long DATA frame.
-func (h *h2Conn) readDirectly(head http2.Header) {
-	if head.Type != http2.TypeData || head.Length < h2DirectBytes {
-		return
-	}
-	chunk := takeChunk(int64(head.Length))
-	chunk.used = copy(chunk.data, (*h.in)[h.start+http2.HeaderBytes:h.end])
-	h.direct = h2Direct{chunk, head}
-	h.start, h.end = 0, 0
-	h.releaseInput()
+// begin starts a frame whose payload begins with part.
+func (d *h2Direct) begin(head http2.Header, part []byte) {
+	d.chunk, d.head = takeChunk(int64(head.Length)), head
+	d.chunk.used = copy(d.chunk.data, part)
 }
 
-// fillDirect reads more of the payload.
-func (h *h2Conn) fillDirect() error {
-	d := &h.direct
-	n, err := h.conn.Read(d.chunk.data[d.chunk.used:d.head.Length])
-	d.chunk.used += n
-	if n == 0 {
-		return noProgress(err)
-	}
-	return nil
-}
+// room returns where the rest of the payload goes.
+func (d *h2Direct) room() []byte { return d.chunk.data[d.chunk.used:d.head.Length] }
 
-// directFrame handles the frame once its payload is complete.
-func (h *h2Conn) directFrame() error {
-	d := &h.direct
-	if d.chunk == nil || d.chunk.used < d.head.Length {
-		return nil
-	}
-	err := h.handle(d.head, d.chunk.data[:d.head.Length])
-	if d.chunk != nil { // no stream has taken it
+// whole reports whether there is a frame, and all of its payload has arrived.
+func (d *h2Direct) whole() bool { return d.chunk != nil && d.chunk.used == d.head.Length }
+
+// end forgets the frame, and releases the chunk unless a stream has taken it.
+func (d *h2Direct) end() {
+	if d.chunk != nil {
 		d.chunk.release()
 	}
 	*d = h2Direct{}
-	return err
 }
 
 // take gives up the chunk to the stream that gets the data, if that is what the chunk holds; else it returns nil. The payload

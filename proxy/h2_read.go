@@ -89,7 +89,12 @@ func (h *h2Conn) readPreface() error {
 // cheap; what arrives with the first bytes is then in the TLS buffer.
 func (h *h2Conn) fill() error {
 	if h.direct.chunk != nil {
-		return h.fillDirect()
+		n, err := h.conn.Read(h.direct.room())
+		h.direct.chunk.used += n
+		if n == 0 {
+			return noProgress(err)
+		}
+		return nil
 	}
 	if h.start == h.end {
 		h.start, h.end = 0, 0
@@ -142,8 +147,12 @@ func (h *h2Conn) releaseInput() {
 
 // frames handles all complete frames in the buffer.
 func (h *h2Conn) frames() error {
-	if err := h.directFrame(); err != nil {
-		return err
+	if h.direct.whole() {
+		err := h.handle(h.direct.head, h.direct.chunk.data[:h.direct.head.Length])
+		h.direct.end()
+		if err != nil {
+			return err
+		}
 	}
 	for h.end-h.start >= http2.HeaderBytes {
 		head, err := http2.ParseHeader((*h.in)[h.start:h.end])
@@ -152,7 +161,11 @@ func (h *h2Conn) frames() error {
 		}
 		whole := http2.HeaderBytes + head.Length
 		if h.end-h.start < whole {
-			h.readDirectly(head)
+			if head.Type == http2.TypeData && head.Length >= h2DirectBytes {
+				h.direct.begin(head, (*h.in)[h.start+http2.HeaderBytes:h.end])
+				h.start, h.end = 0, 0
+				h.releaseInput()
+			}
 			return nil
 		}
 		payload := (*h.in)[h.start+http2.HeaderBytes : h.start+whole]
