@@ -171,8 +171,8 @@ Feature: Several upstreams
       And the configuration is reloaded
       When a client requests "https://example.test/" 10 times
       Then the answers are all "a"
-      Given the upstream "b" is released
-      When an upstream "b"
+      When the upstream "b" is released
+      Given an upstream "b"
       Then the upstream "b" receives a request again
 
   Rule: A wrong check is not worse than none
