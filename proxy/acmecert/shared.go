@@ -22,8 +22,8 @@ import (
 // leasePoll is the time between two tries to take a lease that another machine has.
 const leasePoll = 250 * time.Millisecond
 
-// offerPatience bounds the wait for the lease of another machine that offers its certificate at the same time.
-const offerPatience = 5 * time.Second
+// offerPause is the time between two tries to offer a certificate whose lease another machine has.
+const offerPause = time.Second
 
 // The kinds of values in the store.
 const (
@@ -265,47 +265,60 @@ func (m *Manager) learnRefusals(ctx context.Context, domain string) {
 // sync compares the certificates of this machine with those in the store, after the store was away or emptied. The newer
 // one of each name replaces the other.
 func (m *Manager) sync(ctx context.Context) {
-	for _, d := range m.all() {
-		if ctx.Err() != nil || !m.shared.store.State().Up {
+	m.untilCompared(ctx, m.all()...)
+}
+
+// untilCompared compares certificates with the store. It repeats those whose lease another machine has: that machine may write
+// a newer certificate, or end without having written one. It ends early with ctx, and when the store is away: the next
+// connection to it begins anew.
+func (m *Manager) untilCompared(ctx context.Context, names ...*domain) {
+	for len(names) > 0 {
+		var leased []*domain
+		for _, d := range names {
+			if ctx.Err() != nil || !m.shared.store.State().Up {
+				return
+			}
+			if !m.compare(ctx, d) {
+				leased = append(leased, d)
+			}
+			m.mu.Lock()
+			if d.storeAway {
+				d.storeAway, d.retryAt, d.localFailures = false, time.Time{}, 0
+			}
+			m.mu.Unlock()
+		}
+		m.rouse()
+		if names = leased; len(names) > 0 && !clock.Sleep(ctx, offerPause) {
 			return
 		}
-		m.compare(ctx, d)
-		m.mu.Lock()
-		if d.storeAway {
-			d.storeAway, d.retryAt, d.localFailures = false, time.Time{}, 0
-		}
-		m.mu.Unlock()
-	}
-	m.rouse()
-}
-
-// compare takes the certificate from the store, or writes its own there, whichever is newer.
-func (m *Manager) compare(ctx context.Context, d *domain) {
-	if !m.takeShared(ctx, d, "ACME_RENEWED") {
-		m.offer(ctx, d)
 	}
 }
 
-// offer writes this machine's certificate to a store that has none, or an older one. If another machine keeps the lease, it
-// is ordering a newer one, and the offer is dropped.
-func (m *Manager) offer(ctx context.Context, d *domain) {
+// compare takes the certificate from the store, or writes its own there, whichever is newer. It reports whether that is done.
+func (m *Manager) compare(ctx context.Context, d *domain) (done bool) {
+	return m.takeShared(ctx, d, "ACME_RENEWED") || m.offer(ctx, d)
+}
+
+// offer writes this machine's certificate to a store that has none, or an older one. It reports false if another machine has
+// the lease of the name.
+func (m *Manager) offer(ctx context.Context, d *domain) (done bool) {
 	certificate := d.certificate()
 	if certificate == nil || time.Now().After(certificate.Leaf.NotAfter) {
-		return
+		return true
 	}
 	if there := m.fetch(ctx, d); there != nil && !newer(certificate, there) {
-		return
+		return true
 	}
-	waiting, cancel := context.WithTimeout(ctx, offerPatience)
-	defer cancel()
-	lease, err := m.shared.take(waiting, m.shared.nameOf(orderKind, d.name), func(string) {})
+	lease, err := m.shared.store.Lease(ctx, m.shared.nameOf(orderKind, d.name))
 	if err != nil {
-		return
+		_, leased := errors.AsType[certstore.LeasedError](err)
+		return !leased
 	}
 	defer lease.Release()
 	if err := m.push(ctx, lease, d, certificate); err != nil && ctx.Err() == nil {
 		m.warn(d, "the store cannot be written: "+err.Error())
 	}
+	return true
 }
 
 // changed reads a value that was written, by another machine or by this one.
@@ -318,7 +331,7 @@ func (m *Manager) changed(ctx context.Context, name string, background *sync.Wai
 		d := m.domains[domain]
 		m.mu.Unlock()
 		if d != nil { // not here: it waits for an attempt of this machine that has the turn
-			d.comparing.start(background, func() { m.compare(ctx, d) })
+			d.comparing.start(background, func() { m.untilCompared(ctx, d) })
 		}
 	case kind == challengeKind && scope == m.shared.scope:
 		m.learnChallenge(ctx, domain)

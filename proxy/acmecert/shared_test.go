@@ -417,6 +417,35 @@ func TestGarbageInTheStoreIsReplaced(t *testing.T) {
 	}
 }
 
+// TestALeaseThatWasLeftBehindDelaysAnOffer lets a machine end that has taken the lease of a name, and has written nothing.
+func TestALeaseThatWasLeftBehindDelaysAnOffer(t *testing.T) {
+	server := redistest.ForTest(t, redistest.Options{})
+	_, cfg := datedCA(t, acmeTestName)
+	m := startMachine(t, server, cfg)
+	if err := m.Provision(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	name := m.manager.shared.nameOf(certificateKind, acmeTestName)
+	lease := "reverse-proxy:lease:" + m.manager.shared.nameOf(orderKind, acmeTestName)
+	for key, value := range map[string]string{"reverse-proxy:value:" + name: "garbage", lease: "x edge1"} {
+		if _, err := server.Do("SET", key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m.manager.compare(t.Context(), m.first()) {
+		t.Fatal("got the comparison done, want the lease of the other machine respected")
+	}
+	var compared sync.WaitGroup
+	compared.Go(func() { m.manager.untilCompared(t.Context(), m.first()) })
+	if _, err := server.Do("DEL", lease); err != nil {
+		t.Fatal(err)
+	}
+	compared.Wait()
+	if data, err := m.store.Get(t.Context(), name); err != nil || len(data) < 100 {
+		t.Errorf("got %q, %v after the end of the lease, want the certificate", data, err)
+	}
+}
+
 // TestAMachineTakesTheAccountOfTheOthers gives it one of its own first.
 func TestAMachineTakesTheAccountOfTheOthers(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})

@@ -76,6 +76,9 @@ func (s *Store) Lease(ctx context.Context, name string) (*Lease, error) {
 		return err
 	})
 	if err != nil {
+		if ctx.Err() != nil { // the server may have given the lease, for which others would wait until it expires
+			l.giveUp()
+		}
 		return nil, err
 	}
 	if holder != "" {
@@ -127,6 +130,11 @@ func (l *Lease) Context(parent context.Context) (context.Context, context.Cancel
 func (l *Lease) Release() {
 	l.cancel(errors.New("the lease was released"))
 	l.done.Wait()
+	l.giveUp()
+}
+
+// giveUp removes the lease from the server if it is still this one.
+func (l *Lease) giveUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
 	_ = l.store.do(ctx, func(ctx context.Context, conn redis.Conn) error {

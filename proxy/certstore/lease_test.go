@@ -39,6 +39,31 @@ func TestALeaseHasOneHolder(t *testing.T) {
 	other.Release()
 }
 
+// The server gives the lease, and its caller leaves before the answer.
+func TestALeaseWhoseCallerHasLeftIsGivenUp(t *testing.T) {
+	server := redistest.ForTest(t, redistest.Options{})
+	relay := redistest.RelayForTest(t, server)
+	s, _ := runStore(t, server, func(o *Options) { o.Address = relay.Address })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	relay.Set(func(name string, args []string, _ io.Writer) bool {
+		if name != "SET" {
+			return false
+		}
+		if _, err := server.Do("SET", args[0], args[1]); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		return true
+	})
+	if lease, err := s.Lease(ctx, "n"); err == nil {
+		t.Fatalf("got the lease %v, want an error, as no answer came", lease)
+	}
+	if keys, err := server.Keys("reverse-proxy:lease:*"); err != nil || len(keys) != 0 {
+		t.Errorf("got the leases %v, %v, want none", keys, err)
+	}
+}
+
 // TestALostLeaseWritesNothing covers whatever takes a lease away: it expires, the store comes back empty, or another
 // machine has it by now.
 func TestALostLeaseWritesNothing(t *testing.T) {
