@@ -47,7 +47,7 @@ var crawledApplications = []crawled{
 const (
 	// crawlersAtOnce is how many crawlers there are at a time, and crawlerPause how long each of them waits after an answer: the
 	// load is that of many addresses, not that of as many handshakes as the machine can do.
-	crawlersAtOnce, crawlerPause = 150, 700 * time.Millisecond
+	crawlersAtOnce, crawlerPause = 200, 700 * time.Millisecond
 	// expensiveTime is how long an expensive page takes one of the application's workers, which are twice what the document
 	// gives to such pages.
 	expensiveTime = 400 * time.Millisecond
