@@ -12,12 +12,7 @@ import (
 // module. A browser is sent to the login page on another host, and comes back with its session.
 func TestTheConfigurationForAuthelia(t *testing.T) {
 	needPrograms(t, "curl", "openssl", "ip")
-	var config string
-	for _, text := range configurations(documents(t)["access.md"]) {
-		if strings.Contains(text, "127.0.0.1:9091") {
-			config = text
-		}
-	}
+	config := configurationWith(t, "access.md", "127.0.0.1:9091")
 	m := bareMachine(t, buildDaemon(t))
 	m.readyFor(config)
 	m.configure(config)

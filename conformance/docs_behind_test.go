@@ -65,9 +65,7 @@ func TestTheListOfACDNIsReplacedOnlyByAList(t *testing.T) {
 }
 
 func TestHAProxyTakesTheDocumentedConfiguration(t *testing.T) {
-	if _, err := exec.LookPath("haproxy"); err != nil && os.Getenv("CI") != "true" {
-		t.Skip("haproxy is not installed; make deps installs it")
-	}
+	needPrograms(t, "haproxy")
 	path := filepath.Join(t.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(path, []byte(haproxyTimeouts+codeBlock(t, "haproxy")), 0o600); err != nil {
 		t.Fatal(err)
@@ -81,12 +79,7 @@ func TestHAProxyTakesTheDocumentedConfiguration(t *testing.T) {
 // one machine, so HAProxy gets an address to listen and to connect from.
 func TestHAProxyWithTheDocumentedConfigurations(t *testing.T) {
 	needPrograms(t, "haproxy", "curl", "openssl", "ip")
-	var config string
-	for _, text := range configurations(documents(t)["behind-a-proxy.md"]) {
-		if strings.Contains(text, "proxy_protocol") {
-			config = text
-		}
-	}
+	config := configurationWith(t, "behind-a-proxy.md", "proxy_protocol")
 	const haproxy, client = "192.0.2.5", "198.51.100.7"
 	front := codeBlock(t, "haproxy")
 	for old, replacement := range map[string]string{"bind :443": "bind " + haproxy + ":443", "192.0.2.10:443 ": "192.0.2.10:443 source " + haproxy + " "} {

@@ -106,6 +106,24 @@ func configurations(text string) []string {
 	return all
 }
 
+// configurationWith returns the only configuration of a page that contains mark, or of several that continue each other the last.
+func configurationWith(t *testing.T, page, mark string) (found string) {
+	t.Helper()
+	for _, text := range configurations(documents(t)[page]) {
+		if !strings.Contains(text, mark) {
+			continue
+		}
+		if found != "" && !strings.HasPrefix(text, found) {
+			t.Fatalf("docs/%s has several configurations with %q, want one", page, mark)
+		}
+		found = text
+	}
+	if found == "" {
+		t.Fatalf("docs/%s has no configuration with %q", page, mark)
+	}
+	return found
+}
+
 func TestABlockThatIsMarkedAppendContinuesTheOneBefore(t *testing.T) {
 	const text = "\n```toml\na = 1\n```\nthen\n```toml append\nb = 2\n```\n\n```toml\nc = 3\n```\n"
 	if got, want := configurations(text), []string{"a = 1\n", "a = 1\nb = 2\n", "c = 3\n"}; !slices.Equal(got, want) {

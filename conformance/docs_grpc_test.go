@@ -40,12 +40,7 @@ func TestTheExampleOfGRPC(t *testing.T) {
 	const interop = "google.golang.org/grpc/interop/"
 	tools := moduleTools(t, "grpc", interop+"client", interop+"server")
 	client, server := tools[0], tools[1]
-	var example string
-	for _, text := range configurations(documents(t)["operations.md"]) {
-		if strings.Contains(text, "grpc.example.com") {
-			example = text
-		}
-	}
+	example := configurationWith(t, "operations.md", "grpc.example.com")
 	m := bareMachine(t, buildDaemon(t))
 	m.readyFor(example)
 	const limits = "[rate_limit]\nrequests_per_second = 10000\nburst = 10000\n" // for more than usual clients do

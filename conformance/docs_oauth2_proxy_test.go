@@ -27,12 +27,7 @@ const (
 func TestOAuth2Proxy(t *testing.T) {
 	needPrograms(t, "curl", "openssl", "ip")
 	program := moduleTools(t, "oauth2proxy", "github.com/oauth2-proxy/oauth2-proxy/v7")[0]
-	var config string
-	for _, text := range configurations(documents(t)["access.md"]) {
-		if strings.Contains(text, "127.0.0.1:4180") {
-			config = text
-		}
-	}
+	config := configurationWith(t, "access.md", "127.0.0.1:4180")
 	// The provider is on the machine itself, without TLS.
 	const issuer = "http://127.0.0.1:5556"
 	service := blocks(t, "access.md", "cfg")[0]

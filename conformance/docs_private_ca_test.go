@@ -17,12 +17,7 @@ import (
 // trusts, and that serves only the proxy's.
 func TestTheExampleOfAPrivateCA(t *testing.T) {
 	needPrograms(t, "curl", "openssl", "ip")
-	var example string
-	for _, text := range configurations(documents(t)["operations.md"]) {
-		if strings.Contains(text, "upstream_ca_path") {
-			example = text
-		}
-	}
+	example := configurationWith(t, "operations.md", "upstream_ca_path")
 	m := bareMachine(t, buildDaemon(t))
 	m.readyFor(example)
 	if out, code := m.run("ip address replace 10.0.0.5 dev lo"); code != 0 {

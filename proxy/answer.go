@@ -53,7 +53,7 @@ func (x *exchange) send(a *answer) {
 	}
 }
 
-// content returns the body of an answer and its type; "" for none.
+// content returns the body of an answer and its type, or "" if the answer has no type.
 func (a *answer) content() (body []byte, contentType string) {
 	switch {
 	case a.status == http.StatusNoContent || a.status == http.StatusResetContent || a.status == http.StatusNotModified:

@@ -28,8 +28,8 @@ type takenReader interface {
 	takenBytes() (taken uint64, all, ok bool)
 }
 
-// sweep looks at the connection at a time, unless it has done so in this sweep. A client that has taken all cannot take more
-// before more is written, so that a connection on which nothing moves costs no system call.
+// sweep looks at the connection once in the sweep at the time now. A client that has taken everything cannot take more until
+// more is written, so a connection on which nothing moves costs no system call.
 func (p *clientProgress) sweep(now int64, written uint64, from takenReader) bool {
 	if now == p.looked {
 		return p.moved == now

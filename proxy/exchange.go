@@ -65,11 +65,11 @@ type exchange struct {
 	// abort reports whether the response was begun and could not be completed: the adapter cuts the connection or stream,
 	// so that a truncated body never ends cleanly (S-6.10).
 	abort bool
-	// passedReset is the code with which the upstream has reset its stream if the client's is reset with the same, else NO_ERROR.
+	// passedReset is the result of the function of that name, if the upstream has failed.
 	passedReset http2.Code
 	// start is when the head of the request was complete.
 	start time.Time
-	// leaves says when to look for a client that leaves.
+	// leaves says when to look whether the client has left.
 	leaves leaveWatch
 	exchangeCounts
 	exchangeAccess

@@ -51,7 +51,7 @@ func (h *h2Conn) startStream(s *h2Stream) {
 // request.
 func (p *pipeline) malformed(c *clientConn, failed *http2.Error, refused bool) {
 	var allowed bool
-	if c.server.trusts(c.peerAddr) { // nobody knows whose stream it was
+	if c.server.trusts(c.peerAddr) { // the stream may be that of any of its clients
 		allowed = p.takeUnnamed(c.peerAddr).OK
 	} else {
 		allowed, _ = p.limits.limiter.Allow(c.peerAddr, p.dynamic.Load().RateLimit)

@@ -132,8 +132,8 @@ type clientWriter interface {
 	// not known; it is sent as Content-Length even if no body follows (HEAD, 304). closing ends the connection (HTTP/1) or
 	// the stream (HTTP/2) after the response, because the request's body was not read to its end (S-6.13).
 	Head(status int, reason string, fields Fields, length int64, closing bool) error
-	// Misdirected is called before the head of an answer of 421. If the handshake named the host, the client would send further
-	// requests for it on the connection that it has, and so is told to make a new one, as far as the protocol can say that.
+	// Misdirected is called before the head of an answer of 421. If the handshake named the host, the client would keep sending
+	// requests for it on this connection, so the protocol's means are used to make it open another one.
 	Misdirected(host string)
 	// Write sends bytes of the body.
 	Write(p []byte) (int, error)

@@ -82,8 +82,8 @@ func (p *pipeline) checkPassword(x *exchange, rules *config.Access) (verdict acc
 	return verdict, nil
 }
 
-// askService asks the service of `forward_auth`. It returns nil if the service lets the client in, otherwise its answer. If there
-// is no answer, it returns an error status: nobody passes without the service (S-16.3).
+// askService asks the service of `forward_auth`. It returns nil if the service lets the client in, otherwise its answer. If the
+// service does not answer, it returns an error status: no request passes without the service (S-16.3).
 func (p *pipeline) askService(x *exchange, rules *config.Access) *answer {
 	request := x.serviceRequest(rules.ForwardAuth)
 	by := asker{timer: x.timer, log: p.log}

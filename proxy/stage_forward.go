@@ -73,7 +73,7 @@ func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 	}
 	p.upstreamFailed(x, err)
 	if x.passedReset != http2.NoError && isGRPC(x.request) {
-		return &answer{status: statusBadGateway, abort: true} // it would take a 502 for a server that it may ask again
+		return &answer{status: statusBadGateway, abort: true} // its client would repeat a call that is answered with 502
 	}
 	if isTimeout(err) {
 		return answerStatus(statusGatewayTimeout)

@@ -19,8 +19,8 @@ func (p *pipeline) limitRate(x *exchange) *answer {
 	return answerLater(statusTooManyRequests, verdict.RetryAfter)
 }
 
-// limitUnnamed is limitRate for a head that a trusted proxy has passed on, and that is too malformed to name a client. It leaves the
-// proxy's own bucket alone, which its health checks need, and logs no line by which a jail would ban the proxy.
+// limitUnnamed is limitRate for a head that a trusted proxy has passed on, and that is too malformed to name a client. It spares
+// the proxy's own bucket, which its health checks need, and logs nothing, because a jail would ban the proxy for it.
 func (p *pipeline) limitUnnamed(x *exchange) *answer {
 	verdict := p.takeUnnamed(x.request.Client)
 	if verdict.OK {
@@ -31,7 +31,7 @@ func (p *pipeline) limitUnnamed(x *exchange) *answer {
 	return answerLater(statusTooManyRequests, verdict.RetryAfter)
 }
 
-// takeUnnamed takes a token for what a trusted proxy has passed on without naming a client.
+// takeUnnamed takes a token for a request that a trusted proxy has passed on without naming its client.
 func (p *pipeline) takeUnnamed(proxy netip.Addr) limit.Verdict {
 	rate := p.dynamic.Load().RateLimit.Rate()
 	return p.limits.limiter.Take(time.Now(), proxy, &limit.Rule{Scope: limit.UnnamedScope, Rate: rate})

@@ -15,12 +15,12 @@ import (
 // errUpstreamHandshake is the error of a TLS handshake that did not end in time.
 var errUpstreamHandshake = fmt.Errorf("no end of the TLS handshake within upstream_connect_timeout_secs: %w", context.DeadlineExceeded)
 
-// dial opens the connection to the target within the context, for a request. Over HTTP/2 that is a stream of a connection, of one
-// that has no other streams if alone is set.
-func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn, r *Request, alone bool) (err error) {
+// dial opens a connection to the target within the context. Over HTTP/2 that is a stream, and if exclusive is set, the only one on
+// its connection.
+func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn, r *Request, exclusive bool) (err error) {
 	if set := t.pool.shared; set != nil {
 		upstream.shared = true
-		if alone {
+		if exclusive {
 			upstream.stream, err = set.OpenAlone(ctx, t.dialShared)
 		} else {
 			upstream.stream, err = set.Open(ctx, t.dialShared)

@@ -97,9 +97,9 @@ func isFresh(err error) bool {
 	return errors.As(err, &failed) && failed.Fresh
 }
 
-// passedReset returns the code with which the upstream has reset its stream if a client of HTTP/2 gets the same one, else
-// NO_ERROR. Those that gRPC knows say something about the call: CANCEL that its deadline has passed, ENHANCE_YOUR_CALM that the
-// server has no room for it. The others are about the proxy's own stream.
+// passedReset returns the code with which the upstream has reset its stream if the stream of a client over HTTP/2 is to be reset
+// with the same code, else NO_ERROR. Two codes tell a gRPC client something about its call: CANCEL that the deadline has passed,
+// and ENHANCE_YOUR_CALM that the server has no room for it. All others concern only the proxy's stream.
 func passedReset(err error) http2.Code {
 	var failed *h2client.Error
 	if errors.As(err, &failed) && (failed.Reset == http2.Cancel || failed.Reset == http2.EnhanceYourCalm) {
@@ -108,7 +108,7 @@ func passedReset(err error) http2.Code {
 	return http2.NoError
 }
 
-// isGRPC reports whether a request over HTTP/2 is a call of gRPC, whose clients read codes of streams and no statuses.
+// isGRPC reports whether a request is a gRPC call over HTTP/2. gRPC clients read the code of a reset, and not the status.
 func isGRPC(r *Request) bool {
 	return r.Protocol == HTTP2 && strings.HasPrefix(r.Fields.Get("Content-Type"), "application/grpc")
 }

@@ -265,7 +265,7 @@ func (w *World) shakeWithoutEnd(name string) error {
 	dialer := &tls.Dialer{NetDialer: w.dialer(""), Config: &tls.Config{ServerName: name, RootCAs: roots}}
 	go func() {
 		defer close(done)
-		for ctx.Err() == nil {
+		repeat(ctx, func(ctx context.Context) {
 			conn, err := dialer.DialContext(ctx, "tcp", address)
 			if ctx.Err() == nil {
 				h.note(conn, err)
@@ -273,11 +273,7 @@ func (w *World) shakeWithoutEnd(name string) error {
 			if conn != nil {
 				_ = conn.Close()
 			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(pollInterval):
-			}
-		}
+		})
 	}()
 	return nil
 }

@@ -16,7 +16,7 @@ type Relay struct {
 	Address string
 
 	listener net.Listener
-	behind   *Server
+	server   *Server
 	sessions sync.WaitGroup
 
 	mu     sync.Mutex
@@ -30,20 +30,20 @@ type Relay struct {
 type Answer func(name string, args []string, w io.Writer) bool
 
 // StartRelay starts a relay. The caller closes it.
-func StartRelay(behind *Server) (*Relay, error) {
+func StartRelay(server *Server) (*Relay, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	r := &Relay{Address: listener.Addr().String(), listener: listener, behind: behind, open: []io.Closer{listener}}
+	r := &Relay{Address: listener.Addr().String(), listener: listener, server: server, open: []io.Closer{listener}}
 	r.sessions.Go(r.accept)
 	return r, nil
 }
 
 // RelayForTest starts a relay that ends with the test.
-func RelayForTest(t testing.TB, behind *Server) *Relay {
+func RelayForTest(t testing.TB, server *Server) *Relay {
 	t.Helper()
-	r, err := StartRelay(behind)
+	r, err := StartRelay(server)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func RelayForTest(t testing.TB, behind *Server) *Relay {
 	return r
 }
 
-// Set sets what answers commands from now on; nil for the real server alone.
+// Set sets the function that answers commands from now on. With nil the real server answers all of them.
 func (r *Relay) Set(answer Answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -96,7 +96,7 @@ func (r *Relay) Close() {
 // serve answers the commands of a connection.
 func (r *Relay) serve(client net.Conn) {
 	defer client.Close()
-	server, err := net.Dial("tcp", r.behind.Address)
+	server, err := net.Dial("tcp", r.server.Address)
 	if err != nil || !r.keep(server) {
 		return
 	}

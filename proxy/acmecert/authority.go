@@ -40,7 +40,8 @@ type authority struct {
 	base         http.RoundTripper
 	cache        autocert.Cache
 	log          *eventlog.Logger
-	// lock keeps other processes with the same cache from creating an account at the same time; nil if there are none.
+	// lock keeps other processes with the same cache from creating an account at the same time. It is nil if no other process can use
+	// the cache.
 	lock func(ctx context.Context) (unlock func(), err error)
 
 	// turn is held while a session is opened, so that all names together ask a CA that hangs only once.

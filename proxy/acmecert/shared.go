@@ -268,9 +268,9 @@ func (m *Manager) sync(ctx context.Context) {
 	m.untilCompared(ctx, m.all()...)
 }
 
-// untilCompared compares certificates with the store. It repeats those whose lease another machine has: that machine may write
-// a newer certificate, or end without having written one. It ends early with ctx, and when the store is away: the next
-// connection to it begins anew.
+// untilCompared compares certificates with the store. It tries a name whose lease another machine holds again: that machine may
+// write a newer certificate, or end without having written one. untilCompared returns early if ctx ends or the store goes away;
+// the next connection to the store compares all names again.
 func (m *Manager) untilCompared(ctx context.Context, names ...*domain) {
 	for len(names) > 0 {
 		var leased []*domain

@@ -165,7 +165,7 @@ func (s *Store) setState(err error) {
 	}
 }
 
-// do makes one request. While the store is away it fails at once.
+// do makes one request. While the store is away it fails immediately.
 func (s *Store) do(ctx context.Context, request func(ctx context.Context, conn redis.Conn) error) error {
 	if state := s.State(); !state.Up {
 		return fmt.Errorf("%w: %w", ErrAway, state.Err)

@@ -174,10 +174,10 @@ func (c *Conn) fail(err *Error) {
 	if c.err != nil {
 		return
 	}
+	c.err = err
 	if !c.greeted {
 		close(c.greeting)
 	}
-	c.err = err
 	for _, s := range c.streams {
 		s.fail(err)
 	}

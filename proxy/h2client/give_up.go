@@ -6,16 +6,16 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// abandoned are the streams of a connection that were given up before they were complete. The server is told of each by
-// RST_STREAM, but only at a pace that servers accept: one that ends the connection because it gets too many ends the requests of
-// all clients, and any client can cancel requests. A connection whose budget is spent therefore takes no more streams. It tells the
-// server of the rest within a few seconds, and ends with the last stream that is still wanted.
+// abandoned counts the streams of a connection that were given up before they were complete. Each is reset by RST_STREAM, but only
+// at a pace that servers accept: any client can cancel requests, and a server that gets too many resets ends the connection, and
+// with it the requests of all clients. A connection that has spent its budget therefore takes no more streams. It resets the rest
+// within a few seconds, and ends with the last stream that is not given up.
 type abandoned struct {
 	// resets is how many more streams may be reset now.
 	resets int
-	// late are the streams that the server does not yet know are given up, oldest first.
+	// late are the streams that are given up and not reset yet, oldest first.
 	late []lateReset
-	// underWay is how many bytes the server may still send on streams that were given up, by their windows.
+	// underWay is how many bytes the windows of such streams let the server still send.
 	underWay int
 }
 

@@ -230,8 +230,8 @@ func (s *Stream) Waiting() bool {
 	return s.in != nil || s.ended || s.err != nil || s.interrupted
 }
 
-// ExpectsTrailers reports whether the response has trailers, as far as its head tells: the server has announced them, has left
-// open a response that can have no body, or has already sent them.
+// ExpectsTrailers reports whether the response may have trailers: the server has announced them, has sent them already, or has
+// not ended the stream although the content-length is 0.
 func (s *Stream) ExpectsTrailers() bool {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()

@@ -45,23 +45,7 @@ func (c *events) start() error {
 }
 
 // readable reads what has arrived, and counts the events that it completes.
-func (c *events) readable(buf []byte) (int, error) {
-	complete := 0
-	for {
-		n, err := c.tls.Read(buf)
-		if isAgain(err) {
-			return complete, nil
-		}
-		if err != nil {
-			return complete, err
-		}
-		done, err := c.arrived(buf[:n])
-		complete += done
-		if err != nil {
-			return complete, err
-		}
-	}
-}
+func (c *events) readable(buf []byte) (int, error) { return readArrived(c.tls, buf, c.arrived) }
 
 // arrived handles bytes of the answer.
 func (c *events) arrived(p []byte) (complete int, err error) {

@@ -138,16 +138,25 @@ func (c *h2) flush() error {
 
 // readable handles all frames that have arrived, and sends what follows from them in one write.
 func (c *h2) readable(buf []byte) (int, error) {
-	complete := 0
+	complete, err := readArrived(c.tls, buf, c.arrived)
+	if err != nil {
+		return complete, err
+	}
+	return complete, c.flush()
+}
+
+// readArrived hands all that has arrived to a function, which returns the number of answers that are now complete. readArrived
+// returns their sum.
+func readArrived(conn *tls.Conn, buf []byte, arrived func(p []byte) (int, error)) (complete int, err error) {
 	for {
-		n, err := c.tls.Read(buf)
+		n, err := conn.Read(buf)
 		if isAgain(err) {
-			return complete, c.flush()
+			return complete, nil
 		}
 		if err != nil {
 			return complete, err
 		}
-		done, err := c.arrived(buf[:n])
+		done, err := arrived(buf[:n])
 		complete += done
 		if err != nil {
 			return complete, err

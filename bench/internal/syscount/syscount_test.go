@@ -3,34 +3,53 @@
 package syscount
 
 import (
+	"io"
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 )
 
-// sleeper starts a program that makes system calls until the test ends.
-func sleeper(t *testing.T) int {
+// startCat starts a cat. The returned function sends it a line and waits for its return, which takes a read and a write of it.
+func startCat(t *testing.T) (pid int, call func()) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", "while :; do sleep 0.01; done")
+	cmd := exec.CommandContext(t.Context(), "cat")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Wait() })
-	return cmd.Process.Pid
+	t.Cleanup(func() { _, _ = in.Close(), cmd.Wait() })
+	return cmd.Process.Pid, func() {
+		t.Helper()
+		if _, err := io.WriteString(in, "x\n"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(out, make([]byte, 2)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestCallsAreCounted counts with each tool that this machine allows.
 func TestCallsAreCounted(t *testing.T) {
 	for name, begin := range map[string]func([]int) (*Count, error){"perf": beginPerf, "strace": beginStrace, "any": Begin} {
 		t.Run(name, func(t *testing.T) {
-			c, err := begin([]int{sleeper(t), sleeper(t)})
+			first, callFirst := startCat(t)
+			second, callSecond := startCat(t)
+			c, err := begin([]int{first, second})
 			if err != nil {
-				t.Skip(err)
+				t.Skipf("this machine does not let the tool count: %v", err)
 			}
-			time.Sleep(200 * time.Millisecond) // the window: anything longer than one turn of the loop does
-			if calls, err := c.End(); err != nil || calls < 1 {
-				t.Errorf("got %d, %v, want some calls", calls, err)
+			callFirst()
+			callSecond()
+			if calls, err := c.End(); err != nil || calls < 2 { // their reads may have begun before the count
+				t.Errorf("got %d, %v, want at least the write of each cat", calls, err)
 			}
 		})
 	}
