@@ -175,7 +175,22 @@ func (f *filler) fillScalar(target reflect.Value, value any, key string) {
 		target.Elem().Set(reflect.ValueOf(value))
 		return
 	}
-	f.problems.addFault(key, "is %s; %s", describe(value), neededScalar(target.Type().Elem().Kind()))
+	need := neededScalar(target.Type().Elem().Kind())
+	if _, several := value.([]any); several {
+		need += forSeveral(key)
+	}
+	f.problems.addFault(key, "is %s; %s", describe(value), need)
+}
+
+// forSeveral says where several values belong, if there is another key for them.
+func forSeveral(key string) string {
+	switch {
+	case strings.HasSuffix(key, ".upstream"):
+		return "; write several into upstreams"
+	case strings.HasSuffix(key, ".host"):
+		return "; write the other names into aliases"
+	}
+	return ""
 }
 
 // neededScalar says what values a key of the kind takes.
