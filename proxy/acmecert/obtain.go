@@ -153,7 +153,7 @@ func (s *Source) load(ctx context.Context, names []*domain) (missing []*domain, 
 		fields := []eventlog.Attr{eventlog.Str("domain", d.name)}
 		if certificate != nil {
 			if newer(certificate, d.certificate()) { // what the store has may have come first
-				m.install(d, certificate)
+				m.installCached(d, certificate)
 			}
 			fields = append(fields, eventlog.Str("source", "cache"), eventlog.Str("not_after", wording.Time(certificate.Leaf.NotAfter)))
 		} else {

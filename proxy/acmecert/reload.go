@@ -27,7 +27,7 @@ func (s *Source) Prepare(names []string) (cert.Prepared, error) {
 			continue
 		}
 		if certificate, _, err := loadCertificate(context.Background(), m.cache, d.name, time.Now()); err == nil && certificate != nil {
-			m.install(d, certificate)
+			m.installCached(d, certificate)
 			continue
 		}
 		p.missing = append(p.missing, d)

@@ -41,6 +41,9 @@ func (m *Manager) run(ctx context.Context) {
 		beside.Go(func() { m.look(ctx) })
 	}
 	for {
+		if names := m.takeUncompared(); len(names) > 0 {
+			beside.Go(func() { m.untilCompared(ctx, names...) })
+		}
 		m.checkDue(ctx)
 		m.renewDue(ctx)
 		m.saveDue(ctx)

@@ -73,6 +73,15 @@ func (m *Manager) install(d *domain, certificate *tls.Certificate) {
 	}
 }
 
+// installCached installs a certificate that a start or a reload found in the cache, and has it compared with that of the store.
+func (m *Manager) installCached(d *domain, certificate *tls.Certificate) {
+	m.install(d, certificate)
+	m.mu.Lock()
+	d.uncompared = true
+	m.mu.Unlock()
+	m.rouse()
+}
+
 // succeed takes the certificate of an attempt and forgets earlier failures.
 func (m *Manager) succeed(ctx context.Context, d *domain, o outcome) {
 	now := time.Now()

@@ -268,6 +268,23 @@ func (m *Manager) sync(ctx context.Context) {
 	m.untilCompared(ctx, m.all()...)
 }
 
+// takeUncompared returns the names whose certificates came from the cache, of a start or a reload, since the last call. The first
+// connection to the store may have compared them before they were loaded.
+func (m *Manager) takeUncompared() (names []*domain) {
+	if m.shared == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.domains {
+		if d.uncompared {
+			d.uncompared = false
+			names = append(names, d)
+		}
+	}
+	return names
+}
+
 // untilCompared compares certificates with the store. It tries a name whose lease another machine holds again: that machine may
 // write a newer certificate, or end without having written one. untilCompared returns early if ctx ends or the store goes away;
 // the next connection to the store compares all names again.
@@ -300,7 +317,7 @@ func (m *Manager) compare(ctx context.Context, d *domain) (done bool) {
 }
 
 // offer writes this machine's certificate to a store that has none, or an older one. It reports false if another machine has
-// the lease of the name.
+// the lease of the name, or may have taken it before the certificate was written.
 func (m *Manager) offer(ctx context.Context, d *domain) (done bool) {
 	certificate := d.certificate()
 	if certificate == nil || time.Now().After(certificate.Leaf.NotAfter) {
@@ -317,6 +334,7 @@ func (m *Manager) offer(ctx context.Context, d *domain) (done bool) {
 	defer lease.Release()
 	if err := m.push(ctx, lease, d, certificate); err != nil && ctx.Err() == nil {
 		m.warn(d, "the store cannot be written: "+err.Error())
+		return !errors.Is(err, certstore.ErrLost)
 	}
 	return true
 }

@@ -417,6 +417,52 @@ func TestGarbageInTheStoreIsReplaced(t *testing.T) {
 	}
 }
 
+// TestACertificateOfTheCacheFillsTheStore loads the certificate after the machine was compared with an empty store, when it had
+// none itself.
+func TestACertificateOfTheCacheFillsTheStore(t *testing.T) {
+	tests := map[string]func(t *testing.T, m *testMachine){
+		"a start finds it": func(t *testing.T, m *testMachine) {
+			if err := m.Provision(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a reload finds it": func(t *testing.T, m *testMachine) {
+			next, err := m.Prepare([]string{acmeTestName})
+			if err != nil {
+				t.Fatal(err)
+			}
+			next.Commit()
+		},
+	}
+	for name, load := range tests {
+		t.Run(name, func(t *testing.T) {
+			server := redistest.ForTest(t, redistest.Options{})
+			_, cfg := datedCA(t, acmeTestName)
+			cfg.ACMECacheDir = filepath.Join(t.TempDir(), "acme")
+			if err := newTestACMESource(t, cfg, true, &waittest.Buffer{}).Provision(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			m := restartMachine(t, server, cfg)
+			syncing := &m.manager.shared.syncing
+			waittest.For(t, "the comparison after the connection", func() bool {
+				syncing.mu.Lock()
+				defer syncing.mu.Unlock()
+				return !syncing.running
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			var run sync.WaitGroup
+			defer run.Wait()
+			defer cancel()
+			run.Go(func() { m.manager.run(ctx) })
+			load(t, m)
+			waittest.For(t, "the certificate in the store", func() bool {
+				data, err := m.store.Get(t.Context(), m.manager.shared.nameOf(certificateKind, acmeTestName))
+				return err == nil && len(data) > 100
+			})
+		})
+	}
+}
+
 // TestALeaseThatWasLeftBehindDelaysAnOffer lets a machine end that has taken the lease of a name, and has written nothing.
 func TestALeaseThatWasLeftBehindDelaysAnOffer(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
