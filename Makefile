@@ -91,7 +91,7 @@ unit: ## Run the unit tests, with -race where a C compiler is there.
 
 conformance: ## Run the acceptance suite: every feature against the binary.
 	@rm -rf $(COVER)/daemon && mkdir -p $(COVER)/daemon
-	go test -count=1 -timeout 15m -v ./conformance
+	go test -count=1 -timeout 40m -v ./conformance
 
 cover: ## Merge the counters of the last unit tests and of the last suite, and report them.
 	@rm -rf $(COVER)/merged && mkdir -p $(COVER)/merged

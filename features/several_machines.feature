@@ -141,9 +141,9 @@ Feature: Several machines that share a store
       Then the machine "A" logs "STORE_AWAY emptied"
       And the machine "A" logs "STORE_BACK"
       And the store has certificates that are not garbage
-      Given the values of the store are garbage
-      And the machine "A" is sent SIGTERM
+      Given the machine "A" is sent SIGTERM
       And the machine "A" exits with 0 within 10 seconds
+      And the values of the store are garbage
       And the machine "A" is started
       And the machine "A" serves
       And the machine "A" logs "STORE_VALUE value=certificate/"

@@ -137,37 +137,52 @@ func (s *Source) logMissing(failures []failure) {
 // load installs the certificates that the cache has, and returns the names for which the CA has to be asked. A file that
 // cannot be read is a failure, and nothing is ordered to replace it.
 func (s *Source) load(ctx context.Context, names []*domain) (missing []*domain, failures []failure) {
-	m := s.manager
 	for _, d := range names {
-		if d.certificate() != nil {
-			continue // another listener has loaded it
-		}
-		certificate, note, err := loadCertificate(ctx, m.cache, d.name, time.Now())
-		if err != nil {
-			m.mu.Lock()
-			d.lastError, d.retryAt = err.Error(), time.Now().Add(time.Minute)
-			m.mu.Unlock()
+		found, err := s.loadOne(ctx, d)
+		switch {
+		case err != nil:
 			failures = append(failures, failure{d, err.Error()})
-			continue
-		}
-		fields := []eventlog.Attr{eventlog.Str("domain", d.name)}
-		if certificate != nil {
-			if newer(certificate, d.certificate()) { // what the store has may have come first
-				m.installCached(d, certificate)
-			}
-			fields = append(fields, eventlog.Str("source", "cache"), eventlog.Str("not_after", wording.Time(certificate.Leaf.NotAfter)))
-		} else {
+		case !found:
 			missing = append(missing, d)
-			fields = append(fields, eventlog.Str("source", "order"))
-		}
-		if note != "" {
-			fields = append(fields, eventlog.Str("reason", note))
-		}
-		if certificate != nil || note != "" {
-			m.log.Log(eventlog.LevelInfo, "ACME_PROVISION", fields...)
 		}
 	}
 	return missing, failures
+}
+
+// loadOne installs the certificate that the cache has for a name, and reports whether the name has one now. It has the turn of
+// the name, so that the first connection to the store does not find one at the same time.
+func (s *Source) loadOne(ctx context.Context, d *domain) (found bool, err error) {
+	m := s.manager
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return false, nil // whatever orders it next says why
+	}
+	if d.certificate() != nil {
+		return true, nil // another listener has loaded it, or the store had it
+	}
+	certificate, note, err := loadCertificate(ctx, m.cache, d.name, time.Now())
+	if err != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		d.lastError, d.retryAt = err.Error(), time.Now().Add(time.Minute)
+		return false, err
+	}
+	fields := []eventlog.Attr{eventlog.Str("domain", d.name)}
+	if certificate != nil {
+		m.installCached(d, certificate)
+		fields = append(fields, eventlog.Str("source", "cache"), eventlog.Str("not_after", wording.Time(certificate.Leaf.NotAfter)))
+	} else {
+		fields = append(fields, eventlog.Str("source", "order"))
+	}
+	if note != "" {
+		fields = append(fields, eventlog.Str("reason", note))
+	}
+	if certificate != nil || note != "" {
+		m.log.Log(eventlog.LevelInfo, "ACME_PROVISION", fields...)
+	}
+	return certificate != nil, nil
 }
 
 // order orders certificates for the names, and calls done, if it is not nil, for each name that has one. It returns the

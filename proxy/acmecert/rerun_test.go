@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+
+	"reverse-proxy/proxy/waittest"
 )
 
 func TestATaskRunsOnceMoreHoweverOftenItIsStarted(t *testing.T) {
@@ -38,5 +40,15 @@ func TestATaskRunsOnceMoreHoweverOftenItIsStarted(t *testing.T) {
 		if got := runs.Load(); got != 3 {
 			t.Errorf("got %d runs after another start, want 3", got)
 		}
+	})
+}
+
+// await waits until the task does not run.
+func (r *rerun) await(t *testing.T) {
+	t.Helper()
+	waittest.For(t, "the task to end", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return !r.running
 	})
 }

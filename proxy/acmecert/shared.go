@@ -154,7 +154,11 @@ func (m *Manager) fetchNewer(ctx context.Context, d *domain) (o outcome, done bo
 		return o, false
 	}
 	certificate := m.fetch(ctx, d)
-	if certificate == nil || !newer(certificate, d.certificate()) {
+	current := d.certificate()
+	if current == nil { // the cache may be about to be read: what it has must not be replaced with something older
+		current, _, _ = loadCertificate(ctx, m.cache, d.name, time.Now())
+	}
+	if certificate == nil || !newer(certificate, current) {
 		return o, false
 	}
 	return outcome{certificate: certificate, origin: foundStore, saveErr: m.save(ctx, d, certificate)}, true
@@ -166,7 +170,7 @@ func (m *Manager) fetchMissing(ctx context.Context, names []*domain) (missing []
 		return names
 	}
 	for _, d := range names {
-		if !m.takeShared(ctx, d, "ACME_PROVISION") && d.certificate() == nil {
+		if !m.takeShared(ctx, d) && d.certificate() == nil {
 			missing = append(missing, d)
 		}
 	}
@@ -174,7 +178,7 @@ func (m *Manager) fetchMissing(ctx context.Context, names []*domain) (missing []
 }
 
 // takeShared starts to use the certificate in the store if it is newer than the current one, and reports whether it was.
-func (m *Manager) takeShared(ctx context.Context, d *domain, event string) bool {
+func (m *Manager) takeShared(ctx context.Context, d *domain) bool {
 	select {
 	case d.turn <- struct{}{}:
 		defer func() { <-d.turn }()
@@ -184,6 +188,10 @@ func (m *Manager) takeShared(ctx context.Context, d *domain, event string) bool 
 	o, done := m.fetchNewer(ctx, d)
 	if !done {
 		return false
+	}
+	event := "ACME_RENEWED"
+	if d.certificate() == nil {
+		event = "ACME_PROVISION"
 	}
 	m.succeed(ctx, d, o)
 	m.log.Log(eventlog.LevelInfo, event, m.describe(d, o.certificate, foundStore)...)
@@ -313,7 +321,7 @@ func (m *Manager) untilCompared(ctx context.Context, names ...*domain) {
 
 // compare takes the certificate from the store, or writes its own there, whichever is newer. It reports whether that is done.
 func (m *Manager) compare(ctx context.Context, d *domain) (done bool) {
-	return m.takeShared(ctx, d, "ACME_RENEWED") || m.offer(ctx, d)
+	return m.takeShared(ctx, d) || m.offer(ctx, d)
 }
 
 // offer writes this machine's certificate to a store that has none, or an older one. It reports false if another machine has

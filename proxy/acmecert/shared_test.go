@@ -443,12 +443,7 @@ func TestACertificateOfTheCacheFillsTheStore(t *testing.T) {
 				t.Fatal(err)
 			}
 			m := restartMachine(t, server, cfg)
-			syncing := &m.manager.shared.syncing
-			waittest.For(t, "the comparison after the connection", func() bool {
-				syncing.mu.Lock()
-				defer syncing.mu.Unlock()
-				return !syncing.running
-			})
+			m.manager.shared.syncing.await(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			var run sync.WaitGroup
 			defer run.Wait()
@@ -459,6 +454,59 @@ func TestACertificateOfTheCacheFillsTheStore(t *testing.T) {
 				data, err := m.store.Get(t.Context(), m.manager.shared.nameOf(certificateKind, acmeTestName))
 				return err == nil && len(data) > 100
 			})
+		})
+	}
+}
+
+// TestTheNewestCertificateOfAStartWins compares a machine with the store before it reads its cache. What it starts with is logged
+// as a first certificate, and once.
+func TestTheNewestCertificateOfAStartWins(t *testing.T) {
+	now := time.Now()
+	older := makeACMETestCert(t, acmeTestName, now.Add(-2*time.Hour), now.Add(80*day))
+	younger := makeACMETestCert(t, acmeTestName, now.Add(-time.Hour), now.Add(80*day))
+	for what, test := range map[string]struct {
+		cached, shared *tls.Certificate
+		source         string
+	}{
+		"the cache has a newer one":         {younger, older, "cache"},
+		"the store has a newer one":         {older, younger, "store"},
+		"only the store has one":            {nil, younger, "store"},
+		"both have the same":                {younger, younger, "cache"},
+		"the store has one that is garbage": {younger, nil, "cache"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			server := redistest.ForTest(t, redistest.Options{})
+			_, cfg := datedCA(t, acmeTestName)
+			before := startMachine(t, server, cfg)
+			value := []byte("garbage")
+			if test.shared != nil {
+				var err error
+				if value, err = encodeCertificate(test.shared); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := before.store.Put(t.Context(), before.manager.shared.nameOf(certificateKind, acmeTestName), value); err != nil {
+				t.Fatal(err)
+			}
+			cfg.ACMECacheDir = filepath.Join(t.TempDir(), "acme")
+			if test.cached != nil {
+				cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, test.cached)
+			}
+			m := restartMachine(t, server, cfg)
+			m.manager.shared.syncing.await(t)
+			if err := m.Provision(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := m.serves(acmeTestName); !got.Leaf.Equal(younger.Leaf) {
+				t.Errorf("serves the certificate of %v, want that of %v", got.Leaf.NotBefore, younger.Leaf.NotBefore)
+			}
+			if kept, _, err := loadCertificate(t.Context(), m.manager.cache, acmeTestName, now); err != nil || !kept.Leaf.Equal(younger.Leaf) {
+				t.Errorf("the cache has another certificate, %v", err)
+			}
+			waitForACMELog(t, m.log, "ACME_PROVISION domain="+acmeTestName+" source="+test.source)
+			if log := m.log.String(); strings.Contains(log, "ACME_RENEWED") || strings.Count(log, "ACME_PROVISION") != 1 {
+				t.Errorf("got the lines %s, want one ACME_PROVISION", log)
+			}
 		})
 	}
 }
