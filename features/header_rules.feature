@@ -26,10 +26,10 @@ Feature: Header rules
         | request_headers.set.Content-Length:  | it says where the body ends             | leave it out        |
         | request_headers.set.X-Forwarded-For: | the proxy sets it itself                | leave it out        |
         | request_headers.set.X_Real_IP:       | the proxy sets it itself                | leave it out        |
-        | request_headers.remove[0]:           | it is about one connection              | leave it out        |
+        | request_headers.remove[0]:           | it concerns a single connection         | leave it out        |
         | request_headers.remove[1]:           | can only be set                         | write it in set     |
-        | response_headers.set.Connection:     | it is about one connection              | leave it out        |
-        | response_headers.set.Set-Cookie:     | take away every cookie                  | write it in default |
+        | response_headers.set.Connection:     | it concerns a single connection         | leave it out        |
+        | response_headers.set.Set-Cookie:     | replace every cookie                    | write it in default |
         | response_headers.remove[0]:          | the time of the response                | leave it out        |
 
     @S-19.1
@@ -44,7 +44,7 @@ Feature: Header rules
         | value               | wrong                                           | right                                                              |
         | "a\\nX-Evil: 1"     | has a line break                                | on one line                                                        |
         | "a\u0000b"          | has a control character                         | leave it out                                                       |
-        | " a"                | has a blank at its beginning or end             | without                                                            |
+        | " a"                | begins or ends with a blank                     | remove                                                             |
         | ""                  | is empty                                        | or the name in remove                                              |
         | "{remote_addr}"     | has "{remote_addr}", which is not a placeholder | write one of {client_ip}, {host}, {request_id} and {scheme}, or {{ |
         | "{host"             | has a { that does not begin a placeholder       | {{                                                                 |

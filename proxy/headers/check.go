@@ -10,44 +10,45 @@ import (
 	"reverse-proxy/proxy/wording"
 )
 
-// The bounds of one rule.
+// The limits of one rule.
 const (
-	// MaxNameBytes bounds a name.
+	// MaxNameBytes limits the length of a name.
 	MaxNameBytes = 128
-	// MaxValueBytes bounds a value, as it is written.
+	// MaxValueBytes limits the length of a value as the configuration has it.
 	MaxValueBytes = 8 << 10
 )
 
-// refusal is a list of names that no rule can have, and the reason.
+// refusal is a set of names that no rule can have, with the reason.
 type refusal struct {
 	names  *NameSet
 	reason string
 }
 
-// refusals are the names refused in both kinds of messages.
+// refusals are the names that are refused for requests and responses.
 var refusals = []refusal{
 	{NewNameSet(true, slices.Concat(hopByHop, []string{"Proxy-*"})),
-		"it is about one connection, and the proxy looks after those to the client and to the upstream itself"},
+		"it concerns a single connection, and the proxy manages its connections itself"},
 	{NewNameSet(true, []string{"Content-Length"}),
-		"it says where the body ends, and the proxy knows that from the body"},
+		"it describes how the body is framed, and the proxy frames each body itself"},
 }
 
-// requestRefusals are those refused only in requests.
+// requestRefusals are the names that are refused only for requests.
 var requestRefusals = []refusal{
 	{NewNameSet(true, []string{RealIP, ForwardedFor, ForwardedProto, ForwardedHost, ForwardedPort, ForwardedPrefix}),
 		"the proxy sets it itself, from the connection and the route"},
-	{Believed, "applications believe it from any proxy, so the proxy removes it from every request"},
+	{Believed, "applications trust it whoever sent it, so the proxy removes it from every request"},
 	{NewNameSet(true, []string{"Expect", "Sec-WebSocket-Key"}),
-		"it is part of how the proxy and the upstream talk to each other"},
+		"the proxy and the upstream use it between themselves"},
 }
 
-// responseRefusals are those refused only in responses.
+// responseRefusals are the names that are refused only for responses.
 var responseRefusals = []refusal{
 	{NewNameSet(false, []string{"Date"}), "it is the time of the response, which no rule can know"},
-	{NewNameSet(false, []string{"Sec-WebSocket-Accept"}), "it is part of how the client and the upstream talk to each other"},
+	{NewNameSet(false, []string{"Sec-WebSocket-Accept"}), "the client and the upstream use it between themselves"},
 }
 
-// Check returns what is wrong with a rule for such a message, and what would be right, or nil.
+// Check returns an error that says what is wrong with a rule for such a message and how to correct it. It returns nil for a
+// valid rule.
 func (m Message) Check(rule Rule) error {
 	if err := m.checkName(rule); err != nil {
 		return err
@@ -62,10 +63,10 @@ func (m Message) Check(rule Rule) error {
 	return err
 }
 
-// hostKey is the key of the one field that is not among the fields of a request.
+// hostKey is the key of Host, the one header field that a request does not keep in its list of fields.
 const hostKey = "host"
 
-// checkName checks that a rule may be about the field.
+// checkName checks that a rule may change the field.
 func (m Message) checkName(rule Rule) error {
 	switch name := rule.Name; {
 	case name == "":
@@ -84,7 +85,7 @@ func (m Message) checkName(rule Rule) error {
 		}
 		return nil
 	case m == Response && rule.Op == Set && strings.EqualFold(name, "Set-Cookie"):
-		return fmt.Errorf("%s cannot be set, because that would take away every cookie of the application; write it in default, or let the application set it", wording.Quoted(name))
+		return fmt.Errorf("%s cannot be set, because that would replace every cookie of the application; write it in default, or let the application set it", wording.Quoted(name))
 	}
 	further := requestRefusals
 	if m == Response {
@@ -92,7 +93,7 @@ func (m Message) checkName(rule Rule) error {
 	}
 	for _, refused := range slices.Concat(refusals, further) {
 		if refused.names.Has(rule.Name) {
-			return fmt.Errorf("%s is not for rules: %s; leave it out", wording.Quoted(rule.Name), refused.reason)
+			return fmt.Errorf("%s cannot have a rule: %s; leave it out", wording.Quoted(rule.Name), refused.reason)
 		}
 	}
 	return nil
@@ -107,13 +108,13 @@ func checkValue(text string) error {
 	case text == "":
 		return errors.New("is empty; write a value, or the name in remove")
 	case len(text) > MaxValueBytes:
-		return fmt.Errorf("has %d bytes; a value has at most %d", len(text), MaxValueBytes)
+		return fmt.Errorf("has %d bytes; at most %d are allowed", len(text), MaxValueBytes)
 	case strings.ContainsAny(text, "\r\n"):
 		return errors.New("has a line break, which would end the header field; write the value on one line")
 	case text != strings.Trim(text, " \t"):
-		return errors.New("has a blank at its beginning or end, which is not part of a value; write it without")
+		return errors.New("begins or ends with a blank, which cannot be part of a value; remove the blank")
 	case !http1.ValidValue(text):
-		return errors.New("has a control character, which no header field may have; leave it out")
+		return errors.New("has a control character, which a header field cannot contain; leave it out")
 	}
 	return nil
 }

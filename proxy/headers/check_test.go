@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// refused reports the error of a rule, which must have one.
+// refused returns the text of the error for a rule that must be refused.
 func refused(t *testing.T, m Message, rule Rule) string {
 	t.Helper()
 	err := m.Check(rule)
@@ -94,8 +94,8 @@ func TestWhatARuleMayBe(t *testing.T) {
 		{Response, Rule{Op: Set, Name: "X-A", Value: "a\rb"}, "has a line break"},
 		{Response, Rule{Op: Default, Name: "X-A", Value: "a\x00b"}, "has a control character"},
 		{Response, Rule{Op: Set, Name: "X-A", Value: "a\x7f"}, "has a control character"},
-		{Response, Rule{Op: Set, Name: "X-A", Value: " a"}, "has a blank"},
-		{Response, Rule{Op: Set, Name: "X-A", Value: "a\t"}, "has a blank"},
+		{Response, Rule{Op: Set, Name: "X-A", Value: " a"}, "begins or ends with a blank"},
+		{Response, Rule{Op: Set, Name: "X-A", Value: "a\t"}, "begins or ends with a blank"},
 		{Response, Rule{Op: Set, Name: "X-A", Value: strings.Repeat("x", MaxValueBytes)}, ""},
 		{Response, Rule{Op: Set, Name: "X-A", Value: strings.Repeat("x", MaxValueBytes+1)}, "at most 8192"},
 		{Response, Rule{Op: Set, Name: "X-A", Value: "$host {remote_addr}"}, `has "{remote_addr}", which is not a placeholder; write one of {client_ip}, {host}, {request_id} and {scheme}, or {{ and }} for braces`},

@@ -1,4 +1,4 @@
-// Package headers has the rules of the configuration for the header fields of requests and responses, and the names that the
-// proxy keeps to itself: it sets or removes those fields, and no rule can change them. It knows nothing of the
-// configuration file, of connections, or of the log.
+// Package headers implements the rules that change the header fields of requests and responses. It also lists the fields
+// that the proxy itself sets or removes and that no rule can change. It knows nothing of the configuration file, connections
+// or the log.
 package headers

@@ -9,8 +9,8 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// FuzzAValueOfARequestEndsNoField expands any value with any host that a request can name, and checks that what is sent is
-// one field value: no rule and no client can end a header field, or begin another one.
+// FuzzAValueOfARequestEndsNoField expands arbitrary values with arbitrary hosts and checks that the result is one field
+// value: no rule and no client can end a header field or begin another one.
 func FuzzAValueOfARequestEndsNoField(f *testing.F) {
 	for _, seed := range []struct{ value, authority string }{
 		{"{host}", "a.example"}, {"for {host}", "a.example:8443"}, {"{host}", "a\r\nX-Evil: 1"}, {"{scheme}://{host}", "[::1]:443"},
@@ -20,7 +20,7 @@ func FuzzAValueOfARequestEndsNoField(f *testing.F) {
 		f.Add(seed.value, seed.authority)
 	}
 	f.Fuzz(func(t *testing.T, text, authority string) {
-		host, _ := http1.SplitAuthority(authority) // "" for one that is not valid, as in the core
+		host, _ := http1.SplitAuthority(authority) // "" for an invalid one, as in the core
 		from := fixedValues{ClientIP: netip.MustParseAddr("2001:db8::1").String(), Host: host, RequestID: "0192", Scheme: "https"}
 		for _, m := range []Message{Request, Response} {
 			for _, op := range []Op{Set, Default} {
@@ -49,7 +49,7 @@ func FuzzAValueOfARequestEndsNoField(f *testing.F) {
 	})
 }
 
-// inBraces matches what a value has in braces, from left to right.
+// inBraces matches the placeholders and braces of a value, from left to right.
 var inBraces = regexp.MustCompile(`\{\{|\}\}|\{[a-z_]+\}`)
 
 // expandSlowly does the same as parseValue and expand, in another way.
@@ -58,7 +58,7 @@ func expandSlowly(text string, from fixedValues) string {
 	return strings.Trim(inBraces.ReplaceAllStringFunc(text, func(found string) string { return becomes[found] }), " \t")
 }
 
-// FuzzANameThatIsAccepted checks that no accepted rule touches framing, whatever its spelling.
+// FuzzANameThatIsAccepted checks that no accepted rule changes the framing, however its name is spelled.
 func FuzzANameThatIsAccepted(f *testing.F) {
 	for _, seed := range []string{"X-A", "content-length", "Content_Length", "TRANSFER-ENCODING", "Transfer-Encoding ", "Connection\x00", "Hos\u0074", "\u212aeep-Alive", "te", "T\u0065", "x_forwarded_for"} {
 		f.Add(seed, "1")
@@ -72,7 +72,7 @@ func FuzzANameThatIsAccepted(f *testing.F) {
 		if !http1.ValidToken(name) || framing.Has(name) {
 			t.Fatalf("%q is accepted", name)
 		}
-		// What an upstream reads of a head with the field is that field and nothing else.
+		// From a head with the field an upstream reads that field and nothing else.
 		rules, err := Compile(Request, []Rule{rule})
 		if err != nil || Request.Key(name) == hostKey {
 			return

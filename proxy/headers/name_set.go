@@ -1,9 +1,9 @@
 package headers
 
-// NameSet is a set of field names, compared without regard to case. A look-up allocates nothing, and costs one load for
-// most names that are not in the set. A NameSet is built once from a list and never changes.
+// NameSet is a set of field names, compared without regard to case. A lookup allocates nothing, and for most names that are
+// not in the set it costs one load. A NameSet is built from a list and never changes.
 type NameSet struct {
-	// variables makes names equal that become the same variable in some gateway interface.
+	// variables makes names equal if some gateway interface turns them into the same variable.
 	variables bool
 	// initials holds, for each name length modulo 64, the first letters of the entries that a name of that length may match,
 	// as bits.
@@ -16,13 +16,14 @@ type NameSet struct {
 // listedName is an entry of the list that a NameSet was built from.
 type listedName struct {
 	name string
-	// index is that of the entry in the list.
+	// index is the entry's index in the list.
 	index int
 }
 
 // NewNameSet builds the set for a list of names, none of which is empty. `X-Foo-*` matches all names that begin with
-// `X-Foo-`. With variables, each character of a name that is neither a letter nor a digit counts as `-`: servers that pass
-// fields on as variables (CGI, FastCGI, WSGI) write `_` for `-`, and some, such as lighttpd, for all of these characters.
+// `X-Foo-`. If variables is true, each character that is neither a letter nor a digit counts as `-`. Servers that pass
+// fields to applications as variables (CGI, FastCGI, WSGI) replace `-` with `_`, and some, such as lighttpd, replace all of
+// these characters.
 func NewNameSet(variables bool, list []string) *NameSet {
 	longest := 0
 	for _, name := range list {
@@ -44,8 +45,8 @@ func NewNameSet(variables bool, list []string) *NameSet {
 	return s
 }
 
-// initial returns the bit of a name's first letter, in any case. Other bytes may share a letter's bit. It returns all bits for a
-// first character that others count as.
+// initial returns the bit of a name's first letter, in any case. Other bytes may share a letter's bit. If other characters
+// count as the first one, initial returns all bits.
 func (s *NameSet) initial(name string) uint32 {
 	if s.variables && !isAlphanumeric(name[0]) {
 		return ^uint32(0)
@@ -53,18 +54,18 @@ func (s *NameSet) initial(name string) uint32 {
 	return 1 << (name[0] & 31)
 }
 
-// Has reports whether the name, which must not be empty, is in the set. It is small enough to be inlined, and decides most
-// names by itself.
+// Has reports whether the name, which must not be empty, is in the set. It is small enough to be inlined, and for most names
+// it needs no further call.
 func (s *NameSet) Has(name string) bool {
 	return s.initials[len(name)&63]>>(name[0]&31)&1 != 0 && s.contains(name)
 }
 
-// contains is the part of Has that is not inlined; with it, Has would be too large to be.
+// contains is the part of Has that is not inlined. With it, Has would be too large to be inlined.
 //
 //go:noinline
 func (s *NameSet) contains(name string) bool { return s.find(name) >= 0 }
 
-// index returns the index in the list of the entry that matches the name, which must not be empty, or -1.
+// index returns the index of the list's entry that matches the name, or -1. The name must not be empty.
 func (s *NameSet) index(name string) int {
 	if s.initials[len(name)&63]>>(name[0]&31)&1 == 0 {
 		return -1
@@ -90,7 +91,7 @@ func (s *NameSet) find(name string) int {
 	return -1
 }
 
-// same reports whether a name equals one of the list. Both have the same length.
+// same reports whether a name equals a name of the list. Both must have the same length.
 func (s *NameSet) same(name, ours string) bool {
 	for i := range len(name) {
 		a, b := name[i], ours[i]

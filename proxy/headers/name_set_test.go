@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// fieldSpellings returns spellings of a name that a set must treat as equal.
+// fieldSpellings returns spellings of a name that a set must treat as equal to it.
 func fieldSpellings(name string, underscores bool) []string {
 	spellings := []string{name, strings.ToLower(name), strings.ToUpper(name)}
 	if underscores {
@@ -19,7 +19,7 @@ func fieldSpellings(name string, underscores bool) []string {
 	return spellings
 }
 
-// A name in the list is found, whatever its length and letters are, and whatever else is in the list.
+// TestANameThatIsAddedToAListIsFound checks that a set finds each name of its list, whatever else is in the list.
 func TestANameThatIsAddedToAListIsFound(t *testing.T) {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 	random := rand.New(rand.NewPCG(1, 2))

@@ -9,7 +9,7 @@ import (
 )
 
 func TestARequestIDIsAUUIDv7(t *testing.T) {
-	// The example of RFC 9562, appendix A.6.
+	// The example is from RFC 9562, appendix A.6.
 	at := time.UnixMilli(0x017F22E279B0)
 	if got, want := string(appendUUIDv7(nil, at, 0xCC3, 0x18C4DC0C0C07398F)), "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"; got != want {
 		t.Errorf("got %s, want %s", got, want)

@@ -16,14 +16,14 @@ const (
 	Response
 )
 
-// Op is what a rule does with the field of its name.
+// Op is what a rule does to the field that it names.
 type Op uint8
 
-// The operations, by their keys in the configuration.
+// The operations are named after their keys in the configuration.
 const (
-	// Set replaces all lines of the field by one.
+	// Set replaces all lines of the field with one.
 	Set Op = iota
-	// Default adds the field if the message has no line of it.
+	// Default adds the field if the message does not have it.
 	Default
 	// Remove removes all lines of the field.
 	Remove
@@ -41,7 +41,7 @@ func (op Op) String() string {
 	}
 }
 
-// Rule is one rule for one field, as the configuration has it.
+// Rule is a rule for one field, as the configuration has it.
 type Rule struct {
 	// Op is what the rule does.
 	Op Op
@@ -49,12 +49,12 @@ type Rule struct {
 	Name string
 	// Value is the value with its placeholders; "" for Remove.
 	Value string
-	// Level says where the rule was written: in the file's own table, or that of a site or a route. It does not change what
-	// the rule does.
+	// Level says where the rule was written: for the whole file, for a site or for a route. It does not change what the rule
+	// does.
 	Level string
 }
 
-// String returns the rule in a form for people, as in `set X-Frame-Options: DENY`.
+// String returns the rule for people to read, as in `set X-Frame-Options: DENY`.
 func (r Rule) String() string {
 	if r.Op == Remove {
 		return r.Op.String() + " " + r.Name
@@ -62,9 +62,9 @@ func (r Rule) String() string {
 	return r.Op.String() + " " + r.Name + ": " + r.Value
 }
 
-// Key returns the key of a field in such a message. Names that differ only in case have the same key. In requests so do
-// names that differ only in characters that are neither letters nor digits: to applications behind CGI, WSGI and the like,
-// X-Site, X_Site and X.Site are one variable (S-6.12).
+// Key returns the key of a field in such a message. Names that differ only in case have the same key. In requests, names
+// that differ only in characters other than letters and digits also have the same key: to applications behind CGI, WSGI and
+// the like, X-Site, X_Site and X.Site are one variable (S-6.12).
 func (m Message) Key(name string) string {
 	key := strings.ToLower(name) // a token is ASCII
 	if m == Request {

@@ -10,11 +10,11 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// The bounds of a set of rules.
+// The limits of a set of rules.
 const (
-	// MaxRules bounds the rules that apply to one message.
+	// MaxRules limits the number of rules that apply to one message.
 	MaxRules = 128
-	// MaxBytes bounds what the rules can add to a head: many applications refuse a head that is longer than 8 or 16 KiB.
+	// MaxBytes limits what the rules can add to a head. Many applications refuse a head that is longer than 8 or 16 KiB.
 	MaxBytes = 32 << 10
 )
 
@@ -25,11 +25,11 @@ type Rules struct {
 	rules   []compiledRule
 	// names finds the rule for a name, by its index.
 	names *NameSet
-	// host is the value for Host, which is not among the fields of a request; nil to leave it.
+	// host is the value for Host, which is not in a request's list of fields. If it is nil, Host is left as it is.
 	host *value
-	// uses has a bit for each placeholder that is in a value.
+	// uses has a bit for each placeholder that occurs in a value.
 	uses uint
-	// list are the rules as they were written, in the order of their keys.
+	// list has the rules as they were written, sorted by key.
 	list []Rule
 }
 
@@ -40,8 +40,8 @@ type compiledRule struct {
 	value value
 }
 
-// Compile makes the rules for a kind of message. It returns nil if the list is empty. The error says which rule is wrong, or
-// what is wrong with all together.
+// Compile makes the rules for a kind of message. It returns nil if the list is empty. The error names the rule that is
+// wrong, or says what is wrong with the list as a whole.
 func Compile(m Message, list []Rule) (*Rules, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -77,13 +77,13 @@ func Compile(m Message, list []Rule) (*Rules, error) {
 		keys = append(keys, key)
 	}
 	if most > MaxBytes {
-		return nil, fmt.Errorf("can add %d bytes to a message; at most %d are possible, with placeholders at their longest", most, MaxBytes)
+		return nil, fmt.Errorf("can add %d bytes to a message, with each placeholder at its longest; at most %d are allowed", most, MaxBytes)
 	}
 	r.names = NewNameSet(m == Request, keys)
 	return r, nil
 }
 
-// All yields the rules as they were written, in the order of their names.
+// All yields the rules as they were written, sorted by name.
 func (r *Rules) All() iter.Seq[Rule] {
 	return func(yield func(Rule) bool) {
 		if r == nil {
@@ -97,7 +97,7 @@ func (r *Rules) All() iter.Seq[Rule] {
 	}
 }
 
-// OfLevel lists the rules that were written at a level, in one line; "" for none.
+// OfLevel lists the rules that were written at a level, in one line. It returns "" if there are none.
 func (r *Rules) OfLevel(level string) string {
 	var lines []string
 	for rule := range r.All() {
@@ -118,7 +118,7 @@ func (r *Rules) Equal(other *Rules) bool {
 	})
 }
 
-// Replaces reports whether the rules leave nothing of a field that a message had before, because they set or remove it.
+// Replaces reports whether the rules set or remove a field, so that nothing is left of what the message had.
 func (r *Rules) Replaces(name string) bool {
 	if r == nil || name == "" {
 		return false
@@ -127,12 +127,12 @@ func (r *Rules) Replaces(name string) bool {
 	return i >= 0 && r.rules[i].op != Default
 }
 
-// Uses reports whether a value has the placeholder.
+// Uses reports whether a value contains the placeholder.
 func (r *Rules) Uses(is Placeholder) bool { return r != nil && r.uses&(1<<is) != 0 }
 
-// Apply changes the fields of a message. Fields without a rule keep their order and their bytes; those that are set follow
-// them, in the order of their names. Values with more than a placeholder in them are put together in scratch, which Apply
-// appends to and returns: nothing may write to those bytes as long as the fields are used.
+// Apply changes the fields of a message. Fields without a rule keep their order and their bytes. Fields that are set follow
+// them, sorted by name. A value that consists of several parts is assembled in scratch, which Apply appends to and returns.
+// Nothing may write to those bytes while the fields are in use.
 func (r *Rules) Apply(fields *http1.Fields, from Values, scratch []byte) []byte {
 	if r == nil || len(r.rules) == 0 {
 		return scratch
@@ -161,7 +161,7 @@ func (r *Rules) Apply(fields *http1.Fields, from Values, scratch []byte) []byte 
 	return scratch
 }
 
-// Host returns the value that a rule sets for Host, and whether there is one. It uses scratch like Apply.
+// Host returns the value that a rule sets for Host, and reports whether there is one. It uses scratch as Apply does.
 func (r *Rules) Host(from Values, scratch []byte) (host string, appended []byte, ok bool) {
 	if r == nil || r.host == nil {
 		return "", scratch, false

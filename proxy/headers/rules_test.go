@@ -11,7 +11,7 @@ import (
 	"reverse-proxy/proxy/http1"
 )
 
-// fixedValues replaces the placeholders by the same values every time.
+// fixedValues replaces each placeholder with the same value every time.
 type fixedValues map[Placeholder]string
 
 // HeaderValue implements Values.
@@ -19,7 +19,7 @@ func (v fixedValues) HeaderValue(is Placeholder) string { return v[is] }
 
 var someValues = fixedValues{ClientIP: "192.0.2.7", Host: "a.example", RequestID: "0192", Scheme: "https"}
 
-// fieldList makes a list of fields of names and values in turn.
+// fieldList makes a list of fields from alternating names and values.
 func fieldList(pairs ...string) (fields http1.Fields) {
 	for i := 0; i < len(pairs); i += 2 {
 		fields.Add(pairs[i], pairs[i+1])
@@ -27,7 +27,7 @@ func fieldList(pairs ...string) (fields http1.Fields) {
 	return fields
 }
 
-// mustCompile makes rules from lines as Rule.String has them.
+// mustCompile makes rules from lines in the form that Rule.String returns.
 func mustCompile(t testing.TB, m Message, lines ...string) *Rules {
 	t.Helper()
 	var list []Rule
@@ -134,7 +134,7 @@ func TestUsesNamesThePlaceholdersOfTheValues(t *testing.T) {
 		}
 	}
 	if !mustCompile(t, Request, "set Host: {host}").Uses(Host) {
-		t.Error("that of Host is forgotten")
+		t.Error("got false for a placeholder in the value of Host")
 	}
 	if (*Rules)(nil).Uses(Host) || mustCompile(t, Response, "remove X-A").Uses(0) {
 		t.Error("rules without a value use a placeholder")
@@ -189,8 +189,8 @@ func TestASetOfRulesIsBounded(t *testing.T) {
 		{"no rules", nil, ""},
 		{"as many as possible", slices.Repeat([]Rule{{Op: Remove, Name: "X"}}, MaxRules), ""},
 		{"too many", slices.Repeat([]Rule{{Op: Remove, Name: "X"}}, MaxRules+1), "has 129 rules; at most 128"},
-		{"too much", slices.Repeat([]Rule{{Op: Set, Name: "X", Value: strings.Repeat("v", MaxValueBytes)}}, 4), "at most 32768 are possible"},
-		{"too much once the placeholders are replaced", slices.Repeat([]Rule{{Op: Set, Name: "X", Value: strings.Repeat("{host}", 34)}}, 4), "at most 32768 are possible"},
+		{"too much", slices.Repeat([]Rule{{Op: Set, Name: "X", Value: strings.Repeat("v", MaxValueBytes)}}, 4), "at most 32768 are allowed"},
+		{"too much once the placeholders are replaced", slices.Repeat([]Rule{{Op: Set, Name: "X", Value: strings.Repeat("{host}", 34)}}, 4), "at most 32768 are allowed"},
 	} {
 		for i := range tt.list {
 			tt.list[i].Name = fmt.Sprintf("X-%d", i)
@@ -218,7 +218,8 @@ func TestTwoRulesForAFieldAreRefused(t *testing.T) {
 	}
 }
 
-// What is put together for one message stays as it is while more is put together.
+// TestScratchThatGrowsKeepsWhatIsInUse checks that the values of one message do not change while those of another are
+// assembled.
 func TestScratchThatGrowsKeepsWhatIsInUse(t *testing.T) {
 	rules := mustCompile(t, Response, "set X-A: a-{host}", "set X-B: b-{host}")
 	var lists []http1.Fields

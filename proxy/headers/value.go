@@ -17,16 +17,15 @@ type Placeholder uint8
 const (
 	// ClientIP is the client's address: `{client_ip}`.
 	ClientIP Placeholder = iota + 1
-	// Host is the host that the request is for, lower-cased and without a port: `{host}`. It is empty if the request names
-	// no valid one.
+	// Host is the request's host in lower case, without a port: `{host}`. It is empty if the request has no valid one.
 	Host
 	// RequestID identifies the request: `{request_id}`.
 	RequestID
-	// Scheme is that of the request's URL: `{scheme}`.
+	// Scheme is the scheme of the request's URL: `{scheme}`.
 	Scheme
 )
 
-// placeholders lists the placeholders with their names, and how long what they are replaced by can be.
+// placeholders lists the placeholders with their names and the greatest length of what replaces them.
 var placeholders = [...]struct {
 	is   Placeholder
 	name string
@@ -41,8 +40,8 @@ var placeholders = [...]struct {
 // someNames names all placeholders.
 const someNames = "{client_ip}, {host}, {request_id} and {scheme}"
 
-// Values provides what placeholders are replaced by. All of it must be valid in a field value, and stay unchanged as long as
-// the message is used.
+// Values provides the texts that replace placeholders. They must be valid in a field value, and must not change while the
+// message is in use.
 type Values interface {
 	HeaderValue(Placeholder) string
 }
@@ -55,13 +54,13 @@ type value struct {
 	most int
 }
 
-// part is a text between placeholders, or a placeholder.
+// part is a placeholder, or the text between two of them.
 type part struct {
 	text string
 	is   Placeholder
 }
 
-// parseValue parses a value: text in which `{name}` is a placeholder, `{{` a brace that opens and `}}` one that closes.
+// parseValue parses a value, in which `{name}` is a placeholder, `{{` an opening brace and `}}` a closing one.
 func parseValue(text string) (value, error) {
 	if err := checkValue(text); err != nil {
 		return value{}, err
@@ -110,7 +109,8 @@ func parseValue(text string) (value, error) {
 	return v, nil
 }
 
-// placeholderOf returns the placeholder that is written in that way, or 0, and the greatest length of what it becomes.
+// placeholderOf returns the placeholder with that spelling and the greatest length of what replaces it, or 0 if there is
+// none.
 func placeholderOf(written string) (is Placeholder, most int) {
 	for _, known := range placeholders {
 		if written == known.name {
@@ -120,7 +120,7 @@ func placeholderOf(written string) (is Placeholder, most int) {
 	return 0, 0
 }
 
-// checkHost checks that the value can be that of Host (RFC 9110, section 7.2).
+// checkHost checks that the value is valid for Host (RFC 9110, section 7.2).
 func (v *value) checkHost() error {
 	for _, p := range v.parts {
 		if p.is != 0 && p.is != Host {
@@ -134,14 +134,14 @@ func (v *value) checkHost() error {
 	return nil
 }
 
-// exampleValues replaces {host} by a short name.
+// exampleValues replaces {host} with a short name.
 type exampleValues struct{}
 
 // HeaderValue implements Values.
 func (exampleValues) HeaderValue(Placeholder) string { return "a.example" }
 
-// expand returns the value with its placeholders replaced. What it has to put together it appends to scratch, which it
-// returns: the value is valid as long as those bytes are not written to.
+// expand returns the value with its placeholders replaced. If it has to assemble the value, it appends it to scratch, which
+// it returns. The value is valid until those bytes are overwritten.
 func (v *value) expand(from Values, scratch []byte) (text string, appended []byte) {
 	switch len(v.parts) {
 	case 0:
@@ -157,7 +157,7 @@ func (v *value) expand(from Values, scratch []byte) (text string, appended []byt
 			scratch = append(scratch, from.HeaderValue(p.is)...)
 		}
 	}
-	// A host that is empty may leave a blank at an end, which HTTP/2 does not allow (RFC 9113, section 8.2.1).
+	// An empty host may leave a blank at either end, which HTTP/2 does not allow (RFC 9113, section 8.2.1).
 	end := len(scratch)
 	for start < end && isBlank(scratch[start]) {
 		start++
