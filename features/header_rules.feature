@@ -23,7 +23,7 @@ Feature: Header rules
       Then the command exits with 1
       And the command prints 8 lines on stderr
       And the command names each of:
-        | request_headers.set.Content-Length:  | it says where the body ends             | leave it out        |
+        | request_headers.set.Content-Length:  | it describes how the body is framed     | leave it out        |
         | request_headers.set.X-Forwarded-For: | the proxy sets it itself                | leave it out        |
         | request_headers.set.X_Real_IP:       | the proxy sets it itself                | leave it out        |
         | request_headers.remove[0]:           | it concerns a single connection         | leave it out        |
