@@ -33,6 +33,7 @@ func (w *World) loggingSteps() []step {
 		{`a small disk {string}`, w.smallDisk, "A directory with a file system of 64 KiB of its own. For scenarios with the tag @mount only."},
 		{`the disk {string} is full`, w.fillDisk, ""},
 		{`the disk {string} has room again`, w.freeDisk, ""},
+		{`the disk {string} is read-only`, w.freezeDisk, "A small disk, from now on: its files can be read, and nothing written."},
 	}
 }
 
@@ -269,6 +270,13 @@ func (w *World) fillDisk(name string) error {
 		return fmt.Errorf("got %v, want a full disk", err)
 	}
 	return nil
+}
+
+// freezeDisk waits until no file of the disk is open for writing, which the kernel demands.
+func (w *World) freezeDisk(name string) error {
+	return w.eventually(func() error {
+		return syscall.Mount("none", w.path(name), "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY|syscall.MS_NOSUID|syscall.MS_NODEV, fmt.Sprintf("size=%d", smallDiskSize))
+	})
 }
 
 func (w *World) freeDisk(name string) error { return os.Remove(filepath.Join(w.path(name), "filler")) }

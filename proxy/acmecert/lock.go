@@ -23,8 +23,12 @@ const (
 	lockPatience = attemptTimeout + time.Minute
 )
 
-// errLocked is the error of a lock that another process holds.
-var errLocked = errors.New("locked")
+var (
+	// errLocked is the error of a lock that another process holds.
+	errLocked = errors.New("locked")
+	// errNoLock is the error of a directory in which nothing can be locked, as it cannot be written.
+	errNoLock = errors.New("the lock cannot be taken")
+)
 
 // dirLocks are the locks in a cache directory: each is a file with the pid of its holder (S-20.6). The kernel releases a lock
 // when its process ends, in whatever way.
@@ -99,7 +103,7 @@ func (d dirLocks) open(name string) (lock *dirLock, pid int, err error) {
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
 		if err != nil {
-			return nil, 0, fmt.Errorf("the lock cannot be taken: %w", err)
+			return nil, 0, fmt.Errorf("%w: %w", errNoLock, err)
 		}
 		switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
 		case errors.Is(err, syscall.EWOULDBLOCK):
@@ -111,7 +115,7 @@ func (d dirLocks) open(name string) (lock *dirLock, pid int, err error) {
 			return &dirLock{}, 0, nil
 		case err != nil:
 			f.Close()
-			return nil, 0, fmt.Errorf("the lock %s cannot be taken: %w", path, err)
+			return nil, 0, fmt.Errorf("%w: %s: %w", errNoLock, path, err)
 		}
 		if isAt(f, path) {
 			// The pid is only for people: the lock is taken even if a full disk leaves no room for it.

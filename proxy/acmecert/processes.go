@@ -3,6 +3,7 @@ package acmecert
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -32,6 +33,17 @@ func (m *Manager) lock(ctx context.Context, name string) (unlock func(), err err
 		return nil, err
 	}
 	return lock.release, nil
+}
+
+// lockName takes the lock of a name for an attempt. In a cache that cannot be written there are no locks. A certificate is then
+// renewed without one, rather than left to expire, but only near its end: another process may order the same one.
+func (m *Manager) lockName(ctx context.Context, d *domain) (unlock func(), err error) {
+	unlock, err = m.lock(ctx, cacheKey(d.name))
+	if errors.Is(err, errNoLock) && m.mayOrderAlone(d) {
+		m.warn(d, err.Error()+"; the certificate is near its end, so it is ordered without the lock")
+		return func() {}, nil
+	}
+	return unlock, err
 }
 
 // heed makes a name wait until an earlier refusal allows the next try, and returns the refusal as an error.

@@ -144,8 +144,8 @@ func (m *Manager) failed(ctx context.Context, d *domain, o outcome, began time.T
 	case o.refused:
 		d.retryAt = refused.NextTry
 	case o.local:
-		d.retryAt = now.Add(unreachableWait(d.localFailures, 24*time.Hour, 0))
 		d.localFailures++
+		d.retryAt = now.Add(outage{failures: d.localFailures, since: now}.wait(d.certificate()))
 	default:
 		if m.outage.failures == 0 || began.After(m.outage.since) { // attempts at the same time fail together
 			m.outage.failures++
@@ -178,7 +178,7 @@ func (m *Manager) try(ctx context.Context, d *domain) outcome {
 		return outcome{err: context.Cause(ctx)}
 	}
 	began := time.Now()
-	unlock, err := m.lock(ctx, cacheKey(d.name))
+	unlock, err := m.lockName(ctx, d)
 	if err != nil {
 		o := outcome{err: err, local: true}
 		if ctx.Err() == nil {

@@ -98,8 +98,8 @@ func (m *Manager) leaseFor(ctx context.Context, kind, domain string) (*certstore
 	})
 }
 
-// mayOrderAlone reports whether to renew a certificate although the store is away. Other machines may then order the same
-// one, so it is done only once half of the time for the renewal has passed.
+// mayOrderAlone reports whether to renew a certificate although the store is away, or the cache has no locks. Others may then
+// order the same one, so it is done only once half of the time for the renewal has passed.
 func (m *Manager) mayOrderAlone(d *domain) bool {
 	certificate := d.certificate()
 	if certificate == nil {

@@ -24,7 +24,10 @@ type sharedAccount struct {
 // away, the account of this machine is used.
 func (m *Manager) lockAccount(ctx context.Context) (unlock func(), err error) {
 	unlockDir, err := m.lock(ctx, accountKeyFile)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNoLock):
+		unlockDir = func() {} // no process can add an account to a cache that cannot be written
+	case err != nil:
 		return nil, err
 	}
 	lease, err := m.leaseFor(ctx, accountKind, "")

@@ -1,0 +1,118 @@
+package acmecert
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"reverse-proxy/conformance/acmetest"
+	"reverse-proxy/proxy/waittest"
+)
+
+// breakDir is one way in which a cache directory becomes unusable while the daemon runs.
+type breakDir struct {
+	name string
+	// spoil makes the directory unusable, and mend makes it usable again.
+	spoil, mend func(dir string) error
+	// locked reports whether a name can still be locked there, so that nothing speaks against an order.
+	locked bool
+	// cause is a part of the error.
+	cause string
+}
+
+// smallDisk makes a directory a file system of its own for the test.
+func smallDisk(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("mounting a small file system: %v", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+}
+
+// brokenDirs are the ways to test.
+func brokenDirs() []breakDir {
+	remount := func(flags uintptr) func(string) error {
+		return func(dir string) error { return syscall.Mount("", dir, "", syscall.MS_REMOUNT|flags, "size=64k") }
+	}
+	filler := func(dir string) string { return filepath.Join(dir, "filler") }
+	return []breakDir{
+		{"is read-only", remount(syscall.MS_RDONLY), remount(0), false, "read-only file system"},
+		{"is full", func(dir string) error {
+			if err := os.WriteFile(filler(dir), make([]byte, 128<<10), 0o600); !errors.Is(err, syscall.ENOSPC) {
+				return errors.Join(errors.New("the disk is not full"), err)
+			}
+			return nil
+		}, func(dir string) error { return os.Remove(filler(dir)) }, true, "no space left on device"},
+		{"has no room for another file", func(dir string) error { return syscall.Mount("", dir, "", syscall.MS_REMOUNT, "size=64k,nr_inodes=4") },
+			func(dir string) error {
+				return syscall.Mount("", dir, "", syscall.MS_REMOUNT, "size=64k,nr_inodes=100")
+			}, false, "no space left on device"},
+	}
+}
+
+// TestACertificateIsRenewedAlthoughTheCacheCannotBeWritten: a certificate must not expire because of a disk. Where a name
+// cannot be locked, other processes may order it too, so the order waits until half of the time for it has passed.
+func TestACertificateIsRenewedAlthoughTheCacheCannotBeWritten(t *testing.T) {
+	for _, broken := range brokenDirs() {
+		t.Run(broken.name, func(t *testing.T) {
+			ca, cfg := datedCA(t, acmeTestName)
+			smallDisk(t, cfg.ACMECacheDir)
+			s, err := provisioned(t, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, d := s.manager, s.names.Load().list[0]
+			first := d.certificate()
+			if err := broken.spoil(cfg.ACMECacheDir); err != nil {
+				t.Fatal(err)
+			}
+			due := func(since time.Duration) outcome {
+				m.mu.Lock()
+				d.renewAt, d.retryAt = time.Now().Add(-since), time.Time{}
+				m.mu.Unlock()
+				return m.try(t.Context(), d)
+			}
+			if !broken.locked {
+				if o := due(time.Minute); !o.local || o.err == nil || !strings.Contains(o.err.Error(), broken.cause) {
+					t.Errorf("just due: got %+v, want that it waits, because of %q", o, broken.cause)
+				}
+				m.ca.drop(m.ca.current) // as after a failure: the account is read again
+			}
+			o := due(90 * day)
+			if o.err != nil || o.saveErr == nil || !strings.Contains(o.saveErr.Error(), broken.cause) {
+				t.Fatalf("near its end: got %+v, want a certificate that could not be written", o)
+			}
+			if got := d.certificate(); got != o.certificate || got.Leaf.Equal(first.Leaf) {
+				t.Error("the old certificate is served, want the new one")
+			}
+			if got := ca.Requests(acmetest.FakeCANewOrder); got != 2 {
+				t.Errorf("got %d orders, want 2", got)
+			}
+			if got := ca.Requests(acmetest.FakeCANewAccount); got != 1 {
+				t.Errorf("got %d accounts, want 1", got)
+			}
+
+			if err := broken.mend(cfg.ACMECacheDir); err != nil {
+				t.Fatal(err)
+			}
+			m.mu.Lock()
+			d.saveAt = time.Now()
+			m.mu.Unlock()
+			m.saveDue(t.Context())
+			again := newTestACMESource(t, cfg, true, &waittest.Buffer{})
+			if err := again.Provision(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := again.names.Load().list[0].certificate(); !got.Leaf.Equal(o.certificate.Leaf) {
+				t.Error("the next start takes the old certificate from the cache, want the new one")
+			}
+		})
+	}
+}
