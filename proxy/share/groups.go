@@ -2,12 +2,12 @@ package share
 
 import "slices"
 
-// group holds the holders of one client to one upstream by their positions in the list of all, in the order in which they are
-// to be ended. Why a holder may be ended depends, apart from its state, only on its client and its upstream, and a state in
-// which it may be ended for more reasons comes first. So none may be ended unless the first may.
+// group has the holders of one client to one upstream, as indexes into the list of all holders, in the order in which they
+// are to be ended. Whether a holder may be ended depends only on its state, its client and its upstream. The states that
+// allow it for more reasons come first, so if the first holder may not be ended, no other may.
 type group struct{ holders []int }
 
-// groups are the groups of all holders that are not being ended.
+// groups has the groups of all holders that are not being ended.
 type groups struct {
 	all        []*group
 	ofClient   map[*Client][]*group
@@ -47,7 +47,7 @@ func groupsOf(holders []Holder) groups {
 	return gs
 }
 
-// candidates returns the groups among which the answer to a question can be.
+// candidates returns the groups that can contain the answer to a question.
 func (gs *groups) candidates(q question) []*group {
 	switch {
 	case q.own:

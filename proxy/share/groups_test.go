@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestTheSearchForVictimsDoesNotCompareEveryHolderForEveryRequest fills many slots and lets one client make many requests wait:
-// while nobody may be ended for them, and while the only other client has all connections.
+// TestTheSearchForVictimsDoesNotCompareEveryHolderForEveryRequest fills many slots and makes many requests of one client
+// wait, once while no exchange may be ended for them and once while another client has all connections.
 func TestTheSearchForVictimsDoesNotCompareEveryHolderForEveryRequest(t *testing.T) {
 	const limit = 4096
 	start := time.Unix(1000, 0)
@@ -54,7 +54,7 @@ func TestTheSearchForVictimsDoesNotCompareEveryHolderForEveryRequest(t *testing.
 	}
 }
 
-// TestGroupsGiveTheSameVictimsAsAllHolders compares the choice from groups with one from all holders.
+// TestGroupsGiveTheSameVictimsAsAllHolders compares the choice from groups with a choice from all holders.
 func TestGroupsGiveTheSameVictimsAsAllHolders(t *testing.T) {
 	start := time.Unix(1000, 0)
 	chosen := map[Limit]int{}
@@ -89,7 +89,7 @@ func TestGroupsGiveTheSameVictimsAsAllHolders(t *testing.T) {
 				continue
 			}
 			chosen[got.Limit]++
-			if got.At != want.At { // equally bad; both go on alike
+			if got.At != want.At { // equally bad, so both choosers continue alike
 				break
 			}
 		}
@@ -101,7 +101,7 @@ func TestGroupsGiveTheSameVictimsAsAllHolders(t *testing.T) {
 	}
 }
 
-// chooseFromAll is choose without groups and without a memory.
+// chooseFromAll does what choose does, without groups and without remembering questions.
 func (c *chooser) chooseFromAll(n need) (v Victim, ok bool) {
 	q := c.question(n)
 	for i := range c.holders {

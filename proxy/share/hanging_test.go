@@ -32,8 +32,8 @@ func (w *world) hang(hanging int) {
 	w.ask(w.clients[w.random.IntN(len(w.clients))], w.upstreams[w.random.IntN(hanging)])
 }
 
-// served reports whether the client's request to the upstream gets a connection once the patience of one request has ended.
-// It gives the connection back.
+// served reports whether the client's request to the upstream gets a connection when one request has run out of patience. It
+// gives the connection back.
 func (w *world) served(c *Client, u *Upstream) bool {
 	w.ask(c, u)
 	w.now = w.now.Add(patience)
@@ -58,10 +58,10 @@ func TestUpstreamsThatHangKeepNoOtherUpstreamWaiting(t *testing.T) {
 					healthy, another := w.upstreams[hanging], &Client{}
 					for n := range 20 {
 						if !w.served(another, healthy) {
-							t.Fatalf("seed %d: request %d of another client waits on", seed, n)
+							t.Fatalf("seed %d: request %d of another client still waits", seed, n)
 						}
 						if own := w.clients[w.random.IntN(clients)]; !w.served(own, healthy) {
-							t.Fatalf("seed %d: request %d of a client that waits for the others waits on", seed, n)
+							t.Fatalf("seed %d: request %d of a client that also waits for other upstreams still waits", seed, n)
 						}
 						w.hang(hanging)
 					}

@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// need is a request for which a holder of a connection has to give way.
+// need describes a request for which a holder of a connection has to give way.
 type need struct {
 	pair
-	// of is the upstream whose connection is needed: the request's own, if that has reached its share or its own bound; nil
-	// for any.
+	// of is the upstream whose connection is needed: the request's own, if it has reached its share or its own bound. It is
+	// nil if any connection will do.
 	of *Upstream
-	// ofClient reports whether a client above its share has to give way, as no other would make the upstream have less.
+	// ofClient reports whether a client above its share has to give way, because ending another client's exchange would not
+	// reduce what the upstream has.
 	ofClient bool
 	// own reports whether the request's own client has to give way, because it has reached its share.
 	own bool
@@ -20,12 +21,12 @@ type need struct {
 	reserve bool
 }
 
-// needs returns the need of each request that has waited for too long, in the order in which they get slots.
+// needs returns the need of each request that has waited too long, in the order in which they get slots.
 func (s *Slots) needs(now time.Time) []need {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var needs []need
-	granted := map[any]int{} // what each would hold once those before it are served
+	granted := map[any]int{} // what each would hold after the requests before it are served
 	for _, w := range s.impatient(now) {
 		if n, ok := s.need(w.pair, granted); ok {
 			needs = append(needs, n)
@@ -34,7 +35,7 @@ func (s *Slots) needs(now time.Time) []need {
 	return needs
 }
 
-// impatient returns the requests that have waited for too long, in the order in which they get slots. The caller holds mu.
+// impatient returns the requests that have waited too long, in the order in which they get slots. The caller holds mu.
 func (s *Slots) impatient(now time.Time) []*Waiter {
 	var byRank [ranks][]*Waiter
 	for _, l := range s.lines {

@@ -22,7 +22,7 @@ func TestAShareIsMetOnlyWhileRequestsOfOthersWait(t *testing.T) {
 			t.Errorf("%s: requests to other upstreams wait: %v, want %v", what, got, upstreams)
 		}
 		if s.OthersWait(&own, &upstream, None) {
-			t.Errorf("%s: others wait for no share, want false", what)
+			t.Errorf("%s: others wait because of no share, want false", what)
 		}
 	}
 	want("nobody waits", false, false)

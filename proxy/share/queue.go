@@ -1,9 +1,9 @@
 package share
 
-// displace makes room in a full queue for a request of the client to the upstream. The client with the most waiting
-// requests gives way if it has more than its share of the queue; else the upstream with the most waiting requests; else
-// that client, if more of its requests wait than of this one's. displace reports whether the new request itself is refused,
-// and because of which limit. The caller holds mu.
+// displace makes room in a full queue for a request of the client to the upstream. The first of these gives way: the client
+// with the most waiting requests, if it has more than its share of the queue; the upstream with the most waiting requests,
+// if it has more than its share; the client with the most waiting requests, if it has more of them than this client.
+// displace reports whether the new request itself is refused, and because of which limit. The caller holds mu.
 func (s *Slots) displace(c *Client, u *Upstream) (limit Limit, refused bool) {
 	client, upstream := c, u
 	for _, l := range s.lines {
@@ -31,7 +31,7 @@ func (s *Slots) displace(c *Client, u *Upstream) (limit Limit, refused bool) {
 	return None, false
 }
 
-// refuseNewest refuses the newest request of the client, or to the upstream. The caller holds mu.
+// refuseNewest refuses the newest waiting request of the client, or to the upstream. The caller holds mu.
 func (s *Slots) refuseNewest(limit Limit, c *Client, u *Upstream) {
 	var newest *line
 	for _, l := range s.lines {

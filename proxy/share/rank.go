@@ -1,7 +1,7 @@
 package share
 
-// The ranks of waiting requests, lowest first. A client within its share goes before one that has reached it, whatever their
-// upstreams have: that other client may be the reason that an upstream is above its share.
+// The ranks of waiting requests, lowest first. A client within its share goes before one that has reached its share,
+// whatever their upstreams have, because the latter may be why an upstream is above its share.
 const (
 	// belowReserve is a request to an upstream that uses less than the reserve, withinShare one to an upstream that uses less
 	// than its share, and aboveShare any other.
@@ -15,7 +15,8 @@ const (
 )
 
 // next returns the line whose first waiter gets the next slot: of the lines with the lowest rank, the one that has waited
-// longest. A connection to given, if there is one, can be handed over, so its own bound does not count. The caller holds mu.
+// longest. If given is not nil, an open connection to it can be handed over, so its own bound does not count. The caller
+// holds mu.
 func (s *Slots) next(given *Upstream) *line {
 	var first [ranks]*line
 	for _, l := range s.lines {
@@ -50,7 +51,7 @@ func (s *Slots) rank(p pair) int {
 	return rank
 }
 
-// reached returns the share that the client, or the upstream, has reached, and so is no longer within.
+// reached returns the share that the client or the upstream has reached, or None.
 func (s *Slots) reached(c *Client, u *Upstream) Limit {
 	most := int(u.most.Load())
 	switch {
@@ -62,7 +63,7 @@ func (s *Slots) reached(c *Client, u *Upstream) Limit {
 	return None
 }
 
-// ofUpstream returns the share of an upstream: its own bound, or half of all.
+// ofUpstream returns an upstream's share: its own bound, or half of all connections.
 func (s *Slots) ofUpstream(u *Upstream) int {
 	if most := int(u.most.Load()); most > 0 {
 		return min(most, s.limit)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// world simulates clients and upstreams over only the accounting, with its own clock.
+// world simulates clients and upstreams on top of the accounting, with its own clock.
 type world struct {
 	t         *testing.T
 	random    *rand.Rand
@@ -109,7 +109,7 @@ func (w *world) makeRoom() {
 	w.pass(u)
 }
 
-// pass does what a pool does with a connection that is not in use.
+// pass does what a pool does with a connection that has come free.
 func (w *world) pass(u *Upstream) {
 	want := w.expected(u)
 	switch verdict := w.slots.Hand(u, u); verdict {
@@ -144,9 +144,9 @@ func (w *world) free(u *Upstream) {
 	}
 }
 
-// expected returns the model's choice: of the requests that could be served, those whose client is within its share, or else
-// all; of these, those whose upstream uses less than the reserve, or else less than its share, or else all; of these, the
-// one that came first.
+// expected returns the model's choice among the requests that could be served. It prefers those whose client is within its
+// share. Among these it prefers an upstream that uses less than the reserve, then one that uses less than its share. Among
+// these it takes the request that came first.
 func (w *world) expected(given *Upstream) *Waiter {
 	limit := w.slots.limit
 	for _, within := range []bool{true, false} {
@@ -258,13 +258,13 @@ func (w *world) waitsToo(h *holding) bool {
 	return false
 }
 
-// check checks what must hold after every step.
+// check checks the invariants after every step.
 func (w *world) check() {
 	if n := len(w.holding) + len(w.idle); n+w.slots.free != w.slots.limit {
 		w.t.Fatalf("%d connections and %d free slots, want %d together", n, w.slots.free, w.slots.limit)
 	}
 	if w.slots.Wanted() != len(w.waiting) || len(w.waiting) > w.slots.queue {
-		w.t.Fatalf("%d wait by the accounts, %d in truth, at most %d", w.slots.Wanted(), len(w.waiting), w.slots.queue)
+		w.t.Fatalf("got %d waiting requests in the accounts, want %d and at most %d", w.slots.Wanted(), len(w.waiting), w.slots.queue)
 	}
 	for _, u := range w.upstreams {
 		if most := int(u.most.Load()); most > 0 && u.open > most {
@@ -297,7 +297,7 @@ func (w *world) reclaimable(waiter *Waiter) bool {
 	return false
 }
 
-// TestNobodyTakesWhatAllShare checks the property of the package, over random clients that request, keep and give back
+// TestNobodyTakesWhatAllShare checks the promise of the package with random clients that request, keep and give back
 // connections.
 func TestNobodyTakesWhatAllShare(t *testing.T) {
 	for seed := range uint64(400) {
@@ -321,7 +321,7 @@ func TestNobodyTakesWhatAllShare(t *testing.T) {
 				}
 				w.check()
 			}
-			// From now on no client gives anything back: a request within its shares is still served.
+			// From now on no client gives anything back, and a request within its shares must still be served.
 			for range len(w.waiting) + w.slots.limit + 1 {
 				w.now = w.now.Add(patience)
 				w.reclaim()

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// leastQueue is the smallest queue, however few slots there are: enough for a page of pictures over one HTTP/2 connection.
-// With many slots the queue is half their number: each waiting request has a goroutine, and costs nearly as much memory as
-// one that has a slot (S-12.8).
+// leastQueue is the smallest size of the queue, however few slots there are. It is enough for a page with many pictures over
+// one HTTP/2 connection. With many slots the queue has half their number, because a waiting request has a goroutine and
+// costs nearly as much memory as one with a slot (S-12.8).
 const leastQueue = 256
 
 // Slots holds the connections to all upstreams together, and the requests that wait for one. It is safe for concurrent use.
 type Slots struct {
-	// limit is the largest number of connections, queue that of waiting requests.
+	// limit is the largest number of connections, and queue the largest number of waiting requests.
 	limit, queue int
 	// wanted is the number of waiting requests, readable without the lock.
 	wanted atomic.Int32
@@ -21,7 +21,7 @@ type Slots struct {
 	mu sync.Mutex
 	// free is the number of connections that may still be opened.
 	free int
-	// lines holds the waiting requests, one line for each pair of a client and an upstream, in no order.
+	// lines has the waiting requests: one line for each pair of a client and an upstream, in no particular order.
 	lines []*line
 	// byPair finds the line of a pair.
 	byPair map[pair]*line
@@ -29,13 +29,13 @@ type Slots struct {
 	turn uint64
 }
 
-// pair is a client with an upstream.
+// pair is a client and an upstream.
 type pair struct {
 	client   *Client
 	upstream *Upstream
 }
 
-// line holds the requests of one client that wait for one upstream, first come first served.
+// line has the requests of one client that wait for one upstream. They are served in the order of their arrival.
 type line struct {
 	pair
 	at      int
@@ -46,15 +46,16 @@ type line struct {
 type Waiter struct {
 	pair
 	turn uint64
-	// since is when it began to wait.
+	// since is when the request began to wait.
 	since time.Time
 	// Ready receives the end of the wait, once.
 	Ready chan Grant
 }
 
-// Grant is how a wait ends.
+// Grant says how a wait ends.
 type Grant struct {
-	// Conn is a connection to use, already counted for the waiter; nil means a slot in which to open one.
+	// Conn is a connection to use, already counted for the waiter. If it is nil, the waiter gets a slot in which to open
+	// one.
 	Conn any
 	// Refused reports whether the wait ended without a connection, because of Limit.
 	Refused bool
@@ -72,8 +73,8 @@ func (s *Slots) Wanted() int { return int(s.wanted.Load()) }
 // Limit returns the largest number of connections.
 func (s *Slots) Limit() int { return s.limit }
 
-// Acquire takes a slot for a connection of the client to the upstream and counts the connection as used. If there is none,
-// the request waits. If too many wait, displace chooses the request that is refused, which may be this one.
+// Acquire takes a slot for a connection of the client to the upstream and counts the connection as used. If no slot is free,
+// the request waits. If too many requests wait, displace chooses one to refuse, which may be this one.
 func (s *Slots) Acquire(c *Client, u *Upstream, now time.Time) (w *Waiter, refused bool, limit Limit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +104,7 @@ func (s *Slots) Acquire(c *Client, u *Upstream, now time.Time) (w *Waiter, refus
 	return w, false, None
 }
 
-// Cancel ends a wait. It returns false if the wait has already ended, with a grant that the waiter must look at.
+// Cancel ends a wait. It returns false if the wait has already ended with a grant, which the caller must receive.
 func (s *Slots) Cancel(w *Waiter) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,8 +142,8 @@ func (s *Slots) remove(l *line, i int) *Waiter {
 	return w
 }
 
-// Freed gives back the slot of a connection to the upstream that was closed and is no longer counted as used. The slot goes
-// to the next waiter.
+// Freed gives back the slot of a connection to the upstream that was closed and is no longer counted as used. The next
+// waiter gets the slot.
 func (s *Slots) Freed(u *Upstream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,21 +161,21 @@ func (s *Slots) Freed(u *Upstream) {
 	}
 }
 
-// Verdict is what to do with a connection that is no longer in use.
+// Verdict says what to do with a connection that is no longer in use.
 type Verdict uint8
 
 // The verdicts.
 const (
-	// Keep means to keep the connection: no waiting request could use it or its slot.
+	// Keep means that no waiting request can use the connection or its slot. The caller keeps it.
 	Keep Verdict = iota
-	// Handed means that a waiting request has got it.
+	// Handed means that a waiting request has received the connection.
 	Handed
-	// Close means to close it and call Freed: a request waits for its slot.
+	// Close means that a request waits for the slot. The caller closes the connection and calls Freed.
 	Close
 )
 
-// Hand offers a connection to the upstream that is open and not in use. A waiter for that upstream gets it, counted as used,
-// if it is next.
+// Hand offers an open connection to the upstream that is not in use. If a waiter for that upstream is next, it gets the
+// connection, which then counts as used.
 func (s *Slots) Hand(u *Upstream, conn any) Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,7 +191,7 @@ func (s *Slots) Hand(u *Upstream, conn any) Verdict {
 	return Handed
 }
 
-// Wants reports whether a waiting request could use a free slot, whatever the upstream of the connection that had it.
+// Wants reports whether a waiting request could use a freed slot, whichever upstream its connection was to.
 func (s *Slots) Wants() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,8 +205,8 @@ func (s *Slots) Waiting(u *Upstream) int {
 	return u.waiting
 }
 
-// OthersWait reports whether the client's share, or the upstream's, holds up requests of other clients, or to other
-// upstreams. A share is enforced only then (S-12.6).
+// OthersWait reports whether requests of other clients, or to other upstreams, wait because of what the client or the
+// upstream holds. A share is enforced only then (S-12.6).
 func (s *Slots) OthersWait(c *Client, u *Upstream, limit Limit) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -218,8 +219,7 @@ func (s *Slots) OthersWait(c *Client, u *Upstream, limit Limit) bool {
 	return false
 }
 
-// Reached returns the share that keeps a request of the client to the upstream waiting, how much of it is held, and its
-// size.
+// Reached returns the share that makes a request of the client to the upstream wait, how much of it is in use, and its size.
 func (s *Slots) Reached(c *Client, u *Upstream) (limit Limit, held, of int) {
 	most := int(u.most.Load())
 	switch limit = s.reached(c, u); {

@@ -3,23 +3,24 @@ package share
 import "time"
 
 const (
-	// patience is how long a request within its shares waits before an exchange is ended for it. Where connections become
-	// free by themselves, none is ended.
+	// patience is how long a request within its shares waits before an exchange is ended for it. If a connection becomes
+	// free in that time, no exchange is ended.
 	patience = 200 * time.Millisecond
-	// stalled is how long a client must have held up its own exchange before that may be ended.
+	// stalled is how long a client must have held up its own exchange before the exchange may be ended.
 	stalled = 250 * time.Millisecond
 )
 
-// State is what an exchange that uses a connection is waiting for.
+// State says what an exchange that uses a connection is waiting for.
 type State uint8
 
 // The states.
 const (
-	// Streaming is an exchange whose bytes move.
+	// Streaming means that bytes are moving.
 	Streaming State = iota
-	// Waiting is an exchange that waits for the upstream, from the opening of the connection to the head of the response.
+	// Waiting means that the exchange waits for the upstream, from opening the connection to receiving the head of the
+	// response.
 	Waiting
-	// Blocked is an exchange that waits for the client to take bytes or to send them.
+	// Blocked means that the exchange waits for the client to read or send bytes.
 	Blocked
 )
 
@@ -28,26 +29,26 @@ type Holder struct {
 	Client   *Client
 	Upstream *Upstream
 	State    State
-	// For is how long it has been in that state.
+	// For is how long the exchange has been in that state.
 	For time.Duration
-	// Ending reports whether it was chosen before, so that its connection will soon be free.
+	// Ending reports whether the holder was chosen before, so that its connection will soon be free.
 	Ending bool
 
 	limit Limit
 }
 
-// Victim is a holder to end, by its index in the list, with the share that it is above, how much of it is held, and its
-// size.
+// Victim is a holder to end, by its index in the list. It has the share that the holder is above, how much of it is in use,
+// and its size.
 type Victim struct {
 	At       int
 	Limit    Limit
 	Held, Of int
 }
 
-// Victims chooses which holders to end for the requests that have waited long enough: one for each. For a request of a
-// client within its share it is a holder whose client or upstream is above its share, or else one whose client holds it up;
-// if the request's upstream uses less than the reserve, any holder of an upstream that uses more. For a request of another
-// client it is a holder of that client, to another upstream.
+// Victims chooses the holders to end for the requests that have waited long enough, one for each. For a request of a client
+// within its share, it chooses a holder whose client or upstream is above its share, or else one whose client holds it up.
+// If the request's upstream uses less than the reserve, any holder of an upstream that uses more will do. For a request of a
+// client that has reached its share, Victims chooses one of that client's own holders, to another upstream.
 func (s *Slots) Victims(now time.Time, holders []Holder) []Victim {
 	needs := s.needs(now)
 	if len(needs) == 0 {
@@ -67,8 +68,8 @@ func (s *Slots) Victims(now time.Time, holders []Holder) []Victim {
 	return victims
 }
 
-// chooser chooses victims. Its counts no longer include the holders that are being ended, but do include the requests that
-// get their connections.
+// chooser chooses victims. Its counts exclude the holders that are being ended and include the requests that get their
+// connections.
 type chooser struct {
 	slots     *Slots
 	holders   []Holder
@@ -78,13 +79,13 @@ type chooser struct {
 	// ending is the number of holders that were chosen before.
 	ending int
 	groups groups
-	// hopeless are the questions for which no holder was found since the last one was chosen.
+	// hopeless has the questions without an answer since the last holder was chosen.
 	hopeless map[question]bool
-	// looks is how many holders were compared.
+	// looks is the number of holders that were compared.
 	looks int
 }
 
-// question is all that the choice for a need depends on.
+// question has everything that the choice for a need depends on.
 type question struct {
 	// pair is set only if the need's own client has to give way.
 	pair
@@ -111,14 +112,14 @@ func newChooser(s *Slots, holders []Holder) *chooser {
 // question returns what the choice for a need depends on.
 func (c *chooser) question(n need) question {
 	q := question{of: n.of, ofClient: n.ofClient, reserve: n.reserve}
-	if n.own && c.clients[n.client] >= quarter(c.slots.limit) { // it may have had to give way before
+	if n.own && c.clients[n.client] >= quarter(c.slots.limit) { // it may have given way already
 		q.own, q.pair = true, n.pair
 	}
 	return q
 }
 
-// choose chooses one holder for a need. Thousands of requests may wait while thousands of connections are held, so it looks
-// at one holder of each group, and asks a question without an answer only once.
+// choose chooses one holder for a need. Thousands of requests may wait while thousands of connections are in use, so it
+// looks at only one holder of each group, and does not ask a question without an answer twice.
 func (c *chooser) choose(n need) (Victim, bool) {
 	q := c.question(n)
 	if c.hopeless[q] {
@@ -158,15 +159,16 @@ func (c *chooser) choose(n need) (Victim, bool) {
 	return v, true
 }
 
-// serve counts the connection that the needing request will get.
+// serve counts the connection that the request with this need will get.
 func (c *chooser) serve(n need) {
 	c.clients[n.client]++
 	c.upstreams[n.upstream]++
 	c.pairs[n.pair]++
 }
 
-// limit returns why the holder may be ended for a request of a client within its share; None if it may not. It takes no
-// other upstream below the reserve for one that is below it: requests of the former would get the connection.
+// limit returns why the holder may be ended for a request of a client within its share, or None if it may not. For an
+// upstream below the reserve, it does not take from another one below the reserve, whose own requests would get the
+// connection back.
 func (c *chooser) limit(h *Holder, n need) Limit {
 	above := c.above(h)
 	spare := c.upstreams[h.Upstream] > reserve(c.slots.limit)
@@ -181,10 +183,10 @@ func (c *chooser) limit(h *Holder, n need) Limit {
 	return None
 }
 
-// ownLimit returns why the holder may be ended for a request of its own client, which has reached its share, to another
-// upstream; None if it may not. The holder's upstream may be above its share, or use more than the reserve that the other
-// one needs. Otherwise the client's connections are spread over the upstreams that it asks: one that does not answer makes
-// room for another.
+// ownLimit returns why the holder may be ended for a request of its own client to another upstream, when the client has
+// reached its share, or None if it may not. It may be ended if its upstream is above its share, or uses more than the
+// reserve while the other upstream uses less. Otherwise the client's connections are spread over its upstreams: one that
+// does not answer makes room for another.
 func (c *chooser) ownLimit(h *Holder, n need) Limit {
 	if h.Client != n.client || h.Upstream == n.upstream {
 		return None
@@ -218,7 +220,7 @@ func (c *chooser) aboveOwnBound(h *Holder) bool {
 	return most > 0 && c.pairs[pair{h.Client, h.Upstream}] > quarter(most)
 }
 
-// held returns how much the holder's client, or its upstream, holds, and the size of the share.
+// held returns how much the holder's client or upstream holds, and the size of its share.
 func (c *chooser) held(h *Holder) (held, of int) {
 	switch {
 	case h.limit == Reserve:
@@ -232,7 +234,7 @@ func (c *chooser) held(h *Holder) (held, of int) {
 }
 
 // worse reports whether a is to be ended before b. A holder above a share comes before one that is not, and one that its
-// client holds up before one above the reserve. Then comes the one that is first by worseState.
+// client holds up comes before one above the reserve. Among equals worseState decides.
 func worse(a, b *Holder) bool {
 	if a.order() != b.order() {
 		return a.order() < b.order()
@@ -240,8 +242,8 @@ func worse(a, b *Holder) bool {
 	return worseState(a, b)
 }
 
-// worseState reports whether a comes before b because of their states: first the one that its client has blocked for longest,
-// then the one that has waited for its upstream for longest, then the newest.
+// worseState reports whether a comes before b because of their states. The order is: blocked by its client, longest first;
+// waiting for its upstream, longest first; streaming, newest first.
 func worseState(a, b *Holder) bool {
 	switch {
 	case a.rank() != b.rank():
@@ -263,7 +265,8 @@ func (h *Holder) order() int {
 	return 0
 }
 
-// rank returns the state that counts for the holder: a client that has only just begun to block counts as streaming.
+// rank returns the state that counts for the holder: an exchange that its client has only just begun to block counts as
+// streaming.
 func (h *Holder) rank() State {
 	if h.State == Blocked && h.For < stalled {
 		return Streaming

@@ -103,7 +103,7 @@ func TestAFullQueueRefusesWhoeverHasMostInIt(t *testing.T) {
 		waiters = append(waiters, w)
 	}
 	if _, refused, limit := s.Acquire(crowd, quiet, start); !refused || limit != OfClient {
-		t.Errorf("the crowd's next request is refused %v for %v, want for its share", refused, limit)
+		t.Errorf("the crowd's next request is refused: %v, because of %v, want because of its share", refused, limit)
 	}
 	if w, refused, _ := s.Acquire(other, quiet, start); w == nil || refused {
 		t.Fatal("another client's request may not wait")
