@@ -1,5 +1,5 @@
 // Package tickets shares the keys of TLS session tickets among several machines, so that a session resumes on any of them
-// (S-20.5). A key is used for new tickets for a day, and accepted for a week, as crypto/tls does with its own.
+// (S-20.5). Like the keys of crypto/tls, a key makes new tickets for a day and opens them for a week.
 //
 // The package knows nothing of the daemon.
 package tickets
@@ -23,14 +23,14 @@ import (
 const (
 	// Name is the name of the keys in the store.
 	Name = "tickets"
-	// rotateEvery is how long a key is used for new tickets, and acceptFor how long its tickets are accepted.
+	// rotateEvery is how long a key makes new tickets. acceptFor is how long its tickets are accepted.
 	rotateEvery, acceptFor = 24 * time.Hour, 7 * 24 * time.Hour
-	// settle is how long a new key is accepted before it is used for new tickets. After that time all machines have it, even if
-	// their clocks differ by a minute.
+	// settle is how long a new key only opens tickets before it makes any. After that time all machines have the key, even
+	// if their clocks differ by a minute.
 	settle = 2 * time.Minute
 	// lookEvery is how often the age of the keys is checked.
 	lookEvery = time.Minute
-	// maxKeys bounds the keys of a value.
+	// maxKeys limits the number of keys in the store's value.
 	maxKeys = 16
 )
 
@@ -40,15 +40,15 @@ type key struct {
 	Created time.Time `json:"created"`
 }
 
-// Keys are the keys of all listeners of this machine.
+// Keys holds the keys of all listeners of this machine.
 type Keys struct {
 	store *certstore.Store
 	now   func() time.Time
-	// failed is called with errors of the store, except that it is away.
+	// failed is called with the errors of the store, but not while the store is unreachable.
 	failed func(error)
 
 	mu    sync.Mutex
-	keys  []key // the newest first
+	keys  []key // newest first
 	bound []listener
 }
 
@@ -58,13 +58,13 @@ type listener struct {
 	config  *tls.Config
 }
 
-// New returns keys that are shared by a store. Until it has one, each listener uses its own.
+// New returns keys that are shared through a store. Until the store has one, each listener uses its own keys.
 func New(store *certstore.Store, now func() time.Time, failed func(error)) *Keys {
 	return &Keys{store: store, now: now, failed: failed}
 }
 
-// Bind makes a listener use the keys from now on. Each purpose has its own keys, so that the sessions of one listener do not
-// resume on another.
+// Bind makes a listener use the shared keys from now on. Each purpose derives its own keys, so that a session of one
+// listener does not resume on another.
 func (k *Keys) Bind(purpose string, config *tls.Config) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -72,8 +72,8 @@ func (k *Keys) Bind(purpose string, config *tls.Config) {
 	k.apply()
 }
 
-// Load takes the keys of the store. The ones that this machine has in addition are still accepted. A store that has none,
-// because it was emptied, gets those of this machine.
+// Load reads the keys of the store. Keys that only this machine has are still accepted. If the store was emptied, Load
+// writes this machine's keys to it.
 func (k *Keys) Load(ctx context.Context) {
 	keys, err := k.read(ctx)
 	switch {
@@ -84,7 +84,7 @@ func (k *Keys) Load(ctx context.Context) {
 	}
 }
 
-// Run replaces old keys until ctx ends. One machine does that for all.
+// Run replaces old keys until ctx ends. One machine does so for all of them.
 func (k *Keys) Run(ctx context.Context) {
 	for {
 		k.rotate(ctx)
@@ -98,7 +98,8 @@ func (k *Keys) Run(ctx context.Context) {
 	}
 }
 
-// rotate makes a new key if the newest is old. If the store has been away for another day, it makes one for this machine only.
+// rotate makes a new key if the newest is old. If the store has been unreachable for a day since then, rotate makes a key
+// for this machine only.
 func (k *Keys) rotate(ctx context.Context) {
 	age := k.age()
 	if age < rotateEvery {
@@ -109,8 +110,8 @@ func (k *Keys) rotate(ctx context.Context) {
 	}
 }
 
-// publish writes the keys of the store and of this machine to the store, with a new one if all are old. It reports whether
-// the store could be asked.
+// publish writes the keys of the store and of this machine to the store. If all are old, it adds a new one. It reports
+// whether it got the lease for that.
 func (k *Keys) publish(ctx context.Context) (asked bool) {
 	lease, err := k.store.Lease(ctx, Name)
 	if err != nil {
@@ -162,7 +163,7 @@ func (k *Keys) has() bool {
 	return len(k.keys) > 0
 }
 
-// age returns the age of the newest key. Without a key it is that of one that is no longer accepted.
+// age returns the age of the newest key. If there is none, it returns an age at which keys are no longer accepted.
 func (k *Keys) age() time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -178,8 +179,8 @@ func (k *Keys) fresh() key {
 	return key{Secret: secret, Created: k.now().UTC().Round(0)}
 }
 
-// errNoKeys is the error of a store without keys that can be used.
-var errNoKeys = errors.New("the store has no keys of session tickets")
+// errNoKeys means that the store has no usable keys.
+var errNoKeys = errors.New("the store has no keys for session tickets")
 
 // read reads the keys of the store.
 func (k *Keys) read(ctx context.Context) ([]key, error) {
@@ -197,7 +198,7 @@ func (k *Keys) read(ctx context.Context) ([]key, error) {
 	return keys, nil
 }
 
-// parseKeys reads a value of the store. Impossible keys are dropped.
+// parseKeys parses the store's value. It drops invalid keys.
 func parseKeys(data []byte) []key {
 	var keys []key
 	if json.Unmarshal(data, &keys) != nil {
@@ -207,8 +208,8 @@ func parseKeys(data []byte) []key {
 	return keys[:min(len(keys), maxKeys)]
 }
 
-// merged returns the keys of all lists that are still accepted, each once, the newest first. It drops a key from a clock that
-// was far ahead, or that key would be the newest for ever. The caller holds mu, or has the only reference.
+// merged returns those keys of all lists that are still accepted, newest first and without duplicates. It drops a key made
+// by a clock that was far ahead, which would otherwise stay the newest. The caller holds mu or has the only reference.
 func (k *Keys) merged(lists ...[]key) (all []key) {
 	now := k.now()
 	for _, one := range slices.Concat(lists...) {
@@ -222,7 +223,7 @@ func (k *Keys) merged(lists ...[]key) (all []key) {
 	return all[:min(len(all), maxKeys)]
 }
 
-// apply gives the listeners their keys. The first one is used for new tickets. The caller holds mu.
+// apply gives the listeners their keys. The first key makes new tickets. The caller holds mu.
 func (k *Keys) apply() {
 	if len(k.keys) == 0 {
 		return

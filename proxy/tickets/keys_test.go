@@ -21,7 +21,7 @@ import (
 	"reverse-proxy/proxy/waittest"
 )
 
-// testClock is a clock that a test moves.
+// testClock is a clock that a test advances.
 type testClock struct {
 	mu sync.Mutex
 	at time.Time
@@ -31,7 +31,7 @@ func (c *testClock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c
 
 func (c *testClock) add(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at = c.at.Add(d) }
 
-// machine is a machine of a test with one listener.
+// machine simulates a machine with one listener.
 type machine struct {
 	*Keys
 	config *tls.Config
@@ -62,7 +62,7 @@ func newMachine(t *testing.T, server *redistest.Server, clock *testClock, skew t
 	return m
 }
 
-// opens reports whether a machine accepts a ticket.
+// opens reports whether the machine accepts a ticket.
 func (m *machine) opens(ticket []byte) bool {
 	session, err := m.config.DecryptTicket(ticket, tls.ConnectionState{})
 	return err == nil && session != nil
@@ -78,7 +78,7 @@ func (m *machine) ticket(t *testing.T) []byte {
 	return ticket
 }
 
-// session makes a session by a handshake: crypto/tls accepts no other.
+// session makes a session with a handshake. crypto/tls accepts no other sessions.
 func session(t *testing.T) *tls.SessionState {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
@@ -148,7 +148,7 @@ func TestMachinesHaveTheSameKeysAndChangeThemEachDay(t *testing.T) {
 	}
 }
 
-// TestANewKeyIsUsedOnceAllHaveIt has a machine that has not received the new key yet.
+// TestANewKeyIsUsedOnceAllHaveIt checks that a machine that has not yet received the new key accepts all tickets.
 func TestANewKeyIsUsedOnceAllHaveIt(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	clock := &testClock{at: time.Now()}
@@ -162,7 +162,7 @@ func TestANewKeyIsUsedOnceAllHaveIt(t *testing.T) {
 	clock.add(rotateEvery)
 	a.rotate(t.Context())
 	if !other.opens(a.ticket(t)) {
-		t.Error("a new ticket is not accepted by a machine that has the key of before only")
+		t.Error("a machine that has only the previous key does not accept a new ticket")
 	}
 	clock.add(settle)
 	a.Load(t.Context())
@@ -196,7 +196,7 @@ func TestWithTheStoreAwayTheKeysStayForTwoDays(t *testing.T) {
 	clock.add(rotateEvery + time.Minute)
 	a.rotate(t.Context())
 	if a.count() != 1 || !a.opens(before) {
-		t.Errorf("got %d keys after a day without the store, want the one of before", a.count())
+		t.Errorf("got %d keys after a day without the store, want the previous one", a.count())
 	}
 	clock.add(rotateEvery)
 	a.rotate(t.Context())
@@ -206,7 +206,7 @@ func TestWithTheStoreAwayTheKeysStayForTwoDays(t *testing.T) {
 	fresh := newMachine(t, server, clock, 0)
 	fresh.rotate(t.Context())
 	if fresh.count() != 0 {
-		t.Error("a machine that never had shared keys made some, want that each listener uses its own")
+		t.Error("a machine that never had shared keys made some, want each listener to use its own")
 	}
 }
 

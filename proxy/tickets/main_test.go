@@ -6,5 +6,5 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain checks that no store outlives its test.
+// TestMain checks that no goroutine of a store outlives its test.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
