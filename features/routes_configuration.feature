@@ -24,7 +24,7 @@ Feature: The configuration of routes
         | path       | api            | not begin with a slash  | \"/api\"        |
         | path       | /a?b=c         | it has a query          | \"/a\"          |
         | path_exact | /a#b           | it has a fragment       | \"/a\"          |
-        | path       | /%61pi         | it has a percent-encoding | \"/api\"      |
+        | path       | /%61pi         | it is percent-encoded   | \"/api\"        |
         | path       | /a//b          | it has an empty segment | \"/a/b\"        |
         | path       | /a/            | it ends with a slash    | \"/a\"          |
         | path       | /a/../b        | it has the segment      | \"/b\"          |

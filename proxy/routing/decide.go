@@ -2,7 +2,8 @@ package routing
 
 import "strings"
 
-// decide returns the rule that takes a request, or nil for none. It returns false if that depends on who reads the path.
+// decide returns the rule that takes a request, or nil if there is none. It returns false if that depends on the reader of
+// the path.
 func (n *node[R]) decide(method, path string) (chosen *leaf[R], ok bool) {
 	if path == "" || path[0] != '/' {
 		return nil, true
@@ -21,7 +22,7 @@ func (n *node[R]) decide(method, path string) (chosen *leaf[R], ok bool) {
 	return chosen, true
 }
 
-// allRead reports whether everyone who reads the path below the node finds the same rule. Dot segments do not lead above the
+// allRead reports whether every reader of the path below the node finds the same rule. Dot segments do not lead above the
 // node.
 func (n *node[R]) allRead(path, method string, chosen *leaf[R]) bool {
 	if path == "" {
@@ -44,7 +45,7 @@ func (n *node[R]) allRead(path, method string, chosen *leaf[R]) bool {
 type position[R any] struct {
 	// root is where the path begins.
 	root *node[R]
-	// node is the longest path of the tree with which the path begins, and off the number of segments that follow it.
+	// node is the longest beginning of the path that is in the tree, and off is the number of segments after it.
 	node *node[R]
 	off  int
 	// slash reports whether the path ends with a slash.
@@ -59,8 +60,8 @@ func (p *position[R]) choice(method string) *leaf[R] {
 	return p.node.at(method, p.slash)
 }
 
-// leadsTo reports whether the rule for the position is this one, and also if a slash at the end is left out, unless the path
-// came with it: some upstreams look up `/a` for the path `/a/b/..`.
+// leadsTo reports whether the chosen rule is the one for the position. It must also be the one without a slash at the end,
+// unless the path came with that slash: some upstreams look up `/a` for the path `/a/b/..`.
 func (p position[R]) leadsTo(method string, chosen *leaf[R], slashCame bool) bool {
 	if p.choice(method) != chosen {
 		return false
@@ -69,8 +70,8 @@ func (p position[R]) leadsTo(method string, chosen *leaf[R], slashCame bool) boo
 	return p.choice(method) == chosen
 }
 
-// asItCame returns where a path leads whose segments are compared byte for byte. It does not look at what follows the first
-// segment that is not in the tree.
+// asItCame returns where a path leads if its segments are compared byte for byte. It ignores what follows the first segment
+// that is not in the tree.
 func (n *node[R]) asItCame(path string) position[R] {
 	at := position[R]{node: n}
 	for rest := path[1:]; rest != ""; {
@@ -97,8 +98,8 @@ func (n *node[R]) ancestor(path string, segments int) *node[R] {
 	return n
 }
 
-// isPlain reports whether a path can be read in only one way: it has no byte that an upstream may decode or cut off, no empty
-// segment but the last, and no dot segment.
+// isPlain reports whether a path can be read in only one way: it has no byte that an upstream may decode or cut off, no
+// empty segment except the last, and no dot segment.
 func isPlain(path string) bool {
 	for i := 0; i < len(path); i++ {
 		switch path[i] {

@@ -2,8 +2,8 @@ package routing
 
 import "strings"
 
-// HasDotSegment reports whether some reader of a path, which may be followed by a query, finds a dot segment in it. Such a path
-// is another one for readers that resolve dot segments than for those that do not.
+// HasDotSegment reports whether some reader finds a dot segment in a path, which may be followed by a query. Readers that
+// resolve dot segments read another path than those that do not.
 func HasDotSegment(path string) bool {
 	path, _, _ = strings.Cut(path, "?")
 	if path == "" || path[0] != '/' || isPlain(path) {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestTheMostLenientReadingIsThatOfTheReference compares it with a reader that shares no code with it, and with what Decide
-// does for the path that it returns.
+// TestTheMostLenientReadingIsThatOfTheReference compares MostLenient with a reader that shares no code with it, and checks
+// what Decide does for the path that it returns.
 func TestTheMostLenientReadingIsThatOfTheReference(t *testing.T) {
 	pieces := []string{"/", "//", "a", "b", "api", ".", "..", "%2e", "%2F", "%5c", `\`, ";x", ";", "%3b", "%25", "%", "%zz", "é", "%00"}
 	random := rand.New(rand.NewPCG(21, 1))

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Location is the target of a redirect, with placeholders for parts of the request. Whatever a client sends, it leads to the
-// authority that was written into it, or to the host that the client asked for.
+// Location is the target of a redirect, with placeholders for parts of the request. Whatever a client sends, it leads only
+// to the authority in its text or to the host that the client asked for.
 type Location struct{ parts []locationPart }
 
 // locationPart is literal text, or a placeholder with its braces.
@@ -22,7 +22,7 @@ const (
 	queryPlaceholder = "{query}"
 )
 
-// ParseLocation parses the target of a redirect. It returns why the text cannot be one, or "" if it can.
+// ParseLocation parses the target of a redirect. If the text cannot be one, problem says why; otherwise it is "".
 func ParseLocation(text string) (location Location, problem string) {
 	for rest := text; rest != ""; {
 		literal, after, found := strings.Cut(rest, "{")
@@ -49,7 +49,7 @@ func ParseLocation(text string) (location Location, problem string) {
 	return location, ""
 }
 
-// targetProblem returns why a client could be led elsewhere than the text says, or "".
+// targetProblem returns how the text could lead a client to another host than the one it names, or "".
 func targetProblem(text string) string {
 	if strings.HasPrefix(text, "/") {
 		if rest := text[1:]; rest != "" && strings.ContainsAny(rest[:1], `/\{`) {
@@ -79,13 +79,13 @@ func targetProblem(text string) string {
 	return "its host must be a name, or {host}, and be followed by a path, a query or nothing"
 }
 
-// isAuthority reports whether a character may be in a host and its port.
+// isAuthority reports whether a character may occur in a host with a port.
 func isAuthority(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-._:[]", r)
 }
 
-// Append appends the target for a request to dst: for its host, and for its path and query as they came. It returns false if
-// a part that is needed has bytes that cannot be in a Location.
+// Append appends to dst the target for a request with this host and with this path and query, as they came. It returns false
+// if a placeholder's text has bytes that cannot be in a Location field.
 func (l Location) Append(dst []byte, host, target string) (_ []byte, ok bool) {
 	path, query := target, ""
 	if at := strings.IndexByte(target, '?'); at >= 0 {
@@ -111,8 +111,8 @@ func (l Location) Append(dst []byte, host, target string) (_ []byte, ok bool) {
 	return dst, true
 }
 
-// isVisibleASCII reports whether a text is all visible ASCII. In a Location, anything else could end the line, or would have had to be
-// encoded by the client.
+// isVisibleASCII reports whether a text has only visible ASCII characters. In a Location field, anything else could end the
+// line, or the client should have encoded it.
 func isVisibleASCII(text string) bool {
 	for i := 0; i < len(text); i++ {
 		if text[i] <= ' ' || text[i] >= 0x7f {

@@ -2,18 +2,18 @@ package routing
 
 import "strings"
 
-// node is a path in the tree of a site's routes, or the beginning of one.
+// node is the path of a route, or the beginning of one, in the tree of a site's routes.
 type node[R any] struct {
 	// parent is the path without its last segment; nil for the root.
 	parent *node[R]
 	// children finds the paths that are one segment longer.
 	children map[string]*node[R]
-	// exact are the rules for the path itself, slash those for the path and a slash, and prefix those for the path and all
-	// below it.
+	// exact has the rules for the path itself, slash those for the path with a slash at its end, and prefix those for the
+	// path and everything below it.
 	exact, slash, prefix rules[R]
 }
 
-// rules are the rules of one path and kind.
+// rules has the rules of one path and kind.
 type rules[R any] struct {
 	any     *leaf[R]
 	methods map[string]*leaf[R]
@@ -22,7 +22,7 @@ type rules[R any] struct {
 // leaf is a rule in a tree. Its address identifies it.
 type leaf[R any] struct {
 	value R
-	// node is the rule's path, and stripped the length of what is cut off paths for its upstream.
+	// node is the rule's path, and stripped is the length of the prefix that its upstream does not get.
 	node     *node[R]
 	stripped int
 }
@@ -97,7 +97,7 @@ func (r *rules[R]) find(method string) *leaf[R] {
 // none reports whether there are no rules.
 func (r *rules[R]) none() bool { return r.any == nil && r.methods == nil }
 
-// below returns the rule for a path that goes on below the node in a way that no route has, or nil.
+// below returns the rule for a path that continues below the node where the tree has no child, or nil.
 func (n *node[R]) below(method string) *leaf[R] {
 	for ; n != nil; n = n.parent {
 		if found := n.prefix.find(method); found != nil {
@@ -107,7 +107,7 @@ func (n *node[R]) below(method string) *leaf[R] {
 	return nil
 }
 
-// at returns the rule for the path of the node, or for that path and a slash, or nil.
+// at returns the rule for the path of the node, with or without a slash at its end, or nil.
 func (n *node[R]) at(method string, slash bool) *leaf[R] {
 	exact := &n.exact
 	if slash && n.parent != nil { // the root's path is the slash
@@ -119,8 +119,8 @@ func (n *node[R]) at(method string, slash bool) *leaf[R] {
 	return n.below(method)
 }
 
-// alike reports whether the same rule takes all requests of a method for the path of the node and for everything below it.
-// A nil node is a path that no route has.
+// alike reports whether, for each method, the same rule takes all requests for the path of the node and for everything below
+// it. A nil node is a path that is not in the tree.
 func (n *node[R]) alike() bool {
 	return n == nil || n.children == nil && n.exact.none() && n.slash.none()
 }

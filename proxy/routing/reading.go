@@ -5,21 +5,21 @@ import "strings"
 // maxSegment is the length of the longest segment that a route's path may have.
 const maxSegment = 255
 
-// spelling is a set of ways in which a path deviates from a plain one.
+// spelling is a set of ways in which a path differs from a plain one.
 type spelling uint8
 
 const (
-	// encoded is an encoded byte, and cut a `;`.
+	// encoded means an encoded byte, and cut means a `;`.
 	encoded spelling = 1 << iota
 	cut
-	// plainDots, encodedDots and cutDots are dot segments: as they are, with an encoded byte, and with a `;`.
+	// plainDots, encodedDots and cutDots mean a dot segment: a plain one, one with an encoded byte, and one with a `;`.
 	plainDots
 	encodedDots
 	cutDots
-	// otherSlash is an encoded slash or a backslash, and manySlashes an empty segment.
+	// otherSlash means an encoded slash or a backslash, and manySlashes means an empty segment.
 	otherSlash
 	manySlashes
-	// split is another slash, or the end of the path for some, that follows a `;` in the same segment.
+	// split means that an otherSlash, or a byte at which some readers end the path, follows a `;` in the same segment.
 	split
 
 	anyDots = plainDots | encodedDots | cutDots
@@ -31,22 +31,22 @@ type reading[R any] struct {
 	// ends are the positions at which the path ends for upstreams that end it at the first encoded `?`, `#` or NUL; their
 	// nodes are nil if there is no such byte.
 	ends [3]position[R]
-	// spelling is how the path deviates from a plain one.
+	// spelling is how the path differs from a plain one.
 	spelling spelling
-	// plain is the number of plain segments at the beginning. depth is how many segments a reader has at least, and least the
-	// smallest depth since the plain segments.
+	// plain is the number of plain segments at the beginning. depth is the smallest number of segments that any reader has,
+	// and least is the smallest depth since the plain segments.
 	plain, depth, least int
 
-	// segment is what has been read of a segment, up to its first `;`. A longer one than the tree can have is cut off.
+	// segment is what has been read of a segment, up to its first `;`. It is truncated if it is longer than any in the tree.
 	segment [maxSegment + 1]byte
 	length  int
-	// within is how the segment deviates from a plain one. Since the last `/`, split reports whether a `;` was read, and joined
-	// whether another slash was.
+	// within is how the segment differs from a plain one. split reports whether a `;` was read since the last `/`, and
+	// joined reports whether an otherSlash was.
 	within        spelling
 	split, joined bool
 }
 
-// all reads a path, which begins with a slash.
+// all reads a path, which must begin with a slash.
 func (r *reading[R]) all(path string) {
 	for i := 1; i < len(path); i++ {
 		switch c := path[i]; c {
@@ -103,8 +103,8 @@ func (r *reading[R]) add(c byte) {
 	}
 }
 
-// end notes, the first time, where a path leads that ends here. What is read of its last segment may be a dot segment.
-// After a `;`, the byte may also have been cut off before it was decoded.
+// end records where the path leads if it ends here, unless an end was recorded before. Its last segment may be a dot
+// segment. After a `;`, the byte may also have been cut off before it was decoded.
 func (r *reading[R]) end(at *position[R]) {
 	if r.split {
 		r.spelling |= split
@@ -131,7 +131,8 @@ func (r *reading[R]) endSegment(last bool) {
 	r.length, r.within = 0, 0
 }
 
-// count counts a segment. A reader may have fewer than another: of what is joined by other slashes than `/`, one at least.
+// count counts a segment. Readers may differ in the number of segments: some take segments that are joined by an otherSlash
+// for one.
 func (r *reading[R]) count(segment []byte) {
 	switch string(segment) {
 	case "", ".":
@@ -148,7 +149,7 @@ func (r *reading[R]) count(segment []byte) {
 	r.least = min(r.least, r.depth)
 }
 
-// deviation returns how a segment deviates from a plain one.
+// deviation returns how a segment differs from a plain one.
 func (r *reading[R]) deviation(segment []byte, last bool) spelling {
 	switch string(segment) {
 	case "":
@@ -164,7 +165,7 @@ func (r *reading[R]) deviation(segment []byte, last bool) spelling {
 	return r.within
 }
 
-// enter goes on to a segment; last reports whether the path ends with it.
+// enter moves on to a segment; last reports whether the path ends with it.
 func (p *position[R]) enter(segment []byte, last bool) {
 	p.slash = true
 	switch string(segment) {
@@ -177,7 +178,7 @@ func (p *position[R]) enter(segment []byte, last bool) {
 	}
 }
 
-// leave goes back by a segment. What is above the root is the root.
+// leave moves back by one segment. The root is its own parent.
 func (p *position[R]) leave() {
 	switch {
 	case p.off > 0:
@@ -187,7 +188,7 @@ func (p *position[R]) leave() {
 	}
 }
 
-// descend goes on to a segment that is a name.
+// descend moves on to a segment that is not a dot segment.
 func (p *position[R]) descend(segment []byte) {
 	if p.off == 0 {
 		if below := p.node.children[string(segment)]; below != nil {
@@ -198,17 +199,17 @@ func (p *position[R]) descend(segment []byte) {
 	p.off++
 }
 
-// isContested reports whether there are more ways to read the path than the two views and their ends: dot segments mixed
-// with another spelling, or another slash or an end after a `;`.
+// isContested reports whether the path has more readings than the two views and their ends. It does if dot segments are
+// mixed with another spelling, or if an otherSlash or an end follows a `;`.
 func (r *reading[R]) isContested() bool {
 	s := r.spelling
 	return s&split != 0 || s&anyDots != 0 && s&(s-1) != 0
 }
 
-// agreed returns the number of segments at the beginning of the path that every reading has.
+// agreed returns the number of segments at the beginning of the path that all readings have in common.
 func (r *reading[R]) agreed() int { return max(0, min(r.plain, r.least)) }
 
-// decodeHex returns the byte that two hexadecimal digits at the beginning of s encode.
+// decodeHex returns the byte that is encoded by two hexadecimal digits at the beginning of s.
 func decodeHex(s string) (value byte, ok bool) {
 	if len(s) < 2 {
 		return 0, false

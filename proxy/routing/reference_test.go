@@ -5,32 +5,32 @@ import (
 	"strings"
 )
 
-// The reference below reads paths and chooses rules in the plainest way: by whole strings, by splitting and joining, and by
-// looking at every rule. It shares nothing with the code under test.
+// The reference below reads paths and chooses rules in the simplest way: it splits and joins whole strings and looks at
+// every rule. It shares nothing with the code under test.
 
-// reader is one way in which an upstream may read a path. The zero reader takes it as it came.
+// reader is one way in which an upstream may read a path. The zero reader takes the path as it came.
 type reader struct {
-	// decode decodes percent-encodings once, and decodeDots only those of dots.
+	// decode decodes percent-encoded bytes once. decodeDots decodes only encoded dots.
 	decode, decodeDots bool
 	// backslash reads `\` as a slash.
 	backslash bool
 	// merge reads several slashes as one.
 	merge bool
-	// cutFirst cuts off a `;` and what follows in a segment before anything is decoded, and cutLast after it. If cutAtSlash
-	// is not set, a segment ends at a backslash too when cutFirst looks for its end.
+	// cutFirst cuts each segment at its first `;` before anything is decoded, and cutLast does so afterwards. For cutFirst,
+	// a segment also ends at a backslash unless cutAtSlash is set.
 	cutFirst, cutAtSlash, cutLast bool
 	// dots resolves dot segments.
 	dots bool
-	// trim removes a slash from the end if the path came without one.
+	// trim removes a slash at the end if the path came without one.
 	trim bool
 	// end is a decoded byte at which the path ends; "" for none.
 	end string
 }
 
-// lenient does everything of S-14.3.
+// lenient applies all steps of S-14.3.
 var lenient = reader{decode: true, backslash: true, merge: true, cutLast: true, dots: true}
 
-// readers are all ways.
+// readers returns a reader for each way to read a path.
 func readers() []reader {
 	var all []reader
 	for bits := range 1 << 9 {
@@ -83,7 +83,7 @@ func (r reader) read(path string) string {
 	return path
 }
 
-// cutParameters cuts off parameters of segments that are not decoded yet.
+// cutParameters cuts off the parameters of segments that are not decoded yet.
 func (r reader) cutParameters(path string) string {
 	cutOff := func(s string) string { before, _, _ := strings.Cut(s, ";"); return before }
 	if r.cutAtSlash {
@@ -142,7 +142,7 @@ func unescape(s string) string {
 
 func lower(c byte) byte { return strings.ToLower(string(rune(c)))[0] }
 
-// refer returns the index of the rule that takes a path that needs no more reading; -1 for none.
+// refer returns the index of the rule that takes a path as it is, or -1 if there is none.
 func refer(rules []Rule[int], method, path string) int {
 	var matching []Rule[int]
 	for _, rule := range rules {

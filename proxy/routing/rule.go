@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// PathProblem returns why a path cannot be that of a route, or "" if it can. Only a plain path can: every spelling that has
-// to be decoded or resolved would be ambiguous. An exact path may end with a slash, which then belongs to it.
+// PathProblem returns why a path cannot be the path of a route, or "" if it can. Only a plain path can, because every
+// spelling that has to be decoded or resolved would be ambiguous. An exact path may end with a slash, which is then part of
+// it.
 func PathProblem(path string, exact bool) string {
 	if path == "" || path[0] != '/' {
 		return "it does not begin with a slash"
@@ -34,7 +35,7 @@ func segmentProblem(segment string) string {
 	case segment == "." || segment == "..":
 		return fmt.Sprintf("it has the segment %q, which clients resolve before they send a path", segment)
 	case len(segment) > maxSegment:
-		return fmt.Sprintf("it has a segment of %d bytes, and the longest has %d", len(segment), maxSegment)
+		return fmt.Sprintf("it has a segment of %d bytes, and at most %d are allowed", len(segment), maxSegment)
 	}
 	for _, r := range segment {
 		if problem := runeProblem(r); problem != "" {
@@ -44,8 +45,8 @@ func segmentProblem(segment string) string {
 	return ""
 }
 
-// runeProblem returns why a character cannot be in a route's path. Those that can are the characters that no client has to
-// encode (RFC 3986, section 3.3), without the `;`.
+// runeProblem returns why a character cannot be in a route's path, or "" if it can. The allowed characters are those that no
+// client has to encode (RFC 3986, section 3.3), except `;`.
 func runeProblem(r rune) string {
 	switch {
 	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r < 0x80 && strings.ContainsRune("-._~!$&'()*+,=:@", r):
@@ -55,21 +56,22 @@ func runeProblem(r rune) string {
 	case r == '#':
 		return "it has a fragment, which clients do not send"
 	case r == '%':
-		return "it has a percent-encoding; a route is written as the path that it decodes to"
+		return "it is percent-encoded, and routes have decoded paths"
 	}
 	return fmt.Sprintf("it has the character %q, which has more than one spelling in a request", r)
 }
 
-// Collision says that two rules of a site cannot be told apart.
+// Collision names two rules of a site that take the same requests.
 type Collision struct {
 	// First and Second are the indexes of the rules.
 	First, Second int
-	// Method is the first method that both take; "" if both take all of them.
+	// Method is the first method that both take, or "" if both take all methods.
 	Method string
 }
 
-// Collisions returns the rules of a site that cannot be told apart, each with the first that has the same path and method.
-// Because a longer path and one with methods come first, every rule without a collision is chosen for some request.
+// Collisions returns the rules of a site that take the same requests as an earlier one, each with the first rule that has
+// the same path and method. Every rule without a collision is chosen for some request, because longer paths and rules with
+// methods come first.
 func Collisions[R any](rules []Rule[R]) []Collision {
 	type key struct {
 		path   string
@@ -83,7 +85,7 @@ func Collisions[R any](rules []Rule[R]) []Collision {
 		if len(methods) == 0 {
 			methods = []string{""}
 		}
-		reported := map[int]bool{i: true} // a method that is listed twice is no collision
+		reported := map[int]bool{i: true} // a method that is listed twice is not a collision
 		for _, method := range methods {
 			k := key{rule.Path, rule.Exact, method}
 			before, taken := first[k]
@@ -98,8 +100,8 @@ func Collisions[R any](rules []Rule[R]) []Collision {
 	return found
 }
 
-// Covers reports whether every request that the other rule takes is one that this rule takes too. Where this one is asked
-// first, the other can then never be chosen.
+// Covers reports whether this rule takes every request that the other rule takes. If this rule is tried first, the other one
+// is then never chosen.
 func (rule Rule[R]) Covers(other Rule[R]) bool {
 	return rule.coversPath(other) && rule.coversMethods(other.Methods)
 }

@@ -20,7 +20,7 @@ func TestOnlyAPlainPathCanBeThatOfARoute(t *testing.T) {
 	for path, want := range map[string]string{
 		"": "begin with a slash", "a": "begin with a slash", "*": "begin with a slash",
 		"//": "empty segment", "/a//b": "empty segment", "//a": "empty segment", "/a/./b": `segment "."`, "/..": `segment ".."`,
-		"/a?b": "query", "/a#b": "fragment", "/a%20b": "percent-encoding", "/a b": "character ' '", `/a\b`: "character", "/a;b": "character ';'", "/ä": "character 'ä'", "/\x00": "character", "/\xff": "character",
+		"/a?b": "query", "/a#b": "fragment", "/a%20b": "percent-encoded", "/a b": "character ' '", `/a\b`: "character", "/a;b": "character ';'", "/ä": "character 'ä'", "/\x00": "character", "/\xff": "character",
 		"/" + strings.Repeat("x", maxSegment+1): "256 bytes",
 	} {
 		for _, exact := range []bool{false, true} {
@@ -60,7 +60,7 @@ func TestCollisionsAreFound(t *testing.T) {
 	}
 }
 
-// TestEveryRuleWithoutACollisionIsChosen checks what Collisions says of the others.
+// TestEveryRuleWithoutACollisionIsChosen checks the claim in the comment of Collisions.
 func TestEveryRuleWithoutACollisionIsChosen(t *testing.T) {
 	rules := []Rule[int]{
 		{Path: "/"}, {Path: "/", Exact: true}, {Path: "/a"}, {Path: "/a", Exact: true}, {Path: "/a/", Exact: true}, {Path: "/a", Methods: []string{"GET"}},

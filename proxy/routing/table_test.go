@@ -29,7 +29,7 @@ func TestAHostIsMatchedExactlyAndThenByOneWildcardLabel(t *testing.T) {
 	}
 }
 
-// TestTheMostSpecificRouteIsChosen has the rules in an order in which a list that is searched from its beginning would fail.
+// TestTheMostSpecificRouteIsChosen has the rules in an order that would fail if the first match were chosen.
 func TestTheMostSpecificRouteIsChosen(t *testing.T) {
 	rules := []Rule[int]{
 		{Path: "/api"},
@@ -73,7 +73,7 @@ func TestAPrefixOfASlashTakesEverything(t *testing.T) {
 	}
 }
 
-// TestSpellingsOfAPath has what is in use and must pass, and what is known from attacks.
+// TestSpellingsOfAPath has spellings that are in use and must pass, and spellings that are known from attacks.
 func TestSpellingsOfAPath(t *testing.T) {
 	table := siteOf([]Rule[int]{{Path: "/api"}, {Path: "/api/admin"}, {Path: "/exact", Exact: true}, {Path: "/wiki"}})
 	for want, paths := range map[int][]string{
@@ -97,13 +97,13 @@ func TestSpellingsOfAPath(t *testing.T) {
 	}
 }
 
-// TestWhatIsLeftOfAStrippedPathIsReadFromItsRoute checks what an upstream reads that gets a path without its prefix: dot segments
-// cannot lead above its root, and what they then lead to has a plain spelling of its own.
+// TestWhatIsLeftOfAStrippedPathIsReadFromItsRoute checks how an upstream reads a path without its prefix: dot segments
+// cannot lead above its root, and the path that they lead to has a plain spelling of its own.
 func TestWhatIsLeftOfAStrippedPathIsReadFromItsRoute(t *testing.T) {
 	for _, stripped := range []bool{false, true} {
 		table := siteOf([]Rule[int]{{Path: "/api", Stripped: stripped}, {Path: "/api/api"}, {Path: "/api/x/y", Exact: true}, {Path: "/b", Exact: true, Stripped: stripped}})
 		for path, want := range map[string][2]int{
-			"/api/a/../../api/b": {0, -2}, // an upstream of the stripped path reads /api/b, which is /api/api/b in plain
+			"/api/a/../../api/b": {0, -2}, // an upstream of the stripped path reads /api/b, whose plain spelling is /api/api/b
 			"/api/../api/a":      {0, -2},
 			"/api/a/..":          {0, 0}, "/api/a/../b": {0, 0}, "/api": {0, 0}, "/api/": {0, 0}, "/api/a/../api": {-2, -2}, "/api/a/../../api/x/y": {-2, -2},
 			"/b": {3, 3}, "/api/../../api/x": {0, -2}, "/api/../api/x/z": {0, -2},
@@ -115,7 +115,7 @@ func TestWhatIsLeftOfAStrippedPathIsReadFromItsRoute(t *testing.T) {
 	}
 }
 
-// decisions are requests of every kind, for the tests of what one costs.
+// decisions are requests of every kind, to test what a decision costs.
 var decisions = []struct{ host, path string }{
 	{"site-1.test", "/"}, {"site-1.test", "/route-1/x"}, {"x.wild.test", "/route-1"}, {"unknown.test", "/"}, {"bare.test", "/../x"}, {"site-1.test", "/route-1/%2e%2e/x"},
 	{"site-1.test", "/route-1//..%2f;/%3f%23%00" + strings.Repeat("x", 1000)},
@@ -145,7 +145,7 @@ func TestADecisionAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkDecide shows what a decision costs for one site and route, and for 10,000 of them.
+// BenchmarkDecide measures a decision among one site and route, and among 10,000 of them.
 func BenchmarkDecide(b *testing.B) {
 	for _, size := range []struct{ sites, routes int }{{2, 2}, {1000, 10}, {2, 10_000}, {10_000, 2}} {
 		table := tableOf(size.sites, size.routes)
@@ -160,7 +160,7 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// BenchmarkDecideHostile shows that the longest and most crooked path costs a bounded time.
+// BenchmarkDecideHostile measures the longest path with the most deviations.
 func BenchmarkDecideHostile(b *testing.B) {
 	table := tableOf(2, 10)
 	for name, part := range map[string]string{"dots": "/route-1/..", "slashes": "/", "encoded": "%2f..%2f", "ends": "%3f", "parameters": ";%2f", "names": "%61"} {

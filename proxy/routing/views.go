@@ -2,8 +2,8 @@ package routing
 
 import "strings"
 
-// Came returns the value of the route whose path a request's path is as it came, byte for byte; false for none. It is what
-// Decide chooses unless the path is ambiguous.
+// Came returns the value of the route that matches a request's path as it came, byte for byte, or false if there is none.
+// Decide chooses the same route unless the path is ambiguous.
 func (t *Table[S, R]) Came(host, method, path string) (route R, ok bool) {
 	found := t.find(host)
 	path, _, _ = strings.Cut(path, "?")
@@ -18,8 +18,8 @@ func (t *Table[S, R]) Came(host, method, path string) (route R, ok bool) {
 	return chosen.value, true
 }
 
-// MostLenient returns a path, without its query, as the most lenient upstream could read it (S-14.3). It is for people:
-// Decide reads paths without writing them out.
+// MostLenient returns a path, without its query, as the most lenient upstream could read it (S-14.3). It is for output:
+// Decide does not need the text of what it reads.
 func MostLenient(path string) string {
 	path, _, _ = strings.Cut(path, "?")
 	if path == "" || path[0] != '/' || isPlain(path) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// siteOf returns the table of one site with the rules, each with its index as its value.
+// siteOf returns a table with one site that has the rules. The value of each rule is its index.
 func siteOf(rules []Rule[int]) *Table[string, int] {
 	for i := range rules {
 		rules[i].Value = i
@@ -17,7 +17,7 @@ func siteOf(rules []Rule[int]) *Table[string, int] {
 	return table
 }
 
-// taken returns the rule that a table has chosen; -1 for none, and -2 if the path is ambiguous.
+// taken returns the rule that a table chooses, -1 if there is none, or -2 if the path is ambiguous.
 func taken(table *Table[string, int], method, path string) int {
 	switch d := table.Decide("a.test", method, path); d.Outcome {
 	case Routed:
@@ -28,8 +28,8 @@ func taken(table *Table[string, int], method, path string) int {
 	return -1
 }
 
-// checkViews checks what must hold for any rules and any path: a decision holds for every reader of the path, and a path that
-// is read in one or two ways only is refused only if they differ.
+// checkViews checks what must hold for any rules and any path: a decision is right for every reader of the path, and a path
+// with only one or two readings is refused only if they differ.
 func checkViews(t testing.TB, table *Table[string, int], rules []Rule[int], all []reader, method, path string) {
 	t.Helper()
 	got := taken(table, method, path)
@@ -45,7 +45,7 @@ func checkViews(t testing.TB, table *Table[string, int], rules []Rule[int], all 
 	}
 	for _, r := range all {
 		if other := refer(rules, method, r.read(path)); other != got {
-			t.Fatalf("%q: got rule %d, and for the reader %+v it is %q of rule %d\n%+v", path, got, r, r.read(path), other, rules)
+			t.Fatalf("%q: got rule %d, but the reader %+v reads %q, which rule %d takes\n%+v", path, got, r, r.read(path), other, rules)
 		}
 	}
 }
@@ -73,7 +73,7 @@ func randomRules(random *rand.Rand) []Rule[int] {
 	return rules
 }
 
-// spellings are what random paths are made of.
+// spellings are the parts of random paths.
 var spellings = []string{
 	"a", "b", "a", "b", "/", "/", "/a", "/b", "/..", "/.", "//", "%2e", "%2E", ".", "..", "%2f", "%2F", "%5c", `\`, ";", ";x", "%3b", "%3f", "%23", "%00", "%61", "%62", "%20", "%", "%zz", "c",
 }
@@ -87,7 +87,7 @@ func randomPath(random *rand.Rand, of []string) string {
 	return path.String()
 }
 
-// TestNoReaderOfAnAcceptedPathFindsAnotherRoute is the property of S-14.3.
+// TestNoReaderOfAnAcceptedPathFindsAnotherRoute checks the property of S-14.3.
 func TestNoReaderOfAnAcceptedPathFindsAnotherRoute(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -109,7 +109,7 @@ func TestNoReaderOfAnAcceptedPathFindsAnotherRoute(t *testing.T) {
 	}
 }
 
-// TestAPathWithOneDeviationIsRefusedOnlyIfItsTwoViewsDiffer checks the other half: what is in use is not refused for nothing.
+// TestAPathWithOneDeviationIsRefusedOnlyIfItsTwoViewsDiffer checks the reverse: no path is refused without need.
 func TestAPathWithOneDeviationIsRefusedOnlyIfItsTwoViewsDiffer(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -138,7 +138,7 @@ func TestAPathWithOneDeviationIsRefusedOnlyIfItsTwoViewsDiffer(t *testing.T) {
 	}
 }
 
-// FuzzViews checks the property of S-14.3 with any path.
+// FuzzViews checks the property of S-14.3 with arbitrary paths.
 func FuzzViews(f *testing.F) {
 	for _, path := range []string{
 		"/", "/a", "/a/b", "/a/", "/api/../admin", "/api/..;/admin", "/api/%2e%2e/admin", "/api%2f..%2fadmin", `/api\..\admin`, "//admin", "/api;/admin", "/admin%3b", "/ad%6din",
