@@ -94,9 +94,9 @@ func (w *crowd) tell(c *crowdConn) {
 // connect makes a client open a connection.
 func (w *crowd) connect(client int) {
 	key := numberedKey(uint64(client))
-	idle := w.idleFor(key)
 	held := w.r.clients.held(key)
 	full := w.r.open == w.r.limit
+	idle := full && w.idleFor(key) // with room left, a refusal is wrong in any case
 	t, _ := w.r.admit(key)
 	w.tickets = append(w.tickets, t)
 	if t.decided() && t.result == refused && (!full || held < w.r.share || idle) {

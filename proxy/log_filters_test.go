@@ -174,6 +174,9 @@ func TestTheShippedFiltersNameNobodyElse(t *testing.T) {
 			for line := range strings.Lines(log) {
 				for i, filter := range filters {
 					for cut := range len(line) { // a full disk truncates lines
+						if insideRun(line, cut) {
+							continue // an expression that takes this many takes one more
+						}
 						if got := filter.offender(line[:cut]); got != "" && got != "203.0.113.50" {
 							t.Fatalf("filter %d took %q out of %q, want the client's own address or nothing", i, got, line[:cut])
 						}
@@ -182,6 +185,17 @@ func TestTheShippedFiltersNameNobodyElse(t *testing.T) {
 			}
 		}
 	}
+}
+
+// insideRun reports whether the line is the same pair of bytes over and over on both sides of the cut, as in the middle of
+// 3,000 escaped newlines. Each cut there costs a search of the whole line.
+func insideRun(line string, cut int) bool {
+	const around = 64
+	if cut < around || cut+around > len(line) {
+		return false
+	}
+	near := line[cut-around : cut+around]
+	return near[2:] == near[:len(near)-2]
 }
 
 // jailNumbers reads maxretry and findtime, in seconds, of a shipped jail.
