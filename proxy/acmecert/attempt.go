@@ -147,6 +147,7 @@ func (a *attempt) obtain(ctx context.Context, m *Manager) (*tls.Certificate, err
 		a.at = stageValidation
 		if err := a.validate(ctx, m, order, challengeType); err != nil {
 			if i+1 < len(types) && isRefusal(err, a.at, a.domain.name) {
+				m.warn(a.domain, fmt.Sprintf("%s: %v; %s is tried next", challengeType, err, types[i+1]))
 				continue
 			}
 			return nil, err

@@ -95,14 +95,14 @@ func TestAnAttemptSaysWhereItFoundTheCertificate(t *testing.T) {
 	renewed := makeACMETestCert(t, acmeTestName, now.Add(-time.Hour), now.Add(90*day))
 	s.manager.obtain = func(ctx context.Context, d *domain) outcome {
 		cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, renewed)
-		o, _ := s.manager.known(ctx, d, nil)
+		o, _, _ := s.manager.known(ctx, d, nil)
 		return o
 	}
 	s.manager.renewDue(t.Context())
 	waitForACMELog(t, &log, "ACME_RENEWED domain="+acmeTestName+" source=cache")
 
 	d.retryAt = now // a second attempt finds what the first has begun to serve
-	if o, done := s.manager.known(t.Context(), d, nil); !done || o.origin != foundServed {
+	if o, done, _ := s.manager.known(t.Context(), d, nil); !done || o.origin != foundServed {
 		t.Errorf("got %+v, want the certificate that is served", o)
 	}
 	if n := strings.Count(log.String(), "ACME_RENEWED"); n != 1 {

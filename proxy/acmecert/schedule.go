@@ -191,7 +191,10 @@ func (m *Manager) try(ctx context.Context, d *domain) outcome {
 	if lease != nil {
 		defer lease.Release()
 	}
-	o, done := m.known(ctx, d, lease)
+	o, done, unread := m.known(ctx, d, lease)
+	if err == nil {
+		err = unread
+	}
 	switch {
 	case done:
 	case err != nil && !errors.Is(err, certstore.ErrAway):
@@ -235,15 +238,16 @@ func (m *Manager) ask(ctx context.Context, d *domain, lease *certstore.Lease) ou
 }
 
 // known returns the certificate of a name without asking the CA, if another listener, process or machine has obtained one
-// by now. done is false if there is none.
-func (m *Manager) known(ctx context.Context, d *domain, lease *certstore.Lease) (o outcome, done bool) {
+// by now. done is false if there is none. The error is that of a store that may have one, but cannot be read.
+func (m *Manager) known(ctx context.Context, d *domain, lease *certstore.Lease) (o outcome, done bool, unread error) {
 	if lease != nil {
-		if o, done := m.fetchNewer(ctx, d); done {
-			return o, true
+		if o, done, unread = m.fetchNewer(ctx, d); done {
+			return o, true, nil
 		}
 		m.learnRefusals(ctx, d.name)
 	}
-	return m.fromCache(ctx, d)
+	o, done = m.fromCache(ctx, d)
+	return o, done, unread
 }
 
 // fromCache returns the certificate of a name that has none, or whose own is due for renewal, if another listener or

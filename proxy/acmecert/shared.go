@@ -119,20 +119,24 @@ func (m *Manager) storeAway(d *domain, err error) outcome {
 	return outcome{local: true, err: fmt.Errorf("%w; another machine may be ordering the certificate, so it is not ordered here until the store answers", err)}
 }
 
-// fetch returns the certificate that the store has for a name; nil if there is none, or it cannot be used.
-func (m *Manager) fetch(ctx context.Context, d *domain) *tls.Certificate {
+// fetch returns the certificate that the store has for a name; nil if there is none, or it cannot be used. The error is that of a
+// store that cannot be read: it may have one.
+func (m *Manager) fetch(ctx context.Context, d *domain) (*tls.Certificate, error) {
 	name := m.shared.nameOf(certificateKind, d.name)
 	data, err := m.shared.store.Get(ctx, name)
-	if err != nil {
+	switch {
+	case errors.Is(err, certstore.ErrAway):
+		return nil, err
+	case err != nil:
 		m.logUnreadable(name, err)
-		return nil
+		return nil, nil
 	}
 	certificate, note, err := parseCached(data, d.name, time.Now())
 	if err != nil || certificate == nil {
 		m.logUnusable(name, errors.Join(err, errors.New(note)))
-		return nil
+		return nil, nil
 	}
-	return certificate
+	return certificate, nil
 }
 
 // logUnreadable logs an error that says that a value of the store cannot be decrypted. A missing value is not logged.
@@ -148,20 +152,20 @@ func (m *Manager) logUnusable(name string, err error) {
 }
 
 // fetchNewer looks for a certificate in the store that is newer than the current one, and returns it as the outcome of an
-// attempt. done is false if there is none. The caller has the turn of the name.
-func (m *Manager) fetchNewer(ctx context.Context, d *domain) (o outcome, done bool) {
+// attempt. done is false if there is none. The error is that of fetch. The caller has the turn of the name.
+func (m *Manager) fetchNewer(ctx context.Context, d *domain) (o outcome, done bool, err error) {
 	if m.shared == nil {
-		return o, false
+		return o, false, nil
 	}
-	certificate := m.fetch(ctx, d)
+	certificate, err := m.fetch(ctx, d)
 	current := d.certificate()
 	if current == nil { // the cache may be about to be read: what it has must not be replaced with something older
 		current, _, _ = loadCertificate(ctx, m.cache, d.name, time.Now())
 	}
 	if certificate == nil || !newer(certificate, current) {
-		return o, false
+		return o, false, err
 	}
-	return outcome{certificate: certificate, origin: foundStore, saveErr: m.save(ctx, d, certificate)}, true
+	return outcome{certificate: certificate, origin: foundStore, saveErr: m.save(ctx, d, certificate)}, true, nil
 }
 
 // fetchMissing takes certificates from the store for names that have none, and returns the names that still have none.
@@ -185,7 +189,7 @@ func (m *Manager) takeShared(ctx context.Context, d *domain) bool {
 	case <-ctx.Done():
 		return false
 	}
-	o, done := m.fetchNewer(ctx, d)
+	o, done, _ := m.fetchNewer(ctx, d)
 	if !done {
 		return false
 	}
@@ -224,8 +228,9 @@ func (m *Manager) share(ctx context.Context, lease *certstore.Lease, d *domain, 
 
 // push writes a certificate to the store, unless the store has a newer one.
 func (m *Manager) push(ctx context.Context, lease *certstore.Lease, d *domain, certificate *tls.Certificate) error {
-	if there := m.fetch(ctx, d); there != nil && !newer(certificate, there) {
-		return nil
+	there, err := m.fetch(ctx, d)
+	if err != nil || there != nil && !newer(certificate, there) {
+		return err
 	}
 	data, err := encodeCertificate(certificate)
 	if err != nil {
@@ -331,8 +336,8 @@ func (m *Manager) offer(ctx context.Context, d *domain) (done bool) {
 	if certificate == nil || time.Now().After(certificate.Leaf.NotAfter) {
 		return true
 	}
-	if there := m.fetch(ctx, d); there != nil && !newer(certificate, there) {
-		return true
+	if there, err := m.fetch(ctx, d); err != nil || there != nil && !newer(certificate, there) {
+		return true // the next connection to a store that is away compares all names again
 	}
 	lease, err := m.shared.store.Lease(ctx, m.shared.nameOf(orderKind, d.name))
 	if err != nil {

@@ -313,6 +313,22 @@ func TestANewNameWaitsForTheStore(t *testing.T) {
 	waittest.For(t, "the name to be due once the store is back", func() bool { return !m.Names()[0].NextTry.After(time.Now()) })
 }
 
+// TestAStoreThatCannotBeReadMayHaveTheCertificate gives the lease of a name, and then refuses to read.
+func TestAStoreThatCannotBeReadMayHaveTheCertificate(t *testing.T) {
+	server := redistest.ForTest(t, redistest.Options{})
+	ca, cfg := datedCA(t, acmeTestName)
+	m := startMachine(t, server, cfg)
+	if _, err := server.Do("ACL", "SETUSER", "default", "-getrange"); err != nil {
+		t.Fatal(err)
+	}
+	if o := m.manager.try(t.Context(), m.first()); !o.local || !errors.Is(o.err, certstore.ErrAway) {
+		t.Errorf("got %+v, want that the store is away", o)
+	}
+	if got := ca.Requests(acmetest.FakeCANewOrder); got != 0 {
+		t.Errorf("got %d orders, want none", got)
+	}
+}
+
 func TestARefusalIsSharedAmongMachines(t *testing.T) {
 	server := redistest.ForTest(t, redistest.Options{})
 	for what, refusal := range map[string]acmetest.Refusal{
