@@ -48,6 +48,9 @@ Feature: Several machines that share a store
       And the machine "B" is started
       And the machine "A" serves
       And the machine "B" serves
+      # They do not ask again for hours.
+      And the machine "A" logs "ACME_RENEWAL_INFO"
+      And the machine "B" logs "ACME_RENEWAL_INFO"
       And clients keep making requests to "www.example.test"
       And a client makes a TLS handshake for "www.example.test"
       And the ACME server wants the certificate renewed now

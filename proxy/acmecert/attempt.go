@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -158,8 +159,8 @@ func (a *attempt) obtain(ctx context.Context, m *Manager) (*tls.Certificate, err
 	return nil, errors.New("no challenge type is left")
 }
 
-// order creates an order. If the CA has lost the account, it registers the account again; if the CA rejects `replaces`, it
-// orders without that.
+// order creates an order. If the CA has lost the account, it registers the account again; if the CA rejects `replaces`, or fails at
+// it with a 500, it orders without that.
 func (a *attempt) order(ctx context.Context, m *Manager) (acme.Order, error) {
 	a.at = stageOrder
 	request := acme.Order{
@@ -177,7 +178,7 @@ func (a *attempt) order(ctx context.Context, m *Manager) (acme.Order, error) {
 		order, err = a.session.client.NewOrder(ctx, a.session.account, request)
 		p, isProblem = problemOf(err)
 	}
-	if isProblem && a.replaces != "" && p.Status < 500 && p.Type != acme.ProblemTypeRateLimited {
+	if isProblem && a.replaces != "" && p.Status <= http.StatusInternalServerError && p.Type != acme.ProblemTypeRateLimited {
 		a.replaces, request.Replaces = "", ""
 		order, err = a.session.client.NewOrder(ctx, a.session.account, request)
 	}

@@ -135,20 +135,34 @@ func TestARenewalNamesWhatItReplaces(t *testing.T) {
 		t.Errorf("got the first order %s, want nothing to replace", orders[0])
 	}
 
-	t.Run("a CA that does not like that gets an order without it", func(t *testing.T) {
-		d.cert.Store(first)
-		ca.Answer(acmetest.FakeCANewOrder, func(w http.ResponseWriter, _ *http.Request) {
-			ca.Answer(acmetest.FakeCANewOrder, nil)
-			acmetest.WriteProblem(w, acmetest.Refusal{Status: 409, Type: "urn:ietf:params:acme:error:alreadyReplaced"})
+	for what, refusal := range map[string]acmetest.Refusal{
+		"a CA that does not like that gets an order without it": {Status: 409, Type: "urn:ietf:params:acme:error:alreadyReplaced"},
+		"a CA that has lost what it names, too":                 {Status: 500, Type: "urn:ietf:params:acme:error:serverInternal"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			d.cert.Store(first)
+			refused := 0
+			ca.Answer(acmetest.FakeCANewOrder, func(w http.ResponseWriter, _ *http.Request) {
+				if orders := ca.Payloads(acmetest.FakeCANewOrder); strings.Contains(orders[len(orders)-1], "replaces") {
+					refused++
+					acmetest.WriteProblem(w, refusal)
+					return
+				}
+				ca.Answer(acmetest.FakeCANewOrder, nil) // which answers when the client tries again
+				acmetest.WriteProblem(w, acmetest.Refusal{Status: 400, Type: "urn:ietf:params:acme:error:badNonce"})
+			})
+			if o := s.manager.runAttempt(t.Context(), d); o.err != nil {
+				t.Fatal(o.err)
+			}
+			orders := ca.Payloads(acmetest.FakeCANewOrder)
+			if strings.Contains(orders[len(orders)-1], "replaces") {
+				t.Errorf("got the order %s, want it without replaces", orders[len(orders)-1])
+			}
+			if refused == 0 {
+				t.Error("the first order replaced nothing")
+			}
 		})
-		if o := s.manager.runAttempt(t.Context(), d); o.err != nil {
-			t.Fatal(o.err)
-		}
-		orders := ca.Payloads(acmetest.FakeCANewOrder)
-		if strings.Contains(orders[len(orders)-1], "replaces") {
-			t.Errorf("got the order %s, want it without replaces", orders[len(orders)-1])
-		}
-	})
+	}
 }
 
 // TestWhatACAIssuesIsChecked covers certificates other than those ordered. They count against the CA's limits, so that
