@@ -38,6 +38,20 @@ func newTestLog(t *testing.T, log *waittest.Buffer) *eventlog.Logger {
 	return logger
 }
 
+// cacheDir returns the name of a cache directory that is removed after the test. A write that was given up when the test ended may
+// still be under way, which makes the removal of a t.TempDir fail.
+func cacheDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		waittest.For(t, "the last write to the cache", func() bool { return os.RemoveAll(dir) == nil })
+	})
+	return filepath.Join(dir, "acme")
+}
+
 // newTestACMESource makes the source of `listeners[0]`, which logs to log.
 func newTestACMESource(t *testing.T, cfg config.TLS, httpChallenges bool, log *waittest.Buffer) *Source {
 	t.Helper()

@@ -39,7 +39,7 @@ type testMachine struct {
 // startMachine starts a machine. Its certificates are not renewed unless the test does it.
 func startMachine(t *testing.T, server *redistest.Server, cfg config.TLS) *testMachine {
 	t.Helper()
-	cfg.ACMECacheDir = filepath.Join(t.TempDir(), "acme")
+	cfg.ACMECacheDir = cacheDir(t)
 	return restartMachine(t, server, cfg)
 }
 
@@ -454,7 +454,7 @@ func TestACertificateOfTheCacheFillsTheStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := redistest.ForTest(t, redistest.Options{})
 			_, cfg := datedCA(t, acmeTestName)
-			cfg.ACMECacheDir = filepath.Join(t.TempDir(), "acme")
+			cfg.ACMECacheDir = cacheDir(t)
 			if err := newTestACMESource(t, cfg, true, &waittest.Buffer{}).Provision(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
@@ -504,7 +504,7 @@ func TestTheNewestCertificateOfAStartWins(t *testing.T) {
 			if err := before.store.Put(t.Context(), before.manager.shared.nameOf(certificateKind, acmeTestName), value); err != nil {
 				t.Fatal(err)
 			}
-			cfg.ACMECacheDir = filepath.Join(t.TempDir(), "acme")
+			cfg.ACMECacheDir = cacheDir(t)
 			if test.cached != nil {
 				cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, test.cached)
 			}
