@@ -23,7 +23,7 @@ import (
 // acmeTestConfig returns the TLS table of a listener with a new cache directory.
 func acmeTestConfig(t *testing.T, directory, caFile string, domains ...string) config.TLS {
 	t.Helper()
-	return config.TLS{Mode: config.TLSModeACME, ACMEDomains: domains, ACMECacheDir: filepath.Join(t.TempDir(), "acme"),
+	return config.TLS{Mode: config.TLSModeACME, ACMEDomains: domains, ACMECacheDir: cacheDir(t),
 		ACMEContact: "mailto:ops@example.test", ACMEDirectory: directory, ACMECAPath: caFile}
 }
 

@@ -117,7 +117,7 @@ func TestTheRefusalOfAnotherProcessIsHeeded(t *testing.T) {
 		"of all names": {err: errors.New("urn:x: busy"), retryAfter: time.Hour},
 	} {
 		t.Run(what, func(t *testing.T) {
-			cfg.ACMECacheDir = filepath.Join(t.TempDir(), "acme")
+			cfg.ACMECacheDir = cacheDir(t)
 			s, other := newTestACMESource(t, cfg, true, &waittest.Buffer{}), newTestACMESource(t, cfg, true, &waittest.Buffer{})
 			s.manager.obtain = func(context.Context, *domain) outcome {
 				t.Error("the CA was asked, want its refusal of the other process heeded")
