@@ -57,6 +57,8 @@ type socket struct {
 	readOnce, writeMost func(fd uintptr) bool
 	read                readCall
 	write               writeCall
+	// readPace and writePace are those of the goroutines that read and write.
+	readPace, writePace pace
 }
 
 // pastDeadline makes blocked calls return.
@@ -72,6 +74,8 @@ type readCall struct {
 	lender roomLender
 	n      int
 	errno  syscall.Errno
+	// waited reports whether there was nothing to read at first.
+	waited bool
 }
 
 // roomLender lends the buffer for a read, and takes it back while there is nothing to read.
@@ -87,6 +91,8 @@ type writeCall struct {
 	// try makes it end instead of waiting.
 	try   bool
 	errno syscall.Errno
+	// waited reports whether there was no room at first.
+	waited bool
 }
 
 // newSocket takes over a connection on which no read or write is half done.
@@ -134,8 +140,10 @@ func (s *socket) readCall(p []byte, from roomLender) (int, error) {
 		s.waits()
 	}
 	s.read.p, s.read.lender = p, from
+	s.read.waited = false
 	err := s.raw.Read(s.readOnce)
 	s.read.p, s.read.lender = nil, nil
+	s.readPace.ended(s.read.waited)
 	switch {
 	case err != nil: // closed, or interrupted by a deadline
 		return 0, err
@@ -169,6 +177,7 @@ func (s *socket) doRead(fd uintptr) bool {
 			if c.lender != nil {
 				c.lender.takeBack()
 			}
+			c.waited = true
 			return s.tryRead
 		}
 		c.n, c.errno = n, errno
@@ -200,6 +209,7 @@ func (s *socket) writeCall(p []byte, try bool) (rest []byte, err error) {
 	s.writing.Store(true)
 	err = s.raw.Write(s.writeMost)
 	s.writing.Store(false)
+	s.writePace.ended(s.write.waited)
 	rest = s.write.rest
 	s.write.rest = nil
 	if err == nil && s.write.errno != 0 {
@@ -221,6 +231,7 @@ func (s *socket) doWrite(fd uintptr) bool {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			s.waited.Store(true)
+			c.waited = true
 			if s.waits != nil && !c.try {
 				s.waits()
 			}

@@ -114,7 +114,8 @@ func (s *socket) send(p []byte) {
 	_, s.gathering.failed = s.writeCall(p, false)
 }
 
-// clientTLS is a client's TLS connection, whose long writes need one system call.
+// clientTLS is a client's TLS connection, whose long writes need one system call, and whose reads are counted: one read of the
+// socket may bring thousands of records.
 type clientTLS struct {
 	*tls.Conn
 	socket *socket
@@ -140,6 +141,13 @@ func (c *clientTLS) Write(p []byte) (n int, err error) {
 		c.all.give(buffer)
 	}()
 	return c.Conn.Write(p)
+}
+
+// Read implements net.Conn.
+func (c *clientTLS) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.socket.readPace.step()
+	return n, err
 }
 
 // needsRecords reports whether crypto/tls may need more than one record for the next n bytes.

@@ -87,20 +87,20 @@ func (w *http1Work) switchProtocol(reason string, fields Fields, protocol string
 	}
 	early := w.in[w.start:w.end]
 	w.start = w.end
-	return http1Tunnel{w.conn.tls, w.conn.socket}, early, nil
+	return http1Tunnel{w.conn.tls, &w.conn.secure}, early, nil
 }
 
 // http1Tunnel is a client's connection after the switch.
 type http1Tunnel struct {
 	*tls.Conn
-	socket *socket
+	from *clientTLS
 }
 
 // Read returns io.EOF only if the client has ended its half in order.
 func (t http1Tunnel) Read(p []byte) (int, error) {
-	n, err := t.Conn.Read(p)
+	n, err := t.from.Read(p)
 	if err == io.EOF {
-		err = t.socket.endError(true)
+		err = t.from.socket.endError(true)
 	}
 	return n, err
 }

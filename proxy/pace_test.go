@@ -1,0 +1,120 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestAGoroutineThatNeverWaitsLetsOthersRun has one processor. Another goroutine counts how often it gets it.
+func TestAGoroutineThatNeverWaitsLetsOthersRun(t *testing.T) {
+	const steps = 400
+	for _, tt := range []struct {
+		name string
+		// prepare returns a function that takes a step without waiting.
+		prepare func(t *testing.T) (step func() error)
+	}{
+		{"reads", func(t *testing.T) func() error {
+			s, far := socketPair(t)
+			send(t, far, strings.Repeat("x", steps))
+			waitFor(t, "all bytes to arrive", func() bool { return received(s) == steps })
+			return func() error { _, err := s.Read(make([]byte, 1)); return err }
+		}},
+		{"writes", func(t *testing.T) func() error {
+			s, far := socketPair(t)
+			go io.Copy(io.Discard, far)
+			return func() error { _, err := s.Write([]byte("x")); return err }
+		}},
+		{"attempts to write", func(t *testing.T) func() error {
+			s, far := socketPair(t)
+			go io.Copy(io.Discard, far)
+			return func() error { _, err := s.TryWrite([]byte("x")); return err }
+		}},
+		{"records of TLS that arrived together", func(t *testing.T) func() error {
+			return readRecords(t, steps, func(c *clientTLS) io.Reader { return c })
+		}},
+		{"records of a tunnel that arrived together", func(t *testing.T) func() error {
+			return readRecords(t, steps, func(c *clientTLS) io.Reader { return http1Tunnel{c.Conn, c} })
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			step := tt.prepare(t)
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+			var turns atomic.Int64
+			var stop atomic.Bool
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				for !stop.Load() {
+					turns.Add(1)
+					runtime.Gosched()
+				}
+			}()
+			for range steps {
+				if err := step(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := turns.Load()
+			stop.Store(true)
+			<-ended
+			if want := int64(steps / paceSteps / 2); got < want {
+				t.Errorf("another goroutine ran %d times during %d steps, want at least %d", got, steps, want)
+			}
+		})
+	}
+}
+
+// readRecords returns a function that reads one of n records of one byte each.
+func readRecords(t *testing.T, n int, from func(c *clientTLS) io.Reader) func() error {
+	t.Helper()
+	s, far := socketPair(t)
+	server := tls.Server(s, &tls.Config{Certificates: []tls.Certificate{*testCertificate(t, "a.test")}})
+	shaken := make(chan error, 1)
+	go func() { shaken <- server.Handshake() }()
+	client := clientOf(far, "http/1.1")
+	if err := client.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-shaken; err != nil {
+		t.Fatal(err)
+	}
+	// A long record first: from then on, one read of the socket takes as much.
+	send(t, client, strings.Repeat("x", 16<<10))
+	if _, err := io.ReadFull(server, make([]byte, 16<<10)); err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		send(t, client, "x")
+	}
+	waitFor(t, "all records to arrive", func() bool { return received(s) >= n*23 })
+	r := from(&clientTLS{Conn: server, socket: s})
+	return func() error { _, err := r.Read(make([]byte, 1)); return err }
+}
+
+// received returns how many bytes wait in a socket.
+func received(s *socket) int {
+	fd, err := descriptorOf(s.streamConn.(*net.TCPConn))
+	if err != nil {
+		return 0
+	}
+	n, _ := unix.IoctlGetInt(fd, unix.SIOCINQ)
+	return n
+}
+
+func TestAWaitBeginsThePaceAnew(t *testing.T) {
+	var p pace
+	for range paceSteps - 1 {
+		p.ended(false)
+	}
+	p.ended(true)
+	if p.steps != 0 {
+		t.Errorf("after a wait the pace is at step %d, want 0", p.steps)
+	}
+}
