@@ -48,7 +48,7 @@ Feature: Several machines that share a store
       And the machine "B" is started
       And the machine "A" serves
       And the machine "B" serves
-      # They do not ask again for hours.
+      # A machine that has asked the CA about a certificate does not ask again for hours.
       And the machine "A" logs "ACME_RENEWAL_INFO"
       And the machine "B" logs "ACME_RENEWAL_INFO"
       And clients keep making requests to "www.example.test"

@@ -159,8 +159,8 @@ func (a *attempt) obtain(ctx context.Context, m *Manager) (*tls.Certificate, err
 	return nil, errors.New("no challenge type is left")
 }
 
-// order creates an order. If the CA has lost the account, it registers the account again; if the CA rejects `replaces`, or fails at
-// it with a 500, it orders without that.
+// order creates an order. If the CA has lost the account, it registers the account again. If the CA rejects `replaces`, or
+// answers 500 to it, it orders without that.
 func (a *attempt) order(ctx context.Context, m *Manager) (acme.Order, error) {
 	a.at = stageOrder
 	request := acme.Order{

@@ -132,7 +132,7 @@ type domain struct {
 
 	// The rest is guarded by Manager.mu.
 
-	// uncompared reports whether the certificate came from the cache and has not been compared with that of the store since.
+	// uncompared reports whether the certificate was loaded from the cache and has yet to be compared with that of the store.
 	uncompared bool
 	// renewAt is when the certificate is due for renewal by its lifetime, and suggested what the CA says about it, if
 	// suggested.Certificate is its identifier. checkAt is when the CA is to be asked for that again.

@@ -157,7 +157,7 @@ func (s *Source) loadOne(ctx context.Context, d *domain) (found bool, err error)
 	case d.turn <- struct{}{}:
 		defer func() { <-d.turn }()
 	case <-ctx.Done():
-		return false, nil // whatever orders it next says why
+		return false, nil // the order that follows fails with the cause
 	}
 	if d.certificate() != nil {
 		return true, nil // another listener has loaded it, or the store had it

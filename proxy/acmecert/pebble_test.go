@@ -183,13 +183,15 @@ func TestACMEAgainstPebble(t *testing.T) {
 		f := startACMEFrontend(t, false)
 		p := startPebble(t, f, acmetest.PebbleOptions{BinDir: bin})
 		cfg := acmeTestConfig(t, p.DirectoryURL, p.CAFile, name)
-		f.source = newTestACMESource(t, cfg, true, &waittest.Buffer{})
+		var log waittest.Buffer
+		f.source = newTestACMESource(t, cfg, true, &log)
 		if err := f.source.Provision(t.Context(), nil); err != nil {
 			t.Fatalf("got %v, want a certificate", err)
 		}
 		if got, want := f.challenges, []string{"tls-alpn-01", "http-01"}; !slices.Equal(got, want) {
 			t.Errorf("got challenges %v, want %v", got, want)
 		}
+		waitForACMELog(t, &log, "ACME_ERROR domain="+name, "tls-alpn-01: ", "http-01 is tried next")
 		if got, ok := f.source.HTTPChallenge(name, "/.well-known/acme-challenge/x"); ok {
 			t.Errorf("after the attempt: got %q, want no answer", got)
 		}

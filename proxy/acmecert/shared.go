@@ -119,8 +119,8 @@ func (m *Manager) storeAway(d *domain, err error) outcome {
 	return outcome{local: true, err: fmt.Errorf("%w; another machine may be ordering the certificate, so it is not ordered here until the store answers", err)}
 }
 
-// fetch returns the certificate that the store has for a name; nil if there is none, or it cannot be used. The error is that of a
-// store that cannot be read: it may have one.
+// fetch returns the certificate that the store has for a name, or nil if there is none or it cannot be used. It returns an error
+// if the store cannot be read, and so may have one.
 func (m *Manager) fetch(ctx context.Context, d *domain) (*tls.Certificate, error) {
 	name := m.shared.nameOf(certificateKind, d.name)
 	data, err := m.shared.store.Get(ctx, name)
@@ -152,18 +152,21 @@ func (m *Manager) logUnusable(name string, err error) {
 }
 
 // fetchNewer looks for a certificate in the store that is newer than the current one, and returns it as the outcome of an
-// attempt. done is false if there is none. The error is that of fetch. The caller has the turn of the name.
+// attempt. done is false if there is none. The error is that of a store that cannot be read. The caller has the turn of the name.
 func (m *Manager) fetchNewer(ctx context.Context, d *domain) (o outcome, done bool, err error) {
 	if m.shared == nil {
 		return o, false, nil
 	}
 	certificate, err := m.fetch(ctx, d)
+	if certificate == nil {
+		return o, false, err
+	}
 	current := d.certificate()
-	if current == nil { // the cache may be about to be read: what it has must not be replaced with something older
+	if current == nil { // the cache has not been read yet, and may have a newer one
 		current, _, _ = loadCertificate(ctx, m.cache, d.name, time.Now())
 	}
-	if certificate == nil || !newer(certificate, current) {
-		return o, false, err
+	if !newer(certificate, current) {
+		return o, false, nil
 	}
 	return outcome{certificate: certificate, origin: foundStore, saveErr: m.save(ctx, d, certificate)}, true, nil
 }
@@ -281,8 +284,8 @@ func (m *Manager) sync(ctx context.Context) {
 	m.untilCompared(ctx, m.all()...)
 }
 
-// takeUncompared returns the names whose certificates came from the cache, of a start or a reload, since the last call. The first
-// connection to the store may have compared them before they were loaded.
+// takeUncompared returns the names whose certificates a start or a reload has loaded from the cache since the last call. The
+// comparison after a connection to the store may have come before they were loaded.
 func (m *Manager) takeUncompared() (names []*domain) {
 	if m.shared == nil {
 		return nil
@@ -337,7 +340,7 @@ func (m *Manager) offer(ctx context.Context, d *domain) (done bool) {
 		return true
 	}
 	if there, err := m.fetch(ctx, d); err != nil || there != nil && !newer(certificate, there) {
-		return true // the next connection to a store that is away compares all names again
+		return true // if the store is away, the next connection to it compares all names again
 	}
 	lease, err := m.shared.store.Lease(ctx, m.shared.nameOf(orderKind, d.name))
 	if err != nil {

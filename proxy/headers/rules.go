@@ -97,7 +97,7 @@ func (r *Rules) All() iter.Seq[Rule] {
 	}
 }
 
-// OfLevel lists the rules that were written at a level, in one line. It returns "" if there are none.
+// OfLevel returns the rules of a level on one line, or "" if the level has none.
 func (r *Rules) OfLevel(level string) string {
 	var lines []string
 	for rule := range r.All() {
