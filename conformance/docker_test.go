@@ -35,7 +35,7 @@ func dockerStages(t *testing.T, text string) []dockerStage {
 			continue
 		}
 		if len(stages) == 0 || strings.HasSuffix(line, `\`) {
-			t.Fatalf("got the line %q, want a whole instruction behind a FROM", line)
+			t.Fatalf("got the line %q, want a whole instruction after a FROM", line)
 		}
 		stages[len(stages)-1].steps = append(stages[len(stages)-1].steps, [2]string{word, rest})
 	}

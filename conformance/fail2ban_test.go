@@ -88,9 +88,9 @@ var filterCases = []filterCase{
 	get("/apple-touch-icon.png", 404, denied), get("/robots.txt", 404, denied), get("/%77p-login.php", 404, denied),
 
 	request("a path with an equals sign", `"/.env/a=b"`, `/.env/a=b`, 404, denied, scan),
-	request("a path with quotes behind", `"/.env/\"x"`, `/.env/\"x`, 404, denied, scan),
-	request("a scanner's path behind a quote, which is left to the other filter", `"/\"/.env"`, `/\"/.env`, 404, denied),
-	request("a forged line behind an escaped newline",
+	request("a path that ends in quotes", `"/.env/\"x"`, `/.env/\"x`, 404, denied, scan),
+	request("a scanner's path after a quote, which is left to the other filter", `"/\"/.env"`, `/\"/.env`, 404, denied),
+	request("a forged line after an escaped newline",
 		`"/\n2026-01-02T03:04:05.678Z WARN RATE_LIMIT client_ip=10.9.9.9 host=a path=/ status=429"`,
 		`/\n2026-01-02T03:04:05.678Z WARN RATE_LIMIT client_ip=10.9.9.9 host=a path=/ status=429`, 200),
 	request("a forged message of the journal",

@@ -351,7 +351,7 @@ func checkResponses(t *testing.T, response []byte, sent []seenRequest) {
 			}
 		}
 		if !head.KeepAlive && at != len(response) {
-			t.Fatalf("the client got %q behind the last response of %q", response[at:], response)
+			t.Fatalf("the client got %q after the last response of %q", response[at:], response)
 		}
 	}
 }

@@ -98,7 +98,7 @@ func (l *h2Loop) request(tb testing.TB, id uint32) {
 			tb.Fatal(err)
 		}
 		if head.Stream != 0 && head.Stream != id {
-			tb.Fatalf("got a frame on stream %d behind its end, want only frames of stream %d", head.Stream, id)
+			tb.Fatalf("got a frame on stream %d after its end, want only frames of stream %d", head.Stream, id)
 		}
 		if head.Type == http2.TypeData {
 			l.got += head.Length
@@ -124,7 +124,7 @@ func plainServer(tb testing.TB, body []byte) *siteServer {
 		s.conn.mu.Lock()
 		defer s.conn.mu.Unlock()
 		if s.scheduled {
-			tb.Error("got the stream waiting for its turn behind its end, want it out of the schedule")
+			tb.Error("got the stream waiting for its turn after its end, want it out of the schedule")
 		}
 		return nil
 	}}}

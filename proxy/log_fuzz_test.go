@@ -39,30 +39,30 @@ func parseTextLine(line string) ([]logField, error) {
 		return nil, err
 	}
 	for rest != "" {
-		key, behind, ok := strings.Cut(rest, "=")
+		key, after, ok := strings.Cut(rest, "=")
 		if !ok || key == "" || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" {
 			return nil, fmt.Errorf("no key at %q", rest)
 		}
 		var value string
-		if strings.HasPrefix(behind, `"`) {
-			quoted, err := strconv.QuotedPrefix(behind)
+		if strings.HasPrefix(after, `"`) {
+			quoted, err := strconv.QuotedPrefix(after)
 			if err != nil {
 				return nil, fmt.Errorf("value of %s: %w", key, err)
 			}
 			if value, err = strconv.Unquote(quoted); err != nil {
 				return nil, fmt.Errorf("value of %s: %w", key, err)
 			}
-			rest = behind[len(quoted):]
+			rest = after[len(quoted):]
 		} else {
-			value, _, _ = strings.Cut(behind, " ")
+			value, _, _ = strings.Cut(after, " ")
 			if value == "" || strings.ContainsAny(value, `"=\`) {
 				return nil, fmt.Errorf("bare value of %s: %q", key, value)
 			}
-			rest = behind[len(value):]
+			rest = after[len(value):]
 		}
 		if rest != "" {
 			if rest, ok = strings.CutPrefix(rest, " "); !ok || rest == "" {
-				return nil, fmt.Errorf("no single space behind the value of %s", key)
+				return nil, fmt.Errorf("no single space after the value of %s", key)
 			}
 		}
 		fields = append(fields, logField{key, value})

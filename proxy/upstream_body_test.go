@@ -82,14 +82,14 @@ func TestUpstreamBodiesInPiecesOfEverySize(t *testing.T) {
 	}{
 		{name: "a declared length", response: ok + "Content-Length: 5\r\n\r\nhello", body: "hello"},
 		{name: "the length 0", response: ok + "Content-Length: 0\r\n\r\n"},
-		{name: "bytes behind the length", response: ok + "Content-Length: 5\r\n\r\nhelloHTTP", body: "hello", left: 4},
+		{name: "bytes after the length", response: ok + "Content-Length: 5\r\n\r\nhelloHTTP", body: "hello", left: 4},
 		{name: "a length that is not reached", response: ok + "Content-Length: 9\r\n\r\nhello", body: "hello", err: io.ErrUnexpectedEOF},
 		{name: "a length and a connection that breaks", response: ok + "Content-Length: 9\r\n\r\nhello", end: broken, body: "hello", err: broken},
 		{name: "chunks", response: ok + "Transfer-Encoding: chunked\r\n\r\n" + chunked("hello world", 3) + "0\r\n\r\n", body: "hello world"},
 		{name: "chunks with trailers", response: ok + "Transfer-Encoding: chunked\r\n\r\n" + chunked("hello", 9) + "0\r\nX-Sum: 1\r\nX-Two: 2\r\n\r\n",
 			body: "hello", trailers: fieldList("X-Sum", "1", "X-Two", "2")},
 		{name: "no chunk", response: ok + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
-		{name: "bytes behind the last chunk", response: ok + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\nHT", body: "x", left: 2},
+		{name: "bytes after the last chunk", response: ok + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\nHT", body: "x", left: 2},
 		{name: "chunks without the last", response: ok + "Transfer-Encoding: chunked\r\n\r\n" + chunked("hello", 2), body: "hello", err: io.ErrUnexpectedEOF},
 		{name: "a chunk cut short", response: ok + "Transfer-Encoding: chunked\r\n\r\n9\r\nhello", body: "hello", err: io.ErrUnexpectedEOF},
 		{name: "trailers cut short", response: ok + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 1\r\n", body: "x", err: io.ErrUnexpectedEOF},
@@ -104,8 +104,8 @@ func TestUpstreamBodiesInPiecesOfEverySize(t *testing.T) {
 		{name: "long chunks", response: ok + "Transfer-Encoding: chunked\r\n\r\n" + chunked(long, 100_000) + "0\r\n\r\n", body: long},
 		{name: "many chunks", response: ok + "Transfer-Encoding: chunked\r\n\r\n" + chunked(long, 1000) + "0\r\n\r\n", body: long},
 		{name: "long up to the end", response: ok + "\r\n" + long, body: long},
-		{name: "behind a head that fills the buffer", response: filling + "hello", body: "hello"},
-		{name: "behind a head that is larger", response: ok + "X-Fill: " + strings.Repeat("x", 60_000) + "\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(long, 70_000) + "0\r\n\r\n", body: long},
+		{name: "after a head that fills the buffer", response: filling + "hello", body: "hello"},
+		{name: "after a head that is larger", response: ok + "X-Fill: " + strings.Repeat("x", 60_000) + "\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(long, 70_000) + "0\r\n\r\n", body: long},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, piece := range []int{1, 2, 3, 5, 7, 11, 64, 1000, 4096, upstreamBufferBytes - 1, upstreamBufferBytes, longBodyBufferBytes, 1 << 20} {

@@ -95,7 +95,7 @@ func TestABodyThatEndsWithTheConnectionIsWholeOnlyAfterACleanEnd(t *testing.T) {
 				rest := make([]byte, len(last))
 				n, err := io.ReadFull(r, rest)
 				if whole := string(rest[:n]) == last; whole != clean {
-					t.Errorf("the client got %q and %v behind the body, want a clean end: %v", rest[:n], err, clean)
+					t.Errorf("the client got %q and %v after the body, want a clean end: %v", rest[:n], err, clean)
 				}
 				waitFor(t, "the log line", func() bool { return strings.Contains(p.log.String(), " REQUEST ") || clean })
 				if failed := strings.Contains(p.log.String(), "UPSTREAM_ERROR"); failed == clean {

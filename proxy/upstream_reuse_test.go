@@ -26,9 +26,9 @@ func TestTheFateOfAConnection(t *testing.T) {
 		{"a request that was not sent whole", upstreamUse{unsent: true}, fateClose, fateClose},
 		{"a response that was not read whole", upstreamUse{unfinished: true}, fateClose, fateClose},
 		{"a response that ends the connection", upstreamUse{closing: true}, fateClose, fateClose},
-		{"bytes behind the response", upstreamUse{surplus: true}, fateClose, fateClose},
+		{"bytes after the response", upstreamUse{surplus: true}, fateClose, fateClose},
 		{"a cancelled exchange", upstreamUse{cancelled: true}, fateClose, fateClose},
-		{"NTLM, and bytes behind the response", upstreamUse{authenticates: true, surplus: true}, fateClose, fateClose},
+		{"NTLM, and bytes after the response", upstreamUse{authenticates: true, surplus: true}, fateClose, fateClose},
 		{"a pinned connection, and a GET with a body", upstreamUse{pinned: true, strayBody: true}, fateClose, fateClose},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -165,7 +165,7 @@ func TestWhenAConnectionIsUsedAgain(t *testing.T) {
 		{"not when it said close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false},
 		{"not after HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false},
 		{"after HTTP/1.0 that keeps it", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n", true},
-		{"not with bytes behind the response", okResponse + "x", false},
+		{"not with bytes after the response", okResponse + "x", false},
 		{"after an offer of NTLM, by the same client", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n", true},
 		{"not after a 204 that declares a body", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", false},
 	} {

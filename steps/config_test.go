@@ -36,7 +36,7 @@ func TestConfigSetsAndRemovesKeysByTheirPaths(t *testing.T) {
 			}
 			return c.remove("l[0]")
 		}, "[[l]]\n  a = 2\n"},
-		{"text behind the tree", func(c *config) error { c.tail = "x = 1\n"; return nil }, "x = 1\n"},
+		{"text after the tree", func(c *config) error { c.tail = "x = 1\n"; return nil }, "x = 1\n"},
 		{"text in place of the tree", func(c *config) error {
 			raw := "raw"
 			c.raw = &raw

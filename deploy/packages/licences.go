@@ -23,8 +23,8 @@ func (p project) copyright(ctx context.Context, binary string) (string, error) {
 		return "", err
 	}
 	var out strings.Builder
-	out.WriteString("reverse-proxy is under the MIT licence or the Apache licence, as you like. The program contains parts of others, whose\n" +
-		"licences follow behind its own.\n")
+	out.WriteString("reverse-proxy is under the MIT licence or the Apache licence, as you like. The program contains parts of other programs; their\n" +
+		"licences follow its own.\n")
 	notice := func(title, dir string, names ...string) error {
 		for _, name := range names {
 			text, err := os.ReadFile(filepath.Join(dir, name))

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Interval is the time between two looks at all deadlines, and so the most that a time-out may be late. The shortest
-// configurable time-out is one second.
+// Interval is the time between two sweeps, and therefore the most that a timeout may be late. The shortest configurable
+// timeout is one second.
 const Interval = 100 * time.Millisecond
 
-// Sweeper holds the deadlines of all connections and exchanges. Setting one is a single store, without a timer or a system
-// call: three SetDeadline calls cost 6 % of a request. One goroutine looks at all deadlines ten times a second and
-// interrupts what is late.
+// Sweeper holds the deadlines of all connections and exchanges. Setting one is a single store, without a timer or a
+// system call: three calls of SetDeadline would cost 6 % of a request. One goroutine looks at all deadlines ten times a
+// second and interrupts what is late.
 type Sweeper struct {
 	// Clock is the time of the last sweep, in nanoseconds since start. New deadlines are relative to it.
 	Clock atomic.Int64
@@ -49,13 +49,13 @@ const (
 	PhaseFirst           // the first request of a connection
 	PhaseTunnel          // bytes after a switch of protocols, in either direction
 	PhaseStreams         // HTTP/2 streams, each of which has a timer of its own
-	PhaseFlush           // the kernel to send what was written, after the connection's last byte
+	PhaseFlush           // the kernel sending what was written, after the connection's last byte
 	PhaseExpired         // the deadline has passed and Expire was called; Overdue is called at the next one
 	phaseMask      = 15
 )
 
-// Timer is one deadline. Its owner sets it; the sweeper takes it once it has passed. Whichever comes first wins, so that a
-// time-out never hits what its owner has already gone on to.
+// Timer is one deadline. Its owner sets it, and the sweeper ends the phase once the deadline has passed. Whichever
+// comes first wins, so a timeout never hits what its owner does after the phase.
 type Timer struct {
 	// Sweeper is the sweeper that looks at the timer. Add sets it.
 	Sweeper *Sweeper
@@ -71,8 +71,8 @@ type Timer struct {
 type Owner interface {
 	// Look is called when a sweep finds the phase within its deadline, a few times a second.
 	Look(p Phase)
-	// Extend is called at every sweep. It returns how long to wait from now, or 0 to keep the deadline: progress may show
-	// only in the kernel.
+	// Extend is called at every sweep. It returns how long to wait from now, or 0 to keep the deadline. It exists
+	// because only the kernel may know of the progress.
 	Extend(p Phase) time.Duration
 	// Expire interrupts what the phase waits for.
 	Expire(p Phase)
@@ -111,8 +111,8 @@ func (s *Sweeper) Remove(t *Timer) {
 	shard.timers = shard.timers[:last]
 }
 
-// Set begins a phase that may last for the timeout. If the deadline of the previous phase has passed, it returns false and
-// changes nothing: the connection is being interrupted.
+// Set begins a phase that may last for the timeout. If the deadline of the previous phase has already passed, Set
+// returns false and changes nothing: the connection is being interrupted.
 func (t *Timer) Set(p Phase, timeout time.Duration) bool {
 	word := (t.Sweeper.Clock.Load()+int64(timeout)+int64(Interval))&^phaseMask | int64(p)
 	old := t.word.Load()
@@ -125,11 +125,11 @@ func (t *Timer) Set(p Phase, timeout time.Duration) bool {
 	return false
 }
 
-// Reset forgets that a deadline has passed, so that a response can still be sent.
+// Reset clears a deadline that has passed, so that a response can still be sent.
 func (t *Timer) Reset() { t.word.Store(int64(PhaseNone)) }
 
-// EndIdle ends PhaseIdle, PhaseFirst or PhaseHandshake as if its deadline had passed, and reports whether the owner was
-// still in one of them: if so, it will not go on to a request.
+// EndIdle ends PhaseIdle, PhaseFirst or PhaseHandshake as if its deadline had passed. It reports whether the owner was
+// still in one of them: if so, the owner will not read another request.
 func (t *Timer) EndIdle() bool {
 	p := t.Phase()
 	return (p == PhaseIdle || p == PhaseFirst || p == PhaseHandshake) && t.EndIn(p)
@@ -156,7 +156,7 @@ func (t *Timer) Shorten(p Phase, timeout time.Duration) {
 // Phase returns what the owner is waiting for.
 func (t *Timer) Phase() Phase { return Phase(t.word.Load() & phaseMask) }
 
-// Since returns how long the timer has been in the phase, given the timeout that it was set with. It returns false in any
+// Since returns how long the timer has been in the phase, given the timeout that it was set with. ok is false in any
 // other phase.
 func (t *Timer) Since(p Phase, timeout time.Duration) (time.Duration, bool) {
 	word := t.word.Load()
@@ -245,7 +245,7 @@ func (t *Timer) Check(now int64) {
 	if t.extend(word, now) {
 		return
 	}
-	if t.word.CompareAndSwap(word, expired(now)) { // else its owner has gone on
+	if t.word.CompareAndSwap(word, expired(now)) { // otherwise its owner has begun another phase
 		t.Owner.Expire(p)
 	}
 }

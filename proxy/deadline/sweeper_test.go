@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// fakeOwner records what the sweeper does to it.
+// fakeOwner records how the sweeper calls it.
 type fakeOwner struct {
 	looks, expired []Phase
-	// more is what Extend returns, once.
+	// more is the next result of Extend.
 	more time.Duration
 	// at is when Expire was called.
 	at time.Time
-	// forced holds how long after that each call of Overdue came.
+	// forced holds how long after at each call of Overdue came.
 	forced []time.Duration
 }
 
@@ -37,7 +37,7 @@ func addTimer(s *Sweeper) (*Timer, *fakeOwner) {
 	return timer, owner
 }
 
-func TestADeadlineExpiresOnceAndHoldsUntilItIsForgotten(t *testing.T) {
+func TestADeadlineExpiresOnceAndLastsUntilReset(t *testing.T) {
 	s := NewSweeper()
 	timer, owner := addTimer(s)
 	s.Sweep()
@@ -62,12 +62,12 @@ func TestADeadlineExpiresOnceAndHoldsUntilItIsForgotten(t *testing.T) {
 	}
 	timer.Reset()
 	if !timer.Set(PhaseBody, time.Hour) {
-		t.Error("no phase could be set after the deadline was forgotten")
+		t.Error("no phase could be set after a reset")
 	}
 }
 
-// TestWhatIsInterruptedAndDoesNotEndIsEndedByForce runs on synctest's clock.
-func TestWhatIsInterruptedAndDoesNotEndIsEndedByForce(t *testing.T) {
+// TestAnOwnerThatDoesNotEndIsEndedByForce runs on synctest's clock.
+func TestAnOwnerThatDoesNotEndIsEndedByForce(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		end  func(timer *Timer)
@@ -99,7 +99,7 @@ func TestWhatIsInterruptedAndDoesNotEndIsEndedByForce(t *testing.T) {
 	}
 }
 
-func TestADeadlineIsExtendedByWhatMoved(t *testing.T) {
+func TestProgressExtendsADeadline(t *testing.T) {
 	s := NewSweeper()
 	timer, owner := addTimer(s)
 	owner.more = time.Hour
@@ -109,16 +109,16 @@ func TestADeadlineIsExtendedByWhatMoved(t *testing.T) {
 	s.Clock.Store(0)
 	timer.Set(PhaseBody, time.Second)
 	owner.more = 2 * time.Hour
-	s.Sweep() // which is in time, and still moves the deadline
+	s.Sweep() // the deadline has not passed, but Extend moves it
 	if left := time.Duration(timer.word.Load()); left < time.Hour {
-		t.Errorf("the deadline is in %v", left)
+		t.Errorf("got a deadline in %v", left)
 	}
 	if len(owner.expired) > 0 || timer.Phase() != PhaseBody || !timer.Set(PhaseIdle, time.Hour) {
 		t.Error("the deadline passed in spite of the extension")
 	}
 }
 
-func TestIdleFor(t *testing.T) {
+func TestSince(t *testing.T) {
 	s := NewSweeper()
 	timer, _ := addTimer(s)
 	timer.Set(PhaseHead, time.Minute)
@@ -134,11 +134,11 @@ func TestIdleFor(t *testing.T) {
 		}
 	}
 	if !timer.EndIdle() || timer.EndIdle() || timer.Phase() != PhaseExpired {
-		t.Error("the idle phase did not end, or twice")
+		t.Error("the idle phase did not end exactly once")
 	}
 }
 
-func TestAWatchThatIsRemovedIsLeftAlone(t *testing.T) {
+func TestARemovedTimerIsNotSwept(t *testing.T) {
 	s := NewSweeper()
 	var timers []*Timer
 	var owners []*fakeOwner
@@ -148,29 +148,29 @@ func TestAWatchThatIsRemovedIsLeftAlone(t *testing.T) {
 		timers, owners = append(timers, timer), append(owners, owner)
 	}
 	removed := map[int]bool{}
-	for _, i := range []int{0, 79, 3, 16, 32, 48, 64, 17} { // they include a whole shard, and the last entry of one
+	for _, i := range []int{0, 79, 3, 16, 32, 48, 64, 17} { // these include a whole shard, and the last entry of a shard
 		s.Remove(timers[i])
 		removed[i] = true
 	}
 	s.Sweep()
 	for i, owner := range owners {
 		if want := !removed[i]; (len(owner.looks) == 1) != want || len(owner.looks) > 1 {
-			t.Errorf("watch %d was looked at %d times, removed=%v", i, len(owner.looks), removed[i])
+			t.Errorf("timer %d: got %d looks, removed: %v", i, len(owner.looks), removed[i])
 		}
 	}
 }
 
-// countingWatched counts from the sweeper's goroutine.
-type countingWatched struct{ expired atomic.Int32 }
+// countingOwner counts calls on the sweeper's goroutine.
+type countingOwner struct{ expired atomic.Int32 }
 
-func (*countingWatched) Look(Phase)                 {}
-func (*countingWatched) Extend(Phase) time.Duration { return 0 }
-func (c *countingWatched) Expire(Phase)             { c.expired.Add(1) }
-func (c *countingWatched) Overdue()                 {}
+func (*countingOwner) Look(Phase)                 {}
+func (*countingOwner) Extend(Phase) time.Duration { return 0 }
+func (c *countingOwner) Expire(Phase)             { c.expired.Add(1) }
+func (c *countingOwner) Overdue()                 {}
 
 func TestEitherTheOwnerOrTheSweeperComesFirst(t *testing.T) {
 	s := NewSweeper()
-	owner := new(countingWatched)
+	owner := new(countingOwner)
 	timer := &Timer{Owner: owner}
 	s.Add(timer)
 	var wonByOwner, wonBySweeper int
@@ -180,7 +180,7 @@ func TestEitherTheOwnerOrTheSweeperComesFirst(t *testing.T) {
 		timer.Set(PhaseHead, -time.Hour)
 		swept := make(chan struct{})
 		go func() { s.Sweep(); close(swept) }()
-		for range i % 50 { // so that each comes first some of the time
+		for range i % 50 { // each comes first some of the time
 			timer.Phase()
 		}
 		ok := timer.Set(PhaseIdle, time.Hour)
@@ -191,13 +191,13 @@ func TestEitherTheOwnerOrTheSweeperComesFirst(t *testing.T) {
 		case !ok && expired == 1:
 			wonBySweeper++
 		default:
-			t.Fatalf("set returned %v, and expire was called %d times", ok, expired)
+			t.Fatalf("Set returned %v, and Expire was called %d times", ok, expired)
 		}
 	}
 	t.Logf("the owner came first %d times, the sweeper %d times", wonByOwner, wonBySweeper)
 }
 
-func TestTheSweeperIsLateByTwoIntervalsAtMost(t *testing.T) {
+func TestTheSweeperIsAtMostTwoIntervalsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := NewSweeper()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -211,7 +211,7 @@ func TestTheSweeperIsLateByTwoIntervalsAtMost(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
 			if late := owner.at.Sub(set) - time.Second; len(owner.expired) != 1 || late < 0 || late > 2*Interval {
-				t.Errorf("expired %d times, %v after the time-out", len(owner.expired), late)
+				t.Errorf("expired %d times, %v after the timeout", len(owner.expired), late)
 			}
 			s.Remove(timer)
 		}

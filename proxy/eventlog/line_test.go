@@ -41,7 +41,7 @@ func TestTextValues(t *testing.T) {
 		{"2049 bytes are clipped and quoted", strings.Repeat("a", 2049), `"` + strings.Repeat("a", 2048) + `\u2026"`},
 		{"a clip within a two-byte character moves before it", strings.Repeat("a", 2047) + "éa",
 			`"` + strings.Repeat("a", 2047) + `\u2026"`},
-		{"a clip behind a character stays", strings.Repeat("a", 2046) + "éa", `"` + strings.Repeat("a", 2046) + `\u00e9\u2026"`},
+		{"a cut after a whole character stays", strings.Repeat("a", 2046) + "éa", `"` + strings.Repeat("a", 2046) + `\u00e9\u2026"`},
 		{"a clip within a four-byte character moves before it", strings.Repeat("a", 2045) + "😀",
 			`"` + strings.Repeat("a", 2045) + `\u2026"`},
 		{"a clip within bytes that are no UTF-8 stays", strings.Repeat("a", 2040) + strings.Repeat("\x80", 20),

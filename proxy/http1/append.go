@@ -18,8 +18,8 @@ func AppendField(dst []byte, name, value string) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// AppendCookie appends the field line of a cookie whose value came in pieces, joined according to RFC 9113, section
-// 8.2.3.
+// AppendCookie appends one Cookie field line whose value came in several pieces. It joins them as RFC 9113, section
+// 8.2.3, says.
 func AppendCookie(dst []byte, name, first string, others []string) []byte {
 	dst = append(dst, name...)
 	dst = append(dst, ':', ' ')

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestWhatIsAppended(t *testing.T) {
+func TestAppend(t *testing.T) {
 	fields := Fields{{"A", "b"}, {"C", ""}}
 	tests := []struct {
 		name string
@@ -21,7 +21,7 @@ func TestWhatIsAppended(t *testing.T) {
 		{"a status line", AppendStatusLine([]byte("<"), 200, ""), "<HTTP/1.1 200 OK\r\n"},
 		{"a status line with the name that 413 had", AppendStatusLine(nil, 413, ""), "HTTP/1.1 413 Payload Too Large\r\n"},
 		{"a status line of an unknown status", AppendStatusLine(nil, 999, ""), "HTTP/1.1 999 \r\n"},
-		{"a status line with a reason of its own", AppendStatusLine([]byte("<"), 299, "Fine"), "<HTTP/1.1 299 Fine\r\n"},
+		{"a status line with a given reason", AppendStatusLine([]byte("<"), 299, "Fine"), "<HTTP/1.1 299 Fine\r\n"},
 		{"a chunk head", AppendChunkHead([]byte("<"), 0xabc), "<abc\r\n"},
 		{"a chunk end", AppendChunkEnd([]byte("<")), "<\r\n"},
 		{"a last chunk", AppendLastChunk([]byte("<"), nil), "<0\r\n\r\n"},
@@ -37,7 +37,7 @@ func TestWhatIsAppended(t *testing.T) {
 }
 
 func TestReasonsAreThoseOfTheRegistry(t *testing.T) {
-	// net/http has the names of older standards for these statuses.
+	// net/http uses the names of older standards for these statuses.
 	own := map[int]string{413: "Payload Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
 	for status := 0; status < 1000; status++ {
 		want, ok := own[status]

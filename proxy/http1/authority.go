@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// validAuthority reports whether s is a host with an optional port (RFC 3986, sections 3.2.2 and 3.2.3): a name, an IPv4
-// address, or an IPv6 address in brackets. It refuses user information (RFC 9110, section 4.2.4) and percent-encoding,
-// which would give one host several spellings and which no client sends. An empty host is not valid here.
+// validAuthority reports whether s is a host with an optional port (RFC 3986, sections 3.2.2 and 3.2.3). The host is a
+// name, an IPv4 address, or an IPv6 address in brackets, and not empty. User information is refused (RFC 9110, section
+// 4.2.4). So is percent-encoding, which would give one host several spellings and which no client sends.
 func validAuthority(s string) bool {
 	host, port := s, ""
 	if s != "" && s[0] == '[' {
@@ -28,8 +28,8 @@ func validAuthority(s string) bool {
 	return host != "" && validPort(port)
 }
 
-// validPort reports whether s is empty, a lone colon, or a colon and a port up to 65535: all three are valid after a host
-// (RFC 3986, section 3.2.3).
+// validPort reports whether s may follow a host: it is empty, a lone colon, or a colon and a port up to 65535 (RFC
+// 3986, section 3.2.3).
 func validPort(s string) bool {
 	if s == "" {
 		return true

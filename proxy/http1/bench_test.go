@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// browserRequest is a head as sent by a browser, with 20 field lines.
+// browserRequest is a head as a browser sends it, with 20 field lines.
 var browserRequest = crlf(`GET /user/repo/commits/branch/main?page=2&sort=recent HTTP/1.1
 Host: git.example.com
 Connection: keep-alive

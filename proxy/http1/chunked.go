@@ -20,7 +20,7 @@ type chunkState uint8
 
 const (
 	chunkSize chunkState = iota // in the hex digits of a chunk line
-	chunkName                   // after a semicolon; for this and the following states see extension
+	chunkName                   // after a semicolon; extension reads this and the following states
 	chunkInName
 	chunkAfterName // white space after a name
 	chunkValue     // after an equals sign
@@ -50,12 +50,12 @@ func (d *ChunkedDecoder) Reset() {
 	*d = ChunkedDecoder{trailer: d.trailer[:0], fields: d.fields[:0]}
 }
 
-// Decode decodes from the beginning of src, which continues where the bytes consumed by the last call ended. It returns
-// the next piece of data, which is a part of src and may be empty; how many bytes of src it consumed; and whether the
-// body has ended, trailers included. Unconsumed bytes then belong to the next message. Decode needs more bytes only if it
-// has consumed all of src; otherwise the caller calls it again with the rest. An error is an *Error with status 400 or
-// 431 (for a response it means 502). Data before the fault is returned with it, and every later call returns the error
-// again.
+// Decode decodes src, which continues where the bytes consumed by the last call ended. It returns the next piece of
+// data, which is a part of src and may be empty; the number of bytes of src that it consumed; and whether the body has
+// ended, including its trailers. Bytes that are not consumed then belong to the next message. If the body has not ended
+// and bytes are left, the caller calls Decode again with the rest. An error is an *Error with status 400 or 431 (a
+// response then means 502). Data before the fault is returned with the error, and every later call returns the same
+// error.
 func (d *ChunkedDecoder) Decode(src []byte) (data []byte, consumed int, done bool, err error) {
 	i := 0
 	if d.state == chunkData {
@@ -91,8 +91,8 @@ func (d *ChunkedDecoder) take(src []byte, i int) (data []byte, next int) {
 	return src[i : i+n : i+n], i + n
 }
 
-// frame reads what is between the data of two chunks. It returns the index at which data begins or the body or src ends.
-// A fault is in d.err.
+// frame reads what comes between the data of two chunks. It returns the index at which data begins, or at which the
+// body or src ends. It stores a fault in d.err.
 func (d *ChunkedDecoder) frame(src []byte, i int) int {
 	for i < len(src) {
 		c := src[i]
@@ -123,7 +123,7 @@ func (d *ChunkedDecoder) frame(src []byte, i int) int {
 				d.state = chunkLineEnd
 				break
 			}
-			// The grammar allows white space before the semicolon only as something that recipients tolerate; not all do.
+			// The grammar allows white space before the semicolon only because recipients tolerate it. Not all do.
 			if c != ';' {
 				return d.fail(i, 400, "malformed chunk size")
 			}
@@ -159,8 +159,8 @@ func (d *ChunkedDecoder) frame(src []byte, i int) int {
 	return i
 }
 
-// accountLine reports whether the chunk lines so far are in proportion to their data: each may have 16 bytes plus twice
-// the size of its chunk (the bounds of net/http).
+// accountLine reports whether the chunk lines so far are in proportion to their data. Like net/http, it allows each
+// line 16 bytes plus twice the size of its chunk.
 func (d *ChunkedDecoder) accountLine() bool {
 	data := int64(min(d.remaining, MaxChunkExcessBytes)) // a larger value changes nothing, and twice the largest size overflows
 	d.excess = max(0, d.excess+int64(d.line)-16-2*data)

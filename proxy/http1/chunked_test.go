@@ -69,7 +69,7 @@ func TestAValidChunkedBodyIsDecodedInPiecesOfAnySize(t *testing.T) {
 			for length := range body {
 				var decoder ChunkedDecoder
 				if _, consumed, done, err := decodeInPieces(&decoder, body[:length], len(body)); consumed != length || done || err != nil {
-					t.Errorf("%d of %d bytes: got %d, %v and error %v, want all consumed and no end", length, len(body), consumed, done, err)
+					t.Errorf("%d of %d bytes: got %d, %v and error %v, want everything consumed and no end", length, len(body), consumed, done, err)
 				}
 			}
 		})
@@ -88,22 +88,22 @@ var rejectedBodies = []struct {
 	{"a negative size", 400, "-5\r\n", ""},
 	{"a size with a prefix", 400, "0x5\r\nhello\r\n", ""},
 	{"a size with an underscore", 400, "1_0\r\n", ""},
-	{"a size too great", 400, "10000000000000000\r\n", ""},
+	{"a size that is too large", 400, "10000000000000000\r\n", ""},
 	{"a size that no length can have", 400, "8000000000000000\r\nhello", ""},
 	{"a size whose double no length can have", 400, "4000000000000000\r\nhello", ""},
 	{"a size of too many digits", 400, "00000000000000005\r\nhello\r\n", ""},
 	{"a space before the size", 400, " 5\r\nhello\r\n", ""},
-	{"a space behind the size", 400, "5 \r\nhello\r\n", ""},
+	{"a space after the size", 400, "5 \r\nhello\r\n", ""},
 	{"a space between the size and an extension", 400, "5 ;x\r\nhello\r\n", ""},
-	{"a bare LF behind the size", 400, "5\nhello\r\n", ""},
-	{"a bare CR behind the size", 400, "5\rhello\r\n", ""},
-	{"NUL behind the size", 400, "5\x00\r\nhello\r\n", ""},
+	{"a bare LF after the size", 400, "5\nhello\r\n", ""},
+	{"a bare CR after the size", 400, "5\rhello\r\n", ""},
+	{"NUL after the size", 400, "5\x00\r\nhello\r\n", ""},
 	{"a chunk longer than its size", 400, "5\r\nhello!\r\n0\r\n\r\n", "hello"},
-	{"a bare LF behind the data", 400, "5\r\nhello\n0\r\n\r\n", "hello"},
-	{"a bare CR behind the data", 400, "5\r\nhello\r0\r\n\r\n", "hello"},
+	{"a bare LF after the data", 400, "5\r\nhello\n0\r\n\r\n", "hello"},
+	{"a bare CR after the data", 400, "5\r\nhello\r0\r\n\r\n", "hello"},
 	{"a chunk shorter than its size", 400, "7\r\nhello\r\n0\r\n\r\n", "hello\r\n"},
 	{"an extension without a name", 400, "5;\r\nhello\r\n", ""},
-	{"an extension of spaces", 400, "5; \r\nhello\r\n", ""},
+	{"an extension that is only spaces", 400, "5; \r\nhello\r\n", ""},
 	{"an extension without a name before its value", 400, "5;=x\r\nhello\r\n", ""},
 	{"an extension without a value", 400, "5;x=\r\nhello\r\n", ""},
 	{"an extension without a value before the next", 400, "5;x=;y\r\nhello\r\n", ""},
@@ -111,23 +111,23 @@ var rejectedBodies = []struct {
 	{"an extension of two words and a value", 400, "5;x y=z\r\nhello\r\n", ""},
 	{"an escaped control in a quoted value", 400, "5;x=\"\\\x01\"\r\nhello\r\n", ""},
 	{"a value of two words", 400, "5;x=y z\r\nhello\r\n", ""},
-	{"bytes behind a quoted value", 400, "5;x=\"y\"z\r\nhello\r\n", ""},
-	{"a quoted value without end", 400, "5;x=\"y\r\nhello\r\n", ""},
+	{"bytes after a quoted value", 400, "5;x=\"y\"z\r\nhello\r\n", ""},
+	{"a quoted value that does not end", 400, "5;x=\"y\r\nhello\r\n", ""},
 	{"an escaped CR in a quoted value", 400, "5;x=\"\\\r\nhello\r\n", ""},
-	{"white space behind an extension", 400, "5;x \r\nhello\r\n", ""},
-	{"white space behind a value", 400, "5;x=y \r\nhello\r\n", ""},
-	{"a bare LF behind an extension", 400, "5;x\nhello\r\n", ""},
-	{"a bare LF behind a value", 400, "5;x=y\nhello\r\n", ""},
+	{"white space after an extension", 400, "5;x \r\nhello\r\n", ""},
+	{"white space after a value", 400, "5;x=y \r\nhello\r\n", ""},
+	{"a bare LF after an extension", 400, "5;x\nhello\r\n", ""},
+	{"a bare LF after a value", 400, "5;x=y\nhello\r\n", ""},
 	{"a control in an extension", 400, "5;x=\"\x01\"\r\nhello\r\n", ""},
-	{"an extension too long", 400, "5;" + strings.Repeat("x", MaxChunkLineBytes-3) + "\r\nhello\r\n", ""},
-	{"an extension without end", 400, "5;" + strings.Repeat("x", MaxChunkLineBytes), ""},
+	{"an extension that is too long", 400, "5;" + strings.Repeat("x", MaxChunkLineBytes-3) + "\r\nhello\r\n", ""},
+	{"an extension that does not end", 400, "5;" + strings.Repeat("x", MaxChunkLineBytes), ""},
 	{"long extensions on many small chunks", 400, strings.Repeat("1;"+strings.Repeat("x", 200)+"\r\na\r\n", 100), strings.Repeat("a", 88)},
 	{"a length in the trailers", 400, "0\r\nContent-Length: 5\r\n\r\n", ""},
 	{"a coding in the trailers", 400, "0\r\nTransfer-Encoding: chunked\r\n\r\n", ""},
 	{"a Host in the trailers", 400, "0\r\nhost: b\r\n\r\n", ""},
 	{"an announcement in the trailers", 400, "0\r\nTrailer: X\r\n\r\n", ""},
 	{"a bare LF in the trailers", 400, "0\r\nX: 1\nY: 2\r\n\r\n", ""},
-	{"a bare LF in the trailers before they are whole", 400, "0\r\nX: 1\n", ""},
+	{"a bare LF in the trailers before they are complete", 400, "0\r\nX: 1\n", ""},
 	{"a bare LF in place of the last line", 400, "0\r\n\n", ""},
 	{"a bare CR in place of the last line", 400, "0\r\n\rX\r\n\r\n", ""},
 	{"a folded trailer", 400, "0\r\nX: 1\r\n 2\r\n\r\n", ""},
@@ -138,7 +138,7 @@ var rejectedBodies = []struct {
 	{"trailers without end", 431, "0\r\nX: " + strings.Repeat("x", MaxTrailerBytes), ""},
 }
 
-func TestWhatAChunkedBodyIsRejectedFor(t *testing.T) {
+func TestInvalidChunkedBodiesAreRejected(t *testing.T) {
 	for _, test := range rejectedBodies {
 		t.Run(test.name, func(t *testing.T) {
 			for size := 1; size <= len(test.body); size++ {
@@ -174,7 +174,7 @@ func TestExtensionsInProportionToTheDataAreAllowed(t *testing.T) {
 	}
 }
 
-func TestTheGreatestSizeIsHalfOfALength(t *testing.T) {
+func TestTheLargestChunkIsHalfOfTheLargestLength(t *testing.T) {
 	var decoder ChunkedDecoder
 	data, _, done, err := decodeInPieces(&decoder, []byte("3fffffffffffffff\r\nhello"), 100)
 	if string(data) != "hello" || done || err != nil {
@@ -216,7 +216,7 @@ func TestADecoderIsUsedAgain(t *testing.T) {
 	}
 }
 
-func TestTheEndComesWithTheLastDataWhenItIsThere(t *testing.T) {
+func TestTheEndIsReportedWithTheLastData(t *testing.T) {
 	var decoder ChunkedDecoder
 	data, n, done, err := decoder.Decode([]byte("5\r\nhello\r\n0\r\n\r\nX"))
 	if string(data) != "hello" || n != 15 || !done || err != nil {

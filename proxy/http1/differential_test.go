@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// readerSize is more than any input, so that net/http does not consider a trailer section suspiciously long.
+// readerSize is larger than any input, so that net/http does not consider a trailer section suspiciously long.
 const readerSize = 1 << 20
 
-// message is the content of a whole request, in terms that both parsers share.
+// message is the content of a complete request, in terms that both parsers share.
 type message struct {
 	Method, Target, Host string
 	Minor                int
@@ -22,7 +22,7 @@ type message struct {
 	Fields               http.Header
 	Body                 string
 	Trailers             http.Header
-	// Whole reports whether the body came to its end.
+	// Whole reports whether the body is complete.
 	Whole bool
 }
 
@@ -35,8 +35,8 @@ func headerOf(fields Fields) http.Header {
 	return header
 }
 
-// readOwn parses a request with its body with this package. It returns how many bytes it has and its trailers. rejected
-// reports whether the head or the body was refused: then net/http's result does not matter.
+// readOwn parses a request and its body with this package. It returns their length in bytes and the trailers. rejected
+// reports whether the head or the body was refused. In that case the result of net/http does not matter.
 func readOwn(r *Request, data []byte) (m message, n int, trailers Fields, rejected bool) {
 	n, err := r.Parse(data, 0)
 	if err != nil {
@@ -67,7 +67,7 @@ func readOwnBody(data []byte, length int64, chunked bool) (body []byte, n int, t
 	return data[:n], n, nil, int64(n) == length, nil
 }
 
-// readTheirs parses a request with its body with net/http, and returns how many bytes it leaves unread.
+// readTheirs parses a request and its body with net/http, and returns how many bytes it leaves unread.
 func readTheirs(t *testing.T, data []byte) (m message, rest int) {
 	t.Helper()
 	reader := bufio.NewReaderSize(bytes.NewReader(data), readerSize)
@@ -89,14 +89,14 @@ func readTheirs(t *testing.T, data []byte) (m message, rest int) {
 	return m, len(left)
 }
 
-// readBody reads a body of net/http. It is not whole if there is an error of any kind: for a truncated trailer section,
-// net/http has an error of its own.
+// readBody reads a body through net/http. After an error of any kind the body is not whole. For a truncated trailer
+// section, net/http returns a different error.
 func readBody(reader io.Reader) (body string, whole bool) {
 	bytes, err := io.ReadAll(reader)
 	return string(bytes), err == nil
 }
 
-// withoutAnnounced removes the trailers that were announced but did not come.
+// withoutAnnounced removes the trailers that were announced but did not arrive.
 func withoutAnnounced(trailers http.Header) http.Header {
 	came := http.Header{}
 	for name, values := range trailers {
@@ -120,8 +120,8 @@ func levelHeader(ours, theirs http.Header, chunked bool) {
 	theirs.Del("Host")
 }
 
-// FuzzDifferential checks that net/http understands what this package accepts in the same way, and that for both the
-// forwarded bytes are the same request again with nothing after it.
+// FuzzDifferential checks that net/http reads what this package accepts in the same way, and that both read the
+// forwarded bytes as the same request with nothing after it.
 func FuzzDifferential(f *testing.F) {
 	for _, test := range acceptedRequests {
 		f.Add(append(crlf(test.head), "seven ."...))

@@ -6,8 +6,8 @@ type Field struct {
 	Name, Value string
 }
 
-// Fields is a list of field lines in the order in which they came. Names are compared case-insensitively. The lists are
-// short, so walking them is cheaper than a map and keeps order and spelling.
+// Fields is a list of field lines in the order in which they arrived. Names are compared case-insensitively. The lists
+// are short, so walking them is cheaper than a map, and keeps order and spelling.
 type Fields []Field
 
 // Get returns the value of the first line with that name, or "" if there is none.
@@ -30,7 +30,8 @@ func (f Fields) Has(name string) bool {
 	return false
 }
 
-// HasToken reports whether the comma-separated lists in all lines with that name hold the token, in any case.
+// HasToken reports whether the comma-separated lists in all lines with that name contain the token, compared
+// case-insensitively.
 func (f Fields) HasToken(name, token string) bool {
 	for i := range f {
 		if EqualFold(f[i].Name, name) && HasToken(f[i].Value, token) {

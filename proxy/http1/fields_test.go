@@ -19,7 +19,7 @@ func TestFieldsAreFoundWhateverTheirCase(t *testing.T) {
 	}
 	fields.Set("x-ONE", "3")
 	if diff := cmp.Diff(Fields{{"Accept", "a"}, {"x-ONE", "3"}}, fields); diff != "" {
-		t.Errorf("Set has to leave one line of the name (-want +got):\n%s", diff)
+		t.Errorf("Set must leave one line with the name (-want +got):\n%s", diff)
 	}
 }
 

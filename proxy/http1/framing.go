@@ -21,10 +21,10 @@ func parseLength(s string) (length int64, ok bool) {
 	return length, true
 }
 
-// checkCoding accepts the one transfer coding that a proxy must know: exactly one `chunked` (RFC 9112, section 6.1).
-// Others before it are valid but not implemented here: 501. Lists in which chunked is not the last, comes twice or has a
-// parameter, and malformed lists, are the means of smuggling: 400. So is an empty element: a recipient may skip it, but
-// not all do.
+// checkCoding accepts the one transfer coding that a proxy must implement: a single `chunked` (RFC 9112, section 6.1).
+// Other codings before it are valid but not implemented here: 501. Malformed lists, and lists in which chunked is not
+// the last, occurs twice or has a parameter, are used for smuggling: 400. So is an empty element, which a recipient may
+// skip but not all do.
 func checkCoding(value string) *Error {
 	if EqualFold(value, "chunked") {
 		return nil

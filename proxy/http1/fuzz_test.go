@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// pieceSize returns the size of pieces for one byte of the fuzzer.
+// pieceSize returns the size of pieces that a byte of the fuzzer means.
 func pieceSize(size uint8) int { return int(size) + 1 }
 
-// validFieldLine is a second definition of the grammar of a field line in RFC 9110, sections 5.1 and 5.5.
+// validFieldLine is a second implementation of the grammar of a field line in RFC 9110, sections 5.1 and 5.5.
 var validFieldLine = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\u0080-\u00ff]*$")
 
-// checkHead checks an accepted head in a second way: line by line, with a regular expression.
+// checkHead checks an accepted head in another way: line by line, with a regular expression.
 func checkHead(t *testing.T, head []byte, startLine *regexp.Regexp, fields int) {
 	t.Helper()
 	// A regular expression works on runes and reads an invalid byte as U+FFFD, so each byte is converted to a rune.
@@ -144,7 +144,7 @@ func FuzzChunked(f *testing.F) {
 		if theirs, err := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(data))); err != nil || !bytes.Equal(theirs, want) {
 			t.Fatalf("net/http: got %q and error %v, want %q", theirs, err, want)
 		}
-		// Encoding the data again gives the same body, and nothing more.
+		// Encoding the data again must give the same body, and nothing more.
 		var out []byte
 		if len(want) > 0 {
 			out = AppendChunkEnd(append(AppendChunkHead(out, len(want)), want...))

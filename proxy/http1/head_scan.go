@@ -1,9 +1,9 @@
 package http1
 
-// headScan scans a head or a trailer section that arrives in pieces, each byte once. It reports what can never become
-// valid at the first wrong byte, and not only at an empty line, which the sender may believe it has sent. It knows the
-// grammar of the lines; their meaning is left to the parser, which runs when there is something to judge. So the cost of
-// a head that trickles in, byte by byte, stays linear in its length.
+// headScan scans a head or a trailer section that arrives in pieces, each byte once. It reports a byte that makes the
+// head invalid as soon as it arrives, and not only at an empty line, which the sender may believe it has sent. It knows
+// only the grammar of the lines. Their meaning is left to the parser, which runs once there is something to judge. The
+// cost of a head that arrives byte by byte thus stays linear in its length.
 type headScan struct {
 	// at is the number of scanned bytes.
 	at    int
@@ -41,7 +41,7 @@ type verdict uint8
 const (
 	headGoesOn  verdict = iota // more must come
 	headToJudge                // the parser may find a fault
-	headAtFault                // no head can contain the last scanned byte
+	headAtFault                // no head can contain the byte scanned last
 	headIsWhole                // the empty line has arrived
 )
 

@@ -2,9 +2,9 @@ package http1
 
 import "strings"
 
-// SplitAuthority returns the host of a `host[:port]`, lower-cased and without one final dot. It is not ok for an empty
+// SplitAuthority returns the host of a `host[:port]`, in lower case and without one final dot. ok is false for an empty
 // host, a port that is not a number up to 65535, user information, and characters that no host name or address has (RFC
-// 3986, section 3.2.2, without percent-encoding: DNS names have none).
+// 3986, section 3.2.2, without percent-encoding, which DNS names do not have).
 func SplitAuthority(authority string) (host string, ok bool) {
 	host = authority
 	if strings.HasPrefix(host, "[") {
@@ -34,8 +34,8 @@ func isIPv6Byte(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F' || c == ':' || c == '.'
 }
 
-// isNameByte accepts the underscore too: no valid host name has one, but DNS serves such names and clients ask for
-// them; such a request is for an unknown host (404), not malformed.
+// isNameByte accepts the underscore too. No valid host name has one, but DNS serves such names and clients use them. A
+// request for such a name is for an unknown host (404), not malformed.
 func isNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_'
 }
@@ -50,7 +50,7 @@ func onlyBytes(s string, ok func(byte) bool) bool {
 	return true
 }
 
-// lowerASCII returns s with A–Z lowered; if there is nothing to lower, it returns s itself, without an allocation.
+// lowerASCII returns s with A–Z in lower case. If s has no capital letter, it returns s itself, without an allocation.
 func lowerASCII(s string) string {
 	for i := range len(s) {
 		if 'A' <= s[i] && s[i] <= 'Z' {

@@ -18,13 +18,13 @@ func TestSplitAuthority(t *testing.T) {
 		{"an IPv4 address", "192.0.2.1:80", "192.0.2.1", true},
 		{"an IPv6 address", "[2001:DB8::1]:443", "[2001:db8::1]", true},
 		{"an IPv6 address without a port", "[::1]", "[::1]", true},
-		{"an underscore is a name that nobody serves", "_x.example.com", "_x.example.com", true},
+		{"an underscore is accepted in a name", "_x.example.com", "_x.example.com", true},
 		{"nothing", "", "", false},
 		{"only a port", ":443", "", false},
 		{"only a dot", ".", "", false},
 		{"an empty label", "a..b", "", false},
 		{"a leading dot", ".a", "", false},
-		{"a port that is no number", "a:x", "", false},
+		{"a port that is not a number", "a:x", "", false},
 		{"a port with a sign", "a:+80", "", false},
 		{"a port that is too large", "a:65536", "", false},
 		{"a port of too many digits", "a:000080", "", false},
@@ -40,7 +40,7 @@ func TestSplitAuthority(t *testing.T) {
 		{"brackets around a name", "[name]", "", false},
 		{"something after the bracket", "[::1]x", "", false},
 		{"a name that is too long", strings.Repeat("a.", 128), "", false},
-		{"bytes that are no ASCII", "exämple.com", "", false},
+		{"bytes that are not ASCII", "exämple.com", "", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			host, ok := SplitAuthority(test.authority)
@@ -67,7 +67,7 @@ func FuzzSplitAuthority(f *testing.F) {
 			t.Fatalf("%q: accepted as %q", authority, host)
 		}
 		if again, ok := SplitAuthority(host); !ok || again != host {
-			t.Fatalf("%q: the host %q does not stand for itself: %q, %v", authority, host, again, ok)
+			t.Fatalf("%q: the host %q is split differently: %q, %v", authority, host, again, ok)
 		}
 	})
 }

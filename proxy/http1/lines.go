@@ -30,7 +30,7 @@ func (k kind) tooManyFields() string {
 	return "more than 128 field lines"
 }
 
-// lines is a section of field lines, and what they say about their message and its connection.
+// lines is a section of field lines, and what they specify for their message and its connection.
 type lines struct {
 	fields Fields // all except those of the framing
 
@@ -40,14 +40,14 @@ type lines struct {
 	close, keepAlive, connectionHasUpgrade bool
 	expectContinue, teTrailers             bool
 
-	// options counts the options in Connection. More options than a head may have fields are an attack: each has to be
-	// looked up among the fields.
+	// options counts the options in Connection. Each of them must be looked up among the fields, so more options than a
+	// head may have fields are an attack.
 	options int
 }
 
-// parse parses field lines from buf[i:] up to the empty line that ends them. It returns the index after that line, or 0
-// if the buffer ends before (RFC 9112, section 5). A line ends in CRLF. A bare CR or LF, a folded line, white space
-// before the colon and control characters in a value are rejected: RFC 9112, sections 2.2, 5.1 and 5.2, leaves a choice
+// parse parses field lines from buf[i:] up to the empty line that ends them (RFC 9112, section 5). It returns the index
+// after that line, or 0 if the buffer ends before it. A line ends in CRLF. A bare CR or LF, a folded line, white space
+// before the colon and control characters in a value are rejected. RFC 9112, sections 2.2, 5.1 and 5.2, leaves a choice
 // in some of these cases, and each choice is a way to make two readers differ.
 func (l *lines) parse(buf []byte, i int, kind kind) (next int, err *Error) {
 	fields, count, most := l.fields[:0], 0, kind.maxFields()
@@ -107,8 +107,7 @@ func (l *lines) parse(buf []byte, i int, kind kind) (next int, err *Error) {
 	}
 }
 
-// special has, for each length of a name, the first letters of the names of that length that take looks for, as bits
-// that ignore case.
+// special has, for each length, the first letters of the names that take looks for, as a bit set that ignores case.
 var special = [32]uint32{
 	len("TE"):                1 << ('T' & 31),
 	len("Host"):              1 << ('H' & 31),
@@ -119,8 +118,8 @@ var special = [32]uint32{
 	len("Transfer-Encoding"): 1 << ('T' & 31),
 }
 
-// take reads a line that says something about the message or the connection. It reports taken for a line of the framing,
-// which does not belong among the fields: Host of a request, Content-Length and Transfer-Encoding.
+// take reads a line that specifies something about the message or the connection. taken reports whether the line
+// belongs to the framing and not among the fields: Host of a request, Content-Length and Transfer-Encoding.
 func (l *lines) take(name, value string, kind kind) (taken bool, err *Error) {
 	switch {
 	case EqualFold(name, "Content-Length"):

@@ -17,8 +17,8 @@ type parser interface {
 	Parse(buf []byte, from int) (n int, err error)
 }
 
-// parseInPieces parses data that comes in pieces of the given size, each time in a new buffer, as when buffers grow. It
-// returns the result of the first call that does not need more, or of the last.
+// parseInPieces parses data that arrives in pieces of the given size, each time in a new buffer, as when buffers grow.
+// It returns the result of the first call that needs no more data, or else of the last call.
 func parseInPieces(p parser, data []byte, size int) (n int, err error) {
 	for from := 0; ; {
 		end := min(from+size, len(data))
@@ -103,7 +103,8 @@ func TestAResponseInPiecesIsTheSameResponse(t *testing.T) {
 	}
 }
 
-// meanings are the reasons for refusing a head whose lines are well-formed. In pieces they may be reported only at its end.
+// meanings are the reasons for refusing a head whose lines are well-formed. In pieces they may be reported only when
+// the head is complete.
 var meanings = map[string]bool{
 	"several Content-Length": true, "several Transfer-Encoding": true, "several Host": true, "no Host": true, "malformed Host": true,
 	"malformed Content-Length": true, "malformed Transfer-Encoding": true, "unknown transfer coding": true,
@@ -111,8 +112,8 @@ var meanings = map[string]bool{
 	"too many options in Connection": true, "body declared in a 1xx response": true,
 }
 
-// checkPromptness parses prefixes of data, each a byte longer than the previous one: a byte that no head can contain is
-// refused with that byte, even if an earlier call has seen all bytes before it.
+// checkPromptness parses prefixes of data, each a byte longer than the last. A byte that no head can contain must be
+// refused when it arrives, even if an earlier call has seen all bytes before it.
 func checkPromptness(t *testing.T, fresh func() parser, data []byte) {
 	t.Helper()
 	inPieces := fresh()
@@ -136,7 +137,7 @@ func checkPromptness(t *testing.T, fresh func() parser, data []byte) {
 func newRequestParser() parser  { return new(Request) }
 func newResponseParser() parser { return new(Response) }
 
-func TestWhatNoHeadCanHaveIsRefusedWithItsFirstByte(t *testing.T) {
+func TestAnInvalidHeadIsRefusedAtItsFirstWrongByte(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		fresh func() parser
@@ -166,8 +167,8 @@ func TestWhatNoHeadCanHaveIsRefusedWithItsFirstByte(t *testing.T) {
 	}
 }
 
-// A trailer section has the same grammar as the fields of a head, and the same clients wait for an answer to it.
-func TestWhatNoTrailerCanHaveIsRefusedWithItsFirstByte(t *testing.T) {
+// A trailer section has the same grammar as the fields of a head, and clients wait for an answer to it in the same way.
+func TestAnInvalidTrailerIsRefusedAtItsFirstWrongByte(t *testing.T) {
 	for _, section := range []string{"\r\r\n", "\rx", "A: b\r\r\n", "A: b\rc", "A b", " A: b", "A\r\n", "A: b\r\n c", "A: b\x00", "A: b\n", "A: b\r\n\r\r\n",
 		strings.Repeat("A: b\r\n", MaxFields+1)} {
 		var pieces ChunkedDecoder
@@ -188,8 +189,8 @@ func TestWhatNoTrailerCanHaveIsRefusedWithItsFirstByte(t *testing.T) {
 	}
 }
 
-// The cost of a head does not grow with the number of its pieces: each byte is looked at only a few times.
-func TestAHeadThatTricklesInIsLookedAtOnce(t *testing.T) {
+// The cost of a head does not grow with the number of its pieces, because each byte is scanned only a few times.
+func TestAHeadThatTricklesInIsScannedOnce(t *testing.T) {
 	for _, head := range []string{
 		"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 60<<10), "GET / HTTP/1.1\r\n" + strings.Repeat("x", 60<<10), "GET /" + strings.Repeat("x", 30<<10),
 		"GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: 1\r\n", MaxFields-1),
@@ -204,7 +205,7 @@ func TestAHeadThatTricklesInIsLookedAtOnce(t *testing.T) {
 			looked += s.at - at
 		}
 		if looked != len(head) {
-			t.Errorf("%.40q: looked at %d bytes of %d", head, looked, len(head))
+			t.Errorf("%.40q: scanned %d bytes of %d", head, looked, len(head))
 		}
 	}
 }

@@ -12,15 +12,16 @@ type Request struct {
 	// Authority is the host and port of an absolute-form target, or the target of CONNECT, else "". It overrides Host
 	// (RFC 9112, section 3.2.2).
 	Authority string
-	// PathQuery is the target without scheme and authority. It begins with a slash, except for `*` and for an
-	// absolute-form without a path, where it is empty or begins with a question mark (AppendTarget corrects that).
+	// PathQuery is the target without scheme and authority. It begins with a slash, or is `*`. An absolute-form without
+	// a path is the exception: there it is empty or begins with a question mark, and AppendTarget adds the slash.
 	PathQuery string
 	// Minor is the minor version: 0 or 1.
 	Minor int
 	// Fields holds all field lines except Host, Content-Length and Transfer-Encoding, including hop-by-hop ones. The next
 	// Parse reuses its memory.
 	Fields Fields
-	// Host is the value of the Host line; HasHost distinguishes an empty one from none, which only HTTP/1.0 may send.
+	// Host is the value of the Host line. HasHost distinguishes an empty value from a missing line, which only HTTP/1.0
+	// allows.
 	Host    string
 	HasHost bool
 	// ContentLength is the length of the body in bytes: 0 if there is none, -1 if it is chunked.
@@ -29,16 +30,16 @@ type Request struct {
 	HasContentLength bool
 	// Chunked reports whether the body is to be read with a ChunkedDecoder.
 	Chunked bool
-	// KeepAlive reports whether the client asked for a persistent connection by its version and its Connection field;
-	// never with HTTP/1.0 (S-6.14).
+	// KeepAlive reports whether the client asked for a persistent connection by its version and its Connection field.
+	// It is false for HTTP/1.0 (S-6.14).
 	KeepAlive bool
-	// ExpectContinue reports whether the client waits for a 100 before it sends the body (RFC 9110, section 10.1.1);
-	// never with HTTP/1.0 or without a body, where a server must ignore it.
+	// ExpectContinue reports whether the client waits for a 100 before it sends the body (RFC 9110, section 10.1.1). It
+	// is false for HTTP/1.0 and without a body, where a server must ignore the expectation.
 	ExpectContinue bool
-	// Upgrade is the value of the first Upgrade line if Connection names it, else ""; never with HTTP/1.0 (RFC 9110,
-	// section 7.8).
+	// Upgrade is the value of the first Upgrade line if Connection names it, else "". It is empty for HTTP/1.0 (RFC
+	// 9110, section 7.8).
 	Upgrade string
-	// TETrailers reports whether TE holds `trailers`: the client wants them.
+	// TETrailers reports whether TE contains `trailers`, which means that the client accepts them.
 	TETrailers bool
 
 	scan headScan
@@ -49,14 +50,15 @@ const (
 	http10 = 'H' | 'T'<<8 | 'T'<<16 | 'P'<<24 | '/'<<32 | '1'<<40 | '.'<<48 | '0'<<56
 )
 
-// Parse parses the request head at the beginning of buf. It returns the head's length in bytes, ErrIncomplete if it is
-// not complete, or an *Error. from is the length of buf at the last ErrIncomplete for this head, 0 at first: it makes
-// repeated calls cheap. A buffer that has at least doubled since is parsed without a scan, which is cheaper and still
-// linear over all calls; that is the usual case of a connection that waits for one byte and then reads the rest.
+// Parse parses the request head at the beginning of buf. It returns the length of the head in bytes, ErrIncomplete if
+// the head is not complete, or an *Error. from is the length of buf at the last ErrIncomplete for this head, or 0 at
+// first. It makes repeated calls cheap. A buffer that has at least doubled since then is parsed without a scan, which
+// is cheaper and keeps the cost of all calls linear. That is the usual case of a connection that waits for one byte and
+// then reads the rest.
 //
-// A byte that no head can contain is refused as soon as it arrives. If the head comes in pieces, errors in the meaning of
-// its fields may be reported only when it is complete. After an *Error the method and the target are set if they were
-// read, for the log.
+// A byte that no head can contain is rejected as soon as it arrives. If the head arrives in pieces, faults in the
+// meaning of its fields may be reported only when it is complete. After an *Error the method and the target are set if
+// they were read, so that the log can show them.
 func (r *Request) Parse(buf []byte, from int) (n int, err error) {
 	if from == 0 {
 		r.scan = newRequestScan()
@@ -78,7 +80,8 @@ func (r *Request) Parse(buf []byte, from int) (n int, err error) {
 	return n, nil
 }
 
-// parse does the work of Parse on a buffer of at most MaxHeadBytes; 0 without an error means that it is incomplete.
+// parse does the work of Parse on a buffer of at most MaxHeadBytes. 0 without an error means that the head is
+// incomplete.
 func (r *Request) parse(buf []byte) (n int, err *Error) {
 	*r = Request{Fields: r.Fields[:0], scan: r.scan}
 	i, err := r.parseLine(buf)
@@ -138,9 +141,9 @@ func (r *Request) frame(l *lines) *Error {
 	return nil
 }
 
-// parseLine parses the request line and the few empty lines that may come before it. It returns the index after it (RFC
-// 9112, section 3), or 0 if it is incomplete. Its parts are separated by exactly one space: other white space, which
-// section 3 lets a server accept as a separator, is rejected.
+// parseLine parses the request line and the few empty lines that may precede it (RFC 9112, section 3). It returns the
+// index after the line, or 0 if it is incomplete. The parts of the line must be separated by exactly one space. Section
+// 3 lets a server accept other white space, but it is rejected here.
 func (r *Request) parseLine(buf []byte) (next int, err *Error) {
 	i := 0
 	for i < len(buf) && buf[i] == '\r' {

@@ -14,7 +14,7 @@ var acceptedRequests = []struct {
 	want       func(r *Request)
 }{
 	{"the least that HTTP/1.1 allows", "GET / HTTP/1.1\nHost: a\n\n", func(*Request) {}},
-	{"no white space behind the colon", "GET / HTTP/1.1\nHost:a\n\n", func(*Request) {}},
+	{"no white space after the colon", "GET / HTTP/1.1\nHost:a\n\n", func(*Request) {}},
 	{"white space around a value", "GET / HTTP/1.1\nHost: \t a \t\nX: \t \n\n", func(r *Request) { r.Fields.Add("X", "") }},
 	{"names in any case", "GET / HTTP/1.1\nhOST: a\ncONTENT-lENGTH: 7\n\n", func(r *Request) {
 		r.ContentLength, r.HasContentLength = 7, true
@@ -137,7 +137,7 @@ func plainRequest() *Request {
 	return &Request{Method: "GET", Target: "/", PathQuery: "/", Minor: 1, Host: "a", HasHost: true, KeepAlive: true}
 }
 
-func TestWhatAValidRequestHeadSays(t *testing.T) {
+func TestValidRequestHeadsAreParsed(t *testing.T) {
 	for _, test := range acceptedRequests {
 		t.Run(test.name, func(t *testing.T) {
 			want := plainRequest()

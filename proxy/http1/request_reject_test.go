@@ -22,11 +22,11 @@ var rejectedRequests = []struct {
 	{"a method that is no token", 400, "G@T / HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"a method with a byte beyond ASCII", 400, "G\xc3\x89T / HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"a method that nobody has", 501, strings.Repeat("M", MaxMethodBytes+1) + " / HTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"a tab behind the method", 400, "GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"two spaces behind the method", 400, "GET  / HTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"two spaces behind the target", 400, "GET /  HTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"a tab behind the target", 400, "GET /\tHTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"a space behind the version", 400, "GET / HTTP/1.1 \r\nHost: a\r\n\r\n"},
+	{"a tab after the method", 400, "GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n"},
+	{"two spaces after the method", 400, "GET  / HTTP/1.1\r\nHost: a\r\n\r\n"},
+	{"two spaces after the target", 400, "GET /  HTTP/1.1\r\nHost: a\r\n\r\n"},
+	{"a tab after the target", 400, "GET /\tHTTP/1.1\r\nHost: a\r\n\r\n"},
+	{"a space after the version", 400, "GET / HTTP/1.1 \r\nHost: a\r\n\r\n"},
 
 	{"HTTP/0.9", 400, "GET /\r\n"},
 	{"no version", 400, "GET / \r\n\r\n"},
@@ -37,9 +37,9 @@ var rejectedRequests = []struct {
 	{"HTTP/1.2", 505, "GET / HTTP/1.2\r\nHost: a\r\n\r\n"},
 	{"HTTP/0.9 in words", 505, "GET / HTTP/0.9\r\nHost: a\r\n\r\n"},
 	{"the preface of HTTP/2", 505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},
-	{"a bare LF behind the version", 400, "GET / HTTP/1.1\nHost: a\r\n\r\n"},
-	{"a bare CR behind the version", 400, "GET / HTTP/1.1\rHost: a\r\n\r\n"},
-	{"NUL behind the version", 400, "GET / HTTP/1.1\x00\r\nHost: a\r\n\r\n"},
+	{"a bare LF after the version", 400, "GET / HTTP/1.1\nHost: a\r\n\r\n"},
+	{"a bare CR after the version", 400, "GET / HTTP/1.1\rHost: a\r\n\r\n"},
+	{"NUL after the version", 400, "GET / HTTP/1.1\x00\r\nHost: a\r\n\r\n"},
 
 	{"a target with NUL", 400, "GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"a target with DEL", 400, "GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n"},
@@ -49,8 +49,8 @@ var rejectedRequests = []struct {
 	{"a target that is relative", 400, "GET x HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"a target that is a query", 400, "GET ?x HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"a target with a fragment", 400, "GET /x#y HTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"a target with a fragment behind its query", 400, "GET /x?y#z HTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"a path with a percent sign alone", 400, "GET /100% HTTP/1.1\r\nHost: a\r\n\r\n"},
+	{"a target with a fragment after its query", 400, "GET /x?y#z HTTP/1.1\r\nHost: a\r\n\r\n"},
+	{"a path with a lone percent sign", 400, "GET /100% HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"a path with half an encoded byte", 400, "GET /%2 HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"a path with an encoded byte that is not hex", 400, "GET /%2g HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"a path with an encoded byte whose first digit is not hex", 400, "GET /%g2 HTTP/1.1\r\nHost: a\r\n\r\n"},
@@ -58,9 +58,9 @@ var rejectedRequests = []struct {
 	{"more than the asterisk", 400, "OPTIONS *x HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"an absolute-form of another scheme", 400, "GET ftp://b/ HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"an absolute-form without host", 400, "GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"an absolute-form of a scheme alone", 400, "GET http:// HTTP/1.1\r\nHost: a\r\n\r\n"},
+	{"an absolute-form that is only a scheme", 400, "GET http:// HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"an absolute-form with user information", 400, "GET http://u@b/ HTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"an absolute-form with a fragment behind the host", 400, "GET http://b#x HTTP/1.1\r\nHost: a\r\n\r\n"},
+	{"an absolute-form with a fragment after the host", 400, "GET http://b#x HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"an absolute-form with a bad port", 400, "GET http://b:x/ HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"an absolute-form with a backslash in its host", 400, "GET http://b\\c/ HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"an absolute-form with a byte beyond ASCII in its host", 400, "GET http://b\xfcc/ HTTP/1.1\r\nHost: a\r\n\r\n"},
@@ -73,7 +73,7 @@ var rejectedRequests = []struct {
 	{"CONNECT with an absolute-form", 400, "CONNECT http://b:80 HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"CONNECT to an address without a port", 400, "CONNECT [::1] HTTP/1.1\r\nHost: a\r\n\r\n"},
 	{"a target that is too long", 414, "GET /" + strings.Repeat("x", MaxTargetBytes) + " HTTP/1.1\r\nHost: a\r\n\r\n"},
-	{"a target without end", 414, "GET /" + strings.Repeat("x", MaxHeadBytes)},
+	{"a target that does not end", 414, "GET /" + strings.Repeat("x", MaxHeadBytes)},
 
 	{"no Host in HTTP/1.1", 400, "GET / HTTP/1.1\r\n\r\n"},
 	{"two Hosts", 400, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"},
@@ -84,13 +84,13 @@ var rejectedRequests = []struct {
 	{"a Host with a space", 400, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"},
 	{"a Host that is a list of two", 400, "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n"},
 	{"a Host that is only a port", 400, "GET / HTTP/1.1\r\nHost: :80\r\n\r\n"},
-	{"a Host with a port too great", 400, "GET / HTTP/1.1\r\nHost: a:65536\r\n\r\n"},
+	{"a Host with a port that is too large", 400, "GET / HTTP/1.1\r\nHost: a:65536\r\n\r\n"},
 	{"a Host with a long port", 400, "GET / HTTP/1.1\r\nHost: a:000080\r\n\r\n"},
 	{"a Host with two ports", 400, "GET / HTTP/1.1\r\nHost: a:1:2\r\n\r\n"},
 	{"a Host with a signed port", 400, "GET / HTTP/1.1\r\nHost: a:+80\r\n\r\n"},
 	{"a Host with an address without brackets", 400, "GET / HTTP/1.1\r\nHost: ::1\r\n\r\n"},
 	{"a Host with an open bracket", 400, "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n"},
-	{"a Host with bytes behind the bracket", 400, "GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n"},
+	{"a Host with bytes after the bracket", 400, "GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n"},
 	{"a Host with an empty bracket", 400, "GET / HTTP/1.1\r\nHost: []\r\n\r\n"},
 	{"a Host with a name in brackets", 400, "GET / HTTP/1.1\r\nHost: [a]\r\n\r\n"},
 	{"a Host with an IPv4 address in brackets", 400, "GET / HTTP/1.1\r\nHost: [127.0.0.1]\r\n\r\n"},
@@ -99,7 +99,7 @@ var rejectedRequests = []struct {
 	{"a Host with an encoded byte", 400, "GET / HTTP/1.1\r\nHost: %61\r\n\r\n"},
 	{"a Host with a byte beyond ASCII", 400, "GET / HTTP/1.1\r\nHost: \xc3\xbc\r\n\r\n"},
 	{"a Host with brackets in it", 400, "GET / HTTP/1.1\r\nHost: a[b]\r\n\r\n"},
-	{"an invalid Host beside an absolute-form", 400, "GET http://b/ HTTP/1.1\r\nHost: a/b\r\n\r\n"},
+	{"an invalid Host next to an absolute-form", 400, "GET http://b/ HTTP/1.1\r\nHost: a/b\r\n\r\n"},
 
 	{"a line folded by a space", 400, "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n 2\r\n\r\n"},
 	{"a line folded by a tab", 400, "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n\t2\r\n\r\n"},
@@ -110,13 +110,13 @@ var rejectedRequests = []struct {
 	{"a space in a name", 400, "GET / HTTP/1.1\r\nHost: a\r\nX Y: 1\r\n\r\n"},
 	{"an empty name", 400, "GET / HTTP/1.1\r\nHost: a\r\n: 1\r\n\r\n"},
 	{"a line without a colon", 400, "GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n"},
-	{"a name that is no token", 400, "GET / HTTP/1.1\r\nHost: a\r\nX(): 1\r\n\r\n"},
+	{"a name that is not a token", 400, "GET / HTTP/1.1\r\nHost: a\r\nX(): 1\r\n\r\n"},
 	{"a name with NUL", 400, "GET / HTTP/1.1\r\nHost: a\r\nX\x00: 1\r\n\r\n"},
 	{"a name with a byte beyond ASCII", 400, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encod\xc4\xb1ng: chunked\r\n\r\n"},
 	{"a name with a quote", 400, "GET / HTTP/1.1\r\nHost: a\r\n\"X\": 1\r\n\r\n"},
-	{"a bare LF behind a value", 400, "GET / HTTP/1.1\r\nHost: a\nX: 1\r\n\r\n"},
+	{"a bare LF after a value", 400, "GET / HTTP/1.1\r\nHost: a\nX: 1\r\n\r\n"},
 	{"a bare CR in a value", 400, "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r2\r\n\r\n"},
-	{"two CR behind a value", 400, "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\r\n\r\n"},
+	{"two CR after a value", 400, "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\r\n\r\n"},
 	{"a bare LF in place of the empty line", 400, "GET / HTTP/1.1\r\nHost: a\r\n\n"},
 	{"a bare CR in place of the empty line", 400, "GET / HTTP/1.1\r\nHost: a\r\n\rX"},
 	{"a head of bare LFs", 400, "GET / HTTP/1.1\nHost: a\n\n"},
@@ -138,7 +138,7 @@ var rejectedRequests = []struct {
 	{"a length with a space", 400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5 0\r\n\r\n"},
 	{"a length with a fraction", 400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5.0\r\n\r\n"},
 	{"a length of other digits", 400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: \xd9\xa5\r\n\r\n"},
-	{"a length one too great", 400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 9223372036854775808\r\n\r\n"},
+	{"a length that is too large by one", 400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 9223372036854775808\r\n\r\n"},
 	{"a length that wraps around", 400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551621\r\n\r\n"},
 	{"a length with a coding", 400, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"},
 	{"a coding with a length", 400, "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"},
@@ -165,8 +165,8 @@ var rejectedRequests = []struct {
 	{"more connection options than allowed", 400, "GET / HTTP/1.1\r\nHost: a\r\nConnection: " + strings.Repeat("a,", MaxFields) + "b\r\n\r\n"},
 	{"more connection options than allowed on two lines", 400, "GET / HTTP/1.1\r\nHost: a\r\nConnection: " + strings.Repeat("a,", MaxFields) + "\r\nConnection: b\r\n\r\n"},
 	{"a head that is one byte too long", 431, headOfSize(MaxHeadBytes + 1)},
-	{"a field without end", 431, "GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", MaxHeadBytes)},
-	{"a name without end", 431, "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("x", MaxHeadBytes)},
+	{"a field that does not end", 431, "GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", MaxHeadBytes)},
+	{"a name that does not end", 431, "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("x", MaxHeadBytes)},
 }
 
 // headOfSize returns a head of the given size that is otherwise valid.
@@ -175,7 +175,7 @@ func headOfSize(size int) string {
 	return start + strings.Repeat("x", size-len(start)-len(end)) + end
 }
 
-func TestWhatARequestHeadIsRejectedFor(t *testing.T) {
+func TestInvalidRequestHeadsAreRejected(t *testing.T) {
 	for _, test := range rejectedRequests {
 		t.Run(test.name, func(t *testing.T) {
 			var request Request

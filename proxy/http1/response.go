@@ -11,19 +11,19 @@ type Response struct {
 	Status int
 	// Minor is the minor version: 0 or 1.
 	Minor int
-	// Reason is the reason phrase; it may be empty.
+	// Reason is the reason phrase, which may be empty.
 	Reason string
 	// Fields holds all field lines except Content-Length and Transfer-Encoding, including hop-by-hop ones. The next Parse
 	// reuses its memory.
 	Fields Fields
-	// ContentLength is the declared length in bytes, or -1 if none was declared. For a HEAD request and for 304 it is the
-	// length that the body would have had: BodyOf returns what follows.
+	// ContentLength is the declared length in bytes, or -1 if none was declared. For a HEAD request and for 304 it is
+	// the length that the body would have had; BodyOf returns the length of the actual body.
 	ContentLength int64
 	// HasContentLength reports whether a length was declared.
 	HasContentLength bool
 	// Chunked reports whether Transfer-Encoding is chunked.
 	Chunked bool
-	// KeepAlive reports whether the connection may be used again after the body, by version and Connection field (RFC
+	// KeepAlive reports whether version and Connection field allow the connection to be reused after the body (RFC
 	// 9112, section 9.3). It does not consider a body that ends with the connection.
 	KeepAlive bool
 	// Upgrade is the value of the first Upgrade line if Connection names it, else "".
@@ -46,8 +46,8 @@ const (
 	BodyUntilClose
 )
 
-// BodyOf returns how the body of this response to a request with that method is framed, and the length for BodyLength
-// (RFC 9112, section 6.3). What follows a 101, or a success of CONNECT, is not HTTP; both count as BodyNone.
+// BodyOf returns how the body of this response to a request with that method is framed, and its length for BodyLength
+// (RFC 9112, section 6.3). The bytes after a 101, or after a success of CONNECT, are not HTTP; both count as BodyNone.
 func (r *Response) BodyOf(method string) (kind BodyKind, length int64) {
 	switch {
 	case method == "HEAD", r.Status < 200, r.Status == 204, r.Status == 304, method == "CONNECT" && r.Status < 300:
@@ -87,7 +87,8 @@ func (r *Response) Parse(buf []byte, from int) (n int, err error) {
 	return n, nil
 }
 
-// parse does the work of Parse on a buffer of at most MaxHeadBytes; 0 without an error means that it is incomplete.
+// parse does the work of Parse on a buffer of at most MaxHeadBytes. 0 without an error means that the head is
+// incomplete.
 func (r *Response) parse(buf []byte) (n int, err *Error) {
 	*r = Response{Fields: r.Fields[:0], ContentLength: -1, scan: r.scan}
 	i, err := r.parseLine(buf)
@@ -110,9 +111,9 @@ func (r *Response) parse(buf []byte) (n int, err *Error) {
 	return i, nil
 }
 
-// frame reads what the head says about the body (RFC 9112, section 6). A response that declares a body but has none is
-// ambiguous: before another response (1xx) it is rejected, and after a 204 the connection is not used again. A 101 ends
-// HTTP on the connection, and its framing says nothing.
+// frame reads what the head says about the body (RFC 9112, section 6). A response that declares a body but cannot have
+// one is ambiguous. Before another response (1xx) it is rejected, and after a 204 the connection is not reused. A 101
+// ends HTTP on the connection, so its framing has no meaning.
 func (r *Response) frame(l *lines) *Error {
 	if l.hasCoding {
 		if l.hasLength {
@@ -144,8 +145,9 @@ func (r *Response) frame(l *lines) *Error {
 	return nil
 }
 
-// parseLine parses the status line. It returns the index after it, or 0 if it is incomplete (RFC 9112, section 4). The
-// space before an empty reason phrase may be missing: many servers leave it out, and nothing is ambiguous then.
+// parseLine parses the status line (RFC 9112, section 4). It returns the index after the line, or 0 if it is
+// incomplete. The space before an empty reason phrase may be missing: many servers omit it, and nothing becomes
+// ambiguous.
 func (r *Response) parseLine(buf []byte) (next int, err *Error) {
 	minor, i, err := parseVersion(buf, 0)
 	if i == 0 || err != nil {

@@ -73,10 +73,10 @@ var rejectedResponses = []struct{ name, head string }{
 	{"a status with a sign", "HTTP/1.1 +20 OK\r\n\r\n"},
 	{"a status in hex", "HTTP/1.1 2a0 OK\r\n\r\n"},
 	{"two spaces before the status", "HTTP/1.1  200 OK\r\n\r\n"},
-	{"a tab behind the status", "HTTP/1.1 200\tOK\r\n\r\n"},
-	{"a reason phrase at once", "HTTP/1.1 200OK\r\n\r\n"},
+	{"a tab after the status", "HTTP/1.1 200\tOK\r\n\r\n"},
+	{"a reason phrase without a space before it", "HTTP/1.1 200OK\r\n\r\n"},
 	{"a reason phrase with NUL", "HTTP/1.1 200 O\x00K\r\n\r\n"},
-	{"a reason phrase that ends in NUL, with no more behind it", "HTTP/1.1 200 OK\x00"},
+	{"a reason phrase that ends in NUL, with no more after it", "HTTP/1.1 200 OK\x00"},
 	{"a reason phrase with a bare CR", "HTTP/1.1 200 O\rK\r\n\r\n"},
 	{"a status line with a bare LF", "HTTP/1.1 200 OK\nX: 1\r\n\r\n"},
 	{"a short status line with a bare LF", "HTTP/1.1 200\n"},
@@ -96,15 +96,15 @@ var rejectedResponses = []struct{ name, head string }{
 	{"a chunked body declared in a 100", "HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\n"},
 	{"more fields than allowed", "HTTP/1.1 200 OK\r\n" + strings.Repeat("X: 1\r\n", MaxResponseFields+1) + "\r\n"},
 	{"more connection options than allowed", "HTTP/1.1 200 OK\r\nConnection: " + strings.Repeat("a,", MaxFields) + "b\r\n\r\n"},
-	{"a head without end", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", MaxHeadBytes)},
-	{"a reason phrase without end", "HTTP/1.1 200 " + strings.Repeat("x", MaxHeadBytes)},
+	{"a head that does not end", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", MaxHeadBytes)},
+	{"a reason phrase that does not end", "HTTP/1.1 200 " + strings.Repeat("x", MaxHeadBytes)},
 }
 
 func plainResponse() *Response {
 	return &Response{Status: 200, Minor: 1, Reason: "OK", ContentLength: -1, KeepAlive: true}
 }
 
-func TestWhatAValidResponseHeadSays(t *testing.T) {
+func TestValidResponseHeadsAreParsed(t *testing.T) {
 	for _, test := range acceptedResponses {
 		t.Run(test.name, func(t *testing.T) {
 			want := plainResponse()
@@ -122,7 +122,7 @@ func TestWhatAValidResponseHeadSays(t *testing.T) {
 	}
 }
 
-func TestWhatAResponseHeadIsRejectedFor(t *testing.T) {
+func TestInvalidResponseHeadsAreRejected(t *testing.T) {
 	for _, test := range rejectedResponses {
 		t.Run(test.name, func(t *testing.T) {
 			n, err := new(Response).Parse([]byte(test.head), 0)

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// The functions below look at eight bytes as one word. In each result the high bit of a byte reports whether that byte
-// matches; no carry crosses from byte to byte, because the high bits are masked out before each addition.
+// The functions below process eight bytes as one word. In each result the high bit of a byte reports whether that byte
+// matches. No carry crosses from byte to byte, because the high bits are masked out before each addition.
 const (
 	lowBits  = 0x7f7f7f7f7f7f7f7f
 	highBits = 0x8080808080808080

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestEveryByteIsFoundAtEveryPlace compares the word-wise scans with byte-wise ones.
-func TestEveryByteIsFoundAtEveryPlace(t *testing.T) {
+// TestEveryByteIsFoundAtEveryPosition compares the word-wise scans with byte-wise ones.
+func TestEveryByteIsFoundAtEveryPosition(t *testing.T) {
 	tests := []struct {
 		name string
 		scan func(b []byte, i int) int

@@ -2,13 +2,14 @@ package http1
 
 import "strings"
 
-// setTarget checks a request target that has no space and no control character, and splits it (RFC 9112, section 3.2):
-// authority-form only with CONNECT, the asterisk only with OPTIONS, absolute-form only with http and https.
+// setTarget checks a request target without spaces and control characters, and splits it (RFC 9112, section 3.2). It
+// accepts the authority-form only with CONNECT, the asterisk only with OPTIONS, and the absolute-form only with http
+// and https.
 func (r *Request) setTarget(target string) *Error {
 	r.PathQuery = target
 	switch {
 	case r.Method == "CONNECT":
-		// The port is required, and a bracket or a colon at the end means that it is missing.
+		// The port is required. A bracket or a colon at the end means that it is missing.
 		if last := target[len(target)-1]; !isDigit(last) || strings.IndexByte(target, ':') < 0 || !validAuthority(target) {
 			return reject(400, "target of CONNECT is not host:port")
 		}
@@ -49,9 +50,9 @@ func cutScheme(target string) string {
 	return ""
 }
 
-// validPathQuery reports whether s is a valid path and query of a target. A percent sign in a path begins an encoded
-// byte; in a query it may occur by itself, as links in the wild have it. A fragment is not part of a target, and readers
-// differ in what they do with one.
+// validPathQuery reports whether s is a valid path and query of a target. A percent sign in a path must begin an
+// encoded byte. In a query it may stand alone, because real links contain it. A fragment does not belong in a target,
+// and readers differ in how they handle one.
 func validPathQuery(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if class[s[i]]&classPath != 0 {
@@ -72,9 +73,9 @@ func validPathQuery(s string) bool {
 	return true
 }
 
-// AppendTarget appends the target in the form that an origin server takes: path and query byte for byte as they came,
-// with the slash that an absolute-form may leave out, or the asterisk for OPTIONS of a whole server (RFC 9112, section
-// 3.2.4). For CONNECT it is the authority.
+// AppendTarget appends the target in the form that an origin server expects (RFC 9112, section 3.2.4): path and query
+// byte for byte as they arrived, with the slash that an absolute-form may omit, or the asterisk for OPTIONS of a whole
+// server. For CONNECT it is the authority.
 func (r *Request) AppendTarget(dst []byte) []byte {
 	switch {
 	case r.Method == "CONNECT":

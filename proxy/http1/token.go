@@ -2,8 +2,8 @@ package http1
 
 import "strings"
 
-// EqualFold reports whether two strings are equal except for the case of ASCII letters, which is how names, tokens and
-// hosts are compared. strings.EqualFold also treats U+212A, the Kelvin sign, as a k.
+// EqualFold reports whether two strings are equal except for the case of ASCII letters. Names, tokens and hosts are
+// compared like this. strings.EqualFold would also treat U+212A, the Kelvin sign, as a k.
 func EqualFold(a, b string) bool {
 	if len(a) != len(b) {
 		return false
@@ -19,8 +19,8 @@ func EqualFold(a, b string) bool {
 func isLetter(c byte) bool { c |= 0x20; return 'a' <= c && c <= 'z' }
 
 // NextToken splits the first element off a comma-separated list, without the white space around it (RFC 9110, section
-// 5.6.1). The element may be empty; rest is "" after the last one. It does not know quoted strings, in which a comma
-// would not separate: no list that a proxy reads has any.
+// 5.6.1). The element may be empty. rest is "" after the last one. NextToken does not know quoted strings, in which a
+// comma does not separate: no list that a proxy reads contains any.
 func NextToken(list string) (token, rest string) {
 	if comma := strings.IndexByte(list, ','); comma >= 0 {
 		list, rest = list[:comma], list[comma+1:]
@@ -28,7 +28,7 @@ func NextToken(list string) (token, rest string) {
 	return trimSpace(list), rest
 }
 
-// HasToken reports whether a comma-separated list holds the token, in any case.
+// HasToken reports whether a comma-separated list contains the token, compared case-insensitively.
 func HasToken(list, token string) bool {
 	for list != "" {
 		var element string

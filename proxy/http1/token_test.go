@@ -2,7 +2,7 @@ package http1
 
 import "testing"
 
-func TestNamesAreEqualButForTheCaseOfASCIILetters(t *testing.T) {
+func TestNamesAreComparedWithoutTheCaseOfASCIILetters(t *testing.T) {
 	tests := []struct {
 		name, a, b string
 		want       bool
@@ -10,7 +10,7 @@ func TestNamesAreEqualButForTheCaseOfASCIILetters(t *testing.T) {
 		{"the same", "x-a", "x-a", true},
 		{"another case", "X-a", "x-A", true},
 		{"another length", "x", "xx", false},
-		{"bytes that differ by the bit of the case but are no letters", "@[^", "`{~", false},
+		{"bytes that differ by the bit of the case but are not letters", "@[^", "`{~", false},
 		{"a control that differs from the dash by that bit", "a\rb", "a-b", false},
 		{"the Kelvin sign for a k", "\u212aeep-alive", "keep-alive", false},
 		{"the long s for an s", "clo\u017fe", "close", false},
@@ -25,7 +25,7 @@ func TestNamesAreEqualButForTheCaseOfASCIILetters(t *testing.T) {
 	}
 }
 
-func TestAListIsTakenApartAtItsCommas(t *testing.T) {
+func TestAListIsSplitAtItsCommas(t *testing.T) {
 	var got []string
 	for rest := "close, \tX-A\t ,, keep-alive"; rest != ""; {
 		var token string

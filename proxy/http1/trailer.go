@@ -1,8 +1,8 @@
 package http1
 
 // readTrailer collects the trailer section, which may come in pieces, up to its empty line, and parses it (RFC 9112,
-// section 7.1.2). It rejects fields that frame or route a message (RFC 9110, section 6.5.1). It returns the index up to
-// which src is consumed.
+// section 7.1.2). It rejects fields that frame or route a message (RFC 9110, section 6.5.1). It returns the index in
+// src up to which it has consumed the bytes.
 func (d *ChunkedDecoder) readTrailer(src []byte, i int) int {
 	if len(d.trailer) == 0 {
 		if len(src)-i >= 2 && src[i] == '\r' && src[i+1] == '\n' {

@@ -1,14 +1,14 @@
 package http1
 
-// The functions below check parts of a message for a codec that gets them in another form (proxy/http2). What is valid in
-// one version of HTTP must be valid in the other, or a request could be smuggled from one into the other.
+// The functions below check parts of a message for a codec that receives them in another form (proxy/http2). What is
+// valid in one version of HTTP must be valid in the other, or a request could be smuggled from one into the other.
 
 // ValidAuthority reports whether s is a host with an optional port, as in a Host field or the authority of a target:
-// without user information, without percent-encoding, not empty.
+// not empty, without user information and without percent-encoding.
 func ValidAuthority(s string) bool { return validAuthority(s) }
 
-// ValidPathQuery reports whether s is a path, which begins with a slash, with an optional query, as in a request target:
-// no control character, no space, no fragment.
+// ValidPathQuery reports whether s is a path that begins with a slash, with an optional query, as in a request target:
+// without control characters, spaces and fragments.
 func ValidPathQuery(s string) bool {
 	if s == "" || s[0] != '/' || len(s) > MaxTargetBytes {
 		return false
@@ -38,8 +38,8 @@ func ValidLowerName(s string) bool {
 	return s != ""
 }
 
-// ValidValue reports whether s is a field value without white space around it: no control character except the tab (RFC
-// 9110, section 5.5).
+// ValidValue reports whether s is a field value without white space around it and without control characters except the
+// tab (RFC 9110, section 5.5).
 func ValidValue(s string) bool {
 	if s == "" {
 		return true

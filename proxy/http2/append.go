@@ -24,13 +24,13 @@ func AppendRSTStream(dst []byte, stream uint32, code Code) []byte {
 	return binary.BigEndian.AppendUint32(dst, uint32(code))
 }
 
-// AppendWindowUpdate appends a WINDOW_UPDATE frame; stream 0 is the connection.
+// AppendWindowUpdate appends a WINDOW_UPDATE frame. Stream 0 means the connection.
 func AppendWindowUpdate(dst []byte, stream, increment uint32) []byte {
 	dst = AppendHeader(dst, 4, TypeWindowUpdate, 0, stream)
 	return binary.BigEndian.AppendUint32(dst, increment)
 }
 
-// AppendPing appends a PING frame, or with ack the answer to one.
+// AppendPing appends a PING frame, or its acknowledgement if ack is set.
 func AppendPing(dst []byte, data [8]byte, ack bool) []byte {
 	var flags uint8
 	if ack {
@@ -39,7 +39,7 @@ func AppendPing(dst []byte, data [8]byte, ack bool) []byte {
 	return append(AppendHeader(dst, 8, TypePing, flags, 0), data[:]...)
 }
 
-// AppendGoAway appends a GOAWAY frame. last is the highest stream that was or may be acted upon.
+// AppendGoAway appends a GOAWAY frame. last is the highest stream that the sender has processed or may still process.
 func AppendGoAway(dst []byte, last uint32, code Code) []byte {
 	dst = AppendHeader(dst, 8, TypeGoAway, 0, 0)
 	dst = binary.BigEndian.AppendUint32(dst, last)
@@ -59,8 +59,9 @@ func AppendSettings(dst []byte, settings ...Setting) []byte {
 // AppendSettingsAck appends the acknowledgement of the peer's SETTINGS.
 func AppendSettingsAck(dst []byte) []byte { return AppendHeader(dst, 0, TypeSettings, FlagAck, 0) }
 
-// FinishHeaders makes frames of a header block that was encoded after dst[at:], where HeaderBytes were left free for the
-// header of a HEADERS frame. A block that does not fit into a frame of maxFrame bytes continues in CONTINUATION frames.
+// FinishHeaders turns a header block into frames. The block was encoded after dst[at:], where HeaderBytes were left
+// free for the header of a HEADERS frame. A block that does not fit into a frame of maxFrame bytes continues in
+// CONTINUATION frames.
 func FinishHeaders(dst []byte, at int, stream uint32, end bool, maxFrame int) []byte {
 	var flags uint8
 	if end {
@@ -71,7 +72,7 @@ func FinishHeaders(dst []byte, at int, stream uint32, end bool, maxFrame int) []
 		AppendHeader(dst[:at], length, TypeHeaders, flags|FlagEndHeaders, stream)
 		return dst
 	}
-	block := append([]byte(nil), dst[at+HeaderBytes:]...) // rare, like heads of this length
+	block := append([]byte(nil), dst[at+HeaderBytes:]...) // rare: few heads are this long
 	dst = AppendHeader(dst[:at], maxFrame, TypeHeaders, flags, stream)
 	dst = append(dst, block[:maxFrame]...)
 	for block = block[maxFrame:]; ; block = block[maxFrame:] {

@@ -12,10 +12,10 @@ type HeadDecoder struct {
 	hpack *hpack.Decoder
 	// response reports whether the blocks are those of responses.
 	response bool
-	// head receives the fields of the block; nil for a block that is decoded only for the table.
+	// head receives the fields of the block. It is nil for a block that is decoded only to keep the table in step.
 	head *Head
-	// encoded is the size of the block so far, continuations its number of CONTINUATION frames, and inflated its decoded
-	// size.
+	// encoded is the size of the block so far, continuations its number of CONTINUATION frames, and inflated its
+	// decoded size.
 	encoded, continuations, inflated int
 }
 
@@ -41,8 +41,8 @@ func (d *HeadDecoder) field(f hpack.HeaderField) {
 	d.head.add(f.Name, f.Value)
 }
 
-// Begin begins a block with its first fragment. The fields go into head, which is nil to decode only for the table;
-// trailer reports whether the block holds the trailers of a request.
+// Begin begins a block with its first fragment. The fields go into head. If head is nil, the block is decoded only to
+// keep the table in step. trailer reports whether the block holds the trailers of a request.
 func (d *HeadDecoder) Begin(head *Head, trailer bool, fragment []byte) *Error {
 	d.head = head
 	d.encoded, d.continuations, d.inflated = 0, 0, 0
@@ -53,8 +53,8 @@ func (d *HeadDecoder) Begin(head *Head, trailer bool, fragment []byte) *Error {
 	return d.write(fragment)
 }
 
-// Continue decodes the fragment of a CONTINUATION frame. A block that is longer than any honest one, in bytes or in
-// frames, ends the connection.
+// Continue decodes the fragment of a CONTINUATION frame. A block with more bytes or frames than any honest one ends the
+// connection.
 func (d *HeadDecoder) Continue(fragment []byte) *Error {
 	if d.continuations++; d.continuations > MaxContinuations {
 		return connectionError(EnhanceYourCalm, "endless CONTINUATION")

@@ -12,8 +12,8 @@ import "reverse-proxy/proxy/http1"
 
 // These constants bound what is accepted. They are in bytes unless their comments say otherwise.
 const (
-	// MaxFrameBytes bounds the payload of a frame: the lowest bound that a peer may be held to (RFC 9113, section 4.2).
-	// Larger frames would only delay what waits after them.
+	// MaxFrameBytes bounds the payload of a frame. A peer may not be held to less (RFC 9113, section 4.2), and larger
+	// frames would only delay the frames after them.
 	MaxFrameBytes = 16 << 10
 	// MaxHeaderListBytes bounds a decoded header list, where each field counts 32 bytes more than its name and value (RFC
 	// 9113, section 6.5.2). It is the bound of a head in HTTP/1; one byte more is a 431 (S-6).
@@ -21,21 +21,21 @@ const (
 	// MaxFields bounds the fields of a header list, as in HTTP/1. Pseudo-header fields do not count. Nor do the cookie
 	// fields of a request, which become one: browsers send one for each cookie. MaxHeaderListBytes bounds them.
 	MaxFields = http1.MaxFields
-	// MaxHeaderBlockBytes bounds a header block as sent, over all its frames. No honest block is longer than the largest
-	// list; there is some room for heads that are a little too large, which get their 431.
+	// MaxHeaderBlockBytes bounds an encoded header block, over all its frames. No honest block is longer than the
+	// largest list. The rest leaves room for heads that are slightly too large, which are answered with 431.
 	MaxHeaderBlockBytes = 2 * MaxHeaderListBytes
 	// MaxContinuations is how many CONTINUATION frames one header block may have. The largest head needs four full ones;
 	// an endless series of small ones is an attack (CVE-2024-27316).
 	MaxContinuations = 16
-	// MaxInflatedBytes bounds the decoded size of a header block before it is treated as a bomb: one-byte references to a
-	// large entry of the table. Up to this size it is a head that is too large.
+	// MaxInflatedBytes bounds the decoded size of a header block. A longer one is treated as a bomb, made of one-byte
+	// references to a large entry of the table. A shorter one is only a head that is too large.
 	MaxInflatedBytes = 8 * MaxHeaderListBytes
-	// HeaderTableBytes is the size of both dynamic tables of HPACK: the default of RFC 7541. Every connection would pay
-	// for more.
+	// HeaderTableBytes is the size of both dynamic tables of HPACK, the default of RFC 7541. More would cost memory on
+	// every connection.
 	HeaderTableBytes = 4096
 	// MaxWindow is the largest flow-control window (RFC 9113, section 6.9.1).
 	MaxWindow = 1<<31 - 1
-	// InitialWindow is the window of a connection, and of a stream unless SETTINGS say otherwise.
+	// InitialWindow is the initial window of a connection, and of a stream unless SETTINGS changes it.
 	InitialWindow = 1<<16 - 1
 )
 

@@ -11,10 +11,10 @@ import (
 // come again go into the table that both sides keep, and later cost one byte.
 type HeadEncoder struct {
 	table table
-	// lookUp finds a name in the static table, and says how such a field is sent.
+	// lookUp finds a name in the static table and decides how its field is sent.
 	lookUp func(name []byte) (index int, how manner)
 	// resized reports whether the next block must begin with the new size of the table, preceded by the smallest size
-	// that the table had meanwhile (RFC 7541, section 4.2).
+	// that the table has had since the last block (RFC 7541, section 4.2).
 	resized  bool
 	smallest int
 	// name is the buffer for lower-cased names.
@@ -88,7 +88,7 @@ func (e *HeadEncoder) AppendContentLength(dst []byte, length int64) []byte {
 	return append(dst, text...)
 }
 
-// AppendField appends a field with its name lower-cased. Both name and value must be valid.
+// AppendField appends a field with its name lower-cased. The name and the value must be valid.
 func (e *HeadEncoder) AppendField(dst []byte, name, value string) []byte {
 	if len(name) > len(e.name) {
 		lowered := make([]byte, len(name))
@@ -125,7 +125,7 @@ func (e *HeadEncoder) literal(dst []byte, pattern byte, bits uint, index int, na
 	return appendString(dst, value)
 }
 
-// literalHuffman appends a field that is added to the table. The value is compressed, as it is sent in full only once.
+// literalHuffman appends a field that is added to the table. It compresses the value, which is sent in full only once.
 func (e *HeadEncoder) literalHuffman(dst []byte, index int, name []byte, value string) []byte {
 	dst = appendInt(dst, 0x40, 6, uint64(index))
 	if index == 0 {

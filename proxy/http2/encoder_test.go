@@ -57,16 +57,16 @@ func TestResponsesAreDecodedByAnotherCodec(t *testing.T) {
 	checkBlock(t, d, e.AppendContentLength(nil, 0), "content-length", "0")
 }
 
-func TestWhatComesAgainCostsOneByte(t *testing.T) {
+func TestARepeatedFieldCostsOneByte(t *testing.T) {
 	e := NewHeadEncoder()
 	list := []string{"Content-Type", "text/html; charset=utf-8", "Date", "Tue, 24 Nov 2026 21:44:38 GMT", "X-Frame-Options", "DENY"}
 	response(e, 200, list...)
 	if got := response(e, 200, list...); len(got) != 4 {
-		t.Errorf("got %d bytes (%x), want 4: one for each field", len(got), got)
+		t.Errorf("got %d bytes (%x), want 4: one byte for each field", len(got), got)
 	}
 }
 
-func TestWhatIsSecretOrUniqueStaysOutOfTheTable(t *testing.T) {
+func TestSecretAndUniqueFieldsStayOutOfTheTable(t *testing.T) {
 	e, d := NewHeadEncoder(), hpack.NewDecoder(4096, nil)
 	list := []string{"set-cookie", "id=secret", "www-authenticate", "Basic", "etag", "\"1\"", "location", "/x"}
 	first := response(e, 200, list...)
@@ -75,7 +75,7 @@ func TestWhatIsSecretOrUniqueStaysOutOfTheTable(t *testing.T) {
 	}
 	fields := checkBlock(t, d, first, append([]string{":status", "200"}, list...)...)
 	if !fields[1].Sensitive || !fields[2].Sensitive || fields[3].Sensitive {
-		t.Errorf("got %v, want cookies and credentials marked as never to be kept", fields)
+		t.Errorf("got %v, want cookies and credentials marked as never indexed", fields)
 	}
 }
 
@@ -130,13 +130,13 @@ func TestTheTableStaysInStepWhenAClientEmptiesIt(t *testing.T) {
 	}
 }
 
-func TestTrailersTellANewSizeOfTheTableToo(t *testing.T) {
+func TestTrailersAnnounceANewTableSizeToo(t *testing.T) {
 	e, d := NewHeadEncoder(), hpack.NewDecoder(4096, nil)
 	checkBlock(t, d, response(e, 200, "x-a", "1"), ":status", "200", "x-a", "1")
 	e.SetTableSize(0)
 	checkBlock(t, d, e.AppendField(e.Begin(nil), "X-Sum", "1"), "x-sum", "1")
 	if got := e.Begin(nil); len(got) != 0 {
-		t.Errorf("got %x at the beginning of the next block, want the size told once", got)
+		t.Errorf("got %x at the beginning of the next block, want the new size announced once", got)
 	}
 }
 

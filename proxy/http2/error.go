@@ -37,7 +37,7 @@ func (c Code) String() string {
 	return "code " + strconv.FormatUint(uint64(c), 10)
 }
 
-// Error is the rejection of what a client sent.
+// Error is the rejection of something that the peer sent.
 type Error struct {
 	// Code is the error code to send.
 	Code Code

@@ -5,7 +5,7 @@ import "encoding/binary"
 // Type is the type of a frame.
 type Type uint8
 
-// These are the frame types that this codec knows; others are ignored (RFC 9113, section 5.5).
+// These are the frame types that this codec knows. Others are ignored (RFC 9113, section 5.5).
 const (
 	TypeData           Type = 0x0
 	TypeHeaders        Type = 0x1
@@ -43,8 +43,9 @@ type Header struct {
 // Has reports whether a flag is set.
 func (h Header) Has(flag uint8) bool { return h.Flags&flag != 0 }
 
-// CheckOrder checks that a frame may come now: SETTINGS come first, and nothing interrupts a header block. greeted reports whether
-// the first frame has come, and block is the stream whose block has begun and not ended; 0 for none.
+// CheckOrder checks that a frame is allowed at this point: SETTINGS must come first, and nothing may interrupt a header
+// block. greeted reports whether the first frame has come. block is the stream whose header block has begun but not
+// ended, or 0.
 func CheckOrder(h Header, greeted bool, block uint32) *Error {
 	switch {
 	case block != 0 && (h.Type != TypeContinuation || h.Stream != block):
@@ -55,8 +56,8 @@ func CheckOrder(h Header, greeted bool, block uint32) *Error {
 	return nil
 }
 
-// ParseHeader parses the header of a frame from the first HeaderBytes bytes of b, which must hold as many. A frame longer
-// than MaxFrameBytes is an error that ends the connection, whatever the frame's type, as the rest is not read.
+// ParseHeader parses the header of a frame from the first HeaderBytes bytes of b, which must have at least that length.
+// A frame longer than MaxFrameBytes ends the connection, whatever its type, because the rest is not read.
 func ParseHeader(b []byte) (Header, *Error) {
 	_ = b[HeaderBytes-1]
 	h := Header{
@@ -94,8 +95,8 @@ func ParseData(h Header, p []byte) ([]byte, *Error) {
 	return unpad(h, p)
 }
 
-// ParseHeaders returns the fragment of a header block in a HEADERS frame. Its RFC 7540 priority is deprecated and
-// ignored, but a stream that depends on itself is still an error: self reports whether it does.
+// ParseHeaders returns the fragment of a header block in a HEADERS frame. It ignores the priority of RFC 7540, which is
+// deprecated. But a stream that depends on itself is still an error: self reports whether it does.
 func ParseHeaders(h Header, p []byte) (fragment []byte, self bool, err *Error) {
 	if h.Stream == 0 {
 		return nil, false, connectionError(ProtocolError, "HEADERS on stream 0")

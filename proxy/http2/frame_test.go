@@ -61,7 +61,7 @@ func parse(h Header, p []byte) (result string, err *Error) {
 	return "", nil
 }
 
-func TestFramesAreReadAndJudged(t *testing.T) {
+func TestFramesAreParsedAndChecked(t *testing.T) {
 	tests := []struct {
 		name    string
 		kind    Type
@@ -109,7 +109,7 @@ func TestFramesAreReadAndJudged(t *testing.T) {
 		{"PRIORITY_UPDATE for stream 0", TypePriorityUpdate, 0, 0, "\x00\x00\x00\x00u=1", "", ProtocolError, 0},
 		{"PRIORITY_UPDATE of 3 bytes", TypePriorityUpdate, 0, 0, "\x00\x00\x00", "", FrameSizeError, 0},
 		{"SETTINGS", TypeSettings, 0, 0, "\x00\x04\x00\x00\x00\x01", "", NoError, 0},
-		{"SETTINGS with one that is unknown", TypeSettings, 0, 0, "\x77\x77\xff\xff\xff\xff", "", NoError, 0},
+		{"SETTINGS with an unknown one", TypeSettings, 0, 0, "\x77\x77\xff\xff\xff\xff", "", NoError, 0},
 		{"SETTINGS on a stream", TypeSettings, 0, 1, "", "", ProtocolError, 0},
 		{"SETTINGS of 5 bytes", TypeSettings, 0, 0, "12345", "", FrameSizeError, 0},
 		{"an acknowledgement with a payload", TypeSettings, FlagAck, 0, "123456", "", FrameSizeError, 0},
@@ -138,17 +138,17 @@ func TestFramesAreReadAndJudged(t *testing.T) {
 	}
 }
 
-func TestAStreamThatDependsOnItselfIsTold(t *testing.T) {
+func TestAStreamThatDependsOnItselfIsReported(t *testing.T) {
 	h := Header{Length: 6, Type: TypeHeaders, Flags: flagPriority, Stream: 3}
 	if _, self, err := ParseHeaders(h, []byte("\x00\x00\x00\x03\x10a")); !self || err != nil {
-		t.Errorf("got %v %v, want it to be told", self, err)
+		t.Errorf("got %v %v, want it reported", self, err)
 	}
 	if _, self, _ := ParseHeaders(h, []byte("\x00\x00\x00\x05\x10a")); self {
-		t.Error("got a stream told that depends on another one, want it let through")
+		t.Error("got a stream reported that depends on another one, want it accepted")
 	}
 }
 
-func TestTheSettingsOfAClientAreTakenOver(t *testing.T) {
+func TestTheSettingsOfAClientAreApplied(t *testing.T) {
 	settings := DefaultPeerSettings()
 	p := AppendSettings(nil, Setting{SettingHeaderTableSize, 100}, Setting{SettingInitialWindowSize, 5},
 		Setting{SettingInitialWindowSize, 7}, Setting{SettingMaxFrameSize, 1 << 20}, Setting{SettingMaxHeaderListSize, 1})
@@ -189,7 +189,7 @@ func TestAppendedFramesAreReadByAnotherCodec(t *testing.T) {
 		case *http2.HeadersFrame:
 			headers = append(headers, f.HeaderBlockFragment()...)
 			if !f.StreamEnded() || f.HeadersEnded() {
-				t.Errorf("got %v, want HEADERS that end the stream and not the block", f)
+				t.Errorf("got %v, want HEADERS that end the stream but not the block", f)
 			}
 		case *http2.ContinuationFrame:
 			headers = append(headers, f.HeaderBlockFragment()...)
@@ -226,7 +226,7 @@ func TestABlockThatFitsIsOneFrame(t *testing.T) {
 	}
 }
 
-func TestAPriorityIsRead(t *testing.T) {
+func TestAPriorityIsParsed(t *testing.T) {
 	tests := []struct {
 		value string
 		want  Priority
@@ -267,7 +267,7 @@ func FuzzFrames(f *testing.F) {
 				t.Fatalf("got %d bytes out of a payload of %d", len(result), h.Length)
 			}
 			if err != nil && err.Stream != 0 && err.Stream != h.Stream {
-				t.Fatalf("got the error of stream %d by a frame on stream %d", err.Stream, h.Stream)
+				t.Fatalf("got an error of stream %d for a frame on stream %d", err.Stream, h.Stream)
 			}
 			b = b[HeaderBytes+h.Length:]
 		}

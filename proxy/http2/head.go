@@ -11,24 +11,24 @@ import (
 type Head struct {
 	// Method, Scheme, Path, Authority and Protocol are the pseudo-header fields, or "".
 	Method, Scheme, Path, Authority, Protocol string
-	// Fields holds the regular fields except host and content-length, in their order. A request's cookie fields become
-	// one, in the place of the first (RFC 9113, section 8.2.3): it has the first value, and Cookies holds the others,
-	// which are still to be joined to it. Separate values share their memory with the table. Joined, 127 one-byte
-	// references to a cookie of 400 bytes would be 50 KB in every request that waits (S-12.8).
+	// Fields holds the regular fields except host and content-length, in their order. The cookie fields of a request
+	// count as one field, in the place of the first (RFC 9113, section 8.2.3). It has the first value; Cookies holds
+	// the others, and whoever writes the head joins them. Separate values share their memory with the table. Joined,
+	// 127 one-byte references to a cookie of 400 bytes would take 50 KB in every waiting request (S-12.8).
 	Fields  http1.Fields
 	Cookies []string
-	// Host is the value of the host field. Conflict reports whether there were several, or whether it differs from
-	// `:authority`.
+	// Host is the value of the host field. Conflict reports whether there were several host fields, or one that differs
+	// from `:authority`.
 	Host     string
 	Conflict bool
 	// ContentLength is the declared length of the body in bytes, or -1 if none was declared.
 	ContentLength int64
 	// ExpectContinue reports whether the client waits for a 100 before it sends the body.
 	ExpectContinue bool
-	// Priority is the client's wish for the order of responses.
+	// Priority is the client's preference for the order of responses.
 	Priority Priority
 
-	// Status is the status of a response; 0 in a request.
+	// Status is the status of a response, and 0 in a request.
 	Status int
 
 	response  bool
@@ -38,7 +38,7 @@ type Head struct {
 	trailer   bool
 	count     int
 	malformed string
-	// tooLarge is the bound that the list exceeds, or "".
+	// tooLarge names the bound that the list exceeds, or is "".
 	tooLarge string
 	// cookie is the index of the cookie field in Fields, or -1.
 	cookie int
@@ -163,8 +163,8 @@ func (h *Head) addLength(value string) {
 	h.ContentLength = length
 }
 
-// addPseudo adds a pseudo-header field (RFC 9113, section 8.3): each once, before all regular fields, and none in
-// trailers.
+// addPseudo adds a pseudo-header field (RFC 9113, section 8.3). Each may occur once, before all regular fields, and not
+// in trailers.
 func (h *Head) addPseudo(name, value string) {
 	var bit uint8
 	var place *string
@@ -196,7 +196,7 @@ func (h *Head) addPseudo(name, value string) {
 }
 
 // finish checks the list as a whole. malformed is the fault for which the stream ends with PROTOCOL_ERROR (RFC 9113,
-// section 8.1.1), or "". refused is the error that HTTP/1 answers with a status.
+// section 8.1.1), or "". refused is an error that HTTP/1 would answer with a status.
 func (h *Head) finish() (malformed string, refused *http1.Error) {
 	switch {
 	case h.malformed != "":
@@ -212,8 +212,8 @@ func (h *Head) finish() (malformed string, refused *http1.Error) {
 	return "", h.checkTarget()
 }
 
-// checkPseudo checks that the pseudo-header fields that a request needs are there, and no others (RFC 9113, sections
-// 8.3.1 and 8.5; RFC 8441, section 4). It returns the fault or "".
+// checkPseudo checks that the list has exactly the pseudo-header fields that a request needs (RFC 9113, sections 8.3.1
+// and 8.5; RFC 8441, section 4). It returns the fault or "".
 func (h *Head) checkPseudo() (malformed string) {
 	const whole = pseudoMethod | pseudoScheme | pseudoPath
 	if h.Method == "CONNECT" && h.pseudo&pseudoProtocol == 0 {
@@ -235,7 +235,7 @@ func (h *Head) checkPseudo() (malformed string) {
 	return ""
 }
 
-// checkTarget checks the parts of the request line and the Host field of HTTP/1, by the rules of HTTP/1.
+// checkTarget checks the method, the target and the host by the rules of HTTP/1.
 func (h *Head) checkTarget() *http1.Error {
 	host := h.Authority
 	if h.pseudo&pseudoAuthority == 0 {
@@ -267,8 +267,8 @@ func (h *Head) checkTarget() *http1.Error {
 	return nil
 }
 
-// addCookie adds a cookie field to the previous ones, as HTTP/1 has only one (RFC 9113, section 8.2.3). A field without a
-// value adds nothing: the joined value would end with a space, which is not allowed in a field value.
+// addCookie adds a cookie field to the previous ones, because HTTP/1 allows only one (RFC 9113, section 8.2.3). A field
+// without a value adds nothing: the joined value would end with a space, which a field value must not do.
 func (h *Head) addCookie(value string) {
 	if h.cookie < 0 {
 		h.cookie = len(h.Fields)

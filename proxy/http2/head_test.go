@@ -86,7 +86,7 @@ func TestARequestIsDecoded(t *testing.T) {
 	}
 }
 
-func TestMalformedRequestsAreToldFromRefusedOnes(t *testing.T) {
+func TestMalformedRequestsAreDistinguishedFromRefusedOnes(t *testing.T) {
 	long := strings.Repeat("a", 40<<10)
 	tests := []struct {
 		name string
@@ -97,7 +97,7 @@ func TestMalformedRequestsAreToldFromRefusedOnes(t *testing.T) {
 		{"OPTIONS *", with(":path", "*", with(":method", "OPTIONS", request())), -1},
 		{"CONNECT", []string{":method", "CONNECT", ":authority", "a.test:443"}, -1},
 		{"extended CONNECT", with(":method", "CONNECT", append([]string{":protocol", "websocket"}, request()...)), -1},
-		{"an authority in the host field alone", without(":authority", request("host", "a.test")), -1},
+		{"an authority only in the host field", without(":authority", request("host", "a.test")), -1},
 		{"no authority at all", without(":authority", request()), -1},
 		{"no method", without(":method", request()), 0},
 		{"no scheme", without(":scheme", request()), 0},
@@ -107,7 +107,7 @@ func TestMalformedRequestsAreToldFromRefusedOnes(t *testing.T) {
 		{"an authority twice", append([]string{":authority", "a.test"}, request()...), 0},
 		{"a pseudo-header field after a regular one", append([]string{"accept", "*/*"}, request()...), 0},
 		{"a pseudo-header field of responses", append([]string{":status", "200"}, request()...), 0},
-		{"a scheme that we do not serve", with(":scheme", "ftp", request()), 0},
+		{"a scheme that is not served", with(":scheme", "ftp", request()), 0},
 		{"CONNECT with a path", without(":scheme", with(":method", "CONNECT", request())), 0},
 		{"CONNECT without an authority", []string{":method", "CONNECT"}, 0},
 		{":protocol without CONNECT", append([]string{":protocol", "websocket"}, request()...), 0},
@@ -165,7 +165,7 @@ func TestMalformedRequestsAreToldFromRefusedOnes(t *testing.T) {
 	}
 }
 
-func TestHostsThatDisagreeAreTold(t *testing.T) {
+func TestConflictingHostsAreReported(t *testing.T) {
 	tests := []struct {
 		name     string
 		list     []string
@@ -174,7 +174,7 @@ func TestHostsThatDisagreeAreTold(t *testing.T) {
 		{"another host", request("host", "b.test"), true},
 		{"two hosts", request("host", "a.test", "host", "a.test"), true},
 		{"the same in capitals", request("host", "A.TEST"), false},
-		{"a host beside an empty authority", with(":authority", "", request("host", "b.test")), true},
+		{"a host next to an empty authority", with(":authority", "", request("host", "b.test")), true},
 	}
 	for _, test := range tests {
 		var head Head
@@ -234,7 +234,7 @@ func repeated(n int, name string) []string {
 	return list
 }
 
-func TestBoundsOfAHeadAreToldApart(t *testing.T) {
+func TestTheBoundsOfAHeadAreDistinguished(t *testing.T) {
 	long := strings.Repeat("a", 40<<10)
 	tests := []struct {
 		name    string
@@ -269,7 +269,7 @@ func TestBoundsOfAHeadAreToldApart(t *testing.T) {
 	}
 }
 
-// TestManyCookiesBecomeOneFieldWithoutMoreMemory repeatedly decodes nearly as many cookies as fit into a list.
+// TestManyCookiesBecomeOneFieldWithoutMoreMemory repeatedly decodes almost as many cookies as fit into a list.
 func TestManyCookiesBecomeOneFieldWithoutMoreMemory(t *testing.T) {
 	const n = 1400
 	list := request(append(repeated(n, "cookie"), "x-last", "1")...)
@@ -351,7 +351,7 @@ func TestEveryBlockKeepsTheTableInStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := d.End(); err != nil || head.Fields.Get("x-a") != "1" {
-		t.Errorf("got %v %v, want the field that a block for nobody has put into the table", head.Fields, err)
+		t.Errorf("got %v %v, want the field that a block without a head has put into the table", head.Fields, err)
 	}
 }
 
@@ -373,7 +373,7 @@ func TestBlocksThatNoHonestClientSendsEndTheConnection(t *testing.T) {
 		feed func(d *HeadDecoder) *Error
 		code Code
 	}{
-		{"an index that there is not", func(d *HeadDecoder) *Error { return d.Begin(&Head{}, false, []byte{0xff, 0x80, 0x01}) }, CompressionError},
+		{"an index that does not exist", func(d *HeadDecoder) *Error { return d.Begin(&Head{}, false, []byte{0xff, 0x80, 0x01}) }, CompressionError},
 		{"a block that breaks off", func(d *HeadDecoder) *Error {
 			_ = d.Begin(&Head{}, false, []byte{0x40, 5, 'a'})
 			return last(d.End())
@@ -384,7 +384,7 @@ func TestBlocksThatNoHonestClientSendsEndTheConnection(t *testing.T) {
 			}
 			return d.Continue(indexed)
 		}, EnhanceYourCalm},
-		{"references that inflate for nobody", func(d *HeadDecoder) *Error {
+		{"references that inflate in a block without a head", func(d *HeadDecoder) *Error {
 			if err := d.Begin(nil, false, bomb); err != nil {
 				return err
 			}
@@ -417,7 +417,8 @@ func TestBlocksThatNoHonestClientSendsEndTheConnection(t *testing.T) {
 	}
 }
 
-// FuzzHead decodes any block; an accepted one must be the same request after it is written as HTTP/1.1 and parsed.
+// FuzzHead decodes any block. If it is accepted, it must be the same request after it was written as HTTP/1.1 and
+// parsed.
 func FuzzHead(f *testing.F) {
 	f.Add(encode(request("cookie", "a=1", "cookie", "b=2", "x-a", "b")...))
 	f.Add(encode(request(append(repeated(200, "cookie"), "cookie", "", "x-a", "b", "cookie", "c")...)...))
@@ -436,7 +437,7 @@ func FuzzHead(f *testing.F) {
 			return
 		}
 		if len(head.Fields)+2 > http1.MaxFields {
-			return // with Host and Content-Length it exceeds a bound of the other parser
+			return // Host and Content-Length make it exceed a bound of the other parser
 		}
 		out := http1.AppendRequestLine(nil, head.Method, head.Path)
 		out = http1.AppendField(out, "Host", head.Authority)

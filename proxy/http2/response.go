@@ -2,7 +2,8 @@ package http2
 
 import "reverse-proxy/proxy/http1"
 
-// This file has what a client needs: it decodes the heads of responses, and encodes those of requests.
+// This file has what the client side of a connection needs: it decodes the heads of responses and encodes those of
+// requests.
 
 const (
 	tooManyResponseFields = "more than 256 field lines"
@@ -85,7 +86,7 @@ func (h *Head) finishResponse() (malformed string) {
 	return ""
 }
 
-// EndResponse ends the block of a response. malformed is what is wrong with its list, or "".
+// EndResponse ends the block of a response. malformed is the fault of its list, or "".
 func (d *HeadDecoder) EndResponse() (malformed string, err *Error) {
 	head := d.head
 	d.head = nil
@@ -98,8 +99,8 @@ func (d *HeadDecoder) EndResponse() (malformed string, err *Error) {
 	return head.finishResponse(), nil
 }
 
-// NewRequestEncoder returns the encoder for the requests on a connection to a server. They come from many clients, so only
-// fields that hold no secret of a client go into the table.
+// NewRequestEncoder returns the encoder for the requests on a connection to a server. The requests come from many
+// clients, so only fields that hold no secret of a client go into the table.
 func NewRequestEncoder() *HeadEncoder {
 	e := NewHeadEncoder()
 	e.lookUp = lookUpRequest
@@ -129,7 +130,7 @@ func (e *HeadEncoder) AppendRequest(dst []byte, method, scheme, authority string
 	return dst
 }
 
-// AppendPath appends the path of a request, which consists of two parts.
+// AppendPath appends the path of a request, given in two parts.
 func (e *HeadEncoder) AppendPath(dst []byte, first, second string) []byte {
 	dst = appendInt(dst, 0, 4, 4)
 	dst = appendInt(dst, 0, 7, uint64(len(first)+len(second)))
@@ -141,7 +142,7 @@ func (e *HeadEncoder) AppendTrailersAccepted(dst []byte) []byte {
 	return e.AppendField(dst, "te", "trailers")
 }
 
-// lookUpRequest is lookUp for the fields of requests.
+// lookUpRequest is the lookUp of an encoder of requests.
 func lookUpRequest(name []byte) (index int, how manner) {
 	switch string(name) {
 	case ":authority":
@@ -188,18 +189,16 @@ func lookUpRequest(name []byte) (index int, how manner) {
 	return 0, varies
 }
 
-// Settings of a server that matter to a client.
-
-// Limits are the settings of a server.
+// Limits are the settings of a server that matter to a client.
 type Limits struct {
 	PeerSettings
-	// Streams is how many streams may be open at once, and HeaderList the largest header list that is accepted.
+	// Streams is how many streams may be open at once. HeaderList is the largest header list that the server accepts.
 	Streams, HeaderList uint32
 	// ExtendedConnect reports whether the server takes an extended CONNECT (RFC 8441).
 	ExtendedConnect bool
 }
 
-// DefaultLimits returns those of a server that has not sent any yet.
+// DefaultLimits returns the limits of a server that has not sent any settings yet.
 func DefaultLimits() Limits {
 	return Limits{PeerSettings: DefaultPeerSettings(), Streams: 1<<32 - 1, HeaderList: MaxHeaderListBytes}
 }
@@ -227,7 +226,8 @@ func (l *Limits) Apply(h Header, p []byte) (ack bool, err *Error) {
 	return false, nil
 }
 
-// GoAwayLast returns the highest stream that the sender of a GOAWAY frame, which ParseGoAway has taken, may have acted upon.
+// GoAwayLast returns the highest stream that the sender of a GOAWAY frame may have processed. The caller has checked
+// the payload with ParseGoAway.
 func GoAwayLast(p []byte) uint32 {
 	return (uint32(p[0])<<24 | uint32(p[1])<<16 | uint32(p[2])<<8 | uint32(p[3])) &^ (1 << 31)
 }

@@ -40,8 +40,8 @@ func DefaultPeerSettings() PeerSettings {
 	return PeerSettings{HeaderTableSize: 4096, InitialWindow: InitialWindow, MaxFrame: 16 << 10}
 }
 
-// Apply applies the settings of a SETTINGS frame; of two equal ones the later counts, and unknown ones are ignored. It
-// reports whether the frame is an acknowledgement, which has none.
+// Apply applies the settings of a SETTINGS frame. If a setting occurs twice, the later value counts; unknown settings
+// are ignored. ack reports whether the frame is an acknowledgement, which has no settings.
 func (s *PeerSettings) Apply(h Header, p []byte) (ack bool, err *Error) {
 	switch {
 	case h.Stream != 0:

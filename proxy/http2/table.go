@@ -2,11 +2,11 @@ package http2
 
 import "hash/maphash"
 
-// table is the dynamic table of an encoder (RFC 7541, section 2.3.2): the fields that were sent last, within a size. Its
-// bytes are in one slice, so keeping them allocates nothing once it has grown.
+// table is the dynamic table of an encoder (RFC 7541, section 2.3.2): the most recent fields, up to a total size. Their
+// bytes are in one slice, so the table allocates nothing once the slice has grown.
 type table struct {
 	seed maphash.Seed
-	// limit is the largest size, size the present one, counted according to RFC 7541, section 4.1.
+	// limit is the largest size and size the present one, both counted as in RFC 7541, section 4.1.
 	limit, size int
 	// entries are the fields, oldest first; bytes holds their names and values.
 	entries []entry
@@ -20,12 +20,12 @@ type entry struct {
 	nameLen, valueLen uint16
 }
 
-// entryOverhead is what an entry counts in addition to its bytes.
+// entryOverhead is the number of bytes that an entry counts in addition to its name and value.
 const entryOverhead = 32
 
 func (e entry) size() int { return int(e.nameLen) + int(e.valueLen) + entryOverhead }
 
-// takes reports whether a field of that length is worth an entry: a field that would evict most of the others is not.
+// takes reports whether a field of that length is worth an entry. A field that would evict most of the others is not.
 func (t *table) takes(length int) bool { return length+entryOverhead <= t.limit/4 }
 
 func (t *table) hash(name []byte, value string) uint32 {

@@ -7,7 +7,7 @@ import (
 )
 
 // BenchmarkLimiterAllow shows that a request costs the same however many clients are tracked (apart from cache
-// effects), and that it allocates nothing.
+// effects), and allocates nothing.
 func BenchmarkLimiterAllow(b *testing.B) {
 	cfg := limiterConfig(10, 20)
 	for _, clients := range []int{1, 1000, 100_000, 1_000_000} {

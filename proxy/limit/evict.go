@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// limiterEvictStep bounds the wait between two looks at the configuration, so that an interval shortened by a reload
+// limiterEvictStep bounds the time between two looks at the configuration. An interval that a reload has shortened thus
 // takes effect soon, and not only after the old one has passed.
 const limiterEvictStep = 5 * time.Second
 
@@ -20,8 +20,8 @@ func (l *Limiter) evict(age time.Duration) int {
 	return evicted
 }
 
-// Run sweeps once in every eviction interval until ctx ends. It asks for the configuration anew each time, so that
-// both the interval and the age follow reloads.
+// Run sweeps once in every eviction interval until ctx ends. It asks for the configuration each time, so both the
+// interval and the age follow reloads.
 func (l *Limiter) Run(ctx context.Context, config func() Config) {
 	last := l.now()
 	timer := time.NewTimer(0)
@@ -37,7 +37,7 @@ func (l *Limiter) Run(ctx context.Context, config func() Config) {
 			l.evict(cfg.EvictionAge)
 			last = now
 		}
-		// Wait at least a millisecond, so that no configuration makes the loop spin.
+		// Wait at least a millisecond, or a very short interval would make the loop spin.
 		wait := cfg.EvictionInterval - now.Sub(last)
 		timer.Reset(max(min(wait, limiterEvictStep), time.Millisecond))
 	}

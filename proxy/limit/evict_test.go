@@ -51,7 +51,7 @@ func TestLimiterShardGivesMemoryBackAfterAFlood(t *testing.T) {
 	}
 	for i := 49_900; i < 50_000; i++ {
 		if s.clients[bucketKey{client: NewKey(floodAddr(i))}] == nil {
-			t.Fatalf("client %d got lost when the map was shrunk", i)
+			t.Fatalf("client %d was lost when the map was shrunk", i)
 		}
 	}
 }
@@ -105,7 +105,7 @@ func TestLimiterKeepsAClientForTheAgeHoweverShortTheIntervalIs(t *testing.T) {
 		}()
 		l.Allow(floodAddr(1), cfg)
 		time.Sleep(30 * time.Minute)
-		l.Allow(floodAddr(1), cfg) // is refused, but counts as use
+		l.Allow(floodAddr(1), cfg) // this one is refused, but it counts as use
 		for range 59 {
 			time.Sleep(time.Minute)
 			if got := l.Tracked(); got != 1 {

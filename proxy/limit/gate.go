@@ -5,47 +5,49 @@ import (
 	"time"
 )
 
-// Gates bounds how many requests applications work on at once. Each site or route with such a bound has a gate. What does
-// not fit waits, fairly between clients (S-12.6). One lock guards all gates. Only requests of a site or route with a bound take
-// it. They keep it for a time that grows with the number of clients that wait only when a place becomes free, or when the
+// Gates bounds how many requests applications work on at once. Each site or route with such a bound has a gate.
+// Requests beyond the bound wait, and clients share the places fairly (S-12.6). One lock guards all gates. Only the
+// requests of sites and routes with a bound take it. How long they hold it depends on the number of waiting clients
+// only when a place becomes free and when the queue is full.
 // queue is full.
 type Gates struct {
 	now func() time.Time
-	// places is the largest number of waiting requests, at all gates together: each has a goroutine and the head of its
-	// request (S-12.8).
+	// places bounds the number of waiting requests, at all gates together. Each of them has a goroutine and keeps the
+	// head of its request in memory (S-12.8).
 	places int
 
 	mu    sync.Mutex
 	gates map[Scope]*Gate
-	// queue holds the lines in which requests wait, in no order, and waiting their number.
+	// queue holds the lines in which requests wait, in no order. waiting is the number of waiting requests.
 	queue   []*line
 	waiting int
-	// clients holds how many requests of each client wait, at all gates together.
+	// clients counts the waiting requests of each client, at all gates together.
 	clients map[Key]*waits
-	// turn numbers the requests.
+	// turn is the latest sequence number. A request gets one when it arrives, and a line gets one when its first
+	// request is admitted.
 	turn uint64
 }
 
 // Gate bounds the requests of one site or route.
 type Gate struct {
 	of *Gates
-	// bound is the largest number of requests at once; 0 for no bound.
+	// bound is the largest number of running requests, or 0 for no bound.
 	bound int
-	// running holds the requests that are through.
+	// running holds the requests that have passed the gate and not left.
 	running []*Pass
-	// lines holds the requests of each client that has any, and waiting is the number of those that wait.
+	// lines holds the requests of each client that has any. waiting is the number of those that wait.
 	lines   map[Key]*line
 	waiting int
-	// crowded is when a client within its share last found no room because another one held more than its own.
+	// crowded is when a client within its share last found no room because another client held more than its own share.
 	crowded time.Time
 }
 
-// line is what one client has at one gate.
+// line holds the requests of one client at one gate.
 type line struct {
 	gate    *Gate
 	client  Key
 	running int
-	// waiters are served in order. turn is when the first of them became the first.
+	// waiters are served in order. turn is when the first of them came to the front.
 	waiters []*Pass
 	turn    uint64
 	// at is the line's position in the queue; meaningless without waiters.
@@ -61,11 +63,11 @@ type waits struct{ n int }
 type Pass struct {
 	line  *line
 	owner Owner
-	// turn orders the requests by when they came.
+	// turn orders the requests by arrival.
 	turn uint64
-	// at is the position among the running ones.
+	// at is the position among the running requests.
 	at int
-	// ready receives the end of the wait, once: whether the request is through.
+	// ready receives the result of the wait, once: whether the request has passed the gate.
 	ready chan bool
 	// ending reports whether the owner was told to give way.
 	ending bool
@@ -73,7 +75,7 @@ type Pass struct {
 
 // Owner is the request that a pass belongs to. The methods must not block, and must not call the gate.
 type Owner interface {
-	// HeldUp returns whether the response has begun, and for how long the client has been holding up the request.
+	// HeldUp reports whether the response has begun, and for how long the client has been holding up the request.
 	HeldUp() (answering bool, heldUp time.Duration)
 	// GiveWay ends the request for the benefit of others.
 	GiveWay(cause GaveWay)
@@ -81,32 +83,32 @@ type Owner interface {
 
 // GaveWay is why a request had to give way.
 type GaveWay struct {
-	// Stalled reports whether its client had held it up. Otherwise the client held more than its share.
+	// Stalled reports whether the client had held up its own request. Otherwise it held more than its share.
 	Stalled bool
-	// Held is how many requests the client had running, Share how many of them others could not take from it.
+	// Held is how many requests the client had running. Share is how many of them it could not lose to others.
 	Held, Share int
 }
 
 // Entry is how an attempt to enter a gate ends.
 type Entry uint8
 
-// The outcomes.
+// These are the results of Enter.
 const (
-	// Through means that the request may go on. It calls Leave at its end.
+	// Through means that the request may run. Its owner must call Leave when it ends.
 	Through Entry = iota
-	// Waits means that it has to call Await.
+	// Waits means that the owner must call Await.
 	Waits
-	// Full means that there is no room, and that the request may not wait or too many wait already.
+	// Full means that there is no place, and that the request may not wait or that too many requests wait already.
 	Full
 )
 
-// NewGates returns an empty set of gates with room for the given number of waiting requests. It reads the time from now,
-// which is time.Now except in tests.
+// NewGates returns an empty set of gates with room for the given number of waiting requests. now is time.Now except in
+// tests.
 func NewGates(places int, now func() time.Time) *Gates {
 	return &Gates{now: now, places: places, gates: map[Scope]*Gate{}, clients: map[Key]*waits{}}
 }
 
-// Gate returns the gate of a scope, the same one over reloads. Until Bound it has no bound.
+// Gate returns the gate of a scope, which stays the same over reloads. It has no bound until Bound is called.
 func (s *Gates) Gate(scope Scope) *Gate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,8 +120,8 @@ func (s *Gates) Gate(scope Scope) *Gate {
 	return gate
 }
 
-// Bound gives each of the gates its bound, and lets through what now fits. All other gates lose theirs, and are forgotten
-// once nothing is left in them.
+// Bound sets the bounds of the gates and admits the waiting requests that now fit. All other gates lose their bounds,
+// and each is forgotten once no request is left at it.
 func (s *Gates) Bound(bounds map[*Gate]int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,14 +134,14 @@ func (s *Gates) Bound(bounds map[*Gate]int) {
 	}
 }
 
-// Enter lets the client's request through, or makes it wait if it may. now is the gate's clock, which the caller has just
-// read.
+// Enter admits the client's request, or makes it wait if it may. now is the time of the gates' clock, which the caller
+// has just read.
 func (g *Gate) Enter(p *Pass, client Key, owner Owner, now time.Time, mayWait bool) Entry {
 	s := g.of
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if g.waiting > 0 {
-		g.admit(now) // time may have passed
+		g.admit(now) // time may have made room for waiting requests
 	}
 	l := g.line(client)
 	s.turn++
@@ -159,7 +161,7 @@ func (g *Gate) Enter(p *Pass, client Key, owner Owner, now time.Time, mayWait bo
 	return Waits
 }
 
-// Leave ends a request that is through. It may be called again, and for a pass that is not through.
+// Leave ends a request that has passed the gate. It does nothing if called again, or for a pass that has not passed.
 func (g *Gate) Leave(p *Pass) {
 	if p.line == nil {
 		return
@@ -179,7 +181,7 @@ func (g *Gate) Leave(p *Pass) {
 	}
 }
 
-// Counts returns how many requests are through, and how many wait.
+// Counts returns how many requests are running, and how many wait.
 func (g *Gate) Counts() (running, waiting int) {
 	g.of.mu.Lock()
 	defer g.of.mu.Unlock()
@@ -203,7 +205,7 @@ func (g *Gate) forget(l *line) {
 	}
 }
 
-// start lets a request through. The caller holds mu.
+// start admits a request. The caller holds mu.
 func (g *Gate) start(p *Pass) {
 	p.at = len(g.running)
 	g.running = append(g.running, p)

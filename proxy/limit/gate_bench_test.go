@@ -12,8 +12,8 @@ type idleOwner struct{}
 func (idleOwner) HeldUp() (bool, time.Duration) { return false, 0 }
 func (idleOwner) GiveWay(GaveWay)               {}
 
-// BenchmarkAFullGate shows that what each waiting request does every 200 ms costs the same however many wait: all of them do
-// it under one lock.
+// BenchmarkAFullGate shows that the work of each waiting request, every 200 ms and under one lock, costs the same
+// however many requests wait.
 func BenchmarkAFullGate(b *testing.B) {
 	for _, waiting := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("waiting=%d", waiting), func(b *testing.B) {

@@ -2,8 +2,8 @@ package limit
 
 import "time"
 
-// Await waits until the request is through, and reports whether it is: done may end the wait, and so may displace. If both
-// come at the same moment, the request is through.
+// Await waits until the request is admitted, and reports whether it was. The wait ends without success when done is
+// closed, and when displace refuses the request. If the request is admitted at the same moment, that wins.
 func (g *Gate) Await(p *Pass, done <-chan struct{}) bool {
 	pressing := time.NewTicker(patience)
 	defer pressing.Stop()
@@ -22,7 +22,7 @@ func (g *Gate) Await(p *Pass, done <-chan struct{}) bool {
 	}
 }
 
-// cancel ends a wait. It returns false if that has already ended.
+// cancel ends a wait. It returns false if the wait has already ended.
 func (s *Gates) cancel(p *Pass) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +65,7 @@ func (s *Gates) waitsOf(client Key) *waits {
 	return w
 }
 
-// dequeue takes a request out of its line. The caller holds mu.
+// dequeue removes a request from its line. The caller holds mu.
 func (s *Gates) dequeue(l *line, i int) *Pass {
 	p := l.waiters[i]
 	copy(l.waiters[i:], l.waiters[i+1:])
@@ -88,9 +88,11 @@ func (s *Gates) dequeue(l *line, i int) *Pass {
 	return p
 }
 
-// displace makes room in a full queue for a request of the line, and reports whether that request is refused instead. The
-// client with the most waiting requests gives way if it has more than a quarter of the queue; else the gate that has more
-// than half of it; else that client, if more of its requests wait than of this one's. The caller holds mu.
+// displace makes room in a full queue for a request of the line, by refusing a waiting one. It reports whether the new
+// request is refused instead. Refused is the newest request of the client with the most waiting requests, if it has
+// more than a quarter of the queue; else of the gate that has more than half of the queue; else of that client again,
+// if it has more waiting requests than the client of the line. A client that already has more than a quarter of the
+// queue displaces nobody. The caller holds mu.
 func (s *Gates) displace(l *line) (refused bool) {
 	own := 0
 	if w := s.clients[l.client]; w != nil {

@@ -3,20 +3,20 @@ package limit
 import "time"
 
 const (
-	// crowdTime is how long a gate is crowded after a client within its share has found no room. Meanwhile the last places
-	// are kept for such clients: a client that has to give way cannot come back at once and have to give way again. Ending a
-	// request does not always end the application's work on it.
+	// crowdTime is how long a gate stays crowded after a client within its share has found no room. Meanwhile the last
+	// places are kept for clients within their shares, so a client that had to give way cannot return at once and have
+	// to give way again. Besides, the application may still be working on a request that was ended.
 	crowdTime = time.Minute
-	// patience is how long a request within its client's share waits before another one has to give way. Where places
-	// become free by themselves, none has to.
+	// patience is how long a request within its client's share waits before another request must give way. Where places
+	// become free by themselves, none must.
 	patience = 200 * time.Millisecond
-	// stalled is how long a client must have held up its own request before that has to give way. A slow but steady client
-	// takes a piece of a response more quickly: it needs 50 KB a second.
+	// stalled is how long a client must have held up its own request before the request must give way. A client that
+	// reads steadily stays below it from 50 KB a second.
 	stalled = 5 * time.Second
 )
 
-// share returns the part of a gate that is one client's while others wait: a quarter. The same number of places is kept for
-// clients within their share while the gate is crowded.
+// share returns the share of one client in a gate while others wait: a quarter. The same number of places is kept for
+// clients within their shares while the gate is crowded.
 func share(bound int) int { return max(1, bound/4) }
 
 // mayRun reports whether there is room for a request of the line. The caller holds mu.
@@ -31,13 +31,13 @@ func (g *Gate) mayRun(l *line, now time.Time) bool {
 	return l.running < share(g.bound) || free > share(g.bound) || !g.isCrowded(now)
 }
 
-// isCrowded reports whether other clients have lately had to wait for a client that held more than its share.
+// isCrowded reports whether another client lately had to wait for one that held more than its share.
 func (g *Gate) isCrowded(now time.Time) bool {
 	return !g.crowded.IsZero() && now.Sub(g.crowded) < crowdTime
 }
 
-// next returns the line whose first request goes next: of those for which there is room, the client that has the fewest
-// running; among these, the clients take turns. The caller holds mu.
+// next returns the line whose first request is admitted next, or nil. Of the clients for which there is room, it is the
+// one with the fewest running requests; among equals, the clients take turns. The caller holds mu.
 func (g *Gate) next(now time.Time) *line {
 	var best *line
 	for _, l := range g.lines {
@@ -51,7 +51,7 @@ func (g *Gate) next(now time.Time) *line {
 	return best
 }
 
-// admit lets waiting requests through for as long as there is room. The caller holds mu.
+// admit admits waiting requests for as long as there is room. The caller holds mu.
 func (g *Gate) admit(now time.Time) {
 	for g.waiting > 0 && (g.bound == 0 || len(g.running) < g.bound) {
 		l := g.next(now)
@@ -66,20 +66,20 @@ func (g *Gate) admit(now time.Time) {
 	}
 }
 
-// mostRunning returns how many requests the client has running that has the most. The caller holds mu.
+// mostRunning returns the largest number of running requests that any client has. The caller holds mu.
 func (g *Gate) mostRunning() (most int) {
-	for _, p := range g.running { // there may be far more clients that wait than places
+	for _, p := range g.running { // places may be far fewer than waiting clients
 		most = max(most, p.line.running)
 	}
 	return most
 }
 
-// press makes another request give way to one that has waited for long enough, if its client is within its share. One at a
-// time: it leaves within milliseconds.
+// press makes another request give way to one that has waited for long enough, if its client is within its share. Only
+// one request gives way at a time, because it leaves within milliseconds.
 func (g *Gate) press(p *Pass) {
 	g.of.mu.Lock()
 	defer g.of.mu.Unlock()
-	g.admit(g.of.now()) // time may have passed
+	g.admit(g.of.now()) // time may have made room
 	if p.line == nil || p.at >= 0 || p.line.running >= share(g.bound) {
 		return
 	}
@@ -89,9 +89,9 @@ func (g *Gate) press(p *Pass) {
 	}
 }
 
-// victim returns the request that gives way: the one that its client has held up for longest; else one of the client that
-// has the most running, if that is more than its share. It returns nil if there is none, or if one was already told to. The
-// caller holds mu.
+// victim returns the request that must give way: the one that its client has held up for longest, else one of the
+// client with the most running requests, if that is more than its share. It returns nil if there is none, or if a
+// request has already been told to give way. The caller holds mu.
 func (g *Gate) victim() (victim *Pass, cause GaveWay) {
 	var longest time.Duration
 	for _, p := range g.running {
@@ -113,8 +113,8 @@ func (g *Gate) victim() (victim *Pass, cause GaveWay) {
 	return victim, cause
 }
 
-// leastWelcome returns a request of a client that has that many running: of those whose response has not begun, the one
-// that came first; else the newest. The caller holds mu.
+// leastWelcome chooses among the requests of the clients that have that many running: the oldest of those whose
+// response has not begun, else the newest. The caller holds mu.
 func (g *Gate) leastWelcome(running int) (victim *Pass) {
 	begun := true
 	for _, p := range g.running {

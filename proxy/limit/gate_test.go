@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// gateRequest is a request of a test.
+// gateRequest is a request in a test.
 type gateRequest struct {
 	pass Pass
 	gate *Gate
 	// answering and heldUp are what HeldUp returns.
 	answering bool
 	heldUp    time.Duration
-	// gaveWay is the cause for which it gave way; nil if it did not.
+	// gaveWay is the cause for which the request gave way, or nil.
 	gaveWay atomic.Pointer[GaveWay]
 }
 
@@ -25,14 +25,14 @@ func (r *gateRequest) HeldUp() (bool, time.Duration) { return r.answering, r.hel
 
 func (r *gateRequest) GiveWay(cause GaveWay) { r.gaveWay.Store(&cause) }
 
-// enter sends a request of the i-th client.
+// enter sends a request of client i.
 func enter(g *Gate, i int) (*gateRequest, Entry) {
 	r := &gateRequest{gate: g}
 	entry := g.Enter(&r.pass, NewKey(floodAddr(i)), r, g.of.now(), true)
 	return r, entry
 }
 
-// through reports whether a waiting request was let through, or refused, since.
+// through reports whether a waiting request has been admitted, and whether its wait has ended.
 func (r *gateRequest) through() (through, ended bool) {
 	select {
 	case through := <-r.pass.ready:
@@ -104,7 +104,7 @@ func TestAClientWithFewRequestsGoesBeforeOneWithMany(t *testing.T) {
 	}
 	first.leave()
 	if through, _ := late.through(); !through {
-		t.Error("the first place that was free went to the client that had the other one too")
+		t.Error("the first free place went to the client that already had the other one")
 	}
 }
 
@@ -137,10 +137,10 @@ func TestOneClientMayHaveAllPlacesUntilOthersWant(t *testing.T) {
 	visitor, _ := enter(g, 2)
 	greedy[0].leave()
 	if through, _ := visitor.through(); !through {
-		t.Fatal("the visitor's request still waits, want it through as it was the first of another client")
+		t.Fatal("the visitor's request still waits, want it through, because it was the first of another client")
 	}
 	visitor.leave()
-	// The gate is crowded: two places are kept for clients within their share.
+	// The gate is crowded: two places are kept for clients within their shares.
 	wantCounts(t, g, 7, 12)
 	greedy[1].leave()
 	wantCounts(t, g, 6, 12)
@@ -154,7 +154,7 @@ func TestOneClientMayHaveAllPlacesUntilOthersWant(t *testing.T) {
 	wantCounts(t, g, 8, 11)
 }
 
-func TestARequestThatWaitsMakesOnlyOthersThanItsShareGiveWay(t *testing.T) {
+func TestAWaitingRequestMakesOnlyRequestsBeyondAShareGiveWay(t *testing.T) {
 	tests := []struct {
 		name  string
 		bound int
@@ -166,22 +166,22 @@ func TestARequestThatWaitsMakesOnlyOthersThanItsShareGiveWay(t *testing.T) {
 		want  int
 		cause GaveWay
 	}{
-		{"the request that came first of a client above its share", 4, []int{1, 1, 1, 2}, nil, 3, 0, GaveWay{Held: 3, Share: 1}},
+		{"the oldest request of a client above its share", 4, []int{1, 1, 1, 2}, nil, 3, 0, GaveWay{Held: 3, Share: 1}},
 		{"not one of a client within its share", 4, []int{2, 1, 1, 4}, nil, 3, 1, GaveWay{Held: 2, Share: 1}},
-		{"nobody when all are within their shares", 4, []int{1, 2, 4, 5}, nil, 3, -1, GaveWay{}},
-		{"nobody for a client that has its share", 4, []int{1, 1, 1, 3}, nil, 3, -1, GaveWay{}},
-		{"nobody for the client's own requests", 4, []int{1, 1, 1, 1}, nil, 1, -1, GaveWay{}},
-		{"one whose response has not begun", 4, []int{1, 1, 1, 2}, func(r []*gateRequest) { r[0].answering, r[2].answering = true, true }, 3, 1, GaveWay{Held: 3, Share: 1}},
-		{"the newest of those whose response has begun", 4, []int{1, 1, 1, 2}, func(r []*gateRequest) {
+		{"none when all clients are within their shares", 4, []int{1, 2, 4, 5}, nil, 3, -1, GaveWay{}},
+		{"none for a client that has its share", 4, []int{1, 1, 1, 3}, nil, 3, -1, GaveWay{}},
+		{"none of the client's own requests", 4, []int{1, 1, 1, 1}, nil, 1, -1, GaveWay{}},
+		{"a request whose response has not begun", 4, []int{1, 1, 1, 2}, func(r []*gateRequest) { r[0].answering, r[2].answering = true, true }, 3, 1, GaveWay{Held: 3, Share: 1}},
+		{"the newest of the requests whose response has begun", 4, []int{1, 1, 1, 2}, func(r []*gateRequest) {
 			for _, r := range r {
 				r.answering = true
 			}
 		}, 3, 2, GaveWay{Held: 3, Share: 1}},
-		{"the one that its client has held up for longest", 4, []int{1, 1, 2, 4}, func(r []*gateRequest) {
+		{"the request that its client has held up for longest", 4, []int{1, 1, 2, 4}, func(r []*gateRequest) {
 			r[1].heldUp, r[2].heldUp = stalled, 2*stalled
 		}, 3, 2, GaveWay{Stalled: true, Held: 1, Share: 1}},
-		{"nobody that was held up only for a moment", 4, []int{1, 2, 4, 5}, func(r []*gateRequest) { r[1].heldUp = stalled - 1 }, 3, -1, GaveWay{}},
-		{"the only place goes on", 1, []int{1}, nil, 2, -1, GaveWay{}},
+		{"none that was held up only for a moment", 4, []int{1, 2, 4, 5}, func(r []*gateRequest) { r[1].heldUp = stalled - 1 }, 3, -1, GaveWay{}},
+		{"none at a gate with one place", 1, []int{1}, nil, 2, -1, GaveWay{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -210,7 +210,7 @@ func TestARequestThatWaitsMakesOnlyOthersThanItsShareGiveWay(t *testing.T) {
 						t.Errorf("request %d gave way before the patience was over", i)
 					}
 				}
-				time.Sleep(4 * patience) // not more than one, until that has left
+				time.Sleep(4 * patience) // at most one request gives way until it has left
 				synctest.Wait()
 				for i, r := range running {
 					switch {
@@ -241,7 +241,7 @@ func TestAClientThatHadToGiveWayCannotComeBackAtOnce(t *testing.T) {
 	gaveWay := 0
 	for range 100 {
 		for range 8 {
-			enter(g, 1) // the greedy client asks on and on
+			enter(g, 1) // the greedy client keeps sending requests
 		}
 		visitor, entry := enter(g, 2)
 		if entry == Waits {
@@ -302,12 +302,12 @@ func TestAWaitEndsWhenDoneIsClosed(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), wait)
 			began := time.Now()
 			if g.Await(&r.pass, ctx.Done()) {
-				t.Error("got through, want not, as the place was never free")
+				t.Error("got through, want refused, because the place was never free")
 			}
 			if got := time.Since(began); got != wait {
 				t.Errorf("waited %v, want %v", got, wait)
 			}
-			r.leave() // of a request that is not through
+			r.leave() // a request that is not through
 			cancel()
 		}
 		wantCounts(t, g, 1, 0)
@@ -316,13 +316,13 @@ func TestAWaitEndsWhenDoneIsClosed(t *testing.T) {
 		ended := make(chan struct{})
 		close(ended)
 		if !g.Await(&r.pass, ended) {
-			t.Error("let through at the moment of the end: got refused, want through, as the place is counted")
+			t.Error("let through at the moment of the end: got refused, want through, because the place is counted")
 		}
 		wantCounts(t, g, 1, 0)
 	})
 }
 
-func TestAFullQueueTakesFromWhoeverHasMost(t *testing.T) {
+func TestAFullQueueRefusesTheClientWithTheMost(t *testing.T) {
 	const places = 16
 	tests := []struct {
 		name string
@@ -331,11 +331,11 @@ func TestAFullQueueTakesFromWhoeverHasMost(t *testing.T) {
 		client  int
 		want    Entry
 	}{
-		{"one client fills the queue, another one comes", [2]map[int]int{{1: 16}, nil}, 2, Waits},
-		{"the client that fills it comes", [2]map[int]int{{1: 16}, nil}, 1, Full},
-		{"a crowd fills it, and one of it comes", [2]map[int]int{{1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 1, 11: 1, 12: 1, 13: 1, 14: 1, 15: 1, 16: 1}, nil}, 16, Full},
-		{"a crowd fills it at another gate", [2]map[int]int{nil, {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 1, 11: 1, 12: 1, 13: 1, 14: 1, 15: 1, 16: 1}}, 20, Waits},
-		{"four clients have a quarter each, and a fifth comes", [2]map[int]int{{1: 4, 2: 4}, {3: 4, 4: 4}}, 5, Waits},
+		{"one client fills the queue, and another one arrives", [2]map[int]int{{1: 16}, nil}, 2, Waits},
+		{"the client that fills it sends another request", [2]map[int]int{{1: 16}, nil}, 1, Full},
+		{"many clients fill it, and one of them sends another request", [2]map[int]int{{1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 1, 11: 1, 12: 1, 13: 1, 14: 1, 15: 1, 16: 1}, nil}, 16, Full},
+		{"many clients fill it at another gate", [2]map[int]int{nil, {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 1, 11: 1, 12: 1, 13: 1, 14: 1, 15: 1, 16: 1}}, 20, Waits},
+		{"four clients have a quarter each, and a fifth arrives", [2]map[int]int{{1: 4, 2: 4}, {3: 4, 4: 4}}, 5, Waits},
 		{"one client fills it at another gate", [2]map[int]int{nil, {1: 16}}, 2, Waits},
 	}
 	for _, tt := range tests {
@@ -398,7 +398,7 @@ func TestAFullQueueTakesFromTheClientAboveItsShareAndNotFromItsNeighbour(t *test
 	}
 }
 
-func TestADisplacedRequestIsToldSo(t *testing.T) {
+func TestADisplacedRequestIsRefused(t *testing.T) {
 	s := NewGates(4, (&limiterClock{}).now)
 	g := newGate(s, "one", 1)
 	enter(g, 9)
@@ -458,9 +458,10 @@ func TestGatesHoldUnderParallelUse(t *testing.T) {
 	}
 }
 
-// TestNobodyIsLeftOutByACrowdOfOne lets one client keep its queue full at every moment. Each of the others must get
-// through as soon as two of its requests have ended: one more may have come before.
-func TestNobodyIsLeftOutByACrowdOfOne(t *testing.T) {
+// TestOneClientCannotKeepOthersOut lets one client keep its queue full at every moment. Each of the others must get
+// through as soon as two of the client's requests have ended. It may take two, because another request may have come
+// first.
+func TestOneClientCannotKeepOthersOut(t *testing.T) {
 	for _, bound := range []int{1, 2, 3, 8, 100} {
 		t.Run(fmt.Sprint(bound), func(t *testing.T) {
 			clock := &limiterClock{}
@@ -472,7 +473,7 @@ func TestNobodyIsLeftOutByACrowdOfOne(t *testing.T) {
 				}
 				visitor, entry := enter(g, 2+i%5)
 				if entry == Full {
-					t.Fatalf("visitor %d was refused, want a place of the crowd's in the queue", i)
+					t.Fatalf("visitor %d was refused, want a place in the queue taken from the client that fills it", i)
 				}
 				through := entry == Through
 				for range 2 {
@@ -482,7 +483,7 @@ func TestNobodyIsLeftOutByACrowdOfOne(t *testing.T) {
 					}
 				}
 				if !through {
-					t.Fatalf("visitor %d still waits though two requests of the crowd have ended", i)
+					t.Fatalf("visitor %d still waits though two requests of that client have ended", i)
 				}
 				visitor.leave()
 				clock.advance(time.Second)

@@ -5,16 +5,16 @@ import (
 	"net/netip"
 )
 
-// Key is how the rate limiter tells clients apart (S-7.2): a whole IPv4 address, or the /64 prefix of an IPv6
-// address, because a subscriber gets a /64 and can change addresses within it at will. It is a plain pair of numbers,
-// not a netip.Addr, so that hashing it neither follows a pointer nor allocates.
+// Key identifies a client to the limiter (S-7.2): a whole IPv4 address, or the /64 prefix of an IPv6 address, because a
+// subscriber gets a /64 and can change addresses within it at will. It is a plain pair of numbers and not a netip.Addr,
+// so hashing it neither follows a pointer nor allocates.
 type Key struct {
 	hi, lo uint64
 }
 
-// NewKey reduces a peer address to its key. It treats IPv4-mapped IPv6 addresses as IPv4 and ignores zones. The
-// invalid zero Addr has a key of its own, so that peers without an address share one bucket. IPv4 keys lie in
-// ::ffff:0:0/96 and prefix keys end in 64 zero bits, so the two kinds never collide.
+// NewKey reduces a peer address to its key. It treats IPv4-mapped IPv6 addresses as IPv4 and ignores zones. All peers
+// without an address (the zero Addr) share one key. IPv4 keys lie in ::ffff:0:0/96 and prefix keys end in 64 zero bits,
+// so the two kinds never collide.
 func NewKey(addr netip.Addr) Key {
 	if !addr.IsValid() {
 		return Key{lo: 1}

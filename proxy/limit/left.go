@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Left returns the number of tokens in a client's bucket. It takes none, and a client that has no bucket gets none.
+// Left returns the number of tokens in a client's bucket. It takes no token and creates no bucket.
 func (l *Limiter) Left(now time.Time, addr netip.Addr, rule Rule) float64 {
 	client := NewKey(addr)
 	shard := &l.shards[maphash.Comparable(l.seed, client)%limiterShards]

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestTheTokensThatAreLeftAreNotTaken(t *testing.T) {
+func TestLeftTakesNoTokens(t *testing.T) {
 	at := time.Unix(0, 0)
 	l := New(func() time.Time { return at })
 	client := netip.MustParseAddr("192.0.2.1")

@@ -17,8 +17,8 @@ const (
 	// limiterMaxClients bounds the buckets of clients, over all scopes, so that a flood of addresses costs bounded memory
 	// (S-7.3). A bucket costs about 200 bytes.
 	limiterMaxClients = 1 << 20
-	// limiterMaxRetryAfter bounds the wait reported to a refused client, which at a tiny rate would overflow a
-	// time.Duration.
+	// limiterMaxRetryAfter bounds the wait that is reported to a refused client. At a tiny rate, the exact wait would
+	// overflow a time.Duration.
 	limiterMaxRetryAfter = 365 * 24 * time.Hour
 )
 
@@ -34,14 +34,14 @@ type Config struct {
 	EvictionAge time.Duration
 }
 
-// Limiter is the rate limit of sections 7 and 17: token buckets for each client, in shards that each have their own lock,
-// and total limits. A request takes a token from one of its client's buckets (S-7.6). The configuration comes with every
-// request, so that a request sees one configuration from its beginning to its end (S-3.1); a bucket adopts a changed one at
-// its next request (S-7.4). A Limiter is safe for concurrent use.
+// Limiter is the rate limit of sections 7 and 17: token buckets for each client, in shards that each have their own
+// lock, and total limits. A request takes a token from one of its client's buckets (S-7.6). The configuration is passed
+// with every request, so that a request sees one configuration from its beginning to its end (S-3.1). A bucket adopts a
+// changed configuration at its next request (S-7.4). A Limiter is safe for concurrent use.
 type Limiter struct {
 	// now is the clock; it is monotonic in production.
 	now func() time.Time
-	// start is the time to which the shards' usedAt are relative.
+	// start is the time that usedAt in the shards is relative to.
 	start time.Time
 	// seed is random, so that no client can choose addresses that all fall into one shard.
 	seed   maphash.Seed
@@ -52,7 +52,7 @@ type Limiter struct {
 	totals   map[Scope]*Total
 }
 
-// New returns a limiter that tracks no clients yet. It reads the time from now, which is time.Now except in tests.
+// New returns a limiter that tracks no clients yet. now is time.Now except in tests.
 func New(now func() time.Time) *Limiter {
 	l := &Limiter{now: now, start: now(), seed: maphash.MakeSeed(), totals: map[Scope]*Total{}}
 	for i := range l.shards {
@@ -62,9 +62,9 @@ func New(now func() time.Time) *Limiter {
 }
 
 // Allow takes a token from the client's bucket and reports whether there was one. A new client's bucket is full. If
-// there was none, retryAfter is the time until there is one, > 0, to be rounded up to whole seconds for Retry-After
-// (RFC 9110, section 10.2.3). A refused request takes nothing from the bucket. Allow does not allocate for a known
-// client.
+// there was no token, retryAfter is the time until there is one; it is positive, and is rounded up to whole seconds for
+// Retry-After (RFC 9110, section 10.2.3). A refused request takes nothing from the bucket. Allow does not allocate for
+// a known client.
 func (l *Limiter) Allow(addr netip.Addr, cfg Config) (ok bool, retryAfter time.Duration) {
 	verdict := l.AllowAt(l.now(), addr, cfg)
 	return verdict.OK, verdict.RetryAfter
@@ -74,11 +74,11 @@ func (l *Limiter) Allow(addr netip.Addr, cfg Config) (ok bool, retryAfter time.D
 type Verdict struct {
 	// OK reports whether there was a token.
 	OK bool
-	// Limit is the limit that had none: OfClient or OfTotal.
+	// Limit is the limit without a token: OfClient or OfTotal.
 	Limit Kind
-	// RetryAfter is the time until there is a token if there was none.
+	// RetryAfter is the time until there is a token. It is 0 if OK.
 	RetryAfter time.Duration
-	// Due reports whether a refusal by the client's limit has to be logged.
+	// Due reports whether a refusal by the client's limit must be logged.
 	Due bool
 	// Unlogged is the number of refusals since the last logged one.
 	Unlogged int
@@ -89,8 +89,8 @@ func (l *Limiter) AllowAt(now time.Time, addr netip.Addr, cfg Config) Verdict {
 	return l.Take(now, addr, &Rule{Rate: cfg.Rate()})
 }
 
-// Take takes a token by the rule, from the client's bucket first: a client that has none takes none from the others. now is
-// the limiter's clock, which the caller has just read.
+// Take takes a token by the rule, first from the client's bucket: a client without a token there takes none from the
+// total. now is the time of the limiter's clock, which the caller has just read.
 func (l *Limiter) Take(now time.Time, addr netip.Addr, rule *Rule) Verdict {
 	client := NewKey(addr)
 	usedAt := now.Sub(l.start)
@@ -102,8 +102,8 @@ func (l *Limiter) Take(now time.Time, addr netip.Addr, rule *Rule) Verdict {
 	verdict.OK, verdict.RetryAfter = bucket.take(bucket.use(now, usedAt), rule.Rate, 0)
 	switch {
 	case !verdict.OK:
-		// One page may ask for things with different limits. Its client is still logged only once a second (S-7.7). All
-		// buckets of a client are in one shard.
+		// One page may load things with different limits. Its client is still logged only once a second (S-7.7), so
+		// refusals are counted in one bucket. All buckets of a client are in one shard.
 		if rule.Scope != FileScope {
 			bucket = shard.find(bucketKey{client, FileScope})
 			bucket.use(now, usedAt)
@@ -128,7 +128,7 @@ func (l *Limiter) Tracked() int {
 
 // clientBucket is one client's token bucket. The lock of its shard guards it.
 type clientBucket struct {
-	// tokens is nil until a token is first taken: a bucket may be there only for its refusals.
+	// tokens is nil until a token is first taken: a bucket may exist only to count refusals.
 	tokens *rate.Limiter
 	// usedAt is the time of the latest request, refused ones included, since the limiter's start.
 	usedAt time.Duration
@@ -136,8 +136,8 @@ type clientBucket struct {
 	refusals refusalLog
 }
 
-// use records a request and returns its time. Another core may have read the clock later and got the lock earlier. A bucket
-// whose clock went back would earn the same tokens twice.
+// use records a request and returns its time. Another core may have read the clock later but got the lock earlier. A
+// bucket whose clock went back would earn the same tokens twice.
 func (b *clientBucket) use(now time.Time, usedAt time.Duration) time.Time {
 	if usedAt < b.usedAt {
 		return now.Add(b.usedAt - usedAt)
@@ -146,9 +146,9 @@ func (b *clientBucket) use(now time.Time, usedAt time.Duration) time.Time {
 	return now
 }
 
-// take adopts the rate if it has changed since the last request, and takes one token. It keeps the tokens saved so far,
-// capped to the new burst. kept is the number of tokens that it must leave. If there is no token, take returns the time until
-// there is one.
+// take adopts the rate if it has changed since the last request, and takes one token. The bucket keeps its tokens, up
+// to the new burst. take succeeds only if at least kept tokens remain. Otherwise it returns the time until it would
+// succeed.
 func (b *clientBucket) take(now time.Time, r Rate, kept int) (ok bool, retryAfter time.Duration) {
 	b.adopt(now, rate.Limit(r.RequestsPerSecond), r.Burst)
 	needed := float64(kept + 1)
@@ -162,7 +162,7 @@ func (b *clientBucket) take(now time.Time, r Rate, kept int) (ok bool, retryAfte
 	return false, max(time.Duration(math.Ceil(seconds*float64(time.Second))), 1)
 }
 
-// adopt gives the bucket a rate. A new bucket is full.
+// adopt sets the bucket's rate. A new bucket is full.
 func (b *clientBucket) adopt(now time.Time, limit rate.Limit, burst int) {
 	if b.tokens == nil {
 		b.tokens = rate.NewLimiter(limit, burst)

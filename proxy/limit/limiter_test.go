@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// limiterClock is a clock that moves only on request.
+// limiterClock is a clock that moves only when a test moves it.
 type limiterClock struct{ nanos atomic.Int64 }
 
 func (c *limiterClock) now() time.Time { return time.Unix(1_700_000_000, c.nanos.Load()) }
@@ -45,7 +45,7 @@ func TestLimiterGivesEachClientItsBurstAndThenTheRate(t *testing.T) {
 		t.Errorf("20 requests at once: got %d allowed, want the burst of 5", got)
 	}
 	if got := countAllowed(l, second, cfg, 20); got != 5 {
-		t.Errorf("another client: got %d allowed, want a burst of its own, 5", got)
+		t.Errorf("another client: got %d allowed, want its own burst of 5", got)
 	}
 	clock.advance(time.Second)
 	if got := countAllowed(l, first, cfg, 20); got != 2 {
@@ -145,7 +145,7 @@ func TestLimiterBucketsAdoptAReloadAndAreNotForgotten(t *testing.T) {
 	}
 }
 
-func TestLimiterTellsClientsApart(t *testing.T) {
+func TestLimiterDistinguishesClients(t *testing.T) {
 	tests := []struct {
 		name string
 		a, b string
@@ -169,7 +169,7 @@ func TestLimiterTellsClientsApart(t *testing.T) {
 				t.Errorf("%s and %s: got one client %v, want %v", tt.a, tt.b, same, tt.same)
 			}
 			if ok, _ := l.Allow(netip.Addr{}, cfg); !ok {
-				t.Error("a peer without an address: got refused by another's bucket, want one of its own")
+				t.Error("a peer without an address: got refused by another client's bucket, want its own")
 			}
 		})
 	}
@@ -187,7 +187,7 @@ func TestLimiterClockThatGoesBackEarnsNothing(t *testing.T) {
 	l.Allow(addr, cfg)
 	clock.advance(5 * time.Second)
 	if ok, _ := l.Allow(addr, cfg); ok {
-		t.Error("the clock went back and came again: got allowed, want refused, as no time has passed since the token")
+		t.Error("the clock went back and forward again: got allowed, want refused, because no time has passed since the token")
 	}
 }
 
@@ -220,7 +220,7 @@ func TestLimiterIsBoundedUnderAFloodAndForgetsTheLongestUnused(t *testing.T) {
 		}
 	}
 	if got, most := l.Tracked(), limiterShards*perShard; got > most || got < most/2 {
-		t.Errorf("tracked clients after the flood: got %d, want at most %d and nearly that", got, most)
+		t.Errorf("tracked clients after the flood: got %d, want at most %d and nearly as many", got, most)
 	}
 	if forgotten > 50 {
 		t.Errorf("a client in use was forgotten %d times in 1000 requests, want the longest unused to go first", forgotten)

@@ -2,14 +2,14 @@ package limit
 
 import "hash/maphash"
 
-// Scope identifies a set of buckets, one for each client: those of the file, of a site, or of a route. It depends only on
-// the name that it was made from, so that the buckets of a site live on over reloads, wherever the site is in the file.
+// Scope identifies a set of buckets, one for each client: those of the file, of a site, or of a route. It depends only
+// on the name that it was made from, so the buckets of a site survive reloads even if the site moves within the file.
 type Scope uint64
 
-// FileScope holds the buckets of requests that no site or route has a limit of its own for.
+// FileScope holds the buckets of requests whose site and route have no limit of their own.
 const FileScope Scope = 0
 
-// UnnamedScope holds a bucket for each trusted proxy: that of what it has passed on without anybody knowing for whom.
+// UnnamedScope holds a bucket for each trusted proxy, for requests that it passed on without a usable client address.
 const UnnamedScope Scope = 2
 
 // Scope returns the scope of a name.
@@ -31,13 +31,13 @@ type Rate struct {
 // Rate returns the rate of the file's buckets.
 func (c Config) Rate() Rate { return Rate{c.RequestsPerSecond, c.Burst} }
 
-// Rule is the limit of a request: the one bucket of its client that it takes a token from, and the total limit that it
-// counts for. A rule belongs to one configuration and never changes.
+// Rule is the limit of a request: the bucket of its client from which it takes a token, and the total limit that it
+// counts towards. A rule belongs to one configuration and never changes.
 type Rule struct {
-	// Scope is where the client's bucket is, and Rate its rate.
+	// Scope is the scope of the client's bucket, and Rate the bucket's rate.
 	Scope Scope
 	Rate  Rate
-	// Total is the limit of all clients together; nil for none. TotalRate is its rate.
+	// Total is the limit of all clients together, or nil. TotalRate is its rate.
 	Total     *Total
 	TotalRate Rate
 }
@@ -45,10 +45,10 @@ type Rule struct {
 // Kind is the limit that has refused a request.
 type Kind uint8
 
-// The kinds of limits.
+// These are the kinds of limits.
 const (
-	// OfClient is a client's bucket, OfTotal the bucket of all clients together, and OfConcurrent the bound on requests at
-	// once.
+	// OfClient is the bucket of one client, OfTotal the bucket of all clients together, and OfConcurrent the bound on
+	// concurrent requests.
 	OfClient Kind = iota
 	OfTotal
 	OfConcurrent
@@ -56,5 +56,5 @@ const (
 	Kinds
 )
 
-// String returns the kind's name in logs and metrics.
+// String returns the name of the kind in logs and metrics.
 func (k Kind) String() string { return [...]string{"client", "total", "concurrent"}[k] }

@@ -19,12 +19,12 @@ func countTaken(l *Limiter, now time.Time, addr netip.Addr, rule *Rule, n int) i
 	return taken
 }
 
-// scoped returns the rule of a site or route that has a rate of its own.
+// scoped returns the rule of a site or route with its own rate.
 func scoped(l *Limiter, name string, perSecond float64, burst int) *Rule {
 	return &Rule{Scope: l.Scope(name), Rate: Rate{perSecond, burst}}
 }
 
-// withTotal returns the rule of a site or route that has a total limit, with clients' buckets that refuse nothing.
+// withTotal returns the rule of a site or route with a total limit, whose client buckets never refuse a request.
 func withTotal(l *Limiter, name string, perSecond float64) *Rule {
 	return &Rule{Rate: Rate{1e6, 1e6}, Total: l.Total(l.Scope(name)), TotalRate: TotalRate(perSecond)}
 }
@@ -39,13 +39,13 @@ func TestARequestTakesATokenFromTheBucketOfItsScopeOnly(t *testing.T) {
 		name string
 		rule *Rule
 		want int
-	}{{"one", one, 3}, {"other", other, 2}, {"the file", file, 5}, {"one again", one, 0}, {"one made anew from its name", scoped(l, "one", 1e-9, 9), 0}} {
+	}{{"one", one, 3}, {"other", other, 2}, {"the file", file, 5}, {"one again", one, 0}, {"one made again from its name", scoped(l, "one", 1e-9, 9), 0}} {
 		if got := countTaken(l, clock.now(), addr, step.rule, 20); got != step.want {
 			t.Errorf("%s: got %d of 20 requests allowed, want %d", step.name, got, step.want)
 		}
 	}
 	if got := countTaken(l, clock.now(), netip.MustParseAddr("203.0.113.2"), one, 20); got != 3 {
-		t.Errorf("another client: got %d allowed, want a bucket of its own with 3", got)
+		t.Errorf("another client: got %d allowed, want its own bucket with 3", got)
 	}
 }
 

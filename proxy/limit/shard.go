@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// limiterSample is how many buckets a full shard looks at to find one to forget for a new one. Eight random ones
-	// include one of the longest-unused quarter nine times in ten, at a cost that does not depend on the shard's
-	// size.
+	// limiterSample is the number of buckets among which a full shard chooses one to forget for a new one. Of eight
+	// random buckets, one belongs to the longest-unused quarter nine times in ten, and the cost does not depend on the
+	// size of the shard.
 	limiterSample = 8
 	// limiterSweepBatch is how many buckets a sweep looks at before it releases the lock to let requests in.
 	limiterSweepBatch = 256
@@ -31,10 +31,10 @@ type limiterShard struct {
 	clients map[bucketKey]*clientBucket
 	// limit is the largest number of buckets in the shard.
 	limit int
-	// peak is the largest number of buckets that the present map has held: a map never gives memory back.
+	// peak is the largest number of buckets that the present map has held. It matters because a map never gives memory
+	// back.
 	peak int
-	// The padding keeps neighbouring shards out of one cache line, where they would slow each other down as one lock
-	// does.
+	// The padding keeps two shards out of one cache line, where they would slow each other down like a shared lock.
 	_ cpu.CacheLinePad
 }
 
@@ -61,8 +61,8 @@ func (s *limiterShard) find(key bucketKey) *clientBucket {
 	return bucket
 }
 
-// add adds a new bucket. If the shard is full, add first forgets the longest-unused of a few random ones. The caller holds
-// the lock.
+// add adds a new bucket. If the shard is full, add first forgets the longest-unused of a few random buckets. The caller
+// holds the lock.
 func (s *limiterShard) add(key bucketKey, bucket *clientBucket) {
 	if len(s.clients) >= s.limit {
 		s.forgetOne()
@@ -71,7 +71,7 @@ func (s *limiterShard) add(key bucketKey, bucket *clientBucket) {
 	s.peak = max(s.peak, len(s.clients))
 }
 
-// forgetOne removes the longest-unused of limiterSample buckets. A map's iteration begins at a random place.
+// forgetOne removes the longest-unused of limiterSample buckets. Map iteration begins at a random place.
 func (s *limiterShard) forgetOne() {
 	var oldest bucketKey
 	var oldestUse time.Duration
@@ -87,8 +87,8 @@ func (s *limiterShard) forgetOne() {
 	delete(s.clients, oldest)
 }
 
-// evict forgets the buckets whose latest request was not after the given time, and returns how many there were. It
-// releases the lock between batches; changing a map during an iteration over it is allowed.
+// evict forgets the buckets whose latest request was at or before the given time, and returns how many there were. It
+// releases the lock between batches. A map may be changed while it is iterated over.
 func (s *limiterShard) evict(before time.Duration) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,8 +108,8 @@ func (s *limiterShard) evict(before time.Duration) int {
 	return evicted
 }
 
-// shrink moves the buckets to a map of their size when at most an eighth is left of what the map once held, so that
-// the memory of a flood is freed. It then moves at most an eighth of a shard. The caller holds the lock.
+// shrink moves the buckets to a new map when at most an eighth of the largest number is left, so that the memory of a
+// flood is freed. It therefore moves at most an eighth of a shard. The caller holds the lock.
 func (s *limiterShard) shrink() {
 	if s.peak < limiterShrinkFrom || len(s.clients) > s.peak/8 {
 		return

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Total is the token bucket that all clients of a site or route share. No client can empty it for the others: the last half
-// of the tokens is only for clients within their share, a quarter of the rate (S-12.6). While nobody else asks, one client
-// may therefore use all of the rate.
+// Total is the token bucket that all clients of a site or route share. No client can empty it for the others: the last
+// half of the tokens is only for clients within their shares, a quarter of the rate each (S-12.6). While no other
+// client sends requests, one client may use the whole rate.
 type Total struct {
 	scope Scope
 
@@ -18,11 +18,11 @@ type Total struct {
 	bucket clientBucket
 }
 
-// totalShares is how many clients have to use up their shares before the bucket is empty for another one.
+// totalShares is how many clients must use up their shares before the bucket is empty for another one.
 const totalShares = 4
 
 // TotalRate returns the rate of a total limit. Its bucket holds the requests of one second, and at least two: one for
-// whoever asks first, and one for the next client.
+// the first client, and one for the next.
 func TotalRate(perSecond float64) Rate {
 	return Rate{perSecond, int(max(2, math.Ceil(perSecond)))}
 }
@@ -32,8 +32,8 @@ func (r Rate) share() Rate {
 	return Rate{r.RequestsPerSecond / totalShares, max(1, r.Burst/totalShares)}
 }
 
-// take takes a token for a client, and one from the client's share, which own holds. If take returns false, retryAfter is the
-// time until there is a token for that client.
+// take takes a token for a client, and one from the client's share, which own holds. If take returns false, retryAfter
+// is the time until there is a token for that client.
 func (t *Total) take(now time.Time, usedAt time.Duration, r Rate, own *clientBucket) (ok bool, retryAfter time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -50,7 +50,7 @@ func (t *Total) take(now time.Time, usedAt time.Duration, r Rate, own *clientBuc
 	return ok, retryAfter
 }
 
-// Total returns the total limit of a scope, the same one for the life of the limiter or until KeepTotals forgets it.
+// Total returns the total limit of a scope. It is the same one until KeepTotals forgets it.
 func (l *Limiter) Total(scope Scope) *Total {
 	l.totalsMu.Lock()
 	defer l.totalsMu.Unlock()
@@ -62,7 +62,7 @@ func (l *Limiter) Total(scope Scope) *Total {
 	return total
 }
 
-// KeepTotals forgets the total limits that are not wanted.
+// KeepTotals forgets all total limits except the wanted ones.
 func (l *Limiter) KeepTotals(wanted map[*Total]bool) {
 	l.totalsMu.Lock()
 	defer l.totalsMu.Unlock()

@@ -46,8 +46,8 @@ func TestTheBucketOfATotalLimitHoldsASecond(t *testing.T) {
 	}
 }
 
-// TestOneClientCannotUseUpATotalLimit lets one client ask far more often than the limit allows. Another one must get what it
-// asks for.
+// TestOneClientCannotUseUpATotalLimit lets one client send far more requests than the limit allows. All requests of
+// another client, which stays within its share, must be allowed.
 func TestOneClientCannotUseUpATotalLimit(t *testing.T) {
 	greedy, other := netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2")
 	for _, perSecond := range []float64{1, 2, 5, 20, 1000} {
@@ -69,7 +69,7 @@ func TestOneClientCannotUseUpATotalLimit(t *testing.T) {
 	}
 }
 
-func TestOneClientMayUseAllOfATotalLimitWhileNobodyElseAsks(t *testing.T) {
+func TestOneClientMayUseAllOfATotalLimitWhileItIsTheOnlyOne(t *testing.T) {
 	clock := &limiterClock{}
 	l := New(clock.now)
 	rule := withTotal(l, "one", 20)
@@ -126,7 +126,7 @@ func TestATotalLimitAdoptsANewRateAndForgetsNothing(t *testing.T) {
 	}
 	l.KeepTotals(nil)
 	if got := all(withTotal(l, "one", 10)); got != 10 {
-		t.Errorf("a total limit that was taken out and added again: got %d allowed, want 10", got)
+		t.Errorf("a total limit that was removed and added again: got %d allowed, want 10", got)
 	}
 }
 
@@ -142,6 +142,6 @@ func TestATotalLimitEarnsNothingWhenTheClockGoesBack(t *testing.T) {
 	countTaken(l, clock.now(), floodAddr(3), rule, 1)
 	clock.advance(5 * time.Second)
 	if got := countTaken(l, clock.now(), floodAddr(4), rule, 1); got != 0 {
-		t.Error("the clock went back and came again: got allowed, want refused, as no time has passed")
+		t.Error("the clock went back and forward again: got allowed, want refused, because no time has passed")
 	}
 }

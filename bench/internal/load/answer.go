@@ -43,7 +43,7 @@ func (a *answer) feed(p []byte, want int) (bool, error) {
 		p = p[end+4:]
 	}
 	if len(p) > a.left {
-		return false, fmt.Errorf("got %d bytes behind the end of the answer", len(p)-a.left)
+		return false, fmt.Errorf("got %d bytes after the end of the answer", len(p)-a.left)
 	}
 	a.left -= len(p)
 	if a.left > 0 {

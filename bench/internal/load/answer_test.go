@@ -42,7 +42,7 @@ func TestAnswerThatIsNotTheExpectedOneIsAnError(t *testing.T) {
 		"a longer body announced":   {"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n", "want a length of 10"},
 		"an invalid length":         {"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\n", "want a length of 10"},
 		"no length":                 {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "no Content-Length"},
-		"more bytes than announced": {goodAnswer + "x", "1 bytes behind the end"},
+		"more bytes than announced": {goodAnswer + "x", "1 bytes after the end"},
 		"a head without an end":     {"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", maxAnswerHead), "more than 16384"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -45,11 +45,11 @@ func TestStatField(t *testing.T) {
 		text  string
 		field int
 	}{
-		"no name":                           {"42 S 17", 4},
-		"a field behind the end":            {"42 (a) S 17", 14},
-		"a field that stands before":        {"42 (a) S 17", 2},
-		"a field that is no number":         {"42 (a) S x 1", 4},
-		"nothing behind the name's bracket": {"42 (a)", 4},
+		"no name":                          {"42 S 17", 4},
+		"a field after the end":            {"42 (a) S 17", 14},
+		"a field that stands before":       {"42 (a) S 17", 2},
+		"a field that is no number":        {"42 (a) S x 1", 4},
+		"nothing after the name's bracket": {"42 (a)", 4},
 	} {
 		t.Run(name+" is an error", func(t *testing.T) {
 			if got, err := statField([]byte(c.text), c.field); err == nil {
