@@ -527,6 +527,7 @@ Feature: Certificates from an ACME server
       And the log has a line "ACME_RENEWED" with:
         | domain | www.example.test |
       And the ACME server was asked for 2 orders
+      And the ACME server has seen 1 order that replaces a certificate
       When a client makes a TLS handshake for "www.example.test"
       Then the certificate comes from the ACME server
 

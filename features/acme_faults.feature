@@ -23,3 +23,133 @@ Feature: Certificates while a disk, a CA or a machine fails
         | fault        | cause                   |
         | is full      | no space left on device |
         | is read-only | read-only file system   |
+
+  Rule: A CA that is at fault at one request refuses no name
+
+    @S-5.10
+    Scenario Outline: A CA limits <requests>, and the next start gets the certificate
+      Given an ACME server that refuses <requests> with 429 "urn:ietf:params:acme:error:rateLimited"
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      When the proxy is started
+      Then the proxy exits with 1
+      And its standard error is one line with "<cause>"
+      And its standard error is one line with "start again when it answers"
+      And "acme1/acme_refusals.json" does not exist
+      When the ACME server works again
+      And the proxy is started
+      Then the proxy is ready
+      When a client makes a TLS handshake for "www.example.test"
+      Then the certificate comes from the ACME server
+
+      Examples:
+        | requests       | cause                             |
+        | directories    | rateLimited: refused by the suite |
+        | nonces         | HTTP 429                          |
+        | accounts       | rateLimited: refused by the suite |
+        | orders         | rateLimited: refused by the suite |
+        | authorizations | rateLimited: refused by the suite |
+        | challenges     | rateLimited: refused by the suite |
+        | finalizations  | rateLimited: refused by the suite |
+        | certificates   | rateLimited: refused by the suite |
+
+    @S-5.10 @S-5.5
+    Scenario Outline: A CA limits <requests> for an hour, and is asked nothing until then
+      Given an ACME server that refuses <requests> with 429 "urn:ietf:params:acme:error:rateLimited" and names a wait of 3600 seconds
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      When the proxy is started
+      Then the proxy exits with 1
+      And its standard error is one line with "the next try is not before 20"
+      And the file "acme1/acme_refusals.json" contains "\"domain\": \"\""
+      Given the requests to the ACME server are counted
+      And the ACME server works again
+      When the proxy is started
+      Then the proxy exits with 1
+      And its standard error is one line with "the next try is not before 20"
+      And the ACME server was asked nothing since
+      Given "acme1/acme_refusals.json" is deleted
+      When the proxy is started
+      Then the proxy is ready
+
+      Examples:
+        | requests       |
+        | directories    |
+        | nonces         |
+        | accounts       |
+        | orders         |
+        | authorizations |
+        | challenges     |
+        | finalizations  |
+        | certificates   |
+
+    @S-5.8 @S-5.9
+    Scenario Outline: A CA hangs at <requests>, and a start with a certificate serves at once
+      Given an ACME server that hangs at <requests>
+      And a certificate "own" for "www.example.test"
+      And the site "www.example.test" is served from the upstream "app"
+      And the site "new.example.test" is served from the upstream "app"
+      And listener 1 gets certificates for its sites from the ACME server
+      And the cache of listener 1 holds the certificate "own" for "www.example.test"
+      And the setting "listeners[0].tls.acme_start" is "available"
+      When the proxy is running
+      Then the ACME server was asked for <requests>
+      When a client sends the request:
+        | url    | https://www.example.test/ |
+        | verify | no                        |
+      Then the answer is 200 "app"
+      When the proxy is sent SIGTERM
+      Then the proxy exits with 0 within 5 seconds
+      And "acme1/acme_refusals.json" does not exist
+
+      Examples:
+        | requests       |
+        | directories    |
+        | nonces         |
+        | accounts       |
+        | orders         |
+        | authorizations |
+        | challenges     |
+        | finalizations  |
+        | certificates   |
+
+    @S-5.8
+    Scenario: A CA never ends a validation, and the start ends in its time
+      Given an ACME server that never validates
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      And the setting "listeners[0].tls.acme_start_timeout_secs" is 3
+      When the proxy is started
+      Then the ACME server was asked for challenges
+      And the proxy exits with 1
+      And its standard error is one line with "within the 3 s of acme_start_timeout_secs; see what the CA waits for"
+      And "acme1/acme_refusals.json" does not exist
+      When the ACME server works again
+      And the proxy is started
+      Then the proxy is ready
+      And the ACME server was asked for 2 orders
+
+  Rule: A daemon that is killed starts again
+
+    @S-5.11 @S-20.6
+    Scenario Outline: It is killed while it waits for the answer about <requests>
+      Given an ACME server that hangs at <requests>
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      And the proxy is started
+      And the ACME server was asked for <requests>
+      When the proxy is killed
+      And the ACME server works again
+      And the proxy is started
+      Then the proxy is ready
+      And the ACME server was asked for <orders> orders
+      And the directory "acme1" holds only "acme_account+key, acme_account.json, acme_renewals.json, www.example.test"
+      When a client makes a TLS handshake for "www.example.test"
+      Then the certificate comes from the ACME server
+
+      Examples:
+        | requests       | orders |
+        | directories    | 1      |
+        | nonces         | 1      |
+        | accounts       | 1      |
+        | orders         | 2      |
+        | authorizations | 2      |
+        | challenges     | 2      |
+        | finalizations  | 2      |
+        | certificates   | 2      |

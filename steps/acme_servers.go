@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -37,8 +36,6 @@ func (w *World) acmeServerSteps() []step {
 		{`an ACME server that reaches only the redirect port`, w.pebbleHTTP, "Its TLS-ALPN-01 validations reach no server."},
 		{`an ACME server that validates HTTP-01 at the port {string} and TLS-ALPN-01 at the port {string}`, w.pebbleAt, "In place of the ports of the first listener, but at its address. At port 0 it reaches no server."},
 		{`an ACME server that reaches no port`, w.pebbleBlind, ""},
-		{`an ACME server that refuses {word} with {int} {string}`, w.fakeCA, "Another server, which issues nothing and counts requests: `directories`, `nonces`, `accounts` or `orders`, the HTTP status and the type of the problem document."},
-		{`an ACME server that refuses {word} with {int} {string} and names a wait of {int} seconds`, w.fakeCAFor, "In Retry-After."},
 		{`an ACME server that never answers`, w.silentCA, "It accepts connections."},
 		{`no ACME server`, w.noCA, "Its address refuses connections."},
 		{`the ACME server goes away`, w.killCA, ""},
@@ -136,25 +133,6 @@ func (w *World) pebbleAt(http, tls string) error {
 
 func (w *World) pebbleBlind() error {
 	return w.pebbleWith(func(o *acmetest.PebbleOptions) { o.HTTPPort, o.TLSPort = 0, 0 })
-}
-
-func (w *World) fakeCA(what string, status int, problem string) error {
-	return w.fakeCAFor(what, status, problem, 0)
-}
-
-func (w *World) fakeCAFor(what string, status int, problem string, wait int) error {
-	path, ok := map[string]string{"directories": acmetest.FakeCADirectory, "nonces": acmetest.FakeCANewNonce,
-		"accounts": acmetest.FakeCANewAccount, "orders": acmetest.FakeCANewOrder}[what]
-	if !ok {
-		return fmt.Errorf("%q is nothing that the ACME server can refuse; directories, nonces, accounts and orders are", what)
-	}
-	ca := acmetest.StartFakeCA()
-	w.cleanup(func() error { ca.Close(); return nil })
-	ca.Refuse(path, acmetest.Refusal{Status: status, Type: problem, Detail: "refused by the suite",
-		RetryAfter: time.Duration(wait) * time.Second})
-	file := filepath.Join(w.dir, "acme-ca.pem")
-	w.acme = &acmeServer{directory: ca.DirectoryURL, caFile: file, fake: ca}
-	return ca.WriteCAFile(file)
 }
 
 // silentCA listens but sends nothing. The kernel completes the connections.

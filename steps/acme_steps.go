@@ -183,10 +183,16 @@ func (w *World) fillCache(listener int, certificate, name string) error {
 
 // acmeRoots returns the roots for clients that verify certificates of the ACME server.
 func (w *World) acmeRoots() (*x509.CertPool, error) {
-	if w.acme == nil || w.acme.pebble == nil || w.acme.away {
-		return nil, errors.New("the scenario has no ACME server that issues certificates")
+	var pem []byte
+	var err error
+	switch {
+	case w.acme != nil && w.acme.pebble != nil && !w.acme.away:
+		pem, err = w.acme.pebble.RootsPEM()
+	case w.acme != nil && w.acme.fake != nil:
+		pem = w.acme.fake.RootPEM()
+	default:
+		err = errors.New("the scenario has no ACME server that issues certificates")
 	}
-	pem, err := w.acme.pebble.RootsPEM()
 	if err != nil {
 		return nil, err
 	}

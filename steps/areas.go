@@ -47,6 +47,7 @@ func (w *World) areas() []area {
 		{"HTTP/2 clients that read nothing", w.unreadSteps()},
 		{"TLS handshakes", w.handshakeSteps()},
 		{"ACME servers", w.acmeServerSteps()},
+		{"ACME servers that are at fault", w.acmeFaultSteps()},
 		{"ACME listeners", w.acmeSteps()},
 		{"Several machines", w.machineSteps()},
 		{"Names proved by the DNS", w.dnsSteps()},

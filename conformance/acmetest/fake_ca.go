@@ -32,6 +32,8 @@ type FakeCA struct {
 	issuer   *issuer
 	meta     map[string]any
 	ari      bool
+	// asks is whether a new order has a challenge; validates whether an answered one succeeds.
+	asks, validates bool
 }
 
 // Refusal is the answer to a refused request.
@@ -47,15 +49,17 @@ type Refusal struct {
 // The paths of a FakeCA, for Refuse, Answer and Requests. Those of an order, and of renewal information, are followed by
 // a number or an identifier, which does not count.
 const (
-	FakeCADirectory   = "/dir"
-	FakeCANewNonce    = "/new-nonce"
-	FakeCANewAccount  = "/new-account"
-	FakeCAAccount     = "/account"
-	FakeCANewOrder    = "/new-order"
-	FakeCAOrder       = "/order"
-	FakeCAFinalize    = "/finalize"
-	FakeCACertificate = "/certificate"
-	FakeCARenewalInfo = "/renewal-info"
+	FakeCADirectory     = "/dir"
+	FakeCANewNonce      = "/new-nonce"
+	FakeCANewAccount    = "/new-account"
+	FakeCAAccount       = "/account"
+	FakeCANewOrder      = "/new-order"
+	FakeCAOrder         = "/order"
+	FakeCAAuthorization = "/authorization"
+	FakeCAChallenge     = "/challenge"
+	FakeCAFinalize      = "/finalize"
+	FakeCACertificate   = "/certificate"
+	FakeCARenewalInfo   = "/renewal-info"
 )
 
 // StartFakeCA starts a FakeCA on a free port of 127.0.0.1. It refuses new orders with a serverInternal problem until
@@ -116,6 +120,14 @@ func (ca *FakeCA) OfferRenewalInfo(offer bool) {
 	ca.mu.Lock()
 	defer ca.mu.Unlock()
 	ca.ari = offer
+}
+
+// Challenge makes every new order pending, with an authorization and a TLS-ALPN-01 challenge. An answer to the challenge is
+// believed; if validates is false, its validation never ends.
+func (ca *FakeCA) Challenge(validates bool) {
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	ca.asks, ca.validates = true, validates
 }
 
 // Requests returns the number of requests for a path, or for all paths if it is "".

@@ -27,6 +27,7 @@ type issuer struct {
 	lastID int
 	chains map[string][]byte
 	names  map[string]string
+	posted map[string]bool         // the orders whose challenge was answered
 	change func(*x509.Certificate) // nil for none
 }
 
@@ -50,15 +51,26 @@ func (ca *FakeCA) Issue(change func(*x509.Certificate)) error {
 	}
 	ca.mu.Lock()
 	defer ca.mu.Unlock()
-	ca.issuer = &issuer{key: key, root: root, chains: map[string][]byte{}, names: map[string]string{}, change: change}
+	ca.issuer = &issuer{key: key, root: root, chains: map[string][]byte{}, names: map[string]string{},
+		posted: map[string]bool{}, change: change}
 	delete(ca.refusals, FakeCANewOrder)
 	return nil
+}
+
+// RootPEM returns the root of the certificates that this server issues; nil before Issue.
+func (ca *FakeCA) RootPEM() []byte {
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	if ca.issuer == nil {
+		return nil
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.issuer.root.Raw})
 }
 
 // serveOrder answers the requests about orders.
 func (ca *FakeCA) serveOrder(w http.ResponseWriter, r *http.Request, path string, payload []byte) {
 	ca.mu.Lock()
-	issuer := ca.issuer
+	issuer, asks, validates := ca.issuer, ca.asks, ca.validates
 	ca.mu.Unlock()
 	id := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
 	if issuer == nil {
@@ -69,7 +81,20 @@ func (ca *FakeCA) serveOrder(w http.ResponseWriter, r *http.Request, path string
 	case FakeCANewOrder:
 		id, name := issuer.open(payload)
 		w.Header().Set("Location", ca.server.URL+FakeCAOrder+"/"+id)
-		writeJSON(w, http.StatusCreated, ca.order(id, name, "ready"))
+		status := "ready"
+		if asks {
+			status = "pending"
+		}
+		writeJSON(w, http.StatusCreated, ca.order(id, name, status))
+	case FakeCAAuthorization, FakeCAChallenge:
+		status := issuer.validation(id, path == FakeCAChallenge, validates)
+		challenge := map[string]string{"type": "tls-alpn-01", "url": ca.server.URL + FakeCAChallenge + "/" + id, "token": "token-" + id, "status": status}
+		if path == FakeCAChallenge {
+			writeJSON(w, http.StatusOK, challenge)
+			return
+		}
+		writeJSON(w, http.StatusOK, map[string]any{"status": status, "challenges": []map[string]string{challenge},
+			"identifier": map[string]string{"type": "dns", "value": issuer.name(id)}})
 	case FakeCAOrder:
 		writeJSON(w, http.StatusOK, ca.order(id, issuer.name(id), "valid"))
 	case FakeCAFinalize:
@@ -88,7 +113,11 @@ func (ca *FakeCA) serveOrder(w http.ResponseWriter, r *http.Request, path string
 
 // order renders an order.
 func (ca *FakeCA) order(id, name, status string) map[string]any {
-	return map[string]any{"status": status, "identifiers": []map[string]string{{"type": "dns", "value": name}}, "authorizations": []string{},
+	authorizations := []string{}
+	if status == "pending" {
+		authorizations = append(authorizations, ca.server.URL+FakeCAAuthorization+"/"+id)
+	}
+	return map[string]any{"status": status, "identifiers": []map[string]string{{"type": "dns", "value": name}}, "authorizations": authorizations,
 		"finalize": ca.server.URL + FakeCAFinalize + "/" + id, "certificate": ca.server.URL + FakeCACertificate + "/" + id}
 }
 
@@ -108,6 +137,17 @@ func (i *issuer) open(payload []byte) (id, name string) {
 		i.names[id] = request.Identifiers[0].Value
 	}
 	return id, i.names[id]
+}
+
+// validation returns the status of an order's authorization and its challenge. answered is whether the client has just answered that.
+func (i *issuer) validation(id string, answered, validates bool) string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.posted[id] = i.posted[id] || answered
+	if i.posted[id] && validates {
+		return "valid"
+	}
+	return "pending"
 }
 
 func (i *issuer) name(id string) string {

@@ -231,6 +231,9 @@ func (p *Pebble) Output() string { return p.output.String() }
 // Orders returns the number of opened orders. It does not count refused ones, as after a bad nonce.
 func (p *Pebble) Orders() int { return strings.Count(p.output.String(), "Added order ") }
 
+// Replacements returns the number of orders that named the certificate they replace, and were accepted with it.
+func (p *Pebble) Replacements() int { return strings.Count(p.output.String(), " is a replacement of ") }
+
 // Requests returns the total number of requests.
 func (p *Pebble) Requests() int { return strings.Count(p.output.String(), " -> calling handler()") }
 
