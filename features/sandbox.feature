@@ -84,7 +84,7 @@ Feature: Sandbox
       When the proxy is sent SIGUSR1
       Then the log has a new line "LOG_REOPENED" with:
         | status | error                                                                                               |
-        | error  | ~permission denied; let the daemon's user write there, or restart it if its directory was made anew |
+        | error  | ~permission denied; let the daemon's user write there, or restart it if its directory was created again |
       When a client requests "https://git.example.test/again"
       Then the file "moved/proxy.log" contains "path=/again"
       When the proxy is started again

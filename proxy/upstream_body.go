@@ -117,7 +117,7 @@ func (b *upstreamBody) waiting() ([]byte, error) {
 // ready reports whether a call of next would not wait.
 func (b *upstreamBody) ready() bool {
 	if b.stream != nil {
-		return b.stream.Waiting()
+		return b.stream.Ready()
 	}
 	return b.done || b.buffered() > 0
 }

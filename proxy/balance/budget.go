@@ -3,16 +3,17 @@ package balance
 import "sync/atomic"
 
 const (
-	// freeRetries is how many retries a site may make before it has had any requests.
+	// freeRetries is how many retries a site may make before it has received any requests.
 	freeRetries = 10
-	// savedRetries is how many a site can save up, so that a burst of failures after a quiet time is not lost.
+	// savedRetries is how many retries a site can save up, so that it can still retry in a burst of failures after a
+	// quiet time.
 	savedRetries = 100
 )
 
-// Totals are the numbers of all upstreams of a site together, with its budget of retries. They are kept over reloads.
+// Totals are the counters of all upstreams of a site together, and the site's retry budget. They survive reloads.
 type Totals struct {
 	of *Registry
-	// saved is what is left of the budget, in hundredths of a retry.
+	// saved is the remaining budget, in hundredths of a retry.
 	saved atomic.Int64
 
 	failOpen, retries, refused atomic.Uint64
@@ -24,15 +25,15 @@ func newTotals(of *Registry) *Totals {
 	return t
 }
 
-// Request counts a request, which lets the site make a part of a retry: as many hundredths as percent says. It usually costs
-// one read of memory.
+// Request counts a request, which earns the site a fraction of a retry: percent hundredths. It usually costs one read
+// of memory.
 func (t *Totals) Request(percent int) {
 	if t.saved.Load() < savedRetries*100 {
 		t.saved.Add(int64(percent))
 	}
 }
 
-// Retry reports whether the site may make one more retry, and counts it.
+// Retry reports whether the site may make another retry, and takes it from the budget.
 func (t *Totals) Retry() bool {
 	if t.saved.Add(-100) >= 0 {
 		t.retries.Add(1)
@@ -43,15 +44,16 @@ func (t *Totals) Retry() bool {
 	return false
 }
 
-// Counts are the numbers of a site.
+// Counts are the counters of a site.
 type Counts struct {
 	// FailOpen is how many requests were sent although no upstream was in service.
 	FailOpen uint64
-	// Retries is how many requests were sent to another upstream, and Refused how many were not because of the budget.
+	// Retries is how many requests were sent to another upstream. Refused is how many were not, because the budget was
+	// used up.
 	Retries, Refused uint64
 }
 
-// Counts returns the numbers of the site.
+// Counts returns the counters of the site.
 func (t *Totals) Counts() Counts {
 	return Counts{t.failOpen.Load(), t.retries.Load(), t.refused.Load()}
 }

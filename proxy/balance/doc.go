@@ -1,7 +1,7 @@
-// Package balance chooses among the upstreams of a site, and keeps what is known about each of them: whether it serves, how
-// many requests it works on, and what went wrong last.
+// Package balance chooses among the upstreams of a site, and records what is known about each of them: whether it is in
+// service, how many requests it is working on, and its last failure.
 //
-// A Registry holds the states of all upstreams over reloads. A List is what one route chooses from: states with their weights.
-// The package knows nothing of requests, connections or checks. It is told how each attempt has ended, and reads the time from
-// a clock that tests replace.
+// A Registry holds the states of all upstreams over reloads. A List holds the upstreams of one route: states with their
+// weights. The package knows nothing of requests, connections or checks. Its callers report how each attempt has ended.
+// It reads the time from a clock that tests replace.
 package balance

@@ -2,9 +2,9 @@ package balance
 
 import "testing"
 
-// TestARetryLeavesTheDrainedAlone checks S-18.6: a drained upstream gets no new requests, and a retry after a failure
-// of another upstream counts as new. Requests go to drained upstreams only if all are drained.
-func TestARetryLeavesTheDrainedAlone(t *testing.T) {
+// TestARetryAvoidsDrainedUpstreams checks S-18.6: a drained upstream gets no new requests, and a retry after another
+// upstream failed counts as new. Requests go to drained upstreams only if all upstreams are drained.
+func TestARetryAvoidsDrainedUpstreams(t *testing.T) {
 	for _, method := range []Method{RoundRobin, LeastRequests, ByKey} {
 		w := newWorld()
 		l := w.list(method, 1, 1, 1)
@@ -39,9 +39,9 @@ func TestARetryLeavesTheDrainedAlone(t *testing.T) {
 	}
 }
 
-// TestInFlightIsKeptWhateverChanges checks that an upstream is not idle as long as it works on requests that began before a
-// reload: one that gave its list a second member, its check other values, or its connections other settings.
-func TestInFlightIsKeptWhateverChanges(t *testing.T) {
+// TestReloadsKeepTheCountOfRequestsInFlight checks that an upstream is not idle while it works on requests that began
+// before a reload. The reload may add a second member to its list, or change its check or its connection settings.
+func TestReloadsKeepTheCountOfRequestsInFlight(t *testing.T) {
 	w := newWorld()
 	var only, checked Pick
 	w.list(RoundRobin, 1).Choose(&only)
@@ -66,13 +66,13 @@ func TestInFlightIsKeptWhateverChanges(t *testing.T) {
 	}
 	w.Keep(nil)
 	if len(w.tallies) != 0 {
-		t.Error("the count has outlived its upstream")
+		t.Error("the count was kept after its upstream was gone")
 	}
 }
 
-// TestCountersAreKeptWhateverChanges checks that the counters of an upstream never go back while a site has it: a monitoring system
-// would take that for a restart, and count everything twice (S-18.10).
-func TestCountersAreKeptWhateverChanges(t *testing.T) {
+// TestReloadsKeepTheCounters checks that the counters of an upstream never go back while a site has it. A monitoring
+// system would take that for a restart, and count everything twice (S-18.10).
+func TestReloadsKeepTheCounters(t *testing.T) {
 	w := newWorld()
 	l := w.list(RoundRobin, 1)
 	fail(l, 0, 3)
@@ -87,6 +87,6 @@ func TestCountersAreKeptWhateverChanges(t *testing.T) {
 	}
 	w.Keep(nil)
 	if info := w.State(key(0)).Info(); info.Failures != 0 || info.Retries != 0 {
-		t.Errorf("got %d failures and %d retries of an upstream that was gone in between, want none", info.Failures, info.Retries)
+		t.Errorf("got %d failures and %d retries of an upstream that was gone for a while, want none", info.Failures, info.Retries)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 var errRefused = errors.New("refused")
 
-// world is a registry with a clock of its own.
+// world is a registry with its own clock.
 type world struct {
 	*Registry
 	now     time.Time
@@ -26,7 +26,7 @@ func newWorld() *world {
 
 func (w *world) pass(d time.Duration) { w.now = w.now.Add(d) }
 
-// key returns the identity of the upstream with a number, with the check that is given.
+// key returns the identity of upstream i, with the given check if there is one.
 func key(i int, check ...Check) Key {
 	k := Key{Site: Site{Host: "a.test"}, Address: fmt.Sprintf("10.0.0.%d:80", i), Via: "http"}
 	if len(check) > 0 {
@@ -35,7 +35,7 @@ func key(i int, check ...Check) Key {
 	return k
 }
 
-// list returns a list of upstreams with those weights.
+// list returns a list of upstreams with the given weights.
 func (w *world) list(method Method, weights ...int) *List {
 	members := make([]Member, len(weights))
 	for i, weight := range weights {
@@ -58,7 +58,7 @@ func first(l *List, key uint64) int {
 	return i
 }
 
-// fail lets n connections in a row to a member fail.
+// fail makes n connections in a row to member i fail.
 func fail(l *List, i, n int) {
 	for range n {
 		p := Pick{tried: l.all &^ (1 << i)}
@@ -69,7 +69,7 @@ func fail(l *List, i, n int) {
 	}
 }
 
-// counts makes n choices, of requests that are answered immediately, and returns how many each member got.
+// counts makes n choices for requests that are answered immediately, and returns how many each member got.
 func counts(l *List, n int) []int {
 	got := make([]int, len(l.members))
 	for range n {
@@ -82,7 +82,7 @@ func counts(l *List, n int) []int {
 	return got
 }
 
-// about fails the test if a number is not within a part of what it should be.
+// about fails the test if got differs from want by more than the fraction within.
 func about(t *testing.T, what string, got, want int, within float64) {
 	t.Helper()
 	if off := float64(got - want); off < -within*float64(want) || off > within*float64(want) {

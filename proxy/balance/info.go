@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The words for the states of an upstream.
+// These are the names of the states of an upstream.
 const (
 	Up       = "up"
 	Down     = "down"
@@ -17,19 +17,20 @@ const (
 
 // Info describes an upstream for an operator.
 type Info struct {
-	// State is one of the words above, and Since when it began.
+	// State is one of the names above, and Since when that state began.
 	State string
 	Since time.Time
-	// Slow reports whether the upstream came back a short time ago and does not have its whole share yet.
+	// Slow reports whether the upstream came back a short time ago and does not receive its full share yet.
 	Slow bool
-	// LastError is what has failed last, and ErrorAt when; nil for nothing.
+	// LastError is the last failure and ErrorAt its time. LastError is nil if nothing has failed.
 	LastError error
 	ErrorAt   time.Time
-	// TryAt is when a request may try an upstream that fails; zero for one that does not.
+	// TryAt is when a request may try a failing upstream. It is zero for any other upstream.
 	TryAt time.Time
-	// InFlight is the number of requests that the upstream works on for the site.
+	// InFlight is the number of the site's requests that the upstream is working on.
 	InFlight int64
-	// Retries is how many requests came after another upstream had failed, and Failures how many connections have failed.
+	// Retries is how many requests came to it after another upstream had failed. Failures is how many connections have
+	// failed.
 	Retries, Failures uint64
 }
 
@@ -57,15 +58,15 @@ func (s *State) Info() Info {
 	return info
 }
 
-// Retried counts that the request came to the upstream after another one had failed.
+// Retried counts a request that came to the upstream after another one had failed.
 func (p *Pick) Retried() {
 	if p.state != nil {
 		p.state.retries.Add(1)
 	}
 }
 
-// Order returns the indexes of the members in the order in which a request with a key would try them now. It changes nothing.
-// With a random method it is the most likely order.
+// Order returns the indexes of the members in the order in which a request with that key would try them now. It changes
+// nothing. With a random method it is the most likely order.
 func (l *List) Order(key uint64, preferred int) []int {
 	order := make([]int, len(l.members))
 	rank, now := make([]int, len(l.members)), l.totals.of.ticks(l.totals.of.clock())
@@ -88,7 +89,7 @@ func (l *List) Order(key uint64, preferred int) []int {
 	return order
 }
 
-// claims returns how much each member is wanted by the method.
+// claims returns how strongly the method prefers each member. A larger number comes first.
 func (l *List) claims(key uint64, preferred int) []float64 {
 	claims := make([]float64, len(l.members))
 	l.mu.Lock()

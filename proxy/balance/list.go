@@ -6,20 +6,20 @@ import (
 	"sync"
 )
 
-// Method is how a list chooses among the upstreams that serve.
+// Method is how a list chooses among the upstreams in service.
 type Method int
 
-// The methods.
+// These are the methods.
 const (
-	// RoundRobin gives each its turn, as often as its weight says.
+	// RoundRobin takes the members in turn, each as often as its weight says.
 	RoundRobin Method = iota
-	// LeastRequests takes the one of two random ones that works on fewer requests for its weight.
+	// LeastRequests draws two random members and takes the one with fewer requests for its weight.
 	LeastRequests
-	// ByKey gives requests with the same key to the same upstream, by rendezvous hashing.
+	// ByKey sends requests with the same key to the same upstream, by rendezvous hashing.
 	ByKey
 )
 
-// MaxUpstreams is the most upstreams that a list can have.
+// MaxUpstreams is the largest number of upstreams in a list.
 const MaxUpstreams = 64
 
 // Member is an upstream of a list.
@@ -31,11 +31,11 @@ type Member struct {
 	Backup bool
 }
 
-// List is what a route chooses from. Any number of goroutines may use it.
+// List holds the members that a route chooses from. It is safe for concurrent use.
 type List struct {
 	method  Method
 	members []Member
-	// primaries has the bits of the members that are not backups, and all those of every member.
+	// primaries has the bits of the members that are not backups, and all has those of every member.
 	primaries, all uint64
 	totals         *Totals
 	// random returns random numbers.
@@ -46,7 +46,7 @@ type List struct {
 	current []int64
 }
 
-// NewList returns a list of 1 to MaxUpstreams members of a site.
+// NewList returns a list of 1 to MaxUpstreams members, which belong to one site.
 func NewList(method Method, totals *Totals, members ...Member) *List {
 	l := &List{method: method, members: members, totals: totals, random: rand.Uint64, current: make([]int64, len(members))}
 	for i, m := range members {
@@ -58,18 +58,18 @@ func NewList(method Method, totals *Totals, members ...Member) *List {
 	return l
 }
 
-// Members returns the members, which must not be changed.
+// Members returns the members. They must not be changed.
 func (l *List) Members() []Member { return l.members }
 
-// Pick is the choice made for one request. The zero value is a request that has tried nothing.
+// Pick holds the choices that were made for one request. The zero value is a request that has tried nothing.
 type Pick struct {
-	// Key is what ByKey goes by.
+	// Key is the key for ByKey.
 	Key uint64
-	// Preferred is one more than the index of the member that the request goes to if that serves, whatever the method; 0 for
-	// none.
+	// Preferred is one more than the index of the member that gets the request if it is in service, whatever the
+	// method; 0 means none.
 	Preferred int
-	// FailOpen reports whether the choice was made although no upstream serves (S-18.4). A list of one upstream that is not
-	// checked has no other choice, and does not fail open.
+	// FailOpen reports whether the choice was made although no upstream is in service (S-18.4). A list of one upstream
+	// without checks has no other choice, and does not fail open.
 	FailOpen bool
 
 	tried    uint64
@@ -80,14 +80,14 @@ type Pick struct {
 	attempts uint8
 }
 
-// Index returns the index of the member that was chosen last.
+// Index returns the index of the latest choice.
 func (p *Pick) Index() int { return int(p.index) }
 
 // Attempts returns how many choices have been made.
 func (p *Pick) Attempts() int { return int(p.attempts) }
 
-// Choose chooses the next upstream to try, and returns its index. It returns false if the request has tried all. Each choice
-// must be ended by Leave.
+// Choose chooses the next upstream to try, and returns its index. It returns false if the request has tried all of
+// them. The caller must end each choice with Leave.
 func (l *List) Choose(p *Pick) (int, bool) {
 	if len(l.members) == 1 {
 		return 0, l.chooseOnly(p)
@@ -101,14 +101,14 @@ func (l *List) Choose(p *Pick) (int, bool) {
 		s := l.members[i].State
 		trial := !open && s.out.Load() == outFailing
 		if trial && !s.trying.CompareAndSwap(false, true) {
-			continue // another request is first, so that the next look finds the member out of service
+			continue // another request tries it; the next look finds it out of service
 		}
 		l.take(p, i, open, trial)
 		return i, true
 	}
 }
 
-// chooseOnly chooses the only member, unless the request has tried it.
+// chooseOnly chooses the only member, unless the request has already tried it.
 func (l *List) chooseOnly(p *Pick) bool {
 	if p.tried != 0 {
 		return false
@@ -131,7 +131,7 @@ func (l *List) take(p *Pick, i int, open, trial bool) {
 	p.attempts++
 }
 
-// candidates returns the members among which to choose. open reports whether no member serves.
+// candidates returns the members to choose from. open reports whether none of them is in service.
 func (l *List) candidates(p *Pick) (mask uint64, open bool) {
 	left := l.all &^ p.tried
 	serving, slow := l.serving(left, p)
@@ -144,14 +144,14 @@ func (l *List) candidates(p *Pick) (mask uint64, open bool) {
 	if drained == l.all {
 		return left, left != 0
 	}
-	undrained := left &^ drained // an upstream that is drained gets no retries either
+	undrained := left &^ drained // a drained upstream gets no retries either
 	if fresh := undrained &^ l.with(outDown); fresh != 0 {
-		return fresh, false // they are not known to be down
+		return fresh, false // these are not known to be down
 	}
 	return undrained, undrained != 0
 }
 
-// with returns the members that have one of the reasons to be out of service.
+// with returns the members that are out of service for one of the reasons.
 func (l *List) with(reasons uint32) (mask uint64) {
 	for i := range l.members {
 		if l.members[i].State.out.Load()&reasons != 0 {
@@ -161,7 +161,7 @@ func (l *List) with(reasons uint32) (mask uint64) {
 	return mask
 }
 
-// Left returns how many members a request has not tried and may still try.
+// Left returns how many members the request may still try.
 func (l *List) Left(p *Pick) int {
 	left := l.all &^ p.tried
 	if drained := l.with(outDrained); drained != l.all {
@@ -170,8 +170,8 @@ func (l *List) Left(p *Pick) int {
 	return bits.OnesCount64(left)
 }
 
-// serving returns which of the members serve, and which of those take part in this choice: an upstream that came back a short
-// time ago takes part in some only.
+// serving returns which of the members are in service. slow has those of them that take part in this choice: an
+// upstream that came back a short time ago takes part only in some choices.
 func (l *List) serving(left uint64, p *Pick) (serving, slow uint64) {
 	var now int64
 	for rest := left; rest != 0; rest &= rest - 1 {
@@ -196,8 +196,8 @@ func (l *List) serving(left uint64, p *Pick) (serving, slow uint64) {
 	return serving, slow
 }
 
-// luck returns a number from 0 to 1 that decides whether a member takes part in a choice. With ByKey it is always the same for
-// a key, so that clients go back to an upstream one after the other.
+// luck returns a number from 0 to 1 that decides whether a member takes part in a choice. With ByKey it is always the
+// same for a key, so that keys return to an upstream one by one.
 func (l *List) luck(p *Pick, s *State) float64 {
 	if l.method == ByKey {
 		return fraction(mix(p.Key ^ mix(s.hash+1)))
@@ -222,7 +222,7 @@ func (l *List) pick(mask uint64, p *Pick) int {
 	return l.leastOfTwo(mask)
 }
 
-// Answered records that the upstream has begun to answer.
+// Answered records that the upstream has begun to respond.
 func (p *Pick) Answered() {
 	if p.settled || p.state == nil {
 		return
@@ -249,8 +249,8 @@ func (p *Pick) endTrial() {
 	}
 }
 
-// Leave ends a choice: the upstream no longer works on the request. Without Answered or Failed before, the attempt counts as
-// none.
+// Leave ends a choice: the upstream no longer works on the request. An attempt without Answered or Failed counts
+// neither as a success nor as a failure.
 func (p *Pick) Leave() {
 	if p.state == nil {
 		return

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// inTurn chooses by smooth weighted round robin: every member gains its weight, and the one with the most gives up what all
-// have gained.
+// inTurn chooses by smooth weighted round robin: every member gains its weight, and the member with the most is chosen
+// and loses what all have gained.
 func (l *List) inTurn(mask uint64) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -24,7 +24,7 @@ func (l *List) inTurn(mask uint64) int {
 	return best
 }
 
-// leastOfTwo draws two different members by their weights, and chooses the one that works on fewer requests for its weight;
+// leastOfTwo draws two different members by their weights, and chooses the one with fewer requests for its weight, or
 // the first if they are equal.
 func (l *List) leastOfTwo(mask uint64) int {
 	first := l.draw(mask)
@@ -53,7 +53,7 @@ func (l *List) draw(mask uint64) int {
 	}
 }
 
-// byKey chooses by weighted rendezvous hashing: when a member goes, only the keys that it had move.
+// byKey chooses by weighted rendezvous hashing. When a member leaves, only its own keys move.
 func (l *List) byKey(mask uint64, key uint64) int {
 	best, most := -1, 0.0
 	for rest := mask; rest != 0; rest &= rest - 1 {
@@ -65,15 +65,15 @@ func (l *List) byKey(mask uint64, key uint64) int {
 	return best
 }
 
-// score returns the member's claim to the key.
+// score returns how strongly the member claims the key.
 func (l *List) score(i int, key uint64) float64 {
 	return float64(l.members[i].Weight) / -math.Log(fraction(mix(key^l.members[i].State.hash)))
 }
 
-// fraction turns a random number into one between 0 and 1, neither of which it returns.
+// fraction turns a random number into one strictly between 0 and 1.
 func fraction(n uint64) float64 { return (float64(n>>11) + 0.5) / (1 << 53) }
 
-// mix is the finalizer of splitmix64: every bit of n changes about half of those of the result.
+// mix is the finalizer of splitmix64: every bit of n affects about half of the bits of the result.
 func mix(n uint64) uint64 {
 	n += 0x9e3779b97f4a7c15
 	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
@@ -81,7 +81,7 @@ func mix(n uint64) uint64 {
 	return n ^ n>>31
 }
 
-// hashText returns the same hash of a text in every process, so that several proxies choose alike.
+// hashText returns the same hash of a text in every process, so that several proxies make the same choices.
 func hashText(text string) uint64 {
 	h := uint64(0)
 	for i := range len(text) {
@@ -90,5 +90,5 @@ func hashText(text string) uint64 {
 	return h
 }
 
-// KeyOf makes a key of two words, such as those of an IP address.
+// KeyOf combines two words into a key, such as those of an IP address.
 func KeyOf(hi, lo uint64) uint64 { return mix(mix(hi) ^ lo) }

@@ -46,9 +46,9 @@ func TestSharesFollowTheWeights(t *testing.T) {
 	}
 }
 
-// TestLeastRequestsAvoidsTheSlow simulates a steady load on three upstreams, of which one takes ten times as long: it must not
-// have more requests in flight than twice what the others have.
-func TestLeastRequestsAvoidsTheSlow(t *testing.T) {
+// TestLeastRequestsAvoidsASlowUpstream simulates a steady load on three upstreams, one of which takes ten times as
+// long. It must not have more than twice as many requests in flight as the others.
+func TestLeastRequestsAvoidsASlowUpstream(t *testing.T) {
 	l := newWorld().list(LeastRequests, 1, 1, 1)
 	took := []int{100, 10, 10}
 	ends := map[int][]*Pick{}
@@ -72,15 +72,15 @@ func TestLeastRequestsAvoidsTheSlow(t *testing.T) {
 	}
 }
 
-// TestLeastRequestsLeavesTheHungAlone checks that an upstream that never answers holds few requests, even if there are
+// TestLeastRequestsAvoidsAHungUpstream checks that an upstream that never answers holds few requests, even if there are
 // only two upstreams.
-func TestLeastRequestsLeavesTheHungAlone(t *testing.T) {
+func TestLeastRequestsAvoidsAHungUpstream(t *testing.T) {
 	l := newWorld().list(LeastRequests, 1, 1)
 	hung := 0
 	for range requests {
 		p := new(Pick)
 		if i, _ := l.Choose(p); i == 0 {
-			hung++ // and never ends
+			hung++ // this one never ends
 			continue
 		}
 		p.Answered()
@@ -91,7 +91,7 @@ func TestLeastRequestsLeavesTheHungAlone(t *testing.T) {
 	}
 }
 
-func TestRendezvousMovesOnlyTheKeysOfTheOneThatGoes(t *testing.T) {
+func TestRendezvousMovesOnlyTheKeysOfALeavingMember(t *testing.T) {
 	w := newWorld()
 	l := w.list(ByKey, 1, 1, 1, 1)
 	before := make([]int, requests)
@@ -117,7 +117,8 @@ func TestRendezvousMovesOnlyTheKeysOfTheOneThatGoes(t *testing.T) {
 	}
 }
 
-// TestRendezvousIsTheSameEverywhere holds the hash: several proxies have to choose alike, and the next version too.
+// TestRendezvousIsTheSameEverywhere fixes the hash: several proxies must make the same choices, and so must the next
+// version.
 func TestRendezvousIsTheSameEverywhere(t *testing.T) {
 	l := newWorld().list(ByKey, 1, 2, 1)
 	var got []int
@@ -161,7 +162,7 @@ func testPreferred(t *testing.T, method Method) {
 	if got := l.Order(0, 3); got[0] != 2 {
 		t.Errorf("got the order %v, want the preferred one first", got)
 	}
-	for range 100 { // it has no share yet for others
+	for range 100 { // it has no share for other requests yet
 		p := Pick{Preferred: 3}
 		if i, _ := l.Choose(&p); i != 2 {
 			t.Fatalf("got upstream %d, want the preferred one, which is back", i)
@@ -193,8 +194,9 @@ func TestBackupsGetRequestsOnlyWhenTheOthersAreOut(t *testing.T) {
 	}
 }
 
-// TestTheOnlyUpstreamWithoutChecksDoesNotFailOpen checks that a route with nothing to choose, and no check that could be wrong, does
-// not count requests as sent in spite of the upstream's state, which would be reported for the whole site.
+// TestTheOnlyUpstreamWithoutChecksDoesNotFailOpen checks a route that has no choice, and no check that could be wrong.
+// Its requests must not be counted as sent in spite of the upstream's state, which would be reported for the whole
+// site.
 func TestTheOnlyUpstreamWithoutChecksDoesNotFailOpen(t *testing.T) {
 	l := newWorld().list(RoundRobin, 1)
 	fail(l, 0, 20)

@@ -6,61 +6,62 @@ import (
 	"time"
 )
 
-// Registry holds the states of all upstreams, over reloads that keep them (S-18.3).
+// Registry holds the states of all upstreams. Reloads keep them (S-18.3).
 type Registry struct {
 	clock func() time.Time
 	// start is a time before all others.
 	start time.Time
-	// Changed is called after an upstream went out of service or came back. It may be nil, and must be set before the first
-	// request.
+	// Changed is called after an upstream has gone out of service or come back. It may be nil, and must be set before
+	// the first request.
 	Changed func(Change)
 
 	mu     sync.Mutex
 	states map[Key]*State
 	totals map[Site]*Totals
-	// tallies are the numbers of each address of a site.
+	// tallies holds the counters of each address of a site.
 	tallies map[siteAddress]*tally
-	// drained holds the times at which an operator drained upstreams, by host and address.
+	// drained holds when an operator drained upstreams, by host and address.
 	drained map[place]time.Time
 }
 
-// siteAddress is what requests and failures are counted for.
+// siteAddress identifies the address of a site that requests and failures are counted for.
 type siteAddress struct {
 	Site
 	address string
 }
 
-// tally has the numbers of an address of a site. All its states share them: another check neither ends the requests in flight
-// nor sets the counters back.
+// tally has the counters of an address of a site. All its states share them, so a change of the check neither loses the
+// requests in flight nor resets the counters.
 type tally struct {
 	inFlight          atomic.Int64
 	retries, failures atomic.Uint64
 }
 
-// place is what an order to drain names.
+// place identifies the upstreams that an order to drain applies to.
 type place struct{ host, address string }
 
-// Change says that an upstream went out of service or came back.
+// Change reports that an upstream went out of service or came back.
 type Change struct {
 	Key
-	// Down reports whether it went out, and Checked whether checks have decided that.
+	// Down reports whether it went out of service. Checked reports whether checks decided that.
 	Down, Checked bool
-	// Err is what has failed last.
+	// Err is the last failure.
 	Err error
-	// After is how long the upstream was in the state before.
+	// After is how long the upstream had been in its previous state.
 	After time.Duration
 }
 
-// NewRegistry returns a registry that reads the time from clock, which is time.Now except in tests.
+// NewRegistry returns an empty registry. clock is time.Now except in tests.
 func NewRegistry(clock func() time.Time) *Registry {
 	return &Registry{clock: clock, start: clock().Add(-time.Second), states: map[Key]*State{}, totals: map[Site]*Totals{},
 		tallies: map[siteAddress]*tally{}, drained: map[place]time.Time{}}
 }
 
-// ticks returns a time on the registry's own clock, which does not jump when the clock of the machine is set. It is above 0.
+// ticks returns a time on the registry's own clock, which does not jump when the clock of the machine is set. It is
+// positive.
 func (r *Registry) ticks(t time.Time) int64 { return int64(t.Sub(r.start)) }
 
-// State returns the state of an upstream, the same one over reloads.
+// State returns the state of an upstream, which stays the same one over reloads.
 func (r *Registry) State(key Key) *State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,7 +80,7 @@ func (r *Registry) State(key Key) *State {
 	return s
 }
 
-// Totals returns the numbers of a site, the same ones over reloads.
+// Totals returns the counters of a site, which stay the same ones over reloads.
 func (r *Registry) Totals(site Site) *Totals {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,8 +92,8 @@ func (r *Registry) Totals(site Site) *Totals {
 	return t
 }
 
-// Keep forgets all states that a new configuration does not have, with the numbers of sites and the orders that concern none
-// of the others.
+// Keep forgets all states except the given ones. It also forgets the counters of sites and the orders to drain that
+// concern none of these.
 func (r *Registry) Keep(states map[*State]bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,8 +122,8 @@ func (r *Registry) Keep(states map[*State]bool) {
 	}
 }
 
-// Drain takes the upstream with an address out of service at all sites with a host: it gets no new requests. It reports whether
-// it was in service before.
+// Drain takes the upstream with that address out of service at all sites with that host: it gets no new requests. It
+// reports whether the upstream was not drained before.
 func (r *Registry) Drain(host, address string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -146,7 +147,7 @@ func (r *Registry) Undrain(host, address string) bool {
 	return true
 }
 
-// order drains an upstream, or puts it back if since is zero. The caller holds mu.
+// order drains an upstream, or puts it back in service if since is zero. The caller holds mu.
 func (r *Registry) order(at place, since time.Time) {
 	if since.IsZero() {
 		delete(r.drained, at)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestStateIsKeptByIdentity checks S-18.3: the same site, address and check have the same state over reloads, and nothing else
-// has.
+// TestStateIsKeptByIdentity checks S-18.3: over reloads, the same site, address and check share a state, and nothing
+// else shares it.
 func TestStateIsKeptByIdentity(t *testing.T) {
 	w := newWorld()
 	kept := w.State(key(0, check))
@@ -27,7 +27,7 @@ func TestStateIsKeptByIdentity(t *testing.T) {
 	}
 	w.Keep(nil)
 	if w.State(key(0, check)) == kept {
-		t.Error("got the state of an upstream that was gone in between")
+		t.Error("got the state of an upstream that was gone for a while")
 	}
 }
 
@@ -39,7 +39,7 @@ func TestDrain(t *testing.T) {
 	inFlight.tried = 5
 	l.Choose(&inFlight)
 	if !w.Drain("a.test", address) || w.Drain("a.test", address) || w.Drain("a.test", "other:1") != true {
-		t.Error("got another answer to an order than whether it changed anything")
+		t.Error("the result must say whether the order changed anything")
 	}
 	if got := counts(l, requests); got[1] != 0 {
 		t.Errorf("got %v, want none at the drained one", got)
@@ -58,17 +58,17 @@ func TestDrain(t *testing.T) {
 		t.Errorf("the others are down: got %v, want none at the drained one", got)
 	}
 	if w.State(key(1, check)).Info().State != Drained {
-		t.Error("a new check has undone the order")
+		t.Error("a new check has reversed the order")
 	}
 	if !w.Undrain("a.test", address) || w.Undrain("a.test", address) {
-		t.Error("got another answer to an order than whether it changed anything")
+		t.Error("the result must say whether the order changed anything")
 	}
 	if info := l.members[1].State.Info(); info.State != Up || !info.Slow {
 		t.Errorf("got %+v, want it back, with its share to come", info)
 	}
 	w.Keep(nil)
 	if len(w.drained) != 0 {
-		t.Error("an order has outlived its upstream")
+		t.Error("an order was kept after its upstream was gone")
 	}
 }
 
@@ -104,9 +104,9 @@ func TestTheBudgetOfRetries(t *testing.T) {
 	}
 }
 
-// TestNoRequestFailsThatNeedNot simulates 10,000 requests to five upstreams that fail and recover at random, up to four
-// at the same time. A request that may try all must find the one that works.
-func TestNoRequestFailsThatNeedNot(t *testing.T) {
+// TestARequestFindsTheUpstreamThatWorks simulates 10,000 requests to five upstreams that fail and recover at random, up
+// to four at the same time. A request that may try all of them must find the one that works.
+func TestARequestFindsTheUpstreamThatWorks(t *testing.T) {
 	for _, method := range []Method{RoundRobin, LeastRequests, ByKey} {
 		w, random := newWorld(), rand.New(rand.NewPCG(18, uint64(method)))
 		l := w.list(method, 1, 2, 3, 4, 5)
@@ -146,8 +146,8 @@ func TestNoRequestFailsThatNeedNot(t *testing.T) {
 	}
 }
 
-// TestManyAtOnce is for the race detector, and checks that the numbers come out even.
-func TestManyAtOnce(t *testing.T) {
+// TestConcurrentRequestsAreCountedExactly is for the race detector, and checks that the counts add up.
+func TestConcurrentRequestsAreCountedExactly(t *testing.T) {
 	r := NewRegistry(time.Now)
 	l := NewList(LeastRequests, r.Totals(Site{}), Member{r.State(key(0)), 1, false}, Member{r.State(key(1, check)), 2, false}, Member{r.State(key(2)), 1, true})
 	var running sync.WaitGroup

@@ -9,19 +9,19 @@ import (
 const (
 	// failuresInRow is how many failed connections in a row take an upstream out of service (S-18.5).
 	failuresInRow = 5
-	// firstPause is how long such an upstream gets no request. The pause doubles each time a request has tried it without
-	// success, up to lastPause.
+	// firstPause is how long such an upstream receives no requests. The pause doubles each time that a request has
+	// tried it without success, up to lastPause.
 	firstPause = 10 * time.Second
 	lastPause  = 5 * time.Minute
-	// slowStart is the time over which an upstream that is back in service gets its share.
+	// slowStart is the time over which an upstream that is back in service grows to its full share.
 	slowStart = 10 * time.Second
 )
 
-// These are the reasons for which an upstream gets no requests, as bits.
+// These are the reasons why an upstream receives no requests, as bits.
 const (
 	// outFailing is set after failuresInRow failed connections.
 	outFailing uint32 = 1 << iota
-	// outUnhealthy is set after as many failed checks as `fall` says.
+	// outUnhealthy is set after as many failed checks in a row as `fall` says.
 	outUnhealthy
 	// outStarting is set until the first check of a new upstream has succeeded, or the time for it is over.
 	outStarting
@@ -41,19 +41,19 @@ type Site struct {
 // Key identifies the state of an upstream (S-18.3).
 type Key struct {
 	Site
-	// Address is where the upstream is, and Via how it is spoken to, as in "http".
+	// Address is where the upstream is. Via is the protocol, as in "http".
 	Address, Via string
-	// Connection differs between connections that are not made in the same way, such as those that trust different CAs.
+	// Connection distinguishes connections that are made differently, such as those that trust different CAs.
 	Connection string
 	Check
 }
 
-// Check says how checks decide whether an upstream is in service. The zero value means that there is none.
+// Check says how checks decide whether an upstream is in service. The zero value means that there are no checks.
 type Check struct {
-	// What describes what is checked: checks with different texts are different.
+	// What describes what is checked. Checks with different descriptions are different.
 	What     string
 	Interval time.Duration
-	// Rise is how many checks in a row have to succeed to put an upstream back in service, and Fall how many have to fail to
+	// Rise is how many checks in a row must succeed to put an upstream back in service. Fall is how many must fail to
 	// take it out.
 	Rise, Fall int
 }
@@ -64,34 +64,34 @@ type State struct {
 	key  Key
 	hash uint64
 
-	// out holds the reasons for which the upstream is out of service; 0 for the usual case.
+	// out holds the reasons why the upstream is out of service. It is usually 0.
 	out atomic.Uint32
-	// backSince is when the upstream came back in service, as long as it gets less than its share; else 0. It is on the
-	// registry's clock, like all other numbers that are times here.
+	// backSince is when the upstream came back in service, for as long as it receives less than its share, else 0. Like
+	// all numbers here that are times, it is on the registry's clock.
 	backSince atomic.Int64
-	// tryAt is when one request may try an upstream that fails, and trying reports whether one does.
+	// tryAt is when one request may try a failing upstream. trying reports whether one is doing so.
 	tryAt  atomic.Int64
 	trying atomic.Bool
-	// readyAt ends outStarting.
+	// readyAt is when outStarting ends.
 	readyAt atomic.Int64
 	// failed counts the failed connections since the last successful one.
 	failed atomic.Int32
 	*tally
 
 	mu sync.Mutex
-	// pause is the current pause of an upstream that fails.
+	// pause is the current pause of a failing upstream.
 	pause time.Duration
-	// good and bad count the checks in a row that have succeeded and failed.
+	// good and bad count the latest checks in a row that have succeeded or failed.
 	good, bad int
 	// since is when the upstream went out of service or came back, or was first known.
 	since   time.Time
 	lastErr error
 	errAt   time.Time
-	// drainedSince is when an operator took the upstream out.
+	// drainedSince is when an operator drained the upstream, or zero.
 	drainedSince time.Time
 }
 
-// newState returns the state of a new upstream. Without a check it serves at once.
+// newState returns the state of a new upstream. Without a check it is in service at once.
 func newState(of *Registry, key Key, numbers *tally) *State {
 	now := of.clock()
 	s := &State{of: of, key: key, hash: hashText(key.Address), since: now, tally: numbers}
@@ -105,7 +105,7 @@ func newState(of *Registry, key Key, numbers *tally) *State {
 // Key returns the identity of the state.
 func (s *State) Key() Key { return s.key }
 
-// serves reports whether the upstream gets requests at a time. An upstream that fails may get one that tries it.
+// serves reports whether the upstream is in service at now. A failing upstream may get one request that tries it.
 func (s *State) serves(now int64) bool {
 	switch out := s.out.Load(); {
 	case out == 0:
@@ -118,7 +118,7 @@ func (s *State) serves(now int64) bool {
 	return false
 }
 
-// share returns which part of its weight the upstream has while it comes back in service, from 0 to 1.
+// share returns the fraction of its weight that an upstream which came back has reached, from 0 to 1.
 func (s *State) share(now int64) float64 {
 	back := s.backSince.Load()
 	if back == 0 {
@@ -131,7 +131,7 @@ func (s *State) share(now int64) float64 {
 	return 1
 }
 
-// answered records that a connection was successful.
+// answered records a successful connection.
 func (s *State) answered() {
 	if s.failed.Load() != 0 {
 		s.failed.Store(0)
@@ -141,7 +141,7 @@ func (s *State) answered() {
 	}
 }
 
-// failedWith records that a connection has failed. trial reports whether it was made to try an upstream that fails.
+// failedWith records a failed connection. trial reports whether the connection was made to try a failing upstream.
 func (s *State) failedWith(err error, trial bool) {
 	s.failures.Add(1)
 	row := s.failed.Add(1)
@@ -162,7 +162,7 @@ func (s *State) failedWith(err error, trial bool) {
 	})
 }
 
-// Checked records the end of a check; err is nil for a success. A check that was cancelled must not be recorded.
+// Checked records the result of a check. err is nil for a success. A check that was cancelled must not be recorded.
 func (s *State) Checked(err error) {
 	s.settle(func() {
 		if err == nil {
@@ -183,7 +183,7 @@ func (s *State) Checked(err error) {
 	})
 }
 
-// settle runs a change, and reports it if the upstream went out of service or came back.
+// settle makes a change, and reports it if the upstream went out of service or came back.
 func (s *State) settle(change func()) {
 	s.mu.Lock()
 	before, since := s.out.Load(), s.since
@@ -206,14 +206,14 @@ func (s *State) set(reason uint32) { s.out.Or(reason) }
 // unset removes a reason. The caller holds mu.
 func (s *State) unset(reason uint32) { s.out.And(^reason) }
 
-// clear removes reasons, and begins the slow start of an upstream that is back in service. The caller holds mu.
+// clear removes reasons. If the upstream is then in service again, its slow start begins. The caller holds mu.
 func (s *State) clear(reasons uint32) {
 	if s.out.And(^reasons)&reasons != 0 && s.out.Load() == 0 {
 		s.backSince.Store(s.of.ticks(s.of.clock()))
 	}
 }
 
-// drain takes the upstream out of service, or puts it back. The caller holds the registry's lock.
+// drain takes the upstream out of service, or puts it back if since is zero. The caller holds the registry's lock.
 func (s *State) drain(since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

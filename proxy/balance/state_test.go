@@ -10,7 +10,7 @@ func TestFiveFailedConnectionsInARow(t *testing.T) {
 	w := newWorld()
 	l := w.list(RoundRobin, 1, 1)
 	s := l.members[0].State
-	for range 20 { // a good one in between begins the row again
+	for range 20 { // a success in between starts the count again
 		fail(l, 0, failuresInRow-1)
 		p := Pick{tried: 2}
 		l.Choose(&p)
@@ -32,8 +32,8 @@ func TestFiveFailedConnectionsInARow(t *testing.T) {
 	}
 }
 
-// TestThePauseDoubles lets an upstream fail for hours: after each pause, which doubles up to five minutes, one request at a
-// time tries it.
+// TestThePauseDoubles lets an upstream fail for hours. After each pause, which doubles up to five minutes, one request
+// at a time tries the upstream.
 func TestThePauseDoubles(t *testing.T) {
 	w := newWorld()
 	l := w.list(RoundRobin, 1, 1)
@@ -55,7 +55,7 @@ func TestThePauseDoubles(t *testing.T) {
 			p.Leave()
 		}
 		if len(tries) != 1 {
-			t.Fatalf("pause of %v: got %d requests that try the upstream at once, want 1", lasts, len(tries))
+			t.Fatalf("pause of %v: got %d requests that try the upstream at the same time, want 1", lasts, len(tries))
 		}
 		tries[0].Failed(errRefused)
 		tries[0].Leave()
@@ -63,7 +63,7 @@ func TestThePauseDoubles(t *testing.T) {
 	w.pass(lastPause)
 	p := Pick{tried: 2}
 	l.Choose(&p)
-	p.Leave() // a request that was cancelled has found out nothing
+	p.Leave() // a cancelled request has no result
 	if s := l.members[0].State; s.Info().State != Down || !s.serves(w.ticks(w.now)) {
 		t.Fatalf("a cancelled try: got %+v, want the next request to try it", s.Info())
 	}
@@ -101,7 +101,8 @@ func TestTheShareGrowsOverTenSeconds(t *testing.T) {
 	}
 }
 
-// TestAnAnswerPutsAnUpstreamBack lets all upstreams fail: requests go to all of them, and the first answer counts.
+// TestAnAnswerPutsAnUpstreamBack lets all upstreams fail. Requests then go to all of them, and the first answer puts
+// its upstream back.
 func TestAnAnswerPutsAnUpstreamBack(t *testing.T) {
 	w := newWorld()
 	l := w.list(LeastRequests, 1, 1, 1)
@@ -181,9 +182,8 @@ func TestANewUpstreamWithACheck(t *testing.T) {
 	}
 }
 
-// TestAtTheStartAllAreNew checks that the first requests do not wait for checks, and that nothing is logged as a
-// failure.
-func TestAtTheStartAllAreNew(t *testing.T) {
+// TestNewUpstreamsServeAtTheStart checks that the first requests do not wait for checks, and that no failure is logged.
+func TestNewUpstreamsServeAtTheStart(t *testing.T) {
 	w := newWorld()
 	l := w.listOf(RoundRobin, Member{w.State(key(0, check)), 1, false}, Member{w.State(key(1, check)), 1, false})
 	if got := counts(l, 100); got[0] != 50 || l.totals.Counts().FailOpen != 0 {
@@ -191,8 +191,8 @@ func TestAtTheStartAllAreNew(t *testing.T) {
 	}
 }
 
-// TestANewUpstreamIsBetterThanOneThatIsDown checks that requests do not go to an upstream that is known to be down while the
-// first check of another one is on its way.
+// TestANewUpstreamIsBetterThanOneThatIsDown checks that requests do not go to an upstream that is known to be down
+// while the first check of another one is still running.
 func TestANewUpstreamIsBetterThanOneThatIsDown(t *testing.T) {
 	w := newWorld()
 	l := w.listOf(RoundRobin, Member{w.State(key(0, check)), 1, false}, Member{w.State(key(1, check)), 1, false})

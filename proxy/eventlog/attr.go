@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Level is the severity of a log line; higher is more severe.
+// Level is the severity of a log line. A higher level is more severe.
 type Level int8
 
-// The levels of `logging.level`.
+// These are the levels of `logging.level`.
 const (
 	LevelTrace Level = iota - 2
 	LevelDebug
@@ -37,14 +37,14 @@ func ParseLevel(s string) (Level, error) {
 // Format is the layout of a log line.
 type Format string
 
-// The values of `logging.format`.
+// These are the values of `logging.format`.
 const (
 	FormatText Format = "text"
 	FormatJSON Format = "json"
 )
 
-// Attr is one key of a log line with its value: a string or an integer. It is a plain value, so that logging a line
-// does not allocate.
+// Attr is one key of a log line with its value, a string or an integer. It is a plain value, so logging a line does not
+// allocate.
 type Attr struct {
 	Key   string
 	str   string
@@ -52,19 +52,19 @@ type Attr struct {
 	isNum bool
 }
 
-// Str makes an attribute from a string, which may come from an untrusted peer: the line's layout escapes it.
+// Str returns an attribute with a string, which may come from an untrusted peer: the layout of the line escapes it.
 func Str(key, value string) Attr { return Attr{Key: key, str: value} }
 
-// Int makes an attribute from an integer.
+// Int returns an attribute with an integer.
 func Int(key string, value int) Attr { return Attr{Key: key, num: int64(value), isNum: true} }
 
-// Millis makes an attribute from a duration, in whole milliseconds.
+// Millis returns an attribute with a duration in whole milliseconds.
 func Millis(key string, d time.Duration) Attr {
 	return Attr{Key: key, num: d.Milliseconds(), isNum: true}
 }
 
-// Addr makes an attribute from an IP address. IPv4-mapped addresses are shown as IPv4, without a zone, because fail2ban
-// expects that. The invalid address is shown as `-`.
+// Addr returns an attribute with an IP address. IPv4-mapped addresses are shown as IPv4, and without a zone, because
+// fail2ban expects that. The invalid address is shown as `-`.
 func Addr(key string, ip netip.Addr) Attr {
 	if !ip.IsValid() {
 		return Attr{Key: key, str: "-"}
@@ -72,7 +72,7 @@ func Addr(key string, ip netip.Addr) Attr {
 	return Attr{Key: key, str: ip.Unmap().WithZone("").String()}
 }
 
-// Err makes the attribute `error` from an error's text. A nil error is shown as `none`.
+// Err returns the attribute `error` with an error's text. A nil error is shown as `none`.
 func Err(err error) Attr {
 	if err == nil {
 		return Attr{Key: "error", str: "none"}

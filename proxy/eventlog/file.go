@@ -17,13 +17,13 @@ import (
 type output struct {
 	// w takes whole lines, many in one call.
 	w io.Writer
-	// closer closes w; nil when w is not ours to close.
+	// closer closes w. It is nil if the caller of New owns w.
 	closer io.Closer
-	// torn reports whether the last byte written to w is not a newline, so that the next line has to begin with one.
+	// torn reports whether the last byte written to w is not a newline. If so, the next line must begin with one.
 	torn bool
 }
 
-// close closes the output if it is ours.
+// close closes the output if the Logger owns it.
 func (o output) close() error {
 	if o.closer == nil {
 		return nil
@@ -31,7 +31,7 @@ func (o output) close() error {
 	return o.closer.Close()
 }
 
-// openLogFile opens the log file for appending, and creates it with mode 0640 if it does not exist; it does not create
+// openLogFile opens the log file for appending. It creates the file with mode 0640 if it does not exist, but creates no
 // missing directories. It refuses anything but a regular file or a symbolic link to one, and never blocks, not even on
 // a FIFO. The error names the key `logging.log_file_path`.
 func openLogFile(path string) (output, error) {
@@ -56,20 +56,20 @@ func openLogFile(path string) (output, error) {
 	return output{w: f, closer: f, torn: endsMidLine(path, info.Size())}, nil
 }
 
-// logFileError names the key, the cause, and what to do about it where that is known.
+// logFileError adds the key, and what to do about the cause where that is known.
 func logFileError(err error) error {
 	advice := ""
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		advice = "; create its directory"
 	case errors.Is(err, fs.ErrPermission):
-		advice = "; let the daemon's user write there, or restart it if its directory was made anew"
+		advice = "; let the daemon's user write there, or restart it if its directory was created again"
 	}
 	return fmt.Errorf("logging.log_file_path: %w%s", err, advice)
 }
 
-// endsMidLine reports whether the file's last byte is not a newline: an earlier process was killed, or the disk filled
-// up, in the middle of a line. A file that cannot be read counts as complete.
+// endsMidLine reports whether the last byte of the file is not a newline: an earlier process was killed in the middle
+// of a line, or the disk filled up. A file that cannot be read counts as complete.
 func endsMidLine(path string, size int64) bool {
 	if size == 0 {
 		return false
@@ -84,8 +84,9 @@ func endsMidLine(path string, size int64) bool {
 	return err == nil && last[0] != '\n'
 }
 
-// stdoutOutput prepares stdout for a sink. A file is duplicated to a descriptor above 2, because os.File turns a broken
-// pipe on descriptors 1 and 2 into a fatal SIGPIPE: the daemon must survive the death of whatever reads its log.
+// stdoutOutput prepares stdout for a sink. It duplicates a file to a descriptor above 2, because os.File turns a broken
+// pipe on descriptors 1 and 2 into a fatal SIGPIPE: the daemon must survive the death of the program that reads its
+// log.
 func stdoutOutput(stdout io.Writer) output {
 	f, ok := stdout.(*os.File)
 	if !ok {
@@ -108,7 +109,7 @@ func stdoutOutput(stdout io.Writer) output {
 	return output{w: own, closer: own}
 }
 
-// notRegularError says that the log file cannot be used because it is of another kind.
+// notRegularError returns the error for a log file that is not a regular file.
 func notRegularError(path string, mode fs.FileMode) error {
 	return fmt.Errorf("logging.log_file_path: %s is %s; use the path of a regular file", path, wording.FileKind(mode))
 }

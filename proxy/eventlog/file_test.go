@@ -31,7 +31,7 @@ func readLines(t *testing.T, path string) []string {
 	return eventlogtest.WithoutTimes(string(log))
 }
 
-func TestPathsThatAreNoLogFileAreRefused(t *testing.T) {
+func TestPathsThatAreNotLogFilesAreRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		prepare func(t *testing.T, path string)
@@ -103,7 +103,7 @@ func TestPathsThatAreNoLogFileAreRefused(t *testing.T) {
 
 func TestAPathThatMayNotBeWrittenSaysWhatToDo(t *testing.T) {
 	got := logFileError(&fs.PathError{Op: "open", Path: "/l", Err: syscall.EACCES}).Error()
-	if want := "logging.log_file_path: open /l: permission denied; let the daemon's user write there, or restart it if its directory was made anew"; got != want {
+	if want := "logging.log_file_path: open /l: permission denied; let the daemon's user write there, or restart it if its directory was created again"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -113,7 +113,7 @@ func TestTheLogFileIsAppendedTo(t *testing.T) {
 		name, before string
 		want         []string
 	}{
-		{"a file that is new", "", []string{"INFO SHUTDOWN"}},
+		{"a new file", "", []string{"INFO SHUTDOWN"}},
 		{"a file with whole lines", "first\n", []string{"first", "INFO SHUTDOWN"}},
 		{"a file that ends within a line", "first\ntor", []string{"first", "tor", "INFO SHUTDOWN"}},
 	} {
@@ -201,7 +201,7 @@ func TestReopenAfterARenameLosesNoLine(t *testing.T) {
 	}
 }
 
-func TestWhatIsLoggedAfterReopenIsInTheNewFile(t *testing.T) {
+func TestLinesLoggedAfterReopenAreInTheNewFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	l := eventlogtest.Open(t, New, Options{FilePath: path}, io.Discard)
 	for i := range 20 {
@@ -222,7 +222,7 @@ func TestWhatIsLoggedAfterReopenIsInTheNewFile(t *testing.T) {
 	}
 }
 
-func TestANewFileDoesNotBeginWithWhatTheOldOneLacked(t *testing.T) {
+func TestANewFileDoesNotBeginWithTheMissingNewlineOfTheOldOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "log")
 		old := &scriptedOutput{err: syscall.ENOSPC, partial: 30}
@@ -246,7 +246,7 @@ func TestReopeningFasterThanTheSinkWritesKeepsOneFileAndAllLines(t *testing.T) {
 		first := &scriptedOutput{blocked: make(chan struct{})}
 		l := newLogger(Options{FilePath: path}, output{w: io.Discard}, &output{w: first})
 		l.Log(LevelInfo, "SHUTDOWN", Int("i", 1))
-		synctest.Wait() // the goroutine is blocked on the old output
+		synctest.Wait() // the goroutine is now blocked on the old output
 		l.Log(LevelInfo, "SHUTDOWN", Int("i", 2))
 		for range 100 {
 			if err := l.Reopen(); err != nil {

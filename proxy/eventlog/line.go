@@ -15,8 +15,8 @@ const maxLogValue = 2048
 // clipMark is appended to a clipped value, already escaped: text and JSON spell it alike.
 const clipMark = `\u2026`
 
-// Line is a line being laid out, in text or JSON. Both layouts have the same keys in the same order, and consist only
-// of printable ASCII and one final newline, so that no byte of a value can end a line, start a field, or move a
+// Line is a line under construction, in text or JSON. Both layouts have the same keys in the same order. They consist
+// only of printable ASCII and one final newline, so no byte of a value can end a line, start a field, or move a
 // terminal's cursor (S-8).
 type Line struct {
 	buf  []byte
@@ -24,7 +24,7 @@ type Line struct {
 }
 
 // startLine begins a line in buf with the time in UTC, the level and the event. The event and all keys are constants of
-// the program and are not escaped.
+// the program, and are not escaped.
 func startLine(buf []byte, json bool, now time.Time, level Level, event string) Line {
 	ln := Line{buf: buf, json: json}
 	if json {
@@ -45,8 +45,8 @@ func startLine(buf []byte, json bool, now time.Time, level Level, event string) 
 	return ln
 }
 
-// key adds the key and its separators. It returns the line, as do the methods that follow, because a buffer that is
-// changed through a pointer would have to live on the heap.
+// key adds the key and its separators. Like the methods below, it returns the line, because a buffer that is changed
+// through a pointer would have to live on the heap.
 func (ln Line) key(key string) Line {
 	if ln.json {
 		ln.buf = append(ln.buf, ',', '"')
@@ -78,8 +78,8 @@ func (ln Line) Num(key string, value int64) Line {
 	return ln
 }
 
-// Addr adds a key with an IP address. IPv4-mapped addresses are shown as IPv4, without a zone, so that fail2ban bans
-// what it reads. The invalid address is shown as `-`.
+// Addr adds a key with an IP address. IPv4-mapped addresses are shown as IPv4, and without a zone, because fail2ban
+// expects that. The invalid address is shown as `-`.
 func (ln Line) Addr(key string, ip netip.Addr) Line {
 	ln = ln.key(key)
 	if ln.json {
@@ -141,11 +141,11 @@ func isBareLogValue(v string) bool {
 	return v != ""
 }
 
-// ClipValue returns the part of v that is shown: at most its first maxLogValue bytes.
+// ClipValue returns the part of v that a line shows: at most its first maxLogValue bytes.
 func ClipValue(v string) string { return wording.Clip(v, maxLogValue) }
 
-// appendLogTime adds the time in UTC as RFC 3339 with milliseconds. It is written out because time.AppendFormat takes a
-// third of the time of a whole line. Times outside the years 0 to 9999 are shown as the nearest time within.
+// appendLogTime adds the time in UTC as RFC 3339 with milliseconds. It does not use time.AppendFormat, which takes a
+// third of the time of a whole line. Times outside the years 0 to 9999 are shown as the nearest time within them.
 func appendLogTime(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()

@@ -5,7 +5,7 @@ import "unicode/utf8"
 const lowerHex = "0123456789abcdef"
 
 // appendJSONValue adds a value as a JSON string (RFC 8259, section 7) of printable ASCII. JSON cannot hold bytes that
-// are not UTF-8: each is shown as U+FFFD, as encoding/json does. Values are clipped as in the text layout.
+// are not UTF-8, so each is shown as U+FFFD, as in encoding/json. Values are clipped as in the text layout.
 func appendJSONValue(b []byte, v string) []byte {
 	shown := ClipValue(v)
 	b = append(b, '"')
@@ -54,7 +54,7 @@ func appendJSONEscape(b []byte, c byte) []byte {
 	return append(b, '\\', 'u', '0', '0', lowerHex[c>>4], lowerHex[c&0xf])
 }
 
-// appendJSONRune escapes one non-ASCII character; one above U+FFFF becomes a surrogate pair.
+// appendJSONRune escapes one non-ASCII character. A character above U+FFFF becomes a surrogate pair.
 func appendJSONRune(b []byte, r rune) []byte {
 	if r > 0xffff {
 		r -= 0x10000

@@ -11,7 +11,7 @@ func TestJSONValues(t *testing.T) {
 	for _, tt := range []struct {
 		name, value, want string
 	}{
-		{"a word stands as it is", "git.example.com", `"git.example.com"`},
+		{"a word is unchanged", "git.example.com", `"git.example.com"`},
 		{"the empty value is an empty string", "", `""`},
 		{"quote and backslash are escaped", `a"b\c`, `"a\"b\\c"`},
 		{"newline, return and tab have their short escapes", "\n\r\t", `"\n\r\t"`},

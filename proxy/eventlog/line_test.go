@@ -44,7 +44,7 @@ func TestTextValues(t *testing.T) {
 		{"a cut after a whole character stays", strings.Repeat("a", 2046) + "éa", `"` + strings.Repeat("a", 2046) + `\u00e9\u2026"`},
 		{"a clip within a four-byte character moves before it", strings.Repeat("a", 2045) + "😀",
 			`"` + strings.Repeat("a", 2045) + `\u2026"`},
-		{"a clip within bytes that are no UTF-8 stays", strings.Repeat("a", 2040) + strings.Repeat("\x80", 20),
+		{"a clip within bytes that are not UTF-8 stays", strings.Repeat("a", 2040) + strings.Repeat("\x80", 20),
 			`"` + strings.Repeat("a", 2040) + strings.Repeat(`\x80`, 8) + `\u2026"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

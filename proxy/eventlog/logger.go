@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// logFlushTimeout bounds how long Close waits for the sinks to take the last lines: a stdout that is not read must not
-// keep the daemon from exiting (S-11.1).
+// logFlushTimeout bounds how long Close waits for the sinks to take the last lines: a stdout that no program reads must
+// not keep the daemon from exiting (S-11.1).
 const logFlushTimeout = 2 * time.Second
 
-// LineScratch is the size in bytes of the stack buffer in which a line is laid out. Nearly every line fits, and so
-// costs no allocation; a longer one (up to a few dozen KiB, because values are clipped) moves to the heap.
+// LineScratch is the size in bytes of the stack buffer in which a line is formatted. Nearly every line fits and costs
+// no allocation. A longer one (up to a few dozen KiB, because values are clipped) moves to the heap.
 const LineScratch = 512
 
 // Options is the `[logging]` table. All of it is static.
@@ -21,14 +21,14 @@ type Options struct {
 	Level Level
 	// Format is the layout of a line.
 	Format Format
-	// FilePath is the absolute path of the log file, which is written in addition to stdout; "" for none.
+	// FilePath is the absolute path of the log file, which is written in addition to stdout; "" means none.
 	FilePath string
 }
 
-// Logger writes the daemon's lines (S-8) to stdout and, when configured, to a file. It is safe for concurrent use.
+// Logger writes the daemon's lines (S-8) to stdout and, if configured, to a file. It is safe for concurrent use.
 //
-// Log never waits for I/O: it copies a line into the bounded buffer of each sink, and each sink has its own goroutine
-// that writes. A sink that is too slow loses whole lines, which are counted and reported; it stalls neither the caller
+// Log never waits for I/O. It copies a line into the bounded buffer of each sink, and each sink writes from its own
+// goroutine. A sink that is too slow loses whole lines, which are counted and reported. It stalls neither the caller
 // nor the other sink (S-8.4).
 type Logger struct {
 	min     Level
@@ -46,7 +46,7 @@ type Logger struct {
 }
 
 // New opens the sinks that cfg names: always stdout, and the log file if its path is set. The error names the key
-// `logging.log_file_path`. The caller must close the Logger; until then lines may still be buffered.
+// `logging.log_file_path`. The caller must close the Logger; until then, lines may still be buffered.
 //
 // If stdout is an *os.File, it is duplicated and not closed; writing to the duplicate does not raise the SIGPIPE that a
 // broken pipe on descriptor 1 raises.
@@ -61,7 +61,7 @@ func New(cfg Options, stdout io.Writer) (*Logger, error) {
 	return newLogger(cfg, stdoutOutput(stdout), &file), nil
 }
 
-// newLogger starts a Logger that writes to outputs that are already open; file is nil if there is no log file.
+// newLogger starts a Logger that writes to outputs that are already open. file is nil if there is no log file.
 func newLogger(cfg Options, stdout output, file *output) *Logger {
 	l := &Logger{min: cfg.Level, json: cfg.Format == FormatJSON, path: cfg.FilePath}
 	l.stdout = newLogSink("stdout", stdout, &l.mu, l.line)
@@ -76,8 +76,8 @@ func newLogger(cfg Options, stdout output, file *output) *Logger {
 	return l
 }
 
-// Log writes one line for the event with its attributes in the order given, unless level is below the configured one.
-// It does not keep the attributes, and a line of ordinary length costs no allocation.
+// Log writes one line for the event with its attributes in the given order, unless level is below the configured one.
+// It does not keep the attributes. A line of ordinary length costs no allocation.
 func (l *Logger) Log(level Level, event string, attrs ...Attr) {
 	if level < l.min {
 		return
@@ -86,20 +86,20 @@ func (l *Logger) Log(level Level, event string, attrs ...Attr) {
 	l.Write(startLine(scratch[:0], l.json, time.Now(), level, event).attrs(attrs).End(), AtOnce)
 }
 
-// Enabled reports whether lines of the level are written, for callers whose attributes are expensive to make.
+// Enabled reports whether lines of the level are written. It is for callers whose attributes are expensive to make.
 func (l *Logger) Enabled(level Level) bool { return level >= l.min }
 
-// Repeating is Log for a failure that can repeat without end: lines of the same key are written at most once in 10 s.
-// The first is written immediately; those that follow within 10 s are counted, and after the 10 s one line with the
-// attributes of the last of them is written, with their number as `repeated` at its end (S-8.6). Beyond 256 keys at a
-// time, all further keys are treated as one. Close writes the lines still held back.
+// Repeating is Log for a failure that can repeat without end: lines with the same key are written at most once in 10 s.
+// The first is written at once, and those that follow within 10 s are counted. After the 10 s one line is written with
+// the attributes of the last of them and their number, as `repeated`, at its end (S-8.6). Beyond 256 keys of one event
+// at a time, all further keys are treated as one. Close writes the lines that are still held back.
 func (l *Logger) Repeating(level Level, key, event string, attrs ...Attr) {
 	l.RepeatingBy(level, RepeatKey{Key: key}, event, attrs...)
 }
 
-// Reopen opens the log file's path again and from then on writes to the new file, so that logrotate can rename the old
-// one (S-8.3). Lines that wait in the buffer go to the new file; none is lost. If Reopen fails, the old file stays in
-// use and the error, which names `logging.log_file_path`, says why. Without a log file it does nothing.
+// Reopen opens the path of the log file again and writes to the new file from then on, so that logrotate can rename the
+// old one (S-8.3). Lines that wait in the buffer go to the new file; none is lost. If Reopen fails, the old file stays
+// in use, and the error names `logging.log_file_path` and the cause. Without a log file Reopen does nothing.
 func (l *Logger) Reopen() error {
 	if l.file == nil {
 		return nil
@@ -151,18 +151,19 @@ func (l *Logger) Write(line []byte, when Urgency) {
 	}
 }
 
-// StartLine begins a line with the given time in buf, which may be on the caller's stack. It does not check the level: ask
-// Enabled first, and pass the finished line to Write.
+// StartLine begins a line with the given time in buf, which may be on the caller's stack. It does not check the level:
+// call Enabled first, and pass the finished line to Write.
 func (l *Logger) StartLine(buf []byte, at time.Time, level Level, event string) Line {
 	return startLine(buf, l.json, at, level, event)
 }
 
-// line lays out a line whatever its level; the sinks use it to report on themselves.
+// line formats a line whatever its level. The sinks use it to report on themselves.
 func (l *Logger) line(level Level, event string, attrs ...Attr) []byte {
 	return startLine(nil, l.json, time.Now(), level, event).attrs(attrs).End()
 }
 
-// MissingLines yields the name of each sink with the number of lines it has missed since its start. It takes no lock.
+// MissingLines yields the name of each sink with the number of lines that it has lost since its start. It takes no
+// lock.
 func (l *Logger) MissingLines(yield func(sink string, lines uint64) bool) {
 	for _, s := range l.sinks() {
 		if !yield(s.name, s.missing.Load()) {

@@ -9,17 +9,18 @@ import (
 const (
 	// RepeatWindow is the shortest time between two lines of the same repeating failure (S-8.6).
 	RepeatWindow = 10 * time.Second
-	// maxRepeatKeys bounds the failures of one event that are distinguished at a time; all others share one more window. The
-	// bound is per event, so that failures that clients cause do not hide others.
+	// maxRepeatKeys bounds how many failures of one event are distinguished at a time. All others share one more
+	// window. The bound is per event, so that failures that clients cause do not hide others.
 	maxRepeatKeys = 256
-	// maxRepeatKeyPart bounds the bytes of each part of a key that are compared.
+	// maxRepeatKeyPart is how many bytes of each part of a key are compared.
 	maxRepeatKeyPart = 256
 )
 
 // RepeatKey distinguishes repeating failures. It is several strings so that looking up a key does not allocate.
 type RepeatKey struct {
 	Key, Host, Upstream, Cause string
-	// rest is the event of failures that share a window because there are too many to distinguish; "" for any other key.
+	// rest is the event whose remaining failures share a window because there are too many to distinguish. It is "" for
+	// any other key.
 	rest string
 }
 
@@ -36,8 +37,8 @@ func (k RepeatKey) clone() RepeatKey {
 	}
 }
 
-// logRepeats holds the open windows. A window opens with the first line of its key and closes if no other line came
-// during it; a window in which lines were held back ends with one line for all of them and opens the next.
+// logRepeats holds the open windows. A window opens with the first line of its key. If no other line follows during the
+// window, it closes. Otherwise it ends with one line for all the lines held back, and the next window opens.
 type logRepeats struct {
 	log     *Logger
 	mu      sync.Mutex
@@ -51,9 +52,9 @@ type logRepeats struct {
 type repeatedLine struct {
 	timer *time.Timer
 	event string
-	held  int // lines held back
+	held  int // number of lines held back
 	level Level
-	attrs []byte // laid out, because the attributes' strings need not outlive the call
+	attrs []byte // formatted, because the attributes' strings need not outlive the call
 }
 
 func (r *logRepeats) init(l *Logger) {
@@ -62,7 +63,7 @@ func (r *logRepeats) init(l *Logger) {
 	r.open = make(map[string]int)
 }
 
-// RepeatingBy is Repeating for a key of several parts.
+// RepeatingBy is Repeating with a key of several parts.
 func (l *Logger) RepeatingBy(level Level, key RepeatKey, event string, attrs ...Attr) {
 	if level < l.min {
 		return
@@ -72,7 +73,7 @@ func (l *Logger) RepeatingBy(level Level, key RepeatKey, event string, attrs ...
 	l.repeats.add(level, key.bounded(), event, ln.buf)
 }
 
-// add writes the line, or holds it back when the window of its key is open.
+// add writes the line, or holds it back if the window of its key is open.
 func (r *logRepeats) add(level Level, key RepeatKey, event string, attrs []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -95,7 +96,8 @@ func (r *logRepeats) add(level Level, key RepeatKey, event string, attrs []byte)
 	r.open[event]++
 }
 
-// windowEnded writes one line for those held back and begins the next window, or forgets the key if there were none.
+// windowEnded writes one line for the lines held back and begins the next window, or forgets the key if there were
+// none.
 func (r *logRepeats) windowEnded(key RepeatKey) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,7 +115,7 @@ func (r *logRepeats) windowEnded(key RepeatKey) {
 	w.timer.Reset(RepeatWindow)
 }
 
-// stop ends all windows, and writes what they hold back. Later lines are lost.
+// stop ends all windows, and writes the lines that they hold back. Later lines are lost.
 func (r *logRepeats) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -130,8 +132,8 @@ func (r *logRepeats) stop() {
 	r.windows = nil
 }
 
-// write writes a line of attributes that are already laid out, and ends it with `repeated` if it represents other
-// lines.
+// write writes a line whose attributes are already formatted. If it represents other lines too, it ends with
+// `repeated`.
 func (r *logRepeats) write(level Level, event string, attrs []byte, repeated int) {
 	var scratch [LineScratch]byte
 	ln := startLine(scratch[:0], r.log.json, time.Now(), level, event)

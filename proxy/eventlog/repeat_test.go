@@ -21,7 +21,7 @@ func TestARepeatingFailureIsLoggedOnceInTenSecondsWithACount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, lines := eventlogtest.Bubble(t, New, Options{})
 		l.Repeating(LevelWarn, "accept", "ACCEPT_ERROR", Int("i", 0))
-		time.Sleep(time.Millisecond / 2) // so that no line falls on the end of a window
+		time.Sleep(time.Millisecond / 2) // keeps lines off the ends of the windows
 		for i := range 25_000 {          // 25 s of a tight loop
 			l.Repeating(LevelWarn, "accept", "ACCEPT_ERROR", Int("i", i+1))
 			time.Sleep(time.Millisecond)
@@ -30,7 +30,7 @@ func TestARepeatingFailureIsLoggedOnceInTenSecondsWithACount(t *testing.T) {
 			"WARN ACCEPT_ERROR i=0",
 			"WARN ACCEPT_ERROR i=10000 repeated=10000",
 			"WARN ACCEPT_ERROR i=20000 repeated=10000")
-		time.Sleep(5 * time.Second) // to the end of the third window: its line comes by itself
+		time.Sleep(5 * time.Second) // the third window ends and writes its line
 		if got, want := lines()[3:], "WARN ACCEPT_ERROR i=25000 repeated=5000"; len(got) != 1 || got[0] != want {
 			t.Errorf("line after the failure: got %q, want %q", got, want)
 		}
@@ -39,7 +39,7 @@ func TestARepeatingFailureIsLoggedOnceInTenSecondsWithACount(t *testing.T) {
 		if got := lines()[4:]; len(got) != 0 {
 			t.Errorf("within the window that the count began: got %q, want nothing", got)
 		}
-		time.Sleep(time.Hour) // the window of that line, and a quiet one after which the key is forgotten
+		time.Sleep(time.Hour) // the window of that line ends, and then a quiet one, after which the key is forgotten
 		if got := openWindows(l); got != 0 {
 			t.Errorf("got %d windows after an hour of silence, want 0", got)
 		}
@@ -84,10 +84,10 @@ func TestTheKeysOfRepeatingFailuresAreBounded(t *testing.T) {
 	})
 }
 
-func TestARepeatingFailureOfOneEventHidesNoOther(t *testing.T) {
+func TestARepeatingFailureOfOneEventDoesNotHideOtherEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, lines := eventlogtest.Bubble(t, New, Options{})
-		for round := range 3 { // the bound applies anew with the next windows
+		for round := range 3 { // each new window has the whole bound again
 			for i := range 2 * maxRepeatKeys {
 				l.Repeating(LevelWarn, fmt.Sprint("client", i), "HTTP2_ABUSE", Int("i", i))
 			}
@@ -122,7 +122,7 @@ func TestLongRepeatingKeysAreClipped(t *testing.T) {
 	})
 }
 
-func TestCloseWritesWhatIsHeldBack(t *testing.T) {
+func TestCloseWritesTheLinesHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, lines := eventlogtest.Bubble(t, New, Options{})
 		for i := range 3 {

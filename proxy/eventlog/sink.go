@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// maxLogBuffer is the number of bytes of lines that may wait for a slow sink; lines that do not fit are dropped.
+	// maxLogBuffer is how many bytes of lines may wait for a slow sink. Lines that do not fit are dropped.
 	maxLogBuffer = 1 << 20
-	// logBatchInterval is how long a line that is not urgent may stay in the buffer, so that many are written together:
-	// one write for each would make a request cost about 5 % more.
+	// logBatchInterval is how long a line that is not urgent may stay in the buffer, so that many lines are written
+	// together. A write for each line would make a request cost about 5 % more.
 	logBatchInterval = 100 * time.Millisecond
-	// logBatchBytes is how many bytes are written without waiting for the end of the interval.
+	// logBatchBytes is how many waiting bytes are written without waiting for the end of the interval.
 	logBatchBytes = 64 << 10
 	// logErrorInterval is the shortest time between two LOG_WRITE_ERROR lines about one sink.
 	logErrorInterval = 10 * time.Second
 )
 
-// sink is one destination of lines: a bounded buffer that any goroutine may append to without waiting, and one goroutine
-// that swaps it for an empty one and writes. While that goroutine writes, and while no line is urgent, lines gather for
-// its next write.
+// sink is one destination of lines. It has a bounded buffer that any goroutine may append to without waiting, and one
+// goroutine that swaps the buffer for an empty one and writes it. While that goroutine writes, and while no line is
+// urgent, lines accumulate for its next write.
 type sink struct {
 	// name is "stdout" or "file", as lines about the sink show it.
 	name string
-	// other is the sink to which this one's failures are reported; nil when there is only one.
+	// other is the sink that this one's failures are reported to. It is nil if there is only one.
 	other *sink
 	// line lays out a line about the sink.
 	line func(level Level, event string, attrs ...Attr) []byte
@@ -40,19 +40,19 @@ type sink struct {
 	pending []byte     // whole lines that are still to be written
 	due     bool       // pending must be written now
 	timer   *time.Timer
-	dropped int // lines that did not fit in the buffer since the last swap
+	dropped int // lines that have not fit in the buffer since the last swap
 	out     output
 	next    *output // replaces out before the next write
 	stopped bool
 
-	// The rest belongs to the goroutine, and to finish after its end.
+	// The fields below belong to the goroutine, and to finish after it has ended.
 	spare    []byte    // the other of the two buffers
 	torn     bool      // the output ends within a line
-	lost     int       // lines that an output did not take, or that were dropped meanwhile, and not yet reported
-	lastErr  error     // why the last of them was lost
+	lost     int       // lines that an output has not accepted or that were dropped since, and that are not yet reported
+	lastErr  error     // why the last of these lines was lost
 	reported time.Time // when LOG_WRITE_ERROR was written last
 
-	// missing is how many lines the sink has missed since its start, for whatever reason.
+	// missing is how many lines the sink has lost since its start, for any reason.
 	missing atomic.Uint64
 }
 
@@ -79,12 +79,12 @@ type Urgency bool
 const (
 	// AtOnce is for lines that a reader may be waiting for: a person, a pipeline, fail2ban.
 	AtOnce Urgency = true
-	// Batched is for lines that come with every request.
+	// Batched is for lines that every request causes.
 	Batched Urgency = false
 )
 
-// offer adds a line about the other sink if there is room. A line that does not fit is not counted: two full sinks
-// would report to each other without end.
+// offer adds a line about the other sink if there is room. A line that does not fit is not counted, because two full
+// sinks would report to each other without end.
 func (s *sink) offer(line []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +115,7 @@ func (s *sink) batchEnded() {
 	s.wake.Signal()
 }
 
-// replace makes the sink write to out from its next write on, and closes the previous output.
+// replace makes the sink write to out from its next write on. It closes the output that was in use.
 func (s *sink) replace(out output) error {
 	s.mu.Lock()
 	stopped, unused := s.stopped, s.next
@@ -124,7 +124,7 @@ func (s *sink) replace(out output) error {
 		s.wake.Signal()
 	}
 	s.mu.Unlock()
-	if unused != nil { // nothing was written since the last call
+	if unused != nil { // nothing has been written since the last call
 		unused.close()
 	}
 	if stopped {
@@ -134,7 +134,7 @@ func (s *sink) replace(out output) error {
 	return nil
 }
 
-// stop makes the goroutine end after it has written the waiting lines. Lines appended later are lost.
+// stop makes the goroutine end once it has written the waiting lines. Lines appended later are lost.
 func (s *sink) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,7 +178,7 @@ func (s *sink) run() {
 }
 
 // take waits for work and swaps the buffers and, after a replace, the outputs. It returns the lines to write and the
-// number of lines dropped after them, or false when the sink is stopped and everything is written.
+// number of lines dropped after them. ok is false once the sink is stopped and everything is written.
 func (s *sink) take() (batch []byte, dropped int, ok bool) {
 	s.mu.Lock()
 	for !s.due && s.next == nil && !s.stopped {
@@ -198,7 +198,7 @@ func (s *sink) take() (batch []byte, dropped int, ok bool) {
 }
 
 // writeBatch writes the lines of a batch and then, if lines were dropped after them, a line with their number. If
-// earlier lines were lost in writing, it first writes how many; if that fails, the batch is lost too.
+// earlier lines could not be written, it first writes how many; if that fails, the batch is lost too.
 func (s *sink) writeBatch(batch []byte, dropped int) {
 	if len(batch) == 0 {
 		return
@@ -225,7 +225,7 @@ func (s *sink) writeBatch(batch []byte, dropped int) {
 		if dropped > 0 {
 			missing += dropped - 1 // the unwritten notice does not count as a lost line
 		}
-		s.missing.Add(uint64(max(missing-dropped, 0))) // the dropped lines have been counted
+		s.missing.Add(uint64(max(missing-dropped, 0))) // the dropped lines have already been counted
 		s.fail(err, missing)
 		return
 	}
@@ -234,7 +234,7 @@ func (s *sink) writeBatch(batch []byte, dropped int) {
 	}
 }
 
-// Write writes whole lines, preceded by a newline if the last write ended within a line. It returns the number of bytes
+// write writes whole lines, preceded by a newline if the last write ended within a line. It returns the number of bytes
 // of b that were written.
 func (s *sink) write(b []byte) (int, error) {
 	out := s.out // only this goroutine changes it
@@ -255,7 +255,7 @@ func (s *sink) write(b []byte) (int, error) {
 	return n, err
 }
 
-// fail counts lines that were lost in writing and reports them to the other sink, at most once in logErrorInterval.
+// fail counts lines that could not be written and reports them to the other sink, at most once in logErrorInterval.
 func (s *sink) fail(err error, lines int) {
 	s.lost += lines
 	s.lastErr = err

@@ -27,7 +27,7 @@ type scriptedOutput struct {
 	mu      sync.Mutex
 	taken   bytes.Buffer
 	writes  int
-	blocked chan struct{} // closed to let writes through; nil if writes do not block
+	blocked chan struct{} // closed to allow writes; nil if writes do not block
 	err     error         // the error of writes, after they have taken partial bytes
 	partial int
 	healthy int // the number of writes that succeed before err applies
@@ -61,7 +61,7 @@ func (o *scriptedOutput) lines() []string {
 	return eventlogtest.WithoutTimes(o.taken.String())
 }
 
-// scriptedLogger returns a Logger whose stdout and file the test scripts. It runs in a synctest bubble.
+// scriptedLogger returns a Logger whose stdout and file are controlled by the test. It runs in a synctest bubble.
 func scriptedLogger(t *testing.T) (l *Logger, stdout, file *scriptedOutput) {
 	stdout, file = &scriptedOutput{}, &scriptedOutput{}
 	l = newLogger(Options{}, output{w: stdout}, &output{w: file})
@@ -187,7 +187,7 @@ func TestLinesGatherWhileTheSinkWrites(t *testing.T) {
 		close(stdout.blocked)
 		synctest.Wait()
 		if got, want := stdout.writes, 2; got != want {
-			t.Errorf("got %d writes, want %d: the first line, and all that came meanwhile", got, want)
+			t.Errorf("got %d writes, want %d: the first line, and all later ones", got, want)
 		}
 	})
 }
@@ -232,12 +232,12 @@ func TestAFailingStdoutIsReportedInTheFile(t *testing.T) {
 		l.Log(LevelInfo, "SHUTDOWN")
 		synctest.Wait()
 		got := file.lines()
-		slices.Sort(got) // stdout may fail before the file has got the line
+		slices.Sort(got) // stdout may fail before the file has received the line
 		eventlogtest.WantLines(t, "file", got, `ERROR LOG_WRITE_ERROR sink=stdout error="broken pipe" lines=1`, "INFO SHUTDOWN")
 	})
 }
 
-func TestBothSinksFailingTellEachOtherNothingForEver(t *testing.T) {
+func TestTwoFailingSinksDoNotReportToEachOtherForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, stdout, file := scriptedLogger(t)
 		stdout.fail(syscall.EIO, 0)
@@ -251,7 +251,7 @@ func TestBothSinksFailingTellEachOtherNothingForEver(t *testing.T) {
 	})
 }
 
-func TestALineThatIsTornIsNotGluedToTheNext(t *testing.T) {
+func TestATornLineIsNotJoinedToTheNext(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		err     error
@@ -262,7 +262,7 @@ func TestALineThatIsTornIsNotGluedToTheNext(t *testing.T) {
 			[]string{"INFO S", "WARN LOG_DROPPED sink=file lines=1", "INFO SHUTDOWN i=2"}},
 		{"a disk that is full before the newline", syscall.ENOSPC, len("2000-01-01T00:00:00.000Z INFO SHUTDOWN i=1"),
 			[]string{"INFO SHUTDOWN i=1", "WARN LOG_DROPPED sink=file lines=1", "INFO SHUTDOWN i=2"}},
-		{"an output that takes less than it got and says nothing", nil, 31,
+		{"an output that takes only a part and returns no error", nil, 31,
 			[]string{"INFO S", "WARN LOG_DROPPED sink=file lines=1", "INFO SHUTDOWN i=2"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -296,7 +296,7 @@ type shortOutput struct {
 
 func (o *shortOutput) Write(b []byte) (int, error) { return o.w.Write(b[:min(len(b), o.limit)]) }
 
-func TestLinesDroppedBehindABatchThatFailsAreCountedOnce(t *testing.T) {
+func TestLinesDroppedAfterABatchThatFailsAreCountedOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		healthy int
@@ -334,7 +334,7 @@ func TestLinesDroppedBehindABatchThatFailsAreCountedOnce(t *testing.T) {
 	}
 }
 
-func TestCloseWritesWhatIsBuffered(t *testing.T) {
+func TestCloseWritesTheBufferedLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, stdout, file := scriptedLogger(t)
 		for i := range 1000 {
@@ -374,7 +374,7 @@ func TestCloseIsBoundedWhenStdoutIsBlocked(t *testing.T) {
 	})
 }
 
-func TestCloseTellsWhatWasLost(t *testing.T) {
+func TestCloseReportsWhatWasLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _, file := scriptedLogger(t)
 		file.fail(syscall.ENOSPC, 0)
@@ -390,7 +390,7 @@ func TestCloseTellsWhatWasLost(t *testing.T) {
 	})
 }
 
-func TestARealPipeThatNobodyReadsDoesNotStallOrHang(t *testing.T) {
+func TestAnUnreadPipeDoesNotStallOrHang(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		flags int

@@ -77,8 +77,8 @@ func TestABodyWaitsForBothWindows(t *testing.T) {
 	}
 }
 
-// One response that nobody reads must not hold up another one (S-12.8).
-func TestAReaderThatWaitsHoldsUpNoOther(t *testing.T) {
+// An unread response must not hold up another one (S-12.8).
+func TestAnUnreadResponseDoesNotHoldUpOthers(t *testing.T) {
 	leaks(t)
 	c, s := connect(t)
 	<-c.greeting
@@ -106,7 +106,7 @@ func TestAReaderThatWaitsHoldsUpNoOther(t *testing.T) {
 			if f := s.await(xhttp2.FrameWindowUpdate); f.stream == 3 {
 				window += atoi(f.text)
 			} else if f.stream == 1 {
-				t.Fatal("the window of the stream that nobody reads was opened")
+				t.Fatal("the window of the unread stream was raised")
 			}
 		}
 		window -= len(part)
@@ -129,7 +129,7 @@ func atoi(text string) (n int) {
 	return n
 }
 
-func TestGoAwayFailsOnlyWhatWasNotProcessed(t *testing.T) {
+func TestGoAwayFailsOnlyUnprocessedRequests(t *testing.T) {
 	leaks(t)
 	c, s := connect(t)
 	<-c.greeting
@@ -180,7 +180,7 @@ func TestResetsSayWhetherTheRequestMayBeRepeated(t *testing.T) {
 	}
 }
 
-func TestTheServersLimitOfStreamsIsKept(t *testing.T) {
+func TestTheServersLimitOfStreamsIsRespected(t *testing.T) {
 	leaks(t)
 	c, s := connect(t, xhttp2.Setting{ID: xhttp2.SettingMaxConcurrentStreams, Val: 2})
 	waitFor(t, "the acknowledgement", func() bool { return s.await(xhttp2.FrameSettings).text == "ack" })
@@ -233,8 +233,8 @@ func TestAnInterruptEndsBothWaits(t *testing.T) {
 	stream.Close()
 }
 
-// A server that stops must not get more and more requests, which would all wait for their time-out.
-func TestASilentServerIsAvoidedUntilItIsHeardAgain(t *testing.T) {
+// A server that has stopped must not get more and more requests, which would all wait for their timeout.
+func TestASilentServerIsAvoidedUntilItSendsAgain(t *testing.T) {
 	leaks(t)
 	c, s := connect(t)
 	stream := begin(t, c, "/")

@@ -8,13 +8,13 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// Conn is a connection to a server. Its methods may be called by any goroutine.
+// Conn is a connection to a server. Any goroutine may call its methods.
 type Conn struct {
 	net net.Conn
 	// closed is closed when both goroutines have ended.
 	closed chan struct{}
 	tasks  sync.WaitGroup
-	// greeting is closed when the server's SETTINGS have come, or the connection has ended before.
+	// greeting is closed when the server's SETTINGS have arrived, or when the connection has ended without them.
 	greeting chan struct{}
 	// wake makes the writer look for something to write.
 	wake chan struct{}
@@ -22,38 +22,38 @@ type Conn struct {
 	// mu guards everything below, and the fields of streams.
 	mu      sync.Mutex
 	streams map[uint32]*Stream
-	// open counts the streams, those that have not been begun included.
+	// open counts the streams, including those that have not begun.
 	open int
 	next uint32
-	// limits are the server's settings, and greeted reports whether they have come.
+	// limits are the server's settings. greeted reports whether they have arrived.
 	limits  http2.Limits
 	greeted bool
 	encoder *http2.HeadEncoder
-	// window is how many bytes of data the server takes from all streams together.
+	// window is how many bytes of data the server accepts, over all streams.
 	window int64
-	// received counts the bytes of data since the connection's window was last given back.
+	// received counts the bytes of data since the connection's window was last restored.
 	received int
-	// out waits to be written, and spare is the buffer that is not in use. answers counts the bytes in out that frames of the
-	// server have caused.
+	// out waits to be written, and spare is the buffer that is not in use. answers counts the bytes in out that answer
+	// frames of the server.
 	out, spare []byte
 	answers    int
-	// writingSince is when the write in progress began; zero if there is none.
+	// writingSince is when the write in progress began, or zero if there is none.
 	writingSince time.Time
-	// blocked are the streams whose bodies wait for a window or for room in out.
+	// blocked holds the streams whose bodies wait for a window or for room in out.
 	blocked map[*Stream]struct{}
-	// answered reports whether any request has got the head of a response, final or not.
+	// answered reports whether any request has received the head of a response, interim or final.
 	answered bool
-	// draining reports whether no new streams may be opened, unwritable why nothing can be written any more, and err why the
-	// connection has ended.
+	// draining reports whether no new streams may be opened. unwritable is why nothing can be written any more, and err
+	// why the connection has ended.
 	draining        bool
 	unwritable, err *Error
-	// last reports whether the connection ends with the streams that it has.
+	// last reports whether the connection ends once its present streams have ended.
 	last bool
-	// junk is how many frames that carry nothing the server may still send.
+	// junk is how many more frames that carry nothing the server may send.
 	junk int
 	abandoned
-	// lastFrame is when the server was last heard, and pinged when it was asked for a sign of life; zero if it was not. silent
-	// reports whether it has not answered in time.
+	// lastFrame is when the last frame of the server arrived. pinged is when a PING was sent that is not answered yet,
+	// or zero. silent reports whether the server has not answered it in time.
 	lastFrame, pinged time.Time
 	silent            bool
 	idleSince         time.Time
@@ -61,7 +61,7 @@ type Conn struct {
 	reader reader
 }
 
-// New begins to speak HTTP/2 on the connection, whose TLS handshake is done. The caller closes it.
+// New starts HTTP/2 on a connection whose TLS handshake is complete. The caller must close the Conn.
 func New(conn net.Conn) *Conn {
 	now := time.Now()
 	c := &Conn{
@@ -86,11 +86,11 @@ func New(conn net.Conn) *Conn {
 	return c
 }
 
-// Open opens a stream, or returns nil if the connection takes no more of them.
+// Open opens a stream, or returns nil if the connection accepts no more of them.
 func (c *Conn) Open() *Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.greeted && c.open > 0 { // how many it takes is not known yet
+	if !c.greeted && c.open > 0 { // the server's limit is not known yet
 		return nil
 	}
 	if c.err != nil || c.draining || c.silent || c.open >= min(MaxStreams, int(min(c.limits.Streams, MaxStreams))) || c.next > 1<<31-3 || len(c.out) > 4*maxQueued {
@@ -102,7 +102,7 @@ func (c *Conn) Open() *Stream {
 	return s
 }
 
-// openLast opens a stream, with whose end the connection ends; nil if the connection takes none.
+// openLast opens a stream and ends the connection with it. It returns nil if the connection accepts no stream.
 func (c *Conn) openLast() *Stream {
 	s := c.Open()
 	c.mu.Lock()
@@ -112,7 +112,7 @@ func (c *Conn) openLast() *Stream {
 	return s
 }
 
-// Usable reports whether the connection may take streams now or later.
+// Usable reports whether the connection may accept streams now or later.
 func (c *Conn) Usable() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -126,14 +126,14 @@ func (c *Conn) Streams() int {
 	return c.open
 }
 
-// Idle returns since when the connection has had no streams, or false if it has some.
+// Idle returns since when the connection has had no streams. idle is false if it has some.
 func (c *Conn) Idle() (since time.Time, idle bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.idleSince, c.open == 0
 }
 
-// Drain makes the connection take no more streams. It closes when the last one ends.
+// Drain stops the connection from accepting streams. The connection closes when its last stream ends.
 func (c *Conn) Drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -141,7 +141,7 @@ func (c *Conn) Drain() {
 	c.endIfDrained()
 }
 
-// endIfDrained closes a connection without streams that is to have no more of them. The caller holds mu.
+// endIfDrained closes a connection that has no streams and accepts no more. The caller holds mu.
 func (c *Conn) endIfDrained() {
 	if (c.draining || c.last) && c.open == 0 {
 		c.fail(&Error{Reason: "the connection was drained", Unprocessed: true})
@@ -166,10 +166,10 @@ func (c *Conn) Err() error {
 	return c.err
 }
 
-// Ended is closed when the connection has ended.
+// Ended returns a channel that is closed when the connection has ended.
 func (c *Conn) Ended() <-chan struct{} { return c.closed }
 
-// fail ends the connection. The first error counts. The caller holds mu.
+// fail ends the connection. Only the first error is kept. The caller holds mu.
 func (c *Conn) fail(err *Error) {
 	if c.err != nil {
 		return
@@ -183,16 +183,16 @@ func (c *Conn) fail(err *Error) {
 	}
 	clear(c.streams)
 	_ = c.net.SetDeadline(time.Unix(1, 0)) // crypto/tls closes only after a blocked write has ended
-	go func() { _ = c.net.Close() }()      // and may wait for its close_notify
+	go func() { _ = c.net.Close() }()      // Close may wait to send its close_notify
 	c.poke()
 }
 
-// lose ends a connection that the server has ended, or on which it has broken the rules. The caller holds mu.
+// lose ends a connection that the server has ended, or on which the server has broken the rules. The caller holds mu.
 func (c *Conn) lose(err *Error) {
 	if c.err == nil && !c.answered {
 		fresh := *err
 		fresh.Fresh = true
-		if c.next == 1 { // the stream for which the connection was made has not begun, and is told when it does
+		if c.next == 1 { // the stream that the connection was made for has not begun; Begin returns the error
 			err = &fresh
 		}
 		for id, s := range c.streams {
@@ -204,7 +204,8 @@ func (c *Conn) lose(err *Error) {
 	c.fail(err)
 }
 
-// Look must be called about once a second. It asks a silent server for a sign of life, and gives up one that reads nothing.
+// Look must be called about once a second. It pings a silent server, and ends the connection to a server that reads
+// nothing.
 func (c *Conn) Look(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

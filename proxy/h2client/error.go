@@ -11,21 +11,21 @@ import (
 type Error struct {
 	// Reason is for the log. It contains no received bytes.
 	Reason string
-	// Unprocessed reports whether the server has certainly not acted on the request, so that it may be sent again whatever its
-	// method (RFC 9113, section 8.7).
+	// Unprocessed reports whether the server has certainly not processed the request, so that it may be sent again
+	// whatever its method (RFC 9113, section 8.7).
 	Unprocessed bool
-	// Reset is the code with which the server has reset the stream; NoError if it has not.
+	// Reset is the code with which the server reset the stream, or NoError if it did not.
 	Reset http2.Code
-	// Lost reports whether the connection has ended, so that nothing is known about the request.
+	// Lost reports whether the connection has ended, so that it is unknown what became of the request.
 	Lost bool
-	// Fresh reports whether the connection has ended without an answer to any request. Of the streams of such a connection one gets
-	// this error, and the others the same without Fresh, so that the server is blamed once for it.
+	// Fresh reports whether the connection ended without an answer to any request. Only one stream of such a connection
+	// gets an error with Fresh, so that the server is blamed once for it. The others get the same error without Fresh.
 	Fresh bool
 	// Cause is the error of the network, or nil.
 	Cause error
 }
 
-// Error implements the error interface.
+// Error returns the reason, followed by the cause if there is one.
 func (e *Error) Error() string {
 	if e.Cause != nil {
 		return fmt.Sprintf("%s: %v", e.Reason, e.Cause)
@@ -39,15 +39,16 @@ func (e *Error) Unwrap() error { return e.Cause }
 // ErrInterrupted is the error of a call that Interrupt has ended.
 var ErrInterrupted = errors.New("the stream was interrupted")
 
-// errStopped is the error of a write that the server has no use for: it has answered without the rest of the request.
+// errStopped is the error of a write that the server no longer needs, because it has answered without the rest of the
+// request.
 var errStopped = &Error{Reason: "the server has answered, and stopped the request"}
 
-// resetBy is the error of a stream that the server has reset.
+// resetBy returns the error of a stream that the server has reset.
 func resetBy(code http2.Code) *Error {
 	return &Error{Reason: "the upstream has reset the stream with " + code.String(), Unprocessed: code == http2.RefusedStream, Reset: code}
 }
 
-// brokenBy is the error of all streams of a connection on which the server has broken the rules.
+// brokenBy returns the error of all streams of a connection on which the server has broken the rules.
 func brokenBy(err *http2.Error) *Error {
 	return &Error{Reason: "the upstream breaks the rules of HTTP/2: " + err.Reason, Lost: true}
 }

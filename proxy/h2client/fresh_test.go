@@ -7,7 +7,7 @@ import (
 	xhttp2 "golang.org/x/net/http2"
 )
 
-// freshOf reports whether the error says that the connection has never answered.
+// freshOf reports whether the error says that the connection never answered.
 func freshOf(t *testing.T, err error) bool {
 	t.Helper()
 	var failed *Error
@@ -17,8 +17,8 @@ func freshOf(t *testing.T, err error) bool {
 	return failed.Fresh
 }
 
-// A connection that ends before it has answered anything says once that the server is at fault, to the first of its streams.
-func TestAConnectionThatHasNeverAnsweredSaysSoOnce(t *testing.T) {
+// A connection that ends before it has answered anything blames the server once, to the first of its streams.
+func TestAConnectionThatNeverAnsweredReportsThatOnce(t *testing.T) {
 	leaks(t)
 	c, s := connect(t)
 	s.await(xhttp2.FrameSettings)
@@ -37,7 +37,7 @@ func TestAConnectionThatHasNeverAnsweredSaysSoOnce(t *testing.T) {
 	}
 }
 
-func TestAConnectionThatEndsBeforeItsFirstStreamBeginsSaysSoToThat(t *testing.T) {
+func TestAConnectionThatEndsBeforeItsFirstStreamBeginsReportsThatToTheStream(t *testing.T) {
 	leaks(t)
 	c, s := connectSilently(t)
 	stream := c.Open()
@@ -49,8 +49,8 @@ func TestAConnectionThatEndsBeforeItsFirstStreamBeginsSaysSoToThat(t *testing.T)
 	stream.Close()
 }
 
-// A connection that has answered may end at any time, and one that we close is not the server's fault.
-func TestAConnectionThatHasAnsweredBlamesNobody(t *testing.T) {
+// A connection that has answered may end at any time, and a connection that we close is not the server's fault.
+func TestAConnectionThatHasAnsweredDoesNotBlameTheServer(t *testing.T) {
 	leaks(t)
 	c, s := connect(t)
 	first := begin(t, c, "/a")
@@ -64,14 +64,14 @@ func TestAConnectionThatHasAnsweredBlamesNobody(t *testing.T) {
 	s.await(xhttp2.FrameHeaders)
 	_ = s.Close()
 	if _, err := second.ReadHead(); freshOf(t, err) {
-		t.Errorf("got %v, want an error that blames nobody", err)
+		t.Errorf("got %v, want an error that does not blame the server", err)
 	}
 	second.Close()
 	ours, _ := connect(t)
 	third := begin(t, ours, "/")
 	ours.Close()
 	if _, err := third.ReadHead(); freshOf(t, err) {
-		t.Errorf("got %v, want an error that blames nobody", err)
+		t.Errorf("got %v, want an error that does not blame the server", err)
 	}
 	third.Close()
 }

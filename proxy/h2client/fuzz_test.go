@@ -10,7 +10,7 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// bytesConn is a connection whose other end sends fixed bytes, and takes everything.
+// bytesConn is a connection whose peer sends fixed bytes and accepts everything.
 type bytesConn struct {
 	net.Conn
 	mu     sync.Mutex
@@ -34,8 +34,8 @@ func (c *bytesConn) Write(p []byte) (int, error) { return len(p), nil }
 func (c *bytesConn) SetDeadline(time.Time) error { return nil }
 func (c *bytesConn) Close() error                { c.once.Do(func() { close(c.closed) }); return nil }
 
-// FuzzAServerOfRandomFrames lets a server send any frames to a connection with three requests. Nothing may panic or hang, and all
-// memory of the streams stays within their windows.
+// FuzzAServerOfRandomFrames lets a server send arbitrary frames to a connection with three requests. Nothing may panic
+// or hang, and the memory of each stream must stay within its window.
 func FuzzAServerOfRandomFrames(f *testing.F) {
 	settings := http2.AppendSettings(nil)
 	f.Add(settings)
@@ -100,7 +100,7 @@ func FuzzAServerOfRandomFrames(f *testing.F) {
 	})
 }
 
-// gatedConn is a bytesConn whose bytes come once the gate is open.
+// gatedConn is a bytesConn whose bytes arrive once the gate is open.
 type gatedConn struct {
 	bytesConn
 	gate chan struct{}

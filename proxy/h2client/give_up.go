@@ -6,20 +6,21 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// abandoned counts the streams of a connection that were given up before they were complete. Each is reset by RST_STREAM, but only
-// at a pace that servers accept: any client can cancel requests, and a server that gets too many resets ends the connection, and
-// with it the requests of all clients. A connection that has spent its budget therefore takes no more streams. It resets the rest
-// within a few seconds, and ends with the last stream that is not given up.
+// abandoned keeps account of the streams of a connection that were given up before they were complete. Each is reset
+// with RST_STREAM, but only at a rate that servers accept: any client can cancel requests, and a server that receives
+// too many resets ends the connection, and with it the requests of all clients. A connection that has used up its
+// budget therefore takes no more streams. It resets the rest within a few seconds, and ends with the last stream that
+// was not given up.
 type abandoned struct {
 	// resets is how many more streams may be reset now.
 	resets int
-	// late are the streams that are given up and not reset yet, oldest first.
+	// late holds the streams that were given up but not reset yet, oldest first.
 	late []lateReset
-	// underWay is how many bytes the windows of such streams let the server still send.
+	// underWay is how many bytes the server may still send on streams that were given up.
 	underWay int
 }
 
-// lateReset is a reset that waits.
+// lateReset is a reset that is still to be sent.
 type lateReset struct {
 	stream uint32
 	code   http2.Code
@@ -41,7 +42,7 @@ func (c *Conn) giveUp(s *Stream, code http2.Code) {
 	}
 }
 
-// resetLate resets as many streams as a second allows. The caller holds mu.
+// resetLate sends as many of the delayed resets as are due in a second. The caller holds mu.
 func (c *Conn) resetLate() {
 	c.resets = min(resetsAtOnce, c.resets+resetsEachSecond)
 	n := min(lateEachSecond, len(c.late))
@@ -51,7 +52,8 @@ func (c *Conn) resetLate() {
 	c.late = slices.Delete(c.late, 0, n)
 }
 
-// tooLate handles n bytes of a stream that is gone; ended reports whether the server has ended it. The caller holds mu.
+// tooLate handles n bytes that arrived for a stream that is gone. ended reports whether the server has ended the
+// stream. The caller holds mu.
 func (r *reader) tooLate(stream uint32, n int, ended bool) *http2.Error {
 	c := r.conn
 	if ended && len(c.late) > 0 {

@@ -9,17 +9,17 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// raw sends a frame with any header.
+// raw sends a frame with an arbitrary header.
 func (s *server) raw(kind xhttp2.FrameType, flags xhttp2.Flags, stream uint32, payload string) {
 	_ = s.WriteRawFrame(kind, flags, stream, []byte(payload)) // the client may have closed the connection
 }
 
-// A fault of one response must fail that one only; a fault of the connection fails all, and says what it was.
-func TestAHostileServerFailsWhatItConcerns(t *testing.T) {
+// A fault of one response must fail only that response. A fault of the connection must fail all, with its reason.
+func TestAFaultOfTheServerFailsOnlyWhatItConcerns(t *testing.T) {
 	head := func(s *server) { s.respond(1, false, ":status", "200") }
 	for name, test := range map[string]struct {
 		do func(s *server)
-		// want is in the reason, and ends reports whether the connection ends.
+		// want is part of the reason. ends reports whether the connection ends.
 		want string
 		ends bool
 	}{
@@ -112,7 +112,7 @@ func TestAHostileServerFailsWhatItConcerns(t *testing.T) {
 			stream.Close()
 			if test.ends {
 				if _, err := other.ReadHead(); err == nil {
-					t.Error("another stream of the connection goes on")
+					t.Error("another stream of the connection continues")
 				}
 			} else {
 				s.respond(3, true, ":status", "204")
@@ -125,7 +125,7 @@ func TestAHostileServerFailsWhatItConcerns(t *testing.T) {
 	}
 }
 
-// whole reads a response to its end.
+// whole reads a complete response.
 func whole(s *Stream) error {
 	for {
 		head, err := s.ReadHead()

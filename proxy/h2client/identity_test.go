@@ -39,8 +39,8 @@ func identityServer(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// TestManyRequestsOnOneConnectionAreNotMixed sends 20,000 requests with an identity in every part, a hundred at a time.
-func TestManyRequestsOnOneConnectionAreNotMixed(t *testing.T) {
+// TestManyRequestsOnOneConnectionAreNotMixedUp sends 20,000 requests with an identity in every part, a hundred at a time.
+func TestManyRequestsOnOneConnectionAreNotMixedUp(t *testing.T) {
 	leaks(t)
 	conn, err := net.Dial("tcp", identityServer(t))
 	if err != nil {
@@ -97,7 +97,7 @@ func identify(c *Conn, path string, length int) error {
 	return nil
 }
 
-// replies answers every request on a connection with the same bytes of a response, without allocations of its own.
+// replies answers every request on a connection with the same bytes. It makes no allocations.
 func replies(t *testing.T, conn net.Conn) {
 	settings := http2.AppendSettings(nil)
 	_, _ = conn.Write(settings)

@@ -14,15 +14,15 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// goneConn is a connection to a server that has closed it, after it has sent some bytes: a write fails, and a read returns what
-// has arrived before. Nothing happens until begin is closed.
+// goneConn is a connection to a server that has sent some bytes and then closed it: a write fails, and a read returns
+// what arrived before. Nothing happens until begin is closed.
 type goneConn struct {
 	net.Conn
 	begin chan struct{}
 	// arrived is what is left to read. After it the connection ends, or stays silent until its deadline.
 	arrived string
 	silent  bool
-	// failed returns when the failed write has been noted.
+	// failed returns once the failed write has been recorded.
 	failed func()
 
 	expiring sync.Once
@@ -57,9 +57,10 @@ func (g *goneConn) SetDeadline(at time.Time) error { return g.SetReadDeadline(at
 
 func (g *goneConn) Close() error { return nil }
 
-// TestWhatAServerSaidBeforeItClosedIsHeard has a write fail before anything is read, as happens when a server answers and closes
-// while the client writes. The answer counts, and so does the word that a request was not acted on.
-func TestWhatAServerSaidBeforeItClosedIsHeard(t *testing.T) {
+// TestTheLastFramesOfAServerThatClosesAreRead makes a write fail before anything is read, as happens when a server
+// answers and closes while the client writes. The answer must count, and so must a GOAWAY that leaves the request
+// unprocessed.
+func TestTheLastFramesOfAServerThatClosesAreRead(t *testing.T) {
 	settings := string(http2.AppendSettings(nil))
 	answer := string(append(http2.AppendHeader(nil, 1, http2.TypeHeaders, http2.FlagEndHeaders|http2.FlagEndStream, 1), 0x88))
 	for _, test := range []struct {

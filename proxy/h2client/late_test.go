@@ -11,9 +11,9 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// TestManyCancelledRequestsEndNoOther cancels more requests at once than some servers accept on one connection: they answer with
-// GOAWAY and ENHANCE_YOUR_CALM, which ends the requests of all clients (S-12.6).
-func TestManyCancelledRequestsEndNoOther(t *testing.T) {
+// TestManyCancelledRequestsDoNotEndOthers cancels more requests at once than some servers accept on one connection.
+// Those servers send GOAWAY with ENHANCE_YOUR_CALM, which ends the requests of all clients (S-12.6).
+func TestManyCancelledRequestsDoNotEndOthers(t *testing.T) {
 	c, s := connect(t)
 	waitFor(t, "SETTINGS", func() bool { return c.isGreeted() })
 	other := begin(t, c, "/other")
@@ -31,13 +31,13 @@ func TestManyCancelledRequestsEndNoOther(t *testing.T) {
 		t.Error("got a stream on a connection that has had many resets, want none")
 	}
 
-	// A second later the server is told of some more.
+	// A second later some more resets are sent.
 	c.Look(time.Now())
 	for range lateEachSecond {
 		s.await(xhttp2.FrameRSTStream)
 	}
 
-	// The server ends the last one by itself, so that no reset is needed.
+	// The server ends the last one itself, so no reset is needed.
 	last := uint32(2*len(cancelled) + 1)
 	s.respond(last, true, ":status", "200")
 	s.respond(1, false, ":status", "200")
@@ -54,8 +54,8 @@ func TestManyCancelledRequestsEndNoOther(t *testing.T) {
 	}
 }
 
-// TestRequestsThatAreCancelledNowAndThenKeepTheirConnection cancels as many requests a second as a connection can stand.
-func TestRequestsThatAreCancelledNowAndThenKeepTheirConnection(t *testing.T) {
+// TestOccasionallyCancelledRequestsKeepTheirConnection cancels as many requests a second as a connection allows.
+func TestOccasionallyCancelledRequestsKeepTheirConnection(t *testing.T) {
 	c, s := connect(t)
 	waitFor(t, "SETTINGS", func() bool { return c.isGreeted() })
 	for range 20 {
@@ -70,8 +70,9 @@ func TestRequestsThatAreCancelledNowAndThenKeepTheirConnection(t *testing.T) {
 	}
 }
 
-// TestWhatWasOnItsWayWhenARequestWasCancelledIsNoFlood sends what the window of a cancelled stream allows, in small frames.
-func TestWhatWasOnItsWayWhenARequestWasCancelledIsNoFlood(t *testing.T) {
+// TestFramesUnderWayToACancelledRequestAreNotAFlood sends what the window of a cancelled stream allows, in small
+// frames.
+func TestFramesUnderWayToACancelledRequestAreNotAFlood(t *testing.T) {
 	for name, cancelled := range map[string]int{"reset": 1, "reset later": resetsAtOnce + 1} {
 		t.Run(name, func(t *testing.T) {
 			c, s := connect(t)
@@ -101,7 +102,7 @@ func TestWhatWasOnItsWayWhenARequestWasCancelledIsNoFlood(t *testing.T) {
 	}
 }
 
-// trailers are trailers of the tests.
+// trailers are trailers in the tests.
 type trailers map[string]string
 
 func (f trailers) AppendTrailers(e *http2.HeadEncoder, dst []byte) []byte {
@@ -119,7 +120,7 @@ func (f trailers) TrailerBytes() (n int) {
 	return n
 }
 
-// isGreeted reports whether the server's SETTINGS have come.
+// isGreeted reports whether the server's SETTINGS have arrived.
 func (c *Conn) isGreeted() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,7 +145,8 @@ func TestTrailersOverTheBoundOfTheServerAreNotSent(t *testing.T) {
 	}
 }
 
-// TestALargeHeadHasItsOwnConnection holds that neither it nor its large trailers can end a connection of others.
+// TestALargeHeadHasItsOwnConnection checks that neither a large head nor its large trailers can end a shared
+// connection.
 func TestALargeHeadHasItsOwnConnection(t *testing.T) {
 	leaks(t)
 	set, dial := setTo(t, identityServer(t))
@@ -164,23 +166,23 @@ func TestALargeHeadHasItsOwnConnection(t *testing.T) {
 	}
 	large := trailers{"x-a": strings.Repeat("v", LargeHead)}
 	if err := alone.End(large); err != nil {
-		t.Errorf("large trailers on a connection of their own: got %v, want none", err)
+		t.Errorf("large trailers on their own connection: got %v, want none", err)
 	}
 	if err := shared.End(large); err == nil || !strings.Contains(err.Error(), "8 KiB") {
-		t.Errorf("large trailers on a connection of others: got %v, want them refused", err)
+		t.Errorf("large trailers on a shared connection: got %v, want them refused", err)
 	}
 	others, own := shared.conn, alone.conn
 	shared.Close()
 	alone.Close()
 	waitFor(t, "the end of the connection of one request", func() bool { return own.Err() != nil })
 	if others.Err() != nil {
-		t.Errorf("the connection of others has ended: %v", others.Err())
+		t.Errorf("the shared connection has ended: %v", others.Err())
 	}
 }
 
-// TestAcknowledgingEachByteIsNoFlood is about a client that sends a body byte by byte to a server that opens both windows, and
-// measures the path, for each.
-func TestAcknowledgingEachByteIsNoFlood(t *testing.T) {
+// TestAcknowledgingEachByteIsNotAFlood has a client that sends a body byte by byte, and a server that for each byte
+// opens both windows and measures the path.
+func TestAcknowledgingEachByteIsNotAFlood(t *testing.T) {
 	c, s := connect(t)
 	waitFor(t, "SETTINGS", func() bool { return c.isGreeted() })
 	stream := c.Open()
@@ -202,8 +204,8 @@ func TestAcknowledgingEachByteIsNoFlood(t *testing.T) {
 	stream.Close()
 }
 
-// TestAConnectionHasFewerResetsThanServersAccept cancels everything that a connection can carry, after as many other requests as it
-// lets clients cancel.
+// TestAConnectionHasFewerResetsThanServersAccept cancels everything that a connection can carry, after as many other
+// requests as clients may cancel on it.
 func TestAConnectionHasFewerResetsThanServersAccept(t *testing.T) {
 	const window, most = 30, 200 // of Netty
 	if resets := resetsAtOnce + window*resetsEachSecond + MaxStreams; resets >= most {

@@ -7,12 +7,12 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// reader is the goroutine that reads frames. Its fields belong to it.
+// reader reads frames in its own goroutine, which owns its fields.
 type reader struct {
 	conn    *Conn
 	decoder *http2.HeadDecoder
-	// head receives the header list of the block that is being read, for the stream, with end at the end of the response; a
-	// stream of 0 means that no block is.
+	// head receives the header list of the block that is being read. The block belongs to the stream; 0 means that no
+	// block is being read. end reports whether it ends the response.
 	head    http2.Head
 	block   uint32
 	end     bool
@@ -55,16 +55,16 @@ func (r *reader) lost(rest []byte, err error) {
 		return
 	}
 	if r.conn.unwritable != nil {
-		r.conn.lose(r.conn.unwritable) // the first of the two causes
+		r.conn.lose(r.conn.unwritable) // the write failed first
 		return
 	}
 	r.conn.lose(&Error{Reason: "the upstream has closed the connection", Lost: true, Cause: err})
 }
 
-// errHTTP1 is the error of a server that answers in another version.
+// errHTTP1 is the error of a server that answers in another version of HTTP.
 var errHTTP1 = &Error{Reason: "the upstream answers in HTTP/1.1, and upstream_protocol is http2", Lost: true}
 
-// isHTTP1 reports whether bytes are the beginning of an HTTP/1 response.
+// isHTTP1 reports whether p is the beginning of an HTTP/1 response.
 func isHTTP1(p []byte) bool { return bytes.HasPrefix(p, []byte("HTTP/1.")) }
 
 // frames handles all complete frames and returns their length. The caller holds mu.
@@ -89,7 +89,7 @@ func (r *reader) frames(p []byte) (used int) {
 	return used
 }
 
-// failed ends what a fault concerns. The caller holds mu.
+// failed ends the stream or the connection that a fault concerns. The caller holds mu.
 func (r *reader) failed(err *http2.Error) {
 	c := r.conn
 	switch {
@@ -160,10 +160,11 @@ func (r *reader) wasted() *http2.Error {
 	return nil
 }
 
-// useful pays for frames that carry nothing. The caller holds mu.
+// useful restores part of the budget for frames that carry nothing. The caller holds mu.
 func (r *reader) useful() { r.conn.junk = min(junkFrames, r.conn.junk+usefulFrame) }
 
-// stream returns the stream of a frame; nil if it has ended. That of one that was never begun is an error. The caller holds mu.
+// stream returns the stream of a frame, or nil if it has ended. A stream that was never begun is an error. The caller
+// holds mu.
 func (r *reader) stream(h http2.Header) (*Stream, *http2.Error) {
 	if h.Stream%2 == 0 || h.Stream >= r.conn.next {
 		return nil, &http2.Error{Code: http2.ProtocolError, Reason: "a frame on a stream that was not begun"}
@@ -191,7 +192,7 @@ func (r *reader) settings(h http2.Header, p []byte) *http2.Error {
 	return r.answered(http2.HeaderBytes)
 }
 
-// answered checks the bound of what the server makes us write. The caller holds mu.
+// answered bounds the answers that frames of the server cause. The caller holds mu.
 func (r *reader) answered(bytes int) *http2.Error {
 	r.conn.poke()
 	if !r.conn.answer(bytes) {
@@ -243,7 +244,7 @@ func (r *reader) rstStream(h http2.Header, p []byte) *http2.Error {
 	case s == nil:
 		return r.tooLate(h.Stream, 0, true)
 	}
-	if s.ended { // it needs no more of the request (RFC 9113, section 8.1)
+	if s.ended { // the server does not need the rest of the request (RFC 9113, section 8.1)
 		s.stopped = true
 		signal(s.writable)
 		return r.wasted()

@@ -6,7 +6,8 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// headers begins a header block. Blocks for streams that are gone are decoded too: all share a table. The caller holds mu.
+// headers begins a header block. Blocks for streams that are gone are decoded too, because all blocks share a table.
+// The caller holds mu.
 func (r *reader) headers(h http2.Header, p []byte) *http2.Error {
 	fragment, _, err := http2.ParseHeaders(h, p)
 	if err != nil {
@@ -78,7 +79,7 @@ func (r *reader) headersEnd(h http2.Header) *http2.Error {
 	return r.advance(s)
 }
 
-// interim hands an interim response over.
+// interim queues an interim response for its reader.
 func (r *reader) interim(s *Stream) *http2.Error {
 	if r.end {
 		return &http2.Error{Stream: s.id, Code: http2.ProtocolError, Reason: "the response ends with an interim one"}
@@ -102,7 +103,7 @@ func (r *reader) trailers(s *Stream) *http2.Error {
 	return r.advance(s)
 }
 
-// advance wakes the reader of a response that has got further, and ends the response if this was its end.
+// advance wakes the reader of a response after progress, and completes the response if this was its end.
 func (r *reader) advance(s *Stream) *http2.Error {
 	if r.end {
 		if s.left > 0 {
@@ -129,13 +130,13 @@ func (r *reader) data(h http2.Header, p []byte) *http2.Error {
 		c.received = 0
 		c.poke()
 	}
-	if s == nil { // it was given up, and this was on its way
+	if s == nil { // the data was already on its way when the stream was given up
 		return r.tooLate(h.Stream, len(p), h.Has(http2.FlagEndStream))
 	}
 	if s.room -= len(p); s.room < 0 {
 		return &http2.Error{Stream: s.id, Code: http2.FlowControlError, Reason: "more data than the stream's window"}
 	}
-	s.credit += len(p) - len(data) // the padding
+	s.credit += len(p) - len(data) // the padding counts as read
 	switch {
 	case s.ended:
 		return &http2.Error{Stream: s.id, Code: http2.StreamClosed, Reason: "DATA after the end of the response"}

@@ -15,7 +15,7 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// head is the head of a request of the tests.
+// head is the head of a request in the tests.
 type head struct{ method, path string }
 
 func (h head) AppendHead(e *http2.HeadEncoder, dst []byte) []byte {
@@ -37,7 +37,7 @@ type server struct {
 	gone chan struct{}
 }
 
-// frame is a frame from the client, in text.
+// frame is a frame from the client, as text.
 type frame struct {
 	kind   xhttp2.FrameType
 	stream uint32
@@ -128,7 +128,7 @@ func (s *server) await(kind xhttp2.FrameType) frame {
 	}
 }
 
-// encode returns a header block of pairs of names and values.
+// encode returns a header block with the given pairs of names and values.
 func (s *server) encode(pairs ...string) []byte {
 	s.block.Reset()
 	for i := 0; i < len(pairs); i += 2 {
@@ -158,7 +158,7 @@ func begin(t *testing.T, c *Conn, path string) *Stream {
 	return stream
 }
 
-// body reads a response to its end.
+// body reads a complete response body.
 func body(s *Stream) (text string, err error) {
 	for {
 		data, err := s.Next()

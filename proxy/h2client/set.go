@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Set holds the connections to one server. A stream is opened on the oldest connection that has room for it, so that those that a
-// quiet time does not need become idle.
+// Set holds the connections to one server. It opens a stream on the oldest connection that has room, so that
+// connections which are not needed at a quiet time become idle.
 type Set struct {
 	mu      sync.Mutex
 	conns   []entry
@@ -18,7 +18,7 @@ type Set struct {
 	closed  bool
 }
 
-// Dial connects to the server. The tag says where the connection leads.
+// Dial connects to the server. tag identifies where the connection leads.
 type Dial func(ctx context.Context) (conn net.Conn, tag any, err error)
 
 // entry is a connection with its tag.
@@ -27,13 +27,13 @@ type entry struct {
 	tag any
 }
 
-// dialing is the dial in progress; err is set when done is closed.
+// dialing is the dial in progress. err is set when done is closed.
 type dialing struct {
 	done chan struct{}
 	err  error
 }
 
-// TryOpen opens a stream on a connection that exists; nil if none has room.
+// TryOpen opens a stream on an existing connection. It returns nil if none has room.
 func (s *Set) TryOpen() *Stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,7 +50,8 @@ func (s *Set) open() *Stream {
 	return nil
 }
 
-// Open opens a stream, on a new connection if none has room. One connection is dialed at a time: what waits for it uses it too.
+// Open opens a stream, on a new connection if none has room. One connection is dialed at a time, and all callers that
+// wait for it share it.
 func (s *Set) Open(ctx context.Context, dial Dial) (*Stream, error) {
 	for {
 		s.mu.Lock()
@@ -74,7 +75,7 @@ func (s *Set) Open(ctx context.Context, dial Dial) (*Stream, error) {
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
-			if d.err != nil && !errors.Is(d.err, context.Canceled) { // else it was ended by its own request
+			if d.err != nil && !errors.Is(d.err, context.Canceled) { // a cancelled dial ended with its own request only
 				return nil, d.err
 			}
 			continue
@@ -114,15 +115,15 @@ func (s *Set) dial(ctx context.Context, dial Dial, d *dialing) (stream *Stream, 
 	c := New(conn)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed { // a request from before the set was closed must not be lost
+	if s.closed { // a request that began before the set was closed must not be lost
 		return c.openLast(), nil
 	}
 	s.conns = append(s.conns, entry{c, tag})
 	return c.Open(), nil
 }
 
-// greeting returns what is closed when the first connection that waits for its server's SETTINGS has them or has ended; nil if
-// none waits. The caller holds mu.
+// greeting returns the greeting channel of the first connection that still waits for its server's SETTINGS, or nil. The
+// caller holds mu.
 func (s *Set) greeting() <-chan struct{} {
 	for _, c := range s.conns {
 		select {
@@ -134,8 +135,8 @@ func (s *Set) greeting() <-chan struct{} {
 	return nil
 }
 
-// Look must be called about once a second. It drains the connections that stay reports false for, closes those that have been
-// idle for too long, and forgets those that have ended.
+// Look must be called about once a second. It drains the connections for whose tag stay returns false and those that
+// have been idle for too long, and forgets those that have ended.
 func (s *Set) Look(now time.Time, idle time.Duration, stay func(tag any) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +149,7 @@ func (s *Set) Look(now time.Time, idle time.Duration, stay func(tag any) bool) {
 	})
 }
 
-// Close drains all connections. A stream that is opened later has a connection of its own.
+// Close drains all connections. A stream that is opened later gets its own connection.
 func (s *Set) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// setTo returns a set of connections to an address, whose tags are their numbers.
+// setTo returns a set of connections to an address. Each connection's tag is its number.
 func setTo(t *testing.T, address string) (*Set, Dial) {
 	t.Helper()
 	dials := 0
@@ -29,7 +29,7 @@ func setTo(t *testing.T, address string) (*Set, Dial) {
 	return s, dial
 }
 
-func TestASetSharesConnectionsAndMakesMoreWhenAllAreFull(t *testing.T) {
+func TestASetSharesConnectionsAndDialsWhenAllAreFull(t *testing.T) {
 	leaks(t)
 	s, dial := setTo(t, identityServer(t))
 	var all sync.WaitGroup
@@ -59,7 +59,7 @@ func TestASetSharesConnectionsAndMakesMoreWhenAllAreFull(t *testing.T) {
 	}
 }
 
-func TestAConnectionThatNoLongerLeadsThereIsDrained(t *testing.T) {
+func TestAConnectionToAnOldAddressIsDrained(t *testing.T) {
 	leaks(t)
 	s, dial := setTo(t, identityServer(t))
 	stream, err := s.Open(t.Context(), dial)
@@ -96,7 +96,7 @@ func identifySet(s *Set, dial Dial, path string) error {
 	return err
 }
 
-func TestADialThatFailsFailsThoseThatWaitForIt(t *testing.T) {
+func TestAFailedDialFailsAllThatWaitForIt(t *testing.T) {
 	leaks(t)
 	refused, dialing, goOn := errors.New("refused"), make(chan struct{}, 10), make(chan struct{})
 	s, dial := &Set{}, func(context.Context) (net.Conn, any, error) {
@@ -125,9 +125,9 @@ func TestADialThatFailsFailsThoseThatWaitForIt(t *testing.T) {
 	}
 }
 
-// TestAClosedSetServesThoseThatStillNeedIt checks a reload that removes an upstream: the requests that began before are not lost,
-// and their connections end with them.
-func TestAClosedSetServesThoseThatStillNeedIt(t *testing.T) {
+// TestAClosedSetServesEarlierRequests checks a reload that removes an upstream: the requests that began before it are
+// not lost, and their connections end with them.
+func TestAClosedSetServesEarlierRequests(t *testing.T) {
 	leaks(t)
 	s, dial := setTo(t, identityServer(t))
 	opened, err := s.Open(t.Context(), dial)
@@ -153,13 +153,13 @@ func TestAClosedSetServesThoseThatStillNeedIt(t *testing.T) {
 	waitFor(t, "the connections to be closed", func() bool { return closed.Load() == 3 })
 }
 
-// closeCounter is a connection that counts that it was closed.
+// closeCounter is a connection that counts how often it was closed.
 type closeCounter struct {
 	net.Conn
 	closed *atomic.Int64
 }
 
-// Close closes the connection, and counts that.
+// Close closes the connection and counts the call.
 func (c closeCounter) Close() error {
 	c.closed.Add(1)
 	return c.Conn.Close()

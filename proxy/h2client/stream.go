@@ -9,8 +9,8 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// Stream is one request and its response. One goroutine reads the response, and one writes the body; any may interrupt them.
-// It must not be used after Close.
+// Stream is one request and its response. One goroutine reads the response and one writes the body; any goroutine may
+// interrupt them. A Stream must not be used after Close.
 type Stream struct {
 	conn *Conn
 	// readable and writable wake the two goroutines.
@@ -19,31 +19,33 @@ type Stream struct {
 	// The fields below are guarded by the mu of conn.
 
 	id uint32
-	// window is how many bytes the server takes.
+	// window is how many bytes the server accepts.
 	window int64
-	// sent reports whether the request has been sent whole, stopped whether the server wants no more of it, and writeEnded
-	// whether EndWrites has ended its writes.
+	// sent reports whether the whole request has been sent, stopped whether the server wants no more of it, and
+	// writeEnded whether EndWrites was called.
 	sent, stopped, writeEnded bool
 	interrupted               bool
 	err                       error
 
-	// interim are the interim responses that wait, head is that of the final one once hasHead is set.
+	// interim holds the interim responses that were not read yet. head is the head of the final response once hasHead
+	// is set.
 	interim []http2.Head
 	head    http2.Head
 	hasHead bool
-	// noBody reports whether the response has no body whatever its head says. left is how many bytes must follow, -1 if that is
-	// not known.
+	// noBody reports whether the response has no body whatever its head says. left is how many bytes of the body are
+	// missing, or -1 if that is unknown.
 	noBody bool
 	left   int64
-	// in holds the bytes that have arrived, and reading those that the reader has; the two change places. Both are nil without
-	// bytes.
+	// in holds the bytes that have arrived, and reading the bytes that the reader has. The two are swapped when the
+	// reader asks for more. Each is nil while it holds no bytes.
 	in, reading *[]byte
-	// room is how many bytes the server may send, and credit how many of those that it has sent are read, but not yet given back.
+	// room is how many bytes the server may send. credit is how many bytes were read but not yet added to the server's
+	// window again.
 	room, credit int
 	// ended reports whether the response is complete.
 	ended    bool
 	trailers http1.Fields
-	// heard reports whether anything of a response has come.
+	// heard reports whether any part of a response has arrived.
 	heard bool
 }
 
@@ -51,7 +53,7 @@ var (
 	streams = sync.Pool{New: func() any {
 		return &Stream{readable: make(chan struct{}, 1), writable: make(chan struct{}, 1)}
 	}}
-	// buffers are those for the bodies of responses: small ones for most, and large ones for the rest.
+	// These are the pools of buffers for the bodies of responses: small buffers for most, and large ones for the rest.
 	smallBuffers = sync.Pool{New: func() any { b := make([]byte, 0, smallBytes); return &b }}
 	largeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, streamWindow+1); return &b }}
 )
@@ -94,7 +96,7 @@ func (s *Stream) wakeBoth() {
 	signal(s.writable)
 }
 
-// Interrupt makes the calls of both goroutines return, now and later.
+// Interrupt makes all present and later calls of both goroutines return.
 func (s *Stream) Interrupt() {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
@@ -102,7 +104,7 @@ func (s *Stream) Interrupt() {
 	s.wakeBoth()
 }
 
-// EndWrites makes a blocked Write return.
+// EndWrites makes a blocked Write return, and all later ones.
 func (s *Stream) EndWrites() {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
@@ -110,7 +112,7 @@ func (s *Stream) EndWrites() {
 	signal(s.writable)
 }
 
-// Heard reports whether anything of a response has come.
+// Heard reports whether any part of a response has arrived.
 func (s *Stream) Heard() bool {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
@@ -144,8 +146,8 @@ func (s *Stream) tryHead() (*http2.Head, error) {
 	return nil, s.err
 }
 
-// Next waits for more of the body. The bytes are valid until the next call. It returns io.EOF at the end, possibly with the last
-// bytes.
+// Next waits for more of the body. The bytes are valid until the next call. At the end it returns io.EOF, possibly with
+// the last bytes.
 func (s *Stream) Next() ([]byte, error) {
 	for {
 		data, err := s.tryNext()
@@ -181,7 +183,8 @@ func (s *Stream) tryNext() ([]byte, error) {
 	return nil, s.err
 }
 
-// giveBack lets the server send again as much as was read, once that is worth a frame. The caller holds mu.
+// giveBack restores the server's window by the bytes that were read, once there are enough for a frame. The caller
+// holds mu.
 func (s *Stream) giveBack(n int) {
 	s.credit += n
 	if s.credit < streamWindow/2 || s.ended || s.err != nil {
@@ -193,7 +196,7 @@ func (s *Stream) giveBack(n int) {
 	s.conn.poke()
 }
 
-// push adds bytes that have arrived. What waits is never more than the window. The caller holds mu.
+// push adds bytes that have arrived. Never more than the window is waiting. The caller holds mu.
 func (s *Stream) push(data []byte) {
 	waiting := 0
 	if s.in != nil {
@@ -223,15 +226,15 @@ func putBuffer(buffer *[]byte) {
 	}
 }
 
-// Waiting reports whether a call of Next would not wait.
-func (s *Stream) Waiting() bool {
+// Ready reports whether Next would return at once.
+func (s *Stream) Ready() bool {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
 	return s.in != nil || s.ended || s.err != nil || s.interrupted
 }
 
-// ExpectsTrailers reports whether the response may have trailers: the server has announced them, has sent them already, or has
-// not ended the stream although the content-length is 0.
+// ExpectsTrailers reports whether the response may have trailers: the server has announced them, has already sent them,
+// or has not ended the stream although the content-length is 0.
 func (s *Stream) ExpectsTrailers() bool {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
@@ -254,8 +257,9 @@ func (s *Stream) Close() {
 	s.Release()
 }
 
-// Finish ends the stream, so that another one may be opened. One that is not complete on both sides is given up: the server need
-// do no more work for it. The bytes that Next has returned, the head and the trailers stay valid until Release.
+// Finish ends the stream, so that another one may be opened. A stream that is not complete in both directions is given
+// up, and the server can stop its work. The bytes that Next has returned, the head and the trailers stay valid until
+// Release.
 func (s *Stream) Finish() {
 	c := s.conn
 	c.mu.Lock()
@@ -277,7 +281,7 @@ func (s *Stream) Finish() {
 	c.endIfDrained()
 }
 
-// Release gives the memory of a finished stream back.
+// Release returns the memory of a finished stream to the pools.
 func (s *Stream) Release() {
 	for _, buffer := range []*[]byte{s.in, s.reading} {
 		if buffer != nil {

@@ -7,10 +7,10 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// write is the goroutine that writes what has gathered.
+// write runs the goroutine that writes what the streams have queued.
 func (c *Conn) write() {
 	for range c.wake {
-		runtime.Gosched() // what other goroutines are about to send goes into the same write
+		runtime.Gosched() // frames that other goroutines are about to queue go into the same write
 		for {
 			buffer, ok := c.takeOut()
 			if !ok {
@@ -27,7 +27,7 @@ func (c *Conn) write() {
 	}
 }
 
-// takeOut takes the buffer that is to be written; nil if there is nothing. It returns false if the connection has ended.
+// takeOut takes the buffer to write, or nil if there is none. ok is false if the connection has ended.
 func (c *Conn) takeOut() (buffer []byte, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,8 +44,9 @@ func (c *Conn) takeOut() (buffer []byte, ok bool) {
 	return buffer, true
 }
 
-// wrote records the end of a write. It returns false if nothing more can be written. A server that has closed the connection may
-// have answered before, or have said that it has not acted on requests: only the reader knows what the streams have come to.
+// wrote records the end of a write. It returns false if nothing more can be written. A server that has closed the
+// connection may have answered before that, or declared requests unprocessed. So the connection ends only when the
+// reader has read the rest and knows what became of each stream.
 func (c *Conn) wrote(buffer []byte, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,7 +56,7 @@ func (c *Conn) wrote(buffer []byte, err error) bool {
 	}
 	if err != nil && c.err == nil {
 		c.unwritable = &Error{Reason: "the connection to the upstream was lost", Lost: true, Cause: err}
-		_ = c.net.SetReadDeadline(time.Now().Add(lastWords)) // if it fails, the connection has ended, and so does the read
+		_ = c.net.SetReadDeadline(time.Now().Add(lastWords)) // if this fails, the connection has ended, and the read fails too
 		c.draining = true
 		c.endIfDrained()
 	}
@@ -76,7 +77,7 @@ func (c *Conn) answer(bytes int) bool {
 	return c.answers <= maxAnswers
 }
 
-// signal wakes the goroutine that waits on the channel, now or later.
+// signal wakes the goroutine that waits on the channel, or makes its next wait return at once.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -84,15 +85,16 @@ func signal(c chan struct{}) {
 	}
 }
 
-// Head is the head of a request, which is encoded when it is its turn.
+// Head is the head of a request. It is encoded only when it is sent, because the encoder's table depends on the order.
 type Head interface {
 	// AppendHead appends the header block.
 	AppendHead(encoder *http2.HeadEncoder, dst []byte) []byte
-	// Bytes returns the size of the header list, approximately.
+	// Bytes returns the approximate size of the header list.
 	Bytes() int
 }
 
-// Begin sends the head of the request. end reports whether no body follows, and noBody whether the response has no body (HEAD).
+// Begin sends the head of the request. end reports whether no body follows. noBody reports whether the response has no
+// body (HEAD).
 func (s *Stream) Begin(head Head, end, noBody bool) error {
 	c := s.conn
 	c.mu.Lock()
@@ -117,21 +119,21 @@ func (s *Stream) Begin(head Head, end, noBody bool) error {
 	c.out = head.AppendHead(c.encoder, c.out)
 	c.out = http2.FinishHeaders(c.out, at, s.id, end, min(c.limits.MaxFrame, http2.MaxFrameBytes))
 	if len(c.streams) == 1 {
-		c.lastFrame = time.Now() // the time in which the connection was idle does not count as silence
+		c.lastFrame = time.Now() // idle time does not count as silence
 	}
 	c.poke()
 	return nil
 }
 
-// unsent returns the error of a request on a connection that has ended before. The caller holds mu.
+// unsent returns the error of a request whose connection ended before it was sent. The caller holds mu.
 func (c *Conn) unsent() *Error {
 	e := *c.err
 	e.Unprocessed = true
 	return &e
 }
 
-// Write sends a part of the body, and with end its end. It waits for the windows and for room. The bytes may be reused when it
-// returns. waited reports whether it had to wait for the server.
+// Write sends a part of the body, which is the last one if end is set. It waits for the windows and for room. The bytes
+// may be reused when it returns. waited reports whether it had to wait for the server.
 func (s *Stream) Write(p []byte, end bool) (waited bool, err error) {
 	for {
 		rest, err := s.tryWrite(p, end)
@@ -147,7 +149,8 @@ func (s *Stream) Write(p []byte, end bool) (waited bool, err error) {
 	}
 }
 
-// TryWrite is Write without waiting. It returns what was not sent, with the end.
+// TryWrite is Write without waiting. It returns the rest that was not sent. If it is not empty, the end was not sent
+// either.
 func (s *Stream) TryWrite(p []byte, end bool) (rest []byte, err error) { return s.tryWrite(p, end) }
 
 func (s *Stream) tryWrite(p []byte, end bool) (rest []byte, err error) {
@@ -179,7 +182,7 @@ func (s *Stream) tryWrite(p []byte, end bool) (rest []byte, err error) {
 		c.out = http2.AppendData(c.out, s.id, p[:n], last)
 		s.window -= int64(n)
 		c.window -= int64(n)
-		c.junk = min(junkFrames, c.junk+paidFrames+n/paidUpdate) // for the frames that acknowledge the data
+		c.junk = min(junkFrames, c.junk+paidFrames+n/paidUpdate) // allows the frames that acknowledge the data
 		c.poke()
 		if p = p[n:]; len(p) == 0 {
 			s.sent = s.sent || last
@@ -188,7 +191,7 @@ func (s *Stream) tryWrite(p []byte, end bool) (rest []byte, err error) {
 	}
 }
 
-// Trailers is the trailer section of a request, which is encoded when it is its turn.
+// Trailers is the trailer section of a request. It is encoded only when it is sent.
 type Trailers interface {
 	AppendTrailers(encoder *http2.HeadEncoder, dst []byte) []byte
 	// TrailerBytes returns the size of the header list.

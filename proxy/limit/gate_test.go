@@ -273,7 +273,7 @@ func TestAReloadRaisesOrRemovesTheBoundOfAGate(t *testing.T) {
 	}
 	wantCounts(t, g, 1, 9)
 	if s.Gate(1) != g {
-		t.Error("the gate was made anew, want the same one over reloads")
+		t.Error("the gate was replaced, want the same one over reloads")
 	}
 	s.Bound(map[*Gate]int{g: 4})
 	wantCounts(t, g, 4, 6)
