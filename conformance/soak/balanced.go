@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,7 +17,7 @@ import (
 	"time"
 )
 
-// balancedClients is how many clients make requests at the same time, half of them over HTTP/2.
+// balancedClients is how many clients make requests at the same time unless Clients says otherwise. Half of them speak HTTP/2.
 const balancedClients = 8
 
 // Balanced is a steady load on a site with several upstreams. Half of the requests are GETs, half POSTs.
@@ -23,9 +25,17 @@ type Balanced struct {
 	// Repeatable gives POSTs an Idempotency-Key and no body, so that they may be sent again: a body that arrives after its head is
 	// passed on at once, and cannot.
 	Repeatable bool
+	// Bodiless leaves the bodies of POSTs away, but gives them no Idempotency-Key: they may be sent again only if they were not
+	// acted on, and then always can.
+	Bodiless bool
+	// Clients is how many clients there are, and Pause how long each waits after an answer.
+	Clients int
+	Pause   time.Duration
 
 	host    string
 	port    int
+	wire    Wire
+	dir     string
 	members []*member
 	next    atomic.Int64
 	mu      sync.Mutex
@@ -37,6 +47,8 @@ type Balanced struct {
 // result is the result of one request.
 type result struct {
 	id, method string
+	// http2 reports whether its client speaks HTTP/2.
+	http2 bool
 	// began is when it was sent, and took how long the answer took.
 	began time.Time
 	took  time.Duration
@@ -48,11 +60,27 @@ type result struct {
 // failed reports whether the client did not get what it has asked for.
 func (r result) failed() bool { return r.status != http.StatusOK || r.err != nil }
 
-// NewBalanced starts the upstreams of a site. Close ends them.
+// NewBalanced starts the upstreams of a site, of plain HTTP/1.1. Close ends them.
 func NewBalanced(host string, upstreams, port int) (*Balanced, error) {
-	b := &Balanced{host: host, port: port}
-	for range upstreams {
-		m := new(member)
+	return NewBalancedOver(Wires()[0], "", host, upstreams, port, false)
+}
+
+// NewBalancedOver starts the upstreams of a site, which are reached over the wire. The directory is for their certificates and
+// sockets, and holds those of several loads; its path must be short. The first upstream has a process of its own if that is
+// asked for, in which case the program has to call ServeMember as it starts. Close ends them.
+func NewBalancedOver(wire Wire, dir, host string, upstreams, port int, ownProcess bool) (*Balanced, error) {
+	b := &Balanced{host: host, port: port, wire: wire, Clients: balancedClients, Pause: time.Millisecond}
+	if dir != "" {
+		b.dir = filepath.Join(dir, host)
+		if err := errors.Join(os.Mkdir(b.dir, 0o700), writeCertificates(b.dir)); err != nil {
+			return nil, err
+		}
+	}
+	for i := range upstreams {
+		m := &member{wire: wire, dir: b.dir, number: i}
+		if i == 0 && ownProcess {
+			m.process = new(process)
+		}
 		if err := m.listen(); err != nil {
 			b.Close()
 			return nil, err
@@ -73,25 +101,26 @@ func (b *Balanced) Close() {
 func (b *Balanced) Site(settings string, of ...int) string {
 	var list []string
 	for _, i := range of {
-		list = append(list, strconv.Quote(b.members[i].addr))
+		list = append(list, strconv.Quote(b.members[i].address()))
 	}
-	return fmt.Sprintf("[[listeners.sites]]\nhost = %q\nupstreams = [%s]\n%s\n", b.host, strings.Join(list, ", "), settings)
+	return fmt.Sprintf("[[listeners.sites]]\nhost = %q\nupstreams = [%s]\n%s%s\n", b.host, strings.Join(list, ", "), b.wire.settings(caIn(b.dir)), settings)
 }
 
 // run makes requests until the context ends; those that have begun are waited for.
 func (b *Balanced) run(ctx context.Context) {
 	var running sync.WaitGroup
-	for i := range balancedClients {
+	for i := range b.Clients {
 		running.Go(func() {
 			transport := b.transport(i)
 			defer transport.CloseIdleConnections()
 			for ctx.Err() == nil {
 				r := b.request(transport, b.next.Add(1))
+				r.http2 = i%2 == 1
 				r.took = time.Since(r.began)
 				b.mu.Lock()
 				b.results = append(b.results, r)
 				b.mu.Unlock()
-				wait(ctx, time.Millisecond)
+				wait(ctx, b.Pause)
 			}
 		})
 	}
@@ -121,7 +150,7 @@ func (b *Balanced) request(transport *http.Transport, number int64) result {
 	if number%2 == 0 {
 		got.method = http.MethodPost
 	}
-	if got.method == http.MethodPost && !b.Repeatable {
+	if got.method == http.MethodPost && !b.Repeatable && !b.Bodiless {
 		body = strings.NewReader("the body of " + got.id)
 	}
 	r, err := http.NewRequestWithContext(ctx, got.method, "https://"+b.host+"/"+got.id, body)

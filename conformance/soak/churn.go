@@ -39,7 +39,7 @@ func (b *Balanced) Churn(d *Daemon, reloads int) error {
 	tried := bad.accepted - before
 	bad.mu.Unlock()
 	// Five failures take it out, while the other clients may have begun one too; then it is tried now and then.
-	if most := 5 + balancedClients + int(time.Since(began)/(10*time.Second)); err == nil && tried > most {
+	if most := 5 + b.Clients + int(time.Since(began)/(10*time.Second)); err == nil && tried > most {
 		err = fmt.Errorf("the upstream that is down was tried %d times over %d reloads, want %d at most", tried, reloads, most)
 	}
 	return errors.Join(err, b.judgeChurn(reloads))

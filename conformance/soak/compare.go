@@ -17,9 +17,17 @@ type FaultRow struct {
 
 // Row returns the row of a load that has suffered.
 func (b *Balanced) Row(of FaultCase) FaultRow {
+	return b.rowOf(of, func(result) bool { return true })
+}
+
+// rowOf is Row for the requests of some clients.
+func (b *Balanced) rowOf(of FaultCase, counts func(result) bool) FaultRow {
 	var row FaultRow
 	var sound, before []time.Duration
 	for _, r := range b.results {
+		if !counts(r) {
+			continue
+		}
 		if r.began.Before(b.began) {
 			if r.began.Add(r.took).Before(b.began) {
 				before = append(before, r.took)

@@ -55,7 +55,7 @@ func (b *Balanced) StartHAProxy(dir string) (*HAProxy, error) {
 	both = append(both, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
 	var servers strings.Builder
 	for i, m := range b.members {
-		fmt.Fprintf(&servers, "    server s%d %s\n", i, m.addr)
+		fmt.Fprintf(&servers, "    server s%d %s\n", i, m.address())
 	}
 	bundle, path := filepath.Join(dir, "haproxy.pem"), filepath.Join(dir, "haproxy.cfg")
 	text := fmt.Sprintf(haproxyConfig, b.port, bundle, servers.String())

@@ -2,47 +2,28 @@ package soak
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
-	"time"
 )
-
-// Fault is what one of several upstreams does wrong.
-type Fault int32
-
-// The faults.
-const (
-	Sound Fault = iota
-	// Hangs reads requests, and answers none of them.
-	Hangs
-	// Closes reads the head of each request, and closes.
-	Closes
-	// HalfHead answers with a part of a head, and closes.
-	HalfHead
-	// ResetsBody answers with the head and a part of the body, and resets the connection.
-	ResetsBody
-	// Refuses refuses connections.
-	Refuses
-	// BlackHole neither accepts nor refuses them.
-	BlackHole
-)
-
-// holePatience is how long a connection to a black hole is waited for before its queue counts as full.
-const holePatience = 300 * time.Millisecond
 
 // member is one of several upstreams of a site. It answers each request with the last part of its path, and counts how often
 // each of them reached it.
 type member struct {
-	addr  string
-	fault atomic.Int32
+	wire Wire
+	// dir holds the certificates and the sockets; "" if the wire needs neither.
+	dir string
+	// number is that of the member in its load.
+	number int
+	fault  atomic.Int32
 
-	mu       sync.Mutex
+	mu sync.Mutex
+	// addr is where it listens; "" before the first time.
+	addr     string
+	tls      *tls.Config
 	seen     map[string]int
 	listener net.Listener
 	conns    map[net.Conn]bool
@@ -50,15 +31,37 @@ type member struct {
 	running  sync.WaitGroup
 	// hole ends a black hole; nil for none.
 	hole func()
+	// log gets the identity of each request; nil for none.
+	log io.Writer
+	// process is the one in which the member runs; nil for this one.
+	process *process
+}
+
+// address returns the member's address as the configuration has it.
+func (m *member) address() string {
+	if m.wire.Unix {
+		return "unix:" + m.addr
+	}
+	return m.addr
 }
 
 // listen begins to accept connections, at the member's address if it has one.
 func (m *member) listen() error {
-	at := m.addr
-	if at == "" {
-		at = "127.0.0.1:0"
+	if m.process != nil {
+		return m.process.start(m)
 	}
-	listener, err := net.Listen("tcp", at)
+	network, at := m.wire.network(m.dir, m.number)
+	if m.addr != "" {
+		at = m.addr
+	}
+	if m.wire.TLS {
+		config, err := m.wire.tlsConfig(m.dir, m.current())
+		if err != nil {
+			return err
+		}
+		m.tls = config
+	}
+	listener, err := net.Listen(network, at)
 	if err != nil {
 		return err
 	}
@@ -68,14 +71,19 @@ func (m *member) listen() error {
 	if m.seen == nil {
 		m.seen, m.conns = map[string]int{}, map[net.Conn]bool{}
 	}
-	m.running.Go(func() { m.accept(listener) })
+	m.running.Go(func() { m.accept(listener, m.tls) })
 	return nil
 }
+
+// current returns the fault that the member has now.
+func (m *member) current() Fault { return Fault(m.fault.Load()) }
 
 // hangUp stops accepting connections, and closes those that there are.
 func (m *member) hangUp() {
 	m.mu.Lock()
-	_ = m.listener.Close()
+	if m.listener != nil {
+		_ = m.listener.Close()
+	}
 	for conn := range m.conns {
 		_ = conn.Close()
 	}
@@ -91,20 +99,28 @@ func (m *member) breakWith(fault Fault) (err error) {
 		m.hangUp()
 	case BlackHole:
 		m.hangUp()
-		m.hole, err = swallow(m.addr)
+		m.hole, err = swallow(m.wire, m.addr)
+	case ClosesSecond, Expires, ChangesName, ChangesCA: // these concern new connections
+		m.hangUp()
+		err = m.listen()
+	case Killed, Stopped:
+		err = m.process.suffer(fault)
 	}
 	return err
 }
 
 // close ends the member.
 func (m *member) close() {
+	if m.process != nil {
+		m.process.end()
+	}
 	m.hangUp()
 	if m.hole != nil {
 		m.hole()
 	}
 }
 
-func (m *member) accept(listener net.Listener) {
+func (m *member) accept(listener net.Listener, config *tls.Config) {
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
@@ -112,6 +128,7 @@ func (m *member) accept(listener net.Listener) {
 		}
 		m.mu.Lock()
 		m.accepted++
+		number := m.accepted
 		m.conns[conn] = true
 		m.mu.Unlock()
 		m.running.Go(func() {
@@ -121,43 +138,48 @@ func (m *member) accept(listener net.Listener) {
 				delete(m.conns, conn)
 				m.mu.Unlock()
 			}()
-			for in := bufio.NewReader(conn); m.serve(conn.(*net.TCPConn), in); {
-			}
+			m.serve(conn, config, number)
 		})
 	}
 }
 
-// serve takes one request, and reports whether the connection goes on.
-func (m *member) serve(conn *net.TCPConn, in *bufio.Reader) bool {
-	r, err := http.ReadRequest(in)
-	if err != nil {
-		return false
+// serve serves a connection, the one with the number since the start.
+func (m *member) serve(raw net.Conn, config *tls.Config, number int) {
+	switch fault := m.current(); {
+	case fault == SaysNothing:
+		_, _ = io.Copy(io.Discard, raw)
+		return
+	case fault == ClosesSecond && number%2 == 0:
+		return
 	}
-	id := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	conn := raw
+	if config != nil {
+		conn = tls.Server(raw, config)
+	}
+	if m.wire.HTTP2 {
+		newFrames(m, raw, conn).serve()
+		return
+	}
+	in := bufio.NewReader(conn)
+	for served := 1; m.serveHTTP1(raw, conn, in) && !m.isWorn(served); served++ {
+	}
+}
+
+// wornAfter is how many requests a connection has before a member that closes every second connection closes this one too, so
+// that there are further ones.
+const wornAfter = 20
+
+// isWorn reports whether a connection that has served so many requests ends.
+func (m *member) isWorn(served int) bool { return served >= wornAfter && m.current() == ClosesSecond }
+
+// sees counts a request.
+func (m *member) sees(id string) {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.seen[id]++
-	m.mu.Unlock()
-	fault := Fault(m.fault.Load())
-	if fault == Closes {
-		return false
+	if m.log != nil {
+		_, _ = fmt.Fprintln(m.log, id)
 	}
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
-		return false
-	}
-	switch fault {
-	case Hangs:
-		_, _ = io.Copy(io.Discard, in)
-		return false
-	case HalfHead:
-		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Le")
-		return false
-	case ResetsBody:
-		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", 10+len(id), id)
-		_ = conn.SetLinger(0)
-		return false
-	}
-	_, err = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(id), id)
-	return err == nil
 }
 
 // times returns how often a request has reached the member.
@@ -165,43 +187,4 @@ func (m *member) times(id string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.seen[id]
-}
-
-// swallow makes an address a black hole: a listening socket whose queue is full, so that the kernel drops the first packet of
-// each further connection. The returned function ends it.
-func swallow(addr string) (end func(), err error) {
-	at, err := net.ResolveTCPAddr("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	filling := make([]net.Conn, 0, 4)
-	end = func() {
-		_ = syscall.Close(socket)
-		for _, conn := range filling {
-			_ = conn.Close()
-		}
-	}
-	err = syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
-	if err == nil {
-		err = syscall.Bind(socket, &syscall.SockaddrInet4{Port: at.Port, Addr: [4]byte(at.IP.To4())})
-	}
-	if err == nil {
-		err = syscall.Listen(socket, 0)
-	}
-	for range cap(filling) {
-		conn, dialErr := net.DialTimeout("tcp", addr, holePatience)
-		if err != nil || dialErr != nil {
-			break // the queue is full
-		}
-		filling = append(filling, conn)
-	}
-	if err != nil {
-		end()
-		return nil, err
-	}
-	return end, nil
 }
