@@ -19,10 +19,13 @@ func (w *World) acmeFaultSteps() []step {
 		{`an ACME server that refuses {word} with {int} {string}`, w.fakeCA, "Another server than Pebble, which believes every answer to a challenge and counts requests: `directories`, `nonces`, `accounts`, `orders`, `authorizations`, `challenges`, `finalizations` or `certificates`, the HTTP status and the type of the problem document."},
 		{`an ACME server that refuses {word} with {int} {string} and names a wait of {int} seconds`, w.fakeCAFor, "In Retry-After."},
 		{`an ACME server that hangs at {word}`, w.hangingCA, "The same words. It reads such a request and does not answer."},
+		{`an ACME server that believes every answer`, w.gullibleCA, "The same server, at which nothing fails."},
 		{`an ACME server that never validates`, w.undecidedCA, "It accepts the answer to a challenge, and its validation never ends."},
 		{`the ACME server was asked for {word}`, w.awaitRequest, "The same words. Waits for it."},
 		{`the ACME server works again`, w.mendCA, "It hangs at nothing and refuses nothing any more."},
 		{`the ACME server has seen {int} order(s) that replace(s) a certificate`, w.replacedAre, "A Pebble, which checks that it issued the certificate to the same account and that no other order has replaced it."},
+		{`the next proxy is killed at the system call {word} for {string}`, w.killAtCall, "By strace, as the call begins; the string is a path that the call names, or that its descriptor has. For scenarios tagged @strace."},
+		{`the proxy ends by being killed`, w.endsKilled, "Waits for it."},
 		{`the directory {string} holds only {string}`, w.holdsOnly, "Names separated by commas. Waits for it."},
 	}
 }
@@ -81,6 +84,8 @@ func (w *World) hangingCA(what string) error {
 	})
 }
 
+func (w *World) gullibleCA() error { return w.startFakeCA(func(*acmetest.FakeCA) {}) }
+
 func (w *World) undecidedCA() error {
 	return w.startFakeCA(func(ca *acmetest.FakeCA) { ca.Challenge(false) })
 }
@@ -129,6 +134,25 @@ func (w *World) replacedAre(want int) error {
 	}
 	if got := w.acme.pebble.Replacements(); got != want {
 		return fmt.Errorf("got %d orders that replace a certificate, want %d", got, want)
+	}
+	return nil
+}
+
+func (w *World) killAtCall(call, path string) error {
+	w.launch.killedAt = [2]string{call, w.path(path)}
+	return nil
+}
+
+func (w *World) endsKilled() error {
+	if w.daemon == nil {
+		return errors.New("the daemon was not started")
+	}
+	code, err := w.daemon.wait(patience)
+	switch {
+	case err == nil:
+		return fmt.Errorf("the daemon ended with %d, want it killed", code)
+	case w.daemon.running():
+		return err
 	}
 	return nil
 }

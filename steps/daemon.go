@@ -32,6 +32,8 @@ type launch struct {
 	listens bool
 	// noLandlock makes the kernel appear not to have Landlock.
 	noLandlock bool
+	// killedAt is the system call and the path at which the next daemon is killed.
+	killedAt [2]string
 	// released starts the released build of the daemon.
 	released bool
 	// stdout receives the daemon's log; nil for the suite.
@@ -139,6 +141,14 @@ func (w *World) startDaemon() error {
 			return err
 		}
 	}
+	if call, path := w.launch.killedAt[0], w.launch.killedAt[1]; call != "" {
+		var err error
+		// With --seccomp-bpf strace would miss some of the calls that -P selects.
+		if cmd, err = traced(cmd, "-P", path, "-e", "trace="+call, "-e", "inject="+call+":signal=SIGKILL"); err != nil {
+			return err
+		}
+		w.launch.killedAt = [2]string{}
+	}
 	if w.names != nil {
 		cmd = w.names.withNames(cmd)
 	}
@@ -221,6 +231,14 @@ func (w *World) environment() []string {
 // runCommand runs the binary to its end with those arguments.
 func (w *World) runCommand(args []string) error {
 	cmd := w.binary(args)
+	if call, path := w.launch.killedAt[0], w.launch.killedAt[1]; call != "" {
+		var err error
+		// With --seccomp-bpf strace would miss some of the calls that -P selects.
+		if cmd, err = traced(cmd, "-P", path, "-e", "trace="+call, "-e", "inject="+call+":signal=SIGKILL"); err != nil {
+			return err
+		}
+		w.launch.killedAt = [2]string{}
+	}
 	if w.names != nil {
 		cmd = w.names.withNames(cmd)
 	}

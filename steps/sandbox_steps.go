@@ -98,16 +98,21 @@ func (w *World) withoutLandlock() error {
 	return nil
 }
 
-// tracedWithoutLandlock makes the kernel appear to the command not to have Landlock. strace runs as a separate process,
-// so that the started process is the daemon itself.
+// tracedWithoutLandlock makes the kernel appear to the command not to have Landlock.
 func tracedWithoutLandlock(cmd *exec.Cmd) (*exec.Cmd, error) {
+	const call = "landlock_create_ruleset"
+	return traced(cmd, "--seccomp-bpf", "-e", "trace="+call, "-e", "inject="+call+":error=ENOSYS")
+}
+
+// traced changes by strace what some system calls of the command do. strace runs as a separate process, so that the started
+// process is the daemon itself.
+func traced(cmd *exec.Cmd, changes ...string) (*exec.Cmd, error) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		return nil, errors.New("strace is not installed; make deps installs it")
 	}
-	const call = "landlock_create_ruleset"
-	args := []string{"-D", "-f", "-qq", "-o", os.DevNull, "--seccomp-bpf", "-e", "trace=" + call, "-e", "inject=" + call + ":error=ENOSYS", cmd.Path}
-	traced := exec.Command(strace, append(args, cmd.Args[1:]...)...)
-	traced.Env, traced.ExtraFiles = cmd.Env, cmd.ExtraFiles
-	return traced, nil
+	args := append([]string{"-D", "-f", "-qq", "-o", os.DevNull}, changes...)
+	withTrace := exec.Command(strace, append(append(args, cmd.Path), cmd.Args[1:]...)...)
+	withTrace.Env, withTrace.ExtraFiles = cmd.Env, cmd.ExtraFiles
+	return withTrace, nil
 }

@@ -21,7 +21,7 @@ const probeBytes = 16 << 10
 
 // prepareCacheDir creates the directory with mode 0700, or removes the rights of group and others from an existing one,
 // and writes a file of the size of a certificate there: a certificate that cannot be kept would be ordered again at
-// every start, and a full disk still accepts an empty file (S-5.11).
+// every start, and a full disk still accepts an empty file (S-5.11). It removes what killed processes left there.
 func prepareCacheDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("%s cannot be made: %w; name a directory that the daemon may write", dir, err)
@@ -35,7 +35,8 @@ func prepareCacheDir(dir string) error {
 			return fmt.Errorf("%s is open to others and its mode cannot be set: %w; make it mode 0700", dir, err)
 		}
 	}
-	probe, err := os.CreateTemp(dir, ".write-test-")
+	removeLeftovers(dir)
+	probe, err := createTemp(dir, probePrefix)
 	if err != nil {
 		return fmt.Errorf("%s cannot be written: %w; name a directory that the daemon may write", dir, err)
 	}

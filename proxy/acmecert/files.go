@@ -44,31 +44,30 @@ func readFile(path string) ([]byte, error) {
 }
 
 // writeFile replaces a file durably (S-5.11): after a crash at any moment the path holds either the old or the
-// new contents, and once writeFile has returned, the new ones. The mode is 0600.
+// new contents, and once writeFile has returned, the new ones. The mode is 0600. The next start removes what a crash leaves.
 func writeFile(path string, data []byte) (err error) {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".writing-")
+	f, err := createTemp(dir, writingPrefix)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
 			os.Remove(f.Name())
+			f.Close()
 		}
 	}()
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	if _, err = f.Write(data); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err = f.Sync(); err != nil {
 		return err
 	}
+	// The file is closed, and with that unlocked, only under its own name: see removeLeftovers.
+	if err = os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	f.Close() // which cannot lose what was synced
 	return syncDir(dir)
 }
 
