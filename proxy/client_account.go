@@ -7,22 +7,22 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// clientAccount is one client's use of the resources that all clients share (S-12.6). A client is an IPv4 address or an
-// IPv6 /64, over all its connections, on every port and over every protocol. The account exists while the client has a
-// connection or a request.
+// clientAccount counts one client's use of the resources that all clients share (S-12.6). A client is an IPv4 address
+// or an IPv6 /64, over all its connections, on every port and over every protocol. The account exists while the client
+// has a connection or a request.
 type clientAccount struct {
 	key limit.Key
-	// conns is the number of the client's connections, and leaving how many of them were told to make room. requests is the
-	// number of its requests in flight that came through trusted proxies. The registry's mu guards them.
+	// conns is the number of the client's connections, and leaving how many of them were told to make room. requests is
+	// the number of its requests in flight that came through trusted proxies. The registry's mu guards all three.
 	conns, leaving, requests int
-	// proxy reports whether the account is that of a trusted proxy, for which no share holds: its requests are those of its
-	// clients.
+	// proxy reports whether the account belongs to a trusted proxy. No share applies to it, because its requests are
+	// those of its clients.
 	proxy bool
-	// upstreams is what the client's requests use of the upstream connections.
+	// upstreams is the part of the upstream connections that the client's requests use.
 	upstreams share.Client
 	// parked is how many bytes the client's parked answers hold. The mu of parkedAnswers guards it.
 	parked int64
-	// turns are the turns that the client's goroutines take in order to compute; nil until it first has crowdConns
+	// turns are the turns that the client's goroutines take to compute. It is nil until the client first has crowdConns
 	// connections.
 	turns atomic.Pointer[turns]
 }
@@ -46,7 +46,7 @@ func (a accounts) open(key limit.Key) *clientAccount {
 	return account
 }
 
-// of returns the account of a client, which it makes if there is none.
+// of returns the account of a client, and creates it if there is none.
 func (a accounts) of(key limit.Key) *clientAccount {
 	account := a[key]
 	if account == nil {
@@ -56,7 +56,7 @@ func (a accounts) of(key limit.Key) *clientAccount {
 	return account
 }
 
-// crowd makes the client take turns once it has many connections. Requests through proxies count like connections.
+// crowd makes a client with many connections take turns. Requests through proxies count like connections.
 func (account *clientAccount) crowd() {
 	if account.conns+account.requests >= crowdConns && account.turns.Load() == nil && !account.proxy {
 		account.turns.Store(newTurns())
@@ -76,7 +76,7 @@ func (a accounts) forget(account *clientAccount) {
 	}
 }
 
-// exceeds reports whether the account has used a share of the connections up. A trusted proxy has no share.
+// exceeds reports whether the account has used up a share of the connections. A trusted proxy has no share.
 func (account *clientAccount) exceeds(share int) bool {
 	return !account.proxy && account.conns >= share
 }

@@ -15,7 +15,7 @@ type http1Body struct {
 	decoder http1.ChunkedDecoder
 	// failed is why the chunks cannot be decoded further.
 	failed error
-	// long is the buffer that chunks are read into once the bytes that came with the head are used up.
+	// long is the buffer for chunks once the bytes that came with the head are consumed.
 	long       *[]byte
 	start, end int
 }
@@ -73,7 +73,7 @@ func (b *http1Body) readChunks(room []byte) ([]byte, error) {
 		b.consume(n)
 		if err != nil {
 			b.failed = malformedBody{err}
-			if len(data) > 0 { // the data before the fault comes first
+			if len(data) > 0 { // data before a fault comes first
 				return data, nil
 			}
 			return nil, b.failed
@@ -98,7 +98,7 @@ func (b *http1Body) trailers() Fields {
 // wholeLength implements bodySource. The length of a chunked body is known only once it is read.
 func (b *http1Body) wholeLength() (length int64, ok bool) { return 0, false }
 
-// waiting returns bytes that were read and not consumed. If there are none, it reads up to limit bytes.
+// waiting returns bytes that were read but not consumed. If there are none, it reads up to limit bytes.
 func (b *http1Body) waiting(limit int) ([]byte, error) {
 	w := b.work
 	if w.start < w.end {
@@ -125,7 +125,8 @@ func (b *http1Body) consume(n int) {
 	b.start += n
 }
 
-// release gives the long buffer back. Bytes of the next request that were read into it move to the connection's buffer.
+// release returns the long buffer to its pool. It moves bytes of the next request in that buffer to the connection's
+// buffer.
 func (b *http1Body) release() {
 	if b.long == nil {
 		return

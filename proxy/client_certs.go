@@ -15,24 +15,24 @@ import (
 	"reverse-proxy/proxy/config"
 )
 
-// The bounds of a client's certificate.
+// These are the bounds of a client's certificate.
 const (
-	// maxClientChain is the most certificates that a client may send.
+	// maxClientChain is the largest number of certificates that a client may send.
 	maxClientChain = 10
-	// maxSubjectBytes is the length of a subject as the upstream gets it.
+	// maxSubjectBytes is the largest length of a subject in the form that the upstream receives.
 	maxSubjectBytes = 2048
 )
 
-// clientDemand is what a site asks of the certificates of its clients (S-16.4). It belongs to one configuration.
+// clientDemand is what a site requires of its clients' certificates (S-16.4). It belongs to one configuration.
 type clientDemand struct {
-	// host is the host of the site. id is the same for demands that accept the same certificates.
+	// host is the host of the site. id is equal for demands that accept the same certificates.
 	host, id string
 	certs    *config.ClientCerts
-	// tls is the configuration of handshakes for the site, made at the first one.
+	// tls is the configuration of handshakes for the site. It is created at the first one.
 	tls atomic.Pointer[tls.Config]
 }
 
-// newClientDemand returns the demand of a site; nil for none.
+// newClientDemand returns the demand of a site, or nil if it has none.
 func newClientDemand(of *config.Site) *clientDemand {
 	if of.ClientCerts == nil {
 		return nil
@@ -40,7 +40,7 @@ func newClientDemand(of *config.Site) *clientDemand {
 	return &clientDemand{host: of.Host, id: of.ClientCerts.ID(), certs: of.ClientCerts}
 }
 
-// apply returns the listener's configuration with what the site demands.
+// apply returns the listener's configuration with the demand of the site added.
 func (d *clientDemand) apply(base *tls.Config, bind func(config *tls.Config, id string)) *tls.Config {
 	if made := d.tls.Load(); made != nil {
 		return made
@@ -57,13 +57,13 @@ func (d *clientDemand) apply(base *tls.Config, bind func(config *tls.Config, id 
 	return made
 }
 
-// errClientChain and errClientSubject refuse certificates that are valid otherwise.
+// errClientChain and errClientSubject refuse certificates that are otherwise valid.
 var (
 	errClientChain   = fmt.Errorf("the client has sent more than %d certificates", maxClientChain)
 	errClientSubject = fmt.Errorf("the subject of the client's certificate has more than %d bytes", maxSubjectBytes)
 )
 
-// checkClientChain bounds what a verified client has sent.
+// checkClientChain bounds the certificates of a verified client.
 func checkClientChain(state tls.ConnectionState) error {
 	switch {
 	case len(state.PeerCertificates) > maxClientChain:
@@ -74,11 +74,11 @@ func checkClientChain(state tls.ConnectionState) error {
 	return nil
 }
 
-// clientIdentity is what the handshake says about the client of a connection to a site with a demand.
+// clientIdentity is the client of a connection to a site with a demand, as the handshake has identified it.
 type clientIdentity struct {
-	// host and id are those of the demand.
+	// host and id belong to the demand.
 	host, id string
-	// subject and fingerprint are those of the certificate; "" without one.
+	// subject and fingerprint belong to the certificate; they are "" without one.
 	subject, fingerprint string
 }
 
@@ -93,11 +93,11 @@ func (d *clientDemand) identify(state tls.ConnectionState) *clientIdentity {
 	return identity
 }
 
-// isVerified reports whether the client has shown a certificate.
+// isVerified reports whether the client has presented a valid certificate.
 func (i *clientIdentity) isVerified() bool { return i != nil && i.fingerprint != "" }
 
-// isFor reports whether requests to a site may come over a connection with the identity. If the site, or the one of the
-// handshake, demands certificates, both must be the same site with the same demand.
+// isFor reports whether requests to a site may use a connection with this identity. If that site or the site of the
+// handshake requires certificates, both must be the same site with the same demand.
 func (i *clientIdentity) isFor(host string, demand *clientDemand) bool {
 	switch {
 	case demand == nil:
@@ -108,9 +108,9 @@ func (i *clientIdentity) isFor(host string, demand *clientDemand) bool {
 	return i.host == host && i.id == demand.id
 }
 
-// subjectOf returns the subject of a certificate (RFC 4514). Bytes beyond printable ASCII are escaped, so that the text is a
-// field value, and no subject looks like another one. It reads the subject anew, because pkix.Name keeps only the last common
-// name, and neither the order of the attributes nor which of them are one relative name.
+// subjectOf returns the subject of a certificate (RFC 4514). It escapes bytes beyond printable ASCII, so that the text
+// is a valid field value and no subject looks like another one. It parses the raw subject, because pkix.Name keeps only
+// the last common name, and keeps neither the order of the attributes nor which of them form one relative name.
 func subjectOf(leaf *x509.Certificate) string {
 	var names pkix.RDNSequence
 	if rest, err := asn1.Unmarshal(leaf.RawSubject, &names); err != nil || len(rest) > 0 {
@@ -131,8 +131,8 @@ func subjectOf(leaf *x509.Certificate) string {
 	return out.String()
 }
 
-// clientCertProblem says why the certificate of a client was refused; "" if that was not why a handshake has failed. The texts do
-// not depend on what the client has sent.
+// clientCertProblem returns why the certificate of a client was refused, or "" if a handshake failed for another
+// reason. The texts do not depend on what the client sent.
 func clientCertProblem(err error) string {
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
@@ -152,7 +152,7 @@ func clientCertProblem(err error) string {
 	return ""
 }
 
-// example returns the identity of a client whose handshake was for the site, for explanations.
+// example returns the identity of a client whose handshake was for the site. It is used in explanations.
 func (d *clientDemand) example() *clientIdentity {
 	identity := &clientIdentity{host: d.host, id: d.id}
 	if d.certs.Required {

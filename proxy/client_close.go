@@ -10,26 +10,26 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// close ends the connection; every path to its end leads here. After a truncated response it sends no close_notify, so that
-// a body that ends with the connection does not look complete (S-6.10). Data that the kernel has not sent yet still belongs
-// to the connection, which ends when the client has taken it. If the client does not take it, the kernel discards it, as it
-// would otherwise keep it for minutes (S-12.9).
+// close ends the connection, whatever the reason. After a truncated response it sends no close_notify, so that a body
+// that ends with the connection does not look complete (S-6.10). Data that the kernel has not sent yet still belongs to
+// the connection, which ends when the client has taken it. If the client does not take it, the kernel is told to
+// discard it, because it would otherwise keep it for minutes (S-12.9).
 func (c *clientConn) close() {
 	discard := c.takesNothing() || c.isCut()
 	if !discard && !c.aborted {
-		c.timer.Set(deadline.PhaseLinger, lingerTime) // a late connection has a deadline already
+		c.timer.Set(deadline.PhaseLinger, lingerTime) // a late connection already has a deadline
 		if c.tls != nil {
 			_ = c.tls.CloseWrite() // sends close_notify if it can; a failure needs no report
 		}
 	}
 	if discard || !c.flush() {
-		_ = c.tcp.SetLinger(0) // fails only if the connection is gone already
+		_ = c.tcp.SetLinger(0) // fails only if the connection is already gone
 	}
 	c.server.registry.remove(c) // nothing uses the descriptor any more
 	_ = c.tcp.Close()
 }
 
-// isCut reports whether the connection was ended regardless of what was in flight.
+// isCut reports whether the connection was ended without regard to requests in flight.
 func (c *clientConn) isCut() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -43,13 +43,13 @@ func (c *clientConn) takesNothing() bool {
 	}
 	switch deadline.Phase(c.late.Load()) {
 	case deadline.PhaseIdle, deadline.PhaseFirst, deadline.PhaseHead, deadline.PhaseNone:
-		return c.forced.Load() // it is late with a request; it may still be reading an earlier response
+		return c.forced.Load() // it is late with a request, but may still be reading an earlier response
 	}
 	return true
 }
 
-// flush waits until the kernel has sent all that was written. Usually it has done so already, and flush returns
-// immediately. It returns false if nothing has moved for flushTime.
+// flush waits until the kernel has sent everything that was written. Usually it already has, and flush returns
+// immediately. It returns false after flushTime without progress.
 func (c *clientConn) flush() bool {
 	if c.isFlushed() {
 		return true
@@ -73,8 +73,8 @@ func (c *clientConn) beginFlush() bool {
 	return c.timer.Set(deadline.PhaseFlush, c.server.flushTime())
 }
 
-// flushTime returns how long a client may read nothing of an answer whose rest only the kernel holds. A shutdown does not
-// wait longer than it must for a client that has gone silent.
+// flushTime returns how long a client may read nothing of an answer whose rest is only in the kernel. During a shutdown
+// the time is shorter, so that a silent client does not delay it.
 func (s *siteServer) flushTime() time.Duration {
 	if s.draining() {
 		return min(s.bodyIdle(), drainFlushTime)
@@ -108,25 +108,26 @@ func (c *clientConn) unsentBytes() int {
 	return unsent
 }
 
-// Overdue implements deadline.Owner: the connection was interrupted deadline.endTime ago, and a goroutine still waits for its
-// client.
+// Overdue implements deadline.Owner. The connection was interrupted deadline.endTime ago, and a goroutine still waits
+// for its client.
 func (c *clientConn) Overdue() {
 	c.abort()
 	c.endFlush()
 }
 
 // abort makes all reads and writes of the connection return, and makes close discard what the kernel holds. Unlike a
-// deadline, which crypto/tls moves when it sends close_notify, it cannot be undone. The descriptor stays valid until close.
+// deadline, which crypto/tls moves when it sends close_notify, abort cannot be undone. The descriptor stays valid until
+// close.
 func (c *clientConn) abort() {
 	c.forced.Store(true)
-	_ = c.tcp.SetLinger(0) // all of these fail only if the connection is gone already
+	_ = c.tcp.SetLinger(0) // all of these fail only if the connection is already gone
 	_ = c.tcp.CloseRead()
 	_ = c.tcp.CloseWrite()
 	c.idle.EndReadAndWrite()
 }
 
-// interrupt makes the blocked call of the connection's goroutine return with an error. Over HTTP/2 it interrupts only the
-// read: a write goes on, as a truncated record would make it impossible to tell the client anything.
+// interrupt makes the blocked call of the connection's goroutine return with an error. Over HTTP/2 it interrupts only
+// reads. A write continues, because after a truncated record the client could not be told anything more.
 func (c *clientConn) interrupt() {
 	if letGo := c.letGo.Load(); letGo != nil {
 		(*letGo)()
@@ -138,9 +139,9 @@ func (c *clientConn) interrupt() {
 	c.idle.EndReadAndWrite()
 }
 
-// isStuck reports whether a write has waited for the client for the idle time of a body without any progress. Requests and
-// frames that still arrive do not count. Nor does it matter which goroutine writes: crypto/tls answers a KeyUpdate, and
-// sends alerts, while it reads. The sweeper calls it.
+// isStuck reports whether a write has waited for the client for the idle time of a body without any progress. Requests
+// and frames that still arrive do not count as progress. It does not matter which goroutine writes: crypto/tls answers
+// a KeyUpdate, and sends alerts, while it reads. The sweeper calls isStuck.
 func (c *clientConn) isStuck() bool {
 	switch now := c.server.registry.sweeper.Clock.Load(); {
 	case !c.socket.writing.Load():
@@ -153,7 +154,7 @@ func (c *clientConn) isStuck() bool {
 	return false
 }
 
-// bePatient lets the connection's writes wait for that long without progress.
+// bePatient lets the connection's writes wait up to patience without progress.
 func (c *clientConn) bePatient(patience time.Duration) {
 	if int64(patience) > c.patience.Load() {
 		c.patience.Store(int64(patience))

@@ -15,13 +15,13 @@ import (
 	"reverse-proxy/proxy/readiness"
 )
 
-// clientConn is a client's connection to a port of a listener, over TLS or, on a redirect port, in the clear. One goroutine
-// serves it, from the handshake to its end. While it waits for a request it holds neither buffers nor an exchange, which
-// keeps idle connections cheap.
+// clientConn is a client's connection to a port of a listener, over TLS or, on a redirect port, in the clear. One
+// goroutine serves it, from the handshake to its end. While it waits for a request it holds neither buffers nor an
+// exchange, so that idle connections are cheap.
 type clientConn struct {
 	connEntry
 	server *siteServer
-	// stream is where requests are read from and answers written to: secure, or the socket if there is no TLS.
+	// stream carries requests and responses. It is secure, or the socket if there is no TLS.
 	stream net.Conn
 	// tls is nil on a redirect port. secure writes to it.
 	tls    *tls.Conn
@@ -30,9 +30,9 @@ type clientConn struct {
 	socket *socket
 	// fd is the socket's descriptor, for queries that net.Conn does not offer; valid until close.
 	fd int
-	// peerAddr is the address of the connection's peer, which may be a proxy that carries the requests of many clients
-	// (Request.Client), or the source that a header of the PROXY protocol names. peerText is the same address as text.
-	// socketAddr is the address of the socket's peer, whatever a header names.
+	// peerAddr is the address of the peer. The peer may be a proxy that carries the requests of many clients
+	// (Request.Client). If a header of the PROXY protocol names a source, peerAddr is that source. peerText is the same
+	// address as text. socketAddr is the address of the socket's peer, whatever a header names.
 	peerAddr   netip.Addr
 	peerText   string
 	socketAddr netip.Addr
@@ -40,11 +40,11 @@ type clientConn struct {
 	addrs connAddrs
 	// turn is held by the connection's goroutine while it computes a handshake or parses frames.
 	turn turn
-	// timer is the deadline for whatever the connection waits for.
+	// timer is the deadline of the phase that the connection is in.
 	timer deadline.Timer
-	// work is the state of a request in flight; nil while the connection is idle.
+	// work is the state of a request in flight. It is nil while the connection is idle.
 	work *http1Work
-	// pin keeps the upstream connection that belongs to this one.
+	// pin holds the upstream connection that belongs to this connection.
 	pin upstreamPin
 	// idle is the wait for the next request.
 	idle readiness.Wait
@@ -52,25 +52,26 @@ type clientConn struct {
 	one [1]byte
 	// aborted reports whether the last response was not sent completely.
 	aborted bool
-	// revived reports whether the connection was ended as idle when it had a request, and so ends with that request.
+	// revived reports whether the connection was ended as idle while a request was arriving. It then ends with that
+	// request.
 	revived bool
-	// progress is what the client's side takes. stuck is the time at which a write began to wait without progress, or 0. Only
+	// progress records how much the client has taken. stuck is when a write began to wait without progress, or 0. Only
 	// the sweeper uses them.
 	progress clientProgress
 	stuck    int64
-	// patience is how long a write may wait without progress, if that is longer than for all connections, because a request
-	// on this one was for a route with such a time.
+	// patience is how long a write may wait without progress, if a request on this connection was for a route with a
+	// longer time than the global one.
 	patience atomic.Int64
-	// late is the phase whose deadline passed last; forced reports whether the connection was ended by force.
+	// late is the phase whose deadline passed last. forced reports whether the connection was ended by force.
 	late   atomic.Int64
 	forced atomic.Bool
 	// flushed is signalled when close need not wait for the kernel any longer.
 	flushed chan struct{}
 	// mu guards work, the assignment of its exchange to a request (for other goroutines), and the fields below.
 	mu sync.Mutex
-	// wasCut reports whether the connection was ended regardless of what was in flight.
+	// wasCut reports whether the connection was ended without regard to requests in flight.
 	wasCut bool
-	// identity is that of the client if the handshake was for a site that asks for certificates; nil otherwise.
+	// identity is the client's identity if the handshake was for a site that requires certificates, else nil.
 	identity *clientIdentity
 	// serving reports whether the handshake is complete.
 	serving atomic.Bool
@@ -78,7 +79,7 @@ type clientConn struct {
 	http2 atomic.Pointer[h2Conn]
 	// heard is when the last bytes of the handshake arrived, on the sweeper's clock.
 	heard atomic.Int64
-	// letGo ends the wait of a handshake at the gate; nil at other times.
+	// letGo ends the wait of a handshake at the gate. It is nil at other times.
 	letGo atomic.Pointer[context.CancelFunc]
 }
 
@@ -104,7 +105,7 @@ type http1Work struct {
 	closeAfter bool
 }
 
-// readBufferBytes is the size of the buffer for heads; a longer head gets a larger one.
+// readBufferBytes is the size of the buffer for heads. A longer head gets a larger one.
 const readBufferBytes = 16 << 10
 
 var workPool = sync.Pool{New: func() any {
@@ -172,8 +173,8 @@ func (c *clientConn) setPeer(addr netip.Addr) {
 	c.peerText = addr.WithZone("").String()
 }
 
-// takeProxyHeader reads the header of the PROXY protocol. From then on, the connection counts for the source that the header
-// names (S-15.3). takeProxyHeader reports whether the connection goes on.
+// takeProxyHeader reads the header of the PROXY protocol. From then on, the connection counts for the source that the
+// header names (S-15.3). takeProxyHeader reports whether the connection continues.
 func (c *clientConn) takeProxyHeader() bool {
 	s := c.server
 	if !s.trusts(c.socketAddr) {
@@ -241,8 +242,8 @@ func (c *clientConn) handshake() bool {
 	return true
 }
 
-// run serves the connection until it ends, and then closes it, or until it becomes dormant. If resumed is set, the connection
-// was dormant.
+// run serves the connection until it ends, and then closes it, or until it becomes dormant. resumed reports whether the
+// connection was dormant.
 func (c *clientConn) run(resumed bool) {
 	dormant := false
 	defer func() {
@@ -299,8 +300,8 @@ func (c *clientConn) serveHTTP1(resumed bool) (dormant bool) {
 	}
 }
 
-// beginWait begins the wait for the next request, which has neither buffers nor an exchange. It returns false if the
-// connection is to end. The first request has the deadline of the handshake.
+// beginWait begins the wait for the next request, during which the connection holds neither buffers nor an exchange. It
+// returns false if the connection must end. The first request has the deadline of the handshake.
 func (c *clientConn) beginWait(p deadline.Phase, timeout time.Duration) bool {
 	if !c.timer.Set(p, timeout) {
 		return false
@@ -312,10 +313,10 @@ func (c *clientConn) beginWait(p deadline.Phase, timeout time.Duration) bool {
 	return true
 }
 
-// dormantAfter is how long a connection waits for a request before it becomes dormant. Its goroutine's stack is a quarter of
-// what an idle connection costs; starting another goroutine costs a few microseconds.
+// dormantAfter is how long a connection waits for a request before it becomes dormant. The stack of its goroutine is a
+// quarter of what an idle connection costs; starting another goroutine costs a few microseconds.
 const dormantAfter = time.Second
 
-// hungUp reports whether the client has closed the connection or its sending half. After a complete request, closing the
-// sending half is how a client leaves (nginx treats it this way too).
+// hungUp reports whether the client has closed the connection or its sending half. Closing the sending half after a
+// complete request is how a client leaves (nginx treats it in the same way).
 func (c *clientConn) hungUp() bool { return hungUp(c.fd) }

@@ -26,7 +26,7 @@ func (c *clientConn) Look(p deadline.Phase) {
 	if p != deadline.PhaseUpstream && p != deadline.PhaseBody {
 		return
 	}
-	c.mu.Lock() // the exchange stays the same under it
+	c.mu.Lock() // so the exchange stays the same
 	defer c.mu.Unlock()
 	if c.work != nil && c.timer.Phase() == p {
 		c.work.exchange.Look(p)
@@ -63,7 +63,7 @@ func (c *clientConn) Expire(p deadline.Phase) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.timer.Phase() != deadline.PhaseExpired {
-		return // it was forgotten meanwhile, and this may be another request already
+		return // the deadline was reset meanwhile, and this may already be another request
 	}
 	c.late.Store(int64(p))
 	if c.work != nil && (p == deadline.PhaseUpstream || p == deadline.PhaseBody || p == deadline.PhaseTunnel) {

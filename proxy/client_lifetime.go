@@ -16,8 +16,8 @@ func (c *clientConn) deadline() *deadline.Timer { return &c.timer }
 func (c *clientConn) peer() netip.Addr { return c.peerAddr }
 
 // idleFor implements accountedConn. A connection without a request in flight is idle. A connection that has not sent a
-// request yet is idle only after freshGrace, as its request is most likely on its way. The same holds for a connection
-// whose handshake has received nothing for that long (S-12.10).
+// request yet is idle only after freshGrace, because its request is most likely under way. The same holds for a
+// connection whose handshake has received nothing for that long (S-12.10).
 func (c *clientConn) idleFor() (time.Duration, bool) {
 	switch c.timer.Phase() {
 	case deadline.PhaseHandshake:
@@ -30,7 +30,7 @@ func (c *clientConn) idleFor() (time.Duration, bool) {
 	return fresh - freshGrace, ok && fresh > freshGrace
 }
 
-// freshFor returns how long ago the handshake of a connection has ended that has not sent a request yet. It returns false for
+// freshFor returns how long ago the handshake ended on a connection that has not sent a request yet. ok is false for
 // any other connection.
 func (c *clientConn) freshFor() (time.Duration, bool) {
 	timeout := c.server.headerTimeout
@@ -40,18 +40,19 @@ func (c *clientConn) freshFor() (time.Duration, bool) {
 	return c.timer.Since(deadline.PhaseFirst, timeout)
 }
 
-// drainGrace returns how long the first request of a new connection is still waited for when the daemon shuts down.
+// drainGrace returns how long a shutdown still waits for the first request of a new connection.
 func (c *clientConn) drainGrace() time.Duration {
 	fresh, _ := c.freshFor()
 	return max(0, freshDrainGrace-fresh)
 }
 
-// freshGrace is how long a new connection has for its first request before it may have to make room for another.
+// freshGrace is how long a new connection has for its first request before it may have to make room for another
+// connection.
 const freshGrace = time.Second
 
-// freshDrainGrace is how long a new connection has for its first request when the daemon shuts down, counted from the end
-// of its handshake: two retransmissions of a lost packet. Unlike a used connection, it must not be closed at any time: its
-// client has reason to expect an answer.
+// freshDrainGrace is how long after its handshake a new connection has for its first request when the daemon shuts
+// down: enough for two retransmissions of a lost packet. Unlike a used connection, it must not be closed at just any
+// time, because its client expects an answer.
 const freshDrainGrace = 5 * time.Second
 
 // use implements accountedConn.
@@ -74,7 +75,7 @@ func (c *clientConn) endIdle() bool {
 	if c.hasReceived() {
 		return false
 	}
-	c.mu.Lock() // revive runs entirely before or after
+	c.mu.Lock() // revive runs entirely before this or after it
 	defer c.mu.Unlock()
 	if !c.timer.EndIdle() {
 		return false
@@ -83,11 +84,11 @@ func (c *clientConn) endIdle() bool {
 	return true
 }
 
-// drain ends the connection if it is idle, and a new one if no request comes soon. A request in flight, or on its way
-// through the kernel, runs to its end; then the connection's loop sees that the server is draining. An HTTP/2 client is
-// told.
+// drain ends the connection if it is idle, and a new one if no request arrives soon. A request that is in flight, or
+// still in the kernel, runs to its end; then the connection's loop sees that the server is draining. An HTTP/2 client
+// is told with GOAWAY.
 func (c *clientConn) drain() {
-	c.mu.Lock() // the end of the connection may be about to begin
+	c.mu.Lock() // the connection may be about to end
 	c.timer.Shorten(deadline.PhaseFlush, c.server.flushTime())
 	c.mu.Unlock()
 	if h := c.http2.Load(); h != nil {
@@ -106,10 +107,10 @@ func (c *clientConn) drain() {
 	}
 }
 
-// revive undoes the end of an idle connection: by a drain, to make room, or by its deadline. The connection's goroutine
-// calls it when it has read a request nevertheless. That request had left the kernel before the end was decided, so it was
-// received before the connection ended (S-12.12). revive sets the deadline for what follows and reports whether to serve
-// the request. The connection ends after it.
+// revive undoes the end of an idle connection, which a drain, the need for room or the deadline has decided. The
+// connection's goroutine calls it when it has nevertheless read a request. That request had left the kernel before the
+// end was decided, so it was received before the connection ended (S-12.12). revive sets the deadline for what follows
+// and reports whether to serve the request. The connection ends after that request.
 func (c *clientConn) revive(p deadline.Phase, timeout time.Duration) bool {
 	if !c.takeBackEnd(p, timeout) {
 		return false
@@ -154,7 +155,7 @@ func (c *clientConn) cut(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wasCut = true
-	c.timer.End() // nothing new begins
+	c.timer.End() // no new phase begins
 	c.endFlush()
 	if h != nil {
 		return

@@ -9,7 +9,7 @@ import (
 const plainHTTPBody = "This port speaks HTTPS."
 
 // refusePlainHTTP answers a client that speaks HTTP where TLS was expected, judged by the handshake error, and ends the
-// connection. Before step 8 it does not answer (S-4.3).
+// connection. It does not answer before step 8 of the start (S-4.3).
 func (c *clientConn) refusePlainHTTP(handshake error) {
 	var record tls.RecordHeaderError
 	if !errors.As(handshake, &record) || record.Conn == nil || !beginsHTTP(record.RecordHeader) || !c.server.gate.isOpen() {

@@ -7,29 +7,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clientProgress is what a client's side has taken of the written data, as seen by sweeps. Only the sweeper uses it.
+// clientProgress records how much of the written data a client has taken, as seen by sweeps. Only the sweeper uses it.
 type clientProgress struct {
-	// taken is how much the client's side had taken at the last look, looked the time of the last sweep, and moved the time
-	// of the last change.
+	// taken is how much the client had taken at the last look, looked the time of the last sweep, and moved the time of
+	// the last change.
 	taken         uint64
 	looked, moved int64
-	// quiet is one more than what had been written when everything written was found to be taken; 0 if that is not so.
+	// quiet is one more than the number of bytes written when all of them were found to be taken, else 0.
 	quiet uint64
 }
 
-// progressed reports whether the client's side has taken some of the written data since the previous sweep. All callers within
-// one sweep get the same answer. What the kernel has queued meanwhile does not count.
+// progressed reports whether the client has taken some of the written data since the previous sweep. All callers within
+// one sweep get the same answer. Data that the kernel has queued since does not count.
 func (c *clientConn) progressed() bool {
 	return c.progress.sweep(c.server.registry.sweeper.Clock.Load(), c.socket.written.Load(), c)
 }
 
-// takenReader knows how many of the bytes written to a connection the peer has acknowledged, and whether that is all.
+// takenReader returns how many of the bytes written to a connection the peer has acknowledged, and whether these are
+// all.
 type takenReader interface {
 	takenBytes() (taken uint64, all, ok bool)
 }
 
-// sweep looks at the connection once in the sweep at the time now. A client that has taken everything cannot take more until
-// more is written, so a connection on which nothing moves costs no system call.
+// sweep looks at the connection once in the sweep at time now. A client that has taken everything cannot take more
+// until more is written, so a connection on which nothing moves costs no system call.
 func (p *clientProgress) sweep(now int64, written uint64, from takenReader) bool {
 	if now == p.looked {
 		return p.moved == now
@@ -45,7 +46,7 @@ func (p *clientProgress) sweep(now int64, written uint64, from takenReader) bool
 	}
 	if ok && taken != p.taken {
 		p.taken = taken
-		if !first { // the first look has nothing to compare with
+		if !first { // the first look has no earlier one to compare with
 			p.moved = now
 		}
 	}

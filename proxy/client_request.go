@@ -10,7 +10,7 @@ import (
 // serveRequests answers the request whose first bytes are in the buffer, and all that follow it there. It reports whether
 // the connection stays open.
 func (w *http1Work) serveRequests() bool {
-	defer w.exchange.turn.give() // after a panic
+	defer w.exchange.turn.give() // even after a panic
 	for {
 		if !w.serveOne() {
 			return false
@@ -42,7 +42,7 @@ func (w *http1Work) serveOne() bool {
 	w.begin()
 	x := &w.exchange
 	c.server.handler.handle(x)
-	w.head.Fields = w.request.Fields[:0] // the stages have grown the list: the next head uses its memory
+	w.head.Fields = w.request.Fields[:0] // the stages have grown the list, so the next head uses its memory
 	if x.abort {
 		c.aborted = true
 		return false
@@ -109,8 +109,8 @@ func (w *http1Work) begin() {
 	w.resetExchange()
 }
 
-// newRequest returns an empty request of the connection. Its client is the peer until the exchange finds out which
-// client the peer forwards for.
+// newRequest returns an empty request of the connection. Its client is the peer until the exchange determines the
+// client that the peer forwards for.
 func (c *clientConn) newRequest() Request {
 	return Request{Client: c.peerAddr, ClientText: c.peerText, Peer: c.socketAddr, Addrs: &c.addrs, Account: c.account, Port: c.server.port, Identity: c.identity}
 }
@@ -123,8 +123,8 @@ func (w *http1Work) resetExchange() {
 	w.exchange.call.pin = &w.conn.pin
 }
 
-// opensTunnel reports whether a request asks for a tunnel, which is always refused. The bytes after it may be meant for the
-// tunnel, supplied by a third party and sent early by the client, and must not be read as a request (RFC 9931).
+// opensTunnel reports whether a request asks for a tunnel, which is always refused. The bytes after it must not be read
+// as a request (RFC 9931): they may be meant for the tunnel, supplied by a third party and sent early by the client.
 func opensTunnel(head *http1.Request) bool { return head.Method == "CONNECT" }
 
 // refuse answers a malformed head, counted by the limiter like any request, and closes the connection.
@@ -132,7 +132,7 @@ func (w *http1Work) refuse(refused *http1.Error) {
 	w.refuseWith("-", answerStatus(refused.Status), refused.Reason)
 }
 
-// refuseWith does the same with a given answer and the reason for the log.
+// refuseWith does the same with a given answer and a given reason for the log.
 func (w *http1Work) refuseWith(method string, a *answer, reason string) {
 	c := w.conn
 	w.request = c.newRequest()

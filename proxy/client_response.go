@@ -106,7 +106,7 @@ func (w *http1Work) End(trailers Fields) error {
 	if w.chunked {
 		w.out = http1.AppendLastChunk(w.out, trailers)
 	}
-	w.exchange.call.releaseResponse() // all of it was copied, and the client may be slow
+	w.exchange.call.releaseResponse() // everything was copied, and the client may be slow
 	return w.flush()
 }
 
@@ -116,7 +116,7 @@ func (w *http1Work) Interrupt(writing bool) {
 		w.conn.interrupt()
 		return
 	}
-	_ = w.conn.tcp.SetReadDeadline(pastDeadline) // fails only if the connection is gone already
+	_ = w.conn.tcp.SetReadDeadline(pastDeadline) // fails only if the connection is already gone
 }
 
 // Misdirected implements clientWriter. The connection ends with the answer anyway.

@@ -8,14 +8,14 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// accountedConn is a client's connection as the registry of all connections sees it, on any port and over any protocol. The
+// accountedConn is a client's connection as the registry of connections sees it, on any port and over any protocol. The
 // registry calls its methods with its lock held, so they must not block.
 type accountedConn interface {
 	// entry returns the registry's data for the connection.
 	entry() *connEntry
 	// deadline returns the connection's deadline, for the sweeper.
 	deadline() *deadline.Timer
-	// idleFor returns how long the connection has been idle, and false while it is in use.
+	// idleFor returns how long the connection has been idle. ok is false while it is in use.
 	idleFor() (time.Duration, bool)
 	// use returns what the connection is in use for.
 	use() connUse
@@ -23,7 +23,7 @@ type accountedConn interface {
 	endIdle() bool
 	// drain closes the connection once it has nothing in flight (S-11.1).
 	drain()
-	// cut ends the connection immediately with cause, regardless of what is in flight.
+	// cut ends the connection immediately with cause, without regard to requests in flight.
 	cut(cause error)
 	// peer returns the address of the connection's client.
 	peer() netip.Addr
@@ -39,15 +39,15 @@ type connEntry struct {
 	number uint64
 	// leaving reports whether the connection was told to make room.
 	leaving bool
-	// asked is the last round in which the connection was asked to make room and had a new request (idleList).
+	// asked is the last round in which the connection was asked to make room but had a new request (idleList).
 	asked uint64
 }
 
 // entry implements accountedConn for the connection that the entry is embedded in.
 func (e *connEntry) entry() *connEntry { return e }
 
-// connUse is what a connection is in use for, in the order in which connections of a client above its share are cut: first
-// those whose end costs their client least.
+// connUse is what a connection is in use for. The values are in the order in which the connections of a client above
+// its share are cut: those that cost their client least come first.
 type connUse int
 
 const (
@@ -63,7 +63,7 @@ type ticket struct {
 	key limit.Key
 	// proxy reports whether the peer is a trusted proxy.
 	proxy bool
-	// account is the client's account; set when the connection is admitted.
+	// account is the client's account. It is set when the connection is admitted.
 	account *clientAccount
 	// held is how many connections the client had when this one was refused.
 	held int
@@ -72,11 +72,11 @@ type ticket struct {
 	done   chan struct{}
 }
 
-// admission is the outcome for an accepted connection.
+// admission is what becomes of an accepted connection.
 type admission int
 
 const (
-	// admitted means that the connection has its room.
+	// admitted means that the connection has room.
 	admitted admission = iota
 	// refused means that the client holds its share and no connection is idle.
 	refused
@@ -84,16 +84,16 @@ const (
 	ended
 )
 
-// decided is the channel of tickets that never had to wait.
+// decided is the channel of tickets that need not wait.
 var decided = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// wait waits for the outcome and returns it.
+// wait waits for the result and returns it.
 func (t *ticket) wait() admission {
 	<-t.done
 	return t.result
 }
 
-// decide sets the outcome and ends the wait.
+// decide sets the result and ends the wait.
 func (t *ticket) decide(result admission) {
 	t.result = result
 	close(t.done)

@@ -28,7 +28,7 @@ var (
 )
 
 // census counts the open connections by protocol and state. Like the sweeper, it goes through them in parts, so that it
-// does not delay new or ending connections for long; a change meanwhile may or may not be counted.
+// does not delay new or ending connections for long. A change during the count may or may not be included.
 func (r *connRegistry) census() (census [len(connProtocols)][2]int) {
 	r.sweeper.Each(func(t *deadline.Timer) {
 		if c, ok := t.Owner.(accountedConn); ok {
@@ -65,7 +65,7 @@ func (r *connRegistry) counts() (open int, admitted uint64) {
 }
 
 // limited returns how many connections were refused because their client held its share, and how many were cut because
-// their client held more than it.
+// their client held more than its share.
 func (r *connRegistry) limited() (refused, cut uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

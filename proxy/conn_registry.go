@@ -13,8 +13,8 @@ import (
 	"reverse-proxy/proxy/readiness"
 )
 
-// connRegistry is the one account of all client connections, of every listener and protocol. `status` and shutdown read it,
-// and it enforces max_connections and the clients' shares of it (S-12.2, S-12.6).
+// connRegistry accounts for all client connections, of every listener and protocol. `status` and shutdown read it, and
+// it enforces max_connections and the clients' shares of it (S-12.2, S-12.6).
 type connRegistry struct {
 	sweeper *deadline.Sweeper
 	limit   int
@@ -23,7 +23,7 @@ type connRegistry struct {
 	// onCut is called, with mu held, after a connection is cut because its client held more than its share.
 	onCut func(client netip.Addr, held int)
 
-	// proxyRefused is how many connections had no header of the PROXY protocol from a trusted proxy.
+	// proxyRefused is how many connections from a trusted proxy had no header of the PROXY protocol.
 	proxyRefused atomic.Uint64
 	// waiting is how many accepted connections wait for room.
 	waiting atomic.Int32
@@ -32,7 +32,7 @@ type connRegistry struct {
 	grownWindows atomic.Int64
 	// parked are the answers over HTTP/2 that wait only for their clients.
 	parked parkedAnswers
-	// gatherings are the connections that gather TLS records, to send them together.
+	// gatherings are the connections that collect TLS records to send them together.
 	gatherings gatherings
 
 	// poller waits for the requests of dormant connections; nil if connections keep their goroutines. A connection becomes
@@ -43,14 +43,15 @@ type connRegistry struct {
 	mu sync.Mutex
 	// open is the number of open connections.
 	open int
-	// admitted is how many connections were ever admitted; refused and cutForOthers count the actions of the shares.
+	// admitted is how many connections were ever admitted. refused and cutForOthers count the connections that were
+	// refused and cut because of the shares.
 	admitted, refused, cutForOthers uint64
 	conns                           map[accountedConn]struct{}
-	// clients are the accounts of all clients with connections, or with requests through trusted proxies. proxies are those
-	// of the proxies, for which no share holds.
+	// clients are the accounts of all clients with connections, or with requests through trusted proxies. proxies are
+	// the accounts of the proxies, to which no share applies.
 	clients, proxies accounts
-	// queue are the connections that wait for room, in the order in which they were accepted. leaving are those that were
-	// told to make room. The first promised connections of the queue will take their places.
+	// queue holds the connections that wait for room, in the order in which they were accepted. leaving holds those
+	// that were told to make room. The first promised connections of the queue will take their places.
 	queue    []*ticket
 	promised int
 	leaving  []leavingConn
@@ -71,8 +72,8 @@ func newConnRegistry(limit, share int, s *deadline.Sweeper) *connRegistry {
 	return r
 }
 
-// accepts counts a loop that accepts connections; the loop calls the returned function when it has ended. A drain waits for
-// it: an accepted connection must not be missed because it was not counted yet.
+// accepts counts a loop that accepts connections. The loop calls the returned function when it has ended. A drain waits
+// for the loops, so that no accepted connection is missed because it was not counted yet.
 func (r *connRegistry) accepts() (ended func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -85,9 +86,9 @@ func (r *connRegistry) accepts() (ended func()) {
 	}
 }
 
-// admit asks for room for an accepted connection of a client. It does not wait; the ticket gives the outcome. It returns
-// false if the listener must not accept further connections until the outcome is known: they wait in the backlog. During a
-// drain, a connection that was accepted just before is still admitted (S-11.2).
+// admit asks for room for an accepted connection of a client. It does not wait; the ticket gives the result. acceptOn
+// is false if the listener must not accept further connections until the result is known: they wait in the backlog.
+// During a drain, a connection that was accepted just before is still admitted (S-11.2).
 func (r *connRegistry) admit(key limit.Key) (t *ticket, acceptOn bool) {
 	return r.admitPeer(key, false)
 }
@@ -106,7 +107,7 @@ func (r *connRegistry) admitPeer(key limit.Key, proxy bool) (t *ticket, acceptOn
 	}
 	t.done = make(chan struct{})
 	r.queue = append(r.queue, t)
-	r.waiting.Add(1) // before looking, or a connection that becomes idle meanwhile would go unnoticed
+	r.waiting.Add(1) // before the search, or a connection that becomes idle now would go unnoticed
 	r.makeRoom()
 	return t, r.promised == len(r.queue) && r.promised <= maxPromised
 }
@@ -149,7 +150,7 @@ func (r *connRegistry) add(c accountedConn, t *ticket) bool {
 	return true
 }
 
-// stays revokes the order to a connection to make room: a request has arrived on it.
+// stays cancels the order to make room on a connection on which a request has arrived.
 func (r *connRegistry) stays(c accountedConn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -220,8 +221,8 @@ func (r *connRegistry) closeAccount(account *clientAccount) {
 	r.clients.close(account)
 }
 
-// comesFrom moves a registered connection to the account of the client or proxy that it turned out to come from. It returns
-// false, with the number of the client's connections, if others wait for room and the client holds its share.
+// comesFrom moves a registered connection to the account of the client or proxy that it turned out to come from. If
+// others wait for room and the client holds its share, ok is false and held is the number of the client's connections.
 func (r *connRegistry) comesFrom(c accountedConn, key limit.Key, proxy bool) (held int, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -278,7 +279,7 @@ func (r *connRegistry) count() int {
 }
 
 // drain closes idle connections, lets requests in flight end (S-11.1) and waits until every connection has ended or the
-// context has. The listening sockets are closed already. It reports whether all connections have ended.
+// context is done. The listening sockets are already closed. It reports whether all connections have ended.
 func (r *connRegistry) drain(ctx context.Context) bool {
 	r.mu.Lock()
 	r.draining = true
@@ -311,8 +312,8 @@ func (r *connRegistry) close() {
 	r.endIfDrained()
 }
 
-// awaitEnd waits until the connections that close has cut have ended, and with them their exchanges, so that each can still
-// write its log line. It waits no longer than limit.
+// awaitEnd waits until the connections that close has cut have ended, and with them their exchanges, so that each can
+// still write its log line. It waits no longer than limit.
 func (r *connRegistry) awaitEnd(limit time.Duration) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()

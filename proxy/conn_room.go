@@ -12,20 +12,22 @@ import (
 var errOverShare = errors.New("its client held more than max_connections_per_client while others waited")
 
 const (
-	// leaveTime is how long to wait for a connection that was told to make room before another one is told.
+	// leaveTime is how long to wait for a connection that was told to make room before telling another one.
 	leaveTime = 3 * deadline.Interval
-	// maxPromised is how many accepted connections may wait for leaving ones while their listeners go on accepting. Their
-	// descriptors are among config.spareDescriptors.
+	// maxPromised is how many accepted connections may wait for leaving ones while their listeners continue to accept.
+	// Their descriptors are among config.spareDescriptors.
 	maxPromised = 16
-	// settledIdle is how long a connection of a client within its share must be idle before it makes room for a client that
-	// holds its share: otherwise a connection in regular use would be closed just before its client's next request.
+	// settledIdle is how long a connection of a client within its share must be idle before it makes room for a client
+	// that holds its share. Without it, a connection in regular use would be closed just before its client's next
+	// request.
 	settledIdle = 5 * time.Second
-	// longestIdleKept is how many connections one search for idle ones keeps.
+	// longestIdleKept is how many connections a search for idle ones keeps.
 	longestIdleKept = 64
-	// asksPerCall bounds how many connections with a new request one call of tellToLeave may find.
+	// asksPerCall bounds how many connections with a new request one call of tellToLeave may encounter.
 	asksPerCall = 2 * longestIdleKept
-	// looksPerSweep bounds how many connections are examined between two sweeps for clients that hold their share; for others
-	// it is twice as many. The lock is held meanwhile, and each request that ends while others wait causes a look.
+	// looksPerSweep bounds how many connections are examined between two sweeps for clients that hold their share. For
+	// other clients the bound is twice as high. The lock is held during the search, and each request that ends while
+	// others wait causes one.
 	looksPerSweep = 200_000
 )
 
@@ -33,7 +35,7 @@ const (
 type idleList struct {
 	// longest begins with the connection that has been idle longest.
 	longest []idleConn
-	// at is the time of the search on the sweeper's clock, and looked how many connections were examined since then.
+	// at is the time of the search on the sweeper's clock. looked is how many connections were examined since then.
 	at     int64
 	looked int
 	// round numbers the calls of tellToLeave, each of which asks a connection only once. It begins at 1.
@@ -52,9 +54,9 @@ type leavingConn struct {
 	at int64
 }
 
-// makeRoom gives waiting connections the free room, and makes others leave for the rest (S-12.2, S-12.6): an idle
-// connection, or else one of a client that holds more than its share. A client that holds its share itself is refused if no
-// connection is idle. All others wait. The caller holds mu.
+// makeRoom gives the free room to waiting connections, and tells other connections to leave for the rest (S-12.2,
+// S-12.6): an idle connection, or else one of a client that holds more than its share. A client that holds its own
+// share is refused if no connection is idle. All others wait. The caller holds mu.
 func (r *connRegistry) makeRoom() {
 	for len(r.queue) > 0 && r.open < r.limit {
 		t := r.queue[0]
@@ -64,7 +66,7 @@ func (r *connRegistry) makeRoom() {
 	r.promised = min(r.leavingSoon(), len(r.queue))
 	for i := r.promised; i < len(r.queue); {
 		t := r.queue[i]
-		held := 0 // no share holds for a trusted proxy
+		held := 0 // no share applies to a trusted proxy
 		if !t.proxy {
 			held = r.clients.held(t.key)
 		}
@@ -93,8 +95,8 @@ func (r *connRegistry) leavingSoon() (n int) {
 	return n
 }
 
-// tellToLeave makes one connection leave, for a client that holds its share or one that does not. It reports whether it
-// found one.
+// tellToLeave tells one connection to leave. holdsShare reports whether the client that needs the room holds its share.
+// tellToLeave reports whether it found a connection.
 func (r *connRegistry) tellToLeave(holdsShare bool) bool {
 	r.idle.round++
 	for range asksPerCall {
@@ -109,7 +111,7 @@ func (r *connRegistry) tellToLeave(holdsShare bool) bool {
 			r.isLeaving(conn)
 			return true
 		}
-		// A request has just come on it. It may go on seeming idle, as its goroutine may wait for mu.
+		// A request has just arrived on it. It may continue to look idle, because its goroutine may wait for mu.
 		conn.entry().asked = r.idle.round
 	}
 	if holdsShare {
@@ -133,9 +135,9 @@ func (r *connRegistry) isLeaving(conn accountedConn) {
 	r.leaving = append(r.leaving, leavingConn{conn, r.sweeper.Clock.Load()})
 }
 
-// nextIdle takes out of the list the connection that has been idle longest among those that may make room; nil if there is
-// none. It returns false if it does not know because too many were examined since the last sweep. One search serves many
-// calls: a connection that becomes idle later has been idle for less time.
+// nextIdle removes from the list the connection that has been idle longest among those that may make room, or returns
+// nil if there is none. known is false if too many connections were examined since the last sweep to be sure. One
+// search serves many calls: a connection that becomes idle later has been idle for less time.
 func (r *connRegistry) nextIdle(holdsShare bool) (conn accountedConn, known bool) {
 	list := &r.idle
 	now := r.sweeper.Clock.Load()
@@ -193,8 +195,8 @@ func (r *connRegistry) mayMakeRoom(conn accountedConn, idle time.Duration, holds
 	return !holdsShare || idle >= settledIdle || conn.entry().account.exceeds(r.share)
 }
 
-// overShare returns a connection of the client that is furthest above its share, or nil if no client is above it: the
-// connection whose end costs least, and of those the youngest.
+// overShare returns a connection of the client that is furthest above its share, or nil if no client is above it. Of
+// the client's connections it chooses the one that costs least to end, and of those the youngest.
 func (r *connRegistry) overShare() accountedConn {
 	var heaviest *clientAccount
 	most := r.share

@@ -15,8 +15,8 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// exchange is one request on its way through the stages, with all that they find out about it. One goroutine works on it
-// from the head of the request to the last byte of the response; a second one may send the request's body.
+// exchange is one request on its way through the stages, with everything that they find out about it. One goroutine
+// works on it from the head of the request to the last byte of the response. A second one may send the request's body.
 //
 // It ends in one of these ways:
 //
@@ -32,57 +32,58 @@ import (
 //	  └──────── relay ─── the client was given the whole response ────────────────────────────▶ complete
 //	                   └─ a side broke off, or nothing moved for too long ────────────────────▶ cut
 //
-// A request that is malformed enters at send, through pipeline.refuse. After complete the connection goes on, unless the
-// response announced its end. After cut, abort is set, and the adapter closes the connection (HTTP/1.1) or resets the stream
-// (HTTP/2). cancel ends nothing by itself: it interrupts what the exchange's goroutine waits for, which then takes one of
-// these ways.
+// A malformed request enters at send, through pipeline.refuse. After complete the connection continues, unless the
+// response announced its end. After cut, abort is set, and the adapter closes the connection (HTTP/1.1) or resets the
+// stream (HTTP/2). cancel does not end the exchange itself: it interrupts the wait of the exchange's goroutine, which
+// then takes one of these ways.
 type exchange struct {
-	// request is what the client sent; the header stages change its fields.
+	// request is what the client sent. The header stages change its fields.
 	request *Request
 	// client is where the answer goes.
 	client clientWriter
-	// log receives what went wrong on the way.
+	// log receives what goes wrong on the way.
 	log *eventlog.Logger
 	// dates provides the text of Date fields.
 	dates *dateText
-	// config is the dynamic configuration that serves this request to its end (S-3.1).
+	// config is the dynamic configuration that applies to this request to its end (S-3.1).
 	config *DynamicConfig
 	// listener is the index of the listener that took the request.
 	listener int
 	// body is the request's body with the limit applied; its source is nil if there is no body.
 	body requestBody
-	// host is the lower-cased host without port; "" if the request named none or an invalid one.
+	// host is the lower-cased host without port, or "" if the request has none or an invalid one.
 	host string
-	// decision is what becomes of the request, made before the first stage. The stages read it.
+	// decision says what becomes of the request. It is made before the first stage, and the stages read it.
 	decision decision
-	// site and route are those of the decision once the request is routed; nil before that, and if the decision has none.
+	// site and route are those of the decision once the request is routed. They are nil before that, and if the
+	// decision has none.
 	site  *site
 	route *route
-	// problem is why the proxy has refused the request, for the log; "" for nothing that the status does not say.
+	// problem is why the proxy has refused the request, for the log. It is "" if the status says enough.
 	problem string
-	// status is the status of the final response that was sent, for the log; 0 before that.
+	// status is the status of the final response that was sent, for the log, or 0 before that.
 	status int
-	// abort reports whether the response was begun and could not be completed: the adapter cuts the connection or stream,
-	// so that a truncated body never ends cleanly (S-6.10).
+	// abort reports whether the response was begun but could not be completed. The adapter then cuts the connection or
+	// stream, so that a truncated body never ends cleanly (S-6.10).
 	abort bool
 	// passedReset is the result of the function of that name, if the upstream has failed.
 	passedReset http2.Code
 	// start is when the head of the request was complete.
 	start time.Time
-	// leaves says when to look whether the client has left.
+	// leaves decides when to check whether the client has left.
 	leaves leaveWatch
 	exchangeCounts
 	exchangeAccess
 	headerScratch
-	// via is what a trusted proxy says of the request.
+	// via holds what a trusted proxy says about the request.
 	via viaProxy
-	// timer is the deadline for whatever the exchange waits for; over HTTP/1.1 it is the connection's.
+	// timer is the deadline of the exchange's current phase. Over HTTP/1.1 it is the connection's timer.
 	timer *deadline.Timer
 	// turn is held by the exchange's goroutine until it may wait for an upstream or the client.
 	turn turn
-	// call is the request to the upstream. Whether it is made or not, it holds the cause of a cancellation.
+	// call is the request to the upstream. It holds the cause of a cancellation even if the request is never made.
 	call upstreamCall
-	// gate is the gate that the exchange is through, and pass its place there; nil without one.
+	// gate is the gate that the exchange has passed, and pass its place there. gate is nil if there is none.
 	gate *limit.Gate
 	pass limit.Pass
 	// pick is the choice of the upstream.
@@ -90,14 +91,14 @@ type exchange struct {
 	// answered reports whether the head of the response was begun.
 	answered atomic.Bool
 
-	// interim is held while an interim response is sent, and informing reports whether one is: two goroutines may have one
-	// to send, and none may come after the head of the final one. It is not the mu of the call, which must not be held while
-	// waiting for a client.
+	// interim is held while an interim response is sent. informing reports whether one is being sent. Two goroutines
+	// may have one to send, and none may follow the head of the final response. It is not the mu of the call, which
+	// must not be held while waiting for a client.
 	interim   sync.Mutex
 	informing atomic.Bool
 }
 
-// These are the causes for which an exchange is cancelled.
+// These are the causes with which an exchange is cancelled.
 var (
 	errClientGone      = errors.New("the client went away")
 	errClientIdle      = errors.New("the client sent no byte of its body within body_idle_timeout_secs")
@@ -134,25 +135,25 @@ func (x *exchange) reset(r *Request, client clientWriter, timer *deadline.Timer,
 	x.answered.Store(false)
 	x.leaves.reset()
 	x.call.reset(x, r, &x.body, timer)
-	x.call.to.address = "" // the log names an upstream only if the request gets as far as that
+	x.call.to.address = "" // the log names an upstream only if the request reaches one
 	if r.Account != nil {
 		x.call.client = &r.Account.upstreams
 	}
 }
 
-// cancel ends whatever the exchange waits for. The first cause is kept.
+// cancel interrupts the exchange's current wait. Only the first cause is kept.
 func (x *exchange) cancel(cause error) { x.call.cancel(cause) }
 
 // cancelled returns why the exchange was cancelled, or nil.
 func (x *exchange) cancelled() error { return x.call.cancelled() }
 
-// await calls wait, whose context ends when the exchange is cancelled, and so also when the client leaves or when most has
-// passed. The context has ended already if the exchange was cancelled before, or has run out of time. await returns that
-// cause, or nil. The caller must have given its turn back.
+// await calls wait, whose context ends when the exchange is cancelled, and therefore also when the client leaves or
+// when most has passed. The context has already ended if the exchange was cancelled before or has run out of time.
+// await returns the cause of the cancellation, or nil. The caller must have returned its turn.
 func (x *exchange) await(most time.Duration, wait func(ctx context.Context)) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	// The timer takes over from the deadline of the request's head, and makes the sweeper look for a client that leaves.
+	// The timer replaces the deadline of the request's head, and makes the sweeper check whether the client leaves.
 	late := !x.timer.Set(deadline.PhaseUpstream, most)
 	if !x.call.dialing(cancel) || late { // a cancellation ends this wait as it ends a dial
 		cancel()
@@ -177,7 +178,7 @@ func (x *exchange) Look(p deadline.Phase) {
 	}
 }
 
-// Extend gives more time to a client that reads slowly but reads.
+// Extend gives more time to a client that reads slowly but steadily.
 func (x *exchange) Extend(p deadline.Phase) time.Duration {
 	if (p == deadline.PhaseBody || p == deadline.PhaseTunnel) && x.answered.Load() && x.client.Progressed() {
 		return x.body.idle
@@ -205,12 +206,12 @@ func (x *exchange) stop() { x.client.Interrupt(x.answered.Load() || x.informing.
 // stopBody implements callOwner.
 func (x *exchange) stopBody() { x.client.Interrupt(false) }
 
-// Overdue implements deadline.Owner. Expire interrupts everything that a request over HTTP/2 can wait for; its connection has
-// a timer of its own.
+// Overdue implements deadline.Owner. It does nothing: Expire interrupts everything that a request over HTTP/2 can wait
+// for, and its connection has its own timer.
 func (x *exchange) Overdue() {}
 
-// beginAnswer marks the beginning of the response. It returns false if a deadline has passed before: that deadline no
-// longer interrupts writes, which could wait forever.
+// beginAnswer marks the beginning of the response. It returns false if a deadline has already passed: that deadline
+// would no longer interrupt writes, which could then wait for ever.
 func (x *exchange) beginAnswer() bool {
 	x.interim.Lock()
 	defer x.interim.Unlock()
@@ -218,8 +219,8 @@ func (x *exchange) beginAnswer() bool {
 	return x.call.deliver()
 }
 
-// inform implements callOwner. It sends an interim response, unless the final one has begun or the exchange is cancelled.
-// Later steps notice a client that is gone.
+// inform implements callOwner. It sends an interim response, unless the final one has begun or the exchange is
+// cancelled. If the client is gone, later steps notice it.
 func (x *exchange) inform(status int, reason string, fields Fields) {
 	x.interim.Lock()
 	defer x.interim.Unlock()
@@ -233,31 +234,32 @@ func (x *exchange) inform(status int, reason string, fields Fields) {
 	}
 }
 
-// answer is a response that the proxy makes itself instead of forwarding one.
+// answer is a response that the proxy creates instead of forwarding one.
 type answer struct {
 	status int
 	fields Fields
 	// body and contentType replace the status text and its type unless they are empty.
 	body        []byte
 	contentType string
-	// bare leaves out the status text.
+	// bare omits the status text.
 	bare bool
 	// closing ends the connection after the answer (HTTP/1), or resets the stream (HTTP/2).
 	closing bool
-	// abort cuts the connection and sends nothing more: no client is left, or its response cannot be completed.
+	// abort cuts the connection and sends nothing more, because the client is gone or its response cannot be completed.
 	abort bool
 }
 
-// answerStatus makes an answer from a status, without further fields.
+// answerStatus returns an answer with a status and no further fields.
 func answerStatus(status int) *answer { return &answer{status: status} }
 
-// stage is one step on a request's way: it returns an answer that ends the exchange, or nil to let it go on. If the last
-// stage returns nil, the client was given the upstream's whole response.
+// stage is one step on a request's way. It returns an answer that ends the exchange, or nil to continue. If the last
+// stage returns nil, the client was given the whole response of the upstream.
 type stage struct {
 	name string
 	run  func(x *exchange) *answer
-	// acts reports whether the stage changes anything but the exchange: an explanation leaves such a stage out.
+	// acts reports whether the stage changes anything besides the exchange. An explanation skips such a stage.
 	acts bool
-	// plan is what an explanation runs of a stage that acts: the part that changes and asks nothing; nil for none.
+	// plan is the part of a stage that acts which an explanation can run, because it changes nothing and asks no other
+	// service. It is nil if there is no such part.
 	plan func(x *exchange) *answer
 }

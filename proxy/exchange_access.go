@@ -11,7 +11,7 @@ import (
 	"reverse-proxy/proxy/routing"
 )
 
-// Why the rules of access have refused a request, in the log.
+// These are the reasons in the log for which the rules of access refuse a request.
 const (
 	errDenied        = "client in deny"
 	errNotAllowed    = "client not in allow"
@@ -25,32 +25,33 @@ const (
 )
 
 const (
-	// passwordRetry is what Retry-After says to a client whose password was not verified because too many others were waiting.
+	// passwordRetry is the Retry-After for a client whose password was not verified because too many others were
+	// waiting.
 	passwordRetry = 3 * time.Second
-	// passwordSpare is a deadline that would end the wait for a verification if nothing else did.
+	// passwordSpare is a deadline that ends the wait for a verification if nothing else does.
 	passwordSpare = time.Minute
 )
 
-// exchangeAccess is what an exchange keeps for the rules of access.
+// exchangeAccess holds the data of an exchange for the rules of access.
 type exchangeAccess struct {
-	// authorization is the value of the client's Authorization field, before any rule could change it; authorizations is the
-	// number of its lines.
+	// authorization is the value of the client's Authorization field, before any rule can change it. authorizations is
+	// the number of its lines.
 	authorization  string
 	authorizations int
-	// asked are the fields, and cookies the further values of the cookie field, that a service is asked with.
+	// asked holds the fields, and cookies the further values of the cookie field, that a service is asked with.
 	asked   Fields
 	cookies []string
-	// setCookies are the cookies of a service for the client.
+	// setCookies holds the cookies that a service sets for the client.
 	setCookies []string
 	// refusedBy is the rule that has refused the request.
 	refusedBy accessRule
 }
 
-// askedFields are the client's fields that a service gets. By the last two, services decide whether to redirect to a login page
-// or to answer a program with 401.
+// askedFields are the client's fields that a service receives. From the last two, services decide whether to redirect
+// to a login page or to answer a program with 401.
 var askedFields = headers.NewNameSet(false, []string{"Authorization", "Cookie", "Accept", "X-Requested-With"})
 
-// takeCredentials keeps what the rules of access look at, before the rules for header fields apply.
+// takeCredentials saves what the rules of access examine, before the rules for header fields apply.
 func (x *exchange) takeCredentials() {
 	for _, field := range x.request.Fields {
 		if len(field.Name) == len("Authorization") && http1.EqualFold(field.Name, "Authorization") {
@@ -64,8 +65,8 @@ func (x *exchange) takeCredentials() {
 	x.cookies = x.request.Cookies
 }
 
-// knownAccess decides as far as that is possible without asking anybody. passes reports whether the request is let in for
-// certain; it is false for one that is refused, and for one about which other rules have to be asked.
+// knownAccess applies the rules as far as possible without asking a service. passes reports whether the request is
+// certainly let in. It is false for a refused request, and for one about which other rules have yet to decide.
 func (x *exchange) knownAccess(rules *config.Access) (refused *answer, passes bool) {
 	listed := rules.ByList(x.request.Client)
 	switch {
@@ -77,9 +78,9 @@ func (x *exchange) knownAccess(rules *config.Access) (refused *answer, passes bo
 		return x.refuse(byList, errNotAllowed, http.StatusForbidden), false
 	case !rules.Asks():
 		return nil, true
-	case rules.ForwardAuth != nil && routing.HasDotSegment(x.request.Target): // the service could read another path than the upstream
+	case rules.ForwardAuth != nil && routing.HasDotSegment(x.request.Target): // the service could read a different path than the upstream
 		return x.refuse(byService, errAmbiguousPath, http.StatusBadRequest), false
-	case x.authorizations > 1: // the upstream could read the other one
+	case x.authorizations > 1: // the upstream could read the other line
 		return x.refuse(byPassword, errTwoPasswords, http.StatusBadRequest), false
 	case rules.Users != nil && !access.IsBasic(x.authorization) && !(rules.Any && rules.ForwardAuth != nil):
 		return x.challenge(errNoPassword), false
@@ -87,7 +88,7 @@ func (x *exchange) knownAccess(rules *config.Access) (refused *answer, passes bo
 	return nil, false
 }
 
-// refuse records which rule refuses the request and why, and returns the answer.
+// refuse records which rule refuses the request, and why. It returns the answer.
 func (x *exchange) refuse(by accessRule, why string, status int) *answer {
 	x.refusedBy, x.problem = by, why
 	return answerStatus(status)
@@ -110,13 +111,13 @@ func (x *exchange) passwordFailed(rules *config.Access) *answer {
 func (x *exchange) logPasswordFailed(rules *config.Access) {
 	sent, _ := access.ParseBasic(x.authorization)
 	if !rules.Users.Has(sent.User) {
-		sent.User = "" // it may be a password in the wrong place
+		sent.User = "" // it may be a password that was typed in the wrong place
 	}
 	record := accessRecord{ClientIP: x.request.Client, Host: x.host, Path: x.request.Target, Route: x.route.config.Path, RequestID: x.loggedID(), PeerIP: x.request.otherPeer()}
 	logAuthFailed(x.log, record, http.StatusUnauthorized, sent.User)
 }
 
-// serviceRequest returns the request to a service about this request.
+// serviceRequest returns the request that asks a service about this request.
 func (x *exchange) serviceRequest(service *config.ForwardAuth) *Request {
 	r := x.request
 	fields := append(make(Fields, 0, len(x.asked)+5), x.asked...)
@@ -131,8 +132,8 @@ func (x *exchange) serviceRequest(service *config.ForwardAuth) *Request {
 	}
 }
 
-// takeReply lets a request pass about which the service has replied with 2xx, with the fields that the reply vouches for. Any
-// other reply is the answer to the client.
+// takeReply lets a request pass if the service has replied with 2xx, with the fields that the reply vouches for. Any
+// other reply becomes the answer to the client.
 func (x *exchange) takeReply(rules *config.Access, got *reply) *answer {
 	if got.status/100 != 2 {
 		a := x.refuse(byService, errServiceSaysNo, got.status)

@@ -8,7 +8,7 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// rule returns the limit that the exchange takes a token from: that of its route, or the file's.
+// rule returns the limit that the exchange takes a token from: the limit of its route, or the file's.
 func (x *exchange) rule() limit.Rule {
 	if r := x.decision.route; r != nil && r.limits != nil {
 		return r.limits.rule
@@ -36,7 +36,7 @@ func (x *exchange) bodyLimit() int64 {
 	return most
 }
 
-// bodyIdle returns how long no byte of a body of the exchange may move.
+// bodyIdle returns how long a body of the exchange may make no progress.
 func (x *exchange) bodyIdle(otherwise time.Duration) time.Duration {
 	r := x.decision.route
 	if r == nil || r.config.BodyIdle == 0 {
@@ -48,5 +48,5 @@ func (x *exchange) bodyIdle(otherwise time.Duration) time.Duration {
 	return r.config.BodyIdle
 }
 
-// patientClient is a client's side whose connection can wait for longer than usual for its client to read.
+// patientClient is the side of a client whose connection can wait longer than usual for the client to read.
 type patientClient interface{ bePatient(time.Duration) }

@@ -7,18 +7,20 @@ import (
 	"reverse-proxy/proxy/deadline"
 )
 
-// mostBetweenLooks is the longest time between two looks for a client that leaves.
+// mostBetweenLooks is the longest time between two checks whether the client has left.
 const mostBetweenLooks = int64(time.Second)
 
-// leaveWatch says when to look for a client that leaves: first at every sweep, and later after an eighth of the time since
-// the first look, at most a second. A client that receives events for hours then costs next to nothing, and the work for a
-// client that has left is soon stopped. The sweeper uses leaveWatch; the exchange's goroutine resets it.
+// leaveWatch decides when to check whether the client has left: at first in every sweep, and later after an eighth of
+// the time since the first check, but at least once a second. A client that receives events for hours then costs next
+// to nothing, and the work for a client that has left soon stops. The sweeper uses leaveWatch; the exchange's goroutine
+// resets it.
 type leaveWatch struct {
-	// begin is the time of the first look, and next that of the next one; 0 before the first look.
+	// begin is the time of the first check, and next the time of the next one. Both are 0 before the first check.
 	begin, next atomic.Int64
 }
 
-// reset prepares for another exchange. Most exchanges end before the first sweep, and loading is cheaper than storing.
+// reset prepares for another exchange. It loads before it stores: most exchanges end before the first sweep, and
+// loading is cheaper.
 func (w *leaveWatch) reset() {
 	if w.begin.Load() != 0 || w.next.Load() != 0 {
 		w.begin.Store(0)
@@ -26,7 +28,7 @@ func (w *leaveWatch) reset() {
 	}
 }
 
-// due reports whether to look in the sweep at the time now.
+// due reports whether to check in the sweep at time now.
 func (w *leaveWatch) due(now int64) bool {
 	if now < w.next.Load() {
 		return false

@@ -7,22 +7,22 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// h2Body is the body of a request: the data that has arrived and is not yet taken. The window bounds it.
+// h2Body is the body of a request: the data that has arrived but was not taken yet. The window bounds it.
 type h2Body struct {
 	inWindow h2Window
 	// held is the number of bytes in the chunks.
 	held        int64
 	first, last *h2Chunk
-	// from is the offset in the first chunk of the first byte that is not yet taken.
+	// from is the offset in the first chunk of the first byte that was not taken yet.
 	from int
-	// declared is the length from the head, or -1 if it has none; received is the number of bytes that have arrived.
+	// declared is the length in the head, or -1 if it has none. received is the number of bytes that have arrived.
 	declared, received int64
 	arrivedTrailers    Fields
 	arrived            sync.Cond
 }
 
-// h2TrailerHeads is the pool of the heads that trailers are decoded into. A stream that waits keeps a copy of no more
-// than their fields: a list that grows by itself to 127 references of a byte each costs 12 KB (S-12.8).
+// h2TrailerHeads is the pool of the heads that trailers are decoded into. A waiting stream keeps only a copy of the
+// fields: a list that grows to 127 references of a byte each would cost 12 KB (S-12.8).
 var h2TrailerHeads = sync.Pool{New: func() any { return &http2.Head{} }}
 
 // putTrailerHead returns a head for trailers to the pool.
@@ -61,7 +61,7 @@ func (b *h2Body) store(data []byte) {
 	}
 }
 
-// append keeps data that has arrived in a chunk of its own. The caller holds mu.
+// append keeps data that has arrived in its own chunk. The caller holds mu.
 func (b *h2Body) append(chunk *h2Chunk) {
 	b.held += int64(chunk.used)
 	b.link(chunk)
@@ -102,7 +102,7 @@ func (s *h2Stream) read(room []byte, wait bool) ([]byte, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !wait && !s.remoteClosed {
-		return nil, errNotReady // taking data opens the window for more, so only an upstream that accepts it may cause that
+		return nil, errNotReady // taking data opens the window for more, so it waits until the upstream accepts data
 	}
 	for {
 		if n := s.take(room); n > 0 {

@@ -16,7 +16,7 @@ type h2Chunk struct {
 // h2Chunks are the pools of chunks, one for each size.
 var h2Chunks [len(h2ChunkSizes)]sync.Pool
 
-// takeChunk returns the smallest chunk that holds the bytes of a body that are waiting, or the largest chunk.
+// takeChunk returns the smallest chunk that can hold held bytes, or else the largest chunk.
 func takeChunk(held int64) *h2Chunk {
 	class := 0
 	for class < len(h2ChunkSizes)-1 && int64(h2ChunkSizes[class]) < held {

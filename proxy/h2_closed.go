@@ -3,7 +3,7 @@ package proxy
 import "reverse-proxy/proxy/http2"
 
 // closedStreams remembers how the most recently closed streams were closed. Frames that a client sent before our reset
-// reached it are ignored, but it may send none after closing a stream itself (RFC 9113, section 5.1).
+// reached it are ignored. After closing a stream itself, a client may send none (RFC 9113, section 5.1).
 type closedStreams struct {
 	// ring holds the stream numbers, with the bit closedByUs set if we reset the stream.
 	ring []uint32
@@ -12,7 +12,7 @@ type closedStreams struct {
 	late int64
 }
 
-// closedByUs is a bit that no stream number has set.
+// closedByUs is a bit that is set in no stream number.
 const closedByUs = 1 << 31
 
 // remember records a closed stream; ours reports whether we reset it.

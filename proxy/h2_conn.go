@@ -29,26 +29,26 @@ type h2Conn struct {
 	start, end int
 	// direct is a frame of data that is read into the memory in which it will wait.
 	direct h2Direct
-	// small is read into between frames.
+	// small is the buffer for reads between frames.
 	small   [http2.HeaderBytes]byte
 	decoder *http2.HeadDecoder
 	block   h2Block
-	// begun reports whether the client's preface has been read. Only after it may the connection become dormant.
+	// begun reports whether the client's preface has been read. The connection may become dormant only after it.
 	begun bool
 	// greeted reports whether the client's first SETTINGS frame has arrived.
 	greeted bool
-	// starting are the streams that begin once all frames read so far are parsed; by then, bodies that came with them are
-	// complete. It changes under mu.
+	// starting holds the streams that begin once all frames read so far are parsed. By then, bodies that came with them
+	// are complete. starting changes under mu.
 	starting []*h2Stream
 	budgets  [h2Kinds]budget
 
 	// mu guards the following fields. It is taken after an exchange's lock, and no exchange's lock is taken under it.
 	mu      sync.Mutex
 	streams openStreams
-	// newest is the highest stream that the client has begun, acted the highest that was acted upon.
+	// newest is the highest stream that the client has begun. acted is the highest stream that was acted upon.
 	newest, acted uint32
-	// incoming is the number of requests that are acted upon and whose exchange has not begun. running is the number of
-	// streams whose exchange has begun and not ended, including those that their client has reset.
+	// incoming is the number of requests that are acted upon but whose exchange has not begun. running is the number of
+	// streams whose exchange has begun but not ended, including those that their client has reset.
 	incoming, running int
 	// done is how many of the running streams their client considers closed.
 	done int
@@ -56,17 +56,17 @@ type h2Conn struct {
 	priorities map[uint32]http2.Priority
 	windows    h2Windows
 	workers    []*h2Worker
-	// heading reports whether the rest of a head is awaited; idleSince is when the connection became idle.
+	// heading reports whether the rest of a head is awaited. idleSince is when the connection became idle.
 	heading   bool
 	idleSince int64
-	// served reports whether there has been a request, again whether the current requests came soon after earlier ones, and
-	// warm whether an idle connection still has its goroutines.
+	// served reports whether there has been a request. again reports whether the current requests came soon after
+	// earlier ones, and warm whether an idle connection still has its goroutines.
 	served, again bool
 	warm          atomic.Bool
 
 	h2Output
 	h2Ending
-	// tasks are the goroutines of the connection except the reading one.
+	// tasks waits for the goroutines of the connection other than the reader.
 	tasks sync.WaitGroup
 }
 
@@ -87,7 +87,7 @@ func (s *siteServer) serveHTTP2(c *clientConn) (dormant bool) {
 	return h.serve(false)
 }
 
-// serve serves the connection until it ends, or until it becomes dormant. If resumed is set, the connection was dormant.
+// serve serves the connection until it ends or becomes dormant. resumed reports whether the connection was dormant.
 func (h *h2Conn) serve(resumed bool) (dormant bool) {
 	err := h.readContained(resumed)
 	if err == readiness.ErrDormant {
@@ -100,7 +100,7 @@ func (h *h2Conn) serve(resumed bool) (dormant bool) {
 // readContained calls read. If read panics, the connection still ends in order.
 func (h *h2Conn) readContained(resumed bool) (err error) {
 	defer func() {
-		if err != readiness.ErrDormant { // then it has no turn, and another goroutine may have taken one
+		if err != readiness.ErrDormant { // when dormant it has no turn, and another goroutine may have taken one
 			h.client.turn.give()
 		}
 	}()
@@ -125,7 +125,7 @@ func newH2Conn(c *clientConn) *h2Conn {
 	return h
 }
 
-// now returns the time on the sweeper's clock, which is late by at most one sweep.
+// now returns the time on the sweeper's clock, which is at most one sweep late.
 func (h *h2Conn) now() int64 { return h.server.registry.sweeper.Clock.Load() }
 
 // greet queues the server's preface (RFC 9113, section 3.4).
@@ -165,9 +165,9 @@ func (h *h2Conn) finish(err error) {
 		h.drainTimer.Stop()
 	}
 	streams := h.abandon()
-	h.client.timer.Set(deadline.PhaseLinger, lingerTime) // a late connection has a deadline already
+	h.client.timer.Set(deadline.PhaseLinger, lingerTime) // a late connection already has a deadline
 	if !h.dead {
-		_ = h.client.tcp.SetWriteDeadline(time.Now().Add(lingerTime)) // fails only if the connection is gone already
+		_ = h.client.tcp.SetWriteDeadline(time.Now().Add(lingerTime)) // fails only if the connection is already gone
 	}
 	h.mu.Unlock()
 	h.server.logHTTP2(h.client, refused)
@@ -187,7 +187,7 @@ func (h *h2Conn) finish(err error) {
 	broken, truncated := h.dead, h.cause != nil || h.failed
 	h.mu.Unlock()
 	h.releaseInput()
-	h.client.aborted = broken // what TLS would still send on closing could only block
+	h.client.aborted = broken // the alert that TLS sends on closing could only block
 	switch {
 	case truncated:
 		h.client.abort() // the client was sent only part of a response
@@ -220,7 +220,7 @@ func (h *h2Conn) abandon() []*h2Stream {
 	return streams
 }
 
-// logHTTP2 logs why a connection was ended. Only a breach of a bound is logged at a level that is on by default.
+// logHTTP2 logs why a connection was ended. Only an exceeded bound is logged at a level that is on by default.
 func (s *siteServer) logHTTP2(c *clientConn, refused *http2.Error) {
 	if refused == nil {
 		return

@@ -12,7 +12,7 @@ import (
 // webSocketGUID is what a WebSocket server appends to the key before hashing it (RFC 6455, section 1.3).
 const webSocketGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-// prepareConnect turns an extended CONNECT (RFC 8441) into the HTTP/1.1 handshake, with a key of the proxy's own, as HTTP/2
+// prepareConnect turns an extended CONNECT (RFC 8441) into the HTTP/1.1 handshake. It makes up a key, because HTTP/2
 // has none. It refuses protocols other than WebSocket. The caller holds the connection's mu.
 func (s *h2Stream) prepareConnect(refused **http1.Error) {
 	r := &s.request
@@ -32,7 +32,7 @@ func (s *h2Stream) prepareConnect(refused **http1.Error) {
 
 // checkSwitch implements tunnelClient. The hash of the key proves that the upstream has understood the handshake.
 func (s *h2Stream) checkSwitch(fields Fields) error {
-	hash := sha1.Sum([]byte(s.webSocketKey + webSocketGUID)) // proof of understanding, not secrecy
+	hash := sha1.Sum([]byte(s.webSocketKey + webSocketGUID)) // this proves understanding and keeps no secret
 	if s.webSocketKey == "" || fields.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(hash[:]) {
 		return errBadResponse("its Sec-WebSocket-Accept does not match the key")
 	}

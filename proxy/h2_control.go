@@ -77,7 +77,7 @@ func (h *h2Conn) windowUpdate(head http2.Header, p []byte) *http2.Error {
 			return idle
 		}
 		if h.lookUp(head.Stream) == nil {
-			return nil // the frame crossed the end of the stream
+			return nil // it was sent before the client learned of the stream's end
 		}
 	}
 	if err != nil {
@@ -97,7 +97,7 @@ func (h *h2Conn) windowUpdate(head http2.Header, p []byte) *http2.Error {
 	return nil
 }
 
-// resume schedules data that a window had held up. The caller holds mu.
+// resume schedules data that a closed window had held up. The caller holds mu.
 func (s *h2Stream) resume() {
 	if s.outWindow > 0 && s.offered && s.pending() > 0 {
 		s.conn.schedule.add(s)
@@ -128,7 +128,7 @@ func (h *h2Conn) prioritise(id uint32, priority http2.Priority) *http2.Error {
 		if h.priorities == nil {
 			h.priorities = map[uint32]http2.Priority{}
 		}
-		if len(h.priorities) >= h2PriorityUpdates { // entries for streams that were passed over make room
+		if len(h.priorities) >= h2PriorityUpdates { // entries for streams that were skipped make room
 			maps.DeleteFunc(h.priorities, func(id uint32, _ http2.Priority) bool { return id <= h.newest })
 		}
 		if len(h.priorities) < h2PriorityUpdates {

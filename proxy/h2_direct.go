@@ -2,14 +2,14 @@ package proxy
 
 import "reverse-proxy/proxy/http2"
 
-// h2DirectBytes is the length from which the payload of a DATA frame is read directly into a chunk. It nearly fills the chunk,
-// so that a body takes no more memory than in chunks that are filled one after the other (S-12.8).
+// h2DirectBytes is the length from which the payload of a DATA frame is read directly into a chunk. Such a payload
+// nearly fills the chunk, so a body takes no more memory than in chunks that are filled one after another (S-12.8).
 const h2DirectBytes = 15 << 10
 
-// h2Direct is a DATA frame whose payload is read into the chunk in which it waits for the upstream: it is not copied from
-// the connection's read buffer, which was one of three copies of an upload. Only the reading goroutine uses it.
+// h2Direct is a DATA frame whose payload is read into the chunk in which it waits for the upstream. This saves the copy
+// from the connection's read buffer, which was one of three copies of an upload. Only the reading goroutine uses it.
 type h2Direct struct {
-	// chunk is nil while no frame is read like this. Its used counts what has arrived.
+	// chunk is nil while no frame is read in this way. Its used field counts what has arrived.
 	chunk *h2Chunk
 	head  http2.Header
 }
@@ -34,8 +34,8 @@ func (d *h2Direct) end() {
 	*d = h2Direct{}
 }
 
-// take gives up the chunk to the stream that gets the data, if that is what the chunk holds; else it returns nil. The payload
-// of a padded frame is more than its data.
+// take hands the chunk to the stream if the chunk holds exactly the data; otherwise it returns nil. A padded frame's
+// payload is longer than its data.
 func (d *h2Direct) take(data []byte) *h2Chunk {
 	chunk := d.chunk
 	if chunk == nil || len(data) != chunk.used {

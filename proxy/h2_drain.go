@@ -9,12 +9,12 @@ import (
 // h2DrainWait is how long a client has to answer the PING after the first GOAWAY before the last one is sent anyway.
 const h2DrainWait = time.Second
 
-// h2Ending is how far a connection has come on the way to its end.
+// h2Ending is the progress of a connection towards its end.
 type h2Ending struct {
 	// postponed reports whether the drain waits for the first request.
 	postponed bool
-	// draining reports whether the first GOAWAY was sent, final whether the last was, after which no further stream is
-	// accepted.
+	// draining reports whether the first GOAWAY was sent. final reports whether the last one was sent, after which no
+	// further stream is accepted.
 	draining, final bool
 	drainTimer      *time.Timer
 	// ending reports whether the connection ends as soon as all pending output is written.
@@ -26,9 +26,10 @@ type h2Ending struct {
 // drainPing marks the PING that follows the first GOAWAY.
 func drainPing() [8]byte { return [8]byte{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'} }
 
-// drain tells the client to begin no more streams, in two steps: the first GOAWAY names no last stream, as requests may be
-// on their way, and the second follows when they must have arrived (RFC 9113, section 6.8). The connection ends with its
-// last stream. On a new connection, the drain begins after the first request, or freshDrainGrace after
+// drain tells the client to begin no more streams, in two steps. The first GOAWAY names no last stream, because
+// requests may be under way. The second follows when they must have arrived (RFC 9113, section 6.8). The connection
+// ends with its last stream. On a new connection, the drain begins after the first request, or freshDrainGrace after
+// the handshake. drain may be called from any goroutine.
 // the handshake. drain may be called from any goroutine.
 func (h *h2Conn) drain() {
 	h.mu.Lock()
@@ -45,7 +46,7 @@ func (h *h2Conn) drain() {
 	}
 }
 
-// drainAfterFirst begins a postponed drain when the first request has come. The caller holds mu.
+// drainAfterFirst begins a postponed drain once the first request has arrived. The caller holds mu.
 func (h *h2Conn) drainAfterFirst() {
 	if h.postponed && h.newest != 0 {
 		h.firstGoAway()
@@ -83,7 +84,7 @@ func (h *h2Conn) lastGoAway() {
 	h.wakeWriter()
 }
 
-// endIfDone ends a drained connection when it has no stream and no stream that the last GOAWAY covers is about to begin
+// endIfDone ends a drained connection that has no stream, unless a stream that the last GOAWAY covers is about to begin
 // (S-12.12). The caller holds mu.
 func (h *h2Conn) endIfDone() {
 	if h.final && h.running == 0 && h.incoming == 0 {

@@ -6,18 +6,18 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// h2Window is the window for what a client may send, on a stream or on a connection (RFC 9113, section 5.2). It is reopened
-// when an upstream has taken half of it, so a form needs few frames. A stream's window grows if its upstream waits for
-// more: then the window is what holds the upload up. From then on it is reopened by eighths, so that nearly all of it can
-// be under way over a long path.
+// h2Window is the window for what a client may send, on a stream or on a connection (RFC 9113, section 5.2). It is
+// reopened when an upstream has taken half of it, so a form needs few frames. A stream's window grows if its upstream
+// waits for data, because then the window is what slows the upload down. From then on it is reopened by eighths, so
+// that nearly all of it can be under way over a long path.
 type h2Window struct {
-	// size is how much a client may have under way or stored here at a time, open how much it may send now, and owed how
-	// much was taken for which the window is not reopened yet.
+	// size is how many bytes a client may have under way or stored here at a time. open is how many it may send now.
+	// owed is how many were taken without reopening the window yet.
 	size, open, owed int64
 	// wide reports whether the window has grown.
 	wide bool
-	// taken is how much was taken in this period of two windows. drained reports whether nothing was stored at some moment
-	// of its second half.
+	// taken is how many bytes were taken in this period of two windows. drained reports whether nothing was stored at
+	// some moment of its second half.
 	taken   int64
 	drained bool
 }
@@ -28,7 +28,7 @@ func (w *h2Window) receive(n int64) bool {
 	return w.open >= 0
 }
 
-// give counts n bytes that were taken. It returns by how much to open the window, or 0 for not now.
+// give counts n bytes that were taken. It returns by how much to open the window, or 0 for not yet.
 func (w *h2Window) give(n int64) uint32 {
 	w.owed += n
 	least := w.size / 2
@@ -44,10 +44,10 @@ func (w *h2Window) give(n int64) uint32 {
 	return uint32(increment)
 }
 
-// mayGrow counts n bytes that an upstream has taken while held bytes are still stored here. It reports whether the window
-// may grow: after every two windows taken, if the upstream had to wait for the client meanwhile. Over a long path a whole
-// window may arrive at once, so the amount stored at one time says nothing, but an upstream that is slower than the client
-// never finds nothing stored.
+// mayGrow counts n bytes that an upstream has taken while held bytes are still stored here. It reports whether the
+// window may grow: after every two windows taken, if the upstream had to wait for the client in that time. Over a long
+// path a whole window may arrive at once, so the amount stored at one time says nothing. But an upstream that is slower
+// than the client never finds nothing stored.
 func (w *h2Window) mayGrow(n, held int64) bool {
 	w.taken += n
 	if held == 0 && w.taken > w.size {
@@ -71,7 +71,7 @@ func (w *h2Window) grow(n int64) {
 // h2Windows is the state of the connection-level window for what the client sends.
 type h2Windows struct {
 	h2Window
-	// held is what is stored here for all streams together; grown is by how much the window has grown.
+	// held is how many bytes are stored here for all streams together. grown is by how much the window has grown.
 	held, grown int64
 }
 

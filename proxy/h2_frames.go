@@ -12,13 +12,13 @@ type h2Block struct {
 	// open reports whether a CONTINUATION frame must follow.
 	open   bool
 	stream uint32
-	// s is the stream that the block belongs to, nil if the block is decoded only for the table.
+	// s is the stream that the block belongs to, or nil if the block is decoded only to keep the table in step.
 	s *h2Stream
 	// trailers receives the fields of a block after a body; it is nil for the head of a request.
 	trailers *http2.Head
 	// end reports whether the request ends with the block.
 	end bool
-	// failed is the error of the stream, to be reported once the block is decoded.
+	// failed is the error of the stream. It is reported once the block is decoded.
 	failed *http2.Error
 }
 

@@ -16,7 +16,7 @@ type openStream struct {
 // keptStreams is the capacity that the list of an idle connection may keep.
 const keptStreams = 4
 
-// search returns the index of a number, or the one where it would be inserted, and whether it is in the list.
+// search returns the index of a number, or the index at which it would be inserted, and whether it is in the list.
 func (l openStreams) search(id uint32) (int, bool) {
 	low, high := 0, len(l)
 	for low < high {

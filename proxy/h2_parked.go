@@ -7,12 +7,12 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// park enters the stream among the parked answers when it begins to wait for its client and holds no upstream connection.
-// The caller holds mu, which park releases while other streams are evicted. It reports whether the stream was entered.
+// park adds the stream to the parked answers when it begins to wait for its client and holds no upstream connection.
+// The caller holds mu, which park releases while other streams are evicted. It reports whether the stream was added.
 func (s *h2Stream) park() bool {
 	h := s.conn
 	if s.request.Account == nil || s.exchange.call.conn != nil || s.switched {
-		return false // the shares of upstream connections bound those streams
+		return false // the shares of upstream connections bound these streams
 	}
 	cost := parkedStreamBytes + int64(cap(s.buffer)+len(s.direct)+s.head.Memory())
 	s.place.conn, s.place.client, s.place.stream, s.parked = h, s.request.Client, s.id, true
@@ -45,7 +45,7 @@ func (server *siteServer) evictParked() {
 	}
 }
 
-// logParked logs that an answer was evicted, and how much its client held.
+// logParked logs that an answer was evicted, and how many bytes its client held.
 func logParked(log *eventlog.Logger, client netip.Addr, held, limit int64) {
 	log.RepeatingBy(eventlog.LevelWarn, eventlog.RepeatKey{Key: "parked", Host: shareHolder(client)}, "ANSWER_SHARE",
 		eventlog.Addr("client_ip", client), eventlog.Int("held", int(held)), eventlog.Int("share", int(limit/4)))

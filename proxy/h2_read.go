@@ -48,8 +48,8 @@ func (h *h2Conn) readFrames() error {
 	}
 }
 
-// takeTurn waits for a turn to parse the input. Until then the connection is not idle: the input may contain a request,
-// which would be lost with the connection.
+// takeTurn waits for a turn to parse the input. Until then the connection does not count as idle: the input may contain
+// a request, which would be lost with the connection.
 func (h *h2Conn) takeTurn() {
 	c := h.client
 	all := c.turn.try(c.account)
@@ -85,8 +85,8 @@ func (h *h2Conn) readPreface() error {
 	return nil
 }
 
-// fill reads more bytes after those in the buffer. Between frames it waits without a buffer, which keeps idle connections
-// cheap; what arrives with the first bytes is then in the TLS buffer.
+// fill reads more bytes after those in the buffer. Between frames it waits without a buffer, so that idle connections
+// are cheap. Bytes that arrive with the first one are then in the TLS buffer.
 func (h *h2Conn) fill() error {
 	if h.direct.chunk != nil {
 		n, err := h.conn.Read(h.direct.room())
@@ -233,8 +233,8 @@ func (h *h2Conn) begin() {
 	h.wakeWriter()
 }
 
-// goOn sets the deadline of a request that has come. If the connection was ended as idle at that moment, which the client
-// cannot have known, the request is still answered, and the connection is drained. The caller holds mu.
+// goOn sets the deadline of a request that has arrived. If the connection was ended as idle at that moment, which the
+// client cannot have known, the request is still answered, and the connection is drained. The caller holds mu.
 func (h *h2Conn) goOn(p deadline.Phase, timeout time.Duration) {
 	if h.client.timer.Set(p, timeout) || h.cause != nil || !h.client.revive(p, timeout) {
 		return

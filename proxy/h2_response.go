@@ -5,14 +5,14 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// h2SmallBytes is how much of a body a stream buffers before its exchange waits for the client to take it. A smaller
-// response goes out in one piece, with its head.
+// h2SmallBytes is how many bytes of a body a stream buffers before its exchange waits for the client to take them. A
+// smaller response is sent in one piece, with its head.
 const h2SmallBytes = 16 << 10
 
 // h2Answer is the response as the exchange writes it. It belongs to the exchange's goroutine.
 type h2Answer struct {
-	// headed reports whether Head was called and the head is not queued yet: it goes with the first part of the body. Until
-	// then fields still belongs to the caller of Head.
+	// headed reports whether Head was called but the head is not queued yet: it is sent with the first part of the
+	// body. Until then, fields still belongs to the caller of Head.
 	headed   bool
 	status   int
 	fields   Fields
@@ -101,7 +101,8 @@ func (s *h2Stream) Flush() error {
 	return nil
 }
 
-// End implements clientWriter. It returns when the writer has taken all data, so the stream is in flight until then.
+// End implements clientWriter. It returns only when the writer has taken all data, so the stream is in flight until
+// then.
 func (s *h2Stream) End(trailers Fields) error {
 	h := s.conn
 	h.mu.Lock()
@@ -121,7 +122,7 @@ func (s *h2Stream) End(trailers Fields) error {
 	}
 	s.ending, s.tail = true, trailers
 	if len(trailers) == 0 {
-		s.exchange.call.releaseResponse() // all of it was copied, and the client may be slow
+		s.exchange.call.releaseResponse() // everything was copied, and the client may be slow
 	}
 	if empty {
 		*h.buffer() = s.appendEnd(*h.buffer(), nil)
@@ -189,7 +190,7 @@ func (s *h2Stream) queueHead(status int, fields Fields, length int64, end bool) 
 		}
 		if status >= 200 && !s.parked && s.park() {
 			defer s.unpark()
-			continue // there may be room by now
+			continue // there may be room now
 		}
 		h.waiting++
 		s.exchange.call.blocks()
@@ -239,8 +240,8 @@ func (s *h2Stream) Gone() bool {
 	return s.gone
 }
 
-// Progressed implements clientWriter: data was sent, or could be sent if earlier output were not still on its way and moving. A
-// stream does not move while the client keeps its window closed.
+// Progressed implements clientWriter. There was progress if data was sent, or could have been sent but for earlier
+// output that is still moving. A stream makes no progress while the client keeps its window closed.
 func (s *h2Stream) Progressed() bool {
 	h := s.conn
 	h.mu.Lock()

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// h2Schedule holds the streams that have data and an open window, in the order in which they get to send (RFC 9218, section
-// 10): the most urgent first. Of the same urgency, incremental streams take turns and the others go one after the other, by
-// number; the two kinds alternate so that neither starves.
+// h2Schedule holds the streams that have data and an open window, in the order in which they may send (RFC 9218,
+// section 10). The most urgent come first. At the same urgency, incremental streams take turns and the others follow
+// one another by number; the two kinds alternate, so that neither starves.
 type h2Schedule struct {
-	// levels are allocated on first use: most clients use one urgency.
+	// levels are allocated on first use, because most clients use one urgency.
 	levels [8]*h2Level
 	// busy has a bit set for each level that is not empty.
 	busy uint8

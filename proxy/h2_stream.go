@@ -32,15 +32,15 @@ import (
 //	                                                               ▼
 //	                                                           in the pool again
 //
-// Five events lead directly to closed from wherever the exchange runs: the client resets the stream (resetFrame) or
-// breaks a rule (streamFailed), others need the room of its parked answer (evict), the connection ends (abandon), or
-// the exchange returns and has not ended its response (end). The exchange learns of the first four when it next waits
-// or writes.
+// Five events lead directly to closed wherever the exchange is: the client resets the stream (resetFrame) or breaks a
+// rule (streamFailed), others need the room of its parked answer (evict), the connection ends (abandon), or the
+// exchange returns without having ended its response (end). The exchange learns of the first four when it next waits or
+// writes.
 type h2Stream struct {
 	conn *h2Conn
 	id   uint32
 
-	// head is the request's head; refused is the error to answer if the request must not proceed, otherwise nil.
+	// head is the request's head. refused is the error to answer with if the request must not proceed, else nil.
 	head     http2.Head
 	refused  *http1.Error
 	request  Request
@@ -63,7 +63,8 @@ type h2Stream struct {
 	// resetQueued reports whether RST_STREAM follows END_STREAM. done reports whether the client considers the stream
 	// closed while its exchange is still being cleaned up.
 	resetQueued, done bool
-	// gone reports whether the stream was closed by a reset or with its connection: no more data can come or go.
+	// gone reports whether the stream was closed by a reset or with its connection. No data can arrive or be sent any
+	// more.
 	gone bool
 	// stopReading and stopWriting make the exchange's blocked calls return.
 	stopReading, stopWriting bool
@@ -77,11 +78,11 @@ type h2Stream struct {
 	h2Pending
 }
 
-// errStreamGone is returned by the use of a stream that was reset or whose connection has ended.
+// errStreamGone is the error of using a stream that was reset or whose connection has ended.
 var errStreamGone = errors.New("the stream was reset or its connection has ended")
 
-// errInterrupted is returned by a blocked call when a deadline has ended the exchange or the exchange no longer needs the
-// body.
+// errInterrupted is the error of a blocked call that was interrupted, because a deadline has ended the exchange or
+// because the exchange no longer needs the body.
 var errInterrupted = errors.New("interrupted")
 
 var h2Streams = sync.Pool{New: func() any {
@@ -185,7 +186,8 @@ func (s *h2Stream) run() (code http2.Code) {
 	return http2.InternalError
 }
 
-// end closes the stream after its exchange has ended; code is for a response that is not complete. The caller holds mu.
+// end closes the stream after its exchange has ended. code is used if the response is not complete. The caller holds
+// mu.
 func (s *h2Stream) end(code http2.Code) {
 	h := s.conn
 	if s.done {

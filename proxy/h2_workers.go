@@ -40,8 +40,8 @@ func (h *h2Conn) work(s *h2Stream) {
 		if idle {
 			h.becomeIdle()
 		}
-		// A goroutine whose stream was evicted for its memory is not kept. Nor are more goroutines kept than streams that
-		// arrive together need.
+		// A goroutine whose stream was evicted for its memory is not kept. Nor are more goroutines than the streams
+		// that arrive together need.
 		ended := h.closed || idle && !h.warm.Load() || evicted || len(h.workers) >= h2KeptWorkers
 		if !ended {
 			if w == nil {
@@ -61,8 +61,8 @@ func (h *h2Conn) work(s *h2Stream) {
 	}
 }
 
-// becomeIdle marks the connection as having no stream. Frames that carry no request, PING above all, do not change that it
-// is idle from now on (S-12.1). The caller holds mu.
+// becomeIdle marks the connection as having no stream. It counts as idle from now on, even if frames arrive that carry
+// no request, such as PING (S-12.1). The caller holds mu.
 func (h *h2Conn) becomeIdle() {
 	h.served = true
 	h.warm.Store(h.again)
@@ -77,8 +77,8 @@ func (h *h2Conn) becomeIdle() {
 }
 
 // h2WarmTime is how long an idle connection keeps its goroutines, if the previous request also came within that time: a
-// client that sends one request after another finds them ready. It keeps all of them: a client whose streams come in
-// waves is idle after each, and keeping only 8 made 32 simultaneous streams 13 % more expensive.
+// client that sends one request after another finds them ready. It keeps all of them, because a client whose streams
+// come in waves is idle after each wave. Keeping only 8 made 32 simultaneous streams 13 % more expensive.
 const h2WarmTime = time.Second
 
 // cool releases what only streams need once the connection has been idle for h2WarmTime. The sweeper calls it.

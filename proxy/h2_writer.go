@@ -15,24 +15,24 @@ const h2DataBytes = 16<<10 - http2.HeaderBytes
 
 var h2Batches = sync.Pool{New: func() any { b := make([]byte, 0, h2BatchBytes+h2DataBytes); return &b }}
 
-// h2Output is the output of a connection. Frames that are ready are appended to out, in the order in which they are sent;
-// body data waits with its stream until its turn comes. One goroutine writes while there is a stream or output. It takes
-// all that has gathered at once, so many responses share few TLS records.
+// h2Output is the output of a connection. Frames that are ready are appended to out, in the order in which they are
+// sent. Body data waits with its stream until its turn comes. One goroutine writes while there is a stream or output.
+// It takes everything that is queued at once, so many responses share few TLS records.
 type h2Output struct {
 	out *[]byte
 	// controls is how many bytes of out are answers to control frames.
 	controls int
-	// resets are the frames that reset streams whose response has ended before their request did. They follow the batch
-	// with the ends, in a TLS record of their own: curl 7.88 drops what it has received of a response if the reset arrives
-	// in the same record, and reports a stream error in place of the status.
+	// resets are the frames that reset streams whose response ended before their request did. They follow the batch
+	// with the ends, in their own TLS record: if the reset arrives in the same record, curl 7.88 drops what it has
+	// received of the response, and reports a stream error instead of the status.
 	resets   []byte
 	encoder  *http2.HeadEncoder
 	schedule h2Schedule
 	// peer is the client's settings, sendWindow the connection's window for what is sent.
 	peer       http2.PeerSettings
 	sendWindow int64
-	// earned is how many sent frames still have to be credited to the client's control frames. updates is how many
-	// WINDOW_UPDATE frames it may send for the data that it was sent.
+	// earned is how many sent frames must still be credited to the client's control frames. updates is how many
+	// WINDOW_UPDATE frames it may send for the data that it received.
 	earned, updates int64
 	// room is signalled when out was taken; waiting is the number of waiters.
 	room    *sync.Cond
@@ -40,8 +40,8 @@ type h2Output struct {
 	// writing reports whether the writing goroutine runs, parked whether it waits for wake.
 	writing, parked bool
 	wake            chan struct{}
-	// closed reports whether no stream may begin or go on and the writer ends after the remaining output; dead reports
-	// whether nothing can be written.
+	// closed reports whether no stream may begin or continue and the writer ends after the remaining output. dead
+	// reports whether nothing can be written.
 	closed, dead bool
 	// failed reports whether a write has failed, so that the output was cut short.
 	failed bool
@@ -70,8 +70,8 @@ func (h *h2Conn) control(out []byte) {
 	*h.out = out
 }
 
-// flooded reports whether more control frames wait than a client that reads its answers would let gather. The caller holds
-// mu.
+// flooded reports whether more control frames are queued than a client that reads its answers would leave. The caller
+// holds mu.
 func (h *h2Conn) flooded() bool { return h.controls > h2ControlBytes }
 
 // hasOutput reports whether there is something to write. The caller holds mu.
@@ -99,7 +99,7 @@ func (h *h2Conn) isCold() bool { return h.running == 0 && !h.warm.Load() }
 // write writes the output until the connection has been idle for a while or is closed.
 func (h *h2Conn) write() {
 	var batch *[]byte
-	// Other runnable goroutines may have output as well: they get the chance before the batch is made.
+	// Other runnable goroutines may have output too. They get the chance to queue it before the batch is made.
 	runtime.Gosched()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -117,7 +117,7 @@ func (h *h2Conn) write() {
 			h.mu.Lock()
 		}
 		batch = h.collect(batch)
-		resets := h.resets // all of these belong to streams that end in this batch
+		resets := h.resets // they belong to streams that end in this batch
 		h.resets = nil
 		h.mu.Unlock()
 		_, err := h.conn.Write(*batch)
@@ -145,7 +145,7 @@ func (h *h2Conn) endWriting(batch *[]byte) {
 	}
 }
 
-// giveBuffers returns both buffers to the pool, as there is nothing to write. The caller holds mu.
+// giveBuffers returns both buffers to the pool, because there is nothing to write. The caller holds mu.
 func (h *h2Conn) giveBuffers(batch *[]byte) (none *[]byte) {
 	for _, b := range [...]*[]byte{batch, h.out} {
 		if b != nil && cap(*b) <= 2*h2BatchBytes {
@@ -156,8 +156,8 @@ func (h *h2Conn) giveBuffers(batch *[]byte) (none *[]byte) {
 	return nil
 }
 
-// collect makes the next batch: the frames that are ready, then data of the streams whose turn it is. It reuses the memory
-// of the last batch for the output that gathers next. The caller holds mu.
+// collect makes the next batch: the frames that are ready, then data of the streams whose turn it is. It reuses the
+// memory of the last batch for the next output. The caller holds mu.
 func (h *h2Conn) collect(last *[]byte) *[]byte {
 	batch := h.buffer()
 	if last != nil && cap(*last) > 2*h2BatchBytes {

@@ -10,7 +10,7 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// restrict lets a request pass that the rules of access of its route let in, and answers the others (S-16.5).
+// restrict passes the requests that the rules of access of their route let in, and answers the others (S-16.5).
 func (p *pipeline) restrict(x *exchange) *answer {
 	rules := x.route.access
 	if rules == nil {
@@ -21,7 +21,7 @@ func (p *pipeline) restrict(x *exchange) *answer {
 		return refused
 	}
 	x.turn.give()
-	defer x.turn.take(x.request.Account) // requests that waited for the same thing all go on at once
+	defer x.turn.take(x.request.Account) // requests that waited for the same event all continue at once
 	defer func() { x.call.start = time.Now() }()
 	return p.askRules(x, rules)
 }
@@ -35,7 +35,7 @@ func (x *exchange) planRestrict() *answer {
 	return refused
 }
 
-// askRules applies the rules that take time: first the password, then the service.
+// askRules applies the rules that take time: the password first, then the service.
 func (p *pipeline) askRules(x *exchange, rules *config.Access) *answer {
 	failed := false
 	if rules.Users != nil && access.IsBasic(x.authorization) {
@@ -56,14 +56,14 @@ func (p *pipeline) askRules(x *exchange, rules *config.Access) *answer {
 		}
 	}
 	a := p.askService(x, rules)
-	if a != nil && failed { // the password could have been meant for the service
+	if a != nil && failed { // the password may have been meant for the service
 		x.logPasswordFailed(rules)
 	}
 	return a
 }
 
-// checkPassword verifies the client's password, unless it was verified lately (S-16.2). It returns an answer if the client is
-// gone.
+// checkPassword verifies the client's password, unless it was verified recently (S-16.2). gone is the answer if the
+// client has left.
 func (p *pipeline) checkPassword(x *exchange, rules *config.Access) (verdict access.Verdict, gone *answer) {
 	sent, ok := access.ParseBasic(x.authorization)
 	switch {
@@ -82,8 +82,8 @@ func (p *pipeline) checkPassword(x *exchange, rules *config.Access) (verdict acc
 	return verdict, nil
 }
 
-// askService asks the service of `forward_auth`. It returns nil if the service lets the client in, otherwise its answer. If the
-// service does not answer, it returns an error status: no request passes without the service (S-16.3).
+// askService asks the service of `forward_auth`. It returns nil if the service lets the client in, else its answer. If
+// the service does not answer, it returns an error status: no request passes without the service (S-16.3).
 func (p *pipeline) askService(x *exchange, rules *config.Access) *answer {
 	request := x.serviceRequest(rules.ForwardAuth)
 	by := asker{timer: x.timer, log: p.log}
@@ -108,7 +108,7 @@ func (p *pipeline) askService(x *exchange, rules *config.Access) *answer {
 	return x.takeReply(rules, got)
 }
 
-// serviceFailed answers a request about which the service could not be asked.
+// serviceFailed answers a request whose service could not be asked.
 func (p *pipeline) serviceFailed(x *exchange, rules *config.Access, err error) *answer {
 	logUpstreamError(p.log, x.host, rules.ForwardAuth.Service.Upstreams[0].Address, err)
 	status := http.StatusBadGateway

@@ -9,15 +9,15 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// errNoPlace ends the wait of an exchange that has got no place within concurrent_wait_secs.
+// errNoPlace ends the wait of an exchange that has received no place within concurrent_wait_secs.
 var errNoPlace = errors.New("too many requests at once (concurrent)")
 
-// placeSpare is how much later than the wait for a place the deadline is that would end it if nothing else did. On a busy
-// machine the end of the wait may take a moment to be noticed.
+// placeSpare is how much later than the end of the wait for a place the deadline is that ends the wait if nothing else
+// does. On a busy machine it may take a moment until the end is noticed.
 const placeSpare = 10 * time.Second
 
-// enterGate waits until the upstream may work on the request, and returns the answer of a request that is not forwarded. It
-// holds no buffer and no turn meanwhile (S-12.8).
+// enterGate waits until the upstream may work on the request. It returns the answer of a request that is not forwarded.
+// While it waits, it holds no buffer and no turn (S-12.8).
 func (p *pipeline) enterGate(x *exchange, limits *routeLimits) *answer {
 	waits := limits.wait > 0
 	switch limits.gate.Enter(&x.pass, limit.NewKey(x.request.Client), x, x.call.start, waits) {
@@ -40,7 +40,7 @@ func (p *pipeline) enterGate(x *exchange, limits *routeLimits) *answer {
 	return p.forwardFailed(x, err)
 }
 
-// awaitPlace waits for a place. The wait ends with the time for it, or when the exchange is cancelled.
+// awaitPlace waits for a place. The wait ends when its time is over, or when the exchange is cancelled.
 func (x *exchange) awaitPlace(limits *routeLimits) error {
 	err := x.await(limits.wait+placeSpare, func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, limits.wait)
@@ -55,7 +55,7 @@ func (x *exchange) awaitPlace(limits *routeLimits) error {
 	return err
 }
 
-// leaveGate gives the exchange's place to another one, as soon as the upstream has done its work (S-12.7).
+// leaveGate frees the exchange's place as soon as the upstream has done its work (S-12.7).
 func (x *exchange) leaveGate() {
 	if x.gate != nil {
 		x.gate.Leave(&x.pass)
@@ -77,7 +77,7 @@ func (x *exchange) GiveWay(cause limit.GaveWay) {
 	x.stop()
 }
 
-// placeError ends an exchange that gives its place to one of another client.
+// placeError ends an exchange that must give its place to another client.
 type placeError struct{ limit.GaveWay }
 
 // Error implements the error interface.
@@ -88,7 +88,7 @@ func (e *placeError) Error() string {
 	return fmt.Sprintf("others wait for a place (concurrent), and the client has %d; its share is %d", e.Held, e.Share)
 }
 
-// placeLost returns why the exchange had to give its place to another one; nil if it had not.
+// placeLost returns why the exchange had to give up its place, or nil if it did not.
 func (x *exchange) placeLost() *placeError {
 	var lost *placeError
 	if errors.As(x.cancelled(), &lost) {
@@ -97,13 +97,13 @@ func (x *exchange) placeLost() *placeError {
 	return nil
 }
 
-// refusePlace answers a request that has got no place, or has lost it before its response began.
+// refusePlace answers a request that has received no place, or has lost it before its response began.
 func (p *pipeline) refusePlace(x *exchange) *answer {
 	p.limitRefused(x, limit.Verdict{Limit: limit.OfConcurrent})
 	return answerLater(statusServiceUnavailable, shareRetry)
 }
 
-// gaveUp reports whether an exchange whose response has begun was ended for the benefit of others, and logs it.
+// gaveUp reports whether an exchange whose response has begun was ended for the benefit of others. If so, it logs that.
 func (p *pipeline) gaveUp(x *exchange) bool {
 	if met := x.shareOf(nil); met != nil {
 		p.gaveWay(x, met)

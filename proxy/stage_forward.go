@@ -9,9 +9,9 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// forward sends the request to the site's upstream and its response to the client, streaming both bodies (S-6.7). It
+// forward sends the request to the site's upstream and the response to the client, streaming both bodies (S-6.7). It
 // returns nil only if the client was given the whole response, or a tunnel has ended in order. Otherwise it returns the
-// answer of a request that got no response, or cut.
+// answer to a request without a response, or an answer that cuts the connection.
 func (p *pipeline) forward(x *exchange) *answer {
 	x.turn.give()
 	call := &x.call
@@ -35,17 +35,17 @@ func (p *pipeline) forward(x *exchange) *answer {
 	given, cut := p.relay(x, conn)
 	if !given {
 		call.release(conn)
-		call.releaseOut() // the pump is done with it, and the next request of this exchange must not find it
+		call.releaseOut() // the pump no longer needs it, and the next request of this exchange must not find it
 	}
 	call.releaseResponse()
 	return cut
 }
 
-// truncated is the answer for a response that has begun and cannot be completed.
+// truncated returns the answer for a response that has begun but cannot be completed.
 func truncated(x *exchange) *answer { return &answer{status: x.status, abort: true} }
 
-// forwardFailed returns the answer for an exchange that ended without a response, and logs whose fault it was (S-6, Errors;
-// S-6.10).
+// forwardFailed returns the answer for an exchange that ended without a response, and logs who was at fault (S-6,
+// Errors; S-6.10).
 func (p *pipeline) forwardFailed(x *exchange, err error) *answer {
 	bodyError, cause := x.body.failed(), x.cancelled()
 	x.timer.Reset()
@@ -88,7 +88,7 @@ func (p *pipeline) upstreamFailed(x *exchange, err error) {
 	logUpstreamError(p.log, x.host, x.call.to.address, err)
 }
 
-// clientGone ends an exchange whose client went away before there was a response.
+// clientGone ends an exchange whose client left before there was a response.
 func (x *exchange) clientGone(cause error) *answer {
 	x.logClientGone(cause)
 	return &answer{status: statusClientGone, abort: true}
@@ -100,9 +100,9 @@ func (x *exchange) logClientGone(cause error) {
 	}
 }
 
-// relay sends an upstream's response to the client, each part as soon as it arrives. The connection is given back before
-// the last part is written: from then on only the client is waited for. relay reports whether it was given back, and returns
-// an answer if the client was not given the whole response.
+// relay sends an upstream's response to the client, each part as soon as it arrives. It gives the connection back
+// before it writes the last part, because from then on it waits only for the client. given reports whether the
+// connection was given back. cut is the answer if the client was not given the whole response.
 func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answer) {
 	response := conn.upstreamResponse
 	head, body := &response.head, &response.body
@@ -152,7 +152,7 @@ func (p *pipeline) relay(x *exchange, conn *upstreamConn) (given bool, cut *answ
 	return true, nil
 }
 
-// clientLost ends a response that the client does not take.
+// clientLost ends a response that the client does not read.
 func (p *pipeline) clientLost(x *exchange, err error) *answer {
 	if p.gaveUp(x) {
 		return truncated(x)
@@ -164,8 +164,8 @@ func (p *pipeline) clientLost(x *exchange, err error) *answer {
 	return truncated(x)
 }
 
-// upstreamLost ends a response that the upstream did not complete. The client's head promises more than has arrived: only a
-// cut connection shows that (S-6.10).
+// upstreamLost ends a response that the upstream did not complete. The head has promised the client more than has
+// arrived, and only a cut connection shows that (S-6.10).
 func (p *pipeline) upstreamLost(x *exchange, err error) *answer {
 	if p.gaveUp(x) {
 		return truncated(x)

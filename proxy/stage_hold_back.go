@@ -9,7 +9,7 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// Why a request was held back, in the log.
+// These are the reasons in the log for which a request is held back.
 const (
 	errInMaintenance = "in maintenance"
 	errPauseFull     = "too many requests wait for the end of the pause"
@@ -17,13 +17,13 @@ const (
 )
 
 const (
-	// maintenanceRetry is what Retry-After says in a maintenance without an end.
+	// maintenanceRetry is the Retry-After during a maintenance without a set end.
 	maintenanceRetry = 5 * time.Minute
-	// pauseRetry is what Retry-After says to a request that cannot wait for the end of a pause.
+	// pauseRetry is the Retry-After for a request that cannot wait for the end of a pause.
 	pauseRetry = 5 * time.Second
 )
 
-// holdBack keeps back the requests for a site that an operator has put into maintenance or paused (S-14.9).
+// holdBack holds back the requests for a site that an operator has paused or put into maintenance (S-14.9).
 func (p *pipeline) holdBack(x *exchange) *answer {
 	site := x.decision.site
 	if site == nil || !site.holds.IsHeld() {
@@ -41,22 +41,22 @@ func (p *pipeline) holdBack(x *exchange) *answer {
 	return p.awaitResume(x, site.holds)
 }
 
-// heldBack returns the answer to a request that is not served for the reason. The client is told to come back after left, or
-// after unknown if that is 0.
+// heldBack returns the answer to a request that is not served for that reason. Its Retry-After is left, or unknown if
+// left is 0.
 func (x *exchange) heldBack(reason string, left, unknown time.Duration) *answer {
 	x.site, x.problem = x.decision.site, reason
 	return answerLater(statusServiceUnavailable, cmp.Or(left, unknown))
 }
 
-// awaitResume makes a request wait while its site is paused. It returns nil if the request goes on.
+// awaitResume makes a request wait while its site is paused. It returns nil if the request may continue.
 func (p *pipeline) awaitResume(x *exchange, site *hold.Site) *answer {
 	x.turn.give()
 	outcome := hold.GaveUp
-	// The pause ends first, by a clock of its own.
+	// The pause ends first, because it has its own timer.
 	err := x.await(hold.MaxPause+time.Minute, func(ctx context.Context) {
 		outcome = site.Wait(limit.NewKey(x.request.Client), ctx.Done())
 	})
-	x.turn.take(x.request.Account) // all that waited go on at once
+	x.turn.take(x.request.Account) // all requests that waited continue at once
 	x.call.start = time.Now()
 	switch outcome {
 	case hold.Full:

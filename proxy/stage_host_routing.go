@@ -2,7 +2,7 @@ package proxy
 
 import "net/http"
 
-// errAmbiguousPath is the error in the log of a request with a path that some upstream may read as one of another route.
+// errAmbiguousPath is the error in the log for a path that some upstream may read as a path of another route.
 const errAmbiguousPath = "ambiguous path"
 
 // routeHost answers the requests that reach no route, as the decision says (S-6.1, S-6.2, S-6.14, S-14).
@@ -33,7 +33,7 @@ func (p *pipeline) routeHost(x *exchange) *answer {
 	return nil
 }
 
-// answerRoute gives the answers of routes that are not forwarded. It comes after the rules of access, which protect these
+// answerRoute returns the answers of routes that do not forward. It runs after the rules of access, which protect these
 // answers too.
 func (x *exchange) answerRoute() *answer {
 	switch x.decision.outcome {
@@ -59,8 +59,8 @@ func (r *route) redirect(host, target string) *answer {
 	return &answer{status: r.config.RedirectStatus, fields: Fields{{Name: "Location", Value: string(location)}}}
 }
 
-// respond returns the answer of a route with a fixed one. An error without a body has the text of its status, like the
-// proxy's own.
+// respond returns the answer of a route with a fixed response. An error without a body has the text of its status, like
+// the proxy's own errors.
 func (r *route) respond() *answer {
 	a := &answer{status: r.config.Respond, body: r.config.RespondBody, contentType: r.config.RespondType}
 	a.bare = len(a.body) == 0 && a.status < 400

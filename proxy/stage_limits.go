@@ -7,8 +7,8 @@ import (
 	"reverse-proxy/proxy/limit"
 )
 
-// limitRate takes a token from the client's bucket, and one from that of all clients together if there is one. Without
-// a token it answers 429 immediately, with the seconds until the next one in Retry-After (S-7.1, S-17.1).
+// limitRate takes a token from the client's bucket, and one from the bucket of all clients together if there is one.
+// Without a token it answers 429 immediately, with the seconds until the next token in Retry-After (S-7.1, S-17.1).
 func (p *pipeline) limitRate(x *exchange) *answer {
 	rule := x.rule()
 	verdict := p.limits.limiter.Take(x.start, x.request.Client, &rule)
@@ -19,8 +19,9 @@ func (p *pipeline) limitRate(x *exchange) *answer {
 	return answerLater(statusTooManyRequests, verdict.RetryAfter)
 }
 
-// limitUnnamed is limitRate for a head that a trusted proxy has passed on, and that is too malformed to name a client. It spares
-// the proxy's own bucket, which its health checks need, and logs nothing, because a jail would ban the proxy for it.
+// limitUnnamed is limitRate for a head that a trusted proxy has passed on and that is too malformed to name a client.
+// It spares the proxy's own bucket, which its health checks need, and logs nothing, because a jail would ban the proxy
+// for it.
 func (p *pipeline) limitUnnamed(x *exchange) *answer {
 	verdict := p.takeUnnamed(x.request.Client)
 	if verdict.OK {
@@ -37,7 +38,7 @@ func (p *pipeline) takeUnnamed(proxy netip.Addr) limit.Verdict {
 	return p.limits.limiter.Take(time.Now(), proxy, &limit.Rule{Scope: limit.UnnamedScope, Rate: rate})
 }
 
-// limitRefused counts a request that a limit has refused, and logs it as often as is due.
+// limitRefused counts a request that a limit has refused, and logs it if a line is due.
 func (p *pipeline) limitRefused(x *exchange, verdict limit.Verdict) {
 	place := p.limitSetBy(x, verdict.Limit)
 	place.refused[verdict.Limit].Add(1)
@@ -52,8 +53,8 @@ func (p *pipeline) limitRefused(x *exchange, verdict limit.Verdict) {
 	logSharedLimit(p.log, x.accessRecord(), refused)
 }
 
-// limitBody refuses a body whose declared length is over the limit before the upstream is used. It applies the limit to a
-// body of unknown length, so that the byte that crosses it ends the exchange (S-6, Errors: 413).
+// limitBody refuses a body whose declared length exceeds the limit before the upstream is used. For a body of unknown
+// length it sets the limit, so that the first byte beyond it ends the exchange (S-6, Errors: 413).
 func (p *pipeline) limitBody(x *exchange) *answer {
 	if x.request.ContentLength > x.bodyLimit() {
 		return answerStatus(statusPayloadTooLarge)

@@ -42,7 +42,7 @@ func (p *pipeline) proxyFields(x *exchange) *answer {
 	if route.access != nil {
 		x.takeCredentials()
 	}
-	if route.vouched != nil { // the fields that say who has passed, whoever sent them (S-16.3)
+	if route.vouched != nil { // fields that identify the user, whoever sent them (S-16.3)
 		r.Vouched = route.vouched
 		r.forbid(route.vouched)
 	}
@@ -52,8 +52,8 @@ func (p *pipeline) proxyFields(x *exchange) *answer {
 	return nil
 }
 
-// ownClientField replaces the field in which trusted proxies name the client by the client's address, and removes it from
-// requests of others: an upstream may believe it.
+// ownClientField replaces the field in which trusted proxies name the client with the client's address. It removes the
+// field from requests of other clients, because an upstream may believe it.
 func (x *exchange) ownClientField(names *headers.NameSet, name string) {
 	r := x.request
 	r.Owned = names

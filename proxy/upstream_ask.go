@@ -21,23 +21,23 @@ var (
 	errReplyLarge = errors.New("the answer has more than 64 KiB")
 )
 
-// question is a request without a body that the proxy itself makes of a service. It is the owner of its call: it has nothing to
-// interrupt but the call, and no client to pass interim responses to.
+// question is a request without a body that the proxy itself sends to a service. It is the owner of its call. It has
+// nothing else to interrupt, and no client for interim responses.
 type question struct {
 	call upstreamCall
 	body requestBody
 }
 
-// reply is what a service has replied. It has its own memory.
+// reply is what a service has replied. It shares no memory with the connection.
 type reply struct {
 	status int
 	fields Fields
 	body   []byte
 }
 
-// asker is what a question needs of the exchange or task that asks it.
+// asker is what a question needs from the exchange or task that asks it.
 type asker struct {
-	// timer is used for the phases of the call, and client is the account that its connection counts for.
+	// timer is used for the phases of the call. client is the account that its connection counts for.
 	timer  *deadline.Timer
 	client *share.Client
 	log    *eventlog.Logger
@@ -52,7 +52,7 @@ func (*question) stopBody() {}
 // stop implements callOwner.
 func (*question) stop() {}
 
-// askUpstream sends a request without a body and reads the whole response. The end of the context, or of the time, ends it.
+// askUpstream sends a request without a body and reads the whole response. It ends with the context, or after within.
 func askUpstream(ctx context.Context, to upstreamTarget, r *Request, by asker, within time.Duration) (*reply, error) {
 	q := new(question)
 	c := &q.call
@@ -77,7 +77,7 @@ func askUpstream(ctx context.Context, to upstreamTarget, r *Request, by asker, w
 	return got, nil
 }
 
-// failure returns why a call has failed: because it was cancelled, or with the error.
+// failure returns why a call has failed: the cause of its cancellation, or else err.
 func (c *upstreamCall) failure(err error) error {
 	if cause := c.cancelled(); cause != nil {
 		return cause

@@ -11,10 +11,10 @@ const (
 	// nextAddressDelay is how long a connection attempt runs before the next address is tried in parallel (RFC 8305, section
 	// 5).
 	nextAddressDelay = 250 * time.Millisecond
-	// lookUpPatience is how long a request waits for a look-up if its upstream cannot be reached at any address. The look-up
-	// may show that the upstream has moved.
+	// lookUpPatience is how long a request waits for a look-up if its upstream cannot be reached at any address. The
+	// look-up may show that the upstream has moved.
 	lookUpPatience = 500 * time.Millisecond
-	// renewInterval is the least time between a look-up and the next one that such a request causes.
+	// renewInterval is the shortest time between a look-up and the next one that such a request causes.
 	renewInterval = time.Second
 )
 
@@ -25,8 +25,8 @@ func dialTCP(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", to.String())
 }
 
-// connect connects to the upstream at one of the addresses of its name, and returns that address. If none can be reached, it
-// looks the name up again, so that a replaced server is found immediately.
+// connect connects to the upstream at one of the addresses of its name, and returns that address. If none can be
+// reached, it looks the name up again, so that a replaced server is found at once.
 func (n *upstreamName) connect(ctx context.Context, port uint16, dial dialFunc) (net.Conn, netip.Addr, error) {
 	addresses, err := n.addresses(ctx)
 	if err != nil {
@@ -45,8 +45,8 @@ func (n *upstreamName) connect(ctx context.Context, port uint16, dial dialFunc) 
 	return conn, address, err
 }
 
-// renew looks the name up out of turn, and waits for a while. It does not repeat a recent look-up, nor wait for a DNS server
-// that did not answer last time.
+// renew looks the name up out of turn, and waits for a short time. It neither repeats a recent look-up nor waits for a
+// DNS server that did not answer last time.
 func (n *upstreamName) renew(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lookUpPatience)
 	defer cancel()
@@ -59,8 +59,8 @@ func (n *upstreamName) renew(ctx context.Context) {
 	}
 }
 
-// dialInTurn tries the addresses in order, each as soon as the one before has failed or has not answered for a while. It
-// returns the first connection, or the first error.
+// dialInTurn tries the addresses in order, each as soon as the one before has failed or has not answered for a while.
+// It returns the first connection, or the first error.
 func dialInTurn(ctx context.Context, addresses []netip.Addr, port uint16, dial dialFunc) (net.Conn, netip.Addr, error) {
 	if len(addresses) == 1 {
 		conn, err := dial(ctx, netip.AddrPortFrom(addresses[0], port))
@@ -93,7 +93,7 @@ func dialInTurn(ctx context.Context, addresses []netip.Addr, port uint16, dial d
 			pending--
 			if r.err == nil {
 				cancel()
-				go func() { // closes the connection of an attempt that has succeeded at the same moment
+				go func() { // closes the connection of an attempt that succeeded at the same moment
 					for range pending {
 						if late := <-results; late.err == nil {
 							_ = late.conn.Close()

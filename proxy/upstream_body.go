@@ -10,18 +10,18 @@ import (
 // upstreamBody is the body of an upstream's response, read in place.
 type upstreamBody struct {
 	response *upstreamResponse
-	// stream is that of the response over HTTP/2, which then does all the work; nil over HTTP/1.1.
+	// stream is the response's stream over HTTP/2, which then does all the work. It is nil over HTTP/1.1.
 	stream *h2client.Stream
 	kind   http1.BodyKind
-	// left is the number of bytes still to come of a body of known length.
+	// left is the number of missing bytes of a body of known length.
 	left    int64
 	decoder http1.ChunkedDecoder
-	// room is the offset in the response's buffer at which the head ends and the body may be read. The head's strings
-	// are still in use.
+	// room is the offset in the response's buffer at which the head ends and the body may be read. It protects the
+	// head's strings, which are still in use.
 	room int
-	// full reports whether the last read filled the room: there is more, and a larger buffer pays off.
+	// full reports whether the last read filled the room. There is then more, and a larger buffer pays off.
 	full bool
-	// long is the buffer of a long body, and longs where it was taken from.
+	// long is the buffer of a long body. longs is where it was taken from.
 	long       *[]byte
 	longs      *longBodies
 	start, end int
@@ -42,8 +42,8 @@ func (b *upstreamBody) begin(r *upstreamResponse, method string) {
 	b.done = kind == http1.BodyNone || kind == http1.BodyLength && length == 0
 }
 
-// next returns the next bytes of the body; they are valid until the next call. It returns io.EOF at the body's end,
-// possibly together with the last bytes, and an error if the upstream ends the body too early.
+// next returns the next bytes of the body, which are valid until the next call. It returns io.EOF at the end of the
+// body, possibly together with the last bytes, and an error if the upstream ends the body too early.
 func (b *upstreamBody) next() ([]byte, error) {
 	if b.done {
 		return nil, io.EOF
@@ -82,7 +82,7 @@ func (b *upstreamBody) next() ([]byte, error) {
 		b.done = done
 		if err != nil {
 			b.failed = err
-			if len(data) > 0 { // the data before the fault comes first
+			if len(data) > 0 { // data before a fault comes first
 				return data, nil
 			}
 			return nil, err
@@ -114,7 +114,7 @@ func (b *upstreamBody) waiting() ([]byte, error) {
 	return b.response.buffer[b.response.start:b.response.end], nil
 }
 
-// ready reports whether a call of next would not wait.
+// ready reports whether next would return at once.
 func (b *upstreamBody) ready() bool {
 	if b.stream != nil {
 		return b.stream.Ready()
@@ -158,7 +158,7 @@ func (b *upstreamBody) fill() error {
 	return err
 }
 
-// release gives the long buffer back.
+// release returns the long buffer to its pool.
 func (b *upstreamBody) release() {
 	if b.long != nil {
 		b.longs.give(b.long)

@@ -13,9 +13,9 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// upstreamCall is one request to one upstream, from the wait for a connection to the last byte of the response. It knows
-// nothing of the exchange that it is made for: the owner of a call fills the first group of fields and calls roundTrip. The
-// response is then read from the returned connection, which giveBack or release ends.
+// upstreamCall is one request to one upstream, from the wait for a connection to the last byte of the response. It
+// knows nothing of the exchange that it is made for. The owner of a call fills the first group of fields and calls
+// roundTrip. It then reads the response from the returned connection, which giveBack or release ends.
 //
 // One goroutine makes the call. The pump may send the body at the same time, and any goroutine may cancel the call.
 type upstreamCall struct {
@@ -26,28 +26,30 @@ type upstreamCall struct {
 	// request is the head to send, and body what follows it.
 	request *Request
 	body    *requestBody
-	// timer is the deadline for whatever the call waits for. Its owner cancels the call when the deadline passes.
+	// timer is the deadline of the call's current phase. Its owner cancels the call when the deadline passes.
 	timer *deadline.Timer
-	// client is the account that the call's connections count for; nil for none.
+	// client is the account that the call's connections count for, or nil.
 	client *share.Client
-	// pin keeps an upstream connection that only the client's own connection may use; nil if there is none to keep it.
+	// pin holds an upstream connection that only the client's own connection may use. It is nil if there is nothing to
+	// hold one.
 	pin *upstreamPin
 	// log receives the panics of the pump.
 	log *eventlog.Logger
 	// start is when the owner began, shortly before the call. It counts as the time of sending if a connection is ready.
 	start time.Time
 
-	// triesLeft is how many other upstreams may be tried if this one fails: they then share the time for
+	// triesLeft is how many other upstreams may be tried if this one fails. They share the remaining time for
 	// connecting. The owner sets it before each round trip.
 	triesLeft int
-	// failedTime is the time of attempts to connect that failed, at all upstreams that were tried. It counts against the connect
-	// timeout, as connectTime does, but not in the metrics.
+	// failedTime is the duration of failed attempts to connect, at all upstreams that were tried. It counts against the
+	// connect timeout, as connectTime does, but not in the metrics.
 	failedTime time.Duration
-	// connectTime is the time that connecting took, TLS included, at all upstreams that were tried; 0 if there was a connection
-	// already. responseTime is the time from the sending of the request to the arrival of the response's head; 0 without one.
+	// connectTime is how long connecting took, TLS included, at all upstreams that were tried. It is 0 if a connection
+	// already existed. responseTime is the time from the sending of the request to the arrival of the response's head,
+	// or 0 without one.
 	connectTime, responseTime time.Duration
-	// waited is the time for which connections that failed were waited for to answer, and onKept reports whether the last of
-	// them had served a request before.
+	// waited is how long the call waited for an answer on connections that then failed. onKept reports whether the last
+	// of them had served a request before.
 	waited time.Duration
 	onKept bool
 	// goOn ends the wait for 100 (Continue).
@@ -56,15 +58,15 @@ type upstreamCall struct {
 	seen seenUse
 	// pump is the second goroutine, if there is one.
 	pump bodyPump
-	// out is the buffer from which the request is sent; nil at other times. composed reports whether it holds all of the
-	// request, gathered whether it holds bytes of the body, which cannot be read again.
+	// out is the buffer from which the request is sent. It is nil at other times. composed reports whether it holds the
+	// whole head. gathered reports whether it holds bytes of the body, which cannot be read again.
 	out                *[]byte
 	composed, gathered bool
-	// trailers are those of the request, for a stream of HTTP/2, once trailersReady is set.
+	// trailers are the trailers of the request for an HTTP/2 stream, once trailersReady is set.
 	trailers      Fields
 	trailersReady bool
-	// response is the part that was read of a response whose connection was given back; nil before that and after its
-	// release.
+	// response holds the part that was read of a response whose connection was given back. It is nil before that, and
+	// after its release.
 	response *upstreamResponse
 
 	// mu guards the fields that a cancellation needs.
@@ -73,26 +75,26 @@ type upstreamCall struct {
 	cause error
 	// conn is the connection in use, or nil.
 	conn *upstreamConn
-	// stopDial ends the dial in progress; nil if there is none. opening is the connection that is being dialed.
+	// stopDial ends the dial in progress, or is nil if there is none. opening is the connection that is being dialed.
 	stopDial context.CancelFunc
 	opening  *upstreamConn
 	// uses distinguishes this use of the connection from others.
 	uses uint64
 
-	// blockedSince is the time, on the sweeper's clock, at which the call began to wait for its client; 0 while it does not
-	// wait.
+	// blockedSince is when, on the sweeper's clock, the call began to wait for its client. It is 0 while the call does
+	// not wait.
 	blockedSince atomic.Int64
 	// delivering reports whether the owner has begun to take the response.
 	delivering atomic.Bool
 }
 
-// callOwner is what an upstream call needs of its maker. An exchange is one.
+// callOwner is what an upstream call needs from its owner. An exchange is one.
 type callOwner interface {
-	// inform takes an interim response.
+	// inform receives an interim response.
 	inform(status int, reason string, fields Fields)
 	// stopBody makes a blocked read of the body that the call sends return with an error.
 	stopBody()
-	// stop makes the owner stop waiting for anything but the call, which was cancelled. It must not block.
+	// stop makes the owner end every wait other than for the call, which was cancelled. It must not block.
 	stop()
 }
 
@@ -105,13 +107,13 @@ type upstreamTarget struct {
 	host string
 	// config has the upstream's scheme and timeouts.
 	config *config.Route
-	// stripped is the number of bytes at the beginning of the path that are not sent.
+	// stripped is how many bytes at the beginning of the path are not sent.
 	stripped int
 	// roots verify an https upstream; nil for http.
 	roots *x509.CertPool
 }
 
-// reset makes the call ready for a request, and forgets the one before.
+// reset prepares the call for a request, and forgets the previous one.
 func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, timer *deadline.Timer) {
 	c.owner, c.request, c.body, c.timer, c.client = owner, r, body, timer, nil
 	c.failedTime, c.connectTime, c.responseTime, c.waited, c.triesLeft = 0, 0, 0, 0, 0
@@ -125,8 +127,8 @@ func (c *upstreamCall) reset(owner callOwner, r *Request, body *requestBody, tim
 	}
 }
 
-// deliver records that the owner begins to take the response, or no longer wants one: the upstream's time to answer is over,
-// and the time for bodies begins. It returns false if a deadline has passed before.
+// deliver records that the owner begins to take the response, or no longer wants one. The upstream's time to answer
+// ends, and the time for bodies begins. deliver returns false if a deadline has already passed.
 func (c *upstreamCall) deliver() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,7 +136,7 @@ func (c *upstreamCall) deliver() bool {
 	return c.timer.Set(deadline.PhaseBody, c.body.idle)
 }
 
-// cancel ends whatever the call waits for. The first cause is kept.
+// cancel interrupts the call's current wait. Only the first cause is kept.
 func (c *upstreamCall) cancel(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -173,7 +175,7 @@ func (c *upstreamCall) giveWay(conn *upstreamConn, count uint64, cause error) bo
 	return true
 }
 
-// use sets the connection that a cancellation interrupts. It returns false if the call is cancelled already.
+// use sets the connection that a cancellation interrupts. It returns false if the call is already cancelled.
 func (c *upstreamCall) use(conn *upstreamConn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -191,7 +193,7 @@ func (c *upstreamCall) opens(conn *upstreamConn) {
 	c.opening, c.uses = conn, conn.uses
 }
 
-// dialing sets stop as the function that a cancellation calls. It returns false if the call is cancelled already.
+// dialing sets stop as the function that a cancellation calls. It returns false if the call is already cancelled.
 func (c *upstreamCall) dialing(stop context.CancelFunc) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,11 +14,10 @@ import (
 )
 
 const (
-	// checksAtOnce bounds the checks that are made at the same time; each needs a descriptor. Others wait for their turn, and
-	// the wait is not part of their time.
+	// checksAtOnce bounds the number of concurrent checks, each of which needs a descriptor. Others wait for their
+	// turn, and the wait is not part of their time.
 	checksAtOnce = config.ChecksAtOnce
-	// firstCheckWithin is the time within which a new upstream is checked. Those of one reload do not all begin at the
-	// same time.
+	// firstCheckWithin is the time within which a new upstream is checked. The checks of one reload are spread over it.
 	firstCheckWithin = 100 * time.Millisecond
 	// checkUserAgent is the User-Agent of checks.
 	checkUserAgent = "reverse-proxy health check"
@@ -31,7 +30,7 @@ type upstreamCheck struct {
 	health config.Health
 }
 
-// upstreamChecks checks upstreams, each on a goroutine of its own, and records the results in their states (S-18.3).
+// upstreamChecks checks upstreams, each on its own goroutine, and records the results in their states (S-18.3).
 type upstreamChecks struct {
 	// turns has room for the checks in progress.
 	turns chan struct{}
@@ -118,12 +117,12 @@ func (u *upstreamChecks) run(ctx context.Context, state *balance.State, running 
 		}
 		state.Checked(err)
 		interval := check.health.Interval
-		jitter := rand.N(interval/5) - interval/10 // checks that begin together do not stay together
+		jitter := rand.N(interval/5) - interval/10 // checks that begin together drift apart
 		wait.Reset(max(interval+jitter-time.Since(began), interval/10))
 	}
 }
 
-// run makes one check, over a connection of its own. It returns why the upstream is not well, or nil.
+// run makes one check over its own connection. It returns why the upstream is not healthy, or nil.
 func (c *upstreamCheck) run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.health.Timeout, errCheckTimeout)
 	defer cancel()
@@ -139,10 +138,10 @@ func (c *upstreamCheck) run(ctx context.Context) error {
 	return nil
 }
 
-// errCheckTimeout is the error of a check that got no answer in time.
+// errCheckTimeout is the error of a check that received no answer in time.
 var errCheckTimeout = fmt.Errorf("no answer to the check within health.timeout_secs: %w", context.DeadlineExceeded)
 
-// ask sends the request of a check, and returns the status of the answer.
+// ask sends the request of a check, and returns the status of the response.
 func (c *upstreamCheck) ask(ctx context.Context) (status int, err error) {
 	conn := &upstreamConn{longs: &c.to.pool.all.longs}
 	if err := c.to.dial(ctx, conn, nil, false); err != nil {
@@ -154,7 +153,7 @@ func (c *upstreamCheck) ask(ctx context.Context) (status int, err error) {
 	}
 	stop := context.AfterFunc(ctx, conn.interrupt)
 	defer stop()
-	// Applications that redirect plain requests to https would otherwise answer with that.
+	// Applications that redirect plain requests to https would otherwise answer with the redirect.
 	request := "GET " + c.health.Path + " HTTP/1.1\r\nHost: " + c.host + "\r\nUser-Agent: " + checkUserAgent +
 		"\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
 	if _, err := conn.Write([]byte(request)); err != nil {

@@ -16,12 +16,11 @@ import (
 	"reverse-proxy/proxy/unixdial"
 )
 
-// Sizes of the buffers for bytes read from upstreams.
+// These are the sizes of the buffers for bytes from upstreams.
 const (
 	// upstreamBufferBytes holds a whole typical response.
 	upstreamBufferBytes = 16 << 10
-	// longBodyBufferBytes is the size of the buffer for the body of a long response: it needs few system calls per
-	// megabyte.
+	// longBodyBufferBytes is the size of the buffer for the body of a long response. It is large to save system calls.
 	longBodyBufferBytes = 128 << 10
 	// longBodyBytes is the body length above which the larger buffer pays off.
 	longBodyBytes = 64 << 10
@@ -29,53 +28,53 @@ const (
 
 // leadsTo is where a connection leads.
 type leadsTo struct {
-	// address is the address of the upstream's name; zero if the upstream has no name.
+	// address is the address of the upstream's name, or the zero Addr if the upstream has no name.
 	address netip.Addr
-	// file is the upstream's Unix socket; zero if it has none.
+	// file is the upstream's Unix socket, or zero if it has none.
 	file unixdial.ID
 }
 
 // upstreamConn is one connection to an upstream. It is owned by one call or by a pool.
 type upstreamConn struct {
 	net.Conn
-	// fd is the socket, for checks that net.Conn does not offer. It is valid until Close.
+	// fd is the socket, for queries that net.Conn does not offer. It is valid until Close.
 	fd int
-	// socket is what Conn reads and writes; with plain it is Conn itself. A socket under TLS may hold bytes that belong to
+	// socket is the socket below Conn; without TLS it is Conn itself. A socket under TLS may hold bytes that belong to
 	// no response.
 	socket *socket
 	plain  bool
 	leadsTo
-	// shared reports whether the upstream's connections are shared. The others of these fields are then not set, and stream is
-	// the stream of the call that uses the connection, or nil.
+	// shared reports whether the upstream's connections are shared. If so, the other fields of this group are not set,
+	// and stream is the stream of the call that uses the connection, or nil.
 	shared bool
 	stream *h2client.Stream
 	// longs bounds the long buffers of responses.
 	longs *longBodies
-	// pinned reports whether only one client's connection may use it.
+	// pinned reports whether only one client's connection may use this connection.
 	pinned bool
 	// reused reports whether the connection has served a request before.
 	reused bool
 	// idleSince is when the connection was put into its pool.
 	idleSince time.Time
 
-	// The pool's mu guards the following fields while the connection is in use. holder is the call that uses it,
-	// client the account of the holder's client, and since when the use began, on the sweeper's clock.
+	// The pool's mu guards the following fields while the connection is in use. holder is the call that uses it, client
+	// the account of the call's client, and since when the use began, on the sweeper's clock.
 	holder *upstreamCall
 	client *share.Client
 	since  int64
-	// uses counts the calls that have used the connection. ending reports whether this use was ended in favour of
-	// others.
+	// uses counts the calls that have used the connection. ending reports whether the present use was ended for the
+	// benefit of others.
 	uses   uint64
 	ending bool
-	// at is its index among those in use.
+	// at is the connection's index among those in use.
 	at int
 
-	// cut makes Close end TLS without close_notify: the upstream did not receive the whole message.
+	// cut makes Close end TLS without close_notify, because the upstream did not receive the whole message.
 	cut bool
 	// delivers makes Close leave unsent bytes to the kernel.
 	delivers bool
 
-	// upstreamResponse is the response being read; nil while the connection is idle.
+	// upstreamResponse is the response that is being read. It is nil while the connection is idle.
 	*upstreamResponse
 	// received reports whether a byte has arrived since the request began.
 	received bool
@@ -91,7 +90,7 @@ func newUpstreamConn(conn net.Conn, raw *socket) (*upstreamConn, error) {
 	return u, u.over(conn, raw)
 }
 
-// over sets up u on the socket. Without TLS, conn is the socket itself.
+// over sets up u over the socket. Without TLS, conn is the socket itself.
 func (u *upstreamConn) over(conn net.Conn, raw *socket) error {
 	fd, err := descriptorOf(raw.streamConn)
 	if err != nil {
@@ -121,22 +120,22 @@ func (u *upstreamConn) detach() *upstreamResponse {
 	return r
 }
 
-// Close closes the connection, if it was ever opened. It discards what the kernel has yet to send: the kernel would keep
-// that for minutes for an upstream that reads nothing (S-12.9). Only the end of a tunnel is delivered.
+// Close closes the connection, if it was ever opened. It discards what the kernel has not sent yet, which the kernel
+// would keep for minutes for an upstream that reads nothing (S-12.9). Only the end of a tunnel is still delivered.
 func (u *upstreamConn) Close() error {
 	switch {
 	case u.Conn == nil:
 		return nil
 	case !u.delivers && u.hasUnsent():
 		_ = u.socket.SetLinger(0) // fails only if the connection is already gone
-		return u.socket.Close()   // a close_notify could only wait after the rest
+		return u.socket.Close()   // a close_notify would only have to wait after the unsent bytes
 	case u.cut:
 		return u.socket.Close()
 	}
 	return u.Conn.Close()
 }
 
-// hasUnsent reports whether some of what was sent is not yet acknowledged by the upstream.
+// hasUnsent reports whether the upstream has not yet acknowledged everything that was sent.
 func (u *upstreamConn) hasUnsent() bool {
 	if u.socket == nil {
 		return false
@@ -145,7 +144,7 @@ func (u *upstreamConn) hasUnsent() bool {
 	return err == nil && unsent > 0
 }
 
-// descriptorOf returns a connection's socket, which is valid until the connection is closed.
+// descriptorOf returns the descriptor of a connection, which is valid until the connection is closed.
 func descriptorOf(conn syscall.Conn) (fd int, err error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -155,8 +154,8 @@ func descriptorOf(conn syscall.Conn) (fd int, err error) {
 	return fd, err
 }
 
-// send writes a request, or its beginning, and returns the rest for a goroutine that can wait: an upstream may answer, and
-// has to be heard, before it reads all of a long request.
+// send writes a request or its beginning, and returns the rest for a goroutine that can wait. An upstream may answer
+// before it reads all of a long request, and the answer must be read.
 func (u *upstreamConn) send(p []byte) (rest []byte, err error) {
 	switch {
 	case len(p) <= outBufferBytes+1<<10: // the socket of an idle connection holds that much
@@ -168,22 +167,22 @@ func (u *upstreamConn) send(p []byte) (rest []byte, err error) {
 	return u.socket.TryWrite(p)
 }
 
-// fit reports whether an idle connection can carry a request: the upstream has neither closed it nor sent an unexpected
-// byte, which would be taken for the response to the next request.
+// fit reports whether an idle connection can carry a request. The upstream must not have closed it or sent an
+// unexpected byte, which would be taken for the response to the next request.
 func (u *upstreamConn) fit() bool {
 	if u.shared {
-		return true // its stream will be on one that is
+		return true // its stream will be on a connection that is
 	}
 	waiting, err := waits(u.fd)
-	// This holds over TLS too: session tickets come before the first response and were read with it. What is waiting now
-	// is the close_notify of an upstream that has closed, or worse.
+	// This holds over TLS too: session tickets come before the first response and were read with it. If anything is
+	// waiting now, it is at best the close_notify of an upstream that has closed.
 	return err == nil && !waiting
 }
 
 // Read reads from the upstream. It returns io.EOF only for an end that the upstream intended (S-6.16).
 func (u *upstreamConn) Read(p []byte) (int, error) { return u.meant(u.Conn.Read(p)) }
 
-// readLent is Read into lent room, over a connection without TLS.
+// readLent is Read into a lent buffer, over a connection without TLS.
 func (u *upstreamConn) readLent(from roomLender) (int, error) {
 	return u.meant(u.socket.ReadLent(from))
 }
@@ -205,7 +204,7 @@ func (u *upstreamConn) interrupt() {
 	_ = u.Conn.SetDeadline(pastDeadline)
 }
 
-// CloseWrite closes the sending half; over TLS it sends close_notify.
+// CloseWrite closes the sending half. Over TLS it sends close_notify.
 func (u *upstreamConn) CloseWrite() error {
 	half, ok := u.Conn.(halfCloser)
 	if !ok {
@@ -214,8 +213,8 @@ func (u *upstreamConn) CloseWrite() error {
 	return half.CloseWrite()
 }
 
-// readAhead reports whether TLS has read beyond the response and holds data that a check of the socket does not show:
-// another record, which would be taken for the response to the next request, or the end of the connection.
+// readAhead reports whether TLS has read beyond the response and holds data that a check of the socket does not show.
+// That data is another record, which would be taken for the response to the next request, or the end of the connection.
 func (u *upstreamConn) readAhead() bool {
 	if u.plain || u.shared {
 		return false

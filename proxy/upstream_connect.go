@@ -11,10 +11,10 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// connect returns a connection to the target: a new one, or one that another call has just given back. If all connections are
-// in use, the wait for one counts as connecting (S-6.9), and so does the time that connecting to other upstreams took.
-// Cancelling the call ends the wait. A shared connection that the call already has, but that has no stream yet, is given as
-// conn; else conn is nil.
+// connect returns a connection to the target: a new one, or one that another call has just given back. If all
+// connections are in use, the wait for one counts as connecting (S-6.9). So does the time that connecting to other
+// upstreams took. Cancelling the call ends the wait. conn is a shared connection that the call already has but that has
+// no stream yet, or nil.
 func (c *upstreamCall) connect(conn *upstreamConn) (_ *upstreamConn, err error) {
 	pool := c.to.pool
 	defer func() {
@@ -25,8 +25,8 @@ func (c *upstreamCall) connect(conn *upstreamConn) (_ *upstreamConn, err error) 
 	left := c.to.config.ConnectTimeout - c.connectTime - c.failedTime
 	ctx, cancel := context.WithTimeout(context.Background(), left)
 	defer cancel()
-	// The context ends the dial. The timer takes over from the deadline of the request's head, and makes the sweeper look
-	// for a client that leaves in the meantime.
+	// The context ends the dial. The timer replaces the deadline of the request's head, and makes the sweeper check
+	// meanwhile whether the client has left.
 	if !c.timer.Set(deadline.PhaseUpstream, left+time.Second) {
 		return nil, os.ErrDeadlineExceeded
 	}
@@ -55,7 +55,7 @@ func (c *upstreamCall) connect(conn *upstreamConn) (_ *upstreamConn, err error) 
 	}
 }
 
-// dial opens the connection. If other upstreams may be tried, it leaves them their part of the time that is left.
+// dial opens the connection. If other upstreams may be tried, it leaves them their part of the remaining time.
 func (c *upstreamCall) dial(ctx context.Context, conn *upstreamConn, left time.Duration) error {
 	if c.triesLeft > 0 {
 		var cancel context.CancelFunc
@@ -65,8 +65,8 @@ func (c *upstreamCall) dial(ctx context.Context, conn *upstreamConn, left time.D
 	return c.to.dial(ctx, conn, c.request, c.needsOwnConn())
 }
 
-// acquire takes a slot for one connection, and waits for it until the context ends. The returned connection is in use. It
-// still has to be opened unless another call has given it back.
+// acquire waits for a slot for one connection, until the context ends. The returned connection counts as in use. It
+// must still be opened, unless another call has given it back.
 func (p *upstreamPool) acquire(ctx context.Context, c *upstreamCall) (*upstreamConn, error) {
 	client, slots := p.all.clientOf(c), p.all.slots
 	waiter, refused, limit := slots.Acquire(client, &p.share, time.Now())
@@ -105,8 +105,8 @@ func (p *upstreamPool) wait(ctx context.Context, waiter *share.Waiter) (share.Gr
 	return <-waiter.Ready, true
 }
 
-// shareError ends a call that got no connection to its upstream, or that lost its connection in favour of others
-// (S-12.6).
+// shareError ends a call that has received no connection to its upstream, or has lost its connection for the benefit of
+// others (S-12.6).
 type shareError struct {
 	// limit is the limit that was reached; its owner uses held of the of connections.
 	limit    share.Limit
@@ -128,7 +128,7 @@ func (e *shareError) Error() string {
 	return "too many requests wait for connections to upstreams"
 }
 
-// refused returns the error of a request that must not wait, or no longer, because of a share of the queue.
+// refused returns the error of a request that may not wait, or may wait no longer, because of a share of the queue.
 func (p *upstreamPool) refused(client *share.Client, limit share.Limit) error {
 	e := &shareError{limit: limit}
 	_, e.held, e.of = p.all.slots.Reached(client, &p.share)

@@ -2,13 +2,13 @@ package proxy
 
 import "time"
 
-// continueWait is how long a client that waits for 100 (Continue) is left to wait for the upstream's. An upstream that
-// does not know the mechanism waits for the body, and the client would wait for its own time-out (RFC 9110, section
+// continueWait is how long a client that waits for 100 (Continue) must wait for the upstream's. An upstream that does
+// not know the mechanism waits for the body, and the client would wait until its own timeout (RFC 9110, section
 // 10.1.1).
 const continueWait = time.Second
 
 // awaitContinue handles a client that has announced a body with `Expect: 100-continue`. It waits until the upstream has
-// sent its 100, and sends one itself if the upstream says nothing. By then the stages have accepted the request: no
+// sent its 100, and sends one itself if the upstream sends nothing. The stages have accepted the request by then, so no
 // client is invited to send a body that is then refused.
 func (c *upstreamCall) awaitContinue() {
 	if !c.request.Continue {

@@ -12,21 +12,25 @@ import (
 )
 
 const (
-	// balanceCookie is the name of the cookie that says which upstream a browser has (S-18.9).
+	// balanceCookie is the name of the cookie that tells which upstream serves a browser (S-18.9).
 	balanceCookie = "__Host-rp"
-	// cookieAttributes follow its value. The name's prefix requires the first two, and that there is no Domain (RFC 6265bis).
+	// cookieAttributes follow the cookie's value. The prefix of the name requires the first two, and forbids Domain
+	// (RFC 6265bis).
 	cookieAttributes = "; Path=/; Secure; HttpOnly; SameSite=Lax"
-	// tokenBytes is the length of a token before its encoding, and maxTokens how many of the routes of a site a cookie can hold.
+	// tokenBytes is the length of a token before its encoding. maxTokens is how many routes of a site a cookie can have
+	// tokens for.
 	tokenBytes = 9
 	maxTokens  = 8
-	// machineIDPath is a file with a random number of the machine, which must not leave it as it is (machine-id(5)).
+	// machineIDPath is a file with a random number that identifies the machine. It must not leave the machine unhashed
+	// (machine-id(5)).
 	machineIDPath = "/etc/machine-id"
 )
 
-// cookieKey is the secret by which the cookies name upstreams without revealing their addresses.
+// cookieKey is the secret with which cookies name upstreams without revealing their addresses.
 type cookieKey []byte
 
-// newCookieKey derives the key from the machine's ID, so that cookies survive a restart; without one it is random.
+// newCookieKey derives the key from the machine's ID, so that cookies survive a restart. Without an ID the key is
+// random.
 func newCookieKey() cookieKey {
 	id, err := os.ReadFile(machineIDPath)
 	if id = []byte(strings.TrimSpace(string(id))); err != nil || len(id) < 32 {
@@ -37,7 +41,7 @@ func newCookieKey() cookieKey {
 	return key.Sum(nil)
 }
 
-// tokens returns what the cookie holds for each upstream of a route; nil unless the route balances by cookie.
+// tokens returns the token of each upstream of a route, or nil if the route does not balance by cookie.
 func (k cookieKey) tokens(of *config.Route, host string) []string {
 	if of.Balance != config.BalanceCookie || len(of.Upstreams) < 2 {
 		return nil
@@ -51,8 +55,8 @@ func (k cookieKey) tokens(of *config.Route, host string) []string {
 	return tokens
 }
 
-// cookieValue returns the value of the proxy's cookie in a request; "" without one. Over HTTP/2 each cookie may have a field of
-// its own.
+// cookieValue returns the value of the proxy's cookie in a request, or "". Over HTTP/2 each cookie may have its own
+// field.
 func cookieValue(r *Request) string {
 	for i := range r.Fields {
 		if field := &r.Fields[i]; strings.EqualFold(field.Name, "Cookie") {
@@ -81,8 +85,8 @@ func cookieValueIn(cookies string) string {
 	return ""
 }
 
-// tokenIn returns the index of the first of the tokens that a request's cookie holds, and -1 if it holds none: what is not a
-// token of this route is ignored.
+// tokenIn returns the index of the first of the tokens that a request's cookie holds, or -1 if it holds none. It
+// ignores anything that is not a token of this route.
 func tokenIn(r *Request, tokens []string) int {
 	value := cookieValue(r)
 	for n := 0; value != "" && n < maxTokens; n++ {
@@ -97,8 +101,8 @@ func tokenIn(r *Request, tokens []string) int {
 	return -1
 }
 
-// cookieWith returns the Set-Cookie value with the token of the upstream that a request got. It keeps the tokens of the cookie
-// that known reports to be those of other routes.
+// cookieWith returns the Set-Cookie value with the token of the upstream that served a request. It keeps the cookie's
+// tokens of other routes, which known recognizes.
 func cookieWith(r *Request, token string, known func(token string) bool) string {
 	value := token
 	rest := cookieValue(r)

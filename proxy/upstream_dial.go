@@ -15,8 +15,8 @@ import (
 // errUpstreamHandshake is the error of a TLS handshake that did not end in time.
 var errUpstreamHandshake = fmt.Errorf("no end of the TLS handshake within upstream_connect_timeout_secs: %w", context.DeadlineExceeded)
 
-// dial opens a connection to the target within the context. Over HTTP/2 that is a stream, and if exclusive is set, the only one on
-// its connection.
+// dial opens a connection to the target within the context. Over HTTP/2 it opens a stream instead. If exclusive is set,
+// that stream is the only one on its connection.
 func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn, r *Request, exclusive bool) (err error) {
 	if set := t.pool.shared; set != nil {
 		upstream.shared = true
@@ -27,7 +27,7 @@ func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn, r *Re
 		}
 		return err
 	}
-	upstream.file = t.pool.socketFile() // before the connection, which may lead to a newer one, but not to an older
+	upstream.file = t.pool.socketFile() // read before connecting: the connection may lead to a newer socket, but not to an older one
 	conn, raw, address, err := t.open(ctx, r)
 	if err != nil {
 		return err
@@ -40,9 +40,9 @@ func (t *upstreamTarget) dial(ctx context.Context, upstream *upstreamConn, r *Re
 	return nil
 }
 
-// open connects to the target and completes the TLS handshake, both within the context (S-6.9). raw is the socket below the
-// connection, and address that of the upstream's name. If the upstream is told who the client of the request is, that comes before
-// TLS (S-15.4).
+// open connects to the target and completes the TLS handshake, both within the context (S-6.9). raw is the socket below
+// the connection. address is the address of the upstream's name that was used. If the upstream is told the client of
+// the request, that happens before TLS (S-15.4).
 func (t *upstreamTarget) open(ctx context.Context, r *Request) (conn net.Conn, raw *socket, address netip.Addr, err error) {
 	below, address, err := t.pool.connect(ctx, t.address)
 	if err != nil {
@@ -81,7 +81,7 @@ func (t *upstreamTarget) open(ctx context.Context, r *Request) (conn net.Conn, r
 	return secure, raw, address, nil
 }
 
-// tlsConfig returns how the connection to an https upstream is verified, and what the proxy shows.
+// tlsConfig returns how to verify an https upstream, and with which certificate the proxy identifies itself.
 func (t *upstreamTarget) tlsConfig() *tls.Config {
 	of := t.config.UpstreamTLS
 	cfg := &tls.Config{RootCAs: t.roots, ServerName: of.ServerName, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
@@ -92,13 +92,13 @@ func (t *upstreamTarget) tlsConfig() *tls.Config {
 		cfg.ServerName, _ = config.SplitUpstream(t.address)
 	}
 	if of.Certificate != nil {
-		// Whatever CAs the upstream names: it is the operator who knows which certificate is meant for it.
+		// The CAs that the upstream names do not matter: the operator knows which certificate is meant for it.
 		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return of.Certificate, nil }
 	}
 	return cfg
 }
 
-// connect connects to the upstream, and returns the address of its name that it has used; the zero one if it has no
+// connect connects to the upstream, and returns the address of its name that it has used, or the zero Addr if it has no
 // name.
 func (p *upstreamPool) connect(ctx context.Context, upstream string) (net.Conn, netip.Addr, error) {
 	if p.socketPath != "" {
@@ -113,8 +113,8 @@ func (p *upstreamPool) connect(ctx context.Context, upstream string) (net.Conn, 
 	return p.name.connect(ctx, uint16(port), dialTCP)
 }
 
-// handshakeApart does a handshake on a goroutine of its own. The stack that it needs would otherwise stay with the exchange,
-// which may wait for its answer for long (S-12.8). A panic is passed on to the caller.
+// handshakeApart runs a handshake on its own goroutine. The exchange may wait long for its answer, and would otherwise
+// keep the large stack that the handshake needs (S-12.8). A panic is passed on to the caller.
 func handshakeApart(ctx context.Context, conn *tls.Conn) (err error) {
 	var panicked any
 	done := make(chan struct{})

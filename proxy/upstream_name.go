@@ -16,33 +16,33 @@ import (
 // lookUpFunc finds the addresses of a name.
 type lookUpFunc func(ctx context.Context, name string) ([]netip.Addr, error)
 
-// systemLookUp asks the system's resolver: /etc/hosts and the servers of /etc/resolv.conf, both of which are read again when
-// they change.
+// systemLookUp asks the system's resolver, which uses /etc/hosts and the servers of /etc/resolv.conf and reads both
+// again when they change.
 func systemLookUp(ctx context.Context, name string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 }
 
-// upstreamName is the name of an upstream with the addresses found last.
+// upstreamName is the name of an upstream with the latest addresses found.
 type upstreamName struct {
 	name  string
 	names *upstreamNames
-	// found holds the addresses, in the order in which they are tried; nil until a look-up has succeeded. The slice is never
-	// modified.
+	// found holds the addresses, in the order in which they are tried. It is nil until a look-up has succeeded. The
+	// slice is never modified.
 	found atomic.Pointer[[]netip.Addr]
 
 	mu sync.Mutex
 	// running is the look-up in progress, or nil.
 	running *lookUp
-	// due is when the next look-up has to begin, and failing reports whether the last one failed.
+	// due is when the next look-up must begin. failing reports whether the last one failed.
 	due     time.Time
 	failing bool
-	// interval is the time between the next look-up and the one after it if that is not lookUpInterval; else 0.
+	// interval is the time between the next look-up and the one after it, or 0 for lookUpInterval.
 	interval time.Duration
 	// turn is the name's place in a lane, or nil. The mu of names guards it.
 	turn *lookUpTurn
 }
 
-// lookUp is one look-up; err is set when done is closed.
+// lookUp is one look-up. err is set when done is closed.
 type lookUp struct {
 	began time.Time
 	done  chan struct{}
@@ -69,13 +69,13 @@ func (n *upstreamName) addresses(ctx context.Context) ([]netip.Addr, error) {
 	return nil, run.err
 }
 
-// has reports whether the address is one of those found last.
+// has reports whether the address is among the latest ones found.
 func (n *upstreamName) has(address netip.Addr) bool {
 	found := n.found.Load()
 	return found != nil && slices.Contains(*found, address)
 }
 
-// prefer puts an address that was reached before those that could not be reached.
+// prefer moves an address that was reached to the front, before those that could not be reached.
 func (n *upstreamName) prefer(address netip.Addr) {
 	found := n.found.Load()
 	if found == nil || (*found)[0] == address {
@@ -89,15 +89,15 @@ func (n *upstreamName) prefer(address netip.Addr) {
 	n.found.CompareAndSwap(found, &order) // the result of a look-up that has just ended is better
 }
 
-// dueBy reports whether the next look-up has to begin by then, and whether the last one failed. No look-up is due for a name
-// that was never requested.
+// dueBy reports whether the next look-up must begin by then, and whether the last one failed. No look-up is due for a
+// name that was never requested.
 func (n *upstreamName) dueBy(then time.Time) (due, failing bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return !n.due.IsZero() && !then.Before(n.due), n.failing
 }
 
-// dueAgain makes the look-up after the next one come sooner than usual.
+// dueAgain makes the look-up after the next one come earlier than usual.
 func (n *upstreamName) dueAgain(interval time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -121,7 +121,7 @@ func (n *upstreamName) begin() *lookUp {
 	return run
 }
 
-// finish does the look-up and publishes its result. A failed look-up keeps the last addresses (S-6.19).
+// finish runs the look-up and publishes its result. A failed look-up keeps the previous addresses (S-6.19).
 func (n *upstreamName) finish(run *lookUp) {
 	ctx, cancel := context.WithTimeout(n.names.ctx, lookUpTimeout)
 	defer cancel()
@@ -165,7 +165,8 @@ func uniqueAddresses(addresses []netip.Addr) []netip.Addr {
 	return unique
 }
 
-// sameAddresses reports whether two lists of unique addresses hold the same addresses, in any order: servers rotate them.
+// sameAddresses reports whether two lists of unique addresses hold the same addresses. The order does not matter,
+// because servers rotate them.
 func sameAddresses(a, b []netip.Addr) bool {
 	if len(a) != len(b) {
 		return false

@@ -11,23 +11,23 @@ import (
 )
 
 const (
-	// lookUpInterval is the time between two look-ups of a name. Together with the look-up itself and the wait for its turn
-	// it is less than the 30 s of S-6.19.
+	// lookUpInterval is the time between two look-ups of a name. Together with the look-up itself and the wait for its
+	// turn it is less than the 30 s of S-6.19.
 	lookUpInterval = 25 * time.Second
 	// lookUpTimeout bounds one look-up.
 	lookUpTimeout = 5 * time.Second
-	// reloadLookUps is how long a reload waits for the look-ups that it starts, so that its answer usually covers the
+	// reloadLookUps is how long a reload waits for the look-ups that it starts. Usually its answer then covers the
 	// addresses too, but a dead DNS server does not hold it up.
 	reloadLookUps = 1500 * time.Millisecond
-	// afterReload is the time from a reload's look-up to the next one. The resolver checks /etc/hosts only once in 5 s, so
-	// it may have missed the change for which the operator reloads.
+	// afterReload is the time from a reload's look-up to the next one. The resolver checks /etc/hosts only once in 5 s,
+	// so the first look-up may have missed the change for which the operator reloads.
 	afterReload = 6 * time.Second
 	// lookUpsInLane is how many names of a lane are looked up at the same time. Each needs two descriptors.
 	lookUpsInLane = 4
 )
 
-// upstreamNames looks up the names of upstreams in the background: only the first request for a name waits for its addresses
-// (S-6.19). Names whose pools are in use are looked up periodically.
+// upstreamNames looks up the names of upstreams in the background, so that only the first request for a name waits for
+// its addresses (S-6.19). Names whose pools are in use are looked up periodically.
 type upstreamNames struct {
 	lookUp lookUpFunc
 	// moved is called after the addresses of a name have changed.
@@ -43,8 +43,8 @@ type upstreamNames struct {
 	mu     sync.Mutex
 	closed bool
 	names  map[string]*upstreamName
-	// healthy is the lane of names whose last look-up succeeded, failing that of names whose last one failed: names that
-	// wait for a dead server hold up only each other.
+	// healthy is the lane of names whose last look-up succeeded, and failing the lane of names whose last one failed.
+	// Names that wait for a dead server thus hold up only each other.
 	healthy, failing lookUpLane
 }
 
@@ -66,7 +66,7 @@ func newUpstreamNames(lookUp lookUpFunc, moved func(*upstreamName)) *upstreamNam
 	return &upstreamNames{lookUp: lookUp, moved: moved, ctx: ctx, stop: stop, names: map[string]*upstreamName{}}
 }
 
-// of returns the name of an upstream's host; nil for an IP address, which needs no look-up.
+// of returns the name of an upstream's host, or nil for an IP address, which needs no look-up.
 func (u *upstreamNames) of(host string) *upstreamName {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return nil
@@ -101,7 +101,7 @@ func (u *upstreamNames) refresh(now time.Time) {
 	}
 }
 
-// refreshAll begins to look up every name that has been looked up before, and waits for a while until all are done.
+// refreshAll starts to look up every name that has been looked up before, and waits for a while until all are done.
 func (u *upstreamNames) refreshAll() {
 	ctx, cancel := context.WithTimeout(u.ctx, reloadLookUps)
 	defer cancel()
@@ -156,19 +156,20 @@ func (u *upstreamNames) enqueue(name *upstreamName, failing bool) *lookUpTurn {
 	return turn
 }
 
-// work gives the names of the lane their turns, one after the other, until there are none.
+// work gives the names of the lane their turns, one after another, until there are none.
 func (u *upstreamNames) work(lane *lookUpLane) {
 	for turn := u.next(lane); turn != nil; turn = u.next(lane) {
 		run := turn.name.begin()
 		<-run.done
-		if run.began.Before(turn.since) { // the result may be older than the wish for it
+		if run.began.Before(turn.since) { // the result may be older than the request for it
 			<-turn.name.begin().done
 		}
 		close(turn.done)
 	}
 }
 
-// next takes the first turn of the lane. After nil, for none, the caller must stop working on the lane.
+// next takes the first turn of the lane, or returns nil if there is none. After nil, the caller must stop working on
+// the lane.
 func (u *upstreamNames) next(lane *lookUpLane) *lookUpTurn {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -210,7 +211,7 @@ func (u *upstreamNames) logChange(n *upstreamName, before, after []netip.Addr) {
 	}
 }
 
-// logFailure logs that a name could not be looked up, once until it succeeds again.
+// logFailure logs that a name could not be looked up. It does so only once until a look-up succeeds again.
 func (u *upstreamNames) logFailure(n *upstreamName, err error) {
 	if u.log == nil {
 		return

@@ -7,9 +7,9 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// upstreamPin is where a client's connection keeps an upstream connection that no other client may use, because the upstream
-// has authenticated it (S-6.15). While no request uses it, it is in its pool, which closes it like an idle one when it is no
-// longer fit, too old, or in the way. The goroutine of the client's connection owns the pin.
+// upstreamPin holds an upstream connection for a client's connection. No other client may use it, because the upstream
+// has authenticated it (S-6.15). While no request uses it, it is in its pool, which closes it like an idle one when it
+// is no longer fit, too old, or in the way. The goroutine of the client's connection owns the pin.
 type upstreamPin struct {
 	conn *upstreamConn
 	pool *upstreamPool
@@ -17,7 +17,7 @@ type upstreamPin struct {
 	host string
 }
 
-// take returns the connection that is pinned for a request to the site if it is fit for use, or nil.
+// take returns the pinned connection for a request to the site if it is fit for use, or nil.
 func (p *upstreamPin) take(pool *upstreamPool, host string, c *upstreamCall) *upstreamConn {
 	if p == nil || p.conn == nil || p.pool != pool || p.host != host {
 		return nil
@@ -34,7 +34,7 @@ func (p *upstreamPin) take(pool *upstreamPool, host string, c *upstreamCall) *up
 	return conn
 }
 
-// hold keeps a connection that a call has used. It closes any other one that was kept.
+// hold keeps a connection that a call has used. It closes any other connection that was held.
 func (p *upstreamPin) hold(conn *upstreamConn, pool *upstreamPool, host string) {
 	p.release()
 	conn.pinned = true
@@ -55,10 +55,11 @@ func (p *upstreamPin) release() {
 	*p = upstreamPin{}
 }
 
-// park makes a pinned connection idle until its client needs it again. It closes the connection if that may not be used
-// again, or if requests wait for its slot. There is no grace period: an idle connection counts for no client in the shares,
-// so a client that came back just in time could hold any number of slots that others wait for (S-12.6). The client loses
-// only its authentication: the upstream offers it anew on the next connection, and the client repeats the handshake.
+// park makes a pinned connection idle until its client needs it again. It closes the connection if it may not be used
+// again, or if requests wait for its slot. There is no grace period: an idle connection counts for no client in the
+// shares, so a client that returns just in time could hold any number of slots that others wait for (S-12.6). The
+// client loses only its authentication: the upstream offers it again on the next connection, and the client repeats the
+// handshake.
 func (p *upstreamPool) park(conn *upstreamConn) {
 	p.mu.Lock()
 	client := p.leave(conn)
@@ -75,7 +76,7 @@ func (p *upstreamPool) park(conn *upstreamConn) {
 	}
 }
 
-// unpark takes a pinned connection into use again. It returns false if the connection was closed in the meantime.
+// unpark takes a pinned connection into use again. It returns false if the connection has been closed.
 func (p *upstreamPool) unpark(conn *upstreamConn, c *upstreamCall) bool {
 	p.mu.Lock()
 	if !p.unpin(conn) {
@@ -88,8 +89,8 @@ func (p *upstreamPool) unpark(conn *upstreamConn, c *upstreamCall) bool {
 	return true
 }
 
-// unpin removes a connection from the pinned ones. It returns false if the connection was closed in the meantime. The caller
-// holds mu.
+// unpin removes a connection from the pinned ones. It returns false if the connection has been closed. The caller holds
+// mu.
 func (p *upstreamPool) unpin(conn *upstreamConn) bool {
 	at := slices.Index(p.pinned, conn)
 	if at < 0 {

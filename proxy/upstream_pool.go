@@ -10,20 +10,20 @@ import (
 	"reverse-proxy/proxy/unixdial"
 )
 
-// upstreamPool holds the connections to one upstream. The newest idle connection is last and is taken first, so that those
-// that a quiet time does not need grow old and are closed.
+// upstreamPool holds the connections to one upstream. The newest idle connection is last and is taken first, so that
+// connections which are not needed at a quiet time grow old and are closed.
 type upstreamPool struct {
 	// all is the set of pools to which this one belongs.
 	all *upstreams
-	// name is the upstream's name; nil if the configuration has an address.
+	// name is the upstream's name, or nil if the configuration has an address.
 	name *upstreamName
-	// socketPath is the path of the upstream's Unix socket; "" if it has none.
+	// socketPath is the path of the upstream's Unix socket, or "".
 	socketPath string
-	// named reports whether each connection begins with a header that names one client (S-15.4). Such a connection is never
-	// idle for others.
+	// named reports whether each connection begins with a header that names one client (S-15.4). Such a connection
+	// never becomes idle for other clients.
 	named bool
-	// shared holds the connections of an upstream that speaks HTTP/2; nil for HTTP/1.1. The others of the pool are then
-	// permissions to have a stream.
+	// shared holds the connections to an upstream that speaks HTTP/2. It is nil for HTTP/1.1. With shared set, the
+	// pool's own connections are only permissions for a stream.
 	shared *h2client.Set
 	// share is the upstream's account in the shares.
 	share share.Upstream
@@ -117,7 +117,7 @@ func (p *upstreamPool) drop(conn *upstreamConn) {
 	p.discard(conn)
 }
 
-// discard closes a connection that is not in use, and frees its slot for another.
+// discard closes a connection that is not in use, and frees its slot.
 func (p *upstreamPool) discard(conn *upstreamConn) {
 	_ = conn.Close() // an error would concern no request
 	p.all.slots.Freed(&p.share)
@@ -130,7 +130,7 @@ func (p *upstreamPool) sizes() (idle, used int) {
 	return len(p.idle) + len(p.pinned), len(p.busy)
 }
 
-// put gives a connection back for a waiting or a later request. It closes the connection if there are enough, or if a
+// put returns a connection for a waiting or a later request. It closes the connection if there are enough, or if a
 // request waits for its slot.
 func (p *upstreamPool) put(conn *upstreamConn) {
 	if p.named {
@@ -147,7 +147,7 @@ func (p *upstreamPool) put(conn *upstreamConn) {
 	}
 }
 
-// keep makes a connection idle, and reports whether there was room for it. The caller holds mu.
+// keep makes a connection idle. It reports whether there was room for it. The caller holds mu.
 func (p *upstreamPool) keep(conn *upstreamConn) bool {
 	if p.closed || len(p.idle) >= maxIdlePerUpstream || !p.leads(conn) {
 		return false
@@ -158,8 +158,8 @@ func (p *upstreamPool) keep(conn *upstreamConn) bool {
 	return true
 }
 
-// pass hands a connection that is neither idle nor in use to a request that waits for it. If a request for another upstream
-// is next, the connection is closed; if none waits, it becomes idle.
+// pass hands a connection that is neither idle nor in use to a request that waits for it. If the next request is for
+// another upstream, pass closes the connection. If none waits, the connection becomes idle.
 func (p *upstreamPool) pass(conn *upstreamConn) (verdict share.Verdict) {
 	p.mu.Lock()
 	fit := !p.closed && !conn.pinned && p.leads(conn)
@@ -181,7 +181,8 @@ func (p *upstreamPool) pass(conn *upstreamConn) (verdict share.Verdict) {
 	return share.Close
 }
 
-// takeNewest takes the newest idle connection that any client may use out of the pool, for pass; nil if there is none.
+// takeNewest removes the newest idle connection that any client may use from the pool, for pass. It returns nil if
+// there is none.
 func (p *upstreamPool) takeNewest() *upstreamConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -195,7 +196,7 @@ func (p *upstreamPool) takeNewest() *upstreamConn {
 	return conn
 }
 
-// takeOldest takes the oldest idle connection out of the pool; nil if there is none.
+// takeOldest removes the oldest idle connection from the pool. It returns nil if there is none.
 func (p *upstreamPool) takeOldest() *upstreamConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -209,7 +210,7 @@ func (p *upstreamPool) takeOldest() *upstreamConn {
 	return conn
 }
 
-// oldest returns the list that begins with the oldest idle connection; nil if none is idle. The caller holds mu.
+// oldest returns the list that begins with the oldest idle connection, or nil if none is idle. The caller holds mu.
 func (p *upstreamPool) oldest() *[]*upstreamConn {
 	switch {
 	case len(p.pinned) > 0 && (len(p.idle) == 0 || p.pinned[0].idleSince.Before(p.idle[0].idleSince)):
@@ -220,7 +221,7 @@ func (p *upstreamPool) oldest() *[]*upstreamConn {
 	return nil
 }
 
-// idleLongest returns since when the oldest idle connection has been idle; false if there is none.
+// idleLongest returns since when the oldest idle connection has been idle, and whether there is one.
 func (p *upstreamPool) idleLongest() (time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -231,8 +232,8 @@ func (p *upstreamPool) idleLongest() (time.Time, bool) {
 	return (*list)[0].idleSince, true
 }
 
-// sweep closes connections that have been idle for too long, are no longer fit, or lead to an old address of the upstream or to a
-// Unix socket that was replaced.
+// sweep closes connections that have been idle for too long, are no longer fit, or lead to an old address of the
+// upstream or to a Unix socket that was replaced.
 func (p *upstreamPool) sweep(now time.Time) {
 	file := p.socketFile()
 	if p.shared != nil {
@@ -243,8 +244,8 @@ func (p *upstreamPool) sweep(now time.Time) {
 	})
 }
 
-// socketFile returns the file of the upstream's Unix socket now; the zero ID if it has none. A program that replaces the socket
-// takes over from its predecessor, which may still serve its last requests.
+// socketFile returns the present file of the upstream's Unix socket, or the zero ID if there is none. A program that
+// replaces the socket takes over from its predecessor, which may still be serving its last requests.
 func (p *upstreamPool) socketFile() unixdial.ID {
 	if p.socketPath == "" {
 		return unixdial.ID{}
@@ -252,19 +253,20 @@ func (p *upstreamPool) socketFile() unixdial.ID {
 	return unixdial.IDOf(p.socketPath)
 }
 
-// leads reports whether the connection leads to a current address of the upstream: the addresses of its name may have
+// leads reports whether the connection leads to a current address of the upstream. The addresses of its name may have
 // changed.
 func (p *upstreamPool) leads(conn *upstreamConn) bool {
 	return conn.shared || p.stays(conn.leadsTo, unixdial.ID{})
 }
 
-// stays reports whether a connection still leads to the upstream: its name may have other addresses by now, and its Unix socket may
-// be another file. file is that of the socket now; the zero ID if it was not looked at or there is none.
+// stays reports whether a connection still leads to the upstream: its name may have other addresses by now, and its
+// Unix socket may be another file. file is the present file of the socket, or the zero ID if it is unknown or there is
+// none.
 func (p *upstreamPool) stays(to leadsTo, file unixdial.ID) bool {
 	return (p.name == nil || p.name.has(to.address)) && (file == unixdial.ID{} || to.file == file)
 }
 
-// close closes the idle connections, and makes put close those that come back later.
+// close closes the idle connections, and makes put close those that are returned later.
 func (p *upstreamPool) close() {
 	p.mu.Lock()
 	p.closed = true

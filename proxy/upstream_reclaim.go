@@ -6,7 +6,7 @@ import (
 	"reverse-proxy/proxy/share"
 )
 
-// reclaimInterval is the time between two checks for calls that could give way to requests that wait for a
+// reclaimInterval is the time between two searches for calls that could give way to requests that wait for a
 // connection.
 const reclaimInterval = 50 * time.Millisecond
 
@@ -18,7 +18,7 @@ func (u *upstreams) clientOf(c *upstreamCall) *share.Client {
 	return c.client
 }
 
-// press signals that a request has to wait.
+// press signals that a request must wait.
 func (u *upstreams) press() {
 	select {
 	case u.pressed <- struct{}{}:
@@ -26,8 +26,8 @@ func (u *upstreams) press() {
 	}
 }
 
-// makeRoom gives an idle connection to a request that waits for this pool's upstream: one of the pool's own, or else the
-// slot of the connection that has been idle longest, whatever its upstream.
+// makeRoom gives an idle connection to a request that waits for this pool's upstream: one of the pool's own, or else
+// the slot of the connection that has been idle longest, whatever its upstream.
 func (p *upstreamPool) makeRoom() {
 	if p.all.idle.Load() == 0 {
 		return
@@ -38,8 +38,8 @@ func (p *upstreamPool) makeRoom() {
 	p.all.makeRoom()
 }
 
-// makeRoom gives the connection that has been idle longest to a waiting request. If all of them wait for upstreams that have
-// reached a bound of their own, only a connection to one of these helps.
+// makeRoom gives the connection that has been idle longest to a waiting request. If all waiting requests are for
+// upstreams that have reached their own bound, only a connection to one of these helps.
 func (u *upstreams) makeRoom() {
 	anySlot := u.slots.Wants()
 	var oldest *upstreamPool
@@ -82,7 +82,7 @@ type use struct {
 	count uint64
 }
 
-// holders appends the uses of the pool's connections, and the same as holders in the shares.
+// holders appends the uses of the pool's connections to uses, and the same uses to holders, as the shares see them.
 func (p *upstreamPool) holders(uses []use, holders []share.Holder) ([]use, []share.Holder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -112,7 +112,7 @@ func (u *use) end(cause error) {
 	}
 }
 
-// state returns what a call that has used a connection since used is waiting for, and since when.
+// state returns what a call that has been using a connection since used is waiting for, and since when.
 func (c *upstreamCall) state(used int64) (state share.State, since int64) {
 	if blocked := c.blockedSince.Load(); blocked != 0 {
 		return share.Blocked, blocked
@@ -123,7 +123,7 @@ func (c *upstreamCall) state(used int64) (state share.State, since int64) {
 	return share.Streaming, used
 }
 
-// clock returns the time on the sweeper's clock, which lags by at most one sweep.
+// clock returns the time on the sweeper's clock, which is at most one sweep late.
 func (c *upstreamCall) clock() int64 {
 	if c == nil || c.timer == nil || c.timer.Sweeper == nil {
 		return 0 // in tests

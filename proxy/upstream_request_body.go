@@ -17,13 +17,13 @@ const outBufferBytes = 16 << 10
 // chunkHeadBytes is the room for the line before a chunk. The chunk's size fits into eight digits.
 const chunkHeadBytes = 8 + len("\r\n")
 
-// gatherSlack is the room left after the gathered bytes of a body for their framing and usual trailers.
+// gatherSlack is the room that is left after the gathered bytes of a body, for their framing and usual trailers.
 const gatherSlack = 512
 
 var outBuffers = sync.Pool{New: func() any { b := make([]byte, 0, outBufferBytes+1<<10); return &b }}
 
-// outBuffer takes a buffer for the request: a large one only for a large head. A body gets a large one once it fills the
-// small one, not before: a client can stop after one byte (S-12.8).
+// outBuffer takes a buffer for the request. It is large only for a large head. A body gets a large buffer once it fills
+// the small one, and not before: a client can stop after one byte (S-12.8).
 func (c *upstreamCall) outBuffer() *[]byte {
 	if c.request.headBytes() > outBufferBytes {
 		return takeLongOut()
@@ -38,7 +38,7 @@ func takeLongOut() *[]byte {
 	return b
 }
 
-// growOut replaces the small buffer by a large one, with what was written so far.
+// growOut replaces the small buffer with a large one, and copies what was written so far.
 func (c *upstreamCall) growOut(written []byte) []byte {
 	larger := takeLongOut()
 	*larger = append(*larger, written...)
@@ -52,7 +52,7 @@ func (c *upstreamCall) outIsLarge() bool {
 	return c.out != nil && cap(*c.out) > outBufferBytes+1<<10
 }
 
-// releaseOut gives the request's buffer back, unless a large head has enlarged it.
+// releaseOut returns the request's buffer to its pool, unless a large head has enlarged it.
 func (c *upstreamCall) releaseOut() {
 	if c.out == nil {
 		return
@@ -66,7 +66,7 @@ func (c *upstreamCall) releaseOut() {
 	c.out = nil
 }
 
-// putOutBuffer gives a small buffer back.
+// putOutBuffer returns a small buffer to its pool.
 func putOutBuffer(b *[]byte) {
 	if cap(*b) <= 2*outBufferBytes {
 		*b = (*b)[:0]
@@ -74,9 +74,9 @@ func putOutBuffer(b *[]byte) {
 	}
 }
 
-// gatherBody appends the bytes of the body that have arrived, in their framing, so that they are sent in one piece. With
-// wait it waits for some. It reports whether that was the rest of the body; else more follows when it arrives, or when there
-// is room.
+// gatherBody appends the bytes of the body that have arrived, in their framing, so that they are sent in one piece. If
+// wait is set, it waits for some. whole reports whether they are the rest of the body. Otherwise more follows when it
+// arrives, or when there is room.
 func (c *upstreamCall) gatherBody(out []byte, wait bool) (gathered []byte, whole bool, err error) {
 	offset := 0
 	if c.request.ContentLength < 0 && !c.to.isShared() {
@@ -135,7 +135,7 @@ func (c *upstreamCall) appendBodyPart(out, data []byte, last bool) []byte {
 	return out
 }
 
-// trailersToSend returns the trailers of a body that has ended, as far as they may be sent. It is called once.
+// trailersToSend returns the trailers that may be sent after a body that has ended. It is called once.
 func (c *upstreamCall) trailersToSend() Fields {
 	trailers := c.body.trailers()
 	trailers.Remove(forbiddenTrailer)
@@ -151,7 +151,7 @@ func (c *upstreamCall) trailersToSend() Fields {
 	return trailers
 }
 
-// fitsTrailers reports whether there is room for trailers, and for what frames them, after what was written.
+// fitsTrailers reports whether there is room for trailers and their framing after what was written.
 func fitsTrailers(out []byte, trailers Fields) bool {
 	room := cap(out) - len(out) - gatherSlack/2
 	for i := range trailers {
@@ -160,16 +160,17 @@ func fitsTrailers(out []byte, trailers Fields) bool {
 	return room >= 0
 }
 
-// bodyPump is the goroutine that sends a body while it still arrives, so that the response can be read meanwhile: an
-// upstream may answer before it has the whole body.
+// bodyPump is the goroutine that sends a body while it still arrives, so that the response can be read at the same
+// time: an upstream may answer before it has the whole body.
 type bodyPump struct {
 	running bool
-	// taken reports whether the pump has begun to take bytes of the body, so that the request cannot be sent again, and
-	// stopping that it must no longer begin. The call's mu guards both.
+	// taken reports whether the pump has begun to take bytes of the body, so that the request cannot be sent again.
+	// stopping reports whether the pump may no longer begin. The call's mu guards both.
 	taken, stopping bool
 	done            chan struct{}
 	err             error
-	// last is set before the last write begins. waited is set after it, and reports whether it had to wait for the upstream.
+	// last is set before the last write begins. waited is set after it, and reports whether the write had to wait for
+	// the upstream.
 	last   atomic.Bool
 	waited bool
 }
@@ -177,11 +178,11 @@ type bodyPump struct {
 // errPumpStopped is the error of a pump that was stopped before it took any byte of the body.
 var errPumpStopped = errors.New("the exchange ended before the body was sent")
 
-// lastWriteTime is how long sending the rest of a fully read body may take once the response is complete. The end of the
-// response waits for it.
+// lastWriteTime is how long sending the rest of a body that was fully read may take once the response is complete. The
+// end of the response waits for it.
 const lastWriteTime = 100 * time.Millisecond
 
-// startPump starts sending the rest of the request in the buffer, and then the body as it arrives unless that was all.
+// startPump starts sending the rest of the request in the buffer. Unless whole is set, the body follows as it arrives.
 func (c *upstreamCall) startPump(conn *upstreamConn, rest []byte, whole bool) {
 	if c.pump.done == nil {
 		c.pump.done = make(chan struct{}, 1)
@@ -197,7 +198,7 @@ func (c *upstreamCall) startPump(conn *upstreamConn, rest []byte, whole bool) {
 		})
 		c.pump.err = c.sendRest(conn, rest, whole)
 		if c.body.failed() != nil {
-			conn.interrupt() // nothing is left to wait for
+			conn.interrupt() // there is nothing left to wait for
 		}
 		c.pump.done <- struct{}{}
 	}()
@@ -232,8 +233,8 @@ func (c *upstreamCall) sendRest(conn *upstreamConn, rest []byte, whole bool) err
 	}
 }
 
-// awaitPart takes a buffer for the next part of the body, if possible only once some of it has arrived: a client may take
-// its time (S-12.8).
+// awaitPart takes a buffer for the next part of the body. If possible it does so only once some of the part has
+// arrived, because a client may take its time (S-12.8).
 func (c *upstreamCall) awaitPart() {
 	if source, ok := c.body.source.(bodyAwaiter); ok {
 		c.releaseOut()
@@ -276,7 +277,7 @@ func (c *upstreamCall) sendPart(conn *upstreamConn, part []byte, last bool) erro
 	return nil
 }
 
-// beginTaking marks the body as begun, unless the pump has to stop.
+// beginTaking records that the pump begins to take the body. It returns false if the pump must stop.
 func (c *upstreamCall) beginTaking() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -284,7 +285,7 @@ func (c *upstreamCall) beginTaking() bool {
 	return c.pump.taken
 }
 
-// stopTaking keeps the pump from starting with the body, and reports whether it had already started.
+// stopTaking keeps the pump from beginning to take the body. It reports whether the pump had already begun.
 func (c *upstreamCall) stopTaking() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -292,8 +293,8 @@ func (c *upstreamCall) stopTaking() bool {
 	return c.pump.taken
 }
 
-// bodyMoved sets the deadline after bytes of the body were sent. With the last one the upstream's time begins, unless it has
-// already answered.
+// bodyMoved sets the deadline after bytes of the body were sent. With the last byte the upstream's time begins, unless
+// it has already answered.
 func (c *upstreamCall) bodyMoved(last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -304,8 +305,8 @@ func (c *upstreamCall) bodyMoved(last bool) {
 	c.timer.Set(deadline.PhaseBody, c.body.idle)
 }
 
-// endPump waits for the pump, and interrupts it if the body is still arriving. It reports whether the body was sent whole
-// and the connection is intact.
+// endPump waits for the pump, and interrupts it if the body is still arriving. It reports whether the whole body was
+// sent and the connection is intact.
 func (c *upstreamCall) endPump(conn *upstreamConn) bool {
 	if !c.pump.running {
 		return true
@@ -321,7 +322,7 @@ func (c *upstreamCall) endPump(conn *upstreamConn) bool {
 	default:
 	}
 	if c.body.isEnded() {
-		// Only a write is left. It is nearly always done by now, unless the upstream has answered without reading.
+		// Only a write is left. It is nearly always complete by now, unless the upstream has answered without reading.
 		lift := conn.boundWrites(lastWriteTime)
 		<-c.pump.done
 		return lift() && c.pump.err == nil

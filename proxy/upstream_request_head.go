@@ -9,7 +9,7 @@ import (
 // expectLine is the field line that tells an upstream to ask for the body. It is the last one of a head.
 const expectLine = "Expect: 100-continue\r\n"
 
-// appendRequest appends the request's head to out, as the upstream gets it.
+// appendRequest appends the request's head, in the form that the upstream receives, to out.
 func (c *upstreamCall) appendRequest(out []byte) []byte {
 	r := c.request
 	out = c.appendRequestLine(out)
@@ -64,8 +64,8 @@ func (c *upstreamCall) appendRequest(out []byte) []byte {
 	return append(out, "\r\n"...)
 }
 
-// appendRequestLine appends the request line. What is left of a path that is stripped is sent as it came; if nothing is left,
-// it is the root (S-14.4).
+// appendRequestLine appends the request line. The rest of a stripped path is sent as it was received. If nothing is
+// left of it, the root is sent (S-14.4).
 func (c *upstreamCall) appendRequestLine(out []byte) []byte {
 	r, rest := c.request, c.request.Target[c.to.stripped:]
 	if c.to.stripped == 0 || strings.HasPrefix(rest, "/") {
@@ -77,5 +77,6 @@ func (c *upstreamCall) appendRequestLine(out []byte) []byte {
 	return append(out, " HTTP/1.1\r\n"...)
 }
 
-// needsLength reports whether a method implies a body, so that an absent one has to be declared (RFC 9110, section 8.6).
+// needsLength reports whether a method implies a body, so that the absence of one must be declared (RFC 9110, section
+// 8.6).
 func needsLength(method string) bool { return method == "POST" || method == "PUT" || method == "PATCH" }

@@ -9,21 +9,20 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// upstreamResponse is what has been read of one response: its bytes, its head and the state of its body. It is separate
-// from the connection, so that the connection can serve the next request while the client has yet to take the response
-// (S-12.7).
+// upstreamResponse is what was read of one response: its bytes, its head and the state of its body. It is separate from
+// the connection, so that the connection can serve the next request before the client has taken the response (S-12.7).
 type upstreamResponse struct {
-	// conn is where the rest of the response comes from; nil once the connection has been given back.
+	// conn is where the rest of the response comes from. It is nil once the connection has been given back.
 	conn *upstreamConn
-	// buffer holds what was read; buffer[start:end] is not consumed yet. It is nil while waiting for the head.
+	// buffer holds what was read; buffer[start:end] was not consumed yet. It is nil during the wait for the head.
 	buffer     []byte
 	start, end int
-	// pooled is the pool's buffer in which buffer lies; nil if a large head has needed a larger one.
+	// pooled is the pool's buffer behind buffer, or nil if a large head has needed a larger one.
 	pooled *[]byte
 	// head is the response's head. Its strings point into buffer.
 	head http1.Response
 	body upstreamBody
-	// stream is the response's stream over HTTP/2, where buffer is not used; nil over HTTP/1.1.
+	// stream is the response's stream over HTTP/2, where buffer is not used. It is nil over HTTP/1.1.
 	stream *h2client.Stream
 }
 
@@ -35,8 +34,8 @@ var (
 	upstreamBuffers   = sync.Pool{New: func() any { b := make([]byte, upstreamBufferBytes); return &b }}
 )
 
-// release returns the memory of the response to the pools, except what a large head has enlarged. Strings of the head are
-// invalid afterwards. A nil response has no memory.
+// release returns the memory of the response to the pools, except a buffer that a large head has enlarged. Strings of
+// the head are invalid afterwards. A nil response has no memory.
 func (r *upstreamResponse) release() {
 	if r == nil {
 		return
@@ -71,8 +70,9 @@ func (r *upstreamResponse) takeBack() {
 	}
 }
 
-// awaitHead reads the first bytes of a head. It holds no buffer until they arrive: an upstream may take its time to answer
-// (S-12.8). TLS does the waiting itself, so over TLS awaitHead reads one byte; the rest of its record is then there to be read.
+// awaitHead reads the first bytes of a head. It holds no buffer until they arrive, because an upstream may take its
+// time to answer (S-12.8). TLS waits by itself, so over TLS awaitHead reads one byte; the rest of its record is then
+// available.
 func (r *upstreamResponse) awaitHead() error {
 	r.start, r.end = 0, 0 // interim responses have been passed on
 	if r.conn.plain {
@@ -120,21 +120,21 @@ func (r *upstreamResponse) grow() bool {
 	return true
 }
 
-// errBadResponse is the error of a response that an upstream must not send. Its text says what is wrong.
+// errBadResponse is the error of a response that breaks the rules. Its text says how.
 type errBadResponse string
 
 func (e errBadResponse) Error() string { return string(e) }
 
-// errSpeaksH2 is the error of an upstream that takes the connection for one of HTTP/2 (S-18.7).
+// errSpeaksH2 is the error of an upstream that takes the connection for an HTTP/2 connection (S-18.7).
 const errSpeaksH2 errBadResponse = `the upstream speaks HTTP/2, and upstream_protocol is "http1"`
 
-// isSettings reports whether bytes begin with the header of a SETTINGS frame, with which a server of HTTP/2 begins.
+// isSettings reports whether p begins with the header of a SETTINGS frame, the first frame of an HTTP/2 server.
 func isSettings(p []byte) bool {
 	return len(p) >= http2.HeaderBytes && p[0] == 0 && p[3] == byte(http2.TypeSettings) && p[4] == 0 && p[5]|p[6]|p[7]|p[8] == 0
 }
 
-// lengthFor returns the length that the client's head declares for the body, or -1 for none. Over HTTP/1.1 only chunks can have
-// trailers, so the length of a response over HTTP/2 that will have some is left out there.
+// lengthFor returns the length that the head for the client declares for the body, or -1 for none. Over HTTP/1.1 only a
+// chunked body can have trailers, so the length of an HTTP/2 response that will have some is omitted there.
 func (r *upstreamResponse) lengthFor(client Protocol) int64 {
 	if !r.head.HasContentLength || client == HTTP11 && r.stream != nil && r.stream.ExpectsTrailers() {
 		return -1
@@ -142,7 +142,7 @@ func (r *upstreamResponse) lengthFor(client Protocol) int64 {
 	return r.head.ContentLength
 }
 
-// more reads the beginning of a head, or more of one that has begun.
+// more reads the beginning of a head, or more of one that has begun to arrive.
 func (r *upstreamResponse) more() error {
 	if r.start == r.end {
 		return r.awaitHead()

@@ -24,10 +24,10 @@ type errUpstreamClosed struct{ error }
 // Unwrap returns the cause.
 func (e errUpstreamClosed) Unwrap() error { return e.error }
 
-// roundTrip sends the request to the target and reads the head of its response. It replaces a pooled connection that turns
-// out to be dead by a new one if that is safe (S-6.8). The returned connection belongs to the call until giveBack or release.
-// roundTrip composes nothing until it has a connection to write to (S-12.8). If another upstream may be tried after an error,
-// it keeps what it has composed, as the beginning of a body cannot be read again.
+// roundTrip sends the request to the target and reads the head of its response. If a pooled connection turns out to be
+// dead, it uses a new one if that is safe (S-6.8). The returned connection belongs to the call until giveBack or
+// release. roundTrip composes nothing until it has a connection to write to (S-12.8). If another upstream may be tried
+// after an error, it keeps what it has composed, because the beginning of a body cannot be read again.
 func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 	defer func() {
 		if err == nil && !c.pump.running || err != nil && c.triesLeft == 0 {
@@ -41,7 +41,7 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 	if conn = c.pin.take(pool, c.to.host, c); conn == nil {
 		conn = pool.take(c)
 	}
-	sent := c.start // near enough, and saves a look at the clock
+	sent := c.start // near enough, and saves reading the clock
 	for tries := 1; ; tries++ {
 		if conn == nil || !pool.ready(conn, c) {
 			began := time.Now()
@@ -70,12 +70,12 @@ func (c *upstreamCall) roundTrip() (conn *upstreamConn, err error) {
 		if !(reused && c.mayRepeat(err)) && !(tries < c.maxSharedTries() && c.mayRepeatShared(err)) {
 			return nil, err
 		}
-		conn = nil // another pooled one could be just as dead
+		conn = nil // another pooled connection could be just as dead
 	}
 }
 
-// compose writes the request into the buffer, with the part of its body that has arrived, and reports whether that is all
-// of it. A request that was already composed, for a connection that was dead, is left as it is.
+// compose writes the request into the buffer, with the part of its body that has arrived. whole reports whether that is
+// all of the body. A request that was already composed, for a connection that was dead, is not changed.
 func (c *upstreamCall) compose() (whole bool, err error) {
 	if c.out != nil {
 		return c.composed, nil
@@ -83,7 +83,7 @@ func (c *upstreamCall) compose() (whole bool, err error) {
 	c.body.settleLength(c.request)
 	shared := c.to.isShared()
 	if c.out = c.outBuffer(); shared {
-		*c.out = (*c.out)[:0] // the head is encoded when it is its turn on the connection
+		*c.out = (*c.out)[:0] // the head is encoded when it is sent on the connection
 	} else {
 		*c.out = c.appendRequest((*c.out)[:0])
 	}
@@ -114,8 +114,9 @@ func (c *upstreamCall) mayRepeat(err error) bool {
 	return c.isRepeatable()
 }
 
-// blames reports whether an error of roundTrip is a failed connection to the upstream (S-18.5): it could not be made, or a new
-// one ended before any answer. A connection that has answered may end at any time, an answer may take long, and clients leave.
+// blames reports whether an error of roundTrip is a failed connection to the upstream (S-18.5): none could be made, or
+// a new one ended before any answer. Other errors do not blame it: a connection that has answered may end at any time,
+// an answer may take long, and clients leave.
 func (c *upstreamCall) blames(err error) bool {
 	if c.cancelled() != nil {
 		return false
@@ -125,8 +126,8 @@ func (c *upstreamCall) blames(err error) bool {
 	return errors.As(err, &notConnected) || errors.As(err, &closed) && (!c.onKept || isFresh(err)) && !isTimeout(err)
 }
 
-// mayGoElsewhere reports whether a request that failed with the error may be sent to another upstream (S-18.2): nothing was
-// sent, the upstream has certainly not acted on it, or it may be repeated.
+// mayGoElsewhere reports whether a request that failed with the error may be sent to another upstream (S-18.2): nothing
+// was sent, the upstream has certainly not processed it, or it may be repeated.
 func (c *upstreamCall) mayGoElsewhere(err error) bool {
 	var notConnected errNotConnected
 	if errors.As(err, &notConnected) {
@@ -144,8 +145,8 @@ func (c *upstreamCall) isRepeatable() bool {
 	return c.request.Fields.Has("Idempotency-Key")
 }
 
-// tryOn sends the request on one connection and reads the head of the final response. It passes interim responses to the
-// client.
+// tryOn sends the request on one connection and reads the head of the final response. It passes interim responses to
+// the client.
 func (c *upstreamCall) tryOn(conn *upstreamConn, whole bool) error {
 	conn.begin()
 	c.seen = seenUse{expects: c.seen.expects}
@@ -153,7 +154,7 @@ func (c *upstreamCall) tryOn(conn *upstreamConn, whole bool) error {
 		return c.cancelled()
 	}
 	if !c.timer.Set(deadline.PhaseUpstream, c.to.config.RequestTimeout-c.waited) {
-		return os.ErrDeadlineExceeded // no other deadline would ever end the wait
+		return os.ErrDeadlineExceeded // no other deadline would end the wait
 	}
 	var rest []byte
 	var err error
@@ -172,7 +173,7 @@ func (c *upstreamCall) tryOn(conn *upstreamConn, whole bool) error {
 		if c.request.Body == nil || !conn.shared && (!conn.reused && c.triesLeft == 0 || !c.isRepeatable()) {
 			c.releaseOut() // it can be written again, or is not sent again
 		}
-		// Let other goroutines work: afterwards the response is often there, and the read neither fails nor waits.
+		// Let other goroutines run. Afterwards the response has often arrived, and the read neither fails nor waits.
 		runtime.Gosched()
 	}
 	for {
@@ -213,9 +214,9 @@ func (c *upstreamCall) release(conn *upstreamConn) {
 	c.to.pool.drop(conn)
 }
 
-// giveBack gives the connection back as soon as the response has been read to its end, whether or not the client has taken it
-// (S-12.7). The fate of the connection depends on what the two messages have left on it. What was read of the
-// response stays with the call until releaseResponse.
+// giveBack returns the connection to its pool as soon as the response has been read to its end, whether or not the
+// client has taken it (S-12.7). The fate of the connection depends on what the two messages have left on it. The part
+// of the response that was read stays with the call until releaseResponse.
 func (c *upstreamCall) giveBack(conn *upstreamConn) {
 	if conn.shared {
 		c.giveBackShared(conn)
@@ -242,7 +243,7 @@ func (c *upstreamCall) giveBack(conn *upstreamConn) {
 	}
 }
 
-// releaseResponse releases what is left of a response whose connection was given back. The caller has copied the rest.
+// releaseResponse releases the rest of a response whose connection was given back. The caller has copied it.
 func (c *upstreamCall) releaseResponse() {
 	c.response.release()
 	c.response = nil

@@ -13,10 +13,10 @@ import (
 	"reverse-proxy/proxy/http2"
 )
 
-// This file has what differs in a call whose upstream speaks HTTP/2, where connections are shared. An upstreamConn is then the
-// permission to have one stream: the pool and the shares count streams as they count connections of HTTP/1.1, each of which
-// carries one request at a time, so that what they promise applies to streams too. Real connections are made as streams need
-// them, and belong to the pool's set.
+// This file has what differs in a call whose upstream speaks HTTP/2, where connections are shared. An upstreamConn is
+// then the permission to have one stream. The pool and the shares count streams as they count connections of HTTP/1.1,
+// each of which carries one request at a time, so their guarantees apply to streams too. Real connections are made as
+// streams need them, and belong to the pool's set.
 
 // maxSharedTries is how often in all a request is sent to the only upstream that is left if that has certainly not acted on it,
 // or has lost the connection before it answered. If there is another upstream, maxSharedTriesHere applies: a connection may end
@@ -56,7 +56,8 @@ func (p *upstreamPool) ready(conn *upstreamConn, c *upstreamCall) bool {
 	return conn.stream != nil
 }
 
-// needsOwnConn reports whether the request must not share its connection with others, because the upstream might end it.
+// needsOwnConn reports whether the request must not share its connection, because the upstream might end the connection
+// over it.
 func (c *upstreamCall) needsOwnConn() bool { return c.to.isShared() && c.Bytes() > h2client.LargeHead }
 
 // mayShare returns why a request cannot go over a shared connection, or nil.
@@ -91,15 +92,16 @@ func (c *upstreamCall) mayRepeatShared(err error) bool {
 	return failed.Unprocessed || failed.Lost && errors.As(err, &closed) && c.isRepeatable()
 }
 
-// isFresh reports whether an error is that of a shared connection that has never answered.
+// isFresh reports whether an error comes from a shared connection that has never answered.
 func isFresh(err error) bool {
 	var failed *h2client.Error
 	return errors.As(err, &failed) && failed.Fresh
 }
 
-// passedReset returns the code with which the upstream has reset its stream if the stream of a client over HTTP/2 is to be reset
-// with the same code, else NO_ERROR. Two codes tell a gRPC client something about its call: CANCEL that the deadline has passed,
-// and ENHANCE_YOUR_CALM that the server has no room for it. All others concern only the proxy's stream.
+// passedReset returns the code with which the upstream has reset its stream if the stream of an HTTP/2 client must be
+// reset with the same code, else NO_ERROR. Two codes tell a gRPC client something about its call: CANCEL that its
+// deadline has passed, and ENHANCE_YOUR_CALM that the server has no room for it. All others concern only the proxy's
+// stream.
 func passedReset(err error) http2.Code {
 	var failed *h2client.Error
 	if errors.As(err, &failed) && (failed.Reset == http2.Cancel || failed.Reset == http2.EnhanceYourCalm) {
@@ -113,7 +115,7 @@ func isGRPC(r *Request) bool {
 	return r.Protocol == HTTP2 && strings.HasPrefix(r.Fields.Get("Content-Type"), "application/grpc")
 }
 
-// sendShared sends the request in the buffer, which holds only bytes of the body, and returns what has to wait.
+// sendShared sends the request in the buffer, which holds only bytes of the body, and returns the rest that must wait.
 func (c *upstreamCall) sendShared(conn *upstreamConn, whole bool) (rest []byte, err error) {
 	body := *c.out
 	ends := whole && !c.hasTrailers()
@@ -145,7 +147,8 @@ func (c *upstreamCall) sendSharedPart(conn *upstreamConn, part []byte, last bool
 	return waited, err
 }
 
-// hasTrailers reports whether trailers follow a body that has ended, and keeps them: they are prepared once.
+// hasTrailers reports whether trailers follow a body that has ended. It stores them, because they can be prepared only
+// once.
 func (c *upstreamCall) hasTrailers() bool {
 	if !c.trailersReady && c.body.source != nil {
 		c.trailers, c.trailersReady = c.trailersToSend(), true
@@ -234,7 +237,7 @@ func (b *upstreamBody) nextShared() ([]byte, error) {
 	return data, err
 }
 
-// giveBackShared ends the stream of a response that was read to its end, and gives the permission for a stream back.
+// giveBackShared ends the stream of a response that was read to its end, and returns the permission for a stream.
 func (c *upstreamCall) giveBackShared(conn *upstreamConn) {
 	c.use(nil)
 	c.endPump(conn)
@@ -245,7 +248,7 @@ func (c *upstreamCall) giveBackShared(conn *upstreamConn) {
 	c.to.pool.put(conn)
 }
 
-// endStream ends the stream of a connection that is shared. The response has the stream until its release.
+// endStream ends the stream of a shared connection. The response holds the stream until its release.
 func (u *upstreamConn) endStream() {
 	if u.stream != nil {
 		u.stream.Finish()
@@ -253,8 +256,8 @@ func (u *upstreamConn) endStream() {
 	}
 }
 
-// boundWrites makes a blocked write return after the time. The returned function lifts the bound, and reports whether the
-// connection can still be used.
+// boundWrites makes a blocked write return after the given time. The returned function lifts the bound, and reports
+// whether the connection can still be used.
 func (u *upstreamConn) boundWrites(after time.Duration) (lift func() bool) {
 	if stream := u.stream; stream != nil {
 		timer := time.AfterFunc(after, stream.EndWrites)

@@ -2,14 +2,14 @@ package proxy
 
 import "reverse-proxy/proxy/http1"
 
-// seenUse is what is observed of a call while it is in progress.
+// seenUse is what was observed of a call while it was in progress.
 type seenUse struct {
-	// expects reports whether the request is sent with an Expect, and invited whether a 100 has come.
+	// expects reports whether the request is sent with an Expect, and invited whether a 100 has arrived.
 	expects, invited bool
 	// offers reports whether a response, interim or final, offers to authenticate the connection.
 	offers bool
-	// early reports whether the final response came before the last write of the request had begun, and overlapped whether
-	// it came while that write may still have been in progress.
+	// early reports whether the final response came before the last write of the request had begun. overlapped reports
+	// whether it came while that write may still have been in progress.
 	early, overlapped bool
 }
 
@@ -25,8 +25,8 @@ func (s *seenUse) head(pump *bodyPump, head *http1.Response) {
 	}
 }
 
-// useOf returns what the call has done to the connection, once the response has been read to its end. It waits until the
-// rest of the request is sent, or makes it stop.
+// useOf returns what the call has done to the connection, once the response has been read to its end. It waits until
+// the rest of the request has been sent, or stops the sending.
 func (c *upstreamCall) useOf(conn *upstreamConn) upstreamUse {
 	sent := c.endPump(conn)
 	r, request := conn.upstreamResponse, c.request
