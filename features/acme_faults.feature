@@ -24,6 +24,22 @@ Feature: Certificates while a disk, a CA or a machine fails
         | is full      | no space left on device |
         | is read-only | read-only file system   |
 
+    @S-5.11
+    Scenario: A certificate is renewed although the cache was removed
+      Given an ACME server whose certificates last 12 seconds
+      And listener 1 gets certificates for "www.example.test" from the ACME server
+      And the proxy is running
+      And the directory "acme1" holds only "acme_account+key, acme_account.json, acme_renewals.json, www.example.test"
+      When "acme1" is deleted
+      Then the log has a line "ACME_RENEWED" with:
+        | domain | www.example.test |
+        | source | order            |
+      And the log has a line "ACME_ERROR" with:
+        | level | WARN                              |
+        | error | ~the cache directory was removed  |
+      When a client makes a TLS handshake for "www.example.test"
+      Then the certificate comes from the ACME server
+
   Rule: A CA that is at fault at one request refuses no name
 
     @S-5.10

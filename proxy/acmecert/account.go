@@ -57,6 +57,17 @@ func (a *authority) writeRecord(ctx context.Context, record accountRecord) {
 	}
 }
 
+// cacheHasKey reports whether the cache has a file for the account's key. A directory that was removed, or cannot be read any more,
+// has none.
+func (a *authority) cacheHasKey(ctx context.Context) bool {
+	for _, name := range []string{accountKeyFile, legacyAccountKeyFile} {
+		if _, err := a.cache.Get(ctx, name); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // accountKey returns the key of the account, and makes it if there is none. A file that holds no key, as a full disk or
 // a crash leaves it, is set aside and replaced: with it no order could ever succeed (S-5.11).
 func (a *authority) accountKey(ctx context.Context) (*ecdsa.PrivateKey, error) {

@@ -49,6 +49,8 @@ type authority struct {
 
 	mu      sync.Mutex
 	current *session
+	// last is the account of the latest session; nil before the first one. It is used if the cache has lost the account.
+	last *acme.Account
 	// failed is how the last opening ended, for those who waited for it meanwhile.
 	failed   error
 	openings int
@@ -117,7 +119,7 @@ func (a *authority) open(ctx context.Context) (*session, error) {
 	a.openings++
 	a.failed = err
 	if err == nil {
-		a.current = s
+		a.current, a.last = s, &s.account
 	}
 	return s, err
 }
@@ -126,6 +128,12 @@ func (a *authority) state() (current *session, openings int, failed error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.current, a.openings, a.failed
+}
+
+func (a *authority) lastAccount() *acme.Account {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.last
 }
 
 // drop forgets the session, so that the next attempt begins with the directory. The account is kept.
@@ -149,6 +157,10 @@ func (a *authority) newSession(ctx context.Context, before *session) (*session, 
 	}
 	if before != nil {
 		s.account = before.account
+		return s, nil
+	}
+	if last := a.lastAccount(); last != nil && !a.cacheHasKey(ctx) {
+		s.account = *last
 		return s, nil
 	}
 	if a.lock != nil {
@@ -271,6 +283,6 @@ func (a *authority) lost(ctx context.Context, s *session) (*session, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.current = &renewed
+	a.current, a.last = &renewed, &renewed.account
 	return &renewed, nil
 }

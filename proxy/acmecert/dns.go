@@ -97,8 +97,12 @@ func (a *attempt) presentRecord(ctx context.Context, m *Manager, challenge acme.
 	withdraw = func() {
 		if err := m.solver.CleanUp(ctx, challenge); err != nil {
 			m.warn(a.domain, "the record of the challenge cannot be removed: "+clipText(err.Error(), maxTextBytes))
+			return // the next order of the name tries it again
 		}
+		m.forgetRecord(ctx, a.domain)
 	}
+	m.removeRecord(ctx, a.domain)
+	m.rememberRecord(ctx, a.domain, challenge)
 	err = m.solver.Present(ctx, challenge)
 	if err == nil {
 		err = m.solver.Wait(ctx, challenge)

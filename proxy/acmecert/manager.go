@@ -87,6 +87,8 @@ type Manager struct {
 	locks dirLocks
 	// lookEvery is how often the cache is searched for what other processes have renewed; 0 for never.
 	lookEvery time.Duration
+	// dirInode identifies the cache directory as it was seen last; 0 if it was removed. Only lookForRenewed uses it.
+	dirInode uint64
 
 	// obtain makes one attempt, and suggest asks for renewal information; tests of the schedule replace them.
 	obtain  func(ctx context.Context, d *domain) outcome
@@ -188,7 +190,7 @@ func (all *Managers) manager(key string, cfg config.TLS) (*Manager, error) {
 	m := &Manager{
 		cfg: settings{Directory: cfg.ACMEDirectory, Profile: cfg.ACMEProfile}, log: all.log, base: base, cache: cache, solver: solver, records: records,
 		ca:    newAuthority(cfg.ACMEDirectory, cfg.ACMEContact, eab, base, cache, all.log),
-		locks: dirLocks(cfg.ACMECacheDir), lookEvery: lookEvery,
+		locks: dirLocks(cfg.ACMECacheDir), lookEvery: lookEvery, dirInode: stateOf(cfg.ACMECacheDir).inode,
 		slots: make(chan struct{}, maxAtOnce), wake: make(chan struct{}, 1), domains: map[string]*domain{},
 	}
 	m.ca.lock, m.shared = m.lockAccount, newShared(all.store, m.cfg)

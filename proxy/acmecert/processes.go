@@ -17,6 +17,9 @@ import (
 // lookEvery is the time between two searches of the cache for certificates that another process has renewed (S-20.6).
 const lookEvery = 10 * time.Second
 
+// diskPatience is how long the disk of the cache may take before it is reported.
+const diskPatience = 30 * time.Second
+
 // fileState identifies what a path led to; a file that is replaced or rewritten has another one.
 type fileState struct {
 	modified time.Time
@@ -75,10 +78,16 @@ func (m *Manager) refusedElsewhere(ctx context.Context, d *domain) error {
 	return fmt.Errorf("no certificate from %s: %w; the next try is not before %s", m.cfg.Directory, why, wording.Time(until))
 }
 
-// look searches the cache from time to time for what other processes have renewed, until ctx ends.
+// look searches the cache from time to time for what other processes have renewed, until ctx ends. It reports a disk that hangs:
+// handshakes do not notice one, but attempts wait for it.
 func (m *Manager) look(ctx context.Context) {
 	for clock.Sleep(ctx, m.lookEvery) {
+		late := time.AfterFunc(diskPatience, func() {
+			m.log.Log(eventlog.LevelError, "ACME_ERROR", m.directory(), eventlog.Str("error", fmt.Sprintf(
+				"%s: the disk has not answered for %s; no certificate is renewed until it does", string(m.locks), diskPatience)))
+		})
 		m.lookForRenewed(ctx)
+		late.Stop()
 	}
 }
 
@@ -87,20 +96,45 @@ func (m *Manager) look(ctx context.Context) {
 func (m *Manager) lookForRenewed(ctx context.Context) {
 	names := m.all()
 	files, err := clock.Within(ctx, func() ([]fileState, error) {
-		files := make([]fileState, len(names))
+		files := make([]fileState, len(names)+1)
 		for i, d := range names {
 			files[i] = stateOf(diskCache(m.locks).path(cacheKey(d.name)))
 		}
+		files[len(names)] = stateOf(string(m.locks))
 		return files, nil
 	})
 	if err != nil {
 		return
 	}
+	m.noteDir(files[len(names)].inode)
 	for i, d := range names {
 		if files[i] != d.found && m.takeRenewed(ctx, d) {
 			d.found = files[i]
 		}
 	}
+}
+
+// noteDir reports that the cache directory was removed. When there is one again, all certificates are written to it: a start
+// with an empty one would order them anew.
+func (m *Manager) noteDir(inode uint64) {
+	before := m.dirInode
+	m.dirInode = inode
+	switch {
+	case inode == before:
+		return
+	case inode == 0:
+		m.log.Log(eventlog.LevelWarn, "ACME_ERROR", m.directory(), eventlog.Str("error", string(m.locks)+
+			": the cache directory was removed; the certificates are served and renewed from memory, and a restart would order all of them again"))
+		return
+	}
+	m.mu.Lock()
+	for _, d := range m.domains {
+		if certificate := d.certificate(); certificate != nil {
+			d.unsaved, d.saveAt = certificate, time.Time{}
+		}
+	}
+	m.mu.Unlock()
+	m.rouse()
 }
 
 // takeRenewed starts to use the certificate in the cache if it is newer than the current one. It reports whether the file

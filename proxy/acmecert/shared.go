@@ -99,7 +99,8 @@ func (m *Manager) leaseFor(ctx context.Context, kind, domain string) (*certstore
 }
 
 // mayOrderAlone reports whether to renew a certificate although the store is away, or the cache has no locks. Others may then
-// order the same one, so it is done only once half of the time for the renewal has passed.
+// order the same one, so it is done only once half of the time for the renewal has passed; or immediately, if the CA wants the
+// certificate renewed before its lifetime does and its window is over, as before it revokes many.
 func (m *Manager) mayOrderAlone(d *domain) bool {
 	certificate := d.certificate()
 	if certificate == nil {
@@ -107,6 +108,9 @@ func (m *Manager) mayOrderAlone(d *domain) bool {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if now := time.Now(); d.suggested.Certificate != "" && now.After(d.suggested.End) && now.Before(d.renewAt) {
+		return true
+	}
 	end := certificate.Leaf.NotAfter
 	return time.Until(end) < end.Sub(d.renewAt)/2
 }

@@ -1,13 +1,18 @@
 package acmecert
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"golang.org/x/crypto/acme/autocert"
 
 	"reverse-proxy/conformance/acmetest"
 	"reverse-proxy/proxy/waittest"
@@ -54,6 +59,10 @@ func brokenDirs() []breakDir {
 			func(dir string) error {
 				return syscall.Mount("", dir, "", syscall.MS_REMOUNT, "size=64k,nr_inodes=100")
 			}, false, "no space left on device"},
+		{"was removed", func(dir string) error {
+			return errors.Join(syscall.Unmount(dir, syscall.MNT_DETACH), os.RemoveAll(dir))
+		},
+			func(dir string) error { return os.Mkdir(dir, 0o700) }, false, "no such file or directory"},
 	}
 }
 
@@ -115,4 +124,104 @@ func TestACertificateIsRenewedAlthoughTheCacheCannotBeWritten(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhenToOrderAlthoughOthersMayDoSo(t *testing.T) {
+	for _, tc := range []struct {
+		name           string
+		renewAt, ended time.Duration // from now; 0 for no window
+		want           bool
+	}{
+		{"the renewal is not due", day, 0, false},
+		{"it has just become due", -day, 0, false},
+		{"half of the time for it has passed", -31 * day, 0, true},
+		{"the CA's window is over, long before it is due", 20 * day, -time.Hour, true},
+		{"the CA's window is still open", 20 * day, time.Hour, false},
+		{"the CA's window is over, as it is due anyway", -day, -time.Hour, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newTestACMESource(t, acmeTestConfig(t, acmeTestDirectory, "", acmeTestName), true, &waittest.Buffer{})
+			d := s.names.Load().list[0]
+			d.cert.Store(makeACMETestCert(t, acmeTestName, time.Now().Add(-60*day), time.Now().Add(30*day)))
+			d.renewAt = time.Now().Add(tc.renewAt)
+			if tc.ended != 0 {
+				end := time.Now().Add(tc.ended)
+				d.suggested = suggestion{Certificate: "id", Start: end.Add(-2 * time.Hour), End: end, Moment: end.Add(-time.Hour)}
+			}
+			if got := s.manager.mayOrderAlone(d); got != tc.want {
+				t.Errorf("got %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestACacheDirectoryThatWasRemovedIsReported covers one that is removed while the daemon runs, and made again.
+func TestACacheDirectoryThatWasRemovedIsReported(t *testing.T) {
+	_, cfg := datedCA(t, acmeTestName)
+	var log waittest.Buffer
+	s := newTestACMESource(t, cfg, true, &log)
+	if err := s.Provision(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	m := s.manager
+	m.lookForRenewed(t.Context())
+	if strings.Contains(log.String(), "was removed") {
+		t.Errorf("got %s, want no report yet", log.String())
+	}
+	if err := os.RemoveAll(cfg.ACMECacheDir); err != nil {
+		t.Fatal(err)
+	}
+	m.lookForRenewed(t.Context())
+	m.lookForRenewed(t.Context())
+	const report = "WARN ACME_ERROR directory="
+	waitForACMELog(t, &log, report, "the cache directory was removed")
+	if n := strings.Count(log.String(), report); n != 1 {
+		t.Errorf("got %d reports, want 1:\n%s", n, log.String())
+	}
+	if err := os.Mkdir(cfg.ACMECacheDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	m.lookForRenewed(t.Context())
+	m.saveDue(t.Context())
+	again := newTestACMESource(t, cfg, true, &waittest.Buffer{})
+	if missing, failures := again.load(t.Context(), again.names.Load().list); len(missing)+len(failures) > 0 {
+		t.Errorf("got %d names to order and %d failures at the next start, want the certificate written again", len(missing), len(failures))
+	}
+}
+
+// hangingCache is a cache on a disk that does not answer until it is closed.
+type hangingCache struct{ answer chan struct{} }
+
+func (c hangingCache) Get(context.Context, string) ([]byte, error) {
+	<-c.answer
+	return nil, autocert.ErrCacheMiss
+}
+func (c hangingCache) Put(context.Context, string, []byte) error { <-c.answer; return nil }
+func (c hangingCache) Delete(context.Context, string) error      { <-c.answer; return nil }
+
+func TestACacheOnADiskThatHangsIsReported(t *testing.T) {
+	cfg := acmeTestConfig(t, acmeTestDirectory, "", acmeTestName)
+	synctest.Test(t, func(t *testing.T) {
+		cacheACMETestCert(t, cfg.ACMECacheDir, acmeTestName, makeACMETestCert(t, acmeTestName, time.Now(), time.Now().Add(90*day)))
+		var log waittest.Buffer
+		s := newTestACMESource(t, cfg, true, &log)
+		cache := hangingCache{make(chan struct{})}
+		s.manager.cache, s.manager.lookEvery = cache, lookEvery
+		ctx, cancel := context.WithCancel(t.Context())
+		var looking sync.WaitGroup
+		looking.Go(func() { s.manager.look(ctx) })
+		time.Sleep(lookEvery + diskPatience - time.Second)
+		synctest.Wait()
+		if strings.Contains(log.String(), "ACME_ERROR") {
+			t.Errorf("got %s, want no report before %s", log.String(), diskPatience)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := strings.Count(log.String(), "ERROR ACME_ERROR"); n != 1 || !strings.Contains(log.String(), "the disk has not answered for 30s") {
+			t.Errorf("got %s, want one report of the disk", log.String())
+		}
+		close(cache.answer)
+		cancel()
+		looking.Wait()
+	})
 }

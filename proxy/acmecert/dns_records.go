@@ -1,0 +1,54 @@
+package acmecert
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/mholt/acmez/v3/acme"
+)
+
+// recordPrefix begins the cache's key of a record that is in the DNS while a wildcard is ordered.
+const recordPrefix = "acme_record+"
+
+// dnsRecord is what a DNS-01 record is made of. It holds no secret.
+type dnsRecord struct {
+	Name             string `json:"name"`
+	KeyAuthorization string `json:"key_authorization"`
+}
+
+// rememberRecord remembers a record that is about to be added to the DNS, in case the daemon is killed before it removes it. Without
+// room in the cache the record is added all the same. The daemon's own responder forgets its records when it ends.
+func (m *Manager) rememberRecord(ctx context.Context, d *domain, challenge acme.Challenge) {
+	if m.records != nil {
+		return
+	}
+	if data, err := json.Marshal(dnsRecord{challenge.Identifier.Value, challenge.KeyAuthorization}); err == nil {
+		_ = m.cache.Put(ctx, recordPrefix+cacheKey(d.name), data)
+	}
+}
+
+// forgetRecord forgets a record that was removed from the DNS.
+func (m *Manager) forgetRecord(ctx context.Context, d *domain) {
+	if m.records == nil {
+		_ = m.cache.Delete(context.WithoutCancel(ctx), recordPrefix+cacheKey(d.name))
+	}
+}
+
+// removeRecord removes the record that an earlier process left in the DNS when it was killed. The caller has the lock of the name.
+func (m *Manager) removeRecord(ctx context.Context, d *domain) {
+	if m.records != nil {
+		return
+	}
+	data, err := m.cache.Get(ctx, recordPrefix+cacheKey(d.name))
+	if err != nil {
+		return
+	}
+	var record dnsRecord
+	if json.Unmarshal(data, &record) == nil && record.Name != "" {
+		err = m.solver.CleanUp(ctx, acme.Challenge{Type: acme.ChallengeTypeDNS01, KeyAuthorization: record.KeyAuthorization,
+			Identifier: acme.Identifier{Type: "dns", Value: record.Name}})
+	}
+	if err != nil {
+		m.warn(d, "a record of an earlier challenge cannot be removed: "+clipText(err.Error(), maxTextBytes))
+	}
+}
