@@ -155,16 +155,17 @@ func descriptorOf(conn syscall.Conn) (fd int, err error) {
 }
 
 // send writes a request or its beginning, and returns the rest for a goroutine that can wait. An upstream may answer
-// before it reads all of a long request, and the answer must be read.
+// before it reads all of a long request, and the answer must be read. The error is an errUnsent if nothing was written.
 func (u *upstreamConn) send(p []byte) (rest []byte, err error) {
 	switch {
 	case len(p) <= outBufferBytes+1<<10: // the socket of an idle connection holds that much
-		_, err := u.Write(p)
-		return nil, err
+		n, err := u.Write(p)
+		return nil, unsentIf(n, err)
 	case !u.plain:
 		return p, nil
 	}
-	return u.socket.TryWrite(p)
+	rest, err = u.socket.TryWrite(p)
+	return rest, unsentIf(len(p)-len(rest), err)
 }
 
 // fit reports whether an idle connection can carry a request. The upstream must not have closed it or sent an

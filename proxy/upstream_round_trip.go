@@ -104,14 +104,15 @@ func (c *upstreamCall) compose() (whole bool, err error) {
 }
 
 // mayRepeat reports whether a request that failed on a pooled connection may be sent again: nothing of a response was
-// read, every byte taken from the body is still in the buffer, and a proxy may repeat the method (RFC 9110, section
-// 9.2.2).
+// read, every byte taken from the body is still in the buffer, and either nothing was sent or a proxy may repeat the method
+// (RFC 9110, section 9.2.2).
 func (c *upstreamCall) mayRepeat(err error) bool {
 	var closed errUpstreamClosed
 	if !errors.As(err, &closed) || c.cancelled() != nil || c.pump.taken {
 		return false
 	}
-	return c.isRepeatable()
+	var unsent errUnsent
+	return errors.As(err, &unsent) || c.isRepeatable()
 }
 
 // blames reports whether an error of roundTrip is a failed connection to the upstream (S-18.5): none could be made, or

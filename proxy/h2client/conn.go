@@ -37,6 +37,9 @@ type Conn struct {
 	// frames of the server.
 	out, spare []byte
 	answers    int
+	// handed is the stream from which on no byte of a request has been handed to the network, and handedBefore what it was before
+	// the write in progress.
+	handed, handedBefore uint32
 	// writingSince is when the write in progress began, or zero if there is none.
 	writingSince time.Time
 	// blocked holds the streams whose bodies wait for a window or for room in out.
@@ -66,7 +69,7 @@ func New(conn net.Conn) *Conn {
 	now := time.Now()
 	c := &Conn{
 		net: conn, closed: make(chan struct{}), greeting: make(chan struct{}), wake: make(chan struct{}, 1),
-		streams: map[uint32]*Stream{}, blocked: map[*Stream]struct{}{}, next: 1, limits: http2.DefaultLimits(),
+		streams: map[uint32]*Stream{}, blocked: map[*Stream]struct{}{}, next: 1, handed: 1, limits: http2.DefaultLimits(),
 		encoder: http2.NewRequestEncoder(), window: http2.InitialWindow, junk: junkFrames, abandoned: abandoned{resets: resetsAtOnce}, lastFrame: now, idleSince: now,
 	}
 	c.out = append(c.out, http2.Preface...)
@@ -179,12 +182,21 @@ func (c *Conn) fail(err *Error) {
 		close(c.greeting)
 	}
 	for _, s := range c.streams {
-		s.fail(err)
+		c.end(s, err)
 	}
 	clear(c.streams)
 	_ = c.net.SetDeadline(time.Unix(1, 0)) // crypto/tls closes only after a blocked write has ended
 	go func() { _ = c.net.Close() }()      // Close may wait to send its close_notify
 	c.poke()
+}
+
+// end fails a stream of a connection that has ended. The server has certainly not acted on a request of which no byte was handed to
+// the network. The caller holds mu.
+func (c *Conn) end(s *Stream, err *Error) {
+	if s.id >= c.handed {
+		err = err.unprocessed()
+	}
+	s.fail(err)
 }
 
 // lose ends a connection that the server has ended, or on which the server has broken the rules. The caller holds mu.
@@ -197,7 +209,7 @@ func (c *Conn) lose(err *Error) {
 		}
 		for id, s := range c.streams {
 			delete(c.streams, id)
-			s.fail(&fresh)
+			c.end(s, &fresh)
 			break
 		}
 	}

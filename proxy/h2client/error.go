@@ -36,6 +36,13 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// unprocessed returns the same error for a request that the server has certainly not acted on.
+func (e *Error) unprocessed() *Error {
+	same := *e
+	same.Unprocessed = true
+	return &same
+}
+
 // ErrInterrupted is the error of a call that Interrupt has ended.
 var ErrInterrupted = errors.New("the stream was interrupted")
 

@@ -73,9 +73,9 @@ func TestTheLastFramesOfAServerThatClosesAreRead(t *testing.T) {
 		{name: "an answer", arrived: settings + answer, status: 200},
 		{name: "GOAWAY", arrived: settings + string(http2.AppendGoAway(nil, 0, http2.NoError)), unprocessed: true, reason: "GOAWAY"},
 		{name: "a refusal", arrived: settings + string(http2.AppendRSTStream(nil, 1, http2.RefusedStream)), unprocessed: true, reason: "REFUSED_STREAM"},
-		{name: "HTTP/1.1", arrived: "HTTP/1.1 400 Bad Request\r\n\r\n", reason: "answers in HTTP/1.1"},
-		{name: "nothing", reason: "was lost: broken pipe"},
-		{name: "nothing, without an end", silent: true, reason: "was lost: broken pipe"},
+		{name: "HTTP/1.1", arrived: "HTTP/1.1 400 Bad Request\r\n\r\n", unprocessed: true, reason: "answers in HTTP/1.1"},
+		{name: "nothing", unprocessed: true, reason: "was lost: broken pipe"},
+		{name: "nothing, without an end", silent: true, unprocessed: true, reason: "was lost: broken pipe"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			gone := &goneConn{begin: make(chan struct{}), arrived: test.arrived, silent: test.silent, expired: make(chan struct{})}

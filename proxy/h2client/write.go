@@ -19,8 +19,8 @@ func (c *Conn) write() {
 			if buffer == nil {
 				break
 			}
-			_, err := c.net.Write(buffer)
-			if !c.wrote(buffer, err) {
+			n, err := c.net.Write(buffer)
+			if !c.wrote(buffer, n, err) {
 				return
 			}
 		}
@@ -39,20 +39,24 @@ func (c *Conn) takeOut() (buffer []byte, ok bool) {
 	}
 	buffer = c.out
 	c.out, c.spare, c.answers = c.spare[:0], nil, 0
+	c.handedBefore, c.handed = c.handed, c.next
 	c.writingSince = time.Now()
 	c.unblock()
 	return buffer, true
 }
 
-// wrote records the end of a write. It returns false if nothing more can be written. A server that has closed the
+// wrote records the end of a write of n bytes. It returns false if nothing more can be written. A server that has closed the
 // connection may have answered before that, or declared requests unprocessed. So the connection ends only when the
 // reader has read the rest and knows what became of each stream.
-func (c *Conn) wrote(buffer []byte, err error) bool {
+func (c *Conn) wrote(buffer []byte, n int, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writingSince = time.Time{}
 	if cap(buffer) <= 2*maxQueued {
 		c.spare = buffer[:0]
+	}
+	if err != nil && n == 0 {
+		c.handed = c.handedBefore
 	}
 	if err != nil && c.err == nil {
 		c.unwritable = &Error{Reason: "the connection to the upstream was lost", Lost: true, Cause: err}
@@ -101,7 +105,7 @@ func (s *Stream) Begin(head Head, end, noBody bool) error {
 	defer c.mu.Unlock()
 	switch {
 	case c.err != nil:
-		return c.unsent()
+		return c.err.unprocessed()
 	case s.interrupted:
 		return ErrInterrupted
 	case c.draining:
@@ -123,13 +127,6 @@ func (s *Stream) Begin(head Head, end, noBody bool) error {
 	}
 	c.poke()
 	return nil
-}
-
-// unsent returns the error of a request whose connection ended before it was sent. The caller holds mu.
-func (c *Conn) unsent() *Error {
-	e := *c.err
-	e.Unprocessed = true
-	return &e
 }
 
 // Write sends a part of the body, which is the last one if end is set. It waits for the windows and for room. The bytes
