@@ -7,10 +7,10 @@ import (
 )
 
 // Look implements deadline.Owner.
-func (c *clientConn) Look(p deadline.Phase) {
+func (c *clientConn) Look(p deadline.Phase) (rest time.Duration) {
 	if c.isStuck() {
 		c.cutStuck(p)
-		return
+		return 0
 	}
 	if p == deadline.PhaseIdle {
 		if h := c.http2.Load(); h != nil {
@@ -23,14 +23,20 @@ func (c *clientConn) Look(p deadline.Phase) {
 	if p == deadline.PhaseFlush && c.isFlushed() {
 		c.endFlush()
 	}
-	if p != deadline.PhaseUpstream && p != deadline.PhaseBody {
-		return
+	if p == deadline.PhaseTunnel {
+		rest = mostBetweenLooks
 	}
-	c.mu.Lock() // so the exchange stays the same
-	defer c.mu.Unlock()
-	if c.work != nil && c.timer.Phase() == p {
-		c.work.exchange.Look(p)
+	if p == deadline.PhaseUpstream || p == deadline.PhaseBody {
+		c.mu.Lock() // so the exchange stays the same
+		if c.work != nil && c.timer.Phase() == p {
+			rest = c.work.exchange.lookForLeave(p)
+		}
+		c.mu.Unlock()
 	}
+	if c.socket.writing.Load() || !c.allTaken() { // isStuck and Extend have to see whether the client takes what was written
+		return 0
+	}
+	return rest
 }
 
 // Extend implements deadline.Owner.

@@ -23,6 +23,10 @@ func (c *clientConn) progressed() bool {
 	return c.progress.sweep(c.server.registry.sweeper.Clock.Load(), c.socket.written.Load(), c)
 }
 
+// allTaken reports whether the client's side had taken everything written so far when it was last looked at. If so, looking
+// again shows nothing new until more is written.
+func (c *clientConn) allTaken() bool { return c.progress.quiet == c.socket.written.Load()+1 }
+
 // takenReader returns how many of the bytes written to a connection the peer has acknowledged, and whether these are
 // all.
 type takenReader interface {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"reverse-proxy/proxy/deadline"
 )
 
 // TestWhatIsQueuedDoesNotMoveByItself queues more and more for a client that reads nothing: only data that the client's
@@ -110,4 +112,48 @@ func TestWhatWasWrittenIsCounted(t *testing.T) {
 		t.Errorf("%d bytes are counted, want 1000", got)
 	}
 	waitFor(t, "the client's side to take all", taken)
+}
+
+// TestAClientThatHasTakenEverythingIsLeftInPeace holds what a silent stream of events or a silent tunnel costs: a look a second,
+// and not one in each sweep.
+func TestAClientThatHasTakenEverythingIsLeftInPeace(t *testing.T) {
+	for _, phase := range []deadline.Phase{deadline.PhaseUpstream, deadline.PhaseBody, deadline.PhaseTunnel} {
+		w := newWorkTest(t, Request{Method: "GET", Protocol: HTTP11})
+		w.conn.work = w.http1Work
+		w.exchange.answered.Store(phase != deadline.PhaseUpstream)
+		sweeper := w.conn.server.registry.sweeper
+		sweeper.Add(&w.conn.timer)
+		w.exchange.timer = &w.conn.timer
+		w.exchange.client = w.http1Work
+		w.exchange.body.ended.Store(true)
+		look := func() time.Duration { // each call is in a sweep of its own
+			sweeper.Clock.Add(int64(deadline.Interval))
+			if !w.conn.timer.Set(phase, time.Hour) {
+				t.Fatal("the deadline has passed")
+			}
+			rest := w.conn.Look(phase)
+			w.conn.progressed() // as in Extend
+			return rest
+		}
+		waitFor(t, "a rest for a client that has taken everything", func() bool {
+			return look() > deadline.Interval
+		})
+		for range 20 {
+			look()
+		}
+		if rest := look(); rest > mostBetweenLooks {
+			t.Errorf("phase %d: a rest of %v, want at most %v", phase, rest, mostBetweenLooks)
+		}
+		if _, err := w.conn.socket.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if rest := look(); rest != 0 {
+			t.Errorf("phase %d: a rest of %v while the client may not have taken what was written", phase, rest)
+		}
+		waitFor(t, "the client's side to take it", func() bool { return w.conn.allTaken() || look() < 0 })
+		w.conn.socket.writing.Store(true)
+		if rest := look(); rest != 0 {
+			t.Errorf("phase %d: a rest of %v during a write", phase, rest)
+		}
+	}
 }

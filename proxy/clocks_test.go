@@ -162,7 +162,7 @@ func TestASetTimeLastsThatLong(t *testing.T) {
 // recordingOwner counts how often its timer has expired.
 type recordingOwner struct{ expired int }
 
-func (o *recordingOwner) Look(deadline.Phase)                 {}
+func (o *recordingOwner) Look(deadline.Phase) time.Duration   { return 0 }
 func (o *recordingOwner) Extend(deadline.Phase) time.Duration { return 0 }
 func (o *recordingOwner) Expire(deadline.Phase)               { o.expired++ }
 func (*recordingOwner) Overdue()                              {}

@@ -169,13 +169,27 @@ func (x *exchange) await(most time.Duration, wait func(ctx context.Context)) err
 	return nil
 }
 
-// Look notices that the client has left while the exchange waits for its upstream (S-6.10).
-func (x *exchange) Look(p deadline.Phase) {
-	if (p == deadline.PhaseUpstream || p == deadline.PhaseBody) && x.body.isEnded() &&
-		x.leaves.due(x.timer.Sweeper.Clock.Load()) && x.client.Gone() {
+// Look implements deadline.Owner for a stream. Other streams of the connection see its progress as well, so a stream that is
+// being answered has to be in every sweep.
+func (x *exchange) Look(p deadline.Phase) (rest time.Duration) {
+	if rest = x.lookForLeave(p); x.answered.Load() {
+		return 0
+	}
+	return rest
+}
+
+// lookForLeave notices that the client has left while the exchange waits for its upstream (S-6.10). It returns the time until
+// it has to be called again.
+func (x *exchange) lookForLeave(p deadline.Phase) (rest time.Duration) {
+	if p != deadline.PhaseUpstream && p != deadline.PhaseBody || !x.body.isEnded() {
+		return 0
+	}
+	now := x.timer.Sweeper.Clock.Load()
+	if x.leaves.due(now) && x.client.Gone() {
 		x.cancel(errClientGone)
 		x.client.Interrupt(true)
 	}
+	return x.leaves.rest(now)
 }
 
 // Extend gives more time to a client that reads slowly but steadily.

@@ -8,7 +8,7 @@ import (
 )
 
 // mostBetweenLooks is the longest time between two checks whether the client has left.
-const mostBetweenLooks = int64(time.Second)
+const mostBetweenLooks = time.Second
 
 // leaveWatch decides when to check whether the client has left: at first in every sweep, and later after an eighth of
 // the time since the first check, but at least once a second. A client that receives events for hours then costs next
@@ -38,6 +38,9 @@ func (w *leaveWatch) due(now int64) bool {
 		begin = now
 		w.begin.Store(now)
 	}
-	w.next.Store(now + min((now-begin)/8, mostBetweenLooks-int64(deadline.Interval)))
+	w.next.Store(now + min((now-begin)/8, int64(mostBetweenLooks-deadline.Interval)))
 	return true
 }
+
+// rest returns the time from now until the next look, at most mostBetweenLooks.
+func (w *leaveWatch) rest(now int64) time.Duration { return time.Duration(max(w.next.Load()-now, 0)) }

@@ -61,6 +61,8 @@ type Timer struct {
 	Sweeper *Sweeper
 	// word is the deadline on the sweeper's clock with the phase in its low bits.
 	word atomic.Int64
+	// Sweeps before restUntil have nothing to look at while word is restWord. Only Check uses them.
+	restWord, restUntil int64
 	// Owner is set before the timer is added.
 	Owner Owner
 	shard *sweepShard
@@ -69,10 +71,11 @@ type Timer struct {
 
 // Owner is what a timer belongs to. Its methods run on the sweeper's goroutine and must not block.
 type Owner interface {
-	// Look is called when a sweep finds the phase within its deadline, a few times a second.
-	Look(p Phase)
-	// Extend is called at every sweep. It returns how long to wait from now, or 0 to keep the deadline. It exists
-	// because only the kernel may know of the progress.
+	// Look is called when a sweep finds the phase within its deadline. It returns for how long neither Look nor Extend
+	// need be called again, unless the owner sets the deadline anew or it passes; 0 asks for the next sweep.
+	Look(p Phase) (rest time.Duration)
+	// Extend is called after Look, and when the deadline has passed. It returns how long to wait from now, or 0 to keep the
+	// deadline. It exists because only the kernel may know of the progress.
 	Extend(p Phase) time.Duration
 	// Expire interrupts what the phase waits for.
 	Expire(p Phase)
@@ -238,8 +241,13 @@ func (t *Timer) Check(now int64) {
 		return
 	}
 	if word&^phaseMask > now {
-		t.Owner.Look(p)
-		t.extend(word, now)
+		if word == t.restWord && now < t.restUntil {
+			return
+		}
+		rest := t.Owner.Look(p)
+		if !t.extend(word, now) {
+			t.restWord, t.restUntil = word, now+int64(rest)
+		}
 		return
 	}
 	if t.extend(word, now) {

@@ -12,7 +12,9 @@ import (
 // fakeOwner records how the sweeper calls it.
 type fakeOwner struct {
 	looks, expired []Phase
-	// more is the next result of Extend.
+	// rest is what Look returns.
+	rest time.Duration
+	// more is what Extend returns, once.
 	more time.Duration
 	// at is when Expire was called.
 	at time.Time
@@ -20,7 +22,10 @@ type fakeOwner struct {
 	forced []time.Duration
 }
 
-func (f *fakeOwner) Look(p Phase) { f.looks = append(f.looks, p) }
+func (f *fakeOwner) Look(p Phase) time.Duration {
+	f.looks = append(f.looks, p)
+	return f.rest
+}
 func (f *fakeOwner) Extend(Phase) time.Duration {
 	more := f.more
 	f.more = 0
@@ -163,7 +168,7 @@ func TestARemovedTimerIsNotSwept(t *testing.T) {
 // countingOwner counts calls on the sweeper's goroutine.
 type countingOwner struct{ expired atomic.Int32 }
 
-func (*countingOwner) Look(Phase)                 {}
+func (*countingOwner) Look(Phase) time.Duration   { return 0 }
 func (*countingOwner) Extend(Phase) time.Duration { return 0 }
 func (c *countingOwner) Expire(Phase)             { c.expired.Add(1) }
 func (c *countingOwner) Overdue()                 {}
@@ -217,5 +222,54 @@ func TestTheSweeperIsAtMostTwoIntervalsLate(t *testing.T) {
 		}
 		cancel()
 		<-ended
+	})
+}
+
+func TestAnOwnerRestsUntilItsDeadlineIsSetAnew(t *testing.T) {
+	const rest, far = time.Second, time.Hour
+	for _, test := range []struct {
+		name string
+		// before prepares for the second sweep, which is at the time at.
+		before func(timer *Timer)
+		at     time.Duration
+		want   bool
+	}{
+		{"within the rest", func(*Timer) {}, rest - 1, false},
+		{"after the rest", func(*Timer) {}, rest, true},
+		{"a later deadline", func(timer *Timer) { timer.Set(PhaseBody, far+time.Second) }, rest / 2, true},
+		{"another phase", func(timer *Timer) { timer.Set(PhaseTunnel, far) }, rest / 2, true},
+		{"a shorter deadline", func(timer *Timer) { timer.Shorten(PhaseBody, time.Minute) }, rest / 2, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			timer, owner := addTimer(NewSweeper())
+			timer.Set(PhaseBody, far)
+			owner.rest = rest
+			timer.Check(0)
+			test.before(timer)
+			timer.Check(int64(test.at))
+			if got := len(owner.looks) == 2; got != test.want || len(owner.expired) > 0 {
+				t.Errorf("%d looks and %d expiries in two sweeps, want a second look: %v", len(owner.looks), len(owner.expired), test.want)
+			}
+		})
+	}
+	t.Run("a deadline that passes within the rest", func(t *testing.T) {
+		timer, owner := addTimer(NewSweeper())
+		timer.Set(PhaseBody, time.Second)
+		owner.rest = far
+		timer.Check(0)
+		timer.Check(int64(time.Second + 2*Interval))
+		if len(owner.expired) != 1 {
+			t.Error("the deadline did not pass")
+		}
+	})
+	t.Run("an owner that makes progress", func(t *testing.T) {
+		timer, owner := addTimer(NewSweeper())
+		timer.Set(PhaseBody, time.Second)
+		owner.rest, owner.more = rest, time.Millisecond // too little to move the deadline
+		timer.Check(0)
+		timer.Check(1)
+		if len(owner.looks) != 2 {
+			t.Errorf("%d looks in two sweeps, want 2", len(owner.looks))
+		}
 	})
 }
