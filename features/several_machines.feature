@@ -109,6 +109,26 @@ Feature: Several machines that share a store
       Then the machine "B" serves within 60 seconds
       And the machines "B" serve the same certificate for "www.example.test" within 10 seconds
 
+    @S-20.5 @S-5.11
+    Scenario: A machine that is killed between the certificate and the store gives it to the others after its start
+      Given an ACME server that hangs at certificates
+      And listener 1 gets certificates for its sites from the ACME server
+      And a balancer distributes connections over the machines "A, B"
+      And the machine "A" is started
+      And the ACME server was asked for certificates
+      And the store hangs
+      And the ACME server works again
+      And the file "cache-A/www.example.test" contains "CERTIFICATE"
+      And the machine "A" is killed
+      And the store goes on
+      When the machine "A" is started
+      Then the machine "A" serves
+      And the store has certificates that are not garbage
+      When the machine "B" is started
+      Then the machine "B" serves
+      And the machines "A, B" serve the same certificate for "www.example.test" within 10 seconds
+      And the ACME server was asked for 1 order
+
   Rule: The cache directory is enough while the store is away
 
     @S-20.5

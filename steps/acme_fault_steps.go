@@ -22,7 +22,7 @@ func (w *World) acmeFaultSteps() []step {
 		{`an ACME server that believes every answer`, w.gullibleCA, "The same server, at which nothing fails."},
 		{`an ACME server that never validates`, w.undecidedCA, "It accepts the answer to a challenge, and its validation never ends."},
 		{`the ACME server was asked for {word}`, w.awaitRequest, "The same words. Waits for it."},
-		{`the ACME server works again`, w.mendCA, "It hangs at nothing and refuses nothing any more."},
+		{`the ACME server works again`, w.mendCA, "It refuses nothing any more, and answers what it hung at."},
 		{`the ACME server has seen {int} order(s) that replace(s) a certificate`, w.replacedAre, "A Pebble, which checks that it issued the certificate to the same account and that no other order has replaced it."},
 		{`the next proxy is killed at the system call {word} for {string}`, w.killAtCall, "By strace, as the call begins; the string is a path that the call names, or that its descriptor has. For scenarios tagged @strace."},
 		{`the proxy ends by being killed`, w.endsKilled, "Waits for it."},
@@ -79,9 +79,20 @@ func (w *World) hangingCA(what string) error {
 	if err != nil {
 		return err
 	}
-	return w.startFakeCA(func(ca *acmetest.FakeCA) {
-		ca.Answer(path, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mended := make(chan struct{})
+	err = w.startFakeCA(func(ca *acmetest.FakeCA) {
+		ca.Answer(path, func(rw http.ResponseWriter, r *http.Request) {
+			select {
+			case <-mended:
+				ca.Serve(rw, r)
+			case <-r.Context().Done():
+			}
+		})
 	})
+	if err == nil {
+		w.acme.mended = mended
+	}
+	return err
 }
 
 func (w *World) gullibleCA() error { return w.startFakeCA(func(*acmetest.FakeCA) {}) }
@@ -125,6 +136,10 @@ func (w *World) mendCA() error {
 		ca.Refuse(path, acmetest.Refusal{})
 	}
 	ca.Challenge(true)
+	if w.acme.mended != nil {
+		close(w.acme.mended)
+		w.acme.mended = nil
+	}
 	return nil
 }
 

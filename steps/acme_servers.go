@@ -17,6 +17,7 @@ type acmeServer struct {
 	caFile    string // the root that the daemon must trust for the server itself
 	pebble    *acmetest.Pebble
 	fake      *acmetest.FakeCA
+	mended    chan struct{}   // closed when a fake that hangs answers; nil otherwise
 	counted   int             // the number of requests when last counted
 	astray    map[string]bool // names that lead elsewhere
 	away      bool            // killed, and not yet restarted
