@@ -108,7 +108,7 @@ threshold:
 
 soak: export SOAK_MINUTES ?= 30
 # SOAK_REQUESTS and SOAK_RELOADS make the other parts shorter.
-soak: ## Run a million requests with an identity each, a thousand reloads, everything at once for SOAK_MINUTES, and Connect's whole conformance suite.
+soak: ## Run a million requests with an identity each, a thousand reloads, every fault of an upstream, restarts, everything at once for SOAK_MINUTES, and Connect's whole conformance suite.
 	go test -count=1 -timeout 0 -v -run '^TestSoak' ./conformance/soak
 	CONNECT_WHOLE=1 go test -count=1 -v -run '^TestConnectConformance$$' ./conformance
 

@@ -31,6 +31,8 @@ type Balanced struct {
 	// Clients is how many clients there are, and Pause how long each waits after an answer.
 	Clients int
 	Pause   time.Duration
+	// Rate bounds how many requests a second all clients make together; 0 for no bound.
+	Rate int
 
 	host    string
 	port    int
@@ -109,12 +111,17 @@ func (b *Balanced) Site(settings string, of ...int) string {
 // run makes requests until the context ends; those that have begun are waited for.
 func (b *Balanced) run(ctx context.Context) {
 	var running sync.WaitGroup
+	started := time.Now()
 	for i := range b.Clients {
 		running.Go(func() {
 			transport := b.transport(i)
 			defer transport.CloseIdleConnections()
 			for ctx.Err() == nil {
-				r := b.request(transport, b.next.Add(1))
+				number := b.next.Add(1)
+				if b.Rate > 0 {
+					wait(ctx, time.Until(started.Add(time.Duration(number)*time.Second/time.Duration(b.Rate))))
+				}
+				r := b.request(transport, number)
 				r.http2 = i%2 == 1
 				r.took = time.Since(r.began)
 				b.mu.Lock()

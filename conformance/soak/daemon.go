@@ -20,7 +20,7 @@ import (
 
 // config is the configuration of the daemon. Its rate limit is too high to matter.
 const config = `health_check_port = %d
-admin_socket_path = ""
+admin_socket_path = %q
 shutdown_timeout_secs = 20
 body_idle_timeout_secs = 10
 [logging]
@@ -43,9 +43,12 @@ type Daemon struct {
 	// Port, HTTP and Health are its ports on 127.0.0.1.
 	Port, HTTP, Health int
 	// Dir holds its configuration and its log.
-	Dir   string
-	cmd   *exec.Cmd
-	ended chan error
+	Dir string
+	// Admin is the path of its admin socket, "" for none.
+	Admin  string
+	binary string
+	cmd    *exec.Cmd
+	ended  chan error
 }
 
 func (d *Daemon) configPath() string { return filepath.Join(d.Dir, "config.toml") }
@@ -62,7 +65,7 @@ func (d *Daemon) Configure(sites map[string]string) error {
 
 // ConfigureText is Configure with the text of all sites, of which a.test is one.
 func (d *Daemon) ConfigureText(sites string) error {
-	text := fmt.Sprintf(config, d.Health, d.logPath(), d.HTTP, d.Port) + sites
+	text := fmt.Sprintf(config, d.Health, d.Admin, d.logPath(), d.HTTP, d.Port) + sites
 	fresh := d.configPath() + ".new"
 	if err := os.WriteFile(fresh, []byte(text), 0o600); err != nil {
 		return err
@@ -77,6 +80,7 @@ func (d *Daemon) Start(binary string, environment ...string) error {
 		return err
 	}
 	defer output.Close()
+	d.binary = binary
 	d.cmd = exec.Command(binary, "--config", d.configPath())
 	d.cmd.Stderr = output
 	d.cmd.Env = append(append(os.Environ(), "NOTIFY_SOCKET="), environment...)
@@ -101,6 +105,17 @@ func (d *Daemon) Start(binary string, environment ...string) error {
 			return errors.Join(errors.New("the daemon does not serve"), d.Stop())
 		}
 	}
+}
+
+// command runs a command of the binary, and returns what it prints.
+func (d *Daemon) command(args ...string) (string, error) {
+	cmd := exec.Command(d.binary, append(args, "--config", d.configPath())...)
+	cmd.Env = d.cmd.Env
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, output)
+	}
+	return string(output), nil
 }
 
 // Signal sends the daemon a signal.
